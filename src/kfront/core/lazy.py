@@ -1,0 +1,101 @@
+"""Namespaces that load on first use: a table of public names, an exact `dir()`, nothing imported before it is needed.
+
+A namespace's `__init__.py` is a docstring and one table:
+
+    from kfront.core.lazy import lazy_namespace, names
+
+    __getattr__, __dir__, __all__ = lazy_namespace(
+        __name__,
+        {
+            "Dense": ".dense",                                # kfront.layers.dense.Dense
+            **names(".conv", "Conv1D Conv2D Conv3D"),         # several from one module
+            "Convolution2D": ".conv:Conv2D",                  # another name in that module
+            "Input": "kfront.models.graph",                   # a full module path works too
+        },
+        submodules=("wrappers",),                             # public modules inside this one
+    )
+
+`python tools/stubs.py` writes the `__init__.pyi` that type checkers read from the same table.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+__all__ = ["LAZY", "lazy_namespace", "names"]
+
+# namespace -> {public name: "module:attribute"}; a public submodule has an empty attribute
+LAZY: dict[str, dict[str, str]] = {}
+
+
+def names(module: str, public: str) -> dict[str, str]:
+    """Table rows for several names of one module.
+
+    Args:
+        module: the module, absolute or starting with a dot.
+        public: the names, separated by blanks.
+
+    Example:
+
+    >>> names(".conv", "Conv1D Conv2D")
+    {'Conv1D': '.conv', 'Conv2D': '.conv'}
+    """
+    return dict.fromkeys(public.split(), module)
+
+
+def lazy_namespace(
+    name: str, table: Mapping[str, str], submodules: Iterable[str] = ()
+) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
+    """Make the `__getattr__`, `__dir__` and `__all__` of a namespace.
+
+    Args:
+        name: `__name__` of the package or module.
+        table: public name -> the module that defines it (`".dense"`, `"kfront.core.spec"`), with `":other"` behind it
+            where the name there is another.
+        submodules: names of modules inside the package that are public themselves.
+
+    Returns:
+        The three objects, to be assigned in the namespace's module under their names.
+
+    Raises:
+        ImportError: a public name is also the name of the submodule that defines it: importing that module would
+            hide the public object.
+    """
+    rows: dict[str, str] = {sub: f"{name}.{sub}:" for sub in submodules}
+    for public, target in table.items():
+        module, _, attribute = target.partition(":")
+        module = name + module if module.startswith(".") else module
+        if module == f"{name}.{public}":
+            raise ImportError(f"[{name}] the module {module} would hide its own public name; rename the module.")
+        rows[public] = f"{module}:{attribute or public}"
+    public_names = sorted(rows)
+    LAZY[name] = rows
+
+    def __getattr__(attribute: str) -> Any:
+        target = rows.get(attribute)
+        if target is None:
+            raise AttributeError(_no_attribute(name, attribute, public_names))
+        module, _, inner = target.partition(":")
+        value: Any = importlib.import_module(module)
+        if inner:
+            value = getattr(value, inner)
+        setattr(sys.modules[name], attribute, value)
+        return value
+
+    def __dir__() -> list[str]:
+        return list(public_names)
+
+    return __getattr__, __dir__, public_names
+
+
+def _no_attribute(name: str, attribute: str, public_names: list[str]) -> str:
+    message = f"module {name!r} has no attribute {attribute!r}"
+    if attribute.startswith("_"):
+        return message
+    import difflib
+
+    close = difflib.get_close_matches(attribute, public_names, n=3)
+    return f"{message}; did you mean {' or '.join(close)}?" if close else message
