@@ -1,0 +1,54 @@
+"""kfront: the Keras 3 model API over PyTorch, JAX, TensorFlow and NumPy, with the backend an object.
+
+Nothing heavy is imported here: a name is loaded when it is first used, an engine when the first tensor is made.
+"""
+
+from __future__ import annotations
+
+from kfront.core.lazy import lazy_namespace, names
+
+__getattr__, __dir__, __all__ = lazy_namespace(
+    __name__,
+    {
+        **names("kfront.core.spec", "KerasTensor"),
+        **names("kfront.core.operation", "Operation"),
+        **names("kfront.core.variable", "StatelessScope Variable"),
+        **names("kfront.core.naming", "name_scope"),
+        **names("kfront.backends", "backend_scope device"),
+        **names("kfront.layers", "Input InputSpec Layer"),
+        **names("kfront.models", "Model Sequential convert"),
+        **names("kfront.optimizers", "Optimizer"),
+        **names("kfront.losses", "Loss"),
+        **names("kfront.metrics", "Metric"),
+        **names("kfront.initializers", "Initializer"),
+        **names("kfront.regularizers", "Regularizer"),
+        **names("kfront.dtype_policies", "DTypePolicy FloatDTypePolicy"),
+        **names("kfront.interop.as_keras", "install_as_keras"),
+        **names("kfront.version", "__version__"),
+        "version": "kfront.version:version",
+    },
+    submodules=(
+        "activations",
+        "backend",
+        "callbacks",
+        "config",
+        "constraints",
+        "datasets",
+        "dtype_policies",
+        "initializers",
+        "layers",
+        "losses",
+        "metrics",
+        "mixed_precision",
+        "models",
+        "ops",
+        "optimizers",
+        "preprocessing",
+        "random",
+        "regularizers",
+        "saving",
+        "tree",
+        "utils",
+        "visualization",
+    ),
+)

@@ -1,0 +1,433 @@
+"""Global settings: dtype, epsilon, image layout, choice of the backend, dtype policy, logging and limits.
+
+A setting that was not made in code comes from the environment or from `keras.json` (in the folder that `KERAS_HOME`
+names, else `~/.keras`), which is read on first need and never written.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+from kfront.core.errors import ArgumentError, ArgumentTypeError, BackendError
+from kfront.core.state import _State, state
+
+__all__ = [
+    "backend",
+    "default_backend",
+    "disable_flash_attention",
+    "disable_interactive_logging",
+    "disable_traceback_filtering",
+    "dtype_policy",
+    "enable_flash_attention",
+    "enable_interactive_logging",
+    "enable_traceback_filtering",
+    "epsilon",
+    "floatx",
+    "image_data_format",
+    "is_flash_attention_enabled",
+    "is_interactive_logging_enabled",
+    "is_portable_random",
+    "is_traceback_filtering_enabled",
+    "max_epochs",
+    "max_steps_per_epoch",
+    "set_backend",
+    "set_dtype_policy",
+    "set_epsilon",
+    "set_floatx",
+    "set_image_data_format",
+    "set_max_epochs",
+    "set_max_steps_per_epoch",
+    "set_portable_random",
+]
+
+_FLOATX = ("bfloat16", "float16", "float32", "float64")
+_LAYOUTS = ("channels_first", "channels_last")
+_DEFAULT_ORDER = ("torch", "jax", "tensorflow")
+
+
+def __dir__() -> list[str]:
+    return list(__all__)
+
+
+class _Settings:
+    """The values in force; None (or the empty string) means: not asked for yet."""
+
+    floatx: str = ""
+    epsilon: float | None = None
+    image_data_format: str = ""
+    dtype_policy: Any = None
+    policy_is_default: bool = True
+    file: dict[str, Any] | None = None
+    interactive_logging: bool = True
+    traceback_filtering: bool = True
+    flash_attention: bool = True
+
+
+_now = _Settings()
+
+
+# ---- keras.json ------------------------------------------------------------------------------------------------------
+
+
+def _home() -> Path:
+    """Folder of `keras.json` and of cached data sets."""
+    named = os.environ.get("KERAS_HOME")
+    return Path(named).expanduser() if named else Path.home() / ".keras"
+
+
+def _file_path() -> Path:
+    return _home() / "keras.json"
+
+
+def _from_file(key: str, allowed: tuple[str, ...] = ()) -> Any:
+    """The value of `key` in `keras.json`, None where it says nothing.
+
+    Raises:
+        ArgumentError: the file is not a JSON object, or the value is not one of `allowed`.
+    """
+    if _now.file is None:
+        _now.file = _read_file(_file_path())
+    value = _now.file.get(key)
+    if value is not None and allowed and value not in allowed:
+        raise ArgumentError(
+            f"[keras.json] expected {key!r} to be one of {', '.join(allowed)}, got {value!r}; correct {_file_path()}."
+        )
+    return value
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError:  # no such file, or none that this user may read
+        return {}
+    except UnicodeDecodeError as e:
+        raise ArgumentError(f"[keras.json] expected UTF-8 text, got other bytes; correct or delete {path}.") from e
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as e:
+        raise ArgumentError(f"[keras.json] expected JSON, got {e}; correct or delete {path}.") from e
+    if not isinstance(found, dict):
+        raise ArgumentError(
+            f"[keras.json] expected a JSON object, got {type(found).__name__}; correct or delete {path}."
+        )
+    return found
+
+
+# ---- numbers ---------------------------------------------------------------------------------------------------------
+
+
+def floatx() -> str:
+    """The dtype of floats that have none of their own: ``"float32"`` unless set otherwise.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.config.floatx()
+    'float32'
+    """
+    return _now.floatx or _first_floatx()
+
+
+def _first_floatx() -> str:
+    _now.floatx = _from_file("floatx", _FLOATX) or "float32"
+    return _now.floatx
+
+
+def set_floatx(value: str) -> None:
+    """Set the dtype of floats that have none of their own.
+
+    Args:
+        value: ``"bfloat16"``, ``"float16"``, ``"float32"`` or ``"float64"``. Training in a half precision is better
+            done with a mixed dtype policy, see `set_dtype_policy`.
+
+    Raises:
+        ArgumentError: for another value.
+    """
+    if value not in _FLOATX:
+        raise ArgumentError(f"[set_floatx] expected one of {', '.join(_FLOATX)}, got {value!r}.")
+    _now.floatx = str(value)
+    if _now.policy_is_default:
+        _now.dtype_policy = None
+    from kfront.core.dtypes import clear_cache
+
+    clear_cache()
+
+
+def epsilon() -> float:
+    """The small number added where a division by zero or the log of zero must be avoided; 1e-7 unless set otherwise."""
+    value = _now.epsilon
+    return value if value is not None else _first_epsilon()
+
+
+def _first_epsilon() -> float:
+    found = _from_file("epsilon")
+    if found is not None and (isinstance(found, bool) or not isinstance(found, (int, float))):
+        raise ArgumentError(f"[keras.json] expected 'epsilon' to be a number, got {found!r}; correct {_file_path()}.")
+    _now.epsilon = 1e-7 if found is None else float(found)
+    return _now.epsilon
+
+
+def set_epsilon(value: float) -> None:
+    """Set the small number that guards divisions and logarithms.
+
+    Args:
+        value: a number.
+
+    Raises:
+        ArgumentTypeError: if it is none.
+    """
+    try:
+        _now.epsilon = float(value)
+    except (TypeError, ValueError) as e:
+        raise ArgumentTypeError(f"[set_epsilon] expected a number, got {value!r}.") from e
+
+
+def image_data_format() -> str:
+    """Where images carry their channels: ``"channels_last"`` unless set otherwise, or ``"channels_first"``."""
+    return _now.image_data_format or _first_layout()
+
+
+def _first_layout() -> str:
+    _now.image_data_format = _from_file("image_data_format", _LAYOUTS) or "channels_last"
+    return _now.image_data_format
+
+
+def set_image_data_format(data_format: str) -> None:
+    """Set where images carry their channels.
+
+    Args:
+        data_format: ``"channels_first"`` or ``"channels_last"``.
+
+    Raises:
+        ArgumentError: for another value.
+    """
+    wanted = str(data_format).lower()
+    if wanted not in _LAYOUTS:
+        raise ArgumentError(f"[set_image_data_format] expected one of {', '.join(_LAYOUTS)}, got {data_format!r}.")
+    _now.image_data_format = wanted
+
+
+# ---- backend ---------------------------------------------------------------------------------------------------------
+
+
+def backend() -> str:
+    """Name of the backend of this thread; no engine is loaded to tell.
+
+    Example:
+
+    >>> import kfront
+    >>> with kfront.backend_scope("numpy"):
+    ...     kfront.config.backend()
+    'numpy'
+    """
+    return state.backend.name or default_backend()
+
+
+def set_backend(backend: str) -> None:
+    """Make another backend current in this thread, at run time.
+
+    Called in the main thread, it is also the backend of threads that have made no choice. Models and layers stay with
+    the backend that they were made on; `kfront.convert` moves them.
+
+    Args:
+        backend: ``"torch"``, ``"jax"``, ``"tensorflow"``, ``"numpy"`` or the name of an installed third-party backend.
+
+    Raises:
+        BackendError: there is no such backend, or its engine is not installed.
+    """
+    from kfront import backends
+
+    backends.set_current(backend)
+
+
+def default_backend() -> str:
+    """Name of the backend to begin with.
+
+    `KERAS_BACKEND` decides, else the entry ``"backend"`` of `keras.json`, else the first engine installed of torch,
+    jax and tensorflow, else numpy.
+
+    Raises:
+        BackendError: the name given there is unknown, or its engine is not installed.
+    """
+    from kfront import backends
+
+    here = backends.installed()
+    name, source = os.environ.get("KERAS_BACKEND", ""), "KERAS_BACKEND"
+    if not name:
+        name, source = _from_file("backend"), str(_file_path())
+    if not name:
+        return next((n for n in _DEFAULT_ORDER if n in here), "numpy")
+    if name in here:
+        return name
+    known = backends.available()
+    what = "is not installed" if name in known else f"is none of {', '.join(known)}"
+    install = f"`pip install 'kfront[{name}]'`" if name in known else "correct it"
+    raise BackendError(
+        f"[backend] expected an installed backend ({', '.join(here)}), got {name!r} from {source}, which {what}; "
+        f"{install}, or name another in KERAS_BACKEND."
+    )
+
+
+def is_portable_random() -> bool:
+    """Whether random ops give the same numbers on every backend."""
+    return state.portable_random
+
+
+def set_portable_random(value: bool = True) -> None:
+    """Make random ops, dropout masks included, give the same numbers on every backend (threefry2x32).
+
+    Args:
+        value: False goes back to the engine's own generator, which is faster. Holds for this thread and, set in the
+            main thread, for threads started later.
+    """
+    if threading.current_thread() is threading.main_thread():
+        _State.portable_random = bool(value)
+    state.portable_random = bool(value)
+
+
+# ---- dtype policy ----------------------------------------------------------------------------------------------------
+
+
+def dtype_policy() -> Any:
+    """The `DTypePolicy` of layers that are made without one: floatx unless set otherwise."""
+    return _now.dtype_policy or _first_policy()
+
+
+def _first_policy() -> Any:
+    from kfront.dtype_policies import DTypePolicy
+
+    _now.dtype_policy = DTypePolicy(floatx())
+    return _now.dtype_policy
+
+
+def set_dtype_policy(policy: Any) -> None:
+    """Set the dtype policy of layers that are made from now on without one.
+
+    Args:
+        policy: a name such as ``"float32"``, ``"mixed_float16"``, ``"mixed_bfloat16"``, or a `DTypePolicy`; None goes
+            back to floatx.
+
+    Raises:
+        ArgumentError: unknown name.
+    """
+    if policy is not None:
+        from kfront import dtype_policies
+
+        policy = dtype_policies.get(policy)
+    _now.dtype_policy, _now.policy_is_default = policy, policy is None
+
+
+# ---- switches and limits ---------------------------------------------------------------------------------------------
+
+
+def enable_interactive_logging() -> None:
+    """Print progress and messages to standard output (the default)."""
+    _now.interactive_logging = True
+
+
+def disable_interactive_logging() -> None:
+    """Send progress and messages to `logging` (logger ``"kfront"``, level INFO) instead of standard output."""
+    _now.interactive_logging = False
+
+
+def is_interactive_logging_enabled() -> bool:
+    """Whether messages go to standard output rather than to `logging`."""
+    return _now.interactive_logging
+
+
+def enable_traceback_filtering() -> None:
+    """Leave kfront's own frames out of tracebacks that pass through `fit`, a layer call and the like (the default)."""
+    _now.traceback_filtering = True
+
+
+def disable_traceback_filtering() -> None:
+    """Show every frame in tracebacks."""
+    _now.traceback_filtering = False
+
+
+def is_traceback_filtering_enabled() -> bool:
+    """Whether kfront's own frames are left out of tracebacks."""
+    return _now.traceback_filtering
+
+
+def enable_flash_attention() -> None:
+    """Let attention use the engine's flash kernels where dtype, shape and device allow it (the default)."""
+    _now.flash_attention = True
+
+
+def disable_flash_attention() -> None:
+    """Keep attention on the plain kernels."""
+    _now.flash_attention = False
+
+
+def is_flash_attention_enabled() -> bool:
+    """Whether attention may use flash kernels."""
+    return _now.flash_attention
+
+
+def _limit(name: str, value: Any) -> int | None:
+    if value is None:
+        return None
+    try:
+        number = int(value)
+    except (TypeError, ValueError):
+        number = -1
+    if number < 0 or number != float(value):
+        raise ArgumentError(f"[{name}] expected None or an integer of at least 0, got {value!r}.")
+    return number
+
+
+class _Limit:
+    """A limit from code, else from an environment variable."""
+
+    def __init__(self, variable: str) -> None:
+        self.variable, self.value, self.set = variable, None, False
+
+    def get(self) -> int | None:
+        if not self.set:
+            return _limit(self.variable, os.environ.get(self.variable) or None)
+        return self.value
+
+    def put(self, name: str, value: Any) -> None:
+        self.value, self.set = _limit(name, value), value is not None
+
+
+_epochs, _steps = _Limit("KERAS_MAX_EPOCHS"), _Limit("KERAS_MAX_STEPS_PER_EPOCH")
+
+
+def max_epochs() -> int | None:
+    """The most epochs that any `fit` runs, or None: from `set_max_epochs`, else from `KERAS_MAX_EPOCHS`."""
+    return _epochs.get()
+
+
+def set_max_epochs(max_epochs: int | None) -> None:
+    """Cap the epochs of every `fit`, to try a script quickly.
+
+    Args:
+        max_epochs: the cap, or None for what `KERAS_MAX_EPOCHS` says.
+
+    Raises:
+        ArgumentError: not None and not an integer of at least 0.
+    """
+    _epochs.put("set_max_epochs", max_epochs)
+
+
+def max_steps_per_epoch() -> int | None:
+    """The most steps of any epoch, or None: from `set_max_steps_per_epoch`, else from `KERAS_MAX_STEPS_PER_EPOCH`."""
+    return _steps.get()
+
+
+def set_max_steps_per_epoch(max_steps_per_epoch: int | None) -> None:
+    """Cap the steps of every epoch of `fit`, `evaluate` and `predict`, to try a script quickly.
+
+    Args:
+        max_steps_per_epoch: the cap, or None for what `KERAS_MAX_STEPS_PER_EPOCH` says.
+
+    Raises:
+        ArgumentError: not None and not an integer of at least 0.
+    """
+    _steps.put("set_max_steps_per_epoch", max_steps_per_epoch)
