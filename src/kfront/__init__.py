@@ -24,8 +24,7 @@ __getattr__, __dir__, __all__ = lazy_namespace(
         **names("kfront.regularizers", "Regularizer"),
         **names("kfront.dtype_policies", "DTypePolicy FloatDTypePolicy"),
         **names("kfront.interop.as_keras", "install_as_keras"),
-        **names("kfront.version", "__version__"),
-        "version": "kfront.version:version",
+        **names("kfront._version", "__version__ version"),
     },
     submodules=(
         "activations",

@@ -1,0 +1,38 @@
+"""Dtype questions in the form that code written for Keras asks them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kfront.core import dtypes
+
+__all__ = ["is_float_dtype", "is_int_dtype", "standardize_dtype"]
+
+
+def standardize_dtype(dtype: Any) -> str:
+    """The name of a dtype.
+
+    Args:
+        dtype: a name, a Python type, a NumPy dtype, an engine's dtype, or None for floatx.
+
+    Raises:
+        DTypeError: it is none of kfront's dtypes.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import kfront
+    >>> kfront.backend.standardize_dtype(np.float16)
+    'float16'
+    """
+    return dtypes.standardize(dtype)
+
+
+def is_float_dtype(dtype: Any) -> bool:
+    """Whether `dtype`, given in any form, is a real floating-point dtype."""
+    return dtypes.is_float(dtypes.standardize(dtype))
+
+
+def is_int_dtype(dtype: Any) -> bool:
+    """Whether `dtype`, given in any form, is an integer dtype (bool is none)."""
+    return dtypes.is_int(dtypes.standardize(dtype))

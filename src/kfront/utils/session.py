@@ -1,0 +1,66 @@
+"""The state of a whole session: forget it, or seed it."""
+
+from __future__ import annotations
+
+import gc
+import random
+
+import numpy as np
+
+from kfront.core import naming, rng
+from kfront.core.errors import ArgumentError
+
+__all__ = ["clear_session", "set_random_seed"]
+
+
+def clear_session(free_memory: bool = True) -> None:
+    """Start anew: automatic names count from the beginning, the global seed generators are forgotten.
+
+    Settings, registered objects and the current backend stay.
+
+    Args:
+        free_memory: also run Python's garbage collector, so that models no longer used give their memory back now.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.utils.clear_session()
+    """
+    naming.clear_names()
+    rng.clear_global_generators()
+    if free_memory:
+        gc.collect()
+
+
+def set_random_seed(seed: int) -> None:
+    """Seed Python's `random`, NumPy, kfront and the current engine, so that a run can be repeated.
+
+    Args:
+        seed: integer from 0 to 2**32 - 1.
+
+    Raises:
+        ArgumentError: for another value.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.utils.set_random_seed(42)
+    """
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**32:
+        raise ArgumentError(f"[set_random_seed] expected an integer from 0 to 2**32 - 1, got {seed!r}.")
+    seed = int(seed)
+    random.seed(seed)
+    np.random.seed(seed)
+    rng.set_global_seed(seed)
+    _seed_engines(seed)
+
+
+def _seed_engines(seed: int) -> None:
+    """Seed the native generators of the current backend and of engines that are loaded already."""
+    from kfront import backends
+
+    current = backends.current()
+    for b in {id(b): b for b in (current, *backends._loaded.values())}.values():
+        hook = getattr(b, "seed_native", None)
+        if hook is not None:
+            hook(seed)
