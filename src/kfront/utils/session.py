@@ -56,11 +56,8 @@ def set_random_seed(seed: int) -> None:
 
 
 def _seed_engines(seed: int) -> None:
-    """Seed the native generators of the current backend and of engines that are loaded already."""
+    """Seed the native generators of the current backend and of those that are loaded already."""
     from kfront import backends
 
-    current = backends.current()
-    for b in {id(b): b for b in (current, *backends._loaded.values())}.values():
-        hook = getattr(b, "seed_native", None)
-        if hook is not None:
-            hook(seed)
+    for b in {id(b): b for b in (backends.current(), *backends._loaded.values())}.values():
+        b.set_random_seed(seed)
