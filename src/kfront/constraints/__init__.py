@@ -1,0 +1,16 @@
+"""Projections that are applied to weights after each update."""
+
+from __future__ import annotations
+
+from kfront.core.lazy import lazy_namespace, names
+
+__getattr__, __dir__, __all__ = lazy_namespace(
+    __name__,
+    {
+        **names(".constraints", "Constraint MaxNorm MinMaxNorm NonNeg UnitNorm deserialize get serialize"),
+        "max_norm": ".constraints:MaxNorm",
+        "min_max_norm": ".constraints:MinMaxNorm",
+        "non_neg": ".constraints:NonNeg",
+        "unit_norm": ".constraints:UnitNorm",
+    },
+)

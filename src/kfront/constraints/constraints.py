@@ -1,0 +1,196 @@
+"""Projections that are applied to weights after each update."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kfront.core.lookup import Lookup
+from kfront.core.registry import serializable
+
+__all__ = ["Constraint", "MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm", "deserialize", "get", "serialize"]
+
+
+class Constraint:
+    """Maps a weight to the nearest one that is allowed.
+
+    A subclass defines ``__call__(self, w)``; `get_config` gives its constructor arguments.
+
+    Example:
+
+    >>> import kfront
+    >>> class ZeroMean(kfront.constraints.Constraint):
+    ...     def __call__(self, w):
+    ...         return w - kfront.ops.mean(w)
+    >>> layer = kfront.layers.Dense(4, kernel_constraint=ZeroMean())
+    """
+
+    def __call__(self, w: Any) -> Any:
+        """The weight's next value."""
+        raise NotImplementedError(f"[{type(self).__name__}] expected the class to define `__call__(w)`.")
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        return {}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """A constraint from its config."""
+        return cls(**config)
+
+
+def _norms(w: Any, axis: Any) -> Any:
+    from kfront import ops
+
+    return ops.sqrt(ops.sum(ops.square(w), axis=axis, keepdims=True))
+
+
+def _epsilon() -> float:
+    from kfront.config import epsilon
+
+    return epsilon()
+
+
+@serializable("keras.constraints")
+class MaxNorm(Constraint):
+    """Scales vectors longer than `max_value` down to it.
+
+    Args:
+        max_value: greatest Euclidean norm allowed.
+        axis: axis or axes that one vector runs along: 0 for the inputs of a Dense unit, [0, 1, 2] for a filter of
+            Conv2D.
+
+    Example:
+
+    >>> import kfront
+    >>> w = kfront.constraints.MaxNorm(1.0)(kfront.ops.convert_to_tensor([[3.0], [4.0]]))
+    >>> [round(float(x), 3) for x in w[:, 0]]
+    [0.6, 0.8]
+    """
+
+    def __init__(self, max_value: float = 2, axis: Any = 0) -> None:
+        self.max_value, self.axis = max_value, axis
+
+    def __call__(self, w: Any) -> Any:
+        """The weight's next value."""
+        from kfront import ops
+
+        norms = _norms(w, self.axis)
+        return w * (ops.clip(norms, 0, self.max_value) / (_epsilon() + norms))
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        return {"max_value": self.max_value, "axis": self.axis}
+
+
+@serializable("keras.constraints")
+class NonNeg(Constraint):
+    """Replaces negative values by zero.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.ops.convert_to_numpy(kfront.constraints.NonNeg()(kfront.ops.convert_to_tensor([-1.0, 2.0]))).tolist()
+    [0.0, 2.0]
+    """
+
+    def __call__(self, w: Any) -> Any:
+        """The weight's next value."""
+        from kfront import ops
+
+        return ops.relu(w)
+
+
+@serializable("keras.constraints")
+class UnitNorm(Constraint):
+    """Scales every vector to length 1.
+
+    Args:
+        axis: axis or axes that one vector runs along.
+
+    Example:
+
+    >>> import kfront
+    >>> w = kfront.constraints.UnitNorm()(kfront.ops.convert_to_tensor([[3.0], [4.0]]))
+    >>> [round(float(x), 3) for x in w[:, 0]]
+    [0.6, 0.8]
+    """
+
+    def __init__(self, axis: Any = 0) -> None:
+        self.axis = axis
+
+    def __call__(self, w: Any) -> Any:
+        """The weight's next value."""
+        return w / (_epsilon() + _norms(w, self.axis))
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        return {"axis": self.axis}
+
+
+@serializable("keras.constraints")
+class MinMaxNorm(Constraint):
+    """Brings the length of every vector between two bounds.
+
+    Args:
+        min_value, max_value: bounds of the Euclidean norm.
+        rate: how far to go: the new norm is ``rate * bounded + (1 - rate) * norm``.
+        axis: axis or axes that one vector runs along.
+
+    Example:
+
+    >>> import kfront
+    >>> w = kfront.constraints.MinMaxNorm(10.0, 20.0)(kfront.ops.convert_to_tensor([[3.0], [4.0]]))
+    >>> [round(float(x), 3) for x in w[:, 0]]
+    [6.0, 8.0]
+    """
+
+    def __init__(self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: Any = 0) -> None:
+        self.min_value, self.max_value, self.rate, self.axis = min_value, max_value, rate, axis
+
+    def __call__(self, w: Any) -> Any:
+        """The weight's next value."""
+        from kfront import ops
+
+        norms = _norms(w, self.axis)
+        wanted = self.rate * ops.clip(norms, self.min_value, self.max_value) + (1 - self.rate) * norms
+        return w * (wanted / (_epsilon() + norms))
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        return {"min_value": self.min_value, "max_value": self.max_value, "rate": self.rate, "axis": self.axis}
+
+
+_lookup = Lookup("constraint", {c.__name__: c for c in (MaxNorm, MinMaxNorm, NonNeg, UnitNorm)})
+
+
+def get(identifier: Any) -> Any:
+    """The constraint that `identifier` stands for.
+
+    Args:
+        identifier: a name such as "non_neg", a config, a Constraint, a class, a callable, or None.
+
+    Raises:
+        ArgumentError: if it stands for none.
+
+    Example:
+
+    >>> import kfront
+    >>> type(kfront.constraints.get("unit_norm")).__name__
+    'UnitNorm'
+    """
+    return _lookup.get(identifier)
+
+
+def serialize(constraint: Any) -> Any:
+    """The config of a constraint."""
+    return _lookup.serialize(constraint)
+
+
+def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+    """A constraint from its config.
+
+    Args:
+        config: what `serialize` gave.
+        custom_objects: dict name -> class or function for names that are not kfront's.
+    """
+    return _lookup.deserialize(config, custom_objects)

@@ -1,0 +1,279 @@
+"""Dtype policies: the dtype that a layer computes in, and the one that its variables are kept in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, MutableMapping
+from typing import Any
+
+from kfront.core import dtypes
+from kfront.core.errors import ArgumentError, ArgumentTypeError
+from kfront.core.registry import serializable
+from kfront.core.spec import Abstract, KerasTensor
+
+__all__ = ["DTypePolicy", "DTypePolicyMap", "FloatDTypePolicy", "deserialize", "get", "serialize"]
+
+_MIXED = {"mixed_float16": ("float16", "float32"), "mixed_bfloat16": ("bfloat16", "float32")}
+
+
+@serializable("keras", "DTypePolicy")
+class DTypePolicy:
+    """The dtypes of a layer's computation and of its variables.
+
+    Args:
+        name: a dtype name such as "float32": both are that; "mixed_float16" or "mixed_bfloat16": computation in the
+            half precision, variables in float32; None: the global policy.
+
+    Attributes:
+        compute_dtype: dtype that floating inputs and variables are cast to.
+        variable_dtype: dtype of new variables.
+
+    Raises:
+        ArgumentTypeError: if `name` is not a string.
+        ArgumentError: if it names no policy.
+
+    Example:
+
+    >>> import kfront
+    >>> policy = kfront.dtype_policies.DTypePolicy("mixed_bfloat16")
+    >>> policy.compute_dtype, policy.variable_dtype
+    ('bfloat16', 'float32')
+    """
+
+    def __init__(self, name: str | None = None) -> None:
+        if name is None:
+            from kfront.config import dtype_policy
+
+            name = dtype_policy().name
+        if not isinstance(name, str):
+            raise ArgumentTypeError(f"[DTypePolicy] expected `name` to be a string, got {name!r}.")
+        self._name = name
+        self._compute_dtype, self._variable_dtype = self._parse_name(name)
+
+    def _parse_name(self, name: str) -> tuple[str, str]:
+        found = _MIXED.get(name)
+        if found is not None:
+            return found
+        if name not in dtypes.ALL:
+            raise ArgumentError(
+                f"[DTypePolicy] expected a dtype name such as 'float32', or one of {', '.join(_MIXED)}, got {name!r}."
+            )
+        return name, name
+
+    @property
+    def name(self) -> str:
+        """The policy's name."""
+        return self._name
+
+    @property
+    def compute_dtype(self) -> str:
+        """Dtype of the computation."""
+        return self._compute_dtype
+
+    @property
+    def variable_dtype(self) -> str:
+        """Dtype of the variables."""
+        return self._variable_dtype
+
+    @property
+    def quantization_mode(self) -> str | None:
+        """How the layer is quantized, or None."""
+        return None
+
+    def convert_input(self, x: Any, autocast: bool, dtype: str) -> Any:
+        """`x` as the layer takes it.
+
+        Args:
+            x: a tensor, symbolic tensor or array.
+            autocast: whether floating values are cast.
+            dtype: the dtype they are cast to.
+        """
+        from kfront.backends import current
+
+        if isinstance(x, KerasTensor):
+            if not autocast or x.dtype == dtype or not dtypes.is_float(x.dtype):
+                return x
+            if type(x) is Abstract:
+                return Abstract(x.shape, dtype)
+            return KerasTensor(x.shape, dtype, x.sparse, x.ragged)
+        b = current()
+        if not hasattr(x, "dtype"):
+            return x
+        x = b.convert(x)
+        have = b.dtype_name(x.dtype)
+        return b.cast(x, dtype) if autocast and have != dtype and dtypes.is_float(have) else x
+
+    def __repr__(self) -> str:
+        return f'<DTypePolicy "{self._name}">'
+
+    def __eq__(self, other: Any) -> bool:
+        return type(other) is type(self) and other.get_config() == self.get_config()
+
+    def __hash__(self) -> int:
+        return hash((type(self).__name__, self._name))
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        return {"name": self.name}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """A policy from its config."""
+        return cls(**config)
+
+
+@serializable("keras", "FloatDTypePolicy")
+class FloatDTypePolicy(DTypePolicy):
+    """`DTypePolicy` under the name that earlier releases had for it.
+
+    Args:
+        name: as for `DTypePolicy`.
+    """
+
+
+@serializable("keras.dtype_policies")
+class DTypePolicyMap(DTypePolicy, MutableMapping):
+    """Policies by layer path, and one for every other path.
+
+    Args:
+        default_policy: the policy of paths that match no key; the global one if None.
+        policy_map: dict path, or regular expression that matches a whole path, -> policy.
+
+    Raises:
+        ArgumentTypeError: if `policy_map` is not a dict.
+        ArgumentError: when reading a path that several patterns match, or setting a key twice.
+
+    Example:
+
+    >>> import kfront
+    >>> policies = kfront.dtype_policies.DTypePolicyMap("float32")
+    >>> policies["encoder/.*"] = kfront.dtype_policies.DTypePolicy("mixed_bfloat16")
+    >>> policies["encoder/dense"].name, policies["decoder/dense"].name
+    ('mixed_bfloat16', 'float32')
+    """
+
+    def __init__(self, default_policy: Any = None, policy_map: dict[str, Any] | None = None) -> None:
+        if policy_map is not None and not isinstance(policy_map, dict):
+            raise ArgumentTypeError(f"[DTypePolicyMap] expected `policy_map` to be a dict, got {policy_map!r}.")
+        self._given = default_policy
+        self._default_policy = get(default_policy)
+        self._policies: dict[str, Any] = {k: get(v) for k, v in (policy_map or {}).items()}
+        self._name = f"map_{self._default_policy.name}"
+
+    @property
+    def default_policy(self) -> DTypePolicy:
+        """The policy of paths that match no key."""
+        return self._default_policy
+
+    @property
+    def compute_dtype(self) -> str:
+        """Dtype of the computation under the default policy."""
+        return self._default_policy.compute_dtype
+
+    @property
+    def variable_dtype(self) -> str:
+        """Dtype of the variables under the default policy."""
+        return self._default_policy.variable_dtype
+
+    def __getitem__(self, key: str) -> DTypePolicy:
+        if key in self._policies:
+            return self._policies[key]
+        matches = [k for k in self._policies if re.fullmatch(k, key)]
+        if len(matches) > 1:
+            raise ArgumentError(
+                f"[DTypePolicyMap] expected at most one pattern to match {key!r}, got {matches}; make them exclusive."
+            )
+        return self._policies[matches[0]] if matches else self._default_policy
+
+    def __setitem__(self, key: str, policy: Any) -> None:
+        if key in self._policies:
+            raise ArgumentError(f"[DTypePolicyMap] expected a new key, got {key!r}, which is set; delete it first.")
+        self._policies[key] = get(policy)
+
+    def __delitem__(self, key: str) -> None:
+        del self._policies[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._policies
+
+    def __len__(self) -> int:
+        return len(self._policies)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._policies)
+
+    def __repr__(self) -> str:
+        mapping = {k: p.name for k, p in self._policies.items()}
+        return f"<DTypePolicyMap default_policy={self._default_policy.name}, mapping={mapping}>"
+
+    __hash__ = DTypePolicy.__hash__
+    __eq__ = DTypePolicy.__eq__
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        given = None if self._given is None else serialize(self._default_policy)
+        return {"default_policy": given, "policy_map": {k: serialize(p) for k, p in self._policies.items()}}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> DTypePolicyMap:
+        """A map from its config."""
+        return cls(config.get("default_policy"), config.get("policy_map"))
+
+
+_shared: dict[str, DTypePolicy] = {}
+
+
+def get(identifier: Any) -> Any:
+    """The policy that `identifier` stands for.
+
+    Args:
+        identifier: a policy, its name or config, a dtype, or None for the global policy.
+
+    Raises:
+        ArgumentError: if it stands for none.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.dtype_policies.get("mixed_float16")
+    <DTypePolicy "mixed_float16">
+    """
+    if isinstance(identifier, DTypePolicy):
+        return identifier
+    if identifier is None:
+        from kfront.config import dtype_policy
+
+        return dtype_policy()
+    if isinstance(identifier, dict):
+        return deserialize(identifier)
+    if not isinstance(identifier, str):
+        try:
+            identifier = dtypes.standardize(identifier)
+        except TypeError:
+            raise ArgumentError(
+                f"[dtype_policies.get] expected a policy, its name, its config, a dtype or None, got {identifier!r}."
+            ) from None
+    found = _shared.get(identifier)
+    if found is None:
+        found = _shared[identifier] = DTypePolicy(identifier)
+    return found
+
+
+def serialize(dtype_policy: Any) -> Any:
+    """The config of a policy."""
+    from kfront.saving.serialization import serialize_keras_object
+
+    return serialize_keras_object(dtype_policy)
+
+
+def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+    """A policy from its config.
+
+    Args:
+        config: what `serialize` gave.
+        custom_objects: dict name -> class for names that are not kfront's.
+    """
+    from kfront.saving.serialization import deserialize_keras_object
+
+    classes = {c.__name__: c for c in (DTypePolicy, FloatDTypePolicy, DTypePolicyMap)}
+    return deserialize_keras_object(config, custom_objects=custom_objects, module_objects=classes)

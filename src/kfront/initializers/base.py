@@ -1,0 +1,131 @@
+"""The base of initializers, and how random ones get their numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from kfront.core.dtypes import FLOATS, is_float, standardize
+from kfront.core.errors import ArgumentTypeError, DTypeError
+from kfront.core.rng import SeedGenerator, host_generator, make_default_seed
+
+__all__ = ["Initializer", "RandomInitializer", "plain_shape"]
+
+
+def plain_shape(shape: Any) -> tuple[int, ...]:
+    """`shape` as a tuple of Python ints."""
+    return (int(shape),) if isinstance(shape, (int, np.integer)) else tuple(int(d) for d in shape)
+
+
+class Initializer:
+    """Makes the first value of a variable.
+
+    A subclass defines ``__call__(self, shape, dtype=None)``; `get_config` gives its constructor arguments.
+
+    Example:
+
+    >>> import kfront
+    >>> class Ramp(kfront.initializers.Initializer):
+    ...     def __call__(self, shape, dtype=None):
+    ...         return kfront.ops.reshape(kfront.ops.arange(6, dtype=dtype or "float32"), shape)
+    >>> tuple(Ramp()((2, 3)).shape)
+    (2, 3)
+    """
+
+    def __call__(self, shape: Any, dtype: Any = None) -> Any:
+        """The first value, a tensor of the current backend.
+
+        Args:
+            shape: tuple of ints.
+            dtype: dtype name; floatx if None.
+        """
+        raise NotImplementedError(f"[{type(self).__name__}] expected the class to define `__call__(shape, dtype)`.")
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        return {}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """An initializer from its config."""
+        return cls(**config)
+
+    def clone(self) -> Any:
+        """A new initializer of the same config; one without a seed draws a new one."""
+        return type(self).from_config(self.get_config())
+
+
+class HostInitializer(Initializer):
+    """An initializer whose numbers are made with NumPy, the same on every backend; subclasses define `host`."""
+
+    def __call__(self, shape: Any, dtype: Any = None) -> Any:
+        """The first value, a tensor of the current backend.
+
+        Args:
+            shape: tuple of ints.
+            dtype: dtype name; floatx if None.
+        """
+        from kfront.backends import current
+
+        dtype = standardize(dtype)
+        return current().convert(self.host(shape, dtype), dtype)
+
+    def host(self, shape: Any, dtype: str) -> np.ndarray:
+        """The first value as a NumPy array."""
+        raise NotImplementedError
+
+
+class RandomInitializer(HostInitializer):
+    """Base of random initializers: one stream of host Philox per seed.
+
+    Args:
+        seed: an int: the same values at each call; a SeedGenerator: new values at each call; None: an int drawn now.
+    """
+
+    def __init__(self, seed: Any = None) -> None:
+        if isinstance(seed, dict):
+            from kfront.saving.serialization import deserialize_keras_object
+
+            seed = deserialize_keras_object(seed)
+        self._init_seed = seed
+        if seed is None:
+            seed = make_default_seed()
+        elif isinstance(seed, (int, np.integer)) and not isinstance(seed, bool):
+            seed = int(seed)
+        elif not isinstance(seed, SeedGenerator):
+            raise ArgumentTypeError(
+                f"[{type(self).__name__}] expected `seed` to be an int, a SeedGenerator or None, got {seed!r}."
+            )
+        self.seed = seed
+
+    def generator(self) -> np.random.Generator:
+        """The stream that the next value is drawn from."""
+        seed = self.seed
+        if isinstance(seed, SeedGenerator):
+            with seed.backend.eager():
+                start, count = np.asarray(seed.backend.to_numpy(seed.next())).tolist()
+            seed = (int(count) << 32) | int(start)
+        return host_generator(seed)
+
+    def work_dtype(self, dtype: str) -> Any:
+        """The NumPy dtype to draw in for a result of `dtype`.
+
+        Raises:
+            DTypeError: if `dtype` is not floating.
+        """
+        if dtype not in FLOATS or not is_float(dtype):
+            raise DTypeError(
+                f"[{type(self).__name__}] expected a floating dtype, got {dtype!r}; use 'zeros', 'ones' or a Constant "
+                "for other dtypes."
+            )
+        return np.float64 if dtype == "float64" else np.float32
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        seed = self._init_seed
+        if isinstance(seed, SeedGenerator):
+            from kfront.saving.serialization import serialize_keras_object
+
+            seed = serialize_keras_object(seed)
+        return {"seed": seed}

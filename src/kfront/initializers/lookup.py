@@ -1,0 +1,57 @@
+"""`get`, `serialize`, `deserialize` of initializers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kfront.core.lookup import Lookup
+from kfront.initializers import fixed, sampled
+
+__all__ = ["deserialize", "get", "serialize"]
+
+_lookup = Lookup(
+    "initializer",
+    {n: getattr(m, n) for m in (fixed, sampled) for n in m.__all__},
+    {
+        "IdentityInitializer": fixed.Identity,
+        "OrthogonalInitializer": sampled.Orthogonal,
+        "normal": sampled.RandomNormal,
+        "one": fixed.Ones,
+        "uniform": sampled.RandomUniform,
+        "zero": fixed.Zeros,
+    },
+)
+
+
+def get(identifier: Any) -> Any:
+    """The initializer that `identifier` stands for.
+
+    Args:
+        identifier: a name such as "glorot_uniform" or "GlorotUniform", a config, an Initializer, a class, a callable
+            ``(shape, dtype) -> array``, or None.
+
+    Raises:
+        ArgumentError: if it stands for none.
+
+    Example:
+
+    >>> import kfront
+    >>> type(kfront.initializers.get("he_normal")).__name__
+    'HeNormal'
+    """
+    return _lookup.get(identifier)
+
+
+def serialize(initializer: Any) -> Any:
+    """The config of an initializer."""
+    return _lookup.serialize(initializer)
+
+
+def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+    """An initializer from its config.
+
+    Args:
+        config: what `serialize` gave.
+        custom_objects: dict name -> class or function for names that are not kfront's.
+    """
+    return _lookup.deserialize(config, custom_objects)

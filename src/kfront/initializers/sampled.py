@@ -1,0 +1,346 @@
+"""Random initializers: normal, uniform, variance scaling and its named cases, orthogonal."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.registry import serializable
+from kfront.initializers.base import RandomInitializer, plain_shape
+
+__all__ = [
+    "GlorotNormal",
+    "GlorotUniform",
+    "HeNormal",
+    "HeUniform",
+    "LecunNormal",
+    "LecunUniform",
+    "Orthogonal",
+    "RandomNormal",
+    "RandomUniform",
+    "TruncatedNormal",
+    "VarianceScaling",
+]
+
+_TRUNCATED_STD = 0.87962566103423978  # standard deviation of a unit normal cut off at -2 and 2
+
+
+def _normal(rng: np.random.Generator, shape: tuple[int, ...], kind: Any) -> np.ndarray:
+    return rng.standard_normal(shape, dtype=kind)
+
+
+def _truncated(rng: np.random.Generator, shape: tuple[int, ...], kind: Any) -> np.ndarray:
+    """Unit normal values within [-2, 2]: those outside are drawn again."""
+    out = rng.standard_normal(math.prod(shape), dtype=kind)
+    bad = np.flatnonzero(np.abs(out) > 2)
+    while bad.size:
+        again = rng.standard_normal(bad.size, dtype=kind)
+        out[bad] = again
+        bad = bad[np.abs(again) > 2]
+    return out.reshape(shape)
+
+
+def _uniform(rng: np.random.Generator, shape: tuple[int, ...], kind: Any) -> np.ndarray:
+    return rng.random(shape, dtype=kind)
+
+
+def _scaled(x: np.ndarray, factor: float, offset: float, dtype: str) -> np.ndarray:
+    from kfront.backends.base import numpy_dtype
+
+    x *= x.dtype.type(factor)
+    if offset:
+        x += x.dtype.type(offset)
+    return x.astype(numpy_dtype(dtype), copy=False)
+
+
+@serializable("keras.initializers")
+class RandomNormal(RandomInitializer):
+    """Normal values.
+
+    Args:
+        mean: their mean.
+        stddev: their standard deviation.
+        seed: int, SeedGenerator or None; with an int the values are the same at each call, on every backend.
+
+    Example:
+
+    >>> import kfront
+    >>> tuple(kfront.initializers.RandomNormal(stddev=0.01, seed=1)((3, 4)).shape)
+    (3, 4)
+    """
+
+    _draw = staticmethod(_normal)
+
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: Any = None) -> None:
+        super().__init__(seed)
+        self.mean, self.stddev = mean, stddev
+
+    def host(self, shape: Any, dtype: str) -> np.ndarray:
+        """The first value as a NumPy array."""
+        x = self._draw(self.generator(), plain_shape(shape), self.work_dtype(dtype))
+        return _scaled(x, self.stddev, self.mean, dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        return {**super().get_config(), "mean": self.mean, "stddev": self.stddev}
+
+
+@serializable("keras.initializers")
+class TruncatedNormal(RandomNormal):
+    """Normal values no farther than two standard deviations from the mean; those farther are drawn again.
+
+    Args:
+        mean: mean before truncation.
+        stddev: standard deviation before truncation.
+        seed: int, SeedGenerator or None; with an int the values are the same at each call, on every backend.
+
+    Example:
+
+    >>> import kfront
+    >>> x = kfront.initializers.TruncatedNormal(stddev=1.0, seed=1)((1000,))
+    >>> bool(kfront.ops.max(kfront.ops.abs(x)) <= 2)
+    True
+    """
+
+    _draw = staticmethod(_truncated)
+
+
+@serializable("keras.initializers")
+class RandomUniform(RandomInitializer):
+    """Uniform values.
+
+    Args:
+        minval: lower bound, inclusive.
+        maxval: upper bound, exclusive.
+        seed: int, SeedGenerator or None; with an int the values are the same at each call, on every backend.
+
+    Example:
+
+    >>> import kfront
+    >>> tuple(kfront.initializers.RandomUniform(-1, 1, seed=1)((3, 4)).shape)
+    (3, 4)
+    """
+
+    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: Any = None) -> None:
+        super().__init__(seed)
+        self.minval, self.maxval = minval, maxval
+
+    def host(self, shape: Any, dtype: str) -> np.ndarray:
+        """The first value as a NumPy array."""
+        x = _uniform(self.generator(), plain_shape(shape), self.work_dtype(dtype))
+        return _scaled(x, self.maxval - self.minval, self.minval, dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        return {**super().get_config(), "minval": self.minval, "maxval": self.maxval}
+
+
+def _axes(axes: Any, rank: int) -> tuple[int, ...]:
+    return tuple(a % rank for a in ((axes,) if isinstance(axes, int) else axes))
+
+
+def compute_fans(shape: tuple[int, ...], input_axes: Any = None, output_axes: Any = None) -> tuple[int, int]:
+    """Numbers of inputs and outputs that one unit of a kernel is connected to.
+
+    Args:
+        shape: the kernel's; the last two axes are inputs and outputs unless told otherwise, the others multiply both.
+        input_axes, output_axes: axes of inputs and outputs; heeded when both are given.
+    """
+    rank = len(shape)
+    if rank == 0:
+        return 1, 1
+    if rank == 1:
+        return shape[0], shape[0]
+    both = input_axes is not None and output_axes is not None
+    inputs, outputs = (_axes(input_axes, rank), _axes(output_axes, rank)) if both else ((rank - 2,), (rank - 1,))
+    field = math.prod(d for i, d in enumerate(shape) if i not in inputs and i not in outputs)
+    return math.prod(shape[i] for i in inputs) * field, math.prod(shape[i] for i in outputs) * field
+
+
+@serializable("keras.initializers")
+class VarianceScaling(RandomInitializer):
+    """Values whose variance is `scale` over the number of connections.
+
+    Args:
+        scale: a positive number.
+        mode: which connections are counted: "fan_in", "fan_out" or "fan_avg" (their mean).
+        distribution: "truncated_normal", "untruncated_normal" or "uniform".
+        seed: int, SeedGenerator or None; with an int the values are the same at each call, on every backend.
+        input_axes, output_axes: axes of the shape that count inputs and outputs (both or none); the last two if None.
+
+    Raises:
+        ArgumentError: for a scale that is not positive, or an unknown mode or distribution.
+
+    Example:
+
+    >>> import kfront
+    >>> tuple(kfront.initializers.VarianceScaling(2.0, "fan_out", seed=1)((3, 4)).shape)
+    (3, 4)
+    """
+
+    _MODES = ("fan_in", "fan_out", "fan_avg")
+    _DISTRIBUTIONS = ("truncated_normal", "untruncated_normal", "uniform")
+
+    def __init__(
+        self,
+        scale: float = 1.0,
+        mode: str = "fan_in",
+        distribution: str = "truncated_normal",
+        seed: Any = None,
+        input_axes: Any = None,
+        output_axes: Any = None,
+    ) -> None:
+        who = type(self).__name__
+        if not scale > 0:
+            raise ArgumentError(f"[{who}] expected `scale` > 0, got {scale!r}.")
+        if mode not in self._MODES:
+            raise ArgumentError(f"[{who}] expected `mode` in {self._MODES}, got {mode!r}.")
+        distribution = "truncated_normal" if distribution == "normal" else distribution
+        if distribution not in self._DISTRIBUTIONS:
+            raise ArgumentError(f"[{who}] expected `distribution` in {self._DISTRIBUTIONS}, got {distribution!r}.")
+        super().__init__(seed)
+        self.scale, self.mode, self.distribution = scale, mode, distribution
+        self.input_axes, self.output_axes = input_axes, output_axes
+
+    def host(self, shape: Any, dtype: str) -> np.ndarray:
+        """The first value as a NumPy array."""
+        shape = plain_shape(shape)
+        fan_in, fan_out = compute_fans(shape, self.input_axes, self.output_axes)
+        fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
+        variance = self.scale / max(1.0, fan)
+        rng, kind = self.generator(), self.work_dtype(dtype)
+        if self.distribution == "uniform":
+            limit = math.sqrt(3 * variance)
+            return _scaled(_uniform(rng, shape, kind), 2 * limit, -limit, dtype)
+        if self.distribution == "truncated_normal":
+            return _scaled(_truncated(rng, shape, kind), math.sqrt(variance) / _TRUNCATED_STD, 0.0, dtype)
+        return _scaled(_normal(rng, shape, kind), math.sqrt(variance), 0.0, dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        return {
+            **super().get_config(),
+            "scale": self.scale,
+            "mode": self.mode,
+            "distribution": self.distribution,
+            "input_axes": self.input_axes,
+            "output_axes": self.output_axes,
+        }
+
+
+class _NamedScaling(VarianceScaling):
+    """A named case of VarianceScaling."""
+
+    _case: tuple[float, str, str] = (1.0, "fan_in", "truncated_normal")
+
+    def __init__(self, seed: Any = None, input_axes: Any = None, output_axes: Any = None) -> None:
+        super().__init__(*self._case, seed, input_axes, output_axes)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        config = super().get_config()
+        return {n: config[n] for n in ("seed", "input_axes", "output_axes")}
+
+
+def _named(name: str, case: tuple[float, str, str], what: str, paper: str) -> type:
+    doc = f"""{what}
+
+    Args:
+        seed: int, SeedGenerator or None; with an int the values are the same at each call, on every backend.
+        input_axes, output_axes: axes of the shape that count inputs and outputs (both or none); the last two if None.
+
+    Reference: {paper}
+
+    Example:
+
+    >>> import kfront
+    >>> tuple(kfront.initializers.{name}(seed=1)((3, 4)).shape)
+    (3, 4)
+    """
+    body = {"__doc__": doc, "__module__": __name__, "_case": case}
+    return serializable("keras.initializers")(type(name, (_NamedScaling,), body))
+
+
+_GLOROT = "Glorot and Bengio, 2010, Understanding the difficulty of training deep feedforward neural networks."
+_HE = "He et al., 2015, https://arxiv.org/abs/1502.01852."
+_LECUN = "LeCun et al., 1998, Efficient BackProp."
+
+GlorotUniform: Any = _named(
+    "GlorotUniform",
+    (1.0, "fan_avg", "uniform"),
+    "Uniform values within ±sqrt(6 / (fan_in + fan_out)) (also called Xavier).",
+    _GLOROT,
+)
+GlorotNormal: Any = _named(
+    "GlorotNormal",
+    (1.0, "fan_avg", "truncated_normal"),
+    "Truncated normal values of variance 2 / (fan_in + fan_out) (also called Xavier).",
+    _GLOROT,
+)
+HeUniform: Any = _named(
+    "HeUniform", (2.0, "fan_in", "uniform"), "Uniform values within ±sqrt(6 / fan_in), for layers before a ReLU.", _HE
+)
+HeNormal: Any = _named(
+    "HeNormal",
+    (2.0, "fan_in", "truncated_normal"),
+    "Truncated normal values of variance 2 / fan_in, for layers before a ReLU.",
+    _HE,
+)
+LecunUniform: Any = _named(
+    "LecunUniform", (1.0, "fan_in", "uniform"), "Uniform values within ±sqrt(3 / fan_in).", _LECUN
+)
+LecunNormal: Any = _named(
+    "LecunNormal",
+    (1.0, "fan_in", "truncated_normal"),
+    "Truncated normal values of variance 1 / fan_in, for layers before a SELU.",
+    _LECUN,
+)
+
+
+@serializable("keras.initializers", None, "OrthogonalInitializer")
+class Orthogonal(RandomInitializer):
+    """An orthogonal matrix, times `gain`; for more axes the first ones together are its rows.
+
+    Args:
+        gain: factor.
+        seed: int, SeedGenerator or None; with an int the values are the same at each call, on every backend.
+
+    Raises:
+        ShapeError: when called for a shape of rank below 2.
+
+    Reference: Saxe et al., 2014, https://arxiv.org/abs/1312.6120.
+
+    Example:
+
+    >>> import kfront
+    >>> q = kfront.initializers.Orthogonal(seed=1)((3, 3))
+    >>> round(float(kfront.ops.matmul(q, kfront.ops.transpose(q))[0, 0]), 5)
+    1.0
+    """
+
+    def __init__(self, gain: float = 1.0, seed: Any = None) -> None:
+        super().__init__(seed)
+        self.gain = gain
+
+    def host(self, shape: Any, dtype: str) -> np.ndarray:
+        """The first value as a NumPy array."""
+        from kfront.backends.base import numpy_dtype
+
+        shape = plain_shape(shape)
+        if len(shape) < 2:
+            raise ShapeError(f"[Orthogonal] expected a shape of rank 2 or more, got {shape}; vectors have none.")
+        self.work_dtype(dtype)
+        rows, columns = math.prod(shape[:-1]), shape[-1]
+        square = self.generator().standard_normal((max(rows, columns), min(rows, columns)))
+        q, r = np.linalg.qr(square)
+        q *= np.where(np.diag(r) < 0, -1.0, 1.0)  # makes the distribution uniform over orthogonal matrices
+        if rows < columns:
+            q = q.T
+        return np.ascontiguousarray(q.reshape(shape) * self.gain).astype(numpy_dtype(dtype))
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        return {**super().get_config(), "gain": self.gain}

@@ -1,0 +1,16 @@
+"""Penalties on weights and activations, added to the loss."""
+
+from __future__ import annotations
+
+from kfront.core.lazy import lazy_namespace, names
+
+__getattr__, __dir__, __all__ = lazy_namespace(
+    __name__,
+    {
+        **names(".regularizers", "L1 L1L2 L2 OrthogonalRegularizer Regularizer deserialize get serialize"),
+        "l1": ".regularizers:L1",
+        "l1_l2": ".regularizers:L1L2",
+        "l2": ".regularizers:L2",
+        "orthogonal_regularizer": ".regularizers:OrthogonalRegularizer",
+    },
+)
