@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -131,8 +130,8 @@ def _make(index: int) -> Any:
 class Loader:
     """Batches of a `PyDataset`, in order, made ahead of time by its workers.
 
-    Use it as a context manager, or call `close`. An error in `__getitem__` reaches the loop with its traceback; after
-    it, after the last epoch, and when a loop is left early, no thread or process stays behind.
+    Use it as a context manager, or call `close` at the end: then no thread or process stays behind. An error in
+    `__getitem__` reaches the loop with its traceback.
 
     Args:
         dataset: the dataset.
@@ -209,8 +208,6 @@ class Loader:
         finally:
             for future in waiting:
                 future.cancel()
-            if sys.exc_info()[0] not in (None, GeneratorExit):
-                self.close()
 
     def _start(self) -> Executor:
         workers = max(self.dataset.workers, 1)
