@@ -1,0 +1,146 @@
+"""Let `import keras` mean kfront.
+
+`keras` becomes a thin module with Keras's version number; everything below it *is* the module of kfront with the same
+name, so that classes and settings exist once. Modules are loaded when they are first asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any
+
+from kfront._version import KERAS_API
+from kfront.core.errors import UnsupportedError
+
+__all__ = ["install_as_keras"]
+
+# Places under which Keras offers its public API a second time; TensorFlow reads `tf.keras` from one of them.
+_ROOTS = ("keras._tf_keras.keras", "keras.api", "keras")
+
+
+class _Keras(ModuleType):
+    """The module `keras`: kfront's public names, and the version of Keras whose API they are."""
+
+    __version__ = KERAS_API
+    __path__: list[str] = []
+
+    @staticmethod
+    def version() -> str:
+        """The version of Keras whose API this is."""
+        return KERAS_API
+
+    def __getattr__(self, name: str) -> Any:
+        import kfront
+
+        try:
+            return getattr(kfront, name)
+        except AttributeError:
+            raise AttributeError(f"module 'keras' (kfront {kfront.__version__}) has no attribute {name!r}") from None
+
+    def __dir__(self) -> list[str]:
+        import kfront
+
+        return dir(kfront)
+
+
+def _target(name: str) -> str | None:
+    """The module of kfront that stands for the module `name` of Keras; "" for its root, None if there is none."""
+    import kfront
+
+    if name == "keras._tf_keras":
+        return ""
+    for root in _ROOTS:
+        if name == root:
+            return ""
+        if name.startswith(root + "."):
+            inner = name[len(root) + 1 :]
+            public = inner.partition(".")[0] in dir(kfront)
+            found = public and _exists(f"kfront.{inner}")
+            return f"kfront.{inner}" if found else None
+    return None
+
+
+def _exists(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # its parent is no package
+        return False
+
+
+class _Loader(importlib.abc.Loader):
+    """Hands out a module that exists already under another name."""
+
+    def __init__(self, target: str) -> None:
+        self.target = target
+        self.spec: Any = None
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
+        if not self.target:
+            return _Keras(spec.name, "The public API of Keras 3, provided by kfront.")
+        module = importlib.import_module(self.target)
+        self.spec = module.__spec__
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        if self.target:  # the import system has just set the spec of the alias
+            module.__spec__ = self.spec
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    """Finds `keras` and what is below it in kfront."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if fullname != "keras" and not fullname.startswith("keras."):
+            return None
+        found = _target(fullname)
+        if found is None:
+            return None
+        return importlib.machinery.ModuleSpec(fullname, _Loader(found), origin="kfront", is_package=True)
+
+
+_finder = _Finder()
+
+
+def install_as_keras() -> None:
+    """Make `import keras`, `from keras.models import Sequential` and the like resolve to kfront in this process.
+
+    To be called before anything imports Keras. A second call does nothing. `python -m kfront.as_keras script.py` runs
+    a script that way without changing it.
+
+    Raises:
+        UnsupportedError: the real Keras is imported already; its objects and kfront's do not mix.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.install_as_keras()  # doctest: +SKIP
+    >>> from keras import layers  # doctest: +SKIP
+    >>> layers is kfront.layers  # doctest: +SKIP
+    True
+    """
+    if _finder in sys.meta_path:
+        return
+    loaded = sys.modules.get("keras")
+    if loaded is not None and not isinstance(loaded, _Keras):
+        raise UnsupportedError(
+            f"[install_as_keras] expected `keras` not to be imported yet, got the one in "
+            f"{getattr(loaded, '__file__', None) or 'this process'}; call install_as_keras() before anything imports "
+            "Keras, or run the script with `python -m kfront.as_keras script.py`."
+        )
+    sys.meta_path.insert(0, _finder)
+
+
+def uninstall() -> None:
+    """Undo `install_as_keras` (for tests)."""
+    if _finder in sys.meta_path:
+        sys.meta_path.remove(_finder)
+    for name in [n for n in sys.modules if n == "keras" or n.startswith("keras.")]:
+        del sys.modules[name]
