@@ -24,7 +24,7 @@ __getattr__, __dir__, __all__ = lazy_namespace(
         **names("kfront.initializers", "Initializer"),
         **names("kfront.regularizers", "Regularizer"),
         **names("kfront.dtype_policies", "DTypePolicy FloatDTypePolicy"),
-        **names("kfront.interop.keras_alias", "install_as_keras"),
+        **names("kfront.interop.as_keras", "install_as_keras"),
         **names("kfront._version", "__version__ version"),
     },
     submodules=(

@@ -9,7 +9,7 @@ import os
 import runpy
 import sys
 
-from kfront.interop.keras_alias import install_as_keras
+from kfront.interop.as_keras import install_as_keras
 
 __all__ = ["main"]
 
