@@ -1,0 +1,14 @@
+"""Pictures of training and predictions, drawn with matplotlib."""
+
+from __future__ import annotations
+
+from kfront.core.lazy import lazy_namespace, names
+
+__getattr__, __dir__, __all__ = lazy_namespace(
+    __name__,
+    {
+        **names(".curves", "plot_training_curves"),
+        **names(".matrix", "plot_confusion_matrix"),
+        **names(".gallery", "plot_image_gallery"),
+    },
+)
