@@ -51,7 +51,12 @@ def demo(session: nox.Session) -> None:
     if engine not in ENGINES:
         session.error(f"expected an engine that trains ({', '.join(ENGINES)}), got {engine!r}")
     session.install("--quiet", f".[{ENGINES[engine]},viz]")
-    env = {**QUIET, "KERAS_BACKEND": engine, "KFRONT_OFFLINE": os.environ.get("KFRONT_OFFLINE", "1"), "MPLBACKEND": "Agg"}
+    env = {
+        **QUIET,
+        "KERAS_BACKEND": engine,
+        "KFRONT_OFFLINE": os.environ.get("KFRONT_OFFLINE", "1"),
+        "MPLBACKEND": "Agg",
+    }
     session.run("python", "examples/mnist_mlp.py", *rest, env=env)
     session.log("The same model in a listing written for Keras, unedited:")
     session.run("python", "-m", "kfront.as_keras", "examples/mnist_keras_listing.py", env=env)

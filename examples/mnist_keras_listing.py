@@ -1,6 +1,6 @@
 """The network of mnist_mlp.py as written for Keras; it runs on kfront unedited.
 
-    python -m kfront.as_keras examples/mnist_keras_listing.py
+python -m kfront.as_keras examples/mnist_keras_listing.py
 """
 
 from keras.datasets import mnist

@@ -56,7 +56,9 @@ def _npy_header(f: IO[bytes]) -> tuple[tuple[int, ...], Any]:
 
 def _check(path: Path, name: str, pattern: Pattern, most: int, shape: tuple[int, ...], dtype: Any) -> None:
     wanted, kind = pattern
-    fits = len(shape) == len(wanted) and all(n <= most if w is None else n == w for n, w in zip(shape, wanted, strict=True))
+    fits = len(shape) == len(wanted) and all(
+        n <= most if w is None else n == w for n, w in zip(shape, wanted, strict=True)
+    )
     if not fits or dtype != np.dtype(kind):
         raise DataError(
             f"[datasets] expected {name!r} in {path} to have shape {wanted} and dtype {kind}, got {shape} and {dtype}; "

@@ -13,7 +13,7 @@ import importlib.util
 import sys
 from collections.abc import Sequence
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 from kfront._version import KERAS_API
 from kfront.core.errors import UnsupportedError
@@ -28,7 +28,7 @@ class _Keras(ModuleType):
     """The module `keras`: kfront's public names, and the version of Keras whose API they are."""
 
     __version__ = KERAS_API
-    __path__: list[str] = []
+    __path__: ClassVar[list[str]] = []
 
     @staticmethod
     def version() -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-
 from kfront.core.errors import DataError
 
 __all__ = ["pack_x_y_sample_weight", "unpack_x_y_sample_weight"]

@@ -93,9 +93,9 @@ def get_file(
             shutil.rmtree(target)
     if not unpack:
         return str(archive)
-    if not target.is_dir() or not any(target.iterdir()):
-        if not _extract(archive, target, "tar" if untar else archive_format):
-            shutil.copyfile(archive, target)
+    unpacked = target.is_dir() and any(target.iterdir())
+    if not unpacked and not _extract(archive, target, "tar" if untar else archive_format):
+        shutil.copyfile(archive, target)
     return str(target)
 
 
@@ -254,7 +254,9 @@ def _zip_members(path: Path) -> Iterator[Member]:
         for info in archive.infolist():
             kind = stat.S_IFMT(info.external_attr >> 16)
             if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-                raise UnsafeFileError(f"[get_file] expected plain files in {path}, got a link or device: {info.filename!r}.")
+                raise UnsafeFileError(
+                    f"[get_file] expected plain files in {path}, got a link or device: {info.filename!r}."
+                )
             if info.is_dir():
                 yield info.filename, 0, None
             else:

@@ -82,7 +82,9 @@ class PyDataset:
 
     def __getitem__(self, index: int) -> Any:
         """The batch number `index`: `x`, `(x, y)` or `(x, y, sample_weight)`."""
-        raise NotImplementedError(f"[{type(self).__name__}] expected `__getitem__` to be defined; return a batch there.")
+        raise NotImplementedError(
+            f"[{type(self).__name__}] expected `__getitem__` to be defined; return a batch there."
+        )
 
     @property
     def num_batches(self) -> int | None:

@@ -53,7 +53,7 @@ def plot_training_curves(
     unknown = [m for m in metrics if m not in recorded]
     if unknown or not metrics:
         raise ArgumentError(
-            f"[plot_training_curves] expected recorded values, got {unknown or 'none'}; recorded: {', '.join(recorded)}."
+            f"[plot_training_curves] expected recorded values, got {unknown or 'none'}; there are: {list(recorded)}."
         )
     figure = new_figure("plot_training_curves", 4.8 * len(metrics), 3.6)
     for i, name in enumerate(metrics):
