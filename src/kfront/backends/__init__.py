@@ -1,0 +1,127 @@
+"""The backends: which exist, which is current, and how third parties add one.
+
+A backend is an object (`kfront.backends.base.Backend`). The choice is per thread: `set_backend` in the main thread
+also sets what threads start with that have made no choice.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import threading
+from typing import Any
+
+from kfront.core.errors import BackendError
+from kfront.core.state import UNSET, _State, state
+
+__all__ = ["available", "backend_scope", "current", "get", "installed", "set_current"]
+
+# name -> (module of the adapter, distribution that must be importable, pip extra)
+_BUILTIN = {
+    "torch": ("kfront.backends.torch", "torch", "torch"),
+    "jax": ("kfront.backends.jax", "jax", "jax"),
+    "tensorflow": ("kfront.backends.tensorflow", "tensorflow", "tensorflow"),
+    "numpy": ("kfront.backends.numpy", "numpy", ""),
+}
+_loaded: dict[str, Any] = {}
+_lock = threading.RLock()
+
+
+def _entry_points() -> dict[str, Any]:
+    from importlib.metadata import entry_points
+
+    return {e.name: e for e in entry_points(group="kfront.backends")}
+
+
+def available() -> list[str]:
+    """Names of every known backend, installed or not."""
+    return [*_BUILTIN, *(n for n in _entry_points() if n not in _BUILTIN)]
+
+
+def installed() -> list[str]:
+    """Names of the backends whose engine can be imported; nothing is imported to find out."""
+    names = [n for n, (_, package, _) in _BUILTIN.items() if importlib.util.find_spec(package) is not None]
+    return [*names, *(n for n in _entry_points() if n not in _BUILTIN)]
+
+
+def get(name: str) -> Any:
+    """The backend called `name`, loaded on first use.
+
+    Raises:
+        BackendError: if there is no such backend, its engine is not installed, or primitives are missing.
+    """
+    found = _loaded.get(name)
+    if found is not None:
+        return found
+    with _lock:
+        if name not in _loaded:
+            _loaded[name] = _load(name)
+        return _loaded[name]
+
+
+def _load(name: str) -> Any:
+    import kfront.ops  # noqa: F401  (declares every op before an adapter is checked)
+
+    if name in _BUILTIN:
+        module, package, extra = _BUILTIN[name]
+        if importlib.util.find_spec(package) is None:
+            raise BackendError(
+                f"[backend] expected an installed engine, got {name!r}, which is not installed "
+                f"(installed: {', '.join(installed())}); run `pip install 'kfront[{extra}]'` or set KERAS_BACKEND."
+            )
+        made = importlib.import_module(module).make_backend()
+    else:
+        points = _entry_points() if isinstance(name, str) else {}
+        if name not in points:
+            raise BackendError(
+                f"[backend] expected one of {', '.join(available())}, got {name!r} (installed: "
+                f"{', '.join(installed())}); check KERAS_BACKEND and keras.json, or `pip install 'kfront[torch]'`."
+            )
+        made = points[name].load()()
+    made.finish()
+    return made
+
+
+def current() -> Any:
+    """The backend of this thread; chosen by configuration on first use."""
+    b = state.backend
+    if b is UNSET:
+        from kfront import config
+
+        b = get(config.default_backend())
+        if _State.backend is UNSET:
+            _State.backend = b
+        state.backend = b
+    return b
+
+
+def set_current(name: str) -> None:
+    """Make `name` the backend of this thread (and, from the main thread, of threads that have not chosen)."""
+    b = get(name)
+    if threading.current_thread() is threading.main_thread():
+        _State.backend = b
+    state.backend = b
+
+
+class backend_scope:
+    """Context manager: another backend in this thread, restored on exit.
+
+    Example:
+
+    >>> import kfront
+    >>> with kfront.backend_scope("numpy"):
+    ...     type(kfront.ops.zeros(2)).__name__
+    'ndarray'
+    """
+
+    __slots__ = ("_old", "backend")
+
+    def __init__(self, backend: Any) -> None:
+        self.backend = get(backend) if isinstance(backend, str) else backend
+
+    def __enter__(self) -> Any:
+        self._old, state.backend = state.backend, self.backend
+        return self.backend
+
+    def __exit__(self, *exc: Any) -> None:
+        state.backend = self._old

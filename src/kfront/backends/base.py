@@ -1,0 +1,279 @@
+"""The contract of a backend.
+
+An adapter is a subclass of `Backend` with the hooks below, and modules of functions: every function in them whose
+name is a declared op is that engine's implementation. `finish` checks that no primitive is missing, lends every
+composed op its body, and works out for which dtypes each op may skip promotion.
+
+Calling convention of op implementations: all arguments positional, in declared order; tensors native and already
+cast by the op's dtype rule (a Python scalar only where the op is declared `weak`), None for an absent operand.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Sequence
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from kfront.backends.foreach import Foreach
+from kfront.core.dtypes import ALL, standardize
+from kfront.core.errors import BackendError, UnsupportedError
+from kfront.core.op import OPS, Op
+
+__all__ = ["Backend", "Foreach"]
+
+
+class Backend:
+    """What an engine must provide; see the module's docstring for the ops.
+
+    Attributes:
+        name: as in `KERAS_BACKEND`.
+        types: concrete tensor types that take the fast path of ops.
+        native_base: class mixed into layers when they are created, or None.
+        native_types: the engine's own module and parameter classes, which a layer may hold as attributes.
+        Variable: the `Variable` subclass with this engine's storage.
+        dtypes: the dtype names the engine has.
+        trainable: whether it differentiates.
+        seed_dtype: dtype of the state of a SeedGenerator.
+        modules: modules that hold op implementations, later ones win.
+    """
+
+    name: str = ""
+    types: frozenset[type] = frozenset()
+    native_base: type | None = None
+    native_types: tuple[type, ...] = ()
+    Variable: Any = None
+    dtypes: tuple[str, ...] = ALL
+    trainable: bool = True
+    seed_dtype: str = "uint32"
+    modules: tuple[ModuleType, ...] = ()
+
+    # -- registration -------------------------------------------------------------------------------------------------
+
+    def finish(self) -> Backend:
+        """Collect op implementations and check that none is missing.
+
+        Raises:
+            BackendError: with the list of missing primitives.
+        """
+        for module in self.modules:
+            for name, value in vars(module).items():
+                if name in OPS and callable(value):
+                    setattr(self, name, value)
+        missing = sorted(n for n, o in OPS.items() if o.primitive and not hasattr(self, n))
+        if missing:
+            raise BackendError(
+                f"[{self.name}] expected an implementation of every primitive, {len(missing)} are missing: "
+                f"{', '.join(missing)}; define functions of these names in the adapter's modules."
+            )
+        for name, one in OPS.items():
+            self._attach(name, one)
+        return self
+
+    def _attach(self, name: str, one: Op) -> None:
+        if not hasattr(self, name):
+            setattr(self, name, one.body)
+        setattr(self, f"ok_{name}", self._untouched(one))
+
+    def _untouched(self, one: Op) -> frozenset[Any]:
+        """Native dtypes that operands of one dtype keep under the op's rule."""
+        if one.rule is None or one.static_dtype:
+            return frozenset()
+        out = []
+        for d in self.dtypes:
+            try:
+                cast = one.rule(*[d] * max(1, len(one.tensors)))[0]
+            except Exception:
+                continue
+            if cast in (None, d) or (isinstance(cast, (tuple, list)) and all(c in (None, d) for c in cast)):
+                out.append(self.native_dtype(d))
+        return frozenset(out)
+
+    def overridden(self) -> list[str]:
+        """Names of the composed ops that this backend defines itself."""
+        return [n for n, o in OPS.items() if not o.primitive and getattr(self, n) is not o.body]
+
+    # -- tensors ------------------------------------------------------------------------------------------------------
+
+    def is_tensor(self, x: Any) -> bool:
+        """Whether `x` is a tensor of this engine, traced ones included."""
+        raise NotImplementedError
+
+    def native_dtype(self, name: str) -> Any:
+        """The engine's dtype of that name."""
+        raise NotImplementedError
+
+    def dtype_name(self, dtype: Any) -> str:
+        """The name of an engine dtype."""
+        return standardize(dtype)
+
+    def static_shape(self, x: Any) -> tuple[int | None, ...]:
+        """The shape as ints, None where it is not known."""
+        return tuple(x.shape)
+
+    def convert(self, x: Any, dtype: str | None = None) -> Any:
+        """A native tensor of anything array-like: Python numbers and lists, NumPy, Variables, other engines' tensors.
+
+        Python floats become floatx, ints int32, bools bool; arrays keep their dtype.
+        """
+        raise NotImplementedError
+
+    def cast(self, x: Any, dtype: str) -> Any:
+        """A native tensor in another dtype."""
+        raise NotImplementedError
+
+    def to_numpy(self, x: Any) -> np.ndarray:
+        """The value as a NumPy array (bfloat16 and float8 through ml_dtypes)."""
+        return np.asarray(x)
+
+    def host_value(self, value: Any, dtype: str) -> Any:
+        """`value` as a NumPy array of `dtype`, or as it is when it is a native tensor of that dtype."""
+        if self.is_tensor(value):
+            return value if self.dtype_name(value.dtype) == dtype else self.cast(value, dtype)
+        if hasattr(value, "detach") or (hasattr(value, "numpy") and not isinstance(value, np.ndarray)):
+            value = self.to_numpy(self.convert(value))
+        return np.asarray(value).astype(numpy_dtype(dtype), copy=False)
+
+    def set_mask(self, x: Any, mask: Any) -> None:
+        """Attach a Keras mask to a tensor."""
+        with contextlib.suppress(AttributeError):
+            x._keras_mask = mask
+
+    def get_mask(self, x: Any) -> Any:
+        """The mask attached to a tensor, or None."""
+        return getattr(x, "_keras_mask", None)
+
+    def compute_spec(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Outputs of raw framework code on abstract values, by the engine's own abstract evaluation."""
+        raise UnsupportedError(
+            f"[{self.name}] expected `compute_output_shape` to be defined: this engine cannot infer the shapes of "
+            "raw framework code; define it on the layer."
+        )
+
+    # -- layers and variables -----------------------------------------------------------------------------------------
+
+    def init_layer(self, layer: Any) -> None:
+        """Called before a layer's `__init__`."""
+
+    def native_members(self, cls: type, root: type) -> dict[str, Any]:
+        """Class members for a layer class bound to this backend, beside `native_base` (e.g. `__call__`, `forward`).
+
+        Args:
+            cls: the class as its author wrote it.
+            root: `kfront.layers.Layer`, to see whether `cls` overrides a member.
+        """
+        return {}
+
+    def set_native_attribute(self, layer: Any, name: str, value: Any) -> None:
+        """One of `native_types` became an attribute of a layer."""
+        object.__setattr__(layer, name, value)
+
+    def track_variable(self, layer: Any, attribute: str, variable: Any) -> None:
+        """A variable became an attribute of a layer."""
+
+    def track_layer(self, layer: Any, attribute: str, sublayer: Any) -> None:
+        """A layer became an attribute of a layer."""
+
+    def untrack(self, layer: Any, attribute: str) -> None:
+        """An attribute that held a variable or layer is gone."""
+
+    def register_layer_class(self, cls: type) -> None:
+        """A layer class was bound to this backend."""
+
+    # -- execution ----------------------------------------------------------------------------------------------------
+
+    def eager(self) -> Any:
+        """Context in which values are concrete even while the engine traces."""
+        return contextlib.nullcontext()
+
+    def no_grad(self) -> Any:
+        """Context in which nothing is recorded for gradients."""
+        return contextlib.nullcontext()
+
+    def device(self, name: str | None) -> Any:
+        """Context in which new tensors and variables live on a device such as "cpu", "gpu:0"."""
+        return contextlib.nullcontext()
+
+    def feed(self, x: Any) -> Any:
+        """A NumPy array or tensor of a batch as compiled steps take it best."""
+        return self.convert(x)
+
+    def is_tracing(self) -> bool:
+        """Whether the engine is tracing or compiling at the moment."""
+        return False
+
+    def synchronize(self, x: Any) -> Any:
+        """Wait until `x` is computed."""
+        return x
+
+    def next_key(self, variable: Any) -> Any:
+        """The value of a SeedGenerator's state (shape (2,)), which is then advanced by [0, 1]."""
+        key = variable.value
+        variable.assign(self.add(key, self.convert(np.array([0, 1]), self.seed_dtype)))
+        return key
+
+    def set_random_seed(self, seed: int) -> None:
+        """Seed the engine's global generators."""
+
+    def value_and_grad(
+        self, fn: Callable[[], tuple[Any, Any]], variables: Sequence[Any], state: Sequence[Any] = ()
+    ) -> tuple[Any, Any, list[Any]]:
+        """Value and gradients of a closure.
+
+        Args:
+            fn: no arguments, returns (scalar loss, anything else).
+            variables: Variables to differentiate by.
+            state: all other Variables that `fn` may assign.
+
+        Returns:
+            (loss, the other result, gradients in the order of `variables`, None where unconnected).
+        """
+        raise UnsupportedError(
+            f"[{self.name}] expected a backend that differentiates, got {self.name!r}, which only runs models; "
+            "choose torch, jax or tensorflow, e.g. `kfront.convert(model, 'jax')`."
+        )
+
+    def compile_step(self, fn: Callable[..., Any], state: Callable[[], Sequence[Any]], jit: bool | str) -> Any:
+        """A callable like `fn` that runs compiled where that pays.
+
+        Args:
+            fn: takes nested tensors (None allowed), reads and assigns Variables of `state`, returns nested tensors.
+            state: gives the list of all Variables that `fn` reads or assigns; asked at each (re)compilation.
+            jit: True, False, or "auto" for the engine's best choice.
+
+        Returns:
+            The callable; after each call the Variables hold their new values.
+        """
+        return fn
+
+    def compile_loop(self, fn: Callable[..., Any], state: Callable[[], Sequence[Any]], jit: bool | str) -> Any:
+        """As `compile_step` for a list of batches: runs `fn` on each on the device, returns the last result."""
+        step = self.compile_step(fn, state, jit)
+
+        def run(batches: Iterable[Any]) -> Any:
+            out = None
+            for batch in batches:
+                out = step(*batch)
+            return out
+
+        return run
+
+    @property
+    def foreach(self) -> Any:
+        """Functions on lists of tensors, for optimizers."""
+        found = self.__dict__.get("_foreach")
+        if found is None:
+            found = self._foreach = Foreach(self)
+        return found
+
+
+def numpy_dtype(name: str) -> np.dtype:
+    """The NumPy dtype of a name; bfloat16 and float8 come from ml_dtypes."""
+    try:
+        return np.dtype("O" if name == "string" else name)
+    except TypeError:
+        import ml_dtypes
+
+        return np.dtype(getattr(ml_dtypes, name))

@@ -1,0 +1,239 @@
+"""Dtype names, the promotion lattice, and the dtype rules that ops declare.
+
+A dtype is its name: ``"float32"``. Python scalars are weak: they stand in rules as the types ``bool``, ``int``,
+``float`` and take the dtype of the array they meet. The lattice is the one of JAX's type promotion
+(https://docs.jax.dev/en/latest/type_promotion.html) without 64-bit narrowing.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from kfront.core.errors import DTypeError
+
+__all__ = [
+    "ALL",
+    "FLOATS",
+    "INTS",
+    "bool_result",
+    "compare",
+    "floating",
+    "from_argument",
+    "index_result",
+    "is_float",
+    "is_int",
+    "keep",
+    "logical",
+    "numeric",
+    "predicate",
+    "promote",
+    "result_type",
+    "standardize",
+    "static_rule",
+    "sum_like",
+    "to_float",
+]
+
+FLOAT8 = ("float8_e4m3fn", "float8_e5m2")
+FLOATS = ("float16", "bfloat16", "float32", "float64", *FLOAT8)
+UNSIGNED = ("uint8", "uint16", "uint32", "uint64")
+SIGNED = ("int8", "int16", "int32", "int64")
+INTS = (*UNSIGNED, *SIGNED)
+COMPLEX = ("complex64", "complex128")
+ALL = ("bool", *INTS, *FLOATS, *COMPLEX, "string")
+_NAMES = frozenset(ALL)
+_PYTHON = {bool: "bool", int: "int32", str: "string", complex: "complex64"}
+WEAK = frozenset((bool, int, float, complex))
+
+
+def is_float(dtype: str) -> bool:
+    """Whether `dtype` is a real floating-point type."""
+    return dtype in FLOATS
+
+
+def is_int(dtype: str) -> bool:
+    """Whether `dtype` is an integer type (not bool)."""
+    return dtype in INTS
+
+
+def standardize(dtype: Any) -> str:
+    """The name of a dtype given as a name, Python type, NumPy dtype or an engine's dtype; None means floatx.
+
+    Raises:
+        DTypeError: if it is not one of the public dtypes.
+    """
+    if type(dtype) is str and dtype in _NAMES:
+        return dtype
+    if dtype is None or dtype is float:
+        from kfront.config import floatx
+
+        return floatx()
+    if isinstance(dtype, type) and dtype in _PYTHON:
+        return _PYTHON[dtype]
+    name = _name_of(dtype)
+    if name not in _NAMES:
+        raise DTypeError(f"[dtype] expected one of {', '.join(ALL)}, got {dtype!r}; pass a dtype name such as 'float32'.")
+    return name
+
+
+def _name_of(dtype: Any) -> str:
+    if isinstance(dtype, str):
+        return {"double": "float64", "float": "float32", "half": "float16", "int": "int32"}.get(dtype, dtype)
+    name = getattr(dtype, "name", None)  # NumPy, JAX, TensorFlow
+    if not isinstance(name, str):
+        name = getattr(dtype, "__name__", None) or str(dtype)  # numpy scalar types, torch dtypes
+    if name.startswith("torch."):
+        name = name[6:]
+    return {"bool_": "bool", "str_": "string", "str": "string", "object": "string"}.get(name, name)
+
+
+# ---- promotion -----------------------------------------------------------------------------------------------------
+
+# Direct edges of the lattice: each name points to what it is promoted to next.
+_EDGES: dict[Any, tuple[Any, ...]] = {
+    bool: ("bool",),
+    "bool": (int,),
+    int: ("uint8", "int8"),
+    "uint8": ("int16", "uint16"),
+    "uint16": ("int32", "uint32"),
+    "uint32": ("int64", "uint64"),
+    "uint64": (float,),
+    "int8": ("int16",),
+    "int16": ("int32",),
+    "int32": ("int64",),
+    "int64": (float,),
+    float: ("float16", "bfloat16", complex),
+    "float8_e4m3fn": (),
+    "float8_e5m2": (),
+    "float16": ("float32",),
+    "bfloat16": ("float32",),
+    "float32": ("float64", "complex64"),
+    "float64": ("complex128",),
+    complex: ("complex64",),
+    "complex64": ("complex128",),
+    "complex128": (),
+    "string": (),
+}
+
+
+@functools.cache
+def _reach(node: Any) -> frozenset[Any]:
+    return frozenset({node}).union(*(_reach(n) for n in _EDGES[node]))
+
+
+@functools.cache
+def _join(a: Any, b: Any) -> Any:
+    if a == b:
+        return a
+    common = _reach(a) & _reach(b)
+    least = [n for n in common if common <= _reach(n)]
+    if not least:
+        raise DTypeError(f"[result_type] no dtype holds both {a!r} and {b!r}; cast one of them first.")
+    return least[0]
+
+
+@functools.cache
+def result_type(*dtypes: Any) -> str:
+    """The dtype that operands of `dtypes` are promoted to.
+
+    Args:
+        dtypes: dtype names, or the Python types bool, int, float for weak scalars; None entries are left out.
+
+    Returns:
+        A dtype name; floatx when only weak floats meet, or when integers meet a weak float.
+    """
+    found = [d if d in WEAK else standardize(d) for d in dtypes if d is not None]
+    out = functools.reduce(_join, found) if found else float
+    return _PYTHON.get(out) or standardize(out)
+
+
+def to_float(dtype: Any) -> str:
+    """`dtype` if it is floating or complex, else floatx."""
+    if dtype in FLOATS or dtype in COMPLEX:
+        return dtype
+    return "complex64" if dtype is complex else standardize(None)
+
+
+def clear_cache() -> None:
+    """Forget results that depend on floatx; `set_floatx` calls it."""
+    result_type.cache_clear()
+    from kfront.core.op import OPS
+
+    for one in OPS.values():
+        one.plans.clear()
+
+
+# ---- rules: operand dtypes -> (dtype to cast operands to, dtype of the result) ------------------------------------
+
+Rule = Callable[..., tuple[Any, Any]]
+
+
+def static_rule(rule: Rule) -> Rule:
+    """Mark a rule that is called as ``rule(operand_dtypes, **static_arguments)``."""
+    rule.wants_static = True  # type: ignore[attr-defined]
+    return rule
+
+
+def keep(*dtypes: Any) -> tuple[Any, Any]:
+    """Operands as they are; the result has the first one's dtype."""
+    return None, result_type(dtypes[0])
+
+
+def promote(*dtypes: Any) -> tuple[Any, Any]:
+    """All operands and the result in the common type."""
+    d = result_type(*dtypes)
+    return d, d
+
+
+def floating(*dtypes: Any) -> tuple[Any, Any]:
+    """As `promote`, and integers become floatx."""
+    d = to_float(result_type(*dtypes))
+    return d, d
+
+
+def numeric(*dtypes: Any) -> tuple[Any, Any]:
+    """As `promote`, and bool becomes int32."""
+    d = result_type(*dtypes)
+    d = "int32" if d == "bool" else d
+    return d, d
+
+
+def compare(*dtypes: Any) -> tuple[Any, Any]:
+    """Operands in the common type, the result bool."""
+    return result_type(*dtypes), "bool"
+
+
+def predicate(*dtypes: Any) -> tuple[Any, Any]:
+    """Operands as they are, the result bool."""
+    return None, "bool"
+
+
+def logical(*dtypes: Any) -> tuple[Any, Any]:
+    """Operands and result bool."""
+    return "bool", "bool"
+
+
+bool_result = predicate
+
+
+def index_result(*dtypes: Any) -> tuple[Any, Any]:
+    """Operands as they are, the result int32 (positions, counts)."""
+    return None, "int32"
+
+
+_SUM = {"bool": "int32", "int8": "int32", "int16": "int32", "uint8": "uint32", "uint16": "uint32"}
+
+
+def sum_like(*dtypes: Any) -> tuple[Any, Any]:
+    """Sums and products: integers narrower than 32 bits are widened first."""
+    d = result_type(*dtypes)
+    d = _SUM.get(d, d)
+    return d, d
+
+
+@static_rule
+def from_argument(dtypes: tuple[Any, ...], dtype: Any = None, **static: Any) -> tuple[Any, Any]:
+    """Creation: the result has the dtype given, else floatx."""
+    return None, standardize(dtype)

@@ -1,0 +1,86 @@
+"""Names: automatic ones (`dense`, `dense_1`), name scopes, paths."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import defaultdict
+from typing import Any
+
+from kfront.core.errors import ArgumentError
+
+__all__ = ["auto_name", "clear_names", "current_path", "get_uid", "name_scope", "to_snake_case", "uniquify"]
+
+_counts: dict[str, int] = defaultdict(int)
+_lock = threading.Lock()
+
+
+class _Scopes(threading.local):
+    def __init__(self) -> None:
+        self.stack: list[tuple[str, Any]] = []
+
+
+_scopes = _Scopes()
+
+
+def to_snake_case(name: str) -> str:
+    """``"MaxPooling2D"`` -> ``"max_pooling2d"``."""
+    name = re.sub(r"\W+", "", name)
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def uniquify(name: str) -> str:
+    """`name`, or `name_1`, `name_2` … when it was given out before."""
+    with _lock:
+        count = _counts[name]
+        _counts[name] += 1
+    return f"{name}_{count}" if count else name
+
+
+def auto_name(prefix: str) -> str:
+    """The next automatic name for a class or function name."""
+    return uniquify(to_snake_case(prefix))
+
+
+def get_uid(prefix: str = "") -> int:
+    """A number that grows by one with each call for this prefix, from 1."""
+    with _lock:
+        _counts[prefix] += 1
+        return _counts[prefix]
+
+
+def clear_names() -> None:
+    """Start automatic names anew."""
+    with _lock:
+        _counts.clear()
+
+
+class name_scope:
+    """Context manager: variables created inside get paths that start with `name`.
+
+    Args:
+        name: one part of a path, without ``/``.
+        caller: the object that opens the scope; a scope that the same object already holds is not opened twice.
+    """
+
+    def __init__(self, name: str, caller: Any = None, **kwargs: Any) -> None:
+        if not isinstance(name, str) or "/" in name:
+            raise ArgumentError(f"[name_scope] expected a string without '/', got {name!r}.")
+        self.name, self.caller, self._pushed = name, caller, False
+
+    def __enter__(self) -> name_scope:
+        stack = _scopes.stack
+        self._pushed = not (stack and self.caller is not None and stack[-1][1] is self.caller)
+        if self._pushed:
+            stack.append((self.name, self.caller))
+        return self
+
+    def __exit__(self, *exc: Any) -> None:
+        if self._pushed:
+            _scopes.stack.pop()
+
+
+def current_path() -> str:
+    """The open name scopes joined by ``/``."""
+    return "/".join(name for name, _ in _scopes.stack)

@@ -1,0 +1,363 @@
+"""`@op`: an op is declared once; dispatch, dtype promotion, shape inference and graph recording follow from it.
+
+An op with an empty body is a *primitive*: every backend implements it. An op with a body is *composed*: the body is
+the implementation and, run on `Abstract` values, the inference. A backend may override a composed op by defining its
+name. For each op a dispatcher with the exact signature is generated. It calls the backend at once when every tensor
+operand is a native tensor whose dtype the rule leaves alone; everything else goes through `Op.slow`.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from kfront.core.dtypes import WEAK
+from kfront.core.errors import ArgumentTypeError, KfrontError, ShapeError
+from kfront.core.spec import Abstract, KerasTensor
+from kfront.core.state import state
+
+__all__ = ["OPS", "Op", "op"]
+
+OPS: dict[str, Op] = {}
+_NONE = type(None)
+_LIST = "list"
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Op:
+    """One declared op.
+
+    Attributes:
+        name: public name, also the name of the backend's implementation.
+        body: the composed body, or None for a primitive.
+        tensors: names of the tensor parameters; the first parameter only when `listed`.
+        listed: whether the first parameter is a list of tensors.
+        static: names of the other parameters.
+        rule: dtype rule or None.
+        shape: shape rule (primitives).
+        weak: whether the native form takes Python scalars as they are.
+        plans: cast plans by operand dtypes, filled as they are met.
+    """
+
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        tensors: Any,
+        dtype: Any,
+        shape: Any,
+        weak: bool,
+        name: str | None = None,
+        prepare: dict[str, Callable[[Any], Any]] | None = None,
+    ) -> None:
+        self.name = name or fn.__name__
+        self.prepare = prepare or {}
+        self.signature = inspect.signature(fn)
+        names = list(self.signature.parameters)
+        self.listed = tensors == _LIST
+        if self.listed:
+            self.tensors = tuple(names[:1])
+        else:
+            self.tensors = tuple(names[:tensors]) if isinstance(tensors, int) else tuple(tensors)
+        self.static = tuple(n for n in names if n not in self.tensors)
+        self.primitive = shape is not None
+        self.body = None if self.primitive else fn
+        self.rule, self.shape, self.weak = dtype, shape, weak
+        self.static_dtype = getattr(dtype, "wants_static", False)
+        self.plans: dict[Any, Any] = {}
+        self.arrange: Callable[..., Any] = lambda f, t, s: f(*t, *s)
+        self.public: Callable[..., Any] = fn
+        OPS[self.name] = self
+
+    # -- the general path -------------------------------------------------------------------------------------------
+
+    def slow(self, b: Any, tensors: Any, static: tuple[Any, ...]) -> Any:
+        """Convert, promote and run; or infer and record when a symbolic value is among the operands."""
+        if not b:
+            b = _resolve()
+        if self.listed:
+            return self._slow_list(b, tensors[0], static)
+        values, key, symbolic = self._operands(b, tensors)
+        if symbolic or any(_symbolic(s) for s in static):
+            return self.symbolic(tensors, static)
+        if self.rule is not None:
+            values = self._cast(b, values, key, static)
+        try:
+            return self.arrange(getattr(b, self.name), values, static)
+        except Exception as error:
+            self.fail(b, error, tensors, static)
+
+    def _slow_list(self, b: Any, items: Any, static: tuple[Any, ...]) -> Any:
+        if not isinstance(items, (list, tuple)) and not hasattr(items, "shape"):
+            raise ArgumentTypeError(
+                f"[{self.name}] expected a list of tensors as `{self.tensors[0]}`, got {type(items).__name__}."
+            )
+        items = list(items)
+        if not items:
+            raise ShapeError(f"[{self.name}] expected at least one tensor in `{self.tensors[0]}`, got none.")
+        values, key, symbolic = self._operands(b, items)
+        if symbolic:
+            return self.symbolic((items,), static)
+        values = [b.convert(v) if type(v) in WEAK and self.rule is None else v for v in values]
+        if self.rule is not None:
+            values = self._cast(b, values, key, static)
+        try:
+            return getattr(b, self.name)(list(values), *static)
+        except Exception as error:
+            self.fail(b, error, (items,), static)
+
+    def _operands(self, b: Any, tensors: Sequence[Any]) -> tuple[list[Any], list[Any], bool]:
+        """Native values, their dtypes, and whether one is symbolic."""
+        values, key, types, symbolic = [], [b.name], b.types, False
+        for x in tensors:
+            kind = type(x)
+            if kind in types:
+                key.append(x.dtype)
+            elif kind in WEAK or x is None:
+                key.append(kind)
+            elif isinstance(x, KerasTensor):
+                symbolic = True
+            else:
+                x = x.value if hasattr(x, "_is_variable") and x._backend is b else b.convert(x)
+                key.append(x.dtype)
+            values.append(x)
+        return values, key, symbolic
+
+    def _cast(self, b: Any, values: Sequence[Any], key: list[Any], static: tuple[Any, ...]) -> list[Any]:
+        plan = None if self.static_dtype else self.plans.get(k := tuple(key))
+        if plan is None:
+            names = [d if d in WEAK else None if d is _NONE else b.dtype_name(d) for d in key[1:]]
+            plan = self.plan(names, static)
+            if not self.static_dtype:
+                self.plans[k] = plan
+        return [v if c is None else _apply(b, v, c) for v, c in zip(values, plan, strict=True)]
+
+    def plan(self, dtypes: list[Any], static: tuple[Any, ...]) -> tuple[str | None, ...]:
+        """The dtype that each operand is converted to, None to leave it as it is."""
+        cast, _ = self.dtype_of(dtypes, static)
+        wanted = cast if isinstance(cast, (tuple, list)) else (cast,) * len(dtypes)
+        scalars_only = all(d in WEAK or d is None for d in dtypes)
+        out: list[str | None] = []
+        for have, want in zip(dtypes, wanted, strict=True):
+            if have is None:
+                out.append(None)
+            elif have in WEAK:
+                out.append(None if self.weak and not scalars_only else want or _default(have))
+            else:
+                out.append(None if want in (None, have) else want)
+        return tuple(out)
+
+    def dtype_of(self, dtypes: Sequence[Any], static: tuple[Any, ...]) -> tuple[Any, Any]:
+        """Apply the dtype rule: (cast, result)."""
+        if self.static_dtype:
+            return self.rule(tuple(dtypes), **dict(zip(self.static, static, strict=True)))
+        return self.rule(*dtypes)
+
+    # -- symbolic values --------------------------------------------------------------------------------------------
+
+    def infer(self, tensors: Any, static: tuple[Any, ...]) -> Any:
+        """The Abstract result(s) for operands given as specs, native tensors or Python scalars."""
+        operands = [_abstract(x) for x in (tensors[0] if self.listed else tensors)]
+        if not self.primitive:
+            if self.rule is not None:
+                operands = self._cast_specs(operands, static)
+            return self.arrange(self.body, (operands,) if self.listed else operands, static)
+        dtypes = [x.dtype if isinstance(x, KerasTensor) else None if x is None else type(x) for x in operands]
+        named = dict(zip(self.static, static, strict=True))
+        try:
+            result = self.dtype_of(dtypes, static)[1] if self.rule is not None else None
+            shapes = self.shape(operands, **named) if self.listed else self.shape(*operands, **named)
+        except KfrontError as error:
+            if str(error).startswith("["):
+                raise
+            raise type(error)(f"[{self.name}] {error}") from None
+        if type(shapes) is list:
+            kinds = result if isinstance(result, (list, tuple)) else [result] * len(shapes)
+            return tuple(Abstract(s, d) for s, d in zip(shapes, kinds, strict=True))
+        return Abstract(shapes, result)
+
+    def _cast_specs(self, operands: list[Any], static: tuple[Any, ...]) -> list[Any]:
+        dtypes = [x.dtype if isinstance(x, KerasTensor) else None if x is None else type(x) for x in operands]
+        plan = self.plan(dtypes, static)
+        return [
+            Abstract(x.shape if isinstance(x, KerasTensor) else (), c) if c is not None else x
+            for x, c in zip(operands, plan, strict=True)
+        ]
+
+    def symbolic(self, tensors: Any, static: tuple[Any, ...]) -> Any:
+        """Infer; record a node when a KerasTensor that is not `Abstract` is among the operands."""
+        from kfront.core import tree
+
+        out = self.infer(tensors, static)
+        leaves = [x for x in tree.flatten((tensors, static)) if isinstance(x, KerasTensor)]
+        if not any(type(x) is not Abstract for x in leaves):
+            return out
+        from kfront.core.operation import record_op
+
+        return record_op(self, tensors, static, out)
+
+    def fail(self, b: Any, error: Exception, tensors: Any, static: tuple[Any, ...]) -> None:
+        """Raise what went wrong in the engine as the same exception class on every engine, where the rules tell."""
+        if isinstance(error, KfrontError):
+            raise error
+        try:
+            self.infer(tensors, static)
+        except KfrontError as explained:
+            raise explained from error
+        except Exception:
+            raise error from None
+        raise error
+
+
+def _symbolic(x: Any) -> bool:
+    """Whether a static argument is symbolic, or a shape with a symbolic dimension."""
+    if x.__class__ is tuple or x.__class__ is list:
+        return any(isinstance(i, KerasTensor) for i in x)
+    return isinstance(x, KerasTensor)
+
+
+def _resolve() -> Any:
+    from kfront.backends import current
+
+    return current()
+
+
+def _apply(b: Any, value: Any, dtype: str) -> Any:
+    return b.convert(value, dtype) if type(value) in WEAK else b.cast(value, dtype)
+
+
+def _default(kind: type) -> str:
+    from kfront.core.dtypes import standardize
+
+    return standardize(kind)
+
+
+def _abstract(x: Any) -> Any:
+    if x is None or type(x) in WEAK or type(x) is Abstract:
+        return x
+    if isinstance(x, KerasTensor):
+        return Abstract(x.shape, x.dtype)
+    if hasattr(x, "_is_variable"):
+        return Abstract(x.shape, state.autocast if state.autocast and x._autocast_now() else x.dtype)
+    b = state.backend or _resolve()
+    if not b.is_tensor(x):
+        x = b.convert(x)
+    return Abstract(b.static_shape(x), b.dtype_name(x.dtype))
+
+
+# ---- the generated dispatcher ---------------------------------------------------------------------------------------
+
+_FIXED = """def {name}({sig}):
+{prepare}    b = _state.backend
+    if {fast}:
+        try:
+            return b.{name}({pos})
+        except Exception as error:
+            _op.fail(b, error, ({tensors}), ({static}))
+    return _op.slow(b, ({tensors}), ({static}))
+"""
+
+_LISTED = """def {name}({sig}):
+{prepare}    b = _state.backend
+    if ({x}.__class__ is list or {x}.__class__ is tuple) and {x}:
+        types = b.types
+        dtype = getattr({x}[0], "dtype", None)
+        for item in {x}:
+            if type(item) not in types or item.dtype != dtype:
+                break
+        else:
+            if dtype in b.ok_{name}:
+                try:
+                    return b.{name}(list({x}), {static})
+                except Exception as error:
+                    _op.fail(b, error, ({x},), ({static}))
+    return _op.slow(b, ({x},), ({static}))
+"""
+
+
+def _signature_source(params: Sequence[inspect.Parameter], ns: dict[str, Any]) -> str:
+    parts, star = [], False
+    for p in params:
+        if p.kind is p.KEYWORD_ONLY and not star:
+            parts.append("*")
+            star = True
+        if p.default is p.empty:
+            parts.append(p.name)
+        else:
+            ns[f"_d_{p.name}"] = p.default
+            parts.append(f"{p.name}=_d_{p.name}")
+    return ", ".join(parts)
+
+
+def _fast_test(one: Op, params: Sequence[inspect.Parameter]) -> str:
+    """Condition under which operands need no conversion: native, of one dtype that the rule leaves alone."""
+    keeps = one.rule is None or getattr(one.rule, "keeps", False)
+    if not one.tensors or (one.static_dtype and not keeps):
+        return "False"
+    first = one.tensors[0]
+    tests = [f"type({first}) in b.types"]
+    tests += [f"{n}.__class__ is tuple" for n, f in one.prepare.items() if getattr(f, "gives_tuple", False)]
+    if not keeps:
+        tests.append(f"{first}.dtype in b.ok_{one.name}")
+    optional = {p.name for p in params if p.default is None}
+    for name in one.tensors[1:]:
+        test = f"type({name}) in b.types"
+        if not keeps:
+            test += f" and {first}.dtype == {name}.dtype"
+        tests.append(f"({name} is None or {test})" if name in optional else test)
+    return " and ".join(tests)
+
+
+def _comma(names: Sequence[str]) -> str:
+    return "".join(f"{n}, " for n in names)
+
+
+def _generate(one: Op, fn: Callable[..., Any]) -> Callable[..., Any]:
+    params = list(one.signature.parameters.values())
+    ns: dict[str, Any] = {"_state": state, "_op": one}
+    sig = _signature_source(params, ns)
+    ns |= {f"_p_{n}": f for n, f in one.prepare.items()}
+    prepare = "".join(f"    {n} = _p_{n}({n})\n" for n in one.prepare)
+    fields = {"name": one.name, "sig": sig, "static": _comma(one.static), "tensors": _comma(one.tensors)}
+    fields["prepare"] = prepare
+    if one.listed:
+        source = _LISTED.format(x=one.tensors[0], **fields)
+    else:
+        source = _FIXED.format(fast=_fast_test(one, params), pos=_comma([p.name for p in params]), **fields)
+    where = {n: f"t[{i}]" for i, n in enumerate(one.tensors)} | {n: f"s[{i}]" for i, n in enumerate(one.static)}
+    if [p.name for p in params] != [*one.tensors, *one.static]:
+        one.arrange = eval(f"lambda f, t, s: f({', '.join(where[p.name] for p in params)})")
+    exec(compile(source, f"<op {one.name}>", "exec"), ns)
+    return functools.wraps(fn)(ns[one.name])
+
+
+def op(
+    tensors: int | str | tuple[str, ...] = 1,
+    dtype: Any = None,
+    shape: Any = None,
+    weak: bool = False,
+    name: str | None = None,
+    prepare: dict[str, Callable[[Any], Any]] | None = None,
+) -> Callable[[F], F]:
+    """Declare an op.
+
+    Args:
+        tensors: how many of the first parameters are tensors, or their names, or ``"list"`` when the first parameter
+            is a list of tensors.
+        dtype: rule ``(*operand_dtypes) -> (cast, result)``; see `kfront.core.dtypes`. None: operands as they are.
+        shape: rule ``(*operands, **static) -> tuple`` or a list of tuples; it makes the op a primitive.
+        weak: whether the backend's native form takes Python scalars as they are.
+        name: the op's name where the function has another (a public function in front of the op has it then).
+        prepare: by parameter name, functions that check and normalize an argument before anything else sees it: option
+            strings, shapes, dtypes.
+    """
+
+    def decorate(fn: F) -> F:
+        one = Op(fn, tensors, dtype, shape, weak, name, prepare)
+        public = _generate(one, fn)
+        public.op = one  # type: ignore[attr-defined]
+        one.public = public
+        return public  # type: ignore[return-value]
+
+    return decorate

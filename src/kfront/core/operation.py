@@ -1,0 +1,188 @@
+"""Operations and the graph they form: what a functional model is made of.
+
+`Operation` is the base of `Layer` and of `OpCall` (one recorded call of an op). Calling an operation on KerasTensors
+makes a `Node`; each resulting KerasTensor remembers (operation, node index, tensor index).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from kfront.core import tree
+from kfront.core.errors import ArgumentError
+from kfront.core.naming import auto_name
+from kfront.core.spec import KerasTensor
+
+__all__ = ["KerasHistory", "Node", "OpCall", "Operation", "any_symbolic", "record", "record_op"]
+
+
+class KerasHistory(NamedTuple):
+    """Where a KerasTensor comes from."""
+
+    operation: Any
+    node_index: int
+    tensor_index: int
+
+
+class Node:
+    """One symbolic call of an operation.
+
+    Attributes:
+        operation: what was called.
+        args, kwargs: its arguments, KerasTensors at the places of tensors.
+        inputs: the KerasTensors among them, in order.
+        outputs: the KerasTensors that came out, flat.
+    """
+
+    __slots__ = ("args", "inputs", "kwargs", "operation", "outputs")
+
+    def __init__(self, operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> None:
+        self.operation, self.args, self.kwargs = operation, args, kwargs
+        self.inputs = [x for x in tree.flatten((args, kwargs)) if isinstance(x, KerasTensor)]
+        self.outputs = [x for x in tree.flatten(outputs) if isinstance(x, KerasTensor)]
+        index = len(operation._inbound_nodes)
+        operation._inbound_nodes.append(self)
+        for i, x in enumerate(self.outputs):
+            x._keras_history = KerasHistory(operation, index, i)
+        for x in self.inputs:
+            if x._keras_history is not None:
+                x._keras_history.operation._outbound_nodes.append(self)
+
+    @property
+    def is_input(self) -> bool:
+        """Whether this is the node of an input layer."""
+        return not self.inputs
+
+    @property
+    def parent_nodes(self) -> list[Node]:
+        """The nodes whose outputs this one takes."""
+        return [x._keras_history.operation._inbound_nodes[x._keras_history.node_index] for x in self.inputs]
+
+
+def any_symbolic(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether a KerasTensor is among nested arguments."""
+    return any(isinstance(x, KerasTensor) for x in tree.flatten((args, kwargs)))
+
+
+class Operation:
+    """Something that maps tensors to tensors and can stand in a functional graph.
+
+    Args:
+        name: its name; made from the class name if None.
+    """
+
+    def __init__(self, name: str | None = None, **kwargs: Any) -> None:
+        if name is not None and not isinstance(name, str):
+            raise ArgumentError(f"[{type(self).__name__}] expected `name` to be a string, got {name!r}.")
+        if name is not None and "/" in name:
+            raise ArgumentError(f"[{type(self).__name__}] expected a `name` without '/', got {name!r}.")
+        self.name = name if name is not None else auto_name(type(self).__name__)
+        self._inbound_nodes: list[Node] = []
+        self._outbound_nodes: list[Node] = []
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run on tensors, or record a node on KerasTensors."""
+        if any_symbolic(args, kwargs):
+            return self.symbolic_call(*args, **kwargs)
+        return self.call(*args, **kwargs)
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """The computation; subclasses define it."""
+        raise NotImplementedError(f"[{type(self).__name__}] expected the class to define `call`.")
+
+    def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
+        """Infer the outputs and record a node."""
+        outputs = self.compute_output_spec(*args, **kwargs)
+        return record(self, args, kwargs, outputs)
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """KerasTensors with the shapes and dtypes of the outputs: by default `call` run on abstract values."""
+        from kfront.core.spec import Abstract
+
+        def abstract(x: Any) -> Any:
+            return Abstract(x.shape, x.dtype) if isinstance(x, KerasTensor) else x
+
+        args, kwargs = tree.map_structure(abstract, (args, kwargs))
+        return self.call(*args, **kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        return {"name": self.name}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """An operation from its config."""
+        return cls(**config)
+
+    def _only_node(self, what: str) -> Node:
+        if len(self._inbound_nodes) != 1:
+            raise AttributeError(
+                f"[{self.name}] expected exactly one symbolic call to read `{what}`, "
+                f"got {len(self._inbound_nodes)}; build a functional model, or call it on one Input."
+            )
+        return self._inbound_nodes[0]
+
+    @property
+    def input(self) -> Any:
+        """The symbolic input(s) of the only call.
+
+        Raises:
+            AttributeError: if it was called never or more than once.
+        """
+        inputs = self._only_node("input").inputs
+        return inputs[0] if len(inputs) == 1 else inputs
+
+    @property
+    def output(self) -> Any:
+        """The symbolic output(s) of the only call.
+
+        Raises:
+            AttributeError: if it was called never or more than once.
+        """
+        outputs = self._only_node("output").outputs
+        return outputs[0] if len(outputs) == 1 else outputs
+
+
+def record(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> Any:
+    """Fresh KerasTensors for `outputs`, with their history set."""
+    fresh = tree.map_structure(
+        lambda x: KerasTensor(x.shape, x.dtype, x.sparse, name=auto_name("keras_tensor"))
+        if isinstance(x, KerasTensor)
+        else x,
+        outputs,
+    )
+    Node(operation, args, kwargs, fresh)
+    return fresh
+
+
+class OpCall(Operation):
+    """One call of an op inside a functional graph.
+
+    Args:
+        op: the declared op (`kfront.core.op.Op`).
+        static: its non-tensor arguments by name.
+        name: the node's name; made from the op's name if None.
+    """
+
+    def __init__(self, op: Any, static: dict[str, Any] | None = None, name: str | None = None) -> None:
+        super().__init__(name if name is not None else auto_name(op.name))
+        self.op, self.static = op, dict(static or {})
+
+    def call(self, *tensors: Any, **static: Any) -> Any:
+        """Run the op on tensors; arguments that were recorded need not be repeated."""
+        named = dict(zip(self.op.tensors, tensors, strict=False))
+        return self.op.public(**named, **{**self.static, **static})
+
+    __call__ = call
+
+    def get_config(self) -> dict[str, Any]:
+        """The op's static arguments that are not tensors."""
+        return {"name": self.name, **{k: v for k, v in self.static.items() if not isinstance(v, KerasTensor)}}
+
+
+def record_op(op: Any, tensors: tuple[Any, ...], static: tuple[Any, ...], outputs: Any) -> Any:
+    """Record a call of `op`; static arguments that hold KerasTensors become inputs of the node too."""
+    named = dict(zip(op.static, static, strict=True))
+    symbolic = {k: v for k, v in named.items() if any(isinstance(x, KerasTensor) for x in tree.flatten(v))}
+    fixed = {k: v for k, v in named.items() if k not in symbolic}
+    return record(OpCall(op, fixed), tuple(tensors), symbolic, outputs)

@@ -1,0 +1,78 @@
+"""Python operators for values that are not native tensors (KerasTensor, Variable), in terms of `kfront.ops`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["ArrayOperators"]
+
+_BINARY = {
+    "add": "add",
+    "sub": "subtract",
+    "mul": "multiply",
+    "truediv": "true_divide",
+    "floordiv": "floor_divide",
+    "mod": "mod",
+    "pow": "power",
+    "matmul": "matmul",
+    "and": "logical_and",
+    "or": "logical_or",
+    "xor": "logical_xor",
+}
+_COMPARE = {"lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal", "ne": "not_equal", "eq": "equal"}
+_UNARY = {"neg": "negative", "abs": "absolute", "invert": "logical_not"}
+
+
+class ArrayOperators:
+    """Mixin: ``x + y``, ``x @ y``, ``x[i]``, ``x < y`` … through the public ops."""
+
+    __slots__ = ()
+    __array_priority__ = 100
+
+    def __getitem__(self, key: Any) -> Any:
+        return _op("get_item")(self, key)
+
+    def __round__(self, ndigits: int | None = None) -> Any:
+        return _op("round")(self, ndigits or 0)
+
+    def __pos__(self) -> Any:
+        return self
+
+    __hash__ = object.__hash__
+
+
+def _op(name: str) -> Callable[..., Any]:
+    from kfront import ops
+
+    return getattr(ops, name)
+
+
+def _forward(name: str) -> Callable[..., Any]:
+    def method(self: Any, other: Any) -> Any:
+        return _op(name)(self, other)
+
+    return method
+
+
+def _reflected(name: str) -> Callable[..., Any]:
+    def method(self: Any, other: Any) -> Any:
+        return _op(name)(other, self)
+
+    return method
+
+
+def _unary(name: str) -> Callable[..., Any]:
+    def method(self: Any) -> Any:
+        return _op(name)(self)
+
+    return method
+
+
+for _name, _target in _BINARY.items():
+    setattr(ArrayOperators, f"__{_name}__", _forward(_target))
+    setattr(ArrayOperators, f"__r{_name}__", _reflected(_target))
+for _name, _target in _COMPARE.items():
+    setattr(ArrayOperators, f"__{_name}__", _forward(_target))
+for _name, _target in _UNARY.items():
+    setattr(ArrayOperators, f"__{_name}__", _unary(_target))

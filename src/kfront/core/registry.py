@@ -1,0 +1,171 @@
+"""Which classes and functions a file may name: kfront's own serializable ones, and what the user registered.
+
+Nothing else resolves. A class of kfront is registered by `@serializable(module)` under the Keras module and name that
+files carry; a user's by `register_keras_serializable`, by `custom_object_scope`, or passed as `custom_objects`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from kfront.core.errors import ArgumentError
+
+__all__ = [
+    "BUILTIN",
+    "CustomObjectScope",
+    "custom_object_scope",
+    "get_custom_objects",
+    "get_registered_name",
+    "get_registered_object",
+    "public_identity",
+    "register_keras_serializable",
+    "serializable",
+]
+
+T = TypeVar("T")
+
+BUILTIN: dict[tuple[str, str], Any] = {}  # (Keras module, name) -> class or pure function
+_custom: dict[str, Any] = {}  # "package>Name" -> object
+_custom_names: dict[int, tuple[Any, str]] = {}  # id(object) -> (object, registered name)
+
+
+def serializable(module: str | tuple[str, ...], name: str | None = None, *aliases: str) -> Callable[[T], T]:
+    """Register one of kfront's own classes or pure functions.
+
+    Args:
+        module: the Keras module that files name, e.g. ``"keras.layers"``; further modules may hold the same name.
+        name: the name there; the object's own if None.
+        aliases: other names it is read under.
+    """
+    modules = (module,) if isinstance(module, str) else module
+
+    def decorate(obj: T) -> T:
+        own = name or obj.__name__  # type: ignore[attr-defined]
+        for m in modules:
+            for n in (own, *aliases):
+                BUILTIN[m, n] = obj
+        obj._keras_identity = (modules[0], own)  # type: ignore[attr-defined]
+        return obj
+
+    return decorate
+
+
+def unbound(cls: Any) -> Any:
+    """The class as its author wrote it, for a class bound to a backend."""
+    return cls.__dict__.get("_unbound", cls) if isinstance(cls, type) else cls
+
+
+def public_identity(obj: Any) -> tuple[str, str] | None:
+    """(Keras module, name) of one of kfront's own classes or functions; None for anything else.
+
+    A subclass of a registered class is not registered by that.
+    """
+    obj = unbound(obj)
+    return obj.__dict__.get("_keras_identity") if hasattr(obj, "__dict__") else None
+
+
+def register_keras_serializable(package: str = "Custom", name: str | None = None) -> Callable[[T], T]:
+    """Register a class or function so that files may name it.
+
+    Args:
+        package: a prefix of your own.
+        name: the name within the package; the object's own if None.
+
+    Raises:
+        ArgumentError: if a class has no `get_config`.
+
+    Example:
+
+    >>> import kfront
+    >>> @kfront.saving.register_keras_serializable("my_package")
+    ... class Double(kfront.layers.Layer):
+    ...     def call(self, x):
+    ...         return 2 * x
+    """
+
+    def decorate(obj: T) -> T:
+        own = name if name is not None else obj.__name__  # type: ignore[attr-defined]
+        if isinstance(obj, type) and not hasattr(obj, "get_config"):
+            raise ArgumentError(
+                f"[register_keras_serializable] expected {obj.__name__} to have `get_config`; define it, so that "
+                "an object can be made again from its config."
+            )
+        key = f"{package}>{own}"
+        _custom[key] = obj
+        _custom_names[id(obj)] = (obj, key)
+        return obj
+
+    return decorate
+
+
+def get_registered_name(obj: Any) -> str:
+    """The registered name of a class or function, or its own name."""
+    found = _custom_names.get(id(unbound(obj)))
+    return found[1] if found is not None else obj.__name__
+
+
+def is_registered(obj: Any) -> bool:
+    """Whether the user registered this very class or function."""
+    return id(unbound(obj)) in _custom_names
+
+
+class _Scopes(threading.local):
+    def __init__(self) -> None:
+        self.stack: list[dict[str, Any]] = []
+
+
+_scopes = _Scopes()
+
+
+class CustomObjectScope:
+    """Context manager: names that resolve to the given classes and functions while loading.
+
+    Args:
+        custom_objects: dict name -> class or function.
+    """
+
+    def __init__(self, custom_objects: dict[str, Any] | None) -> None:
+        self.custom_objects = dict(custom_objects or {})
+
+    def __enter__(self) -> CustomObjectScope:
+        _scopes.stack.append(self.custom_objects)
+        return self
+
+    def __exit__(self, *exc: Any) -> None:
+        _scopes.stack.pop()
+
+
+custom_object_scope = CustomObjectScope
+
+
+def get_custom_objects() -> dict[str, Any]:
+    """The process-wide dict of registered objects; entries may be added."""
+    return _custom
+
+
+def scoped_object(*names: str) -> Any:
+    """The object of one of `names` in the innermost scope that has it, or None."""
+    for scope in reversed(_scopes.stack):
+        for n in names:
+            if n in scope:
+                return scope[n]
+    return None
+
+
+def get_registered_object(
+    name: str, custom_objects: dict[str, Any] | None = None, module_objects: dict[str, Any] | None = None
+) -> Any:
+    """The object of that registered name, or None.
+
+    Args:
+        name: a registered name, ``"package>Name"`` or a plain name.
+        custom_objects: looked at after scopes and registered objects.
+        module_objects: looked at last.
+    """
+    found = scoped_object(name)
+    for source in (_custom, custom_objects or {}, module_objects or {}):
+        if found is None:
+            found = source.get(name)
+    return found

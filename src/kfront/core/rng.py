@@ -1,0 +1,144 @@
+"""Randomness: host streams for weights and shuffles, seeds for random ops.
+
+Initial weights and shuffles come from NumPy's Philox (Salmon et al., 2011, "Parallel random numbers: as easy as 1, 2,
+3"), so they are the same bit for bit on every backend. Random ops take a *key*, a native integer tensor of shape (2,),
+from `seed_key`; in portable mode they are computed from threefry2x32 (same paper) and agree between backends.
+"""
+
+from __future__ import annotations
+
+import random as python_random
+import threading
+from typing import Any
+
+import numpy as np
+
+from kfront.core.errors import ArgumentError, ArgumentTypeError
+from kfront.core.naming import auto_name, name_scope
+from kfront.core.registry import serializable
+from kfront.core.state import state
+
+__all__ = ["SeedGenerator", "global_seed_generator", "host_generator", "make_default_seed", "seed_key", "set_global_seed"]
+
+_lock = threading.Lock()
+_global: dict[str, Any] = {"seed": None, "generators": {}}
+
+
+def make_default_seed() -> int:
+    """A fresh seed from Python's generator (so that `random.seed` makes it reproducible)."""
+    return python_random.randint(1, int(1e9))
+
+
+def set_global_seed(seed: int) -> None:
+    """Seed what has no seed of its own: the global SeedGenerator of each backend."""
+    with _lock:
+        _global["seed"] = int(seed)
+        _global["generators"].clear()
+
+
+def clear_global_generators() -> None:
+    """Forget the global seed generators (`clear_session`)."""
+    with _lock:
+        _global["generators"].clear()
+
+
+def host_generator(seed: int) -> np.random.Generator:
+    """A NumPy generator on Philox for an integer seed: the same stream on every machine and backend."""
+    return np.random.Generator(np.random.Philox(key=int(seed) & 0xFFFFFFFFFFFFFFFF))
+
+
+def check_seed(seed: Any, who: str) -> Any:
+    """`seed` if it is None, an int or a SeedGenerator; else an error."""
+    if seed is None or isinstance(seed, SeedGenerator):
+        return seed
+    if isinstance(seed, (int, np.integer)) and not isinstance(seed, bool):
+        return int(seed)
+    raise ArgumentTypeError(f"[{who}] expected `seed` to be an int, a SeedGenerator or None, got {seed!r}.")
+
+
+@serializable("keras.random")
+class SeedGenerator:
+    """Gives each random op a new key, reproducibly from one seed.
+
+    Args:
+        seed: integer seed; drawn from Python's `random` if None.
+        name: name of the generator and scope of its variable.
+
+    Attributes:
+        state: Variable of shape (2,): (seed, number of keys given out).
+
+    Raises:
+        ArgumentTypeError: if `seed` is not an integer.
+    """
+
+    _tracked_kind = "seed"
+
+    def __init__(self, seed: int | None = None, name: str | None = None, **kwargs: Any) -> None:
+        from kfront.backends import current
+        from kfront.core.variable import Variable
+
+        self.name = name if name is not None else auto_name(type(self).__name__)
+        if seed is None:
+            seed = make_default_seed()
+        if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool):
+            raise ArgumentTypeError(f"[SeedGenerator] expected `seed` to be an int or None, got {seed!r}.")
+        if seed < 0:
+            raise ArgumentError(f"[SeedGenerator] expected a `seed` >= 0, got {seed}.")
+        self._initial_seed = int(seed)
+        self.backend = current()
+        with name_scope(self.name, caller=self):
+            self.state = Variable(
+                np.array([self._initial_seed & 0xFFFFFFFF, 0], dtype="int64"),
+                dtype=self.backend.seed_dtype,
+                trainable=False,
+                autocast=False,
+                aggregation="none",
+                name="seed_generator_state",
+            )
+
+    def next(self, ordered: bool = True) -> Any:
+        """The next key, a native tensor of shape (2,); the state moves on by one."""
+        return self.backend.next_key(self.state)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        return {"seed": self._initial_seed}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> SeedGenerator:
+        """A generator from its config."""
+        return cls(**config)
+
+
+def global_seed_generator() -> SeedGenerator:
+    """The current backend's generator for random ops without a seed."""
+    from kfront.backends import current
+
+    b = current()
+    found = _global["generators"].get(b.name)
+    if found is None:
+        with _lock:
+            seed = _global["seed"]
+        with b.eager():
+            found = SeedGenerator(seed if seed is not None else make_default_seed(), name="global_seed_generator")
+        _global["generators"][b.name] = found
+    return found
+
+
+def seed_key(seed: Any) -> Any:
+    """The native key of a seed.
+
+    Args:
+        seed: int (the same key each time), SeedGenerator (its next key), None (the next key of the global generator),
+            or a native tensor of shape (2,), returned as it is.
+    """
+    if isinstance(seed, SeedGenerator):
+        return seed.next()
+    if seed is None:
+        return global_seed_generator().next()
+    b = state.backend
+    if isinstance(seed, (int, np.integer)) and not isinstance(seed, bool):
+        return b.convert(np.array([int(seed) & 0xFFFFFFFF, 0], dtype="int64"), b.seed_dtype)
+    if b.is_tensor(seed):
+        return seed
+    raise ArgumentTypeError(f"[random] expected `seed` to be an int, a SeedGenerator or None, got {seed!r}.")

@@ -1,0 +1,42 @@
+"""What is current in this thread: backend, autocast dtype, training flag, scopes.
+
+One plain `threading.local` (a `ContextVar` breaks `torch.compile(fullgraph=True)`). Class attributes are the values
+that a new thread starts with.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+__all__ = ["UNSET", "state"]
+
+
+class _Unset:
+    """Stands for the backend that has not been chosen yet: it owns no tensor type, so every op takes the slow path."""
+
+    name = None
+    types: frozenset[type] = frozenset()
+
+    def __bool__(self) -> bool:
+        return False
+
+
+UNSET = _Unset()
+
+
+class _State(threading.local):
+    backend: Any = UNSET
+    autocast: str | None = None  # dtype that floating variables are read in, or None
+    training: bool | None = None  # flag of the outermost running layer call
+    stateless: Any = None  # innermost StatelessScope
+    depth: int = 0  # nesting of running layer calls
+    portable_random: bool = False
+    remat: Any = None
+    device: Any = None
+    masks: bool = False  # True once any mask was made: until then no layer looks for one
+    lossy: bool = False  # True once add_loss was used: until then no call clears losses
+    losses: Any = None  # list that collects add_loss values during a stateless call
+
+
+state = _State()

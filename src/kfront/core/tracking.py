@@ -1,0 +1,125 @@
+"""What a layer or model owns: variables, sublayers, metrics and seed generators among its attributes.
+
+An owner keeps a `Tracker`. Setting an attribute files what it holds by kind; lists, dicts and tuples are looked into,
+and lists and dicts are replaced by subclasses that report their changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+__all__ = ["TrackedDict", "TrackedList", "Tracker"]
+
+PLAIN = frozenset((str, int, float, bool, type(None), bytes, type(lambda: 0), type))
+
+
+class Tracker:
+    """Files tracked objects of one owner by attribute.
+
+    Args:
+        kind_of: gives the kind of an object ("variable", "layer", "metric", "seed"), or None.
+        changed: called as ``changed(attribute, added, removed)`` with lists of (key, object).
+    """
+
+    def __init__(self, kind_of: Callable[[Any], str | None], changed: Callable[..., None]) -> None:
+        self.kind_of, self.changed = kind_of, changed
+        self.items: dict[str, list[tuple[str, Any]]] = {}
+        self.locked: str | None = None
+        self._kinds: dict[str, list[Any]] | None = None
+
+    def track(self, attribute: str, value: Any) -> Any:
+        """File what `value` holds; returns what to store as the attribute."""
+        if type(value) in PLAIN:
+            if attribute in self.items:
+                self.forget(attribute)
+            return value
+        found = list(self._search(value, ""))
+        if type(value) in (list, dict) and not self.locked:
+            value = _wrap(value, self, attribute)
+        self._file(attribute, found)
+        return value
+
+    def refresh(self, attribute: str, value: Any) -> None:
+        """A tracked container changed."""
+        self._file(attribute, list(self._search(value, "")))
+
+    def forget(self, attribute: str) -> None:
+        """The attribute is gone, or holds something else."""
+        self._file(attribute, [])
+
+    def _file(self, attribute: str, found: list[tuple[str, Any]]) -> None:
+        old = self.items.get(attribute, [])
+        if not old and not found:
+            return
+        keep = {id(x) for _, x in found}
+        had = {id(x) for _, x in old}
+        if found:
+            self.items[attribute] = found
+        else:
+            self.items.pop(attribute, None)
+        self._kinds = None
+        added = [(k, x) for k, x in found if id(x) not in had]
+        self.changed(attribute, added, [(k, x) for k, x in old if id(x) not in keep])
+
+    def _search(self, value: Any, key: str) -> Iterator[tuple[str, Any]]:
+        if self.kind_of(value) is not None:
+            yield key, value
+        elif isinstance(value, dict):
+            for k, v in value.items():
+                yield from self._search(v, f"{key}.{k}" if key else str(k))
+        elif isinstance(value, (list, tuple)) and type(value) is not str:
+            for i, v in enumerate(value):
+                yield from self._search(v, f"{key}.{i}" if key else str(i))
+
+    def of_kind(self, kind: str) -> list[Any]:
+        """Distinct tracked objects of a kind, in the order their attributes were set."""
+        if self._kinds is None:
+            self._kinds = {}
+            seen: set[int] = set()
+            for items in self.items.values():
+                for _, x in items:
+                    if id(x) not in seen:
+                        seen.add(id(x))
+                        self._kinds.setdefault(self.kind_of(x) or "", []).append(x)
+        return self._kinds.get(kind, [])
+
+
+def _wrap(value: Any, tracker: Tracker, attribute: str) -> Any:
+    out = TrackedList(value) if isinstance(value, list) else TrackedDict(value)
+    out._tracker, out._attribute = tracker, attribute
+    return out
+
+
+def _reporting(base: type, name: str) -> Callable[..., Any]:
+    original = getattr(base, name)
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        out = original(self, *args, **kwargs)
+        tracker = getattr(self, "_tracker", None)
+        if tracker is not None:
+            tracker.refresh(self._attribute, self)
+        return out
+
+    method.__name__, method.__doc__ = name, original.__doc__
+    return method
+
+
+class TrackedList(list):
+    """A list that reports changes to its owner."""
+
+    _tracker: Tracker | None = None
+    _attribute: str = ""
+
+
+class TrackedDict(dict):
+    """A dict that reports changes to its owner."""
+
+    _tracker: Tracker | None = None
+    _attribute: str = ""
+
+
+for _name in ("append", "extend", "insert", "pop", "remove", "clear", "__setitem__", "__delitem__", "__iadd__"):
+    setattr(TrackedList, _name, _reporting(list, _name))
+for _name in ("update", "pop", "popitem", "clear", "setdefault", "__setitem__", "__delitem__"):
+    setattr(TrackedDict, _name, _reporting(dict, _name))

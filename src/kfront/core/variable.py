@@ -1,0 +1,389 @@
+"""`Variable`: a named, mutable tensor of one backend, and the scopes that stand its value in for another.
+
+Each backend has a subclass with its storage. `Variable.bind` (and `StatelessScope` on top of it) is the one mechanism
+below stateless calls, `jit` and gradients: values are swapped in, and what was assigned meanwhile is swapped out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from kfront.core.dtypes import FLOATS, is_float, standardize
+from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.naming import auto_name, current_path
+from kfront.core.operators import ArrayOperators
+from kfront.core.spec import standardize_shape
+from kfront.core.state import state
+
+__all__ = ["AutocastScope", "StatelessScope", "Variable", "bind"]
+
+AGGREGATIONS = (None, "none", "mean", "sum", "only_first_replica")
+
+
+class Variable(ArrayOperators):
+    """A mutable tensor.
+
+    Args:
+        initializer: an array-like, a tensor, or a callable ``(shape, dtype) -> array``.
+        shape: needed when `initializer` is callable.
+        dtype: dtype name; that of the value, or floatx, if None.
+        trainable: whether optimizers update it.
+        autocast: whether a floating variable is read in the compute dtype inside an autocast scope.
+        aggregation: how replicas are combined: "none", "mean", "sum" or "only_first_replica".
+        synchronization: kept for compatibility.
+        name: its name, without "/".
+        layout: kept for distribution.
+
+    Attributes:
+        value: the native tensor.
+        path: name with the scopes it was created in.
+        regularizer, constraint: callables or None.
+        overwrite_with_gradient: whether the optimizer assigns the gradient instead of a step.
+    """
+
+    _is_variable = True
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        if cls is Variable:
+            from kfront.backends import current
+
+            cls = current().Variable
+        return super().__new__(cls)
+
+    def __init__(
+        self,
+        initializer: Any,
+        shape: Any = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        aggregation: str | None = "none",
+        synchronization: str = "auto",
+        name: str | None = None,
+        layout: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        from kfront.backends import current
+
+        name = name if name is not None else auto_name("variable")
+        if not isinstance(name, str) or "/" in name:
+            raise ArgumentError(f"[Variable] expected a `name` that is a string without '/', got {name!r}.")
+        if aggregation not in AGGREGATIONS:
+            raise ArgumentError(f"[Variable {name}] expected `aggregation` in {AGGREGATIONS}, got {aggregation!r}.")
+        self._backend = current()
+        self.name = name
+        parent = current_path()
+        self.path = f"{parent}/{name}" if parent else name
+        self.aggregation = aggregation or "none"
+        self.synchronization = synchronization
+        self._trainable = bool(trainable)
+        self._autocast = bool(autocast)
+        self._layout = layout
+        self._regularizer: Any = None
+        self._constraint: Any = None
+        self.overwrite_with_gradient = False
+        self._owner: Any = None
+        self._settable_trainable = bool(trainable)
+        value = self._initial(initializer, shape, dtype)
+        self._shape: tuple[int, ...] = tuple(value.shape)
+        self._make(value)
+
+    def _initial(self, initializer: Any, shape: Any, dtype: Any) -> Any:
+        """The first value as a NumPy array or native tensor of the wanted dtype."""
+        b = self._backend
+        if callable(initializer) and not b.is_tensor(initializer) and not hasattr(initializer, "_is_variable"):
+            if shape is None:
+                raise ArgumentError(
+                    f"[Variable {self.name}] expected `shape` with the callable initializer {initializer!r}, got None."
+                )
+            dtype = standardize(dtype)
+            shape = standardize_shape(shape)
+            if None in shape:
+                raise ShapeError(f"[Variable {self.name}] expected a fully known `shape`, got {shape}.")
+            with b.eager():
+                value = initializer(shape, dtype=dtype)
+        else:
+            value = initializer.value if hasattr(initializer, "_is_variable") else initializer
+            if dtype is None and not hasattr(value, "dtype"):
+                dtype = None if np.asarray(value).dtype != np.float64 else standardize(None)
+        self._dtype = standardize(dtype) if dtype is not None else b.dtype_name(b.convert(value).dtype)
+        return b.host_value(value, self._dtype)
+
+    # -- storage: what a backend's subclass defines -------------------------------------------------------------------
+
+    _value: Any
+
+    def _make(self, value: Any) -> None:
+        """Create the storage from `value` (NumPy array or native tensor)."""
+        self._value = self._backend.convert(value, self._dtype)
+
+    def _write(self, value: Any) -> None:
+        """Store a native tensor of the right shape and dtype."""
+        self._value = value
+
+    def _read(self) -> Any:
+        """The stored native tensor."""
+        return self._value
+
+    # -- reading ------------------------------------------------------------------------------------------------------
+
+    @property
+    def value(self) -> Any:
+        """The native tensor, in the autocast dtype inside such a scope."""
+        cast = state.autocast
+        if cast is None:
+            return self._value
+        if self._autocast and cast != self._dtype and self._dtype in FLOATS:
+            return self._backend.cast(self._value, cast)
+        return self._value
+
+    def _autocast_now(self) -> bool:
+        return self._autocast and is_float(self._dtype)
+
+    def numpy(self) -> np.ndarray:
+        """The value as a NumPy array (a copy)."""
+        return np.array(self._backend.to_numpy(self._value))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        out = self.numpy()
+        return out if dtype is None else out.astype(dtype)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its shape."""
+        return self._shape
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return len(self._shape)
+
+    @property
+    def dtype(self) -> str:
+        """Dtype name, the autocast dtype inside such a scope."""
+        cast = state.autocast
+        return cast if cast is not None and self._autocast_now() else self._dtype
+
+    @property
+    def layout(self) -> Any:
+        """Layout on a device mesh, or None."""
+        return self._layout
+
+    @layout.setter
+    def layout(self, value: Any) -> None:
+        self._layout = value
+
+    # -- writing ------------------------------------------------------------------------------------------------------
+
+    def assign(self, value: Any) -> Any:
+        """Set the value; returns it.
+
+        Args:
+            value: array-like of the variable's shape; cast to its dtype.
+
+        Raises:
+            ShapeError: if the shape differs.
+        """
+        b = self._backend
+        value = value.value if hasattr(value, "_is_variable") else value
+        if type(value) not in b.types or b.dtype_name(value.dtype) != self._dtype:
+            value = b.cast(b.convert(value, None if b.is_tensor(value) else self._dtype), self._dtype)
+        shape = b.static_shape(value)
+        if shape != self._shape and not _fits(shape, self._shape):
+            raise ShapeError(
+                f"[Variable {self.path}] expected a value of shape {self._shape}, got {tuple(shape)}; "
+                "a variable keeps its shape."
+            )
+        scope = state.stateless
+        if scope is None:
+            self._write(value)
+        else:
+            scope.write(self, value)
+        return value
+
+    def assign_add(self, value: Any) -> Any:
+        """Add `value`; returns the new value."""
+        return self.assign(self._backend.add(self._value, self._same(value)))
+
+    def assign_sub(self, value: Any) -> Any:
+        """Subtract `value`; returns the new value."""
+        return self.assign(self._backend.subtract(self._value, self._same(value)))
+
+    def _same(self, value: Any) -> Any:
+        b = self._backend
+        value = value.value if hasattr(value, "_is_variable") else value
+        return b.cast(value, self._dtype) if b.is_tensor(value) else b.convert(value, self._dtype)
+
+    # -- properties ---------------------------------------------------------------------------------------------------
+
+    @property
+    def trainable(self) -> bool:
+        """Whether optimizers update it."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value)
+
+    @property
+    def regularizer(self) -> Any:
+        """Callable value -> penalty, or None."""
+        return self._regularizer
+
+    @regularizer.setter
+    def regularizer(self, value: Any) -> None:
+        self._regularizer = _callable_or_none(self, "regularizer", value)
+
+    @property
+    def constraint(self) -> Any:
+        """Callable value -> value applied after each update, or None."""
+        return self._constraint
+
+    @constraint.setter
+    def constraint(self, value: Any) -> None:
+        self._constraint = _callable_or_none(self, "constraint", value)
+
+    def __repr__(self) -> str:
+        return f"<Variable path={self.path}, shape={self._shape}, dtype={self._dtype}, backend={self._backend.name}>"
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return _restore, (self._backend.name,), self._state()
+
+    def _state(self) -> dict[str, Any]:
+        """What pickle and copy keep; the backend is kept by name."""
+        return {k: v for k, v in self.__dict__.items() if k not in ("_backend", "_owner")}
+
+    def __setstate__(self, saved: dict[str, Any]) -> None:
+        self.__dict__.update(saved)
+
+
+def _restore(backend_name: str) -> Variable:
+    from kfront.backends import get
+
+    b = get(backend_name)
+    out = object.__new__(b.Variable)
+    out._backend, out._owner = b, None
+    return out
+
+
+def _fits(shape: Sequence[int | None], wanted: Sequence[int]) -> bool:
+    return len(shape) == len(wanted) and all(a is None or a == w for a, w in zip(shape, wanted, strict=True))
+
+
+def _callable_or_none(variable: Variable, what: str, value: Any) -> Any:
+    if value is not None and not callable(value):
+        raise ArgumentError(f"[Variable {variable.path}] expected `{what}` to be callable or None, got {value!r}.")
+    return value
+
+
+class bind:
+    """Context manager: `variables` hold `values` inside, and their own values again after.
+
+    Assignments inside stay visible inside; `current()` gives the values as they are now.
+    """
+
+    __slots__ = ("_saved", "variables")
+
+    def __init__(self, variables: Sequence[Variable], values: Iterable[Any]) -> None:
+        self.variables = variables
+        self._saved = [v._value for v in variables]
+        for v, x in zip(variables, values, strict=True):
+            v._value = x
+
+    def current(self) -> list[Any]:
+        """The values the variables hold now."""
+        return [v._value for v in self.variables]
+
+    def restore(self) -> None:
+        """Put the variables' own values back."""
+        for v, x in zip(self.variables, self._saved, strict=True):
+            v._value = x
+
+    def __enter__(self) -> bind:
+        return self
+
+    def __exit__(self, *exc: Any) -> None:
+        self.restore()
+
+
+class StatelessScope:
+    """Context manager: variables read from a mapping, and assignments go to the scope instead of the variables.
+
+    Args:
+        state_mapping: pairs (variable, value).
+        collect_losses: whether `add_loss` values are collected in `scope.losses`.
+        initialize_variables: kept for compatibility.
+    """
+
+    def __init__(
+        self,
+        state_mapping: Iterable[tuple[Variable, Any]] | None = None,
+        collect_losses: bool = False,
+        initialize_variables: bool = True,
+    ) -> None:
+        self.state_mapping: dict[int, Any] = {}
+        self.collect_losses = collect_losses
+        self.losses: list[Any] = []
+        self._start: list[tuple[Variable, Any]] = []
+        for variable, value in state_mapping or ():
+            if not hasattr(variable, "_is_variable"):
+                raise ArgumentError(f"[StatelessScope] expected pairs (Variable, value), got {variable!r}.")
+            if value is not None:
+                b = variable._backend
+                value = b.cast(b.convert(value), variable._dtype)
+                if not _fits(b.static_shape(value), variable._shape):
+                    raise ShapeError(
+                        f"[StatelessScope] expected a value of shape {variable._shape} for {variable.path}, "
+                        f"got {b.static_shape(value)}."
+                    )
+                self._start.append((variable, value))
+
+    def write(self, variable: Variable, value: Any) -> None:
+        """Hold `value` for `variable` until the scope ends."""
+        if id(variable) not in self._saved:
+            self._saved[id(variable)] = (variable, variable._value)
+        variable._value = value
+
+    def get_current_value(self, variable: Variable) -> Any:
+        """The value that the scope holds for `variable`, None if it holds none."""
+        if state.stateless is self and id(variable) in self._saved:
+            return variable._value
+        return self.state_mapping.get(id(variable))
+
+    def __enter__(self) -> StatelessScope:
+        self._saved: dict[int, tuple[Variable, Any]] = {}
+        self._outer, state.stateless = state.stateless, self
+        self._outer_losses = state.losses
+        if self.collect_losses:
+            state.losses = self.losses
+        for variable, value in self._start:
+            self.write(variable, value)
+        return self
+
+    def __exit__(self, *exc: Any) -> None:
+        state.stateless, state.losses = self._outer, self._outer_losses
+        for variable, value in self._saved.values():
+            self.state_mapping[id(variable)] = variable._value
+            variable._value = value
+
+
+class AutocastScope:
+    """Context manager: floating variables are read in `dtype` (None: as they are)."""
+
+    __slots__ = ("_old", "dtype")
+
+    def __init__(self, dtype: str | None) -> None:
+        self.dtype = standardize(dtype) if dtype is not None else None
+
+    def __enter__(self) -> AutocastScope:
+        self._old, state.autocast = state.autocast, self.dtype
+        return self
+
+    def __exit__(self, *exc: Any) -> None:
+        state.autocast = self._old
+
+
+Initializer = Callable[..., Any]

@@ -1,0 +1,884 @@
+"""`Layer`: weights and a computation, bound to one backend when it is created.
+
+A class is written once. `Layer.__new__` makes (once per class and backend) a subclass that mixes in the engine's
+native base, so on torch a layer is a `torch.nn.Module`, on JAX a pytree, on TensorFlow a trackable.
+
+A call takes the short way (`_run`) when the layer is built and one native tensor of the compute dtype comes in with no
+mask; everything else (building, conversion, masks, symbolic values, autocast, losses) is `_run_general`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from kfront.backends import backend_scope, current
+from kfront.core import tree
+from kfront.core.dtypes import is_float
+from kfront.core.errors import ArgumentError, ArgumentTypeError, KfrontError, NotBuiltError, ShapeError
+from kfront.core.naming import auto_name, current_path, name_scope
+from kfront.core.operation import Operation, record
+from kfront.core.registry import serializable
+from kfront.core.spec import Abstract, KerasTensor, standardize_shape
+from kfront.core.state import state
+from kfront.core.tracking import PLAIN
+from kfront.core.variable import AutocastScope, StatelessScope, Variable
+from kfront.layers.binding import bind_class, kind_of, make_tracker, rebuild, saved_state
+from kfront.layers.calling import build_arguments, call_info
+from kfront.layers.input_spec import InputSpec, check_inputs, shape_test
+
+__all__ = ["InputSpec", "Layer"]
+
+
+def _wrap_build(build: Callable[..., None]) -> Callable[..., None]:
+    """`build` as called by anyone: in the layer's backend and name scope, marking the layer built."""
+
+    @functools.wraps(build)
+    def wrapped(self: Any, *args: Any, **kwargs: Any) -> None:
+        if state.backend is not self._backend:
+            with backend_scope(self._backend):
+                return wrapped(self, *args, **kwargs)
+        with name_scope(self.name, caller=self):
+            self._path = current_path()
+            build(self, *args, **kwargs)
+        self._build_shapes = (args, kwargs)
+        self._finish_build()
+        return None
+
+    wrapped._wrapped = True  # type: ignore[attr-defined]
+    return wrapped
+
+
+@serializable(("keras.layers", "keras"))
+class Layer(Operation):
+    """Base of all layers.
+
+    Args:
+        activity_regularizer: function of the output whose value is added to the loss.
+        trainable: whether its weights are trained.
+        dtype: dtype name or policy; the global policy if None.
+        autocast: whether floating inputs are cast to the compute dtype.
+        name: its name, without "/"; made from the class name if None.
+
+    Attributes:
+        built: whether the weights exist.
+        supports_masking: whether masks pass through it.
+        input_spec: InputSpec(s) that inputs must fit, or None.
+
+    Example:
+
+    >>> import kfront
+    >>> class Scale(kfront.layers.Layer):
+    ...     def build(self, input_shape):
+    ...         self.factor = self.add_weight(shape=(input_shape[-1],), initializer="ones")
+    ...     def call(self, x):
+    ...         return x * self.factor
+    """
+
+    _tracked_kind = "layer"
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        backend = current()
+        bound = bind_class(cls, backend, Layer)
+        self = object.__new__(bound)
+        fields = self.__dict__
+        fields["_backend"] = backend
+        fields["_init_args"] = (args, kwargs)
+        backend.init_layer(self)
+        fields["_tracker"] = make_tracker(self)
+        return self
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        build = cls.__dict__.get("build")
+        if build is not None and not getattr(build, "_wrapped", False):
+            cls.build = _wrap_build(build)  # type: ignore[method-assign]
+
+    def __init__(
+        self,
+        *,
+        activity_regularizer: Any = None,
+        trainable: bool = True,
+        dtype: Any = None,
+        autocast: bool = True,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        from kfront import dtype_policies
+
+        shape = kwargs.pop("input_shape", None)
+        if kwargs.pop("input_dim", None) is not None or kwargs:
+            extra = ", ".join(kwargs) or "input_dim"
+            raise ArgumentError(
+                f"[{type(self).__name__}] expected known keyword arguments, got {extra}; see the class's signature."
+            )
+        if name is not None and (not isinstance(name, str) or "/" in name):
+            raise ArgumentError(f"[{type(self).__name__}] expected `name` to be a string without '/', got {name!r}.")
+        if not isinstance(trainable, (bool, np.bool_)):
+            raise ArgumentTypeError(f"[{type(self).__name__}] expected `trainable` to be a bool, got {trainable!r}.")
+        fields = self.__dict__
+        fields["name"] = name if name is not None else auto_name(type(self).__name__)
+        fields["_inbound_nodes"], fields["_outbound_nodes"] = [], []
+        fields["built"] = False
+        fields["_trainable"] = bool(trainable)
+        fields["_dtype_policy"] = dtype_policies.get(dtype)
+        fields["autocast"] = autocast
+        fields["supports_masking"] = False
+        fields["_losses"], fields["_path"], fields["_build_shapes"] = [], None, None
+        fields["_input_spec"] = fields["_fits_spec"] = None
+        fields["_ready"] = False
+        fields["_input_shape_arg"] = shape
+        self.activity_regularizer = _regularizer(activity_regularizer)
+        self._refresh_policy()
+
+    def _refresh_policy(self) -> None:
+        """What the short way of a call needs to know of the dtype policy."""
+        fields, policy = self.__dict__, self._dtype_policy
+        compute, variable = policy.compute_dtype, policy.variable_dtype
+        fields["_scope_dtype"] = compute if compute != variable and is_float(compute or "") else None
+        b = self._backend
+        passing = [d for d in b.dtypes if not is_float(d) or d == compute or not self.autocast]
+        fields["_pass_dtypes"] = frozenset(b.native_dtype(d) for d in passing)
+
+    # -- attributes ---------------------------------------------------------------------------------------------------
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if type(value) not in PLAIN:
+            tracker = self.__dict__.get("_tracker")
+            if tracker is not None:
+                native = self._backend.native_types
+                if native and isinstance(value, native) and kind_of(value) is None:
+                    return self._backend.set_native_attribute(self, name, value)
+                value = tracker.track(name, value)
+        elif name in self.__dict__.get("_modules", ()) or name in self._tracker.items:
+            self._tracker.forget(name)
+        object.__setattr__(self, name, value)
+        return None
+
+    def __delattr__(self, name: str) -> None:
+        self._tracker.forget(name)
+        object.__delattr__(self, name)
+
+    @property
+    def path(self) -> str:
+        """Name with the scopes it was built in."""
+        return self._path or self.name
+
+    @property
+    def input_spec(self) -> Any:
+        """InputSpec(s) that inputs must fit, or None."""
+        return self._input_spec
+
+    @input_spec.setter
+    def input_spec(self, value: Any) -> None:
+        self._input_spec = value
+        self.__dict__["_fits_spec"] = shape_test(value)
+
+    @property
+    def dtype_policy(self) -> Any:
+        """The dtype policy."""
+        return self._dtype_policy
+
+    @dtype_policy.setter
+    def dtype_policy(self, value: Any) -> None:
+        from kfront import dtype_policies
+
+        self.__dict__["_dtype_policy"] = dtype_policies.get(value)
+        self.__dict__["_ready"] = False
+        self._refresh_policy()
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of its weights."""
+        return self.variable_dtype
+
+    @property
+    def compute_dtype(self) -> str:
+        """The dtype it computes in."""
+        return self._dtype_policy.compute_dtype
+
+    @property
+    def variable_dtype(self) -> str:
+        """The dtype of its weights."""
+        return self._dtype_policy.variable_dtype
+
+    @property
+    def input_dtype(self) -> str:
+        """The dtype that floating inputs are cast to."""
+        return self.compute_dtype
+
+    @property
+    def trainable(self) -> bool:
+        """Whether its weights are trained; setting it applies to all weights and sublayers."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        value = bool(value)
+        self.__dict__["_trainable"] = value
+        for v in self._own_variables:
+            if v._settable_trainable:
+                v.trainable = value
+        for layer in self._layers:
+            layer.trainable = value
+
+    # -- what it owns -------------------------------------------------------------------------------------------------
+
+    @property
+    def _own_variables(self) -> list[Any]:
+        return self._tracker.of_kind("variable")
+
+    @property
+    def _layers(self) -> list[Any]:
+        return self._tracker.of_kind("layer")
+
+    @property
+    def _metrics(self) -> list[Any]:
+        return self._tracker.of_kind("metric")
+
+    @property
+    def _seed_generators(self) -> list[Any]:
+        return self._tracker.of_kind("seed")
+
+    def _flatten_layers(self, include_self: bool = True, recursive: bool = True) -> list[Any]:
+        out: list[Any] = [self] if include_self else []
+        seen = {id(self)}
+        stack = list(reversed(self._layers))
+        while stack:
+            layer = stack.pop()
+            if id(layer) in seen:
+                continue
+            seen.add(id(layer))
+            out.append(layer)
+            if recursive:
+                stack.extend(reversed(layer._layers))
+        return out
+
+    def _collect(self, pick: Callable[[Any], Sequence[Any]]) -> list[Any]:
+        found = {id(v): v for layer in self._flatten_layers() for v in pick(layer)}
+        return list(found.values())
+
+    @property
+    def variables(self) -> list[Any]:
+        """All variables, the states of seed generators included."""
+        return self._collect(lambda x: [*x._ordered(), *(s.state for s in x._seed_generators)])
+
+    def _ordered(self) -> list[Any]:
+        own = self._own_variables
+        return [v for v in own if v._settable_trainable] + [v for v in own if not v._settable_trainable]
+
+    @property
+    def weights(self) -> list[Any]:
+        """Trainable and other weights, without the states of seed generators."""
+        return self._collect(lambda x: x._ordered())
+
+    @property
+    def trainable_variables(self) -> list[Any]:
+        """The variables that optimizers update."""
+        return [v for v in self.variables if v.trainable] if self.trainable else []
+
+    @property
+    def trainable_weights(self) -> list[Any]:
+        """The weights that optimizers update."""
+        return [v for v in self.weights if v.trainable] if self.trainable else []
+
+    @property
+    def non_trainable_variables(self) -> list[Any]:
+        """The variables that optimizers leave alone."""
+        return [v for v in self.variables if not v.trainable] if self.trainable else self.variables
+
+    @property
+    def non_trainable_weights(self) -> list[Any]:
+        """The weights that optimizers leave alone."""
+        return [v for v in self.weights if not v.trainable] if self.trainable else self.weights
+
+    @property
+    def metrics(self) -> list[Any]:
+        """Metrics of this layer and its sublayers."""
+        return self._collect(lambda x: x._metrics)
+
+    @property
+    def metrics_variables(self) -> list[Any]:
+        """The variables of its metrics."""
+        return [v for m in self.metrics for v in m.variables]
+
+    def get_weights(self) -> list[np.ndarray]:
+        """The values of `weights` as NumPy arrays."""
+        return [v.numpy() for v in self.weights]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Set all `weights`; nothing is set unless every shape fits.
+
+        Raises:
+            ShapeError: if the number or a shape differs.
+        """
+        own, weights = self.weights, list(weights)
+        if len(own) != len(weights):
+            raise ShapeError(f"[{self.name}] expected {len(own)} arrays in `set_weights`, got {len(weights)}.")
+        for v, w in zip(own, weights, strict=True):
+            if tuple(np.shape(w)) != v.shape:
+                raise ShapeError(
+                    f"[{self.name}] expected an array of shape {v.shape} for {v.path}, got {tuple(np.shape(w))}."
+                )
+        for v, w in zip(own, weights, strict=True):
+            v.assign(w)
+
+    def count_params(self) -> int:
+        """The number of scalars in its weights.
+
+        Raises:
+            NotBuiltError: if the weights do not exist yet.
+        """
+        if not self.built:
+            raise NotBuiltError(f"[{self.name}] expected a built layer, got one without weights; call it on data first.")
+        return sum(int(np.prod(v.shape)) for v in self.weights)
+
+    # -- building -----------------------------------------------------------------------------------------------------
+
+    def build(self, input_shape: Any) -> None:
+        """Create the weights for inputs of this shape; layers with weights override it."""
+
+    def _finish_build(self) -> None:
+        self.__dict__["built"] = True
+
+    def add_weight(
+        self,
+        shape: Any = None,
+        initializer: Any = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        aggregation: str = "none",
+        overwrite_with_gradient: bool = False,
+        name: str | None = None,
+    ) -> Variable:
+        """Create a variable of this layer.
+
+        Args:
+            shape: fully known shape; () if None.
+            initializer: name, config, Initializer or callable; glorot_uniform for floats, zeros otherwise, if None.
+            dtype: dtype name; the layer's variable dtype if None.
+            trainable: whether optimizers update it.
+            autocast: whether it is read in the compute dtype.
+            regularizer: name or function whose value is added to the loss.
+            constraint: name or function applied after each update.
+            aggregation: how replicas are combined.
+            overwrite_with_gradient: whether the optimizer assigns the gradient itself.
+            name: the variable's name.
+
+        Returns:
+            The variable.
+        """
+        from kfront import constraints, initializers
+
+        dtype = dtype if dtype is not None else self.variable_dtype
+        if initializer is None:
+            initializer = "glorot_uniform" if is_float(dtype) else "zeros"
+        initializer = initializers.get(initializer)
+        shape = standardize_shape(shape if shape is not None else ())
+        if None in shape:
+            raise ShapeError(f"[{self.name}] expected a fully known shape for weight {name!r}, got {shape}.")
+        with name_scope(self.name, caller=self):
+            v = Variable(
+                getattr(initializer, "host", initializer),
+                shape=shape,
+                dtype=dtype,
+                trainable=trainable and self.trainable,
+                autocast=autocast,
+                aggregation=aggregation,
+                name=name,
+            )
+        v._settable_trainable = trainable
+        if regularizer is not None:
+            v.regularizer = _regularizer(regularizer)
+        if constraint is not None:
+            v.constraint = constraints.get(constraint)
+        v.overwrite_with_gradient = overwrite_with_gradient
+        self._tracker.track(f"_weight_{len(self._tracker.items)}_{v.name}", v)
+        return v
+
+    add_variable = add_weight
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        """What `build_from_config` needs: the shapes `build` was called with."""
+        if self._build_shapes is None:
+            return None
+        args, kwargs = self._build_shapes
+        if kwargs:
+            return {"shapes_dict": dict(kwargs)} if len(kwargs) > 1 or args else dict(kwargs)
+        return {"input_shape": args[0]} if args else None
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        """Create the weights from `get_build_config`."""
+        if not config or self.built:
+            return
+        if "input_shape" in config:
+            self.build(_tuples(config["input_shape"]))
+        elif "shapes_dict" in config:
+            self.build(**{k: _tuples(v) for k, v in config["shapes_dict"].items()})
+        else:
+            self.build(**{k: _tuples(v) for k, v in config.items()})
+
+    def _build_for(self, named: dict[str, Any]) -> None:
+        """Build from the arguments of a call."""
+        cls = type(self)
+        if cls.build is not Layer.build:
+            args, kwargs = build_arguments(call_info(cls), named, self._shape_of)
+            self.build(*args, **kwargs)
+            if not self.built:
+                self._finish_build()
+
+    def _shape_of(self, x: Any) -> tuple[int | None, ...]:
+        return tuple(x.shape) if isinstance(x, (KerasTensor, Variable)) else self._backend.static_shape(x)
+
+    # -- calling ------------------------------------------------------------------------------------------------------
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """The computation; subclasses define it."""
+        raise NotImplementedError(f"[{type(self).__name__}] expected the class to define `call(self, inputs)`.")
+
+    def _run(self, *args: Any, **kwargs: Any) -> Any:
+        st, b = state, self._backend
+        if st.backend is not b:
+            with backend_scope(b):
+                return self._run(*args, **kwargs)
+        if self._ready and not kwargs and len(args) == 1:
+            x = args[0]
+            if (
+                type(x) in b.types
+                and x.dtype in self._pass_dtypes
+                and st.autocast == self._scope_dtype
+                and not st.lossy
+                and (self._fits_spec is None or self._fits_spec(x.shape))
+                and (not st.masks or (b.get_mask(x) is None and not self._makes_mask))
+            ):
+                if self._takes_training:
+                    training = st.training
+                    return self.call(x, training=self._default_training() if training is None else training)
+                return self.call(x)
+        return self._run_general(args, kwargs)
+
+    __call__ = _run
+
+    def _default_training(self) -> bool:
+        """The flag when nobody set one: on torch that of `Module.train()`, else False."""
+        return self.__dict__.get("training", False)
+
+    def _run_general(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        info, b = call_info(type(self)), self._backend
+        if not hasattr(self, "_losses"):
+            raise ArgumentError(
+                f"[{type(self).__name__}] expected `super().__init__()` to be called first in `__init__`, got a layer "
+                "without it; call it before setting attributes."
+            )
+        args, kwargs = self._convert_inputs(args, kwargs)
+        named = info.bind(self.name, args, kwargs)
+        symbolic = any(isinstance(x, KerasTensor) for x in tree.flatten((args, kwargs)))
+        if self._input_spec is not None and args:
+            check_inputs(self._input_spec, args[0], self.name, self._shape_of)
+        outer = (state.training, state.depth, state.autocast)
+        training = self._resolve_training(named, info)
+        scope = name_scope(self.name, caller=self)
+        scope.__enter__()
+        try:
+            if self._path is None:
+                self.__dict__["_path"] = current_path()
+            if state.depth == 0 and state.lossy:
+                self._clear_losses()
+            state.depth = outer[1] + 1
+            state.training = training
+            state.autocast = None  # weights are created in full precision
+            if not self.built:
+                self._build_for(named)
+            state.autocast = self._scope_dtype
+            if info.training and training is not None:
+                kwargs = {**kwargs, "training": training} if "training" not in info.positional[: len(args)] else kwargs
+            if symbolic:
+                return self._symbolic(args, kwargs, named)
+            return self._concrete(args, kwargs, named, info)
+        finally:
+            state.training, state.depth, state.autocast = outer
+            scope.__exit__()
+
+    def _concrete(self, args: Any, kwargs: Any, named: dict[str, Any], info: Any) -> Any:
+        kwargs = self._fill_masks(named, kwargs, info) if state.masks and info.masks else kwargs
+        if not self.built and type(self).build is Layer.build:
+            out = self.call(*args, **kwargs)
+            self._finish_build()
+        else:
+            out = self.call(*args, **kwargs)
+        first = args[0] if args else next(iter(named.values()), None)
+        if self.supports_masking:
+            self._pass_mask(first, out)
+        if self.activity_regularizer is not None:
+            self._add_activity_loss(out)
+        self._become_ready(info)
+        return out
+
+    def _symbolic(self, args: Any, kwargs: Any, named: dict[str, Any]) -> Any:
+        out = self.compute_output_spec(*args, **kwargs)
+        self.__dict__["built"] = True
+        if all(type(x) is Abstract for x in tree.flatten((args, kwargs)) if isinstance(x, KerasTensor)):
+            return tree.map_structure(lambda x: Abstract(x.shape, x.dtype) if isinstance(x, KerasTensor) else x, out)
+        kwargs = {k: v for k, v in kwargs.items() if k != "training" or k in self._explicit(named)}
+        return record(self, args, kwargs, out)
+
+    def _explicit(self, named: dict[str, Any]) -> dict[str, Any]:
+        return {k: v for k, v in named.items() if v is not None}
+
+    def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
+        """Infer the outputs of a call on KerasTensors and record it in the graph."""
+        return self._run_general(args, kwargs)
+
+    def _become_ready(self, info: Any) -> None:
+        """Allow the short way from now on, if the layer is plain enough."""
+        fields = self.__dict__
+        fields["_takes_training"] = info.training
+        fields["_makes_mask"] = self.supports_masking and type(self).compute_mask is not Layer.compute_mask
+        fields["_ready"] = bool(
+            info.simple and self.built and self.activity_regularizer is None and not self._needs_general
+        )
+
+    _needs_general = False  # a class whose every call must take the general way sets this
+
+    def _convert_inputs(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        b, dtype = self._backend, self.compute_dtype
+        cast = self.autocast and dtype is not None and is_float(dtype)
+
+        def one(x: Any) -> Any:
+            if isinstance(x, KerasTensor):
+                if cast and is_float(x.dtype) and x.dtype != dtype:
+                    from kfront import ops
+
+                    return ops.cast(x, dtype)
+                return x
+            if b.is_tensor(x):
+                pass
+            elif isinstance(x, Variable):
+                return x.value
+            elif hasattr(x, "__array__") or hasattr(x, "__dlpack__"):
+                x = b.convert(x)
+            else:
+                return x
+            if cast and x.dtype not in self._pass_dtypes:
+                mask = b.get_mask(x) if state.masks else None
+                x = b.cast(x, dtype)
+                if mask is not None:
+                    b.set_mask(x, mask)
+            return x
+
+        def first(x: Any) -> Any:
+            """The first argument may be plain numbers or nested lists of them."""
+            if isinstance(x, (int, float, bool)) or (isinstance(x, list) and _numeric(x)):
+                return one(b.convert(x, dtype if cast and _has_float(x) else None))
+            return tree.map_structure(one, x)
+
+        if args:
+            args = (first(args[0]), *(tree.map_structure(one, a) for a in args[1:]))
+        return args, {k: tree.map_structure(one, v) if k != "training" else v for k, v in kwargs.items()}
+
+    def _resolve_training(self, named: dict[str, Any], info: Any) -> bool | None:
+        training = named.get("training")
+        if training is None:
+            training = state.training
+        if training is None and info.training:
+            training = info.defaults.get("training")
+            if training is None:
+                training = self._default_training()
+        if "training" in named and not info.training and not info.var_keyword:
+            raise ArgumentTypeError(f"[{self.name}] expected no `training`: its `call` does not take it.")
+        return training
+
+    # -- masks --------------------------------------------------------------------------------------------------------
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """The mask of the outputs; by default that of the inputs."""
+        return previous_mask
+
+    def _mask_of(self, value: Any) -> Any:
+        b = self._backend
+        get = lambda x: b.get_mask(x) if b.is_tensor(x) else None  # noqa: E731
+        if tree.is_nested(value):
+            masks = tree.map_structure(get, value)
+            return masks if any(m is not None for m in tree.flatten(masks)) else None
+        return get(value)
+
+    def _fill_masks(self, named: dict[str, Any], kwargs: dict[str, Any], info: Any) -> dict[str, Any]:
+        extra = {}
+        for name, mask_name in info.masks.items():
+            if named.get(mask_name) is None and name in named:
+                mask = self._mask_of(named[name])
+                if mask is not None and mask_name not in info.positional[: len(named) - len(kwargs)]:
+                    extra[mask_name] = mask
+        return {**kwargs, **extra} if extra else kwargs
+
+    def _pass_mask(self, inputs: Any, outputs: Any) -> None:
+        own = type(self).compute_mask is not Layer.compute_mask
+        if not own and not state.masks:
+            return
+        previous = self._mask_of(inputs)
+        if previous is None and not own:
+            return
+        masks = self.compute_mask(inputs, previous)
+        if masks is None:
+            return
+        b = self._backend
+        flat_masks = tree.flatten(masks)
+        for x, m in zip(tree.flatten(outputs), flat_masks, strict=False):
+            if m is not None and b.is_tensor(x) and x is not inputs:
+                state.masks = True
+                b.set_mask(x, m)
+
+    # -- shapes -------------------------------------------------------------------------------------------------------
+
+    def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
+        """The shape(s) of the output for input shapes, without computing.
+
+        Args:
+            *args: the input shape(s), as `build` takes them.
+        """
+        dtype = self.compute_dtype
+        make = lambda s: Abstract(s, dtype)  # noqa: E731
+        info = call_info(type(self))
+        specs = [tree.map_shape_structure(make, a) for a in args]
+        names = {k.removesuffix("_shape"): tree.map_shape_structure(make, v) for k, v in kwargs.items()}
+        if "input" in names and "input" not in info.names:
+            specs.append(names.pop("input"))
+        out = self.compute_output_spec(*specs, **names)
+        return tree.map_structure(lambda x: tuple(x.shape), out)
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """KerasTensors with the shapes and dtypes of the outputs.
+
+        The class's `compute_output_shape` where it has one, else `call` run on abstract values.
+        """
+        cls = type(self)
+        if cls.compute_output_shape is not Layer.compute_output_shape:
+            info = call_info(cls)
+            named = {k: v for k, v in info.bind(self.name, args, kwargs).items()}
+            positional, keyed = build_arguments(_shape_info(cls), named, self._shape_of)
+            shapes = cls.compute_output_shape(self, *positional, **keyed)
+            return tree.map_shape_structure(lambda s: Abstract(s, self.compute_dtype), shapes)
+        abstract = lambda x: Abstract(x.shape, x.dtype) if isinstance(x, KerasTensor) else x  # noqa: E731
+        args, kwargs = tree.map_structure(abstract, (args, kwargs))
+        try:
+            with backend_scope(self._backend):
+                return self.call(*args, **kwargs)
+        except KfrontError:
+            raise
+        except Exception as error:
+            return self._spec_by_engine(args, kwargs, error)
+
+    def _spec_by_engine(self, args: Any, kwargs: Any, error: Exception) -> Any:
+        """A user's raw framework code cannot run on abstract values: ask the engine."""
+        try:
+            return self._backend.compute_spec(self.call, *args, **kwargs)
+        except KfrontError:
+            raise
+        except Exception:
+            raise error from None
+
+    # -- losses -------------------------------------------------------------------------------------------------------
+
+    def add_loss(self, loss: Any) -> None:
+        """Add scalar loss value(s), computed during this call, to the training loss."""
+        values = tree.flatten(loss)
+        for x in values:
+            if not (self._backend.is_tensor(x) or isinstance(x, (KerasTensor, int, float))):
+                raise ArgumentError(f"[{self.name}] expected `add_loss` of a tensor or number, got {x!r}.")
+        if any(isinstance(x, KerasTensor) for x in values):
+            return
+        state.lossy = True
+        self._losses.extend(values)
+        if state.losses is not None:
+            state.losses.extend(values)
+
+    def _add_activity_loss(self, outputs: Any) -> None:
+        for x in tree.flatten(outputs):
+            if self._backend.is_tensor(x):
+                from kfront import ops
+
+                batch = ops.cast(ops.shape(x)[0], self._backend.dtype_name(x.dtype))
+                self.add_loss(ops.divide(self.activity_regularizer(x), batch))
+
+    def _clear_losses(self) -> None:
+        for layer in self._flatten_layers():
+            layer._losses.clear()
+
+    def _weight_losses(self) -> list[Any]:
+        return [v.regularizer(v) for v in self.trainable_weights if v.regularizer is not None]
+
+    @property
+    def losses(self) -> list[Any]:
+        """Values of `add_loss`, activity and weight regularizers, of this layer and its sublayers."""
+        values = [x for layer in self._flatten_layers() for x in layer._losses]
+        with backend_scope(self._backend):
+            return values + self._weight_losses()
+
+    # -- stateless ----------------------------------------------------------------------------------------------------
+
+    def stateless_call(
+        self,
+        trainable_variables: Sequence[Any],
+        non_trainable_variables: Sequence[Any],
+        *args: Any,
+        return_losses: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """Call with the given values of the variables; nothing is assigned.
+
+        Args:
+            trainable_variables: values for `trainable_variables`, in order.
+            non_trainable_variables: values for `non_trainable_variables`, in order.
+            *args, **kwargs: as for a call.
+            return_losses: whether to return the losses too.
+
+        Returns:
+            (outputs, new non-trainable values), and the losses with `return_losses`.
+
+        Raises:
+            NotBuiltError: if the layer has no weights yet.
+            ShapeError: if the numbers of values differ.
+        """
+        if not self.built:
+            raise NotBuiltError(
+                f"[{self.name}] expected a built layer for `stateless_call`, got one without weights; call it once."
+            )
+        train, rest = self.trainable_variables, self.non_trainable_variables
+        for what, own, given in (("trainable", train, trainable_variables), ("non-trainable", rest, non_trainable_variables)):
+            if len(own) != len(given):
+                raise ShapeError(f"[{self.name}] expected {len(own)} {what} values, got {len(given)}.")
+        pairs = [*zip(train, trainable_variables, strict=True), *zip(rest, non_trainable_variables, strict=True)]
+        with backend_scope(self._backend), StatelessScope(pairs, collect_losses=return_losses):
+            outputs = self(*args, **kwargs)
+            losses = self.losses if return_losses else []
+            new = [v._value for v in rest]
+        return (outputs, new, losses) if return_losses else (outputs, new)
+
+    # -- configuration ------------------------------------------------------------------------------------------------
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments: the base's, and for a class without its own `get_config` what it was made with."""
+        from kfront import dtype_policies
+
+        config = {"name": self.name, "trainable": self.trainable, "dtype": dtype_policies.serialize(self._dtype_policy)}
+        if self.activity_regularizer is not None:
+            from kfront import regularizers
+
+            config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
+        if type(self).get_config is Layer.get_config:
+            config.update(_auto_config(self))
+        return config
+
+    def load_own_variables(self, store: Any) -> None:
+        """Read this layer's own variables from a mapping "0", "1" … -> array."""
+        own = self._ordered()
+        if len(store.keys()) != len(own):
+            if not own and not self.built:
+                raise NotBuiltError(
+                    f"[{self.name}] expected a built layer, got one without weights while the file has "
+                    f"{len(store.keys())} for it; build the model before loading."
+                )
+            raise ShapeError(f"[{self.name}] expected {len(own)} variables in the file, got {len(store.keys())}.")
+        for i, v in enumerate(own):
+            v.assign(store[f"{i}"])
+
+    def save_own_variables(self, store: Any) -> None:
+        """Write this layer's own variables to a mapping "0", "1" … -> array."""
+        for i, v in enumerate(self._ordered()):
+            store[f"{i}"] = v.numpy()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}, built={self.__dict__.get('built', False)}>"
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        cls = type(self)
+        return rebuild, (cls.__dict__.get("_unbound", cls), self._backend.name), saved_state(self)
+
+    def __setstate__(self, saved: dict[str, Any]) -> None:
+        self.__dict__.update(saved)
+        self._refresh_policy()
+
+
+def _regularizer(value: Any) -> Any:
+    if value is None:
+        return None
+    from kfront import regularizers
+
+    return regularizers.get(value)
+
+
+def _numeric(x: Any) -> bool:
+    if isinstance(x, (list, tuple)):
+        return bool(x) and all(_numeric(v) for v in x)
+    return isinstance(x, (int, float, bool, np.number))
+
+
+def _has_float(x: Any) -> bool:
+    return any(isinstance(v, (float, np.floating)) for v in tree.flatten(x))
+
+
+def _tuples(shape: Any) -> Any:
+    """JSON turns tuples into lists: shapes as tuples again."""
+    if isinstance(shape, dict):
+        return {k: _tuples(v) for k, v in shape.items()}
+    if isinstance(shape, (list, tuple)):
+        if all(d is None or isinstance(d, int) for d in shape):
+            return tuple(shape)
+        return [_tuples(s) for s in shape]
+    return shape
+
+
+class _ShapeInfo:
+    """The parameters of a class's `compute_output_shape`, in the form that `build_arguments` reads."""
+
+    def __init__(self, cls: type) -> None:
+        import inspect
+
+        params = list(inspect.signature(cls.compute_output_shape).parameters.values())[1:]  # type: ignore[attr-defined]
+        kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        self.build_names = [p.name for p in params if p.kind in kinds] or ["input_shape"]
+        self.build_any = any(p.kind is p.VAR_KEYWORD for p in params)
+
+
+@functools.cache
+def _shape_info(cls: type) -> Any:
+    return _ShapeInfo(cls)
+
+
+def _auto_config(layer: Layer) -> dict[str, Any]:
+    """The arguments a layer was made with, for classes that define no `get_config`."""
+    import inspect
+
+    cls = type(layer)
+    if cls.__init__ is Layer.__init__:
+        return {}
+    args, kwargs = layer._init_args
+    try:
+        bound = inspect.signature(cls.__init__).bind(layer, *args, **kwargs)
+    except TypeError:
+        return {}
+    config: dict[str, Any] = {}
+    for name, p in list(inspect.signature(cls.__init__).parameters.items())[1:]:
+        if name in bound.arguments:
+            value = bound.arguments[name]
+            if p.kind is p.VAR_KEYWORD:
+                config.update(value)
+            elif p.kind is p.VAR_POSITIONAL:
+                raise ArgumentError(
+                    f"[{layer.name}] expected `get_config` to be defined: `__init__` takes *{name}, which cannot be "
+                    "written down automatically."
+                )
+            else:
+                config[name] = value
+    from kfront.saving import serialization
+
+    return {k: serialization.serialize_keras_object(v) for k, v in config.items()}
+
+
+Layer.build = _wrap_build(Layer.build)  # type: ignore[method-assign]

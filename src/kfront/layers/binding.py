@@ -1,0 +1,92 @@
+"""How a layer class is bound to a backend, and how a bound layer is tracked, copied and pickled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kfront.core.tracking import Tracker
+from kfront.core.variable import Variable
+
+__all__ = ["bind_class", "kind_of", "make_tracker", "rebuild", "saved_state"]
+
+_bound: dict[tuple[type, str], type] = {}
+
+
+def bind_class(cls: type, backend: Any, root: type) -> type:
+    """The subclass of `cls` with the backend's native base; made once."""
+    if "_unbound" in cls.__dict__:
+        return cls
+    key = (cls, backend.name)
+    found = _bound.get(key)
+    if found is None:
+        found = _bound[key] = _make(cls, backend, root)
+    return found
+
+
+def _make(cls: type, backend: Any, root: type) -> type:
+    native = backend.native_base
+    fields: dict[str, Any] = {
+        "__module__": cls.__module__,
+        "__qualname__": cls.__qualname__,
+        "__doc__": cls.__doc__,
+        "_unbound": cls,
+    }
+    if native is not None:
+        fields.update(backend.native_members(cls, root))
+    bases = (cls,) if native is None or issubclass(cls, native) else (cls, native)
+    out = type(cls)(cls.__name__, bases, fields)
+    backend.register_layer_class(out)
+    return out
+
+
+def kind_of(value: Any) -> str | None:
+    """The kind that a tracked object has, or None."""
+    if isinstance(value, Variable):
+        return "variable"
+    return getattr(type(value), "_tracked_kind", None)
+
+
+def make_tracker(layer: Any) -> Tracker:
+    """The tracker of a layer, which also registers what it owns in the native object."""
+    return Tracker(kind_of, _Report(layer))
+
+
+class _Report:
+    """Tells the backend what became, or is no longer, an attribute of a layer."""
+
+    __slots__ = ("layer",)
+
+    def __init__(self, layer: Any) -> None:
+        self.layer = layer
+
+    def __call__(self, attribute: str, added: list[tuple[str, Any]], removed: list[tuple[str, Any]]) -> None:
+        layer = self.layer
+        backend = layer._backend
+        for key, _ in removed:
+            backend.untrack(layer, f"{attribute}.{key}" if key else attribute)
+        for key, x in added:
+            where = f"{attribute}.{key}" if key else attribute
+            kind = kind_of(x)
+            if kind == "variable":
+                backend.track_variable(layer, where, x)
+            elif kind == "layer":
+                backend.track_layer(layer, where, x)
+            elif kind == "seed":
+                backend.track_variable(layer, f"{where}.seed_generator_state", x.state)
+
+
+def saved_state(layer: Any) -> dict[str, Any]:
+    """What copy and pickle keep of a layer: all but the backend, the class's facts and compiled functions."""
+    skip = ("_backend", "_pass_dtypes", "_fits_spec", "_compiled")
+    return {k: v for k, v in layer.__dict__.items() if k not in skip}
+
+
+def rebuild(cls: type, backend_name: str) -> Any:
+    """An empty layer of that class, bound to that backend, for `__setstate__`."""
+    from kfront.backends import get
+    from kfront.layers.base import Layer
+
+    backend = get(backend_name)
+    out = object.__new__(bind_class(cls, backend, Layer))
+    out.__dict__["_backend"] = backend
+    return out

@@ -1,0 +1,135 @@
+"""`Input` and `InputLayer`: where data enters a functional or sequential model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kfront.core.errors import ArgumentError
+from kfront.core.operation import Node
+from kfront.core.registry import serializable
+from kfront.core.spec import KerasTensor, standardize_shape
+from kfront.layers.base import Layer
+
+__all__ = ["Input", "InputLayer"]
+
+
+@serializable("keras.layers")
+class InputLayer(Layer):
+    """The layer behind `Input`.
+
+    Args:
+        shape: shape without the batch dimension.
+        batch_size: fixed batch size, or None.
+        dtype: dtype name; floatx if None.
+        sparse: whether the input is sparse.
+        ragged: whether the input is ragged.
+        batch_shape: shape with the batch dimension, instead of `shape` and `batch_size`.
+        input_tensor: an existing KerasTensor to stand for the input.
+        optional: whether None may be passed.
+        name: the layer's name.
+    """
+
+    def __init__(
+        self,
+        shape: Any = None,
+        batch_size: int | None = None,
+        dtype: Any = None,
+        sparse: bool | None = None,
+        ragged: bool | None = None,
+        batch_shape: Any = None,
+        input_tensor: Any = None,
+        optional: bool = False,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name=name)
+        if "input_shape" in kwargs:
+            shape = kwargs.pop("input_shape")
+        if "batch_input_shape" in kwargs:
+            batch_shape = kwargs.pop("batch_input_shape")
+        if input_tensor is not None:
+            if not isinstance(input_tensor, KerasTensor):
+                raise ArgumentError(f"[{self.name}] expected `input_tensor` to be a KerasTensor, got {input_tensor!r}.")
+            batch_shape, dtype = input_tensor.shape, dtype or input_tensor.dtype
+        if (shape is None) == (batch_shape is None):
+            raise ArgumentError(
+                f"[{self.name}] expected one of `shape` (without the batch dimension) and `batch_shape`, "
+                f"got shape={shape}, batch_shape={batch_shape}."
+            )
+        if batch_shape is None:
+            batch_shape = (batch_size, *standardize_shape(shape))
+        self.batch_shape = standardize_shape(batch_shape)
+        self._input_dtype = dtype if dtype is not None else self.variable_dtype
+        self.sparse, self.ragged, self.optional = bool(sparse), bool(ragged), optional
+        self.built = True
+        out = input_tensor if input_tensor is not None else KerasTensor(
+            self.batch_shape, self._input_dtype, self.sparse, self.ragged, name=self.name
+        )
+        Node(self, (), {}, out)
+
+    def call(self) -> None:
+        """Nothing to compute."""
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of the data."""
+        return self._inbound_nodes[0].outputs[0].dtype
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        return {
+            "batch_shape": self.batch_shape,
+            "dtype": self.dtype,
+            "sparse": self.sparse,
+            "ragged": self.ragged,
+            "name": self.name,
+            **({"optional": True} if self.optional else {}),
+        }
+
+
+def Input(
+    shape: Any = None,
+    batch_size: int | None = None,
+    dtype: Any = None,
+    sparse: bool | None = None,
+    ragged: bool | None = None,
+    batch_shape: Any = None,
+    name: str | None = None,
+    tensor: Any = None,
+    optional: bool = False,
+) -> KerasTensor:
+    """A symbolic input of a model.
+
+    Args:
+        shape: shape without the batch dimension, None for sizes that vary.
+        batch_size: fixed batch size, or None.
+        dtype: dtype name; floatx if None.
+        sparse: whether the data will be sparse.
+        ragged: whether the data will be ragged.
+        batch_shape: shape with the batch dimension, instead of `shape` and `batch_size`.
+        name: name of the input, by which dicts of data are matched.
+        tensor: an existing KerasTensor to stand for the input.
+        optional: whether None may be passed.
+
+    Returns:
+        A KerasTensor of shape ``(batch_size, *shape)``.
+
+    Example:
+
+    >>> import kfront
+    >>> x = kfront.Input((784,))
+    >>> kfront.Model(x, kfront.layers.Dense(10)(x)).output_shape
+    (None, 10)
+    """
+    layer = InputLayer(
+        shape=shape,
+        batch_size=batch_size,
+        dtype=dtype,
+        sparse=sparse,
+        ragged=ragged,
+        batch_shape=batch_shape,
+        input_tensor=tensor,
+        optional=optional,
+        name=name,
+    )
+    return layer._inbound_nodes[0].outputs[0]

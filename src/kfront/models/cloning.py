@@ -1,0 +1,160 @@
+"""`clone_model` and `convert`: the same architecture again, on this or another backend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from kfront.backends import backend_scope, get
+from kfront.core import tree
+from kfront.core.errors import ArgumentError
+from kfront.core.operation import OpCall
+from kfront.layers.base import Layer
+from kfront.layers.input_layer import Input, InputLayer
+from kfront.models.functional import Functional
+from kfront.models.graph import clone_graph
+from kfront.models.model import Model
+from kfront.models.sequential import Sequential
+
+__all__ = ["clone_model", "convert"]
+
+
+def clone_model(
+    model: Any,
+    input_tensors: Any = None,
+    clone_function: Callable[[Any], Any] | None = None,
+    call_function: Callable[..., Any] | None = None,
+    recursive: bool = False,
+    **kwargs: Any,
+) -> Any:
+    """A new model of the same architecture, with new weights.
+
+    Args:
+        model: a Sequential or functional model (a subclassed one is made again from its config).
+        input_tensors: KerasTensors to build on.
+        clone_function: makes the new layer from each layer; by default from its config.
+        call_function: called as ``(layer, *args, **kwargs)`` in place of calling the new layer.
+        recursive: whether `clone_function` is applied inside nested models.
+
+    Raises:
+        ArgumentError: if `model` is not a model.
+    """
+    if not isinstance(model, Model):
+        raise ArgumentError(f"[clone_model] expected a Model, got {type(model).__name__}.")
+    make = clone_function or _from_config
+
+    def one(layer: Any) -> Any:
+        if recursive and isinstance(layer, (Functional, Sequential)):
+            return clone_model(layer, None, clone_function, call_function, True)
+        return make(layer)
+
+    with backend_scope(model._backend):
+        if isinstance(model, Sequential):
+            return _clone_sequential(model, input_tensors, one)
+        if isinstance(model, Functional):
+            return _clone_functional(model, input_tensors, one, call_function)
+        if clone_function is not None:
+            raise ArgumentError("[clone_model] expected a Sequential or functional model with `clone_function`.")
+        return _from_config(model)
+
+
+def _from_config(layer: Any) -> Any:
+    cls = type(layer)
+    cls = cls.__dict__.get("_unbound", cls)
+    return cls.from_config(layer.get_config())
+
+
+def _clone_sequential(model: Sequential, input_tensors: Any, make: Callable[[Any], Any]) -> Any:
+    layers = [make(layer) for layer in model.layers]
+    head = []
+    if input_tensors is not None:
+        head = [tree.flatten(input_tensors)[0]]
+    elif model._head is not None:
+        head = [Input(batch_shape=model._head.batch_shape, dtype=model._head.dtype, name=model._head.name)]
+    return Sequential([*head, *layers], name=model.name, trainable=model.trainable)
+
+
+def _clone_functional(model: Functional, input_tensors: Any, make: Callable[[Any], Any], call: Any) -> Any:
+    made: dict[int, Any] = {}
+    if input_tensors is None:
+        inputs = [
+            Input(batch_shape=x.shape, dtype=x.dtype, name=x._keras_history.operation.name) for x in model.inputs
+        ]
+    else:
+        inputs = tree.flatten(input_tensors)
+
+    def repeat(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if isinstance(operation, OpCall):
+            return operation(*args, **kwargs)
+        new = made.get(id(operation))
+        if new is None:
+            new = made[id(operation)] = operation if isinstance(operation, InputLayer) else make(operation)
+        return call(new, *args, **kwargs) if call is not None else new(*args, **kwargs)
+
+    outputs = clone_graph(model._graph, inputs, repeat)
+    return Functional(
+        tree.pack_sequence_as(model._inputs_struct, inputs),
+        tree.pack_sequence_as(model._outputs_struct, outputs),
+        name=model.name,
+    )
+
+
+def convert(model: Any, backend: str) -> Any:
+    """The same live model on another backend: weights, compile state, optimizer state, seeds and metrics.
+
+    Args:
+        model: a model or layer.
+        backend: name of the backend to move to.
+
+    Returns:
+        A new model (or layer); the given one stays as it is.
+
+    Raises:
+        BackendError: if the backend is unknown or not installed.
+
+    Example:
+
+    >>> import kfront
+    >>> model = kfront.Sequential([kfront.Input((4,)), kfront.layers.Dense(2)])
+    >>> kfront.convert(model, "numpy").predict([[1.0, 2.0, 3.0, 4.0]], verbose=0).shape
+    (1, 2)
+    """
+    target = get(backend)
+    with backend_scope(target):
+        if isinstance(model, Model):
+            new = clone_model_as(model)
+        elif isinstance(model, Layer):
+            new = _from_config(model)
+        else:
+            raise ArgumentError(f"[convert] expected a model or layer, got {type(model).__name__}.")
+        if model.built and not new.built:
+            new.build_from_config(model.get_build_config() or {})
+        _copy(model.variables, new.variables, model.name)
+        if isinstance(model, Model) and model.compiled:
+            _copy_training(model, new)
+    return new
+
+
+def clone_model_as(model: Any) -> Any:
+    """A model of the same config on the current backend."""
+    from kfront.saving import serialization
+
+    return serialization.clone_by_config(model)
+
+
+def _copy(old: list[Any], new: list[Any], name: str) -> None:
+    if len(old) != len(new) or any(a.shape != b.shape for a, b in zip(old, new, strict=True)):
+        raise ArgumentError(
+            f"[convert] expected the new model to have the variables of {name!r}, got {len(new)} for {len(old)}; "
+            "does `get_config` hold every constructor argument?"
+        )
+    for a, b in zip(old, new, strict=True):
+        b.assign(a.numpy())
+
+
+def _copy_training(model: Any, new: Any) -> None:
+    config = model.get_compile_config()
+    new.compile_from_config(config)
+    if model.optimizer is not None and model.optimizer.built:
+        new.optimizer.build(new.trainable_variables)
+        _copy(model.optimizer.variables, new.optimizer.variables, model.optimizer.name)

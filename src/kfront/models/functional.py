@@ -1,0 +1,256 @@
+"""`Functional`: a model given by symbolic inputs and outputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kfront.core import tree
+from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.registry import serializable
+from kfront.core.spec import KerasTensor
+from kfront.core.state import state
+from kfront.layers.base import Layer
+from kfront.layers.input_layer import Input, InputLayer
+from kfront.layers.input_spec import InputSpec
+from kfront.models.graph import Graph, clone_graph
+from kfront.models.model import Model
+
+__all__ = ["Functional"]
+
+
+@serializable(("keras.models", "keras.src.models.functional", "keras"))
+class Functional(Model):
+    """A model made of the layers between `inputs` and `outputs`.
+
+    Args:
+        inputs: a KerasTensor, or a list, tuple or dict of them (nested as you like).
+        outputs: likewise.
+        name: the model's name.
+
+    Raises:
+        ArgumentError: if inputs or outputs are not symbolic, or are not connected.
+    """
+
+    def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any) -> None:
+        trainable = kwargs.pop("trainable", None)
+        Layer.__init__(self, name=name, **kwargs)
+        self._init_trainer()
+        self._inputs_struct = inputs
+        self._outputs_struct = tree.map_structure(lambda x: x, outputs)
+        flat_in, flat_out = tree.flatten(inputs), tree.flatten(outputs)
+        for x in [*flat_in, *flat_out]:
+            if not isinstance(x, KerasTensor):
+                raise ArgumentError(
+                    f"[{self.name}] expected `inputs` and `outputs` made of symbolic tensors, got {type(x).__name__}; "
+                    "start from `kfront.Input` and call layers on it."
+                )
+        if any(not isinstance(x._keras_history.operation, InputLayer) for x in flat_in if x._keras_history):
+            flat_in, flat_out = _from_intermediate(flat_in, flat_out)
+            self._inputs_struct = tree.pack_sequence_as(inputs, flat_in)
+            self._outputs_struct = tree.pack_sequence_as(outputs, flat_out)
+        self._attach(Graph(flat_in, flat_out))
+        if trainable is not None:
+            self.trainable = trainable
+
+    def _attach(self, graph: Graph) -> None:
+        self._graph = graph
+        for operation in graph.operations:
+            if isinstance(operation, Layer):
+                self._tracker.track(operation.name, operation)
+        names = [x._keras_history.operation.name for x in graph.inputs]
+        self._input_names = names
+        self._single = not tree.is_nested(self._inputs_struct)
+        self._single_out = not tree.is_nested(self._outputs_struct)
+        b = self._backend
+        self.__dict__["_input_dtypes"] = [b.native_dtype(x.dtype) for x in graph.inputs]
+        self.built = True
+
+    def __setstate__(self, saved: dict[str, Any]) -> None:
+        super().__setstate__(saved)
+        self.__dict__["_input_dtypes"] = [self._backend.native_dtype(x.dtype) for x in self._graph.inputs]
+
+    # -- structure ----------------------------------------------------------------------------------------------------
+
+    @property
+    def layers(self) -> list[Any]:
+        """The layers of the graph, inputs first."""
+        return [o for o in self._graph.operations if isinstance(o, Layer)]
+
+    @property
+    def operations(self) -> list[Any]:
+        """The layers and recorded ops of the graph."""
+        return list(self._graph.operations)
+
+    @property
+    def inputs(self) -> list[Any]:
+        """The symbolic inputs, flat."""
+        return self._graph.inputs
+
+    @property
+    def outputs(self) -> list[Any]:
+        """The symbolic outputs, flat."""
+        return self._graph.outputs
+
+    @property
+    def input(self) -> Any:
+        """The symbolic inputs in their structure."""
+        return self._inputs_struct
+
+    @property
+    def output(self) -> Any:
+        """The symbolic outputs in their structure."""
+        return self._outputs_struct
+
+    @property
+    def input_shape(self) -> Any:
+        """The shapes of the inputs in their structure."""
+        return tree.map_structure(lambda x: x.shape, self._inputs_struct)
+
+    @property
+    def output_shape(self) -> Any:
+        """The shapes of the outputs in their structure."""
+        return tree.map_structure(lambda x: x.shape, self._outputs_struct)
+
+    @property
+    def input_names(self) -> list[str]:
+        """The names of the input layers."""
+        return list(self._input_names)
+
+    @property
+    def output_names(self) -> list[str]:
+        """The names of the operations that yield the outputs."""
+        return [x._keras_history.operation.name for x in self._graph.outputs]
+
+    @property
+    def input_spec(self) -> Any:
+        """InputSpecs of the inputs, flat; the batch size is free."""
+        return [InputSpec(shape=(None, *x.shape[1:]), name=n) for x, n in zip(self.inputs, self._input_names, strict=True)]
+
+    # -- running ------------------------------------------------------------------------------------------------------
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """Run the graph.
+
+        Args:
+            inputs: in the structure of the model's inputs; a list for a flat structure, or a dict by input names.
+            training: whether layers behave as in training.
+            mask: masks of the inputs.
+        """
+        if mask is not None:
+            self._set_masks(inputs, mask)
+        if self._single and type(inputs) in self._backend.types:
+            x = inputs
+            if x.dtype != self._input_dtypes[0] or len(x.shape) != len(self._graph.inputs[0].shape):
+                x = self._fit(x, 0)
+            flat = [x]
+        else:
+            flat = [self._fit(x, i) for i, x in enumerate(self._flatten_inputs(inputs))]
+        out = self._graph.run(flat)
+        return out[0] if self._single_out else tree.pack_sequence_as(self._outputs_struct, out)
+
+    def _set_masks(self, inputs: Any, mask: Any) -> None:
+        b = self._backend
+        for x, m in zip(tree.flatten(inputs), tree.flatten(mask), strict=True):
+            if m is not None and b.is_tensor(x):
+                state.masks = True
+                b.set_mask(x, m)
+
+    def _flatten_inputs(self, inputs: Any) -> list[Any]:
+        if isinstance(inputs, dict) and not isinstance(self._inputs_struct, dict):
+            missing = [n for n in self._input_names if n not in inputs]
+            if missing:
+                raise ArgumentError(
+                    f"[{self.name}] expected inputs {self._input_names}, got a dict with {sorted(inputs)}; "
+                    f"{missing[0]!r} is missing."
+                )
+            return [inputs[n] for n in self._input_names]
+        if isinstance(inputs, dict) and isinstance(self._inputs_struct, dict):
+            missing = [k for k in self._inputs_struct if k not in inputs]
+            if missing:
+                raise ArgumentError(
+                    f"[{self.name}] expected inputs {sorted(self._inputs_struct)}, got {sorted(inputs)}; "
+                    f"{missing[0]!r} is missing."
+                )
+            inputs = {k: inputs[k] for k in self._inputs_struct}
+        flat = tree.flatten(inputs)
+        if len(flat) != len(self._graph.inputs):
+            raise ShapeError(
+                f"[{self.name}] expected {len(self._graph.inputs)} input(s) ({', '.join(self._input_names)}), "
+                f"got {len(flat)}; pass them as a list or a dict by name."
+            )
+        return flat
+
+    def _fit(self, x: Any, i: int) -> Any:
+        """An input in the dtype of the symbolic one; a missing or surplus last axis of size 1 is mended."""
+        from kfront import ops
+
+        want = self._graph.inputs[i]
+        if x is None:
+            if want._keras_history.operation.optional:
+                return None
+            raise ArgumentError(f"[{self.name}] expected a tensor for input {self._input_names[i]!r}, got None.")
+        if isinstance(x, KerasTensor):
+            x = ops.cast(x, want.dtype) if x.dtype != want.dtype else x
+        else:
+            b = self._backend
+            mask = b.get_mask(x) if state.masks and b.is_tensor(x) else None
+            y = b.convert(x) if not b.is_tensor(x) else x
+            y = y if b.dtype_name(y.dtype) == want.dtype else b.cast(y, want.dtype)
+            if mask is not None and y is not x:
+                b.set_mask(y, mask)
+            x = y
+        rank, have = len(want.shape), tuple(x.shape)
+        if len(have) == rank + 1 and have[-1] == 1:
+            x = ops.squeeze(x, -1)
+        elif len(have) == rank - 1 and want.shape[-1] == 1:
+            x = ops.expand_dims(x, -1)
+        problem = InputSpec(shape=(None, *want.shape[1:])).problem(tuple(x.shape), "")
+        if problem:
+            raise ShapeError(f"[{self.name}] {problem} for input {self._input_names[i]!r}; reshape the data.")
+        return x
+
+    def compute_output_spec(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """KerasTensors with the shapes and dtypes of the outputs for symbolic inputs."""
+        from kfront.core.spec import Abstract
+
+        flat = [Abstract(x.shape, x.dtype) if isinstance(x, KerasTensor) else x for x in self._flatten_inputs(inputs)]
+        flat = [self._fit(x, i) for i, x in enumerate(flat)]
+        return tree.pack_sequence_as(self._outputs_struct, self._graph.run(flat))
+
+    # -- configuration ------------------------------------------------------------------------------------------------
+
+    def get_config(self) -> dict[str, Any]:
+        """The graph: layers, their calls, inputs and outputs."""
+        if type(self).__dict__.get("_unbound", type(self)) is not Functional and not self._plain_constructor():
+            return super().get_config()
+        from kfront.saving import serialization
+
+        return serialization.serialize_functional(self)
+
+    def _plain_constructor(self) -> bool:
+        return type(self).__init__ is Functional.__init__
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+        """A model from its config; the saving gate checks what it names."""
+        if "layers" not in config or "output_layers" not in config:
+            return super().from_config(config)
+        from kfront.saving import serialization
+
+        return serialization.deserialize_functional(cls, config, custom_objects)
+
+
+def _from_intermediate(inputs: list[Any], outputs: list[Any]) -> tuple[list[Any], list[Any]]:
+    """A model may start at a tensor inside another graph: fresh Inputs take its place."""
+    fresh = [
+        x
+        if isinstance(x._keras_history.operation, InputLayer)
+        else Input(batch_shape=x.shape, dtype=x.dtype, name=f"{x._keras_history.operation.name}_input")
+        for x in inputs
+    ]
+    graph = Graph(inputs, outputs)
+    return fresh, clone_graph(graph, fresh, lambda operation, args, kwargs: _call(operation, args, kwargs))
+
+
+def _call(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    return operation(*args, **kwargs)

@@ -1,0 +1,204 @@
+"""The graph behind a functional model: found by walking back from the outputs, run as a flat plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from kfront.core import tree
+from kfront.core.errors import ArgumentError
+from kfront.core.operation import Node, OpCall
+from kfront.core.spec import KerasTensor
+
+__all__ = ["Graph", "clone_graph"]
+
+
+class Graph:
+    """The nodes between symbolic inputs and outputs.
+
+    Args:
+        inputs: list of KerasTensors.
+        outputs: list of KerasTensors.
+
+    Attributes:
+        nodes: nodes in an order in which they can run.
+        operations: the operations in the order that Keras lists them: by depth, then by first visit.
+
+    Raises:
+        ArgumentError: if an output does not come from the inputs.
+    """
+
+    def __init__(self, inputs: list[KerasTensor], outputs: list[KerasTensor]) -> None:
+        self.inputs, self.outputs = inputs, outputs
+        self.nodes, first_visit = self._sort()
+        self.operations = self._order(first_visit)
+        self._check_names()
+        self._plan: list[tuple[Any, ...]] | None = None
+
+    def _sort(self) -> tuple[list[Node], dict[int, int]]:
+        """Depth first from the outputs: nodes after those they need, and when each operation was met first."""
+        stops = {id(x) for x in self.inputs}
+        done: dict[int, Node] = {}
+        visit: dict[int, int] = {}
+        for x in self.inputs:
+            if x._keras_history is None:
+                raise ArgumentError(f"[Model] expected inputs made by `Input`, got {x!r}.")
+        for out in self.outputs:
+            stack: list[tuple[Node, bool]] = [(_node_of(out), False)]
+            while stack:
+                node, ready = stack.pop()
+                if ready:
+                    done.setdefault(id(node), node)
+                    continue
+                if id(node) in done:
+                    continue
+                visit.setdefault(id(node.operation), len(visit))
+                stack.append((node, True))
+                if any(id(x) in stops for x in node.outputs):
+                    continue
+                if node.is_input:
+                    raise ArgumentError(
+                        f"[Model] expected every output to depend on the given inputs only, got input "
+                        f"{node.operation.name!r} that is not among them; add it to `inputs`."
+                    )
+                for x in reversed(node.inputs):
+                    stack.append((_node_of(x), False))
+        for x in self.inputs:
+            node = _node_of(x)
+            if id(node) not in done:
+                visit.setdefault(id(node.operation), len(visit))
+                done[id(node)] = node
+        return list(done.values()), visit
+
+    def _order(self, first_visit: dict[int, int]) -> list[Any]:
+        depth: dict[int, int] = {}
+        stops = {id(x) for x in self.inputs}
+        op_depth: dict[int, tuple[int, Any]] = {}
+        for node in reversed(self.nodes):
+            d = depth.setdefault(id(node), 0)
+            d = max(d, op_depth.get(id(node.operation), (0, None))[0])
+            depth[id(node)] = d
+            op_depth[id(node.operation)] = (d, node.operation)
+            if any(id(x) in stops for x in node.outputs):
+                continue
+            for x in node.inputs:
+                parent = id(_node_of(x))
+                depth[parent] = max(depth.get(parent, 0), d + 1)
+        ranked = sorted(op_depth.values(), key=lambda p: (-p[0], first_visit[id(p[1])]))
+        return [operation for _, operation in ranked]
+
+    def _check_names(self) -> None:
+        seen: dict[str, Any] = {}
+        for operation in self.operations:
+            if operation.name in seen:
+                raise ArgumentError(
+                    f"[Model] expected unique layer names, got {operation.name!r} twice; pass `name=` to one of them."
+                )
+            seen[operation.name] = operation
+
+    # -- running ------------------------------------------------------------------------------------------------------
+
+    def _make_plan(self) -> list[tuple[Any, ...]]:
+        """Steps (function, source slot or -1, argument maker, result slots, slots no longer needed)."""
+        slot: dict[int, int] = {id(x): i for i, x in enumerate(self.inputs)}
+        steps: list[list[Any]] = []
+        count = len(self.inputs)
+        last_use: dict[int, int] = {}
+        for node in self.nodes:
+            if all(id(x) in slot for x in node.outputs) or node.is_input:
+                continue
+            for x in node.inputs:
+                last_use[slot[id(x)]] = len(steps)
+            places = []
+            for x in node.outputs:
+                slot[id(x)] = count
+                places.append(count)
+                count += 1
+            source, make = _arguments(node, slot)
+            steps.append([_function(node), source, make, places, ()])
+        kept = {slot[id(x)] for x in self.outputs}
+        for s, at in last_use.items():
+            if s not in kept:
+                steps[at][4] += (s,)
+        self._slots = count
+        self._out = [slot[id(x)] for x in self.outputs]
+        return [(f, src, make, p[0] if len(p) == 1 else p, free) for f, src, make, p, free in steps]
+
+    def run(self, inputs: list[Any]) -> list[Any]:
+        """The outputs for flat inputs."""
+        plan = self._plan
+        if plan is None:
+            plan = self._plan = self._make_plan()
+        slots: list[Any] = [None] * self._slots
+        slots[: len(inputs)] = inputs
+        for function, source, make, place, free in plan:
+            if source >= 0:
+                out = function(slots[source])
+            else:
+                args, kwargs = make(slots)
+                out = function(*args, **kwargs)
+            if type(place) is int:
+                slots[place] = out[0] if type(out) in (list, tuple) else out
+            else:
+                for p, x in zip(place, tree.flatten(out), strict=True):
+                    slots[p] = x
+            for s in free:
+                slots[s] = None
+        return [slots[i] for i in self._out]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_plan": None}
+
+
+def _node_of(x: KerasTensor) -> Node:
+    history = x._keras_history
+    if history is None:
+        raise ArgumentError(f"[Model] expected symbolic tensors that come from `Input`, got {x!r}.")
+    return history.operation._inbound_nodes[history.node_index]
+
+
+def _function(node: Node) -> Callable[..., Any]:
+    operation = node.operation
+    if isinstance(operation, OpCall):
+        public, static = operation.op.public, operation.static
+        if not static:
+            return public
+        return lambda *args, **kwargs: public(*args, **static, **kwargs)
+    return operation
+
+
+def _arguments(node: Node, slot: dict[int, int]) -> tuple[int, Any]:
+    """The slot of the only argument, or -1 and a function slots -> (args, kwargs)."""
+    args, kwargs = node.args, node.kwargs
+    if len(args) == 1 and not kwargs and isinstance(args[0], KerasTensor):
+        return slot[id(args[0])], None
+    if isinstance(node.operation, OpCall):
+        args, kwargs = (), {**dict(zip(node.operation.op.tensors, args, strict=False)), **kwargs}
+
+    def make(slots: list[Any]) -> Any:
+        return tree.map_structure(lambda x: slots[slot[id(x)]] if isinstance(x, KerasTensor) else x, (args, kwargs))
+
+    return -1, make
+
+
+def clone_graph(graph: Graph, inputs: list[Any], call: Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]) -> list[Any]:
+    """Call every node again on new symbolic inputs.
+
+    Args:
+        graph: the graph to repeat.
+        inputs: KerasTensors in the place of `graph.inputs`.
+        call: called as ``call(operation, args, kwargs)``; returns the outputs.
+
+    Returns:
+        KerasTensors in the place of `graph.outputs`.
+    """
+    have: dict[int, Any] = {id(old): new for old, new in zip(graph.inputs, inputs, strict=True)}
+    for node in graph.nodes:
+        if node.is_input or all(id(x) in have for x in node.outputs):
+            continue
+        swap = lambda x: have[id(x)] if isinstance(x, KerasTensor) else x  # noqa: E731
+        args, kwargs = tree.map_structure(swap, (node.args, node.kwargs))
+        out = call(node.operation, args, kwargs)
+        for old, new in zip(node.outputs, tree.flatten(out), strict=True):
+            have[id(old)] = new
+    return [have[id(x)] for x in graph.outputs]

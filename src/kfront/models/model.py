@@ -1,0 +1,223 @@
+"""`Model`: a layer that can be trained, saved and summarized."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from kfront.core.errors import ArgumentError
+from kfront.core.registry import serializable
+from kfront.core.spec import KerasTensor
+from kfront.layers.base import Layer
+from kfront.training.trainer import Trainer
+
+__all__ = ["Model", "model_from_json"]
+
+
+def _functional_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    return len(args) >= 2 or (len(args) == 1 and "outputs" in kwargs) or ("inputs" in kwargs and "outputs" in kwargs)
+
+
+@serializable(("keras.models", "keras", "keras.src.models.model"))
+class Model(Trainer, Layer):
+    """A model, in one of three ways.
+
+    - ``Model(inputs, outputs)`` from symbolic tensors: a functional model.
+    - A subclass with layers made in `__init__` and used in `call`.
+    - `Sequential`.
+
+    Args:
+        inputs, outputs: KerasTensors in any nesting (functional form).
+        name: the model's name.
+
+    Example:
+
+    >>> import kfront
+    >>> x = kfront.Input((4,))
+    >>> kfront.Model(x, kfront.layers.Dense(2)(x)).count_params()
+    10
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        if cls is Model and _functional_arguments(args, kwargs):
+            from kfront.models.functional import Functional
+
+            cls = Functional
+        return super().__new__(cls, *args, **kwargs)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if _functional_arguments(args, kwargs):
+            self._become_functional(args, kwargs)
+            return
+        if args:
+            raise ArgumentError(
+                f"[{type(self).__name__}] expected `super().__init__(name=...)` or symbolic inputs and outputs, "
+                f"got {len(args)} positional argument(s)."
+            )
+        Layer.__init__(self, **kwargs)
+        self._init_trainer()
+
+    def _become_functional(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """A subclass whose `__init__` passes inputs and outputs up: give its class the functional behaviour."""
+        from kfront.models.functional import Functional
+
+        own = type(self)
+        if not issubclass(own, Functional):
+            mixed = type(own.__name__, (own, Functional), {"__module__": own.__module__, "_unbound": own.__dict__.get("_unbound", own)})
+            self._backend.register_layer_class(mixed)
+            object.__setattr__(self, "__class__", mixed)
+        Functional.__init__(self, *args, **kwargs)
+
+    # -- structure ----------------------------------------------------------------------------------------------------
+
+    @property
+    def layers(self) -> list[Any]:
+        """The layers it is made of."""
+        return list(self._flatten_layers(include_self=False, recursive=False))
+
+    @layers.setter
+    def layers(self, value: Any) -> None:
+        raise AttributeError(f"[{self.name}] expected another attribute name than `layers`, which the model uses itself.")
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
+        """A layer by name or position.
+
+        Raises:
+            ArgumentError: if there is none, or not exactly one of the arguments is given.
+        """
+        if (name is None) == (index is None):
+            raise ArgumentError(f"[{self.name}] expected one of `name` and `index`, got name={name!r}, index={index!r}.")
+        layers = self.layers
+        if index is not None:
+            if not -len(layers) <= index < len(layers):
+                raise ArgumentError(f"[{self.name}] expected `index` below {len(layers)}, got {index}.")
+            return layers[index]
+        for layer in layers:
+            if layer.name == name:
+                return layer
+        raise ArgumentError(f"[{self.name}] expected a layer among {[x.name for x in layers]}, got {name!r}.")
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: list[float] | None = None,
+        print_fn: Callable[[str], Any] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: tuple[str, str] | list[str] | None = None,
+    ) -> None:
+        """Print a table of the layers, their output shapes and their numbers of parameters.
+
+        Args:
+            line_length: width in characters.
+            positions: widths of the columns, as fractions or characters.
+            print_fn: called with the text instead of printing.
+            expand_nested: whether the layers of nested models are listed.
+            show_trainable: whether a column says what is trainable.
+            layer_range: names of the first and last layer to list (regular expressions).
+        """
+        from kfront.models.summary import print_summary
+
+        print_summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
+
+    # -- building -----------------------------------------------------------------------------------------------------
+
+    def build(self, input_shape: Any = None) -> None:
+        """Create the weights by a symbolic call on inputs of this shape (structure of shapes)."""
+        if input_shape is None or self.built or type(self).call is Layer.call:
+            return
+        from kfront.core import tree
+        from kfront.core.spec import Abstract
+
+        specs = tree.map_shape_structure(lambda s: Abstract(s, self.compute_dtype), input_shape)
+        self.compute_output_spec(specs)
+
+    def _build_for(self, named: dict[str, Any]) -> None:
+        """A subclassed model's layers are built by the call itself, unless it has its own `build`."""
+        if type(self).build is not Model.build:
+            super()._build_for(named)
+
+    def _concrete(self, args: Any, kwargs: Any, named: dict[str, Any], info: Any) -> Any:
+        out = super()._concrete(args, kwargs, named, info)
+        if not self.built or self._build_shapes is None:
+            self._remember_shapes(named)
+        return out
+
+    def _symbolic(self, args: Any, kwargs: Any, named: dict[str, Any]) -> Any:
+        out = super()._symbolic(args, kwargs, named)
+        if self._build_shapes is None:
+            self._remember_shapes(named)
+        return out
+
+    def _remember_shapes(self, named: dict[str, Any]) -> None:
+        from kfront.core import tree
+
+        first = next(iter(named.values()), None)
+        shapes = tree.map_structure(lambda x: (None, *self._shape_of(x)[1:]) if hasattr(x, "shape") else None, first)
+        self.__dict__["_build_shapes"] = ((shapes,), {})
+        self.__dict__["built"] = True
+
+    # -- files --------------------------------------------------------------------------------------------------------
+
+    def save(self, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any) -> None:
+        """Save architecture, weights, compile state and optimizer state to a `.keras` file."""
+        from kfront import saving
+
+        saving.save_model(self, filepath, overwrite=overwrite, zipped=zipped, **kwargs)
+
+    def save_weights(self, filepath: Any, overwrite: bool = True, **kwargs: Any) -> None:
+        """Save the weights to a `.weights.h5` file."""
+        from kfront import saving
+
+        saving.save_weights(self, filepath, overwrite=overwrite, **kwargs)
+
+    def load_weights(self, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> Any:
+        """Load weights from a `.weights.h5` or `.keras` file; nothing is loaded unless everything fits."""
+        from kfront import saving
+
+        return saving.load_weights(self, filepath, skip_mismatch=skip_mismatch, **kwargs)
+
+    def to_json(self, **kwargs: Any) -> str:
+        """The architecture as JSON; `kwargs` go to `json.dumps`."""
+        from kfront.saving import serialization
+
+        return json.dumps(serialization.serialize_keras_object(self), **kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        return super().get_config()
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+        """A model from its config; the saving gate checks what it names."""
+        from kfront.core.registry import CustomObjectScope
+        from kfront.saving import serialization
+
+        if "layers" in config and "output_layers" in config:
+            from kfront.models.functional import Functional
+
+            base = cls if issubclass(cls, Functional) else Functional
+            return serialization.deserialize_functional(base, config, custom_objects)
+        with CustomObjectScope(custom_objects):
+            return cls(**serialization.deserialize_config_values(config))
+
+
+def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = None) -> Any:
+    """A model, without weights, from `to_json`.
+
+    Args:
+        json_string: the text.
+        custom_objects: dict name -> class or function.
+
+    Raises:
+        SavingError: if the text is no model.
+    """
+    from kfront.saving import serialization
+
+    return serialization.model_from_json(json_string, custom_objects)
+
+
+def is_symbolic(x: Any) -> bool:
+    """Whether `x` is a KerasTensor."""
+    return isinstance(x, KerasTensor)

@@ -1,0 +1,256 @@
+"""`Sequential`: layers one after another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kfront.core import tree
+from kfront.core.errors import ArgumentError, ArgumentTypeError, NotBuiltError
+from kfront.core.registry import serializable
+from kfront.core.spec import KerasTensor
+from kfront.layers.base import Layer
+from kfront.layers.input_layer import Input, InputLayer
+from kfront.models.graph import Graph
+from kfront.models.model import Model
+
+__all__ = ["Sequential"]
+
+
+@serializable(("keras.models", "keras", "keras.src.models.sequential"))
+class Sequential(Model):
+    """Layers applied one after another.
+
+    Args:
+        layers: list of layers; an `Input` at the start makes the model build at once.
+        trainable: whether its weights are trained.
+        name: the model's name.
+
+    Example:
+
+    >>> import kfront
+    >>> model = kfront.Sequential([kfront.Input((4,)), kfront.layers.Dense(2)])
+    >>> model.output_shape
+    (None, 2)
+    """
+
+    def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None) -> None:
+        Layer.__init__(self, trainable=trainable, name=name)
+        self._init_trainer()
+        self._sequence: list[Any] = []
+        self._tail: Any = None
+        self._head: Any = None
+        for layer in [layers] if isinstance(layers, Layer) else layers or ():
+            self.add(layer)
+
+    # -- editing ------------------------------------------------------------------------------------------------------
+
+    def add(self, layer: Any, rebuild: bool = True) -> None:
+        """Append a layer.
+
+        Args:
+            layer: a Layer, or an `Input` at the start.
+            rebuild: kept for compatibility.
+
+        Raises:
+            ArgumentTypeError: if it is not a layer.
+            ArgumentError: if its name is taken, or an Input comes later than first.
+        """
+        if isinstance(layer, KerasTensor) and layer._keras_history is not None:
+            layer = layer._keras_history.operation
+        if not isinstance(layer, Layer):
+            layer = _wrapped(layer)
+        if isinstance(layer, InputLayer):
+            if self._sequence or self._head is not None:
+                raise ArgumentError(f"[{self.name}] expected an `Input` only as the first layer, got one later.")
+            self._head = layer
+            self._tail = layer._inbound_nodes[0].outputs[0]
+            self._tracker.track(layer.name, layer)
+            return
+        if any(one.name == layer.name for one in self._sequence):
+            raise ArgumentError(
+                f"[{self.name}] expected unique layer names, got {layer.name!r} twice; pass `name=` to one of them."
+            )
+        shape = layer.__dict__.get("_input_shape_arg")
+        if shape is not None and not self._sequence and self._head is None:
+            self.add(Input(shape, dtype=layer.compute_dtype if _floats(layer) else None))
+        self._append(layer)
+
+    def _append(self, layer: Any) -> None:
+        if self._tail is not None:
+            out = layer(self._tail)
+            if len(tree.flatten(out)) != 1:
+                raise ArgumentError(
+                    f"[{self.name}] expected every layer to give one output, got several from {layer.name!r}; "
+                    "use a functional model for that."
+                )
+            self._tail = tree.flatten(out)[0]
+            self.built = True
+        self._sequence.append(layer)
+        self._tracker.track(layer.name, layer)
+        self.__dict__["_graph_cache"] = None
+
+    def pop(self, rebuild: bool = True) -> Any:
+        """Remove and return the last layer."""
+        if not self._sequence:
+            raise ArgumentError(f"[{self.name}] expected at least one layer to pop, got an empty model.")
+        layer = self._sequence.pop()
+        self._tracker.forget(layer.name)
+        self.__dict__["_graph_cache"] = None
+        if self._head is not None:
+            self._tail = self._head._inbound_nodes[0].outputs[0]
+            for one in self._sequence:
+                self._tail = tree.flatten(one(self._tail))[0]
+        return layer
+
+    @property
+    def layers(self) -> list[Any]:
+        """The layers, without the input."""
+        return list(self._sequence)
+
+    # -- building and running -----------------------------------------------------------------------------------------
+
+    def build(self, input_shape: Any = None) -> None:
+        """Create all weights for inputs of this shape, the batch dimension included."""
+        if self._head is not None:
+            return
+        if input_shape is None:
+            raise ArgumentError(f"[{self.name}] expected `input_shape`, got None; pass it or start with an `Input`.")
+        if isinstance(input_shape, list) and input_shape and isinstance(input_shape[0], (list, tuple)):
+            raise ArgumentError(f"[{self.name}] expected one input shape, got {input_shape}.")
+        if not self._sequence:
+            raise ArgumentError(f"[{self.name}] expected at least one layer before `build`, got an empty model.")
+        dtype = "float32" if self.compute_dtype is None else self._sequence[0].compute_dtype
+        self._head = Input(batch_shape=input_shape, dtype=dtype)._keras_history.operation
+        self._tail = self._head._inbound_nodes[0].outputs[0]
+        sequence, self._sequence = self._sequence, []
+        try:
+            for layer in sequence:
+                self._append(layer)
+        except Exception:
+            self._sequence, self._head, self._tail = sequence, None, None
+            raise
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """Apply the layers in order.
+
+        Args:
+            inputs: a tensor.
+            training: whether layers behave as in training.
+            mask: mask of the input.
+        """
+        if mask is not None:
+            from kfront.core.state import state
+
+            state.masks = True
+            self._backend.set_mask(inputs, mask)
+        x = inputs
+        if self._head is not None:
+            x = self._in_dtype(x)
+        for layer in self._sequence:
+            x = layer(x)
+        return x
+
+    def _in_dtype(self, x: Any) -> Any:
+        """Inputs are cast to the dtype of the model's `Input`, as in a functional model."""
+        want = self._head.dtype
+        b = self._backend
+        if isinstance(x, KerasTensor) or not b.is_tensor(x) or x.dtype == b.native_dtype(want):
+            return x
+        return b.cast(x, want)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shape of the output for an input shape."""
+        shape = input_shape
+        for layer in self._sequence:
+            shape = layer.compute_output_shape(shape)
+        return shape
+
+    def compute_output_spec(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """A KerasTensor with the shape and dtype of the output for a symbolic input."""
+        from kfront.core.spec import Abstract
+
+        x = Abstract(inputs.shape, inputs.dtype)
+        for layer in self._sequence:
+            x = layer(x)
+        return x
+
+    @property
+    def _graph(self) -> Graph:
+        found = self.__dict__.get("_graph_cache")
+        if found is None:
+            if self._tail is None:
+                raise NotBuiltError(
+                    f"[{self.name}] expected a built model, got one whose input shape is not known; start it with "
+                    "`Input`, call `build(input_shape)` or call it on data."
+                )
+            found = self.__dict__["_graph_cache"] = Graph([self._head._inbound_nodes[0].outputs[0]], [self._tail])
+        return found
+
+    @property
+    def inputs(self) -> list[Any]:
+        """The symbolic input, in a list."""
+        return self._graph.inputs
+
+    @property
+    def outputs(self) -> list[Any]:
+        """The symbolic output, in a list."""
+        return self._graph.outputs
+
+    @property
+    def input(self) -> Any:
+        """The symbolic input."""
+        return self._graph.inputs[0]
+
+    @property
+    def output(self) -> Any:
+        """The symbolic output."""
+        return self._graph.outputs[0]
+
+    @property
+    def input_shape(self) -> Any:
+        """The input's shape."""
+        return self.input.shape
+
+    @property
+    def output_shape(self) -> Any:
+        """The output's shape."""
+        return self.output.shape
+
+    # -- configuration ------------------------------------------------------------------------------------------------
+
+    def get_config(self) -> dict[str, Any]:
+        """The layers, and the input shape if it is known."""
+        from kfront import dtype_policies
+        from kfront.saving import serialization
+
+        layers = ([self._head] if self._head is not None and not self._built_late else []) + self._sequence
+        config: dict[str, Any] = {
+            "name": self.name,
+            "trainable": self.trainable,
+            "dtype": dtype_policies.serialize(self._dtype_policy),
+            "layers": [serialization.serialize_keras_object(x) for x in layers],
+        }
+        if self._head is not None:
+            config["build_input_shape"] = self._head.batch_shape
+        return config
+
+    _built_late = False
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+        """A model from its config; the saving gate checks what it names."""
+        from kfront.saving import serialization
+
+        return serialization.deserialize_sequential(cls, config, custom_objects)
+
+
+def _floats(layer: Any) -> bool:
+    from kfront.core.dtypes import is_float
+
+    return is_float(layer.compute_dtype or "") and type(layer).__name__ != "Embedding"
+
+
+def _wrapped(value: Any) -> Any:
+    raise ArgumentTypeError(
+        f"[Sequential] expected a Layer, got {type(value).__name__}; wrap a function in `kfront.layers.Lambda`."
+    )

@@ -1,0 +1,53 @@
+"""Checks of training data that would otherwise end in garbage or NaN without a word."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from kfront.core import tree
+from kfront.core.errors import DataError
+from kfront.training.data import ArrayData
+
+__all__ = ["check_labels"]
+
+
+def check_labels(model: Any, data: Any) -> None:
+    """Labels that are NaN or outside the classes.
+
+    Args:
+        model: a compiled model.
+        data: its data; only arrays in memory are looked at.
+
+    Raises:
+        DataError: with the first bad label and where it stands.
+    """
+    if not isinstance(data, ArrayData) or data.y is None:
+        return
+    for path, y in tree.flatten_with_path(data.y):
+        label = "y" + "".join(f"[{p!r}]" for p in path)
+        if isinstance(y, np.ndarray) and y.dtype.kind == "f" and np.isnan(y).any():
+            at = tuple(int(i[0]) for i in np.nonzero(np.isnan(y)))
+            raise DataError(f"[fit] expected numbers in `{label}`, got NaN at index {at}; clean the data first.")
+    classes = _classes(model)
+    y = data.y
+    if classes is None or not isinstance(y, np.ndarray) or not y.size:
+        return
+    low, high = y.min(), y.max()
+    if low < 0 or high >= classes:
+        bad = low if low < 0 else high
+        raise DataError(
+            f"[fit] expected labels from 0 to {classes - 1} for the model's {classes} outputs, got {bad}; renumber the "
+            "classes or give the last layer more units."
+        )
+
+
+def _classes(model: Any) -> int | None:
+    """The number of classes when the loss is a plain sparse categorical crossentropy."""
+    loss = model.loss
+    name = loss if isinstance(loss, str) else getattr(loss, "name", None)
+    if name != "sparse_categorical_crossentropy" or getattr(loss, "ignore_class", None) is not None:
+        return None
+    shape = getattr(model, "output_shape", None) if model.built else None
+    return shape[-1] if isinstance(shape, tuple) and shape and isinstance(shape[-1], int) else None

@@ -1,0 +1,264 @@
+"""The losses and metrics given to `compile`, matched to a model's outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from kfront.core import tree
+from kfront.core.errors import ArgumentError, DataError
+from kfront.core.spec import KerasTensor
+
+__all__ = ["CompiledLoss", "CompiledMetrics"]
+
+
+def _is_spec(x: Any) -> bool:
+    """Whether `x` names or is one loss or metric (not a structure of them)."""
+    return x is None or isinstance(x, str) or callable(x) or hasattr(x, "get_config") or _is_config(x)
+
+
+def _is_config(x: Any) -> bool:
+    return isinstance(x, dict) and "class_name" in x and "config" in x
+
+
+def align(spec: Any, paths: list[tuple[Any, ...]], names: list[str], what: str, pick: Callable[[Any], bool]) -> list[Any]:
+    """One entry of `spec` for each output.
+
+    Args:
+        spec: one entry, or a list or dict (by output name or key) of entries.
+        paths: the outputs' paths in the model's output structure.
+        names: the outputs' names.
+        what: the argument's name for messages.
+        pick: whether something is an entry rather than a structure.
+
+    Raises:
+        ArgumentError: if the structure does not match the outputs.
+    """
+    count = len(names)
+    if pick(spec):
+        if spec is not None and count > 1 and what == "loss":
+            return [spec] * count
+        return [spec] * count
+    if isinstance(spec, dict):
+        keys = [str(p[-1]) if p else n for p, n in zip(paths, names, strict=True)]
+        unknown = set(spec) - set(keys) - set(names)
+        if unknown:
+            raise ArgumentError(
+                f"[compile] expected `{what}` keys among the outputs {sorted(set(keys) | set(names))}, "
+                f"got {sorted(map(str, unknown))}."
+            )
+        return [spec.get(k, spec.get(n)) for k, n in zip(keys, names, strict=True)]
+    if isinstance(spec, (list, tuple)) and not pick(spec):
+        if len(spec) != count:
+            raise ArgumentError(f"[compile] expected one entry of `{what}` per output ({count}), got {len(spec)}.")
+        return list(spec)
+    raise ArgumentError(f"[compile] expected `{what}` as a name, function, list or dict, got {spec!r}.")
+
+
+class CompiledLoss:
+    """The loss of a model: a weighted sum over its outputs.
+
+    Args:
+        loss: name, function or Loss; a list or dict of them for several outputs.
+        weights: scale of each output's loss, in the same structure.
+        names: the outputs' names, once they are known.
+    """
+
+    def __init__(self, loss: Any, weights: Any = None) -> None:
+        self.loss, self.weights = loss, weights
+        self.terms: list[tuple[Any, float, int]] | None = None
+        self.names: list[str] = []
+        self.trackers: list[Any] = []
+
+    def build(self, y_true: Any, y_pred: Any, names: list[str] | None) -> None:
+        """Match losses to outputs; done once, on the first batch or its specs."""
+        from kfront import losses, metrics
+
+        flat = tree.flatten_with_path(y_pred)
+        paths = [p for p, _ in flat]
+        self.names = names if names and len(names) == len(flat) else ["_".join(map(str, p)) or "output" for p in paths]
+        specs = align(self.loss, paths, self.names, "loss", _is_spec)
+        scales = align(self.weights, paths, self.names, "loss_weights", lambda x: x is None or isinstance(x, (int, float)))
+        targets = tree.flatten(y_true)
+        if len(targets) not in (len(flat), sum(s is not None for s in specs)):
+            raise DataError(
+                f"[{'fit'}] expected targets for the outputs {self.names}, got {len(targets)} target(s); pass `y` in the "
+                "structure of the model's outputs."
+            )
+        self.terms = []
+        for i, (spec, scale) in enumerate(zip(specs, scales, strict=True)):
+            if spec is not None:
+                target = targets[i] if len(targets) == len(flat) else targets[len(self.terms)]
+                fn = losses.get(_resolve_loss(spec, target, flat[i][1]))
+                if not isinstance(fn, losses.Loss):
+                    fn = losses.LossFunctionWrapper(fn, name=getattr(fn, "__name__", "loss"))
+                self.terms.append((fn, 1.0 if scale is None else float(scale), i))
+        self.single = len(flat) == 1 and len(self.terms) == 1 and self.terms[0][1] == 1.0
+        if len(flat) > 1:
+            self.trackers = [metrics.Mean(name=f"{self.names[i]}_loss") for _, _, i in self.terms]
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """The total loss, a scalar."""
+        assert self.terms is not None
+        if self.single and not tree.is_nested(y_pred):
+            fn = self.terms[0][0]
+            return fn(y_true if not tree.is_nested(y_true) else tree.flatten(y_true)[0], y_pred, _only(sample_weight))
+        outputs, targets = tree.flatten(y_pred), tree.flatten(y_true)
+        weights = _per_output(sample_weight, len(outputs))
+        total = None
+        for n, (fn, scale, i) in enumerate(self.terms):
+            target = targets[i] if len(targets) == len(outputs) else targets[n]
+            value = fn(target, outputs[i], weights[i])
+            if self.trackers:
+                self.trackers[n].update_state(value)
+            value = value if scale == 1.0 else value * scale
+            total = value if total is None else total + value
+        return total
+
+
+def _only(sample_weight: Any) -> Any:
+    return tree.flatten(sample_weight)[0] if tree.is_nested(sample_weight) else sample_weight
+
+
+def _per_output(sample_weight: Any, count: int) -> list[Any]:
+    if sample_weight is None or not tree.is_nested(sample_weight):
+        return [sample_weight] * count
+    flat = tree.flatten(sample_weight)
+    if len(flat) != count:
+        raise DataError(f"[fit] expected `sample_weight` for {count} outputs, got {len(flat)}.")
+    return flat
+
+
+def _resolve_loss(spec: Any, y_true: Any, y_pred: Any) -> Any:
+    """"crossentropy" picks the form by the shapes, as "accuracy" does."""
+    if spec in ("crossentropy", "ce"):
+        return {"binary": "binary_crossentropy", "sparse": "sparse_categorical_crossentropy"}.get(
+            _label_kind(y_true, y_pred), "categorical_crossentropy"
+        )
+    return spec
+
+
+def _label_kind(y_true: Any, y_pred: Any) -> str:
+    """"binary", "sparse" or "categorical", told from the shapes of targets and predictions."""
+    true, pred = tuple(y_true.shape), tuple(y_pred.shape)
+    if not pred or pred[-1] == 1:
+        return "binary"
+    if len(true) < len(pred) or (true and true[-1] == 1):
+        return "sparse"
+    return "categorical"
+
+
+class CompiledMetrics:
+    """The metrics of a model, per output.
+
+    Args:
+        metrics: names, functions or Metrics; per output a list of them, or a dict by output.
+        weighted: likewise, those that take the sample weights.
+    """
+
+    def __init__(self, metrics: Any = None, weighted: Any = None) -> None:
+        self.given, self.weighted = metrics, weighted
+        self.items: list[tuple[Any, int, bool]] | None = None
+
+    def build(self, y_true: Any, y_pred: Any, names: list[str] | None) -> None:
+        """Match metrics to outputs; done once."""
+        flat = tree.flatten_with_path(y_pred)
+        paths = [p for p, _ in flat]
+        targets = tree.flatten(y_true)
+        names = names if names and len(names) == len(flat) else ["_".join(map(str, p)) or "output" for p in paths]
+        self.items = []
+        taken: set[str] = {"loss"}
+        for given, is_weighted in ((self.given, False), (self.weighted, True)):
+            for i, entries in enumerate(_metric_lists(given, paths, names)):
+                for entry in entries:
+                    target = targets[i] if i < len(targets) else None
+                    one = _make_metric(entry, target, flat[i][1])
+                    self.items.append((one, i, is_weighted))
+        self.labels = []
+        for one, i, is_weighted in self.items:
+            label = f"{names[i]}_{one.name}" if len(flat) > 1 else one.name
+            if label in taken:
+                label = f"weighted_{label}" if is_weighted else label
+                base, n = label, 1
+                while label in taken:
+                    label, n = f"{base}_{n}", n + 1
+            taken.add(label)
+            self.labels.append(label)
+
+    @property
+    def metrics(self) -> list[Any]:
+        """The Metric objects."""
+        return [m for m, _, _ in self.items or ()]
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Take in one batch."""
+        if not self.items:
+            return
+        if not tree.is_nested(y_pred) and not tree.is_nested(y_true):
+            for m, _, weighted in self.items:
+                m.update_state(y_true, y_pred, _only(sample_weight)) if weighted else m.update_state(y_true, y_pred)
+            return
+        outputs, targets = tree.flatten(y_pred), tree.flatten(y_true)
+        weights = _per_output(sample_weight, len(outputs))
+        for m, i, weighted in self.items:
+            m.update_state(targets[i], outputs[i], weights[i]) if weighted else m.update_state(targets[i], outputs[i])
+
+    def result(self) -> dict[str, Any]:
+        """Results by label."""
+        out: dict[str, Any] = {}
+        for (m, _, _), label in zip(self.items or (), getattr(self, "labels", ()), strict=False):
+            value = m.result()
+            out.update(value if isinstance(value, dict) else {label: value})
+        return out
+
+
+def _metric_lists(given: Any, paths: list[tuple[Any, ...]], names: list[str]) -> list[list[Any]]:
+    if given is None:
+        return [[] for _ in names]
+    if _is_spec(given):
+        given = [given]
+    flat_list = isinstance(given, (list, tuple)) and all(_is_spec(x) for x in given)
+    if flat_list and (len(names) == 1 or len(given) != len(names)):
+        return [list(x for x in given if x is not None)] * 1 if len(names) == 1 else [list(given) for _ in names]
+    per_output = align(given, paths, names, "metrics", lambda x: False) if not flat_list else list(given)
+    return [[] if e is None else [e] if _is_spec(e) else list(e) for e in per_output]
+
+
+_ACCURACY = {
+    "binary": "binary_accuracy",
+    "sparse": "sparse_categorical_accuracy",
+    "categorical": "categorical_accuracy",
+}
+_CROSSENTROPY = {
+    "binary": "binary_crossentropy",
+    "sparse": "sparse_categorical_crossentropy",
+    "categorical": "categorical_crossentropy",
+}
+
+
+def _make_metric(entry: Any, y_true: Any, y_pred: Any) -> Any:
+    from kfront import metrics
+
+    name = None
+    if isinstance(entry, str) and entry.lower() in ("accuracy", "acc", "crossentropy", "ce"):
+        table = _ACCURACY if entry.lower() in ("accuracy", "acc") else _CROSSENTROPY
+        name, entry = entry, table[_label_kind(y_true, y_pred)]
+    one = metrics.get(entry)
+    if isinstance(one, metrics.Metric):
+        if name is not None:
+            one.name = name
+        return one
+    return metrics.MeanMetricWrapper(one, name=name or (entry if isinstance(entry, str) else getattr(one, "__name__", "metric")))
+
+
+def specs_of(x: Any, shape_of: Callable[[Any], Any], dtype_of: Callable[[Any], str]) -> Any:
+    """Abstract values in the place of arrays, the batch size unknown."""
+    from kfront.core.spec import Abstract
+
+    def one(v: Any) -> Any:
+        if isinstance(v, KerasTensor) or not hasattr(v, "shape"):
+            return v
+        shape = shape_of(v)
+        return Abstract((None, *shape[1:]) if shape else shape, dtype_of(v))
+
+    return tree.map_structure(one, x)

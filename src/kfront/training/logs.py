@@ -1,0 +1,94 @@
+"""Logs that are computed when somebody reads them: a step costs no device synchronization and no metric result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+__all__ = ["LazyLogs", "python_logs"]
+
+
+class LazyLogs(dict):
+    """A dict whose entries come from a function on first access.
+
+    Args:
+        compute: gives the dict name -> number; called at most once.
+    """
+
+    __slots__ = ("_compute",)
+
+    def __init__(self, compute: Callable[[], dict[str, Any]]) -> None:
+        super().__init__()
+        self._compute: Callable[[], dict[str, Any]] | None = compute
+
+    def _fill(self) -> None:
+        compute, self._compute = self._compute, None
+        if compute is not None:
+            for k, v in compute().items():
+                if not dict.__contains__(self, k):
+                    dict.__setitem__(self, k, v)
+
+    def __getitem__(self, key: str) -> Any:
+        self._fill()
+        return dict.__getitem__(self, key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self._fill()
+        return dict.get(self, key, default)
+
+    def __contains__(self, key: object) -> bool:
+        self._fill()
+        return dict.__contains__(self, key)
+
+    def __iter__(self) -> Iterator[str]:
+        self._fill()
+        return dict.__iter__(self)
+
+    def __len__(self) -> int:
+        self._fill()
+        return dict.__len__(self)
+
+    def __bool__(self) -> bool:
+        return len(self) > 0
+
+    def keys(self) -> Any:
+        self._fill()
+        return dict.keys(self)
+
+    def values(self) -> Any:
+        self._fill()
+        return dict.values(self)
+
+    def items(self) -> Any:
+        self._fill()
+        return dict.items(self)
+
+    def copy(self) -> dict[str, Any]:
+        self._fill()
+        return dict(dict.items(self))
+
+    def pop(self, key: str, *default: Any) -> Any:
+        self._fill()
+        return dict.pop(self, key, *default)
+
+    def __repr__(self) -> str:
+        self._fill()
+        return dict.__repr__(self)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return dict, (self.copy(),)
+
+
+def python_logs(logs: dict[str, Any], backend: Any) -> dict[str, Any]:
+    """Logs with Python floats (or NumPy arrays) in the place of tensors."""
+    out: dict[str, Any] = {}
+    for name, value in logs.items():
+        if isinstance(value, dict):
+            out.update(python_logs(value, backend))
+            continue
+        if backend.is_tensor(value) or hasattr(value, "_is_variable"):
+            value = backend.to_numpy(value.value if hasattr(value, "_is_variable") else value)
+        if getattr(value, "ndim", None) == 0 or (getattr(value, "size", None) == 1):
+            value = float(value)
+        out[name] = value
+    return out

@@ -1,0 +1,311 @@
+"""The epoch loops of `fit`, `evaluate` and `predict`."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from kfront.core import tree
+from kfront.core.errors import ArgumentError, DataError
+from kfront.training.data import Data, make_data
+from kfront.training.data.adapters import check_sizes, class_weights, to_array
+from kfront.training.logs import python_logs
+
+__all__ = ["Plan", "Validation", "evaluate", "fit", "one_batch", "predict"]
+
+
+class Plan(NamedTuple):
+    """How long a loop runs and who listens."""
+
+    epochs: int
+    initial_epoch: int
+    steps: int | None
+    verbose: Any
+    callbacks: Any
+
+
+class Validation(NamedTuple):
+    """What is evaluated between epochs, and when."""
+
+    data: Any
+    batch_size: int | None
+    steps: int | None
+    freq: int | Sequence[int]
+
+    def due(self, epoch: int) -> bool:
+        """Whether the epoch with this index ends with a validation."""
+        if self.data is None:
+            return False
+        return (epoch + 1) % self.freq == 0 if isinstance(self.freq, int) else (epoch + 1) in self.freq
+
+
+def _callback_list(model: Any, plan: Plan, data: Data, history: bool) -> Any:
+    from kfront.callbacks import CallbackList
+
+    if isinstance(plan.callbacks, CallbackList):
+        return plan.callbacks
+    verbose = 1 if plan.verbose == "auto" else int(plan.verbose)
+    return CallbackList(
+        plan.callbacks,
+        add_history=history,
+        add_progbar=verbose != 0,
+        model=model,
+        verbose=verbose,
+        epochs=plan.epochs,
+        steps=data.steps if plan.steps is None else plan.steps,
+    )
+
+
+def feed(batch: Any, b: Any) -> Any:
+    """A batch as the engine's step takes it."""
+    f = b.feed
+    if type(batch) is np.ndarray:
+        return f(batch)
+    return tree.map_structure(lambda a: None if a is None else f(a), batch)
+
+
+def _feed3(batch: tuple[Any, Any, Any], b: Any) -> tuple[Any, Any, Any]:
+    x, y, w = batch
+    return feed(x, b), None if y is None else feed(y, b), None if w is None else feed(w, b)
+
+
+def _first(iterator: Iterator[Any], what: str) -> tuple[Any, Iterator[Any]]:
+    """The first batch, and an iterator that still yields it."""
+    try:
+        first = next(iterator)
+    except StopIteration:
+        raise DataError(f"[{what}] expected at least one batch, got empty data.") from None
+    return first, itertools.chain((first,), iterator)
+
+
+# ---- fit ------------------------------------------------------------------------------------------------------------
+
+
+def fit(model: Any, data: Data, plan: Plan, validation: Validation) -> Any:
+    """Run the epochs; returns the History."""
+    from kfront import config
+
+    epochs = plan.epochs if config.max_epochs() is None else min(plan.epochs, config.max_epochs())
+    callbacks = _callback_list(model, plan._replace(epochs=epochs), data, history=True)
+    model.stop_training = False
+    val_data: Data | None = None
+    ready = False
+    batches = data.batches()
+    if plan.initial_epoch < epochs:
+        first, batches = _first(batches, "fit")
+        model._prepare(*first, train=True)
+        model._steps().refresh()
+        ready = True
+    callbacks.on_train_begin()
+    logs: Any = None
+    try:
+        for epoch in range(plan.initial_epoch, epochs):
+            if not ready:
+                batches = data.batches()
+            ready = False
+            model.reset_metrics()
+            callbacks.on_epoch_begin(epoch)
+            data.on_epoch_begin()
+            _train_epoch(model, batches, plan, data, callbacks)
+            epoch_logs = dict(python_logs(model._epoch_logs(), model._backend))
+            data.on_epoch_end()
+            if validation.due(epoch):
+                if val_data is None:
+                    val_data = _validation_data(model, validation)
+                values = evaluate(model, val_data, Plan(1, 0, validation.steps, 0, callbacks), nested=True)
+                epoch_logs.update({f"val_{k}": v for k, v in values.items()})
+            callbacks.on_epoch_end(epoch, epoch_logs)
+            logs = epoch_logs
+            if model.stop_training:
+                break
+        if model.optimizer is not None and model.optimizer.built:
+            model.optimizer.finalize_variable_values(model.trainable_variables)
+    finally:
+        data.close()
+        if val_data is not None:
+            val_data.close()
+    callbacks.on_train_end(logs)
+    return model.history
+
+
+def _train_epoch(model: Any, batches: Iterator[Any], plan: Plan, data: Data, callbacks: Any) -> None:
+    b = model._backend
+    limit = _limit(plan.steps)
+    per_call = model.steps_per_execution
+    if per_call > 1:
+        _run_grouped(model, "train", batches, limit, per_call, callbacks)
+        return
+    step_function = model._steps().train_function()
+    hooks = callbacks.train_batch_hooks
+    step = 0
+    model._last_logs = None
+    for batch in batches if limit is None else itertools.islice(batches, limit):
+        if hooks:
+            callbacks.on_train_batch_begin(step)
+        out = step_function(*_feed3(batch, b))
+        model._last_logs = out
+        if hooks:
+            callbacks.on_train_batch_end(step, model._logs() if out is None else python_lazy(out, b))
+        step += 1
+        if model.stop_training:
+            break
+    _check_steps(step, limit, data)
+
+
+def python_lazy(out: Any, b: Any) -> Any:
+    """Logs of a custom step, turned into Python numbers when they are read."""
+    from kfront.training.logs import LazyLogs
+
+    return LazyLogs(lambda: python_logs(out, b)) if isinstance(out, dict) else out
+
+
+def _limit(steps: int | None) -> int | None:
+    from kfront import config
+
+    bound = config.max_steps_per_epoch()
+    if bound is None:
+        return steps
+    return bound if steps is None else min(bound, steps)
+
+
+def _check_steps(done: int, limit: int | None, data: Data) -> None:
+    if limit is not None and done < limit and data.steps is None:
+        import warnings
+
+        warnings.warn(
+            f"[fit] expected {limit} batches in the epoch, got {done}: the data ran out; pass a smaller "
+            "`steps_per_epoch` or a dataset that repeats.",
+            stacklevel=4,
+        )
+
+
+def _run_grouped(
+    model: Any, kind: str, batches: Iterator[Any], limit: int | None, per_call: int, callbacks: Any
+) -> None:
+    """`steps_per_execution` batches per call of the device loop."""
+    b = model._backend
+    function = model._steps().loop_function(kind)
+    begin = getattr(callbacks, f"on_{kind}_batch_begin")
+    end = getattr(callbacks, f"on_{kind}_batch_end")
+    step = 0
+    source = iter(batches if limit is None else itertools.islice(batches, limit))
+    while group := [_feed3(batch, b) for batch in itertools.islice(source, per_call)]:
+        begin(step)
+        out = function(group)
+        model._last_logs = out
+        step += len(group)
+        end(step - 1, model._logs() if out is None else python_lazy(out, b))
+        if model.stop_training:
+            break
+
+
+def _validation_data(model: Any, validation: Validation) -> Data:
+    v = validation.data
+    if isinstance(v, (tuple, list)) and len(v) in (2, 3):
+        x, y, w = (*v, None)[:3]
+    elif isinstance(v, (tuple, list)) and len(v) == 1:
+        x, y, w = v[0], None, None
+    else:
+        x, y, w = v, None, None
+    return make_data(x, y, w, validation.batch_size, False, model._backend, validation.steps)
+
+
+# ---- evaluate and predict -------------------------------------------------------------------------------------------
+
+
+def evaluate(model: Any, data: Data, plan: Plan, nested: bool = False) -> dict[str, Any]:
+    """Results by name over all batches."""
+    b = model._backend
+    callbacks = _callback_list(model, plan, data, history=False)
+    first, batches = _first(data.batches(), "evaluate")
+    model._prepare(*first, train=False)
+    if not nested:
+        model._steps().refresh()
+    model.reset_metrics()
+    callbacks.on_test_begin()
+    limit = _limit(plan.steps)
+    if model.steps_per_execution > 1:
+        _run_grouped(model, "test", batches, limit, model.steps_per_execution, callbacks)
+    else:
+        _test_batches(model, batches, limit, callbacks)
+    logs = dict(python_logs(model._epoch_logs(), b))
+    if not nested:
+        data.close()
+    callbacks.on_test_end(logs)
+    return logs
+
+
+def _test_batches(model: Any, batches: Iterator[Any], limit: int | None, callbacks: Any) -> None:
+    b = model._backend
+    function = model._steps().test_function()
+    hooks = callbacks.test_batch_hooks
+    model._last_logs = None
+    for step, batch in enumerate(batches if limit is None else itertools.islice(batches, limit)):
+        if hooks:
+            callbacks.on_test_batch_begin(step)
+        out = function(*_feed3(batch, b))
+        model._last_logs = out
+        if hooks:
+            callbacks.on_test_batch_end(step, model._logs() if out is None else python_lazy(out, b))
+        if getattr(model, "stop_evaluating", False):
+            break
+
+
+def predict(model: Any, data: Data, plan: Plan) -> Any:
+    """Outputs of all batches, joined."""
+    b = model._backend
+    callbacks = _callback_list(model, plan, data, history=False)
+    first, batches = _first(data.batches(), "predict")
+    model._prepare(first[0], None, None, train=False)
+    model._steps().refresh()
+    function = model._steps().predict_function()
+    callbacks.on_predict_begin()
+    hooks = callbacks.predict_batch_hooks
+    parts: list[Any] = []
+    limit = _limit(plan.steps)
+    for step, batch in enumerate(batches if limit is None else itertools.islice(batches, limit)):
+        if hooks:
+            callbacks.on_predict_batch_begin(step)
+        out = function(feed(batch[0], b))
+        parts.append(tree.map_structure(b.to_numpy, out))
+        if hooks:
+            callbacks.on_predict_batch_end(step, {"outputs": out})
+    data.close()
+    callbacks.on_predict_end()
+    return _join(parts)
+
+
+def _join(parts: list[Any]) -> Any:
+    if len(parts) == 1:
+        return parts[0]
+    if not tree.is_nested(parts[0]):
+        return np.concatenate(parts, 0)
+    columns = zip(*(tree.flatten(p) for p in parts), strict=True)
+    return tree.pack_sequence_as(parts[0], [np.concatenate(c, 0) for c in columns])
+
+
+# ---- single batches -------------------------------------------------------------------------------------------------
+
+
+def one_batch(model: Any, x: Any, y: Any, sample_weight: Any, class_weight: Any = None) -> tuple[Any, Any, Any]:
+    """Arrays of one batch as native tensors."""
+    b = model._backend
+    if class_weight is not None and sample_weight is not None:
+        raise ArgumentError("[train_on_batch] expected one of `sample_weight` and `class_weight`, got both.")
+
+    def native(v: Any, name: str) -> Any:
+        if v is None:
+            return None
+        if isinstance(v, (list, tuple)) and not any(hasattr(a, "shape") for a in tree.flatten(v)):
+            v = np.asarray(v)
+        keep: Callable[[Any], Any] = lambda a: a if b.is_tensor(a) else to_array(a, name, b)  # noqa: E731
+        return tree.map_structure(lambda a: None if a is None else keep(a), v)
+
+    x, y, w = native(x, "x"), native(y, "y"), native(sample_weight, "sample_weight")
+    check_sizes(x, y, w)
+    if class_weight is not None:
+        w = class_weights(class_weight, y, None)
+    return _feed3((x, y, w), b)

@@ -1,0 +1,253 @@
+"""The functions that run one step, made from a model and compiled by its backend."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from kfront.core.state import state
+from kfront.layers.calling import call_info
+
+__all__ = ["StepMaker"]
+
+
+class StepMaker:
+    """Makes and keeps the step functions of one model.
+
+    Attributes:
+        takes_training: whether the model's `call` takes `training`.
+        regularized: whether a trainable weight has a regularizer.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self.takes_training = call_info(type(model)).training
+        self.regularized = True
+        self._made: dict[str, tuple[Any, Any]] = {}
+        self.train_variables: list[Any] = []
+        self.other_variables: list[Any] = []
+
+    def clear(self) -> None:
+        """Forget compiled functions."""
+        self._made.clear()
+
+    # -- state --------------------------------------------------------------------------------------------------------
+
+    def _refresh(self) -> None:
+        """Read which variables are trained and which a step may assign."""
+        model = self.model
+        self.train_variables = model.trainable_variables
+        trained = {id(v) for v in self.train_variables}
+        optimizer = model.optimizer
+        everything = {id(v): v for v in (*model.variables, *model.metrics_variables)}
+        if optimizer is not None:
+            everything.update({id(v): v for v in optimizer.variables})
+        for generator in self._global_seeds():
+            everything[id(generator.state)] = generator.state
+        self.other_variables = [v for i, v in everything.items() if i not in trained]
+        self.all_variables = [*self.train_variables, *self.other_variables]
+        self.forward_variables = [
+            *{id(v): v for v in (*model.variables, *(g.state for g in self._global_seeds()))}.values()
+        ]
+        self.test_variables = [
+            *{id(v): v for v in (*self.forward_variables, *model.metrics_variables)}.values()
+        ]
+        self.regularized = any(v.regularizer is not None for v in self.train_variables)
+
+    def _global_seeds(self) -> list[Any]:
+        from kfront.core.rng import global_seed_generator
+
+        return [global_seed_generator()]
+
+    def _signature(self) -> tuple[Any, ...]:
+        """Changes when layers are frozen, variables are added, or the model is compiled anew."""
+        model = self.model
+        return (
+            tuple(id(v) for v in model.trainable_variables),
+            len(model.variables),
+            model._run_eagerly,
+            model.jit_compile,
+            id(model.optimizer),
+            tuple(id(m) for m in model.metrics),
+            tuple(id(g.state) for g in self._global_seeds()),
+        )
+
+    def refresh(self) -> None:
+        """Remake the functions when what they rest on has changed; called at the start of each loop."""
+        signature = self._signature()
+        if signature != getattr(self, "_seen", None):
+            self._seen = signature
+            self._made.clear()
+            self._refresh()
+
+    # -- the default steps --------------------------------------------------------------------------------------------
+
+    def train_on(self, x: Any, y: Any, weight: Any) -> None:
+        """Forward, backward, update, metrics."""
+        model, b = self.model, self.model._backend
+        optimizer = model.optimizer
+
+        def forward() -> tuple[Any, Any]:
+            y_pred = self.forward(x, True)
+            loss = model.compute_loss(x, y, y_pred, weight, True)
+            scaled = optimizer.scale_loss(loss) if optimizer.scales_loss else loss
+            return scaled, (loss, y_pred)
+
+        if not self.train_variables:
+            self._refresh()
+        _, (loss, y_pred), gradients = b.value_and_grad(forward, self.train_variables, self.other_variables)
+        with b.no_grad():
+            optimizer.apply(gradients, self.train_variables)
+            self._track(model, x, y, y_pred, weight, loss)
+
+    def test_on(self, x: Any, y: Any, weight: Any) -> None:
+        """Forward and metrics."""
+        model = self.model
+        with model._backend.no_grad():
+            y_pred = self.forward(x, False)
+            loss = model.compute_loss(x, y, y_pred, weight, False)
+            self._track(model, x, y, y_pred, weight, loss)
+
+    def forward(self, x: Any, training: bool) -> Any:
+        """The model's outputs with the training flag set."""
+        outer, state.training = state.training, training
+        try:
+            return self.model(x)
+        finally:
+            state.training = outer
+
+    @staticmethod
+    def _track(model: Any, x: Any, y: Any, y_pred: Any, weight: Any, loss: Any) -> None:
+        b = model._backend
+        model._loss_tracker.update_state(b.stop_gradient(loss), _batch_size(x, b))
+        if type(model).compute_metrics is not _default("compute_metrics"):
+            model.compute_metrics(x, y, y_pred, weight)
+        else:
+            model._update_metrics(y, y_pred, weight)
+
+    # -- compiled functions -------------------------------------------------------------------------------------------
+
+    def train_function(self, force: bool = False) -> Callable[..., Any]:
+        """``f(x, y, weight)`` that trains on a batch; returns logs, or None when results are read from the metrics."""
+        return self._function("train", force)
+
+    def test_function(self, force: bool = False) -> Callable[..., Any]:
+        """``f(x, y, weight)`` that evaluates a batch."""
+        return self._function("test", force)
+
+    def predict_function(self, force: bool = False) -> Callable[..., Any]:
+        """``f(x)`` that gives the outputs of a batch."""
+        if not force and "predict" in self._made:
+            return self._made["predict"]
+        if not getattr(self, "_seen", None):
+            self.refresh()
+        return self._function("predict", force)
+
+    def _function(self, kind: str, force: bool = False) -> Callable[..., Any]:
+        if force:
+            self._made.pop(kind, None)
+        found = self._made.get(kind)
+        if found is None:
+            self.refresh()
+            found = self._made[kind] = self._make(kind)
+        return found
+
+    def loop_function(self, kind: str) -> Callable[..., Any]:
+        """As the step function, for a list of batches run on the device."""
+        found = self._made.get(f"{kind}-loop")
+        if found is None:
+            model = self.model
+            raw, variables = self._raw(kind)
+            if model._run_eagerly:
+                found = _eager_loop(raw)
+            else:
+                found = model._backend.compile_loop(raw, variables, model.jit_compile)
+            self._made[f"{kind}-loop"] = found
+        return found
+
+    def _make(self, kind: str) -> Callable[..., Any]:
+        model = self.model
+        raw, variables = self._raw(kind)
+        if model._run_eagerly:
+            return raw
+        return model._backend.compile_step(raw, variables, model.jit_compile)
+
+    def _raw(self, kind: str) -> tuple[Callable[..., Any], Callable[[], list[Any]]]:
+        """The Python function of a step, and the Variables it may assign."""
+        model = self.model
+        if kind == "predict":
+            return self._raw_predict(), lambda: self.forward_variables
+        pick = (lambda: self.all_variables) if kind == "train" else (lambda: self.test_variables)
+        method = getattr(model, f"{kind}_step")
+        if getattr(type(model), f"{kind}_step") is _default(f"{kind}_step"):
+            return (self.train_on if kind == "train" else self.test_on), pick
+        if _takes_state(method):
+            return self._with_state(method, kind), pick
+        return lambda x, y, weight: method(_pack(x, y, weight)), pick
+
+    def _raw_predict(self) -> Callable[..., Any]:
+        model = self.model
+        if type(model).predict_step is not _default("predict_step"):
+            return lambda x: model.predict_step((x,))
+        no_grad = model._backend.no_grad
+
+        def predict(x: Any) -> Any:
+            with no_grad():
+                return self.forward(x, False)
+
+        return predict
+
+    def _with_state(self, method: Callable[..., Any], kind: str) -> Callable[..., Any]:
+        """A step in the form that Keras documents for JAX: ``(state, data) -> (logs, state)``."""
+        model = self.model
+
+        def groups() -> list[list[Any]]:
+            out = [model.trainable_variables, model.non_trainable_variables]
+            if kind == "train":
+                out.append(model.optimizer.variables)
+            return [*out, model.metrics_variables]
+
+        def run(x: Any, y: Any, weight: Any) -> Any:
+            lists = groups()
+            logs, new = method(tuple([v._value for v in g] for g in lists), _pack(x, y, weight))
+            for group, values in zip(lists, new, strict=True):
+                for v, value in zip(group, values, strict=True):
+                    v.assign(value)
+            return logs
+
+        return run
+
+
+def _eager_loop(raw: Callable[..., Any]) -> Callable[..., Any]:
+    def run(batches: list[Any]) -> Any:
+        out = None
+        for batch in batches:
+            out = raw(*batch)
+        return out
+
+    return run
+
+
+def _takes_state(method: Callable[..., Any]) -> bool:
+    return "state" in inspect.signature(method).parameters
+
+
+def _pack(x: Any, y: Any, weight: Any) -> Any:
+    if weight is not None:
+        return x, y, weight
+    return (x, y) if y is not None else (x,)
+
+
+def _default(name: str) -> Any:
+    from kfront.training.trainer import Trainer
+
+    return getattr(Trainer, name)
+
+
+def _batch_size(x: Any, backend: Any) -> Any:
+    """The size of the first axis: an int where it is known, else a scalar tensor."""
+    while isinstance(x, (dict, list, tuple)):
+        x = next(iter(x.values())) if isinstance(x, dict) else x[0]
+    size = x.shape[0] if len(x.shape) else 1
+    return size if isinstance(size, int) else backend.shape(x)[0]

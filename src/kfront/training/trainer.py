@@ -1,0 +1,532 @@
+"""`Trainer`: compile, fit, evaluate, predict — written once for all engines.
+
+What an engine contributes is `value_and_grad` and `compile_step`. Logs stay on the device until something reads them.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from kfront.backends import backend_scope
+from kfront.core import tree
+from kfront.core.errors import ArgumentError, DataError, NotCompiledError
+from kfront.core.state import state
+from kfront.training import loop
+from kfront.training.checks import check_labels
+from kfront.training.compiled import CompiledLoss, CompiledMetrics, specs_of
+from kfront.training.data import make_data, split_arrays
+from kfront.training.logs import LazyLogs, python_logs
+from kfront.training.step import StepMaker
+
+__all__ = ["Trainer"]
+
+
+class Trainer:
+    """The training side of a model; mixed into `Model`."""
+
+    _backend: Any
+    name: str
+
+    def _init_trainer(self) -> None:
+        fields = self.__dict__
+        fields["optimizer"] = None
+        fields["_compiled"] = None
+        fields["stop_training"] = False
+        fields["_compile_loss"] = fields["_compile_metrics"] = fields["_loss_tracker"] = None
+        fields["_compile_arguments"] = None
+        fields["steps_per_execution"], fields["jit_compile"], fields["_run_eagerly"] = 1, "auto", False
+
+    # -- compile ------------------------------------------------------------------------------------------------------
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: bool | str = "auto",
+        auto_scale_loss: bool = True,
+    ) -> None:
+        """Say how the model is trained.
+
+        Args:
+            optimizer: name, config or Optimizer.
+            loss: name, function or Loss; a list or dict of them for several outputs.
+            loss_weights: scale of each output's loss, in the same structure.
+            metrics: names, functions or Metrics; per output a list of them.
+            weighted_metrics: likewise, computed with the sample weights.
+            run_eagerly: whether steps run without compilation.
+            steps_per_execution: batches per call of the compiled function.
+            jit_compile: True, False, or "auto" for the engine's best choice.
+            auto_scale_loss: whether the loss is scaled dynamically under the policy mixed_float16.
+
+        Raises:
+            ArgumentError: for unknown names or values that are not allowed.
+        """
+        from kfront import metrics as metric_module
+        from kfront import optimizers
+
+        if not isinstance(steps_per_execution, int) or steps_per_execution < 1:
+            raise ArgumentError(f"[compile] expected `steps_per_execution` >= 1, got {steps_per_execution!r}.")
+        if jit_compile not in (True, False, "auto", None):
+            raise ArgumentError(f"[compile] expected `jit_compile` True, False or 'auto', got {jit_compile!r}.")
+        fields = self.__dict__
+        fields["_compile_arguments"] = {
+            "optimizer": optimizer,
+            "loss": loss,
+            "loss_weights": loss_weights,
+            "metrics": metrics,
+            "weighted_metrics": weighted_metrics,
+            "run_eagerly": run_eagerly,
+            "steps_per_execution": steps_per_execution,
+            "jit_compile": jit_compile,
+            "auto_scale_loss": auto_scale_loss,
+        }
+        with backend_scope(self._backend):
+            optimizer = optimizers.get(optimizer)
+            policy = getattr(self, "dtype_policy", None)
+            if auto_scale_loss and policy is not None and policy.name == "mixed_float16":
+                optimizer = _scaled(optimizer)
+            fields["optimizer"] = optimizer
+            fields["_compile_loss"] = CompiledLoss(loss, loss_weights) if loss is not None else None
+            fields["_compile_metrics"] = CompiledMetrics(metrics, weighted_metrics)
+            fields["_loss_tracker"] = metric_module.Mean(name="loss")
+            _check_names(loss, metrics, weighted_metrics)
+        fields["_run_eagerly"], fields["steps_per_execution"] = bool(run_eagerly), steps_per_execution
+        fields["jit_compile"] = "auto" if jit_compile is None else jit_compile
+        fields["stop_training"] = False
+        fields["_compiled"] = StepMaker(self)
+
+    @property
+    def compiled(self) -> bool:
+        """Whether `compile` was called."""
+        return self._compile_arguments is not None
+
+    @property
+    def loss(self) -> Any:
+        """The loss as given to `compile`."""
+        return (self._compile_arguments or {}).get("loss")
+
+    @property
+    def run_eagerly(self) -> bool:
+        """Whether steps run without compilation."""
+        return self._run_eagerly
+
+    @run_eagerly.setter
+    def run_eagerly(self, value: bool) -> None:
+        self._run_eagerly = bool(value)
+        self._steps().clear()
+
+    def _require_compiled(self, method: str) -> None:
+        if not self.compiled:
+            raise NotCompiledError(
+                f"[{self.name}] expected a compiled model before `{method}`, got one without loss and optimizer; call "
+                "`model.compile(optimizer=..., loss=...)` first."
+            )
+
+    def _steps(self) -> StepMaker:
+        found = self.__dict__.get("_compiled")
+        if found is None:
+            found = self.__dict__["_compiled"] = StepMaker(self)
+        return found
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """The arguments of `compile`, serialized."""
+        if not self.compiled:
+            return None
+        from kfront.saving import serialization
+
+        return {k: serialization.serialize_keras_object(v) for k, v in self._compile_arguments.items()}
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile from `get_compile_config`, and build the optimizer if the model is built."""
+        from kfront.saving import serialization
+
+        config = {k: serialization.deserialize_keras_object(v) for k, v in config.items()}
+        known = inspect.signature(Trainer.compile).parameters
+        self.compile(**{k: v for k, v in config.items() if k in known})
+        if self.optimizer is not None and self.built:  # type: ignore[attr-defined]
+            with backend_scope(self._backend):
+                self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
+
+    # -- losses and metrics -------------------------------------------------------------------------------------------
+
+    @property
+    def metrics(self) -> list[Any]:
+        """The loss tracker, the compiled metrics and those of the layers."""
+        out = list(super().metrics)  # type: ignore[misc]
+        if self._loss_tracker is not None:
+            out = [self._loss_tracker, *self._compiled_metrics(), *(m for m in out if m is not self._loss_tracker)]
+        return out
+
+    def _compiled_metrics(self) -> list[Any]:
+        trackers = self._compile_loss.trackers if self._compile_loss is not None else []
+        return [*trackers, *self._compile_metrics.metrics]
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """The names of `metrics`."""
+        return [m.name for m in self.metrics]
+
+    def reset_metrics(self) -> None:
+        """Start all metrics anew."""
+        for m in self.metrics:
+            m.reset_state()
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """Current results by name, the loss first."""
+        out: dict[str, Any] = {}
+        if self._loss_tracker is not None:
+            out["loss"] = self._loss_tracker.result()
+        for m in self._compile_loss.trackers if self._compile_loss is not None else ():
+            out[m.name] = m.result()
+        if self._compile_metrics is not None:
+            out.update(self._compile_metrics.result())
+        for m in super().metrics:  # type: ignore[misc]
+            if m is not self._loss_tracker and m.name not in out:
+                value = m.result()
+                out.update(value if isinstance(value, dict) else {m.name: value})
+        return out
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
+        """The total loss of a batch: the compiled loss and what layers added.
+
+        Args:
+            x: inputs.
+            y: targets.
+            y_pred: outputs.
+            sample_weight: weights of the samples.
+            training: whether this is a training step.
+
+        Returns:
+            A scalar tensor.
+        """
+        total = None
+        if self._compile_loss is not None:
+            if self._compile_loss.terms is None:
+                self._compile_loss.build(y, y_pred, self._output_names())
+            if y is None:
+                raise DataError("[fit] expected targets `y` for the compiled loss, got None.")
+            total = self._compile_loss(y, y_pred, sample_weight)
+        if state.lossy or self._steps().regularized:
+            for extra in self.losses:  # type: ignore[attr-defined]
+                total = extra if total is None else total + extra
+        if total is None:
+            raise ArgumentError(
+                f"[{self.name}] expected a loss: pass `loss=` to `compile`, or call `add_loss` in a layer; got neither."
+            )
+        return total
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
+        """Take a batch into the metrics and give their results."""
+        self._update_metrics(y, y_pred, sample_weight)
+        return self.get_metrics_result()
+
+    def _update_metrics(self, y: Any, y_pred: Any, sample_weight: Any) -> None:
+        compiled = self._compile_metrics
+        if compiled is not None:
+            if compiled.items is None:
+                compiled.build(y, y_pred, self._output_names())
+            compiled.update_state(y, y_pred, sample_weight)
+
+    def _output_names(self) -> list[str] | None:
+        return getattr(self, "output_names", None)
+
+    # -- steps --------------------------------------------------------------------------------------------------------
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """One step of training on a batch; override it for another kind of training.
+
+        Args:
+            data: (x, y) or (x, y, sample_weight) of native tensors.
+
+        Returns:
+            Results by name.
+        """
+        from kfront.utils import unpack_x_y_sample_weight
+
+        self._steps().train_on(*unpack_x_y_sample_weight(data))
+        return self.get_metrics_result()
+
+    def test_step(self, data: Any) -> dict[str, Any]:
+        """One step of evaluation on a batch."""
+        from kfront.utils import unpack_x_y_sample_weight
+
+        self._steps().test_on(*unpack_x_y_sample_weight(data))
+        return self.get_metrics_result()
+
+    def predict_step(self, data: Any) -> Any:
+        """The outputs for a batch."""
+        x = data[0] if isinstance(data, tuple) else data
+        return self(x, training=False) if self._steps().takes_training else self(x)  # type: ignore[operator]
+
+    def make_train_function(self, force: bool = False) -> Any:
+        """The function that runs one training step, compiled as `compile` says."""
+        return self._steps().train_function(force)
+
+    def make_test_function(self, force: bool = False) -> Any:
+        """The function that runs one evaluation step."""
+        return self._steps().test_function(force)
+
+    def make_predict_function(self, force: bool = False) -> Any:
+        """The function that runs one prediction step."""
+        return self._steps().predict_function(force)
+
+    # -- building on data ---------------------------------------------------------------------------------------------
+
+    def _prepare(self, x: Any, y: Any, sample_weight: Any, train: bool) -> None:
+        """Before the first batch: weights, loss, metrics and optimizer slots exist."""
+        b = self._backend
+        shape_of = lambda v: tuple(v.shape)  # noqa: E731
+        dtype_of = lambda v: b.dtype_name(v.dtype)  # noqa: E731
+        unbuilt = not self.built or any(not layer.built for layer in self._flatten_layers())  # type: ignore[attr-defined]
+        lossless = self._compile_loss is not None and self._compile_loss.terms is None
+        measured = self._compile_metrics is not None and self._compile_metrics.items is None
+        if y is not None or unbuilt:
+            if unbuilt or lossless or measured:
+                specs = specs_of(x, shape_of, dtype_of)
+                y_pred = self._output_spec(specs, x)
+                if y is not None:
+                    y_spec = specs_of(y, shape_of, dtype_of)
+                    if lossless:
+                        self._compile_loss.build(y_spec, y_pred, self._output_names())
+                    if measured:
+                        self._compile_metrics.build(y_spec, y_pred, self._output_names())
+        if train and self.optimizer is not None and not self.optimizer.built:
+            self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
+
+    def _output_spec(self, specs: Any, x: Any) -> Any:
+        """Outputs for symbolic inputs; a model that cannot run on them runs once on the first sample(s)."""
+        try:
+            return self(specs)  # type: ignore[operator]
+        except (TypeError, AttributeError, NotImplementedError, RuntimeError) as error:
+            if getattr(error, "_from_kfront", False):
+                raise
+            b = self._backend
+            with b.no_grad():
+                return self(tree.map_structure(b.convert, x))  # type: ignore[operator]
+
+    # -- fit, evaluate, predict ---------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool | str = True,
+        class_weight: dict[int, float] | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | Sequence[int] = 1,
+    ) -> Any:
+        """Train the model.
+
+        Args:
+            x: arrays (nested as the model's inputs), a pandas object, a torch DataLoader, a tf.data.Dataset, a
+                PyDataset, or a generator of (x, y[, sample_weight]).
+            y: targets, in the structure of the outputs.
+            batch_size: samples per step; 32 if None.
+            epochs: the epoch to end at.
+            verbose: 0 silent, 1 progress bar, 2 a line per epoch, "auto" = 1.
+            callbacks: Callbacks or a CallbackList.
+            validation_split: fraction of the samples, from the end, kept for validation.
+            validation_data: (x, y[, sample_weight]) or a dataset.
+            shuffle: whether samples are shuffled each epoch; "batch" shuffles whole batches.
+            class_weight: dict class index -> weight.
+            sample_weight: weights of the samples.
+            initial_epoch: the epoch to start at.
+            steps_per_epoch: batches per epoch; all if None.
+            validation_steps: batches per validation.
+            validation_batch_size: samples per validation step; `batch_size` if None.
+            validation_freq: epochs between validations, or the list of epochs that end with one.
+
+        Returns:
+            The `History` callback.
+
+        Raises:
+            NotCompiledError: before `compile`.
+            DataError: if the data do not fit together.
+        """
+        self._require_compiled("fit")
+        with backend_scope(self._backend):
+            if validation_split and validation_data is None:
+                (x, y, sample_weight), validation_data = split_arrays(x, y, sample_weight, validation_split)
+            data = make_data(
+                x, y, sample_weight, batch_size, shuffle, self._backend, steps_per_epoch, class_weight
+            )
+            check_labels(self, data)
+            return loop.fit(
+                self,
+                data,
+                loop.Plan(epochs, initial_epoch, steps_per_epoch, verbose, callbacks),
+                loop.Validation(
+                    validation_data, validation_batch_size or batch_size, validation_steps, validation_freq
+                ),
+            )
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """Loss and metrics on data.
+
+        Args:
+            x, y, sample_weight: as for `fit`.
+            batch_size: samples per step; 32 if None.
+            verbose: as for `fit`.
+            steps: batches to take; all if None.
+            callbacks: Callbacks.
+            return_dict: whether to return a dict by name instead of a list.
+
+        Returns:
+            The loss, or a list [loss, metrics …], or a dict.
+        """
+        self._require_compiled("evaluate")
+        if kwargs:
+            raise ArgumentError(f"[evaluate] expected known arguments, got {sorted(kwargs)}.")
+        with backend_scope(self._backend):
+            data = make_data(x, y, sample_weight, batch_size, False, self._backend, steps)
+            logs = loop.evaluate(self, data, loop.Plan(1, 0, steps, verbose, callbacks))
+        return logs if return_dict else _flat(logs)
+
+    def predict(
+        self, x: Any, batch_size: int | None = None, verbose: Any = "auto", steps: int | None = None, callbacks: Any = None
+    ) -> Any:
+        """Outputs for data, as NumPy arrays.
+
+        Args:
+            x: as for `fit`.
+            batch_size: samples per step; 32 if None.
+            verbose: as for `fit`.
+            steps: batches to take; all if None.
+            callbacks: Callbacks.
+
+        Returns:
+            NumPy array(s) in the structure of the outputs.
+        """
+        b = self._backend
+        if callbacks is None and steps is None and not verbose and type(x) is np.ndarray and x.dtype != object:
+            if 0 < x.shape[0] <= (batch_size or 32) if x.ndim else False:
+                return self._predict_small(x)
+        with backend_scope(b):
+            data = make_data(x, None, None, batch_size, False, b, steps)
+            return loop.predict(self, data, loop.Plan(1, 0, steps, verbose, callbacks))
+
+    def _predict_small(self, x: np.ndarray) -> Any:
+        """One batch in, one batch out: no pipeline."""
+        b = self._backend
+        old, state.backend = state.backend, b
+        try:
+            if x.dtype == np.float64:
+                x = x.astype(np.float32) if _floatx_is_float32() else x
+            out = self._steps().predict_function()(b.convert(x))
+            if type(out) in b.types:
+                return b.to_numpy(out)
+            return tree.map_structure(b.to_numpy, out)
+        finally:
+            state.backend = old
+
+    # -- single batches -----------------------------------------------------------------------------------------------
+
+    def train_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
+    ) -> Any:
+        """One training step; returns results so far (loss, or list, or dict with `return_dict`)."""
+        self._require_compiled("train_on_batch")
+        with backend_scope(self._backend):
+            batch = loop.one_batch(self, x, y, sample_weight, class_weight)
+            self._prepare(*batch, train=True)
+            logs = self._steps().train_function()(*batch)
+            return self._batch_result(logs, return_dict)
+
+    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
+        """One evaluation step; returns results so far."""
+        self._require_compiled("test_on_batch")
+        with backend_scope(self._backend):
+            batch = loop.one_batch(self, x, y, sample_weight)
+            self._prepare(*batch, train=False)
+            logs = self._steps().test_function()(*batch)
+            return self._batch_result(logs, return_dict)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """Outputs for one batch, as NumPy arrays."""
+        b = self._backend
+        with backend_scope(b):
+            x, _, _ = loop.one_batch(self, x, None, None)
+            return tree.map_structure(b.to_numpy, self._steps().predict_function()(x))
+
+    def _batch_result(self, logs: Any, return_dict: bool) -> Any:
+        values = python_logs(logs if logs is not None else self.get_metrics_result(), self._backend)
+        values = {k: np.float32(v) if isinstance(v, float) else v for k, v in values.items()}
+        return values if return_dict else _flat(values)
+
+    def _epoch_logs(self) -> dict[str, Any]:
+        """Results at the end of an epoch: those of a custom step if it gave any, else the metrics'."""
+        last = self.__dict__.get("_last_logs")
+        return last if isinstance(last, dict) else self.get_metrics_result()
+
+    def _logs(self) -> LazyLogs:
+        """Results that are computed when read."""
+
+        def compute() -> dict[str, Any]:
+            with backend_scope(self._backend):
+                return python_logs(self.get_metrics_result(), self._backend)
+
+        return LazyLogs(compute)
+
+
+def _flat(logs: dict[str, Any]) -> Any:
+    values = list(logs.values())
+    return values[0] if len(values) == 1 else values
+
+
+def _floatx_is_float32() -> bool:
+    from kfront.config import floatx
+
+    return floatx() == "float32"
+
+
+def _scaled(optimizer: Any) -> Any:
+    from kfront.optimizers import LossScaleOptimizer
+
+    if isinstance(optimizer, LossScaleOptimizer):
+        return optimizer
+    return LossScaleOptimizer(optimizer, name="loss_scale_optimizer")
+
+
+def _check_names(loss: Any, metrics: Any, weighted: Any) -> None:
+    """Unknown names fail at `compile`, not in the first step."""
+    from kfront import losses as loss_module
+    from kfront import metrics as metric_module
+
+    for x in tree.flatten(loss):
+        if isinstance(x, str) and x not in ("crossentropy", "ce"):
+            loss_module.get(x)
+    for x in tree.flatten((metrics, weighted)):
+        if isinstance(x, str) and x.lower() not in ("accuracy", "acc", "crossentropy", "ce"):
+            metric_module.get(x)
