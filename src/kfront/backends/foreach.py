@@ -1,0 +1,217 @@
+"""Functions over lists of tensors: what optimizers and metrics are written with.
+
+`Foreach` is the form that any engine can run, one op per tensor; an engine with multi-tensor or in-place kernels
+subclasses it. Names that end in `_to` change Variables and return their new values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+__all__ = ["Foreach"]
+
+
+class Foreach:
+    """Functions over lists of tensors of one dtype.
+
+    A second operand may be a list, a Python number or a 0-d tensor (of any float dtype). Results are new lists.
+    """
+
+    def __init__(self, backend: Any) -> None:
+        self.b = backend
+
+    def _scalar(self, x: Any, like: Any) -> Any:
+        """A Python number as it is, a 0-d tensor in the dtype of `like`."""
+        if isinstance(x, (int, float)) or x.dtype == like.dtype:
+            return x
+        return self.b.cast(x, self.b.dtype_name(like.dtype))
+
+    def _map2(self, name: str, xs: Sequence[Any], y: Any) -> list[Any]:
+        f = getattr(self.b, name)
+        if isinstance(y, (list, tuple)):
+            return [f(a, b) for a, b in zip(xs, y, strict=True)]
+        y = self._scalar(y, xs[0])
+        return [f(a, y) for a in xs]
+
+    def _map(self, name: str, xs: Sequence[Any]) -> list[Any]:
+        f = getattr(self.b, name)
+        return [f(a) for a in xs]
+
+    # -- single numbers -----------------------------------------------------------------------------------------------
+
+    def number(self, variable: Any) -> Any:
+        """The value of a 0-d Variable as a Python number if it can be had without waiting, else None.
+
+        None is always a right answer; the caller then computes with 0-d tensors.
+        """
+        return None
+
+    def increment(self, variable: Any, by: Any) -> None:
+        """Add a Python number or a 0-d tensor to a 0-d Variable."""
+        variable.assign_add(by)
+
+    # -- reading and arithmetic ---------------------------------------------------------------------------------------
+
+    def values(self, variables: Sequence[Any]) -> list[Any]:
+        """The native tensors of Variables."""
+        return [v._read() for v in variables]
+
+    def add(self, xs: Sequence[Any], y: Any) -> list[Any]:
+        """x + y."""
+        return self._map2("add", xs, y)
+
+    def sub(self, xs: Sequence[Any], y: Any) -> list[Any]:
+        """x - y."""
+        return self._map2("subtract", xs, y)
+
+    def mul(self, xs: Sequence[Any], y: Any) -> list[Any]:
+        """x * y."""
+        return self._map2("multiply", xs, y)
+
+    def div(self, xs: Sequence[Any], y: Any) -> list[Any]:
+        """x / y."""
+        return self._map2("divide", xs, y)
+
+    def pow(self, xs: Sequence[Any], y: Any) -> list[Any]:
+        """x ** y."""
+        return self._map2("power", xs, y)
+
+    def maximum(self, xs: Sequence[Any], y: Any) -> list[Any]:
+        """The larger elements."""
+        if isinstance(y, (int, float)):
+            y = self.b.convert(float(y), self.b.dtype_name(xs[0].dtype))
+        return self._map2("maximum", xs, y)
+
+    def clip(self, xs: Sequence[Any], low: float, high: float) -> list[Any]:
+        """x kept from `low` to `high`."""
+        return [self.b.clip(x, low, high) for x in xs]
+
+    def where(self, condition: Any, xs: Sequence[Any], ys: Any) -> list[Any]:
+        """x where `condition` (one tensor for all, or a list) holds, else y."""
+        conditions = condition if isinstance(condition, (list, tuple)) else [condition] * len(xs)
+        if isinstance(ys, (int, float)):
+            ys = [self.b.convert(float(ys), self.b.dtype_name(x.dtype)) for x in xs]
+        return [self.b.where(c, x, y) for c, x, y in zip(conditions, xs, ys, strict=True)]
+
+    def sqrt(self, xs: Sequence[Any]) -> list[Any]:
+        """Square roots."""
+        return self._map("sqrt", xs)
+
+    def square(self, xs: Sequence[Any]) -> list[Any]:
+        """Squares."""
+        return [self.b.multiply(x, x) for x in xs]
+
+    def abs(self, xs: Sequence[Any]) -> list[Any]:
+        """Absolute values."""
+        return self._map("abs", xs)
+
+    def neg(self, xs: Sequence[Any]) -> list[Any]:
+        """-x."""
+        return self._map("negative", xs)
+
+    def sign(self, xs: Sequence[Any]) -> list[Any]:
+        """Signs."""
+        return self._map("sign", xs)
+
+    def zeros_like(self, xs: Sequence[Any]) -> list[Any]:
+        """Zeros."""
+        return self._map("zeros_like", xs)
+
+    def lerp(self, xs: Sequence[Any], ys: Sequence[Any], weight: Any) -> list[Any]:
+        """x + (y - x) * weight."""
+        return self.add(xs, self.mul(self.sub(ys, xs), weight))
+
+    def addcmul(self, xs: Sequence[Any], a: Sequence[Any], b: Sequence[Any], value: Any = None) -> list[Any]:
+        """x + value * a * b (value None: 1)."""
+        product = self.mul(a, b)
+        return self.add(xs, product if value is None else self.mul(product, value))
+
+    def addcdiv(self, xs: Sequence[Any], a: Sequence[Any], b: Sequence[Any], value: Any = 1.0) -> list[Any]:
+        """x + value * a / b."""
+        return self.add(xs, self.mul(self.div(a, b), value))
+
+    def norms(self, xs: Sequence[Any]) -> list[Any]:
+        """Euclidean norms, each a 0-d tensor."""
+        from kfront import ops
+
+        return [self.b.sqrt(ops.sum(self.b.multiply(x, x))) for x in xs]
+
+    def global_norm(self, xs: Sequence[Any]) -> Any:
+        """The Euclidean norm of all elements together, a 0-d tensor."""
+        from kfront import ops
+
+        sums = [ops.sum(self.b.multiply(x, x)) for x in xs]
+        total = sums[0]
+        for one in sums[1:]:
+            total = self.b.add(total, one)
+        return self.b.sqrt(total)
+
+    def clip_norms(self, xs: Sequence[Any], most: float) -> list[Any]:
+        """Each x scaled down to the norm `most` where its norm is larger."""
+        return self.mul(xs, [most / n for n in self.maximum(self.norms(xs), most)])
+
+    def all_finite(self, xs: Sequence[Any]) -> Any:
+        """Whether no element is infinite or NaN: a bool where that is known without waiting, else a 0-d tensor."""
+        from kfront import ops
+
+        found = [ops.all(self.b.isfinite(x)) for x in xs]
+        return found[0] if len(found) == 1 else ops.all(ops.stack(found))
+
+    # -- changing Variables -------------------------------------------------------------------------------------------
+
+    def assign(self, variables: Sequence[Any], values: Sequence[Any]) -> None:
+        """Set Variables to values of their shape and dtype."""
+        for v, x in zip(variables, values, strict=True):
+            v.assign(x)
+
+    def _set(self, variables: Sequence[Any], values: list[Any]) -> list[Any]:
+        self.assign(variables, values)
+        return values
+
+    def add_to(self, variables: Sequence[Any], xs: Sequence[Any], factor: Any = None) -> list[Any]:
+        """v + factor * x (factor None: v + x)."""
+        xs = xs if factor is None else self.mul(xs, factor)
+        return self._set(variables, self.add(self.values(variables), xs))
+
+    def mul_to(self, variables: Sequence[Any], y: Any) -> list[Any]:
+        """v * y."""
+        return self._set(variables, self.mul(self.values(variables), y))
+
+    def lerp_to(self, variables: Sequence[Any], xs: Sequence[Any], weight: Any) -> list[Any]:
+        """v + (x - v) * weight: the running mean whose old value has the weight ``1 - weight``."""
+        return self._set(variables, self.lerp(self.values(variables), xs, weight))
+
+    def lerp_square_to(self, variables: Sequence[Any], xs: Sequence[Any], weight: Any) -> list[Any]:
+        """v + (x ** 2 - v) * weight: the running mean of squares."""
+        return self._set(variables, self.lerp(self.values(variables), self.square(xs), weight))
+
+    def addcmul_to(self, variables: Sequence[Any], a: Sequence[Any], b: Sequence[Any], value: Any = None) -> list[Any]:
+        """v + value * a * b."""
+        return self._set(variables, self.addcmul(self.values(variables), a, b, value))
+
+    def addcdiv_to(self, variables: Sequence[Any], a: Sequence[Any], b: Sequence[Any], value: Any = 1.0) -> list[Any]:
+        """v + value * a / b."""
+        return self._set(variables, self.addcdiv(self.values(variables), a, b, value))
+
+    # -- whole rules, for engines with a fused kernel -----------------------------------------------------------------
+
+    def adam(
+        self,
+        variables: Sequence[Any],
+        grads: Sequence[Any],
+        means: Sequence[Any],
+        squares: Sequence[Any],
+        largest: Sequence[Any] | None,
+        learning_rate: Any,
+        step: Any,
+        beta_1: float,
+        beta_2: float,
+        epsilon: float,
+    ) -> bool:
+        """The whole rule of `Adam` on Variables and their slots, if the engine has it as one kernel.
+
+        Returns:
+            False if nothing was done: the caller goes on with the functions above.
+        """
+        return False

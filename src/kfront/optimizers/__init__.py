@@ -1,0 +1,21 @@
+"""Optimizers: how variables follow their gradients."""
+
+from __future__ import annotations
+
+from kfront.core.lazy import lazy_namespace, names
+
+__getattr__, __dir__, __all__ = lazy_namespace(
+    __name__,
+    {
+        "Optimizer": ".base",
+        "SGD": ".sgd",
+        "RMSprop": ".rmsprop",
+        **names(".adam", "Adam AdamW Adamax Nadam"),
+        **names(".adagrad", "Adagrad Adadelta"),
+        "Ftrl": ".ftrl",
+        **names(".lion", "Lion Lamb"),
+        "LossScaleOptimizer": ".loss_scale",
+        **names(".lookup", "get serialize deserialize"),
+    },
+    submodules=("schedules",),
+)

@@ -1,0 +1,296 @@
+"""Adam and its kin: running means of the gradient and of its square."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kfront.core.errors import ArgumentError
+from kfront.core.registry import serializable
+from kfront.optimizers.base import Group, Optimizer
+from kfront.optimizers.scalars import sqrt
+
+__all__ = ["Adam", "AdamW", "Adamax", "Nadam"]
+
+
+@serializable("keras.optimizers")
+class Adam(Optimizer):
+    """Steps along the running mean of the gradient, divided by the running root mean square.
+
+    ``m = beta_1 * m + (1 - beta_1) * g``, ``v = beta_2 * v + (1 - beta_2) * g ** 2``, then
+    ``w -= learning_rate * sqrt(1 - beta_2 ** t) / (1 - beta_1 ** t) * m / (sqrt(v) + epsilon)`` at step t.
+
+    Args:
+        learning_rate: a float, a schedule or a callable.
+        beta_1: weight of the old mean of the gradient.
+        beta_2: weight of the old mean of its square.
+        epsilon: keeps the divisor from zero ("epsilon hat" of the paper).
+        amsgrad: divide by the largest mean of squares so far.
+        weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency,
+            loss_scale_factor, gradient_accumulation_steps, name: see `Optimizer`.
+
+    Reference: Kingma and Ba, 2014, "Adam: A method for stochastic optimization", arXiv:1412.6980; Reddi, Kale and
+    Kumar, 2018, "On the convergence of Adam and beyond", for `amsgrad`.
+
+    Example:
+
+    >>> import kfront
+    >>> w = kfront.Variable([1.0])
+    >>> kfront.optimizers.Adam(0.1).apply([kfront.ops.ones(1)], [w])
+    >>> round(float(w.numpy()[0]), 3)
+    0.9
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        amsgrad: bool = False,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
+            ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps, name, **kwargs,
+        )  # fmt: skip
+        self.beta_1, self.beta_2, self.epsilon, self.amsgrad = beta_1, beta_2, epsilon, amsgrad
+        self._momentums: list[Any] = []
+        self._velocities: list[Any] = []
+        self._velocity_hats: list[Any] = []
+
+    def build(self, variables: Any) -> None:
+        """Create the state for the variables that will be optimized."""
+        if self.built:
+            return
+        super().build(variables)
+        self._momentums, self._velocities = self.add_optimizer_variables(variables, ["momentum", "velocity"])
+        if self.amsgrad:
+            self._velocity_hats = self.add_optimizer_variables(variables, "velocity_hat")
+
+    def update_group(self, fe: Any, group: Group, grads: list[Any], learning_rate: Any, step: Any) -> None:
+        """The rule."""
+        ms, vs = group.of(self._momentums), group.of(self._velocities)
+        hats = group.of(self._velocity_hats) if self.amsgrad else None
+        b1, b2 = self.beta_1, self.beta_2
+        if fe.adam(group.variables, grads, ms, vs, hats, learning_rate, step, b1, b2, self.epsilon):
+            return
+        alpha = learning_rate * sqrt(1.0 - b2**step) / (1.0 - b1**step)
+        m = fe.lerp_to(ms, grads, 1.0 - b1)
+        v = fe.lerp_square_to(vs, grads, 1.0 - b2)
+        if hats is not None:
+            v = fe.maximum(fe.values(hats), v)
+            fe.assign(hats, v)
+        fe.addcdiv_to(group.variables, m, fe.add(fe.sqrt(v), self.epsilon), -alpha)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        own = {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon, "amsgrad": self.amsgrad}
+        return {**super().get_config(), **own}
+
+
+@serializable("keras.optimizers")
+class AdamW(Adam):
+    """Adam with weight decay that does not pass through the running means.
+
+    Args:
+        learning_rate: a float, a schedule or a callable.
+        weight_decay: each step first shrinks the variables by ``learning_rate * weight_decay`` of their value.
+        beta_1, beta_2, epsilon, amsgrad: see `Adam`.
+        clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency, loss_scale_factor,
+            gradient_accumulation_steps, name: see `Optimizer`.
+
+    Reference: Loshchilov and Hutter, 2017, "Decoupled weight decay regularization", arXiv:1711.05101.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.optimizers.AdamW(1e-3, weight_decay=0.01).weight_decay
+    0.01
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        weight_decay: float | None = 0.004,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        amsgrad: bool = False,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema,
+            ema_momentum, ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps, name, **kwargs,
+        )  # fmt: skip
+        if self.weight_decay is None:
+            raise ArgumentError("[AdamW] expected a float as `weight_decay`, got None; use Adam for none.")
+
+
+@serializable("keras.optimizers")
+class Adamax(Optimizer):
+    """Adam with the infinity norm: ``u = max(beta_2 * u, |g|)``, ``w -= learning_rate / (1 - beta_1 ** t) * m / (u + epsilon)``.
+
+    Args:
+        learning_rate: a float, a schedule or a callable.
+        beta_1: weight of the old mean of the gradient.
+        beta_2: how slowly the norm forgets.
+        epsilon: keeps the divisor from zero.
+        weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency,
+            loss_scale_factor, gradient_accumulation_steps, name: see `Optimizer`.
+
+    Reference: Kingma and Ba, 2014, "Adam: A method for stochastic optimization", arXiv:1412.6980, section 7.
+
+    Example:
+
+    >>> import kfront
+    >>> w = kfront.Variable([1.0])
+    >>> kfront.optimizers.Adamax(0.1).apply([kfront.ops.ones(1)], [w])
+    >>> round(float(w.numpy()[0]), 3)
+    0.9
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
+            ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps, name, **kwargs,
+        )  # fmt: skip
+        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
+
+    def build(self, variables: Any) -> None:
+        """Create the state for the variables that will be optimized."""
+        if self.built:
+            return
+        super().build(variables)
+        self._m, self._u = self.add_optimizer_variables(variables, ["momentum", "norm"])
+
+    def update_group(self, fe: Any, group: Group, grads: list[Any], learning_rate: Any, step: Any) -> None:
+        """The rule."""
+        m = fe.lerp_to(group.of(self._m), grads, 1.0 - self.beta_1)
+        slots = group.of(self._u)
+        u = fe.maximum(fe.mul(fe.values(slots), self.beta_2), fe.abs(grads))
+        fe.assign(slots, u)
+        fe.addcdiv_to(group.variables, m, fe.add(u, self.epsilon), -learning_rate / (1.0 - self.beta_1**step))
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        own = {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
+        return {**super().get_config(), **own}
+
+
+@serializable("keras.optimizers")
+class Nadam(Optimizer):
+    """Adam with Nesterov momentum.
+
+    Args:
+        learning_rate: a float, a schedule or a callable.
+        beta_1: weight of the old mean of the gradient.
+        beta_2: weight of the old mean of its square.
+        epsilon: keeps the divisor from zero.
+        weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency,
+            loss_scale_factor, gradient_accumulation_steps, name: see `Optimizer`.
+
+    Reference: Dozat, 2015, "Incorporating Nesterov momentum into Adam".
+
+    Example:
+
+    >>> import kfront
+    >>> w = kfront.Variable([1.0])
+    >>> kfront.optimizers.Nadam(0.1).apply([kfront.ops.ones(1)], [w])
+    >>> float(w.numpy()[0]) < 1
+    True
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
+            ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps, name, **kwargs,
+        )  # fmt: skip
+        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
+
+    def build(self, variables: Any) -> None:
+        """Create the state for the variables that will be optimized."""
+        if self.built:
+            return
+        super().build(variables)
+        self._momentums, self._velocities = self.add_optimizer_variables(variables, ["momentum", "velocity"])
+        self._u_product = self._new_variable(1.0, "float32", None, "none")
+
+    def _momentum_at(self, step: Any) -> Any:
+        return self.beta_1 * (1.0 - 0.5 * 0.96**step)
+
+    def prepare(self, fe: Any, step: Any) -> None:
+        """Move the product of the momentum schedule on."""
+        self._u_product.assign(self._product(fe) * self._momentum_at(step))
+
+    def _product(self, fe: Any) -> Any:
+        known = fe.number(self._u_product)
+        return self._u_product.value if known is None else known
+
+    def update_group(self, fe: Any, group: Group, grads: list[Any], learning_rate: Any, step: Any) -> None:
+        """The rule."""
+        m = fe.lerp_to(group.of(self._momentums), grads, 1.0 - self.beta_1)
+        v = fe.lerp_square_to(group.of(self._velocities), grads, 1.0 - self.beta_2)
+        now, following, product = self._momentum_at(step), self._momentum_at(step + 1), self._product(fe)
+        of_mean = following / (1.0 - product * following)
+        of_gradient = (1.0 - now) / (1.0 - product)
+        mean = fe.add(fe.mul(m, of_mean), fe.mul(grads, of_gradient))
+        root = fe.sqrt(fe.mul(v, 1.0 / (1.0 - self.beta_2**step)))
+        fe.addcdiv_to(group.variables, mean, fe.add(root, self.epsilon), -learning_rate)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        own = {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
+        return {**super().get_config(), **own}

@@ -1,0 +1,776 @@
+"""`Optimizer`: what all update rules share.
+
+A rule is written once, over lists of tensors, as `update_group`; engines run it with multi-tensor kernels
+(`backend.foreach`). A class that defines `update_step(gradient, variable, learning_rate)` instead, or overrides it, is
+called variable by variable. Numbers such as the learning rate reach a rule as Python numbers where their value is at
+hand without waiting for the device, and as 0-d tensors otherwise (compiled steps, accelerators).
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from kfront.backends import backend_scope, current
+from kfront.core.errors import ArgumentError, ArgumentTypeError, NotBuiltError
+from kfront.core.naming import auto_name, name_scope
+from kfront.core.registry import serializable
+from kfront.core.state import state
+from kfront.core.variable import StatelessScope, Variable
+from kfront.optimizers import scalars
+from kfront.optimizers.schedules import LearningRateSchedule
+
+__all__ = ["Group", "Optimizer"]
+
+
+class Group:
+    """Variables of one dtype that a rule updates together.
+
+    Attributes:
+        variables: the Variables.
+        positions: their positions among all that the optimizer was built for.
+        native: the engine's dtype of their values.
+        full: whether they are all of the optimizer's variables.
+    """
+
+    __slots__ = ("dtype", "full", "native", "positions", "variables")
+
+    def __init__(self, variables: list[Any], positions: list[int], full: bool) -> None:
+        self.variables, self.positions, self.full = variables, positions, full
+        self.dtype = variables[0]._dtype
+        self.native = variables[0]._backend.native_dtype(self.dtype)
+
+    def of(self, slots: list[Any]) -> list[Any]:
+        """The slot Variables of this group, of a list with one for each variable of the optimizer."""
+        return slots if self.full else [slots[i] for i in self.positions]
+
+
+class _Plan:
+    """What one call updates: the variables with a gradient, grouped by dtype, and which need more than the rule."""
+
+    __slots__ = ("constrained", "decayed", "groups", "overwritten", "positions", "variables")
+
+    def __init__(self, optimizer: Optimizer, positions: list[int]) -> None:
+        mine = optimizer._trainable_variables
+        self.overwritten = [i for i in positions if mine[i].overwrite_with_gradient]
+        self.positions = [i for i in positions if not mine[i].overwrite_with_gradient]
+        self.variables = [mine[i] for i in self.positions]
+        by_dtype: dict[str, list[int]] = {}
+        for i in self.positions:
+            by_dtype.setdefault(mine[i]._dtype, []).append(i)
+        self.groups = [Group([mine[i] for i in found], found, len(found) == len(mine)) for found in by_dtype.values()]
+        self.decayed: list[Any] = []
+        if optimizer.weight_decay:
+            self.decayed = [v for v in self.variables if optimizer._use_weight_decay(v)]
+        self.constrained = [mine[i] for i in positions if mine[i].constraint is not None]
+
+
+@serializable("keras.optimizers")
+class Optimizer:
+    """Base of the optimizers.
+
+    Args:
+        learning_rate: a float, a `LearningRateSchedule`, or a callable without arguments that returns the rate.
+        weight_decay: each step first shrinks the variables by ``learning_rate * weight_decay`` of their value.
+        clipnorm: each gradient's norm is kept at or below this.
+        clipvalue: each gradient's elements are kept within ``[-clipvalue, clipvalue]``.
+        global_clipnorm: the norm of all gradients together is kept at or below this.
+        use_ema: keep an exponential moving average of each variable.
+        ema_momentum: weight of the old average in a new one, from 0 to 1.
+        ema_overwrite_frequency: every so many steps the variables are set to their averages; None: only at the end of
+            training.
+        loss_scale_factor: the loss is multiplied by it in `scale_loss`, the gradients are divided by it.
+        gradient_accumulation_steps: variables move only each that many steps, by the mean of the gradients since.
+        name: the optimizer's name; made from the class name if None.
+
+    Raises:
+        ArgumentError: for a value out of range or more than one kind of clipping.
+
+    Example:
+
+    >>> import kfront
+    >>> optimizer = kfront.optimizers.SGD(learning_rate=0.5)
+    >>> weight = kfront.Variable([1.0, 2.0])
+    >>> optimizer.apply([kfront.ops.ones(2)], [weight])
+    >>> weight.numpy()
+    array([0.5, 1.5], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if kwargs:
+            raise ArgumentError(
+                f"[{type(self).__name__}] expected arguments that it has, got {', '.join(sorted(kwargs))}; "
+                "see its signature."
+            )
+        self.name = name if name is not None else auto_name(type(self).__name__)
+        self.weight_decay, self.clipnorm, self.clipvalue = weight_decay, clipnorm, clipvalue
+        self.global_clipnorm, self.use_ema, self.ema_momentum = global_clipnorm, bool(use_ema), ema_momentum
+        self.ema_overwrite_frequency = ema_overwrite_frequency
+        self.loss_scale_factor = loss_scale_factor
+        self.gradient_accumulation_steps = gradient_accumulation_steps
+        self._check_arguments(use_ema, ema_momentum, ema_overwrite_frequency, gradient_accumulation_steps)
+        self.built = False
+        self._backend = current()
+        self._variables: list[Any] = []
+        self._trainable_variables: list[Any] = []
+        self._positions: dict[int, int] = {}
+        self._plans: dict[tuple[int, ...] | None, _Plan] = {}
+        self._averages: list[Any] = []
+        self._accumulators: list[Any] = []
+        self._excluded: tuple[set[int], list[str]] = (set(), [])
+        self._by_variable = _is_per_variable(type(self))
+        with self._backend.eager(), name_scope(self.name, caller=self):
+            self._iterations = self._new_variable(0, "int32", "iteration", "only_first_replica")
+            self._learning_rate: Any = self._make_rate(learning_rate)
+
+    def _check_arguments(self, use_ema: Any, momentum: Any, overwrite: Any, accumulate: Any) -> None:
+        who = type(self).__name__
+        for name in ("clipnorm", "clipvalue", "global_clipnorm"):
+            value = getattr(self, name)
+            if value is not None and not value >= 0:
+                raise ArgumentError(f"[{who}] expected `{name}` >= 0 or None, got {value!r}.")
+        if sum(x is not None for x in (self.clipnorm, self.clipvalue, self.global_clipnorm)) > 1:
+            raise ArgumentError(
+                f"[{who}] expected at most one of `clipnorm`, `clipvalue` and `global_clipnorm`, got "
+                f"{self.clipnorm}, {self.clipvalue}, {self.global_clipnorm}; leave the others at None."
+            )
+        if use_ema and not 0 <= momentum <= 1:
+            raise ArgumentError(f"[{who}] expected `ema_momentum` from 0 to 1, got {momentum!r}.")
+        if use_ema and overwrite and (not isinstance(overwrite, int) or overwrite < 1):
+            raise ArgumentError(f"[{who}] expected `ema_overwrite_frequency` >= 1 or None, got {overwrite!r}.")
+        if accumulate is not None and (not isinstance(accumulate, int) or accumulate < 2):
+            raise ArgumentError(f"[{who}] expected `gradient_accumulation_steps` >= 2 or None, got {accumulate!r}.")
+
+    def _make_rate(self, rate: Any) -> Any:
+        if isinstance(rate, LearningRateSchedule):
+            return rate
+        if callable(rate) and not hasattr(rate, "_is_variable"):
+            return rate
+        try:
+            value = float(rate)
+        except (TypeError, ValueError):
+            raise ArgumentError(
+                f"[{type(self).__name__}] expected `learning_rate` to be a float, a LearningRateSchedule or a "
+                f"callable, got {rate!r}."
+            ) from None
+        return self._new_variable(value, "float32", "learning_rate", "only_first_replica")
+
+    def _new_variable(self, value: Any, dtype: str, name: str, aggregation: str, shape: Any = None) -> Any:
+        made = Variable(
+            value, shape, dtype, trainable=False, autocast=False, aggregation=aggregation, name=name
+        )
+        self._variables.append(made)
+        return made
+
+    # -- variables ----------------------------------------------------------------------------------------------------
+
+    @property
+    def variables(self) -> list[Any]:
+        """Every Variable of the optimizer: step, learning rate (unless it is a schedule), averages, slots."""
+        return list(self._variables)
+
+    @property
+    def iterations(self) -> Any:
+        """The number of updates made: a Variable, or a tensor where gradients are accumulated."""
+        n = self.gradient_accumulation_steps
+        return self._iterations if not n else self._iterations.value // n
+
+    @property
+    def learning_rate(self) -> Any:
+        """The learning rate: its Variable, or the current value of the schedule. May be set to a float."""
+        rate = self._learning_rate
+        if isinstance(rate, LearningRateSchedule):
+            return rate(self._iterations)
+        return rate() if _is_callable(rate) else rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        old = self._learning_rate
+        if isinstance(value, LearningRateSchedule) or _is_callable(value):
+            self._variables[:] = [v for v in self._variables if v is not old]
+            self._learning_rate = value
+        elif not hasattr(old, "_is_variable"):
+            raise ArgumentTypeError(
+                f"[{self.name}] expected no new value: its learning rate comes from {old!r}; create the optimizer "
+                "with a float to be able to set the rate."
+            )
+        else:
+            old.assign(value)
+
+    def add_variable(
+        self,
+        shape: Any,
+        initializer: Any = "zeros",
+        dtype: Any = None,
+        aggregation: str = "none",
+        layout: Any = None,
+        name: str | None = None,
+    ) -> Any:
+        """Add a Variable to the optimizer's state.
+
+        Args:
+            shape: its shape.
+            initializer: name of an initializer, or a callable.
+            dtype: dtype name; floatx if None.
+            aggregation: how replicas are combined.
+            layout: kept for distribution.
+            name: its name.
+
+        Returns:
+            The Variable.
+        """
+        from kfront import initializers
+
+        with self._backend.eager(), name_scope(self.name, caller=self):
+            made = Variable(
+                initializers.get(initializer),
+                shape,
+                dtype,
+                trainable=False,
+                aggregation=aggregation,
+                layout=layout,
+                name=name,
+            )
+        self._variables.append(made)
+        return made
+
+    def add_variable_from_reference(
+        self, reference_variable: Any, name: str | None = None, initializer: Any = "zeros"
+    ) -> Any:
+        """Add a Variable with the shape and dtype of a variable that is optimized.
+
+        Args:
+            reference_variable: the variable it belongs to.
+            name: what it is; its full name is the path of `reference_variable` with this behind it.
+            initializer: name of an initializer, a callable, or a value.
+
+        Returns:
+            The Variable.
+        """
+        path = getattr(reference_variable, "path", None) or reference_variable.name
+        full = path.replace("/", "_") + f"_{name or 'slot'}"
+        return self.add_variable(reference_variable.shape, initializer, reference_variable.dtype, name=full)
+
+    def add_optimizer_variables(self, trainable_variables: Any, name: Any, initializer: Any = "zeros") -> Any:
+        """Add one state Variable, or several, for each variable that is optimized.
+
+        Args:
+            trainable_variables: the variables.
+            name: what the state is, or a list of such names.
+            initializer: one for all, or a list as long as `name`.
+
+        Returns:
+            A list of Variables; for a list of names a tuple of such lists.
+
+        Raises:
+            ArgumentError: if the lists differ in length.
+        """
+        several = isinstance(name, (list, tuple))
+        names = list(name) if several else [name]
+        inits = list(initializer) if isinstance(initializer, (list, tuple)) else [initializer] * len(names)
+        if len(inits) != len(names):
+            raise ArgumentError(
+                f"[{self.name}] expected one initializer for each of {len(names)} names, got {len(inits)}."
+            )
+        out: tuple[list[Any], ...] = tuple([] for _ in names)
+        for v in trainable_variables:
+            for found, n, init in zip(out, names, inits, strict=True):
+                found.append(None if v.overwrite_with_gradient else self.add_variable_from_reference(v, n, init))
+        return out if several else out[0]
+
+    def build(self, variables: Any) -> None:
+        """Create the state for the variables that will be optimized.
+
+        Args:
+            variables: list of Variables; subclasses call this, then add their slots.
+        """
+        variables = list(variables)
+        for v in variables:
+            if not hasattr(v, "_is_variable"):
+                raise ArgumentTypeError(f"[{self.name}] expected a list of Variables to build for, got {v!r} in it.")
+        self._trainable_variables = variables
+        self._positions = {id(v): i for i, v in enumerate(variables)}
+        self._plans = {}
+        if self.use_ema:
+            self._averages = self.add_optimizer_variables(variables, "average")
+        if self.gradient_accumulation_steps:
+            self._accumulators = self.add_optimizer_variables(variables, "gradient_accumulator")
+        self.built = True
+
+    def _ensure_built(self, variables: Any) -> None:
+        if self.built:
+            return
+        with self._backend.eager():
+            self.build(variables)
+
+    def _get_variable_index(self, variable: Any) -> int:
+        """Position of a variable among those the optimizer was built for."""
+        found = self._positions.get(id(variable))
+        if found is None:
+            raise ArgumentError(
+                f"[{self.name}] expected a variable that it was built for, got {variable!r}; create a new optimizer "
+                "for other variables, or call `build` with all of them."
+            )
+        return found
+
+    # -- one update ---------------------------------------------------------------------------------------------------
+
+    def apply_gradients(self, grads_and_vars: Any) -> Any:
+        """Update variables.
+
+        Args:
+            grads_and_vars: pairs (gradient, Variable).
+
+        Returns:
+            `iterations`.
+        """
+        pairs = list(grads_and_vars)
+        self.apply([g for g, _ in pairs], [v for _, v in pairs])
+        return self._iterations
+
+    def apply(self, grads: Any, trainable_variables: Any = None) -> None:
+        """Update variables by their gradients.
+
+        Args:
+            grads: one gradient, or None, for each variable.
+            trainable_variables: the Variables; those that the optimizer was built for if None.
+
+        Raises:
+            NotBuiltError: no variables are given and the optimizer is not built.
+            ArgumentError: lengths differ, a variable is unknown, or there is no gradient at all.
+        """
+        b = self._backend
+        if state.backend is not b:
+            with backend_scope(b):
+                return self.apply(grads, trainable_variables)
+        if len(grads) == 0:
+            return None
+        if trainable_variables is None:
+            if not self.built:
+                raise NotBuiltError(
+                    f"[{self.name}] expected to be built before `apply` without variables, got an unbuilt optimizer; "
+                    "call `optimizer.build(variables)` or pass the variables."
+                )
+            trainable_variables = self._trainable_variables
+        elif not self.built:
+            self._ensure_built(trainable_variables)
+        if len(grads) != len(trainable_variables):
+            raise ArgumentError(
+                f"[{self.name}] expected one gradient for each of {len(trainable_variables)} variables, "
+                f"got {len(grads)}."
+            )
+        plan, grads = self._plan(list(grads), trainable_variables)
+        with b.no_grad():
+            self._apply(b.foreach, plan, grads)
+
+    def _plan(self, grads: list[Any], variables: Any) -> tuple[_Plan, list[Any]]:
+        """The plan for these variables, and the gradients in its order: native, of their variables' dtypes."""
+        mine = self._trainable_variables
+        plan = self._plans.get(None) if len(variables) == len(mine) else None
+        if plan is not None:
+            for v, m, g in zip(variables, mine, grads, strict=True):
+                if v is not m or g is None:
+                    plan = None
+                    break
+        if plan is None:
+            plan, grads = self._partial_plan(grads, variables)
+        types = self._backend.types
+        if len(plan.groups) == 1 and not plan.overwritten:
+            native = plan.groups[0].native
+            for g in grads:
+                if type(g) not in types or g.dtype != native:
+                    break
+            else:
+                return plan, grads
+        return plan, self._native(plan, grads)
+
+    def _partial_plan(self, grads: list[Any], variables: Any) -> tuple[_Plan, list[Any]]:
+        found = {self._get_variable_index(v): g for v, g in zip(variables, grads, strict=True) if g is not None}
+        if len(found) < len(grads):
+            missing = [v.path for v, g in zip(variables, grads, strict=True) if g is None]
+            if not found:
+                raise ArgumentError(
+                    f"[{self.name}] expected a gradient for at least one variable, got None for all "
+                    f"({', '.join(missing)}); check that the loss depends on them."
+                )
+            warnings.warn(f"[{self.name}] no gradient for {', '.join(missing)}: left as they are.", stacklevel=4)
+        positions = sorted(found)
+        key = None if len(positions) == len(self._trainable_variables) else tuple(positions)
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = self._plans[key] = _Plan(self, positions)
+        return plan, [found[i] for i in (*plan.positions, *plan.overwritten)]
+
+    def _native(self, plan: _Plan, grads: list[Any]) -> list[Any]:
+        b, mine = self._backend, self._trainable_variables
+        return [
+            b.cast(b.convert(g), mine[i]._dtype) for i, g in zip((*plan.positions, *plan.overwritten), grads, strict=True)
+        ]
+
+    def _apply(self, fe: Any, plan: _Plan, grads: list[Any]) -> None:
+        """Everything of one call, in order: unscale, accumulate or update, constrain, count."""
+        if plan.overwritten:
+            n = len(plan.positions)
+            fe.assign([self._trainable_variables[i] for i in plan.overwritten], grads[n:])
+            grads = grads[:n]
+        if grads:
+            if self.loss_scale_factor is not None:
+                grads = fe.mul(grads, 1.0 / self.loss_scale_factor)
+            if self.gradient_accumulation_steps:
+                self._accumulate(fe, plan, grads)
+            else:
+                self._update(fe, plan, grads)
+        for v in plan.constrained:
+            v.assign(v.constraint(v.value))
+        fe.increment(self._iterations, 1)
+
+    def _update(self, fe: Any, plan: _Plan, grads: list[Any]) -> None:
+        """Clip, decay, run the rule, average."""
+        if self.clipnorm is not None or self.clipvalue is not None or self.global_clipnorm is not None:
+            grads = self._clip(fe, grads)
+        step = self._step(fe)
+        rate = self._rate(fe)
+        if plan.decayed:
+            fe.mul_to(plan.decayed, 1.0 - rate * self.weight_decay)
+        self.prepare(fe, step)
+        if self._by_variable:
+            self._update_one_by_one(plan, grads, rate)
+        elif len(plan.groups) == 1:
+            self.update_group(fe, plan.groups[0], grads, rate, step)
+        else:
+            found = dict(zip(plan.positions, grads, strict=True))
+            for group in plan.groups:
+                self.update_group(fe, group, [found[i] for i in group.positions], rate, step)
+        if self.use_ema:
+            self._average(fe, plan, step)
+
+    def _step(self, fe: Any) -> Any:
+        """The number of this update, from 1."""
+        done = fe.number(self._iterations)
+        n = self.gradient_accumulation_steps
+        if done is None:
+            now = self._iterations.value
+            return self._backend.cast(now // n + 1 if n else now + 1, "float32")
+        return done // n + 1 if n else done + 1
+
+    def _rate(self, fe: Any) -> Any:
+        """The learning rate now, a Python number or a 0-d float32 tensor."""
+        rate = self._learning_rate
+        if hasattr(rate, "_is_variable"):
+            value = fe.number(rate)
+            return rate.value if value is None else value
+        if isinstance(rate, LearningRateSchedule):
+            value = rate.at(self._iterations, fe.number(self._iterations))
+        else:
+            value = rate()
+        if isinstance(value, (int, float)):
+            return float(value)
+        return self._backend.cast(self._backend.convert(value), "float32")
+
+    def _update_one_by_one(self, plan: _Plan, grads: list[Any], rate: Any) -> None:
+        rate = self._backend.convert(rate, "float32") if isinstance(rate, float) else rate
+        for g, v in zip(grads, plan.variables, strict=True):
+            self.update_step(g, v, rate)
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """The rule for one variable: a subclass of your own defines this.
+
+        Args:
+            gradient: tensor of the variable's shape and dtype.
+            variable: the Variable; change it with `self.assign`, `self.assign_add`, `self.assign_sub`.
+            learning_rate: 0-d tensor.
+        """
+        if _is_per_variable(type(self), "update_group"):
+            raise NotImplementedError(f"[{type(self).__name__}] expected the class to define `update_step`.")
+        fe = self._backend.foreach
+        group = Group([variable], [self._get_variable_index(variable)], len(self._trainable_variables) == 1)
+        self.update_group(fe, group, [gradient], learning_rate, self._step(fe))
+
+    def prepare(self, fe: Any, step: Any) -> None:
+        """What a rule does once in each update, before the variables' turn."""
+
+    def update_group(self, fe: Any, group: Group, grads: list[Any], learning_rate: Any, step: Any) -> None:
+        """The rule for variables of one dtype.
+
+        Args:
+            fe: multi-tensor functions of the engine, see `kfront.backends.base.Foreach`.
+            group: the variables; `group.of(self._momentums)` gives the slots that belong to them.
+            grads: their gradients.
+            learning_rate: a Python float or a 0-d float32 tensor.
+            step: the number of this update from 1, a Python int or a 0-d float32 tensor.
+        """
+        raise NotImplementedError(f"[{type(self).__name__}] expected the class to define `update_step`.")
+
+    def assign(self, variable: Any, value: Any) -> None:
+        """Set a Variable, inside `update_step`."""
+        variable.assign(value)
+
+    def assign_add(self, variable: Any, value: Any) -> None:
+        """Add to a Variable, inside `update_step`."""
+        variable.assign_add(value)
+
+    def assign_sub(self, variable: Any, value: Any) -> None:
+        """Subtract from a Variable, inside `update_step`."""
+        variable.assign_sub(value)
+
+    # -- clipping, decay, averages, accumulation ----------------------------------------------------------------------
+
+    def _clip(self, fe: Any, grads: list[Any]) -> list[Any]:
+        if self.clipvalue is not None and self.clipvalue > 0:
+            return fe.clip(grads, -self.clipvalue, self.clipvalue)
+        if self.clipnorm is not None and self.clipnorm > 0:
+            return fe.clip_norms(grads, self.clipnorm)
+        if self.global_clipnorm is not None and self.global_clipnorm > 0:
+            norm = fe.global_norm(grads)
+            return fe.mul(grads, self.global_clipnorm / fe.maximum([norm], self.global_clipnorm)[0])
+        return grads
+
+    def exclude_from_weight_decay(self, var_list: Any = None, var_names: Any = None) -> None:
+        """Leave variables out of weight decay; call it before the first update.
+
+        Args:
+            var_list: Variables.
+            var_names: regular expressions that are searched for in the variables' names.
+
+        Raises:
+            ArgumentError: if the optimizer is built already.
+        """
+        if self.built:
+            raise ArgumentError(
+                f"[{self.name}] expected `exclude_from_weight_decay` before the optimizer is built, got it after; "
+                "call it right after creating the optimizer."
+            )
+        variables, names = self._excluded
+        variables.update(id(v) for v in var_list or ())
+        names.extend(var_names or ())
+
+    def _use_weight_decay(self, variable: Any) -> bool:
+        variables, names = self._excluded
+        return id(variable) not in variables and not any(re.search(n, variable.name) for n in names)
+
+    def _average(self, fe: Any, plan: _Plan, step: Any) -> None:
+        """Move the averages; set the variables to them where it is time to."""
+        averages = [self._averages[i] for i in plan.positions]
+        weight = 1.0 - self.ema_momentum * scalars.where(scalars.greater(step, 1), 1.0, 0.0)
+        new = fe.lerp_to(averages, fe.values(plan.variables), weight)
+        every = self.ema_overwrite_frequency
+        if every:
+            self._assign_if(fe, scalars.equal(step % every, 0), plan.variables, new)
+
+    def _assign_if(self, fe: Any, condition: Any, variables: list[Any], values: list[Any]) -> None:
+        if isinstance(condition, bool):
+            if condition:
+                fe.assign(variables, values)
+            return
+        fe.assign(variables, fe.where(condition, values, fe.values(variables)))
+
+    def _accumulate(self, fe: Any, plan: _Plan, grads: list[Any]) -> None:
+        """Add to the accumulators; every so many calls update by their mean and empty them."""
+        n = self.gradient_accumulation_steps or 1
+        slots = [self._accumulators[i] for i in plan.positions]
+        done = fe.number(self._iterations)
+        if done is not None and (done + 1) % n:
+            fe.add_to(slots, grads)
+            return
+        sums = fe.add(fe.values(slots), grads)
+        if done is not None:
+            self._update(fe, plan, fe.mul(sums, 1.0 / n))
+            fe.assign(slots, fe.zeros_like(sums))
+            return
+        due = scalars.equal((self._iterations.value + 1) % n, 0)
+        self._update_if(fe, due, plan, fe.mul(sums, 1.0 / n))
+        fe.assign(slots, fe.where(due, fe.zeros_like(sums), sums))
+
+    def _update_if(self, fe: Any, condition: Any, plan: _Plan, grads: list[Any]) -> None:
+        """Update where a 0-d tensor is true: both outcomes are computed, one is kept."""
+        with StatelessScope() as scope:
+            self._update(fe, plan, grads)
+            changed = [v for v in (*plan.variables, *self._variables) if scope.get_current_value(v) is not None]
+            new = [scope.get_current_value(v) for v in changed]
+        for v, x in zip(changed, new, strict=True):
+            fe.assign([v], fe.where(condition, [x], fe.values([v])))
+
+    def scale_loss(self, loss: Any) -> Any:
+        """The loss to differentiate: times `loss_scale_factor`, if there is one."""
+        return loss if self.loss_scale_factor is None else loss * self.loss_scale_factor
+
+    def finalize_variable_values(self, var_list: Any) -> None:
+        """Called when training ends: with `use_ema`, sets the variables to their averages.
+
+        Args:
+            var_list: the Variables to set.
+        """
+        if self.use_ema and self.built:
+            averages = [self._averages[self._get_variable_index(v)] for v in var_list]
+            for v, a in zip(var_list, averages, strict=True):
+                if a is not None:
+                    v.assign(a.value)
+
+    # -- without side effects -----------------------------------------------------------------------------------------
+
+    def stateless_apply(self, optimizer_variables: Any, grads: Any, trainable_variables: Any) -> tuple[Any, Any]:
+        """One update as a function of values.
+
+        Args:
+            optimizer_variables: values of `variables`.
+            grads: gradients.
+            trainable_variables: values of the variables that the optimizer was built for.
+
+        Returns:
+            (new values of the variables, new values of `optimizer.variables`).
+
+        Raises:
+            NotBuiltError: the optimizer is not built.
+            ArgumentError: lists of wrong length.
+        """
+        if not self.built:
+            raise NotBuiltError(
+                f"[{self.name}] expected to be built before `stateless_apply`, got an unbuilt optimizer; call "
+                "`optimizer.build(variables)` first."
+            )
+        mine, own = self._trainable_variables, self.variables
+        for what, values, wanted in (("variables", trainable_variables, mine), ("own variables", optimizer_variables, own)):
+            if len(values) != len(wanted):
+                raise ArgumentError(f"[{self.name}] expected values of {len(wanted)} {what}, got {len(values)}.")
+        pairs = [*zip(mine, trainable_variables, strict=True), *zip(own, optimizer_variables, strict=True)]
+        with StatelessScope(state_mapping=pairs) as scope:
+            self.apply(grads)
+            now = [scope.get_current_value(v) for v, _ in pairs]
+        return now[: len(mine)], now[len(mine) :]
+
+    # -- saving -------------------------------------------------------------------------------------------------------
+
+    def save_own_variables(self, store: Any) -> None:
+        """Put each variable's value into `store` under its position.
+
+        Args:
+            store: dict-like.
+        """
+        for i, v in enumerate(self.variables):
+            store[str(i)] = v.numpy()
+
+    def load_own_variables(self, store: Any) -> None:
+        """Set the variables from `store`; with another number of values in it, warn and set none.
+
+        Args:
+            store: dict-like, as `save_own_variables` filled it.
+        """
+        mine = self.variables
+        if len(store.keys()) != len(mine):
+            warnings.warn(
+                f"[{self.name}] expected {len(mine)} saved values, got {len(store.keys())}: the optimizer's state was "
+                "not loaded and starts anew.",
+                stacklevel=2,
+            )
+            return
+        for i, v in enumerate(mine):
+            v.assign(store[str(i)])
+
+    def set_weights(self, weights: Any) -> None:
+        """Set all variables.
+
+        Args:
+            weights: one array for each of `variables`.
+
+        Raises:
+            NotBuiltError: the optimizer is not built.
+            ArgumentError: wrong number or shape of arrays.
+        """
+        if not self.built:
+            raise NotBuiltError(
+                f"[{self.name}] expected to be built before `set_weights`, got an unbuilt optimizer; call "
+                "`optimizer.build(variables)` first."
+            )
+        mine = self.variables
+        if len(weights) != len(mine):
+            raise ArgumentError(f"[{self.name}] expected {len(mine)} arrays, got {len(weights)}.")
+        for v, w in zip(mine, weights, strict=True):
+            v.assign(w)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments; the learning rate as it is now."""
+        out: dict[str, Any] = {"name": self.name, "learning_rate": self._rate_config()}
+        for name in ("weight_decay", "clipnorm", "global_clipnorm", "clipvalue", "use_ema", "ema_momentum"):
+            out[name] = getattr(self, name)
+        for name in ("ema_overwrite_frequency", "loss_scale_factor", "gradient_accumulation_steps"):
+            out[name] = getattr(self, name)
+        return out
+
+    def _rate_config(self) -> Any:
+        rate = self._learning_rate
+        if hasattr(rate, "_is_variable"):
+            return float(rate.numpy())
+        if isinstance(rate, LearningRateSchedule):
+            from kfront.optimizers import schedules
+
+            return schedules.serialize(rate)
+        from kfront import saving
+
+        return saving.serialize_keras_object(rate)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+        """An optimizer from its config.
+
+        Args:
+            config: as `get_config` returns it.
+            custom_objects: classes and functions by name.
+        """
+        config = dict(config)
+        if isinstance(config.get("learning_rate"), dict):
+            from kfront import saving
+
+            config["learning_rate"] = saving.deserialize_keras_object(
+                config["learning_rate"], custom_objects=custom_objects
+            )
+        return cls(**config)
+
+    def __getstate__(self) -> dict[str, Any]:
+        kept = {**self.__dict__, "_backend": self._backend.name, "_plans": {}}
+        kept["_excluded"] = ([v for v in self._trainable_variables if id(v) in self._excluded[0]], self._excluded[1])
+        return kept
+
+    def __setstate__(self, kept: dict[str, Any]) -> None:
+        from kfront.backends import get
+
+        self.__dict__.update(kept)
+        self._backend = get(kept["_backend"])
+        self._positions = {id(v): i for i, v in enumerate(self._trainable_variables)}
+        variables, names = kept["_excluded"]
+        self._excluded = ({id(v) for v in variables}, names)
+
+
+def _is_callable(rate: Any) -> bool:
+    return callable(rate) and not hasattr(rate, "_is_variable")
+
+
+def _is_per_variable(cls: type, only: str = "") -> bool:
+    """Whether the most derived class with a rule states it as `update_step`."""
+    for one in cls.__mro__:
+        if one is Optimizer:
+            return True
+        if "update_group" in one.__dict__:
+            return False
+        if "update_step" in one.__dict__ and not only:
+            return True
+    return True
+
+
+Rule = Callable[..., Any]
+Slots = Sequence[Any]

@@ -1,0 +1,151 @@
+"""Lion and LAMB."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kfront.core.registry import serializable
+from kfront.core.errors import ArgumentError
+from kfront.optimizers.base import Group, Optimizer
+
+__all__ = ["Lamb", "Lion"]
+
+
+@serializable("keras.optimizers")
+class Lion(Optimizer):
+    """Steps of one size: ``w -= learning_rate * sign(beta_1 * m + (1 - beta_1) * g)``, ``m = beta_2 * m + (1 - beta_2) * g``.
+
+    Args:
+        learning_rate: a float, a schedule or a callable; 3 to 10 times smaller than Adam's is usual.
+        beta_1: weight of the running mean in the step, in (0, 1].
+        beta_2: weight of the old running mean in the new one.
+        weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency,
+            loss_scale_factor, gradient_accumulation_steps, name: see `Optimizer`.
+
+    Raises:
+        ArgumentError: if `beta_1` is out of range.
+
+    Reference: Chen et al., 2023, "Symbolic discovery of optimization algorithms", arXiv:2302.06675.
+
+    Example:
+
+    >>> import kfront
+    >>> w = kfront.Variable([1.0])
+    >>> kfront.optimizers.Lion(0.1).apply([kfront.ops.ones(1)], [w])
+    >>> round(float(w.numpy()[0]), 3)
+    0.9
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.99,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if not 0 < beta_1 <= 1:
+            raise ArgumentError(f"[Lion] expected `beta_1` in (0, 1], got {beta_1!r}.")
+        super().__init__(
+            learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
+            ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps, name, **kwargs,
+        )  # fmt: skip
+        self.beta_1, self.beta_2 = beta_1, beta_2
+
+    def build(self, variables: Any) -> None:
+        """Create the state for the variables that will be optimized."""
+        if self.built:
+            return
+        super().build(variables)
+        self._momentums = self.add_optimizer_variables(variables, "momentum")
+
+    def update_group(self, fe: Any, group: Group, grads: list[Any], learning_rate: Any, step: Any) -> None:
+        """The rule."""
+        slots = group.of(self._momentums)
+        direction = fe.sign(fe.lerp(fe.values(slots), grads, 1.0 - self.beta_1))
+        fe.lerp_to(slots, grads, 1.0 - self.beta_2)
+        fe.add_to(group.variables, direction, -learning_rate)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        return {**super().get_config(), "beta_1": self.beta_1, "beta_2": self.beta_2}
+
+
+@serializable("keras.optimizers")
+class Lamb(Optimizer):
+    """Adam whose step is as large, for each variable, as the variable's own norm times the learning rate.
+
+    Args:
+        learning_rate: a float, a schedule or a callable.
+        beta_1: weight of the old mean of the gradient.
+        beta_2: weight of the old mean of its square.
+        epsilon: keeps the divisor from zero.
+        weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency,
+            loss_scale_factor, gradient_accumulation_steps, name: see `Optimizer`.
+
+    Reference: You et al., 2019, "Large batch optimization for deep learning: Training BERT in 76 minutes",
+    arXiv:1904.00962.
+
+    Example:
+
+    >>> import kfront
+    >>> w = kfront.Variable([1.0])
+    >>> kfront.optimizers.Lamb(0.1).apply([kfront.ops.ones(1)], [w])
+    >>> round(float(w.numpy()[0]), 3)
+    0.9
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
+            ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps, name, **kwargs,
+        )  # fmt: skip
+        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
+
+    def build(self, variables: Any) -> None:
+        """Create the state for the variables that will be optimized."""
+        if self.built:
+            return
+        super().build(variables)
+        self._momentums, self._velocities = self.add_optimizer_variables(variables, ["momentum", "velocity"])
+
+    def update_group(self, fe: Any, group: Group, grads: list[Any], learning_rate: Any, step: Any) -> None:
+        """The rule."""
+        m = fe.lerp_to(group.of(self._momentums), grads, 1.0 - self.beta_1)
+        v = fe.lerp_square_to(group.of(self._velocities), grads, 1.0 - self.beta_2)
+        root = fe.sqrt(fe.mul(v, 1.0 / (1.0 - self.beta_2**step)))
+        steps = fe.div(fe.mul(m, 1.0 / (1.0 - self.beta_1**step)), fe.add(root, self.epsilon))
+        own, made = fe.norms(fe.values(group.variables)), fe.norms(steps)
+        ratios = [fe.where((w > 0) & (s > 0), [w / s], 1.0)[0] for w, s in zip(own, made, strict=True)]
+        fe.add_to(group.variables, fe.mul(steps, ratios), -learning_rate)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        own = {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
+        return {**super().get_config(), **own}

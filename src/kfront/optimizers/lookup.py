@@ -1,0 +1,88 @@
+"""Optimizers by name and from configs."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from kfront.core.errors import ArgumentError
+from kfront.core.registry import get_registered_object
+from kfront.optimizers.base import Optimizer
+
+__all__ = ["deserialize", "get", "serialize"]
+
+# name in lower case -> (module, class)
+_NAMES: dict[str, tuple[str, str]] = {
+    name.lower(): (module, name)
+    for module, classes in {
+        "sgd": "SGD",
+        "rmsprop": "RMSprop",
+        "adam": "Adam AdamW Adamax Nadam",
+        "adagrad": "Adagrad Adadelta",
+        "ftrl": "Ftrl",
+        "lion": "Lion Lamb",
+        "loss_scale": "LossScaleOptimizer",
+    }.items()
+    for name in classes.split()
+}
+
+
+def _load_all() -> None:
+    for module in {m for m, _ in _NAMES.values()}:
+        importlib.import_module(f"kfront.optimizers.{module}")
+
+
+def serialize(optimizer: Optimizer) -> dict[str, Any]:
+    """The config of an optimizer, as files hold it."""
+    from kfront import saving
+
+    return saving.serialize_keras_object(optimizer)
+
+
+def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Optimizer:
+    """An optimizer from its config.
+
+    Args:
+        config: as `serialize` returns it, or ``{"class_name": …, "config": …}``; class names of kfront's own
+            optimizers may be in lower case.
+        custom_objects: classes by name.
+    """
+    from kfront import saving
+
+    _load_all()
+    known = _NAMES.get(str(config.get("class_name", "")).lower()) if isinstance(config, dict) else None
+    if known is not None and not config.get("registered_name"):
+        config = {**config, "module": "keras.optimizers", "class_name": known[1], "registered_name": None}
+    return saving.deserialize_keras_object(config, custom_objects=custom_objects)
+
+
+def get(identifier: Any) -> Optimizer:
+    """An optimizer from a name (``"adam"``), a config, or an optimizer.
+
+    Args:
+        identifier: the name of a class in any case, a dict, or an Optimizer, which is returned as it is.
+
+    Raises:
+        ArgumentError: for anything else.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.optimizers.get("adamw").name.startswith("adam_w")
+    True
+    """
+    if isinstance(identifier, Optimizer):
+        return identifier
+    if isinstance(identifier, dict):
+        return deserialize(identifier)
+    if isinstance(identifier, str):
+        known = _NAMES.get(identifier.lower())
+        if known is not None and known[1] != "LossScaleOptimizer":
+            return getattr(importlib.import_module(f"kfront.optimizers.{known[0]}"), known[1])()
+        found = get_registered_object(identifier)
+        if isinstance(found, type) and issubclass(found, Optimizer):
+            return found()
+    raise ArgumentError(
+        f"[optimizers.get] expected one of {', '.join(sorted(_NAMES))}, a config or an Optimizer, got {identifier!r}; "
+        "check the spelling, or pass an instance."
+    )

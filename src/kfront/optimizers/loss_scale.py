@@ -1,0 +1,168 @@
+"""Dynamic loss scaling for training in float16."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kfront.core.errors import ArgumentError
+from kfront.core.registry import serializable
+from kfront.core.state import state
+from kfront.core.variable import StatelessScope
+from kfront.optimizers import scalars
+from kfront.optimizers.base import Optimizer
+
+__all__ = ["LossScaleOptimizer"]
+
+
+@serializable("keras.optimizers")
+class LossScaleOptimizer(Optimizer):
+    """Runs another optimizer on a loss scaled up so far that small float16 gradients do not vanish.
+
+    A step whose gradients are not all finite is left out, and the scale is halved; after `dynamic_growth_steps` good
+    steps it is doubled.
+
+    Args:
+        inner_optimizer: the optimizer that updates the variables.
+        initial_scale: the factor at the start.
+        dynamic_growth_steps: good steps between doublings.
+        name: the optimizer's name.
+        **kwargs: as `Optimizer` has them, at their defaults: clipping and the like belong to the inner optimizer.
+
+    Raises:
+        ArgumentError: if an argument that belongs to the inner optimizer is set here.
+
+    Reference: Micikevicius et al., 2017, "Mixed precision training", arXiv:1710.03740.
+
+    Example:
+
+    >>> import kfront
+    >>> optimizer = kfront.optimizers.LossScaleOptimizer(kfront.optimizers.SGD(0.1), initial_scale=4.0)
+    >>> w = kfront.Variable([1.0])
+    >>> optimizer.apply([4.0 * kfront.ops.ones(1)], [w])
+    >>> w.numpy()
+    array([0.9], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        inner_optimizer: Optimizer,
+        initial_scale: float = 2.0**15,
+        dynamic_growth_steps: int = 2000,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if not isinstance(inner_optimizer, Optimizer):
+            raise ArgumentError(f"[LossScaleOptimizer] expected an Optimizer as `inner_optimizer`, got {inner_optimizer!r}.")
+        if not kwargs.pop("dynamic", True):
+            raise ArgumentError("[LossScaleOptimizer] expected dynamic=True, got False; use `loss_scale_factor` instead.")
+        given = sorted(k for k, v in kwargs.items() if v not in (None, False, 0.99))
+        if given:
+            raise ArgumentError(
+                f"[LossScaleOptimizer] expected no {', '.join(given)}; set them on the inner optimizer."
+            )
+        super().__init__(0.0, name=name)
+        self.inner_optimizer = inner_optimizer
+        self.initial_scale, self.dynamic_growth_steps = initial_scale, dynamic_growth_steps
+        self.step_counter: Any = None
+        self.dynamic_scale: Any = None
+
+    def build(self, var_list: Any) -> None:
+        """Create the state, and the inner optimizer's."""
+        if self.built:
+            return
+        self.step_counter = self.add_variable((), "zeros", "int32", name="step_counter")
+        self.dynamic_scale = self.add_variable((), "ones", "float32", name="dynamic_scale")
+        self.dynamic_scale.assign(float(self.initial_scale))
+        self.inner_optimizer.build(var_list)
+        super().build(var_list)
+
+    @property
+    def variables(self) -> list[Any]:
+        """Its own Variables, then the inner optimizer's."""
+        return [*self._variables, *self.inner_optimizer.variables]
+
+    @property
+    def iterations(self) -> Any:
+        """The number of updates of the inner optimizer."""
+        return self.inner_optimizer.iterations
+
+    @property
+    def learning_rate(self) -> Any:
+        """The inner optimizer's learning rate."""
+        return self.inner_optimizer.learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        self.inner_optimizer.learning_rate = value
+
+    def scale_loss(self, loss: Any) -> Any:
+        """The loss times the current scale."""
+        if self.dynamic_scale is None:
+            return loss * self.initial_scale
+        scale = self._backend.foreach.number(self.dynamic_scale)
+        if scale is None:
+            scale = self._backend.cast(self.dynamic_scale.value, self._backend.dtype_name(loss.dtype))
+        return loss * scale
+
+    def _apply(self, fe: Any, plan: Any, grads: list[Any]) -> None:
+        finite = fe.all_finite(grads)
+        scale = fe.number(self.dynamic_scale)
+        scale = self.dynamic_scale.value if scale is None else scale
+        if isinstance(finite, bool):
+            if finite:
+                self._run_inner(fe, plan, grads, scale)
+        else:
+            self._run_where(fe, plan, grads, scale, finite)
+        self._move_scale(fe, finite, scale)
+
+    def _run_inner(self, fe: Any, plan: Any, grads: list[Any], scale: Any) -> None:
+        order = [*plan.positions, *plan.overwritten]
+        scaled = fe.mul(grads, 1.0 / scale)
+        self.inner_optimizer.apply(scaled, [self._trainable_variables[i] for i in order])
+
+    def _run_where(self, fe: Any, plan: Any, grads: list[Any], scale: Any, finite: Any) -> None:
+        """Run the inner optimizer in a scope, and keep its results where the gradients are finite."""
+        with StatelessScope() as scope:
+            self._run_inner(fe, plan, grads, scale)
+            every = [*plan.variables, *self.inner_optimizer.variables]
+            changed = [(v, scope.get_current_value(v)) for v in every if scope.get_current_value(v) is not None]
+        for v, x in changed:
+            fe.assign([v], fe.where(finite, [x], fe.values([v])))
+
+    def _move_scale(self, fe: Any, finite: Any, scale: Any) -> None:
+        done = fe.number(self.step_counter)
+        done = (self.step_counter.value if done is None else done) + 1
+        due = scalars.equal(done, self.dynamic_growth_steps)
+        if isinstance(finite, bool) and isinstance(due, bool):
+            if not finite or due:
+                self.dynamic_scale.assign(scale * (2.0 if finite else 0.5))
+            self.step_counter.assign(done if finite and not due else 0)
+            return
+        b = state.backend
+        finite, due = (b.convert(x, "bool") if isinstance(x, bool) else x for x in (finite, due))
+        grown = scalars.where(due, 2.0, 1.0)
+        self.dynamic_scale.assign(scale * scalars.where(finite, grown, 0.5))
+        self.step_counter.assign(b.cast(done * scalars.where(b.logical_and(finite, ~due), 1.0, 0.0), "int32"))
+
+    def finalize_variable_values(self, var_list: Any) -> None:
+        """Called when training ends."""
+        self.inner_optimizer.finalize_variable_values(var_list)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        from kfront import saving
+
+        return {
+            "name": self.name,
+            "inner_optimizer": saving.serialize_keras_object(self.inner_optimizer),
+            "initial_scale": self.initial_scale,
+            "dynamic_growth_steps": self.dynamic_growth_steps,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+        """An optimizer from its config."""
+        from kfront import saving
+
+        inner = saving.deserialize_keras_object(config["inner_optimizer"], custom_objects=custom_objects)
+        return cls(inner, **{k: v for k, v in config.items() if k != "inner_optimizer"})

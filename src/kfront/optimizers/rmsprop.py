@@ -1,0 +1,95 @@
+"""RMSprop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kfront.core.registry import serializable
+from kfront.optimizers.base import Group, Optimizer
+
+__all__ = ["RMSprop"]
+
+
+@serializable("keras.optimizers")
+class RMSprop(Optimizer):
+    """Divides the gradient by a running root mean square of itself.
+
+    ``s = rho * s + (1 - rho) * g ** 2``, then ``w -= learning_rate * g / sqrt(s + epsilon)``.
+
+    Args:
+        learning_rate: a float, a schedule or a callable.
+        rho: weight of the old average.
+        momentum: of the update; 0 for none.
+        epsilon: keeps the divisor from zero.
+        centered: subtract the square of the gradient's own running mean from `s`.
+        weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency,
+            loss_scale_factor, gradient_accumulation_steps, name: see `Optimizer`.
+
+    Reference: Hinton, 2012, "Neural networks for machine learning", lecture 6e.
+
+    Example:
+
+    >>> import kfront
+    >>> w = kfront.Variable([1.0])
+    >>> kfront.optimizers.RMSprop(0.1).apply([kfront.ops.ones(1)], [w])
+    >>> round(float(w.numpy()[0]), 3)
+    0.684
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        rho: float = 0.9,
+        momentum: float = 0.0,
+        epsilon: float = 1e-7,
+        centered: bool = False,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
+            ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps, name, **kwargs,
+        )  # fmt: skip
+        self.rho, self.momentum, self.epsilon, self.centered = rho, momentum, epsilon, centered
+        self._velocities: list[Any] = []
+        self._momentums: list[Any] = []
+        self._average_gradients: list[Any] = []
+
+    def build(self, variables: Any) -> None:
+        """Create the state for the variables that will be optimized."""
+        if self.built:
+            return
+        super().build(variables)
+        self._velocities = self.add_optimizer_variables(variables, "velocity")
+        if self.momentum > 0:
+            self._momentums = self.add_optimizer_variables(variables, "momentum")
+        if self.centered:
+            self._average_gradients = self.add_optimizer_variables(variables, "average_gradient")
+
+    def update_group(self, fe: Any, group: Group, grads: list[Any], learning_rate: Any, step: Any) -> None:
+        """The rule."""
+        spread = fe.lerp_square_to(group.of(self._velocities), grads, 1.0 - self.rho)
+        if self.centered:
+            mean = fe.lerp_to(group.of(self._average_gradients), grads, 1.0 - self.rho)
+            spread = fe.addcmul(spread, mean, mean, -1.0)
+        divisor = fe.sqrt(fe.add(spread, self.epsilon))
+        if self.momentum > 0:
+            slots = group.of(self._momentums)
+            fe.mul_to(slots, self.momentum)
+            fe.add_to(group.variables, fe.addcdiv_to(slots, grads, divisor, learning_rate), -1.0)
+        else:
+            fe.addcdiv_to(group.variables, grads, divisor, -learning_rate)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        own = {"rho": self.rho, "momentum": self.momentum, "epsilon": self.epsilon, "centered": self.centered}
+        return {**super().get_config(), **own}
