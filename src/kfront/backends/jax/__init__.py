@@ -1,0 +1,236 @@
+"""The JAX adapter."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from kfront.backends.base import Backend
+from kfront.backends.jax import control, linalg, native, nn, ops, random, step
+from kfront.backends.jax.common import ARRAY, TRACER, canonical, compiled
+from kfront.core.dtypes import ALL, standardize
+from kfront.core.errors import BackendError, DTypeError
+from kfront.core.spec import KerasTensor
+
+__all__ = ["JaxBackend", "make_backend"]
+
+_DTYPES = tuple(d for d in ALL if d != "string")
+_NAMES = {jnp.dtype(d): d for d in _DTYPES}
+_MASKS = 4096  # how many masks of traced values are kept
+
+
+class JaxBackend(Backend):
+    """JAX: immutable arrays, functional transforms, compiled by XLA."""
+
+    name = "jax"
+    types = frozenset({ARRAY})
+    Variable = native.JaxVariable
+    dtypes = _DTYPES
+    seed_dtype = "uint32"
+    modules = (ops, nn, linalg, random, control)
+
+    def __init__(self) -> None:
+        self._masks: dict[int, tuple[Any, Any]] = {}
+        self.register_layer_class = native.register_layer_class
+        self.value_and_grad = step.value_and_grad
+
+    def __reduce__(self) -> Any:
+        from kfront.backends import get
+
+        return get, (self.name,)
+
+    # -- tensors ------------------------------------------------------------------------------------------------------
+
+    def is_tensor(self, x: Any) -> bool:
+        """Whether `x` is an array or a tracer."""
+        return type(x) is ARRAY or isinstance(x, jax.Array)
+
+    def native_dtype(self, name: str) -> Any:
+        """The NumPy dtype object that `x.dtype` is."""
+        return jnp.dtype(name)
+
+    def dtype_name(self, dtype: Any) -> str:
+        """The name of an engine dtype."""
+        found = _NAMES.get(dtype) if dtype.__class__ is not str else None
+        return found or standardize(dtype)
+
+    def static_shape(self, x: Any) -> tuple[int, ...]:
+        """The shape; every dimension is known."""
+        return x.shape
+
+    def convert(self, x: Any, dtype: str | None = None) -> Any:
+        """A JAX array of anything array-like."""
+        if type(x) is ARRAY or isinstance(x, TRACER):
+            return x if dtype is None else ops.cast(x, dtype)
+        if hasattr(x, "_is_variable"):
+            x = x.value if x._backend is self else x.numpy()
+            return x if dtype is None and type(x) is ARRAY else self.convert(x, dtype)
+        if dtype is None:
+            dtype = _natural(x)
+        return _convert_host(x, None if dtype is None else canonical(dtype))
+
+    def cast(self, x: Any, dtype: str) -> Any:
+        """`x` in another dtype."""
+        return ops.cast(x, dtype)
+
+    def to_numpy(self, x: Any) -> np.ndarray:
+        """The value as a NumPy array (it may share memory and be read-only)."""
+        return x.numpy() if hasattr(x, "_is_variable") else np.asarray(x)
+
+    def set_mask(self, x: Any, mask: Any) -> None:
+        """Attach a mask; tracers take no attributes, so theirs are kept beside, the latest only."""
+        if type(x) is ARRAY:
+            x._keras_mask = mask
+            return
+        if len(self._masks) >= _MASKS:
+            self._masks.pop(next(iter(self._masks)), None)
+        self._masks[id(x)] = (x, mask)  # holds the tracer: its id stays its own
+
+    def get_mask(self, x: Any) -> Any:
+        """The mask of a tensor, or None."""
+        if isinstance(x, TRACER):
+            return self._masks.get(id(x), (None, None))[1]
+        return getattr(x, "_keras_mask", None)
+
+    def compute_spec(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Outputs of raw JAX code: `jax.eval_shape`, twice, to tell known dimensions from unknown ones."""
+        flat, structure = jax.tree_util.tree_flatten((args, kwargs))
+        first, second = (_eval_shape(fn, flat, structure, fill) for fill in (83, 97))
+
+        def merge(a: Any, b: Any) -> Any:
+            return KerasTensor(
+                [m if m == n else None for m, n in zip(a.shape, b.shape, strict=True)], a.dtype
+            )
+
+        return jax.tree_util.tree_map(merge, first, second)
+
+    # -- execution ----------------------------------------------------------------------------------------------------
+
+    def eager(self) -> Any:
+        """Context in which values are concrete even while JAX traces."""
+        return jax.ensure_compile_time_eval()
+
+    def is_tracing(self) -> bool:
+        """Whether a computation is being staged out (`jit`, `scan`, `eval_shape` of one)."""
+        return isinstance(_probe(), TRACER)
+
+    def device(self, name: str | None) -> Any:
+        """Context in which new arrays live on a device such as "cpu", "gpu:0"."""
+        return contextlib.nullcontext() if name is None else jax.default_device(_device(name))
+
+    def synchronize(self, x: Any) -> Any:
+        """Wait until `x` is computed."""
+        return jax.block_until_ready(x)
+
+    def next_key(self, variable: Any) -> Any:
+        """The state of a SeedGenerator, which is then advanced."""
+        key = variable._value
+        variable.assign(_advance(key))
+        return key
+
+    def compile_step(
+        self, fn: Callable[..., Any], state: Callable[[], Sequence[Any]], jit: bool | str
+    ) -> Any:
+        """`fn` under `jax.jit`, its state donated."""
+        return step.Step(fn, state) if jit else fn
+
+    def compile_loop(
+        self, fn: Callable[..., Any], state: Callable[[], Sequence[Any]], jit: bool | str
+    ) -> Callable[[Iterable[Any]], Any]:
+        """`fn` over a list of batches in one `lax.scan`."""
+        return step.Loop(fn, state).run if jit else super().compile_loop(fn, state, jit)
+
+
+_probe = compiled()(lambda: jnp.zeros(()))
+_advance = compiled()(lambda key: key + jnp.array([0, 1], key.dtype))
+
+
+def _natural(x: Any) -> str | None:
+    """The dtype that a value without one of its own becomes; None if it has one."""
+    if hasattr(x, "dtype"):
+        return None
+    if isinstance(x, bool):
+        return "bool"
+    if isinstance(x, int):
+        return "int32"
+    return standardize(None) if isinstance(x, float) else None
+
+
+def _convert_host(x: Any, dtype: str | None) -> Any:
+    if isinstance(x, (list, tuple)):
+        return _convert_list(x, dtype)
+    if isinstance(x, KerasTensor):
+        raise x._no_value("conversion to a tensor")
+    if not isinstance(x, (np.ndarray, np.generic, bool, int, float, complex)):
+        x = _from_other(x)
+    if isinstance(x, np.ndarray) and x.dtype.kind in "OUS":
+        raise DTypeError(
+            f"[convert_to_tensor] expected numbers, got dtype {x.dtype}; JAX has no such arrays."
+        )
+    return jnp.asarray(x, dtype)
+
+
+def _convert_list(x: Any, dtype: str | None) -> Any:
+    leaves = jax.tree_util.tree_leaves(x, is_leaf=lambda v: not isinstance(v, (list, tuple)))
+    if any(isinstance(v, jax.Array) or hasattr(v, "_is_variable") for v in leaves):
+        x = jax.tree_util.tree_map(lambda v: v.value if hasattr(v, "_is_variable") else v, x)
+        return jnp.asarray(x, dtype)
+    found = np.asarray([_from_other(v) for v in x] if any(hasattr(v, "detach") for v in leaves) else x)
+    if dtype is None and not any(hasattr(v, "dtype") for v in leaves):
+        dtype = {"f": standardize(None), "i": "int32", "c": "complex64"}.get(found.dtype.kind)
+        if dtype == "int32" and found.size and (found.max() > 2**31 - 1 or found.min() < -(2**31)):
+            dtype = canonical("int64")
+        dtype = None if dtype is None else canonical(dtype)
+    return _convert_host(found, dtype)
+
+
+def _from_other(x: Any) -> Any:
+    """A NumPy array of another library's tensor."""
+    if hasattr(x, "detach"):  # torch
+        x = x.detach().cpu()
+        if (
+            str(x.dtype) == "torch.bfloat16"
+        ):  # NumPy export of bfloat16: https://github.com/pytorch/pytorch/issues/90574
+            return x.float().numpy().astype(jnp.bfloat16)
+        return x.numpy()
+    if hasattr(x, "toarray"):  # scipy.sparse
+        return x.toarray()
+    return np.asarray(x)
+
+
+def _eval_shape(fn: Callable[..., Any], flat: list[Any], structure: Any, fill: int) -> Any:
+    specs = [x if not isinstance(x, KerasTensor) else _filled(x, fill) for x in flat]
+    places = [i for i, x in enumerate(flat) if isinstance(x, KerasTensor)]
+
+    def run(values: list[Any]) -> Any:
+        full = list(specs)
+        for i, v in zip(places, values, strict=True):
+            full[i] = v
+        args, kwargs = jax.tree_util.tree_unflatten(structure, full)
+        with native.Journal():
+            return fn(*args, **kwargs)
+
+    return jax.eval_shape(run, [specs[i] for i in places])
+
+
+def _filled(x: Any, fill: int) -> Any:
+    return jax.ShapeDtypeStruct([fill if d is None else d for d in x.shape], canonical(x.dtype))
+
+
+def _device(name: str) -> Any:
+    kind, _, index = name.lower().replace("cuda", "gpu").partition(":")
+    try:
+        return jax.devices(kind)[int(index or 0)]
+    except (RuntimeError, IndexError, ValueError) as error:
+        have = ", ".join(f"{d.platform}:{d.id}" for d in jax.devices())
+        raise BackendError(f"[device] expected one of {have}, got {name!r}.") from error
+
+
+def make_backend() -> JaxBackend:
+    """The adapter, as `kfront.backends.get` wants it."""
+    return JaxBackend()

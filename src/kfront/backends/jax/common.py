@@ -1,0 +1,73 @@
+"""What the modules of the JAX adapter share: compiled helpers, dtypes, static arguments.
+
+Dispatching a compiled function costs about 3 us whatever is in it, a `jax.numpy` function that runs eagerly costs 4 to
+8 us for each primitive. So whatever is more than one primitive is compiled here, with its shapes and axes static.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from kfront.core.dtypes import standardize
+
+ARRAY = type(jax.numpy.zeros(()))
+TRACER = jax.core.Tracer
+_NARROW = {"float64": "float32", "int64": "int32", "uint64": "uint32", "complex128": "complex64"}
+
+
+def compiled(*static: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Decorator: compile once per shapes and values of the arguments at the positions `static` (must be hashable)."""
+
+    def decorate(fn: Callable[..., Any]) -> Callable[..., Any]:
+        return jax.jit(fn, static_argnums=static, inline=True)
+
+    return decorate
+
+
+def x64() -> bool:
+    """Whether JAX has 64-bit types (`jax_enable_x64`)."""
+    return bool(jax.config.read("jax_enable_x64"))
+
+
+def canonical(dtype: Any) -> str:
+    """The name of the dtype that JAX stores for `dtype`: 64-bit types narrow to 32 bits unless x64 is enabled."""
+    name = standardize(dtype)
+    return _NARROW[name] if name in _NARROW and not x64() else name
+
+
+def axes(axis: Any) -> Any:
+    """An axis argument in hashable form."""
+    return tuple(axis) if axis.__class__ is list else axis
+
+
+def dims(shape: Any) -> tuple[int, ...]:
+    """A shape argument in hashable form; entries may be concrete 0-d arrays."""
+    if shape.__class__ is int:
+        return (shape,)
+    for d in shape:
+        if d.__class__ is not int:
+            return tuple(int(d) for d in shape)
+    return tuple(shape)
+
+
+def nested(x: Any) -> Any:
+    """A nested list of numbers in hashable form."""
+    if isinstance(x, (list, tuple)):
+        return tuple(nested(i) for i in x)
+    if isinstance(x, (np.ndarray, np.generic)):
+        return nested(x.tolist())
+    return x
+
+
+def concrete(x: Any) -> bool:
+    """Whether the value of `x` is known now."""
+    return not isinstance(x, TRACER)
+
+
+def per_axis(value: int | Sequence[int], n: int) -> tuple[int, ...]:
+    """`value` once per spatial axis."""
+    return (value,) * n if isinstance(value, int) else tuple(int(v) for v in value)

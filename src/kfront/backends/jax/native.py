@@ -1,0 +1,181 @@
+"""JAX: storage of Variables, the journal of what was assigned while tracing, and layers as pytrees.
+
+A traced function must not leave tracers behind in Variables. `Journal` notes which Variables were assigned since it
+was opened, so that their new values can be returned from the traced function as results and the old ones put back.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from kfront.backends.jax.common import TRACER, canonical
+from kfront.core.variable import Variable
+
+__all__ = ["JaxVariable", "Journal", "journaling", "register_layer_class", "store", "strong"]
+
+
+class _Local(threading.local):
+    entries: dict[int, tuple[Any, Any]] | None = None
+
+
+_local = _Local()
+
+
+def strong(x: Any) -> Any:
+    """`x` without JAX's weak type: a weakly typed array is another input type to `jit` and would trace again."""
+    return lax.convert_element_type(x, x.dtype) if getattr(x, "weak_type", False) else x
+
+
+class JaxVariable(Variable):
+    """A Variable whose storage is a `jax.Array`, replaced by each assignment."""
+
+    def _make(self, value: Any) -> None:
+        if isinstance(value, TRACER):  # made from a computed value while tracing
+            self._value = strong(value)
+            return
+        with jax.ensure_compile_time_eval():  # concrete even while tracing
+            self._value = strong(jnp.array(value, canonical(self._dtype), copy=isinstance(value, np.ndarray)))
+
+    def assign(self, value: Any) -> Any:
+        """Set the value; returns it."""
+        entries = _local.entries
+        if entries is not None:
+            entries.setdefault(id(self), (self, self._value))
+        return super().assign(value)
+
+    def _write(self, value: Any) -> None:
+        self._value = strong(value)
+
+
+def store(variable: Any, value: Any) -> None:
+    """Put a value that came out of a traced function into a Variable."""
+    entries = _local.entries
+    if entries is not None:
+        entries.setdefault(id(variable), (variable, variable._value))
+    variable._value = value
+
+
+def journaling() -> bool:
+    """Whether a `Journal` is open in this thread."""
+    return _local.entries is not None
+
+
+class Journal:
+    """Context manager that knows which Variables are assigned inside, and puts their old values back at the end."""
+
+    __slots__ = ("_outer", "entries")
+
+    def __enter__(self) -> Journal:
+        self._outer = _local.entries
+        self.entries: dict[int, tuple[Any, Any]] = {}
+        _local.entries = self.entries
+        return self
+
+    def __exit__(self, *exc: Any) -> None:
+        _local.entries = self._outer
+        for variable, old in self.entries.values():
+            variable._value = old
+
+    def written(self) -> list[Any]:
+        """The Variables whose value is another than at the start, in the order of their first assignment."""
+        return [v for v, old in self.entries.values() if v._value is not old]
+
+
+# ---- layers as pytrees -----------------------------------------------------------------------------------------------
+
+
+class _Identity:
+    """The static part of a layer's pytree: the layer that it came from, equal to itself only."""
+
+    __slots__ = ("layer",)
+
+    def __init__(self, layer: Any) -> None:
+        self.layer = layer
+
+    def __eq__(self, other: Any) -> bool:
+        return type(other) is _Identity and other.layer is self.layer
+
+    def __hash__(self) -> int:
+        return hash((_Identity, id(self.layer)))
+
+    def __repr__(self) -> str:
+        return f"<{type(self.layer).__name__} {getattr(self.layer, 'name', '')}>"
+
+
+_PENDING = "_jax_pending"  # attribute of a layer made by unflatten whose contents nobody has asked for yet
+_origins: weakref.WeakKeyDictionary[Any, _Identity] = weakref.WeakKeyDictionary()
+
+
+def _identity(layer: Any) -> _Identity:
+    return _origins.get(layer) or _Identity(layer)
+
+
+def _flatten(layer: Any) -> tuple[Sequence[Any], _Identity]:
+    pending = layer.__dict__.get(_PENDING)
+    if pending is not None:
+        return pending
+    return [v._value for v in layer.variables], _identity(layer)
+
+
+def _flatten_with_keys(layer: Any) -> tuple[Sequence[Any], _Identity]:
+    values, identity = _flatten(layer)
+    names = [jax.tree_util.DictKey(v.path) for v in identity.layer.variables]
+    return list(zip(names, values, strict=True)), identity
+
+
+def _unflatten(cls: type, identity: _Identity, values: Sequence[Any]) -> Any:
+    """A layer like the original that computes with `values`; it is filled when an attribute is first asked for."""
+    out = object.__new__(cls)
+    out.__dict__[_PENDING] = (list(values), identity)
+    return out
+
+
+def _fill(layer: Any) -> None:
+    """Give a layer made by `_unflatten` its contents: those of the original, Variables with values of their own."""
+    values, identity = layer.__dict__[_PENDING]
+    original = identity.layer
+    memo: dict[int, Any] = {id(original): layer}
+    for variable, value in zip(original.variables, values, strict=True):
+        twin = object.__new__(type(variable))
+        twin.__dict__.update(variable.__dict__)
+        twin._value, twin._owner = value, None
+        memo[id(variable)] = twin
+    contents = {k: copy.deepcopy(v, memo) for k, v in original.__dict__.items()}
+    del layer.__dict__[_PENDING]
+    layer.__dict__.update(contents)
+    _origins[layer] = identity
+
+
+def _filling(cls: type) -> Callable[[Any, str], Any]:
+    inherited = getattr(cls, "__getattr__", None)
+
+    def __getattr__(self: Any, name: str) -> Any:
+        if _PENDING in self.__dict__:
+            _fill(self)
+            return getattr(self, name)
+        if inherited is not None:
+            return inherited(self, name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    return __getattr__
+
+
+def register_layer_class(cls: type) -> None:
+    """Make a layer class a pytree: its leaves are the values of all its variables.
+
+    So `jax.jit`, `jax.grad`, `jax.tree.map` and optax take and return whole layers; a layer that comes out of them
+    is one of its own, with its own Variables.
+    """
+    cls.__getattr__ = _filling(cls)  # type: ignore[attr-defined]
+    jax.tree_util.register_pytree_with_keys(
+        cls, _flatten_with_keys, lambda identity, values: _unflatten(cls, identity, values), _flatten
+    )

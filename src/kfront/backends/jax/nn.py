@@ -1,0 +1,393 @@
+"""JAX: activations, convolution, pooling, attention, recurrent sequences, encodings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from kfront.backends.jax.common import axes, canonical, compiled, concrete, per_axis
+from kfront.core.errors import ArgumentError
+
+# ---- activations -----------------------------------------------------------------------------------------------------
+
+_softmax = compiled(1)(lambda x, axis: jax.nn.softmax(x, axis))
+_log_softmax = compiled(1)(lambda x, axis: jax.nn.log_softmax(x, axis))
+softplus = compiled()(jax.nn.softplus)
+silu = compiled()(jax.nn.silu)
+log_sigmoid = compiled()(jax.nn.log_sigmoid)
+
+
+def softmax(x: Any, axis: Any = -1) -> Any:
+    """Softmax over one axis or several; over all if None."""
+    return _softmax(x, tuple(range(x.ndim)) if axis is None else axes(axis))
+
+
+def log_softmax(x: Any, axis: Any = -1) -> Any:
+    """Log of the softmax."""
+    return _log_softmax(x, tuple(range(x.ndim)) if axis is None else axes(axis))
+
+
+@compiled(1)
+def gelu(x: Any, approximate: bool = True) -> Any:
+    """GELU, with tanh if approximate."""
+    return jax.nn.gelu(x, approximate)
+
+
+@compiled()
+def linear(x: Any, kernel: Any, bias: Any) -> Any:
+    """x @ kernel + bias."""
+    y = jnp.matmul(x, kernel)
+    return y if bias is None else y + bias
+
+
+# ---- convolution -----------------------------------------------------------------------------------------------------
+
+
+def _numbers(rank: int, data_format: str) -> tuple[str, str, str]:
+    """Dimension numbers of lax for `rank` spatial axes; kernels are (*spatial, in, out)."""
+    space = "DHW"[3 - rank :]
+    data = f"N{space}C" if data_format == "channels_last" else f"NC{space}"
+    return data, f"{space}IO", data
+
+
+def _channels(x: Any, data_format: str) -> int:
+    return x.shape[-1 if data_format == "channels_last" else 1]
+
+
+@compiled(2, 3, 4, 5, 6)
+def _conv(
+    x: Any, kernel: Any, strides: Any, padding: Any, data_format: str, dilation: Any, depthwise: bool
+) -> Any:
+    channels = _channels(x, data_format)
+    if depthwise:
+        kernel = kernel.reshape(*kernel.shape[:-2], 1, kernel.shape[-2] * kernel.shape[-1])
+    if channels % kernel.shape[-2] or kernel.shape[-1] % (channels // kernel.shape[-2]):
+        raise ArgumentError(
+            f"[conv] expected channels and filters that are multiples of the groups, got {channels} channels of the "
+            f"input and kernel of shape {kernel.shape}."
+        )
+    return lax.conv_general_dilated(
+        x,
+        kernel,
+        strides,
+        padding.upper() if isinstance(padding, str) else padding,
+        rhs_dilation=dilation,
+        dimension_numbers=_numbers(x.ndim - 2, data_format),
+        feature_group_count=channels // kernel.shape[-2],
+    )
+
+
+def conv(
+    inputs: Any,
+    kernel: Any,
+    strides: Any = 1,
+    padding: Any = "valid",
+    data_format: Any = None,
+    dilation_rate: Any = 1,
+) -> Any:
+    """N-d convolution; the groups follow from the kernel."""
+    n = inputs.ndim - 2
+    return _conv(
+        inputs, kernel, per_axis(strides, n), padding, data_format, per_axis(dilation_rate, n), False
+    )
+
+
+def depthwise_conv(
+    inputs: Any,
+    kernel: Any,
+    strides: Any = 1,
+    padding: Any = "valid",
+    data_format: Any = None,
+    dilation_rate: Any = 1,
+) -> Any:
+    """Convolution of each channel for itself."""
+    n = inputs.ndim - 2
+    return _conv(inputs, kernel, per_axis(strides, n), padding, data_format, per_axis(dilation_rate, n), True)
+
+
+def _transpose_pads(k: int, s: int, d: int, padding: str, extra: int | None) -> tuple[int, int]:
+    """Zeros around the stretched input so that the result has Keras's size at Keras's place."""
+    span = (k - 1) * d + 1
+    if extra is not None:
+        size = span + extra - (2 * (span // 2) if padding == "same" else 0)
+    else:
+        size = s if padding == "same" else max(span, s)
+    before = (
+        max(span - size, 0) // 2 if padding == "same" else 0
+    )  # cut off the full result, size + (n - 1) * s stay
+    left = span - 1 - before
+    return left, size + span - 2 - left
+
+
+@compiled(2, 3, 4, 5)
+def _conv_transpose(x: Any, kernel: Any, strides: Any, pads: Any, data_format: str, dilation: Any) -> Any:
+    n = x.ndim - 2
+    data, spatial, _ = _numbers(n, data_format)
+    return lax.conv_general_dilated(
+        x,
+        jnp.flip(kernel, tuple(range(n))),
+        (1,) * n,
+        pads,
+        lhs_dilation=strides,
+        rhs_dilation=dilation,
+        dimension_numbers=(data, spatial[:-2] + "OI", data),
+    )
+
+
+def conv_transpose(
+    inputs: Any,
+    kernel: Any,
+    strides: Any = 1,
+    padding: str = "valid",
+    output_padding: Any = None,
+    data_format: Any = None,
+    dilation_rate: Any = 1,
+) -> Any:
+    """The gradient of a convolution by its input; the kernel is (*spatial, out, in)."""
+    n = inputs.ndim - 2
+    strides, dilation = per_axis(strides, n), per_axis(dilation_rate, n)
+    extra = (None,) * n if output_padding is None else per_axis(output_padding, n)
+    pads = tuple(
+        _transpose_pads(k, s, d, padding, e)
+        for k, s, d, e in zip(kernel.shape[:n], strides, dilation, extra, strict=True)
+    )
+    return _conv_transpose(inputs, kernel, strides, pads, data_format, dilation)
+
+
+# ---- pooling ---------------------------------------------------------------------------------------------------------
+
+
+def _window(
+    x: Any, pool_size: Any, strides: Any, data_format: str
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    n = x.ndim - 2
+    size = per_axis(pool_size, n)
+    step = size if strides is None else per_axis(strides, n)
+    if data_format == "channels_last":
+        return (1, *size, 1), (1, *step, 1)
+    return (1, 1, *size), (1, 1, *step)
+
+
+@compiled(1, 2, 3)
+def _max_pool(x: Any, size: Any, step: Any, padding: str) -> Any:
+    lowest = -jnp.inf if jnp.issubdtype(x.dtype, jnp.floating) else jnp.iinfo(x.dtype).min
+    return lax.reduce_window(x, jnp.array(lowest, x.dtype), lax.max, size, step, padding.upper())
+
+
+@compiled(1, 2, 3)
+def _average_pool(x: Any, size: Any, step: Any, padding: str) -> Any:
+    padding = padding.upper()
+    zero = jnp.zeros((), x.dtype)
+    total = lax.reduce_window(x, zero, lax.add, size, step, padding)
+    if padding == "VALID":
+        count = 1
+        for s in size:
+            count *= s
+        return total / jnp.array(count, x.dtype)
+    ones = jnp.ones([n if s > 1 else 1 for n, s in zip(x.shape, size, strict=True)], x.dtype)
+    return total / lax.reduce_window(ones, zero, lax.add, size, step, padding)
+
+
+def max_pool(
+    inputs: Any, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: Any = None
+) -> Any:
+    """Largest value of each window."""
+    size, step = _window(inputs, pool_size, strides, data_format)
+    return _max_pool(inputs, size, step, padding)
+
+
+def average_pool(
+    inputs: Any, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: Any = None
+) -> Any:
+    """Mean of each window, padding left out."""
+    size, step = _window(inputs, pool_size, strides, data_format)
+    return _average_pool(inputs, size, step, padding)
+
+
+# ---- encodings and segments ------------------------------------------------------------------------------------------
+
+
+@compiled(1, 2, 3)
+def _one_hot(x: Any, num_classes: int, axis: int, dtype: str) -> Any:
+    return jax.nn.one_hot(x, num_classes, dtype=dtype, axis=axis)
+
+
+def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Any:
+    """Rows of zeros with a one at the class; classes out of range give zeros only."""
+    return _one_hot(x, num_classes, axis, canonical(dtype))
+
+
+def _segments(fn: Any) -> Any:
+    run = compiled(2, 3)(lambda data, ids, n, ordered: fn(data, ids, n, indices_are_sorted=ordered))
+
+    def reduce(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> Any:
+        if num_segments is None:
+            if not concrete(segment_ids):
+                raise ArgumentError(
+                    "[segment ops] expected `num_segments` inside compiled code on JAX, got None."
+                )
+            num_segments = int(segment_ids.max()) + 1 if segment_ids.size else 0
+        return run(data, segment_ids, num_segments, bool(sorted))
+
+    return reduce
+
+
+segment_sum = _segments(jax.ops.segment_sum)
+segment_max = _segments(jax.ops.segment_max)
+segment_min = _segments(jax.ops.segment_min)
+segment_prod = _segments(jax.ops.segment_prod)
+
+
+# ---- attention -------------------------------------------------------------------------------------------------------
+
+
+@compiled(5, 6, 7)
+def _attention(
+    q: Any, k: Any, v: Any, bias: Any, mask: Any, scale: Any, is_causal: bool, implementation: Any
+) -> Any:
+    mask = None if mask is None else mask.astype(bool)
+    bias = None if bias is None else bias.astype(q.dtype)
+    return jax.nn.dot_product_attention(
+        q, k, v, bias, mask, scale=scale, is_causal=is_causal, implementation=implementation
+    )
+
+
+@compiled(5, 6, 7)
+def _capped_attention(
+    q: Any, k: Any, v: Any, bias: Any, mask: Any, scale: Any, is_causal: bool, cap: float
+) -> Any:
+    """jax.nn.dot_product_attention has no cap on the logits."""
+    groups = q.shape[2] // k.shape[2]
+    k, v = (jnp.repeat(t, groups, 2) if groups > 1 else t for t in (k, v))
+    logits = jnp.einsum("btnh,bsnh->bnts", q, k, preferred_element_type=jnp.float32)
+    logits = logits * (q.shape[-1] ** -0.5 if scale is None else scale)
+    logits = cap * jnp.tanh(logits / cap)
+    if bias is not None:
+        logits = logits + bias
+    allowed = None if mask is None else mask.astype(bool)
+    if is_causal:
+        triangle = jnp.tril(jnp.ones(logits.shape[-2:], bool))
+        allowed = triangle if allowed is None else allowed & triangle
+    if allowed is not None:
+        logits = jnp.where(allowed, logits, 0.7 * jnp.finfo(logits.dtype).min)
+    return jnp.einsum("bnts,bsnh->btnh", jax.nn.softmax(logits, -1).astype(v.dtype), v)
+
+
+def dot_product_attention(
+    query: Any,
+    key: Any,
+    value: Any,
+    bias: Any = None,
+    mask: Any = None,
+    scale: Any = None,
+    is_causal: bool = False,
+    flash_attention: Any = None,
+    attn_logits_soft_cap: Any = None,
+) -> Any:
+    """Attention over (batch, length, heads, size)."""
+    if attn_logits_soft_cap is not None:
+        if flash_attention:
+            raise ArgumentError(
+                "[dot_product_attention] expected no `attn_logits_soft_cap` with flash_attention=True on JAX; "
+                "leave one out."
+            )
+        cap = float(attn_logits_soft_cap)
+        return _capped_attention(query, key, value, bias, mask, scale, bool(is_causal), cap)
+    how = "cudnn" if flash_attention else None
+    return _attention(query, key, value, bias, mask, scale, bool(is_causal), how)
+
+
+# ---- recurrent sequences ---------------------------------------------------------------------------------------------
+
+
+def _sequence(step: Any, x: Any, carry: Any, lengths: Any, backwards: bool) -> tuple[Any, Any]:
+    """Run `step` over time: x is (time, batch, ...); states stand still and outputs are zero past `lengths`."""
+    if lengths is None:
+        return (
+            lax.scan(step, carry, x, reverse=False)
+            if not backwards
+            else lax.scan(step, carry, jnp.flip(x, 0))
+        )
+    times = jnp.arange(x.shape[0], dtype=lengths.dtype)
+    if backwards:
+        x, times = jnp.flip(x, 0), jnp.flip(times)
+
+    def masked(carry: Any, now: Any) -> tuple[Any, Any]:
+        x_t, t = now
+        valid = (t < lengths)[:, None]
+        new, out = step(carry, x_t)
+        new = jax.tree_util.tree_map(lambda a, b: jnp.where(valid, a, b), new, carry)
+        return new, jnp.where(valid, out, 0)
+
+    return lax.scan(masked, carry, (x, times))
+
+
+@compiled(7)
+def lstm_sequence(
+    x: Any,
+    h0: Any,
+    c0: Any,
+    kernel: Any,
+    recurrent_kernel: Any,
+    bias: Any,
+    lengths: Any = None,
+    go_backwards: bool = False,
+) -> tuple[Any, Any, Any]:
+    """LSTM over (batch, time, features), gates in the order i, f, c, o: (outputs, h, c)."""
+    inputs = linear(jnp.swapaxes(x, 0, 1), kernel, bias)  # one product for all steps
+
+    def step(carry: Any, z: Any) -> tuple[Any, Any]:
+        h, c = carry
+        i, f, g, o = jnp.split(z + jnp.matmul(h, recurrent_kernel), 4, -1)
+        c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+        h = jax.nn.sigmoid(o) * jnp.tanh(c)
+        return (h, c), h
+
+    (h, c), out = _sequence(step, inputs, (h0, c0), lengths, go_backwards)
+    return jnp.swapaxes(out, 0, 1), h, c
+
+
+@compiled(6, 7)
+def gru_sequence(
+    x: Any,
+    h0: Any,
+    kernel: Any,
+    recurrent_kernel: Any,
+    bias: Any,
+    lengths: Any = None,
+    reset_after: bool = True,
+    go_backwards: bool = False,
+) -> tuple[Any, Any]:
+    """GRU over (batch, time, features), gates in the order z, r, h: (outputs, h)."""
+    inner = None
+    if bias is not None and reset_after:
+        bias, inner = bias[0], bias[1]
+    inputs = linear(jnp.swapaxes(x, 0, 1), kernel, bias)
+    units = h0.shape[-1]
+
+    def step(h: Any, now: Any) -> tuple[Any, Any]:
+        xz, xr, xh = jnp.split(now, 3, -1)
+        if reset_after:
+            rz, rr, rh = jnp.split(linear(h, recurrent_kernel, inner), 3, -1)
+            z, r = jax.nn.sigmoid(xz + rz), jax.nn.sigmoid(xr + rr)
+            candidate = jnp.tanh(xh + r * rh)
+        else:
+            rz, rr = jnp.split(jnp.matmul(h, recurrent_kernel[:, : 2 * units]), 2, -1)
+            z, r = jax.nn.sigmoid(xz + rz), jax.nn.sigmoid(xr + rr)
+            candidate = jnp.tanh(xh + jnp.matmul(r * h, recurrent_kernel[:, 2 * units :]))
+        h = z * h + (1 - z) * candidate
+        return h, h
+
+    h, out = _sequence(step, inputs, h0, lengths, go_backwards)
+    return jnp.swapaxes(out, 0, 1), h
+
+
+def embedding(indices: Any, table: Any) -> Any:
+    """Rows of `table`."""
+    return _rows(table, indices)
+
+
+_rows = compiled()(lambda table, indices: jnp.take(table, indices, 0))

@@ -1,0 +1,483 @@
+"""JAX: elementwise ops, reductions, shapes, indexing, creation, fft."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from kfront.backends.jax.common import ARRAY, TRACER, axes, canonical, compiled, concrete, dims, nested
+from kfront.core.dtypes import WEAK, result_type, standardize
+from kfront.core.errors import ArgumentError
+
+# ---- elementwise -----------------------------------------------------------------------------------------------------
+
+exp, exp2, log, log1p, log2, log10, expm1 = (
+    jnp.exp,
+    jnp.exp2,
+    jnp.log,
+    jnp.log1p,
+    jnp.log2,
+    jnp.log10,
+    jnp.expm1,
+)
+sqrt, cbrt, sinc = jnp.sqrt, jnp.cbrt, jnp.sinc
+sin, cos, tan, tanh, sinh, cosh = jnp.sin, jnp.cos, jnp.tan, jnp.tanh, jnp.sinh, jnp.cosh
+arcsin, arccos, arctan, arcsinh, arccosh = jnp.arcsin, jnp.arccos, jnp.arctan, jnp.arcsinh, jnp.arccosh
+arctanh, arctan2 = jnp.arctanh, jnp.arctan2
+floor, ceil, abs, absolute, negative = jnp.floor, jnp.ceil, jnp.abs, jnp.abs, jnp.negative
+sign, signbit, trunc, square, reciprocal = jnp.sign, jnp.signbit, jnp.trunc, jnp.square, jnp.reciprocal
+isnan, isinf, isfinite = jnp.isnan, jnp.isinf, jnp.isfinite
+real, imag, conj, conjugate = jnp.real, jnp.imag, jnp.conj, jnp.conj
+add, subtract, multiply, divide = jnp.add, jnp.subtract, jnp.multiply, jnp.divide
+maximum, minimum, power = jnp.maximum, jnp.minimum, jnp.power
+equal, not_equal, less, less_equal = jnp.equal, jnp.not_equal, jnp.less, jnp.less_equal
+greater, greater_equal = jnp.greater, jnp.greater_equal
+logical_and, logical_or, logical_not, logical_xor = (
+    jnp.logical_and,
+    jnp.logical_or,
+    jnp.logical_not,
+    jnp.logical_xor,
+)
+bitwise_and, bitwise_or, bitwise_xor, bitwise_invert = (
+    jnp.bitwise_and,
+    jnp.bitwise_or,
+    jnp.bitwise_xor,
+    jnp.invert,
+)
+bitwise_not = jnp.invert
+left_shift, right_shift = jnp.left_shift, jnp.right_shift
+bitwise_left_shift, bitwise_right_shift = jnp.left_shift, jnp.right_shift
+logaddexp, nextafter, hypot = jnp.logaddexp, jnp.nextafter, jnp.hypot
+where = jnp.where
+
+rsqrt = compiled()(lax.rsqrt)
+erf = compiled()(lax.erf)
+erfc = compiled()(lax.erfc)
+erfinv = compiled()(lax.erf_inv)
+sigmoid = jax.nn.sigmoid
+relu = compiled()(jax.nn.relu)
+stop_gradient = lax.stop_gradient
+floor_divide = compiled()(jnp.floor_divide)
+mod = compiled()(jnp.mod)
+
+
+@compiled(1)
+def _round(x: Any, decimals: int) -> Any:
+    if decimals < 0 and jnp.issubdtype(
+        x.dtype, jnp.integer
+    ):  # jax.numpy.round has no negative decimals for ints
+        unit = jnp.asarray(10**-decimals, x.dtype)
+        low = x - jnp.mod(x, unit)
+        rest = x - low
+        up = (2 * rest > unit) | ((2 * rest == unit) & (jnp.mod(low // unit, 2) == 1))
+        return jnp.where(up, low + unit, low)
+    return x if jnp.issubdtype(x.dtype, jnp.integer) else jnp.round(x, decimals)
+
+
+def round(x: Any, decimals: int = 0) -> Any:
+    """Half to even, as NumPy."""
+    return _round(x, decimals)
+
+
+@compiled()
+def clip(x: Any, x_min: Any, x_max: Any) -> Any:
+    """Gradient 1 at the bounds, as torch and TensorFlow have it (jnp.clip has 1/2)."""
+    if x_min is not None:
+        x = jnp.where(jnp.less(x, x_min), x_min, x)
+    return x if x_max is None else jnp.where(jnp.greater(x, x_max), x_max, x)
+
+
+# ---- dtype -----------------------------------------------------------------------------------------------------------
+
+
+def _caster(name: str) -> Any:
+    dtype = jnp.dtype(name)
+
+    @compiled()
+    def run(x: Any) -> Any:
+        if jnp.issubdtype(x.dtype, jnp.complexfloating) and not jnp.issubdtype(dtype, jnp.complexfloating):
+            x = x.real if dtype != bool else x != 0
+        return lax.convert_element_type(x, dtype)
+
+    return dtype, run
+
+
+_casters: dict[str, Any] = {}
+
+
+def cast(x: Any, dtype: Any) -> Any:
+    """`x` in another dtype; 64-bit types narrow unless x64 is enabled."""
+    name = canonical(dtype)
+    found = _casters.get(name)
+    if found is None:
+        found = _casters[name] = _caster(name)
+    if type(x) is not ARRAY and not isinstance(x, TRACER):
+        x = jnp.asarray(x)
+    return x if x.dtype == found[0] else found[1](x)
+
+
+@compiled(1)
+def _bitcast(x: Any, dtype: str) -> Any:
+    return x.view(dtype)
+
+
+def view(x: Any, dtype: Any = None) -> Any:
+    """The same bits read as another dtype."""
+    return x if dtype is None else _bitcast(x, canonical(dtype))
+
+
+# ---- reductions ------------------------------------------------------------------------------------------------------
+
+
+def _reduction(fn: Any) -> Any:
+    run = compiled(1, 2)(fn)
+
+    def reduce(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+        return run(x, axes(axis), keepdims)
+
+    return reduce
+
+
+sum = _reduction(lambda x, axis, keep: jnp.sum(x, axis, dtype=x.dtype, keepdims=keep))
+all = _reduction(lambda x, axis, keep: jnp.all(x, axis, keepdims=keep))
+any = _reduction(lambda x, axis, keep: jnp.any(x, axis, keepdims=keep))
+mean = _reduction(lambda x, axis, keep: jnp.mean(x, axis, keepdims=keep))
+var = _reduction(lambda x, axis, keep: jnp.var(x, axis, keepdims=keep))
+argmax = _reduction(lambda x, axis, keep: jnp.argmax(x, axis, keepdims=keep).astype("int32"))
+argmin = _reduction(lambda x, axis, keep: jnp.argmin(x, axis, keepdims=keep).astype("int32"))
+logsumexp = _reduction(lambda x, axis, keep: jax.nn.logsumexp(x, axis, keepdims=keep))
+
+
+def _std(x: Any, axis: Any, keepdims: bool) -> Any:
+    variance = jnp.var(x, axis, keepdims=keepdims)
+    zero = variance == 0  # the gradient of sqrt is infinite there
+    return jnp.where(zero, 0, jnp.sqrt(jnp.where(zero, 1, variance))).astype(variance.dtype)
+
+
+std = _reduction(_std)
+
+
+@compiled(1, 2, 3)
+def _prod(x: Any, axis: Any, keepdims: bool, dtype: str | None) -> Any:
+    return jnp.prod(x, axis, dtype=dtype or x.dtype, keepdims=keepdims)
+
+
+def prod(x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Any:
+    """Product; the gradient is right with zeros among the factors."""
+    return _prod(x, axes(axis), keepdims, None if dtype is None else canonical(dtype))
+
+
+_max = compiled(1, 2)(lambda x, axis, keep, initial: jnp.max(x, axis, keepdims=keep, initial=initial))
+_min = compiled(1, 2)(lambda x, axis, keep, initial: jnp.min(x, axis, keepdims=keep, initial=initial))
+
+
+def max(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Any:
+    """Largest value; `initial` also counts."""
+    return _max(x, axes(axis), keepdims, initial)
+
+
+def min(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Any:
+    """Smallest value; `initial` also counts."""
+    return _min(x, axes(axis), keepdims, initial)
+
+
+def _running(fn: Any) -> Any:
+    run = compiled(1, 2)(lambda x, axis, dtype: fn(x, axis, dtype=dtype or x.dtype))
+
+    def scan_along(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
+        return run(x, axis, None if dtype is None else canonical(dtype))
+
+    return scan_along
+
+
+cumsum = _running(jnp.cumsum)
+cumprod = _running(jnp.cumprod)
+sort = compiled(1)(lambda x, axis: jnp.sort(x, axis))
+argsort = compiled(1)(lambda x, axis: jnp.argsort(x, axis).astype("int32"))
+
+
+@compiled(1, 2)
+def top_k(x: Any, k: int, sorted: bool = True) -> tuple[Any, Any]:
+    """The k largest along the last axis: (values, positions)."""
+    values, where_ = lax.top_k(x, k)
+    return values, where_.astype("int32")
+
+
+@compiled(2)
+def searchsorted(sorted_sequence: Any, values: Any, side: str = "left") -> Any:
+    """Positions at which `values` keep the sequence sorted."""
+    return jnp.searchsorted(sorted_sequence, values, side=side).astype("int32")
+
+
+@compiled(2)
+def _count(x: Any, weights: Any, length: int) -> Any:
+    def one(row: Any, w: Any) -> Any:
+        out = jnp.zeros(length, "int32" if w is None else w.dtype)
+        return out.at[row].add(1 if w is None else w, mode="drop")
+
+    if x.ndim == 1:
+        return one(x, weights)
+    flat = x.reshape(-1, x.shape[-1])
+    w = None if weights is None else weights.reshape(flat.shape)
+    return jax.vmap(one)(flat, w).reshape(*x.shape[:-1], length)
+
+
+def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = False) -> Any:
+    """Counts; while tracing, the length is `minlength`, as the largest value is not known."""
+    length = int(minlength or 0)
+    if concrete(x):
+        length = builtins.max(length, int(x.max()) + 1 if x.size else 0)
+    elif not length:
+        raise ArgumentError("[bincount] expected `minlength` inside compiled code on JAX, got 0; pass it.")
+    return _count(x, weights, length)
+
+
+# ---- shapes ----------------------------------------------------------------------------------------------------------
+
+
+def shape(x: Any) -> tuple[int, ...]:
+    """The shape; JAX knows every dimension."""
+    return x.shape
+
+
+_reshape = compiled(1)(jnp.reshape)
+_transpose = compiled(1)(jnp.transpose)
+_broadcast_to = compiled(1)(jnp.broadcast_to)
+_expand_dims = compiled(1)(jnp.expand_dims)
+_squeeze = compiled(1)(jnp.squeeze)
+_concatenate = compiled(1)(lambda xs, axis: jnp.concatenate(xs, axis))
+_stack = compiled(1)(lambda xs, axis: jnp.stack(xs, axis))
+_flip = compiled(1)(lambda x, axis: jnp.flip(x, axis))
+_tile = compiled(1)(lambda x, repeats: jnp.tile(x, repeats))
+
+
+def reshape(x: Any, newshape: Any) -> Any:
+    """`x` in another shape; one entry may be -1."""
+    return _reshape(x, dims(newshape))
+
+
+def transpose(x: Any, axes: Any = None) -> Any:
+    """Axes permuted, reversed if None."""
+    return _transpose(x, None if axes is None else tuple(axes))
+
+
+def broadcast_to(x: Any, shape: Any) -> Any:
+    """`x` broadcast to `shape`."""
+    return _broadcast_to(x, dims(shape))
+
+
+def expand_dims(x: Any, axis: Any) -> Any:
+    """New axes of size 1."""
+    return _expand_dims(x, axes(axis))
+
+
+def squeeze(x: Any, axis: Any = None) -> Any:
+    """Axes of size 1 removed."""
+    return _squeeze(x, axes(axis))
+
+
+def concatenate(xs: Sequence[Any], axis: int | None = 0) -> Any:
+    """Joined along an axis."""
+    return _concatenate(xs, axis)
+
+
+def stack(x: Sequence[Any], axis: int = 0) -> Any:
+    """Joined along a new axis."""
+    return _stack(x, axis)
+
+
+@compiled(1, 2)
+def split(x: Any, indices_or_sections: Any, axis: int = 0) -> tuple[Any, ...]:
+    """Parts: so many, or cut at these positions."""
+    at = indices_or_sections
+    return tuple(jnp.split(x, at if isinstance(at, int) else np.array(at, "int64"), axis))
+
+
+def flip(x: Any, axis: Any = None) -> Any:
+    """Order reversed along the axes."""
+    return _flip(x, axes(axis))
+
+
+def roll(x: Any, shift: Any, axis: Any = None) -> Any:
+    """Elements moved around the end."""
+    return jnp.roll(x, axes(shift), axes(axis))
+
+
+@compiled(1, 2)
+def _repeat(x: Any, repeats: Any, axis: int | None) -> Any:
+    return jnp.repeat(x, repeats if isinstance(repeats, int) else np.array(repeats), axis)
+
+
+def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
+    """Each element `repeats` times; the counts must be known while tracing."""
+    return _repeat(x, repeats if repeats.__class__ is int else nested(np.asarray(repeats)), axis)
+
+
+def tile(x: Any, repeats: Any) -> Any:
+    """The whole array repeated along axes."""
+    return _tile(x, dims(repeats))
+
+
+@compiled(1, 2, 3)
+def _pad(x: Any, width: Any, mode: str, value: Any, dynamic: Any) -> Any:
+    if mode == "constant":
+        return jnp.pad(x, width, mode, constant_values=value if dynamic is None else dynamic)
+    return jnp.pad(x, width, mode)
+
+
+def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Any:
+    """Padded at the edges."""
+    if isinstance(constant_values, (ARRAY, TRACER)):
+        return _pad(x, nested(pad_width), mode, 0, constant_values)
+    return _pad(x, nested(pad_width), mode, nested(constant_values or 0), None)
+
+
+# ---- indexing --------------------------------------------------------------------------------------------------------
+
+_take = compiled(2)(lambda x, i, axis: jnp.take(x, i, axis))
+_take_along_axis = compiled(2)(lambda x, i, axis: jnp.take_along_axis(x, i, axis))
+
+
+def take(x: Any, indices: Any, axis: int | None = None) -> Any:
+    """Elements at positions; negative ones count from the end, those out of range give NaN."""
+    return _take(x, indices, axis)
+
+
+def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Any:
+    """Elements at positions along one axis, for each position of the other axes."""
+    return _take_along_axis(x, indices, axis)
+
+
+_row = compiled()(lambda x, i: lax.dynamic_index_in_dim(x, i, 0, keepdims=False))
+
+
+def get_item(x: Any, key: Any) -> Any:
+    """`x[key]`."""
+    if key.__class__ is int and x.ndim:
+        if not -x.shape[0] <= key < x.shape[0]:
+            raise IndexError(f"[get_item] expected an index in [-{x.shape[0]}, {x.shape[0]}), got {key}.")
+        return _row(x, key)
+    if key.__class__ is tuple:
+        key = tuple(_index(k) for k in key)
+    return x[_index(key)]
+
+
+def nonzero(x: Any) -> tuple[Any, ...]:
+    """Positions of what is not 0; their number depends on the values, so not inside compiled code."""
+    return tuple(cast(i, "int32") for i in jnp.nonzero(x))
+
+
+def _index(k: Any) -> Any:
+    if k.__class__ is list:
+        return jnp.asarray(k)
+    if k.__class__ is slice_type:
+        return slice_type(*(int(v) if isinstance(v, ARRAY) else v for v in (k.start, k.stop, k.step)))
+    return k.value if hasattr(k, "_is_variable") else k
+
+
+slice_type = builtins.slice
+
+_slice = compiled(2)(lambda x, start, shape: lax.dynamic_slice(x, tuple(start), shape))
+_slice_update = compiled()(lambda x, start, updates: lax.dynamic_update_slice(x, updates, tuple(start)))
+
+
+def slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
+    """A block of `shape` that begins at `start_indices`; -1 in `shape` means up to the end."""
+    shape = dims(shape)
+    if -1 in shape:
+        shape = tuple(
+            n - int(i) if s == -1 else s for n, i, s in zip(inputs.shape, start_indices, shape, strict=True)
+        )
+    return _slice(inputs, _starts(start_indices), shape)
+
+
+def slice_update(inputs: Any, start_indices: Any, updates: Any) -> Any:
+    """`inputs` with the block that begins at `start_indices` replaced."""
+    return _slice_update(inputs, _starts(start_indices), updates)
+
+
+def _starts(start: Any) -> Any:
+    return tuple(start) if start.__class__ is list else start
+
+
+def _columns(indices: Any) -> tuple[Any, ...]:
+    return tuple(indices[..., i] for i in range(indices.shape[-1]))
+
+
+@compiled(2)
+def _scatter(indices: Any, values: Any, shape: tuple[int, ...]) -> Any:
+    return jnp.zeros(shape, values.dtype).at[_columns(indices)].add(values)
+
+
+def scatter(indices: Any, values: Any, shape: Any) -> Any:
+    """Zeros with `values` added at `indices`."""
+    return _scatter(indices, values, dims(shape))
+
+
+_REDUCTIONS = {None: "set", "add": "add", "max": "max", "min": "min", "mul": "multiply"}
+
+
+@compiled(3)
+def _scatter_update(inputs: Any, indices: Any, updates: Any, how: str) -> Any:
+    return getattr(inputs.at[_columns(indices)], how)(updates.astype(inputs.dtype))
+
+
+def scatter_update(inputs: Any, indices: Any, updates: Any, reduction: str | None = None) -> Any:
+    """`inputs` with `updates` set, or combined, at `indices`."""
+    if reduction not in _REDUCTIONS:
+        raise ArgumentError(
+            f"[scatter_update] expected `reduction` in {tuple(_REDUCTIONS)}, got {reduction!r}."
+        )
+    return _scatter_update(inputs, indices, updates, _REDUCTIONS[reduction])
+
+
+# ---- creation --------------------------------------------------------------------------------------------------------
+
+_zeros = compiled(0, 1)(jnp.zeros)
+_ones = compiled(0, 1)(jnp.ones)
+_full = compiled(0, 2)(jnp.full)
+_eye = compiled(0, 1, 2, 3)(jnp.eye)
+
+
+def zeros(shape: Any, dtype: Any = None) -> Any:
+    """Zeros."""
+    return _zeros(dims(shape), canonical(dtype))
+
+
+def ones(shape: Any, dtype: Any = None) -> Any:
+    """Ones."""
+    return _ones(dims(shape), canonical(dtype))
+
+
+def full(shape: Any, fill_value: Any, dtype: Any = None) -> Any:
+    """One value everywhere."""
+    return _full(dims(shape), fill_value, canonical(dtype))
+
+
+def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Any:
+    """Ones on a diagonal."""
+    return _eye(N, M, k, canonical(dtype))
+
+
+def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> Any:
+    """Evenly spaced values; the bounds must be known while tracing."""
+    return jnp.arange(start, stop, step, dtype=canonical(dtype))
+
+
+# ---- fft -------------------------------------------------------------------------------------------------------------
+
+
+def _real_imag(z: Any) -> tuple[Any, Any]:
+    return jnp.real(z), jnp.imag(z)
+
+
+@compiled(1)
+def rfft(x: Any, fft_length: int | None = None) -> tuple[Any, Any]:
+    """Real FFT along the last axis: (real, imaginary)."""
+    return _real_imag(jnp.fft.rfft(x, n=fft_length))

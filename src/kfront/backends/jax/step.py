@@ -1,0 +1,259 @@
+"""JAX: gradients of closures over Variables, and compiled steps that keep their state in Variables."""
+
+from __future__ import annotations
+
+import sys
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jax.extend.core import jaxpr_as_fun
+
+from kfront.backends.jax.common import TRACER
+from kfront.backends.jax.native import Journal, journaling, store, strong
+from kfront.core.variable import bind
+
+__all__ = ["Loop", "Step", "value_and_grad"]
+
+
+def value_and_grad(
+    fn: Callable[[], tuple[Any, Any]], variables: Sequence[Any], state: Sequence[Any] = ()
+) -> tuple[Any, Any, list[Any]]:
+    """Value and gradients of a closure; what it assigned is in the Variables afterwards.
+
+    Args:
+        fn: no arguments, returns (scalar loss, anything else).
+        variables: Variables to differentiate by.
+        state: Variables that `fn` may assign (those it does assign are found without).
+
+    Returns:
+        (loss, the other result, gradients in the order of `variables`, None for those that are not floating).
+    """
+    chosen = [v for v in variables if jnp.issubdtype(v._value.dtype, jnp.inexact)]
+    written: list[Any] = []
+
+    def run(values: list[Any]) -> tuple[Any, Any]:
+        with bind(chosen, values), Journal() as journal:
+            loss, aux = fn()
+            written[:] = journal.written()
+            return loss, (aux, [v._value for v in written])
+
+    (loss, (aux, new)), found = jax.value_and_grad(run, has_aux=True)([v._value for v in chosen])
+    for v, x in zip(written, new, strict=True):
+        store(v, x)
+    by_id = {id(v): g for v, g in zip(chosen, found, strict=True)}
+    return loss, aux, [by_id.get(id(v)) for v in variables]
+
+
+class _Stale(Exception):
+    """The set of Variables is not the one the step was prepared for."""
+
+
+def _ordered(x: Any) -> Any:
+    """`x` with dicts as OrderedDicts: JAX returns those in their order, and plain dicts sorted."""
+    if type(x) is dict:
+        return OrderedDict((k, _ordered(v)) for k, v in x.items())
+    if type(x) in (list, tuple):
+        return type(x)(_ordered(v) for v in x)
+    return x.value if hasattr(x, "_is_variable") else x
+
+
+def _plain_count() -> int:
+    """References to an array that a Variable alone holds, counted where `Step` counts them."""
+
+    class Holder:
+        pass
+
+    holder = Holder()
+    holder._value = object()
+    for v in [holder]:
+        x = v._value
+        count = sys.getrefcount(x)
+    return count
+
+
+_ALONE = _plain_count()
+
+
+class Step:
+    """A function over Variables, compiled: values go in, the new ones come out and are written straight back.
+
+    Variables that `fn` assigns are donated: their old buffers are reused for the new values. An array that anything
+    besides its Variable refers to is copied first, so that no one else's array is taken away.
+
+    Args:
+        fn: takes nested tensors, reads and assigns Variables, returns nested tensors.
+        state: gives the list of Variables; asked when the step is traced.
+    """
+
+    def __init__(self, fn: Callable[..., Any], state: Callable[[], Sequence[Any]]) -> None:
+        self.fn, self.state = fn, state
+        self.variables: list[Any] = []
+        self.extra: list[Any] = []  # assigned by `fn`, but not in `state()`
+        self.written: list[Any] = []
+        self.read: list[Any] = []
+        self.traced: tuple[Any, Any] | None = None
+        self.compiled: Any = None
+
+    # -- tracing ------------------------------------------------------------------------------------------------------
+
+    def _ask(self) -> list[Any]:
+        found = {id(v): v for v in self.state()}
+        found.update((id(v), v) for v in self.extra)
+        return list(found.values())
+
+    def _run(self, variables: list[Any], values: Sequence[Any], args: Any) -> tuple[list[Any], Any]:
+        """Trace `fn`: (new values of the Variables, output)."""
+        with bind(variables, values), Journal() as journal:
+            out = _ordered(self.fn(*args))
+            new = [strong(v._value) for v in variables]
+            known = {id(v) for v in variables}
+            missed = [v for v in journal.written() if id(v) not in known]
+        if missed:
+            self.extra += missed
+            raise _Stale
+        return new, out
+
+    def prepare(self, args: tuple[Any, ...]) -> None:
+        """Trace once to learn which Variables are assigned; the trace is kept for the compilation."""
+        while True:
+            self.variables = variables = self._ask()
+            values = [v._value for v in variables]
+            try:
+                jaxpr, shapes = jax.make_jaxpr(
+                    lambda values, args: self._run(variables, values, args), return_shape=True
+                )(values, args)
+            except _Stale:
+                continue
+            if len(self._ask()) == len(variables):  # else `fn` made Variables: they are state as well
+                break
+        inner = jaxpr.jaxpr
+        changed = [o is not i for o, i in zip(inner.outvars, inner.invars, strict=False)][: len(variables)]
+        self.written = [v for v, c in zip(variables, changed, strict=True) if c]
+        self.read = [v for v, c in zip(variables, changed, strict=True) if not c]
+        self.traced = (jaxpr, jax.tree_util.tree_structure(shapes))
+        self.compiled = jax.jit(self.pure, donate_argnums=0)
+
+    def pure(self, written: Sequence[Any], read: Sequence[Any], args: Any) -> tuple[list[Any], Any]:
+        """The step as a function of values: (new values of `written`, output)."""
+        new = dict(zip(map(id, self.written), written, strict=True))
+        new.update(zip(map(id, self.read), read, strict=True))
+        values = [new[id(v)] for v in self.variables]
+        if self.traced is not None:
+            (jaxpr, structure), self.traced = self.traced, None
+            flat = jaxpr_as_fun(jaxpr)(*jax.tree_util.tree_leaves((values, args)))
+            after, out = jax.tree_util.tree_unflatten(structure, flat)
+        else:
+            if [id(v) for v in self._ask()] != [id(v) for v in self.variables]:
+                raise _Stale
+            after, out = self._run(self.variables, values, args)
+        changed = {id(v): x for v, x, old in zip(self.variables, after, values, strict=True) if x is not old}
+        if not changed.keys() <= set(map(id, self.written)):
+            raise _Stale
+        return [changed.get(id(v), new[id(v)]) for v in self.written], out
+
+    # -- running ------------------------------------------------------------------------------------------------------
+
+    def __call__(self, *args: Any) -> Any:
+        if self.compiled is None:
+            self.prepare(args)
+        try:
+            return self._execute(self.compiled, args)
+        except _Stale:
+            self.compiled = None
+            return self(*args)
+
+    def _execute(self, compiled: Any, args: Any) -> Any:
+        variables, count = self.written, sys.getrefcount
+        values = []
+        for v in variables:
+            x = v._value
+            if count(x) != _ALONE:
+                x = _own(x)
+            values.append(x)
+        try:
+            new, out = compiled(values, [v._value for v in self.read], args)
+        except Exception as error:
+            _explain(error, variables)
+            raise
+        if journaling():
+            for v, x in zip(variables, new, strict=True):
+                store(v, x)
+            return out
+        for v, x in zip(variables, new):  # noqa: B905  (one value per variable by construction)
+            v._value = x
+        return out
+
+
+def _own(x: Any) -> Any:
+    return x if isinstance(x, TRACER) else jnp.copy(x)
+
+
+def _explain(error: Exception, variables: Sequence[Any]) -> None:
+    """Say so where a failed execution has taken the state with it; otherwise the Variables hold what they held."""
+    lost = [v.path for v in variables if not isinstance(v._value, TRACER) and v._value.is_deleted()]
+    if lost and hasattr(error, "add_note"):
+        error.add_note(
+            f"[compile_step] the values of {len(lost)} variables ({', '.join(lost[:3])}, ...) were given to the step "
+            "that failed and are lost; load the weights again before going on."
+        )
+
+
+class Loop(Step):
+    """A step run over a list of batches in one go on the device (`lax.scan`).
+
+    It is compiled for the number of batches seen first; a list of another length, or of batches that differ in
+    shape, runs step by step.
+    """
+
+    count: int | None = None
+    looped: Any = None
+
+    def many(self, written: Sequence[Any], read: Sequence[Any], stacked: Any) -> tuple[Any, Any]:
+        """All steps: (new values of `written`, the last output)."""
+        written, outputs = lax.scan(
+            lambda values, args: self.pure(values, read, args), list(written), stacked
+        )
+        return written, jax.tree_util.tree_map(lambda y: y[-1], outputs)
+
+    def prepare(self, args: tuple[Any, ...]) -> None:
+        """As for a step."""
+        super().prepare(args)
+        self.looped = jax.jit(self.many, donate_argnums=0)
+
+    def run(self, batches: Iterable[Any]) -> Any:
+        """Run on each batch (a tuple of arguments); returns the last output."""
+        batches = [tuple(b) for b in batches]
+        if self.count is None and len(batches) > 1:
+            self.count = len(batches)
+        stacked = _stack(batches) if len(batches) == self.count else None
+        if stacked is None:
+            out = None
+            for batch in batches:
+                out = self(*batch)
+            return out
+        if self.looped is None:
+            self.prepare(batches[0])
+        try:
+            return self._execute(self.looped, stacked)
+        except _Stale:
+            self.looped = self.compiled = None
+            return self.run(batches)
+
+
+def _stack(batches: list[Any]) -> Any:
+    """Batches stacked along a new first axis, None if they differ."""
+    flat, structures = zip(*map(jax.tree_util.tree_flatten, batches), strict=True)
+    if any(s != structures[0] for s in structures[1:]):
+        return None
+    columns = []
+    for column in zip(*flat, strict=True):
+        first = column[0]
+        if any(np.shape(x) != np.shape(first) or x.dtype != first.dtype for x in column[1:]):
+            return None
+        columns.append(np.stack(column) if isinstance(first, np.ndarray) else jnp.stack(column))
+    return jax.tree_util.tree_unflatten(structures[0], columns)
