@@ -87,6 +87,7 @@ class Progbar:
         steps = current - self._seen
         for name, value in values or ():
             if self._is_averaged(name):
+                self._shown.setdefault(name, (0.0, 0))  # values keep the order in which they first came
                 self._pending.append((name, value, steps))
             else:
                 self._shown[name] = value
@@ -109,7 +110,7 @@ class Progbar:
 
     def _flush(self) -> None:
         for name, value, steps in self._pending:
-            total, weight = self._shown.get(name) or (0.0, 0)
+            total, weight = self._shown[name]
             self._shown[name] = (total + _number(value) * steps, weight + steps)
         self._pending.clear()
 

@@ -1,0 +1,52 @@
+"""What every test shares: the backends, and settings that do not leak from one test into the next."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("KFRONT_OFFLINE", "1")
+os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_HOME", os.path.join(os.path.dirname(__file__), "no_such_home"))
+
+# processes that tests start find the package in the source tree too
+_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+os.environ["PYTHONPATH"] = os.pathsep.join(p for p in (f"{_ROOT}/src", os.environ.get("PYTHONPATH")) if p)
+
+import pytest
+
+from kfront import backends, config
+from kfront.core.state import UNSET, state
+
+ENGINES = [n for n in ("numpy", "torch", "jax", "tensorflow") if n in backends.installed()]
+TRAINABLE = [n for n in ENGINES if n != "numpy"]
+
+
+@pytest.fixture(params=ENGINES)
+def backend(request):
+    """The test once for each installed engine, which is current; gives the Backend object."""
+    with backends.backend_scope(request.param) as b:
+        yield b
+
+
+@pytest.fixture(params=TRAINABLE)
+def trainable_backend(request):
+    """The same for the engines that train."""
+    with backends.backend_scope(request.param) as b:
+        yield b
+
+
+@pytest.fixture(autouse=True)
+def _settings_stay():
+    """Put back what a test sets globally."""
+    before = dict(vars(config._now))
+    chosen, process_wide = state.backend, type(state).backend
+    yield
+    floatx = config._now.floatx
+    vars(config._now).clear()
+    vars(config._now).update(before)
+    if floatx != config._now.floatx:
+        from kfront.core.dtypes import clear_cache
+
+        clear_cache()
+    state.backend, type(state).backend = chosen, process_wide if process_wide is not None else UNSET

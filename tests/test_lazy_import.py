@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import importlib
+import json
+import subprocess
+import sys
+
+import pytest
+
+import kfront
+from kfront.core.lazy import lazy_namespace, names
+
+ENGINES = ("torch", "jax", "tensorflow", "keras")
+
+
+def run(code: str, **env: str) -> str:
+    import os
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, **env}, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip().splitlines()[-1]
+
+
+def test_import_loads_nothing_heavy():
+    heavy = ("numpy", "h5py", "rich", "ml_dtypes", *ENGINES)
+    assert run(f"import sys, kfront; print([m for m in {heavy} if m in sys.modules])") == "[]"
+
+
+def test_import_is_quick():
+    code = "import time; t = time.perf_counter(); import kfront; print(time.perf_counter() - t)"
+    assert min(float(run(code)) for _ in range(5)) < 0.03
+
+
+def test_using_the_namespaces_loads_no_engine():
+    code = f"import sys, kfront; [getattr(kfront, n) for n in dir(kfront)]; print([m for m in {ENGINES} if m in sys.modules])"
+    assert run(code) == "[]"
+
+
+@pytest.mark.parametrize("engine", ["numpy", "torch", "jax", "tensorflow"])
+def test_one_engine_loads_no_other(engine):
+    pytest.importorskip(engine, reason=f"{engine} is not installed")
+    code = (
+        "import sys, kfront; model = kfront.Sequential([kfront.Input((3,)), kfront.layers.Dense(2)]);"
+        "import numpy as np; model.predict(np.ones((1, 3)), verbose=0);"
+        f"print([m for m in {ENGINES} if m in sys.modules and m != {engine!r}])"
+    )
+    assert run(code, KERAS_BACKEND=engine) == "[]"
+
+
+def test_dir_is_exact():
+    """Every name that is shown can be had, and nothing else is shown."""
+    code = """
+import importlib, json, pkgutil, types, kfront
+bad, seen = [], set()
+def walk(module):
+    if module.__name__ in seen: return
+    seen.add(module.__name__)
+    for name in dir(module):
+        try: value = getattr(module, name)
+        except Exception as e: bad.append(f"{module.__name__}.{name}: {e!r}"); continue
+        if isinstance(value, types.ModuleType):
+            if not value.__name__.startswith("kfront"): bad.append(f"{module.__name__}.{name} is {value.__name__}")
+            else: walk(value)
+        elif name.startswith("_") and name != "__version__": bad.append(f"{module.__name__}.{name} is private")
+walk(kfront)
+print(json.dumps([sorted(seen), bad]))
+"""
+    seen, bad = json.loads(run(code, KERAS_BACKEND="numpy"))
+    assert bad == []
+    assert {"kfront.config", "kfront.datasets.mnist", "kfront.layers", "kfront.ops", "kfront.utils"} <= set(seen)
+
+
+def test_top_level_names():
+    assert {"Layer", "Model", "Sequential", "Input", "Variable", "backend_scope", "ops", "config"} <= set(dir(kfront))
+    assert dir(kfront) == sorted(kfront.__all__)
+    assert kfront.__version__ == kfront.version()
+
+
+def test_unknown_name_suggests_a_near_one():
+    with pytest.raises(AttributeError, match="Sequental.*did you mean Sequential"):
+        kfront.Sequental
+
+
+def test_a_public_name_may_not_be_hidden_by_its_module():
+    with pytest.raises(ImportError, match="rename"):
+        lazy_namespace("some.where", names(".relu", "relu"))
+
+
+def test_names_are_loaded_once():
+    module = importlib.import_module("kfront.utils")
+    assert module.to_categorical is vars(module)["to_categorical"]
