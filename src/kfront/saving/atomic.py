@@ -1,0 +1,136 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from kfront.core.errors import SavingError
+
+__all__ = ["atomic_write"]
+
+_MARK = "kfront-tmp"
+
+
+@contextlib.contextmanager
+def atomic_write(target: Any, overwrite: bool = True) -> Iterator[BinaryIO]:
+    """Open a file for reading and writing that takes the place of `target` when the block ends without an error.
+
+    The bytes go to a nameless file in the same folder where the system has such (Linux), else to a hidden one beside
+    the target; they are synced before the target's name points to them. After an error, or a crash at any moment, the
+    old file is as it was.
+
+    Args:
+        target: path of the file; a symbolic link is followed.
+        overwrite: whether an existing file may be replaced.
+
+    Raises:
+        SavingError: the file exists and may not be replaced, or cannot be written.
+    """
+    path = Path(os.path.realpath(os.fspath(target)))
+    if path.exists() and not overwrite:
+        raise SavingError(f"[save] expected a new file, got {path}, which exists; pass `overwrite=True`.")
+    if path.is_dir():
+        raise SavingError(f"[save] expected the path of a file, got the folder {path}.")
+    if not path.parent.is_dir():
+        raise SavingError(f"[save] expected an existing folder, got {path.parent}; create it first.")
+    _sweep(path)
+    try:
+        file, name = _open(path)
+    except OSError as error:
+        raise SavingError(f"[save] expected a folder that can be written to, got {path.parent}: {error}.") from error
+    try:
+        with file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            _keep_mode(path, file)
+            if name is None:
+                name = _temporary(path)
+                _give_name(file, name)
+        os.replace(name, path)
+        name = None
+    except OSError as error:
+        raise SavingError(f"[save] expected to write {path}, the system refused: {error}; the old file is kept.") from error
+    finally:
+        if name is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(name)
+    _sync_folder(path.parent)
+
+
+def _open(path: Path) -> tuple[BinaryIO, str | None]:
+    """A writable file in the target's folder, and its name if it has one."""
+    flag = getattr(os, "O_TMPFILE", None)
+    if flag is not None and os.path.isdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):
+            descriptor = os.open(path.parent, flag | os.O_RDWR | os.O_CLOEXEC, 0o666)
+            return os.fdopen(descriptor, "w+b"), None
+    name = _temporary(path)
+    return open(name, "x+b"), name
+
+
+def _give_name(file: BinaryIO, name: str) -> None:
+    """Link a nameless file into its folder; where the file system refuses, copy it."""
+    folder = os.open(os.path.dirname(name), os.O_RDONLY)
+    try:
+        # a folder descriptor is given because os.link follows /proc/self/fd only then (bugs.python.org/issue37612)
+        os.link(f"/proc/self/fd/{file.fileno()}", name, src_dir_fd=folder, follow_symlinks=True)
+    except OSError:
+        file.seek(0)
+        with open(name, "xb") as copy:
+            shutil.copyfileobj(file, copy, 1 << 20)
+            copy.flush()
+            os.fsync(copy.fileno())
+    finally:
+        os.close(folder)
+
+
+def _temporary(path: Path) -> str:
+    return str(path.parent / f".{path.name[:100]}.{_MARK}-{os.getpid()}-{secrets.token_hex(4)}")
+
+
+def _sweep(path: Path) -> None:
+    """Remove what a process that was killed in the middle of saving this file has left."""
+    pattern = re.compile(re.escape(f".{path.name[:100]}.{_MARK}-") + r"(\d+)-[0-9a-f]{8}")
+    try:
+        found = [(n, pattern.fullmatch(n)) for n in os.listdir(path.parent)]
+    except OSError:
+        return
+    for name, match in found:
+        if match is not None and not _alive(int(match[1])):
+            with contextlib.suppress(OSError):
+                os.unlink(path.parent / name)
+
+
+def _alive(pid: int) -> bool:
+    if pid == os.getpid() or os.name != "posix":
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _keep_mode(path: Path, file: BinaryIO) -> None:
+    """The new file has the old one's permissions."""
+    with contextlib.suppress(OSError, AttributeError):
+        os.fchmod(file.fileno(), path.stat().st_mode & 0o777)
+
+
+def _sync_folder(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

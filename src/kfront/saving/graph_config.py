@@ -1,0 +1,500 @@
+"""Functional and sequential models as plain dicts and back: layers, recorded ops, and the calls between them.
+
+A node is written as ``{"args": [...], "kwargs": {...}}`` with a reference at the place of each symbolic tensor. The
+nodes of a file are called again in the order in which their inputs become known, each once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from kfront.core import tree
+from kfront.core.errors import SavingError, UnsafeFileError
+from kfront.core.operation import OpCall, record
+from kfront.core.spec import KerasTensor
+from kfront.saving import guard
+from kfront.saving.op_table import CLASS_TO_OP, call_names, class_of
+
+__all__ = [
+    "deserialize_functional",
+    "deserialize_node",
+    "deserialize_op_call",
+    "deserialize_sequential",
+    "is_op_config",
+    "replay_op",
+    "serialize_functional",
+    "serialize_node",
+    "serialize_op_call",
+]
+
+_ACTIVATIONS = "keras.src.activations.activations"
+Reference = tuple[str, int, int]
+
+
+# ---- recorded ops ----------------------------------------------------------------------------------------------------
+
+
+class _Activation:
+    """Stands for an activation function that Keras records as one op (`ReLU` with its three arguments, `Mish`)."""
+
+    listed = False
+    tensors = ("x",)
+
+    def __init__(self, class_name: str, function: str, static: tuple[str, ...]) -> None:
+        from kfront import activations
+
+        self.class_name, self.static = class_name, static
+        self.public = getattr(activations, function)
+        self.name = function
+
+
+_FUSED = {"ReLU": ("relu", ("negative_slope", "max_value", "threshold")), "Mish": ("mish", ())}
+
+
+def is_op_config(config: dict[str, Any]) -> bool:
+    """Whether a serialized object is a recorded op."""
+    module = config.get("module")
+    return isinstance(module, str) and (module.startswith("keras.src.ops.") or module == _ACTIVATIONS)
+
+
+def serialize_op_call(op_call: OpCall) -> dict[str, Any]:
+    """The form of a recorded op, as Keras writes it.
+
+    Args:
+        op_call: from a functional graph.
+
+    Raises:
+        SavingError: Keras's format has no such op.
+    """
+    from kfront.saving.serialization import serialize_keras_object
+
+    one = op_call.op
+    module, name = _written_class(one)
+    in_call = {n.lstrip("*") for n in _call_names(one)}
+    config = {"name": op_call.name}
+    for key, value in op_call.static.items():
+        if key not in in_call:
+            config[key] = serialize_keras_object(value)
+    return {"module": module, "class_name": name, "config": config, "registered_name": name}
+
+
+def _written_class(one: Any) -> tuple[str, str]:
+    if isinstance(one, _Activation):
+        return _ACTIVATIONS, one.class_name
+    where = class_of(one.name)
+    if where is None:
+        raise SavingError(
+            f"[save] expected an op that the `.keras` format knows, got `{one.name}` in the graph; put it into a layer "
+            "of your own."
+        )
+    return where
+
+
+def _call_names(one: Any) -> tuple[str, ...]:
+    if isinstance(one, _Activation):
+        return one.tensors
+    names = call_names(one.name, one.tensors[0] if one.tensors else next(iter(one.signature.parameters)))
+    if names[0].startswith("*") and one.listed:
+        return (f"*{one.tensors[0]}",)
+    return names
+
+
+def deserialize_op_call(config: dict[str, Any]) -> OpCall:
+    """A recorded op from its form; only declared ops are found.
+
+    Raises:
+        UnsafeFileError: there is no such op.
+        SavingError: its config has unknown or missing entries.
+    """
+    from kfront.saving.serialization import build
+
+    module, name = config["module"], guard.expect(config["class_name"], str, "class_name")
+    inner = dict(guard.expect(config["config"], dict, name))
+    own_name = inner.pop("name", None)
+    if own_name is not None:
+        guard.expect(own_name, str, f"{name} name")
+    one = _find_op(module, name)
+    known = one.static if isinstance(one, _Activation) else (*one.tensors, *one.static)
+    unknown = sorted(k for k in inner if k not in known)
+    static = {k: build(v) for k, v in inner.items() if k in known}
+    if unknown and any(inner[k] not in (None, False) for k in unknown):
+        raise SavingError(f"[{name}] expected arguments among {', '.join(known)}, got {guard.shown(unknown)}.")
+    return OpCall(one, static, own_name)
+
+
+def _find_op(module: str, name: str) -> Any:
+    if module == _ACTIVATIONS and name in _FUSED:
+        return _Activation(name, *_FUSED[name])
+    import kfront.ops  # noqa: F401  (declares the ops)
+    from kfront.core.op import OPS
+
+    found = OPS.get(CLASS_TO_OP.get((module, name), ""))
+    if found is None:
+        raise UnsafeFileError(f"[load] expected an op of kfront, got {guard.shown(f'{module}.{name}')}, which is none.")
+    return found
+
+
+def replay_op(op_call: OpCall, args: Any, kwargs: dict[str, Any]) -> Any:
+    """Call a recorded op again, with arguments in the order in which files list them; its name is kept.
+
+    Args:
+        op_call: the op; if it already has a node, the call is recorded under a name of its own.
+        args: positional arguments, symbolic tensors among them.
+        kwargs: named arguments.
+
+    Returns:
+        The symbolic results.
+    """
+    one = op_call.op
+    named = {**op_call.static, **_named(one, args), **kwargs}
+    if isinstance(one, _Activation):
+        return one.public(named.pop("x"), **named)
+    if one.name == "get_item" and isinstance(named.get("key"), list):
+        named["key"] = tuple(named["key"])
+    try:
+        bound = one.signature.bind(**named)
+    except TypeError as error:
+        raise SavingError(f"[{op_call.name}] expected arguments of `{one.name}`, got others: {error}.") from None
+    bound.apply_defaults()
+    tensors = tuple(bound.arguments[n] for n in one.tensors)
+    rest = {n: bound.arguments[n] for n in one.static}
+    if not any(isinstance(x, KerasTensor) for x in tree.flatten((tensors, rest))):
+        return one.public(**named)
+    outputs = one.infer(tensors, tuple(rest.values()))
+    symbolic = {k: v for k, v in rest.items() if any(isinstance(x, KerasTensor) for x in tree.flatten(v))}
+    fixed = {k: v for k, v in rest.items() if k not in symbolic}
+    target = op_call if not op_call._inbound_nodes else OpCall(one, fixed)
+    target.static = fixed
+    return record(target, tensors, symbolic, outputs)
+
+
+def _named(one: Any, args: Any) -> dict[str, Any]:
+    names = _call_names(one)
+    if names and names[0].startswith("*"):
+        return {names[0][1:]: list(args)}
+    if len(args) > len(names):
+        raise SavingError(f"[{one.name}] expected at most {len(names)} arguments in the call, got {len(args)}.")
+    return dict(zip(names, args, strict=False))
+
+
+# ---- nodes -----------------------------------------------------------------------------------------------------------
+
+
+def serialize_node(node: Any, make_ref: Callable[[KerasTensor], Any] | None = None) -> dict[str, Any]:
+    """The arguments of one symbolic call.
+
+    Args:
+        node: `kfront.core.operation.Node`.
+        make_ref: gives [operation name, node index, tensor index] of a symbolic tensor; its history if None.
+    """
+    from kfront.saving.serialization import serialize_keras_object, tensor_reference
+
+    def form(value: Any) -> Any:
+        if isinstance(value, KerasTensor):
+            return tensor_reference(value, make_ref(value)) if make_ref else serialize_keras_object(value)
+        if isinstance(value, dict):
+            return {k: form(v) for k, v in value.items()}
+        if isinstance(value, (list, tuple)):
+            values = [form(v) for v in value]
+            return tuple(values) if isinstance(value, tuple) else values
+        if isinstance(value, slice):
+            parts = {k: form(getattr(value, k)) for k in ("start", "stop", "step")}
+            return {"class_name": "__slice__", "config": parts}
+        return serialize_keras_object(value)
+
+    args, kwargs = node.args, node.kwargs
+    if isinstance(node.operation, OpCall):
+        args, kwargs = _op_arguments(node)
+    return {"args": [form(x) for x in args], "kwargs": {k: form(v) for k, v in kwargs.items()}}
+
+
+def _op_arguments(node: Any) -> tuple[list[Any], dict[str, Any]]:
+    """Arguments of a recorded op in the order of Keras's call; the others stand in the op's config."""
+    one = node.operation.op
+    named = {**node.operation.static, **dict(zip(one.tensors, node.args, strict=False)), **node.kwargs}
+    names = _call_names(one)
+    if names[0].startswith("*"):
+        return list(named[names[0][1:]]), {}
+    args = [named.get(n) for n in names]
+    while len(args) > 1 and args[-1] is None:
+        args.pop()
+    extra = {k: v for k, v in node.kwargs.items() if k not in names}
+    moved = {k: named[k] for k in one.tensors if k not in names and named.get(k) is not None}
+    return args, {**moved, **extra}
+
+
+def deserialize_node(data: Any, tensors: Any) -> tuple[list[Any], dict[str, Any]]:
+    """The arguments of one call, with symbolic tensors in place of references.
+
+    Args:
+        data: what `serialize_node` returned.
+        tensors: mapping (operation name, node index, tensor index) -> KerasTensor.
+
+    Returns:
+        (args, kwargs)
+
+    Raises:
+        SavingError: the form is another, or a reference leads nowhere.
+    """
+    from kfront.saving.serialization import build
+
+    def swap(value: Any) -> Any:
+        if isinstance(value, dict):
+            if value.get("class_name") == "__keras_tensor__":
+                return tensors[_reference(value)]
+            return {k: swap(v) for k, v in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [swap(v) for v in value]
+        return value
+
+    args, kwargs = _parts(data)
+    return build(swap(args)), build(swap(kwargs))
+
+
+def _parts(data: Any) -> tuple[list[Any], dict[str, Any]]:
+    guard.expect(data, dict, "inbound_nodes")
+    args = guard.expect(data.get("args"), (list, tuple), "inbound_nodes args")
+    return list(args), guard.expect(data.get("kwargs", {}), dict, "inbound_nodes kwargs")
+
+
+def _reference(value: dict[str, Any]) -> Reference:
+    config = guard.expect(value.get("config"), dict, "__keras_tensor__")
+    return _triple(config.get("keras_history"))
+
+
+def _is_triple(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and len(value) == 3 and isinstance(value[0], str) and type(value[1]) is int
+
+
+def _triple(value: Any) -> Reference:
+    if not _is_triple(value) or type(value[2]) is not int:
+        raise SavingError(f"[load] expected [name, node index, tensor index], got {guard.shown(value)}.")
+    return value[0], value[1], value[2]
+
+
+def _references(data: Any) -> list[Reference]:
+    out, stack = [], [data]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, dict):
+            if value.get("class_name") == "__keras_tensor__":
+                out.append(_reference(value))
+            else:
+                stack.extend(value.values())
+        elif isinstance(value, (list, tuple)):
+            stack.extend(value)
+    return out
+
+
+# ---- functional models -----------------------------------------------------------------------------------------------
+
+
+def serialize_functional(model: Any) -> dict[str, Any]:
+    """The config of a functional model: its operations, their calls, inputs and outputs."""
+    from kfront.saving.serialization import serialize_keras_object
+
+    nodes = {id(n) for n in model._graph.nodes}
+    index: dict[int, int] = {}
+    for operation in model.operations:
+        for position, node in enumerate(n for n in operation._inbound_nodes if id(n) in nodes):
+            index[id(node)] = position
+
+    def ref(x: KerasTensor) -> list[Any]:
+        operation, node_index, tensor_index = x._keras_history
+        return [operation.name, index[id(operation._inbound_nodes[node_index])], tensor_index]
+
+    layers = []
+    for operation in model.operations:
+        form = serialize_keras_object(operation)
+        form["name"] = operation.name
+        form["inbound_nodes"] = [
+            serialize_node(n, ref) for n in operation._inbound_nodes if id(n) in nodes and not n.is_input
+        ]
+        layers.append(form)
+    return {
+        "name": model.name,
+        "trainable": model.trainable,
+        "layers": layers,
+        "input_layers": _map(ref, model._inputs_struct),
+        "output_layers": _map(ref, model._outputs_struct),
+    }
+
+
+def _map(fn: Callable[[Any], Any], value: Any) -> Any:
+    """As `tree.map_structure`, leaving dicts in their own order and tuples tuples."""
+    if isinstance(value, dict):
+        return {k: _map(fn, v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        values = [_map(fn, v) for v in value]
+        return tuple(values) if isinstance(value, tuple) else values
+    return fn(value)
+
+
+class _Caller:
+    """Calls the nodes of a config in an order in which their inputs are known."""
+
+    def __init__(self) -> None:
+        self.tensors: dict[Reference, KerasTensor] = {}
+        self.operations: dict[str, Any] = {}
+        self.nodes: dict[tuple[str, int], Any] = {}
+        self.missing: dict[tuple[str, int], int] = {}
+        self.waiting: dict[tuple[str, int], list[tuple[str, int]]] = {}
+
+    def add(self, name: str, operation: Any, nodes: list[Any]) -> list[tuple[str, int]]:
+        """File an operation; returns those of its nodes that can be called at once."""
+        self.operations[name] = operation
+        ready = []
+        if not nodes and not isinstance(operation, OpCall):
+            self.produced(name, 0, operation._inbound_nodes[-1].outputs if operation._inbound_nodes else [])
+        for i, data in enumerate(nodes):
+            key = (name, i)
+            self.nodes[key] = data
+            needs = {(r[0], r[1]) for r in _references(data)} | ({(name, i - 1)} if i else set())
+            self.missing[key] = len(needs)
+            for need in needs:
+                self.waiting.setdefault(need, []).append(key)
+            if not needs:
+                ready.append(key)
+        return ready
+
+    def produced(self, name: str, index: int, outputs: Any) -> None:
+        """File the results of a node."""
+        for i, x in enumerate(x for x in tree.flatten(outputs) if isinstance(x, KerasTensor)):
+            self.tensors[name, index, i] = x
+
+    def run(self, ready: list[tuple[str, int]], inputs: list[str]) -> None:
+        """Call every node; `inputs` are the operations without one.
+
+        Raises:
+            SavingError: nodes that wait for each other, or for something that is not there.
+        """
+        done = [(n, 0) for n in inputs]
+        while done or ready:
+            while ready:
+                key = ready.pop()
+                name, index = key
+                self.produced(name, index, self.call(self.operations[name], self.nodes.pop(key)))
+                done.append(key)
+            for waiter in self.waiting.pop(done.pop(), ()):
+                self.missing[waiter] -= 1
+                if not self.missing[waiter]:
+                    ready.append(waiter)
+        if self.nodes:
+            name, index = next(iter(self.nodes))
+            raise SavingError(
+                f"[load] expected layers that can be called one after another, but the inputs of {guard.shown(name)} "
+                f"(call {index}) never become known: they name a missing layer, or layers wait for each other."
+            )
+
+    def call(self, operation: Any, data: Any) -> Any:
+        """Call one operation on the arguments of one node."""
+        args, kwargs = deserialize_node(data, _Lookup(self.tensors))
+        if isinstance(operation, OpCall):
+            return replay_op(operation, args, kwargs)
+        # what Keras fills in by itself is left to the call
+        kwargs = {k: v for k, v in kwargs.items() if not (k in ("training", "mask") and (v is None or v is False))}
+        return operation(*args, **kwargs)
+
+
+class _Lookup(dict):  # type: ignore[type-arg]
+    def __missing__(self, key: Any) -> Any:
+        raise SavingError(f"[load] expected a tensor of the graph, got the reference {guard.shown(key)} to none.")
+
+
+def deserialize_functional(cls: Any, config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+    """A functional model from its config.
+
+    Args:
+        cls: the class, called as ``cls(inputs=, outputs=, name=)``.
+        config: what `serialize_functional` returned.
+        custom_objects: name -> class or function, for names that are not kfront's.
+
+    Raises:
+        SavingError: the config does not describe a graph that can be built.
+    """
+    with guard.loading(cls.__name__, config, custom_objects):
+        guard.expect(config, dict, cls.__name__)
+        caller = _make_operations(config)
+        pick = lambda value: _pick(value, _Lookup(caller.tensors))  # noqa: E731
+        inputs, outputs = pick(config.get("input_layers")), pick(config.get("output_layers"))
+        name = guard.expect(config.get("name"), (str, type(None)), "name")
+        model = cls(inputs=inputs, outputs=outputs, name=name)
+        trainable = guard.expect(config.get("trainable", True), bool, "trainable")
+        if not trainable:
+            model.trainable = False
+        return model
+
+
+def _layer_list(config: dict[str, Any], who: str) -> list[Any]:
+    layers = guard.expect(config.get("layers"), (list, tuple), f"{who} layers")
+    if len(layers) > guard.LIMITS.layers:
+        raise UnsafeFileError(f"[{who}] expected at most {guard.LIMITS.layers:,} layers, got {len(layers):,}.")
+    return list(layers)
+
+
+def _make_operations(config: dict[str, Any]) -> _Caller:
+    from kfront.layers.base import Layer
+    from kfront.saving.serialization import build
+
+    caller, ready, inputs = _Caller(), [], []
+    for data in _layer_list(config, "Functional"):
+        guard.expect(data, dict, "layers")
+        if "class_name" not in data or "config" not in data:
+            raise SavingError(f"[load] expected a layer's class_name and config, got {guard.shown(data)}.")
+        operation = build({k: v for k, v in data.items() if k not in ("name", "inbound_nodes")})
+        if not isinstance(operation, (Layer, OpCall)):
+            raise SavingError(f"[load] expected a layer or op among the layers, got {guard.shown(operation)}.")
+        name = guard.expect(data.get("name", operation.name), str, "name")
+        if name in caller.operations:
+            raise SavingError(f"[load] expected unique layer names, got {guard.shown(name)} twice.")
+        nodes = guard.expect(data.get("inbound_nodes", []), (list, tuple), "inbound_nodes")
+        ready += caller.add(name, operation, list(nodes))
+        if not nodes:
+            inputs.append(name)
+    caller.run(ready, inputs)
+    return caller
+
+
+def _pick(value: Any, tensors: dict[Reference, KerasTensor]) -> Any:
+    """Nested references -> nested tensors."""
+    if _is_triple(value):
+        return tensors[_triple(value)]
+    if isinstance(value, dict):
+        return {k: _pick(v, tensors) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        values = [_pick(v, tensors) for v in value]
+        return tuple(values) if isinstance(value, tuple) else values
+    raise SavingError(f"[load] expected [name, node index, tensor index], got {guard.shown(value)}.")
+
+
+def deserialize_sequential(cls: Any, config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+    """A sequential model from its config.
+
+    Args:
+        cls: the class, called as ``cls(name=)``.
+        config: name, layers, and the input shape if it is known.
+        custom_objects: name -> class or function, for names that are not kfront's.
+
+    Raises:
+        SavingError: the config does not describe such a model.
+    """
+    from kfront.layers.base import Layer
+    from kfront.saving.serialization import build
+
+    with guard.loading(cls.__name__, config, custom_objects):
+        guard.expect(config, dict, cls.__name__)
+        model = cls(name=guard.expect(config.get("name"), (str, type(None)), "name"))
+        for data in _layer_list(config, "Sequential"):
+            layer = build(data)
+            if not isinstance(layer, Layer):
+                raise SavingError(f"[Sequential] expected layers, got {guard.shown(layer)}.")
+            model.add(layer)
+        shape = config.get("build_input_shape")
+        if shape is not None and not model.built:
+            dims = guard.expect(shape, (list, tuple), "build_input_shape")
+            model.build(tuple(guard.expect(d, (int, type(None)), "build_input_shape") for d in dims))
+        trainable = guard.expect(config.get("trainable", True), bool, "trainable")
+        if not trainable:
+            model.trainable = False
+        return model

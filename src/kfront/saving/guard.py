@@ -1,0 +1,377 @@
+"""The one gate between data and code: what a file or config may name, and what form it must have.
+
+Every entry point passes here: `load_model`, `load_weights`, `from_config` of models, `model_from_json`, `clone_model`,
+every `deserialize`. Classes resolve only from kfront's own serializable ones and from what the user registered or
+passed; functions only from pure ops, activations, losses, metrics and initializers. There is no list of forbidden
+things and no switch that data could reach: `safe_mode=False` is an argument at the call, and even then code in a file
+(a marshalled lambda, a pickle) is never run.
+
+Configs are walked once before anything is built: plain types, bounded depth and size. What goes wrong leaves as
+`SavingError` (`UnsafeFileError` where data asked for what data must not do) on every engine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import inspect
+import json
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from kfront.core import registry
+from kfront.core.errors import KfrontError, SavingError, UnsafeFileError
+from kfront.core.lazy import LAZY
+from kfront.saving.op_table import class_of
+
+__all__ = [
+    "LIMITS",
+    "check_config",
+    "expect",
+    "in_loading",
+    "is_safe",
+    "loading",
+    "parse_json",
+    "refuse_path",
+    "resolve_class",
+    "resolve_function",
+    "shown",
+]
+
+
+class LIMITS:
+    """Bounds on what is read; generous for real models, small enough that a hostile file costs little."""
+
+    json_bytes = 64 << 20
+    depth = 200
+    values = 5_000_000
+    layers = 100_000
+    integer_bits = 65
+    zip_members = 10_000
+    asset_bytes = 4 << 30
+    names_in_group = 100_000
+
+
+# Keras namespaces that a file may name, and where their public names stand here
+_NAMESPACES = {
+    "keras": "kfront",
+    **{
+        f"keras.{n}": f"kfront.{n}"
+        for n in (
+            "activations constraints dtype_policies initializers layers losses metrics models optimizers "
+            "optimizers.schedules quantizers random regularizers"
+        ).split()
+    },
+}
+# modules that only Keras's files name
+_INTERNAL = {
+    ("keras.src.models.functional", "Functional"): "kfront.models.functional",
+    ("keras.src.engine.functional", "Functional"): "kfront.models.functional",
+    ("keras.src.models.sequential", "Sequential"): "kfront.models.sequential",
+}
+_FUNCTION_HOMES = ("keras.activations", "keras.losses", "keras.metrics", "keras.initializers", "keras.regularizers")
+
+
+def shown(value: Any) -> str:
+    """A short, one-line form of something from a file, for messages."""
+    try:
+        text = repr(value)
+    except Exception:
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= 120 else text[:117] + "..."
+
+
+# ---- the scope of one load -------------------------------------------------------------------------------------------
+
+
+class _State(threading.local):
+    depth = 0
+    safe = True
+    shared: dict[Any, Any] | None = None
+
+
+_now = _State()
+
+
+def in_loading() -> bool:
+    """Whether an object is being made from a config or file at the moment."""
+    return _now.depth > 0
+
+
+def is_safe() -> bool:
+    """Whether the running load (or one that starts now) is in safe mode."""
+    return _now.safe
+
+
+def shared_objects() -> dict[Any, Any]:
+    """Objects of the running load by the id that the file gives them."""
+    return _now.shared if _now.shared is not None else {}
+
+
+@contextlib.contextmanager
+def loading(
+    what: str, config: Any = None, custom_objects: dict[str, Any] | None = None, safe_mode: Any = True
+) -> Iterator[None]:
+    """Scope in which a config becomes objects; nested scopes keep the outermost one's safe mode.
+
+    Args:
+        what: the entry point, for messages.
+        config: checked on the outermost level, see `check_config`.
+        custom_objects: names that resolve to the user's classes and functions inside.
+        safe_mode: only the very value False at the call turns it off; None does not.
+
+    Raises:
+        SavingError: whatever went wrong inside.
+    """
+    outer = (_now.depth, _now.safe, _now.shared)
+    if _now.depth == 0:
+        check_config(config, what)
+        _now.shared = {}
+        _now.safe = safe_mode is not False
+    elif safe_mode is False:
+        _now.safe = False
+    _now.depth += 1
+    try:
+        with registry.CustomObjectScope(_checked_objects(custom_objects)):
+            yield
+    except SavingError:
+        raise
+    except RecursionError:
+        raise UnsafeFileError(f"[{what}] expected a config of moderate depth, got one that nests too deep.") from None
+    except Exception as error:
+        if outer[0] > 0 and isinstance(error, KfrontError):
+            raise
+        raise SavingError(
+            f"[{what}] expected a config that can be built, got {type(error).__name__}: {error}"
+        ) from error
+    finally:
+        _now.depth, _now.safe, _now.shared = outer
+
+
+def _checked_objects(custom_objects: Any) -> dict[str, Any] | None:
+    if custom_objects is not None and not isinstance(custom_objects, dict):
+        raise SavingError(
+            f"[load] expected `custom_objects` to be a dict name -> class or function, got {shown(custom_objects)}."
+        )
+    return custom_objects
+
+
+# ---- the form of data ------------------------------------------------------------------------------------------------
+
+
+def expect(value: Any, kinds: type | tuple[type, ...], what: str) -> Any:
+    """`value` if it is of one of `kinds`.
+
+    Args:
+        value: from a config.
+        kinds: allowed types; bool does not count as int.
+        what: where it stands, for the message.
+
+    Raises:
+        SavingError: it is of another type.
+    """
+    kinds = kinds if isinstance(kinds, tuple) else (kinds,)
+    if isinstance(value, kinds) and (not isinstance(value, bool) or bool in kinds):
+        return value
+    names = " or ".join(k.__name__ for k in kinds)
+    raise SavingError(f"[{what}] expected a {names}, got {shown(value)} ({type(value).__name__}).")
+
+
+def check_config(config: Any, what: str = "load") -> None:
+    """Walk a config: bounded depth and number of values, no integer beyond 64 bits, dicts keyed by strings.
+
+    Live objects (tensors, layers, functions that code put into the config) are leaves.
+
+    Raises:
+        UnsafeFileError: a bound is passed.
+        SavingError: a key is not a string or number.
+    """
+    level: list[Any] = [config]
+    seen = 0
+    for _ in range(LIMITS.depth):
+        below: list[Any] = []
+        for value in level:
+            kind = type(value)
+            if kind is dict or isinstance(value, dict):
+                for key in value:
+                    if type(key) is not str and not isinstance(key, (str, int, float, type(None))):
+                        raise SavingError(f"[{what}] expected dict keys to be strings, got {shown(key)}.")
+                below.extend(value.values())
+            elif kind is list or kind is tuple or isinstance(value, (list, tuple)):
+                below.extend(value)
+            elif kind is int and value.bit_length() > LIMITS.integer_bits:
+                raise UnsafeFileError(f"[{what}] expected integers of at most 64 bits, got {value.bit_length()} bits.")
+        if not below:
+            return
+        seen += len(below)
+        if seen > LIMITS.values:
+            raise UnsafeFileError(f"[{what}] expected a config of at most {LIMITS.values:,} values, got more.")
+        level = below
+    raise UnsafeFileError(
+        f"[{what}] expected a config nested at most {LIMITS.depth} levels deep, got more (or one that contains itself)."
+    )
+
+
+def parse_json(data: bytes | str, what: str) -> Any:
+    """JSON under the gate's bounds; NaN and Infinity are allowed, as Keras writes them.
+
+    Raises:
+        UnsafeFileError: too long, too deep, or a key stands twice in one object.
+        SavingError: it is not JSON.
+    """
+    if len(data) > LIMITS.json_bytes:
+        raise UnsafeFileError(f"[{what}] expected at most {LIMITS.json_bytes:,} bytes of JSON, got {len(data):,}.")
+    try:
+        value = json.loads(data, object_pairs_hook=_no_doubles)
+    except RecursionError:
+        raise UnsafeFileError(f"[{what}] expected JSON of moderate depth, got one that nests too deep.") from None
+    except SavingError as error:
+        raise UnsafeFileError(f"[{what}] {error}") from None
+    except (ValueError, UnicodeDecodeError) as error:
+        raise SavingError(f"[{what}] expected JSON, got text that is none: {error}.") from None
+    check_config(value, what)
+    return value
+
+
+def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    out = dict(pairs)
+    if len(out) != len(pairs):
+        names = [k for k, _ in pairs]
+        double = next(k for k in names if names.count(k) > 1)
+        raise SavingError(f"expected every key of an object once, got {shown(double)} twice.")
+    return out
+
+
+def refuse_path(who: str, argument: str, value: Any) -> None:
+    """Refuse a path or URL that comes from data: for constructors that also take a path from code.
+
+    Raises:
+        UnsafeFileError: a string or path while an object is made from a config in safe mode.
+    """
+    is_path = isinstance(value, (str, bytes)) or hasattr(value, "__fspath__")
+    if is_path and in_loading() and is_safe():
+        raise UnsafeFileError(
+            f"[{who}] expected the values of `{argument}` in the config, got the path {shown(value)}; a file may not "
+            "name another file. Build the object in code, or pass `safe_mode=False` if you trust the source."
+        )
+
+
+# ---- names -----------------------------------------------------------------------------------------------------------
+
+
+def _user_object(*names: Any) -> Any:
+    """What the user passed or registered under one of the names."""
+    wanted = [n for n in names if isinstance(n, str)]
+    found = registry.scoped_object(*wanted)
+    if found is None:
+        custom = registry.get_custom_objects()
+        found = next((custom[n] for n in wanted if n in custom), None)
+    return found
+
+
+def _builtin(module: str, name: str) -> Any:
+    """A serializable object of kfront, its module loaded if need be; only names in the namespaces' tables are tried."""
+    found = registry.BUILTIN.get((module, name))
+    if found is not None:
+        return found
+    home = _INTERNAL.get((module, name))
+    if home is not None:
+        importlib.import_module(home)
+        return registry.BUILTIN.get((module, name)) or registry.BUILTIN.get(("keras.models", name))
+    namespace = _NAMESPACES.get(module)
+    if namespace is None:
+        return None
+    _load_public(namespace, name)
+    return registry.BUILTIN.get((module, name))
+
+
+def _load_public(namespace: str, name: str) -> Any:
+    """Load the module that defines a public name; anything that the namespace does not list is left alone."""
+    try:
+        loaded = importlib.import_module(namespace)
+    except ModuleNotFoundError:
+        return None
+    if name in LAZY.get(namespace, {}) or name in getattr(loaded, "__all__", ()):
+        return getattr(loaded, name, None)
+    return None
+
+
+def resolve_class(config: dict[str, Any], module_objects: dict[str, Any] | None = None) -> type:
+    """The class that ``{"module", "class_name", "registered_name"}`` names.
+
+    Args:
+        config: a serialized object.
+        module_objects: further names, for configs without a module.
+
+    Raises:
+        UnsafeFileError: it is neither kfront's nor the user's.
+        SavingError: the names are not strings, or belong to something that is no class.
+    """
+    name = expect(config["class_name"], str, "class_name")
+    module = config.get("module")
+    registered = config.get("registered_name")
+    for value, what in ((module, "module"), (registered, "registered_name")):
+        if value is not None:
+            expect(value, str, what)
+    plain = registered is None or registered == name
+    found = _builtin(module, name) if module is not None and plain else None
+    if found is None:
+        found = _user_object(registered, name)
+    if found is None and module is None and plain and module_objects:
+        found = module_objects.get(name)
+    if found is None:
+        raise UnsafeFileError(_unknown(module, name, registered))
+    if not isinstance(found, type):
+        raise SavingError(f"[load] expected {shown(name)} to be a class, got {shown(found)}.")
+    return found
+
+
+def _unknown(module: Any, name: str, registered: Any) -> str:
+    full = f"{module}.{name}" if module else name
+    known = f", registered as {shown(registered)}" if registered not in (None, name) else ""
+    return (
+        f"[load] expected a class of kfront or one that you registered, got {shown(full)}{known}, which is neither; "
+        "pass it in `custom_objects` or decorate it with `@kfront.saving.register_keras_serializable()` if it is yours."
+    )
+
+
+def resolve_function(name: Any, module_objects: dict[str, Any] | None = None) -> Any:
+    """The function that a config names: the user's, else a pure one of kfront's.
+
+    Args:
+        name: the function's name or registered name.
+        module_objects: further names -> functions.
+
+    Raises:
+        UnsafeFileError: it is neither kfront's nor the user's.
+    """
+    expect(name, str, "function")
+    found = _user_object(name)
+    if found is None and module_objects and inspect.isfunction(module_objects.get(name)):
+        found = module_objects[name]
+    if found is None:
+        found = _pure_function(name)
+    if found is None or not callable(found):
+        raise UnsafeFileError(
+            f"[load] expected a function that you registered, or a pure one of kfront's (ops, activations, losses, "
+            f"metrics, initializers), got {shown(name)}; pass it in `custom_objects` or decorate it with "
+            "`@kfront.saving.register_keras_serializable()` if it is yours."
+        )
+    return found
+
+
+def _pure_function(name: str) -> Any:
+    for module in _FUNCTION_HOMES:
+        found = registry.BUILTIN.get((module, name))
+        if found is None:
+            found = _load_public(_NAMESPACES[module], name)
+        if inspect.isfunction(found) and registry.public_identity(found) is not None:
+            return found
+    if class_of(name) is not None:
+        import kfront.ops
+        from kfront.core.op import OPS
+
+        one = OPS.get(name)
+        return one.public if one is not None else None
+    return None
