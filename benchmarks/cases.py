@@ -1,0 +1,338 @@
+"""What is measured: each case yields rows; candidates of a case are built fresh."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from benchmarks import models
+from benchmarks.timing import Row, count_calls, paired, per_call
+
+__all__ = ["CASES", "Bench"]
+
+
+class Bench:
+    """One engine's candidates.
+
+    Attributes:
+        engine: "torch", "jax", "tensorflow" or "numpy".
+        kfront, keras: the modules; `keras` may be None.
+        native: the module with code by hand, None for numpy.
+        rounds: rounds of paired timing.
+    """
+
+    def __init__(self, engine: str, with_keras: bool, rounds: int) -> None:
+        os.environ["KERAS_BACKEND"] = engine
+        import kfront
+
+        self.engine, self.rounds = engine, rounds
+        self.kfront: Any = kfront
+        kfront.config.set_backend(engine)
+        self.native: Any = None if engine == "numpy" else importlib.import_module(f"benchmarks.native_{engine}")
+        self.keras: Any = importlib.import_module("keras") if with_keras else None
+        if engine == "torch":
+            import torch
+
+            torch.set_num_threads(1)
+
+    def apis(self) -> dict[str, Any]:
+        """The frontends that are measured."""
+        return {"kfront": self.kfront, **({"keras": self.keras} if self.keras is not None else {})}
+
+    def ratio(
+        self, name: str, native: Callable[[], Any], of: Callable[[Any], Callable[[], Any]], limit: float | None, n: int = 1
+    ) -> Row:
+        """A row of ratios to `native`."""
+        candidates = {"native": native, **{k: of(api) for k, api in self.apis().items()}}
+        ratios, base = paired(candidates, n, self.rounds)
+        return Row(name, "x", ratios["kfront"], ratios.get("keras"), base, limit)
+
+
+_OPS: dict[str, Callable[[Any], Callable[..., Any]]] = {
+    "add": lambda k: k.ops.add,
+    "matmul": lambda k: k.ops.matmul,
+    "reshape": lambda k: lambda x, f=k.ops.reshape: f(x, (-1,)),
+    "softmax": lambda k: lambda x, f=k.ops.softmax: f(x, -1),
+    "concatenate": lambda k: lambda x, f=k.ops.concatenate: f((x, x), 0),
+    "mean": lambda k: lambda x, f=k.ops.mean: f(x, -1),
+}
+_OP_LIMIT = {"torch": 1.0, "jax": 1.2, "numpy": 2.5, "tensorflow": 5.0}
+
+
+def _numpy_ops() -> dict[str, Callable[..., Any]]:
+    def softmax(x: Any) -> Any:
+        e = np.exp(x - x.max(-1, keepdims=True))
+        return e / e.sum(-1, keepdims=True)
+
+    return {
+        "add": np.add,
+        "matmul": np.matmul,
+        "reshape": lambda x: np.reshape(x, (-1,)),
+        "softmax": softmax,
+        "concatenate": lambda x: np.concatenate((x, x), 0),
+        "mean": lambda x: np.mean(x, -1),
+    }
+
+
+def op_calls(bench: Bench) -> Iterator[Row]:
+    """Microseconds over the native call, tiny arrays."""
+    x = np.ones((4, 4), "float32")
+    native = _numpy_ops() if bench.native is None else bench.native.ops()
+    t = x if bench.native is None else bench.native.tensor(x)
+    for name, of in _OPS.items():
+        two = name in ("add", "matmul")
+        args = (t, t) if two else (t,)
+        candidates = {"native": native[name], **{k: of(api) for k, api in bench.apis().items()}}
+        times = per_call({k: (lambda f=f, a=args: f(*a)) for k, f in candidates.items()})
+        over = {k: v - times["native"] for k, v in times.items()}
+        yield Row(f"op {name}", "us", over["kfront"], over.get("keras"), times["native"], _OP_LIMIT[bench.engine])
+
+
+def layer_calls(bench: Bench) -> Iterator[Row]:
+    """Eager calls of layers."""
+    if bench.native is None:
+        return
+    t = bench.native.tensor(np.ones((1, 16), "float32"))
+    dense = bench.native.dense(16, 16)
+
+    def layer(api: Any) -> Callable[[], Any]:
+        one = api.layers.Dense(16)
+        one(t)
+        return lambda: one(t)
+
+    limit = 2.0 if bench.engine == "torch" else None
+    yield bench.ratio("Dense call", lambda: dense(t), layer, limit, n=200)
+    if bench.engine == "torch":
+        net = bench.native.build("deep", 20)
+
+        def deep(api: Any) -> Callable[[], Any]:
+            model = models.deep(api, 20)
+            return lambda: model(t)
+
+        yield bench.ratio("20-layer MLP call, batch 1", lambda: net(t), deep, limit, n=20)
+
+
+def building(bench: Bench) -> Iterator[Row]:
+    """Building 100 Dense layers with their weights."""
+    if bench.engine != "torch":
+        return
+
+    def make(api: Any) -> Callable[[], Any]:
+        def run() -> None:
+            for _ in range(100):
+                api.layers.Dense(64).build((None, 64))
+
+        return run
+
+    native = lambda: [bench.native.dense(64, 64) for _ in range(100)]  # noqa: E731
+    yield bench.ratio("build 100 Dense", native, make, 4.0)
+
+
+_FIT = {
+    ("mlp", 0): {"torch": 1.3, "jax": 1.1, "tensorflow": 1.15},
+    ("deep", 10): {"torch": 1.4, "jax": 1.4, "tensorflow": 1.4},
+    ("deep", 100): {"torch": 1.4, "jax": 1.4, "tensorflow": 1.4},
+    ("cnn", 0): {"torch": 1.1},
+    ("lstm", 0): {"torch": 1.2},
+}
+
+
+def _model(api: Any, kind: str, depth: int) -> Any:
+    return models.deep(api, depth) if kind == "deep" else getattr(models, kind)(api)
+
+
+def fitting(bench: Bench) -> Iterator[Row]:
+    """Training epochs, batch 32."""
+    if bench.native is None:
+        return
+    for (kind, depth), limits in _FIT.items():
+        x, y = models.data(kind, 256 if kind == "lstm" else 640 if depth == 100 or kind == "cnn" else 2048)
+        native = bench.native.fit(bench.native.build(kind, depth), x, y, 32)
+
+        def epoch(api: Any, kind: str = kind, depth: int = depth, x: Any = x, y: Any = y) -> Callable[[], Any]:
+            model = _model(api, kind, depth)
+            return lambda: model.fit(x, y, batch_size=32, epochs=1, verbose=0)
+
+        yield bench.ratio(f"fit {kind}{depth or ''}", native, epoch, limits.get(bench.engine))
+
+
+def inference(bench: Bench) -> Iterator[Row]:
+    """evaluate, predict, and single calls of the MLP."""
+    if bench.native is None:
+        return
+    x, y = models.data("mlp", 2048)
+    net = bench.native.build("mlp")
+
+    def evaluate(api: Any) -> Callable[[], Any]:
+        model = models.mlp(api)
+        return lambda: model.evaluate(x, y, batch_size=32, verbose=0)
+
+    def predict(api: Any) -> Callable[[], Any]:
+        model = models.mlp(api)
+        return lambda: model.predict(x, batch_size=32, verbose=0)
+
+    def predict_one(api: Any) -> Callable[[], Any]:
+        model = models.mlp(api)
+        return lambda: model.predict(x[:1], verbose=0)
+
+    def fit_one(api: Any) -> Callable[[], Any]:
+        model = models.mlp(api)
+        return lambda: model.fit(x[:32], y[:32], verbose=0)
+
+    yield bench.ratio("evaluate", bench.native.evaluate(net, x, y, 32), evaluate, 1.5)
+    yield bench.ratio("predict", bench.native.predict(net, x, 32), predict, 1.5)
+    yield bench.ratio("predict one sample", bench.native.predict_one(net, x[:1]), predict_one, 3.0, n=20)
+    yield bench.ratio("fit one step", bench.native.fit(net, x[:32], y[:32], 32), fit_one, 3.0, n=5)
+
+
+def python_calls(bench: Bench) -> Iterator[Row]:
+    """Python functions entered per training step of the MLP (no timing noise)."""
+    if bench.native is None:
+        return
+    few, many = models.data("mlp", 64), models.data("mlp", 64 + 320)
+
+    def per_step(run: Callable[[Any], Callable[[], Any]]) -> float:
+        return (count_calls(run(many)) - count_calls(run(few))) / 10
+
+    def native(d: Any) -> Callable[[], Any]:
+        return bench.native.fit(bench.native.build("mlp"), *d, 32)
+
+    def of(api: Any) -> Callable[[Any], Callable[[], Any]]:
+        return lambda d: lambda m=models.mlp(api): m.fit(*d, batch_size=32, verbose=0)
+
+    counts = {k: per_step(of(api)) for k, api in bench.apis().items()}
+    limit = 900.0 if bench.engine == "torch" else None
+    yield Row("Python calls per fit step", "calls", counts["kfront"], counts.get("keras"), per_step(native), limit)
+
+
+def first_step(bench: Bench) -> Iterator[Row]:
+    """Model made, compiled and trained for one step, from nothing."""
+    if bench.native is None:
+        return
+    x, y = models.data("mlp", 32)
+    native = lambda: bench.native.fit(bench.native.build("mlp"), x, y, 32)()  # noqa: E731
+    yield bench.ratio("build and first step", native, lambda api: lambda: models.mlp(api).fit(x, y, verbose=0), None)
+
+
+def _resnet_like() -> list[tuple[int, ...]]:
+    """25 million parameters in about 160 convolution kernels and 160 vectors."""
+    shapes: list[tuple[int, ...]] = []
+    for width, blocks in ((64, 3), (128, 4), (256, 6), (512, 3)):
+        for _ in range(blocks):
+            shapes += [(1, 1, width * 4, width), (width,), (3, 3, width, width), (width,), (1, 1, width, width * 4), (width * 4,)]
+    return [*shapes, (2048, 1000), (1000,)]
+
+
+def files(bench: Bench) -> Iterator[Row]:
+    """Saving and loading the weights of a model of ResNet50's size."""
+    if bench.native is None:
+        return
+    shapes = _resnet_like()
+    arrays = [np.ones(s, "float32") for s in shapes]
+    folder = pathlib.Path(tempfile.mkdtemp())
+
+    def model(api: Any) -> Any:
+        class Store(api.layers.Layer):
+            def build(self, input_shape: Any) -> None:
+                for i, s in enumerate(shapes):
+                    self.add_weight(shape=s, initializer="ones", name=f"w{i}")
+
+            def call(self, x: Any) -> Any:
+                return x
+
+        return api.Sequential([api.Input((4,)), Store()])
+
+    made = {name: model(api) for name, api in bench.apis().items()}
+    target = str(folder / "native")
+
+    def save(api: Any) -> Callable[[], Any]:
+        name = "kfront" if api is bench.kfront else "keras"
+        return lambda: made[name].save_weights(str(folder / f"{name}.weights.h5"))
+
+    def load(api: Any) -> Callable[[], Any]:
+        name = "kfront" if api is bench.kfront else "keras"
+        return lambda: made[name].load_weights(str(folder / f"{name}.weights.h5"))
+
+    yield bench.ratio("save weights", lambda: bench.native.save(arrays, target), save, 1.5)
+    yield bench.ratio("load weights", lambda: bench.native.load(target), load, 1.5)
+
+
+_IMPORT = """import time
+import {engine}
+start = time.perf_counter()
+import {api}
+{use}
+print(time.perf_counter() - start)"""
+
+
+def imports(bench: Bench) -> Iterator[Row]:
+    """Milliseconds to import the frontend and touch its layers, the engine being imported already."""
+    results: dict[str, float] = {}
+    uses = {"kfront": "kfront.layers.Dense; kfront.ops.add; kfront.Sequential", "keras": "keras.layers.Dense"}
+    for name in bench.apis():
+        code = _IMPORT.format(engine=bench.engine, api=name, use=uses[name])
+        env = {**os.environ, "KERAS_BACKEND": bench.engine}
+        found = [
+            float(subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True).stdout)
+            for _ in range(5)
+        ]
+        results[name] = sorted(found)[2] * 1e3
+    yield Row("import after the engine", "ms", results["kfront"], results.get("keras"), 0.0, 150.0)
+
+
+def _rss() -> float:
+    with open("/proc/self/statm") as f:
+        return int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def memory(bench: Bench) -> Iterator[Row]:
+    """Megabytes that 20 repeated fits and 200 re-created models add."""
+    if bench.native is None:
+        return
+    import gc
+
+    x, y = models.data("mlp", 320)
+    model = models.mlp(bench.kfront)
+    for _ in range(5):
+        model.fit(x, y, verbose=0)
+    gc.collect()
+    start = _rss()
+    for _ in range(20):
+        model.fit(x, y, verbose=0)
+    gc.collect()
+    yield Row("20 repeated fits", "MB", _rss() - start, None, 0.0, 5.0)
+
+    def cycle() -> None:
+        one = models.deep(bench.kfront, 3)
+        one(bench.native.tensor(np.ones((1, 16), "float32")))
+
+    for _ in range(50):
+        cycle()
+    gc.collect()
+    start = _rss()
+    for _ in range(200):
+        cycle()
+    gc.collect()
+    yield Row("200 re-created models", "MB", _rss() - start, None, 0.0, 5.0)
+
+
+CASES: dict[str, Callable[[Bench], Iterator[Row]]] = {
+    "ops": op_calls,
+    "layers": layer_calls,
+    "build": building,
+    "fit": fitting,
+    "inference": inference,
+    "calls": python_calls,
+    "first": first_step,
+    "files": files,
+    "import": imports,
+    "memory": memory,
+}

@@ -1,0 +1,67 @@
+"""The models that are measured, written once for Keras's API: `api` is `keras` or `kfront`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+__all__ = ["cnn", "data", "deep", "lstm", "mlp"]
+
+
+def data(kind: str, count: int = 2048) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs and integer labels for a kind of model."""
+    g = np.random.default_rng(0)
+    shape = {"mlp": (784,), "cnn": (28, 28, 1), "lstm": (64, 32), "deep": (16,)}[kind]
+    return g.standard_normal((count, *shape), dtype="float32"), g.integers(0, 10, count).astype("int32")
+
+
+def _compile(model: Any) -> Any:
+    model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def mlp(api: Any) -> Any:
+    """784-128-64-10."""
+    layers = api.layers
+    return _compile(
+        api.Sequential(
+            [
+                api.Input((784,)),
+                layers.Dense(128, activation="relu"),
+                layers.Dense(64, activation="relu"),
+                layers.Dense(10, activation="softmax"),
+            ]
+        )
+    )
+
+
+def deep(api: Any, depth: int, width: int = 16) -> Any:
+    """`depth` narrow layers."""
+    layers = api.layers
+    body = [layers.Dense(width, activation="relu") for _ in range(depth - 1)]
+    return _compile(api.Sequential([api.Input((16,)), *body, layers.Dense(10, activation="softmax")]))
+
+
+def cnn(api: Any) -> Any:
+    """Two convolutions with pooling and a classifier."""
+    layers = api.layers
+    return _compile(
+        api.Sequential(
+            [
+                api.Input((28, 28, 1)),
+                layers.Conv2D(16, 3, activation="relu"),
+                layers.MaxPooling2D(),
+                layers.Conv2D(32, 3, activation="relu"),
+                layers.MaxPooling2D(),
+                layers.Flatten(),
+                layers.Dense(10, activation="softmax"),
+            ]
+        )
+    )
+
+
+def lstm(api: Any) -> Any:
+    """One LSTM of 64 units over 64 steps."""
+    layers = api.layers
+    return _compile(api.Sequential([api.Input((64, 32)), layers.LSTM(64), layers.Dense(10, activation="softmax")]))

@@ -1,0 +1,136 @@
+"""Cases, areas, and running them with strict expected failures."""
+
+from __future__ import annotations
+
+import fnmatch
+import importlib
+import pathlib
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+__all__ = ["AREAS", "Case", "Expected", "Result", "close", "collect", "load_expected", "run_case"]
+
+# area -> module with `cases(backends, quick) -> iterator of Case`
+AREAS = {
+    "values": "conformance.ops.values",
+    "dtypes": "conformance.ops.dtypes",
+    "specs": "conformance.ops.specs",
+    "compiled": "conformance.ops.compiled",
+    "gradients": "conformance.ops.gradients",
+    "layers": "conformance.layers.table",
+    "training": "conformance.training.curves",
+    "files": "conformance.files.exchange",
+    "errors": "conformance.errors.mistakes",
+    "interop": "conformance.interop.native",
+    "coverage": "conformance.coverage",
+}
+
+
+class Case(NamedTuple):
+    """One thing that must hold on one backend.
+
+    Attributes:
+        area: the area's name.
+        name: unique within area and backend.
+        backend: the backend it is run on, "all" for cases that compare several.
+        check: raises AssertionError (or anything) when it does not hold.
+    """
+
+    area: str
+    name: str
+    backend: str
+    check: Callable[[], None]
+
+    @property
+    def id(self) -> str:
+        """``area/name``, as xfail files name it."""
+        return f"{self.area}/{self.name}"
+
+
+class Expected(NamedTuple):
+    """A line of an xfail file: a pattern and why."""
+
+    pattern: str
+    reason: str
+
+
+class Result(NamedTuple):
+    """How a case ended: "pass", "fail", "xfail" or "xpass"."""
+
+    area: str
+    name: str
+    backend: str
+    status: str
+    seconds: float
+    message: str
+
+
+def load_expected(backend: str) -> list[Expected]:
+    """The expected failures of a backend.
+
+    Raises:
+        ValueError: for a line without a reason.
+    """
+    path = pathlib.Path(__file__).parent / "xfail" / f"{backend}.txt"
+    out = []
+    for number, line in enumerate(path.read_text().splitlines() if path.exists() else (), 1):
+        text = line.strip()
+        if text and not text.startswith("#"):
+            pattern, _, reason = text.partition("  ")
+            if not reason.strip():
+                raise ValueError(f"{path.name}:{number}: expected 'pattern  reason', got {line!r}")
+            out.append(Expected(pattern, reason.strip()))
+    return out
+
+
+def collect(areas: list[str], backends: list[str], quick: bool) -> Iterator[Case]:
+    """All cases of the areas."""
+    for area in areas:
+        yield from importlib.import_module(AREAS[area]).cases(backends, quick)
+
+
+def run_case(case: Case, expected: list[Expected]) -> Result:
+    """Run one case; an expected failure that passes is "xpass"."""
+    start = time.perf_counter()
+    reason = next((e.reason for e in expected if fnmatch.fnmatchcase(case.id, e.pattern)), None)
+    try:
+        case.check()
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        text = f"{type(error).__name__}: {error}".strip()
+        if not isinstance(error, AssertionError):
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            text += f" ({pathlib.Path(frame.filename).name}:{frame.lineno})"
+        status = "fail" if reason is None else "xfail"
+        message = text if reason is None else f"{reason} [{text[:120]}]"
+    else:
+        status = "pass" if reason is None else "xpass"
+        message = "" if reason is None else f"expected to fail ({reason}) but passed: take the line out of the xfail file"
+    return Result(case.area, case.name, case.backend, status, time.perf_counter() - start, message)
+
+
+def close(got: Any, want: Any, rtol: float, atol: float = 0.0, what: str = "value") -> None:
+    """Assert equal shapes and close values, NaN equal to NaN.
+
+    Args:
+        got, want: arrays; compared in float64 (complex128 for complex).
+        rtol, atol: relative and absolute tolerance, stated by the case.
+        what: for the message.
+    """
+    got, want = np.asarray(got), np.asarray(want)
+    assert got.shape == want.shape, f"{what}: shape {got.shape}, expected {want.shape}"
+    kind = "complex128" if "c" in (got.dtype.kind, want.dtype.kind) else "float64"
+    a, b = got.astype(kind), want.astype(kind)
+    bad = ~np.isclose(a, b, rtol=rtol, atol=atol, equal_nan=True)
+    if bad.any():
+        at = tuple(int(i[0]) for i in np.nonzero(np.atleast_1d(bad)))
+        worst = float(np.nanmax(np.abs(np.atleast_1d(a - b)))) if a.size else 0.0
+        raise AssertionError(
+            f"{what}: {int(bad.sum())} of {a.size} differ, first at {at}: got {np.atleast_1d(a)[at]!r}, "
+            f"expected {np.atleast_1d(b)[at]!r} (largest difference {worst:.3g}, rtol {rtol:g}, atol {atol:g})"
+        )
