@@ -9,7 +9,9 @@ docs                             the examples in docstrings and documents
 
 from __future__ import annotations
 
+import hashlib
 import os
+import sys
 from pathlib import Path
 
 import nox
@@ -21,8 +23,8 @@ nox.options.sessions = ["lint", "types", "tests", "conformance"]
 HERE = Path(__file__).parent
 # engine -> extra that installs it; TensorFlow's CPU build is a third of the size of the full one
 ENGINES = {"torch": "torch", "jax": "jax", "tensorflow": "tensorflow-cpu"}
-# One environment with every engine serves all sessions that need them.
-FULL = {"venv_location": str(HERE / ".nox" / "full"), "reuse_venv": True}
+# Sessions that need every engine share one environment, so that the engines are installed once.
+SHARED = HERE / ".nox" / "full"
 QUIET = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_ENABLE_ONEDNN_OPTS": "0",
@@ -38,13 +40,24 @@ ONE_THREAD = {
     "TF_NUM_INTEROP_THREADS": "1",
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
 }
+TEST_ENV = {**QUIET, **ONE_THREAD, "KFRONT_OFFLINE": "1", "MPLBACKEND": "Agg"}
 
 
-def _install_all(session: nox.Session) -> None:
-    session.install("--quiet", "-e", ".[dev]")
+def _shared(session: nox.Session, *extra: str) -> str:
+    """Python of the shared environment, with kfront (editable), every engine and `extra` installed."""
+    python = SHARED / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    wanted = [HERE / "pyproject.toml", HERE / "src/kfront/_version.py", *map(Path, extra)]
+    digest = hashlib.sha256(b"".join(p.read_bytes() if p.exists() else bytes(p) for p in wanted)).hexdigest()
+    stamp = SHARED / f"installed-{digest[:16]}"
+    if not stamp.exists():
+        if not python.exists():
+            session.run(sys.executable, "-m", "virtualenv", "--quiet", str(SHARED), external=True)
+        session.run(str(python), "-m", "pip", "install", "--quiet", "-e", ".[dev]", *extra, external=True)
+        stamp.touch()
+    return str(python)
 
 
-@nox.session
+@nox.session(venv_backend="virtualenv")
 def demo(session: nox.Session) -> None:
     """Train, evaluate, draw, save and reload an MLP on handwritten digits: `-- torch`, `-- jax` or `-- tensorflow`."""
     engine, *rest = session.posargs or ["torch"]
@@ -62,13 +75,13 @@ def demo(session: nox.Session) -> None:
     session.run("python", "-m", "kfront.as_keras", "examples/mnist_keras_listing.py", env=env)
 
 
-@nox.session(**FULL)
+@nox.session(python=False)
 def tests(session: nox.Session) -> None:
     """The test suite over all engines, doctests included; arguments go to pytest."""
-    _install_all(session)
+    python = _shared(session)
     chosen = session.posargs or ["tests", "src", "--doctest-modules"]
     workers = [] if any(a.startswith("-n") for a in chosen) else ["-n", "auto", "--dist", "loadfile"]
-    session.run("pytest", *workers, *chosen, env={**QUIET, **ONE_THREAD, "KFRONT_OFFLINE": "1", "MPLBACKEND": "Agg"})
+    session.run(python, "-m", "pytest", *workers, *chosen, env=TEST_ENV, external=True)
 
 
 @nox.session(reuse_venv=True)
@@ -83,33 +96,37 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check", ".")
 
 
-@nox.session(**FULL)
+@nox.session(python=False)
 def types(session: nox.Session) -> None:
     """Pyright on the package, and that the stubs of lazy namespaces are those of their tables."""
-    _install_all(session)
-    session.install("--quiet", "pyright[nodejs]>=1.1.400")
-    session.run("python", "tools/stubs.py", "--check", env=QUIET)
-    session.run("pyright", *session.posargs)
+    python = _shared(session, "pyright[nodejs]>=1.1.400")
+    session.run(python, "tools/stubs.py", "--check", env=QUIET, external=True)
+    session.run(python, "-m", "pyright", "--pythonpath", python, *session.posargs, external=True)
 
 
-@nox.session(**FULL)
+@nox.session(python=False)
 def conformance(session: nox.Session) -> None:
     """Every engine against NumPy and against each other; arguments go to the suite (`-- --quick`)."""
-    _install_all(session)
-    session.run("python", "-m", "conformance", *session.posargs, env={**QUIET, **ONE_THREAD, "KFRONT_OFFLINE": "1"})
+    session.run(_shared(session), "-m", "conformance", *session.posargs, env=TEST_ENV, external=True)
 
 
-@nox.session(**FULL)
+@nox.session(python=False)
 def benchmarks(session: nox.Session) -> None:
     """Speed beside code written by hand for the engine and beside Keras; arguments go to the runner."""
-    _install_all(session)
-    session.run("python", "-m", "benchmarks", *session.posargs, env={**QUIET, **ONE_THREAD})
+    session.run(_shared(session), "-m", "benchmarks", *session.posargs, env={**QUIET, **ONE_THREAD}, external=True)
 
 
-@nox.session(**FULL)
+@nox.session(python=False)
 def docs(session: nox.Session) -> None:
     """The examples in docstrings and documents run."""
-    _install_all(session)
+    where = ["src", "docs", "README.md", *session.posargs]
     session.run(
-        "pytest", "--doctest-modules", "--doctest-glob=*.md", "src", "docs", "README.md", *session.posargs, env=QUIET
+        _shared(session),
+        "-m",
+        "pytest",
+        "--doctest-modules",
+        "--doctest-glob=*.md",
+        *where,
+        env=TEST_ENV,
+        external=True,
     )

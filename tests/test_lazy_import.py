@@ -34,7 +34,10 @@ def test_import_is_quick():
 
 
 def test_using_the_namespaces_loads_no_engine():
-    code = f"import sys, kfront; [getattr(kfront, n) for n in dir(kfront)]; print([m for m in {ENGINES} if m in sys.modules])"
+    code = (
+        "import sys, kfront; [getattr(kfront, n) for n in dir(kfront)];"
+        f"print([m for m in {ENGINES} if m in sys.modules])"
+    )
     assert run(code) == "[]"
 
 
