@@ -1,0 +1,294 @@
+"""The torch backend.
+
+dtypes: bool, uint8, int8 to int64, float16, bfloat16, float32, float64, float8 (storage), complex64, complex128.
+torch has no arithmetic for uint16, uint32 and uint64; their names stand for int32, int64 and int64 here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from kfront.backends.base import Backend, numpy_dtype
+from kfront.backends.torch import control, conv, linalg, nn, ops, random, rnn, shape, signal
+from kfront.backends.torch import native as _native
+from kfront.backends.torch import step as _step
+from kfront.backends.torch.common import DTYPES, NAMES, TORCH, WIDER, current_device, native, on_device
+from kfront.backends.torch.foreach import TorchForeach
+from kfront.core.dtypes import standardize
+from kfront.core.errors import DTypeError
+from kfront.core.state import state
+
+__all__ = ["TorchBackend", "make_backend"]
+
+Tensor = torch.Tensor
+_SCALARS: dict[type, Callable[[Any], torch.dtype]] = {
+    bool: lambda x: torch.bool,
+    int: lambda x: torch.int32 if -(1 << 31) <= x < (1 << 31) else torch.int64,
+    float: lambda x: native(None),
+    complex: lambda x: torch.complex64,
+}
+_BY_BITS = {
+    "bfloat16": (np.int16, torch.bfloat16),
+    "float8_e4m3fn": (np.int8, torch.float8_e4m3fn),
+    "float8_e5m2": (np.int8, torch.float8_e5m2),
+}
+_SIZES = (7, 11)  # stand for an unknown dimension when shapes are inferred by running
+
+
+class TorchBackend(Backend):
+    """torch behind the contract of `Backend`."""
+
+    name = "torch"
+    types = frozenset((Tensor, torch.nn.Parameter))
+    native_base = torch.nn.Module
+    native_types = (torch.nn.Module, torch.nn.Parameter)
+    Variable = _native.TorchVariable
+    dtypes = DTYPES
+    seed_dtype = "int64"
+    modules = (ops, shape, conv, nn, rnn, signal, linalg, random, control)
+    value_and_grad = staticmethod(_step.value_and_grad)
+    compile_step = staticmethod(_step.compile_step)
+
+    def __init__(self) -> None:
+        self._faking = 0
+
+    # -- tensors ------------------------------------------------------------------------------------------------------
+
+    def is_tensor(self, x: Any) -> bool:
+        return isinstance(x, Tensor)
+
+    def native_dtype(self, name: str) -> torch.dtype:
+        return native(name)
+
+    def dtype_name(self, dtype: Any) -> str:
+        found = NAMES.get(dtype)
+        return found if found is not None else standardize(dtype)
+
+    def static_shape(self, x: Any) -> tuple[int, ...]:
+        return tuple(x.shape)
+
+    def convert(self, x: Any, dtype: str | None = None) -> Tensor:
+        kind = type(x)
+        if kind in _SCALARS:
+            to = _SCALARS[kind](x) if dtype is None else native(dtype)
+            return torch.tensor(x, dtype=to, device=current_device())
+        if isinstance(x, Tensor):
+            x = x if x.dtype not in WIDER else x.to(WIDER[x.dtype])
+        elif hasattr(x, "_is_variable"):
+            x = x.value if isinstance(x, _native.TorchVariable) else _from_numpy(x.numpy())
+        elif isinstance(x, (np.ndarray, np.generic)):
+            x = _from_numpy(np.asarray(x))
+        elif isinstance(x, (list, tuple)):
+            x = self._from_list(x)
+        else:
+            x = _from_foreign(x)
+        return x if dtype is None or x.dtype is native(dtype) else ops.cast(x, dtype)
+
+    def _from_list(self, x: Any) -> Tensor:
+        if _holds_tensor(x):
+            parts = [self.convert(v) for v in x]
+            kind = native(_common(parts))
+            return torch.stack([p.to(kind) for p in parts])
+        array = np.asarray(x)
+        if array.dtype == np.float64 and _plain_leaf(x):
+            array = array.astype(numpy_dtype(standardize(None)))
+        elif array.dtype == np.int64 and _plain_leaf(x) and (not array.size or np.abs(array).max() < 1 << 31):
+            array = array.astype(np.int32)
+        elif not array.size and not hasattr(x, "dtype"):
+            array = array.astype(numpy_dtype(standardize(None)))
+        return _from_numpy(array)
+
+    def to_numpy(self, x: Any) -> np.ndarray:
+        if hasattr(x, "_is_variable"):
+            x = x._value
+        if not isinstance(x, Tensor):
+            return np.asarray(x)
+        x = x.detach()
+        if x.layout is not torch.strided:
+            x = x.to_dense()
+        x = x.cpu().resolve_conj().resolve_neg()
+        name = NAMES.get(x.dtype)
+        if name in _BY_BITS:
+            bits = torch.int16 if name == "bfloat16" else torch.int8
+            return x.contiguous().view(bits).numpy().view(numpy_dtype(name))
+        return x.numpy()
+
+    def set_mask(self, x: Any, mask: Any) -> None:
+        x._keras_mask = mask
+
+    def compute_spec(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Run `fn` on fake tensors; with two sizes for unknown dimensions, what differs is unknown in the result."""
+        from kfront.core import tree
+        from kfront.core.spec import Abstract
+
+        first, second = (self._fake_run(fn, args, kwargs, n) for n in _SIZES)
+
+        def merge(a: Any, b: Any) -> Any:
+            if not isinstance(a, Tensor):
+                return a
+            dims = tuple(m if m == n else None for m, n in zip(a.shape, b.shape, strict=True))
+            return Abstract(dims, self.dtype_name(a.dtype))
+
+        return tree.map_structure(merge, first, second)
+
+    def _fake_run(self, fn: Callable[..., Any], args: Any, kwargs: Any, size: int) -> Any:
+        from torch._subclasses.fake_tensor import FakeTensorMode
+
+        from kfront.core import tree
+        from kfront.core.spec import KerasTensor
+        from kfront.core.variable import StatelessScope
+
+        def fake(x: Any) -> Any:
+            if not isinstance(x, KerasTensor):
+                return x
+            return torch.empty([size if d is None else d for d in x.shape], dtype=native(x.dtype))
+
+        self._faking += 1
+        try:
+            with FakeTensorMode(allow_non_fake_inputs=True), StatelessScope(), torch.no_grad():
+                args, kwargs = tree.map_structure(fake, (args, kwargs))
+                return fn(*args, **kwargs)
+        finally:
+            self._faking -= 1
+
+    # -- layers -------------------------------------------------------------------------------------------------------
+
+    def init_layer(self, layer: Any) -> None:
+        torch.nn.Module.__init__(layer)
+        layer.__dict__["training"] = False  # as everywhere in Keras: inference unless told; `train()` tells
+
+    def native_members(self, cls: type, root: type) -> dict[str, Any]:
+        return _native.members(cls, root)
+
+    def set_native_attribute(self, layer: Any, name: str, value: Any) -> None:
+        _native.set_native_attribute(layer, name, value)
+
+    def track_variable(self, layer: Any, attribute: str, variable: Any) -> None:
+        if isinstance(variable, _native.TorchVariable):
+            _native.track(layer, attribute, variable)
+
+    def track_layer(self, layer: Any, attribute: str, sublayer: Any) -> None:
+        if isinstance(sublayer, torch.nn.Module):
+            _native.track(layer, attribute, sublayer)
+
+    def untrack(self, layer: Any, attribute: str) -> None:
+        _native.untrack(layer, attribute)
+
+    # -- execution ----------------------------------------------------------------------------------------------------
+
+    def eager(self) -> Any:
+        if self._faking:
+            from torch._subclasses.fake_tensor import unset_fake_temporarily
+
+            return unset_fake_temporarily()
+        return contextlib.nullcontext()
+
+    def no_grad(self) -> Any:
+        return torch.no_grad()
+
+    def device(self, name: str | None) -> Any:
+        return _DeviceScope(name)
+
+    def is_tracing(self) -> bool:
+        return torch.compiler.is_compiling()
+
+    def synchronize(self, x: Any) -> Any:
+        if isinstance(x, Tensor) and x.is_cuda:
+            torch.cuda.synchronize(x.device)
+        return x
+
+    def next_key(self, variable: Any) -> Any:
+        return random.next_key(variable)
+
+    def set_random_seed(self, seed: int) -> None:
+        torch.manual_seed(seed)
+
+    @property
+    def foreach(self) -> Any:
+        found = self.__dict__.get("_foreach")
+        if found is None:
+            found = self._foreach = TorchForeach(self)
+        return found
+
+
+class _DeviceScope:
+    """Context manager: tensors and variables are made on a device."""
+
+    def __init__(self, name: str | None) -> None:
+        self.device = None if name is None else on_device(name)
+
+    def __enter__(self) -> None:
+        self._old, state.device = state.device, self.device
+
+    def __exit__(self, *exc: Any) -> None:
+        state.device = self._old
+
+
+# ---- conversion ------------------------------------------------------------------------------------------------------
+
+_NUMPY_WIDER = {"uint16": np.int32, "uint32": np.int64, "uint64": np.int64}
+
+
+def _from_numpy(array: np.ndarray) -> Tensor:
+    """A tensor that shares the array's memory where torch can."""
+    name = array.dtype.name
+    if name in _BY_BITS:
+        bits, kind = _BY_BITS[name]
+        tensor = torch.from_numpy(np.array(array).view(bits)).view(kind)
+    else:
+        if name in _NUMPY_WIDER:
+            array = array.astype(_NUMPY_WIDER[name])
+        if array.dtype.kind not in "biufc":
+            raise DTypeError(f"[torch] expected numbers, got an array of dtype {array.dtype}; torch has no such tensors.")
+        if not array.flags.writeable or min(array.strides, default=0) < 0 or not array.dtype.isnative:
+            array = array.astype(array.dtype.newbyteorder("="), copy=True)
+        tensor = torch.from_numpy(array)
+    device = current_device()
+    return tensor if device is None else tensor.to(device)
+
+
+def _from_foreign(x: Any) -> Tensor:
+    """A tensor of another engine, or anything that NumPy takes."""
+    if hasattr(x, "__dlpack__"):
+        try:
+            tensor = torch.from_dlpack(x)
+        except Exception:  # a dtype, device or engine state that DLPack does not carry
+            pass
+        else:
+            device = current_device()
+            tensor = tensor.to(WIDER.get(tensor.dtype, tensor.dtype))
+            return tensor if device is None else tensor.to(device)
+    return _from_numpy(np.asarray(x))
+
+
+def _holds_tensor(x: Any) -> bool:
+    for v in x:
+        if isinstance(v, (list, tuple)):
+            if _holds_tensor(v):
+                return True
+        elif isinstance(v, Tensor) or hasattr(v, "_is_variable"):
+            return True
+    return False
+
+
+def _plain_leaf(x: Any) -> bool:
+    """Whether the first leaf of nested lists is a Python number."""
+    while isinstance(x, (list, tuple)) and x:
+        x = x[0]
+    return isinstance(x, (bool, int, float)) and not isinstance(x, np.generic)
+
+
+def _common(parts: Sequence[Tensor]) -> str:
+    from kfront.core.dtypes import result_type
+
+    return result_type(*[NAMES[p.dtype] for p in parts])
+
+
+def make_backend() -> TorchBackend:
+    """The backend object; called once."""
+    return TorchBackend()

@@ -1,0 +1,204 @@
+"""Convolution and pooling on torch.
+
+A channels_last tensor permuted to (batch, channels, …) already is in torch's channels_last memory format, so nothing
+is copied. One spatial axis runs as two with size 1 (torch has no channels_last for three axes).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+Tensor = torch.Tensor
+_CONV = (None, None, torch.conv2d, torch.conv3d)
+_CONV_T = (None, None, torch.conv_transpose2d, torch.conv_transpose3d)
+_MAX = (None, None, F.max_pool2d, F.max_pool3d)
+_AVERAGE = (None, None, F.avg_pool2d, F.avg_pool3d)
+_FIRST = {3: (0, 2, 1), 4: (0, 3, 1, 2), 5: (0, 4, 1, 2, 3)}
+_LAST = {3: (0, 2, 1), 4: (0, 2, 3, 1), 5: (0, 2, 3, 4, 1)}
+_KERNEL = {3: (2, 1, 0), 4: (3, 2, 0, 1), 5: (4, 3, 0, 1, 2)}
+
+
+def _each(value: Any, n: int) -> tuple[int, ...]:
+    """One value per spatial axis."""
+    if value.__class__ is int:
+        return (value,) * n
+    return tuple(value) if len(value) == n else tuple(value) * n
+
+
+def _enter(x: Tensor, data_format: str) -> Tensor:
+    """To (batch, channels, …), with one spatial axis made two."""
+    if data_format == "channels_last":
+        x = x.permute(_FIRST[x.ndim])
+    return x.unsqueeze(2) if x.ndim == 3 else x
+
+
+def _leave(x: Tensor, ndim: int, data_format: str) -> Tensor:
+    """Back to the layout of the operand, which had `ndim` axes."""
+    if ndim == 3:
+        x = x.squeeze(2)
+    return x.permute(_LAST[ndim]) if data_format == "channels_last" else x
+
+
+def _line(values: tuple[int, ...], fill: int) -> tuple[int, ...]:
+    """The same for the axis that one spatial axis gains."""
+    return (fill, *values) if len(values) == 1 else values
+
+
+def _same(size: int, window: int, stride: int) -> tuple[int, int]:
+    """What "same" adds before and after an axis: ceil(size / stride) windows, the odd one at the end."""
+    total = (-(-size // stride) - 1) * stride + window - size
+    return (total // 2, total - total // 2) if total > 0 else (0, 0)
+
+
+def _padding(
+    x: Tensor, windows: tuple[int, ...], strides: tuple[int, ...], padding: str, fill: float = 0.0
+) -> tuple[Tensor, tuple[int, ...]]:
+    """`x` padded where both sides differ, and the padding that the kernel can do itself."""
+    if padding == "valid":
+        return x, (0,) * len(windows)
+    pairs = [_same(n, w, s) for n, w, s in zip(x.shape[2:], windows, strides, strict=True)]
+    if all(a == b for a, b in pairs):
+        return x, tuple(a for a, _ in pairs)
+    return F.pad(x, [p for pair in reversed(pairs) for p in pair], value=fill), (0,) * len(windows)
+
+
+def _windows(sizes: tuple[int, ...], dilation: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple((k - 1) * d + 1 for k, d in zip(sizes, dilation, strict=True))
+
+
+def _convolve(x: Tensor, weight: Tensor, strides: Any, padding: str, dilation: Any, groups: int) -> Tensor:
+    """On (batch, channels, …) and (out, in / groups, …)."""
+    x, pads = _padding(x, _windows(tuple(weight.shape[2:]), dilation), strides, padding)
+    return _CONV[len(strides)](x, weight, None, strides, pads, dilation, groups)  # type: ignore[misc]
+
+
+def conv(
+    inputs: Tensor, kernel: Tensor, strides: Any, padding: str, data_format: str, dilation_rate: Any
+) -> Tensor:
+    ndim = inputs.ndim
+    n = ndim - 2
+    x = _enter(inputs, data_format)
+    weight = kernel.permute(_KERNEL[ndim]).contiguous()  # its backward is slow on a permuted kernel
+    if n == 1:
+        weight = weight.unsqueeze(2)
+    strides, dilation = _line(_each(strides, n), 1), _line(_each(dilation_rate, n), 1)
+    out = _convolve(x, weight, strides, padding, dilation, x.shape[1] // weight.shape[1])
+    return _leave(out, ndim, data_format)
+
+
+def _depth_kernel(kernel: Tensor) -> Tensor:
+    """(…, channels, multiplier) to (channels * multiplier, 1, …)."""
+    n = kernel.ndim - 2
+    weight = kernel.permute((n, n + 1, *range(n))).reshape((-1, 1, *kernel.shape[:n]))
+    return weight.unsqueeze(2) if n == 1 else weight
+
+
+def depthwise_conv(
+    inputs: Tensor, kernel: Tensor, strides: Any, padding: str, data_format: str, dilation_rate: Any
+) -> Tensor:
+    ndim = inputs.ndim
+    n = ndim - 2
+    x = _enter(inputs, data_format)
+    strides, dilation = _line(_each(strides, n), 1), _line(_each(dilation_rate, n), 1)
+    out = _convolve(x, _depth_kernel(kernel), strides, padding, dilation, x.shape[1])
+    return _leave(out, ndim, data_format)
+
+
+def separable_conv(
+    inputs: Tensor,
+    depthwise_kernel: Tensor,
+    pointwise_kernel: Tensor,
+    strides: Any,
+    padding: str,
+    data_format: str,
+    dilation_rate: Any,
+) -> Tensor:
+    out = depthwise_conv(inputs, depthwise_kernel, strides, padding, data_format, dilation_rate)
+    return conv(out, pointwise_kernel, 1, "valid", data_format, 1)
+
+
+def _transposed_axis(
+    n: int, k: int, stride: int, dilation: int, padding: str, output_padding: int | None
+) -> tuple[int, int, int]:
+    """Of one axis: what is cropped at the start, what torch adds at the end, and the size wanted."""
+    window = (k - 1) * dilation + 1
+    full = (n - 1) * stride + window
+    if output_padding is not None:
+        size = full + output_padding - (0 if padding == "valid" else 2 * (window // 2))
+    elif padding == "valid":
+        size = n * stride + (window - stride if window > stride else 0)
+    else:
+        size = n * stride
+    crop = (full - size) // 2 if full > size else 0
+    extra = size - (full - 2 * crop)
+    return crop, extra if extra > 0 else 0, size
+
+
+def conv_transpose(
+    inputs: Tensor,
+    kernel: Tensor,
+    strides: Any,
+    padding: str,
+    output_padding: Any,
+    data_format: str,
+    dilation_rate: Any,
+) -> Tensor:
+    ndim = inputs.ndim
+    n = ndim - 2
+    x = _enter(inputs, data_format)
+    weight = kernel.permute(_KERNEL[ndim]).contiguous()
+    weight = weight.unsqueeze(2) if n == 1 else weight
+    strides, dilation = _line(_each(strides, n), 1), _line(_each(dilation_rate, n), 1)
+    extra = (None,) * n if output_padding is None else _each(output_padding, n)
+    plan = [
+        _transposed_axis(*axis[:4], padding, axis[4])
+        for axis in zip(x.shape[2:], weight.shape[2:], strides, dilation, _line(extra, 0), strict=True)
+    ]
+    crops, adds, sizes = zip(*plan, strict=True)
+    limits = [max(s, d) for s, d in zip(strides, dilation, strict=True)]
+    ours = [a if a >= limit else 0 for a, limit in zip(adds, limits, strict=True)]  # torch refuses these
+    adds = [0 if o else a for a, o in zip(adds, ours, strict=True)]
+    out = _CONV_T[len(strides)](x, weight, None, strides, crops, adds, 1, dilation)  # type: ignore[misc]
+    if any(ours):
+        out = F.pad(out, [p for o in reversed(ours) for p in (0, o)])
+    for axis, size in enumerate(sizes):
+        if out.shape[axis + 2] != size:
+            out = torch.narrow(out, axis + 2, 0, size)
+    return _leave(out, ndim, data_format)
+
+
+# ---- pooling ---------------------------------------------------------------------------------------------------------
+
+
+def _pool_setup(inputs: Tensor, pool_size: Any, strides: Any, data_format: str) -> Any:
+    n = inputs.ndim - 2
+    size = _each(pool_size, n)
+    steps = size if strides is None else _each(strides, n)
+    return _enter(inputs, data_format), _line(size, 1), _line(steps, 1)
+
+
+def max_pool(inputs: Tensor, pool_size: Any, strides: Any, padding: str, data_format: str) -> Tensor:
+    x, size, steps = _pool_setup(inputs, pool_size, strides, data_format)
+    lowest = -math.inf if x.dtype.is_floating_point else torch.iinfo(x.dtype).min
+    x, pads = _padding(x, size, steps, padding, lowest)
+    out = _MAX[len(size)](x, size, steps, pads)  # type: ignore[misc]
+    return _leave(out, inputs.ndim, data_format)
+
+
+
+
+def average_pool(inputs: Tensor, pool_size: Any, strides: Any, padding: str, data_format: str) -> Tensor:
+    x, size, steps = _pool_setup(inputs, pool_size, strides, data_format)
+    padded, pads = _padding(x, size, steps, padding)
+    pool = _AVERAGE[len(size)]
+    if padded is x:
+        out = pool(x, size, steps, pads, False, False)  # type: ignore[misc]
+    else:  # padding that differs between sides: divide by the share of each window that lies inside
+        ones = torch.ones((1, 1, *x.shape[2:]), dtype=x.dtype, device=x.device)
+        inside = pool(_padding(ones, size, steps, padding)[0], size, steps)  # type: ignore[misc]
+        out = pool(padded, size, steps) / inside  # type: ignore[misc]
+    return _leave(out, inputs.ndim, data_format)

@@ -1,0 +1,87 @@
+"""Linear algebra on torch; each name is the op of that name in `kfront.ops`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from kfront.core.op import OPS
+
+Tensor = torch.Tensor
+
+det, inv = torch.linalg.det, torch.linalg.inv
+
+
+def matmul(x1: Tensor, x2: Tensor) -> Tensor:
+    if x1.dtype is torch.bool:  # torch multiplies no bool matrices (pytorch/pytorch#35653)
+        return torch.matmul(x1.to(torch.uint8), x2.to(torch.uint8)) != 0
+    return torch.matmul(x1, x2)
+
+
+def einsum(operands: list[Tensor], subscripts: str) -> Tensor:
+    return torch.einsum(subscripts, operands)
+
+
+def tensordot(x1: Tensor, x2: Tensor, axes: Any) -> Tensor:
+    if not isinstance(axes, int):
+        axes = tuple([a] if isinstance(a, int) else list(a) for a in axes)
+    return torch.tensordot(x1, x2, axes)
+
+
+def cholesky(x: Tensor, upper: bool) -> Tensor:
+    return torch.linalg.cholesky(x, upper=upper)
+
+
+def cholesky_inverse(x: Tensor, upper: bool) -> Tensor:
+    return torch.cholesky_inverse(x, upper)
+
+
+def solve(a: Tensor, b: Tensor) -> Tensor:
+    if b.ndim == a.ndim - 1:
+        return torch.linalg.solve(a, b.unsqueeze(-1)).squeeze(-1)
+    return torch.linalg.solve(a, b)
+
+
+def solve_triangular(a: Tensor, b: Tensor, lower: bool) -> Tensor:
+    if b.ndim == a.ndim - 1:
+        return torch.linalg.solve_triangular(a, b.unsqueeze(-1), upper=not lower).squeeze(-1)
+    return torch.linalg.solve_triangular(a, b, upper=not lower)
+
+
+def qr(x: Tensor, mode: str) -> tuple[Tensor, Tensor]:
+    q, r = torch.linalg.qr(x, mode)
+    return q, r
+
+
+def svd(x: Tensor, full_matrices: bool, compute_uv: bool) -> Any:
+    if not compute_uv:
+        return torch.linalg.svdvals(x)
+    u, s, vh = torch.linalg.svd(x, full_matrices)
+    return u, s, vh
+
+
+def eigh(x: Tensor) -> tuple[Tensor, Tensor]:
+    values, vectors = torch.linalg.eigh(x)
+    return values, vectors
+
+
+def eig(x: Tensor) -> tuple[Tensor, Tensor]:
+    values, vectors = torch.linalg.eig(x)
+    return values, vectors
+
+
+def lu_factor(x: Tensor) -> tuple[Tensor, Tensor]:
+    lu, pivots = torch.linalg.lu_factor(x)
+    return lu, (pivots - 1).to(torch.int32)  # LAPACK counts from 1
+
+
+def slogdet(x: Tensor) -> tuple[Tensor, Tensor]:
+    sign, log = torch.linalg.slogdet(x)
+    return sign, log
+
+
+def norm(x: Tensor, ord: Any, axis: Any, keepdims: bool) -> Tensor:
+    if ord is None:
+        return torch.linalg.vector_norm(x, 2, axis, keepdims)
+    return OPS["norm"].body(x, ord, axis, keepdims)  # type: ignore[misc]

@@ -1,0 +1,303 @@
+"""Neural-network ops on torch's fused kernels; each name is the op of that name in `kfront.ops`."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from kfront.backends.torch.common import axes_of, native
+from kfront.config import epsilon
+from kfront.core.errors import ShapeError
+
+Tensor = torch.Tensor
+_nn = torch._C._nn
+
+# ---- activations -----------------------------------------------------------------------------------------------------
+
+silu, swish, log_sigmoid = _nn.silu, _nn.silu, _nn.log_sigmoid
+hard_sigmoid, hard_silu, hard_swish = _nn.hardsigmoid, _nn.hardswish, _nn.hardswish
+hard_tanh, relu6, elu = _nn.hardtanh, F.relu6, _nn.elu
+leaky_relu, soft_shrink, glu = _nn.leaky_relu, _nn.softshrink, _nn.glu
+selu, celu, hard_shrink = torch.selu, torch.celu, torch.hardshrink
+
+
+def softplus(x: Tensor) -> Tensor:
+    return _nn.softplus(x, 1.0, 40.0)  # torch's threshold of 20 costs float64 its last digits
+
+
+def gelu(x: Tensor, approximate: bool) -> Tensor:
+    return _nn.gelu(x, approximate="tanh" if approximate else "none")
+
+
+def tanh_shrink(x: Tensor) -> Tensor:
+    return x - torch.tanh(x)
+
+
+def softsign(x: Tensor) -> Tensor:
+    return x / (x.abs() + 1)
+
+
+def threshold(x: Tensor, threshold: Any, default_value: Any) -> Tensor:
+    return torch.threshold(x, threshold, default_value)
+
+
+def softmax(x: Tensor, axis: Any) -> Tensor:
+    if axis.__class__ is int:
+        return torch.softmax(x, axis)
+    return _over(torch.softmax, x, axis)
+
+
+def log_softmax(x: Tensor, axis: Any) -> Tensor:
+    if axis.__class__ is int:
+        return torch.log_softmax(x, axis)
+    return _over(torch.log_softmax, x, axis)
+
+
+def _over(fn: Any, x: Tensor, axis: Any) -> Tensor:
+    """`fn` of one axis, over several (None: all)."""
+    axes = axes_of(axis, x.ndim)
+    rest = [a for a in range(x.ndim) if a not in axes]
+    order = [*rest, *axes]
+    moved = x.permute(order)
+    out = fn(moved.reshape((*moved.shape[: len(rest)], -1)), -1).reshape(moved.shape)
+    back = [order.index(a) for a in range(x.ndim)]
+    return out.permute(back)
+
+
+# ---- linear maps and attention ---------------------------------------------------------------------------------------
+
+
+def linear(x: Tensor, kernel: Tensor, bias: Tensor | None) -> Tensor:
+    if x.ndim == 2:
+        return torch.mm(x, kernel) if bias is None else torch.addmm(bias, x, kernel)
+    return _nn.linear(x, kernel.t(), bias)
+
+
+def embedding(indices: Tensor, table: Tensor) -> Tensor:
+    if indices.dtype is not torch.int32 and indices.dtype is not torch.int64:
+        indices = indices.to(torch.int64)
+    return torch.embedding(table, indices)
+
+
+def dot_product_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    bias: Tensor | None,
+    mask: Tensor | None,
+    scale: Any,
+    is_causal: bool,
+    flash_attention: Any,
+    attn_logits_soft_cap: Any,
+) -> Tensor:
+    if query.ndim != 4 or key.ndim != 4 or value.ndim != 4:
+        raise ShapeError("[dot_product_attention] expected operands of rank 4.")
+    query, key, value = query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2)
+    if attn_logits_soft_cap is not None:
+        return _capped_attention(query, key, value, bias, mask, scale, is_causal, attn_logits_soft_cap)
+    grouped = key.shape[1] != query.shape[1]
+    if bias is not None or mask is not None:
+        bias = _attention_bias(query, key, bias, mask, is_causal)
+        is_causal = False
+    out = F.scaled_dot_product_attention(query, key, value, bias, 0.0, is_causal, scale=scale, enable_gqa=grouped)
+    return out.transpose(1, 2)
+
+
+def _attention_bias(q: Tensor, k: Tensor, bias: Tensor | None, mask: Tensor | None, is_causal: bool) -> Tensor:
+    """Bias and masks as one term to add; a row that is masked everywhere attends evenly, as on the other engines."""
+    if is_causal:
+        causal = torch.ones((q.shape[-2], k.shape[-2]), dtype=torch.bool, device=q.device).tril()
+        mask = causal if mask is None else torch.logical_and(mask != 0, causal)
+    if mask is None:
+        return bias.to(q.dtype)  # type: ignore[union-attr]
+    if mask.dtype is not torch.bool:
+        mask = mask != 0
+    lowest = torch.finfo(q.dtype).min * 0.7
+    if bias is None:
+        return torch.zeros(mask.shape, dtype=q.dtype, device=q.device).masked_fill(~mask, lowest)
+    return torch.where(mask, bias.to(q.dtype), lowest)
+
+
+def _capped_attention(
+    q: Tensor, k: Tensor, v: Tensor, bias: Any, mask: Any, scale: Any, is_causal: bool, cap: float
+) -> Tensor:
+    groups = q.shape[1] // k.shape[1]
+    if groups > 1:
+        k, v = k.repeat_interleave(groups, 1), v.repeat_interleave(groups, 1)
+    scale = 1 / math.sqrt(q.shape[-1]) if scale is None else scale
+    logits = torch.matmul(q, k.transpose(-1, -2)) * scale
+    logits = torch.tanh(logits / cap) * cap
+    if bias is not None or mask is not None or is_causal:
+        logits = logits + _attention_bias(q, k, bias, mask, is_causal)
+    return torch.matmul(torch.softmax(logits, -1), v).transpose(1, 2)
+
+
+# ---- normalization ---------------------------------------------------------------------------------------------------
+
+
+def _trailing(axis: Any, ndim: int) -> tuple[int, ...] | None:
+    """The axes if they are the last ones in order, else None."""
+    axes = axes_of(axis, ndim)
+    return axes if axes == tuple(range(ndim - len(axes), ndim)) else None
+
+
+def _as(weight: Tensor | None, x: Tensor) -> Tensor | None:
+    """A weight in the dtype of `x`."""
+    return weight if weight is None or weight.dtype is x.dtype else weight.to(x.dtype)
+
+
+def layer_normalization(x: Tensor, gamma: Tensor | None, beta: Tensor | None, axis: Any, epsilon: float) -> Tensor:
+    gamma, beta = _as(gamma, x), _as(beta, x)
+    if axis == -1:
+        return torch.layer_norm(x, (x.shape[-1],), gamma, beta, epsilon)
+    axes = _trailing(axis, x.ndim)
+    if axes is not None:
+        shape = tuple(x.shape[-len(axes) :])
+        gamma = gamma if gamma is None else gamma.reshape(shape)
+        beta = beta if beta is None else beta.reshape(shape)
+        return torch.layer_norm(x, shape, gamma, beta, epsilon)
+    axes = axes_of(axis, x.ndim)
+    variance, mean = torch.var_mean(x, axes, correction=0, keepdim=True)
+    out = (x - mean) * torch.rsqrt(variance + epsilon)
+    return _affine(out, gamma, beta, axes)
+
+
+def rms_normalization(x: Tensor, scale: Tensor | None, axis: Any, epsilon: float) -> Tensor:
+    scale = _as(scale, x)
+    axes = _trailing(axis, x.ndim)
+    if axes is not None:
+        shape = tuple(x.shape[-len(axes) :])
+        return torch.rms_norm(x, shape, scale if scale is None else scale.reshape(shape), epsilon)
+    axes = axes_of(axis, x.ndim)
+    out = x * torch.rsqrt(torch.mean(x * x, axes, True) + epsilon)
+    return _affine(out, scale, None, axes)
+
+
+def _affine(x: Tensor, scale: Tensor | None, offset: Tensor | None, axes: Any) -> Tensor:
+    """Scale and shift with weights that lie along `axes`."""
+    shape = [n if i in axes else 1 for i, n in enumerate(x.shape)]
+    x = x if scale is None else x * scale.reshape(shape)
+    return x if offset is None else x + offset.reshape(shape)
+
+
+def batch_normalization(
+    x: Tensor,
+    mean: Tensor,
+    variance: Tensor,
+    axis: int,
+    offset: Tensor | None,
+    scale: Tensor | None,
+    epsilon: float,
+) -> Tensor:
+    ndim = x.ndim
+    axis = axis + ndim if axis < 0 else axis
+    if not (torch.is_grad_enabled() and (mean.requires_grad or variance.requires_grad)):
+        last = axis == ndim - 1 and ndim > 2
+        if axis == 1 or last:
+            view = x.permute((0, ndim - 1, *range(1, ndim - 1))) if last else x
+            out = torch.batch_norm(view, scale, offset, mean, variance, False, 0.0, epsilon, True)
+            return out.permute((0, *range(2, ndim), 1)) if last else out
+    factor = torch.rsqrt(variance + epsilon)
+    factor = factor if scale is None else factor * scale
+    shift = -mean * factor if offset is None else torch.addcmul(offset, mean, factor, value=-1)
+    if axis != ndim - 1:
+        shape = [-1 if i == axis else 1 for i in range(ndim)]
+        factor, shift = factor.reshape(shape), shift.reshape(shape)
+    return torch.addcmul(shift, x, factor)
+
+
+def moments(x: Tensor, axes: Any, keepdims: bool, synchronized: bool) -> tuple[Tensor, Tensor]:
+    half = x.dtype is torch.float16
+    variance, mean = torch.var_mean(x.float() if half else x, axes, correction=0, keepdim=keepdims)
+    if half:
+        ends = torch.finfo(torch.float16)
+        mean = mean.clamp(ends.min, ends.max).to(x.dtype)
+        variance = variance.clamp(ends.min, ends.max).to(x.dtype)
+    return mean, variance
+
+
+# ---- classes and segments --------------------------------------------------------------------------------------------
+
+
+def one_hot(x: Tensor, num_classes: int, axis: int, dtype: Any, sparse: bool = False) -> Tensor:
+    kind = native(dtype)
+    x = x.to(torch.int64)
+    if num_classes < 128:
+        out = (x.unsqueeze(-1) == torch.arange(num_classes, device=x.device)).to(kind)
+    else:
+        inside = torch.logical_and(x >= 0, x < num_classes).to(kind).unsqueeze(-1)
+        out = torch.zeros((*x.shape, num_classes), dtype=kind, device=x.device)
+        out = out.scatter(-1, x.clamp(0, num_classes - 1).unsqueeze(-1), inside)
+    return out if axis == -1 or axis == x.ndim else torch.movedim(out, -1, axis)
+
+
+def _segments(ids: Tensor, num_segments: int | None) -> tuple[int, Tensor]:
+    """The number of segments, and ids in which those out of range point past the end."""
+    ids = ids.to(torch.int64)
+    if num_segments is None:
+        num_segments = int(ids.max()) + 1 if ids.numel() else 0
+    return num_segments, torch.where(torch.logical_or(ids < 0, ids >= num_segments), num_segments, ids)
+
+
+def segment_sum(data: Tensor, segment_ids: Tensor, num_segments: int | None, sorted: bool) -> Tensor:
+    n, ids = _segments(segment_ids, num_segments)
+    out = torch.zeros((n + 1, *data.shape[1:]), dtype=data.dtype, device=data.device)
+    return out.index_add(0, ids, data)[:n]
+
+
+def segment_max(data: Tensor, segment_ids: Tensor, num_segments: int | None, sorted: bool) -> Tensor:
+    n, ids = _segments(segment_ids, num_segments)
+    kind = data.dtype
+    lowest = -math.inf if kind.is_floating_point else 0 if kind is torch.bool else torch.iinfo(kind).min
+    out = torch.full((n + 1, *data.shape[1:]), lowest, dtype=kind, device=data.device)
+    index = ids.reshape((-1,) + (1,) * (data.ndim - 1)).expand_as(data)
+    return out.scatter_reduce(0, index, data, "amax")[:n]
+
+
+# ---- losses ----------------------------------------------------------------------------------------------------------
+
+
+def _check(name: str, fits: bool, target: Tensor, output: Tensor) -> None:
+    """torch would broadcast what does not fit."""
+    if not fits:
+        raise ShapeError(f"[{name}] expected shapes that fit, got {tuple(target.shape)} and {tuple(output.shape)}.")
+
+
+def _log_probabilities(output: Tensor, from_logits: bool, axis: int) -> Tensor:
+    if from_logits:
+        return torch.log_softmax(output, axis)
+    edge = epsilon()
+    output = output / torch.sum(output, axis, True)
+    return torch.log(torch.clamp(output, edge, 1 - edge))
+
+
+def binary_crossentropy(target: Tensor, output: Tensor, from_logits: bool) -> Tensor:
+    _check("binary_crossentropy", target.shape == output.shape, target, output)
+    if from_logits:
+        return torch.binary_cross_entropy_with_logits(output, target, None, None, 0)
+    edge = epsilon()
+    return _nn.binary_cross_entropy(torch.clamp(output, edge, 1 - edge), target, None, 0)
+
+
+def categorical_crossentropy(target: Tensor, output: Tensor, from_logits: bool, axis: int) -> Tensor:
+    _check("categorical_crossentropy", target.shape == output.shape, target, output)
+    return torch.sum(target * _log_probabilities(output, from_logits, axis), axis).neg()
+
+
+def sparse_categorical_crossentropy(target: Tensor, output: Tensor, from_logits: bool, axis: int) -> Tensor:
+    ndim = output.ndim
+    axis = axis + ndim if axis < 0 else axis
+    if target.ndim == ndim and target.shape[axis] == 1:
+        target = target.squeeze(axis)
+    shape = output.shape
+    _check("sparse_categorical_crossentropy", target.shape == shape[:axis] + shape[axis + 1 :], target, output)
+    target = target.to(torch.int64)
+    target = torch.where(target < shape[axis], target.clamp(min=-1), -1)  # a label out of range costs nothing
+    logs = _log_probabilities(output, from_logits, axis)
+    if axis != ndim - 1:
+        logs = torch.movedim(logs, axis, -1)
+    loss = _nn.nll_loss_nd(logs.reshape(-1, shape[axis]), target.reshape(-1), None, 0, -1)
+    return loss.reshape(target.shape)

@@ -1,0 +1,74 @@
+"""Gradients and compiled steps."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from kfront.core.state import state as session
+
+__all__ = ["compile_step", "value_and_grad"]
+
+Tensor = torch.Tensor
+
+
+def value_and_grad(
+    fn: Callable[[], tuple[Any, Any]], variables: Sequence[Any], state: Sequence[Any] = ()
+) -> tuple[Any, Any, list[Any]]:
+    """Value and gradients of a closure; see `Backend.value_and_grad`.
+
+    Inside another call of this function the graph is kept, so that gradients of gradients work.
+    """
+    tensors = [v._value for v in variables]
+    frozen = [t for t in tensors if not t.requires_grad and t.is_floating_point()]
+    for t in frozen:
+        t.requires_grad_(True)
+    depth = session.__dict__.get("torch_grad_depth", 0)
+    session.torch_grad_depth = depth + 1
+    try:
+        if torch.is_grad_enabled():
+            loss, aux = fn()
+        else:
+            with torch.enable_grad():
+                loss, aux = fn()
+        if not isinstance(loss, Tensor) or not loss.requires_grad:
+            return loss, aux, [None] * len(tensors)
+        wanted = [t for t in tensors if t.requires_grad]
+        grads = iter(torch.autograd.grad(loss, wanted, create_graph=depth > 0, allow_unused=True))
+        out = [next(grads) if t.requires_grad else None for t in tensors]
+        return (loss if depth else loss.detach()), aux, out
+    finally:
+        session.torch_grad_depth = depth
+        for t in frozen:
+            t.requires_grad_(False)
+
+
+def compile_step(fn: Callable[..., Any], state: Callable[[], Sequence[Any]], jit: bool | str) -> Callable[..., Any]:
+    """`fn` under `torch.compile` if `jit` is True, else as it is; a step that cannot be compiled runs eagerly."""
+    if jit is not True:
+        return fn
+    compiled: Any = torch.compile(fn)
+
+    def step(*args: Any) -> Any:
+        nonlocal compiled
+        if compiled is None:
+            return fn(*args)
+        try:
+            return compiled(*args)
+        except Exception as error:
+            if not _from_compiler(error):
+                raise
+            compiled = None
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            warnings.warn(f"[torch] the step runs eagerly, torch.compile failed: {reason}", stacklevel=2)
+            return fn(*args)
+
+    return step
+
+
+def _from_compiler(error: Exception) -> bool:
+    """Whether torch.compile raised it, rather than the step itself."""
+    return type(error).__module__.startswith(("torch._dynamo", "torch._inductor", "torch.fx"))
