@@ -51,6 +51,13 @@ class Foreach:
         """Add a Python number or a 0-d tensor to a 0-d Variable."""
         variable.assign_add(by)
 
+    def label_range(self, x: Any) -> tuple[Any, Any] | None:
+        """Smallest and largest element, to check labels; None if not known now, or if the engine itself complains."""
+        if self.b.is_tracing():
+            return None
+        x = self.b.to_numpy(x)
+        return (x.min(), x.max()) if x.size else None
+
     # -- reading and arithmetic ---------------------------------------------------------------------------------------
 
     def values(self, variables: Sequence[Any]) -> list[Any]:
@@ -58,23 +65,23 @@ class Foreach:
         return [v._read() for v in variables]
 
     def add(self, xs: Sequence[Any], y: Any) -> list[Any]:
-        """x + y."""
+        """``x + y``."""
         return self._map2("add", xs, y)
 
     def sub(self, xs: Sequence[Any], y: Any) -> list[Any]:
-        """x - y."""
+        """``x - y``."""
         return self._map2("subtract", xs, y)
 
     def mul(self, xs: Sequence[Any], y: Any) -> list[Any]:
-        """x * y."""
+        """``x * y``."""
         return self._map2("multiply", xs, y)
 
     def div(self, xs: Sequence[Any], y: Any) -> list[Any]:
-        """x / y."""
+        """``x / y``."""
         return self._map2("divide", xs, y)
 
     def pow(self, xs: Sequence[Any], y: Any) -> list[Any]:
-        """x ** y."""
+        """``x ** y``."""
         return self._map2("power", xs, y)
 
     def maximum(self, xs: Sequence[Any], y: Any) -> list[Any]:
@@ -84,11 +91,11 @@ class Foreach:
         return self._map2("maximum", xs, y)
 
     def clip(self, xs: Sequence[Any], low: float, high: float) -> list[Any]:
-        """x kept from `low` to `high`."""
+        """Elements kept from `low` to `high`."""
         return [self.b.clip(x, low, high) for x in xs]
 
     def where(self, condition: Any, xs: Sequence[Any], ys: Any) -> list[Any]:
-        """x where `condition` (one tensor for all, or a list) holds, else y."""
+        """Elements of x where `condition` (one tensor for all, or a list) holds, else of y."""
         conditions = condition if isinstance(condition, (list, tuple)) else [condition] * len(xs)
         if isinstance(ys, (int, float)):
             ys = [self.b.convert(float(ys), self.b.dtype_name(x.dtype)) for x in xs]
@@ -107,7 +114,7 @@ class Foreach:
         return self._map("abs", xs)
 
     def neg(self, xs: Sequence[Any]) -> list[Any]:
-        """-x."""
+        """``-x``."""
         return self._map("negative", xs)
 
     def sign(self, xs: Sequence[Any]) -> list[Any]:
@@ -119,16 +126,16 @@ class Foreach:
         return self._map("zeros_like", xs)
 
     def lerp(self, xs: Sequence[Any], ys: Sequence[Any], weight: Any) -> list[Any]:
-        """x + (y - x) * weight."""
+        """``x + (y - x) * weight``."""
         return self.add(xs, self.mul(self.sub(ys, xs), weight))
 
     def addcmul(self, xs: Sequence[Any], a: Sequence[Any], b: Sequence[Any], value: Any = None) -> list[Any]:
-        """x + value * a * b (value None: 1)."""
+        """``x + value * a * b`` (value None: 1)."""
         product = self.mul(a, b)
         return self.add(xs, product if value is None else self.mul(product, value))
 
     def addcdiv(self, xs: Sequence[Any], a: Sequence[Any], b: Sequence[Any], value: Any = 1.0) -> list[Any]:
-        """x + value * a / b."""
+        """``x + value * a / b``."""
         return self.add(xs, self.mul(self.div(a, b), value))
 
     def norms(self, xs: Sequence[Any]) -> list[Any]:
@@ -170,28 +177,28 @@ class Foreach:
         return values
 
     def add_to(self, variables: Sequence[Any], xs: Sequence[Any], factor: Any = None) -> list[Any]:
-        """v + factor * x (factor None: v + x)."""
+        """``v + factor * x`` (factor None: 1)."""
         xs = xs if factor is None else self.mul(xs, factor)
         return self._set(variables, self.add(self.values(variables), xs))
 
     def mul_to(self, variables: Sequence[Any], y: Any) -> list[Any]:
-        """v * y."""
+        """``v * y``."""
         return self._set(variables, self.mul(self.values(variables), y))
 
     def lerp_to(self, variables: Sequence[Any], xs: Sequence[Any], weight: Any) -> list[Any]:
-        """v + (x - v) * weight: the running mean whose old value has the weight ``1 - weight``."""
+        """``v + (x - v) * weight``: the running mean whose old value has the weight ``1 - weight``."""
         return self._set(variables, self.lerp(self.values(variables), xs, weight))
 
     def lerp_square_to(self, variables: Sequence[Any], xs: Sequence[Any], weight: Any) -> list[Any]:
-        """v + (x ** 2 - v) * weight: the running mean of squares."""
+        """``v + (x ** 2 - v) * weight``: the running mean of squares."""
         return self._set(variables, self.lerp(self.values(variables), self.square(xs), weight))
 
     def addcmul_to(self, variables: Sequence[Any], a: Sequence[Any], b: Sequence[Any], value: Any = None) -> list[Any]:
-        """v + value * a * b."""
+        """``v + value * a * b``."""
         return self._set(variables, self.addcmul(self.values(variables), a, b, value))
 
     def addcdiv_to(self, variables: Sequence[Any], a: Sequence[Any], b: Sequence[Any], value: Any = 1.0) -> list[Any]:
-        """v + value * a / b."""
+        """``v + value * a / b``."""
         return self._set(variables, self.addcdiv(self.values(variables), a, b, value))
 
     # -- whole rules, for engines with a fused kernel -----------------------------------------------------------------

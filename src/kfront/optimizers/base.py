@@ -172,9 +172,7 @@ class Optimizer:
         return self._new_variable(value, "float32", "learning_rate", "only_first_replica")
 
     def _new_variable(self, value: Any, dtype: str, name: str, aggregation: str, shape: Any = None) -> Any:
-        made = Variable(
-            value, shape, dtype, trainable=False, autocast=False, aggregation=aggregation, name=name
-        )
+        made = Variable(value, shape, dtype, trainable=False, autocast=False, aggregation=aggregation, name=name)
         self._variables.append(made)
         return made
 
@@ -420,7 +418,8 @@ class Optimizer:
     def _native(self, plan: _Plan, grads: list[Any]) -> list[Any]:
         b, mine = self._backend, self._trainable_variables
         return [
-            b.cast(b.convert(g), mine[i]._dtype) for i, g in zip((*plan.positions, *plan.overwritten), grads, strict=True)
+            b.cast(b.convert(g), mine[i]._dtype)
+            for i, g in zip((*plan.positions, *plan.overwritten), grads, strict=True)
         ]
 
     def _apply(self, fe: Any, plan: _Plan, grads: list[Any]) -> None:
@@ -645,7 +644,10 @@ class Optimizer:
                 "`optimizer.build(variables)` first."
             )
         mine, own = self._trainable_variables, self.variables
-        for what, values, wanted in (("variables", trainable_variables, mine), ("own variables", optimizer_variables, own)):
+        for what, values, wanted in (
+            ("variables", trainable_variables, mine),
+            ("own variables", optimizer_variables, own),
+        ):
             if len(values) != len(wanted):
                 raise ArgumentError(f"[{self.name}] expected values of {len(wanted)} {what}, got {len(values)}.")
         pairs = [*zip(mine, trainable_variables, strict=True), *zip(own, optimizer_variables, strict=True)]

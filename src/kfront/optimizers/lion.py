@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from kfront.core.registry import serializable
 from kfront.core.errors import ArgumentError
+from kfront.core.registry import serializable
 from kfront.optimizers.base import Group, Optimizer
 
 __all__ = ["Lamb", "Lion"]

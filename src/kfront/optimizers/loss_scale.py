@@ -52,9 +52,13 @@ class LossScaleOptimizer(Optimizer):
         **kwargs: Any,
     ) -> None:
         if not isinstance(inner_optimizer, Optimizer):
-            raise ArgumentError(f"[LossScaleOptimizer] expected an Optimizer as `inner_optimizer`, got {inner_optimizer!r}.")
+            raise ArgumentError(
+                f"[LossScaleOptimizer] expected an Optimizer as `inner_optimizer`, got {inner_optimizer!r}."
+            )
         if not kwargs.pop("dynamic", True):
-            raise ArgumentError("[LossScaleOptimizer] expected dynamic=True, got False; use `loss_scale_factor` instead.")
+            raise ArgumentError(
+                "[LossScaleOptimizer] expected dynamic=True, got False; use `loss_scale_factor` instead."
+            )
         given = sorted(k for k, v in kwargs.items() if v not in (None, False, 0.99))
         if given:
             raise ArgumentError(

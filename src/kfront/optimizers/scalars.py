@@ -53,17 +53,17 @@ def maximum(x: Any, y: float) -> Any:
 
 
 def greater(x: Any, y: float) -> Any:
-    """x > y: a bool or a 0-d tensor."""
+    """``x > y``: a bool or a 0-d tensor."""
     return x > y
 
 
 def less_equal(x: Any, y: float) -> Any:
-    """x <= y: a bool or a 0-d tensor."""
+    """``x <= y``: a bool or a 0-d tensor."""
     return x <= y
 
 
 def equal(x: Any, y: Any) -> Any:
-    """x == y: a bool or a 0-d tensor."""
+    """``x == y``: a bool or a 0-d tensor."""
     if _is_number(x):
         return x == y
     b = state.backend
@@ -71,7 +71,7 @@ def equal(x: Any, y: Any) -> Any:
 
 
 def where(condition: Any, x: Any, y: Any) -> Any:
-    """x if the condition holds, else y; the results are floats."""
+    """``x`` if the condition holds, else ``y``; the results are floats."""
     if isinstance(condition, bool):
         return x if condition else y
     b = state.backend

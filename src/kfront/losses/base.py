@@ -1,0 +1,269 @@
+"""`Loss`: from targets and predictions to one number, with sample weights and masks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from kfront import config
+from kfront.backends import current
+from kfront.core import tree
+from kfront.core.dtypes import standardize
+from kfront.core.errors import ArgumentError
+from kfront.core.naming import auto_name
+from kfront.core.registry import serializable
+from kfront.core.spec import KerasTensor
+from kfront.core.state import state
+
+__all__ = ["Loss", "LossFunctionWrapper", "align_weights", "reduce_weighted"]
+
+REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none", None)
+_MEANS = ("sum_over_batch_size", "mean")
+
+
+@serializable("keras.losses")
+class Loss:
+    """Base of the losses: define `call(y_true, y_pred)`, which gives one value per sample.
+
+    Args:
+        name: the loss's name; made from the class name if None.
+        reduction: how values become one number: ``"sum_over_batch_size"`` or ``"mean"`` (the sum of the weighted values
+            divided by their number), ``"sum"``, ``"mean_with_sample_weight"`` (divided by the sum of the weights), or
+            ``"none"``/None (not reduced).
+        dtype: dtype name or policy that is computed in; floatx if None.
+
+    Raises:
+        ArgumentError: for an unknown reduction.
+
+    Example:
+
+    >>> import kfront
+    >>> class FourthPower(kfront.losses.Loss):
+    ...     def call(self, y_true, y_pred):
+    ...         return kfront.ops.mean((y_true - y_pred) ** 4, axis=-1)
+    >>> float(FourthPower()([[0.0, 0.0]], [[1.0, 2.0]]))
+    8.5
+    """
+
+    arguments: tuple[str, ...] = ()  # constructor arguments of a subclass that go into its config
+    takes_labels = False  # whether integer targets reach `call` as they are
+
+    def __init__(
+        self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None
+    ) -> None:
+        self.name = name if name is not None else auto_name(type(self).__name__)
+        if reduction not in REDUCTIONS:
+            raise ArgumentError(
+                f"[{self.name}] expected `reduction` to be one of {', '.join(map(repr, REDUCTIONS))}, got {reduction!r}."
+            )
+        self.reduction = reduction
+        self._given_dtype = dtype
+        self._dtype = _compute_dtype(dtype)
+        self._plain = True  # whether values never carry a mask of their own
+        self._native: dict[Any, Any] = {}
+
+    @property
+    def dtype(self) -> str:
+        """The dtype that is computed in."""
+        return self._dtype
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """The reduced loss.
+
+        Args:
+            y_true: targets: a tensor or nested tensors.
+            y_pred: predictions; a Keras mask on them leaves masked steps out.
+            sample_weight: weights, one per sample or one per value.
+
+        Returns:
+            A scalar; one value per sample without reduction.
+        """
+        b = state.backend
+        if sample_weight is None and not state.masks and self._plain and type(y_pred) in b.types:
+            native = self._native.get(b) or self._native_dtype(b)
+            if y_pred.dtype == native and type(y_true) in b.types and (self.takes_labels or y_true.dtype == native):
+                if self.reduction in _MEANS:
+                    return self._mean(b, y_true, y_pred)
+                return self._reduce(self.call(y_true, y_pred), None, None)
+        return self._general(y_true, y_pred, sample_weight)
+
+    def _mean(self, b: Any, y_true: Any, y_pred: Any) -> Any:
+        """The mean of all values, for native tensors without weights and masks."""
+        values = self.call(y_true, y_pred)
+        return b.mean(values, None, False) if type(values) in b.types else self._reduce(values, None, None)
+
+    def _native_dtype(self, b: Any) -> Any:
+        native = self._native[b] = b.native_dtype(self._dtype)
+        return native
+
+    def _general(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
+        b = current()
+        mask = b.get_mask(y_pred) if state.masks and not tree.is_nested(y_pred) else None
+        y_pred = _convert(y_pred, self._dtype, b, False)
+        y_true = _convert(y_true, self._dtype, b, self.takes_labels)
+        values = self.call(y_true, y_pred)
+        own = None if self._plain else b.get_mask(values)
+        if own is not None:
+            mask = own if mask is None else b.logical_and(mask, own)
+        return self._reduce(values, sample_weight, mask)
+
+    def _reduce(self, values: Any, sample_weight: Any, mask: Any) -> Any:
+        return reduce_weighted(values, sample_weight, mask, self.reduction, self._dtype)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Values, one per sample; subclasses define it.
+
+        Args:
+            y_true: targets, tensors.
+            y_pred: predictions, tensors.
+        """
+        raise NotImplementedError(f"[{type(self).__name__}] expected the class to define `call(y_true, y_pred)`.")
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        out = {"name": self.name, "reduction": self.reduction}
+        if self._given_dtype is not None:
+            out["dtype"] = self._dtype
+        out.update({k: getattr(self, k) for k in self.arguments})
+        return out
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """A loss from its config."""
+        return cls(**config)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_native": {}}
+
+
+class LossFunctionWrapper(Loss):
+    """A loss from a function of targets and predictions.
+
+    Args:
+        fn: ``fn(y_true, y_pred, **kwargs)`` that gives one value per sample.
+        reduction: see `Loss`.
+        name: the loss's name.
+        dtype: see `Loss`.
+        **kwargs: arguments of `fn`.
+    """
+
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name, reduction, dtype)
+        self.fn, self._fn_kwargs = fn, kwargs
+        if type(self) is LossFunctionWrapper:
+            self._plain = not hasattr(fn, "_sets_mask")
+            self.takes_labels = hasattr(fn, "_takes_labels")
+        for k, v in kwargs.items():
+            if k in self.arguments:
+                setattr(self, k, v)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """The function's values."""
+        return self.fn(y_true, y_pred, **self._fn_kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        out = super().get_config()
+        if type(self) is LossFunctionWrapper:
+            from kfront import saving
+
+            out.update(fn=saving.serialize_keras_object(self.fn), **self._fn_kwargs)
+        return out
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """A loss from its config."""
+        if isinstance(config.get("fn"), (dict, str)):
+            from kfront import saving
+
+            config = {**config, "fn": saving.deserialize_keras_object(config["fn"])}
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}, reduction={self.reduction}>"
+
+
+def _compute_dtype(dtype: Any) -> str:
+    if dtype is None:
+        return config.floatx()
+    found = getattr(dtype, "compute_dtype", None)
+    if found is None and isinstance(dtype, (str, dict)) and (isinstance(dtype, dict) or dtype.startswith("mixed")):
+        from kfront import dtype_policies
+
+        found = dtype_policies.get(dtype).compute_dtype
+    return found or standardize(dtype)
+
+
+def _convert(x: Any, dtype: str, b: Any, keep_labels: bool) -> Any:
+    """Tensors of `dtype` in the place of array-likes; integer labels may stay as they are."""
+    if isinstance(x, (dict, tuple)) or (isinstance(x, list) and any(hasattr(v, "shape") for v in x)):
+        return tree.map_structure(lambda v: _convert(v, dtype, b, keep_labels), x)
+    if isinstance(x, KerasTensor):
+        from kfront import ops
+
+        return x if keep_labels or x.dtype == dtype else ops.cast(x, dtype)
+    if keep_labels:
+        return b.convert(x)
+    mask = b.get_mask(x) if state.masks else None
+    x = b.cast(b.convert(x), dtype)
+    if mask is not None:
+        b.set_mask(x, mask)
+    return x
+
+
+def align_weights(weights: Any, values: Any) -> Any:
+    """`weights` with axes of size 1 behind, so that they broadcast over `values` from the first axis on.
+
+    Weights of shape (batch,) belong to samples, whatever the other axes of `values` are.
+    """
+    from kfront import ops
+
+    have, want = tuple(weights.shape), tuple(values.shape)
+    if len(have) > len(want):
+        if have[-1] == 1 and len(have) == len(want) + 1:
+            return ops.squeeze(weights, -1)
+        return weights
+    if have and len(have) < len(want) and all(a in (w, None) or w is None for a, w in zip(have, want, strict=False)):
+        for _ in range(len(want) - len(have)):
+            weights = ops.expand_dims(weights, -1)
+    return weights
+
+
+def reduce_weighted(values: Any, sample_weight: Any, mask: Any, reduction: str | None, dtype: str) -> Any:
+    """Weighted values as one number.
+
+    Args:
+        values: any shape.
+        sample_weight: weights or None.
+        mask: bool, False leaves a value out, or None.
+        reduction: see `Loss`.
+        dtype: dtype of the weights.
+    """
+    from kfront import ops
+
+    factor = None
+    if sample_weight is not None:
+        factor = align_weights(ops.cast(ops.convert_to_tensor(sample_weight), dtype), values)
+    if mask is not None:
+        seen = align_weights(ops.cast(mask, dtype), values)
+        factor = seen if factor is None else ops.multiply(factor, seen)
+    if factor is not None:
+        values = ops.multiply(ops.cast(values, dtype), factor)
+    if reduction in (None, "none"):
+        return values
+    if reduction == "sum":
+        return ops.sum(values)
+    if factor is not None and reduction == "mean_with_sample_weight":
+        weights = ops.broadcast_to(factor, ops.shape(values))
+        return ops.divide_no_nan(ops.sum(values), ops.sum(weights))
+    if mask is not None:
+        count = ops.sum(ops.broadcast_to(seen, ops.shape(values)))
+        return ops.divide_no_nan(ops.sum(values), count)
+    return ops.mean(values)

@@ -1,0 +1,705 @@
+"""The loss classes: each wraps the function of the same meaning."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kfront.core.errors import ArgumentError
+from kfront.core.registry import serializable
+from kfront.losses import classification, regression
+from kfront.losses.base import LossFunctionWrapper
+
+__all__ = [
+    "BinaryCrossentropy",
+    "BinaryFocalCrossentropy",
+    "CategoricalCrossentropy",
+    "CategoricalFocalCrossentropy",
+    "CategoricalGeneralizedCrossEntropy",
+    "CategoricalHinge",
+    "Circle",
+    "CosineSimilarity",
+    "Dice",
+    "Hinge",
+    "Huber",
+    "KLDivergence",
+    "LogCosh",
+    "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
+    "Poisson",
+    "SparseCategoricalCrossentropy",
+    "SquaredHinge",
+    "Tversky",
+]
+
+
+class _Squared(LossFunctionWrapper):
+    """Losses whose total mean is the mean of one elementwise function: one reduction instead of two."""
+
+    def _mean(self, b: Any, y_true: Any, y_pred: Any) -> Any:
+        if y_true.shape != y_pred.shape:
+            return super()._mean(b, y_true, y_pred)
+        error = b.subtract(y_pred, y_true)
+        return b.mean(self._each(b, error), None, False)
+
+    def _each(self, b: Any, error: Any) -> Any:
+        raise NotImplementedError
+
+
+@serializable("keras.losses")
+class MeanSquaredError(_Squared):
+    """The mean of squared errors.
+
+    Args:
+        reduction, name, dtype: see `Loss`.
+
+    Example:
+
+    >>> import kfront
+    >>> loss = kfront.losses.MeanSquaredError()
+    >>> float(loss([[0.0, 1.0]], [[1.0, 3.0]]))
+    2.5
+    """
+
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "mean_squared_error",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(regression.mean_squared_error, reduction, name, dtype)
+
+    def _each(self, b: Any, error: Any) -> Any:
+        return b.multiply(error, error)
+
+
+@serializable("keras.losses")
+class MeanAbsoluteError(_Squared):
+    """The mean of absolute errors.
+
+    Args:
+        reduction, name, dtype: see `Loss`.
+
+    Example:
+
+    >>> import kfront
+    >>> loss = kfront.losses.MeanAbsoluteError()
+    >>> float(loss([[0.0, 1.0]], [[1.0, 3.0]]))
+    1.5
+    """
+
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "mean_absolute_error",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(regression.mean_absolute_error, reduction, name, dtype)
+
+    def _each(self, b: Any, error: Any) -> Any:
+        return b.abs(error)
+
+
+@serializable("keras.losses")
+class MeanAbsolutePercentageError(LossFunctionWrapper):
+    """The mean of absolute errors in per cent of the targets.
+
+    Args:
+        reduction, name, dtype: see `Loss`.
+
+    Example:
+
+    >>> import kfront
+    >>> loss = kfront.losses.MeanAbsolutePercentageError()
+    >>> float(loss([[2.0, 4.0]], [[1.0, 4.0]]))
+    25.0
+    """
+
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "mean_absolute_percentage_error",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(regression.mean_absolute_percentage_error, reduction, name, dtype)
+
+
+@serializable("keras.losses")
+class MeanSquaredLogarithmicError(LossFunctionWrapper):
+    """The mean of squared differences of ``log(1 + y)``.
+
+    Args:
+        reduction, name, dtype: see `Loss`.
+
+    Example:
+
+    >>> import kfront
+    >>> loss = kfront.losses.MeanSquaredLogarithmicError()
+    >>> float(loss([[1.0]], [[1.0]]))
+    0.0
+    """
+
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "mean_squared_logarithmic_error",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(regression.mean_squared_logarithmic_error, reduction, name, dtype)
+
+
+@serializable("keras.losses")
+class CosineSimilarity(LossFunctionWrapper):
+    """Minus the cosine between targets and predictions.
+
+    Args:
+        axis: axis of the vectors.
+        reduction, name, dtype: see `Loss`.
+
+    Example:
+
+    >>> import kfront
+    >>> loss = kfront.losses.CosineSimilarity()
+    >>> float(loss([[0.0, 2.0]], [[0.0, 1.0]]))
+    -1.0
+    """
+
+    arguments = ("axis",)
+
+    def __init__(
+        self,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "cosine_similarity",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(regression.cosine_similarity, reduction, name, dtype, axis=axis)
+
+
+@serializable("keras.losses")
+class Huber(LossFunctionWrapper):
+    """Squared for small errors, linear for large ones.
+
+    Args:
+        delta: where the line begins.
+        reduction, name, dtype: see `Loss`.
+
+    Example:
+
+    >>> import kfront
+    >>> loss = kfront.losses.Huber()
+    >>> float(loss([[0.0, 0.0]], [[1.0, 3.0]]))
+    1.5
+    """
+
+    arguments = ("delta",)
+
+    def __init__(
+        self,
+        delta: float = 1.0,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "huber_loss",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(regression.huber, reduction, name, dtype, delta=delta)
+
+
+@serializable("keras.losses")
+class LogCosh(LossFunctionWrapper):
+    """The mean of ``log(cosh(error))``.
+
+    Args:
+        reduction, name, dtype: see `Loss`.
+
+    Example:
+
+    >>> import kfront
+    >>> loss = kfront.losses.LogCosh()
+    >>> round(float(loss([[0.0]], [[1.0]])), 4)
+    0.4338
+    """
+
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "log_cosh",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(regression.log_cosh, reduction, name, dtype)
+
+
+@serializable("keras.losses")
+class Poisson(LossFunctionWrapper):
+    """The mean of ``y_pred - y_true * log(y_pred)``.
+
+    Args:
+        reduction, name, dtype: see `Loss`.
+
+    Example:
+
+    >>> import kfront
+    >>> loss = kfront.losses.Poisson()
+    >>> round(float(loss([[1.0]], [[1.0]])), 4)
+    1.0
+    """
+
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "poisson",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(regression.poisson, reduction, name, dtype)
+
+
+@serializable("keras.losses")
+class Hinge(LossFunctionWrapper):
+    """The mean of ``max(0, 1 - y_true * y_pred)``, targets -1 and 1 (or 0 and 1).
+
+    Args:
+        reduction, name, dtype: see `Loss`.
+
+    Example:
+
+    >>> import kfront
+    >>> loss = kfront.losses.Hinge()
+    >>> float(loss([[-1.0, 1.0]], [[0.0, 0.5]]))
+    0.75
+    """
+
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "hinge",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(classification.hinge, reduction, name, dtype)
+
+
+@serializable("keras.losses")
+class SquaredHinge(LossFunctionWrapper):
+    """The mean of ``max(0, 1 - y_true * y_pred) ** 2``, targets -1 and 1 (or 0 and 1).
+
+    Args:
+        reduction, name, dtype: see `Loss`.
+
+    Example:
+
+    >>> import kfront
+    >>> loss = kfront.losses.SquaredHinge()
+    >>> float(loss([[-1.0, 1.0]], [[0.0, 0.0]]))
+    1.0
+    """
+
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "squared_hinge",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(classification.squared_hinge, reduction, name, dtype)
+
+
+@serializable("keras.losses")
+class CategoricalHinge(LossFunctionWrapper):
+    """``max(0, 1 + highest wrong score - right score)`` for one-hot targets.
+
+    Args:
+        reduction, name, dtype: see `Loss`.
+
+    Example:
+
+    >>> import kfront
+    >>> loss = kfront.losses.CategoricalHinge()
+    >>> float(loss([[0.0, 1.0]], [[0.5, 0.75]]))
+    0.75
+    """
+
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "categorical_hinge",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(classification.categorical_hinge, reduction, name, dtype)
+
+
+@serializable("keras.losses")
+class KLDivergence(LossFunctionWrapper):
+    """``sum(y_true * log(y_true / y_pred))`` for probabilities.
+
+    Args:
+        reduction, name, dtype: see `Loss`.
+
+    Example:
+
+    >>> import kfront
+    >>> loss = kfront.losses.KLDivergence()
+    >>> round(float(loss([[0.0, 1.0]], [[0.5, 0.5]])), 4)
+    0.6931
+    """
+
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "kl_divergence",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(classification.kl_divergence, reduction, name, dtype)
+
+
+@serializable("keras.losses")
+class BinaryCrossentropy(LossFunctionWrapper):
+    """Crossentropy of yes-or-no targets.
+
+    Args:
+        from_logits: whether predictions are logits rather than probabilities.
+        label_smoothing: from 0 to 1: how far targets are drawn towards 0.5.
+        axis: axis that the mean is taken over.
+        reduction, name, dtype: see `Loss`.
+
+    Example:
+
+    >>> import kfront
+    >>> loss = kfront.losses.BinaryCrossentropy()
+    >>> round(float(loss([[0.0, 1.0]], [[0.5, 0.5]])), 4)
+    0.6931
+    """
+
+    arguments = ("from_logits", "label_smoothing", "axis")
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "binary_crossentropy",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(
+            classification.binary_crossentropy,
+            reduction,
+            name,
+            dtype,
+            from_logits=from_logits,
+            label_smoothing=label_smoothing,
+            axis=axis,
+        )
+
+
+@serializable("keras.losses")
+class CategoricalCrossentropy(LossFunctionWrapper):
+    """Crossentropy of one-hot targets.
+
+    Args:
+        from_logits: whether predictions are logits rather than probabilities.
+        label_smoothing: from 0 to 1: how far targets are drawn towards equal probabilities.
+        axis: axis of the classes.
+        reduction, name, dtype: see `Loss`.
+
+    Example:
+
+    >>> import kfront
+    >>> loss = kfront.losses.CategoricalCrossentropy()
+    >>> round(float(loss([[0.0, 1.0]], [[0.5, 0.5]])), 4)
+    0.6931
+    """
+
+    arguments = ("from_logits", "label_smoothing", "axis")
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "categorical_crossentropy",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(
+            classification.categorical_crossentropy,
+            reduction,
+            name,
+            dtype,
+            from_logits=from_logits,
+            label_smoothing=label_smoothing,
+            axis=axis,
+        )
+
+
+@serializable("keras.losses")
+class SparseCategoricalCrossentropy(LossFunctionWrapper):
+    """Crossentropy of integer targets.
+
+    Args:
+        from_logits: whether predictions are logits rather than probabilities.
+        ignore_class: a class number (-1, say) that does not count.
+        axis: axis of the classes.
+        reduction, name, dtype: see `Loss`.
+
+    Example:
+
+    >>> import kfront
+    >>> loss = kfront.losses.SparseCategoricalCrossentropy()
+    >>> round(float(loss([1], [[0.5, 0.5]])), 4)
+    0.6931
+    """
+
+    arguments = ("from_logits", "ignore_class", "axis")
+    takes_labels = True
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        ignore_class: int | None = None,
+        reduction: str | None = "sum_over_batch_size",
+        axis: int = -1,
+        name: str | None = "sparse_categorical_crossentropy",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(
+            classification.sparse_categorical_crossentropy,
+            reduction,
+            name,
+            dtype,
+            from_logits=from_logits,
+            ignore_class=ignore_class,
+            axis=axis,
+        )
+        self._plain = ignore_class is None
+
+
+@serializable("keras.losses")
+class BinaryFocalCrossentropy(LossFunctionWrapper):
+    """Binary crossentropy in which easy samples count less.
+
+    Args:
+        apply_class_balancing: weigh class 1 by `alpha` and class 0 by ``1 - alpha``.
+        alpha: weight of class 1.
+        gamma: how much less easy samples count.
+        from_logits: whether predictions are logits rather than probabilities.
+        label_smoothing: from 0 to 1: how far targets are drawn towards 0.5.
+        axis: axis that the mean is taken over.
+        reduction, name, dtype: see `Loss`.
+
+    Reference: Lin et al., 2017, "Focal loss for dense object detection", arXiv:1708.02002.
+
+    Example:
+
+    >>> import kfront
+    >>> loss = kfront.losses.BinaryFocalCrossentropy()
+    >>> round(float(loss([[1.0]], [[0.5]])), 4)
+    0.1733
+    """
+
+    arguments = ("apply_class_balancing", "alpha", "gamma", "from_logits", "label_smoothing", "axis")
+
+    def __init__(
+        self,
+        apply_class_balancing: bool = False,
+        alpha: float = 0.25,
+        gamma: float = 2.0,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "binary_focal_crossentropy",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(
+            classification.binary_focal_crossentropy,
+            reduction,
+            name,
+            dtype,
+            apply_class_balancing=apply_class_balancing,
+            alpha=alpha,
+            gamma=gamma,
+            from_logits=from_logits,
+            label_smoothing=label_smoothing,
+            axis=axis,
+        )
+
+
+@serializable("keras.losses")
+class CategoricalFocalCrossentropy(LossFunctionWrapper):
+    """Categorical crossentropy in which easy samples count less.
+
+    Args:
+        alpha: a weight, or one for each class.
+        gamma: how much less easy samples count.
+        from_logits: whether predictions are logits rather than probabilities.
+        label_smoothing: from 0 to 1: how far targets are drawn towards equal probabilities.
+        axis: axis of the classes.
+        reduction, name, dtype: see `Loss`.
+
+    Reference: Lin et al., 2017, "Focal loss for dense object detection", arXiv:1708.02002.
+
+    Example:
+
+    >>> import kfront
+    >>> loss = kfront.losses.CategoricalFocalCrossentropy()
+    >>> round(float(loss([[0.0, 1.0]], [[0.5, 0.5]])), 4)
+    0.0433
+    """
+
+    arguments = ("alpha", "gamma", "from_logits", "label_smoothing", "axis")
+
+    def __init__(
+        self,
+        alpha: float = 0.25,
+        gamma: float = 2.0,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "categorical_focal_crossentropy",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(
+            classification.categorical_focal_crossentropy,
+            reduction,
+            name,
+            dtype,
+            alpha=alpha,
+            gamma=gamma,
+            from_logits=from_logits,
+            label_smoothing=label_smoothing,
+            axis=axis,
+        )
+
+
+@serializable("keras.losses")
+class CategoricalGeneralizedCrossEntropy(LossFunctionWrapper):
+    """Crossentropy that wrong labels move little; integer targets.
+
+    Args:
+        q: from 0 (crossentropy) to 1 (mean absolute error), both excluded.
+        reduction, name, dtype: see `Loss`.
+
+    Reference: Zhang and Sabuncu, 2018, "Generalized cross entropy loss for training deep neural networks with noisy
+    labels", arXiv:1805.07836.
+
+    Example:
+
+    >>> import kfront
+    >>> loss = kfront.losses.CategoricalGeneralizedCrossEntropy()
+    >>> float(loss([1], [[0.75, 0.25]]))
+    1.0
+    """
+
+    arguments = ("q",)
+    takes_labels = True
+
+    def __init__(
+        self,
+        q: float = 0.5,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "categorical_generalized_cross_entropy",
+        dtype: Any = None,
+    ) -> None:
+        if not 0 < q < 1:
+            raise ArgumentError(f"[{name}] expected 0 < `q` < 1, got {q!r}.")
+        super().__init__(classification.categorical_generalized_cross_entropy, reduction, name, dtype, q=q)
+
+
+@serializable("keras.losses")
+class Dice(LossFunctionWrapper):
+    """One minus the Dice coefficient, for segmentation.
+
+    Args:
+        axis: axes that sums are taken over; all if None.
+        reduction, name, dtype: see `Loss`.
+
+    Example:
+
+    >>> import kfront
+    >>> loss = kfront.losses.Dice()
+    >>> round(float(loss([[1.0, 0.0]], [[1.0, 0.0]])), 4)
+    0.0
+    """
+
+    arguments = ("axis",)
+
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "dice",
+        axis: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(classification.dice, reduction, name, dtype, axis=axis)
+
+
+@serializable("keras.losses")
+class Tversky(LossFunctionWrapper):
+    """One minus the Tversky index, for segmentation.
+
+    Args:
+        alpha: weight of false positives.
+        beta: weight of false negatives.
+        axis: axes that sums are taken over; all if None.
+        reduction, name, dtype: see `Loss`.
+
+    Reference: Salehi, Erdogmus and Gholipour, 2017, "Tversky loss function for image segmentation using 3D fully
+    convolutional deep networks", arXiv:1706.05721.
+
+    Example:
+
+    >>> import kfront
+    >>> loss = kfront.losses.Tversky()
+    >>> round(float(loss([[1.0, 0.0]], [[1.0, 0.0]])), 4)
+    0.0
+    """
+
+    arguments = ("alpha", "beta", "axis")
+
+    def __init__(
+        self,
+        alpha: float = 0.5,
+        beta: float = 0.5,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "tversky",
+        axis: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(classification.tversky, reduction, name, dtype, alpha=alpha, beta=beta, axis=axis)
+
+
+@serializable("keras.losses")
+class Circle(LossFunctionWrapper):
+    """Circle loss of embeddings, for integer class targets.
+
+    Args:
+        gamma: scale.
+        margin: how far from the optimum pairs stop to count.
+        remove_diagonal: leave out the comparison of each sample with itself.
+        reduction, name, dtype: see `Loss`.
+
+    Reference: Sun et al., 2020, "Circle loss: A unified perspective of pair similarity optimization",
+    arXiv:2002.10857.
+
+    Example:
+
+    >>> import kfront
+    >>> loss = kfront.losses.Circle()
+    >>> float(loss([0, 0, 1], [[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])) >= 0
+    True
+    """
+
+    arguments = ("gamma", "margin", "remove_diagonal")
+    takes_labels = True
+
+    def __init__(
+        self,
+        gamma: float = 80.0,
+        margin: float = 0.4,
+        remove_diagonal: bool = True,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "circle",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(
+            classification.circle, reduction, name, dtype, gamma=gamma, margin=margin, remove_diagonal=remove_diagonal
+        )

@@ -1,0 +1,97 @@
+"""Losses by name and from configs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from kfront.core.errors import ArgumentError
+from kfront.core.registry import get_registered_object
+from kfront.losses import classes, classification, regression
+from kfront.losses.base import Loss, LossFunctionWrapper
+
+__all__ = ["deserialize", "get", "serialize"]
+
+_CLASSES: dict[str, Any] = {name: getattr(classes, name) for name in classes.__all__}
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    name: getattr(module, name) for module in (regression, classification) for name in module.__all__
+}
+for _short, _long in {
+    "mse": "mean_squared_error",
+    "mae": "mean_absolute_error",
+    "mape": "mean_absolute_percentage_error",
+    "msle": "mean_squared_logarithmic_error",
+    "bce": "binary_crossentropy",
+    "kld": "kl_divergence",
+}.items():
+    _FUNCTIONS[_short] = _FUNCTIONS[_short.upper()] = _FUNCTIONS[_long]
+
+
+def serialize(loss: Any) -> Any:
+    """The config of a loss, as files hold it.
+
+    Args:
+        loss: a Loss or a function.
+    """
+    from kfront import saving
+
+    return saving.serialize_keras_object(loss)
+
+
+def deserialize(name: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+    """A loss from its config or name.
+
+    Args:
+        name: as `serialize` returns it, ``{"class_name": …, "config": …}``, or the name of a function or class.
+        custom_objects: classes and functions by name.
+    """
+    if isinstance(name, str):
+        found = get_registered_object(name, custom_objects)
+        return found if found is not None else get(name)
+    from kfront import saving
+
+    if isinstance(name, dict) and "module" not in name and name.get("class_name") in _CLASSES:
+        name = {"module": "keras.losses", "registered_name": None, **name}
+    return saving.deserialize_keras_object(name, custom_objects=custom_objects)
+
+
+def get(identifier: Any) -> Any:
+    """A loss function or Loss.
+
+    Args:
+        identifier: the name of a function (``"mse"``, ``"sparse_categorical_crossentropy"``) or class, a config, a
+            callable, or None.
+
+    Returns:
+        A function for the name of a function, a Loss for that of a class or for a config; callables and None as they
+        are.
+
+    Raises:
+        ArgumentError: for anything else.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.losses.get("mse").__name__
+    'mean_squared_error'
+    """
+    if identifier is None:
+        return None
+    if isinstance(identifier, dict):
+        return deserialize(identifier)
+    if isinstance(identifier, str):
+        found = _FUNCTIONS.get(identifier) or _CLASSES.get(identifier) or get_registered_object(identifier)
+        if found is not None:
+            return found() if isinstance(found, type) else found
+        raise ArgumentError(
+            f"[losses.get] expected the name of a loss, got {identifier!r}; known are {', '.join(sorted(_FUNCTIONS))} and "
+            f"{', '.join(_CLASSES)}."
+        )
+    if isinstance(identifier, type) and issubclass(identifier, Loss):
+        return identifier()
+    if callable(identifier):
+        return identifier
+    raise ArgumentError(f"[losses.get] expected a name, a config or a callable, got {identifier!r}.")
+
+
+LossFunction = Callable[..., Any] | Loss | LossFunctionWrapper
