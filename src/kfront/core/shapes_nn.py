@@ -1,0 +1,199 @@
+"""Shape rules of convolution, pooling, one-hot, segments and transforms; see `kfront.core.shapes`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.shapes import Shape, axis_of, known, rank_at_least, shape_of
+
+__all__ = [
+    "conv",
+    "conv_transpose",
+    "depthwise_conv",
+    "one_hot",
+    "pool",
+    "spatial",
+    "transpose_padding",
+]
+
+
+def spatial(value: Any, n: int, what: str) -> tuple[int, ...]:
+    """An int or a sequence as one int per spatial axis.
+
+    Raises:
+        ArgumentError: if it has another length, or a number is not positive.
+    """
+    if isinstance(value, (int, np.integer)):
+        out = (int(value),) * n
+    else:
+        out = tuple(int(v) for v in value)
+        out = out * n if len(out) == 1 else out
+    if len(out) != n or any(v < 1 for v in out):
+        raise ArgumentError(f"expected `{what}` to be a positive int or {n} of them, got {value!r}.")
+    return out
+
+
+def _split_layout(x: Any, data_format: str) -> tuple[Shape, tuple[int | None, ...], int | None]:
+    s = rank_at_least(x, 3, "inputs")
+    if len(s) > 5:
+        raise ShapeError(f"expected `inputs` of rank 3, 4 or 5, got shape {s}.")
+    return (s, s[1:-1], s[-1]) if data_format == "channels_last" else (s, s[2:], s[1])
+
+
+def _join(batch: int | None, space: Any, channels: int | None, data_format: str) -> Shape:
+    return (batch, *space, channels) if data_format == "channels_last" else (batch, channels, *space)
+
+
+def window_length(n: int | None, size: int, stride: int, padding: str, dilation: int = 1) -> int | None:
+    """How many places a window takes along an axis of length `n`."""
+    if n is None:
+        return None
+    if padding == "same":
+        return -(-n // stride)
+    return max(0, (n - (size - 1) * dilation - 1) // stride + 1)
+
+
+def conv(
+    inputs: Any, kernel: Any, strides: Any = 1, padding: str = "valid", data_format: str = "channels_last",
+    dilation_rate: Any = 1,
+) -> Shape:  # fmt: skip
+    """Convolution; groups follow from the channels."""
+    s, space, channels = _split_layout(inputs, data_format)
+    k = shape_of(kernel)
+    n = len(space)
+    if len(k) != n + 2:
+        raise ShapeError(
+            f"expected `kernel` of rank {n + 2} (spatial, input channels / groups, filters) for `inputs` of shape {s}, "
+            f"got shape {k}."
+        )
+    if None not in (channels, k[-2]) and (k[-2] == 0 or channels % k[-2]):
+        raise ShapeError(
+            f"expected `kernel` with {channels} input channels (or a divisor of it, for groups), "
+            f"got {k[-2]}; `inputs` have shape {s}, data_format {data_format!r}."
+        )
+    strides, dilation = spatial(strides, n, "strides"), spatial(dilation_rate, n, "dilation_rate")
+    if any(v > 1 for v in strides) and any(v > 1 for v in dilation):
+        raise ArgumentError(f"expected `strides` or `dilation_rate` to be 1, got {strides} and {dilation}.")
+    out = [window_length(*a, padding, d) for *a, d in zip(space, k[:n], strides, dilation, strict=True)]
+    return _join(s[0], _positive(out, s), k[-1], data_format)
+
+
+def _positive(out: list[int | None], s: Shape) -> list[int | None]:
+    if any(d is not None and d <= 0 for d in out):
+        raise ShapeError(f"expected an output of positive size, got {tuple(out)} for `inputs` of shape {s}.")
+    return out
+
+
+def depthwise_conv(
+    inputs: Any, kernel: Any, strides: Any = 1, padding: str = "valid", data_format: str = "channels_last",
+    dilation_rate: Any = 1,
+) -> Shape:  # fmt: skip
+    """Convolution of each channel for itself."""
+    s, space, channels = _split_layout(inputs, data_format)
+    k = shape_of(kernel)
+    n = len(space)
+    if len(k) != n + 2:
+        raise ShapeError(f"expected `kernel` of rank {n + 2} for `inputs` of shape {s}, got shape {k}.")
+    if None not in (channels, k[-2]) and k[-2] != channels:
+        raise ShapeError(f"expected `kernel` with {channels} input channels, got {k[-2]} (`inputs` {s}, `kernel` {k}).")
+    strides, dilation = spatial(strides, n, "strides"), spatial(dilation_rate, n, "dilation_rate")
+    out = [window_length(*a, padding, d) for *a, d in zip(space, k[:n], strides, dilation, strict=True)]
+    filters = None if None in k[-2:] else k[-2] * k[-1]  # type: ignore[operator]
+    return _join(s[0], _positive(out, s), filters, data_format)
+
+
+def transpose_padding(
+    size: int, stride: int, dilation: int, padding: str, output_padding: int | None
+) -> tuple[int, int]:
+    """How much the full transposed convolution is cut (or, negative, grown) at either end of an axis.
+
+    The full result has length (n - 1) * stride + (size - 1) * dilation + 1.
+    """
+    reach = (size - 1) * dilation + 1
+    if output_padding is not None:
+        cut = reach // 2 if padding == "same" else 0
+        return cut, cut - output_padding
+    if padding == "same":
+        total = reach - stride
+        cut = max(total, 0) // 2
+        return (cut, total - cut)
+    return 0, min(reach - stride, 0)
+
+
+def conv_transpose(
+    inputs: Any, kernel: Any, strides: Any = 1, padding: str = "valid", output_padding: Any = None,
+    data_format: str = "channels_last", dilation_rate: Any = 1,
+) -> Shape:  # fmt: skip
+    """The gradient of convolution as a layer of its own."""
+    s, space, channels = _split_layout(inputs, data_format)
+    k = shape_of(kernel)
+    n = len(space)
+    if len(k) != n + 2:
+        raise ShapeError(f"expected `kernel` of rank {n + 2} (spatial, filters, input channels), got shape {k}.")
+    if None not in (channels, k[-1]) and k[-1] != channels:
+        raise ShapeError(f"expected `kernel` with {channels} input channels, got {k[-1]} (`inputs` {s}, `kernel` {k}).")
+    out: list[int | None] = []
+    for d, size, stride, rate, extra in zip(
+        space, k[:n], spatial(strides, n, "strides"), spatial(dilation_rate, n, "dilation_rate"),
+        output_pads(output_padding, n), strict=True,
+    ):  # fmt: skip
+        cut = transpose_padding(size or 1, stride, rate, padding, extra)
+        out.append(None if d is None else (d - 1) * stride + ((size or 1) - 1) * rate + 1 - sum(cut))
+    return _join(s[0], out, k[-2], data_format)
+
+
+def output_pads(value: Any, n: int) -> tuple[int | None, ...]:
+    """`output_padding` for each spatial axis."""
+    if value is None or isinstance(value, int):
+        return (value,) * n
+    out = tuple(value)
+    return out * n if len(out) == 1 else out
+
+
+def pool(
+    inputs: Any, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: str = "channels_last"
+) -> Shape:
+    """Windows over the spatial axes; strides default to the window."""
+    s, space, channels = _split_layout(inputs, data_format)
+    n = len(space)
+    sizes = spatial(pool_size, n, "pool_size")
+    steps = sizes if strides is None else spatial(strides, n, "strides")
+    out = [window_length(d, k, t, padding) for d, k, t in zip(space, sizes, steps, strict=True)]
+    return _join(s[0], _positive(out, s), channels, data_format)
+
+
+def one_hot(x: Any, num_classes: int, axis: int = -1, **static: Any) -> Shape:
+    """A new axis of `num_classes`."""
+    s = shape_of(x)
+    a = axis_of(axis, len(s) + 1)
+    return (*s[:a], known(num_classes), *s[a:])
+
+
+def segment(data: Any, segment_ids: Any, num_segments: Any = None, sorted: bool = False) -> Shape:
+    """`num_segments` in the place of the first axis."""
+    s, i = rank_at_least(data, 1, "data"), shape_of(segment_ids)
+    if len(i) != 1 or (None not in (i[0], s[0]) and i[0] != s[0]):
+        raise ShapeError(f"expected `segment_ids` of shape ({s[0]},) for `data` of shape {s}, got {i}.")
+    return (known(num_segments), *s[1:])
+
+
+def transform(real: Any, imag: Any = None, **static: Any) -> list[Shape]:
+    """Fourier transforms that keep the shape."""
+    return [shape_of(real)] * 2
+
+
+def rfft(x: Any, fft_length: Any = None) -> list[Shape]:
+    """Half of the spectrum."""
+    s = rank_at_least(x, 1)
+    n = s[-1] if fft_length is None else known(fft_length)
+    return [(*s[:-1], None if n is None else n // 2 + 1)] * 2
+
+
+def irfft(real: Any, imag: Any, fft_length: Any = None) -> Shape:
+    """The signal of half a spectrum."""
+    s = rank_at_least(real, 1)
+    n = known(fft_length) if fft_length is not None else None if s[-1] is None else 2 * (s[-1] - 1)
+    return (*s[:-1], n)

@@ -1,0 +1,254 @@
+"""Arithmetic of two tensors, elementwise with broadcasting. Python scalars are weak: they take the tensor's dtype."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kfront.core import shapes
+from kfront.core.dtypes import floating, numeric, promote
+from kfront.core.op import op
+
+__all__ = [
+    "add",
+    "arctan2",
+    "clip",
+    "divide",
+    "divide_no_nan",
+    "floor_divide",
+    "heaviside",
+    "hypot",
+    "logaddexp",
+    "maximum",
+    "minimum",
+    "mod",
+    "multiply",
+    "power",
+    "subtract",
+    "true_divide",
+]
+
+
+@op(2, promote, shapes.elementwise, weak=True)
+def add(x1: Any, x2: Any) -> Any:
+    """Sum, elementwise.
+
+    Args:
+        x1: tensor, or Python scalar.
+        x2: tensor, or Python scalar; the shapes broadcast.
+
+    Returns:
+        tensor of the broadcast shape, in the promoted dtype.
+    """
+
+
+@op(2, numeric, shapes.elementwise, weak=True)
+def subtract(x1: Any, x2: Any) -> Any:
+    """Difference, elementwise.
+
+    Args:
+        x1: tensor, or Python scalar.
+        x2: tensor, or Python scalar; the shapes broadcast.
+
+    Returns:
+        tensor of the broadcast shape, in the promoted dtype.
+    """
+
+
+@op(2, promote, shapes.elementwise, weak=True)
+def multiply(x1: Any, x2: Any) -> Any:
+    """Product, elementwise.
+
+    Args:
+        x1: tensor, or Python scalar.
+        x2: tensor, or Python scalar; the shapes broadcast.
+
+    Returns:
+        tensor of the broadcast shape, in the promoted dtype.
+    """
+
+
+@op(2, floating, shapes.elementwise, weak=True)
+def divide(x1: Any, x2: Any) -> Any:
+    """True quotient, elementwise; integers become floatx.
+
+    Args:
+        x1: tensor, or Python scalar.
+        x2: tensor, or Python scalar; the shapes broadcast.
+
+    Returns:
+        tensor of the broadcast shape, in the promoted dtype.
+    """
+
+
+@op(2, numeric, shapes.elementwise, weak=True)
+def power(x1: Any, x2: Any) -> Any:
+    """`x1` to the power `x2`, elementwise.
+
+    Args:
+        x1: tensor, or Python scalar.
+        x2: tensor, or Python scalar; the shapes broadcast.
+
+    Returns:
+        tensor of the broadcast shape, in the promoted dtype.
+    """
+
+
+@op(2, numeric, shapes.elementwise, weak=True)
+def floor_divide(x1: Any, x2: Any) -> Any:
+    """Largest integer <= x1 / x2, in the common dtype.
+
+    Args:
+        x1: tensor, or Python scalar.
+        x2: tensor, or Python scalar; the shapes broadcast.
+
+    Returns:
+        tensor of the broadcast shape, in the promoted dtype.
+    """
+
+
+@op(2, numeric, shapes.elementwise, weak=True)
+def mod(x1: Any, x2: Any) -> Any:
+    """Remainder of `floor_divide`; it has the sign of `x2`.
+
+    Args:
+        x1: tensor, or Python scalar.
+        x2: tensor, or Python scalar; the shapes broadcast.
+
+    Returns:
+        tensor of the broadcast shape, in the promoted dtype.
+    """
+
+
+@op(2, promote, shapes.elementwise)
+def maximum(x1: Any, x2: Any) -> Any:
+    """Larger of two values, elementwise; NaN if either is.
+
+    Args:
+        x1: tensor, or Python scalar.
+        x2: tensor, or Python scalar; the shapes broadcast.
+
+    Returns:
+        tensor of the broadcast shape, in the promoted dtype.
+    """
+
+
+@op(2, promote, shapes.elementwise)
+def minimum(x1: Any, x2: Any) -> Any:
+    """Smaller of two values, elementwise; NaN if either is.
+
+    Args:
+        x1: tensor, or Python scalar.
+        x2: tensor, or Python scalar; the shapes broadcast.
+
+    Returns:
+        tensor of the broadcast shape, in the promoted dtype.
+    """
+
+
+@op(2, floating, shapes.elementwise)
+def arctan2(x1: Any, x2: Any) -> Any:
+    """Angle in radians of the point (x2, x1), in [-pi, pi].
+
+    Args:
+        x1: tensor, or Python scalar.
+        x2: tensor, or Python scalar; the shapes broadcast.
+
+    Returns:
+        tensor of the broadcast shape, in the promoted dtype.
+    """
+
+
+@op(2, floating, shapes.elementwise)
+def logaddexp(x1: Any, x2: Any) -> Any:
+    """log(exp(x1) + exp(x2)), without overflow.
+
+    Args:
+        x1: tensor, or Python scalar.
+        x2: tensor, or Python scalar; the shapes broadcast.
+
+    Returns:
+        tensor of the broadcast shape, in the promoted dtype.
+    """
+
+
+true_divide = divide
+
+
+# ---- composed --------------------------------------------------------------------------------------------------------
+
+
+@op(3, numeric, weak=True)
+def clip(x: Any, x_min: Any, x_max: Any) -> Any:
+    """Values below `x_min` become `x_min`, values above `x_max` become `x_max`.
+
+    Args:
+        x: tensor of any shape.
+        x_min: lower bound, a number or tensor that broadcasts.
+        x_max: upper bound, a number or tensor that broadcasts.
+
+    Returns:
+        tensor of the broadcast shape, in the promoted dtype.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.clip(ops.array([-2.0, 0.5, 3.0]), 0.0, 1.0).tolist()
+    [0.0, 0.5, 1.0]
+    """
+    if x_min is not None:
+        x = maximum(x, x_min)
+    return x if x_max is None else minimum(x, x_max)
+
+
+@op(2, floating)
+def divide_no_nan(x1: Any, x2: Any) -> Any:
+    """Quotient that is 0 where the divisor is 0.
+
+    Args:
+        x1: tensor, or Python scalar.
+        x2: tensor, or Python scalar; the shapes broadcast.
+
+    Returns:
+        tensor of the broadcast shape, floating.
+    """
+    from kfront.ops.logic import equal, where
+
+    zero = equal(x2, 0)
+    return where(zero, 0.0, divide(x1, where(zero, 1.0, x2)))
+
+
+@op(2, floating)
+def heaviside(x1: Any, x2: Any) -> Any:
+    """The step function: 0 below 0, 1 above, `x2` at 0.
+
+    Args:
+        x1: tensor of any shape.
+        x2: value at 0, a number or tensor that broadcasts.
+
+    Returns:
+        tensor of the broadcast shape, floating.
+    """
+    from kfront.ops.logic import equal, less, where
+
+    return where(less(x1, 0), 0.0, where(equal(x1, 0), x2, 1.0))
+
+
+@op(2, floating)
+def hypot(x1: Any, x2: Any) -> Any:
+    """sqrt(x1^2 + x2^2) without overflow: the length of the hypotenuse.
+
+    Args:
+        x1: tensor, or Python scalar.
+        x2: tensor, or Python scalar; the shapes broadcast.
+
+    Returns:
+        tensor of the broadcast shape, floating.
+    """
+    from kfront.ops.elementwise import abs, sqrt, square
+    from kfront.ops.logic import equal, isinf, where
+
+    a, b = abs(x1), abs(x2)
+    large, small = maximum(a, b), minimum(a, b)
+    safe = where(equal(large, 0), 1.0, large)
+    ratio = where(isinf(large), 0.0, divide(small, safe))
+    return multiply(large, sqrt(add(1.0, square(ratio))))

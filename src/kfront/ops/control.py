@@ -1,0 +1,454 @@
+"""Control flow: loops, branches, maps, and control over gradients. Functions come and go as Python callables."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from kfront.core import shapes, tree
+from kfront.core.dtypes import keep, result_type
+from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
+from kfront.core.op import op
+from kfront.core.operation import Operation
+from kfront.core.spec import Abstract, KerasTensor
+from kfront.core.state import state
+from kfront.ops.elementwise import dtype_of
+from kfront.ops.logic import equal
+
+__all__ = [
+    "associative_scan",
+    "cond",
+    "custom_gradient",
+    "fori_loop",
+    "map",
+    "scan",
+    "stop_gradient",
+    "switch",
+    "vectorized_map",
+    "while_loop",
+]
+
+
+# ---- what engines provide: called with the arguments in this order, never with symbolic values --------------------------
+
+
+def _unknown(*args: Any, **kwargs: Any) -> tuple[int, ...]:
+    return ()
+
+
+@op(0, None, _unknown, name="cond")
+def _cond(pred: Any, true_fn: Any, false_fn: Any) -> Any: ...
+
+
+@op(0, None, _unknown, name="while_loop")
+def _while_loop(cond: Any, body: Any, loop_vars: Any, maximum_iterations: Any = None) -> Any: ...
+
+
+@op(0, None, _unknown, name="fori_loop")
+def _fori_loop(lower: Any, upper: Any, body_fun: Any, init_val: Any) -> Any: ...
+
+
+@op(0, None, _unknown, name="scan")
+def _scan(f: Any, init: Any, xs: Any = None, length: Any = None, reverse: bool = False, unroll: Any = 1) -> Any: ...
+
+
+@op(0, None, _unknown, name="vectorized_map")
+def _vectorized_map(function: Any, elements: Any) -> Any: ...
+
+
+@op(0, None, _unknown, name="custom_gradient")
+def _custom_gradient(f: Any) -> Any: ...
+
+
+# ---- symbolic values ---------------------------------------------------------------------------------------------------
+
+
+class ControlCall(Operation):
+    """A recorded call of a control function in a functional graph.
+
+    Args:
+        function: the public function.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__()
+        self.call = function  # type: ignore[method-assign]
+
+
+def _kind(values: Any) -> type | None:
+    """KerasTensor if a symbolic value that belongs to a graph is nested in `values`, Abstract for others, or None."""
+    found = {type(x) is Abstract for x in tree.flatten(values) if isinstance(x, KerasTensor)}
+    return None if not found else KerasTensor if False in found else Abstract
+
+
+def _spec(x: Any) -> Any:
+    if isinstance(x, KerasTensor):
+        return Abstract(x.shape, x.dtype)
+    if isinstance(x, (bool, int, float)):
+        return Abstract((), result_type(type(x)))
+    b = state.backend
+    return x if x is None or not hasattr(x, "dtype") else Abstract(b.static_shape(x), dtype_of(x))
+
+
+def _specs(values: Any) -> Any:
+    return tree.map_structure(_spec, values)
+
+
+def _engine() -> Any:
+    from kfront.backends import current
+
+    return current()
+
+
+def _check_callable(name: str, **functions: Any) -> None:
+    for what, f in functions.items():
+        if not callable(f):
+            raise ArgumentTypeError(f"[{name}] expected `{what}` to be callable, got {f!r}.")
+
+
+# ---- branches ----------------------------------------------------------------------------------------------------------
+
+
+def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
+    """The result of one of two functions.
+
+    Args:
+        pred: bool, or scalar bool tensor.
+        true_fn: called without arguments when `pred` is true.
+        false_fn: called without arguments when it is not; the results have one structure, shapes and dtypes.
+
+    Returns:
+        What the function returned.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> x = ops.array(3)
+    >>> int(ops.cond(x > 2, lambda: x * 2, lambda: x))
+    6
+    """
+    _check_callable("cond", true_fn=true_fn, false_fn=false_fn)
+    kind = _kind(pred)
+    if kind is KerasTensor:
+        return ControlCall(cond)(pred, true_fn, false_fn)
+    if kind is Abstract:
+        return _join_branches(true_fn(), false_fn())
+    if isinstance(pred, bool):
+        return true_fn() if pred else false_fn()
+    try:
+        return _engine().cond(pred, true_fn, false_fn)
+    except Exception:
+        if state.backend.is_tracing():
+            raise
+        out = true_fn()  # branches that close over abstract values while shapes are inferred
+        if _kind(out) is None:
+            raise
+        return _join_branches(out, false_fn())
+
+
+def _join_branches(a: Any, b: Any) -> Any:
+    def join(x: Any, y: Any) -> Any:
+        if x is None:
+            return None
+        x, y = _spec(x), _spec(y)
+        if len(x.shape) != len(y.shape):
+            raise ShapeError(f"[cond] expected branches that return one shape, got {x.shape} and {y.shape}.")
+        return Abstract((i if i == j else None for i, j in zip(x.shape, y.shape, strict=True)), x.dtype)
+
+    return tree.map_structure(join, a, b)
+
+
+def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
+    """The result of one of several functions.
+
+    Args:
+        index: scalar integer tensor: which one; numbers out of range stand for the nearest.
+        branches: functions that take `operands`; the results have one structure, shapes and dtypes.
+        *operands: tensors.
+
+    Returns:
+        What the function returned.
+    """
+    if not branches:
+        raise ArgumentError("[switch] expected at least one branch, got none.")
+    from kfront.ops.arithmetic import clip
+
+    last = len(branches) - 1
+    if isinstance(index, int):
+        return branches[min(max(index, 0), last)](*operands)
+    index = clip(index, 0, last)
+
+    def pick(i: int) -> Any:
+        if i == last:
+            return branches[i](*operands)
+        return cond(equal(index, i), lambda: branches[i](*operands), lambda: pick(i + 1))
+
+    return pick(0)
+
+
+# ---- loops -------------------------------------------------------------------------------------------------------------
+
+
+def while_loop(
+    cond: Callable[..., Any], body: Callable[..., Any], loop_vars: Any, maximum_iterations: int | None = None
+) -> Any:
+    """Repeat while a condition holds.
+
+    Args:
+        cond: takes the loop variables, returns a scalar bool tensor.
+        body: takes the loop variables, returns them anew with the same shapes and dtypes.
+        loop_vars: tuple or list of tensors (or one tensor): the first values.
+        maximum_iterations: most repetitions; no limit if None.
+
+    Returns:
+        The last values, in the structure of `loop_vars`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> [int(v) for v in ops.while_loop(lambda i, s: i < 4, lambda i, s: (i + 1, s + i), (ops.array(0), ops.array(0)))]
+    [4, 6]
+    """
+    _check_callable("while_loop", cond=cond, body=body)
+    kind = _kind(loop_vars)
+    if kind is KerasTensor:
+        return ControlCall(while_loop)(cond, body, loop_vars, maximum_iterations)
+    if kind is Abstract:
+        return _specs(loop_vars)
+    return _engine().while_loop(cond, body, loop_vars, maximum_iterations)
+
+
+def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_val: Any) -> Any:
+    """Repeat for the integers of a range.
+
+    Args:
+        lower: first integer.
+        upper: end, not included.
+        body_fun: takes the integer and the value, returns the next value with the same shapes and dtypes.
+        init_val: first value, nested tensors.
+
+    Returns:
+        The last value.
+    """
+    _check_callable("fori_loop", body_fun=body_fun)
+    kind = _kind((lower, upper, init_val))
+    if kind is KerasTensor:
+        return ControlCall(fori_loop)(lower, upper, body_fun, init_val)
+    if kind is Abstract:
+        return _specs(init_val)
+    return _engine().fori_loop(lower, upper, body_fun, init_val)
+
+
+def scan(
+    f: Callable[[Any, Any], Any],
+    init: Any,
+    xs: Any = None,
+    length: int | None = None,
+    reverse: bool = False,
+    unroll: Any = 1,
+) -> Any:
+    """Run a function over the first axis, carrying a value along and collecting results.
+
+    Args:
+        f: takes (carry, x), returns (carry, y); the carry keeps its structure, shapes and dtypes.
+        init: first carry, nested tensors.
+        xs: nested tensors of shape (n, ...), or None.
+        length: n; needed when `xs` is None.
+        reverse: whether to run from the end (results stay in the places of their x).
+        unroll: how many steps a compiled loop does at once (an int, or True for all).
+
+    Returns:
+        Tuple (last carry, ys of shape (n, ...)).
+
+    Raises:
+        ArgumentError: if neither `xs` nor `length` is given.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> carry, ys = ops.scan(lambda c, x: (c + x, c + x), ops.array(0), ops.array([1, 2, 3]))
+    >>> int(carry), ys.tolist()
+    (6, [1, 3, 6])
+    """
+    _check_callable("scan", f=f)
+    if xs is None and length is None:
+        raise ArgumentError("[scan] expected `xs` or `length`, got neither.")
+    if not isinstance(unroll, (bool, int)) or (unroll is not True and unroll is not False and unroll < 1):
+        raise ArgumentError(f"[scan] expected `unroll` to be a bool or an int >= 1, got {unroll!r}.")
+    kind = _kind((init, xs))
+    if kind is KerasTensor:
+        return ControlCall(scan)(f, init, xs, length, reverse, unroll)
+    if kind is Abstract:
+        return _scan_spec(f, init, xs, length)
+    return _engine().scan(f, init, xs, length, reverse, unroll)
+
+
+def _scan_spec(f: Callable[[Any, Any], Any], init: Any, xs: Any, length: int | None) -> Any:
+    n, item = length, None
+    if xs is not None:
+        rows = _specs(xs)
+        sizes = [r.shape[0] for r in tree.flatten(rows) if r is not None]
+        n = next((s for s in sizes if s is not None), length)
+        item = tree.map_structure(lambda r: None if r is None else Abstract(r.shape[1:], r.dtype), rows)
+    carry, y = f(_specs(init), item)
+    return _specs(carry), _batched(y, n)
+
+
+def _batched(y: Any, n: int | None) -> Any:
+    return tree.map_structure(lambda s: None if s is None else Abstract((n, *s.shape), s.dtype), _specs(y))
+
+
+def map(f: Callable[[Any], Any], xs: Any) -> Any:
+    """A function applied to each slice along the first axis, one after the other.
+
+    Args:
+        f: takes a slice (nested as `xs`).
+        xs: nested tensors of shape (n, ...).
+
+    Returns:
+        The results, stacked along a first axis of length n.
+    """
+    _check_callable("map", f=f)
+    return scan(lambda carry, x: (carry, f(x)), (), xs)[1]
+
+
+def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
+    """A function applied to each slice along the first axis, all at once.
+
+    Args:
+        function: takes a slice (nested as `elements`), made of ops.
+        elements: nested tensors of shape (n, ...).
+
+    Returns:
+        The results, stacked along a first axis of length n.
+    """
+    _check_callable("vectorized_map", function=function)
+    kind = _kind(elements)
+    if kind is KerasTensor:
+        return ControlCall(vectorized_map)(function, elements)
+    if kind is Abstract:
+        return _scan_spec(lambda c, x: (c, function(x)), (), elements, None)[1]
+    return _engine().vectorized_map(function, elements)
+
+
+def associative_scan(f: Callable[[Any, Any], Any], elems: Any, reverse: bool = False, axis: int = 0) -> Any:
+    """Cumulative results of an associative function, in a logarithmic number of steps (Blelloch, 1990).
+
+    Args:
+        f: takes two nested tensors, of which slices along `axis` belong together, returns one.
+        elems: nested tensors of one length along `axis`.
+        reverse: whether to cumulate from the end.
+        axis: along which axis.
+
+    Returns:
+        Nested tensors as `elems`: place i holds f of all elements up to i.
+
+    Raises:
+        ShapeError: if the length is not known, or differs.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.associative_scan(ops.add, ops.array([1, 2, 3, 4])).tolist()
+    [1, 3, 6, 10]
+    """
+    _check_callable("associative_scan", f=f)
+    from kfront.ops.create import convert_to_tensor
+    from kfront.ops.shape import flip
+
+    leaves = [convert_to_tensor(x) for x in tree.flatten(elems)]
+    sizes = {shapes.shape_of(x)[axis] for x in leaves}
+    if len(sizes) != 1 or None in sizes:
+        raise ShapeError(f"[associative_scan] expected one known length along axis {axis}, got {sorted(map_str(sizes))}.")
+    if reverse:
+        leaves = [flip(x, axis) for x in leaves]
+
+    def combine(a: list[Any], b: list[Any]) -> list[Any]:
+        return tree.flatten(f(tree.pack_sequence_as(elems, a), tree.pack_sequence_as(elems, b)))
+
+    out = _prefix(combine, leaves, axis)
+    return tree.pack_sequence_as(elems, [flip(x, axis) for x in out] if reverse else out)
+
+
+def map_str(values: Any) -> list[str]:
+    """The values as strings."""
+    return [str(v) for v in values]
+
+
+def _prefix(combine: Callable[[list[Any], list[Any]], list[Any]], xs: list[Any], axis: int) -> list[Any]:
+    n = shapes.shape_of(xs[0])[axis]
+    if n is None or n < 2:
+        return xs
+    odd = _prefix(combine, combine(_cut(xs, axis, 0, n - n % 2, 2), _cut(xs, axis, 1, None, 2)), axis)
+    if n == 2:
+        even = _cut(xs, axis, 0, 1)
+    else:
+        rest = combine(_cut(odd, axis, 0, (n - 1) // 2), _cut(xs, axis, 2, None, 2))
+        even = _joined(_cut(xs, axis, 0, 1), rest, axis)
+    return [_interleave(e, o, axis, n) for e, o in zip(even, odd, strict=True)]
+
+
+def _cut(xs: list[Any], axis: int, start: int, stop: int | None, step: int = 1) -> list[Any]:
+    from kfront.ops.index import get_item
+    from kfront.ops.shape import key_on
+
+    return [get_item(x, key_on(len(x.shape), axis, slice(start, stop, step))) for x in xs]
+
+
+def _joined(a: list[Any], b: list[Any], axis: int) -> list[Any]:
+    from kfront.ops.shape import concatenate
+
+    return [concatenate([x, y], axis) for x, y in zip(a, b, strict=True)]
+
+
+def _interleave(even: Any, odd: Any, axis: int, n: int) -> Any:
+    from kfront.ops.index import take
+    from kfront.ops.shape import concatenate
+
+    half = (n + 1) // 2
+    order = [i // 2 + (half if i % 2 else 0) for i in range(n)]
+    return take(concatenate([even, odd], axis), order, axis)
+
+
+# ---- gradients ---------------------------------------------------------------------------------------------------------
+
+
+@op(dtype=keep, shape=shapes.same)
+def stop_gradient(variable: Any) -> Any:
+    """The same values, through which no gradient flows.
+
+    Args:
+        variable: tensor.
+
+    Returns:
+        tensor of the same shape and dtype.
+    """
+
+
+def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
+    """A function with a gradient of its own.
+
+    Args:
+        f: takes tensors, returns (result, grad); `grad(*args, upstream)` takes the gradient of the result (by keyword
+            `upstream` or as its only argument) and returns that of each tensor.
+
+    Returns:
+        A function that returns the result alone.
+    """
+    _check_callable("custom_gradient", f=f)
+    made: dict[str, Any] = {}
+
+    @functools.wraps(f)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        kind = _kind((args, kwargs))
+        if kind is KerasTensor:
+            return ControlCall(wrapped)(*args, **kwargs)
+        if kind is Abstract:
+            return _specs(f(*args, **kwargs)[0])
+        b = _engine()
+        if b.name not in made:
+            made[b.name] = b.custom_gradient(f)
+        return made[b.name](*args, **kwargs)
+
+    return wrapped

@@ -1,0 +1,603 @@
+"""Products of tensors and linear algebra; leading axes are batches."""
+
+from __future__ import annotations
+
+import builtins
+import math
+from typing import Any
+
+from kfront.core import shapes
+from kfront.core.dtypes import floating, promote, result_type, to_float
+from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.op import op
+from kfront.core.spec import KerasTensor
+from kfront.ops._prepare import option
+from kfront.ops.arithmetic import add, divide, maximum, mod, multiply, power, subtract
+from kfront.ops.create import arange, eye
+from kfront.ops.elementwise import abs, cast, dtype_of, exp, log, sign, sqrt, square
+from kfront.ops.index import get_item, take
+from kfront.ops.logic import equal, greater, not_equal, where
+from kfront.ops.reduce import count_nonzero, max, min, prod, sum
+from kfront.ops.shape import (
+    broadcast_to,
+    concatenate,
+    diagonal,
+    dim,
+    expand_dims,
+    moveaxis,
+    ravel,
+    reshape,
+    shape,
+    stack,
+    swapaxes,
+    transpose,
+)
+
+__all__ = [
+    "cholesky",
+    "cholesky_inverse",
+    "cross",
+    "det",
+    "dot",
+    "eig",
+    "eigh",
+    "einsum",
+    "inner",
+    "inv",
+    "kron",
+    "logdet",
+    "lstsq",
+    "lu_factor",
+    "matmul",
+    "matrix_rank",
+    "norm",
+    "outer",
+    "pinv",
+    "qr",
+    "slogdet",
+    "solve",
+    "solve_triangular",
+    "svd",
+    "tensordot",
+    "vdot",
+]
+
+
+# ---- products ----------------------------------------------------------------------------------------------------------
+
+
+def _matmul_rule(x1: Any, x2: Any) -> tuple[Any, Any]:
+    d = "int32" if x1 == x2 == "int8" else result_type(x1, x2)
+    return d, d
+
+
+@op(2, _matmul_rule, shapes.matmul)
+def matmul(x1: Any, x2: Any) -> Any:
+    """Matrix product.
+
+    Args:
+        x1: tensor of shape (..., m, k), or (k,).
+        x2: tensor of shape (..., k, n), or (k,); leading axes broadcast.
+
+    Returns:
+        tensor of shape (..., m, n) in the promoted dtype; int8 by int8 gives int32.
+
+    Raises:
+        ShapeError: if the inner dimensions differ.
+    """
+
+
+@op("list", promote, shapes.einsum, name="einsum")
+def _einsum(operands: Any, subscripts: str) -> Any: ...
+
+
+def einsum(subscripts: str, *operands: Any, **kwargs: Any) -> Any:
+    """Sum of products over named axes (Einstein's convention).
+
+    Args:
+        subscripts: such as "ij,jk->ik"; "..." stands for axes that broadcast.
+        *operands: tensors, one for each term.
+        **kwargs: kept for compatibility.
+
+    Returns:
+        tensor in the promoted dtype.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> float(ops.einsum("i,i->", ops.array([1.0, 2.0]), ops.array([3.0, 4.0])))
+    11.0
+    """
+    if not isinstance(subscripts, str):
+        raise ArgumentError(f"[einsum] expected `subscripts` to be a string, got {subscripts!r}.")
+    return _einsum(list(operands), subscripts)
+
+
+@op(2, promote)
+def dot(x1: Any, x2: Any) -> Any:
+    """Dot product: over the last axis of `x1` and the last but one of `x2`; a scalar multiplies.
+
+    Args:
+        x1: tensor.
+        x2: tensor.
+
+    Returns:
+        tensor in the promoted dtype.
+    """
+    if not len(x1.shape) or not len(x2.shape):
+        return multiply(x1, x2)
+    if len(x2.shape) <= 2 and len(x1.shape) <= 2:
+        return matmul(x1, x2)
+    return tensordot(x1, x2, ((-1,), (-1 if len(x2.shape) == 1 else -2,)))
+
+
+def _contracted(axes: Any, a: int, b: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    if isinstance(axes, int):
+        return tuple(range(a - axes, a)), tuple(range(axes))
+    left, right = axes
+    left = (left,) if isinstance(left, int) else tuple(left)
+    right = (right,) if isinstance(right, int) else tuple(right)
+    return shapes.axes_of(left, a, "axes"), shapes.axes_of(right, b, "axes")
+
+
+@op(2, promote)
+def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
+    """Sum of products over chosen axes of two tensors.
+
+    Args:
+        x1: tensor.
+        x2: tensor.
+        axes: an int n: the last n axes of `x1` with the first n of `x2`; or a pair of axes or of tuples of axes.
+
+    Returns:
+        tensor with the remaining axes of `x1`, then those of `x2`, in the promoted dtype.
+    """
+    a, b = len(x1.shape), len(x2.shape)
+    left, right = _contracted(axes, a, b)
+    if len(left) != len(right):
+        raise ShapeError(f"[tensordot] expected as many axes of `x1` as of `x2`, got {left} and {right}.")
+    rest1 = [i for i in range(a) if i not in left]
+    rest2 = [i for i in range(b) if i not in right]
+    for i, j in zip(left, right, strict=True):
+        shapes.merge(shapes.known(x1.shape[i]), shapes.known(x2.shape[j]), "[tensordot] contracted dimensions")
+    letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    first, second = list(letters[:a]), list(letters[a : a + b])
+    for i, j in zip(left, right, strict=True):
+        second[j] = first[i]
+    out = "".join([first[i] for i in rest1] + [second[j] for j in rest2])
+    return einsum(f"{''.join(first)},{''.join(second)}->{out}", x1, x2)
+
+
+@op(2, promote)
+def vdot(x1: Any, x2: Any) -> Any:
+    """Sum of the products of all elements.
+
+    Args:
+        x1: tensor.
+        x2: tensor with as many elements.
+
+    Returns:
+        tensor of shape (), in the promoted dtype.
+    """
+    if not len(x1.shape) or not len(x2.shape):
+        return multiply(x1, x2)
+    return matmul(ravel(x1), ravel(x2))
+
+
+@op(2, promote)
+def inner(x1: Any, x2: Any) -> Any:
+    """Sum of products over the last axes of both.
+
+    Args:
+        x1: tensor of shape (..., k).
+        x2: tensor of shape (..., k).
+
+    Returns:
+        tensor of shape x1.shape[:-1] + x2.shape[:-1], in the promoted dtype.
+    """
+    if not len(x1.shape) or not len(x2.shape):
+        return multiply(x1, x2)
+    return tensordot(x1, x2, ((-1,), (-1,)))
+
+
+@op(2, promote)
+def outer(x1: Any, x2: Any) -> Any:
+    """Product of each element of one tensor with each of another.
+
+    Args:
+        x1: tensor, flattened to (m,).
+        x2: tensor, flattened to (n,).
+
+    Returns:
+        tensor of shape (m, n), in the promoted dtype.
+    """
+    return multiply(expand_dims(ravel(x1), 1), expand_dims(ravel(x2), 0))
+
+
+@op(2, promote)
+def kron(x1: Any, x2: Any) -> Any:
+    """Kronecker product: `x2` repeated, scaled by each element of `x1`.
+
+    Args:
+        x1: tensor.
+        x2: tensor.
+
+    Returns:
+        tensor whose dimensions are products of theirs, in the promoted dtype.
+    """
+    rank = builtins.max(len(x1.shape), len(x2.shape))
+    sides = [(1,) * (rank - len(x.shape)) + shape(x) for x in (x1, x2)]
+    a = reshape(x1, _spread(sides[0], first=True))
+    b = reshape(x2, _spread(sides[1], first=False))
+    joined = [_times(i, j) for i, j in zip(*sides, strict=True)]
+    return reshape(multiply(a, b), joined)
+
+
+def _spread(dims: Any, first: bool) -> list[Any]:
+    return [d for n in dims for d in ((n, 1) if first else (1, n))]
+
+
+def _times(i: Any, j: Any) -> Any:
+    return i * j if isinstance(i, int) and isinstance(j, int) else multiply(i, j)
+
+
+@op(2, promote)
+def cross(x1: Any, x2: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Any:
+    """Cross product of vectors of 2 or 3 components.
+
+    Args:
+        x1: tensor.
+        x2: tensor.
+        axisa: axis of the components of `x1`.
+        axisb: axis of the components of `x2`.
+        axisc: axis of the components of the result (when it has 3).
+        axis: all three of them.
+
+    Returns:
+        tensor with 3 components, or without their axis when both have 2.
+
+    Raises:
+        ShapeError: if the number of components is not 2 or 3.
+    """
+    if axis is not None:
+        axisa = axisb = axisc = axis
+    a, b = moveaxis(x1, axisa, -1), moveaxis(x2, axisb, -1)
+    sizes = (a.shape[-1], b.shape[-1])
+    if any(n not in (2, 3, None) for n in sizes):
+        raise ShapeError(f"[cross] expected 2 or 3 components, got {sizes[0]} and {sizes[1]}.")
+    p, q = ([get_item(v, (..., i)) for i in range(n or 3)] for v, n in zip((a, b), sizes, strict=True))
+    z = subtract(multiply(p[0], q[1]), multiply(p[1], q[0]))
+    if sizes == (2, 2):
+        return z
+    zero = multiply(p[0], 0)
+    p3, q3 = (p[2] if len(p) > 2 else zero), (q[2] if len(q) > 2 else zero)
+    x = subtract(multiply(p[1], q3), multiply(p3, q[1]))
+    y = subtract(multiply(p3, q[0]), multiply(p[0], q3))
+    return moveaxis(stack([x, y, z], -1), -1, axisc)
+
+
+# ---- factorizations and solvers (primitives) ----------------------------------------------------------------------------
+
+
+@op(dtype=floating, shape=shapes.square)
+def cholesky(x: Any, upper: bool = False) -> Any:
+    """Triangular factor of symmetric positive definite matrices: x = L L^T.
+
+    Args:
+        x: tensor of shape (..., n, n).
+        upper: whether the upper factor U with x = U^T U is returned.
+
+    Returns:
+        tensor of the shape of `x`, floating.
+    """
+
+
+@op(dtype=floating, shape=shapes.determinant)
+def det(x: Any) -> Any:
+    """Determinant.
+
+    Args:
+        x: tensor of shape (..., n, n).
+
+    Returns:
+        tensor of shape (...,), floating.
+    """
+
+
+@op(dtype=floating, shape=shapes.square)
+def inv(x: Any) -> Any:
+    """Inverse of matrices.
+
+    Args:
+        x: tensor of shape (..., n, n).
+
+    Returns:
+        tensor of the shape of `x`, floating.
+    """
+
+
+@op(2, floating, shapes.solve)
+def solve(a: Any, b: Any) -> Any:
+    """The x with a x = b.
+
+    Args:
+        a: tensor of shape (..., n, n).
+        b: tensor of shape (..., n, m), or (..., n).
+
+    Returns:
+        tensor of the shape of `b`, floating.
+    """
+
+
+@op(2, floating, shapes.solve)
+def solve_triangular(a: Any, b: Any, lower: bool = False) -> Any:
+    """The x with a x = b for triangular `a`.
+
+    Args:
+        a: tensor of shape (..., n, n); only one triangle is read.
+        b: tensor of shape (..., n, m), or (..., n).
+        lower: whether it is the lower triangle.
+
+    Returns:
+        tensor of the shape of `b`, floating.
+    """
+
+
+def _several(count: int) -> Any:
+    def rule(x: Any) -> tuple[Any, Any]:
+        d = to_float(result_type(x))
+        return d, [d] * count
+
+    return rule
+
+
+@op(dtype=_several(2), shape=shapes.qr, prepare={"mode": option("qr", "reduced", "complete")})
+def qr(x: Any, mode: str = "reduced") -> Any:
+    """Orthogonal and upper triangular factor: x = Q R.
+
+    Args:
+        x: tensor of shape (..., m, n).
+        mode: "reduced" for Q of shape (..., m, min(m, n)), "complete" for (..., m, m).
+
+    Returns:
+        Tuple (Q, R), floating.
+    """
+
+
+def _svd_rule(x: Any) -> tuple[Any, Any]:
+    d = to_float(result_type(x))
+    return d, d
+
+
+@op(dtype=_svd_rule, shape=shapes.svd)
+def svd(x: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
+    """Singular value decomposition: x = U diag(S) V^H.
+
+    Args:
+        x: tensor of shape (..., m, n).
+        full_matrices: whether U and V^H are square.
+        compute_uv: whether they are computed at all.
+
+    Returns:
+        Tuple (U, S, V^H), or S alone: shape (..., min(m, n)), descending.
+    """
+
+
+@op(dtype=_several(2), shape=shapes.eigh)
+def eigh(x: Any) -> Any:
+    """Eigenvalues and eigenvectors of symmetric (Hermitian) matrices.
+
+    Args:
+        x: tensor of shape (..., n, n).
+
+    Returns:
+        Tuple (values, vectors): shape (..., n), ascending, and (..., n, n), vectors in columns.
+    """
+
+
+def _eig_rule(x: Any) -> tuple[Any, Any]:
+    d = to_float(result_type(x))
+    kind = {"float64": "complex128", "complex128": "complex128"}.get(d, "complex64")
+    return d, [kind, kind]
+
+
+@op(dtype=_eig_rule, shape=shapes.eigh)
+def eig(x: Any) -> Any:
+    """Eigenvalues and eigenvectors of square matrices.
+
+    Args:
+        x: tensor of shape (..., n, n).
+
+    Returns:
+        Tuple (values, vectors), complex: shape (..., n) and (..., n, n), vectors in columns.
+    """
+
+
+def _lu_rule(x: Any) -> tuple[Any, Any]:
+    d = to_float(result_type(x))
+    return d, [d, "int32"]
+
+
+@op(dtype=_lu_rule, shape=shapes.lu_factor)
+def lu_factor(x: Any) -> Any:
+    """LU factors with pivoting, packed into one matrix (as LAPACK's getrf).
+
+    Args:
+        x: tensor of shape (..., m, n).
+
+    Returns:
+        Tuple (lu, pivots): U with its diagonal and L below it, and int32 of shape (..., min(m, n)): row i was exchanged
+        with row ``pivots[i]``, counted from 0.
+    """
+
+
+# ---- composed ----------------------------------------------------------------------------------------------------------
+
+
+@op(dtype=floating)
+def slogdet(x: Any) -> Any:
+    """Sign and logarithm of the absolute value of the determinant.
+
+    Args:
+        x: tensor of shape (..., n, n).
+
+    Returns:
+        Tuple (sign, log): shape (...,); sign 0 and -inf for singular matrices.
+    """
+    lu, pivots = lu_factor(x)
+    d = diagonal(lu, 0, -2, -1)
+    n = dim(pivots, -1)
+    swaps = sum(cast(not_equal(pivots, arange(n)), "int32"), -1)
+    parity = subtract(1.0, multiply(2.0, cast(mod(swaps, 2), dtype_of(d))))
+    return multiply(parity, prod(sign(d), -1)), sum(log(abs(d)), -1)
+
+
+@op(dtype=floating)
+def logdet(x: Any) -> Any:
+    """Logarithm of the determinant of positive definite matrices.
+
+    Args:
+        x: tensor of shape (..., n, n).
+
+    Returns:
+        tensor of shape (...,), floating.
+    """
+    return multiply(2.0, sum(log(diagonal(cholesky(x), 0, -2, -1)), -1))
+
+
+@op(dtype=floating)
+def cholesky_inverse(x: Any, upper: bool = False) -> Any:
+    """Inverse of a positive definite matrix from its triangular factor.
+
+    Args:
+        x: tensor of shape (..., n, n), as `cholesky` returns it.
+        upper: whether it is the upper factor.
+
+    Returns:
+        tensor of the shape of `x`, floating.
+    """
+    factor = swapaxes(x, -1, -2) if upper else x
+    n = dim(x, -1)
+    unit = broadcast_to(eye(n, None, 0, dtype_of(x)), shape(x))
+    half = solve_triangular(factor, unit, True)
+    return matmul(swapaxes(half, -1, -2), half)
+
+
+@op(dtype=floating)
+def pinv(x: Any, rcond: Any = None) -> Any:
+    """Pseudo-inverse (Moore-Penrose).
+
+    Args:
+        x: tensor of shape (..., m, n).
+        rcond: singular values below this share of the largest count as 0; max(m, n) * 10 * eps if None.
+
+    Returns:
+        tensor of shape (..., n, m), floating.
+    """
+    u, s, vh = svd(x, False, True)
+    if rcond is None:
+        rcond = 10.0 * builtins.max(*(shapes.known(d) or 1 for d in x.shape[-2:])) * _eps(dtype_of(s))
+    small = greater(multiply(max(s, -1, True), rcond), s)
+    inverse = where(small, 0.0, divide(1.0, where(small, 1.0, s)))
+    return matmul(multiply(swapaxes(vh, -1, -2), expand_dims(inverse, -2)), swapaxes(u, -1, -2))
+
+
+def _eps(dtype: str) -> float:
+    import ml_dtypes
+
+    return float(ml_dtypes.finfo(dtype).eps)
+
+
+@op(2, floating)
+def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
+    """The x that makes the norm of a x - b least; the shortest one when there are several.
+
+    Args:
+        a: tensor of shape (m, n).
+        b: tensor of shape (m,) or (m, k).
+        rcond: singular values below this share of the largest count as 0; max(m, n) * eps if None.
+
+    Returns:
+        tensor of shape (n,) or (n, k), floating.
+    """
+    if rcond is None:
+        rcond = builtins.max(*(shapes.known(d) or 1 for d in a.shape[-2:])) * _eps(dtype_of(a))
+    return matmul(pinv(a, rcond), b)
+
+
+@op(dtype=floating)
+def matrix_rank(x: Any, tol: Any = None) -> Any:
+    """Number of singular values above a tolerance.
+
+    Args:
+        x: tensor of shape (..., m, n).
+        tol: the tolerance; max(m, n) * eps * largest singular value if None.
+
+    Returns:
+        int32 tensor of shape (...,).
+    """
+    s = svd(x, False, False)
+    if tol is None:
+        size = builtins.max(*(shapes.known(d) or 1 for d in x.shape[-2:]))
+        tol = multiply(max(s, -1, True), size * _eps(dtype_of(s)))
+    return count_nonzero(greater(s, tol), -1)
+
+
+@op(dtype=floating)
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    """Norm of vectors or matrices.
+
+    Args:
+        x: tensor; integers become floatx.
+        ord: None (2-norm of all elements, or Euclidean/Frobenius over `axis`), a number, inf, -inf, 0 (number of
+            non-zeros) for vectors; "fro", "nuc", 1, -1, 2, -2, inf, -inf for matrices.
+        axis: an int for vectors, a pair for matrices, None for the whole tensor.
+        keepdims: whether reduced axes stay, with length 1.
+
+    Returns:
+        tensor without the reduced axes, floating.
+
+    Raises:
+        ArgumentError: for an unknown `ord`.
+    """
+    rank = len(x.shape)
+    axes = shapes.axes_of(axis, rank)
+    if ord is None or (ord == "fro" and len(axes) == 2) or (ord == 2 and len(axes) == 1):
+        return _root(sum(square(x), axes, keepdims))
+    if len(axes) == 1:
+        return _vector_norm(x, ord, axes[0], keepdims)
+    if len(axes) == 2:
+        return _matrix_norm(x, ord, axes, keepdims)
+    raise ArgumentError(f"[norm] expected `axis` of one or two axes with ord={ord!r}, got {axes}.")
+
+
+def _root(total: Any) -> Any:
+    zero = equal(total, 0)  # the gradient of sqrt at 0 is infinite; that of a norm is taken as 0
+    return where(zero, 0.0, sqrt(where(zero, 1.0, total)))
+
+
+def _vector_norm(x: Any, ord: Any, axis: int, keepdims: bool) -> Any:
+    if not isinstance(ord, (int, float)):
+        raise ArgumentError(f"[norm] expected `ord` to be a number for vectors, got {ord!r}.")
+    if ord == math.inf:
+        return max(abs(x), axis, keepdims)
+    if ord == -math.inf:
+        return min(abs(x), axis, keepdims)
+    if ord == 0:
+        return sum(cast(not_equal(x, 0), dtype_of(x)), axis, keepdims)
+    if ord == 1:
+        return sum(abs(x), axis, keepdims)
+    return power(sum(power(abs(x), float(ord)), axis, keepdims), 1.0 / ord)
+
+
+def _matrix_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
+    if ord not in ("nuc", 1, -1, 2, -2, math.inf, -math.inf):
+        raise ArgumentError(f"[norm] expected `ord` 'fro', 'nuc', 1, -1, 2, -2, inf or -inf, got {ord!r}.")
+    x = moveaxis(x, axes, (-2, -1))
+    if ord in ("nuc", 2, -2):
+        s = svd(x, False, False)
+        out = sum(s, -1) if ord == "nuc" else max(s, -1) if ord == 2 else min(s, -1)
+    else:
+        sums = sum(abs(x), -2 if ord in (1, -1) else -1)
+        out = max(sums, -1) if ord > 0 else min(sums, -1)
+    return expand_dims(out, tuple(sorted(axes))) if keepdims else out

@@ -1,0 +1,581 @@
+"""Random ops: a seed becomes a key, a primitive turns the key into numbers; `kfront.random` is their public place.
+
+In portable mode (`kfront.config.set_portable_random`) normal, uniform, integer and dropout values are computed from the
+bits of threefry2x32 (Salmon et al., 2011) with the same arithmetic on every engine.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from kfront.core import shapes
+from kfront.core.dtypes import is_float, is_int, keep, standardize, static_rule
+from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.op import op
+from kfront.core.rng import seed_key
+from kfront.core.spec import Abstract, KerasTensor
+from kfront.core.state import state
+from kfront.ops._prepare import shape_tuple
+from kfront.ops.arithmetic import add, clip, divide, floor_divide, mod, multiply, subtract
+from kfront.ops.create import arange, convert_to_tensor, zeros_like
+from kfront.ops.elementwise import cast, dtype_of, erfinv, log, negative
+from kfront.ops.index import get_item, slice, take
+from kfront.ops.logic import (
+    bitwise_and,
+    bitwise_or,
+    bitwise_xor,
+    greater_equal,
+    left_shift,
+    less,
+    right_shift,
+    where,
+)
+from kfront.ops.reduce import argmax, argsort
+from kfront.ops.shape import concatenate, dim, expand_dims, reshape
+from kfront.ops.shape import shape as shape_of
+
+__all__: list[str] = []
+
+
+# ---- primitives: (key, ...) -> tensor ----------------------------------------------------------------------------------
+
+
+@static_rule
+def _by_argument(dtypes: tuple[Any, ...], dtype: Any = None, **static: Any) -> tuple[Any, Any]:
+    return None, dtype
+
+
+_by_argument.keeps = True  # type: ignore[attr-defined]
+
+
+def _given(key: Any, shape: Any, **static: Any) -> Any:
+    return shapes.given(shape)
+
+
+@op(1, _by_argument, _given)
+def random_normal(key: Any, shape: Any, dtype: str) -> Any:
+    """Standard normal numbers.
+
+    Args:
+        key: integer tensor of shape (2,).
+        shape: tuple of ints or scalar tensors.
+        dtype: floating dtype name.
+
+    Returns:
+        tensor of that shape and dtype.
+    """
+
+
+@op(1, _by_argument, _given)
+def random_uniform(key: Any, shape: Any, dtype: str) -> Any:
+    """Numbers in [0, 1).
+
+    Args:
+        key: integer tensor of shape (2,).
+        shape: tuple of ints or scalar tensors.
+        dtype: floating dtype name.
+
+    Returns:
+        tensor of that shape and dtype.
+    """
+
+
+@op(1, _by_argument, _given)
+def random_randint(key: Any, shape: Any, minval: Any, maxval: Any, dtype: str) -> Any:
+    """Integers in [minval, maxval).
+
+    Args:
+        key: integer tensor of shape (2,).
+        shape: tuple of ints or scalar tensors.
+        minval: int, or tensor that broadcasts.
+        maxval: int, or tensor that broadcasts.
+        dtype: integer dtype name.
+
+    Returns:
+        tensor of that shape and dtype.
+    """
+
+
+@op(("key", "alpha"), _by_argument, lambda key, alpha, shape, dtype: shapes.given(shape))
+def random_gamma(key: Any, alpha: Any, shape: Any, dtype: str) -> Any:
+    """Gamma distributed numbers with rate 1.
+
+    Args:
+        key: integer tensor of shape (2,).
+        alpha: shape parameter > 0, floating tensor that broadcasts.
+        shape: tuple of ints or scalar tensors.
+        dtype: floating dtype name.
+
+    Returns:
+        tensor of that shape and dtype.
+    """
+
+
+@op(("key", "counts", "probabilities"), _by_argument, lambda key, counts, probabilities, shape, dtype: shapes.given(shape))
+def random_binomial(key: Any, counts: Any, probabilities: Any, shape: Any, dtype: str) -> Any:
+    """Numbers of successes in `counts` trials.
+
+    Args:
+        key: integer tensor of shape (2,).
+        counts: floating tensor that broadcasts.
+        probabilities: floating tensor that broadcasts.
+        shape: tuple of ints or scalar tensors.
+        dtype: floating dtype name.
+
+    Returns:
+        tensor of that shape and dtype.
+    """
+
+
+# ---- what engines may replace ------------------------------------------------------------------------------------------
+
+
+@op(1)
+def random_truncated_normal(key: Any, shape: Any, dtype: str) -> Any:
+    """Standard normal numbers that lie within (-2, 2).
+
+    Args:
+        key: integer tensor of shape (2,).
+        shape: tuple of ints or scalar tensors.
+        dtype: floating dtype name.
+
+    Returns:
+        tensor of that shape and dtype.
+    """
+    return cast(_truncated(random_uniform(key, shape, "float32")), dtype)
+
+
+def _truncated(u: Any) -> Any:
+    """Truncated normal numbers from uniform ones."""
+    half = math.erf(2 / math.sqrt(2))
+    return clip(multiply(erfinv(multiply(subtract(multiply(u, 2.0), 1.0), half)), math.sqrt(2)), -1.9999999, 1.9999999)
+
+
+@op(("key", "alpha", "beta"))
+def random_beta(key: Any, alpha: Any, beta: Any, shape: Any, dtype: str) -> Any:
+    """Beta distributed numbers.
+
+    Args:
+        key: integer tensor of shape (2,).
+        alpha: first parameter > 0, floating tensor that broadcasts.
+        beta: second parameter > 0, floating tensor that broadcasts.
+        shape: tuple of ints or scalar tensors.
+        dtype: floating dtype name.
+
+    Returns:
+        tensor of that shape and dtype, in [0, 1].
+    """
+    a = random_gamma(key, alpha, shape, dtype)
+    b = random_gamma(fold_in(key, 1), beta, shape, dtype)
+    return divide(a, add(a, b))
+
+
+@op(("key", "logits"))
+def random_categorical(key: Any, logits: Any, num_samples: int, dtype: str) -> Any:
+    """Class numbers, drawn with the probabilities softmax(logits).
+
+    Args:
+        key: integer tensor of shape (2,).
+        logits: floating tensor of shape (batch, classes).
+        num_samples: how many for each row.
+        dtype: integer dtype name.
+
+    Returns:
+        tensor of shape (batch, num_samples).
+    """
+    batch, classes = shape_of(logits)
+    u = _open_uniform(key, [batch, num_samples, classes])
+    gumbel = negative(log(negative(log(u))))
+    scores = add(cast(expand_dims(logits, 1), "float32"), gumbel)
+    return cast(argmax(scores, -1), dtype)
+
+
+@op(("key", "x"))
+def random_shuffle(key: Any, x: Any, axis: int) -> Any:
+    """The slices along an axis in random order.
+
+    Args:
+        key: integer tensor of shape (2,).
+        x: tensor.
+        axis: along which axis.
+
+    Returns:
+        tensor of the shape and dtype of `x`.
+    """
+    if isinstance(x, KerasTensor):
+        return x
+    order = argsort(_bits31(key, [dim(x, axis)]), -1)
+    return take(x, order, axis)
+
+
+@op(("key", "inputs"))
+def random_dropout(key: Any, inputs: Any, rate: float, noise_shape: Any) -> Any:
+    """Elements set to 0 with probability `rate`, the others divided by 1 - rate.
+
+    Args:
+        key: integer tensor of shape (2,).
+        inputs: floating tensor.
+        rate: probability in [0, 1).
+        noise_shape: shape of the mask, which broadcasts; that of `inputs` if None.
+
+    Returns:
+        tensor of the shape and dtype of `inputs`.
+    """
+    shape = shape_of(inputs) if noise_shape is None else noise_shape
+    if state.portable_random:
+        kept = less(_bits31(key, shape), int((1.0 - rate) * 2**31))
+    else:
+        kept = greater_equal(random_uniform(key, shape, "float32"), rate)
+    return where(kept, divide(inputs, 1.0 - rate), 0.0)
+
+
+# ---- portable bits ------------------------------------------------------------------------------------------------------
+
+_ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
+_PARITY = 0x1BD11BDA
+
+
+def _rotate(x: Any, r: int) -> Any:
+    return bitwise_or(left_shift(x, r), bitwise_and(right_shift(x, 32 - r), (1 << r) - 1))
+
+
+@op(1)
+def random_bits(key: Any, shape: Any) -> Any:
+    """32 random bits for each element: threefry2x32 of a counter, the same on every engine.
+
+    With h half the number of elements (rounded up), element i < h is the first word of the counter (i, i + h), element
+    i >= h the second word of the counter (i - h, i).
+
+    Args:
+        key: integer tensor of shape (2,), of which the low 32 bits count.
+        shape: tuple of ints or scalar tensors.
+
+    Returns:
+        int32 tensor of that shape, to be read as a pattern of bits.
+    """
+    if any_symbolic_shape(shape):
+        return Abstract(shapes.given(shape), "int32")
+    k0, k1 = (cast(get_item(key, i), "int32") for i in range(2))
+    keys = (k0, k1, bitwise_xor(bitwise_xor(k0, k1), _PARITY))
+    n = _count(shape)
+    half = floor_divide(add(n, 1), 2) if not isinstance(n, int) else (n + 1) // 2
+    x0 = arange(half)
+    x1 = add(add(x0, half), keys[1])
+    x0 = add(x0, keys[0])
+    for i in range(5):
+        for r in _ROTATIONS[i % 2]:
+            x0 = add(x0, x1)
+            x1 = bitwise_xor(_rotate(x1, r), x0)
+        x0 = add(x0, keys[(i + 1) % 3])
+        x1 = add(add(x1, keys[(i + 2) % 3]), i + 1)
+    flat = concatenate([x0, x1], 0)
+    return reshape(flat if isinstance(n, int) and n % 2 == 0 else slice(flat, [0], [n]), shape)
+
+
+def _count(shape: Any) -> Any:
+    out: Any = 1
+    for d in shape:
+        out = out * d if isinstance(out, int) and isinstance(d, int) else multiply(out, d)
+    return out
+
+
+def any_symbolic_shape(shape: Any) -> bool:
+    """Whether a shape has a dimension that is symbolic or None."""
+    return any(d is None or isinstance(d, KerasTensor) for d in shape)
+
+
+def fold_in(key: Any, number: int) -> Any:
+    """Another key made from a key and a number."""
+    mixed = (number * 0x9E3779B1) & 0x7FFFFFFF
+    return bitwise_xor(key, cast(convert_to_tensor([mixed, 0]), dtype_of(key)))
+
+
+def _bits31(key: Any, shape: Any) -> Any:
+    """Integers in [0, 2^31) from the portable bits."""
+    return bitwise_and(random_bits(key, shape), 0x7FFFFFFF)
+
+
+def _bits24(key: Any, shape: Any) -> Any:
+    """float32 whole numbers in [0, 2^24) from the portable bits."""
+    return cast(bitwise_and(right_shift(random_bits(key, shape), 8), 0xFFFFFF), "float32")
+
+
+def _open_uniform(key: Any, shape: Any) -> Any:
+    """float32 numbers in (0, 1)."""
+    if state.portable_random:
+        return multiply(add(_bits24(key, shape), 0.5), 2.0**-24)
+    return add(multiply(random_uniform(key, shape, "float32"), 1.0 - 2.0**-23), 2.0**-24)
+
+
+# ---- public: kfront.random ----------------------------------------------------------------------------------------------
+
+
+def _float_dtype(who: str, dtype: Any) -> str:
+    name = standardize(dtype)
+    if not is_float(name):
+        raise ArgumentError(f"[{who}] expected a floating `dtype`, got {name!r}; use randint for integers.")
+    return name
+
+
+def _scaled(values: Any, factor: Any, offset: Any, dtype: str) -> Any:
+    """values * factor + offset in `dtype`."""
+    if factor.__class__ is not float or factor != 1.0:
+        values = multiply(values, _number(factor, dtype))
+    if offset.__class__ is not float or offset != 0.0:
+        values = add(values, _number(offset, dtype))
+    return values
+
+
+def _number(value: Any, dtype: str) -> Any:
+    return float(value) if isinstance(value, (int, float)) else cast(value, dtype)
+
+
+@op(0, prepare={"shape": shape_tuple})
+def normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: Any = None) -> Any:
+    """Normally distributed numbers.
+
+    Args:
+        shape: int or tuple of ints.
+        mean: their mean.
+        stddev: their standard deviation.
+        dtype: floating dtype name; floatx if None.
+        seed: int (the same numbers each time), SeedGenerator (new ones each time), or None.
+
+    Returns:
+        tensor of that shape and dtype.
+
+    Raises:
+        ArgumentError: if `dtype` is not floating.
+    """
+    dtype = _float_dtype("normal", dtype)
+    if any_symbolic_shape(shape):
+        return Abstract(shapes.given(shape), dtype)
+    key = seed_key(seed)
+    if state.portable_random:
+        u = _open_uniform(key, shape)
+        z = cast(multiply(erfinv(subtract(multiply(u, 2.0), 1.0)), math.sqrt(2)), dtype)
+    else:
+        z = random_normal(key, shape, dtype)
+    return _scaled(z, stddev, mean, dtype)
+
+
+@op(0, prepare={"shape": shape_tuple})
+def truncated_normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: Any = None) -> Any:
+    """Normally distributed numbers within two standard deviations of the mean.
+
+    Args:
+        shape: int or tuple of ints.
+        mean: mean before the ends are cut off.
+        stddev: standard deviation before the ends are cut off.
+        dtype: floating dtype name; floatx if None.
+        seed: int (the same numbers each time), SeedGenerator (new ones each time), or None.
+
+    Returns:
+        tensor of that shape and dtype.
+
+    Raises:
+        ArgumentError: if `dtype` is not floating.
+    """
+    dtype = _float_dtype("truncated_normal", dtype)
+    if any_symbolic_shape(shape):
+        return Abstract(shapes.given(shape), dtype)
+    key = seed_key(seed)
+    if state.portable_random:
+        z = cast(_truncated(_open_uniform(key, shape)), dtype)
+    else:
+        z = random_truncated_normal(key, shape, dtype)
+    return _scaled(z, stddev, mean, dtype)
+
+
+@op(0, prepare={"shape": shape_tuple})
+def uniform(shape: Any, minval: Any = 0.0, maxval: Any = 1.0, dtype: Any = None, seed: Any = None) -> Any:
+    """Uniformly distributed numbers in [minval, maxval).
+
+    Args:
+        shape: int or tuple of ints.
+        minval: lower end.
+        maxval: upper end, not included.
+        dtype: floating dtype name; floatx if None.
+        seed: int (the same numbers each time), SeedGenerator (new ones each time), or None.
+
+    Returns:
+        tensor of that shape and dtype.
+
+    Raises:
+        ArgumentError: if `dtype` is not floating.
+    """
+    dtype = _float_dtype("uniform", dtype)
+    if any_symbolic_shape(shape):
+        return Abstract(shapes.given(shape), dtype)
+    key = seed_key(seed)
+    if state.portable_random:
+        u = cast(multiply(_bits24(key, shape), 2.0**-24), dtype)
+    else:
+        u = random_uniform(key, shape, dtype)
+    if isinstance(minval, (int, float)) and isinstance(maxval, (int, float)):
+        return _scaled(u, float(maxval - minval), float(minval), dtype)
+    return _scaled(u, subtract(maxval, minval), minval, dtype)
+
+
+@op(0, prepare={"shape": shape_tuple})
+def randint(shape: Any, minval: Any, maxval: Any, dtype: Any = "int32", seed: Any = None) -> Any:
+    """Uniformly distributed integers in [minval, maxval).
+
+    Args:
+        shape: int or tuple of ints.
+        minval: lower end.
+        maxval: upper end, not included.
+        dtype: integer dtype name.
+        seed: int (the same numbers each time), SeedGenerator (new ones each time), or None.
+
+    Returns:
+        tensor of that shape and dtype.
+
+    Raises:
+        ArgumentError: if `dtype` is not an integer type.
+    """
+    dtype = standardize(dtype)
+    if not is_int(dtype):
+        raise ArgumentError(f"[randint] expected an integer `dtype`, got {dtype!r}; use uniform for floating numbers.")
+    if any_symbolic_shape(shape):
+        return Abstract(shapes.given(shape), dtype)
+    key = seed_key(seed)
+    if not state.portable_random:
+        return random_randint(key, shape, minval, maxval, dtype)
+    width = maxval - minval
+    return cast(add(mod(_bits31(key, shape), width), minval), dtype)
+
+
+@op(0, prepare={"shape": shape_tuple})
+def gamma(shape: Any, alpha: Any, dtype: Any = None, seed: Any = None) -> Any:
+    """Gamma distributed numbers with rate 1.
+
+    Args:
+        shape: int or tuple of ints.
+        alpha: shape parameter > 0, a number or a tensor that broadcasts.
+        dtype: floating dtype name; floatx if None.
+        seed: int (the same numbers each time), SeedGenerator (new ones each time), or None.
+
+    Returns:
+        tensor of that shape and dtype.
+
+    Raises:
+        ArgumentError: if `dtype` is not floating.
+    """
+    dtype = _float_dtype("gamma", dtype)
+    if any_symbolic_shape(shape):
+        return Abstract(shapes.given(shape), dtype)
+    return random_gamma(seed_key(seed), _parameter(alpha, dtype), shape, dtype)
+
+
+def _parameter(value: Any, dtype: str) -> Any:
+    return cast(convert_to_tensor(value), dtype)
+
+
+@op(0, prepare={"shape": shape_tuple})
+def beta(shape: Any, alpha: Any, beta: Any, dtype: Any = None, seed: Any = None) -> Any:
+    """Beta distributed numbers.
+
+    Args:
+        shape: int or tuple of ints.
+        alpha: first parameter > 0, a number or a tensor that broadcasts.
+        beta: second parameter > 0, a number or a tensor that broadcasts.
+        dtype: floating dtype name; floatx if None.
+        seed: int (the same numbers each time), SeedGenerator (new ones each time), or None.
+
+    Returns:
+        tensor of that shape and dtype, in [0, 1].
+
+    Raises:
+        ArgumentError: if `dtype` is not floating.
+    """
+    dtype = _float_dtype("beta", dtype)
+    if any_symbolic_shape(shape):
+        return Abstract(shapes.given(shape), dtype)
+    return random_beta(seed_key(seed), _parameter(alpha, dtype), _parameter(beta, dtype), shape, dtype)
+
+
+@op(0, prepare={"shape": shape_tuple})
+def binomial(shape: Any, counts: Any, probabilities: Any, dtype: Any = None, seed: Any = None) -> Any:
+    """Numbers of successes in independent trials.
+
+    Args:
+        shape: int or tuple of ints.
+        counts: numbers of trials, a number or a tensor that broadcasts.
+        probabilities: of success, a number or a tensor that broadcasts.
+        dtype: floating dtype name; floatx if None.
+        seed: int (the same numbers each time), SeedGenerator (new ones each time), or None.
+
+    Returns:
+        tensor of that shape and dtype, whole numbers in [0, counts].
+
+    Raises:
+        ArgumentError: if `dtype` is not floating.
+    """
+    dtype = _float_dtype("binomial", dtype)
+    if any_symbolic_shape(shape):
+        return Abstract(shapes.given(shape), dtype)
+    counts, probabilities = _parameter(counts, dtype), _parameter(probabilities, dtype)
+    return random_binomial(seed_key(seed), counts, probabilities, shape, dtype)
+
+
+@op(1)
+def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: Any = None) -> Any:
+    """Class numbers, drawn with the probabilities softmax(logits).
+
+    Args:
+        logits: floating tensor of shape (batch, classes).
+        num_samples: how many for each row.
+        dtype: integer dtype name.
+        seed: int (the same numbers each time), SeedGenerator (new ones each time), or None.
+
+    Returns:
+        tensor of shape (batch, num_samples).
+
+    Raises:
+        ShapeError: if `logits` is not of rank 2.
+    """
+    dtype = standardize(dtype)
+    if len(logits.shape) != 2:
+        raise ShapeError(f"[categorical] expected `logits` of shape (batch, classes), got {tuple(logits.shape)}.")
+    if isinstance(logits, KerasTensor):
+        return Abstract((logits.shape[0], num_samples), dtype)
+    return random_categorical(seed_key(seed), logits, num_samples, dtype)
+
+
+@op(1, keep)
+def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None) -> Any:
+    """Elements set to 0 at random, the others scaled up (Srivastava et al., 2014).
+
+    Args:
+        inputs: floating tensor.
+        rate: probability that an element becomes 0, in [0, 1).
+        noise_shape: shape of the mask, which broadcasts to `inputs`; None entries stand for the dimension of `inputs`.
+        seed: int (the same mask each time), SeedGenerator (a new one each time), or None.
+
+    Returns:
+        tensor of the shape and dtype of `inputs`.
+    """
+    if isinstance(inputs, KerasTensor):
+        return inputs
+    if noise_shape is not None:
+        noise_shape = tuple(dim(inputs, i) if d is None else d for i, d in enumerate(noise_shape))
+    if rate >= 1:
+        return zeros_like(inputs)
+    return random_dropout(seed_key(seed), inputs, rate, noise_shape)
+
+
+@op(1, keep)
+def shuffle(x: Any, axis: int = 0, seed: Any = None) -> Any:
+    """The slices along an axis in random order.
+
+    Args:
+        x: tensor.
+        axis: along which axis.
+        seed: int (the same order each time), SeedGenerator (a new one each time), or None.
+
+    Returns:
+        tensor of the shape and dtype of `x`.
+    """
+    return x if isinstance(x, KerasTensor) else random_shuffle(seed_key(seed), x, axis)
