@@ -10,11 +10,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from kfront import config
 from kfront.backends.base import Backend
 from kfront.backends.jax import control, linalg, native, nn, ops, random, step
 from kfront.backends.jax.common import ARRAY, TRACER, canonical, compiled
 from kfront.core.dtypes import ALL, standardize
 from kfront.core.errors import BackendError, DTypeError
+from kfront.core.op import OPS
 from kfront.core.spec import KerasTensor
 
 __all__ = ["JaxBackend", "make_backend"]
@@ -36,8 +38,15 @@ class JaxBackend(Backend):
 
     def __init__(self) -> None:
         self._masks: dict[int, tuple[Any, Any]] = {}
-        self.register_layer_class = native.register_layer_class
-        self.value_and_grad = step.value_and_grad
+
+    def finish(self) -> Backend:
+        """As for any backend; composed ops of several steps are compiled as one."""
+        super().finish()
+        for name in _FUSED.split():
+            one = OPS.get(name)
+            if one is not None and one.body is not None and getattr(self, name) is one.body:
+                setattr(self, name, _fused(one))
+        return self
 
     def __reduce__(self) -> Any:
         from kfront.backends import get
@@ -103,11 +112,15 @@ class JaxBackend(Backend):
         first, second = (_eval_shape(fn, flat, structure, fill) for fill in (83, 97))
 
         def merge(a: Any, b: Any) -> Any:
-            return KerasTensor(
-                [m if m == n else None for m, n in zip(a.shape, b.shape, strict=True)], a.dtype
-            )
+            return KerasTensor([m if m == n else None for m, n in zip(a.shape, b.shape, strict=True)], a.dtype)
 
         return jax.tree_util.tree_map(merge, first, second)
+
+    # -- layers ----------------------------------------------------------------------------------------------
+
+    def register_layer_class(self, cls: type) -> None:
+        """Make a layer class a pytree."""
+        native.register_layer_class(cls)
 
     # -- execution ----------------------------------------------------------------------------------------------------
 
@@ -133,9 +146,17 @@ class JaxBackend(Backend):
         variable.assign(_advance(key))
         return key
 
-    def compile_step(
-        self, fn: Callable[..., Any], state: Callable[[], Sequence[Any]], jit: bool | str
-    ) -> Any:
+    def feed(self, x: Any) -> Any:
+        """A NumPy array goes into compiled code as it is: `jit` transfers it faster than `jnp.asarray`."""
+        return x if type(x) is np.ndarray and x.dtype.kind in "fiub" else self.convert(x)
+
+    def value_and_grad(
+        self, fn: Callable[[], tuple[Any, Any]], variables: Sequence[Any], state: Sequence[Any] = ()
+    ) -> tuple[Any, Any, list[Any]]:
+        """Value and gradients of a closure over Variables."""
+        return step.value_and_grad(fn, variables, state)
+
+    def compile_step(self, fn: Callable[..., Any], state: Callable[[], Sequence[Any]], jit: bool | str) -> Any:
         """`fn` under `jax.jit`, its state donated."""
         return step.Step(fn, state) if jit else fn
 
@@ -144,6 +165,33 @@ class JaxBackend(Backend):
     ) -> Callable[[Iterable[Any]], Any]:
         """`fn` over a list of batches in one `lax.scan`."""
         return step.Loop(fn, state).run if jit else super().compile_loop(fn, state, jit)
+
+
+# Composed ops that depend on nothing but their arguments and the settings: eagerly, one compiled call each.
+_FUSED = """
+relu6 leaky_relu elu selu celu softsign hard_sigmoid hard_silu hard_tanh tanh_shrink hard_shrink soft_shrink threshold
+squareplus sparse_plus sparse_sigmoid glu sparsemax nan_to_num isclose heaviside divide_no_nan deg2rad rad2deg moments
+batch_normalization layer_normalization rms_normalization normalize categorical_crossentropy
+sparse_categorical_crossentropy binary_crossentropy psnr average nansum nanmean nanmax nanmin median quantile norm
+slogdet logdet linspace tril triu diagonal diag trace separable_conv dot inner outer vdot kron cross amax amin ptp
+count_nonzero ravel swapaxes moveaxis zeros_like ones_like lstsq pinv
+"""
+
+
+def _fused(one: Any) -> Callable[..., Any]:
+    """A composed op's body compiled for its static arguments and the settings that bodies read."""
+    names = list(one.signature.parameters)
+    static = [0, *(i + 1 for i, n in enumerate(names) if n in one.static)]
+    body = one.body
+    run = jax.jit(lambda settings, *args: body(*args), static_argnums=static, inline=True)
+
+    def call(*args: Any) -> Any:
+        try:
+            return run((config.floatx(), config.epsilon(), config.image_data_format()), *args)
+        except (TypeError, ValueError):  # a static argument that cannot be hashed, or a real error: the body tells
+            return body(*args)
+
+    return call
 
 
 _probe = compiled()(lambda: jnp.zeros(()))
@@ -169,9 +217,7 @@ def _convert_host(x: Any, dtype: str | None) -> Any:
     if not isinstance(x, (np.ndarray, np.generic, bool, int, float, complex)):
         x = _from_other(x)
     if isinstance(x, np.ndarray) and x.dtype.kind in "OUS":
-        raise DTypeError(
-            f"[convert_to_tensor] expected numbers, got dtype {x.dtype}; JAX has no such arrays."
-        )
+        raise DTypeError(f"[convert_to_tensor] expected numbers, got dtype {x.dtype}; JAX has no such arrays.")
     return jnp.asarray(x, dtype)
 
 

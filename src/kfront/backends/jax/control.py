@@ -6,7 +6,7 @@ body again at each call, as it is a new closure each time.
 
 from __future__ import annotations
 
-import builtins
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from kfront.backends.jax.common import ARRAY, compiled
+from kfront.backends.jax.common import ARRAY, TRACER, compiled
 from kfront.backends.jax.native import Journal, store, strong
 from kfront.core.variable import bind
 
@@ -38,41 +38,43 @@ def _eager(*values: Any) -> bool:
     return all(type(x) is ARRAY for x in jax.tree_util.tree_leaves(values)) and type(_probe()) is ARRAY
 
 
-def _written_by(fn: Callable[..., Any], *args: Any) -> list[Any]:
-    """The Variables that `fn` assigns."""
-    found: list[Any] = []
+def _pure(known: Sequence[Any], missed: dict[int, Any], fn: Callable[..., Any]) -> Callable[..., Any]:
+    """`fn` as a function of (values of `known`, *args); other Variables that it assigns are put in `missed`."""
+    ids = set(map(id, known))
 
-    def run(*args: Any) -> Any:
-        with Journal() as journal:
+    def call(values: Sequence[Any], *args: Any) -> tuple[list[Any], Any]:
+        with bind(known, values), Journal() as journal:
             out = _arrays(fn(*args))
-            found.extend(journal.written())
-        return out
+            missed.update((id(v), v) for v in journal.written() if id(v) not in ids)
+            return [strong(v._value) for v in known], out
 
-    jax.eval_shape(run, *args)
-    return found
-
-
-def _pure(fn: Callable[..., Any], written: Sequence[Any]) -> Callable[..., Any]:
-    """`fn` as a function (values of `written`, *args) -> (their new values, output)."""
-
-    def run(values: Sequence[Any], *args: Any) -> tuple[list[Any], Any]:
-        with bind(written, values), Journal():
-            out = _arrays(fn(*args))
-            return [strong(v._value) for v in written], out
-
-    return run
+    return call
 
 
-def _keep(written: Sequence[Any], values: Sequence[Any]) -> None:
+def _carried(run: Callable[[list[Any], Callable[..., Callable[..., Any]]], Any]) -> Any:
+    """Run control flow; the Variables that its functions assign are carried through it and hold their new values.
+
+    Args:
+        run: called as ``run(written, pure)``; returns (new values of `written`, output). `pure` makes a user's function
+            a function of (values of `written`, *args) that returns (their new values, output).
+    """
+    written: list[Any] = []
+    while True:
+        missed: dict[int, Any] = {}
+        values, out = run(written, functools.partial(_pure, tuple(written), missed))
+        if not missed:  # the usual case: one pass; what was missed is carried in the next
+            break
+        written = [*written, *missed.values()]
     for v, x in zip(written, values, strict=True):
         store(v, x)
+    return out
 
 
 def _now(written: Sequence[Any]) -> list[Any]:
     return [v._value for v in written]
 
 
-# ---- branches --------------------------------------------------------------------------------------------------------
+# ---- branches -------------------------------------------------------------------------------------------------------
 
 
 def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
@@ -80,27 +82,12 @@ def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> 
     pred = _array(pred)
     if type(pred) is ARRAY:
         return true_fn() if pred else false_fn()
-    written = list(dict.fromkeys(_written_by(true_fn) + _written_by(false_fn)))
-    values, out = lax.cond(
-        pred.astype(bool), _pure(true_fn, written), _pure(false_fn, written), _now(written)
+    return _carried(
+        lambda written, pure: lax.cond(pred.astype(bool), pure(true_fn), pure(false_fn), _now(written)),
     )
-    _keep(written, values)
-    return out
 
 
-def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
-    """The branch of that number; the number is clamped."""
-    index = _array(index)
-    if type(index) is ARRAY:
-        return branches[builtins.min(builtins.max(int(index), 0), len(branches) - 1)](*operands)
-    operands = _arrays(operands)
-    written = list(dict.fromkeys(v for b in branches for v in _written_by(b, *operands)))
-    values, out = lax.switch(index, [_pure(b, written) for b in branches], _now(written), *operands)
-    _keep(written, values)
-    return out
-
-
-# ---- loops -----------------------------------------------------------------------------------------------------------
+# ---- loops ----------------------------------------------------------------------------------------------------------
 
 
 def while_loop(
@@ -119,7 +106,9 @@ def while_loop(
         now, done, go_on = _while_eager(cond, step, now, maximum_iterations)
     if go_on:
         now = _while_traced(cond, step, now, done, maximum_iterations)
-    return now if several else now[0]
+    if not several:
+        return now[0]
+    return list(now) if isinstance(loop_vars, list) else now
 
 
 def _while_eager(cond: Any, step: Any, now: Any, most: Any) -> tuple[Any, int, bool]:
@@ -128,7 +117,7 @@ def _while_eager(cond: Any, step: Any, now: Any, most: Any) -> tuple[Any, int, b
         if most is not None and i >= most:
             return now, i, False
         pred = cond(*now)
-        if isinstance(pred, jax.core.Tracer):  # depends on a traced value that the functions close over
+        if isinstance(pred, TRACER):  # depends on a traced value that the functions close over
             return now, i, True
         if not pred:
             return now, i, False
@@ -137,23 +126,24 @@ def _while_eager(cond: Any, step: Any, now: Any, most: Any) -> tuple[Any, int, b
 
 
 def _while_traced(cond: Any, step: Any, now: Any, done: int, most: Any) -> Any:
-    written = _written_by(step, now)
-    pure = _pure(step, written)
+    def run(written: list[Any], pure: Any) -> Any:
+        body = pure(step)
 
-    def test(carry: Any) -> Any:
-        values, i, now = carry
-        with bind(written, values), Journal():
-            go_on = _array(cond(*now)).astype(bool).reshape(())
-        return go_on if most is None else go_on & (i < most)
+        def test(carry: Any) -> Any:
+            values, i, now = carry
+            with bind(written, values), Journal():
+                go_on = _array(cond(*now)).astype(bool).reshape(())
+            return go_on if most is None else go_on & (i < most)
 
-    def run(carry: Any) -> Any:
-        values, i, now = carry
-        values, now = pure(values, now)
-        return values, i + 1, now
+        def once(carry: Any) -> Any:
+            values, i, now = carry
+            values, now = body(values, now)
+            return values, i + 1, now
 
-    values, _, now = lax.while_loop(test, run, (_now(written), jnp.int32(done), now))
-    _keep(written, values)
-    return now
+        values, _, out = lax.while_loop(test, once, (_now(written), jnp.int32(done), now))
+        return values, out
+
+    return _carried(run)
 
 
 def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_val: Any) -> Any:
@@ -163,18 +153,13 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_
         for i in range(int(lower), int(upper)):
             value = _arrays(body_fun(jnp.asarray(i, lower.dtype), value))
         return value
-    written = _written_by(body_fun, lower, value)
-    pure = _pure(body_fun, written)
+    low, high = (int(v) if type(v) is ARRAY else v for v in (lower, upper))  # known bounds can be differentiated
 
-    def run(i: Any, carry: Any) -> Any:
-        return pure(carry[0], i, carry[1])
+    def run(written: list[Any], pure: Any) -> Any:
+        body = pure(body_fun)
+        return lax.fori_loop(low, high, lambda i, carry: body(carry[0], i, carry[1]), (_now(written), value))
 
-    low, high = (
-        int(v) if type(v) is ARRAY else v for v in (lower, upper)
-    )  # known bounds can be differentiated
-    values, value = lax.fori_loop(low, high, run, (_now(written), value))
-    _keep(written, values)
-    return value
+    return _carried(run)
 
 
 def scan(
@@ -189,33 +174,25 @@ def scan(
     init, xs = _arrays(init), _arrays(xs)
     leaves = jax.tree_util.tree_leaves(xs)
     n = leaves[0].shape[0] if leaves else length
-    if (
-        n
-        and n <= _EAGER_STEPS
-        and all(x.shape[0] == n for x in leaves)
-        and length in (None, n)
-        and _eager(init, xs)
-    ):
+    if n and n <= _EAGER_STEPS and all(x.shape[0] == n for x in leaves) and length in (None, n) and _eager(init, xs):
         return _scan_eager(f, init, xs, n, reverse)
-    first = jax.tree_util.tree_map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), xs)
-    written = _written_by(f, init, first)
-    pure = _pure(f, written)
 
-    def run(carry: Any, x: Any) -> Any:
-        values, (state, y) = pure(carry[0], carry[1], x)
-        return (values, state), y
+    def run(written: list[Any], pure: Any) -> Any:
+        body = pure(f)
 
-    (values, carry), ys = lax.scan(
-        run, (_now(written), init), xs, length=length, reverse=reverse, unroll=unroll
-    )
-    _keep(written, values)
-    return carry, ys
+        def once(carry: Any, x: Any) -> Any:
+            values, (state, y) = body(carry[0], carry[1], x)
+            return (values, state), y
+
+        (values, last), ys = lax.scan(once, (_now(written), init), xs, length=length, reverse=reverse, unroll=unroll)
+        return values, (last, ys)
+
+    return _carried(run)
 
 
 def _scan_eager(f: Any, carry: Any, xs: Any, n: int, reverse: bool) -> tuple[Any, Any]:
-    parts = jax.tree_util.tree_map(list, xs)
-    structure = jax.tree_util.tree_structure(xs)
-    columns = structure.flatten_up_to(parts) if structure.num_leaves else []
+    leaves, structure = jax.tree_util.tree_flatten(xs)
+    columns = [list(x) for x in leaves]
     ys = []
     for i in range(n - 1, -1, -1) if reverse else range(n):
         carry, y = f(carry, jax.tree_util.tree_unflatten(structure, [c[i] for c in columns]))
@@ -226,32 +203,13 @@ def _scan_eager(f: Any, carry: Any, xs: Any, n: int, reverse: bool) -> tuple[Any
     return carry, jax.tree_util.tree_map(lambda *y: jnp.stack(y), *ys)
 
 
-def map(f: Callable[[Any], Any], xs: Any) -> Any:
-    """`f` of each element along the first axis, stacked."""
-    return scan(lambda carry, x: (carry, f(x)), (), xs)[1]
-
-
-def associative_scan(f: Callable[[Any, Any], Any], elems: Any, reverse: bool = False, axis: int = 0) -> Any:
-    """All prefix combinations by an associative function."""
-    return lax.associative_scan(f, _arrays(elems), reverse, axis)
-
-
 # ---- transforms ------------------------------------------------------------------------------------------------------
 
 
 def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
     """`function` of all elements along the first axis at once; what it assigns must not depend on them."""
-    written: list[Any] = []
-
-    def run(x: Any) -> Any:
-        with Journal() as journal:
-            out = _arrays(function(x))
-            written[:] = journal.written()
-            return out, [v._value for v in written]
-
-    out, values = jax.vmap(run, out_axes=(0, None))(_arrays(elements))
-    _keep(written, values)
-    return out
+    batch = _arrays(elements)
+    return _carried(lambda written, pure: jax.vmap(pure(function), (None, 0), (None, 0))(_now(written), batch))
 
 
 def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:

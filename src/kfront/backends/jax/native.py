@@ -39,11 +39,12 @@ class JaxVariable(Variable):
     """A Variable whose storage is a `jax.Array`, replaced by each assignment."""
 
     def _make(self, value: Any) -> None:
+        self._dtype = canonical(self._dtype)
         if isinstance(value, TRACER):  # made from a computed value while tracing
             self._value = strong(value)
             return
         with jax.ensure_compile_time_eval():  # concrete even while tracing
-            self._value = strong(jnp.array(value, canonical(self._dtype), copy=isinstance(value, np.ndarray)))
+            self._value = strong(jnp.array(value, self._dtype, copy=isinstance(value, np.ndarray)))
 
     def assign(self, value: Any) -> Any:
         """Set the value; returns it."""

@@ -38,7 +38,7 @@ def gelu(x: Any, approximate: bool = True) -> Any:
 
 @compiled()
 def linear(x: Any, kernel: Any, bias: Any) -> Any:
-    """x @ kernel + bias."""
+    """Product over the last axis, plus a bias."""
     y = jnp.matmul(x, kernel)
     return y if bias is None else y + bias
 
@@ -58,9 +58,7 @@ def _channels(x: Any, data_format: str) -> int:
 
 
 @compiled(2, 3, 4, 5, 6)
-def _conv(
-    x: Any, kernel: Any, strides: Any, padding: Any, data_format: str, dilation: Any, depthwise: bool
-) -> Any:
+def _conv(x: Any, kernel: Any, strides: Any, padding: Any, data_format: str, dilation: Any, depthwise: bool) -> Any:
     channels = _channels(x, data_format)
     if depthwise:
         kernel = kernel.reshape(*kernel.shape[:-2], 1, kernel.shape[-2] * kernel.shape[-1])
@@ -90,9 +88,7 @@ def conv(
 ) -> Any:
     """N-d convolution; the groups follow from the kernel."""
     n = inputs.ndim - 2
-    return _conv(
-        inputs, kernel, per_axis(strides, n), padding, data_format, per_axis(dilation_rate, n), False
-    )
+    return _conv(inputs, kernel, per_axis(strides, n), padding, data_format, per_axis(dilation_rate, n), False)
 
 
 def depthwise_conv(
@@ -115,9 +111,7 @@ def _transpose_pads(k: int, s: int, d: int, padding: str, extra: int | None) -> 
         size = span + extra - (2 * (span // 2) if padding == "same" else 0)
     else:
         size = s if padding == "same" else max(span, s)
-    before = (
-        max(span - size, 0) // 2 if padding == "same" else 0
-    )  # cut off the full result, size + (n - 1) * s stay
+    before = max(span - size, 0) // 2 if padding == "same" else 0  # cut off the full result, size + (n - 1) * s stay
     left = span - 1 - before
     return left, size + span - 2 - left
 
@@ -160,9 +154,7 @@ def conv_transpose(
 # ---- pooling ---------------------------------------------------------------------------------------------------------
 
 
-def _window(
-    x: Any, pool_size: Any, strides: Any, data_format: str
-) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _window(x: Any, pool_size: Any, strides: Any, data_format: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
     n = x.ndim - 2
     size = per_axis(pool_size, n)
     step = size if strides is None else per_axis(strides, n)
@@ -191,9 +183,7 @@ def _average_pool(x: Any, size: Any, step: Any, padding: str) -> Any:
     return total / lax.reduce_window(ones, zero, lax.add, size, step, padding)
 
 
-def max_pool(
-    inputs: Any, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: Any = None
-) -> Any:
+def max_pool(inputs: Any, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: Any = None) -> Any:
     """Largest value of each window."""
     size, step = _window(inputs, pool_size, strides, data_format)
     return _max_pool(inputs, size, step, padding)
@@ -226,9 +216,7 @@ def _segments(fn: Any) -> Any:
     def reduce(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> Any:
         if num_segments is None:
             if not concrete(segment_ids):
-                raise ArgumentError(
-                    "[segment ops] expected `num_segments` inside compiled code on JAX, got None."
-                )
+                raise ArgumentError("[segment ops] expected `num_segments` inside compiled code on JAX, got None.")
             num_segments = int(segment_ids.max()) + 1 if segment_ids.size else 0
         return run(data, segment_ids, num_segments, bool(sorted))
 
@@ -245,9 +233,7 @@ segment_prod = _segments(jax.ops.segment_prod)
 
 
 @compiled(5, 6, 7)
-def _attention(
-    q: Any, k: Any, v: Any, bias: Any, mask: Any, scale: Any, is_causal: bool, implementation: Any
-) -> Any:
+def _attention(q: Any, k: Any, v: Any, bias: Any, mask: Any, scale: Any, is_causal: bool, implementation: Any) -> Any:
     mask = None if mask is None else mask.astype(bool)
     bias = None if bias is None else bias.astype(q.dtype)
     return jax.nn.dot_product_attention(
@@ -256,9 +242,7 @@ def _attention(
 
 
 @compiled(5, 6, 7)
-def _capped_attention(
-    q: Any, k: Any, v: Any, bias: Any, mask: Any, scale: Any, is_causal: bool, cap: float
-) -> Any:
+def _capped_attention(q: Any, k: Any, v: Any, bias: Any, mask: Any, scale: Any, is_causal: bool, cap: float) -> Any:
     """jax.nn.dot_product_attention has no cap on the logits."""
     groups = q.shape[2] // k.shape[2]
     k, v = (jnp.repeat(t, groups, 2) if groups > 1 else t for t in (k, v))
@@ -306,11 +290,7 @@ def dot_product_attention(
 def _sequence(step: Any, x: Any, carry: Any, lengths: Any, backwards: bool) -> tuple[Any, Any]:
     """Run `step` over time: x is (time, batch, ...); states stand still and outputs are zero past `lengths`."""
     if lengths is None:
-        return (
-            lax.scan(step, carry, x, reverse=False)
-            if not backwards
-            else lax.scan(step, carry, jnp.flip(x, 0))
-        )
+        return lax.scan(step, carry, jnp.flip(x, 0) if backwards else x)
     times = jnp.arange(x.shape[0], dtype=lengths.dtype)
     if backwards:
         x, times = jnp.flip(x, 0), jnp.flip(times)
@@ -363,7 +343,7 @@ def gru_sequence(
 ) -> tuple[Any, Any]:
     """GRU over (batch, time, features), gates in the order z, r, h: (outputs, h)."""
     inner = None
-    if bias is not None and reset_after:
+    if bias is not None and reset_after and bias.ndim == 2:
         bias, inner = bias[0], bias[1]
     inputs = linear(jnp.swapaxes(x, 0, 1), kernel, bias)
     units = h0.shape[-1]

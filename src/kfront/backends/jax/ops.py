@@ -12,7 +12,6 @@ import numpy as np
 from jax import lax
 
 from kfront.backends.jax.common import ARRAY, TRACER, axes, canonical, compiled, concrete, dims, nested
-from kfront.core.dtypes import WEAK, result_type, standardize
 from kfront.core.errors import ArgumentError
 
 # ---- elementwise -----------------------------------------------------------------------------------------------------
@@ -69,9 +68,7 @@ mod = compiled()(jnp.mod)
 
 @compiled(1)
 def _round(x: Any, decimals: int) -> Any:
-    if decimals < 0 and jnp.issubdtype(
-        x.dtype, jnp.integer
-    ):  # jax.numpy.round has no negative decimals for ints
+    if decimals < 0 and jnp.issubdtype(x.dtype, jnp.integer):  # jax.numpy.round has no negative decimals for ints
         unit = jnp.asarray(10**-decimals, x.dtype)
         low = x - jnp.mod(x, unit)
         rest = x - low
@@ -102,7 +99,7 @@ def _caster(name: str) -> Any:
     @compiled()
     def run(x: Any) -> Any:
         if jnp.issubdtype(x.dtype, jnp.complexfloating) and not jnp.issubdtype(dtype, jnp.complexfloating):
-            x = x.real if dtype != bool else x != 0
+            x = x.real if name != "bool" else x != 0
         return lax.convert_element_type(x, dtype)
 
     return dtype, run
@@ -391,9 +388,7 @@ def slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
     """A block of `shape` that begins at `start_indices`; -1 in `shape` means up to the end."""
     shape = dims(shape)
     if -1 in shape:
-        shape = tuple(
-            n - int(i) if s == -1 else s for n, i, s in zip(inputs.shape, start_indices, shape, strict=True)
-        )
+        shape = tuple(n - int(i) if s == -1 else s for n, i, s in zip(inputs.shape, start_indices, shape, strict=True))
     return _slice(inputs, _starts(start_indices), shape)
 
 
@@ -431,9 +426,7 @@ def _scatter_update(inputs: Any, indices: Any, updates: Any, how: str) -> Any:
 def scatter_update(inputs: Any, indices: Any, updates: Any, reduction: str | None = None) -> Any:
     """`inputs` with `updates` set, or combined, at `indices`."""
     if reduction not in _REDUCTIONS:
-        raise ArgumentError(
-            f"[scatter_update] expected `reduction` in {tuple(_REDUCTIONS)}, got {reduction!r}."
-        )
+        raise ArgumentError(f"[scatter_update] expected `reduction` in {tuple(_REDUCTIONS)}, got {reduction!r}.")
     return _scatter_update(inputs, indices, updates, _REDUCTIONS[reduction])
 
 
@@ -473,11 +466,25 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
 # ---- fft -------------------------------------------------------------------------------------------------------------
 
 
-def _real_imag(z: Any) -> tuple[Any, Any]:
-    return jnp.real(z), jnp.imag(z)
+def _spectrum(transform: Any) -> Any:
+    def run(real: Any, imag: Any) -> tuple[Any, Any]:
+        z = transform(lax.complex(real, imag))
+        return jnp.real(z), jnp.imag(z)
+
+    return compiled()(run)
+
+
+fft, fft2, ifft2 = _spectrum(jnp.fft.fft), _spectrum(jnp.fft.fft2), _spectrum(jnp.fft.ifft2)
 
 
 @compiled(1)
 def rfft(x: Any, fft_length: int | None = None) -> tuple[Any, Any]:
-    """Real FFT along the last axis: (real, imaginary)."""
-    return _real_imag(jnp.fft.rfft(x, n=fft_length))
+    """(real, imaginary) part of the half spectrum."""
+    z = jnp.fft.rfft(x, n=fft_length)
+    return jnp.real(z), jnp.imag(z)
+
+
+@compiled(2)
+def irfft(real: Any, imag: Any, fft_length: int | None = None) -> Any:
+    """Inverse of `rfft`."""
+    return jnp.fft.irfft(lax.complex(real, imag), n=fft_length)

@@ -32,12 +32,8 @@ def random_bits(key: Any, shape: Any) -> Any:
 
 _normal = compiled(1, 2)(lambda key, shape, dtype: jax.random.normal(_key(key), shape, dtype))
 _uniform = compiled(1, 2)(lambda key, shape, dtype: jax.random.uniform(_key(key), shape, dtype))
-_truncated = compiled(1, 2)(
-    lambda key, shape, dtype: jax.random.truncated_normal(_key(key), -2.0, 2.0, shape, dtype)
-)
-_randint = compiled(1, 4)(
-    lambda key, shape, low, high, dtype: jax.random.randint(_key(key), shape, low, high, dtype)
-)
+_truncated = compiled(1, 2)(lambda key, shape, dtype: jax.random.truncated_normal(_key(key), -2.0, 2.0, shape, dtype))
+_randint = compiled(1, 4)(lambda key, shape, low, high, dtype: jax.random.randint(_key(key), shape, low, high, dtype))
 
 
 def random_normal(key: Any, shape: Any, dtype: Any) -> Any:

@@ -106,8 +106,9 @@ class Step:
         found.update((id(v), v) for v in self.extra)
         return list(found.values())
 
-    def _run(self, variables: list[Any], values: Sequence[Any], args: Any) -> tuple[list[Any], Any]:
+    def _run(self, values: Sequence[Any], args: Any) -> tuple[list[Any], Any]:
         """Trace `fn`: (new values of the Variables, output)."""
+        variables = self.variables
         with bind(variables, values), Journal() as journal:
             out = _ordered(self.fn(*args))
             new = [strong(v._value) for v in variables]
@@ -121,20 +122,17 @@ class Step:
     def prepare(self, args: tuple[Any, ...]) -> None:
         """Trace once to learn which Variables are assigned; the trace is kept for the compilation."""
         while True:
-            self.variables = variables = self._ask()
-            values = [v._value for v in variables]
+            self.variables = self._ask()
             try:
-                jaxpr, shapes = jax.make_jaxpr(
-                    lambda values, args: self._run(variables, values, args), return_shape=True
-                )(values, args)
+                jaxpr, shapes = jax.make_jaxpr(self._run, return_shape=True)([v._value for v in self.variables], args)
             except _Stale:
                 continue
-            if len(self._ask()) == len(variables):  # else `fn` made Variables: they are state as well
+            if len(self._ask()) == len(self.variables):  # else `fn` made Variables: they are state as well
                 break
         inner = jaxpr.jaxpr
-        changed = [o is not i for o, i in zip(inner.outvars, inner.invars, strict=False)][: len(variables)]
-        self.written = [v for v, c in zip(variables, changed, strict=True) if c]
-        self.read = [v for v, c in zip(variables, changed, strict=True) if not c]
+        same = [o is i for o, i in zip(inner.outvars, inner.invars, strict=False)][: len(self.variables)]
+        self.written = [v for v, kept in zip(self.variables, same, strict=True) if not kept]
+        self.read = [v for v, kept in zip(self.variables, same, strict=True) if kept]
         self.traced = (jaxpr, jax.tree_util.tree_structure(shapes))
         self.compiled = jax.jit(self.pure, donate_argnums=0)
 
@@ -150,7 +148,7 @@ class Step:
         else:
             if [id(v) for v in self._ask()] != [id(v) for v in self.variables]:
                 raise _Stale
-            after, out = self._run(self.variables, values, args)
+            after, out = self._run(values, args)
         changed = {id(v): x for v, x, old in zip(self.variables, after, values, strict=True) if x is not old}
         if not changed.keys() <= set(map(id, self.written)):
             raise _Stale
@@ -215,9 +213,7 @@ class Loop(Step):
 
     def many(self, written: Sequence[Any], read: Sequence[Any], stacked: Any) -> tuple[Any, Any]:
         """All steps: (new values of `written`, the last output)."""
-        written, outputs = lax.scan(
-            lambda values, args: self.pure(values, read, args), list(written), stacked
-        )
+        written, outputs = lax.scan(lambda values, args: self.pure(values, read, args), list(written), stacked)
         return written, jax.tree_util.tree_map(lambda y: y[-1], outputs)
 
     def prepare(self, args: tuple[Any, ...]) -> None:
