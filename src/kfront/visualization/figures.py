@@ -59,6 +59,7 @@ def finish(figure: Any, who: str, path: Any, show: bool | None, **save: Any) -> 
 
     # a window (or notebook cell) of pyplot's takes the figure over
     manager = pyplot.figure().canvas.manager
+    assert manager is not None
     manager.canvas.figure = figure
     figure.set_canvas(manager.canvas)
     pyplot.show()

@@ -1,0 +1,90 @@
+# Written by tools/stubs.py from the table in the module of the same name.
+from kfront import (
+    activations as activations,
+    backend as backend,
+    callbacks as callbacks,
+    config as config,
+    constraints as constraints,
+    datasets as datasets,
+    dtype_policies as dtype_policies,
+    initializers as initializers,
+    layers as layers,
+    losses as losses,
+    metrics as metrics,
+    mixed_precision as mixed_precision,
+    models as models,
+    ops as ops,
+    optimizers as optimizers,
+    preprocessing as preprocessing,
+    random as random,
+    regularizers as regularizers,
+    saving as saving,
+    tree as tree,
+    utils as utils,
+    visualization as visualization,
+)
+from kfront._version import __version__ as __version__, version as version
+from kfront.backends import backend_scope as backend_scope
+from kfront.core.device import device as device
+from kfront.core.naming import name_scope as name_scope
+from kfront.core.operation import Operation as Operation
+from kfront.core.spec import KerasTensor as KerasTensor
+from kfront.core.variable import StatelessScope as StatelessScope, Variable as Variable
+from kfront.dtype_policies import DTypePolicy as DTypePolicy, FloatDTypePolicy as FloatDTypePolicy
+from kfront.initializers import Initializer as Initializer
+from kfront.interop.as_keras import install_as_keras as install_as_keras
+from kfront.layers import Input as Input, InputSpec as InputSpec, Layer as Layer
+from kfront.losses import Loss as Loss
+from kfront.metrics import Metric as Metric
+from kfront.models import Model as Model, Sequential as Sequential
+from kfront.models.cloning import convert as convert
+from kfront.optimizers import Optimizer as Optimizer
+from kfront.regularizers import Regularizer as Regularizer
+
+__all__ = [
+    "DTypePolicy",
+    "FloatDTypePolicy",
+    "Initializer",
+    "Input",
+    "InputSpec",
+    "KerasTensor",
+    "Layer",
+    "Loss",
+    "Metric",
+    "Model",
+    "Operation",
+    "Optimizer",
+    "Regularizer",
+    "Sequential",
+    "StatelessScope",
+    "Variable",
+    "__version__",
+    "activations",
+    "backend",
+    "backend_scope",
+    "callbacks",
+    "config",
+    "constraints",
+    "convert",
+    "datasets",
+    "device",
+    "dtype_policies",
+    "initializers",
+    "install_as_keras",
+    "layers",
+    "losses",
+    "metrics",
+    "mixed_precision",
+    "models",
+    "name_scope",
+    "ops",
+    "optimizers",
+    "preprocessing",
+    "random",
+    "regularizers",
+    "saving",
+    "tree",
+    "utils",
+    "version",
+    "visualization",
+]

@@ -1,0 +1,52 @@
+"""Shorter tracebacks: kfront's own frames are left out between the user's code and the place of the error."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, TypeVar
+
+__all__ = ["filtered", "shorten"]
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def shorten(traceback: TracebackType | None) -> TracebackType | None:
+    """The traceback without frames inside kfront, but for the one that raised.
+
+    Args:
+        traceback: as in `error.__traceback__`.
+    """
+    entries = []
+    while traceback is not None:
+        entries.append(traceback)
+        traceback = traceback.tb_next
+    out = None
+    for i, entry in reversed(list(enumerate(entries))):
+        last = i == len(entries) - 1
+        if last or not entry.tb_frame.f_code.co_filename.startswith(_PACKAGE):
+            out = TracebackType(out, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
+    return out
+
+
+def filtered(fn: F) -> F:
+    """Decorator for entry points such as `fit`: errors leave with a short traceback while filtering is on.
+
+    `kfront.config.disable_traceback_filtering()` shows every frame.
+    """
+
+    @functools.wraps(fn)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return fn(*args, **kwargs)
+        except Exception as error:
+            from kfront import config
+
+            if config.is_traceback_filtering_enabled():
+                error.__traceback__ = shorten(error.__traceback__)
+            raise
+
+    return call  # type: ignore[return-value]

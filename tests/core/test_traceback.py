@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import traceback
+
+import pytest
+
+from kfront import config
+from kfront.core import traceback as module
+from kfront.core.traceback import filtered
+from kfront.utils import pad_sequences, unpack_x_y_sample_weight
+
+
+class Rows:
+    """A user's object that fails deep inside kfront."""
+
+    def __iter__(self):
+        raise ZeroDivisionError("in the user's code")
+
+
+@filtered
+def entry(sequences):
+    return pad_sequences(sequences)
+
+
+def frames(error):
+    return [f.name for f in traceback.extract_tb(error.__traceback__)]
+
+
+def test_frames_of_kfront_are_left_out():
+    with pytest.raises(ZeroDivisionError) as e:
+        entry(Rows())
+    assert "pad_sequences" not in frames(e.value) and "_rows" not in frames(e.value)
+    assert frames(e.value)[-1] == "__iter__" and "test_frames_of_kfront_are_left_out" in frames(e.value)
+
+
+def test_the_frame_that_raised_stays():
+    with pytest.raises(ValueError) as e:
+        filtered(unpack_x_y_sample_weight)(())
+    assert frames(e.value)[-1] == "unpack_x_y_sample_weight"
+
+
+def test_every_frame_when_it_is_off():
+    config.disable_traceback_filtering()
+    with pytest.raises(ZeroDivisionError) as e:
+        entry(Rows())
+    assert {"pad_sequences", "_rows"} <= set(frames(e.value))
+
+
+def test_cause_and_signature_stay():
+    import inspect
+
+    @filtered
+    def fails(a, b=1):
+        raise ValueError from KeyError("cause")
+
+    with pytest.raises(ValueError) as e:
+        fails(1)
+    assert isinstance(e.value.__cause__, KeyError)
+    assert list(inspect.signature(fails).parameters) == ["a", "b"]
+    assert module.shorten(None) is None
