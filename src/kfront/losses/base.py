@@ -54,7 +54,8 @@ class Loss:
         self.name = name if name is not None else auto_name(type(self).__name__)
         if reduction not in REDUCTIONS:
             raise ArgumentError(
-                f"[{self.name}] expected `reduction` to be one of {', '.join(map(repr, REDUCTIONS))}, got {reduction!r}."
+                f"[{self.name}] expected `reduction` to be one of {', '.join(map(repr, REDUCTIONS))}, "
+                f"got {reduction!r}."
             )
         self.reduction = reduction
         self._given_dtype = dtype

@@ -378,15 +378,8 @@ class BinaryCrossentropy(LossFunctionWrapper):
         name: str | None = "binary_crossentropy",
         dtype: Any = None,
     ) -> None:
-        super().__init__(
-            classification.binary_crossentropy,
-            reduction,
-            name,
-            dtype,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-            axis=axis,
-        )
+        own = {"from_logits": from_logits, "label_smoothing": label_smoothing, "axis": axis}
+        super().__init__(classification.binary_crossentropy, reduction, name, dtype, **own)
 
 
 @serializable("keras.losses")
@@ -418,15 +411,8 @@ class CategoricalCrossentropy(LossFunctionWrapper):
         name: str | None = "categorical_crossentropy",
         dtype: Any = None,
     ) -> None:
-        super().__init__(
-            classification.categorical_crossentropy,
-            reduction,
-            name,
-            dtype,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-            axis=axis,
-        )
+        own = {"from_logits": from_logits, "label_smoothing": label_smoothing, "axis": axis}
+        super().__init__(classification.categorical_crossentropy, reduction, name, dtype, **own)
 
 
 @serializable("keras.losses")
@@ -459,15 +445,8 @@ class SparseCategoricalCrossentropy(LossFunctionWrapper):
         name: str | None = "sparse_categorical_crossentropy",
         dtype: Any = None,
     ) -> None:
-        super().__init__(
-            classification.sparse_categorical_crossentropy,
-            reduction,
-            name,
-            dtype,
-            from_logits=from_logits,
-            ignore_class=ignore_class,
-            axis=axis,
-        )
+        own = {"from_logits": from_logits, "ignore_class": ignore_class, "axis": axis}
+        super().__init__(classification.sparse_categorical_crossentropy, reduction, name, dtype, **own)
         self._plain = ignore_class is None
 
 
@@ -508,18 +487,9 @@ class BinaryFocalCrossentropy(LossFunctionWrapper):
         name: str | None = "binary_focal_crossentropy",
         dtype: Any = None,
     ) -> None:
-        super().__init__(
-            classification.binary_focal_crossentropy,
-            reduction,
-            name,
-            dtype,
-            apply_class_balancing=apply_class_balancing,
-            alpha=alpha,
-            gamma=gamma,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-            axis=axis,
-        )
+        own: dict[str, Any] = {"apply_class_balancing": apply_class_balancing, "alpha": alpha, "gamma": gamma}
+        own.update({"from_logits": from_logits, "label_smoothing": label_smoothing, "axis": axis})
+        super().__init__(classification.binary_focal_crossentropy, reduction, name, dtype, **own)
 
 
 @serializable("keras.losses")
@@ -557,17 +527,9 @@ class CategoricalFocalCrossentropy(LossFunctionWrapper):
         name: str | None = "categorical_focal_crossentropy",
         dtype: Any = None,
     ) -> None:
-        super().__init__(
-            classification.categorical_focal_crossentropy,
-            reduction,
-            name,
-            dtype,
-            alpha=alpha,
-            gamma=gamma,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-            axis=axis,
-        )
+        own: dict[str, Any] = {"alpha": alpha, "gamma": gamma}
+        own.update({"from_logits": from_logits, "label_smoothing": label_smoothing, "axis": axis})
+        super().__init__(classification.categorical_focal_crossentropy, reduction, name, dtype, **own)
 
 
 @serializable("keras.losses")

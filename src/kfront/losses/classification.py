@@ -158,8 +158,8 @@ def _check_span(span: tuple[Any, Any], classes: int | None) -> None:
     if classes is not None and not (low >= 0 and high < classes):
         bad = low if not low >= 0 else high
         raise DataError(
-            f"[sparse_categorical_crossentropy] expected labels from 0 to {classes - 1} for {classes} classes, got {bad}; "
-            "renumber the classes, give the last layer more units, or set `ignore_class`."
+            f"[sparse_categorical_crossentropy] expected labels from 0 to {classes - 1} for {classes} classes, "
+            f"got {bad}; renumber the classes, give the last layer more units, or set `ignore_class`."
         )
 
 

@@ -84,8 +84,8 @@ def get(identifier: Any) -> Any:
         if found is not None:
             return found() if isinstance(found, type) else found
         raise ArgumentError(
-            f"[losses.get] expected the name of a loss, got {identifier!r}; known are {', '.join(sorted(_FUNCTIONS))} and "
-            f"{', '.join(_CLASSES)}."
+            f"[losses.get] expected the name of a loss, got {identifier!r}; known are "
+            f"{', '.join(sorted(_FUNCTIONS))} and {', '.join(_CLASSES)}."
         )
     if isinstance(identifier, type) and issubclass(identifier, Loss):
         return identifier()

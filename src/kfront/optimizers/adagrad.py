@@ -13,7 +13,9 @@ __all__ = ["Adadelta", "Adagrad"]
 
 @serializable("keras.optimizers")
 class Adagrad(Optimizer):
-    """Divides the gradient by the root of the sum of its squares: ``a += g ** 2``, ``w -= learning_rate * g / sqrt(a + epsilon)``.
+    """Divides the gradient by the root of the sum of its squares.
+
+    ``a += g ** 2``, then ``w -= learning_rate * g / sqrt(a + epsilon)``.
 
     Args:
         learning_rate: a float, a schedule or a callable.

@@ -138,8 +138,9 @@ class AdamW(Adam):
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema,
-            ema_momentum, ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps, name, **kwargs,
+            learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay, clipnorm, clipvalue, global_clipnorm,
+            use_ema, ema_momentum, ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps, name,
+            **kwargs,
         )  # fmt: skip
         if self.weight_decay is None:
             raise ArgumentError("[AdamW] expected a float as `weight_decay`, got None; use Adam for none.")
@@ -147,7 +148,9 @@ class AdamW(Adam):
 
 @serializable("keras.optimizers")
 class Adamax(Optimizer):
-    """Adam with the infinity norm: ``u = max(beta_2 * u, |g|)``, ``w -= learning_rate / (1 - beta_1 ** t) * m / (u + epsilon)``.
+    """Adam with the infinity norm.
+
+    ``u = max(beta_2 * u, |g|)``, then ``w -= learning_rate / (1 - beta_1 ** t) * m / (u + epsilon)``.
 
     Args:
         learning_rate: a float, a schedule or a callable.

@@ -123,6 +123,8 @@ class Optimizer:
         self.global_clipnorm, self.use_ema, self.ema_momentum = global_clipnorm, bool(use_ema), ema_momentum
         self.ema_overwrite_frequency = ema_overwrite_frequency
         self.loss_scale_factor = loss_scale_factor
+        self.scales_loss = loss_scale_factor is not None
+        self.scales_loss = loss_scale_factor is not None
         self.gradient_accumulation_steps = gradient_accumulation_steps
         self._check_arguments(use_ema, ema_momentum, ema_overwrite_frequency, gradient_accumulation_steps)
         self.built = False

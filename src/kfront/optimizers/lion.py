@@ -13,7 +13,9 @@ __all__ = ["Lamb", "Lion"]
 
 @serializable("keras.optimizers")
 class Lion(Optimizer):
-    """Steps of one size: ``w -= learning_rate * sign(beta_1 * m + (1 - beta_1) * g)``, ``m = beta_2 * m + (1 - beta_2) * g``.
+    """Steps of one size, in the direction of a running mean of the gradient.
+
+    ``w -= learning_rate * sign(beta_1 * m + (1 - beta_1) * g)``, then ``m = beta_2 * m + (1 - beta_2) * g``.
 
     Args:
         learning_rate: a float, a schedule or a callable; 3 to 10 times smaller than Adam's is usual.

@@ -65,7 +65,7 @@ class LossScaleOptimizer(Optimizer):
                 f"[LossScaleOptimizer] expected no {', '.join(given)}; set them on the inner optimizer."
             )
         super().__init__(0.0, name=name)
-        self.inner_optimizer = inner_optimizer
+        self.inner_optimizer, self.scales_loss = inner_optimizer, True
         self.initial_scale, self.dynamic_growth_steps = initial_scale, dynamic_growth_steps
         self.step_counter: Any = None
         self.dynamic_scale: Any = None

@@ -1,86 +1,242 @@
-"""Functions on lists of tensors: torch's multi-tensor kernels."""
+"""Multi-tensor and in-place forms of `kfront.backends.foreach` on `torch._foreach_*` and the fused optimizer kernels."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch.nn import Parameter
 
-from kfront.backends.base import Foreach
+from kfront.backends.foreach import Foreach
 from kfront.core.state import state
 
 __all__ = ["TorchForeach"]
 
-Tensor = torch.Tensor
+_compiling = torch.compiler.is_compiling
+_FUSED = (torch.float32, torch.float64)
+
+
+def _number(x: Any) -> bool:
+    return x.__class__ is float or x.__class__ is int
 
 
 class TorchForeach(Foreach):
-    """Multi-tensor kernels; a second operand is a list, a number or a 0-d tensor."""
+    """Variables are changed in place, except inside a scope that holds other values for them."""
+
+    # -- single numbers -----------------------------------------------------------------------------------------------
+
+    def number(self, variable: Any) -> Any:
+        """The value, if it is on the CPU and nothing is being traced."""
+        value = variable._value
+        if value.is_cpu and not _compiling() and not torch._C._functorch.maybe_current_level():
+            return value.item()
+        return None
+
+    def increment(self, variable: Any, by: Any) -> None:
+        """V += by."""
+        value = variable._value
+        if state.stateless is not None or type(value) is not Parameter or variable._lent:
+            variable.assign_add(by)
+        else:
+            value.add_(by if _number(by) else by.detach())
+
+    def label_range(self, x: Any) -> None:
+        """None: torch complains of an index out of range."""
+
+    # -- reading and arithmetic ---------------------------------------------------------------------------------------
+
+    def values(self, variables: Sequence[Any]) -> list[Any]:
+        """The tensors."""
+        return [v._value for v in variables]
+
+    def _tensors(self, y: Any, like: Any) -> Any:
+        """A second operand as `torch._foreach_*` takes it."""
+        if _number(y):
+            return y
+        if isinstance(y, (list, tuple)):
+            return list(y)
+        return y if y.dtype == like.dtype else y.to(like.dtype)
 
     def add(self, xs: Sequence[Any], y: Any) -> list[Any]:
-        return list(torch._foreach_add(xs, y)) if xs else []
+        return list(torch._foreach_add(xs, self._tensors(y, xs[0])))
 
     def sub(self, xs: Sequence[Any], y: Any) -> list[Any]:
-        if isinstance(y, Tensor):
-            return self.add(xs, -y)
-        return list(torch._foreach_sub(xs, y)) if xs else []
+        y = self._tensors(y, xs[0])
+        return list(torch._foreach_sub(xs, y) if _number(y) or isinstance(y, list) else torch._foreach_add(xs, -y))
 
     def mul(self, xs: Sequence[Any], y: Any) -> list[Any]:
-        return list(torch._foreach_mul(xs, y)) if xs else []
+        return list(torch._foreach_mul(xs, self._tensors(y, xs[0])))
 
     def div(self, xs: Sequence[Any], y: Any) -> list[Any]:
-        return list(torch._foreach_div(xs, y)) if xs else []
+        return list(torch._foreach_div(xs, self._tensors(y, xs[0])))
+
+    def pow(self, xs: Sequence[Any], y: Any) -> list[Any]:
+        if _number(y):
+            return list(torch._foreach_pow(xs, y))
+        return super().pow(xs, y)
 
     def maximum(self, xs: Sequence[Any], y: Any) -> list[Any]:
-        if isinstance(y, Tensor):
-            return [torch.maximum(x, y) for x in xs]
-        return list(torch._foreach_maximum(xs, y)) if xs else []
+        if _number(y) or isinstance(y, (list, tuple)):
+            return list(torch._foreach_maximum(xs, y))
+        return [torch.maximum(x, y) for x in xs]
+
+    def clip(self, xs: Sequence[Any], low: float, high: float) -> list[Any]:
+        return list(torch._foreach_clamp_min(torch._foreach_clamp_max(xs, high), low))
 
     def sqrt(self, xs: Sequence[Any]) -> list[Any]:
-        return list(torch._foreach_sqrt(xs)) if xs else []
+        return list(torch._foreach_sqrt(xs))
 
     def square(self, xs: Sequence[Any]) -> list[Any]:
-        return list(torch._foreach_mul(xs, xs)) if xs else []
+        return list(torch._foreach_mul(xs, xs))
 
     def abs(self, xs: Sequence[Any]) -> list[Any]:
-        return list(torch._foreach_abs(xs)) if xs else []
+        return list(torch._foreach_abs(xs))
 
     def neg(self, xs: Sequence[Any]) -> list[Any]:
-        return list(torch._foreach_neg(xs)) if xs else []
+        return list(torch._foreach_neg(xs))
 
     def sign(self, xs: Sequence[Any]) -> list[Any]:
-        return list(torch._foreach_sign(xs)) if xs else []
+        return list(torch._foreach_sign(xs))
 
     def zeros_like(self, xs: Sequence[Any]) -> list[Any]:
         return [torch.zeros_like(x) for x in xs]
 
     def lerp(self, xs: Sequence[Any], ys: Sequence[Any], weight: Any) -> list[Any]:
-        if isinstance(weight, Tensor):
-            return super().lerp(xs, ys, weight)
-        return list(torch._foreach_lerp(xs, ys, weight)) if xs else []
+        if _number(weight):
+            return list(torch._foreach_lerp(xs, ys, weight))
+        return super().lerp(xs, ys, weight)
 
-    def addcmul(self, xs: Sequence[Any], a: Sequence[Any], b: Sequence[Any], value: Any = 1.0) -> list[Any]:
-        if isinstance(value, Tensor):
-            return super().addcmul(xs, a, b, value)
-        return list(torch._foreach_addcmul(xs, a, b, value)) if xs else []
+    def addcmul(self, xs: Sequence[Any], a: Sequence[Any], b: Sequence[Any], value: Any = None) -> list[Any]:
+        if value is None or _number(value):
+            return list(torch._foreach_addcmul(xs, a, b, 1.0 if value is None else value))
+        return super().addcmul(xs, a, b, value)
 
     def addcdiv(self, xs: Sequence[Any], a: Sequence[Any], b: Sequence[Any], value: Any = 1.0) -> list[Any]:
-        if isinstance(value, Tensor):
-            return super().addcdiv(xs, a, b, value)
-        return list(torch._foreach_addcdiv(xs, a, b, value)) if xs else []
+        if _number(value):
+            return list(torch._foreach_addcdiv(xs, a, b, value))
+        return super().addcdiv(xs, a, b, value)
 
     def norms(self, xs: Sequence[Any]) -> list[Any]:
-        return list(torch._foreach_norm(xs)) if xs else []
+        return list(torch._foreach_norm(xs))
 
     def global_norm(self, xs: Sequence[Any]) -> Any:
-        return torch.linalg.vector_norm(torch.stack(self.norms(xs)))
+        return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(xs)))
+
+    def clip_norms(self, xs: Sequence[Any], most: float) -> list[Any]:
+        norms = torch._foreach_maximum(torch._foreach_norm(xs), most)
+        return list(torch._foreach_mul(xs, [most / n for n in norms]))
+
+    def all_finite(self, xs: Sequence[Any]) -> Any:
+        found = torch.stack([x.isfinite().all() for x in xs]).all()
+        return bool(found) if found.is_cpu and not _compiling() else found
+
+    # -- changing Variables -------------------------------------------------------------------------------------------
 
     def assign(self, variables: Sequence[Any], values: Sequence[Any]) -> None:
-        targets = [v._value for v in variables]
-        if state.stateless is not None or any(type(t) is not Parameter for t in targets):
+        """Copies into the Variables' storage."""
+        if state.stateless is not None or type(variables[0]._value) is not Parameter:
             super().assign(variables, values)
-        elif targets:
-            with torch.no_grad():
-                torch._foreach_copy_(targets, values)
+            return
+        torch._foreach_copy_([v._value for v in variables], values)
+
+    def _in_place(self, variables: Sequence[Any]) -> list[Any] | None:
+        """The storage to change in place; None where the Variables stand for other values (scopes, `bind`)."""
+        if state.stateless is not None or type(variables[0]._value) is not Parameter:
+            return None
+        return [v._value for v in variables]
+
+    def add_to(self, variables: Sequence[Any], xs: Sequence[Any], factor: Any = None) -> list[Any]:
+        out = self._in_place(variables)
+        if out is None:
+            return super().add_to(variables, xs, factor)
+        if factor is None:
+            torch._foreach_add_(out, xs)
+        elif _number(factor):
+            torch._foreach_add_(out, xs, alpha=factor)
+        else:
+            torch._foreach_add_(out, self.mul(xs, factor))
+        return out
+
+    def mul_to(self, variables: Sequence[Any], y: Any) -> list[Any]:
+        out = self._in_place(variables)
+        if out is None:
+            return super().mul_to(variables, y)
+        torch._foreach_mul_(out, self._tensors(y, out[0]))
+        return out
+
+    def lerp_to(self, variables: Sequence[Any], xs: Sequence[Any], weight: Any) -> list[Any]:
+        out = self._in_place(variables)
+        if out is None or not _number(weight):
+            return super().lerp_to(variables, xs, weight)
+        torch._foreach_lerp_(out, xs, weight)
+        return out
+
+    def lerp_square_to(self, variables: Sequence[Any], xs: Sequence[Any], weight: Any) -> list[Any]:
+        out = self._in_place(variables)
+        if out is None or not _number(weight):
+            return super().lerp_square_to(variables, xs, weight)
+        torch._foreach_mul_(out, 1.0 - weight)
+        torch._foreach_addcmul_(out, xs, xs, weight)
+        return out
+
+    def addcmul_to(self, variables: Sequence[Any], a: Sequence[Any], b: Sequence[Any], value: Any = None) -> list[Any]:
+        out = self._in_place(variables)
+        if out is None or not (value is None or _number(value)):
+            return super().addcmul_to(variables, a, b, value)
+        torch._foreach_addcmul_(out, a, b, 1.0 if value is None else value)
+        return out
+
+    def addcdiv_to(self, variables: Sequence[Any], a: Sequence[Any], b: Sequence[Any], value: Any = 1.0) -> list[Any]:
+        out = self._in_place(variables)
+        if out is None:
+            return super().addcdiv_to(variables, a, b, value)
+        if _number(value):
+            torch._foreach_addcdiv_(out, a, b, value)
+        else:
+            torch._foreach_add_(out, self.mul(torch._foreach_div(a, b), value))
+        return out
+
+    # -- whole rules --------------------------------------------------------------------------------------------------
+
+    def adam(
+        self,
+        variables: Sequence[Any],
+        grads: Sequence[Any],
+        means: Sequence[Any],
+        squares: Sequence[Any],
+        largest: Sequence[Any] | None,
+        learning_rate: Any,
+        step: Any,
+        beta_1: float,
+        beta_2: float,
+        epsilon: float,
+    ) -> bool:
+        """One pass over memory by torch's fused kernel.
+
+        It adds epsilon to the root after the correction for the first steps, Keras before: hence the factor. Its
+        amsgrad form differs in the same way, but on the largest square, so that one is left to the general form.
+        """
+        values = self._in_place(variables)
+        if values is None or largest is not None or step.__class__ is not int:
+            return False
+        if learning_rate.__class__ is not float or values[0].dtype not in _FUSED:
+            return False
+        now = torch.full((), float(step), device=values[0].device)
+        torch._fused_adam_(
+            values,
+            grads,
+            [v._value for v in means],
+            [v._value for v in squares],
+            [],
+            [now] * len(values),
+            lr=learning_rate,
+            beta1=beta_1,
+            beta2=beta_2,
+            weight_decay=0.0,
+            eps=epsilon / math.sqrt(1.0 - beta_2**step),
+            amsgrad=False,
+            maximize=False,
+        )
+        return True
