@@ -94,3 +94,12 @@ def test_a_public_name_may_not_be_hidden_by_its_module():
 def test_names_are_loaded_once():
     module = importlib.import_module("kfront.utils")
     assert module.to_categorical is vars(module)["to_categorical"]
+
+
+def test_every_folder_is_a_package():
+    """A folder without `__init__.py` could be imported under a second name, with a second copy of its state."""
+    from pathlib import Path
+
+    root = Path(kfront.__file__).parent
+    folders = {p.parent for p in root.rglob("*.py")}
+    assert [str(f.relative_to(root)) for f in folders if not (f / "__init__.py").exists()] == []
