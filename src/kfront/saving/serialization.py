@@ -9,7 +9,6 @@ What a dict may name is decided in `kfront.saving.guard`.
 from __future__ import annotations
 
 import contextlib
-import inspect
 import threading
 import types
 from collections.abc import Iterator
@@ -36,10 +35,13 @@ from kfront.saving.graph_config import (
 )
 
 __all__ = [
+    "clone_by_config",
+    "deserialize_config_values",
     "deserialize_functional",
     "deserialize_keras_object",
     "deserialize_node",
     "deserialize_sequential",
+    "model_from_json",
     "replay_op",
     "serialize_functional",
     "serialize_keras_object",
@@ -68,6 +70,26 @@ class _Sharing(threading.local):
 
 
 _sharing = _Sharing()
+
+
+class _Live(threading.local):
+    """While a live object is copied by its config: the classes and functions it is made of, by made-up names."""
+
+    table: dict[str, Any] | None = None
+
+
+_live = _Live()
+
+
+def _live_name(obj: Any) -> str | None:
+    if _live.table is None:
+        return None
+    name = f"live>{len(_live.table)}"
+    for known, other in _live.table.items():
+        if other is obj:
+            return known
+    _live.table[name] = obj
+    return name
 
 
 @contextlib.contextmanager
@@ -115,6 +137,10 @@ def serialize_keras_object(obj: Any) -> Any:
         return _object_form(obj)
     if callable(obj) and hasattr(obj, "__name__"):
         return _function_form(obj)
+    if hasattr(obj, "dtype") and hasattr(obj, "shape"):
+        from kfront.backends import current
+
+        return _array_form("__tensor__", current().to_numpy(current().convert(obj)))
     raise SavingError(
         f"[serialize_keras_object] expected plain values, tensors, named functions or objects with `get_config`, got "
         f"{guard.shown(obj)} ({type(obj).__name__}); give its class a `get_config`."
@@ -141,10 +167,6 @@ def _special_form(obj: Any) -> Any:
         return obj.name
     if hasattr(obj, "_is_variable"):
         return _array_form("__tensor__", obj.numpy())
-    from kfront.backends import current
-
-    if current().is_tensor(obj):
-        return _array_form("__tensor__", current().to_numpy(obj))
     return None
 
 
@@ -164,6 +186,9 @@ def tensor_reference(x: KerasTensor, where: Any) -> dict[str, Any]:
 
 def _function_form(fn: Any) -> dict[str, Any]:
     name = fn.__name__
+    live = _live_name(fn)
+    if live is not None:
+        return {"module": "builtins", "class_name": "function", "config": live, "registered_name": "function"}
     if name == "<lambda>":
         raise SavingError(
             "[serialize_keras_object] expected a named function, got a lambda: its code would have to stand in the "
@@ -187,7 +212,7 @@ def identity_of(cls: type) -> tuple[str | None, str, str | None]:
         return None, cls.__name__, registry.get_registered_name(cls)
     own = registry.public_identity(cls)
     if own is None:
-        return None, cls.__name__, cls.__name__
+        return None, cls.__name__, _live_name(registry.unbound(cls)) or cls.__name__
     module, name = _WRITTEN.get(own, own)
     return module, name, name if module.startswith("keras.src.") else None
 
@@ -331,6 +356,47 @@ def _finish(made: Any, config: dict[str, Any]) -> None:
     if compile_config and hasattr(made, "compile_from_config"):
         guard.expect(compile_config, dict, "compile_config")
         made.compile_from_config(compile_config)
+
+
+def deserialize_config_values(config: dict[str, Any]) -> dict[str, Any]:
+    """A config with the serialized objects among its values made into objects: arguments for a constructor."""
+    with guard.loading("from_config", config):
+        return {k: build(v) for k, v in guard.expect(config, dict, "from_config").items()}
+
+
+def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = None) -> Any:
+    """A model, without weights, from the text of `to_json`.
+
+    Args:
+        json_string: the text.
+        custom_objects: name -> class or function, for names that are not kfront's.
+
+    Raises:
+        UnsafeFileError: the text asks for what data must not do.
+        SavingError: it is no JSON, or does not describe a model.
+    """
+    from kfront.models.model import Model
+
+    config = guard.parse_json(guard.expect(json_string, (str, bytes), "model_from_json"), "model_from_json")
+    made = deserialize_keras_object(config, custom_objects)
+    if not isinstance(made, Model):
+        raise SavingError(f"[model_from_json] expected the JSON of a model, got {guard.shown(made)}.")
+    return made
+
+
+def clone_by_config(model: Any) -> Any:
+    """A layer or model of the same config on the current backend, its own classes and functions included.
+
+    Args:
+        model: a live layer or model; its user-made classes need not be registered.
+    """
+    outer, _live.table = _live.table, {}
+    try:
+        form, table = serialize_keras_object(model), _live.table
+    finally:
+        _live.table = outer
+    form.pop("compile_config", None)
+    return deserialize_keras_object(form, custom_objects=table)
 
 
 # ---- forms of their own ----------------------------------------------------------------------------------------------

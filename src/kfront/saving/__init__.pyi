@@ -1,0 +1,30 @@
+# Written by tools/stubs.py from the table in the module of the same name.
+from kfront.core.registry import (
+    CustomObjectScope as CustomObjectScope,
+    custom_object_scope as custom_object_scope,
+    get_custom_objects as get_custom_objects,
+    get_registered_name as get_registered_name,
+    get_registered_object as get_registered_object,
+    register_keras_serializable as register_keras_serializable,
+)
+from kfront.saving.keras_format import load_model as load_model, save_model as save_model
+from kfront.saving.saving_api import load_weights as load_weights, save_weights as save_weights
+from kfront.saving.serialization import (
+    deserialize_keras_object as deserialize_keras_object,
+    serialize_keras_object as serialize_keras_object,
+)
+
+__all__ = [
+    "CustomObjectScope",
+    "custom_object_scope",
+    "deserialize_keras_object",
+    "get_custom_objects",
+    "get_registered_name",
+    "get_registered_object",
+    "load_model",
+    "load_weights",
+    "register_keras_serializable",
+    "save_model",
+    "save_weights",
+    "serialize_keras_object",
+]

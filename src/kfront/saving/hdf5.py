@@ -1,0 +1,307 @@
+"""HDF5 under the gate: plain numeric datasets in groups, written without copies, read only after every check.
+
+A reader follows hard links only, one name at a time, so nothing in a file can lead out of it: no external storage, no
+virtual datasets, no soft or external links. Shape and dtype are known before a byte of data is read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import h5py
+import numpy as np
+from h5py import h5a, h5d, h5g, h5l, h5s, h5t, h5z
+
+from kfront.backends.base import numpy_dtype
+from kfront.core.dtypes import FLOATS
+from kfront.core.errors import SavingError, UnsafeFileError
+from kfront.saving.guard import LIMITS, shown
+
+__all__ = ["Dataset", "H5Reader", "H5Writer", "Store"]
+
+_FILTERS = {h5z.FILTER_DEFLATE, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32}
+_LAYOUTS = {h5d.COMPACT, h5d.CONTIGUOUS, h5d.CHUNKED}
+_OPAQUE = tuple(d for d in FLOATS if d == "bfloat16" or d.startswith("float8"))
+_SMALL = 1 << 20
+
+
+class H5Writer:
+    """Writes groups, arrays and short texts.
+
+    Args:
+        file: a file opened for reading and writing.
+    """
+
+    def __init__(self, file: Any) -> None:
+        self._file = h5py.File(file, "w")
+        self._groups: dict[tuple[str, ...], Any] = {(): self._file.id}
+        self._types: dict[Any, Any] = {}
+        self._text = h5t.py_create(h5py.string_dtype(), logical=True)
+        self._text_in_memory = h5t.py_create(h5py.string_dtype())
+
+    def group(self, path: tuple[str, ...]) -> Any:
+        """The group of that path, made on first use."""
+        found = self._groups.get(path)
+        if found is None:
+            found = self._groups[path] = h5g.create(self.group(path[:-1]), path[-1].encode())
+        return found
+
+    def text(self, where: Any, name: str, value: str) -> None:
+        """A text attribute of a group or dataset."""
+        attribute = h5a.create(where, name.encode(), self._text, h5s.create(h5s.SCALAR))
+        attribute.write(np.array(value, dtype=h5py.string_dtype()), mtype=self._text_in_memory)
+
+    def put(self, group: Any, name: str, value: Any) -> None:
+        """An array; bfloat16 and float8 as opaque bytes with their name beside, as Keras does."""
+        value = np.asarray(value)
+        if not value.flags.c_contiguous:
+            value = np.ascontiguousarray(value)
+        dtype = value.dtype.name
+        special = dtype in _OPAQUE
+        if special:
+            value = value.view(f"V{value.dtype.itemsize}")
+        elif value.dtype.kind not in "biufc":
+            raise SavingError(f"[save] expected arrays of numbers, got dtype {value.dtype} for {name!r}.")
+        kind = self._types.get(value.dtype)
+        if kind is None:
+            kind = self._types[value.dtype] = h5t.py_create(value.dtype, logical=True)
+        space = h5s.create_simple(value.shape) if value.shape else h5s.create(h5s.SCALAR)
+        data = h5d.create(group, name.encode(), kind, space)
+        if special:
+            self.text(data, "dtype", dtype)
+        if value.size:
+            data.write(h5s.ALL, h5s.ALL, value, mtype=kind)
+
+    def close(self) -> None:
+        """Write what is pending."""
+        self._groups.clear()
+        self._file.close()
+
+
+@contextlib.contextmanager
+def _reading(what: str) -> Iterator[None]:
+    """HDF5 tells of damaged files by many exceptions: one comes out."""
+    try:
+        yield
+    except SavingError:
+        raise
+    except MemoryError:
+        raise SavingError(f"[load] expected an intact HDF5 file, got one that asks for too much memory at {what}.") from None
+    except Exception as error:
+        raise SavingError(
+            f"[load] expected an intact HDF5 file, got one that cannot be read at {what}: "
+            f"{type(error).__name__}: {error}"
+        ) from None
+
+
+class Dataset:
+    """An array in a file, checked but not read.
+
+    Attributes:
+        path: where it stands.
+        shape: its shape.
+        dtype: name of its dtype.
+    """
+
+    __slots__ = ("_id", "dtype", "path", "shape")
+
+    def __init__(self, handle: Any, path: str) -> None:
+        self._id, self.path = handle, path
+        self.shape, self.dtype = _checked(handle, path)
+
+    def read(self) -> np.ndarray:
+        """The values."""
+        with _reading(self.path):
+            dtype = numpy_dtype(self.dtype)
+            out = np.empty(self.shape, dtype=dtype)
+            if out.size:
+                if self.dtype in _OPAQUE:
+                    self._id.read(h5s.ALL, h5s.ALL, out.view(f"V{dtype.itemsize}"))
+                else:
+                    self._id.read(h5s.ALL, h5s.ALL, out)
+            return out
+
+    @property
+    def nbytes(self) -> int:
+        """Size of the values in memory."""
+        count = 1
+        for d in self.shape:
+            count *= d
+        return count * numpy_dtype(self.dtype).itemsize
+
+    def check_proportion(self) -> None:
+        """Refuse an array that declares far more than the file stores: for arrays whose shape nobody expects."""
+        with _reading(self.path):
+            stored = self._id.get_storage_size()
+        if self.nbytes > _SMALL and self.nbytes > 1100 * stored:
+            raise UnsafeFileError(
+                f"[load] expected stored data for {self.path}, got a declared size of {self.nbytes:,} bytes over "
+                f"{stored:,} stored ones."
+            )
+
+
+def _checked(handle: Any, path: str) -> tuple[tuple[int, ...], str]:
+    """Shape and dtype name of a dataset that holds plain numbers inside the file."""
+    plist = handle.get_create_plist()
+    if plist.get_external_count() > 0:
+        raise UnsafeFileError(f"[load] expected data inside the file, got {path} with external storage in another file.")
+    layout = plist.get_layout()
+    if layout not in _LAYOUTS:
+        raise UnsafeFileError(f"[load] expected data inside the file, got {path}, a virtual dataset over other files.")
+    for i in range(plist.get_nfilters()):
+        if plist.get_filter(i)[0] not in _FILTERS:
+            raise UnsafeFileError(f"[load] expected no or deflate compression, got filter {plist.get_filter(i)[0]} at {path}.")
+    space = handle.get_space()
+    if space.get_simple_extent_type() not in (h5s.SCALAR, h5s.SIMPLE):
+        raise SavingError(f"[load] expected an array, got {path} without a shape.")
+    shape = tuple(int(d) for d in space.get_simple_extent_dims()) if space.get_simple_extent_type() == h5s.SIMPLE else ()
+    dtype = _dtype_of(handle, path)
+    if layout == h5d.CHUNKED:
+        _check_chunks(plist.get_chunk(), shape, path)
+    elif 0 not in shape and handle.get_storage_size() == 0:
+        raise SavingError(f"[load] expected stored data for {path}, got a dataset that was never written.")
+    return shape, dtype
+
+
+def _check_chunks(chunk: tuple[int, ...], shape: tuple[int, ...], path: str) -> None:
+    size, whole = 1, 1
+    for c, d in zip(chunk, shape, strict=True):
+        size, whole = size * c, whole * d
+    if size > 4 * whole + _SMALL:
+        raise UnsafeFileError(f"[load] expected chunks no larger than the array {shape}, got {tuple(chunk)} at {path}.")
+
+
+def _dtype_of(handle: Any, path: str) -> str:
+    kind = handle.get_type()
+    if kind.get_class() == h5t.OPAQUE:
+        name = _text_attribute(handle, b"dtype")
+        if name in _OPAQUE and numpy_dtype(name).itemsize == kind.get_size():
+            return name
+        raise SavingError(f"[load] expected an array of numbers at {path}, got opaque bytes of dtype {shown(name)}.")
+    if kind.get_class() in (h5t.INTEGER, h5t.FLOAT) or (kind.get_class() == h5t.ENUM and kind.get_size() == 1):
+        dtype = kind.dtype
+        if dtype.kind in "biuf" and dtype.itemsize <= 8:
+            return dtype.newbyteorder("=").name
+    raise SavingError(f"[load] expected an array of numbers at {path}, got HDF5 type class {kind.get_class()}.")
+
+
+def _text_attribute(handle: Any, name: bytes) -> str | None:
+    if not h5a.exists(handle, name):
+        return None
+    attribute = h5a.open(handle, name)
+    if attribute.get_type().get_class() != h5t.STRING or attribute.get_space().get_simple_extent_type() != h5s.SCALAR:
+        return None
+    value = h5py.Dataset(handle).attrs[name.decode()]
+    return value.decode() if isinstance(value, bytes) else value
+
+
+class H5Reader:
+    """Reads groups and datasets, following hard links only.
+
+    Args:
+        file: a file opened for reading.
+        what: its name, for messages.
+
+    Raises:
+        SavingError: it is not HDF5.
+    """
+
+    def __init__(self, file: Any, what: str) -> None:
+        self.what = what
+        with _reading(what):
+            self._file = h5py.File(file, "r")
+        self._groups: dict[tuple[str, ...], Any] = {(): self._file.id}
+
+    def group(self, path: tuple[str, ...]) -> Any:
+        """The group of that path, or None if it is not there."""
+        if path in self._groups:
+            return self._groups[path]
+        parent = self.group(path[:-1])
+        found = None if parent is None else self._open(parent, path, h5g.open)
+        self._groups[path] = found
+        return found
+
+    def _open(self, parent: Any, path: tuple[str, ...], opener: Any) -> Any:
+        where, name = "/".join(path), path[-1].encode()
+        with _reading(where):
+            if b"/" in name or name in (b"", b".", b"..") or not parent.links.exists(name):
+                return None
+            if parent.links.get_info(name).type != h5l.TYPE_HARD:
+                raise UnsafeFileError(f"[load] expected data inside the file, got {where}, which is a link elsewhere.")
+            return opener(parent, name)
+
+    def names(self, path: tuple[str, ...]) -> list[str]:
+        """The names in a group; [] if it is not there."""
+        group = self.group(path)
+        if group is None:
+            return []
+        with _reading("/".join(path)):
+            count = group.get_num_objs()
+            if count > LIMITS.names_in_group:
+                raise UnsafeFileError(f"[load] expected at most {LIMITS.names_in_group:,} names in a group, got {count:,}.")
+            return [n.decode("utf-8") for n in group]
+
+    def dataset(self, path: tuple[str, ...]) -> Dataset | None:
+        """A checked dataset, or None if it is not there."""
+        parent = self.group(path[:-1])
+        if parent is None:
+            return None
+        handle = self._open(parent, path, h5d.open)
+        if handle is None:
+            return None
+        with _reading("/".join(path)):
+            return Dataset(handle, "/".join(path))
+
+    def holds_data(self, path: tuple[str, ...], budget: int = 200) -> bool:
+        """Whether there is any dataset at or below `path`; looks at no more than `budget` names."""
+        stack = [path]
+        while stack and budget > 0:
+            here = stack.pop()
+            parent = self.group(here[:-1])
+            budget -= 1
+            with _reading("/".join(here)):
+                name = here[-1].encode()
+                if parent is None or not parent.links.exists(name) or parent.links.get_info(name).type != h5l.TYPE_HARD:
+                    continue
+                kind = h5g.get_objinfo(parent, name).type
+            if kind == h5g.DATASET:
+                return True
+            if kind == h5g.GROUP and len(here) < 64:
+                stack.extend((*here, n) for n in self.names(here)[:budget])
+        return False
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._groups.clear()
+        with contextlib.suppress(Exception):
+            self._file.close()
+
+
+class Store(dict):  # type: ignore[type-arg]
+    """What a layer's own `load_own_variables` reads from: name -> array, read when asked for."""
+
+    def __init__(self, reader: H5Reader, path: tuple[str, ...]) -> None:
+        super().__init__()
+        for name in reader.names(path):
+            found = reader.dataset((*path, name))
+            if found is not None:
+                found.check_proportion()
+                super().__setitem__(name, found)
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        value = super().__getitem__(name)
+        return value.read() if isinstance(value, Dataset) else value
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The array of that name, or `default`."""
+        return self[name] if name in self else default
+
+    def items(self) -> Any:
+        """Pairs (name, array)."""
+        return [(k, self[k]) for k in self]
+
+    def values(self) -> Any:
+        """The arrays."""
+        return [self[k] for k in self]

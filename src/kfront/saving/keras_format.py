@@ -1,0 +1,234 @@
+"""The `.keras` format: a zip archive with the architecture as JSON, the weights as HDF5, and asset files."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from kfront.core.errors import SavingError, UnsafeFileError
+from kfront.saving import guard, serialization
+from kfront.saving.archive import ArchiveReader, ArchiveWriter
+from kfront.saving.atomic import atomic_write
+from kfront.saving.walk import walk
+from kfront.saving.weights_h5 import bytes_needed, read_weights, write_weights
+
+__all__ = ["load_archive_weights", "load_model", "open_source", "save_model", "shown_path"]
+
+_CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
+_ENOUGH_JSON = guard.LIMITS.json_bytes
+
+
+def shown_path(filepath: Any) -> str:
+    """The name of a file for messages."""
+    return str(filepath) if isinstance(filepath, (str, os.PathLike)) else f"<{type(filepath).__name__}>"
+
+
+@contextlib.contextmanager
+def open_source(filepath: Any) -> Iterator[Any]:
+    """A file to read: a path, or a binary file that is open already."""
+    if isinstance(filepath, (str, os.PathLike)):
+        path = Path(filepath)
+        if path.is_dir():
+            raise SavingError(f"[load] expected a file, got the folder {path}.")
+        if not path.is_file():
+            raise SavingError(f"[load] expected an existing file, got {path}; check the path.")
+        with open(path, "rb") as file:
+            yield file
+    elif hasattr(filepath, "read") and hasattr(filepath, "seek"):
+        yield filepath
+    else:
+        raise SavingError(f"[load] expected a path or an open binary file, got {guard.shown(filepath)}.")
+
+
+# ---- saving ----------------------------------------------------------------------------------------------------------
+
+
+def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any) -> None:
+    """Save a model: architecture, weights, compile arguments and optimizer state.
+
+    The file appears whole or not at all; a file of that name is replaced at the very end.
+
+    Args:
+        model: the model.
+        filepath: path that ends in ``.keras``, or a binary file opened for reading and writing.
+        overwrite: whether an existing file may be replaced.
+        zipped: True or None: an archive is the only form that is written.
+
+    Raises:
+        SavingError: another ending, an existing file with ``overwrite=False``, or a model that cannot be written.
+
+    Example:
+
+    >>> import kfront, tempfile
+    >>> model = kfront.Sequential([kfront.Input((4,)), kfront.layers.Dense(2)])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     kfront.saving.save_model(model, f"{folder}/m.keras")
+    ...     kfront.saving.load_model(f"{folder}/m.keras").count_params()
+    10
+    """
+    include = kwargs.pop("include_optimizer", True)
+    if kwargs:
+        raise SavingError(f"[save_model] expected known arguments, got {', '.join(sorted(kwargs))}.")
+    if zipped is False:
+        raise SavingError("[save_model] expected `zipped` to be True or None, got False; models are saved as archives.")
+    if not hasattr(model, "save_own_variables") or not hasattr(model, "get_config"):
+        raise SavingError(f"[save_model] expected a model, got {type(model).__name__}.")
+    with serialization.sharing_scope():
+        config = serialization.serialize_keras_object(model)
+    if not include:
+        config.pop("compile_config", None)
+    text = _to_json(config)
+    if hasattr(filepath, "write"):
+        _write_archive(model, text, filepath)
+        return
+    if not isinstance(filepath, (str, os.PathLike)) or not str(filepath).endswith(".keras"):
+        raise SavingError(
+            f"[save_model] expected a path that ends in '.keras', got {guard.shown(filepath)}; for weights alone use "
+            "`save_weights` with a path that ends in '.weights.h5'."
+        )
+    with atomic_write(filepath, overwrite) as file:
+        _write_archive(model, text, file)
+
+
+def _to_json(config: Any) -> bytes:
+    try:
+        return json.dumps(config).encode("utf-8")
+    except (TypeError, ValueError, RecursionError) as error:
+        raise SavingError(
+            f"[save_model] expected `get_config` to return plain values throughout, got: {error}; serialize nested "
+            "objects with `kfront.saving.serialize_keras_object`."
+        ) from None
+
+
+def _write_archive(model: Any, config: bytes, file: Any) -> None:
+    from kfront._version import KERAS_API, __version__
+
+    now = datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
+    metadata = {"keras_version": KERAS_API, "date_saved": now, "kfront_version": __version__}
+    archive = ArchiveWriter(file)
+    archive.add(_METADATA, json.dumps(metadata).encode())
+    archive.add(_CONFIG, config)
+    with archive.member(_WEIGHTS) as window:
+        write_weights(model, window)
+    _write_assets(model, archive)
+    archive.close()
+
+
+def _with_assets(model: Any, method: str) -> list[tuple[str, Any]]:
+    return [("/".join(path), obj) for path, obj in walk(model) if callable(getattr(obj, method, None))]
+
+
+def _write_assets(model: Any, archive: ArchiveWriter) -> None:
+    """Files that layers write themselves (vocabularies and the like)."""
+    for place, obj in _with_assets(model, "save_assets"):
+        with tempfile.TemporaryDirectory(prefix="kfront-assets-") as folder:
+            obj.save_assets(folder)
+            for path in sorted(p for p in Path(folder).rglob("*") if p.is_file()):
+                name = "/".join(p for p in ("assets", place, path.relative_to(folder).as_posix()) if p)
+                archive.add(name, path.read_bytes())
+
+
+# ---- loading ---------------------------------------------------------------------------------------------------------
+
+
+def load_model(
+    filepath: Any, custom_objects: dict[str, Any] | None = None, compile: bool = True, safe_mode: bool = True
+) -> Any:
+    """Load a model that `save_model` or Keras 3 wrote.
+
+    Args:
+        filepath: path of a ``.keras`` file, or a binary file opened for reading.
+        custom_objects: name -> class or function, for those of the model's that are not kfront's.
+        compile: whether to compile the model as it was, with its optimizer's state.
+        safe_mode: False allows the config to name files; code in the file is never run either way.
+
+    Returns:
+        The model, on the current backend.
+
+    Raises:
+        UnsafeFileError: the file asks for what data must not do.
+        SavingError: it is damaged, or does not describe a model.
+    """
+    what = shown_path(filepath)
+    if isinstance(filepath, (str, os.PathLike)) and str(filepath).endswith((".h5", ".hdf5")):
+        raise SavingError(
+            f"[load_model] expected a '.keras' file, got {what}; build the model in code and use `load_weights` for a "
+            "file of weights."
+        )
+    with open_source(filepath) as file:
+        archive = ArchiveReader(file, what)
+        try:
+            config = _read_config(archive, what, compile)
+            model = serialization.deserialize_keras_object(config, custom_objects, safe_mode)
+            if not hasattr(model, "load_own_variables"):
+                raise SavingError(f"[load_model] expected {what} to hold a model, got a {type(model).__name__}.")
+            _load_state(model, archive, what)
+        finally:
+            archive.close()
+    return model
+
+
+def _read_config(archive: ArchiveReader, what: str, compile: bool) -> dict[str, Any]:
+    if _METADATA in archive.members:
+        guard.expect(guard.parse_json(archive.read(_METADATA, 1 << 20), _METADATA), dict, _METADATA)
+    config = guard.parse_json(archive.read(_CONFIG, _ENOUGH_JSON), f"{what}: {_CONFIG}")
+    guard.expect(config, dict, _CONFIG)
+    if "class_name" not in config or "config" not in config:
+        raise SavingError(f"[load_model] expected a model in {_CONFIG} of {what}, got {guard.shown(config)}.")
+    if not compile:
+        _drop_compile(config)
+    return config
+
+
+def _drop_compile(config: Any) -> None:
+    stack = [config]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, dict):
+            if "class_name" in value and "config" in value:
+                value.pop("compile_config", None)
+            stack.extend(value.values())
+        elif isinstance(value, list):
+            stack.extend(value)
+
+
+def _load_state(model: Any, archive: ArchiveReader, what: str, skip_mismatch: bool = False, strict: bool = True) -> None:
+    with archive.open(_WEIGHTS, bytes_needed(model)) as file:
+        read_weights(model, file, f"{what}: {_WEIGHTS}", skip_mismatch=skip_mismatch, strict_optimizer=strict)
+    _read_assets(model, archive)
+
+
+def _read_assets(model: Any, archive: ArchiveReader) -> None:
+    names = archive.assets()
+    if not names:
+        return
+    left = guard.LIMITS.asset_bytes
+    for place, obj in _with_assets(model, "load_assets"):
+        start = f"assets/{place}/" if place else "assets/"
+        mine = [n for n in names if n.startswith(start)]
+        with tempfile.TemporaryDirectory(prefix="kfront-assets-") as folder:
+            for name in mine:
+                target = Path(folder, name[len(start) :])
+                if not target.resolve().is_relative_to(Path(folder).resolve()):
+                    raise UnsafeFileError(f"[load_model] expected asset files below their folder, got {guard.shown(name)}.")
+                target.parent.mkdir(parents=True, exist_ok=True)
+                data = archive.read(name, left)
+                left -= len(data)
+                target.write_bytes(data)
+            if mine:
+                obj.load_assets(folder)
+
+
+def load_archive_weights(model: Any, file: Any, what: str, skip_mismatch: bool) -> None:
+    """The weights of a `.keras` file into a model that exists already."""
+    archive = ArchiveReader(file, what)
+    try:
+        _load_state(model, archive, what, skip_mismatch, strict=False)
+    finally:
+        archive.close()

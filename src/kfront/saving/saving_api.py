@@ -1,0 +1,75 @@
+"""`save_weights` and `load_weights`: the file's ending says the format."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from kfront.core.errors import SavingError
+from kfront.saving.atomic import atomic_write
+from kfront.saving.guard import shown
+from kfront.saving.keras_format import load_archive_weights, open_source, shown_path
+from kfront.saving.weights_h5 import read_weights, write_weights
+
+__all__ = ["load_weights", "save_weights"]
+
+
+def save_weights(
+    model: Any, filepath: Any, overwrite: bool = True, max_shard_size: float | None = None, **kwargs: Any
+) -> None:
+    """Save a model's weights, and its optimizer's state if it is compiled.
+
+    Args:
+        model: a built model or layer.
+        filepath: path that ends in ``.weights.h5``, or a binary file opened for reading and writing.
+        overwrite: whether an existing file may be replaced.
+        max_shard_size: None: the weights stand in one file.
+
+    Raises:
+        SavingError: another ending, or an existing file with ``overwrite=False``.
+    """
+    _no_more(kwargs, "save_weights")
+    if max_shard_size is not None:
+        raise SavingError(f"[save_weights] expected `max_shard_size` to be None, got {max_shard_size!r}; use one file.")
+    if hasattr(filepath, "write"):
+        write_weights(model, filepath)
+        return
+    if not isinstance(filepath, (str, os.PathLike)) or not str(filepath).endswith(".weights.h5"):
+        raise SavingError(f"[save_weights] expected a path that ends in '.weights.h5', got {shown(filepath)}.")
+    with atomic_write(filepath, overwrite) as file:
+        write_weights(model, file)
+
+
+def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> None:
+    """Load weights (and optimizer state) into a built model; nothing is loaded unless everything fits.
+
+    Args:
+        model: a built model or layer.
+        filepath: path that ends in ``.weights.h5`` or ``.keras``, or a binary file opened for reading.
+        skip_mismatch: whether layers that do not fit are passed over, with a warning that lists them.
+
+    Raises:
+        SavingError: the file is damaged or does not fit; the message lists path, expected and found shape.
+    """
+    _no_more(kwargs, "load_weights")
+    what = shown_path(filepath)
+    named = isinstance(filepath, (str, os.PathLike))
+    if named and not str(filepath).endswith((".weights.h5", ".keras")):
+        raise SavingError(f"[load_weights] expected a path that ends in '.weights.h5' or '.keras', got {what}.")
+    with open_source(filepath) as file:
+        if _is_zip(file):
+            load_archive_weights(model, file, what, skip_mismatch)
+        else:
+            read_weights(model, file, what, skip_mismatch)
+
+
+def _is_zip(file: Any) -> bool:
+    start = file.tell()
+    head = file.read(4)
+    file.seek(start)
+    return head[:2] == b"PK"
+
+
+def _no_more(kwargs: dict[str, Any], who: str) -> None:
+    if kwargs:
+        raise SavingError(f"[{who}] expected known arguments, got {', '.join(sorted(kwargs))}.")

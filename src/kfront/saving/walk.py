@@ -1,0 +1,146 @@
+"""Which objects of a model have a place in a weights file, and under which path: the walk that Keras makes.
+
+From a model or layer to what its attributes hold, public names first, each object once. Inside lists, tuples, sets and
+dicts an object is named by its class in snake case, with a number from the second on. Metrics and seed generators have
+no place in the file.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Iterable
+from typing import Any
+
+from kfront.core.naming import to_snake_case
+
+__all__ = ["own_variables", "walk"]
+
+Path = tuple[str, ...]
+
+
+def walk(root: Any) -> list[tuple[Path, Any]]:
+    """Every object with state below `root`, itself first, with its path.
+
+    Args:
+        root: a model, layer or optimizer.
+    """
+    found: list[tuple[Path, Any]] = []
+    _visit(root, (), found, set())
+    return found
+
+
+def _visit(obj: Any, path: Path, found: list[tuple[Path, Any]], seen: set[int]) -> None:
+    if id(obj) in seen:
+        return
+    seen.add(id(obj))
+    found.append((path, obj))
+    for name, child in _children(obj):
+        if _has_state(child):
+            _visit(child, (*path, name), found, seen)
+        elif isinstance(child, (list, tuple, dict, set, frozenset)):
+            _visit_container(child, (*path, name), found, seen)
+
+
+def _visit_container(items: Any, path: Path, found: list[tuple[Path, Any]], seen: set[int]) -> None:
+    values: Iterable[Any] = items.values() if isinstance(items, dict) else items
+    counts: dict[str, int] = {}
+    for child in values:
+        if _has_state(child):
+            name = to_snake_case(type(child).__name__)
+        elif isinstance(child, (list, tuple, dict, set, frozenset)):
+            name = "container"
+        else:
+            continue
+        number = counts.get(name, 0)
+        counts[name] = number + 1
+        below = (*path, f"{name}_{number}" if number else name)
+        if name == "container" and not _has_state(child):
+            _visit_container(child, below, found, seen)
+        else:
+            _visit(child, below, found, seen)
+
+
+def _has_state(obj: Any) -> bool:
+    cls = type(obj)
+    return hasattr(cls, "save_own_variables") and hasattr(cls, "load_own_variables")
+
+
+def _children(obj: Any) -> list[tuple[str, Any]]:
+    """Attributes that hold objects with state or containers, public names first."""
+    cls = type(obj)
+    skip = _internal_names(cls)
+    out: dict[str, Any] = {}
+    for name in (*_looked_at(cls), *_properties(cls)):
+        try:
+            out[name] = getattr(obj, name)
+        except Exception:
+            continue
+    for name, value in vars(obj).items():
+        if name not in skip and name not in out and _may_hold(value):
+            out[name] = value
+    kept = [(n, v) for n, v in out.items() if _may_hold(v)]
+    return sorted(kept, key=lambda pair: (pair[0].startswith("_"), pair[0]))
+
+
+def _may_hold(value: Any) -> bool:
+    if isinstance(value, (list, tuple, dict, set, frozenset)):
+        return bool(value)
+    return _has_state(value)
+
+
+def _looked_at(cls: type) -> tuple[str, ...]:
+    """Names of kfront's own classes that the walk visits although plain attributes of the base are passed over."""
+    from kfront.models.model import Model
+
+    return ("layers", "optimizer") if issubclass(cls, Model) else ()
+
+
+@functools.cache
+def _properties(cls: type) -> tuple[str, ...]:
+    """Properties that the class adds to kfront's base classes."""
+    skip = _internal_names(cls)
+    names = [n for n in dir(cls) if n not in skip and not n.startswith("__")]
+    return tuple(n for n in names if isinstance(inspect.getattr_static(cls, n, None), property))
+
+
+@functools.cache
+def _internal_names(cls: type) -> frozenset[str]:
+    """Names that kfront's base classes use themselves."""
+    from kfront.layers.base import Layer
+    from kfront.models.functional import Functional
+    from kfront.models.model import Model
+    from kfront.models.sequential import Sequential
+    from kfront.optimizers.base import Optimizer
+
+    if issubclass(cls, Optimizer):
+        return frozenset({*dir(Optimizer), "_trainable_variables", "_variables"})
+    names = {*vars(Layer(name="walk")), *dir(Layer), "_init_args"}
+    if issubclass(cls, Model):
+        names.update(vars(Model(name="walk")), dir(Model))
+    if issubclass(cls, Sequential):
+        names.update(vars(Sequential(name="walk")), dir(Sequential))
+    if issubclass(cls, Functional):
+        names.update(dir(Functional), _functional_fields())
+    return frozenset(names)
+
+
+def _functional_fields() -> set[str]:
+    from kfront.layers.input_layer import Input
+    from kfront.models.functional import Functional
+
+    x = Input((1,), name="walk")
+    return set(vars(Functional(x, x, name="walk")))
+
+
+def own_variables(obj: Any) -> list[Any] | None:
+    """The variables that stand under the object's path as "0", "1" …; None if its class writes them its own way."""
+    from kfront.layers.base import Layer
+    from kfront.optimizers.base import Optimizer
+
+    cls = type(obj)
+    for base, get in ((Layer, lambda: obj._ordered()), (Optimizer, lambda: list(obj._variables))):
+        if isinstance(obj, base):
+            plain = cls.save_own_variables is base.save_own_variables
+            return get() if plain and cls.load_own_variables is base.load_own_variables else None
+    return None

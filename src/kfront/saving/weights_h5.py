@@ -1,0 +1,269 @@
+"""Weights in HDF5, laid out as Keras lays them out: ``layers/dense/vars/0`` and so on, the optimizer's state too.
+
+Loading first compares the whole file with the model, without reading data. If anything differs, nothing is loaded and
+the error lists every difference; with `skip_mismatch` what differs is passed over and listed in a warning.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from kfront.core.dtypes import is_float, is_int
+from kfront.core.errors import SavingError
+from kfront.saving.guard import shown
+from kfront.saving.hdf5 import Dataset, H5Reader, H5Writer, Store
+from kfront.saving.walk import own_variables, walk
+
+__all__ = ["bytes_needed", "read_weights", "write_weights"]
+
+Path = tuple[str, ...]
+_OLD_LAYERS = "_layer_checkpoint_dependencies"  # name of "layers" in files of Keras before 3.0
+
+
+def write_weights(model: Any, file: Any) -> None:
+    """Write all state of `model` into an HDF5 file.
+
+    Args:
+        model: a model or layer.
+        file: a seekable binary file, opened for reading and writing.
+    """
+    writer = H5Writer(file)
+    try:
+        for path, obj in walk(model):
+            group = writer.group((*path, "vars"))
+            writer.text(group, "name", str(getattr(obj, "name", "")))
+            for name, value in _values(obj):
+                writer.put(group, name, value)
+    finally:
+        writer.close()
+
+
+def _values(obj: Any) -> Iterator[tuple[str, Any]]:
+    """Names and arrays that an object writes."""
+    own = own_variables(obj)
+    if own is not None:
+        for i, v in enumerate(own):
+            yield str(i), v._backend.to_numpy(v._value)
+        return
+    store: dict[str, Any] = {}
+    obj.save_own_variables(store)
+    for name, value in store.items():
+        if not isinstance(name, str) or not name or "/" in name or name in (".", ".."):
+            raise SavingError(
+                f"[{getattr(obj, 'name', type(obj).__name__)}] expected `save_own_variables` to use plain names, got "
+                f"{name!r}."
+            )
+        yield name, np.asarray(value)
+
+
+def bytes_needed(model: Any) -> int:
+    """The most bytes that a weights file of this model may reasonably have: state, several slots each, names."""
+    total, objects = 0, 0
+    for _, obj in walk(model):
+        objects += 1
+        for v in own_variables(obj) or getattr(obj, "variables", ()):
+            total += int(np.prod(v.shape, dtype=np.int64)) * 8
+    return 8 * total + 65_536 * objects + (64 << 20)
+
+
+class _Difference:
+    """One thing in which a file and a model differ."""
+
+    __slots__ = ("got", "path", "variable", "wanted")
+
+    def __init__(self, path: str, wanted: str, got: str, variable: str = "") -> None:
+        self.path, self.wanted, self.got, self.variable = path, wanted, got, variable
+
+    def __str__(self) -> str:
+        of = f" ({self.variable})" if self.variable else ""
+        return f"{self.path}{of}: expected {self.wanted}, got {self.got}"
+
+
+class _Plan:
+    """What will be read into what, and what does not fit."""
+
+    def __init__(self, model: Any, reader: H5Reader) -> None:
+        self.reader = reader
+        self.pairs: list[tuple[Any, Dataset]] = []
+        self.custom: list[tuple[Any, Store]] = []
+        self.differences: list[_Difference] = []
+        self.optimizers: list[_Difference] = []
+        self.visited: set[Path] = set()
+        self.old_names = reader.group(("layers",)) is None and reader.group((_OLD_LAYERS,)) is not None
+        _build_optimizers(model, reader)
+        for path, obj in walk(model):
+            self._add(self._place(path), obj)
+
+    def _place(self, path: Path) -> Path:
+        return tuple(_OLD_LAYERS if p == "layers" else p for p in path) if self.old_names else path
+
+    def _add(self, path: Path, obj: Any) -> None:
+        for i in range(len(path) + 1):
+            self.visited.add(path[:i])
+        here = (*path, "vars")
+        own = own_variables(obj)
+        if own is None:
+            self._add_custom(here, obj)
+            return
+        names = self.reader.names(here)
+        wanted = [str(i) for i in range(len(own))]
+        found: list[_Difference] = []
+        pairs: list[tuple[Any, Dataset]] = []
+        for name, v in zip(wanted, own, strict=True):
+            data = self.reader.dataset((*here, name)) if name in names else None
+            problem = self._compare("/".join((*here, name)), v, data)
+            if problem is not None:
+                found.append(problem)
+            elif data is not None:
+                pairs.append((v, data))
+        known = set(wanted)
+        for name in (n for n in names if n not in known):
+            data = self.reader.dataset((*here, name))
+            got = f"an array of shape {data.shape}" if data is not None else "something else"
+            found.append(_Difference("/".join((*here, name)), self._none(obj), got))
+        if not found:
+            self.pairs += pairs
+        elif _is_optimizer(obj):
+            self.optimizers += found if names else []
+        else:
+            self.differences += found
+
+    def _none(self, obj: Any) -> str:
+        if not getattr(obj, "built", True):
+            return f"nothing ({getattr(obj, 'name', 'it')} has no weights yet: call the model on data first)"
+        return "nothing"
+
+    def _compare(self, path: str, variable: Any, data: Dataset | None) -> _Difference | None:
+        shape, dtype = tuple(variable.shape), variable._dtype
+        if data is None:
+            return _Difference(path, str(shape), "nothing", variable.path)
+        if data.shape != shape:
+            return _Difference(path, str(shape), str(data.shape), variable.path)
+        if not _castable(data.dtype, dtype):
+            return _Difference(path, dtype, data.dtype, variable.path)
+        return None
+
+    def _add_custom(self, path: Path, obj: Any) -> None:
+        if self.reader.group(path) is None:
+            if _wants_state(obj):
+                name = getattr(obj, "name", type(obj).__name__)
+                self.differences.append(_Difference("/".join(path), f"the state of {name}", "nothing"))
+            return
+        self.custom.append((obj, Store(self.reader, path)))
+
+    def unused(self) -> list[str]:
+        """Groups of the file that hold data the model has no place for."""
+        out = []
+        for path in sorted(self.visited):
+            for name in self.reader.names(path)[:1000]:
+                below = (*path, name)
+                if name in ("vars", "optimizer") or below in self.visited or "optimizer" in path:
+                    continue
+                if self.reader.holds_data(below):
+                    out.append("/".join(below))
+        return out
+
+
+def _castable(have: str, want: str) -> bool:
+    kind = lambda d: "f" if is_float(d) else "i" if is_int(d) else d  # noqa: E731
+    return kind(have) == kind(want)
+
+
+def _is_optimizer(obj: Any) -> bool:
+    from kfront.optimizers.base import Optimizer
+
+    return isinstance(obj, Optimizer)
+
+
+def _wants_state(obj: Any) -> bool:
+    store: dict[str, Any] = {}
+    with contextlib.suppress(Exception):
+        obj.save_own_variables(store)
+    return bool(store)
+
+
+def _build_optimizers(model: Any, reader: H5Reader) -> None:
+    """An optimizer without slots is built when the file has some for it."""
+    from kfront.backends import backend_scope
+
+    optimizer = getattr(model, "optimizer", None)
+    if optimizer is None or not getattr(model, "built", False) or getattr(optimizer, "built", True):
+        return
+    if len(reader.names(("optimizer", "vars"))) > len(optimizer._variables) or reader.group(("optimizer", "inner_optimizer")):
+        with backend_scope(model._backend):
+            optimizer.build(model.trainable_variables)
+
+
+def read_weights(model: Any, file: Any, what: str, skip_mismatch: bool = False, strict_optimizer: bool = False) -> None:
+    """Read state that `write_weights` (or Keras) wrote.
+
+    Args:
+        model: a built model or layer.
+        file: a seekable binary file.
+        what: its name, for messages.
+        skip_mismatch: whether objects that do not fit are passed over, with a warning that lists them.
+        strict_optimizer: whether optimizer state that does not fit is an error too, rather than a warning.
+
+    Raises:
+        SavingError: the file does not fit the model; nothing was loaded.
+    """
+    reader = H5Reader(file, what)
+    try:
+        plan = _Plan(model, reader)
+        problems = plan.differences + (plan.optimizers if strict_optimizer else [])
+        name = getattr(model, "name", type(model).__name__)
+        if problems and not skip_mismatch:
+            raise SavingError(
+                f"[load_weights] expected {what} to fit {name!r}, got {len(problems)} difference(s), so nothing was "
+                f"loaded:\n{_listed(problems)}\nBuild the model as it was when it was saved, or pass "
+                "`skip_mismatch=True` to load what fits."
+            )
+        if plan.differences:
+            _warn(f"{what} does not fit {name!r} everywhere; kept as they were:\n{_listed(plan.differences)}")
+        if plan.optimizers and not strict_optimizer:
+            _warn(f"the optimizer state in {what} does not fit and was left out:\n{_listed(plan.optimizers)}")
+        unused = plan.unused()
+        if unused:
+            _warn(f"{what} also holds data that {name!r} has no place for: {', '.join(unused[:20])}")
+        _carry_out(plan)
+    finally:
+        reader.close()
+
+
+def _listed(problems: list[_Difference]) -> str:
+    lines = [f"  {p}" for p in problems[:20]]
+    if len(problems) > 20:
+        lines.append(f"  … and {len(problems) - 20} more")
+    return "\n".join(lines)
+
+
+def _warn(message: str) -> None:
+    warnings.warn(f"[load_weights] {message}", stacklevel=4)
+
+
+def _carry_out(plan: _Plan) -> None:
+    """Assign everything; if reading fails in the middle, the values from before are put back."""
+    before: list[tuple[Any, np.ndarray]] = []
+    try:
+        for obj, store in plan.custom:
+            before += [(v, v.numpy()) for v in getattr(obj, "variables", ())]
+            obj.load_own_variables(store)
+        for variable, data in plan.pairs:
+            value = data.read()
+            if not isinstance(value, np.ndarray):
+                raise SavingError(f"[load_weights] expected an array at {data.path}, got {shown(value)}.")
+            before.append((variable, variable._value))
+            variable.assign(value)
+    except Exception as error:
+        for variable, value in reversed(before):
+            variable.assign(value)
+        if isinstance(error, SavingError):
+            raise
+        raise SavingError(
+            f"[load_weights] expected readable weights, got {type(error).__name__}: {error}; the old values are kept."
+        ) from error
