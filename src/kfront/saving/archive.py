@@ -160,7 +160,9 @@ class ArchiveWriter:
         crc, size = window.crc(), window.size
         self.file.seek(self.base + offset)
         # sizes stand in the 64-bit extra field, so that a member of any size has the same header
-        self.file.write(struct.pack("<IHHHHHIIIHH", 0x04034B50, 45, 0x800, 0, 0, _DOS_DATE, crc, _MAX32, _MAX32, len(encoded), 20))
+        self.file.write(
+            struct.pack("<IHHHHHIIIHH", 0x04034B50, 45, 0x800, 0, 0, _DOS_DATE, crc, _MAX32, _MAX32, len(encoded), 20)
+        )
         self.file.write(encoded + struct.pack("<HHQQ", 1, 16, size, size))
         self.file.seek(window.start + size)
         self.entries.append((encoded, crc, size, offset))
@@ -187,7 +189,9 @@ class ArchiveWriter:
             self.file.write(struct.pack("<IQHHIIQQQQ", 0x06064B50, 44, 45, 45, 0, 0, count, count, length, start))
             self.file.write(struct.pack("<IIQI", 0x07064B50, 0, end, 1))
         counts = min(count, 0xFFFF)
-        self.file.write(struct.pack("<IHHHHIIH", 0x06054B50, 0, 0, counts, counts, min(length, _MAX32), min(start, _MAX32), 0))
+        self.file.write(
+            struct.pack("<IHHHHIIH", 0x06054B50, 0, 0, counts, counts, min(length, _MAX32), min(start, _MAX32), 0)
+        )
         self.file.truncate()
 
 
@@ -215,7 +219,9 @@ class ArchiveReader:
                 f"[load] expected {what} to be a `.keras` file (a zip archive), got one that cannot be read: {error}."
             ) from None
         if len(infos) > LIMITS.zip_members:
-            raise UnsafeFileError(f"[load] expected at most {LIMITS.zip_members:,} members in {what}, got {len(infos):,}.")
+            raise UnsafeFileError(
+                f"[load] expected at most {LIMITS.zip_members:,} members in {what}, got {len(infos):,}."
+            )
         self.members: dict[str, zipfile.ZipInfo] = {}
         for info in infos:
             self._check(info)
@@ -225,12 +231,15 @@ class ArchiveReader:
     def _check(self, info: zipfile.ZipInfo) -> None:
         name = info.filename
         if info.orig_filename != name and info.orig_filename.replace(os.sep, "/") != name:
-            raise UnsafeFileError(f"[load] expected plain member names in {self.what}, got {shown(info.orig_filename)}.")
+            raise UnsafeFileError(
+                f"[load] expected plain member names in {self.what}, got {shown(info.orig_filename)}."
+            )
         if name in self.members:
             raise UnsafeFileError(f"[load] expected every member of {self.what} once, got {shown(name)} twice.")
         if name not in ("metadata.json", "config.json", "model.weights.h5", "assets/") and not _is_asset(name):
             raise UnsafeFileError(
-                f"[load] expected metadata.json, config.json, model.weights.h5 and assets/ in {self.what}, got {shown(name)}."
+                f"[load] expected metadata.json, config.json, model.weights.h5 and assets/ in {self.what}, "
+                f"got {shown(name)}."
             )
         if info.flag_bits & 0x1 or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise UnsafeFileError(f"[load] expected stored or deflated members in {self.what}, got {shown(name)}.")
@@ -245,7 +254,8 @@ class ArchiveReader:
         for info in sorted(infos, key=lambda i: i.header_offset):
             if info.header_offset < end:
                 raise UnsafeFileError(
-                    f"[load] expected members one after another in {self.what}, got {shown(info.filename)} inside another."
+                    f"[load] expected members one after another in {self.what}, got {shown(info.filename)} inside "
+                    "another."
                 )
             end = info.header_offset + 30 + len(info.filename.encode("utf-8")) + info.compress_size
 
@@ -289,12 +299,16 @@ class ArchiveReader:
         self.file.seek(info.header_offset)
         header = self.file.read(30)
         if len(header) != 30 or header[:4] != b"PK\x03\x04":
-            raise SavingError(f"[load] expected an intact archive, got {self.what} without the header of {shown(info.filename)}.")
+            raise SavingError(
+                f"[load] expected an intact archive, got {self.what} without the header of {shown(info.filename)}."
+            )
         names, extra = struct.unpack("<HH", header[26:30])
         raw = self.file.read(names)
         start = info.header_offset + 30 + names + extra
         if raw != info.orig_filename.encode("utf-8") or start + info.file_size > self.total:
-            raise UnsafeFileError(f"[load] expected one name and size per member, got {self.what} with two of {shown(info.filename)}.")
+            raise UnsafeFileError(
+                f"[load] expected one name and size per member, got {self.what} with two of {shown(info.filename)}."
+            )
         return start
 
     def _info(self, name: str) -> zipfile.ZipInfo:
@@ -313,7 +327,9 @@ class ArchiveReader:
         except SavingError:
             raise
         except Exception as error:
-            raise SavingError(f"[load] expected {name} of {self.what} to be intact, reading it failed: {error}.") from None
+            raise SavingError(
+                f"[load] expected {name} of {self.what} to be intact, reading it failed: {error}."
+            ) from None
 
     def assets(self) -> list[str]:
         """The names of the asset files."""

@@ -57,7 +57,9 @@ def atomic_write(target: Any, overwrite: bool = True) -> Iterator[BinaryIO]:
         os.replace(name, path)
         name = None
     except OSError as error:
-        raise SavingError(f"[save] expected to write {path}, the system refused: {error}; the old file is kept.") from error
+        raise SavingError(
+            f"[save] expected to write {path}, the system refused: {error}; the old file is kept."
+        ) from error
     finally:
         if name is not None:
             with contextlib.suppress(OSError):

@@ -53,16 +53,14 @@ class LIMITS:
     names_in_group = 100_000
 
 
+_PACKAGES = """
+    activations constraints dtype_policies initializers layers losses metrics models optimizers optimizers.schedules
+    quantizers random regularizers
+"""
 # Keras namespaces that a file may name, and where their public names stand here
 _NAMESPACES = {
     "keras": "kfront",
-    **{
-        f"keras.{n}": f"kfront.{n}"
-        for n in (
-            "activations constraints dtype_policies initializers layers losses metrics models optimizers "
-            "optimizers.schedules quantizers random regularizers"
-        ).split()
-    },
+    **{f"keras.{n}": f"kfront.{n}" for n in _PACKAGES.split()},
 }
 # modules that only Keras's files name
 _INTERNAL = {
@@ -369,7 +367,6 @@ def _pure_function(name: str) -> Any:
         if inspect.isfunction(found) and registry.public_identity(found) is not None:
             return found
     if class_of(name) is not None:
-        import kfront.ops
         from kfront.core.op import OPS
 
         one = OPS.get(name)

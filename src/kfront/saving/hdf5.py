@@ -88,7 +88,9 @@ def _reading(what: str) -> Iterator[None]:
     except SavingError:
         raise
     except MemoryError:
-        raise SavingError(f"[load] expected an intact HDF5 file, got one that asks for too much memory at {what}.") from None
+        raise SavingError(
+            f"[load] expected an intact HDF5 file, got one that asks for too much memory at {what}."
+        ) from None
     except Exception as error:
         raise SavingError(
             f"[load] expected an intact HDF5 file, got one that cannot be read at {what}: "
@@ -146,17 +148,23 @@ def _checked(handle: Any, path: str) -> tuple[tuple[int, ...], str]:
     """Shape and dtype name of a dataset that holds plain numbers inside the file."""
     plist = handle.get_create_plist()
     if plist.get_external_count() > 0:
-        raise UnsafeFileError(f"[load] expected data inside the file, got {path} with external storage in another file.")
+        raise UnsafeFileError(
+            f"[load] expected data inside the file, got {path} with external storage in another file."
+        )
     layout = plist.get_layout()
     if layout not in _LAYOUTS:
         raise UnsafeFileError(f"[load] expected data inside the file, got {path}, a virtual dataset over other files.")
     for i in range(plist.get_nfilters()):
         if plist.get_filter(i)[0] not in _FILTERS:
-            raise UnsafeFileError(f"[load] expected no or deflate compression, got filter {plist.get_filter(i)[0]} at {path}.")
+            raise UnsafeFileError(
+                f"[load] expected no or deflate compression, got filter {plist.get_filter(i)[0]} at {path}."
+            )
     space = handle.get_space()
     if space.get_simple_extent_type() not in (h5s.SCALAR, h5s.SIMPLE):
         raise SavingError(f"[load] expected an array, got {path} without a shape.")
-    shape = tuple(int(d) for d in space.get_simple_extent_dims()) if space.get_simple_extent_type() == h5s.SIMPLE else ()
+    shape = (
+        tuple(int(d) for d in space.get_simple_extent_dims()) if space.get_simple_extent_type() == h5s.SIMPLE else ()
+    )
     dtype = _dtype_of(handle, path)
     if layout == h5d.CHUNKED:
         _check_chunks(plist.get_chunk(), shape, path)
@@ -240,7 +248,9 @@ class H5Reader:
         with _reading("/".join(path)):
             count = group.get_num_objs()
             if count > LIMITS.names_in_group:
-                raise UnsafeFileError(f"[load] expected at most {LIMITS.names_in_group:,} names in a group, got {count:,}.")
+                raise UnsafeFileError(
+                    f"[load] expected at most {LIMITS.names_in_group:,} names in a group, got {count:,}."
+                )
             return [n.decode("utf-8") for n in group]
 
     def dataset(self, path: tuple[str, ...]) -> Dataset | None:
@@ -296,7 +306,10 @@ class Store(dict):  # type: ignore[type-arg]
 
     def get(self, name: str, default: Any = None) -> Any:
         """The array of that name, or `default`."""
-        return self[name] if name in self else default
+        try:
+            return self[name]
+        except KeyError:
+            return default
 
     def items(self) -> Any:
         """Pairs (name, array)."""

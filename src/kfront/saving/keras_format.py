@@ -59,6 +59,7 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool |
         filepath: path that ends in ``.keras``, or a binary file opened for reading and writing.
         overwrite: whether an existing file may be replaced.
         zipped: True or None: an archive is the only form that is written.
+        **kwargs: `include_optimizer`, False to leave the compile arguments out.
 
     Raises:
         SavingError: another ending, an existing file with ``overwrite=False``, or a model that cannot be written.
@@ -198,7 +199,9 @@ def _drop_compile(config: Any) -> None:
             stack.extend(value)
 
 
-def _load_state(model: Any, archive: ArchiveReader, what: str, skip_mismatch: bool = False, strict: bool = True) -> None:
+def _load_state(
+    model: Any, archive: ArchiveReader, what: str, skip_mismatch: bool = False, strict: bool = True
+) -> None:
     with archive.open(_WEIGHTS, bytes_needed(model)) as file:
         read_weights(model, file, f"{what}: {_WEIGHTS}", skip_mismatch=skip_mismatch, strict_optimizer=strict)
     _read_assets(model, archive)
@@ -216,7 +219,9 @@ def _read_assets(model: Any, archive: ArchiveReader) -> None:
             for name in mine:
                 target = Path(folder, name[len(start) :])
                 if not target.resolve().is_relative_to(Path(folder).resolve()):
-                    raise UnsafeFileError(f"[load_model] expected asset files below their folder, got {guard.shown(name)}.")
+                    raise UnsafeFileError(
+                        f"[load_model] expected asset files below their folder, got {guard.shown(name)}."
+                    )
                 target.parent.mkdir(parents=True, exist_ok=True)
                 data = archive.read(name, left)
                 left -= len(data)

@@ -24,6 +24,7 @@ def save_weights(
         filepath: path that ends in ``.weights.h5``, or a binary file opened for reading and writing.
         overwrite: whether an existing file may be replaced.
         max_shard_size: None: the weights stand in one file.
+        **kwargs: none are known.
 
     Raises:
         SavingError: another ending, or an existing file with ``overwrite=False``.
@@ -47,6 +48,7 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwarg
         model: a built model or layer.
         filepath: path that ends in ``.weights.h5`` or ``.keras``, or a binary file opened for reading.
         skip_mismatch: whether layers that do not fit are passed over, with a warning that lists them.
+        **kwargs: none are known.
 
     Raises:
         SavingError: the file is damaged or does not fit; the message lists path, expected and found shape.

@@ -266,6 +266,7 @@ def deserialize_keras_object(
         custom_objects: name -> class or function, for names that are not kfront's.
         safe_mode: False allows configs to name files; code in a config is never run. Nothing in the config can set it.
         module_objects: further classes by name, for configs that name no module.
+        **kwargs: kept for compatibility.
 
     Returns:
         The object; plain values and unknown live objects as they are.
@@ -413,7 +414,8 @@ def _array(config: Any) -> np.ndarray:
     guard.expect(value, (int, float, bool, list), "__numpy__ value")
     stack = [value]
     while stack:
-        for x in (top := stack.pop()) if isinstance(top, list) else (top,):
+        top = stack.pop()
+        for x in top if isinstance(top, list) else (top,):
             if isinstance(x, list):
                 stack.append(x)
             elif type(x) not in (int, float, bool):
@@ -421,7 +423,9 @@ def _array(config: Any) -> np.ndarray:
     try:
         return np.array(value, dtype=numpy_dtype(dtype))
     except (ValueError, TypeError, OverflowError) as error:
-        raise SavingError(f"[__numpy__] expected nested lists of one form that fit {dtype}, got others: {error}.") from None
+        raise SavingError(
+            f"[__numpy__] expected nested lists of one form that fit {dtype}, got others: {error}."
+        ) from None
 
 
 def _tensor(config: Any) -> Any:

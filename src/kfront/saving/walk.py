@@ -38,7 +38,7 @@ def _visit(obj: Any, path: Path, found: list[tuple[Path, Any]], seen: set[int]) 
     for name, child in _children(obj):
         if _has_state(child):
             _visit(child, (*path, name), found, seen)
-        elif isinstance(child, (list, tuple, dict, set, frozenset)):
+        elif _is_container(child):
             _visit_container(child, (*path, name), found, seen)
 
 
@@ -48,7 +48,7 @@ def _visit_container(items: Any, path: Path, found: list[tuple[Path, Any]], seen
     for child in values:
         if _has_state(child):
             name = to_snake_case(type(child).__name__)
-        elif isinstance(child, (list, tuple, dict, set, frozenset)):
+        elif _is_container(child):
             name = "container"
         else:
             continue
@@ -76,17 +76,27 @@ def _children(obj: Any) -> list[tuple[str, Any]]:
             out[name] = getattr(obj, name)
         except Exception:
             continue
+    tracker = vars(obj).get("_tracker")
     for name, value in vars(obj).items():
-        if name not in skip and name not in out and _may_hold(value):
+        if name in skip or name in out or not _may_hold(value):
+            continue
+        # what a layer does not track (an engine's own registers) is none of its attributes
+        if tracker is None or name in tracker.items or not (_is_layer(value) or _is_container(value)):
             out[name] = value
     kept = [(n, v) for n, v in out.items() if _may_hold(v)]
     return sorted(kept, key=lambda pair: (pair[0].startswith("_"), pair[0]))
 
 
+def _is_container(value: Any) -> bool:
+    return isinstance(value, (list, tuple, dict, set, frozenset))
+
+
+def _is_layer(value: Any) -> bool:
+    return getattr(type(value), "_tracked_kind", None) == "layer"
+
+
 def _may_hold(value: Any) -> bool:
-    if isinstance(value, (list, tuple, dict, set, frozenset)):
-        return bool(value)
-    return _has_state(value)
+    return bool(value) if _is_container(value) else _has_state(value)
 
 
 def _looked_at(cls: type) -> tuple[str, ...]:

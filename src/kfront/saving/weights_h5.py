@@ -194,7 +194,9 @@ def _build_optimizers(model: Any, reader: H5Reader) -> None:
     optimizer = getattr(model, "optimizer", None)
     if optimizer is None or not getattr(model, "built", False) or getattr(optimizer, "built", True):
         return
-    if len(reader.names(("optimizer", "vars"))) > len(optimizer._variables) or reader.group(("optimizer", "inner_optimizer")):
+    if len(reader.names(("optimizer", "vars"))) > len(optimizer._variables) or reader.group(
+        ("optimizer", "inner_optimizer")
+    ):
         with backend_scope(model._backend):
             optimizer.build(model.trainable_variables)
 
