@@ -1,0 +1,83 @@
+"""The rules of docs/architecture.md and CONTRIBUTING.md that a machine can hold."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "kfront"
+FILES = sorted(SOURCE.rglob("*.py"))
+ENGINES = {"torch", "jax", "jaxlib", "tensorflow", "keras", "optax", "flax"}
+
+
+def where(path: Path) -> str:
+    return str(path.relative_to(SOURCE))
+
+
+def imported(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {a.name.split(".")[0] for a in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found.add((node.module or "").split(".")[0])
+    return found
+
+
+def adapter_of(path: Path) -> str | None:
+    parts = path.relative_to(SOURCE).parts
+    return parts[1] if parts[0] == "backends" and len(parts) > 2 else None
+
+
+def test_engines_are_imported_in_their_adapter_only():
+    allowed = {"torch": {"torch"}, "jax": {"jax", "jaxlib"}, "tensorflow": {"tensorflow"}}
+    bad = {where(p): extra for p in FILES if (extra := imported(p) & ENGINES - allowed.get(adapter_of(p) or "", set()))}
+    assert bad == {}
+
+
+def test_nobody_asks_which_backend_is_current():
+    """Outside the adapters, what differs between engines is a hook or an op of the backend."""
+    question = re.compile(r"(backend\(\)|\.name)\s*(==|!=|in)\s*[\[(]?\s*[\"'](torch|jax|tensorflow|numpy)")
+    bad = [
+        f"{where(p)}: {line.strip()}"
+        for p in FILES
+        if adapter_of(p) is None
+        for line in p.read_text(encoding="utf-8").splitlines()
+        if question.search(line)
+    ]
+    assert bad == []
+
+
+@pytest.mark.parametrize("folder", ["src", "tests", "conformance", "benchmarks", "examples", "tools"])
+def test_files_stay_readable(folder):
+    long = {str(p): n for p in (ROOT / folder).rglob("*.py") if (n := p.read_text(encoding="utf-8").count("\n")) > 800}
+    assert long == {}
+
+
+def code_lines(function: ast.FunctionDef) -> int:
+    """Lines of a function's body without its docstring."""
+    body = function.body
+    if isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant) and len(body) > 1:
+        body = body[1:]
+    return (function.end_lineno or 0) - body[0].lineno + 1
+
+
+def test_functions_stay_short():
+    long = []
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef) and (n := code_lines(node)) > 40:
+                long.append(f"{where(path)}: {node.name} has {n} lines")
+    assert long == []
+
+
+def test_the_readme_has_the_two_commands():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "python3 -m pip install nox && python3 -m nox -s demo" in text
+    assert "python3 -m nox -s tests" in text
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert "nox" in script and "tests" in script
