@@ -6,9 +6,11 @@ from kfront.config import (
     set_dtype_policy as set_global_policy,
 )
 from kfront.dtype_policies import DTypePolicy as DTypePolicy, DTypePolicy as Policy
+from kfront.optimizers import LossScaleOptimizer as LossScaleOptimizer
 
 __all__ = [
     "DTypePolicy",
+    "LossScaleOptimizer",
     "Policy",
     "dtype_policy",
     "global_policy",

@@ -1,30 +1,16 @@
 # Written by tools/stubs.py from the table in the module of the same name.
 from kfront.core.registry import (
     CustomObjectScope as CustomObjectScope,
-)
-from kfront.core.registry import (
     custom_object_scope as custom_object_scope,
-)
-from kfront.core.registry import (
     get_custom_objects as get_custom_objects,
-)
-from kfront.core.registry import (
     get_registered_name as get_registered_name,
-)
-from kfront.core.registry import (
     get_registered_object as get_registered_object,
-)
-from kfront.core.registry import (
     register_keras_serializable as register_keras_serializable,
 )
-from kfront.saving.keras_format import load_model as load_model
-from kfront.saving.keras_format import save_model as save_model
-from kfront.saving.saving_api import load_weights as load_weights
-from kfront.saving.saving_api import save_weights as save_weights
+from kfront.saving.keras_format import load_model as load_model, save_model as save_model
+from kfront.saving.saving_api import load_weights as load_weights, save_weights as save_weights
 from kfront.saving.serialization import (
     deserialize_keras_object as deserialize_keras_object,
-)
-from kfront.saving.serialization import (
     serialize_keras_object as serialize_keras_object,
 )
 
