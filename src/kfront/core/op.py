@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from kfront.core.dtypes import WEAK
 from kfront.core.errors import ArgumentTypeError, KfrontError, ShapeError
@@ -169,9 +169,7 @@ class Op:
             result = self.dtype_of(dtypes, static)[1] if self.rule is not None else None
             shapes = self.shape(operands, **named) if self.listed else self.shape(*operands, **named)
         except KfrontError as error:
-            if str(error).startswith("["):
-                raise
-            raise type(error)(f"[{self.name}] {error}") from None
+            self.named(error)
         if type(shapes) is list:
             kinds = result if isinstance(result, (list, tuple)) else [result] * len(shapes)
             return tuple(Abstract(s, d) for s, d in zip(shapes, kinds, strict=True))
@@ -196,6 +194,12 @@ class Op:
         from kfront.core.operation import record_op
 
         return record_op(self, tensors, static, out)
+
+    def named(self, error: KfrontError) -> NoReturn:
+        """Raise `error` with the op's name in front of its message, unless one stands there."""
+        if str(error).startswith("["):
+            raise error
+        raise type(error)(f"[{self.name}] {error}") from None
 
     def fail(self, b: Any, error: Exception, tensors: Any, static: tuple[Any, ...]) -> None:
         """Raise what went wrong in the engine as the same exception class on every engine, where the rules tell."""
@@ -318,7 +322,10 @@ def _generate(one: Op, fn: Callable[..., Any]) -> Callable[..., Any]:
     ns: dict[str, Any] = {"_state": state, "_op": one}
     sig = _signature_source(params, ns)
     ns |= {f"_p_{n}": f for n, f in one.prepare.items()}
-    prepare = "".join(f"    {n} = _p_{n}({n})\n" for n in one.prepare)
+    ns["_KfrontError"] = KfrontError
+    prepare = "".join(f"        {n} = _p_{n}({n})\n" for n in one.prepare)
+    if prepare:
+        prepare = f"    try:\n{prepare}    except _KfrontError as error:\n        _op.named(error)\n"
     fields = {"name": one.name, "sig": sig, "static": _comma(one.static), "tensors": _comma(one.tensors)}
     fields["prepare"] = prepare
     if one.listed:

@@ -25,7 +25,7 @@ def shape_tuple(shape: Any) -> Any:
     if isinstance(shape, (int, np.integer)):
         return (int(shape),)
     if not hasattr(shape, "__len__") or isinstance(shape, str):
-        raise ArgumentTypeError(f"[shape] expected an int or a sequence of ints, got {shape!r}.")
+        raise ArgumentTypeError(f"expected a shape: an int or a sequence of ints, got {shape!r}.")
     from kfront.core.spec import KerasTensor
 
     dims = [int(d) if isinstance(d, np.integer) else d for d in shape]
@@ -40,7 +40,7 @@ def new_shape(shape: Any) -> Any:
     dims = shape_tuple(shape)
     if None in dims and dims.__class__ is tuple:
         if dims.count(None) + dims.count(-1) > 1:
-            raise ArgumentError(f"[reshape] expected at most one unknown dimension in `newshape`, got {dims}.")
+            raise ArgumentError(f"expected at most one unknown dimension in `newshape`, got {dims}.")
         return tuple(-1 if d is None else d for d in dims)
     return dims
 
@@ -68,7 +68,7 @@ def option(name: str, *values: str) -> Callable[[Any], str]:
                 return value
             if value.lower() in allowed:
                 return value.lower()
-        raise ArgumentError(f"[{name}] expected one of {', '.join(map(repr, values))}, got {value!r}.")
+        raise ArgumentError(f"expected `{name}` to be one of {', '.join(map(repr, values))}, got {value!r}.")
 
     return check
 
@@ -96,6 +96,6 @@ def int_or_tuple(name: str) -> Callable[[Any], Any]:
             return tuple(int(v) for v in value)
         if isinstance(value, np.integer):
             return int(value)
-        raise ArgumentTypeError(f"[{name}] expected an int or a sequence of ints, got {value!r}.")
+        raise ArgumentTypeError(f"expected `{name}` to be an int or a sequence of ints, got {value!r}.")
 
     return check

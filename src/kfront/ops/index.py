@@ -156,7 +156,7 @@ def _scatter_update_rule(inputs: Any, indices: Any, updates: Any) -> tuple[Any, 
     return (None, None, d), d
 
 
-_REDUCTIONS = option("scatter_update", "add", "max", "min", "mul")
+_REDUCTIONS = option("reduction", "add", "max", "min", "mul")
 
 
 def _reduction(value: Any) -> Any:

@@ -351,7 +351,7 @@ def _several(count: int) -> Any:
     return rule
 
 
-@op(dtype=_several(2), shape=shapes.qr, prepare={"mode": option("qr", "reduced", "complete")})
+@op(dtype=_several(2), shape=shapes.qr, prepare={"mode": option("mode", "reduced", "complete")})
 def qr(x: Any, mode: str = "reduced") -> Any:
     """Orthogonal and upper triangular factor: x = Q R.
 

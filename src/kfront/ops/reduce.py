@@ -330,7 +330,7 @@ def _search_rule(a: Any, b: Any) -> tuple[Any, Any]:
     return result_type(a, b), "int32"
 
 
-@op(2, _search_rule, shapes.searchsorted, prepare={"side": option("searchsorted", "left", "right")})
+@op(2, _search_rule, shapes.searchsorted, prepare={"side": option("side", "left", "right")})
 def searchsorted(sorted_sequence: Any, values: Any, side: str = "left") -> Any:
     """Where values would be inserted into a sorted sequence.
 
@@ -534,7 +534,7 @@ def _is_floating(x: Any) -> bool:
     return is_float(dtype_of(x))
 
 
-_METHODS = option("quantile", "linear", "lower", "higher", "midpoint", "nearest")
+_METHODS = option("method", "linear", "lower", "higher", "midpoint", "nearest")
 
 
 @op(2, floating, prepare={"method": _METHODS})

@@ -221,7 +221,7 @@ def _sections(value: Any) -> Any:
         return int(value)
     if hasattr(value, "__len__") and not isinstance(value, KerasTensor):
         return tuple(int(v) for v in value)
-    raise ArgumentError(f"[split] expected `indices_or_sections` to be an int or a sequence of ints, got {value!r}.")
+    raise ArgumentError(f"expected `indices_or_sections` to be an int or a sequence of ints, got {value!r}.")
 
 
 @op(dtype=keep, shape=shapes.split, name="split", prepare={"indices_or_sections": _sections})
@@ -251,7 +251,7 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     return list(_split(x, indices_or_sections, axis))
 
 
-_PAD_MODES = option("pad", "constant", "reflect", "symmetric", "edge", "wrap")
+_PAD_MODES = option("mode", "constant", "reflect", "symmetric", "edge", "wrap")
 
 
 def _pad_width(value: Any) -> Any:
@@ -338,7 +338,7 @@ def tile(x: Any, repeats: Any) -> Any:
     """
 
 
-@op(dtype=keep, shape=shapes.expand_dims, prepare={"axis": int_or_tuple("expand_dims")})
+@op(dtype=keep, shape=shapes.expand_dims, prepare={"axis": int_or_tuple("axis")})
 def expand_dims(x: Any, axis: Any) -> Any:
     """Insert axes of length 1.
 
@@ -351,7 +351,7 @@ def expand_dims(x: Any, axis: Any) -> Any:
     """
 
 
-@op(dtype=keep, shape=shapes.squeeze, prepare={"axis": int_or_tuple("squeeze")})
+@op(dtype=keep, shape=shapes.squeeze, prepare={"axis": int_or_tuple("axis")})
 def squeeze(x: Any, axis: Any = None) -> Any:
     """Take out axes of length 1.
 

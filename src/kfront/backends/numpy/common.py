@@ -1,0 +1,69 @@
+"""What the modules of the NumPy adapter share."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from kfront.backends.base import numpy_dtype
+
+__all__ = ["HALVES", "dtype_of", "lowest", "quiet", "tuple_axis", "wide"]
+
+HALVES = frozenset(
+    np.dtype(d) for d in (np.float16, ml_dtypes.bfloat16, ml_dtypes.float8_e4m3fn, ml_dtypes.float8_e5m2)
+)
+
+
+def quiet(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """`fn` without NumPy's warnings: other engines give inf and NaN silently."""
+
+    @functools.wraps(fn)
+    def run(*args: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return fn(*args)
+
+    return run
+
+
+def wide(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """`fn` computed in float32 for halves, whose sums are not accurate (and which LAPACK does not have)."""
+
+    @functools.wraps(fn)
+    def run(x: Any, *args: Any) -> Any:
+        with np.errstate(all="ignore"):
+            kind = x.dtype
+            if kind not in HALVES:
+                return fn(x, *args)
+            rest = (a.astype(np.float32) if getattr(a, "dtype", None) in HALVES else a for a in args)
+            out = fn(x.astype(np.float32), *rest)
+            return tuple(map(functools.partial(_back, kind), out)) if isinstance(out, tuple) else _back(kind, out)
+
+    return run
+
+
+def _back(kind: Any, x: Any) -> Any:
+    return x.astype(kind) if x.dtype == np.float32 else x
+
+
+@functools.cache
+def dtype_of(name: str) -> np.dtype:
+    """NumPy's dtype of a name."""
+    return numpy_dtype(name)
+
+
+def lowest(dtype: np.dtype) -> Any:
+    """What is smaller than everything of a dtype: -inf, or the least integer."""
+    if dtype == np.bool_:
+        return False
+    if dtype.kind in "iu":
+        return np.iinfo(dtype).min
+    return -np.inf
+
+
+def tuple_axis(axis: Any) -> Any:
+    """A list of axes as a tuple."""
+    return tuple(axis) if isinstance(axis, list) else axis

@@ -1,0 +1,91 @@
+"""Products and linear algebra. Halves are computed in float32, which LAPACK has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from kfront.backends.numpy.common import HALVES, wide
+from kfront.core.shapes import einsum_terms
+
+
+@wide
+def matmul(x1: Any, x2: Any) -> Any:
+    return np.matmul(x1, x2)
+
+
+def einsum(operands: list[Any], subscripts: str) -> Any:
+    kind = operands[0].dtype
+    if kind in HALVES:
+        operands = [x.astype(np.float32) for x in operands]
+    terms, out = einsum_terms(subscripts, len(operands))
+    return np.einsum(f"{','.join(terms)}->{out}", *operands, optimize=True).astype(kind, copy=False)
+
+
+@wide
+def cholesky(x: Any, upper: bool = False) -> Any:
+    factor = np.linalg.cholesky(x)
+    return np.swapaxes(factor, -1, -2) if upper else factor
+
+
+inv = wide(np.linalg.inv)
+det = wide(np.linalg.det)
+
+
+@wide
+def slogdet(x: Any) -> Any:
+    sign, log = np.linalg.slogdet(x)
+    return sign, log
+
+
+@wide
+def solve(a: Any, b: Any) -> Any:
+    if b.ndim == a.ndim - 1:
+        return np.linalg.solve(a, b[..., None])[..., 0]
+    return np.linalg.solve(a, b)
+
+
+def solve_triangular(a: Any, b: Any, lower: bool = False) -> Any:
+    return solve(np.tril(a) if lower else np.triu(a), b)
+
+
+@wide
+def qr(x: Any, mode: str = "reduced") -> Any:
+    q, r = np.linalg.qr(x, mode)  # type: ignore[call-overload]
+    return q, r
+
+
+@wide
+def svd(x: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
+    out = np.linalg.svd(x, full_matrices, compute_uv)
+    return tuple(out) if compute_uv else out
+
+
+@wide
+def eigh(x: Any) -> Any:
+    return tuple(np.linalg.eigh(x))
+
+
+def eig(x: Any) -> Any:
+    kind = np.complex128 if x.dtype in (np.float64, np.complex128) else np.complex64
+    return tuple(v.astype(kind) for v in np.linalg.eig(x.astype(np.float32) if x.dtype in HALVES else x))
+
+
+@wide
+def lu_factor(x: Any) -> Any:
+    lu = np.array(x)
+    m, n = lu.shape[-2:]
+    flat = lu.reshape(-1, m, n)
+    pivots = np.zeros((len(flat), min(m, n)), np.int32)
+    every = np.arange(len(flat))
+    for i in range(min(m, n)):
+        best = i + np.argmax(np.abs(flat[:, i:, i]), 1)
+        pivots[:, i] = best
+        rows = flat[every, i].copy()
+        flat[every, i], flat[every, best] = flat[every, best], rows
+        pivot = flat[:, i, i][:, None]
+        factor = np.where(pivot == 0, 0, flat[:, i + 1 :, i] / np.where(pivot == 0, 1, pivot))
+        flat[:, i + 1 :, i] = factor
+        flat[:, i + 1 :, i + 1 :] -= factor[:, :, None] * flat[:, i, None, i + 1 :]
+    return flat.reshape(lu.shape), pivots.reshape(*lu.shape[:-2], -1)
