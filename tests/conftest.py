@@ -7,7 +7,8 @@ import os
 os.environ.setdefault("KFRONT_OFFLINE", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("KERAS_HOME", os.path.join(os.path.dirname(__file__), "no_such_home"))
+# no keras.json is read, and none can be written (Keras writes one, which would choose its backend here)
+os.environ.setdefault("KERAS_HOME", os.path.join(os.devnull, "none"))
 
 # processes that tests start find the package in the source tree too
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
