@@ -1,0 +1,237 @@
+"""The TensorFlow backend."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from kfront.backends.base import Backend
+from kfront.backends.tensorflow import _raw  # first: it sets the log level default
+
+import tensorflow as tf  # isort: skip
+
+from kfront import config
+from kfront.backends.tensorflow import control, fourier, linalg, native, nn, ops, random, reduce, rnn, shaping, step
+from kfront.core.spec import Abstract
+from kfront.core.variable import Variable
+
+__all__ = ["TensorFlowBackend", "make_backend"]
+
+_DTYPES = (
+    *("bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64"),
+    *("float16", "bfloat16", "float32", "float64", "float8_e4m3fn", "float8_e5m2"),
+    *("complex64", "complex128", "string"),
+)
+_NATIVE = {d: tf.as_dtype(d) for d in _DTYPES}
+_NAMES = {t: d for d, t in _NATIVE.items()}
+_TENSORS = (tf.Tensor, tf.SparseTensor, tf.RaggedTensor, tf.IndexedSlices)
+
+try:  # what `tape.stop_recording()` uses, for all tapes at once; private
+    from tensorflow.python.eager.record import stop_recording
+except ImportError:  # pragma: no cover
+    stop_recording = contextlib.nullcontext  # type: ignore[assignment]
+
+
+class TensorFlowBackend(Backend):
+    """TensorFlow: eager tensors and `tf.function` graphs, variables on `tf.Variable`, layers that are trackable."""
+
+    name = "tensorflow"
+    types = _raw.eager_types
+    native_base = native.LayerBase
+    Variable = native.TensorFlowVariable
+    dtypes = _DTYPES
+    seed_dtype = "int64"  # the stateless random ops take int32 and int64 keys only
+    modules = (ops, reduce, shaping, linalg, fourier, nn, rnn, random, control)
+
+    # -- tensors ------------------------------------------------------------------------------------------------------
+
+    def is_tensor(self, x: Any) -> bool:
+        """Whether `x` is a TensorFlow tensor (dense, symbolic, sparse or ragged)."""
+        return isinstance(x, _TENSORS)
+
+    def native_dtype(self, name: str) -> Any:
+        """The `tf.DType` of that name."""
+        found = _NATIVE.get(name)
+        return found if found is not None else tf.as_dtype(name)
+
+    def dtype_name(self, dtype: Any) -> str:
+        """The name of a `tf.DType`."""
+        found = _NAMES.get(dtype) if isinstance(dtype, tf.DType) else None
+        return found if found is not None else super().dtype_name(dtype)
+
+    def static_shape(self, x: Any) -> tuple[int | None, ...]:
+        """The shape as ints, None where it is not known."""
+        return tuple(x.shape.as_list()) if isinstance(x.shape, tf.TensorShape) else tuple(x.shape)
+
+    def convert(self, x: Any, dtype: str | None = None) -> Any:
+        """A tensor of anything array-like; see `Backend.convert`."""
+        if x.__class__ in self.types:
+            return x if dtype is None else ops.cast(x, dtype)
+        if isinstance(x, Variable):
+            x = x.value if x._backend is self else x.numpy()
+            return self.convert(x, dtype)
+        if isinstance(x, _TENSORS) or isinstance(x, tf.Variable):
+            x = x if isinstance(x, (tf.SparseTensor, tf.RaggedTensor)) else tf.convert_to_tensor(x)
+            return x if dtype is None else tf.cast(x, dtype)
+        if x.__class__ in (bool, int, float, complex):
+            return _scalar(x, dtype)
+        if isinstance(x, (list, tuple)):
+            x = _sequence(x)
+            if isinstance(x, tf.Tensor):
+                return x if dtype is None else ops.cast(x, dtype)
+        return _array(_host(x), dtype)
+
+    def cast(self, x: Any, dtype: str) -> Any:
+        """`x` in another dtype."""
+        if x.__class__ in self.types:
+            return ops.cast(x, dtype)
+        x = x if isinstance(x, _TENSORS) else self.convert(x)
+        return tf.cast(x, dtype)
+
+    def to_numpy(self, x: Any) -> np.ndarray:
+        """The value as a NumPy array."""
+        if isinstance(x, tf.SparseTensor):
+            x = tf.sparse.to_dense(x)
+        elif isinstance(x, tf.RaggedTensor):
+            x = x.to_tensor()
+        elif isinstance(x, tf.IndexedSlices):
+            x = tf.convert_to_tensor(x)
+        return np.asarray(x.numpy()) if hasattr(x, "numpy") else np.asarray(x)
+
+    def compute_spec(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Outputs of raw TensorFlow code on abstract values, by tracing it."""
+
+        def abstract(x: Any) -> Any:
+            return Abstract(self.static_shape(x), self.dtype_name(x.dtype)) if isinstance(x, tf.Tensor) else x
+
+        return step.compute_spec(abstract, fn, args, kwargs)
+
+    # -- layers -------------------------------------------------------------------------------------------------------
+
+    def track_variable(self, layer: Any, attribute: str, variable: Any) -> None:
+        """Make a variable a trackable child of a layer."""
+        layer._tf_track(attribute, variable)
+
+    def track_layer(self, layer: Any, attribute: str, sublayer: Any) -> None:
+        """Make a layer a trackable child of a layer."""
+        if isinstance(sublayer, native.Trackable):
+            layer._tf_track(attribute, sublayer)
+
+    def untrack(self, layer: Any, attribute: str) -> None:
+        """Forget a trackable child."""
+        layer._tf_untrack(attribute)
+
+    # -- execution ----------------------------------------------------------------------------------------------------
+
+    def eager(self) -> Any:
+        """Lift out of graphs that are being traced."""
+        return tf.init_scope()
+
+    def no_grad(self) -> Any:
+        """Pause all gradient tapes."""
+        return stop_recording()
+
+    def device(self, name: str | None) -> Any:
+        """Context with a device such as "cpu" or "gpu:0"."""
+        if name is None:
+            return contextlib.nullcontext()
+        kind, _, index = name.partition(":")
+        kind = {"cuda": "GPU"}.get(kind.lower(), kind.upper())
+        return tf.device(name if name.startswith("/") else f"/{kind}:{index or 0}")
+
+    def is_tracing(self) -> bool:
+        """Whether a graph is being built."""
+        return not tf.executing_eagerly()
+
+    def synchronize(self, x: Any) -> Any:
+        """Wait for the devices; CPU ops are done when they return."""
+        if tf.config.list_logical_devices("GPU"):
+            tf.test.experimental.sync_devices()
+        return x
+
+    def next_key(self, variable: Any) -> Any:
+        """The seed state, advanced by [0, 1] after it was read."""
+        key = variable.value
+        variable.assign(_add(key, _raw.constant((0, 1), key.dtype)))
+        return key
+
+    def set_random_seed(self, seed: int) -> None:
+        """Seed TensorFlow's global generator."""
+        tf.random.set_seed(seed)
+
+    def value_and_grad(
+        self, fn: Callable[[], tuple[Any, Any]], variables: Sequence[Any], state: Sequence[Any] = ()
+    ) -> tuple[Any, Any, list[Any]]:
+        """Value and gradients of a closure; see `Backend.value_and_grad`."""
+        return step.value_and_grad(fn, variables, state)
+
+    def compile_step(self, fn: Callable[..., Any], state: Callable[[], Sequence[Any]], jit: bool | str) -> Any:
+        """`fn` as a `tf.function`; see `Backend.compile_step`."""
+        return step.compile_step(fn, state, jit)
+
+    def compile_loop(self, fn: Callable[..., Any], state: Callable[[], Sequence[Any]], jit: bool | str) -> Any:
+        """Several batches in one graph call; see `Backend.compile_loop`."""
+        return step.compile_loop(fn, state, jit)
+
+
+_add = _raw.raw("AddV2")
+
+
+def _scalar(x: Any, dtype: str | None) -> Any:
+    if dtype is None:
+        if x.__class__ is int:
+            dtype = "int32" if -(2**31) <= x < 2**31 else "int64"
+        else:
+            dtype = {bool: "bool", complex: "complex64"}.get(x.__class__) or config.floatx()
+    if dtype.startswith("float8"):
+        return tf.cast(tf.constant(x, tf.float32), dtype)
+    kind = _NATIVE[dtype]
+    if x.__class__ is not complex and not kind.is_floating and not kind.is_complex:
+        x = bool(x) if dtype == "bool" else int(x)
+    return tf.constant(x, kind)
+
+
+def _sequence(x: Any) -> Any:
+    """A nested list: packed if it holds tensors, else a NumPy array in the dtypes of Python numbers."""
+    leaves = tf.nest.flatten(x)
+    if any(isinstance(v, (tf.Tensor, tf.Variable, Variable)) for v in leaves):
+        return tf.convert_to_tensor(tf.nest.map_structure(lambda v: v.value if isinstance(v, Variable) else v, x))
+    out = np.asarray([_host(v) for v in x] if any(hasattr(v, "detach") for v in x) else x)
+    if out.dtype == np.float64 and not any(isinstance(v, (np.ndarray, np.floating)) for v in leaves):
+        return out.astype(config.floatx()) if config.floatx() != "bfloat16" else _array(out, "bfloat16")
+    if out.dtype == np.int64 and not any(isinstance(v, (np.ndarray, np.integer)) for v in leaves):
+        return out.astype(np.int32) if out.size == 0 or (abs(out) < 2**31).all() else out
+    return out
+
+
+def _host(x: Any) -> np.ndarray:
+    """NumPy view of another library's array."""
+    if isinstance(x, np.ndarray):
+        return x
+    if hasattr(x, "detach"):  # torch
+        x = x.detach().cpu()
+        if str(x.dtype) == "torch.bfloat16":
+            import ml_dtypes
+
+            return x.float().numpy().astype(ml_dtypes.bfloat16)
+        return x.numpy()
+    return np.asarray(x)
+
+
+def _array(x: Any, dtype: str | None) -> Any:
+    if dtype is None or not isinstance(x, np.ndarray):
+        return tf.convert_to_tensor(x) if dtype is None else ops.cast(tf.convert_to_tensor(x), dtype)
+    kind = _NATIVE[dtype]
+    if dtype == "string":
+        return tf.convert_to_tensor(x, kind)
+    if x.dtype.kind not in "biufcV" or x.dtype.name == dtype:
+        return ops.cast(tf.convert_to_tensor(x), dtype)
+    return tf.convert_to_tensor(x.astype(kind.as_numpy_dtype))
+
+
+def make_backend() -> TensorFlowBackend:
+    """The backend object."""
+    return TensorFlowBackend()

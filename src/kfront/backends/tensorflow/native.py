@@ -1,0 +1,167 @@
+"""Variables on `tf.Variable`, and the trackable base of layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from kfront.backends.tensorflow._raw import eager_types, raw
+from kfront.core.dtypes import FLOATS
+from kfront.core.state import state
+from kfront.core.variable import Variable
+
+try:  # the hook by which a tape learns of a read; private, so there is a slower public way below
+    from tensorflow.python.eager.tape import variable_accessed
+except ImportError:  # pragma: no cover
+    variable_accessed = None  # type: ignore[assignment]
+
+__all__ = ["LayerBase", "TensorFlowVariable", "read"]
+
+Trackable = tf.__internal__.tracking.Trackable
+_Plain: type = type(tf.Variable(0, trainable=False))
+_AGGREGATION = {
+    "none": tf.VariableAggregation.NONE,
+    "mean": tf.VariableAggregation.MEAN,
+    "sum": tf.VariableAggregation.SUM,
+    "only_first_replica": tf.VariableAggregation.ONLY_FIRST_REPLICA,
+}
+_read = raw("ReadVariableOp")
+_assign = raw("AssignVariableOp")
+_assign_add = raw("AssignAddVariableOp")
+_assign_sub = raw("AssignSubVariableOp")
+
+
+def read(held: Any) -> Any:
+    """The tensor in a `tf.Variable`; gradients flow through it, and tapes that watch what is read see it."""
+    if held.__class__ is _Plain and variable_accessed is not None and tf.executing_eagerly():
+        variable_accessed(held)
+        return _read(held.handle, held.dtype)
+    return held.value() if hasattr(held, "value") else tf.convert_to_tensor(held)
+
+
+class TensorFlowVariable(Variable, Trackable, tf.__internal__.types.Tensor):
+    """A `Variable` whose storage, `_value`, is a `tf.Variable`; inside a scope that binds values, a plain tensor.
+
+    It stands for its `tf.Variable` in TensorFlow's own functions: ops take it as a tensor, and `GradientTape.gradient`
+    takes it as a source.
+    """
+
+    _should_act_as_resource_variable = True
+
+    def _make(self, value: Any) -> None:
+        with tf.init_scope():
+            self._value = tf.Variable(
+                value,
+                trainable=self._trainable and self._dtype in FLOATS,
+                dtype=self._backend.native_dtype(self._dtype),
+                name=self.name,
+                aggregation=_AGGREGATION[self.aggregation],
+                shape=self._shape,
+            )
+
+    def _write(self, value: Any) -> None:
+        held = self._value
+        if held.__class__ is _Plain:
+            _assign(held.handle, value)
+        elif isinstance(held, tf.Variable):
+            held.assign(value)
+        else:
+            self._value = value
+
+    def _read(self) -> Any:
+        held = self._value
+        return held if held.__class__ in eager_types else read(held)
+
+    @property
+    def value(self) -> Any:
+        """The tensor, in the autocast dtype inside such a scope."""
+        held = self._value
+        out = held if held.__class__ in eager_types else read(held)
+        cast = state.autocast
+        if cast is not None and self._autocast and cast != self._dtype and self._dtype in FLOATS:
+            return self._backend.cast(out, cast)
+        return out
+
+    def assign_add(self, value: Any) -> Any:
+        """Add `value`; returns the new value."""
+        return self._step(value, _assign_add, "add")
+
+    def assign_sub(self, value: Any) -> Any:
+        """Subtract `value`; returns the new value."""
+        return self._step(value, _assign_sub, "subtract")
+
+    def _step(self, value: Any, in_place: Any, name: str) -> Any:
+        value = self._same(value)
+        held = self._value
+        plain = held.__class__ is _Plain and state.stateless is None and held.dtype is not tf.bool
+        if plain and value.shape.as_list() == list(self._shape):
+            in_place(held.handle, value)
+            return read(held)
+        return self.assign(getattr(self._backend, name)(self._read(), value))
+
+    # -- standing for the tf.Variable in TensorFlow --------------------------------------------------------------------
+
+    @property
+    def handle(self) -> Any:
+        """The resource handle of the `tf.Variable`."""
+        return self._value.handle
+
+    def __tf_tensor__(self, dtype: Any = None, name: Any = None) -> Any:
+        out = self.value
+        return out if dtype is None or dtype == out.dtype else tf.cast(out, dtype)
+
+    def _trackable_children(self, save_type: Any = "checkpoint", **kwargs: Any) -> dict[str, Any]:
+        return {"value": self._value} if isinstance(self._value, tf.Variable) else {}
+
+    def _state(self) -> dict[str, Any]:
+        kept = {k: v for k, v in super()._state().items() if not k.startswith("_self_")}
+        kept.pop("_value", None)
+        kept["_saved"] = self._backend.to_numpy(self._value)
+        return kept
+
+    def __setstate__(self, saved: dict[str, Any]) -> None:
+        value = saved.pop("_saved")
+        self.__dict__.update(saved)
+        self._make(value)
+
+
+class LayerBase(Trackable):
+    """Mixed into layers: their variables and sublayers are trackable children, so that checkpoints and SavedModels hold
+    them. Attributes are left as they are (lists and dicts are not wrapped).
+    """
+
+    _tf_children: dict[str, Any]
+
+    def _trackable_children(self, save_type: Any = "checkpoint", cache: Any = None, **kwargs: Any) -> dict[str, Any]:
+        children = dict(super()._trackable_children(save_type, **kwargs))
+        for name, child in self.__dict__.get("_tf_children", {}).items():
+            children[name] = child._value if isinstance(child, TensorFlowVariable) else child
+        if save_type == "savedmodel":
+            functions = (tf.types.experimental.PolymorphicFunction, tf.types.experimental.ConcreteFunction)
+            children.update({k: v for k, v in self.__dict__.items() if isinstance(v, functions)})
+        return children
+
+    def _maybe_initialize_trackable(self) -> None:
+        """Set TensorFlow's bookkeeping fields past the layer's own `__setattr__`."""
+        if "_self_unconditional_checkpoint_dependencies" not in self.__dict__:
+            scratch = Trackable()
+            scratch._maybe_initialize_trackable()
+            self.__dict__.update(scratch.__dict__)
+
+    def _tf_track(self, name: str, child: Any) -> None:
+        self.__dict__.setdefault("_tf_children", {})[name] = child
+        waiting = self.__dict__.get("_self_unconditional_deferred_dependencies")
+        if waiting and name in waiting:  # a checkpoint was restored before this child existed
+            self._handle_deferred_dependencies(
+                name=name, trackable=child._value if isinstance(child, TensorFlowVariable) else child
+            )
+
+    def _tf_untrack(self, name: str) -> None:
+        self.__dict__.get("_tf_children", {}).pop(name, None)
+
+    def _lookup_dependency(self, name: str, cached_dependencies: Any = None) -> Any:
+        child = self.__dict__.get("_tf_children", {}).get(name)
+        if child is None:
+            return super()._lookup_dependency(name, cached_dependencies)
+        return child._value if isinstance(child, TensorFlowVariable) else child

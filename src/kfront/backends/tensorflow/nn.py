@@ -1,0 +1,331 @@
+"""Neural network ops: activations, convolution, pooling, losses, attention.
+
+Kernels on the CPU know only channels-last, so channels-first is a transpose on either side.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kfront.backends.tensorflow._raw import constant, dims, nonnegative, raw, shape_vector, size_of, via
+
+Tensor = Any
+_cast, _reshape, _transpose, _select = raw("Cast"), raw("Reshape"), raw("Transpose"), raw("SelectV2")
+_add, _sub, _mul, _div, _neg = raw("AddV2"), raw("Sub"), raw("Mul"), raw("RealDiv"), raw("Neg")
+_softmax, _log_softmax, _sigmoid = raw("Softmax"), raw("LogSoftmax"), raw("Sigmoid")
+_maximum, _minimum, _tanh, _erf = raw("Maximum"), raw("Minimum"), raw("Tanh"), raw("Erf")
+_exp, _less, _greater = raw("Exp"), raw("Less"), raw("Greater")
+
+# ---- activations ----------------------------------------------------------------------------------------------------
+
+softplus = raw("Softplus")
+softsign = raw("Softsign")
+selu = raw("Selu")
+relu6 = raw("Relu6")
+_elu, _leaky = raw("Elu"), raw("LeakyRelu")
+
+
+def _along(kernel: Callable[..., Any]) -> Callable[..., Any]:
+    """A kernel for the last axis, on any axis or axes."""
+
+    def run(x: Tensor, axis: Any = -1) -> Tensor:
+        if axis == -1:
+            return kernel(x)
+        rank = x.shape.rank
+        axes = range(rank) if axis is None else axis if isinstance(axis, (tuple, list)) else (axis,)
+        last = [nonnegative(a, rank) for a in axes]
+        if last == [rank - 1]:
+            return kernel(x)
+        order = [i for i in range(rank) if i not in last] + last
+        moved = _transpose(x, constant(tuple(order))) if order != list(range(rank)) else x
+        sizes = dims(moved)
+        flat = _reshape(moved, shape_vector([*sizes[: rank - len(last)], -1])) if len(last) > 1 else moved
+        out = kernel(flat)
+        out = _reshape(out, shape_vector(sizes)) if len(last) > 1 else out
+        back = tuple(int(i) for i in np.argsort(order))
+        return _transpose(out, constant(back)) if order != list(range(rank)) else out
+
+    return run
+
+
+softmax = _along(_softmax)
+log_softmax = _along(_log_softmax)
+
+
+def silu(x: Tensor) -> Tensor:
+    """x * sigmoid(x)."""
+    return _mul(x, _sigmoid(x))
+
+
+def log_sigmoid(x: Tensor) -> Tensor:
+    """log(sigmoid(x))."""
+    return _neg(softplus(_neg(x)))
+
+
+def elu(x: Tensor, alpha: float = 1.0) -> Tensor:
+    """x, or alpha * (exp(x) - 1) for negative x."""
+    out = _elu(x)
+    return out if alpha == 1.0 else _select(_greater(x, constant(0, x.dtype)), out, _mul(out, constant(alpha, x.dtype)))
+
+
+def leaky_relu(x: Tensor, negative_slope: float = 0.2) -> Tensor:
+    """x, or a multiple of it for negative x."""
+    return _leaky(x, negative_slope)
+
+
+def gelu(x: Tensor, approximate: bool = True) -> Tensor:
+    """x times the normal distribution function at x."""
+    kind = x.dtype
+    half, one = constant(0.5, kind), constant(1.0, kind)
+    if approximate:
+        cubic = _add(x, _mul(constant(0.044715, kind), _mul(x, _mul(x, x))))
+        inner = _tanh(_mul(constant(math.sqrt(2 / math.pi), kind), cubic))
+    else:
+        inner = _erf(_mul(x, constant(math.sqrt(0.5), kind)))
+    return _mul(_mul(half, x), _add(one, inner))
+
+
+# ---- convolution ----------------------------------------------------------------------------------------------------
+
+_conv2d, _conv3d, _depthwise = raw("Conv2D"), raw("Conv3D"), raw("DepthwiseConv2dNative")
+_conv2d_input, _conv3d_input = raw("Conv2DBackpropInput"), raw("Conv3DBackpropInputV2")
+
+
+def _each(value: Any, rank: int) -> tuple[int, ...]:
+    return (int(value),) * rank if isinstance(value, (int, np.integer)) else tuple(int(v) for v in value)
+
+
+def _to_last(x: Tensor) -> Tensor:
+    n = x.shape.rank
+    return _transpose(x, constant((0, *range(2, n), 1)))
+
+
+def _to_first(x: Tensor) -> Tensor:
+    n = x.shape.rank
+    return _transpose(x, constant((0, n - 1, *range(1, n - 1))))
+
+
+def _channels_last(f: Callable[..., Any]) -> Callable[..., Any]:
+    """Run a function of channels-last tensors on either layout; `data_format` is its fifth argument."""
+
+    @functools.wraps(f)
+    def run(x: Tensor, kernel: Any, strides: Any, padding: str, data_format: str, *rest: Any) -> Tensor:
+        if data_format != "channels_first":
+            return f(x, kernel, strides, padding, *rest)
+        return _to_first(f(_to_last(x), kernel, strides, padding, *rest))
+
+    return run
+
+
+@functools.lru_cache(maxsize=1)
+def _dilates() -> bool:
+    """Whether the kernels at hand (oneDNN, CUDA) differentiate dilated and grouped convolutions; Eigen's do not."""
+    with tf.init_scope():
+        x, k = tf.ones((1, 5, 5, 2)), tf.ones((2, 2, 1, 2))
+        try:
+            _conv2d_input([1, 5, 5, 2], k, _conv2d(x, k, [1] * 4, "SAME", True, [], "NHWC", [1, 2, 2, 1]), [1] * 4,
+                          "SAME", True, [], "NHWC", [1, 2, 2, 1])  # fmt: skip
+        except tf.errors.OpError:
+            return False
+    return True
+
+
+def _stuffed(kernel: Tensor, dilation: Sequence[int]) -> Tensor:
+    """A kernel with zeros between its elements: what dilation means."""
+    for axis, d in enumerate(dilation):
+        n = kernel.shape[axis]
+        if d == 1 or n == 1:
+            continue
+        sizes = kernel.shape.as_list()
+        wide = _reshape(kernel, constant((*sizes[: axis + 1], 1, *sizes[axis + 1 :])))
+        pads = [(0, 0)] * wide.shape.rank
+        pads[axis + 1] = (0, d - 1)
+        wide = _reshape(raw("Pad")(wide, constant(tuple(pads))), constant((*sizes[:axis], n * d, *sizes[axis + 1 :])))
+        kernel = wide[tuple([slice(None)] * axis + [slice(0, (n - 1) * d + 1)])]
+    return kernel
+
+
+@_channels_last
+def conv(inputs: Tensor, kernel: Tensor, strides: Any, padding: str, dilation_rate: Any) -> Tensor:
+    """Convolution over 1, 2 or 3 axes; grouped if the kernel takes fewer channels than there are."""
+    rank = inputs.shape.rank - 2
+    steps, dilation = _each(strides, rank), _each(dilation_rate, rank)
+    groups = inputs.shape[-1] // kernel.shape[-2]
+    if any(d > 1 for d in dilation) and not _dilates():
+        kernel, dilation = _stuffed(kernel, dilation), (1,) * rank
+    if groups > 1 and (rank == 3 or not _dilates()):
+        parts = zip(tf.split(inputs, groups, -1), tf.split(kernel, groups, -1), strict=True)
+        return tf.concat([_dense_conv(x, k, rank, steps, padding, dilation) for x, k in parts], -1)
+    return _dense_conv(inputs, kernel, rank, steps, padding, dilation)
+
+
+def _dense_conv(x: Tensor, kernel: Tensor, rank: int, steps: Any, padding: str, dilation: Any) -> Tensor:
+    mode = padding.upper()
+    if rank == 3:
+        return _conv3d(x, kernel, [1, *steps, 1], mode, "NDHWC", [1, *dilation, 1])
+    if rank == 2:
+        return _conv2d(x, kernel, [1, *steps, 1], mode, True, [], "NHWC", [1, *dilation, 1])
+    out = _conv2d(
+        tf.expand_dims(x, 1), tf.expand_dims(kernel, 0), [1, 1, *steps, 1], mode, True, [], "NHWC", [1, 1, *dilation, 1]
+    )
+    return tf.squeeze(out, 1)
+
+
+@_channels_last
+def depthwise_conv(inputs: Tensor, kernel: Tensor, strides: Any, padding: str, dilation_rate: Any) -> Tensor:
+    """One filter (or several) for each channel.
+
+    Dilation is always written into the kernel: with `dilations`, the oneDNN kernel's gradients are wrong (TensorFlow
+    2.21; the forward pass is right), and Eigen has none.
+    """
+    rank = inputs.shape.rank - 2
+    steps = _each(strides, rank)
+    kernel = _stuffed(kernel, _each(dilation_rate, rank))
+    if rank == 1:
+        x, kernel = tf.expand_dims(inputs, 1), tf.expand_dims(kernel, 0)
+        return tf.squeeze(_depthwise(x, kernel, [1, steps[0], steps[0], 1], padding.upper()), 1)
+    if steps[0] == steps[1]:
+        return _depthwise(inputs, kernel, [1, *steps, 1], padding.upper())
+    if padding == "same":  # unequal strides are not in the Eigen kernel: take every so many of stride 1
+        inputs = _padded(inputs, kernel.shape.as_list()[:2], steps)
+    out = _depthwise(inputs, kernel, [1, 1, 1, 1], "VALID")
+    return out[:, :: steps[0], :: steps[1], :]
+
+
+def _padded(x: Tensor, sizes: Sequence[int], steps: Sequence[int]) -> Tensor:
+    """Zeros at the edges as padding "same" has them for these window sizes and strides."""
+    pads: list[Any] = [[0, 0]]
+    for axis, (k, s) in enumerate(zip(sizes, steps, strict=True), start=1):
+        n = size_of(x, axis)
+        total = (-(-n // s) - 1) * s + k - n
+        total = max(total, 0) if isinstance(total, int) else tf.maximum(total, 0)
+        pads.append([total // 2, total - total // 2])
+    return tf.pad(x, [*pads, [0, 0]])
+
+
+def conv_transpose(
+    inputs: Tensor,
+    kernel: Tensor,
+    strides: Any = 1,
+    padding: str = "valid",
+    output_padding: Any = None,
+    data_format: str = "channels_last",
+    dilation_rate: Any = 1,
+) -> Tensor:
+    """Gradient of convolution by its input, as a layer.
+
+    The whole result, of size (n - 1) * stride + window, is computed; then it is cut, or filled up with zeros at the
+    end, to the size that Keras documents. "same" cuts half on the left, rounded down.
+    """
+    if data_format == "channels_first":
+        out = conv_transpose(_to_last(inputs), kernel, strides, padding, output_padding, "channels_last", dilation_rate)
+        return _to_first(out)
+    rank = inputs.shape.rank - 2
+    steps = _each(strides, rank)
+    extra = (None,) * rank if output_padding is None else _each(output_padding, rank)
+    kernel = _stuffed(kernel, _each(dilation_rate, rank))
+    sizes = dims(inputs)
+    full, cuts = [], []
+    for n, k, s, e in zip(sizes[1:-1], kernel.shape.as_list()[:rank], steps, extra, strict=True):
+        whole = (n - 1) * s + k
+        # what is cut off: from the size of the whole result to the documented one, whatever n is
+        rest = -max(s - k, 0) if padding == "valid" else k - s
+        if e is not None:
+            rest = -e if padding == "valid" else 2 * (k // 2) - e
+        left = max(rest, 0) // 2 if padding == "same" else 0
+        full.append(whole)
+        cuts.append((left, rest - left))
+    out = _full_transpose(inputs, kernel, [sizes[0], *full, kernel.shape[-2]], steps)
+    return _cut(out, cuts)
+
+
+def _full_transpose(x: Tensor, kernel: Tensor, shape: list[Any], steps: tuple[int, ...]) -> Tensor:
+    rank = len(steps)
+    if rank == 3:
+        return _conv3d_input(shape_vector(shape), kernel, x, [1, *steps, 1], "VALID")
+    if rank == 2:
+        return _conv2d_input(shape_vector(shape), kernel, x, [1, *steps, 1], "VALID")
+    wide = [shape[0], 1, *shape[1:]]
+    out = _conv2d_input(shape_vector(wide), tf.expand_dims(kernel, 0), tf.expand_dims(x, 1), [1, 1, *steps, 1], "VALID")
+    return tf.squeeze(out, 1)
+
+
+def _cut(x: Tensor, cuts: Sequence[tuple[int, int]]) -> Tensor:
+    """Without so many positions at the start and end of each inner axis; negative at the end: zeros more."""
+    if any(right < 0 for _, right in cuts):
+        x = raw("Pad")(x, constant(((0, 0), *((0, max(-right, 0)) for _, right in cuts), (0, 0))))
+    if any(left > 0 or right > 0 for left, right in cuts):
+        inner = [slice(left, -right if right > 0 else None) for left, right in cuts]
+        x = x[(slice(None), *inner)]
+    return x
+
+
+# ---- pooling --------------------------------------------------------------------------------------------------------
+
+
+def _pool(flat: str, deep: str, lacks: Any) -> Callable[..., Any]:
+    kernel2, kernel3 = raw(flat), raw(deep)
+
+    def windows(x: Tensor, size: Any, steps: Any, mode: str) -> Tensor:
+        if len(size) == 1:
+            out = kernel2(tf.expand_dims(x, 1), [1, 1, *size, 1], [1, 1, *steps, 1], mode)
+            return tf.squeeze(out, 1)
+        if len(size) == 2:
+            return kernel2(x, [1, *size, 1], [1, *steps, 1], mode)
+        if x.dtype in lacks:  # no kernel: both kinds of pooling may go axis by axis
+            return in_two(x, size, steps, mode)
+        return kernel3(x, [1, *size, 1], [1, *steps, 1], mode)
+
+    def in_two(x: Tensor, size: Any, steps: Any, mode: str) -> Tensor:
+        b, d, h, w, c = dims(x)
+        out = kernel2(_reshape(x, shape_vector([-1, h, w, c])), [1, *size[1:], 1], [1, *steps[1:], 1], mode)
+        _, h2, w2, _ = dims(out)
+        out = _reshape(out, shape_vector([b, d, h2 * w2, c]))
+        out = kernel2(out, [1, size[0], 1, 1], [1, steps[0], 1, 1], mode)
+        return _reshape(out, shape_vector([b, size_of(out, 1), h2, w2, c]))
+
+    @_channels_last
+    def pool(inputs: Tensor, pool_size: Any, strides: Any, padding: str) -> Tensor:
+        rank = inputs.shape.rank - 2
+        size = _each(pool_size, rank)
+        return windows(inputs, size, size if strides is None else _each(strides, rank), padding.upper())
+
+    return pool
+
+
+max_pool = _pool("MaxPool", "MaxPool3D", (tf.float64, tf.float16))
+average_pool = _pool("AvgPool", "AvgPool3D", (tf.float64, tf.float16))
+
+# ---- classification -------------------------------------------------------------------------------------------------
+
+
+def one_hot(x: Tensor, num_classes: int, axis: int = -1, dtype: str | None = None, sparse: bool = False) -> Any:
+    """1 at the index, else 0, on a new axis; all 0 for an index out of range."""
+    kind = tf.as_dtype(dtype)
+    x = x if x.dtype in (tf.int32, tf.int64, tf.uint8) else _cast(x, tf.int64)
+    if sparse:
+        return tf.sparse.from_dense(tf.one_hot(x, num_classes, axis=axis, dtype=kind))
+    on, off = (True, False) if kind == tf.bool else (1, 0)
+    return raw("OneHot")(x, num_classes, constant(on, kind), constant(off, kind), axis)
+
+
+def batch_normalization(
+    x: Tensor, mean: Tensor, variance: Tensor, axis: int, offset: Any = None, scale: Any = None, epsilon: float = 1e-3
+) -> Tensor:
+    """(x - mean) / sqrt(variance + epsilon) * scale + offset over one axis."""
+    factor = raw("Rsqrt")(_add(variance, constant(epsilon, variance.dtype)))
+    factor = factor if scale is None else _mul(factor, scale)
+    rank = x.shape.rank
+    parts = [mean, factor] if offset is None else [mean, factor, offset]
+    if nonnegative(axis, rank) != rank - 1:
+        shape = [1] * rank
+        shape[axis] = -1
+        parts = [_reshape(p, constant(tuple(shape))) for p in parts]
+    out = _mul(_sub(x, parts[0]), parts[1])
+    return out if offset is None else _add(out, parts[2])

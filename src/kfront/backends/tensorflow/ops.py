@@ -1,0 +1,351 @@
+"""Elementwise ops. A generated op stands where its signature and dtypes fit; the rest are the dtypes that it lacks."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from kfront.backends.tensorflow._raw import constant, raw, via
+
+Tensor = Any
+_cast = raw("Cast")
+_select = raw("SelectV2")
+_not_equal = raw("NotEqual")
+
+exp = raw("Exp")
+log = raw("Log")
+log1p = raw("Log1p")
+expm1 = raw("Expm1")
+sqrt = raw("Sqrt")
+rsqrt = raw("Rsqrt")
+sin = raw("Sin")
+cos = raw("Cos")
+tan = raw("Tan")
+tanh = raw("Tanh")
+sinh = raw("Sinh")
+cosh = raw("Cosh")
+arcsin = raw("Asin")
+arccos = raw("Acos")
+arctan = raw("Atan")
+arcsinh = raw("Asinh")
+arccosh = raw("Acosh")
+arctanh = raw("Atanh")
+erf = raw("Erf")
+erfc = raw("Erfc")
+sigmoid = raw("Sigmoid")
+logical_and = raw("LogicalAnd")
+logical_or = raw("LogicalOr")
+logical_not = raw("LogicalNot")
+
+_FLOATING = (tf.float32, tf.float64, tf.float16, tf.bfloat16)
+_UNSIGNED = (tf.uint8, tf.uint16, tf.uint32, tf.uint64, tf.bool)
+
+
+def _is_floating(x: Tensor) -> bool:
+    return x.dtype in _FLOATING or x.dtype.is_complex
+
+
+def _half_through_float32(f: Callable[..., Any]) -> Callable[..., Any]:
+    """`f` for half precision too, where the kernel exists for float32 and float64 only."""
+
+    @functools.wraps(f)
+    def wide(x: Tensor, *rest: Tensor) -> Tensor:
+        if x.dtype in (tf.float32, tf.float64):
+            return f(x, *rest)
+        return _cast(f(_cast(x, tf.float32), *[_cast(r, tf.float32) for r in rest]), x.dtype)
+
+    return wide
+
+
+erfinv = _half_through_float32(raw("Erfinv"))
+nextafter = _half_through_float32(raw("NextAfter"))
+
+
+def cast(x: Tensor, dtype: str) -> Tensor:
+    """To another dtype; float8 is reached from float32."""
+    kind = tf.as_dtype(dtype)
+    if x.dtype == kind:
+        return x
+    try:
+        return _cast(x, kind)
+    except (tf.errors.OpError, TypeError):
+        if "float8" not in dtype and "float8" not in x.dtype.name:
+            raise
+        return _cast(_cast(x, tf.float32), kind)
+
+
+# ---- unary ----------------------------------------------------------------------------------------------------------
+
+
+def _only_floats(name: str) -> Callable[..., Any]:
+    """A rounding op: whole numbers are left as they are."""
+    kernel = raw(name)
+
+    def rounding(x: Tensor) -> Tensor:
+        return kernel(x) if x.dtype in _FLOATING else x
+
+    return rounding
+
+
+floor = _only_floats("Floor")
+ceil = _only_floats("Ceil")
+
+
+def trunc(x: Tensor) -> Tensor:
+    """Toward zero; -0.0 stays."""
+    if x.dtype not in _FLOATING:
+        return x
+    return _select(_less(x, constant(0, x.dtype)), _ceil(x), _floor(x))
+
+
+_floor, _ceil, _less = raw("Floor"), raw("Ceil"), raw("Less")
+_round = raw("Round")
+
+
+def round(x: Tensor, decimals: int = 0) -> Tensor:
+    """Half to even."""
+    if x.dtype not in _FLOATING:
+        if decimals >= 0 or x.dtype == tf.bool:
+            return x
+        return via(round, tf.float64, x, decimals)
+    if decimals == 0:
+        return _round(x)
+    scale = tf.constant(10.0 ** math.fabs(decimals), x.dtype)
+    return _div(_round(_mul(x, scale)), scale) if decimals > 0 else _mul(_round(_div(x, scale)), scale)
+
+
+_abs, _complex_abs, _neg, _sign = raw("Abs"), raw("ComplexAbs"), raw("Neg"), raw("Sign")
+
+
+def abs(x: Tensor) -> Tensor:
+    """Magnitude."""
+    kind = x.dtype
+    if kind in _UNSIGNED:
+        return x
+    if kind.is_complex:
+        return _complex_abs(x, tf.float64 if kind == tf.complex128 else tf.float32)
+    return _abs(x)
+
+
+def negative(x: Tensor) -> Tensor:
+    """-x; unsigned integers wrap round."""
+    return _sub(constant(0, x.dtype), x) if x.dtype in _UNSIGNED else _neg(x)
+
+
+def sign(x: Tensor) -> Tensor:
+    """-1, 0 or 1."""
+    return _cast(_not_equal(x, constant(0, x.dtype)), x.dtype) if x.dtype in _UNSIGNED else _sign(x)
+
+
+def _float_test(name: str, otherwise: bool) -> Callable[..., Any]:
+    kernel = raw(name)
+
+    def test(x: Tensor) -> Tensor:
+        kind = x.dtype
+        if kind in _FLOATING:
+            return kernel(x)
+        if kind.is_complex:
+            parts = kernel(tf.math.real(x)), kernel(tf.math.imag(x))
+            return logical_and(*parts) if otherwise else logical_or(*parts)
+        return tf.ones_like(x, tf.bool) if otherwise else tf.zeros_like(x, tf.bool)
+
+    return test
+
+
+isnan = _float_test("IsNan", False)
+isinf = _float_test("IsInf", False)
+isfinite = _float_test("IsFinite", True)
+_relu, _invert = raw("Relu"), raw("Invert")
+
+
+def relu(x: Tensor) -> Tensor:
+    """max(x, 0); the gradient at 0 is 0."""
+    return x if x.dtype == tf.bool else _relu(x)
+
+
+def bitwise_invert(x: Tensor) -> Tensor:
+    """~x."""
+    return logical_not(x) if x.dtype == tf.bool else _invert(x)
+
+
+# ---- binary ---------------------------------------------------------------------------------------------------------
+
+_FAILED = (TypeError, ValueError, tf.errors.OpError)
+
+
+def _binary(name: str, for_bool: Callable[..., Any] | None = None, wide: Any = None, lacks: Any = ()) -> Any:
+    """A generated binary op that also takes what it does not know itself.
+
+    The generated op runs at once; only when it refuses are the operands looked at: in graphs it takes a Python scalar
+    for float32 or int32 whatever the other operand is, and kernels for some dtypes do not exist.
+
+    Args:
+        name: the op.
+        for_bool: what bool operands mean.
+        wide: the dtype to compute in for the dtypes in `lacks`.
+        lacks: dtypes without a kernel.
+    """
+    kernel = raw(name)
+
+    def run(x1: Tensor, x2: Tensor) -> Tensor:
+        try:
+            return kernel(x1, x2)
+        except _FAILED:
+            return repair(x1, x2)
+
+    def repair(x1: Tensor, x2: Tensor) -> Tensor:
+        if not isinstance(x1, tf.Tensor):
+            x1 = _number(x1, x2.dtype)
+        elif not isinstance(x2, tf.Tensor):
+            x2 = _number(x2, x1.dtype)
+        kind = x1.dtype
+        if kind == tf.bool and for_bool is not None:
+            return for_bool(x1, x2)
+        if kind in lacks and wide is not None:
+            out = kernel(_cast(x1, wide), _cast(x2, wide))
+            return out if out.dtype == tf.bool else _cast(out, kind)
+        return kernel(x1, x2)
+
+    run.__name__ = run.__qualname__ = name
+    return run
+
+
+def _number(x: Any, kind: Any) -> Tensor:
+    """A Python scalar in the dtype of the tensor it meets."""
+    return tf.constant(int(x) if x.__class__ is bool and kind != tf.bool else x, kind)
+
+
+def _as_int8(kernel: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda x1, x2: kernel(_cast(x1, tf.int8), _cast(x2, tf.int8))
+
+
+_xor = raw("NotEqual")
+_UINTS = (tf.uint8, tf.uint16, tf.uint32, tf.uint64)
+add = _binary("AddV2", logical_or)
+subtract = _binary("Sub", _xor)
+multiply = _binary("Mul", logical_and)
+divide = _binary("RealDiv")
+maximum = _binary("Maximum", logical_or)
+minimum = _binary("Minimum", logical_and)
+floor_divide = _binary("FloorDiv")
+mod = _binary("FloorMod")
+_power = _binary("Pow", None, tf.int64, _UINTS)
+arctan2 = _half_through_float32(raw("Atan2"))
+equal = _binary("Equal")
+not_equal = _binary("NotEqual")
+less = _binary("Less", _as_int8(raw("Less")))
+less_equal = _binary("LessEqual", _as_int8(raw("LessEqual")))
+greater = _binary("Greater", _as_int8(raw("Greater")))
+greater_equal = _binary("GreaterEqual", _as_int8(raw("GreaterEqual")))
+bitwise_and = _binary("BitwiseAnd", logical_and)
+bitwise_or = _binary("BitwiseOr", logical_or)
+bitwise_xor = _binary("BitwiseXor", _xor)
+left_shift = _binary("LeftShift")
+right_shift = _binary("RightShift")
+bitwise_left_shift, bitwise_right_shift, bitwise_not = left_shift, right_shift, bitwise_invert
+absolute, true_divide = abs, divide
+_square, _add, _sub, _mul, _div = raw("Square"), raw("AddV2"), raw("Sub"), raw("Mul"), raw("RealDiv")
+_equal, _softplus = raw("Equal"), raw("Softplus")
+divide_no_nan = _binary("DivNoNan")
+
+
+def power(x1: Tensor, x2: Tensor) -> Tensor:
+    """x1 ** x2; the square has its own kernel, which is many times faster than the general one."""
+    if x2.__class__ in (int, float) and x2 == 2 and isinstance(x1, tf.Tensor):
+        return _square(x1)
+    return _power(x1, x2)
+
+
+def square(x: Tensor) -> Tensor:
+    """x * x."""
+    return x if x.dtype == tf.bool else _square(x)
+
+
+def reciprocal(x: Tensor) -> Tensor:
+    """1 / x. (TensorFlow's own op is off by one ULP at many points.)"""
+    return _div(constant(1.0, x.dtype), x)
+
+
+where = _select
+
+
+def nonzero(x: Tensor) -> tuple[Tensor, ...]:
+    """Indices of the elements that are not zero, an int32 vector for each axis."""
+    found = _cast(tf.where(x if x.dtype == tf.bool else _not_equal(x, constant(0, x.dtype))), tf.int32)
+    return tuple(tf.unstack(found, x.shape.rank, axis=1))
+
+
+def logaddexp(x1: Tensor, x2: Tensor) -> Tensor:
+    """log(exp(x1) + exp(x2)): finite, with the right gradient everywhere (a half each where both are equal)."""
+    d = _sub(x2, x1)
+    both_infinite = logical_and(_equal(x1, x2), _is_nan(d))
+    d = _select(both_infinite, constant(0, d.dtype), d)
+    return _select(_greater(d, constant(0, d.dtype)), _add(x2, _softplus(_neg(d))), _add(x1, _softplus(d)))
+
+
+_is_nan, _greater = raw("IsNan"), raw("Greater")
+
+
+def clip(x: Tensor, x_min: Tensor, x_max: Tensor) -> Tensor:
+    """x held between two bounds."""
+    if x.dtype == tf.bool:
+        return via(clip, tf.int32, x, *[_cast(b, tf.int32) for b in (x_min, x_max)])
+    low = x_min if isinstance(x_min, tf.Tensor) else tf.constant(x_min, x.dtype)
+    high = x_max if isinstance(x_max, tf.Tensor) else tf.constant(x_max, x.dtype)
+    return _minimum(_maximum(x, low), high)
+
+
+_maximum, _minimum = raw("Maximum"), raw("Minimum")
+
+
+def log2(x: Tensor) -> Tensor:
+    """Logarithm to base 2."""
+    return _mul(log(x), tf.constant(1 / math.log(2), x.dtype))
+
+
+def log10(x: Tensor) -> Tensor:
+    """Logarithm to base 10."""
+    return _div(log(x), tf.constant(math.log(10), x.dtype))
+
+
+stop_gradient = raw("StopGradient")
+
+
+# ---- complex --------------------------------------------------------------------------------------------------------
+
+
+def real(x: Tensor) -> Tensor:
+    """Real part."""
+    return tf.math.real(x) if x.dtype.is_complex else x
+
+
+def imag(x: Tensor) -> Tensor:
+    """Imaginary part."""
+    return tf.math.imag(x) if x.dtype.is_complex else tf.zeros_like(x)
+
+
+def conj(x: Tensor) -> Tensor:
+    """Complex conjugate."""
+    return tf.math.conj(x) if x.dtype.is_complex else x
+
+
+def angle(x: Tensor) -> Tensor:
+    """Argument of a complex number; 0 or pi of a real one."""
+    if x.dtype.is_complex:
+        return tf.math.angle(x)
+    pi = tf.constant(math.pi, x.dtype)
+    return _select(_is_nan(x), x, _select(_less(x, constant(0, x.dtype)), pi, tf.zeros_like(x)))
+
+
+def view_as_complex(x: Tensor) -> Tensor:
+    """Pairs on the last axis as complex numbers."""
+    return tf.complex(x[..., 0], x[..., 1])
+
+
+def view_as_real(x: Tensor) -> Tensor:
+    """Complex numbers as pairs on a new last axis."""
+    return tf.stack([tf.math.real(x), tf.math.imag(x)], axis=-1)

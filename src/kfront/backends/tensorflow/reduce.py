@@ -1,0 +1,270 @@
+"""Reductions, scans along an axis, sorting and searching."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from kfront.backends.tensorflow._raw import axes_of, constant, dims, nonnegative, raw, shape_vector, size_of, via
+
+Tensor = Any
+_cast = raw("Cast")
+_sum, _prod, _max, _min, _mean = raw("Sum"), raw("Prod"), raw("Max"), raw("Min"), raw("Mean")
+_all, _any = raw("All"), raw("Any")
+_reshape, _expand, _select = raw("Reshape"), raw("ExpandDims"), raw("SelectV2")
+_sub, _square, _sqrt = raw("Sub"), raw("Square"), raw("Sqrt")
+_FLOATING = (tf.float32, tf.float64, tf.float16, tf.bfloat16)
+_HALF = (tf.float16, tf.bfloat16)
+
+
+def sum(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """Sum over axes."""
+    return _sum(x, axis if axis.__class__ is int else axes_of(x, axis), keepdims)
+
+
+def prod(x: Tensor, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Tensor:
+    """Product over axes."""
+    if dtype is not None:
+        x = tf.cast(x, dtype)
+    return _prod(x, axes_of(x, axis), keepdims)
+
+
+def _extremum(kernel: Callable[..., Any], for_bool: Callable[..., Any], join: Callable[..., Any]) -> Any:
+    def reduce(x: Tensor, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Tensor:
+        axis = axis if axis.__class__ is int else axes_of(x, axis)
+        out = for_bool(x, axis, keepdims) if x.dtype == tf.bool else kernel(x, axis, keepdims)
+        if initial is None:
+            return out
+        initial = tf.cast(initial, out.dtype)
+        return for_bool(tf.stack([out, initial]), 0, False) if x.dtype == tf.bool else join(out, initial)
+
+    return reduce
+
+
+max = _extremum(_max, _any, raw("Maximum"))
+min = _extremum(_min, _all, raw("Minimum"))
+
+
+def amax(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """Maximum over axes."""
+    return max(x, axis, keepdims)
+
+
+def amin(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """Minimum over axes."""
+    return min(x, axis, keepdims)
+
+
+def _position(name: str) -> Callable[..., Any]:
+    kernel = raw(name)
+
+    def find(x: Tensor, axis: int | None = None, keepdims: bool = False) -> Tensor:
+        if axis is not None:
+            out = kernel(x, axis, tf.int32)
+            return _expand(out, axis) if keepdims else out
+        out = kernel(_reshape(x, constant((-1,))), 0, tf.int32)
+        return _reshape(out, constant((1,) * x.shape.rank)) if keepdims else out
+
+    return find
+
+
+argmax = _position("ArgMax")
+argmin = _position("ArgMin")
+
+
+def _as_bool(x: Tensor) -> Tensor:
+    return x if x.dtype == tf.bool else tf.not_equal(x, constant(0, x.dtype))
+
+
+def all(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """Whether all elements are true (not zero)."""
+    return _all(_as_bool(x), axes_of(x, axis), keepdims)
+
+
+def any(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """Whether an element is true (not zero)."""
+    return _any(_as_bool(x), axes_of(x, axis), keepdims)
+
+
+def mean(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """Mean over axes."""
+    return _mean(x, axis if axis.__class__ is int else axes_of(x, axis), keepdims)
+
+
+def var(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """Variance over axes; half precision is accumulated in float32."""
+    if x.dtype in _HALF:
+        return via(var, tf.float32, x, axis, keepdims)
+    axis = axis if axis.__class__ is int else axes_of(x, axis)
+    if x.dtype.is_complex:
+        d = tf.abs(_sub(x, _mean(x, axis, True)))
+        return _mean(_square(d), axis, keepdims)
+    return _mean(_square(_sub(x, _mean(x, axis, True))), axis, keepdims)
+
+
+def std(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """Standard deviation over axes."""
+    if x.dtype in _HALF:
+        return via(std, tf.float32, x, axis, keepdims)
+    return _sqrt(var(x, axis, keepdims))
+
+
+def moments(x: Tensor, axes: Any, keepdims: bool = False, synchronized: bool = False) -> tuple[Tensor, Tensor]:
+    """Mean and variance over axes; half precision is accumulated in float32.
+
+    With `synchronized`, the replicas of a `tf.distribute` strategy are taken together.
+    """
+    if x.dtype in _HALF:
+        m, v = moments(_cast(x, tf.float32), axes, keepdims, synchronized)
+        top = x.dtype.max
+        return tuple(_cast(tf.clip_by_value(r, -top, top), x.dtype) for r in (m, v))
+    axis = axes_of(x, axes)
+    center = _mean(x, axis, True)
+    context = tf.distribute.get_replica_context() if synchronized else None
+    if context is not None and context.num_replicas_in_sync > 1:
+        mean_op = tf.distribute.ReduceOp.MEAN
+        center, second = context.all_reduce(mean_op, [center, _mean(_square(x), axis, True)])
+        spread = tf.maximum(second - _square(center), 0)
+    else:
+        spread = _mean(_square(_sub(x, raw("StopGradient")(center))), axis, True)
+    if keepdims:
+        return center, spread
+    return tf.squeeze(center, _listed(axes, x)), tf.squeeze(spread, _listed(axes, x))
+
+
+def _listed(axis: Any, x: Tensor) -> list[int]:
+    if axis is None:
+        return list(range(x.shape.rank))
+    return list(axis) if isinstance(axis, (tuple, list)) else [axis]
+
+
+def logsumexp(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """log(sum(exp(x))), finite for large x."""
+    axes = axes_of(x, axis)
+    top = _max(x, axes, True)
+    top = tf.stop_gradient(_select(tf.math.is_finite(top), top, tf.zeros_like(top)))
+    out = tf.math.log(_sum(tf.exp(_sub(x, top)), axes, True)) + top
+    return out if keepdims else tf.squeeze(out, _listed(axis, x))
+
+
+# ---- along an axis --------------------------------------------------------------------------------------------------
+
+
+def _scan(name: str, for_bool: Any = tf.int32) -> Callable[..., Any]:
+    kernel = raw(name)
+
+    def scan(x: Tensor, axis: int | None = None, dtype: Any = None) -> Tensor:
+        if dtype is not None:
+            x = tf.cast(x, dtype)
+        if axis is None:
+            x, axis = _reshape(x, constant((-1,))), 0
+        return via(kernel, for_bool, x, axis) if x.dtype == tf.bool else kernel(x, axis)
+
+    return scan
+
+
+cumsum = _scan("Cumsum")
+cumprod = _scan("Cumprod")
+
+
+def _without_nan(x: Tensor) -> tuple[Tensor, Tensor | None]:
+    """x with +inf for NaN, so that sorting puts them last as NumPy does."""
+    if x.dtype not in _FLOATING:
+        return x, None
+    nan = tf.math.is_nan(x)
+    return _select(nan, constant(float("inf"), x.dtype), x), nan
+
+
+def sort(x: Tensor, axis: int | None = -1) -> Tensor:
+    """Ascending; NaN last."""
+    if axis is None:
+        x, axis = _reshape(x, constant((-1,))), 0
+    if x.dtype == tf.bool:
+        return via(sort, tf.int8, x, axis)
+    clean, nan = _without_nan(x)
+    out = tf.sort(clean, axis)
+    if nan is None:
+        return out
+    count = _sum(_cast(nan, tf.int32), axis, True)
+    size = size_of(x, axis)
+    place = tf.reshape(
+        tf.range(size), [size if i == nonnegative(axis, x.shape.rank) else 1 for i in range(x.shape.rank)]
+    )
+    return _select(place >= size - count, constant(float("nan"), x.dtype), out)
+
+
+def argsort(x: Tensor, axis: int | None = -1) -> Tensor:
+    """Indices that sort ascending; equal elements keep their order."""
+    if axis is None:
+        x, axis = _reshape(x, constant((-1,))), 0
+    if x.dtype == tf.bool:
+        x = _cast(x, tf.int8)
+    return tf.argsort(_without_nan(x)[0], axis, stable=True)
+
+
+_top_k = raw("TopKV2")
+
+
+def top_k(x: Tensor, k: int, sorted: bool = True) -> tuple[Tensor, Tensor]:
+    """The k largest on the last axis, and their indices."""
+    if x.dtype == tf.bool:
+        values, indices = _top_k(_cast(x, tf.int8), k, sorted)
+        return _cast(values, tf.bool), indices
+    values, indices = _top_k(x, k, sorted)
+    return values, indices
+
+
+def in_top_k(targets: Tensor, predictions: Tensor, k: int) -> Tensor:
+    """Whether each target is among the k largest predictions."""
+    return tf.math.in_top_k(targets, tf.cast(predictions, tf.float32), k)
+
+
+def searchsorted(sorted_sequence: Tensor, values: Tensor, side: str = "left") -> Tensor:
+    """Where values would be inserted in a sorted vector."""
+    if sorted_sequence.dtype == tf.bool:
+        sorted_sequence, values = _cast(sorted_sequence, tf.int8), _cast(values, tf.int8)
+    kernel = raw("LowerBound" if side == "left" else "UpperBound")
+    flat = kernel(_expand(sorted_sequence, 0), _reshape(values, constant((1, -1))), tf.int32)
+    return _reshape(flat, shape_vector(dims(values)))
+
+
+def bincount(x: Tensor, weights: Tensor | None = None, minlength: Any = 0, sparse: bool = False) -> Tensor:
+    """How often each number occurs on the last axis (its weights added up, if given)."""
+    x = _cast(x, tf.int32)
+    if sparse:
+        return tf.sparse.bincount(x, weights=weights, minlength=minlength, axis=-1)
+    top = tf.reduce_max(x) + 1 if x.shape.num_elements() != 0 else constant(0)
+    length = tf.maximum(top, tf.cast(minlength, tf.int32))
+    kind = weights.dtype if weights is not None else tf.int32
+    if x.shape.rank == 1:
+        weights = tf.ones_like(x, kind) if weights is None else weights
+        return tf.math.unsorted_segment_sum(weights, x, length)
+    hot = tf.one_hot(x, length, dtype=kind)
+    if weights is not None:
+        hot = hot * _expand(weights, -1)
+    return _sum(hot, -2, False)
+
+
+def median(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """The middle value over axes; the mean of the middle two for an even count; NaN if there is a NaN."""
+    flat, out_shape = _together(x, axis, keepdims)
+    ordered = tf.sort(flat, -1)
+    size = size_of(flat, -1)
+    low, high = tf.gather(ordered, (size - 1) // 2, axis=-1), tf.gather(ordered, size // 2, axis=-1)
+    half = tf.cast(0.5, x.dtype)
+    out = tf.where(tf.equal(low, high), low, low * half + high * half)
+    nan = tf.reduce_any(tf.math.is_nan(flat), -1)
+    return _reshape(tf.where(nan, constant(float("nan"), x.dtype), out), out_shape)
+
+
+def _together(x: Tensor, axis: Any, keepdims: bool) -> tuple[Tensor, Any]:
+    """The reduced axes as one last axis, and the shape of the result of the reduction."""
+    rank, sizes = x.shape.rank, dims(x)
+    gone = [nonnegative(a, rank) for a in _listed(axis, x)]
+    kept = [i for i in range(rank) if i not in gone]
+    moved = tf.transpose(x, kept + gone) if gone != list(range(rank - len(gone), rank)) else x
+    flat = _reshape(moved, shape_vector([*(sizes[i] for i in kept), -1]))
+    result = [1 if i in gone else sizes[i] for i in range(rank) if keepdims or i not in gone]
+    return flat, shape_vector(result)

@@ -1,0 +1,564 @@
+"""Shapes, joining, indexing, scatter, and creation."""
+
+from __future__ import annotations
+
+from builtins import slice as slice_of
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kfront import config
+from kfront.backends.tensorflow._raw import constant, dims, nonnegative, product, raw, shape_vector, size_of, via
+
+Tensor = Any
+_cast, _reshape, _transpose = raw("Cast"), raw("Reshape"), raw("Transpose")
+_broadcast, _concat, _pack = raw("BroadcastTo"), raw("ConcatV2"), raw("Pack")
+_expand, _squeeze, _select = raw("ExpandDims"), raw("Squeeze"), raw("SelectV2")
+_gather, _less, _add = raw("GatherV2"), raw("Less"), raw("AddV2")
+_reversed_axes = [tuple(range(n))[::-1] for n in range(16)]
+
+
+def shape(x: Tensor) -> tuple[Any, ...]:
+    """Sizes: ints where known, else scalar int32 tensors."""
+    return tuple(dims(x))
+
+
+def size(x: Tensor) -> Any:
+    """The number of elements."""
+    count = x.shape.num_elements()
+    return constant(count) if count is not None else tf.size(x)
+
+
+def reshape(x: Tensor, newshape: Any) -> Tensor:
+    """Another shape; one size may be -1."""
+    return _reshape(x, shape_vector(newshape))
+
+
+def ravel(x: Tensor) -> Tensor:
+    """One axis."""
+    return _reshape(x, constant((-1,)))
+
+
+def transpose(x: Tensor, axes: Any = None) -> Tensor:
+    """Axes in another order, reversed if not given."""
+    if axes is not None:
+        return _transpose(x, constant(tuple(axes)))
+    rank = x.shape.rank
+    return tf.transpose(x) if rank is None else _transpose(x, constant(_reversed_axes[rank]))
+
+
+def swapaxes(x: Tensor, axis1: int, axis2: int) -> Tensor:
+    """Two axes exchanged."""
+    order = list(range(x.shape.rank))
+    order[axis1], order[axis2] = order[axis2], order[axis1]
+    return _transpose(x, constant(tuple(order)))
+
+
+def moveaxis(x: Tensor, source: Any, destination: Any) -> Tensor:
+    """Axes moved to other places."""
+    rank = x.shape.rank
+    origin = [nonnegative(a, rank) for a in _listed(source)]
+    target = [nonnegative(a, rank) for a in _listed(destination)]
+    order = [a for a in range(rank) if a not in origin]
+    for place, a in sorted(zip(target, origin, strict=True)):
+        order.insert(place, a)
+    return _transpose(x, constant(tuple(order)))
+
+
+def _listed(axis: Any) -> list[int]:
+    return list(axis) if isinstance(axis, (tuple, list)) else [axis]
+
+
+def broadcast_to(x: Tensor, shape: Any) -> Tensor:
+    """Repeated to a shape."""
+    return _broadcast(x, shape_vector(shape))
+
+
+def concatenate(xs: Sequence[Tensor], axis: int = 0) -> Tensor:
+    """Joined along an axis; None joins flattened tensors."""
+    if axis is None:
+        xs, axis = [ravel(x) for x in xs], 0
+    return _concat(xs, axis) if len(xs) > 1 else tf.identity(xs[0])
+
+
+def stack(x: Sequence[Tensor], axis: int = 0) -> Tensor:
+    """Joined along a new axis."""
+    return _pack(x, axis)
+
+
+def unstack(x: Tensor, num: int | None = None, axis: int = 0) -> list[Tensor]:
+    """The slices along an axis."""
+    return tf.unstack(x, num, axis)
+
+
+def split(x: Tensor, indices_or_sections: Any, axis: int = 0) -> tuple[Tensor, ...]:
+    """Parts along an axis: so many, or cut at these indices."""
+    if isinstance(indices_or_sections, int):
+        return tuple(raw("Split")(axis, x, indices_or_sections))
+    if isinstance(indices_or_sections, tf.Tensor):
+        indices_or_sections = tf.get_static_value(indices_or_sections)
+    cuts = [int(i) for i in indices_or_sections]
+    total = x.shape[axis]
+    if total is None:
+        sizes = [b - a for a, b in zip([0, *cuts[:-1]], cuts, strict=True)]
+        return tuple(raw("SplitV")(x, constant((*sizes, -1)), axis, len(cuts) + 1)) if cuts else (x,)
+    ends = [min(max(c + total if c < 0 else c, 0), total) for c in cuts]
+    starts = [0, *ends]
+    sizes = [max(0, e - s) for s, e in zip(starts, [*ends, total], strict=True)]
+    if sum(sizes) == total:
+        return tuple(raw("SplitV")(x, constant(tuple(sizes)), axis, len(sizes)))
+    return tuple(_cut(x, s, n, axis) for s, n in zip(starts, sizes, strict=True))
+
+
+def _cut(x: Tensor, start: int, count: int, axis: int) -> Tensor:
+    index: list[Any] = [slice_of(None)] * x.shape.rank
+    index[axis] = slice_of(start, start + count)
+    return x[tuple(index)]
+
+
+def expand_dims(x: Tensor, axis: Any) -> Tensor:
+    """New axes of size 1."""
+    if axis.__class__ is int:
+        return _expand(x, axis)
+    rank = x.shape.rank + len(axis)
+    for a in sorted(nonnegative(a, rank) for a in axis):
+        x = _expand(x, a)
+    return x
+
+
+def squeeze(x: Tensor, axis: Any = None) -> Tensor:
+    """Without axes of size 1."""
+    return _squeeze(x, [] if axis is None else _listed(axis))
+
+
+def flip(x: Tensor, axis: Any = None) -> Tensor:
+    """Reversed along axes."""
+    axes = tuple(range(x.shape.rank)) if axis is None else tuple(_listed(axis))
+    return raw("ReverseV2")(x, constant(axes))
+
+
+def roll(x: Tensor, shift: Any, axis: Any = None) -> Tensor:
+    """Elements moved along axes, round the end."""
+    if axis is None:
+        return _reshape(raw("Roll")(ravel(x), shift, 0), shape_vector(dims(x)))
+    shift, axis = _listed(shift), _listed(axis)
+    count = max(len(shift), len(axis))
+    return tf.roll(x, shift * (count // len(shift)), axis * (count // len(axis)))
+
+
+def tile(x: Tensor, repeats: Any) -> Tensor:
+    """The whole tensor repeated along axes."""
+    repeats = list(repeats) if isinstance(repeats, (tuple, list)) else [repeats]
+    rank = x.shape.rank
+    if len(repeats) > rank:
+        x = _reshape(x, shape_vector([1] * (len(repeats) - rank) + dims(x)))
+    repeats = [1] * (rank - len(repeats)) + repeats
+    kernel = raw("Tile")
+    if x.dtype == tf.uint16:  # no kernel
+        return via(kernel, tf.int32, x, shape_vector(repeats))
+    return kernel(x, shape_vector(repeats))
+
+
+def repeat(x: Tensor, repeats: Any, axis: int | None = None) -> Tensor:
+    """Each element repeated along an axis."""
+    if axis is None:
+        x, axis = ravel(x), 0
+    if isinstance(repeats, (tuple, list, np.ndarray)):
+        if len(repeats) == 1:
+            repeats = int(repeats[0])
+        elif x.shape[axis] is not None:
+            index = np.repeat(np.arange(x.shape[axis]), np.asarray(repeats))
+            return _gather(x, constant(tuple(index.tolist())), axis)
+    if not isinstance(repeats, int):
+        return tf.repeat(x, repeats, axis)
+    rank, sizes = x.shape.rank, dims(x)
+    axis = nonnegative(axis, rank)
+    wide = sizes[: axis + 1] + [repeats] + sizes[axis + 1 :]
+    out = sizes[:axis] + [sizes[axis] * repeats] + sizes[axis + 1 :]
+    return _reshape(_broadcast(_expand(x, axis + 1), shape_vector(wide)), shape_vector(out))
+
+
+# ---- padding --------------------------------------------------------------------------------------------------------
+
+
+def _pairs(pad_width: Any, rank: int) -> tuple[tuple[int, int], ...]:
+    if isinstance(pad_width, int):
+        return ((pad_width, pad_width),) * rank
+    rows = [tuple(p) if isinstance(p, (tuple, list)) else p for p in pad_width]
+    if len(rows) == 2 and all(isinstance(r, int) for r in rows):
+        return (tuple(rows),) * rank  # type: ignore[return-value]
+    rows = [(r, r) if isinstance(r, int) else r * 2 if len(r) == 1 else r for r in rows]
+    return tuple(rows * rank if len(rows) == 1 else rows)
+
+
+def pad(x: Tensor, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Tensor:
+    """Wider at the edges: filled with a constant, reflected, or repeated."""
+    pairs = _pairs(pad_width, x.shape.rank)
+    if mode == "constant":
+        fill = 0 if constant_values is None else constant_values
+        fill = constant(fill, x.dtype) if isinstance(fill, (int, float)) else tf.cast(fill, x.dtype)
+        return raw("PadV2")(x, constant(pairs), fill)
+    if mode in ("reflect", "symmetric"):
+        sizes = x.shape.as_list()
+        room = [s is None or max(p) <= s - (mode == "reflect") for s, p in zip(sizes, pairs, strict=True)]
+        if all(room):
+            return raw("MirrorPad")(x, constant(pairs), mode.upper())
+    for axis, (before, after) in enumerate(pairs):
+        if before or after:
+            x = _pad_by_index(x, axis, before, after, mode)
+    return x
+
+
+def _pad_by_index(x: Tensor, axis: int, before: int, after: int, mode: str) -> Tensor:
+    n = size_of(x, axis)
+    index = tf.range(-before, n + after)
+    if mode == "edge":
+        index = tf.clip_by_value(index, 0, n - 1)
+    elif mode == "wrap":
+        index = tf.math.floormod(index, n)
+    elif mode == "symmetric":
+        index = tf.math.floormod(index, 2 * n)
+        index = tf.minimum(index, 2 * n - 1 - index)
+    elif mode == "reflect":
+        index = tf.math.floormod(index, tf.maximum(2 * n - 2, 1))
+        index = tf.minimum(index, 2 * n - 2 - index)
+    else:
+        raise NotImplementedError(f"[pad] expected mode constant, reflect, symmetric, edge or wrap, got {mode!r}.")
+    return _gather(x, index, axis)
+
+
+# ---- reading by index -----------------------------------------------------------------------------------------------
+
+_INDEX = (tf.int32, tf.int64)
+
+
+def _wrapped(indices: Tensor, size: Any) -> Tensor:
+    """Indices as the gather kernels take them: negative ones count from the end."""
+    if indices.dtype.is_unsigned or indices.dtype == tf.bool:
+        return _cast(indices, tf.int64 if indices.dtype in (tf.uint32, tf.uint64) else tf.int32)
+    if indices.dtype not in _INDEX:
+        indices = _cast(indices, tf.int32)
+    size = constant(size, indices.dtype) if isinstance(size, int) else tf.cast(size, indices.dtype)
+    return _select(_less(indices, constant(0, indices.dtype)), _add(indices, size), indices)
+
+
+def take(x: Tensor, indices: Tensor, axis: int | None = None) -> Tensor:
+    """Slices at indices along an axis; in the flattened tensor without one."""
+    if axis is None:
+        x, axis = ravel(x), 0
+    return _gather(x, _wrapped(indices, size_of(x, axis)), axis)
+
+
+def embedding(indices: Tensor, table: Tensor) -> Tensor:
+    """Rows of a table."""
+    if indices.dtype not in _INDEX:
+        indices = _cast(indices, tf.int32)
+    return _gather(table, indices, 0)
+
+
+def take_along_axis(x: Tensor, indices: Tensor, axis: int | None = None) -> Tensor:
+    """One element along an axis for each index; the other axes are matched, with broadcasting."""
+    if axis is None:
+        x, indices, axis = ravel(x), ravel(indices), 0
+    rank = x.shape.rank
+    axis = nonnegative(axis, rank)
+    indices = _wrapped(indices, size_of(x, axis))
+    order = [i for i in range(rank) if i != axis] + [axis]
+    swap = order != list(range(rank))
+    if swap:
+        x, indices = _transpose(x, constant(tuple(order))), _transpose(indices, constant(tuple(order)))
+    a, b = x.shape.as_list()[:-1], indices.shape.as_list()[:-1]
+    if a != b or None in a:
+        x, indices = _matched(x, indices)
+    out = _gather(x, indices, rank - 1, rank - 1)
+    return _transpose(out, constant(tuple(np.argsort(order).tolist()))) if swap else out
+
+
+def _matched(x: Tensor, indices: Tensor) -> tuple[Tensor, Tensor]:
+    """Both with the same sizes on all axes but the last."""
+    known_x, known_i = x.shape.as_list(), indices.shape.as_list()
+    sizes_x, sizes_i = dims(x), dims(indices)
+    common = [
+        i if a == 1 else a if b == 1 or a is not None else i if b is not None else tf.maximum(a_, i)
+        for a, b, a_, i in zip(known_x[:-1], known_i[:-1], sizes_x, sizes_i, strict=False)
+    ]
+    return (
+        _broadcast(x, shape_vector([*common, sizes_x[-1]])),
+        _broadcast(indices, shape_vector([*common, sizes_i[-1]])),
+    )
+
+
+def get_item(x: Tensor, key: Any) -> Tensor:
+    """x[key] as NumPy indexes: ints, slices, None, `...`, and arrays of integers or booleans."""
+    keys = list(key) if isinstance(key, tuple) else [key]
+    if all(k is None or k is Ellipsis or isinstance(k, (int, slice_of)) for k in keys) and not _bools(keys):
+        return x[key]
+    return _advanced(x, keys)
+
+
+def _bools(keys: Sequence[Any]) -> bool:
+    return any(k.__class__ is bool for k in keys)
+
+
+def _advanced(x: Tensor, keys: list[Any]) -> Tensor:
+    """Indexing with arrays: the plain parts first, then the arrays, which are broadcast together."""
+    keys = [_index_array(k) for k in keys]
+    used = sum(_consumed(k) for k in keys)
+    if not any(k is Ellipsis for k in keys):
+        keys.append(Ellipsis)
+    at = next(i for i, k in enumerate(keys) if k is Ellipsis)
+    keys[at : at + 1] = [slice_of(None)] * (x.shape.rank - used)
+    arrays = [k for k in keys if isinstance(k, tf.Tensor)]
+    if len(arrays) == 1 and arrays[0].dtype == tf.bool and len(keys) == 1:
+        return tf.boolean_mask(x, arrays[0])
+    keys = [part for k in keys for part in _nonzero_parts(k)]
+    if any(isinstance(k, tf.Tensor) and k.shape.rank > 0 for k in keys):
+        keys = [constant(k) if isinstance(k, int) else k for k in keys]  # ints join the arrays
+    plain = tuple(slice_of(None) if isinstance(k, tf.Tensor) else k for k in keys)
+    x = x[plain]
+    places, axis = [], 0
+    for k in keys:
+        if isinstance(k, tf.Tensor):
+            places.append((axis, k))
+        axis += not isinstance(k, int)
+    return _gather_places(x, places)
+
+
+def _index_array(k: Any) -> Any:
+    if k is None or k is Ellipsis or isinstance(k, slice_of) or (isinstance(k, int) and k.__class__ is not bool):
+        return k
+    if hasattr(k, "_is_variable"):
+        return k.value
+    if isinstance(k, np.integer):
+        return int(k)
+    return k if isinstance(k, tf.Tensor) else tf.convert_to_tensor(np.asarray(k))
+
+
+def _consumed(k: Any) -> int:
+    if k is None or k is Ellipsis:
+        return 0
+    return k.shape.rank if isinstance(k, tf.Tensor) and k.dtype == tf.bool else 1
+
+
+def _nonzero_parts(k: Any) -> list[Any]:
+    if isinstance(k, tf.Tensor) and k.dtype == tf.bool:
+        return tf.unstack(_cast(tf.where(k), tf.int32), k.shape.rank, axis=1)
+    return [k]
+
+
+def _gather_places(x: Tensor, places: list[tuple[int, Tensor]]) -> Tensor:
+    """Gather by index arrays at several axes at once."""
+    axes = [a for a, _ in places]
+    index = [_cast(_wrapped(k, size_of(x, a)), tf.int32) for a, k in places]
+    if len(axes) == 1:
+        return _gather(x, index[0], axes[0])
+    shape: Any = tf.shape(index[0])
+    for i in index[1:]:
+        shape = tf.broadcast_dynamic_shape(shape, tf.shape(i))
+    rank = max(i.shape.rank for i in index)
+    joined = _pack([tf.broadcast_to(i, shape) for i in index], -1)
+    rest = [a for a in range(x.shape.rank) if a not in axes]
+    out = tf.gather_nd(tf.transpose(x, axes + rest), joined)
+    if axes != list(range(axes[0], axes[0] + len(axes))):
+        return out  # arrays that are apart: their axes come first
+    before = axes[0]
+    order = [*range(rank, rank + before), *range(rank), *range(rank + before, rank + len(rest))]
+    return tf.transpose(out, order)
+
+
+def slice(inputs: Tensor, start_indices: Any, shape: Any) -> Tensor:
+    """A block of a fixed shape that starts at indices."""
+    return raw("Slice")(inputs, _starts(start_indices), shape_vector(shape))
+
+
+def _starts(start: Any) -> Any:
+    if isinstance(start, (tf.Tensor, np.ndarray)) or hasattr(start, "_is_variable"):
+        return tf.cast(start, tf.int32)
+    return shape_vector(start)
+
+
+def slice_update(inputs: Tensor, start_indices: Any, updates: Tensor) -> Tensor:
+    """With a block written at indices."""
+    begin = _starts(start_indices)
+    rank = inputs.shape.rank
+    if rank == 0:
+        return _reshape(updates, constant(()))
+    end = _add(begin, shape_vector(dims(updates)))
+    return raw("TensorStridedSliceUpdate")(inputs, begin, end, constant((1,) * rank), updates)
+
+
+# ---- scatter --------------------------------------------------------------------------------------------------------
+
+
+def scatter(indices: Tensor, values: Tensor, shape: Any) -> Tensor:
+    """Zeros with values added at indices."""
+    if indices.dtype not in _INDEX:
+        indices = _cast(indices, tf.int32)
+    kernel = raw("ScatterNd")
+    if values.dtype == tf.bool:
+        return _cast(kernel(indices, _cast(values, tf.int32), _like(shape_vector(shape), indices)), tf.bool)
+    return kernel(indices, values, _like(shape_vector(shape), indices))
+
+
+def _like(vector: Tensor, indices: Tensor) -> Tensor:
+    return vector if vector.dtype == indices.dtype else _cast(vector, indices.dtype)
+
+
+_UPDATES = {None: "TensorScatterUpdate", "add": "TensorScatterAdd", "max": "TensorScatterMax"} | {
+    "min": "TensorScatterMin",
+    "sub": "TensorScatterSub",
+}
+
+
+def scatter_update(inputs: Tensor, indices: Tensor, updates: Tensor, reduction: str | None = None) -> Tensor:
+    """With updates written at indices, or joined to what stands there: "add", "max", "min", "mul"."""
+    if indices.dtype not in _INDEX:
+        indices = _cast(indices, tf.int32)
+    if inputs.dtype == tf.bool and reduction is not None:
+        out = scatter_update(_cast(inputs, tf.int32), indices, _cast(updates, tf.int32), reduction)
+        return _cast(out, tf.bool)
+    if reduction == "mul":
+        return inputs * _scattered_product(inputs, indices, updates)
+    return raw(_UPDATES[reduction])(inputs, indices, updates)
+
+
+def _scattered_product(inputs: Tensor, indices: Tensor, updates: Tensor) -> Tensor:
+    """For each element of `inputs` the product of the updates that fall on it, else 1."""
+    depth, sizes = indices.shape[-1], dims(inputs)
+    strides = [product(sizes[i + 1 : depth]) for i in range(depth)]
+    place = tf.reduce_sum(indices * tf.cast(tf.stack(strides), indices.dtype), -1)
+    count = product(sizes[:depth])
+    rows = _reshape(updates, shape_vector([-1, *sizes[depth:]]))
+    out = tf.math.unsorted_segment_prod(rows, _reshape(place, constant((-1,))), count)
+    return _reshape(out, shape_vector(sizes))
+
+
+def _segment(name: str) -> Callable[..., Any]:
+    kernel = raw(name)
+
+    def segment(data: Tensor, segment_ids: Tensor, num_segments: Any = None, sorted: bool = False) -> Tensor:
+        if segment_ids.dtype not in _INDEX:
+            segment_ids = _cast(segment_ids, tf.int32)
+        if num_segments is None:
+            num_segments = tf.reduce_max(segment_ids) + 1
+        if data.dtype == tf.bool:
+            return _cast(kernel(_cast(data, tf.int32), segment_ids, num_segments), tf.bool)
+        return kernel(data, segment_ids, num_segments)
+
+    return segment
+
+
+segment_sum = _segment("UnsortedSegmentSum")
+segment_max = _segment("UnsortedSegmentMax")
+segment_min = _segment("UnsortedSegmentMin")
+segment_prod = _segment("UnsortedSegmentProd")
+
+# ---- triangles and diagonals ----------------------------------------------------------------------------------------
+
+
+def tril(x: Tensor, k: int = 0) -> Tensor:
+    """Zero above the k-th diagonal of the last two axes."""
+    return _select(_band(x, k, True), x, constant(_nought(x.dtype), x.dtype))
+
+
+def triu(x: Tensor, k: int = 0) -> Tensor:
+    """Zero below the k-th diagonal of the last two axes."""
+    return _select(_band(x, k, False), x, constant(_nought(x.dtype), x.dtype))
+
+
+def _nought(kind: Any) -> Any:
+    return False if kind == tf.bool else 0
+
+
+def _band(x: Tensor, k: Any, lower: bool) -> Tensor:
+    rows = _expand(tf.range(size_of(x, -2)), 1)
+    columns = tf.range(size_of(x, -1))
+    return columns - rows <= k if lower else columns - rows >= k
+
+
+def diag(x: Tensor, k: int = 0) -> Tensor:
+    """A vector's matrix with it as k-th diagonal; a matrix's k-th diagonal."""
+    if x.shape.rank == 1:
+        return tf.linalg.diag(x, k=k)
+    return diagonal(x, k)
+
+
+def diagonal(x: Tensor, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+    """The diagonals of two axes, on a new last axis."""
+    x = moveaxis(x, (axis1, axis2), (-2, -1))
+    rows, columns = size_of(x, -2), size_of(x, -1)
+    length = _shorter(rows + min(offset, 0), columns - max(offset, 0))
+    flat = _reshape(x, shape_vector([*dims(x)[:-2], rows * columns]))
+    start = offset if offset >= 0 else -offset * columns
+    return _gather(flat, start + tf.range(length) * (columns + 1), x.shape.rank - 2)
+
+
+def _shorter(a: Any, b: Any) -> Any:
+    if isinstance(a, int) and isinstance(b, int):
+        return max(0, min(a, b))
+    return tf.maximum(0, tf.minimum(a, b))
+
+
+# ---- creation -------------------------------------------------------------------------------------------------------
+
+
+def zeros(shape: Any, dtype: str | None = None) -> Tensor:
+    """All 0."""
+    return _filled(shape, 0, dtype)
+
+
+def ones(shape: Any, dtype: str | None = None) -> Tensor:
+    """All 1."""
+    return _filled(shape, 1, dtype)
+
+
+_fill = raw("Fill")
+
+
+def _filled(shape: Any, value: Any, dtype: str | None) -> Tensor:
+    kind = tf.as_dtype(dtype or config.floatx())
+    if kind == tf.string:
+        value = ""
+    elif kind == tf.bool:
+        value = bool(value)
+    elif kind.name.startswith("float8"):
+        return _cast(_fill(shape_vector(shape), constant(value, tf.float32)), kind)
+    return _fill(shape_vector(shape), constant(value, kind))
+
+
+def full(shape: Any, fill_value: Any, dtype: str | None = None) -> Tensor:
+    """All one value, or an array that is broadcast."""
+    value = tf.cast(fill_value, tf.as_dtype(dtype or config.floatx()))
+    return _fill(shape_vector(shape), value) if value.shape.rank == 0 else _broadcast(value, shape_vector(shape))
+
+
+def zeros_like(x: Tensor, dtype: str | None = None) -> Tensor:
+    """All 0, shaped as x."""
+    return _zeros_like(x) if dtype is None else _zeros_like(tf.cast(x, dtype))
+
+
+def ones_like(x: Tensor, dtype: str | None = None) -> Tensor:
+    """All 1, shaped as x."""
+    return _ones_like(x) if dtype is None else _ones_like(tf.cast(x, dtype))
+
+
+_zeros_like, _ones_like = raw("ZerosLike"), raw("OnesLike")
+
+
+def arange(start: Any, stop: Any, step: Any, dtype: str) -> Tensor:
+    """Evenly spaced numbers, the end left out."""
+    kind = tf.as_dtype(dtype)
+    if kind in (tf.int32, tf.int64, tf.float32, tf.float64):
+        return tf.range(start, stop, step, dtype=kind)
+    whole = not kind.is_floating and not kind.is_complex
+    bounds = [tf.cast(v, tf.int64 if whole else tf.float32) for v in (start, stop, step)]
+    return tf.cast(tf.range(*bounds), kind)
+
+
+def eye(N: Any, M: Any = None, k: int = 0, dtype: str | None = None) -> Tensor:
+    """1 on the k-th diagonal, else 0."""
+    rows = _expand(tf.range(N), 1)
+    columns = tf.range(N if M is None else M)
+    return tf.cast(tf.equal(columns - rows, k), tf.as_dtype(dtype or config.floatx()))
