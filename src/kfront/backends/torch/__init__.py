@@ -17,7 +17,7 @@ from kfront.backends.base import Backend, numpy_dtype
 from kfront.backends.torch import control, conv, linalg, nn, ops, random, rnn, shape, signal
 from kfront.backends.torch import native as _native
 from kfront.backends.torch import step as _step
-from kfront.backends.torch.common import DTYPES, NAMES, TORCH, WIDER, current_device, native, on_device
+from kfront.backends.torch.common import DTYPES, NAMES, WIDER, current_device, native, on_device
 from kfront.backends.torch.foreach import TorchForeach
 from kfront.core.dtypes import standardize
 from kfront.core.errors import DTypeError
@@ -244,7 +244,9 @@ def _from_numpy(array: np.ndarray) -> Tensor:
         if name in _NUMPY_WIDER:
             array = array.astype(_NUMPY_WIDER[name])
         if array.dtype.kind not in "biufc":
-            raise DTypeError(f"[torch] expected numbers, got an array of dtype {array.dtype}; torch has no such tensors.")
+            raise DTypeError(
+                f"[torch] expected numbers, got an array of dtype {array.dtype}; torch has no such tensors."
+            )
         if not array.flags.writeable or min(array.strides, default=0) < 0 or not array.dtype.isnative:
             array = array.astype(array.dtype.newbyteorder("="), copy=True)
         tensor = torch.from_numpy(array)

@@ -1,9 +1,8 @@
-"""Control flow on torch: plain Python, as eager torch is; under `torch.compile` a branch on a tensor is `torch.cond`."""
+"""Control flow on torch: plain Python, as eager torch is; while compiling, a branch on a tensor is `torch.cond`."""
 
 from __future__ import annotations
 
-import builtins
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -34,17 +33,6 @@ def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> 
         pred = pred.reshape(()) if pred.dtype is torch.bool else pred.reshape(()) != 0
         return torch.cond(pred, true_fn, false_fn, ())
     return true_fn() if pred else false_fn()
-
-
-def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
-    last = len(branches) - 1
-    if isinstance(index, Tensor) and torch.compiler.is_compiling():
-        out = branches[last](*operands)
-        for i in range(last - 1, -1, -1):  # every branch runs, one result is chosen
-            here = branches[i](*operands)
-            out = pytree.tree_map(lambda a, b, i=i: torch.where(index <= i, a, b), here, out)
-        return out
-    return branches[builtins.min(builtins.max(int(index), 0), last)](*operands)
 
 
 # ---- loops -----------------------------------------------------------------------------------------------------------

@@ -77,7 +77,12 @@ def _convolve(x: Tensor, weight: Tensor, strides: Any, padding: str, dilation: A
 
 
 def conv(
-    inputs: Tensor, kernel: Tensor, strides: Any, padding: str, data_format: str, dilation_rate: Any
+    inputs: Tensor,
+    kernel: Tensor,
+    strides: Any = 1,
+    padding: str = "valid",
+    data_format: str = "channels_last",
+    dilation_rate: Any = 1,
 ) -> Tensor:
     ndim = inputs.ndim
     n = ndim - 2
@@ -98,7 +103,12 @@ def _depth_kernel(kernel: Tensor) -> Tensor:
 
 
 def depthwise_conv(
-    inputs: Tensor, kernel: Tensor, strides: Any, padding: str, data_format: str, dilation_rate: Any
+    inputs: Tensor,
+    kernel: Tensor,
+    strides: Any = 1,
+    padding: str = "valid",
+    data_format: str = "channels_last",
+    dilation_rate: Any = 1,
 ) -> Tensor:
     ndim = inputs.ndim
     n = ndim - 2
@@ -112,10 +122,10 @@ def separable_conv(
     inputs: Tensor,
     depthwise_kernel: Tensor,
     pointwise_kernel: Tensor,
-    strides: Any,
-    padding: str,
-    data_format: str,
-    dilation_rate: Any,
+    strides: Any = 1,
+    padding: str = "valid",
+    data_format: str = "channels_last",
+    dilation_rate: Any = 1,
 ) -> Tensor:
     out = depthwise_conv(inputs, depthwise_kernel, strides, padding, data_format, dilation_rate)
     return conv(out, pointwise_kernel, 1, "valid", data_format, 1)
@@ -141,11 +151,11 @@ def _transposed_axis(
 def conv_transpose(
     inputs: Tensor,
     kernel: Tensor,
-    strides: Any,
-    padding: str,
-    output_padding: Any,
-    data_format: str,
-    dilation_rate: Any,
+    strides: Any = 1,
+    padding: str = "valid",
+    output_padding: Any = None,
+    data_format: str = "channels_last",
+    dilation_rate: Any = 1,
 ) -> Tensor:
     ndim = inputs.ndim
     n = ndim - 2
@@ -181,7 +191,9 @@ def _pool_setup(inputs: Tensor, pool_size: Any, strides: Any, data_format: str) 
     return _enter(inputs, data_format), _line(size, 1), _line(steps, 1)
 
 
-def max_pool(inputs: Tensor, pool_size: Any, strides: Any, padding: str, data_format: str) -> Tensor:
+def max_pool(
+    inputs: Tensor, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: str = "channels_last"
+) -> Tensor:
     x, size, steps = _pool_setup(inputs, pool_size, strides, data_format)
     lowest = -math.inf if x.dtype.is_floating_point else torch.iinfo(x.dtype).min
     x, pads = _padding(x, size, steps, padding, lowest)
@@ -189,9 +201,9 @@ def max_pool(inputs: Tensor, pool_size: Any, strides: Any, padding: str, data_fo
     return _leave(out, inputs.ndim, data_format)
 
 
-
-
-def average_pool(inputs: Tensor, pool_size: Any, strides: Any, padding: str, data_format: str) -> Tensor:
+def average_pool(
+    inputs: Tensor, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: str = "channels_last"
+) -> Tensor:
     x, size, steps = _pool_setup(inputs, pool_size, strides, data_format)
     padded, pads = _padding(x, size, steps, padding)
     pool = _AVERAGE[len(size)]

@@ -14,7 +14,7 @@ det, inv = torch.linalg.det, torch.linalg.inv
 
 
 def matmul(x1: Tensor, x2: Tensor) -> Tensor:
-    if x1.dtype is torch.bool:  # torch multiplies no bool matrices (pytorch/pytorch#35653)
+    if x1.dtype is torch.bool:  # torch has no product of bool matrices
         return torch.matmul(x1.to(torch.uint8), x2.to(torch.uint8)) != 0
     return torch.matmul(x1, x2)
 
@@ -23,17 +23,17 @@ def einsum(operands: list[Tensor], subscripts: str) -> Tensor:
     return torch.einsum(subscripts, operands)
 
 
-def tensordot(x1: Tensor, x2: Tensor, axes: Any) -> Tensor:
+def tensordot(x1: Tensor, x2: Tensor, axes: Any = 2) -> Tensor:
     if not isinstance(axes, int):
         axes = tuple([a] if isinstance(a, int) else list(a) for a in axes)
     return torch.tensordot(x1, x2, axes)
 
 
-def cholesky(x: Tensor, upper: bool) -> Tensor:
+def cholesky(x: Tensor, upper: bool = False) -> Tensor:
     return torch.linalg.cholesky(x, upper=upper)
 
 
-def cholesky_inverse(x: Tensor, upper: bool) -> Tensor:
+def cholesky_inverse(x: Tensor, upper: bool = False) -> Tensor:
     return torch.cholesky_inverse(x, upper)
 
 
@@ -43,18 +43,18 @@ def solve(a: Tensor, b: Tensor) -> Tensor:
     return torch.linalg.solve(a, b)
 
 
-def solve_triangular(a: Tensor, b: Tensor, lower: bool) -> Tensor:
+def solve_triangular(a: Tensor, b: Tensor, lower: bool = False) -> Tensor:
     if b.ndim == a.ndim - 1:
         return torch.linalg.solve_triangular(a, b.unsqueeze(-1), upper=not lower).squeeze(-1)
     return torch.linalg.solve_triangular(a, b, upper=not lower)
 
 
-def qr(x: Tensor, mode: str) -> tuple[Tensor, Tensor]:
+def qr(x: Tensor, mode: str = "reduced") -> tuple[Tensor, Tensor]:
     q, r = torch.linalg.qr(x, mode)
     return q, r
 
 
-def svd(x: Tensor, full_matrices: bool, compute_uv: bool) -> Any:
+def svd(x: Tensor, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     if not compute_uv:
         return torch.linalg.svdvals(x)
     u, s, vh = torch.linalg.svd(x, full_matrices)
@@ -81,7 +81,7 @@ def slogdet(x: Tensor) -> tuple[Tensor, Tensor]:
     return sign, log
 
 
-def norm(x: Tensor, ord: Any, axis: Any, keepdims: bool) -> Tensor:
+def norm(x: Tensor, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Tensor:
     if ord is None:
         return torch.linalg.vector_norm(x, 2, axis, keepdims)
     return OPS["norm"].body(x, ord, axis, keepdims)  # type: ignore[misc]

@@ -50,7 +50,7 @@ class TorchVariable(Variable):
     def value(self) -> Any:
         """The native tensor, in the autocast dtype inside such a scope."""
         value = self._value
-        if not self._trainable and torch.is_grad_enabled() and _is_parameter(value) and value.is_floating_point():
+        if not self._trainable and torch.is_grad_enabled() and _lendable(value):
             value = value.data
             self._lent = True
         cast = state.autocast
@@ -63,7 +63,7 @@ class TorchVariable(Variable):
         if type(mine) is not Parameter:
             self._value = value
         elif self._lent and not torch.compiler.is_compiling():
-            mine.data = value.detach().clone()
+            mine.data = value.detach().to(mine.device, mine.dtype, copy=True)
             self._lent = False
         else:
             with torch.no_grad():
@@ -97,8 +97,14 @@ class TorchVariable(Variable):
         return func(*args, **kwargs)
 
 
-def _is_parameter(value: Any) -> bool:
-    return type(value) is Parameter and not torch.compiler.is_compiling()
+def _lendable(value: Any) -> bool:
+    """Whether autograd could save a Parameter that may be assigned: a floating constant, not while compiling."""
+    return (
+        type(value) is Parameter
+        and not value.requires_grad
+        and value.is_floating_point()
+        and not torch.compiler.is_compiling()
+    )
 
 
 def _differentiable(tensor: Tensor) -> bool:
@@ -114,6 +120,8 @@ def track(layer: Module, attribute: str, thing: Any) -> None:
     What stands there already under an automatic name (leading "_") moves to the better one.
     """
     value, table = (thing, "_modules") if isinstance(thing, Module) else (thing._value, "_parameters")
+    if table not in layer.__dict__:
+        return  # a copy that is being put together; what was registered comes with it
     names = layer.__dict__.setdefault("_native_names", {})
     found = next((n for n, (x, _) in names.items() if x is thing), None)
     name = attribute.replace(".", "_")

@@ -28,7 +28,7 @@ def softplus(x: Tensor) -> Tensor:
     return _nn.softplus(x, 1.0, 40.0)  # torch's threshold of 20 costs float64 its last digits
 
 
-def gelu(x: Tensor, approximate: bool) -> Tensor:
+def gelu(x: Tensor, approximate: bool = True) -> Tensor:
     return _nn.gelu(x, approximate="tanh" if approximate else "none")
 
 
@@ -44,13 +44,13 @@ def threshold(x: Tensor, threshold: Any, default_value: Any) -> Tensor:
     return torch.threshold(x, threshold, default_value)
 
 
-def softmax(x: Tensor, axis: Any) -> Tensor:
+def softmax(x: Tensor, axis: Any = -1) -> Tensor:
     if axis.__class__ is int:
         return torch.softmax(x, axis)
     return _over(torch.softmax, x, axis)
 
 
-def log_softmax(x: Tensor, axis: Any) -> Tensor:
+def log_softmax(x: Tensor, axis: Any = -1) -> Tensor:
     if axis.__class__ is int:
         return torch.log_softmax(x, axis)
     return _over(torch.log_softmax, x, axis)
@@ -70,7 +70,7 @@ def _over(fn: Any, x: Tensor, axis: Any) -> Tensor:
 # ---- linear maps and attention ---------------------------------------------------------------------------------------
 
 
-def linear(x: Tensor, kernel: Tensor, bias: Tensor | None) -> Tensor:
+def linear(x: Tensor, kernel: Tensor, bias: Tensor | None = None) -> Tensor:
     if x.ndim == 2:
         return torch.mm(x, kernel) if bias is None else torch.addmm(bias, x, kernel)
     return _nn.linear(x, kernel.t(), bias)
@@ -86,12 +86,12 @@ def dot_product_attention(
     query: Tensor,
     key: Tensor,
     value: Tensor,
-    bias: Tensor | None,
-    mask: Tensor | None,
-    scale: Any,
-    is_causal: bool,
-    flash_attention: Any,
-    attn_logits_soft_cap: Any,
+    bias: Tensor | None = None,
+    mask: Tensor | None = None,
+    scale: Any = None,
+    is_causal: bool = False,
+    flash_attention: Any = None,
+    attn_logits_soft_cap: Any = None,
 ) -> Tensor:
     if query.ndim != 4 or key.ndim != 4 or value.ndim != 4:
         raise ShapeError("[dot_product_attention] expected operands of rank 4.")
@@ -149,7 +149,9 @@ def _as(weight: Tensor | None, x: Tensor) -> Tensor | None:
     return weight if weight is None or weight.dtype is x.dtype else weight.to(x.dtype)
 
 
-def layer_normalization(x: Tensor, gamma: Tensor | None, beta: Tensor | None, axis: Any, epsilon: float) -> Tensor:
+def layer_normalization(
+    x: Tensor, gamma: Tensor | None = None, beta: Tensor | None = None, axis: Any = -1, epsilon: float = 1e-07
+) -> Tensor:
     gamma, beta = _as(gamma, x), _as(beta, x)
     if axis == -1:
         return torch.layer_norm(x, (x.shape[-1],), gamma, beta, epsilon)
@@ -165,7 +167,7 @@ def layer_normalization(x: Tensor, gamma: Tensor | None, beta: Tensor | None, ax
     return _affine(out, gamma, beta, axes)
 
 
-def rms_normalization(x: Tensor, scale: Tensor | None, axis: Any, epsilon: float) -> Tensor:
+def rms_normalization(x: Tensor, scale: Tensor | None = None, axis: Any = -1, epsilon: float = 1e-07) -> Tensor:
     scale = _as(scale, x)
     axes = _trailing(axis, x.ndim)
     if axes is not None:
@@ -188,9 +190,9 @@ def batch_normalization(
     mean: Tensor,
     variance: Tensor,
     axis: int,
-    offset: Tensor | None,
-    scale: Tensor | None,
-    epsilon: float,
+    offset: Tensor | None = None,
+    scale: Tensor | None = None,
+    epsilon: float = 0.001,
 ) -> Tensor:
     ndim = x.ndim
     axis = axis + ndim if axis < 0 else axis
@@ -209,7 +211,7 @@ def batch_normalization(
     return torch.addcmul(shift, x, factor)
 
 
-def moments(x: Tensor, axes: Any, keepdims: bool, synchronized: bool) -> tuple[Tensor, Tensor]:
+def moments(x: Tensor, axes: Any, keepdims: bool = False, synchronized: bool = False) -> tuple[Tensor, Tensor]:
     half = x.dtype is torch.float16
     variance, mean = torch.var_mean(x.float() if half else x, axes, correction=0, keepdim=keepdims)
     if half:
@@ -222,7 +224,7 @@ def moments(x: Tensor, axes: Any, keepdims: bool, synchronized: bool) -> tuple[T
 # ---- classes and segments --------------------------------------------------------------------------------------------
 
 
-def one_hot(x: Tensor, num_classes: int, axis: int, dtype: Any, sparse: bool = False) -> Tensor:
+def one_hot(x: Tensor, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Tensor:
     kind = native(dtype)
     x = x.to(torch.int64)
     if num_classes < 128:
@@ -242,13 +244,13 @@ def _segments(ids: Tensor, num_segments: int | None) -> tuple[int, Tensor]:
     return num_segments, torch.where(torch.logical_or(ids < 0, ids >= num_segments), num_segments, ids)
 
 
-def segment_sum(data: Tensor, segment_ids: Tensor, num_segments: int | None, sorted: bool) -> Tensor:
+def segment_sum(data: Tensor, segment_ids: Tensor, num_segments: int | None = None, sorted: bool = False) -> Tensor:
     n, ids = _segments(segment_ids, num_segments)
     out = torch.zeros((n + 1, *data.shape[1:]), dtype=data.dtype, device=data.device)
     return out.index_add(0, ids, data)[:n]
 
 
-def segment_max(data: Tensor, segment_ids: Tensor, num_segments: int | None, sorted: bool) -> Tensor:
+def segment_max(data: Tensor, segment_ids: Tensor, num_segments: int | None = None, sorted: bool = False) -> Tensor:
     n, ids = _segments(segment_ids, num_segments)
     kind = data.dtype
     lowest = -math.inf if kind.is_floating_point else 0 if kind is torch.bool else torch.iinfo(kind).min
@@ -274,7 +276,7 @@ def _log_probabilities(output: Tensor, from_logits: bool, axis: int) -> Tensor:
     return torch.log(torch.clamp(output, edge, 1 - edge))
 
 
-def binary_crossentropy(target: Tensor, output: Tensor, from_logits: bool) -> Tensor:
+def binary_crossentropy(target: Tensor, output: Tensor, from_logits: bool = False) -> Tensor:
     _check("binary_crossentropy", target.shape == output.shape, target, output)
     if from_logits:
         return torch.binary_cross_entropy_with_logits(output, target, None, None, 0)
@@ -282,12 +284,14 @@ def binary_crossentropy(target: Tensor, output: Tensor, from_logits: bool) -> Te
     return _nn.binary_cross_entropy(torch.clamp(output, edge, 1 - edge), target, None, 0)
 
 
-def categorical_crossentropy(target: Tensor, output: Tensor, from_logits: bool, axis: int) -> Tensor:
+def categorical_crossentropy(target: Tensor, output: Tensor, from_logits: bool = False, axis: int = -1) -> Tensor:
     _check("categorical_crossentropy", target.shape == output.shape, target, output)
     return torch.sum(target * _log_probabilities(output, from_logits, axis), axis).neg()
 
 
-def sparse_categorical_crossentropy(target: Tensor, output: Tensor, from_logits: bool, axis: int) -> Tensor:
+def sparse_categorical_crossentropy(
+    target: Tensor, output: Tensor, from_logits: bool = False, axis: int = -1
+) -> Tensor:
     ndim = output.ndim
     axis = axis + ndim if axis < 0 else axis
     if target.ndim == ndim and target.shape[axis] == 1:

@@ -25,23 +25,32 @@ sinh, cosh, tanh = torch.sinh, torch.cosh, torch.tanh
 arcsin, arccos, arctan = torch.asin, torch.acos, torch.atan
 arcsinh, arccosh, arctanh = torch.asinh, torch.acosh, torch.atanh
 erf, erfinv = torch.erf, torch.erfinv
-sigmoid, square, sign = torch.sigmoid, torch.square, torch.sign
+sigmoid, square = torch.sigmoid, torch.square
 isnan, isinf, isfinite = torch.isnan, torch.isinf, torch.isfinite
 isposinf, isneginf = torch.isposinf, torch.isneginf
 logical_not, bitwise_invert = torch.logical_not, torch.bitwise_not
 relu, negative = torch.relu, torch.neg
 deg2rad, rad2deg = torch.deg2rad, torch.rad2deg
-stop_gradient = Tensor.detach
 
 
-floor, ceil, trunc = torch.floor, torch.ceil, torch.trunc
+floor, ceil = torch.floor, torch.ceil
 
 
 def abs(x: Tensor) -> Tensor:
     return x if x.dtype is torch.bool else torch.abs(x)
 
 
-def round(x: Tensor, decimals: int) -> Tensor:
+def sign(x: Tensor) -> Tensor:
+    if x.is_floating_point():
+        return torch.where(torch.isnan(x), x, torch.sign(x))  # torch.sign gives 0 for NaN
+    return torch.sign(x)
+
+
+def trunc(x: Tensor) -> Tensor:
+    return torch.trunc(x) if x.is_floating_point() else x
+
+
+def round(x: Tensor, decimals: int = 0) -> Tensor:
     if x.dtype not in _INTS:
         return torch.round(x, decimals=decimals) if decimals else torch.round(x)
     if decimals >= 0:
@@ -62,7 +71,7 @@ def cast(x: Tensor, dtype: Any) -> Tensor:
     return x.to(to)
 
 
-def nan_to_num(x: Tensor, nan: Any, posinf: Any, neginf: Any) -> Tensor:
+def nan_to_num(x: Tensor, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Tensor:
     if isinstance(nan, Tensor) or isinstance(posinf, Tensor) or isinstance(neginf, Tensor):
         ends = torch.finfo(x.dtype)
         x = torch.where(torch.isnan(x), nan, x)
@@ -127,19 +136,19 @@ def clip(x: Any, x_min: Any, x_max: Any) -> Tensor:
 # ---- reductions ------------------------------------------------------------------------------------------------------
 
 
-def sum(x: Tensor, axis: Any, keepdims: bool) -> Tensor:
+def sum(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
     if axis == ():
         return x
     return torch.sum(x, axis, keepdims, dtype=x.dtype)
 
 
-def mean(x: Tensor, axis: Any, keepdims: bool) -> Tensor:
+def mean(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
     if axis == ():
         return x
     return torch.mean(x, axis, keepdims)
 
 
-def prod(x: Tensor, axis: Any, keepdims: bool, dtype: Any = None) -> Tensor:
+def prod(x: Tensor, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Tensor:
     kind = x.dtype if dtype is None else native(dtype)
     if type(axis) is int:
         return torch.prod(x, axis, keepdims, dtype=kind)
@@ -148,11 +157,11 @@ def prod(x: Tensor, axis: Any, keepdims: bool, dtype: Any = None) -> Tensor:
     return x.to(kind)
 
 
-def max(x: Tensor, axis: Any, keepdims: bool, initial: Any = None) -> Tensor:
+def max(x: Tensor, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Tensor:
     return _extreme(torch.amax, torch.maximum, x, axis, keepdims, initial)
 
 
-def min(x: Tensor, axis: Any, keepdims: bool, initial: Any = None) -> Tensor:
+def min(x: Tensor, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Tensor:
     return _extreme(torch.amin, torch.minimum, x, axis, keepdims, initial)
 
 
@@ -171,78 +180,79 @@ def _extreme(reduce: Any, pick: Any, x: Tensor, axis: Any, keepdims: bool, initi
     return pick(reduce(x, axes, keepdims) if axes else x, start)
 
 
-def argmax(x: Tensor, axis: Any, keepdims: bool) -> Tensor:
+def argmax(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
     if x.dtype is torch.bool:
         x = x.to(torch.uint8)
     return torch.argmax(x, axis, keepdims).to(torch.int32)
 
 
-def argmin(x: Tensor, axis: Any, keepdims: bool) -> Tensor:
+def argmin(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
     if x.dtype is torch.bool:
         x = x.to(torch.uint8)
     return torch.argmin(x, axis, keepdims).to(torch.int32)
 
 
-def all(x: Tensor, axis: Any, keepdims: bool) -> Tensor:
+def all(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
     if axis == ():
         return x
     return torch.all(x, tuple(axis) if axis.__class__ is list else axis, keepdims)
 
 
-def any(x: Tensor, axis: Any, keepdims: bool) -> Tensor:
+def any(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
     if axis == ():
         return x
     return torch.any(x, tuple(axis) if axis.__class__ is list else axis, keepdims)
 
 
-def count_nonzero(x: Any, axis: Any) -> Tensor:
+def count_nonzero(x: Any, axis: Any = None) -> Tensor:
     some = torch.as_tensor(x) != 0
     return some.to(torch.int32) if axis == () else torch.sum(some, axis, dtype=torch.int32)
 
 
-def var(x: Tensor, axis: Any, keepdims: bool) -> Tensor:
+def var(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
     if axis == ():
         return torch.zeros_like(x)
     return torch.var(x, axis, correction=0, keepdim=keepdims)
 
 
-def std(x: Tensor, axis: Any, keepdims: bool) -> Tensor:
+def std(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
     if axis == ():
         return torch.zeros_like(x)
     return torch.std(x, axis, correction=0, keepdim=keepdims)
 
 
-def cumsum(x: Tensor, axis: Any, dtype: Any = None) -> Tensor:
+def cumsum(x: Tensor, axis: Any = None, dtype: Any = None) -> Tensor:
     if axis is None:
         x, axis = x.reshape(-1), 0
     return torch.cumsum(x, axis, dtype=x.dtype if dtype is None else native(dtype))
 
 
-def cumprod(x: Tensor, axis: Any, dtype: Any = None) -> Tensor:
+def cumprod(x: Tensor, axis: Any = None, dtype: Any = None) -> Tensor:
     if axis is None:
         x, axis = x.reshape(-1), 0
     return torch.cumprod(x, axis, dtype=x.dtype if dtype is None else native(dtype))
 
 
-def logsumexp(x: Tensor, axis: Any, keepdims: bool) -> Tensor:
+def logsumexp(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
     return torch.logsumexp(x, tuple(range(x.ndim)) if axis is None else axis, keepdims)
 
 
-def sort(x: Tensor, axis: Any) -> Tensor:
+def sort(x: Tensor, axis: Any = -1) -> Tensor:
     if axis is None:
         x, axis = x.reshape(-1), 0
     return torch.sort(x, axis)[0]
 
 
-def argsort(x: Tensor, axis: Any) -> Tensor:
+def argsort(x: Tensor, axis: Any = -1) -> Tensor:
     if axis is None:
         x, axis = x.reshape(-1), 0
     return torch.argsort(x, dim=axis, stable=True).to(torch.int32)
 
 
-def top_k(x: Tensor, k: int, sorted: bool) -> tuple[Tensor, Tensor]:
-    # torch.topk takes any of equal values, the other engines the first (pytorch/pytorch#27542). A stable sort does
-    # too but is 20 times slower, so on the CPU it is kept for rows that have equal values around the first k.
+def top_k(x: Tensor, k: int, sorted: bool = True) -> tuple[Tensor, Tensor]:
+    # Which of equal values torch.topk takes is not defined, the other engines take the first. A stable sort does too
+    # but is 20 times slower, so on the CPU it is kept for rows that have equal values among the first k + 1.
+    # https://docs.pytorch.org/docs/stable/generated/torch.topk.html
     n = x.shape[-1]
     if x.device.type != "cpu" or torch.compiler.is_compiling():
         values, indices = torch.topk(x, k, -1, True, True)
@@ -256,14 +266,14 @@ def top_k(x: Tensor, k: int, sorted: bool) -> tuple[Tensor, Tensor]:
     return values[..., :k], indices[..., :k].to(torch.int32)
 
 
-def searchsorted(sorted_sequence: Tensor, values: Tensor, side: str) -> Tensor:
+def searchsorted(sorted_sequence: Tensor, values: Tensor, side: str = "left") -> Tensor:
     if values.dtype is not sorted_sequence.dtype:
         kind = torch.promote_types(values.dtype, sorted_sequence.dtype)
         values, sorted_sequence = values.to(kind), sorted_sequence.to(kind)
     return torch.searchsorted(sorted_sequence.contiguous(), values.contiguous(), side=side, out_int32=True)
 
 
-def bincount(x: Tensor, weights: Tensor | None, minlength: int, sparse: bool = False) -> Tensor:
+def bincount(x: Tensor, weights: Tensor | None = None, minlength: int = 0, sparse: bool = False) -> Tensor:
     minlength = minlength or 0
     if x.ndim == 1 and weights is None:
         return torch.bincount(x, minlength=minlength).to(torch.int32)
@@ -280,15 +290,15 @@ def bincount(x: Tensor, weights: Tensor | None, minlength: int, sparse: bool = F
 # ---- creation --------------------------------------------------------------------------------------------------------
 
 
-def zeros(shape: Any, dtype: Any) -> Tensor:
+def zeros(shape: Any, dtype: Any = None) -> Tensor:
     return torch.zeros(shape, dtype=native(dtype), device=current_device())
 
 
-def ones(shape: Any, dtype: Any) -> Tensor:
+def ones(shape: Any, dtype: Any = None) -> Tensor:
     return torch.ones(shape, dtype=native(dtype), device=current_device())
 
 
-def full(shape: Any, fill_value: Any, dtype: Any) -> Tensor:
+def full(shape: Any, fill_value: Any, dtype: Any = None) -> Tensor:
     kind = native(dtype)
     if isinstance(fill_value, (bool, int, float, complex)):
         return torch.full(shape, fill_value, dtype=kind, device=current_device())
@@ -301,11 +311,11 @@ def _tensor(x: Any) -> Tensor:
     return x if isinstance(x, Tensor) else torch.tensor(x, dtype=native(result_type(type(x))))
 
 
-def zeros_like(x: Any, dtype: Any) -> Tensor:
+def zeros_like(x: Any, dtype: Any = None) -> Tensor:
     return torch.zeros_like(_tensor(x), dtype=None if dtype is None else native(dtype))
 
 
-def ones_like(x: Any, dtype: Any) -> Tensor:
+def ones_like(x: Any, dtype: Any = None) -> Tensor:
     return torch.ones_like(_tensor(x), dtype=None if dtype is None else native(dtype))
 
 
@@ -316,7 +326,7 @@ def arange(start: Any, stop: Any, step: Any, dtype: Any) -> Tensor:
     return torch.arange(start, stop, step, dtype=kind, device=current_device())
 
 
-def eye(N: int, M: int | None, k: int, dtype: Any) -> Tensor:
+def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Tensor:
     M = N if M is None else M
     if not k:
         return torch.eye(N, M, dtype=native(dtype), device=current_device())

@@ -13,6 +13,7 @@ import torch
 from torch.nn import Parameter
 
 from kfront.backends.torch.common import current_device, native
+from kfront.core.op import OPS
 from kfront.core.state import state
 
 Tensor = torch.Tensor
@@ -20,6 +21,7 @@ _STEP = torch.tensor([0, 1])
 _CPU = torch.device("cpu")
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _MASK = 0xFFFFFFFF
+_HALF = frozenset((torch.float16, torch.bfloat16))
 _generators: dict[torch.device, torch.Generator] = {}
 
 
@@ -42,9 +44,9 @@ def next_key(variable: Any) -> Tensor:
 # ---- torch's generators ----------------------------------------------------------------------------------------------
 
 
-def _seeded(key: Tensor) -> tuple[torch.Generator, torch.device]:
-    """The generator of the current device, seeded from the key (mixed, as the CPU's takes 32 bits of a seed)."""
-    device = current_device() or _CPU
+def _seeded(key: Tensor, device: torch.device | None = None) -> tuple[torch.Generator, torch.device]:
+    """The generator of a device (else the current), seeded from the key: mixed, as the CPU's takes 32 bits of it."""
+    device = device or current_device() or _CPU
     generator = _generators.get(device)
     if generator is None:
         generator = _generators[device] = torch.Generator(device)
@@ -73,24 +75,47 @@ def random_uniform(key: Tensor, shape: Any, dtype: Any) -> Tensor:
     return torch.rand(shape, generator=generator, dtype=kind, device=device)
 
 
-def random_truncated_normal(key: Tensor, shape: Any, dtype: Any) -> Tensor:
-    kind = native(dtype)
-    if torch.compiler.is_compiling():
-        u = _unit(key, shape)
-    else:
-        generator, device = _seeded(key)
-        u = torch.rand(shape, generator=generator, dtype=torch.float32, device=device)
-    edge = math.erf(math.sqrt(2))  # of two standard deviations
-    return (torch.erfinv((u * 2 - 1) * edge) * math.sqrt(2)).to(kind)
-
-
 def random_randint(key: Tensor, shape: Any, minval: Any, maxval: Any, dtype: Any) -> Tensor:
     kind = native(dtype)
     if isinstance(minval, Tensor) or isinstance(maxval, Tensor) or torch.compiler.is_compiling():
-        bits = random_bits(key, shape)
+        bits = torch.bitwise_and(random_bits(key, shape), 0x7FFFFFFF).to(torch.int64)
         return (minval + bits % (maxval - minval)).to(kind)
     generator, device = _seeded(key)
-    return torch.randint(minval, maxval, shape, generator=generator, device=device).to(kind)
+    return torch.randint(int(minval), int(maxval), shape, generator=generator, device=device).to(kind)
+
+
+def random_gamma(key: Tensor, alpha: Tensor, shape: Any, dtype: Any) -> Tensor:
+    alpha = alpha.expand(shape)
+    alpha = alpha.float() if alpha.dtype in _HALF else alpha
+    generator = None if torch.compiler.is_compiling() else _seeded(key, alpha.device)[0]
+    return torch._standard_gamma(alpha, generator).to(native(dtype))
+
+
+def random_binomial(key: Tensor, counts: Tensor, probabilities: Tensor, shape: Any, dtype: Any) -> Tensor:
+    counts, probabilities = counts.expand(shape), probabilities.expand(shape)
+    if counts.dtype in _HALF:
+        counts, probabilities = counts.float(), probabilities.float()
+    generator = None if torch.compiler.is_compiling() else _seeded(key, counts.device)[0]
+    return torch.binomial(counts, probabilities, generator).to(native(dtype))
+
+
+def random_shuffle(key: Tensor, x: Tensor, axis: int) -> Tensor:
+    if state.portable_random or torch.compiler.is_compiling():
+        return OPS["random_shuffle"].body(key, x, axis)  # type: ignore[misc]
+    generator, device = _seeded(key, x.device)
+    return torch.index_select(x, axis, torch.randperm(x.shape[axis], generator=generator, device=device))
+
+
+def random_dropout(key: Tensor, inputs: Tensor, rate: float, noise_shape: Any) -> Tensor:
+    if state.portable_random or torch.compiler.is_compiling():
+        return OPS["random_dropout"].body(key, inputs, rate, noise_shape)  # type: ignore[misc]
+    generator, device = _seeded(key, inputs.device)
+    if noise_shape is None:
+        noise = torch.empty_like(inputs, requires_grad=False)
+    else:
+        noise = torch.empty(noise_shape, dtype=inputs.dtype, device=device)
+    keep = 1.0 - rate
+    return inputs * noise.bernoulli_(keep, generator=generator).div_(keep)
 
 
 # ---- threefry --------------------------------------------------------------------------------------------------------
@@ -134,8 +159,7 @@ def _lanes(key: Tensor, size: int) -> Tensor:
 
 
 def random_bits(key: Tensor, shape: Any) -> Tensor:
-    bits = _lanes(key, math.prod(shape))
-    return torch.bitwise_and(bits.to(torch.int64), _MASK).reshape(shape)
+    return _lanes(key, math.prod(shape)).reshape(shape)
 
 
 def _unit(key: Tensor, shape: Any) -> Tensor:

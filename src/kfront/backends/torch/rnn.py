@@ -25,7 +25,7 @@ def lstm_sequence(
     c0: Tensor,
     kernel: Tensor,
     recurrent_kernel: Tensor,
-    bias: Tensor | None,
+    bias: Tensor | None = None,
     lengths: Tensor | None = None,
     go_backwards: bool = False,
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -43,7 +43,7 @@ def gru_sequence(
     h0: Tensor,
     kernel: Tensor,
     recurrent_kernel: Tensor,
-    bias: Tensor | None,
+    bias: Tensor | None = None,
     lengths: Tensor | None = None,
     reset_after: bool = True,
     go_backwards: bool = False,

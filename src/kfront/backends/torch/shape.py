@@ -29,7 +29,7 @@ def shape(x: Tensor) -> tuple[int, ...]:
     return tuple(x.shape)
 
 
-def transpose(x: Tensor, axes: Sequence[int] | None) -> Tensor:
+def transpose(x: Tensor, axes: Sequence[int] | None = None) -> Tensor:
     if axes is None:
         return x.permute(tuple(range(x.ndim - 1, -1, -1)))
     return x.permute(axes)
@@ -43,7 +43,7 @@ def expand_dims(x: Tensor, axis: Any) -> Tensor:
     return x
 
 
-def squeeze(x: Tensor, axis: Any) -> Tensor:
+def squeeze(x: Tensor, axis: Any = None) -> Tensor:
     if axis is None:
         return x.squeeze()
     if axis.__class__ is int:
@@ -56,11 +56,11 @@ def squeeze(x: Tensor, axis: Any) -> Tensor:
     return x.squeeze(tuple(axis))
 
 
-def flip(x: Tensor, axis: Any) -> Tensor:
+def flip(x: Tensor, axis: Any = None) -> Tensor:
     return torch.flip(x, (axis,) if axis.__class__ is int else axes_of(axis, x.ndim))
 
 
-def roll(x: Tensor, shift: Any, axis: Any) -> Tensor:
+def roll(x: Tensor, shift: Any, axis: Any = None) -> Tensor:
     if axis is None:
         return torch.roll(x, shift if isinstance(shift, int) else builtins.sum(shift))
     if isinstance(axis, (tuple, list)):
@@ -70,7 +70,7 @@ def roll(x: Tensor, shift: Any, axis: Any) -> Tensor:
     return torch.roll(x, shift, axis)
 
 
-def repeat(x: Tensor, repeats: Any, axis: int | None) -> Tensor:
+def repeat(x: Tensor, repeats: Any, axis: int | None = None) -> Tensor:
     if axis is None:
         x, axis = x.reshape(-1), 0
     if not isinstance(repeats, int):
@@ -80,7 +80,7 @@ def repeat(x: Tensor, repeats: Any, axis: int | None) -> Tensor:
     return torch.repeat_interleave(x, repeats, axis)
 
 
-def split(x: Tensor, indices_or_sections: Any, axis: int) -> Any:
+def split(x: Tensor, indices_or_sections: Any, axis: int = 0) -> Any:
     n = x.shape[axis]
     if isinstance(indices_or_sections, int):
         if n % indices_or_sections:
@@ -98,15 +98,13 @@ def _cut(x: Tensor, at: list[int], axis: int) -> tuple[Tensor, ...]:
     n = x.shape[axis]
     ends = [builtins.min(i, n) if i >= 0 else builtins.max(i + n, 0) for i in at]
     starts = [0, *ends]
-    return tuple(
-        torch.narrow(x, axis, s, builtins.max(e - s, 0)) for s, e in zip(starts, [*ends, n], strict=True)
-    )
+    return tuple(torch.narrow(x, axis, s, builtins.max(e - s, 0)) for s, e in zip(starts, [*ends, n], strict=True))
 
 
 # ---- pad -------------------------------------------------------------------------------------------------------------
 
 
-def pad(x: Tensor, pad_width: Any, mode: str, constant_values: Any) -> Tensor:
+def pad(x: Tensor, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Tensor:
     widths = _pad_widths(pad_width, x.ndim)
     if mode == "constant":
         flat = [w for pair in reversed(widths) for w in pair]
@@ -140,7 +138,7 @@ def _pad_tensor(x: Tensor, widths: list[tuple[int, int]], fill: Tensor) -> Tenso
 
 
 def _pad_index(n: int, before: int, after: int, mode: str, device: Any) -> Tensor:
-    """Source positions of a padded axis; torch's own modes cover few ranks and no "symmetric" (pytorch#46240)."""
+    """Source positions of a padded axis; torch's own modes cover few ranks and no "symmetric"."""
     i = torch.arange(-before, n + after, device=device)
     if mode == "edge":
         return i.clamp(0, n - 1)
@@ -163,7 +161,7 @@ _EASY = frozenset((int, type(None), type(Ellipsis), Tensor))
 _POSITIONS = frozenset((torch.int32, torch.int64))
 
 
-def take(x: Tensor, indices: Tensor, axis: int | None) -> Tensor:
+def take(x: Tensor, indices: Tensor, axis: int | None = None) -> Tensor:
     if indices.dtype not in _POSITIONS:
         indices = indices.to(torch.int64)
     if axis is None:
@@ -175,7 +173,7 @@ def take(x: Tensor, indices: Tensor, axis: int | None) -> Tensor:
     return x[(builtins.slice(None),) * axis + (indices,)]
 
 
-def take_along_axis(x: Tensor, indices: Tensor, axis: int | None) -> Tensor:
+def take_along_axis(x: Tensor, indices: Tensor, axis: int | None = None) -> Tensor:
     indices = indices.to(torch.int64)
     if axis is None:
         x, indices, axis = x.reshape(-1), indices.reshape(-1), 0
@@ -205,7 +203,7 @@ def _forward(s: builtins.slice) -> bool:
 
 
 def _get_hard(x: Tensor, keys: tuple[Any, ...]) -> Tensor:
-    """Index with lists, arrays, Variables and negative steps (torch has none, pytorch#59786): flip, then slice."""
+    """Index with lists, arrays, Variables and negative steps, which torch does not have: flip, then slice."""
     ready = [_plain_key(k, x.device) for k in keys]
     used = builtins.sum(_consumed(k) for k in ready)
     flips, out, axis = [], [], 0
@@ -297,7 +295,7 @@ def scatter(indices: Tensor, values: Tensor, shape: Any) -> Tensor:
     return out.index_put(indices.to(torch.int64).unbind(-1), values, accumulate=True)
 
 
-def scatter_update(inputs: Tensor, indices: Tensor, updates: Tensor, reduction: str | None) -> Tensor:
+def scatter_update(inputs: Tensor, indices: Tensor, updates: Tensor, reduction: str | None = None) -> Tensor:
     at = indices.to(torch.int64).unbind(-1)
     updates = updates.to(inputs.dtype)
     if reduction is None or reduction == "add":

@@ -23,9 +23,9 @@ def ifft2(real: Tensor, imag: Tensor) -> tuple[Tensor, Tensor]:
     return _pair(torch.fft.ifft2(torch.complex(real, imag)))
 
 
-def rfft(x: Tensor, fft_length: int | None) -> tuple[Tensor, Tensor]:
+def rfft(x: Tensor, fft_length: int | None = None) -> tuple[Tensor, Tensor]:
     return _pair(torch.fft.rfft(x, fft_length))
 
 
-def irfft(real: Tensor, imag: Tensor, fft_length: int | None) -> Tensor:
+def irfft(real: Tensor, imag: Tensor, fft_length: int | None = None) -> Tensor:
     return torch.fft.irfft(torch.complex(real, imag), fft_length)

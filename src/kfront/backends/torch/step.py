@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 
-from kfront.core.state import state as session
-
 __all__ = ["compile_step", "value_and_grad"]
 
 Tensor = torch.Tensor
+
+
+class _Nesting(threading.local):
+    depth: int = 0  # of running calls of value_and_grad
+
+
+_nesting = _Nesting()
 
 
 def value_and_grad(
@@ -26,8 +32,8 @@ def value_and_grad(
     frozen = [t for t in tensors if not t.requires_grad and t.is_floating_point()]
     for t in frozen:
         t.requires_grad_(True)
-    depth = session.__dict__.get("torch_grad_depth", 0)
-    session.torch_grad_depth = depth + 1
+    depth = _nesting.depth
+    _nesting.depth = depth + 1
     try:
         if torch.is_grad_enabled():
             loss, aux = fn()
@@ -41,7 +47,7 @@ def value_and_grad(
         out = [next(grads) if t.requires_grad else None for t in tensors]
         return (loss if depth else loss.detach()), aux, out
     finally:
-        session.torch_grad_depth = depth
+        _nesting.depth = depth
         for t in frozen:
             t.requires_grad_(False)
 
