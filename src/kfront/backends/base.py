@@ -37,6 +37,7 @@ class Backend:
         dtypes: the dtype names the engine has.
         trainable: whether it differentiates.
         seed_dtype: dtype of the state of a SeedGenerator.
+        takes_tf_data: whether tensors of a `tf.data.Dataset` are its own.
         modules: modules that hold op implementations, later ones win.
     """
 
@@ -48,6 +49,7 @@ class Backend:
     dtypes: tuple[str, ...] = ALL
     trainable: bool = True
     seed_dtype: str = "uint32"
+    takes_tf_data: bool = False
     modules: tuple[ModuleType, ...] = ()
 
     # -- registration -------------------------------------------------------------------------------------------------

@@ -74,7 +74,9 @@ def standardize(dtype: Any) -> str:
         return _PYTHON[dtype]
     name = _name_of(dtype)
     if name not in _NAMES:
-        raise DTypeError(f"[dtype] expected one of {', '.join(ALL)}, got {dtype!r}; pass a dtype name such as 'float32'.")
+        raise DTypeError(
+            f"[dtype] expected one of {', '.join(ALL)}, got {dtype!r}; pass a dtype name such as 'float32'."
+        )
     return name
 
 

@@ -253,30 +253,30 @@ def _abstract(x: Any) -> Any:
 # ---- the generated dispatcher ---------------------------------------------------------------------------------------
 
 _FIXED = """def {name}({sig}):
-{prepare}    b = _state.backend
+{prepare}    _b = _state.backend
     if {fast}:
         try:
-            return b.{name}({pos})
+            return _b.{name}({pos})
         except Exception as error:
-            _op.fail(b, error, ({tensors}), ({static}))
-    return _op.slow(b, ({tensors}), ({static}))
+            _op.fail(_b, error, ({tensors}), ({static}))
+    return _op.slow(_b, ({tensors}), ({static}))
 """
 
 _LISTED = """def {name}({sig}):
-{prepare}    b = _state.backend
+{prepare}    _b = _state.backend
     if ({x}.__class__ is list or {x}.__class__ is tuple) and {x}:
-        types = b.types
+        types = _b.types
         dtype = getattr({x}[0], "dtype", None)
         for item in {x}:
             if type(item) not in types or item.dtype != dtype:
                 break
         else:
-            if dtype in b.ok_{name}:
+            if dtype in _b.ok_{name}:
                 try:
-                    return b.{name}(list({x}), {static})
+                    return _b.{name}(list({x}), {static})
                 except Exception as error:
-                    _op.fail(b, error, ({x},), ({static}))
-    return _op.slow(b, ({x},), ({static}))
+                    _op.fail(_b, error, ({x},), ({static}))
+    return _op.slow(_b, ({x},), ({static}))
 """
 
 
@@ -300,13 +300,13 @@ def _fast_test(one: Op, params: Sequence[inspect.Parameter]) -> str:
     if not one.tensors or (one.static_dtype and not keeps):
         return "False"
     first = one.tensors[0]
-    tests = [f"type({first}) in b.types"]
+    tests = [f"type({first}) in _b.types"]
     tests += [f"{n}.__class__ is tuple" for n, f in one.prepare.items() if getattr(f, "gives_tuple", False)]
     if not keeps:
-        tests.append(f"{first}.dtype in b.ok_{one.name}")
+        tests.append(f"{first}.dtype in _b.ok_{one.name}")
     optional = {p.name for p in params if p.default is None}
     for name in one.tensors[1:]:
-        test = f"type({name}) in b.types"
+        test = f"type({name}) in _b.types"
         if not keeps:
             test += f" and {first}.dtype == {name}.dtype"
         tests.append(f"({name} is None or {test})" if name in optional else test)

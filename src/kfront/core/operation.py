@@ -146,9 +146,9 @@ class Operation:
 def record(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> Any:
     """Fresh KerasTensors for `outputs`, with their history set."""
     fresh = tree.map_structure(
-        lambda x: KerasTensor(x.shape, x.dtype, x.sparse, name=auto_name("keras_tensor"))
-        if isinstance(x, KerasTensor)
-        else x,
+        lambda x: (
+            KerasTensor(x.shape, x.dtype, x.sparse, name=auto_name("keras_tensor")) if isinstance(x, KerasTensor) else x
+        ),
         outputs,
     )
     Node(operation, args, kwargs, fresh)

@@ -18,7 +18,14 @@ from kfront.core.naming import auto_name, name_scope
 from kfront.core.registry import serializable
 from kfront.core.state import state
 
-__all__ = ["SeedGenerator", "global_seed_generator", "host_generator", "make_default_seed", "seed_key", "set_global_seed"]
+__all__ = [
+    "SeedGenerator",
+    "global_seed_generator",
+    "host_generator",
+    "make_default_seed",
+    "seed_key",
+    "set_global_seed",
+]
 
 _lock = threading.Lock()
 _global: dict[str, Any] = {"seed": None, "generators": {}}

@@ -308,7 +308,9 @@ def section_sizes(positions: Any, n: int | None) -> list[int | None]:
     cuts = [int(p) for p in positions]
     if n is None:
         starts = [0, *cuts]
-        sizes: list[int | None] = [max(0, b - a) if a >= 0 and b >= 0 else None for a, b in zip(starts, cuts, strict=False)]
+        sizes: list[int | None] = [
+            max(0, b - a) if a >= 0 and b >= 0 else None for a, b in zip(starts, cuts, strict=False)
+        ]
         return [*sizes, None]
     bounds = [0, *(min(max(p + n if p < 0 else p, 0), n) for p in cuts), n]
     return [max(0, b - a) for a, b in zip(bounds, bounds[1:], strict=False)]

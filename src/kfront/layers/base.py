@@ -25,10 +25,12 @@ from kfront.core.registry import serializable
 from kfront.core.spec import Abstract, KerasTensor, standardize_shape
 from kfront.core.state import state
 from kfront.core.tracking import PLAIN
-from kfront.core.variable import AutocastScope, StatelessScope, Variable
+from kfront.core.variable import StatelessScope, Variable
 from kfront.layers.binding import bind_class, kind_of, make_tracker, rebuild, saved_state
 from kfront.layers.calling import build_arguments, call_info
+from kfront.layers.config import auto_config, has_float, numeric, shape_info, tuples
 from kfront.layers.input_spec import InputSpec, check_inputs, shape_test
+from kfront.layers.owner import Owner
 
 __all__ = ["InputSpec", "Layer"]
 
@@ -53,7 +55,7 @@ def _wrap_build(build: Callable[..., None]) -> Callable[..., None]:
 
 
 @serializable(("keras.layers", "keras"))
-class Layer(Operation):
+class Layer(Owner, Operation):
     """Base of all layers.
 
     Args:
@@ -225,117 +227,6 @@ class Layer(Operation):
         for layer in self._layers:
             layer.trainable = value
 
-    # -- what it owns -------------------------------------------------------------------------------------------------
-
-    @property
-    def _own_variables(self) -> list[Any]:
-        return self._tracker.of_kind("variable")
-
-    @property
-    def _layers(self) -> list[Any]:
-        return self._tracker.of_kind("layer")
-
-    @property
-    def _metrics(self) -> list[Any]:
-        return self._tracker.of_kind("metric")
-
-    @property
-    def _seed_generators(self) -> list[Any]:
-        return self._tracker.of_kind("seed")
-
-    def _flatten_layers(self, include_self: bool = True, recursive: bool = True) -> list[Any]:
-        out: list[Any] = [self] if include_self else []
-        seen = {id(self)}
-        stack = list(reversed(self._layers))
-        while stack:
-            layer = stack.pop()
-            if id(layer) in seen:
-                continue
-            seen.add(id(layer))
-            out.append(layer)
-            if recursive:
-                stack.extend(reversed(layer._layers))
-        return out
-
-    def _collect(self, pick: Callable[[Any], Sequence[Any]]) -> list[Any]:
-        found = {id(v): v for layer in self._flatten_layers() for v in pick(layer)}
-        return list(found.values())
-
-    @property
-    def variables(self) -> list[Any]:
-        """All variables, the states of seed generators included."""
-        return self._collect(lambda x: [*x._ordered(), *(s.state for s in x._seed_generators)])
-
-    def _ordered(self) -> list[Any]:
-        own = self._own_variables
-        return [v for v in own if v._settable_trainable] + [v for v in own if not v._settable_trainable]
-
-    @property
-    def weights(self) -> list[Any]:
-        """Trainable and other weights, without the states of seed generators."""
-        return self._collect(lambda x: x._ordered())
-
-    @property
-    def trainable_variables(self) -> list[Any]:
-        """The variables that optimizers update."""
-        return [v for v in self.variables if v.trainable] if self.trainable else []
-
-    @property
-    def trainable_weights(self) -> list[Any]:
-        """The weights that optimizers update."""
-        return [v for v in self.weights if v.trainable] if self.trainable else []
-
-    @property
-    def non_trainable_variables(self) -> list[Any]:
-        """The variables that optimizers leave alone."""
-        return [v for v in self.variables if not v.trainable] if self.trainable else self.variables
-
-    @property
-    def non_trainable_weights(self) -> list[Any]:
-        """The weights that optimizers leave alone."""
-        return [v for v in self.weights if not v.trainable] if self.trainable else self.weights
-
-    @property
-    def metrics(self) -> list[Any]:
-        """Metrics of this layer and its sublayers."""
-        return self._collect(lambda x: x._metrics)
-
-    @property
-    def metrics_variables(self) -> list[Any]:
-        """The variables of its metrics."""
-        return [v for m in self.metrics for v in m.variables]
-
-    def get_weights(self) -> list[np.ndarray]:
-        """The values of `weights` as NumPy arrays."""
-        return [v.numpy() for v in self.weights]
-
-    def set_weights(self, weights: Sequence[Any]) -> None:
-        """Set all `weights`; nothing is set unless every shape fits.
-
-        Raises:
-            ShapeError: if the number or a shape differs.
-        """
-        own, weights = self.weights, list(weights)
-        if len(own) != len(weights):
-            raise ShapeError(f"[{self.name}] expected {len(own)} arrays in `set_weights`, got {len(weights)}.")
-        for v, w in zip(own, weights, strict=True):
-            if tuple(np.shape(w)) != v.shape:
-                raise ShapeError(
-                    f"[{self.name}] expected an array of shape {v.shape} for {v.path}, got {tuple(np.shape(w))}."
-                )
-        for v, w in zip(own, weights, strict=True):
-            v.assign(w)
-
-    def count_params(self) -> int:
-        """The number of scalars in its weights.
-
-        Raises:
-            NotBuiltError: if the weights do not exist yet.
-        """
-        if not self.built:
-            raise NotBuiltError(f"[{self.name}] expected a built layer, got one without weights; call it on data first.")
-        return sum(int(np.prod(v.shape)) for v in self.weights)
-
     # -- building -----------------------------------------------------------------------------------------------------
 
     def build(self, input_shape: Any) -> None:
@@ -418,11 +309,11 @@ class Layer(Operation):
         if not config or self.built:
             return
         if "input_shape" in config:
-            self.build(_tuples(config["input_shape"]))
+            self.build(tuples(config["input_shape"]))
         elif "shapes_dict" in config:
-            self.build(**{k: _tuples(v) for k, v in config["shapes_dict"].items()})
+            self.build(**{k: tuples(v) for k, v in config["shapes_dict"].items()})
         else:
-            self.build(**{k: _tuples(v) for k, v in config.items()})
+            self.build(**{k: tuples(v) for k, v in config.items()})
 
     def _build_for(self, named: dict[str, Any]) -> None:
         """Build from the arguments of a call."""
@@ -470,7 +361,7 @@ class Layer(Operation):
         return self.__dict__.get("training", False)
 
     def _run_general(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        info, b = call_info(type(self)), self._backend
+        info = call_info(type(self))
         if not hasattr(self, "_losses"):
             raise ArgumentError(
                 f"[{type(self).__name__}] expected `super().__init__()` to be called first in `__init__`, got a layer "
@@ -574,8 +465,8 @@ class Layer(Operation):
 
         def first(x: Any) -> Any:
             """The first argument may be plain numbers or nested lists of them."""
-            if isinstance(x, (int, float, bool)) or (isinstance(x, list) and _numeric(x)):
-                return one(b.convert(x, dtype if cast and _has_float(x) else None))
+            if isinstance(x, (int, float, bool)) or (isinstance(x, list) and numeric(x)):
+                return one(b.convert(x, dtype if cast and has_float(x) else None))
             return tree.map_structure(one, x)
 
         if args:
@@ -641,6 +532,7 @@ class Layer(Operation):
 
         Args:
             *args: the input shape(s), as `build` takes them.
+            **kwargs: the same by name, e.g. ``query_shape=``.
         """
         dtype = self.compute_dtype
         make = lambda s: Abstract(s, dtype)  # noqa: E731
@@ -661,7 +553,7 @@ class Layer(Operation):
         if cls.compute_output_shape is not Layer.compute_output_shape:
             info = call_info(cls)
             named = {k: v for k, v in info.bind(self.name, args, kwargs).items()}
-            positional, keyed = build_arguments(_shape_info(cls), named, self._shape_of)
+            positional, keyed = build_arguments(shape_info(cls), named, self._shape_of)
             shapes = cls.compute_output_shape(self, *positional, **keyed)
             return tree.map_shape_structure(lambda s: Abstract(s, self.compute_dtype), shapes)
         abstract = lambda x: Abstract(x.shape, x.dtype) if isinstance(x, KerasTensor) else x  # noqa: E731
@@ -735,7 +627,8 @@ class Layer(Operation):
         Args:
             trainable_variables: values for `trainable_variables`, in order.
             non_trainable_variables: values for `non_trainable_variables`, in order.
-            *args, **kwargs: as for a call.
+            *args: as for a call.
+            **kwargs: as for a call.
             return_losses: whether to return the losses too.
 
         Returns:
@@ -750,7 +643,10 @@ class Layer(Operation):
                 f"[{self.name}] expected a built layer for `stateless_call`, got one without weights; call it once."
             )
         train, rest = self.trainable_variables, self.non_trainable_variables
-        for what, own, given in (("trainable", train, trainable_variables), ("non-trainable", rest, non_trainable_variables)):
+        for what, own, given in (
+            ("trainable", train, trainable_variables),
+            ("non-trainable", rest, non_trainable_variables),
+        ):
             if len(own) != len(given):
                 raise ShapeError(f"[{self.name}] expected {len(own)} {what} values, got {len(given)}.")
         pairs = [*zip(train, trainable_variables, strict=True), *zip(rest, non_trainable_variables, strict=True)]
@@ -772,7 +668,7 @@ class Layer(Operation):
 
             config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
         if type(self).get_config is Layer.get_config:
-            config.update(_auto_config(self))
+            config.update(auto_config(self, Layer))
         return config
 
     def load_own_variables(self, store: Any) -> None:
@@ -811,74 +707,6 @@ def _regularizer(value: Any) -> Any:
     from kfront import regularizers
 
     return regularizers.get(value)
-
-
-def _numeric(x: Any) -> bool:
-    if isinstance(x, (list, tuple)):
-        return bool(x) and all(_numeric(v) for v in x)
-    return isinstance(x, (int, float, bool, np.number))
-
-
-def _has_float(x: Any) -> bool:
-    return any(isinstance(v, (float, np.floating)) for v in tree.flatten(x))
-
-
-def _tuples(shape: Any) -> Any:
-    """JSON turns tuples into lists: shapes as tuples again."""
-    if isinstance(shape, dict):
-        return {k: _tuples(v) for k, v in shape.items()}
-    if isinstance(shape, (list, tuple)):
-        if all(d is None or isinstance(d, int) for d in shape):
-            return tuple(shape)
-        return [_tuples(s) for s in shape]
-    return shape
-
-
-class _ShapeInfo:
-    """The parameters of a class's `compute_output_shape`, in the form that `build_arguments` reads."""
-
-    def __init__(self, cls: type) -> None:
-        import inspect
-
-        params = list(inspect.signature(cls.compute_output_shape).parameters.values())[1:]  # type: ignore[attr-defined]
-        kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-        self.build_names = [p.name for p in params if p.kind in kinds] or ["input_shape"]
-        self.build_any = any(p.kind is p.VAR_KEYWORD for p in params)
-
-
-@functools.cache
-def _shape_info(cls: type) -> Any:
-    return _ShapeInfo(cls)
-
-
-def _auto_config(layer: Layer) -> dict[str, Any]:
-    """The arguments a layer was made with, for classes that define no `get_config`."""
-    import inspect
-
-    cls = type(layer)
-    if cls.__init__ is Layer.__init__:
-        return {}
-    args, kwargs = layer._init_args
-    try:
-        bound = inspect.signature(cls.__init__).bind(layer, *args, **kwargs)
-    except TypeError:
-        return {}
-    config: dict[str, Any] = {}
-    for name, p in list(inspect.signature(cls.__init__).parameters.items())[1:]:
-        if name in bound.arguments:
-            value = bound.arguments[name]
-            if p.kind is p.VAR_KEYWORD:
-                config.update(value)
-            elif p.kind is p.VAR_POSITIONAL:
-                raise ArgumentError(
-                    f"[{layer.name}] expected `get_config` to be defined: `__init__` takes *{name}, which cannot be "
-                    "written down automatically."
-                )
-            else:
-                config[name] = value
-    from kfront.saving import serialization
-
-    return {k: serialization.serialize_keras_object(v) for k, v in config.items()}
 
 
 Layer.build = _wrap_build(Layer.build)  # type: ignore[method-assign]

@@ -87,9 +87,7 @@ def build_arguments(info: CallInfo, named: dict[str, Any], shape_of: Any) -> tup
     def shapes(value: Any) -> Any:
         return tree.map_structure(lambda x: shape_of(x) if hasattr(x, "shape") else None, value)
 
-    tensors = {
-        n: shapes(v) for n, v in named.items() if n != "*" and any(hasattr(x, "shape") for x in tree.flatten(v))
-    }
+    tensors = {n: shapes(v) for n, v in named.items() if n != "*" and any(hasattr(x, "shape") for x in tree.flatten(v))}
     if "*" in named:
         return tuple(shapes(v) for v in (*tensors.values(), *named["*"])), {}
     wanted = {f"{n}_shape": s for n, s in tensors.items()}

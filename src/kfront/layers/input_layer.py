@@ -62,8 +62,10 @@ class InputLayer(Layer):
         self._input_dtype = dtype if dtype is not None else self.variable_dtype
         self.sparse, self.ragged, self.optional = bool(sparse), bool(ragged), optional
         self.built = True
-        out = input_tensor if input_tensor is not None else KerasTensor(
-            self.batch_shape, self._input_dtype, self.sparse, self.ragged, name=self.name
+        out = (
+            input_tensor
+            if input_tensor is not None
+            else KerasTensor(self.batch_shape, self._input_dtype, self.sparse, self.ragged, name=self.name)
         )
         Node(self, (), {}, out)
 

@@ -35,6 +35,7 @@ def clone_model(
         clone_function: makes the new layer from each layer; by default from its config.
         call_function: called as ``(layer, *args, **kwargs)`` in place of calling the new layer.
         recursive: whether `clone_function` is applied inside nested models.
+        **kwargs: kept for compatibility.
 
     Raises:
         ArgumentError: if `model` is not a model.
@@ -77,9 +78,7 @@ def _clone_sequential(model: Sequential, input_tensors: Any, make: Callable[[Any
 def _clone_functional(model: Functional, input_tensors: Any, make: Callable[[Any], Any], call: Any) -> Any:
     made: dict[int, Any] = {}
     if input_tensors is None:
-        inputs = [
-            Input(batch_shape=x.shape, dtype=x.dtype, name=x._keras_history.operation.name) for x in model.inputs
-        ]
+        inputs = [Input(batch_shape=x.shape, dtype=x.dtype, name=x._keras_history.operation.name) for x in model.inputs]
     else:
         inputs = tree.flatten(input_tensors)
 

@@ -124,7 +124,9 @@ class Functional(Model):
     @property
     def input_spec(self) -> Any:
         """InputSpecs of the inputs, flat; the batch size is free."""
-        return [InputSpec(shape=(None, *x.shape[1:]), name=n) for x, n in zip(self.inputs, self._input_names, strict=True)]
+        return [
+            InputSpec(shape=(None, *x.shape[1:]), name=n) for x, n in zip(self.inputs, self._input_names, strict=True)
+        ]
 
     # -- running ------------------------------------------------------------------------------------------------------
 

@@ -181,7 +181,9 @@ def _arguments(node: Node, slot: dict[int, int]) -> tuple[int, Any]:
     return -1, make
 
 
-def clone_graph(graph: Graph, inputs: list[Any], call: Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]) -> list[Any]:
+def clone_graph(
+    graph: Graph, inputs: list[Any], call: Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
+) -> list[Any]:
     """Call every node again on new symbolic inputs.
 
     Args:

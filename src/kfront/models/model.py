@@ -64,7 +64,11 @@ class Model(Trainer, Layer):
 
         own = type(self)
         if not issubclass(own, Functional):
-            mixed = type(own.__name__, (own, Functional), {"__module__": own.__module__, "_unbound": own.__dict__.get("_unbound", own)})
+            mixed = type(
+                own.__name__,
+                (own, Functional),
+                {"__module__": own.__module__, "_unbound": own.__dict__.get("_unbound", own)},
+            )
             self._backend.register_layer_class(mixed)
             object.__setattr__(self, "__class__", mixed)
         Functional.__init__(self, *args, **kwargs)
@@ -78,7 +82,9 @@ class Model(Trainer, Layer):
 
     @layers.setter
     def layers(self, value: Any) -> None:
-        raise AttributeError(f"[{self.name}] expected another attribute name than `layers`, which the model uses itself.")
+        raise AttributeError(
+            f"[{self.name}] expected another attribute name than `layers`, which the model uses itself."
+        )
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
         """A layer by name or position.
@@ -87,7 +93,9 @@ class Model(Trainer, Layer):
             ArgumentError: if there is none, or not exactly one of the arguments is given.
         """
         if (name is None) == (index is None):
-            raise ArgumentError(f"[{self.name}] expected one of `name` and `index`, got name={name!r}, index={index!r}.")
+            raise ArgumentError(
+                f"[{self.name}] expected one of `name` and `index`, got name={name!r}, index={index!r}."
+            )
         layers = self.layers
         if index is not None:
             if not -len(layers) <= index < len(layers):

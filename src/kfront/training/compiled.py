@@ -21,7 +21,9 @@ def _is_config(x: Any) -> bool:
     return isinstance(x, dict) and "class_name" in x and "config" in x
 
 
-def align(spec: Any, paths: list[tuple[Any, ...]], names: list[str], what: str, pick: Callable[[Any], bool]) -> list[Any]:
+def align(
+    spec: Any, paths: list[tuple[Any, ...]], names: list[str], what: str, pick: Callable[[Any], bool]
+) -> list[Any]:
     """One entry of `spec` for each output.
 
     Args:
@@ -73,17 +75,20 @@ class CompiledLoss:
     def build(self, y_true: Any, y_pred: Any, names: list[str] | None) -> None:
         """Match losses to outputs; done once, on the first batch or its specs."""
         from kfront import losses, metrics
+        from kfront.losses.base import LossFunctionWrapper
 
         flat = tree.flatten_with_path(y_pred)
         paths = [p for p, _ in flat]
         self.names = names if names and len(names) == len(flat) else ["_".join(map(str, p)) or "output" for p in paths]
         specs = align(self.loss, paths, self.names, "loss", _is_spec)
-        scales = align(self.weights, paths, self.names, "loss_weights", lambda x: x is None or isinstance(x, (int, float)))
+        scales = align(
+            self.weights, paths, self.names, "loss_weights", lambda x: x is None or isinstance(x, (int, float))
+        )
         targets = tree.flatten(y_true)
         if len(targets) not in (len(flat), sum(s is not None for s in specs)):
             raise DataError(
-                f"[{'fit'}] expected targets for the outputs {self.names}, got {len(targets)} target(s); pass `y` in the "
-                "structure of the model's outputs."
+                f"[fit] expected targets for the outputs {self.names}, got {len(targets)} target(s); pass `y` in "
+                "the structure of the model's outputs."
             )
         self.terms = []
         for i, (spec, scale) in enumerate(zip(specs, scales, strict=True)):
@@ -91,7 +96,7 @@ class CompiledLoss:
                 target = targets[i] if len(targets) == len(flat) else targets[len(self.terms)]
                 fn = losses.get(_resolve_loss(spec, target, flat[i][1]))
                 if not isinstance(fn, losses.Loss):
-                    fn = losses.LossFunctionWrapper(fn, name=getattr(fn, "__name__", "loss"))
+                    fn = LossFunctionWrapper(fn, name=getattr(fn, "__name__", "loss"))
                 self.terms.append((fn, 1.0 if scale is None else float(scale), i))
         self.single = len(flat) == 1 and len(self.terms) == 1 and self.terms[0][1] == 1.0
         if len(flat) > 1:
@@ -130,7 +135,7 @@ def _per_output(sample_weight: Any, count: int) -> list[Any]:
 
 
 def _resolve_loss(spec: Any, y_true: Any, y_pred: Any) -> Any:
-    """"crossentropy" picks the form by the shapes, as "accuracy" does."""
+    """ "crossentropy" picks the form by the shapes, as "accuracy" does."""
     if spec in ("crossentropy", "ce"):
         return {"binary": "binary_crossentropy", "sparse": "sparse_categorical_crossentropy"}.get(
             _label_kind(y_true, y_pred), "categorical_crossentropy"
@@ -139,7 +144,7 @@ def _resolve_loss(spec: Any, y_true: Any, y_pred: Any) -> Any:
 
 
 def _label_kind(y_true: Any, y_pred: Any) -> str:
-    """"binary", "sparse" or "categorical", told from the shapes of targets and predictions."""
+    """ "binary", "sparse" or "categorical", told from the shapes of targets and predictions."""
     true, pred = tuple(y_true.shape), tuple(y_pred.shape)
     if not pred or pred[-1] == 1:
         return "binary"
@@ -248,7 +253,9 @@ def _make_metric(entry: Any, y_true: Any, y_pred: Any) -> Any:
         if name is not None:
             one.name = name
         return one
-    return metrics.MeanMetricWrapper(one, name=name or (entry if isinstance(entry, str) else getattr(one, "__name__", "metric")))
+    return metrics.MeanMetricWrapper(
+        one, name=name or (entry if isinstance(entry, str) else getattr(one, "__name__", "metric"))
+    )
 
 
 def specs_of(x: Any, shape_of: Callable[[Any], Any], dtype_of: Callable[[Any], str]) -> Any:

@@ -50,9 +50,7 @@ class StepMaker:
         self.forward_variables = [
             *{id(v): v for v in (*model.variables, *(g.state for g in self._global_seeds()))}.values()
         ]
-        self.test_variables = [
-            *{id(v): v for v in (*self.forward_variables, *model.metrics_variables)}.values()
-        ]
+        self.test_variables = [*{id(v): v for v in (*self.forward_variables, *model.metrics_variables)}.values()]
         self.regularized = any(v.regularizer is not None for v in self.train_variables)
 
     def _global_seeds(self) -> list[Any]:

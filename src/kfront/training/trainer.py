@@ -291,16 +291,13 @@ class Trainer:
         unbuilt = not self.built or any(not layer.built for layer in self._flatten_layers())  # type: ignore[attr-defined]
         lossless = self._compile_loss is not None and self._compile_loss.terms is None
         measured = self._compile_metrics is not None and self._compile_metrics.items is None
-        if y is not None or unbuilt:
-            if unbuilt or lossless or measured:
-                specs = specs_of(x, shape_of, dtype_of)
-                y_pred = self._output_spec(specs, x)
-                if y is not None:
-                    y_spec = specs_of(y, shape_of, dtype_of)
-                    if lossless:
-                        self._compile_loss.build(y_spec, y_pred, self._output_names())
-                    if measured:
-                        self._compile_metrics.build(y_spec, y_pred, self._output_names())
+        if (y is not None or unbuilt) and (unbuilt or lossless or measured):
+            y_pred = self._output_spec(specs_of(x, shape_of, dtype_of), x)
+            y_spec = None if y is None else specs_of(y, shape_of, dtype_of)
+            if lossless and y is not None:
+                self._compile_loss.build(y_spec, y_pred, self._output_names())
+            if measured and y is not None:
+                self._compile_metrics.build(y_spec, y_pred, self._output_names())
         if train and self.optimizer is not None and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
 
@@ -368,9 +365,7 @@ class Trainer:
         with backend_scope(self._backend):
             if validation_split and validation_data is None:
                 (x, y, sample_weight), validation_data = split_arrays(x, y, sample_weight, validation_split)
-            data = make_data(
-                x, y, sample_weight, batch_size, shuffle, self._backend, steps_per_epoch, class_weight
-            )
+            data = make_data(x, y, sample_weight, batch_size, shuffle, self._backend, steps_per_epoch, class_weight)
             check_labels(self, data)
             return loop.fit(
                 self,
@@ -396,12 +391,15 @@ class Trainer:
         """Loss and metrics on data.
 
         Args:
-            x, y, sample_weight: as for `fit`.
+            x: as for `fit`.
+            y: as for `fit`.
+            sample_weight: as for `fit`.
             batch_size: samples per step; 32 if None.
             verbose: as for `fit`.
             steps: batches to take; all if None.
             callbacks: Callbacks.
             return_dict: whether to return a dict by name instead of a list.
+            **kwargs: refused.
 
         Returns:
             The loss, or a list [loss, metrics …], or a dict.
@@ -415,7 +413,12 @@ class Trainer:
         return logs if return_dict else _flat(logs)
 
     def predict(
-        self, x: Any, batch_size: int | None = None, verbose: Any = "auto", steps: int | None = None, callbacks: Any = None
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
     ) -> Any:
         """Outputs for data, as NumPy arrays.
 
@@ -430,9 +433,9 @@ class Trainer:
             NumPy array(s) in the structure of the outputs.
         """
         b = self._backend
-        if callbacks is None and steps is None and not verbose and type(x) is np.ndarray and x.dtype != object:
-            if 0 < x.shape[0] <= (batch_size or 32) if x.ndim else False:
-                return self._predict_small(x)
+        small = callbacks is None and steps is None and not verbose and type(x) is np.ndarray and x.ndim > 0
+        if small and 0 < len(x) <= (batch_size or 32) and x.dtype != object and self.built:
+            return self._predict_small(x)
         with backend_scope(b):
             data = make_data(x, None, None, batch_size, False, b, steps)
             return loop.predict(self, data, loop.Plan(1, 0, steps, verbose, callbacks))

@@ -77,7 +77,7 @@ def to_array(x: Any, name: str, backend: Any) -> Any:
             x = x.astype(floatx())
         except (ValueError, TypeError):
             raise DataError(
-                f"[fit] expected `{name}` to be a rectangular array of numbers, got an object array of shape {x.shape}; "
+                f"[fit] expected `{name}` to be a rectangular array of numbers, got objects of shape {x.shape}; "
                 "pad ragged rows (kfront.utils.pad_sequences) or encode strings first."
             ) from None
     if x.dtype.kind == "f" and x.dtype != floatx():
@@ -94,9 +94,7 @@ class ArrayData(Data):
         shuffle: False, True (samples) or "batch" (whole batches).
     """
 
-    def __init__(
-        self, x: Any, y: Any, sample_weight: Any, batch_size: int, shuffle: bool | str, backend: Any
-    ) -> None:
+    def __init__(self, x: Any, y: Any, sample_weight: Any, batch_size: int, shuffle: bool | str, backend: Any) -> None:
         self.x, self.y, self.weight = x, y, sample_weight
         flat = [a for a in tree.flatten((x, y, sample_weight)) if a is not None]
         if not flat:
@@ -274,7 +272,9 @@ def _as_arrays(x: Any, y: Any, sample_weight: Any, backend: Any) -> tuple[Any, A
     if x is None:
         raise DataError("[fit] expected `x`, got None.")
     return tuple(
-        None if v is None else tree.map_structure(lambda a, n=n: None if a is None else to_array(a, n, backend), _struct(v))
+        None
+        if v is None
+        else tree.map_structure(lambda a, n=n: None if a is None else to_array(a, n, backend), _struct(v))
         for n, v in (("x", x), ("y", y), ("sample_weight", sample_weight))
     )  # type: ignore[return-value]
 
@@ -294,7 +294,7 @@ def _dataset(x: Any, shuffle: bool | str, steps: int | None, backend: Any) -> Da
         return SequenceData(x, shuffle)
     if "tensorflow.python.data" in origin:
         count = int(x.cardinality().numpy())
-        source = x if backend.name == "tensorflow" else _NumpyIterable(x)
+        source = x if backend.takes_tf_data else _NumpyIterable(x)
         return IterableData(source, count if count >= 0 else steps, restart=count != -1 or steps is None)
     if "torch.utils.data" in origin and hasattr(x, "collate_fn"):
         try:
@@ -303,7 +303,9 @@ def _dataset(x: Any, shuffle: bool | str, steps: int | None, backend: Any) -> Da
             count = None
         return IterableData(x, count, restart=True)
     if "torch.utils.data" in origin:
-        raise DataError("[fit] expected a torch DataLoader, got a torch Dataset; wrap it: DataLoader(dataset, batch_size).")
+        raise DataError(
+            "[fit] expected a torch DataLoader, got a torch Dataset; wrap it: DataLoader(dataset, batch_size)."
+        )
     if hasattr(x, "__next__"):
         return IterableData(x, steps, restart=False)
     if hasattr(x, "__iter__") and not hasattr(x, "shape") and not isinstance(x, (list, tuple, dict, str)):
@@ -357,7 +359,9 @@ def split_arrays(x: Any, y: Any, sample_weight: Any, fraction: float) -> tuple[B
     size = len(arrays[0])
     at = int(size * (1.0 - fraction))
     if at == 0 or at == size:
-        raise ArgumentError(f"[fit] expected `validation_split` to leave samples on both sides of {size}, got {fraction}.")
+        raise ArgumentError(
+            f"[fit] expected `validation_split` to leave samples on both sides of {size}, got {fraction}."
+        )
 
     def cut(part: slice) -> Batch:
         take = lambda a: None if a is None else a.iloc[part] if hasattr(a, "iloc") else a[part]  # noqa: E731

@@ -1,0 +1,81 @@
+"""Constructor arguments, shapes and inputs of layers: small helpers of `Layer`."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from typing import Any
+
+import numpy as np
+
+from kfront.core import tree
+from kfront.core.errors import ArgumentError
+
+__all__ = ["auto_config", "has_float", "numeric", "shape_info", "tuples"]
+
+
+def numeric(x: Any) -> bool:
+    """Whether `x` is a number, or nested lists of numbers."""
+    if isinstance(x, (list, tuple)):
+        return bool(x) and all(numeric(v) for v in x)
+    return isinstance(x, (int, float, bool, np.number))
+
+
+def has_float(x: Any) -> bool:
+    """Whether a float is among nested numbers."""
+    return any(isinstance(v, (float, np.floating)) for v in tree.flatten(x))
+
+
+def tuples(shape: Any) -> Any:
+    """JSON turns tuples into lists: shapes as tuples again."""
+    if isinstance(shape, dict):
+        return {k: tuples(v) for k, v in shape.items()}
+    if isinstance(shape, (list, tuple)):
+        if all(d is None or isinstance(d, int) for d in shape):
+            return tuple(shape)
+        return [tuples(s) for s in shape]
+    return shape
+
+
+class _ShapeInfo:
+    """The parameters of a class's `compute_output_shape`, in the form that `build_arguments` reads."""
+
+    def __init__(self, cls: type) -> None:
+        params = list(inspect.signature(cls.compute_output_shape).parameters.values())[1:]  # type: ignore[attr-defined]
+        kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        self.build_names = [p.name for p in params if p.kind in kinds] or ["input_shape"]
+        self.build_any = any(p.kind is p.VAR_KEYWORD for p in params)
+
+
+@functools.cache
+def shape_info(cls: type) -> Any:
+    """The parameters of a class's `compute_output_shape`, in the form that `build_arguments` reads."""
+    return _ShapeInfo(cls)
+
+
+def auto_config(layer: Any, base: type) -> dict[str, Any]:
+    """The arguments a layer was made with, for classes that define no `get_config`."""
+    cls = type(layer)
+    if cls.__init__ is base.__init__:
+        return {}
+    args, kwargs = layer._init_args
+    try:
+        bound = inspect.signature(cls.__init__).bind(layer, *args, **kwargs)
+    except TypeError:
+        return {}
+    config: dict[str, Any] = {}
+    for name, p in list(inspect.signature(cls.__init__).parameters.items())[1:]:
+        if name in bound.arguments:
+            value = bound.arguments[name]
+            if p.kind is p.VAR_KEYWORD:
+                config.update(value)
+            elif p.kind is p.VAR_POSITIONAL:
+                raise ArgumentError(
+                    f"[{layer.name}] expected `get_config` to be defined: `__init__` takes *{name}, which cannot be "
+                    "written down automatically."
+                )
+            else:
+                config[name] = value
+    from kfront.saving import serialization
+
+    return {k: serialization.serialize_keras_object(v) for k, v in config.items()}

@@ -1,0 +1,132 @@
+"""What a layer owns, listed: variables, weights, sublayers, metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from kfront.core.errors import NotBuiltError, ShapeError
+
+__all__ = ["Owner"]
+
+
+class Owner:
+    """The part of `Layer` that lists what its tracker has filed."""
+
+    name: str
+    built: bool
+    trainable: bool
+    _tracker: Any
+
+    @property
+    def _own_variables(self) -> list[Any]:
+        return self._tracker.of_kind("variable")
+
+    @property
+    def _layers(self) -> list[Any]:
+        return self._tracker.of_kind("layer")
+
+    @property
+    def _metrics(self) -> list[Any]:
+        return self._tracker.of_kind("metric")
+
+    @property
+    def _seed_generators(self) -> list[Any]:
+        return self._tracker.of_kind("seed")
+
+    def _flatten_layers(self, include_self: bool = True, recursive: bool = True) -> list[Any]:
+        out: list[Any] = [self] if include_self else []
+        seen = {id(self)}
+        stack = list(reversed(self._layers))
+        while stack:
+            layer = stack.pop()
+            if id(layer) in seen:
+                continue
+            seen.add(id(layer))
+            out.append(layer)
+            if recursive:
+                stack.extend(reversed(layer._layers))
+        return out
+
+    def _collect(self, pick: Callable[[Any], Sequence[Any]]) -> list[Any]:
+        found = {id(v): v for layer in self._flatten_layers() for v in pick(layer)}
+        return list(found.values())
+
+    @property
+    def variables(self) -> list[Any]:
+        """All variables, the states of seed generators included."""
+        return self._collect(lambda x: [*x._ordered(), *(s.state for s in x._seed_generators)])
+
+    def _ordered(self) -> list[Any]:
+        own = self._own_variables
+        return [v for v in own if v._settable_trainable] + [v for v in own if not v._settable_trainable]
+
+    @property
+    def weights(self) -> list[Any]:
+        """Trainable and other weights, without the states of seed generators."""
+        return self._collect(lambda x: x._ordered())
+
+    @property
+    def trainable_variables(self) -> list[Any]:
+        """The variables that optimizers update."""
+        return [v for v in self.variables if v.trainable] if self.trainable else []
+
+    @property
+    def trainable_weights(self) -> list[Any]:
+        """The weights that optimizers update."""
+        return [v for v in self.weights if v.trainable] if self.trainable else []
+
+    @property
+    def non_trainable_variables(self) -> list[Any]:
+        """The variables that optimizers leave alone."""
+        return [v for v in self.variables if not v.trainable] if self.trainable else self.variables
+
+    @property
+    def non_trainable_weights(self) -> list[Any]:
+        """The weights that optimizers leave alone."""
+        return [v for v in self.weights if not v.trainable] if self.trainable else self.weights
+
+    @property
+    def metrics(self) -> list[Any]:
+        """Metrics of this layer and its sublayers."""
+        return self._collect(lambda x: x._metrics)
+
+    @property
+    def metrics_variables(self) -> list[Any]:
+        """The variables of its metrics."""
+        return [v for m in self.metrics for v in m.variables]
+
+    def get_weights(self) -> list[np.ndarray]:
+        """The values of `weights` as NumPy arrays."""
+        return [v.numpy() for v in self.weights]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Set all `weights`; nothing is set unless every shape fits.
+
+        Raises:
+            ShapeError: if the number or a shape differs.
+        """
+        own, weights = self.weights, list(weights)
+        if len(own) != len(weights):
+            raise ShapeError(f"[{self.name}] expected {len(own)} arrays in `set_weights`, got {len(weights)}.")
+        for v, w in zip(own, weights, strict=True):
+            if tuple(np.shape(w)) != v.shape:
+                raise ShapeError(
+                    f"[{self.name}] expected an array of shape {v.shape} for {v.path}, got {tuple(np.shape(w))}."
+                )
+        for v, w in zip(own, weights, strict=True):
+            v.assign(w)
+
+    def count_params(self) -> int:
+        """The number of scalars in its weights.
+
+        Raises:
+            NotBuiltError: if the weights do not exist yet.
+        """
+        if not self.built:
+            raise NotBuiltError(
+                f"[{self.name}] expected a built layer, got one without weights; call it on data first."
+            )
+        return sum(int(np.prod(v.shape)) for v in self.weights)
