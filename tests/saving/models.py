@@ -1,0 +1,168 @@
+"""Models written once for `k` = kfront or keras, by the names under which files are exchanged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def data(shape: tuple[int, ...], kind: str = "float", seed: int = 0) -> np.ndarray:
+    """The same numbers on both sides."""
+    rng = np.random.default_rng(seed)
+    return rng.integers(1, 9, shape).astype("int32") if kind == "int" else rng.normal(size=shape).astype("float32")
+
+
+def mlp(k: Any) -> Any:
+    return k.Sequential(
+        [
+            k.Input((6,)),
+            k.layers.Dense(8, activation="relu", kernel_regularizer="l2"),
+            k.layers.Dropout(0.5),
+            k.layers.Dense(5, activation="gelu", kernel_initializer=k.initializers.HeNormal(seed=3), use_bias=False),
+            k.layers.LayerNormalization(),
+            k.layers.Activation("tanh"),
+            k.layers.Dense(3, activation="softmax", name="probabilities", kernel_constraint="max_norm"),
+        ],
+        name="mlp",
+    )
+
+
+def cnn(k: Any) -> Any:
+    L = k.layers
+    return k.Sequential(
+        [
+            k.Input((8, 8, 3)),
+            L.Conv2D(4, 3, padding="same", activation="relu"),
+            L.BatchNormalization(),
+            L.MaxPooling2D(),
+            L.SeparableConv2D(4, 3, padding="same"),
+            L.DepthwiseConv2D(3, padding="same"),
+            L.Conv2DTranspose(3, 2, strides=2),
+            L.AveragePooling2D(2),
+            L.GlobalAveragePooling2D(),
+            L.Reshape((3, 1)),
+            L.Conv1D(2, 2),
+            L.Flatten(),
+            L.Dense(2),
+        ],
+        name="cnn",
+    )
+
+
+def lstm(k: Any) -> Any:
+    L = k.layers
+    return k.Sequential(
+        [
+            k.Input((5,), dtype="int32"),
+            L.Embedding(10, 4, mask_zero=True),
+            L.LSTM(3, return_sequences=True),
+            L.GRU(3),
+            L.Dense(2),
+        ],
+        name="rnn",
+    )
+
+
+def transformer(k: Any) -> Any:
+    L = k.layers
+    x = k.Input((6, 8), name="tokens")
+    a = L.MultiHeadAttention(2, 4, name="attention")(x, x, use_causal_mask=True)
+    y = L.LayerNormalization()(L.Add()([x, a]))
+    z = L.EinsumDense("abc,cd->abd", output_shape=(6, 8), bias_axes="d", activation="relu")(y)
+    z = L.Concatenate()([z, y])
+    return k.Model(x, L.Dense(3)(L.Flatten()(z)), name="transformer")
+
+
+def graph(k: Any) -> Any:
+    """Raw ops, shared layers, two inputs, a dict of outputs."""
+    L, ops = k.layers, k.ops
+    x, y = k.Input((4,), name="x"), k.Input((4,), name="y")
+    shared = L.Dense(4, name="shared")
+    a, b = shared(x), shared(y)
+    c = ops.concatenate([a[:, 1:3], -b, 2.0 * a + 1.0], axis=-1)
+    c = ops.where(c > 0, c, np.float32(0.1) * np.ones((10,), "float32"))
+    d, e = ops.split(c, 2, axis=1)
+    f = ops.relu(ops.matmul(d - e, np.ones((5, 2), "float32"))) ** 2
+    g = ops.mean(ops.reshape(f, (-1, 2, 1)), axis=[1, 2], keepdims=False)
+    h = ops.softmax(L.Multiply()([a, b])) / 3.0
+    return k.Model({"x": x, "y": y}, {"g": g, "h": ops.expand_dims(ops.clip(h, 0.0, 1.0), 1)}, name="graph")
+
+
+def nested(k: Any) -> Any:
+    L = k.layers
+    i = k.Input((4,), name="inner_in")
+    inner = k.Model(i, L.Dense(4, activation="relu")(i), name="inner")
+    seq = k.Sequential([L.Dense(4), L.Dense(4)], name="seq")
+    x = k.Input((4,), name="outer_in")
+    y = seq(inner(inner(x)))
+    return k.Model([x], [L.Dense(1)(y), y], name="outer")
+
+
+def rest(k: Any) -> Any:
+    """Small layers."""
+    L = k.layers
+    x = k.Input((4, 3), name="x")
+    y = L.Masking(0.0)(x)
+    y = L.Identity()(y)
+    y = L.ReLU(max_value=2.0)(y)
+    y = L.LeakyReLU(negative_slope=0.2)(y)
+    y = L.ELU()(y)
+    y = L.Softmax()(y)
+    y = L.Permute((2, 1))(y) if hasattr(L, "Permute") else y
+    return k.Model(x, L.GlobalMaxPooling1D()(y), name="rest")
+
+
+MODELS: dict[str, tuple[Any, Any]] = {
+    "mlp": (mlp, [((4, 6), "float")]),
+    "cnn": (cnn, [((2, 8, 8, 3), "float")]),
+    "rnn": (lstm, [((3, 5), "int")]),
+    "transformer": (transformer, [((2, 6, 8), "float")]),
+    "graph": (graph, {"x": ((3, 4), "float"), "y": ((3, 4), "float")}),
+    "nested": (nested, [((3, 4), "float")]),
+    "rest": (rest, [((2, 4, 3), "float")]),
+}
+
+OPTIMIZERS = {
+    "SGD": {"momentum": 0.9, "nesterov": True},
+    "RMSprop": {"centered": True, "momentum": 0.5},
+    "Adam": {"amsgrad": True, "clipnorm": 1.0},
+    "AdamW": {"weight_decay": 0.01, "use_ema": True},
+}
+
+
+def inputs(name: str) -> Any:
+    """Input data of a model."""
+    spec = MODELS[name][1]
+    if isinstance(spec, dict):
+        return {n: data(shape, kind, seed=i) for i, (n, (shape, kind)) in enumerate(spec.items())}
+    arrays = [data(shape, kind, seed=i) for i, (shape, kind) in enumerate(spec)]
+    return arrays[0] if len(arrays) == 1 else arrays
+
+
+def flat(outputs: Any) -> list[np.ndarray]:
+    """Outputs as a list of arrays."""
+    if isinstance(outputs, dict):
+        return [np.asarray(outputs[n]) for n in sorted(outputs)]
+    return [np.asarray(x) for x in (outputs if isinstance(outputs, (list, tuple)) else [outputs])]
+
+
+def predict(model: Any, name: str) -> list[np.ndarray]:
+    """Outputs of the model for its data."""
+    return flat(model.predict(inputs(name), verbose=0))
+
+
+def trainable(k: Any, optimizer: str) -> Any:
+    """A compiled model after two steps of training."""
+    k.utils.set_random_seed(1)
+    model = k.Sequential([k.Input((6,)), k.layers.Dense(4, activation="relu"), k.layers.Dense(1)], name="trained")
+    made = getattr(k.optimizers, optimizer)(learning_rate=0.01, **OPTIMIZERS[optimizer])
+    model.compile(made, loss=k.losses.Huber(delta=0.5) if hasattr(k.losses, "Huber") else "mse", metrics=["mae"])
+    continue_training(model)
+    return model
+
+
+def continue_training(model: Any, epochs: int = 1) -> float:
+    """Two steps more; the last loss."""
+    x, y = data((8, 6)), data((8, 1), seed=5)
+    return model.fit(x, y, batch_size=4, epochs=epochs, shuffle=False, verbose=0).history["loss"][-1]
