@@ -81,6 +81,24 @@ class Layer(Owner, Operation):
     """
 
     _tracked_kind = "layer"
+    _backend: Any
+    _dtype_policy: Any
+    _losses: list[Any]
+    _path: str | None
+    _build_shapes: Any
+    _input_spec: Any
+    _fits_spec: Any
+    _trainable: bool
+    _ready: bool
+    _scope_dtype: str | None
+    _pass_dtypes: frozenset[Any]
+    _takes_training: bool
+    _makes_mask: bool
+    _init_args: tuple[tuple[Any, ...], dict[str, Any]]
+    _inbound_nodes: list[Any]
+    _outbound_nodes: list[Any]
+    autocast: bool
+    supports_masking: bool
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         backend = current()

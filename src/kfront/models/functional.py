@@ -31,6 +31,8 @@ class Functional(Model):
         ArgumentError: if inputs or outputs are not symbolic, or are not connected.
     """
 
+    _input_dtypes: list[Any]
+
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any) -> None:
         trainable = kwargs.pop("trainable", None)
         Layer.__init__(self, name=name, **kwargs)

@@ -44,7 +44,7 @@ class Model(Trainer, Layer):
             from kfront.models.functional import Functional
 
             cls = Functional
-        return super().__new__(cls, *args, **kwargs)
+        return super().__new__(cls, *args, **kwargs)  # pyright: ignore[reportArgumentType]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if _functional_arguments(args, kwargs):
@@ -62,16 +62,14 @@ class Model(Trainer, Layer):
         """A subclass whose `__init__` passes inputs and outputs up: give its class the functional behaviour."""
         from kfront.models.functional import Functional
 
-        own = type(self)
+        own: Any = type(self)
         if not issubclass(own, Functional):
-            mixed = type(
-                own.__name__,
-                (own, Functional),
-                {"__module__": own.__module__, "_unbound": own.__dict__.get("_unbound", own)},
-            )
+            bases: tuple[Any, ...] = (own, Functional)
+            unbound = own.__dict__.get("_unbound", own)
+            mixed: Any = type(own.__name__, bases, {"__module__": own.__module__, "_unbound": unbound})
             self._backend.register_layer_class(mixed)
             object.__setattr__(self, "__class__", mixed)
-        Functional.__init__(self, *args, **kwargs)
+        Functional.__init__(self, *args, **kwargs)  # pyright: ignore[reportArgumentType]
 
     # -- structure ----------------------------------------------------------------------------------------------------
 

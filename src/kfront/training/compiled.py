@@ -135,7 +135,7 @@ def _per_output(sample_weight: Any, count: int) -> list[Any]:
 
 
 def _resolve_loss(spec: Any, y_true: Any, y_pred: Any) -> Any:
-    """ "crossentropy" picks the form by the shapes, as "accuracy" does."""
+    """The name "crossentropy" picks the form by the shapes, as "accuracy" does."""
     if spec in ("crossentropy", "ce"):
         return {"binary": "binary_crossentropy", "sparse": "sparse_categorical_crossentropy"}.get(
             _label_kind(y_true, y_pred), "categorical_crossentropy"
@@ -144,7 +144,7 @@ def _resolve_loss(spec: Any, y_true: Any, y_pred: Any) -> Any:
 
 
 def _label_kind(y_true: Any, y_pred: Any) -> str:
-    """ "binary", "sparse" or "categorical", told from the shapes of targets and predictions."""
+    """Which of "binary", "sparse" and "categorical" the shapes of targets and predictions tell."""
     true, pred = tuple(y_true.shape), tuple(y_pred.shape)
     if not pred or pred[-1] == 1:
         return "binary"

@@ -88,47 +88,61 @@ def fit(model: Any, data: Data, plan: Plan, validation: Validation) -> Any:
     """Run the epochs; returns the History."""
     from kfront import config
 
-    epochs = plan.epochs if config.max_epochs() is None else min(plan.epochs, config.max_epochs())
-    callbacks = _callback_list(model, plan._replace(epochs=epochs), data, history=True)
+    bound = config.max_epochs()
+    epochs = plan.epochs if bound is None else min(plan.epochs, bound)
+    plan = plan._replace(epochs=epochs)
+    callbacks = _callback_list(model, plan, data, history=True)
     model.stop_training = False
-    val_data: Data | None = None
-    ready = False
-    batches = data.batches()
+    batches: Iterator[Any] | None = None
     if plan.initial_epoch < epochs:
-        first, batches = _first(batches, "fit")
+        first, batches = _first(data.batches(), "fit")
         model._prepare(*first, train=True)
         model._steps().refresh()
-        ready = True
     callbacks.on_train_begin()
+    validator = _Validator(model, validation, callbacks)
     logs: Any = None
     try:
         for epoch in range(plan.initial_epoch, epochs):
-            if not ready:
-                batches = data.batches()
-            ready = False
             model.reset_metrics()
             callbacks.on_epoch_begin(epoch)
             data.on_epoch_begin()
-            _train_epoch(model, batches, plan, data, callbacks)
-            epoch_logs = dict(python_logs(model._epoch_logs(), model._backend))
+            _train_epoch(model, data.batches() if batches is None else batches, plan, data, callbacks)
+            batches = None
+            logs = dict(python_logs(model._epoch_logs(), model._backend))
             data.on_epoch_end()
-            if validation.due(epoch):
-                if val_data is None:
-                    val_data = _validation_data(model, validation)
-                values = evaluate(model, val_data, Plan(1, 0, validation.steps, 0, callbacks), nested=True)
-                epoch_logs.update({f"val_{k}": v for k, v in values.items()})
-            callbacks.on_epoch_end(epoch, epoch_logs)
-            logs = epoch_logs
+            logs.update(validator.run(epoch))
+            callbacks.on_epoch_end(epoch, logs)
             if model.stop_training:
                 break
         if model.optimizer is not None and model.optimizer.built:
             model.optimizer.finalize_variable_values(model.trainable_variables)
     finally:
         data.close()
-        if val_data is not None:
-            val_data.close()
+        validator.close()
     callbacks.on_train_end(logs)
     return model.history
+
+
+class _Validator:
+    """Evaluates between epochs; its data are prepared on first use and kept."""
+
+    def __init__(self, model: Any, plan: Validation, callbacks: Any) -> None:
+        self.model, self.plan, self.callbacks = model, plan, callbacks
+        self.data: Data | None = None
+
+    def run(self, epoch: int) -> dict[str, Any]:
+        """Results as ``val_…``, empty when this epoch has no validation."""
+        if not self.plan.due(epoch):
+            return {}
+        if self.data is None:
+            self.data = _validation_data(self.model, self.plan)
+        values = evaluate(self.model, self.data, Plan(1, 0, self.plan.steps, 0, self.callbacks), nested=True)
+        return {f"val_{k}": v for k, v in values.items()}
+
+    def close(self) -> None:
+        """Release the data."""
+        if self.data is not None:
+            self.data.close()
 
 
 def _train_epoch(model: Any, batches: Iterator[Any], plan: Plan, data: Data, callbacks: Any) -> None:

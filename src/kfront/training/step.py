@@ -24,7 +24,7 @@ class StepMaker:
         self.model = model
         self.takes_training = call_info(type(model)).training
         self.regularized = True
-        self._made: dict[str, tuple[Any, Any]] = {}
+        self._made: dict[str, Any] = {}
         self.train_variables: list[Any] = []
         self.other_variables: list[Any] = []
 

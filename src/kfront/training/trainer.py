@@ -30,6 +30,16 @@ class Trainer:
 
     _backend: Any
     name: str
+    built: bool
+    optimizer: Any
+    stop_training: bool
+    steps_per_execution: int
+    jit_compile: bool | str
+    _compile_loss: Any
+    _compile_metrics: Any
+    _loss_tracker: Any
+    _compile_arguments: dict[str, Any] | None
+    _run_eagerly: bool
 
     def _init_trainer(self) -> None:
         fields = self.__dict__
@@ -143,7 +153,8 @@ class Trainer:
             return None
         from kfront.saving import serialization
 
-        return {k: serialization.serialize_keras_object(v) for k, v in self._compile_arguments.items()}
+        given = self._compile_arguments or {}
+        return {k: serialization.serialize_keras_object(v) for k, v in given.items()}
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compile from `get_compile_config`, and build the optimizer if the model is built."""
@@ -289,15 +300,16 @@ class Trainer:
         shape_of = lambda v: tuple(v.shape)  # noqa: E731
         dtype_of = lambda v: b.dtype_name(v.dtype)  # noqa: E731
         unbuilt = not self.built or any(not layer.built for layer in self._flatten_layers())  # type: ignore[attr-defined]
-        lossless = self._compile_loss is not None and self._compile_loss.terms is None
-        measured = self._compile_metrics is not None and self._compile_metrics.items is None
+        loss, metrics = self._compile_loss, self._compile_metrics
+        lossless = loss is not None and loss.terms is None
+        measured = metrics is not None and metrics.items is None
         if (y is not None or unbuilt) and (unbuilt or lossless or measured):
             y_pred = self._output_spec(specs_of(x, shape_of, dtype_of), x)
             y_spec = None if y is None else specs_of(y, shape_of, dtype_of)
             if lossless and y is not None:
-                self._compile_loss.build(y_spec, y_pred, self._output_names())
+                loss.build(y_spec, y_pred, self._output_names())
             if measured and y is not None:
-                self._compile_metrics.build(y_spec, y_pred, self._output_names())
+                metrics.build(y_spec, y_pred, self._output_names())
         if train and self.optimizer is not None and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
 

@@ -102,13 +102,13 @@ class ArrayData(Data):
         self.size = check_sizes(x, y, sample_weight)
         if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
             raise ArgumentError(f"[fit] expected `batch_size` to be an int >= 1, got {batch_size!r}.")
-        self.batch_size = int(batch_size)
-        self.steps = -(-self.size // self.batch_size)
+        self.batch_size = self._count = int(batch_size)
+        self.steps = -(-self.size // self._count)
         self.shuffle = shuffle
         self._plain = all(not tree.is_nested(v) for v in (x, y, sample_weight))
 
     def batches(self) -> Iterator[Batch]:
-        n, size = self.size, self.batch_size
+        n, size = self.size, self._count
         order = self._order()
         if order is None:
             for i in range(0, n, size):
@@ -123,10 +123,10 @@ class ArrayData(Data):
             return None
         generator = host_generator(make_default_seed())
         if self.shuffle == "batch":
-            full = self.size // self.batch_size
+            full = self.size // self._count
             blocks = generator.permutation(full)
-            order = (blocks[:, None] * self.batch_size + np.arange(self.batch_size)).reshape(-1)
-            return np.concatenate([order, np.arange(full * self.batch_size, self.size)])
+            order = (blocks[:, None] * self._count + np.arange(self._count)).reshape(-1)
+            return np.concatenate([order, np.arange(full * self._count, self.size)])
         return generator.permutation(self.size)
 
     def _cut(self, f: Callable[[np.ndarray], Any]) -> Batch:
