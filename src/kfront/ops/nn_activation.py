@@ -11,7 +11,7 @@ from kfront.core.op import op
 from kfront.ops.arithmetic import add, divide, multiply, subtract
 from kfront.ops.create import arange
 from kfront.ops.elementwise import abs, cast, dtype_of, erf, expm1, negative, sqrt, square, tanh
-from kfront.ops.logic import greater, less, where
+from kfront.ops.logic import greater, greater_equal, less, less_equal, where
 from kfront.ops.reduce import cumsum, sort, sum
 from kfront.ops.shape import dim, flip, reshape, split
 
@@ -125,7 +125,7 @@ def relu6(x: Any) -> Any:
     Returns:
         tensor of the shape of `x`, floating.
     """
-    return where(less(x, 6), relu(x), 6)
+    return where(greater_equal(x, 6), 6, relu(x))
 
 
 @op(dtype=floating)
@@ -254,7 +254,7 @@ def hard_sigmoid(x: Any) -> Any:
     Returns:
         tensor of the shape of `x`, floating, in [0, 1].
     """
-    return where(greater(x, -3), where(less(x, 3), divide(add(x, 3.0), 6.0), 1.0), 0.0)
+    return where(less_equal(x, -3), 0.0, where(greater_equal(x, 3), 1.0, divide(add(x, 3.0), 6.0)))
 
 
 @op(dtype=floating)
@@ -267,9 +267,8 @@ def hard_silu(x: Any) -> Any:
     Returns:
         tensor of the shape of `x`, floating.
     """
-    inside = less(abs(x), 3)
-    curve = divide(multiply(x, add(where(inside, x, 0.0), 3.0)), 6.0)
-    return where(inside, curve, where(greater(x, 0), x, 0.0))
+    curve = divide(multiply(x, add(x, 3.0)), 6.0)
+    return where(less_equal(x, -3), 0.0, where(greater_equal(x, 3), x, curve))
 
 
 hard_swish = hard_silu
@@ -285,7 +284,8 @@ def hard_tanh(x: Any) -> Any:
     Returns:
         tensor of the shape and dtype of `x`.
     """
-    return where(greater(x, -1), where(less(x, 1), x, 1), -1)
+    x = where(greater_equal(x, 1), 1, x)
+    return x if dtype_of(x).startswith("u") else where(less_equal(x, -1), -1, x)
 
 
 @op(dtype=floating)
@@ -369,9 +369,8 @@ def sparse_plus(x: Any) -> Any:
     Returns:
         tensor of the shape of `x`, floating.
     """
-    inside = less(abs(x), 1)
-    curve = multiply(0.25, square(add(where(inside, x, 0.0), 1.0)))
-    return where(inside, curve, where(greater(x, 0), x, 0.0))
+    curve = multiply(0.25, square(add(x, 1.0)))
+    return where(less_equal(x, -1), 0.0, where(greater_equal(x, 1), x, curve))
 
 
 @op(dtype=floating)
@@ -384,7 +383,7 @@ def sparse_sigmoid(x: Any) -> Any:
     Returns:
         tensor of the shape of `x`, floating, in [0, 1].
     """
-    return where(greater(x, -1), where(less(x, 1), multiply(0.5, add(x, 1.0)), 1.0), 0.0)
+    return where(less_equal(x, -1), 0.0, where(greater_equal(x, 1), 1.0, multiply(0.5, add(x, 1.0))))
 
 
 @op(dtype=floating)

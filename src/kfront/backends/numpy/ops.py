@@ -44,10 +44,29 @@ isfinite = np.isfinite
 square = quiet(np.square)
 copy = np.copy
 
-add = quiet(operator.add)
-subtract = quiet(operator.sub)
-multiply = quiet(operator.mul)
-divide = quiet(operator.truediv)
+
+
+def _weak(fn: Any) -> Any:
+    """Arithmetic in which a Python scalar takes the array's dtype; NumPy does not for the dtypes of ml_dtypes."""
+
+    def run(x1: Any, x2: Any) -> Any:
+        if type(x2) in _PYTHON and x1.dtype.kind == "V":
+            x2 = x1.dtype.type(x2)
+        elif type(x1) in _PYTHON and x2.dtype.kind == "V":
+            x1 = x2.dtype.type(x1)
+        with np.errstate(all="ignore"):
+            return fn(x1, x2)
+
+    return run
+
+
+_PYTHON = (float, int, bool)
+add = _weak(operator.add)
+subtract = _weak(operator.sub)
+multiply = _weak(operator.mul)
+divide = _weak(operator.truediv)
+floor_divide = _weak(operator.floordiv)
+mod = _weak(operator.mod)
 maximum = quiet(np.maximum)
 minimum = quiet(np.minimum)
 arctan2 = np.arctan2
@@ -89,23 +108,13 @@ def round(x: Any, decimals: int = 0) -> Any:
     return np.round(x, decimals) if decimals or x.dtype.kind not in "iu" else x
 
 
-@quiet
+@_weak
 def power(x1: Any, x2: Any) -> Any:
     if getattr(x1, "dtype", np.dtype(int)).kind in "iu" and getattr(x2, "dtype", np.dtype(int)).kind in "iu":
         kind = x1.dtype if hasattr(x1, "dtype") else x2.dtype
         if np.any(np.less(x2, 0)):  # NumPy refuses; other engines truncate
             return np.trunc(np.power(np.asarray(x1, np.float64), x2)).astype(kind)
     return x1**x2
-
-
-@quiet
-def floor_divide(x1: Any, x2: Any) -> Any:
-    return x1 // x2
-
-
-@quiet
-def mod(x1: Any, x2: Any) -> Any:
-    return x1 % x2
 
 
 # ---- reductions --------------------------------------------------------------------------------------------------------
