@@ -299,9 +299,20 @@ def sparse_categorical_crossentropy(
     shape = output.shape
     _check("sparse_categorical_crossentropy", target.shape == shape[:axis] + shape[axis + 1 :], target, output)
     target = target.to(torch.int64)
-    target = torch.where(target < shape[axis], target.clamp(min=-1), -1)  # a label out of range costs nothing
     logs = _log_probabilities(output, from_logits, axis)
     if axis != ndim - 1:
         logs = torch.movedim(logs, axis, -1)
-    loss = _nn.nll_loss_nd(logs.reshape(-1, shape[axis]), target.reshape(-1), None, 0, -1)
-    return loss.reshape(target.shape)
+    if ndim != 2:
+        return _picked(logs.reshape(-1, shape[axis]), target.reshape(-1)).reshape(target.shape)
+    return _picked(logs, target)
+
+
+def _picked(logs: Tensor, target: Tensor) -> Tensor:
+    """-logs[i, target[i]]; a label out of range costs nothing (torch's kernel raises on the CPU, aborts on a GPU)."""
+    if logs.is_cpu and not torch.compiler.is_compiling():
+        try:
+            return _nn.nll_loss_nd(logs, target, None, 0, -1)
+        except IndexError:
+            pass
+    target = torch.where(target < logs.shape[-1], target.clamp(min=-1), -1)
+    return _nn.nll_loss_nd(logs, target, None, 0, -1)

@@ -251,15 +251,11 @@ def argsort(x: Tensor, axis: Any = -1) -> Tensor:
 
 def top_k(x: Tensor, k: int, sorted: bool = True) -> tuple[Tensor, Tensor]:
     # Which of equal values torch.topk takes is not defined, the other engines take the first. A stable sort does too
-    # but is 20 times slower, so on the CPU it is kept for rows that have equal values among the first k + 1.
+    # but is 20 times slower on the CPU: there it is kept for values that are equal among the first k + 1.
     # https://docs.pytorch.org/docs/stable/generated/torch.topk.html
-    n = x.shape[-1]
-    if x.device.type != "cpu" or torch.compiler.is_compiling():
-        values, indices = torch.topk(x, k, -1, True, True)
-        return values, indices.to(torch.int32)
-    if n > 16 and k < n:
-        values, indices = torch.topk(x.detach(), k + 1, -1, True, True)
-        if not bool(torch.any(values[..., 1:] == values[..., :-1])):
+    if x.dtype is not torch.bool and 16 < x.shape[-1] > k and x.is_cpu and not torch.compiler.is_compiling():
+        best, indices = torch.topk(x.detach(), k + 1, -1, True, True)
+        if not bool(torch.any(best[..., 1:] == best[..., :-1])):
             indices = indices[..., :k]
             return torch.gather(x, -1, indices), indices.to(torch.int32)
     values, indices = torch.sort(x, dim=-1, descending=True, stable=True)

@@ -1,8 +1,10 @@
 """Recurrent sequences on torch's fused kernels.
 
 torch keeps weights as (gates * units, features), in the order i, f, g, o for an LSTM, which is Keras's, and r, z, n
-for a GRU, where Keras has z, r, h. Padded batches are packed; while compiling, where the lengths are not known, the
-composed op runs.
+for a GRU, where Keras has z, r, h.
+
+Padded batches need no packing, which is several times slower on the CPU and waits for the lengths on a GPU: one more
+feature is 1 past the end of a sequence, and its weights shut the gates so that the state stays exactly as it is.
 """
 
 from __future__ import annotations
@@ -11,12 +13,12 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from kfront.core.op import OPS
 
 Tensor = torch.Tensor
 _VF = torch._VF  # type: ignore[attr-defined]
+_SHUT = 1e4  # far beyond where a sigmoid is 0 or 1, and a number that float16 has
 
 
 def lstm_sequence(
@@ -29,13 +31,9 @@ def lstm_sequence(
     lengths: Tensor | None = None,
     go_backwards: bool = False,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    if torch.compiler.is_compiling():
-        body = OPS["lstm_sequence"].body
-        return body(x, h0, c0, kernel, recurrent_kernel, bias, lengths, go_backwards)  # type: ignore[misc]
-    weights = [kernel.t(), recurrent_kernel.t()]
-    if bias is not None:
-        weights += [bias, torch.zeros_like(bias)]
-    return _run(_VF.lstm, x, (h0, c0), weights, bias is not None, lengths, go_backwards)
+    biases = [] if bias is None else [bias, torch.zeros_like(bias)]
+    weights = [kernel, recurrent_kernel.t(), *biases]
+    return _run(_VF.lstm, x, (h0, c0), weights, (-_SHUT, _SHUT, 0.0, 0.0), lengths, go_backwards)
 
 
 def gru_sequence(
@@ -48,13 +46,15 @@ def gru_sequence(
     reset_after: bool = True,
     go_backwards: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    if not reset_after or torch.compiler.is_compiling():  # torch has only the form that resets after the product
+    if not reset_after:  # torch has only the form that resets after the product
         body = OPS["gru_sequence"].body
         return body(x, h0, kernel, recurrent_kernel, bias, lengths, reset_after, go_backwards)  # type: ignore[misc]
-    weights = [_gates(kernel).t(), _gates(recurrent_kernel).t()]
+    biases: list[Tensor] = []
     if bias is not None:
-        weights += _gates(bias).unbind(0) if bias.ndim == 2 else [_gates(bias), torch.zeros_like(bias)]
-    return _run(_VF.gru, x, (h0,), weights, bias is not None, lengths, go_backwards)
+        bias = _gates(bias)
+        biases = [bias[0], bias[1]] if bias.ndim == 2 else [bias, torch.zeros_like(bias)]
+    weights = [_gates(kernel), _gates(recurrent_kernel).t(), *biases]
+    return _run(_VF.gru, x, (h0,), weights, (0.0, _SHUT, 0.0), lengths, go_backwards)
 
 
 def _gates(weight: Tensor) -> Tensor:
@@ -68,46 +68,50 @@ def _run(
     x: Tensor,
     carry: tuple[Tensor, ...],
     weights: list[Tensor],
-    biased: bool,
+    shut: tuple[float, ...],
     lengths: Tensor | None,
     backwards: bool,
 ) -> Any:
-    """(outputs, *last states), time by time from the end if `backwards`."""
-    train = torch.is_grad_enabled()
+    """(outputs, *last states), time by time from the end if `backwards`.
+
+    Args:
+        kernel: torch's function.
+        x: (batch, time, features).
+        carry: the states to begin with.
+        weights: input weights (features, gates * units), recurrent weights and biases as torch has them.
+        shut: for each gate, the weight of the feature that keeps the state.
+        lengths: valid steps of each sequence, or None.
+        backwards: whether time runs from the end.
+    """
     if lengths is None:
         x = torch.flip(x, (1,)) if backwards else x
-        hx = [h.unsqueeze(0) for h in carry]
-        out, *last = kernel(x, hx if len(hx) > 1 else hx[0], weights, biased, 1, 0.0, train, False, True)
-        return (out, *(h.squeeze(0) for h in last))
-    steps, long = x.shape[1], lengths.to(torch.int64)
+        return _call(kernel, x, carry, weights)
+    lengths = lengths.to(torch.int64).unsqueeze(-1)
+    times = torch.arange(x.shape[1], device=x.device)
     if backwards:
-        x = _along_time(x, _reversed(long, steps))
-    host = long.cpu()
-    packed = pack_padded_sequence(x, host.clamp(min=1), batch_first=True, enforce_sorted=False)
-    hx = [h.index_select(0, packed.sorted_indices).unsqueeze(0) for h in carry]
-    data, *last = kernel(
-        packed.data, packed.batch_sizes, hx if len(hx) > 1 else hx[0], weights, biased, 1, 0.0, train, False
-    )
-    packed = PackedSequence(data, packed.batch_sizes, packed.sorted_indices, packed.unsorted_indices)
-    out, _ = pad_packed_sequence(packed, batch_first=True, total_length=steps)
-    last = [h.squeeze(0).index_select(0, packed.unsorted_indices) for h in last]
-    if bool((host == 0).any()):  # torch packs no empty sequence: they ran one step, which is taken back
-        some = (long > 0).unsqueeze(-1)
-        out = out * some.unsqueeze(-1)
-        last = [torch.where(some, new, old) for new, old in zip(last, carry, strict=True)]
+        back = lengths - 1 - times
+        x = _along_time(x, torch.where(back >= 0, back, times))
+    past = (times >= lengths).unsqueeze(-1)
+    row = torch.tensor(shut, dtype=x.dtype, device=x.device).repeat_interleave(carry[0].shape[-1])
+    weights = [torch.cat([weights[0], row.unsqueeze(0)]), *weights[1:]]
+    out, *last = _call(kernel, torch.cat([x, past.to(x.dtype)], -1), carry, weights)
+    out = out.masked_fill(past, 0.0)
+    end = _along_time(out, (lengths - 1).clamp(min=0)).squeeze(1)
+    last[0] = torch.where(lengths > 0, end, carry[0])
     if backwards:
-        shift = (steps - long).unsqueeze(-1)
-        at = torch.arange(steps, device=x.device) - shift
-        out = _along_time(out, at.clamp(min=0)) * (at >= 0).unsqueeze(-1)
+        at = times - (x.shape[1] - lengths)
+        out = _along_time(out, at.clamp(min=0)).masked_fill((at < 0).unsqueeze(-1), 0.0)
     return (out, *last)
 
 
-def _reversed(lengths: Tensor, steps: int) -> Tensor:
-    """Positions that reverse the valid part of each sequence."""
-    t = torch.arange(steps, device=lengths.device)
-    back = lengths.unsqueeze(-1) - 1 - t
-    return torch.where(back >= 0, back, t)
+def _call(kernel: Callable[..., Any], x: Tensor, carry: tuple[Tensor, ...], weights: list[Tensor]) -> tuple[Any, ...]:
+    states = [h.unsqueeze(0) for h in carry]
+    hx = states if len(states) > 1 else states[0]
+    given = [weights[0].t(), *weights[1:]]
+    out, *last = kernel(x, hx, given, len(given) > 2, 1, 0.0, torch.is_grad_enabled(), False, True)
+    return (out, *(h.squeeze(0) for h in last))
 
 
 def _along_time(x: Tensor, at: Tensor) -> Tensor:
+    """The steps at (batch, position)."""
     return torch.gather(x, 1, at.unsqueeze(-1).expand(-1, -1, x.shape[-1]))

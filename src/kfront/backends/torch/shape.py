@@ -157,7 +157,6 @@ def _pad_index(n: int, before: int, after: int, mode: str, device: Any) -> Tenso
 
 # ---- reading by position ---------------------------------------------------------------------------------------------
 
-_EASY = frozenset((int, type(None), type(Ellipsis), Tensor))
 _POSITIONS = frozenset((torch.int32, torch.int64))
 
 
@@ -182,17 +181,22 @@ def take_along_axis(x: Tensor, indices: Tensor, axis: int | None = None) -> Tens
 
 
 def get_item(x: Tensor, key: Any) -> Tensor:
-    kind = key.__class__
-    if kind is int or (kind is builtins.slice and _forward(key)):
-        return x[key]
-    keys = key if kind is tuple else (key,)
-    for k in keys:
-        kind = k.__class__
-        if kind not in _EASY and not (kind is builtins.slice and _forward(k)):
-            return _get_hard(x, keys)
-        if kind is Tensor and k.dtype not in _POSITIONS and k.dtype is not torch.bool:
-            return _get_hard(x, keys)
-    return x[keys]
+    if key.__class__ is not tuple:
+        return x[key] if _easy(key) else _get_hard(x, (key,))
+    for k in key:
+        if not _easy(k):
+            return _get_hard(x, key)
+    return x[key]
+
+
+def _easy(k: Any) -> bool:
+    """Whether torch takes a key as it is."""
+    kind = k.__class__
+    if kind is int or k is None or k is Ellipsis:
+        return True
+    if kind is builtins.slice:
+        return _forward(k)
+    return kind is Tensor and (k.dtype is torch.int64 or k.dtype is torch.int32 or k.dtype is torch.bool)
 
 
 def _forward(s: builtins.slice) -> bool:
