@@ -165,6 +165,13 @@ def scanned(x: Any, axis: Any = None, **static: Any) -> Shape:
     return s
 
 
+def over(x: Any, axis: Any = None, **static: Any) -> Shape:
+    """Same shape, after checking `axis`; None means all axes."""
+    s = shape_of(x)
+    axes_of(axis, len(s))
+    return s
+
+
 def along(x: Any, axis: Any = -1, **static: Any) -> Shape:
     """Same shape, after checking `axis`; None means the flat tensor."""
     s = shape_of(x)

@@ -47,12 +47,14 @@ def _join(batch: int | None, space: Any, channels: int | None, data_format: str)
     return (batch, *space, channels) if data_format == "channels_last" else (batch, channels, *space)
 
 
-def window_length(n: int | None, size: int, stride: int, padding: str, dilation: int = 1) -> int | None:
+def window_length(n: int | None, size: int | None, stride: int, padding: str, dilation: int = 1) -> int | None:
     """How many places a window takes along an axis of length `n`."""
     if n is None:
         return None
     if padding == "same":
         return -(-n // stride)
+    if size is None:
+        return None
     return max(0, (n - (size - 1) * dilation - 1) // stride + 1)
 
 
@@ -113,14 +115,11 @@ def transpose_padding(
     The full result has length (n - 1) * stride + (size - 1) * dilation + 1.
     """
     reach = (size - 1) * dilation + 1
-    if output_padding is not None:
-        cut = reach // 2 if padding == "same" else 0
-        return cut, cut - output_padding
-    if padding == "same":
-        total = reach - stride
-        cut = max(total, 0) // 2
-        return (cut, total - cut)
-    return 0, min(reach - stride, 0)
+    if padding == "valid":
+        return 0, min(reach - stride, 0) if output_padding is None else -output_padding
+    total = reach - stride if output_padding is None else 2 * (reach // 2) - output_padding
+    low = max(total, 0) // 2
+    return low, total - low
 
 
 def conv_transpose(
@@ -140,8 +139,11 @@ def conv_transpose(
         space, k[:n], spatial(strides, n, "strides"), spatial(dilation_rate, n, "dilation_rate"),
         output_pads(output_padding, n), strict=True,
     ):  # fmt: skip
-        cut = transpose_padding(size or 1, stride, rate, padding, extra)
-        out.append(None if d is None else (d - 1) * stride + ((size or 1) - 1) * rate + 1 - sum(cut))
+        if d is None or size is None:
+            out.append(None)
+            continue
+        cut = transpose_padding(size, stride, rate, padding, extra)
+        out.append((d - 1) * stride + (size - 1) * rate + 1 - sum(cut))
     return _join(s[0], out, k[-2], data_format)
 
 

@@ -38,10 +38,10 @@ shape_tuple.gives_tuple = True  # type: ignore[attr-defined]
 def new_shape(shape: Any) -> Any:
     """As `shape_tuple`, for reshape: a single None stands for -1."""
     dims = shape_tuple(shape)
-    if None in dims and dims.__class__ is tuple:
-        if dims.count(None) + dims.count(-1) > 1:
+    if any(d is None for d in dims):
+        if sum(d is None or (d.__class__ is int and d == -1) for d in dims) > 1:
             raise ArgumentError(f"expected at most one unknown dimension in `newshape`, got {dims}.")
-        return tuple(-1 if d is None else d for d in dims)
+        return dims.__class__(-1 if d is None else d for d in dims)
     return dims
 
 

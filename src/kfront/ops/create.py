@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from kfront.core import shapes
 from kfront.core.dtypes import from_argument, result_type, standardize, static_rule, to_float
 from kfront.core.op import op
-from kfront.core.spec import KerasTensor
+from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.state import state
 from kfront.ops._prepare import dtype_name, optional_dtype, shape_tuple
 from kfront.ops.arithmetic import add, divide, multiply, power, subtract
@@ -246,10 +247,11 @@ def identity(n: int, dtype: Any = None) -> Any:
     return eye(n, None, 0, dtype)
 
 
-def _like(x: Any, dtype: Any) -> tuple[Any, str]:
+def _like(make: Callable[..., Any], x: Any, dtype: Any, *fill: Any) -> Any:
     from kfront.ops.shape import shape
 
-    return shape(x), dtype_of(x) if dtype is None else dtype
+    kind = dtype_of(x) if dtype is None else dtype
+    return Abstract(x.shape, kind) if isinstance(x, KerasTensor) else make(shape(x), *fill, kind)
 
 
 @op(prepare={"dtype": optional_dtype})
@@ -263,7 +265,7 @@ def zeros_like(x: Any, dtype: Any = None) -> Any:
     Returns:
         tensor of the shape of `x`.
     """
-    return zeros(*_like(x, dtype))
+    return _like(zeros, x, dtype)
 
 
 @op(prepare={"dtype": optional_dtype})
@@ -277,7 +279,7 @@ def ones_like(x: Any, dtype: Any = None) -> Any:
     Returns:
         tensor of the shape of `x`.
     """
-    return ones(*_like(x, dtype))
+    return _like(ones, x, dtype)
 
 
 @op(prepare={"dtype": optional_dtype})
@@ -291,7 +293,7 @@ def empty_like(x: Any, dtype: Any = None) -> Any:
     Returns:
         tensor of the shape of `x`.
     """
-    return zeros(*_like(x, dtype))
+    return _like(zeros, x, dtype)
 
 
 @op(prepare={"dtype": optional_dtype})
@@ -306,8 +308,7 @@ def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Any:
     Returns:
         tensor of the shape of `x`.
     """
-    shape, kind = _like(x, dtype)
-    return full(shape, fill_value, kind)
+    return _like(full, x, dtype, fill_value)
 
 
 @static_rule

@@ -74,7 +74,7 @@ def sigmoid(x: Any) -> Any:
     """
 
 
-@op(dtype=floating, shape=shapes.along)
+@op(dtype=floating, shape=shapes.over)
 def softmax(x: Any, axis: Any = -1) -> Any:
     """exp(x) divided by its sum along axes.
 
@@ -87,7 +87,7 @@ def softmax(x: Any, axis: Any = -1) -> Any:
     """
 
 
-@op(dtype=floating, shape=shapes.along)
+@op(dtype=floating, shape=shapes.over)
 def log_softmax(x: Any, axis: Any = -1) -> Any:
     """Logarithm of `softmax`, accurate where that is close to 0.
 

@@ -284,7 +284,7 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = N
     """
 
 
-@op(dtype=keep, shape=shapes.along)
+@op(dtype=keep, shape=shapes.over)
 def flip(x: Any, axis: Any = None) -> Any:
     """Elements in reverse order along axes.
 
