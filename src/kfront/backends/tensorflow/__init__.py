@@ -39,6 +39,7 @@ class TensorFlowBackend(Backend):
     """TensorFlow: eager tensors and `tf.function` graphs, variables on `tf.Variable`, layers that are trackable."""
 
     name = "tensorflow"
+    takes_tf_data = True
     types = _raw.eager_types
     native_base = native.LayerBase
     Variable = native.TensorFlowVariable

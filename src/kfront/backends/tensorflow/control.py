@@ -15,7 +15,7 @@ def _tensors(tree: Any) -> Any:
     from kfront.core.state import state
 
     def one(x: Any) -> Any:
-        return x if isinstance(x, (tf.Tensor, tf.TensorArray)) else state.backend.convert(x)
+        return x if x is None or isinstance(x, (tf.Tensor, tf.TensorArray)) else state.backend.convert(x)
 
     return tf.nest.map_structure(one, tree)
 
@@ -38,52 +38,38 @@ def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> 
 def while_loop(
     cond: Callable[..., Any], body: Callable[..., Any], loop_vars: Any, maximum_iterations: int | None = None
 ) -> Any:
-    """Repeat `body` as long as `cond` holds; sizes that change are found and left open."""
+    """Repeat `body` as long as `cond` holds."""
     single = not isinstance(loop_vars, (tuple, list))
-    values = (loop_vars,) if single else tuple(loop_vars)
-    values = _tensors(values)
+    values = _tensors((loop_vars,) if single else tuple(loop_vars))
 
     def step(*args: Any) -> tuple[Any, ...]:
         out = body(*args)
         return _tensors((out,) if single or not isinstance(out, (tuple, list)) else tuple(out))
 
-    def test(*args: Any) -> Any:
-        return cond(*args)
+    out = _loop(cond, step, values, maximum_iterations)
+    return out[0] if single else list(out) if isinstance(loop_vars, list) else tuple(out)
 
-    out = tf.while_loop(
-        test, step, values, shape_invariants=_invariants(step, values), maximum_iterations=maximum_iterations
-    )
-    return out[0] if single else type(loop_vars)(out) if type(loop_vars) in (tuple, list) else out
+
+def _loop(cond: Callable[..., Any], step: Callable[..., Any], values: tuple[Any, ...], most: Any = None) -> Any:
+    """`tf.while_loop`; if sizes change on the way, once more with these sizes left open."""
+    try:
+        return tf.while_loop(cond, step, values, maximum_iterations=most)
+    except ValueError as error:
+        if "invariant" not in str(error):
+            raise
+    return tf.while_loop(cond, step, values, _invariants(step, values), maximum_iterations=most)
 
 
 def _invariants(step: Callable[..., Any], values: tuple[Any, ...]) -> Any:
-    """Shapes of loop variables with the sizes left open that one run of the body changes (graphs only)."""
-    if tf.executing_eagerly():
-        return None
-    found: list[Any] = []
-
-    def probe(*args: Any) -> None:
-        found.append(tf.nest.map_structure(_shape_of, step(*args)))
-
-    specs = tf.nest.map_structure(lambda x: tf.TensorSpec(_shape_of(x), x.dtype), values)
-    if any(isinstance(x, tf.TensorArray) for x in tf.nest.flatten(values)):
-        return None
+    """Shapes of loop variables with the sizes left open that one run of the body, traced aside, changes."""
     scratch = tf.__internal__.FuncGraph("kfront_probe")
     with scratch.as_default():
-        probe(*tf.nest.map_structure(lambda s: tf.compat.v1.placeholder(s.dtype, s.shape), specs))
-    before = [_shape_of(x) for x in tf.nest.flatten(values)]
-    after = tf.nest.flatten(found[-1])
-    if all(_same(a, b) for a, b in zip(before, after, strict=True)):
-        return None
-    return tf.nest.pack_sequence_as(values, [_common(a, b) for a, b in zip(before, after, strict=True)])
+        after = step(*tf.nest.map_structure(lambda v: tf.compat.v1.placeholder(v.dtype, v.shape), values))
+    return tf.nest.map_structure(lambda a, b: _common(_shape_of(a), _shape_of(b)), values, after)
 
 
 def _shape_of(x: Any) -> tf.TensorShape:
     return x.shape if isinstance(x, tf.Tensor) else tf.TensorShape(None)
-
-
-def _same(a: tf.TensorShape, b: tf.TensorShape) -> bool:
-    return a.rank is None or (a.rank == b.rank and a.as_list() == b.as_list())
 
 
 def _common(a: tf.TensorShape, b: tf.TensorShape) -> tf.TensorShape:
@@ -94,15 +80,13 @@ def _common(a: tf.TensorShape, b: tf.TensorShape) -> tf.TensorShape:
 
 def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_val: Any) -> Any:
     """Run `body_fun(i, value)` for each i."""
-    start = tf.convert_to_tensor(lower)
-    limit = tf.cast(upper, start.dtype)
-    values = _tensors(init_val)
+    start, limit = tf.convert_to_tensor(lower), tf.convert_to_tensor(upper)
+    limit = tf.cast(limit, start.dtype)
 
     def step(i: Any, value: Any) -> tuple[Any, Any]:
         return i + 1, _tensors(body_fun(i, value))
 
-    invariants = _invariants(step, (start, values))
-    return tf.while_loop(lambda i, _: i < limit, step, (start, values), shape_invariants=invariants)[1]
+    return _loop(lambda i, _: i < limit, step, (start, _tensors(init_val)))[1]
 
 
 def scan(
@@ -128,39 +112,37 @@ def scan(
 
 
 def _scan_unrolled(f: Any, carry: Any, xs: Any, n: int, reverse: bool) -> tuple[Any, Any]:
-    parts = None if xs is None else tf.nest.map_structure(lambda x: tf.unstack(x, n), xs)
+    columns = [] if xs is None else [tf.unstack(x, n) for x in tf.nest.flatten(xs)]
     outs = []
     for i in range(n - 1, -1, -1) if reverse else range(n):
-        x = None if xs is None else tf.nest.map_structure_up_to(xs, lambda p, i=i: p[i], parts)
-        carry, y = f(carry, x)
+        carry, y = f(carry, None if xs is None else tf.nest.pack_sequence_as(xs, [c[i] for c in columns]))
         carry = _tensors(carry)
-        outs.append(None if y is None else _tensors(y))
-    if not outs or outs[0] is None:
+        outs.append(_tensors(y))
+    if not outs:
         return carry, None
     outs = outs[::-1] if reverse else outs
-    return carry, tf.nest.map_structure(lambda *ys: tf.stack(ys), *outs)
+    return carry, tf.nest.map_structure(lambda *ys: None if ys[0] is None else tf.stack(ys), *outs)
 
 
 def _scan_loop(f: Any, carry: Any, xs: Any, n: Any, reverse: bool) -> tuple[Any, Any]:
-    inputs = None if xs is None else tf.nest.map_structure(lambda x: _array(x.dtype, n).unstack(x), xs)
+    inputs = [] if xs is None else [_array(x.dtype, n).unstack(x) for x in tf.nest.flatten(xs)]
     spec = _step_outputs(f, carry, xs)
-    arrays = None if spec is None else tf.nest.map_structure(lambda s: tf.TensorArray(s.dtype, size=n), spec)
+    results = [s for s in tf.nest.flatten(spec) if s is not None]
+    places = [i for i, s in enumerate(tf.nest.flatten(spec)) if s is not None]
 
-    def body(step: Any, value: Any, written: Any) -> tuple[Any, Any, Any]:
-        i = n - 1 - step if reverse else step
-        x = None if inputs is None else tf.nest.map_structure(lambda a: a.read(i), inputs)
-        value_, y = f(value, x)
-        if written is not None:
-            y = _tensors(y)
-            written = tf.nest.map_structure(lambda a, v: a.write(i, v), written, y)
-        return step + 1, _tensors(value_), written
+    def body(count: Any, value: Any, written: list[Any]) -> tuple[Any, Any, list[Any]]:
+        i = n - 1 - count if reverse else count
+        x = None if xs is None else tf.nest.pack_sequence_as(xs, [a.read(i) for a in inputs])
+        value, y = f(value, x)
+        y = tf.nest.flatten(_tensors(y))
+        return count + 1, _tensors(value), [a.write(i, y[p]) for a, p in zip(written, places, strict=True)]
 
-    if arrays is None:
-        out = tf.while_loop(lambda s, *_: s < n, lambda s, v: body(s, v, None)[:2], (tf.constant(0), carry))
-        return out[1], None
-    out = tf.while_loop(lambda s, *_: s < n, body, (tf.constant(0), carry, arrays), maximum_iterations=n)
-    stacked = tf.nest.map_structure(lambda a, s: _with_shape(a.stack(), s.shape), out[2], spec)
-    return out[1], stacked
+    start = (tf.constant(0), carry, [tf.TensorArray(s.dtype, size=n) for s in results])
+    _, carry, arrays = tf.while_loop(lambda count, *_: count < n, body, start, maximum_iterations=n)
+    out = [None] * len(tf.nest.flatten(spec))
+    for p, a, s in zip(places, arrays, results, strict=True):
+        out[p] = _with_shape(a.stack(), s.shape)
+    return carry, tf.nest.pack_sequence_as(spec, out)
 
 
 def _array(dtype: Any, n: Any) -> tf.TensorArray:
@@ -179,9 +161,8 @@ def _step_outputs(f: Any, carry: Any, xs: Any) -> Any:
     with scratch.as_default():
         value = tf.nest.map_structure(lambda c: tf.compat.v1.placeholder(c.dtype, c.shape), carry)
         x = None if xs is None else tf.nest.map_structure(lambda v: tf.compat.v1.placeholder(v.dtype, v.shape[1:]), xs)
-        y = f(value, x)[1]
-        y = None if y is None else _tensors(y)
-        return None if y is None else tf.nest.map_structure(lambda t: tf.TensorSpec(t.shape, t.dtype), y)
+        y = _tensors(f(value, x)[1])
+        return tf.nest.map_structure(lambda t: None if t is None else tf.TensorSpec(t.shape, t.dtype), y)
 
 
 def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:

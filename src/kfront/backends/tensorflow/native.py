@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import tensorflow as tf
 
 from kfront.backends.tensorflow._raw import eager_types, raw
-from kfront.core.dtypes import FLOATS
+from kfront.core.dtypes import ALL, FLOATS
 from kfront.core.state import state
 from kfront.core.variable import Variable
 
@@ -40,6 +41,40 @@ def read(held: Any) -> Any:
     return held.value() if hasattr(held, "value") else tf.convert_to_tensor(held)
 
 
+class _DTypeName(str):
+    """A dtype name that TensorFlow's Python code can ask for what it expects of a dtype."""
+
+    __slots__ = ()
+
+    @property
+    def base_dtype(self) -> Any:
+        return tf.as_dtype(str(self))
+
+
+class _Shape(tuple[int, ...]):
+    """A shape tuple that TensorFlow's Python code can ask for what it expects of a `tf.TensorShape`."""
+
+    __slots__ = ()
+
+    @property
+    def rank(self) -> int:
+        return len(self)
+
+    ndims = rank
+
+    def as_list(self) -> list[int]:
+        return list(self)
+
+    def is_fully_defined(self) -> bool:
+        return True
+
+    def num_elements(self) -> int:
+        return math.prod(self)
+
+
+_NAMES = {name: _DTypeName(name) for name in ALL}
+
+
 class TensorFlowVariable(Variable, Trackable, tf.__internal__.types.Tensor):
     """A `Variable` whose storage, `_value`, is a `tf.Variable`; inside a scope that binds values, a plain tensor.
 
@@ -50,6 +85,7 @@ class TensorFlowVariable(Variable, Trackable, tf.__internal__.types.Tensor):
     _should_act_as_resource_variable = True
 
     def _make(self, value: Any) -> None:
+        self._shape = _Shape(self._shape)
         with tf.init_scope():
             self._value = tf.Variable(
                 value,
@@ -82,6 +118,12 @@ class TensorFlowVariable(Variable, Trackable, tf.__internal__.types.Tensor):
         if cast is not None and self._autocast and cast != self._dtype and self._dtype in FLOATS:
             return self._backend.cast(out, cast)
         return out
+
+    @property
+    def dtype(self) -> str:
+        """Dtype name, the autocast dtype inside such a scope."""
+        cast = state.autocast
+        return _NAMES[cast if cast is not None and self._autocast and self._dtype in FLOATS else self._dtype]
 
     def assign_add(self, value: Any) -> Any:
         """Add `value`; returns the new value."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import tensorflow as tf
+
+from kfront.backends.tensorflow import _raw
 
 __all__ = ["compile_loop", "compile_step", "compute_spec", "value_and_grad"]
 
@@ -30,31 +32,111 @@ def compile_step(fn: Callable[..., Any], state: Callable[[], Sequence[Any]], jit
 
     XLA is used only if `jit` is True; where it cannot compile the step, a warning is logged and the plain graph runs.
     """
-    plain = tf.function(fn, autograph=False, reduce_retracing=True)
-    if jit is not True:
-        return plain
-    return _WithFallback(tf.function(fn, autograph=False, reduce_retracing=True, jit_compile=True), plain)
+    return Step(fn, jit is True)
 
 
-class _WithFallback:
-    """Calls the XLA-compiled step until it fails to compile, then the plain graph for good."""
+class Step:
+    """A function of nested tensors as a graph, called with little overhead.
 
-    def __init__(self, compiled: Any, plain: Any) -> None:
-        self.run, self.plain = compiled, plain
-        self.compiled = True
+    `tf.function` binds and hashes its signature anew at each call, which costs 100-150 us. Here the concrete function
+    is looked up by structure, shapes and dtypes of the arguments, and called with a flat list.
+
+    Args:
+        fn: takes and returns nested tensors; None is allowed anywhere.
+        xla: whether to compile by XLA.
+    """
+
+    def __init__(self, fn: Callable[..., Any], xla: bool = False) -> None:
+        self.fn, self.xla = fn, xla
+        self.graphs: dict[Any, Any] = {}  # structure -> tf.function of flat tensors
+        self.ready: dict[Any, Any] = {}  # structure, shapes, dtypes -> concrete function
 
     def __call__(self, *args: Any) -> Any:
-        if not self.compiled:
-            return self.run(*args)
+        if not tf.executing_eagerly() or tf.config.functions_run_eagerly():
+            return self.fn(*args)
+        leaves: list[Any] = []
+        structure = _flatten(args, leaves)
+        key = (structure, *[(x._shape_tuple(), x.dtype) if x.__class__ is _Eager else None for x in leaves])
+        found = self.ready.get(key)
+        if found is not None:
+            return found._call_flat(leaves, found.captured_inputs)
+        return self._first(structure, leaves, key)
+
+    def _first(self, structure: Any, leaves: list[Any], key: Any) -> Any:
+        """The first call for these shapes and dtypes."""
+        graph = self.graphs.get(structure)
+        if graph is None:
+            graph = self.graphs[structure] = self._graph(structure)
+        if not self.xla:
+            self._remember(graph, leaves, key)
+            return graph(*leaves)
         try:
-            return self.run(*args)
+            out = graph(*leaves)
         except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError, tf.errors.NotFoundError) as error:
             if not _from_compiler(error):
                 raise
             reason = str(error).strip().splitlines()[0][:200]
             _log.warning("[jit_compile] XLA cannot compile this step, it runs as a plain graph: %s", reason)
-            self.run, self.compiled = self.plain, False
-            return self.run(*args)
+            self.xla = False
+            self.graphs.clear()
+            return self._first(structure, leaves, key)
+        self._remember(graph, leaves, key)
+        return out
+
+    def _remember(self, graph: Any, leaves: list[Any], key: Any) -> None:
+        if tf.distribute.has_strategy() or any(x.__class__ is not _Eager for x in leaves):
+            return
+        made = graph.get_concrete_function(*leaves)
+        if hasattr(made, "_call_flat"):  # private; without it, the slower public call stays in use
+            if len(self.ready) >= 1024:
+                self.ready.clear()
+            self.ready[key] = made
+
+    def _graph(self, structure: Any) -> Any:
+        xla = self.xla
+
+        def run(*leaves: Any) -> Any:
+            rest = iter(leaves)
+            outer, _raw.xla.on = _raw.xla.on, xla
+            try:
+                return self.fn(*_packed(structure, rest))
+            finally:
+                _raw.xla.on = outer
+
+        return tf.function(run, autograph=False, reduce_retracing=True, jit_compile=True if xla else None)
+
+
+_Eager: type = _raw.EagerTensor
+_LEAF = "*"
+
+
+def _flatten(x: Any, leaves: list[Any]) -> Any:
+    """The structure of nested tensors, hashable; the tensors go to `leaves`."""
+    kind = x.__class__
+    if kind is _Eager:
+        leaves.append(x)
+        return _LEAF
+    if x is None:
+        return None
+    if kind is tuple or kind is list:
+        return (kind, *[_flatten(v, leaves) for v in x])
+    if kind is dict:
+        return (kind, *[(k, _flatten(v, leaves)) for k, v in x.items()])
+    if isinstance(x, tuple) and hasattr(x, "_fields"):
+        return (kind._make, *[_flatten(v, leaves) for v in x])
+    leaves.append(x if isinstance(x, tf.__internal__.CompositeTensor) else tf.convert_to_tensor(x))
+    return _LEAF
+
+
+def _packed(structure: Any, leaves: Iterator[Any]) -> Any:
+    if structure is None:
+        return None
+    if structure == _LEAF:
+        return next(leaves)
+    kind, *parts = structure
+    if kind is dict:
+        return {k: _packed(v, leaves) for k, v in parts}
+    return kind([_packed(v, leaves) for v in parts])
 
 
 def _from_compiler(error: Exception) -> bool:
@@ -72,16 +154,21 @@ def compile_loop(fn: Callable[..., Any], state: Callable[[], Sequence[Any]], jit
     step = compile_step(fn, state, jit)
 
     def many(*batches: Any) -> Any:
-        stacked = tf.nest.map_structure(lambda *xs: tf.stack(xs), *batches)
-        out = fn(*batches[0])
-        count = len(batches)
+        leaves = [tf.nest.flatten(b) for b in batches]
+        stacked = [None if column[0] is None else tf.stack(column) for column in zip(*leaves, strict=True)]
+        first = fn(*batches[0])
+        results = [_tensor(x) for x in tf.nest.flatten(first)]
 
         def body(i: Any, last: Any) -> Any:
-            new = fn(*tf.nest.map_structure(lambda x: x[i], stacked))
-            return i + 1, tf.nest.map_structure(lambda n, o: tf.ensure_shape(n, o.shape), new, last)
+            row = [None if column is None else column[i] for column in stacked]
+            new = tf.nest.flatten(fn(*tf.nest.pack_sequence_as(batches[0], row)))
+            kept = [_tensor(x) for x in new if x is not None]
+            return i + 1, [tf.ensure_shape(x, o.shape) for x, o in zip(kept, last, strict=True)]
 
-        tensors = tf.nest.map_structure(tf.convert_to_tensor, out)
-        return tf.while_loop(lambda i, _: i < count, body, (tf.constant(1), tensors), parallel_iterations=1)[1]
+        start = (tf.constant(1), [x for x in results if x is not None])
+        _, last = tf.while_loop(lambda i, _: i < len(batches), body, start, parallel_iterations=1)
+        rest = iter(last)
+        return tf.nest.pack_sequence_as(first, [None if x is None else next(rest) for x in results])
 
     loop = compile_step(many, state, jit)
 
@@ -95,6 +182,10 @@ def compile_loop(fn: Callable[..., Any], state: Callable[[], Sequence[Any]], jit
         return out
 
     return run
+
+
+def _tensor(x: Any) -> Any:
+    return None if x is None else tf.convert_to_tensor(x)
 
 
 def _alike(batches: Sequence[Any]) -> bool:
