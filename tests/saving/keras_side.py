@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pathlib
 import sys
 import traceback
 
@@ -30,17 +31,16 @@ def write(folder: str) -> None:
         model.save(f"{folder}/{name}.trained.keras")
         np.savez(f"{folder}/{name}.trained.npz", *[v.numpy() for v in (*model.weights, *model.optimizer.variables)])
         with open(f"{folder}/{name}.loss", "w") as file:
-            json.dump(float(models.continue_training(model)), file)
+            again = keras.saving.load_model(f"{folder}/{name}.trained.keras")
+            json.dump(float(models.continue_training(again)), file)
 
 
 def read(folder: str) -> None:
-    """Load every `.keras` file in the folder, write predictions or what went wrong."""
+    """Load every `.keras` file below the folder, write predictions or what went wrong."""
     import keras
 
-    for file in sorted(os.listdir(folder)):
-        if not file.endswith(".keras"):
-            continue
-        path = os.path.join(folder, file)
+    for path in sorted(str(p) for p in pathlib.Path(folder).rglob("*.keras")):
+        file = os.path.basename(path)
         name = file.split(".")[0]
         try:
             model = keras.saving.load_model(path)

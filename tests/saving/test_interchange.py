@@ -1,0 +1,182 @@
+"""Files go both ways between kfront and the installed Keras, which runs in a process of its own."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from tests.conftest import ENGINES, TRAINABLE
+from tests.saving import models
+
+import kfront
+
+HERE = Path(__file__).parent
+KERAS_ENGINE = next((n for n in ("jax", "torch", "tensorflow") if n in ENGINES), None)
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("keras") is None or KERAS_ENGINE is None, reason="Keras is not installed"
+)
+
+
+def _keras(command: str, folder: Path) -> None:
+    env = {**os.environ, "KERAS_BACKEND": KERAS_ENGINE, "TF_CPP_MIN_LOG_LEVEL": "3", "OMP_NUM_THREADS": "1"}
+    env.pop("PYTHONPATH", None)
+    done = subprocess.run(
+        [sys.executable, str(HERE / "keras_side.py"), command, str(folder)], env=env, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+@pytest.fixture(scope="session")
+def from_keras(tmp_path_factory):
+    """A folder of files that Keras wrote."""
+    folder = tmp_path_factory.mktemp("from_keras")
+    _keras("write", folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def to_keras(tmp_path_factory):
+    """Files that kfront wrote on each engine, with what Keras made of them beside."""
+    folder = tmp_path_factory.mktemp("to_keras")
+    for engine in ENGINES:
+        (folder / engine).mkdir()
+        with kfront.backend_scope(engine):
+            for name, (build, _) in models.MODELS.items():
+                kfront.utils.set_random_seed(7)
+                model = build(kfront)
+                model.save(folder / engine / f"{name}.keras")
+                model.save_weights(folder / engine / f"{name}.weights.h5")
+                np.savez(folder / engine / f"{name}.npz", *models.predict(model, name))
+            for name in models.OPTIMIZERS if engine in TRAINABLE else ():
+                model = models.trainable(kfront, name)
+                model.save(folder / engine / f"{name}.trained.keras")
+                values = [v.numpy() for v in (*model.weights, *model.optimizer.variables)]
+                np.savez(folder / engine / f"{name}.trained.npz", *values)
+                loss = models.continue_training(kfront.saving.load_model(folder / engine / f"{name}.trained.keras"))
+                (folder / engine / f"{name}.loss").write_text(str(loss))
+    _keras("read", folder)
+    return folder
+
+
+def _arrays(path):
+    with np.load(path) as file:
+        return [file[n] for n in file.files]
+
+
+def _close(got, want, tolerance=1e-5):
+    assert len(got) == len(want)
+    for x, y in zip(got, want, strict=True):
+        np.testing.assert_allclose(x, y, rtol=1e-4, atol=tolerance)
+
+
+@pytest.mark.parametrize("name", models.MODELS)
+def test_a_model_from_keras(backend, from_keras, name):
+    model = kfront.saving.load_model(from_keras / f"{name}.keras")
+    _close(models.predict(model, name), _arrays(from_keras / f"{name}.npz"))
+
+
+@pytest.mark.parametrize("name", models.MODELS)
+def test_weights_from_keras(backend, from_keras, name):
+    want = _arrays(from_keras / f"{name}.npz")
+    for ending in (".weights.h5", ".keras"):
+        model = models.MODELS[name][0](kfront)
+        model.load_weights(from_keras / f"{name}{ending}")
+        _close(models.predict(model, name), want)
+
+
+@pytest.mark.parametrize("name", models.MODELS)
+def test_json_from_keras(from_keras, name):
+    model = kfront.models.model_from_json((from_keras / f"{name}.json").read_text())
+    model.load_weights(from_keras / f"{name}.weights.h5")
+    _close(models.predict(model, name), _arrays(from_keras / f"{name}.npz"))
+
+
+@pytest.mark.parametrize("optimizer", models.OPTIMIZERS)
+def test_training_goes_on_from_keras(trainable_backend, from_keras, optimizer):
+    model = kfront.saving.load_model(from_keras / f"{optimizer}.trained.keras")
+    values = [v.numpy() for v in (*model.weights, *model.optimizer.variables)]
+    _close(values, _arrays(from_keras / f"{optimizer}.trained.npz"), 1e-7)
+    want = json.loads((from_keras / f"{optimizer}.loss").read_text())
+    assert models.continue_training(model) == pytest.approx(want, rel=1e-5)
+
+
+@pytest.mark.parametrize("name", models.MODELS)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_model_to_keras(to_keras, engine, name):
+    path = to_keras / engine / f"{name}.keras"
+    error = Path(f"{path}.error")
+    assert not error.exists(), error.read_text()
+    want = _arrays(to_keras / engine / f"{name}.npz")
+    _close(_arrays(f"{path}.out.npz"), want)
+    _close(_arrays(f"{path}.weights.npz"), want)
+
+
+@pytest.mark.parametrize("optimizer", models.OPTIMIZERS)
+@pytest.mark.parametrize("engine", TRAINABLE)
+def test_training_goes_on_in_keras(to_keras, engine, optimizer):
+    path = to_keras / engine / f"{optimizer}.trained.keras"
+    error = Path(f"{path}.error")
+    assert not error.exists(), error.read_text()
+    _close(_arrays(f"{path}.out.npz"), _arrays(to_keras / engine / f"{optimizer}.trained.npz"), 1e-7)
+    got, want = (
+        json.loads(Path(f"{path}.loss").read_text()),
+        float((to_keras / engine / f"{optimizer}.loss").read_text()),
+    )
+    assert got == pytest.approx(want, rel=1e-5)
+
+
+def _layout(path):
+    out = {}
+
+    def note(name, item):
+        if isinstance(item, h5py.Dataset):
+            out[name] = (item.shape, str(item.dtype), {k: str(v) for k, v in item.attrs.items()})
+        elif name.endswith("vars"):
+            out[name] = True
+
+    with h5py.File(path) as file:
+        file.visititems(note)
+    return out
+
+
+@pytest.mark.parametrize("name", models.MODELS)
+def test_the_weights_file_has_keras_layout(from_keras, to_keras, name):
+    assert _layout(to_keras / ENGINES[0] / f"{name}.weights.h5") == _layout(from_keras / f"{name}.weights.h5")
+
+
+def _config(path):
+    with zipfile.ZipFile(path) as archive:
+        assert archive.namelist()[:3] == ["metadata.json", "config.json", "model.weights.h5"]
+        return json.loads(archive.read("config.json"))
+
+
+def _same(got, want, path=""):
+    """Differences between two configs."""
+    if isinstance(got, dict) and isinstance(want, dict):
+        for key in {*got, *want}:
+            here = f"{path}/{key}"
+            if key in ("compile_config", "shared_object_id"):
+                continue
+            if key not in got or key not in want:
+                yield f"{here}: only in {'kfront' if key in got else 'Keras'}: {got.get(key, want.get(key))!r}"
+            else:
+                yield from _same(got[key], want[key], here)
+    elif isinstance(got, list) and isinstance(want, list) and len(got) == len(want):
+        for i, (x, y) in enumerate(zip(got, want, strict=True)):
+            yield from _same(x, y, f"{path}/{i}")
+    elif got != want and not (isinstance(got, float) and got == pytest.approx(want)):
+        yield f"{path}: {got!r} instead of {want!r}"
+
+
+@pytest.mark.parametrize("name", models.MODELS)
+def test_the_config_is_what_keras_writes(from_keras, to_keras, name):
+    got, want = _config(to_keras / ENGINES[0] / f"{name}.keras"), _config(from_keras / f"{name}.keras")
+    assert list(_same(got, want)) == []
