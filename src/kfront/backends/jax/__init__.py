@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 from kfront import config
 from kfront.backends.base import Backend
 from kfront.backends.jax import control, linalg, native, nn, ops, random, step
-from kfront.backends.jax.common import ARRAY, TRACER, canonical, compiled
+from kfront.backends.jax.common import ARRAY, TRACER, _identity, canonical, compiled, lift
 from kfront.core.dtypes import ALL, standardize
 from kfront.core.errors import BackendError, DTypeError
 from kfront.core.op import OPS
@@ -74,13 +75,14 @@ class JaxBackend(Backend):
 
     def convert(self, x: Any, dtype: str | None = None) -> Any:
         """A JAX array of anything array-like."""
-        if type(x) is ARRAY or isinstance(x, TRACER):
+        kind = type(x)
+        if kind is ARRAY or isinstance(x, TRACER):
             return x if dtype is None else ops.cast(x, dtype)
+        if kind in _NUMBERS:
+            return _identity(_number(kind, dtype)(x))
         if hasattr(x, "_is_variable"):
             x = x.value if x._backend is self else x.numpy()
-            return x if dtype is None and type(x) is ARRAY else self.convert(x, dtype)
-        if dtype is None:
-            dtype = _natural(x)
+            return self.convert(x, dtype)
         return _convert_host(x, None if dtype is None else canonical(dtype))
 
     def cast(self, x: Any, dtype: str) -> Any:
@@ -147,8 +149,11 @@ class JaxBackend(Backend):
         return key
 
     def feed(self, x: Any) -> Any:
-        """A NumPy array goes into compiled code as it is: `jit` transfers it faster than `jnp.asarray`."""
-        return x if type(x) is np.ndarray and x.dtype.kind in "fiub" else self.convert(x)
+        """A copy of a NumPy array goes into compiled code as it is: `jit` takes it faster than `jnp.asarray` does.
+
+        A copy, because `jit` on CPU may read it after it has returned, when a generator already fills it anew.
+        """
+        return np.array(x) if type(x) is np.ndarray and x.dtype.kind in "fiub" else self.convert(x)
 
     def value_and_grad(
         self, fn: Callable[[], tuple[Any, Any]], variables: Sequence[Any], state: Sequence[Any] = ()
@@ -198,15 +203,17 @@ _probe = compiled()(lambda: jnp.zeros(()))
 _advance = compiled()(lambda key: key + jnp.array([0, 1], key.dtype))
 
 
-def _natural(x: Any) -> str | None:
-    """The dtype that a value without one of its own becomes; None if it has one."""
-    if hasattr(x, "dtype"):
-        return None
-    if isinstance(x, bool):
-        return "bool"
-    if isinstance(x, int):
-        return "int32"
-    return standardize(None) if isinstance(x, float) else None
+_NUMBERS = frozenset((bool, int, float, complex))
+
+
+def _number(kind: type, dtype: str | None) -> Any:
+    """The NumPy type that a Python number is stored in."""
+    return _scalar_type(canonical(kind if dtype is None else dtype))
+
+
+@functools.cache
+def _scalar_type(name: str) -> Any:
+    return jnp.dtype(name).type
 
 
 def _convert_host(x: Any, dtype: str | None) -> Any:
@@ -214,11 +221,11 @@ def _convert_host(x: Any, dtype: str | None) -> Any:
         return _convert_list(x, dtype)
     if isinstance(x, KerasTensor):
         raise x._no_value("conversion to a tensor")
-    if not isinstance(x, (np.ndarray, np.generic, bool, int, float, complex)):
+    if not isinstance(x, (np.ndarray, np.generic)):
         x = _from_other(x)
-    if isinstance(x, np.ndarray) and x.dtype.kind in "OUS":
+    if x.dtype.kind in "OUS":
         raise DTypeError(f"[convert_to_tensor] expected numbers, got dtype {x.dtype}; JAX has no such arrays.")
-    return jnp.asarray(x, dtype)
+    return lift(x, dtype)
 
 
 def _convert_list(x: Any, dtype: str | None) -> Any:

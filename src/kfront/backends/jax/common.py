@@ -39,6 +39,20 @@ def canonical(dtype: Any) -> str:
     return _NARROW[name] if name in _NARROW and not x64() else name
 
 
+_identity = jax.jit(lambda x: x)
+
+
+def lift(x: Any, dtype: str | None = None) -> Any:
+    """A JAX array of a NumPy array or number, in `dtype` or its own.
+
+    The memory is copied first: on CPU JAX reads it later than it returns, and may keep using it
+    (https://github.com/jax-ml/jax/issues/4486), so a caller that goes on writing to its buffer would change the array.
+    """
+    if dtype is None:
+        dtype = canonical(x.dtype)
+    return _identity(np.array(x, dtype))
+
+
 def axes(axis: Any) -> Any:
     """An axis argument in hashable form."""
     return tuple(axis) if axis.__class__ is list else axis

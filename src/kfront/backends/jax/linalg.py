@@ -8,7 +8,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kfront.backends.jax.common import axes, compiled
+from kfront.backends.jax.common import ARRAY, axes, compiled
+from kfront.core.errors import ArgumentError
 
 matmul = jnp.matmul
 solve = compiled()(jnp.linalg.solve)
@@ -23,9 +24,17 @@ def einsum(operands: Sequence[Any], subscripts: str) -> Any:
 
 
 @compiled(1)
+def _cholesky(x: Any, upper: bool) -> tuple[Any, Any]:
+    out = jnp.linalg.cholesky(x, upper=upper)
+    return out, jnp.isnan(out).any() & ~jnp.isnan(x).any()
+
+
 def cholesky(x: Any, upper: bool = False) -> Any:
-    """Triangular factor; NaN where the matrix is not positive definite."""
-    return jnp.linalg.cholesky(x, upper=upper)
+    """Triangular factor; while tracing, NaN where the matrix is not positive definite."""
+    out, failed = _cholesky(x, upper)
+    if type(failed) is ARRAY and failed:
+        raise ArgumentError("[cholesky] expected a symmetric positive definite matrix, got one that is not.")
+    return out
 
 
 @compiled(1)

@@ -13,12 +13,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from kfront.backends.jax.common import TRACER, canonical
+from kfront.backends.jax.common import TRACER, canonical, lift
 from kfront.core.variable import Variable
+from kfront.layers.binding import saved_state
 
 __all__ = ["JaxVariable", "Journal", "journaling", "register_layer_class", "store", "strong"]
 
@@ -44,7 +44,7 @@ class JaxVariable(Variable):
             self._value = strong(value)
             return
         with jax.ensure_compile_time_eval():  # concrete even while tracing
-            self._value = strong(jnp.array(value, self._dtype, copy=isinstance(value, np.ndarray)))
+            self._value = lift(value, self._dtype) if isinstance(value, np.ndarray) else strong(value)
 
     def assign(self, value: Any) -> Any:
         """Set the value; returns it."""
@@ -55,6 +55,9 @@ class JaxVariable(Variable):
 
     def _write(self, value: Any) -> None:
         self._value = strong(value)
+
+    def __jax_array__(self) -> Any:
+        return self.value
 
 
 def store(variable: Any, value: Any) -> None:
@@ -142,17 +145,16 @@ def _unflatten(cls: type, identity: _Identity, values: Sequence[Any]) -> Any:
 
 def _fill(layer: Any) -> None:
     """Give a layer made by `_unflatten` its contents: those of the original, Variables with values of their own."""
-    values, identity = layer.__dict__[_PENDING]
+    values, identity = layer.__dict__.pop(_PENDING)
     original = identity.layer
+    layer.__dict__["_backend"] = original._backend
     memo: dict[int, Any] = {id(original): layer}
     for variable, value in zip(original.variables, values, strict=True):
         twin = object.__new__(type(variable))
         twin.__dict__.update(variable.__dict__)
         twin._value, twin._owner = value, None
         memo[id(variable)] = twin
-    contents = {k: copy.deepcopy(v, memo) for k, v in original.__dict__.items()}
-    del layer.__dict__[_PENDING]
-    layer.__dict__.update(contents)
+    layer.__setstate__(copy.deepcopy(saved_state(original), memo))
     _origins[layer] = identity
 
 

@@ -202,6 +202,7 @@ def average_pool(
 
 @compiled(1, 2, 3)
 def _one_hot(x: Any, num_classes: int, axis: int, dtype: str) -> Any:
+    x = x if jnp.issubdtype(x.dtype, jnp.integer) else x.astype("int32")
     return jax.nn.one_hot(x, num_classes, dtype=dtype, axis=axis)
 
 

@@ -29,41 +29,62 @@ sqrt, cbrt, sinc = jnp.sqrt, jnp.cbrt, jnp.sinc
 sin, cos, tan, tanh, sinh, cosh = jnp.sin, jnp.cos, jnp.tan, jnp.tanh, jnp.sinh, jnp.cosh
 arcsin, arccos, arctan, arcsinh, arccosh = jnp.arcsin, jnp.arccos, jnp.arctan, jnp.arcsinh, jnp.arccosh
 arctanh, arctan2 = jnp.arctanh, jnp.arctan2
-floor, ceil, abs, absolute, negative = jnp.floor, jnp.ceil, jnp.abs, jnp.abs, jnp.negative
+floor, ceil, negative = jnp.floor, jnp.ceil, jnp.negative
 sign, signbit, trunc, square, reciprocal = jnp.sign, jnp.signbit, jnp.trunc, jnp.square, jnp.reciprocal
 isnan, isinf, isfinite = jnp.isnan, jnp.isinf, jnp.isfinite
 real, imag, conj, conjugate = jnp.real, jnp.imag, jnp.conj, jnp.conj
-add, subtract, multiply, divide = jnp.add, jnp.subtract, jnp.multiply, jnp.divide
-maximum, minimum, power = jnp.maximum, jnp.minimum, jnp.power
-equal, not_equal, less, less_equal = jnp.equal, jnp.not_equal, jnp.less, jnp.less_equal
-greater, greater_equal = jnp.greater, jnp.greater_equal
-logical_and, logical_or, logical_not, logical_xor = (
-    jnp.logical_and,
-    jnp.logical_or,
-    jnp.logical_not,
-    jnp.logical_xor,
-)
-bitwise_and, bitwise_or, bitwise_xor, bitwise_invert = (
-    jnp.bitwise_and,
-    jnp.bitwise_or,
-    jnp.bitwise_xor,
-    jnp.invert,
-)
-bitwise_not = jnp.invert
-left_shift, right_shift = jnp.left_shift, jnp.right_shift
-bitwise_left_shift, bitwise_right_shift = jnp.left_shift, jnp.right_shift
-logaddexp, nextafter, hypot = jnp.logaddexp, jnp.nextafter, jnp.hypot
+divide, equal, not_equal, less, less_equal = jnp.divide, jnp.equal, jnp.not_equal, jnp.less, jnp.less_equal
+greater, greater_equal, logical_not = jnp.greater, jnp.greater_equal, jnp.logical_not
+bitwise_invert = bitwise_not = jnp.invert
+left_shift = bitwise_left_shift = jnp.left_shift
+right_shift = bitwise_right_shift = jnp.right_shift
+nextafter, hypot = jnp.nextafter, jnp.hypot
 where = jnp.where
 
+# Those that jax.numpy has as `ufunc` objects: a compiled function is called in two thirds of the time.
+add, subtract, multiply = compiled()(jnp.add), compiled()(jnp.subtract), compiled()(jnp.multiply)
+maximum, minimum, logaddexp = compiled()(jnp.maximum), compiled()(jnp.minimum), compiled()(jnp.logaddexp)
+logical_and, logical_or, logical_xor = (compiled()(f) for f in (jnp.logical_and, jnp.logical_or, jnp.logical_xor))
+bitwise_and, bitwise_or, bitwise_xor = (compiled()(f) for f in (jnp.bitwise_and, jnp.bitwise_or, jnp.bitwise_xor))
+_power, _integer_power = compiled()(jnp.power), compiled(1)(lax.integer_pow)
+
+
+def power(x1: Any, x2: Any) -> Any:
+    """A small whole exponent becomes products, which are exact and have exact gradients."""
+    kind = x2.__class__
+    if kind in (int, float) and -32 <= x2 <= 32 and int(x2) == x2 and hasattr(x1, "dtype"):
+        return _integer_power(x1, int(x2)) if x2 >= 0 or jnp.issubdtype(x1.dtype, jnp.inexact) else _power(x1, x2)
+    return _power(x1, x2)
+
+
+@jax.custom_jvp
+def _magnitude(x: Any) -> Any:
+    return lax.abs(x)
+
+
+_magnitude.defjvps(lambda tangent, out, x: tangent * lax.sign(x))  # 0 at 0, where lax.abs has 1
+
+
+@compiled()
+def abs(x: Any) -> Any:
+    """Absolute value with gradient 0 at 0."""
+    return _magnitude(x) if jnp.issubdtype(x.dtype, jnp.floating) else jnp.abs(x)
+
+
+absolute = abs
 rsqrt = compiled()(lax.rsqrt)
 erf = compiled()(lax.erf)
 erfc = compiled()(lax.erfc)
 erfinv = compiled()(lax.erf_inv)
 sigmoid = jax.nn.sigmoid
 relu = compiled()(jax.nn.relu)
-stop_gradient = lax.stop_gradient
 floor_divide = compiled()(jnp.floor_divide)
 mod = compiled()(jnp.mod)
+
+
+def stop_gradient(variable: Any) -> Any:
+    """Nothing flows back from here; an array that is not being traced has nothing to stop."""
+    return variable if type(variable) is ARRAY else lax.stop_gradient(variable)
 
 
 @compiled(1)
@@ -83,11 +104,25 @@ def round(x: Any, decimals: int = 0) -> Any:
 
 
 @compiled()
-def clip(x: Any, x_min: Any, x_max: Any) -> Any:
-    """Gradient 1 at the bounds, as torch and TensorFlow have it (jnp.clip has 1/2)."""
+def _clip(x: Any, x_min: Any, x_max: Any) -> Any:
     if x_min is not None:
         x = jnp.where(jnp.less(x, x_min), x_min, x)
     return x if x_max is None else jnp.where(jnp.greater(x, x_max), x_max, x)
+
+
+def clip(x: Any, x_min: Any, x_max: Any) -> Any:
+    """Gradient 1 at the bounds, as torch and TensorFlow have it (jnp.clip has 1/2)."""
+    return _clip(x, _bound(x, x_min), _bound(x, x_max))
+
+
+def _bound(x: Any, value: Any) -> Any:
+    """A Python int as a number that the dtype of `x` holds: JAX refuses those that overflow."""
+    if value.__class__ is not int or not hasattr(x, "dtype"):
+        return value
+    if not jnp.issubdtype(x.dtype, jnp.integer):
+        return float(value)
+    info = jnp.iinfo(x.dtype)
+    return np.array(builtins.max(info.min, builtins.min(value, info.max)), x.dtype)
 
 
 # ---- dtype -----------------------------------------------------------------------------------------------------------
@@ -301,9 +336,12 @@ def flip(x: Any, axis: Any = None) -> Any:
     return _flip(x, axes(axis))
 
 
+_roll = compiled(2)(jnp.roll)
+
+
 def roll(x: Any, shift: Any, axis: Any = None) -> Any:
     """Elements moved around the end."""
-    return jnp.roll(x, axes(shift), axes(axis))
+    return _roll(x, axes(shift), axes(axis))
 
 
 @compiled(1, 2)
@@ -351,18 +389,70 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Any:
     return _take_along_axis(x, indices, axis)
 
 
-_row = compiled()(lambda x, i: lax.dynamic_index_in_dim(x, i, 0, keepdims=False))
+@compiled(2, 3, 4)
+def _block(x: Any, start: Any, size: Any, drop: Any, new: Any) -> Any:
+    out = lax.squeeze(lax.dynamic_slice(x, start, size), drop)
+    return lax.expand_dims(out, new) if new else out
 
 
 def get_item(x: Any, key: Any) -> Any:
-    """`x[key]`."""
-    if key.__class__ is int and x.ndim:
-        if not -x.shape[0] <= key < x.shape[0]:
-            raise IndexError(f"[get_item] expected an index in [-{x.shape[0]}, {x.shape[0]}), got {key}.")
-        return _row(x, key)
+    """`x[key]`; a plain block of a concrete array in one compiled call, made anew for its size only."""
+    if type(x) is ARRAY:
+        plan = _plan(x.shape, key if key.__class__ is tuple else (key,))
+        if plan is not None:
+            return _block(x, *plan)
     if key.__class__ is tuple:
         key = tuple(_index(k) for k in key)
     return x[_index(key)]
+
+
+def _plan(shape: tuple[int, ...], key: tuple[Any, ...]) -> Any:
+    """(starts, sizes, axes to drop, axes to add) for ints, slices without a step, None and ...; None for the rest."""
+    full = _complete(key, len(shape))
+    if full is None:
+        return None
+    start: list[int] = []
+    size: list[int] = []
+    drop, new, out = [], [], 0
+    for k in full:
+        at = len(start)
+        if k is None:
+            new.append(out)
+            out += 1
+        elif k.__class__ is int:
+            if not -shape[at] <= k < shape[at]:
+                raise IndexError(f"[get_item] expected an index in [-{shape[at]}, {shape[at]}) of axis {at}, got {k}.")
+            start.append(k % shape[at])
+            size.append(1)
+            drop.append(at)
+        else:
+            low, high, _ = k.indices(shape[at])
+            start.append(low)
+            size.append(builtins.max(high - low, 0))
+            out += 1
+    return tuple(start), tuple(size), tuple(drop), tuple(new)
+
+
+def _complete(key: tuple[Any, ...], rank: int) -> tuple[Any, ...] | None:
+    """The key with an entry for each axis, if it is made of ints, slices without a step, None and one ... only."""
+    given, dots = 0, None
+    for i, k in enumerate(key):
+        if k.__class__ is int or (k.__class__ is slice_type and _plain(k)):
+            given += 1
+        elif k is Ellipsis and dots is None:
+            dots = i
+        elif k is not None:
+            return None
+    if given > rank:
+        return None
+    rest = (slice_type(None),) * (rank - given)
+    return (*key, *rest) if dots is None else (*key[:dots], *rest, *key[dots + 1 :])
+
+
+def _plain(k: Any) -> bool:
+    """Whether the slice has no step and bounds that are Python ints."""
+    a, b, step = k.start, k.stop, k.step
+    return (step is None or step == 1) and (a is None or a.__class__ is int) and (b is None or b.__class__ is int)
 
 
 def nonzero(x: Any) -> tuple[Any, ...]:
