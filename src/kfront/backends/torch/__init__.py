@@ -90,6 +90,8 @@ class TorchBackend(Backend):
         return x if dtype is None or x.dtype is native(dtype) else ops.cast(x, dtype)
 
     def _from_list(self, x: Any) -> Tensor:
+        if torch.compiler.is_compiling() and _plain_leaf(x):  # torch.compile follows no NumPy dtypes
+            return torch.tensor(x, dtype=_plain_dtype(x), device=current_device())
         if _holds_tensor(x):
             parts = [self.convert(v) for v in x]
             kind = native(_common(parts))
@@ -236,6 +238,8 @@ _NUMPY_WIDER = {"uint16": np.int32, "uint32": np.int64, "uint64": np.int64}
 
 def _from_numpy(array: np.ndarray) -> Tensor:
     """A tensor that shares the array's memory where torch can."""
+    if torch.compiler.is_compiling():
+        return torch.as_tensor(array, device=current_device())
     name = array.dtype.name
     if name in _BY_BITS:
         bits, kind = _BY_BITS[name]
@@ -283,6 +287,15 @@ def _plain_leaf(x: Any) -> bool:
     while isinstance(x, (list, tuple)) and x:
         x = x[0]
     return isinstance(x, (bool, int, float)) and not isinstance(x, np.generic)
+
+
+def _plain_dtype(x: Any) -> torch.dtype:
+    """The dtype of nested lists of Python numbers."""
+    found = torch.bool
+    for v in x:
+        kind = _plain_dtype(v) if isinstance(v, (list, tuple)) else _SCALARS[type(v)](v)
+        found = torch.promote_types(found, kind)
+    return found
 
 
 def _common(parts: Sequence[Tensor]) -> str:

@@ -17,7 +17,7 @@ stop_gradient = Tensor.detach
 
 def _tensor(x: Any) -> Any:
     """A leaf as a tensor; Variables are read."""
-    return x if isinstance(x, Tensor) else state.backend.convert(x)
+    return x if x is None or isinstance(x, Tensor) else state.backend.convert(x)
 
 
 def _tensors(tree: Any) -> Any:
@@ -31,8 +31,20 @@ def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> 
     pred = pred.value if hasattr(pred, "_is_variable") else pred
     if isinstance(pred, Tensor) and torch.compiler.is_compiling():
         pred = pred.reshape(()) if pred.dtype is torch.bool else pred.reshape(()) != 0
-        return torch.cond(pred, true_fn, false_fn, ())
+        _settle(true_fn), _settle(false_fn)
+        return torch.cond(pred, lambda: _fresh(true_fn()), lambda: _fresh(false_fn()), ())
     return true_fn() if pred else false_fn()
+
+
+def _settle(fn: Callable[..., Any], *args: Any) -> None:
+    """Run once outside of a graph of its own, where nothing may be written: ops remember how they promote dtypes."""
+    with torch.no_grad():
+        fn(*args)
+
+
+def _fresh(tree: Any) -> Any:
+    """Copies: the results of such a graph may not be its operands."""
+    return pytree.tree_map(lambda x: x if x is None else _tensor(x).clone(), tree)
 
 
 # ---- loops -----------------------------------------------------------------------------------------------------------
@@ -42,17 +54,43 @@ def while_loop(
     cond: Callable[..., Any], body: Callable[..., Any], loop_vars: Any, maximum_iterations: int | None = None
 ) -> Any:
     several = isinstance(loop_vars, (tuple, list))
-    now = tuple(_tensors(v) for v in loop_vars) if several else (_tensors(loop_vars),)
-    done = 0
-    while (maximum_iterations is None or done < maximum_iterations) and cond(*now):
+
+    def step(*now: Any) -> tuple[Any, ...]:
         new = body(*now)
-        now = tuple(new) if several and isinstance(new, (tuple, list)) else (new,)
-        done += 1
+        return tuple(_tensors(v) for v in (new if several and isinstance(new, (tuple, list)) else (new,)))
+
+    now = tuple(_tensors(v) for v in loop_vars) if several else (_tensors(loop_vars),)
+    if torch.compiler.is_compiling():
+        now = _while_compiled(cond, step, now, maximum_iterations)
+    else:
+        done = 0
+        while (maximum_iterations is None or done < maximum_iterations) and cond(*now):
+            now = step(*now)
+            done += 1
     return now if several else now[0]
+
+
+def _while_compiled(cond: Callable[..., Any], step: Callable[..., Any], now: tuple[Any, ...], most: Any) -> Any:
+    """The loop as one node of the graph: it runs as long as tensors say."""
+    from torch._higher_order_ops.while_loop import while_loop as loop
+
+    def go_on(done: Tensor, *now: Any) -> Tensor:
+        more = _tensor(cond(*now)).reshape(()) != 0
+        return more if most is None else torch.logical_and(more, done < most)
+
+    def run(done: Tensor, *now: Any) -> tuple[Any, ...]:
+        return (done + 1, *(_fresh(v) for v in step(*now)))
+
+    _settle(cond, *now), _settle(step, *now)
+    return tuple(loop(go_on, run, (torch.zeros((), dtype=torch.int64), *now))[1:])
 
 
 def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_val: Any) -> Any:
     value = _tensors(init_val)
+    if torch.compiler.is_compiling() and (isinstance(lower, Tensor) or isinstance(upper, Tensor)):
+        start = _tensor(lower)
+        _, value = while_loop(lambda i, _: i < upper, lambda i, v: (i + 1, body_fun(i, v)), (start, value))
+        return value
     for i in range(int(lower), int(upper)):
         value = body_fun(i, value)
     return value
@@ -66,26 +104,27 @@ def scan(
     reverse: bool = False,
     unroll: Any = 1,
 ) -> tuple[Any, Any]:
-    leaves, structure = pytree.tree_flatten(xs)
-    columns = [torch.unbind(_tensor(x), 0) for x in leaves]
-    n = len(columns[0]) if columns else int(length or 0)
+    leaves, structure = pytree.tree_flatten(_tensors(xs))
+    columns = [None if x is None else torch.unbind(x, 0) for x in leaves]
+    n = next((len(c) for c in columns if c is not None), int(length or 0))
     carry, outs = _tensors(init), []
     for i in range(n - 1, -1, -1) if reverse else range(n):
-        carry, y = f(carry, pytree.tree_unflatten([c[i] for c in columns], structure) if columns else None)
-        outs.append(y)
+        x = [None if c is None else c[i] for c in columns]
+        carry, y = f(carry, pytree.tree_unflatten(x, structure))
+        outs.append(_tensors(y))
     if reverse:
         outs.reverse()
     if not outs:
         return carry, _no_steps(f, carry, leaves, structure)
-    return carry, pytree.tree_map(lambda *ys: None if ys[0] is None else torch.stack([_tensor(y) for y in ys]), *outs)
+    return carry, pytree.tree_map(lambda *ys: None if ys[0] is None else torch.stack(ys), *outs)
 
 
 def _no_steps(f: Any, carry: Any, leaves: list[Any], structure: Any) -> Any:
     """Empty outputs of a scan over nothing, in the shapes that a step would give."""
-    x = [torch.zeros(v.shape[1:], dtype=v.dtype, device=v.device) for v in leaves]
+    x = [None if v is None else v.new_zeros(v.shape[1:]) for v in leaves]
     with torch.no_grad():
-        _, y = f(carry, pytree.tree_unflatten(x, structure) if leaves else None)
-    return pytree.tree_map(lambda v: None if v is None else _tensor(v).new_empty((0, *_tensor(v).shape)), y)
+        y = _tensors(f(carry, pytree.tree_unflatten(x, structure))[1])
+    return pytree.tree_map(lambda v: None if v is None else v.new_empty((0, *v.shape)), y)
 
 
 # ---- transforms ------------------------------------------------------------------------------------------------------

@@ -197,11 +197,11 @@ def batch_normalization(
     ndim = x.ndim
     axis = axis + ndim if axis < 0 else axis
     if not (torch.is_grad_enabled() and (mean.requires_grad or variance.requires_grad)):
-        last = axis == ndim - 1 and ndim > 2
-        if axis == 1 or last:
-            view = x.permute((0, ndim - 1, *range(1, ndim - 1))) if last else x
-            out = torch.batch_norm(view, scale, offset, mean, variance, False, 0.0, epsilon, True)
-            return out.permute((0, *range(2, ndim), 1)) if last else out
+        if axis == ndim - 1 and ndim > 1:
+            flat = x.reshape(-1, x.shape[-1])
+            return torch.batch_norm(flat, scale, offset, mean, variance, False, 0.0, epsilon, True).reshape(x.shape)
+        if axis == 1:
+            return torch.batch_norm(x, scale, offset, mean, variance, False, 0.0, epsilon, True)
     factor = torch.rsqrt(variance + epsilon)
     factor = factor if scale is None else factor * scale
     shift = -mean * factor if offset is None else torch.addcmul(offset, mean, factor, value=-1)
@@ -209,6 +209,20 @@ def batch_normalization(
         shape = [-1 if i == axis else 1 for i in range(ndim)]
         factor, shift = factor.reshape(shape), shift.reshape(shape)
     return torch.addcmul(shift, x, factor)
+
+
+def batch_normalization_train(
+    x: Tensor, offset: Tensor | None, scale: Tensor | None, axis: int, epsilon: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Normalized by its own moments, which come back too: (result, mean, variance), the moments without gradient."""
+    axis, channels = axis % x.ndim, x.shape[axis]
+    y = x if axis in (1, x.ndim - 1) else torch.movedim(x, axis, -1)
+    flat = x if axis == 1 else y.reshape(-1, channels)
+    mean, variance = x.new_zeros(channels), x.new_zeros(channels)
+    out = torch.batch_norm(flat, scale, offset, mean, variance, True, 1.0, epsilon, True).reshape(y.shape)
+    count = x.numel() // channels if channels else 0
+    variance = variance * ((count - 1) / count) if count > 1 else torch.zeros_like(variance)  # torch's is unbiased
+    return (out if y is x else torch.movedim(out, -1, axis)), mean, variance
 
 
 def moments(x: Tensor, axes: Any, keepdims: bool = False, synchronized: bool = False) -> tuple[Tensor, Tensor]:
