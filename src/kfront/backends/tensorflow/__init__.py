@@ -42,6 +42,8 @@ class TensorFlowBackend(Backend):
     takes_tf_data = True
     types = _raw.eager_types
     native_base = native.LayerBase
+    native_types = (tf.Module, tf.Variable)
+    takes_tf_data = True
     Variable = native.TensorFlowVariable
     dtypes = _DTYPES
     seed_dtype = "int64"  # the stateless random ops take int32 and int64 keys only
@@ -111,6 +113,11 @@ class TensorFlowBackend(Backend):
         return step.compute_spec(abstract, fn, args, kwargs)
 
     # -- layers -------------------------------------------------------------------------------------------------------
+
+    def set_native_attribute(self, layer: Any, name: str, value: Any) -> None:
+        """A `tf.Module` or `tf.Variable` became an attribute of a layer."""
+        object.__setattr__(layer, name, value)
+        layer._tf_track(name, value)
 
     def track_variable(self, layer: Any, attribute: str, variable: Any) -> None:
         """Make a variable a trackable child of a layer."""

@@ -177,12 +177,17 @@ class LayerBase(Trackable):
 
     def _trackable_children(self, save_type: Any = "checkpoint", cache: Any = None, **kwargs: Any) -> dict[str, Any]:
         children = dict(super()._trackable_children(save_type, **kwargs))
-        for name, child in self.__dict__.get("_tf_children", {}).items():
-            children[name] = child._value if isinstance(child, TensorFlowVariable) else child
+        children.update({name: _native(child) for name, child in self._tf_named().items()})
         if save_type == "savedmodel":
             functions = (tf.types.experimental.PolymorphicFunction, tf.types.experimental.ConcreteFunction)
             children.update({k: v for k, v in self.__dict__.items() if isinstance(v, functions)})
         return children
+
+    def _tf_named(self) -> dict[str, Any]:
+        """Children by name. A weight has a provisional name until it becomes an attribute; then that one counts."""
+        children = self.__dict__.get("_tf_children", {})
+        named = {id(c) for n, c in children.items() if not n.startswith("_weight_")}
+        return {n: c for n, c in children.items() if not n.startswith("_weight_") or id(c) not in named}
 
     def _maybe_initialize_trackable(self) -> None:
         """Set TensorFlow's bookkeeping fields past the layer's own `__setattr__`."""
@@ -195,15 +200,15 @@ class LayerBase(Trackable):
         self.__dict__.setdefault("_tf_children", {})[name] = child
         waiting = self.__dict__.get("_self_unconditional_deferred_dependencies")
         if waiting and name in waiting:  # a checkpoint was restored before this child existed
-            self._handle_deferred_dependencies(
-                name=name, trackable=child._value if isinstance(child, TensorFlowVariable) else child
-            )
+            self._handle_deferred_dependencies(name=name, trackable=_native(child))
 
     def _tf_untrack(self, name: str) -> None:
         self.__dict__.get("_tf_children", {}).pop(name, None)
 
     def _lookup_dependency(self, name: str, cached_dependencies: Any = None) -> Any:
         child = self.__dict__.get("_tf_children", {}).get(name)
-        if child is None:
-            return super()._lookup_dependency(name, cached_dependencies)
-        return child._value if isinstance(child, TensorFlowVariable) else child
+        return super()._lookup_dependency(name, cached_dependencies) if child is None else _native(child)
+
+
+def _native(child: Any) -> Any:
+    return child._value if isinstance(child, TensorFlowVariable) else child
