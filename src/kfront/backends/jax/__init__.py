@@ -179,7 +179,7 @@ squareplus sparse_plus sparse_sigmoid glu sparsemax nan_to_num isclose heaviside
 batch_normalization layer_normalization rms_normalization normalize categorical_crossentropy
 sparse_categorical_crossentropy binary_crossentropy psnr average nansum nanmean nanmax nanmin median quantile norm
 slogdet logdet linspace tril triu diagonal diag trace separable_conv dot inner outer vdot kron cross amax amin ptp
-count_nonzero ravel swapaxes moveaxis zeros_like ones_like lstsq pinv
+count_nonzero ravel swapaxes moveaxis zeros_like ones_like lstsq pinv random_truncated_normal random_shuffle
 """
 
 
