@@ -37,7 +37,8 @@ def test_forms():
 def test_tensors(backend):
     x = backend.convert(np.arange(6, dtype="float32").reshape(2, 3))
     form = serialize(x)
-    assert form["class_name"] == "__tensor__" and form["config"]["dtype"] == "float32"
+    assert form["class_name"] == ("__numpy__" if backend.name == "numpy" else "__tensor__")
+    assert form["config"]["dtype"] == "float32"
     again = deserialize(json.loads(json.dumps(form)))
     assert backend.is_tensor(again)
     np.testing.assert_array_equal(backend.to_numpy(again), backend.to_numpy(x))
@@ -117,5 +118,6 @@ def test_every_public_op_has_a_name_in_files():
     from kfront.core.op import OPS
 
     takes_functions = {"cond", "map", "scan", "while_loop", "fori_loop", "switch", "vectorized_map", "associative_scan"}
+    takes_functions.add("shape")  # gives plain numbers for a symbolic tensor
     missing = [n for n in ops.__all__ if n in OPS and OPS[n].tensors and class_of(n) is None]
     assert sorted(set(missing) - takes_functions) == []

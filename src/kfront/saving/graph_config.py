@@ -6,50 +6,37 @@ nodes of a file are called again in the order in which their inputs become known
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
 from kfront.core import tree
 from kfront.core.errors import SavingError, UnsafeFileError
-from kfront.core.operation import OpCall, record
+from kfront.core.naming import auto_name
+from kfront.core.operation import OpCall
 from kfront.core.spec import KerasTensor
 from kfront.saving import guard
 from kfront.saving.op_table import CLASS_TO_OP, call_names, class_of
 
 __all__ = [
+    "OpRecipe",
     "deserialize_functional",
     "deserialize_node",
     "deserialize_op_call",
     "deserialize_sequential",
     "is_op_config",
-    "replay_op",
     "serialize_functional",
     "serialize_node",
     "serialize_op_call",
 ]
 
 _ACTIVATIONS = "keras.src.activations.activations"
+_FUSED = {"ReLU": "relu", "Mish": "mish"}  # activations that Keras records as one op
+_PAIRS = ("fft", "fft2", "ifft2", "irfft")  # take one pair (real part, imaginary part)
 Reference = tuple[str, int, int]
 
 
 # ---- recorded ops ----------------------------------------------------------------------------------------------------
-
-
-class _Activation:
-    """Stands for an activation function that Keras records as one op (`ReLU` with its three arguments, `Mish`)."""
-
-    listed = False
-    tensors = ("x",)
-
-    def __init__(self, class_name: str, function: str, static: tuple[str, ...]) -> None:
-        from kfront import activations
-
-        self.class_name, self.static = class_name, static
-        self.public = getattr(activations, function)
-        self.name = function
-
-
-_FUSED = {"ReLU": ("relu", ("negative_slope", "max_value", "threshold")), "Mish": ("mish", ())}
 
 
 def is_op_config(config: dict[str, Any]) -> bool:
@@ -58,8 +45,26 @@ def is_op_config(config: dict[str, Any]) -> bool:
     return isinstance(module, str) and (module.startswith("keras.src.ops.") or module == _ACTIVATIONS)
 
 
+def _call_names(one: Any) -> tuple[str, ...]:
+    names = call_names(one.name, one.tensors[0] if one.tensors else next(iter(one.signature.parameters)))
+    return (f"*{one.tensors[0]}",) if names[0].startswith("*") else names
+
+
+def _arguments_of(op_call: OpCall, node: Any) -> dict[str, Any]:
+    """All arguments of a recorded op by name."""
+    named = dict(op_call.static)
+    if node is not None:
+        named.update(zip(op_call.op.tensors, node.args, strict=False))
+        named.update(node.kwargs)
+    return named
+
+
+def _has_symbolic(value: Any) -> bool:
+    return any(isinstance(x, KerasTensor) for x in tree.flatten(value))
+
+
 def serialize_op_call(op_call: OpCall) -> dict[str, Any]:
-    """The form of a recorded op, as Keras writes it.
+    """The form of a recorded op, as Keras writes it; the arguments of the call itself stand in its node.
 
     Args:
         op_call: from a functional graph.
@@ -70,112 +75,115 @@ def serialize_op_call(op_call: OpCall) -> dict[str, Any]:
     from kfront.saving.serialization import serialize_keras_object
 
     one = op_call.op
-    module, name = _written_class(one)
-    in_call = {n.lstrip("*") for n in _call_names(one)}
-    config = {"name": op_call.name}
-    for key, value in op_call.static.items():
-        if key not in in_call:
-            config[key] = serialize_keras_object(value)
-    return {"module": module, "class_name": name, "config": config, "registered_name": name}
-
-
-def _written_class(one: Any) -> tuple[str, str]:
-    if isinstance(one, _Activation):
-        return _ACTIVATIONS, one.class_name
     where = class_of(one.name)
     if where is None:
         raise SavingError(
             f"[save] expected an op that the `.keras` format knows, got `{one.name}` in the graph; put it into a layer "
             "of your own."
         )
-    return where
+    node = op_call._inbound_nodes[0] if op_call._inbound_nodes else None
+    in_call = {n.lstrip("*") for n in _call_names(one)} | ({"imag"} if one.name in _PAIRS else set())
+    config = {"name": op_call.name}
+    for key, value in _arguments_of(op_call, node).items():
+        if key not in in_call and not _has_symbolic(value):
+            config[key] = serialize_keras_object(value)
+    return {"module": where[0], "class_name": where[1], "config": config, "registered_name": where[1]}
 
 
-def _call_names(one: Any) -> tuple[str, ...]:
-    if isinstance(one, _Activation):
-        return one.tensors
-    names = call_names(one.name, one.tensors[0] if one.tensors else next(iter(one.signature.parameters)))
-    if names[0].startswith("*") and one.listed:
-        return (f"*{one.tensors[0]}",)
-    return names
+class OpRecipe:
+    """A recorded op from a file: calling it on symbolic tensors records it again under its name.
+
+    Attributes:
+        name: its name in the graph.
+        function: the public op.
+        names: its call arguments, in the order in which nodes list them.
+        static: its other arguments.
+    """
+
+    def __init__(self, name: str, function: Any, names: tuple[str, ...], static: dict[str, Any]) -> None:
+        self.name, self.function, self.names, self.static = name, function, names, static
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the op with arguments as a node lists them."""
+        out = self._run(list(args), kwargs)
+        inner = _new_operations(out, (args, kwargs))
+        for i, operation in enumerate(inner):
+            operation.name = self.name if i == 0 else f"{self.name}__{i}"
+        return out
+
+    def _run(self, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        fn, named = self.function, {**self.static, **kwargs}
+        if self.names[0].startswith("*"):
+            before = [named.pop(n) for n in _positional(fn) if n in named]
+            return fn(*before, *args, **named)
+        if len(args) > len(self.names):
+            raise SavingError(f"[{self.name}] expected at most {len(self.names)} call arguments, got {len(args)}.")
+        named.update(zip(self.names, args, strict=False))
+        if isinstance(named.get("key"), list) and fn.__name__ == "get_item":
+            named["key"] = tuple(named["key"])
+        return fn(**named)
 
 
-def deserialize_op_call(config: dict[str, Any]) -> OpCall:
+def _positional(fn: Any) -> list[str]:
+    """The parameters in front of ``*args``."""
+    out = []
+    for p in inspect.signature(fn).parameters.values():
+        if p.kind is p.VAR_POSITIONAL:
+            break
+        out.append(p.name)
+    return out
+
+
+def _new_operations(outputs: Any, inputs: Any) -> list[Any]:
+    """The operations between symbolic inputs and outputs, the last first."""
+    stop = {id(x) for x in tree.flatten(inputs)}
+    found: dict[int, Any] = {}
+    stack = [x for x in tree.flatten(outputs) if isinstance(x, KerasTensor)]
+    while stack:
+        x = stack.pop(0)
+        if id(x) in stop or x._keras_history is None or id(x._keras_history.operation) in found:
+            continue
+        operation = x._keras_history.operation
+        found[id(operation)] = operation
+        stack.extend(operation._inbound_nodes[x._keras_history.node_index].inputs)
+    return list(found.values())
+
+
+def deserialize_op_call(config: dict[str, Any]) -> OpRecipe:
     """A recorded op from its form; only declared ops are found.
 
     Raises:
         UnsafeFileError: there is no such op.
-        SavingError: its config has unknown or missing entries.
+        SavingError: its config has unknown entries.
     """
     from kfront.saving.serialization import build
 
     module, name = config["module"], guard.expect(config["class_name"], str, "class_name")
     inner = dict(guard.expect(config["config"], dict, name))
+    function, names = _find_op(module, name)
     own_name = inner.pop("name", None)
-    if own_name is not None:
-        guard.expect(own_name, str, f"{name} name")
-    one = _find_op(module, name)
-    known = one.static if isinstance(one, _Activation) else (*one.tensors, *one.static)
-    unknown = sorted(k for k in inner if k not in known)
-    static = {k: build(v) for k, v in inner.items() if k in known}
-    if unknown and any(inner[k] not in (None, False) for k in unknown):
-        raise SavingError(f"[{name}] expected arguments among {', '.join(known)}, got {guard.shown(unknown)}.")
-    return OpCall(one, static, own_name)
+    own_name = auto_name(function.__name__) if own_name is None else guard.expect(own_name, str, f"{name} name")
+    parameters = inspect.signature(function).parameters
+    unknown = sorted(k for k in inner if k not in parameters)
+    if any(inner[k] not in (None, False) for k in unknown):
+        raise SavingError(f"[{name}] expected arguments among {', '.join(parameters)}, got {guard.shown(unknown)}.")
+    static = {k: build(v) for k, v in inner.items() if k in parameters}
+    return OpRecipe(own_name, function, names, static)
 
 
-def _find_op(module: str, name: str) -> Any:
+def _find_op(module: str, name: str) -> tuple[Any, tuple[str, ...]]:
     if module == _ACTIVATIONS and name in _FUSED:
-        return _Activation(name, *_FUSED[name])
-    import kfront.ops  # noqa: F401  (declares the ops)
-    from kfront.core.op import OPS
+        from kfront import activations
 
-    found = OPS.get(CLASS_TO_OP.get((module, name), ""))
+        return getattr(activations, _FUSED[name]), ("x",)
+    from kfront import ops
+
+    op = CLASS_TO_OP.get((module, name), "")
+    home = getattr(ops, "image", None) if module == "keras.src.ops.image" else ops
+    found = getattr(home, op, None) if op and home is not None else None
     if found is None:
         raise UnsafeFileError(f"[load] expected an op of kfront, got {guard.shown(f'{module}.{name}')}, which is none.")
-    return found
-
-
-def replay_op(op_call: OpCall, args: Any, kwargs: dict[str, Any]) -> Any:
-    """Call a recorded op again, with arguments in the order in which files list them; its name is kept.
-
-    Args:
-        op_call: the op; if it already has a node, the call is recorded under a name of its own.
-        args: positional arguments, symbolic tensors among them.
-        kwargs: named arguments.
-
-    Returns:
-        The symbolic results.
-    """
-    one = op_call.op
-    named = {**op_call.static, **_named(one, args), **kwargs}
-    if isinstance(one, _Activation):
-        return one.public(named.pop("x"), **named)
-    if one.name == "get_item" and isinstance(named.get("key"), list):
-        named["key"] = tuple(named["key"])
-    try:
-        bound = one.signature.bind(**named)
-    except TypeError as error:
-        raise SavingError(f"[{op_call.name}] expected arguments of `{one.name}`, got others: {error}.") from None
-    bound.apply_defaults()
-    tensors = tuple(bound.arguments[n] for n in one.tensors)
-    rest = {n: bound.arguments[n] for n in one.static}
-    if not any(isinstance(x, KerasTensor) for x in tree.flatten((tensors, rest))):
-        return one.public(**named)
-    outputs = one.infer(tensors, tuple(rest.values()))
-    symbolic = {k: v for k, v in rest.items() if any(isinstance(x, KerasTensor) for x in tree.flatten(v))}
-    fixed = {k: v for k, v in rest.items() if k not in symbolic}
-    target = op_call if not op_call._inbound_nodes else OpCall(one, fixed)
-    target.static = fixed
-    return record(target, tensors, symbolic, outputs)
-
-
-def _named(one: Any, args: Any) -> dict[str, Any]:
-    names = _call_names(one)
-    if names and names[0].startswith("*"):
-        return {names[0][1:]: list(args)}
-    if len(args) > len(names):
-        raise SavingError(f"[{one.name}] expected at most {len(names)} arguments in the call, got {len(args)}.")
-    return dict(zip(names, args, strict=False))
+    return found, call_names(op, next(iter(inspect.signature(found).parameters)))
 
 
 # ---- nodes -----------------------------------------------------------------------------------------------------------
@@ -212,16 +220,16 @@ def serialize_node(node: Any, make_ref: Callable[[KerasTensor], Any] | None = No
 def _op_arguments(node: Any) -> tuple[list[Any], dict[str, Any]]:
     """Arguments of a recorded op in the order of Keras's call; the others stand in the op's config."""
     one = node.operation.op
-    named = {**node.operation.static, **dict(zip(one.tensors, node.args, strict=False)), **node.kwargs}
+    named = _arguments_of(node.operation, node)
     names = _call_names(one)
     if names[0].startswith("*"):
         return list(named[names[0][1:]]), {}
+    if one.name in _PAIRS:
+        return [[named["real"], named["imag"]]], {}
     args = [named.get(n) for n in names]
     while len(args) > 1 and args[-1] is None:
         args.pop()
-    extra = {k: v for k, v in node.kwargs.items() if k not in names}
-    moved = {k: named[k] for k in one.tensors if k not in names and named.get(k) is not None}
-    return args, {**moved, **extra}
+    return args, {k: v for k, v in named.items() if k not in names and _has_symbolic(v)}
 
 
 def deserialize_node(data: Any, tensors: Any) -> tuple[list[Any], dict[str, Any]]:
@@ -345,7 +353,7 @@ class _Caller:
         """File an operation; returns those of its nodes that can be called at once."""
         self.operations[name] = operation
         ready = []
-        if not nodes and not isinstance(operation, OpCall):
+        if not nodes and not isinstance(operation, OpRecipe):
             self.produced(name, 0, operation._inbound_nodes[-1].outputs if operation._inbound_nodes else [])
         for i, data in enumerate(nodes):
             key = (name, i)
@@ -390,8 +398,8 @@ class _Caller:
     def call(self, operation: Any, data: Any) -> Any:
         """Call one operation on the arguments of one node."""
         args, kwargs = deserialize_node(data, _Lookup(self.tensors))
-        if isinstance(operation, OpCall):
-            return replay_op(operation, args, kwargs)
+        if isinstance(operation, OpRecipe):
+            return operation(*args, **kwargs)
         # what Keras fills in by itself is left to the call
         kwargs = {k: v for k, v in kwargs.items() if not (k in ("training", "mask") and (v is None or v is False))}
         return operation(*args, **kwargs)
@@ -418,6 +426,8 @@ def deserialize_functional(cls: Any, config: Any, custom_objects: dict[str, Any]
         caller = _make_operations(config)
         pick = lambda value: _pick(value, _Lookup(caller.tensors))  # noqa: E731
         inputs, outputs = pick(config.get("input_layers")), pick(config.get("output_layers"))
+        if not tree.flatten(inputs) or not tree.flatten(outputs):
+            raise SavingError(f"[{cls.__name__}] expected at least one input and one output, got none.")
         name = guard.expect(config.get("name"), (str, type(None)), "name")
         model = cls(inputs=inputs, outputs=outputs, name=name)
         trainable = guard.expect(config.get("trainable", True), bool, "trainable")
@@ -443,7 +453,7 @@ def _make_operations(config: dict[str, Any]) -> _Caller:
         if "class_name" not in data or "config" not in data:
             raise SavingError(f"[load] expected a layer's class_name and config, got {guard.shown(data)}.")
         operation = build({k: v for k, v in data.items() if k not in ("name", "inbound_nodes")})
-        if not isinstance(operation, (Layer, OpCall)):
+        if not isinstance(operation, (Layer, OpRecipe)):
             raise SavingError(f"[load] expected a layer or op among the layers, got {guard.shown(operation)}.")
         name = guard.expect(data.get("name", operation.name), str, "name")
         if name in caller.operations:

@@ -28,7 +28,6 @@ from kfront.saving.graph_config import (
     deserialize_op_call,
     deserialize_sequential,
     is_op_config,
-    replay_op,
     serialize_functional,
     serialize_node,
     serialize_op_call,
@@ -41,8 +40,8 @@ __all__ = [
     "deserialize_keras_object",
     "deserialize_node",
     "deserialize_sequential",
+    "is_copying",
     "model_from_json",
-    "replay_op",
     "serialize_functional",
     "serialize_keras_object",
     "serialize_node",
@@ -79,6 +78,11 @@ class _Live(threading.local):
 
 
 _live = _Live()
+
+
+def is_copying() -> bool:
+    """Whether a live object is being copied by its config: then lambdas have a form too, which never leaves memory."""
+    return _live.table is not None
 
 
 def _live_name(obj: Any) -> str | None:
