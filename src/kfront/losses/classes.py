@@ -599,8 +599,8 @@ class Tversky(LossFunctionWrapper):
     """One minus the Tversky index, for segmentation.
 
     Args:
-        alpha: weight of false positives.
-        beta: weight of false negatives.
+        alpha: weight of false negatives.
+        beta: weight of false positives.
         axis: axes that sums are taken over; all if None.
         reduction, name, dtype: see `Loss`.
 
@@ -665,3 +665,4 @@ class Circle(LossFunctionWrapper):
         super().__init__(
             classification.circle, reduction, name, dtype, gamma=gamma, margin=margin, remove_diagonal=remove_diagonal
         )
+        self._plain = False

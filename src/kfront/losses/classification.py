@@ -131,8 +131,9 @@ def sparse_categorical_crossentropy(
     valid = ops.not_equal(y_true, ignore_class)
     values = _sparse(ops.where(valid, y_true, ops.zeros_like(y_true)), y_pred, from_logits, axis)
     values = ops.where(valid, values, ops.zeros_like(values))
-    state.masks = True
-    state.backend.set_mask(values, valid)
+    if not isinstance(values, KerasTensor):
+        state.masks = True
+        state.backend.set_mask(values, valid)
     return values
 
 
@@ -420,13 +421,13 @@ def dice(y_true: Any, y_pred: Any, axis: Any = None) -> Any:
 
 @serializable("keras.losses")
 def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axis: Any = None) -> Any:
-    """One minus the Tversky index ``tp / (tp + alpha * fp + beta * fn)``.
+    """One minus the Tversky index ``tp / (tp + alpha * fn + beta * fp)``.
 
     Args:
         y_true: targets.
         y_pred: predictions of the same shape.
-        alpha: weight of false positives.
-        beta: weight of false negatives.
+        alpha: weight of false negatives (the values of Keras, whose description has the two the other way round).
+        beta: weight of false positives.
         axis: axes that sums are taken over; all if None.
 
     Returns:
@@ -445,7 +446,7 @@ def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axi
     common = ops.sum(ops.multiply(y_true, y_pred), axis)
     false_positive = ops.sum(ops.multiply(ops.subtract(1.0, y_true), y_pred), axis)
     false_negative = ops.sum(ops.multiply(y_true, ops.subtract(1.0, y_pred)), axis)
-    missed = ops.add(ops.multiply(false_positive, alpha), ops.multiply(false_negative, beta))
+    missed = ops.add(ops.multiply(false_negative, alpha), ops.multiply(false_positive, beta))
     small = config.epsilon()
     return ops.subtract(1.0, ops.divide(ops.add(common, small), ops.add(ops.add(common, missed), small)))
 
@@ -472,7 +473,7 @@ def circle(
         margin: how far from the optimum pairs stop to count.
 
     Returns:
-        One value per sample.
+        One value per sample; those without another of their class are left out of means.
 
     Reference: Sun et al., 2020, "Circle loss: A unified perspective of pair similarity optimization",
     arXiv:2002.10857.
@@ -496,7 +497,11 @@ def circle(
     near = ops.relu(ops.add(cosine, margin))
     attract = ops.multiply(ops.multiply(far, ops.subtract(cosine, 1.0 - margin)), -gamma)
     repel = ops.multiply(ops.multiply(near, ops.subtract(cosine, margin)), gamma)
-    return ops.softplus(ops.add(_log_sum(attract, alike), _log_sum(repel, different)))
+    values = ops.softplus(ops.add(_log_sum(attract, alike), _log_sum(repel, different)))
+    if not isinstance(values, KerasTensor):
+        state.masks = True
+        state.backend.set_mask(values, ops.any(alike, axis=-1))
+    return values
 
 
 def _diagonal(x: Any) -> Any:

@@ -1,0 +1,204 @@
+"""`Metric`: state on the device that batches are added to, and a result computed from it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kfront.backends import backend_scope, current
+from kfront.core.errors import ArgumentError
+from kfront.core.naming import auto_name, name_scope
+from kfront.core.registry import serializable
+from kfront.core.state import state
+from kfront.core.variable import StatelessScope, Variable
+from kfront.losses.base import _compute_dtype
+
+__all__ = ["Metric"]
+
+
+@serializable("keras.metrics")
+class Metric:
+    """Base of the metrics: create state in `__init__`, define `update_state` and `result`.
+
+    Args:
+        dtype: dtype name or policy of state and result; floatx if None.
+        name: the metric's name; made from the class name if None.
+
+    Attributes:
+        variables: the state, that of metrics which are attributes included.
+
+    Example:
+
+    >>> import kfront
+    >>> class Largest(kfront.metrics.Metric):
+    ...     def __init__(self, name="largest", **kwargs):
+    ...         super().__init__(name=name, **kwargs)
+    ...         self.most = self.add_weight(shape=(), initializer="zeros", name="most")
+    ...     def update_state(self, y_true, y_pred, sample_weight=None):
+    ...         self.most.assign(kfront.ops.maximum(self.most, kfront.ops.max(y_pred)))
+    ...     def result(self):
+    ...         return self.most
+    >>> metric = Largest()
+    >>> metric.update_state([0.0], [3.0])
+    >>> float(metric.result())
+    3.0
+    """
+
+    arguments: tuple[str, ...] = ()  # constructor arguments of a subclass that go into its config
+    _direction: str | None = None  # "up" or "down": what is better, for callbacks
+    _tracked_kind = "metric"  # layers file it as such
+
+    def __init__(self, dtype: Any = None, name: str | None = None) -> None:
+        fields = self.__dict__
+        fields["_own"], fields["_inner"] = [], []
+        fields["_backend"] = current()
+        self.name = name if name is not None else auto_name(type(self).__name__)
+        self._dtype = _compute_dtype(dtype)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if hasattr(value, "_is_variable") or isinstance(value, Metric):
+            mine = self.__dict__.get("_own" if not isinstance(value, Metric) else "_inner")
+            if mine is None:
+                raise ArgumentError(
+                    f"[{type(self).__name__}] expected `super().__init__()` before attributes are set, "
+                    f"got {name!r} first."
+                )
+            if not any(value is v for v in mine):
+                mine.append(value)
+        object.__setattr__(self, name, value)
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of state and result."""
+        return self._dtype
+
+    @property
+    def variables(self) -> list[Any]:
+        """The state: its own Variables, then those of metrics inside it."""
+        return [*self._own, *(v for m in self._inner for v in m.variables)]
+
+    def add_variable(
+        self,
+        shape: Any,
+        initializer: Any = "zeros",
+        dtype: Any = None,
+        aggregation: str = "sum",
+        name: str | None = None,
+    ) -> Any:
+        """Add a Variable to the state.
+
+        Args:
+            shape: its shape.
+            initializer: name of an initializer, or a callable.
+            dtype: dtype name; the metric's if None.
+            aggregation: how replicas are combined.
+            name: its name.
+
+        Returns:
+            The Variable.
+        """
+        from kfront import initializers
+
+        b = self._backend
+        with backend_scope(b), b.eager(), name_scope(self.name, caller=self):
+            made = Variable(
+                initializers.get("zeros" if initializer is None else initializer),
+                shape,
+                self._dtype if dtype is None else dtype,
+                trainable=False,
+                autocast=False,
+                aggregation=aggregation,
+                name=name,
+            )
+        self._own.append(made)
+        return made
+
+    def add_weight(self, shape: Any = (), initializer: Any = None, dtype: Any = None, name: str | None = None) -> Any:
+        """As `add_variable`, for a scalar of zero unless told otherwise."""
+        return self.add_variable(shape, initializer, dtype, name=name)
+
+    def reset_state(self) -> None:
+        """Start anew: all Variables are set to zero."""
+        for m in self._inner:
+            m.reset_state()
+        if self._own:
+            b = self._backend
+            with backend_scope(b):
+                b.foreach.assign(self._own, [b.zeros(v._shape, v._dtype) for v in self._own])
+
+    def update_state(self, *args: Any, **kwargs: Any) -> Any:
+        """Take in a batch; subclasses define it."""
+        raise NotImplementedError(f"[{type(self).__name__}] expected the class to define `update_state`.")
+
+    def result(self) -> Any:
+        """The result so far: a tensor or a dict of tensors; subclasses define it."""
+        raise NotImplementedError(f"[{type(self).__name__}] expected the class to define `result`.")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """`update_state`, then `result`."""
+        if state.backend is not self._backend:
+            with backend_scope(self._backend):
+                return self(*args, **kwargs)
+        self.update_state(*args, **kwargs)
+        return self.result()
+
+    # -- without side effects -----------------------------------------------------------------------------------------
+
+    def _scope(self, values: Any) -> StatelessScope:
+        mine = self.variables
+        if len(values) != len(mine):
+            raise ArgumentError(f"[{self.name}] expected values of {len(mine)} variables, got {len(values)}.")
+        return StatelessScope(state_mapping=list(zip(mine, values, strict=True)))
+
+    def stateless_update_state(self, metric_variables: Any, *args: Any, **kwargs: Any) -> Any:
+        """`update_state` as a function of values.
+
+        Args:
+            metric_variables: values of `variables`.
+            *args: as `update_state` takes them.
+            **kwargs: as `update_state` takes them.
+
+        Returns:
+            The new values.
+        """
+        with self._scope(metric_variables) as scope:
+            self.update_state(*args, **kwargs)
+            return [scope.get_current_value(v) for v in self.variables]
+
+    def stateless_result(self, metric_variables: Any) -> Any:
+        """`result` as a function of values.
+
+        Args:
+            metric_variables: values of `variables`.
+        """
+        with self._scope(metric_variables):
+            out = self.result()
+            return out.value if hasattr(out, "_is_variable") else out
+
+    def stateless_reset_state(self) -> Any:
+        """Values of `variables` to start with."""
+        mine = self.variables
+        with StatelessScope() as scope:
+            self.reset_state()
+            return [scope.get_current_value(v) for v in mine]
+
+    # -- config -------------------------------------------------------------------------------------------------------
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        return {"name": self.name, "dtype": self._dtype, **{k: getattr(self, k) for k in self.arguments}}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """A metric from its config."""
+        return cls(**config)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_backend": self._backend.name}
+
+    def __setstate__(self, kept: dict[str, Any]) -> None:
+        from kfront.backends import get
+
+        self.__dict__.update(kept, _backend=get(kept["_backend"]))
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}>"

@@ -1,0 +1,567 @@
+"""Metrics from counts of true and false positives and negatives at one or more thresholds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from kfront import config, ops
+from kfront.core.errors import ArgumentError
+from kfront.core.registry import serializable
+from kfront.core.state import state
+from kfront.losses.base import align_weights
+from kfront.losses.regression import pair
+from kfront.metrics.base import Metric
+from kfront.metrics.reduction import _with_mask
+
+__all__ = [
+    "FalseNegatives",
+    "FalsePositives",
+    "Precision",
+    "PrecisionAtRecall",
+    "Recall",
+    "RecallAtPrecision",
+    "SensitivityAtSpecificity",
+    "SpecificityAtSensitivity",
+    "TrueNegatives",
+    "TruePositives",
+]
+
+LOWEST = -1e10  # score of an entry outside the top k, and the threshold that lets all others pass
+
+
+def check_thresholds(who: str | None, thresholds: Any, default: float = 0.5) -> list[float]:
+    """`thresholds` (None, a float or a list) as a list.
+
+    Raises:
+        ArgumentError: one is not from 0 to 1.
+    """
+    found = [default] if thresholds is None else thresholds
+    found = list(found) if isinstance(found, (list, tuple, np.ndarray)) else [found]
+    bad = [t for t in found if t is None or (not 0 <= t <= 1 and t != LOWEST)]
+    if bad:
+        raise ArgumentError(f"[{who}] expected `thresholds` from 0 to 1, got {bad}.")
+    return found
+
+
+def spread(num_thresholds: int) -> list[float]:
+    """Thresholds from just below 0 to just above 1, evenly spaced in between."""
+    inner = [(i + 1) * 1.0 / (num_thresholds - 1) for i in range(num_thresholds - 2)]
+    return [-config.epsilon(), *inner, 1.0 + config.epsilon()]
+
+
+class Batch:
+    """Targets, predictions and weights of a batch for counting.
+
+    Attributes:
+        positive: weights of the positive targets, 0 for others.
+        negative: weights of the negative targets, 0 for others.
+        scores: the predictions.
+    """
+
+    __slots__ = ("negative", "positive", "scores")
+
+    def __init__(
+        self, y_true: Any, y_pred: Any, weight: Any, dtype: str, top_k: int | None = None, class_id: int | None = None
+    ) -> None:
+        mask = state.backend.get_mask(y_pred) if state.masks and hasattr(y_pred, "shape") else None
+        weight = _with_mask(mask, weight, dtype)
+        y_pred = ops.cast(ops.convert_to_tensor(y_pred), dtype)
+        y_true, y_pred = pair(y_true, y_pred)
+        if top_k is not None:
+            y_pred = _keep_top(y_pred, top_k)
+        if class_id is not None:
+            y_true, y_pred = y_true[..., class_id], y_pred[..., class_id]
+        is_positive = ops.cast(ops.cast(y_true, "bool"), dtype)
+        self.scores = y_pred
+        self.positive, self.negative = is_positive, ops.subtract(1.0, is_positive)
+        if weight is not None:
+            weight = ops.cast(ops.convert_to_tensor(weight), dtype)
+            if class_id is not None and len(weight.shape) > len(y_pred.shape):
+                weight = weight[..., class_id] if weight.shape[-1] != 1 else ops.squeeze(weight, -1)
+            weight = align_weights(weight, y_pred)
+            self.positive, self.negative = ops.multiply(self.positive, weight), ops.multiply(self.negative, weight)
+
+    def scale(self, weights: Any) -> None:
+        """Weigh the last axis (labels)."""
+        self.positive, self.negative = ops.multiply(self.positive, weights), ops.multiply(self.negative, weights)
+
+
+def _keep_top(y_pred: Any, k: int) -> Any:
+    """Scores, `LOWEST` where an entry is not among the `k` highest of the last axis."""
+    _, best = ops.top_k(y_pred, k, sorted=False)
+    kept = ops.sum(ops.one_hot(best, y_pred.shape[-1], axis=-1, dtype=y_pred.dtype), axis=-2)
+    return ops.add(ops.multiply(y_pred, kept), ops.multiply(ops.subtract(1.0, kept), LOWEST))
+
+
+def count_passing(batch: Batch, thresholds: Any) -> tuple[Any, Any]:
+    """Weights of positive and of negative targets whose score is above each threshold, shape (thresholds,) each."""
+    scores = ops.reshape(batch.scores, (1, -1))
+    passing = ops.cast(ops.greater(scores, ops.reshape(thresholds, (-1, 1))), scores.dtype)
+    sides = ops.stack([ops.reshape(batch.positive, (-1,)), ops.reshape(batch.negative, (-1,))], axis=1)
+    counts = ops.matmul(passing, sides)
+    return counts[:, 0], counts[:, 1]
+
+
+def count_spread(batch: Batch, num_thresholds: int, labels: int | None) -> tuple[Any, Any]:
+    """As `count_passing` for the thresholds of `spread`, in one pass over the batch.
+
+    Args:
+        batch: the batch; scores lie from 0 to 1.
+        num_thresholds: how many.
+        labels: count each column of the batch for itself: shape (thresholds, labels).
+    """
+    n = num_thresholds
+    place = ops.subtract(ops.ceil(ops.multiply(ops.clip(batch.scores, 0.0, 1.0), n - 1)), 1)
+    place = ops.cast(ops.maximum(place, 0), "int32")
+    if labels is not None:
+        place = ops.add(ops.multiply(ops.reshape(place, (-1, labels)), labels), ops.arange(labels, dtype="int32"))
+    sides = ops.stack([ops.reshape(batch.positive, (-1,)), ops.reshape(batch.negative, (-1,))], axis=1)
+    counts = ops.segment_sum(sides, ops.reshape(place, (-1,)), n * (labels or 1))
+    counts = ops.reshape(counts, (n, labels, 2) if labels is not None else (n, 2))
+    counts = ops.flip(ops.cumsum(ops.flip(counts, 0), 0), 0)
+    return counts[..., 0], counts[..., 1]
+
+
+# ---- plain counts ----------------------------------------------------------------------------------------------------
+
+
+class _Count(Metric):
+    """One of the four counts at each threshold."""
+
+    arguments = ("init_thresholds",)
+    _passing, _positive = True, True
+
+    def __init__(self, thresholds: Any = None, name: str | None = None, dtype: Any = None) -> None:
+        super().__init__(dtype, name)
+        self.init_thresholds = thresholds
+        self.thresholds = check_thresholds(self.name, thresholds)
+        self.accumulator = self.add_variable((len(self.thresholds),), "zeros", name="accumulator")
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Add a batch.
+
+        Args:
+            y_true: targets, 0 or 1.
+            y_pred: predictions from 0 to 1, of the same shape.
+            sample_weight: weights.
+        """
+        batch = Batch(y_true, y_pred, sample_weight, self._dtype)
+        thresholds = ops.convert_to_tensor(self.thresholds, dtype=self._dtype)
+        found = count_passing(batch, thresholds)[0 if self._positive else 1]
+        if not self._passing:
+            found = ops.subtract(ops.sum(batch.positive if self._positive else batch.negative), found)
+        self.accumulator.assign_add(found)
+
+    def result(self) -> Any:
+        """The count, or one for each threshold."""
+        return self.accumulator.value if len(self.thresholds) > 1 else self.accumulator.value[0]
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        return {"name": self.name, "dtype": self._dtype, "thresholds": self.init_thresholds}
+
+
+@serializable("keras.metrics")
+class TruePositives(_Count):
+    """How many positive targets are predicted as positive.
+
+    Args:
+        thresholds: a prediction above it counts as positive; 0.5 if None; a list gives a list of counts.
+        name, dtype: see `Metric`.
+
+    Example:
+
+    >>> import kfront
+    >>> float(kfront.metrics.TruePositives()([0, 1, 1], [0.9, 0.8, 0.1]))
+    1.0
+    """
+
+    _direction = "up"
+
+
+@serializable("keras.metrics")
+class FalsePositives(_Count):
+    """How many negative targets are predicted as positive.
+
+    Args:
+        thresholds: a prediction above it counts as positive; 0.5 if None; a list gives a list of counts.
+        name, dtype: see `Metric`.
+
+    Example:
+
+    >>> import kfront
+    >>> float(kfront.metrics.FalsePositives()([0, 1, 1], [0.9, 0.8, 0.1]))
+    1.0
+    """
+
+    _positive = False
+    _direction = "down"
+
+
+@serializable("keras.metrics")
+class TrueNegatives(_Count):
+    """How many negative targets are predicted as negative.
+
+    Args:
+        thresholds: a prediction above it counts as positive; 0.5 if None; a list gives a list of counts.
+        name, dtype: see `Metric`.
+
+    Example:
+
+    >>> import kfront
+    >>> float(kfront.metrics.TrueNegatives()([0, 1, 1], [0.9, 0.8, 0.1]))
+    0.0
+    """
+
+    _passing, _positive = False, False
+    _direction = "up"
+
+
+@serializable("keras.metrics")
+class FalseNegatives(_Count):
+    """How many positive targets are predicted as negative.
+
+    Args:
+        thresholds: a prediction above it counts as positive; 0.5 if None; a list gives a list of counts.
+        name, dtype: see `Metric`.
+
+    Example:
+
+    >>> import kfront
+    >>> float(kfront.metrics.FalseNegatives()([0, 1, 1], [0.9, 0.8, 0.1]))
+    1.0
+    """
+
+    _passing = False
+    _direction = "down"
+
+
+# ---- precision and recall --------------------------------------------------------------------------------------------
+
+
+class _Ratio(Metric):
+    """True positives over true positives and something else."""
+
+    _direction = "up"
+    _other = ""
+
+    def __init__(
+        self,
+        thresholds: Any = None,
+        top_k: int | None = None,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(dtype, name)
+        self.init_thresholds, self.top_k, self.class_id = thresholds, top_k, class_id
+        self.thresholds = check_thresholds(self.name, thresholds, 0.5 if top_k is None else LOWEST)
+        shape = (len(self.thresholds),)
+        self.true_positives = self.add_variable(shape, "zeros", name="true_positives")
+        self._second = self.add_variable(shape, "zeros", name=self._other)
+        object.__setattr__(self, self._other, self._second)
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Add a batch.
+
+        Args:
+            y_true: targets, 0 or 1.
+            y_pred: predictions from 0 to 1, of the same shape.
+            sample_weight: weights.
+        """
+        batch = Batch(y_true, y_pred, sample_weight, self._dtype, self.top_k, self.class_id)
+        true, false = count_passing(batch, ops.convert_to_tensor(self.thresholds, dtype=self._dtype))
+        self.true_positives.assign_add(true)
+        self._second.assign_add(self._else(batch, true, false))
+
+    def _else(self, batch: Batch, true: Any, false: Any) -> Any:
+        raise NotImplementedError
+
+    def result(self) -> Any:
+        """The ratio, or one for each threshold; 0 where nothing was counted."""
+        true = self.true_positives.value
+        out = ops.divide_no_nan(true, ops.add(true, self._second.value))
+        return out if len(self.thresholds) > 1 else out[0]
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        own = {"thresholds": self.init_thresholds, "top_k": self.top_k, "class_id": self.class_id}
+        return {**super().get_config(), **own}
+
+
+@serializable("keras.metrics")
+class Precision(_Ratio):
+    """How many of the positive predictions are right.
+
+    Args:
+        thresholds: a prediction above it counts as positive; 0.5 if None; a list gives a list of results.
+        top_k: only the `top_k` highest scores of each sample count as positive.
+        class_id: look only at this column.
+        name, dtype: see `Metric`.
+
+    Example:
+
+    >>> import kfront
+    >>> float(kfront.metrics.Precision()([0, 1, 1, 1], [0.9, 0.8, 0.1, 0.2]))
+    0.5
+    """
+
+    _other = "false_positives"
+
+    def _else(self, batch: Batch, true: Any, false: Any) -> Any:
+        return false
+
+
+@serializable("keras.metrics")
+class Recall(_Ratio):
+    """How many of the positive targets are found.
+
+    Args:
+        thresholds: a prediction above it counts as positive; 0.5 if None; a list gives a list of results.
+        top_k: only the `top_k` highest scores of each sample count as positive.
+        class_id: look only at this column.
+        name, dtype: see `Metric`.
+
+    Example:
+
+    >>> import kfront
+    >>> float(kfront.metrics.Recall()([0, 1, 1, 1], [0.9, 0.8, 0.1, 0.7]).round(4))
+    0.6667
+    """
+
+    _other = "false_negatives"
+
+    def _else(self, batch: Batch, true: Any, false: Any) -> Any:
+        return ops.subtract(ops.sum(batch.positive), true)
+
+
+# ---- curves ----------------------------------------------------------------------------------------------------------
+
+FOUR = ("true_positives", "false_positives", "true_negatives", "false_negatives")
+
+
+class Curve(Metric):
+    """The four counts at many thresholds."""
+
+    thresholds: list[float]
+    true_positives: Any
+    false_positives: Any
+    true_negatives: Any
+    false_negatives: Any
+    _evenly = True
+
+    def _create(self, shape: tuple[int, ...]) -> None:
+        for name in FOUR:
+            setattr(self, name, self.add_variable(shape, "zeros", name=name))
+
+    def _count(self, batch: Batch, labels: int | None = None) -> None:
+        if self._evenly:
+            true, false = count_spread(batch, len(self.thresholds), labels)
+        elif labels is None:
+            true, false = count_passing(batch, ops.convert_to_tensor(self.thresholds, dtype=self._dtype))
+        else:
+            true, false = self._count_columns(batch, labels)
+        axis = None if labels is None else tuple(range(len(batch.positive.shape) - 1))
+        self.true_positives.assign_add(true)
+        self.false_positives.assign_add(false)
+        self.true_negatives.assign_add(ops.subtract(ops.sum(batch.negative, axis), false))
+        self.false_negatives.assign_add(ops.subtract(ops.sum(batch.positive, axis), true))
+
+    def _count_columns(self, batch: Batch, labels: int) -> tuple[Any, Any]:
+        thresholds = ops.reshape(ops.convert_to_tensor(self.thresholds, dtype=self._dtype), (-1, 1, 1))
+        scores, positive, negative = (
+            ops.reshape(x, (1, -1, labels)) for x in (batch.scores, batch.positive, batch.negative)
+        )
+        passing = ops.cast(ops.greater(scores, thresholds), scores.dtype)
+        return ops.sum(ops.multiply(passing, positive), axis=1), ops.sum(ops.multiply(passing, negative), axis=1)
+
+    def reset_state(self) -> None:
+        """Start anew."""
+        super().reset_state()
+
+
+class _At(Curve):
+    """The best value of one ratio among the thresholds at which another reaches `value`."""
+
+    _direction = "up"
+    _value_name = ""
+
+    def _start(self, value: float, num_thresholds: int, class_id: int | None) -> None:
+        if not 0 <= value <= 1:
+            raise ArgumentError(f"[{self.name}] expected `{self._value_name}` from 0 to 1, got {value!r}.")
+        if num_thresholds <= 0:
+            raise ArgumentError(f"[{self.name}] expected `num_thresholds` > 0, got {num_thresholds!r}.")
+        self.value, self.num_thresholds, self.class_id = value, num_thresholds, class_id
+        setattr(self, self._value_name, value)
+        self.thresholds = [0.5] if num_thresholds == 1 else spread(num_thresholds)
+        self._evenly = num_thresholds > 1
+        self._create((len(self.thresholds),))
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Add a batch.
+
+        Args:
+            y_true: targets, 0 or 1.
+            y_pred: predictions from 0 to 1, of the same shape.
+            sample_weight: weights.
+        """
+        self._count(Batch(y_true, y_pred, sample_weight, self._dtype, class_id=self.class_id))
+
+    def _ratio(self, of: Any, rest: Any) -> Any:
+        return ops.divide_no_nan(of.value, ops.add(of.value, rest.value))
+
+    def _best(self, reached: Any, wanted: Any) -> Any:
+        """The largest of `wanted` where `reached` is at least the value; 0 if it is nowhere."""
+        enough = ops.greater_equal(reached, self.value)
+        return ops.max(ops.where(enough, wanted, ops.zeros_like(wanted)))
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        own = {"class_id": self.class_id, "num_thresholds": self.num_thresholds, self._value_name: self.value}
+        return {**super().get_config(), **own}
+
+
+@serializable("keras.metrics")
+class SensitivityAtSpecificity(_At):
+    """The best sensitivity ``tp / (tp + fn)`` where specificity ``tn / (tn + fp)`` is at least a given value.
+
+    Args:
+        specificity: from 0 to 1.
+        num_thresholds: how many thresholds are tried.
+        class_id: look only at this column.
+        name, dtype: see `Metric`.
+
+    Example:
+
+    >>> import kfront
+    >>> float(kfront.metrics.SensitivityAtSpecificity(0.5)([0, 0, 0, 1, 1], [0.0, 0.3, 0.8, 0.3, 0.8]))
+    0.5
+    """
+
+    _value_name = "specificity"
+
+    def __init__(
+        self,
+        specificity: float,
+        num_thresholds: int = 200,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(dtype, name)
+        self._start(specificity, num_thresholds, class_id)
+
+    def result(self) -> Any:
+        """The sensitivity."""
+        specificity = self._ratio(self.true_negatives, self.false_positives)
+        return self._best(specificity, self._ratio(self.true_positives, self.false_negatives))
+
+
+@serializable("keras.metrics")
+class SpecificityAtSensitivity(_At):
+    """The best specificity ``tn / (tn + fp)`` where sensitivity ``tp / (tp + fn)`` is at least a given value.
+
+    Args:
+        sensitivity: from 0 to 1.
+        num_thresholds: how many thresholds are tried.
+        class_id: look only at this column.
+        name, dtype: see `Metric`.
+
+    Example:
+
+    >>> import kfront
+    >>> round(float(kfront.metrics.SpecificityAtSensitivity(0.5)([0, 0, 0, 1, 1], [0.0, 0.3, 0.8, 0.3, 0.8])), 4)
+    0.6667
+    """
+
+    _value_name = "sensitivity"
+
+    def __init__(
+        self,
+        sensitivity: float,
+        num_thresholds: int = 200,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(dtype, name)
+        self._start(sensitivity, num_thresholds, class_id)
+
+    def result(self) -> Any:
+        """The specificity."""
+        sensitivity = self._ratio(self.true_positives, self.false_negatives)
+        return self._best(sensitivity, self._ratio(self.true_negatives, self.false_positives))
+
+
+@serializable("keras.metrics")
+class PrecisionAtRecall(_At):
+    """The best precision where recall is at least a given value.
+
+    Args:
+        recall: from 0 to 1.
+        num_thresholds: how many thresholds are tried.
+        class_id: look only at this column.
+        name, dtype: see `Metric`.
+
+    Example:
+
+    >>> import kfront
+    >>> float(kfront.metrics.PrecisionAtRecall(0.5)([0, 0, 0, 1, 1], [0.0, 0.3, 0.8, 0.3, 0.8]))
+    0.5
+    """
+
+    _value_name = "recall"
+
+    def __init__(
+        self,
+        recall: float,
+        num_thresholds: int = 200,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(dtype, name)
+        self._start(recall, num_thresholds, class_id)
+
+    def result(self) -> Any:
+        """The precision."""
+        recall = self._ratio(self.true_positives, self.false_negatives)
+        return self._best(recall, self._ratio(self.true_positives, self.false_positives))
+
+
+@serializable("keras.metrics")
+class RecallAtPrecision(_At):
+    """The best recall where precision is at least a given value.
+
+    Args:
+        precision: from 0 to 1.
+        num_thresholds: how many thresholds are tried.
+        class_id: look only at this column.
+        name, dtype: see `Metric`.
+
+    Example:
+
+    >>> import kfront
+    >>> float(kfront.metrics.RecallAtPrecision(0.8)([0, 0, 1, 1], [0.0, 0.5, 0.3, 0.9]))
+    0.5
+    """
+
+    _value_name = "precision"
+
+    def __init__(
+        self,
+        precision: float,
+        num_thresholds: int = 200,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(dtype, name)
+        self._start(precision, num_thresholds, class_id)
+
+    def result(self) -> Any:
+        """The recall."""
+        precision = self._ratio(self.true_positives, self.false_positives)
+        return self._best(precision, self._ratio(self.true_positives, self.false_negatives))

@@ -1,0 +1,246 @@
+"""How closely predictions follow targets: R2, Pearson and concordance correlation."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from kfront import config, ops
+from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.registry import serializable
+from kfront.losses.regression import pair
+from kfront.metrics.base import Metric
+from kfront.metrics.reduction import MeanMetricWrapper
+
+__all__ = [
+    "ConcordanceCorrelation",
+    "PearsonCorrelation",
+    "R2Score",
+    "concordance_correlation",
+    "pearson_correlation",
+]
+
+
+@serializable("keras.metrics")
+class R2Score(Metric):
+    """The coefficient of determination: 1 for perfect predictions, 0 for those no better than the mean.
+
+    Args:
+        class_aggregation: ``"uniform_average"`` or ``"variance_weighted_average"`` over outputs, or None for one value
+            each.
+        num_regressors: if above 0, the adjusted form for so many regressors.
+        name, dtype: see `Metric`.
+
+    Raises:
+        ArgumentError: for an argument out of range.
+
+    Example:
+
+    >>> import kfront
+    >>> float(kfront.metrics.R2Score()([[1.0], [4.0], [3.0]], [[2.0], [4.0], [4.0]]).round(4))
+    0.5714
+    """
+
+    _direction = "up"
+    arguments = ("class_aggregation", "num_regressors")
+
+    def __init__(
+        self,
+        class_aggregation: str | None = "uniform_average",
+        num_regressors: int = 0,
+        name: str | None = "r2_score",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(dtype, name)
+        allowed = (None, "uniform_average", "variance_weighted_average")
+        if class_aggregation not in allowed:
+            raise ArgumentError(f"[{self.name}] expected `class_aggregation` in {allowed}, got {class_aggregation!r}.")
+        if num_regressors < 0:
+            raise ArgumentError(f"[{self.name}] expected `num_regressors` >= 0, got {num_regressors!r}.")
+        self.class_aggregation, self.num_regressors = class_aggregation, num_regressors
+        self.num_samples = self.add_variable((), "zeros", name="num_samples")
+        self.built = False
+
+    def build(self, y_true_shape: Any, y_pred_shape: Any) -> None:
+        """Create the state, which needs the number of outputs.
+
+        Args:
+            y_true_shape: shape of the targets.
+            y_pred_shape: shape of the predictions.
+
+        Raises:
+            ShapeError: shapes are not (batch, outputs).
+        """
+        if len(y_pred_shape) != 2 or y_pred_shape[-1] is None or y_pred_shape[-1] != y_true_shape[-1]:
+            raise ShapeError(
+                f"[{self.name}] expected targets and predictions of shape (batch, outputs), "
+                f"got {tuple(y_true_shape)} and {tuple(y_pred_shape)}."
+            )
+        shape = (y_pred_shape[-1],)
+        self.squared_sum = self.add_variable(shape, "zeros", name="squared_sum")
+        self.sum = self.add_variable(shape, "zeros", name="sum")
+        self.total_mse = self.add_variable(shape, "zeros", name="residual")
+        self.count = self.add_variable(shape, "zeros", name="count")
+        self.built = True
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Add a batch.
+
+        Args:
+            y_true: targets, shape (batch, outputs).
+            y_pred: predictions of the same shape.
+            sample_weight: one weight per sample.
+        """
+        y_true, y_pred = (ops.cast(ops.convert_to_tensor(y), self._dtype) for y in (y_true, y_pred))
+        if not self.built:
+            self.build(tuple(y_true.shape), tuple(y_pred.shape))
+        weight = ops.ones_like(y_true[:, :1])
+        if sample_weight is not None:
+            weight = ops.reshape(ops.cast(ops.convert_to_tensor(sample_weight), self._dtype), (-1, 1))
+        weighted = ops.multiply(y_true, weight)
+        self.sum.assign_add(ops.sum(weighted, axis=0))
+        self.squared_sum.assign_add(ops.sum(ops.multiply(y_true, weighted), axis=0))
+        residual = ops.multiply(ops.square(ops.subtract(y_true, y_pred)), weight)
+        self.total_mse.assign_add(ops.sum(residual, axis=0))
+        self.count.assign_add(ops.sum(ops.multiply(ops.ones_like(y_true), weight), axis=0))
+        self.num_samples.assign_add(ops.cast(ops.size(y_true), self._dtype))
+
+    def reset_state(self) -> None:
+        """Start anew."""
+        super().reset_state()
+
+    def result(self) -> Any:
+        """The score so far."""
+        if not self.built:
+            return ops.zeros((), self._dtype)
+        count = self.count.value
+        mean = ops.divide(self.sum.value, count)
+        total = ops.subtract(self.squared_sum.value, ops.multiply(self.sum.value, mean))
+        score = ops.subtract(1.0, ops.divide(self.total_mse.value, total))
+        score = ops.where(ops.isinf(score), ops.zeros_like(score), score)
+        if self.class_aggregation == "uniform_average":
+            score = ops.mean(score)
+        elif self.class_aggregation == "variance_weighted_average":
+            score = ops.divide(ops.sum(ops.multiply(total, score)), ops.sum(total))
+        if self.num_regressors:
+            score = self._adjusted(score)
+        return score
+
+    def _adjusted(self, score: Any) -> Any:
+        n, p = self.num_samples.value, self.num_regressors
+        value = ops.divide(ops.multiply(ops.subtract(1.0, score), ops.subtract(n, 1.0)), ops.subtract(n, p + 1.0))
+        return ops.where(ops.less_equal(n, p + 1.0), score, ops.subtract(1.0, value))
+
+
+def _centred(y_true: Any, y_pred: Any, axis: int) -> tuple[Any, Any, Any, Any]:
+    y_true, y_pred = pair(y_true, y_pred)
+    means = tuple(ops.mean(y, axis=axis, keepdims=True) for y in (y_true, y_pred))
+    return ops.subtract(y_true, means[0]), ops.subtract(y_pred, means[1]), *means
+
+
+@serializable("keras.metrics")
+def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
+    """Covariance over the product of the standard deviations.
+
+    Args:
+        y_true: targets.
+        y_pred: predictions of the same shape.
+        axis: axis of the samples that are compared.
+
+    Returns:
+        Values from -1 to 1, one for each place of the other axes.
+
+    Example:
+
+    >>> import kfront
+    >>> round(float(kfront.metrics.pearson_correlation([[0.0, 1.0, 2.0]], [[1.0, 2.0, 3.0]])[0]), 4)
+    1.0
+    """
+    a, b, _, _ = _centred(y_true, y_pred, axis)
+    covariance = ops.mean(ops.multiply(a, b), axis=axis)
+    spread = ops.multiply(*(ops.sqrt(ops.mean(ops.square(x), axis=axis)) for x in (a, b)))
+    return ops.divide(covariance, ops.add(spread, config.epsilon()))
+
+
+@serializable("keras.metrics")
+def concordance_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
+    """As Pearson's correlation, lowered by differences of mean and scale.
+
+    Args:
+        y_true: targets.
+        y_pred: predictions of the same shape.
+        axis: axis of the samples that are compared.
+
+    Returns:
+        Values from -1 to 1, one for each place of the other axes.
+
+    Reference: Lin, 1989, "A concordance correlation coefficient to evaluate reproducibility", Biometrics 45.
+
+    Example:
+
+    >>> import kfront
+    >>> round(float(kfront.metrics.concordance_correlation([[0.0, 1.0, 2.0]], [[0.0, 1.0, 2.0]])[0]), 4)
+    1.0
+    """
+    a, b, mean_a, mean_b = _centred(y_true, y_pred, axis)
+    covariance = ops.mean(ops.multiply(a, b), axis=axis)
+    variances = ops.add(ops.mean(ops.square(a), axis=axis), ops.mean(ops.square(b), axis=axis))
+    apart = ops.square(ops.squeeze(ops.subtract(mean_a, mean_b), axis))
+    return ops.divide(ops.multiply(covariance, 2.0), ops.add(ops.add(variances, apart), config.epsilon()))
+
+
+class _Correlation(MeanMetricWrapper):
+    _direction = "up"
+    arguments = ("axis",)
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Add a batch.
+
+        Args:
+            y_true: targets.
+            y_pred: predictions of the same shape.
+            sample_weight: not used.
+        """
+        if sample_weight is not None:
+            warnings.warn(f"[{self.name}] `sample_weight` is not used by this metric.", stacklevel=2)
+        if self.axis == 0:  # type: ignore[attr-defined]
+            y_pred = ops.convert_to_tensor(y_pred)
+        super().update_state(y_true, y_pred)
+
+
+@serializable("keras.metrics")
+class PearsonCorrelation(_Correlation):
+    """The mean of Pearson's correlation of targets and predictions.
+
+    Args:
+        name, dtype: see `Metric`.
+        axis: axis of the samples that are compared.
+
+    Example:
+
+    >>> import kfront
+    >>> round(float(kfront.metrics.PearsonCorrelation()([[0.0, 1.0, 2.0]], [[1.0, 2.0, 3.0]])), 4)
+    1.0
+    """
+
+    def __init__(self, name: str | None = "pearson_correlation", dtype: Any = None, axis: int = -1) -> None:
+        super().__init__(pearson_correlation, name, dtype, axis=axis)
+
+
+@serializable("keras.metrics")
+class ConcordanceCorrelation(_Correlation):
+    """The mean of the concordance correlation of targets and predictions.
+
+    Args:
+        name, dtype: see `Metric`.
+        axis: axis of the samples that are compared.
+
+    Example:
+
+    >>> import kfront
+    >>> round(float(kfront.metrics.ConcordanceCorrelation()([[0.0, 1.0, 2.0]], [[0.0, 1.0, 2.0]])), 4)
+    1.0
+    """
+
+    def __init__(self, name: str | None = "concordance_correlation", dtype: Any = None, axis: int = -1) -> None:
+        super().__init__(concordance_correlation, name, dtype, axis=axis)

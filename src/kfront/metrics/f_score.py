@@ -1,0 +1,152 @@
+"""F scores."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kfront import config, ops
+from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.registry import serializable
+from kfront.metrics.base import Metric
+
+__all__ = ["F1Score", "FBetaScore"]
+
+
+@serializable("keras.metrics")
+class FBetaScore(Metric):
+    """The weighted harmonic mean of precision and recall: ``(1 + b ** 2) * p * r / (b ** 2 * p + r)``.
+
+    Args:
+        average: None gives the score of each class; ``"micro"`` counts all classes together, ``"macro"`` averages the
+            scores, ``"weighted"`` averages them by the classes' numbers of samples.
+        beta: weight of recall against precision, above 0.
+        threshold: a prediction above it counts as positive; None: the highest of each sample does.
+        name, dtype: see `Metric`.
+
+    Raises:
+        ArgumentError: for an argument out of range.
+
+    Example:
+
+    >>> import kfront
+    >>> metric = kfront.metrics.FBetaScore(average="micro", beta=1.0, threshold=0.5)
+    >>> float(metric([[1.0, 1.0], [0.0, 1.0]], [[0.9, 0.2], [0.6, 0.7]]).round(4))
+    0.6667
+    """
+
+    _direction = "up"
+    arguments = ("average", "beta", "threshold")
+
+    def __init__(
+        self,
+        average: str | None = None,
+        beta: float = 1.0,
+        threshold: float | None = None,
+        name: str | None = "fbeta_score",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(dtype, name)
+        if average not in (None, "micro", "macro", "weighted"):
+            raise ArgumentError(
+                f"[{self.name}] expected `average` to be None, 'micro', 'macro' or 'weighted', got {average!r}."
+            )
+        if not isinstance(beta, float) or beta <= 0:
+            raise ArgumentError(f"[{self.name}] expected `beta` to be a float above 0, got {beta!r}.")
+        if threshold is not None and (not isinstance(threshold, float) or not 0 < threshold <= 1):
+            raise ArgumentError(f"[{self.name}] expected `threshold` in (0, 1] or None, got {threshold!r}.")
+        self.average, self.beta, self.threshold = average, beta, threshold
+        self.axis = None if average == "micro" else 0
+        self.built = False
+
+    def build(self, y_true_shape: Any, y_pred_shape: Any) -> None:
+        """Create the state, which needs the number of classes.
+
+        Args:
+            y_true_shape: shape of the targets.
+            y_pred_shape: shape of the predictions.
+
+        Raises:
+            ShapeError: shapes are not (batch, classes).
+        """
+        if len(y_pred_shape) != 2 or y_pred_shape[-1] is None or y_pred_shape[-1] != y_true_shape[-1]:
+            raise ShapeError(
+                f"[{self.name}] expected targets and predictions of shape (batch, classes), "
+                f"got {tuple(y_true_shape)} and {tuple(y_pred_shape)}; use utils.to_categorical for class numbers."
+            )
+        shape = () if self.average == "micro" else (y_pred_shape[-1],)
+        for name in ("true_positives", "false_positives", "false_negatives", "intermediate_weights"):
+            setattr(self, name, self.add_variable(shape, "zeros", name=name))
+        self.built = True
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Add a batch.
+
+        Args:
+            y_true: one-hot (or multi-hot) targets, shape (batch, classes).
+            y_pred: predictions, same shape.
+            sample_weight: one weight per sample.
+        """
+        y_true, y_pred = (ops.cast(ops.convert_to_tensor(y), self._dtype) for y in (y_true, y_pred))
+        if not self.built:
+            self.build(tuple(y_true.shape), tuple(y_pred.shape))
+        if self.threshold is None:
+            highest = ops.max(y_pred, axis=-1, keepdims=True)
+            chosen = ops.logical_and(ops.greater_equal(y_pred, highest), ops.greater(ops.absolute(y_pred), 1e-9))
+        else:
+            chosen = ops.greater(y_pred, self.threshold)
+        chosen, y_true = ops.cast(chosen, self._dtype), ops.cast(y_true, self._dtype)
+        weight = None
+        if sample_weight is not None:
+            weight = ops.cast(ops.convert_to_tensor(sample_weight), self._dtype)
+            weight = ops.expand_dims(weight, 1) if len(weight.shape) == 1 else weight
+        self.true_positives.assign_add(self._sum(ops.multiply(chosen, y_true), weight))
+        self.false_positives.assign_add(self._sum(ops.multiply(chosen, ops.subtract(1.0, y_true)), weight))
+        self.false_negatives.assign_add(self._sum(ops.multiply(ops.subtract(1.0, chosen), y_true), weight))
+        self.intermediate_weights.assign_add(self._sum(y_true, weight))
+
+    def _sum(self, x: Any, weight: Any) -> Any:
+        return ops.sum(x if weight is None else ops.multiply(x, weight), axis=self.axis)
+
+    def result(self) -> Any:
+        """The score, or one for each class."""
+        if not self.built:
+            return ops.zeros((), self._dtype)
+        small, b2 = config.epsilon(), self.beta**2
+        tp = self.true_positives.value
+        precision = ops.divide(tp, ops.add(ops.add(tp, self.false_positives.value), small))
+        recall = ops.divide(tp, ops.add(ops.add(tp, self.false_negatives.value), small))
+        low = ops.add(ops.add(ops.multiply(precision, b2), recall), small)
+        score = ops.multiply(ops.divide(ops.multiply(precision, recall), low), 1.0 + b2)
+        if self.average == "weighted":
+            weights = self.intermediate_weights.value
+            weights = ops.divide(weights, ops.add(ops.sum(weights), small))
+            return ops.sum(ops.multiply(score, weights))
+        return score if self.average is None else ops.mean(score)
+
+
+@serializable("keras.metrics")
+class F1Score(FBetaScore):
+    """The harmonic mean of precision and recall.
+
+    Args:
+        average, threshold: see `FBetaScore`.
+        name, dtype: see `Metric`.
+
+    Example:
+
+    >>> import kfront
+    >>> metric = kfront.metrics.F1Score(average="micro", threshold=0.5)
+    >>> float(metric([[1.0, 1.0], [0.0, 1.0]], [[0.9, 0.2], [0.6, 0.7]]).round(4))
+    0.6667
+    """
+
+    arguments = ("average", "threshold")
+
+    def __init__(
+        self,
+        average: str | None = None,
+        threshold: float | None = None,
+        name: str | None = "f1_score",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(average, 1.0, threshold, name, dtype)

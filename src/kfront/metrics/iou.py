@@ -1,0 +1,269 @@
+"""Intersection over union of classes, from a confusion matrix."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kfront import ops
+from kfront.core.errors import ArgumentError
+from kfront.core.registry import serializable
+from kfront.metrics.base import Metric
+
+__all__ = ["BinaryIoU", "IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU"]
+
+
+class _Confusion(Metric):
+    """The confusion matrix of class numbers."""
+
+    _direction = "up"
+
+    def __init__(
+        self,
+        num_classes: int,
+        name: str | None = None,
+        dtype: Any = None,
+        ignore_class: int | None = None,
+        sparse_y_true: bool = True,
+        sparse_y_pred: bool = True,
+        axis: int = -1,
+    ) -> None:
+        super().__init__("int32" if dtype is None else dtype, name)
+        self.num_classes, self.ignore_class, self.axis = num_classes, ignore_class, axis
+        self.sparse_y_true, self.sparse_y_pred = sparse_y_true, sparse_y_pred
+        self.total_confusion_matrix = self.add_variable(
+            (num_classes, num_classes), "zeros", name="total_confusion_matrix"
+        )
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Add a batch.
+
+        Args:
+            y_true: class numbers, or one-hot classes.
+            y_pred: class numbers, or scores.
+            sample_weight: weights of the values.
+        """
+        y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
+        if not self.sparse_y_true:
+            y_true = ops.argmax(y_true, axis=self.axis)
+        if not self.sparse_y_pred:
+            y_pred = ops.argmax(y_pred, axis=self.axis)
+        y_true, y_pred = (ops.cast(ops.reshape(y, (-1,)), "int32") for y in (y_true, y_pred))
+        if sample_weight is None:
+            weight = ops.ones_like(y_true, dtype=self._dtype)
+        else:
+            weight = ops.reshape(ops.cast(ops.convert_to_tensor(sample_weight), self._dtype), (-1,))
+        if self.ignore_class is not None:
+            weight = ops.where(ops.equal(y_true, self.ignore_class), ops.zeros_like(weight), weight)
+            y_true = ops.where(ops.equal(y_true, self.ignore_class), ops.zeros_like(y_true), y_true)
+        n = self.num_classes
+        counts = ops.segment_sum(weight, ops.add(ops.multiply(y_true, n), y_pred), n * n)
+        self.total_confusion_matrix.assign_add(ops.reshape(counts, (n, n)))
+
+    def _parts(self) -> tuple[Any, Any]:
+        """Diagonal and sizes of the unions, as floats."""
+        from kfront.config import floatx
+
+        matrix = ops.cast(self.total_confusion_matrix.value, floatx())
+        diagonal = ops.diagonal(matrix)
+        total = ops.add(ops.sum(matrix, axis=0), ops.sum(matrix, axis=1))
+        return diagonal, ops.subtract(total, diagonal)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        own = {k: getattr(self, k) for k in ("ignore_class", "sparse_y_true", "sparse_y_pred", "axis")}
+        return {**super().get_config(), "num_classes": self.num_classes, **own}
+
+
+def _mean_of_seen(ratio: Any, union: Any) -> Any:
+    """Mean over the classes that occur."""
+    seen = ops.cast(ops.greater(union, 0), ratio.dtype)
+    return ops.divide_no_nan(ops.sum(ops.multiply(ratio, seen)), ops.sum(seen))
+
+
+@serializable("keras.metrics")
+class IoU(_Confusion):
+    """Intersection over union ``tp / (tp + fp + fn)``, averaged over some classes.
+
+    Args:
+        num_classes: number of classes.
+        target_class_ids: the classes whose values are averaged.
+        name, dtype: see `Metric`.
+        ignore_class: a target class that does not count.
+        sparse_y_true: whether targets are class numbers rather than one-hot.
+        sparse_y_pred: whether predictions are class numbers rather than scores.
+        axis: axis of the classes.
+
+    Raises:
+        ArgumentError: a target class is not below `num_classes`.
+
+    Example:
+
+    >>> import kfront
+    >>> round(float(kfront.metrics.IoU(2, [0])([0, 0, 1, 1], [0, 1, 0, 1])), 4)
+    0.3333
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        target_class_ids: Any,
+        name: str | None = None,
+        dtype: Any = None,
+        ignore_class: int | None = None,
+        sparse_y_true: bool = True,
+        sparse_y_pred: bool = True,
+        axis: int = -1,
+    ) -> None:
+        super().__init__(num_classes, name, dtype, ignore_class, sparse_y_true, sparse_y_pred, axis)
+        if max(target_class_ids) >= num_classes:
+            raise ArgumentError(
+                f"[{self.name}] expected `target_class_ids` below {num_classes}, got {list(target_class_ids)}."
+            )
+        self.target_class_ids = list(target_class_ids)
+
+    def result(self) -> Any:
+        """The mean over the target classes that occur."""
+        diagonal, union = self._parts()
+        diagonal, union = (ops.take(x, ops.convert_to_tensor(self.target_class_ids), axis=0) for x in (diagonal, union))
+        return _mean_of_seen(ops.divide_no_nan(diagonal, union), union)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        return {**super().get_config(), "target_class_ids": self.target_class_ids}
+
+
+@serializable("keras.metrics")
+class BinaryIoU(IoU):
+    """Intersection over union of the classes "below" and "above a threshold".
+
+    Args:
+        target_class_ids: some of 0 and 1.
+        threshold: a prediction at or above it is class 1.
+        name, dtype: see `Metric`.
+
+    Example:
+
+    >>> import kfront
+    >>> round(float(kfront.metrics.BinaryIoU(threshold=0.3)([0, 1, 0, 1], [0.1, 0.2, 0.4, 0.7])), 4)
+    0.3333
+    """
+
+    def __init__(
+        self, target_class_ids: Any = (0, 1), threshold: float = 0.5, name: str | None = None, dtype: Any = None
+    ) -> None:
+        super().__init__(2, target_class_ids, name, dtype)
+        self.threshold = threshold
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Add a batch.
+
+        Args:
+            y_true: targets, 0 or 1.
+            y_pred: predictions.
+            sample_weight: weights of the values.
+        """
+        y_pred = ops.convert_to_tensor(y_pred)
+        above = ops.cast(ops.greater_equal(y_pred, self.threshold), "int32")
+        super().update_state(y_true, above, sample_weight)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        own = {"target_class_ids": self.target_class_ids, "threshold": self.threshold}
+        return {**own, "name": self.name, "dtype": self._dtype}
+
+
+@serializable("keras.metrics")
+class MeanIoU(_Confusion):
+    """Intersection over union ``tp / (tp + fp + fn)``, averaged over all classes that occur.
+
+    Args:
+        num_classes: number of classes.
+        name, dtype: see `Metric`.
+        ignore_class: a target class that does not count.
+        sparse_y_true: whether targets are class numbers rather than one-hot.
+        sparse_y_pred: whether predictions are class numbers rather than scores.
+        axis: axis of the classes.
+
+    Example:
+
+    >>> import kfront
+    >>> round(float(kfront.metrics.MeanIoU(num_classes=2)([0, 0, 1, 1], [0, 1, 0, 1])), 4)
+    0.3333
+    """
+
+    def result(self) -> Any:
+        """The mean over the classes that occur."""
+        diagonal, union = self._parts()
+        return _mean_of_seen(ops.divide_no_nan(diagonal, union), union)
+
+
+@serializable("keras.metrics")
+class OneHotIoU(IoU):
+    """As `IoU`, for one-hot targets.
+
+    Args:
+        num_classes: number of classes.
+        target_class_ids: the classes whose values are averaged.
+        name, dtype: see `Metric`.
+        ignore_class: a target class that does not count.
+        sparse_y_pred: whether predictions are class numbers rather than scores.
+        axis: axis of the classes.
+
+    Example:
+
+    >>> import kfront
+    >>> metric = kfront.metrics.OneHotIoU(num_classes=2, target_class_ids=[0])
+    >>> float(metric([[1, 0], [0, 1]], [[0.9, 0.1], [0.6, 0.4]]))
+    0.5
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        target_class_ids: Any,
+        name: str | None = None,
+        dtype: Any = None,
+        ignore_class: int | None = None,
+        sparse_y_pred: bool = False,
+        axis: int = -1,
+    ) -> None:
+        super().__init__(num_classes, target_class_ids, name, dtype, ignore_class, False, sparse_y_pred, axis)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        return {k: v for k, v in super().get_config().items() if k != "sparse_y_true"}
+
+
+@serializable("keras.metrics")
+class OneHotMeanIoU(MeanIoU):
+    """As `MeanIoU`, for one-hot targets.
+
+    Args:
+        num_classes: number of classes.
+        name, dtype: see `Metric`.
+        ignore_class: a target class that does not count.
+        sparse_y_pred: whether predictions are class numbers rather than scores.
+        axis: axis of the classes.
+
+    Example:
+
+    >>> import kfront
+    >>> metric = kfront.metrics.OneHotMeanIoU(num_classes=2)
+    >>> float(metric([[1, 0], [0, 1]], [[0.9, 0.1], [0.6, 0.4]]))
+    0.25
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        name: str | None = None,
+        dtype: Any = None,
+        ignore_class: int | None = None,
+        sparse_y_pred: bool = False,
+        axis: int = -1,
+    ) -> None:
+        super().__init__(num_classes, name, dtype, ignore_class, False, sparse_y_pred, axis)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        return {k: v for k, v in super().get_config().items() if k != "sparse_y_true"}

@@ -1,0 +1,122 @@
+"""Metrics by name and from configs."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from kfront.core.errors import ArgumentError
+from kfront.core.naming import to_snake_case
+from kfront.core.registry import get_registered_object
+from kfront.metrics.base import Metric
+
+__all__ = ["deserialize", "get", "serialize"]
+
+_CLASSES: dict[str, str] = {
+    name: module
+    for module, found in {
+        "reduction": "Mean Sum MeanMetricWrapper",
+        "accuracy": "Accuracy BinaryAccuracy CategoricalAccuracy SparseCategoricalAccuracy TopKCategoricalAccuracy "
+        "SparseTopKCategoricalAccuracy",
+        "errors": "MeanSquaredError MeanAbsoluteError MeanAbsolutePercentageError MeanSquaredLogarithmicError "
+        "RootMeanSquaredError LogCoshError CosineSimilarity Poisson KLDivergence Hinge SquaredHinge CategoricalHinge "
+        "BinaryCrossentropy CategoricalCrossentropy SparseCategoricalCrossentropy",
+        "auc": "AUC",
+        "confusion": "TruePositives FalsePositives TrueNegatives FalseNegatives Precision Recall PrecisionAtRecall "
+        "RecallAtPrecision SensitivityAtSpecificity SpecificityAtSensitivity",
+        "f_score": "F1Score FBetaScore",
+        "iou": "IoU BinaryIoU MeanIoU OneHotIoU OneHotMeanIoU",
+        "correlation": "R2Score PearsonCorrelation ConcordanceCorrelation",
+    }.items()
+    for name in found.split()
+}
+_SHORT = {
+    "mse": "MeanSquaredError",
+    "mae": "MeanAbsoluteError",
+    "mape": "MeanAbsolutePercentageError",
+    "msle": "MeanSquaredLogarithmicError",
+    "bce": "BinaryCrossentropy",
+}
+_NAMES: dict[str, str] = {
+    **{name: name for name in _CLASSES},
+    **{to_snake_case(name): name for name in _CLASSES},
+    **_SHORT,
+    **{short.upper(): name for short, name in _SHORT.items()},
+}
+# need arguments
+_NOT_ALONE = {
+    *("MeanMetricWrapper", "PrecisionAtRecall", "RecallAtPrecision", "SensitivityAtSpecificity"),
+    *("SpecificityAtSensitivity", "IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU"),
+}
+
+
+def _class(name: str) -> Any:
+    return getattr(importlib.import_module(f"kfront.metrics.{_CLASSES[name]}"), name)
+
+
+def serialize(metric: Any) -> Any:
+    """The config of a metric, as files hold it.
+
+    Args:
+        metric: a Metric or a function.
+    """
+    from kfront import saving
+
+    return saving.serialize_keras_object(metric)
+
+
+def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+    """A metric from its config.
+
+    Args:
+        config: as `serialize` returns it, or ``{"class_name": …, "config": …}``.
+        custom_objects: classes and functions by name.
+    """
+    from kfront import saving
+
+    if isinstance(config, dict) and config.get("class_name") in _CLASSES:
+        _class(config["class_name"])
+        if "module" not in config:
+            config = {"module": "keras.metrics", "registered_name": None, **config}
+    return saving.deserialize_keras_object(config, custom_objects=custom_objects)
+
+
+def get(identifier: Any) -> Any:
+    """A metric.
+
+    Args:
+        identifier: the name of a metric (``"mse"``, ``"binary_accuracy"``, ``"AUC"``), a config, a Metric class, a
+            callable, or None.
+
+    Returns:
+        A Metric for a name, config or class; other callables and None as they are.
+
+    Raises:
+        ArgumentError: for anything else.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.metrics.get("mse")
+    <MeanSquaredError name=mean_squared_error>
+    """
+    if identifier is None:
+        return None
+    if isinstance(identifier, dict):
+        return deserialize(identifier)
+    if isinstance(identifier, str):
+        known = _NAMES.get(identifier)
+        if known is not None and known not in _NOT_ALONE:
+            return _class(known)()
+        found = get_registered_object(identifier)
+        if found is not None:
+            return found() if isinstance(found, type) else found
+        raise ArgumentError(
+            f"[metrics.get] expected the name of a metric, got {identifier!r}; known are "
+            f"{', '.join(sorted(_NAMES.keys() - _NOT_ALONE))}."
+        )
+    if isinstance(identifier, type) and issubclass(identifier, Metric):
+        return identifier()
+    if callable(identifier):
+        return identifier
+    raise ArgumentError(f"[metrics.get] expected a name, a config or a callable, got {identifier!r}.")
