@@ -716,6 +716,7 @@ class Layer(Owner, Operation):
 
     def __setstate__(self, saved: dict[str, Any]) -> None:
         self.__dict__.update(saved)
+        self.__dict__["_fits_spec"] = shape_test(self._input_spec)
         self._refresh_policy()
 
 
