@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from kfront import config
 from kfront.backends.base import Backend, numpy_dtype
 from kfront.backends.torch import control, conv, linalg, nn, ops, random, rnn, shape, signal
 from kfront.backends.torch import native as _native
@@ -306,4 +307,5 @@ def _common(parts: Sequence[Tensor]) -> str:
 
 def make_backend() -> TorchBackend:
     """The backend object; called once."""
+    config.floatx(), config.epsilon(), config.image_data_format()  # read keras.json now: not in a graph
     return TorchBackend()
