@@ -15,6 +15,7 @@ import tensorflow as tf  # isort: skip
 
 from kfront import config
 from kfront.backends.tensorflow import control, fourier, linalg, native, nn, ops, random, reduce, rnn, shaping, step
+from kfront.backends.tensorflow.foreach import TensorFlowForeach
 from kfront.core.spec import Abstract
 from kfront.core.variable import Variable
 
@@ -76,7 +77,7 @@ class TensorFlowBackend(Backend):
         if isinstance(x, Variable):
             x = x.value if x._backend is self else x.numpy()
             return self.convert(x, dtype)
-        if isinstance(x, _TENSORS) or isinstance(x, tf.Variable):
+        if isinstance(x, (*_TENSORS, tf.Variable)):
             x = x if isinstance(x, (tf.SparseTensor, tf.RaggedTensor)) else tf.convert_to_tensor(x)
             return x if dtype is None else tf.cast(x, dtype)
         if x.__class__ in (bool, int, float, complex):
@@ -183,6 +184,14 @@ class TensorFlowBackend(Backend):
     def compile_loop(self, fn: Callable[..., Any], state: Callable[[], Sequence[Any]], jit: bool | str) -> Any:
         """Several batches in one graph call; see `Backend.compile_loop`."""
         return step.compile_loop(fn, state, jit)
+
+    @property
+    def foreach(self) -> Any:
+        """Functions on lists of tensors, in place and fused where TensorFlow has them."""
+        found = self.__dict__.get("_foreach")
+        if found is None:
+            found = self._foreach = TensorFlowForeach(self)
+        return found
 
 
 _add = _raw.raw("AddV2")

@@ -6,10 +6,10 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from kfront.backends.tensorflow._raw import constant, dims, raw, shape_vector
+from kfront.core.errors import UnsupportedError
 
 Tensor = Any
 _cast, _reshape, _expand = raw("Cast"), raw("Reshape"), raw("ExpandDims")
@@ -123,14 +123,6 @@ def cholesky(x: Tensor, upper: bool = False) -> Tensor:
     return _back(tf.linalg.adjoint(out) if upper else out, x.dtype)
 
 
-def cholesky_inverse(x: Tensor, upper: bool = False) -> Tensor:
-    """Inverse of the matrix whose Cholesky factor is x."""
-    factor = _wide_float(x)
-    factor = _swapped(factor) if upper else factor
-    identity = tf.eye(factor.shape[-1], dtype=factor.dtype)
-    return _back(tf.linalg.cholesky_solve(factor, identity), x.dtype)
-
-
 def inv(x: Tensor) -> Tensor:
     """Inverse."""
     return _back(tf.linalg.inv(_wide_float(x)), x.dtype)
@@ -212,6 +204,8 @@ def lu_factor(x: Tensor) -> tuple[Tensor, Tensor]:
     """L and U in one matrix, and the pivots: row i was exchanged with row pivots[i]."""
     wide = _wide_float(x)
     rows, columns = wide.shape[-2], wide.shape[-1]
+    if rows is None or columns is None:
+        raise UnsupportedError(f"[lu_factor] expected a matrix of known size, got shape {tuple(x.shape)}.")
     if rows != columns:  # the kernel takes square matrices only: pad with the identity, and cut
         return _lu_of_rectangle(wide, rows, columns, x.dtype)
     lu, permutation = tf.linalg.lu(wide)
@@ -263,14 +257,3 @@ def _pivots(permutation: Tensor) -> Tensor:
         swap = tf.where(index == i, _expand(place, -1), tf.where(index == _expand(place, -1), i, index))
         order = tf.gather(order, swap, axis=-1, batch_dims=permutation.shape.rank - 1)
     return tf.stack(out, -1)
-
-
-def lstsq(a: Tensor, b: Tensor, rcond: float | None = None) -> Tensor:
-    """Least squares by the singular values, as NumPy: the solution of least norm."""
-    vector = b.shape.rank == 1
-    kind, a, b = a.dtype, _wide_float(a), _wide_float(_expand(b, -1) if vector else b)
-    s, u, v = tf.linalg.svd(a)
-    limit = (np.finfo(kind.as_numpy_dtype).eps * max(a.shape[-2:]) if rcond is None else rcond) * s[..., :1]
-    inverse = tf.where(s > limit, 1 / tf.where(s > limit, s, 1), 0)
-    out = tf.matmul(v, inverse[..., None] * tf.matmul(u, b, adjoint_a=True))
-    return _back(tf.squeeze(out, -1) if vector else out, kind)

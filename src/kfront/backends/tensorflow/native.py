@@ -20,7 +20,7 @@ except ImportError:  # pragma: no cover
 __all__ = ["LayerBase", "TensorFlowVariable", "read"]
 
 Trackable = tf.__internal__.tracking.Trackable
-_Plain: type = type(tf.Variable(0, trainable=False))
+PlainVariable: type = type(tf.Variable(0, trainable=False))
 _AGGREGATION = {
     "none": tf.VariableAggregation.NONE,
     "mean": tf.VariableAggregation.MEAN,
@@ -29,13 +29,13 @@ _AGGREGATION = {
 }
 _read = raw("ReadVariableOp")
 _assign = raw("AssignVariableOp")
-_assign_add = raw("AssignAddVariableOp")
+add_in_place = raw("AssignAddVariableOp")
 _assign_sub = raw("AssignSubVariableOp")
 
 
 def read(held: Any) -> Any:
     """The tensor in a `tf.Variable`; gradients flow through it, and tapes that watch what is read see it."""
-    if held.__class__ is _Plain and variable_accessed is not None and tf.executing_eagerly():
+    if held.__class__ is PlainVariable and variable_accessed is not None and tf.executing_eagerly():
         variable_accessed(held)
         return _read(held.handle, held.dtype)
     return held.value() if hasattr(held, "value") else tf.convert_to_tensor(held)
@@ -98,7 +98,7 @@ class TensorFlowVariable(Variable, Trackable, tf.__internal__.types.Tensor):
 
     def _write(self, value: Any) -> None:
         held = self._value
-        if held.__class__ is _Plain:
+        if held.__class__ is PlainVariable:
             _assign(held.handle, value)
         elif isinstance(held, tf.Variable):
             held.assign(value)
@@ -127,7 +127,7 @@ class TensorFlowVariable(Variable, Trackable, tf.__internal__.types.Tensor):
 
     def assign_add(self, value: Any) -> Any:
         """Add `value`; returns the new value."""
-        return self._step(value, _assign_add, "add")
+        return self._step(value, add_in_place, "add")
 
     def assign_sub(self, value: Any) -> Any:
         """Subtract `value`; returns the new value."""
@@ -136,7 +136,7 @@ class TensorFlowVariable(Variable, Trackable, tf.__internal__.types.Tensor):
     def _step(self, value: Any, in_place: Any, name: str) -> Any:
         value = self._same(value)
         held = self._value
-        plain = held.__class__ is _Plain and state.stateless is None and held.dtype is not tf.bool
+        plain = held.__class__ is PlainVariable and state.stateless is None and held.dtype is not tf.bool
         if plain and value.shape.as_list() == list(self._shape):
             in_place(held.handle, value)
             return read(held)

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kfront.backends.tensorflow._raw import constant, dims, nonnegative, raw, shape_vector, size_of, via
+from kfront.backends.tensorflow._raw import constant, dims, nonnegative, raw, shape_vector, size_of
+from kfront.core.op import OPS
 
 Tensor = Any
 _cast, _reshape, _transpose, _select = raw("Cast"), raw("Reshape"), raw("Transpose"), raw("SelectV2")
@@ -329,3 +330,89 @@ def batch_normalization(
         parts = [_reshape(p, constant(tuple(shape))) for p in parts]
     out = _mul(_sub(x, parts[0]), parts[1])
     return out if offset is None else _add(out, parts[2])
+
+
+# ---- normalization and losses ---------------------------------------------------------------------------------------
+
+_mean, _square, _rsqrt = raw("Mean"), raw("Square"), raw("Rsqrt")
+_HALF = (tf.float16, tf.bfloat16)
+
+
+def _normalized(x: Tensor, axis: Any, epsilon: float, center: bool) -> tuple[Tensor, Any]:
+    """x in at least float32, (without its mean) divided by its root mean square over axes; and these axes."""
+    rank = x.shape.rank
+    axes = sorted(nonnegative(a, rank) for a in (axis if isinstance(axis, (tuple, list)) else (axis,)))
+    wide = _cast(x, tf.float32) if x.dtype in _HALF else x
+    where = constant(tuple(axes))
+    if center:
+        wide = _sub(wide, _mean(wide, where, True))
+    factor = _rsqrt(_add(_mean(_square(wide), where, True), constant(epsilon, wide.dtype)))
+    return _mul(wide, factor), axes
+
+
+def _weight(w: Tensor, like: Tensor, axes: Sequence[int]) -> Tensor:
+    """A weight of the shape of `axes`, so that it broadcasts."""
+    rank = like.shape.rank
+    if w.shape.rank != rank and list(axes) != list(range(rank - len(axes), rank)):
+        w = _reshape(w, shape_vector([size_of(like, i) if i in axes else 1 for i in range(rank)]))
+    return w if w.dtype == like.dtype else _cast(w, like.dtype)
+
+
+def layer_normalization(
+    x: Tensor, gamma: Tensor | None = None, beta: Tensor | None = None, axis: Any = -1, epsilon: float = 1e-7
+) -> Tensor:
+    """Mean 0 and variance 1 over axes, then scaled and shifted."""
+    out, axes = _normalized(x, axis, epsilon, True)
+    out = out if gamma is None else _mul(out, _weight(gamma, out, axes))
+    out = out if beta is None else _add(out, _weight(beta, out, axes))
+    return out if out.dtype == x.dtype else _cast(out, x.dtype)
+
+
+def rms_normalization(x: Tensor, scale: Tensor | None = None, axis: Any = -1, epsilon: float = 1e-7) -> Tensor:
+    """Root mean square 1 over axes, then scaled."""
+    out, axes = _normalized(x, axis, epsilon, False)
+    out = out if scale is None else _mul(out, _weight(scale, out, axes))
+    return out if out.dtype == x.dtype else _cast(out, x.dtype)
+
+
+def categorical_crossentropy(target: Tensor, output: Tensor, from_logits: bool = False, axis: int = -1) -> Tensor:
+    """-sum(target * log(probabilities)); from logits by the fused op."""
+    rank = output.shape.rank
+    body = OPS["categorical_crossentropy"].body
+    if not from_logits or rank < 1 or nonnegative(axis, rank) != rank - 1 or target.shape.rank != rank:
+        return body(target, output, from_logits, axis)
+    if not target.shape.is_compatible_with(output.shape):
+        return body(target, output, from_logits, axis)
+    flat = shape_vector((-1, size_of(output, -1)))
+    loss = _cross_entropy(_reshape(output, flat), _reshape(target, flat))[0] if rank != 2 else None
+    if loss is None:
+        return _cross_entropy(output, target)[0]
+    return _reshape(loss, shape_vector(dims(output)[:-1]))
+
+
+_both, _at_least = raw("LogicalAnd"), raw("GreaterEqual")
+_cross_entropy, _sparse_cross_entropy = raw("SoftmaxCrossEntropyWithLogits"), raw("SparseSoftmaxCrossEntropyWithLogits")
+
+
+def sparse_categorical_crossentropy(
+    target: Tensor, output: Tensor, from_logits: bool = False, axis: int = -1
+) -> Tensor:
+    """-log(probability of the class `target`), 0 for a class out of range; from logits by the fused op."""
+    rank = output.shape.rank
+    body = OPS["sparse_categorical_crossentropy"].body
+    if not from_logits or rank < 1 or nonnegative(axis, rank) != rank - 1:
+        return body(target, output, from_logits, axis)
+    if target.shape.rank == rank and target.shape[-1] == 1:
+        target = tf.squeeze(target, -1)
+    if not target.shape.is_compatible_with(output.shape[:-1]):
+        return body(target, output, from_logits, axis)
+    below, classes = _less(target, size_of(output, -1)), size_of(output, -1)
+    inside = _both(below, _at_least(target, constant(0, target.dtype)))
+    safe = _select(inside, target, constant(0, target.dtype))
+    if rank == 2:
+        loss = _sparse_cross_entropy(output, safe)[0]
+    else:
+        flat = _reshape(output, shape_vector((-1, classes)))
+        loss = _sparse_cross_entropy(flat, _reshape(safe, constant((-1,))))[0]
+        loss = _reshape(loss, shape_vector(dims(output)[:-1]))
+    return _select(inside, loss, constant(0, loss.dtype))

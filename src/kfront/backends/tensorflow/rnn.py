@@ -106,7 +106,7 @@ def _finished(
 
 
 def _fused_lstm(times: Tensor, h0: Tensor, c0: Tensor, kernel: Tensor, recurrent: Tensor, bias: Tensor) -> Any:
-    """The op wants the gates as i, c, f, o. (The gradient of its successor, BlockLSTMV2, takes its own order wrongly.)"""
+    """The op wants the gates as i, c, f, o. (The gradient of its successor, BlockLSTMV2, mistakes its own order.)"""
 
     def ordered(w: Tensor, axis: int) -> Tensor:
         i, f, c, o = _split(axis, w, 4)

@@ -175,8 +175,8 @@ def repeat(x: Tensor, repeats: Any, axis: int | None = None) -> Tensor:
         return tf.repeat(x, repeats, axis)
     rank, sizes = x.shape.rank, dims(x)
     axis = nonnegative(axis, rank)
-    wide = sizes[: axis + 1] + [repeats] + sizes[axis + 1 :]
-    out = sizes[:axis] + [sizes[axis] * repeats] + sizes[axis + 1 :]
+    wide = [*sizes[: axis + 1], repeats, *sizes[axis + 1 :]]
+    out = [*sizes[:axis], sizes[axis] * repeats, *sizes[axis + 1 :]]
     return _reshape(_broadcast(_expand(x, axis + 1), shape_vector(wide)), shape_vector(out))
 
 
@@ -293,13 +293,42 @@ def _matched(x: Tensor, indices: Tensor) -> tuple[Tensor, Tensor]:
 def get_item(x: Tensor, key: Any) -> Tensor:
     """x[key] as NumPy indexes: ints, slices, None, `...`, and arrays of integers or booleans."""
     keys = list(key) if isinstance(key, tuple) else [key]
-    if all(k is None or k is Ellipsis or isinstance(k, (int, slice_of)) for k in keys) and not _bools(keys):
-        return x[key]
+    spec = _strided(keys)
+    if spec is not None:
+        begin, end, strides, *masks = spec
+        return _strided_slice(x, constant(begin), constant(end), constant(strides), *masks)
+    if all(k is None or k is Ellipsis or isinstance(k, slice_of) for k in keys):
+        return x[key]  # bounds that are tensors
     return _advanced(x, keys)
 
 
-def _bools(keys: Sequence[Any]) -> bool:
-    return any(k.__class__ is bool for k in keys)
+_strided_slice = raw("StridedSlice")
+
+
+def _strided(keys: Sequence[Any]) -> tuple[Any, ...] | None:
+    """Arguments of the strided slice op for ints, slices with int bounds, None and `...`; None for other keys."""
+    rows: list[tuple[int, int, int]] = []
+    no_begin = no_end = dots = new = drop = 0
+    for i, k in enumerate(keys):
+        bit = 1 << i
+        if k.__class__ is int:
+            rows.append((k, k + 1, 1))
+            drop |= bit
+            no_end |= bit if k == -1 else 0
+        elif k.__class__ is slice_of:
+            if any(p is not None and p.__class__ is not int for p in (k.start, k.stop, k.step)):
+                return None
+            rows.append((k.start or 0, k.stop or 0, 1 if k.step is None else k.step))
+            no_begin |= bit if k.start is None else 0
+            no_end |= bit if k.stop is None else 0
+        elif k is None or k is Ellipsis:
+            rows.append((0, 0, 1))
+            new |= bit if k is None else 0
+            dots |= 0 if k is None else bit
+        else:
+            return None
+    begin, end, strides = zip(*rows, strict=True) if rows else ((), (), ())
+    return begin, end, strides, no_begin, no_end, dots, new, drop
 
 
 def _advanced(x: Tensor, keys: list[Any]) -> Tensor:
@@ -460,12 +489,19 @@ segment_prod = _segment("UnsortedSegmentProd")
 
 def tril(x: Tensor, k: int = 0) -> Tensor:
     """Zero above the k-th diagonal of the last two axes."""
+    if isinstance(k, int) and k >= 0:
+        return _band_part(x, -1, k)
     return _select(_band(x, k, True), x, constant(_nought(x.dtype), x.dtype))
 
 
 def triu(x: Tensor, k: int = 0) -> Tensor:
     """Zero below the k-th diagonal of the last two axes."""
+    if isinstance(k, int) and k <= 0:
+        return _band_part(x, -k, -1)
     return _select(_band(x, k, False), x, constant(_nought(x.dtype), x.dtype))
+
+
+_band_part = raw("MatrixBandPart")
 
 
 def _nought(kind: Any) -> Any:

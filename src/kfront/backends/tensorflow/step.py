@@ -200,7 +200,8 @@ def compute_spec(convert: Callable[[Any], Any], fn: Callable[..., Any], args: An
     Args:
         convert: makes an abstract value of a traced tensor.
         fn: code on TensorFlow tensors.
-        args, kwargs: its arguments, KerasTensors at the places of tensors.
+        args: positional arguments, KerasTensors at the places of tensors.
+        kwargs: keyword arguments, likewise.
     """
     from kfront.core import tree
     from kfront.core.spec import KerasTensor
