@@ -60,5 +60,35 @@ def read(folder: str) -> None:
                 out.write(traceback.format_exc())
 
 
+def ops(folder: str) -> None:
+    """Write the graph of every op call and its values; load kfront's graphs and write their values."""
+    import keras
+
+    with open(f"{folder}/kfront.json") as file:
+        theirs = json.load(file)
+    graphs, errors = {}, {}
+    for i, case in enumerate(models.op_cases()):
+        arrays = models.op_arrays(case)
+        for kind, make in (
+            ("own", lambda case=case: models.op_model(keras, case)),
+            ("own", lambda i=i: keras.models.model_from_json(graphs[i])),
+            ("theirs", lambda i=i: keras.models.model_from_json(theirs[str(i)])),
+        ):
+            if f"own{i}" in errors or (kind == "theirs" and str(i) not in theirs):
+                continue
+            try:
+                model = make()
+                if i not in graphs:
+                    graphs[i] = model.to_json()
+                values = [keras.ops.convert_to_numpy(x) for x in keras.tree.flatten(model(arrays))]
+                values = [x.astype("float32") if x.dtype.name == "bfloat16" else x for x in values]
+                np.savez(f"{folder}/{kind}{i}.npz", *values)
+            except Exception as error:
+                errors[f"{kind}{i}"] = f"{type(error).__name__}: {error}"
+    for name, value in (("keras.json", graphs), ("errors.json", errors)):
+        with open(f"{folder}/{name}", "w") as file:
+            json.dump(value, file)
+
+
 if __name__ == "__main__":
-    {"write": write, "read": read}[sys.argv[1]](sys.argv[2])
+    {"write": write, "read": read, "ops": ops}[sys.argv[1]](sys.argv[2])

@@ -165,3 +165,57 @@ def continue_training(model: Any, epochs: int = 1) -> float:
     """Two steps more; the last loss."""
     x, y = data((8, 6)), data((8, 1), seed=5)
     return model.fit(x, y, batch_size=4, epochs=epochs, shuffle=False, verbose=0).history["loss"][-1]
+
+
+def op_model(k: Any, case: Any) -> Any:
+    """A functional model of one op call; every array becomes an input."""
+    inputs: list[Any] = []
+
+    def symbolic(x: Any) -> Any:
+        if isinstance(x, np.ndarray):
+            inputs.append(k.Input(batch_shape=x.shape, dtype=x.dtype.name, name=f"in{len(inputs)}"))
+            return inputs[-1]
+        if isinstance(x, (list, tuple)):
+            return type(x)(symbolic(v) for v in x)
+        return x
+
+    args, kwargs = symbolic(list(case.args)), {n: symbolic(v) for n, v in case.kwargs.items()}
+    out = getattr(k.ops, case.name)(*args, **kwargs)
+    tensors = [x for x in k.tree.flatten(out) if isinstance(x, k.KerasTensor)]
+    return k.Model(inputs, tensors, name="op")
+
+
+def op_arrays(case: Any) -> list[np.ndarray]:
+    """The arrays of a call, in the order of `op_model`'s inputs."""
+    out: list[np.ndarray] = []
+
+    def find(x: Any) -> None:
+        if isinstance(x, np.ndarray):
+            out.append(x)
+        elif isinstance(x, (list, tuple)):
+            for v in x:
+                find(v)
+
+    find(list(case.args))
+    find(list(case.kwargs.values()))
+    return out
+
+
+def op_cases() -> list[Any]:
+    """One or two calls of each op from the table of op tests."""
+    import importlib.util
+    from pathlib import Path
+
+    spec = importlib.util.spec_from_file_location("op_cases", Path(__file__).parent.parent / "ops" / "cases.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    taken: dict[str, int] = {}
+    out = []
+    for case in module.CASES:
+        arrays = op_arrays(case)
+        plain = all(x.dtype.name in ("float32", "int32", "bool") for x in arrays)
+        if arrays and plain and taken.get(case.name, 0) < 2:
+            taken[case.name] = taken.get(case.name, 0) + 1
+            out.append(case)
+    return out

@@ -226,10 +226,7 @@ def _op_arguments(node: Any) -> tuple[list[Any], dict[str, Any]]:
         return list(named[names[0][1:]]), {}
     if one.name in _PAIRS:
         return [[named["real"], named["imag"]]], {}
-    args = [named.get(n) for n in names]
-    while len(args) > 1 and args[-1] is None:
-        args.pop()
-    return args, {k: v for k, v in named.items() if k not in names and _has_symbolic(v)}
+    return [named.get(n) for n in names], {k: v for k, v in named.items() if k not in names and _has_symbolic(v)}
 
 
 def deserialize_node(data: Any, tensors: Any) -> tuple[list[Any], dict[str, Any]]:
