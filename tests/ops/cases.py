@@ -476,8 +476,8 @@ for _fmt in ("channels_last", "channels_first"):
                     "separable_conv", _x, f(*(3,) * _rank, 4, 2), f(*(1,) * _rank, 8, 3), padding=_pad,
                     data_format=_fmt, tol=1e-4,
                 )  # fmt: skip
-            for _pool, _stride in (((2,), None), ((3,), (2,)), ((2,), (1,))):
-                _pool, _stride = _pool * _rank, _stride and _stride * _rank
+            for _pool, _stride in (((2,), (2,)), ((3,), (2,)), ((2,), (1,))):
+                _pool, _stride = _pool * _rank, _stride * _rank
                 case("max_pool", _x, _pool, _stride, padding=_pad, data_format=_fmt)
                 case("average_pool", _x, _pool, _stride, padding=_pad, data_format=_fmt, tol=1e-5)
 case("conv", f(2, 8, 9, 3), f(3, 2, 3, 4), strides=(2, 1), padding="same", tol=1e-4)

@@ -1,4 +1,4 @@
-"""Activation functions, and `get` by name."""
+"""Activation functions, by name and as functions."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from kfront.core.lazy import lazy_namespace, names
 __getattr__, __dir__, __all__ = lazy_namespace(
     __name__,
     {
-        **names(".functions", "exponential gelu linear mish relu"),
-        **names("kfront.ops.nn_activation", "celu elu glu hard_shrink hard_sigmoid hard_silu hard_tanh leaky_relu"),
-        **names("kfront.ops.nn_activation", "log_sigmoid log_softmax relu6 selu sigmoid silu soft_shrink softmax"),
-        **names("kfront.ops.nn_activation", "softplus softsign sparse_plus sparse_sigmoid sparsemax squareplus"),
-        **names("kfront.ops.nn_activation", "tanh_shrink threshold"),
-        "tanh": "kfront.ops.elementwise",
-        "hard_swish": "kfront.ops.nn_activation:hard_silu",
-        "swish": "kfront.ops.nn_activation:silu",
-        **names(".lookup", "deserialize get serialize"),
+        **names(
+            ".functions",
+            "celu elu exponential gelu glu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh leaky_relu linear "
+            "log_sigmoid log_softmax mish relu relu6 selu sigmoid silu soft_shrink softmax softplus softsign "
+            "sparse_plus sparse_sigmoid sparsemax squareplus swish tanh tanh_shrink threshold",
+        ),
+        **names(".lookup", "get serialize deserialize"),
     },
 )

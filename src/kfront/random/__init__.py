@@ -1,4 +1,4 @@
-"""Random numbers; `seed` is an int, a SeedGenerator, or None for the global generator."""
+"""Random numbers: each function takes a `seed`: an int (the same numbers each time), a SeedGenerator, or None."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from kfront.core.lazy import lazy_namespace, names
 __getattr__, __dir__, __all__ = lazy_namespace(
     __name__,
     {
-        "SeedGenerator": "kfront.core.rng",
-        **names("kfront.ops.random", "beta binomial categorical dropout gamma normal randint shuffle"),
-        **names("kfront.ops.random", "truncated_normal uniform"),
+        **names(
+            "kfront.ops.random",
+            "beta binomial categorical dropout gamma normal randint shuffle truncated_normal uniform",
+        ),
+        **names("kfront.core.rng", "SeedGenerator"),
     },
 )
