@@ -184,6 +184,10 @@ def random_categorical(key: Any, logits: Any, num_samples: int, dtype: str) -> A
     Returns:
         tensor of shape (batch, num_samples).
     """
+    return _gumbel_max(key, logits, num_samples, dtype)
+
+
+def _gumbel_max(key: Any, logits: Any, num_samples: int, dtype: str) -> Any:
     batch, classes = shape_of(logits)
     u = _open_uniform(key, [batch, num_samples, classes])
     gumbel = negative(log(negative(log(u))))
@@ -203,10 +207,11 @@ def random_shuffle(key: Any, x: Any, axis: int) -> Any:
     Returns:
         tensor of the shape and dtype of `x`.
     """
-    if isinstance(x, KerasTensor):
-        return x
-    order = argsort(_bits31(key, [dim(x, axis)]), -1)
-    return take(x, order, axis)
+    return _sorted_by_bits(key, x, axis)
+
+
+def _sorted_by_bits(key: Any, x: Any, axis: int) -> Any:
+    return take(x, argsort(_bits31(key, [dim(x, axis)]), -1), axis)
 
 
 @op(("key", "inputs"))
@@ -223,11 +228,11 @@ def random_dropout(key: Any, inputs: Any, rate: float, noise_shape: Any) -> Any:
         tensor of the shape and dtype of `inputs`.
     """
     shape = shape_of(inputs) if noise_shape is None else noise_shape
-    if state.portable_random:
-        kept = less(_bits31(key, shape), int((1.0 - rate) * 2**31))
-    else:
-        kept = greater_equal(random_uniform(key, shape, "float32"), rate)
-    return where(kept, divide(inputs, 1.0 - rate), 0.0)
+    return _kept(inputs, greater_equal(random_uniform(key, shape, "float32"), rate), rate)
+
+
+def _kept(inputs: Any, mask: Any, rate: float) -> Any:
+    return where(mask, divide(inputs, 1.0 - rate), 0.0)
 
 
 # ---- portable bits ------------------------------------------------------------------------------------------------------
@@ -541,7 +546,8 @@ def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: Any =
         raise ShapeError(f"[categorical] expected `logits` of shape (batch, classes), got {tuple(logits.shape)}.")
     if isinstance(logits, KerasTensor):
         return Abstract((logits.shape[0], num_samples), dtype)
-    return random_categorical(seed_key(seed), logits, num_samples, dtype)
+    draw = _gumbel_max if state.portable_random else random_categorical
+    return draw(seed_key(seed), logits, num_samples, dtype)
 
 
 @op(1, keep)
@@ -563,7 +569,10 @@ def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None)
         noise_shape = tuple(dim(inputs, i) if d is None else d for i, d in enumerate(noise_shape))
     if rate >= 1:
         return zeros_like(inputs)
-    return random_dropout(seed_key(seed), inputs, rate, noise_shape)
+    if not state.portable_random:
+        return random_dropout(seed_key(seed), inputs, rate, noise_shape)
+    shape = shape_of(inputs) if noise_shape is None else noise_shape
+    return _kept(inputs, less(_bits31(seed_key(seed), shape), int((1.0 - rate) * 2**31)), rate)
 
 
 @op(1, keep)
@@ -578,4 +587,6 @@ def shuffle(x: Any, axis: int = 0, seed: Any = None) -> Any:
     Returns:
         tensor of the shape and dtype of `x`.
     """
-    return x if isinstance(x, KerasTensor) else random_shuffle(seed_key(seed), x, axis)
+    if isinstance(x, KerasTensor):
+        return x
+    return (_sorted_by_bits if state.portable_random else random_shuffle)(seed_key(seed), x, axis)
