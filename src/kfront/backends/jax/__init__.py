@@ -14,7 +14,7 @@ import numpy as np
 from kfront import config
 from kfront.backends.base import Backend
 from kfront.backends.jax import control, linalg, native, nn, ops, random, step
-from kfront.backends.jax.common import ARRAY, TRACER, _identity, canonical, compiled, lift
+from kfront.backends.jax.common import ARRAY, TRACER, _identity, canonical, compiled, lift, x64
 from kfront.core.dtypes import ALL, standardize
 from kfront.core.errors import BackendError, DTypeError
 from kfront.core.op import OPS
@@ -24,7 +24,7 @@ __all__ = ["JaxBackend", "make_backend"]
 
 _DTYPES = tuple(d for d in ALL if d != "string")
 _NAMES = {jnp.dtype(d): d for d in _DTYPES}
-_MASKS = 4096  # how many masks of traced values are kept
+_WIDE = frozenset(("int64", "uint64", "float64", "complex128"))
 
 
 class JaxBackend(Backend):
@@ -33,16 +33,15 @@ class JaxBackend(Backend):
     name = "jax"
     types = frozenset({ARRAY})
     Variable = native.JaxVariable
-    dtypes = _DTYPES
     seed_dtype = "uint32"
+    _attaching = False
     modules = (ops, nn, linalg, random, control)
-
-    def __init__(self) -> None:
-        self._masks: dict[int, tuple[Any, Any]] = {}
 
     def finish(self) -> Backend:
         """As for any backend; composed ops of several steps are compiled as one."""
+        self._attaching = True  # fast paths for 64-bit types too: x64 may be enabled later
         super().finish()
+        self._attaching = False
         for name in _FUSED.split():
             one = OPS.get(name)
             if one is not None and one.body is not None and getattr(self, name) is one.body:
@@ -53,6 +52,11 @@ class JaxBackend(Backend):
         from kfront.backends import get
 
         return get, (self.name,)
+
+    @property
+    def dtypes(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The dtypes there are: those of 64 bits with `jax_enable_x64` only."""
+        return _DTYPES if self._attaching or x64() else tuple(d for d in _DTYPES if d not in _WIDE)
 
     # -- tensors ------------------------------------------------------------------------------------------------------
 
@@ -94,19 +98,12 @@ class JaxBackend(Backend):
         return x.numpy() if hasattr(x, "_is_variable") else np.asarray(x)
 
     def set_mask(self, x: Any, mask: Any) -> None:
-        """Attach a mask; tracers take no attributes, so theirs are kept beside, the latest only."""
-        if type(x) is ARRAY:
-            x._keras_mask = mask
-            return
-        if len(self._masks) >= _MASKS:
-            self._masks.pop(next(iter(self._masks)), None)
-        self._masks[id(x)] = (x, mask)  # holds the tracer: its id stays its own
+        """Attach a mask."""
+        native.set_mask(x, mask)
 
     def get_mask(self, x: Any) -> Any:
         """The mask of a tensor, or None."""
-        if isinstance(x, TRACER):
-            return self._masks.get(id(x), (None, None))[1]
-        return getattr(x, "_keras_mask", None)
+        return native.get_mask(x)
 
     def compute_spec(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Outputs of raw JAX code: `jax.eval_shape`, twice, to tell known dimensions from unknown ones."""

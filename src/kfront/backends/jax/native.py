@@ -20,7 +20,7 @@ from kfront.backends.jax.common import TRACER, canonical, lift
 from kfront.core.variable import Variable
 from kfront.layers.binding import saved_state
 
-__all__ = ["JaxVariable", "Journal", "journaling", "register_layer_class", "store", "strong"]
+__all__ = ["JaxVariable", "Journal", "TraceMasks", "journaling", "register_layer_class", "store", "strong"]
 
 
 class _Local(threading.local):
@@ -92,6 +92,42 @@ class Journal:
     def written(self) -> list[Any]:
         """The Variables whose value is another than at the start, in the order of their first assignment."""
         return [v for v, old in self.entries.values() if v._value is not old]
+
+
+# ---- masks ----------------------------------------------------------------------------------------------------------
+
+# Tracers take no attributes and no weak references, so their masks are kept beside them, the latest ones only; the
+# tracer is held along, so that its id stays its own.
+_masks: dict[int, tuple[Any, Any]] = {}
+_MOST_MASKS = 4096
+
+
+def set_mask(x: Any, mask: Any) -> None:
+    """Attach a mask to an array or tracer."""
+    if not isinstance(x, TRACER):
+        x._keras_mask = mask
+        return
+    while len(_masks) >= _MOST_MASKS:
+        _masks.pop(next(iter(_masks)), None)
+    _masks[id(x)] = (x, mask)
+
+
+def get_mask(x: Any) -> Any:
+    """The mask of an array or tracer, or None."""
+    return _masks.get(id(x), (None, None))[1] if isinstance(x, TRACER) else getattr(x, "_keras_mask", None)
+
+
+class TraceMasks:
+    """Context manager: masks of values traced inside are forgotten at the end."""
+
+    __slots__ = ("_before",)
+
+    def __enter__(self) -> None:
+        self._before = set(_masks)
+
+    def __exit__(self, *exc: Any) -> None:
+        for key in [k for k in _masks if k not in self._before]:
+            _masks.pop(key, None)
 
 
 # ---- layers as pytrees -----------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from jax import lax
 from jax.extend.core import jaxpr_as_fun
 
 from kfront.backends.jax.common import TRACER
-from kfront.backends.jax.native import Journal, journaling, store, strong
+from kfront.backends.jax.native import Journal, TraceMasks, journaling, store, strong
 from kfront.core.variable import bind
 
 __all__ = ["Loop", "Step", "value_and_grad"]
@@ -109,7 +109,7 @@ class Step:
     def _run(self, values: Sequence[Any], args: Any) -> tuple[list[Any], Any]:
         """Trace `fn`: (new values of the Variables, output)."""
         variables = self.variables
-        with bind(variables, values), Journal() as journal:
+        with TraceMasks(), bind(variables, values), Journal() as journal:
             out = _ordered(self.fn(*args))
             new = [strong(v._value) for v in variables]
             known = {id(v) for v in variables}
