@@ -1,0 +1,1 @@
+"""Ops on every backend: values, dtypes, inference, compiled runs, gradients, from one table."""

@@ -1,0 +1,118 @@
+"""Running samples on a backend, and comparing with the reference."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+import kfront
+from conformance.ops.entry import FLOATS, Entry, Sample, arrays_of, kind_of, map_arrays, with_arrays
+from conformance.ops.samples import function_of
+from kfront.core import tree
+
+__all__ = ["compare", "eager", "flat", "quiet", "run", "supported", "wanted"]
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """NumPy's warnings about NaN and overflow, and engines' about casts, are no news here."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        yield
+
+
+def flat(result: Any) -> list[Any]:
+    """The leaves of a nested result."""
+    return [x for x in tree.flatten(result) if x is not None]
+
+
+def supported(backend: Any, sample: Sample) -> bool:
+    """Whether the backend has the dtypes of the sample's arrays."""
+    return all(kind_of(x) in backend.dtypes for x in arrays_of((sample.args, sample.kwargs)))
+
+
+def run(backend: str, entry: Entry, sample: Sample) -> list[np.ndarray]:
+    """The results of a sample on a backend, as NumPy arrays."""
+    with quiet(), kfront.backend_scope(backend) as b:
+        args, kwargs = map_arrays(b.convert, (sample.args, sample.kwargs))
+        out = function_of(entry.name)(*args, **kwargs)
+        return [b.to_numpy(x) if b.is_tensor(x) else np.asarray(x) for x in flat(out)]
+
+
+@functools.cache
+def _eager(backend: str, entry: int, sample: int) -> list[np.ndarray]:
+    e, s = _ENTRIES[entry], _SAMPLES[sample]
+    return run(backend, e, s)
+
+
+_ENTRIES: dict[int, Entry] = {}
+_SAMPLES: dict[int, Sample] = {}
+
+
+def eager(backend: str, entry: Entry, sample: Sample) -> list[np.ndarray]:
+    """As `run`; each sample is run once on each backend."""
+    _ENTRIES[id(entry)], _SAMPLES[id(sample)] = entry, sample
+    return _eager(backend, id(entry), id(sample))
+
+
+def _wide(x: np.ndarray) -> np.ndarray:
+    if kind_of(x) in FLOATS:
+        return x.astype("float64")
+    return x if x.dtype.kind in "bc" else x.astype("int64")
+
+
+def wanted(entry: Entry, sample: Sample) -> list[np.ndarray]:
+    """The results of the reference, in float64, int64 and bool."""
+    args, kwargs = sample.args, sample.kwargs
+    if not entry.raw:
+        args, kwargs = map_arrays(_wide, (args, kwargs))
+    assert entry.reference is not None
+    with quiet():
+        return [np.asarray(x) for x in flat(entry.reference(*args, **kwargs))]
+
+
+def compare(entry: Entry, got: list[np.ndarray], want: list[np.ndarray]) -> None:
+    """Assert that results are within the tolerance of the entry."""
+    assert len(got) == len(want), f"{len(got)} results, expected {len(want)}"
+    dtypes = [kind_of(x) for x in got]
+    if entry.view is not None:
+        narrow = dtypes[0].replace("complex64", "float32").replace("complex128", "float64")
+        got, want = entry.view([_unpacked(x) for x in got]), entry.view([_unpacked(x) for x in want])
+        dtypes = [narrow] * len(got)
+    for i, (g, w, d) in enumerate(zip(got, want, dtypes, strict=True)):
+        _compare_one(entry, np.asarray(g), np.asarray(w), d, f"result {i}" if len(got) > 1 else "result")
+
+
+def _unpacked(x: np.ndarray) -> np.ndarray:
+    return x if x.dtype.kind == "c" else x.astype("float64")
+
+
+def _compare_one(entry: Entry, got: np.ndarray, want: np.ndarray, dtype: str, what: str) -> None:
+    from conformance.suite import close
+
+    assert got.shape == want.shape, f"{what}: shape {got.shape}, expected {want.shape}"
+    if dtype not in FLOATS:
+        want = want if want.dtype.kind == "b" else want.astype(np.dtype(dtype))
+        close(got, want, 0.0, 0.0, what)
+        return
+    if want.dtype.kind != "c":  # what overflows in the dtype is infinite
+        want = want.astype("float64")
+        limit = float(ml_dtypes.finfo(dtype).max)
+        want = np.where(np.abs(want) > limit * 1.01, np.copysign(np.inf, want), want)
+    finite = np.abs(want[np.isfinite(want)])
+    rtol, atol = entry.tolerance.of(dtype, float(finite.max()) if finite.size else 0.0)
+    close(got, want, rtol, atol, what)
+
+
+def replaced(sample: Sample, arrays: list[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Arguments of a sample with other values for its arrays."""
+    return with_arrays((sample.args, sample.kwargs), arrays)
+
+
+Runner = Callable[[], None]
