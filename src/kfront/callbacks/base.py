@@ -1,0 +1,266 @@
+"""`Callback` and the list that training calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from kfront.core import tree
+from kfront.core.errors import ArgumentTypeError
+
+__all__ = ["Callback", "CallbackList"]
+
+Logs = dict[str, Any] | None
+
+
+class Callback:
+    """Base of the callbacks: override the hooks you need.
+
+    `logs` of batch hooks are computed when they are first read, so that a hook which does not look at them costs
+    nothing. What a callback changes in the model (weights, learning rate) holds at once on every backend.
+
+    Attributes:
+        model: the model that is trained.
+        params: dict with ``"verbose"``, ``"epochs"`` and ``"steps"``.
+
+    Example:
+
+    >>> import kfront
+    >>> class Announce(kfront.callbacks.Callback):
+    ...     def on_epoch_end(self, epoch, logs=None):
+    ...         print(f"epoch {epoch} is over")
+    """
+
+    def __init__(self) -> None:
+        self.params: dict[str, Any] | None = None
+        self._model: Any = None
+
+    @property
+    def model(self) -> Any:
+        """The model that is trained."""
+        return self.__dict__.get("_model")
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        """Called before training with the parameters of the loop."""
+        self.params = params
+
+    def set_model(self, model: Any) -> None:
+        """Called before training with the model."""
+        self._model = model
+
+    def on_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """As `on_train_batch_begin`."""
+
+    def on_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """As `on_train_batch_end`."""
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        """Called before each epoch of `fit`; `epoch` counts from 0."""
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Called after each epoch of `fit` and its validation; `logs` holds all results."""
+
+    def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Called before each batch of `fit`."""
+        self.on_batch_begin(batch, logs=logs)
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Called after each batch of `fit`; `logs` holds the results of the epoch so far."""
+        self.on_batch_end(batch, logs=logs)
+
+    def on_test_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Called before each batch of `evaluate`, also of the validation in `fit`."""
+
+    def on_test_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Called after each batch of `evaluate`."""
+
+    def on_predict_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Called before each batch of `predict`."""
+
+    def on_predict_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Called after each batch of `predict`; ``logs["outputs"]`` holds its outputs."""
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        """Called when `fit` begins."""
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        """Called when `fit` ends, with the results of the last epoch."""
+
+    def on_test_begin(self, logs: Logs = None) -> None:
+        """Called when `evaluate` begins, also for the validation in `fit`."""
+
+    def on_test_end(self, logs: Logs = None) -> None:
+        """Called when `evaluate` ends, with its results."""
+
+    def on_predict_begin(self, logs: Logs = None) -> None:
+        """Called when `predict` begins."""
+
+    def on_predict_end(self, logs: Logs = None) -> None:
+        """Called when `predict` ends."""
+
+
+_BATCH_HOOKS = {kind: (f"on_{kind}_batch_begin", f"on_{kind}_batch_end") for kind in ("train", "test", "predict")}
+_HOOKS = (
+    *(name for pair in _BATCH_HOOKS.values() for name in pair),
+    *("on_epoch_begin", "on_epoch_end", "on_train_begin", "on_train_end"),
+    *("on_test_begin", "on_test_end", "on_predict_begin", "on_predict_end"),
+)
+_ALSO = {"on_train_batch_begin": "on_batch_begin", "on_train_batch_end": "on_batch_end"}
+
+
+def _overrides(callback: Any, hook: str) -> bool:
+    """Whether a callback does anything in a hook."""
+    for name in (hook, _ALSO.get(hook)):
+        if name is not None:
+            found = getattr(callback, name, None)
+            if found is not None and getattr(found, "__func__", found) is not Callback.__dict__[name]:
+                return True
+    return False
+
+
+class CallbackList:
+    """Calls the hooks of several callbacks, and only those that do something.
+
+    Args:
+        callbacks: callbacks, possibly nested in lists.
+        add_history: add a `History` unless one is among them.
+        add_progbar: add a `ProgbarLogger` unless one is among them.
+        model: the model.
+        **params: what `Callback.params` holds.
+
+    Attributes:
+        callbacks: the callbacks.
+        train_batch_hooks, test_batch_hooks, predict_batch_hooks: whether any callback has such a hook.
+
+    Raises:
+        ArgumentTypeError: something is not a callback.
+    """
+
+    def __init__(
+        self,
+        callbacks: Any = None,
+        add_history: bool = False,
+        add_progbar: bool = False,
+        model: Any = None,
+        **params: Any,
+    ) -> None:
+        from kfront.callbacks.history import History, ProgbarLogger
+
+        self.callbacks: list[Any] = tree.flatten(callbacks) if callbacks is not None else []
+        for one in self.callbacks:
+            if not hasattr(one, "set_model") or isinstance(one, type):
+                raise ArgumentTypeError(f"[CallbackList] expected Callback objects, got {one!r}; create an instance.")
+        if add_progbar and not any(isinstance(c, ProgbarLogger) for c in self.callbacks):
+            self.callbacks.append(ProgbarLogger())
+        self._history = next((c for c in self.callbacks if isinstance(c, History)), None)
+        if add_history and self._history is None:
+            self._history = History()
+            self.callbacks.append(self._history)
+        self._hooks: dict[str, list[Callable[..., None]]] = {}
+        self.train_batch_hooks = self.test_batch_hooks = self.predict_batch_hooks = False
+        self.model: Any = None
+        self.params: dict[str, Any] = {}
+        if model is not None:
+            self.set_model(model)
+        self.set_params(params)
+        self._collect()
+
+    def _collect(self) -> None:
+        """List, for each hook, the callbacks that do something in it."""
+        self._hooks = {hook: [getattr(c, hook) for c in self.callbacks if _overrides(c, hook)] for hook in _HOOKS}
+        for kind, (begin, end) in _BATCH_HOOKS.items():
+            setattr(self, f"{kind}_batch_hooks", bool(self._hooks[begin] or self._hooks[end]))
+
+    def append(self, callback: Any) -> None:
+        """Add a callback."""
+        self.callbacks.append(callback)
+        if self.model is not None:
+            callback.set_model(self.model)
+        callback.set_params(self.params)
+        self._collect()
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        """Hand the parameters of the loop to all callbacks."""
+        self.params = params
+        if params:
+            for c in self.callbacks:
+                c.set_params(params)
+
+    def set_model(self, model: Any) -> None:
+        """Hand the model to all callbacks."""
+        self.model = model
+        if self._history is not None:
+            model.history = self._history
+        for c in self.callbacks:
+            c.set_model(model)
+
+    def _call(self, hook: str, *args: Any) -> None:
+        for f in self._hooks[hook]:
+            f(*args)
+
+    def on_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Call the hook."""
+        self._call("on_train_batch_begin", batch, logs)
+
+    def on_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Call the hook."""
+        self._call("on_train_batch_end", batch, logs)
+
+    def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Call the hook."""
+        for f in self._hooks["on_train_batch_begin"]:
+            f(batch, logs)
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Call the hook."""
+        for f in self._hooks["on_train_batch_end"]:
+            f(batch, logs)
+
+    def on_test_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Call the hook."""
+        self._call("on_test_batch_begin", batch, logs)
+
+    def on_test_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Call the hook."""
+        self._call("on_test_batch_end", batch, logs)
+
+    def on_predict_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Call the hook."""
+        self._call("on_predict_batch_begin", batch, logs)
+
+    def on_predict_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Call the hook."""
+        self._call("on_predict_batch_end", batch, logs)
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        """Call the hook."""
+        self._call("on_epoch_begin", epoch, {} if logs is None else logs)
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Call the hook."""
+        self._call("on_epoch_end", epoch, {} if logs is None else logs)
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        """Call the hook."""
+        self._collect()
+        self._call("on_train_begin", {} if logs is None else logs)
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        """Call the hook."""
+        self._call("on_train_end", {} if logs is None else logs)
+
+    def on_test_begin(self, logs: Logs = None) -> None:
+        """Call the hook."""
+        self._call("on_test_begin", {} if logs is None else logs)
+
+    def on_test_end(self, logs: Logs = None) -> None:
+        """Call the hook."""
+        self._call("on_test_end", {} if logs is None else logs)
+
+    def on_predict_begin(self, logs: Logs = None) -> None:
+        """Call the hook."""
+        self._call("on_predict_begin", {} if logs is None else logs)
+
+    def on_predict_end(self, logs: Logs = None) -> None:
+        """Call the hook."""
+        self._call("on_predict_end", {} if logs is None else logs)

@@ -1,0 +1,234 @@
+"""Callbacks that write the model to files."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import warnings
+from pathlib import Path
+from typing import Any
+
+from kfront.callbacks.base import Callback, Logs
+from kfront.callbacks.monitor import MonitorCallback
+from kfront.core.errors import ArgumentError, SavingError
+from kfront.core.registry import serializable
+from kfront.utils.io_utils import print_msg
+
+__all__ = ["BackupAndRestore", "ModelCheckpoint"]
+
+
+@serializable("keras.callbacks")
+class ModelCheckpoint(MonitorCallback):
+    """Saves the model, or its weights, while it is trained.
+
+    Args:
+        filepath: file name; ``{epoch}`` and the names of results in it are filled in
+            (``"model-{epoch:02d}-{val_loss:.2f}.keras"``). It ends in ``.keras`` or ``.h5``, with `save_weights_only`
+            in ``.weights.h5``.
+        monitor: name of the result that decides with `save_best_only`.
+        verbose: 1 prints what is done.
+        save_best_only: save only when the result is the best so far.
+        save_weights_only: save only the weights.
+        mode: ``"min"``, ``"max"`` or ``"auto"``.
+        save_freq: ``"epoch"``, or a number of batches.
+        initial_value_threshold: with `save_best_only`, the value to beat at first.
+
+    Raises:
+        ArgumentError: an argument does not fit.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.callbacks.ModelCheckpoint("best.keras", save_best_only=True).save_freq
+    'epoch'
+    """
+
+    def __init__(
+        self,
+        filepath: str | os.PathLike[str],
+        monitor: str = "val_loss",
+        verbose: int = 0,
+        save_best_only: bool = False,
+        save_weights_only: bool = False,
+        mode: str = "auto",
+        save_freq: int | str = "epoch",
+        initial_value_threshold: float | None = None,
+    ) -> None:
+        super().__init__(monitor, mode, initial_value_threshold)
+        self.verbose, self.filepath = verbose, os.fspath(filepath)
+        self.save_best_only, self.save_weights_only, self.save_freq = save_best_only, save_weights_only, save_freq
+        self._last_batch_seen = self._batches_since_save = 0
+        self._epoch = 0
+        if save_freq != "epoch" and (not isinstance(save_freq, int) or save_freq < 1):
+            raise ArgumentError(
+                f"[ModelCheckpoint] expected `save_freq` to be 'epoch' or a number of batches, got {save_freq!r}."
+            )
+        endings = (".weights.h5",) if save_weights_only else (".keras", ".h5")
+        if not self.filepath.endswith(endings):
+            what = "weights" if save_weights_only else "models"
+            raise ArgumentError(
+                f"[ModelCheckpoint] expected a `filepath` that ends in {' or '.join(endings)} for {what}, "
+                f"got {self.filepath!r}."
+            )
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        """Note the epoch."""
+        self._epoch = epoch
+        self._last_batch_seen = 0
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Save, if so many batches have passed."""
+        if self.save_freq == "epoch":
+            return
+        self._batches_since_save += batch + 1 - self._last_batch_seen
+        self._last_batch_seen = batch + 1
+        if self._batches_since_save >= self.save_freq:  # type: ignore[operator]
+            self._batches_since_save = 0
+            self._save(self._epoch, batch, logs)
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Save, unless that goes by batches."""
+        if self.save_freq == "epoch":
+            self._save(epoch, None, logs)
+
+    def _save(self, epoch: int, batch: int | None, logs: Logs) -> None:
+        path = self._path(epoch, batch, logs or {})
+        if self.save_best_only and not self._is_better(epoch, logs):
+            return
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        if self.verbose:
+            print_msg(f"Epoch {epoch + 1}: saving the model to {path}")
+        if self.save_weights_only:
+            self.model.save_weights(path, overwrite=True)
+        else:
+            self.model.save(path, overwrite=True)
+
+    def _is_better(self, epoch: int, logs: Logs) -> bool:
+        if self.monitor_op is None:
+            self._set_monitor_op()
+        value = self.get_monitor_value(logs)
+        if value is None:
+            return True
+        if getattr(value, "ndim", 0):
+            warnings.warn(f"[ModelCheckpoint] {self.monitor!r} is not a number; the model is saved.", stacklevel=3)
+            return True
+        if not self._is_improvement(value, self.best):
+            if self.verbose:
+                print_msg(f"Epoch {epoch + 1}: {self.monitor} did not improve from {self.best:.5f}.")
+            return False
+        if self.verbose:
+            old = "nothing" if self.best is None else f"{self.best:.5f}"
+            print_msg(f"Epoch {epoch + 1}: {self.monitor} improved from {old} to {value:.5f}.")
+        self.best = value
+        return True
+
+    def _path(self, epoch: int, batch: int | None, logs: dict[str, Any]) -> str:
+        known = {**logs, "epoch": epoch + 1, **({} if batch is None else {"batch": batch + 1})}
+        try:
+            return self.filepath.format(**known)
+        except (KeyError, IndexError) as error:
+            raise ArgumentError(
+                f"[ModelCheckpoint] expected names in `filepath` among {', '.join(known)}, "
+                f"got {error} in {self.filepath!r}."
+            ) from None
+
+
+@serializable("keras.callbacks")
+class BackupAndRestore(Callback):
+    """Backs up training, so that a `fit` which was cut off goes on where it was.
+
+    Weights, optimizer state and the epoch are written to a folder after each epoch (or number of batches). The next
+    `fit` with this callback and the same folder takes them up again. The backup is deleted when training is complete.
+
+    Args:
+        backup_dir: the folder.
+        save_freq: ``"epoch"``, a number of batches, or False to save only before an interruption.
+        double_checkpoint: keep the backup before the last one too.
+        delete_checkpoint: delete the backup when training is complete.
+
+    Raises:
+        ArgumentError: an argument does not fit.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.callbacks.BackupAndRestore("backup").save_freq
+    'epoch'
+    """
+
+    def __init__(
+        self,
+        backup_dir: str | os.PathLike[str],
+        save_freq: int | str | bool = "epoch",
+        double_checkpoint: bool = False,
+        delete_checkpoint: bool = True,
+    ) -> None:
+        super().__init__()
+        if not backup_dir:
+            raise ArgumentError(f"[BackupAndRestore] expected the name of a folder, got {backup_dir!r}.")
+        if save_freq not in ("epoch", False) and (not isinstance(save_freq, int) or save_freq < 1):
+            raise ArgumentError(
+                f"[BackupAndRestore] expected `save_freq` to be 'epoch', False or a number of batches, "
+                f"got {save_freq!r}."
+            )
+        self.backup_dir, self.save_freq = os.fspath(backup_dir), save_freq
+        self.double_checkpoint, self.delete_checkpoint = double_checkpoint, delete_checkpoint
+        self._folder = Path(self.backup_dir)
+        self._weights, self._facts = self._folder / "latest.weights.h5", self._folder / "training_metadata.json"
+        self._epoch = self._batches_since_save = self._last_batch_seen = 0
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        """Go on from the backup, if there is one."""
+        if not (self._weights.exists() and self._facts.exists()):
+            return
+        try:
+            facts = json.loads(self._facts.read_text(encoding="utf-8"))
+            epoch = int(facts["epoch"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise SavingError(
+                f"[BackupAndRestore] expected {self._facts} to hold the epoch, got {error!r}; "
+                f"delete {self.backup_dir} to start anew."
+            ) from error
+        self.model.load_weights(str(self._weights))
+        self.model._initial_epoch = epoch
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        """Note the epoch."""
+        self._epoch, self._last_batch_seen = epoch, 0
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Save, if so many batches have passed."""
+        if self.save_freq == "epoch" or self.save_freq is False:
+            return
+        self._batches_since_save += batch + 1 - self._last_batch_seen
+        self._last_batch_seen = batch + 1
+        if self._batches_since_save >= int(self.save_freq):
+            self._batches_since_save = 0
+            self._save(self._epoch, batch + 1)
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Save, if that goes by epochs."""
+        self._epoch, self._last_batch_seen = epoch + 1, 0
+        if self.save_freq == "epoch":
+            self._save(epoch + 1, 0)
+
+    def _save(self, epoch: int, batch: int) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        if self.double_checkpoint:
+            for path in (self._weights, self._facts):
+                if path.exists():
+                    shutil.copyfile(path, path.with_name(path.name + ".prev"))
+        self.model.save_weights(str(self._weights), overwrite=True)
+        new = self._facts.with_name(self._facts.name + ".new")
+        new.write_text(json.dumps({"epoch": epoch, "batch": batch}), encoding="utf-8")
+        os.replace(new, self._facts)
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        """Delete the backup."""
+        if self.delete_checkpoint and self._folder.exists():
+            for name in (self._weights.name, self._facts.name):
+                for path in (self._folder / name, self._folder / f"{name}.prev"):
+                    path.unlink(missing_ok=True)
+            if not any(self._folder.iterdir()):
+                self._folder.rmdir()
