@@ -197,6 +197,23 @@ def test_inference_unless_told(net):
     assert net.centre.count.numpy() == before + 1
 
 
+def test_functional_call(net):
+    x = rand(4, 6)
+    values = {n: p.detach().clone() for n, p in net.named_parameters()}
+
+    def loss(kernel):
+        return torch.func.functional_call(net, {**values, "first.kernel": kernel}, (x,)).sum()
+
+    grad = torch.func.grad(loss)(values["first.kernel"])
+    (want,) = torch.autograd.grad(net(x).sum(), [net.first.kernel.value])
+    torch.testing.assert_close(grad, want)
+    assert handles_are_parameters(net)
+
+
+def test_copies_share_the_backend(net, b):
+    assert copy.deepcopy(b) is b and copy.deepcopy(net)._backend is b
+
+
 def test_functions_of_torch_take_variables(net):
     x = rand(4, 6)
     assert torch.matmul(x, net.first.kernel).shape == (4, 5)

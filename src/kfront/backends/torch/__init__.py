@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from kfront import config
+from kfront.backends import get
 from kfront.backends.base import Backend, numpy_dtype
 from kfront.backends.torch import control, conv, linalg, nn, ops, random, rnn, shape, signal
 from kfront.backends.torch import native as _native
@@ -57,6 +58,9 @@ class TorchBackend(Backend):
 
     def __init__(self) -> None:
         self._faking = 0
+
+    def __reduce__(self) -> Any:
+        return get, (self.name,)  # there is one; copies of what holds it hold the same
 
     # -- tensors ------------------------------------------------------------------------------------------------------
 
@@ -163,6 +167,7 @@ class TorchBackend(Backend):
 
     def init_layer(self, layer: Any) -> None:
         torch.nn.Module.__init__(layer)
+        layer.__dict__["_parameters"] = _native.Parameters()
         layer.__dict__["training"] = False  # as everywhere in Keras: inference unless told; `train()` tells
 
     def native_members(self, cls: type, root: type) -> dict[str, Any]:

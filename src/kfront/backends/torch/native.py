@@ -17,7 +17,7 @@ from kfront.backends.torch.common import NAMES, current_device, native
 from kfront.core.state import state
 from kfront.core.variable import Variable
 
-__all__ = ["TorchVariable", "members", "set_native_attribute", "track", "untrack"]
+__all__ = ["Parameters", "TorchVariable", "members", "set_native_attribute", "track", "untrack"]
 
 Tensor = torch.Tensor
 SEED_NAME = "seed_generator_state"
@@ -83,8 +83,8 @@ class TorchVariable(Variable):
 
     def _follow(self, tensor: Any) -> None:
         """Take `tensor` as the storage (torch made a new one, or converted it)."""
-        if self.name == SEED_NAME and tensor.device.type not in ("cpu", "meta"):
-            tensor.data = tensor.data.cpu()  # keys are read on the host
+        if self.name == SEED_NAME and not tensor.is_meta:
+            tensor.data = tensor.data.to("cpu", torch.int64)  # keys are read on the host
         self._value, self._lent = tensor, False
         self._dtype, self._shape = NAMES[tensor.dtype], tuple(tensor.shape)
 
@@ -111,6 +111,22 @@ def _differentiable(tensor: Tensor) -> bool:
     return tensor.is_floating_point() or tensor.is_complex()
 
 
+class Parameters(dict[str, Any]):
+    """`Module._parameters` of a layer: what torch puts there (`functional_call`, `_apply`) the Variables hold too.
+
+    Attributes:
+        owners: Variables by registered name.
+    """
+
+    owners: dict[str, Variable] = {}  # noqa: RUF012  (until the first is registered, or a copy is complete)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        super().__setitem__(name, value)
+        owner = self.owners.get(name)
+        if owner is not None:
+            owner._value = value
+
+
 # ---- registration in the module --------------------------------------------------------------------------------------
 
 
@@ -131,9 +147,19 @@ def track(layer: Module, attribute: str, thing: Any) -> None:
     users = [attribute]
     if found is not None:
         users = [*names.pop(found)[1], attribute]
-        layer.__dict__[table].pop(found, None)
+        _forget(layer, found)
     names[name] = (thing, users)
+    if table == "_parameters":
+        parameters = layer.__dict__[table]
+        parameters.owners = {**parameters.owners, name: thing}
     layer.__dict__[table][name] = value
+
+
+def _forget(layer: Module, name: str) -> None:
+    parameters = layer.__dict__["_parameters"]
+    parameters.owners = {n: v for n, v in parameters.owners.items() if n != name}
+    parameters.pop(name, None)
+    layer.__dict__["_modules"].pop(name, None)
 
 
 def untrack(layer: Module, attribute: str) -> None:
@@ -144,8 +170,7 @@ def untrack(layer: Module, attribute: str) -> None:
             users.remove(attribute)
             if not users:
                 del names[name]
-                layer.__dict__["_parameters"].pop(name, None)
-                layer.__dict__["_modules"].pop(name, None)
+                _forget(layer, name)
 
 
 def set_native_attribute(layer: Module, name: str, value: Any) -> None:

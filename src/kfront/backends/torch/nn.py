@@ -19,9 +19,13 @@ _nn = torch._C._nn
 
 silu, swish, log_sigmoid = _nn.silu, _nn.silu, _nn.log_sigmoid
 hard_sigmoid, hard_silu, hard_swish = _nn.hardsigmoid, _nn.hardswish, _nn.hardswish
-hard_tanh, relu6, elu = _nn.hardtanh, F.relu6, _nn.elu
+relu6, elu = F.relu6, _nn.elu
 leaky_relu, soft_shrink, glu = _nn.leaky_relu, _nn.softshrink, _nn.glu
 selu, celu, hard_shrink = torch.selu, torch.celu, torch.hardshrink
+
+
+def hard_tanh(x: Tensor) -> Tensor:
+    return _nn.hardtanh(x) if x.dtype is not torch.uint8 else torch.clamp(x, max=1)
 
 
 def softplus(x: Tensor) -> Tensor:
