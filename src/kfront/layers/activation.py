@@ -1,0 +1,270 @@
+"""Activation functions as layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kfront import activations, ops
+from kfront.core.errors import ArgumentError
+from kfront.core.registry import serializable
+from kfront.layers.base import InputSpec
+from kfront.layers.options import OptionLayer, known_axis
+from kfront.ops.elementwise import dtype_of
+
+__all__ = ["ELU", "Activation", "LeakyReLU", "PReLU", "ReLU", "Softmax"]
+
+
+class _Elementwise(OptionLayer):
+    """A layer without weights that keeps shape and mask."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        self.built = True
+
+
+def _not_negative(who: str, name: str, value: Any, optional: bool = False) -> Any:
+    if value is None and optional:
+        return None
+    if value is None or isinstance(value, bool) or not value >= 0:
+        raise ArgumentError(f"[{who}] expected `{name}` to be a number >= 0, got {value!r}.")
+    return value
+
+
+@serializable("keras.layers")
+class Activation(_Elementwise):
+    """Applies an activation function.
+
+    Args:
+        activation: name or function.
+        **kwargs: name, trainable, dtype.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.Activation("relu")
+    >>> kfront.ops.convert_to_numpy(layer(kfront.ops.convert_to_tensor([-1.0, 2.0]))).tolist()
+    [0.0, 2.0]
+    """
+
+    _options = ("activation",)
+
+    def __init__(self, activation: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._set(activation=activation)
+        self.activation: Any
+
+    def call(self, inputs: Any) -> Any:
+        """``activation(inputs)``."""
+        return self.activation(inputs)
+
+
+@serializable("keras.layers")
+class ReLU(_Elementwise):
+    """Rectified linear unit: `x` from `threshold` up to `max_value`, ``negative_slope * (x - threshold)`` below.
+
+    Args:
+        max_value: greatest output; none if None.
+        negative_slope: slope below the threshold.
+        threshold: where the unit begins to pass its input on.
+        **kwargs: name, trainable, dtype.
+
+    Raises:
+        ArgumentError: if a number is negative.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.ReLU(max_value=1.0)
+    >>> kfront.ops.convert_to_numpy(layer(kfront.ops.convert_to_tensor([-1.0, 0.5, 2.0]))).tolist()
+    [0.0, 0.5, 1.0]
+    """
+
+    _options = ("max_value", "negative_slope", "threshold")
+
+    def __init__(
+        self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, **kwargs: Any
+    ) -> None:
+        negative_slope = kwargs.pop("alpha", negative_slope)
+        super().__init__(**kwargs)
+        self.max_value = _not_negative("ReLU", "max_value", max_value, optional=True)
+        self.negative_slope = _not_negative("ReLU", "negative_slope", negative_slope)
+        self.threshold = _not_negative("ReLU", "threshold", threshold)
+
+    def call(self, inputs: Any) -> Any:
+        """The layer's output, see the class."""
+        if self.max_value is None and not self.negative_slope and not self.threshold:
+            return ops.relu(inputs)
+        return activations.relu(
+            inputs, negative_slope=self.negative_slope, max_value=self.max_value, threshold=self.threshold
+        )
+
+
+@serializable("keras.layers")
+class LeakyReLU(_Elementwise):
+    """`x` above zero, ``negative_slope * x`` below.
+
+    Args:
+        negative_slope: slope below zero.
+        **kwargs: name, trainable, dtype.
+
+    Raises:
+        ArgumentError: if the slope is negative.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.LeakyReLU(negative_slope=0.5)
+    >>> kfront.ops.convert_to_numpy(layer(kfront.ops.convert_to_tensor([-1.0, 2.0]))).tolist()
+    [-0.5, 2.0]
+    """
+
+    _options = ("negative_slope",)
+
+    def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
+        negative_slope = kwargs.pop("alpha", negative_slope)
+        super().__init__(**kwargs)
+        self.negative_slope = _not_negative("LeakyReLU", "negative_slope", negative_slope)
+
+    def call(self, inputs: Any) -> Any:
+        """The layer's output, see the class."""
+        return ops.leaky_relu(inputs, self.negative_slope)
+
+
+@serializable("keras.layers")
+class ELU(_Elementwise):
+    """`x` above zero, ``alpha * (exp(x) - 1)`` below.
+
+    Args:
+        alpha: the value approached far below zero is -alpha.
+        **kwargs: name, trainable, dtype.
+
+    Reference: Clevert et al., 2016, https://arxiv.org/abs/1511.07289.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.ELU()
+    >>> [round(float(v), 3) for v in layer(kfront.ops.convert_to_tensor([-1.0, 2.0]))]
+    [-0.632, 2.0]
+    """
+
+    _options = ("alpha",)
+
+    def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.alpha = alpha
+
+    def call(self, inputs: Any) -> Any:
+        """The layer's output, see the class."""
+        return ops.elu(inputs, self.alpha)
+
+
+@serializable("keras.layers")
+class PReLU(OptionLayer):
+    """`x` above zero, ``alpha * x`` below, with a trained alpha per element.
+
+    Args:
+        alpha_initializer: first value of alpha.
+        alpha_regularizer: function of alpha that is added to the loss.
+        alpha_constraint: function applied to alpha after each update.
+        shared_axes: axes (the batch is axis 0) along which one alpha serves all, such as [1, 2] for images.
+        **kwargs: name, trainable, dtype.
+
+    Reference: He et al., 2015, https://arxiv.org/abs/1502.01852.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.PReLU(alpha_initializer="ones")
+    >>> kfront.ops.convert_to_numpy(layer(kfront.ops.convert_to_tensor([[-1.0, 2.0]]))).tolist()
+    [[-1.0, 2.0]]
+    """
+
+    _options = ("alpha_initializer", "alpha_regularizer", "alpha_constraint", "shared_axes")
+    alpha: Any = None
+    alpha_initializer: Any
+    alpha_regularizer: Any
+    alpha_constraint: Any
+
+    def __init__(
+        self,
+        alpha_initializer: Any = "Zeros",
+        alpha_regularizer: Any = None,
+        alpha_constraint: Any = None,
+        shared_axes: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        self._set(
+            alpha_initializer=alpha_initializer,
+            alpha_regularizer=alpha_regularizer,
+            alpha_constraint=alpha_constraint,
+            shared_axes=None
+            if shared_axes is None
+            else [shared_axes]
+            if isinstance(shared_axes, int)
+            else list(shared_axes),
+        )
+        self.shared_axes: list[int] | None
+
+    def build(self, input_shape: Any) -> None:
+        """Create alpha, of the input's shape without the batch and 1 along shared axes."""
+        rank, shared = len(input_shape), {a % len(input_shape) for a in self.shared_axes or ()}
+        own = [a for a in range(1, rank) if a not in shared]
+        shape = [known_axis(self.name, input_shape, a) if a in own else 1 for a in range(1, rank)]
+        self.alpha = self.add_weight(
+            shape=shape,
+            name="alpha",
+            initializer=self.alpha_initializer,
+            regularizer=self.alpha_regularizer,
+            constraint=self.alpha_constraint,
+        )
+        self.input_spec = InputSpec(ndim=rank, axes={a: input_shape[a] for a in own})
+
+    def call(self, inputs: Any) -> Any:
+        """The layer's output, see the class."""
+        return ops.subtract(ops.relu(inputs), ops.multiply(self.alpha.value, ops.relu(ops.negative(inputs))))
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """`input_shape`."""
+        return tuple(input_shape)
+
+
+@serializable("keras.layers")
+class Softmax(_Elementwise):
+    """Exponentials along an axis, divided by their sum.
+
+    Args:
+        axis: axis or axes that are normalized together.
+        **kwargs: name, trainable, dtype.
+
+    Call arguments: `inputs`; `mask`, bool tensor of their shape, False at elements that get no share.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.Softmax()
+    >>> [round(float(v), 2) for v in layer(kfront.ops.convert_to_tensor([1.0, 2.0, 1.0]))]
+    [0.21, 0.58, 0.21]
+    """
+
+    _options = ("axis",)
+
+    def __init__(self, axis: Any = -1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.__dict__["axis"] = axis
+        self.axis: Any
+
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        """The layer's output, see the class."""
+        if mask is not None:
+            mask = ops.cast(mask, "bool")
+            low = -3e4 if dtype_of(inputs) == "float16" else -1e9
+            inputs = ops.where(mask, inputs, ops.add(inputs, low))
+        axis = self.axis
+        if isinstance(axis, (list, tuple)):
+            axis = axis[0] if len(axis) == 1 else tuple(axis)
+        outputs = ops.softmax(inputs, axis=axis)
+        return outputs if mask is None else ops.where(mask, outputs, ops.zeros_like(outputs))

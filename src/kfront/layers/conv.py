@@ -1,0 +1,693 @@
+"""Convolution layers, plain, transposed, depthwise and separable, each written once for all ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from kfront import ops
+from kfront.core import shapes_nn
+from kfront.core.errors import ArgumentError, KfrontError, ShapeError
+from kfront.core.registry import serializable
+from kfront.core.spec import Abstract
+from kfront.layers.base import InputSpec
+from kfront.layers.core import _linear_activation
+from kfront.layers.options import OptionLayer, choice, data_format, int_tuple, known_axis, positive, with_defaults
+from kfront.ops.nn_conv import conv, conv_transpose, depthwise_conv, separable_conv
+
+__all__ = [
+    "Conv1D",
+    "Conv1DTranspose",
+    "Conv2D",
+    "Conv2DTranspose",
+    "Conv3D",
+    "Conv3DTranspose",
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
+    "SeparableConv1D",
+    "SeparableConv2D",
+]
+
+_AXES = {1: "length", 2: "height, width", 3: "depth, height, width"}
+_COMMON = """
+        activation: name or function; none if None.
+        use_bias: whether there is a bias.
+        bias_initializer: first value of the bias.
+        bias_regularizer: function of the bias that is added to the loss.
+        bias_constraint: function applied to the bias after each update.
+        activity_regularizer: function of the output that is added to the loss.
+        **kwargs: name, trainable, dtype."""
+_WINDOW = """
+        strides: int or {n} of them: step of the window.
+        padding: "valid" (none) or "same" (the output is as long as the input, for steps of 1){causal}.
+        data_format: "channels_last" (batch, {axes}, channels) or "channels_first" (batch, channels, {axes}); the
+            configured one if None.
+        dilation_rate: int or {n} of them: distance of the window's elements; above 1 only with strides of 1."""
+
+
+def _describe(template: str, n: int, causal: str = "") -> str:
+    text = template.replace("<window>", _WINDOW).replace("<common>", _COMMON)
+    return text.replace("{n}", str(n)).replace("{axes}", _AXES[n]).replace("{causal}", causal)
+
+
+class _Windowed(OptionLayer):
+    """What all convolution layers share: the window, the bias, the activation."""
+
+    rank = 0
+    _paddings: tuple[str, ...] = ("valid", "same")
+    activation: Any
+    use_bias: bool
+    bias: Any = None
+    bias_initializer: Any
+    bias_regularizer: Any
+    bias_constraint: Any
+
+    def _set_window(self, kernel_size: Any, strides: Any, padding: Any, layout: Any, dilation_rate: Any) -> None:
+        who, n = type(self).__name__, self.rank
+        self.kernel_size = int_tuple(who, "kernel_size", kernel_size, n)
+        self.strides = int_tuple(who, "strides", strides, n)
+        self.dilation_rate = int_tuple(who, "dilation_rate", dilation_rate, n)
+        self.padding = choice(who, "padding", padding, self._paddings)
+        self.data_format = data_format(who, layout)
+        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
+            raise ArgumentError(
+                f"[{who}] expected `strides` or `dilation_rate` to be 1, got strides {self.strides} and dilation_rate "
+                f"{self.dilation_rate}; use two layers."
+            )
+        self.input_spec = InputSpec(ndim=n + 2)
+
+    @property
+    def _channel_axis(self) -> int:
+        return -1 if self.data_format == "channels_last" else 1
+
+    def _channels(self, input_shape: Any) -> int:
+        """The number of input channels; from now on inputs must have as many."""
+        if len(input_shape) != self.rank + 2:
+            raise ShapeError(
+                f"[{self.name}] expected inputs of rank {self.rank + 2} (batch, {_AXES[self.rank]}, channels), "
+                f"got shape {tuple(input_shape)}."
+            )
+        channels = known_axis(self.name, input_shape, self._channel_axis)
+        self.input_spec = InputSpec(ndim=self.rank + 2, axes={self._channel_axis: channels})
+        return channels
+
+    def _weight(self, name: str, shape: tuple[int, ...], options: str) -> Any:
+        """Create a weight; its initializer and so on are the attributes that start with `options`."""
+        return self.add_weight(
+            name=name,
+            shape=shape,
+            initializer=getattr(self, f"{options}_initializer"),
+            regularizer=getattr(self, f"{options}_regularizer"),
+            constraint=getattr(self, f"{options}_constraint"),
+        )
+
+    def _finish(self, outputs: Any) -> Any:
+        """Add the bias and apply the activation."""
+        bias = self.bias
+        if bias is not None:
+            value = bias.value
+            if self.data_format == "channels_first":
+                value = ops.reshape(value, (1, -1, *(1,) * self.rank))
+            outputs = ops.add(outputs, value)
+        activation = self.activation
+        if activation is None or activation is _linear_activation:
+            return outputs
+        return activation(outputs)
+
+    def _shape(self, rule: Callable[..., Any], input_shape: Any, kernel_shape: tuple[Any, ...], *static: Any) -> Any:
+        try:
+            specs = (Abstract(tuple(input_shape), "float32"), Abstract(kernel_shape, "float32"))
+            return rule(*specs, self.strides, *static)
+        except KfrontError as error:
+            raise type(error)(f"[{self.name}] {error}") from None
+
+    def _known_channels(self, input_shape: Any) -> int | None:
+        return input_shape[self._channel_axis] if len(input_shape) == self.rank + 2 else None
+
+
+# ---- plain -------------------------------------------------------------------------------------------------------------
+
+
+class BaseConv(_Windowed):
+    """Convolution layer of any rank."""
+
+    _options = (
+        "filters",
+        "kernel_size",
+        "strides",
+        "padding",
+        "data_format",
+        "dilation_rate",
+        "groups",
+        "activation",
+        "use_bias",
+        "kernel_initializer",
+        "bias_initializer",
+        "kernel_regularizer",
+        "bias_regularizer",
+        "activity_regularizer",
+        "kernel_constraint",
+        "bias_constraint",
+    )
+    kernel: Any = None
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: Any = 1,
+        groups: int = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        who = type(self).__name__
+        self.filters, self.groups = positive(who, "filters", filters), positive(who, "groups", groups)
+        if self.filters % self.groups:
+            raise ArgumentError(
+                f"[{who}] expected `groups` to divide `filters`, got filters={filters} and groups={groups}."
+            )
+        self._set_window(kernel_size, strides, padding, data_format, dilation_rate)
+        self._set(
+            activation=activation,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+        )
+
+    def build(self, input_shape: Any) -> None:
+        """Create kernel and bias."""
+        channels = self._channels(input_shape)
+        if channels % self.groups:
+            raise ShapeError(
+                f"[{self.name}] expected input channels that {self.groups} groups divide, got {channels} channels "
+                f"(input shape {tuple(input_shape)})."
+            )
+        self.kernel = self._weight("kernel", (*self.kernel_size, channels // self.groups, self.filters), "kernel")
+        if self.use_bias:
+            self.bias = self._weight("bias", (self.filters,), "bias")
+
+    def call(self, inputs: Any) -> Any:
+        """The layer's output, see the class."""
+        padding = self.padding
+        if padding == "causal":
+            inputs, padding = ops.pad(inputs, self._causal_pads()), "valid"
+        kernel = self.kernel.value
+        return self._finish(conv(inputs, kernel, self.strides, padding, self.data_format, self.dilation_rate))
+
+    def _causal_pads(self) -> tuple[tuple[int, int], ...]:
+        time = ((self.kernel_size[0] - 1) * self.dilation_rate[0], 0)
+        return ((0, 0), time, (0, 0)) if self.data_format == "channels_last" else ((0, 0), (0, 0), time)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The input's shape with `filters` channels and the places that the window takes."""
+        padding, channels = self.padding, self._known_channels(input_shape)
+        if padding == "causal":  # on the padded input
+            before, padding = self._causal_pads(), "valid"
+            input_shape = tuple(d if d is None else d + a for d, (a, _) in zip(input_shape, before, strict=True))
+        kernel = (*self.kernel_size, None if channels is None else channels // self.groups, self.filters)
+        return self._shape(shapes_nn.conv, input_shape, kernel, padding, self.data_format, self.dilation_rate)
+
+
+_CONV = """Convolution over {n} spatial axes: slides a window over the input and multiplies it with a trained kernel.
+
+    Args:
+        filters: number of output channels.
+        kernel_size: int or {n} of them: size of the window.<window>
+        groups: the channels are cut into so many groups, each convolved for itself.
+        kernel_initializer: first value of the kernel.
+        kernel_regularizer: function of the kernel that is added to the loss.
+        kernel_constraint: function applied to the kernel after each update.<common>
+
+    Attributes:
+        kernel: Variable of shape (*kernel_size, channels / groups, filters).
+        bias: Variable of shape (filters,), or None.
+
+    Raises:
+        ArgumentError: if an option is not allowed.
+        ShapeError: if inputs do not fit, or are smaller than the window.
+    """
+_EXAMPLE = """
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.{name}
+    >>> tuple(layer(kfront.ops.ones({shape})).shape)
+    {out}
+    """
+
+
+def _doc(template: str, n: int, name: str, shape: Any, out: Any, causal: str = "") -> str:
+    return _describe(template, n, causal) + _EXAMPLE.format(name=name, shape=shape, out=out)
+
+
+_CAUSAL = ' or "causal" (as "same", and the output at a time\n            does not see later inputs)'
+
+
+@serializable("keras.layers", None, "Convolution1D")
+class Conv1D(BaseConv):
+    __doc__ = _doc(_CONV, 1, "Conv1D(8, 3)", (2, 10, 4), (2, 8, 8), _CAUSAL)
+    rank = 1
+    _paddings = ("valid", "same", "causal")
+
+
+@serializable("keras.layers", None, "Convolution2D")
+class Conv2D(BaseConv):
+    __doc__ = _doc(_CONV, 2, 'Conv2D(8, 3, padding="same")', (2, 10, 12, 4), (2, 10, 12, 8))
+    rank = 2
+    __init__ = with_defaults(BaseConv.__init__, strides=(1, 1), dilation_rate=(1, 1))
+
+
+@serializable("keras.layers", None, "Convolution3D")
+class Conv3D(BaseConv):
+    __doc__ = _doc(_CONV, 3, "Conv3D(8, 3)", (2, 5, 6, 7, 1), (2, 3, 4, 5, 8))
+    rank = 3
+    __init__ = with_defaults(BaseConv.__init__, strides=(1, 1, 1), dilation_rate=(1, 1, 1))
+
+
+# ---- transposed --------------------------------------------------------------------------------------------------------
+
+
+class BaseConvTranspose(_Windowed):
+    """Transposed convolution layer of any rank."""
+
+    _options = (
+        "filters",
+        "kernel_size",
+        "strides",
+        "padding",
+        "output_padding",
+        "data_format",
+        "dilation_rate",
+        "activation",
+        "use_bias",
+        "kernel_initializer",
+        "bias_initializer",
+        "kernel_regularizer",
+        "bias_regularizer",
+        "activity_regularizer",
+        "kernel_constraint",
+        "bias_constraint",
+    )
+    kernel: Any = None
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        output_padding: Any = None,
+        data_format: str | None = None,
+        dilation_rate: Any = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self.filters = positive(type(self).__name__, "filters", filters)
+        self._set_window(kernel_size, strides, padding, data_format, dilation_rate)
+        self._set_output_padding(output_padding)
+        self._set(
+            activation=activation,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+        )
+
+    def _set_output_padding(self, value: Any) -> None:
+        self.output_padding: tuple[int, ...] | None = None
+        if value is None:
+            return
+        who = type(self).__name__
+        self.output_padding = int_tuple(who, "output_padding", value, self.rank, least=0)
+        if any(p >= s for p, s in zip(self.output_padding, self.strides, strict=True)):
+            raise ArgumentError(
+                f"[{who}] expected `output_padding` below `strides` on every axis, got output_padding "
+                f"{self.output_padding} and strides {self.strides}."
+            )
+
+    def build(self, input_shape: Any) -> None:
+        """Create kernel and bias."""
+        channels = self._channels(input_shape)
+        self.kernel = self._weight("kernel", (*self.kernel_size, self.filters, channels), "kernel")
+        if self.use_bias:
+            self.bias = self._weight("bias", (self.filters,), "bias")
+
+    def call(self, inputs: Any) -> Any:
+        """The layer's output, see the class."""
+        layout, rate = self.data_format, self.dilation_rate
+        kernel = self.kernel.value
+        outputs = conv_transpose(inputs, kernel, self.strides, self.padding, self.output_padding, layout, rate)
+        return self._finish(outputs)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The input's shape with `filters` channels, lengthened by the strides."""
+        kernel = (*self.kernel_size, self.filters, self._known_channels(input_shape))
+        static = (self.padding, self.output_padding, self.data_format, self.dilation_rate)
+        return self._shape(shapes_nn.conv_transpose, input_shape, kernel, *static)
+
+
+_TRANSPOSE = """Transposed convolution over {n} spatial axes: each element puts a scaled copy of the kernel into the output.
+
+    Args:
+        filters: number of output channels.
+        kernel_size: int or {n} of them: size of the kernel.<window>
+        output_padding: int or {n} of them, below the strides: elements added at the end of each axis; worked out if
+            None.
+        kernel_initializer: first value of the kernel.
+        kernel_regularizer: function of the kernel that is added to the loss.
+        kernel_constraint: function applied to the kernel after each update.<common>
+
+    Attributes:
+        kernel: Variable of shape (*kernel_size, filters, channels).
+        bias: Variable of shape (filters,), or None.
+
+    Raises:
+        ArgumentError: if an option is not allowed.
+        ShapeError: if inputs do not fit.
+    """
+
+
+@serializable("keras.layers", None, "Convolution1DTranspose")
+class Conv1DTranspose(BaseConvTranspose):
+    __doc__ = _doc(_TRANSPOSE, 1, 'Conv1DTranspose(8, 3, strides=2, padding="same")', (2, 10, 4), (2, 20, 8))
+    rank = 1
+
+
+@serializable("keras.layers", None, "Convolution2DTranspose")
+class Conv2DTranspose(BaseConvTranspose):
+    __doc__ = _doc(_TRANSPOSE, 2, "Conv2DTranspose(8, 3, strides=2)", (2, 4, 5, 3), (2, 9, 11, 8))
+    rank = 2
+    __init__ = with_defaults(BaseConvTranspose.__init__, strides=(1, 1), dilation_rate=(1, 1))
+
+
+@serializable("keras.layers", None, "Convolution3DTranspose")
+class Conv3DTranspose(BaseConvTranspose):
+    __doc__ = _doc(_TRANSPOSE, 3, "Conv3DTranspose(8, 3)", (2, 4, 5, 6, 1), (2, 6, 7, 8, 8))
+    rank = 3
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = (1, 1, 1),
+        padding: str = "valid",
+        data_format: str | None = None,
+        output_padding: Any = None,
+        dilation_rate: Any = (1, 1, 1),
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:  # in Keras `data_format` stands before `output_padding` here, unlike in the other ranks
+        super().__init__(
+            filters,
+            kernel_size,
+            strides=strides,
+            padding=padding,
+            output_padding=output_padding,
+            data_format=data_format,
+            dilation_rate=dilation_rate,
+            activation=activation,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            activity_regularizer=activity_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+            **kwargs,
+        )
+
+
+# ---- depthwise ---------------------------------------------------------------------------------------------------------
+
+
+class BaseDepthwiseConv(_Windowed):
+    """Depthwise convolution layer of any rank."""
+
+    _options = (
+        "depth_multiplier",
+        "kernel_size",
+        "strides",
+        "padding",
+        "data_format",
+        "dilation_rate",
+        "activation",
+        "use_bias",
+        "depthwise_initializer",
+        "bias_initializer",
+        "depthwise_regularizer",
+        "bias_regularizer",
+        "activity_regularizer",
+        "depthwise_constraint",
+        "bias_constraint",
+    )
+    kernel: Any = None
+
+    def __init__(
+        self,
+        kernel_size: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        depth_multiplier: int = 1,
+        data_format: str | None = None,
+        dilation_rate: Any = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        depthwise_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        depthwise_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        depthwise_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self.depth_multiplier = positive(type(self).__name__, "depth_multiplier", depth_multiplier)
+        self._set_window(kernel_size, strides, padding, data_format, dilation_rate)
+        self._set(
+            activation=activation,
+            use_bias=use_bias,
+            depthwise_initializer=depthwise_initializer,
+            bias_initializer=bias_initializer,
+            depthwise_regularizer=depthwise_regularizer,
+            bias_regularizer=bias_regularizer,
+            depthwise_constraint=depthwise_constraint,
+            bias_constraint=bias_constraint,
+        )
+
+    def build(self, input_shape: Any) -> None:
+        """Create kernel and bias."""
+        channels = self._channels(input_shape)
+        self.kernel = self._weight("kernel", (*self.kernel_size, channels, self.depth_multiplier), "depthwise")
+        if self.use_bias:
+            self.bias = self._weight("bias", (channels * self.depth_multiplier,), "bias")
+
+    def call(self, inputs: Any) -> Any:
+        """The layer's output, see the class."""
+        kernel, layout = self.kernel.value, self.data_format
+        return self._finish(depthwise_conv(inputs, kernel, self.strides, self.padding, layout, self.dilation_rate))
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The input's shape with channels * depth_multiplier channels and the places that the window takes."""
+        kernel = (*self.kernel_size, self._known_channels(input_shape), self.depth_multiplier)
+        static = (self.padding, self.data_format, self.dilation_rate)
+        return self._shape(shapes_nn.depthwise_conv, input_shape, kernel, *static)
+
+
+_DEPTHWISE = """Convolution over {n} spatial axes in which each input channel has kernels of its own.
+
+    Args:
+        kernel_size: int or {n} of them: size of the window.<window>
+        depth_multiplier: number of output channels for each input channel.
+        depthwise_initializer: first value of the kernel.
+        depthwise_regularizer: function of the kernel that is added to the loss.
+        depthwise_constraint: function applied to the kernel after each update.<common>
+
+    Attributes:
+        kernel: Variable of shape (*kernel_size, channels, depth_multiplier).
+        bias: Variable of shape (channels * depth_multiplier,), or None.
+
+    Raises:
+        ArgumentError: if an option is not allowed.
+        ShapeError: if inputs do not fit, or are smaller than the window.
+    """
+
+
+@serializable("keras.layers")
+class DepthwiseConv1D(BaseDepthwiseConv):
+    __doc__ = _doc(_DEPTHWISE, 1, "DepthwiseConv1D(3, depth_multiplier=2)", (2, 10, 4), (2, 8, 8))
+    rank = 1
+
+
+@serializable("keras.layers")
+class DepthwiseConv2D(BaseDepthwiseConv):
+    __doc__ = _doc(_DEPTHWISE, 2, "DepthwiseConv2D(3)", (2, 10, 12, 4), (2, 8, 10, 4))
+    rank = 2
+    __init__ = with_defaults(BaseDepthwiseConv.__init__, strides=(1, 1), dilation_rate=(1, 1))
+
+
+# ---- separable ---------------------------------------------------------------------------------------------------------
+
+
+class BaseSeparableConv(_Windowed):
+    """Separable convolution layer of any rank."""
+
+    _options = (
+        "depth_multiplier",
+        "filters",
+        "kernel_size",
+        "strides",
+        "padding",
+        "data_format",
+        "dilation_rate",
+        "activation",
+        "use_bias",
+        "depthwise_initializer",
+        "pointwise_initializer",
+        "bias_initializer",
+        "depthwise_regularizer",
+        "pointwise_regularizer",
+        "bias_regularizer",
+        "activity_regularizer",
+        "depthwise_constraint",
+        "pointwise_constraint",
+        "bias_constraint",
+    )
+    depthwise_kernel: Any = None
+    pointwise_kernel: Any = None
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: Any = 1,
+        depth_multiplier: int = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        depthwise_initializer: Any = "glorot_uniform",
+        pointwise_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        depthwise_regularizer: Any = None,
+        pointwise_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        depthwise_constraint: Any = None,
+        pointwise_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        who = type(self).__name__
+        self.filters = positive(who, "filters", filters)
+        self.depth_multiplier = positive(who, "depth_multiplier", depth_multiplier)
+        self._set_window(kernel_size, strides, padding, data_format, dilation_rate)
+        self._set(
+            activation=activation,
+            use_bias=use_bias,
+            depthwise_initializer=depthwise_initializer,
+            pointwise_initializer=pointwise_initializer,
+            bias_initializer=bias_initializer,
+            depthwise_regularizer=depthwise_regularizer,
+            pointwise_regularizer=pointwise_regularizer,
+            bias_regularizer=bias_regularizer,
+            depthwise_constraint=depthwise_constraint,
+            pointwise_constraint=pointwise_constraint,
+            bias_constraint=bias_constraint,
+        )
+
+    def build(self, input_shape: Any) -> None:
+        """Create both kernels and the bias."""
+        channels, many = self._channels(input_shape), self.depth_multiplier
+        self.depthwise_kernel = self._weight("depthwise_kernel", (*self.kernel_size, channels, many), "depthwise")
+        point = (*(1,) * self.rank, channels * many, self.filters)
+        self.pointwise_kernel = self._weight("pointwise_kernel", point, "pointwise")
+        if self.use_bias:
+            self.bias = self._weight("bias", (self.filters,), "bias")
+
+    def call(self, inputs: Any) -> Any:
+        """The layer's output, see the class."""
+        kernels = (self.depthwise_kernel.value, self.pointwise_kernel.value)
+        static = (self.strides, self.padding, self.data_format, self.dilation_rate)
+        return self._finish(separable_conv(inputs, *kernels, *static))
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The input's shape with `filters` channels and the places that the window takes."""
+        kernel = (*self.kernel_size, self._known_channels(input_shape), self.depth_multiplier)
+        static = (self.padding, self.data_format, self.dilation_rate)
+        out = list(self._shape(shapes_nn.depthwise_conv, input_shape, kernel, *static))
+        out[self._channel_axis] = self.filters
+        return tuple(out)
+
+
+_SEPARABLE = """Depthwise convolution over {n} spatial axes, then a mix of the channels at each place.
+
+    Args:
+        filters: number of output channels.
+        kernel_size: int or {n} of them: size of the window.<window>
+        depth_multiplier: number of channels for each input channel between the two steps.
+        depthwise_initializer, pointwise_initializer: first values of the kernels.
+        depthwise_regularizer, pointwise_regularizer: functions of the kernels that are added to the loss.
+        depthwise_constraint, pointwise_constraint: functions applied to the kernels after each update.<common>
+
+    Attributes:
+        depthwise_kernel: Variable of shape (*kernel_size, channels, depth_multiplier).
+        pointwise_kernel: Variable of shape (*ones, channels * depth_multiplier, filters).
+        bias: Variable of shape (filters,), or None.
+
+    Raises:
+        ArgumentError: if an option is not allowed.
+        ShapeError: if inputs do not fit, or are smaller than the window.
+    """
+
+
+@serializable("keras.layers", None, "SeparableConvolution1D")
+class SeparableConv1D(BaseSeparableConv):
+    __doc__ = _doc(_SEPARABLE, 1, "SeparableConv1D(8, 3)", (2, 10, 4), (2, 8, 8))
+    rank = 1
+
+
+@serializable("keras.layers", None, "SeparableConvolution2D")
+class SeparableConv2D(BaseSeparableConv):
+    __doc__ = _doc(_SEPARABLE, 2, "SeparableConv2D(8, 3)", (2, 10, 12, 4), (2, 8, 10, 8))
+    rank = 2
+    __init__ = with_defaults(BaseSeparableConv.__init__, strides=(1, 1), dilation_rate=(1, 1))

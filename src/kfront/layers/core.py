@@ -1,0 +1,443 @@
+"""Dense, Embedding, and the small layers that compute nothing of their own: Masking, Identity, Lambda."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kfront import activations, ops
+from kfront.core.dtypes import is_int
+from kfront.core import tree
+from kfront.core.errors import ArgumentTypeError, KfrontError, SavingError
+from kfront.core.registry import serializable
+from kfront.core.spec import Abstract, KerasTensor
+from kfront.layers.base import InputSpec, Layer
+from kfront.layers.options import OptionLayer, known_axis, positive
+from kfront.ops.elementwise import dtype_of
+from kfront.ops.nn_core import embedding, linear
+
+__all__ = ["Dense", "Embedding", "Identity", "Lambda", "Masking"]
+
+_linear_activation = activations.linear
+
+
+@serializable("keras.layers")
+class Dense(OptionLayer):
+    """``activation(inputs @ kernel + bias)`` over the last axis.
+
+    Args:
+        units: number of outputs.
+        activation: name or function; none if None.
+        use_bias: whether there is a bias.
+        kernel_initializer, bias_initializer: first values of the weights.
+        kernel_regularizer, bias_regularizer: functions of the weights that are added to the loss.
+        activity_regularizer: function of the output that is added to the loss.
+        kernel_constraint, bias_constraint: functions applied to the weights after each update.
+        lora_rank, lora_alpha, quantization_config: not supported yet.
+        **kwargs: name, trainable, dtype, autocast.
+
+    Attributes:
+        kernel: Variable of shape (inputs, units).
+        bias: Variable of shape (units,), or None.
+
+    Input: tensor of shape (batch, ..., inputs). Output: tensor of shape (batch, ..., units).
+
+    Raises:
+        ArgumentError: if `units` is not a positive int.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.Dense(4, activation="relu")
+    >>> tuple(layer(kfront.ops.ones((2, 3))).shape)
+    (2, 4)
+    """
+
+    _options = (
+        "units",
+        "activation",
+        "use_bias",
+        "kernel_initializer",
+        "bias_initializer",
+        "kernel_regularizer",
+        "bias_regularizer",
+        "kernel_constraint",
+        "bias_constraint",
+        "quantization_config",
+    )
+    activation: Any
+    kernel_initializer: Any
+    bias_initializer: Any
+    kernel_regularizer: Any
+    bias_regularizer: Any
+    kernel_constraint: Any
+    bias_constraint: Any
+    quantization_config = None
+    kernel: Any = None
+    bias: Any = None
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
+        quantization_config: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        units = positive("Dense", "units", units)
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        if lora_rank or lora_alpha or quantization_config:
+            self._refuse(lora_rank=lora_rank, lora_alpha=lora_alpha, quantization_config=quantization_config)
+        self._set(
+            units=units,
+            activation=activation,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+        )
+        self.units: int
+        self.input_spec = InputSpec(min_ndim=2)
+        self.supports_masking = True
+
+    def build(self, input_shape: Any) -> None:
+        """Create kernel and bias."""
+        inputs = known_axis(self.name, input_shape)
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(inputs, self.units),
+            initializer=self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
+        if self.use_bias:
+            self.bias = self.add_weight(
+                name="bias",
+                shape=(self.units,),
+                initializer=self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
+        self.input_spec = InputSpec(min_ndim=2, axes={-1: inputs})
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """The layer's output, see the class."""
+        bias = self.bias
+        outputs = linear(inputs, self.kernel.value, None if bias is None else bias.value)
+        activation = self.activation
+        if activation is None or activation is _linear_activation:
+            return outputs
+        return activation(outputs)
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        """(*input_shape[:-1], units)."""
+        return (*input_shape[:-1], self.units)
+
+
+@serializable("keras.layers")
+class Embedding(OptionLayer):
+    """Turns whole numbers into trained vectors.
+
+    Args:
+        input_dim: number of rows, one more than the greatest number that occurs.
+        output_dim: length of a vector.
+        embeddings_initializer: first values of the table.
+        embeddings_regularizer: function of the table that is added to the loss.
+        embeddings_constraint: function applied to the table after each update.
+        mask_zero: whether 0 means "nothing here": the output then carries a mask.
+        weights: first value of the table, an array of shape (input_dim, output_dim).
+        lora_rank, lora_alpha, quantization_config: not supported yet.
+        **kwargs: name, trainable, dtype.
+
+    Attributes:
+        embeddings: Variable of shape (input_dim, output_dim).
+
+    Input: integer tensor of any shape. Output: tensor of shape (*input shape, output_dim).
+
+    Raises:
+        ArgumentError: if a size is not a positive int.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.Embedding(1000, 64)
+    >>> tuple(layer(kfront.ops.ones((2, 10), dtype="int32")).shape)
+    (2, 10, 64)
+    """
+
+    _options = (
+        "input_dim",
+        "output_dim",
+        "embeddings_initializer",
+        "embeddings_regularizer",
+        "activity_regularizer",
+        "embeddings_constraint",
+        "mask_zero",
+        "quantization_config",
+    )
+    embeddings_initializer: Any
+    embeddings_regularizer: Any
+    embeddings_constraint: Any
+    quantization_config = None
+    embeddings: Any = None
+
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        embeddings_initializer: Any = "uniform",
+        embeddings_regularizer: Any = None,
+        embeddings_constraint: Any = None,
+        mask_zero: bool = False,
+        weights: Any = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
+        quantization_config: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        kwargs.pop("input_length", None)
+        input_dim = positive("Embedding", "input_dim", input_dim)
+        output_dim = positive("Embedding", "output_dim", output_dim)
+        super().__init__(**kwargs)
+        self._refuse(lora_rank=lora_rank, lora_alpha=lora_alpha, quantization_config=quantization_config)
+        self._set(
+            input_dim=input_dim,
+            output_dim=output_dim,
+            embeddings_initializer=embeddings_initializer,
+            embeddings_regularizer=embeddings_regularizer,
+            embeddings_constraint=embeddings_constraint,
+        )
+        self.input_dim: int
+        self.output_dim: int
+        self.mask_zero = mask_zero
+        self.supports_masking = mask_zero
+        self.autocast = False
+        if weights is not None:
+            self.build()
+            table = weights[0] if isinstance(weights, (list, tuple)) and len(weights) == 1 else weights
+            self.embeddings.assign(table)
+
+    def build(self, input_shape: Any = None) -> None:
+        """Create the table."""
+        if self.built:
+            return
+        self.embeddings = self.add_weight(
+            shape=(self.input_dim, self.output_dim),
+            initializer=self.embeddings_initializer,
+            name="embeddings",
+            regularizer=self.embeddings_regularizer,
+            constraint=self.embeddings_constraint,
+            trainable=True,
+        )
+
+    def call(self, inputs: Any) -> Any:
+        """The layer's output, see the class."""
+        if not is_int(dtype_of(inputs)):
+            inputs = ops.cast(inputs, "int32")
+        return embedding(inputs, self.embeddings.value)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Where the numbers are not 0, with `mask_zero`."""
+        return ops.not_equal(inputs, 0) if self.mask_zero else None
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        """(*input_shape, output_dim)."""
+        return (*input_shape, self.output_dim)
+
+
+@serializable("keras.layers")
+class Masking(OptionLayer):
+    """Marks time steps in which every feature equals `mask_value` as to be skipped by the layers that follow.
+
+    Args:
+        mask_value: the value that means "nothing here".
+        **kwargs: name, trainable, dtype.
+
+    Input: tensor of shape (batch, time, ...). Output: the same, zero at skipped steps, with a mask.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.Masking()
+    >>> mask = layer.compute_mask(kfront.ops.convert_to_tensor([[[0.0, 0.0], [1.0, 0.0]]]))
+    >>> kfront.ops.convert_to_numpy(mask).tolist()
+    [[False, True]]
+    """
+
+    _options = ("mask_value",)
+
+    def __init__(self, mask_value: Any = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if isinstance(mask_value, dict):
+            from kfront.saving import serialization
+
+            mask_value = serialization.deserialize_keras_object(mask_value)
+        self.__dict__["mask_value"] = mask_value
+        self.mask_value: Any
+        self.supports_masking = True
+        self.built = True
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Where any feature differs from `mask_value`."""
+        return ops.any(ops.not_equal(inputs, self.mask_value), axis=-1)
+
+    def call(self, inputs: Any) -> Any:
+        """The layer's output, see the class."""
+        there = ops.any(ops.not_equal(inputs, self.mask_value), axis=-1, keepdims=True)
+        return ops.where(there, inputs, ops.zeros_like(inputs))
+
+
+@serializable("keras.layers")
+class Identity(Layer):
+    """Returns its input.
+
+    Example:
+
+    >>> import kfront
+    >>> x = kfront.ops.ones((2, 3))
+    >>> kfront.layers.Identity()(x) is x
+    True
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        """`inputs`."""
+        return inputs
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """`input_shape`."""
+        return input_shape
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        """The spec of `inputs`."""
+        return inputs
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        return super().get_config()
+
+
+_FUNCTIONS = ("function", "mask", "output_shape")
+
+
+@serializable("keras.layers")
+class Lambda(Layer):
+    """Runs a Python function as a layer.
+
+    A function is saved by its name, never as code, and found again if it is registered
+    (`kfront.saving.register_keras_serializable`) or passed as custom object: a model with an anonymous function can be
+    used, but not saved.
+
+    Args:
+        function: called with the input as first argument; may take `training` and `mask`.
+        output_shape: shape without the batch axis, or function of the input shape, where it cannot be inferred.
+        mask: mask of the output, or function (inputs, mask) -> mask.
+        arguments: dict of further keyword arguments of the function.
+        **kwargs: name, trainable, dtype.
+
+    Example:
+
+    >>> import kfront
+    >>> double = kfront.layers.Lambda(lambda x: 2 * x)
+    >>> float(double(kfront.ops.ones((1, 1)))[0, 0])
+    2.0
+    """
+
+    def __init__(
+        self, function: Any, output_shape: Any = None, mask: Any = None, arguments: Any = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        if not callable(function):
+            raise ArgumentTypeError(f"[Lambda] expected `function` to be callable, got {function!r}.")
+        self.function = function
+        self.arguments = dict(arguments or {})
+        self._output_shape, self.mask = output_shape, mask
+        if mask is not None:
+            self.supports_masking = True
+        from inspect import signature
+
+        names = signature(function).parameters
+        self._takes = tuple(n for n in ("training", "mask") if n in names)
+
+    def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
+        """``function(inputs)``."""
+        more = dict(self.arguments)
+        for name, value in (("training", training), ("mask", mask)):
+            if name in self._takes:
+                more[name] = value
+        return self.function(inputs, **more)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """The mask given to the constructor, or what it computes."""
+        return self.mask(inputs, mask) if callable(self.mask) else self.mask
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shape given to the constructor, else that of the function on abstract values."""
+        given = self._output_shape
+        if given is None:
+            return super().compute_output_shape(input_shape)
+        if callable(given):
+            return given(input_shape)
+        first = input_shape[0] if isinstance(input_shape, list) else input_shape
+        return (first[0], *((given,) if isinstance(given, int) else given))
+
+    def compute_output_spec(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
+        """Specs of the outputs: the function run on abstract values, where no shape was given."""
+        if self._output_shape is not None:
+            return super().compute_output_spec(inputs, mask=mask, training=training)
+        specs = tree.map_structure(lambda x: Abstract(x.shape, x.dtype) if isinstance(x, KerasTensor) else x, inputs)
+        try:
+            return self.call(specs, mask=mask, training=training)
+        except KfrontError:
+            raise
+        except Exception as error:
+            return self._spec_by_engine((specs,), {"mask": mask, "training": training}, error)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Lambda:
+        """A layer from its config; functions are found by their registered names."""
+        from kfront.saving.serialization import deserialize_keras_object
+
+        found = {
+            n: deserialize_keras_object(v) if isinstance(v, dict) and n in _FUNCTIONS else v for n, v in config.items()
+        }
+        return cls(**found)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments.
+
+        Raises:
+            SavingError: if a function is anonymous.
+        """
+        config = {"function": self._by_name("function", self.function), "arguments": self.arguments}
+        for name, value in (("output_shape", self._output_shape), ("mask", self.mask)):
+            if value is not None:
+                config[name] = self._by_name(name, value) if callable(value) else value
+        return {**super().get_config(), **config}
+
+    def _by_name(self, what: str, function: Any) -> Any:
+        from kfront.core import registry
+        from kfront.saving.serialization import serialize_keras_object
+
+        if getattr(function, "__name__", "") == "<lambda>" and not registry.is_registered(function):
+            raise SavingError(
+                f"[{self.name}] expected `{what}` to have a name to save this Lambda layer, got an anonymous function; "
+                "decorate a named function with @kfront.saving.register_keras_serializable(), or write a Layer class. "
+                "Code itself is never saved."
+            )
+        return serialize_keras_object(function)

@@ -1,0 +1,275 @@
+"""EinsumDense: a dense layer over any axes, written as an einsum equation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kfront import ops
+from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.registry import serializable
+from kfront.layers.core import _linear_activation
+from kfront.layers.options import OptionLayer
+from kfront.ops.nn_core import linear
+
+__all__ = ["EinsumDense"]
+
+
+class Equation:
+    """``input,kernel->output`` with at most one ellipsis in input and output, taken apart.
+
+    Attributes:
+        inputs, kernel, outputs: lists of letters, "..." among them.
+
+    Raises:
+        ArgumentError: if the equation has another form.
+    """
+
+    def __init__(self, equation: str) -> None:
+        wrong = ArgumentError(
+            f"[EinsumDense] expected `equation` in the form 'ab,bc->ac', '...b,bc->...c' or 'ab...,bc->ac...', "
+            f"got {equation!r}."
+        )
+        if not isinstance(equation, str):
+            raise wrong
+        left, arrow, out = equation.replace(" ", "").partition("->")
+        parts = left.split(",")
+        if not arrow or len(parts) != 2 or "..." in parts[1] or ("..." in parts[0]) != ("..." in out):
+            raise wrong
+        self.inputs, self.kernel, self.outputs = (self._letters(p, wrong) for p in (*parts, out))
+
+    @staticmethod
+    def _letters(term: str, wrong: ArgumentError) -> list[str]:
+        before, dots, after = term.partition("...")
+        letters = [*before, *(["..."] if dots else []), *after]
+        if any(not (c.isalpha() or c == "...") for c in letters) or len(set(letters)) != len(letters):
+            raise wrong
+        return letters
+
+    def expanded(self, rank: int) -> tuple[list[str], list[str]]:
+        """Input and output letters for inputs of that rank, digits standing for the axes of the ellipsis."""
+        missing = rank - len(self.inputs) + 1
+        if "..." not in self.inputs:
+            if missing != 1:
+                raise ShapeError(f"expected inputs of rank {len(self.inputs)}, got rank {rank}")
+            return self.inputs, self.outputs
+        if missing < 0:
+            raise ShapeError(f"expected inputs of rank {len(self.inputs) - 1} or more, got rank {rank}")
+        dots = [str(i) for i in range(missing)]
+        return tuple([x for c in term for x in (dots if c == "..." else [c])] for term in (self.inputs, self.outputs))  # type: ignore[return-value]
+
+
+@serializable("keras.layers")
+class EinsumDense(OptionLayer):
+    """A dense layer over any axes: ``activation(einsum(equation, inputs, kernel) + bias)``.
+
+    Args:
+        equation: for example "abc,cd->abd" (a Dense layer on sequences) or "...x,xy->...y"; the first letter of the
+            output is the batch.
+        output_shape: shape of the output without the batch; None for axes that are the input's.
+        activation: name or function; none if None.
+        bias_axes: letters of the output axes that have a bias of their own, such as "d"; no bias if None.
+        kernel_initializer, bias_initializer: first values of the weights.
+        kernel_regularizer, bias_regularizer: functions of the weights that are added to the loss.
+        kernel_constraint, bias_constraint: functions applied to the weights after each update.
+        lora_rank, lora_alpha, gptq_unpacked_column_size, quantization_config: not supported yet.
+        **kwargs: activity_regularizer, name, trainable, dtype.
+
+    Attributes:
+        kernel: Variable; its axes are those of the equation's second term.
+        bias: Variable, or None.
+
+    Raises:
+        ArgumentError: if equation, shape and bias axes do not fit together.
+        ShapeError: if inputs do not fit.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.EinsumDense("abc,cde->abde", output_shape=(None, 4, 5), bias_axes="de")
+    >>> tuple(layer(kfront.ops.ones((2, 3, 6))).shape)
+    (2, 3, 4, 5)
+    """
+
+    _options = (
+        "output_shape",
+        "equation",
+        "activation",
+        "bias_axes",
+        "kernel_initializer",
+        "bias_initializer",
+        "kernel_regularizer",
+        "bias_regularizer",
+        "activity_regularizer",
+        "kernel_constraint",
+        "bias_constraint",
+        "quantization_config",
+    )
+    activation: Any
+    kernel_initializer: Any
+    bias_initializer: Any
+    kernel_regularizer: Any
+    bias_regularizer: Any
+    kernel_constraint: Any
+    bias_constraint: Any
+    quantization_config = None
+    kernel: Any = None
+    bias: Any = None
+    _contracted = 0
+
+    def __init__(
+        self,
+        equation: str,
+        output_shape: Any,
+        activation: Any = None,
+        bias_axes: str | None = None,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
+        gptq_unpacked_column_size: int | None = None,
+        quantization_config: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self._refuse(lora_rank=lora_rank, lora_alpha=lora_alpha, quantization_config=quantization_config)
+        self.__dict__["_terms"] = Equation(equation)
+        self.equation = equation
+        self.output_shape = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
+        for axis in bias_axes or "":
+            if axis not in self._terms.outputs:
+                raise ArgumentError(
+                    f"[EinsumDense] expected `bias_axes` among the output axes of {equation!r}, got {bias_axes!r}."
+                )
+        self._set(
+            activation=activation,
+            bias_axes=bias_axes,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+        )
+        self.bias_axes: str | None
+
+    def _sizes(self, input_shape: Any) -> tuple[list[str], list[str], dict[str, int | None]]:
+        """Input letters, output letters, and the size behind each letter, None where it is not known."""
+        who, wanted = f"[{self.name}]", self.output_shape
+        try:
+            inputs, outputs = self._terms.expanded(len(input_shape))
+        except ShapeError as error:
+            raise ShapeError(f"{who} {error} (shape {tuple(input_shape)}, equation {self.equation!r}).") from None
+        sizes: dict[str, int | None] = dict(zip(inputs, input_shape, strict=True))
+        left, dots, right = self._split_outputs()
+        if not dots and len(left) != len(wanted) + 1:
+            raise ShapeError(
+                f"{who} expected `output_shape` with {len(left) - 1} entries for the output of {self.equation!r}, "
+                f"got {wanted}."
+            )
+        pairs = [*zip(left[1:], wanted, strict=False), *zip(reversed(right), reversed(wanted), strict=False)]
+        for letter, size in pairs:
+            known = sizes.get(letter)
+            if None not in (known, size) and known != size:
+                raise ShapeError(
+                    f"{who} expected the same size on axis {letter!r} of input and output, got {known} in the input "
+                    f"{tuple(input_shape)} and {size} in `output_shape` {wanted}."
+                )
+            if known is None:
+                sizes[letter] = size
+        return inputs, outputs, sizes
+
+    def _split_outputs(self) -> tuple[list[str], bool, list[str]]:
+        letters = self._terms.outputs
+        if "..." not in letters:
+            return letters, False, []
+        i = letters.index("...")
+        return letters[:i], True, letters[i + 1 :]
+
+    def build(self, input_shape: Any) -> None:
+        """Create kernel and bias."""
+        inputs, outputs, sizes = self._sizes(input_shape)
+        shape = []
+        for letter in self._terms.kernel:
+            size = sizes.get(letter)
+            if size is None:
+                raise ShapeError(
+                    f"[{self.name}] expected a known size for axis {letter!r} of the kernel in {self.equation!r}, got "
+                    f"inputs of shape {tuple(input_shape)} and output_shape {self.output_shape}."
+                )
+            shape.append(size)
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=tuple(shape),
+            initializer=self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
+        if self.bias_axes:
+            self.bias = self.add_weight(
+                name="bias",
+                shape=self._bias_shape(outputs, sizes),
+                initializer=self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
+        self._contracted = self._dense_form(inputs, outputs)
+
+    def _bias_shape(self, outputs: list[str], sizes: dict[str, int | None]) -> tuple[int, ...]:
+        axes = self.bias_axes or ""
+        first = min(outputs.index(a) for a in axes)
+        shape = tuple(sizes.get(c) if c in axes else 1 for c in outputs[first:])
+        if None in shape:
+            raise ShapeError(f"[{self.name}] expected known sizes for the bias axes {axes!r}, got {shape}.")
+        return shape  # type: ignore[return-value]
+
+    def _dense_form(self, inputs: list[str], outputs: list[str]) -> int:
+        """How many last axes of the input the first axes of the kernel take up, in order; 0 if it is not so simple."""
+        kernel = self._terms.kernel
+        shared = [c for c in kernel if c in inputs]
+        n = len(shared)
+        plain = n > 0 and kernel[:n] == shared == inputs[-n:] and outputs == inputs[:-n] + kernel[n:]
+        return n if plain and (self.bias is None or len(self.bias.shape) <= len(kernel) - n) else 0
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """The layer's output, see the class."""
+        kernel, bias = self.kernel.value, self.bias
+        if self._contracted:
+            outputs = self._as_dense(inputs, kernel, bias)
+        else:
+            outputs = ops.einsum(self.equation, inputs, kernel)
+            if bias is not None:
+                outputs = ops.add(outputs, bias.value)
+        activation = self.activation
+        if activation is None or activation is _linear_activation:
+            return outputs
+        return activation(outputs)
+
+    def _as_dense(self, inputs: Any, kernel: Any, bias: Any) -> Any:
+        """One product of matrices: several times faster than einsum on small tensors."""
+        n, shape = self._contracted, self.kernel.shape
+        out = shape[n:]
+        flat_bias = None
+        if bias is not None and bias.shape == out:
+            flat_bias = bias.value if len(out) == 1 else ops.reshape(bias.value, (-1,))
+        if n == 1 and len(out) == 1:
+            outputs = linear(inputs, kernel, flat_bias)
+        else:
+            columns = 1
+            for d in out:
+                columns *= d
+            sizes = ops.shape(inputs)[:-n]
+            x = inputs if n == 1 else ops.reshape(inputs, (*sizes, -1))
+            outputs = linear(x, ops.reshape(kernel, (-1, columns)), flat_bias)
+            outputs = ops.reshape(outputs, (*sizes, *out)) if len(out) != 1 else outputs
+        if bias is not None and flat_bias is None:
+            outputs = ops.add(outputs, bias.value)
+        return outputs
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shape behind the equation's right-hand side."""
+        _, outputs, sizes = self._sizes(input_shape)
+        return tuple(sizes.get(c) for c in outputs)

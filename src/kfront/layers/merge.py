@@ -1,0 +1,477 @@
+"""Layers that make one tensor of several."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+from kfront import ops
+from kfront.core.errors import ArgumentError, ArgumentTypeError, KfrontError, ShapeError
+from kfront.core.registry import serializable
+from kfront.core.shapes import broadcast
+from kfront.core.state import state
+from kfront.layers.base import Layer
+from kfront.layers.options import OptionLayer
+
+__all__ = [
+    "Add",
+    "Average",
+    "Concatenate",
+    "Dot",
+    "Maximum",
+    "Minimum",
+    "Multiply",
+    "Subtract",
+    "add",
+    "average",
+    "concatenate",
+    "dot",
+    "maximum",
+    "minimum",
+    "multiply",
+    "subtract",
+]
+
+
+class Merge(OptionLayer):
+    """Base of layers that combine a list of tensors element by element.
+
+    Axis 0 is the batch; inputs of fewer axes get axes of size 1 behind it, then sizes are broadcast.
+    """
+
+    _count: int | None = None  # how many inputs there must be
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def _checked(self, shapes: Any) -> list[tuple[int | None, ...]]:
+        """The input shapes.
+
+        Raises:
+            ArgumentTypeError: if it was not a list of inputs.
+            ShapeError: if the number of inputs is wrong, or their batch sizes differ.
+        """
+        if not isinstance(shapes, (list, tuple)) or not all(isinstance(s, (list, tuple)) for s in shapes):
+            raise ShapeError(f"[{self.name}] expected a list of inputs, got one of shape {shapes}; pass [x, y].")
+        if self._count is not None and len(shapes) != self._count:
+            raise ShapeError(f"[{self.name}] expected exactly {self._count} inputs, got {len(shapes)}: {list(shapes)}.")
+        if not shapes:
+            raise ShapeError(f"[{self.name}] expected at least one input, got an empty list.")
+        return [tuple(s) for s in shapes]
+
+    def build(self, input_shape: Any) -> None:
+        """Check the input shapes."""
+        self.compute_output_shape(input_shape)
+
+    def _merge(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Any:
+        raise NotImplementedError
+
+    def call(self, inputs: Any) -> Any:
+        """The layer's output, see the class."""
+        inputs = _of_one_rank(inputs)
+        masks = [self._backend.get_mask(x) for x in inputs] if state.masks else [None] * len(inputs)
+        return self._merge(inputs, [_spread(m, x) for m, x in zip(masks, inputs, strict=True)])
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The broadcast shape."""
+        shapes = self._checked(input_shape)
+        batches = {s[0] for s in shapes if s} - {None}
+        if len(batches) > 1:
+            raise ShapeError(f"[{self.name}] expected inputs of one batch size, got shapes {shapes}.")
+        rank = max(len(s) for s in shapes)
+        full = [(*s[:1], *(1,) * (rank - len(s)), *s[1:]) for s in shapes]
+        try:
+            rest = broadcast(*(s[1:] for s in full))
+        except KfrontError:
+            raise ShapeError(
+                f"[{self.name}] expected inputs whose sizes are equal or 1 on every axis, got shapes {shapes}."
+            ) from None
+        return (next(iter(batches), None), *rest) if rank else ()
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        """The spec of the output."""
+        self.compute_output_shape([x.shape for x in inputs] if isinstance(inputs, (list, tuple)) else inputs.shape)
+        return self._inferred(inputs)
+
+    def _inferred(self, inputs: Any) -> Any:
+        from kfront.core.spec import Abstract
+
+        out = self._merge(_of_one_rank([Abstract(x.shape, x.dtype) for x in inputs]), [None] * len(inputs))
+        shape = self.compute_output_shape([x.shape for x in inputs])
+        return Abstract(shape, out.dtype)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Where any input counts; None unless all inputs have masks."""
+        if mask is None:
+            return None
+        if not isinstance(mask, (list, tuple)) or len(mask) != len(inputs):
+            raise ArgumentError(f"[{self.name}] expected one mask (or None) for each input, got {mask!r}.")
+        if any(m is None for m in mask):
+            return None
+        return functools.reduce(ops.logical_or, mask)
+
+
+def _of_one_rank(inputs: Sequence[Any]) -> list[Any]:
+    rank = max(len(x.shape) for x in inputs)
+    out = []
+    for x in inputs:
+        for _ in range(rank - len(x.shape)):
+            x = ops.expand_dims(x, 1)
+        out.append(x)
+    return out
+
+
+def _spread(mask: Any, x: Any) -> Any:
+    """A mask with axes of size 1 behind, up to the rank of `x`."""
+    if mask is not None:
+        for _ in range(len(x.shape) - len(mask.shape)):
+            mask = ops.expand_dims(mask, -1)
+    return mask
+
+
+def _doc(what: str, name: str, result: str, more: str = "") -> str:
+    return f"""{what}
+
+    Args:
+        **kwargs: name, trainable, dtype.
+
+    Input: list of tensors of one shape; inputs of fewer axes get axes of size 1 behind the batch, and sizes of 1 are
+    stretched.{more} Output: one tensor.
+
+    Raises:
+        ShapeError: if the shapes do not fit together.
+
+    Example:
+
+    >>> import kfront
+    >>> x, y = kfront.ops.convert_to_tensor([[4.0]]), kfront.ops.convert_to_tensor([[2.0]])
+    >>> float(kfront.layers.{name}()([x, y])[0, 0])
+    {result}
+    """
+
+
+@serializable("keras.layers")
+class Add(Merge):
+    __doc__ = _doc("Adds tensors.", "Add", "6.0")
+
+    def _merge(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Any:
+        return functools.reduce(ops.add, inputs)
+
+
+@serializable("keras.layers")
+class Subtract(Merge):
+    __doc__ = _doc("Subtracts the second of two tensors from the first.", "Subtract", "2.0")
+    _count = 2
+
+    def _merge(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Any:
+        return ops.subtract(inputs[0], inputs[1])
+
+
+@serializable("keras.layers")
+class Multiply(Merge):
+    __doc__ = _doc("Multiplies tensors.", "Multiply", "8.0", " Elements that a mask leaves out count as 1.")
+
+    def _merge(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Any:
+        known = [m for m in masks if m is not None]
+        if not known:
+            return functools.reduce(ops.multiply, inputs)
+        out = functools.reduce(ops.multiply, [_or_one(x, m) for x, m in zip(inputs, masks, strict=True)])
+        if len(known) < len(inputs):
+            return out
+        return ops.where(functools.reduce(ops.logical_or, known), out, ops.zeros_like(out))
+
+
+def _or_one(x: Any, mask: Any) -> Any:
+    return x if mask is None else ops.where(mask, x, ops.ones_like(x))
+
+
+@serializable("keras.layers")
+class Average(Merge):
+    __doc__ = _doc("The mean of tensors.", "Average", "3.0")
+
+    def _merge(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Any:
+        return ops.divide(functools.reduce(ops.add, inputs), len(inputs))
+
+
+class _Extreme(Merge):
+    """Maximum or minimum over the elements that masks let count."""
+
+    _pick: Any = None
+
+    def _merge(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Any:
+        out, have = inputs[0], masks[0]
+        for x, mask in zip(inputs[1:], masks[1:], strict=True):
+            best = self._pick(out, x)
+            if mask is not None:
+                best = ops.where(mask, best, out)
+            if have is not None:
+                best = ops.where(have, best, x)
+                have = None if mask is None else ops.logical_or(have, mask)
+            out = best
+        return out
+
+
+@serializable("keras.layers")
+class Maximum(_Extreme):
+    __doc__ = _doc("The larger of tensors.", "Maximum", "4.0", " Elements that a mask leaves out do not count.")
+    _pick = staticmethod(ops.maximum)
+
+
+@serializable("keras.layers")
+class Minimum(_Extreme):
+    __doc__ = _doc("The smaller of tensors.", "Minimum", "2.0", " Elements that a mask leaves out do not count.")
+    _pick = staticmethod(ops.minimum)
+
+
+@serializable("keras.layers")
+class Concatenate(Merge):
+    """Puts tensors one behind the other along an axis.
+
+    Args:
+        axis: the axis.
+        **kwargs: name, trainable, dtype.
+
+    Input: list of tensors whose shapes differ on that axis only. Output: one tensor.
+
+    Raises:
+        ShapeError: if the shapes do not fit together.
+
+    Example:
+
+    >>> import kfront
+    >>> x, y = kfront.ops.ones((2, 3)), kfront.ops.ones((2, 5))
+    >>> tuple(kfront.layers.Concatenate()([x, y]).shape)
+    (2, 8)
+    """
+
+    _options = ("axis",)
+
+    def __init__(self, axis: int = -1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axis = axis
+
+    def call(self, inputs: Any) -> Any:
+        """The layer's output, see the class."""
+        return self._merge(inputs, ())
+
+    def _merge(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Any:
+        return ops.concatenate(inputs, axis=self.axis)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The first input's shape, with the sum of the sizes on `axis`."""
+        shapes = self._checked(input_shape)
+        rank = len(shapes[0])
+        if not -rank <= self.axis < rank:
+            raise ShapeError(f"[{self.name}] expected inputs with an axis {self.axis}, got shapes {shapes}.")
+        axis, out = self.axis % rank, list(shapes[0])
+        for shape in shapes[1:]:
+            if len(shape) != rank or any(
+                None not in (a, b) and a != b for i, (a, b) in enumerate(zip(out, shape, strict=True)) if i != axis
+            ):
+                raise ShapeError(f"[{self.name}] expected shapes that differ on axis {self.axis} only, got {shapes}.")
+            out = [b if a is None else a for a, b in zip(out, shape, strict=True)]
+        sizes = [s[axis] for s in shapes]
+        out[axis] = None if None in sizes else sum(d for d in sizes if d is not None)
+        return tuple(out)
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        """The spec of the output."""
+        if not isinstance(inputs, (list, tuple)):
+            self._checked(inputs.shape)
+        return self._inferred(inputs)
+
+    def _inferred(self, inputs: Any) -> Any:
+        from kfront.core.dtypes import result_type
+        from kfront.core.spec import Abstract
+
+        shape = self.compute_output_shape([tuple(x.shape) for x in inputs])
+        return Abstract(shape, result_type(*(x.dtype for x in inputs)))
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """The masks, put together in the same way; inputs without one count everywhere."""
+        if mask is None or not isinstance(mask, (list, tuple)) or all(m is None for m in mask):
+            return None
+        parts = []
+        for x, m in zip(inputs, mask, strict=True):
+            full = ops.ones_like(x, dtype="bool")
+            parts.append(full if m is None else ops.logical_and(full, _spread(m, x)))
+        return ops.any(ops.concatenate(parts, axis=self.axis), axis=-1)
+
+
+@serializable("keras.layers")
+class Dot(Merge):
+    """Sums products of two tensors over one axis of each, sample by sample.
+
+    Args:
+        axes: the axis of both, or a pair, one of each; the batch is 0.
+        normalize: whether the vectors are divided by their norms before: the output then holds cosines.
+        **kwargs: name, trainable, dtype.
+
+    Input: list of two tensors. Output: tensor of the axes left of the first (the batch included) and then of the second;
+    of shape (batch, 1) if none are left.
+
+    Raises:
+        ArgumentTypeError: if `axes` is not an int or a pair of ints.
+        ShapeError: if the sizes on the axes differ.
+
+    Example:
+
+    >>> import kfront
+    >>> x, y = kfront.ops.convert_to_tensor([[1.0, 2.0]]), kfront.ops.convert_to_tensor([[3.0, 4.0]])
+    >>> float(kfront.layers.Dot(axes=1)([x, y])[0, 0])
+    11.0
+    """
+
+    _options = ("axes", "normalize")
+    _count = 2
+
+    def __init__(self, axes: Any, normalize: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if not isinstance(axes, int):
+            if not isinstance(axes, (list, tuple)) or not all(isinstance(a, int) for a in axes):
+                raise ArgumentTypeError(f"[Dot] expected `axes` to be an int or a pair of ints, got {axes!r}.")
+            if len(axes) != 2:
+                raise ArgumentError(f"[Dot] expected `axes` to be an int or a pair of ints, got {axes!r}.")
+        self.__dict__["axes"] = axes
+        self.axes: Any
+        self.normalize = normalize
+
+    def _axes_for(self, shapes: Sequence[Sequence[Any]]) -> tuple[int, int]:
+        given = (self.axes,) * 2 if isinstance(self.axes, int) else self.axes
+        found = []
+        for axis, shape in zip(given, shapes, strict=True):
+            if not -len(shape) < axis < len(shape) or axis % len(shape) == 0:
+                raise ShapeError(
+                    f"[{self.name}] expected axes {given} within the inputs and not the batch, got shapes {list(shapes)}."
+                )
+            found.append(axis % len(shape))
+        a, b = shapes[0][found[0]], shapes[1][found[1]]
+        if None not in (a, b) and a != b:
+            raise ShapeError(
+                f"[{self.name}] expected equal sizes on the axes {tuple(found)}, got {a} and {b} (shapes {list(shapes)})."
+            )
+        return found[0], found[1]
+
+    def call(self, inputs: Any) -> Any:
+        """The layer's output, see the class."""
+        return self._merge(inputs, ())
+
+    def _merge(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Any:
+        x, y = inputs
+        a, b = self._axes_for([tuple(x.shape), tuple(y.shape)])
+        if self.normalize:
+            x, y = ops.normalize(x, axis=a, epsilon=1e-6), ops.normalize(y, axis=b, epsilon=1e-6)
+        letters = iter("cdefghijklmnopqrstuvwxyz")
+        left = ["b", *(next(letters) for _ in x.shape[1:])]
+        right = ["b", *(next(letters) for _ in y.shape[1:])]
+        left[a] = right[b] = "a"
+        rest = [c for c in (*left, *right[1:]) if c != "a"]
+        out = ops.einsum(f"{''.join(left)},{''.join(right)}->{''.join(rest)}", x, y)
+        return ops.expand_dims(out, 1) if len(rest) == 1 else out
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """(batch, *axes left of the first, *axes left of the second)."""
+        x, y = self._checked(input_shape)
+        if not x or not y or (None not in (x[0], y[0]) and x[0] != y[0]):
+            raise ShapeError(f"[{self.name}] expected inputs of one batch size, got shapes {[x, y]}.")
+        a, b = self._axes_for([x, y])
+        rest = (*x[1:a], *x[a + 1 :], *y[1:b], *y[b + 1 :])
+        return (y[0] if x[0] is None else x[0], *(rest or (1,)))
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        """The spec of the output."""
+        if not isinstance(inputs, (list, tuple)):
+            self._checked(inputs.shape)
+        return super()._inferred(inputs)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """None."""
+        return None
+
+
+def _functional(cls: type[Layer], inputs: Any, *args: Any, **kwargs: Any) -> Any:
+    return cls(*args, **kwargs)(inputs)
+
+
+def add(inputs: Any, **kwargs: Any) -> Any:
+    """`Add` as a function.
+
+    Args:
+        inputs: list of tensors.
+        **kwargs: of the layer.
+    """
+    return _functional(Add, inputs, **kwargs)
+
+
+def subtract(inputs: Any, **kwargs: Any) -> Any:
+    """`Subtract` as a function.
+
+    Args:
+        inputs: list of two tensors.
+        **kwargs: of the layer.
+    """
+    return _functional(Subtract, inputs, **kwargs)
+
+
+def multiply(inputs: Any, **kwargs: Any) -> Any:
+    """`Multiply` as a function.
+
+    Args:
+        inputs: list of tensors.
+        **kwargs: of the layer.
+    """
+    return _functional(Multiply, inputs, **kwargs)
+
+
+def average(inputs: Any, **kwargs: Any) -> Any:
+    """`Average` as a function.
+
+    Args:
+        inputs: list of tensors.
+        **kwargs: of the layer.
+    """
+    return _functional(Average, inputs, **kwargs)
+
+
+def maximum(inputs: Any, **kwargs: Any) -> Any:
+    """`Maximum` as a function.
+
+    Args:
+        inputs: list of tensors.
+        **kwargs: of the layer.
+    """
+    return _functional(Maximum, inputs, **kwargs)
+
+
+def minimum(inputs: Any, **kwargs: Any) -> Any:
+    """`Minimum` as a function.
+
+    Args:
+        inputs: list of tensors.
+        **kwargs: of the layer.
+    """
+    return _functional(Minimum, inputs, **kwargs)
+
+
+def concatenate(inputs: Any, axis: int = -1, **kwargs: Any) -> Any:
+    """`Concatenate` as a function.
+
+    Args:
+        inputs: list of tensors.
+        axis: the axis.
+        **kwargs: of the layer.
+    """
+    return _functional(Concatenate, inputs, axis=axis, **kwargs)
+
+
+def dot(inputs: Any, axes: Any = -1, **kwargs: Any) -> Any:
+    """`Dot` as a function.
+
+    Args:
+        inputs: list of two tensors.
+        axes: the axis of both, or a pair.
+        **kwargs: of the layer.
+    """
+    return _functional(Dot, inputs, axes=axes, **kwargs)

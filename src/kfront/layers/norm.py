@@ -1,0 +1,496 @@
+"""Normalization layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kfront import ops
+from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
+from kfront.core.registry import serializable
+from kfront.layers.base import InputSpec
+from kfront.layers.options import OptionLayer, known_axis
+from kfront.ops.elementwise import dtype_of
+from kfront.ops.nn_core import batch_normalization, layer_normalization, moments, rms_normalization
+
+__all__ = [
+    "BatchNormalization",
+    "GroupNormalization",
+    "LayerNormalization",
+    "RMSNormalization",
+    "UnitNormalization",
+]
+
+_HALF = ("float16", "bfloat16")
+_AFFINE = (
+    "beta_initializer",
+    "gamma_initializer",
+    "beta_regularizer",
+    "gamma_regularizer",
+    "beta_constraint",
+    "gamma_constraint",
+)
+
+
+class _Affine(OptionLayer):
+    """A layer with a trained scale `gamma` and shift `beta`, each optional."""
+
+    center: bool
+    scale: bool
+    epsilon: float
+    gamma: Any = None
+    beta: Any = None
+    beta_initializer: Any
+    gamma_initializer: Any
+    beta_regularizer: Any
+    gamma_regularizer: Any
+    beta_constraint: Any
+    gamma_constraint: Any
+
+    def _add_affine(self, shape: tuple[int, ...]) -> None:
+        for name, wanted in (("gamma", self.scale), ("beta", self.center)):
+            if wanted:
+                weight = self.add_weight(
+                    shape=shape,
+                    name=name,
+                    initializer=getattr(self, f"{name}_initializer"),
+                    regularizer=getattr(self, f"{name}_regularizer"),
+                    constraint=getattr(self, f"{name}_constraint"),
+                    autocast=False,  # halves are normalized in float32
+                )
+                setattr(self, name, weight)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """`input_shape`."""
+        return tuple(input_shape)
+
+
+def _axis_list(who: str, axis: Any) -> Any:
+    if isinstance(axis, int) and not isinstance(axis, bool):
+        return axis
+    if isinstance(axis, (list, tuple)) and all(isinstance(a, int) for a in axis):
+        return list(axis)
+    raise ArgumentTypeError(f"[{who}] expected `axis` to be an int or a list of ints, got {axis!r}.")
+
+
+def _value(variable: Any) -> Any:
+    return None if variable is None else variable.value
+
+
+@serializable("keras.layers")
+class BatchNormalization(_Affine):
+    """Brings every channel to mean 0 and variance 1, then scales and shifts it.
+
+    In training the statistics are those of the batch, and moving averages of them are kept, which inference uses.
+
+    Args:
+        axis: the axis of channels.
+        momentum: weight of the old value in the moving averages.
+        epsilon: added to the variance.
+        center: whether there is a trained shift `beta`.
+        scale: whether there is a trained scale `gamma`.
+        beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer: first values.
+        beta_regularizer, gamma_regularizer: functions of the weights that are added to the loss.
+        beta_constraint, gamma_constraint: functions applied to the weights after each update.
+        renorm, renorm_clipping, renorm_momentum: not supported yet.
+        synchronized: whether replicas share statistics.
+        **kwargs: name, trainable, dtype.
+
+    Call arguments: `inputs`; `training`, whether to use (and average) the batch's statistics; `mask`, bool tensor of
+    the leading axes of `inputs`, False at elements that do not count.
+
+    Attributes:
+        gamma, beta: Variables of shape (channels,), or None.
+        moving_mean, moving_variance: Variables of shape (channels,), not trained.
+
+    Reference: Ioffe and Szegedy, 2015, https://arxiv.org/abs/1502.03167.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.BatchNormalization()
+    >>> y = layer(kfront.ops.convert_to_tensor([[1.0], [3.0]]), training=True)
+    >>> [round(float(v), 2) for v in y[:, 0]]
+    [-1.0, 1.0]
+    """
+
+    _options = (
+        "axis",
+        "momentum",
+        "epsilon",
+        "center",
+        "scale",
+        "beta_initializer",
+        "gamma_initializer",
+        "moving_mean_initializer",
+        "moving_variance_initializer",
+        "beta_regularizer",
+        "gamma_regularizer",
+        "beta_constraint",
+        "gamma_constraint",
+        "synchronized",
+        "renorm",
+        "renorm_clipping",
+        "renorm_momentum",
+    )
+    moving_mean: Any = None
+    moving_variance: Any = None
+    moving_mean_initializer: Any
+    moving_variance_initializer: Any
+
+    def __init__(
+        self,
+        axis: int = -1,
+        momentum: float = 0.99,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        moving_mean_initializer: Any = "zeros",
+        moving_variance_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        renorm: bool = False,
+        renorm_clipping: Any = None,
+        renorm_momentum: float = 0.99,
+        synchronized: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if isinstance(axis, (list, tuple)) and len(axis) == 1:
+            axis = axis[0]
+        if not isinstance(axis, int) or isinstance(axis, bool):
+            raise ArgumentTypeError(f"[BatchNormalization] expected `axis` to be an int, got {axis!r}.")
+        self._refuse(renorm=renorm)
+        self._set(
+            axis=axis,
+            momentum=float(momentum),
+            epsilon=float(epsilon),
+            center=center,
+            scale=scale,
+            beta_initializer=beta_initializer,
+            gamma_initializer=gamma_initializer,
+            moving_mean_initializer=moving_mean_initializer,
+            moving_variance_initializer=moving_variance_initializer,
+            beta_regularizer=beta_regularizer,
+            gamma_regularizer=gamma_regularizer,
+            beta_constraint=beta_constraint,
+            gamma_constraint=gamma_constraint,
+            synchronized=synchronized,
+            renorm=renorm,
+            renorm_clipping=renorm_clipping,
+            renorm_momentum=renorm_momentum,
+        )
+        self.axis: int
+        self.momentum: float
+        self.supports_masking = True
+
+    def build(self, input_shape: Any) -> None:
+        """Create scale, shift and moving averages."""
+        channels = known_axis(self.name, input_shape, self.axis)
+        self._add_affine((channels,))
+        for name in ("moving_mean", "moving_variance"):
+            weight = self.add_weight(
+                shape=(channels,),
+                name=name,
+                initializer=getattr(self, f"{name}_initializer"),
+                trainable=False,
+                autocast=False,
+            )
+            setattr(self, name, weight)
+        rank = len(input_shape)
+        self.input_spec = InputSpec(ndim=rank, axes={self.axis: channels})
+        own = self.axis % rank
+        self._reduced = tuple(a for a in range(rank) if a != own)
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """The layer's output, see the class."""
+        kind = dtype_of(inputs)
+        x = ops.cast(inputs, "float32") if kind in _HALF else inputs
+        if training and self._trainable:
+            mean, variance = self._batch_moments(x, mask)
+            self._average(self.moving_mean, mean)
+            self._average(self.moving_variance, variance)
+        else:
+            mean, variance = self.moving_mean.value, self.moving_variance.value
+        outputs = batch_normalization(x, mean, variance, self.axis, _value(self.beta), _value(self.gamma), self.epsilon)
+        return ops.cast(outputs, kind) if kind in _HALF else outputs
+
+    def _average(self, moving: Any, now: Any) -> None:
+        share = self.momentum
+        now = ops.multiply(ops.stop_gradient(now), 1.0 - share)
+        moving.assign(ops.add(ops.multiply(moving.value, share), now))
+
+    def _batch_moments(self, x: Any, mask: Any) -> tuple[Any, Any]:
+        if mask is None:
+            return moments(x, self._reduced, synchronized=self.synchronized)
+        rank, axes = len(x.shape), self._reduced
+        if len(mask.shape) > rank - 1 or any(
+            None not in (m, d) and m != d for m, d in zip(mask.shape, x.shape, strict=False)
+        ):
+            raise ShapeError(
+                f"[{self.name}] expected a mask of the leading axes of the inputs {tuple(x.shape)}, "
+                f"got shape {tuple(mask.shape)}."
+            )
+        weights = ops.cast(mask, dtype_of(x))
+        weights = ops.reshape(weights, (*ops.shape(mask), *(1,) * (rank - len(mask.shape))))
+        weights = ops.broadcast_to(weights, ops.shape(x)) if len(mask.shape) < rank - 1 else weights
+        total = ops.sum(weights, axis=axes, keepdims=True)
+        mean = ops.divide(ops.sum(ops.multiply(weights, x), axis=axes, keepdims=True), total)
+        spread = ops.multiply(weights, ops.square(ops.subtract(x, mean)))
+        variance = ops.divide(ops.sum(spread, axis=axes, keepdims=True), total)
+        return ops.reshape(mean, (-1,)), ops.reshape(variance, (-1,))
+
+
+@serializable("keras.layers")
+class LayerNormalization(_Affine):
+    """Brings every sample, along the given axes, to mean 0 and variance 1, then scales and shifts it.
+
+    Args:
+        axis: axis or axes that are normalized together.
+        epsilon: added to the variance.
+        center: whether there is a trained shift `beta`.
+        scale: whether there is a trained scale `gamma`.
+        beta_initializer, gamma_initializer: first values.
+        beta_regularizer, gamma_regularizer: functions of the weights that are added to the loss.
+        beta_constraint, gamma_constraint: functions applied to the weights after each update.
+        **kwargs: name, trainable, dtype.
+
+    Attributes:
+        gamma, beta: Variables of the inputs' shape along `axis`, or None.
+
+    Reference: Ba et al., 2016, https://arxiv.org/abs/1607.06450.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.LayerNormalization()
+    >>> [round(float(v), 2) for v in layer(kfront.ops.convert_to_tensor([[1.0, 3.0]]))[0]]
+    [-1.0, 1.0]
+    """
+
+    _options = ("axis", "epsilon", "center", "scale", "rms_scaling", *_AFFINE)
+
+    def __init__(
+        self,
+        axis: Any = -1,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        rms_scaling = kwargs.pop("rms_scaling", False)
+        super().__init__(**kwargs)
+        self._set(
+            axis=_axis_list("LayerNormalization", axis),
+            epsilon=epsilon,
+            center=center,
+            scale=scale,
+            rms_scaling=rms_scaling,
+            beta_initializer=beta_initializer,
+            gamma_initializer=gamma_initializer,
+            beta_regularizer=beta_regularizer,
+            gamma_regularizer=gamma_regularizer,
+            beta_constraint=beta_constraint,
+            gamma_constraint=gamma_constraint,
+        )
+        self.axis: Any
+        self.rms_scaling: bool
+        self.supports_masking = True
+
+    def build(self, input_shape: Any) -> None:
+        """Create scale and shift."""
+        axes = self.axis if isinstance(self.axis, list) else [self.axis]
+        self.__dict__["axis"] = axes
+        shape = tuple(known_axis(self.name, input_shape, a) for a in axes)
+        if self.rms_scaling:
+            self.center, self.scale = False, True
+        self._add_affine(shape)
+
+    def call(self, inputs: Any) -> Any:
+        """The layer's output, see the class."""
+        if self.rms_scaling:
+            return rms_normalization(inputs, self.gamma.value, self.axis, self.epsilon)
+        return layer_normalization(inputs, _value(self.gamma), _value(self.beta), self.axis, self.epsilon)
+
+
+@serializable("keras.layers")
+class RMSNormalization(OptionLayer):
+    """Divides every sample, along the given axes, by its root mean square, then scales it.
+
+    Args:
+        axis: axis or axes that are normalized together.
+        epsilon: added to the mean square.
+        **kwargs: name, trainable, dtype.
+
+    Attributes:
+        scale: Variable of the inputs' shape along `axis`.
+
+    Reference: Zhang and Sennrich, 2019, https://arxiv.org/abs/1910.07467.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.RMSNormalization()
+    >>> [round(float(v), 2) for v in layer(kfront.ops.convert_to_tensor([[3.0, -3.0]]))[0]]
+    [1.0, -1.0]
+    """
+
+    _options = ("axis", "epsilon")
+    scale: Any = None
+
+    def __init__(self, axis: Any = -1, epsilon: float = 1e-6, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.__dict__["axis"] = _axis_list("RMSNormalization", axis)
+        self.axis: Any
+        self.epsilon = epsilon
+
+    def build(self, input_shape: Any) -> None:
+        """Create the scale."""
+        axes = self.axis if isinstance(self.axis, list) else [self.axis]
+        self.__dict__["axis"] = axes
+        shape = tuple(known_axis(self.name, input_shape, a) for a in axes)
+        self.scale = self.add_weight(name="scale", shape=shape, initializer="ones", autocast=False)
+
+    def call(self, x: Any) -> Any:
+        """The layer's output, see the class."""
+        return rms_normalization(x, self.scale.value, self.axis, self.epsilon)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """`input_shape`."""
+        return tuple(input_shape)
+
+
+@serializable("keras.layers")
+class GroupNormalization(_Affine):
+    """Brings every group of channels of every sample to mean 0 and variance 1, then scales and shifts the channels.
+
+    Args:
+        groups: number of groups; -1 makes every channel a group of its own (instance normalization).
+        axis: the axis of channels.
+        epsilon: added to the variance.
+        center: whether there is a trained shift `beta`.
+        scale: whether there is a trained scale `gamma`.
+        beta_initializer, gamma_initializer: first values.
+        beta_regularizer, gamma_regularizer: functions of the weights that are added to the loss.
+        beta_constraint, gamma_constraint: functions applied to the weights after each update.
+        **kwargs: name, trainable, dtype.
+
+    Attributes:
+        gamma, beta: Variables of shape (channels,), or None.
+
+    Reference: Wu and He, 2018, https://arxiv.org/abs/1803.08494.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.GroupNormalization(groups=2)
+    >>> x = kfront.ops.convert_to_tensor([[1.0, 3.0, 10.0, 30.0]])
+    >>> [round(float(v), 2) for v in layer(x)[0]]
+    [-1.0, 1.0, -1.0, 1.0]
+    """
+
+    _options = ("groups", "axis", "epsilon", "center", "scale", *_AFFINE)
+
+    def __init__(
+        self,
+        groups: int = 32,
+        axis: int = -1,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if not isinstance(groups, int) or isinstance(groups, bool) or (groups < 1 and groups != -1):
+            raise ArgumentError(f"[GroupNormalization] expected `groups` to be a positive int or -1, got {groups!r}.")
+        self._set(
+            groups=groups,
+            axis=axis,
+            epsilon=epsilon,
+            center=center,
+            scale=scale,
+            beta_initializer=beta_initializer,
+            gamma_initializer=gamma_initializer,
+            beta_regularizer=beta_regularizer,
+            gamma_regularizer=gamma_regularizer,
+            beta_constraint=beta_constraint,
+            gamma_constraint=gamma_constraint,
+        )
+        self.groups: int
+        self.axis: int
+        self.supports_masking = True
+
+    def build(self, input_shape: Any) -> None:
+        """Create scale and shift."""
+        channels = known_axis(self.name, input_shape, self.axis)
+        if self.groups == -1:
+            self.groups = channels
+        if channels % self.groups:
+            raise ShapeError(
+                f"[{self.name}] expected a number of channels that {self.groups} groups divide, got {channels} "
+                f"(input shape {tuple(input_shape)})."
+            )
+        self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: channels})
+        self._add_affine((channels,))
+
+    def call(self, inputs: Any) -> Any:
+        """The layer's output, see the class."""
+        kind, rank = dtype_of(inputs), len(inputs.shape)
+        axis = self.axis % rank
+        sizes = ops.shape(inputs)
+        x = ops.cast(inputs, "float32") if kind in _HALF else inputs
+        x = ops.reshape(x, (*sizes[:axis], self.groups, sizes[axis] // self.groups, *sizes[axis + 1 :]))
+        mean, variance = moments(x, tuple(a for a in range(1, rank + 1) if a != axis), keepdims=True)
+        x = ops.multiply(ops.subtract(x, mean), ops.rsqrt(ops.add(variance, self.epsilon)))
+        x = ops.reshape(x, sizes)
+        line = tuple(-1 if a == axis else 1 for a in range(rank))
+        if self.gamma is not None:
+            x = ops.multiply(x, ops.reshape(self.gamma.value, line))
+        if self.beta is not None:
+            x = ops.add(x, ops.reshape(self.beta.value, line))
+        return ops.cast(x, kind) if kind in _HALF else x
+
+
+@serializable("keras.layers")
+class UnitNormalization(OptionLayer):
+    """Divides every sample, along the given axes, by its Euclidean norm.
+
+    Args:
+        axis: axis or axes of one vector.
+        **kwargs: name, trainable, dtype.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.UnitNormalization()
+    >>> [round(float(v), 2) for v in layer(kfront.ops.convert_to_tensor([[3.0, 4.0]]))[0]]
+    [0.6, 0.8]
+    """
+
+    _options = ("axis",)
+
+    def __init__(self, axis: Any = -1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.__dict__["axis"] = _axis_list("UnitNormalization", axis)
+        self.axis: Any
+        self.supports_masking = True
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        """The layer's output, see the class."""
+        return ops.normalize(inputs, axis=self.axis, order=2, epsilon=1e-12)

@@ -1,0 +1,217 @@
+"""Pooling layers, over windows and over whole axes, each written once for all ranks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kfront import ops
+from kfront.core import shapes_nn
+from kfront.core.errors import KfrontError
+from kfront.core.registry import serializable
+from kfront.core.spec import Abstract
+from kfront.layers.base import InputSpec
+from kfront.layers.options import OptionLayer, choice, data_format, int_tuple, with_defaults
+from kfront.ops.elementwise import dtype_of
+from kfront.ops.nn_conv import average_pool, max_pool
+
+__all__ = [
+    "AveragePooling1D",
+    "AveragePooling2D",
+    "AveragePooling3D",
+    "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
+    "GlobalAveragePooling3D",
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
+    "GlobalMaxPooling3D",
+    "MaxPooling1D",
+    "MaxPooling2D",
+    "MaxPooling3D",
+]
+
+_AXES = {1: "length", 2: "height, width", 3: "depth, height, width"}
+_SHAPES = {1: (2, 6, 3), 2: (2, 6, 6, 3), 3: (2, 6, 6, 6, 3)}
+_TAIL = """
+        data_format: "channels_last" (batch, {axes}, channels) or "channels_first" (batch, channels, {axes}); the
+            configured one if None.{more}
+        **kwargs: name, trainable, dtype.
+
+    Raises:
+        ArgumentError: if an option is not allowed.
+        ShapeError: if inputs do not fit.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.{name}({args})
+    >>> tuple(layer(kfront.ops.ones({shape})).shape)
+    {out}
+    """
+
+
+def _doc(head: str, name: str, n: int, args: str, out: Any, more: str = "") -> str:
+    return (head + _TAIL).format(n=n, axes=_AXES[n], name=name, args=args, shape=_SHAPES[n], out=out, more=more)
+
+
+# ---- windows -----------------------------------------------------------------------------------------------------------
+
+
+class BasePooling(OptionLayer):
+    """Pooling over windows, of any rank."""
+
+    _options = ("pool_size", "padding", "strides", "data_format")
+    rank = 0
+    _pool: Any = None
+
+    def __init__(
+        self,
+        pool_size: Any,
+        strides: Any = None,
+        padding: str = "valid",
+        data_format: str | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name=name, **kwargs)
+        who, n = type(self).__name__, self.rank
+        self.pool_size = int_tuple(who, "pool_size", pool_size, n)
+        self.strides = self.pool_size if strides is None else int_tuple(who, "strides", strides, n)
+        self.padding = choice(who, "padding", padding, ("valid", "same"))
+        self._set_layout(data_format)
+        self.input_spec = InputSpec(ndim=n + 2)
+        self.built = True
+
+    def _set_layout(self, layout: Any) -> None:
+        self.data_format = data_format(type(self).__name__, layout)
+
+    def call(self, inputs: Any) -> Any:
+        """The layer's output, see the class."""
+        return self._pool(inputs, self.pool_size, self.strides, self.padding, self.data_format)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The input's shape with the places that the window takes."""
+        try:
+            spec = Abstract(tuple(input_shape), "float32")
+            return shapes_nn.pool(spec, self.pool_size, self.strides, self.padding, self.data_format)
+        except KfrontError as error:
+            raise type(error)(f"[{self.name}] {error}") from None
+
+
+_WINDOW = """{what} of each window over {{n}} spatial ax{es}.
+
+    Args:
+        pool_size: int or {{n}} of them: size of the window.
+        strides: int or {{n}} of them: step of the window; `pool_size` if None.
+        padding: "valid" (none) or "same" (padded places do not count)."""
+
+
+def _windows(kind: str, what: str, n: int, pool: Any, init: Any) -> Any:
+    name, head = f"{kind}Pooling{n}D", _WINDOW.format(what=what, es="is" if n == 1 else "es")
+    out = (2, *(3,) * n, 3)
+    body = {
+        "__doc__": _doc(head, name, n, "2", out),
+        "__module__": __name__,
+        "rank": n,
+        "_pool": staticmethod(pool),
+        "__init__": init,
+    }
+    return serializable("keras.layers", None, f"{kind[:3]}Pool{n}D")(type(BasePooling)(name, (BasePooling,), body))
+
+
+_of_any = BasePooling.__init__
+MaxPooling1D: Any = _windows("Max", "Largest value", 1, max_pool, with_defaults(_of_any, pool_size=2))
+MaxPooling2D: Any = _windows("Max", "Largest value", 2, max_pool, with_defaults(_of_any, pool_size=(2, 2)))
+MaxPooling3D: Any = _windows("Max", "Largest value", 3, max_pool, with_defaults(_of_any, pool_size=(2, 2, 2)))
+AveragePooling1D: Any = _windows("Average", "Mean", 1, average_pool, _of_any)
+AveragePooling2D: Any = _windows("Average", "Mean", 2, average_pool, _of_any)
+AveragePooling3D: Any = _windows("Average", "Mean", 3, average_pool, _of_any)
+
+
+# ---- whole axes --------------------------------------------------------------------------------------------------------
+
+
+class BaseGlobalPooling(OptionLayer):
+    """Pooling over all spatial axes, of any rank."""
+
+    _options = ("data_format", "keepdims")
+    rank = 0
+    _reduce: Any = None
+
+    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._set_layout(data_format)
+        self.keepdims = keepdims
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+        self.built = True
+
+    def _set_layout(self, layout: Any) -> None:
+        self.data_format = data_format(type(self).__name__, layout)
+        first = 1 if self.data_format == "channels_last" else 2
+        self._axes = tuple(range(first, first + self.rank))
+
+    def call(self, inputs: Any) -> Any:
+        """The layer's output, see the class."""
+        return self._reduce(inputs, self._axes, self.keepdims)
+
+
+def _maximum(x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
+    return ops.max(x, axis=axes, keepdims=keepdims)
+
+
+def _mean(x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
+    return ops.mean(x, axis=axes, keepdims=keepdims)
+
+
+_GLOBAL = """{what} over {{n}} spatial ax{es}.
+
+    Args:"""
+_KEEP = "\n        keepdims: whether the spatial axes stay, with length 1."
+
+
+def _over_all(kind: str, what: str, n: int, reduce: Any) -> Any:
+    name, head = f"Global{kind}Pooling{n}D", _GLOBAL.format(what=what, es="is" if n == 1 else "es")
+    body = {
+        "__doc__": _doc(head, name, n, "", (2, 3), _KEEP),
+        "__module__": __name__,
+        "rank": n,
+        "_reduce": staticmethod(reduce),
+    }
+    made = type(BaseGlobalPooling)(name, (BaseGlobalPooling,), body)
+    return serializable("keras.layers", None, f"Global{kind[:3]}Pool{n}D")(made)
+
+
+GlobalMaxPooling1D: Any = _over_all("Max", "Largest value", 1, _maximum)
+GlobalMaxPooling2D: Any = _over_all("Max", "Largest value", 2, _maximum)
+GlobalMaxPooling3D: Any = _over_all("Max", "Largest value", 3, _maximum)
+GlobalAveragePooling2D: Any = _over_all("Average", "Mean", 2, _mean)
+GlobalAveragePooling3D: Any = _over_all("Average", "Mean", 3, _mean)
+
+
+@serializable("keras.layers", None, "GlobalAvgPool1D")
+class GlobalAveragePooling1D(BaseGlobalPooling):
+    __doc__ = _doc(
+        _GLOBAL.format(what="Mean", es="is; steps that a mask leaves out do not count"),
+        "GlobalAveragePooling1D",
+        1,
+        "",
+        (2, 3),
+        _KEEP,
+    )
+    rank = 1
+    _reduce = staticmethod(_mean)
+
+    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
+        super().__init__(data_format=data_format, keepdims=keepdims, **kwargs)
+        self.supports_masking = True
+
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        """The layer's output, see the class."""
+        if mask is None:
+            return self._reduce(inputs, self._axes, self.keepdims)
+        weights = ops.expand_dims(ops.cast(mask, dtype_of(inputs)), 2 if self.data_format == "channels_last" else 1)
+        total = ops.sum(ops.multiply(inputs, weights), axis=self._axes, keepdims=self.keepdims)
+        return ops.divide(total, ops.sum(weights, axis=self._axes, keepdims=self.keepdims))
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """None: time is gone."""
+        return None

@@ -1,0 +1,743 @@
+"""Recurrent layers: `RNN` runs any cell over time; SimpleRNN, LSTM and GRU have fast paths of their own.
+
+There are three ways through a sequence: a cell called step by step in a scan (`RNN`); the built-in cells with their
+products with the inputs done for all steps at once, and a scan over what is left; and one op for the whole sequence,
+for which engines have fused kernels, when activations are the usual ones and padding, if any, is at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from kfront import activations, ops
+from kfront.core import tree
+from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.registry import serializable
+from kfront.core.spec import KerasTensor
+from kfront.core.variable import Variable
+from kfront.layers.base import InputSpec
+from kfront.layers.cells import (
+    WEIGHTS_DOC,
+    BaseCell,
+    GRUCell,
+    LSTMCell,
+    SimpleRNNCell,
+    StackedRNNCells,
+    check_cell,
+    initial_state_of,
+    output_size_of,
+    start_dropout,
+    states_must_fit,
+    step_of,
+    stop_dropout,
+)
+from kfront.layers.options import OptionLayer
+from kfront.ops.control import scan
+from kfront.ops.elementwise import dtype_of
+from kfront.ops.rnn import gru_sequence, lstm_sequence
+from kfront.ops.shape import dim
+
+__all__ = ["GRU", "LSTM", "RNN", "SimpleRNN"]
+
+_tanh, _sigmoid = activations.tanh, activations.sigmoid
+_FLAGS = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll", "zero_output_for_mask")
+
+
+class _Carried:
+    """A state that a stateful layer carries from batch to batch: tracked, but not one of the layer's weights."""
+
+    _tracked_kind = "seed"
+
+    def __init__(self, state: Any) -> None:
+        self.state = state
+
+
+def run_steps(
+    step: Callable[[Any, Any], tuple[Any, Any]],
+    xs: Any,
+    states: Any,
+    mask: Any,
+    zeros: Any,
+    collect: bool,
+    backwards: bool,
+    unroll: bool,
+    zero_output: bool,
+) -> tuple[Any, Any, Any]:
+    """Run a step over time.
+
+    Args:
+        step: takes (one step's slice of `xs`, states), returns (output, states).
+        xs: tensor of shape (batch, time, ...).
+        states: nested states.
+        mask: bool tensor (batch, time), or None: where it is False states stay, and the output is the last one.
+        zeros: what stands for the output before the first one.
+        collect: whether the outputs of all steps are wanted.
+        backwards: whether time runs from the end.
+        unroll: whether the loop is written out.
+        zero_output: whether the output is zero where the mask is False.
+
+    Returns:
+        (last output, outputs of all steps in the order of computation or None, last states).
+    """
+    flat = tuple(tree.flatten(states))
+
+    def one(carry: tuple[Any, ...], item: Any) -> tuple[tuple[Any, ...], Any]:
+        x, valid = item if mask is not None else (item, None)
+        out, new = step(x, tree.pack_sequence_as(states, carry[1:]))
+        new = tuple(tree.flatten(new))
+        if valid is None:
+            return (out, *new), out if collect else None
+        new = tuple(ops.where(_column(valid, n), n, o) for n, o in zip(new, carry[1:], strict=True))
+        here = _column(valid, out)
+        kept = ops.where(here, out, carry[0])
+        shown = ops.where(here, out, ops.zeros_like(out)) if zero_output else kept
+        return (kept, *new), shown if collect else None
+
+    items = ops.swapaxes(xs, 0, 1)
+    if mask is not None:
+        items = (items, ops.transpose(mask))
+    start = (zeros, *flat)
+    carry, outputs = _unrolled(one, start, items, backwards) if unroll else scan(one, start, items, reverse=backwards)
+    if outputs is not None:
+        outputs = ops.swapaxes(outputs, 0, 1)
+        outputs = ops.flip(outputs, axis=1) if backwards else outputs
+    return carry[0], outputs, tree.pack_sequence_as(states, carry[1:])
+
+
+def _column(mask: Any, like: Any) -> Any:
+    """A mask of shape (batch,) with axes of size 1 up to the rank of `like`."""
+    return ops.reshape(mask, (-1, *(1,) * (len(like.shape) - 1)))
+
+
+def _unrolled(one: Callable[..., Any], carry: Any, items: Any, backwards: bool) -> tuple[Any, Any]:
+    count = tree.flatten(items)[0].shape[0]
+    outs = []
+    for t in reversed(range(count)) if backwards else range(count):
+        carry, out = one(carry, tree.map_structure(lambda v, t=t: v[t], items))
+        outs.append(out)
+    if backwards:
+        outs.reverse()
+    return carry, None if outs[0] is None else ops.stack(outs, axis=0)
+
+
+_RNN_TAIL = """
+        return_sequences: whether to return the outputs of all steps instead of the last one's.
+        return_state: whether to return the last states too.
+        go_backwards: whether time runs from the end; outputs come in the order of computation.
+        stateful: whether the last states of a batch are the first ones of the next; needs a fixed batch size.
+        unroll: whether the loop is written out, which compiles longer and may run faster.{more}
+        **kwargs: zero_output_for_mask (whether outputs are zero at steps that the mask leaves out, instead of the
+            output before), name, trainable, dtype.
+
+    Call arguments: `sequences`, tensor of shape (batch, time, {features}); `initial_state`, list of the first states;
+    `mask`, bool tensor of shape (batch, time), False at steps to be left out; `training`.
+
+    Returns: tensor of shape (batch, {units}), or (batch, time, {units}) with `return_sequences`; with `return_state` a
+    tuple of it and the last states."""
+
+
+@serializable("keras.layers")
+class RNN(OptionLayer):
+    __doc__ = f"""Runs a cell over the steps of sequences.
+
+    Args:
+        cell: a layer with ``call(inputs, states) -> (output, new states)`` and `state_size` (an int or a list of ints),
+            or a list of such layers, to be stacked.{_RNN_TAIL.format(more="", features="...", units="...")}
+
+    Raises:
+        ArgumentTypeError: if `cell` cannot be used as one.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.RNN(kfront.layers.LSTMCell(4), return_sequences=True)
+    >>> tuple(layer(kfront.ops.ones((2, 5, 3))).shape)
+    (2, 5, 4)
+    """
+
+    _options = _FLAGS
+    return_sequences: bool
+    return_state: bool
+    go_backwards: bool
+    stateful: bool
+    unroll: bool
+    zero_output_for_mask: bool
+    _carried: Any = ()
+
+    def __init__(
+        self,
+        cell: Any,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        zero_output_for_mask: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        cell = StackedRNNCells(cell) if isinstance(cell, (list, tuple)) else cell
+        check_cell(type(self).__name__, cell)
+        self.cell = cell
+        self._set(
+            return_sequences=return_sequences,
+            return_state=return_state,
+            go_backwards=go_backwards,
+            stateful=stateful,
+            unroll=unroll,
+            zero_output_for_mask=zero_output_for_mask,
+        )
+        self.supports_masking = True
+
+    @property
+    def state_size(self) -> list[Any]:
+        """The cell's state sizes, as a list."""
+        size = self.cell.state_size
+        return list(size) if isinstance(size, (list, tuple)) else [size]
+
+    @property
+    def states(self) -> Any:
+        """The carried states of a stateful layer, Variables nested as the cell's states; None before it is built."""
+        if not self._carried:
+            return None
+        return tree.pack_sequence_as(self._state_form, [c.state for c in self._carried])
+
+    def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
+        """Build the cell, and the carried states of a stateful layer."""
+        step_shape = (sequences_shape[0], *sequences_shape[2:])
+        if hasattr(self.cell, "build") and not getattr(self.cell, "built", True):
+            self.cell.build(step_shape)
+        if self.stateful:
+            if sequences_shape[0] is None:
+                raise ShapeError(
+                    f"[{self.name}] expected a fixed batch size for `stateful=True`, got inputs of shape "
+                    f"{tuple(sequences_shape)}; give `batch_shape` or `batch_size` to Input."
+                )
+            self._make_carried(sequences_shape[0])
+
+    def _make_carried(self, batch_size: int) -> None:
+        with self._backend.eager():
+            first = self.get_initial_state(batch_size)
+            self._state_form = tree.map_structure(lambda s: None, first)
+            self._carried = [
+                _Carried(Variable(s, trainable=False, dtype=self.variable_dtype, name="rnn_state"))
+                for s in tree.flatten(first)
+            ]
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        """The shapes `build` was called with."""
+        config = super().get_build_config()
+        if config is not None and "sequences_shape" in config:
+            return {"input_shape": config["sequences_shape"]}
+        return config
+
+    def get_initial_state(self, batch_size: Any) -> list[Any]:
+        """The first states for that batch size: zeros, or what the cell says."""
+        return initial_state_of(self.cell, batch_size, self.compute_dtype)
+
+    def _first_states(self, sequences: Any, initial_state: Any) -> Any:
+        if initial_state is None:
+            carried = self.states
+            if carried is not None:
+                return tree.map_structure(lambda v: ops.cast(v.value, self.compute_dtype), carried)
+            return self.get_initial_state(dim(sequences, 0))
+        states = list(initial_state) if isinstance(initial_state, (list, tuple)) else [initial_state]
+        states_must_fit(self.name, states, self.state_size)
+        return states
+
+    def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
+        """The layer's output, see the class."""
+        if self.unroll and sequences.shape[1] is None:
+            raise ShapeError(
+                f"[{self.name}] expected a fixed number of steps for `unroll=True`, got inputs of shape "
+                f"{tuple(sequences.shape)}; give it in Input(shape=...)."
+            )
+        if isinstance(mask, (list, tuple)):
+            mask = mask[0]
+        states = self._first_states(sequences, initial_state)
+        last, outputs, states = self.inner_loop(sequences, states, mask, training)
+        for kept, new in zip(self._carried, tree.flatten(states), strict=True) if self._carried else ():
+            kept.state.assign(new)
+        result = outputs if self.return_sequences else last
+        return (result, *states) if self.return_state else result
+
+    def inner_loop(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:
+        """Run the cell over time.
+
+        Args:
+            sequences: tensor of shape (batch, time, ...).
+            initial_state: list of states.
+            mask: bool tensor of shape (batch, time), or None.
+            training: whether dropout acts.
+
+        Returns:
+            (last output, outputs of all steps, list of last states).
+        """
+        batch = dim(sequences, 0)
+        if training:
+            start_dropout(self.cell, batch, self.compute_dtype)
+        try:
+            states = list(initial_state)
+            return self._steps(self._cell_step(states, training), sequences, states, mask, batch)
+        finally:
+            if training:
+                stop_dropout(self.cell)
+
+    def _cell_step(self, states: list[Any], training: bool) -> Callable[[Any, Any], Any]:
+        run = step_of(self.cell, training)
+
+        def step(x: Any, before: Any) -> tuple[Any, Any]:
+            out, new = run(x, before)
+            return out, new if isinstance(new, (list, tuple)) else [new]
+
+        return step
+
+    def _steps(self, step: Any, xs: Any, states: Any, mask: Any, batch: Any) -> Any:
+        size = output_size_of(self.cell)
+        sizes = tuple(size) if isinstance(size, (list, tuple)) else (size,)
+        zeros = ops.zeros((batch, *sizes), dtype=dtype_of(tree.flatten(states)[0]))
+        return run_steps(
+            step,
+            xs,
+            states,
+            None if mask is None else ops.cast(mask, "bool"),
+            zeros,
+            self.return_sequences,
+            self.go_backwards,
+            self.unroll,
+            self.zero_output_for_mask,
+        )
+
+    def compute_output_shape(self, sequences_shape: Any, initial_state_shape: Any = None) -> Any:
+        """Shape of the output, or a tuple of it and the shapes of the states."""
+        batch, time = sequences_shape[:2]
+        size = output_size_of(self.cell)
+        sizes = tuple(size) if isinstance(size, (list, tuple)) else (size,)
+        out = (batch, time, *sizes) if self.return_sequences else (batch, *sizes)
+        if not self.return_state:
+            return out
+        states = tree.map_structure(
+            lambda n: (batch, *(n if isinstance(n, tuple) else (n,))), [_leaf_sizes(s) for s in self.state_size]
+        )
+        return (out, *states)
+
+    def compute_mask(self, _: Any, mask: Any) -> Any:
+        """The mask with `return_sequences`, None else (and None for states)."""
+        mask = mask[0] if isinstance(mask, (list, tuple)) else mask
+        out = mask if self.return_sequences else None
+        return [out] + [None] * len(self.state_size) if self.return_state else out
+
+    def reset_state(self) -> None:
+        """Set the carried states of a stateful layer back to their first values."""
+        carried = self.states
+        if carried is None:
+            return
+        first = self.get_initial_state(tree.flatten(carried)[0].shape[0])
+        for variable, value in zip(tree.flatten(carried), tree.flatten(first), strict=True):
+            variable.assign(value)
+
+    reset_states = reset_state
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        config = super().get_config()
+        if type(self).__init__ is RNN.__init__:
+            from kfront.saving.serialization import serialize_keras_object
+
+            config["cell"] = serialize_keras_object(self.cell)
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """A layer from its config."""
+        if isinstance(config.get("cell"), dict):
+            from kfront.saving.serialization import deserialize_keras_object
+
+            config = {**config, "cell": deserialize_keras_object(config["cell"])}
+        return cls(**config)
+
+
+def _leaf_sizes(size: Any) -> Any:
+    return [_leaf_sizes(s) for s in size] if isinstance(size, (list, tuple)) else size
+
+
+# ---- the built-in layers -----------------------------------------------------------------------------------------------
+
+
+class _OfCell(RNN):
+    """A layer over one of the built-in cells: its options are the cell's, and so are its weights."""
+
+    _cell_class: type[BaseCell]
+    cell: Any
+
+    def _begin(self, cell_options: dict[str, Any], flags: dict[str, Any], kwargs: dict[str, Any]) -> None:
+        kwargs.pop("implementation", None)
+        name = {"SimpleRNNCell": "simple_rnn_cell", "LSTMCell": "lstm_cell", "GRUCell": "gru_cell"}
+        own = {"name": name[self._cell_class.__name__], "dtype": kwargs.get("dtype")}
+        cell = self._cell_class(**cell_options, **own, trainable=kwargs.get("trainable", True))
+        RNN.__init__(self, cell, **flags, **kwargs)
+        self.input_spec = InputSpec(ndim=3)
+
+    def inner_loop(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:
+        """Run the cell over time; see `RNN.inner_loop`."""
+        cell = self.cell
+        if type(cell).call is not self._cell_class.call:
+            return super().inner_loop(sequences, initial_state, mask, training)
+        states, keep = tuple(initial_state), None
+        if training and (cell.dropout or cell.recurrent_dropout):
+            sequences, keep = self._dropped(sequences, states[0])
+        if keep is None and self._usual():
+            lengths = _lengths(self._backend, mask)
+            if lengths is not _HOLES:
+                return self._fused(sequences, states, mask, lengths)
+        step = lambda z, before: (lambda new: (new[0], list(new)))(cell.advance(z, tuple(before), keep))  # noqa: E731
+        return self._steps(step, cell.project(sequences), list(states), mask, dim(sequences, 0))
+
+    def _dropped(self, sequences: Any, h: Any) -> tuple[Any, Any]:
+        """Sequences with dropout, and the mask of the states; the same ones at each step."""
+        cell = self.cell
+        try:
+            first = ops.get_item(sequences, (slice(None), 0))
+            mask = cell.get_dropout_mask(first)
+            if mask is not None:
+                sequences = ops.multiply(sequences, ops.expand_dims(mask, 1))
+            return sequences, cell.get_recurrent_dropout_mask(h)
+        finally:
+            stop_dropout(cell)
+
+    def _usual(self) -> bool:
+        """Whether the engine's op for whole sequences computes this layer."""
+        return False
+
+    def _sequence(self, x: Any, states: tuple[Any, ...], lengths: Any) -> tuple[Any, tuple[Any, ...]]:
+        raise NotImplementedError
+
+    def _fused(self, x: Any, states: tuple[Any, ...], mask: Any, lengths: Any) -> Any:
+        outputs, new = self._sequence(x, states, lengths)
+        last = new[0]
+        if lengths is not None:
+            some = ops.expand_dims(ops.greater(lengths, 0), 1)
+            last = ops.where(some, last, ops.zeros_like(last))
+            if self.return_sequences and not self.zero_output_for_mask and not self.go_backwards:
+                valid = ops.expand_dims(ops.cast(mask, "bool"), 2)
+                outputs = ops.where(valid, outputs, ops.expand_dims(last, 1))
+        return last, outputs, list(new)
+
+
+_HOLES = object()
+
+
+def _lengths(backend: Any, mask: Any) -> Any:
+    """Valid steps of each sequence if padding is at the end only, None if there is no padding, else `_HOLES`.
+
+    While an engine traces, the mask has no values and is taken to have holes: the scan then follows it exactly.
+    """
+    if mask is None:
+        return None
+    if isinstance(mask, KerasTensor) or backend.is_tracing():
+        return _HOLES
+    valid = np.asarray(backend.to_numpy(mask)).astype(bool)
+    counts = valid.sum(axis=1)
+    if (counts == valid.shape[1]).all():
+        return None
+    if not (valid == (np.arange(valid.shape[1])[None, :] < counts[:, None])).all():
+        return _HOLES
+    return ops.sum(ops.cast(mask, "int32"), axis=1)
+
+
+def _forward(options: tuple[str, ...], cls: Any) -> Any:
+    """Make the cell's options readable on the layer."""
+    for name in options:
+        if name not in _FLAGS and name != "activity_regularizer":
+            setattr(cls, name, property(lambda self, name=name: getattr(self.cell, name)))
+    return cls
+
+
+def _doc(head: str, name: str, options: str, more: str = "", forget: str = "", paper: str = "") -> str:
+    tail = _RNN_TAIL.format(more=more, features="features", units="units")
+    return f"""{head}
+
+    Args:
+        units: size of outputs and states.{options}{WEIGHTS_DOC.format(forget=forget)}
+        activity_regularizer: function of the output that is added to the loss.{tail}
+{paper}
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.{name}(4)
+    >>> tuple(layer(kfront.ops.ones((2, 5, 3))).shape)
+    (2, 4)
+    """
+
+
+_SHARED = (
+    "kernel_initializer",
+    "recurrent_initializer",
+    "bias_initializer",
+    "kernel_regularizer",
+    "recurrent_regularizer",
+    "bias_regularizer",
+    "activity_regularizer",
+    "kernel_constraint",
+    "recurrent_constraint",
+    "bias_constraint",
+    "dropout",
+    "recurrent_dropout",
+)
+
+
+@serializable("keras.layers")
+class SimpleRNN(_OfCell):
+    __doc__ = _doc(
+        "Recurrent layer whose output is fed back: ``h = activation(x @ kernel + h @ recurrent_kernel + bias)``.",
+        "SimpleRNN",
+        "\n        activation: name or function; none if None.",
+    )
+    _cell_class = SimpleRNNCell
+    _options = (*_FLAGS, "units", "activation", "use_bias", *_SHARED)
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        seed: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        cell = {
+            "units": units,
+            "activation": activation,
+            "use_bias": use_bias,
+            "kernel_initializer": kernel_initializer,
+            "recurrent_initializer": recurrent_initializer,
+            "bias_initializer": bias_initializer,
+            "kernel_regularizer": kernel_regularizer,
+            "recurrent_regularizer": recurrent_regularizer,
+            "bias_regularizer": bias_regularizer,
+            "kernel_constraint": kernel_constraint,
+            "recurrent_constraint": recurrent_constraint,
+            "bias_constraint": bias_constraint,
+            "dropout": dropout,
+            "recurrent_dropout": recurrent_dropout,
+            "seed": seed,
+        }
+        flags = {
+            "return_sequences": return_sequences,
+            "return_state": return_state,
+            "go_backwards": go_backwards,
+            "stateful": stateful,
+            "unroll": unroll,
+            "activity_regularizer": activity_regularizer,
+        }
+        self._begin(cell, flags, kwargs)
+
+
+@serializable("keras.layers")
+class LSTM(_OfCell):
+    __doc__ = _doc(
+        "Long short-term memory: a recurrent layer whose gates decide what its cell state keeps.",
+        "LSTM",
+        "\n        activation: name or function of candidate and output; none if None."
+        "\n        recurrent_activation: name or function of the gates; none if None.",
+        "\n        use_cudnn: False keeps the layer off the engine's fused kernels.",
+        "\n        unit_forget_bias: whether the bias of the forget gate starts at 1.",
+        "\n    Reference: Hochreiter and Schmidhuber, 1997, Long short-term memory.\n",
+    )
+    _cell_class = LSTMCell
+    _options = (
+        *_FLAGS,
+        "units",
+        "activation",
+        "recurrent_activation",
+        "use_bias",
+        "unit_forget_bias",
+        *_SHARED,
+        "seed",
+    )
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        unit_forget_bias: bool = True,
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: Any = None,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        use_cudnn: Any = "auto",
+        **kwargs: Any,
+    ) -> None:
+        cell = {
+            "units": units,
+            "activation": activation,
+            "recurrent_activation": recurrent_activation,
+            "use_bias": use_bias,
+            "kernel_initializer": kernel_initializer,
+            "recurrent_initializer": recurrent_initializer,
+            "bias_initializer": bias_initializer,
+            "unit_forget_bias": unit_forget_bias,
+            "kernel_regularizer": kernel_regularizer,
+            "recurrent_regularizer": recurrent_regularizer,
+            "bias_regularizer": bias_regularizer,
+            "kernel_constraint": kernel_constraint,
+            "recurrent_constraint": recurrent_constraint,
+            "bias_constraint": bias_constraint,
+            "dropout": dropout,
+            "recurrent_dropout": recurrent_dropout,
+            "seed": seed,
+        }
+        flags = {
+            "return_sequences": return_sequences,
+            "return_state": return_state,
+            "go_backwards": go_backwards,
+            "stateful": stateful,
+            "unroll": unroll,
+            "activity_regularizer": activity_regularizer,
+        }
+        self._begin(cell, flags, kwargs)
+        self.use_cudnn = check_cudnn("LSTM", use_cudnn)
+
+    def _usual(self) -> bool:
+        cell = self.cell
+        return self.use_cudnn is not False and cell.activation is _tanh and cell.recurrent_activation is _sigmoid
+
+    def _sequence(self, x: Any, states: tuple[Any, ...], lengths: Any) -> tuple[Any, tuple[Any, ...]]:
+        cell = self.cell
+        weights = (cell.kernel.value, cell.recurrent_kernel.value, None if cell.bias is None else cell.bias.value)
+        outputs, h, c = lstm_sequence(x, *states, *weights, lengths, self.go_backwards)
+        return outputs, (h, c)
+
+
+@serializable("keras.layers")
+class GRU(_OfCell):
+    __doc__ = _doc(
+        "Gated recurrent unit: a recurrent layer whose gates decide what its state keeps.",
+        "GRU",
+        "\n        activation: name or function of the candidate; none if None."
+        "\n        recurrent_activation: name or function of the gates; none if None.",
+        "\n        reset_after: whether the reset gate is applied after the recurrent product (as fused kernels do)."
+        "\n        use_cudnn: False keeps the layer off the engine's fused kernels.",
+        "",
+        "\n    Reference: Cho et al., 2014, https://arxiv.org/abs/1406.1078.\n",
+    )
+    _cell_class = GRUCell
+    _options = (*_FLAGS, "units", "activation", "recurrent_activation", "use_bias", *_SHARED, "reset_after", "seed")
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: Any = None,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        reset_after: bool = True,
+        use_cudnn: Any = "auto",
+        **kwargs: Any,
+    ) -> None:
+        cell = {
+            "units": units,
+            "activation": activation,
+            "recurrent_activation": recurrent_activation,
+            "use_bias": use_bias,
+            "kernel_initializer": kernel_initializer,
+            "recurrent_initializer": recurrent_initializer,
+            "bias_initializer": bias_initializer,
+            "kernel_regularizer": kernel_regularizer,
+            "recurrent_regularizer": recurrent_regularizer,
+            "bias_regularizer": bias_regularizer,
+            "kernel_constraint": kernel_constraint,
+            "recurrent_constraint": recurrent_constraint,
+            "bias_constraint": bias_constraint,
+            "dropout": dropout,
+            "recurrent_dropout": recurrent_dropout,
+            "reset_after": reset_after,
+            "seed": seed,
+        }
+        flags = {
+            "return_sequences": return_sequences,
+            "return_state": return_state,
+            "go_backwards": go_backwards,
+            "stateful": stateful,
+            "unroll": unroll,
+            "activity_regularizer": activity_regularizer,
+        }
+        self._begin(cell, flags, kwargs)
+        self.use_cudnn = check_cudnn("GRU", use_cudnn)
+
+    def _usual(self) -> bool:
+        cell = self.cell
+        return self.use_cudnn is not False and cell.activation is _tanh and cell.recurrent_activation is _sigmoid
+
+    def _sequence(self, x: Any, states: tuple[Any, ...], lengths: Any) -> tuple[Any, tuple[Any, ...]]:
+        cell = self.cell
+        weights = (cell.kernel.value, cell.recurrent_kernel.value, None if cell.bias is None else cell.bias.value)
+        outputs, h = gru_sequence(x, *states, *weights, lengths, cell.reset_after, self.go_backwards)
+        return outputs, (h,)
+
+
+def check_cudnn(who: str, value: Any) -> Any:
+    """`use_cudnn`, if it is allowed.
+
+    Raises:
+        ArgumentError: if it is not "auto", True or False.
+    """
+    if value not in ("auto", True, False):
+        raise ArgumentError(f"[{who}] expected `use_cudnn` to be 'auto', True or False, got {value!r}.")
+    return value
+
+
+for _cls in (SimpleRNN, LSTM, GRU):
+    _forward(_cls._options, _cls)

@@ -1,0 +1,334 @@
+"""Layers that act in training only: dropout, noise, penalties on activities."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from kfront import ops, regularizers
+from kfront.core.errors import ArgumentError
+from kfront.core.registry import serializable
+from kfront.core.rng import SeedGenerator
+from kfront.layers.base import InputSpec
+from kfront.layers.options import OptionLayer, data_format, rate_between
+from kfront.ops.elementwise import dtype_of
+from kfront.ops.random import dropout, normal, uniform
+
+__all__ = [
+    "ActivityRegularization",
+    "AlphaDropout",
+    "Dropout",
+    "GaussianDropout",
+    "GaussianNoise",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "SpatialDropout3D",
+]
+
+
+class _Random(OptionLayer):
+    """A layer that draws random numbers in training, from a seed of its own."""
+
+    seed: Any
+    seed_generator: Any = None
+
+    def _start(self, level: str, value: Any, seed: Any) -> None:
+        """Store the strength of the noise and the seed; the generator only where there is noise."""
+        self.__dict__[level] = rate_between(type(self).__name__, level, value)
+        self.seed = seed
+        if value > 0:
+            self.seed_generator = SeedGenerator(seed)
+        self.supports_masking = True
+        self.built = True
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """`input_shape`."""
+        return tuple(input_shape)
+
+
+def _noise_shape(who: str, shape: Any) -> Any:
+    if shape is None:
+        return None
+    if not isinstance(shape, (list, tuple)) or any(
+        d is not None and (not isinstance(d, int) or isinstance(d, bool) or d < 1) for d in shape
+    ):
+        raise ArgumentError(
+            f"[{who}] expected `noise_shape` to be a sequence of positive ints and None, got {shape!r}."
+        )
+    return tuple(shape)
+
+
+@serializable("keras.layers")
+class Dropout(_Random):
+    """In training sets elements to 0 at random, and scales the others up so that the expected sum stays.
+
+    Args:
+        rate: probability that an element becomes 0.
+        noise_shape: shape of the random mask, which is broadcast over the input: 1 for axes along which elements go
+            together; None entries stand for the input's size.
+        seed: int, for the same masks in each run.
+        **kwargs: name, trainable, dtype.
+
+    Call arguments: `inputs`; `training`.
+
+    Raises:
+        ArgumentError: if `rate` is not between 0 and 1.
+
+    Reference: Srivastava et al., 2014, https://jmlr.org/papers/v15/srivastava14a.html.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.Dropout(0.5)
+    >>> float(layer(kfront.ops.ones((1, 1)))[0, 0])
+    1.0
+    """
+
+    _options = ("rate", "seed", "noise_shape")
+    rate: float
+
+    def __init__(self, rate: float, noise_shape: Any = None, seed: Any = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._start("rate", rate, seed)
+        self.__dict__["noise_shape"] = _noise_shape(type(self).__name__, noise_shape)
+        self.noise_shape: Any
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        """The layer's output, see the class."""
+        if not training or self.rate == 0:
+            return inputs
+        return dropout(inputs, self.rate, self.noise_shape, self.seed_generator)
+
+
+class BaseSpatialDropout(Dropout):
+    """Dropout of whole channels, of any rank."""
+
+    rank = 0
+    data_format = "channels_last"
+
+    def _begin(self, rate: float, seed: Any, name: str | None, dtype: Any) -> None:
+        Dropout.__init__(self, rate, seed=seed, name=name, dtype=dtype)
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        """The layer's output, see the class."""
+        if not training or self.rate == 0:
+            return inputs
+        ones = (1,) * self.rank
+        shape = (None, *ones, None) if self.data_format == "channels_last" else (None, None, *ones)
+        return dropout(inputs, self.rate, shape, self.seed_generator)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        config = {"rate": self.rate, "seed": self.seed, "name": self.name, "dtype": self.dtype}
+        return config if self.rank == 1 else {**config, "data_format": self.data_format}
+
+
+_SPATIAL = """In training sets whole channels to 0 at random, and scales the others up: neighbours in {what} go together.
+
+    Args:
+        rate: probability that a channel becomes 0.{layout}
+        seed: int, for the same masks in each run.
+        name: the layer's name.
+        dtype: dtype name or policy.
+
+    Call arguments: `inputs`, tensor of rank {ndim}; `training`.
+
+    Reference: Tompson et al., 2015, https://arxiv.org/abs/1411.4280.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.SpatialDropout{n}D(0.5)
+    >>> tuple(layer(kfront.ops.ones({shape}), training=True).shape)
+    {shape}
+    """
+_LAYOUT = """
+        data_format: "channels_last" or "channels_first"; the configured one if None."""
+
+
+@serializable("keras.layers")
+class SpatialDropout1D(BaseSpatialDropout):
+    __doc__ = _SPATIAL.format(what="time", layout="", ndim=3, n=1, shape=(2, 3, 4))
+    rank = 1
+
+    def __init__(self, rate: float, seed: Any = None, name: str | None = None, dtype: Any = None) -> None:
+        self._begin(rate, seed, name, dtype)
+
+
+@serializable("keras.layers")
+class SpatialDropout2D(BaseSpatialDropout):
+    __doc__ = _SPATIAL.format(what="an image", layout=_LAYOUT, ndim=4, n=2, shape=(2, 3, 4, 5))
+    rank = 2
+
+    def __init__(
+        self, rate: float, data_format: str | None = None, seed: Any = None, name: str | None = None, dtype: Any = None
+    ) -> None:
+        self._begin(rate, seed, name, dtype)
+        self._set_layout(data_format)
+
+    def _set_layout(self, layout: Any) -> None:
+        self.data_format = data_format(type(self).__name__, layout)
+
+
+@serializable("keras.layers")
+class SpatialDropout3D(SpatialDropout2D):
+    __doc__ = _SPATIAL.format(what="a volume", layout=_LAYOUT, ndim=5, n=3, shape=(2, 3, 4, 5, 6))
+    rank = 3
+
+
+@serializable("keras.layers")
+class GaussianDropout(_Random):
+    """In training multiplies elements by random numbers of mean 1 and variance rate / (1 - rate).
+
+    Args:
+        rate: strength, as the rate of Dropout.
+        seed: int, for the same numbers in each run.
+        **kwargs: name, trainable, dtype.
+
+    Reference: Srivastava et al., 2014, https://jmlr.org/papers/v15/srivastava14a.html.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.GaussianDropout(0.5)
+    >>> float(layer(kfront.ops.ones((1, 1)))[0, 0])
+    1.0
+    """
+
+    _options = ("rate", "seed")
+    rate: float
+
+    def __init__(self, rate: float, seed: Any = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._start("rate", rate, seed)
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        """The layer's output, see the class."""
+        if not training or self.rate == 0:
+            return inputs
+        spread = math.sqrt(self.rate / max(1.0 - self.rate, 1e-7))
+        return ops.multiply(
+            inputs, normal(ops.shape(inputs), 1.0, spread, dtype=dtype_of(inputs), seed=self.seed_generator)
+        )
+
+
+@serializable("keras.layers")
+class GaussianNoise(_Random):
+    """In training adds random numbers of mean 0.
+
+    Args:
+        stddev: their standard deviation, between 0 and 1.
+        seed: int, for the same numbers in each run.
+        **kwargs: name, trainable, dtype.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.GaussianNoise(0.1)
+    >>> float(layer(kfront.ops.ones((1, 1)))[0, 0])
+    1.0
+    """
+
+    _options = ("stddev", "seed")
+    stddev: float
+
+    def __init__(self, stddev: float, seed: Any = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._start("stddev", stddev, seed)
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        """The layer's output, see the class."""
+        if not training or self.stddev == 0:
+            return inputs
+        noise = normal(ops.shape(inputs), 0.0, self.stddev, dtype=dtype_of(inputs), seed=self.seed_generator)
+        return ops.add(inputs, noise)
+
+
+# what SELU tends to far below zero: -scale * alpha
+_SELU_FLOOR = -1.0507009873554805 * 1.6732632423543772
+
+
+@serializable("keras.layers")
+class AlphaDropout(_Random):
+    """Dropout for SELU networks: in training sets elements to SELU's lowest value at random, and keeps mean and variance.
+
+    Args:
+        rate: probability that an element is dropped.
+        noise_shape: shape of the random mask, which is broadcast over the input; None entries stand for the input's
+            size.
+        seed: int, for the same masks in each run.
+        **kwargs: name, trainable, dtype.
+
+    Reference: Klambauer et al., 2017, https://arxiv.org/abs/1706.02515.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.AlphaDropout(0.5)
+    >>> float(layer(kfront.ops.ones((1, 1)))[0, 0])
+    1.0
+    """
+
+    _options = ("rate", "seed", "noise_shape")
+    rate: float
+
+    def __init__(self, rate: float, noise_shape: Any = None, seed: Any = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._start("rate", rate, seed)
+        self.__dict__["noise_shape"] = _noise_shape(type(self).__name__, noise_shape)
+        self.noise_shape: Any
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        """The layer's output, see the class."""
+        rate, floor = self.rate, _SELU_FLOOR
+        if not training or rate == 0:
+            return inputs
+        sizes = ops.shape(inputs)
+        wanted = self.noise_shape or (None,) * len(sizes)
+        shape = tuple(s if d is None else d for s, d in zip(sizes, wanted, strict=True))
+        keep = ops.greater_equal(uniform(shape, seed=self.seed_generator), rate)
+        gain = ((1 - rate) * (1 + rate * floor**2)) ** -0.5 if rate < 1 else 0.0
+        return ops.add(
+            ops.multiply(ops.where(keep, inputs, ops.cast(floor, dtype_of(inputs))), gain), -gain * floor * rate
+        )
+
+
+@serializable("keras.layers")
+class ActivityRegularization(OptionLayer):
+    """Returns its input, and adds a penalty on it to the loss.
+
+    Args:
+        l1: factor of the sum of absolute values.
+        l2: factor of the sum of squares.
+        **kwargs: name, trainable, dtype.
+
+    Raises:
+        ArgumentError: if a factor is negative.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.ActivityRegularization(l2=0.1)
+    >>> y = layer(kfront.ops.ones((1, 2)))
+    >>> round(float(layer.losses[0]), 3)
+    0.2
+    """
+
+    _options = ("l1", "l2")
+
+    def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(activity_regularizer=regularizers.L1L2(l1=l1, l2=l2), **kwargs)
+        self.l1, self.l2 = l1, l2
+        self.supports_masking = True
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        """`inputs`."""
+        return inputs
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        config = super().get_config()
+        config.pop("activity_regularizer", None)
+        return config

@@ -1,0 +1,524 @@
+"""Layers that rearrange elements: reshaping, permuting, repeating, cropping, padding, upsampling."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from kfront import ops
+from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.registry import serializable
+from kfront.layers.base import InputSpec
+from kfront.layers.options import OptionLayer, choice, data_format, int_tuple, positive, with_defaults
+from kfront.ops.shape import dim
+
+__all__ = [
+    "Cropping1D",
+    "Cropping2D",
+    "Cropping3D",
+    "Flatten",
+    "Permute",
+    "RepeatVector",
+    "Reshape",
+    "UpSampling1D",
+    "UpSampling2D",
+    "UpSampling3D",
+    "ZeroPadding1D",
+    "ZeroPadding2D",
+    "ZeroPadding3D",
+]
+
+
+@serializable("keras.layers")
+class Flatten(OptionLayer):
+    """Puts all elements of a sample in one row.
+
+    Args:
+        data_format: with "channels_first" the channels are moved to the end before; the configured one if None.
+        **kwargs: name, trainable, dtype.
+
+    Input: tensor of shape (batch, ...). Output: tensor of shape (batch, n).
+
+    Example:
+
+    >>> import kfront
+    >>> tuple(kfront.layers.Flatten()(kfront.ops.ones((2, 3, 4))).shape)
+    (2, 12)
+    """
+
+    _options = ("data_format",)
+
+    def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._set_layout(data_format)
+        self.input_spec = InputSpec(min_ndim=1)
+
+    def _set_layout(self, layout: Any) -> None:
+        self.data_format = data_format("Flatten", layout)
+
+    def call(self, inputs: Any) -> Any:
+        """The layer's output, see the class."""
+        rank = len(inputs.shape)
+        if rank < 2:
+            return ops.expand_dims(inputs, -1)
+        if rank > 2 and self.data_format == "channels_first":
+            inputs = ops.transpose(inputs, (0, *range(2, rank), 1))
+        rest = tuple(inputs.shape[1:])
+        return ops.reshape(inputs, (dim(inputs, 0), -1) if None in rest else (-1, math.prod(rest)))
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """(batch, product of the others)."""
+        rest = input_shape[1:]
+        return (input_shape[0], None if None in rest else math.prod(rest))
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        """The spec of the output, in the dtype of the input."""
+        return _spec(self.compute_output_shape(inputs.shape), inputs)
+
+
+def _spec(shape: Any, like: Any) -> Any:
+    from kfront.core.spec import Abstract
+
+    return Abstract(shape, like.dtype)
+
+
+@serializable("keras.layers")
+class Reshape(OptionLayer):
+    """Gives every sample another shape.
+
+    Args:
+        target_shape: shape without the batch; one entry may be -1 and is worked out.
+        **kwargs: name, trainable, dtype.
+
+    Raises:
+        ArgumentError: if `target_shape` is not a sequence of ints with at most one -1.
+        ShapeError: if the numbers of elements differ.
+
+    Example:
+
+    >>> import kfront
+    >>> tuple(kfront.layers.Reshape((-1, 2))(kfront.ops.ones((2, 3, 4))).shape)
+    (2, 6, 2)
+    """
+
+    _options = ("target_shape",)
+
+    def __init__(self, target_shape: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        shape = (target_shape,) if isinstance(target_shape, int) else tuple(target_shape)
+        shape = tuple(-1 if d is None else d for d in shape)
+        if any(not isinstance(d, int) or isinstance(d, bool) or d < -1 for d in shape) or shape.count(-1) > 1:
+            raise ArgumentError(
+                f"[Reshape] expected `target_shape` to be a sequence of ints >= 0 with at most one -1, got {target_shape!r}."
+            )
+        self.target_shape = shape
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        """The layer's output, see the class."""
+        rest = tuple(inputs.shape[1:])
+        if None not in rest:
+            return ops.reshape(inputs, (-1, *self._resolved(inputs.shape)))
+        return ops.reshape(inputs, (dim(inputs, 0), *self.target_shape))
+
+    def _resolved(self, input_shape: Any) -> tuple[int | None, ...]:
+        """The target shape with its -1 worked out, where the input's sizes are known."""
+        target, rest = self.target_shape, input_shape[1:]
+        if None in rest:
+            return tuple(None if d == -1 else d for d in target)
+        have = math.prod(rest)
+        fixed = math.prod(d for d in target if d != -1)
+        if (have != fixed) if -1 not in target else (fixed == 0 or have % fixed):
+            raise ShapeError(
+                f"[{self.name}] expected samples of {fixed if -1 not in target else f'a multiple of {fixed}'} elements "
+                f"for target shape {target}, got input shape {tuple(input_shape)} with {have}."
+            )
+        return tuple(have // fixed if d == -1 else d for d in target)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """(batch, *target_shape)."""
+        return (input_shape[0], *self._resolved(input_shape))
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        """The spec of the output, in the dtype of the input."""
+        return _spec(self.compute_output_shape(inputs.shape), inputs)
+
+
+@serializable("keras.layers")
+class Permute(OptionLayer):
+    """Reorders the axes of every sample.
+
+    Args:
+        dims: for each axis of the output the axis of the input it comes from, counted from 1 (the batch is 0).
+        **kwargs: name, trainable, dtype.
+
+    Raises:
+        ArgumentError: if `dims` are not the numbers from 1 on in some order.
+
+    Example:
+
+    >>> import kfront
+    >>> tuple(kfront.layers.Permute((2, 1))(kfront.ops.ones((2, 3, 4))).shape)
+    (2, 4, 3)
+    """
+
+    _options = ("dims",)
+
+    def __init__(self, dims: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.dims = tuple(dims)
+        if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
+            raise ArgumentError(f"[Permute] expected `dims` to hold 1 to {len(self.dims)} once each, got {dims!r}.")
+        self.input_spec = InputSpec(ndim=len(self.dims) + 1)
+
+    def call(self, inputs: Any) -> Any:
+        """The layer's output, see the class."""
+        return ops.transpose(inputs, (0, *self.dims))
+
+
+@serializable("keras.layers")
+class RepeatVector(OptionLayer):
+    """Repeats every sample along a new time axis.
+
+    Args:
+        n: number of repetitions.
+        **kwargs: name, trainable, dtype.
+
+    Input: tensor of shape (batch, features). Output: tensor of shape (batch, n, features).
+
+    Example:
+
+    >>> import kfront
+    >>> tuple(kfront.layers.RepeatVector(4)(kfront.ops.ones((2, 3))).shape)
+    (2, 4, 3)
+    """
+
+    _options = ("n",)
+
+    def __init__(self, n: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.n = positive("RepeatVector", "n", n)
+        self.input_spec = InputSpec(ndim=2)
+
+    def call(self, inputs: Any) -> Any:
+        """The layer's output, see the class."""
+        return ops.repeat(ops.expand_dims(inputs, 1), self.n, axis=1)
+
+
+# ---- cropping and padding ----------------------------------------------------------------------------------------------
+
+_NAMES = {1: "length", 2: "height and width", 3: "depth, height and width"}
+_EDGES_DOC = """{verb} {what} {where} of the {names} of every sample.
+
+    Args:
+        {option}: int: so many at either end; {forms}.{layout}
+        **kwargs: name, trainable, dtype.
+
+    Raises:
+        ArgumentError: if `{option}` has another form, or a number is negative.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.{name}({args})
+    >>> tuple(layer(kfront.ops.ones({shape})).shape)
+    {out}
+    """
+_LAYOUT = """
+        data_format: "channels_last" or "channels_first"; the configured one if None."""
+
+
+def _pairs(who: str, option: str, value: Any, n: int) -> tuple[tuple[int, int], ...]:
+    """An int, one number or pair per axis (for one axis: a pair) as a pair for each axis."""
+    wrong = ArgumentError(
+        f"[{who}] expected `{option}` to be an int, or {n} ints or pairs of ints >= 0, got {value!r}."
+    )
+    if n == 1 and isinstance(value, (list, tuple)) and len(value) == 2:
+        value = (value,)
+    items = (value,) * n if isinstance(value, int) else value
+    if not isinstance(items, (list, tuple)) or len(items) != n:
+        raise wrong
+    out = []
+    for item in items:
+        pair = (item, item) if isinstance(item, int) else item
+        if (
+            not isinstance(pair, (list, tuple))
+            or len(pair) != 2
+            or not all(isinstance(v, int) and v >= 0 for v in pair)
+        ):
+            raise wrong
+        out.append((int(pair[0]), int(pair[1])))
+    return tuple(out)
+
+
+class _Edges(OptionLayer):
+    """Base of layers that act on the ends of the spatial axes."""
+
+    rank = 0
+    _option = ""
+
+    def _set_edges(self, value: Any, layout: Any) -> None:
+        who = type(self).__name__
+        pairs = _pairs(who, self._option, value, self.rank)
+        self.__dict__[self._option] = pairs[0] if self.rank == 1 else pairs
+        self._edges = pairs
+        self.data_format = data_format(who, layout)
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+
+    def _first(self) -> int:
+        return 1 if self.data_format == "channels_last" else 2
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The input's shape with other lengths of the spatial axes."""
+        out, first = list(input_shape), self._first()
+        for axis, (a, b) in enumerate(self._edges, first):
+            if out[axis] is not None:
+                out[axis] = self._length(input_shape, out[axis], a + b)
+        return tuple(out)
+
+    def _length(self, input_shape: Any, n: int, edges: int) -> int:
+        raise NotImplementedError
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        """The spec of the output, in the dtype of the input."""
+        return _spec(self.compute_output_shape(inputs.shape), inputs)
+
+
+class BaseCropping(_Edges):
+    """Cropping, of any rank."""
+
+    _option = "cropping"
+    _options = ("cropping", "data_format")
+
+    def __init__(self, cropping: Any, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._set_edges(cropping, data_format)
+
+    def _length(self, input_shape: Any, n: int, edges: int) -> int:
+        if n <= edges:
+            raise ShapeError(
+                f"[{self.name}] expected inputs longer than the {edges} elements that are cropped, got shape "
+                f"{tuple(input_shape)}, cropping {self._edges}."
+            )
+        return n - edges
+
+    def call(self, inputs: Any) -> Any:
+        """The layer's output, see the class."""
+        self.compute_output_shape(tuple(inputs.shape))
+        keep = [slice(None)] * self._first()
+        keep += [slice(a, -b if b else None) for a, b in self._edges]
+        return ops.get_item(inputs, tuple(keep))
+
+
+class BaseZeroPadding(_Edges):
+    """Zero padding, of any rank."""
+
+    _option = "padding"
+    _options = ("padding", "data_format")
+
+    def __init__(self, padding: Any, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._set_edges(padding, data_format)
+
+    def _length(self, input_shape: Any, n: int, edges: int) -> int:
+        return n + edges
+
+    def call(self, inputs: Any) -> Any:
+        """The layer's output, see the class."""
+        widths = [(0, 0)] * (self.rank + 2)
+        widths[self._first() : self._first() + self.rank] = self._edges
+        return ops.pad(inputs, tuple(widths))
+
+
+def _edges_doc(name: str, n: int, args: str, shape: Any, out: Any) -> str:
+    crop = name.startswith("Crop")
+    forms = "a pair for the two ends" if n == 1 else f"{n} ints or pairs, one for each axis"
+    return _EDGES_DOC.format(
+        verb="Cuts" if crop else "Puts",
+        what="elements" if crop else "zeros",
+        where="from the ends" if crop else "at the ends",
+        names=_NAMES[n],
+        option="cropping" if crop else "padding",
+        forms=forms,
+        layout="" if crop and n == 1 else _LAYOUT,
+        name=name,
+        args=args,
+        shape=shape,
+        out=out,
+    )
+
+
+@serializable("keras.layers")
+class Cropping1D(BaseCropping):
+    __doc__ = _edges_doc("Cropping1D", 1, "(1, 2)", (2, 7, 3), (2, 4, 3))
+    rank = 1
+    _options = ("cropping",)
+
+    def __init__(self, cropping: Any = (1, 1), **kwargs: Any) -> None:
+        super().__init__(cropping, "channels_last", **kwargs)
+
+
+@serializable("keras.layers")
+class Cropping2D(BaseCropping):
+    __doc__ = _edges_doc("Cropping2D", 2, "1", (2, 7, 8, 3), (2, 5, 6, 3))
+    rank = 2
+    __init__ = with_defaults(BaseCropping.__init__, cropping=((0, 0), (0, 0)))
+
+
+@serializable("keras.layers")
+class Cropping3D(BaseCropping):
+    __doc__ = _edges_doc("Cropping3D", 3, "1", (2, 7, 8, 9, 3), (2, 5, 6, 7, 3))
+    rank = 3
+    __init__ = with_defaults(BaseCropping.__init__, cropping=((1, 1), (1, 1), (1, 1)))
+
+
+@serializable("keras.layers")
+class ZeroPadding1D(BaseZeroPadding):
+    __doc__ = _edges_doc("ZeroPadding1D", 1, "(1, 2)", (2, 4, 3), (2, 7, 3))
+    rank = 1
+    __init__ = with_defaults(BaseZeroPadding.__init__, padding=1)
+
+
+@serializable("keras.layers")
+class ZeroPadding2D(BaseZeroPadding):
+    __doc__ = _edges_doc("ZeroPadding2D", 2, "1", (2, 5, 6, 3), (2, 7, 8, 3))
+    rank = 2
+    __init__ = with_defaults(BaseZeroPadding.__init__, padding=(1, 1))
+
+
+@serializable("keras.layers")
+class ZeroPadding3D(BaseZeroPadding):
+    __doc__ = _edges_doc("ZeroPadding3D", 3, "1", (2, 5, 6, 7, 3), (2, 7, 8, 9, 3))
+    rank = 3
+    __init__ = with_defaults(BaseZeroPadding.__init__, padding=((1, 1), (1, 1), (1, 1)))
+
+
+# ---- upsampling --------------------------------------------------------------------------------------------------------
+
+
+class _UpSampling(OptionLayer):
+    """Repeats elements along the spatial axes."""
+
+    rank = 0
+    data_format = "channels_last"
+    size: Any
+
+    def _factors(self) -> tuple[int, ...]:
+        return (self.size,) if isinstance(self.size, int) else self.size
+
+    def call(self, inputs: Any) -> Any:
+        """The layer's output, see the class."""
+        first = 1 if self.data_format == "channels_last" else 2
+        for axis, factor in enumerate(self._factors(), first):
+            if factor > 1:
+                inputs = ops.repeat(inputs, factor, axis=axis)
+        return inputs
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The input's shape with spatial axes `size` times as long."""
+        out, first = list(input_shape), 1 if self.data_format == "channels_last" else 2
+        for axis, factor in enumerate(self._factors(), first):
+            out[axis] = None if out[axis] is None else out[axis] * factor
+        return tuple(out)
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        """The spec of the output, in the dtype of the input."""
+        return _spec(self.compute_output_shape(inputs.shape), inputs)
+
+
+@serializable("keras.layers")
+class UpSampling1D(_UpSampling):
+    """Repeats every time step.
+
+    Args:
+        size: number of repetitions.
+        **kwargs: name, trainable, dtype.
+
+    Example:
+
+    >>> import kfront
+    >>> tuple(kfront.layers.UpSampling1D(3)(kfront.ops.ones((2, 4, 5))).shape)
+    (2, 12, 5)
+    """
+
+    _options = ("size",)
+    rank = 1
+
+    def __init__(self, size: int = 2, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.size = positive("UpSampling1D", "size", size)
+        self.input_spec = InputSpec(ndim=3)
+
+
+@serializable("keras.layers")
+class UpSampling2D(_UpSampling):
+    """Makes images larger by whole factors.
+
+    Args:
+        size: int or 2 of them: factors of height and width.
+        data_format: "channels_last" or "channels_first"; the configured one if None.
+        interpolation: "nearest" repeats elements; "bilinear", "bicubic", "lanczos3", "lanczos5" resize.
+        **kwargs: name, trainable, dtype.
+
+    Example:
+
+    >>> import kfront
+    >>> tuple(kfront.layers.UpSampling2D(2)(kfront.ops.ones((1, 3, 4, 5))).shape)
+    (1, 6, 8, 5)
+    """
+
+    _options = ("size", "data_format", "interpolation")
+    rank = 2
+
+    def __init__(
+        self, size: Any = (2, 2), data_format: str | None = None, interpolation: str = "nearest", **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.size = int_tuple("UpSampling2D", "size", size, 2)
+        kinds = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
+        self.interpolation = choice("UpSampling2D", "interpolation", interpolation, kinds)
+        if self.interpolation != "nearest" and not hasattr(ops, "image"):
+            self._refuse(interpolation=interpolation)
+        self._set_layout(data_format)
+        self.input_spec = InputSpec(ndim=4)
+
+    def _set_layout(self, layout: Any) -> None:
+        self.data_format = data_format("UpSampling2D", layout)
+
+    def call(self, inputs: Any) -> Any:
+        """The layer's output, see the class."""
+        if self.interpolation == "nearest":
+            return super().call(inputs)
+        sizes = ops.shape(inputs)
+        first = 1 if self.data_format == "channels_last" else 2
+        wanted = tuple(n * f for n, f in zip(sizes[first : first + 2], self.size, strict=True))
+        return ops.image.resize(inputs, wanted, interpolation=self.interpolation, data_format=self.data_format)
+
+
+@serializable("keras.layers")
+class UpSampling3D(_UpSampling):
+    """Makes volumes larger by whole factors, repeating elements.
+
+    Args:
+        size: int or 3 of them: factors of depth, height and width.
+        data_format: "channels_last" or "channels_first"; the configured one if None.
+        **kwargs: name, trainable, dtype.
+
+    Example:
+
+    >>> import kfront
+    >>> tuple(kfront.layers.UpSampling3D(2)(kfront.ops.ones((1, 2, 3, 4, 5))).shape)
+    (1, 4, 6, 8, 5)
+    """
+
+    _options = ("size", "data_format")
+    rank = 3
+
+    def __init__(self, size: Any = (2, 2, 2), data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.size = int_tuple("UpSampling3D", "size", size, 3)
+        self._set_layout(data_format)
+        self.input_spec = InputSpec(ndim=5)
+
+    def _set_layout(self, layout: Any) -> None:
+        self.data_format = data_format("UpSampling3D", layout)
