@@ -1,4 +1,4 @@
-"""Multi-tensor and in-place forms of `kfront.backends.foreach` on `torch._foreach_*` and the fused optimizer kernels."""
+"""Multi-tensor and in-place forms of `kfront.backends.foreach`: `torch._foreach_*` and fused optimizer kernels."""
 
 from __future__ import annotations
 
