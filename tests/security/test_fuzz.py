@@ -1,0 +1,133 @@
+"""Random damage to valid files and configs: only kfront's own errors come out, nothing hangs or grows.
+
+``KFRONT_FUZZ`` sets the number of cases (1,000 by default, 20,000 in the long form).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import warnings
+
+import numpy as np
+import pytest
+from tests.security import attacks as a
+from tests.security.test_configs import FUNCTIONAL, SEQUENTIAL, WRONG, _paths, _with, _without
+
+import kfront
+from kfront.core.errors import KfrontError
+
+CASES = int(os.environ.get("KFRONT_FUZZ", "1000"))
+PARTS = 10
+
+
+def _model():
+    return kfront.Sequential([kfront.Input((4,)), kfront.layers.Dense(2)])
+
+
+def _archive(tmp_path_factory) -> bytes:
+    path = tmp_path_factory.mktemp("fuzz") / "x.keras"
+    model = _model()
+    model.save(path)
+    return path.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory):
+    return _archive(tmp_path_factory)
+
+
+def _damage(data: bytes, rng: np.random.Generator) -> bytes:
+    out = bytearray(data)
+    for _ in range(int(rng.integers(1, 8))):
+        if not out:
+            break
+        at = int(rng.integers(len(out)))
+        kind = int(rng.integers(7))
+        if kind == 0:
+            out[at] ^= 1 << int(rng.integers(8))
+        elif kind == 1:
+            out[at] = int(rng.choice([0, 1, 0x7F, 0x80, 0xFF]))
+        elif kind == 2:
+            out[at : at + 4] = int(rng.choice([0, 1, 2**31 - 1, 2**32 - 1])).to_bytes(4, "little")
+        elif kind == 3:
+            out[at : at + 8] = int(rng.choice([0, 2**40, 2**63 - 1])).to_bytes(8, "little")
+        elif kind == 4:
+            del out[at : at + int(rng.integers(1, 64))]
+        elif kind == 5:
+            other = int(rng.integers(len(out)))
+            out[at:at] = out[other : other + int(rng.integers(1, 64))]
+        else:
+            del out[at:]
+    return bytes(out)
+
+
+def _quietly(attempt) -> bool:
+    """Whether the attempt succeeded; anything but kfront's errors goes on up."""
+    with warnings.catch_warnings(), contextlib.suppress(KfrontError):
+        warnings.simplefilter("ignore")
+        attempt()
+        return True
+    return False
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_damaged_files(archive, part):
+    rng = np.random.default_rng(part)
+    model = _model()
+    weights = a.weights()
+    for _ in range(CASES // PARTS // 3 + 1):
+        _quietly(lambda: kfront.saving.load_model(io.BytesIO(_damage(archive, rng))))
+        _quietly(lambda: kfront.saving.load_weights(model, io.BytesIO(_damage(weights, rng)), skip_mismatch=True))
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_damaged_configs(part):
+    rng = np.random.default_rng(100 + part)
+    values = [*WRONG, a.dense(), a.function("relu"), a.reference("x"), {"class_name": "__ellipsis__", "config": {}}]
+    for _ in range(CASES // PARTS // 3 + 1):
+        config = SEQUENTIAL if rng.integers(2) else FUNCTIONAL
+        for _ in range(int(rng.integers(1, 4))):
+            paths = list(_paths(config))
+            path = paths[int(rng.integers(len(paths)))]
+            if path and rng.integers(4) == 0:
+                config = _without(config, path)
+            else:
+                config = _with(config, path, values[int(rng.integers(len(values)))])
+        _quietly(lambda config=config: kfront.saving.deserialize_keras_object(config))
+        _quietly(lambda config=config: kfront.models.model_from_json(json.dumps(config)))
+
+
+def test_damaged_json():
+    rng = np.random.default_rng(5)
+    text = json.dumps(FUNCTIONAL).encode()
+    for _ in range(CASES // 3):
+        damaged = _damage(text, rng)
+        _quietly(lambda damaged=damaged: kfront.models.model_from_json(damaged))
+
+
+def test_hypothesis_configs():
+    hypothesis = pytest.importorskip("hypothesis")
+    st = hypothesis.strategies
+    leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+    names = st.sampled_from(["class_name", "config", "module", "registered_name", "layers", "units", "name", "dtype"])
+    classes = st.sampled_from(["Sequential", "Functional", "Dense", "Lambda", "__numpy__", "__slice__", "function"])
+    modules = st.sampled_from(["keras", "keras.layers", "builtins", "os", "keras.src.ops.numpy", None])
+    trees = st.recursive(
+        leaves | classes | modules,
+        lambda sub: (
+            st.lists(sub, max_size=4)
+            | st.dictionaries(names, sub, max_size=5)
+            | st.fixed_dictionaries({"class_name": classes, "config": sub, "module": modules})
+        ),
+        max_leaves=20,
+    )
+
+    @hypothesis.settings(max_examples=max(100, CASES // 5), deadline=None, database=None)
+    @hypothesis.given(trees)
+    def check(config):
+        _quietly(lambda: kfront.saving.deserialize_keras_object(config))
+
+    check()
