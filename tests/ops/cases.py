@@ -12,7 +12,7 @@ import numpy as np
 
 
 class Case(NamedTuple):
-    """A call `ops.<name>(*args, **kwargs)`; `tol` is the relative tolerance of values, `skip` a reason not to compare."""
+    """A call `ops.<name>(*args, **kwargs)`; `tol` is the relative tolerance of its values."""
 
     name: str
     args: tuple[Any, ...]
@@ -23,7 +23,8 @@ class Case(NamedTuple):
 
     @property
     def label(self) -> str:
-        return f"{self.name}({', '.join(map(_short, self.args))}{''.join(f', {k}={_short(v)}' for k, v in self.kwargs.items())})"
+        named = [f"{k}={_short(v)}" for k, v in self.kwargs.items()]
+        return f"{self.name}({', '.join([*map(_short, self.args), *named])})"
 
 
 def _short(v: Any) -> str:
@@ -32,6 +33,11 @@ def _short(v: Any) -> str:
     if isinstance(v, (list, tuple)) and any(isinstance(x, np.ndarray) for x in v):
         return "[" + " ".join(map(_short, v)) + "]"
     return repr(v)
+
+
+def words(text: str) -> list[str]:
+    """Names separated by blanks."""
+    return text.split()
 
 
 CASES: list[Case] = []
@@ -62,19 +68,22 @@ def b(*shape: int) -> np.ndarray:
     return np.asarray(_rng.integers(0, 2, shape)).astype(bool)
 
 
-EDGE = np.array([-math.inf, -1e4, -30.0, -3.0, -1.0, -0.5, -0.0, 0.0, 0.5, 1.0, 3.0, 30.0, 1e4, math.inf, math.nan], "float32")
+EDGE = np.array(
+    [-math.inf, -1e4, -30.0, -3.0, -1.0, -0.5, -0.0, 0.0, 0.5, 1.0, 3.0, 30.0, 1e4, math.inf, math.nan], "float32"
+)
 POSITIVE = {"log", "sqrt", "rsqrt", "log2", "log10"}
 HALF = 2e-3
 BF = 2e-2
 
-# ---- elementwise, one tensor -------------------------------------------------------------------------------------------
+# ---- elementwise, one tensor ----------------------------------------------------------------------------------------
 
-for _n in (
-    "abs absolute arctan arcsinh ceil cos cosh deg2rad erf exp exp2 expm1 floor negative rad2deg reciprocal relu relu6 "
-    "sigmoid sign silu sin sinh softplus softsign sqrt square tan tanh tanh_shrink trunc log log1p log2 log10 rsqrt "
-    "log_sigmoid elu gelu celu selu leaky_relu hard_sigmoid hard_silu hard_swish hard_tanh hard_shrink soft_shrink "
-    "sparse_plus sparse_sigmoid squareplus swish isnan isinf isfinite isposinf isneginf logical_not nan_to_num"
-).split():
+for _n in words(
+    "abs absolute arctan arcsinh ceil cos cosh deg2rad erf exp exp2 expm1 floor negative rad2deg reciprocal relu "
+    "relu6 sigmoid sign silu sin sinh softplus softsign sqrt square tan tanh tanh_shrink trunc log log1p log2 log10 "
+    "rsqrt log_sigmoid elu gelu celu selu leaky_relu hard_sigmoid hard_silu hard_swish hard_tanh hard_shrink "
+    "soft_shrink sparse_plus sparse_sigmoid squareplus swish isnan isinf isfinite isposinf isneginf logical_not "
+    "nan_to_num "
+):
     _low = 0.1 if _n in POSITIVE else -0.9 if _n == "log1p" else -3.0
     case(_n, f(2, 3, low=_low, high=3), tol=6e-6)
     case(_n, f(3, low=_low, high=3, dtype="float16"), tol=HALF)
@@ -117,13 +126,14 @@ case("soft_shrink", f(6), threshold=1.0)
 case("stop_gradient", f(2, 2))
 case("copy", f(2, 2))
 
-# ---- elementwise, two tensors ------------------------------------------------------------------------------------------
+# ---- elementwise, two tensors ---------------------------------------------------------------------------------------
 
 _PAIRS = [("float32", "float32"), ("int32", "float32"), ("int8", "int32"), ("uint8", "int8"), ("float16", "bfloat16")]
-for _n in (
-    "add subtract multiply divide true_divide maximum minimum floor_divide mod power arctan2 logaddexp equal not_equal "
-    "less less_equal greater greater_equal logical_and logical_or logical_xor hypot heaviside divide_no_nan isclose"
-).split():
+for _n in words(
+    "add subtract multiply divide true_divide maximum minimum floor_divide mod power arctan2 logaddexp equal "
+    "not_equal less less_equal greater greater_equal logical_and logical_or logical_xor hypot heaviside "
+    "divide_no_nan isclose "
+):
     for _a, _b in _PAIRS:
         _x = f(2, 3, low=0.5, high=3, dtype=_a) if "float" in _a else i(2, 3, low=1, high=4, dtype=_a)
         _y = f(3, low=0.5, high=3, dtype=_b) if "float" in _b else i(3, low=1, high=4, dtype=_b)
@@ -143,7 +153,15 @@ case("mod", i(5, low=-9, high=9), 4)
 case("power", f(5, low=0.1), f(5))
 case("logaddexp", EDGE, np.array(0.5, "float32"))
 case("hypot", np.array([0.0, 3.0, 3e30, math.inf], "float32"), np.array([0.0, 4.0, 4e30, 1.0], "float32"))
-for _n in ("bitwise_and", "bitwise_or", "bitwise_xor", "left_shift", "right_shift", "bitwise_left_shift", "bitwise_right_shift"):
+for _n in (
+    "bitwise_and",
+    "bitwise_or",
+    "bitwise_xor",
+    "left_shift",
+    "right_shift",
+    "bitwise_left_shift",
+    "bitwise_right_shift",
+):
     case(_n, i(2, 3, low=0), i(3, low=0, high=4))
     case(_n, i(3, low=-100, high=100, dtype="int8"), i(3, low=0, high=3, dtype="int8"))
 for _n in ("bitwise_and", "bitwise_or", "bitwise_xor"):
@@ -163,7 +181,7 @@ case("where", b(4), i(4, dtype="int8"), i(4, dtype="uint8"))
 case("where", b(2, 3), dynamic=False)
 case("nonzero", i(2, 3, low=0, high=2), dynamic=False)
 
-# ---- reductions --------------------------------------------------------------------------------------------------------
+# ---- reductions -----------------------------------------------------------------------------------------------------
 
 _R = "sum prod max min mean var std all any logsumexp amax amin ptp nansum nanmean nanmax nanmin median"
 for _n in _R.split():
@@ -223,7 +241,7 @@ case("diff", i(3, 4), n=2, axis=0)
 case("diff", b(5))
 case("argpartition", f(6), 2, keras="any order is allowed")
 
-# ---- shapes ------------------------------------------------------------------------------------------------------------
+# ---- shapes ---------------------------------------------------------------------------------------------------------
 
 case("reshape", f(2, 6), (3, 4), dynamic=False)
 case("reshape", f(2, 6), (-1, 3))
@@ -296,7 +314,7 @@ case("rot90", f(2, 3))
 case("rot90", f(2, 3, 4), k=2, axes=(0, 2))
 case("rot90", f(2, 3), k=3)
 
-# ---- indexing ----------------------------------------------------------------------------------------------------------
+# ---- indexing -------------------------------------------------------------------------------------------------------
 
 case("take", f(5, 3), i(2, 2, low=-5, high=5))
 case("take", f(5, 3), i(4, low=0, high=5), axis=0)
@@ -324,7 +342,7 @@ for _m in ("add", "max", "min", "mul"):
     case("scatter_update", f(4), np.array([[0], [0], [3]], "int32"), f(3), reduction=_m)
 case("unravel_index", i(4, low=0, high=12), (3, 4))
 
-# ---- creation ----------------------------------------------------------------------------------------------------------
+# ---- creation -------------------------------------------------------------------------------------------------------
 
 for _n in ("zeros", "ones", "empty"):
     case(_n, (2, 3), keras="undefined values" if _n == "empty" else "")
@@ -362,9 +380,16 @@ case("convert_to_tensor", True)
 case("convert_to_tensor", 1.5)
 case("convert_to_tensor", [1, 2], dtype="float16")
 
-# ---- products and linear algebra -----------------------------------------------------------------------------------------
+# ---- products and linear algebra ------------------------------------------------------------------------------------
 
-for _a, _b in (((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 2)), ((2, 3), (3, 4)), ((5, 2, 3), (3, 4)), ((5, 1, 2, 3), (4, 3, 2))):
+for _a, _b in (
+    ((3,), (3,)),
+    ((2, 3), (3,)),
+    ((3,), (3, 2)),
+    ((2, 3), (3, 4)),
+    ((5, 2, 3), (3, 4)),
+    ((5, 1, 2, 3), (4, 3, 2)),
+):
     case("matmul", f(*_a), f(*_b), tol=1e-5)
 case("matmul", i(2, 3, dtype="int8"), i(3, 2, dtype="int8"))
 case("matmul", f(2, 3, dtype="bfloat16"), f(3, 2, dtype="bfloat16"), tol=BF)
@@ -389,7 +414,8 @@ case("cross", f(4, 2), f(4, 3), tol=1e-5)
 case("cross", f(3, 4), f(3, 4), axis=0, tol=1e-5)
 for _s, _x in (
     ("ij,jk->ik", [f(2, 3), f(3, 4)]), ("bij,bjk", [f(2, 3, 4), f(2, 4, 2)]), ("ii->i", [f(3, 3)]), ("ij->", [f(2, 3)]),
-    ("...ij,...jk->...ik", [f(2, 2, 3), f(1, 3, 2)]), ("btnh,bsnh->bnts", [f(2, 3, 2, 4), f(2, 5, 2, 4)]), ("ij", [f(2, 3)]),
+    ("...ij,...jk->...ik", [f(2, 2, 3), f(1, 3, 2)]), ("btnh,bsnh->bnts", [f(2, 3, 2, 4), f(2, 5, 2, 4)]),
+    ("ij", [f(2, 3)]),
 ):  # fmt: skip
     case("einsum", _s, *_x, tol=1e-5)
 
@@ -440,7 +466,7 @@ for _o in (None, 0, 1, 2, 3, -1, 0.5, math.inf, -math.inf):
     case("norm", f(4, 3), ord=_o, axis=-1, keepdims=True, tol=1e-4)
 case("norm", i(4, 3), tol=1e-5)
 
-# ---- neural networks -----------------------------------------------------------------------------------------------------
+# ---- neural networks ------------------------------------------------------------------------------------------------
 
 for _n in ("softmax", "log_softmax"):
     for _axis in (-1, 0, (0, 2), None):
@@ -506,7 +532,9 @@ case("batch_normalization", f(2, 3, 4), f(4), f(4, low=0.1), -1, tol=1e-5)
 case("batch_normalization", f(2, 3, 4), f(3), f(3, low=0.1), 1, offset=f(3), scale=f(3), epsilon=0.1, tol=1e-5)
 case("layer_normalization", f(2, 3, 4), tol=1e-4)
 case("layer_normalization", f(2, 3, 4), f(4), f(4), tol=1e-4)
-case("layer_normalization", f(2, 3, 4), f(3), f(3), axis=1, epsilon=0.1, tol=1e-4, keras="Keras broadcasts wrongly here")
+case(
+    "layer_normalization", f(2, 3, 4), f(3), f(3), axis=1, epsilon=0.1, tol=1e-4, keras="Keras broadcasts wrongly here"
+)
 case("layer_normalization", f(2, 3, 4), f(3, 4), None, axis=[1, 2], tol=1e-4)
 case("layer_normalization", f(2, 8, dtype="float16"), tol=HALF)
 case("rms_normalization", f(2, 3, 4), f(4), tol=1e-5)
@@ -542,7 +570,7 @@ case("segment_sum", i(5), np.array([2, 0, 1, 7, -1], "int32"), num_segments=4)
 case("segment_max", f(5, 2), np.array([0, 0, 1, 3, 3], "int32"), num_segments=5)
 case("segment_max", i(5), np.array([2, 0, 1, 3, 3], "int32"), num_segments=5)
 
-# ---- signals -------------------------------------------------------------------------------------------------------------
+# ---- signals --------------------------------------------------------------------------------------------------------
 
 case("fft", (f(2, 8), f(2, 8)), tol=1e-4)
 case("fft2", (f(2, 4, 8), f(2, 4, 8)), tol=1e-4)

@@ -13,7 +13,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent))
 warnings.filterwarnings("ignore")
 
-from cases import CASES  # noqa: E402
+from cases import CASES
 
 
 def main(target: str) -> None:

@@ -7,6 +7,7 @@ raises `ShapeError`; `Op.infer` puts the op's name in front of the message. Help
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -123,7 +124,7 @@ def rank_at_least(x: Any, rank: int, what: str = "x") -> Shape:
     return s
 
 
-# ---- elementwise and reductions ---------------------------------------------------------------------------------------
+# ---- elementwise and reductions -------------------------------------------------------------------------------------
 
 
 def same(x: Any, *others: Any, **static: Any) -> Shape:
@@ -206,7 +207,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = Fal
     return (*s[:-1], None)
 
 
-# ---- shape and indexing -----------------------------------------------------------------------------------------------
+# ---- shape and indexing ---------------------------------------------------------------------------------------------
 
 
 def reshape(x: Any, newshape: Any) -> Shape:
@@ -320,7 +321,7 @@ def section_sizes(positions: Any, n: int | None) -> list[int | None]:
         ]
         return [*sizes, None]
     bounds = [0, *(min(max(p + n if p < 0 else p, 0), n) for p in cuts), n]
-    return [max(0, b - a) for a, b in zip(bounds, bounds[1:], strict=False)]
+    return [max(0, b - a) for a, b in itertools.pairwise(bounds)]
 
 
 def pad_pairs(pad_width: Any, ndim: int) -> tuple[tuple[Any, Any], ...]:
@@ -556,7 +557,7 @@ def _check_scatter(i: Shape, values: Shape, target: Shape) -> None:
         raise ShapeError(f"expected values of shape {want} for `indices` of shape {i}, got {values}.")
 
 
-# ---- creation ---------------------------------------------------------------------------------------------------------
+# ---- creation -------------------------------------------------------------------------------------------------------
 
 
 def given(shape: Any, **static: Any) -> Shape:
@@ -587,15 +588,15 @@ def eye(N: Any, M: Any = None, **static: Any) -> Shape:
     return (known(N), known(N if M is None else M))
 
 
-# ---- linear algebra -----------------------------------------------------------------------------------------------------
+# ---- linear algebra -------------------------------------------------------------------------------------------------
 
 
 def matmul(x1: Any, x2: Any) -> Shape:
     """Matrix product with broadcast leading axes; vectors as NumPy treats them."""
     a, b = shape_of(x1), shape_of(x2)
-    if not a or not b:
+    if min(len(a), len(b)) == 0:
         raise ShapeError(f"expected tensors of rank >= 1, got shapes {a} and {b}; use multiply for scalars.")
-    inner = (a[-1], b[-2] if len(b) > 1 else b[0])
+    inner = (a[-1], b[-2] if len(b) > 1 else b[0])  # pyright: ignore[reportGeneralTypeIssues]
     if None not in inner and inner[0] != inner[1]:
         raise ShapeError(
             f"expected the last dimension of `x1` to equal the last but one of `x2`, got shapes {a} and {b}."
@@ -604,7 +605,7 @@ def matmul(x1: Any, x2: Any) -> Shape:
         return b[:-2] + b[-1:] if len(b) > 1 else ()
     if len(b) == 1:
         return a[:-1]
-    return (*broadcast(a[:-2], b[:-2]), a[-2], b[-1])
+    return (*broadcast(a[:-2], b[:-2]), a[-2], b[-1])  # pyright: ignore[reportGeneralTypeIssues]
 
 
 def einsum(operands: Any, subscripts: str) -> Shape:
@@ -670,7 +671,7 @@ def determinant(x: Any) -> Shape:
 def solve(a: Any, b: Any, **static: Any) -> Shape:
     """The shape of the right side."""
     s, r = _square(a, "a"), rank_at_least(b, 1, "b")
-    rows = r[-1] if len(r) == len(s) - 1 else r[-2] if len(r) > 1 else r[0]
+    rows = r[-1] if len(r) == len(s) - 1 else r[-2] if len(r) > 1 else r[0]  # pyright: ignore[reportGeneralTypeIssues]
     if None not in (rows, s[-1]) and rows != s[-1]:
         raise ShapeError(f"expected `b` with {s[-1]} rows for `a` of shape {s}, got shape {r}.")
     return r

@@ -40,7 +40,7 @@ def _split_layout(x: Any, data_format: str) -> tuple[Shape, tuple[int | None, ..
     s = rank_at_least(x, 3, "inputs")
     if len(s) > 5:
         raise ShapeError(f"expected `inputs` of rank 3, 4 or 5, got shape {s}.")
-    return (s, s[1:-1], s[-1]) if data_format == "channels_last" else (s, s[2:], s[1])
+    return (s, s[1:-1], s[-1]) if data_format == "channels_last" else (s, s[2:], s[1])  # pyright: ignore[reportGeneralTypeIssues]
 
 
 def _join(batch: int | None, space: Any, channels: int | None, data_format: str) -> Shape:
@@ -71,7 +71,7 @@ def conv(
             f"expected `kernel` of rank {n + 2} (spatial, input channels / groups, filters) for `inputs` of shape {s}, "
             f"got shape {k}."
         )
-    if None not in (channels, k[-2]) and (k[-2] == 0 or channels % k[-2]):
+    if channels is not None and k[-2] is not None and (k[-2] == 0 or channels % k[-2]):
         raise ShapeError(
             f"expected `kernel` with {channels} input channels (or a divisor of it, for groups), "
             f"got {k[-2]}; `inputs` have shape {s}, data_format {data_format!r}."
@@ -79,7 +79,7 @@ def conv(
     strides, dilation = spatial(strides, n, "strides"), spatial(dilation_rate, n, "dilation_rate")
     if any(v > 1 for v in strides) and any(v > 1 for v in dilation):
         raise ArgumentError(f"expected `strides` or `dilation_rate` to be 1, got {strides} and {dilation}.")
-    out = [window_length(*a, padding, d) for *a, d in zip(space, k[:n], strides, dilation, strict=True)]
+    out = [window_length(d, w, t, padding, r) for d, w, t, r in zip(space, k[:n], strides, dilation, strict=True)]
     return _join(s[0], _positive(out, s), k[-1], data_format)
 
 
@@ -102,7 +102,7 @@ def depthwise_conv(
     if None not in (channels, k[-2]) and k[-2] != channels:
         raise ShapeError(f"expected `kernel` with {channels} input channels, got {k[-2]} (`inputs` {s}, `kernel` {k}).")
     strides, dilation = spatial(strides, n, "strides"), spatial(dilation_rate, n, "dilation_rate")
-    out = [window_length(*a, padding, d) for *a, d in zip(space, k[:n], strides, dilation, strict=True)]
+    out = [window_length(d, w, t, padding, r) for d, w, t, r in zip(space, k[:n], strides, dilation, strict=True)]
     filters = None if None in k[-2:] else k[-2] * k[-1]  # type: ignore[operator]
     return _join(s[0], _positive(out, s), filters, data_format)
 

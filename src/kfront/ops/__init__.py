@@ -9,8 +9,8 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from kfront.ops import random as _random
-from kfront.ops import rnn as _rnn
+from kfront.ops import random as _random  # noqa: F401  (declares its ops)
+from kfront.ops import rnn as _rnn  # noqa: F401
 from kfront.ops.arithmetic import (
     add,
     arctan2,
@@ -83,9 +83,9 @@ from kfront.ops.elementwise import (
     expm1,
     floor,
     log,
-    log10,
     log1p,
     log2,
+    log10,
     nan_to_num,
     negative,
     rad2deg,
@@ -434,9 +434,9 @@ __all__ = [
     "linalg",
     "linspace",
     "log",
-    "log10",
     "log1p",
     "log2",
+    "log10",
     "log_sigmoid",
     "log_softmax",
     "logaddexp",

@@ -11,7 +11,7 @@ from kfront import config
 from kfront.core.dtypes import standardize
 from kfront.core.errors import ArgumentError, ArgumentTypeError
 
-__all__ = ["data_format", "dtype_name", "epsilon", "optional_dtype", "option", "shape_tuple"]
+__all__ = ["data_format", "dtype_name", "epsilon", "option", "optional_dtype", "shape_tuple"]
 
 
 def shape_tuple(shape: Any) -> Any:

@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 
-# ---- what engines provide: called with the arguments in this order, never with symbolic values --------------------------
+# ---- what engines provide: called with the arguments in this order, never with symbolic values ----------------------
 
 
 def _unknown(*args: Any, **kwargs: Any) -> tuple[int, ...]:
@@ -61,7 +61,7 @@ def _vectorized_map(function: Any, elements: Any) -> Any: ...
 def _custom_gradient(f: Any) -> Any: ...
 
 
-# ---- symbolic values ---------------------------------------------------------------------------------------------------
+# ---- symbolic values ------------------------------------------------------------------------------------------------
 
 
 class ControlCall(Operation):
@@ -107,7 +107,7 @@ def _check_callable(name: str, **functions: Any) -> None:
             raise ArgumentTypeError(f"[{name}] expected `{what}` to be callable, got {f!r}.")
 
 
-# ---- branches ----------------------------------------------------------------------------------------------------------
+# ---- branches -------------------------------------------------------------------------------------------------------
 
 
 def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
@@ -187,7 +187,7 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
     return pick(0)
 
 
-# ---- loops -------------------------------------------------------------------------------------------------------------
+# ---- loops ----------------------------------------------------------------------------------------------------------
 
 
 def while_loop(
@@ -360,7 +360,9 @@ def associative_scan(f: Callable[[Any, Any], Any], elems: Any, reverse: bool = F
     leaves = [convert_to_tensor(x) for x in tree.flatten(elems)]
     sizes = {shapes.shape_of(x)[axis] for x in leaves}
     if len(sizes) != 1 or None in sizes:
-        raise ShapeError(f"[associative_scan] expected one known length along axis {axis}, got {sorted(map_str(sizes))}.")
+        raise ShapeError(
+            f"[associative_scan] expected one known length along axis {axis}, got {sorted(map_str(sizes))}."
+        )
     if reverse:
         leaves = [flip(x, axis) for x in leaves]
 
@@ -411,7 +413,7 @@ def _interleave(even: Any, odd: Any, axis: int, n: int) -> Any:
     return take(concatenate([even, odd], axis), order, axis)
 
 
-# ---- gradients ---------------------------------------------------------------------------------------------------------
+# ---- gradients ------------------------------------------------------------------------------------------------------
 
 
 @op(dtype=keep, shape=shapes.same)

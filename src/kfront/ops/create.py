@@ -134,7 +134,7 @@ def eye(N: Any, M: Any = None, k: int = 0, dtype: Any = None) -> Any:
     """
 
 
-# ---- conversion --------------------------------------------------------------------------------------------------------
+# ---- conversion -----------------------------------------------------------------------------------------------------
 
 
 def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, ragged: bool | None = None) -> Any:
@@ -218,7 +218,7 @@ def dtype(x: Any) -> str:
     return standardize(x.dtype) if hasattr(x, "dtype") else dtype(convert_to_tensor(x))
 
 
-# ---- composed ----------------------------------------------------------------------------------------------------------
+# ---- composed -------------------------------------------------------------------------------------------------------
 
 
 def empty(shape: Any, dtype: Any = None) -> Any:

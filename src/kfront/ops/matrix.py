@@ -10,17 +10,15 @@ from kfront.core import shapes
 from kfront.core.dtypes import floating, promote, result_type, to_float
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.op import op
-from kfront.core.spec import KerasTensor
 from kfront.ops._prepare import option
-from kfront.ops.arithmetic import add, divide, maximum, mod, multiply, power, subtract
+from kfront.ops.arithmetic import divide, mod, multiply, power, subtract
 from kfront.ops.create import arange, eye
-from kfront.ops.elementwise import abs, cast, dtype_of, exp, log, sign, sqrt, square
-from kfront.ops.index import get_item, take
+from kfront.ops.elementwise import abs, cast, dtype_of, log, sign, sqrt, square
+from kfront.ops.index import get_item
 from kfront.ops.logic import equal, greater, not_equal, where
 from kfront.ops.reduce import count_nonzero, max, min, prod, sum
 from kfront.ops.shape import (
     broadcast_to,
-    concatenate,
     diagonal,
     dim,
     expand_dims,
@@ -30,7 +28,6 @@ from kfront.ops.shape import (
     shape,
     stack,
     swapaxes,
-    transpose,
 )
 
 __all__ = [
@@ -63,7 +60,7 @@ __all__ = [
 ]
 
 
-# ---- products ----------------------------------------------------------------------------------------------------------
+# ---- products -------------------------------------------------------------------------------------------------------
 
 
 def _matmul_rule(x1: Any, x2: Any) -> tuple[Any, Any]:
@@ -276,7 +273,7 @@ def cross(x1: Any, x2: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, a
     return moveaxis(stack([x, y, z], -1), -1, axisc)
 
 
-# ---- factorizations and solvers (primitives) ----------------------------------------------------------------------------
+# ---- factorizations and solvers (primitives) ------------------------------------------------------------------------
 
 
 @op(dtype=floating, shape=shapes.square)
@@ -431,7 +428,7 @@ def lu_factor(x: Any) -> Any:
     """
 
 
-# ---- composed ----------------------------------------------------------------------------------------------------------
+# ---- composed -------------------------------------------------------------------------------------------------------
 
 
 @op(dtype=floating)

@@ -6,17 +6,17 @@ import math
 from typing import Any
 
 from kfront.core import shapes, shapes_nn
-from kfront.core.dtypes import FLOATS, floating, from_argument, keep, promote, result_type, static_rule, to_float
+from kfront.core.dtypes import floating, promote, result_type, static_rule, to_float
 from kfront.core.errors import ShapeError
 from kfront.core.op import op
 from kfront.ops._prepare import dtype_name, epsilon
-from kfront.ops.arithmetic import add, divide, maximum, minimum, multiply, subtract
+from kfront.ops.arithmetic import add, divide, maximum, multiply, subtract
 from kfront.ops.create import arange, convert_to_tensor
-from kfront.ops.elementwise import abs, cast, dtype_of, exp, limits, log, log1p, negative, rsqrt, square, tanh
+from kfront.ops.elementwise import cast, dtype_of, exp, limits, log, log1p, negative, rsqrt, square, tanh
 from kfront.ops.index import take, take_along_axis
-from kfront.ops.matrix import einsum, matmul, norm
 from kfront.ops.logic import greater_equal, less, logical_and, where
-from kfront.ops.nn_activation import log_softmax, relu, softmax
+from kfront.ops.matrix import einsum, matmul, norm
+from kfront.ops.nn_activation import log_softmax, softmax
 from kfront.ops.reduce import max, mean, sum, var
 from kfront.ops.shape import dim, expand_dims, repeat, reshape, squeeze
 
@@ -43,7 +43,7 @@ def _widen(x: Any) -> Any:
     return cast(x, "float32") if dtype_of(x) in _HALF else x
 
 
-# ---- products ----------------------------------------------------------------------------------------------------------
+# ---- products -------------------------------------------------------------------------------------------------------
 
 
 @op(("x", "kernel", "bias"), promote)
@@ -83,7 +83,7 @@ def embedding(indices: Any, table: Any) -> Any:
     return take(table, indices, 0)
 
 
-# ---- encodings ---------------------------------------------------------------------------------------------------------
+# ---- encodings ------------------------------------------------------------------------------------------------------
 
 
 @static_rule
@@ -142,7 +142,7 @@ def multi_hot(
     return max(one_hot(inputs, num_classes, axis, dtype), 1 if len(inputs.shape) > 1 else 0)
 
 
-# ---- normalization -----------------------------------------------------------------------------------------------------
+# ---- normalization --------------------------------------------------------------------------------------------------
 
 
 @op(dtype=floating)
@@ -287,7 +287,7 @@ def normalize(x: Any, axis: Any = -1, order: Any = 2, epsilon: Any = None) -> An
     return divide(x, maximum(norm(x, order, axes[0] if len(axes) == 1 else axes, True), epsilon))
 
 
-# ---- attention ---------------------------------------------------------------------------------------------------------
+# ---- attention ------------------------------------------------------------------------------------------------------
 
 
 def _attention_rule(query: Any, key: Any, value: Any, bias: Any, mask: Any) -> tuple[Any, Any]:
@@ -329,7 +329,8 @@ def dot_product_attention(
     for name, x in (("query", query), ("key", key), ("value", value)):
         if len(x.shape) != 4:
             raise ShapeError(
-                f"[dot_product_attention] expected `{name}` of shape (batch, length, heads, depth), got {tuple(x.shape)}."
+                f"[dot_product_attention] expected `{name}` of shape (batch, length, heads, depth), "
+                f"got {tuple(x.shape)}."
             )
     heads, key_heads = query.shape[2], key.shape[2]
     if heads != key_heads and None not in (heads, key_heads):
@@ -355,7 +356,7 @@ def _allowed(scores: Any, mask: Any, is_causal: bool) -> Any:
     return causal if mask is None else logical_and(mask, causal)
 
 
-# ---- losses ------------------------------------------------------------------------------------------------------------
+# ---- losses ---------------------------------------------------------------------------------------------------------
 
 
 def _loss_rule(target: Any, output: Any) -> tuple[Any, Any]:
@@ -461,8 +462,9 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
     """
     _same_shape("binary_crossentropy", target, output)
     if from_logits:
-        smooth = log1p(exp(negative(abs(output))))
-        return add(subtract(relu(output), multiply(output, target)), smooth)
+        positive = greater_equal(output, 0)  # not relu and abs: the gradient at 0 would be wrong
+        smooth = log1p(exp(where(positive, negative(output), output)))
+        return add(subtract(where(positive, output, 0.0), multiply(output, target)), smooth)
     output = _inside(output, epsilon(None))
     right = multiply(target, log(output))
     wrong = multiply(subtract(1.0, target), log(subtract(1.0, output)))

@@ -38,7 +38,7 @@ from kfront.ops.shape import shape as shape_of
 __all__: list[str] = []
 
 
-# ---- primitives: (key, ...) -> tensor ----------------------------------------------------------------------------------
+# ---- primitives: (key, ...) -> tensor -------------------------------------------------------------------------------
 
 
 @static_rule
@@ -112,7 +112,11 @@ def random_gamma(key: Any, alpha: Any, shape: Any, dtype: str) -> Any:
     """
 
 
-@op(("key", "counts", "probabilities"), _by_argument, lambda key, counts, probabilities, shape, dtype: shapes.given(shape))
+@op(
+    ("key", "counts", "probabilities"),
+    _by_argument,
+    lambda key, counts, probabilities, shape, dtype: shapes.given(shape),
+)
 def random_binomial(key: Any, counts: Any, probabilities: Any, shape: Any, dtype: str) -> Any:
     """Numbers of successes in `counts` trials.
 
@@ -128,7 +132,7 @@ def random_binomial(key: Any, counts: Any, probabilities: Any, shape: Any, dtype
     """
 
 
-# ---- what engines may replace ------------------------------------------------------------------------------------------
+# ---- what engines may replace ---------------------------------------------------------------------------------------
 
 
 @op(1)
@@ -235,7 +239,7 @@ def _kept(inputs: Any, mask: Any, rate: float) -> Any:
     return where(mask, divide(inputs, 1.0 - rate), 0.0)
 
 
-# ---- portable bits ------------------------------------------------------------------------------------------------------
+# ---- portable bits --------------------------------------------------------------------------------------------------
 
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = 0x1BD11BDA
@@ -313,7 +317,7 @@ def _open_uniform(key: Any, shape: Any) -> Any:
     return add(multiply(random_uniform(key, shape, "float32"), 1.0 - 2.0**-23), 2.0**-24)
 
 
-# ---- public: kfront.random ----------------------------------------------------------------------------------------------
+# ---- public: kfront.random ------------------------------------------------------------------------------------------
 
 
 def _float_dtype(who: str, dtype: Any) -> str:

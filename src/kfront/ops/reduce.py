@@ -8,10 +8,10 @@ from typing import Any
 from kfront.core import shapes
 from kfront.core.dtypes import floating, index_result, keep, logical, result_type, static_rule, sum_like
 from kfront.core.op import op
-from kfront.ops._prepare import optional_dtype, option
-from kfront.ops.arithmetic import add, divide, floor_divide, multiply, subtract
-from kfront.ops.elementwise import cast, ceil, dtype_of, floor, round, sqrt, square
-from kfront.ops.logic import equal, greater, isfinite, isnan, less, logical_and, not_equal, where
+from kfront.ops._prepare import option, optional_dtype
+from kfront.ops.arithmetic import add, divide, multiply, subtract
+from kfront.ops.elementwise import cast, ceil, dtype_of, floor, round
+from kfront.ops.logic import greater, isfinite, isnan, less, logical_and, not_equal, where
 
 __all__ = [
     "all",
@@ -51,7 +51,7 @@ __all__ = [
 ]
 
 
-# ---- reductions --------------------------------------------------------------------------------------------------------
+# ---- reductions -----------------------------------------------------------------------------------------------------
 
 
 @op(dtype=sum_like, shape=shapes.reduction)
@@ -237,7 +237,7 @@ def argmin(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """
 
 
-# ---- cumulative, sorting, searching ------------------------------------------------------------------------------------
+# ---- cumulative, sorting, searching ---------------------------------------------------------------------------------
 
 
 @static_rule
@@ -372,7 +372,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = Fal
     """
 
 
-# ---- composed ----------------------------------------------------------------------------------------------------------
+# ---- composed -------------------------------------------------------------------------------------------------------
 
 
 @op(dtype=keep)

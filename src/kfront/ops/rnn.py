@@ -11,8 +11,8 @@ from kfront.ops.control import scan
 from kfront.ops.create import arange
 from kfront.ops.elementwise import tanh
 from kfront.ops.index import get_item
-from kfront.ops.matrix import matmul
 from kfront.ops.logic import less, where
+from kfront.ops.matrix import matmul
 from kfront.ops.nn_activation import sigmoid
 from kfront.ops.nn_core import linear
 from kfront.ops.shape import dim, expand_dims, split, swapaxes

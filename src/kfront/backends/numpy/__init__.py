@@ -71,7 +71,6 @@ class NumpyBackend(Backend):
         return np.asarray(_host(x))
 
 
-
 def _host(x: Any) -> Any:
     """Tensors of other engines and Variables as arrays, also inside lists."""
     if isinstance(x, (list, tuple)):

@@ -11,7 +11,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from kfront.backends.numpy.common import dtype_of, lowest, quiet, tuple_axis, wide
 from kfront.core.shapes_nn import output_pads, spatial, transpose_padding
 
-# ---- activations -------------------------------------------------------------------------------------------------------
+# ---- activations ----------------------------------------------------------------------------------------------------
 
 
 def relu(x: Any) -> Any:
@@ -46,7 +46,13 @@ def log_softmax(x: Any, axis: Any = -1) -> Any:
 # Rational approximations of Cody (1969), "Rational Chebyshev approximations for the error function": coefficients from
 # the highest power down.
 _NEAR = (
-    (1.85777706184603153e-1, 3.16112374387056560e0, 1.13864154151050156e2, 3.77485237685302021e2, 3.20937758913846947e3),
+    (
+        1.85777706184603153e-1,
+        3.16112374387056560e0,
+        1.13864154151050156e2,
+        3.77485237685302021e2,
+        3.20937758913846947e3,
+    ),
     (1.0, 2.36012909523441209e1, 2.44024637934444173e2, 1.28261652607737228e3, 2.84423683343917062e3),
 )
 _MIDDLE = (
@@ -103,7 +109,7 @@ def erfinv(x: Any) -> Any:
     return np.where(np.abs(y) > 1, np.nan, z).astype(x.dtype)
 
 
-# ---- convolution -------------------------------------------------------------------------------------------------------
+# ---- convolution ----------------------------------------------------------------------------------------------------
 
 
 def _last(x: Any, data_format: str) -> Any:
@@ -178,7 +184,9 @@ def conv_transpose(
     x = _last(inputs, data_format)
     n = x.ndim - 2
     strides, dilation = spatial(strides, n, "strides"), spatial(dilation_rate, n, "dilation_rate")
-    spread = np.zeros((x.shape[0], *((d - 1) * s + 1 for d, s in zip(x.shape[1:-1], strides, strict=True)), x.shape[-1]), x.dtype)
+    spread = np.zeros(
+        (x.shape[0], *((d - 1) * s + 1 for d, s in zip(x.shape[1:-1], strides, strict=True)), x.shape[-1]), x.dtype
+    )
     spread[(slice(None), *(slice(None, None, s) for s in strides))] = x
     pads, cuts = [], []
     for size, stride, rate, extra in zip(kernel.shape, strides, dilation, output_pads(output_padding, n), strict=False):
@@ -192,7 +200,7 @@ def conv_transpose(
     return _back(y[(slice(None), *cuts)], data_format)
 
 
-# ---- pooling -----------------------------------------------------------------------------------------------------------
+# ---- pooling --------------------------------------------------------------------------------------------------------
 
 
 def _pools(inputs: Any, pool_size: Any, strides: Any, data_format: str) -> tuple[Any, Any, Any]:
@@ -221,7 +229,7 @@ def average_pool(inputs: Any, pool_size: Any, strides: Any, padding: str, data_f
     return _back(total(x) / total(np.ones((1, *x.shape[1:-1], 1), x.dtype)), data_format)
 
 
-# ---- encodings and segments ----------------------------------------------------------------------------------------------
+# ---- encodings and segments -----------------------------------------------------------------------------------------
 
 
 def one_hot(x: Any, num_classes: int, axis: int, dtype: str, sparse: bool) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 from kfront.backends.numpy.common import HALVES, dtype_of, quiet, tuple_axis, wide
 from kfront.core.shapes import pad_pairs
 
-# ---- elementwise -------------------------------------------------------------------------------------------------------
+# ---- elementwise ----------------------------------------------------------------------------------------------------
 
 exp = quiet(np.exp)
 log = quiet(np.log)
@@ -43,7 +43,6 @@ isinf = np.isinf
 isfinite = np.isfinite
 square = quiet(np.square)
 copy = np.copy
-
 
 
 def _weak(fn: Any) -> Any:
@@ -117,7 +116,7 @@ def power(x1: Any, x2: Any) -> Any:
     return x1**x2
 
 
-# ---- reductions --------------------------------------------------------------------------------------------------------
+# ---- reductions -----------------------------------------------------------------------------------------------------
 
 
 @wide
@@ -201,7 +200,9 @@ def argsort(x: Any, axis: Any = -1) -> Any:
 
 
 def top_k(x: Any, k: int, sorted: bool = True) -> Any:
-    backwards = np.argsort(x[..., ::-1], -1, kind="stable")[..., ::-1][..., :k]  # so that the first of equals comes first
+    backwards = np.argsort(x[..., ::-1], -1, kind="stable")[..., ::-1][
+        ..., :k
+    ]  # so that the first of equals comes first
     places = x.shape[-1] - 1 - backwards
     return np.take_along_axis(x, places, -1), places.astype(np.int32)
 
@@ -220,7 +221,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = Fal
     return np.stack([np.bincount(r, w, length) for r, w in zip(x, weights, strict=True)]).astype(kind)
 
 
-# ---- shapes ------------------------------------------------------------------------------------------------------------
+# ---- shapes ---------------------------------------------------------------------------------------------------------
 
 
 def shape(x: Any) -> tuple[int, ...]:
@@ -284,7 +285,7 @@ def squeeze(x: Any, axis: Any = None) -> Any:
     return np.squeeze(x, axis)
 
 
-# ---- indexing ----------------------------------------------------------------------------------------------------------
+# ---- indexing -------------------------------------------------------------------------------------------------------
 
 
 def _integers(indices: Any) -> Any:
@@ -351,7 +352,7 @@ def nonzero(x: Any) -> Any:
     return tuple(i.astype(np.int32) for i in np.nonzero(x))
 
 
-# ---- creation ----------------------------------------------------------------------------------------------------------
+# ---- creation -------------------------------------------------------------------------------------------------------
 
 
 def zeros(shape: Any, dtype: str) -> Any:

@@ -47,7 +47,7 @@ def random_shuffle(key: Any, x: Any, axis: int) -> Any:
     return _generator(key).permutation(x, axis)
 
 
-# ---- portable bits: the same as the composed form, in uint32 -------------------------------------------------------------
+# ---- portable bits: the same as the composed form, in uint32 --------------------------------------------------------
 
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 
