@@ -7,6 +7,7 @@ device. While compiling there are no generators: the numbers come from threefry2
 from __future__ import annotations
 
 import math
+import threading
 from typing import Any
 
 import torch
@@ -22,7 +23,16 @@ _CPU = torch.device("cpu")
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _MASK = 0xFFFFFFFF
 _HALF = frozenset((torch.float16, torch.bfloat16))
-_generators: dict[torch.device, torch.Generator] = {}
+
+
+class _Generators(threading.local):
+    """One generator per thread and device: seeding it and drawing from it are two steps."""
+
+    def __init__(self) -> None:
+        self.by_device: dict[torch.device, torch.Generator] = {}
+
+
+_mine = _Generators()
 
 
 def next_key(variable: Any) -> Tensor:
@@ -47,9 +57,9 @@ def next_key(variable: Any) -> Tensor:
 def _seeded(key: Tensor, device: torch.device | None = None) -> tuple[torch.Generator, torch.device]:
     """The generator of a device (else the current), seeded from the key: mixed, as the CPU's takes 32 bits of it."""
     device = device or current_device() or _CPU
-    generator = _generators.get(device)
+    generator = _mine.by_device.get(device)
     if generator is None:
-        generator = _generators[device] = torch.Generator(device)
+        generator = _mine.by_device[device] = torch.Generator(device)
     seed, count = key.tolist()
     z = (seed * 0x9E3779B97F4A7C15 + count * 0xD1B54A32D192ED03 + 0x632BE59BD9B4E019) & 0xFFFFFFFFFFFFFFFF
     z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & 0xFFFFFFFFFFFFFFFF

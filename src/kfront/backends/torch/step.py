@@ -63,7 +63,8 @@ def compile_step(fn: Callable[..., Any], state: Callable[[], Sequence[Any]], jit
         if compiled is None:
             return fn(*args)
         try:
-            return compiled(*args)
+            with _whole_step():
+                return compiled(*args)
         except Exception as error:
             if not _from_compiler(error):
                 raise
@@ -73,6 +74,23 @@ def compile_step(fn: Callable[..., Any], state: Callable[[], Sequence[Any]], jit
             return fn(*args)
 
     return step
+
+
+class _whole_step:
+    """Context in which gradients are captured with the rest of a step, in one graph (newer torch; off by default)."""
+
+    def __enter__(self) -> None:
+        import torch._dynamo.config as config
+
+        self.before = getattr(config, "trace_autograd_ops", None)
+        if self.before is False:
+            config.trace_autograd_ops = True
+
+    def __exit__(self, *exc: Any) -> None:
+        if self.before is False:
+            import torch._dynamo.config as config
+
+            config.trace_autograd_ops = False
 
 
 def _from_compiler(error: Exception) -> bool:
