@@ -36,6 +36,21 @@ except ImportError:  # pragma: no cover
     stop_recording = contextlib.nullcontext  # type: ignore[assignment]
 
 
+def _keep_autograph_out() -> None:
+    """Let AutoGraph leave kfront's own code alone inside a user's `@tf.function`.
+
+    It would rewrite each layer and op (tracing is 7 times slower) and warn of generated functions without source.
+    As in Keras, a layer's `call` is not rewritten either.
+    """
+    try:
+        from tensorflow.python.autograph.core import config as autograph
+    except ImportError:  # pragma: no cover
+        return
+    rules = getattr(autograph, "CONVERSION_RULES", None)
+    if isinstance(rules, tuple) and hasattr(autograph, "DoNotConvert"):
+        autograph.CONVERSION_RULES = (autograph.DoNotConvert("kfront"), *rules)
+
+
 class TensorFlowBackend(Backend):
     """TensorFlow: eager tensors and `tf.function` graphs, variables on `tf.Variable`, layers that are trackable."""
 
@@ -251,4 +266,5 @@ def _array(x: Any, dtype: str | None) -> Any:
 
 def make_backend() -> TensorFlowBackend:
     """The backend object."""
+    _keep_autograph_out()
     return TensorFlowBackend()

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kfront.backends.tensorflow._raw import constant, dims, nonnegative, raw, shape_vector, size_of
+from kfront.backends.tensorflow._raw import constant, dims, nonnegative, raw, shape_vector, size_of, via
 from kfront.core.op import OPS
 
 Tensor = Any
@@ -21,13 +21,13 @@ _cast, _reshape, _transpose, _select = raw("Cast"), raw("Reshape"), raw("Transpo
 _add, _sub, _mul, _div, _neg = raw("AddV2"), raw("Sub"), raw("Mul"), raw("RealDiv"), raw("Neg")
 _softmax, _log_softmax, _sigmoid = raw("Softmax"), raw("LogSoftmax"), raw("Sigmoid")
 _maximum, _minimum, _tanh, _erf = raw("Maximum"), raw("Minimum"), raw("Tanh"), raw("Erf")
+_HALF = (tf.float16, tf.bfloat16)
 _exp, _less, _greater = raw("Exp"), raw("Less"), raw("Greater")
 
 # ---- activations ----------------------------------------------------------------------------------------------------
 
 softplus = raw("Softplus")
 softsign = raw("Softsign")
-selu = raw("Selu")
 relu6 = raw("Relu6")
 _elu, _leaky = raw("Elu"), raw("LeakyRelu")
 
@@ -83,6 +83,8 @@ def leaky_relu(x: Tensor, negative_slope: float = 0.2) -> Tensor:
 def gelu(x: Tensor, approximate: bool = True) -> Tensor:
     """x times the normal distribution function at x."""
     kind = x.dtype
+    if kind in _HALF:  # the cube overflows, and its gradient would be NaN
+        return via(gelu, tf.float32, x, approximate)
     half, one = constant(0.5, kind), constant(1.0, kind)
     if approximate:
         cubic = _add(x, _mul(constant(0.044715, kind), _mul(x, _mul(x, x))))
@@ -335,7 +337,6 @@ def batch_normalization(
 # ---- normalization and losses ---------------------------------------------------------------------------------------
 
 _mean, _square, _rsqrt = raw("Mean"), raw("Square"), raw("Rsqrt")
-_HALF = (tf.float16, tf.bfloat16)
 
 
 def _normalized(x: Tensor, axis: Any, epsilon: float, center: bool) -> tuple[Tensor, Any]:
