@@ -38,5 +38,13 @@ class _State(threading.local):
     lossy: bool = False  # True once add_loss was used: until then no call clears losses
     losses: Any = None  # list that collects add_loss values during a stateless call
 
+    def __init__(self) -> None:
+        """In each thread: what scopes set and put back is there from the start.
+
+        A function compiled by `torch.compile` is guarded by an attribute's absence, and fails if tracing adds it.
+        """
+        self.autocast = self.training = self.stateless = self.remat = self.device = self.losses = None
+        self.depth = 0
+
 
 state = _State()

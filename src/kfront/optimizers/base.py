@@ -437,12 +437,14 @@ class Optimizer:
                 self._accumulate(fe, plan, grads)
             else:
                 self._update(fe, plan, grads)
+            if self.use_ema:
+                self._average(fe, plan, self._step(fe))
         for v in plan.constrained:
             v.assign(v.constraint(v.value))
         fe.increment(self._iterations, 1)
 
     def _update(self, fe: Any, plan: _Plan, grads: list[Any]) -> None:
-        """Clip, decay, run the rule, average."""
+        """Clip, decay, run the rule."""
         if self.clipnorm is not None or self.clipvalue is not None or self.global_clipnorm is not None:
             grads = self._clip(fe, grads)
         step = self._step(fe)
@@ -458,8 +460,6 @@ class Optimizer:
             found = dict(zip(plan.positions, grads, strict=True))
             for group in plan.groups:
                 self.update_group(fe, group, [found[i] for i in group.positions], rate, step)
-        if self.use_ema:
-            self._average(fe, plan, step)
 
     def _step(self, fe: Any) -> Any:
         """The number of this update, from 1."""

@@ -146,7 +146,8 @@ class LossScaleOptimizer(Optimizer):
         finite, due = (b.convert(x, "bool") if isinstance(x, bool) else x for x in (finite, due))
         grown = scalars.where(due, 2.0, 1.0)
         self.dynamic_scale.assign(scale * scalars.where(finite, grown, 0.5))
-        self.step_counter.assign(b.cast(done * scalars.where(b.logical_and(finite, ~due), 1.0, 0.0), "int32"))
+        going_on = scalars.where(b.logical_and(finite, b.logical_not(due)), done, 0.0)
+        self.step_counter.assign(b.cast(going_on, "int32"))
 
     def finalize_variable_values(self, var_list: Any) -> None:
         """Called when training ends."""
