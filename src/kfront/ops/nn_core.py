@@ -194,6 +194,34 @@ def batch_normalization(
     return add(multiply(x, reshape(factor, line)), reshape(shift, line))
 
 
+def _train_rule(x: Any, offset: Any, scale: Any) -> tuple[Any, Any]:
+    d = to_float(result_type(x, offset, scale))
+    return d, [d, d, d]
+
+
+@op(("x", "offset", "scale"), _train_rule, prepare={"epsilon": epsilon})
+def batch_normalization_train(x: Any, offset: Any, scale: Any, axis: int, epsilon: float) -> Any:
+    """`batch_normalization` by the statistics of the batch itself, which come out as well. Not public.
+
+    Args:
+        x: tensor.
+        offset: tensor of shape (n,), n the length of the axis, or None.
+        scale: tensor of shape (n,), or None.
+        axis: the axis that keeps its own statistics.
+        epsilon: keeps the divisor away from 0.
+
+    Returns:
+        Tuple (y, mean, variance); the last two of shape (n,), biased, without gradient.
+    """
+    from kfront.ops.control import stop_gradient
+
+    rank = len(x.shape)
+    a = shapes.axis_of(axis, rank)
+    mean, variance = moments(x, tuple(i for i in range(rank) if i != a))
+    y = batch_normalization(x, mean, variance, axis, offset, scale, epsilon)
+    return y, stop_gradient(mean), stop_gradient(variance)
+
+
 def _along_axes(weight: Any, x: Any, axes: tuple[int, ...]) -> Any:
     """A weight over `axes` in a shape that broadcasts to `x`."""
     rank = len(x.shape)
