@@ -89,7 +89,7 @@ class Layer(Owner, Operation):
     _input_spec: Any
     _fits_spec: Any
     _trainable: bool
-    _ready: bool
+    _ready: bool = False
     _scope_dtype: str | None
     _pass_dtypes: frozenset[Any]
     _takes_training: bool

@@ -78,6 +78,13 @@ def _conv(x: Any, kernel: Any, strides: Any, padding: Any, data_format: str, dil
     )
 
 
+def _filled(out: Any, inputs: Any) -> Any:
+    """XLA gives an empty result where the window is larger than the input; that is an error here, as elsewhere."""
+    if 0 in out.shape and 0 not in inputs.shape:
+        raise ValueError("the window is larger than the input")
+    return out
+
+
 def conv(
     inputs: Any,
     kernel: Any,
@@ -88,7 +95,8 @@ def conv(
 ) -> Any:
     """N-d convolution; the groups follow from the kernel."""
     n = inputs.ndim - 2
-    return _conv(inputs, kernel, per_axis(strides, n), padding, data_format, per_axis(dilation_rate, n), False)
+    out = _conv(inputs, kernel, per_axis(strides, n), padding, data_format, per_axis(dilation_rate, n), False)
+    return _filled(out, inputs)
 
 
 def depthwise_conv(
@@ -101,7 +109,8 @@ def depthwise_conv(
 ) -> Any:
     """Convolution of each channel for itself."""
     n = inputs.ndim - 2
-    return _conv(inputs, kernel, per_axis(strides, n), padding, data_format, per_axis(dilation_rate, n), True)
+    out = _conv(inputs, kernel, per_axis(strides, n), padding, data_format, per_axis(dilation_rate, n), True)
+    return _filled(out, inputs)
 
 
 def _transpose_pads(k: int, s: int, d: int, padding: str, extra: int | None) -> tuple[int, int]:
@@ -186,7 +195,7 @@ def _average_pool(x: Any, size: Any, step: Any, padding: str) -> Any:
 def max_pool(inputs: Any, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: Any = None) -> Any:
     """Largest value of each window."""
     size, step = _window(inputs, pool_size, strides, data_format)
-    return _max_pool(inputs, size, step, padding)
+    return _filled(_max_pool(inputs, size, step, padding), inputs)
 
 
 def average_pool(
@@ -194,7 +203,7 @@ def average_pool(
 ) -> Any:
     """Mean of each window, padding left out."""
     size, step = _window(inputs, pool_size, strides, data_format)
-    return _average_pool(inputs, size, step, padding)
+    return _filled(_average_pool(inputs, size, step, padding), inputs)
 
 
 # ---- encodings and segments ------------------------------------------------------------------------------------------
