@@ -42,26 +42,37 @@ def from_keras(tmp_path_factory):
     return folder
 
 
+def _write_model(folder, name):
+    kfront.utils.set_random_seed(7)
+    model = models.MODELS[name][0](kfront)
+    model.save(folder / f"{name}.keras")
+    model.save_weights(folder / f"{name}.weights.h5")
+    np.savez(folder / f"{name}.npz", *models.predict(model, name))
+
+
+def _write_trained(folder, name):
+    model = models.trainable(kfront, name)
+    model.save(folder / f"{name}.trained.keras")
+    np.savez(folder / f"{name}.trained.npz", *[v.numpy() for v in (*model.weights, *model.optimizer.variables)])
+    loss = models.continue_training(kfront.saving.load_model(folder / f"{name}.trained.keras"))
+    (folder / f"{name}.loss").write_text(str(loss))
+
+
 @pytest.fixture(scope="session")
 def to_keras(tmp_path_factory):
     """Files that kfront wrote on each engine, with what Keras made of them beside."""
     folder = tmp_path_factory.mktemp("to_keras")
     for engine in ENGINES:
         (folder / engine).mkdir()
+        jobs = [(_write_model, n) for n in models.MODELS]
+        jobs += [(_write_trained, n) for n in models.OPTIMIZERS if engine in TRAINABLE]
         with kfront.backend_scope(engine):
-            for name, (build, _) in models.MODELS.items():
-                kfront.utils.set_random_seed(7)
-                model = build(kfront)
-                model.save(folder / engine / f"{name}.keras")
-                model.save_weights(folder / engine / f"{name}.weights.h5")
-                np.savez(folder / engine / f"{name}.npz", *models.predict(model, name))
-            for name in models.OPTIMIZERS if engine in TRAINABLE else ():
-                model = models.trainable(kfront, name)
-                model.save(folder / engine / f"{name}.trained.keras")
-                values = [v.numpy() for v in (*model.weights, *model.optimizer.variables)]
-                np.savez(folder / engine / f"{name}.trained.npz", *values)
-                loss = models.continue_training(kfront.saving.load_model(folder / engine / f"{name}.trained.keras"))
-                (folder / engine / f"{name}.loss").write_text(str(loss))
+            for job, name in jobs:
+                try:
+                    job(folder / engine, name)
+                except Exception as error:
+                    ending = "trained.keras.error" if job is _write_trained else "keras.error"
+                    (folder / engine / f"{name}.{ending}").write_text(f"kfront: {type(error).__name__}: {error}")
     _keras("read", folder)
     return folder
 

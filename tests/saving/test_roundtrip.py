@@ -39,7 +39,7 @@ def test_training_state_between_engines(trainable_backend, other, optimizer, tmp
         assert models.continue_training(again, 2) == pytest.approx(want, rel=1e-5)
 
 
-def test_without_compile(tmp_path):
+def test_without_compile(trainable_backend, tmp_path):
     model = models.trainable(kfront, "Adam")
     model.save(tmp_path / "m.keras")
     again = kfront.saving.load_model(tmp_path / "m.keras", compile=False)
