@@ -239,6 +239,7 @@ class _DeviceScope:
 
 # ---- conversion ------------------------------------------------------------------------------------------------------
 
+_SHARED = frozenset(map(np.dtype, ("float32", "float64", "float16", "int32", "int64", "int16", "int8", "uint8", "bool")))
 _NUMPY_WIDER = {"uint16": np.int32, "uint32": np.int64, "uint64": np.int64}
 
 
@@ -246,6 +247,10 @@ def _from_numpy(array: np.ndarray) -> Tensor:
     """A tensor that shares the array's memory where torch can."""
     if torch.compiler.is_compiling():
         return torch.as_tensor(array, device=current_device())
+    flags = array.flags
+    if array.dtype in _SHARED and flags.writeable and flags.c_contiguous:
+        device = current_device()
+        return torch.from_numpy(array) if device is None else torch.from_numpy(array).to(device)
     name = array.dtype.name
     if name in _BY_BITS:
         bits, kind = _BY_BITS[name]
