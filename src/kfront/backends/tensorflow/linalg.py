@@ -8,8 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from kfront.backends.tensorflow._raw import constant, dims, raw, shape_vector
-from kfront.core.errors import UnsupportedError
+from kfront.backends.tensorflow._raw import constant, dims, raw, shape_vector, size_of
 
 Tensor = Any
 _cast, _reshape, _expand = raw("Cast"), raw("Reshape"), raw("ExpandDims")
@@ -204,9 +203,10 @@ def lu_factor(x: Tensor) -> tuple[Tensor, Tensor]:
     """L and U in one matrix, and the pivots: row i was exchanged with row pivots[i]."""
     wide = _wide_float(x)
     rows, columns = wide.shape[-2], wide.shape[-1]
-    if rows is None or columns is None:
-        raise UnsupportedError(f"[lu_factor] expected a matrix of known size, got shape {tuple(x.shape)}.")
-    if rows != columns:  # the kernel takes square matrices only: pad with the identity, and cut
+    if rows != columns and None not in (
+        rows,
+        columns,
+    ):  # the kernel takes square matrices only: pad with the identity, and cut
         return _lu_of_rectangle(wide, rows, columns, x.dtype)
     lu, permutation = tf.linalg.lu(wide)
     return _back(lu, x.dtype), _pivots(permutation)
@@ -246,14 +246,20 @@ def _eliminate(x: Tensor, steps: int) -> tuple[Tensor, Tensor]:
 
 def _pivots(permutation: Tensor) -> Tensor:
     """The row exchanges that make a permutation."""
-    size = permutation.shape[-1]
-    order = tf.broadcast_to(tf.range(size), tf.shape(permutation))
-    out = []
-    for i in range(size):
-        wanted = permutation[..., i : i + 1]
+    size = size_of(permutation, -1)
+    index = tf.range(size)
+    order = tf.broadcast_to(index, tf.shape(permutation))
+    batch = permutation.shape.rank - 1
+
+    def exchange(i: Tensor, order: Tensor, found: tf.TensorArray) -> tuple[Any, ...]:
+        wanted = tf.gather(permutation, [i], axis=-1)
         place = tf.argmax(tf.cast(tf.equal(order, wanted), tf.int32), -1, output_type=tf.int32)
-        out.append(place)
-        index = tf.range(size)
-        swap = tf.where(index == i, _expand(place, -1), tf.where(index == _expand(place, -1), i, index))
-        order = tf.gather(order, swap, axis=-1, batch_dims=permutation.shape.rank - 1)
-    return tf.stack(out, -1)
+        there = _expand(place, -1)
+        swap = tf.where(index == i, there, tf.where(index == there, i, index))
+        return i + 1, tf.gather(order, swap, axis=-1, batch_dims=batch), found.write(i, place)
+
+    start = (tf.constant(0), order, tf.TensorArray(tf.int32, size=size))
+    found = tf.while_loop(lambda i, *_: i < size, exchange, start, maximum_iterations=size)[2].stack()
+    out = tf.transpose(found, [*range(1, batch + 1), 0])
+    out.set_shape(permutation.shape)
+    return out

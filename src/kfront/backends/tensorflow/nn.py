@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kfront.backends.tensorflow._raw import constant, dims, nonnegative, raw, shape_vector, size_of, via
+from kfront.backends.tensorflow import _raw
+from kfront.backends.tensorflow._raw import constant, dims, nonnegative, product, raw, shape_vector, size_of, via
 from kfront.core.op import OPS
 
 Tensor = Any
@@ -332,6 +333,32 @@ def batch_normalization(
         parts = [_reshape(p, constant(tuple(shape))) for p in parts]
     out = _mul(_sub(x, parts[0]), parts[1])
     return out if offset is None else _add(out, parts[2])
+
+
+_fused_norm = raw("FusedBatchNormV3")
+
+
+def batch_normalization_train(
+    x: Tensor, offset: Tensor | None, scale: Tensor | None, axis: int, epsilon: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Normalized by the batch's own moments; with these moments, through which no gradient flows.
+
+    The fused kernel takes float32 with the channels last, and gives the unbiased variance.
+    """
+    rank = x.shape.rank
+    if x.dtype != tf.float32 or rank < 2 or nonnegative(axis, rank) != rank - 1 or _raw.xla.on:
+        return OPS["batch_normalization_train"].body(x, offset, scale, axis, epsilon)
+    channels = size_of(x, -1)
+    scale = tf.ones((channels,), x.dtype) if scale is None else scale
+    offset = tf.zeros((channels,), x.dtype) if offset is None else offset
+    sizes = dims(x)
+    flat = x if rank == 4 else _reshape(x, shape_vector((sizes[0], 1, -1, channels)))
+    empty = constant((), tf.float32)
+    y, mean, variance, *_ = _fused_norm(flat, scale, offset, empty, empty, epsilon, 1.0, "NHWC", True)
+    count = tf.cast(product(sizes[:-1]), tf.float32)
+    variance = _mul(variance, _div(_maximum(_sub(count, constant(1.0, tf.float32)), constant(1.0, tf.float32)), count))
+    y = y if rank == 4 else _reshape(y, shape_vector(sizes))
+    return y, tf.stop_gradient(mean), tf.stop_gradient(variance)
 
 
 # ---- normalization and losses ---------------------------------------------------------------------------------------

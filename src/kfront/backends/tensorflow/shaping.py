@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from builtins import slice as slice_of
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -464,24 +465,30 @@ def _scattered_product(inputs: Tensor, indices: Tensor, updates: Tensor) -> Tens
     return _reshape(out, shape_vector(sizes))
 
 
-def _segment(name: str) -> Callable[..., Any]:
+def _segment(name: str, empty: float | None = None) -> Callable[..., Any]:
+    """A segment op; ids out of range are left out, `empty` is the value of floating segments without elements."""
     kernel = raw(name)
 
     def segment(data: Tensor, segment_ids: Tensor, num_segments: Any = None, sorted: bool = False) -> Tensor:
-        if segment_ids.dtype not in _INDEX:
-            segment_ids = _cast(segment_ids, tf.int32)
-        if num_segments is None:
-            num_segments = tf.reduce_max(segment_ids) + 1
         if data.dtype == tf.bool:
-            return _cast(kernel(_cast(data, tf.int32), segment_ids, num_segments), tf.bool)
-        return kernel(data, segment_ids, num_segments)
+            return _cast(segment(_cast(data, tf.int32), segment_ids, num_segments), tf.bool)
+        ids = segment_ids if segment_ids.dtype in _INDEX else _cast(segment_ids, tf.int32)
+        if num_segments is None:
+            num_segments = tf.reduce_max(ids) + 1
+        else:  # the kernel leaves out negative ids, and raises for large ones
+            ids = _select(_less(ids, tf.cast(num_segments, ids.dtype)), ids, constant(-1, ids.dtype))
+        out = kernel(data, ids, num_segments)
+        if empty is None or not data.dtype.is_floating:
+            return out
+        lowest = constant(data.dtype.min if empty < 0 else data.dtype.max, data.dtype)  # the kernel's own filling
+        return _select(raw("Equal")(out, lowest), constant(empty, out.dtype), out)
 
     return segment
 
 
 segment_sum = _segment("UnsortedSegmentSum")
-segment_max = _segment("UnsortedSegmentMax")
-segment_min = _segment("UnsortedSegmentMin")
+segment_max = _segment("UnsortedSegmentMax", -math.inf)
+segment_min = _segment("UnsortedSegmentMin", math.inf)
 segment_prod = _segment("UnsortedSegmentProd")
 
 # ---- triangles and diagonals ----------------------------------------------------------------------------------------
