@@ -100,6 +100,8 @@ def call_arguments(case: Case) -> dict[str, Any]:
             keep = np.random.default_rng(7).random(shape[:2]) < 0.6
             keep[:, 1] = True
             out[key] = keep
+        elif key == "attention_mask":
+            out[key] = np.random.default_rng(8).random(value) < 0.6
         elif isinstance(value, tuple):
             out[key] = np.random.default_rng(8).normal(size=value).astype("float32")
         elif isinstance(value, list):
@@ -374,6 +376,43 @@ ATTENTION = [
         {"num_heads": 2, "key_dim": 3, "attention_axes": (2, 3)},
         [(2, 3, 4, 2, 5), (2, 3, 4, 2, 5)],
         tag="axes",
+        tolerance=5e-5,
+    ),
+    Case(
+        "MultiHeadAttention",
+        {"num_heads": 2, "key_dim": 3, "value_dim": 4, "use_gate": True},
+        [(2, 4, 5), (2, 6, 5)],
+        tag="gate",
+    ),
+    Case(
+        "MultiHeadAttention", {"num_heads": 2, "key_dim": 3, "sliding_window": 2}, [(2, 6, 5), (2, 6, 5)], tag="window"
+    ),
+    Case(
+        "MultiHeadAttention",
+        {"num_heads": 2, "key_dim": 3},
+        [(2, 4, 5), (2, 6, 5)],
+        call={"attention_mask": (2, 4, 6), "return_attention_scores": True},
+        tag="mask",
+    ),
+    Case(
+        "MultiHeadAttention",
+        {"num_heads": 2, "key_dim": 3, "attention_axes": 2},
+        [(2, 3, 4, 5), (2, 3, 6, 5)],
+        call={"return_attention_scores": True},
+        tag="rows",
+    ),
+    Case(
+        "MultiHeadAttention",
+        {"num_heads": 2, "key_dim": 3, "output_shape": (2, 3)},
+        [(2, 4, 5), (2, 6, 5)],
+        tag="shape",
+    ),
+    Case(
+        "GroupQueryAttention",
+        {"head_dim": 3, "num_query_heads": 4, "num_key_value_heads": 2, "use_gate": True},
+        [(2, 4, 5), (2, 4, 5)],
+        call={"use_causal_mask": True, "return_attention_scores": True},
+        tag="causal",
         tolerance=5e-5,
     ),
     Case(

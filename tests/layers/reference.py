@@ -12,9 +12,9 @@ os.environ["KERAS_BACKEND"] = "numpy"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).parent))
 
-import keras  # noqa: E402
-import numpy as np  # noqa: E402
-from cases import CASES, Case, call_arguments, input_arrays, make, weight_arrays  # noqa: E402
+import keras
+import numpy as np
+from cases import CASES, Case, call_arguments, input_arrays, make, weight_arrays
 
 
 def arrays(x: Any) -> Any:

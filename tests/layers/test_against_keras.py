@@ -69,7 +69,7 @@ def test_values(case: Case, backend: Any, reference: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c.id)
 def test_symbolic(case: Case, reference: dict[str, Any]) -> None:
-    want = reference[case.id]["symbolic"]
+    want = reference[case.id]
     with kfront.backend_scope("numpy"):
         layer = make(kfront.layers, case)
         shapes = case.inputs if isinstance(case.inputs, list) else [case.inputs]
@@ -77,7 +77,9 @@ def test_symbolic(case: Case, reference: dict[str, Any]) -> None:
         extra = {k: v for k, v in case.call.items() if isinstance(v, bool)}
         first = specs if isinstance(case.inputs, list) else specs[0]
         out = layer(*specs, **extra) if case.layer in SEVERAL else layer(first, **extra)
-    assert [(tuple(t.shape), t.dtype) for t in tree.flatten(out)] == want
+    # the batch is unknown, everything else as in Keras's eager results (its symbolic ones are not always right)
+    assert [tuple(t.shape) for t in tree.flatten(out)] == [(None, *e.shape[1:]) for e in tree.flatten(want["out"])]
+    assert [t.dtype for t in tree.flatten(out)] == [dtype for _, dtype in want["symbolic"]]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c.id)

@@ -13,7 +13,7 @@ from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.registry import serializable
 from kfront.core.rng import SeedGenerator
 from kfront.layers.base import Layer
-from kfront.layers.options import OptionLayer, known_axis, positive
+from kfront.layers.options import OptionLayer, documented, known_axis, positive
 from kfront.ops.nn_core import linear
 from kfront.ops.random import dropout
 
@@ -177,9 +177,8 @@ class BaseCell(DropoutRNNCell):
         return one, [one] * (len(self.state_size) if isinstance(self.state_size, list) else 1)
 
 
-def _doc(head: str, name: str, options: str, states: str, forget: str = "", paper: str = "") -> str:
-    return f"""{head}
-
+def _doc(name: str, options: str, states: str, forget: str = "", paper: str = "") -> str:
+    return f"""
     Args:
         units: size of state and output.{options}{WEIGHTS_DOC.format(forget=forget)}
         **kwargs: name, trainable, dtype.
@@ -198,13 +197,16 @@ def _doc(head: str, name: str, options: str, states: str, forget: str = "", pape
 
 
 @serializable("keras.layers")
-class SimpleRNNCell(BaseCell):
-    __doc__ = _doc(
-        "One step of a SimpleRNN: ``h = activation(x @ kernel + h @ recurrent_kernel + bias)``.",
+@documented(
+    _doc(
         "SimpleRNNCell",
         "\n        activation: name or function; none if None.",
         "the last output",
     )
+)
+class SimpleRNNCell(BaseCell):
+    """One step of a SimpleRNN: ``h = activation(x @ kernel + h @ recurrent_kernel + bias)``."""
+
     _options = ("units", "activation", "use_bias", *_WEIGHTS, "seed")
 
     def __init__(
@@ -273,9 +275,8 @@ class _ForgetBias:
 
 
 @serializable("keras.layers")
-class LSTMCell(BaseCell):
-    __doc__ = _doc(
-        "One step of an LSTM.",
+@documented(
+    _doc(
         "LSTMCell",
         "\n        activation: name or function of candidate and output; none if None."
         "\n        recurrent_activation: name or function of the gates; none if None.",
@@ -283,6 +284,10 @@ class LSTMCell(BaseCell):
         "\n        unit_forget_bias: whether the bias of the forget gate starts at 1.",
         "\n    Reference: Hochreiter and Schmidhuber, 1997, Long short-term memory.\n",
     )
+)
+class LSTMCell(BaseCell):
+    """One step of an LSTM."""
+
     _options = ("units", "activation", "recurrent_activation", "use_bias", "unit_forget_bias", *_WEIGHTS, "seed")
     _gates = 4
     unit_forget_bias: bool
@@ -346,9 +351,8 @@ class LSTMCell(BaseCell):
 
 
 @serializable("keras.layers")
-class GRUCell(BaseCell):
-    __doc__ = _doc(
-        "One step of a GRU.",
+@documented(
+    _doc(
         "GRUCell",
         "\n        activation: name or function of the candidate; none if None."
         "\n        recurrent_activation: name or function of the gates; none if None.",
@@ -356,6 +360,10 @@ class GRUCell(BaseCell):
         "\n        reset_after: whether the reset gate is applied after the recurrent product (as fused kernels do).",
         "\n    Reference: Cho et al., 2014, https://arxiv.org/abs/1406.1078.\n",
     )
+)
+class GRUCell(BaseCell):
+    """One step of a GRU."""
+
     _options = ("units", "activation", "recurrent_activation", "use_bias", *_WEIGHTS, "reset_after", "seed")
     _gates = 3
     reset_after: bool

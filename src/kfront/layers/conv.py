@@ -12,7 +12,16 @@ from kfront.core.registry import serializable
 from kfront.core.spec import Abstract
 from kfront.layers.base import InputSpec
 from kfront.layers.core import _linear_activation
-from kfront.layers.options import OptionLayer, choice, data_format, int_tuple, known_axis, positive, with_defaults
+from kfront.layers.options import (
+    OptionLayer,
+    choice,
+    data_format,
+    documented,
+    int_tuple,
+    known_axis,
+    positive,
+    with_defaults,
+)
 from kfront.ops.nn_conv import conv, conv_transpose, depthwise_conv, separable_conv
 
 __all__ = [
@@ -125,7 +134,7 @@ class _Windowed(OptionLayer):
         return input_shape[self._channel_axis] if len(input_shape) == self.rank + 2 else None
 
 
-# ---- plain -------------------------------------------------------------------------------------------------------------
+# ---- plain -----------------------------------------------------------------------------------------------------------
 
 
 class BaseConv(_Windowed):
@@ -224,8 +233,7 @@ class BaseConv(_Windowed):
         return self._shape(shapes_nn.conv, input_shape, kernel, padding, self.data_format, self.dilation_rate)
 
 
-_CONV = """Convolution over {n} spatial axes: slides a window over the input and multiplies it with a trained kernel.
-
+_CONV = """
     Args:
         filters: number of output channels.
         kernel_size: int or {n} of them: size of the window.<window>
@@ -260,27 +268,33 @@ _CAUSAL = ' or "causal" (as "same", and the output at a time\n            does n
 
 
 @serializable("keras.layers", None, "Convolution1D")
+@documented(_doc(_CONV, 1, "Conv1D(8, 3)", (2, 10, 4), (2, 8, 8), _CAUSAL))
 class Conv1D(BaseConv):
-    __doc__ = _doc(_CONV, 1, "Conv1D(8, 3)", (2, 10, 4), (2, 8, 8), _CAUSAL)
+    """Convolution over one spatial axis: slides a window over the input and multiplies it with a trained kernel."""
+
     rank = 1
     _paddings = ("valid", "same", "causal")
 
 
 @serializable("keras.layers", None, "Convolution2D")
+@documented(_doc(_CONV, 2, 'Conv2D(8, 3, padding="same")', (2, 10, 12, 4), (2, 10, 12, 8)))
 class Conv2D(BaseConv):
-    __doc__ = _doc(_CONV, 2, 'Conv2D(8, 3, padding="same")', (2, 10, 12, 4), (2, 10, 12, 8))
+    """Convolution over two spatial axes: slides a window over the input and multiplies it with a trained kernel."""
+
     rank = 2
     __init__ = with_defaults(BaseConv.__init__, strides=(1, 1), dilation_rate=(1, 1))
 
 
 @serializable("keras.layers", None, "Convolution3D")
+@documented(_doc(_CONV, 3, "Conv3D(8, 3)", (2, 5, 6, 7, 1), (2, 3, 4, 5, 8)))
 class Conv3D(BaseConv):
-    __doc__ = _doc(_CONV, 3, "Conv3D(8, 3)", (2, 5, 6, 7, 1), (2, 3, 4, 5, 8))
+    """Convolution over three spatial axes: slides a window over the input and multiplies it with a trained kernel."""
+
     rank = 3
     __init__ = with_defaults(BaseConv.__init__, strides=(1, 1, 1), dilation_rate=(1, 1, 1))
 
 
-# ---- transposed --------------------------------------------------------------------------------------------------------
+# ---- transposed ------------------------------------------------------------------------------------------------------
 
 
 class BaseConvTranspose(_Windowed):
@@ -374,8 +388,7 @@ class BaseConvTranspose(_Windowed):
         return self._shape(shapes_nn.conv_transpose, input_shape, kernel, *static)
 
 
-_TRANSPOSE = """Transposed convolution over {n} spatial axes: each element puts a scaled copy of the kernel into the output.
-
+_TRANSPOSE = """
     Args:
         filters: number of output channels.
         kernel_size: int or {n} of them: size of the kernel.<window>
@@ -396,21 +409,27 @@ _TRANSPOSE = """Transposed convolution over {n} spatial axes: each element puts 
 
 
 @serializable("keras.layers", None, "Convolution1DTranspose")
+@documented(_doc(_TRANSPOSE, 1, 'Conv1DTranspose(8, 3, strides=2, padding="same")', (2, 10, 4), (2, 20, 8)))
 class Conv1DTranspose(BaseConvTranspose):
-    __doc__ = _doc(_TRANSPOSE, 1, 'Conv1DTranspose(8, 3, strides=2, padding="same")', (2, 10, 4), (2, 20, 8))
+    """Transposed convolution over one spatial axis: each element puts a scaled copy of the kernel into the output."""
+
     rank = 1
 
 
 @serializable("keras.layers", None, "Convolution2DTranspose")
+@documented(_doc(_TRANSPOSE, 2, "Conv2DTranspose(8, 3, strides=2)", (2, 4, 5, 3), (2, 9, 11, 8)))
 class Conv2DTranspose(BaseConvTranspose):
-    __doc__ = _doc(_TRANSPOSE, 2, "Conv2DTranspose(8, 3, strides=2)", (2, 4, 5, 3), (2, 9, 11, 8))
+    """Transposed convolution over two spatial axes: each element puts a scaled copy of the kernel into the output."""
+
     rank = 2
     __init__ = with_defaults(BaseConvTranspose.__init__, strides=(1, 1), dilation_rate=(1, 1))
 
 
 @serializable("keras.layers", None, "Convolution3DTranspose")
+@documented(_doc(_TRANSPOSE, 3, "Conv3DTranspose(8, 3)", (2, 4, 5, 6, 1), (2, 6, 7, 8, 8)))
 class Conv3DTranspose(BaseConvTranspose):
-    __doc__ = _doc(_TRANSPOSE, 3, "Conv3DTranspose(8, 3)", (2, 4, 5, 6, 1), (2, 6, 7, 8, 8))
+    """Transposed convolution over three spatial axes: each element puts a scaled copy of the kernel into the output."""
+
     rank = 3
 
     def __init__(
@@ -454,7 +473,7 @@ class Conv3DTranspose(BaseConvTranspose):
         )
 
 
-# ---- depthwise ---------------------------------------------------------------------------------------------------------
+# ---- depthwise -------------------------------------------------------------------------------------------------------
 
 
 class BaseDepthwiseConv(_Windowed):
@@ -531,8 +550,7 @@ class BaseDepthwiseConv(_Windowed):
         return self._shape(shapes_nn.depthwise_conv, input_shape, kernel, *static)
 
 
-_DEPTHWISE = """Convolution over {n} spatial axes in which each input channel has kernels of its own.
-
+_DEPTHWISE = """
     Args:
         kernel_size: int or {n} of them: size of the window.<window>
         depth_multiplier: number of output channels for each input channel.
@@ -551,19 +569,23 @@ _DEPTHWISE = """Convolution over {n} spatial axes in which each input channel ha
 
 
 @serializable("keras.layers")
+@documented(_doc(_DEPTHWISE, 1, "DepthwiseConv1D(3, depth_multiplier=2)", (2, 10, 4), (2, 8, 8)))
 class DepthwiseConv1D(BaseDepthwiseConv):
-    __doc__ = _doc(_DEPTHWISE, 1, "DepthwiseConv1D(3, depth_multiplier=2)", (2, 10, 4), (2, 8, 8))
+    """Convolution over one spatial axis in which each input channel has kernels of its own."""
+
     rank = 1
 
 
 @serializable("keras.layers")
+@documented(_doc(_DEPTHWISE, 2, "DepthwiseConv2D(3)", (2, 10, 12, 4), (2, 8, 10, 4)))
 class DepthwiseConv2D(BaseDepthwiseConv):
-    __doc__ = _doc(_DEPTHWISE, 2, "DepthwiseConv2D(3)", (2, 10, 12, 4), (2, 8, 10, 4))
+    """Convolution over two spatial axes in which each input channel has kernels of its own."""
+
     rank = 2
     __init__ = with_defaults(BaseDepthwiseConv.__init__, strides=(1, 1), dilation_rate=(1, 1))
 
 
-# ---- separable ---------------------------------------------------------------------------------------------------------
+# ---- separable -------------------------------------------------------------------------------------------------------
 
 
 class BaseSeparableConv(_Windowed):
@@ -659,8 +681,7 @@ class BaseSeparableConv(_Windowed):
         return tuple(out)
 
 
-_SEPARABLE = """Depthwise convolution over {n} spatial axes, then a mix of the channels at each place.
-
+_SEPARABLE = """
     Args:
         filters: number of output channels.
         kernel_size: int or {n} of them: size of the window.<window>
@@ -681,13 +702,17 @@ _SEPARABLE = """Depthwise convolution over {n} spatial axes, then a mix of the c
 
 
 @serializable("keras.layers", None, "SeparableConvolution1D")
+@documented(_doc(_SEPARABLE, 1, "SeparableConv1D(8, 3)", (2, 10, 4), (2, 8, 8)))
 class SeparableConv1D(BaseSeparableConv):
-    __doc__ = _doc(_SEPARABLE, 1, "SeparableConv1D(8, 3)", (2, 10, 4), (2, 8, 8))
+    """Depthwise convolution over one spatial axis, then a mix of the channels at each place."""
+
     rank = 1
 
 
 @serializable("keras.layers", None, "SeparableConvolution2D")
+@documented(_doc(_SEPARABLE, 2, "SeparableConv2D(8, 3)", (2, 10, 12, 4), (2, 8, 10, 8)))
 class SeparableConv2D(BaseSeparableConv):
-    __doc__ = _doc(_SEPARABLE, 2, "SeparableConv2D(8, 3)", (2, 10, 12, 4), (2, 8, 10, 8))
+    """Depthwise convolution over two spatial axes, then a mix of the channels at each place."""
+
     rank = 2
     __init__ = with_defaults(BaseSeparableConv.__init__, strides=(1, 1), dilation_rate=(1, 1))

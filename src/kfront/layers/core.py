@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from kfront import activations, ops
-from kfront.core.dtypes import is_int
 from kfront.core import tree
+from kfront.core.dtypes import is_int
 from kfront.core.errors import ArgumentTypeError, KfrontError, SavingError
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract, KerasTensor

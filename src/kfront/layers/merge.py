@@ -12,7 +12,7 @@ from kfront.core.registry import serializable
 from kfront.core.shapes import broadcast
 from kfront.core.state import state
 from kfront.layers.base import Layer
-from kfront.layers.options import OptionLayer
+from kfront.layers.options import OptionLayer, documented
 
 __all__ = [
     "Add",
@@ -131,9 +131,8 @@ def _spread(mask: Any, x: Any) -> Any:
     return mask
 
 
-def _doc(what: str, name: str, result: str, more: str = "") -> str:
-    return f"""{what}
-
+def _doc(name: str, result: str, more: str = "") -> str:
+    return f"""
     Args:
         **kwargs: name, trainable, dtype.
 
@@ -153,16 +152,19 @@ def _doc(what: str, name: str, result: str, more: str = "") -> str:
 
 
 @serializable("keras.layers")
+@documented(_doc("Add", "6.0"))
 class Add(Merge):
-    __doc__ = _doc("Adds tensors.", "Add", "6.0")
+    """Adds tensors."""
 
     def _merge(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Any:
         return functools.reduce(ops.add, inputs)
 
 
 @serializable("keras.layers")
+@documented(_doc("Subtract", "2.0"))
 class Subtract(Merge):
-    __doc__ = _doc("Subtracts the second of two tensors from the first.", "Subtract", "2.0")
+    """Subtracts the second of two tensors from the first."""
+
     _count = 2
 
     def _merge(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Any:
@@ -170,8 +172,9 @@ class Subtract(Merge):
 
 
 @serializable("keras.layers")
+@documented(_doc("Multiply", "8.0", " Elements that a mask leaves out count as 1."))
 class Multiply(Merge):
-    __doc__ = _doc("Multiplies tensors.", "Multiply", "8.0", " Elements that a mask leaves out count as 1.")
+    """Multiplies tensors."""
 
     def _merge(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Any:
         known = [m for m in masks if m is not None]
@@ -188,8 +191,9 @@ def _or_one(x: Any, mask: Any) -> Any:
 
 
 @serializable("keras.layers")
+@documented(_doc("Average", "3.0"))
 class Average(Merge):
-    __doc__ = _doc("The mean of tensors.", "Average", "3.0")
+    """The mean of tensors."""
 
     def _merge(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Any:
         return ops.divide(functools.reduce(ops.add, inputs), len(inputs))
@@ -214,14 +218,18 @@ class _Extreme(Merge):
 
 
 @serializable("keras.layers")
+@documented(_doc("Maximum", "4.0", " Elements that a mask leaves out do not count."))
 class Maximum(_Extreme):
-    __doc__ = _doc("The larger of tensors.", "Maximum", "4.0", " Elements that a mask leaves out do not count.")
+    """The larger of tensors."""
+
     _pick = staticmethod(ops.maximum)
 
 
 @serializable("keras.layers")
+@documented(_doc("Minimum", "2.0", " Elements that a mask leaves out do not count."))
 class Minimum(_Extreme):
-    __doc__ = _doc("The smaller of tensors.", "Minimum", "2.0", " Elements that a mask leaves out do not count.")
+    """The smaller of tensors."""
+
     _pick = staticmethod(ops.minimum)
 
 
@@ -309,8 +317,8 @@ class Dot(Merge):
         normalize: whether the vectors are divided by their norms before: the output then holds cosines.
         **kwargs: name, trainable, dtype.
 
-    Input: list of two tensors. Output: tensor of the axes left of the first (the batch included) and then of the second;
-    of shape (batch, 1) if none are left.
+    Input: list of two tensors. Output: tensor of the axes left of the first (the batch included) and then of the
+    second; of shape (batch, 1) if none are left.
 
     Raises:
         ArgumentTypeError: if `axes` is not an int or a pair of ints.
@@ -344,13 +352,15 @@ class Dot(Merge):
         for axis, shape in zip(given, shapes, strict=True):
             if not -len(shape) < axis < len(shape) or axis % len(shape) == 0:
                 raise ShapeError(
-                    f"[{self.name}] expected axes {given} within the inputs and not the batch, got shapes {list(shapes)}."
+                    f"[{self.name}] expected axes {given} within the inputs and not the batch, got shapes "
+                    f"{list(shapes)}."
                 )
             found.append(axis % len(shape))
         a, b = shapes[0][found[0]], shapes[1][found[1]]
         if None not in (a, b) and a != b:
             raise ShapeError(
-                f"[{self.name}] expected equal sizes on the axes {tuple(found)}, got {a} and {b} (shapes {list(shapes)})."
+                f"[{self.name}] expected equal sizes on the axes {tuple(found)}, got {a} and {b} "
+                f"(shapes {list(shapes)})."
             )
         return found[0], found[1]
 

@@ -12,7 +12,17 @@ from kfront import activations, config, constraints, initializers, regularizers
 from kfront.core.errors import ArgumentError, ShapeError, UnsupportedError
 from kfront.layers.base import Layer
 
-__all__ = ["OptionLayer", "data_format", "int_tuple", "known_axis", "positive", "rate_between", "with_defaults"]
+__all__ = [
+    "OptionLayer",
+    "choice",
+    "data_format",
+    "documented",
+    "int_tuple",
+    "known_axis",
+    "positive",
+    "rate_between",
+    "with_defaults",
+]
 
 # last word of an option's name -> the namespace that reads and writes it
 _NAMESPACES: dict[str, Any] = {
@@ -53,6 +63,9 @@ class OptionLayer(Layer):
                     f"[{type(self).__name__}] expected `{name}` to be left out, got {value!r}; it is not supported yet."
                 )
 
+    def build(self, input_shape: Any) -> None:
+        """Nothing to create; layers with weights override it."""
+
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
         out = super().get_config()
@@ -60,6 +73,16 @@ class OptionLayer(Layer):
             value, space = getattr(self, name), _namespace(name)
             out[name] = space.serialize(value) if space is not None and value is not None else value
         return out
+
+
+def documented(details: str) -> Callable[[Any], Any]:
+    """A class decorator that puts the shared part of a family's documentation behind the class's own line."""
+
+    def decorate(cls: Any) -> Any:
+        cls.__doc__ = f"{cls.__doc__}\n\n    {details.strip()}\n    "
+        return cls
+
+    return decorate
 
 
 def positive(who: str, name: str, value: Any) -> int:

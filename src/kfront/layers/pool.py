@@ -10,7 +10,7 @@ from kfront.core.errors import KfrontError
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract
 from kfront.layers.base import InputSpec
-from kfront.layers.options import OptionLayer, choice, data_format, int_tuple, with_defaults
+from kfront.layers.options import OptionLayer, choice, data_format, documented, int_tuple, with_defaults
 from kfront.ops.elementwise import dtype_of
 from kfront.ops.nn_conv import average_pool, max_pool
 
@@ -53,7 +53,7 @@ def _doc(head: str, name: str, n: int, args: str, out: Any, more: str = "") -> s
     return (head + _TAIL).format(n=n, axes=_AXES[n], name=name, args=args, shape=_SHAPES[n], out=out, more=more)
 
 
-# ---- windows -----------------------------------------------------------------------------------------------------------
+# ---- windows ---------------------------------------------------------------------------------------------------------
 
 
 class BasePooling(OptionLayer):
@@ -127,7 +127,7 @@ AveragePooling2D: Any = _windows("Average", "Mean", 2, average_pool, _of_any)
 AveragePooling3D: Any = _windows("Average", "Mean", 3, average_pool, _of_any)
 
 
-# ---- whole axes --------------------------------------------------------------------------------------------------------
+# ---- whole axes ------------------------------------------------------------------------------------------------------
 
 
 class BaseGlobalPooling(OptionLayer):
@@ -188,15 +188,10 @@ GlobalAveragePooling3D: Any = _over_all("Average", "Mean", 3, _mean)
 
 
 @serializable("keras.layers", None, "GlobalAvgPool1D")
+@documented(_doc("Args:", "GlobalAveragePooling1D", 1, "", (2, 3), _KEEP))
 class GlobalAveragePooling1D(BaseGlobalPooling):
-    __doc__ = _doc(
-        _GLOBAL.format(what="Mean", es="is; steps that a mask leaves out do not count"),
-        "GlobalAveragePooling1D",
-        1,
-        "",
-        (2, 3),
-        _KEEP,
-    )
+    """Mean over the spatial axis; steps that a mask leaves out do not count."""
+
     rank = 1
     _reduce = staticmethod(_mean)
 

@@ -34,7 +34,7 @@ from kfront.layers.cells import (
     step_of,
     stop_dropout,
 )
-from kfront.layers.options import OptionLayer
+from kfront.layers.options import OptionLayer, documented
 from kfront.ops.control import scan
 from kfront.ops.elementwise import dtype_of
 from kfront.ops.rnn import gru_sequence, lstm_sequence
@@ -140,9 +140,8 @@ _RNN_TAIL = """
 
 
 @serializable("keras.layers")
-class RNN(OptionLayer):
-    __doc__ = f"""Runs a cell over the steps of sequences.
-
+@documented(
+    f"""
     Args:
         cell: a layer with ``call(inputs, states) -> (output, new states)`` and `state_size` (an int or a list of ints),
             or a list of such layers, to be stacked.{_RNN_TAIL.format(more="", features="...", units="...")}
@@ -157,6 +156,9 @@ class RNN(OptionLayer):
     >>> tuple(layer(kfront.ops.ones((2, 5, 3))).shape)
     (2, 5, 4)
     """
+)
+class RNN(OptionLayer):
+    """Runs a cell over the steps of sequences."""
 
     _options = _FLAGS
     return_sequences: bool
@@ -364,7 +366,7 @@ def _leaf_sizes(size: Any) -> Any:
     return [_leaf_sizes(s) for s in size] if isinstance(size, (list, tuple)) else size
 
 
-# ---- the built-in layers -----------------------------------------------------------------------------------------------
+# ---- the built-in layers ---------------------------------------------------------------------------------------------
 
 
 class _OfCell(RNN):
@@ -456,10 +458,9 @@ def _forward(options: tuple[str, ...], cls: Any) -> Any:
     return cls
 
 
-def _doc(head: str, name: str, options: str, more: str = "", forget: str = "", paper: str = "") -> str:
+def _doc(name: str, options: str, more: str = "", forget: str = "", paper: str = "") -> str:
     tail = _RNN_TAIL.format(more=more, features="features", units="units")
-    return f"""{head}
-
+    return f"""
     Args:
         units: size of outputs and states.{options}{WEIGHTS_DOC.format(forget=forget)}
         activity_regularizer: function of the output that is added to the loss.{tail}
@@ -490,12 +491,15 @@ _SHARED = (
 
 
 @serializable("keras.layers")
-class SimpleRNN(_OfCell):
-    __doc__ = _doc(
-        "Recurrent layer whose output is fed back: ``h = activation(x @ kernel + h @ recurrent_kernel + bias)``.",
+@documented(
+    _doc(
         "SimpleRNN",
         "\n        activation: name or function; none if None.",
     )
+)
+class SimpleRNN(_OfCell):
+    """Recurrent layer whose output is fed back: ``h = activation(x @ kernel + h @ recurrent_kernel + bias)``."""
+
     _cell_class = SimpleRNNCell
     _options = (*_FLAGS, "units", "activation", "use_bias", *_SHARED)
 
@@ -553,9 +557,8 @@ class SimpleRNN(_OfCell):
 
 
 @serializable("keras.layers")
-class LSTM(_OfCell):
-    __doc__ = _doc(
-        "Long short-term memory: a recurrent layer whose gates decide what its cell state keeps.",
+@documented(
+    _doc(
         "LSTM",
         "\n        activation: name or function of candidate and output; none if None."
         "\n        recurrent_activation: name or function of the gates; none if None.",
@@ -563,6 +566,10 @@ class LSTM(_OfCell):
         "\n        unit_forget_bias: whether the bias of the forget gate starts at 1.",
         "\n    Reference: Hochreiter and Schmidhuber, 1997, Long short-term memory.\n",
     )
+)
+class LSTM(_OfCell):
+    """Long short-term memory: a recurrent layer whose gates decide what its cell state keeps."""
+
     _cell_class = LSTMCell
     _options = (
         *_FLAGS,
@@ -645,9 +652,8 @@ class LSTM(_OfCell):
 
 
 @serializable("keras.layers")
-class GRU(_OfCell):
-    __doc__ = _doc(
-        "Gated recurrent unit: a recurrent layer whose gates decide what its state keeps.",
+@documented(
+    _doc(
         "GRU",
         "\n        activation: name or function of the candidate; none if None."
         "\n        recurrent_activation: name or function of the gates; none if None.",
@@ -656,6 +662,10 @@ class GRU(_OfCell):
         "",
         "\n    Reference: Cho et al., 2014, https://arxiv.org/abs/1406.1078.\n",
     )
+)
+class GRU(_OfCell):
+    """Gated recurrent unit: a recurrent layer whose gates decide what its state keeps."""
+
     _cell_class = GRUCell
     _options = (*_FLAGS, "units", "activation", "recurrent_activation", "use_bias", *_SHARED, "reset_after", "seed")
 

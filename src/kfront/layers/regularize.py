@@ -10,7 +10,7 @@ from kfront.core.errors import ArgumentError
 from kfront.core.registry import serializable
 from kfront.core.rng import SeedGenerator
 from kfront.layers.base import InputSpec
-from kfront.layers.options import OptionLayer, data_format, rate_between
+from kfront.layers.options import OptionLayer, data_format, documented, rate_between
 from kfront.ops.elementwise import dtype_of
 from kfront.ops.random import dropout, normal, uniform
 
@@ -124,8 +124,7 @@ class BaseSpatialDropout(Dropout):
         return config if self.rank == 1 else {**config, "data_format": self.data_format}
 
 
-_SPATIAL = """In training sets whole channels to 0 at random, and scales the others up: neighbours in {what} go together.
-
+_SPATIAL = """
     Args:
         rate: probability that a channel becomes 0.{layout}
         seed: int, for the same masks in each run.
@@ -148,8 +147,10 @@ _LAYOUT = """
 
 
 @serializable("keras.layers")
+@documented(_SPATIAL.format(layout="", ndim=3, n=1, shape=(2, 3, 4)))
 class SpatialDropout1D(BaseSpatialDropout):
-    __doc__ = _SPATIAL.format(what="time", layout="", ndim=3, n=1, shape=(2, 3, 4))
+    """In training sets whole channels to 0 at random and scales the others up: neighbours in time go together."""
+
     rank = 1
 
     def __init__(self, rate: float, seed: Any = None, name: str | None = None, dtype: Any = None) -> None:
@@ -157,8 +158,10 @@ class SpatialDropout1D(BaseSpatialDropout):
 
 
 @serializable("keras.layers")
+@documented(_SPATIAL.format(layout=_LAYOUT, ndim=4, n=2, shape=(2, 3, 4, 5)))
 class SpatialDropout2D(BaseSpatialDropout):
-    __doc__ = _SPATIAL.format(what="an image", layout=_LAYOUT, ndim=4, n=2, shape=(2, 3, 4, 5))
+    """In training sets whole channels to 0 at random and scales the others up: neighbours in an image go together."""
+
     rank = 2
 
     def __init__(
@@ -172,8 +175,10 @@ class SpatialDropout2D(BaseSpatialDropout):
 
 
 @serializable("keras.layers")
+@documented(_SPATIAL.format(layout=_LAYOUT, ndim=5, n=3, shape=(2, 3, 4, 5, 6)))
 class SpatialDropout3D(SpatialDropout2D):
-    __doc__ = _SPATIAL.format(what="a volume", layout=_LAYOUT, ndim=5, n=3, shape=(2, 3, 4, 5, 6))
+    """In training sets whole channels to 0 at random and scales the others up: neighbours in a volume go together."""
+
     rank = 3
 
 
@@ -251,7 +256,7 @@ _SELU_FLOOR = -1.0507009873554805 * 1.6732632423543772
 
 @serializable("keras.layers")
 class AlphaDropout(_Random):
-    """Dropout for SELU networks: in training sets elements to SELU's lowest value at random, and keeps mean and variance.
+    """Dropout for SELU networks: sets elements to SELU's lowest value at random, and keeps mean and variance.
 
     Args:
         rate: probability that an element is dropped.

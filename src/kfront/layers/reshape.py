@@ -9,7 +9,7 @@ from kfront import ops
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.registry import serializable
 from kfront.layers.base import InputSpec
-from kfront.layers.options import OptionLayer, choice, data_format, int_tuple, positive, with_defaults
+from kfront.layers.options import OptionLayer, choice, data_format, documented, int_tuple, positive, with_defaults
 from kfront.ops.shape import dim
 
 __all__ = [
@@ -109,7 +109,8 @@ class Reshape(OptionLayer):
         shape = tuple(-1 if d is None else d for d in shape)
         if any(not isinstance(d, int) or isinstance(d, bool) or d < -1 for d in shape) or shape.count(-1) > 1:
             raise ArgumentError(
-                f"[Reshape] expected `target_shape` to be a sequence of ints >= 0 with at most one -1, got {target_shape!r}."
+                "[Reshape] expected `target_shape` to be a sequence of ints >= 0 with at most one -1, "
+                f"got {target_shape!r}."
             )
         self.target_shape = shape
         self.built = True
@@ -205,11 +206,9 @@ class RepeatVector(OptionLayer):
         return ops.repeat(ops.expand_dims(inputs, 1), self.n, axis=1)
 
 
-# ---- cropping and padding ----------------------------------------------------------------------------------------------
+# ---- cropping and padding --------------------------------------------------------------------------------------------
 
-_NAMES = {1: "length", 2: "height and width", 3: "depth, height and width"}
-_EDGES_DOC = """{verb} {what} {where} of the {names} of every sample.
-
+_EDGES_DOC = """
     Args:
         {option}: int: so many at either end; {forms}.{layout}
         **kwargs: name, trainable, dtype.
@@ -334,10 +333,6 @@ def _edges_doc(name: str, n: int, args: str, shape: Any, out: Any) -> str:
     crop = name.startswith("Crop")
     forms = "a pair for the two ends" if n == 1 else f"{n} ints or pairs, one for each axis"
     return _EDGES_DOC.format(
-        verb="Cuts" if crop else "Puts",
-        what="elements" if crop else "zeros",
-        where="from the ends" if crop else "at the ends",
-        names=_NAMES[n],
         option="cropping" if crop else "padding",
         forms=forms,
         layout="" if crop and n == 1 else _LAYOUT,
@@ -349,8 +344,10 @@ def _edges_doc(name: str, n: int, args: str, shape: Any, out: Any) -> str:
 
 
 @serializable("keras.layers")
+@documented(_edges_doc("Cropping1D", 1, "(1, 2)", (2, 7, 3), (2, 4, 3)))
 class Cropping1D(BaseCropping):
-    __doc__ = _edges_doc("Cropping1D", 1, "(1, 2)", (2, 7, 3), (2, 4, 3))
+    """Cuts elements from the ends of the length of every sample."""
+
     rank = 1
     _options = ("cropping",)
 
@@ -359,41 +356,51 @@ class Cropping1D(BaseCropping):
 
 
 @serializable("keras.layers")
+@documented(_edges_doc("Cropping2D", 2, "1", (2, 7, 8, 3), (2, 5, 6, 3)))
 class Cropping2D(BaseCropping):
-    __doc__ = _edges_doc("Cropping2D", 2, "1", (2, 7, 8, 3), (2, 5, 6, 3))
+    """Cuts elements from the ends of the height and width of every sample."""
+
     rank = 2
     __init__ = with_defaults(BaseCropping.__init__, cropping=((0, 0), (0, 0)))
 
 
 @serializable("keras.layers")
+@documented(_edges_doc("Cropping3D", 3, "1", (2, 7, 8, 9, 3), (2, 5, 6, 7, 3)))
 class Cropping3D(BaseCropping):
-    __doc__ = _edges_doc("Cropping3D", 3, "1", (2, 7, 8, 9, 3), (2, 5, 6, 7, 3))
+    """Cuts elements from the ends of the depth, height and width of every sample."""
+
     rank = 3
     __init__ = with_defaults(BaseCropping.__init__, cropping=((1, 1), (1, 1), (1, 1)))
 
 
 @serializable("keras.layers")
+@documented(_edges_doc("ZeroPadding1D", 1, "(1, 2)", (2, 4, 3), (2, 7, 3)))
 class ZeroPadding1D(BaseZeroPadding):
-    __doc__ = _edges_doc("ZeroPadding1D", 1, "(1, 2)", (2, 4, 3), (2, 7, 3))
+    """Puts zeros at the ends of the length of every sample."""
+
     rank = 1
     __init__ = with_defaults(BaseZeroPadding.__init__, padding=1)
 
 
 @serializable("keras.layers")
+@documented(_edges_doc("ZeroPadding2D", 2, "1", (2, 5, 6, 3), (2, 7, 8, 3)))
 class ZeroPadding2D(BaseZeroPadding):
-    __doc__ = _edges_doc("ZeroPadding2D", 2, "1", (2, 5, 6, 3), (2, 7, 8, 3))
+    """Puts zeros at the ends of the height and width of every sample."""
+
     rank = 2
     __init__ = with_defaults(BaseZeroPadding.__init__, padding=(1, 1))
 
 
 @serializable("keras.layers")
+@documented(_edges_doc("ZeroPadding3D", 3, "1", (2, 5, 6, 7, 3), (2, 7, 8, 9, 3)))
 class ZeroPadding3D(BaseZeroPadding):
-    __doc__ = _edges_doc("ZeroPadding3D", 3, "1", (2, 5, 6, 7, 3), (2, 7, 8, 9, 3))
+    """Puts zeros at the ends of the depth, height and width of every sample."""
+
     rank = 3
     __init__ = with_defaults(BaseZeroPadding.__init__, padding=((1, 1), (1, 1), (1, 1)))
 
 
-# ---- upsampling --------------------------------------------------------------------------------------------------------
+# ---- upsampling ------------------------------------------------------------------------------------------------------
 
 
 class _UpSampling(OptionLayer):

@@ -1,0 +1,232 @@
+"""Attention over one head: dot-product (Luong) and additive (Bahdanau)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kfront import ops
+from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.registry import serializable
+from kfront.core.rng import SeedGenerator
+from kfront.core.spec import Abstract
+from kfront.layers.options import OptionLayer, choice, documented, known_axis, rate_between
+from kfront.ops.elementwise import dtype_of
+from kfront.ops.random import dropout
+from kfront.ops.shape import dim
+
+__all__ = ["AdditiveAttention", "Attention", "causal_mask", "masked_softmax"]
+
+_HALF = ("float16", "bfloat16")
+
+
+def causal_mask(scores: Any) -> Any:
+    """True where a source is not behind the target, (targets, sources): the last two axes of `scores`."""
+    targets, sources = ops.arange(dim(scores, -2)), ops.arange(dim(scores, -1))
+    return ops.greater_equal(ops.expand_dims(targets, 1), ops.expand_dims(sources, 0))
+
+
+def masked_softmax(scores: Any, mask: Any, axis: Any = -1) -> Any:
+    """Softmax in which masked places get no share; in float32 for halves.
+
+    Args:
+        scores: floating tensor.
+        mask: bool tensor that broadcasts to it, False at places left out, or None.
+        axis: axis or axes that sum up to 1.
+    """
+    kind = dtype_of(scores)
+    wide = ops.cast(scores, "float32") if kind in _HALF else scores
+    if mask is not None:
+        wide = ops.where(mask, wide, ops.add(wide, -1e9))
+    weights = ops.softmax(wide, axis=axis)
+    if mask is not None:
+        weights = ops.where(mask, weights, ops.zeros_like(weights))
+    return ops.cast(weights, kind) if kind in _HALF else weights
+
+
+_CALL = """
+        **kwargs: name, trainable, dtype.
+
+    Call arguments: `inputs`, list [query, value] or [query, value, key], tensors of shape (batch, targets, depth),
+    (batch, sources, features) and (batch, sources, depth), the key being the value if left out; `mask`, list of bool
+    tensors (batch, targets) and (batch, sources) or None; `return_attention_scores`; `use_causal_mask`, whether a
+    target sees only sources that are not behind it; `training`.
+
+    Returns: tensor of shape (batch, targets, features), with `return_attention_scores` a tuple of it and the weights
+    (batch, targets, sources).
+
+    Raises:
+        ShapeError: if `inputs` is not such a list.
+"""
+
+
+@serializable("keras.layers")
+@documented(
+    f"""
+    Args:
+        use_scale: whether there is a trained factor of the scores.
+        score_mode: "dot" (products of query and key) or "concat" (sum of tanh of their sum).
+        dropout: rate at which weights are dropped in training.
+        seed: int, for the same dropout in each run.{_CALL}
+    Reference: Luong et al., 2015, https://arxiv.org/abs/1508.04025.
+
+    Example:
+
+    >>> import kfront
+    >>> query, value = kfront.ops.ones((2, 4, 5)), kfront.ops.ones((2, 6, 5))
+    >>> tuple(kfront.layers.Attention()([query, value]).shape)
+    (2, 4, 5)
+    """
+)
+class Attention(OptionLayer):
+    """Means of values, weighted by how well their keys fit a query."""
+
+    _options = ("use_scale", "score_mode", "dropout", "seed")
+    seed_generator: Any = None
+    scale: Any = None
+    concat_score_weight: Any = None
+
+    def __init__(
+        self,
+        use_scale: bool = False,
+        score_mode: str = "dot",
+        dropout: float = 0.0,
+        seed: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        who = type(self).__name__
+        self.use_scale = use_scale
+        self.score_mode = choice(who, "score_mode", score_mode, ("dot", "concat"))
+        self.dropout = rate_between(who, "dropout", dropout)
+        self.seed = seed
+        if self.dropout > 0:
+            self.seed_generator = SeedGenerator(seed)
+        self.supports_masking = True
+
+    def build(self, input_shape: Any) -> None:
+        """Create the factors."""
+        self._checked(input_shape)
+        if self.use_scale:
+            self.scale = self.add_weight(name="scale", shape=(), initializer="ones")
+        if self.score_mode == "concat":
+            self.concat_score_weight = self.add_weight(name="concat_score_weight", shape=(), initializer="ones")
+
+    def _checked(self, inputs: Any) -> Any:
+        """`inputs` (tensors or shapes) if it is a list of two or three."""
+        if (
+            not isinstance(inputs, (list, tuple))
+            or len(inputs) not in (2, 3)
+            or isinstance(inputs[0], (int, type(None)))
+        ):
+            got = f"{len(inputs)} of them" if isinstance(inputs, list) else "one tensor"
+            raise ShapeError(f"[{self.name}] expected a list [query, value] or [query, value, key], got {got}.")
+        return inputs
+
+    def _scores(self, query: Any, key: Any) -> Any:
+        if self.score_mode == "dot":
+            scores = ops.matmul(query, ops.transpose(key, (0, 2, 1)))
+            return scores if self.scale is None else ops.multiply(scores, self.scale.value)
+        both = ops.add(ops.expand_dims(query, -2), ops.expand_dims(key, -3))
+        if self.scale is not None:
+            both = ops.multiply(both, self.scale.value)
+        return ops.multiply(self.concat_score_weight.value, ops.sum(ops.tanh(both), axis=-1))
+
+    def call(
+        self,
+        inputs: Any,
+        mask: Any = None,
+        training: bool = False,
+        return_attention_scores: bool = False,
+        use_causal_mask: bool = False,
+    ) -> Any:
+        """The layer's output, see the class."""
+        query, value, *rest = self._checked(inputs)
+        key = rest[0] if rest else value
+        query_mask, value_mask = self._masks(mask, len(inputs))
+        scores = self._scores(query, key)
+        allowed = None if value_mask is None else ops.expand_dims(ops.cast(value_mask, "bool"), -2)
+        if use_causal_mask:
+            causal = causal_mask(scores)
+            allowed = causal if allowed is None else ops.logical_and(allowed, causal)
+        if allowed is not None:
+            low = -65504.0 if dtype_of(scores) == "float16" else -1e9
+            scores = ops.where(allowed, scores, ops.add(scores, low))
+        weights = ops.softmax(scores, axis=-1)
+        if training and self.dropout > 0:
+            weights = dropout(weights, self.dropout, None, self.seed_generator)
+        out = ops.matmul(weights, value)
+        if query_mask is not None:
+            out = ops.where(ops.expand_dims(ops.cast(query_mask, "bool"), -1), out, ops.zeros_like(out))
+        return (out, weights) if return_attention_scores else out
+
+    def _masks(self, mask: Any, count: int) -> tuple[Any, Any]:
+        if mask is None:
+            return None, None
+        if not isinstance(mask, (list, tuple)) or not 2 <= len(mask) <= count:
+            raise ArgumentError(
+                f"[{self.name}] expected `mask` to be a list [query mask, value mask], with None where there is none, "
+                f"got {mask!r}."
+            )
+        return mask[0], mask[1]
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """The mask of the query."""
+        return mask[0] if isinstance(mask, (list, tuple)) and mask else None
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """(*query shape[:-1], value shape[-1])."""
+        query, value, *_ = self._checked(input_shape)
+        return (*query[:-1], value[-1])
+
+    def compute_output_spec(
+        self,
+        inputs: Any,
+        mask: Any = None,
+        return_attention_scores: bool = False,
+        training: bool | None = None,
+        use_causal_mask: bool = False,
+    ) -> Any:
+        """Specs of the outputs."""
+        shapes = [tuple(x.shape) for x in self._checked(inputs)]
+        out = Abstract(self.compute_output_shape(shapes), self.compute_dtype)
+        if not return_attention_scores:
+            return out
+        key = shapes[-1] if len(shapes) == 3 else shapes[1]
+        return out, Abstract((*shapes[0][:-1], key[1]), self.compute_dtype)
+
+
+@serializable("keras.layers")
+@documented(
+    f"""
+    Args:
+        use_scale: whether the terms of a score have trained factors.
+        dropout: rate at which weights are dropped in training.{_CALL}
+    Reference: Bahdanau et al., 2015, https://arxiv.org/abs/1409.0473.
+
+    Example:
+
+    >>> import kfront
+    >>> query, value = kfront.ops.ones((2, 4, 5)), kfront.ops.ones((2, 6, 5))
+    >>> tuple(kfront.layers.AdditiveAttention()([query, value]).shape)
+    (2, 4, 5)
+    """
+)
+class AdditiveAttention(Attention):
+    """Means of values, weighted by the sum of ``scale * tanh(query + key)``."""
+
+    _options = ("use_scale", "dropout", "seed")
+
+    def __init__(self, use_scale: bool = True, dropout: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(use_scale=use_scale, dropout=dropout, **kwargs)
+
+    def build(self, input_shape: Any) -> None:
+        """Create the factors."""
+        value = self._checked(input_shape)[1]
+        if self.use_scale:
+            self.scale = self.add_weight(
+                name="scale", shape=(known_axis(self.name, value),), initializer="glorot_uniform"
+            )
+
+    def _scores(self, query: Any, key: Any) -> Any:
+        terms = ops.tanh(ops.add(ops.expand_dims(query, -2), ops.expand_dims(key, -3)))
+        return ops.sum(terms if self.scale is None else ops.multiply(terms, self.scale.value), axis=-1)

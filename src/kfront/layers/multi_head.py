@@ -1,0 +1,547 @@
+"""Attention with several heads: MultiHeadAttention and GroupedQueryAttention."""
+
+from __future__ import annotations
+
+import math
+import string
+from typing import Any
+
+from kfront import config, ops
+from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.registry import serializable
+from kfront.core.rng import SeedGenerator
+from kfront.core.spec import Abstract
+from kfront.layers.attention import masked_softmax
+from kfront.layers.einsum_dense import EinsumDense
+from kfront.layers.options import OptionLayer, documented, positive, rate_between
+from kfront.ops.nn_core import dot_product_attention
+from kfront.ops.random import dropout
+from kfront.ops.shape import dim
+
+__all__ = ["GroupedQueryAttention", "MultiHeadAttention"]
+
+_WEIGHTS = (
+    "kernel_initializer",
+    "bias_initializer",
+    "kernel_regularizer",
+    "bias_regularizer",
+    "activity_regularizer",
+    "kernel_constraint",
+    "bias_constraint",
+    "seed",
+)
+
+
+class _Heads(OptionLayer):
+    """What both layers share: projections, masks, and attention between projected tensors."""
+
+    use_bias: bool
+    use_gate: bool
+    dropout: float
+    sliding_window: int | None
+    seed: Any
+    seed_generator: Any = None
+    kernel_initializer: Any
+    bias_initializer: Any
+    kernel_regularizer: Any
+    bias_regularizer: Any
+    kernel_constraint: Any
+    bias_constraint: Any
+    _axes: tuple[int, ...] = (1,)
+
+    def _start(self, flash_attention: bool | None, dropout: Any, sliding_window: Any, **options: Any) -> None:
+        who = type(self).__name__
+        self.dropout = rate_between(who, "dropout", dropout)
+        self.sliding_window = None if sliding_window is None else positive(who, "sliding_window", sliding_window)
+        self.flash_attention = config.is_flash_attention_enabled() if flash_attention is None else flash_attention
+        self._set(**options)
+        self.supports_masking = True
+
+    def _projection(self, name: str, equation: str, output_shape: tuple[Any, ...], bias_axes: str) -> EinsumDense:
+        clone = lambda x: x.clone() if hasattr(x, "clone") else x  # noqa: E731  (else all would start out equal)
+        return EinsumDense(
+            equation,
+            output_shape=output_shape,
+            bias_axes=bias_axes if self.use_bias else None,
+            name=name,
+            dtype=self.dtype_policy,
+            kernel_initializer=clone(self.kernel_initializer),
+            bias_initializer=clone(self.bias_initializer),
+            kernel_regularizer=self.kernel_regularizer,
+            bias_regularizer=self.bias_regularizer,
+            kernel_constraint=self.kernel_constraint,
+            bias_constraint=self.bias_constraint,
+        )
+
+    def _into_heads(self, name: str, rank: int, heads: int, size: int) -> EinsumDense:
+        """A projection (batch, ..., features) -> (batch, ..., heads, size)."""
+        free = string.ascii_lowercase[: rank - 1]
+        f, h, s = string.ascii_lowercase[rank - 1 : rank + 2]
+        equation = f"{free}{f},{f}{h}{s}->{free}{h}{s}"
+        return self._projection(name, equation, (*(None,) * (rank - 2), heads, size), h + s)
+
+    def _out_of_heads(self, name: str, rank: int, shape: tuple[int, ...]) -> EinsumDense:
+        """A projection (batch, ..., heads, size) -> (batch, ..., *shape)."""
+        free, used = string.ascii_lowercase[: rank - 1], rank - 1
+        heads = string.ascii_lowercase[used : used + 2]
+        out = string.ascii_lowercase[used + 2 : used + 2 + len(shape)]
+        return self._projection(name, f"{free}{heads},{heads}{out}->{free}{out}", (*(None,) * (rank - 2), *shape), out)
+
+    # -- masks ----------------------------------------------------------------------------------------------------
+
+    def _mask(self, query: Any, key: Any, masks: tuple[Any, ...], causal: bool) -> Any:
+        """One mask (batch, targets, sources) of all that say something, or None.
+
+        Args:
+            query: projected queries.
+            key: projected keys.
+            masks: masks of values and keys (batch, sources), and of attention (batch, targets, sources).
+            causal: whether a target sees only sources that are not behind it.
+        """
+        *sources, attention = masks
+        parts = [ops.expand_dims(ops.cast(m, "bool"), 1) for m in sources if m is not None]
+        if attention is not None:
+            parts.append(ops.cast(attention, "bool"))
+        if causal or self.sliding_window is not None:
+            ahead = self._distance(query, key)
+            if causal:
+                parts.append(ops.greater_equal(ahead, 0))
+            if self.sliding_window is not None:
+                parts.append(ops.less(ops.absolute(ahead), self.sliding_window))
+        out = None
+        for part in parts:
+            out = part if out is None else ops.logical_and(out, part)
+        return out
+
+    def _distance(self, query: Any, key: Any) -> Any:
+        """How far each source is behind its target, (1, targets, sources), along the first attention axis."""
+        targets, sources = ops.arange(dim(query, self._axes[0])), ops.arange(dim(key, self._axes[0]))
+        return ops.expand_dims(ops.subtract(ops.expand_dims(targets, 1), ops.expand_dims(sources, 0)), 0)
+
+    # -- attention ------------------------------------------------------------------------------------------------
+
+    def _attend(
+        self, query: Any, key: Any, value: Any, masks: tuple[Any, ...], causal: bool, training: Any, scores: bool
+    ) -> tuple[Any, Any]:
+        """(means of values in the shape of the queries, weights or None)."""
+        drop = bool(training) and self.dropout > 0
+        if not scores and not drop and len(query.shape) == 4 and self._axes == (1,):
+            only_causal = causal and self.sliding_window is None
+            mask = self._mask(query, key, masks, causal and not only_causal)
+            if mask is not None and len(mask.shape) == 3:
+                mask = ops.expand_dims(mask, 1)
+            flash = None if self.flash_attention else False
+            out = dot_product_attention(query, key, value, mask=mask, is_causal=only_causal, flash_attention=flash)
+            return out, None
+        return self._by_einsum(query, key, value, self._mask(query, key, masks, causal), drop)
+
+    def _by_einsum(self, query: Any, key: Any, value: Any, mask: Any, drop: bool) -> tuple[Any, Any]:
+        rank, axes = len(query.shape), self._axes
+        letters = string.ascii_lowercase
+        target = letters[:rank]
+        heads = target[-2]
+        source = "".join(letters[rank + axes.index(i)] if i in axes else c for i, c in enumerate(target))
+        free = "".join(c for i, c in enumerate(target[:-2]) if i not in axes)
+        product = f"{free}{heads}{''.join(target[i] for i in axes)}{''.join(source[i] for i in axes)}"
+        if len(key.shape) == rank and key.shape[-2] != query.shape[-2]:
+            groups = query.shape[-2] // key.shape[-2]
+            key, value = ops.repeat(key, groups, axis=-2), ops.repeat(value, groups, axis=-2)
+        scaled = ops.multiply(query, 1.0 / math.sqrt(query.shape[-1]))
+        scores = ops.einsum(f"{target},{source}->{product}", scaled, key)
+        if mask is not None:
+            for _ in range(len(scores.shape) - len(mask.shape)):
+                mask = ops.expand_dims(mask, -2 * len(axes) - 1)
+        weights = masked_softmax(scores, mask, tuple(range(-len(axes), 0)) if len(axes) > 1 else -1)
+        used = dropout(weights, self.dropout, None, self.seed_generator) if drop else weights
+        return ops.einsum(f"{product},{source}->{target}", used, value), weights
+
+
+_CALL = """
+        use_bias: whether projections have biases.
+        sliding_window: how many places around it a target sees, itself included, to either side; all if None.
+        flash_attention: False keeps the layer off the engine's fused kernels; the configured choice if None.
+        kernel_initializer, bias_initializer: first values of the weights.
+        kernel_regularizer, bias_regularizer: functions of the weights that are added to the loss.
+        activity_regularizer: function of the output that is added to the loss.
+        kernel_constraint, bias_constraint: functions applied to the weights after each update.
+        use_gate: whether the heads' results are multiplied by a sigmoid of another projection of the query.
+        seed: int, for the same dropout in each run.
+        **kwargs: name, trainable, dtype.
+
+    Call arguments: `query`, tensor of shape (batch, targets, features); `value`, (batch, sources, features); `key`, the
+    value if left out; `query_mask`, `value_mask`, `key_mask`, bool tensors (batch, targets) or (batch, sources), False
+    at places that do not count; `attention_mask`, bool tensor that broadcasts to (batch, targets, sources);
+    `return_attention_scores`; `training`; `use_causal_mask`, whether a target sees only sources that are not behind it.
+
+    Returns: tensor of shape (batch, targets, features of the query{or_given}), with `return_attention_scores` a tuple
+    of it and the weights (batch, heads, targets, sources).
+"""
+
+
+@serializable("keras.layers")
+@documented(
+    """
+    Args:
+        num_heads: number of heads.
+        key_dim: size of queries and keys of a head.
+        value_dim: size of values of a head; `key_dim` if None.
+        dropout: rate at which weights are dropped in training.
+        output_shape: int or tuple: shape of an output vector; the query's if None.
+        attention_axes: axes that attention runs over, the batch being 0; all but batch, heads and features if None."""
+    + _CALL.format(or_given=", or `output_shape`")
+    + """
+    Raises:
+        ArgumentError: if an option is not allowed.
+        ShapeError: if inputs do not fit.
+
+    Reference: Vaswani et al., 2017, https://arxiv.org/abs/1706.03762.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.MultiHeadAttention(num_heads=2, key_dim=8)
+    >>> x = kfront.ops.ones((3, 5, 16))
+    >>> tuple(layer(x, x, use_causal_mask=True).shape)
+    (3, 5, 16)
+    """
+)
+class MultiHeadAttention(_Heads):
+    """Several heads, each of which takes means of values, weighted by how well their keys fit a query."""
+
+    _options = (
+        "num_heads",
+        "key_dim",
+        "value_dim",
+        "dropout",
+        "use_bias",
+        "use_gate",
+        "output_shape",
+        "attention_axes",
+        "sliding_window",
+        *_WEIGHTS,
+    )
+    query_dense: Any = None
+    key_dense: Any = None
+    value_dense: Any = None
+    output_dense: Any = None
+    _gate_dense: Any = None
+
+    def __init__(
+        self,
+        num_heads: int,
+        key_dim: int,
+        value_dim: int | None = None,
+        dropout: float = 0.0,
+        use_bias: bool = True,
+        output_shape: Any = None,
+        attention_axes: Any = None,
+        sliding_window: int | None = None,
+        flash_attention: bool | None = None,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        use_gate: bool = False,
+        seed: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        who = "MultiHeadAttention"
+        self.num_heads, self.key_dim = positive(who, "num_heads", num_heads), positive(who, "key_dim", key_dim)
+        self.value_dim = self.key_dim if value_dim is None else positive(who, "value_dim", value_dim)
+        self.__dict__["output_shape"] = _output_shape(output_shape)
+        self.output_shape: tuple[int, ...] | None
+        axes = (attention_axes,) if isinstance(attention_axes, int) else attention_axes
+        self.__dict__["attention_axes"] = None if axes is None else tuple(axes)
+        self.attention_axes: tuple[int, ...] | None
+        self._start(
+            flash_attention,
+            dropout,
+            sliding_window,
+            use_bias=use_bias,
+            use_gate=use_gate,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+            seed=seed,
+        )
+
+    def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
+        """Create the projections."""
+        key_shape = value_shape if key_shape is None else key_shape
+        self.compute_output_shape(query_shape, value_shape, key_shape)
+        rank = len(query_shape)
+        self._set_axes(rank)
+        self.query_dense = self._into_heads("query", rank, self.num_heads, self.key_dim)
+        self.query_dense.build(query_shape)
+        self.key_dense = self._into_heads("key", len(key_shape), self.num_heads, self.key_dim)
+        self.key_dense.build(key_shape)
+        if self.use_gate:
+            self._gate_dense = self._into_heads("gate", rank, self.num_heads, self.value_dim)
+            self._gate_dense.build(query_shape)
+        self.value_dense = self._into_heads("value", len(value_shape), self.num_heads, self.value_dim)
+        self.value_dense.build(value_shape)
+        if self.dropout > 0:
+            self.seed_generator = SeedGenerator(self.seed)
+        out = self.output_shape or (query_shape[-1],)
+        self.output_dense = self._out_of_heads("attention_output", rank, out)
+        self.output_dense.build((*query_shape[:-1], self.num_heads, self.value_dim))
+
+    def _set_axes(self, rank: int) -> None:
+        axes = tuple(range(1, rank - 1)) if self.attention_axes is None else self.attention_axes
+        if any(not -rank < a < rank or a % rank in (0, rank - 1) for a in axes):
+            raise ArgumentError(
+                f"[{self.name}] expected `attention_axes` between the batch and the features of inputs of rank {rank}, "
+                f"got {axes}."
+            )
+        self.__dict__["attention_axes"] = tuple(axes)
+        self.__dict__["_axes"] = tuple(a % rank for a in axes)
+
+    def call(
+        self,
+        query: Any,
+        value: Any,
+        key: Any = None,
+        query_mask: Any = None,
+        value_mask: Any = None,
+        key_mask: Any = None,
+        attention_mask: Any = None,
+        return_attention_scores: bool = False,
+        training: bool | None = None,
+        use_causal_mask: bool = False,
+    ) -> Any:
+        """The layer's output, see the class."""
+        key = value if key is None else key
+        q, k, v = self.query_dense(query), self.key_dense(key), self.value_dense(value)
+        masks = (value_mask, key_mask, attention_mask)
+        out, weights = self._attend(q, k, v, masks, use_causal_mask, training, return_attention_scores)
+        if self._gate_dense is not None:
+            out = ops.multiply(out, ops.sigmoid(self._gate_dense(query)))
+        out = self.output_dense(out)
+        return (out, weights) if return_attention_scores else out
+
+    def compute_output_shape(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> Any:
+        """(*query shape[:-1], features of the query or `output_shape`)."""
+        _check_shapes(self.name, query_shape, value_shape, value_shape if key_shape is None else key_shape)
+        return (*query_shape[:-1], *(self.output_shape or query_shape[-1:]))
+
+    def compute_output_spec(
+        self,
+        query: Any,
+        value: Any,
+        key: Any = None,
+        query_mask: Any = None,
+        value_mask: Any = None,
+        key_mask: Any = None,
+        attention_mask: Any = None,
+        return_attention_scores: bool = False,
+        training: bool | None = None,
+        use_causal_mask: bool = False,
+    ) -> Any:
+        """Specs of the outputs."""
+        key = value if key is None else key
+        shape = self.compute_output_shape(query.shape, value.shape, key.shape)
+        out = Abstract(shape, self.compute_dtype)
+        if not return_attention_scores:
+            return out
+        rank = len(query.shape)
+        axes = tuple(range(1, rank - 1)) if self.attention_axes is None else self.attention_axes
+        axes = tuple(a % rank for a in axes)
+        free = [d for i, d in enumerate(query.shape[:-1]) if i not in axes]
+        sizes = [x.shape[a] for x in (query, key) for a in axes]
+        return out, Abstract((*free, self.num_heads, *sizes), self.compute_dtype)
+
+
+def _output_shape(value: Any) -> tuple[int, ...] | None:
+    if value is None:
+        return None
+    if isinstance(value, int) and not isinstance(value, bool):
+        return (value,)
+    if isinstance(value, (list, tuple)) and all(isinstance(d, int) for d in value):
+        return tuple(value)
+    raise ArgumentError(f"[MultiHeadAttention] expected `output_shape` to be an int, a tuple or None, got {value!r}.")
+
+
+def _check_shapes(who: str, query: Any, value: Any, key: Any) -> None:
+    for name, shape in (("query", query), ("value", value), ("key", key)):
+        if len(shape) < 3:
+            raise ShapeError(
+                f"[{who}] expected `{name}` of shape (batch, length, features), got {tuple(shape)}; "
+                "add the missing axis."
+            )
+    if len(query) != len(value):
+        raise ShapeError(f"[{who}] expected query and value of one rank, got shapes {tuple(query)} and {tuple(value)}.")
+    if len(key) != len(value) or any(None not in p and p[0] != p[1] for p in zip(key[:-1], value[:-1], strict=True)):
+        raise ShapeError(
+            f"[{who}] expected value and key of one shape but for the last axis, got value {tuple(value)} and key "
+            f"{tuple(key)}."
+        )
+    if None not in (query[0], value[0]) and query[0] != value[0]:
+        raise ShapeError(f"[{who}] expected one batch size, got query {tuple(query)} and value {tuple(value)}.")
+
+
+@serializable("keras.layers", "GroupQueryAttention")
+@documented(
+    """
+    Args:
+        head_dim: size of queries, keys and values of a head.
+        num_query_heads: number of heads of the query.
+        num_key_value_heads: number of heads of key and value, which divides that of the query: so many query heads
+            share one.
+        dropout: rate at which weights are dropped in training."""
+    + _CALL.format(or_given="")
+    + """
+    Raises:
+        ArgumentError: if an option is not allowed.
+        ShapeError: if inputs do not fit.
+
+    Reference: Ainslie et al., 2023, https://arxiv.org/abs/2305.13245.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.GroupQueryAttention(head_dim=8, num_query_heads=4, num_key_value_heads=2)
+    >>> x = kfront.ops.ones((3, 5, 16))
+    >>> tuple(layer(x, x).shape)
+    (3, 5, 16)
+    """
+)
+class GroupedQueryAttention(_Heads):
+    """Attention with several heads, in which groups of query heads share the heads of key and value."""
+
+    _options = (
+        "head_dim",
+        "num_query_heads",
+        "num_key_value_heads",
+        "use_bias",
+        "use_gate",
+        "sliding_window",
+        "dropout",
+        *_WEIGHTS,
+    )
+    _query_dense: Any = None
+    _key_dense: Any = None
+    _value_dense: Any = None
+    _output_dense: Any = None
+    _gate_dense: Any = None
+
+    def __init__(
+        self,
+        head_dim: int,
+        num_query_heads: int,
+        num_key_value_heads: int,
+        dropout: float = 0.0,
+        use_bias: bool = True,
+        sliding_window: int | None = None,
+        flash_attention: bool | None = None,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        use_gate: bool = False,
+        seed: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        who = "GroupQueryAttention"
+        self.head_dim = positive(who, "head_dim", head_dim)
+        self.num_query_heads = positive(who, "num_query_heads", num_query_heads)
+        self.num_key_value_heads = positive(who, "num_key_value_heads", num_key_value_heads)
+        if self.num_query_heads % self.num_key_value_heads:
+            raise ArgumentError(
+                f"[{who}] expected `num_key_value_heads` to divide `num_query_heads`, got {num_key_value_heads} and "
+                f"{num_query_heads}."
+            )
+        self._start(
+            flash_attention,
+            dropout,
+            sliding_window,
+            use_bias=use_bias,
+            use_gate=use_gate,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+            seed=seed,
+        )
+
+    def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
+        """Create the projections."""
+        key_shape = value_shape if key_shape is None else key_shape
+        self.compute_output_shape(query_shape, value_shape, key_shape)
+        wide, narrow, size = self.num_query_heads, self.num_key_value_heads, self.head_dim
+        self._query_dense = self._into_heads("query", 3, wide, size)
+        self._query_dense.build(query_shape)
+        self._key_dense = self._into_heads("key", 3, narrow, size)
+        self._key_dense.build(key_shape)
+        if self.use_gate:
+            self._gate_dense = self._into_heads("gate", 3, wide, size)
+            self._gate_dense.build(query_shape)
+        self._value_dense = self._into_heads("value", 3, narrow, size)
+        self._value_dense.build(value_shape)
+        if self.dropout > 0:
+            self.seed_generator = SeedGenerator(self.seed)
+        self._output_dense = self._out_of_heads("attention_output", 3, (query_shape[-1],))
+        self._output_dense.build((*query_shape[:-1], wide, size))
+
+    def call(
+        self,
+        query: Any,
+        value: Any,
+        key: Any = None,
+        query_mask: Any = None,
+        value_mask: Any = None,
+        key_mask: Any = None,
+        attention_mask: Any = None,
+        return_attention_scores: bool = False,
+        training: bool | None = None,
+        use_causal_mask: bool = False,
+    ) -> Any:
+        """The layer's output, see the class."""
+        key = value if key is None else key
+        q, k, v = self._query_dense(query), self._key_dense(key), self._value_dense(value)
+        masks = (value_mask, key_mask, attention_mask)
+        out, weights = self._attend(q, k, v, masks, use_causal_mask, training, return_attention_scores)
+        if self._gate_dense is not None:
+            out = ops.multiply(out, ops.sigmoid(self._gate_dense(query)))
+        out = self._output_dense(out)
+        return (out, weights) if return_attention_scores else out
+
+    def compute_output_shape(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> Any:
+        """The query's shape."""
+        _check_shapes(self.name, query_shape, value_shape, value_shape if key_shape is None else key_shape)
+        if len(query_shape) != 3:
+            raise ShapeError(f"[{self.name}] expected inputs of rank 3, got query {tuple(query_shape)}.")
+        return tuple(query_shape)
+
+    def compute_output_spec(
+        self,
+        query: Any,
+        value: Any,
+        key: Any = None,
+        query_mask: Any = None,
+        value_mask: Any = None,
+        key_mask: Any = None,
+        attention_mask: Any = None,
+        return_attention_scores: bool = False,
+        training: bool | None = None,
+        use_causal_mask: bool = False,
+    ) -> Any:
+        """Specs of the outputs."""
+        key = value if key is None else key
+        out = Abstract(self.compute_output_shape(query.shape, value.shape, key.shape), self.compute_dtype)
+        if not return_attention_scores:
+            return out
+        shape = (query.shape[0], self.num_query_heads, query.shape[1], key.shape[1])
+        return out, Abstract(shape, self.compute_dtype)
