@@ -19,6 +19,7 @@ def write(folder: str) -> None:
     import keras
 
     for name, (build, _) in models.MODELS.items():
+        keras.utils.clear_session()
         keras.utils.set_random_seed(7)
         model = build(keras)
         model.save(f"{folder}/{name}.keras")
