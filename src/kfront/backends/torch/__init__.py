@@ -15,7 +15,7 @@ import torch
 
 from kfront import config
 from kfront.backends import get
-from kfront.backends.base import Backend, numpy_dtype
+from kfront.backends.base import NULL, Backend, numpy_dtype
 from kfront.backends.torch import control, conv, linalg, nn, ops, random, rnn, shape, signal
 from kfront.backends.torch import native as _native
 from kfront.backends.torch import step as _step
@@ -194,7 +194,7 @@ class TorchBackend(Backend):
             from torch._subclasses.fake_tensor import unset_fake_temporarily
 
             return unset_fake_temporarily()
-        return contextlib.nullcontext()
+        return NULL
 
     def no_grad(self) -> Any:
         return torch.no_grad()

@@ -53,14 +53,19 @@ def value_and_grad(
 
 
 def compile_step(fn: Callable[..., Any], state: Callable[[], Sequence[Any]], jit: bool | str) -> Callable[..., Any]:
-    """`fn` under `torch.compile` if `jit` is True, else as it is; a step that cannot be compiled runs eagerly."""
+    """`fn` under `torch.compile` if `jit` is True, else as it is; a step that cannot be compiled runs eagerly.
+
+    The first call runs eagerly: layers and ops then work out things that would break the graph, and keep them.
+    """
     if jit is not True:
         return fn
     compiled: Any = torch.compile(fn)
+    warm = False
 
     def step(*args: Any) -> Any:
-        nonlocal compiled
-        if compiled is None:
+        nonlocal compiled, warm
+        if compiled is None or not warm:
+            warm = True
             return fn(*args)
         try:
             with _whole_step():
