@@ -6,7 +6,6 @@ torch has no arithmetic for uint16, uint32 and uint64; their names stand for int
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -239,7 +238,9 @@ class _DeviceScope:
 
 # ---- conversion ------------------------------------------------------------------------------------------------------
 
-_SHARED = frozenset(map(np.dtype, ("float32", "float64", "float16", "int32", "int64", "int16", "int8", "uint8", "bool")))
+_SHARED = frozenset(
+    map(np.dtype, ("float32", "float64", "float16", "int32", "int64", "int16", "int8", "uint8", "bool"))
+)
 _NUMPY_WIDER = {"uint16": np.int32, "uint32": np.int64, "uint64": np.int64}
 
 
