@@ -89,6 +89,8 @@ class TensorFlowBackend(Backend):
         """A tensor of anything array-like; see `Backend.convert`."""
         if x.__class__ in self.types:
             return x if dtype is None else ops.cast(x, dtype)
+        if x.__class__ is np.ndarray and dtype is None:
+            return tf.constant(x)
         if isinstance(x, Variable):
             x = x.value if x._backend is self else x.numpy()
             return self.convert(x, dtype)

@@ -47,16 +47,15 @@ class TensorFlowForeach(Foreach):
     def add_to(self, variables: Sequence[Any], xs: Sequence[Any], factor: Any = None) -> list[Any]:
         if not _plain(variables):
             return super().add_to(variables, xs, factor)
-        out = []
-        for v, x in zip(variables, xs, strict=True):
-            held = v._value
-            if factor is None:
-                native.add_in_place(held.handle, x)
-            else:
-                minus = -factor
-                _descend(held.handle, _scalar(minus, held.dtype), x)
-            out.append(native.read(held))
-        return out
+        held = [v._value for v in variables]
+        if factor is None:
+            for h, x in zip(held, xs, strict=True):
+                native.add_in_place(h.handle, x)
+        else:
+            minus = {kind: _scalar(-factor, kind) for kind in {h.dtype for h in held}}
+            for h, x in zip(held, xs, strict=True):
+                _descend(h.handle, minus[h.dtype], x)
+        return [native.read(h) for h in held]
 
     def adam(
         self,
