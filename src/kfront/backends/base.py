@@ -25,6 +25,9 @@ from kfront.core.op import OPS, Op
 __all__ = ["Backend", "Foreach"]
 
 
+NULL = contextlib.nullcontext()  # one object serves all: it keeps no state
+
+
 class Backend:
     """What an engine must provide; see the module's docstring for the ops.
 
@@ -188,15 +191,15 @@ class Backend:
 
     def eager(self) -> Any:
         """Context in which values are concrete even while the engine traces."""
-        return contextlib.nullcontext()
+        return NULL
 
     def no_grad(self) -> Any:
         """Context in which nothing is recorded for gradients."""
-        return contextlib.nullcontext()
+        return NULL
 
     def device(self, name: str | None) -> Any:
         """Context in which new tensors and variables live on a device such as "cpu", "gpu:0"."""
-        return contextlib.nullcontext()
+        return NULL
 
     def feed(self, x: Any) -> Any:
         """A NumPy array or tensor of a batch as compiled steps take it best."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import threading
 from collections import defaultdict
@@ -23,6 +24,7 @@ class _Scopes(threading.local):
 _scopes = _Scopes()
 
 
+@functools.cache
 def to_snake_case(name: str) -> str:
     """``"MaxPooling2D"`` -> ``"max_pooling2d"``."""
     name = re.sub(r"\W+", "", name)

@@ -34,6 +34,18 @@ class Tracker:
             if attribute in self.items:
                 self.forget(attribute)
             return value
+        if self.kind_of(value) is not None:
+            if attribute in self.items:
+                self._file(attribute, [("", value)])
+            else:
+                self.items[attribute] = entry = [("", value)]
+                self._kinds = None
+                self.changed(attribute, entry, ())
+            return value
+        if not isinstance(value, (list, dict, tuple)):
+            if attribute in self.items:
+                self.forget(attribute)
+            return value
         found = list(self._search(value, ""))
         if type(value) in (list, dict) and not self.locked:
             value = _wrap(value, self, attribute)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from kfront.backends import current
 from kfront.core.dtypes import FLOATS, is_float, standardize
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.naming import auto_name, current_path
@@ -48,8 +49,6 @@ class Variable(ArrayOperators):
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         if cls is Variable:
-            from kfront.backends import current
-
             cls = current().Variable
         return super().__new__(cls)
 
@@ -66,8 +65,6 @@ class Variable(ArrayOperators):
         layout: Any = None,
         **kwargs: Any,
     ) -> None:
-        from kfront.backends import current
-
         name = name if name is not None else auto_name("variable")
         if not isinstance(name, str) or "/" in name:
             raise ArgumentError(f"[Variable] expected a `name` that is a string without '/', got {name!r}.")

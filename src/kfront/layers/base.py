@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from kfront import constraints, dtype_policies, initializers, regularizers
 from kfront.backends import backend_scope, current
 from kfront.core import tree
 from kfront.core.dtypes import is_float
@@ -127,8 +128,6 @@ class Layer(Owner, Operation):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        from kfront import dtype_policies
-
         shape = kwargs.pop("input_shape", None)
         if kwargs.pop("input_dim", None) is not None or kwargs:
             extra = ", ".join(kwargs) or "input_dim"
@@ -159,9 +158,7 @@ class Layer(Owner, Operation):
         fields, policy = self.__dict__, self._dtype_policy
         compute, variable = policy.compute_dtype, policy.variable_dtype
         fields["_scope_dtype"] = compute if compute != variable and is_float(compute or "") else None
-        b = self._backend
-        passing = [d for d in b.dtypes if not is_float(d) or d == compute or not self.autocast]
-        fields["_pass_dtypes"] = frozenset(b.native_dtype(d) for d in passing)
+        fields["_pass_dtypes"] = _passing(self._backend, compute, bool(self.autocast))
 
     # -- attributes ---------------------------------------------------------------------------------------------------
 
@@ -204,8 +201,6 @@ class Layer(Owner, Operation):
 
     @dtype_policy.setter
     def dtype_policy(self, value: Any) -> None:
-        from kfront import dtype_policies
-
         self.__dict__["_dtype_policy"] = dtype_policies.get(value)
         self.__dict__["_ready"] = False
         self._refresh_policy()
@@ -283,8 +278,6 @@ class Layer(Owner, Operation):
         Returns:
             The variable.
         """
-        from kfront import constraints, initializers
-
         dtype = dtype if dtype is not None else self.variable_dtype
         if initializer is None:
             initializer = "glorot_uniform" if is_float(dtype) else "zeros"
@@ -678,12 +671,8 @@ class Layer(Owner, Operation):
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments: the base's, and for a class without its own `get_config` what it was made with."""
-        from kfront import dtype_policies
-
         config = {"name": self.name, "trainable": self.trainable, "dtype": dtype_policies.serialize(self._dtype_policy)}
         if self.activity_regularizer is not None:
-            from kfront import regularizers
-
             config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
         if type(self).get_config is Layer.get_config:
             config.update(auto_config(self, Layer))
@@ -720,11 +709,16 @@ class Layer(Owner, Operation):
         self._refresh_policy()
 
 
+@functools.cache
+def _passing(backend: Any, compute: str | None, autocast: bool) -> frozenset[Any]:
+    """The engine's dtypes that inputs keep: all but floating ones that are not the compute dtype."""
+    names = [d for d in backend.dtypes if not is_float(d) or d == compute or not autocast]
+    return frozenset(backend.native_dtype(d) for d in names)
+
+
 def _regularizer(value: Any) -> Any:
     if value is None:
         return None
-    from kfront import regularizers
-
     return regularizers.get(value)
 
 
