@@ -76,8 +76,17 @@ def elu(x: Tensor, alpha: float = 1.0) -> Tensor:
     return out if alpha == 1.0 else _select(_greater(x, constant(0, x.dtype)), out, _mul(out, constant(alpha, x.dtype)))
 
 
+def selu(x: Tensor) -> Tensor:
+    """Scaled `elu` that keeps mean 0 and variance 1."""
+    if x.dtype in _HALF:
+        return via(selu, tf.float32, x)
+    return _mul(constant(1.0507009873554805, x.dtype), elu(x, 1.6732632423543772))
+
+
 def leaky_relu(x: Tensor, negative_slope: float = 0.2) -> Tensor:
     """x, or a multiple of it for negative x."""
+    if x.dtype == tf.float64:  # the kernel's slope is a float32 number
+        return _select(_greater(x, constant(0, x.dtype)), x, _mul(x, constant(negative_slope, x.dtype)))
     return _leaky(x, negative_slope)
 
 
@@ -158,6 +167,9 @@ def _stuffed(kernel: Tensor, dilation: Sequence[int]) -> Tensor:
 @_channels_last
 def conv(inputs: Tensor, kernel: Tensor, strides: Any, padding: str, dilation_rate: Any) -> Tensor:
     """Convolution over 1, 2 or 3 axes; grouped if the kernel takes fewer channels than there are."""
+    if inputs.shape[0] == 0:  # for an empty batch the oneDNN kernel gives the shape of the input
+        one = tf.zeros([1, *dims(inputs)[1:]], inputs.dtype)
+        return conv(one, kernel, strides, padding, "channels_last", dilation_rate)[:0]
     rank = inputs.shape.rank - 2
     steps, dilation = _each(strides, rank), _each(dilation_rate, rank)
     groups = inputs.shape[-1] // kernel.shape[-2]

@@ -290,16 +290,10 @@ def logaddexp(x1: Tensor, x2: Tensor) -> Tensor:
 _is_nan, _greater = raw("IsNan"), raw("Greater")
 
 
-def clip(x: Tensor, x_min: Tensor, x_max: Tensor) -> Tensor:
-    """x held between two bounds."""
-    if x.dtype == tf.bool:
-        return via(clip, tf.int32, x, *[_cast(b, tf.int32) for b in (x_min, x_max)])
-    low = x_min if isinstance(x_min, tf.Tensor) else tf.constant(x_min, x.dtype)
-    high = x_max if isinstance(x_max, tf.Tensor) else tf.constant(x_max, x.dtype)
-    return _minimum(_maximum(x, low), high)
-
-
-_maximum, _minimum = raw("Maximum"), raw("Minimum")
+def clip(x: Tensor, x_min: Any, x_max: Any) -> Tensor:
+    """x held between two bounds; None stands for no bound."""
+    x = x if x_min is None else maximum(x, x_min)
+    return x if x_max is None else minimum(x, x_max)
 
 
 def log2(x: Tensor) -> Tensor:

@@ -57,10 +57,13 @@ def amin(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
     return min(x, axis, keepdims)
 
 
-def _position(name: str) -> Callable[..., Any]:
+def _position(name: str, extreme: float) -> Callable[..., Any]:
+    """Where the extreme is; as in NumPy a NaN is taken for it."""
     kernel = raw(name)
 
     def find(x: Tensor, axis: int | None = None, keepdims: bool = False) -> Tensor:
+        if x.dtype in _FLOATING:
+            x = _select(_is_nan(x), constant(extreme, x.dtype), x)
         if axis is not None:
             out = kernel(x, axis, tf.int32)
             return _expand(out, axis) if keepdims else out
@@ -70,8 +73,9 @@ def _position(name: str) -> Callable[..., Any]:
     return find
 
 
-argmax = _position("ArgMax")
-argmin = _position("ArgMin")
+_is_nan = raw("IsNan")
+argmax = _position("ArgMax", float("inf"))
+argmin = _position("ArgMin", float("-inf"))
 
 
 def _as_bool(x: Tensor) -> Tensor:
