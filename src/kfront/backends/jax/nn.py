@@ -245,20 +245,24 @@ segment_prod = _segments(jax.ops.segment_prod)
 @compiled(5, 6, 7)
 def _attention(q: Any, k: Any, v: Any, bias: Any, mask: Any, scale: Any, is_causal: bool, implementation: Any) -> Any:
     mask = None if mask is None else mask.astype(bool)
+    kind = q.dtype
+    if kind == jnp.float16 and jax.default_backend() == "cpu":  # XLA has no float16 products summed in float32 there
+        q, k, v = (t.astype(jnp.float32) for t in (q, k, v))
     bias = None if bias is None else bias.astype(q.dtype)
-    return jax.nn.dot_product_attention(
+    out = jax.nn.dot_product_attention(
         q, k, v, bias, mask, scale=scale, is_causal=is_causal, implementation=implementation
     )
+    return out.astype(kind)
 
 
 @compiled(5, 6, 7)
-def _capped_attention(q: Any, k: Any, v: Any, bias: Any, mask: Any, scale: Any, is_causal: bool, cap: float) -> Any:
-    """jax.nn.dot_product_attention has no cap on the logits."""
+def _plain_attention(q: Any, k: Any, v: Any, bias: Any, mask: Any, scale: Any, is_causal: bool, cap: Any) -> Any:
+    """jax.nn.dot_product_attention has no cap on the logits, and wants values as deep as keys."""
     groups = q.shape[2] // k.shape[2]
     k, v = (jnp.repeat(t, groups, 2) if groups > 1 else t for t in (k, v))
     logits = jnp.einsum("btnh,bsnh->bnts", q, k, preferred_element_type=jnp.float32)
     logits = logits * (q.shape[-1] ** -0.5 if scale is None else scale)
-    logits = cap * jnp.tanh(logits / cap)
+    logits = logits if cap is None else cap * jnp.tanh(logits / cap)
     if bias is not None:
         logits = logits + bias
     allowed = None if mask is None else mask.astype(bool)
@@ -282,37 +286,49 @@ def dot_product_attention(
     attn_logits_soft_cap: Any = None,
 ) -> Any:
     """Attention over (batch, length, heads, size)."""
-    if attn_logits_soft_cap is not None:
-        if flash_attention:
-            raise ArgumentError(
-                "[dot_product_attention] expected no `attn_logits_soft_cap` with flash_attention=True on JAX; "
-                "leave one out."
-            )
-        cap = float(attn_logits_soft_cap)
-        return _capped_attention(query, key, value, bias, mask, scale, bool(is_causal), cap)
+    if attn_logits_soft_cap is not None and flash_attention:
+        raise ArgumentError(
+            "[dot_product_attention] expected no `attn_logits_soft_cap` with flash_attention=True on JAX; leave one out."
+        )
+    if attn_logits_soft_cap is not None or value.shape[-1] != key.shape[-1]:
+        cap = None if attn_logits_soft_cap is None else float(attn_logits_soft_cap)
+        return _plain_attention(query, key, value, bias, mask, scale, bool(is_causal), cap)
     how = "cudnn" if flash_attention else None
     return _attention(query, key, value, bias, mask, scale, bool(is_causal), how)
 
 
-# ---- recurrent sequences ---------------------------------------------------------------------------------------------
+# ---- recurrent sequences --------------------------------------------------------------------------------------------
+
+
+def _on_cpu() -> bool:
+    return jax.default_backend() == "cpu"
 
 
 def _sequence(step: Any, x: Any, carry: Any, lengths: Any, backwards: bool) -> tuple[Any, Any]:
     """Run `step` over time: x is (time, batch, ...); states stand still and outputs are zero past `lengths`."""
-    if lengths is None:
-        return lax.scan(step, carry, jnp.flip(x, 0) if backwards else x)
-    times = jnp.arange(x.shape[0], dtype=lengths.dtype)
+    times = jnp.arange(x.shape[0], dtype="int32")
     if backwards:
         x, times = jnp.flip(x, 0), jnp.flip(times)
 
-    def masked(carry: Any, now: Any) -> tuple[Any, Any]:
-        x_t, t = now
-        valid = (t < lengths)[:, None]
+    def masked(carry: Any, x_t: Any, t: Any) -> tuple[Any, Any]:
         new, out = step(carry, x_t)
+        if lengths is None:
+            return new, out
+        valid = (t < lengths)[:, None]
         new = jax.tree_util.tree_map(lambda a, b: jnp.where(valid, a, b), new, carry)
         return new, jnp.where(valid, out, 0)
 
-    return lax.scan(masked, carry, (x, times))
+    if not _on_cpu() or not x.shape[0]:
+        return lax.scan(lambda carry, now: masked(carry, *now), carry, (x, times))
+
+    def prefetching(carry: Any, now: Any) -> tuple[Any, Any]:
+        """XLA on CPU fuses reading x[t] into the gates, whose tanh are then not vectorized: read it a step ahead."""
+        (state, x_t), (x_next, t) = carry, now
+        state, out = masked(state, x_t, t)
+        return (state, x_next), out
+
+    (carry, _), out = lax.scan(prefetching, (carry, x[0]), (jnp.concatenate([x[1:], x[:1]]), times))
+    return carry, out
 
 
 @compiled(7)
@@ -322,15 +338,19 @@ def lstm_sequence(
     c0: Any,
     kernel: Any,
     recurrent_kernel: Any,
-    bias: Any,
+    bias: Any = None,
     lengths: Any = None,
     go_backwards: bool = False,
 ) -> tuple[Any, Any, Any]:
     """LSTM over (batch, time, features), gates in the order i, f, c, o: (outputs, h, c)."""
-    inputs = linear(jnp.swapaxes(x, 0, 1), kernel, bias)  # one product for all steps
+    inputs = jnp.swapaxes(x, 0, 1)
+    inside = _on_cpu() and x.shape[-1] <= h0.shape[-1]  # few features: their product in each step costs less
+    if not inside:
+        inputs = linear(inputs, kernel, bias)  # one product for all steps
 
     def step(carry: Any, z: Any) -> tuple[Any, Any]:
         h, c = carry
+        z = linear(z, kernel, bias) if inside else z
         i, f, g, o = jnp.split(z + jnp.matmul(h, recurrent_kernel), 4, -1)
         c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
         h = jax.nn.sigmoid(o) * jnp.tanh(c)
@@ -346,7 +366,7 @@ def gru_sequence(
     h0: Any,
     kernel: Any,
     recurrent_kernel: Any,
-    bias: Any,
+    bias: Any = None,
     lengths: Any = None,
     reset_after: bool = True,
     go_backwards: bool = False,
