@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from kfront.backends.jax.common import axes, canonical, compiled, concrete, per_axis
@@ -175,13 +176,13 @@ def _window(x: Any, pool_size: Any, strides: Any, data_format: str) -> tuple[tup
 @compiled(1, 2, 3)
 def _max_pool(x: Any, size: Any, step: Any, padding: str) -> Any:
     lowest = -jnp.inf if jnp.issubdtype(x.dtype, jnp.floating) else jnp.iinfo(x.dtype).min
-    return lax.reduce_window(x, jnp.array(lowest, x.dtype), lax.max, size, step, padding.upper())
+    return lax.reduce_window(x, np.array(lowest, x.dtype), lax.max, size, step, padding.upper())
 
 
 @compiled(1, 2, 3)
 def _average_pool(x: Any, size: Any, step: Any, padding: str) -> Any:
     padding = padding.upper()
-    zero = jnp.zeros((), x.dtype)
+    zero = np.zeros((), x.dtype)  # not traced: JAX knows the window sum, and its gradient, by the constant
     total = lax.reduce_window(x, zero, lax.add, size, step, padding)
     if padding == "VALID":
         count = 1
@@ -288,7 +289,7 @@ def dot_product_attention(
     """Attention over (batch, length, heads, size)."""
     if attn_logits_soft_cap is not None and flash_attention:
         raise ArgumentError(
-            "[dot_product_attention] expected no `attn_logits_soft_cap` with flash_attention=True on JAX; leave one out."
+            "[dot_product_attention] expected no `attn_logits_soft_cap` with flash_attention=True on JAX."
         )
     if attn_logits_soft_cap is not None or value.shape[-1] != key.shape[-1]:
         cap = None if attn_logits_soft_cap is None else float(attn_logits_soft_cap)
