@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from kfront.core import shapes
@@ -245,10 +246,11 @@ def hypot(x1: Any, x2: Any) -> Any:
         tensor of the broadcast shape, floating.
     """
     from kfront.ops.elementwise import abs, sqrt, square
-    from kfront.ops.logic import equal, isinf, where
+    from kfront.ops.logic import equal, isinf, logical_or, where
 
     a, b = abs(x1), abs(x2)
     large, small = maximum(a, b), minimum(a, b)
     safe = where(equal(large, 0), 1.0, large)
-    ratio = where(isinf(large), 0.0, divide(small, safe))
-    return multiply(large, sqrt(add(1.0, square(ratio))))
+    infinite = logical_or(isinf(a), isinf(b))  # even beside NaN (IEEE 754)
+    ratio = where(infinite, 0.0, divide(small, safe))
+    return where(infinite, math.inf, multiply(large, sqrt(add(1.0, square(ratio)))))

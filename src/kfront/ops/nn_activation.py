@@ -312,7 +312,7 @@ def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
     Returns:
         tensor of the shape of `x`, floating.
     """
-    return where(greater(abs(x), threshold), x, 0.0)
+    return where(less_equal(abs(x), threshold), 0.0, x)
 
 
 @op(dtype=floating)
@@ -326,8 +326,8 @@ def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
     Returns:
         tensor of the shape of `x`, floating.
     """
-    above = subtract(x, threshold)
-    return where(greater(x, threshold), above, where(less(x, -threshold), add(x, threshold), 0.0))
+    outside = where(less(x, 0), add(x, threshold), subtract(x, threshold))
+    return where(less_equal(abs(x), threshold), 0.0, outside)
 
 
 @op(dtype=floating)
@@ -342,7 +342,7 @@ def threshold(x: Any, threshold: float, default_value: float) -> Any:
     Returns:
         tensor of the shape of `x`, floating.
     """
-    return where(greater(x, threshold), x, default_value)
+    return where(less_equal(x, threshold), default_value, x)
 
 
 @op(dtype=floating)

@@ -100,7 +100,7 @@ def conv_transpose(
     """
 
 
-@op(3, floating)
+@op(3, floating, prepare=_LAYOUT)
 def separable_conv(
     inputs: Any,
     depthwise_kernel: Any,
