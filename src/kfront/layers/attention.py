@@ -105,7 +105,7 @@ class Attention(OptionLayer):
 
     def build(self, input_shape: Any) -> None:
         """Create the factors."""
-        self._checked(input_shape)
+        self._check_depth(self._checked(input_shape))
         if self.use_scale:
             self.scale = self.add_weight(name="scale", shape=(), initializer="ones")
         if self.score_mode == "concat":
@@ -121,6 +121,16 @@ class Attention(OptionLayer):
             got = f"{len(inputs)} of them" if isinstance(inputs, list) else "one tensor"
             raise ShapeError(f"[{self.name}] expected a list [query, value] or [query, value, key], got {got}.")
         return inputs
+
+    def _check_depth(self, shapes: Any) -> None:
+        query, key = shapes[0], shapes[-1]
+        if len(query) != 3 or len(key) != 3:
+            raise ShapeError(f"[{self.name}] expected inputs of rank 3, got shapes {list(shapes)}.")
+        if None not in (query[-1], key[-1]) and query[-1] != key[-1]:
+            raise ShapeError(
+                f"[{self.name}] expected query and key of one depth (last axis), got shapes {tuple(query)} and "
+                f"{tuple(key)}; project one of them, or pass another key."
+            )
 
     def _scores(self, query: Any, key: Any) -> Any:
         if self.score_mode == "dot":
@@ -221,7 +231,8 @@ class AdditiveAttention(Attention):
 
     def build(self, input_shape: Any) -> None:
         """Create the factors."""
-        value = self._checked(input_shape)[1]
+        self._check_depth(self._checked(input_shape))
+        value = input_shape[1]
         if self.use_scale:
             self.scale = self.add_weight(
                 name="scale", shape=(known_axis(self.name, value),), initializer="glorot_uniform"

@@ -7,7 +7,7 @@ from typing import Any
 
 from kfront import ops
 from kfront.core import shapes_nn
-from kfront.core.errors import ArgumentError, KfrontError, ShapeError
+from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract
 from kfront.layers.base import InputSpec
@@ -98,6 +98,7 @@ class _Windowed(OptionLayer):
             )
         channels = known_axis(self.name, input_shape, self._channel_axis)
         self.input_spec = InputSpec(ndim=self.rank + 2, axes={self._channel_axis: channels})
+        self.compute_output_shape(input_shape)
         return channels
 
     def _weight(self, name: str, shape: tuple[int, ...], options: str) -> Any:
@@ -127,8 +128,12 @@ class _Windowed(OptionLayer):
         try:
             specs = (Abstract(tuple(input_shape), "float32"), Abstract(kernel_shape, "float32"))
             return rule(*specs, self.strides, *static)
-        except KfrontError as error:
-            raise type(error)(f"[{self.name}] {error}") from None
+        except ShapeError as error:
+            raise ShapeError(
+                f"[{self.name}] {str(error).rstrip('.')}, with kernel_size {self.kernel_size}, strides {self.strides}, "
+                f"dilation_rate {self.dilation_rate}, padding {self.padding!r} and data_format {self.data_format!r}; "
+                "use larger inputs, a smaller kernel or padding='same'."
+            ) from None
 
     def _known_channels(self, input_shape: Any) -> int | None:
         return input_shape[self._channel_axis] if len(input_shape) == self.rank + 2 else None
@@ -202,11 +207,6 @@ class BaseConv(_Windowed):
     def build(self, input_shape: Any) -> None:
         """Create kernel and bias."""
         channels = self._channels(input_shape)
-        if channels % self.groups:
-            raise ShapeError(
-                f"[{self.name}] expected input channels that {self.groups} groups divide, got {channels} channels "
-                f"(input shape {tuple(input_shape)})."
-            )
         self.kernel = self._weight("kernel", (*self.kernel_size, channels // self.groups, self.filters), "kernel")
         if self.use_bias:
             self.bias = self._weight("bias", (self.filters,), "bias")
@@ -226,6 +226,11 @@ class BaseConv(_Windowed):
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The input's shape with `filters` channels and the places that the window takes."""
         padding, channels = self.padding, self._known_channels(input_shape)
+        if channels is not None and channels % self.groups:
+            raise ShapeError(
+                f"[{self.name}] expected input channels that {self.groups} groups divide, got {channels} channels "
+                f"(input shape {tuple(input_shape)})."
+            )
         if padding == "causal":  # on the padded input
             before, padding = self._causal_pads(), "valid"
             input_shape = tuple(d if d is None else d + a for d, (a, _) in zip(input_shape, before, strict=True))

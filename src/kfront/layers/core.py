@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from kfront import activations, ops
 from kfront.core import tree
 from kfront.core.dtypes import is_int
-from kfront.core.errors import ArgumentTypeError, KfrontError, SavingError
+from kfront.core.errors import ArgumentTypeError, KfrontError, SavingError, ShapeError
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.layers.base import InputSpec, Layer
@@ -209,7 +211,7 @@ class Embedding(OptionLayer):
         kwargs.pop("input_length", None)
         input_dim = positive("Embedding", "input_dim", input_dim)
         output_dim = positive("Embedding", "output_dim", output_dim)
-        super().__init__(**kwargs)
+        super().__init__(**{**kwargs, "autocast": False})
         self._refuse(lora_rank=lora_rank, lora_alpha=lora_alpha, quantization_config=quantization_config)
         self._set(
             input_dim=input_dim,
@@ -222,10 +224,15 @@ class Embedding(OptionLayer):
         self.output_dim: int
         self.mask_zero = mask_zero
         self.supports_masking = mask_zero
-        self.autocast = False
         if weights is not None:
             self.build()
             table = weights[0] if isinstance(weights, (list, tuple)) and len(weights) == 1 else weights
+            shape = tuple(np.shape(table))
+            if shape != self.embeddings.shape:
+                raise ShapeError(
+                    f"[{self.name}] expected `weights` of shape {self.embeddings.shape} (input_dim, output_dim), "
+                    f"got {shape}."
+                )
             self.embeddings.assign(table)
 
     def build(self, input_shape: Any = None) -> None:

@@ -54,7 +54,8 @@ class Merge(OptionLayer):
             ShapeError: if the number of inputs is wrong, or their batch sizes differ.
         """
         if not isinstance(shapes, (list, tuple)) or not all(isinstance(s, (list, tuple)) for s in shapes):
-            raise ShapeError(f"[{self.name}] expected a list of inputs, got one of shape {shapes}; pass [x, y].")
+            got = "none" if shapes is None else f"one tensor of shape {shapes}"
+            raise ShapeError(f"[{self.name}] expected a list of inputs, got {got}; pass [x, y].")
         if self._count is not None and len(shapes) != self._count:
             raise ShapeError(f"[{self.name}] expected exactly {self._count} inputs, got {len(shapes)}: {list(shapes)}.")
         if not shapes:

@@ -6,7 +6,7 @@ from typing import Any
 
 from kfront import ops
 from kfront.core import shapes_nn
-from kfront.core.errors import KfrontError
+from kfront.core.errors import ShapeError
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract
 from kfront.layers.base import InputSpec
@@ -93,8 +93,11 @@ class BasePooling(OptionLayer):
         try:
             spec = Abstract(tuple(input_shape), "float32")
             return shapes_nn.pool(spec, self.pool_size, self.strides, self.padding, self.data_format)
-        except KfrontError as error:
-            raise type(error)(f"[{self.name}] {error}") from None
+        except ShapeError as error:
+            raise ShapeError(
+                f"[{self.name}] {str(error).rstrip('.')}, with pool_size {self.pool_size}, strides {self.strides} and "
+                f"padding {self.padding!r}; use larger inputs, a smaller window or padding='same'."
+            ) from None
 
 
 _WINDOW = """{what} of each window over {{n}} spatial ax{es}.

@@ -34,7 +34,7 @@ from kfront.layers.cells import (
     step_of,
     stop_dropout,
 )
-from kfront.layers.options import OptionLayer, documented
+from kfront.layers.options import OptionLayer, documented, positive
 from kfront.ops.control import scan
 from kfront.ops.elementwise import dtype_of
 from kfront.ops.rnn import gru_sequence, lstm_sequence
@@ -378,6 +378,7 @@ class _OfCell(RNN):
     def _begin(self, cell_options: dict[str, Any], flags: dict[str, Any], kwargs: dict[str, Any]) -> None:
         kwargs.pop("implementation", None)
         name = {"SimpleRNNCell": "simple_rnn_cell", "LSTMCell": "lstm_cell", "GRUCell": "gru_cell"}
+        positive(type(self).__name__, "units", cell_options["units"])
         own = {"name": name[self._cell_class.__name__], "dtype": kwargs.get("dtype")}
         cell = self._cell_class(**cell_options, **own, trainable=kwargs.get("trainable", True))
         RNN.__init__(self, cell, **flags, **kwargs)
