@@ -42,7 +42,12 @@ def run(backend: str, entry: Entry, sample: Sample) -> list[np.ndarray]:
     with quiet(), kfront.backend_scope(backend) as b:
         args, kwargs = map_arrays(b.convert, (sample.args, sample.kwargs))
         out = function_of(entry.name)(*args, **kwargs)
-        return [b.to_numpy(x) if b.is_tensor(x) else np.asarray(x) for x in flat(out)]
+        return [b.to_numpy(x) if b.is_tensor(x) else _number(x) for x in flat(out)]
+
+
+def _number(x: Any) -> np.ndarray:
+    """A Python number or NumPy array; ints are int32, as in tensors."""
+    return np.asarray(x, "int32") if type(x) is int else np.asarray(x)
 
 
 @functools.cache

@@ -97,7 +97,7 @@ def _reshaping() -> list[Entry]:
     ex = _entry("expand_dims", lambda x, axis: np.expand_dims(x, axis))
     ex(floats(2, 3), 1)(floats(2, 3), (0, -1)).edge(ints(3), -1).edge(floats(), 0)
     sq = _entry("squeeze", np.squeeze)
-    sq.fixed(floats(2, 1, 3, 1))(floats(2, 1, 3, 1), axis=1)(floats(2, 1, 3, 1), axis=(1, -1)).edge(ints(1, 1))
+    sq.fixed(floats(2, 1, 3, 1))(floats(2, 1, 3, 1), axis=1)(floats(2, 1, 3, 1), axis=(1, -1)).fixed(ints(1, 1))
     p = _entry("pad", _pad, "real")
     p(floats(2, 3), 1)(floats(2, 3), ((1, 2), (0, 1)))(floats(2, 3), ((1, 0), (2, 2)), constant_values=5).also("bfloat16", "float16")
     for mode in ("reflect", "symmetric", "edge", "wrap"):
@@ -235,7 +235,6 @@ def _conversion() -> list[Entry]:
         e(floats(2, 3))(1)(True)(1.5)([1, 2])([[1.0, 2.0]])([True, False])([1, 2], dtype="float16")(floats(3), "bfloat16")
         e(ints(3, dtype="int64"))(bools(2)).edge([])
         out.append(e)
-    out[1](2**40)
     n = _entry("convert_to_numpy", lambda x: x, smooth=False, compiles=False)
     n(floats(2, 3)).also("bfloat16").edge(ints(2))
     t = _entry("is_tensor", lambda x: np.asarray(isinstance(x, np.ndarray)), "fixed", smooth=False, compiles=False)

@@ -1,0 +1,83 @@
+"""Inference: what an op says about symbolic values is what it does to real ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+import kfront
+from conformance.ops.entry import Entry, Sample, arrays_of, kind_of, with_arrays
+from conformance.ops.running import eager, flat, quiet, supported
+from conformance.ops.samples import function_of, table
+from conformance.suite import Case
+
+__all__ = ["cases", "infer"]
+
+
+def cases(backends: list[str], quick: bool) -> Iterator[Case]:
+    """For each sample and backend: with known sizes, and with an unknown first dimension."""
+    for entry in table().values():
+        if entry.random or not entry.compiles or entry.name in _NOT_SYMBOLIC:
+            continue
+        samples = entry.samples[:: max(1, len(entry.samples) // 8)] if quick else entry.samples
+        for sample in samples:
+            if not arrays_of((sample.args, sample.kwargs)):
+                continue
+            for b in backends:
+                if supported(kfront.backends.get(b), sample):
+                    yield Case("specs", f"{entry.name}/{sample.label}", b, _check(b, entry, sample))
+
+
+_NOT_SYMBOLIC = {"cond", "switch", "custom_gradient"}  # called through closures: tests/ops/test_control.py
+
+
+def infer(entry: Entry, sample: Sample, make: Callable[[tuple[Any, ...], str], Any], unknown: bool) -> list[Any]:
+    """The inferred results of a sample.
+
+    Args:
+        entry: the op.
+        sample: the arguments.
+        make: makes a symbolic value of a shape and dtype.
+        unknown: whether the first dimension of the sample's batch is unknown.
+    """
+    arrays = arrays_of((sample.args, sample.kwargs))
+    specs = []
+    for i, x in enumerate(arrays):
+        shape: tuple[Any, ...] = x.shape
+        if unknown and i in sample.batch:
+            shape = (None, *shape[1:])
+        specs.append(make(shape, kind_of(x)))
+    args, kwargs = with_arrays((sample.args, sample.kwargs), specs)
+    with quiet():
+        return flat(function_of(entry.name)(*args, **kwargs))
+
+
+def _agree(inferred: list[Any], results: list[np.ndarray], exact: bool, how: str) -> None:
+    from kfront.core.spec import KerasTensor
+
+    assert len(inferred) == len(results), f"{how}: {len(inferred)} results, eager {len(results)}"
+    for s, x in zip(inferred, results, strict=True):
+        if not isinstance(s, KerasTensor):  # an int, such as the size of a known shape
+            assert np.shape(s) == x.shape, f"{how}: {s!r}, eager {x!r}"
+            continue
+        assert s.dtype == kind_of(x), f"{how}: dtype {s.dtype}, eager {kind_of(x)}"
+        shape = tuple(s.shape)
+        fits = len(shape) == x.ndim and all(a is None or a == b for a, b in zip(shape, x.shape, strict=True))
+        assert fits, f"{how}: shape {shape}, eager {x.shape}"
+        assert not exact or None not in shape, f"{how}: shape {shape}, though every dimension is known: {x.shape}"
+
+
+def _check(backend: str, entry: Entry, sample: Sample) -> Callable[[], None]:
+    from kfront.core.spec import Abstract, KerasTensor
+
+    def check() -> None:
+        with kfront.backend_scope(backend):
+            results = eager(backend, entry, sample)
+            for make in (Abstract, KerasTensor):
+                _agree(infer(entry, sample, make, False), results, True, f"{make.__name__} of known shape")
+                if sample.batch:
+                    _agree(infer(entry, sample, make, True), results, False, f"{make.__name__} of unknown batch")
+
+    return check
