@@ -52,7 +52,7 @@ class Foreach:
         variable.assign_add(by)
 
     def label_range(self, x: Any) -> tuple[Any, Any] | None:
-        """Smallest and largest element, to check labels; None if not known now, or if the engine itself complains."""
+        """Smallest and largest element, to check labels; None if they are not at hand."""
         if self.b.is_tracing():
             return None
         x = self.b.to_numpy(x)

@@ -204,8 +204,10 @@ def _compute_dtype(dtype: Any) -> str:
 
 def _convert(x: Any, dtype: str, b: Any, keep_labels: bool) -> Any:
     """Tensors of `dtype` in the place of array-likes; integer labels may stay as they are."""
-    if isinstance(x, (dict, tuple)) or (isinstance(x, list) and any(hasattr(v, "shape") for v in x)):
-        return tree.map_structure(lambda v: _convert(v, dtype, b, keep_labels), x)
+    if isinstance(x, dict):
+        return {k: _convert(v, dtype, b, keep_labels) for k, v in x.items()}
+    if isinstance(x, (list, tuple)) and any(isinstance(v, dict) or hasattr(v, "shape") for v in x):
+        return [_convert(v, dtype, b, keep_labels) for v in x]
     if isinstance(x, KerasTensor):
         from kfront import ops
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from kfront import config, ops
-from kfront.core.errors import DataError, KfrontError
+from kfront.core.errors import DataError
 from kfront.core.registry import serializable
 from kfront.core.spec import KerasTensor
 from kfront.core.state import state
@@ -143,15 +143,7 @@ def _sparse(y_true: Any, y_pred: Any, from_logits: bool, axis: int) -> Any:
         span = b.foreach.label_range(y_true)
         if span is not None:
             _check_span(span, y_pred.shape[axis])
-    try:
-        return ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits, axis)
-    except KfrontError:
-        raise
-    except Exception:
-        if type(y_true) in b.types and not b.is_tracing():
-            labels = b.to_numpy(y_true)
-            _check_span((labels.min(), labels.max()), y_pred.shape[axis])
-        raise
+    return ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits, axis)
 
 
 def _check_span(span: tuple[Any, Any], classes: int | None) -> None:

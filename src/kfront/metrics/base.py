@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kfront.backends import backend_scope, current
+from kfront.core import tree
 from kfront.core.errors import ArgumentError
 from kfront.core.naming import auto_name, name_scope
 from kfront.core.registry import serializable
@@ -171,8 +172,7 @@ class Metric:
             metric_variables: values of `variables`.
         """
         with self._scope(metric_variables):
-            out = self.result()
-            return out.value if hasattr(out, "_is_variable") else out
+            return tree.map_structure(lambda x: x.value if hasattr(x, "_is_variable") else x, self.result())
 
     def stateless_reset_state(self) -> Any:
         """Values of `variables` to start with."""

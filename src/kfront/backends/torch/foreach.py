@@ -42,8 +42,12 @@ class TorchForeach(Foreach):
         else:
             value.add_(by if _number(by) else by.detach())
 
-    def label_range(self, x: Any) -> None:
-        """None: torch complains of an index out of range."""
+    def label_range(self, x: Any) -> tuple[Any, Any] | None:
+        """Smallest and largest element of a tensor on the CPU, None elsewhere and while tracing."""
+        if not x.is_cpu or _compiling() or torch._C._functorch.maybe_current_level() or not x.numel():
+            return None
+        low, high = torch.aminmax(x)
+        return low.item(), high.item()
 
     # -- reading and arithmetic ---------------------------------------------------------------------------------------
 
@@ -223,6 +227,10 @@ class TorchForeach(Foreach):
             return False
         if learning_rate.__class__ is not float or values[0].dtype not in _FUSED:
             return False
+        # The kernel walks memory and does not look at strides; a convolution's gradient comes in channels_last.
+        if not all(v.is_contiguous() for v in values):
+            return False
+        grads = [g if g.is_contiguous() else g.contiguous() for g in grads]
         now = torch.full((), float(step), device=values[0].device)
         torch._fused_adam_(
             values,
