@@ -143,7 +143,8 @@ class Op:
             if have is None:
                 out.append(None)
             elif have in WEAK:
-                out.append(None if self.weak and not scalars_only else want or _default(have))
+                as_it_is = self.weak and not scalars_only and (have is not bool or want == "bool")
+                out.append(None if as_it_is else want or _default(have))
             else:
                 out.append(None if want in (None, have) else want)
         return tuple(out)

@@ -46,7 +46,13 @@ def _widen(x: Any) -> Any:
 # ---- products -------------------------------------------------------------------------------------------------------
 
 
-@op(("x", "kernel", "bias"), promote)
+def _linear_rule(*dtypes: Any) -> tuple[Any, Any]:
+    d = result_type(*dtypes)
+    d = "int32" if d == "int8" else d  # as matmul
+    return d, d
+
+
+@op(("x", "kernel", "bias"), _linear_rule)
 def linear(x: Any, kernel: Any, bias: Any = None) -> Any:
     """Product over the last axis, plus a bias: the heart of a dense layer.
 
@@ -56,7 +62,7 @@ def linear(x: Any, kernel: Any, bias: Any = None) -> Any:
         bias: tensor of shape (n,), or None.
 
     Returns:
-        tensor of shape (..., n), in the promoted dtype.
+        tensor of shape (..., n), in the promoted dtype; int8 gives int32.
     """
     y = matmul(x, kernel)
     return y if bias is None else add(y, bias)

@@ -20,12 +20,16 @@ def matmul(x1: Tensor, x2: Tensor) -> Tensor:
 
 
 def einsum(operands: list[Tensor], subscripts: str) -> Tensor:
+    if operands[0].dtype is torch.bool:
+        return torch.einsum(subscripts, [x.to(torch.uint8) for x in operands]) != 0
     return torch.einsum(subscripts, operands)
 
 
 def tensordot(x1: Tensor, x2: Tensor, axes: Any = 2) -> Tensor:
     if not isinstance(axes, int):
         axes = tuple([a] if isinstance(a, int) else list(a) for a in axes)
+    if x1.dtype is torch.bool:
+        return torch.tensordot(x1.to(torch.uint8), x2.to(torch.uint8), axes) != 0
     return torch.tensordot(x1, x2, axes)
 
 
