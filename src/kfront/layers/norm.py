@@ -10,7 +10,13 @@ from kfront.core.registry import serializable
 from kfront.layers.base import InputSpec
 from kfront.layers.options import OptionLayer, known_axis
 from kfront.ops.elementwise import dtype_of
-from kfront.ops.nn_core import batch_normalization, layer_normalization, moments, rms_normalization
+from kfront.ops.nn_core import (
+    batch_normalization,
+    batch_normalization_train,
+    layer_normalization,
+    moments,
+    rms_normalization,
+)
 
 __all__ = [
     "BatchNormalization",
@@ -209,19 +215,23 @@ class BatchNormalization(_Affine):
         """The layer's output, see the class."""
         kind = dtype_of(inputs)
         x = ops.cast(inputs, "float32") if kind in _HALF else inputs
-        if training and self._trainable:
-            mean, variance = self._batch_moments(x, mask)
-            self._average(self.moving_mean, mean)
-            self._average(self.moving_variance, variance)
-        else:
+        beta, gamma = _value(self.beta), _value(self.gamma)
+        if not (training and self._trainable):
             mean, variance = self.moving_mean.value, self.moving_variance.value
-        outputs = batch_normalization(x, mean, variance, self.axis, _value(self.beta), _value(self.gamma), self.epsilon)
+            outputs = batch_normalization(x, mean, variance, self.axis, beta, gamma, self.epsilon)
+        elif mask is None and not self.synchronized:
+            outputs, mean, variance = batch_normalization_train(x, beta, gamma, self.axis, self.epsilon)
+            self._average(mean, variance)
+        else:
+            mean, variance = self._batch_moments(x, mask)
+            self._average(ops.stop_gradient(mean), ops.stop_gradient(variance))
+            outputs = batch_normalization(x, mean, variance, self.axis, beta, gamma, self.epsilon)
         return ops.cast(outputs, kind) if kind in _HALF else outputs
 
-    def _average(self, moving: Any, now: Any) -> None:
-        share = self.momentum
-        now = ops.multiply(ops.stop_gradient(now), 1.0 - share)
-        moving.assign(ops.add(ops.multiply(moving.value, share), now))
+    def _average(self, mean: Any, variance: Any) -> None:
+        """Move the running statistics towards those of the batch."""
+        moving = (self.moving_mean, self.moving_variance)
+        self._backend.foreach.lerp_to(moving, (mean, variance), 1.0 - self.momentum)
 
     def _batch_moments(self, x: Any, mask: Any) -> tuple[Any, Any]:
         if mask is None:
