@@ -191,7 +191,9 @@ def _same(got, want, path=""):
     elif isinstance(got, list) and isinstance(want, list) and len(got) == len(want):
         for i, (x, y) in enumerate(zip(got, want, strict=True)):
             yield from _same(x, y, f"{path}/{i}")
-    elif got != (SAME_OP.get(want, want) if isinstance(want, str) else want) and not (isinstance(got, float) and got == pytest.approx(want)):
+    elif got != (SAME_OP.get(want, want) if isinstance(want, str) else want) and not (
+        isinstance(got, float) and got == pytest.approx(want)
+    ):
         yield f"{path}: {got!r} instead of {want!r}"
 
 

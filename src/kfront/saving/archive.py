@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bisect
 import contextlib
+import functools
 import io
 import mmap
 import os
@@ -23,8 +25,36 @@ _DOS_DATE = (1 << 5) | 1  # 1980-01-01, as Keras has it
 _MAX32 = 0xFFFFFFFF
 
 
+_POLYNOMIAL = 0xEDB88320  # of CRC-32, bits reversed
+_BLOCK, _SMALL = 1 << 18, 1 << 16
+
+
+def _times(a: int, b: int) -> int:
+    """Product of two polynomials over GF(2) modulo that of CRC-32, bits reversed."""
+    out = 0
+    while a:
+        if a & 0x80000000:
+            out ^= b
+        a = (a << 1) & _MAX32
+        b = (b >> 1) ^ _POLYNOMIAL if b & 1 else b >> 1
+    return out
+
+
+@functools.cache
+def _zeros(count: int) -> int:
+    """What appending `count` zero bytes multiplies a checksum by: x to the power of 8 * count."""
+    out, square = 0x80000000, 0x00800000
+    while count:
+        if count & 1:
+            out = _times(out, square)
+        square, count = _times(square, square), count >> 1
+    return out
+
+
 class Window(io.RawIOBase):
     """A part of a file that looks like a file of its own.
+
+    The checksum of large writes is taken on the way, while the data is at hand; `crc` adds that of the rest.
 
     Args:
         file: a seekable binary file.
@@ -37,6 +67,9 @@ class Window(io.RawIOBase):
         self.fixed = size is not None
         self.size = size or 0
         self.position = 0
+        self._known: list[tuple[int, int, int]] = []  # (start, end, checksum), ordered, without overlap
+        self._descriptor = _descriptor(file)
+        self._waiting, self._waiting_at = bytearray(), 0  # small writes one behind the other, put together
 
     def readable(self) -> bool:
         """True."""
@@ -64,6 +97,7 @@ class Window(io.RawIOBase):
         """Read up to the end of the part."""
         view = memoryview(buffer).cast("B")
         count = max(0, min(len(view), self.size - self.position))
+        self._settle()
         self.file.seek(self.start + self.position)
         got = self.file.readinto(view[:count]) if count else 0
         self.position += got
@@ -72,44 +106,112 @@ class Window(io.RawIOBase):
     def write(self, data: Any) -> int:
         """Write at the position."""
         view = memoryview(data).cast("B")
-        self.file.seek(self.start + self.position)
-        self.file.write(view)
-        self.position += len(view)
-        self.size = max(self.size, self.position)
-        return len(view)
+        count, place = len(view), self.position
+        end = place + count
+        known = self._known
+        if known and place < known[-1][1]:
+            self._forget(place, end)
+        if count < _SMALL:
+            self._wait(view, place)
+        elif known and place < known[-1][1]:
+            self._put(view, place)
+        else:
+            crc = 0
+            for at in range(0, count, _BLOCK):
+                part = view[at : at + _BLOCK]
+                crc = zlib.crc32(part, crc)
+                self._put(part, place + at)
+            known.append((place, end, crc))
+        self.position = end
+        self.size = max(self.size, end)
+        return count
+
+    def _forget(self, start: int, end: int) -> None:
+        """Bytes whose checksum may be known are written again."""
+        first = last = bisect.bisect_left(self._known, (start, start, 0))
+        if first and self._known[first - 1][1] > start:
+            first -= 1
+        while last < len(self._known) and self._known[last][0] < end:
+            last += 1
+        del self._known[first:last]
+
+    def _wait(self, view: memoryview, place: int) -> None:
+        if place != self._waiting_at + len(self._waiting) or len(self._waiting) > _SMALL:
+            self._settle()
+            self._waiting_at = place
+        self._waiting += view
+
+    def _settle(self) -> None:
+        """Write what waits."""
+        if self._waiting:
+            data, self._waiting = self._waiting, bytearray()
+            self._put(memoryview(data), self._waiting_at)
+
+    def _put(self, view: memoryview, place: int) -> None:
+        if self._waiting:
+            self._settle()
+        place += self.start
+        if self._descriptor is None:
+            self.file.seek(place)
+            self.file.write(view)
+            return
+        while view:
+            count = os.pwrite(self._descriptor, view, place)
+            view, place = view[count:], place + count
 
     def truncate(self, size: int | None = None) -> int:
         """Set the length of the part."""
+        self._settle()
         size = self.position if size is None else size
+        self._known = [k for k in self._known if k[1] <= size]
         if size > self.size:
-            self.file.seek(self.start + size - 1)
-            self.file.write(b"\0")
+            self._put(memoryview(b"\0"), size - 1)
         else:
             self.file.truncate(self.start + size)
         self.size = size
         return size
 
     def flush(self) -> None:
-        """Flush the file below."""
-        if not self.fixed and not self.closed:
-            self.file.flush()
+        """Write what waits."""
+        if not self.closed:
+            self._settle()
 
     def crc(self) -> int:
         """CRC-32 of the part."""
-        if not self.size:
-            return 0
-        with _bytes_of(self.file) as data:
-            if data is not None:
-                with memoryview(data) as view, view[self.start : self.start + self.size] as part:
-                    return zlib.crc32(part)
-        value, left = 0, self.size
-        self.file.seek(self.start)
-        while left:
-            block = self.file.read(min(left, 1 << 20))
+        self._settle()
+        out, at = 0, 0
+        for start, end, crc in [*self._known, (self.size, self.size, 0)]:
+            out = self._crc_of(at, start, out)
+            out = _times(_zeros(end - start), out) ^ crc
+            at = end
+        return out
+
+    def _crc_of(self, at: int, end: int, value: int) -> int:
+        """The checksum continued over bytes that stand in the file."""
+        if end - at > _BLOCK:
+            with _bytes_of(self.file) as data:
+                if data is not None:
+                    with memoryview(data) as view, view[self.start + at : self.start + end] as part:
+                        return zlib.crc32(part, value)
+        while at < end:
+            if self._descriptor is not None:
+                block = os.pread(self._descriptor, min(end - at, _BLOCK), self.start + at)
+            else:
+                self.file.seek(self.start + at)
+                block = self.file.read(min(end - at, _BLOCK))
             if not block:
                 break
-            value, left = zlib.crc32(block, value), left - len(block)
+            value, at = zlib.crc32(block, value), at + len(block)
         return value
+
+
+def _descriptor(file: Any) -> int | None:
+    """The descriptor of a file on disk, whose own buffer is emptied; None for anything else."""
+    if not isinstance(file, (io.FileIO, io.BufferedRandom, io.BufferedReader)) or not hasattr(os, "pwrite"):
+        return None
+    if file.writable():
+        file.flush()
+    return file.fileno()
 
 
 @contextlib.contextmanager
@@ -156,7 +258,6 @@ class ArchiveWriter:
         self.file.write(b"\0" * header)
         window = Window(self.file, self.base + offset + header)
         yield window
-        self.file.flush()
         crc, size = window.crc(), window.size
         self.file.seek(self.base + offset)
         # sizes stand in the 64-bit extra field, so that a member of any size has the same header

@@ -7,6 +7,7 @@ virtual datasets, no soft or external links. Shape and dtype are known before a 
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -58,9 +59,9 @@ class H5Writer:
         value = np.asarray(value)
         if not value.flags.c_contiguous:
             value = np.ascontiguousarray(value)
-        dtype = value.dtype.name
-        special = dtype in _OPAQUE
+        special = value.dtype.kind == "V" and value.dtype.name in _OPAQUE
         if special:
+            dtype = value.dtype.name
             value = value.view(f"V{value.dtype.itemsize}")
         elif value.dtype.kind not in "biufc":
             raise SavingError(f"[save] expected arrays of numbers, got dtype {value.dtype} for {name!r}.")
@@ -105,13 +106,18 @@ class Dataset:
         path: where it stands.
         shape: its shape.
         dtype: name of its dtype.
+        in_place: whether the values stand in one piece within the file, so that reading them cannot fail.
     """
 
-    __slots__ = ("_id", "dtype", "path", "shape")
+    __slots__ = ("_id", "dtype", "in_place", "path", "shape")
 
-    def __init__(self, handle: Any, path: str) -> None:
+    def __init__(self, handle: Any, path: str, size: int) -> None:
         self._id, self.path = handle, path
         self.shape, self.dtype = _checked(handle, path)
+        start = handle.get_offset()
+        self.in_place = start is not None
+        if start is not None and not 0 <= start <= size - self.nbytes:
+            raise SavingError(f"[load] expected data inside the file, got {path} beyond its end: it is cut off.")
 
     def read(self) -> np.ndarray:
         """The values."""
@@ -219,6 +225,8 @@ class H5Reader:
     def __init__(self, file: Any, what: str) -> None:
         self.what = what
         with _reading(what):
+            self._size = file.seek(0, os.SEEK_END)
+            file.seek(0)
             self._file = h5py.File(file, "r")
         self._groups: dict[tuple[str, ...], Any] = {(): self._file.id}
 
@@ -262,7 +270,7 @@ class H5Reader:
         if handle is None:
             return None
         with _reading("/".join(path)):
-            return Dataset(handle, "/".join(path))
+            return Dataset(handle, "/".join(path), self._size)
 
     def holds_data(self, path: tuple[str, ...], budget: int = 200) -> bool:
         """Whether there is any dataset at or below `path`; looks at no more than `budget` names."""

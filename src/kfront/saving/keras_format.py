@@ -115,19 +115,20 @@ def _write_archive(model: Any, config: bytes, file: Any) -> None:
     archive = ArchiveWriter(file)
     archive.add(_METADATA, json.dumps(metadata).encode())
     archive.add(_CONFIG, config)
+    found = walk(model)
     with archive.member(_WEIGHTS) as window:
-        write_weights(model, window)
-    _write_assets(model, archive)
+        write_weights(model, window, found)
+    _write_assets(found, archive)
     archive.close()
 
 
-def _with_assets(model: Any, method: str) -> list[tuple[str, Any]]:
-    return [("/".join(path), obj) for path, obj in walk(model) if callable(getattr(obj, method, None))]
+def _with_assets(found: list[Any], method: str) -> list[tuple[str, Any]]:
+    return [("/".join(path), obj) for path, obj in found if callable(getattr(obj, method, None))]
 
 
-def _write_assets(model: Any, archive: ArchiveWriter) -> None:
+def _write_assets(found: list[Any], archive: ArchiveWriter) -> None:
     """Files that layers write themselves (vocabularies and the like)."""
-    for place, obj in _with_assets(model, "save_assets"):
+    for place, obj in _with_assets(found, "save_assets"):
         with tempfile.TemporaryDirectory(prefix="kfront-assets-") as folder:
             obj.save_assets(folder)
             for path in sorted(p for p in Path(folder).rglob("*") if p.is_file()):
@@ -212,7 +213,7 @@ def _read_assets(model: Any, archive: ArchiveReader) -> None:
     if not names:
         return
     left = guard.LIMITS.asset_bytes
-    for place, obj in _with_assets(model, "load_assets"):
+    for place, obj in _with_assets(walk(model), "load_assets"):
         start = f"assets/{place}/" if place else "assets/"
         mine = [n for n in names if n.startswith(start)]
         with tempfile.TemporaryDirectory(prefix="kfront-assets-") as folder:

@@ -50,6 +50,7 @@ __all__ = [
 ]
 
 _PLAIN = (bool, int, float, str, type(None))
+_PLAIN_TYPES = frozenset(_PLAIN)
 # where Keras's own files place a class that has several public homes
 _WRITTEN = {
     ("keras.models", "Functional"): ("keras.src.models.functional", "Functional"),
@@ -125,7 +126,7 @@ def serialize_keras_object(obj: Any) -> Any:
     >>> kfront.saving.serialize_keras_object(kfront.initializers.Zeros())["class_name"]
     'Zeros'
     """
-    if isinstance(obj, _PLAIN):
+    if type(obj) in _PLAIN_TYPES or isinstance(obj, _PLAIN):
         return obj
     if isinstance(obj, dict):
         return {k: serialize_keras_object(v) for k, v in obj.items()}

@@ -15,7 +15,6 @@ import numpy as np
 
 from kfront.core.dtypes import is_float, is_int
 from kfront.core.errors import SavingError
-from kfront.saving.guard import shown
 from kfront.saving.hdf5 import Dataset, H5Reader, H5Writer, Store
 from kfront.saving.walk import own_variables, walk
 
@@ -25,16 +24,17 @@ Path = tuple[str, ...]
 _OLD_LAYERS = "_layer_checkpoint_dependencies"  # name of "layers" in files of Keras before 3.0
 
 
-def write_weights(model: Any, file: Any) -> None:
+def write_weights(model: Any, file: Any, found: list[tuple[Path, Any]] | None = None) -> None:
     """Write all state of `model` into an HDF5 file.
 
     Args:
         model: a model or layer.
         file: a seekable binary file, opened for reading and writing.
+        found: what `walk` finds in the model, where that is known.
     """
     writer = H5Writer(file)
     try:
-        for path, obj in walk(model):
+        for path, obj in walk(model) if found is None else found:
             group = writer.group((*path, "vars"))
             writer.text(group, "name", str(getattr(obj, "name", "")))
             for name, value in _values(obj):
@@ -249,23 +249,21 @@ def _warn(message: str) -> None:
 
 
 def _carry_out(plan: _Plan) -> None:
-    """Assign everything; if reading fails in the middle, the values from before are put back."""
+    """Assign everything. What could still fail is read before the first assignment."""
+    early = [(v, d, None if d.in_place else d.read()) for v, d in plan.pairs]
     before: list[tuple[Any, np.ndarray]] = []
     try:
         for obj, store in plan.custom:
             before += [(v, v.numpy()) for v in getattr(obj, "variables", ())]
             obj.load_own_variables(store)
-        for variable, data in plan.pairs:
-            value = data.read()
-            if not isinstance(value, np.ndarray):
-                raise SavingError(f"[load_weights] expected an array at {data.path}, got {shown(value)}.")
-            before.append((variable, variable._value))
-            variable.assign(value)
     except Exception as error:
-        for variable, value in reversed(before):
+        for variable, value in before:
             variable.assign(value)
         if isinstance(error, SavingError):
             raise
         raise SavingError(
-            f"[load_weights] expected readable weights, got {type(error).__name__}: {error}; the old values are kept."
+            f"[load_weights] expected state that {getattr(obj, 'name', type(obj).__name__)!r} accepts, got "
+            f"{type(error).__name__}: {error}; the old values are kept."
         ) from error
+    for variable, data, value in early:
+        variable.assign(data.read() if value is None else value)
