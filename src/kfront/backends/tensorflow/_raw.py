@@ -7,14 +7,49 @@ arguments by position and costs 4-10 us less per eager call than the public Pyth
 from __future__ import annotations
 
 import functools
+import importlib.abc
+import importlib.machinery
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # only the default: silences start-up notices of the C++ side
 
-import tensorflow as tf
+
+class _Later(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Finds Keras and JAX, but does not load them.
+
+    `import tensorflow` tries to load all of Keras for `tf.keras` (and with it torch or JAX, as KERAS_BACKEND says),
+    and JAX for one converter of `tf.lite`; it does without where they are not installed. Without them it takes half
+    the time. `tf.keras` still loads Keras when it is used; the converter needs JAX to be imported first.
+    """
+
+    def __init__(self) -> None:
+        self.thread = threading.get_ident()
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
+        if fullname not in ("keras", "tf_keras", "jax") or threading.get_ident() != self.thread:
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(fullname, path)
+        if spec is not None:
+            spec.loader = self
+        return spec
+
+    def create_module(self, spec: Any) -> Any:
+        raise ImportError(f"{spec.name} is left out while TensorFlow is loaded", name=spec.name)
+
+    def exec_module(self, module: Any) -> None:
+        raise ImportError
+
+
+_later = _Later()
+sys.meta_path.insert(0, _later)
+try:
+    import tensorflow as tf
+finally:
+    sys.meta_path.remove(_later)
 
 __all__ = [
     "axes_of",
