@@ -33,6 +33,7 @@ __all__ = [
 _ACTIVATIONS = "keras.src.activations.activations"
 _FUSED = {"ReLU": "relu", "Mish": "mish"}  # activations that Keras records as one op
 _PAIRS = ("fft", "fft2", "ifft2", "irfft")  # take one pair (real part, imaginary part)
+_SPREAD = {"rearrange": ("axes_lengths",), **dict.fromkeys(_PAIRS, ("imag",))}  # in the call, otherwise
 Reference = tuple[str, int, int]
 
 
@@ -82,7 +83,7 @@ def serialize_op_call(op_call: OpCall) -> dict[str, Any]:
             "of your own."
         )
     node = op_call._inbound_nodes[0] if op_call._inbound_nodes else None
-    in_call = {n.lstrip("*") for n in _call_names(one)} | ({"imag"} if one.name in _PAIRS else set())
+    in_call = {n.lstrip("*") for n in _call_names(one)} | set(_SPREAD.get(one.name, ()))
     config = {"name": op_call.name}
     for key, value in _arguments_of(op_call, node).items():
         if key not in in_call and not _has_symbolic(value):
@@ -183,7 +184,10 @@ def _find_op(module: str, name: str) -> tuple[Any, tuple[str, ...]]:
     found = getattr(home, op, None) if op and home is not None else None
     if found is None:
         raise UnsafeFileError(f"[load] expected an op of kfront, got {guard.shown(f'{module}.{name}')}, which is none.")
-    return found, call_names(op, next(iter(inspect.signature(found).parameters)))
+    parameters = list(inspect.signature(found).parameters)
+    names = call_names(op, parameters[0])
+    known = names[0].startswith("*") or names[0] in parameters
+    return found, names if known else (parameters[0], *names[1:])
 
 
 # ---- nodes -----------------------------------------------------------------------------------------------------------
@@ -226,6 +230,8 @@ def _op_arguments(node: Any) -> tuple[list[Any], dict[str, Any]]:
         return list(named[names[0][1:]]), {}
     if one.name in _PAIRS:
         return [[named["real"], named["imag"]]], {}
+    if one.name == "rearrange":
+        return [named[n] for n in names], dict(named["axes_lengths"])
     return [named.get(n) for n in names], {k: v for k, v in named.items() if k not in names and _has_symbolic(v)}
 
 

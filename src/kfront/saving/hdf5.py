@@ -7,6 +7,7 @@ virtual datasets, no soft or external links. Shape and dtype are known before a 
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -26,6 +27,12 @@ _FILTERS = {h5z.FILTER_DEFLATE, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32}
 _LAYOUTS = {h5d.COMPACT, h5d.CONTIGUOUS, h5d.CHUNKED}
 _OPAQUE = tuple(d for d in FLOATS if d == "bfloat16" or d.startswith("float8"))
 _SMALL = 1 << 20
+
+
+@functools.cache
+def _opaque(dtype: np.dtype) -> str | None:
+    """The name of a dtype that HDF5 has not."""
+    return dtype.name if dtype.name in _OPAQUE else None
 
 
 class H5Writer:
@@ -59,9 +66,8 @@ class H5Writer:
         value = np.asarray(value)
         if not value.flags.c_contiguous:
             value = np.ascontiguousarray(value)
-        special = value.dtype.kind == "V" and value.dtype.name in _OPAQUE
-        if special:
-            dtype = value.dtype.name
+        special = _opaque(value.dtype)
+        if special is not None:
             value = value.view(f"V{value.dtype.itemsize}")
         elif value.dtype.kind not in "biufc":
             raise SavingError(f"[save] expected arrays of numbers, got dtype {value.dtype} for {name!r}.")
@@ -70,8 +76,8 @@ class H5Writer:
             kind = self._types[value.dtype] = h5t.py_create(value.dtype, logical=True)
         space = h5s.create_simple(value.shape) if value.shape else h5s.create(h5s.SCALAR)
         data = h5d.create(group, name.encode(), kind, space)
-        if special:
-            self.text(data, "dtype", dtype)
+        if special is not None:
+            self.text(data, "dtype", special)
         if value.size:
             data.write(h5s.ALL, h5s.ALL, value, mtype=kind)
 

@@ -47,6 +47,7 @@ _MODULES = {
     "core": """
         cast convert_to_tensor saturate_cast scatter scatter_update slice slice_update stop_gradient unstack
     """,
+    "einops": "rearrange",
     "linalg": """
         cholesky cholesky_inverse det eig eigh inv lstsq lu_factor matrix_rank norm pinv qr solve
         solve_triangular svd
@@ -115,6 +116,7 @@ _CALLS = {
     "inputs coordinates": "map_coordinates",
     "*x": "meshgrid",
     "x constant_values": "pad",
+    "x pattern": "rearrange",
     "images start_points end_points": "perspective_transform",
     "abs_ angle": "polar",
     "x scale": "rms_normalization",
