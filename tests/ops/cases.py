@@ -88,7 +88,9 @@ for _n in words(
     case(_n, f(2, 3, low=_low, high=3), tol=6e-6)
     case(_n, f(3, low=_low, high=3, dtype="float16"), tol=HALF)
     case(_n, f(3, low=_low, high=3, dtype="bfloat16"), tol=BF)
-    case(_n, EDGE, tol=1e-5, keras="Keras gives NaN at -inf" if _n in ("hard_silu", "hard_swish") else "")
+    _why = {"hard_silu": "Keras gives NaN at -inf", "hard_shrink": "Keras turns NaN into 0"}
+    _why |= {"hard_swish": _why["hard_silu"], "soft_shrink": _why["hard_shrink"]}
+    case(_n, EDGE, tol=1e-5, keras=_why.get(_n, ""))
     if _n not in ("rsqrt", "sigmoid", "silu", "swish", "erf"):
         case(_n, i(4, low=1), tol=2e-5)
         _why = "Keras lets uint8 wrap around" if _n in ("log_sigmoid", "hard_tanh") else ""

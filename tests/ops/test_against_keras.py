@@ -17,6 +17,7 @@ import kfront
 from kfront import ops
 
 sys.path.insert(0, str(Path(__file__).parent))
+import cases_more  # noqa: F401
 from cases import CASES, Case
 
 HERE = Path(__file__).parent

@@ -19,6 +19,9 @@ from kfront.ops.matrix import (
     solve_triangular,
     svd,
 )
+from kfront.ops.vectorizing import (
+    jvp,
+)
 
 __all__ = [
     "cholesky",
@@ -27,6 +30,7 @@ __all__ = [
     "eig",
     "eigh",
     "inv",
+    "jvp",
     "lstsq",
     "lu_factor",
     "matrix_rank",

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from kfront.ops.blocks import (
+    depth_to_space,
+    fold,
+    space_to_depth,
+    unfold,
+)
 from kfront.ops.nn_activation import (
     celu,
     elu,
@@ -33,6 +39,8 @@ from kfront.ops.nn_activation import (
     threshold,
 )
 from kfront.ops.nn_conv import (
+    adaptive_average_pool,
+    adaptive_max_pool,
     average_pool,
     conv,
     conv_transpose,
@@ -54,8 +62,17 @@ from kfront.ops.nn_core import (
     rms_normalization,
     sparse_categorical_crossentropy,
 )
+from kfront.ops.nn_ctc import (
+    ctc_decode,
+    ctc_loss,
+)
+from kfront.ops.special import (
+    polar,
+)
 
 __all__ = [
+    "adaptive_average_pool",
+    "adaptive_max_pool",
     "average_pool",
     "batch_normalization",
     "binary_crossentropy",
@@ -63,9 +80,13 @@ __all__ = [
     "celu",
     "conv",
     "conv_transpose",
+    "ctc_decode",
+    "ctc_loss",
+    "depth_to_space",
     "depthwise_conv",
     "dot_product_attention",
     "elu",
+    "fold",
     "gelu",
     "glu",
     "hard_shrink",
@@ -82,6 +103,7 @@ __all__ = [
     "multi_hot",
     "normalize",
     "one_hot",
+    "polar",
     "psnr",
     "relu",
     "relu6",
@@ -94,6 +116,7 @@ __all__ = [
     "softmax",
     "softplus",
     "softsign",
+    "space_to_depth",
     "sparse_categorical_crossentropy",
     "sparse_plus",
     "sparse_sigmoid",
@@ -102,6 +125,7 @@ __all__ = [
     "swish",
     "tanh_shrink",
     "threshold",
+    "unfold",
 ]
 
 

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from kfront.core import shapes, shapes_nn
-from kfront.core.dtypes import floating, promote, result_type, static_rule, to_float
+from kfront.core.dtypes import floating, result_type, static_rule, to_float
 from kfront.core.errors import ShapeError
 from kfront.core.op import op
 from kfront.ops._prepare import dtype_name, epsilon

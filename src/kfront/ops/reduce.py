@@ -35,10 +35,6 @@ __all__ = [
     "mean",
     "median",
     "min",
-    "nanmax",
-    "nanmean",
-    "nanmin",
-    "nansum",
     "prod",
     "ptp",
     "quantile",
@@ -457,87 +453,17 @@ def average(x: Any, axis: Any = None, weights: Any = None) -> Any:
     return divide(sum(multiply(x, weights), axis), sum(weights, axis))
 
 
-@op()
-def nansum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """Sum over axes with NaN as 0.
-
-    Args:
-        x: tensor.
-        axis: int, tuple of ints, or None for all.
-        keepdims: whether reduced axes stay, with length 1.
-
-    Returns:
-        tensor without the reduced axes.
-    """
-    return sum(where(isnan(x), 0, x), axis, keepdims)
-
-
-@op(dtype=floating)
-def nanmean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """Mean over axes of what is not NaN.
-
-    Args:
-        x: tensor; integers become floatx.
-        axis: int, tuple of ints, or None for all.
-        keepdims: whether reduced axes stay, with length 1.
-
-    Returns:
-        tensor without the reduced axes, floating; NaN where nothing is left.
-    """
-    missing = isnan(x)
-    count = sum(where(missing, 0.0, 1.0), axis, keepdims)
-    total = sum(where(missing, 0, x), axis, keepdims)
-    return divide(total, cast(count, dtype_of(total)))
-
-
-@op(dtype=keep)
-def nanmax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """Largest value over axes of what is not NaN.
-
-    Args:
-        x: tensor.
-        axis: int, tuple of ints, or None for all.
-        keepdims: whether reduced axes stay, with length 1.
-
-    Returns:
-        tensor without the reduced axes, in the dtype of `x`; NaN where nothing is left.
-    """
-    return _nan_extreme(max, -math.inf, x, axis, keepdims)
-
-
-@op(dtype=keep)
-def nanmin(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """Smallest value over axes of what is not NaN.
-
-    Args:
-        x: tensor.
-        axis: int, tuple of ints, or None for all.
-        keepdims: whether reduced axes stay, with length 1.
-
-    Returns:
-        tensor without the reduced axes, in the dtype of `x`; NaN where nothing is left.
-    """
-    return _nan_extreme(min, math.inf, x, axis, keepdims)
-
-
-def _nan_extreme(reduce: Any, neutral: float, x: Any, axis: Any, keepdims: bool) -> Any:
-    if not _is_floating(x):
-        return reduce(x, axis, keepdims)
-    missing = isnan(x)
-    out = reduce(where(missing, neutral, x), axis, keepdims)
-    return where(all(missing, axis, keepdims), math.nan, out)
-
-
-def _is_floating(x: Any) -> bool:
+def is_floating(x: Any) -> bool:
+    """Whether the dtype of a tensor is a real floating one."""
     from kfront.core.dtypes import is_float
 
     return is_float(dtype_of(x))
 
 
-_METHODS = option("method", "linear", "lower", "higher", "midpoint", "nearest")
+METHODS = option("method", "linear", "lower", "higher", "midpoint", "nearest")
 
 
-@op(2, floating, prepare={"method": _METHODS})
+@op(2, floating, prepare={"method": METHODS})
 def quantile(x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Any:
     """Values below which given fractions of the elements lie.
 
@@ -561,7 +487,7 @@ def quantile(x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims:
     from kfront.ops.shape import dim, expand_dims, moveaxis
 
     gone = shapes.axes_of(axis, len(x.shape))
-    ordered = sort(_to_last(x, gone), -1)
+    ordered = sort(to_last(x, gone), -1)
     n = dim(ordered, -1)
     place = multiply(q, cast(subtract(n, 1), dtype_of(q)))
     low, high = floor(place), ceil(place)
@@ -570,7 +496,7 @@ def quantile(x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims:
     rank = len(q.shape)
     if rank:
         out = moveaxis(out, tuple(range(-rank, 0)), tuple(range(rank)))
-    if len(gone) and _is_floating(x):
+    if len(gone) and is_floating(x):
         bad = any(isnan(ordered), -1)
         out = where(bad, math.nan, out)
     if keepdims:
@@ -592,7 +518,7 @@ def _between(a: Any, b: Any, share: Any, place: Any, method: str, ordered: Any) 
     return add(a, multiply(subtract(b, a), share))
 
 
-def _to_last(x: Any, gone: tuple[int, ...]) -> Any:
+def to_last(x: Any, gone: tuple[int, ...]) -> Any:
     """The axes `gone` moved to the end and joined into one."""
     from kfront.ops.shape import dim, reshape, transpose
 

@@ -566,7 +566,12 @@ def meshgrid(*x: Any, indexing: str = "xy") -> list[Any]:
     """
     if indexing not in ("xy", "ij"):
         raise ArgumentError(f"[meshgrid] expected `indexing` 'xy' or 'ij', got {indexing!r}.")
-    lines = [ravel(v) for v in x]
+    return list(_meshgrid(x, indexing)) if x else []
+
+
+@op("list", name="meshgrid")
+def _meshgrid(xs: Any, indexing: str) -> Any:
+    lines = [ravel(v) for v in xs]
     order = list(range(len(lines)))
     if indexing == "xy" and len(lines) > 1:
         order[0], order[1] = 1, 0
@@ -575,7 +580,7 @@ def meshgrid(*x: Any, indexing: str = "xy") -> list[Any]:
     for i, line in enumerate(lines):
         place = order.index(i)
         out.append(broadcast_to(reshape(line, tuple(-1 if j == place else 1 for j in range(len(lines)))), grid))
-    return out
+    return tuple(out)
 
 
 @op()

@@ -82,14 +82,29 @@ def _ratio(x: Any, coefficients: tuple[Any, Any]) -> Any:
     return np.polyval(coefficients[0], x) / np.polyval(coefficients[1], x)
 
 
+def _complement64(y: Any) -> Any:
+    """1 - erf(y) for y >= 0.46875."""
+    middle = _ratio(np.clip(y, 0.4, 4.0), _MIDDLE)
+    inverse = 1 / np.square(np.maximum(y, 4.0))
+    tail = (1 / np.sqrt(np.pi) - inverse * _ratio(inverse, _FAR)) / np.maximum(y, 4.0)
+    return np.exp(-np.square(y)) * np.where(y <= 4.0, middle, tail)
+
+
 def _erf64(x: Any) -> Any:
     y = np.abs(x)
     near = x * _ratio(np.square(np.minimum(y, 0.5)), _NEAR)
-    complement = _ratio(np.clip(y, 0.4, 4.0), _MIDDLE)
-    inverse = 1 / np.square(np.maximum(y, 4.0))
-    tail = (1 / np.sqrt(np.pi) - inverse * _ratio(inverse, _FAR)) / np.maximum(y, 4.0)
-    complement = np.exp(-np.square(y)) * np.where(y <= 4.0, complement, tail)
-    return np.where(y <= 0.46875, near, np.copysign(1 - complement, x))
+    return np.where(y <= 0.46875, near, np.copysign(1 - _complement64(y), x))
+
+
+@quiet
+def erfc(x: Any) -> Any:
+    y = np.asarray(x, np.float64)
+    return np.where(y < 0.5, 1 - _erf64(y), _complement64(np.maximum(y, 0.46875))).astype(x.dtype)
+
+
+@quiet
+def i0(x: Any) -> Any:
+    return np.i0(np.asarray(x, np.float64)).astype(x.dtype)
 
 
 @quiet

@@ -71,6 +71,14 @@ minimum = quiet(np.minimum)
 arctan2 = np.arctan2
 logaddexp = quiet(np.logaddexp)
 hypot = quiet(np.hypot)
+fmax = quiet(np.fmax)
+fmin = quiet(np.fmin)
+fmod = quiet(np.fmod)
+gcd = np.gcd
+lcm = np.lcm
+nextafter = np.nextafter
+signbit = np.signbit
+cbrt = np.cbrt
 equal = np.equal
 not_equal = np.not_equal
 less = np.less
@@ -88,6 +96,18 @@ bitwise_invert = np.invert
 left_shift = np.left_shift
 right_shift = np.right_shift
 where = np.where
+
+
+def view(x: Any, dtype: str | None = None) -> Any:
+    return x if dtype is None else np.ascontiguousarray(x).view(dtype_of(dtype))
+
+
+def to_complex(re: Any, im: Any) -> Any:
+    return re + 1j * im
+
+
+def complex_parts(x: Any) -> Any:
+    return np.real(x), np.imag(x)
 
 
 def cast(x: Any, dtype: str) -> Any:
