@@ -11,6 +11,7 @@ cast by the op's dtype rule (a Python scalar only where the op is declared `weak
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from types import ModuleType
 from typing import Any
@@ -23,6 +24,15 @@ from kfront.core.errors import BackendError, UnsupportedError
 from kfront.core.op import OPS, Op
 
 __all__ = ["Backend", "Foreach"]
+
+
+def _keeps(one: Op, dtype: str, operands: tuple[Any, ...]) -> bool:
+    """Whether the op's rule leaves operands of `dtype` as they are."""
+    try:
+        cast = one.rule(*operands)[0]
+    except Exception:
+        return False
+    return all(c in (None, dtype) for c in cast) if isinstance(cast, (tuple, list)) else cast in (None, dtype)
 
 
 NULL = contextlib.nullcontext()  # one object serves all: it keeps no state
@@ -55,6 +65,11 @@ class Backend:
     takes_tf_data: bool = False
     modules: tuple[ModuleType, ...] = ()
 
+    def __reduce__(self) -> Any:
+        from kfront.backends import get
+
+        return get, (self.name,)
+
     # -- registration -------------------------------------------------------------------------------------------------
 
     def finish(self) -> Backend:
@@ -81,20 +96,20 @@ class Backend:
         if not hasattr(self, name):
             setattr(self, name, one.body)
         setattr(self, f"ok_{name}", self._untouched(one))
+        if one.weak and len(one.tensors) == 2:
+            setattr(self, f"weak_{name}", self._beside_numbers(one))
 
     def _untouched(self, one: Op) -> frozenset[Any]:
         """Native dtypes that operands of one dtype keep under the op's rule."""
         if one.rule is None or one.static_dtype:
             return frozenset()
-        out = []
-        for d in self.dtypes:
-            try:
-                cast = one.rule(*[d] * max(1, len(one.tensors)))[0]
-            except Exception:
-                continue
-            if cast in (None, d) or (isinstance(cast, (tuple, list)) and all(c in (None, d) for c in cast)):
-                out.append(self.native_dtype(d))
-        return frozenset(out)
+        count = max(1, len(one.tensors))
+        return frozenset(self.native_dtype(d) for d in self.dtypes if _keeps(one, d, (d,) * count))
+
+    def _beside_numbers(self, one: Op) -> frozenset[Any]:
+        """Pairs (native dtype, type of a Python number) in which the tensor keeps its dtype."""
+        pairs = itertools.product(self.dtypes, (int, float))
+        return frozenset((self.native_dtype(d), k) for d, k in pairs if _keeps(one, d, (d, k)))
 
     def overridden(self) -> list[str]:
         """Names of the composed ops that this backend defines itself."""
@@ -204,6 +219,10 @@ class Backend:
     def feed(self, x: Any) -> Any:
         """A NumPy array or tensor of a batch as compiled steps take it best."""
         return self.convert(x)
+
+    def compiling(self) -> bool:
+        """Whether Python code is being compiled by the engine at the moment; asked often, so it must cost nothing."""
+        return False
 
     def is_tracing(self) -> bool:
         """Whether the engine is tracing or compiling at the moment."""

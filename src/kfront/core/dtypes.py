@@ -7,7 +7,7 @@ A dtype is its name: ``"float32"``. Python scalars are weak: they stand in rules
 
 from __future__ import annotations
 
-import functools
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -120,23 +120,33 @@ _EDGES: dict[Any, tuple[Any, ...]] = {
 }
 
 
-@functools.cache
 def _reach(node: Any) -> frozenset[Any]:
     return frozenset({node}).union(*(_reach(n) for n in _EDGES[node]))
 
 
-@functools.cache
+def _joins() -> dict[tuple[Any, Any], Any]:
+    """The least common type of each pair that has one, by walking the lattice."""
+    reach = {n: _reach(n) for n in _EDGES}
+    table = {}
+    for a, b in itertools.product(_EDGES, repeat=2):
+        common = reach[a] & reach[b]
+        for n in common:
+            if common <= reach[n]:
+                table[a, b] = n
+    return table
+
+
+# A table and no cached function: `torch.compile` traces through dict lookups, and warns of `functools.cache`.
+_JOINS = _joins()
+
+
 def _join(a: Any, b: Any) -> Any:
-    if a == b:
-        return a
-    common = _reach(a) & _reach(b)
-    least = [n for n in common if common <= _reach(n)]
-    if not least:
+    found = _JOINS.get((a, b))
+    if found is None:
         raise DTypeError(f"[result_type] no dtype holds both {a!r} and {b!r}; cast one of them first.")
-    return least[0]
+    return found
 
 
-@functools.cache
 def result_type(*dtypes: Any) -> str:
     """The dtype that operands of `dtypes` are promoted to.
 
@@ -147,7 +157,9 @@ def result_type(*dtypes: Any) -> str:
         A dtype name; floatx when only weak floats meet, or when integers meet a weak float.
     """
     found = [d if d in WEAK else standardize(d) for d in dtypes if d is not None]
-    out = functools.reduce(_join, found) if found else float
+    out: Any = found[0] if found else float
+    for d in found[1:]:
+        out = _join(out, d)
     return _PYTHON.get(out) or standardize(out)
 
 
@@ -160,7 +172,6 @@ def to_float(dtype: Any) -> str:
 
 def clear_cache() -> None:
     """Forget results that depend on floatx; `set_floatx` calls it."""
-    result_type.cache_clear()
     from kfront.core.op import OPS
 
     for one in OPS.values():

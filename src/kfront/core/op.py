@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TypeVar
 
@@ -22,6 +23,7 @@ __all__ = ["OPS", "Op", "op"]
 
 OPS: dict[str, Op] = {}
 _NONE = type(None)
+_NUMBERS = frozenset((int, float))
 _LIST = "list"
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -69,6 +71,9 @@ class Op:
         self.arrange: Callable[..., Any] = lambda f, t, s: f(*t, *s)
         self.public: Callable[..., Any] = fn
         OPS[self.name] = self
+
+    def __reduce__(self) -> Any:
+        return _named_op, (self.name,)
 
     # -- the general path -------------------------------------------------------------------------------------------
 
@@ -125,11 +130,12 @@ class Op:
         return values, key, symbolic
 
     def _cast(self, b: Any, values: Sequence[Any], key: list[Any], static: tuple[Any, ...]) -> list[Any]:
-        plan = None if self.static_dtype else self.plans.get(k := tuple(key))
+        keep = not self.static_dtype and not b.compiling()  # a compiler would watch the growing dict
+        plan = self.plans.get(k := tuple(key)) if keep else None
         if plan is None:
             names = [d if d in WEAK else None if d is _NONE else b.dtype_name(d) for d in key[1:]]
             plan = self.plan(names, static)
-            if not self.static_dtype:
+            if keep:
                 self.plans[k] = plan
         return [v if c is None else _apply(b, v, c) for v, c in zip(values, plan, strict=True)]
 
@@ -222,6 +228,10 @@ def _symbolic(x: Any) -> bool:
     return isinstance(x, KerasTensor)
 
 
+def _named_op(name: str) -> Op:
+    return OPS[name]
+
+
 def _resolve() -> Any:
     from kfront.backends import current
 
@@ -260,7 +270,15 @@ _FIXED = """def {name}({sig}):
             return _b.{name}({pos})
         except Exception as error:
             _op.fail(_b, error, ({tensors}), ({static}))
-    return _op.slow(_b, ({tensors}), ({static}))
+{scalar}    return _op.slow(_b, ({tensors}), ({static}))
+"""
+
+# A tensor and a Python number that takes the tensor's dtype: the native form takes both as they are.
+_SCALAR = """    if {y}.__class__ in _NUMBERS and type({x}) in _b.types and ({x}.dtype, {y}.__class__) in _b.weak_{name}:
+        try:
+            return _b.{name}({pos})
+        except Exception as error:
+            _op.fail(_b, error, ({tensors}), ({static}))
 """
 
 _LISTED = """def {name}({sig}):
@@ -320,7 +338,7 @@ def _comma(names: Sequence[str]) -> str:
 
 def _generate(one: Op, fn: Callable[..., Any]) -> Callable[..., Any]:
     params = list(one.signature.parameters.values())
-    ns: dict[str, Any] = {"_state": state, "_op": one}
+    ns: dict[str, Any] = {"_state": state, "_op": one, "_NUMBERS": _NUMBERS}
     sig = _signature_source(params, ns)
     ns |= {f"_p_{n}": f for n, f in one.prepare.items()}
     ns["_KfrontError"] = KfrontError
@@ -332,7 +350,10 @@ def _generate(one: Op, fn: Callable[..., Any]) -> Callable[..., Any]:
     if one.listed:
         source = _LISTED.format(x=one.tensors[0], **fields)
     else:
-        source = _FIXED.format(fast=_fast_test(one, params), pos=_comma([p.name for p in params]), **fields)
+        fields["pos"] = _comma([p.name for p in params])
+        pairs = itertools.permutations(one.tensors) if one.weak and len(one.tensors) == 2 else ()
+        fields["scalar"] = "".join(_SCALAR.format(x=x, y=y, **fields) for x, y in pairs)
+        source = _FIXED.format(fast=_fast_test(one, params), **fields)
     where = {n: f"t[{i}]" for i, n in enumerate(one.tensors)} | {n: f"s[{i}]" for i, n in enumerate(one.static)}
     if [p.name for p in params] != [*one.tensors, *one.static]:
         one.arrange = eval(f"lambda f, t, s: f({', '.join(where[p.name] for p in params)})")

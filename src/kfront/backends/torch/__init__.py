@@ -204,6 +204,9 @@ class TorchBackend(Backend):
     def is_tracing(self) -> bool:
         return torch.compiler.is_compiling()
 
+    def compiling(self) -> bool:
+        return torch.compiler.is_compiling()
+
     def synchronize(self, x: Any) -> Any:
         if isinstance(x, Tensor) and x.is_cuda:
             torch.cuda.synchronize(x.device)
