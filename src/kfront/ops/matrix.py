@@ -584,7 +584,11 @@ def _vector_norm(x: Any, ord: Any, axis: int, keepdims: bool) -> Any:
         return sum(cast(not_equal(x, 0), dtype_of(x)), axis, keepdims)
     if ord == 1:
         return sum(abs(x), axis, keepdims)
-    return power(sum(power(abs(x), float(ord)), axis, keepdims), 1.0 / ord)
+    total = sum(power(abs(x), float(ord)), axis, keepdims)
+    if ord < 0:
+        return power(total, 1.0 / ord)
+    zero = equal(total, 0)  # as in `_root`
+    return where(zero, 0.0, power(where(zero, 1.0, total), 1.0 / ord))
 
 
 def _matrix_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any:

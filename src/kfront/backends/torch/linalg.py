@@ -38,7 +38,7 @@ def cholesky(x: Tensor, upper: bool = False) -> Tensor:
 
 
 def cholesky_inverse(x: Tensor, upper: bool = False) -> Tensor:
-    return torch.cholesky_inverse(x, upper)
+    return torch.cholesky_inverse(x.triu() if upper else x.tril(), upper)  # no gradient for what is not read
 
 
 def solve(a: Tensor, b: Tensor) -> Tensor:

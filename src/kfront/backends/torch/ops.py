@@ -83,12 +83,18 @@ def nan_to_num(x: Tensor, nan: Any = 0.0, posinf: Any = None, neginf: Any = None
 # ---- elementwise, two operands ---------------------------------------------------------------------------------------
 
 add, subtract, multiply, divide = torch.add, torch.sub, torch.mul, torch.div
-power, mod, floor_divide = torch.pow, torch.remainder, torch.floor_divide
+power, mod = torch.pow, torch.remainder
 maximum, minimum = torch.maximum, torch.minimum
-arctan2, hypot, logaddexp = torch.atan2, torch.hypot, torch.logaddexp
+arctan2, logaddexp = torch.atan2, torch.logaddexp  # torch.hypot has NaN as gradient at (0, 0)
 logical_and, logical_or = torch.logical_and, torch.logical_or
 bitwise_and, bitwise_or, bitwise_xor = torch.bitwise_and, torch.bitwise_or, torch.bitwise_xor
 left_shift, right_shift = torch.bitwise_left_shift, torch.bitwise_right_shift
+
+
+def floor_divide(x1: Any, x2: Any) -> Tensor:
+    if type(x1) in WEAK:  # torch.floor_divide has no derivative, which is 0
+        return torch.floor_divide(x1, x2.detach())
+    return torch.div(x1, x2, rounding_mode="floor")
 
 
 def equal(x1: Any, x2: Any) -> Tensor:
