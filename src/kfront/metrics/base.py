@@ -37,7 +37,7 @@ class Metric:
     ...     def update_state(self, y_true, y_pred, sample_weight=None):
     ...         self.most.assign(kfront.ops.maximum(self.most, kfront.ops.max(y_pred)))
     ...     def result(self):
-    ...         return self.most
+    ...         return self.most.value
     >>> metric = Largest()
     >>> metric.update_state([0.0], [3.0])
     >>> float(metric.result())
@@ -47,6 +47,11 @@ class Metric:
     arguments: tuple[str, ...] = ()  # constructor arguments of a subclass that go into its config
     _direction: str | None = None  # "up" or "down": what is better, for callbacks
     _tracked_kind = "metric"  # layers file it as such
+
+    name: str
+    _own: list[Any]
+    _inner: list[Any]
+    _backend: Any
 
     def __init__(self, dtype: Any = None, name: str | None = None) -> None:
         fields = self.__dict__

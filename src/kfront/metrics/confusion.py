@@ -327,7 +327,7 @@ class Recall(_Ratio):
     Example:
 
     >>> import kfront
-    >>> float(kfront.metrics.Recall()([0, 1, 1, 1], [0.9, 0.8, 0.1, 0.7]).round(4))
+    >>> round(float(kfront.metrics.Recall()([0, 1, 1, 1], [0.9, 0.8, 0.1, 0.7])), 4)
     0.6667
     """
 

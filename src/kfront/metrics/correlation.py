@@ -37,7 +37,7 @@ class R2Score(Metric):
     Example:
 
     >>> import kfront
-    >>> float(kfront.metrics.R2Score()([[1.0], [4.0], [3.0]], [[2.0], [4.0], [4.0]]).round(4))
+    >>> round(float(kfront.metrics.R2Score()([[1.0], [4.0], [3.0]], [[2.0], [4.0], [4.0]])), 4)
     0.5714
     """
 

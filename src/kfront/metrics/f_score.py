@@ -30,12 +30,16 @@ class FBetaScore(Metric):
 
     >>> import kfront
     >>> metric = kfront.metrics.FBetaScore(average="micro", beta=1.0, threshold=0.5)
-    >>> float(metric([[1.0, 1.0], [0.0, 1.0]], [[0.9, 0.2], [0.6, 0.7]]).round(4))
+    >>> round(float(metric([[1.0, 1.0], [0.0, 1.0]], [[0.9, 0.2], [0.6, 0.7]])), 4)
     0.6667
     """
 
     _direction = "up"
     arguments = ("average", "beta", "threshold")
+    true_positives: Any
+    false_positives: Any
+    false_negatives: Any
+    intermediate_weights: Any
 
     def __init__(
         self,
@@ -136,7 +140,7 @@ class F1Score(FBetaScore):
 
     >>> import kfront
     >>> metric = kfront.metrics.F1Score(average="micro", threshold=0.5)
-    >>> float(metric([[1.0, 1.0], [0.0, 1.0]], [[0.9, 0.2], [0.6, 0.7]]).round(4))
+    >>> round(float(metric([[1.0, 1.0], [0.0, 1.0]], [[0.9, 0.2], [0.6, 0.7]])), 4)
     0.6667
     """
 

@@ -162,7 +162,7 @@ class Optimizer:
     def _make_rate(self, rate: Any) -> Any:
         if isinstance(rate, LearningRateSchedule):
             return rate
-        if callable(rate) and not hasattr(rate, "_is_variable"):
+        if _is_callable(rate):
             return rate
         try:
             value = float(rate)
@@ -173,7 +173,7 @@ class Optimizer:
             ) from None
         return self._new_variable(value, "float32", "learning_rate", "only_first_replica")
 
-    def _new_variable(self, value: Any, dtype: str, name: str, aggregation: str, shape: Any = None) -> Any:
+    def _new_variable(self, value: Any, dtype: str, name: str | None, aggregation: str, shape: Any = None) -> Any:
         made = Variable(value, shape, dtype, trainable=False, autocast=False, aggregation=aggregation, name=name)
         self._variables.append(made)
         return made

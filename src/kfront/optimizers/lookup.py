@@ -79,9 +79,9 @@ def get(identifier: Any) -> Optimizer:
         known = _NAMES.get(identifier.lower())
         if known is not None and known[1] != "LossScaleOptimizer":
             return getattr(importlib.import_module(f"kfront.optimizers.{known[0]}"), known[1])()
-        found = get_registered_object(identifier)
+        found: Any = get_registered_object(identifier)
         if isinstance(found, type) and issubclass(found, Optimizer):
-            return found()
+            return found()  # type: ignore[call-arg]
     raise ArgumentError(
         f"[optimizers.get] expected one of {', '.join(sorted(_NAMES))}, a config or an Optimizer, got {identifier!r}; "
         "check the spelling, or pass an instance."
