@@ -223,8 +223,8 @@ def _scalar(x: Any, dtype: str | None) -> Any:
     if dtype.startswith("float8"):
         return tf.cast(tf.constant(x, tf.float32), dtype)
     kind = _NATIVE[dtype]
-    if x.__class__ is not complex and not kind.is_floating and not kind.is_complex:
-        x = bool(x) if dtype == "bool" else int(x)
+    if x.__class__ is not complex and not kind.is_complex:
+        x = bool(x) if dtype == "bool" else float(x) if kind.is_floating else int(x)
     return tf.constant(x, kind)
 
 
