@@ -168,8 +168,8 @@ class BaseCell(DropoutRNNCell):
 
     def get_initial_state(self, batch_size: Any = None) -> list[Any]:
         """Zeros for all states."""
-        sizes = self.state_size if isinstance(self.state_size, list) else [self.state_size]
-        return [ops.zeros((batch_size, n), dtype=self.compute_dtype) for n in sizes]
+        zeros = ops.zeros((batch_size, self.units), dtype=self.compute_dtype)
+        return [zeros] * (len(self.state_size) if isinstance(self.state_size, list) else 1)
 
     def compute_output_shape(self, input_shape: Any, states_shape: Any = None) -> Any:
         """(output shape, state shapes)."""

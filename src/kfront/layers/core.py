@@ -66,7 +66,9 @@ class Dense(OptionLayer):
         "bias_constraint",
         "quantization_config",
     )
+    units: int
     activation: Any
+    use_bias: bool
     kernel_initializer: Any
     bias_initializer: Any
     kernel_regularizer: Any
@@ -109,7 +111,6 @@ class Dense(OptionLayer):
             kernel_constraint=kernel_constraint,
             bias_constraint=bias_constraint,
         )
-        self.units: int
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
 

@@ -114,6 +114,7 @@ class EinsumDense(OptionLayer):
     quantization_config = None
     kernel: Any = None
     bias: Any = None
+    _terms: Equation
     _contracted = 0
 
     def __init__(

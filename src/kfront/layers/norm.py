@@ -138,6 +138,7 @@ class BatchNormalization(_Affine):
         "renorm_clipping",
         "renorm_momentum",
     )
+    synchronized: bool
     moving_mean: Any = None
     moving_variance: Any = None
     moving_mean_initializer: Any

@@ -242,9 +242,8 @@ class RNN(OptionLayer):
 
     def _first_states(self, sequences: Any, initial_state: Any) -> Any:
         if initial_state is None:
-            carried = self.states
-            if carried is not None:
-                return tree.map_structure(lambda v: ops.cast(v.value, self.compute_dtype), carried)
+            if self._carried:
+                return tree.map_structure(lambda v: ops.cast(v.value, self.compute_dtype), self.states)
             return self.get_initial_state(dim(sequences, 0))
         states = list(initial_state) if isinstance(initial_state, (list, tuple)) else [initial_state]
         states_must_fit(self.name, states, self.state_size)
@@ -451,6 +450,10 @@ def _lengths(backend: Any, mask: Any) -> Any:
     return ops.sum(ops.cast(mask, "int32"), axis=1)
 
 
+def _value(variable: Any) -> Any:
+    return None if variable is None else variable.value
+
+
 def _forward(options: tuple[str, ...], cls: Any) -> Any:
     """Make the cell's options readable on the layer."""
     for name in options:
@@ -647,8 +650,8 @@ class LSTM(_OfCell):
 
     def _sequence(self, x: Any, states: tuple[Any, ...], lengths: Any) -> tuple[Any, tuple[Any, ...]]:
         cell = self.cell
-        weights = (cell.kernel.value, cell.recurrent_kernel.value, None if cell.bias is None else cell.bias.value)
-        outputs, h, c = lstm_sequence(x, *states, *weights, lengths, self.go_backwards)
+        kernel, recurrent, bias = cell.kernel.value, cell.recurrent_kernel.value, _value(cell.bias)
+        outputs, h, c = lstm_sequence(x, states[0], states[1], kernel, recurrent, bias, lengths, self.go_backwards)
         return outputs, (h, c)
 
 
@@ -734,8 +737,9 @@ class GRU(_OfCell):
 
     def _sequence(self, x: Any, states: tuple[Any, ...], lengths: Any) -> tuple[Any, tuple[Any, ...]]:
         cell = self.cell
-        weights = (cell.kernel.value, cell.recurrent_kernel.value, None if cell.bias is None else cell.bias.value)
-        outputs, h = gru_sequence(x, *states, *weights, lengths, cell.reset_after, self.go_backwards)
+        kernel, recurrent, bias = cell.kernel.value, cell.recurrent_kernel.value, _value(cell.bias)
+        back = self.go_backwards
+        outputs, h = gru_sequence(x, states[0], kernel, recurrent, bias, lengths, cell.reset_after, back)
         return outputs, (h,)
 
 
