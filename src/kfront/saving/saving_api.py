@@ -9,6 +9,7 @@ from kfront.core.errors import SavingError
 from kfront.saving.atomic import atomic_write
 from kfront.saving.guard import shown
 from kfront.saving.keras_format import load_archive_weights, open_source, shown_path
+from kfront.saving.safetensors import read_safetensors, write_safetensors
 from kfront.saving.weights_h5 import read_weights, write_weights
 
 __all__ = ["load_weights", "save_weights"]
@@ -21,7 +22,8 @@ def save_weights(
 
     Args:
         model: a built model or layer.
-        filepath: path that ends in ``.weights.h5``, or a binary file opened for reading and writing.
+        filepath: path that ends in ``.weights.h5`` or ``.safetensors`` (weights alone), or a binary file opened for
+            reading and writing, which gets HDF5.
         overwrite: whether an existing file may be replaced.
         max_shard_size: None: the weights stand in one file.
         **kwargs: none are known.
@@ -35,10 +37,13 @@ def save_weights(
     if hasattr(filepath, "write"):
         write_weights(model, filepath)
         return
-    if not isinstance(filepath, (str, os.PathLike)) or not str(filepath).endswith(".weights.h5"):
-        raise SavingError(f"[save_weights] expected a path that ends in '.weights.h5', got {shown(filepath)}.")
+    named = isinstance(filepath, (str, os.PathLike))
+    if not named or not str(filepath).endswith((".weights.h5", ".safetensors")):
+        raise SavingError(
+            f"[save_weights] expected a path that ends in '.weights.h5' or '.safetensors', got {shown(filepath)}."
+        )
     with atomic_write(filepath, overwrite) as file:
-        write_weights(model, file)
+        (write_safetensors if str(filepath).endswith(".safetensors") else write_weights)(model, file)
 
 
 def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> None:
@@ -46,7 +51,7 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwarg
 
     Args:
         model: a built model or layer.
-        filepath: path that ends in ``.weights.h5`` or ``.keras``, or a binary file opened for reading.
+        filepath: path that ends in ``.weights.h5``, ``.keras`` or ``.safetensors``, or a binary file that is open.
         skip_mismatch: whether layers that do not fit are passed over, with a warning that lists them.
         **kwargs: none are known.
 
@@ -56,10 +61,14 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwarg
     _no_more(kwargs, "load_weights")
     what = shown_path(filepath)
     named = isinstance(filepath, (str, os.PathLike))
-    if named and not str(filepath).endswith((".weights.h5", ".keras")):
-        raise SavingError(f"[load_weights] expected a path that ends in '.weights.h5' or '.keras', got {what}.")
+    if named and not str(filepath).endswith((".weights.h5", ".keras", ".safetensors")):
+        raise SavingError(
+            f"[load_weights] expected a path that ends in '.weights.h5', '.keras' or '.safetensors', got {what}."
+        )
     with open_source(filepath) as file:
-        if _is_zip(file):
+        if named and str(filepath).endswith(".safetensors"):
+            read_safetensors(model, file, what, skip_mismatch)
+        elif _is_zip(file):
             load_archive_weights(model, file, what, skip_mismatch)
         else:
             read_weights(model, file, what, skip_mismatch)

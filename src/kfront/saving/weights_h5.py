@@ -71,7 +71,7 @@ def bytes_needed(model: Any) -> int:
     return 8 * total + 65_536 * objects + (64 << 20)
 
 
-class _Difference:
+class Difference:
     """One thing in which a file and a model differ."""
 
     __slots__ = ("got", "path", "variable", "wanted")
@@ -91,8 +91,8 @@ class _Plan:
         self.reader = reader
         self.pairs: list[tuple[Any, Dataset]] = []
         self.custom: list[tuple[Any, Store]] = []
-        self.differences: list[_Difference] = []
-        self.optimizers: list[_Difference] = []
+        self.differences: list[Difference] = []
+        self.optimizers: list[Difference] = []
         self.visited: set[Path] = set()
         self.old_names = reader.group(("layers",)) is None and reader.group((_OLD_LAYERS,)) is not None
         _build_optimizers(model, reader)
@@ -112,7 +112,7 @@ class _Plan:
             return
         names = self.reader.names(here)
         wanted = [str(i) for i in range(len(own))]
-        found: list[_Difference] = []
+        found: list[Difference] = []
         pairs: list[tuple[Any, Dataset]] = []
         for name, v in zip(wanted, own, strict=True):
             data = self.reader.dataset((*here, name)) if name in names else None
@@ -125,7 +125,7 @@ class _Plan:
         for name in (n for n in names if n not in known):
             data = self.reader.dataset((*here, name))
             got = f"an array of shape {data.shape}" if data is not None else "something else"
-            found.append(_Difference("/".join((*here, name)), self._none(obj), got))
+            found.append(Difference("/".join((*here, name)), self._none(obj), got))
         if not found:
             self.pairs += pairs
         elif _is_optimizer(obj):
@@ -138,21 +138,21 @@ class _Plan:
             return f"nothing ({getattr(obj, 'name', 'it')} has no weights yet: call the model on data first)"
         return "nothing"
 
-    def _compare(self, path: str, variable: Any, data: Dataset | None) -> _Difference | None:
+    def _compare(self, path: str, variable: Any, data: Dataset | None) -> Difference | None:
         shape, dtype = tuple(variable.shape), variable._dtype
         if data is None:
-            return _Difference(path, str(shape), "nothing", variable.path)
+            return Difference(path, str(shape), "nothing", variable.path)
         if data.shape != shape:
-            return _Difference(path, str(shape), str(data.shape), variable.path)
-        if not _castable(data.dtype, dtype):
-            return _Difference(path, dtype, data.dtype, variable.path)
+            return Difference(path, str(shape), str(data.shape), variable.path)
+        if not castable(data.dtype, dtype):
+            return Difference(path, dtype, data.dtype, variable.path)
         return None
 
     def _add_custom(self, path: Path, obj: Any) -> None:
         if self.reader.group(path) is None:
             if _wants_state(obj):
                 name = getattr(obj, "name", type(obj).__name__)
-                self.differences.append(_Difference("/".join(path), f"the state of {name}", "nothing"))
+                self.differences.append(Difference("/".join(path), f"the state of {name}", "nothing"))
             return
         self.custom.append((obj, Store(self.reader, path)))
 
@@ -169,7 +169,7 @@ class _Plan:
         return out
 
 
-def _castable(have: str, want: str) -> bool:
+def castable(have: str, want: str) -> bool:
     kind = lambda d: "f" if is_float(d) else "i" if is_int(d) else d  # noqa: E731
     return kind(have) == kind(want)
 
@@ -217,27 +217,43 @@ def read_weights(model: Any, file: Any, what: str, skip_mismatch: bool = False, 
     reader = H5Reader(file, what)
     try:
         plan = _Plan(model, reader)
-        problems = plan.differences + (plan.optimizers if strict_optimizer else [])
-        name = getattr(model, "name", type(model).__name__)
-        if problems and not skip_mismatch:
-            raise SavingError(
-                f"[load_weights] expected {what} to fit {name!r}, got {len(problems)} difference(s), so nothing was "
-                f"loaded:\n{_listed(problems)}\nBuild the model as it was when it was saved, or pass "
-                "`skip_mismatch=True` to load what fits."
-            )
-        if plan.differences:
-            _warn(f"{what} does not fit {name!r} everywhere; kept as they were:\n{_listed(plan.differences)}")
-        if plan.optimizers and not strict_optimizer:
-            _warn(f"the optimizer state in {what} does not fit and was left out:\n{_listed(plan.optimizers)}")
-        unused = plan.unused()
-        if unused:
-            _warn(f"{what} also holds data that {name!r} has no place for: {', '.join(unused[:20])}")
+        report(model, what, plan.differences, plan.optimizers, plan.unused(), skip_mismatch, strict_optimizer)
         _carry_out(plan)
     finally:
         reader.close()
 
 
-def _listed(problems: list[_Difference]) -> str:
+def report(
+    model: Any,
+    what: str,
+    differences: list[Difference],
+    optimizers: list[Difference],
+    unused: list[str],
+    skip_mismatch: bool,
+    strict_optimizer: bool,
+) -> None:
+    """Say in what a file and a model differ: an error, or warnings with `skip_mismatch`.
+
+    Raises:
+        SavingError: there are differences that may not be passed over.
+    """
+    problems = differences + (optimizers if strict_optimizer else [])
+    name = getattr(model, "name", type(model).__name__)
+    if problems and not skip_mismatch:
+        raise SavingError(
+            f"[load_weights] expected {what} to fit {name!r}, got {len(problems)} difference(s), so nothing was "
+            f"loaded:\n{_listed(problems)}\nBuild the model as it was when it was saved, or pass "
+            "`skip_mismatch=True` to load what fits."
+        )
+    if differences:
+        _warn(f"{what} does not fit {name!r} everywhere; kept as they were:\n{_listed(differences)}")
+    if optimizers:
+        _warn(f"the optimizer state in {what} does not fit and was left out:\n{_listed(optimizers)}")
+    if unused:
+        _warn(f"{what} also holds data that {name!r} has no place for: {', '.join(unused[:20])}")
+
+
+def _listed(problems: list[Difference]) -> str:
     lines = [f"  {p}" for p in problems[:20]]
     if len(problems) > 20:
         lines.append(f"  … and {len(problems) - 20} more")
@@ -245,7 +261,7 @@ def _listed(problems: list[_Difference]) -> str:
 
 
 def _warn(message: str) -> None:
-    warnings.warn(f"[load_weights] {message}", stacklevel=4)
+    warnings.warn(f"[load_weights] {message}", stacklevel=5)
 
 
 def _carry_out(plan: _Plan) -> None:

@@ -1,0 +1,163 @@
+"""Weights as safetensors: a JSON header and the bytes, nothing else (https://github.com/huggingface/safetensors).
+
+The tensors are named by their place in the model, e.g. ``layers/dense_1/kernel``; optimizer state is not written.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from typing import Any
+
+import numpy as np
+
+from kfront.backends.base import numpy_dtype
+from kfront.core.errors import SavingError, UnsafeFileError
+from kfront.saving import guard
+from kfront.saving.walk import own_variables, walk
+
+__all__ = ["read_safetensors", "write_safetensors"]
+
+_NAMES = {
+    "BOOL": "bool",
+    "U8": "uint8",
+    "I8": "int8",
+    "U16": "uint16",
+    "I16": "int16",
+    "U32": "uint32",
+    "I32": "int32",
+    "U64": "uint64",
+    "I64": "int64",
+    "F16": "float16",
+    "BF16": "bfloat16",
+    "F32": "float32",
+    "F64": "float64",
+    "F8_E4M3": "float8_e4m3fn",
+    "F8_E5M2": "float8_e5m2",
+}
+_CODES = {v: k for k, v in _NAMES.items()}
+_HEADER = 100 << 20
+
+
+def _named_variables(model: Any) -> list[tuple[str, Any]]:
+    """Every variable of the model with its name in the file."""
+    from kfront.optimizers.base import Optimizer
+
+    out: dict[str, Any] = {}
+    for path, obj in walk(model):
+        if isinstance(obj, Optimizer):
+            continue
+        own = own_variables(obj)
+        for v in obj._ordered() if own is None else own:
+            base = name = "/".join((*path, v.name))
+            count = 1
+            while name in out:
+                name, count = f"{base}_{count}", count + 1
+            out[name] = v
+    return list(out.items())
+
+
+def write_safetensors(model: Any, file: Any, metadata: dict[str, str] | None = None) -> None:
+    """Write the weights of a model.
+
+    Args:
+        model: a built model or layer.
+        file: a binary file opened for writing.
+        metadata: further texts for the header.
+    """
+    header: dict[str, Any] = {"__metadata__": {"format": "kfront", **(metadata or {})}}
+    values, start = [], 0
+    for name, v in _named_variables(model):
+        value = np.ascontiguousarray(v._backend.to_numpy(v._value)).reshape(v.shape)
+        code = _CODES.get(value.dtype.name)
+        if code is None:
+            raise SavingError(f"[save_weights] expected a dtype that safetensors knows, got {value.dtype} for {name}.")
+        header[name] = {"dtype": code, "shape": list(value.shape), "data_offsets": [start, start + value.nbytes]}
+        start += value.nbytes
+        values.append(value)
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    file.write(struct.pack("<Q", len(text)) + text)
+    for value in values:
+        file.write(value.reshape(-1).view(np.uint8))
+
+
+def read_safetensors(model: Any, file: Any, what: str, skip_mismatch: bool = False) -> None:
+    """Read weights that `write_safetensors` wrote; nothing is assigned unless everything fits.
+
+    Args:
+        model: a built model or layer.
+        file: a seekable binary file.
+        what: its name, for messages.
+        skip_mismatch: whether variables that do not fit are passed over, with a warning that lists them.
+
+    Raises:
+        UnsafeFileError: the header lies about the file.
+        SavingError: the file is damaged or does not fit the model.
+    """
+    from kfront.saving.weights_h5 import Difference, castable, report
+
+    start, entries = _read_header(file, what)
+    wanted = _named_variables(model)
+    problems, pairs = [], []
+    for name, v in wanted:
+        entry = entries.get(name)
+        if entry is None:
+            problems.append(Difference(name, str(tuple(v.shape)), "nothing", v.path))
+        elif entry[1] != tuple(v.shape):
+            problems.append(Difference(name, str(tuple(v.shape)), str(entry[1]), v.path))
+        elif not castable(entry[0], v._dtype):
+            problems.append(Difference(name, v._dtype, entry[0], v.path))
+        else:
+            pairs.append((v, entry))
+    known = {name for name, _ in wanted}
+    unused = [name for name in entries if name not in known]
+    report(model, what, problems, [], unused, skip_mismatch, strict_optimizer=False)
+    for v, (dtype, shape, begin) in pairs:
+        value = np.empty(shape, numpy_dtype(dtype))
+        file.seek(start + begin)
+        if value.nbytes and file.readinto(value.reshape(-1).view(np.uint8)) != value.nbytes:
+            raise SavingError(f"[load_weights] expected an intact file, got {what} that cannot be read to its end.")
+        v.assign(value)
+
+
+def _read_header(file: Any, what: str) -> tuple[int, dict[str, tuple[str, tuple[int, ...], int]]]:
+    """Where the bytes begin, and name -> (dtype, shape, offset) of tensors that lie in the file one after another."""
+    total = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    head = file.read(8)
+    length = struct.unpack("<Q", head)[0] if len(head) == 8 else -1
+    if not 0 < length <= min(_HEADER, total - 8):
+        raise SavingError(f"[load_weights] expected a safetensors file, got {what} without a header of true length.")
+    header = guard.expect(guard.parse_json(file.read(length), f"{what}: header"), dict, "header")
+    header.pop("__metadata__", None)
+    start, end, out = 8 + length, 0, {}
+    spans = []
+    for name, entry in header.items():
+        dtype, shape, span = _entry(name, entry)
+        spans.append((*span, name))
+        out[name] = (dtype, shape, span[0])
+    for begin, stop, name in sorted(spans):
+        if begin < end or stop > total - start:
+            raise UnsafeFileError(
+                f"[load_weights] expected tensors one after another inside {what}, got {guard.shown(name)} elsewhere."
+            )
+        end = stop
+    return start, out
+
+
+def _entry(name: str, entry: Any) -> tuple[str, tuple[int, ...], tuple[int, int]]:
+    guard.expect(entry, dict, f"header of {guard.shown(name)}")
+    dtype = _NAMES.get(guard.expect(entry.get("dtype"), str, "dtype"))
+    shape = guard.expect(entry.get("shape"), list, "shape")
+    span = guard.expect(entry.get("data_offsets"), list, "data_offsets")
+    numbers = [*shape, *span]
+    if dtype is None or len(span) != 2 or any(type(n) is not int or n < 0 for n in numbers):
+        raise SavingError(f"[load_weights] expected dtype, shape and offsets of a tensor, got {guard.shown(entry)}.")
+    size = numpy_dtype(dtype).itemsize
+    for n in shape:
+        size *= n
+    if span[1] - span[0] != size:
+        raise UnsafeFileError(f"[load_weights] expected {size} bytes for {guard.shown(name)}, got {span[1] - span[0]}.")
+    return dtype, tuple(shape), (span[0], span[1])
