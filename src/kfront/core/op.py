@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TypeVar
 
 from kfront.core.dtypes import WEAK
-from kfront.core.errors import ArgumentTypeError, KfrontError, ShapeError
+from kfront.core.errors import ArgumentTypeError, KfrontError, ShapeError, UnsupportedError
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.state import state
 
@@ -210,14 +210,15 @@ class Op:
 
     def fail(self, b: Any, error: Exception, tensors: Any, static: tuple[Any, ...]) -> None:
         """Raise what went wrong in the engine as the same exception class on every engine, where the rules tell."""
+        if not isinstance(error, UnsupportedError):
+            try:
+                self.infer(tensors, static)
+            except KfrontError as explained:
+                raise explained from error
+            except Exception:
+                raise error from None
         if isinstance(error, KfrontError):
-            raise error
-        try:
-            self.infer(tensors, static)
-        except KfrontError as explained:
-            raise explained from error
-        except Exception:
-            raise error from None
+            self.named(error)
         raise error
 
 
@@ -239,7 +240,9 @@ def _resolve() -> Any:
 
 
 def _apply(b: Any, value: Any, dtype: str) -> Any:
-    return b.convert(value, dtype) if type(value) in WEAK else b.cast(value, dtype)
+    if type(value) not in WEAK:
+        return b.cast(value, dtype)
+    return b.convert(int(value) if value.__class__ is bool and dtype != "bool" else value, dtype)
 
 
 def _default(kind: type) -> str:
