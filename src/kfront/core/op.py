@@ -23,7 +23,6 @@ __all__ = ["OPS", "Op", "op"]
 
 OPS: dict[str, Op] = {}
 _NONE = type(None)
-_NUMBERS = frozenset((int, float))
 _LIST = "list"
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -277,7 +276,9 @@ _FIXED = """def {name}({sig}):
 """
 
 # A tensor and a Python number that takes the tensor's dtype: the native form takes both as they are.
-_SCALAR = """    if {y}.__class__ in _NUMBERS and type({x}) in _b.types and ({x}.dtype, {y}.__class__) in _b.weak_{name}:
+_SCALAR = """    if type({x}) in _b.types and (
+        {x}.dtype in _b.okf_{name} if {y}.__class__ is float else {y}.__class__ is int and {x}.dtype in _b.oki_{name}
+    ):
         try:
             return _b.{name}({pos})
         except Exception as error:
@@ -341,7 +342,7 @@ def _comma(names: Sequence[str]) -> str:
 
 def _generate(one: Op, fn: Callable[..., Any]) -> Callable[..., Any]:
     params = list(one.signature.parameters.values())
-    ns: dict[str, Any] = {"_state": state, "_op": one, "_NUMBERS": _NUMBERS}
+    ns: dict[str, Any] = {"_state": state, "_op": one}
     sig = _signature_source(params, ns)
     ns |= {f"_p_{n}": f for n, f in one.prepare.items()}
     ns["_KfrontError"] = KfrontError

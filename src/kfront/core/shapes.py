@@ -347,8 +347,6 @@ def pad_pairs(pad_width: Any, ndim: int) -> tuple[tuple[Any, Any], ...]:
 def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Shape:
     """Each dimension grows by its padding."""
     s = shape_of(x)
-    if constant_values is not None and mode != "constant":
-        raise ArgumentError(f"expected no `constant_values` with mode {mode!r}, got {constant_values!r}.")
     pairs = pad_pairs(pad_width, len(s))
     return tuple(None if d is None else d + known_pad(p) for d, p in zip(s, pairs, strict=True))
 

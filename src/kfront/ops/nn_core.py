@@ -329,7 +329,34 @@ def _attention_rule(query: Any, key: Any, value: Any, bias: Any, mask: Any) -> t
     return (d, d, d, None if bias is None else to_float(result_type(bias)), None if mask is None else "bool"), d
 
 
-@op(("query", "key", "value", "bias", "mask"), _attention_rule)
+@op(("query", "key", "value", "bias", "mask"), _attention_rule, name="dot_product_attention")
+def _attention(
+    query: Any,
+    key: Any,
+    value: Any,
+    bias: Any = None,
+    mask: Any = None,
+    scale: float | None = None,
+    is_causal: bool = False,
+    flash_attention: bool | None = None,
+    attn_logits_soft_cap: float | None = None,
+) -> Any:
+    heads, key_heads = query.shape[2], key.shape[2]
+    if heads != key_heads and None not in (heads, key_heads):
+        key, value = repeat(key, heads // key_heads, 2), repeat(value, heads // key_heads, 2)
+    scale = 1.0 / math.sqrt(query.shape[-1]) if scale is None else scale
+    scores = _widen(einsum("btnh,bsnh->bnts", multiply(query, scale), key))
+    if attn_logits_soft_cap is not None:
+        scores = multiply(attn_logits_soft_cap, tanh(divide(scores, attn_logits_soft_cap)))
+    if bias is not None:
+        scores = add(scores, cast(bias, dtype_of(scores)))
+    allowed = _allowed(scores, mask, is_causal)
+    if allowed is not None:
+        scores = where(allowed, scores, 0.7 * limits(dtype_of(scores))[0])
+    weights = cast(softmax(scores, -1), dtype_of(value))
+    return einsum("bnts,bsnh->btnh", weights, value)
+
+
 def dot_product_attention(
     query: Any,
     key: Any,
@@ -361,25 +388,12 @@ def dot_product_attention(
         ShapeError: if a rank is not 4.
     """
     for name, x in (("query", query), ("key", key), ("value", value)):
-        if len(x.shape) != 4:
+        if len(shapes.shape_of(x)) != 4:
             raise ShapeError(
                 f"[dot_product_attention] expected `{name}` of shape (batch, length, heads, depth), "
-                f"got {tuple(x.shape)}."
+                f"got {shapes.shape_of(x)}."
             )
-    heads, key_heads = query.shape[2], key.shape[2]
-    if heads != key_heads and None not in (heads, key_heads):
-        key, value = repeat(key, heads // key_heads, 2), repeat(value, heads // key_heads, 2)
-    scale = 1.0 / math.sqrt(query.shape[-1]) if scale is None else scale
-    scores = _widen(einsum("btnh,bsnh->bnts", multiply(query, scale), key))
-    if attn_logits_soft_cap is not None:
-        scores = multiply(attn_logits_soft_cap, tanh(divide(scores, attn_logits_soft_cap)))
-    if bias is not None:
-        scores = add(scores, cast(bias, dtype_of(scores)))
-    allowed = _allowed(scores, mask, is_causal)
-    if allowed is not None:
-        scores = where(allowed, scores, 0.7 * limits(dtype_of(scores))[0])
-    weights = cast(softmax(scores, -1), dtype_of(value))
-    return einsum("bnts,bsnh->btnh", weights, value)
+    return _attention(query, key, value, bias, mask, scale, is_causal, flash_attention, attn_logits_soft_cap)
 
 
 def _allowed(scores: Any, mask: Any, is_causal: bool) -> Any:

@@ -260,7 +260,10 @@ def _pad_width(value: Any) -> Any:
     return tuple(tuple(p) if hasattr(p, "__len__") else p for p in value)
 
 
-@op(dtype=keep, shape=shapes.pad, prepare={"mode": _PAD_MODES, "pad_width": _pad_width})
+@op(dtype=keep, shape=shapes.pad, name="pad", prepare={"mode": _PAD_MODES, "pad_width": _pad_width})
+def _pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Any: ...
+
+
 def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Any:
     """Add elements before and after along each axis.
 
@@ -282,6 +285,9 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = N
     >>> ops.pad(ops.array([1, 2, 3]), (2, 0), "reflect").tolist()
     [3, 2, 1, 2, 3]
     """
+    if constant_values is not None and mode != "constant":
+        raise ArgumentError(f"[pad] expected no `constant_values` with mode {mode!r}, got {constant_values!r}.")
+    return _pad(x, pad_width, mode, constant_values)
 
 
 @op(dtype=keep, shape=shapes.over)
