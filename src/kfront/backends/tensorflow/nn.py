@@ -456,3 +456,49 @@ def sparse_categorical_crossentropy(
         loss = _sparse_cross_entropy(flat, _reshape(safe, constant((-1,))))[0]
         loss = _reshape(loss, shape_vector(dims(output)[:-1]))
     return _select(inside, loss, constant(0, loss.dtype))
+
+
+# ---- attention ------------------------------------------------------------------------------------------------------
+
+_einsum = raw("Einsum")
+
+
+def dot_product_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    bias: Tensor | None,
+    mask: Tensor | None,
+    scale: float | None,
+    is_causal: bool,
+    flash_attention: bool | None,
+    attn_logits_soft_cap: float | None,
+) -> Tensor:
+    """softmax(query @ key) @ value for each head; the scores are at least float32."""
+    heads, shared = query.shape[2], key.shape[2]
+    if heads != shared and None not in (heads, shared):
+        key, value = (tf.repeat(x, heads // shared, axis=2) for x in (key, value))
+    scale = 1.0 / math.sqrt(query.shape[-1]) if scale is None else scale
+    scores = _einsum([_mul(query, _number(scale, query.dtype)), key], "btnh,bsnh->bnts")
+    kind = tf.float32 if scores.dtype in _HALF else scores.dtype
+    scores = scores if scores.dtype == kind else _cast(scores, kind)
+    if attn_logits_soft_cap is not None:
+        cap = _number(attn_logits_soft_cap, kind)
+        scores = _mul(cap, _tanh(_div(scores, cap)))
+    if bias is not None:
+        scores = _add(scores, bias if bias.dtype == kind else _cast(bias, kind))
+    allowed = _seen(scores, mask) if is_causal else mask
+    if allowed is not None:
+        scores = _select(allowed, scores, constant(0.7 * float(kind.min), kind))
+    weights = _softmax(scores)
+    return _einsum([weights if kind == value.dtype else _cast(weights, value.dtype), value], "bnts,bsnh->btnh")
+
+
+def _number(x: Any, kind: Any) -> Tensor:
+    return constant(float(x), kind) if isinstance(x, (int, float)) else tf.cast(x, kind)
+
+
+def _seen(scores: Tensor, mask: Tensor | None) -> Tensor:
+    """The sources that are not behind a target, and not masked."""
+    causal = _at_least(tf.range(size_of(scores, -2))[:, None], tf.range(size_of(scores, -1)))
+    return causal if mask is None else _both(mask, causal)

@@ -222,6 +222,7 @@ def top_k(x: Tensor, k: int, sorted: bool = True) -> tuple[Tensor, Tensor]:
 
 def in_top_k(targets: Tensor, predictions: Tensor, k: int) -> Tensor:
     """Whether each target is among the k largest predictions."""
+    targets = targets if targets.dtype in (tf.int32, tf.int64) else tf.cast(targets, tf.int32)
     return tf.math.in_top_k(targets, tf.cast(predictions, tf.float32), k)
 
 
