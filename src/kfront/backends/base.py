@@ -11,7 +11,6 @@ cast by the op's dtype rule (a Python scalar only where the op is declared `weak
 from __future__ import annotations
 
 import contextlib
-import itertools
 from collections.abc import Callable, Iterable, Sequence
 from types import ModuleType
 from typing import Any
@@ -97,7 +96,8 @@ class Backend:
             setattr(self, name, one.body)
         setattr(self, f"ok_{name}", self._untouched(one))
         if one.weak and len(one.tensors) == 2:
-            setattr(self, f"weak_{name}", self._beside_numbers(one))
+            setattr(self, f"oki_{name}", self._beside(one, int))
+            setattr(self, f"okf_{name}", self._beside(one, float))
 
     def _untouched(self, one: Op) -> frozenset[Any]:
         """Native dtypes that operands of one dtype keep under the op's rule."""
@@ -106,10 +106,9 @@ class Backend:
         count = max(1, len(one.tensors))
         return frozenset(self.native_dtype(d) for d in self.dtypes if _keeps(one, d, (d,) * count))
 
-    def _beside_numbers(self, one: Op) -> frozenset[Any]:
-        """Pairs (native dtype, type of a Python number) in which the tensor keeps its dtype."""
-        pairs = itertools.product(self.dtypes, (int, float))
-        return frozenset((self.native_dtype(d), k) for d, k in pairs if _keeps(one, d, (d, k)))
+    def _beside(self, one: Op, number: type) -> frozenset[Any]:
+        """Native dtypes that a tensor keeps beside a Python number."""
+        return frozenset(self.native_dtype(d) for d in self.dtypes if _keeps(one, d, (d, number)))
 
     def overridden(self) -> list[str]:
         """Names of the composed ops that this backend defines itself."""
