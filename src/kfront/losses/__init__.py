@@ -10,7 +10,7 @@ __getattr__, __dir__, __all__ = lazy_namespace(
         **names(".base", "Loss"),
         **names(
             ".classes",
-            "BinaryCrossentropy BinaryFocalCrossentropy CategoricalCrossentropy CategoricalFocalCrossentropy "
+            "CTC BinaryCrossentropy BinaryFocalCrossentropy CategoricalCrossentropy CategoricalFocalCrossentropy "
             "CategoricalGeneralizedCrossEntropy CategoricalHinge Circle CosineSimilarity Dice Hinge Huber KLDivergence "
             "LogCosh MeanAbsoluteError MeanAbsolutePercentageError MeanSquaredError MeanSquaredLogarithmicError "
             "Poisson SparseCategoricalCrossentropy SquaredHinge Tversky",
@@ -22,7 +22,7 @@ __getattr__, __dir__, __all__ = lazy_namespace(
         ),
         **names(
             ".classification",
-            "binary_crossentropy binary_focal_crossentropy categorical_crossentropy categorical_focal_crossentropy "
+            "ctc binary_crossentropy binary_focal_crossentropy categorical_crossentropy categorical_focal_crossentropy "
             "categorical_generalized_cross_entropy categorical_hinge circle dice hinge kl_divergence "
             "sparse_categorical_crossentropy squared_hinge tversky",
         ),

@@ -10,6 +10,7 @@ from kfront.losses import classification, regression
 from kfront.losses.base import LossFunctionWrapper
 
 __all__ = [
+    "CTC",
     "BinaryCrossentropy",
     "BinaryFocalCrossentropy",
     "CategoricalCrossentropy",
@@ -666,3 +667,29 @@ class Circle(LossFunctionWrapper):
             classification.circle, reduction, name, dtype, gamma=gamma, margin=margin, remove_diagonal=remove_diagonal
         )
         self._plain = False
+
+
+@serializable("keras.losses")
+class CTC(LossFunctionWrapper):
+    """Connectionist temporal classification, for targets without an alignment to the steps of the prediction.
+
+    Args:
+        reduction, name, dtype: see `Loss`.
+
+    Example:
+
+    >>> import kfront
+    >>> loss = kfront.losses.CTC()
+    >>> round(float(loss([[1]], kfront.ops.zeros((1, 1, 2)))), 4)
+    0.6931
+    """
+
+    takes_labels = True
+
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "ctc",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(classification.ctc, reduction, name, dtype)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from kfront import config, ops
-from kfront.core.errors import DataError
+from kfront.core.errors import DataError, ShapeError
 from kfront.core.registry import serializable
 from kfront.core.spec import KerasTensor
 from kfront.core.state import state
@@ -21,6 +21,7 @@ __all__ = [
     "categorical_generalized_cross_entropy",
     "categorical_hinge",
     "circle",
+    "ctc",
     "dice",
     "hinge",
     "kl_divergence",
@@ -382,6 +383,47 @@ def categorical_hinge(y_true: Any, y_pred: Any) -> Any:
     right = ops.sum(ops.multiply(y_true, y_pred), axis=-1)
     wrong = ops.max(ops.multiply(ops.subtract(1.0, y_true), y_pred), axis=-1)
     return ops.maximum(ops.add(ops.subtract(wrong, right), 1.0), 0.0)
+
+
+# ---- sequences -------------------------------------------------------------------------------------------------------
+
+
+@serializable("keras.losses")
+def ctc(y_true: Any, y_pred: Any) -> Any:
+    """Connectionist temporal classification: -log of the probability of all alignments that yield the target.
+
+    Args:
+        y_true: class numbers of shape (batch, target steps), padded with 0, which is the blank class.
+        y_pred: logits of shape (batch, steps, classes).
+
+    Returns:
+        One value per sample.
+
+    Raises:
+        ShapeError: shapes of other ranks.
+
+    Reference: Graves et al., 2006, "Connectionist temporal classification: labelling unsegmented sequence data with
+    recurrent neural networks", ICML.
+
+    Example:
+
+    >>> import kfront
+    >>> round(float(kfront.losses.ctc([[1]], kfront.ops.zeros((1, 1, 2)))[0]), 4)
+    0.6931
+    """
+    y_pred, y_true = ops.convert_to_tensor(y_pred), ops.convert_to_tensor(y_true)
+    if len(y_true.shape) != 2 or len(y_pred.shape) != 3:
+        raise ShapeError(
+            f"[ctc] expected targets of shape (batch, target steps) and predictions of shape (batch, steps, classes), "
+            f"got {tuple(y_true.shape)} and {tuple(y_pred.shape)}."
+        )
+    labels = ops.cast(y_true, "int32")
+    lengths = ops.cast(ops.count_nonzero(labels, axis=1), "int32")
+    steps = ops.multiply(ops.ones_like(lengths), ops.shape(y_pred)[1])
+    return ops.ctc_loss(labels, y_pred, lengths, steps, 0)
+
+
+ctc._takes_labels = True  # type: ignore[attr-defined]
 
 
 # ---- overlap and metric learning -------------------------------------------------------------------------------------
