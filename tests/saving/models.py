@@ -141,14 +141,14 @@ def inputs(name: str) -> Any:
 
 def flat(outputs: Any) -> list[np.ndarray]:
     """Outputs as a list of arrays."""
-    if isinstance(outputs, dict):
-        return [np.asarray(outputs[n]) for n in sorted(outputs)]
-    return [np.asarray(x) for x in (outputs if isinstance(outputs, (list, tuple)) else [outputs])]
+    values = [outputs[n] for n in sorted(outputs)] if isinstance(outputs, dict) else outputs
+    values = values if isinstance(values, (list, tuple)) else [values]
+    return [np.asarray(x.detach() if hasattr(x, "detach") else x) for x in values]
 
 
 def predict(model: Any, name: str) -> list[np.ndarray]:
     """Outputs of the model for its data."""
-    return flat(model.predict(inputs(name), verbose=0))
+    return flat(model(inputs(name), training=False))
 
 
 def trainable(k: Any, optimizer: str) -> Any:

@@ -151,7 +151,7 @@ def _layout(path):
     def note(name, item):
         if isinstance(item, h5py.Dataset):
             out[name] = (item.shape, str(item.dtype), {k: str(v) for k, v in item.attrs.items()})
-        elif name.endswith("vars"):
+        elif name.endswith("vars") and len(item):
             out[name] = True
 
     with h5py.File(path) as file:
