@@ -278,18 +278,45 @@ def predict(model: Any, data: Data, plan: Plan) -> Any:
     function = model._steps().predict_function()
     callbacks.on_predict_begin()
     hooks = callbacks.predict_batch_hooks
-    parts: list[Any] = []
+    outputs = _Outputs(b)
     limit = _limit(plan.steps)
     for step, batch in enumerate(batches if limit is None else itertools.islice(batches, limit)):
         if hooks:
             callbacks.on_predict_batch_begin(step)
         out = function(feed(batch[0], b))
-        parts.append(tree.map_structure(b.to_numpy, out))
+        outputs.add(out)
         if hooks:
             callbacks.on_predict_batch_end(step, {"outputs": out})
     data.close()
     callbacks.on_predict_end()
-    return _join(parts)
+    return _join(outputs.all())
+
+
+class _Outputs:
+    """Outputs as NumPy arrays, fetched some steps late, so that the device is not waited for at each step."""
+
+    LAG = 4
+
+    def __init__(self, backend: Any) -> None:
+        self.to_numpy = backend.to_numpy
+        self.parts: list[Any] = []
+        self.waiting: list[Any] = []
+
+    def add(self, out: Any) -> None:
+        """Take the outputs of a step."""
+        self.waiting.append(out)
+        if len(self.waiting) > self.LAG:
+            self._fetch()
+
+    def _fetch(self) -> None:
+        out = self.waiting.pop(0)
+        self.parts.append(tree.map_structure(self.to_numpy, out) if tree.is_nested(out) else self.to_numpy(out))
+
+    def all(self) -> list[Any]:
+        """Everything, fetched."""
+        while self.waiting:
+            self._fetch()
+        return self.parts
 
 
 def _join(parts: list[Any]) -> Any:
