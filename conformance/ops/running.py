@@ -16,7 +16,14 @@ from conformance.ops.entry import FLOATS, Entry, Sample, arrays_of, kind_of, map
 from conformance.ops.samples import function_of
 from kfront.core import tree
 
-__all__ = ["compare", "eager", "flat", "quiet", "run", "supported", "wanted"]
+__all__ = ["compare", "dtype_on", "eager", "flat", "quiet", "run", "supported", "wanted"]
+
+
+@functools.cache
+def dtype_on(backend: str, name: str) -> str:
+    """The dtype that stands for `name` on a backend: itself, where the engine has it."""
+    with kfront.backend_scope(backend) as b:
+        return name if name in b.dtypes else b.dtype_name(b.zeros((), name).dtype)
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ import numpy as np
 
 import kfront
 from conformance.ops.entry import Entry, Sample, arrays_of, kind_of, with_arrays
-from conformance.ops.running import eager, flat, quiet, supported
+from conformance.ops.running import dtype_on, eager, flat, quiet, supported
 from conformance.ops.samples import function_of, table
 from conformance.suite import Case
 
@@ -54,7 +54,7 @@ def infer(entry: Entry, sample: Sample, make: Callable[[tuple[Any, ...], str], A
         return flat(function_of(entry.name)(*args, **kwargs))
 
 
-def _agree(inferred: list[Any], results: list[np.ndarray], exact: bool, how: str) -> None:
+def _agree(backend: str, inferred: list[Any], results: list[np.ndarray], exact: bool, how: str) -> None:
     from kfront.core.spec import KerasTensor
 
     assert len(inferred) == len(results), f"{how}: {len(inferred)} results, eager {len(results)}"
@@ -62,7 +62,7 @@ def _agree(inferred: list[Any], results: list[np.ndarray], exact: bool, how: str
         if not isinstance(s, KerasTensor):  # an int, such as the size of a known shape
             assert np.shape(s) == x.shape, f"{how}: {s!r}, eager {x!r}"
             continue
-        assert s.dtype == kind_of(x), f"{how}: dtype {s.dtype}, eager {kind_of(x)}"
+        assert dtype_on(backend, s.dtype) == kind_of(x), f"{how}: dtype {s.dtype}, eager {kind_of(x)}"
         shape = tuple(s.shape)
         fits = len(shape) == x.ndim and all(a is None or a == b for a, b in zip(shape, x.shape, strict=True))
         assert fits, f"{how}: shape {shape}, eager {x.shape}"
@@ -76,8 +76,8 @@ def _check(backend: str, entry: Entry, sample: Sample) -> Callable[[], None]:
         with kfront.backend_scope(backend):
             results = eager(backend, entry, sample)
             for make in (Abstract, KerasTensor):
-                _agree(infer(entry, sample, make, False), results, True, f"{make.__name__} of known shape")
+                _agree(backend, infer(entry, sample, make, False), results, True, f"{make.__name__} of known shape")
                 if sample.batch:
-                    _agree(infer(entry, sample, make, True), results, False, f"{make.__name__} of unknown batch")
+                    _agree(backend, infer(entry, sample, make, True), results, False, f"{make.__name__} of unknown batch")
 
     return check

@@ -165,7 +165,7 @@ def _factorizations() -> list[Entry]:
               view=_rebuilt)  # fmt: skip
     s(floats(2, 4, 3), compute_uv=False).edge(floats(4, 3)).also("float64").edge(floats(4, 3), full_matrices=False)
     s.edge(floats(2, 3, 4), full_matrices=False).edge(floats(3, 4))
-    h = Entry("eigh", np.linalg.eigh, _SOLVER, _F, view=_spectral, outputs=(0,))
+    h = Entry("eigh", lambda x: np.linalg.eigh((x + np.swapaxes(x, -1, -2)) / 2), _SOLVER, _F, view=_spectral, outputs=(0,))
     h(_spd(3, 3)).also("float64").edge(_spd(2, 3, 3))
     g = Entry("eig", np.linalg.eig, _SOLVER, _F, view=_spectral, smooth=False)
     g(_regular(3, 3)).also("float64").edge(_regular(2, 3, 3)).edge(np.array([[0.0, -1.0], [1.0, 0.0]], "float32"))

@@ -289,7 +289,8 @@ def _signals() -> list[Entry]:
     s = Entry("segment_sum", _segment(0, np.add), tol(4, 4, 4), ("real", "index"))
     x = Entry("segment_max", _segment(-math.inf, np.maximum), tol(0, 0), ("real", "index"))
     for e in (s, x):
-        e(floats(5, 2), np.array([0, 2, 0, 1, 2], "int32"), 3).also(*_ALL)(floats(5), np.array([0, 0, 1, 1, 3], "int32"), 5, sorted=True)
+        e(floats(5, 2), np.array([0, 2, 0, 1, 2], "int32"), 3).also(*_ALL)(floats(5), np.array([0, 0, 1, 1, 2], "int32"), 3, sorted=True)
+        e.edge(floats(5), np.array([0, 0, 1, 1, 3], "int32"), 5)
         e.edge(ints(4), np.array([0, 1, 0, 3], "int32"), 5).edge(floats(4), np.array([0, -1, 5, 1], "int64"), 2)
 
     def parts(z: Any) -> Any:

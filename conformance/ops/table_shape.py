@@ -104,7 +104,7 @@ def _reshaping() -> list[Entry]:
         p.fixed(floats(4, 5), ((1, 2), (2, 3)), mode=mode).edge(ints(4), (1, 2), mode=mode)
     p.edge(ints(4), (1, 2)).edge(ints(2, 2, dtype="int8"), 1, constant_values=3).edge(floats(0, 2), 1)
     sh = Entry("shape", lambda x: [np.asarray(n) for n in x.shape], domain="fixed", smooth=False)
-    sh(floats(2, 3)).edge(floats())
+    sh.fixed(floats(2, 3)).edge(floats())
     sz = Entry("size", np.size, domain="fixed", smooth=False)
     sz(floats(2, 3)).edge(floats()).edge(floats(0, 2))
     nd = Entry("ndim", np.ndim, domain="fixed", smooth=False)
@@ -232,7 +232,7 @@ def _conversion() -> list[Entry]:
     out = []
     for name in ("array", "convert_to_tensor"):
         e = Entry(name, lambda x, dtype=None: np.asarray(x), tol(1, 1), "any")
-        e(floats(2, 3))(1)(True)(1.5)([1, 2])([[1.0, 2.0]])([True, False])([1, 2], dtype="float16")(floats(3), "bfloat16")
+        e(floats(2, 3))(1)(True)(1.5)([1, 2])([[1.0, 2.0]])([True, False])([1, 2], dtype="float16").edge(floats(3), "bfloat16")
         e(ints(3, dtype="int64"))(bools(2)).edge([])
         out.append(e)
     n = _entry("convert_to_numpy", lambda x: x, smooth=False, compiles=False)

@@ -1,0 +1,90 @@
+"""Every public layer, in several configurations, on every backend: ONE table, and what must hold for each row.
+
+values: float32 results are those of NumPy in float64, within the row's tolerance; float64, half: the dtype policies;
+symbolic = eager = compiled in shape, dtype and value, with unknown sizes; slopes, gradients: against differences in
+float64, and between engines; config: round trips of configs and weights; seeds; padded: masks.
+
+A layer that is exported and has no row fails the suite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import kfront
+from conformance.layers import checks, rows_basic, rows_sequence, rows_spatial
+from conformance.layers.row import Row
+from conformance.suite import Case
+
+__all__ = ["ROWS", "cases"]
+
+ROWS: list[Row] = [*rows_basic.ROWS, *rows_spatial.ROWS, *rows_sequence.ROWS]
+# exported names that are no layers, and where they are tested
+ELSEWHERE = {
+    "Input": "the check `symbolic` of every row",
+    "InputLayer": "the check `symbolic` of every row, and the area files",
+    "InputSpec": "the area errors",
+    "serialize": "the check `config` of every row",
+    "deserialize": "the check `config` of every row",
+}
+MERGING = ("add", "average", "concatenate", "dot", "maximum", "minimum", "multiply", "subtract")
+
+
+def cases(backends: list[str], quick: bool) -> Iterator[Case]:
+    """All cases: with `quick` the first row of each layer, and half of the checks that compile."""
+    assert len({r.id for r in ROWS}) == len(ROWS), "two rows of one name"
+    yield Case("layers", "every exported layer has a row", "all", _complete)
+    for name in backends:
+        yield Case("layers", "functions of merging layers", name, lambda n=name: _merging(n))
+    trainable = [b for b in backends if kfront.backends.get(b).trainable]
+    for i, row in enumerate(_sample(quick)):
+        for name in backends:
+            yield from _of_row(row, name, trainable, compiles=not quick or i % 2 == 0)
+
+
+def _sample(quick: bool) -> list[Row]:
+    if not quick:
+        return ROWS
+    first = {r.layer: r for r in reversed(ROWS)}
+    return [r for r in ROWS if first[r.layer] is r or r.padded]
+
+
+def _of_row(row: Row, name: str, trainable: list[str], compiles: bool) -> Iterator[Case]:
+    def case(what: str, check: Any, *more: Any) -> Case:
+        return Case("layers", f"{row.id}: {what}", name, lambda: check(name, row, *more))
+
+    for what, check in checks.CHECKS.items():
+        yield case(what, check)
+    if row.padded:
+        yield case("padded", checks.PADDED)
+    if name in trainable:
+        if compiles:
+            yield case("compiled", checks.SMOOTH["compiled"])
+        yield case("slopes", checks.SMOOTH["slopes"])
+        if name != trainable[0]:
+            yield case("gradients", checks.SMOOTH["gradients"], trainable[0])
+
+
+def _complete() -> None:
+    layers = kfront.layers
+    covered = {getattr(layers, r.layer) for r in ROWS}
+    known = {*ELSEWHERE, *MERGING}
+    missing = [n for n in layers.__all__ if n not in known and getattr(layers, n) not in covered]
+    assert not missing, f"layers without a row: {', '.join(missing)}"
+    gone = [n for n in known if n not in layers.__all__]
+    assert not gone, f"rows of names that are not exported: {', '.join(gone)}"
+
+
+def _merging(name: str) -> None:
+    """The functions in lower case do what the layers do."""
+    import numpy as np
+
+    layers = kfront.layers
+    with kfront.backend_scope(name) as b:
+        inputs = [b.convert(np.arange(6.0, dtype="float32").reshape(2, 3) + i) for i in range(2)]
+        for function in MERGING:
+            args = {"axes": 1} if function == "dot" else {}
+            got = getattr(layers, function)(inputs, **args)
+            want = getattr(layers, function.capitalize())(**args)(inputs)
+            assert np.array_equal(b.to_numpy(got), b.to_numpy(want)), function

@@ -1,0 +1,212 @@
+"""Gradients of every op on every engine: against central differences, at kinks, and far out.
+
+Ordinary points are compared in float64 with differences of the reference. At a kink the derivative is a convention,
+which the table states: it is 0 where a function stops being constant (relu, abs, sign, clip outside), a tie of max,
+min, maximum or minimum shares the gradient evenly, norms have gradient 0 at 0. Far out (about 1e4) gradients must be
+finite and equal on all engines in float32.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+import kfront
+from conformance.ops.entry import FLOATS, Entry, Kink, Sample, arrays_of, kind_of, map_arrays, with_arrays
+from conformance.ops.running import flat, quiet
+from conformance.ops.samples import function_of, table
+from conformance.suite import Case, close
+
+__all__ = ["cases", "gradient"]
+
+_STEP = 1e-5
+_RTOL, _ATOL = 1e-5, 1e-7  # of central differences in float64: rounding 1e-11 / step, and step^2 of the third derivative
+
+
+def cases(backends: list[str], quick: bool) -> Iterator[Case]:
+    """Smooth samples, kinks and far points for each engine that differentiates."""
+    trainable = [b for b in backends if kfront.backends.get(b).trainable]
+    for entry in table().values():
+        if entry.random:
+            continue
+        smooth = [s for s in entry.samples if s.smooth and _floating(s)]
+        for sample in smooth[:2] if quick else smooth:
+            for b in trainable:
+                yield Case("gradients", f"{entry.name}/{sample.label}", b, _smooth(b, entry, sample))
+        for n, kink in enumerate(entry.kinks):
+            for b in trainable:
+                yield Case("gradients", f"{entry.name}/kink {n}", b, _kink(b, entry, kink))
+        if smooth and entry.far:
+            for b in trainable:
+                yield Case("gradients", f"{entry.name}/far out", b, _far(b, entry, smooth[0]))
+
+
+def _floating(sample: Sample) -> list[int]:
+    arrays = arrays_of((sample.args, sample.kwargs))
+    return [i for i, x in enumerate(arrays) if kind_of(x) in FLOATS and x.size]
+
+
+def _in(sample: Sample, dtype: str) -> Sample:
+    """A sample with its floating arrays in a dtype."""
+    args, kwargs = map_arrays(lambda x: x.astype(dtype) if kind_of(x) in FLOATS else x, (sample.args, sample.kwargs))
+    return sample._replace(args=args, kwargs=kwargs)
+
+
+@contextlib.contextmanager
+def _wide(backend: str) -> Iterator[Any]:
+    """The backend's scope with 64-bit types (JAX has them as an option)."""
+    with contextlib.ExitStack() as stack:
+        if backend == "jax":
+            import jax
+
+            stack.enter_context(jax.enable_x64(True))
+        stack.enter_context(quiet())
+        yield stack.enter_context(kfront.backend_scope(backend))
+
+
+# ---- gradients of a backend, and of the reference --------------------------------------------------------------------------
+
+
+def _weights(shape: tuple[int, ...], n: int) -> np.ndarray:
+    """What the elements of result n count in the sum that is differentiated."""
+    return 0.5 + np.random.Generator(np.random.Philox(key=n)).uniform(0, 1, shape)
+
+
+def gradient(backend: Any, entry: Entry, sample: Sample, places: list[int], ones: bool = False) -> list[np.ndarray]:
+    """Gradients of the weighted sum of an op's results by the arrays at `places`.
+
+    Args:
+        backend: the current backend.
+        entry: the op.
+        sample: the arguments.
+        places: which arrays.
+        ones: whether all results count 1.
+    """
+    from kfront import ops
+
+    arrays = arrays_of((sample.args, sample.kwargs))
+    variables = {i: backend.Variable(arrays[i], dtype=kind_of(arrays[i]), name=f"x{i}") for i in places}
+    others = [backend.convert(x) for x in arrays]
+
+    def loss() -> tuple[Any, None]:
+        values = [variables[i].value if i in variables else x for i, x in enumerate(others)]
+        args, kwargs = with_arrays((sample.args, sample.kwargs), values)
+        total: Any = 0.0
+        for n, y in _chosen(entry, flat(function_of(entry.name)(*args, **kwargs))):
+            w = np.ones(y.shape) if ones else _weights(tuple(y.shape), n)
+            total = ops.add(total, ops.sum(ops.multiply(y, backend.convert(w.astype(kind_of(arrays[places[0]]))))))
+        return total, None
+
+    _, _, found = backend.value_and_grad(loss, list(variables.values()))
+    return [
+        np.zeros(arrays[i].shape) if g is None else np.asarray(backend.to_numpy(g), "float64")
+        for i, g in zip(places, found, strict=True)
+    ]
+
+
+def _chosen(entry: Entry, results: list[Any]) -> list[tuple[int, Any]]:
+    """The floating results that are differentiated, with their places."""
+    keep = range(len(results)) if entry.outputs is None else entry.outputs
+    name = kfront.backends.current().dtype_name
+    return [(n, results[n]) for n in keep if not isinstance(results[n], np.ndarray) and name(results[n].dtype) in FLOATS] or [
+        (n, results[n]) for n in keep if isinstance(results[n], np.ndarray)
+    ]
+
+
+def _value(entry: Entry, sample: Sample, arrays: list[np.ndarray]) -> float:
+    assert entry.reference is not None
+    args, kwargs = with_arrays((sample.args, sample.kwargs), arrays)
+    results = [np.asarray(y) for y in flat(entry.reference(*args, **kwargs))]
+    keep = range(len(results)) if entry.outputs is None else entry.outputs
+    return sum(float(np.sum(results[n] * _weights(results[n].shape, n))) for n in keep if results[n].dtype.kind == "f")
+
+
+def _differences(entry: Entry, sample: Sample, places: list[int]) -> tuple[list[np.ndarray], list[float]]:
+    """Directions (one per element, or a few random ones for many elements) and the slopes of the reference along them."""
+    arrays = arrays_of((sample.args, sample.kwargs))
+    total = sum(arrays[i].size for i in places)
+    directions = np.eye(total) if total <= 24 else np.random.Generator(np.random.Philox(key=1)).choice([-1.0, 1.0], (12, total))
+    slopes = []
+    for d in directions:
+        ends = []
+        for sign in (1, -1):
+            moved, at = list(arrays), 0
+            for i in places:
+                n = arrays[i].size
+                moved[i] = arrays[i] + sign * _STEP * d[at : at + n].reshape(arrays[i].shape)
+                at += n
+            ends.append(_value(entry, sample, moved))
+        slopes.append((ends[0] - ends[1]) / (2 * _STEP))
+    return list(directions), slopes
+
+
+@functools.cache
+def _slopes(entry: str, label: str) -> tuple[list[np.ndarray], list[float]]:
+    e = table()[entry]
+    sample = _in(next(s for s in e.samples if s.label == label), "float64")
+    with quiet(), kfront.backend_scope("numpy"):
+        return _differences(e, sample, _floating(sample))
+
+
+# ---- checks ----------------------------------------------------------------------------------------------------------------
+
+
+def _smooth(backend: str, entry: Entry, sample: Sample) -> Callable[[], None]:
+    def check() -> None:
+        directions, want = _slopes(entry.name, sample.label)
+        wide = _in(sample, "float64")
+        with _wide(backend) as b:
+            found = gradient(b, entry, wide, _floating(wide))
+        g = np.concatenate([x.ravel() for x in found]) if found else np.zeros(0)
+        got = [float(d @ g) for d in directions]
+        scale = float(np.max(np.abs(want), initial=0.0))
+        close(np.array(got), np.array(want), _RTOL, _ATOL + 1e-6 * scale, "slope")
+
+    return check
+
+
+def _kink(backend: str, entry: Entry, kink: Kink) -> Callable[[], None]:
+    def check() -> None:
+        sample = Sample(kink.args, {}, "", True, ())
+        with _wide(backend) as b:
+            found = gradient(b, entry, sample, _floating(sample), ones=True)
+        for n, (got, want) in enumerate(zip(found, kink.slopes, strict=True)):
+            close(got, np.asarray(want, "float64"), 1e-7, 1e-12, f"gradient {n}")
+
+    return check
+
+
+def _far_samples(entry: Entry, sample: Sample) -> Sample:
+    sample = _in(sample, "float32")
+    arrays = arrays_of((sample.args, sample.kwargs))
+    if entry.far is True:
+        moved = [x * np.float32(1e4) if kind_of(x) in FLOATS else x for x in arrays]
+    else:
+        points = np.array(entry.far, "float32")
+        moved = [points[i:] if i == 0 else points[::-1].copy() for i in range(len(arrays))]
+    args, kwargs = with_arrays((sample.args, sample.kwargs), moved)
+    return sample._replace(args=args, kwargs=kwargs)
+
+
+def _far(backend: str, entry: Entry, sample: Sample) -> Callable[[], None]:
+    def check() -> None:
+        got = _far_gradient(backend, entry.name, sample.label)
+        want = _far_gradient("torch" if "torch" in kfront.backends.installed() else backend, entry.name, sample.label)
+        for n, (g, w) in enumerate(zip(got, want, strict=True)):
+            assert np.isfinite(g).all(), f"gradient {n} is not finite: {g.ravel()[:6]}"
+            scale = float(np.max(np.abs(w), initial=0.0))
+            close(g, w, 1e-4, 1e-5 * scale + 1e-12, f"gradient {n}, torch's")
+
+    return check
+
+
+@functools.cache
+def _far_gradient(backend: str, entry: str, label: str) -> list[np.ndarray]:
+    e = table()[entry]
+    sample = _far_samples(e, next(s for s in e.samples if s.label == label))
+    with quiet(), kfront.backend_scope(backend) as b:
+        return gradient(b, e, sample, _floating(sample))
