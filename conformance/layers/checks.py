@@ -301,7 +301,9 @@ def padded(backend: str, row: Row) -> None:
 
         got = host(b, call(layer, row, map_arrays(masked, (row.args, row.kwargs))))[0]
         for i, n in enumerate(lengths):
-            cut = map_arrays(lambda a, i=i, n=n: b.convert(np.ascontiguousarray(a[i : i + 1, :n])), (row.args, row.kwargs))
+            cut = map_arrays(
+                lambda a, i=i, n=n: b.convert(np.ascontiguousarray(a[i : i + 1, :n])), (row.args, row.kwargs)
+            )
             want = host(b, call(layer, row, cut))[0]
             part = got[i : i + 1, :n] if row.padded == "steps" else got[i : i + 1]
             _compare([part], [want], max(row.rtol, 1e-5), f"sample of {n} steps")

@@ -45,9 +45,7 @@ def _recurrent(kind: str) -> list[Row]:
     full = {"return_sequences": True, "activation": "sigmoid"}
     out.append(row(kind, "padded steps", lambda: getattr(L, kind)(4, **full), STEPS, rtol=RTOL, padded="steps"))
     noisy = {"dropout": 0.3, "recurrent_dropout": 0.2, "seed": 4, "return_sequences": True}
-    out.append(
-        row(kind, "dropout", lambda: getattr(L, kind)(4, **noisy), STEPS, rtol=RTOL, training=True, random=True)
-    )
+    out.append(row(kind, "dropout", lambda: getattr(L, kind)(4, **noisy), STEPS, rtol=RTOL, training=True, random=True))
     return out
 
 

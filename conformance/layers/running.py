@@ -39,7 +39,12 @@ def world(backend: str, policy: str = "float32", portable: bool = True) -> Itera
     """
     config = kfront.config
     old_policy, old_portable = config.dtype_policy(), config.is_portable_random()
-    with warnings.catch_warnings(), np.errstate(all="ignore"), _wide(backend, policy), kfront.backend_scope(backend) as b:
+    with (
+        warnings.catch_warnings(),
+        np.errstate(all="ignore"),
+        _wide(backend, policy),
+        kfront.backend_scope(backend) as b,
+    ):
         warnings.simplefilter("ignore")
         config.set_dtype_policy(policy)
         config.set_portable_random(portable)
@@ -79,7 +84,10 @@ def specs(row: Row, batch: int | None = None, free: bool = False) -> tuple[Any, 
     unknown = row.free if free else ()
 
     def one(a: np.ndarray) -> Any:
-        shape = [batch, *(None if i in unknown and i < _floating_rank(row, a) else d for i, d in enumerate(a.shape[1:], 1))]
+        shape = [
+            batch,
+            *(None if i in unknown and i < _floating_rank(row, a) else d for i, d in enumerate(a.shape[1:], 1)),
+        ]
         return kfront.Input(batch_shape=shape, dtype=a.dtype.name)
 
     return map_arrays(one, (row.args, row.kwargs))
@@ -109,8 +117,10 @@ def new_weights(row: Row) -> list[np.ndarray]:
         kfront.utils.set_random_seed(SEED)
         weights = built(row).weights
     g = np.random.Generator(np.random.Philox(key=5))
-    return [w.numpy() + g.uniform(0.05, 0.4, w.shape).astype("float32") * g.choice([1.0, -1.0]) ** ("var" not in w.name)
-            for w in weights]
+    return [
+        w.numpy() + g.uniform(0.05, 0.4, w.shape).astype("float32") * g.choice([1.0, -1.0]) ** ("var" not in w.name)
+        for w in weights
+    ]
 
 
 def ready(row: Row) -> Any:

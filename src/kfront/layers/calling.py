@@ -94,6 +94,7 @@ def build_arguments(info: CallInfo, named: dict[str, Any], shape_of: Any) -> tup
     if len(info.build_names) > 1 or (info.build_names and info.build_names[0] in wanted and len(wanted) > 1):
         matched = {k: v for k, v in wanted.items() if k in info.build_names or info.build_any}
         if matched:
-            return (), matched
+            own_name = next(iter(wanted)) in matched or info.build_names[0] in matched
+            return (() if own_name else (next(iter(tensors.values())),)), matched
     first = next(iter(tensors.values()), None)
     return ((first,) if info.build_names else ()), {}

@@ -559,6 +559,11 @@ class SimpleRNN(_OfCell):
         }
         self._begin(cell, flags, kwargs)
 
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments; Keras leaves the seed out, so it is there only when one was given."""
+        seed = self.cell.seed
+        return {**super().get_config(), **({} if seed is None else {"seed": seed})}
+
 
 @serializable("keras.layers")
 @documented(

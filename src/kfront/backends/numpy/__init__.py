@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import ml_dtypes
@@ -69,6 +70,19 @@ class NumpyBackend(Backend):
 
     def to_numpy(self, x: Any) -> np.ndarray:
         return np.asarray(_host(x))
+
+    def set_mask(self, x: Any, mask: Any) -> None:
+        if isinstance(x, np.ndarray):
+            key = id(x)
+            _masks[key] = (weakref.ref(x, lambda _: _masks.pop(key, None)), mask)
+
+    def get_mask(self, x: Any) -> Any:
+        found = _masks.get(id(x))
+        return found[1] if found is not None and found[0]() is x else None
+
+
+# Arrays take no attributes: their masks are kept beside them, by id, as long as they live.
+_masks: dict[int, tuple[weakref.ref[Any], Any]] = {}
 
 
 def _host(x: Any) -> Any:
