@@ -178,7 +178,7 @@ def test_grouped_and_dilated_conv_has_gradients_on_any_kernel(b, monkeypatch, na
     from kfront.backends.tensorflow import nn
 
     if not native:  # as without oneDNN
-        monkeypatch.setattr(nn, "_dilates", lambda: False)
+        monkeypatch.setattr(nn, "_dilates", lambda kind: False)
     x, k = rand(2, 9, 9, 4), rand(3, 3, 2, 6, seed=1)
     with tf.GradientTape() as tape:
         tape.watch([x, k])

@@ -43,6 +43,8 @@ def rfft(x: Tensor, fft_length: int | None = None) -> tuple[Tensor, Tensor]:
     """Transform of a real signal on the last axis: the half that is not redundant."""
     kind = x.dtype
     wide = tf.cast(x, tf.float32) if kind in (tf.float16, tf.bfloat16) else x
+    if fft_length is not None:
+        wide = wide[..., :fft_length]  # the op cuts as well, but not in its gradient
     return _pair(tf.signal.rfft(wide, None if fft_length is None else [fft_length]), kind)
 
 

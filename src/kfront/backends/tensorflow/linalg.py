@@ -189,7 +189,9 @@ def svd(x: Tensor, full_matrices: bool = True, compute_uv: bool = True) -> Any:
 
 def eigh(x: Tensor) -> tuple[Tensor, Tensor]:
     """Eigenvalues (ascending) and eigenvectors of a symmetric matrix."""
-    values, vectors = tf.linalg.eigh(_wide_float(x))
+    wide = _wide_float(x)
+    both = (wide + tf.linalg.adjoint(wide)) / 2  # so that both triangles get their share of the gradient
+    values, vectors = tf.linalg.eigh(both)
     return _back(values, x.dtype), _back(vectors, x.dtype)
 
 

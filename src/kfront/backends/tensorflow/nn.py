@@ -28,7 +28,6 @@ _exp, _less, _greater = raw("Exp"), raw("Less"), raw("Greater")
 # ---- activations ----------------------------------------------------------------------------------------------------
 
 softplus = raw("Softplus")
-softsign = raw("Softsign")
 relu6 = raw("Relu6")
 _elu, _leaky = raw("Elu"), raw("LeakyRelu")
 
@@ -136,14 +135,14 @@ def _channels_last(f: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-@functools.lru_cache(maxsize=1)
-def _dilates() -> bool:
-    """Whether the kernels at hand (oneDNN, CUDA) differentiate dilated and grouped convolutions; Eigen's do not."""
+@functools.lru_cache(maxsize=16)
+def _dilates(kind: Any) -> bool:
+    """Whether the kernels for a dtype (oneDNN, CUDA) differentiate dilated and grouped convolutions; Eigen's do not."""
     with tf.init_scope():
-        x, k = tf.ones((1, 5, 5, 2)), tf.ones((2, 2, 1, 2))
+        x, k = tf.ones((1, 5, 5, 2), kind), tf.ones((2, 2, 1, 2), kind)
+        rest = ([1] * 4, "SAME", True, [], "NHWC", [1, 2, 2, 1])
         try:
-            _conv2d_input([1, 5, 5, 2], k, _conv2d(x, k, [1] * 4, "SAME", True, [], "NHWC", [1, 2, 2, 1]), [1] * 4,
-                          "SAME", True, [], "NHWC", [1, 2, 2, 1])  # fmt: skip
+            _conv2d_input([1, 5, 5, 2], k, _conv2d(x, k, *rest), *rest)
         except tf.errors.OpError:
             return False
     return True
@@ -173,9 +172,9 @@ def conv(inputs: Tensor, kernel: Tensor, strides: Any, padding: str, dilation_ra
     rank = inputs.shape.rank - 2
     steps, dilation = _each(strides, rank), _each(dilation_rate, rank)
     groups = inputs.shape[-1] // kernel.shape[-2]
-    if any(d > 1 for d in dilation) and not _dilates():
+    if any(d > 1 for d in dilation) and not _dilates(inputs.dtype):
         kernel, dilation = _stuffed(kernel, dilation), (1,) * rank
-    if groups > 1 and (rank == 3 or not _dilates()):
+    if groups > 1 and (rank == 3 or not _dilates(inputs.dtype)):
         parts = zip(tf.split(inputs, groups, -1), tf.split(kernel, groups, -1), strict=True)
         return tf.concat([_dense_conv(x, k, rank, steps, padding, dilation) for x, k in parts], -1)
     return _dense_conv(inputs, kernel, rank, steps, padding, dilation)

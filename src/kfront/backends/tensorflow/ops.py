@@ -11,10 +11,19 @@ import tensorflow as tf
 
 from kfront.backends.tensorflow._raw import constant, raw, via
 
+try:  # private: whether a tape records in this thread
+    from tensorflow.python.eager.record import could_possibly_record as _records
+except ImportError:  # pragma: no cover
+
+    def _records() -> bool:
+        return True
+
+
 Tensor = Any
 _cast = raw("Cast")
 _select = raw("SelectV2")
 _not_equal = raw("NotEqual")
+_square, _add, _sub, _mul, _div = raw("Square"), raw("AddV2"), raw("Sub"), raw("Mul"), raw("RealDiv")
 
 exp = raw("Exp")
 log = raw("Log")
@@ -61,7 +70,14 @@ def _half_through_float32(f: Callable[..., Any]) -> Callable[..., Any]:
     return wide
 
 
-erfinv = _half_through_float32(raw("Erfinv"))
+_erfinv = raw("Erfinv")
+
+
+def erfinv(x: Tensor) -> Tensor:
+    """Inverse of the error function; computed in double precision, so that normal numbers are the same everywhere."""
+    return _erfinv(x) if x.dtype == tf.float64 else via(_erfinv, tf.float64, x)
+
+
 nextafter = _half_through_float32(raw("NextAfter"))
 
 
@@ -229,8 +245,28 @@ add = _binary("AddV2", logical_or)
 subtract = _binary("Sub", _xor)
 multiply = _binary("Mul", logical_and)
 divide = _binary("RealDiv")
-maximum = _binary("Maximum", logical_or)
-minimum = _binary("Minimum", logical_and)
+_larger = _binary("Maximum", logical_or)
+_smaller = _binary("Minimum", logical_and)
+
+
+def _extreme(kernel: Callable[..., Any]) -> Callable[..., Any]:
+    """Maximum or minimum. The kernel's gradient goes to the first operand where both are equal; while a tape records,
+    half of it comes from either order, as on the other engines (composed ops such as `hypot` rest on that).
+    """
+
+    def run(x1: Tensor, x2: Tensor) -> Tensor:
+        if not _records():
+            return kernel(x1, x2)
+        first, second = kernel(x1, x2), kernel(x2, x1)
+        if first.dtype not in _FLOATING:
+            return first
+        half = constant(0.5, first.dtype)
+        return _add(_mul(half, first), _mul(half, second))
+
+    return run
+
+
+maximum, minimum = _extreme(_larger), _extreme(_smaller)
 floor_divide = _binary("FloorDiv")
 mod = _binary("FloorMod")
 _power = _binary("Pow", None, tf.int64, _UINTS)
@@ -248,7 +284,6 @@ left_shift = _binary("LeftShift")
 right_shift = _binary("RightShift")
 bitwise_left_shift, bitwise_right_shift, bitwise_not = left_shift, right_shift, bitwise_invert
 absolute, true_divide = abs, divide
-_square, _add, _sub, _mul, _div = raw("Square"), raw("AddV2"), raw("Sub"), raw("Mul"), raw("RealDiv")
 _equal, _softplus = raw("Equal"), raw("Softplus")
 divide_no_nan = _binary("DivNoNan")
 
@@ -292,8 +327,8 @@ _is_nan, _greater = raw("IsNan"), raw("Greater")
 
 def clip(x: Tensor, x_min: Any, x_max: Any) -> Tensor:
     """x held between two bounds; None stands for no bound."""
-    x = x if x_min is None else maximum(x, x_min)
-    return x if x_max is None else minimum(x, x_max)
+    x = x if x_min is None else _larger(x, x_min)
+    return x if x_max is None else _smaller(x, x_max)
 
 
 def log2(x: Tensor) -> Tensor:

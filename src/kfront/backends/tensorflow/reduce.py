@@ -14,7 +14,7 @@ _cast = raw("Cast")
 _sum, _prod, _max, _min, _mean = raw("Sum"), raw("Prod"), raw("Max"), raw("Min"), raw("Mean")
 _all, _any = raw("All"), raw("Any")
 _reshape, _expand, _select = raw("Reshape"), raw("ExpandDims"), raw("SelectV2")
-_sub, _square, _sqrt = raw("Sub"), raw("Square"), raw("Sqrt")
+_sub, _square, _sqrt, _equal = raw("Sub"), raw("Square"), raw("Sqrt"), raw("Equal")
 _FLOATING = (tf.float32, tf.float64, tf.float16, tf.bfloat16)
 _HALF = (tf.float16, tf.bfloat16)
 
@@ -112,7 +112,9 @@ def std(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
     """Standard deviation over axes."""
     if x.dtype in _HALF:
         return via(std, tf.float32, x, axis, keepdims)
-    return _sqrt(var(x, axis, keepdims))
+    v = var(x, axis, keepdims)
+    zero, nothing = _equal(v, constant(0, v.dtype)), constant(0, v.dtype)
+    return _select(zero, nothing, _sqrt(_select(zero, constant(1, v.dtype), v)))
 
 
 def moments(x: Tensor, axes: Any, keepdims: bool = False, synchronized: bool = False) -> tuple[Tensor, Tensor]:
@@ -170,7 +172,43 @@ def _scan(name: str, for_bool: Any = tf.int32) -> Callable[..., Any]:
 
 
 cumsum = _scan("Cumsum")
-cumprod = _scan("Cumprod")
+_cumprod = _scan("Cumprod")
+
+
+def cumprod(x: Tensor, axis: int | None = None, dtype: Any = None) -> Tensor:
+    """Products of the elements so far."""
+    if dtype is not None:
+        x = tf.cast(x, dtype)
+    if axis is None:
+        x, axis = _reshape(x, constant((-1,))), 0
+    return _product_so_far(x, axis) if x.dtype in _FLOATING else _cumprod(x, axis)
+
+
+def _product_so_far(x: Tensor, axis: int) -> Tensor:
+    """The kernel's gradient divides by x, which fails at 0; here it is that of log2(n) products of shifted values."""
+
+    @tf.custom_gradient
+    def run(x: Tensor) -> Any:
+        def grad(upstream: Tensor) -> Any:
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                out = _doubling(x, nonnegative(axis, x.shape.rank))
+            return tape.gradient(out, x, upstream)
+
+        return _cumprod(x, axis), grad
+
+    return run(x)
+
+
+def _doubling(x: Tensor, axis: int) -> Tensor:
+    size = size_of(x, axis)
+    place = _reshape(tf.range(size), constant(tuple(-1 if i == axis else 1 for i in range(x.shape.rank))))
+
+    def double(shift: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        before = _select(place >= shift, raw("Roll")(y, shift, axis), constant(1, y.dtype))
+        return shift * 2, tf.ensure_shape(y * before, x.shape)
+
+    return tf.while_loop(lambda shift, _: shift < size, double, (tf.constant(1), x))[1]
 
 
 def _without_nan(x: Tensor) -> tuple[Tensor, Tensor | None]:

@@ -44,9 +44,9 @@ def ravel(x: Tensor) -> Tensor:
 
 def transpose(x: Tensor, axes: Any = None) -> Tensor:
     """Axes in another order, reversed if not given."""
-    if axes is not None:
-        return _transpose(x, constant(tuple(axes)))
     rank = x.shape.rank
+    if axes is not None:  # the gradient does not know negative axes
+        return _transpose(x, constant(tuple([a + rank if a < 0 else a for a in axes])))
     return tf.transpose(x) if rank is None else _transpose(x, constant(_reversed_axes[rank]))
 
 

@@ -23,6 +23,7 @@ def value_and_grad(
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(held)
         loss, aux = fn()
+        loss = tf.convert_to_tensor(loss)
     found = tape.gradient(loss, held)
     return loss, aux, [tf.convert_to_tensor(g) if isinstance(g, tf.IndexedSlices) else g for g in found]
 
