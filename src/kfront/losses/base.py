@@ -134,7 +134,10 @@ class Loss:
         return cls(**config)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_native": {}}
+        return {k: v for k, v in {**self.__dict__, "_native": {}}.items() if k != "_of_error"}
+
+    def __setstate__(self, kept: dict[str, Any]) -> None:
+        self.__dict__.update(kept, _of_error=getattr(kept.get("fn"), "_of_error", None))
 
 
 class LossFunctionWrapper(Loss):
@@ -158,12 +161,19 @@ class LossFunctionWrapper(Loss):
     ) -> None:
         super().__init__(name, reduction, dtype)
         self.fn, self._fn_kwargs = fn, kwargs
+        self._of_error = getattr(fn, "_of_error", None)
         if type(self) is LossFunctionWrapper:
             self._plain = not hasattr(fn, "_sets_mask")
             self.takes_labels = hasattr(fn, "_takes_labels")
         for k, v in kwargs.items():
             if k in self.arguments:
                 setattr(self, k, v)
+
+    def _mean(self, b: Any, y_true: Any, y_pred: Any) -> Any:
+        """As in `Loss`; where it is the mean of a function of the errors, with one reduction instead of two."""
+        if self._of_error is None or y_true.shape != y_pred.shape:
+            return super()._mean(b, y_true, y_pred)
+        return b.mean(self._of_error(b, b.subtract(y_pred, y_true)), None, False)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """The function's values."""

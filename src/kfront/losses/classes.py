@@ -35,21 +35,8 @@ __all__ = [
 ]
 
 
-class _Squared(LossFunctionWrapper):
-    """Losses whose total mean is the mean of one elementwise function: one reduction instead of two."""
-
-    def _mean(self, b: Any, y_true: Any, y_pred: Any) -> Any:
-        if y_true.shape != y_pred.shape:
-            return super()._mean(b, y_true, y_pred)
-        error = b.subtract(y_pred, y_true)
-        return b.mean(self._each(b, error), None, False)
-
-    def _each(self, b: Any, error: Any) -> Any:
-        raise NotImplementedError
-
-
 @serializable("keras.losses")
-class MeanSquaredError(_Squared):
+class MeanSquaredError(LossFunctionWrapper):
     """The mean of squared errors.
 
     Args:
@@ -71,12 +58,9 @@ class MeanSquaredError(_Squared):
     ) -> None:
         super().__init__(regression.mean_squared_error, reduction, name, dtype)
 
-    def _each(self, b: Any, error: Any) -> Any:
-        return b.multiply(error, error)
-
 
 @serializable("keras.losses")
-class MeanAbsoluteError(_Squared):
+class MeanAbsoluteError(LossFunctionWrapper):
     """The mean of absolute errors.
 
     Args:
@@ -97,9 +81,6 @@ class MeanAbsoluteError(_Squared):
         dtype: Any = None,
     ) -> None:
         super().__init__(regression.mean_absolute_error, reduction, name, dtype)
-
-    def _each(self, b: Any, error: Any) -> Any:
-        return b.abs(error)
 
 
 @serializable("keras.losses")

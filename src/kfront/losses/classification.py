@@ -144,6 +144,11 @@ def _sparse(y_true: Any, y_pred: Any, from_logits: bool, axis: int) -> Any:
         span = b.foreach.label_range(y_true)
         if span is not None:
             _check_span(span, y_pred.shape[axis])
+        if y_pred.dtype in b.ok_exp:  # a float type: the engine's form takes both as they are
+            try:
+                return b.sparse_categorical_crossentropy(b.cast(y_true, "int32"), y_pred, from_logits, axis)
+            except Exception:  # the op below says what is wrong
+                pass
     return ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits, axis)
 
 

@@ -64,6 +64,9 @@ def mean_squared_error(y_true: Any, y_pred: Any) -> Any:
     return ops.mean(ops.square(ops.subtract(y_true, y_pred)), axis=-1)
 
 
+mean_squared_error._of_error = lambda b, error: b.multiply(error, error)  # type: ignore[attr-defined]
+
+
 @serializable(MODULES, None, "mae", "MAE")
 def mean_absolute_error(y_true: Any, y_pred: Any) -> Any:
     """``mean(abs(y_true - y_pred), axis=-1)``.
@@ -83,6 +86,9 @@ def mean_absolute_error(y_true: Any, y_pred: Any) -> Any:
     """
     y_true, y_pred = pair(y_true, y_pred)
     return ops.mean(ops.absolute(ops.subtract(y_true, y_pred)), axis=-1)
+
+
+mean_absolute_error._of_error = lambda b, error: b.abs(error)  # type: ignore[attr-defined]
 
 
 @serializable(MODULES, None, "mape", "MAPE")
