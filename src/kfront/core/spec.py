@@ -118,7 +118,7 @@ class Abstract(KerasTensor):
 
     __slots__ = ()
 
-    def __init__(self, shape: Any, dtype: str) -> None:
+    def __init__(self, shape: Any, dtype: Any) -> None:
         self.shape = tuple(shape)
         self.dtype = dtype
         self.sparse = self.ragged = False

@@ -295,7 +295,7 @@ def predict(model: Any, data: Data, plan: Plan) -> Any:
 class _Outputs:
     """Outputs as NumPy arrays, fetched some steps late, so that the device is not waited for at each step."""
 
-    LAG = 4
+    LAG = 8
 
     def __init__(self, backend: Any) -> None:
         self.to_numpy = backend.to_numpy

@@ -300,7 +300,8 @@ class Trainer:
         shape_of = lambda v: tuple(v.shape)  # noqa: E731
         dtype_of = lambda v: b.dtype_name(v.dtype)  # noqa: E731
         unbuilt = not self.built or any(not layer.built for layer in self._flatten_layers())  # type: ignore[attr-defined]
-        loss, metrics = self._compile_loss, self._compile_metrics
+        loss: Any = self._compile_loss
+        metrics: Any = self._compile_metrics
         lossless = loss is not None and loss.terms is None
         measured = metrics is not None and metrics.items is None
         if (y is not None or unbuilt) and (unbuilt or lossless or measured):
