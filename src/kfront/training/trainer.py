@@ -307,9 +307,9 @@ class Trainer:
         if (y is not None or unbuilt) and (unbuilt or lossless or measured):
             y_pred = self._output_spec(specs_of(x, shape_of, dtype_of), x)
             y_spec = None if y is None else specs_of(y, shape_of, dtype_of)
-            if lossless and y is not None:
+            if loss is not None and lossless and y is not None:
                 loss.build(y_spec, y_pred, self._output_names())
-            if measured and y is not None:
+            if metrics is not None and measured and y is not None:
                 metrics.build(y_spec, y_pred, self._output_names())
         if train and self.optimizer is not None and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
