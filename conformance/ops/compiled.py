@@ -1,0 +1,132 @@
+"""Compiled runs give what eager runs give: `jax.jit`, `tf.function` with unknown batch, `torch.compile(fullgraph)`.
+
+The samples of an op are compiled together as one function, because compilers take longer to start than to compile a
+small op; when that fails, each is compiled alone to name the culprits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+import kfront
+from conformance.ops.entry import EPS, Entry, Sample, arrays_of, kind_of, with_arrays
+from conformance.ops.running import eager, flat, quiet, supported
+from conformance.ops.samples import function_of, table
+from conformance.suite import Case, close
+
+__all__ = ["COMPILERS", "cases"]
+
+_MOST = {"jax": (12, 3), "tensorflow": (12, 3), "torch": (8, 2)}  # samples of an op: (all, quick)
+
+
+def cases(backends: list[str], quick: bool) -> Iterator[Case]:
+    """One case for each op and backend that compiles."""
+    for b in backends:
+        if b not in COMPILERS:
+            continue
+        for entry in table().values():
+            if entry.random or not entry.compiles:
+                continue
+            samples = [s for s in entry.samples if arrays_of((s.args, s.kwargs)) and supported(kfront.backends.get(b), s)]
+            if samples:
+                yield Case("compiled", entry.name, b, _check(b, entry, _spread(samples, _MOST[b][quick])))
+
+
+def _spread(samples: list[Sample], most: int) -> list[Sample]:
+    """At most so many samples, from all over the list."""
+    step = max(1.0, len(samples) / most)
+    return [samples[int(i * step)] for i in range(min(most, len(samples)))]
+
+
+Arrays = list[np.ndarray]
+Function = Callable[[list[Any]], list[Any]]
+
+
+def _function(entry: Entry, samples: Sequence[Sample]) -> Function:
+    """From all arrays of the samples, one after the other, to all results."""
+
+    def run(values: list[Any]) -> list[Any]:
+        out, at = [], 0
+        for s in samples:
+            n = len(arrays_of((s.args, s.kwargs)))
+            args, kwargs = with_arrays((s.args, s.kwargs), values[at : at + n])
+            out += flat(function_of(entry.name)(*args, **kwargs))
+            at += n
+        return out
+
+    return run
+
+
+def _jit(fn: Function, samples: Sequence[Sample], values: list[Any]) -> list[Any]:
+    import jax
+
+    return jax.jit(fn)(values)
+
+
+def _graph(fn: Function, samples: Sequence[Sample], values: list[Any]) -> list[Any]:
+    import tensorflow as tf
+
+    specs, at = [], 0
+    for s in samples:
+        for i, x in enumerate(arrays_of((s.args, s.kwargs))):
+            shape = list(x.shape)
+            if i in s.batch:
+                shape[0] = None
+            specs.append(tf.TensorSpec(shape, values[at].dtype))
+            at += 1
+    return tf.function(fn, input_signature=[specs], autograph=False)(values)
+
+
+def _dynamo(fn: Function, samples: Sequence[Sample], values: list[Any]) -> list[Any]:
+    import torch
+
+    torch._dynamo.reset()
+    return torch.compile(fn, fullgraph=True, backend="eager")(values)
+
+
+COMPILERS = {"jax": _jit, "tensorflow": _graph, "torch": _dynamo}
+
+
+def _run(backend: str, entry: Entry, samples: Sequence[Sample]) -> None:
+    with quiet(), kfront.backend_scope(backend) as b:
+        want = [x for s in samples for x in eager(backend, entry, s)]
+        values = [b.convert(x) for s in samples for x in arrays_of((s.args, s.kwargs))]
+        compiled = COMPILERS[backend](_function(entry, samples), samples, values)
+        got = [b.to_numpy(x) if b.is_tensor(x) else np.asarray(x) for x in compiled]
+    assert len(got) == len(want), f"{len(got)} results, eager {len(want)}"
+    for g, w in zip(got, want, strict=True):
+        kind = kind_of(w)
+        assert kind_of(g) == kind or w.dtype.kind == "i" == g.dtype.kind, f"dtype {kind_of(g)}, eager {kind}"
+        eps = EPS.get(kind, 0.0)
+        finite = np.abs(w[np.isfinite(w)].astype("float64")) if eps and w.size else np.zeros(0)
+        # fused kernels round in other places: the op's own tolerance, against eager instead of the reference
+        _, atol = entry.tolerance.of(kind, float(finite.max(initial=0.0))) if eps else (0.0, 0.0)
+        rtol = max(entry.tolerance.of(kind, 0.0)[0], 4 * eps) if eps else 1e-5 * (w.dtype.kind == "c")
+        close(g, w, rtol, atol + rtol * (w.dtype.kind == "c"), "compiled")
+
+
+def _check(backend: str, entry: Entry, samples: list[Sample]) -> Callable[[], None]:
+    def check() -> None:
+        try:
+            _run(backend, entry, samples)
+        except Exception as error:
+            wrong = [found for s in samples if (found := _failure(backend, entry, s))]
+            raise AssertionError("; ".join(wrong) or f"only together: {_text(error)}") from error
+
+    return check
+
+
+def _failure(backend: str, entry: Entry, sample: Sample) -> str:
+    try:
+        _run(backend, entry, [sample])
+    except Exception as error:
+        return f"{sample.label}: {_text(error)}"
+    return ""
+
+
+def _text(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {' '.join(lines[:2])[:240]}"
