@@ -305,7 +305,13 @@ def reciprocal(x: Tensor) -> Tensor:
     return _div(constant(1.0, x.dtype), x)
 
 
-where = _select
+def where(condition: Tensor, x1: Any, x2: Any) -> Tensor:
+    """Choice between two tensors, or a tensor and a float, which graphs do not convert."""
+    if x1.__class__ is float:
+        x1 = constant(x1, x2.dtype)
+    elif x2.__class__ is float:
+        x2 = constant(x2, x1.dtype)
+    return _select(condition, x1, x2)
 
 
 def nonzero(x: Tensor) -> tuple[Tensor, ...]:
