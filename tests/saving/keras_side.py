@@ -91,5 +91,30 @@ def ops(folder: str) -> None:
             json.dump(value, file)
 
 
+def layers(folder: str) -> None:
+    """Write a model of every layer and its outputs; load kfront's and write their outputs."""
+    import keras
+
+    errors = {}
+    for i, (module, case) in enumerate(models.layer_cases()):
+        try:
+            model = models.layer_model(keras, module, case)
+            model.save(f"{folder}/own{i}.keras")
+            model = keras.saving.load_model(f"{folder}/own{i}.keras")
+            np.savez(f"{folder}/own{i}.npz", *models.layer_outputs(keras, model, module, case))
+        except Exception as error:
+            errors[f"own{i}"] = f"{type(error).__name__}: {error}"
+            continue
+        if not os.path.exists(f"{folder}/kfront{i}.keras"):
+            continue
+        try:
+            model = keras.saving.load_model(f"{folder}/kfront{i}.keras")
+            np.savez(f"{folder}/theirs{i}.npz", *models.layer_outputs(keras, model, module, case))
+        except Exception as error:
+            errors[f"theirs{i}"] = f"{type(error).__name__}: {error}"
+    with open(f"{folder}/errors.json", "w") as file:
+        json.dump(errors, file)
+
+
 if __name__ == "__main__":
-    {"write": write, "read": read, "ops": ops}[sys.argv[1]](sys.argv[2])
+    {"write": write, "read": read, "ops": ops, "layers": layers}[sys.argv[1]](sys.argv[2])

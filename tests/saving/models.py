@@ -219,3 +219,35 @@ def op_cases() -> list[Any]:
             taken[case.name] = taken.get(case.name, 0) + 1
             out.append(case)
     return out
+
+
+def layer_cases() -> list[Any]:
+    """The layers from the table of layer tests, on plain inputs."""
+    import importlib.util
+    import sys
+    from pathlib import Path
+
+    path = Path(__file__).parent.parent / "layers" / "cases.py"
+    spec = importlib.util.spec_from_file_location("layer_cases", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["layer_cases"] = module
+    spec.loader.exec_module(module)
+    return [(module, c) for c in module.CASES if not c.call]
+
+
+def layer_model(k: Any, module: Any, case: Any) -> Any:
+    """A functional model of one layer."""
+    arrays = module.input_arrays(case)
+    several = isinstance(arrays, list)
+    inputs = [
+        k.Input(batch_shape=(None, *x.shape[1:]), dtype=x.dtype.name, name=f"in{i}")
+        for i, x in enumerate(arrays if several else [arrays])
+    ]
+    out = module.make(k.layers, case)(inputs if several else inputs[0])
+    return k.Model(inputs if several else inputs[0], out, name="one")
+
+
+def layer_outputs(k: Any, model: Any, module: Any, case: Any) -> list[np.ndarray]:
+    """What the model gives for the case's inputs."""
+    return flat(k.tree.flatten(model(module.input_arrays(case), training=False)))

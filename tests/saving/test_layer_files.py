@@ -1,0 +1,77 @@
+"""A model of each single layer goes both ways between kfront and Keras."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.saving import models
+
+import kfront
+
+pytestmark = pytest.mark.skipif(importlib.util.find_spec("keras") is None, reason="Keras is not installed")
+HERE = Path(__file__).parent
+CASES = [(i, module, case) for i, (module, case) in enumerate(models.layer_cases())]
+IDS = [f"{i}-{case.id}" for i, _, case in CASES]
+
+
+def _arrays(path):
+    with np.load(path) as file:
+        return [file[n] for n in file.files]
+
+
+@pytest.fixture(scope="module")
+def exchanged(tmp_path_factory):
+    """The folder in which both sides have written."""
+    folder = tmp_path_factory.mktemp("layers")
+    with kfront.backend_scope("numpy"):
+        for i, module, case in CASES:
+            try:
+                model = models.layer_model(kfront, module, case)
+                model.save(folder / f"kfront{i}.keras")
+                np.savez(folder / f"kfront{i}.npz", *models.layer_outputs(kfront, model, module, case))
+            except Exception as error:
+                (folder / f"kfront{i}.error").write_text(f"{type(error).__name__}: {error}")
+    env = {**os.environ, "KERAS_BACKEND": "numpy", "OMP_NUM_THREADS": "1"}
+    env.pop("PYTHONPATH", None)
+    command = [sys.executable, str(HERE / "keras_side.py"), "layers", str(folder)]
+    done = subprocess.run(command, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return folder
+
+
+def _compare(got, want):
+    assert len(got) == len(want)
+    for x, y in zip(got, want, strict=True):
+        np.testing.assert_allclose(x, y, rtol=1e-3, atol=1e-4)
+
+
+def _skip_what_keras_cannot(exchanged, i):
+    errors = json.loads((exchanged / "errors.json").read_text())
+    if f"own{i}" in errors:
+        pytest.skip(f"Keras itself cannot: {errors[f'own{i}'][:200]}")
+    return errors
+
+
+@pytest.mark.parametrize("i,module,case", CASES, ids=IDS)
+def test_keras_reads_the_layer(exchanged, i, module, case):
+    errors = _skip_what_keras_cannot(exchanged, i)
+    error = exchanged / f"kfront{i}.error"
+    assert not error.exists(), error.read_text()
+    assert f"theirs{i}" not in errors, errors[f"theirs{i}"]
+    _compare(_arrays(exchanged / f"theirs{i}.npz"), _arrays(exchanged / f"kfront{i}.npz"))
+
+
+@pytest.mark.parametrize("i,module,case", CASES, ids=IDS)
+def test_the_layer_of_keras_is_read(exchanged, i, module, case):
+    _skip_what_keras_cannot(exchanged, i)
+    with kfront.backend_scope("numpy"):
+        model = kfront.saving.load_model(exchanged / f"own{i}.keras")
+        got = models.layer_outputs(kfront, model, module, case)
+    _compare(got, _arrays(exchanged / f"own{i}.npz"))
