@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kfront import ops
+from kfront import activations, ops
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.registry import serializable
@@ -16,9 +16,11 @@ from kfront.layers.base import Layer
 from kfront.layers.options import OptionLayer, documented, known_axis, positive
 from kfront.ops.nn_core import linear
 from kfront.ops.random import dropout
+from kfront.ops.rnn import gru_sequence, lstm_sequence
 
 __all__ = ["GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"]
 
+_tanh, _sigmoid = activations.tanh, activations.sigmoid
 _WEIGHTS = (
     "kernel_initializer",
     "recurrent_initializer",
@@ -160,6 +162,21 @@ class BaseCell(DropoutRNNCell):
             inputs, mask = self.dropped(inputs), self.get_recurrent_dropout_mask(before[0])
         new = self.advance(self.project(inputs), before, mask)
         return new[0], list(new) if nested else new[0]
+
+    def usual(self) -> bool:
+        """Whether `sequence` computes this cell: engines have fused kernels for the usual activations only."""
+        return False
+
+    def sequence(self, x: Any, states: tuple[Any, ...], lengths: Any, go_backwards: bool) -> tuple[Any, ...]:
+        """Outputs of all steps, in the order of computation, and the last states.
+
+        Args:
+            x: tensor of shape (batch, time, features).
+            states: the first states.
+            lengths: int tensor (batch,), steps from there on are left out; None for none.
+            go_backwards: whether time runs from the end.
+        """
+        raise NotImplementedError
 
     def dropped(self, inputs: Any) -> Any:
         """Inputs with dropout, (batch, features)."""
@@ -349,6 +366,16 @@ class LSTMCell(BaseCell):
         c = ops.add(ops.multiply(gate(f), c), ops.multiply(gate(i), act(g)))
         return ops.multiply(gate(o), act(c)), c
 
+    def usual(self) -> bool:
+        """Whether `sequence` computes this cell."""
+        return self.activation is _tanh and self.recurrent_activation is _sigmoid
+
+    def sequence(self, x: Any, states: tuple[Any, ...], lengths: Any, go_backwards: bool) -> tuple[Any, ...]:
+        """Outputs of all steps and the last states."""
+        kernel, recurrent = self.kernel.value, self.recurrent_kernel.value
+        bias = None if self.bias is None else self.bias.value
+        return lstm_sequence(x, states[0], states[1], kernel, recurrent, bias, lengths, go_backwards)
+
 
 @serializable("keras.layers")
 @documented(
@@ -438,6 +465,26 @@ class GRUCell(BaseCell):
             update, reset = gate(ops.add(xz, hz)), gate(ops.add(xr, hr))
             new = act(ops.add(xh, ops.matmul(ops.multiply(reset, seen), recurrent[:, cut:])))
         return (ops.add(ops.multiply(update, h), ops.multiply(ops.subtract(1.0, update), new)),)
+
+    def usual(self) -> bool:
+        """Whether `sequence` computes this cell."""
+        return self.activation is _tanh and self.recurrent_activation is _sigmoid
+
+    def sequence(self, x: Any, states: tuple[Any, ...], lengths: Any, go_backwards: bool) -> tuple[Any, ...]:
+        """Outputs of all steps and the last states."""
+        kernel, recurrent = self.kernel.value, self.recurrent_kernel.value
+        bias = None if self.bias is None else self.bias.value
+        return gru_sequence(x, states[0], kernel, recurrent, bias, lengths, self.reset_after, go_backwards)
+
+
+def is_plain(cell: Any, layer: Any) -> bool:
+    """Whether a cell is a built-in one that computes in the dtypes of `layer`: then its parts may be run one by one."""
+    for cls in (LSTMCell, GRUCell, SimpleRNNCell):
+        if isinstance(cell, cls):
+            own = type(cell)
+            same = all(getattr(own, n) is getattr(cls, n) for n in ("call", "project", "advance"))
+            return same and cell.compute_dtype == layer.compute_dtype and cell._scope_dtype == layer._scope_dtype
+    return False
 
 
 def check_cell(who: str, cell: Any) -> None:

@@ -262,7 +262,8 @@ class EinsumDense(OptionLayer):
             columns = 1
             for d in out:
                 columns *= d
-            sizes = ops.shape(inputs)[:-n]
+            sizes = tuple(inputs.shape)
+            sizes = (ops.shape(inputs) if None in sizes else sizes)[:-n]
             x = inputs if n == 1 else ops.reshape(inputs, (*sizes, -1))
             outputs = linear(x, ops.reshape(kernel, (-1, columns)), flat_bias)
             outputs = ops.reshape(outputs, (*sizes, *out)) if len(out) != 1 else outputs

@@ -1,8 +1,8 @@
 """Recurrent layers: `RNN` runs any cell over time; SimpleRNN, LSTM and GRU have fast paths of their own.
 
-There are three ways through a sequence: a cell called step by step in a scan (`RNN`); the built-in cells with their
-products with the inputs done for all steps at once, and a scan over what is left; and one op for the whole sequence,
-for which engines have fused kernels, when activations are the usual ones and padding, if any, is at the end.
+There are three ways through a sequence: a cell called step by step in a scan; for the built-in cells the products with
+the inputs for all steps at once, and a scan over what is left; and for LSTM and GRU with the usual activations, and
+padding at the end if at all, one op for the whole sequence, for which engines have fused kernels.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from kfront import activations, ops
+from kfront import ops
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.registry import serializable
@@ -28,6 +28,7 @@ from kfront.layers.cells import (
     StackedRNNCells,
     check_cell,
     initial_state_of,
+    is_plain,
     output_size_of,
     start_dropout,
     states_must_fit,
@@ -37,12 +38,10 @@ from kfront.layers.cells import (
 from kfront.layers.options import OptionLayer, documented, positive
 from kfront.ops.control import scan
 from kfront.ops.elementwise import dtype_of
-from kfront.ops.rnn import gru_sequence, lstm_sequence
 from kfront.ops.shape import dim
 
 __all__ = ["GRU", "LSTM", "RNN", "SimpleRNN"]
 
-_tanh, _sigmoid = activations.tanh, activations.sigmoid
 _FLAGS = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll", "zero_output_for_mask")
 
 
@@ -167,6 +166,7 @@ class RNN(OptionLayer):
     stateful: bool
     unroll: bool
     zero_output_for_mask: bool
+    use_cudnn: Any = "auto"
     _carried: Any = ()
 
     def __init__(
@@ -277,6 +277,8 @@ class RNN(OptionLayer):
         Returns:
             (last output, outputs of all steps, list of last states).
         """
+        if is_plain(self.cell, self):
+            return self._by_parts(sequences, tuple(initial_state), mask, training)
         batch = dim(sequences, 0)
         if training:
             start_dropout(self.cell, batch, self.compute_dtype)
@@ -286,6 +288,44 @@ class RNN(OptionLayer):
         finally:
             if training:
                 stop_dropout(self.cell)
+
+    def _by_parts(self, sequences: Any, states: tuple[Any, ...], mask: Any, training: bool) -> Any:
+        """A built-in cell: the engine's op for whole sequences, or else a scan over what needs the states."""
+        cell, keep = self.cell, None
+        if training and (cell.dropout or cell.recurrent_dropout):
+            sequences, keep = self._dropped(sequences, states[0])
+        if keep is None and self.use_cudnn is not False and cell.usual():
+            lengths = _lengths(self._backend, mask)
+            if lengths is not _HOLES:
+                return self._fused(sequences, states, mask, lengths)
+
+        def step(z: Any, before: Any) -> tuple[Any, list[Any]]:
+            new = cell.advance(z, tuple(before), keep)
+            return new[0], list(new)
+
+        return self._steps(step, cell.project(sequences), list(states), mask, dim(sequences, 0))
+
+    def _dropped(self, sequences: Any, h: Any) -> tuple[Any, Any]:
+        """Sequences with dropout, and the mask of the states; the same ones at each step."""
+        cell = self.cell
+        try:
+            mask = cell.get_dropout_mask(ops.get_item(sequences, (slice(None), 0)))
+            if mask is not None:
+                sequences = ops.multiply(sequences, ops.expand_dims(mask, 1))
+            return sequences, cell.get_recurrent_dropout_mask(h)
+        finally:
+            stop_dropout(cell)
+
+    def _fused(self, x: Any, states: tuple[Any, ...], mask: Any, lengths: Any) -> Any:
+        outputs, *new = self.cell.sequence(x, states, lengths, self.go_backwards)
+        last = new[0]
+        if lengths is not None:
+            some = ops.expand_dims(ops.greater(lengths, 0), 1)
+            last = ops.where(some, last, ops.zeros_like(last))
+            if self.return_sequences and not self.zero_output_for_mask and not self.go_backwards:
+                valid = ops.expand_dims(ops.cast(mask, "bool"), 2)
+                outputs = ops.where(valid, outputs, ops.expand_dims(last, 1))
+        return last, outputs, new
 
     def _cell_step(self, states: list[Any], training: bool) -> Callable[[Any, Any], Any]:
         run = step_of(self.cell, training)
@@ -383,51 +423,6 @@ class _OfCell(RNN):
         RNN.__init__(self, cell, **flags, **kwargs)
         self.input_spec = InputSpec(ndim=3)
 
-    def inner_loop(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:
-        """Run the cell over time; see `RNN.inner_loop`."""
-        cell = self.cell
-        if type(cell).call is not self._cell_class.call:
-            return super().inner_loop(sequences, initial_state, mask, training)
-        states, keep = tuple(initial_state), None
-        if training and (cell.dropout or cell.recurrent_dropout):
-            sequences, keep = self._dropped(sequences, states[0])
-        if keep is None and self._usual():
-            lengths = _lengths(self._backend, mask)
-            if lengths is not _HOLES:
-                return self._fused(sequences, states, mask, lengths)
-        step = lambda z, before: (lambda new: (new[0], list(new)))(cell.advance(z, tuple(before), keep))  # noqa: E731
-        return self._steps(step, cell.project(sequences), list(states), mask, dim(sequences, 0))
-
-    def _dropped(self, sequences: Any, h: Any) -> tuple[Any, Any]:
-        """Sequences with dropout, and the mask of the states; the same ones at each step."""
-        cell = self.cell
-        try:
-            first = ops.get_item(sequences, (slice(None), 0))
-            mask = cell.get_dropout_mask(first)
-            if mask is not None:
-                sequences = ops.multiply(sequences, ops.expand_dims(mask, 1))
-            return sequences, cell.get_recurrent_dropout_mask(h)
-        finally:
-            stop_dropout(cell)
-
-    def _usual(self) -> bool:
-        """Whether the engine's op for whole sequences computes this layer."""
-        return False
-
-    def _sequence(self, x: Any, states: tuple[Any, ...], lengths: Any) -> tuple[Any, tuple[Any, ...]]:
-        raise NotImplementedError
-
-    def _fused(self, x: Any, states: tuple[Any, ...], mask: Any, lengths: Any) -> Any:
-        outputs, new = self._sequence(x, states, lengths)
-        last = new[0]
-        if lengths is not None:
-            some = ops.expand_dims(ops.greater(lengths, 0), 1)
-            last = ops.where(some, last, ops.zeros_like(last))
-            if self.return_sequences and not self.zero_output_for_mask and not self.go_backwards:
-                valid = ops.expand_dims(ops.cast(mask, "bool"), 2)
-                outputs = ops.where(valid, outputs, ops.expand_dims(last, 1))
-        return last, outputs, list(new)
-
 
 _HOLES = object()
 
@@ -448,10 +443,6 @@ def _lengths(backend: Any, mask: Any) -> Any:
     if not (valid == (np.arange(valid.shape[1])[None, :] < counts[:, None])).all():
         return _HOLES
     return ops.sum(ops.cast(mask, "int32"), axis=1)
-
-
-def _value(variable: Any) -> Any:
-    return None if variable is None else variable.value
 
 
 def _forward(options: tuple[str, ...], cls: Any) -> Any:
@@ -649,16 +640,6 @@ class LSTM(_OfCell):
         self._begin(cell, flags, kwargs)
         self.use_cudnn = check_cudnn("LSTM", use_cudnn)
 
-    def _usual(self) -> bool:
-        cell = self.cell
-        return self.use_cudnn is not False and cell.activation is _tanh and cell.recurrent_activation is _sigmoid
-
-    def _sequence(self, x: Any, states: tuple[Any, ...], lengths: Any) -> tuple[Any, tuple[Any, ...]]:
-        cell = self.cell
-        kernel, recurrent, bias = cell.kernel.value, cell.recurrent_kernel.value, _value(cell.bias)
-        outputs, h, c = lstm_sequence(x, states[0], states[1], kernel, recurrent, bias, lengths, self.go_backwards)
-        return outputs, (h, c)
-
 
 @serializable("keras.layers")
 @documented(
@@ -735,17 +716,6 @@ class GRU(_OfCell):
         }
         self._begin(cell, flags, kwargs)
         self.use_cudnn = check_cudnn("GRU", use_cudnn)
-
-    def _usual(self) -> bool:
-        cell = self.cell
-        return self.use_cudnn is not False and cell.activation is _tanh and cell.recurrent_activation is _sigmoid
-
-    def _sequence(self, x: Any, states: tuple[Any, ...], lengths: Any) -> tuple[Any, tuple[Any, ...]]:
-        cell = self.cell
-        kernel, recurrent, bias = cell.kernel.value, cell.recurrent_kernel.value, _value(cell.bias)
-        back = self.go_backwards
-        outputs, h = gru_sequence(x, states[0], kernel, recurrent, bias, lengths, cell.reset_after, back)
-        return outputs, (h,)
 
 
 def check_cudnn(who: str, value: Any) -> Any:

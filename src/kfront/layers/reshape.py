@@ -128,7 +128,7 @@ class Reshape(OptionLayer):
         if None in rest:
             return tuple(None if d == -1 else d for d in target)
         have = math.prod(rest)
-        fixed = math.prod(d for d in target if d != -1)
+        fixed = math.prod([d for d in target if d != -1])
         if (have != fixed) if -1 not in target else (fixed == 0 or have % fixed):
             raise ShapeError(
                 f"[{self.name}] expected samples of {fixed if -1 not in target else f'a multiple of {fixed}'} elements "

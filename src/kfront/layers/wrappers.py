@@ -9,6 +9,7 @@ from kfront.core import tree
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.registry import serializable
 from kfront.layers.base import InputSpec, Layer
+from kfront.layers.calling import call_info
 from kfront.layers.options import OptionLayer
 from kfront.ops.shape import dim
 
@@ -109,19 +110,11 @@ class TimeDistributed(Wrapper):
         """The layer's output, see the class."""
         batch, time = dim(inputs, 0), dim(inputs, 1)
         more: dict[str, Any] = {}
-        takes = self._inner_arguments()
-        if "training" in takes:
-            more["training"] = training
-        if mask is not None and "mask" in takes:
+        if mask is not None and "mask" in call_info(type(self.layer)).names:
             more["mask"] = ops.reshape(mask, (-1, *mask.shape[2:]))
         steps = ops.reshape(inputs, (-1, *ops.shape(inputs)[2:]))
         out = self.layer(steps, **more)
         return tree.map_structure(lambda y: ops.reshape(y, (batch, time, *ops.shape(y)[1:])), out)
-
-    def _inner_arguments(self) -> tuple[str, ...]:
-        from kfront.layers.calling import call_info
-
-        return tuple(call_info(type(self.layer)).names)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """(batch, time, *output of the layer)."""
@@ -219,7 +212,7 @@ class Bidirectional(OptionLayer):
 
     def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool | None = None) -> Any:
         """The layer's output, see the class."""
-        ahead: dict[str, Any] = {"mask": mask, "training": training}
+        ahead: dict[str, Any] = {} if mask is None else {"mask": mask}  # `training` reaches inner calls by itself
         back = dict(ahead)
         if initial_state is not None:
             half = len(self.forward_layer.state_size)
