@@ -20,6 +20,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 import cases_more  # noqa: F401
 from cases import CASES, Case
 
+pytestmark = pytest.mark.slow  # Keras compiles each case anew
+
 HERE = Path(__file__).parent
 needs = pytest.mark.skipif(
     any(importlib.util.find_spec(m) is None for m in ("keras", "jax")), reason="Keras and JAX are the reference"

@@ -250,3 +250,6 @@ def sum_like(*dtypes: Any) -> tuple[Any, Any]:
 def from_argument(dtypes: tuple[Any, ...], dtype: Any = None, **static: Any) -> tuple[Any, Any]:
     """Creation: the result has the dtype given, else floatx."""
     return None, standardize(dtype)
+
+
+from_argument.keeps = True  # type: ignore[attr-defined]

@@ -320,7 +320,9 @@ def _signature_source(params: Sequence[inspect.Parameter], ns: dict[str, Any]) -
 def _fast_test(one: Op, params: Sequence[inspect.Parameter]) -> str:
     """Condition under which operands need no conversion: native, of one dtype that the rule leaves alone."""
     keeps = one.rule is None or getattr(one.rule, "keeps", False)
-    if not one.tensors or (one.static_dtype and not keeps):
+    if not one.tensors:  # creation: nothing to convert, unless the shape has a symbolic dimension
+        return "_b.types and shape.__class__ is tuple" if keeps and one.static == ("shape", "dtype") else "False"
+    if one.static_dtype and not keeps:
         return "False"
     first = one.tensors[0]
     tests = [f"type({first}) in _b.types"]

@@ -8,6 +8,7 @@ from typing import Any
 from kfront.core import shapes
 from kfront.core.dtypes import compare, floating, keep, logical, numeric, predicate, promote, result_type
 from kfront.core.op import op
+from kfront.core.state import state
 
 __all__ = [
     "allclose",
@@ -304,7 +305,23 @@ def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
         from kfront.ops.index import nonzero
 
         return nonzero(condition)
+    if _fits(condition, x1, x2):
+        try:
+            return state.backend.where(condition, x1, x2)
+        except Exception as error:
+            _where.op.fail(state.backend, error, (condition, x1, x2), ())
     return _where(condition, x1, x2)
+
+
+def _fits(condition: Any, x1: Any, x2: Any) -> bool:
+    """Whether the engine takes them as they are: a bool tensor, and tensors of one dtype or a float beside one."""
+    b = state.backend
+    types = b.types
+    if type(condition) not in types or condition.dtype not in b.ok_logical_not:
+        return False
+    if type(x1) in types:
+        return x1.dtype == x2.dtype if type(x2) in types else type(x2) is float and x1.dtype in b.ok_sin
+    return type(x1) is float and type(x2) in types and x2.dtype in b.ok_sin
 
 
 @op(2)

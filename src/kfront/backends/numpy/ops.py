@@ -95,7 +95,14 @@ bitwise_xor = np.bitwise_xor
 bitwise_invert = np.invert
 left_shift = np.left_shift
 right_shift = np.right_shift
-where = np.where
+
+
+def where(condition: Any, x1: Any, x2: Any) -> Any:
+    if type(x2) is float:
+        x2 = x1.dtype.type(x2)
+    elif type(x1) is float:
+        x1 = x2.dtype.type(x1)
+    return np.where(condition, x1, x2)
 
 
 def view(x: Any, dtype: str | None = None) -> Any:
