@@ -244,7 +244,9 @@ def layer_model(k: Any, module: Any, case: Any) -> Any:
         k.Input(batch_shape=(None, *x.shape[1:]), dtype=x.dtype.name, name=f"in{i}")
         for i, x in enumerate(arrays if several else [arrays])
     ]
-    out = module.make(k.layers, case)(inputs if several else inputs[0])
+    layer = module.make(k.layers, case)
+    spread = case.layer in ("MultiHeadAttention", "GroupQueryAttention")
+    out = layer(*inputs) if spread else layer(inputs if several else inputs[0])
     return k.Model(inputs if several else inputs[0], out, name="one")
 
 

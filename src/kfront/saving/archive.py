@@ -162,14 +162,14 @@ class Window(io.RawIOBase):
     def truncate(self, size: int | None = None) -> int:
         """Set the length of the part."""
         self._settle()
-        size = self.position if size is None else size
-        self._known = [k for k in self._known if k[1] <= size]
-        if size > self.size:
-            self._put(memoryview(b"\0"), size - 1)
+        end = self.position if size is None else size
+        self._known = [k for k in self._known if k[1] <= end]
+        if end > self.size:
+            self._put(memoryview(b"\0"), end - 1)
         else:
-            self.file.truncate(self.start + size)
-        self.size = size
-        return size
+            self.file.truncate(self.start + end)
+        self.size = end
+        return end
 
     def flush(self) -> None:
         """Write what waits."""
