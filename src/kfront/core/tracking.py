@@ -125,7 +125,9 @@ class TrackedList(list):
 
 
 class TrackedDict(dict):
-    """A dict that reports changes to its owner."""
+    """A dict that reports changes to its owner; structures made in its likeness are plain dicts."""
+
+    _plain_copy = True
 
     _tracker: Tracker | None = None
     _attribute: str = ""

@@ -58,7 +58,7 @@ def _rebuild(like: Any, values: list[Any]) -> Any:
         ordered = [(k, pairs[k]) for k in like]
         if isinstance(like, defaultdict):
             return type(like)(like.default_factory, ordered)
-        return dict(ordered) if type(like) is dict else type(like)(ordered)
+        return dict(ordered) if getattr(like, "_plain_copy", type(like) is dict) else type(like)(ordered)
     if isinstance(like, tuple):
         if hasattr(like, "_fields"):
             return type(like)(*values)

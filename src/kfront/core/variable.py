@@ -13,7 +13,7 @@ import numpy as np
 
 from kfront.backends import current
 from kfront.core.dtypes import FLOATS, is_float, standardize
-from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.naming import auto_name, current_path
 from kfront.core.operators import ArrayOperators
 from kfront.core.spec import standardize_shape
@@ -147,6 +147,15 @@ class Variable(ArrayOperators):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         out = self.numpy()
         return out if dtype is None else out.astype(dtype)
+
+    def __float__(self) -> float:
+        return float(self.numpy())
+
+    def __int__(self) -> int:
+        return int(self.numpy())
+
+    def __bool__(self) -> bool:
+        raise ArgumentTypeError(f"[Variable {self.path}] expected no bool() of a Variable; compare its value instead.")
 
     @property
     def shape(self) -> tuple[int, ...]:

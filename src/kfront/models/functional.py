@@ -38,7 +38,7 @@ class Functional(Model):
         Layer.__init__(self, name=name, **kwargs)
         self._init_trainer()
         self._inputs_struct = inputs
-        self._outputs_struct = tree.map_structure(lambda x: x, outputs)
+        self._outputs_struct = outputs
         flat_in, flat_out = tree.flatten(inputs), tree.flatten(outputs)
         for x in [*flat_in, *flat_out]:
             if not isinstance(x, KerasTensor):

@@ -9,7 +9,7 @@ from kfront.core import tree
 from kfront.core.errors import ArgumentError, DataError
 from kfront.core.spec import KerasTensor
 
-__all__ = ["CompiledLoss", "CompiledMetrics"]
+__all__ = ["CompiledLoss", "CompiledMetrics", "first_size", "specs_of"]
 
 
 def _is_spec(x: Any) -> bool:
@@ -115,10 +115,20 @@ class CompiledLoss:
             target = targets[i] if len(targets) == len(outputs) else targets[n]
             value = fn(target, outputs[i], weights[i])
             if self.trackers:
-                self.trackers[n].update_state(value)
+                self.trackers[n].update_state(value, first_size(outputs[i]))
             value = value if scale == 1.0 else value * scale
             total = value if total is None else total + value
         return total
+
+
+def first_size(x: Any) -> Any:
+    """The number of samples: an int where it is known, else a scalar tensor."""
+    size = x.shape[0] if len(x.shape) else 1
+    if isinstance(size, int):
+        return size
+    from kfront import ops
+
+    return ops.shape(x)[0]
 
 
 def _only(sample_weight: Any) -> Any:
@@ -244,18 +254,18 @@ _CROSSENTROPY = {
 def _make_metric(entry: Any, y_true: Any, y_pred: Any) -> Any:
     from kfront import metrics
 
-    name = None
-    if isinstance(entry, str) and entry.lower() in ("accuracy", "acc", "crossentropy", "ce"):
-        table = _ACCURACY if entry.lower() in ("accuracy", "acc") else _CROSSENTROPY
-        name, entry = entry, table[_label_kind(y_true, y_pred)]
+    name = entry if isinstance(entry, str) else None  # results are reported under the name that was given
+    if name is not None and name.lower() in ("accuracy", "acc", "crossentropy", "ce"):
+        table = _ACCURACY if name.lower() in ("accuracy", "acc") else _CROSSENTROPY
+        entry = table[_label_kind(y_true, y_pred)]
     one = metrics.get(entry)
     if isinstance(one, metrics.Metric):
         if name is not None:
             one.name = name
+        if not getattr(one, "built", True) and y_true is not None:
+            one.build(tuple(y_true.shape), tuple(y_pred.shape))
         return one
-    return metrics.MeanMetricWrapper(
-        one, name=name or (entry if isinstance(entry, str) else getattr(one, "__name__", "metric"))
-    )
+    return metrics.MeanMetricWrapper(one, name=name or getattr(one, "__name__", "metric"))
 
 
 def specs_of(x: Any, shape_of: Callable[[Any], Any], dtype_of: Callable[[Any], str]) -> Any:

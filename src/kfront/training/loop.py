@@ -93,6 +93,7 @@ def fit(model: Any, data: Data, plan: Plan, validation: Validation) -> Any:
     plan = plan._replace(epochs=epochs)
     callbacks = _callback_list(model, plan, data, history=True)
     model.stop_training = False
+    model._initial_epoch = None  # a callback that resumes a run sets it in `on_train_begin`
     batches: Iterator[Any] | None = None
     if plan.initial_epoch < epochs:
         first, batches = _first(data.batches(), "fit")
@@ -102,7 +103,7 @@ def fit(model: Any, data: Data, plan: Plan, validation: Validation) -> Any:
     validator = _Validator(model, validation, callbacks)
     logs: Any = None
     try:
-        for epoch in range(plan.initial_epoch, epochs):
+        for epoch in range(model._initial_epoch or plan.initial_epoch, epochs):
             model.reset_metrics()
             callbacks.on_epoch_begin(epoch)
             data.on_epoch_begin()

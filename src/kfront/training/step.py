@@ -8,6 +8,7 @@ from typing import Any
 
 from kfront.core.state import state
 from kfront.layers.calling import call_info
+from kfront.training.compiled import first_size
 
 __all__ = ["StepMaker"]
 
@@ -118,7 +119,7 @@ class StepMaker:
     @staticmethod
     def _track(model: Any, x: Any, y: Any, y_pred: Any, weight: Any, loss: Any) -> None:
         b = model._backend
-        model._loss_tracker.update_state(b.stop_gradient(loss), _batch_size(x, b))
+        model._loss_tracker.update_state(b.stop_gradient(loss), _batch_size(x))
         if type(model).compute_metrics is not _default("compute_metrics"):
             model.compute_metrics(x, y, y_pred, weight)
         else:
@@ -243,9 +244,8 @@ def _default(name: str) -> Any:
     return getattr(Trainer, name)
 
 
-def _batch_size(x: Any, backend: Any) -> Any:
+def _batch_size(x: Any) -> Any:
     """The size of the first axis: an int where it is known, else a scalar tensor."""
     while isinstance(x, (dict, list, tuple)):
         x = next(iter(x.values())) if isinstance(x, dict) else x[0]
-    size = x.shape[0] if len(x.shape) else 1
-    return size if isinstance(size, int) else backend.shape(x)[0]
+    return first_size(x)
