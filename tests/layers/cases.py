@@ -84,7 +84,7 @@ def weight_arrays(case: Case, weights: Any) -> list[np.ndarray]:
     out = []
     for w in weights:
         value = rng.normal(size=tuple(w.shape)).astype("float32") * 0.3
-        out.append(np.abs(value) + 0.5 if "variance" in w.name else value)
+        out.append(np.abs(value) + 0.5 if "variance" in w.name or "stddev" in w.name else value)
     return out
 
 
@@ -139,6 +139,15 @@ DENSE = [
     ),
     Case("EinsumDense", {"equation": "abc,cd->abd", "output_shape": (None, 4), "bias_axes": "d"}, (2, 5, 3)),
     Case("EinsumDense", {"equation": "ab,bc->ac", "output_shape": 4}, tag="plain"),
+    Case("Dense", {"units": 4, "lora_rank": 2}, tag="lora"),
+    Case("Embedding", {"input_dim": 7, "output_dim": 3, "lora_rank": 2}, (2, 5), high=7, tag="lora"),
+    Case(
+        "EinsumDense",
+        {"equation": "abc,cde->abde", "output_shape": (None, 2, 4), "lora_rank": 2},
+        (2, 5, 3),
+        tag="lora",
+    ),
+    Case("Conv2D", {"filters": 4, "kernel_size": 3, "lora_rank": 2}, (2, 5, 5, 3), tag="lora"),
     Case(
         "EinsumDense",
         {"equation": "...x,xyz->...yz", "output_shape": (4, 5), "bias_axes": "yz", "activation": "tanh"},
@@ -262,6 +271,14 @@ NORMS = [
     Case("BatchNormalization", {"axis": 1, "scale": False, "momentum": 0.5}, (4, 3, 5), training=True, tag="axis1"),
     Case("BatchNormalization", {"center": False, "epsilon": 0.1}, (2, 4, 4, 3), training=False, tag="image"),
     Case("BatchNormalization", {}, (4, 6, 3), training=True, call={"mask": "holes"}, tag="mask"),
+    Case("BatchNormalization", {"renorm": True, "momentum": 0.9}, (6, 3), training=True, tag="renorm"),
+    Case(
+        "BatchNormalization",
+        {"renorm": True, "renorm_clipping": {"rmax": 1.1, "rmin": 0.9, "dmax": 0.1}, "scale": False},
+        (6, 3),
+        training=True,
+        tag="clipped",
+    ),
     Case("LayerNormalization", {}, (4, 3)),
     Case("LayerNormalization", {"axis": [1, 2], "epsilon": 0.1}, (4, 3, 5), tag="axes"),
     Case("LayerNormalization", {"axis": 1, "scale": False}, (4, 3, 5), tag="axis1"),

@@ -308,3 +308,32 @@ def test_names_are_all_there() -> None:
         assert getattr(layers, name) is not None
     with pytest.raises(AttributeError, match="did you mean"):
         layers.Densee
+
+
+# ---- low-rank adaptation -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["Dense", "EinsumDense", "Embedding", "Conv2D"])
+def test_lora(name: str, backend: Any, tmp_path: Any) -> None:
+    case = next(c for c in CASES if c.id == name)
+    x = input_arrays(case)
+    layer = make(layers, case)
+    before = host(layer(x))
+    frozen = next(w for w in layer.weights if w.name in ("kernel", "embeddings"))
+    layer.enable_lora(2)
+    np.testing.assert_allclose(host(layer(x)), before, rtol=1e-6)
+    assert not frozen.trainable and len(layer.trainable_weights) == len(layer.weights) - 1
+    second = next(w for w in layer.weights if w.name.endswith("_b"))
+    second.assign(np.ones(second.shape, "float32"))
+    after = host(layer(x))
+    assert not np.allclose(after, before)
+    store: dict[str, Any] = {}
+    layer.save_own_variables(store)
+    plain = make(layers, case)
+    plain(x)
+    plain.load_own_variables(store)
+    np.testing.assert_allclose(host(plain(x)), after, rtol=1e-4, atol=1e-5)
+    layer.load_own_variables(store)
+    np.testing.assert_allclose(host(layer(x)), after, rtol=1e-4, atol=1e-5)
+    with pytest.raises(ArgumentError, match="once"):
+        layer.enable_lora(2)

@@ -12,6 +12,7 @@ from kfront.core.registry import serializable
 from kfront.core.spec import Abstract
 from kfront.layers.base import InputSpec
 from kfront.layers.core import _linear_activation
+from kfront.layers.lora import LoraLayer
 from kfront.layers.options import (
     OptionLayer,
     choice,
@@ -142,7 +143,7 @@ class _Windowed(OptionLayer):
 # ---- plain -----------------------------------------------------------------------------------------------------------
 
 
-class BaseConv(_Windowed):
+class BaseConv(_Windowed, LoraLayer):
     """Convolution layer of any rank."""
 
     _options = (
@@ -185,7 +186,9 @@ class BaseConv(_Windowed):
         bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
+        lora = kwargs.pop("lora_rank", None), kwargs.pop("lora_alpha", None)
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self._set_lora(*lora)
         who = type(self).__name__
         self.filters, self.groups = positive(who, "filters", filters), positive(who, "groups", groups)
         if self.filters % self.groups:
@@ -210,6 +213,7 @@ class BaseConv(_Windowed):
         self.kernel = self._weight("kernel", (*self.kernel_size, channels // self.groups, self.filters), "kernel")
         if self.use_bias:
             self.bias = self._weight("bias", (self.filters,), "bias")
+        self._start_lora()
 
     def call(self, inputs: Any) -> Any:
         """The layer's output, see the class."""

@@ -13,6 +13,7 @@ from kfront.core.errors import ArgumentTypeError, KfrontError, SavingError, Shap
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.layers.base import InputSpec, Layer
+from kfront.layers.lora import LoraLayer
 from kfront.layers.options import OptionLayer, known_axis, positive
 from kfront.ops.elementwise import dtype_of
 from kfront.ops.nn_core import embedding, linear
@@ -23,7 +24,7 @@ _linear_activation = activations.linear
 
 
 @serializable("keras.layers")
-class Dense(OptionLayer):
+class Dense(LoraLayer):
     """``activation(inputs @ kernel + bias)`` over the last axis.
 
     Args:
@@ -34,7 +35,9 @@ class Dense(OptionLayer):
         kernel_regularizer, bias_regularizer: functions of the weights that are added to the loss.
         activity_regularizer: function of the output that is added to the loss.
         kernel_constraint, bias_constraint: functions applied to the weights after each update.
-        lora_rank, lora_alpha, quantization_config: not supported yet.
+        lora_rank: rank of a trained product that is added to the kernel, which is then frozen (https://arxiv.org/abs/2106.09685).
+        lora_alpha: the product is scaled by lora_alpha / lora_rank; `lora_rank` if None.
+        quantization_config: not supported yet.
         **kwargs: name, trainable, dtype, autocast.
 
     Attributes:
@@ -98,8 +101,9 @@ class Dense(OptionLayer):
     ) -> None:
         units = positive("Dense", "units", units)
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        if lora_rank or lora_alpha or quantization_config:
-            self._refuse(lora_rank=lora_rank, lora_alpha=lora_alpha, quantization_config=quantization_config)
+        if quantization_config is not None:
+            self._refuse(quantization_config=quantization_config)
+        self._set_lora(lora_rank, lora_alpha)
         self._set(
             units=units,
             activation=activation,
@@ -133,6 +137,7 @@ class Dense(OptionLayer):
                 constraint=self.bias_constraint,
             )
         self.input_spec = InputSpec(min_ndim=2, axes={-1: inputs})
+        self._start_lora()
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """The layer's output, see the class."""
@@ -149,7 +154,7 @@ class Dense(OptionLayer):
 
 
 @serializable("keras.layers")
-class Embedding(OptionLayer):
+class Embedding(LoraLayer):
     """Turns whole numbers into trained vectors.
 
     Args:
@@ -160,7 +165,9 @@ class Embedding(OptionLayer):
         embeddings_constraint: function applied to the table after each update.
         mask_zero: whether 0 means "nothing here": the output then carries a mask.
         weights: first value of the table, an array of shape (input_dim, output_dim).
-        lora_rank, lora_alpha, quantization_config: not supported yet.
+        lora_rank: rank of a trained product that is added to the table, which is then frozen (https://arxiv.org/abs/2106.09685).
+        lora_alpha: the product is scaled by lora_alpha / lora_rank; `lora_rank` if None.
+        quantization_config: not supported yet.
         **kwargs: name, trainable, dtype.
 
     Attributes:
@@ -193,6 +200,7 @@ class Embedding(OptionLayer):
     embeddings_regularizer: Any
     embeddings_constraint: Any
     quantization_config = None
+    _adapted = "embeddings"
     embeddings: Any = None
 
     def __init__(
@@ -213,7 +221,8 @@ class Embedding(OptionLayer):
         input_dim = positive("Embedding", "input_dim", input_dim)
         output_dim = positive("Embedding", "output_dim", output_dim)
         super().__init__(**{**kwargs, "autocast": False})
-        self._refuse(lora_rank=lora_rank, lora_alpha=lora_alpha, quantization_config=quantization_config)
+        self._refuse(quantization_config=quantization_config)
+        self._set_lora(lora_rank, lora_alpha)
         self._set(
             input_dim=input_dim,
             output_dim=output_dim,
@@ -246,14 +255,18 @@ class Embedding(OptionLayer):
             name="embeddings",
             regularizer=self.embeddings_regularizer,
             constraint=self.embeddings_constraint,
-            trainable=True,
         )
+        self._start_lora()
 
     def call(self, inputs: Any) -> Any:
         """The layer's output, see the class."""
         if not is_int(dtype_of(inputs)):
             inputs = ops.cast(inputs, "int32")
-        return embedding(inputs, self.embeddings.value)
+        if not self.lora_enabled:
+            return embedding(inputs, self.embeddings.value)
+        table = self.embeddings
+        rows = ops.matmul(embedding(inputs, table.a.value), table.b.value)
+        return ops.add(embedding(inputs, table.base.value), ops.multiply(rows, table.scale))
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Where the numbers are not 0, with `mask_zero`."""

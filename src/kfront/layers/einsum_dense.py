@@ -8,7 +8,7 @@ from kfront import ops
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.registry import serializable
 from kfront.layers.core import _linear_activation
-from kfront.layers.options import OptionLayer
+from kfront.layers.lora import LoraLayer
 from kfront.ops.nn_core import linear
 
 __all__ = ["EinsumDense"]
@@ -59,7 +59,7 @@ class Equation:
 
 
 @serializable("keras.layers")
-class EinsumDense(OptionLayer):
+class EinsumDense(LoraLayer):
     """A dense layer over any axes: ``activation(einsum(equation, inputs, kernel) + bias)``.
 
     Args:
@@ -71,7 +71,9 @@ class EinsumDense(OptionLayer):
         kernel_initializer, bias_initializer: first values of the weights.
         kernel_regularizer, bias_regularizer: functions of the weights that are added to the loss.
         kernel_constraint, bias_constraint: functions applied to the weights after each update.
-        lora_rank, lora_alpha, gptq_unpacked_column_size, quantization_config: not supported yet.
+        lora_rank: rank of a trained product that is added to the kernel, which is then frozen (https://arxiv.org/abs/2106.09685).
+        lora_alpha: the product is scaled by lora_alpha / lora_rank; `lora_rank` if None.
+        gptq_unpacked_column_size, quantization_config: not supported yet.
         **kwargs: activity_regularizer, name, trainable, dtype.
 
     Attributes:
@@ -136,7 +138,8 @@ class EinsumDense(OptionLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self._refuse(lora_rank=lora_rank, lora_alpha=lora_alpha, quantization_config=quantization_config)
+        self._refuse(quantization_config=quantization_config)
+        self._set_lora(lora_rank, lora_alpha)
         self.__dict__["_terms"] = Equation(equation)
         self.equation = equation
         self.output_shape = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
@@ -218,6 +221,7 @@ class EinsumDense(OptionLayer):
                 constraint=self.bias_constraint,
             )
         self._contracted = self._dense_form(inputs, outputs)
+        self._start_lora()
 
     def _bias_shape(self, outputs: list[str], sizes: dict[str, int | None]) -> tuple[int, ...]:
         axes = self.bias_axes or ""

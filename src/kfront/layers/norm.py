@@ -82,6 +82,16 @@ def _value(variable: Any) -> Any:
     return None if variable is None else variable.value
 
 
+def _clipping(limits: Any) -> dict[str, float]:
+    limits = {} if limits is None else dict(limits)
+    unknown = sorted(set(limits) - {"rmax", "rmin", "dmax"})
+    if unknown:
+        raise ArgumentError(
+            f"[BatchNormalization] expected `renorm_clipping` with keys 'rmax', 'rmin', 'dmax', got {unknown}."
+        )
+    return limits
+
+
 @serializable("keras.layers")
 class BatchNormalization(_Affine):
     """Brings every channel to mean 0 and variance 1, then scales and shifts it.
@@ -97,7 +107,10 @@ class BatchNormalization(_Affine):
         beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer: first values.
         beta_regularizer, gamma_regularizer: functions of the weights that are added to the loss.
         beta_constraint, gamma_constraint: functions applied to the weights after each update.
-        renorm, renorm_clipping, renorm_momentum: not supported yet.
+        renorm: whether to correct the batch's statistics towards running ones (Ioffe, 2017,
+            https://arxiv.org/abs/1702.03275), which helps with small batches.
+        renorm_clipping: dict of bounds of the correction, "rmin" and "rmax" of the scale and "dmax" of the shift.
+        renorm_momentum: weight of the old value in the running statistics of `renorm`.
         synchronized: whether replicas share statistics.
         **kwargs: name, trainable, dtype.
 
@@ -139,6 +152,12 @@ class BatchNormalization(_Affine):
         "renorm_momentum",
     )
     synchronized: bool
+    renorm: bool
+    renorm_clipping: Any
+    renorm_momentum: float
+    moving_stddev: Any = None
+    renorm_mean: Any = None
+    renorm_stddev: Any = None
     moving_mean: Any = None
     moving_variance: Any = None
     moving_mean_initializer: Any
@@ -170,7 +189,6 @@ class BatchNormalization(_Affine):
             axis = axis[0]
         if not isinstance(axis, int) or isinstance(axis, bool):
             raise ArgumentTypeError(f"[BatchNormalization] expected `axis` to be an int, got {axis!r}.")
-        self._refuse(renorm=renorm)
         self._set(
             axis=axis,
             momentum=float(momentum),
@@ -187,7 +205,7 @@ class BatchNormalization(_Affine):
             gamma_constraint=gamma_constraint,
             synchronized=synchronized,
             renorm=renorm,
-            renorm_clipping=renorm_clipping,
+            renorm_clipping=_clipping(renorm_clipping) if renorm else renorm_clipping,
             renorm_momentum=renorm_momentum,
         )
         self.axis: int
@@ -198,13 +216,12 @@ class BatchNormalization(_Affine):
         """Create scale, shift and moving averages."""
         channels = known_axis(self.name, input_shape, self.axis)
         self._add_affine((channels,))
-        for name in ("moving_mean", "moving_variance"):
+        first = {"moving_mean": self.moving_mean_initializer, "moving_variance": self.moving_variance_initializer}
+        if self.renorm:
+            first |= {"moving_stddev": "ones", "renorm_mean": "zeros", "renorm_stddev": "ones"}
+        for name, initializer in first.items():
             weight = self.add_weight(
-                shape=(channels,),
-                name=name,
-                initializer=getattr(self, f"{name}_initializer"),
-                trainable=False,
-                autocast=False,
+                shape=(channels,), name=name, initializer=initializer, trainable=False, autocast=False
             )
             setattr(self, name, weight)
         rank = len(input_shape)
@@ -220,6 +237,8 @@ class BatchNormalization(_Affine):
         if not (training and self._trainable):
             mean, variance = self.moving_mean.value, self.moving_variance.value
             outputs = batch_normalization(x, mean, variance, self.axis, beta, gamma, self.epsilon)
+        elif self.renorm:
+            outputs = self._renormalized(x, *self._batch_moments(x, mask), beta, gamma)
         elif mask is None and not self.synchronized:
             outputs, mean, variance = batch_normalization_train(x, beta, gamma, self.axis, self.epsilon)
             self._average(mean, variance)
@@ -233,6 +252,29 @@ class BatchNormalization(_Affine):
         """Move the running statistics towards those of the batch."""
         moving = (self.moving_mean, self.moving_variance)
         self._backend.foreach.lerp_to(moving, (mean, variance), 1.0 - self.momentum)
+
+    def _renormalized(self, x: Any, mean: Any, variance: Any, beta: Any, gamma: Any) -> Any:
+        """Normalize by the batch, corrected towards the running statistics, which then follow."""
+        stddev = ops.sqrt(ops.add(variance, self.epsilon))
+        limits, seen = self.renorm_clipping, self.renorm_stddev.value
+        r = ops.divide(ops.stop_gradient(stddev), seen)
+        d = ops.divide(ops.subtract(ops.stop_gradient(mean), self.renorm_mean.value), seen)
+        if "rmin" in limits:
+            r = ops.maximum(r, limits["rmin"])
+        if "rmax" in limits:
+            r = ops.minimum(r, limits["rmax"])
+        if "dmax" in limits:
+            d = ops.clip(d, -limits["dmax"], limits["dmax"])
+        shift = d if gamma is None else ops.multiply(d, gamma)
+        shift = shift if beta is None else ops.add(shift, beta)
+        outputs = batch_normalization(
+            x, mean, variance, self.axis, shift, r if gamma is None else ops.multiply(r, gamma), self.epsilon
+        )
+        now, lerp_to = (ops.stop_gradient(mean), ops.stop_gradient(stddev)), self._backend.foreach.lerp_to
+        lerp_to((self.renorm_mean, self.renorm_stddev), now, 1.0 - self.renorm_momentum)
+        lerp_to((self.moving_mean, self.moving_stddev), now, 1.0 - self.momentum)
+        self.moving_variance.assign(ops.subtract(ops.square(self.moving_stddev.value), self.epsilon))
+        return outputs
 
     def _batch_moments(self, x: Any, mask: Any) -> tuple[Any, Any]:
         if mask is None:
