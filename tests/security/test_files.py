@@ -18,6 +18,7 @@ from tests.security import attacks as a
 
 import kfront
 from kfront.core.errors import SavingError, UnsafeFileError
+from kfront.core.state import state
 
 CANARY = b"top secret content of another file, long enough to fill the weights"
 
@@ -358,3 +359,16 @@ def test_paths_in_configs_are_refused_to_constructors():
         attempt(path, safe_mode=False)
         guard.refuse_path("StringLookup", "vocabulary", path)
     attempt(["a", "b"])
+
+
+def test_the_config_asks_for_more_than_the_file_holds(backend, tmp_path, bounded):
+    """A config may not make variables that the weights in the file cannot explain."""
+    from kfront.saving import guard
+
+    with guard.budget(1000, "x"), pytest.raises(UnsafeFileError, match="about the size"):
+        state.budget.spend((16, 16), "float32")
+    if not hasattr(type(state), "budget"):
+        pytest.skip("variables do not ask the budget yet")
+    for units in (2**24, 2**33):
+        with pytest.raises(SavingError):
+            kfront.saving.load_model(a.keras_file(tmp_path / "x.keras", a.sequential(a.dense(units=units))))

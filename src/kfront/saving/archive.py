@@ -432,6 +432,10 @@ class ArchiveReader:
                 f"[load] expected {name} of {self.what} to be intact, reading it failed: {error}."
             ) from None
 
+    def stored_bytes(self, name: str) -> int:
+        """The bytes that a member takes in the archive."""
+        return self._info(name).compress_size
+
     def assets(self) -> list[str]:
         """The names of the asset files."""
         return [n for n in self.members if n.startswith("assets/") and not n.endswith("/")]

@@ -23,10 +23,13 @@ from typing import Any
 from kfront.core import registry
 from kfront.core.errors import KfrontError, SavingError, UnsafeFileError
 from kfront.core.lazy import LAZY
+from kfront.core.state import state
 from kfront.saving.op_table import class_of
 
 __all__ = [
     "LIMITS",
+    "Budget",
+    "budget",
     "check_config",
     "expect",
     "in_loading",
@@ -153,6 +156,52 @@ def _checked_objects(custom_objects: Any) -> dict[str, Any] | None:
             f"[load] expected `custom_objects` to be a dict name -> class or function, got {shown(custom_objects)}."
         )
     return custom_objects
+
+
+class Budget:
+    """How much memory the variables of a model that is being loaded may take: no more than its file can explain.
+
+    Args:
+        size: bytes.
+        what: the file's name, for messages.
+    """
+
+    def __init__(self, size: int, what: str) -> None:
+        self.left, self.what = size, what
+
+    def spend(self, shape: tuple[int, ...], dtype: str) -> None:
+        """A variable of this shape is about to be made.
+
+        Raises:
+            UnsafeFileError: it asks for more than is left.
+        """
+        from kfront.backends.base import numpy_dtype
+
+        size = numpy_dtype(dtype).itemsize
+        for d in shape:
+            size *= d
+        self.left -= size
+        if self.left < 0:
+            raise UnsafeFileError(
+                f"[load] expected weights of about the size that {self.what} stores, its config asks for a variable of "
+                f"shape {tuple(shape)}, {size:,} bytes."
+            )
+
+
+@contextlib.contextmanager
+def budget(size: int, what: str) -> Iterator[None]:
+    """Scope in which new variables are counted against `size` bytes.
+
+    Args:
+        size: bytes.
+        what: the file's name, for messages.
+    """
+    outer = getattr(state, "budget", None)
+    state.budget = Budget(size, what)
+    try:
+        yield
+    finally:
+        state.budget = outer
 
 
 # ---- the form of data ------------------------------------------------------------------------------------------------

@@ -167,7 +167,8 @@ def load_model(
         archive = ArchiveReader(file, what)
         try:
             config = _read_config(archive, what, compile)
-            model = serialization.deserialize_keras_object(config, custom_objects, safe_mode)
+            with guard.budget(archive.stored_bytes(_WEIGHTS) * 16 + (64 << 20), what):
+                model = serialization.deserialize_keras_object(config, custom_objects, safe_mode)
             if not hasattr(model, "load_own_variables"):
                 raise SavingError(f"[load_model] expected {what} to hold a model, got a {type(model).__name__}.")
             _load_state(model, archive, what)

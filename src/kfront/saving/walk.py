@@ -146,11 +146,19 @@ def _functional_fields() -> set[str]:
 def own_variables(obj: Any) -> list[Any] | None:
     """The variables that stand under the object's path as "0", "1" …; None if its class writes them its own way."""
     from kfront.layers.base import Layer
+    from kfront.layers.lora import LoraLayer
     from kfront.optimizers.base import Optimizer
 
     cls = type(obj)
-    for base, get in ((Layer, lambda: obj._ordered()), (Optimizer, lambda: list(obj._variables))):
-        if isinstance(obj, base):
-            plain = cls.save_own_variables is base.save_own_variables
-            return get() if plain and cls.load_own_variables is base.load_own_variables else None
+    if isinstance(obj, Layer):
+        # an adapter that is off leaves the layer's way of saving as it is
+        off = isinstance(obj, LoraLayer) and not obj.lora_enabled and _plain(cls, LoraLayer)
+        return obj._ordered() if off or _plain(cls, Layer) else None
+    if isinstance(obj, Optimizer) and _plain(cls, Optimizer):
+        return list(obj._variables)
     return None
+
+
+def _plain(cls: type, base: Any) -> bool:
+    same = cls.save_own_variables is base.save_own_variables  # type: ignore[attr-defined]
+    return same and cls.load_own_variables is base.load_own_variables  # type: ignore[attr-defined]

@@ -90,7 +90,7 @@ class _Plan:
     def __init__(self, model: Any, reader: H5Reader) -> None:
         self.reader = reader
         self.pairs: list[tuple[Any, Dataset]] = []
-        self.custom: list[tuple[Any, Store]] = []
+        self.custom: list[tuple[str, Any, Store]] = []
         self.differences: list[Difference] = []
         self.optimizers: list[Difference] = []
         self.visited: set[Path] = set()
@@ -154,7 +154,7 @@ class _Plan:
                 name = getattr(obj, "name", type(obj).__name__)
                 self.differences.append(Difference("/".join(path), f"the state of {name}", "nothing"))
             return
-        self.custom.append((obj, Store(self.reader, path)))
+        self.custom.append(("/".join(path), obj, Store(self.reader, path)))
 
     def unused(self) -> list[str]:
         """Groups of the file that hold data the model has no place for."""
@@ -218,7 +218,7 @@ def read_weights(model: Any, file: Any, what: str, skip_mismatch: bool = False, 
     try:
         plan = _Plan(model, reader)
         report(model, what, plan.differences, plan.optimizers, plan.unused(), skip_mismatch, strict_optimizer)
-        _carry_out(plan)
+        _carry_out(plan, skip_mismatch)
     finally:
         reader.close()
 
@@ -264,22 +264,28 @@ def _warn(message: str) -> None:
     warnings.warn(f"[load_weights] {message}", stacklevel=5)
 
 
-def _carry_out(plan: _Plan) -> None:
-    """Assign everything. What could still fail is read before the first assignment."""
+def _carry_out(plan: _Plan, skip_mismatch: bool) -> None:
+    """Assign everything. What could still fail is done before the first plain assignment, and undone if it fails."""
     early = [(v, d, None if d.in_place else d.read()) for v, d in plan.pairs]
-    before: list[tuple[Any, np.ndarray]] = []
-    try:
-        for obj, store in plan.custom:
-            before += [(v, v.numpy()) for v in getattr(obj, "variables", ())]
+    done: list[tuple[Any, np.ndarray]] = []
+    skipped: list[Difference] = []
+    for path, obj, store in plan.custom:
+        before = [(v, v.numpy()) for v in getattr(obj, "variables", ())]
+        done += before
+        try:
             obj.load_own_variables(store)
-    except Exception as error:
-        for variable, value in before:
-            variable.assign(value)
-        if isinstance(error, SavingError):
-            raise
-        raise SavingError(
-            f"[load_weights] expected state that {getattr(obj, 'name', type(obj).__name__)!r} accepts, got "
-            f"{type(error).__name__}: {error}; the old values are kept."
-        ) from error
+        except Exception as error:
+            name = getattr(obj, "name", type(obj).__name__)
+            problem = Difference(path, f"what {name!r} accepts", f"{type(error).__name__}: {error}")
+            for variable, value in before if skip_mismatch else done:
+                variable.assign(value)
+            if not skip_mismatch:
+                raise SavingError(
+                    f"[load_weights] expected {plan.reader.what} to fit, got a difference, so nothing was loaded:\n"
+                    f"  {problem}\nBuild the model as it was when it was saved, or pass `skip_mismatch=True`."
+                ) from error
+            skipped.append(problem)
+    if skipped:
+        _warn(f"{plan.reader.what} does not fit everywhere; kept as they were:\n{_listed(skipped)}")
     for variable, data, value in early:
         variable.assign(data.read() if value is None else value)
