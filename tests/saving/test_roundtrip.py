@@ -272,3 +272,23 @@ def test_json_round_trip(backend):
         model = models.MODELS[name][0](kfront)
         again = kfront.models.model_from_json(model.to_json())
         assert json.loads(again.to_json()) == json.loads(model.to_json())
+
+
+def test_a_layer_without_get_config(tmp_path):
+    """Constructor arguments are written by themselves, layers among them."""
+
+    @kfront.saving.register_keras_serializable("tests")
+    class Around(kfront.layers.Layer):
+        def __init__(self, inner, factor=1.0, **kwargs):
+            super().__init__(**kwargs)
+            self.inner, self.factor = inner, factor
+
+        def call(self, x):
+            return self.inner(x) * self.factor
+
+    model = kfront.Sequential([kfront.Input((2,)), Around(kfront.layers.Dense(3), factor=2.0)])
+    model.save(tmp_path / "m.keras")
+    again = kfront.saving.load_model(tmp_path / "m.keras")
+    assert again.layers[0].inner.units == 3 and again.layers[0].factor == 2.0
+    x = np.ones((1, 2), "float32")
+    np.testing.assert_allclose(models.flat(again(x))[0], models.flat(model(x))[0], rtol=1e-6)

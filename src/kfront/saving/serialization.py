@@ -336,6 +336,8 @@ def _build_object(config: dict[str, Any], module_objects: dict[str, Any] | None)
     inner = {} if inner is None else guard.expect(inner, dict, f"{cls.__name__} config")
     if not all(isinstance(k, str) for k in inner):
         raise SavingError(f"[{cls.__name__}] expected argument names to be strings, got {guard.shown(list(inner))}.")
+    if _written_automatically(cls):
+        inner = {k: build(v) for k, v in inner.items()}
     try:
         made = cls.from_config(inner) if hasattr(cls, "from_config") else cls(**inner)
     except SavingError:
@@ -350,6 +352,16 @@ def _build_object(config: dict[str, Any], module_objects: dict[str, Any] | None)
         ) from error
     _finish(made, config)
     return made
+
+
+def _written_automatically(cls: type) -> bool:
+    """Whether the config of a layer class was made from its constructor's arguments, each serialized."""
+    from kfront.core.operation import Operation
+    from kfront.layers.base import Layer
+
+    if not issubclass(cls, Layer) or cls.get_config is not Layer.get_config:
+        return False
+    return getattr(cls.from_config, "__func__", None) is Operation.from_config.__func__  # type: ignore[attr-defined]
 
 
 def _finish(made: Any, config: dict[str, Any]) -> None:
