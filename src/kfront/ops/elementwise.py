@@ -563,7 +563,7 @@ def saturate_cast(x: Any, dtype: Any) -> Any:
     (low, high), (own_low, own_high) = limits(dtype), limits(have)
     low, high = max(low, own_low), min(high, own_high)
     if have in FLOATS and dtype not in FLOATS:
-        low, high = _float_inside(low, have, up=True), _float_inside(high, have, up=False)
+        low, high = _float_inside(low, have), _float_inside(high, have)
     return cast(clip(x, low, high), dtype)
 
 
@@ -586,27 +586,37 @@ def _floats(x: Any) -> bool:
     return dtype_of(x) in FLOATS
 
 
+# tables, because torch.compile cannot look into ml_dtypes.finfo
+_LARGEST = {
+    "float16": 65504.0,
+    "bfloat16": 2.0**128 - 2.0**120,
+    "float32": 2.0**128 - 2.0**104,
+    "float64": 1.7976931348623157e308,
+    "float8_e4m3fn": 448.0,
+    "float8_e5m2": 57344.0,
+}
+_PRECISION = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53, "float8_e4m3fn": 4, "float8_e5m2": 3}
+
+
 def limits(dtype: str) -> tuple[Any, Any]:
     """Smallest and largest finite number of a dtype, as Python numbers."""
-    import numpy as np
-
     if dtype == "bool":
         return 0, 1
-    if dtype in FLOATS:
-        import ml_dtypes
-
-        info = ml_dtypes.finfo(dtype)
-        return float(info.min), float(info.max)
-    return int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
+    if dtype in _LARGEST:
+        return -_LARGEST[dtype], _LARGEST[dtype]
+    bits = int(dtype.lstrip("uint"))
+    return (0, 2**bits - 1) if dtype.startswith("u") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
 
 
-def _float_inside(bound: Any, dtype: str, up: bool) -> float:
+def eps(dtype: str) -> float:
+    """Distance from 1 to the next larger number of a floating dtype."""
+    return 2.0 ** (1 - _PRECISION[dtype])
+
+
+def _float_inside(bound: Any, dtype: str) -> float:
     """The number of a floating dtype nearest to an integer bound that does not lie outside of it."""
-    import ml_dtypes
-    import numpy as np
-
-    kind = np.dtype(getattr(ml_dtypes, dtype, dtype))
-    near = kind.type(bound)
-    if (float(near) < bound) if up else (float(near) > bound):
-        near = np.nextafter(near, kind.type(math.inf if up else -math.inf))
-    return float(near)
+    if isinstance(bound, float):
+        return bound
+    size = -bound if bound < 0 else bound
+    cut = max(size.bit_length() - _PRECISION[dtype], 0)
+    return math.copysign(size >> cut << cut, bound)

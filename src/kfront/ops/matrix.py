@@ -13,7 +13,7 @@ from kfront.core.op import op
 from kfront.ops._prepare import option
 from kfront.ops.arithmetic import divide, mod, multiply, power, subtract
 from kfront.ops.create import arange, eye
-from kfront.ops.elementwise import abs, cast, dtype_of, log, sign, sqrt, square
+from kfront.ops.elementwise import abs, cast, dtype_of, eps, log, sign, sqrt, square
 from kfront.ops.index import get_item
 from kfront.ops.logic import equal, greater, not_equal, where
 from kfront.ops.reduce import count_nonzero, max, min, prod, sum
@@ -493,16 +493,10 @@ def pinv(x: Any, rcond: Any = None) -> Any:
     """
     u, s, vh = svd(x, False, True)
     if rcond is None:
-        rcond = 10.0 * builtins.max(*(shapes.known(d) or 1 for d in x.shape[-2:])) * _eps(dtype_of(s))
+        rcond = 10.0 * builtins.max(*(shapes.known(d) or 1 for d in x.shape[-2:])) * eps(dtype_of(s))
     small = greater(multiply(max(s, -1, True), rcond), s)
     inverse = where(small, 0.0, divide(1.0, where(small, 1.0, s)))
     return matmul(multiply(swapaxes(vh, -1, -2), expand_dims(inverse, -2)), swapaxes(u, -1, -2))
-
-
-def _eps(dtype: str) -> float:
-    import ml_dtypes
-
-    return float(ml_dtypes.finfo(dtype).eps)
 
 
 @op(2, floating)
@@ -518,7 +512,7 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
         tensor of shape (n,) or (n, k), floating.
     """
     if rcond is None:
-        rcond = builtins.max(*(shapes.known(d) or 1 for d in a.shape[-2:])) * _eps(dtype_of(a))
+        rcond = builtins.max(*(shapes.known(d) or 1 for d in a.shape[-2:])) * eps(dtype_of(a))
     return matmul(pinv(a, rcond), b)
 
 
@@ -536,7 +530,7 @@ def matrix_rank(x: Any, tol: Any = None) -> Any:
     s = svd(x, False, False)
     if tol is None:
         size = builtins.max(*(shapes.known(d) or 1 for d in x.shape[-2:]))
-        tol = multiply(max(s, -1, True), size * _eps(dtype_of(s)))
+        tol = multiply(max(s, -1, True), size * eps(dtype_of(s)))
     return count_nonzero(greater(s, tol), -1)
 
 
