@@ -35,7 +35,7 @@ def _is_float(a: np.ndarray) -> bool:
     return a.dtype.kind == "f" or a.dtype.name == "bfloat16"
 
 
-# ---- values ------------------------------------------------------------------------------------------------------------
+# ---- values ----------------------------------------------------------------------------------------------------------
 
 
 def values(backend: str, row: Row) -> None:
@@ -72,11 +72,7 @@ def half(backend: str, row: Row) -> None:
         _compare(got, want, row.half, policy)
 
 
-# ---- symbolic, eager, compiled -----------------------------------------------------------------------------------------
-
-
-def _shapes(arguments: Any) -> Any:
-    return map_specs(lambda t: tuple(t.shape), arguments)
+# ---- symbolic, eager, compiled ---------------------------------------------------------------------------------------
 
 
 def map_specs(fn: Callable[[Any], Any], arguments: Any) -> Any:
@@ -99,16 +95,7 @@ def symbolic(backend: str, row: Row) -> None:
             if row.shapes:
                 _same_shapes(layer, row, arguments, got)
         model = kfront.Model(running.arrays_of_specs(arguments), out)
-        _compare(host(b, model(arrays_of(native_arrays(b, row)))), _again(backend, row, want), SAME, "functional model")
-
-
-def native_arrays(b: Any, row: Row) -> Any:
-    """The row's arguments, arrays."""
-    return row.args, row.kwargs
-
-
-def _again(backend: str, row: Row, want: list[np.ndarray]) -> list[np.ndarray]:
-    return want
+        _compare(host(b, model(arrays_of((row.args, row.kwargs)))), want, SAME, "functional model")
 
 
 def _same_spec(got: Any, want: np.ndarray, batch: int | None, free: bool) -> None:
@@ -144,7 +131,7 @@ def compiled(backend: str, row: Row) -> None:
             assert g.dtype == w.dtype, f"compiled dtype {g.dtype}, expected {w.dtype}"
 
 
-# ---- gradients ---------------------------------------------------------------------------------------------------------
+# ---- gradients -------------------------------------------------------------------------------------------------------
 
 
 def _factors(outputs: list[Any]) -> list[np.ndarray]:
@@ -230,7 +217,7 @@ def gradients(backend: str, row: Row, first: str) -> None:
         close(g, w, 0.0, GRADIENT * max(float(np.abs(w).max(initial=0.0)), 1e-3), f"gradient {i}")
 
 
-# ---- configs, weights, seeds -------------------------------------------------------------------------------------------
+# ---- configs, weights, seeds -----------------------------------------------------------------------------------------
 
 
 def config(backend: str, row: Row) -> None:
@@ -277,13 +264,14 @@ def _first_weights(backend: str, row: Row) -> list[np.ndarray]:
     with world(backend) as b:
         kfront.utils.set_random_seed(SEED)
         layer = row.make()
-        call(layer, row, native(b, row))
+        args, kwargs = native(b, row)
+        layer(*args, **kwargs)  # not in training, which would move averages
         return layer.get_weights()
 
 
 SEED = 31
 
-# ---- masks -------------------------------------------------------------------------------------------------------------
+# ---- masks -----------------------------------------------------------------------------------------------------------
 
 
 def padded(backend: str, row: Row) -> None:

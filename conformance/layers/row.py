@@ -88,7 +88,7 @@ def row(
     return Row(layer, tag, make, args, kwargs, training, rtol, half, tuple(free), random, padded, shapes, reason)
 
 
-# ---- arrays ------------------------------------------------------------------------------------------------------------
+# ---- arrays ----------------------------------------------------------------------------------------------------------
 
 
 def _generator(shape: tuple[int, ...], seed: int) -> np.random.Generator:
@@ -118,7 +118,7 @@ def keep(*shape: int, prefix: bool = False, seed: int = 0) -> np.ndarray:
     return out
 
 
-# ---- nested arguments --------------------------------------------------------------------------------------------------
+# ---- nested arguments ------------------------------------------------------------------------------------------------
 
 
 def map_arrays(fn: Callable[[np.ndarray], Any], value: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 import kfront
 from conformance.layers.row import Row, ids, keep, row, x
-from kfront import layers as L  # noqa: N812
+from kfront import layers as L
 
 __all__ = ["ROWS"]
 

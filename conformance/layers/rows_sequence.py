@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from conformance.layers.row import Row, keep, row, x
-from kfront import layers as L  # noqa: N812
+from kfront import layers as L
 
 __all__ = ["ROWS"]
 

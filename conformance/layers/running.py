@@ -39,13 +39,8 @@ def world(backend: str, policy: str = "float32", portable: bool = True) -> Itera
     """
     config = kfront.config
     old_policy, old_portable = config.dtype_policy(), config.is_portable_random()
-    with (
-        warnings.catch_warnings(),
-        np.errstate(all="ignore"),
-        _wide(backend, policy),
-        kfront.backend_scope(backend) as b,
-    ):
-        warnings.simplefilter("ignore")
+    quiet = warnings.catch_warnings(action="ignore")
+    with quiet, np.errstate(all="ignore"), _wide(backend, policy), kfront.backend_scope(backend) as b:
         config.set_dtype_policy(policy)
         config.set_portable_random(portable)
         try:
@@ -70,7 +65,7 @@ def _wide(backend: str, policy: str) -> Iterator[None]:
         jax.config.update("jax_enable_x64", before)
 
 
-# ---- layers ------------------------------------------------------------------------------------------------------------
+# ---- layers ----------------------------------------------------------------------------------------------------------
 
 
 def specs(row: Row, batch: int | None = None, free: bool = False) -> tuple[Any, Any]:
@@ -84,17 +79,15 @@ def specs(row: Row, batch: int | None = None, free: bool = False) -> tuple[Any, 
     unknown = row.free if free else ()
 
     def one(a: np.ndarray) -> Any:
-        shape = [
-            batch,
-            *(None if i in unknown and i < _floating_rank(row, a) else d for i, d in enumerate(a.shape[1:], 1)),
-        ]
-        return kfront.Input(batch_shape=shape, dtype=a.dtype.name)
+        rank = _timed_rank(a)
+        shape = [None if i in unknown and i < rank else d for i, d in enumerate(a.shape)]
+        return kfront.Input(batch_shape=(batch, *shape[1:]), dtype=a.dtype.name)
 
     return map_arrays(one, (row.args, row.kwargs))
 
 
-def _floating_rank(row: Row, a: np.ndarray) -> int:
-    """Masks have the axes of time and space only, states none: what is unknown in the main input is so in them."""
+def _timed_rank(a: np.ndarray) -> int:
+    """How many axes an array shares with the main input: states have none of time and space."""
     return a.ndim if a.ndim > 2 or a.dtype.kind in "bi" else 1
 
 
@@ -130,7 +123,7 @@ def ready(row: Row) -> Any:
     return layer
 
 
-# ---- calls -------------------------------------------------------------------------------------------------------------
+# ---- calls -----------------------------------------------------------------------------------------------------------
 
 
 def native(b: Any, row: Row, count: int | None = None) -> tuple[Any, Any]:
@@ -166,7 +159,7 @@ def eager(backend: str, row: Row) -> list[np.ndarray]:
     return result(backend, row)
 
 
-# ---- compiled ----------------------------------------------------------------------------------------------------------
+# ---- compiled --------------------------------------------------------------------------------------------------------
 
 
 def compiled(backend: str, row: Row, counts: tuple[int | None, ...]) -> list[list[np.ndarray]]:

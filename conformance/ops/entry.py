@@ -120,6 +120,7 @@ class Entry:
         kinks: conventions, the same on every engine.
         far: values at which the gradient must be finite and the same on every engine; True: the samples times 1e4.
         random: whether results are random.
+        lead: whether only the first array has a dimension that may be unknown (the others are weights).
         compiles: whether it can be compiled with unknown sizes (False where shapes depend on values).
     """
 
@@ -135,6 +136,7 @@ class Entry:
     kinks: tuple[Kink, ...] = ()
     far: Any = ()
     random: bool = False
+    lead: bool = False
     compiles: bool = True
     samples: list[Sample] = dataclasses.field(default_factory=list)
 
@@ -163,7 +165,7 @@ class Entry:
         same = sum(s.label == label or s.label.startswith(f"{label} (") for s in self.samples)
         label = f"{label} ({same + 1})" if same else label
         if batch is None:
-            batch = _batch_of(arrays_of((args, kwargs)))
+            batch = _batch_of(arrays_of((args, kwargs))[: 1 if self.lead else None])
         self.samples.append(Sample(args, kwargs, label, smooth, batch))
         return self
 

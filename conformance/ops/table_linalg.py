@@ -170,7 +170,7 @@ def _factorizations() -> list[Entry]:
     g = Entry("eig", np.linalg.eig, _SOLVER, _F, view=_spectral, smooth=False)
     g(_regular(3, 3)).also("float64").edge(_regular(2, 3, 3)).edge(np.array([[0.0, -1.0], [1.0, 0.0]], "float32"))
     lu = Entry("lu_factor", _lu, _SOLVER, _F, smooth=False)
-    lu(_regular(3, 3)).also("float64").edge(floats(4, 4)).edge(floats(2, 3, 3)).edge(floats(4, 3))
+    lu(_regular(3, 3)).also("float64").edge(floats(4, 4)).edge(floats(2, 3, 3)).fixed(floats(4, 3))
     return [c, ci, q, s, h, g, lu]
 
 

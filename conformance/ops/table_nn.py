@@ -68,10 +68,10 @@ def _image(rank: int, layout: str, channels: int, dtype: str = "float32") -> np.
 
 
 def _convolutions() -> list[Entry]:
-    c = Entry("conv", ref.conv, _SUMS, "float", far=True)
-    d = Entry("depthwise_conv", ref.depthwise_conv, _SUMS, "float", far=True)
-    t = Entry("conv_transpose", ref.conv_transpose, _SUMS, "float", far=True)
-    s = Entry("separable_conv", ref.separable_conv, _SUMS, "float")
+    c = Entry("conv", ref.conv, _SUMS, "float", lead=True, far=True)
+    d = Entry("depthwise_conv", ref.depthwise_conv, _SUMS, "float", lead=True, far=True)
+    t = Entry("conv_transpose", ref.conv_transpose, _SUMS, "float", lead=True, far=True)
+    s = Entry("separable_conv", ref.separable_conv, _SUMS, "float", lead=True)
     c(floats(2, 5, 3), floats(3, 3, 4)).also(*_ALL)
     d(floats(2, 5, 3), floats(3, 3, 2)).also(*_ALL)
     t(floats(2, 4, 3), floats(3, 2, 3)).also(*_ALL)
