@@ -77,8 +77,6 @@ def conv(
             f"got {k[-2]}; `inputs` have shape {s}, data_format {data_format!r}."
         )
     strides, dilation = spatial(strides, n, "strides"), spatial(dilation_rate, n, "dilation_rate")
-    if any(v > 1 for v in strides) and any(v > 1 for v in dilation):
-        raise ArgumentError(f"expected `strides` or `dilation_rate` to be 1, got {strides} and {dilation}.")
     out = [window_length(d, w, t, padding, r) for d, w, t, r in zip(space, k[:n], strides, dilation, strict=True)]
     return _join(s[0], _positive(out, s), k[-1], data_format)
 

@@ -17,6 +17,7 @@ class CallInfo:
     """Facts about a class's `call` and `build`.
 
     Attributes:
+        owner: the class.
         names: parameter names of `call`, in order.
         positional: those that may be given by position.
         training: whether `call` takes `training`.
@@ -27,6 +28,7 @@ class CallInfo:
     """
 
     def __init__(self, cls: type) -> None:
+        self.owner = cls
         params = list(inspect.signature(cls.call).parameters.values())[1:]  # type: ignore[attr-defined]
         kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
         self.names = [p.name for p in params]
@@ -74,8 +76,8 @@ class CallInfo:
 
 def call_info(cls: type) -> CallInfo:
     """The `CallInfo` of a class, made on first use."""
-    found = cls.__dict__.get("_call_info")
-    if found is None:
+    found = getattr(cls, "_call_info", None)  # not `cls.__dict__`: torch.compile cannot look into a changing one
+    if found is None or found.owner is not cls:
         found = CallInfo(cls)
         cls._call_info = found  # type: ignore[attr-defined]
     return found
