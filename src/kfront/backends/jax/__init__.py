@@ -14,7 +14,7 @@ import numpy as np
 from kfront import config
 from kfront.backends.base import Backend
 from kfront.backends.jax import control, linalg, native, nn, ops, random, step
-from kfront.backends.jax.common import ARRAY, TRACER, _identity, canonical, compiled, lift, x64
+from kfront.backends.jax.common import ARRAY, TRACER, _identity, canonical, compiled, lift, tracing, x64
 from kfront.core.dtypes import ALL, standardize
 from kfront.core.errors import BackendError, DTypeError
 from kfront.core.op import OPS
@@ -129,7 +129,7 @@ class JaxBackend(Backend):
 
     def is_tracing(self) -> bool:
         """Whether a computation is being staged out (`jit`, `scan`, `eval_shape` of one)."""
-        return isinstance(_probe(), TRACER)
+        return tracing()
 
     def device(self, name: str | None) -> Any:
         """Context in which new arrays live on a device such as "cpu", "gpu:0"."""
@@ -177,6 +177,10 @@ batch_normalization layer_normalization rms_normalization normalize categorical_
 sparse_categorical_crossentropy binary_crossentropy psnr average nansum nanmean nanmax nanmin median quantile norm
 slogdet logdet linspace tril triu diagonal diag trace separable_conv dot inner outer vdot kron cross amax amin ptp
 count_nonzero ravel swapaxes moveaxis zeros_like ones_like lstsq pinv random_truncated_normal random_shuffle
+batch_normalization_train adaptive_average_pool adaptive_max_pool angle cdist cholesky_inverse corrcoef correlate
+ctc_loss depth_to_space space_to_depth diagflat diff digitize hstack vstack dstack extract_sequences stft istft fmax
+fmin fmod fold unfold gcd lcm i0 in_top_k isneginf isposinf ldexp logaddexp2 matrix_rank nanargmax nanargmin nancumprod
+nancumsum nanmedian nanpercentile nanprod nanquantile nanstd nanvar percentile polar rot90 trapezoid vander
 """
 
 
@@ -190,13 +194,12 @@ def _fused(one: Any) -> Callable[..., Any]:
     def call(*args: Any) -> Any:
         try:
             return run((config.floatx(), config.epsilon(), config.image_data_format()), *args)
-        except (TypeError, ValueError):  # a static argument that cannot be hashed, or a real error: the body tells
+        except (TypeError, ValueError, IndexError):  # unhashable static argument, body that reads values, error
             return body(*args)
 
     return call
 
 
-_probe = compiled()(lambda: jnp.zeros(()))
 _advance = compiled()(lambda key: key + jnp.array([0, 1], key.dtype))
 
 

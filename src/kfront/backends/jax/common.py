@@ -42,6 +42,14 @@ def canonical(dtype: Any) -> str:
 _identity = jax.jit(lambda x: x)
 
 
+_nothing = jax.jit(lambda: jax.numpy.zeros(()))
+
+
+def tracing() -> bool:
+    """Whether a computation is being staged out (`jit`, `scan`, `eval_shape` of one)."""
+    return type(_nothing()) is not ARRAY
+
+
 def lift(x: Any, dtype: str | None = None) -> Any:
     """A JAX array of a NumPy array or number, in `dtype` or its own.
 

@@ -14,12 +14,11 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from kfront.backends.jax.common import ARRAY, TRACER, compiled
+from kfront.backends.jax.common import ARRAY, TRACER, tracing
 from kfront.backends.jax.native import Journal, store, strong
 from kfront.core.variable import bind
 
 _EAGER_STEPS = 200  # loops up to this length run in Python on concrete values
-_probe = compiled()(lambda: jnp.zeros(()))
 
 
 def _arrays(x: Any) -> Any:
@@ -35,7 +34,7 @@ def _array(x: Any) -> Any:
 
 def _eager(*values: Any) -> bool:
     """Whether all values are concrete and nothing is being staged out."""
-    return all(type(x) is ARRAY for x in jax.tree_util.tree_leaves(values)) and type(_probe()) is ARRAY
+    return all(type(x) is ARRAY for x in jax.tree_util.tree_leaves(values)) and not tracing()
 
 
 def _pure(known: Sequence[Any], missed: dict[int, Any], fn: Callable[..., Any]) -> Callable[..., Any]:

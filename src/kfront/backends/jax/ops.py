@@ -32,12 +32,10 @@ arctanh, arctan2 = jnp.arctanh, jnp.arctan2
 floor, ceil, negative = jnp.floor, jnp.ceil, jnp.negative
 sign, signbit, trunc, square, reciprocal = jnp.sign, jnp.signbit, jnp.trunc, jnp.square, jnp.reciprocal
 isnan, isinf, isfinite = jnp.isnan, jnp.isinf, jnp.isfinite
-real, imag, conj, conjugate = jnp.real, jnp.imag, jnp.conj, jnp.conj
+real, imag, conj = jnp.real, jnp.imag, jnp.conj
 divide, equal, not_equal, less, less_equal = jnp.divide, jnp.equal, jnp.not_equal, jnp.less, jnp.less_equal
 greater, greater_equal, logical_not = jnp.greater, jnp.greater_equal, jnp.logical_not
-bitwise_invert = bitwise_not = jnp.invert
-left_shift = bitwise_left_shift = jnp.left_shift
-right_shift = bitwise_right_shift = jnp.right_shift
+bitwise_invert, left_shift, right_shift = jnp.invert, jnp.left_shift, jnp.right_shift
 nextafter, hypot = jnp.nextafter, jnp.hypot
 where = jnp.where
 
@@ -71,7 +69,6 @@ def abs(x: Any) -> Any:
     return _magnitude(x) if jnp.issubdtype(x.dtype, jnp.floating) else jnp.abs(x)
 
 
-absolute = abs
 rsqrt = compiled()(lax.rsqrt)
 erf = compiled()(lax.erf)
 erfc = compiled()(lax.erfc)
