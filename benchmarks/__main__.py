@@ -65,7 +65,17 @@ def main() -> int:
     status = 0
     for engine in engines:
         env = {**os.environ, **_THREADS, "KFRONT_BENCHMARK": "1", "KERAS_BACKEND": engine}
-        command = [sys.executable, "-m", "benchmarks", "--engine", engine, "--only", args.only, "--rounds", str(args.rounds)]
+        command = [
+            sys.executable,
+            "-m",
+            "benchmarks",
+            "--engine",
+            engine,
+            "--only",
+            args.only,
+            "--rounds",
+            str(args.rounds),
+        ]
         command += ["--no-keras"] * args.no_keras + (["--out", args.out] if args.out else [])
         status |= subprocess.run(command, env=env, check=False).returncode
     return status

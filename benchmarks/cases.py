@@ -48,7 +48,12 @@ class Bench:
         return {"kfront": self.kfront, **({"keras": self.keras} if self.keras is not None else {})}
 
     def ratio(
-        self, name: str, native: Callable[[], Any], of: Callable[[Any], Callable[[], Any]], limit: float | None, n: int = 1
+        self,
+        name: str,
+        native: Callable[[], Any],
+        of: Callable[[Any], Callable[[], Any]],
+        limit: float | None,
+        n: int = 1,
     ) -> Row:
         """A row of ratios to `native`."""
         candidates = {"native": native, **{k: of(api) for k, api in self.apis().items()}}
@@ -227,7 +232,14 @@ def _resnet_like() -> list[tuple[int, ...]]:
     shapes: list[tuple[int, ...]] = []
     for width, blocks in ((64, 3), (128, 4), (256, 6), (512, 3)):
         for _ in range(blocks):
-            shapes += [(1, 1, width * 4, width), (width,), (3, 3, width, width), (width,), (1, 1, width, width * 4), (width * 4,)]
+            shapes += [
+                (1, 1, width * 4, width),
+                (width,),
+                (3, 3, width, width),
+                (width,),
+                (1, 1, width, width * 4),
+                (width * 4,),
+            ]
     return [*shapes, (2048, 1000), (1000,)]
 
 
@@ -281,7 +293,9 @@ def imports(bench: Bench) -> Iterator[Row]:
         code = _IMPORT.format(engine=bench.engine, api=name, use=uses[name])
         env = {**os.environ, "KERAS_BACKEND": bench.engine}
         found = [
-            float(subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True).stdout)
+            float(
+                subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True).stdout
+            )
             for _ in range(5)
         ]
         results[name] = sorted(found)[2] * 1e3

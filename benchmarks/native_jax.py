@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
 from collections.abc import Callable
 from typing import Any
@@ -59,7 +60,7 @@ def build(kind: str, depth: int = 0) -> _Model:
     key = jax.random.key(0)
     if kind in ("mlp", "deep"):
         sizes = [784, 128, 64, 10] if kind == "mlp" else [16] * depth + [10]
-        return _Model([(_glorot(key, s), jnp.zeros(s[1])) for s in zip(sizes, sizes[1:])], _mlp_apply)  # noqa: B905
+        return _Model([(_glorot(key, s), jnp.zeros(s[1])) for s in itertools.pairwise(sizes)], _mlp_apply)
     if kind == "cnn":
         shapes = [((3, 3, 1, 16), 16), ((3, 3, 16, 32), 32), ((800, 10), 10)]
         return _Model([(_glorot(key, s), jnp.zeros(n)) for s, n in shapes], _cnn_apply)

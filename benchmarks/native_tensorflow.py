@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +20,9 @@ def _glorot(*shape: int) -> tf.Variable:
 class _Model:
     def __init__(self, variables: list[tf.Variable], apply: Callable[[list[tf.Variable], Any], Any]) -> None:
         self.variables, self.apply = variables, apply
-        self.function = tf.function(lambda x: tf.nn.softmax(apply(variables, x)), autograph=False, reduce_retracing=True)
+        self.function = tf.function(
+            lambda x: tf.nn.softmax(apply(variables, x)), autograph=False, reduce_retracing=True
+        )
 
 
 def _mlp_apply(v: list[tf.Variable], x: Any) -> Any:
@@ -53,7 +56,7 @@ def build(kind: str, depth: int = 0) -> _Model:
     """Variables and the function of the logits."""
     if kind in ("mlp", "deep"):
         sizes = [784, 128, 64, 10] if kind == "mlp" else [16] * depth + [10]
-        pairs = [(_glorot(a, b), tf.Variable(tf.zeros(b))) for a, b in zip(sizes, sizes[1:])]  # noqa: B905
+        pairs = [(_glorot(a, b), tf.Variable(tf.zeros(b))) for a, b in itertools.pairwise(sizes)]
         return _Model([x for pair in pairs for x in pair], _mlp_apply)
     if kind == "cnn":
         shapes = [(3, 3, 1, 16), (16,), (3, 3, 16, 32), (32,), (800, 10), (10,)]

@@ -1,11 +1,9 @@
 # Written by tools/stubs.py from the table in the module of the same name.
 from kfront.models.cloning import clone_model as clone_model
 from kfront.models.functional import Functional as Functional
-from kfront.models.model import Model as Model
-from kfront.models.model import model_from_json as model_from_json
+from kfront.models.model import Model as Model, model_from_json as model_from_json
 from kfront.models.sequential import Sequential as Sequential
-from kfront.saving import load_model as load_model
-from kfront.saving import save_model as save_model
+from kfront.saving import load_model as load_model, save_model as save_model
 
 __all__ = [
     "Functional",

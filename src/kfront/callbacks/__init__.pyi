@@ -1,0 +1,30 @@
+# Written by tools/stubs.py from the table in the module of the same name.
+from kfront.callbacks.base import Callback as Callback, CallbackList as CallbackList
+from kfront.callbacks.checkpoint import BackupAndRestore as BackupAndRestore, ModelCheckpoint as ModelCheckpoint
+from kfront.callbacks.history import History as History, ProgbarLogger as ProgbarLogger
+from kfront.callbacks.monitor import EarlyStopping as EarlyStopping, ReduceLROnPlateau as ReduceLROnPlateau
+from kfront.callbacks.simple import (
+    CSVLogger as CSVLogger,
+    LambdaCallback as LambdaCallback,
+    LearningRateScheduler as LearningRateScheduler,
+    RemoteMonitor as RemoteMonitor,
+    SwapEMAWeights as SwapEMAWeights,
+    TerminateOnNaN as TerminateOnNaN,
+)
+
+__all__ = [
+    "BackupAndRestore",
+    "CSVLogger",
+    "Callback",
+    "CallbackList",
+    "EarlyStopping",
+    "History",
+    "LambdaCallback",
+    "LearningRateScheduler",
+    "ModelCheckpoint",
+    "ProgbarLogger",
+    "ReduceLROnPlateau",
+    "RemoteMonitor",
+    "SwapEMAWeights",
+    "TerminateOnNaN",
+]
