@@ -1,0 +1,43 @@
+"""Nothing goes untested: every op that is declared, and every public name, has an entry in its table."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Iterator
+
+from conformance.suite import Case
+
+__all__ = ["cases"]
+
+# public names of kfront.ops that are no ops, and where they are tested
+_ELSEWHERE = {"dtype": "tests/ops: it returns a name"}
+
+
+def cases(backends: list[str], quick: bool) -> Iterator[Case]:
+    """One case for each op."""
+    for name in _names():
+        yield Case("coverage", f"op {name}", "all", _check_op(name))
+
+
+def _names() -> list[str]:
+    import kfront.ops
+    import kfront.random
+    from kfront.core.op import OPS
+
+    public = [n for n in dir(kfront.ops) if not isinstance(getattr(kfront.ops, n), types.ModuleType)]
+    public += [n for n in dir(kfront.random) if not isinstance(getattr(kfront.random, n), type)]
+    return sorted({*OPS, *public} - set(_ELSEWHERE))
+
+
+def _check_op(name: str) -> Callable[[], None]:
+    from conformance.ops.samples import ALIASES, function_of, table
+
+    def check() -> None:
+        if name in ALIASES:
+            assert function_of(name) is function_of(ALIASES[name]), f"expected `{name}` to be `{ALIASES[name]}` itself."
+            return
+        entry = table().get(name)
+        assert entry is not None, f"expected an entry for `{name}` in conformance/ops/table_*.py."
+        assert entry.random or (entry.samples and entry.reference), f"expected samples and a reference for `{name}`."
+
+    return check

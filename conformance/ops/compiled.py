@@ -16,6 +16,7 @@ from conformance.ops.entry import EPS, Entry, Sample, arrays_of, kind_of, with_a
 from conformance.ops.running import eager, quiet, supported
 from conformance.ops.samples import function_of, table
 from conformance.suite import Case, close
+from kfront.backends import get
 
 __all__ = ["COMPILERS", "cases"]
 
@@ -30,7 +31,7 @@ def cases(backends: list[str], quick: bool) -> Iterator[Case]:
         for entry in table().values():
             if entry.random or not entry.compiles:
                 continue
-            samples = [s for s in entry.samples if arrays_of((s.args, s.kwargs)) and supported(kfront.backends.get(b), s)]
+            samples = [s for s in entry.samples if arrays_of((s.args, s.kwargs)) and supported(get(b), s)]
             if samples:
                 yield Case("compiled", entry.name, b, _check(b, entry, _spread(samples, _MOST[b][quick])))
 

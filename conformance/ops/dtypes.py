@@ -18,6 +18,8 @@ from conformance.ops.entry import DTYPES, FLOATS, Entry, Sample, arrays_of, cast
 from conformance.ops.running import dtype_on, flat, quiet, run
 from conformance.ops.samples import function_of, table
 from conformance.suite import Case
+from kfront.backends import get
+from kfront.core.errors import KfrontError
 
 __all__ = ["cases"]
 
@@ -76,7 +78,7 @@ def _check(backend: str, entry: Entry, quick: bool) -> Callable[[], None]:
     def check() -> None:
         sample = _probe(entry)
         assert sample is not None
-        have = kfront.backends.get(backend).dtypes
+        have = get(backend).dtypes
         wrong = []
         with kfront.backend_scope(backend):
             for kinds in _combinations(entry, sample, have, quick):
@@ -103,7 +105,7 @@ def _declared(backend: str, entry: Entry, args: Any, kwargs: Any) -> list[str] |
     try:
         with quiet():
             out = flat(function_of(entry.name)(*args, **kwargs))
-    except kfront.core.errors.KfrontError as error:
+    except KfrontError as error:
         return type(error).__name__
     return [dtype_on(backend, x.dtype) if isinstance(x, KerasTensor) else "python" for x in out]
 
@@ -111,7 +113,7 @@ def _declared(backend: str, entry: Entry, args: Any, kwargs: Any) -> list[str] |
 def _actual(backend: str, entry: Entry, args: Any, kwargs: Any) -> list[str] | str:
     try:
         results = run(backend, entry, Sample(args, kwargs, "", False, ()))
-    except kfront.core.errors.KfrontError as error:
+    except KfrontError as error:
         return type(error).__name__
     except Exception as error:
         return f"{type(error).__name__}: {str(error)[:80]}"

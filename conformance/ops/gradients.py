@@ -20,6 +20,8 @@ from conformance.ops.entry import FLOATS, Entry, Kink, Sample, arrays_of, kind_o
 from conformance.ops.running import flat, quiet
 from conformance.ops.samples import function_of, table
 from conformance.suite import Case, close
+from kfront.backends import current, get, installed
+from kfront.core.variable import bind
 
 __all__ = ["cases", "gradient"]
 
@@ -29,7 +31,7 @@ _RTOL, _ATOL = 1e-5, 1e-7  # of central differences in float64: rounding 1e-11 /
 
 def cases(backends: list[str], quick: bool) -> Iterator[Case]:
     """Smooth samples, kinks and far points for each engine that differentiates."""
-    trainable = [b for b in backends if kfront.backends.get(b).trainable]
+    trainable = [b for b in backends if get(b).trainable]
     for entry in table().values():
         if entry.random:
             continue
@@ -90,7 +92,7 @@ def gradient(backend: Any, entry: Entry, sample: Sample, places: list[int], ones
 
     arrays = arrays_of((sample.args, sample.kwargs))
     variables = {i: backend.Variable(arrays[i], dtype=kind_of(arrays[i]), name=f"x{i}") for i in places}
-    others = [backend.convert(x) for x in arrays]
+    others = [x if i in variables else backend.convert(x) for i, x in enumerate(arrays)]
 
     def loss() -> tuple[Any, None]:
         values = [variables[i].value if i in variables else x for i, x in enumerate(others)]
@@ -101,17 +103,30 @@ def gradient(backend: Any, entry: Entry, sample: Sample, places: list[int], ones
             total = ops.add(total, ops.sum(ops.multiply(y, backend.convert(w.astype(kind_of(arrays[places[0]]))))))
         return total, None
 
-    _, _, found = backend.value_and_grad(loss, list(variables.values()))
+    found = _differentiate(backend, loss, list(variables.values()), entry.compiles)
     return [
         np.zeros(arrays[i].shape) if g is None else np.asarray(backend.to_numpy(g), "float64")
         for i, g in zip(places, found, strict=True)
     ]
 
 
+def _differentiate(backend: Any, loss: Callable[[], Any], variables: list[Any], compiles: bool) -> list[Any]:
+    """Gradients of a closure; JAX, which would compile every step of it by itself, compiles all of them as one."""
+    if backend.name != "jax" or not compiles:
+        return backend.value_and_grad(loss, variables)[2]
+    import jax
+
+    def run(values: list[Any]) -> list[Any]:
+        with bind(variables, values):
+            return backend.value_and_grad(loss, variables)[2]
+
+    return jax.jit(run)([v._value for v in variables])
+
+
 def _chosen(entry: Entry, results: list[Any]) -> list[tuple[int, Any]]:
     """The floating results that are differentiated, with their places."""
     keep = range(len(results)) if entry.outputs is None else entry.outputs
-    name = kfront.backends.current().dtype_name
+    name = current().dtype_name
     return [(n, results[n]) for n in keep if not isinstance(results[n], np.ndarray) and name(results[n].dtype) in FLOATS] or [
         (n, results[n]) for n in keep if isinstance(results[n], np.ndarray)
     ]
@@ -195,7 +210,7 @@ def _far_samples(entry: Entry, sample: Sample) -> Sample:
 def _far(backend: str, entry: Entry, sample: Sample) -> Callable[[], None]:
     def check() -> None:
         got = _far_gradient(backend, entry.name, sample.label)
-        want = _far_gradient("torch" if "torch" in kfront.backends.installed() else backend, entry.name, sample.label)
+        want = _far_gradient("torch" if "torch" in installed() else backend, entry.name, sample.label)
         for n, (g, w) in enumerate(zip(got, want, strict=True)):
             assert np.isfinite(g).all(), f"gradient {n} is not finite: {g.ravel()[:6]}"
             scale = float(np.max(np.abs(w), initial=0.0))

@@ -12,6 +12,7 @@ from conformance.ops.entry import Entry, Sample, arrays_of, kind_of, with_arrays
 from conformance.ops.running import dtype_on, eager, flat, quiet, supported
 from conformance.ops.samples import function_of, table
 from conformance.suite import Case
+from kfront.backends import get
 
 __all__ = ["cases", "infer"]
 
@@ -26,7 +27,7 @@ def cases(backends: list[str], quick: bool) -> Iterator[Case]:
             if not arrays_of((sample.args, sample.kwargs)):
                 continue
             for b in backends:
-                if supported(kfront.backends.get(b), sample):
+                if supported(get(b), sample):
                     yield Case("specs", f"{entry.name}/{sample.label}", b, _check(b, entry, sample))
 
 

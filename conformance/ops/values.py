@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+from conformance.ops import randoms
 from conformance.ops.entry import Entry, Sample
 from conformance.ops.running import compare, eager, supported, wanted
 from conformance.ops.samples import table
 from conformance.suite import Case
+from kfront.backends import get
 
 __all__ = ["cases"]
 
 
 def cases(backends: list[str], quick: bool) -> Iterator[Case]:
     """One case for each sample and backend; a sample of the longer entries when `quick`."""
-    import kfront
-
     for entry in table().values():
         samples = entry.samples[:: max(1, len(entry.samples) // 8)] if quick else entry.samples
         for sample in samples:
             for b in backends:
-                if supported(kfront.backends.get(b), sample):
+                if supported(get(b), sample):
                     yield Case("values", f"{entry.name}/{sample.label}", b, _check(b, entry, sample))
+    yield from randoms.cases(backends, quick)
 
 
-def _check(backend: str, entry: Entry, sample: Sample):
+def _check(backend: str, entry: Entry, sample: Sample) -> Callable[[], None]:
     def check() -> None:
         compare(entry, eager(backend, entry, sample), wanted(entry, sample))
 

@@ -1,0 +1,161 @@
+"""Random ops: one seed gives the same numbers again, the numbers have the right distribution, and in portable mode they
+are the same on every engine: integers, masks and orders bit for bit, floating numbers within rounding.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+import kfront
+from conformance.ops.running import quiet
+from conformance.suite import Case, close
+
+__all__ = ["cases"]
+
+_N = 20000
+Draw = Callable[[Any, Any], Any]  # (kfront.random, seed) -> tensor
+
+
+def _x(shape: tuple[int, ...]) -> Any:
+    from kfront import ops
+
+    return ops.reshape(ops.arange(math.prod(shape), dtype="float32"), shape)
+
+
+def _logits() -> Any:
+    return np.tile(np.log(np.array([[0.1, 0.2, 0.3, 0.4]], "float32")), (4, 1))
+
+
+# name: (how to draw, mean, standard deviation, smallest and largest possible value)
+_HALF = 2 * 0.3989422804 * math.exp(-2) / math.erf(math.sqrt(2))  # what the ends take from the variance
+DRAWS: dict[str, tuple[Draw, float, float, float, float]] = {
+    "normal": (lambda r, s: r.normal((_N,), 1.0, 2.0, seed=s), 1.0, 2.0, -math.inf, math.inf),
+    "truncated_normal": (lambda r, s: r.truncated_normal((_N,), seed=s), 0.0, math.sqrt(1 - 2 * _HALF), -2.0, 2.0),
+    "uniform": (lambda r, s: r.uniform((_N,), -1.0, 3.0, seed=s), 1.0, 4 / math.sqrt(12), -1.0, 3.0),
+    "randint": (lambda r, s: r.randint((_N,), 0, 10, seed=s), 4.5, math.sqrt(99 / 12), 0, 9),
+    "gamma": (lambda r, s: r.gamma((_N,), 3.0, seed=s), 3.0, math.sqrt(3), 0.0, math.inf),
+    "beta": (lambda r, s: r.beta((_N,), 2.0, 3.0, seed=s), 0.4, 0.2, 0.0, 1.0),
+    "binomial": (lambda r, s: r.binomial((_N,), 10.0, 0.3, seed=s), 3.0, math.sqrt(2.1), 0, 10),
+    "categorical": (lambda r, s: r.categorical(_logits(), _N // 4, seed=s), 2.0, 1.0, 0, 3),
+    "dropout": (lambda r, s: r.dropout(np.ones((_N,), "float32"), 0.25, seed=s), 1.0, math.sqrt(1 / 3), 0.0, 1.34),
+    "shuffle": (lambda r, s: r.shuffle(_x((_N,)), seed=s), (_N - 1) / 2, math.sqrt((_N**2 - 1) / 12), 0, _N - 1),
+}
+EXACT = ("randint", "categorical", "shuffle")  # portable mode: equal bit for bit, and so are dropout masks
+PORTABLE = ("normal", "truncated_normal", "uniform", "dropout", *EXACT)
+
+
+def cases(backends: list[str], quick: bool) -> Iterator[Case]:
+    """For each backend: repetition and distribution; for all together: portable mode."""
+    for b in backends:
+        for name in DRAWS:
+            yield Case("values", f"{name}/same seed, same numbers", b, _again(b, name))
+            yield Case("values", f"{name}/distribution", b, _distribution(b, name))
+        yield Case("values", "random_bits/threefry2x32", b, _threefry(b))
+        for name in PORTABLE:
+            yield Case("values", f"{name}/portable", b, _portable(b, name))
+        yield Case("values", "dropout/noise_shape", b, _noise_shape(b))
+
+
+def _draw(backend: str, name: str, seed: Any, portable: bool = False) -> np.ndarray:
+    with quiet(), kfront.backend_scope(backend) as b:
+        from kfront.core.state import state
+
+        old, state.portable_random = state.portable_random, portable
+        try:
+            generator = kfront.random.SeedGenerator(seed[0]) if isinstance(seed, tuple) else seed
+            out = DRAWS[name][0](kfront.random, generator)
+            return b.to_numpy(out)
+        finally:
+            state.portable_random = old
+
+
+def _again(backend: str, name: str) -> Callable[[], None]:
+    def check() -> None:
+        first, second, other = (_draw(backend, name, s) for s in (7, 7, 8))
+        assert np.array_equal(first, second), "expected the same numbers of the same seed"
+        assert not np.array_equal(first, other), "expected other numbers of another seed"
+        with kfront.backend_scope(backend):
+            generator = kfront.random.SeedGenerator(7)
+        one, two = _draw(backend, name, generator), _draw(backend, name, generator)
+        assert not np.array_equal(one, two), "expected a SeedGenerator to give new numbers each time"
+        assert np.array_equal(one, _draw(backend, name, (7,))), "expected SeedGenerators of one seed to begin alike"
+
+    return check
+
+
+def _distribution(backend: str, name: str) -> Callable[[], None]:
+    def check() -> None:
+        _, mean, deviation, low, high = DRAWS[name]
+        for portable in (False, True):
+            x = np.asarray(_draw(backend, name, 11, portable), "float64")
+            assert x.min() >= low and x.max() <= high, f"values in [{x.min()}, {x.max()}], expected [{low}, {high}]"
+            error = abs(x.mean() - mean) / (deviation / math.sqrt(x.size))
+            assert error < 5, f"mean {x.mean():.4f}, expected {mean} ({error:.1f} standard errors away)"
+            assert abs(x.std() / deviation - 1) < 0.05, f"standard deviation {x.std():.4f}, expected {deviation:.4f}"
+
+    return check
+
+
+def _portable(backend: str, name: str) -> Callable[[], None]:
+    def check() -> None:
+        got, want = _draw(backend, name, 5, portable=True), _draw("numpy", name, 5, portable=True)
+        if name in EXACT:
+            assert np.array_equal(got, want), f"{np.sum(got != want)} of {got.size} differ from NumPy's"
+        elif name == "dropout":
+            assert np.array_equal(got != 0, want != 0), "the mask differs from NumPy's"
+        else:  # erfinv in float32 differs by some ulp near the ends; uniform numbers are exact before scaling
+            close(got, want, 2e-5 if "normal" in name else 3e-7, 1e-6, name)
+
+    return check
+
+
+def _words(key: tuple[int, int], counter: tuple[int, int]) -> tuple[int, int]:
+    """Threefry2x32, 20 rounds, with Python's integers."""
+    mask = 0xFFFFFFFF
+    keys = (*key, key[0] ^ key[1] ^ 0x1BD11BDA)
+    x, y = (counter[0] + keys[0]) & mask, (counter[1] + keys[1]) & mask
+    for i in range(5):
+        for r in ((13, 15, 26, 6), (17, 29, 16, 24))[i % 2]:
+            x = (x + y) & mask
+            y = ((y << r | y >> (32 - r)) & mask) ^ x
+        x, y = (x + keys[(i + 1) % 3]) & mask, (y + keys[(i + 2) % 3] + i + 1) & mask
+    return x, y
+
+
+def _threefry(backend: str) -> Callable[[], None]:
+    def check() -> None:
+        from kfront.core.op import OPS
+
+        assert _words((0x13198A2E, 0x03707344), (0x243F6A88, 0x85A308D3)) == (0xC4923A9C, 0x483DF7A0)  # Random123's vector
+        for shape in ((4,), (5,), (2, 3), ()):
+            n = math.prod(shape)
+            half = (n + 1) // 2
+            pairs = [_words((9, 1), (i, i + half)) for i in range(half)]
+            want = np.array([p[0] for p in pairs] + [p[1] for p in pairs], "uint32")[:n].reshape(shape)
+            with kfront.backend_scope(backend) as b:
+                got = b.to_numpy(OPS["random_bits"].public(b.convert(np.array([9, 1]), b.seed_dtype), shape))
+            assert got.dtype.name == "int32", f"dtype {got.dtype}, expected int32"
+            assert np.array_equal(got.view("uint32"), want), f"shape {shape}: {got.view('uint32')}, expected {want}"
+
+    return check
+
+
+def _noise_shape(backend: str) -> Callable[[], None]:
+    def check() -> None:
+        for portable in (False, True):
+            with kfront.backend_scope(backend) as b:
+                from kfront.core.state import state
+
+                old, state.portable_random = state.portable_random, portable
+                try:
+                    x = kfront.random.dropout(np.ones((6, 50), "float32"), 0.5, noise_shape=(None, 1), seed=3)
+                finally:
+                    state.portable_random = old
+                rows = b.to_numpy(x)
+            assert (rows == rows[:, :1]).all(), "expected one decision for each row"
+
+    return check
