@@ -246,9 +246,7 @@ def _from_other(x: Any) -> Any:
     """A NumPy array of another library's tensor."""
     if hasattr(x, "detach"):  # torch
         x = x.detach().cpu()
-        if (
-            str(x.dtype) == "torch.bfloat16"
-        ):  # NumPy export of bfloat16: https://github.com/pytorch/pytorch/issues/90574
+        if str(x.dtype) == "torch.bfloat16":  # torch 2.13 has no export of it to NumPy
             return x.float().numpy().astype(jnp.bfloat16)
         return x.numpy()
     if hasattr(x, "toarray"):  # scipy.sparse

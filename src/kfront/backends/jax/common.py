@@ -53,8 +53,8 @@ def tracing() -> bool:
 def lift(x: Any, dtype: str | None = None) -> Any:
     """A JAX array of a NumPy array or number, in `dtype` or its own.
 
-    The memory is copied first: on CPU JAX reads it later than it returns, and may keep using it
-    (https://github.com/jax-ml/jax/issues/4486), so a caller that goes on writing to its buffer would change the array.
+    The memory is copied first: on CPU JAX reads it later than it returns, even in `jnp.array` (seen with jax 0.10), so
+    a caller that goes on writing to its buffer would change the array.
     """
     if dtype is None:
         dtype = canonical(x.dtype)

@@ -57,7 +57,7 @@ def eigh(x: Any) -> tuple[Any, Any]:
 
 
 def eig(x: Any) -> tuple[Any, Any]:
-    """(eigenvalues, eigenvectors), complex; JAX has it on CPU only (https://github.com/jax-ml/jax/issues/1259)."""
+    """(eigenvalues, eigenvectors), complex; JAX documents it for CPU only."""
     return tuple(jnp.linalg.eig(x))
 
 
