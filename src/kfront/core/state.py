@@ -35,6 +35,7 @@ class _State(threading.local):
     remat: Any = None
     device: Any = None
     masks: bool = False  # True once any mask was made: until then no layer looks for one
+    budget: Any = None  # what loading a file may allocate, or None
     lossy: bool = False  # True once add_loss was used: until then no call clears losses
     losses: Any = None  # list that collects add_loss values during a stateless call
 
@@ -45,6 +46,7 @@ class _State(threading.local):
         """
         self.autocast = self.training = self.stateless = self.remat = self.device = self.losses = None
         self.depth = 0
+        self.masks = self.lossy = False
 
 
 state = _State()

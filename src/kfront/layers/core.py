@@ -453,9 +453,10 @@ class Lambda(Layer):
 
     def _by_name(self, what: str, function: Any) -> Any:
         from kfront.core import registry
-        from kfront.saving.serialization import serialize_keras_object
+        from kfront.saving.serialization import is_copying, serialize_keras_object
 
-        if getattr(function, "__name__", "") == "<lambda>" and not registry.is_registered(function):
+        anonymous = getattr(function, "__name__", "") == "<lambda>" and not registry.is_registered(function)
+        if anonymous and not is_copying():
             raise SavingError(
                 f"[{self.name}] expected `{what}` to have a name to save this Lambda layer, got an anonymous function; "
                 "decorate a named function with @kfront.saving.register_keras_serializable(), or write a Layer class. "

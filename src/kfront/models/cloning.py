@@ -60,9 +60,9 @@ def clone_model(
 
 
 def _from_config(layer: Any) -> Any:
-    cls = type(layer)
-    cls = cls.__dict__.get("_unbound", cls)
-    return cls.from_config(layer.get_config())
+    from kfront.saving import serialization
+
+    return serialization.clone_by_config(layer)
 
 
 def _clone_sequential(model: Sequential, input_tensors: Any, make: Callable[[Any], Any]) -> Any:
@@ -120,9 +120,7 @@ def convert(model: Any, backend: str) -> Any:
     """
     target = get(backend)
     with backend_scope(target):
-        if isinstance(model, Model):
-            new = clone_model_as(model)
-        elif isinstance(model, Layer):
+        if isinstance(model, Layer):
             new = _from_config(model)
         else:
             raise ArgumentError(f"[convert] expected a model or layer, got {type(model).__name__}.")
@@ -132,13 +130,6 @@ def convert(model: Any, backend: str) -> Any:
         if isinstance(model, Model) and model.compiled:
             _copy_training(model, new)
     return new
-
-
-def clone_model_as(model: Any) -> Any:
-    """A model of the same config on the current backend."""
-    from kfront.saving import serialization
-
-    return serialization.clone_by_config(model)
 
 
 def _copy(old: list[Any], new: list[Any], name: str) -> None:
