@@ -6,6 +6,7 @@ from typing import Any
 
 from kfront.core.tracking import Tracker
 from kfront.core.variable import Variable
+from kfront.layers.calling import call_info
 
 __all__ = ["bind_class", "kind_of", "make_tracker", "rebuild", "saved_state"]
 
@@ -36,6 +37,7 @@ def _make(cls: type, backend: Any, root: type) -> type:
     bases = (cls,) if native is None or issubclass(cls, native) else (cls, native)
     out = type(cls)(cls.__name__, bases, fields)
     backend.register_layer_class(out)
+    call_info(out)  # now: `torch.compile` does not like a class that changes while it traces
     return out
 
 

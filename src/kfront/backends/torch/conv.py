@@ -17,6 +17,7 @@ _CONV = (None, None, torch.conv2d, torch.conv3d)
 _CONV_T = (None, None, torch.conv_transpose2d, torch.conv_transpose3d)
 _MAX = (None, None, F.max_pool2d, F.max_pool3d)
 _AVERAGE = (None, None, F.avg_pool2d, F.avg_pool3d)
+_HALVES = (torch.float16, torch.bfloat16)
 _FIRST = {3: (0, 2, 1), 4: (0, 3, 1, 2), 5: (0, 4, 1, 2, 3)}
 _LAST = {3: (0, 2, 1), 4: (0, 2, 3, 1), 5: (0, 2, 3, 4, 1)}
 _KERNEL = {3: (2, 1, 0), 4: (3, 2, 0, 1), 5: (4, 3, 0, 1, 2)}
@@ -204,6 +205,8 @@ def max_pool(
 def average_pool(
     inputs: Tensor, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: str = "channels_last"
 ) -> Tensor:
+    if inputs.ndim == 5 and inputs.dtype in _HALVES and inputs.device.type == "cpu":  # avg_pool3d is not there for them
+        return average_pool(inputs.float(), pool_size, strides, padding, data_format).to(inputs.dtype)
     x, size, steps = _pool_setup(inputs, pool_size, strides, data_format)
     padded, pads = _padding(x, size, steps, padding)
     pool = _AVERAGE[len(size)]
