@@ -89,6 +89,10 @@ class JaxBackend(Backend):
             return self.convert(x, dtype)
         return _convert_host(x, None if dtype is None else canonical(dtype))
 
+    def jvp(self, fun: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool = False) -> Any:
+        """Value and directional derivative of a function; see `kfront.ops.jvp`."""
+        return jax.jvp(fun, tuple(map(self.convert, primals)), tuple(map(self.convert, tangents)), has_aux=has_aux)
+
     def cast(self, x: Any, dtype: str) -> Any:
         """`x` in another dtype."""
         return ops.cast(x, dtype)

@@ -156,6 +156,14 @@ def _bitcast(x: Any, dtype: str) -> Any:
     return x.view(dtype)
 
 
+to_complex = compiled()(lax.complex)
+
+
+def complex_parts(x: Any) -> tuple[Any, Any]:
+    """(real, imaginary) part."""
+    return jnp.real(x), jnp.imag(x)
+
+
 def view(x: Any, dtype: Any = None) -> Any:
     """The same bits read as another dtype."""
     return x if dtype is None else _bitcast(x, canonical(dtype))

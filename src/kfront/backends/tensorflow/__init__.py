@@ -100,7 +100,7 @@ class TensorFlowBackend(Backend):
         if x.__class__ in (bool, int, float, complex):
             return _scalar(x, dtype)
         if isinstance(x, (list, tuple)):
-            x = _sequence(x)
+            x = _sequence(x, narrow=dtype is None)
             if isinstance(x, tf.Tensor):
                 return x if dtype is None else ops.cast(x, dtype)
         return _array(_host(x), dtype)
@@ -168,6 +168,10 @@ class TensorFlowBackend(Backend):
         kind = {"cuda": "GPU"}.get(kind.lower(), kind.upper())
         return tf.device(name if name.startswith("/") else f"/{kind}:{index or 0}")
 
+    def jvp(self, fun: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool = False) -> Any:
+        """Value and directional derivative of a function; see `kfront.ops.jvp`."""
+        return control.jvp(fun, primals, tangents, has_aux)
+
     def is_tracing(self) -> bool:
         """Whether a graph is being built."""
         return not tf.executing_eagerly()
@@ -228,12 +232,14 @@ def _scalar(x: Any, dtype: str | None) -> Any:
     return tf.constant(x, kind)
 
 
-def _sequence(x: Any) -> Any:
-    """A nested list: packed if it holds tensors, else a NumPy array in the dtypes of Python numbers."""
+def _sequence(x: Any, narrow: bool = True) -> Any:
+    """A nested list: packed if it holds tensors, else a NumPy array, in the dtypes of Python numbers if `narrow`."""
     leaves = tf.nest.flatten(x)
     if any(isinstance(v, (tf.Tensor, tf.Variable, Variable)) for v in leaves):
         return tf.convert_to_tensor(tf.nest.map_structure(lambda v: v.value if isinstance(v, Variable) else v, x))
     out = np.asarray([_host(v) for v in x] if any(hasattr(v, "detach") for v in x) else x)
+    if not narrow:
+        return out
     if out.dtype == np.float64 and not any(isinstance(v, (np.ndarray, np.floating)) for v in leaves):
         return out.astype(config.floatx()) if config.floatx() != "bfloat16" else _array(out, "bfloat16")
     if out.dtype == np.int64 and not any(isinstance(v, (np.ndarray, np.integer)) for v in leaves):

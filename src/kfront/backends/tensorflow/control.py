@@ -170,6 +170,16 @@ def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
     return tf.vectorized_map(function, _tensors(elements))
 
 
+def jvp(fun: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool = False) -> Any:
+    """Value and directional derivative of a function, by forward accumulation."""
+    primals, tangents = _tensors(tuple(primals)), _tensors(tuple(tangents))
+    with tf.autodiff.ForwardAccumulator(list(primals), list(tangents)) as accumulator:
+        out = fun(*primals)
+    result, rest = out if has_aux else (out, None)
+    slope = tf.nest.map_structure(lambda y: accumulator.jvp(y, tf.UnconnectedGradients.ZERO), result)
+    return (result, slope, rest) if has_aux else (result, slope)
+
+
 def switch(index: Any, branches: Any, *operands: Any) -> Any:
     """The result of one of several functions; the index is held in range."""
     index = tf.clip_by_value(tf.cast(index, tf.int32), 0, len(branches) - 1)

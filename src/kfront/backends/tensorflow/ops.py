@@ -9,7 +9,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from kfront.backends.tensorflow._raw import constant, raw, via
+from kfront import config
+from kfront.backends.tensorflow._raw import constant, dims, raw, via
 
 try:  # private: whether a tape records in this thread
     from tensorflow.python.eager.record import could_possibly_record as _records
@@ -372,8 +373,30 @@ def angle(x: Tensor) -> Tensor:
     """Argument of a complex number; 0 or pi of a real one."""
     if x.dtype.is_complex:
         return tf.math.angle(x)
+    if x.dtype not in _FLOATING:
+        x = _cast(x, config.floatx())
     pi = tf.constant(math.pi, x.dtype)
     return _select(_is_nan(x), x, _select(_less(x, constant(0, x.dtype)), pi, tf.zeros_like(x)))
+
+
+to_complex = tf.complex
+
+
+def complex_parts(x: Tensor) -> tuple[Tensor, Tensor]:
+    """(real, imaginary) part."""
+    return tf.math.real(x), tf.math.imag(x)
+
+
+def view(x: Tensor, dtype: str | None = None) -> Tensor:
+    """The same bytes as another dtype; the last axis is longer or shorter by the ratio of the sizes."""
+    if dtype is None:
+        return x
+    kind, sizes = tf.as_dtype(dtype), dims(x)
+    ratio = x.dtype.size / kind.size
+    if ratio < 1:
+        x = tf.reshape(x, [*sizes, int(1 / ratio)] if sizes[-1] is None else [*sizes[:-1], -1, int(1 / ratio)])
+    out = tf.bitcast(x, kind)
+    return out if ratio <= 1 else tf.reshape(out, [*sizes[:-1], -1])
 
 
 def view_as_complex(x: Tensor) -> Tensor:

@@ -54,6 +54,7 @@ class TorchBackend(Backend):
     modules = (ops, shape, conv, nn, rnn, signal, linalg, random, control)
     value_and_grad = staticmethod(_step.value_and_grad)
     compile_step = staticmethod(_step.compile_step)
+    jvp = staticmethod(control.jvp)
 
     def __init__(self) -> None:
         self._faking = 0
@@ -88,12 +89,13 @@ class TorchBackend(Backend):
         elif isinstance(x, (np.ndarray, np.generic)):
             x = _from_numpy(np.asarray(x))
         elif isinstance(x, (list, tuple)):
-            x = self._from_list(x)
+            x = self._from_list(x, narrow=dtype is None)
         else:
             x = _from_foreign(x)
         return x if dtype is None or x.dtype is native(dtype) else ops.cast(x, dtype)
 
-    def _from_list(self, x: Any) -> Tensor:
+    def _from_list(self, x: Any, narrow: bool = True) -> Tensor:
+        """A tensor of nested lists; Python numbers in floatx and int32, or not narrowed because a cast follows."""
         if torch.compiler.is_compiling() and _plain_leaf(x):  # torch.compile follows no NumPy dtypes
             return torch.tensor(x, dtype=_plain_dtype(x), device=current_device())
         if _holds_tensor(x):
@@ -101,6 +103,8 @@ class TorchBackend(Backend):
             kind = native(_common(parts))
             return torch.stack([p.to(kind) for p in parts])
         array = np.asarray(x)
+        if not narrow:
+            return _from_numpy(array)
         if array.dtype == np.float64 and _plain_leaf(x):
             array = array.astype(numpy_dtype(standardize(None)))
         elif array.dtype == np.int64 and _plain_leaf(x) and (not array.size or np.abs(array).max() < 1 << 31):

@@ -28,6 +28,8 @@ erf, erfinv = torch.erf, torch.erfinv
 sigmoid, square = torch.sigmoid, torch.square
 isnan, isinf, isfinite = torch.isnan, torch.isinf, torch.isfinite
 isposinf, isneginf = torch.isposinf, torch.isneginf
+erfc, sinc, i0, nextafter = torch.erfc, torch.sinc, torch.i0, torch.nextafter
+to_complex = torch.complex
 logical_not, bitwise_invert = torch.logical_not, torch.bitwise_not
 relu, negative = torch.relu, torch.neg
 deg2rad, rad2deg = torch.deg2rad, torch.rad2deg
@@ -44,6 +46,14 @@ def sign(x: Tensor) -> Tensor:
     if x.is_floating_point():
         return torch.where(torch.isnan(x), x, torch.sign(x))  # torch.sign gives 0 for NaN
     return torch.sign(x)
+
+
+def complex_parts(x: Tensor) -> tuple[Tensor, Tensor]:
+    return x.real, x.imag
+
+
+def view(x: Tensor, dtype: str | None = None) -> Tensor:
+    return x if dtype is None else x.view(native(dtype))
 
 
 def trunc(x: Tensor) -> Tensor:
