@@ -29,7 +29,6 @@ class CallInfo:
 
     def __init__(self, cls: type) -> None:
         self.owner = cls
-        self.cls = cls
         params = list(inspect.signature(cls.call).parameters.values())[1:]  # type: ignore[attr-defined]
         kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
         self.names = [p.name for p in params]
