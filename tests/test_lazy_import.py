@@ -28,9 +28,14 @@ def test_import_loads_nothing_heavy():
     assert run(f"import sys, kfront; print([m for m in {heavy} if m in sys.modules])") == "[]"
 
 
-def test_import_is_quick():
-    code = "import time; t = time.perf_counter(); import kfront; print(time.perf_counter() - t)"
-    assert min(float(run(code)) for _ in range(5)) < 0.03
+def test_import_loads_little():
+    """A few small modules of kfront and none of its dependencies; the time it takes is the benchmarks' business."""
+    code = (
+        "import sys; before = set(sys.modules); import kfront; new = set(sys.modules) - before;"
+        "print(len([m for m in new if m.startswith('kfront')]), [m for m in ('numpy', 'h5py', 'rich') if m in new])"
+    )
+    count, heavy = run(code).split(" ", 1)
+    assert int(count) <= 8 and heavy == "[]"
 
 
 def test_using_the_namespaces_loads_no_engine():
