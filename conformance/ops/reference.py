@@ -10,10 +10,12 @@ import numpy as np
 __all__ = [
     "attention",
     "average_pool",
+    "back",
     "conv",
     "conv_transpose",
     "depthwise_conv",
     "gru",
+    "last",
     "lstm",
     "max_pool",
     "separable_conv",
@@ -41,11 +43,13 @@ def _tuple(value: Any, n: int) -> tuple[int, ...]:
     return (value,) * n if isinstance(value, int) else tuple(value)
 
 
-def _last(x: Any, data_format: Any) -> Any:
+def last(x: Any, data_format: Any) -> Any:
+    """Channels moved to the end."""
     return np.moveaxis(x, 1, -1) if data_format == "channels_first" else x
 
 
-def _back(x: Any, data_format: Any) -> Any:
+def back(x: Any, data_format: Any) -> Any:
+    """Channels moved back to where they were."""
     return np.moveaxis(x, -1, 1) if data_format == "channels_first" else x
 
 
@@ -74,7 +78,7 @@ def _windows(x: Any, size: Any, strides: Any, dilation: Any, padding: str, fill:
 def conv(x: Any, kernel: Any, strides: Any = 1, padding: str = "valid", data_format: Any = None, dilation_rate: Any = 1) -> Any:
     """Grouped cross-correlation."""
     n = x.ndim - 2
-    x = _last(x, data_format)
+    x = last(x, data_format)
     size, (per_group, filters) = kernel.shape[:n], kernel.shape[n:]
     groups = x.shape[-1] // per_group
     out: Any = 0.0
@@ -82,7 +86,7 @@ def conv(x: Any, kernel: Any, strides: Any = 1, padding: str = "valid", data_for
         w = kernel[offset].reshape(per_group, groups, filters // groups)
         p = part.reshape(*part.shape[:-1], groups, per_group)
         out = out + np.einsum("...gc,cgf->...gf", p, w).reshape(*part.shape[:-1], filters)
-    return _back(out, data_format)
+    return back(out, data_format)
 
 
 def depthwise_conv(
@@ -90,11 +94,11 @@ def depthwise_conv(
 ) -> Any:
     """Cross-correlation of each channel with its own filters."""
     n = x.ndim - 2
-    x = _last(x, data_format)
+    x = last(x, data_format)
     out: Any = 0.0
     for offset, part in _windows(x, kernel.shape[:n], _tuple(strides, n), _tuple(dilation_rate, n), padding, 0.0):
         out = out + (part[..., None] * kernel[offset]).reshape(*part.shape[:-1], -1)
-    return _back(out, data_format)
+    return back(out, data_format)
 
 
 def separable_conv(
@@ -125,7 +129,7 @@ def conv_transpose(
 ) -> Any:
     """Every element puts a scaled copy of the kernel into the result."""
     n = x.ndim - 2
-    x = _last(x, data_format)
+    x = last(x, data_format)
     strides, dilation = _tuple(strides, n), _tuple(dilation_rate, n)
     extra = (None,) * n if output_padding is None else _tuple(output_padding, n)
     spatial, size = x.shape[1:-1], kernel.shape[:n]
@@ -135,12 +139,12 @@ def conv_transpose(
     for offset in np.ndindex(*size):
         at = tuple(slice(o * d, o * d + (m - 1) * s + 1, s) for o, d, m, s in zip(offset, dilation, spatial, strides, strict=True))
         full[(slice(None), *at)] += x @ kernel[offset].T
-    return _back(full[(slice(None), *(slice(c, c + w) for c, w in cuts))], data_format)
+    return back(full[(slice(None), *(slice(c, c + w) for c, w in cuts))], data_format)
 
 
 def _pooled(x: Any, pool_size: Any, strides: Any, padding: str, data_format: Any, fill: float) -> Any:
     n = x.ndim - 2
-    x = _last(np.asarray(x, "float64"), data_format)
+    x = last(np.asarray(x, "float64"), data_format)
     size = _tuple(pool_size, n)
     steps = size if strides is None else _tuple(strides, n)
     parts = [p for _, p in _windows(x, size, steps, (1,) * n, padding, fill)]
@@ -149,12 +153,12 @@ def _pooled(x: Any, pool_size: Any, strides: Any, padding: str, data_format: Any
 
 def max_pool(x: Any, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: Any = None) -> Any:
     """Largest of each window; padding never wins."""
-    return _back(np.max(_pooled(x, pool_size, strides, padding, data_format, -math.inf), 0), data_format)
+    return back(np.max(_pooled(x, pool_size, strides, padding, data_format, -math.inf), 0), data_format)
 
 
 def average_pool(x: Any, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: Any = None) -> Any:
     """Mean of each window; padding does not count."""
-    return _back(np.nanmean(_pooled(x, pool_size, strides, padding, data_format, math.nan), 0), data_format)
+    return back(np.nanmean(_pooled(x, pool_size, strides, padding, data_format, math.nan), 0), data_format)
 
 
 # ---- sequences ---------------------------------------------------------------------------------------------------------

@@ -6,12 +6,12 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from conformance.ops import table_control, table_elementwise, table_linalg, table_nn, table_reduce, table_shape
+from conformance.ops import table_control, table_elementwise, table_linalg, table_more, table_nn, table_reduce, table_shape
 from conformance.ops.entry import Entry
 
 __all__ = ["ALIASES", "function_of", "table"]
 
-_PARTS = (table_elementwise, table_reduce, table_shape, table_linalg, table_nn, table_control)
+_PARTS = (table_elementwise, table_reduce, table_shape, table_linalg, table_nn, table_more, table_control)
 
 # second names of one function: the same object, so covered by the entry of the first
 ALIASES = {
@@ -19,6 +19,7 @@ ALIASES = {
     "bitwise_left_shift": "left_shift",
     "bitwise_not": "bitwise_invert",
     "bitwise_right_shift": "right_shift",
+    "conjugate": "conj",
     "hard_swish": "hard_silu",
     "swish": "silu",
     "true_divide": "divide",

@@ -31,7 +31,7 @@ def cases(backends: list[str], quick: bool) -> Iterator[Case]:
                     yield Case("specs", f"{entry.name}/{sample.label}", b, _check(b, entry, sample))
 
 
-_NOT_SYMBOLIC = {"cond", "switch", "custom_gradient"}  # called through closures: tests/ops/test_control.py
+_NOT_SYMBOLIC = {"cond", "switch", "custom_gradient", "jvp", "vectorize"}  # called through closures: tests/ops/test_control.py
 
 
 def infer(entry: Entry, sample: Sample, make: Callable[[tuple[Any, ...], str], Any], unknown: bool) -> list[Any]:

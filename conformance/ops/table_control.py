@@ -95,7 +95,15 @@ def _custom(x: Any) -> Any:
     return _ops().custom_gradient(square)(x)
 
 
-CALLS = {"cond": _cond, "switch": _switch, "custom_gradient": _custom}  # how the entries of these names are called
+def _jvp(x: Any, tangent: Any) -> Any:
+    return _ops().jvp(lambda v: v * v * v, (x,), (tangent,))
+
+
+def _vectorize(a: Any, b: Any) -> Any:
+    return _ops().vectorize(lambda v, w: _ops().sum(v * w), signature="(n),(n)->()")(a, b)
+
+
+CALLS = {"cond": _cond, "switch": _switch, "custom_gradient": _custom, "jvp": _jvp, "vectorize": _vectorize}  # how the entries of these names are called
 
 
 def _control() -> list[Entry]:
@@ -119,7 +127,11 @@ def _control() -> list[Entry]:
     a.fixed(_add, floats(5)).fixed(_multiply, floats(4, 3)).fixed(_add, floats(2, 3), reverse=True, axis=1)
     g = Entry("custom_gradient", lambda x: x * x, loop, "fixed")
     g(floats(2, 3))
-    return [c, s, w, f, n, m, v, a, g]
+    j = Entry("jvp", lambda x, t: (x**3, 3 * x * x * t), loop, "fixed", smooth=False)
+    j(floats(2, 3), floats(2, 3))
+    z = Entry("vectorize", lambda a, b: np.sum(a * b, -1), loop, "fixed")
+    z(floats(3, 4), floats(4))(floats(2, 3), floats(2, 3))
+    return [c, s, w, f, n, m, v, a, g, j, z]
 
 
 RANDOM = (
