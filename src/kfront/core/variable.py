@@ -16,7 +16,7 @@ from kfront.core.dtypes import FLOATS, is_float, standardize
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.naming import auto_name, current_path
 from kfront.core.operators import ArrayOperators
-from kfront.core.spec import standardize_shape
+from kfront.core.spec import KerasTensor, standardize_shape
 from kfront.core.state import state
 
 __all__ = ["AutocastScope", "StatelessScope", "Variable", "bind"]
@@ -100,6 +100,8 @@ class Variable(ArrayOperators):
             shape = standardize_shape(shape)
             if None in shape:
                 raise ShapeError(f"[Variable {self.name}] expected a fully known `shape`, got {shape}.")
+            if state.budget is not None:
+                state.budget.spend(shape, dtype)
             with b.eager():
                 value = initializer(shape, dtype=dtype)
         else:
@@ -195,6 +197,8 @@ class Variable(ArrayOperators):
         """
         b = self._backend
         value = value.value if hasattr(value, "_is_variable") else value
+        if isinstance(value, KerasTensor):
+            return self._check_symbolic(value)
         if type(value) not in b.types or b.dtype_name(value.dtype) != self._dtype:
             value = b.cast(b.convert(value, None if b.is_tensor(value) else self._dtype), self._dtype)
         shape = b.static_shape(value)
@@ -210,12 +214,22 @@ class Variable(ArrayOperators):
             scope.write(self, value)
         return value
 
+    def _check_symbolic(self, value: KerasTensor) -> Any:
+        """While shapes are inferred nothing is assigned; the shape is checked."""
+        if not _fits(value.shape, self._shape):
+            raise ShapeError(f"[Variable {self.path}] expected a value of shape {self._shape}, got {value.shape}.")
+        return value
+
     def assign_add(self, value: Any) -> Any:
         """Add `value`; returns the new value."""
+        if isinstance(value, KerasTensor):
+            return self._check_symbolic(value)
         return self.assign(self._backend.add(self._value, self._same(value)))
 
     def assign_sub(self, value: Any) -> Any:
         """Subtract `value`; returns the new value."""
+        if isinstance(value, KerasTensor):
+            return self._check_symbolic(value)
         return self.assign(self._backend.subtract(self._value, self._same(value)))
 
     def _same(self, value: Any) -> Any:

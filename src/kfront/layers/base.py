@@ -674,9 +674,11 @@ class Layer(Owner, Operation):
         config = {"name": self.name, "trainable": self.trainable, "dtype": dtype_policies.serialize(self._dtype_policy)}
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
-        if type(self).get_config is Layer.get_config:
+        if hasattr(type(self).get_config, "_automatic"):
             config.update(auto_config(self, Layer))
         return config
+
+    get_config._automatic = True  # type: ignore[attr-defined]
 
     def load_own_variables(self, store: Any) -> None:
         """Read this layer's own variables from a mapping "0", "1" … -> array."""

@@ -42,7 +42,7 @@ def clone_model(
     """
     if not isinstance(model, Model):
         raise ArgumentError(f"[clone_model] expected a Model, got {type(model).__name__}.")
-    make = clone_function or _from_config
+    make = clone_function or _unbuilt
 
     def one(layer: Any) -> Any:
         if recursive and isinstance(layer, (Functional, Sequential)):
@@ -63,6 +63,12 @@ def _from_config(layer: Any) -> Any:
     from kfront.saving import serialization
 
     return serialization.clone_by_config(layer)
+
+
+def _unbuilt(layer: Any) -> Any:
+    from kfront.saving import serialization
+
+    return serialization.clone_by_config(layer, built=False)
 
 
 def _clone_sequential(model: Sequential, input_tensors: Any, make: Callable[[Any], Any]) -> Any:

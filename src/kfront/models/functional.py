@@ -62,7 +62,11 @@ class Functional(Model):
         names = [x._keras_history.operation.name for x in graph.inputs]
         self._input_names = names
         self._single = not tree.is_nested(self._inputs_struct)
-        self._single_out = not tree.is_nested(self._outputs_struct)
+        outputs = self._outputs_struct
+        if isinstance(outputs, (list, tuple)) and len(outputs) == 1 and not tree.is_nested(outputs[0]):
+            outputs = outputs[0]  # calls give the tensor itself, as with Keras
+        self._result_struct = outputs
+        self._single_out = not tree.is_nested(outputs)
         b = self._backend
         self.__dict__["_input_dtypes"] = [b.native_dtype(x.dtype) for x in graph.inputs]
         self.built = True
@@ -105,13 +109,13 @@ class Functional(Model):
 
     @property
     def input_shape(self) -> Any:
-        """The shapes of the inputs in their structure."""
-        return tree.map_structure(lambda x: x.shape, self._inputs_struct)
+        """The shape of the input, or the list of those of the flat inputs."""
+        return _one_or_all([x.shape for x in self.inputs])
 
     @property
     def output_shape(self) -> Any:
-        """The shapes of the outputs in their structure."""
-        return tree.map_structure(lambda x: x.shape, self._outputs_struct)
+        """The shape of the output, or the list of those of the flat outputs."""
+        return _one_or_all([x.shape for x in self.outputs])
 
     @property
     def input_names(self) -> list[str]:
@@ -150,7 +154,7 @@ class Functional(Model):
         else:
             flat = [self._fit(x, i) for i, x in enumerate(self._flatten_inputs(inputs))]
         out = self._graph.run(flat)
-        return out[0] if self._single_out else tree.pack_sequence_as(self._outputs_struct, out)
+        return out[0] if self._single_out else tree.pack_sequence_as(self._result_struct, out)
 
     def _set_masks(self, inputs: Any, mask: Any) -> None:
         b = self._backend
@@ -219,7 +223,7 @@ class Functional(Model):
 
         flat = [Abstract(x.shape, x.dtype) if isinstance(x, KerasTensor) else x for x in self._flatten_inputs(inputs)]
         flat = [self._fit(x, i) for i, x in enumerate(flat)]
-        return tree.pack_sequence_as(self._outputs_struct, self._graph.run(flat))
+        return tree.pack_sequence_as(self._result_struct, self._graph.run(flat))
 
     # -- configuration ------------------------------------------------------------------------------------------------
 
@@ -230,6 +234,8 @@ class Functional(Model):
         from kfront.saving import serialization
 
         return serialization.serialize_functional(self)
+
+    get_config._automatic = True  # type: ignore[attr-defined]
 
     def _plain_constructor(self) -> bool:
         return type(self).__init__ is Functional.__init__
@@ -242,6 +248,10 @@ class Functional(Model):
         from kfront.saving import serialization
 
         return serialization.deserialize_functional(cls, config, custom_objects)
+
+
+def _one_or_all(shapes: list[Any]) -> Any:
+    return shapes[0] if len(shapes) == 1 else shapes
 
 
 def _from_intermediate(inputs: list[Any], outputs: list[Any]) -> tuple[list[Any], list[Any]]:

@@ -190,10 +190,6 @@ class Model(Trainer, Layer):
 
         return json.dumps(serialization.serialize_keras_object(self), **kwargs)
 
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        return super().get_config()
-
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
         """A model from its config; the saving gate checks what it names."""

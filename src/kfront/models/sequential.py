@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from kfront.backends import backend_scope
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, ArgumentTypeError, NotBuiltError
+from kfront.core.naming import name_scope
 from kfront.core.registry import serializable
 from kfront.core.spec import KerasTensor
 from kfront.layers.base import Layer
@@ -77,7 +79,8 @@ class Sequential(Model):
 
     def _append(self, layer: Any) -> None:
         if self._tail is not None:
-            out = layer(self._tail)
+            with backend_scope(self._backend), name_scope(self.name, caller=self):
+                out = layer(self._tail)
             if len(tree.flatten(out)) != 1:
                 raise ArgumentError(
                     f"[{self.name}] expected every layer to give one output, got several from {layer.name!r}; "

@@ -402,11 +402,12 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
     return made
 
 
-def clone_by_config(model: Any) -> Any:
+def clone_by_config(model: Any, built: bool = True) -> Any:
     """A layer or model of the same config on the current backend, its own classes and functions included.
 
     Args:
         model: a live layer or model; its user-made classes need not be registered.
+        built: whether the copy gets its weights at once; else its first call makes them.
     """
     outer, _live.table = _live.table, {}
     try:
@@ -414,6 +415,8 @@ def clone_by_config(model: Any) -> Any:
     finally:
         _live.table = outer
     form.pop("compile_config", None)
+    if not built:
+        form.pop("build_config", None)
     return deserialize_keras_object(form, custom_objects=table)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-__all__ = ["LazyLogs", "python_logs"]
+__all__ = ["LazyLogs", "by_name", "python_logs"]
 
 
 class LazyLogs(dict):
@@ -24,7 +24,7 @@ class LazyLogs(dict):
     def _fill(self) -> None:
         compute, self._compute = self._compute, None
         if compute is not None:
-            for k, v in compute().items():
+            for k, v in by_name(compute()).items():
                 if not dict.__contains__(self, k):
                     dict.__setitem__(self, k, v)
 
@@ -92,3 +92,8 @@ def python_logs(logs: dict[str, Any], backend: Any) -> dict[str, Any]:
             value = float(value)
         out[name] = value
     return out
+
+
+def by_name(logs: dict[str, Any]) -> dict[str, Any]:
+    """Logs in the order in which callbacks and users get them: that of their names."""
+    return dict(sorted(logs.items()))

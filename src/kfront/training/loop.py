@@ -12,9 +12,9 @@ from kfront.core import tree
 from kfront.core.errors import ArgumentError, DataError
 from kfront.training.data import Data, make_data
 from kfront.training.data.adapters import check_sizes, class_weights, to_array
-from kfront.training.logs import python_logs
+from kfront.training.logs import by_name, python_logs
 
-__all__ = ["Plan", "Validation", "evaluate", "fit", "one_batch", "predict"]
+__all__ = ["Plan", "Validation", "evaluate", "fit", "on_host", "one_batch", "predict"]
 
 
 class Plan(NamedTuple):
@@ -109,7 +109,7 @@ def fit(model: Any, data: Data, plan: Plan, validation: Validation) -> Any:
             data.on_epoch_begin()
             _train_epoch(model, data.batches() if batches is None else batches, plan, data, callbacks)
             batches = None
-            logs = dict(python_logs(model._epoch_logs(), model._backend))
+            logs = by_name(python_logs(model._epoch_logs(), model._backend))
             data.on_epoch_end()
             logs.update(validator.run(epoch))
             callbacks.on_epoch_end(epoch, logs)
@@ -138,7 +138,7 @@ class _Validator:
         if self.data is None:
             self.data = _validation_data(self.model, self.plan)
         values = evaluate(self.model, self.data, Plan(1, 0, self.plan.steps, 0, self.callbacks), nested=True)
-        return {f"val_{k}": v for k, v in values.items()}
+        return {f"val_{k}": v for k, v in by_name(values).items()}
 
     def close(self) -> None:
         """Release the data."""
@@ -246,10 +246,10 @@ def evaluate(model: Any, data: Data, plan: Plan, nested: bool = False) -> dict[s
         _run_grouped(model, "test", batches, limit, model.steps_per_execution, callbacks)
     else:
         _test_batches(model, batches, limit, callbacks)
-    logs = dict(python_logs(model._epoch_logs(), b))
+    logs = python_logs(model._epoch_logs(), b)
     if not nested:
         data.close()
-    callbacks.on_test_end(logs)
+    callbacks.on_test_end(by_name(logs))
     return logs
 
 
@@ -293,6 +293,15 @@ def predict(model: Any, data: Data, plan: Plan) -> Any:
     return _join(outputs.all())
 
 
+def on_host(out: Any, to_numpy: Callable[[Any], Any]) -> Any:
+    """Outputs as NumPy arrays in plain lists, tuples and dicts (an engine may give back ordered dicts)."""
+    if isinstance(out, dict):
+        return {k: on_host(v, to_numpy) for k, v in out.items()}
+    if isinstance(out, (list, tuple)) and not hasattr(out, "_fields"):
+        return type(out)(on_host(v, to_numpy) for v in out)
+    return tree.map_structure(to_numpy, out)
+
+
 class _Outputs:
     """Outputs as NumPy arrays, fetched some steps late, so that the device is not waited for at each step."""
 
@@ -311,7 +320,7 @@ class _Outputs:
 
     def _fetch(self) -> None:
         out = self.waiting.pop(0)
-        self.parts.append(tree.map_structure(self.to_numpy, out) if tree.is_nested(out) else self.to_numpy(out))
+        self.parts.append(on_host(out, self.to_numpy))
 
     def all(self) -> list[Any]:
         """Everything, fetched."""

@@ -19,7 +19,7 @@ from kfront.training import loop
 from kfront.training.checks import check_labels
 from kfront.training.compiled import CompiledLoss, CompiledMetrics, specs_of
 from kfront.training.data import make_data, split_arrays
-from kfront.training.logs import LazyLogs, python_logs
+from kfront.training.logs import LazyLogs, by_name, python_logs
 from kfront.training.step import StepMaker
 
 __all__ = ["Trainer"]
@@ -423,7 +423,7 @@ class Trainer:
         with backend_scope(self._backend):
             data = make_data(x, y, sample_weight, batch_size, False, self._backend, steps)
             logs = loop.evaluate(self, data, loop.Plan(1, 0, steps, verbose, callbacks))
-        return logs if return_dict else _flat(logs)
+        return by_name(logs) if return_dict else _flat(logs)
 
     def predict(
         self,
@@ -463,7 +463,7 @@ class Trainer:
             out = self._steps().predict_function()(b.convert(x))
             if type(out) in b.types:
                 return b.to_numpy(out)
-            return tree.map_structure(b.to_numpy, out)
+            return loop.on_host(out, b.to_numpy)
         finally:
             state.backend = old
 
@@ -494,12 +494,12 @@ class Trainer:
         b = self._backend
         with backend_scope(b):
             x, _, _ = loop.one_batch(self, x, None, None)
-            return tree.map_structure(b.to_numpy, self._steps().predict_function()(x))
+            return loop.on_host(self._steps().predict_function()(x), b.to_numpy)
 
     def _batch_result(self, logs: Any, return_dict: bool) -> Any:
         values = python_logs(logs if logs is not None else self.get_metrics_result(), self._backend)
         values = {k: np.float32(v) if isinstance(v, float) else v for k, v in values.items()}
-        return values if return_dict else _flat(values)
+        return by_name(values) if return_dict else _flat(values)
 
     def _epoch_logs(self) -> dict[str, Any]:
         """Results at the end of an epoch: those of a custom step if it gave any, else the metrics'."""

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from kfront.backends.tensorflow._raw import eager_types, raw
 from kfront.core.dtypes import ALL, FLOATS
+from kfront.core.spec import KerasTensor
 from kfront.core.state import state
 from kfront.core.variable import Variable
 
@@ -134,6 +135,8 @@ class TensorFlowVariable(Variable, Trackable, tf.__internal__.types.Tensor):
         return self._step(value, _assign_sub, "subtract")
 
     def _step(self, value: Any, in_place: Any, name: str) -> Any:
+        if isinstance(value, KerasTensor):
+            return self._check_symbolic(value)
         value = self._same(value)
         held = self._value
         plain = held.__class__ is PlainVariable and state.stateless is None and held.dtype is not tf.bool
