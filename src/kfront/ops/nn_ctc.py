@@ -11,7 +11,7 @@ from kfront.core.op import op
 from kfront.ops.arithmetic import add, logaddexp, maximum, multiply, subtract
 from kfront.ops.control import scan
 from kfront.ops.create import arange, ones_like
-from kfront.ops.elementwise import cast, negative
+from kfront.ops.elementwise import cast, dtype_of, negative
 from kfront.ops.index import get_item, take_along_axis
 from kfront.ops.logic import greater, less, logical_and, logical_not, not_equal, where
 from kfront.ops.nn_activation import log_softmax
@@ -39,7 +39,7 @@ def ctc_loss(target: Any, output: Any, target_length: Any, output_length: Any, m
 
     Args:
         target: class numbers, integer tensor of shape (batch, target steps).
-        output: logits, tensor of shape (batch, steps, classes).
+        output: logits, tensor of shape (batch, steps, classes); halves are computed in float32.
         target_length: integer tensor of shape (batch,): how many class numbers count.
         output_length: integer tensor of shape (batch,): how many steps count.
         mask_index: number of the blank class.
@@ -57,7 +57,8 @@ def ctc_loss(target: Any, output: Any, target_length: Any, output_length: Any, m
         )
     labels = _with_blanks(target, mask_index)
     places, steps = dim(labels, 1), dim(output, 1)
-    logs = log_softmax(output, -1)
+    kind = dtype_of(output)
+    logs = log_softmax(cast(output, "float32") if kind in ("float16", "bfloat16") else output, -1)
     logs = take_along_axis(logs, broadcast_to(expand_dims(labels, 1), [dim(output, 0), steps, places]), 2)
     before = pad(get_item(labels, (..., slice(None, -2))), ((0, 0), (2, 0)), "constant", mask_index)
     may_skip = logical_and(not_equal(labels, mask_index), not_equal(labels, before))
@@ -73,7 +74,7 @@ def ctc_loss(target: Any, output: Any, target_length: Any, output_length: Any, m
 
     rest = transpose(get_item(logs, (slice(None), slice(1, None))), (1, 0, 2))
     alpha, _ = scan(step, start, (rest, arange(1, steps)))
-    return _end(alpha, target_length)
+    return cast(_end(alpha, target_length), kind)
 
 
 def _with_blanks(target: Any, blank: int) -> Any:
