@@ -31,9 +31,10 @@ def softplus(x: Any) -> Any:
 
 @wide
 def softmax(x: Any, axis: Any = -1) -> Any:
-    axis = tuple_axis(axis)
-    e = np.exp(x - np.max(x, axis, keepdims=True))
-    return e / np.sum(e, axis, keepdims=True)
+    axis = axis if axis.__class__ is int else tuple_axis(axis)
+    e = x - np.maximum.reduce(x, axis, keepdims=True)  # the ufuncs themselves: np.max costs twice as much
+    np.exp(e, e)
+    return np.divide(e, np.add.reduce(e, axis, keepdims=True), e)
 
 
 @wide
