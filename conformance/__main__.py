@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import ctypes
+import gc
 import importlib.metadata
+import json
+import os
 import pathlib
+import subprocess
 import sys
+import tempfile
+import zlib
 
 from conformance import report
-from conformance.suite import AREAS, Result, collect, load_expected, run_case
+from conformance.suite import AREAS, Case, Result, collect, load_expected, run_case
 
 
 def _import_engines(backends: list[str]) -> None:
@@ -19,6 +27,13 @@ def _import_engines(backends: list[str]) -> None:
         if name in backends:
             with kfront.backend_scope(name):
                 pass
+
+
+def _keep_compiled() -> None:
+    """Let JAX keep what it compiled for the next run: it compiles each eager op for each shape, which takes minutes."""
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(pathlib.Path.home() / ".cache" / "kfront" / "xla"))
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
 
 def _versions(backends: list[str]) -> dict[str, str]:
@@ -33,24 +48,80 @@ def _versions(backends: list[str]) -> dict[str, str]:
     return out
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run the suite; the exit status is 0 when every case ended as expected."""
+def _parser() -> argparse.ArgumentParser:
     from kfront.backends import installed
 
     parser = argparse.ArgumentParser("conformance", description="Check that the backends do the same.")
-    parser.add_argument("--backends", default=",".join(installed()), help="names, separated by commas")
-    parser.add_argument("--areas", default=",".join(AREAS), help="areas to run, separated by commas")
+    parser.add_argument("--backends", "--backend", default=",".join(installed()), help="names, separated by commas")
+    parser.add_argument("--areas", "--area", default=",".join(AREAS), help="areas to run, separated by commas")
     parser.add_argument("--only", default="", help="run cases whose id contains this text")
     parser.add_argument("--quick", action="store_true", help="a sample of the larger tables")
+    parser.add_argument("--jobs", type=int, default=1, help="number of processes")
     parser.add_argument("--out", default="", help="folder for results.json and index.html")
-    args = parser.parse_args(argv)
-    backends = args.backends.split(",")
+    parser.add_argument("--part", default="0/1", help="run the cases of one process of several: its number/how many")
+    return parser
+
+
+def _belongs(case: Case, number: int, count: int) -> bool:
+    """Whether a case is run by a process; all cases of one op or layer on one backend run in the same."""
+    return zlib.crc32(f"{case.backend} {case.name.split('/')[0]}".encode()) % count == number
+
+
+def _run(args: argparse.Namespace, backends: list[str]) -> list[Result]:
     _import_engines(backends)
     expected = {b: load_expected(b) for b in [*backends, "all"]}
+    number, count = map(int, args.part.split("/"))
     results: list[Result] = []
     for case in collect(args.areas.split(","), backends, args.quick):
-        if args.only in case.id:
+        if args.only in case.id and _belongs(case, number, count):
             results.append(run_case(case, expected.get(case.backend, [])))
+            if len(results) % 20 == 0:
+                _free_memory()
+    return results
+
+
+def _free_memory(most: float = 2e9) -> None:
+    """Drop what JAX has compiled when the process grows beyond so many bytes (Linux; it drops nothing by itself)."""
+    pages = pathlib.Path("/proc/self/statm")
+    jax = sys.modules.get("jax")
+    if jax is None or not pages.exists() or int(pages.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") < most:
+        return
+    jax.clear_caches()
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+
+
+def _run_apart(args: argparse.Namespace) -> list[Result]:
+    """Run in several processes and gather their results.
+
+    Raises:
+        SystemExit: if a process dies.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "conformance", "--backends", args.backends, "--areas", args.areas]
+        command += ["--only", args.only, *(["--quick"] if args.quick else [])]
+        running = []
+        for i in range(args.jobs):
+            out = pathlib.Path(folder) / str(i)
+            own = [*command, "--part", f"{i}/{args.jobs}", "--out", str(out)]
+            running.append((out, subprocess.Popen(own, stdout=subprocess.DEVNULL)))
+        results: list[Result] = []
+        for out, process in running:
+            code = process.wait()
+            if not (out / "results.json").exists():
+                raise SystemExit(f"a process of the suite ended with status {code} before it had results")
+            results += [Result(**r) for r in json.loads((out / "results.json").read_text())["results"]]
+    order = {a: i for i, a in enumerate(AREAS)}
+    return sorted(results, key=lambda r: order[r.area])
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the suite; the exit status is 0 when every case ended as expected."""
+    args = _parser().parse_args(argv)
+    backends = args.backends.split(",")
+    _keep_compiled()
+    results = _run_apart(args) if args.jobs > 1 else _run(args, backends)
     report.print_matrix(results)
     if args.out:
         folder = pathlib.Path(args.out)
