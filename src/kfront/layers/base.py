@@ -99,7 +99,7 @@ class Layer(Owner, Operation):
     _inbound_nodes: list[Any]
     _outbound_nodes: list[Any]
     autocast: bool
-    supports_masking: bool
+    supports_masking: bool = False
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         backend = current()
@@ -363,9 +363,24 @@ class Layer(Owner, Operation):
                     training = st.training
                     return self.call(x, training=self._default_training() if training is None else training)
                 return self.call(x)
+            if type(x) is list and self._plain_list(x, st, b):
+                if self._takes_training:
+                    training = st.training
+                    return self.call(x, training=self._default_training() if training is None else training)
+                return self.call(x)
         return self._run_general(args, kwargs)
 
     __call__ = _run
+
+    def _plain_list(self, items: list[Any], st: Any, b: Any) -> bool:
+        """Whether a list of inputs may take the short way: native tensors that need no cast, no masks around."""
+        if self._fits_spec is not None or st.masks or st.lossy or st.autocast != self._scope_dtype:
+            return False
+        types, passing = b.types, self._pass_dtypes
+        for x in items:
+            if type(x) not in types or x.dtype not in passing:
+                return False
+        return True
 
     def _default_training(self) -> bool:
         """The flag when nobody set one: on torch that of `Module.train()`, else False."""
