@@ -76,7 +76,9 @@ def write_html(results: list[Result], path: pathlib.Path, versions: dict[str, st
     )
     details = "".join(_html_area(a, [r for r in results if r.area == a]) for a in areas)
     total = Counter(r.status for r in results)
-    summary = ", ".join(f"{n} {s}" for s, n in total.items()) + " — " + ", ".join(f"{k} {v}" for k, v in versions.items())
+    summary = (
+        ", ".join(f"{n} {s}" for s, n in total.items()) + " — " + ", ".join(f"{k} {v}" for k, v in versions.items())
+    )
     path.write_text(_PAGE.format(summary=html.escape(summary), heads=heads, rows=rows, details=details))
 
 
@@ -95,9 +97,12 @@ def _html_area(area: str, results: list[Result]) -> str:
     rows = []
     for name, by in grouped.items():
         cells = "".join(
-            f'<td class="{by[b].status}" title="{html.escape(by[b].message)}">{by[b].status}</td>' if b in by else "<td>–</td>"
+            f'<td class="{by[b].status}" title="{html.escape(by[b].message)}">{by[b].status}</td>'
+            if b in by
+            else "<td>–</td>"
             for b in backends
         )
         rows.append(f"<tr><td><code>{html.escape(name)}</code></td>{cells}</tr>")
     heads = "".join(f"<th>{html.escape(b)}</th>" for b in backends)
-    return f"<details><summary>{area} ({len(grouped)})</summary><table><tr><th>case</th>{heads}</tr>{''.join(rows)}</table></details>"
+    table = f"<table><tr><th>case</th>{heads}</tr>{''.join(rows)}</table>"
+    return f"<details><summary>{area} ({len(grouped)})</summary>{table}</details>"

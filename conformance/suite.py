@@ -110,7 +110,9 @@ def run_case(case: Case, expected: list[Expected]) -> Result:
         message = text if reason is None else f"{reason} [{text[:120]}]"
     else:
         status = "pass" if reason is None else "xpass"
-        message = "" if reason is None else f"expected to fail ({reason}) but passed: take the line out of the xfail file"
+        message = (
+            "" if reason is None else f"expected to fail ({reason}) but passed: take the line out of the xfail file"
+        )
     return Result(case.area, case.name, case.backend, status, time.perf_counter() - start, message)
 
 
@@ -118,8 +120,10 @@ def close(got: Any, want: Any, rtol: float, atol: float = 0.0, what: str = "valu
     """Assert equal shapes and close values, NaN equal to NaN.
 
     Args:
-        got, want: arrays; compared in float64 (complex128 for complex).
-        rtol, atol: relative and absolute tolerance, stated by the case.
+        got: an array; compared in float64 (complex128 for complex).
+        want: what it should be.
+        rtol: relative tolerance, stated by the case.
+        atol: absolute tolerance.
         what: for the message.
     """
     got, want = np.asarray(got), np.asarray(want)

@@ -82,7 +82,10 @@ def _check(backend: str, entry: Entry, quick: bool) -> Callable[[], None]:
         wrong = []
         with kfront.backend_scope(backend):
             for kinds in _combinations(entry, sample, have, quick):
-                arrays = [_without_zero(entry, cast(x, d)) for x, d in zip(arrays_of((sample.args, sample.kwargs)), kinds, strict=True)]
+                arrays = [
+                    _without_zero(entry, cast(x, d))
+                    for x, d in zip(arrays_of((sample.args, sample.kwargs)), kinds, strict=True)
+                ]
                 wrong += _compare(backend, entry, sample, arrays, "+".join(kinds))
             if entry.scalars:
                 for d, scalar in itertools.product(have, (True, 2, 1.5)):
@@ -147,13 +150,14 @@ def _with_scalar(backend: str, entry: Entry, sample: Sample, dtype: str, scalar:
     return out
 
 
-# ---- the lattice against the installed Keras -----------------------------------------------------------------------------
+# ---- the lattice against the installed Keras -----------------------------------------------------------------------
 
 _SCRIPT = """
 import json, itertools, keras
 names = {names!r}
 kinds = dict(zip(names, names)) | {{"py_int": int, "py_float": float}}
-print(json.dumps({{f"{{a}} {{b}}": keras.backend.result_type(kinds[a], kinds[b]) for a, b in itertools.product(kinds, kinds)}}))
+pairs = itertools.product(kinds, kinds)
+print(json.dumps({{f"{{a}} {{b}}": keras.backend.result_type(kinds[a], kinds[b]) for a, b in pairs}}))
 """
 
 

@@ -156,7 +156,9 @@ class Entry:
         """Add the last ordinary sample with its floating arrays in other dtypes."""
         last = self.samples[-1]
         for d in dtypes:
-            args, kwargs = map_arrays(lambda x, d=d: cast(x, d) if kind_of(x) in FLOATS else x, (last.args, last.kwargs))
+            args, kwargs = map_arrays(
+                lambda x, d=d: cast(x, d) if kind_of(x) in FLOATS else x, (last.args, last.kwargs)
+            )
             self._add(args, kwargs, False, last.batch)
         return self
 
@@ -201,7 +203,7 @@ def _short(v: Any) -> str:
     return "..." if v is Ellipsis else str(v)
 
 
-# ---- nested arguments --------------------------------------------------------------------------------------------------
+# ---- nested arguments ----------------------------------------------------------------------------------------------
 
 
 def map_arrays(fn: Callable[[np.ndarray], Any], x: Any) -> Any:
@@ -233,7 +235,7 @@ def with_arrays(x: Any, arrays: Sequence[Any]) -> Any:
     return map_arrays(lambda _: next(left), x)
 
 
-# ---- arrays ------------------------------------------------------------------------------------------------------------
+# ---- arrays --------------------------------------------------------------------------------------------------------
 
 _rng = np.random.Generator(np.random.Philox(key=2024))
 

@@ -26,7 +26,10 @@ from kfront.core.variable import bind
 __all__ = ["cases", "gradient"]
 
 _STEP = 1e-5
-_RTOL, _ATOL = 1e-5, 1e-7  # of central differences in float64: rounding 1e-11 / step, and step^2 of the third derivative
+_RTOL, _ATOL = (
+    1e-5,
+    1e-7,
+)  # of central differences in float64: rounding 1e-11 / step, and step^2 of the third derivative
 
 
 def cases(backends: list[str], quick: bool) -> Iterator[Case]:
@@ -70,7 +73,7 @@ def _wide(backend: str) -> Iterator[Any]:
         yield stack.enter_context(kfront.backend_scope(backend))
 
 
-# ---- gradients of a backend, and of the reference --------------------------------------------------------------------------
+# ---- gradients of a backend, and of the reference ------------------------------------------------------------------
 
 
 def _weights(shape: tuple[int, ...], n: int) -> np.ndarray:
@@ -127,9 +130,9 @@ def _chosen(entry: Entry, results: list[Any]) -> list[tuple[int, Any]]:
     """The floating results that are differentiated, with their places."""
     keep = range(len(results)) if entry.outputs is None else entry.outputs
     name = current().dtype_name
-    return [(n, results[n]) for n in keep if not isinstance(results[n], np.ndarray) and name(results[n].dtype) in FLOATS] or [
-        (n, results[n]) for n in keep if isinstance(results[n], np.ndarray)
-    ]
+    return [
+        (n, results[n]) for n in keep if not isinstance(results[n], np.ndarray) and name(results[n].dtype) in FLOATS
+    ] or [(n, results[n]) for n in keep if isinstance(results[n], np.ndarray)]
 
 
 def _value(entry: Entry, sample: Sample, arrays: list[np.ndarray]) -> float:
@@ -141,10 +144,12 @@ def _value(entry: Entry, sample: Sample, arrays: list[np.ndarray]) -> float:
 
 
 def _differences(entry: Entry, sample: Sample, places: list[int]) -> tuple[list[np.ndarray], list[float]]:
-    """Directions (one per element, or a few random ones for many elements) and the slopes of the reference along them."""
+    """Directions (one per element, or a few random ones for many) and the slopes of the reference along them."""
     arrays = arrays_of((sample.args, sample.kwargs))
     total = sum(arrays[i].size for i in places)
-    directions = np.eye(total) if total <= 24 else np.random.Generator(np.random.Philox(key=1)).choice([-1.0, 1.0], (12, total))
+    directions = (
+        np.eye(total) if total <= 24 else np.random.Generator(np.random.Philox(key=1)).choice([-1.0, 1.0], (12, total))
+    )
     slopes = []
     for d in directions:
         ends = []
@@ -167,7 +172,7 @@ def _slopes(entry: str, label: str) -> tuple[list[np.ndarray], list[float]]:
         return _differences(e, sample, _floating(sample))
 
 
-# ---- checks ----------------------------------------------------------------------------------------------------------------
+# ---- checks --------------------------------------------------------------------------------------------------------
 
 
 def _smooth(backend: str, entry: Entry, sample: Sample) -> Callable[[], None]:

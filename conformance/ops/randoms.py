@@ -130,7 +130,10 @@ def _threefry(backend: str) -> Callable[[], None]:
     def check() -> None:
         from kfront.core.op import OPS
 
-        assert _words((0x13198A2E, 0x03707344), (0x243F6A88, 0x85A308D3)) == (0xC4923A9C, 0x483DF7A0)  # Random123's vector
+        assert _words((0x13198A2E, 0x03707344), (0x243F6A88, 0x85A308D3)) == (
+            0xC4923A9C,
+            0x483DF7A0,
+        )  # Random123's vector
         for shape in ((4,), (5,), (2, 3), ()):
             n = math.prod(shape)
             half = (n + 1) // 2

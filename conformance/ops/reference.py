@@ -36,7 +36,7 @@ def softmax(x: Any, axis: Any = -1) -> Any:
     return e / np.sum(e, axis, keepdims=True)
 
 
-# ---- windows -----------------------------------------------------------------------------------------------------------
+# ---- windows -------------------------------------------------------------------------------------------------------
 
 
 def _tuple(value: Any, n: int) -> tuple[int, ...]:
@@ -75,7 +75,9 @@ def _windows(x: Any, size: Any, strides: Any, dilation: Any, padding: str, fill:
         yield offset, x[(slice(None), *cut, slice(None))]
 
 
-def conv(x: Any, kernel: Any, strides: Any = 1, padding: str = "valid", data_format: Any = None, dilation_rate: Any = 1) -> Any:
+def conv(
+    x: Any, kernel: Any, strides: Any = 1, padding: str = "valid", data_format: Any = None, dilation_rate: Any = 1
+) -> Any:
     """Grouped cross-correlation."""
     n = x.ndim - 2
     x = last(x, data_format)
@@ -102,10 +104,18 @@ def depthwise_conv(
 
 
 def separable_conv(
-    x: Any, depthwise: Any, pointwise: Any, strides: Any = 1, padding: str = "valid", data_format: Any = None, dilation_rate: Any = 1
+    x: Any,
+    depthwise: Any,
+    pointwise: Any,
+    strides: Any = 1,
+    padding: str = "valid",
+    data_format: Any = None,
+    dilation_rate: Any = 1,
 ) -> Any:
     """Depthwise, then windows of 1."""
-    return conv(depthwise_conv(x, depthwise, strides, padding, data_format, dilation_rate), pointwise, 1, "valid", data_format)
+    return conv(
+        depthwise_conv(x, depthwise, strides, padding, data_format, dilation_rate), pointwise, 1, "valid", data_format
+    )
 
 
 def _transpose_cut(n: int, k: int, s: int, d: int, padding: str, extra: Any) -> tuple[int, int]:
@@ -134,10 +144,16 @@ def conv_transpose(
     extra = (None,) * n if output_padding is None else _tuple(output_padding, n)
     spatial, size = x.shape[1:-1], kernel.shape[:n]
     cuts = [_transpose_cut(*v) for v in zip(spatial, size, strides, dilation, (padding,) * n, extra, strict=True)]
-    room = [max((m - 1) * s + (k - 1) * d + 1, c + w) for m, s, k, d, (c, w) in zip(spatial, strides, size, dilation, cuts, strict=True)]
+    room = [
+        max((m - 1) * s + (k - 1) * d + 1, c + w)
+        for m, s, k, d, (c, w) in zip(spatial, strides, size, dilation, cuts, strict=True)
+    ]
     full = np.zeros((x.shape[0], *room, kernel.shape[n]))
     for offset in np.ndindex(*size):
-        at = tuple(slice(o * d, o * d + (m - 1) * s + 1, s) for o, d, m, s in zip(offset, dilation, spatial, strides, strict=True))
+        at = tuple(
+            slice(o * d, o * d + (m - 1) * s + 1, s)
+            for o, d, m, s in zip(offset, dilation, spatial, strides, strict=True)
+        )
         full[(slice(None), *at)] += x @ kernel[offset].T
     return back(full[(slice(None), *(slice(c, c + w) for c, w in cuts))], data_format)
 
@@ -161,14 +177,23 @@ def average_pool(x: Any, pool_size: Any, strides: Any = None, padding: str = "va
     return back(np.nanmean(_pooled(x, pool_size, strides, padding, data_format, math.nan), 0), data_format)
 
 
-# ---- sequences ---------------------------------------------------------------------------------------------------------
+# ---- sequences -----------------------------------------------------------------------------------------------------
 
 
 def _steps(length: int, go_backwards: bool) -> Any:
     return range(length - 1, -1, -1) if go_backwards else range(length)
 
 
-def lstm(x: Any, h: Any, c: Any, kernel: Any, recurrent: Any, bias: Any = None, lengths: Any = None, go_backwards: bool = False) -> Any:
+def lstm(
+    x: Any,
+    h: Any,
+    c: Any,
+    kernel: Any,
+    recurrent: Any,
+    bias: Any = None,
+    lengths: Any = None,
+    go_backwards: bool = False,
+) -> Any:
     """Gates in the order input, forget, cell, output."""
     outputs = []
     for t in _steps(x.shape[1], go_backwards):

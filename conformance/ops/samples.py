@@ -6,7 +6,15 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from conformance.ops import table_control, table_elementwise, table_linalg, table_more, table_nn, table_reduce, table_shape
+from conformance.ops import (
+    table_control,
+    table_elementwise,
+    table_linalg,
+    table_more,
+    table_nn,
+    table_reduce,
+    table_shape,
+)
 from conformance.ops.entry import Entry
 
 __all__ = ["ALIASES", "function_of", "table"]

@@ -31,7 +31,13 @@ def cases(backends: list[str], quick: bool) -> Iterator[Case]:
                     yield Case("specs", f"{entry.name}/{sample.label}", b, _check(b, entry, sample))
 
 
-_NOT_SYMBOLIC = {"cond", "switch", "custom_gradient", "jvp", "vectorize"}  # called through closures: tests/ops/test_control.py
+_NOT_SYMBOLIC = {
+    "cond",
+    "switch",
+    "custom_gradient",
+    "jvp",
+    "vectorize",
+}  # called through closures: tests/ops/test_control.py
 
 
 def infer(entry: Entry, sample: Sample, make: Callable[[tuple[Any, ...], str], Any], unknown: bool) -> list[Any]:
@@ -79,6 +85,8 @@ def _check(backend: str, entry: Entry, sample: Sample) -> Callable[[], None]:
             for make in (Abstract, KerasTensor):
                 _agree(backend, infer(entry, sample, make, False), results, True, f"{make.__name__} of known shape")
                 if sample.batch:
-                    _agree(backend, infer(entry, sample, make, True), results, False, f"{make.__name__} of unknown batch")
+                    _agree(
+                        backend, infer(entry, sample, make, True), results, False, f"{make.__name__} of unknown batch"
+                    )
 
     return check

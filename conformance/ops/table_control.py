@@ -103,7 +103,13 @@ def _vectorize(a: Any, b: Any) -> Any:
     return _ops().vectorize(lambda v, w: _ops().sum(v * w), signature="(n),(n)->()")(a, b)
 
 
-CALLS = {"cond": _cond, "switch": _switch, "custom_gradient": _custom, "jvp": _jvp, "vectorize": _vectorize}  # how the entries of these names are called
+CALLS = {
+    "cond": _cond,
+    "switch": _switch,
+    "custom_gradient": _custom,
+    "jvp": _jvp,
+    "vectorize": _vectorize,
+}  # how the entries of these names are called
 
 
 def _control() -> list[Entry]:
@@ -118,7 +124,9 @@ def _control() -> list[Entry]:
     f = Entry("fori_loop", _fori, loop, "fixed")
     f(0, 3, _step, floats(2, 3))(2, 2, _step, floats(2))
     n = Entry("scan", _scan, loop, "fixed")
-    n(_carry, np.asarray(1.0, "float32"), floats(4))(_carry, floats(3), floats(4, 3), reverse=True).edge(_sum_carry, np.asarray(0, "int32"), ints(4))
+    n(_carry, np.asarray(1.0, "float32"), floats(4))(_carry, floats(3), floats(4, 3), reverse=True).edge(
+        _sum_carry, np.asarray(0, "int32"), ints(4)
+    )
     m = Entry("map", lambda g, x: np.stack([g(v) for v in x]), loop, "fixed")
     m(_double, floats(3, 2))
     v = Entry("vectorized_map", lambda g, x: np.stack([g(i) for i in x]), loop, "fixed")

@@ -117,7 +117,9 @@ _BITS_TO = {"tan": 3.0, "sinh": 30.0, "cosh": 30.0}
 
 def _unary(name: str, reference: Callable[..., Any], low: float, high: float, *rest: Any) -> Entry:
     tolerance, domain, far, kinks = rest
-    e = Entry(name, lambda x, *a, **kw: reference(_number(x), *a, **kw), _TOLERANCES.get(name, tolerance), domain, far=far)
+    e = Entry(
+        name, lambda x, *a, **kw: reference(_number(x), *a, **kw), _TOLERANCES.get(name, tolerance), domain, far=far
+    )
     e.kinks = tuple(_at(p, s) for p, s in kinks.items())
     e(floats(2, 3, low=low, high=high)).also("float64", "float16", "bfloat16")
     e.edge(np.asarray(floats(low=low, high=high))).edge(floats(0, 3))
@@ -170,13 +172,19 @@ def _parametric() -> list[Entry]:
         _unary("selu", selu, -3, 3, tol(), "number", FAR, {0.0: 1.0507009873554805 * 1.6732632423543772}),
         _unary("gelu", gelu, -3, 3, tail, "number", FAR, {})(floats(4), approximate=False)(floats(4), False),
         _unary("leaky_relu", leaky, -3, 3, tol(), "number", FAR, {0.0: 0.2})(floats(4), negative_slope=0.5),
-        _unary("hard_shrink", hard_shrink, -3, 3, tol(0, 0), "number", FAR, {0.5: 0.0, -0.5: 0.0})(floats(6), threshold=1.0),
-        _unary("soft_shrink", soft_shrink, -3, 3, tol(), "number", FAR, {0.5: 0.0, -0.5: 0.0})(floats(6), threshold=1.0),
+        _unary("hard_shrink", hard_shrink, -3, 3, tol(0, 0), "number", FAR, {0.5: 0.0, -0.5: 0.0})(
+            floats(6), threshold=1.0
+        ),
+        _unary("soft_shrink", soft_shrink, -3, 3, tol(), "number", FAR, {0.5: 0.0, -0.5: 0.0})(
+            floats(6), threshold=1.0
+        ),
         _unary("squareplus", squareplus, -3, 3, tol(8, 4, 2), "number", FAR, {})(floats(4), b=2),
     ]
     e = Entry("threshold", threshold, tol(0, 0), "number")
     e.kinks = (Kink((np.array([0.5]), 0.5, -1.0), (np.array([0.0]),)),)
-    out.append(e(floats(6), 0.5, -1.0).also("float16", "bfloat16", "float64").edge(EDGE, 0.5, 2.0).edge(floats(0, 2), 1.0, 0.0))
+    out.append(
+        e(floats(6), 0.5, -1.0).also("float16", "bfloat16", "float64").edge(EDGE, 0.5, 2.0).edge(floats(0, 2), 1.0, 0.0)
+    )
     return out
 
 
@@ -217,13 +225,15 @@ def _conversions() -> list[Entry]:
     n.edge(ints(3)).edge(bools(2)).edge(floats(0))
     n.kinks = (Kink((np.array([NAN, INF, -INF, 2.0]),), (np.array([0.0, 0.0, 0.0, 1.0]),)),)
     r = Entry("round", lambda x, decimals=0: np.round(x * 1, decimals), tol(2, 1))
-    r(floats(7, low=-9, high=9)).also("float64").edge(np.array([0.5, 1.5, 2.5, -0.5, -1.5], "float32")).also("float16", "bfloat16")
+    r(floats(7, low=-9, high=9)).also("float64").edge(np.array([0.5, 1.5, 2.5, -0.5, -1.5], "float32")).also(
+        "float16", "bfloat16"
+    )
     r(floats(5, low=-9, high=9), decimals=1).edge(floats(5, low=-900, high=900), decimals=-1)
     r.edge(ints(5, low=-90, high=90), decimals=-1).edge(ints(5)).edge(bools(3)).edge(EDGE).edge(floats(0))
     return [e, s, n, r]
 
 
-# ---- two tensors -------------------------------------------------------------------------------------------------------
+# ---- two tensors ---------------------------------------------------------------------------------------------------
 
 
 def _wide(fn: Callable[..., Any]) -> Callable[..., Any]:
@@ -277,10 +287,14 @@ def _operand(dtype: str, *shape: int) -> np.ndarray:
 
 def _pairs(e: Entry, with_bools: bool) -> Entry:
     e(floats(2, 3, low=0.5, high=3), floats(2, 3, low=0.5, high=3)).also("float64", "float16", "bfloat16")
-    e(floats(2, 1, low=0.5, high=3), floats(1, 3, low=0.5, high=3)).edge(floats(0, 3), floats(3)).edge(floats(), floats(2, 3))
+    e(floats(2, 1, low=0.5, high=3), floats(1, 3, low=0.5, high=3)).edge(floats(0, 3), floats(3)).edge(
+        floats(), floats(2, 3)
+    )
     for a, b in _PAIRS:
         e.edge(_operand(a, 2, 3), _operand(b, 3))
-    e.edge(ints(3, low=1), 1.5).edge(floats(3, low=0.5, dtype="float16"), 2).edge(2, ints(3, low=1, high=4, dtype="int8"))
+    e.edge(ints(3, low=1), 1.5).edge(floats(3, low=0.5, dtype="float16"), 2).edge(
+        2, ints(3, low=1, high=4, dtype="int8")
+    )
     e.edge(floats(3, low=0.5, dtype="bfloat16"), 0.5).edge(3, floats(3, low=0.5, dtype="float64"))
     return e.edge(bools(4), bools(4)) if with_bools else e
 
@@ -318,10 +332,14 @@ def _bits() -> list[Entry]:
         e = Entry(name, _wide(fn) if shift else fn, domain="int" if shift else "bits", smooth=False)
         e(ints(2, 3, low=0), ints(3, low=0, high=4)).edge(ints(0, 3), ints(3))
         e.edge(ints(3, low=-100, high=100, dtype="int8"), ints(3, low=0, high=3, dtype="int8"))
-        e.edge(ints(3, low=0, high=200, dtype="uint8"), ints(3, low=0, high=3)).edge(ints(2, 2, low=-9, dtype="int64"), 1)
+        e.edge(ints(3, low=0, high=200, dtype="uint8"), ints(3, low=0, high=3)).edge(
+            ints(2, 2, low=-9, dtype="int64"), 1
+        )
         out.append(e if shift else e.edge(bools(4), bools(4)))
     e = Entry("bitwise_invert", lambda x: ~x, domain="bits", smooth=False)
-    out.append(e(ints(2, 3)).edge(ints(3, low=0, dtype="uint8")).edge(bools(4)).edge(ints(3, dtype="int8")).edge(ints(0)))
+    out.append(
+        e(ints(2, 3)).edge(ints(3, low=0, dtype="uint8")).edge(bools(4)).edge(ints(3, dtype="int8")).edge(ints(0))
+    )
     return out
 
 
@@ -332,12 +350,16 @@ def _choices() -> list[Entry]:
         return x if high is None else np.minimum(x, high)
 
     c = Entry("clip", clip, tol(0, 0), far=FAR)
-    c(floats(2, 3), -0.5, 0.5).also("float64", "float16", "bfloat16")(floats(2, 3), floats(3, low=-1, high=0), floats(3, low=0))
+    c(floats(2, 3), -0.5, 0.5).also("float64", "float16", "bfloat16")(
+        floats(2, 3), floats(3, low=-1, high=0), floats(3, low=0)
+    )
     c.edge(ints(5), -2, 2).edge(ints(5), 0.5, 2.5).edge(EDGE, -1.0, 1.0).edge(floats(0), 0.0, 1.0).edge(bools(3), 0, 1)
     c(floats(4), None, 0.5)(floats(4), 0.5, None).edge(np.asarray(0.25, "float32"), 0.5, 1.0)
     w = Entry("where", np.where, tol(0, 0), ("bool", "number"))
     w(bools(2, 3), floats(2, 3), floats(3)).also("float64", "float16", "bfloat16").edge(bools(2, 3), ints(2, 3), 0.5)
-    w.edge(floats(3), 1, 0).edge(bools(4), ints(4, dtype="int8"), ints(4, low=0, dtype="uint8")).edge(bools(0), floats(0), 1.0)
+    w.edge(floats(3), 1, 0).edge(bools(4), ints(4, dtype="int8"), ints(4, low=0, dtype="uint8")).edge(
+        bools(0), floats(0), 1.0
+    )
     w(np.asarray(True), floats(2), 0.0).edge(np.array([True, False]), np.array([1.0, NAN], "float32"), 2.0)
     w.kinks = (Kink((np.array([True, False]), np.array([1.0, NAN]), np.array([INF, 2.0])), ([1.0, 0.0], [0.0, 1.0])),)
 
@@ -348,7 +370,9 @@ def _choices() -> list[Entry]:
     a = Entry("allclose", lambda *args, **kw: np.all(isclose(*args, **kw)), scalars=True, smooth=False)
     for e in (i, a):
         e(floats(4), floats(4)).also("float64", "float16").edge(EDGE, EDGE).edge(EDGE, EDGE, equal_nan=True)
-        e.edge(floats(4), floats(4), rtol=0.5).edge(floats(4), 1.0, atol=10.0).edge(ints(3), ints(3)).edge(floats(0), floats(0))
+        e.edge(floats(4), floats(4), rtol=0.5).edge(floats(4), 1.0, atol=10.0).edge(ints(3), ints(3)).edge(
+            floats(0), floats(0)
+        )
         e.edge(floats(2, 3, low=0.1), floats(3, low=0.1), 0.1, 0.2)
     return [c, w, i, a]
 

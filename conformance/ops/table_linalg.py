@@ -29,9 +29,16 @@ def _factor(*shape: int) -> np.ndarray:
     return np.linalg.cholesky(_spd(*shape).astype("float64")).astype("float32")
 
 
-# ---- products ----------------------------------------------------------------------------------------------------------
+# ---- products ------------------------------------------------------------------------------------------------------
 
-_SHAPES = (((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 2)), ((5, 2, 3), (3, 4)), ((5, 1, 2, 3), (4, 3, 2)), ((2, 0), (0, 3)))
+_SHAPES = (
+    ((3,), (3,)),
+    ((2, 3), (3,)),
+    ((3,), (3, 2)),
+    ((5, 2, 3), (3, 4)),
+    ((5, 1, 2, 3), (4, 3, 2)),
+    ((2, 0), (0, 3)),
+)
 _TERMS = (
     ("bij,bjk", (2, 3, 4), (2, 4, 2)), ("ii->i", (3, 3)), ("ij->", (2, 3)), ("ij->ji", (2, 3)),
     ("...ij,...jk->...ik", (2, 2, 3), (1, 3, 2)), ("btnh,bsnh->bnts", (2, 3, 2, 4), (2, 5, 2, 4)), ("ij", (2, 3)),
@@ -44,18 +51,24 @@ def _products() -> list[Entry]:
     m(floats(2, 3), floats(3, 4)).also(*_ALL)
     for a, b in _SHAPES:
         m(floats(*a), floats(*b))
-    m.edge(ints(2, 3, dtype="int8"), ints(3, 2, dtype="int8")).edge(ints(2, 3), floats(3, 2)).edge(ints(2, 3), ints(3, 2))
+    m.edge(ints(2, 3, dtype="int8"), ints(3, 2, dtype="int8")).edge(ints(2, 3), floats(3, 2)).edge(
+        ints(2, 3), ints(3, 2)
+    )
     e = Entry("einsum", np.einsum, _PRODUCT)
     e("ij,jk->ik", floats(2, 3), floats(3, 4)).also(*_ALL)
     for subscripts, *shapes in _TERMS:
         e(subscripts, *(floats(*s) for s in shapes))
     e.edge("i,i->", ints(3), ints(3))
     d = Entry("dot", np.dot, _PRODUCT)
-    d(floats(2, 3), floats(3, 4)).also(*_ALL)(floats(2, 2, 3), floats(5, 3, 4))(floats(2, 3), 2.0)(floats(2, 2, 3), floats(3))
+    d(floats(2, 3), floats(3, 4)).also(*_ALL)(floats(2, 2, 3), floats(5, 3, 4))(floats(2, 3), 2.0)(
+        floats(2, 2, 3), floats(3)
+    )
     d(floats(3), floats(3)).edge(ints(3), ints(3))
     t = Entry("tensordot", np.tensordot, _PRODUCT)
     t(floats(2, 3, 4), floats(3, 4, 5)).also(*_ALL)(floats(2, 3), floats(3, 4), axes=1)
-    t(floats(2, 3, 4), floats(4, 2), axes=([0, 2], [1, 0]))(floats(2, 3), floats(2), axes=0).edge(ints(2, 3), ints(3, 2), axes=1)
+    t(floats(2, 3, 4), floats(4, 2), axes=([0, 2], [1, 0]))(floats(2, 3), floats(2), axes=0).edge(
+        ints(2, 3), ints(3, 2), axes=1
+    )
     v, i, o, k = (Entry(n, getattr(np, n), _PRODUCT) for n in ("vdot", "inner", "outer", "kron"))
     v(floats(2, 3), floats(2, 3)).also(*_ALL).edge(ints(3), ints(3))
     i(floats(2, 3), floats(4, 3)).also(*_ALL)(floats(2, 3), 2.0)(floats(3), floats(3))
@@ -84,17 +97,21 @@ def _crosses() -> Entry:
 
 def _linear() -> Entry:
     e = Entry("linear", lambda x, k, b=None: x @ k + (0 if b is None else b), _PRODUCT, "real", far=True)
-    e(floats(2, 3), floats(3, 4), floats(4)).also(*_ALL)(floats(2, 3), floats(3, 4))(floats(2, 2, 3), floats(3, 4), floats(4))
+    e(floats(2, 3), floats(3, 4), floats(4)).also(*_ALL)(floats(2, 3), floats(3, 4))(
+        floats(2, 2, 3), floats(3, 4), floats(4)
+    )
     return e.edge(floats(0, 3), floats(3, 4), floats(4))(floats(2, 3), floats(3, 4), None)
 
 
 def _embedding() -> Entry:
     e = Entry("embedding", lambda i, t: t[i], tol(0, 0), ("index", "any"))
-    e(ints(2, 3, low=0, high=5), floats(5, 4)).edge(ints(3, low=0, high=5, dtype="int64"), floats(5, 2, dtype="bfloat16"))
+    e(ints(2, 3, low=0, high=5), floats(5, 4)).edge(
+        ints(3, low=0, high=5, dtype="int64"), floats(5, 2, dtype="bfloat16")
+    )
     return e(np.array([1, 1, 0], "int32"), floats(5, 2)).edge(ints(0, low=0), floats(5, 2))
 
 
-# ---- factorizations ------------------------------------------------------------------------------------------------------
+# ---- factorizations ------------------------------------------------------------------------------------------------
 
 
 def _rebuilt(parts: list[Any]) -> list[Any]:
@@ -165,7 +182,9 @@ def _factorizations() -> list[Entry]:
               view=_rebuilt)  # fmt: skip
     s(floats(2, 4, 3), compute_uv=False).edge(floats(4, 3)).also("float64").edge(floats(4, 3), full_matrices=False)
     s.edge(floats(2, 3, 4), full_matrices=False).edge(floats(3, 4))
-    h = Entry("eigh", lambda x: np.linalg.eigh((x + np.swapaxes(x, -1, -2)) / 2), _SOLVER, _F, view=_spectral, outputs=(0,))
+    h = Entry(
+        "eigh", lambda x: np.linalg.eigh((x + np.swapaxes(x, -1, -2)) / 2), _SOLVER, _F, view=_spectral, outputs=(0,)
+    )
     h(_spd(3, 3)).also("float64").edge(_spd(2, 3, 3))
     g = Entry("eig", np.linalg.eig, _SOLVER, _F, view=_spectral, smooth=False)
     g(_regular(3, 3)).also("float64").edge(_regular(2, 3, 3)).edge(np.array([[0.0, -1.0], [1.0, 0.0]], "float32"))
@@ -182,7 +201,9 @@ def _solvers() -> list[Entry]:
     s = Entry("solve", _solve, _SOLVER, _F)
     s(_regular(3, 3), floats(3, 2)).also("float64")(_regular(3, 3), floats(3))(_regular(2, 3, 3), floats(2, 3, 1))
     t = Entry("solve_triangular", _triangular, _SOLVER, _F)
-    t(_regular(3, 3), floats(3, 2), lower=True).also("float64")(_regular(3, 3), floats(3))(_regular(2, 3, 3), floats(2, 3, 1))
+    t(_regular(3, 3), floats(3, 2), lower=True).also("float64")(_regular(3, 3), floats(3))(
+        _regular(2, 3, 3), floats(2, 3, 1)
+    )
     sd = Entry("slogdet", np.linalg.slogdet, _SOLVER, _F, outputs=(1,))
     sd(_regular(2, 3, 3)).also("float64")(floats(4, 4)).edge(np.array([[1.0, 2.0], [2.0, 4.0]], "float32"))
     ld = Entry("logdet", lambda x: np.linalg.slogdet((x + np.swapaxes(x, -1, -2)) / 2)[1], _SOLVER, _F)
@@ -218,4 +239,3 @@ def _norms() -> Entry:
 def entries() -> list[Entry]:
     """The entries of this file."""
     return [*_products(), *_factorizations(), *_solvers()]
-

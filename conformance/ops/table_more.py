@@ -19,7 +19,7 @@ _ALL = ("float64", "float16", "bfloat16")
 _SUM = tol(8, 4, 8)
 
 
-# ---- special functions -------------------------------------------------------------------------------------------------
+# ---- special functions ---------------------------------------------------------------------------------------------
 
 
 def _half_of(x: Any) -> Any:
@@ -27,9 +27,7 @@ def _half_of(x: Any) -> Any:
 
 
 _EDGE = np.array([-INF, -1e4, -3.0, -0.5, 0.0, 0.5, 3.0, 1e4, INF, NAN], "float32")
-_BESSEL = tol(
-    16, 4, reason="the polynomials are good to 2e-7, and exp(x) in float32 to x times half an ulp"
-)
+_BESSEL = tol(16, 4, reason="the polynomials are good to 2e-7, and exp(x) in float32 to x times half an ulp")
 # name: (reference, range, tolerance, edge values, values far out, {kink: slope})
 _FINITE = _EDGE[np.isfinite(_EDGE)]
 _UNARY: dict[str, tuple[Any, ...]] = {
@@ -48,7 +46,9 @@ def _special() -> list[Entry]:
         e = Entry(name, lambda x, fn=fn: fn(_half_of(x)), tolerance, far=far, smooth=name not in ("signbit", "i0"))
         if name == "signbit":
             e.reference, e.domain = (lambda x: np.signbit(x * 1.0)), "real"
-        e(floats(2, 3, low=low, high=high)).also("float16", "bfloat16").edge(edge).edge(np.array([-3, 0, 1, 2], "int32")).edge(floats(0))
+        e(floats(2, 3, low=low, high=high)).also("float16", "bfloat16").edge(edge).edge(
+            np.array([-3, 0, 1, 2], "int32")
+        ).edge(floats(0))
         if name != "i0":  # a polynomial for float32
             e.edge(floats(3, low=low, high=high, dtype="float64"))
         e.kinks = tuple(Kink((np.array([p]),), (np.array([s]),)) for p, s in kinks.items())
@@ -67,23 +67,32 @@ def _pairs() -> list[Entry]:
     ld(floats(2, 3), ints(3)).also(*_ALL).edge(ints(3), 2)
     fm = Entry("fmod", np.fmod, tol(2, 2, 2), "real", scalars=True)
     for e in (fmax, fmin, la, fm):
-        e(floats(2, 3, low=0.5, high=3), floats(2, 3, low=0.5, high=3)).also(*_ALL)(floats(2, 1, low=0.5), floats(1, 3, low=0.5))
+        e(floats(2, 3, low=0.5, high=3), floats(2, 3, low=0.5, high=3)).also(*_ALL)(
+            floats(2, 1, low=0.5), floats(1, 3, low=0.5)
+        )
         e.edge(floats(3, low=0.5), 2).edge(ints(3, low=1), ints(3, low=1))
     fm.samples[0], fm.samples[4] = fm.samples[4], fm.samples[0]
     fm.edge(floats(5, low=-9, high=9), -2.0).edge(ints(5, low=-9, high=9), 4)
     g, c = (Entry(n, getattr(np, n), domain="int", smooth=False) for n in ("gcd", "lcm"))
     for e in (g, c):
-        e(ints(5, low=1, high=30), ints(5, low=1, high=30)).edge(ints(2, 1, low=-9), ints(3, low=1)).edge(np.array([0, 6, 0]), np.array([0, 0, 4]))
+        e(ints(5, low=1, high=30), ints(5, low=1, high=30)).edge(ints(2, 1, low=-9), ints(3, low=1)).edge(
+            np.array([0, 6, 0]), np.array([0, 0, 4])
+        )
     i = Entry("isin", lambda x, y, assume_unique=False, invert=False: np.isin(x, y, invert=invert), smooth=False)
     i(ints(2, 3), ints(4)).edge(floats(3), np.array([0.5, 1.0], "float32"), invert=True).edge(ints(3), 2)
     n = Entry("nextafter", np.nextafter, _EXACT, "fixed", smooth=False, raw=True)
     n(np.array([0.0, 1.0, -1.0], "float32"), np.array([1.0, INF, 0.0], "float32"))
-    s = Entry("select", lambda conditions, choices, default=0: np.select(conditions, choices, default), _EXACT, ("bool", "fixed"))
+    s = Entry(
+        "select",
+        lambda conditions, choices, default=0: np.select(conditions, choices, default),
+        _EXACT,
+        ("bool", "fixed"),
+    )
     s([bools(3), bools(3)], [floats(3), floats(3)])([bools(2, 3)], [floats(3)], 1.5).edge([bools(3)], [ints(3)], 7)
     return [fmax, fmin, la, ld, fm, g, c, i, n, s]
 
 
-# ---- complex numbers and bytes -------------------------------------------------------------------------------------------
+# ---- complex numbers and bytes -------------------------------------------------------------------------------------
 
 
 def _complex(*shape: int) -> np.ndarray:
@@ -118,7 +127,7 @@ def _complex_numbers() -> list[Entry]:
     return [r, i, j, a, p, t, cp, po, vc, vr, v]
 
 
-# ---- statistics and NaN --------------------------------------------------------------------------------------------------
+# ---- statistics and NaN --------------------------------------------------------------------------------------------
 
 
 def _holes(*shape: int) -> np.ndarray:
@@ -152,13 +161,19 @@ def _statistics() -> list[Entry]:
     r.samples = [s._replace(batch=()) for s in r.samples]
     t = Entry("trapezoid", lambda y, x=None, dx=1.0, axis=-1: np.trapezoid(y, x, dx, axis), _SUM, "real")
     t(floats(3, 4)).also(*_ALL)(floats(3, 4), np.array([0.0, 0.5, 2.0, 3.0], "float32"))(floats(3, 4), dx=0.5, axis=0)
-    h = Entry("histogram", lambda x, bins=10, range=None: np.histogram(x, bins, range), tol(8, 4, 2), "real", smooth=False)
+    h = Entry(
+        "histogram", lambda x, bins=10, range=None: np.histogram(x, bins, range), tol(8, 4, 2), "real", smooth=False
+    )
     h(floats(20)).edge(floats(3, 4), 4, (-1.0, 1.0)).edge(ints(9), 3)
     g = Entry("geomspace", lambda a, b, num=50, endpoint=True, dtype=None, axis=0: np.geomspace(a, b, num, endpoint, None, axis),
               tol(16, 8), "float", smooth=False)  # fmt: skip
-    g(floats(2, low=1), floats(2, low=1), 4)(1, 100, 3)(1.0, 8.0, 3, False).edge(floats(2, low=1), floats(2, low=1), 3, axis=-1)
+    g(floats(2, low=1), floats(2, low=1), 4)(1, 100, 3)(1.0, 8.0, 3, False).edge(
+        floats(2, low=1), floats(2, low=1), 3, axis=-1
+    )
     u = Entry("unique", _unique, smooth=False, compiles=False)
-    u.fixed(ints(8, low=0, high=4)).fixed(ints(2, 4, low=0, high=3), return_index=True, return_inverse=True, return_counts=True)
+    u.fixed(ints(8, low=0, high=4)).fixed(
+        ints(2, 4, low=0, high=3), return_index=True, return_inverse=True, return_counts=True
+    )
     u.fixed(np.array([[1, 2], [1, 2], [0, 5]], "int32"), axis=0).fixed(ints(6, low=0, high=3), size=5).fixed(floats(4))
     return [c, d, r, t, h, g, u]
 
@@ -167,13 +182,20 @@ def _nan_reductions() -> list[Entry]:
     out = []
     for name in ("nanprod", "nanvar", "nanstd", "nanmedian"):
         e = Entry(name, getattr(np, name), tol(8, 6, 4), "real")
-        e(floats(3, 4)).also(*_ALL)(_holes(3, 4), axis=1).edge(_holes(3, 4), axis=0, keepdims=True).edge(ints(3, 2), axis=0)
+        e(floats(3, 4)).also(*_ALL)(_holes(3, 4), axis=1).edge(_holes(3, 4), axis=0, keepdims=True).edge(
+            ints(3, 2), axis=0
+        )
         e.samples = [s._replace(smooth=s.smooth and not np.isnan(s.args[0]).any()) for s in e.samples]
         out.append(e)
     out[0].edge(np.array([NAN, NAN], "float32"))
     for name in ("nanargmax", "nanargmin"):
         e = Entry(name, getattr(np, name), domain="real", smooth=False)
-        out.append(e(floats(3, 4)).edge(_holes(3, 4), axis=1).edge(_holes(3, 4), axis=0, keepdims=True).edge(ints(3, 2), axis=0))
+        out.append(
+            e(floats(3, 4))
+            .edge(_holes(3, 4), axis=1)
+            .edge(_holes(3, 4), axis=0, keepdims=True)
+            .edge(ints(3, 2), axis=0)
+        )
     for name in ("nancumsum", "nancumprod"):
         fn = getattr(np, name)
         e = Entry(name, lambda x, axis=None, dtype=None, fn=fn: fn(x, axis), tol(8, 8, 4), "real")
@@ -183,7 +205,9 @@ def _nan_reductions() -> list[Entry]:
         e = Entry(name, _q(getattr(np, name)), tol(16, 6, 8), ("real", "fixed"))
         for method in ("linear", "lower", "higher", "midpoint", "nearest"):
             e(floats(3, 5), 0.3 * scale, axis=1, method=method)
-        e(floats(3, 5), np.array([0.1, 0.55]) * scale, axis=0).edge(floats(3, 5), 0.3 * scale, axis=(0, 1), keepdims=True).edge(ints(7), 0.25 * scale)
+        e(floats(3, 5), np.array([0.1, 0.55]) * scale, axis=0).edge(
+            floats(3, 5), 0.3 * scale, axis=(0, 1), keepdims=True
+        ).edge(ints(7), 0.25 * scale)
         if name != "percentile":
             e.edge(_holes(3, 5), 0.4 * scale, axis=1).edge(_holes(4), 0.5 * scale)
         out.append(e)
@@ -191,16 +215,22 @@ def _nan_reductions() -> list[Entry]:
 
 
 def _q(fn: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda x, q, axis=None, method="linear", keepdims=False: fn(x * 1.0, q, axis, method=method, keepdims=keepdims)
+    return lambda x, q, axis=None, method="linear", keepdims=False: fn(
+        x * 1.0, q, axis, method=method, keepdims=keepdims
+    )
 
 
-# ---- rearrangements --------------------------------------------------------------------------------------------------------
+# ---- rearrangements ------------------------------------------------------------------------------------------------
 
 
 def _depth(x: Any, k: int, data_format: Any = "channels_last") -> Any:
     x = ref.last(x, data_format)
     n, h, w, c = x.shape
-    blocks = x.reshape(n, h, w, k, k, c // k**2) if data_format != "channels_first" else np.moveaxis(x.reshape(n, h, w, c // k**2, k, k), 3, -1)
+    blocks = (
+        x.reshape(n, h, w, k, k, c // k**2)
+        if data_format != "channels_first"
+        else np.moveaxis(x.reshape(n, h, w, c // k**2, k, k), 3, -1)
+    )
     return ref.back(blocks.transpose(0, 1, 3, 2, 4, 5).reshape(n, h * k, w * k, -1), data_format)
 
 
@@ -269,12 +299,14 @@ def _blocks() -> list[Entry]:
     u(floats(2, 3, 4, 5), 2)(floats(2, 1, 5, 4), (2, 3), 1, 1, 2)(floats(1, 2, 5, 5), 2, dilation=2)
     f(floats(2, 4, 12), (4, 5), 2)(floats(2, 12, 4), (4, 4), (2, 3), stride=(2, 1))
     r = Entry("rearrange", _rearranged, _EXACT, "any")
-    r(floats(2, 3, 4, 2), "b h w c -> b (h w) c")(floats(2, 12), "b (h w) -> b w h", h=3)(floats(2, 3, 4), "... i j -> ... j i")
+    r(floats(2, 3, 4, 2), "b h w c -> b (h w) c")(floats(2, 12), "b (h w) -> b w h", h=3)(
+        floats(2, 3, 4), "... i j -> ... j i"
+    )
     r(floats(2, 3), "a b -> b 1 a")
     return [*out, d, s, u, f, r]
 
 
-# ---- pooling, segments, normalization, signals -----------------------------------------------------------------------------
+# ---- pooling, segments, normalization, signals ---------------------------------------------------------------------
 
 
 def _adaptive(reduce: Callable[..., Any]) -> Callable[..., Any]:
@@ -323,7 +355,9 @@ def _layers() -> list[Entry]:
     s = Entry("segment_min", _segments(INF, np.minimum), _EXACT, ("real", "index"))
     p = Entry("segment_prod", _segments(1.0, np.multiply), tol(4, 4), ("real", "index"))
     for e in (s, p):
-        e(floats(5, 2), np.array([0, 2, 0, 1, 2], "int32"), 3).also("float64").edge(ints(4), np.array([0, 1, 0, 3], "int32"), 5)
+        e(floats(5, 2), np.array([0, 2, 0, 1, 2], "int32"), 3).also("float64").edge(
+            ints(4), np.array([0, 1, 0, 3], "int32"), 5
+        )
         e.edge(floats(4), np.array([0, -1, 5, 1], "int64"), 2)
     return [a, m, b, s, p]
 
@@ -349,7 +383,9 @@ def _taper(window: Any, length: int, fft: int) -> Any:
     return np.pad(w, (left, fft - length - left))
 
 
-def _istft(z: Any, length: int, stride: int, fft: int, size: Any = None, window: Any = "hann", center: bool = True) -> Any:
+def _istft(
+    z: Any, length: int, stride: int, fft: int, size: Any = None, window: Any = "hann", center: bool = True
+) -> Any:
     frames = np.fft.irfft(z[0] + 1j * z[1], fft)
     w = _taper(window, length, fft)
     total = (frames.shape[-2] - 1) * stride + fft
@@ -380,7 +416,7 @@ def _signals() -> list[Entry]:
     return [*out, k(7, 3.0)(1, 2.0)]
 
 
-# ---- CTC -------------------------------------------------------------------------------------------------------------------
+# ---- CTC -----------------------------------------------------------------------------------------------------------
 
 
 def _ctc_loss(target: Any, output: Any, target_length: Any, output_length: Any, mask_index: int = 0) -> Any:
@@ -427,7 +463,11 @@ def _ctc() -> list[Entry]:
     g(floats(2, 6, 3), np.array([6, 4], "int32"), True, 0).edge(floats(2, 6, 3), np.array([6, 4], "int32"), False, 2)
     d = Entry("ctc_decode", lambda x, n, **kw: _greedy(x, n, kw.get("merge_repeated", True), kw.get("mask_index", 0)),
               tol(4, 4, 4), "fixed", smooth=False)  # fmt: skip
-    return [c, g, d(floats(2, 6, 3), np.array([6, 4], "int32")).edge(floats(2, 5, 3), np.array([5, 2], "int32"), mask_index=2)]
+    return [
+        c,
+        g,
+        d(floats(2, 6, 3), np.array([6, 4], "int32")).edge(floats(2, 5, 3), np.array([5, 2], "int32"), mask_index=2),
+    ]
 
 
 def entries() -> list[Entry]:

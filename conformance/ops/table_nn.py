@@ -17,7 +17,7 @@ _ALL = ("float64", "float16", "bfloat16")
 _SUMS = tol(4, 4, 16)  # long sums of products, in which terms cancel
 
 
-# ---- along an axis -------------------------------------------------------------------------------------------------------
+# ---- along an axis -------------------------------------------------------------------------------------------------
 
 
 def _log_softmax(x: Any, axis: Any = -1) -> Any:
@@ -55,7 +55,7 @@ def _along() -> list[Entry]:
     return [s, g, m, u]
 
 
-# ---- windows -------------------------------------------------------------------------------------------------------------
+# ---- windows -------------------------------------------------------------------------------------------------------
 
 _SPACE = (7, 6, 5)
 _FORMATS = ("channels_last", "channels_first")
@@ -112,7 +112,7 @@ def _pooling() -> list[Entry]:
     return [m, a]
 
 
-# ---- normalization -------------------------------------------------------------------------------------------------------
+# ---- normalization -------------------------------------------------------------------------------------------------
 
 
 def _shaped(w: Any, x: Any, axes: tuple[int, ...]) -> Any:
@@ -124,9 +124,13 @@ def _moments(x: Any, axes: Any, keepdims: bool = False, synchronized: bool = Fal
     return np.mean(x, axes, keepdims=keepdims), np.var(x, axes, keepdims=keepdims)
 
 
-def _batch(x: Any, mean: Any, variance: Any, axis: int, offset: Any = None, scale: Any = None, epsilon: float = 1e-3) -> Any:
+def _batch(
+    x: Any, mean: Any, variance: Any, axis: int, offset: Any = None, scale: Any = None, epsilon: float = 1e-3
+) -> Any:
     a = axis % x.ndim
-    mean, variance, offset, scale = (None if w is None else _shaped(w, x, (a,)) for w in (mean, variance, offset, scale))
+    mean, variance, offset, scale = (
+        None if w is None else _shaped(w, x, (a,)) for w in (mean, variance, offset, scale)
+    )
     y = (x - mean) / np.sqrt(variance + epsilon)
     y = y if scale is None else y * scale
     return y if offset is None else y + offset
@@ -153,18 +157,24 @@ def _normalize(x: Any, axis: Any = -1, order: Any = 2, epsilon: float = 1e-7) ->
 
 def _normalization() -> list[Entry]:
     m = Entry("moments", _moments, tol(8, 4, 4), far=True)
-    m(floats(2, 3, 4), [0, 2]).also("float64")(floats(2, 3, 4), 1, keepdims=True)(floats(8, 3), [0]).also("float16", "bfloat16")
+    m(floats(2, 3, 4), [0, 2]).also("float64")(floats(2, 3, 4), 1, keepdims=True)(floats(8, 3), [0]).also(
+        "float16", "bfloat16"
+    )
     b = Entry("batch_normalization", _batch, tol(8, 6, 8), "float", far=False)
     b(floats(2, 3, 4), floats(4), floats(4, low=0.1), -1).also(*_ALL)
     b(floats(2, 3, 4), floats(3), floats(3, low=0.1), 1, offset=floats(3), scale=floats(3), epsilon=0.1)
-    b(floats(2, 4), floats(4), floats(4, low=0.1), -1, floats(4), floats(4))(floats(2, 4), floats(4), floats(4, low=0.1), 1, None, floats(4))
+    b(floats(2, 4), floats(4), floats(4, low=0.1), -1, floats(4), floats(4))(
+        floats(2, 4), floats(4), floats(4, low=0.1), 1, None, floats(4)
+    )
     y = Entry("layer_normalization", _layer, tol(8, 6, 8), ("float", "fixed"), far=True)
     y(floats(2, 3, 4)).also(*_ALL)(floats(2, 3, 4), floats(4), floats(4)).also("float16")
     y(floats(2, 3, 4), floats(3), floats(3), axis=1, epsilon=0.1)(floats(2, 3, 4), floats(3, 4), None, axis=[1, 2])
     r = Entry("rms_normalization", _rms, tol(8, 6, 8), ("float", "fixed"), far=True)
     r(floats(2, 3, 4), floats(4)).also(*_ALL)(floats(2, 3, 4))(floats(2, 3, 4), floats(3), axis=1, epsilon=0.1)
     n = Entry("normalize", _normalize, tol(8, 4), far=True)
-    n(floats(3, 4)).also(*_ALL)(floats(3, 4), axis=0, order=1)(floats(3, 4), order=3)(floats(2, 3, 4), axis=[1, 2]).edge(ints(2, 3))
+    n(floats(3, 4)).also(*_ALL)(floats(3, 4), axis=0, order=1)(floats(3, 4), order=3)(
+        floats(2, 3, 4), axis=[1, 2]
+    ).edge(ints(2, 3))
     n.edge(np.zeros((2, 3), "float32"))
     n.kinks = (Kink((np.zeros(2), -1, 2, 0.5), (np.full(2, 2.0),)),)
     return [m, b, y, r, n, _attention()]
@@ -182,7 +192,7 @@ def _attention() -> Entry:
     return a(q(), floats(2, 5, 2, 2), floats(2, 5, 2, 2))(floats(1, 3, 1, 2), floats(1, 3, 1, 2), floats(1, 3, 1, 4))
 
 
-# ---- encodings and losses ------------------------------------------------------------------------------------------------
+# ---- encodings and losses ------------------------------------------------------------------------------------------
 
 
 def _one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Any:
@@ -230,27 +240,35 @@ def _probabilities(*shape: int) -> np.ndarray:
 def _losses() -> list[Entry]:
     o = Entry("one_hot", _one_hot, domain="index", smooth=False)
     o(ints(2, 3, low=-1, high=4), 4).edge(ints(2, 3, low=0, high=4), 4, axis=1, dtype="int32")
-    o.edge(ints(3, low=0, high=4, dtype="uint8"), 4, axis=0).edge(ints(3, low=0, high=4, dtype="int64"), 4, dtype="bool")
+    o.edge(ints(3, low=0, high=4, dtype="uint8"), 4, axis=0).edge(
+        ints(3, low=0, high=4, dtype="int64"), 4, dtype="bool"
+    )
     h = Entry("multi_hot", _multi_hot, domain="index", smooth=False)
     h(ints(2, 3, low=0, high=4), 4, dtype="int32").fixed(ints(3, low=0, high=4), 4)
     c = Entry("categorical_crossentropy", _categorical, tol(8, 6, 4), "float", far=False)
     s = Entry("sparse_categorical_crossentropy", _sparse, tol(8, 6, 4), ("index", "float"))
     b = Entry("binary_crossentropy", _binary, tol(8, 6, 4), "float")
     c(_probabilities(3, 4), floats(3, 4), from_logits=True).also(*_ALL)(_probabilities(3, 4), _probabilities(3, 4))
-    c(_probabilities(3, 4), floats(3, 4), True, 0).edge(np.eye(3, dtype="float32"), np.eye(3, k=1, dtype="float32") + np.eye(3, k=-2, dtype="float32"))
+    c(_probabilities(3, 4), floats(3, 4), True, 0).edge(
+        np.eye(3, dtype="float32"), np.eye(3, k=1, dtype="float32") + np.eye(3, k=-2, dtype="float32")
+    )
     s(ints(3, low=0, high=4), floats(3, 4), from_logits=True).also(*_ALL)(ints(3, low=0, high=4), _probabilities(3, 4))
     s(ints(3, 1, low=0, high=4), floats(3, 4), from_logits=True)(ints(2, 4, low=0, high=3), floats(2, 3, 4), True, 1)
-    s.edge(np.array([-1, 7, 2], "int32"), floats(3, 4), from_logits=True).edge(np.array([0, 3], "int64"), floats(2, 4), True)
+    s.edge(np.array([-1, 7, 2], "int32"), floats(3, 4), from_logits=True).edge(
+        np.array([0, 3], "int64"), floats(2, 4), True
+    )
     b(_probabilities(3, 4), floats(3, 4), from_logits=True).also(*_ALL)(_probabilities(3, 4), _probabilities(3, 4))
     b.edge(np.array([0.0, 1.0, 1.0], "float32"), np.array([0.0, 1.0, 0.0], "float32"))
     b.edge(np.array([0.0, 1.0, 1.0], "float32"), np.array([1e4, -1e4, 1e4], "float32"), True)
     b.kinks = (Kink((np.array([0.0, 1.0]), np.array([0.0, 0.0]), True), ([0.0, 0.0], [0.5, -0.5])),)
-    p = Entry("psnr", lambda x, y, m: 20 * math.log10(m) - 10 * np.log10(np.mean((x - y) ** 2.0)), tol(8, 4, 2), "float")
+    p = Entry(
+        "psnr", lambda x, y, m: 20 * math.log10(m) - 10 * np.log10(np.mean((x - y) ** 2.0)), tol(8, 4, 2), "float"
+    )
     p(floats(3, 4), floats(3, 4), 2.0).also("float64").edge(ints(3, 4), ints(3, 4), 1.0)
     return [o, h, c, s, b, p]
 
 
-# ---- recurrence, segments, signals -----------------------------------------------------------------------------------------
+# ---- recurrence, segments, signals ---------------------------------------------------------------------------------
 
 
 def _recurrent() -> list[Entry]:
@@ -260,7 +278,9 @@ def _recurrent() -> list[Entry]:
     h = lambda: floats(2, 2, low=-1, high=1)  # noqa: E731
     lengths = np.array([2, 4], "int32")
     m(floats(2, 4, 3), h(), h(), *weights(4)).also("float64", "float16", "bfloat16")
-    m(floats(2, 4, 3), h(), h(), *weights(4), lengths)(floats(2, 4, 3), h(), h(), *weights(4), lengths, go_backwards=True)
+    m(floats(2, 4, 3), h(), h(), *weights(4), lengths)(
+        floats(2, 4, 3), h(), h(), *weights(4), lengths, go_backwards=True
+    )
     m(floats(2, 4, 3), h(), h(), *weights(4), go_backwards=True)(floats(2, 1, 3), h(), h(), *weights(4)[:2])
     m.edge(floats(2, 4, 3), h(), h(), *weights(4), np.array([0, 4], "int32"))
     g = Entry("gru_sequence", ref.gru, low, ("float",) * 5 + ("fixed",))
@@ -289,7 +309,9 @@ def _signals() -> list[Entry]:
     s = Entry("segment_sum", _segment(0, np.add), tol(4, 4, 4), ("real", "index"))
     x = Entry("segment_max", _segment(-math.inf, np.maximum), tol(0, 0), ("real", "index"))
     for e in (s, x):
-        e(floats(5, 2), np.array([0, 2, 0, 1, 2], "int32"), 3).also(*_ALL)(floats(5), np.array([0, 0, 1, 1, 2], "int32"), 3, sorted=True)
+        e(floats(5, 2), np.array([0, 2, 0, 1, 2], "int32"), 3).also(*_ALL)(
+            floats(5), np.array([0, 0, 1, 1, 2], "int32"), 3, sorted=True
+        )
         e.edge(floats(5), np.array([0, 0, 1, 1, 3], "int32"), 5)
         e.edge(ints(4), np.array([0, 1, 0, 3], "int32"), 5).edge(floats(4), np.array([0, -1, 5, 1], "int64"), 2)
 
@@ -313,4 +335,3 @@ def _signals() -> list[Entry]:
 def entries() -> list[Entry]:
     """The entries of this file."""
     return [*_along(), *_convolutions(), *_pooling(), *_normalization(), *_losses(), *_recurrent(), *_signals()]
-

@@ -103,7 +103,9 @@ def _positions() -> list[Entry]:
         for kw in ({}, {"axis": 0}, {"axis": -1, "keepdims": True}, {"axis": None, "keepdims": True}):
             e(floats(3, 4), **kw).edge(ints(3, 4, low=0, high=2), **kw)
         e.edge(floats(5, dtype="bfloat16")).edge(floats(5, dtype="float16")).edge(bools(4, 2), axis=0)
-        e.edge(ints(4, low=0, dtype="uint8")).edge(np.array([1.0, NAN, 5.0], "float32")).edge(np.asarray(2.0, "float32"))
+        e.edge(ints(4, low=0, dtype="uint8")).edge(np.array([1.0, NAN, 5.0], "float32")).edge(
+            np.asarray(2.0, "float32")
+        )
         out.append(e)
     s = Entry("sort", lambda x, axis=-1: np.sort(x, axis), tol(0, 0))
     a = Entry("argsort", lambda x, axis=-1: np.argsort(x, axis, kind="stable"), smooth=False)
@@ -137,7 +139,9 @@ def _cumulative() -> list[Entry]:
         e = Entry(name, lambda x, axis=None, dtype=None, fn=fn: fn(_int(x), axis), tol(8, 8, 4), far=name == "cumsum")
         for kw in ({}, {"axis": 0}, {"axis": -1}, {"axis": 1, "dtype": "float64"}):
             e(floats(3, 4), **kw).edge(ints(3, 4, low=-2, high=3, dtype="int8"), **kw)
-        e(floats(3, 2), axis=0).also("float64", "float16", "bfloat16").edge(bools(3, 2), axis=0).edge(floats(0, 2), axis=0)
+        e(floats(3, 2), axis=0).also("float64", "float16", "bfloat16").edge(bools(3, 2), axis=0).edge(
+            floats(0, 2), axis=0
+        )
         out.append(e)
     out[1].kinks = (Kink((np.array([2.0, 0.0, 3.0]),), (np.array([1.0, 8.0, 0.0]),)),)
     return out
@@ -145,8 +149,12 @@ def _cumulative() -> list[Entry]:
 
 def _searching() -> list[Entry]:
     s = Entry("searchsorted", lambda a, v, side="left": np.searchsorted(a, v, side), domain="real", smooth=False)
-    s(np.sort(floats(6)), floats(2, 3)).edge(np.array([1, 2, 2, 3], "int32"), np.array([2, 3, 4, 0], "int32"), side="right")
-    s.edge(np.array([1, 2, 2, 3], "int32"), np.array([2, 3, 4, 0], "int32")).edge(np.sort(floats(6)), np.asarray(0.1, "float32"))
+    s(np.sort(floats(6)), floats(2, 3)).edge(
+        np.array([1, 2, 2, 3], "int32"), np.array([2, 3, 4, 0], "int32"), side="right"
+    )
+    s.edge(np.array([1, 2, 2, 3], "int32"), np.array([2, 3, 4, 0], "int32")).edge(
+        np.sort(floats(6)), np.asarray(0.1, "float32")
+    )
     s.edge(np.array([1, 2, 3], "int32"), floats(4)).edge(floats(0), floats(2))
     d = Entry("digitize", np.digitize, domain="real", smooth=False)
     d(floats(2, 3), np.array([-1.0, 0.0, 1.0], "float32")).edge(ints(5), np.array([-1, 2], "int32"))
@@ -161,7 +169,9 @@ def _searching() -> list[Entry]:
 
     b = Entry("bincount", bincount, tol(4, 4), ("index", "float"), compiles=False)
     b(ints(6, low=0, high=4)).edge(ints(6, low=0, high=4), minlength=7)(ints(6, low=0, high=4), weights=floats(6))
-    b.edge(ints(2, 6, low=0, high=4)).edge(ints(6, low=0, high=4, dtype="uint8")).edge(ints(6, low=0, high=4, dtype="int64"))
+    b.edge(ints(2, 6, low=0, high=4)).edge(ints(6, low=0, high=4, dtype="uint8")).edge(
+        ints(6, low=0, high=4, dtype="int64")
+    )
     b(ints(2, 6, low=0, high=4), weights=floats(2, 6)).edge(ints(0, low=0), minlength=2)
 
     def in_top_k(targets: Any, predictions: Any, k: int) -> Any:
@@ -169,7 +179,9 @@ def _searching() -> list[Entry]:
         return (np.sum(predictions > score, -1) < k) & np.isfinite(score[:, 0])
 
     k = Entry("in_top_k", in_top_k, domain=("index", "float"), smooth=False)
-    k(ints(4, low=0, high=5), floats(4, 5), 2).edge(ints(4, low=0, high=5, dtype="int64"), floats(4, 5, dtype="bfloat16"), 1)
+    k(ints(4, low=0, high=5), floats(4, 5), 2).edge(
+        ints(4, low=0, high=5, dtype="int64"), floats(4, 5, dtype="bfloat16"), 1
+    )
     k.edge(np.array([0, 1], "int32"), np.array([[1.0, 1.0, 0.0], [NAN, 1.0, 2.0]], "float32"), 1)
     return [s, d, b, k]
 
@@ -180,20 +192,30 @@ def _quantile(x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims
 
 def _statistics() -> list[Entry]:
     a = Entry("average", lambda x, axis=None, weights=None: np.average(x, axis, weights), _SUM)
-    a(floats(3, 4), axis=1, weights=floats(4, low=0.1))(floats(3, 4), weights=floats(3, 4, low=0.1))(floats(3, 4), axis=0)
-    a(floats(3, 4), axis=-1, weights=floats(3, 4, low=0.1)).also("float64", "float16", "bfloat16").edge(ints(3, 4), axis=0)
+    a(floats(3, 4), axis=1, weights=floats(4, low=0.1))(floats(3, 4), weights=floats(3, 4, low=0.1))(
+        floats(3, 4), axis=0
+    )
+    a(floats(3, 4), axis=-1, weights=floats(3, 4, low=0.1)).also("float64", "float16", "bfloat16").edge(
+        ints(3, 4), axis=0
+    )
     a.edge(ints(3, 4), axis=0, weights=ints(3, low=1)).edge(floats(4))
     c = Entry("count_nonzero", lambda x, axis=None: np.count_nonzero(x, axis), smooth=False)
-    c(ints(3, 4, low=0, high=2)).edge(ints(3, 4, low=0, high=2), axis=1).edge(bools(3, 4), axis=(0, 1)).edge(floats(3, 2), axis=0)
+    c(ints(3, 4, low=0, high=2)).edge(ints(3, 4, low=0, high=2), axis=1).edge(bools(3, 4), axis=(0, 1)).edge(
+        floats(3, 2), axis=0
+    )
     c.edge(np.array([NAN, 0.0, -0.0], "float32")).edge(floats(0, 2), axis=0)
     q = Entry("quantile", _quantile, tol(16, 4, 4), ("real", "float"))
     for m in ("linear", "lower", "higher", "midpoint", "nearest"):
         q(floats(3, 5), 0.3, axis=1, method=m)
     q(floats(3, 5), np.array([0.1, 0.55, 0.9]), axis=0)(floats(3, 5), 0.4, axis=(0, 1), keepdims=True)
-    q.edge(floats(3, 5), np.array([0.1, 0.5]), axis=(0, 1), keepdims=True).edge(ints(7), 0.25).edge(floats(2, 3, 4), 0.25, axis=(0, 2))
+    q.edge(floats(3, 5), np.array([0.1, 0.5]), axis=(0, 1), keepdims=True).edge(ints(7), 0.25).edge(
+        floats(2, 3, 4), 0.25, axis=(0, 2)
+    )
     q.edge(floats(7, dtype="float64"), 0.3).edge(np.array([[1.0, NAN, 3.0], [3.0, 2.0, 5.0]], "float32"), 0.5, axis=1)
     d = Entry("diff", lambda a, n=1, axis=-1: np.diff(a, n, axis), tol(2, 2, 4))
-    d(floats(3, 4)).also("float64", "float16", "bfloat16").edge(ints(3, 4), n=2, axis=0).edge(bools(5))(floats(4, 2), n=2, axis=0)
+    d(floats(3, 4)).also("float64", "float16", "bfloat16").edge(ints(3, 4), n=2, axis=0).edge(bools(5))(
+        floats(4, 2), n=2, axis=0
+    )
     d.edge(ints(4, dtype="int8")).edge(floats(3, 1))(floats(5), n=3)
     return [a, c, q, d]
 
@@ -201,4 +223,3 @@ def _statistics() -> list[Entry]:
 def entries() -> list[Entry]:
     """The entries of this file."""
     return [*_reductions(), *_positions(), *_cumulative(), *_searching(), *_statistics()]
-

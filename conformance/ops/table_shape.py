@@ -20,7 +20,7 @@ def _entry(name: str, reference: Callable[..., Any], domain: Any = "any", **kwar
     return Entry(name, reference, _EXACT, domain, **kwargs)
 
 
-# ---- shapes ------------------------------------------------------------------------------------------------------------
+# ---- shapes --------------------------------------------------------------------------------------------------------
 
 
 def _pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Any:
@@ -30,10 +30,16 @@ def _pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = 
 
 def _joining() -> list[Entry]:
     c = _entry("concatenate", np.concatenate)
-    c([floats(2, 3), floats(4, 3)], axis=0).also("float64", "float16", "bfloat16").edge([floats(2, 3), ints(2, 4)], axis=-1)
-    c([floats(2, 3), floats(2, 1), floats(2, 2)], axis=1).edge([bools(3), ints(2, dtype="int8")]).edge([floats(0, 3), floats(1, 3)])
+    c([floats(2, 3), floats(4, 3)], axis=0).also("float64", "float16", "bfloat16").edge(
+        [floats(2, 3), ints(2, 4)], axis=-1
+    )
+    c([floats(2, 3), floats(2, 1), floats(2, 2)], axis=1).edge([bools(3), ints(2, dtype="int8")]).edge(
+        [floats(0, 3), floats(1, 3)]
+    )
     s = _entry("stack", np.stack)
-    s([floats(3), floats(3)])([floats(2, 3), floats(2, 3)], axis=-1).edge([floats(2, 3), ints(2, 3, dtype="int8")], axis=1)
+    s([floats(3), floats(3)])([floats(2, 3), floats(2, 3)], axis=-1).edge(
+        [floats(2, 3), ints(2, 3, dtype="int8")], axis=1
+    )
     s.edge([bools(2), bools(2)]).edge([floats(), floats()])
     a = _entry("append", np.append)
     a(floats(2, 3), floats(2, 3)).edge(floats(2, 3), ints(2, 3), axis=1)(floats(2, 3), floats(1, 3), axis=0)
@@ -48,7 +54,9 @@ def _joining() -> list[Entry]:
 
 def _cutting() -> list[Entry]:
     s = _entry("split", np.split)
-    s.fixed(floats(6, 4), 3)(floats(6, 4), [1, 4])(floats(6, 4), 2, axis=1).edge(ints(4), 2).edge(floats(5, 2), (2,), axis=-2)
+    s.fixed(floats(6, 4), 3)(floats(6, 4), [1, 4])(floats(6, 4), 2, axis=1).edge(ints(4), 2).edge(
+        floats(5, 2), (2,), axis=-2
+    )
     a = _entry("array_split", np.array_split)
     a.fixed(floats(7, 2), 3)(floats(7, 2), [2, 3])(floats(2, 5), 2, axis=1)
     u = _entry("unstack", lambda x, num=None, axis=0: [np.take(x, i, axis) for i in range(x.shape[axis])])
@@ -59,10 +67,14 @@ def _cutting() -> list[Entry]:
     g = _entry("diag", np.diag)
     g(floats(3))(floats(3), k=1)(floats(3), k=-2)(floats(3, 4), k=1).edge(ints(3)).edge(bools(2))
     t = Entry("trace", np.trace, tol(2, 2, 4))
-    t(floats(3, 4)).also("float64", "float16").edge(ints(2, 3, 3, dtype="int8"), axis1=1, axis2=2)(floats(3, 3, 2), offset=-1)
+    t(floats(3, 4)).also("float64", "float16").edge(ints(2, 3, 3, dtype="int8"), axis1=1, axis2=2)(
+        floats(3, 3, 2), offset=-1
+    )
     lo, up = _entry("tril", np.tril), _entry("triu", np.triu)
     for e in (lo, up):
-        e(floats(3, 4))(floats(2, 3, 3), k=-1).edge(ints(3, 4), k=1).edge(bools(2, 2)).edge(floats(3, 3, dtype="bfloat16"))
+        e(floats(3, 4))(floats(2, 3, 3), k=-1).edge(ints(3, 4), k=1).edge(bools(2, 2)).edge(
+            floats(3, 3, dtype="bfloat16")
+        )
         e.edge(np.array([[math.nan, math.inf], [math.nan, 1.0]], "float32"))
     return [s, a, u, d, g, t, lo, up]
 
@@ -78,9 +90,13 @@ def _moving() -> list[Entry]:
     r(floats(2, 3), 1)(floats(2, 3), -2, axis=1)(floats(4, 3), (1, 2), axis=(0, 1)).edge(ints(5), 7).edge(bools(3), 1)
     r(floats(3, 2), 1, axis=0)
     o = _entry("rot90", np.rot90)
-    o(floats(2, 3))(floats(2, 3, 4), k=2, axes=(0, 2))(floats(2, 3), k=3).edge(ints(2, 2), k=-1)(floats(2, 3, 2), axes=(2, 1))
+    o(floats(2, 3))(floats(2, 3, 4), k=2, axes=(0, 2))(floats(2, 3), k=3).edge(ints(2, 2), k=-1)(
+        floats(2, 3, 2), axes=(2, 1)
+    )
     rp, tl = _entry("repeat", np.repeat), _entry("tile", np.tile)
-    rp(floats(2, 3), 2)(floats(2, 3), 2, axis=1)(floats(2, 3), [1, 2, 3], axis=1).edge(ints(3), 3).edge(bools(2, 1), 2, axis=0)
+    rp(floats(2, 3), 2)(floats(2, 3), 2, axis=1)(floats(2, 3), [1, 2, 3], axis=1).edge(ints(3), 3).edge(
+        bools(2, 1), 2, axis=0
+    )
     rp(floats(2, 3), 2, axis=-2)
     tl(floats(2, 3), (2, 1))(floats(3), (2, 2))(floats(2, 3), 2).edge(ints(2), 3).edge(floats(2, 3, 1), (1, 2))
     return [t, sw, mv, f, r, o, rp, tl]
@@ -88,18 +104,24 @@ def _moving() -> list[Entry]:
 
 def _reshaping() -> list[Entry]:
     r = _entry("reshape", np.reshape)
-    r.fixed(floats(2, 6), (3, 4))(floats(2, 6), (-1, 3))(floats(2, 6), -1).edge(ints(4), (2, 2)).edge(floats(0, 3), (3, 0))
+    r.fixed(floats(2, 6), (3, 4))(floats(2, 6), (-1, 3))(floats(2, 6), -1).edge(ints(4), (2, 2)).edge(
+        floats(0, 3), (3, 0)
+    )
     r.fixed(floats(1, 1), ())
     rv = _entry("ravel", np.ravel)
     rv(floats(2, 3)).edge(floats()).edge(bools(2, 2))
     b = _entry("broadcast_to", np.broadcast_to)
-    b.fixed(floats(3), (2, 3)).fixed(floats(2, 1, 3), (4, 2, 5, 3)).edge(ints(1, 2), (3, 2)).edge(np.asarray(True), (2,))
+    b.fixed(floats(3), (2, 3)).fixed(floats(2, 1, 3), (4, 2, 5, 3)).edge(ints(1, 2), (3, 2)).edge(
+        np.asarray(True), (2,)
+    )
     ex = _entry("expand_dims", lambda x, axis: np.expand_dims(x, axis))
     ex(floats(2, 3), 1)(floats(2, 3), (0, -1)).edge(ints(3), -1).edge(floats(), 0)
     sq = _entry("squeeze", np.squeeze)
     sq.fixed(floats(2, 1, 3, 1))(floats(2, 1, 3, 1), axis=1)(floats(2, 1, 3, 1), axis=(1, -1)).fixed(ints(1, 1))
     p = _entry("pad", _pad, "real")
-    p(floats(2, 3), 1)(floats(2, 3), ((1, 2), (0, 1)))(floats(2, 3), ((1, 0), (2, 2)), constant_values=5).also("bfloat16", "float16")
+    p(floats(2, 3), 1)(floats(2, 3), ((1, 2), (0, 1)))(floats(2, 3), ((1, 0), (2, 2)), constant_values=5).also(
+        "bfloat16", "float16"
+    )
     for mode in ("reflect", "symmetric", "edge", "wrap"):
         p.fixed(floats(4, 5), ((1, 2), (2, 3)), mode=mode).edge(ints(4), (1, 2), mode=mode)
     p.edge(ints(4), (1, 2)).edge(ints(2, 2, dtype="int8"), 1, constant_values=3).edge(floats(0, 2), 1)
@@ -112,7 +134,7 @@ def _reshaping() -> list[Entry]:
     return [r, rv, b, ex, sq, p, sh, sz, nd]
 
 
-# ---- indexing ----------------------------------------------------------------------------------------------------------
+# ---- indexing ------------------------------------------------------------------------------------------------------
 
 _KEYS: tuple[Any, ...] = (
     0, -1, slice(None), slice(1, None), (slice(None), 1), (Ellipsis, 0), (None, 1), (slice(None, None, 2), None),
@@ -124,8 +146,12 @@ _KEYS: tuple[Any, ...] = (
 def _indexing() -> list[Entry]:
     index = ("any", "index")
     t = _entry("take", np.take, index)
-    t.fixed(floats(5, 3), ints(2, 2, low=-5, high=5))(floats(5, 3), ints(4, low=0, high=5), axis=0).also("float64", "bfloat16")
-    t(floats(5, 3), ints(2, 2, low=-3, high=3, dtype="int8"), axis=-1).edge(floats(5, 3), 1, axis=0).edge(bools(4), ints(2, low=0, high=4))
+    t.fixed(floats(5, 3), ints(2, 2, low=-5, high=5))(floats(5, 3), ints(4, low=0, high=5), axis=0).also(
+        "float64", "bfloat16"
+    )
+    t(floats(5, 3), ints(2, 2, low=-3, high=3, dtype="int8"), axis=-1).edge(floats(5, 3), 1, axis=0).edge(
+        bools(4), ints(2, low=0, high=4)
+    )
     t.edge(ints(4), ints(0, low=0)).edge(ints(5, 2), ints(3, low=0, high=5, dtype="uint8"), axis=0)
     t.edge(ints(5, 2), ints(3, low=0, high=5, dtype="int64"), axis=0)
     a = _entry("take_along_axis", np.take_along_axis, index)
@@ -135,7 +161,9 @@ def _indexing() -> list[Entry]:
     for key in _KEYS:
         first = key[0] if isinstance(key, tuple) else key
         (g.fixed if isinstance(first, int) or first == slice(5, 2) else g)(floats(3, 4, 5), key)
-    g.fixed(floats(3, 4), np.array([0, 2, 1], "int32")).fixed(floats(3, 4), (slice(None), np.array([[0, 2], [1, 1]], "int32")))
+    g.fixed(floats(3, 4), np.array([0, 2, 1], "int32")).fixed(
+        floats(3, 4), (slice(None), np.array([[0, 2], [1, 1]], "int32"))
+    )
     g.edge(ints(4), slice(None, None, -1)).edge(bools(2, 2), (0, 1))
     s = _entry("slice", lambda x, start, shape: x[tuple(slice(a, a + n) for a, n in zip(start, shape, strict=True))])
     s.fixed(floats(4, 5), (1, 2), (2, 3)).edge(ints(4), (0,), (2,)).edge(floats(2, 3), (0, 1), (2, 0))
@@ -165,24 +193,32 @@ def _scatter_update(x: Any, indices: Any, updates: Any, reduction: Any = None) -
 
 def _writing() -> list[Entry]:
     u = _entry("slice_update", _slice_update, ("any", "any"), raw=True)
-    u.fixed(floats(4, 5), (1, 2), floats(2, 3)).edge(ints(4, 5), (3, 0), floats(1, 2)).edge(floats(3, dtype="bfloat16"), (0,), floats(2))
+    u.fixed(floats(4, 5), (1, 2), floats(2, 3)).edge(ints(4, 5), (3, 0), floats(1, 2)).edge(
+        floats(3, dtype="bfloat16"), (0,), floats(2)
+    )
     s = Entry("scatter", _scatter, tol(2, 2), ("index", "real"))
-    s(np.array([[0], [3], [1]], "int32"), floats(3), (4,))(np.array([[0, 1], [2, 0], [0, 1]], "int32"), floats(3), (3, 2))
+    s(np.array([[0], [3], [1]], "int32"), floats(3), (4,))(
+        np.array([[0, 1], [2, 0], [0, 1]], "int32"), floats(3), (3, 2)
+    )
     s.edge(np.array([[0], [2], [0]], "int32"), ints(3, 2), (3, 2))(np.array([[0], [2]], "int64"), floats(2, 2), (3, 2))
     c = Entry("scatter_update", _scatter_update, tol(2, 2), ("real", "index", "real"))
-    c(floats(4, 3), np.array([[0], [2]], "int32"), floats(2, 3))(floats(4, 3), np.array([[0, 1], [2, 2]], "int32"), floats(2))
+    c(floats(4, 3), np.array([[0], [2]], "int32"), floats(2, 3))(
+        floats(4, 3), np.array([[0, 1], [2, 2]], "int32"), floats(2)
+    )
     for mode in ("add", "max", "min", "mul"):
         c(floats(4), np.array([[0], [1], [3]], "int32"), floats(3), reduction=mode)
         c.edge(ints(4), np.array([[0], [0], [3]], "int32"), ints(3), reduction=mode)
     c.edge(ints(4, dtype="int8"), np.array([[1]], "int64"), floats(1))
-    r = Entry("unravel_index", lambda i, shape: np.unravel_index(i % math.prod(shape), shape), domain="int", smooth=False)
+    r = Entry(
+        "unravel_index", lambda i, shape: np.unravel_index(i % math.prod(shape), shape), domain="int", smooth=False
+    )
     r(ints(4, low=0, high=12), (3, 4)).edge(ints(2, 2, low=0, high=8, dtype="int64"), (2, 2, 2))
     n = _entry("nonzero", np.nonzero, "number", smooth=False, compiles=False)
     n.fixed(ints(2, 3, low=0, high=2)).edge(bools(4)).edge(floats(3))
     return [u, s, c, r, n]
 
 
-# ---- creation ----------------------------------------------------------------------------------------------------------
+# ---- creation ------------------------------------------------------------------------------------------------------
 
 
 def _of(dtype: Any, default: str = "float32") -> Any:
@@ -195,12 +231,16 @@ def _creation() -> list[Entry]:
         e = _entry(name, lambda shape, dtype=None, v=value: np.full(shape, v, _of(dtype)), smooth=False)
         e((2, 3))(2, dtype="int8")((), "bfloat16")((0, 2), "float64")((2,), "bool")
         like = _entry(f"{name}_like", lambda x, dtype=None, v=value: np.full(x.shape, v), smooth=False)
-        like(floats(2, 3)).edge(ints(2, 3, dtype="int8")).edge(floats(2, 3), dtype="int32").edge(bools(2)).edge(floats())
+        like(floats(2, 3)).edge(ints(2, 3, dtype="int8")).edge(floats(2, 3), dtype="int32").edge(bools(2)).edge(
+            floats()
+        )
         out += [e, like]
     f = _entry("full", lambda shape, value, dtype=None: np.full(shape, value), smooth=False)
     f((2, 3), 2.5)((2, 3), 2, dtype="int32")((2, 3), floats(3))(3, True, "bool")((0,), 1.0, "bfloat16")
     fl = _entry("full_like", lambda x, value, dtype=None: np.full(x.shape, value), smooth=False)
-    fl(floats(2, 3), 1.5).edge(ints(2, 3, dtype="int8"), 3).edge(floats(2, 3), 3, dtype="int32").edge(floats(2, 3), floats(3))
+    fl(floats(2, 3), 1.5).edge(ints(2, 3, dtype="int8"), 3).edge(floats(2, 3), 3, dtype="int32").edge(
+        floats(2, 3), floats(3)
+    )
     a = Entry("arange", lambda *args, dtype=None: np.arange(*args), tol(2, 2), smooth=False)
     a(5)(5.0)(1, 7, 2)(0, 1, 0.25)(5, 0, -2)(4, dtype="float16")(3, dtype="int64")(0)(1, 2, 0.1, dtype="bfloat16")
     y = _entry("eye", lambda N, M=None, k=0, dtype=None: np.eye(N, M, k), smooth=False)
@@ -213,14 +253,26 @@ def _creation() -> list[Entry]:
 
 
 def _spaces() -> list[Entry]:
-    def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None, axis: int = 0) -> Any:
+    def linspace(
+        start: Any,
+        stop: Any,
+        num: int = 50,
+        endpoint: bool = True,
+        retstep: bool = False,
+        dtype: Any = None,
+        axis: int = 0,
+    ) -> Any:
         y, step = np.linspace(start, stop, num, endpoint, True, None, axis)  # type: ignore[call-overload]
         y = np.floor(y) if dtype and "int" in dtype else y
         return (y, step) if retstep else y
 
     n = Entry("linspace", linspace, tol(2, 2, 2))
-    n(floats(2), floats(2), 4, axis=1)(floats(2, 3), 5.0, 4, axis=-1).edge(floats(2), floats(2), 4, axis=0).also("float64", "float16")
-    n.edge(0, 1, 5).edge(0.0, 1.0, 5, endpoint=False).edge(0, 10, 5, dtype="int32").edge(0, 1, 5, retstep=True).edge(3.0, 1.0, 1)
+    n(floats(2), floats(2), 4, axis=1)(floats(2, 3), 5.0, 4, axis=-1).edge(floats(2), floats(2), 4, axis=0).also(
+        "float64", "float16"
+    )
+    n.edge(0, 1, 5).edge(0.0, 1.0, 5, endpoint=False).edge(0, 10, 5, dtype="int32").edge(0, 1, 5, retstep=True).edge(
+        3.0, 1.0, 1
+    )
     n.edge(0.0, 1.0, 0).edge(floats(2, 3), floats(3), 3, False)
     g = Entry("logspace", lambda a, b, num=50, endpoint=True, base=10, dtype=None, axis=0: np.logspace(a, b, num, endpoint, base, None, axis),
               tol(16, 8), "real")  # fmt: skip
@@ -232,7 +284,9 @@ def _conversion() -> list[Entry]:
     out = []
     for name in ("array", "convert_to_tensor"):
         e = Entry(name, lambda x, dtype=None: np.asarray(x), tol(1, 1), "any")
-        e(floats(2, 3))(1)(True)(1.5)([1, 2])([[1.0, 2.0]])([True, False])([1, 2], dtype="float16").edge(floats(3), "bfloat16")
+        e(floats(2, 3))(1)(True)(1.5)([1, 2])([[1.0, 2.0]])([True, False])([1, 2], dtype="float16").edge(
+            floats(3), "bfloat16"
+        )
         e(ints(3, dtype="int64"))(bools(2)).edge([])
         out.append(e)
     n = _entry("convert_to_numpy", lambda x: x, smooth=False, compiles=False)

@@ -263,7 +263,7 @@ def _abstract(x: Any) -> Any:
     return Abstract(b.static_shape(x), b.dtype_name(x.dtype))
 
 
-# ---- the generated dispatcher ---------------------------------------------------------------------------------------
+# ---- the generated dispatcher --------------------------------------------------------------------------------------
 
 _FIXED = """def {name}({sig}):
 {prepare}    _b = _state.backend

@@ -32,7 +32,7 @@ __all__ = [
 Shape = tuple[int | None, ...]
 
 
-# ---- helpers --------------------------------------------------------------------------------------------------------
+# ---- helpers -------------------------------------------------------------------------------------------------------
 
 
 def shape_of(x: Any) -> Shape:
@@ -124,7 +124,7 @@ def rank_at_least(x: Any, rank: int, what: str = "x") -> Shape:
     return s
 
 
-# ---- elementwise and reductions -------------------------------------------------------------------------------------
+# ---- elementwise and reductions ------------------------------------------------------------------------------------
 
 
 def same(x: Any, *others: Any, **static: Any) -> Shape:
@@ -207,7 +207,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = Fal
     return (*s[:-1], None)
 
 
-# ---- shape and indexing ---------------------------------------------------------------------------------------------
+# ---- shape and indexing --------------------------------------------------------------------------------------------
 
 
 def reshape(x: Any, newshape: Any) -> Shape:
@@ -555,7 +555,7 @@ def _check_scatter(i: Shape, values: Shape, target: Shape) -> None:
         raise ShapeError(f"expected values of shape {want} for `indices` of shape {i}, got {values}.")
 
 
-# ---- creation -------------------------------------------------------------------------------------------------------
+# ---- creation ------------------------------------------------------------------------------------------------------
 
 
 def given(shape: Any, **static: Any) -> Shape:
@@ -586,7 +586,7 @@ def eye(N: Any, M: Any = None, **static: Any) -> Shape:
     return (known(N), known(N if M is None else M))
 
 
-# ---- linear algebra -------------------------------------------------------------------------------------------------
+# ---- linear algebra ------------------------------------------------------------------------------------------------
 
 
 def matmul(x1: Any, x2: Any) -> Shape:

@@ -147,7 +147,8 @@ def compute_fans(shape: tuple[int, ...], input_axes: Any = None, output_axes: An
 
     Args:
         shape: the kernel's; the last two axes are inputs and outputs unless told otherwise, the others multiply both.
-        input_axes, output_axes: axes of inputs and outputs; heeded when both are given.
+        input_axes: axes of the inputs; heeded when `output_axes` is given too.
+        output_axes: axes of the outputs.
     """
     rank = len(shape)
     if rank == 0:

@@ -377,7 +377,7 @@ class Layer(Owner, Operation):
         if self._fits_spec is not None or st.masks or st.lossy or st.autocast != self._scope_dtype:
             return False
         types, passing = b.types, self._pass_dtypes
-        for x in items:
+        for x in items:  # noqa: SIM110  (a generator costs more than the loop)
             if type(x) not in types or x.dtype not in passing:
                 return False
         return True

@@ -11,6 +11,7 @@ from kfront.optimizers.rmsprop import RMSprop as RMSprop
 from kfront.optimizers.sgd import SGD as SGD
 
 __all__ = [
+    "SGD",
     "Adadelta",
     "Adagrad",
     "Adam",
@@ -23,7 +24,6 @@ __all__ = [
     "Nadam",
     "Optimizer",
     "RMSprop",
-    "SGD",
     "deserialize",
     "get",
     "schedules",

@@ -65,9 +65,10 @@ class Step:
 
     def _first(self, structure: Any, leaves: list[Any], key: Any) -> Any:
         """The first call for these shapes and dtypes."""
-        graph = self.graphs.get(structure)
+        kind = (structure, *[x.shape.rank for x in leaves])  # retracing relaxes sizes, and must not relax ranks
+        graph = self.graphs.get(kind)
         if graph is None:
-            graph = self.graphs[structure] = self._graph(structure)
+            graph = self.graphs[kind] = self._graph(structure)
         if not self.xla:
             self._remember(graph, leaves, key)
             return graph(*leaves)
