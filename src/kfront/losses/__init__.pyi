@@ -53,9 +53,9 @@ from kfront.losses.regression import (
 )
 
 __all__ = [
-    "CTC",
     "BinaryCrossentropy",
     "BinaryFocalCrossentropy",
+    "CTC",
     "CategoricalCrossentropy",
     "CategoricalFocalCrossentropy",
     "CategoricalGeneralizedCrossEntropy",

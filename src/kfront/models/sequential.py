@@ -155,8 +155,10 @@ class Sequential(Model):
 
     def _in_dtype(self, x: Any) -> Any:
         """Inputs are cast to the dtype of the model's `Input`, as in a functional model."""
-        want = self._head.dtype
+        want, shape = self._head.dtype, self._head.batch_shape
         b = self._backend
+        if hasattr(x, "shape") and len(x.shape) != len(shape):
+            x = _ranked(x, shape, b)
         if isinstance(x, KerasTensor) or not b.is_tensor(x) or x.dtype == b.native_dtype(want):
             return x
         return b.cast(x, want)
@@ -173,6 +175,8 @@ class Sequential(Model):
         from kfront.core.spec import Abstract
 
         x = Abstract(inputs.shape, inputs.dtype)
+        if self._head is not None:
+            x = self._in_dtype(x)
         for layer in self._sequence:
             x = layer(x)
         return x
@@ -245,6 +249,19 @@ class Sequential(Model):
         from kfront.saving import serialization
 
         return serialization.deserialize_sequential(cls, config, custom_objects)
+
+
+def _ranked(x: Any, shape: tuple[int | None, ...], backend: Any) -> Any:
+    """`x` with a last axis of size 1 more or less where that makes it fit, as in a functional model."""
+    from kfront import ops
+
+    x = x if isinstance(x, KerasTensor) or backend.is_tensor(x) else backend.convert(x)
+    have = tuple(x.shape)
+    if len(have) == len(shape) + 1 and have[-1] == 1:
+        return ops.squeeze(x, -1)
+    if len(have) == len(shape) - 1 and shape[-1] == 1:
+        return ops.expand_dims(x, -1)
+    return x
 
 
 def _floats(layer: Any) -> bool:

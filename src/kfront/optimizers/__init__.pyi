@@ -11,7 +11,6 @@ from kfront.optimizers.rmsprop import RMSprop as RMSprop
 from kfront.optimizers.sgd import SGD as SGD
 
 __all__ = [
-    "SGD",
     "Adadelta",
     "Adagrad",
     "Adam",
@@ -24,6 +23,7 @@ __all__ = [
     "Nadam",
     "Optimizer",
     "RMSprop",
+    "SGD",
     "deserialize",
     "get",
     "schedules",

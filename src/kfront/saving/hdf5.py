@@ -14,7 +14,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5a, h5d, h5g, h5l, h5s, h5t, h5z
+from h5py import h5a, h5d, h5g, h5l, h5s, h5t, h5z  # pyright: ignore[reportAttributeAccessIssue]
 
 from kfront.backends.base import numpy_dtype
 from kfront.core.dtypes import FLOATS
@@ -213,7 +213,7 @@ def _text_attribute(handle: Any, name: bytes) -> str | None:
     attribute = h5a.open(handle, name)
     if attribute.get_type().get_class() != h5t.STRING or attribute.get_space().get_simple_extent_type() != h5s.SCALAR:
         return None
-    value = h5py.Dataset(handle).attrs[name.decode()]
+    value: Any = h5py.Dataset(handle).attrs[name.decode()]
     return value.decode() if isinstance(value, bytes) else value
 
 

@@ -79,12 +79,14 @@ class CompiledLoss:
 
         flat = tree.flatten_with_path(y_pred)
         paths = [p for p, _ in flat]
-        self.names = names if names and len(names) == len(flat) else ["_".join(map(str, p)) or "output" for p in paths]
-        specs = align(self.loss, paths, self.names, "loss", _is_spec)
+        self.names = output_names(flat, names)
+        self.layer_names = names
+        layer_names = names if names and len(names) == len(flat) else self.names
+        specs = align(self.loss, paths, layer_names, "loss", _is_spec)
         scales = align(
-            self.weights, paths, self.names, "loss_weights", lambda x: x is None or isinstance(x, (int, float))
+            self.weights, paths, layer_names, "loss_weights", lambda x: x is None or isinstance(x, (int, float))
         )
-        targets = tree.flatten(y_true)
+        targets = flat_targets(y_true, y_pred, names)
         if len(targets) not in (len(flat), sum(s is not None for s in specs)):
             raise DataError(
                 f"[fit] expected targets for the outputs {self.names}, got {len(targets)} target(s); pass `y` in "
@@ -99,7 +101,7 @@ class CompiledLoss:
                     fn = LossFunctionWrapper(fn, name=getattr(fn, "__name__", "loss"))
                 self.terms.append((fn, 1.0 if scale is None else float(scale), i))
         self.single = len(flat) == 1 and len(self.terms) == 1 and self.terms[0][1] == 1.0
-        if len(flat) > 1:
+        if len(self.terms) > 1:
             self.trackers = [metrics.Mean(name=f"{self.names[i]}_loss") for _, _, i in self.terms]
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
@@ -108,8 +110,8 @@ class CompiledLoss:
         if self.single and not tree.is_nested(y_pred):
             fn = self.terms[0][0]
             return fn(y_true if not tree.is_nested(y_true) else tree.flatten(y_true)[0], y_pred, _only(sample_weight))
-        outputs, targets = tree.flatten(y_pred), tree.flatten(y_true)
-        weights = _per_output(sample_weight, len(outputs))
+        outputs, targets = tree.flatten(y_pred), flat_targets(y_true, y_pred, self.layer_names)
+        weights = _per_output(flat_targets(sample_weight, y_pred, self.layer_names, False), len(outputs))
         total = None
         for n, (fn, scale, i) in enumerate(self.terms):
             target = targets[i] if len(targets) == len(outputs) else targets[n]
@@ -119,6 +121,36 @@ class CompiledLoss:
             value = value if scale == 1.0 else value * scale
             total = value if total is None else total + value
         return total
+
+
+def output_names(flat: list[tuple[tuple[Any, ...], Any]], names: list[str] | None) -> list[str]:
+    """What results of each output are called: its key in a dict of outputs, else the name of its layer."""
+    known = names is not None and len(names) == len(flat)
+    out = []
+    for i, (path, _) in enumerate(flat):
+        if path and isinstance(path[0], str):
+            out.append("/".join(map(str, path)))
+        else:
+            out.append(names[i] if names is not None and known else "_".join(map(str, path)) or "output")
+    return out
+
+
+def flat_targets(y: Any, y_pred: Any, names: list[str] | None, missing: bool = True) -> Any:
+    """Targets in the order of the flat outputs.
+
+    Args:
+        y: targets; a dict may go by the outputs' keys, or by the names of the layers that yield them.
+        y_pred: outputs.
+        names: names of the layers that yield the outputs, if they are known.
+        missing: whether the result is a list in any case; else what is no such dict is given back.
+    """
+    if isinstance(y, dict):
+        if isinstance(y_pred, dict):
+            if set(y) != set(y_pred) and set(y) <= set(y_pred) and not any(map(tree.is_nested, y_pred.values())):
+                return [y.get(k) for k in sorted(y_pred)]
+        elif names and set(y) <= set(names):
+            return [y.get(n) for n in names]
+    return tree.flatten(y) if missing else y
 
 
 def first_size(x: Any) -> Any:
@@ -179,12 +211,13 @@ class CompiledMetrics:
         """Match metrics to outputs; done once."""
         flat = tree.flatten_with_path(y_pred)
         paths = [p for p, _ in flat]
-        targets = tree.flatten(y_true)
-        names = names if names and len(names) == len(flat) else ["_".join(map(str, p)) or "output" for p in paths]
+        targets = flat_targets(y_true, y_pred, names)
+        self.layer_names, names = names, output_names(flat, names)
+        layer_names = self.layer_names if self.layer_names and len(self.layer_names) == len(flat) else names
         self.items = []
         taken: set[str] = {"loss"}
         for given, is_weighted in ((self.given, False), (self.weighted, True)):
-            for i, entries in enumerate(_metric_lists(given, paths, names)):
+            for i, entries in enumerate(_metric_lists(given, paths, layer_names)):
                 for entry in entries:
                     target = targets[i] if i < len(targets) else None
                     one = _make_metric(entry, target, flat[i][1])
@@ -199,6 +232,8 @@ class CompiledMetrics:
                     label, n = f"{base}_{n}", n + 1
             taken.add(label)
             self.labels.append(label)
+        order = range(len(self.labels)) if len(flat) == 1 else sorted(range(len(self.labels)), key=self.labels.__getitem__)
+        self.items, self.labels = [self.items[i] for i in order], [self.labels[i] for i in order]
 
     @property
     def metrics(self) -> list[Any]:
@@ -213,8 +248,8 @@ class CompiledMetrics:
             for m, _, weighted in self.items:
                 m.update_state(y_true, y_pred, _only(sample_weight)) if weighted else m.update_state(y_true, y_pred)
             return
-        outputs, targets = tree.flatten(y_pred), tree.flatten(y_true)
-        weights = _per_output(sample_weight, len(outputs))
+        outputs, targets = tree.flatten(y_pred), flat_targets(y_true, y_pred, self.layer_names)
+        weights = _per_output(flat_targets(sample_weight, y_pred, self.layer_names, False), len(outputs))
         for m, i, weighted in self.items:
             m.update_state(targets[i], outputs[i], weights[i]) if weighted else m.update_state(targets[i], outputs[i])
 
@@ -258,7 +293,7 @@ def _make_metric(entry: Any, y_true: Any, y_pred: Any) -> Any:
     if name is not None and name.lower() in ("accuracy", "acc", "crossentropy", "ce"):
         table = _ACCURACY if name.lower() in ("accuracy", "acc") else _CROSSENTROPY
         entry = table[_label_kind(y_true, y_pred)]
-    one = metrics.get(entry)
+    one: Any = metrics.get(entry)
     if isinstance(one, metrics.Metric):
         if name is not None:
             one.name = name

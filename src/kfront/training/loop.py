@@ -109,9 +109,10 @@ def fit(model: Any, data: Data, plan: Plan, validation: Validation) -> Any:
             data.on_epoch_begin()
             _train_epoch(model, data.batches() if batches is None else batches, plan, data, callbacks)
             batches = None
-            logs = by_name(python_logs(model._epoch_logs(), model._backend))
+            logs = python_logs(model._epoch_logs(), model._backend)
             data.on_epoch_end()
             logs.update(validator.run(epoch))
+            logs = by_name(logs)
             callbacks.on_epoch_end(epoch, logs)
             if model.stop_training:
                 break
@@ -138,7 +139,7 @@ class _Validator:
         if self.data is None:
             self.data = _validation_data(self.model, self.plan)
         values = evaluate(self.model, self.data, Plan(1, 0, self.plan.steps, 0, self.callbacks), nested=True)
-        return {f"val_{k}": v for k, v in by_name(values).items()}
+        return {f"val_{k}": v for k, v in values.items()}
 
     def close(self) -> None:
         """Release the data."""

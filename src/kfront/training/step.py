@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from kfront.core import tree
 from kfront.core.state import state
 from kfront.layers.calling import call_info
 from kfront.training.compiled import first_size
@@ -91,12 +92,14 @@ class StepMaker:
             y_pred = self.forward(x, True)
             loss = model.compute_loss(x, y, y_pred, weight, True)
             scaled = optimizer.scale_loss(loss) if optimizer.scales_loss else loss
-            return scaled, (loss, y_pred)
+            return scaled, (loss, y_pred, _masks(y_pred, b) if state.masks else None)
 
         if not self.train_variables:
             self._refresh()
-        _, (loss, y_pred), gradients = b.value_and_grad(forward, self.train_variables, self.other_variables)
+        _, (loss, y_pred, masks), gradients = b.value_and_grad(forward, self.train_variables, self.other_variables)
         with b.no_grad():
+            if masks is not None:
+                _set_masks(y_pred, masks, b)
             optimizer.apply(gradients, self.train_variables)
             self._track(model, x, y, y_pred, weight, loss)
 
@@ -226,6 +229,18 @@ def _eager_loop(raw: Callable[..., Any]) -> Callable[..., Any]:
         return out
 
     return run
+
+
+def _masks(outputs: Any, backend: Any) -> list[Any] | None:
+    found = [backend.get_mask(x) if backend.is_tensor(x) else None for x in tree.flatten(outputs)]
+    return found if any(m is not None for m in found) else None
+
+
+def _set_masks(outputs: Any, masks: list[Any], backend: Any) -> None:
+    """Gradients of an engine may hand back other objects than the model gave, without its masks."""
+    for x, m in zip(tree.flatten(outputs), masks, strict=True):
+        if m is not None and backend.get_mask(x) is None:
+            backend.set_mask(x, m)
 
 
 def _takes_state(method: Callable[..., Any]) -> bool:

@@ -472,20 +472,22 @@ class Trainer:
     def train_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
     ) -> Any:
-        """One training step; returns results so far (loss, or list, or dict with `return_dict`)."""
+        """One training step; returns the results of this batch (loss, or list, or dict with `return_dict`)."""
         self._require_compiled("train_on_batch")
         with backend_scope(self._backend):
             batch = loop.one_batch(self, x, y, sample_weight, class_weight)
             self._prepare(*batch, train=True)
+            self.reset_metrics()
             logs = self._steps().train_function()(*batch)
             return self._batch_result(logs, return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
-        """One evaluation step; returns results so far."""
+        """One evaluation step; returns the results of this batch."""
         self._require_compiled("test_on_batch")
         with backend_scope(self._backend):
             batch = loop.one_batch(self, x, y, sample_weight)
             self._prepare(*batch, train=False)
+            self.reset_metrics()
             logs = self._steps().test_function()(*batch)
             return self._batch_result(logs, return_dict)
 
