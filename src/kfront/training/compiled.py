@@ -232,7 +232,8 @@ class CompiledMetrics:
                     label, n = f"{base}_{n}", n + 1
             taken.add(label)
             self.labels.append(label)
-        order = range(len(self.labels)) if len(flat) == 1 else sorted(range(len(self.labels)), key=self.labels.__getitem__)
+        places = range(len(self.labels))
+        order = places if len(flat) == 1 else sorted(places, key=self.labels.__getitem__)
         self.items, self.labels = [self.items[i] for i in order], [self.labels[i] for i in order]
 
     @property
@@ -297,8 +298,9 @@ def _make_metric(entry: Any, y_true: Any, y_pred: Any) -> Any:
     if isinstance(one, metrics.Metric):
         if name is not None:
             one.name = name
-        if not getattr(one, "built", True) and y_true is not None:
-            one.build(tuple(y_true.shape), tuple(y_pred.shape))
+        build = getattr(one, "build", None)
+        if build is not None and not getattr(one, "built", True) and y_true is not None:
+            build(tuple(y_true.shape), tuple(y_pred.shape))
         return one
     return metrics.MeanMetricWrapper(one, name=name or getattr(one, "__name__", "metric"))
 
