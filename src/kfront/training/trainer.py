@@ -15,6 +15,7 @@ from kfront.backends import backend_scope
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, DataError, NotCompiledError
 from kfront.core.state import state
+from kfront.core.traceback import filtered
 from kfront.training import loop
 from kfront.training.checks import check_labels
 from kfront.training.compiled import CompiledLoss, CompiledMetrics, specs_of
@@ -52,6 +53,7 @@ class Trainer:
 
     # -- compile ------------------------------------------------------------------------------------------------------
 
+    @filtered
     def compile(
         self,
         optimizer: Any = "rmsprop",
@@ -327,6 +329,7 @@ class Trainer:
 
     # -- fit, evaluate, predict ---------------------------------------------------------------------------------------
 
+    @filtered
     def fit(
         self,
         x: Any = None,
@@ -389,6 +392,7 @@ class Trainer:
                 ),
             )
 
+    @filtered
     def evaluate(
         self,
         x: Any = None,
@@ -425,6 +429,7 @@ class Trainer:
             logs = loop.evaluate(self, data, loop.Plan(1, 0, steps, verbose, callbacks))
         return by_name(logs) if return_dict else _flat(logs)
 
+    @filtered
     def predict(
         self,
         x: Any,
@@ -469,6 +474,7 @@ class Trainer:
 
     # -- single batches -----------------------------------------------------------------------------------------------
 
+    @filtered
     def train_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
     ) -> Any:
@@ -481,6 +487,7 @@ class Trainer:
             logs = self._steps().train_function()(*batch)
             return self._batch_result(logs, return_dict)
 
+    @filtered
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """One evaluation step; returns the results of this batch."""
         self._require_compiled("test_on_batch")
@@ -491,6 +498,7 @@ class Trainer:
             logs = self._steps().test_function()(*batch)
             return self._batch_result(logs, return_dict)
 
+    @filtered
     def predict_on_batch(self, x: Any) -> Any:
         """Outputs for one batch, as NumPy arrays."""
         b = self._backend
