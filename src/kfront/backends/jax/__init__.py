@@ -184,7 +184,7 @@ count_nonzero ravel swapaxes moveaxis zeros_like ones_like lstsq pinv random_tru
 batch_normalization_train adaptive_average_pool adaptive_max_pool angle cdist cholesky_inverse corrcoef correlate
 ctc_loss depth_to_space space_to_depth diagflat diff digitize hstack vstack dstack extract_sequences stft istft fmax
 fmin fmod fold unfold gcd lcm i0 in_top_k isneginf isposinf ldexp logaddexp2 matrix_rank nanargmax nanargmin nancumprod
-nancumsum nanmedian nanpercentile nanprod nanquantile nanstd nanvar percentile polar rot90 trapezoid vander
+hypot nancumsum nanmedian nanpercentile nanprod nanquantile nanstd nanvar percentile polar rot90 trapezoid vander
 """
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from kfront.backends.jax.common import ARRAY, TRACER, tracing
@@ -147,12 +148,13 @@ def _while_traced(cond: Any, step: Any, now: Any, done: int, most: Any) -> Any:
 
 def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_val: Any) -> Any:
     """Run `value = body_fun(i, value)` for i from `lower` to `upper` - 1."""
+    known = [int(v) if isinstance(v, (int, np.integer)) or type(v) is ARRAY else v for v in (lower, upper)]
     lower, upper, value = _array(lower), _array(upper), _arrays(init_val)
     if _eager(lower, upper, value) and upper - lower <= _EAGER_STEPS:
         for i in range(int(lower), int(upper)):
             value = _arrays(body_fun(jnp.asarray(i, lower.dtype), value))
         return value
-    low, high = (int(v) if type(v) is ARRAY else v for v in (lower, upper))  # known bounds can be differentiated
+    low, high = (v if isinstance(v, int) else _array(v) for v in known)  # known bounds can be differentiated
 
     def run(written: list[Any], pure: Any) -> Any:
         body = pure(body_fun)

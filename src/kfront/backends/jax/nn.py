@@ -10,6 +10,7 @@ import numpy as np
 from jax import lax
 
 from kfront.backends.jax.common import axes, canonical, compiled, concrete, per_axis
+from kfront.backends.jax.ops import multiplied_at
 from kfront.core.errors import ArgumentError
 
 # ---- activations -----------------------------------------------------------------------------------------------------
@@ -237,7 +238,14 @@ def _segments(fn: Any) -> Any:
 segment_sum = _segments(jax.ops.segment_sum)
 segment_max = _segments(jax.ops.segment_max)
 segment_min = _segments(jax.ops.segment_min)
-segment_prod = _segments(jax.ops.segment_prod)
+
+
+def _segment_prod(data: Any, ids: Any, n: int, indices_are_sorted: bool) -> Any:
+    places = jnp.where(ids < 0, n, ids)  # negative ones would count from the end
+    return multiplied_at(jnp.ones((n, *data.shape[1:]), data.dtype), (places,), data)
+
+
+segment_prod = _segments(_segment_prod)
 
 
 # ---- attention -------------------------------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ real, imag, conj = jnp.real, jnp.imag, jnp.conj
 divide, equal, not_equal, less, less_equal = jnp.divide, jnp.equal, jnp.not_equal, jnp.less, jnp.less_equal
 greater, greater_equal, logical_not = jnp.greater, jnp.greater_equal, jnp.logical_not
 bitwise_invert, left_shift, right_shift = jnp.invert, jnp.left_shift, jnp.right_shift
-nextafter, hypot = jnp.nextafter, jnp.hypot
+nextafter = jnp.nextafter
 where = jnp.where
 
 # Those that jax.numpy has as `ufunc` objects: a compiled function is called in two thirds of the time.
@@ -513,8 +513,34 @@ def scatter(indices: Any, values: Any, shape: Any) -> Any:
 _REDUCTIONS = {None: "set", "add": "add", "max": "max", "min": "min", "mul": "multiply"}
 
 
+@jax.custom_jvp
+def multiplied_at(x: Any, index: Any, updates: Any) -> Any:
+    """`x` with its elements at `index` (a tuple) multiplied by each of the updates for them.
+
+    JAX differentiates this only where no place occurs twice (`unique_indices`), which nobody can promise here.
+    """
+    return x.at[index].multiply(updates, mode="drop")
+
+
+@multiplied_at.defjvp
+def _multiplied_at_jvp(primals: Any, tangents: Any) -> Any:
+    x, index, updates = primals
+    dx, _, du = tangents
+    zeros = (x == 0).astype(jnp.int32).at[index].add((updates == 0).astype(jnp.int32), mode="drop")
+    product = jnp.where(x == 0, 1, x).at[index].multiply(jnp.where(updates == 0, 1, updates), mode="drop")
+
+    def others(factor: Any, zeros: Any, product: Any) -> Any:  # product of all factors of an element but this one
+        rest = product / jnp.where(factor == 0, 1, factor)
+        return jnp.where(zeros == (factor == 0), rest, 0)
+
+    of_updates = du * others(updates, zeros[index], product[index])
+    return multiplied_at(x, index, updates), (dx * others(x, zeros, product)).at[index].add(of_updates, mode="drop")
+
+
 @compiled(3)
 def _scatter_update(inputs: Any, indices: Any, updates: Any, how: str) -> Any:
+    if how == "multiply":
+        return multiplied_at(inputs, _columns(indices), updates.astype(inputs.dtype))
     return getattr(inputs.at[_columns(indices)], how)(updates.astype(inputs.dtype))
 
 

@@ -33,6 +33,7 @@ _SCALARS: dict[type, Callable[[Any], torch.dtype]] = {
     float: lambda x: native(None),
     complex: lambda x: torch.complex64,
 }
+_IN_LISTS = {"f": torch.float64, "i": torch.int64}  # while torch.compile traces, NumPy's arrays are torch's
 _BY_BITS = {
     "bfloat16": (np.int16, torch.bfloat16),
     "float8_e4m3fn": (np.int8, torch.float8_e4m3fn),
@@ -104,7 +105,7 @@ class TorchBackend(Backend):
             return torch.stack([p.to(kind) for p in parts])
         array = np.asarray(x)
         if not narrow:
-            return _from_numpy(array)
+            return torch.tensor(x, dtype=_IN_LISTS.get(array.dtype.kind)) if self.is_tracing() else _from_numpy(array)
         if array.dtype == np.float64 and _plain_leaf(x):
             array = array.astype(numpy_dtype(standardize(None)))
         elif array.dtype == np.int64 and _plain_leaf(x) and (not array.size or np.abs(array).max() < 1 << 31):
