@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import os
 
 os.environ.setdefault("KFRONT_OFFLINE", "1")
@@ -13,6 +15,10 @@ os.environ.setdefault("KERAS_HOME", os.path.join(os.devnull, "none"))
 # processes that tests start find the package in the source tree too
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 os.environ["PYTHONPATH"] = os.pathsep.join(p for p in (f"{_ROOT}/src", os.environ.get("PYTHONPATH")) if p)
+
+# Torch's compiler may load Triton, which crashes when TensorFlow (another copy of LLVM) is there already.
+with contextlib.suppress(ImportError):
+    importlib.import_module("torch._dynamo")
 
 import pytest
 
