@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from typing import Any
 
@@ -380,7 +379,9 @@ def _lengths(x: Any, groups: Any, given: dict[str, int], pattern: str) -> dict[s
         n = dim(x, axis)
         open_names = [m for m in group if m not in given]
         lengths |= {m: given[m] for m in group if m in given}
-        rest = math.prod(given[m] for m in group if m in given)
+        rest = 1
+        for m in group:
+            rest *= given.get(m, 1)
         if len(open_names) > 1:
             raise ArgumentError(f"[rearrange] expected the length of {open_names[0]!r} or others for {pattern!r}.")
         if isinstance(n, int) and (n % rest or (not open_names and n != rest)):

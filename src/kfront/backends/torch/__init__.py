@@ -33,7 +33,6 @@ _SCALARS: dict[type, Callable[[Any], torch.dtype]] = {
     float: lambda x: native(None),
     complex: lambda x: torch.complex64,
 }
-_IN_LISTS = {"f": torch.float64, "i": torch.int64}  # while torch.compile traces, NumPy's arrays are torch's
 _BY_BITS = {
     "bfloat16": (np.int16, torch.bfloat16),
     "float8_e4m3fn": (np.int8, torch.float8_e4m3fn),
@@ -90,6 +89,8 @@ class TorchBackend(Backend):
         elif isinstance(x, (np.ndarray, np.generic)):
             x = _from_numpy(np.asarray(x))
         elif isinstance(x, (list, tuple)):
+            if dtype is not None and self.is_tracing() and not _holds_tensor(x):
+                return torch.tensor(x, dtype=native(dtype))  # NumPy's arrays would be float32 tensors then
             x = self._from_list(x, narrow=dtype is None)
         else:
             x = _from_foreign(x)
@@ -105,7 +106,7 @@ class TorchBackend(Backend):
             return torch.stack([p.to(kind) for p in parts])
         array = np.asarray(x)
         if not narrow:
-            return torch.tensor(x, dtype=_IN_LISTS.get(array.dtype.kind)) if self.is_tracing() else _from_numpy(array)
+            return _from_numpy(array)
         if array.dtype == np.float64 and _plain_leaf(x):
             array = array.astype(numpy_dtype(standardize(None)))
         elif array.dtype == np.int64 and _plain_leaf(x) and (not array.size or np.abs(array).max() < 1 << 31):
