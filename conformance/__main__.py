@@ -6,8 +6,10 @@ import argparse
 import contextlib
 import ctypes
 import gc
+import importlib
 import importlib.metadata
 import json
+import logging
 import os
 import pathlib
 import subprocess
@@ -27,10 +29,17 @@ def _import_engines(backends: list[str]) -> None:
         if name in backends:
             with kfront.backend_scope(name):
                 pass
+        if name == "torch" and name in backends:  # Triton, which its compiler loads, crashes after TensorFlow
+            importlib.import_module("torch._dynamo")
 
 
-def _keep_compiled() -> None:
-    """Let JAX keep what it compiled for the next run: it compiles each eager op for each shape, which takes minutes."""
+def _settings() -> None:
+    """Let JAX keep what it compiled for the next run: it compiles each eager op for each shape, which takes minutes.
+
+    And let TensorFlow keep to itself that many small functions are traced.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(pathlib.Path.home() / ".cache" / "kfront" / "xla"))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
@@ -120,7 +129,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the suite; the exit status is 0 when every case ended as expected."""
     args = _parser().parse_args(argv)
     backends = args.backends.split(",")
-    _keep_compiled()
+    _settings()
     results = _run_apart(args) if args.jobs > 1 else _run(args, backends)
     report.print_matrix(results)
     if args.out:

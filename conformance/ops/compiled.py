@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 import kfront
+from conformance.ops import randoms
 from conformance.ops.entry import EPS, Entry, Sample, arrays_of, kind_of, with_arrays
 from conformance.ops.running import eager, quiet, supported
 from conformance.ops.samples import function_of, table
@@ -34,6 +35,22 @@ def cases(backends: list[str], quick: bool) -> Iterator[Case]:
             samples = [s for s in entry.samples if arrays_of((s.args, s.kwargs)) and supported(get(b), s)]
             if samples:
                 yield Case("compiled", entry.name, b, _check(b, entry, _spread(samples, _MOST[b][quick])))
+        for name in randoms.DRAWS:
+            yield Case("compiled", f"{name}/same numbers", b, _random(b, name, False))
+        for name in randoms.PORTABLE:
+            yield Case("compiled", f"{name}/same numbers, portable", b, _random(b, name, True))
+
+
+def _random(backend: str, name: str, portable: bool) -> Callable[[], None]:
+    """The numbers of a seed are the same in compiled code."""
+
+    def check() -> None:
+        want = randoms.draw(backend, name, 5, portable)
+        with quiet(), kfront.backend_scope(backend) as b, randoms.portable_mode(portable):
+            got = b.to_numpy(COMPILERS[backend](lambda values: [randoms.tensor(name, 5)], [], [])[0])
+        close(got, want, 1e-5, 1e-6, "compiled")
+
+    return check
 
 
 def _spread(samples: list[Sample], most: int) -> list[Sample]:

@@ -118,7 +118,9 @@ class Entry:
         smooth: whether the op has gradients to compare.
         outputs: which results are differentiated, all if None.
         kinks: conventions, the same on every engine.
-        far: values at which the gradient must be finite and the same on every engine; True: the samples times 1e4.
+        far: values at which the gradient must be finite and the same on every engine; True: the first sample times
+            1e4; a float: times that.
+        far_slack: absolute tolerance far out, with its reason, where terms cancel.
         random: whether results are random.
         lead: whether only the first array has a dimension that may be unknown (the others are weights).
         compiles: whether it can be compiled with unknown sizes (False where shapes depend on values).
@@ -135,6 +137,7 @@ class Entry:
     outputs: tuple[int, ...] | None = None
     kinks: tuple[Kink, ...] = ()
     far: Any = ()
+    far_slack: tuple[float, str] = (1e-12, "")
     random: bool = False
     lead: bool = False
     compiles: bool = True

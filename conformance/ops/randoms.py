@@ -4,6 +4,7 @@ are the same on every engine: integers, masks and orders bit for bit, floating n
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,8 +14,9 @@ import numpy as np
 import kfront
 from conformance.ops.running import quiet
 from conformance.suite import Case, close
+from kfront.core.state import state
 
-__all__ = ["cases"]
+__all__ = ["DRAWS", "PORTABLE", "cases", "draw", "portable_mode", "tensor"]
 
 _N = 20000
 Draw = Callable[[Any, Any], Any]  # (kfront.random, seed) -> tensor
@@ -60,29 +62,38 @@ def cases(backends: list[str], quick: bool) -> Iterator[Case]:
         yield Case("values", "dropout/noise_shape", b, _noise_shape(b))
 
 
-def _draw(backend: str, name: str, seed: Any, portable: bool = False) -> np.ndarray:
-    with quiet(), kfront.backend_scope(backend) as b:
-        from kfront.core.state import state
+@contextlib.contextmanager
+def portable_mode(on: bool) -> Iterator[None]:
+    """Portable random ops for the time of a block."""
+    old, state.portable_random = state.portable_random, on
+    try:
+        yield
+    finally:
+        state.portable_random = old
 
-        old, state.portable_random = state.portable_random, portable
-        try:
-            generator = kfront.random.SeedGenerator(seed[0]) if isinstance(seed, tuple) else seed
-            out = DRAWS[name][0](kfront.random, generator)
-            return b.to_numpy(out)
-        finally:
-            state.portable_random = old
+
+def tensor(name: str, seed: Any) -> Any:
+    """A native tensor of random numbers."""
+    return DRAWS[name][0](kfront.random, seed)
+
+
+def draw(backend: str, name: str, seed: Any, portable: bool = False) -> np.ndarray:
+    """Random numbers of a backend; a seed in a tuple stands for a new SeedGenerator."""
+    with quiet(), kfront.backend_scope(backend) as b, portable_mode(portable):
+        generator = kfront.random.SeedGenerator(seed[0]) if isinstance(seed, tuple) else seed
+        return b.to_numpy(tensor(name, generator))
 
 
 def _again(backend: str, name: str) -> Callable[[], None]:
     def check() -> None:
-        first, second, other = (_draw(backend, name, s) for s in (7, 7, 8))
+        first, second, other = (draw(backend, name, s) for s in (7, 7, 8))
         assert np.array_equal(first, second), "expected the same numbers of the same seed"
         assert not np.array_equal(first, other), "expected other numbers of another seed"
         with kfront.backend_scope(backend):
             generator = kfront.random.SeedGenerator(7)
-        one, two = _draw(backend, name, generator), _draw(backend, name, generator)
+        one, two = draw(backend, name, generator), draw(backend, name, generator)
         assert not np.array_equal(one, two), "expected a SeedGenerator to give new numbers each time"
-        assert np.array_equal(one, _draw(backend, name, (7,))), "expected SeedGenerators of one seed to begin alike"
+        assert np.array_equal(one, draw(backend, name, (7,))), "expected SeedGenerators of one seed to begin alike"
 
     return check
 
@@ -91,7 +102,7 @@ def _distribution(backend: str, name: str) -> Callable[[], None]:
     def check() -> None:
         _, mean, deviation, low, high = DRAWS[name]
         for portable in (False, True):
-            x = np.asarray(_draw(backend, name, 11, portable), "float64")
+            x = np.asarray(draw(backend, name, 11, portable), "float64")
             assert x.min() >= low and x.max() <= high, f"values in [{x.min()}, {x.max()}], expected [{low}, {high}]"
             error = abs(x.mean() - mean) / (deviation / math.sqrt(x.size))
             assert error < 5, f"mean {x.mean():.4f}, expected {mean} ({error:.1f} standard errors away)"
@@ -102,7 +113,7 @@ def _distribution(backend: str, name: str) -> Callable[[], None]:
 
 def _portable(backend: str, name: str) -> Callable[[], None]:
     def check() -> None:
-        got, want = _draw(backend, name, 5, portable=True), _draw("numpy", name, 5, portable=True)
+        got, want = draw(backend, name, 5, portable=True), draw("numpy", name, 5, portable=True)
         if name in EXACT:
             assert np.array_equal(got, want), f"{np.sum(got != want)} of {got.size} differ from NumPy's"
         elif name == "dropout":
@@ -150,14 +161,8 @@ def _threefry(backend: str) -> Callable[[], None]:
 def _noise_shape(backend: str) -> Callable[[], None]:
     def check() -> None:
         for portable in (False, True):
-            with kfront.backend_scope(backend) as b:
-                from kfront.core.state import state
-
-                old, state.portable_random = state.portable_random, portable
-                try:
-                    x = kfront.random.dropout(np.ones((6, 50), "float32"), 0.5, noise_shape=(None, 1), seed=3)
-                finally:
-                    state.portable_random = old
+            with kfront.backend_scope(backend) as b, portable_mode(portable):
+                x = kfront.random.dropout(np.ones((6, 50), "float32"), 0.5, noise_shape=(None, 1), seed=3)
                 rows = b.to_numpy(x)
             assert (rows == rows[:, :1]).all(), "expected one decision for each row"
 

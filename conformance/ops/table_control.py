@@ -138,7 +138,7 @@ def _control() -> list[Entry]:
     j = Entry("jvp", lambda x, t: (x**3, 3 * x * x * t), loop, "fixed", smooth=False)
     j(floats(2, 3), floats(2, 3))
     z = Entry("vectorize", lambda a, b: np.sum(a * b, -1), loop, "fixed")
-    z(floats(3, 4), floats(4))(floats(2, 3), floats(2, 3))
+    z.fixed(floats(3, 4), floats(4)).fixed(floats(2, 3), floats(2, 3))
     return [c, s, w, f, n, m, v, a, g, j, z]
 
 

@@ -181,7 +181,8 @@ def _normalization() -> list[Entry]:
 
 
 def _attention() -> Entry:
-    a = Entry("dot_product_attention", ref.attention, tol(8, 6, 16), ("float", "float", "float", "fixed"), far=True)
+    a = Entry("dot_product_attention", ref.attention, tol(8, 6, 16), ("float", "float", "float", "fixed"), far=100.0)
+    a.far_slack = 1e-2, "scores of 1e4: products of 1e2 by 1e2 cancel to 0, to within half an ulp of 1e4 or so"
     q, k = (lambda: floats(2, 3, 4, 2)), (lambda: floats(2, 5, 4, 2))
     a(q(), k(), k()).also(*_ALL)
     for kw in (
