@@ -7,6 +7,7 @@ import importlib
 import pathlib
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -133,7 +134,9 @@ def close(got: Any, want: Any, rtol: float, atol: float = 0.0, what: str = "valu
     bad = ~np.isclose(a, b, rtol=rtol, atol=atol, equal_nan=True)
     if bad.any():
         at = tuple(int(i[0]) for i in np.nonzero(np.atleast_1d(bad)))
-        worst = float(np.nanmax(np.abs(np.atleast_1d(a - b)))) if a.size else 0.0
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of NaN and infinities
+            worst = float(np.nanmax(np.abs(np.atleast_1d(a - b)))) if a.size else 0.0
         raise AssertionError(
             f"{what}: {int(bad.sum())} of {a.size} differ, first at {at}: got {np.atleast_1d(a)[at]!r}, "
             f"expected {np.atleast_1d(b)[at]!r} (largest difference {worst:.3g}, rtol {rtol:g}, atol {atol:g})"

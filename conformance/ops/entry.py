@@ -174,6 +174,10 @@ class Entry:
         self.samples.append(Sample(args, kwargs, label, smooth, batch))
         return self
 
+    def some(self, quick: bool, most: int = 5) -> list[Sample]:
+        """The samples, or when `quick` some from all over the list."""
+        return self.samples[:: -(-len(self.samples) // most) or 1] if quick else self.samples
+
     def domain_of(self, place: int) -> str:
         """The domain of an array by its place."""
         if isinstance(self.domain, str):
@@ -245,7 +249,8 @@ _rng = np.random.Generator(np.random.Philox(key=2024))
 
 def cast(x: np.ndarray, dtype: str) -> np.ndarray:
     """`x` in a dtype, bfloat16 among them."""
-    return x.astype(np.dtype(getattr(ml_dtypes, dtype, dtype)))
+    with np.errstate(all="ignore"):
+        return x.astype(np.dtype(getattr(ml_dtypes, dtype, dtype)))
 
 
 def kind_of(x: np.ndarray) -> str:

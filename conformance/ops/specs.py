@@ -22,8 +22,7 @@ def cases(backends: list[str], quick: bool) -> Iterator[Case]:
     for entry in table().values():
         if entry.random or not entry.compiles or entry.name in _NOT_SYMBOLIC:
             continue
-        samples = entry.samples[:: max(1, len(entry.samples) // 8)] if quick else entry.samples
-        for sample in samples:
+        for sample in entry.some(quick):
             if not arrays_of((sample.args, sample.kwargs)):
                 continue
             for b in backends:

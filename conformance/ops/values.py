@@ -17,8 +17,7 @@ __all__ = ["cases"]
 def cases(backends: list[str], quick: bool) -> Iterator[Case]:
     """One case for each sample and backend; a sample of the longer entries when `quick`."""
     for entry in table().values():
-        samples = entry.samples[:: max(1, len(entry.samples) // 8)] if quick else entry.samples
-        for sample in samples:
+        for sample in entry.some(quick):
             for b in backends:
                 if supported(get(b), sample):
                     yield Case("values", f"{entry.name}/{sample.label}", b, _check(b, entry, sample))
