@@ -28,7 +28,7 @@ exp, exp2, log, log1p, log2, log10, expm1 = (
 sqrt, cbrt, sinc = jnp.sqrt, jnp.cbrt, jnp.sinc
 sin, cos, tan, tanh, sinh, cosh = jnp.sin, jnp.cos, jnp.tan, jnp.tanh, jnp.sinh, jnp.cosh
 arcsin, arccos, arctan, arcsinh, arccosh = jnp.arcsin, jnp.arccos, jnp.arctan, jnp.arcsinh, jnp.arccosh
-arctanh, arctan2 = jnp.arctanh, jnp.arctan2
+arctanh = jnp.arctanh
 floor, ceil, negative = jnp.floor, jnp.ceil, jnp.negative
 sign, signbit, trunc, square, reciprocal = jnp.sign, jnp.signbit, jnp.trunc, jnp.square, jnp.reciprocal
 isnan, isinf, isfinite = jnp.isnan, jnp.isinf, jnp.isfinite
@@ -77,6 +77,14 @@ sigmoid = jax.nn.sigmoid
 relu = compiled()(jax.nn.relu)
 floor_divide = compiled()(jnp.floor_divide)
 mod = compiled()(jnp.mod)
+
+
+@compiled()
+def arctan2(x1: Any, x2: Any) -> Any:
+    """The angle of (x2, x1); its gradient at the origin is 0, where JAX has NaN."""
+    origin = (x1 == 0) & (x2 == 0)
+    elsewhere = jnp.arctan2(x1, jnp.where(origin, 1, x2))
+    return jnp.where(origin, lax.stop_gradient(jnp.arctan2(x1, x2)), elsewhere)
 
 
 def stop_gradient(variable: Any) -> Any:

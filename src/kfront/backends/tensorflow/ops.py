@@ -271,7 +271,7 @@ maximum, minimum = _extreme(_larger), _extreme(_smaller)
 floor_divide = _binary("FloorDiv")
 mod = _binary("FloorMod")
 _power = _binary("Pow", None, tf.int64, _UINTS)
-arctan2 = _half_through_float32(raw("Atan2"))
+_atan2 = _half_through_float32(raw("Atan2"))
 equal = _binary("Equal")
 not_equal = _binary("NotEqual")
 less = _binary("Less", _as_int8(raw("Less")))
@@ -287,6 +287,16 @@ bitwise_left_shift, bitwise_right_shift, bitwise_not = left_shift, right_shift, 
 absolute, true_divide = abs, divide
 _equal, _softplus = raw("Equal"), raw("Softplus")
 divide_no_nan = _binary("DivNoNan")
+
+
+def arctan2(x1: Tensor, x2: Tensor) -> Tensor:
+    """The angle of (x2, x1); its gradient at the origin is 0, where the kernel has NaN."""
+    out = _atan2(x1, x2)
+    if not _records():
+        return out
+    origin = logical_and(equal(x1, constant(0, x1.dtype)), equal(x2, constant(0, x2.dtype)))
+    elsewhere = _atan2(x1, _select(origin, constant(1, x2.dtype), x2))
+    return _select(origin, stop_gradient(out), elsewhere)
 
 
 def power(x1: Tensor, x2: Tensor) -> Tensor:

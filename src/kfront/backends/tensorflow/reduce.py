@@ -297,7 +297,7 @@ def median(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
     size = size_of(flat, -1)
     low, high = tf.gather(ordered, (size - 1) // 2, axis=-1), tf.gather(ordered, size // 2, axis=-1)
     half = tf.cast(0.5, x.dtype)
-    out = tf.where(tf.equal(low, high), low, low * half + high * half)
+    out = low * half + high * half
     nan = tf.reduce_any(tf.math.is_nan(flat), -1)
     return _reshape(tf.where(nan, constant(float("nan"), x.dtype), out), out_shape)
 

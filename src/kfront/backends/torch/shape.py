@@ -302,6 +302,8 @@ def scatter(indices: Tensor, values: Tensor, shape: Any) -> Tensor:
 def scatter_update(inputs: Tensor, indices: Tensor, updates: Tensor, reduction: str | None = None) -> Tensor:
     at = indices.to(torch.int64).unbind(-1)
     updates = updates.to(inputs.dtype)
+    if reduction is None and updates.requires_grad:
+        updates = _last_ones(inputs, at, updates)
     if reduction is None or reduction == "add":
         return inputs.index_put(at, updates, accumulate=reduction == "add")
     if reduction not in _REDUCTIONS:
@@ -313,6 +315,16 @@ def scatter_update(inputs: Tensor, indices: Tensor, updates: Tensor, reduction: 
     index = flat.reshape(-1, 1).expand_as(source)
     out = inputs.reshape(-1, rows).scatter_reduce(0, index, source, _REDUCTIONS[reduction])
     return out.reshape(inputs.shape)
+
+
+def _last_ones(inputs: Tensor, at: Sequence[Tensor], updates: Tensor) -> Tensor:
+    """`updates` without a gradient for those that later ones overwrite (torch's own counts them all)."""
+    flat = _flat_positions(inputs.shape, at)[1]
+    order = torch.arange(flat.numel(), device=flat.device).reshape(flat.shape)
+    places = flat.new_zeros(math.prod(inputs.shape[: len(at)]))
+    last = places.scatter_reduce(0, flat.reshape(-1), order.reshape(-1), "amax")
+    stays = last[flat] == order
+    return torch.where(stays.reshape(*stays.shape, *(1,) * (updates.ndim - stays.ndim)), updates, updates.detach())
 
 
 def _flat_positions(shape: Any, at: Sequence[Tensor]) -> tuple[int, Tensor]:
