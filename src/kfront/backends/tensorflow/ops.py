@@ -13,10 +13,10 @@ from kfront import config
 from kfront.backends.tensorflow._raw import constant, dims, raw, via
 
 try:  # private: whether a tape records in this thread
-    from tensorflow.python.eager.record import could_possibly_record as _records
+    from tensorflow.python.eager.record import could_possibly_record as records
 except ImportError:  # pragma: no cover
 
-    def _records() -> bool:
+    def records() -> bool:
         return True
 
 
@@ -256,7 +256,7 @@ def _extreme(kernel: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     def run(x1: Tensor, x2: Tensor) -> Tensor:
-        if not _records():
+        if not records():
             return kernel(x1, x2)
         first, second = kernel(x1, x2), kernel(x2, x1)
         if first.dtype not in _FLOATING:
@@ -292,7 +292,7 @@ divide_no_nan = _binary("DivNoNan")
 def arctan2(x1: Tensor, x2: Tensor) -> Tensor:
     """The angle of (x2, x1); its gradient at the origin is 0, where the kernel has NaN."""
     out = _atan2(x1, x2)
-    if not _records():
+    if not records():
         return out
     origin = logical_and(equal(x1, constant(0, x1.dtype)), equal(x2, constant(0, x2.dtype)))
     elsewhere = _atan2(x1, _select(origin, constant(1, x2.dtype), x2))

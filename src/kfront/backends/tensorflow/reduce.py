@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from kfront.backends.tensorflow._raw import axes_of, constant, dims, nonnegative, raw, shape_vector, size_of, via
+from kfront.backends.tensorflow.ops import maximum, minimum
 
 Tensor = Any
 _cast = raw("Cast")
@@ -43,8 +44,8 @@ def _extremum(kernel: Callable[..., Any], for_bool: Callable[..., Any], join: Ca
     return reduce
 
 
-max = _extremum(_max, _any, raw("Maximum"))
-min = _extremum(_min, _all, raw("Minimum"))
+max = _extremum(_max, _any, maximum)
+min = _extremum(_min, _all, minimum)
 
 
 def amax(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from kfront import config
 from kfront.backends.tensorflow._raw import constant, dims, nonnegative, product, raw, shape_vector, size_of, via
+from kfront.backends.tensorflow.ops import records
 
 Tensor = Any
 _cast, _reshape, _transpose = raw("Cast"), raw("Reshape"), raw("Transpose")
@@ -451,18 +452,34 @@ def scatter_update(inputs: Tensor, indices: Tensor, updates: Tensor, reduction: 
         return _cast(out, tf.bool)
     if reduction == "mul":
         return inputs * _scattered_product(inputs, indices, updates)
+    if reduction is None and records():
+        updates = _last_ones(inputs, indices, updates)
     return raw(_UPDATES[reduction])(inputs, indices, updates)
 
 
 def _scattered_product(inputs: Tensor, indices: Tensor, updates: Tensor) -> Tensor:
     """For each element of `inputs` the product of the updates that fall on it, else 1."""
     depth, sizes = indices.shape[-1], dims(inputs)
+    rows = _reshape(updates, shape_vector([-1, *sizes[depth:]]))
+    out = tf.math.unsorted_segment_prod(rows, *_flat_places(inputs, indices))
+    return _reshape(out, shape_vector(sizes))
+
+
+def _flat_places(inputs: Tensor, indices: Tensor) -> tuple[Tensor, Any]:
+    """The places that `indices` name among the flattened leading axes, in one axis, and how many there are."""
+    depth, sizes = indices.shape[-1], dims(inputs)
     strides = [product(sizes[i + 1 : depth]) for i in range(depth)]
     place = tf.reduce_sum(indices * tf.cast(tf.stack(strides), indices.dtype), -1)
-    count = product(sizes[:depth])
-    rows = _reshape(updates, shape_vector([-1, *sizes[depth:]]))
-    out = tf.math.unsorted_segment_prod(rows, _reshape(place, constant((-1,))), count)
-    return _reshape(out, shape_vector(sizes))
+    return _reshape(place, constant((-1,))), product(sizes[:depth])
+
+
+def _last_ones(inputs: Tensor, indices: Tensor, updates: Tensor) -> Tensor:
+    """`updates` without a gradient for those that later ones overwrite (the kernel's own counts them all)."""
+    place, count = _flat_places(inputs, indices)
+    order = tf.range(tf.size(place))
+    stays = tf.equal(tf.gather(tf.math.unsorted_segment_max(order, place, count), place), order)
+    shape = [*dims(indices)[:-1], *(1,) * (updates.shape.rank - indices.shape.rank + 1)]
+    return _select(_reshape(stays, shape_vector(shape)), updates, tf.stop_gradient(updates))
 
 
 def _segment(name: str, empty: float | None = None) -> Callable[..., Any]:
