@@ -265,7 +265,7 @@ _BINARY: dict[str, tuple[Any, ...]] = {
     "floor_divide": (_wide(np.floor_divide), tol(1, 1), False, FAR, ()),
     "mod": (_wide(np.mod), tol(2, 2, 2), False, FAR, ()),
     "power": (_wide(np.power), tol(8, 2), False, (), (_half(0.0, 2.0, 0.0, 0.0), _half(2.0, 0.0, 0.0, math.log(2)))),
-    "arctan2": (np.arctan2, tol(), False, FAR, ()),
+    "arctan2": (np.arctan2, tol(), False, FAR, (_half(0.0, 0.0, 0.0, 0.0),)),
     "logaddexp": (np.logaddexp, tol(), False, FAR, (_half(1.0, 1.0, 0.5, 0.5),)),
     "hypot": (np.hypot, tol(), False, FAR, (_half(0.0, 0.0, 0.0, 0.0),)),
     "heaviside": (np.heaviside, tol(0, 0), False, FAR, (_half(0.0, 0.5, 0.0, 1.0),)),
@@ -352,6 +352,7 @@ def _choices() -> list[Entry]:
     )
     c.edge(ints(5), -2, 2).edge(ints(5), 0.5, 2.5).edge(EDGE, -1.0, 1.0).edge(floats(0), 0.0, 1.0).edge(bools(3), 0, 1)
     c(floats(4), None, 0.5)(floats(4), 0.5, None).edge(np.asarray(0.25, "float32"), 0.5, 1.0)
+    c.kinks = (Kink((np.array([-1.0, -0.5, 0.0, 0.5, 1.0]), -0.5, 0.5), ([0.0, 1.0, 1.0, 1.0, 0.0],)),)
     w = Entry("where", np.where, tol(0, 0), ("bool", "number"))
     w(bools(2, 3), floats(2, 3), floats(3)).also("float64", "float16", "bfloat16").edge(bools(2, 3), ints(2, 3), 0.5)
     w.edge(floats(3), 1, 0).edge(bools(4), ints(4, dtype="int8"), ints(4, low=0, dtype="uint8")).edge(

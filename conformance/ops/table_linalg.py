@@ -232,7 +232,12 @@ def _norms() -> Entry:
         n(floats(4, 3), ord=o, axis=1)(floats(4, 3), ord=o, axis=-1, keepdims=True)
     n.edge(ints(4, 3)).edge(floats(0))
     zero = np.zeros(3)
-    n.kinks = (Kink((zero,), (zero,)), Kink((zero, 1), (zero,)), Kink((zero, 3), (zero,)))
+    n.kinks = (
+        Kink((np.ones(2), math.inf, 0), ([0.5, 0.5],)),
+        Kink((zero,), (zero,)),
+        Kink((zero, 1), (zero,)),
+        Kink((zero, 3), (zero,)),
+    )
     return n
 
 

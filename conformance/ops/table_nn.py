@@ -108,6 +108,7 @@ def _pooling() -> list[Entry]:
                 add = e if rank < 3 else e.edge
                 add(_image(rank, layout, 2), pool, stride, padding=padding, data_format=layout)
         e(floats(2, 6, 7, 3), (2, 3), (1, 2), padding="same").edge(floats(0, 6, 3), 2)
+    m.kinks = (Kink((np.ones((1, 3, 1)), 2, 1), (np.array([[[1.0], [1.0], [0.0]]]),)),)  # the first of equals
     m.edge(-floats(1, 3, 1, low=1, high=2), 2, 2, "same").edge(ints(2, 6, 3), 2)
     return [m, a]
 
@@ -309,6 +310,7 @@ def _segment(fill: Any, combine: Any) -> Any:
 def _signals() -> list[Entry]:
     s = Entry("segment_sum", _segment(0, np.add), tol(4, 4, 4), ("real", "index"))
     x = Entry("segment_max", _segment(-math.inf, np.maximum), tol(0, 0), ("real", "index"))
+    x.kinks = (Kink((np.ones(3), np.array([0, 0, 1]), 2), ([0.5, 0.5, 1.0],)),)
     for e in (s, x):
         e(floats(5, 2), np.array([0, 2, 0, 1, 2], "int32"), 3).also(*_ALL)(
             floats(5), np.array([0, 0, 1, 1, 2], "int32"), 3, sorted=True

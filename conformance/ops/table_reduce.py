@@ -89,6 +89,9 @@ def _reductions() -> list[Entry]:
     by_name = {e.name: e for e in out}
     by_name["max"](floats(2, 3), axis=1, initial=0.5).edge(floats(2, 0), axis=1, initial=-1.0).edge(ints(3), initial=9)
     by_name["min"](floats(2, 3), axis=1, initial=0.5).edge(ints(2, 3), initial=-9)
+    ones = np.array([1.0, 1.0, 0.0])
+    by_name["max"].kinks += (Kink((ones, None, False, 1.0), ([0.25, 0.25, 0.0],)),)
+    by_name["median"].kinks = (Kink((np.ones(4),), ([0.0, 0.5, 0.5, 0.0],)),)
     by_name["prod"].edge(ints(2, 3, dtype="int8"), axis=1, dtype="float32")
     for name in ("max", "min", "sum", "logsumexp", "mean"):
         by_name[name].edge(np.array([[-INF, 1.0], [INF, 2.0]], "float32"), axis=1)
@@ -122,6 +125,8 @@ def _positions() -> list[Entry]:
     t = Entry("top_k", top_k, tol(0, 0), "real", outputs=(0,))
     t(floats(3, 5), 2).also("float64", "float16", "bfloat16").edge(ints(3, 5, low=0, high=3), 3)(floats(4), 4)
     t.edge(ints(2, 4, low=1, dtype="uint8"), 2).edge(np.array([1.0, INF, -INF], "float32"), 2)
+    s.kinks = (Kink((np.array([[1.0, 0.0, 1.0]]),), (np.ones((1, 3)),)),)
+    t.kinks = (Kink((np.ones(4), 2), ([1.0, 1.0, 0.0, 0.0],)),)
     p = Entry("argpartition", _partition_is_sorted, smooth=False, raw=True)
     p(floats(6), 2)(floats(3, 5), 1, axis=0).edge(ints(6), 3).edge(floats(2, 3), 2, axis=None)
     return [*out, s, a, t, p]

@@ -9,7 +9,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from conformance.ops.entry import Entry, bools, floats, ints, tol
+from conformance.ops.entry import Entry, Kink, bools, floats, ints, tol
 
 __all__ = ["entries"]
 
@@ -209,6 +209,12 @@ def _writing() -> list[Entry]:
         c(floats(4), np.array([[0], [1], [3]], "int32"), floats(3), reduction=mode)
         c.edge(ints(4), np.array([[0], [0], [3]], "int32"), ints(3), reduction=mode)
     c.edge(ints(4, dtype="int8"), np.array([[1]], "int64"), floats(1))
+    twice = np.array([[0], [0]])  # the last update wins, and has the gradient
+    c.kinks = (
+        Kink((np.ones(3), twice, np.array([2.0, 3.0])), ([0.0, 1.0, 1.0], [0.0, 1.0])),
+        Kink((np.ones(2), twice, np.array([0.0, 3.0]), "mul"), ([0.0, 1.0], [3.0, 0.0])),
+        Kink((np.ones(2), twice, np.ones(2), "max"), ([1 / 3, 1.0], [1 / 3, 1 / 3])),
+    )
     r = Entry(
         "unravel_index", lambda i, shape: np.unravel_index(i % math.prod(shape), shape), domain="int", smooth=False
     )
