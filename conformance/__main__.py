@@ -65,9 +65,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--areas", "--area", default=",".join(AREAS), help="areas to run, separated by commas")
     parser.add_argument("--only", default="", help="run cases whose id contains this text")
     parser.add_argument("--quick", action="store_true", help="a sample of the larger tables")
-    parser.add_argument("--jobs", type=int, default=1, help="number of processes")
+    parser.add_argument("--jobs", type=int, default=0, help="number of processes; 0: two for a run of all")
     parser.add_argument("--out", default="", help="folder for results.json and index.html")
-    parser.add_argument("--part", default="0/1", help="run the cases of one process of several: its number/how many")
+    parser.add_argument("--part", default="", help="run the cases of one process of several: its number/how many")
     return parser
 
 
@@ -79,7 +79,7 @@ def _belongs(case: Case, number: int, count: int) -> bool:
 def _run(args: argparse.Namespace, backends: list[str]) -> list[Result]:
     _import_engines(backends)
     expected = {b: load_expected(b) for b in [*backends, "all"]}
-    number, count = map(int, args.part.split("/"))
+    number, count = map(int, (args.part or "0/1").split("/"))
     results: list[Result] = []
     for case in collect(args.areas.split(","), backends, args.quick):
         if args.only in case.id and _belongs(case, number, count):
@@ -130,6 +130,8 @@ def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     backends = args.backends.split(",")
     _settings()
+    if not args.jobs:
+        args.jobs = 1 if args.part or args.only or len(backends) == 1 else min(2, os.cpu_count() or 1)
     results = _run_apart(args) if args.jobs > 1 else _run(args, backends)
     report.print_matrix(results)
     if args.out:

@@ -3,8 +3,8 @@
 Ordinary points are compared in float64 with differences of the reference. At a kink the derivative is a convention,
 which the table states: relu, relu6 and abs have slope 0 at their kinks, clip has 1 at its bounds, a tie of max, min,
 maximum or minimum shares the gradient evenly (in sort, top_k and max_pool the first of equals has it), norms, std,
-hypot and arctan2 have gradient 0 at 0, and an update that a later one overwrites has none. Far out (about 1e4) gradients must be
-finite and equal on all engines in float32.
+hypot and arctan2 have gradient 0 at 0, and an update that a later one overwrites has none. Far out (about 1e4)
+gradients must be finite and equal on all engines in float32.
 """
 
 from __future__ import annotations

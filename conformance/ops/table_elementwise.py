@@ -128,56 +128,64 @@ def _unary(name: str, reference: Callable[..., Any], low: float, high: float, *r
     return e
 
 
+def _elu(x: Any, alpha: float = 1.0) -> Any:
+    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+
+
+def _celu(x: Any, alpha: float = 1.0) -> Any:
+    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0) / alpha))
+
+
+def _selu(x: Any) -> Any:
+    return 1.0507009873554805 * _elu(x, 1.6732632423543772)
+
+
+def _gelu(x: Any, approximate: bool = True) -> Any:
+    if approximate:
+        return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3.0)))
+    return 0.5 * x * (1 + erf(x / math.sqrt(2)))
+
+
+def _leaky(x: Any, negative_slope: float = 0.2) -> Any:
+    return np.where(x > 0, x, negative_slope * x)
+
+
+def _hard_shrink(x: Any, threshold: float = 0.5) -> Any:
+    return np.where(np.abs(x) <= threshold, 0, x)
+
+
+def _soft_shrink(x: Any, threshold: float = 0.5) -> Any:
+    return np.sign(x) * np.maximum(np.abs(x) - threshold, 0)
+
+
+def _squareplus(x: Any, b: float = 4) -> Any:
+    return 0.5 * (x + np.sqrt(np.square(x * 1.0) + b))
+
+
+def _threshold(x: Any, threshold: float, default_value: float) -> Any:
+    return np.where(x <= threshold, default_value, x)
+
+
 def _parametric() -> list[Entry]:
     """Functions of one tensor with options."""
-
-    def elu(x: Any, alpha: float = 1.0) -> Any:
-        return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
-
-    def celu(x: Any, alpha: float = 1.0) -> Any:
-        return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0) / alpha))
-
-    def selu(x: Any) -> Any:
-        return 1.0507009873554805 * elu(x, 1.6732632423543772)
-
-    def gelu(x: Any, approximate: bool = True) -> Any:
-        if approximate:
-            return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3.0)))
-        return 0.5 * x * (1 + erf(x / math.sqrt(2)))
-
-    def leaky(x: Any, negative_slope: float = 0.2) -> Any:
-        return np.where(x > 0, x, negative_slope * x)
-
-    def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
-        return np.where(np.abs(x) <= threshold, 0, x)
-
-    def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
-        return np.sign(x) * np.maximum(np.abs(x) - threshold, 0)
-
-    def squareplus(x: Any, b: float = 4) -> Any:
-        return 0.5 * (x + np.sqrt(np.square(x * 1.0) + b))
-
-    def threshold(x: Any, threshold: float, default_value: float) -> Any:
-        return np.where(x <= threshold, default_value, x)
-
     tail = tol(
         8, 4, 2, "1 + tanh and 1 + erf cancel for negative x, where the result is a small share of the largest one"
     )
     out = [
-        _unary("elu", elu, -3, 3, tol(), "number", FAR, {0.0: 1.0})(floats(4), alpha=0.5),
-        _unary("celu", celu, -3, 3, tol(), "number", FAR, {0.0: 1.0})(floats(4), alpha=0.5),
-        _unary("selu", selu, -3, 3, tol(), "number", FAR, {0.0: 1.0507009873554805 * 1.6732632423543772}),
-        _unary("gelu", gelu, -3, 3, tail, "number", FAR, {})(floats(4), approximate=False)(floats(4), False),
-        _unary("leaky_relu", leaky, -3, 3, tol(), "number", FAR, {0.0: 0.2})(floats(4), negative_slope=0.5),
-        _unary("hard_shrink", hard_shrink, -3, 3, tol(0, 0), "number", FAR, {0.5: 0.0, -0.5: 0.0})(
+        _unary("elu", _elu, -3, 3, tol(), "number", FAR, {0.0: 1.0})(floats(4), alpha=0.5),
+        _unary("celu", _celu, -3, 3, tol(), "number", FAR, {0.0: 1.0})(floats(4), alpha=0.5),
+        _unary("selu", _selu, -3, 3, tol(), "number", FAR, {0.0: 1.0507009873554805 * 1.6732632423543772}),
+        _unary("gelu", _gelu, -3, 3, tail, "number", FAR, {})(floats(4), approximate=False)(floats(4), False),
+        _unary("leaky_relu", _leaky, -3, 3, tol(), "number", FAR, {0.0: 0.2})(floats(4), negative_slope=0.5),
+        _unary("hard_shrink", _hard_shrink, -3, 3, tol(0, 0), "number", FAR, {0.5: 0.0, -0.5: 0.0})(
             floats(6), threshold=1.0
         ),
-        _unary("soft_shrink", soft_shrink, -3, 3, tol(), "number", FAR, {0.5: 0.0, -0.5: 0.0})(
+        _unary("soft_shrink", _soft_shrink, -3, 3, tol(), "number", FAR, {0.5: 0.0, -0.5: 0.0})(
             floats(6), threshold=1.0
         ),
-        _unary("squareplus", squareplus, -3, 3, tol(8, 4, 2), "number", FAR, {})(floats(4), b=2),
+        _unary("squareplus", _squareplus, -3, 3, tol(8, 4, 2), "number", FAR, {})(floats(4), b=2),
     ]
-    e = Entry("threshold", threshold, tol(0, 0), "number")
+    e = Entry("threshold", _threshold, tol(0, 0), "number")
     e.kinks = (Kink((np.array([0.5]), 0.5, -1.0), (np.array([0.0]),)),)
     out.append(
         e(floats(6), 0.5, -1.0).also("float16", "bfloat16", "float64").edge(EDGE, 0.5, 2.0).edge(floats(0, 2), 1.0, 0.0)
