@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import keras
 import numpy as np
-from cases import CASES, Case, call_arguments, input_arrays, make, weight_arrays
+from layer_cases import CASES, Case, call_arguments, input_arrays, make, weight_arrays
 
 
 def arrays(x: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases import CASES, Case, call_arguments, input_arrays, make, weight_arrays
+from layer_cases import CASES, Case, call_arguments, input_arrays, make, weight_arrays
 
 import kfront
 from kfront.core import naming, tree

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases import CASES, Case, call_arguments, input_arrays, make
+from layer_cases import CASES, Case, call_arguments, input_arrays, make
 
 import kfront
 from kfront import layers, ops

@@ -227,7 +227,7 @@ def layer_cases() -> list[Any]:
     import sys
     from pathlib import Path
 
-    path = Path(__file__).parent.parent / "layers" / "cases.py"
+    path = Path(__file__).parent.parent / "layers" / "layer_cases.py"
     spec = importlib.util.spec_from_file_location("layer_cases", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -32,23 +32,34 @@ relu6 = raw("Relu6")
 _elu, _leaky = raw("Elu"), raw("LeakyRelu")
 
 
+def _size(sizes: Any) -> Any:
+    """The product of sizes, an int where all are known."""
+    out = 1
+    for n in sizes:
+        out = out * n
+    return out
+
+
 def _along(kernel: Callable[..., Any]) -> Callable[..., Any]:
     """A kernel for the last axis, on any axis or axes."""
 
     def run(x: Tensor, axis: Any = -1) -> Tensor:
-        if axis == -1:
-            return kernel(x)
         rank = x.shape.rank
+        if axis == -1 and rank <= 5:
+            return kernel(x)
         axes = range(rank) if axis is None else axis if isinstance(axis, (tuple, list)) else (axis,)
         last = [nonnegative(a, rank) for a in axes]
-        if last == [rank - 1]:
+        if last == [rank - 1] and rank <= 5:
             return kernel(x)
         order = [i for i in range(rank) if i not in last] + last
         moved = _transpose(x, constant(tuple(order))) if order != list(range(rank)) else x
         sizes = dims(moved)
-        flat = _reshape(moved, shape_vector([*sizes[: rank - len(last)], -1])) if len(last) > 1 else moved
-        out = kernel(flat)
-        out = _reshape(out, shape_vector(sizes)) if len(last) > 1 else out
+        many = len(last) > 1 or rank > 5  # the kernel takes five axes at most
+        if not many:
+            out = kernel(moved)
+        else:
+            size = sizes[rank - len(last)] if len(last) == 1 else _size(sizes[rank - len(last) :])
+            out = _reshape(kernel(_reshape(moved, shape_vector([-1, size]))), shape_vector(sizes))
         back = tuple(int(i) for i in np.argsort(order))
         return _transpose(out, constant(back)) if order != list(range(rank)) else out
 
