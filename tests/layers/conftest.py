@@ -25,7 +25,7 @@ def reference() -> dict[str, Any]:
         pytest.skip("needs the installed Keras as reference")
     from importlib.metadata import version
 
-    text = (HERE / "cases.py").read_bytes() + (HERE / "reference.py").read_bytes() + version("keras").encode()
+    text = (HERE / "layer_cases.py").read_bytes() + (HERE / "reference.py").read_bytes() + version("keras").encode()
     name = f"kfront-layers-{hashlib.sha256(text).hexdigest()[:16]}-{os.getuid()}.pickle"
     path = Path(tempfile.gettempdir()) / name
     if not path.exists():
