@@ -72,8 +72,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _belongs(case: Case, number: int, count: int) -> bool:
-    """Whether a case is run by a process; all cases of one op or layer on one backend run in the same."""
-    return zlib.crc32(f"{case.backend} {case.name.split('/')[0]}".encode()) % count == number
+    """Whether a case is run by a process.
+
+    All cases of one op or layer on one backend run in the same, and all of one model whose files are exchanged.
+    """
+    where = "" if case.area == "files" else case.backend
+    return zlib.crc32(f"{where} {case.name.split('/')[0]}".encode()) % count == number
 
 
 def _run(args: argparse.Namespace, backends: list[str]) -> list[Result]:
@@ -116,11 +120,15 @@ def _run_apart(args: argparse.Namespace) -> list[Result]:
             own = [*command, "--part", f"{i}/{args.jobs}", "--out", str(out)]
             running.append((out, subprocess.Popen(own, stdout=subprocess.DEVNULL)))
         results: list[Result] = []
-        for out, process in running:
-            code = process.wait()
-            if not (out / "results.json").exists():
-                raise SystemExit(f"a process of the suite ended with status {code} before it had results")
-            results += [Result(**r) for r in json.loads((out / "results.json").read_text())["results"]]
+        try:
+            for out, process in running:
+                code = process.wait()
+                if not (out / "results.json").exists():
+                    raise SystemExit(f"a process of the suite ended with status {code} before it had results")
+                results += [Result(**r) for r in json.loads((out / "results.json").read_text())["results"]]
+        finally:
+            for _, process in running:
+                process.kill()
     order = {a: i for i, a in enumerate(AREAS)}
     return sorted(results, key=lambda r: order[r.area])
 

@@ -24,6 +24,7 @@ AREAS = {
     "gradients": "conformance.ops.gradients",
     "layers": "conformance.layers.table",
     "training": "conformance.training.curves",
+    "files": "conformance.files.exchange",
     "errors": "conformance.errors.mistakes",
     "coverage": "conformance.coverage",
 }

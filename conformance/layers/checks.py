@@ -14,7 +14,7 @@ from conformance.layers.row import Row, arrays_of, map_arrays, with_arrays
 from conformance.layers.running import built, call, host, native, new_weights, ready, result, specs, tensors, world
 from conformance.suite import close
 
-__all__ = ["CHECKS", "PADDED", "SMOOTH"]
+__all__ = ["compiled", "config", "float64", "gradients", "half", "padded", "seeds", "slopes", "symbolic", "values"]
 
 SAME = 1e-6  # the same computation by the same engine, in another order at most
 GRADIENT = 1e-4  # of the largest element: sums over the batch and, in float32, over steps
@@ -48,9 +48,9 @@ def values(backend: str, row: Row) -> None:
 
 
 def float64(backend: str, row: Row) -> None:
-    """The policy "float64" computes in it."""
+    """The policy "float64" computes in it (but portable normal numbers are float32 in every dtype)."""
     got, want = result(backend, row, "float64"), result("numpy", row, "float64")
-    _compare(got, want, 1e-9)
+    _compare(got, want, 1e-6 if row.random else 1e-9)
     for g, w in zip(got, want, strict=True):
         assert g.dtype == w.dtype, f"dtype {g.dtype.name}, expected {w.dtype.name}"
 
@@ -120,10 +120,9 @@ def _flat_shapes(shapes: Any) -> list[Any]:
     return [s for part in (shapes.values() if isinstance(shapes, dict) else shapes) for s in _flat_shapes(part)]
 
 
-def compiled(backend: str, row: Row) -> None:
-    """Compiled as a whole by the engine, the layer gives the same; a second batch size too."""
-    whole = row.training or row.random
-    counts = (None,) if whole else (None, 2)
+def compiled(backend: str, row: Row, resized: bool) -> None:
+    """Compiled as a whole by the engine, the layer gives the same; with `resized` for a smaller batch too."""
+    counts = (None, 2) if resized and not (row.training or row.random) else (None,)
     for count, got in zip(counts, running.compiled(backend, row, counts), strict=True):
         want = result(backend, row, "float32", count)
         _compare(got, want, max(SAME, row.rtol / 5), f"compiled, batch of {count or len(want[0])}")
@@ -150,20 +149,20 @@ def _weighted(b: Any, outputs: list[Any]) -> Any:
 
 
 def _gradients(backend: str, row: Row) -> list[np.ndarray]:
-    """Gradients by the trainable weights and the floating inputs."""
+    """Gradients by the trainable weights and the floating inputs, compiled where the engine's own steps are."""
     with world(backend) as b:
         layer = ready(row)
-        arrays = arrays_of((row.args, row.kwargs))
-        inputs = [kfront.Variable(a) if _is_float(a) else a for a in arrays]
+        inputs = [kfront.Variable(a) if _is_float(a) else b.convert(a) for a in arrays_of((row.args, row.kwargs))]
         sources = [*layer.trainable_variables, *(v for v in inputs if isinstance(v, kfront.Variable))]
+        others = layer.non_trainable_variables
 
         def run() -> tuple[Any, Any]:
             arguments = with_arrays((row.args, row.kwargs), inputs)
             return _weighted(b, tensors(b, call(layer, row, arguments))), None
 
-        _, _, found = b.value_and_grad(run, sources, layer.non_trainable_variables)
-        names = [v.path for v in sources]
-        lost = [n for n, g in zip(names, found, strict=True) if g is None]
+        step = b.compile_step(lambda: b.value_and_grad(run, sources, others)[2], lambda: [*sources, *others], "auto")
+        found = step()
+        lost = [v.path for v, g in zip(sources, found, strict=True) if g is None]
         assert not lost, f"no gradient for {', '.join(lost)}"
         return [b.to_numpy(g) for g in found]
 
@@ -295,15 +294,3 @@ def padded(backend: str, row: Row) -> None:
             want = host(b, call(layer, row, cut))[0]
             part = got[i : i + 1, :n] if row.padded == "steps" else got[i : i + 1]
             _compare([part], [want], max(row.rtol, 1e-5), f"sample of {n} steps")
-
-
-CHECKS: dict[str, Callable[[str, Row], None]] = {
-    "values": values,
-    "float64": float64,
-    "half": half,
-    "symbolic": symbolic,
-    "config": config,
-    "seeds": seeds,
-}
-SMOOTH: dict[str, Callable[..., None]] = {"compiled": compiled, "slopes": slopes, "gradients": gradients}
-PADDED = padded

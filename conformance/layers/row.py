@@ -35,6 +35,8 @@ class Row:
         padded: "steps" if with padded and masked inputs each sample gives what it gives cut to its length, step by
             step; "last" if the output has no time axis; "" if the layer knows no masks.
         shapes: whether `compute_output_shape` tells all outputs of this call.
+        light: whether the row differs from another in what the tables of ops test as well: it is then run in float32
+            only, and not compiled alone.
         reason: why a tolerance is loose, or something is left out.
     """
 
@@ -50,6 +52,7 @@ class Row:
     random: bool
     padded: str
     shapes: bool
+    light: bool
     reason: str
 
     @property
@@ -75,6 +78,7 @@ def row(
     random: bool = False,
     padded: str = "",
     shapes: bool = True,
+    light: bool = False,
     reason: str = "",
     **kwargs: Any,
 ) -> Row:
@@ -85,7 +89,7 @@ def row(
     """
     if (rtol > 1e-4 or not half or half > 0.1 or not shapes) and not reason:
         raise ValueError(f"{layer}({tag}): expected a reason")
-    return Row(layer, tag, make, args, kwargs, training, rtol, half, tuple(free), random, padded, shapes, reason)
+    return Row(layer, tag, make, args, kwargs, training, rtol, half, tuple(free), random, padded, shapes, light, reason)
 
 
 # ---- arrays ----------------------------------------------------------------------------------------------------------

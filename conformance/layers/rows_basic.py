@@ -104,7 +104,7 @@ relu relu6 selu sigmoid silu soft_shrink softmax softplus softsign sparse_plus s
 tanh_shrink
 """
 ACTIVATIONS = [
-    *(row("Activation", name, lambda name=name: L.Activation(name), x(4, 6)) for name in _PLAIN.split()),
+    *(row("Activation", n, lambda n=n: L.Activation(n), x(4, 6), light=n != "gelu") for n in _PLAIN.split()),
     row("Activation", "masked", lambda: L.Activation("tanh"), x(4, 3), free=(1,), padded="steps"),
     row("ReLU", "plain", lambda: L.ReLU(), x(4)),
     row("ReLU", "options", lambda: L.ReLU(max_value=1.0, negative_slope=0.1, threshold=0.2), x(4, 3), free=(1,)),

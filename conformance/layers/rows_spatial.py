@@ -21,7 +21,7 @@ def _rows(name: str, n: int, options: dict[str, dict[str, Any]], channels: int =
         shape = (channels, *SIZES[n]) if first else (*SIZES[n], channels)
         free = tuple(range(1, n + 1)) if tag in ("plain", "same") else ()
         make = lambda args=args: getattr(L, name)(**{**always, **args})  # noqa: E731
-        out.append(row(name, tag, make, x(*shape), free=free))
+        out.append(row(name, tag, make, x(*shape), free=free, light=n != 2 and tag not in ("plain", "same")))
     return out
 
 

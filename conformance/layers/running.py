@@ -173,9 +173,14 @@ def _jax(b: Any, row: Row, counts: tuple[int | None, ...]) -> list[list[np.ndarr
 
     layer = ready(row)
     train, rest = ([v.value for v in vs] for vs in (layer.trainable_variables, layer.non_trainable_variables))
-    training = _training(row)
-    run = jax.jit(lambda t, r, a: layer.stateless_call(t, r, *a[0], **a[1], **training)[0])
-    return [host(b, run(train, rest, native(b, row, n))) for n in counts]
+    arrays, training = arrays_of((row.args, row.kwargs)), _training(row)
+
+    @jax.jit
+    def run(train: Any, rest: Any, flat: list[Any]) -> Any:
+        args, kwargs = with_arrays((row.args, row.kwargs), flat)
+        return layer.stateless_call(train, rest, *args, **kwargs, **training)[0]
+
+    return [host(b, run(train, rest, [b.convert(np.ascontiguousarray(a[:n])) for a in arrays])) for n in counts]
 
 
 def _torch(b: Any, row: Row, counts: tuple[int | None, ...]) -> list[list[np.ndarray]]:

@@ -126,7 +126,7 @@ class _Plan:
             data = self.reader.dataset((*here, name))
             got = f"an array of shape {data.shape}" if data is not None else "something else"
             found.append(Difference("/".join((*here, name)), self._none(obj), got))
-        if not found:
+        if not found or (_is_optimizer(obj) and set(names) == set(wanted[: _before_slots(obj)])):
             self.pairs += pairs
         elif _is_optimizer(obj):
             self.optimizers += found if names else []
@@ -178,6 +178,13 @@ def _is_optimizer(obj: Any) -> bool:
     from kfront.optimizers.base import Optimizer
 
     return isinstance(obj, Optimizer)
+
+
+def _before_slots(optimizer: Any) -> int:
+    """How many variables a file holds of an optimizer that was saved before its first step; 0 if this one took some."""
+    if int(optimizer._iterations.numpy()):
+        return 0
+    return sum(v is optimizer._iterations or v is optimizer._learning_rate for v in optimizer.variables)
 
 
 def _wants_state(obj: Any) -> bool:

@@ -266,10 +266,10 @@ def _attention(q: Any, k: Any, v: Any, bias: Any, mask: Any, scale: Any, is_caus
 
 @compiled(5, 6, 7)
 def _plain_attention(q: Any, k: Any, v: Any, bias: Any, mask: Any, scale: Any, is_causal: bool, cap: Any) -> Any:
-    """jax.nn.dot_product_attention has no cap on the logits, and wants values as deep as keys."""
+    """jax.nn.dot_product_attention has no cap on the logits, wants values as deep as keys, and knows no float64."""
     groups = q.shape[2] // k.shape[2]
     k, v = (jnp.repeat(t, groups, 2) if groups > 1 else t for t in (k, v))
-    logits = jnp.einsum("btnh,bsnh->bnts", q, k, preferred_element_type=jnp.float32)
+    logits = jnp.einsum("btnh,bsnh->bnts", q, k, preferred_element_type=jnp.promote_types(q.dtype, jnp.float32))
     logits = logits * (q.shape[-1] ** -0.5 if scale is None else scale)
     logits = logits if cap is None else cap * jnp.tanh(logits / cap)
     if bias is not None:
@@ -299,7 +299,7 @@ def dot_product_attention(
         raise ArgumentError(
             "[dot_product_attention] expected no `attn_logits_soft_cap` with flash_attention=True on JAX."
         )
-    if attn_logits_soft_cap is not None or value.shape[-1] != key.shape[-1]:
+    if attn_logits_soft_cap is not None or value.shape[-1] != key.shape[-1] or query.dtype == jnp.float64:
         cap = None if attn_logits_soft_cap is None else float(attn_logits_soft_cap)
         return _plain_attention(query, key, value, bias, mask, scale, bool(is_causal), cap)
     how = "cudnn" if flash_attention else None

@@ -45,6 +45,7 @@ class TorchVariable(Variable):
                 tensor = tensor.to(device)
             self._dtype = NAMES[tensor.dtype]
             self._value = Parameter(tensor, requires_grad=self._trainable and _differentiable(tensor))
+        self._lent = False  # of its own from the start: compiled code is guarded by an attribute's absence
 
     @property
     def value(self) -> Any:
