@@ -122,7 +122,8 @@ for _kw in (
 ):  # fmt: skip
     case("stft", f(2, 20), 6, 2, 8, tol=1e-4, **_kw)
     _spectrum = tuple(np.asarray(v, "float32") for v in (f(2, 7, 5), f(2, 7, 5)))
-    case("istft", _spectrum, 6, 2, 8, tol=2e-4, **_kw)
+    _other = "Keras does not divide by the overlap without a window" if _kw.get("window", "") is None else ""
+    case("istft", _spectrum, 6, 2, 8, tol=2e-4, keras=_other, **_kw)
 case("istft", (f(2, 7, 5), f(2, 7, 5)), 6, 2, 8, length=9, tol=2e-4)
 case("ctc_loss", i(3, 2, low=1, high=4), f(3, 6, 4), i(3, low=1, high=3), i(3, low=4, high=7), tol=1e-4)
 case("ctc_loss", np.array([[1, 1], [2, 3]], "int32"), f(2, 6, 4), np.array([2, 2]), np.array([6, 5]), tol=1e-4)
