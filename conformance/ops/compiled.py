@@ -21,7 +21,7 @@ from kfront.backends import get
 
 __all__ = ["COMPILERS", "cases"]
 
-_MOST = {"jax": (12, 3), "tensorflow": (12, 3), "torch": (6, 2)}  # samples of an op: (all, quick)
+_MOST = {"jax": (12, 2), "tensorflow": (12, 3), "torch": (6, 2)}  # samples of an op: (all, quick)
 
 
 def cases(backends: list[str], quick: bool) -> Iterator[Case]:

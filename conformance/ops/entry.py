@@ -174,7 +174,7 @@ class Entry:
         self.samples.append(Sample(args, kwargs, label, smooth, batch))
         return self
 
-    def some(self, quick: bool, most: int = 5) -> list[Sample]:
+    def some(self, quick: bool, most: int = 3) -> list[Sample]:
         """The samples, or when `quick` some from all over the list."""
         return self.samples[:: -(-len(self.samples) // most) or 1] if quick else self.samples
 
