@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from kfront.core import tree
@@ -12,7 +13,7 @@ from kfront.core.state import state
 from kfront.layers.base import Layer
 from kfront.layers.input_layer import Input, InputLayer
 from kfront.layers.input_spec import InputSpec
-from kfront.models.graph import Graph, clone_graph
+from kfront.models.graph import Graph, clone_graph, place_of
 from kfront.models.model import Model
 
 __all__ = ["Functional"]
@@ -56,9 +57,12 @@ class Functional(Model):
 
     def _attach(self, graph: Graph) -> None:
         self._graph = graph
+        counts: Counter[type] = Counter()
         for operation in graph.operations:
             if isinstance(operation, Layer):
-                self._tracker.track(operation.name, operation)
+                kind = type(operation)
+                self._tracker.track(place_of(self._tracker, operation, counts[kind]), operation)
+                counts[kind] += 1
         names = [x._keras_history.operation.name for x in graph.inputs]
         self._input_names = names
         self._single = not tree.is_nested(self._inputs_struct)

@@ -7,10 +7,11 @@ from typing import Any
 
 from kfront.core import tree
 from kfront.core.errors import ArgumentError
+from kfront.core.naming import to_snake_case
 from kfront.core.operation import Node, OpCall
 from kfront.core.spec import KerasTensor
 
-__all__ = ["Graph", "clone_graph"]
+__all__ = ["Graph", "clone_graph", "place_of"]
 
 
 class Graph:
@@ -204,3 +205,21 @@ def clone_graph(
         for old, new in zip(node.outputs, tree.flatten(out), strict=True):
             have[id(old)] = new
     return [have[id(x)] for x in graph.outputs]
+
+
+def place_of(tracker: Any, layer: Any, number: int) -> str:
+    """The name under which a model owns a layer: its own, or, where that was made automatically, a number within the
+    model (``dense``, ``dense_1``), so that models made alike have a `state_dict` and checkpoints alike.
+
+    Args:
+        tracker: the model's.
+        layer: the layer.
+        number: how many layers of its class stand before it.
+    """
+    name, kind = layer.name, to_snake_case(type(layer).__name__)
+    rest = name.removeprefix(kind)
+    if not rest or (rest[0] == "_" and rest[1:].isdigit() and rest != name):
+        name = f"{kind}_{number}" if number else kind
+    while name in tracker.items and tracker.items[name][0][1] is not layer:
+        name += "_"
+    return name

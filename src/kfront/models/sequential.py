@@ -12,7 +12,7 @@ from kfront.core.registry import serializable
 from kfront.core.spec import KerasTensor
 from kfront.layers.base import Layer
 from kfront.layers.input_layer import Input, InputLayer
-from kfront.models.graph import Graph
+from kfront.models.graph import Graph, place_of
 from kfront.models.model import Model
 
 __all__ = ["Sequential"]
@@ -66,7 +66,7 @@ class Sequential(Model):
                 raise ArgumentError(f"[{self.name}] expected an `Input` only as the first layer, got one later.")
             self._head = layer
             self._tail = layer._inbound_nodes[0].outputs[0]
-            self._tracker.track(layer.name, layer)
+            self._tracker.track(place_of(self._tracker, layer, 0), layer)
             return
         if any(one.name == layer.name for one in self._sequence):
             raise ArgumentError(
@@ -88,16 +88,20 @@ class Sequential(Model):
                 )
             self._tail = tree.flatten(out)[0]
             self.built = True
+        self._tracker.track(self._place(layer), layer)
         self._sequence.append(layer)
-        self._tracker.track(layer.name, layer)
         self.__dict__["_graph_cache"] = None
+
+    def _place(self, layer: Any) -> str:
+        kind = type(layer)
+        return place_of(self._tracker, layer, sum(type(one) is kind for one in self._sequence))
 
     def pop(self, rebuild: bool = True) -> Any:
         """Remove and return the last layer."""
         if not self._sequence:
             raise ArgumentError(f"[{self.name}] expected at least one layer to pop, got an empty model.")
         layer = self._sequence.pop()
-        self._tracker.forget(layer.name)
+        self._tracker.forget(self._place(layer))
         self.__dict__["_graph_cache"] = None
         if self._head is not None:
             self._tail = self._head._inbound_nodes[0].outputs[0]
