@@ -458,7 +458,11 @@ class Layer(Owner, Operation):
         fields["_takes_training"] = info.training
         fields["_makes_mask"] = self.supports_masking and type(self).compute_mask is not Layer.compute_mask
         fields["_ready"] = bool(
-            info.simple and self.built and self.activity_regularizer is None and not self._needs_general
+            info.simple
+            and self.built
+            and self.activity_regularizer is None
+            and not self._needs_general
+            and not info.defaults.get("training")
         )
 
     _needs_general = False  # a class whose every call must take the general way sets this
@@ -504,9 +508,7 @@ class Layer(Owner, Operation):
         if training is None:
             training = state.training
         if training is None and info.training:
-            training = info.defaults.get("training")
-            if training is None:
-                training = self._default_training()
+            training = info.defaults.get("training") or self._default_training()
         if "training" in named and not info.training and not info.var_keyword:
             raise ArgumentTypeError(f"[{self.name}] expected no `training`: its `call` does not take it.")
         return training
