@@ -25,6 +25,7 @@ AREAS = {
     "layers": "conformance.layers.table",
     "training": "conformance.training.curves",
     "files": "conformance.files.exchange",
+    "interop": "conformance.interop.native",
     "errors": "conformance.errors.mistakes",
     "coverage": "conformance.coverage",
 }

@@ -220,6 +220,8 @@ def cases(backends: list[str], quick: bool) -> Iterator[Case]:
     chosen = tuple(backends[:1] if quick else backends)
     for name in models.MODELS:
         for backend in backends:
-            yield Case("files", f"Keras/{name} from Keras", backend, lambda n=name, b=backend: _from_keras(chosen, b, n))
+            yield Case(
+                "files", f"Keras/{name} from Keras", backend, lambda n=name, b=backend: _from_keras(chosen, b, n)
+            )
         for backend in chosen:
             yield Case("files", f"Keras/{name} to Keras", backend, lambda n=name, b=backend: _to_keras(chosen, b, n))

@@ -227,6 +227,10 @@ class Backend:
         """Whether the engine is tracing or compiling at the moment."""
         return False
 
+    def has_value(self, x: Any) -> bool:
+        """Whether the numbers in a tensor can be read now: nothing is traced or transformed around it."""
+        return not self.is_tracing()
+
     def synchronize(self, x: Any) -> Any:
         """Wait until `x` is computed."""
         return x

@@ -434,7 +434,7 @@ def _lengths(backend: Any, mask: Any) -> Any:
     """
     if mask is None:
         return None
-    if isinstance(mask, KerasTensor) or backend.is_tracing():
+    if isinstance(mask, KerasTensor) or not backend.has_value(mask):
         return _HOLES
     valid = np.asarray(backend.to_numpy(mask)).astype(bool)
     counts = valid.sum(axis=1)

@@ -135,6 +135,10 @@ class JaxBackend(Backend):
         """Whether a computation is being staged out (`jit`, `scan`, `eval_shape` of one)."""
         return tracing()
 
+    def has_value(self, x: Any) -> bool:
+        """Whether `x` is an array, not a tracer (of `jit`, but also of an eager `vmap` or `grad`)."""
+        return not isinstance(x, TRACER)
+
     def device(self, name: str | None) -> Any:
         """Context in which new arrays live on a device such as "cpu", "gpu:0"."""
         return contextlib.nullcontext() if name is None else jax.default_device(_device(name))

@@ -213,6 +213,9 @@ class TorchBackend(Backend):
     def compiling(self) -> bool:
         return torch.compiler.is_compiling()
 
+    def has_value(self, x: Any) -> bool:
+        return not (torch.compiler.is_compiling() or self._faking or _is_wrapped(x))
+
     def synchronize(self, x: Any) -> Any:
         if isinstance(x, Tensor) and x.is_cuda:
             torch.cuda.synchronize(x.device)
@@ -230,6 +233,14 @@ class TorchBackend(Backend):
         if found is None:
             found = self._foreach = TorchForeach(self)
         return found
+
+
+try:  # tensors inside the transforms of `torch.func`; private, so there may be none
+    from torch._C._functorch import is_functorch_wrapped_tensor as _is_wrapped
+except ImportError:  # pragma: no cover
+
+    def _is_wrapped(x: Any) -> bool:
+        return False
 
 
 class _DeviceScope:
