@@ -111,6 +111,7 @@ def _loaded(backend: str, written: Written, name: str) -> None:
     with _portable(backend) as b:
         model = kfront.saving.load_model(written.path)
         assert model._backend is b
+        model.jit_compile = "auto"  # Keras writes down what it chose for its own engine
         _same(models.predictions(model, name), written.outputs)
         if written.state:
             for i, (g, w) in enumerate(zip(_state(model), written.state, strict=True)):
