@@ -13,6 +13,7 @@ from conformance.layers import running
 from conformance.layers.row import Row, arrays_of, map_arrays, with_arrays
 from conformance.layers.running import built, call, host, native, new_weights, ready, result, specs, tensors, world
 from conformance.suite import close
+from kfront.core.state import state
 
 __all__ = ["compiled", "config", "float64", "gradients", "half", "padded", "seeds", "slopes", "symbolic", "values"]
 
@@ -287,7 +288,11 @@ def padded(backend: str, row: Row) -> None:
 
         def masked(a: np.ndarray) -> Any:
             t = b.convert(np.where(inside.reshape(*inside.shape, *(1,) * (a.ndim - 2)), a, np.float32(7.0)))
-            return kfront.layers.Masking(7.0)(t)
+            if a.ndim == 3:
+                return kfront.layers.Masking(7.0)(t)
+            b.set_mask(t, b.convert(inside))  # Masking masks each place of an image
+            state.masks = True
+            return t
 
         got = host(b, call(layer, row, map_arrays(masked, (row.args, row.kwargs))))[0]
         for i, n in enumerate(lengths):

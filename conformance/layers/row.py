@@ -34,6 +34,7 @@ class Row:
         random: whether the call draws random numbers.
         padded: "steps" if with padded and masked inputs each sample gives what it gives cut to its length, step by
             step; "last" if the output has no time axis; "" if the layer knows no masks.
+        smooth: whether gradients are slopes; not where a call resets the weights that it then uses.
         shapes: whether `compute_output_shape` tells all outputs of this call.
         light: whether the row differs from another in what the tables of ops test as well: it is then run in float32
             only, and not compiled alone.
@@ -51,6 +52,7 @@ class Row:
     free: tuple[int, ...]
     random: bool
     padded: str
+    smooth: bool
     shapes: bool
     light: bool
     reason: str
@@ -77,6 +79,7 @@ def row(
     free: Sequence[int] = (),
     random: bool = False,
     padded: str = "",
+    smooth: bool = True,
     shapes: bool = True,
     light: bool = False,
     reason: str = "",
@@ -87,9 +90,12 @@ def row(
     Raises:
         ValueError: for a loose tolerance, or something left out, without a reason.
     """
-    if (rtol > 1e-4 or not half or half > 0.1 or not shapes) and not reason:
+    if (rtol > 1e-4 or not half or half > 0.1 or not (shapes and smooth)) and not reason:
         raise ValueError(f"{layer}({tag}): expected a reason")
-    return Row(layer, tag, make, args, kwargs, training, rtol, half, tuple(free), random, padded, shapes, light, reason)
+    free = tuple(free)
+    return Row(
+        layer, tag, make, args, kwargs, training, rtol, half, free, random, padded, smooth, shapes, light, reason
+    )
 
 
 # ---- arrays ----------------------------------------------------------------------------------------------------------

@@ -13,13 +13,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import kfront
-from conformance.layers import checks, rows_basic, rows_sequence, rows_spatial
+from conformance.layers import checks, rows_basic, rows_more, rows_sequence, rows_spatial
 from conformance.layers.row import Row
 from conformance.suite import Case
 
 __all__ = ["ROWS", "cases"]
 
-ROWS: list[Row] = [*rows_basic.ROWS, *rows_spatial.ROWS, *rows_sequence.ROWS]
+ROWS: list[Row] = [*rows_basic.ROWS, *rows_spatial.ROWS, *rows_sequence.ROWS, *rows_more.ROWS]
 # exported names that are no layers, and where they are tested
 ELSEWHERE = {
     "Input": "the check `symbolic` of every row",
@@ -64,7 +64,8 @@ def _of_row(row: Row, name: str, trainable: list[str], head: bool, compiles: boo
     if name in trainable:
         if compiles and not row.light:
             yield case("compiled", checks.compiled, head)
-        yield case("slopes", checks.slopes)
+        if row.smooth:
+            yield case("slopes", checks.slopes)
         if name != trainable[0]:
             yield case("gradients", checks.gradients, trainable[0])
 

@@ -242,6 +242,49 @@ def _pool_cases() -> list[Case]:
     return out
 
 
+def _recurrent_images() -> list[Case]:
+    out = []
+    spatial = {1: (6,), 2: (6, 5), 3: (5, 4, 4)}
+    for n, size in spatial.items():
+        for kind in ("Max", "Average"):
+            out.append(Case(f"Adaptive{kind}Pooling{n}D", {"output_size": 3}, (2, *size, 4)))
+            first = {"output_size": (2, 3, 4)[:n], "data_format": "channels_first"}
+            out.append(Case(f"Adaptive{kind}Pooling{n}D", first, (2, 4, *size), tag="first"))
+        both = {"return_sequences": True, "return_state": True}
+        for tag, args in {
+            "": {},
+            "same": {**both, "padding": "same", "strides": 2, "activation": "relu"},
+            "dilated": {"dilation_rate": 2, "kernel_size": 2, "use_bias": False},
+            "first": {"data_format": "channels_first", **both},
+        }.items():
+            shape = (2, 3, 4, *size) if tag == "first" else (2, 3, *size, 4)
+            out.append(Case(f"ConvLSTM{n}D", {"filters": 2, "kernel_size": 3, **args}, shape, tag=tag))
+    window = {"filters": 2, "kernel_size": 3}
+    out.append(Case("ConvLSTM2D", {**window, "go_backwards": True, **both}, (2, 3, 6, 5, 4), tag="backwards"))
+    return out
+
+
+MORE = [
+    *_recurrent_images(),
+    Case("SpectralNormalization", {"layer": Make("Dense", {"units": 4})}, (2, 3)),
+    Case(
+        "SpectralNormalization",
+        {"layer": Make("Conv2D", {"filters": 4, "kernel_size": 2}), "power_iterations": 3},
+        (2, 5, 5, 3),
+        training=True,
+        tag="train",
+    ),
+    Case("ReversibleEmbedding", {"input_dim": 7, "output_dim": 3}, (2, 5), high=7),
+    Case("ReversibleEmbedding", {"input_dim": 7, "output_dim": 3}, (2, 5, 3), call={"reverse": True}, tag="reverse"),
+    Case(
+        "ReversibleEmbedding",
+        {"input_dim": 7, "output_dim": 3, "tie_weights": False, "logit_soft_cap": 2.0},
+        (2, 5, 3),
+        call={"reverse": True},
+        tag="own",
+    ),
+]
+
 RESHAPE = [
     Case("Flatten", {}, (2, 3, 4)),
     Case("Flatten", {"data_format": "channels_first"}, (2, 3, 4, 5), tag="first"),
@@ -477,5 +520,6 @@ CASES = [
     *ATTENTION,
     *MERGE,
     *MASKS,
+    *MORE,
 ]
 assert len({c.id for c in CASES}) == len(CASES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -103,10 +104,9 @@ def test_shape_without_weights(case: Case) -> None:
         layer = make(kfront.layers, case)
         args, call = arguments(case)
         shapes = [tuple(s) for s in (case.inputs if isinstance(case.inputs, list) else [case.inputs])]
-        if case.layer in SEVERAL:
-            found = layer.compute_output_shape(*shapes)
-        else:
-            found = layer.compute_output_shape(shapes if isinstance(case.inputs, list) else shapes[0])
+        how = {k: v for k, v in call.items() if k in inspect.signature(layer.compute_output_shape).parameters}
+        given = shapes if case.layer in SEVERAL else [shapes if isinstance(case.inputs, list) else shapes[0]]
+        found = layer.compute_output_shape(*given, **how)
         out = layer(*args, **{k: v for k, v in call.items() if k != "return_attention_scores"})
     eager = [tuple(t.shape) for t in tree.flatten(out)]
     flat = [found] if not isinstance(found[0], (tuple, list)) else list(found)

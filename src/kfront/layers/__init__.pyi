@@ -35,6 +35,7 @@ from kfront.layers.conv import (
     SeparableConv2D as SeparableConv2D,
     SeparableConv2D as SeparableConvolution2D,
 )
+from kfront.layers.conv_lstm import ConvLSTM1D as ConvLSTM1D, ConvLSTM2D as ConvLSTM2D, ConvLSTM3D as ConvLSTM3D
 from kfront.layers.core import (
     Dense as Dense,
     Embedding as Embedding,
@@ -75,6 +76,12 @@ from kfront.layers.norm import (
     UnitNormalization as UnitNormalization,
 )
 from kfront.layers.pool import (
+    AdaptiveAveragePooling1D as AdaptiveAveragePooling1D,
+    AdaptiveAveragePooling2D as AdaptiveAveragePooling2D,
+    AdaptiveAveragePooling3D as AdaptiveAveragePooling3D,
+    AdaptiveMaxPooling1D as AdaptiveMaxPooling1D,
+    AdaptiveMaxPooling2D as AdaptiveMaxPooling2D,
+    AdaptiveMaxPooling3D as AdaptiveMaxPooling3D,
     AveragePooling1D as AveragePooling1D,
     AveragePooling1D as AvgPool1D,
     AveragePooling2D as AveragePooling2D,
@@ -126,6 +133,8 @@ from kfront.layers.reshape import (
     ZeroPadding2D as ZeroPadding2D,
     ZeroPadding3D as ZeroPadding3D,
 )
+from kfront.layers.reversible_embedding import ReversibleEmbedding as ReversibleEmbedding
+from kfront.layers.spectral_norm import SpectralNormalization as SpectralNormalization
 from kfront.layers.wrappers import (
     Bidirectional as Bidirectional,
     TimeDistributed as TimeDistributed,
@@ -135,6 +144,12 @@ from kfront.layers.wrappers import (
 __all__ = [
     "Activation",
     "ActivityRegularization",
+    "AdaptiveAveragePooling1D",
+    "AdaptiveAveragePooling2D",
+    "AdaptiveAveragePooling3D",
+    "AdaptiveMaxPooling1D",
+    "AdaptiveMaxPooling2D",
+    "AdaptiveMaxPooling3D",
     "Add",
     "AdditiveAttention",
     "AlphaDropout",
@@ -155,6 +170,9 @@ __all__ = [
     "Conv2DTranspose",
     "Conv3D",
     "Conv3DTranspose",
+    "ConvLSTM1D",
+    "ConvLSTM2D",
+    "ConvLSTM3D",
     "Convolution1D",
     "Convolution1DTranspose",
     "Convolution2D",
@@ -219,6 +237,7 @@ __all__ = [
     "ReLU",
     "RepeatVector",
     "Reshape",
+    "ReversibleEmbedding",
     "SeparableConv1D",
     "SeparableConv2D",
     "SeparableConvolution1D",
@@ -229,6 +248,7 @@ __all__ = [
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
+    "SpectralNormalization",
     "StackedRNNCells",
     "Subtract",
     "TimeDistributed",

@@ -21,7 +21,7 @@ from kfront.ops.rnn import gru_sequence, lstm_sequence
 __all__ = ["GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"]
 
 _tanh, _sigmoid = activations.tanh, activations.sigmoid
-_WEIGHTS = (
+CELL_WEIGHTS = (
     "kernel_initializer",
     "recurrent_initializer",
     "bias_initializer",
@@ -224,7 +224,7 @@ def _doc(name: str, options: str, states: str, forget: str = "", paper: str = ""
 class SimpleRNNCell(BaseCell):
     """One step of a SimpleRNN: ``h = activation(x @ kernel + h @ recurrent_kernel + bias)``."""
 
-    _options = ("units", "activation", "use_bias", *_WEIGHTS, "seed")
+    _options = ("units", "activation", "use_bias", *CELL_WEIGHTS, "seed")
 
     def __init__(
         self,
@@ -275,7 +275,7 @@ class SimpleRNNCell(BaseCell):
         return (out if self.activation is None else self.activation(out),)
 
 
-class _ForgetBias:
+class ForgetBias:
     """Ones for the forget gate, the given initializer for the others."""
 
     def __init__(self, initializer: Any, units: int) -> None:
@@ -305,7 +305,7 @@ class _ForgetBias:
 class LSTMCell(BaseCell):
     """One step of an LSTM."""
 
-    _options = ("units", "activation", "recurrent_activation", "use_bias", "unit_forget_bias", *_WEIGHTS, "seed")
+    _options = ("units", "activation", "recurrent_activation", "use_bias", "unit_forget_bias", *CELL_WEIGHTS, "seed")
     _gates = 4
     unit_forget_bias: bool
 
@@ -355,7 +355,7 @@ class LSTMCell(BaseCell):
 
     def _initializer(self, options: str) -> Any:
         found = super()._initializer(options)
-        return _ForgetBias(found, self.units) if options == "bias" and self.unit_forget_bias else found
+        return ForgetBias(found, self.units) if options == "bias" and self.unit_forget_bias else found
 
     def advance(self, z: Any, states: tuple[Any, ...], mask: Any = None) -> tuple[Any, ...]:
         """New states, the output first."""
@@ -391,7 +391,7 @@ class LSTMCell(BaseCell):
 class GRUCell(BaseCell):
     """One step of a GRU."""
 
-    _options = ("units", "activation", "recurrent_activation", "use_bias", *_WEIGHTS, "reset_after", "seed")
+    _options = ("units", "activation", "recurrent_activation", "use_bias", *CELL_WEIGHTS, "reset_after", "seed")
     _gates = 3
     reset_after: bool
 

@@ -12,9 +12,15 @@ from kfront.core.spec import Abstract
 from kfront.layers.base import InputSpec
 from kfront.layers.options import OptionLayer, choice, data_format, documented, int_tuple, with_defaults
 from kfront.ops.elementwise import dtype_of
-from kfront.ops.nn_conv import average_pool, max_pool
+from kfront.ops.nn_conv import adaptive_average_pool, adaptive_max_pool, average_pool, max_pool
 
 __all__ = [
+    "AdaptiveAveragePooling1D",
+    "AdaptiveAveragePooling2D",
+    "AdaptiveAveragePooling3D",
+    "AdaptiveMaxPooling1D",
+    "AdaptiveMaxPooling2D",
+    "AdaptiveMaxPooling3D",
     "AveragePooling1D",
     "AveragePooling2D",
     "AveragePooling3D",
@@ -128,6 +134,63 @@ MaxPooling3D: Any = _windows("Max", "Largest value", 3, max_pool, with_defaults(
 AveragePooling1D: Any = _windows("Average", "Mean", 1, average_pool, _of_any)
 AveragePooling2D: Any = _windows("Average", "Mean", 2, average_pool, _of_any)
 AveragePooling3D: Any = _windows("Average", "Mean", 3, average_pool, _of_any)
+
+
+# ---- as many windows as are wanted ----------------------------------------------------------------------------------
+
+
+class BaseAdaptivePooling(OptionLayer):
+    """Pooling into a given number of windows, of any rank."""
+
+    _options = ("output_size", "data_format")
+    rank = 0
+    _pool: Any = None
+
+    def __init__(self, output_size: Any, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.output_size = int_tuple(type(self).__name__, "output_size", output_size, self.rank)
+        self._set_layout(data_format)
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+
+    def _set_layout(self, layout: Any) -> None:
+        self.data_format = data_format(type(self).__name__, layout)
+
+    def call(self, inputs: Any) -> Any:
+        """The layer's output, see the class."""
+        return self._pool(inputs, self.output_size, self.data_format)
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        """The input's shape with `output_size` for the spatial axes."""
+        if self.data_format == "channels_last":
+            return (input_shape[0], *self.output_size, input_shape[-1])
+        return (*input_shape[:2], *self.output_size)
+
+
+_ADAPTIVE = """{what} of windows over {{n}} spatial ax{es} that are chosen so that the output has a given size.
+
+    Window i of m over an axis of length k spans the places from floor(i * k / m) to ceil((i + 1) * k / m).
+
+    Args:
+        output_size: int or {{n}} of them: number of windows."""
+
+
+def _adaptive(kind: str, what: str, n: int, pool: Any) -> Any:
+    name, head = f"Adaptive{kind}Pooling{n}D", _ADAPTIVE.format(what=what, es="is" if n == 1 else "es")
+    body = {
+        "__doc__": _doc(head, name, n, "4", (2, *(4,) * n, 3)),
+        "__module__": __name__,
+        "rank": n,
+        "_pool": staticmethod(pool),
+    }
+    return serializable("keras.layers")(type(BaseAdaptivePooling)(name, (BaseAdaptivePooling,), body))
+
+
+AdaptiveMaxPooling1D: Any = _adaptive("Max", "Largest value", 1, adaptive_max_pool)
+AdaptiveMaxPooling2D: Any = _adaptive("Max", "Largest value", 2, adaptive_max_pool)
+AdaptiveMaxPooling3D: Any = _adaptive("Max", "Largest value", 3, adaptive_max_pool)
+AdaptiveAveragePooling1D: Any = _adaptive("Average", "Mean", 1, adaptive_average_pool)
+AdaptiveAveragePooling2D: Any = _adaptive("Average", "Mean", 2, adaptive_average_pool)
+AdaptiveAveragePooling3D: Any = _adaptive("Average", "Mean", 3, adaptive_average_pool)
 
 
 # ---- whole axes ------------------------------------------------------------------------------------------------------

@@ -42,7 +42,7 @@ from kfront.ops.shape import dim
 
 __all__ = ["GRU", "LSTM", "RNN", "SimpleRNN"]
 
-_FLAGS = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll", "zero_output_for_mask")
+FLAGS = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll", "zero_output_for_mask")
 
 
 class _Carried:
@@ -159,7 +159,7 @@ _RNN_TAIL = """
 class RNN(OptionLayer):
     """Runs a cell over the steps of sequences."""
 
-    _options = _FLAGS
+    _options = FLAGS
     return_sequences: bool
     return_state: bool
     go_backwards: bool
@@ -408,7 +408,7 @@ def _leaf_sizes(size: Any) -> Any:
 # ---- the built-in layers ---------------------------------------------------------------------------------------------
 
 
-class _OfCell(RNN):
+class OfCell(RNN):
     """A layer over one of the built-in cells: its options are the cell's, and so are its weights."""
 
     _cell_class: type[BaseCell]
@@ -445,10 +445,10 @@ def _lengths(backend: Any, mask: Any) -> Any:
     return ops.sum(ops.cast(mask, "int32"), axis=1)
 
 
-def _forward(options: tuple[str, ...], cls: Any) -> Any:
+def forward_options(options: tuple[str, ...], cls: Any) -> Any:
     """Make the cell's options readable on the layer."""
     for name in options:
-        if name not in _FLAGS and name != "activity_regularizer":
+        if name not in FLAGS and name != "activity_regularizer":
             setattr(cls, name, property(lambda self, name=name: getattr(self.cell, name)))
     return cls
 
@@ -492,11 +492,11 @@ _SHARED = (
         "\n        activation: name or function; none if None.",
     )
 )
-class SimpleRNN(_OfCell):
+class SimpleRNN(OfCell):
     """Recurrent layer whose output is fed back: ``h = activation(x @ kernel + h @ recurrent_kernel + bias)``."""
 
     _cell_class = SimpleRNNCell
-    _options = (*_FLAGS, "units", "activation", "use_bias", *_SHARED)
+    _options = (*FLAGS, "units", "activation", "use_bias", *_SHARED)
 
     def __init__(
         self,
@@ -567,12 +567,12 @@ class SimpleRNN(_OfCell):
         "\n    Reference: Hochreiter and Schmidhuber, 1997, Long short-term memory.\n",
     )
 )
-class LSTM(_OfCell):
+class LSTM(OfCell):
     """Long short-term memory: a recurrent layer whose gates decide what its cell state keeps."""
 
     _cell_class = LSTMCell
     _options = (
-        *_FLAGS,
+        *FLAGS,
         "units",
         "activation",
         "recurrent_activation",
@@ -653,11 +653,11 @@ class LSTM(_OfCell):
         "\n    Reference: Cho et al., 2014, https://arxiv.org/abs/1406.1078.\n",
     )
 )
-class GRU(_OfCell):
+class GRU(OfCell):
     """Gated recurrent unit: a recurrent layer whose gates decide what its state keeps."""
 
     _cell_class = GRUCell
-    _options = (*_FLAGS, "units", "activation", "recurrent_activation", "use_bias", *_SHARED, "reset_after", "seed")
+    _options = (*FLAGS, "units", "activation", "recurrent_activation", "use_bias", *_SHARED, "reset_after", "seed")
 
     def __init__(
         self,
@@ -730,4 +730,4 @@ def check_cudnn(who: str, value: Any) -> Any:
 
 
 for _cls in (SimpleRNN, LSTM, GRU):
-    _forward(_cls._options, _cls)
+    forward_options(_cls._options, _cls)

@@ -1,0 +1,347 @@
+"""Convolutional LSTM layers, written once for all ranks over the base of recurrent layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kfront import ops
+from kfront.core import shapes_nn
+from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.registry import serializable
+from kfront.core.spec import Abstract
+from kfront.layers.base import InputSpec
+from kfront.layers.cells import CELL_WEIGHTS, WEIGHTS_DOC, BaseCell, ForgetBias
+from kfront.layers.options import choice, data_format, int_tuple, known_axis, positive
+from kfront.layers.recurrent import FLAGS, OfCell, forward_options, run_steps
+from kfront.ops.nn_conv import conv
+from kfront.ops.shape import dim
+
+__all__ = ["ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"]
+
+_WINDOW = ("filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate")
+_GATES = ("activation", "recurrent_activation", "use_bias", "unit_forget_bias")
+
+
+class ConvLSTMCell(BaseCell):
+    """One step of a convolutional LSTM, of any rank: an LSTM whose products with the kernels are convolutions.
+
+    Args:
+        rank: number of spatial axes.
+        units: number of output channels.
+        window: kernel_size, strides, padding, data_format, dilation_rate.
+        dropout, recurrent_dropout, seed: as for the layer.
+        options: the other options.
+        **kwargs: name, trainable, dtype.
+    """
+
+    _gates = 4
+    kernel_size: tuple[int, ...]
+    strides: tuple[int, ...]
+    dilation_rate: tuple[int, ...]
+    padding: str
+    data_format: str
+    unit_forget_bias: bool
+
+    def __init__(
+        self,
+        rank: int,
+        units: int,
+        window: dict[str, Any],
+        dropout: float,
+        recurrent_dropout: float,
+        seed: Any,
+        options: dict[str, Any],
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self._start(units, dropout, recurrent_dropout, seed, **options)
+        self._set(rank=rank, filters=units, **window)
+        self.rank: int
+        self.__dict__["state_size"] = [units, units]
+        self._axis = -1 if self.data_format == "channels_last" else 1
+
+    def build(self, input_shape: Any) -> None:
+        """Create kernel, recurrent kernel and bias."""
+        columns = self._gates * self.units
+        inputs = known_axis(self.name, input_shape, self._axis)
+        self.kernel = self._weight("kernel", "kernel", (*self.kernel_size, inputs, columns))
+        self.recurrent_kernel = self._weight("recurrent_kernel", "recurrent", (*self.kernel_size, self.units, columns))
+        if self.use_bias:
+            self.bias = self._weight("bias", "bias", (columns,))
+
+    def _initializer(self, options: str) -> Any:
+        found = super()._initializer(options)
+        return ForgetBias(found, self.units) if options == "bias" and self.unit_forget_bias else found
+
+    def project(self, x: Any) -> Any:
+        """The part of the gates that comes from inputs of shape (batch, *space and channels)."""
+        z = conv(x, self.kernel.value, self.strides, self.padding, self.data_format, self.dilation_rate)
+        if self.bias is None:
+            return z
+        bias = self.bias.value
+        return ops.add(z, bias if self._axis == -1 else ops.reshape(bias, (-1, *(1,) * self.rank)))
+
+    def advance(self, z: Any, states: tuple[Any, ...], mask: Any = None) -> tuple[Any, ...]:
+        """New states, the output first."""
+        h, c = states
+        h = h if mask is None else ops.multiply(h, mask)
+        gate, act = self.recurrent_activation, self.activation
+        z = ops.add(z, conv(h, self.recurrent_kernel.value, 1, "same", self.data_format))
+        i, f, g, o = ops.split(z, 4, axis=self._axis)
+        c = ops.add(ops.multiply(gate(f), c), ops.multiply(gate(i), act(g)))
+        return ops.multiply(gate(o), act(c)), c
+
+    def state_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        """Shape of output and states for one step's input shape.
+
+        Raises:
+            ShapeError: if the window does not fit.
+        """
+        kernel = (*self.kernel_size, input_shape[self._axis], self.units)
+        specs = (Abstract(tuple(input_shape), "float32"), Abstract(kernel, "float32"))
+        return shapes_nn.conv(*specs, self.strides, self.padding, self.data_format, self.dilation_rate)
+
+
+class BaseConvLSTM(OfCell):
+    """A convolutional LSTM layer, of any rank."""
+
+    rank = 0
+    _options = (*FLAGS, *_WINDOW, *_GATES, *CELL_WEIGHTS, "activity_regularizer", "seed")
+    _state_shape: tuple[int | None, ...] = ()
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: Any = 1,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        unit_forget_bias: bool = True,
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: Any = None,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        window = self._window(kernel_size, strides, padding, data_format, dilation_rate)
+        options = {
+            "activation": activation,
+            "recurrent_activation": recurrent_activation,
+            "use_bias": use_bias,
+            "kernel_initializer": kernel_initializer,
+            "recurrent_initializer": recurrent_initializer,
+            "bias_initializer": bias_initializer,
+            "unit_forget_bias": unit_forget_bias,
+            "kernel_regularizer": kernel_regularizer,
+            "recurrent_regularizer": recurrent_regularizer,
+            "bias_regularizer": bias_regularizer,
+            "kernel_constraint": kernel_constraint,
+            "recurrent_constraint": recurrent_constraint,
+            "bias_constraint": bias_constraint,
+        }
+        own = {"name": "conv_lstm_cell", "dtype": kwargs.get("dtype"), "trainable": kwargs.get("trainable", True)}
+        units = positive(type(self).__name__, "filters", filters)
+        cell = ConvLSTMCell(self.rank, units, window, dropout, recurrent_dropout, seed, options, **own)
+        flags = {
+            "return_sequences": return_sequences,
+            "return_state": return_state,
+            "go_backwards": go_backwards,
+            "stateful": stateful,
+            "activity_regularizer": activity_regularizer,
+        }
+        super(OfCell, self).__init__(cell, **flags, **kwargs)
+        self.input_spec = InputSpec(ndim=self.rank + 3)
+
+    def _window(self, kernel_size: Any, strides: Any, padding: Any, layout: Any, dilation_rate: Any) -> dict[str, Any]:
+        who, n = type(self).__name__, self.rank
+        steps, gaps = int_tuple(who, "strides", strides, n), int_tuple(who, "dilation_rate", dilation_rate, n)
+        if max(steps) > 1 and max(gaps) > 1:
+            raise ArgumentError(
+                f"[{who}] expected `strides` or `dilation_rate` to be 1, got strides {steps} and dilation_rate {gaps}."
+            )
+        return {
+            "kernel_size": int_tuple(who, "kernel_size", kernel_size, n),
+            "strides": steps,
+            "padding": choice(who, "padding", padding, ("valid", "same")),
+            "data_format": data_format(who, layout),
+            "dilation_rate": gaps,
+        }
+
+    def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
+        """Build the cell, and the carried states of a stateful layer."""
+        self._state_shape = self._step_shape(sequences_shape)[1:]
+        super().build(sequences_shape, initial_state_shape)
+
+    def _step_shape(self, sequences_shape: Any) -> tuple[int | None, ...]:
+        try:
+            return self.cell.state_shape((sequences_shape[0], *sequences_shape[2:]))
+        except ShapeError as error:
+            raise ShapeError(
+                f"[{self.name}] {str(error).rstrip('.')}, with kernel_size {self.kernel_size}, strides {self.strides} "
+                f"and padding {self.padding!r}; use larger inputs, a smaller kernel or padding='same'."
+            ) from None
+
+    def get_initial_state(self, batch_size: Any) -> list[Any]:
+        """Zeros for both states.
+
+        Raises:
+            ShapeError: if the spatial sizes are not known.
+        """
+        if None in self._state_shape or not self._state_shape:
+            raise ShapeError(
+                f"[{self.name}] expected inputs with known spatial sizes for states that are made beforehand, got "
+                f"states of shape (batch, {', '.join(map(str, self._state_shape))}); build with full shapes."
+            )
+        return [ops.zeros((batch_size, *self._state_shape), dtype=self.compute_dtype)] * 2
+
+    def _first_states(self, sequences: Any, initial_state: Any) -> Any:
+        if initial_state is None and not self._carried:
+            return None  # zeros, made when the sizes are known
+        if initial_state is None:
+            return super()._first_states(sequences, None)
+        states = list(initial_state) if isinstance(initial_state, (list, tuple)) else [initial_state]
+        wanted = self._step_shape(sequences.shape)
+        found = [tuple(s.shape) for s in states]
+        if len(found) != 2 or not all(_agree(s, wanted) for s in found):
+            raise ShapeError(f"[{self.name}] expected 2 initial states of shape {wanted}, got shapes {found}.")
+        return states
+
+    def inner_loop(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:
+        """Run the cell over time: the convolutions of the inputs for all steps at once, then a scan.
+
+        Args:
+            sequences: tensor of shape (batch, time, *space and channels).
+            initial_state: list of the two states, zeros if None.
+            mask: bool tensor of shape (batch, time), or None.
+            training: whether dropout acts.
+
+        Returns:
+            (last output, outputs of all steps, list of last states).
+        """
+        cell, keep = self.cell, None
+        batch, time = dim(sequences, 0), dim(sequences, 1)
+        dropping = training and (cell.dropout or cell.recurrent_dropout)
+        if dropping:
+            sequences = self._dropped(sequences)
+        z = cell.project(ops.reshape(sequences, (-1, *ops.shape(sequences)[2:])))
+        z = ops.reshape(z, (batch, time, *ops.shape(z)[1:]))
+        if initial_state is None:
+            zeros = ops.zeros_like(ops.split(z[:, 0], 4, axis=cell._axis)[0])
+            initial_state = [zeros, zeros]
+        if dropping:
+            keep = cell.get_recurrent_dropout_mask(initial_state[0])
+            cell.reset_recurrent_dropout_mask()
+
+        def step(x: Any, before: Any) -> tuple[Any, list[Any]]:
+            new = cell.advance(x, tuple(before), keep)
+            return new[0], list(new)
+
+        return run_steps(
+            step,
+            z,
+            list(initial_state),
+            None if mask is None else ops.cast(mask, "bool"),
+            ops.zeros_like(initial_state[0]),
+            self.return_sequences,
+            self.go_backwards,
+            self.unroll,
+            self.zero_output_for_mask,
+        )
+
+    def _dropped(self, sequences: Any) -> Any:
+        """Sequences with dropout, the same places at each step."""
+        mask = self.cell.get_dropout_mask(sequences[:, 0])
+        self.cell.reset_dropout_mask()
+        return sequences if mask is None else ops.multiply(sequences, ops.expand_dims(mask, 1))
+
+    def compute_output_shape(self, sequences_shape: Any, initial_state_shape: Any = None) -> Any:
+        """Shape of the output, or a tuple of it and the shapes of the states."""
+        one = self._step_shape(sequences_shape)
+        out = (*sequences_shape[:2], *one[1:]) if self.return_sequences else one
+        return (out, one, one) if self.return_state else out
+
+
+def _agree(shape: Any, wanted: Any) -> bool:
+    return len(shape) == len(wanted) and all(None in (a, w) or a == w for a, w in zip(shape, wanted, strict=True))
+
+
+_DOC = """LSTM over sequences with {n} spatial ax{es}: its products with the kernels are convolutions.
+
+    Args:
+        filters: number of output channels.
+        kernel_size: int or {n} of them: size of the windows over inputs and states.
+        strides: int or {n} of them: step of the window over the inputs.
+        padding: "valid" (none) or "same", for the inputs; states are always padded to keep their size.
+        data_format: "channels_last" (batch, time, {axes}, channels) or "channels_first" (batch, time, channels,
+            {axes}); the configured one if None.
+        dilation_rate: int or {n} of them: distance of the window's elements over the inputs.
+        activation: name or function of candidate and output; none if None.
+        recurrent_activation: name or function of the gates; none if None.{weights}
+        activity_regularizer: function of the output that is added to the loss.
+        return_sequences: whether to return the outputs of all steps instead of the last one's.
+        return_state: whether to return the last states too.
+        go_backwards: whether time runs from the end; outputs come in the order of computation.
+        stateful: whether the last states of a batch are the first ones of the next; needs a fixed batch size.
+        **kwargs: unroll (whether the loop is written out), zero_output_for_mask, name, trainable, dtype.
+
+    Call arguments: `sequences`, tensor of rank {rank} as `data_format` says; `initial_state`, list of the two first
+    states, of the shape of one step's output; `mask`, bool tensor of shape (batch, time), False at steps to be left
+    out; `training`.
+
+    Returns: one step's output (batch, *new space and filters), or those of all steps with `return_sequences`; with
+    `return_state` a tuple of it and the last two states.
+
+    Raises:
+        ArgumentError: if an option is not allowed.
+        ShapeError: if inputs or states do not fit.
+
+    Reference: Shi et al., 2015, https://arxiv.org/abs/1506.04214, without the peephole connections.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.ConvLSTM{n}D(4, 3, padding="same")
+    >>> tuple(layer(kfront.ops.ones({shape})).shape)
+    {out}
+    """
+_AXES = {1: "length", 2: "height, width", 3: "depth, height, width"}
+
+
+def _of_rank(n: int) -> Any:
+    space = (5, 6, 7)[:n]
+    doc = _DOC.format(
+        n=n,
+        es="is" if n == 1 else "es",
+        axes=_AXES[n],
+        rank=n + 3,
+        weights=WEIGHTS_DOC.format(
+            forget="\n        unit_forget_bias: whether the bias of the forget gate starts at 1."
+        ),
+        shape=(2, 3, *space, 1),
+        out=(2, *space, 4),
+    )
+    body = {"__doc__": doc, "__module__": __name__, "rank": n}
+    made = type(BaseConvLSTM)(f"ConvLSTM{n}D", (BaseConvLSTM,), body)
+    return serializable("keras.layers")(forward_options(BaseConvLSTM._options, made))
+
+
+ConvLSTM1D: Any = _of_rank(1)
+ConvLSTM2D: Any = _of_rank(2)
+ConvLSTM3D: Any = _of_rank(3)

@@ -1,0 +1,123 @@
+"""ReversibleEmbedding: an Embedding that also turns vectors back into scores for each number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kfront import ops
+from kfront.core.dtypes import standardize
+from kfront.core.registry import serializable
+from kfront.core.spec import Abstract
+from kfront.layers.core import Embedding
+from kfront.layers.options import known_axis
+
+__all__ = ["ReversibleEmbedding"]
+
+
+@serializable("keras.layers")
+class ReversibleEmbedding(Embedding):
+    """Turns whole numbers into trained vectors and, called with ``reverse=True``, vectors into scores of the numbers.
+
+    Args:
+        input_dim: number of rows, one more than the greatest number that occurs.
+        output_dim: length of a vector.
+        tie_weights: whether the way back uses the same table, transposed; otherwise it has a matrix of its own.
+        embeddings_initializer: first values of the weights.
+        embeddings_regularizer: function of the table that is added to the loss.
+        embeddings_constraint: function applied to the table after each update.
+        mask_zero: whether 0 means "nothing here": the output then carries a mask.
+        reverse_dtype: dtype name in which the way back is computed; the compute dtype if None.
+        logit_soft_cap: c, for scores of ``c * tanh(scores / c)`` instead; None for no cap.
+        **kwargs: lora_rank, lora_alpha, name, trainable, dtype.
+
+    Call arguments: `inputs`, integer tensor of any shape, or with `reverse` a tensor of shape (..., output_dim);
+    `reverse`, whether to go back. Returns a tensor of shape (*input shape, output_dim), or (..., input_dim).
+
+    Attributes:
+        embeddings: Variable of shape (input_dim, output_dim).
+        reverse_embeddings: Variable of shape (output_dim, input_dim) without `tie_weights`.
+
+    Raises:
+        ArgumentError: if a size is not a positive int.
+
+    Reference: Press and Wolf, 2016, https://arxiv.org/abs/1608.05859.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.ReversibleEmbedding(100, 16)
+    >>> vectors = layer(kfront.ops.ones((2, 10), dtype="int32"))
+    >>> tuple(layer(vectors, reverse=True).shape)
+    (2, 10, 100)
+    """
+
+    _options = (*Embedding._options, "tie_weights", "reverse_dtype", "logit_soft_cap")
+    reverse_embeddings: Any = None
+
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        tie_weights: bool = True,
+        embeddings_initializer: Any = "uniform",
+        embeddings_regularizer: Any = None,
+        embeddings_constraint: Any = None,
+        mask_zero: bool = False,
+        reverse_dtype: str | None = None,
+        logit_soft_cap: float | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            input_dim,
+            output_dim,
+            embeddings_initializer=embeddings_initializer,
+            embeddings_regularizer=embeddings_regularizer,
+            embeddings_constraint=embeddings_constraint,
+            mask_zero=mask_zero,
+            **kwargs,
+        )
+        self.tie_weights = tie_weights
+        self.reverse_dtype = None if reverse_dtype is None else standardize(reverse_dtype)
+        self.logit_soft_cap = logit_soft_cap
+
+    def build(self, input_shape: Any = None) -> None:
+        """Create the table, and the matrix of the way back."""
+        super().build(input_shape)
+        if not self.tie_weights and self.reverse_embeddings is None:
+            self.reverse_embeddings = self.add_weight(
+                shape=(self.output_dim, self.input_dim),
+                initializer=self.embeddings_initializer,
+                name="reverse_embeddings",
+            )
+
+    def call(self, inputs: Any, reverse: bool = False) -> Any:
+        """The layer's output, see the class."""
+        if not reverse:
+            return super().call(inputs)
+        known_axis(self.name, inputs.shape)
+        dtype = self.reverse_dtype or self.compute_dtype
+        kernel = ops.transpose(self.embeddings.value) if self.tie_weights else self.reverse_embeddings.value
+        logits = ops.matmul(ops.cast(inputs, dtype), ops.cast(kernel, dtype))
+        cap = self.logit_soft_cap
+        return logits if cap is None else ops.multiply(ops.tanh(ops.divide(logits, cap)), cap)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Where the numbers are not 0, with `mask_zero`; on the way back the mask of the vectors."""
+        from_numbers = self.mask_zero and not _is_float(inputs)
+        return ops.not_equal(inputs, 0) if from_numbers else mask
+
+    def compute_output_shape(self, input_shape: Any, reverse: bool = False) -> tuple[int | None, ...]:
+        """(*input_shape, output_dim), or with `reverse` (..., input_dim)."""
+        return (*input_shape[:-1], self.input_dim) if reverse else (*input_shape, self.output_dim)
+
+    def compute_output_spec(self, inputs: Any, reverse: bool = False) -> Any:
+        """Shape and dtype of the output."""
+        dtype = (self.reverse_dtype if reverse else None) or self.compute_dtype
+        return Abstract(self.compute_output_shape(tuple(inputs.shape), reverse), dtype)
+
+
+def _is_float(x: Any) -> bool:
+    from kfront.core.dtypes import is_float
+    from kfront.ops.elementwise import dtype_of
+
+    return is_float(dtype_of(x))
