@@ -1,7 +1,7 @@
 """Tensor functions: the same names on every backend, with the signatures of `keras.ops`.
 
 Each op is declared once, in the module of its kind. `kfront.ops.numpy`, `kfront.ops.nn` and `kfront.ops.linalg` hold
-the same functions by theme.
+the same functions by theme; those on images are in `kfront.ops.image`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from kfront.ops import random as _random  # noqa: F401  (declares its ops)
+from kfront.ops import image as _image  # noqa: F401  (declares its ops)
+from kfront.ops import random as _random  # noqa: F401
 from kfront.ops import rnn as _rnn  # noqa: F401
 from kfront.ops.arithmetic import (
     add,
@@ -736,7 +737,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("linalg", "nn", "numpy"):
+    if name in ("image", "linalg", "nn", "numpy"):
         return importlib.import_module(f"kfront.ops.{name}")
     raise AttributeError(f"module 'kfront.ops' has no attribute {name!r}")
 

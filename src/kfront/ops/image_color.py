@@ -1,0 +1,135 @@
+"""Images in other colour spaces."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kfront.core.dtypes import FLOATS
+from kfront.core.errors import DTypeError, ShapeError
+from kfront.core.op import op
+from kfront.ops._images import compute_dtype, integer_part, spatial_axes
+from kfront.ops._prepare import data_format
+from kfront.ops.arithmetic import add, clip, divide, maximum, minimum, mod, multiply, subtract
+from kfront.ops.elementwise import cast, dtype_of
+from kfront.ops.index import get_item
+from kfront.ops.logic import equal, greater, where
+from kfront.ops.shape import expand_dims, key_on, stack
+
+__all__ = ["hsv_to_rgb", "rgb_to_grayscale", "rgb_to_hsv"]
+
+
+def _parts(images: Any, layout: str) -> tuple[Any, Any, Any, int]:
+    """The three channels in the dtype that is computed in, and the channel axis."""
+    _, axis = spatial_axes(images, layout)
+    if images.shape[axis] not in (3, None):
+        raise ShapeError(f"expected 3 channels in axis {axis} ({layout}), got shape {tuple(images.shape)}.")
+    x = cast(images, compute_dtype(images))
+    r, g, b = (get_item(x, key_on(len(x.shape), axis, i)) for i in range(3))
+    return r, g, b, axis
+
+
+def _check_floating(images: Any) -> None:
+    if dtype_of(images) not in FLOATS:
+        raise DTypeError(f"expected floating `images` in [0, 1], got {dtype_of(images)}; divide by 255 first.")
+
+
+@op(prepare={"data_format": data_format})
+def rgb_to_grayscale(images: Any, data_format: str | None = None) -> Any:
+    """Luma of RGB images: 0.2989 red + 0.587 green + 0.114 blue.
+
+    Args:
+        images: tensor of shape (height, width, 3) or (batch, height, width, 3), or with channels first.
+        data_format: "channels_last" or "channels_first"; the configured one if None.
+
+    Returns:
+        tensor with 1 channel, in the dtype of `images` (fractions of integers are cut off).
+
+    Raises:
+        ShapeError: if the rank is not 3 or 4, or there are not 3 channels.
+
+    References:
+        ITU-R, Recommendation BT.601.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.image.rgb_to_grayscale(ops.array([[[100, 200, 50]]])).tolist()
+    [[[152]]]
+    """
+    r, g, b, axis = _parts(images, str(data_format))
+    y = add(add(multiply(r, 0.2989), multiply(g, 0.587)), multiply(b, 0.114))
+    return integer_part(expand_dims(y, axis), dtype_of(images))
+
+
+@op(prepare={"data_format": data_format})
+def rgb_to_hsv(images: Any, data_format: str | None = None) -> Any:
+    """Hue, saturation and value of RGB images in [0, 1].
+
+    Args:
+        images: floating tensor of shape (height, width, 3) or (batch, height, width, 3), or with channels first.
+        data_format: "channels_last" or "channels_first"; the configured one if None.
+
+    Returns:
+        tensor of the shape and dtype of `images`, in [0, 1]; a hue of 0 is red, 1/3 green, 2/3 blue.
+
+    Raises:
+        DTypeError: if `images` are not floating.
+        ShapeError: if the rank is not 3 or 4, or there are not 3 channels.
+
+    References:
+        Smith, "Color gamut transform pairs", 1978.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.image.rgb_to_hsv(ops.array([[[0.5, 0.5, 0.0]]])).tolist()
+    [[[0.1666666716337204, 1.0, 0.5]]]
+    """
+    _check_floating(images)
+    r, g, b, axis = _parts(images, str(data_format))
+    value = maximum(maximum(r, g), b)
+    spread = subtract(value, minimum(minimum(r, g), b))
+    colored, bright = greater(spread, 0.0), greater(value, 0.0)
+    safe = where(colored, spread, 1.0)
+    red = mod(divide(subtract(g, b), safe), 6.0)
+    green = add(divide(subtract(b, r), safe), 2.0)
+    blue = add(divide(subtract(r, g), safe), 4.0)
+    sector = where(equal(value, r), red, where(equal(value, g), green, blue))
+    hue = where(colored, divide(sector, 6.0), 0.0)
+    saturation = where(bright, divide(spread, where(bright, value, 1.0)), 0.0)
+    return cast(stack([hue, saturation, value], axis), dtype_of(images))
+
+
+@op(prepare={"data_format": data_format})
+def hsv_to_rgb(images: Any, data_format: str | None = None) -> Any:
+    """RGB images in [0, 1] of hue, saturation and value; the inverse of `rgb_to_hsv`.
+
+    Args:
+        images: floating tensor of shape (height, width, 3) or (batch, height, width, 3), or with channels first.
+        data_format: "channels_last" or "channels_first"; the configured one if None.
+
+    Returns:
+        tensor of the shape and dtype of `images`.
+
+    Raises:
+        DTypeError: if `images` are not floating.
+        ShapeError: if the rank is not 3 or 4, or there are not 3 channels.
+
+    References:
+        Smith, "Color gamut transform pairs", 1978.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.image.hsv_to_rgb(ops.array([[[0.0, 1.0, 0.5]]])).tolist()
+    [[[0.5, 0.0, 0.0]]]
+    """
+    _check_floating(images)
+    hue, saturation, value, axis = _parts(images, str(data_format))
+    chroma = multiply(value, saturation)
+
+    def channel(offset: float) -> Any:
+        k = mod(add(multiply(hue, 6.0), offset), 6.0)
+        return subtract(value, multiply(chroma, clip(minimum(k, subtract(4.0, k)), 0.0, 1.0)))
+
+    return cast(stack([channel(5.0), channel(3.0), channel(1.0)], axis), dtype_of(images))

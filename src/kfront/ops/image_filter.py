@@ -1,0 +1,458 @@
+"""Images through filters, cut into windows and patches, padded and cropped, and compared."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kfront.core.dtypes import floating
+from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.op import op
+from kfront.ops._images import (
+    compute_dtype,
+    highest,
+    larger,
+    pair,
+    restore,
+    spatial_axes,
+    two_of_three,
+    window,
+)
+from kfront.ops._prepare import data_format, option
+from kfront.ops.arithmetic import add, clip, divide, multiply, subtract
+from kfront.ops.create import arange, convert_to_tensor
+from kfront.ops.elementwise import cast, dtype_of, exp, square
+from kfront.ops.index import get_item, take
+from kfront.ops.logic import equal, where
+from kfront.ops.nn_conv import depthwise_conv
+from kfront.ops.reduce import mean, sum
+from kfront.ops.shape import broadcast_to, dim, expand_dims, reshape, shape, squeeze, transpose
+
+__all__ = [
+    "crop_images",
+    "extract_patches",
+    "extract_patches_3d",
+    "gaussian_blur",
+    "pad_images",
+    "sobel_edges",
+    "ssim",
+]
+
+
+# ---- windows --------------------------------------------------------------------------------------------------------
+
+
+def _span(name: str, n: Any, before: Any, after: Any, target: Any, labels: tuple[str, str, str], sign: int) -> Any:
+    """Start and length of the window that cropping (sign 1) or padding (sign -1) leaves of an axis of length `n`."""
+    two_of_three(name, before, after, target, labels)
+    for label, v in zip(labels, (before, after, target), strict=True):
+        if v is not None and (not isinstance(v, int) or v < 0):
+            raise ArgumentError(f"[{name}] expected `{label}` to be an int >= 0, got {v!r}.")
+    if target is None:
+        target = n - sign * (before + after)
+    elif before is None:
+        before = sign * (n - target) - after
+    after = sign * (n - target) - before
+    if (isinstance(n, int) and min(before, after) < 0) or (isinstance(target, int) and target < 0):
+        what = "crop" if sign > 0 else "pad"
+        raise ShapeError(
+            f"[{name}] expected numbers >= 0 to {what} a size of {n}, got {labels[0]}={before}, {labels[1]}={after}."
+        )
+    return sign * before, target
+
+
+def _reframed(name: str, images: Any, layout: str, rows: Any, columns: Any, word: str, sign: int) -> Any:
+    axes, _ = spatial_axes(images, layout)
+    labels = (
+        (f"top_{word}", f"bottom_{word}", "target_height"),
+        (f"left_{word}", f"right_{word}", "target_width"),
+    )
+    spans = [
+        _span(name, dim(images, axis), *given, label, sign)
+        for axis, given, label in zip(axes, (rows, columns), labels, strict=True)
+    ]
+    for axis, (start, length) in zip(axes, spans, strict=True):
+        images = window(images, axis, start, length)
+    return images
+
+
+@op(prepare={"data_format": data_format})
+def crop_images(
+    images: Any,
+    top_cropping: int | None = None,
+    left_cropping: int | None = None,
+    bottom_cropping: int | None = None,
+    right_cropping: int | None = None,
+    target_height: int | None = None,
+    target_width: int | None = None,
+    data_format: str | None = None,
+) -> Any:
+    """Images without some rows and columns at their edges.
+
+    Of the rows (top, bottom, target height) exactly two are given, of the columns (left, right, target width) too.
+
+    Args:
+        images: tensor of shape (height, width, channels) or (batch, height, width, channels), or with channels first.
+        top_cropping: number of rows to leave out at the top.
+        left_cropping: number of columns to leave out at the left.
+        bottom_cropping: number of rows to leave out at the bottom.
+        right_cropping: number of columns to leave out at the right.
+        target_height: height of the result.
+        target_width: width of the result.
+        data_format: "channels_last" or "channels_first"; the configured one if None.
+
+    Returns:
+        tensor in the dtype of `images`.
+
+    Raises:
+        ArgumentError: if not exactly two of three are given, or one is negative.
+        ShapeError: if the images are too small.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> x = ops.reshape(ops.arange(9), (3, 3, 1))
+    >>> ops.image.crop_images(x, 1, 0, target_height=2, target_width=2)[..., 0].tolist()
+    [[3, 4], [6, 7]]
+    """
+    rows = (top_cropping, bottom_cropping, target_height)
+    columns = (left_cropping, right_cropping, target_width)
+    return _reframed("crop_images", images, str(data_format), rows, columns, "cropping", 1)
+
+
+@op(prepare={"data_format": data_format})
+def pad_images(
+    images: Any,
+    top_padding: int | None = None,
+    left_padding: int | None = None,
+    bottom_padding: int | None = None,
+    right_padding: int | None = None,
+    target_height: int | None = None,
+    target_width: int | None = None,
+    data_format: str | None = None,
+) -> Any:
+    """Images with rows and columns of zeros around them.
+
+    Of the rows (top, bottom, target height) exactly two are given, of the columns (left, right, target width) too.
+
+    Args:
+        images: tensor of shape (height, width, channels) or (batch, height, width, channels), or with channels first.
+        top_padding: number of rows to add at the top.
+        left_padding: number of columns to add at the left.
+        bottom_padding: number of rows to add at the bottom.
+        right_padding: number of columns to add at the right.
+        target_height: height of the result.
+        target_width: width of the result.
+        data_format: "channels_last" or "channels_first"; the configured one if None.
+
+    Returns:
+        tensor in the dtype of `images`.
+
+    Raises:
+        ArgumentError: if not exactly two of three are given, or one is negative.
+        ShapeError: if the images are too large.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.image.pad_images(ops.ones((1, 1, 1)), 1, 0, target_height=2, target_width=2)[..., 0].tolist()
+    [[0.0, 0.0], [1.0, 0.0]]
+    """
+    rows = (top_padding, bottom_padding, target_height)
+    columns = (left_padding, right_padding, target_width)
+    return _reframed("pad_images", images, str(data_format), rows, columns, "padding", -1)
+
+
+# ---- patches --------------------------------------------------------------------------------------------------------
+
+
+def _cut(x: Any, axis: int, size: int, stride: int, rate: int, padding: str) -> Any:
+    """Axis `axis` as two: the patches, and the places within one."""
+    n, reach = dim(x, axis), (size - 1) * rate + 1
+    if padding == "valid":
+        if isinstance(n, int) and n < reach:
+            raise ShapeError(f"expected spatial axes of at least {reach} elements, got shape {tuple(x.shape)}.")
+        count, left = (n - reach) // stride + 1, 0
+        if stride == size and rate == 1 and isinstance(n, int):
+            s = list(shape(x))
+            s[axis : axis + 1] = [count, size]
+            return reshape(window(x, axis, 0, count * size), tuple(s))
+    else:
+        count = (n + stride - 1) // stride
+        left = larger((count - 1) * stride + reach - n, 0) // 2
+    starts = expand_dims(multiply(arange(count), stride), 1)
+    places = add(starts, multiply(arange(size), rate))
+    if padding == "valid":
+        return take(x, places, axis)
+    places = subtract(places, left)
+    inside = clip(places, 0, highest(n))
+    keep = reshape(equal(places, inside), (*(1,) * axis, count, size, *(1,) * (len(x.shape) - axis - 1)))
+    return where(keep, take(x, inside, axis), cast(0, dtype_of(x)))
+
+
+def _patches(x: Any, size: Any, strides: Any, rate: Any, padding: str, layout: str) -> Any:
+    rank = len(size)
+    axes, channels = spatial_axes(x, layout, rank)
+    strides = size if strides is None else strides
+    for i in reversed(range(rank)):
+        x = _cut(x, axes[i], size[i], strides[i], rate[i], padding)
+    # axes are now: batch, (channels,) count 1, place 1, count 2, place 2, ..., (channels)
+    lead, first = axes[0] if layout == "channels_last" else channels, axes[0]
+    counts = [first + 2 * i for i in range(rank)]
+    within = [*(c + 1 for c in counts), len(x.shape) - 1 if layout == "channels_last" else channels]
+    order = [*counts, *within] if layout == "channels_last" else [*within, *counts]
+    s = shape(x)
+    depth = 1
+    for a in within:
+        depth = depth * s[a]
+    grid = [s[c] for c in counts]
+    x = transpose(x, (*range(lead), *order))
+    return reshape(x, (*s[:lead], *grid, depth) if layout == "channels_last" else (*s[:lead], depth, *grid))
+
+
+_PADDING = option("padding", "valid", "same")
+
+
+def _sizes(name: str, value: Any, rank: int) -> Any:
+    made = pair(name, rank)(value)
+    if made is not None and min(made) < 1:
+        raise ArgumentError(f"expected `{name}` >= 1, got {value!r}.")
+    return made
+
+
+@op(prepare={"padding": _PADDING, "data_format": data_format})
+def extract_patches(
+    images: Any,
+    size: Any,
+    strides: Any = None,
+    dilation_rate: Any = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+) -> Any:
+    """Patches of images, or of volumes if `size` has three numbers, each flattened into the channels.
+
+    Args:
+        images: tensor of shape (height, width, channels) or (batch, height, width, channels), or with channels first;
+            volumes have a depth before the height.
+        size: int, (height, width), or (depth, height, width).
+        strides: int or one per spatial axis: distance of patches; `size` if None.
+        dilation_rate: int or one per spatial axis: distance of the pixels in a patch.
+        padding: "valid" (none) or "same" (zeros around the images).
+        data_format: "channels_last" or "channels_first"; the configured one if None.
+
+    Returns:
+        tensor of shape (..., rows, columns, size[0] * size[1] * channels), or with channels first, in the dtype of
+        `images`. In a patch the channel varies fastest, then the column, then the row.
+
+    Raises:
+        ArgumentError: for an unknown option, or numbers below 1.
+        ShapeError: if the rank does not fit, or an image is smaller than a patch.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> x = ops.reshape(ops.arange(16), (4, 4, 1))
+    >>> ops.image.extract_patches(x, 2)[1, 0].tolist()
+    [8, 9, 12, 13]
+    """
+    rank = len(size) if hasattr(size, "__len__") else 2
+    if rank not in (2, 3):
+        raise ArgumentError(f"expected `size` to be an int, 2 or 3 ints, got {size!r}.")
+    given = (("size", size), ("strides", strides), ("dilation_rate", dilation_rate))
+    window_size, steps, rate = (_sizes(k, v, rank) for k, v in given)
+    return _patches(images, window_size, steps, rate, padding, str(data_format))
+
+
+@op(prepare={"padding": _PADDING, "data_format": data_format})
+def extract_patches_3d(
+    volumes: Any,
+    size: Any,
+    strides: Any = None,
+    dilation_rate: Any = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+) -> Any:
+    """Patches of volumes, each flattened into the channels; see `extract_patches`.
+
+    Args:
+        volumes: tensor of shape (depth, height, width, channels), or with a batch in front, or with channels first.
+        size: int or (depth, height, width).
+        strides: int or one per spatial axis: distance of patches; `size` if None.
+        dilation_rate: int or one per spatial axis: distance of the voxels in a patch.
+        padding: "valid" (none) or "same" (zeros around the volumes).
+        data_format: "channels_last" or "channels_first"; the configured one if None.
+
+    Returns:
+        tensor of shape (..., depth, rows, columns, voxels * channels), or with channels first, in the dtype of
+        `volumes`.
+
+    Raises:
+        ArgumentError: for an unknown option, or numbers below 1.
+        ShapeError: if the rank does not fit, or a volume is smaller than a patch.
+    """
+    given = (("size", size), ("strides", strides), ("dilation_rate", dilation_rate))
+    window_size, steps, rate = (_sizes(k, v, 3) for k, v in given)
+    return _patches(volumes, window_size, steps, rate, padding, str(data_format))
+
+
+# ---- filters --------------------------------------------------------------------------------------------------------
+
+
+def gaussian_weights(length: int, sigma: Any, dtype: str) -> Any:
+    """A Gaussian of deviation `sigma` at `length` places about its center, of sum 1."""
+    at = subtract(arange(0, length, 1, dtype), (length - 1) / 2)
+    w = exp(multiply(square(divide(at, sigma)), -0.5))
+    return divide(w, sum(w))
+
+
+def _batched(images: Any) -> Any:
+    return expand_dims(images, 0) if len(images.shape) == 3 else images
+
+
+def _channels(images: Any, axis: int) -> int:
+    c = images.shape[axis]
+    if c is None:
+        raise ShapeError(f"expected a known number of channels, got shape {tuple(images.shape)}.")
+    return c
+
+
+def blurred(x: Any, size: Any, sigma: Any, layout: str, padding: str = "same") -> Any:
+    """A batch filtered with Gaussians along height, then width; zeros lie outside."""
+    c = _channels(x, -1 if layout == "channels_last" else 1)
+    for i in range(2):
+        w = reshape(gaussian_weights(size[i], sigma[i], dtype_of(x)), (-1, 1, 1, 1) if i == 0 else (1, -1, 1, 1))
+        kernel = broadcast_to(w, (size[0], 1, c, 1) if i == 0 else (1, size[1], c, 1))
+        x = depthwise_conv(x, kernel, 1, padding, layout)
+    return x
+
+
+@op(prepare={"kernel_size": pair("kernel_size"), "data_format": data_format})
+def gaussian_blur(
+    images: Any, kernel_size: Any = (3, 3), sigma: Any = (1.0, 1.0), data_format: str | None = None
+) -> Any:
+    """Images blurred by a Gaussian; zeros lie outside.
+
+    Args:
+        images: tensor of shape (height, width, channels) or (batch, height, width, channels), or with channels first.
+        kernel_size: (height, width) of the kernel.
+        sigma: (height, width): standard deviations in pixels, numbers or a tensor of shape (2,).
+        data_format: "channels_last" or "channels_first"; the configured one if None.
+
+    Returns:
+        tensor of the shape and dtype of `images` (integers are rounded).
+
+    Raises:
+        ShapeError: if the rank is not 3 or 4.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> x = ops.reshape(ops.array([0.0, 1.0, 0.0]), (1, 3, 1))
+    >>> ops.round(ops.image.gaussian_blur(x, (1, 3))[0, :, 0], 3).tolist()
+    [0.27399998903274536, 0.4519999921321869, 0.27399998903274536]
+    """
+    spatial_axes(images, str(data_format))
+    kind = compute_dtype(images)
+    if isinstance(sigma, (int, float)):
+        sigma = (sigma, sigma)
+    elif not isinstance(sigma, (tuple, list)):
+        sigma = [cast(get_item(sigma, i), kind) for i in range(2)]
+    y = blurred(_batched(cast(images, kind)), kernel_size, sigma, str(data_format))
+    return restore(squeeze(y, 0) if len(images.shape) == 3 else y, dtype_of(images))
+
+
+_SMOOTH, _SLOPE = (1.0, 2.0, 1.0), (-1.0, 0.0, 1.0)
+
+
+@op(dtype=floating, prepare={"data_format": data_format})
+def sobel_edges(images: Any, data_format: str | None = None) -> Any:
+    """Slopes of the intensity by Sobel's operator; zeros lie outside.
+
+    Args:
+        images: tensor of shape (height, width, channels) or (batch, height, width, channels), or with channels first.
+        data_format: "channels_last" or "channels_first"; the configured one if None.
+
+    Returns:
+        tensor of the shape of `images` and an axis of length 2 behind it: the slope downwards and to the right,
+        floating.
+
+    Raises:
+        ShapeError: if the rank is not 3 or 4.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> x = ops.broadcast_to(ops.reshape(ops.array([0.0, 0.0, 1.0, 1.0]), (1, 1, 4, 1)), (1, 3, 4, 1))
+    >>> ops.image.sobel_edges(x)[0, 1, 1, 0].tolist()
+    [0.0, 4.0]
+    """
+    layout = str(data_format)
+    spatial_axes(images, layout)
+    x = _batched(cast(images, compute_dtype(images)))
+    last = layout == "channels_last"
+    c = _channels(x, -1 if last else 1)
+    down = [[a * b for b in _SMOOTH] for a in _SLOPE]
+    right = [[a * b for b in _SLOPE] for a in _SMOOTH]
+    both = convert_to_tensor([[list(p) for p in zip(*rows, strict=True)] for rows in zip(down, right, strict=True)])
+    kernel = broadcast_to(expand_dims(cast(both, dtype_of(x)), 2), (3, 3, c, 2))
+    y = depthwise_conv(x, kernel, 1, "same", layout)
+    batch, *rest = shape(x)
+    y = reshape(y, (batch, *rest, 2)) if last else transpose(reshape(y, (batch, c, 2, *rest[1:])), (0, 1, 3, 4, 2))
+    return cast(squeeze(y, 0) if len(images.shape) == 3 else y, dtype_of(images))
+
+
+@op(2, floating, prepare={"data_format": data_format})
+def ssim(
+    image1: Any,
+    image2: Any,
+    max_val: float = 1.0,
+    filter_size: int = 11,
+    filter_sigma: float = 1.5,
+    k1: float = 0.01,
+    k2: float = 0.03,
+    data_format: str | None = None,
+) -> Any:
+    """Structural similarity of images: 1 for equal ones.
+
+    Args:
+        image1: tensor of shape (height, width, channels) or (batch, height, width, channels), or with channels first.
+        image2: tensor of the same shape.
+        max_val: range of pixel values: 1.0, or 255.0.
+        filter_size: height and width of the Gaussian window.
+        filter_sigma: its standard deviation, in pixels.
+        k1: stabilizes the comparison of means.
+        k2: stabilizes the comparison of variances.
+        data_format: "channels_last" or "channels_first"; the configured one if None.
+
+    Returns:
+        tensor of shape (batch,), or () for one image, floating.
+
+    Raises:
+        ShapeError: if the rank is not 3 or 4, or the images are smaller than the window.
+
+    References:
+        Wang, Bovik, Sheikh, Simoncelli, "Image quality assessment: from error visibility to structural similarity",
+        2004.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> x = ops.ones((16, 16, 1))
+    >>> float(ops.image.ssim(x, x))
+    1.0
+    """
+    layout = str(data_format)
+    spatial_axes(image1, layout)
+    kind = compute_dtype(image1)
+    x, y = (_batched(cast(i, kind)) for i in (image1, image2))
+
+    def local(v: Any) -> Any:
+        return blurred(v, (filter_size,) * 2, (filter_sigma,) * 2, layout, "valid")
+
+    mx, my = local(x), local(y)
+    vx, vy = subtract(local(square(x)), square(mx)), subtract(local(square(y)), square(my))
+    both = subtract(local(multiply(x, y)), multiply(mx, my))
+    c1, c2 = (k1 * max_val) ** 2, (k2 * max_val) ** 2
+    means = divide(add(multiply(multiply(mx, my), 2.0), c1), add(add(square(mx), square(my)), c1))
+    spreads = divide(add(multiply(both, 2.0), c2), add(add(vx, vy), c2))
+    out = cast(mean(multiply(means, spreads), (1, 2, 3)), dtype_of(image1))
+    return squeeze(out, 0) if len(image1.shape) == 3 else out
