@@ -14,7 +14,7 @@ from typing import Any
 from kfront.core.errors import BackendError
 from kfront.core.state import UNSET, _State, state
 
-__all__ = ["available", "backend_scope", "current", "get", "installed", "set_current"]
+__all__ = ["available", "backend_scope", "current", "get", "installed", "owner_of", "set_current"]
 
 # name -> (module of the adapter, distribution that must be importable, pip extra)
 _BUILTIN = {
@@ -23,6 +23,8 @@ _BUILTIN = {
     "tensorflow": ("kfront.backends.tensorflow", "tensorflow", "tensorflow"),
     "numpy": ("kfront.backends.numpy", "numpy", ""),
 }
+# package of a tensor's class -> backend
+_ENGINES = {"torch": "torch", "jax": "jax", "jaxlib": "jax", "tensorflow": "tensorflow"}
 _loaded: dict[str, Any] = {}
 _lock = threading.RLock()
 
@@ -80,6 +82,18 @@ def _load(name: str) -> Any:
         made = points[name].load()()
     made.finish()
     return made
+
+
+def owner_of(x: Any) -> Any:
+    """The backend whose engine's tensor `x` is; None for NumPy arrays and anything else.
+
+    A backend is loaded only for a tensor of its engine.
+    """
+    name = _ENGINES.get(type(x).__module__.partition(".")[0])
+    if name is None:
+        return next((b for n, b in _loaded.items() if n not in _BUILTIN and b.is_tensor(x)), None)
+    found = get(name)
+    return found if found.is_tensor(x) else None
 
 
 def current() -> Any:

@@ -49,7 +49,9 @@ class Backend:
         dtypes: the dtype names the engine has.
         trainable: whether it differentiates.
         seed_dtype: dtype of the state of a SeedGenerator.
+        jit_default: what `kfront.jit` gives `compile_step` as `jit` unless told otherwise.
         takes_tf_data: whether tensors of a `tf.data.Dataset` are its own.
+        survives_fork: whether the engine can compute in a child process that was forked from one that uses it.
         modules: modules that hold op implementations, later ones win.
     """
 
@@ -61,7 +63,9 @@ class Backend:
     dtypes: tuple[str, ...] = ALL
     trainable: bool = True
     seed_dtype: str = "uint32"
+    jit_default: bool | str = "auto"
     takes_tf_data: bool = False
+    survives_fork: bool = True
     modules: tuple[ModuleType, ...] = ()
 
     def __reduce__(self) -> Any:

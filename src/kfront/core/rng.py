@@ -92,6 +92,8 @@ class SeedGenerator:
         if seed < 0:
             raise ArgumentError(f"[SeedGenerator] expected a `seed` >= 0, got {seed}.")
         self._initial_seed = int(seed)
+        self._worker: tuple[int, ...] = ()
+        self._twins: dict[str, SeedGenerator] = {}
         self.backend = current()
         with name_scope(self.name, caller=self):
             self.state = Variable(
@@ -106,6 +108,36 @@ class SeedGenerator:
     def next(self, ordered: bool = True) -> Any:
         """The next key, a native tensor of shape (2,); the state moves on by one."""
         return self.backend.next_key(self.state)
+
+    def on(self, backend: Any) -> SeedGenerator:
+        """The generator to draw from on a backend: this one, or a twin with the same seed and a state of its own."""
+        if backend is self.backend:
+            return self
+        twin = self._twins.get(backend.name)
+        if twin is None:
+            from kfront.backends import backend_scope
+
+            with backend_scope(backend), backend.eager():
+                twin = self._twins[backend.name] = SeedGenerator(self._stream(), name=self.name)
+        return twin
+
+    def enter_worker(self, worker: tuple[int, ...]) -> None:
+        """Go on with numbers of its own in a worker process, into which this generator was copied.
+
+        Args:
+            worker: the number of the process and those of its parents.
+        """
+        self._worker, self._twins = worker, {}
+        if self.backend.survives_fork:
+            self.state.assign(np.array([self._stream(), 0], dtype="int64"))
+
+    def _stream(self) -> int:
+        """The seed, in a worker process mixed with the process's numbers."""
+        seed = self._initial_seed & 0xFFFFFFFF
+        return int(np.random.SeedSequence([seed, *self._worker]).generate_state(1)[0]) if self._worker else seed
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_twins": {}}
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
@@ -140,7 +172,7 @@ def seed_key(seed: Any) -> Any:
             or a native tensor of shape (2,), returned as it is.
     """
     if isinstance(seed, SeedGenerator):
-        return seed.next()
+        return (seed if seed.backend is state.backend else seed.on(state.backend)).next()
     if seed is None:
         return global_seed_generator().next()
     b = state.backend

@@ -34,6 +34,7 @@ class JaxBackend(Backend):
     types = frozenset({ARRAY})
     Variable = native.JaxVariable
     seed_dtype = "uint32"
+    survives_fork = False  # its threads are gone in the child
     _attaching = False
     modules = (ops, nn, linalg, random, control)
 

@@ -59,7 +59,7 @@ class TensorFlowBackend(Backend):
     types = _raw.eager_types
     native_base = native.LayerBase
     native_types = (tf.Module, tf.Variable)
-    takes_tf_data = True
+    survives_fork = False  # its thread pools are gone in the child
     Variable = native.TensorFlowVariable
     dtypes = _DTYPES
     seed_dtype = "int64"  # the stateless random ops take int32 and int64 keys only

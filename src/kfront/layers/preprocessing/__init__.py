@@ -1,0 +1,1 @@
+"""Layers that prepare model inputs; `kfront.layers` is their public place."""
