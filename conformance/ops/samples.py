@@ -9,6 +9,7 @@ from typing import Any
 from conformance.ops import (
     table_control,
     table_elementwise,
+    table_image,
     table_linalg,
     table_more,
     table_nn,
@@ -19,7 +20,7 @@ from conformance.ops.entry import Entry
 
 __all__ = ["ALIASES", "function_of", "table"]
 
-_PARTS = (table_elementwise, table_reduce, table_shape, table_linalg, table_nn, table_more, table_control)
+_PARTS = (table_elementwise, table_reduce, table_shape, table_linalg, table_nn, table_more, table_image, table_control)
 
 # second names of one function: the same object, so covered by the entry of the first
 ALIASES = {
