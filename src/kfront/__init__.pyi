@@ -19,6 +19,7 @@ from kfront import (
     random as random,
     regularizers as regularizers,
     saving as saving,
+    transforms as transforms,
     tree as tree,
     utils as utils,
     visualization as visualization,
@@ -40,6 +41,18 @@ from kfront.models import Model as Model, Sequential as Sequential
 from kfront.models.cloning import convert as convert
 from kfront.optimizers import Optimizer as Optimizer
 from kfront.regularizers import Regularizer as Regularizer
+from kfront.transforms import (
+    checkpoint as checkpoint,
+    custom_gradient as custom_gradient,
+    grad as grad,
+    hessian as hessian,
+    jacobian as jacobian,
+    jit as jit,
+    jvp as jvp,
+    value_and_grad as value_and_grad,
+    vjp as vjp,
+    vmap as vmap,
+)
 
 __all__ = [
     "DTypePolicy",
@@ -63,14 +76,21 @@ __all__ = [
     "backend",
     "backend_scope",
     "callbacks",
+    "checkpoint",
     "config",
     "constraints",
     "convert",
+    "custom_gradient",
     "datasets",
     "device",
     "dtype_policies",
+    "grad",
+    "hessian",
     "initializers",
     "install_as_keras",
+    "jacobian",
+    "jit",
+    "jvp",
     "layers",
     "losses",
     "metrics",
@@ -83,8 +103,12 @@ __all__ = [
     "random",
     "regularizers",
     "saving",
+    "transforms",
     "tree",
     "utils",
+    "value_and_grad",
     "version",
     "visualization",
+    "vjp",
+    "vmap",
 ]

@@ -52,6 +52,7 @@ class Backend:
         jit_default: what `kfront.jit` gives `compile_step` as `jit` unless told otherwise.
         takes_tf_data: whether tensors of a `tf.data.Dataset` are its own.
         survives_fork: whether the engine can compute in a child process that was forked from one that uses it.
+        sparse_tensors: whether layers can give sparse and ragged tensors, by `to_sparse` and `to_ragged`.
         modules: modules that hold op implementations, later ones win.
     """
 
@@ -66,6 +67,7 @@ class Backend:
     jit_default: bool | str = "auto"
     takes_tf_data: bool = False
     survives_fork: bool = True
+    sparse_tensors: bool = False
     modules: tuple[ModuleType, ...] = ()
 
     def __reduce__(self) -> Any:
@@ -235,6 +237,23 @@ class Backend:
         """Whether the numbers in a tensor can be read now: nothing is traced or transformed around it."""
         return not self.is_tracing()
 
+    def host_handle(self, caller: Any) -> Any:
+        """What traced code needs to find `caller` for a `host_call`; made when the caller is."""
+        return None
+
+    def host_call(self, caller: Any, tensors: Sequence[Any], spec: Any) -> Any:
+        """Inside traced code: a call of `caller.on_arrays`, with NumPy arrays, whenever that code runs.
+
+        Args:
+            caller: has `on_arrays`, and `host_handle` from this backend.
+            tensors: traced tensors, the arguments.
+            spec: shape and dtype of the array that `on_arrays` returns.
+        """
+        raise UnsupportedError(
+            f"[{self.name}] expected values, got tensors of code that is traced, from which this engine cannot call "
+            "back to the host; run this layer on the data before the model."
+        )
+
     def synchronize(self, x: Any) -> Any:
         """Wait until `x` is computed."""
         return x
@@ -247,6 +266,13 @@ class Backend:
 
     def set_random_seed(self, seed: int) -> None:
         """Seed the engine's global generators."""
+
+    def random_state(self) -> Any:
+        """State of the engine's global generators: nested lists and dicts of arrays, None if it has none."""
+        return None
+
+    def set_random_state(self, saved: Any) -> None:
+        """Set the engine's global generators to what `random_state` gave."""
 
     def value_and_grad(
         self, fn: Callable[[], tuple[Any, Any]], variables: Sequence[Any], state: Sequence[Any] = ()
@@ -261,10 +287,37 @@ class Backend:
         Returns:
             (loss, the other result, gradients in the order of `variables`, None where unconnected).
         """
-        raise UnsupportedError(
+        raise self._no_gradients()
+
+    def _no_gradients(self) -> UnsupportedError:
+        return UnsupportedError(
             f"[{self.name}] expected a backend that differentiates, got {self.name!r}, which only runs models; "
             "choose torch, jax or tensorflow, e.g. `kfront.convert(model, 'jax')`."
         )
+
+    def vjp(self, fn: Any, holders: Sequence[Any], once: bool = False) -> tuple[list[Any], list[Any], Any]:
+        """Results of a closure, and what takes their gradients back; `kfront.transforms` rests on it.
+
+        Args:
+            fn: no arguments, returns two lists of tensors: results, and others that no gradient is asked for.
+            holders: objects whose `_value` is read by `fn`: Variables, and Cells that hold tensors. Each is
+                differentiated by as if it held a tensor of its own; what `fn` assigns to them and to other Variables
+                is in them afterwards.
+            once: whether the gradients are taken once only, right away, by Variables as a rule: the engine need not
+                keep what it computed, nor record for gradients of gradients unless it is inside another transform.
+
+        Returns:
+            (results, others, pull); `pull` takes a tensor for each result and returns one for each holder.
+        """
+        raise self._no_gradients()
+
+    def jvp(self, fn: Any, holders: Sequence[Any], tangents: Sequence[Any]) -> tuple[list[Any], list[Any], list[Any]]:
+        """Results of a closure and their derivatives in a direction: (results, others, derivatives); see `vjp`."""
+        raise self._no_gradients()
+
+    def checkpoint(self, fn: Callable[..., list[Any]], tensors: Sequence[Any]) -> list[Any]:
+        """`fn(*tensors)`, a list of tensors, computed once more for the gradient instead of kept."""
+        return fn(*tensors)
 
     def compile_step(self, fn: Callable[..., Any], state: Callable[[], Sequence[Any]], jit: bool | str) -> Any:
         """A callable like `fn` that runs compiled where that pays.

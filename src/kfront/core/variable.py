@@ -19,7 +19,7 @@ from kfront.core.operators import ArrayOperators
 from kfront.core.spec import KerasTensor, standardize_shape
 from kfront.core.state import state
 
-__all__ = ["AutocastScope", "StatelessScope", "Variable", "bind"]
+__all__ = ["AutocastScope", "Carried", "StatelessScope", "Variable", "bind"]
 
 AGGREGATIONS = (None, "none", "mean", "sum", "only_first_replica")
 
@@ -388,6 +388,23 @@ class StatelessScope:
         for variable, value in self._saved.values():
             self.state_mapping[id(variable)] = variable._value
             variable._value = value
+
+
+class Carried(StatelessScope):
+    """Context in which assignments are kept back, so that the values can be returned from a transform.
+
+    `keep` assigns the values that came out of it.
+    """
+
+    def written(self) -> list[Any]:
+        """The values assigned so far."""
+        self.variables = [v for v, _ in self._saved.values()]
+        return [v._value for v in self.variables]
+
+    def keep(self, values: Sequence[Any]) -> None:
+        """Assign what came out."""
+        for v, x in zip(self.variables, values, strict=True):
+            v.assign(x)
 
 
 class AutocastScope:

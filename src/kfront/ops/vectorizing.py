@@ -7,9 +7,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from kfront.backends import current
 from kfront.core import shapes, tree
-from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError, UnsupportedError
+from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.ops.control import vectorized_map
 from kfront.ops.create import convert_to_tensor
@@ -117,7 +116,7 @@ def jvp(fun: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool = Fa
         result, rest = out if has_aux else (out, None)
         slope = tree.map_structure(lambda y: Abstract(y.shape, y.dtype) if isinstance(y, KerasTensor) else y, result)
         return (result, slope, rest) if has_aux else (result, slope)
-    b = current()
-    if not hasattr(b, "jvp"):
-        raise UnsupportedError(f"[jvp] expected an engine that differentiates forward, got {b.name!r}.")
-    return b.jvp(fun, primals, tangents, has_aux)
+    from kfront.transforms.gradients import jvp as transform
+
+    primals, tangents = (tuple(map(convert_to_tensor, x)) for x in (primals, tangents))
+    return transform(fun, primals, tangents, has_aux)

@@ -13,7 +13,7 @@ import numpy as np
 
 from kfront import config
 from kfront.backends.base import Backend
-from kfront.backends.jax import control, linalg, native, nn, ops, random, step
+from kfront.backends.jax import control, host, linalg, native, nn, ops, random, step, transforms
 from kfront.backends.jax.common import ARRAY, TRACER, _identity, canonical, compiled, lift, tracing, x64
 from kfront.core.dtypes import ALL, standardize
 from kfront.core.errors import BackendError, DTypeError
@@ -35,6 +35,7 @@ class JaxBackend(Backend):
     Variable = native.JaxVariable
     seed_dtype = "uint32"
     survives_fork = False  # its threads are gone in the child
+    host_call = staticmethod(host.host_call)
     _attaching = False
     modules = (ops, nn, linalg, random, control)
 
@@ -89,10 +90,6 @@ class JaxBackend(Backend):
             x = x.value if x._backend is self else x.numpy()
             return self.convert(x, dtype)
         return _convert_host(x, None if dtype is None else canonical(dtype))
-
-    def jvp(self, fun: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool = False) -> Any:
-        """Value and directional derivative of a function; see `kfront.ops.jvp`."""
-        return jax.jvp(fun, tuple(map(self.convert, primals)), tuple(map(self.convert, tangents)), has_aux=has_aux)
 
     def cast(self, x: Any, dtype: str) -> Any:
         """`x` in another dtype."""
@@ -166,6 +163,10 @@ class JaxBackend(Backend):
     ) -> tuple[Any, Any, list[Any]]:
         """Value and gradients of a closure over Variables."""
         return step.value_and_grad(fn, variables, state)
+
+    vjp = staticmethod(transforms.vjp)
+    jvp = staticmethod(transforms.jvp)
+    checkpoint = staticmethod(transforms.checkpoint)
 
     def compile_step(self, fn: Callable[..., Any], state: Callable[[], Sequence[Any]], jit: bool | str) -> Any:
         """`fn` under `jax.jit`, its state donated."""

@@ -17,14 +17,17 @@ import numpy as np
 from jax import lax
 
 from kfront.backends.jax.common import TRACER, canonical, lift
+from kfront.core.dtypes import FLOATS
+from kfront.core.state import state
 from kfront.core.variable import Variable
 from kfront.layers.binding import saved_state
 
-__all__ = ["JaxVariable", "Journal", "TraceMasks", "journaling", "register_layer_class", "store", "strong"]
+__all__ = ["JaxVariable", "Journal", "Reads", "TraceMasks", "journaling", "register_layer_class", "store", "strong"]
 
 
 class _Local(threading.local):
     entries: dict[int, tuple[Any, Any]] | None = None
+    reads: dict[int, Any] | None = None  # Variables that a compiled function reads while it is traced
 
 
 _local = _Local()
@@ -45,6 +48,22 @@ class JaxVariable(Variable):
             return
         with jax.ensure_compile_time_eval():  # concrete even while tracing
             self._value = lift(value, self._dtype) if isinstance(value, np.ndarray) else strong(value)
+
+    @property
+    def value(self) -> Any:
+        """The array, in the autocast dtype inside such a scope."""
+        reads, cast = _local.reads, state.autocast
+        if reads is not None:
+            reads[id(self)] = self
+        if cast is None or not self._autocast or cast == self._dtype or self._dtype not in FLOATS:
+            return self._value
+        return self._backend.cast(self._value, cast)
+
+    def _read(self) -> Any:
+        reads = _local.reads
+        if reads is not None:
+            reads[id(self)] = self
+        return self._value
 
     def assign(self, value: Any) -> Any:
         """Set the value; returns it."""
@@ -92,6 +111,22 @@ class Journal:
     def written(self) -> list[Any]:
         """The Variables whose value is another than at the start, in the order of their first assignment."""
         return [v for v, old in self.entries.values() if v._value is not old]
+
+
+class Reads:
+    """Context manager that notes which Variables are read inside."""
+
+    __slots__ = ("_outer", "found")
+
+    def __enter__(self) -> dict[int, Any]:
+        self._outer = _local.reads
+        _local.reads = self.found = {}
+        return self.found
+
+    def __exit__(self, *exc: Any) -> None:
+        _local.reads = self._outer
+        if self._outer is not None:
+            self._outer.update(self.found)
 
 
 # ---- masks ----------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from jax import lax
 from jax.extend.core import jaxpr_as_fun
 
 from kfront.backends.jax.common import TRACER
-from kfront.backends.jax.native import Journal, TraceMasks, journaling, store, strong
+from kfront.backends.jax.native import Journal, Reads, TraceMasks, journaling, store, strong
 from kfront.core.variable import bind
 
 __all__ = ["Loop", "Step", "value_and_grad"]
@@ -93,7 +93,7 @@ class Step:
     def __init__(self, fn: Callable[..., Any], state: Callable[[], Sequence[Any]]) -> None:
         self.fn, self.state = fn, state
         self.variables: list[Any] = []
-        self.extra: list[Any] = []  # assigned by `fn`, but not in `state()`
+        self.extra: list[Any] = []  # read or assigned by `fn`, but not in `state()`
         self.written: list[Any] = []
         self.read: list[Any] = []
         self.traced: tuple[Any, Any] | None = None
@@ -109,13 +109,14 @@ class Step:
     def _run(self, values: Sequence[Any], args: Any) -> tuple[list[Any], Any]:
         """Trace `fn`: (new values of the Variables, output)."""
         variables = self.variables
-        with TraceMasks(), bind(variables, values), Journal() as journal:
+        with TraceMasks(), bind(variables, values), Reads() as reads, Journal() as journal:
             out = _ordered(self.fn(*args))
             new = [strong(v._value) for v in variables]
             known = {id(v) for v in variables}
-            missed = [v for v in journal.written() if id(v) not in known]
-        if missed:
-            self.extra += missed
+            missed = {id(v): v for v in journal.written()}
+        missed.update((i, v) for i, v in reads.items() if not isinstance(v._value, TRACER))
+        if not missed.keys() <= known:
+            self.extra += [v for i, v in missed.items() if i not in known]
             raise _Stale
         return new, out
 

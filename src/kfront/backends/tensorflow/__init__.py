@@ -14,7 +14,21 @@ from kfront.backends.tensorflow import _raw  # first: it sets the log level defa
 import tensorflow as tf  # isort: skip
 
 from kfront import config
-from kfront.backends.tensorflow import control, fourier, linalg, native, nn, ops, random, reduce, rnn, shaping, step
+from kfront.backends.tensorflow import (
+    control,
+    fourier,
+    host,
+    linalg,
+    native,
+    nn,
+    ops,
+    random,
+    reduce,
+    rnn,
+    shaping,
+    step,
+    transforms,
+)
 from kfront.backends.tensorflow.foreach import TensorFlowForeach
 from kfront.core.spec import Abstract
 from kfront.core.variable import Variable
@@ -60,6 +74,10 @@ class TensorFlowBackend(Backend):
     native_base = native.LayerBase
     native_types = (tf.Module, tf.Variable)
     survives_fork = False  # its thread pools are gone in the child
+    sparse_tensors = True
+    host_call = staticmethod(host.host_call)
+    to_sparse = staticmethod(host.to_sparse)
+    to_ragged = staticmethod(host.to_ragged)
     Variable = native.TensorFlowVariable
     dtypes = _DTYPES
     seed_dtype = "int64"  # the stateless random ops take int32 and int64 keys only
@@ -168,10 +186,6 @@ class TensorFlowBackend(Backend):
         kind = {"cuda": "GPU"}.get(kind.lower(), kind.upper())
         return tf.device(name if name.startswith("/") else f"/{kind}:{index or 0}")
 
-    def jvp(self, fun: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool = False) -> Any:
-        """Value and directional derivative of a function; see `kfront.ops.jvp`."""
-        return control.jvp(fun, primals, tangents, has_aux)
-
     def is_tracing(self) -> bool:
         """Whether a graph is being built."""
         return not tf.executing_eagerly()
@@ -197,6 +211,10 @@ class TensorFlowBackend(Backend):
     ) -> tuple[Any, Any, list[Any]]:
         """Value and gradients of a closure; see `Backend.value_and_grad`."""
         return step.value_and_grad(fn, variables, state)
+
+    vjp = staticmethod(transforms.vjp)
+    jvp = staticmethod(transforms.jvp)
+    checkpoint = staticmethod(transforms.checkpoint)
 
     def compile_step(self, fn: Callable[..., Any], state: Callable[[], Sequence[Any]], jit: bool | str) -> Any:
         """`fn` as a `tf.function`; see `Backend.compile_step`."""

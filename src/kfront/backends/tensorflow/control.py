@@ -167,17 +167,12 @@ def _step_outputs(f: Any, carry: Any, xs: Any) -> Any:
 
 def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
     """Apply a function to each element of the first axis, all at once."""
-    return tf.vectorized_map(function, _tensors(elements))
-
-
-def jvp(fun: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool = False) -> Any:
-    """Value and directional derivative of a function, by forward accumulation."""
-    primals, tangents = _tensors(tuple(primals)), _tensors(tuple(tangents))
-    with tf.autodiff.ForwardAccumulator(list(primals), list(tangents)) as accumulator:
-        out = fun(*primals)
-    result, rest = out if has_aux else (out, None)
-    slope = tf.nest.map_structure(lambda y: accumulator.jvp(y, tf.UnconnectedGradients.ZERO), result)
-    return (result, slope, rest) if has_aux else (result, slope)
+    elements = _tensors(elements)
+    if not tf.executing_eagerly():
+        return tf.vectorized_map(function, elements)
+    once = tf.function(lambda x: tf.vectorized_map(function, x), autograph=False)
+    once._omit_frequent_tracing_warning = True  # as TensorFlow itself would make one for each call, and warn of it
+    return once(elements)
 
 
 def switch(index: Any, branches: Any, *operands: Any) -> Any:

@@ -15,7 +15,8 @@ import torch
 from kfront import config
 from kfront.backends import get
 from kfront.backends.base import NULL, Backend, numpy_dtype
-from kfront.backends.torch import control, conv, linalg, nn, ops, random, rnn, shape, signal
+from kfront.backends.torch import control, conv, linalg, nn, ops, random, rnn, shape, signal, transforms
+from kfront.backends.torch import host as _host
 from kfront.backends.torch import native as _native
 from kfront.backends.torch import step as _step
 from kfront.backends.torch.common import DTYPES, NAMES, WIDER, current_device, native, on_device
@@ -54,7 +55,12 @@ class TorchBackend(Backend):
     modules = (ops, shape, conv, nn, rnn, signal, linalg, random, control)
     value_and_grad = staticmethod(_step.value_and_grad)
     compile_step = staticmethod(_step.compile_step)
-    jvp = staticmethod(control.jvp)
+    vjp = staticmethod(transforms.vjp)
+    jvp = staticmethod(transforms.jvp)
+    checkpoint = staticmethod(transforms.checkpoint)
+    host_handle = staticmethod(_host.host_handle)
+    host_call = staticmethod(_host.host_call)
+    jit_default = property(lambda self: transforms.can_compile())
 
     def __init__(self) -> None:
         self._faking = 0
@@ -226,6 +232,16 @@ class TorchBackend(Backend):
 
     def set_random_seed(self, seed: int) -> None:
         torch.manual_seed(seed)
+
+    def random_state(self) -> Any:
+        on_devices = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+        return [state.cpu().numpy() for state in (torch.get_rng_state(), *on_devices)]
+
+    def set_random_state(self, saved: Any) -> None:
+        first, *others = (torch.from_numpy(state) for state in saved)
+        torch.set_rng_state(first)
+        if others and len(others) == torch.cuda.device_count():
+            torch.cuda.set_rng_state_all(others)
 
     @property
     def foreach(self) -> Any:

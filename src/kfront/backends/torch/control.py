@@ -134,10 +134,6 @@ def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
     return torch.vmap(function, randomness="different")(_tensors(elements))
 
 
-def jvp(fun: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool = False) -> Any:
-    return torch.func.jvp(fun, tuple(_tensors(primals)), tuple(_tensors(tangents)), has_aux=has_aux)
-
-
 class _CustomGradient(torch.autograd.Function):
     """Forward by a function that also returns its gradient function."""
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["compile_step", "value_and_grad"]
+__all__ = ["compile_step", "nesting", "value_and_grad"]
 
 Tensor = torch.Tensor
 
@@ -18,7 +18,7 @@ class _Nesting(threading.local):
     depth: int = 0  # of running calls of value_and_grad
 
 
-_nesting = _Nesting()
+nesting = _Nesting()
 
 
 def value_and_grad(
@@ -32,8 +32,8 @@ def value_and_grad(
     frozen = [t for t in tensors if not t.requires_grad and t.is_floating_point()]
     for t in frozen:
         t.requires_grad_(True)
-    depth = _nesting.depth
-    _nesting.depth = depth + 1
+    depth = nesting.depth
+    nesting.depth = depth + 1
     try:
         if torch.is_grad_enabled():
             loss, aux = fn()
@@ -47,7 +47,7 @@ def value_and_grad(
         out = [next(grads) if t.requires_grad else None for t in tensors]
         return (loss if depth else loss.detach()), aux, out
     finally:
-        _nesting.depth = depth
+        nesting.depth = depth
         for t in frozen:
             t.requires_grad_(False)
 

@@ -1,0 +1,68 @@
+"""JAX: derivatives of closures over Variables and Cells. What the closure assigns is carried out of the transform."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+
+from kfront.backends.jax.native import Journal, store
+from kfront.core.variable import bind
+
+__all__ = ["checkpoint", "jvp", "vjp"]
+
+
+def _conj(xs: Sequence[Any]) -> list[Any]:
+    """Complex gradients are conjugated: here, as on the other engines, they point to where the value grows."""
+    return [x.conj() if jax.numpy.iscomplexobj(x) else x for x in xs]
+
+
+def _pure(fn: Callable[..., Any], holders: Sequence[Any], written: list[Any]) -> Callable[..., Any]:
+    """`fn` as a function of the values of `holders`: (results, (others, new values of `written`))."""
+
+    def run(values: Sequence[Any]) -> Any:
+        with bind(holders, values), Journal() as journal:
+            results, others = fn()
+            written[:] = journal.written()
+            return results, (others, [v._value for v in written])
+
+    return run
+
+
+def _keep(written: Sequence[Any], values: Sequence[Any]) -> None:
+    for v, x in zip(written, values, strict=True):
+        store(v, x)
+
+
+def vjp(fn: Any, holders: Sequence[Any], once: bool = False) -> tuple[list[Any], list[Any], Any]:
+    """See `Backend.vjp`."""
+    written: list[Any] = []
+    run = _pure(fn, holders, written)
+    results, pull, (others, new) = jax.vjp(run, [h._value for h in holders], has_aux=True)
+    _keep(written, new)
+    return results, others, lambda gradients: _conj(pull(_conj(gradients))[0])
+
+
+def jvp(fn: Any, holders: Sequence[Any], tangents: Sequence[Any]) -> tuple[list[Any], list[Any], list[Any]]:
+    """See `Backend.jvp`."""
+    written: list[Any] = []
+    run = _pure(fn, holders, written)
+    results, slopes, (others, new) = jax.jvp(run, ([h._value for h in holders],), (list(tangents),), has_aux=True)
+    _keep(written, new)
+    return results, others, slopes
+
+
+def checkpoint(fn: Callable[..., list[Any]], tensors: Sequence[Any]) -> list[Any]:
+    """See `Backend.checkpoint`."""
+    written: list[Any] = []
+
+    def run(values: Sequence[Any]) -> Any:
+        with Journal() as journal:
+            results = fn(*values)
+            written[:] = journal.written()
+            return results, [v._value for v in written]
+
+    results, new = jax.checkpoint(run)(list(tensors))
+    _keep(written, new)
+    return results

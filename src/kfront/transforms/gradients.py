@@ -1,0 +1,315 @@
+"""Derivatives: `grad` and `value_and_grad`, `vjp` and `jvp`, `jacobian` and `hessian`."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from kfront.core import tree
+from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
+from kfront.transforms.arguments import Point, check_callable, engine_of, on_engine, split_tensors
+
+__all__ = ["grad", "hessian", "jacobian", "jvp", "value_and_grad", "vjp"]
+
+
+class _Run:
+    """A function at a point, as the hooks of a backend take it: no arguments, two lists of tensors as results.
+
+    Args:
+        name: of the transform, for messages.
+        b: the backend.
+        fn: the user's function.
+        point: where it is differentiated.
+        arrange: makes the positional arguments of `fn` from those of the point.
+        kwargs: keyword arguments of `fn`.
+        has_aux: whether `fn` returns (result, anything else).
+    """
+
+    def __init__(
+        self, name: str, b: Any, fn: Any, point: Point, arrange: Callable[[Any], Any], kwargs: Any, has_aux: bool
+    ) -> None:
+        self.name, self.b, self.fn, self.point = name, b, fn, point
+        self.arrange, self.kwargs, self.has_aux = arrange, kwargs, has_aux
+        self.result: Any = None
+        self.rebuild_aux: Any = None
+
+    def __call__(self) -> tuple[list[Any], list[Any]]:
+        out = self.fn(*self.arrange(self.point.arguments()), **self.kwargs)
+        aux = None
+        if self.has_aux:
+            if not isinstance(out, tuple) or len(out) != 2:
+                raise ArgumentTypeError(
+                    f"[{self.name}] expected a function that returns (result, other) as `has_aux` says, got {out!r}."
+                )
+            out, aux = out
+        self.result = out
+        others, self.rebuild_aux = split_tensors(self.b, aux)
+        return [self.b.convert(x) for x in tree.flatten(out)], others
+
+    def pack(self, results: Sequence[Any]) -> Any:
+        """Tensors in the structure of the function's result."""
+        return tree.pack_sequence_as(self.result, results)
+
+
+def _check_argnums(name: str, argnums: Any, count: int) -> tuple[int, ...]:
+    numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    if any(not isinstance(i, int) or not -count <= i < count for i in numbers):
+        raise ArgumentError(f"[{name}] expected `argnums` among the {count} positional arguments, got {argnums!r}.")
+    return tuple(i % count for i in numbers)
+
+
+def _prepare(
+    name: str, fn: Any, argnums: Any, wrt: Any, args: tuple[Any, ...], kwargs: dict[str, Any], has_aux: bool
+) -> tuple[Any, _Run]:
+    """The backend, and the function at the point that `argnums` or `wrt` chooses."""
+    b = engine_of(wrt, args, kwargs)
+    if wrt is not None:
+        return b, _Run(name, b, fn, Point(name, b, wrt), lambda _: args, kwargs, has_aux)
+    numbers = _check_argnums(name, argnums, len(args))
+    single = isinstance(argnums, int)
+    point = Point(name, b, args[numbers[0]] if single else tuple(args[i] for i in numbers))
+
+    def arrange(values: Any) -> list[Any]:
+        new = list(args)
+        for i, v in zip(numbers, (values,) if single else values, strict=True):
+            new[i] = v
+        return new
+
+    return b, _Run(name, b, fn, point, arrange, kwargs, has_aux)
+
+
+def value_and_grad(
+    fn: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False, wrt: Any = None
+) -> Callable[..., Any]:
+    """A function that computes the value of another and its gradient.
+
+    Args:
+        fn: returns a scalar; with `has_aux` a pair (scalar, anything else).
+        argnums: the positional arguments to differentiate by, one number or several. An argument may be nested tensors,
+            Variables, or a layer, which stands for its trainable variables.
+        has_aux: whether `fn` returns something besides.
+        wrt: nested Variables or layers to differentiate by instead of arguments.
+
+    Returns:
+        A function of the same arguments that returns (value, gradient), with `has_aux` ((value, other), gradient). The
+        gradient has the structure of what it is by: for a layer the list of its trainable variables' gradients.
+        Where nothing depends on a value its gradient is 0.
+
+    Raises:
+        ShapeError: if the value is not a scalar.
+        DTypeError: by integers or bools.
+        UnsupportedError: on an engine that does not differentiate.
+
+    Example:
+
+    >>> import kfront
+    >>> value, slope = kfront.value_and_grad(lambda x: x**3)(2.0)
+    >>> float(value), float(slope)
+    (8.0, 12.0)
+    """
+    check_callable("value_and_grad", fn)
+    return functools.wraps(fn)(_gradient("value_and_grad", fn, argnums, has_aux, wrt))
+
+
+def _gradient(name: str, fn: Any, argnums: Any, has_aux: bool, wrt: Any) -> Callable[..., Any]:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        b, run = _prepare(name, fn, argnums, wrt, args, kwargs, has_aux)
+        return on_engine(b, _value_and_grad, b, run)
+
+    return call
+
+
+def _value_and_grad(b: Any, run: _Run) -> Any:
+    results, others, pull = b.vjp(run, run.point.holders, True)
+    if len(results) != 1 or b.static_shape(results[0]) != ():
+        shapes = [b.static_shape(x) for x in results]
+        raise ShapeError(f"[{run.name}] expected a function that returns a scalar, got shapes {shapes}; reduce it.")
+    found = run.point.pack(pull([b.ones_like(results[0])]))
+    value = run.pack(results)
+    return ((value, run.rebuild_aux(others)) if run.has_aux else value), found
+
+
+def grad(
+    fn: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False, wrt: Any = None
+) -> Callable[..., Any]:
+    """A function that computes the gradient of another.
+
+    Args:
+        fn: returns a scalar; with `has_aux` a pair (scalar, anything else).
+        argnums: the positional arguments to differentiate by; see `value_and_grad`.
+        has_aux: whether `fn` returns something besides.
+        wrt: nested Variables or layers to differentiate by instead of arguments.
+
+    Returns:
+        A function of the same arguments that returns the gradient, with `has_aux` (gradient, other).
+
+    Raises:
+        ShapeError: if the value is not a scalar.
+
+    Example:
+
+    >>> import kfront
+    >>> cube = lambda x: x**3
+    >>> float(kfront.grad(cube)(2.0)), float(kfront.grad(kfront.grad(cube))(2.0))
+    (12.0, 12.0)
+    """
+    check_callable("grad", fn)
+    both = _gradient("grad", fn, argnums, has_aux, wrt)
+
+    @functools.wraps(fn)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        value, found = both(*args, **kwargs)
+        return (found, value[1]) if has_aux else found
+
+    return call
+
+
+def vjp(fn: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
+    """Value of a function, and the function that takes gradients of its result back to its arguments.
+
+    Args:
+        fn: takes the primals, returns nested tensors; with `has_aux` a pair (result, anything else).
+        *primals: nested tensors, Variables or layers.
+        has_aux: whether `fn` returns something besides.
+
+    Returns:
+        Tuple (result, pull), with `has_aux` (result, pull, other). `pull` takes what is structured as the result,
+        may be called again and again, and returns a tuple with the gradient by each primal.
+
+    Example:
+
+    >>> import kfront
+    >>> from kfront import ops
+    >>> y, pull = kfront.vjp(ops.sin, ops.array([0.0, 1.0]))
+    >>> pull(ops.array([1.0, 0.0]))[0].tolist()
+    [1.0, 0.0]
+    """
+    check_callable("vjp", fn)
+    b, run = _prepare("vjp", fn, range(len(primals)), None, primals, {}, has_aux)
+    results, others, back = on_engine(b, b.vjp, run, run.point.holders)
+    kinds = [b.dtype_name(x.dtype) for x in results]
+
+    def pull(cotangents: Any) -> Any:
+        given = tree.flatten(cotangents)
+        if len(given) != len(kinds):
+            raise ArgumentError(f"[vjp] expected the {len(kinds)} tensors of the result, got {len(given)}.")
+        given = [b.convert(x, k) for x, k in zip(given, kinds, strict=True)]
+        return run.point.pack(on_engine(b, back, given))
+
+    value = run.pack(results)
+    return (value, pull, run.rebuild_aux(others)) if has_aux else (value, pull)
+
+
+def jvp(fn: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool = False) -> Any:
+    """Value of a function and its derivative in a direction, in one forward pass.
+
+    Args:
+        fn: takes the primals, returns nested tensors; with `has_aux` a pair (result, anything else).
+        primals: tuple of nested tensors, Variables or layers: where.
+        tangents: the same structure: in which direction.
+        has_aux: whether `fn` returns something besides.
+
+    Returns:
+        Tuple (result, derivative), with `has_aux` (result, derivative, other).
+
+    Example:
+
+    >>> import kfront
+    >>> value, slope = kfront.jvp(lambda x, y: x * y, (3.0, 2.0), (1.0, 0.0))
+    >>> float(value), float(slope)
+    (6.0, 2.0)
+    """
+    check_callable("jvp", fn)
+    primals, tangents = tuple(primals), tuple(tangents)
+    if len(primals) != len(tangents):
+        raise ArgumentError(f"[jvp] expected a tangent for each primal, got {len(primals)} and {len(tangents)}.")
+    b, run = _prepare("jvp", fn, range(len(primals)), None, primals, {}, has_aux)
+    given = run.point.unpack(tangents)
+    results, others, slopes = on_engine(b, b.jvp, run, run.point.holders, given)
+    out = (run.pack(results), run.pack(slopes))
+    return (*out, run.rebuild_aux(others)) if has_aux else out
+
+
+def jacobian(
+    fn: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False, wrt: Any = None
+) -> Callable[..., Any]:
+    """A function that computes all derivatives of the results of another, by reverse differentiation.
+
+    Args:
+        fn: returns nested tensors; with `has_aux` a pair (tensors, anything else).
+        argnums: the positional arguments to differentiate by; see `value_and_grad`.
+        has_aux: whether `fn` returns something besides.
+        wrt: nested Variables or layers to differentiate by instead of arguments.
+
+    Returns:
+        A function of the same arguments. It returns, in the structure of the result, structures of what it is
+        differentiated by, with tensors of the result's shape followed by the argument's shape; with `has_aux`
+        (jacobian, other).
+
+    Raises:
+        ShapeError: if the shape of a result is not known.
+
+    Example:
+
+    >>> import kfront
+    >>> from kfront import ops
+    >>> kfront.jacobian(lambda x: x**2)(ops.array([1.0, 2.0])).tolist()
+    [[2.0, 0.0], [0.0, 4.0]]
+    """
+    check_callable("jacobian", fn)
+
+    @functools.wraps(fn)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        b, run = _prepare("jacobian", fn, argnums, wrt, args, kwargs, has_aux)
+        return on_engine(b, _jacobian, b, run)
+
+    return call
+
+
+def _jacobian(b: Any, run: _Run) -> Any:
+    results, others, pull = b.vjp(run, run.point.holders)
+    rows = [run.point.pack(_rows(b, results, i, pull)) for i in range(len(results))]
+    out = run.pack(rows)
+    return (out, run.rebuild_aux(others)) if run.has_aux else out
+
+
+def _rows(b: Any, results: Sequence[Any], i: int, pull: Callable[[Any], Any]) -> list[Any]:
+    """Derivatives of one result by each holder."""
+    from kfront import ops
+
+    shape = b.static_shape(results[i])
+    if None in shape:
+        raise ShapeError(f"[jacobian] expected results of known shape, got {shape}; give sizes to the inputs.")
+    size = math.prod(shape)
+    basis = ops.reshape(ops.eye(size, dtype=b.dtype_name(results[i].dtype)), (size, *shape))
+    zeros = [b.zeros_like(x) for x in results]
+    found = ops.vectorized_map(lambda row: pull([*zeros[:i], row, *zeros[i + 1 :]]), basis)
+    return [ops.reshape(x, (*shape, *b.static_shape(x)[1:])) for x in found]
+
+
+def hessian(
+    fn: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False, wrt: Any = None
+) -> Callable[..., Any]:
+    """A function that computes the second derivatives of a scalar function.
+
+    Args:
+        fn: returns a scalar; with `has_aux` a pair (scalar, anything else).
+        argnums: the positional arguments to differentiate by; see `value_and_grad`.
+        has_aux: whether `fn` returns something besides.
+        wrt: nested Variables or layers to differentiate by instead of arguments.
+
+    Returns:
+        A function of the same arguments that returns, for each pair of values, a tensor of the shape of the first
+        followed by that of the second; with `has_aux` (hessian, other).
+
+    Example:
+
+    >>> import kfront
+    >>> from kfront import ops
+    >>> kfront.hessian(lambda x: ops.sum(x**3))(ops.array([1.0, 2.0])).tolist()
+    [[6.0, 0.0], [0.0, 12.0]]
+    """
+    check_callable("hessian", fn)
+    return functools.wraps(fn)(jacobian(grad(fn, argnums, has_aux, wrt), argnums, has_aux, wrt))
