@@ -29,6 +29,7 @@ from kfront.backends import backend_scope as backend_scope
 from kfront.core.device import device as device
 from kfront.core.naming import name_scope as name_scope
 from kfront.core.operation import Operation as Operation
+from kfront.core.remat import RematScope as RematScope, remat as remat
 from kfront.core.spec import KerasTensor as KerasTensor
 from kfront.core.variable import StatelessScope as StatelessScope, Variable as Variable
 from kfront.dtype_policies import DTypePolicy as DTypePolicy, FloatDTypePolicy as FloatDTypePolicy
@@ -68,6 +69,7 @@ __all__ = [
     "Operation",
     "Optimizer",
     "Regularizer",
+    "RematScope",
     "Sequential",
     "StatelessScope",
     "Variable",
@@ -102,6 +104,7 @@ __all__ = [
     "preprocessing",
     "random",
     "regularizers",
+    "remat",
     "saving",
     "transforms",
     "tree",

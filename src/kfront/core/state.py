@@ -32,7 +32,8 @@ class _State(threading.local):
     stateless: Any = None  # innermost StatelessScope
     depth: int = 0  # nesting of running layer calls
     portable_random: bool = False
-    remat: Any = None
+    remat: Any = None  # innermost RematScope: layers made now remember it
+    in_segment: bool = False  # inside a layer call that is computed again for the gradient
     device: Any = None
     masks: bool = False  # True once any mask was made: until then no layer looks for one
     budget: Any = None  # what loading a file may allocate, or None
@@ -46,7 +47,7 @@ class _State(threading.local):
         """
         self.autocast = self.training = self.stateless = self.remat = self.device = self.losses = None
         self.depth = 0
-        self.masks = self.lossy = False
+        self.masks = self.lossy = self.in_segment = False
 
 
 state = _State()

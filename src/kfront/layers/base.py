@@ -23,6 +23,7 @@ from kfront.core.errors import ArgumentError, ArgumentTypeError, KfrontError, No
 from kfront.core.naming import auto_name, current_path, name_scope
 from kfront.core.operation import Operation, record
 from kfront.core.registry import serializable
+from kfront.core.remat import choose
 from kfront.core.spec import Abstract, KerasTensor, standardize_shape
 from kfront.core.state import state
 from kfront.core.tracking import PLAIN
@@ -100,6 +101,8 @@ class Layer(Owner, Operation):
     _outbound_nodes: list[Any]
     autocast: bool
     supports_masking: bool = False
+    _remat: Any = None  # the RematScope it was made in
+    _holds_segments = False  # whether, in such a scope, its layers are computed again one by one
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         backend = current()
@@ -150,6 +153,8 @@ class Layer(Owner, Operation):
         fields["_input_spec"] = fields["_fits_spec"] = None
         fields["_ready"] = False
         fields["_input_shape_arg"] = shape
+        if state.remat is not None:
+            fields["_remat"] = state.remat
         self.activity_regularizer = _regularizer(activity_regularizer)
         self._refresh_policy()
 
@@ -424,11 +429,10 @@ class Layer(Owner, Operation):
 
     def _concrete(self, args: Any, kwargs: Any, named: dict[str, Any], info: Any) -> Any:
         kwargs = self._fill_masks(named, kwargs, info) if state.masks and info.masks else kwargs
+        call = self.call if self._remat is None else self.rematerialized_call(self.call, *args, **kwargs)
+        out = call(*args, **kwargs)
         if not self.built and type(self).build is Layer.build:
-            out = self.call(*args, **kwargs)
             self._finish_build()
-        else:
-            out = self.call(*args, **kwargs)
         first = args[0] if args else next(iter(named.values()), None)
         if self.supports_masking:
             self._pass_mask(first, out)
@@ -436,6 +440,19 @@ class Layer(Owner, Operation):
             self._add_activity_loss(out)
         self._become_ready(info)
         return out
+
+    def rematerialized_call(self, layer_call: Any, *args: Any, **kwargs: Any) -> Any:
+        """What computes the layer in the `RematScope` that it was made in.
+
+        Args:
+            layer_call: the layer's `call`.
+            *args: as for `layer_call`.
+            **kwargs: as for `layer_call`.
+
+        Returns:
+            A function of the same arguments; `layer_call` itself where nothing is to be computed twice.
+        """
+        return layer_call if self._remat is None else choose(self._remat, self, layer_call, args, kwargs)
 
     def _symbolic(self, args: Any, kwargs: Any, named: dict[str, Any]) -> Any:
         out = self.compute_output_spec(*args, **kwargs)
@@ -462,6 +479,7 @@ class Layer(Owner, Operation):
             and self.built
             and self.activity_regularizer is None
             and not self._needs_general
+            and self._remat is None
             and not info.defaults.get("training")
         )
 

@@ -39,6 +39,8 @@ class Model(Trainer, Layer):
     10
     """
 
+    _holds_segments = True
+
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         if cls is Model and _functional_arguments(args, kwargs):
             from kfront.models.functional import Functional
