@@ -88,6 +88,8 @@ def _name_of(dtype: Any) -> str:
         name = getattr(dtype, "__name__", None) or str(dtype)  # numpy scalar types, torch dtypes
     if name.startswith("torch."):
         name = name[6:]
+    if getattr(dtype, "kind", "") in ("U", "S", "T"):  # NumPy's strings, with their lengths
+        return "string"
     return {"bool_": "bool", "str_": "string", "str": "string", "object": "string"}.get(name, name)
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from kfront.core.dtypes import standardize
 from kfront.core.errors import ArgumentTypeError, ShapeError
 from kfront.core.operators import ArrayOperators
 
-__all__ = ["Abstract", "KerasTensor", "is_keras_tensor", "standardize_shape"]
+__all__ = ["Abstract", "KerasTensor", "is_keras_tensor", "is_text", "standardize_shape"]
 
 Shape = tuple[int | None, ...]
 
@@ -129,3 +131,9 @@ class Abstract(KerasTensor):
 def is_keras_tensor(x: Any) -> bool:
     """Whether `x` is a symbolic tensor."""
     return isinstance(x, KerasTensor)
+
+
+def is_text(x: Any) -> bool:
+    """Whether `x` is a NumPy array of strings or bytes, which few engines have tensors of."""
+    kind = x.dtype.kind if isinstance(x, np.ndarray) else ""
+    return kind in ("U", "S", "T") or (kind == "O" and x.size > 0 and isinstance(x.flat[0], (str, bytes)))

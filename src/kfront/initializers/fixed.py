@@ -10,7 +10,7 @@ from kfront.core.errors import ShapeError
 from kfront.core.registry import serializable
 from kfront.initializers.base import HostInitializer, plain_shape
 
-__all__ = ["Constant", "Identity", "Ones", "Zeros"]
+__all__ = ["STFT", "Constant", "Identity", "Ones", "Zeros"]
 
 
 @serializable("keras.initializers")
@@ -136,3 +136,82 @@ class Identity(HostInitializer):
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments; `gain` only where it is not 1, as files written by Keras have none."""
         return {} if self.gain == 1.0 else {"gain": self.gain}
+
+
+@serializable("keras.initializers", None, "STFTInitializer")
+class STFT(HostInitializer):
+    """Kernels of a convolution that computes the real or imaginary part of a short-time Fourier transform.
+
+    Args:
+        side: "real" for windowed cosines, "imag" for negative sines.
+        window: name of a window ("hann", "hamming", "blackman", "bartlett", "boxcar", or with SciPy installed any of
+            `scipy.signal.windows`), a sequence of numbers, or None for none.
+        scaling: "density" to divide the window by the root of the sum of its squares, "spectrum" by its sum; None not
+            to.
+        periodic: whether the window is periodic instead of symmetric.
+
+    Raises:
+        ArgumentError: an option is none of these.
+        ShapeError: when called for another shape than `(frame_length, 1, fft_length // 2 + 1)`.
+
+    Example:
+
+    >>> import kfront
+    >>> values = kfront.initializers.STFT("real", window=None)((4, 1, 3))
+    >>> kfront.ops.convert_to_numpy(values)[:, 0, 2].round().tolist()
+    [1.0, -1.0, 1.0, -1.0]
+    """
+
+    def __init__(
+        self, side: str = "real", window: Any = "hann", scaling: str | None = "density", periodic: bool = False
+    ) -> None:
+        if side not in ("real", "imag"):
+            raise ArgumentError(f"[STFT] expected `side` 'real' or 'imag', got {side!r}.")
+        if scaling not in ("density", "spectrum", None):
+            raise ArgumentError(f"[STFT] expected `scaling` 'density', 'spectrum' or None, got {scaling!r}.")
+        self.side, self.window, self.scaling, self.periodic = side, window, scaling, periodic
+        self._window(8) if isinstance(window, str) else None  # an unknown name is an error now
+
+    def host(self, shape: Any, dtype: str) -> np.ndarray:
+        """The first value as a NumPy array."""
+        from kfront.backends.base import numpy_dtype
+
+        shape = plain_shape(shape)
+        if len(shape) != 3 or shape[1] != 1:
+            raise ShapeError(f"[STFT] expected a shape (frame_length, 1, frequencies), got {shape}.")
+        length, _, frequencies = shape
+        turns = np.outer(np.arange(length), np.arange(frequencies)) / max(2 * (frequencies - 1), 1)
+        wave = (np.cos if self.side == "real" else lambda t: -np.sin(t))(2 * np.pi * turns)
+        if self.window is not None:
+            window = self._window(length)
+            wave *= (
+                window / {None: 1.0, "density": np.sqrt((window**2).sum()), "spectrum": window.sum()}[self.scaling]
+            )[:, None]
+        return wave[:, None, :].astype(numpy_dtype(dtype))
+
+    def _window(self, length: int) -> np.ndarray:
+        if not isinstance(self.window, str):
+            given = np.asarray(self.window, "float64")
+            if given.shape != (length,):
+                raise ShapeError(f"[STFT] expected a window of {length} numbers, got shape {given.shape}.")
+            return given
+        make = {"hann": np.hanning, "hamming": np.hamming, "blackman": np.blackman, "bartlett": np.bartlett}
+        known = {**make, "boxcar": np.ones}.get(self.window)
+        if known is not None:
+            return known(length + 1)[:-1] if self.periodic else known(length)
+        try:
+            from scipy.signal import get_window
+
+            return get_window(self.window, length, fftbins=self.periodic)
+        except (ImportError, ValueError) as e:
+            raise ArgumentError(
+                f"[STFT] expected the name of a window, got {self.window!r}; pass its numbers, or install SciPy for "
+                "those of `scipy.signal.windows`."
+            ) from e
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        window = (
+            self.window if self.window is None or isinstance(self.window, str) else np.asarray(self.window).tolist()
+        )
+        return {"side": self.side, "window": window, "periodic": self.periodic, "scaling": self.scaling}

@@ -15,6 +15,8 @@ _lookup = Lookup(
     {
         "IdentityInitializer": fixed.Identity,
         "OrthogonalInitializer": sampled.Orthogonal,
+        "STFTInitializer": fixed.STFT,
+        "stft": fixed.STFT,
         "normal": sampled.RandomNormal,
         "one": fixed.Ones,
         "uniform": sampled.RandomUniform,

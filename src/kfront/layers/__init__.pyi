@@ -107,6 +107,14 @@ from kfront.layers.pool import (
     MaxPooling3D as MaxPool3D,
     MaxPooling3D as MaxPooling3D,
 )
+from kfront.layers.preprocessing.audio import MelSpectrogram as MelSpectrogram, STFTSpectrogram as STFTSpectrogram
+from kfront.layers.preprocessing.category_encoding import CategoryEncoding as CategoryEncoding
+from kfront.layers.preprocessing.discretization import Discretization as Discretization
+from kfront.layers.preprocessing.hashing import HashedCrossing as HashedCrossing, Hashing as Hashing
+from kfront.layers.preprocessing.integer_lookup import IntegerLookup as IntegerLookup
+from kfront.layers.preprocessing.normalization import Normalization as Normalization
+from kfront.layers.preprocessing.string_lookup import StringLookup as StringLookup
+from kfront.layers.preprocessing.text_vectorization import TextVectorization as TextVectorization
 from kfront.layers.recurrent import GRU as GRU, LSTM as LSTM, RNN as RNN, SimpleRNN as SimpleRNN
 from kfront.layers.regularize import (
     ActivityRegularization as ActivityRegularization,
@@ -238,6 +246,7 @@ __all__ = [
     "RepeatVector",
     "Reshape",
     "ReversibleEmbedding",
+    "STFTSpectrogram",
     "SeparableConv1D",
     "SeparableConv2D",
     "SeparableConvolution1D",

@@ -24,7 +24,7 @@ from kfront.core.naming import auto_name, current_path, name_scope
 from kfront.core.operation import Operation, record
 from kfront.core.registry import serializable
 from kfront.core.remat import choose
-from kfront.core.spec import Abstract, KerasTensor, standardize_shape
+from kfront.core.spec import Abstract, KerasTensor, is_text, standardize_shape
 from kfront.core.state import state
 from kfront.core.tracking import PLAIN
 from kfront.core.variable import StatelessScope, Variable
@@ -496,6 +496,8 @@ class Layer(Owner, Operation):
 
                     return ops.cast(x, dtype)
                 return x
+            if is_text(x):
+                return b.convert(x) if "string" in b.dtypes else x
             if b.is_tensor(x):
                 pass
             elif isinstance(x, Variable):

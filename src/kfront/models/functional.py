@@ -8,7 +8,7 @@ from typing import Any
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.registry import serializable
-from kfront.core.spec import KerasTensor
+from kfront.core.spec import KerasTensor, is_text
 from kfront.core.state import state
 from kfront.layers.base import Layer
 from kfront.layers.input_layer import Input, InputLayer
@@ -72,12 +72,12 @@ class Functional(Model):
         self._result_struct = outputs
         self._single_out = not tree.is_nested(outputs)
         b = self._backend
-        self.__dict__["_input_dtypes"] = [b.native_dtype(x.dtype) for x in graph.inputs]
+        self.__dict__["_input_dtypes"] = [_native(b, x.dtype) for x in graph.inputs]
         self.built = True
 
     def __setstate__(self, saved: dict[str, Any]) -> None:
         super().__setstate__(saved)
-        self.__dict__["_input_dtypes"] = [self._backend.native_dtype(x.dtype) for x in self._graph.inputs]
+        self.__dict__["_input_dtypes"] = [_native(self._backend, x.dtype) for x in self._graph.inputs]
 
     # -- structure ----------------------------------------------------------------------------------------------------
 
@@ -206,12 +206,15 @@ class Functional(Model):
         else:
             b = self._backend
             mask = b.get_mask(x) if state.masks and b.is_tensor(x) else None
-            y = b.convert(x) if not b.is_tensor(x) else x
-            y = y if b.dtype_name(y.dtype) == want.dtype else b.cast(y, want.dtype)
+            y = b.convert(x) if not b.is_tensor(x) and not is_text(x) else x
+            y = y if is_text(y) or b.dtype_name(y.dtype) == want.dtype else b.cast(y, want.dtype)
             if mask is not None and y is not x:
                 b.set_mask(y, mask)
             x = y
         rank, have = len(want.shape), tuple(x.shape)
+        if is_text(x) and (have[-1:] == (1,) or want.shape[-1:] == (1,)):
+            x = x.reshape((*have, 1) if len(have) == rank - 1 else have[:rank])
+            have = x.shape
         if len(have) == rank + 1 and have[-1] == 1:
             x = ops.squeeze(x, -1)
         elif len(have) == rank - 1 and want.shape[-1] == 1:
@@ -252,6 +255,11 @@ class Functional(Model):
         from kfront.saving import serialization
 
         return serialization.deserialize_functional(cls, config, custom_objects)
+
+
+def _native(backend: Any, dtype: str) -> Any:
+    """The engine's dtype; None for strings where it has none."""
+    return None if dtype == "string" and "string" not in backend.dtypes else backend.native_dtype(dtype)
 
 
 def _one_or_all(shapes: list[Any]) -> Any:

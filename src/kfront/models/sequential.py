@@ -9,7 +9,7 @@ from kfront.core import tree
 from kfront.core.errors import ArgumentError, ArgumentTypeError, NotBuiltError
 from kfront.core.naming import name_scope
 from kfront.core.registry import serializable
-from kfront.core.spec import KerasTensor
+from kfront.core.spec import KerasTensor, is_text
 from kfront.layers.base import Layer
 from kfront.layers.input_layer import Input, InputLayer
 from kfront.models.graph import Graph, place_of
@@ -163,7 +163,7 @@ class Sequential(Model):
         b = self._backend
         if hasattr(x, "shape") and len(x.shape) != len(shape):
             x = _ranked(x, shape, b)
-        if isinstance(x, KerasTensor) or not b.is_tensor(x) or x.dtype == b.native_dtype(want):
+        if isinstance(x, KerasTensor) or not b.is_tensor(x) or is_text(x) or x.dtype == b.native_dtype(want):
             return x
         return b.cast(x, want)
 
@@ -259,8 +259,11 @@ def _ranked(x: Any, shape: tuple[int | None, ...], backend: Any) -> Any:
     """`x` with a last axis of size 1 more or less where that makes it fit, as in a functional model."""
     from kfront import ops
 
-    x = x if isinstance(x, KerasTensor) or backend.is_tensor(x) else backend.convert(x)
     have = tuple(x.shape)
+    if is_text(x):
+        fits = (len(have) == len(shape) + 1 and have[-1] == 1) or (len(have) == len(shape) - 1 and shape[-1] == 1)
+        return x.reshape((*have, 1)[: len(shape)]) if fits else x
+    x = x if isinstance(x, KerasTensor) or backend.is_tensor(x) else backend.convert(x)
     if len(have) == len(shape) + 1 and have[-1] == 1:
         return ops.squeeze(x, -1)
     if len(have) == len(shape) - 1 and shape[-1] == 1:

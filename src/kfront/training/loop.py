@@ -10,6 +10,7 @@ import numpy as np
 
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, DataError
+from kfront.core.spec import is_text
 from kfront.training.data import Data, make_data
 from kfront.training.data.adapters import check_sizes, class_weights, to_array
 from kfront.training.logs import by_name, python_logs
@@ -60,11 +61,11 @@ def _callback_list(model: Any, plan: Plan, data: Data, history: bool) -> Any:
 
 
 def feed(batch: Any, b: Any) -> Any:
-    """A batch as the engine's step takes it."""
-    f = b.feed
+    """A batch as the engine's step takes it; text stays NumPy where the engine has no strings."""
+    f, plain = b.feed, "string" not in b.dtypes
     if type(batch) is np.ndarray:
-        return f(batch)
-    return tree.map_structure(lambda a: None if a is None else f(a), batch)
+        return batch if plain and is_text(batch) else f(batch)
+    return tree.map_structure(lambda a: a if a is None or (plain and is_text(a)) else f(a), batch)
 
 
 def _feed3(batch: tuple[Any, Any, Any], b: Any) -> tuple[Any, Any, Any]:

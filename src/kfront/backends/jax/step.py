@@ -15,6 +15,8 @@ from jax.extend.core import jaxpr_as_fun
 
 from kfront.backends.jax.common import TRACER
 from kfront.backends.jax.native import Journal, Reads, TraceMasks, journaling, store, strong
+from kfront.core.errors import UnsupportedError
+from kfront.core.spec import is_text
 from kfront.core.variable import bind
 
 __all__ = ["Loop", "Step", "value_and_grad"]
@@ -122,6 +124,11 @@ class Step:
 
     def prepare(self, args: tuple[Any, ...]) -> None:
         """Trace once to learn which Variables are assigned; the trace is kept for the compilation."""
+        if any(map(is_text, jax.tree_util.tree_leaves(args))):
+            raise UnsupportedError(
+                "[jax] expected numbers in a compiled step, got strings, which JAX has no arrays of; compile the model "
+                "with `run_eagerly=True`, or apply the layers for strings to the data before."
+            )
         while True:
             self.variables = self._ask()
             try:

@@ -1,0 +1,109 @@
+"""Class numbers to vectors: the output modes that the layers for categories share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from kfront import ops
+from kfront.core.errors import ArgumentError, UnsupportedError
+from kfront.layers.options import choice
+
+__all__ = ["MODES", "check_mode", "check_sparse", "encode", "encode_host", "encoded_shape"]
+
+MODES = ("int", "one_hot", "multi_hot", "count")
+
+
+def check_mode(who: str, mode: Any, allowed: tuple[str, ...] = MODES) -> str:
+    """An output mode in lower case.
+
+    Raises:
+        ArgumentError: it is none of `allowed`.
+    """
+    return choice(who, "output_mode", mode, allowed)
+
+
+def check_sparse(who: str, backend: Any, sparse: bool, mode: str) -> bool:
+    """Whether the result is a sparse tensor.
+
+    Raises:
+        ArgumentError: in the mode "int".
+        UnsupportedError: the engine has none that layers can use.
+    """
+    if not sparse:
+        return False
+    if mode == "int":
+        raise ArgumentError(f"[{who}] expected `sparse=True` with encoded outputs, got output_mode='int'.")
+    if not backend.sparse_tensors:
+        raise UnsupportedError(
+            f"[{who}] expected a backend with sparse tensors for `sparse=True`, got {backend.name!r}; use tensorflow, "
+            "or leave it out."
+        )
+    return True
+
+
+def encoded_shape(shape: tuple[int | None, ...], depth: int | None, mode: str) -> tuple[int | None, ...]:
+    """The shape of class numbers of `shape` after encoding."""
+    if mode == "int":
+        return tuple(shape)
+    if mode == "one_hot":
+        kept = shape[:-1] if len(shape) > 1 and shape[-1] == 1 else shape or (1,)
+        return (*kept, depth)
+    return (*shape[:-1], depth)
+
+
+def encode(x: Any, depth: int, mode: str, dtype: str, weights: Any = None) -> Any:
+    """Class numbers as vectors, on the engine.
+
+    Args:
+        x: integer tensor of shape (..., samples); numbers out of [0, depth) count for nothing.
+        depth: number of classes.
+        mode: "one_hot" per element; "multi_hot" or "count" over the last axis.
+        dtype: of the result.
+        weights: for "count", what each element counts; a tensor like `x`.
+
+    Returns:
+        tensor of `dtype` and the shape that `encoded_shape` gives.
+    """
+    rank = len(x.shape)
+    if mode == "one_hot":
+        if rank == 0:
+            x = ops.reshape(x, (1,))
+        elif rank > 1 and x.shape[-1] == 1:
+            x = ops.squeeze(x, -1)
+        return ops.one_hot(x, depth, dtype=dtype)
+    hot = ops.one_hot(ops.reshape(x, (1,)) if rank == 0 else x, depth, dtype=dtype)
+    if mode == "multi_hot":
+        return ops.max(hot, -2)
+    if weights is not None:
+        hot = ops.multiply(hot, ops.expand_dims(ops.cast(weights, dtype), -1))
+    return ops.sum(hot, -2)
+
+
+def encode_host(x: np.ndarray, depth: int, mode: str, weights: np.ndarray | None = None) -> np.ndarray:
+    """Class numbers as vectors, in NumPy: memory for the result only, however many samples.
+
+    Args:
+        x: integers of shape (..., samples); negative ones count for nothing.
+        depth: number of classes.
+        mode: "one_hot", "multi_hot", "count" or "tf_idf".
+        weights: for "tf_idf", the weight of each class, float32 of shape (depth,).
+
+    Returns:
+        float32 array of the shape that `encoded_shape` gives.
+    """
+    shape = encoded_shape(x.shape, depth, mode)
+    if mode == "one_hot":
+        x = x.reshape(*shape[:-1], 1)
+    rows = x.reshape(-1, x.shape[-1] if x.ndim else 1)
+    out = np.zeros((rows.shape[0], depth), "float32")
+    at, column = np.nonzero(rows >= 0)
+    chosen = rows[at, column]
+    if mode in ("count", "tf_idf"):
+        np.add.at(out, (at, chosen), np.float32(1))
+    else:
+        out[at, chosen] = 1
+    if weights is not None and mode == "tf_idf":
+        out *= weights
+    return out.reshape(shape)

@@ -1,0 +1,129 @@
+"""IntegerLookup: integers to their places in a vocabulary, and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from kfront.core.errors import ArgumentError
+from kfront.core.registry import serializable
+from kfront.layers.options import choice
+from kfront.layers.preprocessing import hashes
+from kfront.layers.preprocessing.hashing import salt_pair
+from kfront.layers.preprocessing.index_lookup import DROPPED, MISSING, IndexLookup
+
+__all__ = ["IntegerLookup"]
+
+
+@serializable("keras.layers")
+class IntegerLookup(IndexLookup):
+    """The index of each integer in a vocabulary, or vectors made of the indices.
+
+    The vocabulary is given or learned by `adapt`. It starts with the mask token (index 0 in the mode "int", if there is
+    one) and `num_oov_indices` places for integers that are not in it.
+
+    Args:
+        max_tokens: greatest size of a vocabulary that is learned, special tokens included; None for any.
+        num_oov_indices: number of places for unknown integers; with several they are spread as `oov_method` says, with
+            0 an unknown integer is an error.
+        mask_token: the integer that stands for nothing; None for none.
+        oov_token: the integer that `invert` gives for unknown ones.
+        vocabulary: integers, or the path of a text file with one a line.
+        vocabulary_dtype: "int64".
+        idf_weights: for "tf_idf", a number for each integer of `vocabulary`.
+        invert: whether to turn indices into integers of the vocabulary instead.
+        output_mode: "int" for indices; "one_hot" for a vector for each; "multi_hot", "count" or "tf_idf" for one
+            vector for all integers along the last axis.
+        sparse: whether vectors are sparse tensors, where the engine has them.
+        pad_to_max_tokens: whether vectors have the length `max_tokens` even if the vocabulary is smaller.
+        oov_method: "floormod" for the remainder of a division by `num_oov_indices`, "farmhash" for a hash.
+        salt: one or two integers, a key for the hash.
+        name: the layer's name.
+        **kwargs: trainable, dtype.
+
+    Raises:
+        NotBuiltError: it is called before there is a vocabulary.
+
+    Example:
+
+    >>> import numpy as np, kfront
+    >>> layer = kfront.layers.IntegerLookup(vocabulary=[12, 36, 1138])
+    >>> layer(np.array([[12, 1138], [7, 36]])).tolist()
+    [[1, 3], [0, 2]]
+    """
+
+    oov_method: str
+    _kind = "int64"
+
+    def __init__(
+        self,
+        max_tokens: int | None = None,
+        num_oov_indices: int = 1,
+        mask_token: int | None = None,
+        oov_token: int = -1,
+        vocabulary: Any = None,
+        vocabulary_dtype: str = "int64",
+        idf_weights: Any = None,
+        invert: bool = False,
+        output_mode: str = "int",
+        sparse: bool = False,
+        pad_to_max_tokens: bool = False,
+        oov_method: str = "floormod",
+        salt: Any = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if vocabulary_dtype != "int64":
+            raise ArgumentError(f"[IntegerLookup] expected vocabulary_dtype='int64', got {vocabulary_dtype!r}.")
+        oov_method = choice("IntegerLookup", "oov_method", oov_method, ("floormod", "farmhash"))
+        if salt is not None and oov_method != "farmhash":
+            raise ArgumentError(f"[IntegerLookup] expected `salt` with oov_method='farmhash' only, got {oov_method!r}.")
+        options = {
+            **{"max_tokens": max_tokens, "num_oov_indices": num_oov_indices, "mask_token": mask_token},
+            **{"oov_token": oov_token, "invert": invert, "output_mode": output_mode, "sparse": sparse},
+            **{"pad_to_max_tokens": pad_to_max_tokens, "vocabulary_dtype": vocabulary_dtype, "oov_method": oov_method},
+            "salt": salt_pair("IntegerLookup", salt),
+        }
+        super().__init__(options, vocabulary, idf_weights, name=name, **kwargs)
+
+    def _token(self, value: Any) -> int:
+        return int(value)
+
+    def _values(self, x: np.ndarray) -> list[int]:
+        return x.astype("int64").ravel().tolist()
+
+    def _index(self) -> None:
+        first = len(self._specials())
+        keys = np.array(self._tokens, "int64")
+        places = np.arange(first, first + len(keys))
+        if self.mask_token is not None:
+            keep = keys != self.mask_token
+            keys = np.append(keys[keep], self.mask_token)
+            places = np.append(places[keep], 0 if self.output_mode == "int" else DROPPED)
+        low, high = int(keys.min()), int(keys.max())
+        if high - low < max(1024, 8 * len(keys)):  # few gaps: a table, with a place for all that is outside
+            table = np.full(high - low + 2, MISSING, "int64")
+            table[keys - low] = places
+            self.__dict__["_find"] = (low, table)
+        else:
+            order = np.argsort(keys)
+            self.__dict__["_find"] = (keys[order], places[order])
+
+    def _places(self, x: np.ndarray) -> np.ndarray:
+        x = x.astype("int64", copy=False)
+        keys, places = self._find
+        if isinstance(keys, int):
+            inside = (x >= keys) & (x < keys + len(places) - 1)
+            return places[np.where(inside, x - keys, len(places) - 1)]
+        at = np.minimum(np.searchsorted(keys, x), len(keys) - 1)
+        return np.where(keys[at] == x, places[at], MISSING)
+
+    def _oov_places(self, x: np.ndarray) -> np.ndarray:
+        if self.oov_method == "floormod":
+            return x.astype("int64", copy=False) % self.num_oov_indices
+        return hashes.bins(list(map(str, self._values(x))), self.num_oov_indices, self.salt)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments; a learned vocabulary is a file of its own."""
+        return {**super().get_config(), "vocabulary_dtype": self.vocabulary_dtype, "oov_method": self.oov_method}
