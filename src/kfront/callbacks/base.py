@@ -31,6 +31,9 @@ class Callback:
     ...         print(f"epoch {epoch} is over")
     """
 
+    _remembered: tuple[str, ...] = ()  # attributes that `state_dict` holds
+    _last = False  # whether its hooks run after those of the others
+
     def __init__(self) -> None:
         self.params: dict[str, Any] | None = None
         self._model: Any = None
@@ -47,6 +50,20 @@ class Callback:
     def set_model(self, model: Any) -> None:
         """Called before training with the model."""
         self._model = model
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the callback must remember for a run that is taken up in another process: plain values and arrays."""
+        return {name: getattr(self, name) for name in self._remembered}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Remember what `state_dict` gave.
+
+        Args:
+            state: as `state_dict` returned it.
+        """
+        for name in self._remembered:
+            if name in state:
+                setattr(self, name, state[name])
 
     def on_batch_begin(self, batch: int, logs: Logs = None) -> None:
         """As `on_train_batch_begin`."""
@@ -158,7 +175,7 @@ class CallbackList:
             self.callbacks.append(self._history)
         self._hooks: dict[str, list[Callable[..., None]]] = {}
         self.train_batch_hooks = self.test_batch_hooks = self.predict_batch_hooks = False
-        self.model: Any = None
+        self._model: Any = None
         self.params: dict[str, Any] = {}
         if model is not None:
             self.set_model(model)
@@ -167,15 +184,21 @@ class CallbackList:
 
     def _collect(self) -> None:
         """List, for each hook, the callbacks that do something in it."""
-        self._hooks = {hook: [getattr(c, hook) for c in self.callbacks if _overrides(c, hook)] for hook in _HOOKS}
+        ordered = sorted(self.callbacks, key=lambda c: getattr(c, "_last", False))
+        self._hooks = {hook: [getattr(c, hook) for c in ordered if _overrides(c, hook)] for hook in _HOOKS}
         for kind, (begin, end) in _BATCH_HOOKS.items():
             setattr(self, f"{kind}_batch_hooks", bool(self._hooks[begin] or self._hooks[end]))
+
+    @property
+    def model(self) -> Any:
+        """The model."""
+        return self._model
 
     def append(self, callback: Any) -> None:
         """Add a callback."""
         self.callbacks.append(callback)
-        if self.model is not None:
-            callback.set_model(self.model)
+        if self._model is not None:
+            callback.set_model(self._model)
         callback.set_params(self.params)
         self._collect()
 
@@ -188,7 +211,7 @@ class CallbackList:
 
     def set_model(self, model: Any) -> None:
         """Hand the model to all callbacks."""
-        self.model = model
+        self._model = model
         if self._history is not None:
             model.history = self._history
         for c in self.callbacks:

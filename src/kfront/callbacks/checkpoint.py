@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
+import io
 import os
-import shutil
 import warnings
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,9 @@ from kfront.callbacks.base import Callback, Logs
 from kfront.callbacks.monitor import MonitorCallback
 from kfront.core.errors import ArgumentError, SavingError
 from kfront.core.registry import serializable
+from kfront.saving.atomic import atomic_write
+from kfront.saving.weights_h5 import read_weights, write_weights
+from kfront.training.progress import Progress, pack, unpack
 from kfront.utils.io_utils import print_msg
 
 __all__ = ["BackupAndRestore", "ModelCheckpoint"]
@@ -43,6 +46,8 @@ class ModelCheckpoint(MonitorCallback):
     >>> kfront.callbacks.ModelCheckpoint("best.keras", save_best_only=True).save_freq
     'epoch'
     """
+
+    _remembered = ("best", "_batches_since_save")
 
     def __init__(
         self,
@@ -136,15 +141,21 @@ class ModelCheckpoint(MonitorCallback):
 
 @serializable("keras.callbacks")
 class BackupAndRestore(Callback):
-    """Backs up training, so that a `fit` which was cut off goes on where it was.
+    """Backs up training, so that a `fit` which was cut off, even by a crash or SIGKILL, goes on where it was.
 
-    Weights, optimizer state and the epoch are written to a folder after each epoch (or number of batches). The next
-    `fit` with this callback and the same folder takes them up again. The backup is deleted when training is complete.
+    After each epoch (or number of batches) one file is written to a folder: weights, optimizer, metrics, seeds and
+    other generators of random numbers, the position in the data, and what the other callbacks remember
+    (`Callback.state_dict`). The next `fit` with this callback, the same folder and the same arguments goes on from
+    there, in the middle of an epoch too, and ends with the same bits as one that was never cut off. The backup is
+    deleted when training is complete.
+
+    Data must be reproducible: arrays, torch loaders, tf.data and generators are, where their randomness comes from
+    Python, NumPy or torch. What draws from a generator of its own should have `state_dict` and `load_state_dict`.
 
     Args:
-        backup_dir: the folder.
-        save_freq: ``"epoch"``, a number of batches, or False to save only before an interruption.
-        double_checkpoint: keep the backup before the last one too.
+        backup_dir: the folder, for the backups of this run alone.
+        save_freq: ``"epoch"``, a number of batches, or False to save nothing.
+        double_checkpoint: keep the backup before the last one too, and use it if the last one cannot be read.
         delete_checkpoint: delete the backup when training is complete.
 
     Raises:
@@ -156,6 +167,9 @@ class BackupAndRestore(Callback):
     >>> kfront.callbacks.BackupAndRestore("backup").save_freq
     'epoch'
     """
+
+    _last = True  # a backup holds what the other callbacks have just changed
+    _remembered = ("_batches_since_save",)
 
     def __init__(
         self,
@@ -174,28 +188,45 @@ class BackupAndRestore(Callback):
             )
         self.backup_dir, self.save_freq = os.fspath(backup_dir), save_freq
         self.double_checkpoint, self.delete_checkpoint = double_checkpoint, delete_checkpoint
-        self._folder = Path(self.backup_dir)
-        self._weights, self._facts = self._folder / "latest.weights.h5", self._folder / "training_metadata.json"
+        self._latest, self._previous = (Path(self.backup_dir) / f"{name}.backup" for name in ("latest", "previous"))
         self._epoch = self._batches_since_save = self._last_batch_seen = 0
+        self._progress: Progress | None = None
 
-    def on_train_begin(self, logs: Logs = None) -> None:
-        """Go on from the backup, if there is one."""
-        if not (self._weights.exists() and self._facts.exists()):
-            return
-        try:
-            facts = json.loads(self._facts.read_text(encoding="utf-8"))
-            epoch = int(facts["epoch"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise SavingError(
-                f"[BackupAndRestore] expected {self._facts} to hold the epoch, got {error!r}; "
-                f"delete {self.backup_dir} to start anew."
-            ) from error
-        self.model.load_weights(str(self._weights))
-        self.model._initial_epoch = epoch
+    def follow(self, progress: Progress) -> None:
+        """Called when `fit` begins: go on from the backup, if there is one.
+
+        Args:
+            progress: of the run.
+
+        Raises:
+            SavingError: the backup is unreadable, or of another model.
+        """
+        self._progress = progress
+        found = self._read()
+        if found is not None:
+            snapshot, weights = found
+            self._last_batch_seen = snapshot["batch"]
+            progress.go_on(snapshot, lambda: read_weights(self.model, io.BytesIO(weights), self.backup_dir))
+
+    def _read(self) -> tuple[dict[str, Any], bytes] | None:
+        files = [path for path in (self._latest, self._previous) if path.exists()]
+        for path in files:
+            try:
+                with zipfile.ZipFile(path) as archive:
+                    text, arrays, weights = (archive.read(name) for name in _PARTS)
+                    return unpack(text.decode(), arrays), weights
+            except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
+                problem = f"[BackupAndRestore] expected a backup in {path}, got {error!r}"
+                if path is files[-1]:
+                    raise SavingError(f"{problem}; delete {self.backup_dir} to start anew.") from error
+                warnings.warn(f"{problem}; the one before it is used.", stacklevel=2)
+        return None
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         """Note the epoch."""
-        self._epoch, self._last_batch_seen = epoch, 0
+        if epoch != self._epoch:
+            self._last_batch_seen = 0
+        self._epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         """Save, if so many batches have passed."""
@@ -214,21 +245,27 @@ class BackupAndRestore(Callback):
             self._save(epoch + 1, 0)
 
     def _save(self, epoch: int, batch: int) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        if self.double_checkpoint:
-            for path in (self._weights, self._facts):
-                if path.exists():
-                    shutil.copyfile(path, path.with_name(path.name + ".prev"))
-        self.model.save_weights(str(self._weights), overwrite=True)
-        new = self._facts.with_name(self._facts.name + ".new")
-        new.write_text(json.dumps({"epoch": epoch, "batch": batch}), encoding="utf-8")
-        os.replace(new, self._facts)
+        if self._progress is None:
+            raise ArgumentError("[BackupAndRestore] expected to be passed to `fit`, got called from another loop.")
+        text, arrays = pack(self._progress.snapshot(epoch, batch))
+        weights = io.BytesIO()
+        write_weights(self.model, weights)
+        self._latest.parent.mkdir(parents=True, exist_ok=True)
+        if self.double_checkpoint and self._latest.exists():
+            os.replace(self._latest, self._previous)
+        with atomic_write(self._latest) as file, zipfile.ZipFile(file, "w") as archive:
+            for name, content in zip(_PARTS, (text, arrays, weights.getbuffer()), strict=True):
+                archive.writestr(name, content)
 
     def on_train_end(self, logs: Logs = None) -> None:
         """Delete the backup."""
-        if self.delete_checkpoint and self._folder.exists():
-            for name in (self._weights.name, self._facts.name):
-                for path in (self._folder / name, self._folder / f"{name}.prev"):
-                    path.unlink(missing_ok=True)
-            if not any(self._folder.iterdir()):
-                self._folder.rmdir()
+        self._progress = None
+        folder = Path(self.backup_dir)
+        if self.delete_checkpoint and folder.exists():
+            for path in (self._latest, self._previous):
+                path.unlink(missing_ok=True)
+            if not any(folder.iterdir()):
+                folder.rmdir()
+
+
+_PARTS = ("state.json", "state.npz", "model.weights.h5")

@@ -30,6 +30,8 @@ class MonitorCallback(Callback):
         best: the best value so far, None before the first.
     """
 
+    _remembered = ("best",)
+
     def __init__(
         self, monitor: str = "val_loss", mode: str = "auto", baseline: Any = None, min_delta: float = 0
     ) -> None:
@@ -107,6 +109,8 @@ class EarlyStopping(MonitorCallback):
     >>> kfront.callbacks.EarlyStopping(monitor="val_loss", patience=3, restore_best_weights=True).patience
     3
     """
+
+    _remembered = ("best", "wait", "stopped_epoch", "best_epoch", "best_weights")
 
     def __init__(
         self,
@@ -189,6 +193,8 @@ class ReduceLROnPlateau(MonitorCallback):
     >>> kfront.callbacks.ReduceLROnPlateau(factor=0.5, patience=2).factor
     0.5
     """
+
+    _remembered = ("best", "wait", "cooldown_counter")
 
     def __init__(
         self,

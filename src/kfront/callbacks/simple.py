@@ -256,6 +256,8 @@ class SwapEMAWeights(Callback):
     False
     """
 
+    _remembered = ("_swapped",)
+
     def __init__(self, swap_on_epoch: bool = False) -> None:
         super().__init__()
         self.swap_on_epoch = swap_on_epoch

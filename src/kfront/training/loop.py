@@ -12,8 +12,9 @@ from kfront.core import tree
 from kfront.core.errors import ArgumentError, DataError
 from kfront.core.spec import is_text
 from kfront.training.data import Data, make_data
-from kfront.training.data.adapters import check_sizes, class_weights, to_array
+from kfront.training.data.arrays import check_sizes, class_weights, to_array
 from kfront.training.logs import by_name, python_logs
+from kfront.training.progress import Progress
 
 __all__ = ["Plan", "Validation", "evaluate", "fit", "on_host", "one_batch", "predict"]
 
@@ -94,29 +95,13 @@ def fit(model: Any, data: Data, plan: Plan, validation: Validation) -> Any:
     plan = plan._replace(epochs=epochs)
     callbacks = _callback_list(model, plan, data, history=True)
     model.stop_training = False
-    model._initial_epoch = None  # a callback that resumes a run sets it in `on_train_begin`
-    batches: Iterator[Any] | None = None
-    if plan.initial_epoch < epochs:
-        first, batches = _first(data.batches(), "fit")
-        model._prepare(*first, train=True)
-        model._steps().refresh()
-    callbacks.on_train_begin()
-    validator = _Validator(model, validation, callbacks)
-    logs: Any = None
+    model._initial_epoch = None  # a callback that resumes a run may set it in `on_train_begin`
+    progress = Progress.of(model, data, callbacks)
+    validator = _Validator(model, validation, callbacks, progress)
     try:
-        for epoch in range(model._initial_epoch or plan.initial_epoch, epochs):
-            model.reset_metrics()
-            callbacks.on_epoch_begin(epoch)
-            data.on_epoch_begin()
-            _train_epoch(model, data.batches() if batches is None else batches, plan, data, callbacks)
-            batches = None
-            logs = python_logs(model._epoch_logs(), model._backend)
-            data.on_epoch_end()
-            logs.update(validator.run(epoch))
-            logs = by_name(logs)
-            callbacks.on_epoch_end(epoch, logs)
-            if model.stop_training:
-                break
+        run = _Run(model, data, plan, callbacks, progress)
+        callbacks.on_train_begin()
+        logs = run.epochs(validator)
         if model.optimizer is not None and model.optimizer.built:
             model.optimizer.finalize_variable_values(model.trainable_variables)
     finally:
@@ -126,11 +111,72 @@ def fit(model: Any, data: Data, plan: Plan, validation: Validation) -> Any:
     return model.history
 
 
+class _Run:
+    """The epochs of one `fit`.
+
+    Its first batch, or the rest of an epoch that an earlier process began, is at hand before callbacks are told that
+    training begins, so that the model is built by then.
+    """
+
+    def __init__(self, model: Any, data: Data, plan: Plan, callbacks: Any, progress: Progress | None) -> None:
+        self.model, self.data, self.plan = model, data, plan
+        self.callbacks, self.progress = callbacks, progress
+        self.first, self.done = plan.initial_epoch, 0
+        self.batches: Iterator[Any] | None = None
+        if progress is not None and progress.resumed is not None:
+            self.first, self.done = progress.resumed["epoch"], progress.resumed["batch"]
+            self.batches = progress.rest()
+        elif self.first < plan.epochs:
+            self._begin()
+
+    def _begin(self) -> None:
+        """Take the first batch, and build what is to be built."""
+        first, self.batches = _first(self._new_epoch(), "fit")
+        self.model._prepare(*first, train=True)
+        self.model._steps().refresh()
+        if self.progress is not None:
+            self.progress.first_batch(first)
+
+    def _new_epoch(self) -> Iterator[Any]:
+        self.data.on_epoch_begin()
+        if self.progress is not None:
+            self.progress.begin_epoch()
+        return self.data.batches()
+
+    def epochs(self, validator: _Validator) -> Any:
+        """Run them; returns the last results."""
+        model, callbacks, logs = self.model, self.callbacks, None
+        resumed = self.progress if self.progress is not None and self.progress.resumed is not None else None
+        if resumed is not None and not self.done:
+            resumed.restore()
+        for epoch in range(model._initial_epoch or self.first, self.plan.epochs):
+            if model.stop_training:  # an earlier process was cut off just before it ended
+                break
+            if not self.done:
+                model.reset_metrics()
+            callbacks.on_epoch_begin(epoch)
+            batches = self._new_epoch() if self.batches is None else self.batches
+            self.batches = None
+            if self.done and resumed is not None:
+                resumed.restore()  # now, because callbacks may have changed things when the epoch began
+            if not model.stop_training:
+                _train_epoch(model, batches, self.plan, self.data, callbacks, self.done)
+            self.done = 0
+            logs = python_logs(model._epoch_logs(), model._backend)
+            self.data.on_epoch_end()
+            logs.update(validator.run(epoch))
+            logs = by_name(logs)
+            callbacks.on_epoch_end(epoch, logs)
+            if model.stop_training:
+                break
+        return logs
+
+
 class _Validator:
     """Evaluates between epochs; its data are prepared on first use and kept."""
 
-    def __init__(self, model: Any, plan: Validation, callbacks: Any) -> None:
-        self.model, self.plan, self.callbacks = model, plan, callbacks
+    def __init__(self, model: Any, plan: Validation, callbacks: Any, progress: Progress | None) -> None:
+        self.model, self.plan, self.callbacks, self.progress = model, plan, callbacks, progress
         self.data: Data | None = None
 
     def run(self, epoch: int) -> dict[str, Any]:
@@ -139,6 +185,8 @@ class _Validator:
             return {}
         if self.data is None:
             self.data = _validation_data(self.model, self.plan)
+            if self.progress is not None:
+                self.progress.validates_on(self.data)
         values = evaluate(self.model, self.data, Plan(1, 0, self.plan.steps, 0, self.callbacks), nested=True)
         return {f"val_{k}": v for k, v in values.items()}
 
@@ -148,18 +196,19 @@ class _Validator:
             self.data.close()
 
 
-def _train_epoch(model: Any, batches: Iterator[Any], plan: Plan, data: Data, callbacks: Any) -> None:
+def _train_epoch(model: Any, batches: Iterator[Any], plan: Plan, data: Data, callbacks: Any, done: int) -> None:
     b = model._backend
     limit = _limit(plan.steps)
     per_call = model.steps_per_execution
+    if not done:
+        model._last_logs = None
     if per_call > 1:
-        _run_grouped(model, "train", batches, limit, per_call, callbacks)
+        _run_grouped(model, "train", batches, limit, per_call, callbacks, done)
         return
     step_function = model._steps().train_function()
     hooks = callbacks.train_batch_hooks
-    step = 0
-    model._last_logs = None
-    for batch in batches if limit is None else itertools.islice(batches, limit):
+    step = done
+    for batch in batches if limit is None else itertools.islice(batches, limit - done):
         if hooks:
             callbacks.on_train_batch_begin(step)
         out = step_function(*_feed3(batch, b))
@@ -200,15 +249,15 @@ def _check_steps(done: int, limit: int | None, data: Data) -> None:
 
 
 def _run_grouped(
-    model: Any, kind: str, batches: Iterator[Any], limit: int | None, per_call: int, callbacks: Any
+    model: Any, kind: str, batches: Iterator[Any], limit: int | None, per_call: int, callbacks: Any, done: int = 0
 ) -> None:
     """`steps_per_execution` batches per call of the device loop."""
     b = model._backend
     function = model._steps().loop_function(kind)
     begin = getattr(callbacks, f"on_{kind}_batch_begin")
     end = getattr(callbacks, f"on_{kind}_batch_end")
-    step = 0
-    source = iter(batches if limit is None else itertools.islice(batches, limit))
+    step = done
+    source = iter(batches if limit is None else itertools.islice(batches, limit - done))
     while group := [_feed3(batch, b) for batch in itertools.islice(source, per_call)]:
         begin(step)
         out = function(group)

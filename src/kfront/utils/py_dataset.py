@@ -156,7 +156,7 @@ class Loader:
         self._pool: Executor | None = None
         kind = type(dataset)
         # worker processes hold copies: one that changes between epochs must be sent again
-        self._changes = (
+        self.changes = (
             kind.on_epoch_end is not PyDataset.on_epoch_end or kind.on_epoch_begin is not PyDataset.on_epoch_begin
         )
 
@@ -189,7 +189,7 @@ class Loader:
         return self._ahead(iter(order))
 
     def _ahead(self, order: Iterator[int]) -> Iterator[Any]:
-        if self._changes and self.dataset.use_multiprocessing:
+        if self.changes and self.dataset.use_multiprocessing:
             self.close()
         if self._pool is None:
             self._pool = self._start()

@@ -1,0 +1,102 @@
+"""What all sources of training data have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from kfront.core.errors import DataError
+
+__all__ = ["Batch", "Data", "origin", "unpack"]
+
+Batch = tuple[Any, Any, Any]
+
+
+class Data:
+    """One source of batches.
+
+    Attributes:
+        steps: batches per epoch, None when it is not known.
+        batch_size: samples per batch, None when it is not known.
+        remainder: samples in the last batch of an epoch where that is smaller than the others, else 0.
+        engines: names of engines whose generators of random numbers it draws from.
+    """
+
+    steps: int | None = None
+    batch_size: int | None = None
+    remainder: int = 0
+    engines: tuple[str, ...] = ()
+
+    def batches(self, skip: int = 0) -> Iterator[Batch]:
+        """The batches of one epoch, without the first `skip`."""
+        raise NotImplementedError
+
+    def on_epoch_begin(self) -> None:
+        """Called before each epoch."""
+
+    def on_epoch_end(self) -> None:
+        """Called after each epoch."""
+
+    def close(self) -> None:
+        """Called once when the loop ends, however it ends."""
+
+    # -- going on in another process; see `kfront.training.progress` ---------------------------------------------------
+
+    def watch(self, random: Callable[[], Any]) -> None:
+        """From now on `mark` and `position` are asked for.
+
+        Args:
+            random: gives the states of the process's generators of random numbers.
+        """
+
+    def mark(self) -> Any:
+        """What the epoch whose iterator is made next depends on, beside the process's generators."""
+        return None
+
+    def position(self) -> Any:
+        """Where the source stands now, in terms of its own."""
+        return None
+
+    def resume(self, mark: Any, position: Any, batch: int, random: Callable[[Any], None]) -> Iterator[Batch] | None:
+        """Bring a new source to where an old one stood.
+
+        Args:
+            mark: of the epoch that was cut off.
+            position: of the old source.
+            batch: batches that were taken from that epoch.
+            random: sets the states of the process's generators, with None to those at the time of the mark.
+
+        Returns:
+            An iterator over the rest of the epoch; None if `batches(batch)` is one.
+        """
+        return None
+
+    def go_to(self, position: Any) -> None:
+        """Bring a new source, between two runs through it, to where an old one stood."""
+
+
+def origin(x: Any) -> str:
+    """Modules of the classes of `x`, to recognize a library without importing it."""
+    return " ".join(c.__module__ for c in type(x).__mro__)
+
+
+def unpack(item: Any) -> Batch:
+    """A batch as (x, y, sample_weight).
+
+    Raises:
+        DataError: for a tuple of more than three.
+    """
+    if isinstance(item, list):
+        item = tuple(item)
+    if not isinstance(item, tuple):
+        return item, None, None
+    if len(item) == 1:
+        return item[0], None, None
+    if len(item) == 2:
+        return item[0], item[1], None
+    if len(item) == 3:
+        return item[0], item[1], item[2]
+    raise DataError(
+        f"[fit] expected batches (x,), (x, y) or (x, y, sample_weight), got a tuple of {len(item)}; several inputs go "
+        "in one list or dict as x."
+    )
