@@ -172,3 +172,15 @@ def test_engines_compile_transforms():
     with backends.backend_scope("tensorflow"):
         any_size = tf.function(f, input_signature=[tf.TensorSpec([None, 3])])
         np.testing.assert_allclose(any_size(A).numpy(), expected, atol=1e-6)
+
+
+def test_the_example_is_one_loop_for_all_engines(trainable_backend, monkeypatch):
+    """The same losses on every engine, from the same weights, data and steps."""
+    import examples.custom_loop as example
+
+    if trainable_backend.name == "torch":  # compiling takes a minute, and is not what is tested here
+        monkeypatch.setattr(kfront, "jit", lambda f: f)
+    assert example.main(trainable_backend.name, epochs=2) == pytest.approx(ACCURACY, abs=2 / 512)
+
+
+ACCURACY = 0.8828125  # of 512 points, after two epochs
