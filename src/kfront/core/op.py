@@ -11,7 +11,8 @@ from __future__ import annotations
 import functools
 import inspect
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from types import CodeType, FunctionType
 from typing import Any, NoReturn, TypeVar
 
 from kfront.core.dtypes import WEAK
@@ -264,107 +265,122 @@ def _abstract(x: Any) -> Any:
 
 
 # ---- the generated dispatcher --------------------------------------------------------------------------------------
+# Sources name the parameters a0, a1 … and the op OP: ops of one form share the compiled code, under their own names.
 
-_FIXED = """def {name}({sig}):
+_FIXED = """def OP({sig}):
 {prepare}    _b = _state.backend
     if {fast}:
         try:
-            return _b.{name}({pos})
-        except Exception as error:
-            _op.fail(_b, error, ({tensors}), ({static}))
+            return _b.OP({pos})
+        except Exception as _error:
+            _op.fail(_b, _error, ({tensors}), ({static}))
 {scalar}    return _op.slow(_b, ({tensors}), ({static}))
 """
 
 # A tensor and a Python number that takes the tensor's dtype: the native form takes both as they are.
 _SCALAR = """    if type({x}) in _b.types and (
-        {x}.dtype in _b.okf_{name} if {y}.__class__ is float else {y}.__class__ is int and {x}.dtype in _b.oki_{name}
+        {x}.dtype in _b.okf_OP if {y}.__class__ is float else {y}.__class__ is int and {x}.dtype in _b.oki_OP
     ):
         try:
-            return _b.{name}({pos})
-        except Exception as error:
-            _op.fail(_b, error, ({tensors}), ({static}))
+            return _b.OP({pos})
+        except Exception as _error:
+            _op.fail(_b, _error, ({tensors}), ({static}))
 """
 
-_LISTED = """def {name}({sig}):
+_LISTED = """def OP({sig}):
 {prepare}    _b = _state.backend
     if ({x}.__class__ is list or {x}.__class__ is tuple) and {x}:
-        types = _b.types
-        dtype = getattr({x}[0], "dtype", None)
-        for item in {x}:
-            if type(item) not in types or item.dtype != dtype:
+        _types = _b.types
+        _dtype = getattr({x}[0], "dtype", None)
+        for _item in {x}:
+            if type(_item) not in _types or _item.dtype != _dtype:
                 break
         else:
-            if dtype in _b.ok_{name}:
+            if _dtype in _b.ok_OP:
                 try:
-                    return _b.{name}(list({x}), {static})
-                except Exception as error:
-                    _op.fail(_b, error, ({x},), ({static}))
+                    return _b.OP(list({x}), {static})
+                except Exception as _error:
+                    _op.fail(_b, _error, ({x},), ({static}))
     return _op.slow(_b, ({x},), ({static}))
 """
 
 
-def _signature_source(params: Sequence[inspect.Parameter], ns: dict[str, Any]) -> str:
-    parts, star = [], False
-    for p in params:
-        if p.kind is p.KEYWORD_ONLY and not star:
-            parts.append("*")
-            star = True
-        if p.default is p.empty:
-            parts.append(p.name)
-        else:
-            ns[f"_d_{p.name}"] = p.default
-            parts.append(f"{p.name}=_d_{p.name}")
-    return ", ".join(parts)
-
-
-def _fast_test(one: Op, params: Sequence[inspect.Parameter]) -> str:
+def _fast_test(one: Op, params: Sequence[inspect.Parameter], alias: dict[str, str]) -> str:
     """Condition under which operands need no conversion: native, of one dtype that the rule leaves alone."""
     keeps = one.rule is None or getattr(one.rule, "keeps", False)
     if not one.tensors:  # creation: nothing to convert, unless the shape has a symbolic dimension
-        return "_b.types and shape.__class__ is tuple" if keeps and one.static == ("shape", "dtype") else "False"
+        return "_b.types and a0.__class__ is tuple" if keeps and one.static == ("shape", "dtype") else "False"
     if one.static_dtype and not keeps:
         return "False"
-    first = one.tensors[0]
+    first = alias[one.tensors[0]]
     tests = [f"type({first}) in _b.types"]
-    tests += [f"{n}.__class__ is tuple" for n, f in one.prepare.items() if getattr(f, "gives_tuple", False)]
+    tests += [f"{alias[n]}.__class__ is tuple" for n, f in one.prepare.items() if getattr(f, "gives_tuple", False)]
     if not keeps:
-        tests.append(f"{first}.dtype in _b.ok_{one.name}")
+        tests.append(f"{first}.dtype in _b.ok_OP")
     optional = {p.name for p in params if p.default is None}
     for name in one.tensors[1:]:
-        test = f"type({name}) in _b.types"
+        x = alias[name]
+        test = f"type({x}) in _b.types"
         if not keeps:
-            test += f" and {first}.dtype == {name}.dtype"
-        tests.append(f"({name} is None or {test})" if name in optional else test)
+            test += f" and {first}.dtype == {x}.dtype"
+        tests.append(f"({x} is None or {test})" if name in optional else test)
     return " and ".join(tests)
 
 
-def _comma(names: Sequence[str]) -> str:
+def _comma(names: Iterable[str]) -> str:
     return "".join(f"{n}, " for n in names)
 
 
-def _generate(one: Op, fn: Callable[..., Any]) -> Callable[..., Any]:
-    params = list(one.signature.parameters.values())
-    ns: dict[str, Any] = {"_state": state, "_op": one}
-    sig = _signature_source(params, ns)
-    ns |= {f"_p_{n}": f for n, f in one.prepare.items()}
-    ns["_KfrontError"] = KfrontError
-    prepare = "".join(f"        {n} = _p_{n}({n})\n" for n in one.prepare)
+def _source(one: Op, params: Sequence[inspect.Parameter], alias: dict[str, str]) -> str:
+    positional = [alias[p.name] for p in params if p.kind is not p.KEYWORD_ONLY]
+    named = [alias[p.name] for p in params if p.kind is p.KEYWORD_ONLY]
+    prepare = "".join(f"        {alias[n]} = _p_{alias[n]}({alias[n]})\n" for n in one.prepare)
     if prepare:
-        prepare = f"    try:\n{prepare}    except _KfrontError as error:\n        _op.named(error)\n"
-    fields = {"name": one.name, "sig": sig, "static": _comma(one.static), "tensors": _comma(one.tensors)}
-    fields["prepare"] = prepare
+        prepare = f"    try:\n{prepare}    except _KfrontError as _error:\n        _op.named(_error)\n"
+    tensors = [alias[n] for n in one.tensors]
+    fields = {
+        "sig": ", ".join([*positional, *(["*", *named] if named else [])]),
+        "prepare": prepare,
+        "static": _comma(alias[n] for n in one.static),
+        "tensors": _comma(tensors),
+    }
     if one.listed:
-        source = _LISTED.format(x=one.tensors[0], **fields)
-    else:
-        fields["pos"] = _comma([p.name for p in params])
-        pairs = itertools.permutations(one.tensors) if one.weak and len(one.tensors) == 2 else ()
-        fields["scalar"] = "".join(_SCALAR.format(x=x, y=y, **fields) for x, y in pairs)
-        source = _FIXED.format(fast=_fast_test(one, params), **fields)
+        return _LISTED.format(x=tensors[0], **fields)
+    fields["pos"] = _comma(alias.values())
+    pairs = itertools.permutations(tensors) if one.weak and len(tensors) == 2 else ()
+    fields["scalar"] = "".join(_SCALAR.format(x=x, y=y, **fields) for x, y in pairs)
+    return _FIXED.format(fast=_fast_test(one, params, alias), **fields)
+
+
+@functools.cache
+def _compiled(source: str) -> CodeType:
+    return next(c for c in compile(source, "<op>", "exec").co_consts if isinstance(c, CodeType))
+
+
+@functools.cache
+def _arrangement(order: str) -> Callable[..., Any]:
+    return eval(f"lambda f, t, s: f({order})")
+
+
+def _generate(one: Op, fn: Any) -> Callable[..., Any]:
+    params = list(one.signature.parameters.values())
+    alias = {p.name: f"a{i}" for i, p in enumerate(params)}
+    code = _compiled(_source(one, params, alias))
+    code = code.replace(
+        co_name=one.name,
+        co_qualname=one.name,
+        co_filename=f"<op {one.name}>",
+        co_varnames=(*alias, *code.co_varnames[len(alias) :]),
+        co_names=tuple(n.replace("OP", one.name) for n in code.co_names),
+    )
+    ns = {"__builtins__": __builtins__, "_state": state, "_op": one, "_KfrontError": KfrontError}  # dynamo wants them
+    ns |= {f"_p_{alias[n]}": f for n, f in one.prepare.items()}
     where = {n: f"t[{i}]" for i, n in enumerate(one.tensors)} | {n: f"s[{i}]" for i, n in enumerate(one.static)}
     if [p.name for p in params] != [*one.tensors, *one.static]:
-        one.arrange = eval(f"lambda f, t, s: f({', '.join(where[p.name] for p in params)})")
-    exec(compile(source, f"<op {one.name}>", "exec"), ns)
-    return functools.wraps(fn)(ns[one.name])
+        one.arrange = _arrangement(", ".join(where[p.name] for p in params))
+    dispatcher = FunctionType(code, ns, one.name, fn.__defaults__)
+    dispatcher.__kwdefaults__ = fn.__kwdefaults__
+    return functools.wraps(fn)(dispatcher)
 
 
 def op(

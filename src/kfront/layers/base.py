@@ -9,8 +9,9 @@ mask; everything else (building, conversion, masks, symbolic values, autocast, l
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -650,6 +651,16 @@ class Layer(Owner, Operation):
         for layer in self._flatten_layers():
             layer._losses.clear()
 
+    @contextlib.contextmanager
+    def _kept_losses(self) -> Iterator[None]:
+        """After the block the losses are those before it: what a trace has added means nothing outside it."""
+        before = [(layer, layer._losses[:]) for layer in self._flatten_layers()] if state.lossy else ()
+        yield
+        if state.lossy:
+            self._clear_losses()
+            for layer, losses in before:
+                layer._losses.extend(losses)
+
     def _weight_losses(self) -> list[Any]:
         return [v.regularizer(v) for v in self.trainable_weights if v.regularizer is not None]
 
@@ -698,7 +709,7 @@ class Layer(Owner, Operation):
             if len(own) != len(given):
                 raise ShapeError(f"[{self.name}] expected {len(own)} {what} values, got {len(given)}.")
         pairs = [*zip(train, trainable_variables, strict=True), *zip(rest, non_trainable_variables, strict=True)]
-        with backend_scope(self._backend), StatelessScope(pairs, collect_losses=return_losses):
+        with backend_scope(self._backend), self._kept_losses(), StatelessScope(pairs, collect_losses=return_losses):
             outputs = self(*args, **kwargs)
             losses = self.losses if return_losses else []
             new = [v._value for v in rest]

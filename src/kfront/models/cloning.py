@@ -149,8 +149,9 @@ def _copy(old: list[Any], new: list[Any], name: str) -> None:
 
 
 def _copy_training(model: Any, new: Any) -> None:
-    config = model.get_compile_config()
-    new.compile_from_config(config)
+    new._compile_as(model.get_compile_config())
     if model.optimizer is not None and model.optimizer.built:
-        new.optimizer.build(new.trainable_variables)
+        place = {id(v): i for i, v in enumerate(model.variables)}
+        variables = new.variables  # layers may have been frozen since the optimizer was built
+        new.optimizer.build([variables[place[id(v)]] for v in model.optimizer._trainable_variables])
         _copy(model.optimizer.variables, new.optimizer.variables, model.optimizer.name)

@@ -69,6 +69,7 @@ class StepMaker:
             model._run_eagerly,
             model.jit_compile,
             id(model.optimizer),
+            model.optimizer._settings if model.optimizer is not None else None,
             tuple(id(m) for m in model.metrics),
             tuple(id(g.state) for g in self._global_seeds()),
         )
@@ -102,6 +103,8 @@ class StepMaker:
                 _set_masks(y_pred, masks, b)
             optimizer.apply(gradients, self.train_variables)
             self._track(model, x, y, y_pred, weight, loss)
+        if state.lossy:  # what a trace has added means nothing outside it, and holds the graph of the step
+            model._clear_losses()
 
     def test_on(self, x: Any, y: Any, weight: Any) -> None:
         """Forward and metrics."""
@@ -110,6 +113,8 @@ class StepMaker:
             y_pred = self.forward(x, False)
             loss = model.compute_loss(x, y, y_pred, weight, False)
             self._track(model, x, y, y_pred, weight, loss)
+        if state.lossy:
+            model._clear_losses()
 
     def forward(self, x: Any, training: bool) -> Any:
         """The model's outputs with the training flag set."""

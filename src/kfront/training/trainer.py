@@ -160,14 +160,17 @@ class Trainer:
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compile from `get_compile_config`, and build the optimizer if the model is built."""
+        self._compile_as(config)
+        if self.optimizer is not None and self.built:  # type: ignore[attr-defined]
+            with backend_scope(self._backend):
+                self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
+
+    def _compile_as(self, config: dict[str, Any]) -> None:
         from kfront.saving import serialization
 
         config = {k: serialization.deserialize_keras_object(v) for k, v in config.items()}
         known = inspect.signature(Trainer.compile).parameters
         self.compile(**{k: v for k, v in config.items() if k in known})
-        if self.optimizer is not None and self.built:  # type: ignore[attr-defined]
-            with backend_scope(self._backend):
-                self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
 
     # -- losses and metrics -------------------------------------------------------------------------------------------
 

@@ -1,0 +1,136 @@
+"""kfront's layers where TensorFlow expects trackables and variables."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import kfront
+from kfront import layers
+
+pytest.importorskip("tensorflow")
+try:  # torch is loaded before TensorFlow where both are used in one process
+    import torch  # noqa: F401
+except ImportError:
+    pass
+import tensorflow as tf
+
+
+@pytest.fixture(autouse=True)
+def _on_tensorflow():
+    with kfront.backend_scope("tensorflow"):
+        yield
+
+
+def mlp():
+    return kfront.Sequential(
+        [
+            kfront.Input((4,)),
+            layers.Dense(8, activation="tanh"),
+            layers.BatchNormalization(),
+            layers.Dropout(0.5, seed=1),
+            layers.Dense(3, name="head"),
+        ]
+    )
+
+
+def rand(*shape):
+    return np.random.default_rng(0).normal(size=shape).astype("float32")
+
+
+def test_checkpoints_fit_models_made_alike(tmp_path):
+    one, two, x = mlp(), mlp(), rand(2, 4)
+    assert not np.array_equal(one(x), two(x))
+    manager = tf.train.CheckpointManager(tf.train.Checkpoint(model=one), str(tmp_path), max_to_keep=1)
+    manager.save()
+    tf.train.Checkpoint(model=two).restore(manager.latest_checkpoint).assert_consumed()
+    np.testing.assert_array_equal(one(x), two(x))
+
+
+def test_a_checkpoint_restored_before_the_weights_exist(tmp_path):
+    one, two, x = layers.Dense(3), layers.Dense(3), rand(2, 4)
+    one(x)
+    path = tf.train.Checkpoint(layer=one).save(str(tmp_path / "c"))
+    status = tf.train.Checkpoint(layer=two).restore(path)
+    two(x)
+    status.assert_consumed()
+    np.testing.assert_array_equal(one(x), two(x))
+
+
+def test_a_graph_is_traced_once_for_all_batches():
+    model, traces = mlp(), []
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 4])])
+    def run(x):
+        traces.append(x.shape)
+        return model(x)
+
+    for n in (1, 3, 7):
+        np.testing.assert_allclose(run(tf.constant(rand(n, 4))), model(rand(n, 4)), rtol=1e-5, atol=1e-6)
+    assert len(traces) == 1
+
+
+def test_graphs_see_weights_and_averages_change():
+    model, x = mlp(), tf.constant(rand(32, 4))
+    run = tf.function(lambda x: model(x, training=True))
+    before = model.layers[1].moving_mean.numpy()
+    one, two = run(x), run(x)
+    assert not np.array_equal(one, two), "dropout draws anew in each call"
+    assert not np.array_equal(model.layers[1].moving_mean.numpy(), before)
+    plain = tf.function(lambda x: model(x))
+    want = plain(x)
+    model.layers[-1].kernel.assign(np.zeros((8, 3)))
+    assert not np.array_equal(plain(x), want)
+
+
+def test_variables_in_tensorflow_ops():
+    layer = layers.Dense(3)
+    layer(rand(2, 4))
+    np.testing.assert_allclose(tf.matmul(rand(2, 4), layer.kernel), rand(2, 4) @ layer.kernel.numpy(), rtol=1e-5)
+    assert float(tf.reduce_sum(layer.bias)) == 0
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(layer(rand(2, 4)) ** 2)
+    grads = tape.gradient(loss, {"k": layer.kernel, "b": layer.bias})
+    assert grads["k"].shape == (4, 3) and grads["b"].shape == (3,)
+
+
+def test_a_persistent_tape_and_second_derivatives():
+    layer, x = layers.Dense(1, activation="tanh"), tf.Variable(rand(1, 2))
+    layer(x)
+    with tf.GradientTape() as outer:
+        with tf.GradientTape() as inner:
+            y = tf.reduce_sum(layer(x))
+        slope = inner.gradient(y, x)
+        size = tf.reduce_sum(slope**2)
+    assert outer.gradient(size, layer.kernel).shape == (2, 1)
+
+
+def test_a_dataset_pipeline_runs_a_layer():
+    layer = layers.Rescaling(0.5) if hasattr(layers, "Rescaling") else layers.Lambda(lambda x: x * 0.5)
+    data = tf.data.Dataset.from_tensor_slices(rand(6, 4)).batch(2).map(lambda x: layer(x))
+    got = np.concatenate([x.numpy() for x in data])
+    np.testing.assert_allclose(got, rand(6, 4) * 0.5, rtol=1e-6)
+
+
+def test_gradient_clipping_by_tensorflow_and_kfronts_optimizer():
+    model, x, y = mlp(), tf.constant(rand(16, 4)), tf.constant(np.arange(16) % 3)
+    optimizer = kfront.optimizers.Adam(0.05)
+
+    @tf.function
+    def step():
+        with tf.GradientTape() as tape:
+            logits = model(x, training=False)
+            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits))
+        grads, _ = tf.clip_by_global_norm(tape.gradient(loss, model.trainable_variables), 1.0)
+        optimizer.apply_gradients(zip(grads, model.trainable_variables, strict=True))
+        return loss
+
+    optimizer.build(model.trainable_variables)
+    losses = [float(step()) for _ in range(10)]
+    assert losses[-1] < losses[0] and int(optimizer.iterations.numpy()) == 10
+
+
+def test_xla(recwarn):
+    model = mlp()
+    run = tf.function(lambda x: model(x), jit_compile=True)
+    np.testing.assert_allclose(run(tf.constant(rand(3, 4))), model(rand(3, 4)), rtol=1e-5, atol=1e-6)
