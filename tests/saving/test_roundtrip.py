@@ -242,9 +242,7 @@ def test_shared_objects_stay_shared(tmp_path):
 def test_arguments():
     model = kfront.Sequential([kfront.Input((2,)), kfront.layers.Dense(2)])
     for attempt in (
-        lambda: model.save("x.h5"),
         lambda: model.save("x"),
-        lambda: model.save("x.keras", zipped=False),
         lambda: model.save("x.keras", save_format="tf"),
         lambda: model.save("/no/such/folder/x.keras"),
         lambda: model.save_weights("x.h5"),

@@ -18,7 +18,7 @@ from typing import Any
 from kfront.core.errors import SavingError, UnsafeFileError
 from kfront.saving.guard import LIMITS, shown
 
-__all__ = ["ArchiveReader", "ArchiveWriter", "Window"]
+__all__ = ["ArchiveReader", "ArchiveWriter", "Window", "bytes_of"]
 
 _ASSET = re.compile(r"assets(/[^/\\:\x00-\x1f]+)+/?")
 _DOS_DATE = (1 << 5) | 1  # 1980-01-01, as Keras has it
@@ -189,7 +189,7 @@ class Window(io.RawIOBase):
     def _crc_of(self, at: int, end: int, value: int) -> int:
         """The checksum continued over bytes that stand in the file."""
         if end - at > _BLOCK:
-            with _bytes_of(self.file) as data:
+            with bytes_of(self.file) as data:
                 if data is not None:
                     with memoryview(data) as view, view[self.start + at : self.start + end] as part:
                         return zlib.crc32(part, value)
@@ -215,7 +215,7 @@ def _descriptor(file: Any) -> int | None:
 
 
 @contextlib.contextmanager
-def _bytes_of(file: Any) -> Iterator[Any]:
+def bytes_of(file: Any) -> Iterator[Any]:
     """The file's bytes without a copy, or None where that cannot be had."""
     if isinstance(file, io.BytesIO):
         with file.getbuffer() as buffer:

@@ -33,7 +33,9 @@ __all__ = [
     "check_config",
     "expect",
     "in_loading",
+    "is_builtin",
     "is_safe",
+    "is_users",
     "loading",
     "parse_json",
     "refuse_path",
@@ -70,6 +72,7 @@ _INTERNAL = {
     ("keras.src.models.functional", "Functional"): "kfront.models.functional",
     ("keras.src.engine.functional", "Functional"): "kfront.models.functional",
     ("keras.src.models.sequential", "Sequential"): "kfront.models.sequential",
+    ("keras.activations", "keras2_hard_sigmoid"): "kfront.saving.keras2_ops",
 }
 _FUNCTION_HOMES = ("keras.activations", "keras.losses", "keras.metrics", "keras.initializers", "keras.regularizers")
 
@@ -333,6 +336,16 @@ def _builtin(module: str, name: str) -> Any:
     return registry.BUILTIN.get((module, name))
 
 
+def is_users(*names: Any) -> bool:
+    """Whether the user passed or registered something under one of the names."""
+    return _user_object(*names) is not None
+
+
+def is_builtin(module: str, name: str) -> bool:
+    """Whether a file may name this class or function of kfront's."""
+    return _builtin(module, name) is not None
+
+
 def _load_public(namespace: str, name: str) -> Any:
     """Load the module that defines a public name; anything that the namespace does not list is left alone."""
     try:
@@ -410,9 +423,7 @@ def resolve_function(name: Any, module_objects: dict[str, Any] | None = None) ->
 
 def _pure_function(name: str) -> Any:
     for module in _FUNCTION_HOMES:
-        found = registry.BUILTIN.get((module, name))
-        if found is None:
-            found = _load_public(_NAMESPACES[module], name)
+        found = _builtin(module, name) or _load_public(_NAMESPACES[module], name)
         if inspect.isfunction(found) and registry.public_identity(found) is not None:
             return found
     if class_of(name) is not None:

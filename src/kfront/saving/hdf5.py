@@ -21,7 +21,7 @@ from kfront.core.dtypes import FLOATS
 from kfront.core.errors import SavingError, UnsafeFileError
 from kfront.saving.guard import LIMITS, shown
 
-__all__ = ["Dataset", "H5Reader", "H5Writer", "Store"]
+__all__ = ["Dataset", "H5Reader", "H5Writer", "Store", "reading"]
 
 _FILTERS = {h5z.FILTER_DEFLATE, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32}
 _LAYOUTS = {h5d.COMPACT, h5d.CONTIGUOUS, h5d.CHUNKED}
@@ -88,7 +88,7 @@ class H5Writer:
 
 
 @contextlib.contextmanager
-def _reading(what: str) -> Iterator[None]:
+def reading(what: str) -> Iterator[None]:
     """HDF5 tells of damaged files by many exceptions: one comes out."""
     try:
         yield
@@ -127,7 +127,7 @@ class Dataset:
 
     def read(self) -> np.ndarray:
         """The values."""
-        with _reading(self.path):
+        with reading(self.path):
             dtype = numpy_dtype(self.dtype)
             out = np.empty(self.shape, dtype=dtype)
             if out.size:
@@ -147,7 +147,7 @@ class Dataset:
 
     def check_proportion(self) -> None:
         """Refuse an array that declares far more than the file stores: for arrays whose shape nobody expects."""
-        with _reading(self.path):
+        with reading(self.path):
             stored = self._id.get_storage_size()
         if self.nbytes > _SMALL and self.nbytes > 1100 * stored:
             raise UnsafeFileError(
@@ -230,11 +230,16 @@ class H5Reader:
 
     def __init__(self, file: Any, what: str) -> None:
         self.what = what
-        with _reading(what):
+        with reading(what):
             self._size = file.seek(0, os.SEEK_END)
             file.seek(0)
             self._file = h5py.File(file, "r")
         self._groups: dict[tuple[str, ...], Any] = {(): self._file.id}
+
+    @property
+    def h5(self) -> h5py.File:
+        """The open file."""
+        return self._file
 
     def group(self, path: tuple[str, ...]) -> Any:
         """The group of that path, or None if it is not there."""
@@ -247,7 +252,7 @@ class H5Reader:
 
     def _open(self, parent: Any, path: tuple[str, ...], opener: Any) -> Any:
         where, name = "/".join(path), path[-1].encode()
-        with _reading(where):
+        with reading(where):
             if b"/" in name or name in (b"", b".", b"..") or not parent.links.exists(name):
                 return None
             if parent.links.get_info(name).type != h5l.TYPE_HARD:
@@ -259,7 +264,7 @@ class H5Reader:
         group = self.group(path)
         if group is None:
             return []
-        with _reading("/".join(path)):
+        with reading("/".join(path)):
             count = group.get_num_objs()
             if count > LIMITS.names_in_group:
                 raise UnsafeFileError(
@@ -275,7 +280,7 @@ class H5Reader:
         handle = self._open(parent, path, h5d.open)
         if handle is None:
             return None
-        with _reading("/".join(path)):
+        with reading("/".join(path)):
             return Dataset(handle, "/".join(path), self._size)
 
     def holds_data(self, path: tuple[str, ...], budget: int = 200) -> bool:
@@ -285,7 +290,7 @@ class H5Reader:
             here = stack.pop()
             parent = self.group(here[:-1])
             budget -= 1
-            with _reading("/".join(here)):
+            with reading("/".join(here)):
                 name = here[-1].encode()
                 if parent is None or not parent.links.exists(name) or parent.links.get_info(name).type != h5l.TYPE_HARD:
                     continue

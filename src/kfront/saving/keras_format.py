@@ -15,6 +15,7 @@ from kfront.core.errors import SavingError, UnsafeFileError
 from kfront.saving import guard, serialization
 from kfront.saving.archive import ArchiveReader, ArchiveWriter
 from kfront.saving.atomic import atomic_write
+from kfront.saving.legacy_h5 import load_legacy_model, write_legacy_model
 from kfront.saving.walk import walk
 from kfront.saving.weights_h5 import bytes_needed, read_weights, write_weights
 
@@ -88,6 +89,10 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool |
     if hasattr(filepath, "write"):
         _write_archive(model, text, filepath)
         return
+    if isinstance(filepath, (str, os.PathLike)) and str(filepath).endswith((".h5", ".hdf5")):
+        with atomic_write(filepath, overwrite) as file:
+            write_legacy_model(model, file, include)
+        return
     if not isinstance(filepath, (str, os.PathLike)) or not str(filepath).endswith(".keras"):
         raise SavingError(
             f"[save_model] expected a path that ends in '.keras', got {guard.shown(filepath)}; for weights alone use "
@@ -158,12 +163,9 @@ def load_model(
         SavingError: it is damaged, or does not describe a model.
     """
     what = shown_path(filepath)
-    if isinstance(filepath, (str, os.PathLike)) and str(filepath).endswith((".h5", ".hdf5")):
-        raise SavingError(
-            f"[load_model] expected a '.keras' file, got {what}; build the model in code and use `load_weights` for a "
-            "file of weights."
-        )
     with open_source(filepath) as file:
+        if _is_hdf5(file):
+            return load_legacy_model(file, what, custom_objects, compile, safe_mode)
         archive = ArchiveReader(file, what)
         try:
             config = _read_config(archive, what, compile)
@@ -175,6 +177,13 @@ def load_model(
         finally:
             archive.close()
     return model
+
+
+def _is_hdf5(file: Any) -> bool:
+    start = file.tell()
+    head = file.read(8)
+    file.seek(start)
+    return head == b"\x89HDF\r\n\x1a\n"
 
 
 def _read_config(archive: ArchiveReader, what: str, compile: bool) -> dict[str, Any]:

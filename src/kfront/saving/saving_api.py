@@ -9,6 +9,7 @@ from kfront.core.errors import SavingError
 from kfront.saving.atomic import atomic_write
 from kfront.saving.guard import shown
 from kfront.saving.keras_format import load_archive_weights, open_source, shown_path
+from kfront.saving.legacy_h5 import is_legacy, read_legacy_weights
 from kfront.saving.safetensors import read_safetensors, write_safetensors
 from kfront.saving.weights_h5 import read_weights, write_weights
 
@@ -58,16 +59,21 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwarg
     Raises:
         SavingError: the file is damaged or does not fit; the message lists path, expected and found shape.
     """
+    by_name = bool(kwargs.pop("by_name", False))
     _no_more(kwargs, "load_weights")
     what = shown_path(filepath)
     named = isinstance(filepath, (str, os.PathLike))
-    if named and not str(filepath).endswith((".weights.h5", ".keras", ".safetensors")):
+    if named and not str(filepath).endswith((".h5", ".hdf5", ".keras", ".safetensors")):
         raise SavingError(
-            f"[load_weights] expected a path that ends in '.weights.h5', '.keras' or '.safetensors', got {what}."
+            f"[load_weights] expected a path that ends in '.weights.h5', '.h5', '.keras' or '.safetensors', got {what}."
         )
     with open_source(filepath) as file:
         if named and str(filepath).endswith(".safetensors"):
             read_safetensors(model, file, what, skip_mismatch)
+        elif is_legacy(file):
+            read_legacy_weights(model, file, what, by_name, skip_mismatch)
+        elif by_name:
+            raise SavingError(f"[load_weights] expected a legacy '.h5' file with `by_name=True`, got {what}.")
         elif _is_zip(file):
             load_archive_weights(model, file, what, skip_mismatch)
         else:

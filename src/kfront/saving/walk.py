@@ -155,7 +155,7 @@ def own_variables(obj: Any) -> list[Any] | None:
         off = isinstance(obj, LoraLayer) and not obj.lora_enabled and _plain(cls, LoraLayer)
         return obj._ordered() if off or _plain(cls, Layer) else None
     if isinstance(obj, Optimizer) and _plain(cls, Optimizer):
-        return list(obj._variables)
+        return list(obj._saved_variables)
     return None
 
 

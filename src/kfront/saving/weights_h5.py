@@ -18,7 +18,7 @@ from kfront.core.errors import SavingError
 from kfront.saving.hdf5 import Dataset, H5Reader, H5Writer, Store
 from kfront.saving.walk import own_variables, walk
 
-__all__ = ["bytes_needed", "read_weights", "write_weights"]
+__all__ = ["Difference", "assign_all", "bytes_needed", "compare", "read_weights", "report", "write_weights"]
 
 Path = tuple[str, ...]
 _OLD_LAYERS = "_layer_checkpoint_dependencies"  # name of "layers" in files of Keras before 3.0
@@ -116,7 +116,7 @@ class _Plan:
         pairs: list[tuple[Any, Dataset]] = []
         for name, v in zip(wanted, own, strict=True):
             data = self.reader.dataset((*here, name)) if name in names else None
-            problem = self._compare("/".join((*here, name)), v, data)
+            problem = compare("/".join((*here, name)), v, data)
             if problem is not None:
                 found.append(problem)
             elif data is not None:
@@ -138,16 +138,6 @@ class _Plan:
             return f"nothing ({getattr(obj, 'name', 'it')} has no weights yet: call the model on data first)"
         return "nothing"
 
-    def _compare(self, path: str, variable: Any, data: Dataset | None) -> Difference | None:
-        shape, dtype = tuple(variable.shape), variable._dtype
-        if data is None:
-            return Difference(path, str(shape), "nothing", variable.path)
-        if data.shape != shape:
-            return Difference(path, str(shape), str(data.shape), variable.path)
-        if not castable(data.dtype, dtype):
-            return Difference(path, dtype, data.dtype, variable.path)
-        return None
-
     def _add_custom(self, path: Path, obj: Any) -> None:
         if self.reader.group(path) is None:
             if _wants_state(obj):
@@ -167,6 +157,18 @@ class _Plan:
                 if self.reader.holds_data(below):
                     out.append("/".join(below))
         return out
+
+
+def compare(path: str, variable: Any, data: Any) -> Difference | None:
+    """In what the array of a file (with `shape` and `dtype`, None if there is none) differs from a variable."""
+    shape, dtype = tuple(variable.shape), variable._dtype
+    if data is None:
+        return Difference(path, str(shape), "nothing", variable.path)
+    if data.shape != shape:
+        return Difference(path, str(shape), str(data.shape), variable.path)
+    if not castable(data.dtype, dtype):
+        return Difference(path, dtype, data.dtype, variable.path)
+    return None
 
 
 def castable(have: str, want: str) -> bool:
@@ -273,7 +275,7 @@ def _warn(message: str) -> None:
 
 def _carry_out(plan: _Plan, skip_mismatch: bool) -> None:
     """Assign everything. What could still fail is done before the first plain assignment, and undone if it fails."""
-    early = [(v, d, None if d.in_place else d.read()) for v, d in plan.pairs]
+    early = _read_early(plan.pairs)
     done: list[tuple[Any, np.ndarray]] = []
     skipped: list[Difference] = []
     for path, obj, store in plan.custom:
@@ -294,5 +296,18 @@ def _carry_out(plan: _Plan, skip_mismatch: bool) -> None:
             skipped.append(problem)
     if skipped:
         _warn(f"{plan.reader.what} does not fit everywhere; kept as they were:\n{_listed(skipped)}")
-    for variable, data, value in early:
+    _assign(early)
+
+
+def assign_all(pairs: list[tuple[Any, Dataset]]) -> None:
+    """Give variables the values of datasets; what can fail is read before the first is assigned."""
+    _assign(_read_early(pairs))
+
+
+def _read_early(pairs: list[tuple[Any, Dataset]]) -> list[tuple[Any, Dataset, Any]]:
+    return [(v, d, None if d.in_place else d.read()) for v, d in pairs]
+
+
+def _assign(pairs: list[tuple[Any, Dataset, Any]]) -> None:
+    for variable, data, value in pairs:
         variable.assign(data.read() if value is None else value)
