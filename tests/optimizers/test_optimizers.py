@@ -15,6 +15,7 @@ from kfront.core.errors import ArgumentError, ArgumentTypeError, NotBuiltError, 
 
 BACKENDS = [b for b in ("torch", "jax", "tensorflow") if b in backends.installed()]
 NAMES = ["SGD", "RMSprop", "Adam", "AdamW", "Adamax", "Nadam", "Adagrad", "Adadelta", "Ftrl", "Lion", "Lamb"]
+NAMES += ["Adafactor", "Muon", "ScheduleFreeAdamW"]
 OPTIONS: list[tuple[str, dict[str, Any]]] = [
     *((name, {}) for name in NAMES),
     ("SGD", {"momentum": 0.9, "nesterov": True}),
@@ -22,6 +23,8 @@ OPTIONS: list[tuple[str, dict[str, Any]]] = [
     ("Adam", {"amsgrad": True, "weight_decay": 0.1}),
     ("Adam", {"gradient_accumulation_steps": 2, "use_ema": True, "ema_overwrite_frequency": 3, "clipnorm": 0.5}),
     ("SGD", {"global_clipnorm": 0.1, "loss_scale_factor": 4.0}),
+    ("AdamW", {"param_groups": [{"pattern": "bias", "learning_rate": 0.5, "weight_decay": 2.0}]}),
+    ("ScheduleFreeAdamW", {"warmup_steps": 3, "weight_decay": 0.1}),
     ("SGD", {"learning_rate": optimizers.schedules.CosineDecay(0.1, 10, warmup_target=0.2, warmup_steps=2)}),
 ]
 

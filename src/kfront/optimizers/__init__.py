@@ -14,8 +14,12 @@ __getattr__, __dir__, __all__ = lazy_namespace(
         **names(".adagrad", "Adagrad Adadelta"),
         "Ftrl": ".ftrl",
         **names(".lion", "Lion Lamb"),
+        "Adafactor": ".adafactor",
+        "Muon": ".muon",
+        "ScheduleFreeAdamW": ".schedule_free",
         "LossScaleOptimizer": ".loss_scale",
+        **names(".multi", "MultiOptimizer OptimizerMap"),
         **names(".lookup", "get serialize deserialize"),
     },
-    submodules=("schedules",),
+    submodules=("legacy", "schedules"),
 )

@@ -9,7 +9,32 @@ from kfront.core.registry import serializable
 from kfront.optimizers.base import Group, Optimizer
 from kfront.optimizers.scalars import sqrt
 
-__all__ = ["Adam", "AdamW", "Adamax", "Nadam"]
+__all__ = ["Adam", "AdamW", "Adamax", "Nadam", "adam_rule"]
+
+
+def adam_rule(
+    fe: Any,
+    variables: list[Any],
+    grads: list[Any],
+    means: list[Any],
+    squares: list[Any],
+    largest: list[Any] | None,
+    learning_rate: Any,
+    step: Any,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+) -> None:
+    """One step of Adam on variables of one dtype; with `largest`, slots for the largest mean of squares, of AMSGrad."""
+    if fe.adam(variables, grads, means, squares, largest, learning_rate, step, beta_1, beta_2, epsilon):
+        return
+    alpha = learning_rate * sqrt(1.0 - beta_2**step) / (1.0 - beta_1**step)
+    m = fe.lerp_to(means, grads, 1.0 - beta_1)
+    v = fe.lerp_square_to(squares, grads, 1.0 - beta_2)
+    if largest is not None:
+        v = fe.maximum(fe.values(largest), v)
+        fe.assign(largest, v)
+    fe.addcdiv_to(variables, m, fe.add(fe.sqrt(v), epsilon), -alpha)
 
 
 @serializable("keras.optimizers")
@@ -79,18 +104,9 @@ class Adam(Optimizer):
 
     def update_group(self, fe: Any, group: Group, grads: list[Any], learning_rate: Any, step: Any) -> None:
         """The rule."""
-        ms, vs = group.of(self._momentums), group.of(self._velocities)
+        slots = (group.of(self._momentums), group.of(self._velocities))
         hats = group.of(self._velocity_hats) if self.amsgrad else None
-        b1, b2 = self.beta_1, self.beta_2
-        if fe.adam(group.variables, grads, ms, vs, hats, learning_rate, step, b1, b2, self.epsilon):
-            return
-        alpha = learning_rate * sqrt(1.0 - b2**step) / (1.0 - b1**step)
-        m = fe.lerp_to(ms, grads, 1.0 - b1)
-        v = fe.lerp_square_to(vs, grads, 1.0 - b2)
-        if hats is not None:
-            v = fe.maximum(fe.values(hats), v)
-            fe.assign(hats, v)
-        fe.addcdiv_to(group.variables, m, fe.add(fe.sqrt(v), self.epsilon), -alpha)
+        adam_rule(fe, group.variables, grads, *slots, hats, learning_rate, step, self.beta_1, self.beta_2, self.epsilon)
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""

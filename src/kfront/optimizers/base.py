@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from kfront.backends import backend_scope, current
@@ -18,57 +18,17 @@ from kfront.core.errors import ArgumentError, ArgumentTypeError, NotBuiltError
 from kfront.core.naming import auto_name, name_scope
 from kfront.core.registry import serializable
 from kfront.core.state import state
-from kfront.core.variable import StatelessScope, Variable
+from kfront.core.variable import StatelessScope
 from kfront.optimizers import scalars
+from kfront.optimizers.plan import Group, ParamGroup, Plan, check_param_groups, frozen_positions
 from kfront.optimizers.schedules import LearningRateSchedule
+from kfront.optimizers.state_owner import StateOwner
 
 __all__ = ["Group", "Optimizer"]
 
 
-class Group:
-    """Variables of one dtype that a rule updates together.
-
-    Attributes:
-        variables: the Variables.
-        positions: their positions among all that the optimizer was built for.
-        native: the engine's dtype of their values.
-        full: whether they are all of the optimizer's variables.
-    """
-
-    __slots__ = ("dtype", "full", "native", "positions", "variables")
-
-    def __init__(self, variables: list[Any], positions: list[int], full: bool) -> None:
-        self.variables, self.positions, self.full = variables, positions, full
-        self.dtype = variables[0]._dtype
-        self.native = variables[0]._backend.native_dtype(self.dtype)
-
-    def of(self, slots: list[Any]) -> list[Any]:
-        """The slot Variables of this group, of a list with one for each variable of the optimizer."""
-        return slots if self.full else [slots[i] for i in self.positions]
-
-
-class _Plan:
-    """What one call updates: the variables with a gradient, grouped by dtype, and which need more than the rule."""
-
-    __slots__ = ("constrained", "decayed", "groups", "overwritten", "positions", "variables")
-
-    def __init__(self, optimizer: Optimizer, positions: list[int]) -> None:
-        mine = optimizer._trainable_variables
-        self.overwritten = [i for i in positions if mine[i].overwrite_with_gradient]
-        self.positions = [i for i in positions if not mine[i].overwrite_with_gradient]
-        self.variables = [mine[i] for i in self.positions]
-        by_dtype: dict[str, list[int]] = {}
-        for i in self.positions:
-            by_dtype.setdefault(mine[i]._dtype, []).append(i)
-        self.groups = [Group([mine[i] for i in found], found, len(found) == len(mine)) for found in by_dtype.values()]
-        self.decayed: list[Any] = []
-        if optimizer.weight_decay:
-            self.decayed = [v for v in self.variables if optimizer._use_weight_decay(v)]
-        self.constrained = [mine[i] for i in positions if mine[i].constraint is not None]
-
-
 @serializable("keras.optimizers")
-class Optimizer:
+class Optimizer(StateOwner):
     """Base of the optimizers.
 
     Args:
@@ -84,9 +44,10 @@ class Optimizer:
         loss_scale_factor: the loss is multiplied by it in `scale_loss`, the gradients are divided by it.
         gradient_accumulation_steps: variables move only each that many steps, by the mean of the gradients since.
         name: the optimizer's name; made from the class name if None.
+        **kwargs: `param_groups`, see the attribute of that name.
 
     Raises:
-        ArgumentError: for a value out of range or more than one kind of clipping.
+        ArgumentError: for a value out of range, more than one kind of clipping, or an unknown argument.
 
     Example:
 
@@ -113,17 +74,19 @@ class Optimizer:
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
+        groups = kwargs.pop("param_groups", None)
         if kwargs:
             raise ArgumentError(
                 f"[{type(self).__name__}] expected arguments that it has, got {', '.join(sorted(kwargs))}; "
                 "see its signature."
             )
         self.name = name if name is not None else auto_name(type(self).__name__)
-        self.weight_decay, self.clipnorm, self.clipvalue = weight_decay, clipnorm, clipvalue
+        self._weight_decay, self.clipnorm, self.clipvalue = weight_decay, clipnorm, clipvalue
         self.global_clipnorm, self.use_ema, self.ema_momentum = global_clipnorm, bool(use_ema), ema_momentum
+        self._param_groups = self._check_param_groups(groups)
+        self._version = 0
         self.ema_overwrite_frequency = ema_overwrite_frequency
         self.loss_scale_factor = loss_scale_factor
-        self.scales_loss = loss_scale_factor is not None
         self.scales_loss = loss_scale_factor is not None
         self.gradient_accumulation_steps = gradient_accumulation_steps
         self._check_arguments(use_ema, ema_momentum, ema_overwrite_frequency, gradient_accumulation_steps)
@@ -132,7 +95,7 @@ class Optimizer:
         self._variables: list[Any] = []
         self._trainable_variables: list[Any] = []
         self._positions: dict[int, int] = {}
-        self._plans: dict[tuple[int, ...] | None, _Plan] = {}
+        self._plans: dict[tuple[int, ...] | None, Plan] = {}
         self._averages: list[Any] = []
         self._accumulators: list[Any] = []
         self._excluded: tuple[set[int], list[str]] = (set(), [])
@@ -173,17 +136,7 @@ class Optimizer:
             ) from None
         return self._new_variable(value, "float32", "learning_rate", "only_first_replica")
 
-    def _new_variable(self, value: Any, dtype: str, name: str | None, aggregation: str, shape: Any = None) -> Any:
-        made = Variable(value, shape, dtype, trainable=False, autocast=False, aggregation=aggregation, name=name)
-        self._variables.append(made)
-        return made
-
     # -- variables ----------------------------------------------------------------------------------------------------
-
-    @property
-    def variables(self) -> list[Any]:
-        """Every Variable of the optimizer: step, learning rate (unless it is a schedule), averages, slots."""
-        return list(self._variables)
 
     @property
     def iterations(self) -> Any:
@@ -203,6 +156,7 @@ class Optimizer:
     def learning_rate(self, value: Any) -> None:
         old = self._learning_rate
         if isinstance(value, LearningRateSchedule) or _is_callable(value):
+            self._changed()
             self._variables[:] = [v for v in self._variables if v is not old]
             self._learning_rate = value
         elif not hasattr(old, "_is_variable"):
@@ -213,86 +167,52 @@ class Optimizer:
         else:
             old.assign(value)
 
-    def add_variable(
-        self,
-        shape: Any,
-        initializer: Any = "zeros",
-        dtype: Any = None,
-        aggregation: str = "none",
-        layout: Any = None,
-        name: str | None = None,
-    ) -> Any:
-        """Add a Variable to the optimizer's state.
+    @property
+    def weight_decay(self) -> float | None:
+        """How much of their value variables lose in each step, times the learning rate; None for nothing."""
+        return self._weight_decay
 
-        Args:
-            shape: its shape.
-            initializer: name of an initializer, or a callable.
-            dtype: dtype name; floatx if None.
-            aggregation: how replicas are combined.
-            layout: kept for distribution.
-            name: its name.
+    @weight_decay.setter
+    def weight_decay(self, value: float | None) -> None:
+        self._weight_decay = value
+        self._changed()
 
-        Returns:
-            The Variable.
+    @property
+    def param_groups(self) -> list[ParamGroup]:
+        """Variables with a learning rate or weight decay of their own, as a list of dicts; may be set at any time.
+
+        Each dict has a ``"pattern"``, a regular expression that is searched for in `Variable.path`, and any of
+        ``"learning_rate"`` and ``"weight_decay"``, factors on the optimizer's own, and ``"frozen"``, which leaves the
+        variables as they are. The first group that fits a variable holds; one that fits no variable is an error.
+
+        Example:
+
+        >>> import kfront
+        >>> body, head = kfront.Variable([1.0], name="body"), kfront.Variable([1.0], name="head")
+        >>> optimizer = kfront.optimizers.SGD(0.5, param_groups=[{"pattern": "body", "learning_rate": 0.1}])
+        >>> optimizer.apply([kfront.ops.ones(1), kfront.ops.ones(1)], [body, head])
+        >>> [round(float(v.numpy()[0]), 2) for v in (body, head)]
+        [0.95, 0.5]
         """
-        from kfront import initializers
+        return [group.copy() for group in self._param_groups]
 
-        with self._backend.eager(), name_scope(self.name, caller=self):
-            made = Variable(
-                initializers.get(initializer),
-                shape,
-                dtype,
-                trainable=False,
-                aggregation=aggregation,
-                layout=layout,
-                name=name,
-            )
-        self._variables.append(made)
-        return made
+    @param_groups.setter
+    def param_groups(self, groups: Iterable[ParamGroup] | None) -> None:
+        self._param_groups = self._check_param_groups(groups)
+        self._changed()
 
-    def add_variable_from_reference(
-        self, reference_variable: Any, name: str | None = None, initializer: Any = "zeros"
-    ) -> Any:
-        """Add a Variable with the shape and dtype of a variable that is optimized.
+    def _check_param_groups(self, groups: Iterable[ParamGroup] | None) -> list[ParamGroup]:
+        return check_param_groups(self.name, groups)
 
-        Args:
-            reference_variable: the variable it belongs to.
-            name: what it is; its full name is the path of `reference_variable` with this behind it.
-            initializer: name of an initializer, a callable, or a value.
+    @property
+    def _settings(self) -> tuple[Any, ...]:
+        """Changes when a compiled step no longer does what the optimizer is set to."""
+        return (self._version,)
 
-        Returns:
-            The Variable.
-        """
-        path = getattr(reference_variable, "path", None) or reference_variable.name
-        full = path.replace("/", "_") + f"_{name or 'slot'}"
-        return self.add_variable(reference_variable.shape, initializer, reference_variable.dtype, name=full)
-
-    def add_optimizer_variables(self, trainable_variables: Any, name: Any, initializer: Any = "zeros") -> Any:
-        """Add one state Variable, or several, for each variable that is optimized.
-
-        Args:
-            trainable_variables: the variables.
-            name: what the state is, or a list of such names.
-            initializer: one for all, or a list as long as `name`.
-
-        Returns:
-            A list of Variables; for a list of names a tuple of such lists.
-
-        Raises:
-            ArgumentError: if the lists differ in length.
-        """
-        several = isinstance(name, (list, tuple))
-        names = list(name) if several else [name]
-        inits = list(initializer) if isinstance(initializer, (list, tuple)) else [initializer] * len(names)
-        if len(inits) != len(names):
-            raise ArgumentError(
-                f"[{self.name}] expected one initializer for each of {len(names)} names, got {len(inits)}."
-            )
-        out: tuple[list[Any], ...] = tuple([] for _ in names)
-        for v in trainable_variables:
-            for found, n, init in zip(out, names, inits, strict=True):
-                found.append(None if v.overwrite_with_gradient else self.add_variable_from_reference(v, n, init))
-        return out if several else out[0]
+    def _changed(self) -> None:
+        """Forget what was made for the old settings; compiled steps see by `_settings` that they are out of date."""
+        self._plans = {}
+        self._version += 1
 
     def build(self, variables: Any) -> None:
         """Create the state for the variables that will be optimized.
@@ -379,7 +299,7 @@ class Optimizer:
         with b.no_grad():
             self._apply(b.foreach, plan, grads)
 
-    def _plan(self, grads: list[Any], variables: Any) -> tuple[_Plan, list[Any]]:
+    def _plan(self, grads: list[Any], variables: Any) -> tuple[Plan, list[Any]]:
         """The plan for these variables, and the gradients in its order: native, of their variables' dtypes."""
         mine = self._trainable_variables
         plan = self._plans.get(None) if len(variables) == len(mine) else None
@@ -390,9 +310,10 @@ class Optimizer:
                     break
         if plan is None:
             plan, grads = self._partial_plan(grads, variables)
-        types = self._backend.types
-        if len(plan.groups) == 1 and not plan.overwritten:
-            native = plan.groups[0].native
+        elif plan.order is not None:
+            grads = [grads[i] for i in plan.order]
+        native, types = plan.native, self._backend.types
+        if native is not None:
             for g in grads:
                 if type(g) not in types or g.dtype != native:
                     break
@@ -400,7 +321,7 @@ class Optimizer:
                 return plan, grads
         return plan, self._native(plan, grads)
 
-    def _partial_plan(self, grads: list[Any], variables: Any) -> tuple[_Plan, list[Any]]:
+    def _partial_plan(self, grads: list[Any], variables: Any) -> tuple[Plan, list[Any]]:
         found = {self._get_variable_index(v): g for v, g in zip(variables, grads, strict=True) if g is not None}
         if len(found) < len(grads):
             missing = [v.path for v, g in zip(variables, grads, strict=True) if g is None]
@@ -414,17 +335,15 @@ class Optimizer:
         key = None if len(positions) == len(self._trainable_variables) else tuple(positions)
         plan = self._plans.get(key)
         if plan is None:
-            plan = self._plans[key] = _Plan(self, positions)
-        return plan, [found[i] for i in (*plan.positions, *plan.overwritten)]
+            plan = self._plans[key] = Plan(self, positions)
+        return plan, [found[i] for i in (positions if plan.order is None else plan.order)]
 
-    def _native(self, plan: _Plan, grads: list[Any]) -> list[Any]:
+    def _native(self, plan: Plan, grads: list[Any]) -> list[Any]:
         b, mine = self._backend, self._trainable_variables
-        return [
-            b.cast(b.convert(g), mine[i]._dtype)
-            for i, g in zip((*plan.positions, *plan.overwritten), grads, strict=True)
-        ]
+        order = range(len(mine)) if plan.order is None else plan.order
+        return [b.cast(b.convert(g), mine[i]._dtype) for i, g in zip(order, grads, strict=True)]
 
-    def _apply(self, fe: Any, plan: _Plan, grads: list[Any]) -> None:
+    def _apply(self, fe: Any, plan: Plan, grads: list[Any]) -> None:
         """Everything of one call, in order: unscale, accumulate or update, constrain, count."""
         if plan.overwritten:
             n = len(plan.positions)
@@ -443,23 +362,26 @@ class Optimizer:
             v.assign(v.constraint(v.value))
         fe.increment(self._iterations, 1)
 
-    def _update(self, fe: Any, plan: _Plan, grads: list[Any]) -> None:
+    def _update(self, fe: Any, plan: Plan, grads: list[Any]) -> None:
         """Clip, decay, run the rule."""
         if self.clipnorm is not None or self.clipvalue is not None or self.global_clipnorm is not None:
             grads = self._clip(fe, grads)
         step = self._step(fe)
         rate = self._rate(fe)
-        if plan.decayed:
-            fe.mul_to(plan.decayed, 1.0 - rate * self.weight_decay)
+        for variables, factor in plan.decays:
+            fe.mul_to(variables, 1.0 - rate * factor)
         self.prepare(fe, step)
         if self._by_variable:
             self._update_one_by_one(plan, grads, rate)
         elif len(plan.groups) == 1:
-            self.update_group(fe, plan.groups[0], grads, rate, step)
+            group = plan.groups[0]
+            self.update_group(fe, group, grads, rate if group.factor == 1.0 else rate * group.factor, step)
         else:
             found = dict(zip(plan.positions, grads, strict=True))
             for group in plan.groups:
-                self.update_group(fe, group, [found[i] for i in group.positions], rate, step)
+                factor = group.factor
+                mine = [found[i] for i in group.positions]
+                self.update_group(fe, group, mine, rate if factor == 1.0 else rate * factor, step)
 
     def _step(self, fe: Any) -> Any:
         """The number of this update, from 1."""
@@ -484,10 +406,13 @@ class Optimizer:
             return float(value)
         return self._backend.cast(self._backend.convert(value), "float32")
 
-    def _update_one_by_one(self, plan: _Plan, grads: list[Any], rate: Any) -> None:
-        rate = self._backend.convert(rate, "float32") if isinstance(rate, float) else rate
-        for g, v in zip(grads, plan.variables, strict=True):
-            self.update_step(g, v, rate)
+    def _update_one_by_one(self, plan: Plan, grads: list[Any], rate: Any) -> None:
+        found = dict(zip(plan.positions, grads, strict=True))
+        for group in plan.groups:
+            own = rate if group.factor == 1.0 else rate * group.factor
+            own = self._backend.convert(own, "float32") if isinstance(own, float) else own
+            for i, v in zip(group.positions, group.variables, strict=True):
+                self.update_step(found[i], v, own)
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """The rule for one variable: a subclass of your own defines this.
@@ -565,7 +490,11 @@ class Optimizer:
         variables, names = self._excluded
         return id(variable) not in variables and not any(re.search(n, variable.name) for n in names)
 
-    def _average(self, fe: Any, plan: _Plan, step: Any) -> None:
+    def _decay_of(self, variable: Any) -> float:
+        """The weight decay of one variable."""
+        return self._weight_decay if self._weight_decay and self._use_weight_decay(variable) else 0.0
+
+    def _average(self, fe: Any, plan: Plan, step: Any) -> None:
         """Move the averages; set the variables to them where it is time to."""
         averages = [self._averages[i] for i in plan.positions]
         weight = 1.0 - self.ema_momentum * scalars.where(scalars.greater(step, 1), 1.0, 0.0)
@@ -581,7 +510,7 @@ class Optimizer:
             return
         fe.assign(variables, fe.where(condition, values, fe.values(variables)))
 
-    def _accumulate(self, fe: Any, plan: _Plan, grads: list[Any]) -> None:
+    def _accumulate(self, fe: Any, plan: Plan, grads: list[Any]) -> None:
         """Add to the accumulators; every so many calls update by their mean and empty them."""
         n = self.gradient_accumulation_steps or 1
         slots = [self._accumulators[i] for i in plan.positions]
@@ -598,7 +527,7 @@ class Optimizer:
         self._update_if(fe, due, plan, fe.mul(sums, 1.0 / n))
         fe.assign(slots, fe.where(due, fe.zeros_like(sums), sums))
 
-    def _update_if(self, fe: Any, condition: Any, plan: _Plan, grads: list[Any]) -> None:
+    def _update_if(self, fe: Any, condition: Any, plan: Plan, grads: list[Any]) -> None:
         """Update where a 0-d tensor is true: both outcomes are computed, one is kept."""
         with StatelessScope() as scope:
             self._update(fe, plan, grads)
@@ -618,10 +547,12 @@ class Optimizer:
             var_list: the Variables to set.
         """
         if self.use_ema and self.built:
-            averages = [self._averages[self._get_variable_index(v)] for v in var_list]
-            for v, a in zip(var_list, averages, strict=True):
-                if a is not None:
-                    v.assign(a.value)
+            frozen = frozen_positions(self.name, self._param_groups, self._trainable_variables)
+            for v in var_list:
+                i = self._get_variable_index(v)
+                average = self._averages[i]
+                if average is not None and i not in frozen:
+                    v.assign(average.value)
 
     # -- without side effects -----------------------------------------------------------------------------------------
 
@@ -660,53 +591,6 @@ class Optimizer:
 
     # -- saving -------------------------------------------------------------------------------------------------------
 
-    def save_own_variables(self, store: Any) -> None:
-        """Put each variable's value into `store` under its position.
-
-        Args:
-            store: dict-like.
-        """
-        for i, v in enumerate(self.variables):
-            store[str(i)] = v.numpy()
-
-    def load_own_variables(self, store: Any) -> None:
-        """Set the variables from `store`; with another number of values in it, warn and set none.
-
-        Args:
-            store: dict-like, as `save_own_variables` filled it.
-        """
-        mine = self.variables
-        if len(store.keys()) != len(mine):
-            warnings.warn(
-                f"[{self.name}] expected {len(mine)} saved values, got {len(store.keys())}: the optimizer's state was "
-                "not loaded and starts anew.",
-                stacklevel=2,
-            )
-            return
-        for i, v in enumerate(mine):
-            v.assign(store[str(i)])
-
-    def set_weights(self, weights: Any) -> None:
-        """Set all variables.
-
-        Args:
-            weights: one array for each of `variables`.
-
-        Raises:
-            NotBuiltError: the optimizer is not built.
-            ArgumentError: wrong number or shape of arrays.
-        """
-        if not self.built:
-            raise NotBuiltError(
-                f"[{self.name}] expected to be built before `set_weights`, got an unbuilt optimizer; call "
-                "`optimizer.build(variables)` first."
-            )
-        mine = self.variables
-        if len(weights) != len(mine):
-            raise ArgumentError(f"[{self.name}] expected {len(mine)} arrays, got {len(weights)}.")
-        for v, w in zip(mine, weights, strict=True):
-            v.assign(w)
-
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments; the learning rate as it is now."""
         out: dict[str, Any] = {"name": self.name, "learning_rate": self._rate_config()}
@@ -714,6 +598,8 @@ class Optimizer:
             out[name] = getattr(self, name)
         for name in ("ema_overwrite_frequency", "loss_scale_factor", "gradient_accumulation_steps"):
             out[name] = getattr(self, name)
+        if self._param_groups:  # Keras has no such argument: files without groups stay files of Keras
+            out["param_groups"] = self.param_groups
         return out
 
     def _rate_config(self) -> Any:

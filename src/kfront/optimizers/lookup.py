@@ -21,15 +21,25 @@ _NAMES: dict[str, tuple[str, str]] = {
         "adagrad": "Adagrad Adadelta",
         "ftrl": "Ftrl",
         "lion": "Lion Lamb",
+        "adafactor": "Adafactor",
+        "muon": "Muon",
+        "schedule_free": "ScheduleFreeAdamW",
         "loss_scale": "LossScaleOptimizer",
+        "multi": "MultiOptimizer",
     }.items()
     for name in classes.split()
 }
+
+_WRAPPERS = ("LossScaleOptimizer", "MultiOptimizer")
 
 
 def _load_all() -> None:
     for module in {m for m, _ in _NAMES.values()}:
         importlib.import_module(f"kfront.optimizers.{module}")
+
+
+def _named() -> list[str]:
+    return sorted(name for name, (_, cls) in _NAMES.items() if cls not in _WRAPPERS)
 
 
 def serialize(optimizer: Optimizer) -> dict[str, Any]:
@@ -77,12 +87,12 @@ def get(identifier: Any) -> Optimizer:
         return deserialize(identifier)
     if isinstance(identifier, str):
         known = _NAMES.get(identifier.lower())
-        if known is not None and known[1] != "LossScaleOptimizer":
+        if known is not None and known[1] not in _WRAPPERS:
             return getattr(importlib.import_module(f"kfront.optimizers.{known[0]}"), known[1])()
         found: Any = get_registered_object(identifier)
         if isinstance(found, type) and issubclass(found, Optimizer):
             return found()  # type: ignore[call-arg]
     raise ArgumentError(
-        f"[optimizers.get] expected one of {', '.join(sorted(_NAMES))}, a config or an Optimizer, got {identifier!r}; "
+        f"[optimizers.get] expected one of {', '.join(_named())}, a config or an Optimizer, got {identifier!r}; "
         "check the spelling, or pass an instance."
     )

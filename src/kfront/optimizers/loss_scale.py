@@ -10,6 +10,7 @@ from kfront.core.state import state
 from kfront.core.variable import StatelessScope
 from kfront.optimizers import scalars
 from kfront.optimizers.base import Optimizer
+from kfront.optimizers.plan import ParamGroup
 
 __all__ = ["LossScaleOptimizer"]
 
@@ -99,6 +100,31 @@ class LossScaleOptimizer(Optimizer):
     def learning_rate(self, value: Any) -> None:
         self.inner_optimizer.learning_rate = value
 
+    @property
+    def param_groups(self) -> list[ParamGroup]:
+        """The inner optimizer's parameter groups."""
+        return self.inner_optimizer.param_groups
+
+    @param_groups.setter
+    def param_groups(self, groups: Any) -> None:
+        self.inner_optimizer.param_groups = groups
+
+    @property
+    def _settings(self) -> tuple[Any, ...]:
+        return (self._version, *self.inner_optimizer._settings)
+
+    def check_finite(self, grads: Any) -> Any:
+        """Whether all gradients are finite.
+
+        Args:
+            grads: tensors; None stands for no gradient and is passed over.
+
+        Returns:
+            A bool where it is known without waiting for the device, else a 0-d tensor.
+        """
+        found = [self._backend.convert(g) for g in grads if g is not None]
+        return self._backend.foreach.all_finite(found) if found else True
+
     def scale_loss(self, loss: Any) -> Any:
         """The loss times the current scale."""
         if self.dynamic_scale is None:
@@ -109,7 +135,7 @@ class LossScaleOptimizer(Optimizer):
         return loss * scale
 
     def _apply(self, fe: Any, plan: Any, grads: list[Any]) -> None:
-        finite = fe.all_finite(grads)
+        finite = self.check_finite(grads)
         scale = fe.number(self.dynamic_scale)
         scale = self.dynamic_scale.value if scale is None else scale
         if isinstance(finite, bool):
@@ -128,7 +154,8 @@ class LossScaleOptimizer(Optimizer):
         """Run the inner optimizer in a scope, and keep its results where the gradients are finite."""
         with StatelessScope() as scope:
             self._run_inner(fe, plan, grads, scale)
-            every = [*plan.variables, *self.inner_optimizer.variables]
+            trained = (self._trainable_variables[i] for i in (*plan.positions, *plan.overwritten))
+            every = [*trained, *self.inner_optimizer.variables]
             changed = [(v, scope.get_current_value(v)) for v in every if scope.get_current_value(v) is not None]
         for v, x in changed:
             fe.assign([v], fe.where(finite, [x], fe.values([v])))

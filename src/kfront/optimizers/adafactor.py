@@ -1,0 +1,132 @@
+"""Adafactor: the mean square of a matrix of gradients kept as one number per row and one per column."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from kfront import ops
+from kfront.core.registry import serializable
+from kfront.optimizers.base import Group, Optimizer
+from kfront.optimizers.scalars import minimum
+
+__all__ = ["Adafactor"]
+
+
+@serializable("keras.optimizers")
+class Adafactor(Optimizer):
+    """Adam's scaling with memory for rows and columns instead of elements, and steps relative to the weights' size.
+
+    With the mean squares ``R`` of the rows and ``C`` of the columns, ``V = R C^T / mean(R)`` (for vectors the running
+    mean of ``g ** 2`` itself) and ``U = g / sqrt(V)``, step t is
+    ``w -= max(epsilon_2, RMS(w)) * rate_t * U / max(1, RMS(U) / clip_threshold)``. The old means have the weight
+    ``1 - t ** beta_2_decay``. Axes before the last two are batches of matrices.
+
+    Args:
+        learning_rate: a float, a schedule or a callable.
+        beta_2_decay: exponent of the running means' decay, below zero.
+        epsilon_1: added to the squares.
+        epsilon_2: the least size of a variable that steps are relative to.
+        clip_threshold: root mean square that an update may have before it is scaled down.
+        relative_step: the rate of step t is at most ``1 / sqrt(t)``; if False it is `learning_rate`.
+        weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency,
+            loss_scale_factor, gradient_accumulation_steps, name: see `Optimizer`.
+
+    Reference: Shazeer and Stern, 2018, "Adafactor: Adaptive learning rates with sublinear memory cost",
+    arXiv:1804.04235.
+
+    Example:
+
+    >>> import kfront
+    >>> w = kfront.Variable([[1.0, 1.0]])
+    >>> kfront.optimizers.Adafactor(0.1).apply([kfront.ops.ones((1, 2))], [w])
+    >>> w.numpy().round(3)
+    array([[0.9, 0.9]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_2_decay: float = -0.8,
+        epsilon_1: float = 1e-30,
+        epsilon_2: float = 1e-3,
+        clip_threshold: float = 1.0,
+        relative_step: bool = True,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
+            ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps, name, **kwargs,
+        )  # fmt: skip
+        self.beta_2_decay, self.epsilon_1, self.epsilon_2 = beta_2_decay, epsilon_1, epsilon_2
+        self.clip_threshold, self.relative_step = clip_threshold, relative_step
+        self._rows: list[Any] = []
+        self._columns: list[Any] = []
+        self._velocities: list[Any] = []
+
+    def build(self, variables: Any) -> None:
+        """Create the state for the variables that will be optimized."""
+        if self.built:
+            return
+        super().build(variables)
+        for v in self._trainable_variables:
+            shape = tuple(v.shape)
+            matrix = len(shape) > 1
+            self._rows.append(self._mean_of(v, shape[:-1] if matrix else None))
+            self._columns.append(self._mean_of(v, shape[:-2] + shape[-1:] if matrix else None))
+            self._velocities.append(self.add_variable_from_reference(v, "velocity"))
+
+    def _mean_of(self, variable: Any, shape: tuple[int, ...] | None) -> Any:
+        """A slot; a single 0, which files have a place for, where there are neither rows nor columns."""
+        if shape is not None:
+            return self.add_variable(shape, "zeros", variable.dtype, name=variable.name)
+        return self._new_variable(0, "int32", variable.name, "none")
+
+    def update_group(self, fe: Any, group: Group, grads: list[Any], learning_rate: Any, step: Any) -> None:
+        """The rule."""
+        rate = minimum(learning_rate, step**-0.5) if self.relative_step else learning_rate
+        updates = fe.div(grads, fe.sqrt(self._mean_squares(fe, group, grads, 1.0 - step**self.beta_2_decay)))
+        scales = fe.div(
+            fe.maximum(_rms(fe, fe.values(group.variables)), self.epsilon_2),
+            fe.maximum(fe.mul(_rms(fe, updates), 1.0 / self.clip_threshold), 1.0),
+        )
+        fe.add_to(group.variables, fe.mul(updates, scales), -rate)
+
+    def _mean_squares(self, fe: Any, group: Group, grads: list[Any], old: Any) -> list[Any]:
+        """The running means of the squares of each gradient, which have the weight `old`, brought up to date."""
+        squares = fe.add(fe.square(grads), self.epsilon_1)
+        slots, rows, columns = (group.of(x) for x in (self._velocities, self._rows, self._columns))
+        means = dict.fromkeys(range(len(grads)))
+        flat = [i for i in means if len(group.variables[i].shape) < 2]
+        if flat:
+            new = fe.lerp_to([slots[i] for i in flat], [squares[i] for i in flat], 1.0 - old)
+            means.update(zip(flat, new, strict=True))
+        whole = [i for i in means if means[i] is None]
+        if whole:
+            r = fe.lerp_to([rows[i] for i in whole], [ops.mean(squares[i], -1) for i in whole], 1.0 - old)
+            c = fe.lerp_to([columns[i] for i in whole], [ops.mean(squares[i], -2) for i in whole], 1.0 - old)
+            shares = fe.div(r, [ops.mean(x, -1, keepdims=True) for x in r])
+            new = [ops.expand_dims(x, -1) * ops.expand_dims(y, -2) for x, y in zip(shares, c, strict=True)]
+            fe.assign([slots[i] for i in whole], new)
+            means.update(zip(whole, new, strict=True))
+        return list(means.values())
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        names = ("beta_2_decay", "epsilon_1", "epsilon_2", "clip_threshold", "relative_step")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+def _rms(fe: Any, xs: list[Any]) -> list[Any]:
+    """Root mean squares, each a 0-d tensor."""
+    return fe.mul(fe.norms(xs), [1.0 / math.sqrt(max(1, math.prod(x.shape))) for x in xs])

@@ -1,0 +1,254 @@
+"""Several optimizers for the variables of one model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from typing import Any
+
+from kfront.core.errors import ArgumentError, ArgumentTypeError
+from kfront.core.registry import serializable
+from kfront.optimizers.base import Optimizer
+
+__all__ = ["MultiOptimizer", "OptimizerMap"]
+
+
+class _NoLearningRate(ArgumentTypeError, AttributeError):
+    """There is no single learning rate; an AttributeError, so that `hasattr` says so too."""
+
+
+@serializable("keras.optimizers")
+class OptimizerMap(MutableMapping[str, Optimizer]):
+    """Which optimizer a variable has: regular expressions that match the whole of its path, and a default.
+
+    Args:
+        default_optimizer: for variables that no pattern matches.
+        optimizer_map: dict pattern -> Optimizer; items may be added with ``map[pattern] = optimizer``.
+
+    Raises:
+        ArgumentTypeError: if something is no Optimizer, or a pattern no string.
+        ArgumentError: if a pattern is no regular expression, is there already, or two of them match one path.
+
+    Example:
+
+    >>> import kfront
+    >>> optimizers = kfront.optimizers
+    >>> by_path = optimizers.OptimizerMap(optimizers.SGD(), {"encoder/.*": optimizers.Adam()})
+    >>> by_path["encoder/kernel"].name, by_path["decoder/kernel"].name
+    ('adam', 'sgd')
+    """
+
+    def __init__(self, default_optimizer: Optimizer, optimizer_map: Mapping[str, Optimizer] | None = None) -> None:
+        self._default_optimizer = _checked("OptimizerMap", default_optimizer)
+        self._map: dict[str, Optimizer] = {}
+        self.update(optimizer_map or {})
+
+    @property
+    def default_optimizer(self) -> Optimizer:
+        """The optimizer of variables that no pattern matches."""
+        return self._default_optimizer
+
+    def __getitem__(self, key: str) -> Optimizer:
+        if key in self._map:
+            return self._map[key]
+        found = [pattern for pattern in self._map if re.fullmatch(pattern, key)]
+        if len(found) > 1:
+            raise ArgumentError(
+                f"[OptimizerMap] expected one pattern to match {key!r}, got {found}; make the patterns exclude each "
+                "other."
+            )
+        return self._map[found[0]] if found else self._default_optimizer
+
+    def __setitem__(self, key: str, optimizer: Optimizer) -> None:
+        if not isinstance(key, str):
+            raise ArgumentError(f"[OptimizerMap] expected a regular expression as key, got {key!r}.")
+        if key in self._map:
+            raise ArgumentError(
+                f"[OptimizerMap] expected a new pattern, got {key!r}, which has {self._map[key].name!r}; delete it "
+                "first."
+            )
+        try:
+            re.compile(key)
+        except re.error as error:
+            raise ArgumentError(f"[OptimizerMap] expected a regular expression as key, got {key!r}: {error}.") from None
+        self._map[key] = _checked("OptimizerMap", optimizer)
+
+    def __delitem__(self, key: str) -> None:
+        del self._map[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._map
+
+    def __len__(self) -> int:
+        return len(self._map)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._map)
+
+    def __call__(self, variable: Any) -> Optimizer:
+        """The optimizer of a Variable."""
+        return self[variable.path]
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        from kfront import saving
+
+        pack = saving.serialize_keras_object
+        return {
+            "default_optimizer": pack(self._default_optimizer),
+            "optimizer_map": {pattern: pack(optimizer) for pattern, optimizer in self._map.items()},
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> OptimizerMap:
+        """A map from its config."""
+        from kfront import saving
+
+        def unpack(one: Any) -> Any:
+            return saving.deserialize_keras_object(one, custom_objects=custom_objects)
+
+        rest = {pattern: unpack(one) for pattern, one in (config.get("optimizer_map") or {}).items()}
+        return cls(unpack(config["default_optimizer"]), rest)
+
+
+@serializable("keras.optimizers")
+class MultiOptimizer(Optimizer):
+    """Hands each variable to an optimizer of its own choice.
+
+    Clipping, weight decay, averages and accumulation are those of the optimizers that do the work, each on its
+    variables. For other learning rates alone, `Optimizer.param_groups` is simpler.
+
+    Args:
+        optimizer_map: an `OptimizerMap`, or a callable Variable -> Optimizer, asked once for each variable.
+        loss_scale_factor: the loss is multiplied by it in `scale_loss`, the gradients are divided by it.
+        name: the optimizer's name.
+
+    Raises:
+        ArgumentTypeError: if `optimizer_map` is not callable, or gives something else than an Optimizer.
+        ArgumentError: if one of the optimizers has a loss scale of its own.
+
+    Example:
+
+    >>> import kfront
+    >>> optimizers = kfront.optimizers
+    >>> body, head = kfront.Variable([1.0], name="body"), kfront.Variable([1.0], name="head")
+    >>> by_path = optimizers.OptimizerMap(optimizers.SGD(0.5), {"body": optimizers.SGD(0.25)})
+    >>> optimizers.MultiOptimizer(by_path).apply([kfront.ops.ones(1), kfront.ops.ones(1)], [body, head])
+    >>> body.numpy(), head.numpy()
+    (array([0.75], dtype=float32), array([0.5], dtype=float32))
+    """
+
+    def __init__(
+        self,
+        optimizer_map: OptimizerMap | Callable[[Any], Optimizer],
+        loss_scale_factor: float | None = None,
+        name: str | None = None,
+    ) -> None:
+        if not callable(optimizer_map):
+            raise ArgumentTypeError(
+                f"[MultiOptimizer] expected an OptimizerMap or a callable as `optimizer_map`, got {optimizer_map!r}."
+            )
+        super().__init__(0.0, loss_scale_factor=loss_scale_factor, name=name)
+        self.optimizer_map = optimizer_map
+        self._optimizers: list[Optimizer] = []
+        self._shares: list[tuple[Optimizer, set[int]]] = []
+
+    def build(self, var_list: Any) -> None:
+        """Choose each variable's optimizer, and create the state of all."""
+        if self.built:
+            return
+        super().build(var_list)
+        shares: dict[int, tuple[Optimizer, list[int]]] = {}
+        if isinstance(self.optimizer_map, OptimizerMap):
+            order = (*self.optimizer_map._map.values(), self.optimizer_map.default_optimizer)
+            shares = {id(one): (one, []) for one in order}
+        for i, v in enumerate(self._trainable_variables):
+            one = _checked("MultiOptimizer", self.optimizer_map(v))
+            shares.setdefault(id(one), (one, []))[1].append(i)
+        for one, positions in shares.values():
+            if one.loss_scale_factor is not None:
+                raise ArgumentError(
+                    f"[MultiOptimizer] expected {one.name!r} without `loss_scale_factor`, got {one.loss_scale_factor}; "
+                    "set it on the MultiOptimizer."
+                )
+            one.build([self._trainable_variables[i] for i in positions])
+        self._shares = [(one, set(positions)) for one, positions in shares.values()]
+        self._optimizers = [one for one, _ in self._shares]
+
+    @property
+    def optimizers(self) -> list[Optimizer]:
+        """The optimizers that do the work; empty before `build`."""
+        return self._optimizers
+
+    @property
+    def variables(self) -> list[Any]:
+        """Its own Variables, then those of its optimizers."""
+        return [*self._variables, *(v for one in self._optimizers for v in one.variables)]
+
+    @property
+    def _saved_variables(self) -> list[Any]:
+        return self.variables
+
+    @property
+    def learning_rate(self) -> Any:
+        """There is none: each of `optimizers` has its own."""
+        raise _NoLearningRate(
+            "[MultiOptimizer] expected no use of `learning_rate`, got one; each of its `optimizers` has its own."
+        )
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        raise _NoLearningRate(
+            f"[MultiOptimizer] expected no `learning_rate`, got {value!r}; set it on one of its `optimizers`."
+        )
+
+    def _check_param_groups(self, groups: Any) -> Any:
+        if groups:
+            raise ArgumentError(
+                f"[MultiOptimizer] expected no `param_groups`, got {groups!r}; set them on one of its `optimizers`."
+            )
+        return []
+
+    @property
+    def _settings(self) -> tuple[Any, ...]:
+        return (self._version, *(one._settings for one in self._optimizers))
+
+    def _apply(self, fe: Any, plan: Any, grads: list[Any]) -> None:
+        if self.loss_scale_factor is not None:
+            grads = fe.mul(grads, 1.0 / self.loss_scale_factor)
+        mine = self._trainable_variables
+        order = range(len(mine)) if plan.order is None else plan.order
+        found = dict(zip(order, grads, strict=True))
+        for one, positions in self._shares:
+            which = [i for i in order if i in positions]
+            one.apply([found[i] for i in which], [mine[i] for i in which])
+        fe.increment(self._iterations, 1)
+
+    def finalize_variable_values(self, var_list: Any) -> None:
+        """Called when training ends: each optimizer finishes with its variables."""
+        for one, positions in self._shares:
+            one.finalize_variable_values([v for v in var_list if self._get_variable_index(v) in positions])
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        from kfront import saving
+
+        return {
+            "optimizer_map": saving.serialize_keras_object(self.optimizer_map),
+            "loss_scale_factor": self.loss_scale_factor,
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> MultiOptimizer:
+        """An optimizer from its config."""
+        from kfront import saving
+
+        chosen = saving.deserialize_keras_object(config["optimizer_map"], custom_objects=custom_objects)
+        return cls(chosen, **{k: v for k, v in config.items() if k != "optimizer_map"})
+
+
+def _checked(who: str, optimizer: Any) -> Optimizer:
+    if not isinstance(optimizer, Optimizer):
+        raise ArgumentTypeError(f"[{who}] expected an Optimizer, got {optimizer!r}.")
+    return optimizer

@@ -1,0 +1,166 @@
+"""Muon: momentum whose matrices are made orthogonal."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from kfront import ops
+from kfront.core.registry import serializable
+from kfront.optimizers.adam import adam_rule
+from kfront.optimizers.base import Group, Optimizer
+
+__all__ = ["Muon"]
+
+
+@serializable("keras.optimizers")
+class Muon(Optimizer):
+    """Steps along the nearest orthogonal matrix of the momentum for matrices, AdamW for all other variables.
+
+    ``m = momentum * m + g``, then ``w -= learning_rate * s * orthogonal(g + momentum * m)``, where ``orthogonal`` is a
+    few Newton-Schulz iterations ``X = a X + (b A + c A A) X`` with ``A = X X^T`` from the matrix divided by its norm,
+    and ``s = rms_rate * sqrt(max(rows, columns))`` gives the step the size that Adam's steps have.
+
+    Variables that are not matrices, those of embeddings, and those that `exclude_layers` names follow AdamW. The output
+    layer is best named there.
+
+    Args:
+        learning_rate: a float, a schedule or a callable.
+        adam_beta_1: AdamW's weight of the old mean of the gradient.
+        adam_beta_2: AdamW's weight of the old mean of its square.
+        adam_weight_decay: weight decay of the variables that follow AdamW.
+        epsilon: keeps AdamW's divisor from zero.
+        weight_decay: weight decay of the matrices.
+        exclude_layers: regular expressions, searched for in `Variable.path`, of matrices that follow AdamW.
+        exclude_embeddings: whether matrices with "embedding" in their path follow AdamW.
+        muon_a, muon_b, muon_c: coefficients of the iteration.
+        adam_lr_ratio: factor on the learning rate of the variables that follow AdamW.
+        momentum: weight of the old momentum.
+        ns_steps: number of iterations.
+        nesterov: look ahead; if False, the momentum itself is made orthogonal.
+        rms_rate: size of a step's elements; None leaves the orthogonal matrix as it is.
+        clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency, loss_scale_factor,
+            gradient_accumulation_steps, name: see `Optimizer`.
+
+    Reference: Jordan et al., 2024, "Muon: An optimizer for hidden layers in neural networks"; Liu et al., 2025, "Muon
+    is scalable for LLM training", arXiv:2502.16982, for weight decay and `rms_rate`.
+
+    Example:
+
+    >>> import kfront
+    >>> w = kfront.Variable(kfront.ops.eye(2), name="kernel")
+    >>> optimizer = kfront.optimizers.Muon(0.1, weight_decay=None)
+    >>> optimizer.apply([kfront.ops.eye(2)], [w])
+    >>> bool(w.numpy()[0, 0] < 1.0), float(w.numpy()[0, 1])
+    (True, 0.0)
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        adam_beta_1: float = 0.9,
+        adam_beta_2: float = 0.999,
+        adam_weight_decay: float | None = 0.004,
+        epsilon: float = 1e-7,
+        weight_decay: float | None = 0.004,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        exclude_layers: Sequence[str] | None = None,
+        exclude_embeddings: bool = True,
+        muon_a: float = 3.4445,
+        muon_b: float = -4.775,
+        muon_c: float = 2.0315,
+        adam_lr_ratio: float = 1,
+        momentum: float = 0.95,
+        ns_steps: int = 5,
+        nesterov: bool = True,
+        rms_rate: float | None = 0.2,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
+            ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps, name, **kwargs,
+        )  # fmt: skip
+        self.adam_beta_1, self.adam_beta_2, self.epsilon = adam_beta_1, adam_beta_2, epsilon
+        self.adam_weight_decay, self.adam_lr_ratio = adam_weight_decay, adam_lr_ratio
+        self.exclude_layers, self.exclude_embeddings = list(exclude_layers or ()), exclude_embeddings
+        self.muon_a, self.muon_b, self.muon_c = muon_a, muon_b, muon_c
+        self.momentum, self.ns_steps, self.nesterov, self.rms_rate = momentum, ns_steps, nesterov, rms_rate
+        self._momentums: list[Any] = []
+        self._velocities: list[Any] = []
+
+    def build(self, variables: Any) -> None:
+        """Create the state for the variables that will be optimized."""
+        if self.built:
+            return
+        super().build(variables)
+        for v in self._trainable_variables:
+            self._momentums.append(self.add_variable_from_reference(v, "momentum"))
+            self._velocities.append(self.add_variable_from_reference(v, "velocity") if self._uses_adam(v) else None)
+
+    def _uses_adam(self, variable: Any) -> bool:
+        path = variable.path
+        if len(variable.shape) != 2 or (self.exclude_embeddings and "embedding" in path.lower()):
+            return True
+        return any(re.search(pattern, path) for pattern in self.exclude_layers)
+
+    def _decay_of(self, variable: Any) -> float:
+        decay = self.adam_weight_decay if self._uses_adam(variable) else self.weight_decay
+        return decay if decay and self._use_weight_decay(variable) else 0.0
+
+    def update_group(self, fe: Any, group: Group, grads: list[Any], learning_rate: Any, step: Any) -> None:
+        """Both rules, each on its variables."""
+        variables, ms, vs = group.variables, group.of(self._momentums), group.of(self._velocities)
+        found: tuple[list[int], list[int]] = ([], [])
+        for i, v in enumerate(vs):
+            found[v is None].append(i)
+        pick = lambda which, *lists: ([x[i] for i in which] for x in lists)  # noqa: E731
+        adam, muon = found
+        if adam:
+            rest = (None, learning_rate * self.adam_lr_ratio, step, self.adam_beta_1, self.adam_beta_2, self.epsilon)
+            adam_rule(fe, *pick(adam, variables, grads, ms, vs), *rest)
+        if muon:
+            self._muon_rule(fe, *pick(muon, variables, grads, ms), learning_rate)
+
+    def _muon_rule(self, fe: Any, variables: list[Any], grads: list[Any], slots: list[Any], learning_rate: Any) -> None:
+        fe.mul_to(slots, self.momentum)
+        m = fe.add_to(slots, grads)
+        steps = self._orthogonal(fe.add(grads, fe.mul(m, self.momentum)) if self.nesterov else m)
+        if self.rms_rate is not None:
+            steps = fe.mul(steps, [self.rms_rate * math.sqrt(max(v.shape)) for v in variables])
+        fe.add_to(variables, steps, -learning_rate)
+
+    def _orthogonal(self, matrices: list[Any]) -> list[Any]:
+        """The iteration, on matrices of one shape together; a tall one is turned, which makes the products small."""
+        alike: dict[tuple[int, ...], list[int]] = {}
+        for i, x in enumerate(matrices):
+            alike.setdefault(tuple(x.shape), []).append(i)
+        out: list[Any] = [None] * len(matrices)
+        for (rows, columns), which in alike.items():
+            x = ops.stack([matrices[i] for i in which])
+            x = ops.swapaxes(x, 1, 2) if rows > columns else x
+            x = x / (ops.sqrt(ops.sum(x * x, axis=(1, 2), keepdims=True)) + 1e-7)
+            for _ in range(self.ns_steps):
+                a = ops.matmul(x, ops.swapaxes(x, 1, 2))
+                x = self.muon_a * x + ops.matmul(self.muon_b * a + self.muon_c * ops.matmul(a, a), x)
+            x = ops.swapaxes(x, 1, 2) if rows > columns else x
+            for i, one in zip(which, ops.unstack(x), strict=True):
+                out[i] = one
+        return out
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        names = (
+            "adam_beta_1 adam_beta_2 epsilon exclude_layers muon_a muon_b muon_c adam_lr_ratio momentum ns_steps "
+            "nesterov exclude_embeddings adam_weight_decay rms_rate"
+        )
+        return {**super().get_config(), **{name: getattr(self, name) for name in names.split()}}
