@@ -72,6 +72,11 @@ _INTERNAL = {
     ("keras.src.models.functional", "Functional"): "kfront.models.functional",
     ("keras.src.engine.functional", "Functional"): "kfront.models.functional",
     ("keras.src.models.sequential", "Sequential"): "kfront.models.sequential",
+    **{
+        ("keras.src.layers.preprocessing.feature_space", n): "kfront.utils.feature_space"
+        for n in ("Cross", "Feature", "TFDIdentity")
+    },
+    ("keras.utils", "FeatureSpace"): "kfront.utils.feature_space",
     ("keras.activations", "keras2_hard_sigmoid"): "kfront.saving.keras2_ops",
 }
 _FUNCTION_HOMES = ("keras.activations", "keras.losses", "keras.metrics", "keras.initializers", "keras.regularizers")

@@ -8,6 +8,8 @@ __getattr__, __dir__, __all__ = lazy_namespace(
     __name__,
     {
         **names(".array_utils", "normalize pad_sequences to_categorical"),
+        **names(".config_dict", "Config"),
+        **names(".feature_space", "FeatureSpace"),
         **names(".data_utils", "pack_x_y_sample_weight unpack_x_y_sample_weight"),
         **names(".dtype_utils", "standardize_dtype"),
         **names(".file_utils", "get_file"),

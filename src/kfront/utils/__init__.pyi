@@ -22,11 +22,13 @@ from kfront.utils.array_utils import (
     pad_sequences as pad_sequences,
     to_categorical as to_categorical,
 )
+from kfront.utils.config_dict import Config as Config
 from kfront.utils.data_utils import (
     pack_x_y_sample_weight as pack_x_y_sample_weight,
     unpack_x_y_sample_weight as unpack_x_y_sample_weight,
 )
 from kfront.utils.dtype_utils import standardize_dtype as standardize_dtype
+from kfront.utils.feature_space import FeatureSpace as FeatureSpace
 from kfront.utils.file_utils import get_file as get_file
 from kfront.utils.image_utils import (
     array_to_img as array_to_img,
@@ -39,7 +41,9 @@ from kfront.utils.py_dataset import PyDataset as PyDataset, PyDataset as Sequenc
 from kfront.utils.session import clear_session as clear_session, set_random_seed as set_random_seed
 
 __all__ = [
+    "Config",
     "CustomObjectScope",
+    "FeatureSpace",
     "Progbar",
     "PyDataset",
     "Sequence",
