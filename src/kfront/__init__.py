@@ -26,6 +26,8 @@ __getattr__, __dir__, __all__ = lazy_namespace(
         **names("kfront.regularizers", "Regularizer"),
         **names("kfront.dtype_policies", "DTypePolicy FloatDTypePolicy"),
         **names("kfront.core.remat", "RematScope remat"),
+        **names("kfront.core.symbolic", "SymbolicScope"),
+        **names("kfront.models.function", "Function"),
         **names("kfront.transforms", "checkpoint custom_gradient grad hessian jacobian jit jvp value_and_grad vjp vmap"),
         **names("kfront.interop.as_keras", "install_as_keras"),
         **names("kfront._version", "__version__ version"),

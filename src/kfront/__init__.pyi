@@ -9,6 +9,7 @@ from kfront import (
     dtype_policies as dtype_policies,
     initializers as initializers,
     layers as layers,
+    legacy as legacy,
     losses as losses,
     metrics as metrics,
     mixed_precision as mixed_precision,
@@ -31,6 +32,7 @@ from kfront.core.naming import name_scope as name_scope
 from kfront.core.operation import Operation as Operation
 from kfront.core.remat import RematScope as RematScope, remat as remat
 from kfront.core.spec import KerasTensor as KerasTensor
+from kfront.core.symbolic import SymbolicScope as SymbolicScope
 from kfront.core.variable import StatelessScope as StatelessScope, Variable as Variable
 from kfront.dtype_policies import DTypePolicy as DTypePolicy, FloatDTypePolicy as FloatDTypePolicy
 from kfront.initializers import Initializer as Initializer
@@ -40,6 +42,7 @@ from kfront.losses import Loss as Loss
 from kfront.metrics import Metric as Metric
 from kfront.models import Model as Model, Sequential as Sequential
 from kfront.models.cloning import convert as convert
+from kfront.models.function import Function as Function
 from kfront.optimizers import Optimizer as Optimizer
 from kfront.regularizers import Regularizer as Regularizer
 from kfront.transforms import (
@@ -58,6 +61,7 @@ from kfront.transforms import (
 __all__ = [
     "DTypePolicy",
     "FloatDTypePolicy",
+    "Function",
     "Initializer",
     "Input",
     "InputSpec",
@@ -72,6 +76,7 @@ __all__ = [
     "RematScope",
     "Sequential",
     "StatelessScope",
+    "SymbolicScope",
     "Variable",
     "__version__",
     "activations",
@@ -94,6 +99,7 @@ __all__ = [
     "jit",
     "jvp",
     "layers",
+    "legacy",
     "losses",
     "metrics",
     "mixed_precision",

@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from kfront.core.errors import ArgumentError, ArgumentTypeError, BackendError
+from kfront.core.errors import ArgumentError, ArgumentTypeError, BackendError, UnsupportedError
 from kfront.core.state import _State, state
 
 __all__ = [
@@ -25,11 +25,13 @@ __all__ = [
     "enable_flash_attention",
     "enable_interactive_logging",
     "enable_traceback_filtering",
+    "enable_unsafe_deserialization",
     "epsilon",
     "floatx",
     "image_data_format",
     "is_flash_attention_enabled",
     "is_interactive_logging_enabled",
+    "is_nnx_enabled",
     "is_portable_random",
     "is_traceback_filtering_enabled",
     "max_epochs",
@@ -352,6 +354,23 @@ def disable_traceback_filtering() -> None:
 def is_traceback_filtering_enabled() -> bool:
     """Whether kfront's own frames are left out of tracebacks."""
     return _now.traceback_filtering
+
+
+def is_nnx_enabled() -> bool:
+    """Whether layers on JAX are Flax NNX modules: False, they are pytrees, and NNX modules join in by `FlaxLayer`."""
+    return False
+
+
+def enable_unsafe_deserialization() -> None:
+    """Refused: there is no switch that makes every load of the process unsafe.
+
+    Raises:
+        UnsupportedError: always.
+    """
+    raise UnsupportedError(
+        "[enable_unsafe_deserialization] expected loading to stay safe, got a request to make every load of this process "
+        "unsafe; pass `safe_mode=False` to the one call that loads a file you trust, and functions as `custom_objects`."
+    )
 
 
 def enable_flash_attention() -> None:

@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 from kfront.core import tree
 from kfront.core.errors import ArgumentError
 from kfront.core.naming import auto_name
+from kfront.core.remat import choose
 from kfront.core.spec import KerasTensor
+from kfront.core.state import state
 
 __all__ = ["KerasHistory", "Node", "OpCall", "Operation", "any_symbolic", "record", "record_op"]
 
@@ -71,6 +73,9 @@ class Operation:
         name: its name; made from the class name if None.
     """
 
+    _remat: Any = None  # the RematScope it was made in
+    _holds_segments = False  # whether, in such a scope, its parts are computed again one by one
+
     def __init__(self, name: str | None = None, **kwargs: Any) -> None:
         if name is not None and not isinstance(name, str):
             raise ArgumentError(f"[{type(self).__name__}] expected `name` to be a string, got {name!r}.")
@@ -79,12 +84,28 @@ class Operation:
         self.name = name if name is not None else auto_name(type(self).__name__)
         self._inbound_nodes: list[Node] = []
         self._outbound_nodes: list[Node] = []
+        self._remat = state.remat
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run on tensors, or record a node on KerasTensors."""
         if any_symbolic(args, kwargs):
             return self.symbolic_call(*args, **kwargs)
+        if self._remat is not None:
+            return self.rematerialized_call(self.call, *args, **kwargs)(*args, **kwargs)
         return self.call(*args, **kwargs)
+
+    def rematerialized_call(self, layer_call: Any, *args: Any, **kwargs: Any) -> Any:
+        """What computes the operation in the `RematScope` that it was made in.
+
+        Args:
+            layer_call: its `call`.
+            *args: as for `layer_call`.
+            **kwargs: as for `layer_call`.
+
+        Returns:
+            A function of the same arguments; `layer_call` itself where nothing is to be computed twice.
+        """
+        return layer_call if self._remat is None else choose(self._remat, self, layer_call, args, kwargs)
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """The computation; subclasses define it."""

@@ -152,9 +152,10 @@ def choose(scope: RematScope, layer: Any, call: Callable[..., Any], args: Any, k
 
 
 def _specs(layer: Any, args: Any, kwargs: Any) -> Any:
+    from kfront.backends import current
     from kfront.core.spec import Abstract
 
-    b = layer._backend
+    b = getattr(layer, "_backend", None) or current()
 
     def spec(x: Any) -> Any:
         return Abstract(b.static_shape(x), b.dtype_name(x.dtype)) if b.is_tensor(x) else x
@@ -165,6 +166,8 @@ def _specs(layer: Any, args: Any, kwargs: Any) -> Any:
 
 def segment(layer: Any, call: Callable[..., Any]) -> Callable[..., Any]:
     """`call` as one piece that is computed again: what it adds to losses and puts on tensors as masks comes out."""
+    if not hasattr(layer, "_flatten_layers"):  # an operation: no losses, no masks
+        return remat(call)
     b = layer._backend
 
     def run(args: Any, kwargs: Any, masks: Any) -> Any:

@@ -45,6 +45,8 @@ class KerasTensor(ArrayOperators):
     """
 
     __slots__ = ("__weakref__", "_keras_history", "_keras_mask", "dtype", "name", "ragged", "shape", "sparse")
+    ragged_rank: int | None = None  # no engine's ragged tensors have more than one uneven axis here
+    row_splits_dtype: str | None = None
 
     def __init__(
         self,

@@ -33,6 +33,7 @@ class _State(threading.local):
     depth: int = 0  # nesting of running layer calls
     portable_random: bool = False
     remat: Any = None  # innermost RematScope: layers made now remember it
+    symbolic: bool = False  # inside a SymbolicScope
     in_segment: bool = False  # inside a layer call that is computed again for the gradient
     device: Any = None
     masks: bool = False  # True once any mask was made: until then no layer looks for one
@@ -47,7 +48,7 @@ class _State(threading.local):
         """
         self.autocast = self.training = self.stateless = self.remat = self.device = self.losses = None
         self.depth = 0
-        self.masks = self.lossy = self.in_segment = False
+        self.masks = self.lossy = self.in_segment = self.symbolic = False
 
 
 state = _State()

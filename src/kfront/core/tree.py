@@ -142,8 +142,13 @@ def _check_level(a: Any, others: Iterable[Any]) -> None:
             raise ArgumentError(f"[tree] expected structures of the same form, got {a!r} and {b!r}.")
 
 
-def assert_same_structure(a: Any, b: Any) -> None:
-    """Raise ArgumentError unless `a` and `b` have the same form (leaves do not matter)."""
+def assert_same_structure(a: Any, b: Any, check_types: bool | None = None) -> None:
+    """Raise ArgumentError unless `a` and `b` have the same form (leaves do not matter).
+
+    Args:
+        a, b: nested structures.
+        check_types: has no effect; `assert_same_paths` takes lists for tuples.
+    """
     if is_nested(a) != is_nested(b):
         raise ArgumentError(f"[tree] expected structures of the same form, got {a!r} and {b!r}.")
     if not is_nested(a):

@@ -46,6 +46,11 @@ class Variable(ArrayOperators):
     """
 
     _is_variable = True
+    name: str = ""
+    path: str = ""
+    aggregation: str = "none"
+    synchronization: str = "auto"
+    overwrite_with_gradient: bool = False
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         if cls is Variable:
@@ -366,6 +371,15 @@ class StatelessScope:
         if id(variable) not in self._saved:
             self._saved[id(variable)] = (variable, variable._value)
         variable._value = value
+
+    def add_update(self, update: tuple[Variable, Any]) -> None:
+        """Hold a value for a variable until the scope ends: a pair (variable, value)."""
+        variable, value = update
+        self.write(variable, variable._same(value))
+
+    def add_loss(self, loss: Any) -> None:
+        """Collect a loss."""
+        self.losses.append(loss)
 
     def get_current_value(self, variable: Variable) -> Any:
         """The value that the scope holds for `variable`, None if it holds none."""

@@ -217,11 +217,14 @@ class BaseConv(_Windowed, LoraLayer):
 
     def call(self, inputs: Any) -> Any:
         """The layer's output, see the class."""
+        return self._finish(self.convolution_op(inputs, self.kernel.value))
+
+    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
+        """The convolution, without bias and activation; subclasses may compute it otherwise."""
         padding = self.padding
         if padding == "causal":
             inputs, padding = ops.pad(inputs, self._causal_pads()), "valid"
-        kernel = self.kernel.value
-        return self._finish(conv(inputs, kernel, self.strides, padding, self.data_format, self.dilation_rate))
+        return conv(inputs, kernel, self.strides, padding, self.data_format, self.dilation_rate)
 
     def _causal_pads(self) -> tuple[tuple[int, int], ...]:
         time = ((self.kernel_size[0] - 1) * self.dilation_rate[0], 0)

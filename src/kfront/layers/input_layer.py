@@ -29,6 +29,8 @@ class InputLayer(Layer):
         name: the layer's name.
     """
 
+    batch_shape: tuple[int | None, ...] = ()
+
     def __init__(
         self,
         shape: Any = None,

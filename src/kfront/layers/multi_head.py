@@ -220,6 +220,12 @@ class MultiHeadAttention(_Heads):
         "sliding_window",
         *_WEIGHTS,
     )
+    num_heads: int = 0
+    key_dim: int = 0
+    value_dim: int = 0
+    dropout: float = 0.0
+    use_bias: bool = True
+    attention_axes: tuple[int, ...] | None = None
     query_dense: Any = None
     key_dense: Any = None
     value_dense: Any = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from kfront import config, ops
@@ -41,6 +42,7 @@ class AUC(Curve):
     """
 
     _direction = "up"
+    thresholds: Sequence[float] = ()
 
     def __init__(
         self,
@@ -126,14 +128,25 @@ class AUC(Curve):
             v.value for v in (self.true_positives, self.false_positives, self.true_negatives, self.false_negatives)
         )
         if self.curve == "PR" and self.summation_method == "interpolation":
-            areas = _interpolated(tp, fp, fn)
+            return self.interpolate_pr_auc()
+        recall = ops.divide_no_nan(tp, ops.add(tp, fn))
+        if self.curve == "ROC":
+            x, y = ops.divide_no_nan(fp, ops.add(fp, tn)), recall
         else:
-            recall = ops.divide_no_nan(tp, ops.add(tp, fn))
-            if self.curve == "ROC":
-                x, y = ops.divide_no_nan(fp, ops.add(fp, tn)), recall
-            else:
-                x, y = recall, ops.divide_no_nan(tp, ops.add(tp, fp))
-            areas = ops.multiply(ops.subtract(x[:-1], x[1:]), self._heights(y[:-1], y[1:]))
+            x, y = recall, ops.divide_no_nan(tp, ops.add(tp, fp))
+        return self._total(ops.multiply(ops.subtract(x[:-1], x[1:]), self._heights(y[:-1], y[1:])))
+
+    def interpolate_pr_auc(self) -> Any:
+        """The area under the precision-recall curve, with counts that grow linearly between thresholds.
+
+        Reference: Davis and Goadrich, 2006, https://www.biostat.wisc.edu/~page/rocpr.pdf.
+        """
+        return self._total(
+            _interpolated(self.true_positives.value, self.false_positives.value, self.false_negatives.value)
+        )
+
+    def _total(self, areas: Any) -> Any:
+        """The sum of the areas between thresholds, the mean over labels."""
         if not self.multi_label:
             return ops.sum(areas)
         by_label = ops.sum(areas, axis=0)

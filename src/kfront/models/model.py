@@ -10,6 +10,7 @@ from kfront.core.errors import ArgumentError
 from kfront.core.registry import serializable
 from kfront.core.spec import KerasTensor
 from kfront.layers.base import Layer
+from kfront.models.stateless import Stateless
 from kfront.training.trainer import Trainer
 
 __all__ = ["Model", "model_from_json"]
@@ -20,7 +21,7 @@ def _functional_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool
 
 
 @serializable(("keras.models", "keras", "keras.src.models.model"))
-class Model(Trainer, Layer):
+class Model(Stateless, Trainer, Layer):
     """A model, in one of three ways.
 
     - ``Model(inputs, outputs)`` from symbolic tensors: a functional model.

@@ -23,6 +23,8 @@ __getattr__, __dir__, __all__ = lazy_namespace(
         **names("kfront.core.registry", "CustomObjectScope custom_object_scope get_custom_objects"),
         **names("kfront.core.registry", "get_registered_name get_registered_object register_keras_serializable"),
         **names("kfront.core.spec", "is_keras_tensor"),
+        **names("kfront.models.function", "get_source_inputs"),
+        **names(".plotting", "model_to_dot plot_model"),
         **names("kfront.saving", "deserialize_keras_object serialize_keras_object"),
     },
 )

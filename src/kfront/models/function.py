@@ -1,0 +1,126 @@
+"""`Function`: a graph of operations between symbolic tensors as one operation, without the rest of a model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kfront.core import tree
+from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.operation import Node, Operation
+from kfront.core.spec import Abstract, KerasTensor
+from kfront.models.graph import Graph
+
+__all__ = ["Function", "get_source_inputs"]
+
+
+class _Start(Operation):
+    """Where a tensor that no operation made enters a graph."""
+
+
+class Function(Operation):
+    """The computation between some symbolic tensors and others, to be applied to new inputs.
+
+    Args:
+        inputs: KerasTensor, or nested ones; they may come from nowhere, or from inside another graph.
+        outputs: KerasTensor, or nested ones, that depend on `inputs` only.
+        name: its name.
+
+    Attributes:
+        inputs, outputs: the symbolic tensors, flat.
+        operations: the operations in between.
+
+    Raises:
+        ArgumentError: if an output depends on more than the inputs.
+
+    Example:
+
+    >>> import kfront
+    >>> x = kfront.KerasTensor((None, 3))
+    >>> function = kfront.Function(x, kfront.ops.relu(x) + 1)
+    >>> float(kfront.ops.sum(function(kfront.ops.ones((2, 3)))))
+    12.0
+    """
+
+    _holds_segments = True
+
+    def __init__(self, inputs: Any, outputs: Any, name: str | None = None) -> None:
+        super().__init__(name=name)
+        flat_in, flat_out = tree.flatten(inputs), tree.flatten(outputs)
+        for x in (*flat_in, *flat_out):
+            if not isinstance(x, KerasTensor):
+                raise ArgumentError(f"[{self.name}] expected `inputs` and `outputs` of KerasTensors, got {x!r}.")
+        for x in flat_in:
+            if x._keras_history is None:
+                Node(_Start(), (), {}, x)
+        self._inputs_struct, self._outputs_struct = inputs, outputs
+        self._graph = Graph(flat_in, flat_out)
+
+    @property
+    def inputs(self) -> list[Any]:
+        """The symbolic inputs, flat."""
+        return self._graph.inputs
+
+    @property
+    def outputs(self) -> list[Any]:
+        """The symbolic outputs, flat."""
+        return self._graph.outputs
+
+    @property
+    def operations(self) -> list[Any]:
+        """The operations between them, in an order in which they can run."""
+        return [x for x in self._graph.operations if not isinstance(x, _Start)]
+
+    def call(self, inputs: Any) -> Any:
+        """The outputs for inputs in the structure of the symbolic ones."""
+        flat = tree.flatten(inputs)
+        if len(flat) != len(self.inputs):
+            raise ShapeError(f"[{self.name}] expected {len(self.inputs)} input(s), got {len(flat)}.")
+        return tree.pack_sequence_as(self._outputs_struct, self._graph.run(flat))
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        """Shapes and dtypes of the outputs for symbolic inputs."""
+        return self.call(tree.map_structure(lambda x: Abstract(x.shape, x.dtype), inputs))
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shapes of the outputs for shapes of the inputs."""
+        shapes = tree.map_shape_structure(lambda s: Abstract(s, "float32"), input_shape)
+        flat = [Abstract(s.shape, x.dtype) for s, x in zip(tree.flatten(shapes), self.inputs, strict=True)]
+        specs = self.compute_output_spec(tree.pack_sequence_as(self._inputs_struct, flat))
+        return tree.map_structure(lambda x: tuple(x.shape), specs)
+
+
+def get_source_inputs(tensor: Any) -> list[Any]:
+    """The inputs that a symbolic tensor is computed from.
+
+    Args:
+        tensor: KerasTensor.
+
+    Returns:
+        List of KerasTensors, each once; `tensor` itself if no operation made it.
+
+    Raises:
+        ArgumentError: if it is no KerasTensor.
+
+    Example:
+
+    >>> import kfront
+    >>> x = kfront.Input((3,))
+    >>> kfront.utils.get_source_inputs(kfront.layers.Dense(2)(x))[0] is x
+    True
+    """
+    if not isinstance(tensor, KerasTensor):
+        raise ArgumentError(f"[get_source_inputs] expected a KerasTensor, got {tensor!r}.")
+    found: dict[int, Any] = {}
+    seen: set[int] = set()
+    todo = [tensor]
+    while todo:
+        x = todo.pop()
+        if id(x) in seen:
+            continue
+        seen.add(id(x))
+        history = x._keras_history
+        inputs = [] if history is None else history.operation._inbound_nodes[history.node_index].inputs
+        if not inputs:
+            found[id(x)] = x
+        todo.extend(reversed(inputs))
+    return list(found.values())
