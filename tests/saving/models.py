@@ -127,6 +127,9 @@ OPTIMIZERS = {
     "RMSprop": {"centered": True, "momentum": 0.5},
     "Adam": {"amsgrad": True, "clipnorm": 1.0},
     "AdamW": {"weight_decay": 0.01, "use_ema": True},
+    "Adafactor": {},
+    "Muon": {"exclude_layers": ["dense_1"]},
+    "ScheduleFreeAdamW": {},
 }
 
 
