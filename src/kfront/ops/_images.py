@@ -137,7 +137,7 @@ def window(x: Any, axis: int, start: Any, length: Any, fill: Any = 0) -> Any:
         if not before and not after:
             return x
         widths = tuple((before, after) if i == axis else (0, 0) for i in range(len(x.shape)))
-        return pad(x, widths, "constant", fill)
+        return pad(x, widths, "constant", fill or None)
     places = add(arange(length), start)
     inside = clip(places, 0, highest(n))
     return where(along(equal(places, inside), len(x.shape), axis), take(x, inside, axis), cast(fill, dtype_of(x)))

@@ -5,10 +5,12 @@ from kfront.utils.image_utils import (
     load_img as load_img,
     save_img as save_img,
 )
+from kfront.utils.smart_resize import smart_resize as smart_resize
 
 __all__ = [
     "array_to_img",
     "img_to_array",
     "load_img",
     "save_img",
+    "smart_resize",
 ]

@@ -27,4 +27,5 @@ __getattr__, __dir__, __all__ = lazy_namespace(
         **names(".plotting", "model_to_dot plot_model"),
         **names("kfront.saving", "deserialize_keras_object serialize_keras_object"),
     },
+    submodules=("bounding_boxes", "legacy"),
 )

@@ -13,10 +13,12 @@ from kfront.core.registry import (
     register_keras_serializable as register_keras_serializable,
 )
 from kfront.core.spec import is_keras_tensor as is_keras_tensor
+from kfront.models.function import get_source_inputs as get_source_inputs
 from kfront.saving import (
     deserialize_keras_object as deserialize_keras_object,
     serialize_keras_object as serialize_keras_object,
 )
+from kfront.utils import bounding_boxes as bounding_boxes, legacy as legacy
 from kfront.utils.array_utils import (
     normalize as normalize,
     pad_sequences as pad_sequences,
@@ -36,6 +38,7 @@ from kfront.utils.image_utils import (
     load_img as load_img,
     save_img as save_img,
 )
+from kfront.utils.plotting import model_to_dot as model_to_dot, plot_model as plot_model
 from kfront.utils.progbar import Progbar as Progbar
 from kfront.utils.py_dataset import PyDataset as PyDataset, PyDataset as Sequence
 from kfront.utils.session import clear_session as clear_session, set_random_seed as set_random_seed
@@ -48,6 +51,7 @@ __all__ = [
     "PyDataset",
     "Sequence",
     "array_to_img",
+    "bounding_boxes",
     "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",
@@ -57,13 +61,17 @@ __all__ = [
     "get_file",
     "get_registered_name",
     "get_registered_object",
+    "get_source_inputs",
     "img_to_array",
     "is_interactive_logging_enabled",
     "is_keras_tensor",
+    "legacy",
     "load_img",
+    "model_to_dot",
     "normalize",
     "pack_x_y_sample_weight",
     "pad_sequences",
+    "plot_model",
     "register_keras_serializable",
     "save_img",
     "serialize_keras_object",

@@ -10,5 +10,7 @@ __getattr__, __dir__, __all__ = lazy_namespace(
         **names(".curves", "plot_training_curves"),
         **names(".matrix", "plot_confusion_matrix"),
         **names(".gallery", "plot_image_gallery"),
+        **names(".overlay", "draw_bounding_boxes draw_segmentation_masks"),
+        **names(".overlay_gallery", "plot_bounding_box_gallery plot_segmentation_mask_gallery"),
     },
 )
