@@ -169,20 +169,22 @@ class Model(Stateless, Trainer, Layer):
 
     # -- files --------------------------------------------------------------------------------------------------------
 
-    def save(self, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any) -> None:
-        """Save architecture, weights, compile state and optimizer state to a `.keras` file."""
+    def save(self, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any) -> Any:
+        """Save architecture, weights, compile state and optimizer state; see `kfront.saving.save_model`."""
         from kfront import saving
 
-        saving.save_model(self, filepath, overwrite=overwrite, zipped=zipped, **kwargs)
+        return saving.save_model(self, filepath, overwrite=overwrite, zipped=zipped, **kwargs)
 
-    def save_weights(self, filepath: Any, overwrite: bool = True, **kwargs: Any) -> None:
-        """Save the weights to a `.weights.h5` file."""
+    def save_weights(
+        self, filepath: Any, overwrite: bool = True, max_shard_size: float | None = None, **kwargs: Any
+    ) -> Any:
+        """Save the weights, in one file or several; see `kfront.saving.save_weights`."""
         from kfront import saving
 
-        saving.save_weights(self, filepath, overwrite=overwrite, **kwargs)
+        return saving.save_weights(self, filepath, overwrite=overwrite, max_shard_size=max_shard_size, **kwargs)
 
     def load_weights(self, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> Any:
-        """Load weights from a `.weights.h5` or `.keras` file; nothing is loaded unless everything fits."""
+        """Load weights; nothing is loaded unless everything fits. See `kfront.saving.load_weights`."""
         from kfront import saving
 
         return saving.load_weights(self, filepath, skip_mismatch=skip_mismatch, **kwargs)

@@ -15,5 +15,8 @@ __getattr__, __dir__, __all__ = lazy_namespace(
         **names(".serialization", "deserialize_keras_object serialize_keras_object"),
         **names(".keras_format", "load_model save_model"),
         **names(".saving_api", "load_weights save_weights"),
+        "KerasFileEditor": ".file_editor",
+        **names(".state_dict", "export_state_dict import_state_dict torch_names"),
+        "read_safetensors_metadata": ".safetensors:read_metadata",
     },
 )

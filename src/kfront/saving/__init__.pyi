@@ -7,24 +7,36 @@ from kfront.core.registry import (
     get_registered_object as get_registered_object,
     register_keras_serializable as register_keras_serializable,
 )
+from kfront.saving.file_editor import KerasFileEditor as KerasFileEditor
 from kfront.saving.keras_format import load_model as load_model, save_model as save_model
+from kfront.saving.safetensors import read_metadata as read_safetensors_metadata
 from kfront.saving.saving_api import load_weights as load_weights, save_weights as save_weights
 from kfront.saving.serialization import (
     deserialize_keras_object as deserialize_keras_object,
     serialize_keras_object as serialize_keras_object,
 )
+from kfront.saving.state_dict import (
+    export_state_dict as export_state_dict,
+    import_state_dict as import_state_dict,
+    torch_names as torch_names,
+)
 
 __all__ = [
     "CustomObjectScope",
+    "KerasFileEditor",
     "custom_object_scope",
     "deserialize_keras_object",
+    "export_state_dict",
     "get_custom_objects",
     "get_registered_name",
     "get_registered_object",
+    "import_state_dict",
     "load_model",
     "load_weights",
+    "read_safetensors_metadata",
     "register_keras_serializable",
     "save_model",
     "save_weights",
     "serialize_keras_object",
+    "torch_names",
 ]

@@ -18,7 +18,7 @@ from typing import Any
 from kfront.core.errors import SavingError, UnsafeFileError
 from kfront.saving.guard import LIMITS, shown
 
-__all__ = ["ArchiveReader", "ArchiveWriter", "Window", "bytes_of"]
+__all__ = ["ArchiveReader", "ArchiveWriter", "Window", "bytes_of", "is_asset"]
 
 _ASSET = re.compile(r"assets(/[^/\\:\x00-\x1f]+)+/?")
 _DOS_DATE = (1 << 5) | 1  # 1980-01-01, as Keras has it
@@ -337,7 +337,7 @@ class ArchiveReader:
             )
         if name in self.members:
             raise UnsafeFileError(f"[load] expected every member of {self.what} once, got {shown(name)} twice.")
-        if name not in ("metadata.json", "config.json", "model.weights.h5", "assets/") and not _is_asset(name):
+        if name not in ("metadata.json", "config.json", "model.weights.h5", "assets/") and not is_asset(name):
             raise UnsafeFileError(
                 f"[load] expected metadata.json, config.json, model.weights.h5 and assets/ in {self.what}, "
                 f"got {shown(name)}."
@@ -445,6 +445,7 @@ class ArchiveReader:
         self.zip.close()
 
 
-def _is_asset(name: str) -> bool:
+def is_asset(name: str) -> bool:
+    """Whether a member's name is that of a file or folder below ``assets/``, and can be nothing else."""
     parts = name.rstrip("/").split("/")
     return _ASSET.fullmatch(name) is not None and not any(p.strip() in ("", ".", "..") for p in parts)

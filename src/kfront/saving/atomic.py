@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import re
 import secrets
@@ -13,7 +14,7 @@ from typing import Any, BinaryIO
 
 from kfront.core.errors import SavingError
 
-__all__ = ["atomic_write"]
+__all__ = ["atomic_folder", "atomic_write"]
 
 _MARK = "kfront-tmp"
 
@@ -67,6 +68,67 @@ def atomic_write(target: Any, overwrite: bool = True) -> Iterator[BinaryIO]:
     _sync_folder(path.parent)
 
 
+@contextlib.contextmanager
+def atomic_folder(target: Any, known: frozenset[str], overwrite: bool = True) -> Iterator[Path]:
+    """An empty folder that takes the place of `target` when the block ends without an error.
+
+    Args:
+        target: path of the folder.
+        known: names that such a folder may hold; one that holds others is not replaced.
+        overwrite: whether an existing folder may be replaced.
+
+    Raises:
+        SavingError: the folder exists and may not be replaced, or cannot be written.
+    """
+    path = Path(os.path.realpath(os.fspath(target)))
+    if path.exists() and not overwrite:
+        raise SavingError(f"[save] expected a new folder, got {path}, which exists; pass `overwrite=True`.")
+    if path.exists() and (not path.is_dir() or set(os.listdir(path)) - known):
+        raise SavingError(f"[save] expected the folder of a saved model or a new one, got {path}, which holds others.")
+    if not path.parent.is_dir():
+        raise SavingError(f"[save] expected an existing folder, got {path.parent}; create it first.")
+    _sweep(path)
+    new = Path(_temporary(path))
+    try:
+        new.mkdir()
+        yield new
+        for folder, _, files in os.walk(new):
+            for name in files:
+                _sync_file(os.path.join(folder, name))
+            _sync_folder(Path(folder))
+        _exchange(new, path)
+    except OSError as error:
+        raise SavingError(
+            f"[save] expected to write {path}, the system refused: {error}; the old one is kept."
+        ) from error
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+    _sync_folder(path.parent)
+
+
+def _sync_file(name: str) -> None:
+    descriptor = os.open(name, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _exchange(new: Path, path: Path) -> None:
+    """Put a folder in the place of another, which then stands under the new one's name."""
+    if not path.exists():
+        os.rename(new, path)
+        return
+    with contextlib.suppress(OSError, AttributeError):  # in one step where the system can (Linux, renameat2)
+        swap, here = ctypes.CDLL(None, use_errno=True).renameat2, -100
+        if swap(here, os.fsencode(new), here, os.fsencode(path), 2) == 0:
+            return
+    old = Path(f"{_temporary(path)}")
+    os.rename(path, old)
+    os.rename(new, path)
+    os.rename(old, new)
+
+
 def _open(path: Path) -> tuple[BinaryIO, str | None]:
     """A writable file in the target's folder, and its name if it has one."""
     flag = getattr(os, "O_TMPFILE", None)
@@ -107,8 +169,11 @@ def _sweep(path: Path) -> None:
         return
     for name, match in found:
         if match is not None and not _alive(int(match[1])):
+            left = path.parent / name
+            if left.is_dir() and not left.is_symlink():
+                shutil.rmtree(left, ignore_errors=True)
             with contextlib.suppress(OSError):
-                os.unlink(path.parent / name)
+                os.unlink(left)
 
 
 def _alive(pid: int) -> bool:

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import functools
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from kfront.core.errors import SavingError, UnsafeFileError
-from kfront.saving import guard, serialization
+from kfront.saving import background, guard, serialization
 from kfront.saving.archive import ArchiveReader, ArchiveWriter
-from kfront.saving.atomic import atomic_write
+from kfront.saving.atomic import atomic_folder, atomic_write
+from kfront.saving.directory import MEMBERS, DirectoryReader, DirectoryWriter
+from kfront.saving.hub import download, is_hub_path
 from kfront.saving.legacy_h5 import load_legacy_model, write_legacy_model
 from kfront.saving.walk import walk
-from kfront.saving.weights_h5 import bytes_needed, read_weights, write_weights
+from kfront.saving.weights_h5 import bytes_needed, collect, read_weights, write_collected
 
 __all__ = ["load_archive_weights", "load_model", "open_source", "save_model", "shown_path"]
 
@@ -50,17 +53,23 @@ def open_source(filepath: Any) -> Iterator[Any]:
 # ---- saving ----------------------------------------------------------------------------------------------------------
 
 
-def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any) -> None:
+def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any) -> Any:
     """Save a model: architecture, weights, compile arguments and optimizer state.
 
     The file appears whole or not at all; a file of that name is replaced at the very end.
 
     Args:
         model: the model.
-        filepath: path that ends in ``.keras``, or a binary file opened for reading and writing.
+        filepath: path that ends in ``.keras``, in ``.h5`` (the legacy form), or, with ``zipped=False``, that of a
+            folder; or a binary file opened for reading and writing.
         overwrite: whether an existing file may be replaced.
-        zipped: True or None: an archive is the only form that is written.
-        **kwargs: `include_optimizer`, False to leave the compile arguments out.
+        zipped: False writes a folder instead of an archive.
+        **kwargs: `include_optimizer`, False to leave the compile arguments out; `background`, True to copy the state
+            at once and write it in a thread.
+
+    Returns:
+        None; with `background` a `PendingSave`, whose ``wait()`` waits for the end and raises what went wrong. One save
+        is under way at a time, the next waits for it.
 
     Raises:
         SavingError: another ending, an existing file with ``overwrite=False``, or a model that cannot be written.
@@ -74,32 +83,76 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool |
     ...     kfront.saving.load_model(f"{folder}/m.keras").count_params()
     10
     """
-    include = kwargs.pop("include_optimizer", True)
+    include, later = kwargs.pop("include_optimizer", True), kwargs.pop("background", False)
     if kwargs:
         raise SavingError(f"[save_model] expected known arguments, got {', '.join(sorted(kwargs))}.")
-    if zipped is False:
-        raise SavingError("[save_model] expected `zipped` to be True or None, got False; models are saved as archives.")
     if not hasattr(model, "save_own_variables") or not hasattr(model, "get_config"):
         raise SavingError(f"[save_model] expected a model, got {type(model).__name__}.")
-    with serialization.sharing_scope():
-        config = serialization.serialize_keras_object(model)
-    if not include:
-        config.pop("compile_config", None)
-    text = _to_json(config)
-    if hasattr(filepath, "write"):
-        _write_archive(model, text, filepath)
-        return
-    if isinstance(filepath, (str, os.PathLike)) and str(filepath).endswith((".h5", ".hdf5")):
+    if later:
+        form = _form(filepath, zipped)
+        if form in ("file", "legacy"):
+            raise SavingError("[save_model] expected a '.keras' path or a folder with `background=True`.")
+        return background.start(
+            shown_path(filepath),
+            lambda: functools.partial(_write, _Contents(model, include, copy=True), form, filepath, overwrite),
+        )
+    form = _form(filepath, zipped)
+    if form == "legacy":
         with atomic_write(filepath, overwrite) as file:
             write_legacy_model(model, file, include)
-        return
-    if not isinstance(filepath, (str, os.PathLike)) or not str(filepath).endswith(".keras"):
+        return None
+    return _write(_Contents(model, include), form, filepath, overwrite)
+
+
+def _form(filepath: Any, zipped: bool | None) -> str:
+    """Which form a path asks for."""
+    if hasattr(filepath, "write"):
+        return "file"
+    path = str(filepath) if isinstance(filepath, (str, os.PathLike)) else ""
+    if path.endswith((".h5", ".hdf5")) and zipped is None:
+        return "legacy"
+    if zipped is False and path and not path.endswith((".keras", ".h5", ".hdf5", ".zip")):
+        return "folder"
+    if not path.endswith(".keras") or zipped is False:
         raise SavingError(
-            f"[save_model] expected a path that ends in '.keras', got {guard.shown(filepath)}; for weights alone use "
-            "`save_weights` with a path that ends in '.weights.h5'."
+            f"[save_model] expected a path that ends in '.keras' (or '.h5', or that of a folder with `zipped=False`), "
+            f"got {guard.shown(filepath)} and zipped={zipped}; for weights alone use `save_weights` with a path that "
+            "ends in '.weights.h5'."
         )
-    with atomic_write(filepath, overwrite) as file:
-        _write_archive(model, text, file)
+    return "archive"
+
+
+class _Contents:
+    """What is written of a model.
+
+    Args:
+        model: the model.
+        include: whether compile arguments are written.
+        copy: whether the state is copied at once.
+    """
+
+    def __init__(self, model: Any, include: bool, copy: bool = False) -> None:
+        with serialization.sharing_scope():
+            config = serialization.serialize_keras_object(model)
+        if not include:
+            config.pop("compile_config", None)
+        self.config = _to_json(config)
+        found = walk(model)
+        self.items = collect(model, found, copy)
+        self.assets = _assets(found)
+        if copy:
+            self.assets = list(self.assets)
+
+
+def _write(contents: _Contents, form: str, filepath: Any, overwrite: bool) -> None:
+    if form == "file":
+        _write_members(contents, ArchiveWriter(filepath))
+    elif form == "archive":
+        with atomic_write(filepath, overwrite) as file:
+            _write_members(contents, ArchiveWriter(file))
+    else:
+        with atomic_folder(filepath, MEMBERS, overwrite) as folder:
+            _write_members(contents, DirectoryWriter(folder))
 
 
 def _to_json(config: Any) -> bytes:
@@ -112,33 +165,32 @@ def _to_json(config: Any) -> bytes:
         ) from None
 
 
-def _write_archive(model: Any, config: bytes, file: Any) -> None:
+def _write_members(contents: _Contents, target: Any) -> None:
     from kfront._version import KERAS_API, __version__
 
     now = datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
     metadata = {"keras_version": KERAS_API, "date_saved": now, "kfront_version": __version__}
-    archive = ArchiveWriter(file)
-    archive.add(_METADATA, json.dumps(metadata).encode())
-    archive.add(_CONFIG, config)
-    found = walk(model)
-    with archive.member(_WEIGHTS) as window:
-        write_weights(model, window, found)
-    _write_assets(found, archive)
-    archive.close()
+    target.add(_METADATA, json.dumps(metadata).encode())
+    target.add(_CONFIG, contents.config)
+    with target.member(_WEIGHTS) as window:
+        write_collected(contents.items, window)
+    for name, data in contents.assets:
+        target.add(name, data)
+    target.close()
 
 
 def _with_assets(found: list[Any], method: str) -> list[tuple[str, Any]]:
     return [("/".join(path), obj) for path, obj in found if callable(getattr(obj, method, None))]
 
 
-def _write_assets(found: list[Any], archive: ArchiveWriter) -> None:
-    """Files that layers write themselves (vocabularies and the like)."""
+def _assets(found: list[Any]) -> Iterable[tuple[str, bytes]]:
+    """Names and contents of the files that layers write themselves (vocabularies and the like)."""
     for place, obj in _with_assets(found, "save_assets"):
         with tempfile.TemporaryDirectory(prefix="kfront-assets-") as folder:
             obj.save_assets(folder)
             for path in sorted(p for p in Path(folder).rglob("*") if p.is_file()):
                 name = "/".join(p for p in ("assets", place, path.relative_to(folder).as_posix()) if p)
-                archive.add(name, path.read_bytes())
+                yield name, path.read_bytes()
 
 
 # ---- loading ---------------------------------------------------------------------------------------------------------
@@ -147,10 +199,12 @@ def _write_assets(found: list[Any], archive: ArchiveWriter) -> None:
 def load_model(
     filepath: Any, custom_objects: dict[str, Any] | None = None, compile: bool = True, safe_mode: bool = True
 ) -> Any:
-    """Load a model that `save_model` or Keras 3 wrote.
+    """Load a model that `save_model`, Keras 3 or, in the legacy form, Keras 2 wrote.
 
     Args:
-        filepath: path of a ``.keras`` file, or a binary file opened for reading.
+        filepath: path of a ``.keras`` file, a ``.h5`` file (the legacy form, Keras 2's too), a folder that was saved
+            with ``zipped=False`` or holds checkpoints of Orbax; ``hf://user/name/file`` on the Hugging Face hub; or a
+            binary file opened for reading.
         custom_objects: name -> class or function, for those of the model's that are not kfront's.
         compile: whether to compile the model as it was, with its optimizer's state.
         safe_mode: False allows the config to name files; code in the file is never run either way.
@@ -163,19 +217,30 @@ def load_model(
         SavingError: it is damaged, or does not describe a model.
     """
     what = shown_path(filepath)
+    filepath = download(filepath, "model.keras") if is_hub_path(filepath) else filepath
+    if isinstance(filepath, (str, os.PathLike)) and os.path.isdir(filepath):
+        from kfront.saving import orbax
+
+        if orbax.is_checkpoint(filepath):
+            return orbax.load_model(filepath, custom_objects, compile, safe_mode)
+        return _load(DirectoryReader(Path(filepath), what), what, custom_objects, compile, safe_mode)
     with open_source(filepath) as file:
         if _is_hdf5(file):
             return load_legacy_model(file, what, custom_objects, compile, safe_mode)
-        archive = ArchiveReader(file, what)
-        try:
-            config = _read_config(archive, what, compile)
-            with guard.budget(archive.stored_bytes(_WEIGHTS) * 16 + (64 << 20), what):
-                model = serialization.deserialize_keras_object(config, custom_objects, safe_mode)
-            if not hasattr(model, "load_own_variables"):
-                raise SavingError(f"[load_model] expected {what} to hold a model, got a {type(model).__name__}.")
-            _load_state(model, archive, what)
-        finally:
-            archive.close()
+        return _load(ArchiveReader(file, what), what, custom_objects, compile, safe_mode)
+
+
+def _load(source: Any, what: str, custom_objects: Any, compile: bool, safe_mode: bool) -> Any:
+    """A model from an archive or folder."""
+    try:
+        config = _read_config(source, what, compile)
+        with guard.budget(source.stored_bytes(_WEIGHTS) * 16 + (64 << 20), what):
+            model = serialization.deserialize_keras_object(config, custom_objects, safe_mode)
+        if not hasattr(model, "load_own_variables"):
+            raise SavingError(f"[load_model] expected {what} to hold a model, got a {type(model).__name__}.")
+        _load_state(model, source, what)
+    finally:
+        source.close()
     return model
 
 
@@ -186,7 +251,7 @@ def _is_hdf5(file: Any) -> bool:
     return head == b"\x89HDF\r\n\x1a\n"
 
 
-def _read_config(archive: ArchiveReader, what: str, compile: bool) -> dict[str, Any]:
+def _read_config(archive: Any, what: str, compile: bool) -> dict[str, Any]:
     if _METADATA in archive.members:
         guard.expect(guard.parse_json(archive.read(_METADATA, 1 << 20), _METADATA), dict, _METADATA)
     config = guard.parse_json(archive.read(_CONFIG, _ENOUGH_JSON), f"{what}: {_CONFIG}")
@@ -210,15 +275,13 @@ def _drop_compile(config: Any) -> None:
             stack.extend(value)
 
 
-def _load_state(
-    model: Any, archive: ArchiveReader, what: str, skip_mismatch: bool = False, strict: bool = True
-) -> None:
+def _load_state(model: Any, archive: Any, what: str, skip_mismatch: bool = False, strict: bool = True) -> None:
     with archive.open(_WEIGHTS, bytes_needed(model)) as file:
         read_weights(model, file, f"{what}: {_WEIGHTS}", skip_mismatch=skip_mismatch, strict_optimizer=strict)
     _read_assets(model, archive)
 
 
-def _read_assets(model: Any, archive: ArchiveReader) -> None:
+def _read_assets(model: Any, archive: Any) -> None:
     names = archive.assets()
     if not names:
         return
@@ -241,9 +304,8 @@ def _read_assets(model: Any, archive: ArchiveReader) -> None:
                 obj.load_assets(folder)
 
 
-def load_archive_weights(model: Any, file: Any, what: str, skip_mismatch: bool) -> None:
-    """The weights of a `.keras` file into a model that exists already."""
-    archive = ArchiveReader(file, what)
+def load_archive_weights(model: Any, archive: Any, what: str, skip_mismatch: bool) -> None:
+    """The weights of a `.keras` archive or folder into a model that exists already."""
     try:
         _load_state(model, archive, what, skip_mismatch, strict=False)
     finally:

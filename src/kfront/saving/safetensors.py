@@ -6,6 +6,8 @@ The tensors are named by their place in the model, e.g. ``layers/dense_1/kernel`
 from __future__ import annotations
 
 import json
+import math
+import mmap
 import os
 import struct
 from typing import Any
@@ -17,7 +19,15 @@ from kfront.core.errors import SavingError, UnsafeFileError
 from kfront.saving import guard
 from kfront.saving.walk import own_variables, walk
 
-__all__ = ["read_safetensors", "write_safetensors"]
+__all__ = [
+    "as_array",
+    "mapped",
+    "named_values",
+    "read_header",
+    "read_metadata",
+    "read_safetensors",
+    "write_safetensors",
+]
 
 _NAMES = {
     "BOOL": "bool",
@@ -38,6 +48,7 @@ _NAMES = {
 }
 _CODES = {v: k for k, v in _NAMES.items()}
 _HEADER = 100 << 20
+Entries = dict[str, tuple[str, tuple[int, ...], int]]
 
 
 def _named_variables(model: Any) -> list[tuple[str, Any]]:
@@ -58,18 +69,31 @@ def _named_variables(model: Any) -> list[tuple[str, Any]]:
     return list(out.items())
 
 
-def write_safetensors(model: Any, file: Any, metadata: dict[str, str] | None = None) -> None:
-    """Write the weights of a model.
+def named_values(model: Any, copy: bool = False) -> list[tuple[str, Any]]:
+    """Names in the file, and variables; with `copy` their values as they are now."""
+    named = _named_variables(model)
+    return [(n, np.array(v.numpy())) for n, v in named] if copy else named
+
+
+def write_safetensors(named: list[tuple[str, Any]], file: Any, metadata: Any = None) -> None:
+    """Write tensors.
 
     Args:
-        model: a built model or layer.
+        named: what `named_values` gives for a model, or pairs (name, array).
         file: a binary file opened for writing.
         metadata: further texts for the header.
+
+    Raises:
+        SavingError: a dtype that the format has not, or metadata that are not texts.
     """
-    header: dict[str, Any] = {"__metadata__": {"format": "kfront", **(metadata or {})}}
+    further = dict(metadata or {})
+    if not all(isinstance(x, str) for pair in further.items() for x in pair):
+        raise SavingError(f"[save_weights] expected `metadata` to map texts to texts, got {guard.shown(metadata)}.")
+    header: dict[str, Any] = {"__metadata__": {"format": "kfront", **further}}
     values, start = [], 0
-    for name, v in _named_variables(model):
-        value = np.ascontiguousarray(v._backend.to_numpy(v._value)).reshape(v.shape)
+    for name, v in named:
+        value = v._backend.to_numpy(v._value) if hasattr(v, "_is_variable") else np.asarray(v)
+        value = np.ascontiguousarray(value).reshape(v.shape)
         code = _CODES.get(value.dtype.name)
         if code is None:
             raise SavingError(f"[save_weights] expected a dtype that safetensors knows, got {value.dtype} for {name}.")
@@ -98,7 +122,7 @@ def read_safetensors(model: Any, file: Any, what: str, skip_mismatch: bool = Fal
     """
     from kfront.saving.weights_h5 import Difference, castable, report
 
-    start, entries = _read_header(file, what)
+    start, entries, _ = read_header(file, what)
     wanted = _named_variables(model)
     problems, pairs = [], []
     for name, v in wanted:
@@ -114,16 +138,45 @@ def read_safetensors(model: Any, file: Any, what: str, skip_mismatch: bool = Fal
     known = {name for name, _ in wanted}
     unused = [name for name in entries if name not in known]
     report(model, what, problems, [], unused, skip_mismatch, strict_optimizer=False)
+    data = mapped(file, what)
     for v, (dtype, shape, begin) in pairs:
-        value = np.empty(shape, numpy_dtype(dtype))
-        file.seek(start + begin)
-        if value.nbytes and file.readinto(value.reshape(-1).view(np.uint8)) != value.nbytes:
-            raise SavingError(f"[load_weights] expected an intact file, got {what} that cannot be read to its end.")
-        v.assign(value)
+        v.assign(as_array(data, dtype, shape, start + begin))
 
 
-def _read_header(file: Any, what: str) -> tuple[int, dict[str, tuple[str, tuple[int, ...], int]]]:
-    """Where the bytes begin, and name -> (dtype, shape, offset) of tensors that lie in the file one after another."""
+def mapped(file: Any, what: str) -> Any:
+    """The bytes of a file: mapped into memory, private and writable; read where that cannot be."""
+    try:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+    except (OSError, ValueError, AttributeError):
+        file.seek(0)
+        return bytearray(file.read())
+
+
+def as_array(data: Any, dtype: str, shape: tuple[int, ...], start: int) -> np.ndarray:
+    """A tensor of the file, without a copy."""
+    kind, count = numpy_dtype(dtype), math.prod(shape)
+    flat = np.frombuffer(data, np.uint8, count * kind.itemsize, start) if count else np.empty(0, np.uint8)
+    if start % kind.itemsize:
+        flat = flat.copy()
+    return flat.view(kind).reshape(shape)
+
+
+def read_metadata(filepath: Any) -> dict[str, str]:
+    """The texts in the header of a safetensors file.
+
+    Args:
+        filepath: path of the file.
+
+    Raises:
+        SavingError: it is no such file.
+    """
+    with open(filepath, "rb") as file:
+        _, _, metadata = read_header(file, str(filepath))
+    return metadata
+
+
+def read_header(file: Any, what: str) -> tuple[int, Entries, dict[str, str]]:
+    """Where the bytes begin, name -> (dtype, shape, offset) of tensors one after another, and the metadata."""
     total = file.seek(0, os.SEEK_END)
     file.seek(0)
     head = file.read(8)
@@ -131,7 +184,9 @@ def _read_header(file: Any, what: str) -> tuple[int, dict[str, tuple[str, tuple[
     if not 0 < length <= min(_HEADER, total - 8):
         raise SavingError(f"[load_weights] expected a safetensors file, got {what} without a header of true length.")
     header = guard.expect(guard.parse_json(file.read(length), f"{what}: header"), dict, "header")
-    header.pop("__metadata__", None)
+    metadata = guard.expect(header.pop("__metadata__", {}), dict, "__metadata__")
+    if not all(isinstance(v, str) for v in metadata.values()):
+        raise SavingError(f"[load_weights] expected texts as metadata of {what}, got {guard.shown(metadata)}.")
     start, end, out = 8 + length, 0, {}
     spans = []
     for name, entry in header.items():
@@ -144,7 +199,7 @@ def _read_header(file: Any, what: str) -> tuple[int, dict[str, tuple[str, tuple[
                 f"[load_weights] expected tensors one after another inside {what}, got {guard.shown(name)} elsewhere."
             )
         end = stop
-    return start, out
+    return start, out, metadata
 
 
 def _entry(name: str, entry: Any) -> tuple[str, tuple[int, ...], tuple[int, int]]:

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from kfront.core.errors import SavingError
+from kfront.saving import background
+from kfront.saving.archive import ArchiveReader
 from kfront.saving.atomic import atomic_write
+from kfront.saving.directory import DirectoryReader
 from kfront.saving.guard import shown
+from kfront.saving.hub import download, is_hub_path
 from kfront.saving.keras_format import load_archive_weights, open_source, shown_path
 from kfront.saving.legacy_h5 import is_legacy, read_legacy_weights
-from kfront.saving.safetensors import read_safetensors, write_safetensors
-from kfront.saving.weights_h5 import read_weights, write_weights
+from kfront.saving.safetensors import named_values, read_safetensors, write_safetensors
+from kfront.saving.sharded import read_sharded, write_sharded
+from kfront.saving.weights_h5 import collect, read_weights, write_collected
 
 __all__ = ["load_weights", "save_weights"]
 
 
 def save_weights(
     model: Any, filepath: Any, overwrite: bool = True, max_shard_size: float | None = None, **kwargs: Any
-) -> None:
+) -> Any:
     """Save a model's weights, and its optimizer's state if it is compiled.
 
     Args:
@@ -26,25 +33,49 @@ def save_weights(
         filepath: path that ends in ``.weights.h5`` or ``.safetensors`` (weights alone), or a binary file opened for
             reading and writing, which gets HDF5.
         overwrite: whether an existing file may be replaced.
-        max_shard_size: None: the weights stand in one file.
-        **kwargs: none are known.
+        max_shard_size: gigabytes; the weights stand in several files of at most that size, which a ``.weights.json``
+            lists. None: one file.
+        **kwargs: `metadata`, texts for the header of a safetensors file; `background`, True to copy the state at once
+            and write it in a thread.
+
+    Returns:
+        None; with `background` a `PendingSave`, whose ``wait()`` waits for the end and raises what went wrong.
 
     Raises:
         SavingError: another ending, or an existing file with ``overwrite=False``.
     """
+    metadata, later = kwargs.pop("metadata", None), kwargs.pop("background", False)
     _no_more(kwargs, "save_weights")
-    if max_shard_size is not None:
-        raise SavingError(f"[save_weights] expected `max_shard_size` to be None, got {max_shard_size!r}; use one file.")
     if hasattr(filepath, "write"):
-        write_weights(model, filepath)
-        return
-    named = isinstance(filepath, (str, os.PathLike))
-    if not named or not str(filepath).endswith((".weights.h5", ".safetensors")):
+        write_collected(collect(model), filepath)
+        return None
+    path = str(filepath) if isinstance(filepath, (str, os.PathLike)) else ""
+    endings = (".weights.h5", ".weights.json" if max_shard_size is not None else ".safetensors")
+    if not path.endswith(endings):
         raise SavingError(
-            f"[save_weights] expected a path that ends in '.weights.h5' or '.safetensors', got {shown(filepath)}."
+            f"[save_weights] expected a path that ends in {' or '.join(map(repr, endings))}, got {shown(filepath)}."
         )
-    with atomic_write(filepath, overwrite) as file:
-        (write_safetensors if str(filepath).endswith(".safetensors") else write_weights)(model, file)
+    if later:
+        return background.start(path, lambda: _job(model, path, overwrite, max_shard_size, metadata, copy=True))
+    return _job(model, path, overwrite, max_shard_size, metadata)()
+
+
+def _job(
+    model: Any, path: str, overwrite: bool, max_shard_size: float | None, metadata: Any, copy: bool = False
+) -> Callable[[], None]:
+    """The writing of a file of weights, whose values are copied now or read then."""
+    if path.endswith(".safetensors"):
+        tensors = named_values(model, copy)
+        return lambda: _atomically(write_safetensors, tensors, path, overwrite, metadata)
+    items = collect(model, copy=copy)
+    if max_shard_size is not None:
+        return lambda: write_sharded(items, path, overwrite, max_shard_size)
+    return lambda: _atomically(write_collected, items, path, overwrite)
+
+
+def _atomically(write: Callable[..., None], values: Any, path: str, overwrite: bool, *more: Any) -> None:
+    with atomic_write(path, overwrite) as file:
+        write(values, file, *more)
 
 
 def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> None:
@@ -52,9 +83,11 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwarg
 
     Args:
         model: a built model or layer.
-        filepath: path that ends in ``.weights.h5``, ``.keras`` or ``.safetensors``, or a binary file that is open.
+        filepath: path that ends in ``.weights.h5``, ``.weights.json`` (several files), ``.h5`` (the legacy form),
+            ``.keras`` or ``.safetensors``; a folder that was saved with ``zipped=False``; ``hf://user/name/file`` on
+            the Hugging Face hub, with the package `huggingface_hub`; or a binary file that is open.
         skip_mismatch: whether layers that do not fit are passed over, with a warning that lists them.
-        **kwargs: none are known.
+        **kwargs: `by_name`, for files of the legacy form: load into the layers of the same name, leave others alone.
 
     Raises:
         SavingError: the file is damaged or does not fit; the message lists path, expected and found shape.
@@ -62,20 +95,29 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwarg
     by_name = bool(kwargs.pop("by_name", False))
     _no_more(kwargs, "load_weights")
     what = shown_path(filepath)
-    named = isinstance(filepath, (str, os.PathLike))
-    if named and not str(filepath).endswith((".h5", ".hdf5", ".keras", ".safetensors")):
+    hub = is_hub_path(filepath)
+    path = download(filepath) if hub else filepath
+    named = isinstance(path, (str, os.PathLike))
+    endings = (".h5", ".hdf5", ".keras", ".safetensors", ".weights.json")
+    if named and os.path.isdir(path):
+        load_archive_weights(model, DirectoryReader(Path(path), what), what, skip_mismatch)
+        return
+    if named and not what.endswith(endings):
         raise SavingError(
-            f"[load_weights] expected a path that ends in '.weights.h5', '.h5', '.keras' or '.safetensors', got {what}."
+            f"[load_weights] expected a path that ends in {', '.join(map(repr, endings))}, or a folder, got {what}."
         )
-    with open_source(filepath) as file:
-        if named and str(filepath).endswith(".safetensors"):
+    if named and what.endswith(".json"):
+        read_sharded(model, path, skip_mismatch, links=hub)
+        return
+    with open_source(path) as file:
+        if named and what.endswith(".safetensors"):
             read_safetensors(model, file, what, skip_mismatch)
+        elif _is_zip(file):
+            load_archive_weights(model, ArchiveReader(file, what), what, skip_mismatch)
         elif is_legacy(file):
             read_legacy_weights(model, file, what, by_name, skip_mismatch)
         elif by_name:
             raise SavingError(f"[load_weights] expected a legacy '.h5' file with `by_name=True`, got {what}.")
-        elif _is_zip(file):
-            load_archive_weights(model, file, what, skip_mismatch)
         else:
             read_weights(model, file, what, skip_mismatch)
 

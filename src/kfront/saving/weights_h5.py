@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,27 +18,82 @@ from kfront.core.errors import SavingError
 from kfront.saving.hdf5 import Dataset, H5Reader, H5Writer, Store
 from kfront.saving.walk import own_variables, walk
 
-__all__ = ["Difference", "assign_all", "bytes_needed", "compare", "read_weights", "report", "write_weights"]
+__all__ = [
+    "Difference",
+    "Item",
+    "assign_all",
+    "bytes_needed",
+    "collect",
+    "compare",
+    "read_from",
+    "read_weights",
+    "report",
+    "write_collected",
+    "write_items",
+    "write_weights",
+]
 
 Path = tuple[str, ...]
 _OLD_LAYERS = "_layer_checkpoint_dependencies"  # name of "layers" in files of Keras before 3.0
 
 
-def write_weights(model: Any, file: Any, found: list[tuple[Path, Any]] | None = None) -> None:
+class Item(NamedTuple):
+    """What one object writes.
+
+    Attributes:
+        path: its place in the file.
+        name: its name.
+        arrays: pairs (name, array).
+    """
+
+    path: Path
+    name: str
+    arrays: Iterable[tuple[str, Any]]
+
+
+def collect(model: Any, found: list[tuple[Path, Any]] | None = None, copy: bool = False) -> list[Item]:
+    """All state of `model`, object by object.
+
+    Args:
+        model: a model or layer.
+        found: what `walk` finds in the model, where that is known.
+        copy: whether the values are copied now, so that the model may change; else they are read when asked for.
+    """
+    items = [Item(p, str(getattr(o, "name", "")), _values(o)) for p, o in (walk(model) if found is None else found)]
+    if copy:
+        items = [Item(i.path, i.name, [(n, np.array(v)) for n, v in i.arrays]) for i in items]
+    return items
+
+
+def write_items(items: Iterable[Item], writer: Any) -> None:
+    """Write what `collect` gave.
+
+    Args:
+        items: the state.
+        writer: an `H5Writer`, or what has its methods.
+    """
+    for item in items:
+        group = writer.group((*item.path, "vars"))
+        writer.text(group, "name", item.name)
+        for name, value in item.arrays:
+            writer.put(group, name, value)
+
+
+def write_weights(model: Any, file: Any) -> None:
     """Write all state of `model` into an HDF5 file.
 
     Args:
         model: a model or layer.
         file: a seekable binary file, opened for reading and writing.
-        found: what `walk` finds in the model, where that is known.
     """
+    write_collected(collect(model), file)
+
+
+def write_collected(items: Iterable[Item], file: Any) -> None:
+    """The same for what `collect` gave."""
     writer = H5Writer(file)
     try:
-        for path, obj in walk(model) if found is None else found:
-            group = writer.group((*path, "vars"))
-            writer.text(group, "name", str(getattr(obj, "name", "")))
-            for name, value in _values(obj):
-                writer.put(group, name, value)
+        write_items(items, writer)
     finally:
         writer.close()
 
@@ -223,7 +278,11 @@ def read_weights(model: Any, file: Any, what: str, skip_mismatch: bool = False, 
     Raises:
         SavingError: the file does not fit the model; nothing was loaded.
     """
-    reader = H5Reader(file, what)
+    read_from(model, H5Reader(file, what), what, skip_mismatch, strict_optimizer)
+
+
+def read_from(model: Any, reader: Any, what: str, skip_mismatch: bool, strict_optimizer: bool = False) -> None:
+    """`read_weights` from a reader, which is closed at the end."""
     try:
         plan = _Plan(model, reader)
         report(model, what, plan.differences, plan.optimizers, plan.unused(), skip_mismatch, strict_optimizer)

@@ -9,6 +9,11 @@ __getattr__, __dir__, __all__ = lazy_namespace(
     {
         **names(".array_utils", "normalize pad_sequences to_categorical"),
         **names(".config_dict", "Config"),
+        **names(".dataset_audio", "audio_dataset_from_directory"),
+        **names(".dataset_image", "image_dataset_from_directory"),
+        **names(".dataset_split", "split_dataset"),
+        **names(".dataset_text", "text_dataset_from_directory"),
+        **names(".timeseries", "timeseries_dataset_from_array"),
         **names(".feature_space", "FeatureSpace"),
         **names(".data_utils", "pack_x_y_sample_weight unpack_x_y_sample_weight"),
         **names(".dtype_utils", "standardize_dtype"),

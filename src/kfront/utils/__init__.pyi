@@ -29,6 +29,10 @@ from kfront.utils.data_utils import (
     pack_x_y_sample_weight as pack_x_y_sample_weight,
     unpack_x_y_sample_weight as unpack_x_y_sample_weight,
 )
+from kfront.utils.dataset_audio import audio_dataset_from_directory as audio_dataset_from_directory
+from kfront.utils.dataset_image import image_dataset_from_directory as image_dataset_from_directory
+from kfront.utils.dataset_split import split_dataset as split_dataset
+from kfront.utils.dataset_text import text_dataset_from_directory as text_dataset_from_directory
 from kfront.utils.dtype_utils import standardize_dtype as standardize_dtype
 from kfront.utils.feature_space import FeatureSpace as FeatureSpace
 from kfront.utils.file_utils import get_file as get_file
@@ -42,6 +46,7 @@ from kfront.utils.plotting import model_to_dot as model_to_dot, plot_model as pl
 from kfront.utils.progbar import Progbar as Progbar
 from kfront.utils.py_dataset import PyDataset as PyDataset, PyDataset as Sequence
 from kfront.utils.session import clear_session as clear_session, set_random_seed as set_random_seed
+from kfront.utils.timeseries import timeseries_dataset_from_array as timeseries_dataset_from_array
 
 __all__ = [
     "Config",
@@ -51,6 +56,7 @@ __all__ = [
     "PyDataset",
     "Sequence",
     "array_to_img",
+    "audio_dataset_from_directory",
     "bounding_boxes",
     "clear_session",
     "custom_object_scope",
@@ -62,6 +68,7 @@ __all__ = [
     "get_registered_name",
     "get_registered_object",
     "get_source_inputs",
+    "image_dataset_from_directory",
     "img_to_array",
     "is_interactive_logging_enabled",
     "is_keras_tensor",
@@ -76,7 +83,10 @@ __all__ = [
     "save_img",
     "serialize_keras_object",
     "set_random_seed",
+    "split_dataset",
     "standardize_dtype",
+    "text_dataset_from_directory",
+    "timeseries_dataset_from_array",
     "to_categorical",
     "unpack_x_y_sample_weight",
 ]
