@@ -59,6 +59,8 @@ class Optimizer(StateOwner):
     array([0.5, 1.5], dtype=float32)
     """
 
+    loss_scale_factor: float | None = None
+
     def __init__(
         self,
         learning_rate: Any,

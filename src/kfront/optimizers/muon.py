@@ -135,27 +135,42 @@ class Muon(Optimizer):
         fe.mul_to(slots, self.momentum)
         m = fe.add_to(slots, grads)
         steps = self._orthogonal(fe.add(grads, fe.mul(m, self.momentum)) if self.nesterov else m)
-        if self.rms_rate is not None:
-            steps = fe.mul(steps, [self.rms_rate * math.sqrt(max(v.shape)) for v in variables])
-        fe.add_to(variables, steps, -learning_rate)
+        fe.add_to(variables, [self.lr_adjust(x) for x in steps], -learning_rate)
 
     def _orthogonal(self, matrices: list[Any]) -> list[Any]:
-        """The iteration, on matrices of one shape together; a tall one is turned, which makes the products small."""
+        """`zeropower_via_newtonschulz5` of each, those of one shape together."""
         alike: dict[tuple[int, ...], list[int]] = {}
         for i, x in enumerate(matrices):
             alike.setdefault(tuple(x.shape), []).append(i)
         out: list[Any] = [None] * len(matrices)
-        for (rows, columns), which in alike.items():
-            x = ops.stack([matrices[i] for i in which])
-            x = ops.swapaxes(x, 1, 2) if rows > columns else x
-            x = x / (ops.sqrt(ops.sum(x * x, axis=(1, 2), keepdims=True)) + 1e-7)
-            for _ in range(self.ns_steps):
-                a = ops.matmul(x, ops.swapaxes(x, 1, 2))
-                x = self.muon_a * x + ops.matmul(self.muon_b * a + self.muon_c * ops.matmul(a, a), x)
-            x = ops.swapaxes(x, 1, 2) if rows > columns else x
-            for i, one in zip(which, ops.unstack(x), strict=True):
+        for which in alike.values():
+            found = self.zeropower_via_newtonschulz5(ops.stack([matrices[i] for i in which]), self.ns_steps)
+            for i, one in zip(which, ops.unstack(found, len(which)), strict=True):
                 out[i] = one
         return out
+
+    def zeropower_via_newtonschulz5(self, x: Any, steps: int) -> Any:
+        """About the nearest orthogonal matrices: all singular values come near 1.
+
+        Args:
+            x: matrices in the last two axes. A tall one is turned first, which makes the products small.
+            steps: number of iterations.
+        """
+        tall = x.shape[-2] > x.shape[-1]
+        x = self.transpose_last_axis(x) if tall else x
+        x = x / (ops.sqrt(ops.sum(x * x, axis=(-2, -1), keepdims=True)) + 1e-7)
+        for _ in range(steps):
+            a = ops.matmul(x, self.transpose_last_axis(x))
+            x = self.muon_a * x + ops.matmul(self.muon_b * a + self.muon_c * ops.matmul(a, a), x)
+        return self.transpose_last_axis(x) if tall else x
+
+    def transpose_last_axis(self, x: Any) -> Any:
+        """`x` with its last two axes exchanged."""
+        return ops.swapaxes(x, -2, -1)
+
+    def lr_adjust(self, x: Any) -> Any:
+        """An orthogonal matrix scaled to the size of Adam's steps; as it is if `rms_rate` is None."""
+        return x if self.rms_rate is None else x * (self.rms_rate * math.sqrt(max(x.shape)))
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
