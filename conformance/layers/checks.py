@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable
 from typing import Any
@@ -168,14 +169,11 @@ def _gradients(backend: str, row: Row) -> list[np.ndarray]:
         return [b.to_numpy(g) for g in found]
 
 
-_known: dict[tuple[str, int], list[np.ndarray]] = {}
 
 
+@functools.cache
 def _found(backend: str, row: Row) -> list[np.ndarray]:
-    key = (backend, id(row))
-    if key not in _known:
-        _known[key] = _gradients(backend, row)
-    return _known[key]
+    return _gradients(backend, row)
 
 
 def _value_at(row: Row, parameters: list[np.ndarray]) -> float:
