@@ -368,8 +368,8 @@ def enable_unsafe_deserialization() -> None:
         UnsupportedError: always.
     """
     raise UnsupportedError(
-        "[enable_unsafe_deserialization] expected loading to stay safe, got a request to make every load of this process "
-        "unsafe; pass `safe_mode=False` to the one call that loads a file you trust, and functions as `custom_objects`."
+        "[enable_unsafe_deserialization] expected loading to stay safe, got a request to make every load of this "
+        "process unsafe; pass `safe_mode=False` to the one call that loads a file you trust."
     )
 
 

@@ -146,7 +146,8 @@ def assert_same_structure(a: Any, b: Any, check_types: bool | None = None) -> No
     """Raise ArgumentError unless `a` and `b` have the same form (leaves do not matter).
 
     Args:
-        a, b: nested structures.
+        a: nested structure.
+        b: nested structure.
         check_types: has no effect; `assert_same_paths` takes lists for tuples.
     """
     if is_nested(a) != is_nested(b):

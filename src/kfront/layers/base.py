@@ -20,13 +20,20 @@ from kfront import constraints, dtype_policies, initializers, regularizers
 from kfront.backends import backend_scope, current
 from kfront.core import tree
 from kfront.core.dtypes import is_float
-from kfront.core.errors import ArgumentError, ArgumentTypeError, KfrontError, NotBuiltError, ShapeError
+from kfront.core.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    KfrontError,
+    NotBuiltError,
+    ShapeError,
+    UnsupportedError,
+)
 from kfront.core.naming import auto_name, current_path, name_scope
 from kfront.core.operation import Operation, record
 from kfront.core.registry import serializable
-from kfront.core.remat import choose
 from kfront.core.spec import Abstract, KerasTensor, is_text, standardize_shape
 from kfront.core.state import state
+from kfront.core.symbolic import SymbolicScope
 from kfront.core.tracking import PLAIN
 from kfront.core.variable import StatelessScope, Variable
 from kfront.layers.binding import bind_class, kind_of, make_tracker, rebuild, saved_state
@@ -102,8 +109,6 @@ class Layer(Owner, Operation):
     _outbound_nodes: list[Any]
     autocast: bool
     supports_masking: bool = False
-    _remat: Any = None  # the RematScope it was made in
-    _holds_segments = False  # whether, in such a scope, its layers are computed again one by one
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         backend = current()
@@ -442,21 +447,9 @@ class Layer(Owner, Operation):
         self._become_ready(info)
         return out
 
-    def rematerialized_call(self, layer_call: Any, *args: Any, **kwargs: Any) -> Any:
-        """What computes the layer in the `RematScope` that it was made in.
-
-        Args:
-            layer_call: the layer's `call`.
-            *args: as for `layer_call`.
-            **kwargs: as for `layer_call`.
-
-        Returns:
-            A function of the same arguments; `layer_call` itself where nothing is to be computed twice.
-        """
-        return layer_call if self._remat is None else choose(self._remat, self, layer_call, args, kwargs)
-
     def _symbolic(self, args: Any, kwargs: Any, named: dict[str, Any]) -> Any:
-        out = self.compute_output_spec(*args, **kwargs)
+        with SymbolicScope():
+            out = self.compute_output_spec(*args, **kwargs)
         self.__dict__["built"] = True
         if all(type(x) is Abstract for x in tree.flatten((args, kwargs)) if isinstance(x, KerasTensor)):
             return tree.map_structure(lambda x: Abstract(x.shape, x.dtype) if isinstance(x, KerasTensor) else x, out)
@@ -638,6 +631,17 @@ class Layer(Owner, Operation):
         self._losses.extend(values)
         if state.losses is not None:
             state.losses.extend(values)
+
+    def add_metric(self, *args: Any, **kwargs: Any) -> None:
+        """Refused: metrics are given to `compile`, or made in `__init__` and updated in `call`.
+
+        Raises:
+            UnsupportedError: always.
+        """
+        raise UnsupportedError(
+            f"[{self.name}] expected metrics in `compile(metrics=[...])`, got `add_metric`; or make a Metric in "
+            "`__init__` and call its `update_state`."
+        )
 
     def _add_activity_loss(self, outputs: Any) -> None:
         for x in tree.flatten(outputs):
