@@ -15,12 +15,16 @@ from conformance.ops import (
     table_nn,
     table_reduce,
     table_shape,
+    table_transforms,
 )
 from conformance.ops.entry import Entry
 
 __all__ = ["ALIASES", "function_of", "table"]
 
-_PARTS = (table_elementwise, table_reduce, table_shape, table_linalg, table_nn, table_more, table_image, table_control)
+_PARTS = (
+    *(table_elementwise, table_reduce, table_shape, table_linalg, table_nn),
+    *(table_more, table_image, table_control, table_transforms),
+)
 
 # second names of one function: the same object, so covered by the entry of the first
 ALIASES = {

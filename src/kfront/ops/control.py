@@ -172,11 +172,23 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
     """
     if not branches:
         raise ArgumentError("[switch] expected at least one branch, got none.")
-    from kfront.ops.arithmetic import clip
-
+    _check_callable("switch", **{f"branches[{i}]": f for i, f in enumerate(branches)})
     last = len(branches) - 1
     if isinstance(index, int):
         return branches[min(max(index, 0), last)](*operands)
+    kind = _kind((index, operands))
+    if kind is KerasTensor:
+        return ControlCall(switch)(index, branches, *operands)
+    if kind is Abstract:
+        return functools.reduce(_join_branches, [f(*operands) for f in branches])
+    return _engine().switch(index, branches, *operands)
+
+
+@op(0, None, name="switch")
+def _switch(index: Any, branches: Any, *operands: Any) -> Any:
+    from kfront.ops.arithmetic import clip
+
+    last = len(branches) - 1
     index = clip(index, 0, last)
 
     def pick(i: int) -> Any:

@@ -6,16 +6,29 @@ import math
 from typing import Any
 
 from kfront.core.dtypes import result_type, to_float
-from kfront.core.errors import ArgumentError, ShapeError, UnsupportedError
+from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.op import op
-from kfront.ops.arithmetic import add, logaddexp, maximum, multiply, subtract
+from kfront.core.shapes import shape_of
+from kfront.ops.arithmetic import add, floor_divide, logaddexp, maximum, mod, multiply, subtract
 from kfront.ops.control import scan
-from kfront.ops.create import arange, ones_like
+from kfront.ops.create import arange, full_like, ones_like, zeros_like
 from kfront.ops.elementwise import cast, dtype_of, negative
 from kfront.ops.index import get_item, take_along_axis
-from kfront.ops.logic import greater, less, logical_and, logical_not, not_equal, where
+from kfront.ops.logic import (
+    bitwise_xor,
+    equal,
+    greater,
+    greater_equal,
+    less,
+    logical_and,
+    logical_not,
+    not_equal,
+    where,
+)
+from kfront.ops.matrix import matmul
 from kfront.ops.nn_activation import log_softmax
-from kfront.ops.reduce import argmax, argsort, max, sum
+from kfront.ops.reduce import all as all_
+from kfront.ops.reduce import argmax, argsort, max, sum, top_k
 from kfront.ops.shape import broadcast_to, concatenate, dim, expand_dims, pad, reshape, stack, transpose
 
 __all__ = ["ctc_decode", "ctc_loss"]
@@ -101,32 +114,41 @@ def ctc_decode(
     beam_width: int = 100,
     top_paths: int = 1,
     merge_repeated: bool = True,
-    mask_index: int = 0,
+    mask_index: int | None = 0,
 ) -> tuple[Any, Any]:
     """Class sequences from the output of a network.
 
     Args:
         inputs: logits, tensor of shape (batch, steps, classes).
         sequence_lengths: integer tensor of shape (batch,): how many steps count.
-        strategy: "greedy" (the best class of each step); "beam_search" is not available.
-        beam_width: number of candidates of the beam search.
+        strategy: "greedy" (the best class of each step), or "beam_search" (the most probable sequences, each with all
+            paths that yield it).
+        beam_width: number of candidates that the beam search keeps after each step.
         top_paths: number of results of the beam search.
-        merge_repeated: whether repeated classes without a blank in between count once.
-        mask_index: number of the blank class.
+        merge_repeated: whether, for "greedy", repeated classes without a blank in between count once. In the beam
+            search they always do, as paths yield sequences in this way.
+        mask_index: number of the blank class; None for the last class.
 
     Returns:
-        Tuple (decoded, scores): int32 of shape (1, batch, steps), filled up with -1, and minus the sum of the largest
-        logits of the steps that count, of shape (batch, 1).
+        Tuple (decoded, scores), decoded int32 and filled up with -1. For "greedy" the shapes are (1, batch, steps) and
+        (batch, 1), the score being minus the sum of the largest logits of the steps that count. For "beam_search" they
+        are (top_paths, batch, steps) and (batch, top_paths), best first, the score being the log of the probability.
 
     Raises:
-        ArgumentError: for an unknown `strategy`.
-        UnsupportedError: for the beam search.
+        ArgumentError: for an unknown `strategy`, or more paths than the beam is wide.
+
+    Reference:
+        Graves and Jaitly, "Towards End-to-End Speech Recognition with Recurrent Neural Networks", ICML 2014.
     """
     if strategy not in ("greedy", "beam_search"):
         raise ArgumentError(f"[ctc_decode] expected `strategy` 'greedy' or 'beam_search', got {strategy!r}.")
-    if strategy == "beam_search":
-        raise UnsupportedError("[ctc_decode] expected strategy='greedy', got 'beam_search', which is not available.")
-    return _greedy(inputs, sequence_lengths, merge_repeated, mask_index)
+    if mask_index is None:
+        mask_index = inputs.shape[-1] - 1
+    if strategy == "greedy":
+        return _greedy(inputs, sequence_lengths, merge_repeated, mask_index)
+    if not 1 <= top_paths <= beam_width:
+        raise ArgumentError(f"[ctc_decode] expected `top_paths` from 1 to `beam_width`, got {top_paths}, {beam_width}.")
+    return _beam_search(inputs, sequence_lengths, beam_width, top_paths, mask_index)
 
 
 @op(2, name="ctc_greedy_decode")
@@ -143,3 +165,112 @@ def _greedy(inputs: Any, sequence_lengths: Any, merge_repeated: bool, mask_index
     order = argsort(cast(logical_not(keep), "int32"), 1)  # stable: what is kept moves to the front
     moved = take_along_axis(where(keep, best, -1), order, 1)
     return expand_dims(moved, 0), scores
+
+
+# ---- beam search -----------------------------------------------------------------------------------------------------
+#
+# The beam holds for each of `width` prefixes: the log probabilities of the paths that yield it and end in a blank or
+# not, its classes, their number, the last of them, and a number by which prefixes are told apart. All of it has the
+# shape (batch, width), the classes (batch, width, steps).
+
+_HASHES = (0x3C6EF35F, 0x19660D), (0x5BD1E995, 0x1000193)
+
+
+def _numbers(before: Any, symbol: Any) -> Any:
+    """The numbers of prefixes, 64 bits as two halves along the last axis, after another class."""
+    parts = [
+        multiply(bitwise_xor(get_item(before, (..., i)), multiply(add(symbol, 1), a)), b)
+        for i, (a, b) in enumerate(_HASHES)
+    ]
+    return stack(parts, -1)
+
+
+def _extended(beam: Any, log: Any, blank: int) -> tuple[Any, Any, Any]:
+    """One more step: log probabilities of the prefixes as they are (ending in a blank, or not), and with each class."""
+    in_blank, in_class, _, _, last, _ = beam
+    total = logaddexp(in_blank, in_class)
+    width, classes = shape_of(last)[1], dim(log, 1)
+    repeat = equal(expand_dims(last, 2), arange(classes))
+    rows = expand_dims(log, 1)
+    longer = add(where(repeat, expand_dims(in_blank, 2), expand_dims(total, 2)), rows)
+    longer = where(equal(arange(classes), blank), _NEVER, longer)
+    rows = broadcast_to(rows, [dim(log, 0), width, classes])
+    again = get_item(take_along_axis(rows, expand_dims(maximum(last, 0), 2), 2), (..., 0))
+    stay = add(total, get_item(log, (slice(None), slice(blank, blank + 1))))
+    return stay, add(in_class, again), longer
+
+
+def _merged(beam: Any, stay_class: Any, longer: Any) -> tuple[Any, Any]:
+    """A prefix made longer that is in the beam already counts there."""
+    in_blank, in_class, _, count, last, number = beam
+    alive = greater(logaddexp(in_blank, in_class), _NEVER / 2)
+    made = _numbers(expand_dims(number, 2), expand_dims(last, 1))  # (batch, from, to, 2)
+    same = all_(equal(made, expand_dims(number, 1)), -1)
+    same = logical_and(same, equal(add(expand_dims(count, 2), 1), expand_dims(count, 1)))
+    same = logical_and(same, logical_and(expand_dims(alive, 2), expand_dims(alive, 1)))
+    width, classes = shape_of(last)[1], dim(longer, 2)
+    to = broadcast_to(expand_dims(maximum(last, 0), 1), [dim(last, 0), width, width])
+    gained = max(where(same, take_along_axis(longer, to, 2), _NEVER), 1)
+    kind = dtype_of(longer)
+    hit = equal(expand_dims(last, 2), arange(classes))
+    moved = greater(matmul(cast(same, kind), cast(hit, kind)), 0.5)
+    return logaddexp(stay_class, gained), where(moved, _NEVER, longer)
+
+
+def _best(beam: Any, stay_blank: Any, stay_class: Any, longer: Any) -> Any:
+    """The most probable of all prefixes, kept and made longer."""
+    _, _, text, count, last, number = beam
+    width, classes, steps = shape_of(last)[1], dim(longer, 2), dim(text, 2)
+    stay = logaddexp(stay_blank, stay_class)
+    scores = concatenate([stay, reshape(longer, (dim(longer, 0), -1))], 1)
+    found, index = top_k(scores, width)
+    index = cast(index, "int32")
+    is_longer = greater_equal(index, width)
+    place = subtract(index, width)
+    source = where(is_longer, floor_divide(maximum(place, 0), classes), index)
+    symbol = mod(maximum(place, 0), classes)
+
+    def rows(x: Any) -> Any:
+        return take_along_axis(x, source, 1)
+
+    def rows3(x: Any) -> Any:
+        return take_along_axis(x, broadcast_to(expand_dims(source, 2), [dim(source, 0), width, dim(x, 2)]), 1)
+
+    text, count, last, number = rows3(text), rows(count), rows(last), rows3(number)
+    here = logical_and(expand_dims(is_longer, 2), equal(arange(steps), expand_dims(count, 2)))
+    return (
+        where(is_longer, _NEVER, rows(stay_blank)),
+        where(is_longer, found, rows(stay_class)),
+        where(here, expand_dims(symbol, 2), text),
+        add(count, cast(is_longer, "int32")),
+        where(is_longer, symbol, last),
+        where(expand_dims(is_longer, 2), _numbers(number, symbol), number),
+    )
+
+
+@op(2, name="ctc_beam_decode")
+def _beam_search(inputs: Any, sequence_lengths: Any, beam_width: int, top_paths: int, mask_index: int) -> Any:
+    kind, batch, steps = dtype_of(inputs), dim(inputs, 0), dim(inputs, 1)
+    logs = log_softmax(cast(inputs, "float32") if kind in ("float16", "bfloat16") else inputs, -1)
+    lengths = cast(sequence_lengths, "int32")
+    places = broadcast_to(arange(beam_width), [batch, beam_width])
+    never = full_like(cast(places, dtype_of(logs)), _NEVER)
+    none = full_like(places, -1)
+    text = broadcast_to(expand_dims(none, 2), [batch, beam_width, steps])
+    number = broadcast_to(expand_dims(zeros_like(places), 2), [batch, beam_width, 2])
+    beam = (where(equal(places, 0), 0.0, never), never, text, zeros_like(places), none, number)
+
+    def step(beam: Any, item: Any) -> Any:
+        log, t = item
+        stay_blank, stay_class, longer = _extended(beam, log, mask_index)
+        stay_class, longer = _merged(beam, stay_class, longer)
+        new = _best(beam, *(maximum(x, _NEVER) for x in (stay_blank, stay_class, longer)))
+        counts = less(t, lengths)
+        flags = [reshape(counts, [batch, *[1] * (len(x.shape) - 1)]) for x in new]
+        return tuple(where(f, a, b) for f, a, b in zip(flags, new, beam, strict=True)), None
+
+    (in_blank, in_class, text, *_), _ = scan(step, beam, (transpose(logs, (1, 0, 2)), arange(steps)))
+    total = get_item(logaddexp(in_blank, in_class), (slice(None), slice(None, top_paths)))
+    impossible = less(total, _NEVER / 2)
+    text = where(expand_dims(impossible, 2), -1, get_item(text, (slice(None), slice(None, top_paths))))
+    return transpose(text, (1, 0, 2)), cast(where(impossible, -math.inf, total), kind)

@@ -145,6 +145,10 @@ class JaxBackend(Backend):
         """Wait until `x` is computed."""
         return jax.block_until_ready(x)
 
+    def profiler(self, folder: str) -> Any:
+        """Context in which `jax.profiler` runs."""
+        return jax.profiler.trace(folder)
+
     def next_key(self, variable: Any) -> Any:
         """The state of a SeedGenerator, which is then advanced."""
         key = variable._value
@@ -173,10 +177,14 @@ class JaxBackend(Backend):
         return step.Step(fn, state) if jit else fn
 
     def compile_loop(
-        self, fn: Callable[..., Any], state: Callable[[], Sequence[Any]], jit: bool | str
+        self, fn: Callable[..., Any], state: Callable[[], Sequence[Any]], jit: bool | str, count: int | None = None
     ) -> Callable[[Iterable[Any]], Any]:
         """`fn` over a list of batches in one `lax.scan`."""
-        return step.Loop(fn, state).run if jit else super().compile_loop(fn, state, jit)
+        return step.Loop(fn, state, count).run if jit else super().compile_loop(fn, state, jit, count)
+
+    def cannot_trace(self, error: Exception) -> bool:
+        """Whether an error says that a tracer has no value, shape or truth."""
+        return isinstance(error, _TRACING)
 
 
 # Composed ops that depend on nothing but their arguments and the settings: eagerly, one compiled call each.
@@ -191,6 +199,7 @@ batch_normalization_train adaptive_average_pool adaptive_max_pool angle cdist ch
 ctc_loss depth_to_space space_to_depth diagflat diff digitize hstack vstack dstack extract_sequences stft istft fmax
 fmin fmod fold unfold gcd lcm i0 in_top_k isneginf isposinf ldexp logaddexp2 matrix_rank nanargmax nanargmin nancumprod
 hypot nancumsum nanmedian nanpercentile nanprod nanquantile nanstd nanvar percentile polar rot90 trapezoid vander
+ctc_beam_decode
 """
 
 
@@ -213,6 +222,13 @@ def _fused(one: Any) -> Callable[..., Any]:
 _advance = compiled()(lambda key: key + jnp.array([0, 1], key.dtype))
 
 
+_TRACING = (
+    jax.errors.ConcretizationTypeError,
+    jax.errors.NonConcreteBooleanIndexError,
+    jax.errors.TracerArrayConversionError,
+    jax.errors.TracerIntegerConversionError,
+    jax.errors.UnexpectedTracerError,
+)
 _NUMBERS = frozenset((bool, int, float, complex))
 
 

@@ -7,6 +7,7 @@ body again at each call, as it is a new closure each time.
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from kfront.backends.jax.common import ARRAY, TRACER, tracing
+from kfront.backends.jax.common import ARRAY, tracing
 from kfront.backends.jax.native import Journal, store, strong
 from kfront.core.variable import bind
 
@@ -87,6 +88,17 @@ def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> 
     )
 
 
+def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
+    """One of several functions; the index is held in range."""
+    index = _array(index)
+    if type(index) is ARRAY:
+        return branches[min(max(int(index), 0), len(branches) - 1)](*operands)
+    index, values = index.astype(jnp.int32), _arrays(operands)
+    return _carried(
+        lambda written, pure: lax.switch(index, [pure(f) for f in branches], _now(written), *values),
+    )
+
+
 # ---- loops ----------------------------------------------------------------------------------------------------------
 
 
@@ -102,9 +114,11 @@ def while_loop(
 
     now = _arrays(tuple(loop_vars) if several else (loop_vars,))
     done, go_on = 0, True
-    if _eager(now):
+    if not tracing():
         now, done, go_on = _while_eager(cond, step, now, maximum_iterations)
-    if go_on:
+    if go_on and maximum_iterations is not None and _differentiated(now):
+        now = _while_bounded(cond, step, now, int(maximum_iterations) - done)
+    elif go_on:
         now = _while_traced(cond, step, now, done, maximum_iterations)
     if not several:
         return now[0]
@@ -112,17 +126,46 @@ def while_loop(
 
 
 def _while_eager(cond: Any, step: Any, now: Any, most: Any) -> tuple[Any, int, bool]:
-    """Up to `_EAGER_STEPS` steps: (values, how many, whether there may be more to do)."""
-    for i in range(_EAGER_STEPS):
+    """Steps in Python: (values, how many, whether there may be more to do).
+
+    As many as there are while a gradient is taken, which JAX takes of these steps but not of its own loop.
+    """
+    for i in itertools.count():
         if most is not None and i >= most:
             return now, i, False
-        pred = cond(*now)
-        if isinstance(pred, TRACER):  # depends on a traced value that the functions close over
+        try:
+            if not cond(*now):
+                return now, i, False
+        except jax.errors.TracerBoolConversionError:  # it depends on a value that is traced
             return now, i, True
-        if not pred:
-            return now, i, False
+        if i == _EAGER_STEPS and _eager(now):
+            return now, i, True
         now = step(now)
-    return now, _EAGER_STEPS, True
+    return now, 0, False  # not reached: the count has no end
+
+
+def _differentiated(now: Any) -> bool:
+    """Whether a gradient is taken of the values."""
+    return any(type(x).__name__ in ("JVPTracer", "LinearizeTracer") for x in jax.tree_util.tree_leaves(now))
+
+
+def _while_bounded(cond: Any, step: Any, now: Any, most: int) -> Any:
+    """The loop as one of known length, of which the gradient can be taken; steps after its end do nothing."""
+
+    def run(written: list[Any], pure: Any) -> Any:
+        body = pure(step)
+
+        def once(carry: Any, _: Any) -> Any:
+            values, now, go_on = carry
+            with bind(written, values), Journal():
+                go_on = go_on & _array(cond(*now)).astype(bool).reshape(())
+            values, now = lax.cond(go_on, body, lambda values, now: (values, now), values, now)
+            return (values, now, go_on), None
+
+        (values, out, _), _ = lax.scan(once, (_now(written), now, jnp.bool_(True)), None, length=most)
+        return values, out
+
+    return _carried(run)
 
 
 def _while_traced(cond: Any, step: Any, now: Any, done: int, most: Any) -> Any:
@@ -215,7 +258,12 @@ def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
 
 def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
     """`f` returns (output, gradient function of the upstream gradients)."""
-    wrapped = jax.custom_gradient(f)
+
+    def flat(*args: Any, **kwargs: Any) -> Any:
+        out, gradient = f(*args, **kwargs)
+        return out, lambda upstream: gradient(*jax.tree_util.tree_leaves(upstream))
+
+    wrapped = jax.custom_gradient(flat)
 
     def call(*args: Any, **kwargs: Any) -> Any:
         return wrapped(*_values(args), **_values(kwargs))

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 
 from kfront.backends.jax.native import Journal, store
+from kfront.core.errors import UnsupportedError
 from kfront.core.variable import bind
 
 __all__ = ["checkpoint", "jvp", "vjp"]
@@ -41,7 +42,19 @@ def vjp(fn: Any, holders: Sequence[Any], once: bool = False) -> tuple[list[Any],
     run = _pure(fn, holders, written)
     results, pull, (others, new) = jax.vjp(run, [h._value for h in holders], has_aux=True)
     _keep(written, new)
-    return results, others, lambda gradients: _conj(pull(_conj(gradients))[0])
+
+    def back(gradients: Sequence[Any]) -> list[Any]:
+        try:
+            return _conj(pull(_conj(gradients))[0])
+        except ValueError as error:
+            if "while_loop" not in str(error):
+                raise
+            raise UnsupportedError(
+                "[jax] expected loops of a known number of steps in a compiled gradient, got a `while_loop` or a "
+                "`fori_loop` with traced bounds; give `maximum_iterations`, or use `scan`."
+            ) from error
+
+    return results, others, back
 
 
 def jvp(fn: Any, holders: Sequence[Any], tangents: Sequence[Any]) -> tuple[list[Any], list[Any], list[Any]]:

@@ -169,15 +169,26 @@ def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
     """Apply a function to each element of the first axis, all at once."""
     elements = _tensors(elements)
     if not tf.executing_eagerly():
-        return tf.vectorized_map(function, elements)
-    once = tf.function(lambda x: tf.vectorized_map(function, x), autograph=False)
+        return _vectorized(function, elements)
+    once = tf.function(lambda x: _vectorized(function, x), autograph=False)
     once._omit_frequent_tracing_warning = True  # as TensorFlow itself would make one for each call, and warn of it
     return once(elements)
 
 
+def _vectorized(function: Callable[[Any], Any], elements: Any) -> Any:
+    try:
+        return tf.vectorized_map(function, elements)
+    except ValueError as error:
+        if "handle data" not in str(error):  # it cannot vectorize second derivatives of loops
+            raise
+    with tf.name_scope("one_by_one"):
+        signature = _step_outputs(lambda c, x: (c, function(x)), tf.constant(0), elements)
+        return tf.map_fn(lambda x: _tensors(function(x)), elements, fn_output_signature=signature)
+
+
 def switch(index: Any, branches: Any, *operands: Any) -> Any:
     """The result of one of several functions; the index is held in range."""
-    index = tf.clip_by_value(tf.cast(index, tf.int32), 0, len(branches) - 1)
+    index = tf.reshape(tf.clip_by_value(tf.cast(index, tf.int32), 0, len(branches) - 1), ())
     return tf.switch_case(index, [lambda b=b: b(*operands) for b in branches])
 
 

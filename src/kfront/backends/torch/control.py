@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch.utils import _pytree as pytree
 
+from kfront.backends.torch.step import inside_func
 from kfront.core.state import state
 
 Tensor = torch.Tensor
@@ -29,11 +30,24 @@ def _tensors(tree: Any) -> Any:
 
 def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
     pred = pred.value if hasattr(pred, "_is_variable") else pred
+    if isinstance(pred, Tensor) and _batched(pred):
+        true, false = _tensors(true_fn()), _tensors(false_fn())  # each example takes its own branch
+        return pytree.tree_map(lambda a, b: a if a is None else torch.where(pred != 0, a, b), true, false)
     if isinstance(pred, Tensor) and torch.compiler.is_compiling():
         pred = pred.reshape(()) if pred.dtype is torch.bool else pred.reshape(()) != 0
         _settle(true_fn), _settle(false_fn)
         return torch.cond(pred, lambda: _fresh(true_fn()), lambda: _fresh(false_fn()), ())
     return true_fn() if pred else false_fn()
+
+
+def _batched(x: Tensor) -> bool:
+    """Whether `x` has one value for each example of a `vmap`."""
+    functorch = torch._C._functorch
+    while not torch.compiler.is_compiling() and functorch.is_functorch_wrapped_tensor(x):
+        if functorch.is_batchedtensor(x):
+            return True
+        x = functorch.get_unwrapped(x)
+    return False
 
 
 def _settle(fn: Callable[..., Any], *args: Any) -> None:
@@ -135,24 +149,60 @@ def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
 
 
 class _CustomGradient(torch.autograd.Function):
-    """Forward by a function that also returns its gradient function."""
+    """Forward by a function that also returns its gradient function.
+
+    For gradients of gradients and inside `torch.func` the function runs again in the backward pass, where its
+    intermediate results are recorded; otherwise the gradient function of the forward pass is used.
+    """
+
+    generate_vmap_rule = True
 
     @staticmethod
-    def forward(ctx: Any, call: Callable[..., Any], *args: Any) -> Any:
-        out, ctx.gradient = call(*args)
-        ctx.count = len(args)
-        return out
+    def forward(call: Any, *args: Any) -> Any:
+        return call(*args)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        ctx.call, *args = inputs
+        ctx.gradient, ctx.call.gradient = ctx.call.gradient, None
+        ctx.save_for_backward(*args)
+        ctx.save_for_forward(*args)
+
+    @staticmethod
+    def jvp(ctx: Any, _: Any, *tangents: Any) -> Any:
+        args = ctx.saved_tensors
+        tangents = tuple(torch.zeros_like(x) if t is None else t for x, t in zip(args, tangents, strict=True))
+        return torch.func.jvp(ctx.call, args, tangents)[1]
 
     @staticmethod
     def backward(ctx: Any, *upstream: Any) -> Any:
-        grads = ctx.gradient(*upstream)
-        grads = tuple(grads) if isinstance(grads, (tuple, list)) else (grads,)
-        return (None, *grads, *(None,) * (ctx.count - len(grads)))
+        call, gradient, args = ctx.call, ctx.gradient, ctx.saved_tensors
+        if torch.is_grad_enabled() or inside_func():
+            call(*args)
+            gradient, call.gradient = call.gradient, None
+        grads = gradient(*upstream)
+        grads = pytree.tree_leaves(tuple(grads) if isinstance(grads, (tuple, list)) else (grads,))
+        return (None, *grads, *(None,) * (len(args) - len(grads)))
+
+
+class _Call:
+    """A function of flat tensors that keeps the gradient function it returns besides."""
+
+    def __init__(self, f: Callable[..., Any], structure: Any, kwargs: Any) -> None:
+        self.f, self.structure, self.kwargs = f, structure, kwargs
+        self.gradient: Any = None
+        self.result: Any = None
+
+    def __call__(self, *leaves: Any) -> tuple[Any, ...]:
+        out, self.gradient = self.f(*pytree.tree_unflatten(leaves, self.structure), **self.kwargs)
+        found, self.result = pytree.tree_flatten(_tensors(out))
+        return tuple(x.view_as(x) if any(x is a for a in leaves) else x for x in found)
 
 
 def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
-        args = tuple(a.value if hasattr(a, "_is_variable") else a for a in args)
-        return _CustomGradient.apply(lambda *a: f(*a, **kwargs), *args)
+        leaves, structure = pytree.tree_flatten(_tensors(args))
+        one = _Call(f, structure, kwargs)
+        return pytree.tree_unflatten(_CustomGradient.apply(one, *leaves), one.result)
 
     return call

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["compile_step", "nesting", "value_and_grad"]
+__all__ = ["compile_step", "inside_func", "nesting", "value_and_grad"]
 
 Tensor = torch.Tensor
 
@@ -19,6 +19,11 @@ class _Nesting(threading.local):
 
 
 nesting = _Nesting()
+
+
+def inside_func() -> bool:
+    """Whether a transform of `torch.func` runs, or must be taken for one: `torch.compile` follows those only."""
+    return torch.compiler.is_compiling() or torch._C._functorch.maybe_current_level() is not None
 
 
 def value_and_grad(

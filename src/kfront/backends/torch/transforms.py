@@ -1,8 +1,8 @@
 """Derivatives of closures over Variables and Cells.
 
 Eagerly autograd takes them: what a closure assigns is assigned at once, and the results are part of a graph around them
-only if there is one. Inside `torch.func` (a `vmap` or `jvp` around), where values are wrapped, and under `torch.compile`
-it is `torch.func`, and assignments are carried out of the transform as results.
+only if there is one. Inside `torch.func` (a `vmap` or `jvp` around), where values are wrapped, and inside
+`torch.compile` it is `torch.func`, and assignments are carried out of the transform as results.
 """
 
 from __future__ import annotations
@@ -13,17 +13,12 @@ from typing import Any
 
 import torch
 
-from kfront.backends.torch.step import nesting
+from kfront.backends.torch.step import inside_func, nesting
 from kfront.core.variable import Carried, StatelessScope, bind
 
-__all__ = ["can_compile", "checkpoint", "inside_func", "jvp", "vjp"]
+__all__ = ["can_compile", "checkpoint", "jvp", "vjp"]
 
 Tensor = torch.Tensor
-
-
-def inside_func() -> bool:
-    """Whether a transform of `torch.func` runs, or must be taken for one: `torch.compile` follows those only."""
-    return torch.compiler.is_compiling() or torch._C._functorch.maybe_current_level() is not None
 
 
 def can_compile() -> bool:
