@@ -18,7 +18,7 @@ import tempfile
 import zlib
 
 from conformance import report
-from conformance.suite import AREAS, Case, Result, collect, load_expected, run_case
+from conformance.suite import AREAS, OF_OPS, Case, Result, collect, load_expected, run_case
 
 
 def _import_engines(backends: list[str]) -> None:
@@ -63,10 +63,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("conformance", description="Check that the backends do the same.")
     parser.add_argument("--backends", "--backend", default=",".join(installed()), help="names, separated by commas")
     parser.add_argument("--areas", "--area", default=",".join(AREAS), help="areas to run, separated by commas")
-    parser.add_argument("--only", default="", help="run cases whose id contains this text")
+    parser.add_argument("--only", default="", help='"ops" for the areas of ops, or text that ids of cases contain')
     parser.add_argument("--quick", action="store_true", help="a sample of the larger tables")
     parser.add_argument("--jobs", type=int, default=0, help="number of processes; 0: two for a run of all")
     parser.add_argument("--out", default="", help="folder for results.json and index.html")
+    parser.add_argument("--xfail", default="", help="file with the expected failures of a backend from elsewhere")
     parser.add_argument("--part", default="", help="run the cases of one process of several: its number/how many")
     return parser
 
@@ -83,6 +84,8 @@ def _belongs(case: Case, number: int, count: int) -> bool:
 def _run(args: argparse.Namespace, backends: list[str]) -> list[Result]:
     _import_engines(backends)
     expected = {b: load_expected(b) for b in [*backends, "all"]}
+    if args.xfail:
+        expected[backends[0]] = load_expected(backends[0], pathlib.Path(args.xfail))
     number, count = map(int, (args.part or "0/1").split("/"))
     results: list[Result] = []
     for case in collect(args.areas.split(","), backends, args.quick):
@@ -113,7 +116,7 @@ def _run_apart(args: argparse.Namespace) -> list[Result]:
     """
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "conformance", "--backends", args.backends, "--areas", args.areas]
-        command += ["--only", args.only, *(["--quick"] if args.quick else [])]
+        command += ["--only", args.only, "--xfail", args.xfail, *(["--quick"] if args.quick else [])]
         running = []
         for i in range(args.jobs):
             out = pathlib.Path(folder) / str(i)
@@ -137,6 +140,8 @@ def main(argv: list[str] | None = None) -> int:
     """Run the suite; the exit status is 0 when every case ended as expected."""
     args = _parser().parse_args(argv)
     backends = args.backends.split(",")
+    if args.only == "ops":
+        args.only, args.areas = "", ",".join(OF_OPS)
     _settings()
     if not args.jobs:
         args.jobs = 1 if args.part or args.only or len(backends) == 1 else min(2, os.cpu_count() or 1)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["AREAS", "Case", "Expected", "Result", "close", "collect", "load_expected", "run_case"]
+__all__ = ["AREAS", "OF_OPS", "Case", "Expected", "Result", "close", "collect", "load_expected", "run_case"]
 
 # area -> module with `cases(backends, quick) -> iterator of Case`
 AREAS = {
@@ -29,6 +29,7 @@ AREAS = {
     "errors": "conformance.errors.mistakes",
     "coverage": "conformance.coverage",
 }
+OF_OPS = ("values", "dtypes", "specs", "compiled", "gradients", "coverage")
 
 
 class Case(NamedTuple):
@@ -70,13 +71,17 @@ class Result(NamedTuple):
     message: str
 
 
-def load_expected(backend: str) -> list[Expected]:
+def load_expected(backend: str, path: pathlib.Path | None = None) -> list[Expected]:
     """The expected failures of a backend.
+
+    Args:
+        backend: its name.
+        path: the file, that of `conformance/xfail` if None.
 
     Raises:
         ValueError: for a line without a reason.
     """
-    path = pathlib.Path(__file__).parent / "xfail" / f"{backend}.txt"
+    path = path or pathlib.Path(__file__).parent / "xfail" / f"{backend}.txt"
     out = []
     for number, line in enumerate(path.read_text().splitlines() if path.exists() else (), 1):
         text = line.strip()
