@@ -17,7 +17,7 @@ from kfront import callbacks
 from kfront.core.errors import SavingError
 
 sys.path.insert(0, str(Path(__file__).parent))
-import resumed  # noqa: E402
+import resumed
 
 KILLS = int(os.environ.get("KFRONT_KILLS", "1"))  # how often a process is really killed, for each engine
 

@@ -254,9 +254,24 @@ class Backend:
             "back to the host; run this layer on the data before the model."
         )
 
+    def dataset(self, dataset: Any, spec: Any) -> Any:
+        """A `kfront.utils.dataset.Dataset` in the form that users of this engine expect; that itself as a rule.
+
+        Args:
+            dataset: yields NumPy arrays, nested.
+            spec: their shapes and dtypes in the same structure.
+        """
+        return dataset
+
     def synchronize(self, x: Any) -> Any:
         """Wait until `x` is computed."""
         return x
+
+    def profiler(self, folder: str) -> Any:
+        """Context in which the engine's profiler runs; it writes for TensorBoard below `folder`."""
+        raise UnsupportedError(
+            f"[{self.name}] expected an engine with a profiler, got {self.name!r}; pass `profile_batch=0`."
+        )
 
     def next_key(self, variable: Any) -> Any:
         """The value of a SeedGenerator's state (shape (2,)), which is then advanced by [0, 1]."""
@@ -332,8 +347,21 @@ class Backend:
         """
         return fn
 
-    def compile_loop(self, fn: Callable[..., Any], state: Callable[[], Sequence[Any]], jit: bool | str) -> Any:
-        """As `compile_step` for a list of batches: runs `fn` on each on the device, returns the last result."""
+    def cannot_trace(self, error: Exception) -> bool:
+        """Whether an error came up because compiled code is traced, and would not have come up eagerly."""
+        return False
+
+    def compile_loop(
+        self, fn: Callable[..., Any], state: Callable[[], Sequence[Any]], jit: bool | str, count: int | None = None
+    ) -> Any:
+        """As `compile_step` for a list of batches: runs `fn` on each on the device, returns the last result.
+
+        Args:
+            fn: as for `compile_step`.
+            state: as for `compile_step`.
+            jit: as for `compile_step`.
+            count: how many batches a list has, but for the last of an epoch.
+        """
         step = self.compile_step(fn, state, jit)
 
         def run(batches: Iterable[Any]) -> Any:

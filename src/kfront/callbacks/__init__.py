@@ -11,6 +11,8 @@ __getattr__, __dir__, __all__ = lazy_namespace(
         **names(".history", "History ProgbarLogger"),
         **names(".monitor", "EarlyStopping ReduceLROnPlateau"),
         **names(".checkpoint", "ModelCheckpoint BackupAndRestore"),
+        **names(".tensorboard", "TensorBoard"),
+        **names(".orbax", "OrbaxCheckpoint"),
         **names(
             ".simple", "LambdaCallback LearningRateScheduler TerminateOnNaN CSVLogger RemoteMonitor SwapEMAWeights"
         ),

@@ -3,6 +3,7 @@ from kfront.callbacks.base import Callback as Callback, CallbackList as Callback
 from kfront.callbacks.checkpoint import BackupAndRestore as BackupAndRestore, ModelCheckpoint as ModelCheckpoint
 from kfront.callbacks.history import History as History, ProgbarLogger as ProgbarLogger
 from kfront.callbacks.monitor import EarlyStopping as EarlyStopping, ReduceLROnPlateau as ReduceLROnPlateau
+from kfront.callbacks.orbax import OrbaxCheckpoint as OrbaxCheckpoint
 from kfront.callbacks.simple import (
     CSVLogger as CSVLogger,
     LambdaCallback as LambdaCallback,
@@ -11,6 +12,7 @@ from kfront.callbacks.simple import (
     SwapEMAWeights as SwapEMAWeights,
     TerminateOnNaN as TerminateOnNaN,
 )
+from kfront.callbacks.tensorboard import TensorBoard as TensorBoard
 
 __all__ = [
     "BackupAndRestore",
@@ -22,9 +24,11 @@ __all__ = [
     "LambdaCallback",
     "LearningRateScheduler",
     "ModelCheckpoint",
+    "OrbaxCheckpoint",
     "ProgbarLogger",
     "ReduceLROnPlateau",
     "RemoteMonitor",
     "SwapEMAWeights",
+    "TensorBoard",
     "TerminateOnNaN",
 ]

@@ -21,8 +21,77 @@ from kfront.utils.io_utils import print_msg
 __all__ = ["BackupAndRestore", "ModelCheckpoint"]
 
 
+class SavingCallback(MonitorCallback):
+    """Base of callbacks that save after epochs or batches, perhaps only what is best; a subclass has `_save`.
+
+    Args:
+        monitor, verbose, save_best_only, mode, save_freq, initial_value_threshold: as `ModelCheckpoint` has them.
+
+    Raises:
+        ArgumentError: an argument does not fit.
+    """
+
+    _remembered = ("best", "_batches_since_save")
+
+    def __init__(
+        self, monitor: str, verbose: int, save_best_only: bool, mode: str, save_freq: int | str, threshold: Any
+    ) -> None:
+        super().__init__(monitor, mode, threshold)
+        self.verbose, self.save_best_only, self.save_freq = verbose, save_best_only, save_freq
+        self._last_batch_seen = self._batches_since_save = 0
+        self._epoch = 0
+        if save_freq != "epoch" and (not isinstance(save_freq, int) or save_freq < 1):
+            raise ArgumentError(
+                f"[{type(self).__name__}] expected `save_freq` to be 'epoch' or a number of batches, got {save_freq!r}."
+            )
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        """Note the epoch."""
+        self._epoch = epoch
+        self._last_batch_seen = 0
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Save, if so many batches have passed."""
+        if self.save_freq == "epoch":
+            return
+        self._batches_since_save += batch + 1 - self._last_batch_seen
+        self._last_batch_seen = batch + 1
+        if self._batches_since_save >= self.save_freq:  # type: ignore[operator]
+            self._batches_since_save = 0
+            self._save(self._epoch, batch, logs)
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Save, unless that goes by batches."""
+        if self.save_freq == "epoch":
+            self._save(epoch, None, logs)
+
+    def _save(self, epoch: int, batch: int | None, logs: Logs) -> None:
+        raise NotImplementedError
+
+    def _is_better(self, epoch: int, logs: Logs) -> bool:
+        if self.monitor_op is None:
+            self._set_monitor_op()
+        value = self.get_monitor_value(logs)
+        if value is None:
+            return True
+        if getattr(value, "ndim", 0):
+            warnings.warn(
+                f"[{type(self).__name__}] {self.monitor!r} is not a number; the model is saved.", stacklevel=3
+            )
+            return True
+        if not self._is_improvement(value, self.best):
+            if self.verbose:
+                print_msg(f"Epoch {epoch + 1}: {self.monitor} did not improve from {self.best:.5f}.")
+            return False
+        if self.verbose:
+            old = "nothing" if self.best is None else f"{self.best:.5f}"
+            print_msg(f"Epoch {epoch + 1}: {self.monitor} improved from {old} to {value:.5f}.")
+        self.best = value
+        return True
+
+
 @serializable("keras.callbacks")
-class ModelCheckpoint(MonitorCallback):
+class ModelCheckpoint(SavingCallback):
     """Saves the model, or its weights, while it is trained.
 
     Args:
@@ -47,8 +116,6 @@ class ModelCheckpoint(MonitorCallback):
     'epoch'
     """
 
-    _remembered = ("best", "_batches_since_save")
-
     def __init__(
         self,
         filepath: str | os.PathLike[str],
@@ -60,15 +127,8 @@ class ModelCheckpoint(MonitorCallback):
         save_freq: int | str = "epoch",
         initial_value_threshold: float | None = None,
     ) -> None:
-        super().__init__(monitor, mode, initial_value_threshold)
-        self.verbose, self.filepath = verbose, os.fspath(filepath)
-        self.save_best_only, self.save_weights_only, self.save_freq = save_best_only, save_weights_only, save_freq
-        self._last_batch_seen = self._batches_since_save = 0
-        self._epoch = 0
-        if save_freq != "epoch" and (not isinstance(save_freq, int) or save_freq < 1):
-            raise ArgumentError(
-                f"[ModelCheckpoint] expected `save_freq` to be 'epoch' or a number of batches, got {save_freq!r}."
-            )
+        super().__init__(monitor, verbose, save_best_only, mode, save_freq, initial_value_threshold)
+        self.filepath, self.save_weights_only = os.fspath(filepath), save_weights_only
         endings = (".weights.h5",) if save_weights_only else (".keras", ".h5")
         if not self.filepath.endswith(endings):
             what = "weights" if save_weights_only else "models"
@@ -76,26 +136,6 @@ class ModelCheckpoint(MonitorCallback):
                 f"[ModelCheckpoint] expected a `filepath` that ends in {' or '.join(endings)} for {what}, "
                 f"got {self.filepath!r}."
             )
-
-    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
-        """Note the epoch."""
-        self._epoch = epoch
-        self._last_batch_seen = 0
-
-    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        """Save, if so many batches have passed."""
-        if self.save_freq == "epoch":
-            return
-        self._batches_since_save += batch + 1 - self._last_batch_seen
-        self._last_batch_seen = batch + 1
-        if self._batches_since_save >= self.save_freq:  # type: ignore[operator]
-            self._batches_since_save = 0
-            self._save(self._epoch, batch, logs)
-
-    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        """Save, unless that goes by batches."""
-        if self.save_freq == "epoch":
-            self._save(epoch, None, logs)
 
     def _save(self, epoch: int, batch: int | None, logs: Logs) -> None:
         path = self._path(epoch, batch, logs or {})
@@ -108,25 +148,6 @@ class ModelCheckpoint(MonitorCallback):
             self.model.save_weights(path, overwrite=True)
         else:
             self.model.save(path, overwrite=True)
-
-    def _is_better(self, epoch: int, logs: Logs) -> bool:
-        if self.monitor_op is None:
-            self._set_monitor_op()
-        value = self.get_monitor_value(logs)
-        if value is None:
-            return True
-        if getattr(value, "ndim", 0):
-            warnings.warn(f"[ModelCheckpoint] {self.monitor!r} is not a number; the model is saved.", stacklevel=3)
-            return True
-        if not self._is_improvement(value, self.best):
-            if self.verbose:
-                print_msg(f"Epoch {epoch + 1}: {self.monitor} did not improve from {self.best:.5f}.")
-            return False
-        if self.verbose:
-            old = "nothing" if self.best is None else f"{self.best:.5f}"
-            print_msg(f"Epoch {epoch + 1}: {self.monitor} improved from {old} to {value:.5f}.")
-        self.best = value
-        return True
 
     def _path(self, epoch: int, batch: int | None, logs: dict[str, Any]) -> str:
         known = {**logs, "epoch": epoch + 1, **({} if batch is None else {"batch": batch + 1})}

@@ -100,6 +100,10 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwarg
     named = isinstance(path, (str, os.PathLike))
     endings = (".h5", ".hdf5", ".keras", ".safetensors", ".weights.json")
     if named and os.path.isdir(path):
+        from kfront.saving import orbax
+
+        if orbax.is_checkpoint(path):
+            return orbax.load_weights(model, path)
         load_archive_weights(model, DirectoryReader(Path(path), what), what, skip_mismatch)
         return
     if named and not what.endswith(endings):

@@ -126,6 +126,7 @@ class _Run:
         if progress is not None and progress.resumed is not None:
             self.first, self.done = progress.resumed["epoch"], progress.resumed["batch"]
             self.batches = progress.rest()
+            self._expect(progress.zeros())
         elif self.first < plan.epochs:
             self._begin()
 
@@ -136,6 +137,13 @@ class _Run:
         self.model._steps().refresh()
         if self.progress is not None:
             self.progress.first_batch(first)
+        self._expect(first)
+
+    def _expect(self, batch: Any) -> None:
+        """Compile for the smaller last batch now, so that no step after the first has to."""
+        data, steps = self.data, _limit(self.plan.steps)
+        if data.remainder and (steps is None or steps >= (data.steps or 0)):
+            self.model._steps().expect(batch, data.remainder)
 
     def _new_epoch(self) -> Iterator[Any]:
         self.data.on_epoch_begin()

@@ -178,7 +178,11 @@ class Progress:
         """
         self.resumed, self._load = snapshot, load
         self._mark, self._specs = snapshot["mark"], snapshot["specs"]
-        self.model._prepare(*tree.map_structure(_zeros, self._specs), train=True)
+        self.model._prepare(*self.zeros(), train=True)
+
+    def zeros(self) -> Any:
+        """A batch of zeros like the first one."""
+        return tree.map_structure(_zeros, self._specs)
 
     def rest(self) -> Iterator[Any] | None:
         """The rest of the epoch that was cut off; None if it is to begin anew."""

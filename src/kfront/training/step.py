@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import warnings
 from collections.abc import Callable
 from typing import Any
+
+import numpy as np
 
 from kfront.core import tree
 from kfront.core.state import state
@@ -169,7 +173,8 @@ class StepMaker:
             if model._run_eagerly:
                 found = _eager_loop(raw)
             else:
-                found = model._backend.compile_loop(raw, variables, model.jit_compile)
+                made = model._backend.compile_loop(raw, variables, model.jit_compile, model.steps_per_execution)
+                found = self._or_eagerly(made, _eager_loop(raw))
             self._made[f"{kind}-loop"] = found
         return found
 
@@ -178,7 +183,54 @@ class StepMaker:
         raw, variables = self._raw(kind)
         if model._run_eagerly:
             return raw
-        return model._backend.compile_step(raw, variables, model.jit_compile)
+        return self._or_eagerly(model._backend.compile_step(raw, variables, model.jit_compile), raw)
+
+    def _or_eagerly(self, compiled: Callable[..., Any], raw: Callable[..., Any]) -> Callable[..., Any]:
+        """With jit_compile="auto", a step that can run but cannot be traced runs as it is, after one warning."""
+        model = self.model
+        if compiled is raw or model.jit_compile != "auto":
+            return compiled
+        cannot_trace = model._backend.cannot_trace
+        run = compiled
+
+        def step(*args: Any) -> Any:
+            nonlocal run
+            try:
+                return run(*args)
+            except Exception as error:
+                if run is raw or not cannot_trace(error):
+                    raise
+                reason = str(error).strip().partition("\n")[0]
+                warnings.warn(
+                    f"[{model.name}] runs without compilation, because it cannot be traced: {reason} "
+                    "Use ops such as `kfront.ops.where` and `cond` in place of Python's `if`, or compile with "
+                    "run_eagerly=True.",
+                    stacklevel=3,
+                )
+                run = raw
+                return raw(*args)
+
+        step.expect = getattr(compiled, "expect", None)  # type: ignore[attr-defined]
+        return step
+
+    def expect(self, batch: Any, remainder: int) -> None:
+        """Compile the training step for a smaller last batch before it comes.
+
+        Args:
+            batch: a batch (x, y, weight) of the usual size, as the data give it.
+            remainder: the size of the last one.
+        """
+        expect = getattr(self.train_function(), "expect", None)
+        if expect is None or self.model.steps_per_execution > 1:
+            return
+        b = self.model._backend
+        arrays = tree.map_structure(lambda a: None if a is None else np.zeros(a.shape, b.dtype_name(a.dtype)), batch)
+
+        def fed(size: int | None) -> tuple[Any, ...]:
+            return tuple(tree.map_structure(lambda a: None if a is None else b.feed(a[:size]), arrays))
+
+        with contextlib.suppress(Exception):  # what cannot be compiled is told when it is run
+            expect(fed(None), fed(remainder))
 
     def _raw(self, kind: str) -> tuple[Callable[..., Any], Callable[[], list[Any]]]:
         """The Python function of a step, and the Variables it may assign."""

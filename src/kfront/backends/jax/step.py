@@ -181,25 +181,43 @@ class Step:
             if count(x) != _ALONE:
                 x = _own(x)
             values.append(x)
+        results: list[Any] = []
         try:
-            new, out = compiled(values, [v._value for v in self.read], args)
-        except Exception as error:
+            # not a plain call: an interruption (Ctrl-C) that comes while it runs is raised before its result could be
+            # bound to a name, and with the result the state would be lost, whose old buffers are given away
+            results.extend(map(compiled, (values,), ([v._value for v in self.read],), (args,)))
+            ((new, out),) = results
+            if journaling():
+                for v, x in zip(variables, new, strict=True):
+                    store(v, x)
+                return out
+            for v, x in zip(variables, new):  # noqa: B905  (one value per variable by construction)
+                v._value = x
+            return out
+        except BaseException as error:
+            if results:
+                for v, x in zip(variables, results[0][0], strict=True):
+                    v._value = x
             _explain(error, variables)
             raise
-        if journaling():
-            for v, x in zip(variables, new, strict=True):
-                store(v, x)
-            return out
-        for v, x in zip(variables, new):  # noqa: B905  (one value per variable by construction)
-            v._value = x
-        return out
+
+    def expect(self, full: tuple[Any, ...], rest: tuple[Any, ...]) -> None:
+        """Compile for the smaller last batch before it comes; nothing is changed.
+
+        Args:
+            full: arguments of the usual shapes.
+            rest: arguments of the other shapes.
+        """
+        if self.compiled is None:
+            self.prepare(rest)
+        self.compiled([jnp.copy(v._value) for v in self.written], [v._value for v in self.read], rest)
 
 
 def _own(x: Any) -> Any:
     return x if isinstance(x, TRACER) else jnp.copy(x)
 
 
-def _explain(error: Exception, variables: Sequence[Any]) -> None:
+def _explain(error: BaseException, variables: Sequence[Any]) -> None:
     """Say so where a failed execution has taken the state with it; otherwise the Variables hold what they held."""
     lost = [v.path for v in variables if not isinstance(v._value, TRACER) and v._value.is_deleted()]
     if lost and hasattr(error, "add_note"):
@@ -212,12 +230,19 @@ def _explain(error: Exception, variables: Sequence[Any]) -> None:
 class Loop(Step):
     """A step run over a list of batches in one go on the device (`lax.scan`).
 
-    It is compiled for the number of batches seen first; a list of another length, or of batches that differ in
-    shape, runs step by step.
+    It is compiled for one number of batches; a list of another length, or of batches that differ in shape, runs step
+    by step.
+
+    Args:
+        fn, state: as for a step.
+        count: the number of batches; that of the first list, if None.
     """
 
-    count: int | None = None
     looped: Any = None
+
+    def __init__(self, fn: Callable[..., Any], state: Callable[[], Sequence[Any]], count: int | None = None) -> None:
+        super().__init__(fn, state)
+        self.count = count
 
     def many(self, written: Sequence[Any], read: Sequence[Any], stacked: Any) -> tuple[Any, Any]:
         """All steps: (new values of `written`, the last output)."""

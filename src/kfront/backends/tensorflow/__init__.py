@@ -78,6 +78,7 @@ class TensorFlowBackend(Backend):
     host_call = staticmethod(host.host_call)
     to_sparse = staticmethod(host.to_sparse)
     to_ragged = staticmethod(host.to_ragged)
+    dataset = staticmethod(host.dataset)
     Variable = native.TensorFlowVariable
     dtypes = _DTYPES
     seed_dtype = "int64"  # the stateless random ops take int32 and int64 keys only
@@ -196,6 +197,10 @@ class TensorFlowBackend(Backend):
             tf.test.experimental.sync_devices()
         return x
 
+    def profiler(self, folder: str) -> Any:
+        """Context in which `tf.profiler` runs."""
+        return tf.profiler.experimental.Profile(folder)
+
     def next_key(self, variable: Any) -> Any:
         """The seed state, advanced by [0, 1] after it was read."""
         key = variable.value
@@ -220,9 +225,15 @@ class TensorFlowBackend(Backend):
         """`fn` as a `tf.function`; see `Backend.compile_step`."""
         return step.compile_step(fn, state, jit)
 
-    def compile_loop(self, fn: Callable[..., Any], state: Callable[[], Sequence[Any]], jit: bool | str) -> Any:
+    def compile_loop(
+        self, fn: Callable[..., Any], state: Callable[[], Sequence[Any]], jit: bool | str, count: int | None = None
+    ) -> Any:
         """Several batches in one graph call; see `Backend.compile_loop`."""
         return step.compile_loop(fn, state, jit)
+
+    def cannot_trace(self, error: Exception) -> bool:
+        """Whether an error says that a symbolic tensor has no value or truth."""
+        return step.cannot_trace(error)
 
     @property
     def foreach(self) -> Any:

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-__all__ = ["host_call", "to_ragged", "to_sparse"]
+from kfront.core import tree
+
+__all__ = ["dataset", "host_call", "to_ragged", "to_sparse"]
 
 
 def host_call(caller: Any, tensors: Sequence[Any], spec: Any) -> Any:
@@ -32,3 +34,32 @@ def to_sparse(x: Any) -> Any:
 def to_ragged(x: Any) -> Any:
     """A dense tensor as a `tf.RaggedTensor` without the zeros at the ends of its rows."""
     return tf.RaggedTensor.from_tensor(x, padding=0) if len(x.shape) > 1 else x[: tf.math.count_nonzero(x)]
+
+
+def dataset(made: Any, spec: Any) -> Any:
+    """See `Backend.dataset`: a `tf.data.Dataset`, with the attributes of the other."""
+    ragged = any(s.ragged for s in tree.flatten(spec))
+    signature = tree.map_structure(_type_spec, spec)
+
+    def elements() -> Any:
+        return (tree.map_structure(_ragged, e) for e in made) if ragged else iter(made)
+
+    out = tf.data.Dataset.from_generator(elements, output_signature=signature)
+    if made.cardinality() >= 0:
+        out = out.apply(tf.data.experimental.assert_cardinality(made.cardinality()))
+    for name, value in made._facts.items():
+        setattr(out, name, value)
+    return out
+
+
+def _type_spec(spec: Any) -> Any:
+    if spec.ragged:
+        return tf.RaggedTensorSpec(spec.shape, spec.dtype, ragged_rank=1)
+    return tf.TensorSpec(spec.shape, spec.dtype)
+
+
+def _ragged(x: np.ndarray) -> Any:
+    """An object array of arrays as a ragged tensor."""
+    if x.dtype != object or not isinstance(x[0], np.ndarray):
+        return x
+    return tf.RaggedTensor.from_row_lengths(np.concatenate(list(x)), list(map(len, x)))

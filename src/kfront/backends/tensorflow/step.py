@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from kfront.backends.tensorflow import _raw
 
-__all__ = ["compile_loop", "compile_step", "compute_spec", "value_and_grad"]
+__all__ = ["cannot_trace", "compile_loop", "compile_step", "compute_spec", "value_and_grad"]
 
 _log = logging.getLogger("kfront")
 
@@ -84,6 +84,23 @@ class Step:
             return self._first(structure, leaves, key)
         self._remember(graph, leaves, key)
         return out
+
+    def expect(self, full: tuple[Any, ...], rest: tuple[Any, ...]) -> None:
+        """Trace for the usual shapes, and for those of the smaller last batch before it comes; nothing is run.
+
+        Args:
+            full: arguments of the usual shapes.
+            rest: arguments of the other shapes.
+        """
+        for args in (full, rest):
+            leaves: list[Any] = []
+            structure = _flatten(args, leaves)
+            key = (structure, *[(x._shape_tuple(), x.dtype) if x.__class__ is _Eager else None for x in leaves])
+            kind = (structure, *[x.shape.rank for x in leaves])
+            if key not in self.ready:
+                graph = self.graphs.setdefault(kind, None) or self._graph(structure)
+                self.graphs[kind] = graph
+                self._remember(graph, leaves, key)
 
     def _remember(self, graph: Any, leaves: list[Any], key: Any) -> None:
         if tf.distribute.has_strategy() or any(x.__class__ is not _Eager for x in leaves):
@@ -194,6 +211,14 @@ def _alike(batches: Sequence[Any]) -> bool:
     """Whether all batches have the same shapes."""
     first = [getattr(x, "shape", None) for x in tf.nest.flatten(batches[0])]
     return all([getattr(x, "shape", None) for x in tf.nest.flatten(b)] == first for b in batches[1:])
+
+
+def cannot_trace(error: Exception) -> bool:
+    """Whether an error says that a symbolic tensor has no value or truth."""
+    if isinstance(error, tf.errors.OperatorNotAllowedInGraphError):
+        return True
+    text = str(error)
+    return isinstance(error, (TypeError, AttributeError, NotImplementedError)) and "ymbolic" in text
 
 
 def compute_spec(convert: Callable[[Any], Any], fn: Callable[..., Any], args: Any, kwargs: Any) -> Any:

@@ -227,6 +227,9 @@ class TorchBackend(Backend):
             torch.cuda.synchronize(x.device)
         return x
 
+    def profiler(self, folder: str) -> Any:
+        return torch.profiler.profile(on_trace_ready=torch.profiler.tensorboard_trace_handler(folder))
+
     def next_key(self, variable: Any) -> Any:
         return random.next_key(variable)
 
