@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
-from kfront.core.lazy import lazy_namespace
+from kfront.core.lazy import lazy_namespace, names
 
-__getattr__, __dir__, __all__ = lazy_namespace(__name__, {}, submodules=("image", "sequence"))
+__getattr__, __dir__, __all__ = lazy_namespace(
+    __name__,
+    {
+        **names("kfront.utils", "image_dataset_from_directory text_dataset_from_directory"),
+        **names("kfront.utils", "timeseries_dataset_from_array"),
+    },
+    submodules=("image", "sequence"),
+)

@@ -167,8 +167,8 @@ class FeatureSpace(DataLayer):
             ints = [n for n, p in parts.items() if p.output_mode == "int"]
             if ints:
                 raise ArgumentError(
-                    f"[FeatureSpace] expected vectors for output_mode='concat', got class numbers of {', '.join(ints)}; "
-                    "give these output_mode='one_hot', or choose output_mode='dict'."
+                    "[FeatureSpace] expected vectors for output_mode='concat', got class numbers of "
+                    f"{', '.join(ints)}; give these output_mode='one_hot', or choose output_mode='dict'."
                 )
         self.__dict__["features"], self.__dict__["crosses"] = made, found
         self.__dict__["crosses_by_name"] = {c.name: c for c in found}
@@ -190,7 +190,7 @@ class FeatureSpace(DataLayer):
 
     @classmethod
     def feature(cls, dtype: str, preprocessor: Any, output_mode: str) -> Feature:
-        """A feature that any layer prepares; `output_mode` says what it gives: "int", "one_hot" (of ints) or "float"."""
+        """A feature that any layer prepares; `output_mode` says what becomes of its result."""
         return Feature(dtype, preprocessor, output_mode)
 
     @classmethod

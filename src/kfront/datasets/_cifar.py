@@ -1,0 +1,43 @@
+"""What CIFAR-10 and CIFAR-100 share (Krizhevsky, 2009, "Learning multiple layers of features from tiny images")."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kfront.config import image_data_format
+from kfront.core.errors import DataError
+from kfront.datasets._pickles import read_tar, unpickle
+
+__all__ = ["load_batches"]
+
+
+def load_batches(path: Path, names: tuple[str, ...], labels: str, classes: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Images and labels of each file in the archive.
+
+    Args:
+        path: the archive.
+        names: of the files in it.
+        labels: the key of the labels.
+        classes: number of classes.
+
+    Raises:
+        DataError: a file holds something else.
+    """
+    return [_batch(unpickle(data, f"{path}: {n}"), labels, classes, n)
+            for n, data in zip(names, read_tar(path, names), strict=True)]  # fmt: skip
+
+
+def _batch(found: Any, key: str, classes: int, name: str) -> tuple[np.ndarray, np.ndarray]:
+    table = found if isinstance(found, dict) else {}
+    x, y = table.get(b"data"), table.get(key.encode())
+    good = isinstance(x, np.ndarray) and x.dtype == np.uint8 and x.ndim == 2 and x.shape[1] == 3 * 32 * 32
+    good = good and isinstance(y, list) and len(y) == len(x) and all(type(c) is int and 0 <= c < classes for c in y)
+    if not good:
+        raise DataError(f"[datasets] expected images and labels in {name}, got something else; delete the file.")
+    images = x.reshape(-1, 3, 32, 32)
+    if image_data_format() == "channels_last":
+        images = images.transpose(0, 2, 3, 1)
+    return np.ascontiguousarray(images), np.array(y, "uint8").reshape(-1, 1)
