@@ -25,6 +25,10 @@ ELSEWHERE = {
     "Input": "the check `symbolic` of every row",
     "InputLayer": "the check `symbolic` of every row, and the area files",
     "InputSpec": "the area errors",
+    "FlaxLayer": "tests/layers/test_foreign.py: it runs on one engine only",
+    "JaxLayer": "tests/layers/test_foreign.py: it runs on one engine only",
+    "TFSMLayer": "tests/layers/test_foreign.py: it runs on one engine only",
+    "TorchModuleWrapper": "tests/layers/test_foreign.py: it runs on one engine only",
     "serialize": "the check `config` of every row",
     "deserialize": "the check `config` of every row",
 }

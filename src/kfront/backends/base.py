@@ -11,6 +11,7 @@ cast by the op's dtype rule (a Python scalar only where the op is declared `weak
 from __future__ import annotations
 
 import contextlib
+import importlib
 from collections.abc import Callable, Iterable, Sequence
 from types import ModuleType
 from typing import Any
@@ -224,6 +225,27 @@ class Backend:
     def feed(self, x: Any) -> Any:
         """A NumPy array or tensor of a batch as compiled steps take it best."""
         return self.convert(x)
+
+    foreign_kinds: dict[str, str] = {}  # noqa: RUF012  (kind of models of the engine's own -> module that wraps them)
+
+    def foreign(self, kind: str, who: str) -> Any:
+        """The functions that a layer around models of one engine's own needs; see `kfront.layers.foreign`.
+
+        Args:
+            kind: "torch", "jax" or "savedmodel".
+            who: the layer's class, for the message.
+
+        Raises:
+            UnsupportedError: if they are another engine's.
+        """
+        module = self.foreign_kinds.get(kind)
+        if module is None:
+            owner = {"savedmodel": "tensorflow"}.get(kind, kind)
+            raise UnsupportedError(
+                f"[{who}] expected the {owner} engine, got {self.name!r}, which cannot run these models; make the layer "
+                f"inside `kfront.backend_scope({owner!r})`."
+            )
+        return importlib.import_module(module)
 
     def compiling(self) -> bool:
         """Whether Python code is being compiled by the engine at the moment; asked often, so it must cost nothing."""

@@ -30,6 +30,7 @@ __getattr__, __dir__, __all__ = lazy_namespace(
         **names(".conv_lstm", "ConvLSTM1D ConvLSTM2D ConvLSTM3D"),
         **names(".spectral_norm", "SpectralNormalization"),
         **names(".reversible_embedding", "ReversibleEmbedding"),
+        **names(".foreign", "FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper"),
         **names(".wrappers", "Bidirectional TimeDistributed Wrapper"),
         **names(".attention", "AdditiveAttention Attention"),
         **names(".multi_head", "MultiHeadAttention"),

@@ -62,6 +62,8 @@ class JaxBackend(Backend):
 
     # -- tensors ------------------------------------------------------------------------------------------------------
 
+    foreign_kinds = {"jax": "kfront.backends.jax.foreign"}  # noqa: RUF012
+
     def is_tensor(self, x: Any) -> bool:
         """Whether `x` is an array or a tracer."""
         return type(x) is ARRAY or isinstance(x, jax.Array)

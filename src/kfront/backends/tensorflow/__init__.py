@@ -86,6 +86,8 @@ class TensorFlowBackend(Backend):
 
     # -- tensors ------------------------------------------------------------------------------------------------------
 
+    foreign_kinds = {"savedmodel": "kfront.backends.tensorflow.foreign"}  # noqa: RUF012
+
     def is_tensor(self, x: Any) -> bool:
         """Whether `x` is a TensorFlow tensor (dense, symbolic, sparse or ragged)."""
         return isinstance(x, _TENSORS)

@@ -70,6 +70,8 @@ class TorchBackend(Backend):
 
     # -- tensors ------------------------------------------------------------------------------------------------------
 
+    foreign_kinds = {"torch": "kfront.backends.torch.foreign"}  # noqa: RUF012
+
     def is_tensor(self, x: Any) -> bool:
         return isinstance(x, Tensor)
 

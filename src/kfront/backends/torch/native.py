@@ -32,6 +32,7 @@ class TorchVariable(Variable):
     """
 
     _lent = False
+    _elsewhere = False  # whether the Parameter belongs to a module of its own
 
     def _make(self, value: Any) -> None:
         b = self._backend
@@ -137,7 +138,7 @@ def track(layer: Module, attribute: str, thing: Any) -> None:
     What stands there already under an automatic name (leading "_") moves to the better one.
     """
     value, table = (thing, "_modules") if isinstance(thing, Module) else (thing._value, "_parameters")
-    if table not in layer.__dict__:
+    if table not in layer.__dict__ or getattr(thing, "_elsewhere", False):
         return  # a copy that is being put together; what was registered comes with it
     names = layer.__dict__.setdefault("_native_names", {})
     found = next((n for n, (x, _) in names.items() if x is thing), None)

@@ -1,0 +1,480 @@
+"""Layers around models of one engine: TorchModuleWrapper, JaxLayer, FlaxLayer, TFSMLayer.
+
+What an engine must do for them is in `backends/<engine>/foreign.py`, found by `Backend.foreign`; on other engines the
+constructors say so. No file can make one of them read code or another file.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from kfront.core.errors import ArgumentError, ArgumentTypeError, SavingError, ShapeError, UnsafeFileError
+from kfront.core.registry import serializable
+from kfront.core.rng import SeedGenerator
+from kfront.layers.base import Layer
+
+__all__ = ["FlaxLayer", "JaxLayer", "TFSMLayer", "TorchModuleWrapper"]
+
+
+# ---- torch -----------------------------------------------------------------------------------------------------------
+
+
+class _OfEngine(Layer):
+    """A layer around a model of one engine."""
+
+    _needs_general = True
+    _kind: str
+
+    @property
+    def _engine(self) -> Any:
+        """The engine's functions for such models; on another engine an error."""
+        return self._backend.foreign(self._kind, type(self).__name__)
+
+
+@serializable("keras.layers")
+class TorchModuleWrapper(_OfEngine):
+    """A `torch.nn.Module` as a layer: its parameters are weights of the layer, the same storage.
+
+    Args:
+        module: the module; a lazy one must have been called before.
+        name: the layer's name.
+        output_shape: shape of the output, None for unknown sizes; worked out by torch if None.
+        **kwargs: trainable, dtype.
+
+    Attributes:
+        module: the module.
+
+    Raises:
+        ArgumentTypeError: if `module` is no module.
+        UnsupportedError: on an engine other than torch.
+
+    A config does not hold the module, so that no file can bring code along. To save and load a model with such a
+    layer, write a subclass whose `__init__` makes the module, and register it.
+
+    Example:
+
+    >>> import kfront, torch
+    >>> layer = kfront.layers.TorchModuleWrapper(torch.nn.Linear(3, 2))
+    >>> [tuple(w.shape) for w in layer.weights]
+    [(2, 3), (2,)]
+    """
+
+    _kind = "torch"
+
+    def __init__(self, module: Any, name: str | None = None, output_shape: Any = None, **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
+        if not self._engine.is_module(module):
+            raise ArgumentTypeError(
+                f"[{type(self).__name__}] expected `module` to be a torch.nn.Module with weights, got {module!r}; call "
+                "a lazy module once before it is wrapped."
+            )
+        self.module = module
+        self.output_shape = None if output_shape is None else tuple(output_shape)
+        for variable in self._engine.variables(module, self.name):
+            variable._settable_trainable = variable.trainable
+            self._tracker.track(f"_weight_{variable.name}", variable)
+        if not self.trainable:
+            self.trainable = False
+        self.built = True
+
+    def call(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
+        """The module's output."""
+        return self._engine.run(self, args, kwargs, training)
+
+    def compute_output_spec(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
+        """Shapes and dtypes of the outputs: `output_shape`, or what the module gives for tensors without values."""
+        if self.output_shape is not None:
+            from kfront.core.spec import Abstract
+
+            return Abstract(self.output_shape, self.compute_dtype)
+        return self._backend.compute_spec(self.call, *args, **kwargs)
+
+    def save_own_variables(self, store: Any) -> None:
+        """Write the module's `state_dict`."""
+        for name, value in self._engine.state(self.module).items():
+            store[name] = value
+
+    def load_own_variables(self, store: Any) -> None:
+        """Read the module's `state_dict`.
+
+        Raises:
+            ShapeError: if names or shapes differ; nothing is loaded then.
+        """
+        own = self._engine.state(self.module)
+        found = {name: np.asarray(store[name]) for name in store.keys()}  # noqa: SIM118  (h5py groups)
+        if {k: v.shape for k, v in own.items()} != {k: v.shape for k, v in found.items()}:
+            wanted = {k: v.shape for k, v in own.items() if k not in found or found[k].shape != v.shape}
+            got = {k: v.shape for k, v in found.items() if k not in own or own[k].shape != v.shape}
+            raise ShapeError(f"[{self.name}] expected a state_dict with {wanted}, got {got} in the file.")
+        self._engine.load(self.module, found)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments but for the module."""
+        return {**super().get_config(), "output_shape": self.output_shape}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """A layer from its config, which cannot hold the module.
+
+        Raises:
+            UnsafeFileError: unless a subclass makes the module itself.
+        """
+        own = cls.__dict__.get("_unbound", cls)
+        if own is TorchModuleWrapper or "module" in config:
+            raise UnsafeFileError(
+                f"[{cls.__name__}] expected a class of yours that makes its torch module, got a config, and code in a "
+                "file is never run; subclass TorchModuleWrapper, make the module in `__init__`, and register the class "
+                "with `kfront.saving.register_keras_serializable` or pass it as `custom_objects`."
+            )
+        return super().from_config(config)
+
+
+# ---- JAX -------------------------------------------------------------------------------------------------------------
+
+
+class _OfJax(_OfEngine):
+    """A layer around functions of JAX: what JaxLayer and FlaxLayer share."""
+
+    _kind = "jax"
+    seed_generator: Any
+
+    def _start(self, seed: Any) -> None:
+        self._engine  # noqa: B018  (refuse other engines at once)
+        self.seed_generator = SeedGenerator(seed)
+        self._trees: dict[str, Any] = {}
+        self._trained: list[Any] = []
+        self._other: list[Any] = []
+
+    def _make(self, params: Any, state: Any) -> None:
+        """Variables that hold two trees of arrays."""
+        for kind, tree, out in (("params", params, self._trained), ("state", state, self._other)):
+            leaves, self._trees[kind] = self._engine.flatten(tree)
+            for name, leaf in leaves:
+                out.append(
+                    self.add_weight(
+                        shape=leaf.shape,
+                        initializer=lambda shape, dtype=None, leaf=leaf: leaf,
+                        dtype=self._backend.dtype_name(leaf.dtype),
+                        trainable=kind == "params",
+                        name=name or kind,
+                    )
+                )
+
+    def build(self, input_shape: Any) -> None:
+        """Make the weights for inputs of this shape, unless they were given."""
+        if not self._trees:
+            rng = self.seed_generator.next()
+            self._make(*self._first(rng, self._engine.ones(input_shape, self.compute_dtype)))
+
+    def _first(self, rng: Any, inputs: Any) -> tuple[Any, Any]:
+        """(params, state) for a key and inputs of the right shape."""
+        raise NotImplementedError
+
+    def _apply_to(self, params: Any, state: Any, rng: Any, inputs: Any, training: bool) -> tuple[Any, Any]:
+        """(outputs, new state)."""
+        raise NotImplementedError
+
+    _has_state = True
+    _has_rng = True
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        """The model's output; its new state is kept."""
+        e = self._engine
+        params = e.unflatten(self._trees["params"], [v.value for v in self._trained])
+        state = e.unflatten(self._trees["state"], [v.value for v in self._other])
+        rng = self.seed_generator.next() if self._has_rng else None
+        outputs, new = self._apply_to(params, state, rng, inputs, bool(training))
+        if self._other:
+            for variable, value in zip(self._other, e.leaves(new), strict=True):
+                variable.assign(value)
+        return outputs
+
+    def compute_output_spec(self, inputs: Any, training: bool = False) -> Any:
+        """Shapes and dtypes of the outputs, from JAX."""
+        return self._backend.compute_spec(self.call, inputs)
+
+
+def _arguments(who: str, what: str, fn: Any, needed: tuple[str, ...], optional: tuple[str, ...]) -> frozenset[str]:
+    """Parameter names of a function.
+
+    Raises:
+        ArgumentError: if it is no function, lacks a needed one, or needs one that is not known.
+    """
+    if not callable(fn):
+        raise ArgumentError(f"[{who}] expected `{what}` to be a function, got {fn!r}.")
+    found = inspect.signature(fn).parameters
+    names = frozenset(found)
+    any_name = any(p.kind is p.VAR_KEYWORD for p in found.values())
+    unknown = [n for n, p in found.items() if n not in needed + optional and p.default is p.empty and not any_name]
+    missing = [n for n in needed if n not in names and not any_name]
+    if missing or unknown:
+        raise ArgumentError(
+            f"[{who}] expected `{what}` with the arguments {', '.join(needed)} and, if it needs them, "
+            f"{', '.join(optional)}, got ({', '.join(names)}); wrap it in a function that has these names."
+        )
+    return names & frozenset(needed + optional)
+
+
+@serializable("keras.layers")
+class JaxLayer(_OfJax):
+    """A model of JAX, given as functions of its parameters, as a layer.
+
+    Args:
+        call_fn: function with the arguments `params`, `inputs` and, if it needs them, `state` (non-trainable state),
+            `rng` (a key) and `training` (bool), by these names. Returns the outputs; with `state` a tuple of outputs
+            and new state.
+        init_fn: function with the arguments `rng`, `inputs` (arrays of ones) and, if it needs it, `training`. Returns
+            the parameters; if `call_fn` has `state`, a tuple of parameters and state.
+        params: pytree of parameters, instead of `init_fn`.
+        state: pytree of non-trainable state, instead of `init_fn`.
+        seed: int, for the same keys in each run.
+        native_serialization_platforms: kept for configs; only other frameworks use it.
+        **kwargs: name, trainable, dtype.
+
+    Raises:
+        ArgumentError: if the functions have other arguments, or neither `init_fn` nor `params` or `state` is given.
+        UnsupportedError: on an engine other than JAX.
+
+    Example:
+
+    >>> import kfront
+    >>> with kfront.backend_scope("jax"):
+    ...     import jax.numpy as jnp
+    ...     layer = kfront.layers.JaxLayer(lambda params, inputs: inputs @ params, params=jnp.ones((3, 2)))
+    ...     layer(jnp.ones((1, 3))).tolist()
+    [[3.0, 3.0]]
+    """
+
+    def __init__(
+        self,
+        call_fn: Callable[..., Any],
+        init_fn: Callable[..., Any] | None = None,
+        params: Any = None,
+        state: Any = None,
+        seed: Any = None,
+        native_serialization_platforms: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self._start(seed)
+        who = type(self).__name__
+        self.call_fn, self.init_fn = call_fn, init_fn
+        self.native_serialization_platforms = native_serialization_platforms
+        self._takes = _arguments(who, "call_fn", call_fn, ("params", "inputs"), ("state", "rng", "training"))
+        self._has_state, self._has_rng = "state" in self._takes, "rng" in self._takes
+        if init_fn is not None:
+            self._init_takes = _arguments(who, "init_fn", init_fn, ("rng", "inputs"), ("training",))
+        elif params is None and state is None:
+            raise ArgumentError(f"[{who}] expected `init_fn`, or `params` and `state`, got none of them.")
+        if state is not None and not self._has_state:
+            raise ArgumentError(
+                f"[{who}] expected a `call_fn` with the argument `state` for the given state, got none."
+            )
+        if params is not None or state is not None:
+            self._make(params, state)
+            self.built = True
+
+    def _first(self, rng: Any, inputs: Any) -> tuple[Any, Any]:
+        assert self.init_fn is not None
+        more = {"training": True} if "training" in self._init_takes else {}
+        found = self.init_fn(rng=rng, inputs=inputs, **more)
+        if not self._has_state:
+            return found, None
+        if not isinstance(found, tuple) or len(found) != 2:
+            raise ArgumentError(
+                f"[{self.name}] expected `init_fn` to return (params, state), got {type(found).__name__}."
+            )
+        return found
+
+    def _apply_to(self, params: Any, state: Any, rng: Any, inputs: Any, training: bool) -> tuple[Any, Any]:
+        given = {"params": params, "state": state, "rng": rng, "inputs": inputs, "training": training}
+        out = self.call_fn(**{k: given[k] for k in self._takes})
+        if not self._has_state:
+            return out, None
+        if not isinstance(out, tuple) or len(out) != 2:
+            raise ArgumentError(
+                f"[{self.name}] expected `call_fn` to return (outputs, state), got {type(out).__name__}."
+            )
+        return out
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments; functions by the names under which they are registered."""
+        from kfront.saving.serialization import serialize_keras_object
+
+        return {
+            **super().get_config(),
+            "call_fn": serialize_keras_object(self.call_fn),
+            "init_fn": None if self.init_fn is None else serialize_keras_object(self.init_fn),
+            "native_serialization_platforms": self.native_serialization_platforms,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """A layer from its config; its functions are those that were registered or passed under their names."""
+        return cls(**_made(config, ("call_fn", "init_fn")))
+
+
+def _made(config: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    from kfront.saving.serialization import deserialize_keras_object
+
+    found = {n: deserialize_keras_object(config[n]) for n in names if isinstance(config.get(n), dict)}
+    return {**config, **found}
+
+
+@serializable("keras.layers")
+class FlaxLayer(_OfJax):
+    """A module of Flax as a layer: of `flax.linen`, or of `flax.nnx`.
+
+    Args:
+        module: a `flax.linen.Module`, or a `flax.nnx.Module`, whose parameters are taken over.
+        method: name of the module's method to call, or for linen a function that takes the module first; `__call__` if
+            None. It takes `inputs` and, if it needs it, `training`; if an nnx module's does not, it is put into its
+            training or evaluation mode.
+        variables: dict of collections as `Module.init` returns, for linen; made when the layer is built if None.
+        **kwargs: name, trainable, dtype, seed.
+
+    Attributes:
+        module: the module.
+
+    Raises:
+        ArgumentTypeError: if `module` is of neither kind.
+        UnsupportedError: on an engine other than JAX, or without Flax.
+    """
+
+    def __init__(self, module: Any, method: Any = None, variables: Any = None, **kwargs: Any) -> None:
+        seed = kwargs.pop("seed", None)
+        super().__init__(**kwargs)
+        self._start(seed)
+        self.module, self.method = module, method
+        self._functions = self._engine.flax(module, method, type(self).__name__)
+        first = self._functions.given(variables)
+        if first is not None:
+            self._make(*first)
+            self.built = True
+
+    def _first(self, rng: Any, inputs: Any) -> tuple[Any, Any]:
+        return self._functions.init(rng, inputs)
+
+    def _apply_to(self, params: Any, state: Any, rng: Any, inputs: Any, training: bool) -> tuple[Any, Any]:
+        return self._functions.apply(params, state, rng, inputs, training)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments; the module's class must be registered and have `get_config`."""
+        from kfront.saving.serialization import serialize_keras_object
+
+        if not hasattr(self.module, "get_config"):
+            raise SavingError(
+                f"[{self.name}] expected a module with `get_config`, of a registered class, got {type(self.module)}."
+            )
+        method = self.method if self.method is None or isinstance(self.method, str) else None
+        if method is not self.method:
+            method = serialize_keras_object(self.method)
+        return {**super().get_config(), "module": serialize_keras_object(self.module), "method": method}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """A layer from its config; the module's class is one that was registered or passed."""
+        return cls(**_made(config, ("module", "method")))
+
+
+# ---- TensorFlow ------------------------------------------------------------------------------------------------------
+
+
+@serializable("keras.layers")
+class TFSMLayer(_OfEngine):
+    """A function of a TensorFlow SavedModel as a layer.
+
+    Args:
+        filepath: folder of the SavedModel.
+        call_endpoint: name of the function to call: an attribute of what was saved, or a signature.
+        call_training_endpoint: name of the function to call in training; `call_endpoint` if None.
+        trainable: whether its weights are trained.
+        name: the layer's name.
+        dtype: dtype name or policy.
+
+    Call arguments: `inputs`, one tensor or nested ones; `training`.
+
+    Raises:
+        ArgumentError: if there is no such folder or function.
+        UnsupportedError: on an engine other than TensorFlow.
+        UnsafeFileError: if the path comes from a file or config: a SavedModel holds code.
+    """
+
+    _kind = "savedmodel"
+
+    def __init__(
+        self,
+        filepath: Any,
+        call_endpoint: str = "serve",
+        call_training_endpoint: str | None = None,
+        trainable: bool = True,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        from kfront.saving import guard
+
+        guard.refuse_path(type(self).__name__, "filepath", filepath)
+        super().__init__(trainable=trainable, name=name, dtype=dtype)
+        self.filepath, self.call_endpoint = os.fspath(filepath), call_endpoint
+        self.call_training_endpoint = call_training_endpoint
+        if not os.path.isdir(self.filepath):
+            raise ArgumentError(f"[TFSMLayer] expected the folder of a SavedModel, got {self.filepath!r}.")
+        loaded = self._engine.load(self.filepath)
+        self._loaded = _Opaque(loaded)
+        self._endpoint = _Opaque(self._engine.endpoint(loaded, call_endpoint))
+        train = call_endpoint if call_training_endpoint is None else call_training_endpoint
+        self._training_endpoint = _Opaque(self._engine.endpoint(loaded, train))
+        for variable in self._engine.variables(loaded):
+            variable._settable_trainable = variable.trainable
+            self._tracker.track(f"_weight_{len(self._tracker.items)}_{variable.name}", variable)
+        if not trainable:
+            self.trainable = False
+        self.built = True
+
+    def call(self, inputs: Any, training: bool = False, **kwargs: Any) -> Any:
+        """The function's output."""
+        endpoint = self._training_endpoint if training else self._endpoint
+        return self._engine.run(endpoint.value, inputs, kwargs)
+
+    def compute_output_spec(self, inputs: Any, training: bool = False, **kwargs: Any) -> Any:
+        """Shapes and dtypes of the outputs, from TensorFlow."""
+        return self._backend.compute_spec(self.call, inputs, **kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        return {
+            **super().get_config(),
+            "filepath": self.filepath,
+            "call_endpoint": self.call_endpoint,
+            "call_training_endpoint": self.call_training_endpoint,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """A layer from its config.
+
+        Raises:
+            UnsafeFileError: unless the call that loads has ``safe_mode=False``.
+        """
+        from kfront.saving import guard
+
+        if guard.is_safe():
+            raise UnsafeFileError(
+                "[TFSMLayer] expected no SavedModel in a config, got one: it holds code and names another file. Make "
+                "the layer in your program, or pass `safe_mode=False` to the call that loads, if you trust the source."
+            )
+        return cls(**config)
+
+
+class _Opaque:
+    """Holds an object of the engine that is no part of the layer for the layer's bookkeeping."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
