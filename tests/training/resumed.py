@@ -94,7 +94,14 @@ def grain_data():
     return grain.MapDataset.source(pairs).seed(3).shuffle().batch(8).to_iter_dataset()
 
 
+def stream():
+    import datasets
+
+    return datasets.Dataset.from_dict({"a": X.tolist(), "b": Y.tolist()}).to_iterable_dataset().shuffle(3, None, 22)
+
+
 DATA = {
+    "datasets": lambda: {"x": stream(), "y": "b", "batch_size": 8},
     "arrays": lambda: {"x": X, "y": Y, "batch_size": 8},
     "blocks": lambda: {"x": X, "y": Y, "batch_size": 8, "shuffle": "batch"},
     "generator": lambda: {"x": endless(), "steps_per_epoch": STEPS},

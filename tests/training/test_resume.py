@@ -38,7 +38,7 @@ def check(data, folder, save_freq, step, variant="plain", extra=lambda: ()):
 
 
 def needs(data):
-    for word, module in (("torch", "torch"), ("tf.data", "tensorflow"), ("grain", "grain")):
+    for word, module in (("torch", "torch"), ("tf.data", "tensorflow"), ("grain", "grain"), ("datasets", "datasets")):
         if word in data:
             pytest.importorskip(module)
 

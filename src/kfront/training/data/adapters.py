@@ -5,7 +5,7 @@ Libraries are recognized by the module of a type; none is imported for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -162,7 +162,7 @@ def _table(x: Any, y: Any, size: int, shuffle: bool | str) -> Data:
     split = partial(_columns, targets=targets, alone=isinstance(y, str))
     if hasattr(x, "__len__"):
         return IndexedData(x, size, shuffle, lambda source, index: split(source[index]))
-    return IterableData(x, None, True, lambda source: map(split, source.iter(size)))
+    return IterableData(x, None, True, lambda source: map(split, source.iter(size)), own_state=False)
 
 
 def _columns(rows: dict[str, Any], targets: Sequence[str] | None, alone: bool) -> Any:
@@ -179,10 +179,10 @@ def _columns(rows: dict[str, Any], targets: Sequence[str] | None, alone: bool) -
 def _column(name: str, values: Any) -> np.ndarray:
     from kfront.config import floatx
 
-    array = values.numpy() if hasattr(values, "numpy") else np.asarray(values)
+    try:
+        array = values.numpy() if hasattr(values, "numpy") else np.asarray(values)
+    except ValueError:
+        array = np.empty(0, object)
     if array.dtype == object:
         raise DataError(f"[fit] expected rows of one shape in column {name!r}, got others; pad or remove the column.")
     return array.astype(floatx()) if array.dtype.kind == "f" else array
-
-
-Fetch = Callable[[Any, Sequence[int]], Any]

@@ -46,6 +46,19 @@ def is_sparse(x: Any) -> bool:
     return hasattr(x, "tocsr") and hasattr(x, "nnz")
 
 
+def _of_engine(x: Any, backend: Any) -> Any:
+    """An engine's sparse matrix as one of SciPy where that is installed, else as an array."""
+    try:
+        from scipy.sparse import csr_matrix
+    except ImportError:
+        return backend.to_numpy(x)
+    places, values, shape = backend.sparse_parts(x)
+    if len(shape) != 2:
+        return backend.to_numpy(x)
+    rows, columns = backend.to_numpy(places).T
+    return csr_matrix((backend.to_numpy(values), (rows, columns)), shape=tuple(map(int, shape)))
+
+
 def to_array(x: Any, name: str, backend: Any) -> Any:
     """One array-like as a NumPy array of a dtype that engines take.
 
@@ -56,6 +69,8 @@ def to_array(x: Any, name: str, backend: Any) -> Any:
     """
     from kfront.config import floatx
 
+    if backend.is_sparse(x):
+        x = _of_engine(x, backend)
     if is_sparse(x):
         return SparseRows(x, floatx() if x.dtype.kind == "f" else x.dtype)
     kind = origin(x)

@@ -28,12 +28,19 @@ class IterableData(Data):
         steps: batches per epoch, if it is known.
         restart: whether a new iterator is made for each epoch; else one goes on through all epochs.
         make: makes an iterator of `source`.
+        own_state: whether `source` may be asked for its state (that of a Hugging Face stream leaves out its shuffle).
     """
 
     def __init__(
-        self, source: Any, steps: int | None, restart: bool, make: Callable[[Any], Iterator[Any]] = iter
+        self,
+        source: Any,
+        steps: int | None,
+        restart: bool,
+        make: Callable[[Any], Iterator[Any]] = iter,
+        own_state: bool = True,
     ) -> None:
         self.source, self.steps, self.restart, self.make = source, steps, restart, make
+        self._stateful = source if own_state else None
         self._live: Any = None
         self._made = self._taken = 0
         self._first_mark: Any = None
@@ -60,7 +67,7 @@ class IterableData(Data):
         """The generators at the time the iterator was made; one that lives through all epochs has one mark."""
         if self._random is not None and (self.restart or self._first_mark is None):
             self._first_mark = self._random()
-        return {"random": self._first_mark, "source": _own_state(self.source)}
+        return {"random": self._first_mark, "source": _own_state(self._stateful)}
 
     def position(self) -> Any:
         return {"made": self._made, "taken": self._taken, "iterator": _own_state(self._live)}
@@ -79,7 +86,7 @@ class IterableData(Data):
         if not batch and self.restart:
             return self.batches()
         random(mark["random"])
-        _set_own_state(self.source, mark["source"])
+        _set_own_state(self._stateful, mark["source"])
         live, taken = self._iterator(), position["taken"]
         if not _set_own_state(live, position["iterator"]):
             for _ in itertools.islice(live, taken):
