@@ -162,6 +162,39 @@ class Backend:
             value = self.to_numpy(self.convert(value))
         return np.asarray(value).astype(numpy_dtype(dtype), copy=False)
 
+    # An engine with sparse tensors defines these (see `kfront.core.sparse`), and `to_sparse`.
+
+    def is_sparse(self, x: Any) -> bool:
+        """Whether `x` is a sparse tensor of this engine."""
+        return False
+
+    def sparse_parts(self, x: Any) -> tuple[Any, Any, tuple[Any, ...]]:
+        """What a sparse tensor consists of: indices of shape (n, rank), values of shape (n,), its shape."""
+        raise self._no_sparse()
+
+    def make_sparse(self, indices: Any, values: Any, shape: tuple[Any, ...], unique: bool) -> Any:
+        """A sparse tensor; values at the same place are added up unless they are `unique`."""
+        raise self._no_sparse()
+
+    def densify(self, x: Any) -> Any:
+        """A sparse tensor as a dense one."""
+        return x
+
+    def sparse_matmul(self, x: Any, y: Any) -> Any:
+        """Product of a sparse matrix and a dense one."""
+        raise self._no_sparse()
+
+    @property
+    def has_sparse(self) -> bool:
+        """Whether the engine has sparse tensors."""
+        return type(self).is_sparse is not Backend.is_sparse
+
+    def _no_sparse(self) -> UnsupportedError:
+        return UnsupportedError(
+            f"[{self.name}] expected dense tensors, got a sparse one, which this engine has not; "
+            "use torch, jax or tensorflow, or make it dense."
+        )
+
     def set_mask(self, x: Any, mask: Any) -> None:
         """Attach a Keras mask to a tensor."""
         with contextlib.suppress(AttributeError):
@@ -242,7 +275,7 @@ class Backend:
         if module is None:
             owner = {"savedmodel": "tensorflow"}.get(kind, kind)
             raise UnsupportedError(
-                f"[{who}] expected the {owner} engine, got {self.name!r}, which cannot run these models; make the layer "
+                f"[{who}] expected the {owner} engine, got {self.name!r}, which cannot run such models; make the layer "
                 f"inside `kfront.backend_scope({owner!r})`."
             )
         return importlib.import_module(module)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from types import CodeType, FunctionType
 from typing import Any, NoReturn, TypeVar
 
+from kfront.core import sparse
 from kfront.core.dtypes import WEAK
 from kfront.core.errors import ArgumentTypeError, KfrontError, ShapeError, UnsupportedError
 from kfront.core.spec import Abstract, KerasTensor
@@ -86,6 +87,8 @@ class Op:
         values, key, symbolic = self._operands(b, tensors)
         if symbolic or any(_symbolic(s) for s in static):
             return self.symbolic(tensors, static)
+        if any(map(b.is_sparse, values)):
+            return sparse.run(self, b, values, key, static)
         if self.rule is not None:
             values = self._cast(b, values, key, static)
         try:
@@ -104,6 +107,8 @@ class Op:
         values, key, symbolic = self._operands(b, items)
         if symbolic:
             return self.symbolic((items,), static)
+        if any(map(b.is_sparse, values)):
+            return sparse.run(self, b, values, key, static)
         values = [b.convert(v) if type(v) in WEAK and self.rule is None else v for v in values]
         if self.rule is not None:
             values = self._cast(b, values, key, static)
@@ -200,7 +205,10 @@ class Op:
             return out
         from kfront.core.operation import record_op
 
-        return record_op(self, tensors, static, out)
+        out = record_op(self, tensors, static, out)
+        if any(x.sparse for x in leaves) and isinstance(out, KerasTensor):
+            out.sparse = sparse.is_sparse_result(self, tensors[0] if self.listed else tensors, static)
+        return out
 
     def named(self, error: KfrontError) -> NoReturn:
         """Raise `error` with the op's name in front of its message, unless one stands there."""
@@ -209,7 +217,12 @@ class Op:
         raise type(error)(f"[{self.name}] {error}") from None
 
     def fail(self, b: Any, error: Exception, tensors: Any, static: tuple[Any, ...]) -> None:
-        """Raise what went wrong in the engine as the same exception class on every engine, where the rules tell."""
+        """Raise what went wrong in the engine as the same exception class on every engine, where the rules tell.
+
+        What an engine cannot do with a sparse operand is left to the general path.
+        """
+        if any(map(b.is_sparse, tensors[0] if self.listed else tensors)):
+            return
         if not isinstance(error, UnsupportedError):
             try:
                 self.infer(tensors, static)

@@ -143,19 +143,47 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, rag
     Args:
         x: tensor of any engine, NumPy array, nested lists of numbers, or number.
         dtype: dtype name; if None arrays keep theirs, Python floats become floatx, ints int32.
-        sparse: kept for compatibility.
-        ragged: kept for compatibility.
+        sparse: False makes sparse tensors dense; True makes dense ones sparse; None leaves them. Sparse matrices of
+            SciPy become sparse tensors where the engine has them and this is not False.
+        ragged: False makes ragged tensors dense; others are left.
 
     Returns:
         tensor; a symbolic tensor stays symbolic.
+
+    Raises:
+        UnsupportedError: with `sparse=True`, on an engine without sparse tensors.
     """
     dtype = None if dtype is None else standardize(dtype)
     if isinstance(x, KerasTensor):
         return x if dtype is None or dtype == x.dtype else cast(x, dtype)
     b = state.backend or _current()
+    if sparse is not None or ragged is False or hasattr(x, "tocoo"):
+        return _converted(b, x, dtype, sparse, ragged)
     if type(x) in b.types:
         return x if dtype is None or b.dtype_name(x.dtype) == dtype else b.cast(x, dtype)
     return b.convert(x, dtype)
+
+
+def _converted(b: Any, x: Any, dtype: str | None, sparse: bool | None, ragged: bool | None) -> Any:
+    """Conversion of what may be sparse or ragged, or is to become so."""
+    if hasattr(x, "tocoo"):  # SciPy
+        if sparse is False or not b.has_sparse:
+            if sparse:
+                raise b._no_sparse()
+            return b.convert(x.toarray(), dtype)
+        x = x.tocoo()
+        places = b.convert(np.stack([x.row, x.col], 1).astype("int64"))
+        return b.make_sparse(places, b.convert(x.data, dtype), tuple(map(int, x.shape)), False)
+    x = b.convert(x)
+    if ragged is False and hasattr(x, "to_tensor"):
+        x = x.to_tensor()
+    if sparse is False and b.is_sparse(x):
+        x = b.densify(x)
+    elif sparse and not b.is_sparse(x):
+        if not b.has_sparse:
+            raise b._no_sparse()
+        x = b.to_sparse(x)
+    return x if dtype is None or b.dtype_name(x.dtype) == dtype else cast(x, dtype)
 
 
 def _current() -> Any:

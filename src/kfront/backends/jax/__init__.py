@@ -13,7 +13,7 @@ import numpy as np
 
 from kfront import config
 from kfront.backends.base import Backend
-from kfront.backends.jax import control, host, linalg, native, nn, ops, random, step, transforms
+from kfront.backends.jax import control, host, linalg, native, nn, ops, random, sparse, step, transforms
 from kfront.backends.jax.common import ARRAY, TRACER, _identity, canonical, compiled, lift, tracing, x64
 from kfront.core.dtypes import ALL, standardize
 from kfront.core.errors import BackendError, DTypeError
@@ -66,7 +66,7 @@ class JaxBackend(Backend):
 
     def is_tensor(self, x: Any) -> bool:
         """Whether `x` is an array or a tracer."""
-        return type(x) is ARRAY or isinstance(x, jax.Array)
+        return type(x) is ARRAY or isinstance(x, (jax.Array, sparse.BCOO))
 
     def native_dtype(self, name: str) -> Any:
         """The NumPy dtype object that `x.dtype` is."""
@@ -86,6 +86,8 @@ class JaxBackend(Backend):
         kind = type(x)
         if kind is ARRAY or isinstance(x, TRACER):
             return x if dtype is None else ops.cast(x, dtype)
+        if kind is sparse.BCOO:
+            return x if dtype is None else sparse.make_sparse(x.indices, ops.cast(x.data, dtype), x.shape, True)
         if kind in _NUMBERS:
             return _identity(_number(kind, dtype)(x))
         if hasattr(x, "_is_variable"):
@@ -99,6 +101,7 @@ class JaxBackend(Backend):
 
     def to_numpy(self, x: Any) -> np.ndarray:
         """The value as a NumPy array (it may share memory and be read-only)."""
+        x = x.todense() if type(x) is sparse.BCOO else x
         return x.numpy() if hasattr(x, "_is_variable") else np.asarray(x)
 
     def set_mask(self, x: Any, mask: Any) -> None:
@@ -170,6 +173,12 @@ class JaxBackend(Backend):
         """Value and gradients of a closure over Variables."""
         return step.value_and_grad(fn, variables, state)
 
+    is_sparse = staticmethod(sparse.is_sparse)
+    sparse_parts = staticmethod(sparse.sparse_parts)
+    make_sparse = staticmethod(sparse.make_sparse)
+    densify = staticmethod(sparse.densify)
+    sparse_matmul = staticmethod(sparse.sparse_matmul)
+    to_sparse = staticmethod(sparse.to_sparse)
     vjp = staticmethod(transforms.vjp)
     jvp = staticmethod(transforms.jvp)
     checkpoint = staticmethod(transforms.checkpoint)

@@ -26,6 +26,7 @@ from kfront.backends.tensorflow import (
     reduce,
     rnn,
     shaping,
+    sparse,
     step,
     transforms,
 )
@@ -219,6 +220,11 @@ class TensorFlowBackend(Backend):
         """Value and gradients of a closure; see `Backend.value_and_grad`."""
         return step.value_and_grad(fn, variables, state)
 
+    is_sparse = staticmethod(sparse.is_sparse)
+    sparse_parts = staticmethod(sparse.sparse_parts)
+    make_sparse = staticmethod(sparse.make_sparse)
+    densify = staticmethod(sparse.densify)
+    sparse_matmul = staticmethod(sparse.sparse_matmul)
     vjp = staticmethod(transforms.vjp)
     jvp = staticmethod(transforms.jvp)
     checkpoint = staticmethod(transforms.checkpoint)

@@ -15,7 +15,7 @@ import torch
 from kfront import config
 from kfront.backends import get
 from kfront.backends.base import NULL, Backend, numpy_dtype
-from kfront.backends.torch import control, conv, linalg, nn, ops, random, rnn, shape, signal, transforms
+from kfront.backends.torch import control, conv, linalg, nn, ops, random, rnn, shape, signal, sparse, transforms
 from kfront.backends.torch import host as _host
 from kfront.backends.torch import native as _native
 from kfront.backends.torch import step as _step
@@ -55,6 +55,12 @@ class TorchBackend(Backend):
     modules = (ops, shape, conv, nn, rnn, signal, linalg, random, control)
     value_and_grad = staticmethod(_step.value_and_grad)
     compile_step = staticmethod(_step.compile_step)
+    is_sparse = staticmethod(sparse.is_sparse)
+    sparse_parts = staticmethod(sparse.sparse_parts)
+    make_sparse = staticmethod(sparse.make_sparse)
+    densify = staticmethod(sparse.densify)
+    sparse_matmul = staticmethod(sparse.sparse_matmul)
+    to_sparse = staticmethod(sparse.to_sparse)
     vjp = staticmethod(transforms.vjp)
     jvp = staticmethod(transforms.jvp)
     checkpoint = staticmethod(transforms.checkpoint)

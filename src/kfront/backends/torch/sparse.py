@@ -1,0 +1,42 @@
+"""Sparse tensors: torch's COO layout (others are converted)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+__all__ = ["densify", "is_sparse", "make_sparse", "sparse_matmul", "sparse_parts", "to_sparse"]
+
+Tensor = torch.Tensor
+
+
+def is_sparse(x: Any) -> bool:
+    """Whether `x` is sparse, in any layout."""
+    return isinstance(x, Tensor) and x.layout is not torch.strided
+
+
+def sparse_parts(x: Tensor) -> tuple[Tensor, Tensor, tuple[int, ...]]:
+    """(indices of shape (n, rank), values of shape (n,), shape)."""
+    x = (x if x.layout is torch.sparse_coo else x.to_sparse_coo()).coalesce()
+    return x.indices().t(), x.values(), tuple(x.shape)
+
+
+def make_sparse(indices: Tensor, values: Tensor, shape: tuple[int, ...], unique: bool) -> Tensor:
+    """A sparse tensor; values at the same place are added up."""
+    return torch.sparse_coo_tensor(indices.t(), values, shape).coalesce()
+
+
+def to_sparse(x: Tensor) -> Tensor:
+    """A dense tensor as a sparse one."""
+    return x.to_sparse()
+
+
+def densify(x: Tensor) -> Tensor:
+    """The dense tensor."""
+    return x.to_dense()
+
+
+def sparse_matmul(x: Tensor, y: Tensor) -> Tensor:
+    """Sparse (m, k) by dense (k, n)."""
+    return torch.sparse.mm(x, y)

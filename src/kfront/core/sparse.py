@@ -1,0 +1,294 @@
+"""Ops on sparse operands, written once over what an engine's sparse tensors consist of: indices, values, a shape.
+
+An engine has sparse tensors if it defines five hooks (`is_sparse`, `sparse_parts`, `make_sparse`, `densify`,
+`sparse_matmul`). Ops that keep zeros work on the values, sums and products on the indices; ops whose result is full
+anyway take the dense tensor. Whatever else would have to make a large tensor dense says so instead.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from kfront.core.dtypes import WEAK
+from kfront.core.errors import UnsupportedError
+
+__all__ = ["is_sparse_result", "run"]
+
+# of one tensor, 0 at 0
+_ZERO_NAMES = """
+abs absolute negative sign sqrt square sin sinh tan tanh arcsin arcsinh arctan arctanh expm1 log1p floor ceil
+round trunc relu relu6 leaky_relu elu selu celu gelu silu softsign tanh_shrink soft_shrink hard_shrink hard_tanh
+conj conjugate real imag deg2rad rad2deg erf stop_gradient cast copy signbit
+"""
+# full results, or cheap ones: computed from the dense tensor
+_DENSE_NAMES = """
+exp exp2 log log2 log10 cos cosh arccos arccosh sigmoid hard_sigmoid softplus log_sigmoid softmax log_softmax
+reciprocal rsqrt isnan isinf isfinite logical_not bitwise_not equal not_equal less less_equal greater greater_equal
+logical_and logical_or logical_xor where stack max min amax amin any all prod var std argmax argmin count_nonzero
+get_item take ones_like zeros_like power mod floor_divide nan_to_num embedding one_hot multi_hot clip dot
+convert_to_numpy size ndim digitize searchsorted unstack split cumsum isclose average norm
+"""
+_ZERO, _DENSE = frozenset(_ZERO_NAMES.split()), frozenset(_DENSE_NAMES.split())
+_BOTH = frozenset(("add", "subtract", "maximum", "minimum"))  # sparse if both are
+_FORMS: dict[str, Callable[..., Any]] = {}
+
+
+def run(op: Any, b: Any, values: Sequence[Any], key: Sequence[Any], static: Sequence[Any]) -> Any:
+    """Run an op with a sparse operand.
+
+    Args:
+        op: the declared op.
+        b: the backend.
+        values: operands: native tensors, sparse ones, Python numbers, None.
+        key: the dtypes of the operands behind the backend's name, as `Op` keeps them.
+        static: the other arguments.
+    """
+    if op.rule is not None:
+        names = [d if d in WEAK else None if d is type(None) else b.dtype_name(d) for d in key[1:]]
+        plan = op.plan(names, tuple(static))
+        values = [v if c is None else _cast(b, v, c) for v, c in zip(values, plan, strict=True)]
+    named = dict(zip(op.static, static, strict=True))
+    name = op.name
+    if name in _ZERO:
+        return _of_values(b, values[0], lambda x: op.arrange(op.public, [x, *values[1:]], static))
+    if name in _FORMS:
+        return _FORMS[name](b, values, **named)
+    if name in _BOTH:
+        return _union(b, name, *values)
+    if name in _DENSE:
+        dense = [b.densify(v) if b.is_sparse(v) else v for v in values]
+        return op.public(dense, *static) if op.listed else op.arrange(op.public, dense, static)
+    raise UnsupportedError(
+        f"[{name}] expected dense tensors, got a sparse one; make it dense with "
+        "kfront.ops.convert_to_tensor(x, sparse=False)."
+    )
+
+
+def is_sparse_result(op: Any, operands: Sequence[Any], static: Sequence[Any]) -> bool:
+    """Whether an op with a symbolic sparse operand gives a sparse tensor.
+
+    Args:
+        op: the declared op.
+        operands: KerasTensors, tensors, numbers.
+        static: the other arguments.
+    """
+    name = op.name
+    sparse = [bool(getattr(x, "sparse", False)) for x in operands if x is not None]
+    if name in _ZERO or name in ("reshape", "transpose", "expand_dims", "squeeze", "swapaxes", "moveaxis"):
+        return sparse[0]
+    if name in _BOTH or name in ("concatenate", "matmul"):
+        return all(sparse)
+    if name in ("sum", "mean"):
+        return dict(zip(op.static, static, strict=True)).get("axis") is not None and sparse[0]
+    return sparse[0] if name in ("divide", "true_divide") else name == "multiply" and any(sparse)
+
+
+def _cast(b: Any, x: Any, dtype: str) -> Any:
+    if b.is_sparse(x):
+        return _of_values(b, x, lambda v: b.cast(v, dtype))
+    return b.convert(x, dtype) if type(x) in WEAK else b.cast(x, dtype)
+
+
+def _of_values(b: Any, x: Any, f: Callable[[Any], Any]) -> Any:
+    indices, values, shape = b.sparse_parts(x)
+    return b.make_sparse(indices, f(values), shape, True)
+
+
+def _form(*names: str) -> Callable[[Any], Any]:
+    def decorate(f: Any) -> Any:
+        _FORMS.update(dict.fromkeys(names, f))
+        return f
+
+    return decorate
+
+
+# ---- sums, products --------------------------------------------------------------------------------------------------
+
+
+def _union(b: Any, name: str, x: Any, y: Any) -> Any:
+    from kfront import ops
+
+    f = getattr(ops, name)
+    if not (b.is_sparse(x) and b.is_sparse(y)) or tuple(x.shape) != tuple(y.shape):
+        return f(*(b.densify(v) if b.is_sparse(v) else v for v in (x, y)))
+    (i, u, shape), (j, v, _) = b.sparse_parts(x), b.sparse_parts(y)
+    both = ops.concatenate([i, j], 0)  # the places of both; each gets zeros where only the other has a value
+    left = b.make_sparse(both, ops.concatenate([u, ops.zeros_like(v)], 0), shape, False)
+    right = b.make_sparse(both, ops.concatenate([ops.zeros_like(u), v], 0), shape, False)
+    places, u, _ = b.sparse_parts(left)
+    return b.make_sparse(places, f(u, b.sparse_parts(right)[1]), shape, True)
+
+
+def _at(dense: Any, indices: Any, rank: int) -> Any:
+    """The elements of a dense operand at places of a tensor that it is broadcast to."""
+    from kfront import ops
+
+    if type(dense) in WEAK or not len(dense.shape):
+        return dense
+    first = rank - len(dense.shape)
+    where = [indices[:, first + d] if n != 1 else ops.zeros_like(indices[:, 0]) for d, n in enumerate(dense.shape)]
+    return ops.get_item(dense, tuple(where))
+
+
+def _scaled(b: Any, f: Callable[..., Any], x: Any, y: Any) -> Any:
+    """`f` of a sparse tensor and a dense operand that is broadcast to its shape."""
+    indices, values, shape = b.sparse_parts(x)
+    if type(y) not in WEAK and len(y.shape) > len(shape):
+        return f(b.densify(x), y)
+    if type(y) not in WEAK and any(m == 1 != n for m, n in zip(shape[::-1], tuple(y.shape)[::-1], strict=False)):
+        return f(b.densify(x), y)
+    return b.make_sparse(indices, f(values, _at(y, indices, len(shape))), shape, True)
+
+
+@_form("multiply")
+def _multiply(b: Any, operands: Sequence[Any]) -> Any:
+    from kfront import ops
+
+    x, y = operands
+    if not b.is_sparse(x):
+        x, y = y, x
+    return _scaled(b, ops.multiply, x, b.densify(y) if b.is_sparse(y) else y)
+
+
+@_form("divide", "true_divide")
+def _divide(b: Any, operands: Sequence[Any]) -> Any:
+    from kfront import ops
+
+    x, y = operands
+    y = b.densify(y) if b.is_sparse(y) else y
+    return _scaled(b, ops.divide, x, y) if b.is_sparse(x) else ops.divide(x, y)
+
+
+@_form("matmul")
+def _matmul(b: Any, operands: Sequence[Any]) -> Any:
+    from kfront import ops
+
+    x, y = operands
+    if len(x.shape) != 2 or len(y.shape) != 2:
+        return ops.matmul(*(b.densify(v) if b.is_sparse(v) else v for v in operands))
+    if not b.is_sparse(x):
+        return ops.transpose(b.sparse_matmul(_transpose(b, [y]), ops.transpose(x)))
+    if not b.is_sparse(y):
+        return b.sparse_matmul(x, y)
+    return b.to_sparse(b.sparse_matmul(x, b.densify(y)))
+
+
+@_form("linear")
+def _linear(b: Any, operands: Sequence[Any]) -> Any:
+    from kfront import ops
+
+    x, kernel, bias = operands
+    *rows, size = x.shape
+    out = _matmul(b, [_reshape(b, [x], (-1, int(size))), kernel])
+    out = ops.reshape(out, (*rows[:1], *map(int, rows[1:]), out.shape[-1])) if len(rows) != 1 else out
+    return out if bias is None else ops.add(out, bias)
+
+
+# ---- reductions ------------------------------------------------------------------------------------------------------
+
+
+@_form("sum")
+def _sum(b: Any, operands: Sequence[Any], axis: Any = None, keepdims: bool = False, **other: Any) -> Any:
+    from kfront import ops
+
+    indices, values, shape = b.sparse_parts(operands[0])
+    if axis is None:
+        total = ops.sum(values)
+        return ops.reshape(total, (1,) * len(shape)) if keepdims else total
+    axes = {a % len(shape) for a in ((axis,) if isinstance(axis, int) else axis)}
+    kept = [d for d in range(len(shape)) if d not in axes]
+    if not kept:
+        return _sum(b, operands, None, keepdims)
+    if keepdims:
+        columns = [ops.zeros_like(indices[:, d]) if d in axes else indices[:, d] for d in range(len(shape))]
+        return b.make_sparse(
+            ops.stack(columns, 1), values, tuple(1 if d in axes else n for d, n in enumerate(shape)), False
+        )
+    return b.make_sparse(ops.stack([indices[:, d] for d in kept], 1), values, tuple(shape[d] for d in kept), False)
+
+
+@_form("mean")
+def _mean(b: Any, operands: Sequence[Any], axis: Any = None, keepdims: bool = False, **other: Any) -> Any:
+    shape = b.sparse_parts(operands[0])[2]
+    axes = range(len(shape)) if axis is None else (axis,) if isinstance(axis, int) else axis
+    total = _sum(b, operands, axis, keepdims)
+    count = math.prod(int(shape[a]) for a in axes)
+    return _scaled(b, _divided, total, float(count)) if b.is_sparse(total) else _divided(total, float(count))
+
+
+def _divided(x: Any, y: Any) -> Any:
+    from kfront import ops
+
+    return ops.divide(x, y)
+
+
+@_form("shape")
+def _shape(b: Any, operands: Sequence[Any]) -> Any:
+    return tuple(b.sparse_parts(operands[0])[2])
+
+
+# ---- shapes ----------------------------------------------------------------------------------------------------------
+
+
+@_form("reshape")
+def _reshape(b: Any, operands: Sequence[Any], newshape: Any) -> Any:
+    from kfront import ops
+
+    indices, values, shape = b.sparse_parts(operands[0])
+    size, known = math.prod(shape), math.prod(d for d in newshape if d != -1)
+    new = [size // known if d == -1 else d for d in newshape]
+    line = ops.zeros_like(indices[:, 0])
+    for d, n in enumerate(shape):
+        line = line * n + indices[:, d]
+    columns: list[Any] = []
+    for n in reversed(new):
+        columns.insert(0, line % n)
+        line = line // n
+    return b.make_sparse(ops.stack(columns, 1), values, tuple(new), True)
+
+
+@_form("transpose")
+def _transpose(b: Any, operands: Sequence[Any], axes: Any = None) -> Any:
+    from kfront import ops
+
+    indices, values, shape = b.sparse_parts(operands[0])
+    axes = [a % len(shape) for a in axes] if axes is not None else list(range(len(shape)))[::-1]
+    columns = ops.stack([indices[:, a] for a in axes], 1)
+    return b.make_sparse(columns, values, tuple(shape[a] for a in axes), False)
+
+
+@_form("expand_dims")
+def _expand_dims(b: Any, operands: Sequence[Any], axis: Any) -> Any:
+    axes = (axis,) if isinstance(axis, int) else tuple(axis)
+    shape = list(b.sparse_parts(operands[0])[2])
+    rank = len(shape) + len(axes)
+    for a in sorted(a % rank for a in axes):
+        shape.insert(a, 1)
+    return _reshape(b, operands, tuple(shape))
+
+
+@_form("squeeze")
+def _squeeze(b: Any, operands: Sequence[Any], axis: Any = None) -> Any:
+    shape = b.sparse_parts(operands[0])[2]
+    axes = range(len(shape)) if axis is None else [axis] if isinstance(axis, int) else axis
+    gone = {a % len(shape) for a in axes if shape[a] == 1}
+    return _reshape(b, operands, tuple(n for d, n in enumerate(shape) if d not in gone))
+
+
+@_form("concatenate")
+def _concatenate(b: Any, operands: Sequence[Any], axis: int = 0) -> Any:
+    from kfront import ops
+
+    if not all(map(b.is_sparse, operands)):
+        return ops.concatenate([b.densify(x) if b.is_sparse(x) else x for x in operands], axis)
+    parts = [b.sparse_parts(x) for x in operands]
+    shape = list(parts[0][2])
+    axis, places, start = axis % len(shape), [], 0
+    for indices, _, own in parts:
+        columns = [indices[:, d] + start if d == axis else indices[:, d] for d in range(len(shape))]
+        places.append(ops.stack(columns, 1))
+        start += own[axis]
+    shape[axis] = start
+    return b.make_sparse(ops.concatenate(places, 0), ops.concatenate([p[1] for p in parts], 0), tuple(shape), False)

@@ -1,0 +1,124 @@
+"""Sparse operands: every documented op against the dense one, on the engines that have sparse tensors."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import kfront
+from kfront import backends, layers, ops
+from kfront.core.errors import UnsupportedError
+
+D = np.array([[1.0, 0.0, 2.0], [0.0, 0.0, 3.0]], "float32")
+R = D[:, ::-1].copy()
+
+# name -> (what is computed of sparse s, sparse r and dense d, the same in NumPy, whether the result is sparse)
+CASES = {
+    "absolute": (lambda s, r, d: ops.absolute(ops.negative(s)), abs(D), True),
+    "relu": (lambda s, r, d: ops.relu(s), D, True),
+    "sin": (lambda s, r, d: ops.sin(s), np.sin(D), True),
+    "cast": (lambda s, r, d: ops.cast(s, "int32"), D, True),
+    "exp": (lambda s, r, d: ops.exp(s), np.exp(D), False),
+    "add": (lambda s, r, d: ops.add(s, r), D + R, True),
+    "add dense": (lambda s, r, d: ops.add(s, d), D + D, False),
+    "add number": (lambda s, r, d: ops.add(s, 1.0), D + 1, False),
+    "add half": (lambda s, r, d: ops.add(s, ops.cast(r, "float16")), D + R, True),
+    "subtract": (lambda s, r, d: ops.subtract(s, r), D - R, True),
+    "maximum": (lambda s, r, d: ops.maximum(s, ops.negative(r)), np.maximum(D, -R), True),
+    "minimum": (lambda s, r, d: ops.minimum(s, r), np.minimum(D, R), True),
+    "multiply": (lambda s, r, d: ops.multiply(s, d), D * D, True),
+    "multiply both": (lambda s, r, d: ops.multiply(s, r), D * R, True),
+    "multiply row": (lambda s, r, d: ops.multiply(d[:1], s), D[:1] * D, True),
+    "multiply number": (lambda s, r, d: ops.multiply(2, s), 2 * D, True),
+    "divide": (lambda s, r, d: ops.divide(s, d + 1.0), D / (D + 1), True),
+    "matmul": (lambda s, r, d: ops.matmul(s, ops.transpose(d)), D @ D.T, False),
+    "matmul from the left": (lambda s, r, d: ops.matmul(ops.transpose(d), s), D.T @ D, False),
+    "matmul both": (lambda s, r, d: ops.matmul(s, ops.transpose(r)), D @ R.T, True),
+    "sum": (lambda s, r, d: ops.sum(s), D.sum(), False),
+    "sum along": (lambda s, r, d: ops.sum(s, axis=0), D.sum(0), True),
+    "sum kept": (lambda s, r, d: ops.sum(s, axis=-1, keepdims=True), D.sum(1, keepdims=True), True),
+    "mean": (lambda s, r, d: ops.mean(s), D.mean(), False),
+    "mean along": (lambda s, r, d: ops.mean(s, axis=1), D.mean(1), True),
+    "max": (lambda s, r, d: ops.max(s, axis=1), D.max(1), False),
+    "any": (lambda s, r, d: ops.any(s, axis=0), D.any(0), False),
+    "reshape": (lambda s, r, d: ops.reshape(s, (3, -1)), D.reshape(3, 2), True),
+    "transpose": (lambda s, r, d: ops.transpose(s), D.T, True),
+    "concatenate": (lambda s, r, d: ops.concatenate([s, r], 1), np.concatenate([D, R], 1), True),
+    "concatenate dense": (lambda s, r, d: ops.concatenate([s, d]), np.concatenate([D, D]), False),
+    "expand_dims": (lambda s, r, d: ops.expand_dims(s, 1), D[:, None], True),
+    "squeeze": (lambda s, r, d: ops.squeeze(ops.expand_dims(s, 0)), D, True),
+    "equal": (lambda s, r, d: ops.equal(s, d), D == D, False),
+    "get_item": (lambda s, r, d: ops.get_item(s, 1), D[1], None),  # as the engine has it
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_ops(trainable_backend, name):
+    call, expected, sparse = CASES[name]
+    b = trainable_backend
+    s, r = ops.convert_to_tensor(D, sparse=True), ops.convert_to_tensor(R, sparse=True)
+    assert b.is_sparse(s) and b.is_sparse(r)
+    out = call(s, r, ops.array(D))
+    np.testing.assert_allclose(ops.convert_to_numpy(out), expected, rtol=1e-3 if "half" in name else 1e-6)
+    assert sparse is None or b.is_sparse(out) == sparse
+
+
+def test_conversion(trainable_backend):
+    scipy = pytest.importorskip("scipy.sparse")
+    b = trainable_backend
+    s = ops.convert_to_tensor(scipy.csr_matrix(D))
+    assert b.is_sparse(s) and not b.is_sparse(ops.convert_to_tensor(scipy.csr_matrix(D), sparse=False))
+    assert tuple(ops.shape(s)) == (2, 3)
+    assert b.is_sparse(ops.convert_to_tensor(s)) and not b.is_sparse(ops.convert_to_tensor(s, sparse=False))
+    np.testing.assert_array_equal(ops.convert_to_numpy(s), D)
+    half = ops.convert_to_tensor(D, "float16", sparse=True)
+    assert b.is_sparse(half) and kfront.backend.standardize_dtype(half.dtype) == "float16"
+
+
+def test_what_would_fill_a_tensor_says_so(trainable_backend):
+    s = ops.convert_to_tensor(D, sparse=True)
+    with pytest.raises(UnsupportedError, match="sparse=False"):
+        ops.conv(ops.expand_dims(s, 0), ops.ones((1, 3, 1)))
+    with backends.backend_scope("numpy"), pytest.raises(UnsupportedError, match="sparse"):
+        ops.convert_to_tensor(D, sparse=True)
+
+
+def test_symbols_tell_what_is_sparse():
+    with backends.backend_scope("numpy"):
+        x = kfront.Input((3,), sparse=True)
+        d = np.ones((3, 3), "float32")
+        sparse = [x + x, x * 2.0, ops.relu(x), ops.reshape(x, (-1, 3, 1)), ops.sum(x, axis=0), x * d[0]]
+        dense = [ops.exp(x), ops.matmul(x, d), x + 1.0, ops.sum(x), ops.softmax(x)]
+        assert all(v.sparse for v in sparse) and not any(v.sparse for v in dense)
+
+
+def test_layers_and_gradients(trainable_backend):
+    b = trainable_backend
+    s = ops.convert_to_tensor(D, sparse=True)
+    layer = layers.Dense(2)
+    layer.build((None, 3))
+    np.testing.assert_allclose(ops.convert_to_numpy(layer(s)), D @ layer.kernel.numpy(), atol=1e-6)
+    slope = kfront.grad(lambda: ops.sum(layer(s)), wrt=layer)()[0]
+    np.testing.assert_allclose(ops.convert_to_numpy(slope), np.stack([D.sum(0)] * 2, 1), atol=1e-6)
+    f = kfront.jit(lambda s: ops.multiply(layer(s), 2.0), jit_compile=False if b.name == "torch" else "auto")
+    np.testing.assert_allclose(ops.convert_to_numpy(f(s)), 2 * D @ layer.kernel.numpy(), atol=1e-5)
+    numbers = np.array([[1, 0, 2]], "int32")
+    n = ops.convert_to_tensor(numbers, sparse=True)
+    for make in (lambda: layers.Embedding(4, 2), lambda: layers.CategoryEncoding(4, "multi_hot")):
+        layer = make()
+        np.testing.assert_allclose(ops.convert_to_numpy(layer(n)), ops.convert_to_numpy(layer(numbers)))
+
+
+def test_training_on_sparse_data(trainable_backend):
+    """SciPy's matrices and the engine's own tensors train as the dense array does."""
+    scipy = pytest.importorskip("scipy.sparse")
+    matrix = scipy.random(40, 3, 0.5, "csr", dtype="float32", random_state=0)
+    y = np.ones((40, 1), "float32")
+    losses = []
+    for x in (matrix.toarray(), matrix, ops.convert_to_tensor(matrix)):
+        kfront.utils.set_random_seed(0)
+        model = kfront.Sequential([kfront.Input((3,), sparse=True), layers.Dense(1)])
+        model.compile("sgd", "mse", jit_compile=False if trainable_backend.name == "torch" else "auto")
+        losses.append(model.fit(x, y, verbose=0, epochs=2).history["loss"])
+        np.testing.assert_allclose(model.predict(x, verbose=0), model.predict(matrix.toarray(), verbose=0), atol=1e-6)
+    np.testing.assert_allclose(losses[1:], losses[:1] * 2, rtol=1e-6)
