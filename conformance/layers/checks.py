@@ -119,7 +119,8 @@ def _same_shapes(layer: Any, row: Row, arguments: Any, got: list[Any]) -> None:
 def _flat_shapes(shapes: Any) -> list[Any]:
     if isinstance(shapes, (tuple, list)) and all(d is None or isinstance(d, int) for d in shapes):
         return [shapes]
-    return [s for part in (shapes.values() if isinstance(shapes, dict) else shapes) for s in _flat_shapes(part)]
+    parts = [shapes[k] for k in sorted(shapes)] if isinstance(shapes, dict) else shapes
+    return [s for part in parts for s in _flat_shapes(part)]
 
 
 def compiled(backend: str, row: Row, resized: bool) -> None:
@@ -167,8 +168,6 @@ def _gradients(backend: str, row: Row) -> list[np.ndarray]:
         lost = [v.path for v, g in zip(sources, found, strict=True) if g is None]
         assert not lost, f"no gradient for {', '.join(lost)}"
         return [b.to_numpy(g) for g in found]
-
-
 
 
 @functools.cache

@@ -44,6 +44,12 @@ from kfront.layers.core import (
     Masking as Masking,
 )
 from kfront.layers.einsum_dense import EinsumDense as EinsumDense
+from kfront.layers.foreign import (
+    FlaxLayer as FlaxLayer,
+    JaxLayer as JaxLayer,
+    TFSMLayer as TFSMLayer,
+    TorchModuleWrapper as TorchModuleWrapper,
+)
 from kfront.layers.input_layer import Input as Input, InputLayer as InputLayer
 from kfront.layers.lookup import deserialize as deserialize, serialize as serialize
 from kfront.layers.merge import (
@@ -109,12 +115,48 @@ from kfront.layers.pool import (
 )
 from kfront.layers.preprocessing.audio import MelSpectrogram as MelSpectrogram, STFTSpectrogram as STFTSpectrogram
 from kfront.layers.preprocessing.category_encoding import CategoryEncoding as CategoryEncoding
+from kfront.layers.preprocessing.colour import (
+    RandomBrightness as RandomBrightness,
+    RandomColorDegeneration as RandomColorDegeneration,
+    RandomColorJitter as RandomColorJitter,
+    RandomContrast as RandomContrast,
+    RandomGrayscale as RandomGrayscale,
+    RandomHue as RandomHue,
+    RandomInvert as RandomInvert,
+    RandomSaturation as RandomSaturation,
+)
 from kfront.layers.preprocessing.discretization import Discretization as Discretization
+from kfront.layers.preprocessing.effects import (
+    RandomErasing as RandomErasing,
+    RandomGaussianBlur as RandomGaussianBlur,
+    RandomSharpness as RandomSharpness,
+)
+from kfront.layers.preprocessing.geometry import (
+    RandomElasticTransform as RandomElasticTransform,
+    RandomFlip as RandomFlip,
+    RandomPerspective as RandomPerspective,
+    RandomRotation as RandomRotation,
+    RandomShear as RandomShear,
+    RandomTranslation as RandomTranslation,
+    RandomZoom as RandomZoom,
+)
 from kfront.layers.preprocessing.hashing import HashedCrossing as HashedCrossing, Hashing as Hashing
 from kfront.layers.preprocessing.integer_lookup import IntegerLookup as IntegerLookup
+from kfront.layers.preprocessing.max_boxes import MaxNumBoundingBoxes as MaxNumBoundingBoxes
+from kfront.layers.preprocessing.mixing import CutMix as CutMix, MixUp as MixUp
 from kfront.layers.preprocessing.normalization import Normalization as Normalization
+from kfront.layers.preprocessing.pipeline import Pipeline as Pipeline
+from kfront.layers.preprocessing.rescaling import Rescaling as Rescaling
+from kfront.layers.preprocessing.resize import CenterCrop as CenterCrop, RandomCrop as RandomCrop, Resizing as Resizing
 from kfront.layers.preprocessing.string_lookup import StringLookup as StringLookup
 from kfront.layers.preprocessing.text_vectorization import TextVectorization as TextVectorization
+from kfront.layers.preprocessing.tone import (
+    AutoContrast as AutoContrast,
+    ContrastLimitedAdaptiveHistogramEqualization as ContrastLimitedAdaptiveHistogramEqualization,
+    Equalization as Equalization,
+    RandomPosterization as RandomPosterization,
+    Solarization as Solarization,
+)
 from kfront.layers.recurrent import GRU as GRU, LSTM as LSTM, RNN as RNN, SimpleRNN as SimpleRNN
 from kfront.layers.regularize import (
     ActivityRegularization as ActivityRegularization,
@@ -162,6 +204,7 @@ __all__ = [
     "AdditiveAttention",
     "AlphaDropout",
     "Attention",
+    "AutoContrast",
     "Average",
     "AveragePooling1D",
     "AveragePooling2D",
@@ -171,7 +214,10 @@ __all__ = [
     "AvgPool3D",
     "BatchNormalization",
     "Bidirectional",
+    "CategoryEncoding",
+    "CenterCrop",
     "Concatenate",
+    "ContrastLimitedAdaptiveHistogramEqualization",
     "Conv1D",
     "Conv1DTranspose",
     "Conv2D",
@@ -190,15 +236,19 @@ __all__ = [
     "Cropping1D",
     "Cropping2D",
     "Cropping3D",
+    "CutMix",
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
+    "Discretization",
     "Dot",
     "Dropout",
     "ELU",
     "EinsumDense",
     "Embedding",
+    "Equalization",
     "Flatten",
+    "FlaxLayer",
     "GRU",
     "GRUCell",
     "GaussianDropout",
@@ -217,10 +267,14 @@ __all__ = [
     "GlobalMaxPooling3D",
     "GroupNormalization",
     "GroupQueryAttention",
+    "HashedCrossing",
+    "Hashing",
     "Identity",
     "Input",
     "InputLayer",
     "InputSpec",
+    "IntegerLookup",
+    "JaxLayer",
     "LSTM",
     "LSTMCell",
     "Lambda",
@@ -228,6 +282,7 @@ __all__ = [
     "LayerNormalization",
     "LeakyReLU",
     "Masking",
+    "MaxNumBoundingBoxes",
     "MaxPool1D",
     "MaxPool2D",
     "MaxPool3D",
@@ -235,16 +290,42 @@ __all__ = [
     "MaxPooling2D",
     "MaxPooling3D",
     "Maximum",
+    "MelSpectrogram",
     "Minimum",
+    "MixUp",
     "MultiHeadAttention",
     "Multiply",
+    "Normalization",
     "PReLU",
     "Permute",
+    "Pipeline",
     "RMSNormalization",
     "RNN",
+    "RandomBrightness",
+    "RandomColorDegeneration",
+    "RandomColorJitter",
+    "RandomContrast",
+    "RandomCrop",
+    "RandomElasticTransform",
+    "RandomErasing",
+    "RandomFlip",
+    "RandomGaussianBlur",
+    "RandomGrayscale",
+    "RandomHue",
+    "RandomInvert",
+    "RandomPerspective",
+    "RandomPosterization",
+    "RandomRotation",
+    "RandomSaturation",
+    "RandomSharpness",
+    "RandomShear",
+    "RandomTranslation",
+    "RandomZoom",
     "ReLU",
     "RepeatVector",
+    "Rescaling",
     "Reshape",
+    "Resizing",
     "ReversibleEmbedding",
     "STFTSpectrogram",
     "SeparableConv1D",
@@ -254,13 +335,18 @@ __all__ = [
     "SimpleRNN",
     "SimpleRNNCell",
     "Softmax",
+    "Solarization",
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
     "SpectralNormalization",
     "StackedRNNCells",
+    "StringLookup",
     "Subtract",
+    "TFSMLayer",
+    "TextVectorization",
     "TimeDistributed",
+    "TorchModuleWrapper",
     "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",

@@ -37,7 +37,10 @@ from kfront.ops.shape import concatenate, dim, expand_dims, moveaxis, reshape, s
 
 __all__ = [
     "affine_transform",
+    "displaced",
     "elastic_transform",
+    "homography",
+    "images_at",
     "map_coordinates",
     "perspective_transform",
     "resize",
@@ -361,8 +364,8 @@ def map_coordinates(
     return restore(y, dtype_of(inputs), half_away)
 
 
-def _images_at(images: Any, ys: Any, xs: Any, interpolation: str, mode: str, fill: Any, layout: str) -> Any:
-    """Images at places (1 or batch, height, width); `images` may be one image or a batch, in either layout."""
+def images_at(images: Any, ys: Any, xs: Any, interpolation: str, mode: str, fill: Any, layout: str) -> Any:
+    """Images at places of shape (1 or batch, rows, columns); `images` may be one image or a batch, in either layout."""
     _, channels = spatial_axes(images, layout)
     single = len(images.shape) == 3
     x = cast(images, compute_dtype(images))
@@ -443,11 +446,11 @@ def affine_transform(
     k = add(add(multiply(c0, x), multiply(c1, y)), 1.0)
     xs = divide(add(add(multiply(a0, x), multiply(a1, y)), a2), k)
     ys = divide(add(add(multiply(b0, x), multiply(b1, y)), b2), k)
-    return _images_at(images, ys, xs, interpolation, fill_mode, fill_value, layout)
+    return images_at(images, ys, xs, interpolation, fill_mode, fill_value, layout)
 
 
-def _homography(source: Any, target: Any) -> Any:
-    """The transform (n, 8) that takes points `target` to `source`, both of shape (n, 4, 2)."""
+def homography(source: Any, target: Any) -> Any:
+    """The transforms (n, 8) that take points `target` to `source`, both of shape (n, 4, 2)."""
     u, v = get_item(source, (..., 0)), get_item(source, (..., 1))
     x, y = get_item(target, (..., 0)), get_item(target, (..., 1))
     one, zero = ones_like(x), zeros_like(x)
@@ -496,7 +499,7 @@ def perspective_transform(
         _check_rows(images, what, points, (4, 2))
     kind = compute_dtype(images)
     source, target = (reshape(cast(p, kind), (-1, 4, 2)) for p in (start_points, end_points))
-    transform = _homography(source, target)
+    transform = homography(source, target)
     return affine_transform(images, transform, interpolation, "constant", fill_value, data_format)
 
 
@@ -536,11 +539,14 @@ def elastic_transform(
     """
     layout = str(data_format)
     (h, w), _ = spatial_axes(images, layout)
-    y, x = _grid(images, layout)
     batch = dim(images, 0) if len(images.shape) == 4 else 1
-    kind = compute_dtype(images)
-    noise = kr.normal((batch, dim(images, h), dim(images, w), 2), 0.0, sigma, kind, seed)
+    noise = kr.normal((batch, dim(images, h), dim(images, w), 2), 0.0, sigma, compute_dtype(images), seed)
     reach = 2 * math.ceil(3 * sigma) + 1
     field = multiply(blurred(noise, (reach, reach), (sigma, sigma), "channels_last"), alpha)
-    ys, xs = (add(grid, get_item(field, (..., i))) for i, grid in enumerate((y, x)))
-    return _images_at(images, ys, xs, interpolation, fill_mode, fill_value, layout)
+    return displaced(images, field, interpolation, fill_mode, fill_value, layout)
+
+
+def displaced(images: Any, field: Any, interpolation: str, mode: str, fill: Any, layout: str) -> Any:
+    """Images whose pixels come from elsewhere: by `field`, (batch, height, width, 2), further down and to the right."""
+    ys, xs = (add(grid, get_item(field, (..., i))) for i, grid in enumerate(_grid(images, layout)))
+    return images_at(images, ys, xs, interpolation, mode, fill, layout)

@@ -1,0 +1,199 @@
+"""Image layers that resize and move: Keras's values for the numbers drawn, and what must hold for any numbers."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import json
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from geometry_cases import BATCH, BOXES, CASES, DEFAULTS, HEIGHT, IMAGES, LABELS, MASKS, WIDTH, Case
+
+import kfront
+from kfront import layers as L
+from kfront import ops
+from kfront.core import naming, tree
+from kfront.core.errors import ArgumentError, ShapeError
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def keras_values(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    if importlib.util.find_spec("keras") is None or importlib.util.find_spec("jax") is None:
+        pytest.skip("needs the installed Keras on JAX as reference")
+    path = tmp_path_factory.mktemp("geometry") / "keras.pickle"
+    command = [sys.executable, str(HERE / "geometry_reference.py"), str(path)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return pickle.loads(path.read_bytes())
+
+
+def made(case: Case, **more: Any) -> Any:
+    """The layer of a case, which draws the numbers of the case."""
+    layer = getattr(L, case.layer)(**case.args, bounding_box_format="xyxy", **more)
+    if case.numbers is not None:
+        layer.__dict__["_draw"] = lambda *args, **kwargs: ops.convert_to_tensor(case.numbers)
+    return layer
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda c: c.id)
+def test_values(case: Case, backend: Any, keras_values: dict[str, Any]) -> None:
+    want = keras_values[case.id]
+    data = {
+        "images": IMAGES,
+        "segmentation_masks": MASKS,
+        "bounding_boxes": {"boxes": BOXES, "labels": LABELS},
+        "labels": np.arange(BATCH),
+    }
+    got = tree.map_structure(backend.to_numpy, made(case)(data, training=True))
+    np.testing.assert_allclose(got["images"], want["images"], rtol=0, atol=2e-3)  # of 255: places between pixels
+    if case.masks:
+        np.testing.assert_array_equal(got["segmentation_masks"], want["masks"])
+    assert got["segmentation_masks"].dtype == MASKS.dtype
+    np.testing.assert_array_equal(got["labels"], data["labels"])
+    if case.boxes:
+        np.testing.assert_allclose(got["bounding_boxes"]["boxes"], want["boxes"], rtol=0, atol=1e-4)
+        np.testing.assert_array_equal(got["bounding_boxes"]["labels"], want["labels"])
+    first = made(case, data_format="channels_first")(np.moveaxis(IMAGES, -1, 1), training=True)
+    np.testing.assert_allclose(np.moveaxis(backend.to_numpy(first), 1, -1), got["images"], rtol=0, atol=2e-3)
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_config_and_signature(name: str, keras_values: dict[str, Any]) -> None:
+    want = keras_values[name]
+    naming.clear_names()
+    cls = getattr(L, name)
+    layer = cls(**DEFAULTS[name])
+    got = json.loads(json.dumps(kfront.saving.serialize_keras_object(layer)))
+    reference = json.loads(json.dumps(want["config"]))
+    for config in (got, reference):
+        config.pop("build_config", None)
+    assert got == reference
+    assert str(list(inspect.signature(cls.__init__).parameters)) == str(_names(want["signature"]))
+    again = kfront.saving.deserialize_keras_object(reference)
+    assert type(again) is type(layer) and again.get_config() == layer.get_config()
+
+
+def _names(signature: str) -> list[str]:
+    space: dict[str, Any] = {}
+    exec(f"def f{signature}: pass", {}, space)
+    return list(inspect.signature(space["f"]).parameters)
+
+
+# ---- a picture whose pixels tell where they come from, to which boxes and masks must keep ----------------------------
+
+
+def _scene() -> dict[str, Any]:
+    """A bright rectangle on black, its mask, and its box."""
+    images, masks = np.zeros((4, 40, 50, 1), "float32"), np.zeros((4, 40, 50, 1), "int32")
+    images[:, 12:25, 15:33] = 255.0
+    masks[:, 12:25, 15:33] = 1
+    boxes = np.tile(np.array([[[15, 12, 33, 25]]], "float32"), (4, 1, 1))
+    labels = np.ones((4, 1), "int32")
+    return {"images": images, "segmentation_masks": masks, "bounding_boxes": {"boxes": boxes, "labels": labels}}
+
+
+SCENES = {
+    "Resizing": lambda **k: L.Resizing(30, 70, **k),
+    "Resizing crop": lambda **k: L.Resizing(30, 20, crop_to_aspect_ratio=True, **k),
+    "Resizing pad": lambda **k: L.Resizing(30, 70, pad_to_aspect_ratio=True, **k),
+    "CenterCrop": lambda **k: L.CenterCrop(30, 40, **k),
+    "CenterCrop small": lambda **k: L.CenterCrop(50, 50, **k),
+    "RandomCrop": lambda **k: L.RandomCrop(36, 42, seed=1, **k),
+    "RandomCrop small": lambda **k: L.RandomCrop(50, 40, seed=1, **k),
+    "RandomFlip": lambda **k: L.RandomFlip(seed=1, **k),
+    "RandomRotation": lambda **k: L.RandomRotation(0.1, "constant", seed=1, **k),
+    "RandomTranslation": lambda **k: L.RandomTranslation(0.2, 0.2, "constant", seed=1, **k),
+    "RandomZoom": lambda **k: L.RandomZoom((-0.2, 0.3), (-0.2, 0.3), "constant", seed=1, **k),
+    "RandomShear": lambda **k: L.RandomShear(0.2, 0.2, fill_mode="constant", seed=1, **k),
+    "RandomPerspective": lambda **k: L.RandomPerspective((1.0, 1.0), 0.3, seed=1, **k),
+    "RandomElasticTransform": lambda **k: L.RandomElasticTransform((1.0, 1.0), 0.4, fill_mode="constant", seed=1, **k),
+}
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_boxes_and_masks_keep_to_the_pixels(name: str, backend: Any) -> None:
+    out = SCENES[name](bounding_box_format="xyxy")(_scene(), training=True)
+    out = tree.map_structure(backend.to_numpy, out)
+    for image, mask, (box,) in zip(
+        out["images"], out["segmentation_masks"], out["bounding_boxes"]["boxes"], strict=True
+    ):
+        inside = image[..., 0] > 127
+        assert (inside != (mask[..., 0] == 1)).mean() < 0.03
+        rows, columns = np.nonzero(inside.any(1))[0], np.nonzero(inside.any(0))[0]
+        seen = [columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]
+        assert np.abs(box - seen).max() < 2.5, f"box {box}, pixels {seen}"
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_nothing_happens_when_not_training(name: str) -> None:
+    layer = SCENES[name](bounding_box_format="xyxy")
+    data = _scene()
+    out = tree.map_structure(ops.convert_to_numpy, layer(data, training=False))
+    if out["images"].shape == data["images"].shape:
+        tree.map_structure(np.testing.assert_array_equal, out, data)
+    else:
+        again = tree.map_structure(ops.convert_to_numpy, layer(data, training=False))
+        tree.map_structure(np.testing.assert_array_equal, out, again)
+
+
+@pytest.mark.parametrize("name", [n for n in SCENES if n.startswith("Random") and " " not in n])
+def test_seeds(name: str, backend: Any) -> None:
+    x = np.random.default_rng(0).uniform(0, 255, (4, 40, 50, 3)).astype("float32")
+    one, other = SCENES[name](), SCENES[name]()
+    first = [backend.to_numpy(one(x, training=True)) for _ in range(3)]
+    again = [backend.to_numpy(other(x, training=True)) for _ in range(3)]
+    for a, b in zip(first, again, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert any(np.abs(a - first[0]).max() > 1 for a in first[1:])
+
+
+def test_shape_rank_and_missing_channels() -> None:
+    layer = L.RandomFlip("horizontal", seed=1)
+    masks = MASKS[..., 0]
+    out = layer({"images": IMAGES, "segmentation_masks": masks}, training=True)
+    assert tuple(out["segmentation_masks"].shape) == masks.shape
+    single = layer(IMAGES[0], training=True)
+    assert tuple(single.shape) == (HEIGHT, WIDTH, 3)
+    unknown = layer(kfront.KerasTensor((None, None, None, 3)), training=True)
+    assert tuple(unknown.shape) == (None, None, None, 3)
+    assert L.Resizing(3, 4).compute_output_shape((None, None, None, 3)) == (None, 3, 4, 3)
+    assert L.CenterCrop(3, 4).compute_output_shape((None, None, None, 3)) == (None, 3, 4, 3)
+    assert L.RandomCrop(3, 4).compute_output_shape((7, None, 3)) == (3, 4, 3)
+
+
+def test_integers() -> None:
+    x = IMAGES.astype("uint8")
+    assert ops.dtype(L.Resizing(3, 4)(x)) == "uint8"
+    assert ops.dtype(L.CenterCrop(3, 4)(x)) == "float32"
+    assert ops.dtype(L.RandomRotation(0.1)(x, training=True)) == "float32"
+
+
+@pytest.mark.parametrize(
+    ("make", "error"),
+    [
+        (lambda: L.Resizing(3, 0), ArgumentError),
+        (lambda: L.Resizing(3, 3, "area"), ArgumentError),
+        (lambda: L.Resizing(3, 3, crop_to_aspect_ratio=True, pad_to_aspect_ratio=True), ArgumentError),
+        (lambda: L.RandomFlip("diagonal"), ArgumentError),
+        (lambda: L.RandomRotation(1.5), ArgumentError),
+        (lambda: L.RandomRotation(0.1, fill_mode="mirror"), ArgumentError),
+        (lambda: L.RandomZoom(2.0), ArgumentError),
+        (lambda: L.RandomTranslation(0.1, "wide"), ArgumentError),
+        (lambda: L.RandomShear(-0.5), ArgumentError),
+        (lambda: L.RandomPerspective(0.5, scale=2.0), ArgumentError),
+        (lambda: L.RandomElasticTransform(value_range=3), ArgumentError),
+        (lambda: L.RandomFlip()({"images": IMAGES, "bounding_boxes": {"boxes": BOXES}}), ArgumentError),
+        (lambda: L.RandomFlip()(np.zeros((3, 3))), ShapeError),
+    ],
+)
+def test_errors(make: Any, error: type) -> None:
+    with pytest.raises(error, match=r"^\["):
+        make()
