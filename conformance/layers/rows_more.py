@@ -90,4 +90,31 @@ OTHERS = [
     ),
 ]
 
-ROWS: list[Row] = [*_adaptive(), *_conv_lstm(), *OTHERS]
+# what passes masks through and works on each step for itself, or leaves padded steps out
+MASKED = [
+    *(
+        row(name, "padded", lambda name=name, args=args: getattr(L, name)(**args), x(5, 3), padded="steps", light=True)
+        for name, args in {
+            "Dense": {"units": 2},
+            "ReLU": {},
+            "ELU": {},
+            "PReLU": {"shared_axes": [1]},
+            "BatchNormalization": {},
+            "UnitNormalization": {},
+            "Dropout": {"rate": 0.5},
+            "SpatialDropout1D": {"rate": 0.5},
+            "GaussianDropout": {"rate": 0.5},
+            "GaussianNoise": {"stddev": 0.5},
+            "AlphaDropout": {"rate": 0.5},
+            "ActivityRegularization": {"l2": 0.1},
+            "Rescaling": {"scale": 0.5},
+        }.items()
+    ),
+    row("SpatialDropout2D", "padded", lambda: L.SpatialDropout2D(0.5), x(5, 2, 3), padded="steps", light=True),
+    row("SpatialDropout3D", "padded", lambda: L.SpatialDropout3D(0.5), x(5, 2, 2, 3), padded="steps", light=True),
+    row("AdditiveAttention", "padded", lambda: L.AdditiveAttention(), [x(5, 3), x(5, 3, seed=1)], padded="steps"),
+    row("ConvLSTM1D", "padded", lambda: L.ConvLSTM1D(3, 2), x(4, 5, 2), rtol=3e-5, padded="last", light=True),
+    row("ConvLSTM3D", "padded", lambda: L.ConvLSTM3D(3, 2), x(4, 3, 3, 2, 2), rtol=3e-5, padded="last", light=True),
+]
+
+ROWS: list[Row] = [*_adaptive(), *_conv_lstm(), *OTHERS, *MASKED]

@@ -16,6 +16,7 @@ import kfront
 from conformance.layers import checks, rows_basic, rows_more, rows_sequence, rows_spatial
 from conformance.layers.row import Row
 from conformance.suite import Case
+from kfront.layers.calling import call_info
 
 __all__ = ["ROWS", "cases"]
 
@@ -32,6 +33,15 @@ ELSEWHERE = {
     "serialize": "the check `config` of every row",
     "deserialize": "the check `config` of every row",
 }
+# layers that know masks and have no row with `padded`, and why
+NOT_PADDED = {
+    "Dot": "sums over an axis of its choice, padded steps included",
+    "GroupNormalization": "takes statistics over time, padded steps included",
+    "Lambda": "computes what its function says",
+    "Masking": "makes the masks of all those rows",
+    "Pipeline": "does what its layers do",
+    "Softmax": "its mask is one of the elements of the axis",
+}
 MERGING = ("add", "average", "concatenate", "dot", "maximum", "minimum", "multiply", "subtract")
 
 
@@ -39,6 +49,7 @@ def cases(backends: list[str], quick: bool) -> Iterator[Case]:
     """All cases: with `quick` the first row of each layer and those with masks, and half of what is compiled."""
     assert len({r.id for r in ROWS}) == len(ROWS), "two rows of one name"
     yield Case("layers", "every exported layer has a row", "all", _complete)
+    yield Case("layers", "every layer that knows masks is compared with cut sequences", "all", _masks_complete)
     for name in backends:
         yield Case("layers", "functions of merging layers", name, lambda n=name: _merging(n))
     trainable = [b for b in backends if kfront.backends.get(b).trainable]
@@ -82,6 +93,16 @@ def _complete() -> None:
     assert not missing, f"layers without a row: {', '.join(missing)}"
     gone = [n for n in known if n not in layers.__all__]
     assert not gone, f"rows of names that are not exported: {', '.join(gone)}"
+
+
+def _masks_complete() -> None:
+    padded = {r.layer for r in ROWS if r.padded}
+    with kfront.backend_scope("numpy"):
+        made = {r.layer: r.make() for r in reversed(ROWS)}
+    knowing = {n for n, layer in made.items() if layer.supports_masking or call_info(type(layer)).mask}
+    missing = sorted(knowing - padded - NOT_PADDED.keys())
+    assert not missing, f"layers that know masks without a row that says `padded`: {', '.join(missing)}"
+    assert not (NOT_PADDED.keys() & padded), f"reasons for layers that have such a row: {NOT_PADDED.keys() & padded}"
 
 
 def _merging(name: str) -> None:

@@ -38,7 +38,7 @@ def endpoint(loaded: Any, name: str) -> Any:
         ArgumentError: if there is none of this name.
     """
     signatures = getattr(loaded, "signatures", {})
-    found = getattr(loaded, name, None) or (signatures[name] if name in signatures else None)
+    found = getattr(loaded, name, None) or signatures.get(name)
     if not callable(found):
         own = [n for n in ("serve", "call", "__call__") if callable(getattr(loaded, n, None))]
         raise ArgumentError(
