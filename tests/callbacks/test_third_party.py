@@ -1,4 +1,4 @@
-"""Callbacks that other libraries write for Keras, in the style of Weights & Biases, MLflow and others, through the alias."""
+"""Callbacks written for Keras in the style of Weights & Biases, MLflow and others, through the alias; other options."""
 
 from __future__ import annotations
 

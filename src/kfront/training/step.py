@@ -14,6 +14,7 @@ from kfront.core import tree
 from kfront.core.state import state
 from kfront.layers.calling import call_info
 from kfront.training.compiled import first_size
+from kfront.utils.data_utils import pack_x_y_sample_weight
 
 __all__ = ["StepMaker"]
 
@@ -243,12 +244,14 @@ class StepMaker:
             return (self.train_on if kind == "train" else self.test_on), pick
         if _takes_state(method):
             return self._with_state(method, kind), pick
-        return lambda x, y, weight: method(_pack(x, y, weight)), pick
+        return lambda x, y, weight: method(pack_x_y_sample_weight(x, y, weight)), pick
 
     def _raw_predict(self) -> Callable[..., Any]:
         model = self.model
         if type(model).predict_step is not _default("predict_step"):
-            return lambda x: model.predict_step((x,))
+            if _takes_state(model.predict_step):
+                return self._with_state(model.predict_step, "predict")
+            return lambda x: model.predict_step(pack_x_y_sample_weight(x, None, None))
         no_grad = model._backend.no_grad
 
         def predict(x: Any) -> Any:
@@ -265,11 +268,13 @@ class StepMaker:
             out = [model.trainable_variables, model.non_trainable_variables]
             if kind == "train":
                 out.append(model.optimizer.variables)
-            return [*out, model.metrics_variables]
+            return out if kind == "predict" else [*out, model.metrics_variables]
 
-        def run(x: Any, y: Any, weight: Any) -> Any:
+        def run(x: Any, y: Any = None, weight: Any = None) -> Any:
             lists = groups()
-            logs, new = method(tuple([v._value for v in g] for g in lists), _pack(x, y, weight))
+            logs, new = method(tuple([v._value for v in g] for g in lists), pack_x_y_sample_weight(x, y, weight))
+            if kind == "predict":  # gives back the non-trainable values alone
+                lists, new = lists[1:], (new,)
             for group, values in zip(lists, new, strict=True):
                 for v, value in zip(group, values, strict=True):
                     v.assign(value)
@@ -302,12 +307,6 @@ def _set_masks(outputs: Any, masks: list[Any], backend: Any) -> None:
 
 def _takes_state(method: Callable[..., Any]) -> bool:
     return "state" in inspect.signature(method).parameters
-
-
-def _pack(x: Any, y: Any, weight: Any) -> Any:
-    if weight is not None:
-        return x, y, weight
-    return (x, y) if y is not None else (x,)
 
 
 def _default(name: str) -> Any:
