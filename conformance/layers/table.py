@@ -13,14 +13,30 @@ from collections.abc import Iterator
 from typing import Any
 
 import kfront
-from conformance.layers import checks, rows_basic, rows_more, rows_sequence, rows_spatial
+from conformance.layers import (
+    checks,
+    host,
+    rows_basic,
+    rows_image_geometry,
+    rows_more,
+    rows_preprocessing,
+    rows_sequence,
+    rows_spatial,
+)
 from conformance.layers.row import Row
 from conformance.suite import Case
 from kfront.layers.calling import call_info
 
 __all__ = ["ROWS", "cases"]
 
-ROWS: list[Row] = [*rows_basic.ROWS, *rows_spatial.ROWS, *rows_sequence.ROWS, *rows_more.ROWS]
+ROWS: list[Row] = [
+    *rows_basic.ROWS,
+    *rows_spatial.ROWS,
+    *rows_sequence.ROWS,
+    *rows_more.ROWS,
+    *rows_preprocessing.ROWS,
+    *rows_image_geometry.ROWS,
+]
 # exported names that are no layers, and where they are tested
 ELSEWHERE = {
     "Input": "the check `symbolic` of every row",
@@ -60,6 +76,8 @@ def cases(backends: list[str], quick: bool) -> Iterator[Case]:
             continue
         for name in backends:
             yield from _of_row(row, name, trainable, head, compiles=not quick or (head and i % 2 == 0))
+    for host_row in rows_preprocessing.HOST_ROWS:
+        yield from host.cases(host_row, backends, trainable)
 
 
 def _of_row(row: Row, name: str, trainable: list[str], head: bool, compiles: bool) -> Iterator[Case]:
@@ -87,7 +105,7 @@ def _of_row(row: Row, name: str, trainable: list[str], head: bool, compiles: boo
 
 def _complete() -> None:
     layers = kfront.layers
-    covered = {getattr(layers, r.layer) for r in ROWS}
+    covered = {getattr(layers, r.layer) for r in (*ROWS, *rows_preprocessing.HOST_ROWS)}
     known = {*ELSEWHERE, *MERGING}
     missing = [n for n in layers.__all__ if n not in known and getattr(layers, n) not in covered]
     assert not missing, f"layers without a row: {', '.join(missing)}"
