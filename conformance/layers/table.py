@@ -17,6 +17,7 @@ from conformance.layers import (
     checks,
     host,
     rows_basic,
+    rows_image_colour,
     rows_image_geometry,
     rows_more,
     rows_preprocessing,
@@ -36,6 +37,7 @@ ROWS: list[Row] = [
     *rows_more.ROWS,
     *rows_preprocessing.ROWS,
     *rows_image_geometry.ROWS,
+    *rows_image_colour.ROWS,
 ]
 # exported names that are no layers, and where they are tested
 ELSEWHERE = {

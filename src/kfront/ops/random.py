@@ -1,7 +1,7 @@
 """Random ops: a seed becomes a key, a primitive turns the key into numbers; `kfront.random` is their public place.
 
-In portable mode (`kfront.config.set_portable_random`) normal, uniform, integer and dropout values are computed from the
-bits of threefry2x32 (Salmon et al., 2011) with the same arithmetic on every engine.
+In portable mode (`kfront.config.set_portable_random`) all but binomial values are computed from the bits of
+threefry2x32 (Salmon et al., 2011) with the same arithmetic on every engine.
 """
 
 from __future__ import annotations
@@ -17,17 +17,19 @@ from kfront.core.rng import seed_key
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.state import state
 from kfront.ops._prepare import shape_tuple
-from kfront.ops.arithmetic import add, clip, divide, floor_divide, mod, multiply, subtract
+from kfront.ops.arithmetic import add, clip, divide, floor_divide, mod, multiply, power, subtract
 from kfront.ops.create import arange, convert_to_tensor, zeros_like
-from kfront.ops.elementwise import cast, dtype_of, erfinv, log, negative
+from kfront.ops.elementwise import cast, dtype_of, erfinv, exp, log, negative, sqrt, square
 from kfront.ops.index import get_item, slice, take
 from kfront.ops.logic import (
     bitwise_and,
     bitwise_or,
     bitwise_xor,
+    greater,
     greater_equal,
     left_shift,
     less,
+    logical_and,
     right_shift,
     where,
 )
@@ -170,9 +172,52 @@ def random_beta(key: Any, alpha: Any, beta: Any, shape: Any, dtype: str) -> Any:
     Returns:
         tensor of that shape and dtype, in [0, 1].
     """
-    a = random_gamma(key, alpha, shape, dtype)
-    b = random_gamma(fold_in(key, 1), beta, shape, dtype)
-    return divide(a, add(a, b))
+    return _beta(key, alpha, beta, shape, dtype)
+
+
+def _beta(key: Any, alpha: Any, beta: Any, shape: Any, dtype: str) -> Any:
+    """From logarithms of Gamma(a) = Gamma(a + 1) U^(1 / a), which are finite where the numbers themselves are 0."""
+    logs = []
+    for number, parameter in enumerate((alpha, beta)):
+        own = fold_in(key, number) if number else key
+        u = cast(_open_uniform(fold_in(own, 2), shape), dtype)
+        logs.append(add(log(_gamma(own, add(parameter, 1.0), shape, dtype)), divide(log(u), parameter)))
+    return divide(1.0, add(1.0, exp(subtract(logs[1], logs[0]))))
+
+
+def _gamma(key: Any, alpha: Any, shape: Any, dtype: str) -> Any:
+    return (_portable_gamma if state.portable_random else random_gamma)(key, alpha, shape, dtype)
+
+
+_ROUNDS = 6  # each accepts at least 95 %
+
+
+def _portable_gamma(key: Any, alpha: Any, shape: Any, dtype: str) -> Any:
+    """Gamma distributed numbers from the portable bits.
+
+    As in Marsaglia and Tsang, 2000, "A simple method for generating gamma variables", all rounds at once.
+    """
+    alpha = cast(alpha, "float32")
+    small = less(alpha, 1.0)
+    d = subtract(where(small, add(alpha, 1.0), alpha), 1 / 3)
+    normals = _portable_normal(key, [_ROUNDS, *shape])
+    logs = log(_open_uniform(fold_in(key, 3), [_ROUNDS, *shape]))
+    cubes = power(add(1.0, divide(normals, sqrt(multiply(d, 9.0)))), 3)
+    positive = greater(cubes, 0.0)
+    v = where(positive, cubes, 1.0)
+    limit = add(multiply(square(normals), 0.5), multiply(d, add(subtract(1.0, v), log(v))))
+    accepted = logical_and(positive, less(logs, limit))
+    value = get_item(v, 0)
+    for i in range(_ROUNDS - 1, -1, -1):
+        value = where(get_item(accepted, i), get_item(v, i), value)
+    u = _open_uniform(fold_in(key, 5), shape)
+    boost = where(small, exp(divide(log(u), where(small, alpha, 1.0))), 1.0)
+    return cast(multiply(multiply(d, value), boost), dtype)
+
+
+def _portable_normal(key: Any, shape: Any) -> Any:
+    u = _open_uniform(key, shape)
+    return multiply(erfinv(subtract(multiply(u, 2.0), 1.0)), math.sqrt(2))
 
 
 @op(("key", "logits"))
@@ -362,8 +407,7 @@ def normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, se
         return Abstract(shapes.given(shape), dtype)
     key = seed_key(seed)
     if state.portable_random:
-        u = _open_uniform(key, shape)
-        z = cast(multiply(erfinv(subtract(multiply(u, 2.0), 1.0)), math.sqrt(2)), dtype)
+        z = cast(_portable_normal(key, shape), dtype)
     else:
         z = random_normal(key, shape, dtype)
     return _scaled(z, stddev, mean, dtype)
@@ -475,7 +519,7 @@ def gamma(shape: Any, alpha: Any, dtype: Any = None, seed: Any = None) -> Any:
     dtype = _float_dtype("gamma", dtype)
     if any_symbolic_shape(shape):
         return Abstract(shapes.given(shape), dtype)
-    return random_gamma(seed_key(seed), _parameter(alpha, dtype), shape, dtype)
+    return _gamma(seed_key(seed), _parameter(alpha, dtype), shape, dtype)
 
 
 def _parameter(value: Any, dtype: str) -> Any:
@@ -502,7 +546,8 @@ def beta(shape: Any, alpha: Any, beta: Any, dtype: Any = None, seed: Any = None)
     dtype = _float_dtype("beta", dtype)
     if any_symbolic_shape(shape):
         return Abstract(shapes.given(shape), dtype)
-    return random_beta(seed_key(seed), _parameter(alpha, dtype), _parameter(beta, dtype), shape, dtype)
+    draw = _beta if state.portable_random else random_beta
+    return draw(seed_key(seed), _parameter(alpha, dtype), _parameter(beta, dtype), shape, dtype)
 
 
 @op(0, prepare={"shape": shape_tuple})

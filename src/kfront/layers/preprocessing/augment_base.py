@@ -224,7 +224,12 @@ class RandomImageLayer(ImageLayer):
 
         Nothing is drawn for symbolic images.
         """
-        shape = (self._batch_size(data), *more)
+        return self._once(data, low, high, self._batch_size(data), *more, seed=seed, dtype=dtype)
+
+    def _once(
+        self, data: Any, low: Any = 0.0, high: Any = 1.0, *shape: Any, seed: Any = None, dtype: str = "float32"
+    ) -> Any:
+        """Uniform numbers in [low, high), of this shape, for all images together."""
         if isinstance(self._images(data), KerasTensor):
             return Abstract(tuple(d if isinstance(d, int) else None for d in shape), dtype)
         return uniform(shape, low, high, dtype=dtype, seed=self.generator if seed is None else seed)
