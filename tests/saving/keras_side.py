@@ -27,6 +27,8 @@ def write(folder: str) -> None:
         with open(f"{folder}/{name}.json", "w") as file:
             file.write(model.to_json())
         np.savez(f"{folder}/{name}.npz", *models.predict(model, name))
+        for save in models.FORMS.values():
+            save(model, f"{folder}/{name}")
     for name in models.OPTIMIZERS:
         model = models.trainable(keras, name)
         model.save(f"{folder}/{name}.trained.keras")
@@ -59,6 +61,33 @@ def read(folder: str) -> None:
         except Exception:
             with open(f"{path}.error", "w") as out:
                 out.write(traceback.format_exc())
+
+
+def forms(folder: str) -> None:
+    """Load what kfront wrote in other forms, write predictions or what went wrong; objects of every class."""
+    import keras
+
+    for form in models.FORMS:
+        for name in models.MODELS:
+            path = f"{folder}/{name}"
+            try:
+                model = models.load_form(keras, form, name, path)
+                np.savez(f"{path}.{form}.npz", *models.predict(model, name))
+            except Exception:
+                with open(f"{path}.{form}.error", "w") as out:
+                    out.write(traceback.format_exc())
+    with open(f"{folder}/objects.json") as file:
+        theirs = json.load(file)
+    back = {}
+    for name, config in theirs.items():
+        try:
+            made = keras.saving.deserialize_keras_object(config)
+            back[name] = keras.saving.serialize_keras_object(made)
+        except Exception as error:
+            back[name] = f"{type(error).__name__}: {error}"
+    for name, value in (("back.json", back), ("keras.json", models.objects(keras))):
+        with open(f"{folder}/{name}", "w") as file:
+            json.dump(value, file, default=str)
 
 
 def ops(folder: str) -> None:
@@ -117,4 +146,4 @@ def layers(folder: str) -> None:
 
 
 if __name__ == "__main__":
-    {"write": write, "read": read, "ops": ops, "layers": layers}[sys.argv[1]](sys.argv[2])
+    {"write": write, "read": read, "forms": forms, "ops": ops, "layers": layers}[sys.argv[1]](sys.argv[2])

@@ -122,7 +122,7 @@ MODELS: dict[str, tuple[Any, Any]] = {
     "rest": (rest, [((2, 4, 3), "float")]),
 }
 
-OPTIMIZERS = {
+OPTIMIZERS: dict[str, dict[str, Any]] = {
     "SGD": {"momentum": 0.9, "nesterov": True},
     "RMSprop": {"centered": True, "momentum": 0.5},
     "Adam": {"amsgrad": True, "clipnorm": 1.0},
@@ -130,7 +130,30 @@ OPTIMIZERS = {
     "Adafactor": {},
     "Muon": {"exclude_layers": ["dense_1"]},
     "ScheduleFreeAdamW": {},
+    "Adamax": {"global_clipnorm": 2.0},
+    "Nadam": {},
+    "Adagrad": {"clipvalue": 0.5},
+    "Adadelta": {},
+    "Ftrl": {"l1_regularization_strength": 0.001},
+    "Lion": {"weight_decay": 0.01},
+    "Lamb": {},
+    "LossScaleOptimizer": {},
 }
+# how models are written besides `.keras` and `.weights.h5`
+FORMS = {
+    "folder": lambda model, path: model.save(f"{path}.folder", zipped=False),
+    "legacy": lambda model, path: model.save(f"{path}.h5"),
+    "sharded": lambda model, path: model.save_weights(f"{path}.weights.json", max_shard_size=1e-6),
+}
+
+
+def load_form(k: Any, form: str, name: str, path: str) -> Any:
+    """A model from one of the forms."""
+    if form == "sharded":
+        model = MODELS[name][0](k)
+        model.load_weights(f"{path}.weights.json")
+        return model
+    return k.saving.load_model(f"{path}.{'h5' if form == 'legacy' else form}")
 
 
 def inputs(name: str) -> Any:
@@ -158,7 +181,10 @@ def trainable(k: Any, optimizer: str) -> Any:
     """A compiled model after two steps of training."""
     k.utils.set_random_seed(1)
     model = k.Sequential([k.Input((6,)), k.layers.Dense(4, activation="relu"), k.layers.Dense(1)], name="trained")
-    made = getattr(k.optimizers, optimizer)(learning_rate=0.01, **OPTIMIZERS[optimizer])
+    if optimizer == "LossScaleOptimizer":
+        made = k.optimizers.LossScaleOptimizer(k.optimizers.SGD(0.01, momentum=0.5), initial_scale=8.0)
+    else:
+        made = getattr(k.optimizers, optimizer)(learning_rate=0.01, **OPTIMIZERS[optimizer])
     model.compile(made, loss=k.losses.Huber(delta=0.5) if hasattr(k.losses, "Huber") else "mse", metrics=["mae"])
     continue_training(model)
     return model
@@ -168,6 +194,76 @@ def continue_training(model: Any, epochs: int = 1) -> float:
     """Two steps more; the last loss."""
     x, y = data((8, 6)), data((8, 1), seed=5)
     return model.fit(x, y, batch_size=4, epochs=epochs, shuffle=False, verbose=0).history["loss"][-1]
+
+
+# namespaces whose classes are exchanged one by one, and arguments for those that need some
+NAMESPACES = [
+    "losses",
+    "metrics",
+    "initializers",
+    "regularizers",
+    "constraints",
+    "optimizers",
+    "optimizers.schedules",
+    "dtype_policies",
+]
+ARGUMENTS: dict[str, tuple[Any, ...]] = {
+    "losses.LossFunctionWrapper": (),
+    "metrics.MeanIoU": (3,),
+    "metrics.IoU": (3, [0, 2]),
+    "metrics.BinaryIoU": ([0, 1], 0.4),
+    "metrics.OneHotIoU": (3, [1]),
+    "metrics.OneHotMeanIoU": (3,),
+    "metrics.MeanRelativeError": ([1.0, 2.0],),
+    "metrics.PrecisionAtRecall": (0.5,),
+    "metrics.RecallAtPrecision": (0.5,),
+    "metrics.SensitivityAtSpecificity": (0.5,),
+    "metrics.SpecificityAtSensitivity": (0.5,),
+    "optimizers.schedules.CosineDecay": (0.1, 10),
+    "optimizers.schedules.CosineDecayRestarts": (0.1, 10),
+    "optimizers.schedules.ExponentialDecay": (0.1, 10, 0.5),
+    "optimizers.schedules.InverseTimeDecay": (0.1, 10, 0.5),
+    "optimizers.schedules.PiecewiseConstantDecay": ([3, 5], [0.1, 0.05, 0.01]),
+    "optimizers.schedules.PolynomialDecay": (0.1, 10),
+    "dtype_policies.DTypePolicy": ("mixed_bfloat16",),
+    "dtype_policies.FloatDTypePolicy": ("mixed_float16",),
+    "dtype_policies.QuantizedDTypePolicy": ("int8", "float32"),
+    "dtype_policies.QuantizedFloat8DTypePolicy": ("float8", "mixed_bfloat16"),
+}
+# bases, and what takes functions or live objects
+NOT_EXCHANGED = [
+    "losses.Loss",
+    "metrics.Metric",
+    "metrics.MeanMetricWrapper",
+    "initializers.Initializer",
+    "regularizers.Regularizer",
+    "constraints.Constraint",
+    "optimizers.Optimizer",
+    "optimizers.schedules.LearningRateSchedule",
+    "optimizers.LossScaleOptimizer",
+    "optimizers.MultiOptimizer",
+    "optimizers.OptimizerMap",
+    "dtype_policies.DTypePolicyMap",
+]
+
+
+def objects(k: Any) -> dict[str, Any]:
+    """An object of every class of the namespaces, under the name that stands in files."""
+    out: dict[str, Any] = {}
+    for namespace in NAMESPACES:
+        module = k
+        for part in namespace.split("."):
+            module = getattr(module, part)
+        for name in sorted(dir(module)):
+            cls = getattr(module, name)
+            full = f"{namespace}.{name}"
+            if not isinstance(cls, type) or cls.__name__ != name or full in NOT_EXCHANGED:
+                continue
+            try:
+                out[full] = k.saving.serialize_keras_object(cls(*ARGUMENTS.get(full, ())))
+            except Exception as error:
+                out[full] = f"{type(error).__name__}: {error}"
+    return out
 
 
 def op_model(k: Any, case: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import resource
@@ -9,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,16 +19,7 @@ import kfront
 from kfront.core.errors import SavingError
 from kfront.saving import atomic
 
-WRITER = """
-import sys, itertools
-from kfront.saving.atomic import atomic_write
-path = sys.argv[1]
-print("ready", flush=True)
-for i in itertools.count():
-    with atomic_write(path) as file:
-        for _ in range(64):
-            file.write(bytes([i % 251]) * 65536)
-"""
+ROOT = Path(__file__).parents[2]
 
 
 def test_an_error_keeps_the_old_file(tmp_path):
@@ -57,42 +50,107 @@ def test_links_and_permissions_are_kept(tmp_path):
     assert (tmp_path / "real").stat().st_mode & 0o777 == 0o640
 
 
-def test_a_full_disk(tmp_path):
-    """The system refuses to write on: the old file stays, and the error says so."""
-    model = kfront.Sequential([kfront.Input((512,)), kfront.layers.Dense(1024)])
-    model.save(tmp_path / "m.keras")
-    before = (tmp_path / "m.keras").read_bytes()
+@contextlib.contextmanager
+def limited_files(size):
+    """Scope in which no file may grow beyond `size` bytes."""
     old = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, old[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, old[1]))
     try:
-        with pytest.raises(SavingError):
-            model.save(tmp_path / "m.keras")
-        with pytest.raises(SavingError):
-            model.save_weights(tmp_path / "m.weights.h5")
+        yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, old)
         signal.signal(signal.SIGXFSZ, handler)
-    assert (tmp_path / "m.keras").read_bytes() == before
-    assert os.listdir(tmp_path) == ["m.keras"]
-    np.testing.assert_array_equal(
-        kfront.saving.load_model(tmp_path / "m.keras").get_weights()[0], model.get_weights()[0]
-    )
 
 
-@pytest.mark.parametrize("kills", [10])
-def test_killed_at_random_moments(tmp_path, kills):
-    path = tmp_path / "f"
-    path.write_bytes(bytes([250]) * (64 * 65536))
-    for i in range(kills):
-        process = subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True)
-        assert process.stdout is not None and process.stdout.readline() == "ready\n"
-        time.sleep(random.Random(i).uniform(0, 0.2))
-        process.kill()
-        process.wait()
-        process.stdout.close()
-        content = path.read_bytes()
-        assert len(content) == 64 * 65536 and len(set(content)) == 1
-    with atomic.atomic_write(path) as file:
-        file.write(b"last")
-    assert os.listdir(tmp_path) == ["f"]
+SAVER = """
+import sys, itertools, os
+os.environ["KERAS_BACKEND"] = "numpy"
+import numpy as np
+import kfront
+from tests.saving.test_atomic import FORMS, small_model
+form, folder = sys.argv[1:]
+model = small_model()
+print("ready", flush=True)
+for i in itertools.count():
+    for v in model.weights:
+        v.assign(np.full(v.shape, i % 100, v.dtype))
+    FORMS[form][0](model, folder)
+"""
+FORMS = {
+    "archive": (lambda m, f: m.save(f"{f}/m.keras"), lambda m, f: kfront.saving.load_model(f"{f}/m.keras")),
+    "folder": (lambda m, f: m.save(f"{f}/m", zipped=False), lambda m, f: kfront.saving.load_model(f"{f}/m")),
+    "legacy": (lambda m, f: m.save(f"{f}/m.h5"), lambda m, f: kfront.saving.load_model(f"{f}/m.h5")),
+    "weights": (lambda m, f: m.save_weights(f"{f}/m.weights.h5"), lambda m, f: _loaded(m, f"{f}/m.weights.h5")),
+    "sharded": (
+        lambda m, f: m.save_weights(f"{f}/m.weights.h5", max_shard_size=1e-3),
+        lambda m, f: _loaded(m, f"{f}/m.weights.json"),
+    ),
+    "safetensors": (
+        lambda m, f: m.save_weights(f"{f}/m.safetensors"),
+        lambda m, f: _loaded(m, f"{f}/m.safetensors"),
+    ),
+}
+
+
+def small_model():
+    """Two megabytes in three layers."""
+    layers = [kfront.layers.Dense(400, name=f"d{i}") for i in range(3)]
+    return kfront.Sequential([kfront.Input((400,)), *layers], name="m")
+
+
+def _loaded(model, path):
+    model.load_weights(path)
+    return model
+
+
+KILLS = int(os.environ.get("KFRONT_TEST_KILLS", "12"))  # 200 and more in the long form
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_killed_at_random_moments(tmp_path, form):
+    """Whenever the program is killed, what is there is one whole save, and the next save leaves nothing else."""
+    save, load = FORMS[form]
+    with kfront.backend_scope("numpy"):
+        model = small_model()
+        model.set_weights([np.full(w.shape, 99.0, "float32") for w in model.get_weights()])
+        save(model, tmp_path)
+        for i in range(-(-KILLS // len(FORMS))):
+            command = [sys.executable, "-c", SAVER, form, str(tmp_path)]
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+            assert process.stdout is not None and process.stdout.readline() == "ready\n"
+            time.sleep(random.Random(f"{form}{i}").uniform(0, 0.5))
+            process.kill()
+            process.wait()
+            process.stdout.close()
+            found = load(small_model(), tmp_path)
+            assert len({float(v) for w in found.get_weights() for v in np.unique(w)}) == 1
+        before = set(os.listdir(tmp_path))
+        save(model, tmp_path)
+        left = {n for n in os.listdir(tmp_path) if n.startswith(".")}
+        assert not left, before
+        if form == "sharded":
+            assert len(os.listdir(tmp_path)) == 4  # the list and three parts
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_full_disk_in_every_form(tmp_path, form):
+    """The system refuses to write on: the old save stays, and nothing else."""
+    save, load = FORMS[form]
+    with kfront.backend_scope("numpy"):
+        model, other = small_model(), small_model()
+        save(model, tmp_path)
+        names = sorted(os.listdir(tmp_path))
+        with limited_files(1 << 18), pytest.raises(SavingError):
+            save(other, tmp_path)
+        assert sorted(os.listdir(tmp_path)) == names
+        for x, y in zip(load(small_model(), tmp_path).get_weights(), model.get_weights(), strict=True):
+            np.testing.assert_array_equal(x, y)
+
+
+def test_a_folder_with_other_files_is_not_replaced(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "diary.txt").write_text("dear diary")
+    with pytest.raises(SavingError, match="holds others"):
+        small_model().save(tmp_path / "mine", zipped=False)
+    assert (tmp_path / "mine" / "diary.txt").read_text() == "dear diary"

@@ -12,7 +12,8 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from kfront.core.errors import SavingError, UnsafeFileError
@@ -26,7 +27,7 @@ _MAX32 = 0xFFFFFFFF
 
 
 _POLYNOMIAL = 0xEDB88320  # of CRC-32, bits reversed
-_BLOCK, _SMALL = 1 << 18, 1 << 16
+_BLOCK, _SMALL, _SHARE = 1 << 18, 1 << 16, 1 << 21
 
 
 def _times(a: int, b: int) -> int:
@@ -49,6 +50,32 @@ def _zeros(count: int) -> int:
             out = _times(out, square)
         square, count = _times(square, square), count >> 1
     return out
+
+
+@functools.cache
+def _pool() -> ThreadPoolExecutor:
+    """Threads for checksums, which are taken outside the interpreter's lock."""
+    return ThreadPoolExecutor(min(8, os.cpu_count() or 1), "kfront-checksum")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)
+
+
+def _joined(first: int, second: int, size: int) -> int:
+    """The checksum of two pieces one behind the other, of which the second has `size` bytes."""
+    return _times(_zeros(size), first) ^ second
+
+
+def _crc32(data: memoryview, value: int = 0) -> int:
+    """CRC-32, of large data in several threads."""
+    if len(data) < 2 * _SHARE:
+        return zlib.crc32(data, value)
+    share = max(_SHARE, -(-len(data) // (os.cpu_count() or 1)))
+    parts = [data[i : i + share] for i in range(0, len(data), share)]
+    for part, crc in zip(parts, _pool().map(zlib.crc32, parts), strict=True):
+        value = _joined(value, crc, len(part))
+    return value
 
 
 class Window(io.RawIOBase):
@@ -116,15 +143,19 @@ class Window(io.RawIOBase):
         elif known and place < known[-1][1]:
             self._put(view, place)
         else:
-            crc = 0
-            for at in range(0, count, _BLOCK):
-                part = view[at : at + _BLOCK]
-                crc = zlib.crc32(part, crc)
-                self._put(part, place + at)
-            known.append((place, end, crc))
+            known.append((place, end, self._put_and_sum(view, place)))
         self.position = end
         self.size = max(self.size, end)
         return count
+
+    def _put_and_sum(self, view: memoryview, place: int) -> int:
+        """Write a large piece and take its checksum, block by block."""
+        crc = 0
+        for at in range(0, len(view), _BLOCK):
+            part = view[at : at + _BLOCK]
+            crc = zlib.crc32(part, crc)
+            self._put(part, place + at)
+        return crc
 
     def _forget(self, start: int, end: int) -> None:
         """Bytes whose checksum may be known are written again."""
@@ -182,7 +213,7 @@ class Window(io.RawIOBase):
         out, at = 0, 0
         for start, end, crc in [*self._known, (self.size, self.size, 0)]:
             out = self._crc_of(at, start, out)
-            out = _times(_zeros(end - start), out) ^ crc
+            out = _joined(out, crc, end - start)
             at = end
         return out
 
@@ -192,7 +223,7 @@ class Window(io.RawIOBase):
             with bytes_of(self.file) as data:
                 if data is not None:
                     with memoryview(data) as view, view[self.start + at : self.start + end] as part:
-                        return zlib.crc32(part, value)
+                        return _crc32(part, value)
         while at < end:
             if self._descriptor is not None:
                 block = os.pread(self._descriptor, min(end - at, _BLOCK), self.start + at)
@@ -379,12 +410,12 @@ class ArchiveReader:
         return data
 
     @contextlib.contextmanager
-    def open(self, name: str, limit: int) -> Iterator[Any]:
+    def open(self, name: str, limit: Callable[[], int]) -> Iterator[Any]:
         """A large member as a seekable file: in place if it is stored, unpacked into memory if it is deflated.
 
         Args:
             name: the member.
-            limit: the most bytes that unpacking may take.
+            limit: gives the most bytes that unpacking may take.
         """
         info = self._info(name)
         if info.compress_type == zipfile.ZIP_STORED:
@@ -393,7 +424,7 @@ class ArchiveReader:
                 raise SavingError(f"[load] expected {name} of {self.what} to be intact, its checksum differs.")
             yield io.BufferedReader(window, 1 << 16)
         else:
-            yield io.BytesIO(self.read(name, limit))
+            yield io.BytesIO(self.read(name, limit()))
 
     def _start(self, info: zipfile.ZipInfo) -> int:
         """Where a stored member's bytes begin."""

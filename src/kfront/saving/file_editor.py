@@ -81,7 +81,7 @@ class KerasFileEditor:
             self.metadata = guard.parse_json(archive.read("metadata.json", 1 << 20), "metadata.json")
             self.config = guard.parse_json(archive.read("config.json", limit), "config.json")
             size = os.path.getsize(self.filepath)
-            with archive.open("model.weights.h5", 16 * size + (64 << 20)) as member:
+            with archive.open("model.weights.h5", lambda: 16 * size + (64 << 20)) as member:
                 self._read(member, size)
         finally:
             archive.close()

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
+import mmap
 import os
-from collections.abc import Iterator
 from typing import Any
 
 import h5py
@@ -19,6 +20,7 @@ from h5py import h5a, h5d, h5g, h5l, h5s, h5t, h5z  # pyright: ignore[reportAttr
 from kfront.backends.base import numpy_dtype
 from kfront.core.dtypes import FLOATS
 from kfront.core.errors import SavingError, UnsafeFileError
+from kfront.saving.archive import Window
 from kfront.saving.guard import LIMITS, shown
 
 __all__ = ["Dataset", "H5Reader", "H5Writer", "Store", "reading"]
@@ -87,22 +89,29 @@ class H5Writer:
         self._file.close()
 
 
-@contextlib.contextmanager
-def reading(what: str) -> Iterator[None]:
-    """HDF5 tells of damaged files by many exceptions: one comes out."""
-    try:
-        yield
-    except SavingError:
-        raise
-    except MemoryError:
-        raise SavingError(
-            f"[load] expected an intact HDF5 file, got one that asks for too much memory at {what}."
-        ) from None
-    except Exception as error:
-        raise SavingError(
-            f"[load] expected an intact HDF5 file, got one that cannot be read at {what}: "
-            f"{type(error).__name__}: {error}"
-        ) from None
+class reading:
+    """Scope in which HDF5's many exceptions for damaged files become one.
+
+    Args:
+        what: what is read, for messages.
+    """
+
+    __slots__ = ("what",)
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+
+    def __enter__(self) -> None:
+        """Nothing to do."""
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if error is None or isinstance(error, SavingError) or not isinstance(error, Exception):
+            return
+        if isinstance(error, MemoryError):
+            problem = f"one that asks for too much memory at {self.what}"
+        else:
+            problem = f"one that cannot be read at {self.what}: {type(error).__name__}: {error}"
+        raise SavingError(f"[load] expected an intact HDF5 file, got {problem}.") from None
 
 
 class Dataset:
@@ -115,20 +124,23 @@ class Dataset:
         in_place: whether the values stand in one piece within the file, so that reading them cannot fail.
     """
 
-    __slots__ = ("_id", "dtype", "in_place", "path", "shape")
+    __slots__ = ("_data", "_id", "_start", "dtype", "in_place", "path", "shape")
 
-    def __init__(self, handle: Any, path: str, size: int) -> None:
+    def __init__(self, handle: Any, path: str, size: int, data: Any = None) -> None:
         self._id, self.path = handle, path
         self.shape, self.dtype = _checked(handle, path)
         start = handle.get_offset()
+        self._start, self._data = start, data if _native(handle, self.dtype) else None
         self.in_place = start is not None
         if start is not None and not 0 <= start <= size - self.nbytes:
             raise SavingError(f"[load] expected data inside the file, got {path} beyond its end: it is cut off.")
 
     def read(self) -> np.ndarray:
-        """The values."""
+        """The values; a view of the mapped file where they stand there as they are in memory."""
         with reading(self.path):
             dtype = numpy_dtype(self.dtype)
+            if self._data is not None and self._start is not None:
+                return self._data.array(self.dtype, self.shape, self._start)
             out = np.empty(self.shape, dtype=dtype)
             if out.size:
                 if self.dtype in _OPAQUE:
@@ -154,6 +166,41 @@ class Dataset:
                 f"[load] expected stored data for {self.path}, got a declared size of {self.nbytes:,} bytes over "
                 f"{stored:,} stored ones."
             )
+
+
+class _Mapped:
+    """The bytes of an HDF5 file that is a part of a file on disk, mapped into memory: private, so that they may change.
+
+    Args:
+        file: the file on disk.
+        base: where the part begins.
+    """
+
+    def __init__(self, file: Any, base: int) -> None:
+        self.base = base
+        self.map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+
+    def array(self, dtype: str, shape: tuple[int, ...], start: int) -> np.ndarray:
+        """An array without a copy."""
+        kind = numpy_dtype(dtype)
+        flat = np.frombuffer(self.map, np.uint8, math.prod(shape) * kind.itemsize, self.base + start)
+        return (flat if flat.ctypes.data % kind.itemsize == 0 else flat.copy()).view(kind).reshape(shape)
+
+
+def _mapped(file: Any) -> _Mapped | None:
+    """The bytes of a file or part of one, where they can be mapped."""
+    try:
+        raw = getattr(file, "raw", file)
+        if isinstance(raw, Window):
+            return _Mapped(raw.file, raw.start)
+        return _Mapped(file, 0)
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
+def _native(handle: Any, dtype: str) -> bool:
+    """Whether the values stand in the file as in memory."""
+    return dtype in _OPAQUE or (dtype != "bool" and handle.get_type().dtype.isnative)
 
 
 def _checked(handle: Any, path: str) -> tuple[tuple[int, ...], str]:
@@ -234,6 +281,8 @@ class H5Reader:
             self._size = file.seek(0, os.SEEK_END)
             file.seek(0)
             self._file = h5py.File(file, "r")
+        plain = not self._file.id.get_create_plist().get_userblock()
+        self._data = _mapped(file) if plain and self._size > _SMALL else None
         self._groups: dict[tuple[str, ...], Any] = {(): self._file.id}
 
     @property
@@ -281,7 +330,7 @@ class H5Reader:
         if handle is None:
             return None
         with reading("/".join(path)):
-            return Dataset(handle, "/".join(path), self._size)
+            return Dataset(handle, "/".join(path), self._size, self._data)
 
     def holds_data(self, path: tuple[str, ...], budget: int = 200) -> bool:
         """Whether there is any dataset at or below `path`; looks at no more than `budget` names."""
@@ -304,6 +353,7 @@ class H5Reader:
     def close(self) -> None:
         """Let go of the file."""
         self._groups.clear()
+        self._data = None
         with contextlib.suppress(Exception):
             self._file.close()
 

@@ -276,7 +276,7 @@ def _drop_compile(config: Any) -> None:
 
 
 def _load_state(model: Any, archive: Any, what: str, skip_mismatch: bool = False, strict: bool = True) -> None:
-    with archive.open(_WEIGHTS, bytes_needed(model)) as file:
+    with archive.open(_WEIGHTS, lambda: bytes_needed(model)) as file:
         read_weights(model, file, f"{what}: {_WEIGHTS}", skip_mismatch=skip_mismatch, strict_optimizer=strict)
     _read_assets(model, archive)
 

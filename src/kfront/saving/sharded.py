@@ -26,7 +26,7 @@ from kfront.saving.weights_h5 import Item, read_from, write_items
 
 __all__ = ["read_sharded", "write_sharded"]
 
-_GIGABYTE = 10**9
+_GIGABYTE = 1 << 30
 _PART = re.compile(r"[^/\\:\x00-\x1f]+\.weights\.h5")
 
 
@@ -44,6 +44,7 @@ class _Writer:
         path: Path = self.name(len(self.parts))
         self.parts.append(path.name)
         self.h5, self.size = H5Writer(self.stack.enter_context(atomic_write(path))), 0
+        self.stack.callback(self.h5.close)  # before its file, whatever happens
 
     def group(self, path: tuple[str, ...]) -> tuple[str, ...]:
         """The group of that path."""
