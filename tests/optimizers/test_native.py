@@ -145,3 +145,34 @@ def test_schedule_free_averages(engine: str) -> None:
             optimizer.apply([ops.convert_to_tensor(np.array([1.0, 2.0 - step], "float32"))], [w])
             seen.append(optimizer.variables[2].numpy())
         np.testing.assert_allclose(ops.convert_to_numpy(optimizer.averages()[0]), np.mean(seen, 0), rtol=1e-5)
+
+
+MULTI = "SGD RMSprop Adam AdamW Adamax Nadam Adagrad Adadelta Ftrl Lion ScheduleFreeAdamW"
+
+
+@pytest.mark.parametrize("name", MULTI.split())
+def test_updates_are_multi_tensor(name: str) -> None:
+    """On torch the number of operations of a step, clipping, decay and averages included, is that for few variables."""
+    pytest.importorskip("torch")
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    class Counter(TorchDispatchMode):
+        count = 0
+
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            self.count += 1
+            return func(*args, **(kwargs or {}))
+
+    options: dict[str, Any] = {"weight_decay": 0.1, "global_clipnorm": 1.0, "use_ema": True}
+    options |= {"momentum": 0.9} if name in ("SGD", "RMSprop") else {}
+    counts = []
+    with kfront.backend_scope("torch"):
+        for size in (2, 40):
+            weights = [kfront.Variable(np.ones(3, "float32"), name=f"w{i}") for i in range(size)]
+            grads = [ops.ones(3) for _ in weights]
+            optimizer = getattr(optimizers, name)(0.1, **options)
+            optimizer.apply(grads, weights)
+            with Counter() as counter:
+                optimizer.apply(grads, weights)
+            counts.append(counter.count)
+    assert counts[0] == counts[1]
