@@ -106,6 +106,24 @@ def test_a_step_that_cannot_be_traced_runs_eagerly(trainable_backend):
         assert np.isfinite(loop.fit(X, Y, batch_size=11, verbose=0).history["loss"]).all()
 
 
+def test_code_that_needs_the_size_of_a_batch(trainable_backend):
+    """TensorFlow would make it unknown in its second graph; a model that cannot do without it gets one per size."""
+
+    class Flat(layers.Layer):
+        def call(self, x):
+            size = x.shape[0]
+            return x if size is None and isinstance(x, kfront.KerasTensor) else ops.reshape(x, (int(size), 5))
+
+        def compute_output_shape(self, shape):
+            return shape
+
+    i = layers.Input((4,))
+    model = kfront.Model(i, layers.Dense(2)(Flat()(layers.Dense(5)(i))))
+    model.compile("sgd", "mse")
+    assert np.isfinite(model.fit(X, Y, batch_size=8, epochs=2, verbose=0).history["loss"]).all()
+    assert model.predict(X, batch_size=5, verbose=0).shape == (22, 2)
+
+
 def test_compilation_that_was_asked_for_tells_its_errors():
     if "jax" not in kfront.backends.installed():
         pytest.skip("not installed")

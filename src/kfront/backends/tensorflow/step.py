@@ -57,7 +57,7 @@ class Step:
             return self.fn(*args)
         leaves: list[Any] = []
         structure = _flatten(args, leaves)
-        key = (structure, *[(x._shape_tuple(), x.dtype) if x.__class__ is _Eager else None for x in leaves])
+        key = _key(structure, leaves)
         found = self.ready.get(key)
         if found is not None:
             return found._call_flat(leaves, found.captured_inputs)
@@ -65,10 +65,7 @@ class Step:
 
     def _first(self, structure: Any, leaves: list[Any], key: Any) -> Any:
         """The first call for these shapes and dtypes."""
-        kind = (structure, *[x.shape.rank for x in leaves])  # retracing relaxes sizes, and must not relax ranks
-        graph = self.graphs.get(kind)
-        if graph is None:
-            graph = self.graphs[kind] = self._graph(structure)
+        graph = self._traced(structure, leaves, key)
         if not self.xla:
             self._remember(graph, leaves, key)
             return graph(*leaves)
@@ -95,12 +92,22 @@ class Step:
         for args in (full, rest):
             leaves: list[Any] = []
             structure = _flatten(args, leaves)
-            key = (structure, *[(x._shape_tuple(), x.dtype) if x.__class__ is _Eager else None for x in leaves])
-            kind = (structure, *[x.shape.rank for x in leaves])
+            key = _key(structure, leaves)
             if key not in self.ready:
-                graph = self.graphs.setdefault(kind, None) or self._graph(structure)
-                self.graphs[kind] = graph
-                self._remember(graph, leaves, key)
+                self._remember(self._traced(structure, leaves, key), leaves, key)
+
+    def _traced(self, structure: Any, leaves: list[Any], key: Any) -> Any:
+        """The graph for these arguments. Other sizes relax the one that is there, unless its code needs known sizes."""
+        kind = (structure, *[x.shape.rank for x in leaves])  # retracing relaxes sizes, and must not relax ranks
+        graph = self.graphs.get(key) or self.graphs.get(kind)
+        if graph is None:
+            graph = self.graphs[kind] = self._graph(structure)
+        elif not tf.distribute.has_strategy():
+            try:
+                graph.get_concrete_function(*leaves)
+            except (TypeError, ValueError):
+                graph = self.graphs[key] = self._graph(structure, relax=False)
+        return graph
 
     def _remember(self, graph: Any, leaves: list[Any], key: Any) -> None:
         if tf.distribute.has_strategy() or any(x.__class__ is not _Eager for x in leaves):
@@ -111,7 +118,7 @@ class Step:
                 self.ready.clear()
             self.ready[key] = made
 
-    def _graph(self, structure: Any) -> Any:
+    def _graph(self, structure: Any, relax: bool = True) -> Any:
         xla = self.xla
 
         def run(*leaves: Any) -> Any:
@@ -122,11 +129,16 @@ class Step:
             finally:
                 _raw.xla.on = outer
 
-        return tf.function(run, autograph=False, reduce_retracing=True, jit_compile=True if xla else None)
+        return tf.function(run, autograph=False, reduce_retracing=relax, jit_compile=True if xla else None)
 
 
 _Eager: type = _raw.EagerTensor
 _LEAF = "*"
+
+
+def _key(structure: Any, leaves: list[Any]) -> Any:
+    """What a concrete function is found by: structure, shapes and dtypes."""
+    return (structure, *[(x._shape_tuple(), x.dtype) if x.__class__ is _Eager else None for x in leaves])
 
 
 def _flatten(x: Any, leaves: list[Any]) -> Any:
