@@ -189,13 +189,12 @@ class TensorBoard(Callback):
 
 def _batches(given: Any) -> tuple[int, int]:
     """The first and last batch to be profiled, (0, 0) for none."""
-    pair = (given, given) if isinstance(given, int) else tuple(given) if isinstance(given, (list, tuple)) else ()
-    good = len(pair) == 2 and all(isinstance(n, int) and n >= 0 for n in pair)
-    if not good or pair[0] > pair[1]:
+    pair = [given, given] if isinstance(given, int) else list(given) if isinstance(given, (list, tuple)) else []
+    if len(pair) != 2 or not all(isinstance(n, int) and n >= 0 for n in pair) or pair[0] > pair[1]:
         raise ArgumentError(
             f"[TensorBoard] expected `profile_batch` to be a number of a batch or (first, last), got {given!r}."
         )
-    return pair  # type: ignore[return-value]
+    return pair[0], pair[1]
 
 
 def _nodes(model: Any) -> list[tuple[str, str, list[str]]]:
@@ -222,7 +221,7 @@ def _write_embeddings(model: Any, folder: Path, metadata: Any) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     entries = []
     for layer in model._flatten_layers():
-        table = getattr(layer, "embeddings", None)
+        table: Any = getattr(layer, "embeddings", None)
         if not hasattr(table, "numpy"):
             continue
         file = f"{layer.name}.tsv"
