@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from kfront.core.dtypes import standardize
-from kfront.core.errors import ArgumentTypeError, ShapeError
+from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.operators import ArrayOperators
 
 __all__ = ["Abstract", "KerasTensor", "is_keras_tensor", "is_text", "standardize_shape"]
@@ -42,11 +42,14 @@ class KerasTensor(ArrayOperators):
         ragged: whether the value will be ragged.
         record_history: kept for compatibility; the history is set when an operation yields the tensor.
         name: a name for messages and input matching.
+        ragged_rank: of a ragged value: the number of its uneven dimensions.
+        row_splits_dtype: of a ragged value: the dtype of the places where its rows begin.
+
+    Raises:
+        ArgumentError: for a value that is sparse and ragged.
     """
 
-    __slots__ = ("__weakref__", "_keras_history", "_keras_mask", "dtype", "name", "ragged", "shape", "sparse")
-    ragged_rank: int | None = None  # no engine's ragged tensors have more than one uneven axis here
-    row_splits_dtype: str | None = None
+    __slots__ = ("__weakref__", "_keras_history", "_keras_mask", "_rows", "dtype", "name", "ragged", "shape", "sparse")
 
     def __init__(
         self,
@@ -56,8 +59,14 @@ class KerasTensor(ArrayOperators):
         ragged: bool = False,
         record_history: bool = True,
         name: str | None = None,
+        ragged_rank: int | None = None,
+        row_splits_dtype: Any = None,
         **kwargs: Any,
     ) -> None:
+        if sparse and ragged:
+            raise ArgumentError("[KerasTensor] expected `sparse` or `ragged`, got both.")
+        if ragged_rank is not None or row_splits_dtype is not None:
+            self._rows = (ragged_rank, None if row_splits_dtype is None else standardize(row_splits_dtype))
         self.shape: Shape = standardize_shape(shape)
         self.dtype: str = standardize(dtype)
         self.sparse = bool(sparse)
@@ -65,6 +74,16 @@ class KerasTensor(ArrayOperators):
         self.name = name if name is not None else "keras_tensor"
         self._keras_history: Any = None
         self._keras_mask: Any = None
+
+    @property
+    def ragged_rank(self) -> int | None:
+        """The number of uneven dimensions of a ragged value, None where it is not told."""
+        return getattr(self, "_rows", (None, None))[0]
+
+    @property
+    def row_splits_dtype(self) -> str | None:
+        """The dtype of the row splits of a ragged value, None where it is not told."""
+        return getattr(self, "_rows", (None, None))[1]
 
     @property
     def ndim(self) -> int:
@@ -102,7 +121,9 @@ class KerasTensor(ArrayOperators):
         raise self._no_value("float()")
 
     def __iter__(self) -> Any:
-        raise self._no_value("iteration")
+        if not self.shape or self.shape[0] is None:
+            raise self._no_value("iteration over a first dimension that is not known")
+        return (self[i] for i in range(self.shape[0]))
 
     def __len__(self) -> int:
         raise self._no_value("len()")

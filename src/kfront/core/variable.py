@@ -155,6 +155,23 @@ class Variable(ArrayOperators):
         out = self.numpy()
         return out if dtype is None else out.astype(dtype)
 
+    def __dlpack__(self, **kwargs: Any) -> Any:
+        """The value for another engine, in the same memory."""
+        return self._shared().__dlpack__(**kwargs)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self._shared().__dlpack_device__()
+
+    def _shared(self) -> Any:
+        return self._backend.stop_gradient(self._read())
+
+    def __iter__(self) -> Any:
+        if not self._shape:
+            raise ArgumentTypeError(
+                f"[Variable {self.path}] expected at least one dimension to iterate over, got none."
+            )
+        return (self[i] for i in range(self._shape[0]))
+
     def __float__(self) -> float:
         return float(self.numpy())
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from kfront import config
 from kfront.backends.base import Backend
-from kfront.backends.jax import control, host, linalg, native, nn, ops, random, sparse, step, transforms
+from kfront.backends.jax import control, host, image, linalg, native, nn, ops, random, sparse, step, transforms
 from kfront.backends.jax.common import ARRAY, TRACER, _identity, canonical, compiled, lift, tracing, x64
 from kfront.core.dtypes import ALL, standardize
 from kfront.core.errors import BackendError, DTypeError
@@ -37,7 +37,7 @@ class JaxBackend(Backend):
     survives_fork = False  # its threads are gone in the child
     host_call = staticmethod(host.host_call)
     _attaching = False
-    modules = (ops, nn, linalg, random, control)
+    modules = (ops, nn, linalg, random, control, image)
 
     def finish(self) -> Backend:
         """As for any backend; composed ops of several steps are compiled as one."""
@@ -259,6 +259,9 @@ def _convert_host(x: Any, dtype: str | None) -> Any:
     if isinstance(x, KerasTensor):
         raise x._no_value("conversion to a tensor")
     if not isinstance(x, (np.ndarray, np.generic)):
+        shared = _shared(x)
+        if shared is not None:
+            return shared if dtype is None or shared.dtype.name == dtype else ops.cast(shared, dtype)
         x = _from_other(x)
     if x.dtype.kind in "OUS":
         raise DTypeError(f"[convert_to_tensor] expected numbers, got dtype {x.dtype}; JAX has no such arrays.")
@@ -277,6 +280,17 @@ def _convert_list(x: Any, dtype: str | None) -> Any:
             dtype = canonical("int64")
         dtype = None if dtype is None else canonical(dtype)
     return _convert_host(found, dtype)
+
+
+def _shared(x: Any) -> Any:
+    """An array in the memory of another engine's tensor, None where it must be copied: do not change the tensor."""
+    if not hasattr(x, "__dlpack__"):
+        return None
+    try:
+        out = jax.dlpack.from_dlpack(x.detach() if hasattr(x, "detach") else x)
+    except Exception:  # a dtype, device or layout that DLPack does not carry
+        return None
+    return out if canonical(out.dtype) == out.dtype.name else None
 
 
 def _from_other(x: Any) -> Any:

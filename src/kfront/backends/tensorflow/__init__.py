@@ -125,6 +125,9 @@ class TensorFlowBackend(Backend):
             x = _sequence(x, narrow=dtype is None)
             if isinstance(x, tf.Tensor):
                 return x if dtype is None else ops.cast(x, dtype)
+        shared = _shared(x)
+        if shared is not None:
+            return shared if dtype is None else ops.cast(shared, dtype)
         return _array(_host(x), dtype)
 
     def cast(self, x: Any, dtype: str) -> Any:
@@ -282,6 +285,25 @@ def _sequence(x: Any, narrow: bool = True) -> Any:
     if out.dtype == np.int64 and not any(isinstance(v, (np.ndarray, np.integer)) for v in leaves):
         return out.astype(np.int32) if out.size == 0 or (abs(out) < 2**31).all() else out
     return out
+
+
+def _shared(x: Any) -> Any:
+    """A tensor in the memory of another engine's, None where it must be copied: do not change the other one."""
+    if hasattr(x, "detach"):  # torch
+        fits = x.layout.__str__() == "torch.strided" and x.device.type == "cpu" and x.is_contiguous()
+        pointer, x = (x.data_ptr() if fits else 1), x.detach()
+    else:
+        pointer = x.unsafe_buffer_pointer() if hasattr(x, "unsafe_buffer_pointer") and not _traced(x) else 1
+    if pointer % 64 or not pointer:  # TensorFlow's kernels rely on it
+        return None
+    try:
+        return tf.experimental.dlpack.from_dlpack(x.__dlpack__())
+    except Exception:  # a dtype or device that DLPack does not carry
+        return None
+
+
+def _traced(x: Any) -> bool:
+    return not x.__class__.__name__.startswith("Array")
 
 
 def _host(x: Any) -> np.ndarray:

@@ -1,0 +1,142 @@
+"""KerasTensor and Variable used as arrays are; tensors that go from one engine to another without a copy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import kfront
+from kfront import backends, ops
+from kfront.core.errors import ArgumentError, ArgumentTypeError
+
+A = np.arange(24, dtype="float32").reshape(2, 3, 4)
+
+# name -> expression on anything like an array
+EXPRESSIONS = {
+    "integer": lambda x: x[1],
+    "negative": lambda x: x[-1, -2],
+    "slice": lambda x: x[:, 1:3],
+    "step": lambda x: x[:, ::-1, ::2],
+    "ellipsis": lambda x: x[..., 0],
+    "newaxis": lambda x: x[:, None, ..., None],
+    "list": lambda x: x[:, [2, 0]],
+    "array": lambda x: x[np.array([1, 0, 1])],
+    "two arrays": lambda x: x[:, np.array([0, 2]), np.array([1, 3])],
+    "arrays apart": lambda x: x[np.array([0, 1]), :, np.array([1, 3])],
+    "mask": lambda x: x[np.array([True, False])],
+    "add": lambda x: 1 + x + 2,
+    "sub": lambda x: 1 - (x - 2),
+    "mul": lambda x: 2 * x * 0.5,
+    "div": lambda x: 1 / (x + 1) / 2,
+    "floordiv": lambda x: x // 2,
+    "mod": lambda x: x % 3,
+    "pow": lambda x: (2 ** x[0, 0]) ** 2,
+    "matmul": lambda x: x @ A.transpose(0, 2, 1),
+    "rmatmul": lambda x: A.transpose(0, 2, 1) @ x,
+    "compare": lambda x: (x > 3) | (x <= 1) & (x != 0),
+    "unary": lambda x: abs(-x),
+}
+
+
+@pytest.mark.parametrize("name", EXPRESSIONS)
+def test_variables_and_symbols(backend, name):
+    expression = EXPRESSIONS[name]
+    expected = expression(A)
+    out = expression(kfront.Variable(A))
+    np.testing.assert_allclose(ops.convert_to_numpy(out), expected, rtol=1e-6)
+    symbol = expression(kfront.KerasTensor(A.shape))
+    assert symbol.dtype == kfront.backend.standardize_dtype(out.dtype)
+    known = [n if n is not None else m for n, m in zip(symbol.shape, expected.shape, strict=True)]
+    assert tuple(known) == expected.shape
+
+
+def test_iteration(backend):
+    v = kfront.Variable(A)
+    np.testing.assert_array_equal(np.stack([ops.convert_to_numpy(row) for row in v]), A)
+    first, second = kfront.KerasTensor((2, 5))
+    assert first.shape == second.shape == (5,)
+    for bad in (kfront.KerasTensor((None, 2)), kfront.KerasTensor(()), kfront.Variable(1.0)):
+        with pytest.raises(ArgumentTypeError):
+            iter(bad)
+
+
+def test_numbers_and_arrays(backend):
+    assert int(kfront.Variable(3.7)) == 3 and float(kfront.Variable(2)) == 2.0
+    assert np.asarray(kfront.Variable(A), "float16").dtype == "float16"
+    np.testing.assert_array_equal(np.array(kfront.Variable(A)), A)
+    for bad in (
+        lambda: bool(kfront.Variable(True)),
+        lambda: len(kfront.Variable(A)),
+        lambda: float(kfront.Variable(A)),
+    ):
+        with pytest.raises(TypeError):
+            bad()
+    x = kfront.KerasTensor((2, 3))
+    for bad in (bool, len, int, float, np.array):
+        with pytest.raises(ArgumentTypeError):
+            bad(x)
+
+
+def test_ragged_symbols():
+    x = kfront.KerasTensor((2, None), ragged=True, ragged_rank=1, row_splits_dtype="int32")
+    assert (x.ragged, x.ragged_rank, x.row_splits_dtype) == (True, 1, "int32")
+    assert kfront.KerasTensor((2,)).ragged_rank is None and kfront.KerasTensor((2,)).row_splits_dtype is None
+    with pytest.raises(ArgumentError, match="both"):
+        kfront.KerasTensor((2,), sparse=True, ragged=True)
+
+
+def make(name):
+    """A tensor whose memory is aligned as every engine likes it, and the address of the memory."""
+    with backends.backend_scope(name):
+        x = ops.add(np.zeros((64, 64), "float32"), np.float32(1.5))
+    return x, address(x)
+
+
+def address(x):
+    if hasattr(x, "data_ptr"):
+        return x.data_ptr()
+    if hasattr(x, "unsafe_buffer_pointer"):
+        return x.unsafe_buffer_pointer()
+    return np.from_dlpack(x).ctypes.data
+
+
+NAMES = ("torch", "jax", "tensorflow")
+
+
+@pytest.mark.parametrize("target", NAMES)
+@pytest.mark.parametrize("source", NAMES)
+def test_exchange_between_engines(source, target):
+    """Values, dtypes, and one memory where alignment allows it."""
+    if not {source, target} <= set(backends.installed()):
+        pytest.skip("needs both engines")
+    x, pointer = make(source)
+    for dtype in ("float32", "int32", "bool", "float16", "bfloat16"):
+        with backends.backend_scope(source):
+            given = ops.cast(ops.array([[1, 0], [3, 4]]), dtype)
+        with backends.backend_scope(target) as b:
+            out = ops.convert_to_tensor(given)
+            assert b.is_tensor(out) and b.dtype_name(out.dtype) == dtype
+            np.testing.assert_array_equal(
+                ops.convert_to_numpy(ops.cast(out, "float32")),
+                [[1, 0], [1 if dtype == "bool" else 3, 1 if dtype == "bool" else 4]],
+            )
+    with backends.backend_scope(target):
+        out = ops.convert_to_tensor(x)
+        assert pointer % 64 or address(out) == pointer
+        kept = ops.convert_to_numpy(out)
+    del x
+    np.testing.assert_array_equal(kept, np.full((64, 64), 1.5, "float32"))
+
+
+@pytest.mark.parametrize("source", NAMES)
+def test_variables_are_exchanged(source):
+    if source not in backends.installed():
+        pytest.skip("needs the engine")
+    with backends.backend_scope(source):
+        v = kfront.Variable(A)
+    np.testing.assert_array_equal(np.from_dlpack(v), A)
+    assert v.__dlpack_device__()[0] == 1
+    for target in NAMES:
+        if target in backends.installed():
+            with backends.backend_scope(target):
+                np.testing.assert_array_equal(ops.convert_to_numpy(ops.convert_to_tensor(v)), A)
