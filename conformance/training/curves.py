@@ -16,6 +16,7 @@ import numpy as np
 import kfront
 from conformance.suite import Case, close
 from conformance.training.families import FAMILIES, OPTIMIZERS
+from kfront.backends import get
 
 __all__ = ["cases"]
 
@@ -61,7 +62,7 @@ def _train(family: str, optimizer: str, backend: str, steps: int) -> tuple[list[
 
 def cases(backends: list[str], quick: bool) -> Iterator[Case]:
     """A case for each family, optimizer and engine after the first; initial weights on NumPy too."""
-    trainable = [b for b in backends if kfront.backends.get(b).trainable]
+    trainable = [b for b in backends if get(b).trainable]
     steps = 20 if quick else STEPS
     for family in FAMILIES:
         for optimizer in OPTIMIZERS:

@@ -119,17 +119,15 @@ class Muon(Optimizer):
 
     def update_group(self, fe: Any, group: Group, grads: list[Any], learning_rate: Any, step: Any) -> None:
         """Both rules, each on its variables."""
-        variables, ms, vs = group.variables, group.of(self._momentums), group.of(self._velocities)
-        found: tuple[list[int], list[int]] = ([], [])
-        for i, v in enumerate(vs):
-            found[v is None].append(i)
-        pick = lambda which, *lists: ([x[i] for i in which] for x in lists)  # noqa: E731
-        adam, muon = found
+        rows = list(zip(group.variables, grads, group.of(self._momentums), group.of(self._velocities), strict=True))
+        adam, muon = [r for r in rows if r[3] is not None], [r for r in rows if r[3] is None]
         if adam:
-            rest = (None, learning_rate * self.adam_lr_ratio, step, self.adam_beta_1, self.adam_beta_2, self.epsilon)
-            adam_rule(fe, *pick(adam, variables, grads, ms, vs), *rest)
+            variables, grads, ms, vs = map(list, zip(*adam, strict=True))
+            rate, b1, b2 = learning_rate * self.adam_lr_ratio, self.adam_beta_1, self.adam_beta_2
+            adam_rule(fe, variables, grads, ms, vs, None, rate, step, b1, b2, self.epsilon)
         if muon:
-            self._muon_rule(fe, *pick(muon, variables, grads, ms), learning_rate)
+            variables, grads, ms, _ = map(list, zip(*muon, strict=True))
+            self._muon_rule(fe, variables, grads, ms, learning_rate)
 
     def _muon_rule(self, fe: Any, variables: list[Any], grads: list[Any], slots: list[Any], learning_rate: Any) -> None:
         fe.mul_to(slots, self.momentum)
