@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import pickle
+import pkgutil
 
 import pytest
 from tests.security import attacks as a
 
 import kfront
-from kfront.core.errors import SavingError, UnsafeFileError
+from kfront.core.errors import SavingError, UnsafeFileError, UnsupportedError
 from kfront.core.lazy import LAZY
 from kfront.core.registry import BUILTIN, public_identity
 from kfront.saving import guard
@@ -59,6 +61,10 @@ GADGETS = [
     ("keras.models", "load_model", {"filepath": "{marker}", "safe_mode": False}),
     ("keras.callbacks", "CSVLogger", {"filename": "{marker}"}),
     ("keras.callbacks", "ModelCheckpoint", {"filepath": "{marker}"}),
+    ("keras.callbacks", "BackupAndRestore", {"backup_dir": "{marker}"}),
+    ("keras.callbacks", "LambdaCallback", {}),
+    ("keras.callbacks", "RemoteMonitor", {"root": "http://127.0.0.1:9"}),
+    ("keras.callbacks", "History", {}),
     ("keras.utils", "PyDataset", {}),
     ("keras", "Variable", {"initializer": [1.0]}),
     ("keras.src.saving.saving_lib", "load_model", {"filepath": "{marker}"}),
@@ -87,6 +93,14 @@ GADGETS = [
     ("keras.layers", ["Dense"], {}),
     ({"a": 1}, "Dense", {}),
 ]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _everything_is_loaded():
+    """What a file may name does not depend on which modules happen to be loaded."""
+    for found in pkgutil.walk_packages(kfront.__path__, "kfront."):
+        if not found.name.startswith("kfront.backends."):
+            importlib.import_module(found.name)
 
 
 def _gadget(entry, marker):
@@ -169,6 +183,21 @@ def test_only_serializable_public_names_resolve():
             assert public_identity(found) is not None or hasattr(found, "op"), name
 
 
+def test_every_class_that_a_file_may_name_is_a_part_of_models():
+    k = kfront
+    kinds = (k.layers.Layer, k.optimizers.Optimizer, k.losses.Loss, k.metrics.Metric, k.initializers.Initializer)
+    kinds += (k.regularizers.Regularizer, k.constraints.Constraint, k.optimizers.schedules.LearningRateSchedule)
+    kinds += (k.dtype_policies.DTypePolicy, k.dtype_policies.DTypePolicyMap, k.random.SeedGenerator, k.InputSpec)
+    kinds += tuple({v for (m, _), v in BUILTIN.items() if isinstance(v, type) and m == "keras.quantizers"})
+    kinds += (k.optimizers.OptimizerMap,) if hasattr(k.optimizers, "OptimizerMap") else ()
+    space = "keras.src.layers.preprocessing.feature_space"
+    kinds += tuple(v for (m, n), v in BUILTIN.items() if m == space or n == "FeatureSpace")
+    for (module, name), found in list(BUILTIN.items()):
+        if isinstance(found, type) and guard.is_builtin(module, name):
+            assert issubclass(found, kinds), (module, name)
+    assert not [m for m, n in BUILTIN if m == "keras.callbacks" and guard.is_builtin(m, n)]
+
+
 @pytest.mark.parametrize("safe_mode", [True, None, False, 0, "no"])
 def test_marshalled_lambda(backend, safe_mode, marker, tmp_path):
     evil = a.lambda_layer(a.marshalled(marker))
@@ -201,7 +230,9 @@ def test_unsafe_switch_then_lambda(marker, tmp_path):
     config = a.sequential(first, a.lambda_layer(a.marshalled(marker)))
     with pytest.raises(UnsafeFileError):
         kfront.saving.load_model(a.keras_file(tmp_path / "m.keras", config))
-    assert not [n for n in dir(kfront.config) if "unsafe" in n or "safe_mode" in n]
+    with pytest.raises(UnsupportedError):
+        kfront.config.enable_unsafe_deserialization()
+    assert guard.is_safe()
 
 
 def test_registered_name_does_not_fall_back_to_a_builtin():

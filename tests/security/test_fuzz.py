@@ -18,9 +18,27 @@ from tests.security.test_configs import FUNCTIONAL, SEQUENTIAL, WRONG, _paths, _
 
 import kfront
 from kfront.core.errors import KfrontError
+from kfront.saving import guard, keras2, serialization
 
 CASES = int(os.environ.get("KFRONT_FUZZ", "1000"))
 PARTS = 10
+
+
+def _keras_2():
+    """A functional model with a TensorFlow function, as tf.keras writes it."""
+    head = {"class_name": "InputLayer", "config": {"batch_input_shape": [None, 4], "dtype": "float32", "name": "x"}}
+    function = {"class_name": "TFOpLambda", "config": {"name": "f", "function": "math.add"}}
+    dense = {"class_name": "Dense", "config": {"name": "d", "units": 2, "activation": "relu", "dtype": "float32"}}
+    layers = [
+        {**head, "name": "x", "inbound_nodes": []},
+        {**dense, "name": "d", "inbound_nodes": [[["x", 0, 0, {}]]]},
+        {**function, "name": "f", "inbound_nodes": [["d", 0, 0, {"y": ["d", 0, 0], "name": None}]]},
+    ]
+    config = {"name": "m", "layers": layers, "input_layers": [["x", 0, 0]], "output_layers": [["f", 0, 0]]}
+    return {"class_name": "Functional", "config": config}
+
+
+KERAS_2 = _keras_2()
 
 
 def _model():
@@ -81,6 +99,47 @@ def test_damaged_files(archive, part):
     for _ in range(CASES // PARTS // 3 + 1):
         _quietly(lambda: kfront.saving.load_model(io.BytesIO(_damage(archive, rng))))
         _quietly(lambda: kfront.saving.load_weights(model, io.BytesIO(_damage(weights, rng)), skip_mismatch=True))
+
+
+@pytest.fixture(scope="module")
+def others(tmp_path_factory):
+    """Valid files of the other forms."""
+    folder = tmp_path_factory.mktemp("fuzz")
+    _model().save(folder / "m.h5")
+    _model().save_weights(folder / "m.safetensors")
+    return {p.suffix: p.read_bytes() for p in folder.iterdir()}
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_damaged_files_of_other_forms(others, part, tmp_path):
+    rng = np.random.default_rng(200 + part)
+    model = _model()
+    for _ in range(CASES // PARTS // 5 + 1):
+        for ending, data in others.items():
+            path = tmp_path / f"x{ending}"
+            path.write_bytes(_damage(data, rng))
+            _quietly(lambda path=path: kfront.saving.load_weights(model, path, skip_mismatch=True))
+        (tmp_path / "x.weights.h5").write_bytes(_damage(a.weights(), rng))
+        _quietly(lambda: kfront.saving.load_model(tmp_path / "x.h5"))
+        _quietly(lambda: kfront.saving.KerasFileEditor(tmp_path / "x.weights.h5"))
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_damaged_configs_of_keras_2(part):
+    rng = np.random.default_rng(300 + part)
+    values = [*WRONG, ["x", 0, 0], ["x", 0, 0, {}], {"class_name": "TFOpLambda", "config": {"function": "nn.relu"}}]
+    for _ in range(CASES // PARTS // 5 + 1):
+        config = KERAS_2
+        for _ in range(int(rng.integers(1, 4))):
+            paths = list(_paths(config))
+            path = paths[int(rng.integers(len(paths)))]
+            config = _with(config, path, values[int(rng.integers(len(values)))]) if path else config
+
+        def attempt(config=config):
+            with guard.loading("fuzz", config):
+                serialization.build(keras2.modern(config))
+
+        _quietly(attempt)
 
 
 @pytest.mark.parametrize("part", range(PARTS))

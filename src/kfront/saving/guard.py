@@ -65,6 +65,7 @@ _PACKAGES = """
 # Keras namespaces that a file may name, and where their public names stand here
 _NAMESPACES = {
     "keras": "kfront",
+    "kfront.layers.graph": "kfront.layers.graph",
     **{f"keras.{n}": f"kfront.{n}" for n in _PACKAGES.split()},
 }
 # modules that only Keras's files name
@@ -77,6 +78,7 @@ _INTERNAL = {
         for n in ("Cross", "Feature", "TFDIdentity")
     },
     ("keras.utils", "FeatureSpace"): "kfront.utils.feature_space",
+    ("keras.src.models.model", "Model"): "kfront.models.model",
     ("keras.activations", "keras2_hard_sigmoid"): "kfront.saving.keras2_ops",
 }
 _FUNCTION_HOMES = ("keras.activations", "keras.losses", "keras.metrics", "keras.initializers", "keras.regularizers")
@@ -326,18 +328,20 @@ def _user_object(*names: Any) -> Any:
 
 
 def _builtin(module: str, name: str) -> Any:
-    """A serializable object of kfront, its module loaded if need be; only names in the namespaces' tables are tried."""
+    """A serializable object of kfront, its module loaded if need be; only names in the namespaces' tables are tried.
+
+    What else is registered (callbacks, which write files) is none that a file may name, whether it is loaded or not.
+    """
+    home, namespace = _INTERNAL.get((module, name)), _NAMESPACES.get(module)
+    if home is None and namespace is None:
+        return None
     found = registry.BUILTIN.get((module, name))
     if found is not None:
         return found
-    home = _INTERNAL.get((module, name))
     if home is not None:
         importlib.import_module(home)
         return registry.BUILTIN.get((module, name)) or registry.BUILTIN.get(("keras.models", name))
-    namespace = _NAMESPACES.get(module)
-    if namespace is None:
-        return None
-    _load_public(namespace, name)
+    _load_public(str(namespace), name)
     return registry.BUILTIN.get((module, name))
 
 

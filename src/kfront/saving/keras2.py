@@ -6,6 +6,7 @@ Keras 2 wrote and has no meaning any more is dropped, what got another name is r
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from kfront.core.errors import SavingError
@@ -58,6 +59,7 @@ _DROPPED_IN = {
 }
 _HARD_SIGMOID = {"module": "builtins", "class_name": "function", "config": "keras2_hard_sigmoid"}
 _KINDS = {"_initializer": "initializers", "_regularizer": "regularizers", "_constraint": "constraints"}
+_OLD_MODULE = re.compile(r"tf_keras(\.\w+)+|keras(\.src)?\.layers(\.\w+)*")
 _OP_CLASSES = {name: (module, name) for module, name in CLASS_TO_OP}
 
 
@@ -133,7 +135,7 @@ def _object(data: Any, kind: str) -> dict[str, Any]:
 def _place(data: dict[str, Any], name: str, kind: str) -> tuple[str | None, str | None, str]:
     """(module, registered name, class name): the user's own classes come first, as in Keras 2."""
     module, registered = data.get("module"), data.get("registered_name")
-    if isinstance(module, str) and not module.startswith(("tf_keras.", "keras.src.layers", "keras.layers")):
+    if isinstance(module, str) and _OLD_MODULE.fullmatch(module) is None:
         return module, registered, name
     if guard.is_users(registered, name):
         return None, registered if isinstance(registered, str) else name, name
