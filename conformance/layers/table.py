@@ -10,6 +10,7 @@ A layer that is exported and has no row fails the suite.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import attrgetter
 from typing import Any
 
 import kfront
@@ -17,6 +18,7 @@ from conformance.layers import (
     checks,
     host,
     rows_basic,
+    rows_graph,
     rows_image_colour,
     rows_image_geometry,
     rows_more,
@@ -35,6 +37,7 @@ ROWS: list[Row] = [
     *rows_spatial.ROWS,
     *rows_sequence.ROWS,
     *rows_more.ROWS,
+    *rows_graph.ROWS,
     *rows_preprocessing.ROWS,
     *rows_image_geometry.ROWS,
     *rows_image_colour.ROWS,
@@ -107,9 +110,10 @@ def _of_row(row: Row, name: str, trainable: list[str], head: bool, compiles: boo
 
 def _complete() -> None:
     layers = kfront.layers
-    covered = {getattr(layers, r.layer) for r in (*ROWS, *rows_preprocessing.HOST_ROWS)}
+    covered = {attrgetter(r.layer)(layers) for r in (*ROWS, *rows_preprocessing.HOST_ROWS)}
     known = {*ELSEWHERE, *MERGING}
-    missing = [n for n in layers.__all__ if n not in known and getattr(layers, n) not in covered]
+    names = [*(n for n in layers.__all__ if n != "graph"), *(f"graph.{n}" for n in layers.graph.__all__)]
+    missing = [n for n in names if n not in known and attrgetter(n)(layers) not in covered]
     assert not missing, f"layers without a row: {', '.join(missing)}"
     gone = [n for n in known if n not in layers.__all__]
     assert not gone, f"rows of names that are not exported: {', '.join(gone)}"
@@ -120,6 +124,7 @@ def _masks_complete() -> None:
     with kfront.backend_scope("numpy"):
         made = {r.layer: r.make() for r in reversed(ROWS)}
     knowing = {n for n, layer in made.items() if layer.supports_masking or call_info(type(layer)).mask}
+    knowing = {n for n in knowing if not n.startswith("graph.")}  # masks of nodes: tests/layers/test_graph.py
     missing = sorted(knowing - padded - NOT_PADDED.keys())
     assert not missing, f"layers that know masks without a row that says `padded`: {', '.join(missing)}"
     assert not (NOT_PADDED.keys() & padded), f"reasons for layers that have such a row: {NOT_PADDED.keys() & padded}"

@@ -46,6 +46,7 @@ __getattr__, __dir__, __all__ = lazy_namespace(
         **names(".preprocessing.tone", "RandomPosterization Solarization"),
         **names(".preprocessing.effects", "RandomErasing RandomGaussianBlur RandomSharpness"),
         **names(".preprocessing.mixing", "CutMix MixUp"),
+        **names(".preprocessing.policies", "AugMix RandAugment"),
         **names(".preprocessing.resize", "CenterCrop RandomCrop Resizing"),
         **names(".preprocessing.geometry", "RandomElasticTransform RandomFlip RandomPerspective RandomRotation"),
         **names(".preprocessing.geometry", "RandomShear RandomTranslation RandomZoom"),
@@ -79,4 +80,5 @@ __getattr__, __dir__, __all__ = lazy_namespace(
         "SeparableConvolution1D": ".conv:SeparableConv1D",
         "SeparableConvolution2D": ".conv:SeparableConv2D",
     },
+    submodules=("graph",),
 )

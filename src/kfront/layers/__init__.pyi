@@ -1,4 +1,5 @@
 # Written by tools/stubs.py from the table in the module of the same name.
+from kfront.layers import graph as graph
 from kfront.layers.activation import (
     Activation as Activation,
     ELU as ELU,
@@ -146,6 +147,7 @@ from kfront.layers.preprocessing.max_boxes import MaxNumBoundingBoxes as MaxNumB
 from kfront.layers.preprocessing.mixing import CutMix as CutMix, MixUp as MixUp
 from kfront.layers.preprocessing.normalization import Normalization as Normalization
 from kfront.layers.preprocessing.pipeline import Pipeline as Pipeline
+from kfront.layers.preprocessing.policies import AugMix as AugMix, RandAugment as RandAugment
 from kfront.layers.preprocessing.rescaling import Rescaling as Rescaling
 from kfront.layers.preprocessing.resize import CenterCrop as CenterCrop, RandomCrop as RandomCrop, Resizing as Resizing
 from kfront.layers.preprocessing.string_lookup import StringLookup as StringLookup
@@ -204,6 +206,7 @@ __all__ = [
     "AdditiveAttention",
     "AlphaDropout",
     "Attention",
+    "AugMix",
     "AutoContrast",
     "Average",
     "AveragePooling1D",
@@ -301,6 +304,7 @@ __all__ = [
     "Pipeline",
     "RMSNormalization",
     "RNN",
+    "RandAugment",
     "RandomBrightness",
     "RandomColorDegeneration",
     "RandomColorJitter",
@@ -360,6 +364,7 @@ __all__ = [
     "concatenate",
     "deserialize",
     "dot",
+    "graph",
     "maximum",
     "minimum",
     "multiply",

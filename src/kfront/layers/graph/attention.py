@@ -1,0 +1,200 @@
+"""Graph attention, in its two forms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kfront import ops
+from kfront.core.registry import serializable
+from kfront.core.rng import SeedGenerator
+from kfront.layers.graph.base import CALL_DOC, Edges, MessagePassing
+from kfront.layers.options import documented, positive, rate_between
+from kfront.ops.random import dropout
+
+__all__ = ["GATConv", "GATv2Conv"]
+
+_DOC = """
+    Args:
+        units: number of output features of a head.
+        heads: number of heads.
+        concat: whether the heads' outputs stand side by side, ``heads * units`` features; their mean otherwise.
+        activation: name or function; none if None.
+        negative_slope: slope of the leaky relu in the scores, below 0.
+        dropout: rate at which attention weights are dropped in training.
+        self_loops: whether each node gets an edge to itself, in place of those it has.{share}
+        use_bias: whether there is a bias.
+        kernel_initializer: first values of the weights.
+        bias_initializer: first values of the bias.
+        kernel_regularizer: function of the weights that is added to the loss.
+        bias_regularizer: function of the bias that is added to the loss.
+        seed: int, for the same dropout in each run.
+        **kwargs: name, trainable, dtype.
+{call}
+
+    Reference: {paper}
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.graph.{name}(4, heads=2)
+    >>> x, edges = kfront.ops.ones((3, 2)), kfront.ops.array([[0, 1], [1, 2]])
+    >>> tuple(layer([x, edges]).shape)
+    (3, 8)
+    """
+
+
+def _doc(name: str, paper: str, share: str = "") -> str:
+    call = CALL_DOC.format(more="", units="`units` or ``heads * units``").lstrip("\n")
+    return _DOC.format(name=name, paper=paper, share=share, call=call)
+
+
+class _Attention(MessagePassing):
+    """Nodes take means of their neighbours' projections, weighted by a softmax over scores."""
+
+    _options: tuple[str, ...] = (
+        "units",
+        "heads",
+        "concat",
+        "activation",
+        "negative_slope",
+        "dropout",
+        "self_loops",
+        "use_bias",
+        "kernel_initializer",
+        "bias_initializer",
+        "kernel_regularizer",
+        "bias_regularizer",
+        "seed",
+    )
+    activation: Any
+    use_bias: bool
+    kernel_initializer: Any
+    bias_initializer: Any
+    kernel_regularizer: Any
+    bias_regularizer: Any
+    bias: Any = None
+
+    def __init__(
+        self,
+        units: int,
+        heads: int = 1,
+        concat: bool = True,
+        activation: Any = None,
+        negative_slope: float = 0.2,
+        dropout: float = 0.0,
+        self_loops: bool = True,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        who = type(self).__name__
+        self.units, self.heads = positive(who, "units", units), positive(who, "heads", heads)
+        self._set(
+            concat=bool(concat),
+            activation=activation,
+            negative_slope=float(negative_slope),
+            dropout=rate_between(who, "dropout", dropout),
+            seed=seed,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+        )
+        self.concat: bool
+        self.dropout: float
+        self.negative_slope: float
+        self.self_loops = self.__dict__["_loops"] = bool(self_loops)
+        self.seed_generator = SeedGenerator(seed) if dropout else None
+
+    def _width(self, features: int) -> int:
+        return self.units * self.heads if self.concat else self.units
+
+    def _add_bias(self) -> None:
+        if self.use_bias:
+            self.bias = self._kernel("bias", (self._width(0),), "bias")
+
+    def _projected(self, x: Any, kernel: Any) -> Any:
+        """(nodes, heads, units)."""
+        return ops.reshape(ops.matmul(x, kernel.value), (-1, self.heads, self.units))
+
+    def _leaky(self, x: Any) -> Any:
+        return ops.leaky_relu(x, negative_slope=self.negative_slope)
+
+    def _scored(self, x: Any, edges: Edges) -> tuple[Any, Any]:
+        """(values of the nodes (nodes, heads, units), scores of the edges (edges, heads))."""
+        raise NotImplementedError
+
+    def propagate(self, x: Any, edges: Edges, extra: list[Any], training: bool) -> Any:
+        """New features of all nodes."""
+        values, scores = self._scored(x, edges)
+        weights = edges.softmax(scores)
+        if training and self.dropout:
+            weights = dropout(weights, self.dropout, None, self.seed_generator)
+        messages = ops.multiply(edges.from_sources(values), ops.expand_dims(weights, 2))
+        out = edges.sum(messages)
+        out = ops.reshape(out, (-1, self.heads * self.units)) if self.concat else ops.mean(out, axis=1)
+        out = out if self.bias is None else ops.add(out, self.bias.value)
+        return out if self.activation is None else self.activation(out)
+
+
+@serializable("kfront.layers.graph")
+@documented(_doc("GATConv", "Veličković et al., 2018, https://arxiv.org/abs/1710.10903."))
+class GATConv(_Attention):
+    """Graph attention: the score of an edge is ``leaky_relu(a_source . W x[source] + a_target . W x[target])``."""
+
+    kernel: Any = None
+    source_attention: Any = None
+    target_attention: Any = None
+
+    def _build(self, features: int, extra: list[Any]) -> None:
+        self.kernel = self._kernel("kernel", (features, self.heads * self.units))
+        self.source_attention = self._kernel("source_attention", (self.heads, self.units))
+        self.target_attention = self._kernel("target_attention", (self.heads, self.units))
+        self._add_bias()
+
+    def _scored(self, x: Any, edges: Edges) -> tuple[Any, Any]:
+        values = self._projected(x, self.kernel)
+        parts = [
+            ops.sum(ops.multiply(values, a.value), axis=-1) for a in (self.source_attention, self.target_attention)
+        ]
+        return values, self._leaky(ops.add(edges.from_sources(parts[0]), edges.from_targets(parts[1])))
+
+
+@serializable("kfront.layers.graph")
+@documented(
+    _doc(
+        "GATv2Conv",
+        "Brody et al., 2022, https://arxiv.org/abs/2105.14491.",
+        "\n        share_weights: whether sources and targets go through the same matrix.",
+    )
+)
+class GATv2Conv(_Attention):
+    """Graph attention that can prefer any node: scores ``a . leaky_relu(W_source x[source] + W_target x[target])``."""
+
+    _options = (*_Attention._options, "share_weights")
+    kernel: Any = None
+    target_kernel: Any = None
+    attention: Any = None
+
+    def __init__(self, units: int, heads: int = 1, share_weights: bool = False, **kwargs: Any) -> None:
+        super().__init__(units, heads, **kwargs)
+        self.share_weights = bool(share_weights)
+
+    def _build(self, features: int, extra: list[Any]) -> None:
+        self.kernel = self._kernel("kernel", (features, self.heads * self.units))
+        if not self.share_weights:
+            self.target_kernel = self._kernel("target_kernel", (features, self.heads * self.units))
+        self.attention = self._kernel("attention", (self.heads, self.units))
+        self._add_bias()
+
+    def _scored(self, x: Any, edges: Edges) -> tuple[Any, Any]:
+        values = self._projected(x, self.kernel)
+        ends = values if self.share_weights else self._projected(x, self.target_kernel)
+        hidden = self._leaky(ops.add(edges.from_sources(values), edges.from_targets(ends)))
+        return values, ops.sum(ops.multiply(hidden, self.attention.value), axis=-1)

@@ -1,0 +1,358 @@
+"""Graph convolutions: GCN, GraphSAGE, GIN, edge-conditioned."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kfront import ops
+from kfront.core.errors import ArgumentTypeError, ShapeError
+from kfront.core.registry import serializable
+from kfront.layers.base import Layer
+from kfront.layers.graph.base import CALL_DOC, Edges, MessagePassing, weights_of_edges
+from kfront.layers.options import documented, positive
+from kfront.ops.elementwise import dtype_of
+from kfront.ops.nn_core import linear
+
+__all__ = ["EdgeConditionedConv", "GCNConv", "GINConv", "SAGEConv"]
+
+_WEIGHTS = (
+    "use_bias",
+    "kernel_initializer",
+    "bias_initializer",
+    "kernel_regularizer",
+    "bias_regularizer",
+)
+_COMMON = """
+        use_bias: whether there is a bias.
+        kernel_initializer: first values of the kernels.
+        bias_initializer: first values of the bias.
+        kernel_regularizer: function of the kernels that is added to the loss.
+        bias_regularizer: function of the bias that is added to the loss.
+        **kwargs: name, trainable, dtype."""
+
+
+class _Convolution(MessagePassing):
+    """A layer with `units` outputs, kernels and a bias."""
+
+    units: int
+    activation: Any
+    use_bias: bool
+    kernel_initializer: Any
+    bias_initializer: Any
+    kernel_regularizer: Any
+    bias_regularizer: Any
+    bias: Any = None
+
+    def _start(self, units: Any, **options: Any) -> None:
+        self.units = positive(type(self).__name__, "units", units)
+        self._set(**options)
+
+    def _width(self, features: int) -> int:
+        return self.units
+
+    def _add_bias(self) -> None:
+        if self.use_bias:
+            self.bias = self._kernel("bias", (self.units,), "bias")
+
+    def _finish(self, out: Any) -> Any:
+        out = out if self.bias is None else ops.add(out, self.bias.value)
+        return out if self.activation is None else self.activation(out)
+
+
+def _doc(name: str, units: str, args: str, more: str, paper: str, example: str) -> str:
+    call = CALL_DOC.format(more=more, units="`units`").lstrip("\n")
+    return f"""
+    Args:
+        {units}{_COMMON}
+{call}
+
+    Reference: {paper}
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.graph.{name}({args})
+    >>> x, edges = kfront.ops.ones((3, 2)), kfront.ops.array([[0, 1], [1, 2]])
+    >>> tuple(layer({example}).shape)
+    (3, 4)
+    """
+
+
+@serializable("kfront.layers.graph")
+@documented(
+    _doc(
+        "GCNConv",
+        "units: number of output features."
+        "\n        activation: name or function; none if None."
+        "\n        self_loops: whether each node gets an edge of weight 1 to itself, in place of those it has.",
+        "4",
+        ", or ``[x, edge_index, edge_weight]`` with weights of shape (edges,) or (batch, edges)",
+        "Kipf and Welling, 2017, https://arxiv.org/abs/1609.02907.",
+        "[x, edges]",
+    )
+)
+class GCNConv(_Convolution):
+    """Graph convolution: ``D**-0.5 @ A @ D**-0.5 @ x @ kernel + bias``.
+
+    A holds the weights of the edges, with self-loops, and D the degrees: the sums of the weights that lead to a node.
+    """
+
+    _options = ("units", "activation", "self_loops", *_WEIGHTS)
+    _extra = 1
+    kernel: Any = None
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = None,
+        self_loops: bool = True,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self._start(
+            units,
+            activation=activation,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+        )
+        self.self_loops = self.__dict__["_loops"] = bool(self_loops)
+
+    def _build(self, features: int, extra: list[Any]) -> None:
+        self.kernel = self._kernel("kernel", (features, self.units))
+        self._add_bias()
+
+    def propagate(self, x: Any, edges: Edges, extra: list[Any], training: bool) -> Any:
+        """New features of all nodes."""
+        weight = weights_of_edges(self.name, edges, extra, dtype_of(x))
+        degree = edges.sum(weight)
+        some = ops.greater(degree, 0)
+        scale = ops.where(some, ops.rsqrt(ops.where(some, degree, 1)), 0)
+        weight = ops.multiply(weight, ops.multiply(edges.from_sources(scale), edges.from_targets(scale)))
+        x = ops.matmul(x, self.kernel.value)
+        return self._finish(edges.sum(ops.multiply(edges.from_sources(x), ops.expand_dims(weight, 1))))
+
+
+@serializable("kfront.layers.graph")
+@documented(
+    _doc(
+        "SAGEConv",
+        "units: number of output features."
+        "\n        activation: name or function; none if None."
+        '\n        aggregate: "mean", "sum" or "max" of the neighbours.'
+        "\n        normalize: whether each node's output is divided by its Euclidean norm.",
+        "4",
+        "",
+        "Hamilton et al., 2017, https://arxiv.org/abs/1706.02216.",
+        "[x, edges]",
+    )
+)
+class SAGEConv(_Convolution):
+    """GraphSAGE: ``x @ kernel + neighbours @ neighbour_kernel + bias`` with the mean (sum, maximum) of neighbours."""
+
+    _options = ("units", "activation", "aggregate", "normalize", *_WEIGHTS)
+    kernel: Any = None
+    neighbour_kernel: Any = None
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = None,
+        aggregate: str = "mean",
+        normalize: bool = False,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(aggregate=aggregate, **kwargs)
+        self._start(
+            units,
+            activation=activation,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+        )
+        self.normalize = bool(normalize)
+
+    def _build(self, features: int, extra: list[Any]) -> None:
+        self.kernel = self._kernel("kernel", (features, self.units))
+        self.neighbour_kernel = self._kernel("neighbour_kernel", (features, self.units))
+        self._add_bias()
+
+    def update(self, x: Any, gathered: Any) -> Any:
+        """New features from old ones and the neighbours'."""
+        bias = None if self.bias is None else self.bias.value
+        out = ops.add(linear(x, self.kernel.value, bias), ops.matmul(gathered, self.neighbour_kernel.value))
+        out = out if self.activation is None else self.activation(out)
+        return ops.normalize(out, axis=-1, order=2, epsilon=1e-12) if self.normalize else out
+
+
+@serializable("kfront.layers.graph")
+@documented(
+    f"""
+    Args:
+        layer: the layer (a Sequential of two Dense layers, for instance) that is applied to each node.
+        epsilon: weight of a node's own features, beyond 1.
+        train_epsilon: whether `epsilon` is a trained weight.
+        **kwargs: name, trainable, dtype.
+{CALL_DOC.format(more="", units="the layer's")}
+
+    Reference: Xu et al., 2019, https://arxiv.org/abs/1810.00826.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.graph.GINConv(kfront.layers.Dense(4))
+    >>> x, edges = kfront.ops.ones((3, 2)), kfront.ops.array([[0, 1], [1, 2]])
+    >>> tuple(layer([x, edges]).shape)
+    (3, 4)
+    """
+)
+class GINConv(MessagePassing):
+    """Graph isomorphism network: ``layer((1 + epsilon) * x + sum of the neighbours)``."""
+
+    _options = ("train_epsilon",)
+
+    def __init__(self, layer: Any, epsilon: float = 0.0, train_epsilon: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if not isinstance(layer, Layer):
+            raise ArgumentTypeError(f"[GINConv] expected `layer` to be a layer, got {layer!r}.")
+        self.layer, self.train_epsilon = layer, bool(train_epsilon)
+        self._first_epsilon = float(epsilon)
+        self.epsilon: Any = float(epsilon)
+
+    def _build(self, features: int, extra: list[Any]) -> None:
+        if self.train_epsilon:
+            first = self._first_epsilon
+            self.epsilon = self.add_weight(
+                name="epsilon", shape=(), initializer=lambda shape, dtype=None: ops.full(shape, first, dtype=dtype)
+            )
+        if not self.layer.built:
+            self.layer.build((None, features))
+
+    def update(self, x: Any, gathered: Any) -> Any:
+        """New features from old ones and the neighbours'."""
+        own = self.epsilon.value if self.train_epsilon else self.epsilon
+        return self.layer(ops.add(ops.multiply(x, ops.add(own, 1.0) if self.train_epsilon else own + 1.0), gathered))
+
+    def _width(self, features: int) -> int:
+        return self.layer.compute_output_shape((None, features))[-1]
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        from kfront.saving.serialization import serialize_keras_object
+
+        own = {"layer": serialize_keras_object(self.layer), "epsilon": self._first_epsilon}
+        return {**super().get_config(), **own}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """A layer from its config."""
+        from kfront.saving.serialization import deserialize_keras_object
+
+        config = dict(config)
+        if isinstance(config.get("layer"), dict):
+            config["layer"] = deserialize_keras_object(config["layer"])
+        return cls(**config)
+
+
+@serializable("kfront.layers.graph")
+@documented(
+    _doc(
+        "EdgeConditionedConv",
+        "units: number of output features."
+        "\n        activation: name or function; none if None."
+        '\n        aggregate: "sum", "mean" or "max" of the messages.'
+        "\n        hidden_units: size of a hidden layer with relu between edge features and matrices; none if None.",
+        "4",
+        ", with ``edge_features`` third, a tensor of shape (edges, features) or (batch, edges, features)",
+        "Simonovsky and Komodakis, 2017, https://arxiv.org/abs/1704.02901; Gilmer et al., 2017, "
+        "https://arxiv.org/abs/1704.01212.",
+        "[x, edges, kfront.ops.ones((2, 5))]",
+    )
+)
+class EdgeConditionedConv(_Convolution):
+    """Message passing in which the features of an edge give the matrix that its source's features go through.
+
+    ``x @ kernel + sum(x[source] @ matrix(edge_features)) + bias``, each matrix of shape (features, units).
+    """
+
+    _options = ("units", "activation", "aggregate", "hidden_units", *_WEIGHTS)
+    _extra = 1
+    kernel: Any = None
+    edge_kernel: Any = None
+    edge_bias: Any = None
+    hidden_kernel: Any = None
+    hidden_bias: Any = None
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = None,
+        aggregate: str = "sum",
+        hidden_units: int | None = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(aggregate=aggregate, **kwargs)
+        self._start(
+            units,
+            activation=activation,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+        )
+        self.hidden_units = (
+            None if hidden_units is None else positive("EdgeConditionedConv", "hidden_units", hidden_units)
+        )
+
+    def _check(self, shapes: Any) -> tuple[Any, ...]:
+        shapes = super()._check(shapes)
+        if len(shapes) != 3 or len(shapes[2]) != len(shapes[0]):
+            raise ShapeError(
+                f"[{self.name}] expected [x, edge_index, edge_features], the last of shape (edges, features) or "
+                f"(batch, edges, features), got shapes {shapes}."
+            )
+        return shapes
+
+    def _build(self, features: int, extra: list[Any]) -> None:
+        (width,) = extra
+        if self.hidden_units is not None:
+            self.hidden_kernel = self._kernel("hidden_kernel", (width, self.hidden_units))
+            self.hidden_bias = self._kernel("hidden_bias", (self.hidden_units,), "bias")
+            width = self.hidden_units
+        self.edge_kernel = self._kernel("edge_kernel", (width, features * self.units))
+        self.edge_bias = self._kernel("edge_bias", (features * self.units,), "bias")
+        self.kernel = self._kernel("kernel", (features, self.units))
+        self._add_bias()
+
+    def message(self, x: Any, edges: Edges, extra: list[Any]) -> Any:
+        """The sources' features through the matrix of each edge."""
+        given = extra[0]
+        if self.hidden_kernel is not None:
+            given = ops.relu(linear(given, self.hidden_kernel.value, self.hidden_bias.value))
+        matrices = linear(given, self.edge_kernel.value, self.edge_bias.value)
+        matrices = ops.reshape(matrices, (-1, x.shape[-1], self.units))
+        return ops.squeeze(ops.matmul(ops.expand_dims(edges.from_sources(x), 1), matrices), 1)
+
+    def update(self, x: Any, gathered: Any) -> Any:
+        """New features from old ones and what was gathered."""
+        return self._finish(ops.add(ops.matmul(x, self.kernel.value), gathered))
