@@ -17,7 +17,7 @@ from kfront.ops._images import (
     two_of_three,
     window,
 )
-from kfront.ops._prepare import data_format, option
+from kfront.ops._prepare import data_format, int_or_tuple, option
 from kfront.ops.arithmetic import add, clip, divide, multiply, subtract
 from kfront.ops.create import arange, convert_to_tensor
 from kfront.ops.elementwise import cast, dtype_of, exp, square
@@ -209,7 +209,11 @@ def _patches(x: Any, size: Any, strides: Any, rate: Any, padding: str, layout: s
     return reshape(x, (*s[:lead], *grid, depth) if layout == "channels_last" else (*s[:lead], depth, *grid))
 
 
-_PADDING = option("padding", "valid", "same")
+_PATCHES: dict[str, Any] = {
+    **{name: int_or_tuple(name) for name in ("size", "strides", "dilation_rate")},
+    "padding": option("padding", "valid", "same"),
+    "data_format": data_format,
+}
 
 
 def _sizes(name: str, value: Any, rank: int) -> Any:
@@ -219,7 +223,7 @@ def _sizes(name: str, value: Any, rank: int) -> Any:
     return made
 
 
-@op(prepare={"padding": _PADDING, "data_format": data_format})
+@op(prepare=_PATCHES)
 def extract_patches(
     images: Any,
     size: Any,
@@ -262,7 +266,7 @@ def extract_patches(
     return _patches(images, window_size, steps, rate, padding, str(data_format))
 
 
-@op(prepare={"padding": _PADDING, "data_format": data_format})
+@op(prepare=_PATCHES)
 def extract_patches_3d(
     volumes: Any,
     size: Any,

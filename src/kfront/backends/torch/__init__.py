@@ -15,7 +15,7 @@ import torch
 from kfront import config
 from kfront.backends import get
 from kfront.backends.base import NULL, Backend, numpy_dtype
-from kfront.backends.torch import control, conv, linalg, nn, ops, random, rnn, shape, signal, sparse, transforms
+from kfront.backends.torch import control, conv, image, linalg, nn, ops, random, rnn, shape, signal, sparse, transforms
 from kfront.backends.torch import host as _host
 from kfront.backends.torch import native as _native
 from kfront.backends.torch import step as _step
@@ -52,7 +52,7 @@ class TorchBackend(Backend):
     Variable = _native.TorchVariable
     dtypes = DTYPES
     seed_dtype = "int64"
-    modules = (ops, shape, conv, nn, rnn, signal, linalg, random, control)
+    modules = (ops, shape, conv, nn, rnn, signal, linalg, random, control, image)
     value_and_grad = staticmethod(_step.value_and_grad)
     compile_step = staticmethod(_step.compile_step)
     is_sparse = staticmethod(sparse.is_sparse)
