@@ -34,8 +34,8 @@ class OptimizerMap(MutableMapping[str, Optimizer]):
     >>> import kfront
     >>> optimizers = kfront.optimizers
     >>> by_path = optimizers.OptimizerMap(optimizers.SGD(), {"encoder/.*": optimizers.Adam()})
-    >>> by_path["encoder/kernel"].name, by_path["decoder/kernel"].name
-    ('adam', 'sgd')
+    >>> type(by_path["encoder/kernel"]).__name__, type(by_path["decoder/kernel"]).__name__
+    ('Adam', 'SGD')
     """
 
     def __init__(self, default_optimizer: Optimizer, optimizer_map: Mapping[str, Optimizer] | None = None) -> None:
