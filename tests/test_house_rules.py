@@ -34,7 +34,7 @@ def adapter_of(path: Path) -> str | None:
 
 
 def test_engines_are_imported_in_their_adapter_only():
-    allowed = {"torch": {"torch"}, "jax": {"jax", "jaxlib"}, "tensorflow": {"tensorflow"}}
+    allowed = {"torch": {"torch"}, "jax": {"jax", "jaxlib", "flax"}, "tensorflow": {"tensorflow"}}
     bad = {where(p): extra for p in FILES if (extra := imported(p) & ENGINES - allowed.get(adapter_of(p) or "", set()))}
     assert bad == {}
 
