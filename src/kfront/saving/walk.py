@@ -151,12 +151,19 @@ def own_variables(obj: Any) -> list[Any] | None:
 
     cls = type(obj)
     if isinstance(obj, Layer):
-        # an adapter that is off leaves the layer's way of saving as it is
-        off = isinstance(obj, LoraLayer) and not obj.lora_enabled and _plain(cls, LoraLayer)
+        # an adapter that is off, and a weight that is not quantized, leave the layer's way of saving as it is
+        off = isinstance(obj, LoraLayer) and not obj.lora_enabled and _ours(cls)
+        off = off and getattr(obj, "quantization_mode", None) is None
         return obj._ordered() if off or _plain(cls, Layer) else None
     if isinstance(obj, Optimizer) and _plain(cls, Optimizer):
         return list(obj._saved_variables)
     return None
+
+
+def _ours(cls: Any) -> bool:
+    """Whether no user has overridden how the state is written and read."""
+    methods = (cls.save_own_variables, cls.load_own_variables)
+    return all(m.__module__.startswith("kfront.layers.") for m in methods)
 
 
 def _plain(cls: type, base: Any) -> bool:
