@@ -129,13 +129,41 @@ def inv(x: Tensor) -> Tensor:
 
 def det(x: Tensor) -> Tensor:
     """Determinant."""
-    return _back(tf.linalg.det(_wide_float(x)), x.dtype)
+    return _back(_det(_wide_float(x)), x.dtype)
+
+
+@tf.custom_gradient
+def _det(x: Tensor) -> Any:
+    """TensorFlow's own gradient raises at singular matrices, where it is the matrix of cofactors."""
+    out = tf.linalg.det(x)
+
+    def gradient(upstream: Tensor) -> Tensor:
+        singular = tf.equal(out, 0)[..., None, None]
+        eye = tf.eye(tf.shape(x)[-1], batch_shape=tf.shape(x)[:-2], dtype=x.dtype)
+        regular = tf.linalg.adjoint(tf.linalg.inv(tf.where(singular, eye, x))) * tf.math.conj(out)[..., None, None]
+        return upstream[..., None, None] * tf.where(singular, _cofactors(tf.stop_gradient(x)), regular)
+
+    return out, gradient
+
+
+def _cofactors(x: Tensor) -> Tensor:
+    s, u, v = tf.linalg.svd(x)
+    others = tf.where(tf.cast(tf.eye(tf.shape(s)[-1]), tf.bool), tf.ones_like(s)[..., None, :], s[..., None, :])
+    scale = tf.cast(tf.reduce_prod(others, -1), x.dtype)
+    turn = tf.linalg.det(u) * tf.math.conj(tf.linalg.det(v))
+    return turn[..., None, None] * tf.linalg.matmul(u * scale[..., None, :], v, adjoint_b=True)
 
 
 def slogdet(x: Tensor) -> tuple[Tensor, Tensor]:
     """Sign and logarithm of the magnitude of the determinant."""
-    sign, log = tf.linalg.slogdet(_wide_float(x))
-    return _back(sign, x.dtype), _back(log, x.dtype)
+    wide = _wide_float(x)
+    sign, log = tf.linalg.slogdet(wide)
+    singular = tf.equal(sign, 0)  # where there is no gradient, and TensorFlow's raises: NaN, as of sqrt(0 x)
+    eye = tf.eye(tf.shape(wide)[-1], batch_shape=tf.shape(wide)[:-2], dtype=wide.dtype)
+    _, regular = tf.linalg.slogdet(tf.where(singular[..., None, None], eye, wide))
+    size = tf.reduce_sum(tf.where(singular[..., None, None], tf.abs(wide), 1), (-2, -1))
+    none = tf.stop_gradient(tf.cast(tf.math.real(log), log.dtype)) + tf.cast(tf.sqrt(size * 0), log.dtype)
+    return _back(sign, x.dtype), _back(tf.where(singular, none, regular), x.dtype)
 
 
 def solve(a: Tensor, b: Tensor) -> Tensor:

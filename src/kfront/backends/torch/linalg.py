@@ -6,11 +6,29 @@ from typing import Any
 
 import torch
 
+from kfront.backends.torch.step import inside_func
 from kfront.core.op import OPS
 
 Tensor = torch.Tensor
 
-det, inv = torch.linalg.det, torch.linalg.inv
+inv = torch.linalg.inv
+
+
+def det(x: Tensor) -> Tensor:
+    """torch's own gradient is 0 at singular matrices, where it is the matrix of cofactors."""
+    out = torch.linalg.det(x)
+    if not x.requires_grad or torch.compiler.is_compiling() or inside_func() or not (singular := out == 0).any():
+        return out
+    with torch.no_grad():
+        u, s, vh = torch.linalg.svd(x)
+        others = torch.stack([torch.cat([s[..., :i], s[..., i + 1 :]], -1).prod(-1) for i in range(s.shape[-1])], -1)
+        cofactors = (
+            (torch.linalg.det(u) * torch.linalg.det(vh)).conj()[..., None, None] * (u * others[..., None, :]) @ vh
+        )
+    linear = (torch.where(singular[..., None, None], x, 0) * cofactors).sum((-2, -1))
+    eye = torch.eye(x.shape[-1], dtype=x.dtype, device=x.device)
+    regular = torch.linalg.det(torch.where(singular[..., None, None], eye, x))
+    return torch.where(singular, linear - linear.detach(), regular)
 
 
 def matmul(x1: Tensor, x2: Tensor) -> Tensor:
@@ -82,7 +100,11 @@ def lu_factor(x: Tensor) -> tuple[Tensor, Tensor]:
 
 def slogdet(x: Tensor) -> tuple[Tensor, Tensor]:
     sign, log = torch.linalg.slogdet(x)
-    return sign, log
+    if not x.requires_grad:
+        return sign, log
+    singular = torch.isinf(log)  # where there is no gradient: NaN, as of sqrt(0 x)
+    none = torch.where(singular[..., None, None], x.abs(), 1).sum((-2, -1)).mul(0).sqrt()
+    return sign, log + torch.where(singular, none, 0)
 
 
 def norm(x: Tensor, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Tensor:
