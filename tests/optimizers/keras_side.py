@@ -52,9 +52,9 @@ def more_cases() -> dict[str, dict[str, Any]]:
             "shapes": True,
             "exclude": ["bias", "sca"],
         }
-        out[f"{name} clipnorm"] = {"class": name, "config": {**rate, "clipnorm": 0.5}}
-        out[f"{name} clipvalue"] = {"class": name, "config": {**rate, "clipvalue": 0.2}}
     for name, options in (
+        ("Adam", {"clipnorm": 0.5}),
+        ("Adam", {"clipvalue": 0.2}),
         ("Adafactor", {"clip_threshold": 0.3, "epsilon_2": 2.0, "beta_2_decay": -0.5, "epsilon_1": 0.01}),
         ("Muon", {"rms_rate": None, "nesterov": False, "adam_lr_ratio": 0.3, "exclude_layers": ["^out", "zz"]}),
         ("Muon", {"ns_steps": 2, "muon_a": 2.0, "muon_b": -1.5, "muon_c": 0.5, "momentum": 0.5}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -80,14 +81,24 @@ def trained(family: str, policy: str) -> tuple[Any, list[float]]:
     return model, [history["loss"][-1], history["accuracy"][-1]]
 
 
+@functools.cache
+def reference(family: str) -> list[float]:
+    """Results in float32, which are those of every engine (conformance/training)."""
+    with kfront.backend_scope(TRAINABLE[0]):
+        return trained(family, "float32")[1]
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("engine", TRAINABLE)
 def test_as_good_as_float32(engine: str, family: str) -> None:
-    """The loss after 32 steps differs by less than a tenth, the share of right answers by less than 4 %."""
+    """The loss after 32 steps differs by less than a tenth, the share of right answers by less than 4 %.
+
+    All pairs of family and policy on the first engine; where compiling takes seconds, bfloat16 for two families.
+    """
+    loss, accuracy = reference(family)
     with kfront.backend_scope(engine):
-        _, (loss, accuracy) = trained(family, "float32")
         assert loss < 0.85  # it has learned: without looking at x it is 1.04 at best
-        for policy in POLICIES:
+        for policy in POLICIES if engine == TRAINABLE[0] or family in ("mlp", "transformer") else POLICIES[:1]:
             model, (mixed, right) = trained(family, policy)
             assert all(v.dtype == "float32" for v in model.trainable_variables)
             assert isinstance(model.optimizer, optimizers.LossScaleOptimizer) == (policy == "mixed_float16")
