@@ -174,7 +174,10 @@ class Op:
         if not self.primitive:
             if self.rule is not None:
                 operands = self._cast_specs(operands, static)
-            return self.arrange(self.body, (operands,) if self.listed else operands, static)
+            try:
+                return self.arrange(self.body, (operands,) if self.listed else operands, static)
+            except KfrontError as error:
+                self.named(error)
         dtypes = [x.dtype if isinstance(x, KerasTensor) else None if x is None else type(x) for x in operands]
         named = dict(zip(self.static, static, strict=True))
         try:
