@@ -86,6 +86,10 @@ class TorchModuleWrapper(_OfEngine):
         """The module's output."""
         return self._engine.run(self, args, kwargs, training)
 
+    def parameters(self, recurse: bool = True) -> Any:
+        """The module's parameters, as torch iterates over them."""
+        return self.module.parameters(recurse)
+
     def compute_output_spec(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
         """Shapes and dtypes of the outputs: `output_shape`, or what the module gives for tensors without values."""
         if self.output_shape is not None:

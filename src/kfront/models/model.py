@@ -41,6 +41,7 @@ class Model(Stateless, Trainer, Layer):
     """
 
     _holds_segments = True
+    jit_compile: bool | str = "auto"
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         if cls is Model and _functional_arguments(args, kwargs):

@@ -173,8 +173,8 @@ class TopKPooling(OptionLayer):
         k = places.shape[1]
         first = ops.expand_dims(ops.arange(batch, dtype="int32") * nodes, 1)
         numbers = ops.broadcast_to(ops.expand_dims(ops.arange(k, dtype="int32"), 0), ops.shape(places))
-        flat = [ops.reshape(v, (-1,)) for v in (numbers, ops.add(places, first))]
-        new = ops.maximum(ops.segment_max(*flat, batch * nodes), -1)
+        flat = ops.reshape(ops.add(places, first), (-1,))
+        new = ops.maximum(ops.segment_max(ops.reshape(numbers, (-1,)), flat, batch * nodes), -1)
         first = ops.expand_dims(first, 2)
         inside = ops.logical_and(ops.greater_equal(edge_index, 0), ops.less(edge_index, nodes))
         found = ops.take(new, ops.add(ops.where(inside, edge_index, 0), first))
