@@ -159,7 +159,7 @@ def moments(x: Any, axes: Any, keepdims: bool = False, synchronized: bool = Fals
         x: tensor; halves are computed in float32.
         axes: int or sequence of ints.
         keepdims: whether reduced axes stay, with length 1.
-        synchronized: kept for compatibility.
+        synchronized: whether replicas (of `tf.distribute`, processes of `torch.distributed`) are taken together.
 
     Returns:
         Tuple (mean, variance) in the dtype of `x`.

@@ -229,9 +229,27 @@ def batch_normalization_train(
     return (out if y is x else torch.movedim(out, -1, axis)), mean, variance
 
 
+def _moments(x: Tensor, axes: Any, keepdims: bool) -> tuple[Tensor, Tensor]:
+    variance, mean = torch.var_mean(x, axes, correction=0, keepdim=keepdims)
+    return mean, variance
+
+
+def _moments_of_all(x: Tensor, axes: Any, keepdims: bool) -> tuple[Tensor, Tensor]:
+    """Over what the processes of the default group hold together; gradients cross processes too."""
+    from torch.distributed.nn.functional import all_reduce
+
+    total = x.sum(axes, keepdim=True)
+    count = all_reduce(torch.full_like(total, x.numel() / max(total.numel(), 1)))
+    mean = all_reduce(total) / count
+    variance = all_reduce((x - mean).square().sum(axes, keepdim=True)) / count
+    return (mean, variance) if keepdims else (mean.squeeze(axes), variance.squeeze(axes))
+
+
 def moments(x: Tensor, axes: Any, keepdims: bool = False, synchronized: bool = False) -> tuple[Tensor, Tensor]:
     half = x.dtype is torch.float16
-    variance, mean = torch.var_mean(x.float() if half else x, axes, correction=0, keepdim=keepdims)
+    together = synchronized and torch.distributed.is_available() and torch.distributed.is_initialized()
+    find = _moments_of_all if together else _moments
+    mean, variance = find(x.float() if half else x, axes, keepdims)
     if half:
         ends = torch.finfo(torch.float16)
         mean = mean.clamp(ends.min, ends.max).to(x.dtype)
