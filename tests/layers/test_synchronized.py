@@ -23,7 +23,8 @@ x = torch.tensor(np.load(out + ".x.npy")[3 * rank : 3 * rank + 3]).requires_grad
 layer = kfront.layers.BatchNormalization(synchronized=True, momentum=0.5)
 y = layer(x, training=True)
 (y ** 3).sum().backward()
-np.savez(f"{out}.{rank}.npz", y=y.detach(), dx=x.grad, mean=layer.moving_mean.numpy(), var=layer.moving_variance.numpy())
+mean, var = layer.moving_mean.numpy(), layer.moving_variance.numpy()
+np.savez(f"{out}.{rank}.npz", y=y.detach(), dx=x.grad, mean=mean, var=var)
 torch.distributed.destroy_process_group()
 """
 
