@@ -101,6 +101,23 @@ def _mixing() -> list[Row]:
     return out
 
 
+def _policies() -> list[Row]:
+    args: dict[str, Any] = {"value_range": (0, 1), "factor": (0.2, 0.4)}
+    both: dict[str, Any] = {"training": True, "random": True, "half": 0.0, "reason": ROUGH_LEVELS}
+    return [
+        row("RandAugment", "plain", lambda: L.RandAugment(num_ops=1, seed=4, **args), pictures(), **both),
+        row(
+            "AugMix",
+            "plain",
+            lambda: L.AugMix(num_chains=2, chain_depth=2, seed=5, **args),
+            pictures(),
+            light=True,
+            **both,
+        ),
+    ]
+
+
+ROUGH_LEVELS = "levels are whole numbers: a value of half precision falls into another one"
 ROUGH_WEIGHT = "labels are parts of 1, and images are not: one tolerance relative to the largest does not fit both"
 
 ROWS: list[Row] = [
@@ -113,6 +130,7 @@ ROWS: list[Row] = [
     ),
     *_random(),
     *_mixing(),
+    *_policies(),
     row("Rescaling", "plain", lambda: L.Rescaling(0.5, -1), x(4, 5), free=(1,)),
     row("Rescaling", "lists", lambda: L.Rescaling([0.5, 1.0, 2.0], [1, 2, 3]), x(4, 3)),
     row(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -40,6 +40,26 @@ def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> 
     return true_fn() if pred else false_fn()
 
 
+def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
+    index = index.value if hasattr(index, "_is_variable") else index
+    last = len(branches) - 1
+    compiling = isinstance(index, Tensor) and torch.compiler.is_compiling()
+    if not compiling and not (isinstance(index, Tensor) and _batched(index)):
+        return branches[min(max(int(index), 0), last)](*operands)
+    if compiling:
+        index = index.reshape(())
+        for branch in branches:  # each once: nested calls of `cond` would run them again and again
+            _settle(branch, *operands)
+
+    def pick(i: int) -> Any:
+        if i == last:
+            return _fresh(branches[i](*operands))
+        here, rest = lambda: _fresh(branches[i](*operands)), lambda: pick(i + 1)
+        return torch.cond(index <= i, here, rest, ()) if compiling else cond(index <= i, here, rest)
+
+    return pick(0)
+
+
 def _batched(x: Tensor) -> bool:
     """Whether `x` has one value for each example of a `vmap`."""
     functorch = torch._C._functorch
@@ -57,8 +77,8 @@ def _settle(fn: Callable[..., Any], *args: Any) -> None:
 
 
 def _fresh(tree: Any) -> Any:
-    """Copies: the results of such a graph may not be its operands."""
-    return pytree.tree_map(lambda x: x if x is None else _tensor(x).clone(), tree)
+    """Copies: the results of such a graph may not be its operands, and those of branches have one order in memory."""
+    return pytree.tree_map(lambda x: x if x is None else _tensor(x).clone(memory_format=torch.contiguous_format), tree)
 
 
 # ---- loops -----------------------------------------------------------------------------------------------------------
