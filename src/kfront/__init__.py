@@ -51,6 +51,7 @@ __getattr__, __dir__, __all__ = lazy_namespace(
         "ops",
         "optimizers",
         "preprocessing",
+        "quantizers",
         "random",
         "regularizers",
         "saving",

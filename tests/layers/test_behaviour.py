@@ -337,3 +337,21 @@ def test_lora(name: str, backend: Any, tmp_path: Any) -> None:
     np.testing.assert_allclose(host(layer(x)), after, rtol=1e-4, atol=1e-5)
     with pytest.raises(ArgumentError, match="once"):
         layer.enable_lora(2)
+
+
+def test_every_layer_takes_training_and_hands_it_on(backend):
+    class Block(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.drop = layers.Dropout(0.5)
+
+        def call(self, x):
+            return self.drop(x)
+
+    block, x = Block(), np.ones((4, 50), "float32")
+    for _ in range(2):  # building, and built
+        assert (backend.to_numpy(block(x, training=True)) == 0).any()
+        assert (backend.to_numpy(block(x, training=False)) == 1).all()
+    assert layers.Dense(2)(x, training=True).shape == (4, 2)
+    inputs = kfront.Input((50,))
+    assert kfront.Model(inputs, layers.Dense(2)(inputs, training=False))(x, training=True).shape == (4, 2)

@@ -6,5 +6,11 @@ from kfront.core.lazy import lazy_namespace, names
 
 __getattr__, __dir__, __all__ = lazy_namespace(
     __name__,
-    names(".policies", "DTypePolicy DTypePolicyMap FloatDTypePolicy deserialize get serialize"),
+    {
+        **names(".policies", "DTypePolicy DTypePolicyMap FloatDTypePolicy deserialize get serialize"),
+        **names(
+            ".quantized",
+            "AWQDTypePolicy GPTQDTypePolicy Int4DTypePolicy QuantizedDTypePolicy QuantizedFloat8DTypePolicy",
+        ),
+    },
 )

@@ -255,8 +255,16 @@ def get(identifier: Any) -> Any:
             ) from None
     found = _shared.get(identifier)
     if found is None:
-        found = _shared[identifier] = DTypePolicy(identifier)
+        found = _shared[identifier] = _quantized(identifier) or DTypePolicy(identifier)
     return found
+
+
+def _quantized(name: str) -> Any:
+    if "_from_" not in name:
+        return None
+    from kfront.dtype_policies.quantized import parse
+
+    return parse(name)
 
 
 def serialize(dtype_policy: Any) -> Any:
@@ -273,7 +281,9 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
         config: what `serialize` gave.
         custom_objects: dict name -> class for names that are not kfront's.
     """
+    from kfront.dtype_policies import quantized
     from kfront.saving.serialization import deserialize_keras_object
 
     classes = {c.__name__: c for c in (DTypePolicy, FloatDTypePolicy, DTypePolicyMap)}
+    classes |= {n: getattr(quantized, n) for n in quantized.__all__ if n != "parse"}
     return deserialize_keras_object(config, custom_objects=custom_objects, module_objects=classes)

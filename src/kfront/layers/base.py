@@ -41,6 +41,7 @@ from kfront.layers.calling import build_arguments, call_info
 from kfront.layers.config import auto_config, has_float, numeric, shape_info, tuples
 from kfront.layers.input_spec import InputSpec, check_inputs, shape_test
 from kfront.layers.owner import Owner
+from kfront.layers.unquantized import Unquantized
 
 __all__ = ["InputSpec", "Layer"]
 
@@ -65,7 +66,7 @@ def _wrap_build(build: Callable[..., None]) -> Callable[..., None]:
 
 
 @serializable(("keras.layers", "keras"))
-class Layer(Owner, Operation):
+class Layer(Owner, Unquantized, Operation):
     """Base of all layers.
 
     Args:
@@ -379,6 +380,12 @@ class Layer(Owner, Operation):
                     training = st.training
                     return self.call(x, training=self._default_training() if training is None else training)
                 return self.call(x)
+        elif self._ready and len(args) == len(kwargs) == 1 and kwargs.get("training").__class__ is bool:
+            outer, st.training = st.training, kwargs["training"]
+            try:
+                return self._run(args[0])
+            finally:
+                st.training = outer
         return self._run_general(args, kwargs)
 
     __call__ = _run
@@ -404,13 +411,17 @@ class Layer(Owner, Operation):
                 f"[{type(self).__name__}] expected `super().__init__()` to be called first in `__init__`, got a layer "
                 "without it; call it before setting attributes."
             )
+        given = None
+        if "training" in kwargs and not (info.training or info.var_keyword):
+            kwargs = dict(kwargs)  # for the sublayers only
+            given = kwargs.pop("training")
         args, kwargs = self._convert_inputs(args, kwargs)
         named = info.bind(self.name, args, kwargs)
         symbolic = any(isinstance(x, KerasTensor) for x in tree.flatten((args, kwargs)))
         if self._input_spec is not None and args:
             check_inputs(self._input_spec, args[0], self.name, self._shape_of)
         outer = (state.training, state.depth, state.autocast)
-        training = self._resolve_training(named, info)
+        training = self._resolve_training(named, info) if given is None else given
         scope = name_scope(self.name, caller=self)
         scope.__enter__()
         try:
@@ -523,8 +534,6 @@ class Layer(Owner, Operation):
             training = state.training
         if training is None and info.training:
             training = info.defaults.get("training") or self._default_training()
-        if "training" in named and not info.training and not info.var_keyword:
-            raise ArgumentTypeError(f"[{self.name}] expected no `training`: its `call` does not take it.")
         return training
 
     # -- masks --------------------------------------------------------------------------------------------------------

@@ -13,8 +13,8 @@ from kfront.core.errors import ArgumentTypeError, KfrontError, SavingError, Shap
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.layers.base import InputSpec, Layer
-from kfront.layers.lora import LoraLayer
 from kfront.layers.options import OptionLayer, known_axis, positive
+from kfront.layers.quantized import Layout, Quantizable
 from kfront.ops.elementwise import dtype_of
 from kfront.ops.nn_core import embedding, linear
 
@@ -24,7 +24,7 @@ _linear_activation = activations.linear
 
 
 @serializable("keras.layers")
-class Dense(LoraLayer):
+class Dense(Quantizable):
     """``activation(inputs @ kernel + bias)`` over the last axis.
 
     Args:
@@ -37,7 +37,7 @@ class Dense(LoraLayer):
         kernel_constraint, bias_constraint: functions applied to the weights after each update.
         lora_rank: rank of a trained product that is added to the kernel, which is then frozen (https://arxiv.org/abs/2106.09685).
         lora_alpha: the product is scaled by lora_alpha / lora_rank; `lora_rank` if None.
-        quantization_config: not supported yet.
+        quantization_config: how `quantize` and a quantized dtype policy quantize the weight; their default if None.
         **kwargs: name, trainable, dtype, autocast.
 
     Attributes:
@@ -78,7 +78,6 @@ class Dense(LoraLayer):
     bias_regularizer: Any
     kernel_constraint: Any
     bias_constraint: Any
-    quantization_config = None
     kernel: Any = None
     bias: Any = None
 
@@ -101,8 +100,7 @@ class Dense(LoraLayer):
     ) -> None:
         units = positive("Dense", "units", units)
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        if quantization_config is not None:
-            self._refuse(quantization_config=quantization_config)
+        self._set_quantization(quantization_config)
         self._set_lora(lora_rank, lora_alpha)
         self._set(
             units=units,
@@ -121,13 +119,7 @@ class Dense(LoraLayer):
     def build(self, input_shape: Any) -> None:
         """Create kernel and bias."""
         inputs = known_axis(self.name, input_shape)
-        self.kernel = self.add_weight(
-            name="kernel",
-            shape=(inputs, self.units),
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
+        self._add_weight((inputs, self.units))
         if self.use_bias:
             self.bias = self.add_weight(
                 name="bias",
@@ -137,16 +129,32 @@ class Dense(LoraLayer):
                 constraint=self.bias_constraint,
             )
         self.input_spec = InputSpec(min_ndim=2, axes={-1: inputs})
-        self._start_lora()
+        self._weight_made()
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """The layer's output, see the class."""
         bias = self.bias
-        outputs = linear(inputs, self.kernel.value, None if bias is None else bias.value)
+        if self._special:
+            outputs = self._special_product(inputs, training)
+            outputs = outputs if bias is None else ops.add(outputs, bias.value)
+        else:
+            outputs = linear(inputs, self.kernel.value, None if bias is None else bias.value)
         activation = self.activation
         if activation is None or activation is _linear_activation:
             return outputs
         return activation(outputs)
+
+    def _layout(self, shape: tuple[int, ...]) -> Layout:
+        return Layout(shape, (0,), (1,), shape[1:])
+
+    def _contract(self, x: Any, kernel: Any) -> Any:
+        return ops.matmul(x, kernel)
+
+    def _contract_back(self, dy: Any, kernel: Any, rank: int) -> Any:
+        return ops.matmul(dy, ops.transpose(kernel))
+
+    def _input_axes(self, rank: int) -> tuple[int, ...]:
+        return (rank - 1,)
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         """(*input_shape[:-1], units)."""
@@ -154,7 +162,7 @@ class Dense(LoraLayer):
 
 
 @serializable("keras.layers")
-class Embedding(LoraLayer):
+class Embedding(Quantizable):
     """Turns whole numbers into trained vectors.
 
     Args:
@@ -167,7 +175,7 @@ class Embedding(LoraLayer):
         weights: first value of the table, an array of shape (input_dim, output_dim).
         lora_rank: rank of a trained product that is added to the table, which is then frozen (https://arxiv.org/abs/2106.09685).
         lora_alpha: the product is scaled by lora_alpha / lora_rank; `lora_rank` if None.
-        quantization_config: not supported yet.
+        quantization_config: how `quantize` and a quantized dtype policy quantize the weight; their default if None.
         **kwargs: name, trainable, dtype.
 
     Attributes:
@@ -199,8 +207,8 @@ class Embedding(LoraLayer):
     embeddings_initializer: Any
     embeddings_regularizer: Any
     embeddings_constraint: Any
-    quantization_config = None
     _adapted = "embeddings"
+    _modes = ("int8", "int4")
     embeddings: Any = None
 
     def __init__(
@@ -221,7 +229,7 @@ class Embedding(LoraLayer):
         input_dim = positive("Embedding", "input_dim", input_dim)
         output_dim = positive("Embedding", "output_dim", output_dim)
         super().__init__(**{**kwargs, "autocast": False})
-        self._refuse(quantization_config=quantization_config)
+        self._set_quantization(quantization_config)
         self._set_lora(lora_rank, lora_alpha)
         self._set(
             input_dim=input_dim,
@@ -249,24 +257,26 @@ class Embedding(LoraLayer):
         """Create the table."""
         if self.built:
             return
-        self.embeddings = self.add_weight(
-            shape=(self.input_dim, self.output_dim),
-            initializer=self.embeddings_initializer,
-            name="embeddings",
-            regularizer=self.embeddings_regularizer,
-            constraint=self.embeddings_constraint,
-        )
-        self._start_lora()
+        self._add_weight((self.input_dim, self.output_dim))
+        self._weight_made()
 
     def call(self, inputs: Any) -> Any:
         """The layer's output, see the class."""
         if not is_int(dtype_of(inputs)):
             inputs = ops.cast(inputs, "int32")
         if not self.lora_enabled:
-            return embedding(inputs, self.embeddings.value)
+            return self._rows(self.embeddings, inputs)
         table = self.embeddings
         rows = ops.matmul(embedding(inputs, table.a.value), table.b.value)
-        return ops.add(embedding(inputs, table.base.value), ops.multiply(rows, table.scale))
+        return ops.add(self._rows(table.base, inputs), ops.multiply(rows, table.scale))
+
+    def _rows(self, table: Any, inputs: Any) -> Any:
+        if self.quantization_mode is None:
+            return embedding(inputs, table.value)
+        return table.taken(inputs)
+
+    def _layout(self, shape: tuple[int, ...]) -> Layout:
+        return Layout(shape, (1,), (0,), shape[:1], rows=False)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Where the numbers are not 0, with `mask_zero`."""

@@ -8,7 +8,7 @@ from kfront import ops
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.registry import serializable
 from kfront.layers.core import _linear_activation
-from kfront.layers.lora import LoraLayer
+from kfront.layers.quantized import Layout, Quantizable
 from kfront.ops.nn_core import linear
 
 __all__ = ["EinsumDense"]
@@ -59,7 +59,7 @@ class Equation:
 
 
 @serializable("keras.layers")
-class EinsumDense(LoraLayer):
+class EinsumDense(Quantizable):
     """A dense layer over any axes: ``activation(einsum(equation, inputs, kernel) + bias)``.
 
     Args:
@@ -73,7 +73,8 @@ class EinsumDense(LoraLayer):
         kernel_constraint, bias_constraint: functions applied to the weights after each update.
         lora_rank: rank of a trained product that is added to the kernel, which is then frozen (https://arxiv.org/abs/2106.09685).
         lora_alpha: the product is scaled by lora_alpha / lora_rank; `lora_rank` if None.
-        gptq_unpacked_column_size, quantization_config: not supported yet.
+        gptq_unpacked_column_size: not needed here; files may have it.
+        quantization_config: how `quantize` and a quantized dtype policy quantize the kernel; their default if None.
         **kwargs: activity_regularizer, name, trainable, dtype.
 
     Attributes:
@@ -113,10 +114,10 @@ class EinsumDense(LoraLayer):
     bias_regularizer: Any
     kernel_constraint: Any
     bias_constraint: Any
-    quantization_config = None
     kernel: Any = None
     bias: Any = None
     _terms: Equation
+    _letters: tuple[list[str], list[str]]
     _contracted = 0
 
     def __init__(
@@ -138,7 +139,7 @@ class EinsumDense(LoraLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self._refuse(quantization_config=quantization_config)
+        self._set_quantization(quantization_config)
         self._set_lora(lora_rank, lora_alpha)
         self.__dict__["_terms"] = Equation(equation)
         self.equation = equation
@@ -205,13 +206,8 @@ class EinsumDense(LoraLayer):
                     f"inputs of shape {tuple(input_shape)} and output_shape {self.output_shape}."
                 )
             shape.append(size)
-        self.kernel = self.add_weight(
-            name="kernel",
-            shape=tuple(shape),
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
+        self.__dict__["_letters"] = inputs, outputs
+        self._add_weight(tuple(shape))
         if self.bias_axes:
             self.bias = self.add_weight(
                 name="bias",
@@ -221,7 +217,7 @@ class EinsumDense(LoraLayer):
                 constraint=self.bias_constraint,
             )
         self._contracted = self._dense_form(inputs, outputs)
-        self._start_lora()
+        self._weight_made()
 
     def _bias_shape(self, outputs: list[str], sizes: dict[str, int | None]) -> tuple[int, ...]:
         axes = self.bias_axes or ""
@@ -241,11 +237,14 @@ class EinsumDense(LoraLayer):
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """The layer's output, see the class."""
-        kernel, bias = self.kernel.value, self.bias
-        if self._contracted:
-            outputs = self._as_dense(inputs, kernel, bias)
+        bias = self.bias
+        if self._special:
+            outputs = self._special_product(inputs, training)
+            outputs = outputs if bias is None else ops.add(outputs, bias.value)
+        elif self._contracted:
+            outputs = self._as_dense(inputs, self.kernel.value, bias)
         else:
-            outputs = ops.einsum(self.equation, inputs, kernel)
+            outputs = ops.einsum(self.equation, inputs, self.kernel.value)
             if bias is not None:
                 outputs = ops.add(outputs, bias.value)
         activation = self.activation
@@ -274,6 +273,34 @@ class EinsumDense(LoraLayer):
         if bias is not None and flat_bias is None:
             outputs = ops.add(outputs, bias.value)
         return outputs
+
+    def _layout(self, shape: tuple[int, ...]) -> Layout:
+        outputs, kernel = self._letters[1], self._terms.kernel
+        summed = tuple(i for i, c in enumerate(kernel) if c not in outputs)
+        kept = tuple(kernel.index(c) for c in outputs if c in kernel)
+        scale = tuple(shape[kernel.index(c)] if c in kernel else 1 for c in outputs)
+        return Layout(shape, summed, kept, scale)
+
+    def _contract(self, x: Any, kernel: Any) -> Any:
+        return ops.einsum(self.equation, x, kernel)
+
+    def _contract_back(self, dy: Any, kernel: Any, rank: int) -> Any:
+        left, right = self.equation.replace(" ", "").split("->")
+        given, weight = left.split(",")
+        return ops.einsum(f"{right},{weight}->{given}", dy, kernel)
+
+    def _input_axes(self, rank: int) -> tuple[int, ...]:
+        inputs, outputs = self._terms.expanded(rank)
+        return tuple(i for i, c in enumerate(inputs) if c not in outputs)
+
+    def _input_scale(self, scale: Any, rank: int) -> Any:
+        inputs, outputs = self._terms.expanded(rank)
+        summed = self._input_axes(rank)
+        found = ops.squeeze(scale, summed)
+        there = [c for c in inputs if c in outputs]
+        found = ops.transpose(found, [there.index(c) for c in outputs if c in there])
+        new = [i for i, c in enumerate(outputs) if c not in there]
+        return ops.expand_dims(found, new) if new else found
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape behind the equation's right-hand side."""

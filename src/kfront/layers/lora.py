@@ -117,10 +117,17 @@ class LoraLayer(OptionLayer):
         self._set_lora(rank, lora_alpha)
         a = self._lora_weight("a", (*base.shape[:-1], rank), a_initializer)
         b = self._lora_weight("b", (rank, base.shape[-1]), b_initializer)
-        self._base, base.trainable = base, False
+        base.trainable = False
         setattr(self, f"lora_{name}_a", a)
         setattr(self, f"lora_{name}_b", b)
-        self.__dict__[name] = LowRankWeight(base, a, b, (self.lora_alpha or rank) / rank)
+        if any(v is base for v in self._own_variables):
+            self._base = base  # keeps it among the variables
+        self._adapt(a, b)
+
+    def _adapt(self, a: Any, b: Any) -> None:
+        """Put the sum in the weight's place."""
+        name, rank = self._adapted, self.lora_rank or 1
+        self.__dict__[name] = LowRankWeight(getattr(self, name), a, b, (self.lora_alpha or rank) / rank)
         self.lora_enabled = True
 
     def _lora_weight(self, which: str, shape: tuple[int, ...], initializer: Any) -> Any:

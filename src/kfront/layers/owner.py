@@ -59,6 +59,12 @@ class Owner:
         """All variables, the states of seed generators included."""
         return self._collect(lambda x: [*x._ordered(), *(s.state for s in x._seed_generators)])
 
+    def _disown(self, variable: Any) -> None:
+        """Take a variable out of the layer, whatever attributes hold it."""
+        items = self._tracker.items
+        for attribute in [a for a, held in items.items() if any(x is variable for _, x in held)]:
+            self._tracker.forget(attribute)
+
     def _ordered(self) -> list[Any]:
         own = self._own_variables
         return [v for v in own if v._settable_trainable] + [v for v in own if not v._settable_trainable]

@@ -10,6 +10,7 @@ from kfront.core.registry import serializable
 from kfront.core.spec import Abstract
 from kfront.layers.core import Embedding
 from kfront.layers.options import known_axis
+from kfront.layers.quantized import Layout, QuantizedWeight
 
 __all__ = ["ReversibleEmbedding"]
 
@@ -83,7 +84,7 @@ class ReversibleEmbedding(Embedding):
     def build(self, input_shape: Any = None) -> None:
         """Create the table, and the matrix of the way back."""
         super().build(input_shape)
-        if not self.tie_weights and self.reverse_embeddings is None:
+        if not self.tie_weights and self.reverse_embeddings is None and self.quantization_mode is None:
             self.reverse_embeddings = self.add_weight(
                 shape=(self.output_dim, self.input_dim),
                 initializer=self.embeddings_initializer,
@@ -96,10 +97,41 @@ class ReversibleEmbedding(Embedding):
             return super().call(inputs)
         known_axis(self.name, inputs.shape)
         dtype = self.reverse_dtype or self.compute_dtype
+        inputs = ops.cast(inputs, dtype)
+        if self._special:
+            inputs = self._rounded(inputs)
         kernel = ops.transpose(self.embeddings.value) if self.tie_weights else self.reverse_embeddings.value
-        logits = ops.matmul(ops.cast(inputs, dtype), ops.cast(kernel, dtype))
+        logits = ops.matmul(inputs, ops.cast(kernel, dtype))
         cap = self.logit_soft_cap
         return logits if cap is None else ops.multiply(ops.tanh(ops.divide(logits, cap)), cap)
+
+    def quantized_build(self, embeddings_shape: Any, mode: str, config: Any = None) -> None:
+        """Create the Variables of the quantized table, and those of the way back."""
+        super().quantized_build(embeddings_shape, mode, config)
+        self.__dict__["_special"] = self._inputs_quantizer() is not None
+        if not self.tie_weights:
+            shape = (embeddings_shape[1], embeddings_shape[0])
+            layout = Layout(shape, (0,), (1,), shape[1:], pack=0, zero_dtype="float32")
+            name, block = "reverse_embeddings", self._block_size(config)
+            self._put_quantized(name, name, layout, mode, block, self.embeddings.group)
+
+    def _quantize(self, config: Any) -> None:
+        way_back = self.reverse_embeddings
+        if way_back is not None:
+            self._disown(way_back)
+        super()._quantize(config)
+        if way_back is not None:
+            self._assign_quantized(self.reverse_embeddings, way_back.numpy(), config)
+
+    def _input_axes(self, rank: int) -> tuple[int, ...]:
+        return (rank - 1,)
+
+    def _file_order(self) -> list[Any]:
+        order, way_back = super()._file_order(), self.reverse_embeddings
+        if not isinstance(way_back, QuantizedWeight):
+            return order
+        last = [v for v in way_back.variables if v is not way_back.group]
+        return [*(v for v in order if all(v is not x for x in last)), *last]
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Where the numbers are not 0, with `mask_zero`; on the way back the mask of the vectors."""

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from kfront.core.errors import ArgumentError
+from kfront.core.errors import ArgumentError, ArgumentTypeError
 from kfront.core.registry import serializable
 from kfront.core.spec import KerasTensor
 from kfront.layers.base import Layer
@@ -107,6 +107,47 @@ class Model(Stateless, Trainer, Layer):
             if layer.name == name:
                 return layer
         raise ArgumentError(f"[{self.name}] expected a layer among {[x.name for x in layers]}, got {name!r}.")
+
+    def quantize(self, mode: str | None = None, config: Any = None, filters: Any = None, **kwargs: Any) -> None:
+        """Keep the weights of the layers that can in few bits from now on, or train them in float8.
+
+        Args:
+            mode: "int8", "int4" or "float8"; that of the config if None.
+            config: a `kfront.quantizers.QuantizationConfig`; the default of the mode if None.
+            filters: which layers: a regular expression searched for in their paths, a list of them, or a function of
+                the layer; all if None.
+            **kwargs: `type_check`, whether layers of subclasses are left out (True).
+
+        Raises:
+            NotBuiltError: if the model has no weights yet.
+            ArgumentError: if mode and config do not fit, or a layer is quantized already.
+
+        Example:
+
+        >>> import kfront
+        >>> model = kfront.Sequential([kfront.Input((4,)), kfront.layers.Dense(8), kfront.layers.Dense(2)])
+        >>> model.quantize("int8", filters=lambda layer: layer.units > 2)
+        >>> [layer.quantization_mode for layer in model.layers]
+        ['int8', None]
+        """
+        from kfront.models.quantizing import quantize_model
+
+        type_check = kwargs.pop("type_check", True)
+        if kwargs:
+            raise ArgumentTypeError(f"[{self.name}] expected only `type_check` besides, got {', '.join(kwargs)}.")
+        quantize_model(self, mode, config, filters, type_check)
+
+    def get_quantization_layer_structure(self, mode: str | None = None) -> dict[str, Any] | None:
+        """What quantization with calibration data needs to know of the model; overridden by its author.
+
+        Args:
+            mode: the mode.
+
+        Returns:
+            dict with "pre_block_layers", a list of layers that come first, and "sequential_blocks", a list of layers
+            that are quantized one after the other on the outputs of those before; None here.
+        """
+        return None
 
     def summary(
         self,

@@ -84,7 +84,12 @@ def matmul(x1: Any, x2: Any) -> Any:
     """
 
 
-@op("list", promote, shapes.einsum, name="einsum")
+def _einsum_rule(*operands: Any) -> tuple[Any, Any]:
+    d = "int32" if set(operands) == {"int8"} else result_type(*operands)
+    return d, d
+
+
+@op("list", _einsum_rule, shapes.einsum, name="einsum")
 def _einsum(operands: Any, subscripts: str) -> Any: ...
 
 
@@ -97,7 +102,7 @@ def einsum(subscripts: str, *operands: Any, **kwargs: Any) -> Any:
         **kwargs: kept for compatibility.
 
     Returns:
-        tensor in the promoted dtype.
+        tensor in the promoted dtype; int8 alone gives int32.
 
     Example:
 

@@ -1,0 +1,82 @@
+"""Training in float8: inputs, weight and the gradient of the outputs go through 8-bit floats, with scales that follow.
+
+Reference: Micikevicius et al., 2022, https://arxiv.org/abs/2209.05433.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kfront import ops
+from kfront.quantizers.functions import compute_float8_amax_history, compute_float8_scale, quantize_and_dequantize
+
+__all__ = ["Float8"]
+
+E4M3, E5M2 = ("float8_e4m3fn", 448.0), ("float8_e5m2", 57344.0)
+
+
+class Float8:
+    """The scales of one layer and their histories.
+
+    Their new values travel as gradients, which an optimizer assigns to variables with `overwrite_with_gradient`.
+
+    Args:
+        layer: the layer, which gets the variables.
+        length: how many steps the scales look back.
+    """
+
+    def __init__(self, layer: Any, length: int) -> None:
+        self.pairs: dict[str, tuple[Any, Any]] = {}
+        for name in ("inputs", "kernel", "outputs_grad"):
+            pair = []
+            for suffix, shape, initializer in (("scale", (), "ones"), ("amax_history", (length,), "zeros")):
+                variable = layer.add_weight(
+                    name=f"{name}_{suffix}",
+                    shape=shape,
+                    dtype="float32",
+                    initializer=initializer,
+                    trainable=True,
+                    autocast=False,
+                    overwrite_with_gradient=True,
+                )
+                setattr(layer, f"{name}_{suffix}", variable)
+                pair.append(variable)
+            self.pairs[name] = (pair[0], pair[1])
+
+    def through(self, name: str, x: Any, training: bool) -> Any:
+        """`x` as float8 keeps it; in training the scale and history move on."""
+        scale, history = self.pairs[name]
+        dtype = x.dtype
+
+        @ops.custom_gradient
+        def pretend(x: Any, scale: Any, history: Any) -> Any:
+            new = _moved(x, scale, history, E4M3[1]) if training else (scale, history)
+            y = quantize_and_dequantize(x, scale if not training else new[0], E4M3[0], dtype)
+
+            def grad(*args: Any, upstream: Any = None) -> Any:
+                return args[0] if upstream is None else upstream, *new
+
+            return y, grad
+
+        return pretend(x, scale.value, history.value)
+
+    def gradient_through(self, x: Any) -> Any:
+        """`x` itself, whose gradient goes through float8."""
+        scale, history = self.pairs["outputs_grad"]
+        dtype = x.dtype
+
+        @ops.custom_gradient
+        def pretend(x: Any, scale: Any, history: Any) -> Any:
+            def grad(*args: Any, upstream: Any = None) -> Any:
+                dy = args[0] if upstream is None else upstream
+                new = _moved(dy, scale, history, E5M2[1])
+                return quantize_and_dequantize(dy, new[0], E5M2[0], dtype), *new
+
+            return ops.multiply(x, 1), grad
+
+        return pretend(x, scale.value, history.value)
+
+
+def _moved(x: Any, scale: Any, history: Any, largest: float) -> tuple[Any, Any]:
+    """The next scale, from the history so far, and the history with `x`."""
+    return compute_float8_scale(ops.max(history), scale, largest), compute_float8_amax_history(x, history)

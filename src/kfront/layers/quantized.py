@@ -1,0 +1,497 @@
+"""Layers whose weight is kept in 8 or 4 bits, or that train in float8.
+
+A quantized weight is several Variables: the values, the scale, and with blocks the zero points and the block of each
+input. Where the layer reads the weight stands a `QuantizedWeight`, which gives it in floating point; so a layer that
+only stores its weight in few bits needs no other `call`, and low-rank adaptation works on top of it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from kfront import ops, quantizers
+from kfront.core.errors import ArgumentError, NotBuiltError, ShapeError, UnsupportedError
+from kfront.core.operators import ArrayOperators
+from kfront.layers.float8 import Float8
+from kfront.layers.lora import LoraLayer, LowRankWeight
+from kfront.quantizers.configs import config_for
+from kfront.quantizers.functions import dequantize_grouped
+
+__all__ = ["Layout", "Quantizable", "QuantizedWeight"]
+
+INT4 = (-8, 7)
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """How a weight is cut up.
+
+    Attributes:
+        shape: of the weight.
+        inputs: its axes that are summed over, which share a scale.
+        outputs: its other axes, in the order that they have in the stored scale.
+        scale: shape of the stored scale of 8-bit values.
+        rows: whether the matrix of 4-bit values has the inputs as its rows; else as its columns.
+        pack: axis of the matrix along which two values share a byte.
+        zero_dtype: dtype of the stored zero points.
+    """
+
+    shape: tuple[int, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    scale: tuple[int, ...]
+    rows: bool = True
+    pack: int = 1
+    zero_dtype: str = "int8"
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Numbers of inputs and outputs."""
+        return math.prod(self.shape[i] for i in self.inputs), math.prod(self.shape[i] for i in sorted(self.outputs))
+
+    @property
+    def packed(self) -> tuple[int, ...]:
+        """Shape of the stored 4-bit values."""
+        matrix = list(self.sizes if self.rows else self.sizes[::-1])
+        matrix[self.pack] = (matrix[self.pack] + 1) // 2
+        return tuple(matrix)
+
+    @property
+    def packed_size(self) -> int:
+        """Size of the packed axis before packing."""
+        return (self.sizes if self.rows else self.sizes[::-1])[self.pack]
+
+    def to_matrix(self, weight: Any) -> Any:
+        """The weight as a matrix of as many rows as inputs; its axes keep their order."""
+        return ops.reshape(weight if self.rows else ops.transpose(weight), self.sizes)
+
+    def from_matrix(self, matrix: Any) -> Any:
+        """The weight of a matrix as it is stored."""
+        return ops.reshape(matrix, self.shape)
+
+    def scale_to_stored(self, scale: Any) -> Any:
+        """A scale of size 1 along the inputs, as it is stored."""
+        return ops.reshape(ops.transpose(scale, (*self.inputs, *self.outputs)), self.scale)
+
+    def scale_beside(self, stored: Any) -> Any:
+        """A stored scale in a shape that broadcasts against the weight."""
+        order = (*self.inputs, *self.outputs)
+        spread = ops.reshape(stored, tuple(1 if i in self.inputs else self.shape[i] for i in order))
+        return ops.transpose(spread, np.argsort(order).tolist())
+
+
+class QuantizedWeight(ArrayOperators):
+    """Stands for a weight in floating point where a layer reads it.
+
+    Args:
+        layout: how the weight is cut up.
+        mode: "int8" or "int4".
+        variables: the stored Variables: values and scale, and with blocks zero points and the block of each input.
+    """
+
+    _is_variable = True
+    constraint = regularizer = None
+    trainable = False
+
+    def __init__(self, layout: Layout, mode: str, variables: Sequence[Any]) -> None:
+        self.layout, self.mode = layout, mode
+        self.stored, self.scale, *more = variables
+        self.zero: Any = more[0] if more else None
+        self.group: Any = more[1] if more else None
+        self._backend = self.stored._backend
+
+    @property
+    def value(self) -> Any:
+        """The native tensor."""
+        layout, scale = self.layout, self.scale.value
+        if self.mode == "int8":
+            return ops.divide(ops.cast(self.stored.value, scale.dtype), layout.scale_beside(scale))
+        values = self.unpacked()
+        if self.zero is None:
+            matrix = ops.divide(ops.cast(values, scale.dtype), scale if layout.rows else ops.expand_dims(scale, 1))
+        else:
+            matrix = dequantize_grouped(values, scale, self.zero.value, self.group.value, 0 if layout.rows else 1)
+        return layout.from_matrix(matrix)
+
+    def unpacked(self) -> Any:
+        """The matrix of 4-bit values, one in a byte."""
+        return quantizers.unpack_int4(self.stored.value, self.layout.packed_size, self.layout.pack)
+
+    def taken(self, rows: Any) -> Any:
+        """Some rows of a table: only these are computed."""
+        scale = ops.take(self.scale.value, rows, axis=0)
+        values = ops.take(self.stored.value, rows, axis=0)
+        if self.mode == "int4":
+            values = quantizers.unpack_int4(values, self.layout.packed_size, -1)
+        if self.zero is None:
+            return ops.divide(ops.cast(values, scale.dtype), ops.expand_dims(scale, -1))
+        group = ops.cast(self.group.value, "int32")
+        scale = ops.take(scale, group, axis=-1)
+        zero = ops.take(ops.take(self.zero.value, rows, axis=0), group, axis=-1)
+        return ops.multiply(ops.subtract(ops.cast(values, scale.dtype), ops.cast(zero, scale.dtype)), scale)
+
+    def assign(self, value: Any) -> None:
+        """Quantize a floating weight into the stored Variables."""
+        for variable, new in zip(self.variables, self.quantized(value, None), strict=True):
+            variable.assign(new)
+
+    def quantized(self, value: Any, quantizer: Any) -> list[Any]:
+        """What the stored Variables of a floating weight are."""
+        layout = self.layout
+        value = ops.cast(value, "float32")
+        if self.mode == "int8":
+            quantizer = quantizer or quantizers.AbsMaxQuantizer(axis=layout.inputs)
+            values, scale = quantizer(value, to_numpy=True)
+            return [values, _fitting(scale, layout)]
+        matrix = layout.to_matrix(value)
+        if self.zero is None:
+            quantizer = quantizer or quantizers.AbsMaxQuantizer(axis=0, value_range=INT4)
+            values, scale = quantizer(matrix, to_numpy=True)
+            found = [ops.reshape(scale, (-1,))]
+        else:
+            size = _block(self.group, layout)
+            values, scale, zero = quantizers.abs_max_quantize_grouped_with_zero_point(matrix, size, INT4, to_numpy=True)
+            found = [scale, zero] if layout.rows else [ops.transpose(scale), ops.transpose(zero)]
+            found.append(self.group.value)
+        packed, _, _ = quantizers.pack_int4(values if layout.rows else ops.transpose(values), layout.pack)
+        return [packed, *found]
+
+    @property
+    def variables(self) -> list[Any]:
+        """The stored Variables."""
+        return [v for v in (self.stored, self.scale, self.zero, self.group) if v is not None]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the weight."""
+        return self.layout.shape
+
+    @property
+    def dtype(self) -> str:
+        """Dtype name in floating point."""
+        return self.scale.dtype
+
+    @property
+    def path(self) -> str:
+        """Path of the stored values."""
+        return self.stored.path
+
+    def _autocast_now(self) -> bool:
+        return self.scale._autocast_now()
+
+    def numpy(self) -> np.ndarray:
+        """The value as a NumPy array."""
+        return np.array(self._backend.to_numpy(self.value))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        out = self.numpy()
+        return out if dtype is None else out.astype(dtype)
+
+    def __repr__(self) -> str:
+        return f"<QuantizedWeight {self.path}, shape={self.shape}, {self.mode}>"
+
+
+def _fitting(scale: Any, layout: Layout) -> Any:
+    wanted = tuple(1 if i in layout.inputs else d for i, d in enumerate(layout.shape))
+    if tuple(scale.shape) != wanted:
+        raise ArgumentError(
+            f"[quantize] expected a `weight_quantizer` over the axes {layout.inputs} of the weight, with a scale "
+            f"of shape {wanted}, got a scale of shape {tuple(scale.shape)}."
+        )
+    return layout.scale_to_stored(scale)
+
+
+def _block(group: Any, layout: Layout) -> int:
+    index = group.numpy()
+    return int((index == 0).sum()) if len(index) else 1
+
+
+class Quantizable(LoraLayer):
+    """A layer that can be quantized.
+
+    Attributes:
+        quantization_config: how it is quantized, or None.
+    """
+
+    quantization_config: Any = None
+    kernel: Any
+    g_idx: Any
+    _modes: tuple[str, ...] = ("int8", "int4", "float8")
+    _float8: Any = None
+    _special = False  # whether the product needs more than the weight
+
+    def _set_quantization(self, config: Any) -> None:
+        if isinstance(config, dict):
+            from kfront.saving.serialization import deserialize_keras_object
+
+            config = deserialize_keras_object(config)
+        self.__dict__["quantization_config"] = config if config is None else config_for(self.name, None, config)
+
+    def _layout(self, shape: tuple[int, ...]) -> Layout:
+        """How the weight is cut up; subclasses define it."""
+        raise NotImplementedError
+
+    # -- quantizing ---------------------------------------------------------------------------------------------------
+
+    def quantize(self, mode: str | None = None, type_check: bool = True, config: Any = None) -> None:
+        """Keep the weight in few bits from now on, or train in float8.
+
+        Args:
+            mode: "int8", "int4" or "float8"; that of the config if None.
+            type_check: whether subclasses of the built-in layers are refused, whose `call` may read the weight.
+            config: a `QuantizationConfig`; that of the layer, else the default of the mode, if None.
+
+        Raises:
+            NotBuiltError: if the weight does not exist yet.
+            ArgumentError: if the layer is quantized already, or mode and config do not fit.
+            UnsupportedError: if the layer has no such mode, or is of a subclass.
+        """
+        own = getattr(type(self), "_unbound", type(self))
+        if type_check and not own.__module__.startswith("kfront."):
+            raise UnsupportedError(
+                f"[{self.name}] expected a built-in layer for `quantize`, got the subclass {own.__name__}; pass "
+                "`type_check=False` if its `call` leaves the weight to the base class."
+            )
+        config = config_for(self.name, mode, config or (self.quantization_config if mode is None else None))
+        if config.mode not in self._modes:
+            raise UnsupportedError(f"[{self.name}] expected a mode in {self._modes}, got {config.mode!r}.")
+        if self.quantization_mode is not None:
+            raise ArgumentError(f"[{self.name}] expected a layer that is not quantized, got {self._dtype_policy!r}.")
+        if not self.built:
+            raise NotBuiltError(f"[{self.name}] expected a built layer for `quantize`; call it on data first.")
+        before = self._dtype_policy
+        self.__dict__["quantization_config"] = config
+        self.dtype_policy = f"{config.dtype_policy_string()}_from_{before.name}"
+        self._quantize(config)
+
+    def _quantize(self, config: Any) -> None:
+        name = self._adapted
+        if config.mode == "float8":
+            return self.quantized_build(getattr(self, name).shape, "float8", config)
+        adapted = getattr(self, name) if self.lora_enabled else None
+        base = self._base if adapted is not None else getattr(self, name)
+        if base.constraint is not None:
+            raise ArgumentError(f"[{self.name}] expected no `{name}_constraint` for `quantize`; remove it.")
+        value = base.numpy()
+        self._disown(base)
+        self.quantized_build(base.shape, config.mode, config)
+        self._assign_quantized(getattr(self, name), value, config)
+        if adapted is not None:
+            self._adapt(adapted.a, adapted.b)
+        return None
+
+    def _assign_quantized(self, weight: Any, value: Any, config: Any) -> None:
+        for variable, new in zip(weight.variables, weight.quantized(value, config.weight_quantizer), strict=True):
+            variable.assign(new)
+
+    def quantized_build(self, kernel_shape: Sequence[int], mode: str, config: Any = None) -> None:
+        """Create the Variables of a quantized weight, without values.
+
+        Args:
+            kernel_shape: shape of the weight.
+            mode: "int8", "int4" or "float8".
+            config: a `QuantizationConfig`; for "int4" it tells the size of blocks.
+        """
+        if mode == "float8":
+            length = getattr(self._dtype_policy, "amax_history_length", 1024)
+            self.__dict__.update(_float8=Float8(self, length), _special=True)
+            return
+        name = self._adapted
+        self.__dict__["_special"] = "kernel" in name and self._inputs_quantizer() is not None
+        self._put_quantized(name, name, self._layout(tuple(kernel_shape)), mode, self._block_size(config))
+
+    def _block_size(self, config: Any) -> int:
+        size = getattr(self._dtype_policy, "block_size", None)
+        if size is None:
+            size = getattr(config, "block_size", -1)
+        return -1 if size is None else size
+
+    def _put_quantized(
+        self, attribute: str, name: str, layout: Layout, mode: str, block: int, group: Any = None
+    ) -> None:
+        def add(suffix: str, shape: Sequence[int], dtype: str, initializer: str = "zeros") -> Any:
+            variable = self.add_weight(
+                name=suffix if suffix == "g_idx" else f"{name}{suffix}",
+                shape=tuple(shape),
+                dtype=dtype,
+                initializer=initializer,
+                trainable=False,
+            )
+            setattr(self, f"_{attribute}{suffix}" if suffix != "g_idx" else "g_idx", variable)
+            return variable
+
+        inputs, outputs = layout.sizes
+        values = add("", layout.shape if mode == "int8" else layout.packed, "int8")
+        if mode == "int8" or block == -1:
+            variables = [
+                values,
+                add("_scale", layout.scale if mode == "int8" else (outputs,), self.variable_dtype, "ones"),
+            ]
+        else:
+            count = -(-inputs // block)
+            shape = (count, outputs) if layout.rows else (outputs, count)
+            variables = [values, add("_scale", shape, self.variable_dtype, "ones")]
+            variables.append(add("_zero", shape, layout.zero_dtype))
+            if group is None:
+                group = add("g_idx", (inputs,), "float32")
+                group.assign((np.arange(inputs) // block).astype("float32"))
+            variables.append(group)
+        self.__dict__[attribute] = QuantizedWeight(layout, mode, variables)
+
+    def _add_weight(self, shape: tuple[int, ...]) -> None:
+        """Create the weight, quantized if the dtype policy says so."""
+        name, mode = self._adapted, self.quantization_mode
+        if mode not in (None, "float8"):
+            if mode not in self._modes:
+                raise UnsupportedError(
+                    f"[{self.name}] expected a dtype policy with a mode in {self._modes}, got {self._dtype_policy!r}."
+                )
+            return self.quantized_build(shape, mode, self.quantization_config)
+        weight = self.add_weight(
+            name=name,
+            shape=shape,
+            initializer=getattr(self, f"{name}_initializer"),
+            regularizer=getattr(self, f"{name}_regularizer"),
+            constraint=getattr(self, f"{name}_constraint"),
+        )
+        return setattr(self, name, weight)
+
+    def _weight_made(self) -> None:
+        """To be called at the end of `build`."""
+        if self.quantization_mode == "float8":
+            self.quantized_build((), "float8")
+        self._start_lora()
+
+    # -- calling ------------------------------------------------------------------------------------------------------
+
+    def _contract(self, x: Any, kernel: Any) -> Any:
+        """The product of inputs and weight; subclasses that take quantized inputs define it."""
+        raise NotImplementedError
+
+    def _contract_back(self, dy: Any, kernel: Any, rank: int) -> Any:
+        """The gradient of the inputs, which have that rank."""
+        raise NotImplementedError
+
+    def _input_axes(self, rank: int) -> tuple[int, ...]:
+        """The axes of inputs that are summed over."""
+        raise NotImplementedError
+
+    def _input_scale(self, scale: Any, rank: int) -> Any:
+        """A scale of inputs, of size 1 on these axes, in a shape that broadcasts against the product."""
+        return scale
+
+    def _special_product(self, x: Any, training: bool | None) -> Any:
+        """The product where more is to be done than reading the weight: float8, or quantized inputs."""
+        if self._float8 is not None:
+            kernel = self._float8.through("kernel", self.kernel.value, bool(training))
+            x = self._float8.through("inputs", x, bool(training))
+            return self._float8.gradient_through(self._contract(x, kernel))
+        weight = self.kernel.base if self.lora_enabled else self.kernel
+        y = (
+            self._product_of_integers(x, weight)
+            if weight.mode == "int8"
+            else self._contract(self._rounded(x), weight.value)
+        )
+        if not self.lora_enabled:
+            return y
+        more = ops.matmul(self.kernel.a.value, self.kernel.b.value)
+        return ops.add(y, ops.multiply(self._contract(x, more), self.kernel.scale))
+
+    def _product_of_integers(self, x: Any, weight: Any) -> Any:
+        rank = len(x.shape)
+        axes, values, scale = self._input_axes(rank), weight.stored.value, weight.scale.value
+
+        @ops.custom_gradient
+        def product(x: Any) -> Any:
+            small, own = self._quantize_inputs(x, axes)
+            y = ops.cast(self._contract(small, values), x.dtype)
+            y = ops.divide(y, ops.multiply(self._input_scale(own, rank), scale))
+
+            def grad(*args: Any, upstream: Any = None) -> Any:
+                dy = args[0] if upstream is None else upstream
+                return self._contract_back(dy, weight.value, rank)
+
+            return y, grad
+
+        return product(x)
+
+    def _quantize_inputs(self, x: Any, axes: tuple[int, ...]) -> tuple[Any, Any]:
+        return self._inputs_quantizer()(x, axis=axes)
+
+    def _rounded(self, x: Any) -> Any:
+        """Inputs as their quantized values tell them, with slope 1."""
+        small, scale = self._quantize_inputs(x, self._input_axes(len(x.shape)))
+        return ops.add(x, ops.stop_gradient(ops.subtract(ops.divide(ops.cast(small, x.dtype), scale), x)))
+
+    def _inputs_quantizer(self) -> Any:
+        """What quantizes the inputs, or None."""
+        if self.quantization_config is None:
+            return quantizers.AbsMaxQuantizer() if self.quantization_mode == "int8" else None
+        return self.quantization_config.activation_quantizer
+
+    def quantized_call(self, *args: Any, **kwargs: Any) -> Any:
+        """The layer's output with its quantized weight; what `call` gives."""
+        if self.quantization_mode is None:
+            raise ArgumentError(
+                f"[{self.name}] expected a quantized layer for `quantized_call`; call `quantize` first."
+            )
+        return self.call(*args, **kwargs)
+
+    # -- files --------------------------------------------------------------------------------------------------------
+
+    def _file_order(self) -> list[Any]:
+        """The variables in the order that files have: the weight first, what quantization adds last."""
+        own, weight = self._plain_order(), getattr(self, self._adapted)
+        weight = weight.base if isinstance(weight, LowRankWeight) else weight
+        if not isinstance(weight, QuantizedWeight):
+            return own
+        first, *rest = weight.variables
+        known = {id(v) for v in weight.variables}
+        return [first, *(v for v in own if id(v) not in known), *rest]
+
+    def _plain_order(self) -> list[Any]:
+        return self._plain_variables() if self.lora_enabled else self._ordered()
+
+    def save_own_variables(self, store: Any) -> None:
+        """Write the variables; a low-rank product is added to the weight first."""
+        weight = getattr(self, self._adapted)
+        base = weight.base if isinstance(weight, LowRankWeight) else weight
+        if not isinstance(base, QuantizedWeight):
+            return super().save_own_variables(store)
+        new: dict[int, Any] = {}
+        if base is not weight:
+            config = self.quantization_config
+            merged = base.quantized(weight.value, getattr(config, "weight_quantizer", None))
+            new = {id(v): x for v, x in zip(base.variables, merged, strict=True)}
+        for i, v in enumerate(self._file_order()):
+            store[f"{i}"] = self._backend.to_numpy(new[id(v)]) if id(v) in new else v.numpy()
+        return None
+
+    def load_own_variables(self, store: Any) -> None:
+        """Read the variables; a low-rank product starts anew."""
+        weight = getattr(self, self._adapted)
+        base = weight.base if isinstance(weight, LowRankWeight) else weight
+        if not isinstance(base, QuantizedWeight):
+            return super().load_own_variables(store)
+        own = self._file_order()
+        if len(store.keys()) != len(own):
+            raise ShapeError(f"[{self.name}] expected {len(own)} variables in the file, got {len(store.keys())}.")
+        for i, v in enumerate(own):
+            v.assign(store[f"{i}"])
+        if base is not weight:
+            weight.b.assign(np.zeros(weight.b.shape, "float32"))
+        return None
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        from kfront.saving.serialization import serialize_keras_object
+
+        config = super().get_config()
+        if self.quantization_config is not None:
+            config["quantization_config"] = serialize_keras_object(self.quantization_config)
+        return config

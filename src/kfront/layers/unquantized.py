@@ -1,0 +1,51 @@
+"""The members around quantization that every layer has; `layers/quantized.py` has them for layers that can."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from kfront.core.errors import UnsupportedError
+
+__all__ = ["Unquantized"]
+
+
+class Unquantized:
+    """The part of `Layer` that says that a layer has no quantized form."""
+
+    name: str
+    _dtype_policy: Any
+
+    @property
+    def quantization_mode(self) -> str | None:
+        """How the layer is quantized; None if it is not."""
+        return self._dtype_policy.quantization_mode
+
+    def quantize(self, mode: str | None = None, type_check: bool = True, config: Any = None) -> None:
+        """Keep the weight in few bits; layers that can override it.
+
+        Raises:
+            UnsupportedError: here.
+        """
+        self._has_no("quantize")
+
+    def quantized_build(self, input_shape: Any, mode: str) -> None:
+        """Create the Variables of a quantized weight; layers that can override it.
+
+        Raises:
+            UnsupportedError: here.
+        """
+        self._has_no("quantized_build")
+
+    def quantized_call(self, *args: Any, **kwargs: Any) -> Any:
+        """The output with a quantized weight; layers that can override it.
+
+        Raises:
+            UnsupportedError: here.
+        """
+        self._has_no("quantized_call")
+
+    def _has_no(self, method: str) -> NoReturn:
+        raise UnsupportedError(
+            f"[{self.name}] expected a layer with a quantized form for `{method}` (Dense, EinsumDense, Embedding, "
+            f"ReversibleEmbedding), got {type(self).__name__}."
+        )

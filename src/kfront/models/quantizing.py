@@ -1,0 +1,66 @@
+"""Quantization of whole models."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from kfront.core.errors import ArgumentError, ArgumentTypeError, NotBuiltError
+from kfront.layers.quantized import Quantizable
+from kfront.quantizers.configs import config_for
+
+__all__ = ["quantize_model"]
+
+_log = logging.getLogger("kfront")
+
+
+def quantize_model(model: Any, mode: str | None, config: Any, filters: Any, type_check: bool) -> None:
+    """Quantize every layer of a model that has the mode and that the filters let through.
+
+    Args:
+        model: a built model.
+        mode: "int8", "int4" or "float8"; that of the config if None.
+        config: a `QuantizationConfig`, the default of the mode if None.
+        filters: a regular expression that is searched for in the paths of layers, a list of them, a function of the
+            layer, or None for all layers.
+        type_check: whether layers of subclasses are left out, whose `call` may read the weight.
+
+    Raises:
+        NotBuiltError: if the model has no weights yet.
+        ArgumentError: if mode and config do not fit, or a layer is quantized already.
+    """
+    config = config_for(model.name, mode, config)
+    if not model.built:
+        raise NotBuiltError(f"[{model.name}] expected a built model for `quantize`; call it on data first.")
+    wanted = _filter(filters)
+    layers = [x for x in model._flatten_layers() if isinstance(x, Quantizable) and wanted(x)]
+    done = [x.name for x in layers if x.quantization_mode is not None]
+    if done:
+        raise ArgumentError(f"[{model.name}] expected layers that are not quantized, got {', '.join(done)}.")
+    for layer in layers:
+        _quantize(layer, config, type_check)
+    model._steps().clear()
+
+
+def _quantize(layer: Any, config: Any, type_check: bool) -> None:
+    own = getattr(type(layer), "_unbound", type(layer))
+    if type_check and not own.__module__.startswith("kfront."):
+        _log.warning("[quantize] %s is left as it is: %s is not a built-in layer.", layer.name, own.__name__)
+    elif config.mode in layer._modes:
+        layer.quantize(config.mode, type_check, config)
+
+
+def _filter(filters: Any) -> Callable[[Any], bool]:
+    if filters is None:
+        return lambda layer: True
+    if callable(filters):
+        return lambda layer: bool(filters(layer))
+    patterns: Sequence[Any] = [filters] if isinstance(filters, str) else filters
+    if not isinstance(patterns, (list, tuple)) or not all(isinstance(p, str) for p in patterns):
+        raise ArgumentTypeError(
+            f"[quantize] expected `filters` to be a regular expression, a list of them or a function, got {filters!r}."
+        )
+    compiled = [re.compile(p) for p in patterns]
+    return lambda layer: any(c.search(layer.path) or c.search(layer.name) for c in compiled)

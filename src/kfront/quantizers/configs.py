@@ -1,0 +1,184 @@
+"""How a layer or model is quantized: the argument `config` of `quantize`."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from kfront.core.errors import ArgumentError
+from kfront.core.registry import serializable
+from kfront.quantizers.classes import AbsMaxQuantizer, deserialize, get, serialize
+
+__all__ = [
+    "MODES",
+    "Float8QuantizationConfig",
+    "Int4QuantizationConfig",
+    "Int8QuantizationConfig",
+    "QuantizationConfig",
+    "config_for",
+]
+
+MODES = ("int8", "int4", "float8")
+
+
+@serializable("keras.quantizers")
+class QuantizationConfig:
+    """Base of the configs.
+
+    Args:
+        weight_quantizer: quantizer of weights; the layer's choice if None.
+        activation_quantizer: quantizer of inputs; they stay floating if None.
+    """
+
+    _mode: ClassVar[str] = ""
+    _dtype: ClassVar[str] = "int8"
+
+    def __init__(self, weight_quantizer: Any = None, activation_quantizer: Any = None) -> None:
+        self.weight_quantizer = get(weight_quantizer)
+        self.activation_quantizer = get(activation_quantizer)
+        for name in ("weight_quantizer", "activation_quantizer"):
+            dtype = getattr(getattr(self, name), "output_dtype", self._dtype)
+            if dtype != self._dtype:
+                raise ArgumentError(
+                    f"[{type(self).__name__}] expected `{name}` with output_dtype {self._dtype!r}, got {dtype!r}."
+                )
+
+    @property
+    def mode(self) -> str:
+        """One of "int8", "int4", "float8"."""
+        return self._mode
+
+    def dtype_policy_string(self) -> str:
+        """What the dtype policy of a quantized layer begins with."""
+        return self.mode
+
+    @staticmethod
+    def weight_quantizer_or_default(config: Any, default: Any) -> Any:
+        """The weight quantizer of a config, or `default`."""
+        return default if config is None or config.weight_quantizer is None else config.weight_quantizer
+
+    @staticmethod
+    def activation_quantizer_or_default(config: Any, default: Any) -> Any:
+        """The activation quantizer of a config, which may be None; `default` without a config."""
+        return default if config is None else config.activation_quantizer
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        return {
+            "weight_quantizer": serialize(self.weight_quantizer),
+            "activation_quantizer": serialize(self.activation_quantizer),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """A config from its own config."""
+        return cls(**{k: deserialize(v) if isinstance(v, dict) and "class_name" in v else v for k, v in config.items()})
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and other.get_config() == self.get_config()
+
+    def __hash__(self) -> int:
+        return hash(type(self).__name__)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.dtype_policy_string()}>"
+
+
+@serializable("keras.quantizers")
+class Int8QuantizationConfig(QuantizationConfig):
+    """Weights and inputs in 8 bits.
+
+    Args:
+        weight_quantizer: quantizer of weights; if None, one scale for each output.
+        activation_quantizer: quantizer of inputs; "default": one scale for each vector; None: inputs stay floating.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.Dense(4)
+    >>> layer.build((None, 3))
+    >>> layer.quantize(config=kfront.quantizers.Int8QuantizationConfig(activation_quantizer=None))
+    >>> layer.quantization_mode
+    'int8'
+    """
+
+    _mode = "int8"
+
+    def __init__(self, weight_quantizer: Any = None, activation_quantizer: Any = "default") -> None:
+        default = activation_quantizer == "default" if isinstance(activation_quantizer, str) else False
+        super().__init__(weight_quantizer, AbsMaxQuantizer() if default else activation_quantizer)
+
+
+@serializable("keras.quantizers")
+class Int4QuantizationConfig(QuantizationConfig):
+    """Weights in 4 bits, two in a byte.
+
+    Args:
+        weight_quantizer: quantizer of weights, if `block_size` is None or -1; if None, one scale for each output.
+        activation_quantizer: quantizer of inputs; they stay floating with "default" or None.
+        block_size: how many inputs share a scale and a zero point for each output; None or -1: all, without a zero
+            point.
+
+    Raises:
+        ArgumentError: for another block size.
+    """
+
+    _mode = "int4"
+
+    def __init__(
+        self, weight_quantizer: Any = None, activation_quantizer: Any = "default", block_size: int | None = 128
+    ) -> None:
+        default = activation_quantizer == "default" if isinstance(activation_quantizer, str) else False
+        super().__init__(weight_quantizer, None if default else activation_quantizer)
+        if block_size is not None and (
+            isinstance(block_size, bool) or not isinstance(block_size, int) or not (block_size > 0 or block_size == -1)
+        ):
+            raise ArgumentError(
+                f"[Int4QuantizationConfig] expected `block_size` to be None, -1 or a positive int, got {block_size!r}."
+            )
+        self.block_size = block_size
+
+    def dtype_policy_string(self) -> str:
+        """What the dtype policy of a quantized layer begins with."""
+        return f"int4/{-1 if self.block_size is None else self.block_size}"
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        return {**super().get_config(), "block_size": self.block_size}
+
+
+@serializable("keras.quantizers")
+class Float8QuantizationConfig(QuantizationConfig):
+    """Training with inputs, weights and gradients in 8-bit floats (https://arxiv.org/abs/2209.05433)."""
+
+    _mode = "float8"
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments: none."""
+        return {}
+
+
+_BY_MODE = {c._mode: c for c in (Int8QuantizationConfig, Int4QuantizationConfig, Float8QuantizationConfig)}
+
+
+def config_for(who: str, mode: Any, config: Any) -> Any:
+    """The config that the arguments of `quantize` stand for.
+
+    Raises:
+        ArgumentError: if neither is given, the mode is unknown, the two do not fit, or the mode needs a config.
+    """
+    if config is not None and not isinstance(config, QuantizationConfig):
+        raise ArgumentError(f"[{who}] expected `config` to be a QuantizationConfig, got {config!r}.")
+    if mode is None:
+        if config is None:
+            raise ArgumentError(f"[{who}] expected `mode` or `config`, got neither.")
+        return config
+    if mode not in MODES:
+        raise ArgumentError(f"[{who}] expected `mode` in {', '.join(map(repr, MODES))}, got {mode!r}.")
+    if config is None:
+        return _BY_MODE[mode]()
+    if config.mode != mode:
+        raise ArgumentError(f"[{who}] expected a `config` of mode {mode!r}, got one of mode {config.mode!r}.")
+    return config
