@@ -94,7 +94,9 @@ def any(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
 
 
 def mean(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """Mean over axes."""
+    """Mean over axes; half precision is accumulated in float32."""
+    if x.dtype in _HALF:
+        return via(mean, tf.float32, x, axis, keepdims)
     return _mean(x, axis if axis.__class__ is int else axes_of(x, axis), keepdims)
 
 
@@ -244,7 +246,16 @@ def argsort(x: Tensor, axis: int | None = -1) -> Tensor:
         x, axis = _reshape(x, constant((-1,))), 0
     if x.dtype == tf.bool:
         x = _cast(x, tf.int8)
-    return tf.argsort(_without_nan(x)[0], axis, stable=True)
+    return tf.argsort(_ranked(x) if x.dtype.is_floating else x, axis, stable=True)
+
+
+def _ranked(x: Tensor) -> Tensor:
+    """Integers in the order of floats, NaN last: their bits, those of negative numbers turned around."""
+    x = x if x.dtype == tf.float64 else _cast(x, tf.float32)
+    kind = tf.int64 if x.dtype == tf.float64 else tf.int32
+    x = tf.where(tf.math.is_nan(x), constant(float("nan"), x.dtype), x + constant(0.0, x.dtype))  # -0 is 0 here
+    bits = tf.bitcast(x, kind)
+    return tf.where(bits < 0, tf.bitwise.bitwise_xor(bits, constant(kind.max, kind)), bits)
 
 
 _top_k = raw("TopKV2")
