@@ -22,6 +22,9 @@ pytestmark = pytest.mark.skipif(
     reason="Keras and TensorFlow are not installed",
 )
 # Keras does not write these weights to its files, and gives other values for the model that it has saved
+# a vocabulary that ends in an empty string or has line breaks: in the config here, a damaged file of lines there
+STRANGE_WORDS = [n for n, (layer, args, *_) in CASES.items() if layer == "StringLookup" and "vocabulary" not in args]
+STRANGE_WORDS = [n for n in STRANGE_WORDS if n != "words-mask"] + ["text-characters"]
 WITHOUT_WEIGHTS = [n for n, (_, args, *_) in CASES.items() if args.get("output_mode") == "tf_idf"]
 
 
@@ -67,8 +70,11 @@ def test_values_and_configs(exchanged, name):
         json.loads(json.dumps(plain(c)))
         for c in (model.get_layer("layer").get_config(), json.loads((exchanged / f"keras-{name}.json").read_text()))
     )
-    if name == "text-characters":  # a line break is a token, which a file of lines cannot hold
-        assert ours.pop("vocabulary")[2:] and theirs.pop("vocabulary") is None
+    if name in STRANGE_WORDS:
+        assert ours.pop("vocabulary") == model.get_layer("layer").get_vocabulary()
+        assert theirs.pop("vocabulary") is None
+        if "tf_idf" in name:
+            assert ours.pop("idf_weights") and theirs.pop("idf_weights") is None
     if name.startswith("bins-"):
         assert ours.pop("bin_boundaries") == pytest.approx(theirs.pop("bin_boundaries"), abs=2e-6)
     assert ours == theirs
@@ -79,7 +85,7 @@ def test_keras_reads_our_files(exchanged, name):
     same(array(exchanged, "read", name), array(exchanged, "keras", name))
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [n for n in CASES if n != "text-characters"])
 def test_we_read_keras_files(exchanged, name):
     with kfront.backend_scope("numpy"):
         model = kfront.saving.load_model(exchanged / f"keras-{name}.keras")
@@ -98,7 +104,7 @@ def test_our_own_files(exchanged, name, backend):
 
 
 def test_assets_are_where_keras_has_them(exchanged):
-    for name in ("words-int-1", "ints-count-3", "text-plain"):
+    for name in ("words-mask", "ints-count-3", "text-plain"):
         ours, theirs = (zipfile.ZipFile(exchanged / f"{who}-{name}.keras") for who in ("kfront", "keras"))
         files = [n for n in theirs.namelist() if n.startswith("assets")]
         assert files and all(ours.read(n) == theirs.read(n) for n in files)

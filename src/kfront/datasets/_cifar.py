@@ -31,12 +31,13 @@ def load_batches(path: Path, names: tuple[str, ...], labels: str, classes: int) 
 
 
 def _batch(found: Any, key: str, classes: int, name: str) -> tuple[np.ndarray, np.ndarray]:
-    table = found if isinstance(found, dict) else {}
+    table: dict[Any, Any] = found if isinstance(found, dict) else {}
     x, y = table.get(b"data"), table.get(key.encode())
-    good = isinstance(x, np.ndarray) and x.dtype == np.uint8 and x.ndim == 2 and x.shape[1] == 3 * 32 * 32
-    good = good and isinstance(y, list) and len(y) == len(x) and all(type(c) is int and 0 <= c < classes for c in y)
-    if not good:
-        raise DataError(f"[datasets] expected images and labels in {name}, got something else; delete the file.")
+    message = f"[datasets] expected images and labels in {name}, got something else; delete the file."
+    if not isinstance(x, np.ndarray) or x.dtype != np.uint8 or x.ndim != 2 or x.shape[1] != 3 * 32 * 32:
+        raise DataError(message)
+    if not isinstance(y, list) or len(y) != len(x) or not all(type(c) is int and 0 <= c < classes for c in y):
+        raise DataError(message)
     images = x.reshape(-1, 3, 32, 32)
     if image_data_format() == "channels_last":
         images = images.transpose(0, 2, 3, 1)

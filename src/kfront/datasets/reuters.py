@@ -67,7 +67,8 @@ def load_data(
     if not 0 <= test_split < 1:
         raise ArgumentError(f"[reuters] expected `test_split` of at least 0 and below 1, got {test_split}.")
     file = Path(get_file(path, origin=_BASE + "reuters.npz", file_hash=_SHA256))
-    x, y = shuffled(*read_ragged_npz(file, ("x", "y")), np.random.RandomState(seed))
+    x, y = read_ragged_npz(file, ("x", "y"))
+    x, y = shuffled(x, y, np.random.RandomState(seed))
     x, y = prepared(x, y, num_words, skip_top, maxlen, start_char, oov_char, index_from)
     at = int(len(x) * (1 - test_split))
     return (x[:at], y[:at]), (x[at:], y[at:])

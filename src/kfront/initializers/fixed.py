@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from kfront.core.errors import ShapeError
+from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.registry import serializable
 from kfront.initializers.base import HostInitializer, plain_shape
 
@@ -202,7 +202,7 @@ class STFT(HostInitializer):
         try:
             from scipy.signal import get_window
 
-            return get_window(self.window, length, fftbins=self.periodic)
+            return np.asarray(get_window(self.window, length, fftbins=self.periodic))
         except (ImportError, ValueError) as e:
             raise ArgumentError(
                 f"[STFT] expected the name of a window, got {self.window!r}; pass its numbers, or install SciPy for "

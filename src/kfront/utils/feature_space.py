@@ -142,6 +142,10 @@ class FeatureSpace(DataLayer):
     features: dict[str, Feature]
     crosses: list[Cross]
     output_mode: str
+    crossing_dim: int
+    hashing_dim: int
+    num_discretization_bins: int
+    _ready_to_run: bool
 
     def __init__(
         self,

@@ -63,7 +63,17 @@ class MelSpectrogram(DataLayer):
     )
     fft_length: int
     sequence_stride: int
+    sequence_length: int
+    window: Any
+    sampling_rate: int
     num_mel_bins: int
+    min_freq: float
+    max_freq: float
+    power_to_db: bool
+    top_db: float
+    mag_exp: float
+    min_power: float
+    ref_power: float
 
     def __init__(
         self,
@@ -205,6 +215,14 @@ class STFTSpectrogram(DataLayer):
     )
     mode: str
     frame_length: int
+    frame_step: int | None
+    fft_length: int | None
+    window: Any
+    periodic: bool
+    scaling: str | None
+    padding: str
+    expand_dims: bool
+    data_format: str
     real_kernel: Any = None
     imag_kernel: Any = None
 

@@ -93,7 +93,7 @@ def encode_host(x: np.ndarray, depth: int, mode: str, weights: np.ndarray | None
     Returns:
         float32 array of the shape that `encoded_shape` gives.
     """
-    shape = encoded_shape(x.shape, depth, mode)
+    shape: Any = encoded_shape(x.shape, depth, mode)
     if mode == "one_hot":
         x = x.reshape(*shape[:-1], 1)
     rows = x.reshape(-1, x.shape[-1] if x.ndim else 1)

@@ -9,6 +9,8 @@ References:
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from kfront.layers.preprocessing.strings import Packed, pack
@@ -136,7 +138,7 @@ def _longer(packed: Packed, which: np.ndarray) -> Words:
     return out
 
 
-def _block(r: _Reader, state: Words, at: np.ndarray, mul: Words, last: bool) -> Words:
+def _block(r: _Reader, state: Words, at: np.ndarray, mul: Any, last: bool) -> Words:
     x, y, z, v0, v1, w0, w1 = state
     word = lambda k: r.words[at + 8 * k].astype(U, copy=False)  # noqa: E731
     nine = U(9) if last else U(1)

@@ -183,7 +183,7 @@ class HashedCrossing(_Binned):
 
     def on_host(self, inputs: Any) -> np.ndarray:
         """The bins, encoded as `output_mode` says."""
-        shape = self._common([x.shape for x in _several(inputs)])
+        shape: Any = self._common([x.shape for x in _several(inputs)])
         found = hashes.cross([_column(self.name, x) for x in inputs], self.num_bins)
         return self._encoded(found.reshape(shape))
 

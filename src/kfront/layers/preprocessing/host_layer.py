@@ -78,7 +78,7 @@ class HostLayer(DataLayer):
 
     def on_arrays(self, *arrays: np.ndarray) -> np.ndarray:
         """`on_host` as traced code calls it."""
-        return self.on_host(arrays if len(arrays) > 1 else arrays[0])
+        return self.on_host(arrays[0] if len(arrays) == 1 else arrays)
 
     def compute_output_spec(self, inputs: Any) -> Any:
         """Shape and dtype of the result."""

@@ -49,7 +49,16 @@ class IndexLookup(HostLayer):
     sparse: bool
     pad_to_max_tokens: bool
     salt: tuple[int, int] | None
+    oov_method: str
+    input_vocabulary: Any
+    input_idf_weights: Any
     _kind: str  # dtype of the tokens
+    _tokens: Any  # a list without special tokens; None where nothing is known yet
+    _idf: np.ndarray | None
+    _counts: Counter[Any]
+    _containing: Counter[Any]
+    _documents: int
+    _size_in_file: int | None
 
     def __init__(self, options: dict[str, Any], vocabulary: Any, idf_weights: Any, **kwargs: Any) -> None:
         size = kwargs.pop("vocabulary_size", None)
@@ -304,8 +313,9 @@ class IndexLookup(HostLayer):
     # -- files --------------------------------------------------------------------------------------------------------
 
     def _lines_hold(self) -> bool:
-        """Whether every token can stand on a line of a file."""
-        return not any("\n" in t for t in self._tokens or () if isinstance(t, str))
+        """Whether the tokens can stand on the lines of a file: Keras drops an empty line at the end."""
+        tokens = self._tokens or [" "]
+        return tokens[-1] != "" and not any("\n" in t or "\r" in t for t in tokens if isinstance(t, str))
 
     def save_assets(self, dir_path: Any) -> None:
         """Write the vocabulary, one token a line, and weights of tokens into a folder."""

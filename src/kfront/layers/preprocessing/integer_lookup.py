@@ -15,6 +15,8 @@ from kfront.layers.preprocessing.index_lookup import DROPPED, MISSING, IndexLook
 
 __all__ = ["IntegerLookup"]
 
+_TABLE = 1 << 20  # entries of a table that is always worth its memory
+
 
 @serializable("keras.layers")
 class IntegerLookup(IndexLookup):
@@ -53,8 +55,9 @@ class IntegerLookup(IndexLookup):
     [[1, 3], [0, 2]]
     """
 
-    oov_method: str
+    vocabulary_dtype: str
     _kind = "int64"
+    _find: tuple[Any, np.ndarray]
 
     def __init__(
         self,
@@ -102,7 +105,7 @@ class IntegerLookup(IndexLookup):
             keys = np.append(keys[keep], self.mask_token)
             places = np.append(places[keep], 0 if self.output_mode == "int" else DROPPED)
         low, high = int(keys.min()), int(keys.max())
-        if high - low < max(1024, 8 * len(keys)):  # few gaps: a table, with a place for all that is outside
+        if high - low < max(_TABLE, 8 * len(keys)):  # near enough: a table, with a place for all that is outside
             table = np.full(high - low + 2, MISSING, "int64")
             table[keys - low] = places
             self.__dict__["_find"] = (low, table)
@@ -114,8 +117,9 @@ class IntegerLookup(IndexLookup):
         x = x.astype("int64", copy=False)
         keys, places = self._find
         if isinstance(keys, int):
-            inside = (x >= keys) & (x < keys + len(places) - 1)
-            return places[np.where(inside, x - keys, len(places) - 1)]
+            last = len(places) - 1
+            at = np.where(x < keys, last, np.minimum(x, keys + last) - keys)
+            return places.take(at)
         at = np.minimum(np.searchsorted(keys, x), len(keys) - 1)
         return np.where(keys[at] == x, places[at], MISSING)
 

@@ -53,6 +53,8 @@ class Normalization(DataLayer):
     adapt_mean: Any = None
     adapt_variance: Any = None
     count: Any = None
+    _kept: tuple[int, ...]
+    _given: tuple[np.ndarray, np.ndarray]
 
     def __init__(
         self, axis: Any = -1, mean: Any = None, variance: Any = None, invert: bool = False, **kwargs: Any

@@ -67,6 +67,7 @@ class StringLookup(IndexLookup):
 
     encoding: str
     _kind = "string"
+    _table: Table
 
     def __init__(
         self,

@@ -85,6 +85,8 @@ class TextVectorization(HostLayer):
     sparse: bool
     ragged: bool
     encoding: str
+    pad_to_max_tokens: bool
+    _given_ngrams: Any
 
     def __init__(
         self,
@@ -271,7 +273,7 @@ class TextVectorization(HostLayer):
     def on_host(self, inputs: np.ndarray) -> np.ndarray:
         """Indices, or vectors made of them."""
         self._lookup_layer._needs_vocabulary()
-        shape = self._squeezed(self._checked(inputs).shape)
+        shape: Any = self._squeezed(self._checked(inputs).shape)
         rows = self._words(self._documents(inputs))
         flat = list(itertools.chain.from_iterable(rows))
         found = self._table().find(flat)
@@ -282,8 +284,8 @@ class TextVectorization(HostLayer):
         ids = ids.reshape(*shape, ids.shape[-1])
         return ids if self.output_mode == "int" else self._lookup_layer.encoded(ids)
 
-    def _unsplit(self, found: np.ndarray, shape: tuple[int | None, ...]) -> np.ndarray:
-        ids = found.reshape(shape)  # type: ignore[arg-type]
+    def _unsplit(self, found: np.ndarray, shape: Any) -> np.ndarray:
+        ids = found.reshape(shape)
         if self.output_mode == "int":
             return ids
         return self._lookup_layer.encoded(ids if ids.ndim > 1 else ids[..., None])
