@@ -169,6 +169,14 @@ def test_shape_rank_and_missing_channels() -> None:
     assert L.RandomCrop(3, 4).compute_output_shape((7, None, 3)) == (3, 4, 3)
 
 
+def test_public_helpers() -> None:
+    transform = np.array([[1, 0.3, 2, 0.1, 1, 3, 0, 0]], "float32")
+    x, y = L.RandomShear(0.1).get_transformed_x_y(np.array([[1.0, 2.0]]), np.array([[5.0, 7.0]]), transform)
+    np.testing.assert_allclose(ops.convert_to_numpy(x), [[4.5, 6.1]], rtol=1e-6)
+    np.testing.assert_allclose(ops.convert_to_numpy(y), [[8.1, 10.2]], rtol=1e-6)
+    assert L.RandomElasticTransform().get_elastic_transform_params(100, 200, 0.5) == (10.0, 2.5)
+
+
 def test_integers() -> None:
     x = IMAGES.astype("uint8")
     assert ops.dtype(L.Resizing(3, 4)(x)) == "uint8"

@@ -60,7 +60,9 @@ def _span(name: str, n: Any, before: Any, after: Any, target: Any, labels: tuple
     return sign * before, target
 
 
-def _reframed(name: str, images: Any, layout: str, rows: Any, columns: Any, word: str, sign: int) -> Any:
+def _reframed(
+    name: str, images: Any, layout: str, rows: tuple[Any, Any, Any], columns: tuple[Any, Any, Any], word: str, sign: int
+) -> Any:
     axes, _ = spatial_axes(images, layout)
     labels = (
         (f"top_{word}", f"bottom_{word}", "target_height"),

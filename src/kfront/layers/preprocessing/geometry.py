@@ -481,12 +481,18 @@ class RandomElasticTransform(RandomImageLayer):
         height, width = self._sizes(data)
         numbers = self._draw(data, 0.0, 1.0, 3, seed=seed)
         scale = ops.multiply(_ranges(numbers, (self.scale,))[0], _chosen_as_float(numbers[:, 1:], self.factor))
-        h, w = (ops.cast(v, "float32") for v in (height, width))
-        sigma = ops.multiply(scale, ops.multiply(ops.minimum(h, w), 0.05))
-        alpha = ops.multiply(scale, ops.multiply(ops.maximum(h, w), 0.1))
+        alpha, sigma = self.get_elastic_transform_params(height, width, scale)
         noise = self._noise(data, height, width, seed)
         field = ops.multiply(_smooth(noise, sigma), per_image(ops.multiply(alpha, sigma)))
         return {"field": field, "height": height, "width": width}
+
+    def get_elastic_transform_params(self, height: Any, width: Any, factor: Any) -> tuple[Any, Any]:
+        """Strength and smoothness (alpha, sigma) in pixels for images of a size, as `elastic_transform` takes them."""
+        if all(isinstance(v, (int, float)) for v in (height, width, factor)):
+            return 0.1 * max(height, width) * factor, 0.05 * min(height, width) * factor
+        h, w = (ops.cast(v, "float32") for v in (height, width))
+        alpha = ops.multiply(factor, ops.multiply(ops.maximum(h, w), 0.1))
+        return alpha, ops.multiply(factor, ops.multiply(ops.minimum(h, w), 0.05))
 
     def _noise(self, data: Any, height: Any, width: Any, seed: Any) -> Any:
         shape = (self._batch_size(data), height, width, 2)

@@ -94,8 +94,16 @@ class MovedImages(RandomImageLayer):
         if not training:
             return None
         height, width = self._sizes(data)
-        size = [float(v) if isinstance(v, int) else ops.cast(v, "float32") for v in (height, width)]
-        return {"transform": self.transform_of(data, *size, seed), "height": height, "width": width}
+        h, w = (float(v) if isinstance(v, int) else ops.cast(v, "float32") for v in (height, width))
+        return {"transform": self.transform_of(data, h, w, seed), "height": height, "width": width}
+
+    def get_transformed_x_y(self, x: Any, y: Any, transform: Any) -> tuple[Any, Any]:
+        """Where the points (x, y), of shape (batch, ...), are looked up by `transform`, of shape (batch, 8)."""
+        x, y = ops.convert_to_tensor(x), ops.convert_to_tensor(y)
+        columns = ops.split(ops.convert_to_tensor(transform), 8, -1)
+        a0, a1, a2, b0, b1, b2, c0, c1 = (ops.reshape(c, (-1, *(1,) * (len(x.shape) - 1))) for c in columns)
+        k = c0 * x + c1 * y + 1.0
+        return (a0 * x + a1 * y + a2) / k, (b0 * x + b1 * y + b2) / k
 
     def _moved(self, images: Any, transformation: Any, interpolation: str) -> Any:
         options = (interpolation, self.fill_mode, self.fill_value, self.data_format)

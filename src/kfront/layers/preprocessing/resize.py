@@ -102,6 +102,13 @@ class Resizing(_Sized):
         *("fill_mode", "fill_value", "antialias"),
     )
 
+    interpolation: str
+    antialias: bool
+    crop_to_aspect_ratio: bool
+    pad_to_aspect_ratio: bool
+    fill_mode: str
+    fill_value: float
+
     def __init__(
         self,
         height: int,
@@ -124,8 +131,6 @@ class Resizing(_Sized):
         self._set(fill_mode=choice(who, "fill_mode", fill_mode, ("constant",)), fill_value=fill_value)
         self._set(crop_to_aspect_ratio=crop_to_aspect_ratio, pad_to_aspect_ratio=pad_to_aspect_ratio)
         self._set(antialias=antialias)
-        self.interpolation: str
-        self.fill_value: float
 
     def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
         """Height and width of the images."""
