@@ -7,7 +7,7 @@ methods see batches only; a single image goes through as a batch of one.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeGuard
 
 import numpy as np
 
@@ -257,7 +257,7 @@ def back(x: Any, like: Any) -> Any:
     return ops.cast(x, dtype_of(like))
 
 
-def _number(value: Any) -> bool:
+def _number(value: Any) -> TypeGuard[float]:
     return isinstance(value, (int, float, np.number))
 
 
@@ -269,11 +269,10 @@ def number_pair(who: str, name: str, value: Any, low: float, high: float) -> tup
     Raises:
         ArgumentError: if it is neither, or lies out of bounds.
     """
-    if isinstance(value, (list, tuple, np.ndarray)) and len(value) == 2 and all(map(_number, value)):
-        pair = tuple(sorted(value))
-        if pair[0] <= high and pair[1] >= low:
-            return pair
-    elif _number(value) and low <= value <= high:
+    pair = sorted(value) if isinstance(value, (list, tuple, np.ndarray)) and all(map(_number, value)) else []
+    if len(pair) == 2 and pair[0] <= high and pair[1] >= low:
+        return (pair[0], pair[1])
+    if _number(value) and low <= value <= high:
         return (-abs(value), abs(value)) if low < 0 else (0, value)
     raise ArgumentError(
         f"[{who}] expected `{name}` to be a number between {low:g} and {high:g}, or a pair of them, got {value!r}."

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from kfront.backends import backend_scope, get, owner_of
+from kfront.backends import backend_scope, current, get, owner_of
 from kfront.core import tree
 from kfront.core.dtypes import is_float
 from kfront.core.spec import KerasTensor
@@ -44,6 +44,7 @@ class DataLayer(OptionLayer):
     A copy of the layer in a worker process draws random numbers of its own, the same in each run.
     """
 
+    _home: tuple[int, ...]  # number of the process that it draws for
     autograph_info__ = True  # tells `tf.data` that this is no Python code to be rewritten
 
     def __init__(self, **kwargs: Any) -> None:
@@ -60,6 +61,10 @@ class DataLayer(OptionLayer):
             return Layer._run(self, *args, **kwargs)
         with backend_scope(guest):
             return self._run_as_guest(guest, args, kwargs)
+
+    def convert_weight(self, weight: Any) -> Any:
+        """A weight as a tensor of the backend that the layer computes on at the moment."""
+        return current().convert(weight)
 
     def _guest(self, args: Any, kwargs: Any) -> Any:
         """The backend to compute on if it is not the layer's own, else None."""
