@@ -24,6 +24,7 @@ __getattr__, __dir__, __all__ = lazy_namespace(
         **names("kfront.metrics", "Metric"),
         **names("kfront.initializers", "Initializer"),
         **names("kfront.regularizers", "Regularizer"),
+        **names("kfront.quantizers", "Quantizer"),
         **names("kfront.dtype_policies", "DTypePolicy FloatDTypePolicy"),
         **names("kfront.core.remat", "RematScope remat"),
         **names("kfront.core.symbolic", "SymbolicScope"),

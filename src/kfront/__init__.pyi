@@ -46,6 +46,7 @@ from kfront.models import Model as Model, Sequential as Sequential
 from kfront.models.cloning import convert as convert
 from kfront.models.function import Function as Function
 from kfront.optimizers import Optimizer as Optimizer
+from kfront.quantizers import Quantizer as Quantizer
 from kfront.regularizers import Regularizer as Regularizer
 from kfront.transforms import (
     checkpoint as checkpoint,
@@ -74,6 +75,7 @@ __all__ = [
     "Model",
     "Operation",
     "Optimizer",
+    "Quantizer",
     "Regularizer",
     "RematScope",
     "Sequential",

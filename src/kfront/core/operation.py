@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from kfront.core import tree
-from kfront.core.errors import ArgumentError
+from kfront.core.errors import ArgumentError, UnsupportedError
 from kfront.core.naming import auto_name
 from kfront.core.remat import choose
 from kfront.core.spec import KerasTensor
@@ -93,6 +93,14 @@ class Operation:
         if self._remat is not None:
             return self.rematerialized_call(self.call, *args, **kwargs)(*args, **kwargs)
         return self.call(*args, **kwargs)
+
+    def quantized_call(self, *args: Any, **kwargs: Any) -> Any:
+        """The outputs with a quantized weight; operations that can override it.
+
+        Raises:
+            UnsupportedError: here.
+        """
+        raise UnsupportedError(f"[{self.name}] expected an operation with a quantized form, got {type(self).__name__}.")
 
     def rematerialized_call(self, layer_call: Any, *args: Any, **kwargs: Any) -> Any:
         """What computes the operation in the `RematScope` that it was made in.

@@ -444,6 +444,17 @@ class Quantizable(LoraLayer):
 
     # -- files --------------------------------------------------------------------------------------------------------
 
+    @property
+    def variable_serialization_spec(self) -> dict[str | None, list[str]]:
+        """For each way of quantization (None for without) the names of the variables in the order that files have."""
+        name, plain = self._adapted, [self._adapted, *(["bias"] if hasattr(type(self), "bias") else [])]
+        scaled = [*plain, f"{name}_scale"]
+        spec: dict[str | None, list[str]] = {None: plain, "int8": scaled, "int4": [*scaled, f"{name}_zero", "g_idx"]}
+        if "float8" in self._modes:
+            pairs = [(f"{x}_scale", f"{x}_amax_history") for x in ("inputs", "kernel", "outputs_grad")]
+            spec["float8"] = [*plain, *(n for pair in pairs for n in pair)]
+        return spec
+
     def _file_order(self) -> list[Any]:
         """The variables in the order that files have: the weight first, what quantization adds last."""
         own, weight = self._plain_order(), getattr(self, self._adapted)

@@ -36,14 +36,6 @@ class Unquantized:
         """
         self._has_no("quantized_build")
 
-    def quantized_call(self, *args: Any, **kwargs: Any) -> Any:
-        """The output with a quantized weight; layers that can override it.
-
-        Raises:
-            UnsupportedError: here.
-        """
-        self._has_no("quantized_call")
-
     def _has_no(self, method: str) -> NoReturn:
         raise UnsupportedError(
             f"[{self.name}] expected a layer with a quantized form for `{method}` (Dense, EinsumDense, Embedding, "
