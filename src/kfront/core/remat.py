@@ -105,7 +105,7 @@ def remat(f: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         from kfront.transforms.functions import checkpoint
 
-        return checkpoint(_as_now(f))(*args, **kwargs)
+        return checkpoint(f)(*args, **kwargs)
 
     return call
 
@@ -113,7 +113,7 @@ def remat(f: Callable[..., Any]) -> Callable[..., Any]:
 _KEPT = ("backend", "autocast", "training", "depth", "in_segment")
 
 
-def _as_now(f: Callable[..., Any]) -> Callable[..., Any]:
+def as_now(f: Callable[..., Any]) -> Callable[..., Any]:
     """`f`, whose later calls find this thread's state as it is now: the second run comes in the backward pass."""
     now = [getattr(state, n) for n in _KEPT]
 

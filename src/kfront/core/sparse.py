@@ -98,7 +98,8 @@ def _of_values(b: Any, x: Any, f: Callable[[Any], Any]) -> Any:
 
 def _form(*names: str) -> Callable[[Any], Any]:
     def decorate(f: Any) -> Any:
-        _FORMS.update(dict.fromkeys(names, f))
+        for name in names:
+            _FORMS[name] = f
         return f
 
     return decorate

@@ -142,13 +142,12 @@ def ctc_decode(
     """
     if strategy not in ("greedy", "beam_search"):
         raise ArgumentError(f"[ctc_decode] expected `strategy` 'greedy' or 'beam_search', got {strategy!r}.")
-    if mask_index is None:
-        mask_index = inputs.shape[-1] - 1
+    blank: int = inputs.shape[-1] - 1 if mask_index is None else mask_index
     if strategy == "greedy":
-        return _greedy(inputs, sequence_lengths, merge_repeated, mask_index)
+        return _greedy(inputs, sequence_lengths, merge_repeated, blank)
     if not 1 <= top_paths <= beam_width:
         raise ArgumentError(f"[ctc_decode] expected `top_paths` from 1 to `beam_width`, got {top_paths}, {beam_width}.")
-    return _beam_search(inputs, sequence_lengths, beam_width, top_paths, mask_index)
+    return _beam_search(inputs, sequence_lengths, beam_width, top_paths, blank)
 
 
 @op(2, name="ctc_greedy_decode")
@@ -223,7 +222,7 @@ def _best(beam: Any, stay_blank: Any, stay_class: Any, longer: Any) -> Any:
     width, classes, steps = shape_of(last)[1], dim(longer, 2), dim(text, 2)
     stay = logaddexp(stay_blank, stay_class)
     scores = concatenate([stay, reshape(longer, (dim(longer, 0), -1))], 1)
-    found, index = top_k(scores, width)
+    found, index = top_k(scores, width or 1)
     index = cast(index, "int32")
     is_longer = greater_equal(index, width)
     place = subtract(index, width)

@@ -9,6 +9,7 @@ from typing import Any
 
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
+from kfront.core.remat import as_now
 from kfront.transforms.arguments import check_callable, engine_of, is_layer, on_engine, split_tensors
 
 __all__ = ["checkpoint", "jit", "vmap"]
@@ -268,7 +269,7 @@ def checkpoint(fn: Callable[..., Any]) -> Callable[..., Any]:
             seen[:] = [rebuild]
             return found
 
-        found = on_engine(b, b.checkpoint, run, [leaves[i] for i in places])
+        found = on_engine(b, lambda: b.checkpoint(as_now(run), [leaves[i] for i in places]))
         return seen[0](found)
 
     return call
