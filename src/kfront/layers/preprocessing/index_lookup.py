@@ -81,23 +81,18 @@ class IndexLookup(HostLayer):
 
     def _token(self, value: Any) -> Any:
         """A token in the Python type of the vocabulary."""
-        raise NotImplementedError
 
-    def _values(self, x: np.ndarray) -> list[Any]:
-        """The elements of an array as tokens."""
-        raise NotImplementedError
+    def _values(self, x: np.ndarray) -> Any:
+        """The elements of an array as a flat list of tokens."""
 
     def _index(self) -> None:
         """Prepare `_places` for a new vocabulary."""
-        raise NotImplementedError
 
-    def _places(self, x: np.ndarray) -> np.ndarray:
+    def _places(self, x: np.ndarray) -> Any:
         """Places of the elements in the vocabulary, `DROPPED` and `MISSING` among them."""
-        raise NotImplementedError
 
-    def _oov_places(self, x: np.ndarray) -> np.ndarray:
+    def _oov_places(self, x: np.ndarray) -> Any:
         """Which of the places for unknown tokens each of the elements takes."""
-        raise NotImplementedError
 
     # -- the vocabulary -----------------------------------------------------------------------------------------------
 
