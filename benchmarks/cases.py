@@ -265,16 +265,28 @@ def files(bench: Bench) -> Iterator[Row]:
     made = {name: model(api) for name, api in bench.apis().items()}
     target = str(folder / "native")
 
-    def save(api: Any) -> Callable[[], Any]:
+    def path(api: Any, ending: str) -> tuple[Any, str]:
         name = "kfront" if api is bench.kfront else "keras"
-        return lambda: made[name].save_weights(str(folder / f"{name}.weights.h5"))
+        # Keras does not write safetensors
+        return made[name], str(folder / f"{name}{'.weights.h5' if name == 'keras' and 'safe' in ending else ending}")
 
-    def load(api: Any) -> Callable[[], Any]:
-        name = "kfront" if api is bench.kfront else "keras"
-        return lambda: made[name].load_weights(str(folder / f"{name}.weights.h5"))
+    def save(ending: str) -> Callable[[Any], Callable[[], Any]]:
+        def of(api: Any) -> Callable[[], Any]:
+            model, name = path(api, ending)
+            return lambda: model.save(name) if ending == ".keras" else model.save_weights(name)
 
-    yield bench.ratio("save weights", lambda: bench.native.save(arrays, target), save, 1.5)
-    yield bench.ratio("load weights", lambda: bench.native.load(target), load, 1.5)
+        return of
+
+    def load(ending: str) -> Callable[[Any], Callable[[], Any]]:
+        def of(api: Any) -> Callable[[], Any]:
+            model, name = path(api, ending)
+            return lambda: model.load_weights(name)
+
+        return of
+
+    for ending, what in ((".weights.h5", "weights"), (".keras", ".keras"), (".safetensors", "safetensors")):
+        yield bench.ratio(f"save {what}", lambda: bench.native.save(arrays, target), save(ending), 1.2)
+        yield bench.ratio(f"load {what}", lambda: bench.native.load(target), load(ending), 1.2)
 
 
 _IMPORT = """import time

@@ -24,6 +24,7 @@ __all__ = ["ArchiveReader", "ArchiveWriter", "Window", "bytes_of", "is_asset"]
 _ASSET = re.compile(r"assets(/[^/\\:\x00-\x1f]+)+/?")
 _DOS_DATE = (1 << 5) | 1  # 1980-01-01, as Keras has it
 _MAX32 = 0xFFFFFFFF
+_PADDING = 0xD935  # an extra field of zeros, as tools that align archives write it
 
 
 _POLYNOMIAL = 0xEDB88320  # of CRC-32, bits reversed
@@ -285,7 +286,10 @@ class ArchiveWriter:
         """A member whose content is written, in any order, to the window that is yielded."""
         encoded = name.encode("utf-8")
         offset = self.file.tell() - self.base
-        header = 30 + len(encoded) + 20
+        # content starts at a multiple of 64, so that arrays in it can be read where they stand
+        pad = -(offset + 30 + len(encoded) + 20) % 64
+        pad += 64 if 0 < pad < 4 else 0
+        header = 30 + len(encoded) + 20 + pad
         self.file.write(b"\0" * header)
         window = Window(self.file, self.base + offset + header)
         yield window
@@ -293,9 +297,13 @@ class ArchiveWriter:
         self.file.seek(self.base + offset)
         # sizes stand in the 64-bit extra field, so that a member of any size has the same header
         self.file.write(
-            struct.pack("<IHHHHHIIIHH", 0x04034B50, 45, 0x800, 0, 0, _DOS_DATE, crc, _MAX32, _MAX32, len(encoded), 20)
+            struct.pack(
+                "<IHHHHHIIIHH", 0x04034B50, 45, 0x800, 0, 0, _DOS_DATE, crc, _MAX32, _MAX32, len(encoded), 20 + pad
+            )
         )
         self.file.write(encoded + struct.pack("<HHQQ", 1, 16, size, size))
+        if pad:
+            self.file.write(struct.pack("<HH", _PADDING, pad - 4) + b"\0" * (pad - 4))
         self.file.seek(window.start + size)
         self.entries.append((encoded, crc, size, offset))
 

@@ -44,7 +44,8 @@ def _mapping(name_map: NameMap) -> Callable[[str], str]:
     if callable(name_map):
         return name_map
     if isinstance(name_map, Mapping):
-        return lambda name: name_map.get(name, name)
+        table: dict[str, str] = dict(name_map)
+        return lambda name: table.get(name, name)
     rules = [(re.compile(pattern), new) for pattern, new in name_map]
 
     def replaced(name: str) -> str:
