@@ -300,8 +300,9 @@ class H5Reader:
         return found
 
     def _open(self, parent: Any, path: tuple[str, ...], opener: Any) -> Any:
-        where, name = "/".join(path), path[-1].encode()
+        where = "/".join(path)
         with reading(where):
+            name = path[-1].encode()
             if b"/" in name or name in (b"", b".", b"..") or not parent.links.exists(name):
                 return None
             if parent.links.get_info(name).type != h5l.TYPE_HARD:

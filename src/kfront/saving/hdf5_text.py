@@ -97,8 +97,10 @@ class Texts:
 
 def _decoded(value: Any, name: str) -> str:
     try:
-        return value.decode("utf-8") if isinstance(value, bytes) else str(value)
-    except UnicodeDecodeError:
+        text = value.decode("utf-8") if isinstance(value, bytes) else str(value)
+        text.encode("utf-8")  # h5py hides bytes that are none of UTF-8 behind lone surrogates
+        return text
+    except UnicodeError:
         raise SavingError(f"[load] expected UTF-8 in attribute {name!r}, got {shown(value)}.") from None
 
 

@@ -60,7 +60,7 @@ _DROPPED_IN = {
 _HARD_SIGMOID = {"module": "builtins", "class_name": "function", "config": "keras2_hard_sigmoid"}
 _KINDS = {"_initializer": "initializers", "_regularizer": "regularizers", "_constraint": "constraints"}
 _OLD_MODULE = re.compile(r"tf_keras(\.\w+)+|keras(\.src)?\.layers(\.\w+)*")
-_OP_CLASSES = {name: (module, name) for module, name in CLASS_TO_OP}
+_OP_CLASSES: dict[str, tuple[str, str]] = {name: (module, name) for module, name in CLASS_TO_OP}
 
 
 def is_old(config: Any) -> bool:
@@ -112,8 +112,8 @@ def _object(data: Any, kind: str) -> dict[str, Any]:
     guard.expect(data, dict, kind)
     if "class_name" not in data or "config" not in data:
         raise SavingError(f"[load] expected class_name and config of an object, got {guard.shown(data)}.")
-    name = guard.expect(data["class_name"], str, "class_name")
-    name = _CLASSES.get(name, name)
+    given: str = guard.expect(data["class_name"], str, "class_name")
+    name: str = _CLASSES.get(given, given)
     config = data["config"]
     if name in _MODELS and _is_model(config):
         return _model(data, name, config)

@@ -402,6 +402,14 @@ def _old_value(value: Any) -> Any:
     return form
 
 
+def _makes(cls: Any, function: Any) -> bool:
+    """Whether a loss class without arguments computes that function."""
+    try:
+        return cls().fn is function
+    except TypeError:  # the base, which takes the function
+        return False
+
+
 def _named_loss(value: Any) -> Any:
     """The loss of that name as an object: Keras does not read names of losses back from this form."""
     from kfront import losses
@@ -418,7 +426,8 @@ def _named_loss(value: Any) -> Any:
         wanted = losses.get(value)
     except KfrontError:
         return value
-    for cls in {getattr(losses, n) for n in dir(losses)}:
-        if isinstance(cls, type) and issubclass(cls, LossFunctionWrapper) and cls().fn is wanted:
+    classes: set[Any] = {getattr(losses, n) for n in dir(losses)}
+    for cls in classes:
+        if isinstance(cls, type) and issubclass(cls, LossFunctionWrapper) and _makes(cls, wanted):
             return _old_form(serialization.serialize_keras_object(cls()))
     return value
