@@ -148,7 +148,8 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, rag
         ragged: False makes ragged tensors dense; others are left.
 
     Returns:
-        tensor; a symbolic tensor stays symbolic.
+        tensor; a symbolic tensor stays symbolic. A tensor of another engine is taken without a copy where the engines
+        allow it: do not change it in place afterwards.
 
     Raises:
         UnsupportedError: with `sparse=True`, on an engine without sparse tensors.

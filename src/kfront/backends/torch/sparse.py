@@ -24,7 +24,7 @@ def sparse_parts(x: Tensor) -> tuple[Tensor, Tensor, tuple[int, ...]]:
 
 def make_sparse(indices: Tensor, values: Tensor, shape: tuple[int, ...], unique: bool) -> Tensor:
     """A sparse tensor; values at the same place are added up."""
-    return torch.sparse_coo_tensor(indices.t(), values, shape).coalesce()
+    return torch.sparse_coo_tensor(indices.t(), values, shape, check_invariants=False).coalesce()
 
 
 def to_sparse(x: Tensor) -> Tensor:
