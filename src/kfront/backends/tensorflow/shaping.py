@@ -200,6 +200,7 @@ def pad(x: Tensor, pad_width: Any, mode: str = "constant", constant_values: Any 
     pairs = _pairs(pad_width, x.shape.rank)
     if mode == "constant":
         fill = 0 if constant_values is None else constant_values
+        fill = bool(fill) if x.dtype == tf.bool and isinstance(fill, (int, float)) else fill
         fill = constant(fill, x.dtype) if isinstance(fill, (int, float)) else tf.cast(fill, x.dtype)
         return raw("PadV2")(x, constant(pairs), fill)
     if mode in ("reflect", "symmetric"):
