@@ -44,7 +44,7 @@ def _mapping(name_map: NameMap) -> Callable[[str], str]:
     if callable(name_map):
         return name_map
     if isinstance(name_map, Mapping):
-        table: dict[str, str] = dict(name_map)
+        table: dict[Any, Any] = {**name_map}
         return lambda name: table.get(name, name)
     rules = [(re.compile(pattern), new) for pattern, new in name_map]
 
