@@ -426,8 +426,9 @@ def _named_loss(value: Any) -> Any:
         wanted = losses.get(value)
     except KfrontError:
         return value
-    classes: set[Any] = {getattr(losses, n) for n in dir(losses)}
-    for cls in classes:
+    for name in dir(losses):
+        cls: Any = getattr(losses, name)
         if isinstance(cls, type) and issubclass(cls, LossFunctionWrapper) and _makes(cls, wanted):
-            return _old_form(serialization.serialize_keras_object(cls()))
+            make: Any = cls
+            return _old_form(serialization.serialize_keras_object(make()))
     return value
