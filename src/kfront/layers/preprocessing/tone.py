@@ -200,6 +200,16 @@ def _histograms(levels: Any, bins: int) -> Any:
     return ops.reshape(counts, (-1, bins))
 
 
+def _rounded_ratio(a: Any, b: Any) -> Any:
+    """a / b rounded to the nearest whole number, ties to even, for whole numbers; exact on every engine."""
+    a, b = ops.cast(a, "int32"), ops.cast(b, "int32")
+    whole = ops.floor_divide(a, b)
+    twice = ops.multiply(ops.subtract(a, ops.multiply(whole, b)), 2)
+    odd = ops.mod(whole, 2)
+    up = ops.greater(ops.add(twice, odd), b)
+    return ops.cast(ops.add(whole, ops.cast(up, "int32")), "float32")
+
+
 class BaseHistogram(BaseTone):
     """Base of layers that map the levels of each channel by its histogram; they know shapes without computing."""
 
@@ -271,8 +281,8 @@ class Equalization(BaseHistogram):
         total = below[:, -1:]
         first = ops.min(ops.where(ops.greater(below, 0), below, total), axis=1, keepdims=True)
         rest = ops.subtract(total, first)
-        table = ops.divide(ops.multiply(ops.subtract(below, first), 255.0), ops.maximum(rest, 1.0))
-        mapped = ops.take_along_axis(ops.round(ops.clip(table, 0, 255)), levels, axis=1)
+        table = _rounded_ratio(ops.multiply(ops.subtract(below, first), 255.0), ops.maximum(rest, 1.0))
+        mapped = ops.take_along_axis(ops.clip(table, 0.0, 255.0), levels, axis=1)
         return ops.reshape(ops.where(ops.greater(rest, 0), mapped, flat), ops.shape(planes))
 
     def _result(self, images: Any, values: Any) -> Any:
