@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.export import is_symbolic_dim
 
 from kfront.core.dtypes import standardize
 
@@ -67,12 +68,12 @@ def axes(axis: Any) -> Any:
 
 
 def dims(shape: Any) -> tuple[int, ...]:
-    """A shape argument in hashable form; entries may be concrete 0-d arrays."""
+    """A shape argument in hashable form; entries may be concrete 0-d arrays, and symbolic in code that is exported."""
     if shape.__class__ is int:
         return (shape,)
     for d in shape:
         if d.__class__ is not int:
-            return tuple(int(d) for d in shape)
+            return tuple(d if is_symbolic_dim(d) else int(d) for d in shape)
     return tuple(shape)
 
 
