@@ -42,6 +42,7 @@ __getattr__, __dir__, __all__ = lazy_namespace(
         "datasets",
         "dtype_policies",
         "errors",
+        "export",
         "initializers",
         "layers",
         "legacy",

@@ -280,6 +280,20 @@ class Backend:
             )
         return importlib.import_module(module)
 
+    exports: dict[str, str] = {}  # noqa: RUF012  (format of `Model.export` -> module with its `write_<format>`)
+
+    def exporter(self, format: str) -> Callable[..., None]:
+        """The function that writes a format of `exports`.
+
+        It takes the model, its signature (a tuple of arguments: structures of KerasTensors), the path, and its options
+        by keyword.
+        """
+        return getattr(importlib.import_module(self.exports[format]), f"write_{format}")
+
+    def export_archive(self) -> Any:
+        """The class behind `kfront.export.ExportArchive`, None if the engine has no SavedModels."""
+        return None
+
     def compiling(self) -> bool:
         """Whether Python code is being compiled by the engine at the moment; asked often, so it must cost nothing."""
         return False

@@ -112,8 +112,9 @@ class Model(Stateless, Trainer, Layer):
         """Keep the weights of the layers that can in few bits from now on, or train them in float8.
 
         Args:
-            mode: "int8", "int4" or "float8"; that of the config if None.
-            config: a `kfront.quantizers.QuantizationConfig`; the default of the mode if None.
+            mode: "int8", "int4", "float8", "gptq" or "awq"; that of the config if None.
+            config: a `kfront.quantizers.QuantizationConfig`; the default of the mode if None. "gptq" and "awq" need
+                one, with data: they quantize the layers of block after block, see `get_quantization_layer_structure`.
             filters: which layers: a regular expression searched for in their paths, a list of them, or a function of
                 the layer; all if None.
             **kwargs: `type_check`, whether layers of subclasses are left out (True).
@@ -236,6 +237,56 @@ class Model(Stateless, Trainer, Layer):
         from kfront.saving import serialization
 
         return json.dumps(serialization.serialize_keras_object(self), **kwargs)
+
+    def export(
+        self,
+        filepath: Any,
+        format: str = "tf_saved_model",
+        verbose: bool | None = None,
+        input_signature: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Write the model for another runtime, as it is used for inference; sizes that are None stay open.
+
+        A model of an engine that does not write the format is converted (`kfront.convert`) to the one that does, which
+        must be installed. An existing file is replaced when the new one is complete.
+
+        Args:
+            filepath: path of the file, of the folder for "tf_saved_model".
+            format: "tf_saved_model" (TensorFlow or JAX; loaded by `tf.saved_model.load`, with the method `serve`),
+                "torch" (torch; a ".pt2" program for `torch.export.load`), "onnx" (torch, with the packages onnx and
+                onnxscript; for onnxruntime and others), "stablehlo" (JAX; for `jax.export.deserialize`).
+            verbose: whether a line says what was written.
+            input_signature: list with an entry for each argument of the model: structures of InputSpecs,
+                KerasTensors, `tf.TensorSpec`s or tensors; that of the model if None. A subclassed model is taken to
+                have inputs of its `input_dtype`, so pass this if it takes integers.
+            **kwargs: options of the format: `strict`, `dynamic_shapes`, `prefer_deferred_runtime_asserts_over_guards`
+                and `preserve_module_call_signature` of `torch.export.export` for "torch"; `opset_version` for "onnx";
+                `platforms` and `constraints` (on "batch" and the other unknown sizes "n0", "n1" …, such as
+                ["n0 >= 3"]) for "stablehlo"; `is_static` and `jax2tf_kwargs` for
+                "tf_saved_model" on JAX, see `kfront.export.ExportArchive.add_endpoint`.
+
+        Raises:
+            ArgumentError: for an unknown format, a signature without shapes, or another ending than ".pt2" for "torch".
+            ArgumentTypeError: for an option that the format does not have.
+            BackendError: if the engine or a package that writes the format is not installed.
+            UnsupportedError: if a layer needs Python to run, as those for strings do, or the engine cannot trace the
+                model with sizes that stay open.
+            NotBuiltError: if the model has not seen inputs, and no signature is given.
+            SavingError: if the file cannot be written.
+
+        Example:
+
+        >>> import kfront, os, tempfile
+        >>> model = kfront.Sequential([kfront.Input((4,)), kfront.layers.Dense(2)])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     model.export(f"{folder}/model.pt2", format="torch")
+        ...     os.listdir(folder)
+        ['model.pt2']
+        """
+        from kfront.export.exporting import export_model
+
+        export_model(self, filepath, format, verbose, input_signature, kwargs)
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:

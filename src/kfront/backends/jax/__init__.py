@@ -38,6 +38,16 @@ class JaxBackend(Backend):
     host_call = staticmethod(host.host_call)
     _attaching = False
     modules = (ops, nn, linalg, random, control, image)
+    exports = {  # noqa: RUF012
+        "stablehlo": "kfront.backends.jax.export",
+        "tf_saved_model": "kfront.backends.jax.saved_model",
+    }
+
+    def export_archive(self) -> Any:
+        """The archive of SavedModels."""
+        from kfront.backends.jax.saved_model import JaxArchive
+
+        return JaxArchive
 
     def finish(self) -> Backend:
         """As for any backend; composed ops of several steps are compiled as one."""

@@ -88,6 +88,13 @@ class TensorFlowBackend(Backend):
     # -- tensors ------------------------------------------------------------------------------------------------------
 
     foreign_kinds = {"savedmodel": "kfront.backends.tensorflow.foreign"}  # noqa: RUF012
+    exports = {"tf_saved_model": "kfront.backends.tensorflow.export"}  # noqa: RUF012
+
+    def export_archive(self) -> Any:
+        """The archive of SavedModels."""
+        from kfront.backends.tensorflow.export import Archive
+
+        return Archive
 
     def is_tensor(self, x: Any) -> bool:
         """Whether `x` is a TensorFlow tensor (dense, symbolic, sparse or ragged)."""

@@ -77,6 +77,7 @@ class TorchBackend(Backend):
     # -- tensors ------------------------------------------------------------------------------------------------------
 
     foreign_kinds = {"torch": "kfront.backends.torch.foreign"}  # noqa: RUF012
+    exports = dict.fromkeys(("torch", "onnx"), "kfront.backends.torch.export")
 
     def is_tensor(self, x: Any) -> bool:
         return isinstance(x, Tensor)

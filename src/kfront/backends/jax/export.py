@@ -1,0 +1,66 @@
+"""Models as StableHLO."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+from jax import export
+
+from kfront.backends import get
+from kfront.backends.jax.common import canonical
+from kfront.backends.jax.native import Journal, TraceMasks
+from kfront.core import tree
+from kfront.saving.atomic import atomic_write
+
+__all__ = ["arguments", "polymorphic", "write_stablehlo"]
+
+
+def write_stablehlo(
+    model: Any,
+    signature: tuple[Any, ...],
+    path: str,
+    *,
+    platforms: Sequence[str] | None = None,
+    constraints: Sequence[str] = (),
+) -> None:
+    """A model for `jax.export.deserialize`: StableHLO with the weights in it, and its signature.
+
+    Args:
+        model: the model.
+        signature: its arguments.
+        path: the file.
+        platforms: among "cpu", "cuda", "rocm", "tpu"; that of this process if None.
+        constraints: what holds for the unknown sizes "batch", "n0", "n1" …, such as "n0 >= 3".
+    """
+
+    def serve(*inputs: Any) -> Any:
+        with Journal(), TraceMasks():
+            return model(*inputs)
+
+    exported = export.export(jax.jit(serve), platforms=platforms)(*arguments(signature, constraints))
+    with atomic_write(path) as file:
+        file.write(exported.serialize())
+
+
+def polymorphic(signature: tuple[Any, ...]) -> list[Any]:
+    """Shapes as JAX writes them: all unknown batch sizes are one, every other unknown size is its own."""
+    count = iter(range(1 << 20))
+
+    def one(x: Any) -> str:
+        dims = (str(n) if n is not None else "batch" if i == 0 else f"n{next(count)}" for i, n in enumerate(x.shape))
+        return f"({', '.join(dims)},)" if x.shape else "()"
+
+    return tree.map_structure(one, list(signature))
+
+
+def arguments(signature: tuple[Any, ...], constraints: Sequence[str] = ()) -> tuple[Any, ...]:
+    """Arguments with symbolic sizes."""
+    scope = export.SymbolicScope(constraints)
+
+    def one(x: Any, shape: str) -> Any:
+        dims = export.symbolic_shape(shape, scope=scope)
+        return jax.ShapeDtypeStruct(dims, get("jax").native_dtype(canonical(x.dtype)))
+
+    return tuple(tree.map_structure(one, list(signature), polymorphic(signature)))

@@ -1,0 +1,109 @@
+"""SavedModels of functions of JAX, by way of jax2tf."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+from jax.experimental import jax2tf
+
+from kfront.backends import backend_scope, get
+from kfront.backends.jax.export import arguments, polymorphic
+from kfront.backends.jax.native import Journal, Reads, TraceMasks, store
+
+_tensorflow = get("tensorflow")  # says what to install without it
+
+from kfront.backends.tensorflow.export import Archive  # noqa: E402
+
+__all__ = ["JaxArchive", "write_tf_saved_model"]
+
+
+class JaxArchive(Archive):
+    """As on TensorFlow; each Variable has a copy that TensorFlow holds."""
+
+    options = frozenset(("is_static", "jax2tf_kwargs"))
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._copies: dict[int, tuple[Any, Any]] = {}  # of each Variable: itself, its copy
+
+    def native(self, variable: Any) -> Any:
+        found = self._copies.get(id(variable))
+        if found is None:
+            with backend_scope(_tensorflow):
+                copy = _tensorflow.Variable(variable.numpy(), trainable=variable.trainable, name=variable.name)
+            found = self._copies[id(variable)] = (variable, copy)
+        return found[1]._value
+
+    def function(
+        self,
+        fn: Callable[..., Any],
+        signature: tuple[Any, ...],
+        is_static: bool | None = None,
+        jax2tf_kwargs: dict[str, Any] | None = None,
+    ) -> Callable[..., Any]:
+        given = dict(jax2tf_kwargs or {})
+        shapes = given.pop("polymorphic_shapes", None) or polymorphic(signature)
+        read, written = _state(fn, arguments(signature, given.get("polymorphic_constraints", ())))
+        written = [] if is_static else written
+        self._hold(read)
+        converted = jax2tf.convert(_pure(fn, read, written), polymorphic_shapes=[None, *shapes], **given)
+
+        def call(*inputs: Any) -> Any:
+            out, new = converted([self.native(v).value() for v in read], *inputs)
+            for v, x in zip(written, new, strict=True):
+                self.native(v).assign(x)
+            return out
+
+        return call
+
+
+def write_tf_saved_model(
+    model: Any,
+    signature: tuple[Any, ...],
+    path: str,
+    *,
+    is_static: bool | None = None,
+    jax2tf_kwargs: dict[str, Any] | None = None,
+) -> None:
+    """A model as a SavedModel with the endpoint "serve".
+
+    Args:
+        model: the model.
+        signature: its arguments.
+        path: the folder.
+        is_static: whether what a call assigns to Variables is dropped; None: only if it assigns nothing.
+        jax2tf_kwargs: for `jax2tf.convert`.
+    """
+    archive = JaxArchive()
+    archive.track(model, list(model.variables))
+    archive.endpoint("serve", model, signature, is_static=is_static, jax2tf_kwargs=jax2tf_kwargs)
+    archive.save(path)
+
+
+def _state(fn: Callable[..., Any], inputs: tuple[Any, ...]) -> tuple[list[Any], list[Any]]:
+    """The Variables that a function reads, and those that it assigns."""
+    written: list[Any] = []
+
+    def run(*inputs: Any) -> Any:
+        with Journal() as journal, TraceMasks():
+            out = fn(*inputs)
+            written[:] = journal.written()
+            return out
+
+    with Reads() as found:
+        jax.eval_shape(run, *inputs)
+    return list({**found, **{id(v): v for v in written}}.values()), written
+
+
+def _pure(fn: Callable[..., Any], read: list[Any], written: list[Any]) -> Callable[..., Any]:
+    """`fn` with the values of its Variables as first argument, and with new ones as second result."""
+
+    def pure(values: list[Any], *inputs: Any) -> Any:
+        with Journal(), TraceMasks():
+            for v, x in zip(read, values, strict=True):
+                store(v, x)
+            return fn(*inputs), [v._value for v in written]
+
+    return pure

@@ -1,0 +1,142 @@
+"""SavedModels of functions over Variables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from kfront.core import tree
+from kfront.core.errors import ArgumentError, ArgumentTypeError, UnsupportedError
+from kfront.export.signature import named_outputs, standardize_signature
+from kfront.saving.atomic import atomic_folder
+
+__all__ = ["Archive", "write_tf_saved_model"]
+
+_FILES = frozenset(("saved_model.pb", "fingerprint.pb", "variables", "assets", "assets.extra", "keras_metadata.pb"))
+_PYTHON = frozenset(("PyFunc", "PyFuncStateless", "EagerPyFunc"))  # ops that need the process that made them
+_GROUPS = ("variables", "trainable_variables", "non_trainable_variables")
+Trackable = tf.__internal__.tracking.Trackable
+
+
+class Archive:
+    """What `kfront.export.ExportArchive` collects, on the object that will be saved."""
+
+    options: frozenset[str] = frozenset()
+
+    def __init__(self) -> None:
+        self.root: Any = tf.__internal__.tracking.AutoTrackable()
+        self.endpoints: dict[str, Any] = {}  # name -> its signature for serving
+        self._held: dict[int, tuple[Any, bool]] = {}  # of each tf.Variable: itself, and whether it is trained
+        self._others: list[Any] = []
+
+    def taken(self, name: str) -> bool:
+        """Whether the saved object has this attribute."""
+        return name in _GROUPS or hasattr(self.root, name)
+
+    def native(self, variable: Any) -> Any:
+        """The `tf.Variable` of a Variable."""
+        return variable._value
+
+    def _hold(self, variables: Any) -> None:
+        for v in variables:
+            held = self.native(v)
+            self._held[id(held)] = (held, bool(v.trainable))
+
+    def track(self, resource: Any, variables: list[Any] | None) -> None:
+        """Save variables, or a trackable object."""
+        if variables is not None:
+            self._hold(variables)
+        elif isinstance(resource, Trackable):
+            self._others.append(resource)
+        else:
+            raise ArgumentTypeError(
+                f"[ExportArchive] expected a layer, a model or an object that TensorFlow can track, got {resource!r}."
+            )
+
+    def function(self, fn: Callable[..., Any], signature: tuple[Any, ...]) -> Callable[..., Any]:
+        """`fn` in TensorFlow's ops."""
+        return lambda *inputs: fn(*inputs)
+
+    def endpoint(self, name: str, fn: Any, signature: tuple[Any, ...] | None, **options: Any) -> Any:
+        """Add a function, which is traced here."""
+        if signature is None:
+            traced, signature = _as_traced(fn)
+        else:
+            specs = tree.map_structure(_spec, signature)
+            traced = tf.function(self.function(fn, signature, **options), input_signature=specs, autograph=False)
+            graph = traced.get_concrete_function().graph
+            _refuse_python(graph, name)
+            for v in graph.variables:
+                self._held.setdefault(id(v), (v, v.trainable))
+        setattr(self.root, name, traced)
+        self.endpoints[name] = _served(traced, signature)
+        return traced
+
+    def collection(self, name: str, variables: list[Any]) -> None:
+        """Add a list of variables."""
+        setattr(self.root, name, [self.native(v) for v in variables])
+
+    def save(self, path: str, options: Any = None) -> None:
+        """Write it, whole or not at all."""
+        held = self._held.values()
+        self.root.variables = [v for v, _ in held]
+        self.root.trainable_variables = [v for v, trained in held if trained]
+        self.root.non_trainable_variables = [v for v, trained in held if not trained]
+        self.root._others = self._others
+        signatures = {"serving_default": next(iter(self.endpoints.values())), **self.endpoints}
+        with atomic_folder(path, _FILES) as folder:
+            tf.saved_model.save(self.root, str(folder), signatures=signatures, options=options)
+
+
+def write_tf_saved_model(model: Any, signature: tuple[Any, ...], path: str) -> None:
+    """A model as a SavedModel with the endpoint "serve"."""
+    archive = Archive()
+    archive.track(model, list(model.variables))
+    archive.endpoint("serve", model, signature)
+    archive.save(path)
+
+
+def _spec(x: Any) -> Any:
+    return tf.TensorSpec(x.shape, x.dtype, name=x.name)
+
+
+def _as_traced(fn: Any) -> tuple[Any, tuple[Any, ...]]:
+    """A `tf.function` that has been called, and the arguments that it was called with first."""
+    listed = getattr(fn, "_list_all_concrete_functions", None)
+    found = listed() if listed is not None else []
+    if not found:
+        raise ArgumentError(
+            "[ExportArchive] expected `input_signature`, or a `tf.function` that has been called, got neither."
+        )
+    _refuse_python(found[0].graph, found[0].name)
+    args, kwargs = found[0].structured_input_signature
+    if kwargs:
+        raise ArgumentError(f"[ExportArchive] expected positional arguments only, got {', '.join(kwargs)} besides.")
+    return fn, standardize_signature(args)
+
+
+def _served(traced: Any, signature: tuple[Any, ...]) -> Any:
+    """A function of named tensors that returns a dict of them, as TF Serving wants it."""
+    flat = tree.flatten(signature)
+
+    def serve(**named: Any) -> dict[str, Any]:
+        return named_outputs(traced(*tree.pack_sequence_as(signature, [named[x.name] for x in flat])))
+
+    return tf.function(serve, autograph=False).get_concrete_function(**{x.name: _spec(x) for x in flat})
+
+
+def _refuse_python(graph: Any, name: str) -> None:
+    """See that a graph runs without Python.
+
+    Raises:
+        UnsupportedError: if it does not.
+    """
+    saved = graph.as_graph_def()
+    kinds = {n.op for n in saved.node}.union(n.op for f in saved.library.function for n in f.node_def)
+    if kinds & _PYTHON:
+        raise UnsupportedError(
+            f"[export] expected TensorFlow's ops in {name!r}, got calls of Python (layers for strings, "
+            "`numpy_function`), which a file cannot hold; apply them to the data before."
+        )

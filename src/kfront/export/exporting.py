@@ -1,0 +1,79 @@
+"""`Model.export`: which engine writes which format. The writers stand in `backends/<engine>/export.py`."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from typing import Any
+
+from kfront.backends import backend_scope, get
+from kfront.core import tree
+from kfront.core.errors import ArgumentError, ArgumentTypeError, KfrontError, UnsupportedError
+from kfront.export.signature import model_signature, standardize_signature
+
+__all__ = ["export_model", "refuse_host_layers"]
+
+# format -> the engine that a model of another one is moved to for it
+_HOME = {"tf_saved_model": "tensorflow", "torch": "torch", "onnx": "torch", "stablehlo": "jax"}
+
+
+def export_model(
+    model: Any, filepath: Any, format: str, verbose: bool | None, input_signature: Any, options: dict[str, Any]
+) -> None:
+    """Write a model in a format for serving; see `Model.export`."""
+    if not isinstance(filepath, (str, os.PathLike)):
+        raise ArgumentTypeError(f"[export] expected `filepath` to be a path, got {type(filepath).__name__}.")
+    backend = model._backend
+    if format not in _HOME and format not in backend.exports:
+        raise ArgumentError(f"[export] expected `format` to be one of {', '.join(map(repr, _HOME))}, got {format!r}.")
+    refuse_host_layers(model)
+    if input_signature is None:
+        signature = model_signature(model)
+    else:
+        signature = standardize_signature(input_signature)
+    if not model.built:
+        with backend_scope(backend):
+            model.compute_output_spec(*signature)
+    if format not in backend.exports:
+        from kfront.models.cloning import convert
+
+        backend = get(_HOME[format])
+        model = convert(model, backend.name)
+    write = backend.exporter(format)
+    known = [p.name for p in inspect.signature(write).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    if set(options) - set(known):
+        unknown = ", ".join(sorted(set(options) - set(known)))
+        raise ArgumentTypeError(f"[export] expected options of {format!r} among {known or 'none'}, got {unknown}.")
+    try:
+        with backend_scope(backend):
+            write(model, signature, os.fspath(filepath), **options)
+    except KfrontError:
+        raise
+    except Exception as error:
+        raise UnsupportedError(
+            f"[export] expected a model that {backend.name} can trace for {format!r} with the signature "
+            f"{_shown(signature)}, got {type(error).__name__}: {str(error).strip().partition(chr(10))[0]}; give sizes "
+            "that are None in `input_signature`, or see the error before this one."
+        ) from error
+    if verbose:
+        print(f"Exported {model.name!r} to {os.fspath(filepath)} ({format}).")
+
+
+def _shown(signature: tuple[Any, ...]) -> str:
+    return ", ".join(f"{x.name}: {x.dtype}{x.shape}" for x in tree.flatten(signature))
+
+
+def refuse_host_layers(model: Any) -> None:
+    """See that no layer needs Python when it runs.
+
+    Raises:
+        UnsupportedError: if one does.
+    """
+    from kfront.layers.preprocessing.host_layer import HostLayer
+
+    found = [layer.name for layer in model._flatten_layers() if isinstance(layer, HostLayer)]
+    if found:
+        raise UnsupportedError(
+            f"[export] expected layers that an engine runs, got {', '.join(found)}, which need Python; "
+            "leave them out of the exported model and apply them to the data before."
+        )

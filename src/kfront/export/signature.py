@@ -1,0 +1,73 @@
+"""What an exported function takes: shapes and dtypes, None where any size will do."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from kfront.core import tree
+from kfront.core.errors import ArgumentError, NotBuiltError
+from kfront.core.spec import KerasTensor
+
+__all__ = ["model_signature", "named_outputs", "standardize_signature"]
+
+
+def model_signature(model: Any) -> tuple[Any, ...]:
+    """The positional arguments of a built model, as structures of KerasTensors.
+
+    Raises:
+        NotBuiltError: if it has never seen inputs.
+    """
+    structure = getattr(model, "_inputs_struct", None)
+    if structure is None and getattr(model, "_head", None) is not None:
+        structure = model.inputs[0]
+    if structure is not None:
+        return standardize_signature([tree.map_structure(lambda x: _named(x, x.name), structure)])
+    seen = getattr(model, "_build_shapes", None)
+    if not seen or not seen[0]:
+        raise NotBuiltError(
+            f"[export] expected a model that knows its inputs, got {model.name!r}, which is not built; call it on "
+            "data or pass `input_signature`."
+        )
+    shapes = tree.map_shape_structure(lambda s: KerasTensor(s, model.input_dtype, name=""), list(seen[0]))
+    return standardize_signature(shapes)
+
+
+def standardize_signature(signature: Any) -> tuple[Any, ...]:
+    """Positional arguments as structures of KerasTensors, each with a name of its own.
+
+    Args:
+        signature: a list or tuple, one entry an argument: structures of InputSpecs, KerasTensors, `tf.TensorSpec`s or
+            tensors, whatever has a shape and a dtype. One alone stands for a list of one.
+
+    Raises:
+        ArgumentError: if one of them has no known rank.
+    """
+    arguments = list(signature) if isinstance(signature, (list, tuple)) else [signature]
+    taken: set[str] = set()
+
+    def one(x: Any) -> KerasTensor:
+        name = re.sub(r"\W", "_", getattr(x, "name", None) or "inputs").strip("_") or "inputs"
+        free = next(n for n in (name, *(f"{name}_{i}" for i in range(1, len(taken) + 2))) if n not in taken)
+        taken.add(free)
+        return _named(x, free)
+
+    return tuple(tree.map_structure(one, arguments))
+
+
+def named_outputs(outputs: Any) -> dict[str, Any]:
+    """The leaves of what a model returns by name: the keys of a flat dict, else "output_0" and so on."""
+    if isinstance(outputs, dict) and not any(tree.is_nested(x) for x in outputs.values()):
+        return {str(k): x for k, x in outputs.items()}
+    return {f"output_{i}": x for i, x in enumerate(tree.flatten(outputs))}
+
+
+def _named(x: Any, name: str) -> KerasTensor:
+    """A KerasTensor of anything that has a shape and a dtype."""
+    try:
+        return KerasTensor(tuple(x.shape), x.dtype, name=name)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ArgumentError(
+            f"[export] expected an `input_signature` of InputSpecs with shape and dtype, got {x!r}; "
+            "pass e.g. `[kfront.InputSpec(shape=(None, 3), dtype='float32')]`."
+        ) from error

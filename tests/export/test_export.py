@@ -1,0 +1,307 @@
+"""Exported models, reloaded in their own runtimes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from tests.conftest import ENGINES
+
+import kfront
+from kfront import errors, layers
+
+needs = {
+    engine: pytest.mark.skipif(engine not in ENGINES, reason=f"{engine} is not installed")
+    for engine in ("torch", "jax", "tensorflow")
+}
+
+
+# ---- models ----------------------------------------------------------------------------------------------------------
+
+
+def mlp():
+    parts = [layers.Dense(8, "relu"), layers.Dropout(0.5), layers.BatchNormalization(), layers.Dense(3, "softmax")]
+    return kfront.Sequential([kfront.Input((6,)), layers.Normalization(mean=1.0, variance=4.0), *parts])
+
+
+def cnn():
+    parts = [layers.MaxPooling2D(), layers.DepthwiseConv2D(3), layers.GlobalAveragePooling2D(), layers.Dense(2)]
+    return kfront.Sequential([kfront.Input((12, 12, 3)), layers.Conv2D(4, 3, padding="same"), *parts])
+
+
+def lstm():
+    recurrent = [layers.LSTM(5, return_sequences=True), layers.Bidirectional(layers.LSTM(4))]
+    return kfront.Sequential([kfront.Input((7,), dtype="int32"), layers.Embedding(10, 4), *recurrent, layers.Dense(2)])
+
+
+def transformer():
+    x = kfront.Input((None, 8))
+    h = layers.LayerNormalization()(layers.add([x, layers.MultiHeadAttention(2, 4)(x, x)]))
+    h = layers.LayerNormalization()(layers.add([h, layers.Dense(8)(layers.Dense(16, "gelu")(h))]))
+    return kfront.Model(x, layers.GlobalAveragePooling1D()(h))
+
+
+MODELS = {f.__name__: f for f in (mlp, cnn, lstm, transformer)}
+
+
+def data(model, count):
+    rng = np.random.default_rng(count)
+    shape = [count if i == 0 else 5 + count if n is None else n for i, n in enumerate(model.inputs[0].shape)]
+    whole = model.inputs[0].dtype == "int32"
+    return rng.integers(0, 10, shape).astype("int32") if whole else rng.normal(size=shape).astype("float32")
+
+
+def randomized(model):
+    """The model with weights none of which is 0 or 1, so that each of them counts."""
+    rng = np.random.default_rng(3)
+    old = model.get_weights()
+    model.set_weights([rng.uniform(0.1, 0.6, w.shape).astype(w.dtype) if w.dtype.kind == "f" else w for w in old])
+    return model
+
+
+# ---- runtimes: a path -> a function of NumPy arrays ------------------------------------------------------------------
+
+
+def run_saved_model(path):
+    tf = pytest.importorskip("tensorflow")
+    loaded = tf.saved_model.load(path)
+
+    def run(x):
+        out = np.asarray(loaded.serve(x))
+        (name,) = loaded.signatures["serving_default"].structured_input_signature[1]
+        served = loaded.signatures["serving_default"](**{name: tf.constant(x)})
+        np.testing.assert_array_equal(np.asarray(served["output_0"]), out)
+        return out
+
+    return run
+
+
+def run_torch(path):
+    torch = pytest.importorskip("torch")
+    module = torch.export.load(path).module()
+    return lambda x: module(torch.from_numpy(x)).detach().numpy()
+
+
+def run_onnx(path):
+    runtime = pytest.importorskip("onnxruntime")
+    session = runtime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    (given,) = session.get_inputs()
+    assert isinstance(given.shape[0], str)  # the batch size is free
+    return lambda x: session.run(None, {given.name: x})[0]
+
+
+def run_stablehlo(path):
+    pytest.importorskip("jax")
+    from jax import export
+
+    with open(path, "rb") as file:
+        exported = export.deserialize(bytearray(file.read()))
+    assert export.is_symbolic_dim(exported.in_avals[0].shape[0])
+    return lambda x: np.asarray(exported.call(x))
+
+
+# format -> (how it is run, the engines that write it)
+FORMATS = {
+    "tf_saved_model": (run_saved_model, ("tensorflow", "jax")),
+    "torch": (run_torch, ("torch",)),
+    "onnx": (run_onnx, ("torch",)),
+    "stablehlo": (run_stablehlo, ("jax",)),
+}
+CASES = [
+    pytest.param(engine, format, name, marks=needs[engine], id=f"{format}-{engine}-{name}")
+    for format, (_, engines) in FORMATS.items()
+    for engine in engines
+    for name in MODELS
+]
+
+
+def needed(format):
+    if format == "onnx":
+        pytest.importorskip("onnxscript")
+    if format == "tf_saved_model":
+        pytest.importorskip("tensorflow")
+
+
+@pytest.mark.parametrize("engine, format, name", CASES)
+def test_reloaded_models_predict_the_same(engine, format, name, tmp_path):
+    needed(format)
+    path = str(tmp_path / "model.pt2")
+    with kfront.backend_scope(engine):
+        model = randomized(MODELS[name]())
+        before = [w.copy() for w in model.get_weights()]
+        model.export(path, format=format)
+        assert os.listdir(tmp_path) == ["model.pt2"]
+        run = FORMATS[format][0](path)
+        for count in (1, 4):
+            x = data(model, count)
+            want = model.predict(x, verbose=0)
+            np.testing.assert_allclose(run(x), want, atol=1e-4)
+            assert np.ptp(want) > 1e-3
+        for a, b in zip(before, model.get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+# ---- signatures ------------------------------------------------------------------------------------------------------
+
+
+def two_inputs():
+    """Inputs and outputs by name, in another order than the alphabet's."""
+    z, a = kfront.Input((3,), name="z"), kfront.Input((None, 2), name="a-b")
+    one, other = layers.Dense(2)(z), layers.GlobalMaxPooling1D()(layers.Conv1D(2, 3)(a))
+    return kfront.Model(
+        {"z": z, "a-b": a}, {"sum": layers.add([one, other]), "difference": layers.subtract([one, other])}
+    )
+
+
+def two_data():
+    rng = np.random.default_rng(0)
+    return {"z": rng.normal(size=(3, 3)).astype("float32"), "a-b": rng.normal(size=(3, 6, 2)).astype("float32")}
+
+
+def close(found, want):
+    assert set(found) == set(want)
+    for name in want:
+        np.testing.assert_allclose(np.asarray(found[name]), want[name], atol=1e-4)
+
+
+def test_names_and_structures(tmp_path):
+    """A model of NumPy's engine in every format, which converts it."""
+    path, x = str(tmp_path / "m.pt2"), two_data()
+    named = {"z": x["z"], "a_b": x["a-b"]}
+    with kfront.backend_scope("numpy"):
+        model = randomized(two_inputs())
+        want = model.predict(x, verbose=0)
+        if "tensorflow" in ENGINES:
+            import tensorflow as tf
+
+            model.export(path + "s", format="tf_saved_model")
+            loaded = tf.saved_model.load(path + "s")
+            close(loaded.serve(x), want)
+            close(loaded.signatures["serve"](**{k: tf.constant(v) for k, v in named.items()}), want)
+        if "torch" in ENGINES:
+            import torch
+
+            model.export(path, format="torch")
+            found = torch.export.load(path).module()({k: torch.from_numpy(v) for k, v in x.items()})
+            close({k: v.detach() for k, v in found.items()}, want)
+        if "jax" in ENGINES:
+            from jax import export
+
+            with pytest.raises(errors.UnsupportedError, match="a_b: float32.*input_signature"):
+                model.export(path, format="stablehlo")  # whether the convolution has a result depends on the length
+            model.export(path, format="stablehlo", constraints=["n0 >= 3"])
+            with open(path, "rb") as file:
+                close(export.deserialize(bytearray(file.read())).call(x), want)
+
+
+@needs["torch"]
+def test_names_in_onnx(tmp_path):
+    needed("onnx")
+    runtime = pytest.importorskip("onnxruntime")
+    path, x = str(tmp_path / "m.onnx"), two_data()
+    with kfront.backend_scope("torch"):
+        model = randomized(two_inputs())
+        model.train()
+        model.export(path, format="onnx", opset_version=20)
+        assert model.training  # as before
+        session = runtime.InferenceSession(path)
+        names = [o.name for o in session.get_outputs()]
+        found = dict(zip(names, session.run(None, {"z": x["z"], "a_b": x["a-b"]}), strict=True))
+        close(found, model.predict(x, verbose=0))
+
+
+class Subclassed(kfront.Model):
+    def __init__(self):
+        super().__init__()
+        self.table, self.dense = layers.Embedding(10, 3), layers.Dense(2)
+
+    def call(self, x, training=False):
+        return self.dense(self.table(x))
+
+
+@needs["torch"]
+def test_subclassed_models_and_their_signature(tmp_path):
+    import torch
+
+    with kfront.backend_scope("torch"):
+        with pytest.raises(errors.NotBuiltError, match="input_signature"):
+            Subclassed().export(tmp_path / "m.pt2", format="torch")
+        model = Subclassed()
+        given = [kfront.InputSpec(shape=(None, 4), dtype="int32")]
+        model.export(tmp_path / "m.pt2", format="torch", input_signature=given)
+        x = np.arange(8).reshape(2, 4).astype("int32")
+        found = torch.export.load(tmp_path / "m.pt2").module()(torch.from_numpy(x))
+        np.testing.assert_allclose(found.detach().numpy(), model.predict(x, verbose=0), atol=1e-4)
+
+
+# ---- errors, and what they leave -------------------------------------------------------------------------------------
+
+
+def texts():
+    return kfront.Sequential([kfront.Input((1,), dtype="int32"), layers.Hashing(4), layers.Embedding(4, 2)])
+
+
+BAD = {  # arguments -> the error and what it says
+    "format": (mlp, dict(filepath="m", format="pickle"), errors.ArgumentError, "'tf_saved_model', 'torch'"),
+    "path": (mlp, dict(filepath=3, format="torch"), errors.ArgumentTypeError, "path"),
+    "ending": (mlp, dict(filepath="m.pt", format="torch"), errors.ArgumentError, r"\.pt2"),
+    "option": (mlp, dict(filepath="m.pt2", format="torch", opset_version=3), errors.ArgumentTypeError, "opset_version"),
+    "signature": (mlp, dict(filepath="m.pt2", format="torch", input_signature=[3]), errors.ArgumentError, "InputSpec"),
+    "host": (texts, dict(filepath="m.pt2", format="torch"), errors.UnsupportedError, "hashing.*Python"),
+    "folder": (mlp, dict(filepath="no/m.pt2", format="torch"), errors.SavingError, "existing folder"),
+}
+
+
+@needs["torch"]
+@pytest.mark.parametrize("name", BAD)
+def test_errors(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    make, arguments, kind, words = BAD[name]
+    with kfront.backend_scope("torch"), pytest.raises(kind, match=words):
+        make().export(**arguments)
+    assert os.listdir(tmp_path) == []
+
+
+@needs["tensorflow"]
+def test_a_folder_of_other_things_is_kept(tmp_path):
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "thesis.txt").write_text("all of it")
+    with kfront.backend_scope("tensorflow"):
+        with pytest.raises(errors.SavingError, match="holds others"):
+            mlp().export(tmp_path / "m")
+    assert (tmp_path / "m" / "thesis.txt").read_text() == "all of it"
+    assert os.listdir(tmp_path) == ["m"]
+
+
+@needs["tensorflow"]
+def test_exports_replace_older_ones_or_leave_them(tmp_path):
+    class Broken(kfront.Model):
+        def call(self, x):
+            raise ValueError("not today")
+
+    with kfront.backend_scope("tensorflow"):
+        model = mlp()
+        model.export(tmp_path / "m", verbose=True)
+        randomized(model)
+        model.export(tmp_path / "m")
+        x = data(model, 2)
+        np.testing.assert_allclose(run_saved_model(str(tmp_path / "m"))(x), model.predict(x, verbose=0), atol=1e-4)
+        with pytest.raises(ValueError):
+            Broken().export(tmp_path / "m", input_signature=[kfront.KerasTensor((None, 2))])
+        np.testing.assert_allclose(run_saved_model(str(tmp_path / "m"))(x), model.predict(x, verbose=0), atol=1e-4)
+    assert os.listdir(tmp_path) == ["m"]
+
+
+@needs["torch"]
+def test_torch_needs_no_other_engine(tmp_path):
+    code = f"""
+import sys
+import kfront
+model = kfront.Sequential([kfront.Input((3,)), kfront.layers.Dense(2)])
+model.export({str(tmp_path / "m.pt2")!r}, format="torch")
+assert not {{"tensorflow", "jax"}} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "KERAS_BACKEND": "torch"})
