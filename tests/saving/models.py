@@ -143,7 +143,7 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
 FORMS = {
     "folder": lambda model, path: model.save(f"{path}.folder", zipped=False),
     "legacy": lambda model, path: model.save(f"{path}.h5"),
-    "sharded": lambda model, path: model.save_weights(f"{path}.weights.json", max_shard_size=1e-6),
+    "sharded": lambda model, path: model.save_weights(f"{path}.weights.json", max_shard_size=1e-5),
 }
 
 

@@ -170,7 +170,7 @@ def test_objects_of_every_class(forms_to_keras):
             problems.append(f"{name} from Keras: {type(error).__name__}: {error}")
     problems = [p for p in problems if not p.endswith(KERAS_FORGETS)]
     assert not problems, "\n".join(problems)
-    assert len(ours) > 150
+    assert len(ours) > 110
 
 
 def _optimizers():

@@ -87,6 +87,10 @@ class LossScaleOptimizer(Optimizer):
         return [*self._variables, *self.inner_optimizer.variables]
 
     @property
+    def _saved_variables(self) -> list[Any]:
+        return self.variables
+
+    @property
     def iterations(self) -> Any:
         """The number of updates of the inner optimizer."""
         return self.inner_optimizer.iterations
