@@ -175,7 +175,7 @@ def _i0_exact(x: Any) -> Any:
     y = abs(x)
     near = less(y, 8.0)
     small, large = multiply(where(near, y, 0.0), 0.5), where(near, 8.0, y)
-    series = _polynomial(multiply(small, small), [math.factorial(k) ** -2.0 for k in range(26, -1, -1)])
+    series = _polynomial(multiply(small, small), tuple(math.factorial(k) ** -2.0 for k in range(26, -1, -1)))
     t, one, two = subtract(divide(16.0, large), 1.0), 0.0, 0.0
     for c in _I0_CHEBYSHEV[:0:-1]:
         one, two = add(subtract(multiply(multiply(t, 2.0), one), two), c), one
