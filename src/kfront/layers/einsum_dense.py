@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from kfront import ops
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.registry import serializable
@@ -119,6 +121,7 @@ class EinsumDense(Quantizable):
     _terms: Equation
     _letters: tuple[list[str], list[str]]
     _contracted = 0
+    _zero_name = "zero_point"
 
     def __init__(
         self,
@@ -280,6 +283,26 @@ class EinsumDense(Quantizable):
         kept = tuple(kernel.index(c) for c in outputs if c in kernel)
         scale = tuple(shape[kernel.index(c)] if c in kernel else 1 for c in outputs)
         return Layout(shape, summed, kept, scale)
+
+    def _calibrates(self, mode: str) -> bool:
+        if not super()._calibrates(mode):
+            return False
+        (inputs, outputs), kernel = self._letters, self._terms.kernel
+        batched = any(c in outputs and c in inputs for c in kernel)
+        return not batched and {c for c in kernel if c not in outputs} == {c for c in inputs if c not in outputs}
+
+    def _calibration_rows(self, inputs: np.ndarray) -> np.ndarray:
+        letters, outputs = self._terms.expanded(inputs.ndim)
+        summed = [letters.index(c) for c in self._terms.kernel if c not in outputs]
+        rows = np.moveaxis(inputs, summed, range(-len(summed), 0))
+        return rows.reshape(-1, self._calibrated_sizes()[1])
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        config = super().get_config()
+        if self.quantization_mode == "gptq" and self.built:
+            config["gptq_unpacked_column_size"] = self._calibrated_sizes()[0]
+        return config
 
     def _contract(self, x: Any, kernel: Any) -> Any:
         return ops.einsum(self.equation, x, kernel)

@@ -19,10 +19,11 @@ from kfront.core.errors import ArgumentError, NotBuiltError, ShapeError, Unsuppo
 from kfront.core.operators import ArrayOperators
 from kfront.layers.float8 import Float8
 from kfront.layers.lora import LoraLayer, LowRankWeight
-from kfront.quantizers.configs import config_for
+from kfront.quantizers.calibrated import Quantized, Statistics, nearest
+from kfront.quantizers.configs import CALIBRATED, config_for
 from kfront.quantizers.functions import dequantize_grouped
 
-__all__ = ["Layout", "Quantizable", "QuantizedWeight"]
+__all__ = ["CalibratedWeight", "Layout", "Quantizable", "QuantizedWeight"]
 
 INT4 = (-8, 7)
 
@@ -196,6 +197,70 @@ class QuantizedWeight(ArrayOperators):
         return f"<QuantizedWeight {self.path}, shape={self.shape}, {self.mode}>"
 
 
+class CalibratedWeight(QuantizedWeight):
+    """A weight that GPTQ or AWQ chose: a matrix of unsigned values with one row for each output.
+
+    Args:
+        layout: how the weight is cut up.
+        mode: "gptq" or "awq".
+        bits: bits of a value; those of 4 share a byte.
+        variables: the stored Variables: values, scale, zero points, with "awq" the factors of the inputs, and the
+            group of each input.
+    """
+
+    def __init__(self, layout: Layout, mode: str, bits: int, variables: Sequence[Any]) -> None:
+        *most, group = variables
+        super().__init__(layout, mode, [*most[:3], group])
+        self.bits = bits
+        self.factors: Any = most[3] if mode == "awq" else None
+        axes = [i for i in range(len(layout.shape)) if i not in layout.inputs]
+        self._order = (*axes, *layout.inputs)
+        self._sizes = tuple(layout.shape[i] for i in self._order)
+
+    @property
+    def value(self) -> Any:
+        """The native tensor."""
+        matrix = dequantize_grouped(self.unpacked(), self.scale.value, self.zero.value, self.group.value, 1)
+        if self.factors is not None:
+            matrix = ops.divide(matrix, self.factors.value)
+        return ops.transpose(ops.reshape(matrix, self._sizes), np.argsort(self._order).tolist())
+
+    def unpacked(self) -> Any:
+        """The matrix of values, one in a byte."""
+        if self.bits != 4:
+            return self.stored.value
+        return quantizers.unpack_int4(self.stored.value, self.layout.sizes[1], 0, "uint8")
+
+    def to_rows(self, value: np.ndarray) -> np.ndarray:
+        """A weight as a matrix with one row for each output."""
+        return value.transpose(self._order).reshape(self.layout.sizes[::-1])
+
+    def quantized(self, value: Any, quantizer: Any) -> list[Any]:
+        """What the stored Variables of a floating weight are, each value rounded by itself; groups and factors stay."""
+        factors = None if self.factors is None else self.factors.numpy()
+        rows = self.to_rows(self._backend.to_numpy(self._backend.convert(value)))
+        return self.stored_as(nearest(rows, self.bits, self.group.numpy().astype("int32"), factors))
+
+    def take(self, found: Quantized) -> None:
+        """Hold a matrix in few bits from now on."""
+        for variable, new in zip(self.variables, self.stored_as(found), strict=True):
+            variable.assign(new)
+
+    def stored_as(self, found: Quantized) -> list[Any]:
+        """What the stored Variables of a matrix in few bits are."""
+        values = found.values.astype("uint8")
+        if self.bits == 4:
+            values, _, _ = quantizers.pack_int4(values, 0, "uint8")
+        factors = [] if found.factors is None else [found.factors.astype("float32")]
+        scale, zero = found.scale.astype("float32"), found.zero.astype("uint8")
+        return [values, scale, zero, *factors, found.group.astype("float32")]
+
+    @property
+    def variables(self) -> list[Any]:
+        """The stored Variables."""
+        return [v for v in (self.stored, self.scale, self.zero, self.factors, self.group) if v is not None]
+
+
 def _fitting(scale: Any, layout: Layout) -> Any:
     wanted = tuple(1 if i in layout.inputs else d for i, d in enumerate(layout.shape))
     if tuple(scale.shape) != wanted:
@@ -221,7 +286,8 @@ class Quantizable(LoraLayer):
     quantization_config: Any = None
     kernel: Any
     g_idx: Any
-    _modes: tuple[str, ...] = ("int8", "int4", "float8")
+    _modes: tuple[str, ...] = ("int8", "int4", "float8", "gptq", "awq")
+    _zero_name = "kernel_zero"  # of the zero points that calibration gives
     _float8: Any = None
     _special = False  # whether the product needs more than the weight
 
@@ -260,16 +326,24 @@ class Quantizable(LoraLayer):
         config = config_for(self.name, mode, config or (self.quantization_config if mode is None else None))
         if config.mode not in self._modes:
             raise UnsupportedError(f"[{self.name}] expected a mode in {self._modes}, got {config.mode!r}.")
+        if config.mode in CALIBRATED:
+            raise ArgumentError(
+                f"[{self.name}] expected mode {config.mode!r} at `quantize` of a model, which runs the data through "
+                "the layers; got it at a layer."
+            )
         if self.quantization_mode is not None:
             raise ArgumentError(f"[{self.name}] expected a layer that is not quantized, got {self._dtype_policy!r}.")
         if not self.built:
             raise NotBuiltError(f"[{self.name}] expected a built layer for `quantize`; call it on data first.")
+        self._take_config(config)
+        self._quantize(config)
+
+    def _take_config(self, config: Any) -> None:
         before = self._dtype_policy
         self.__dict__["quantization_config"] = config
         self.dtype_policy = f"{config.dtype_policy_string()}_from_{before.name}"
-        self._quantize(config)
 
-    def _quantize(self, config: Any) -> None:
+    def _quantize(self, config: Any, statistics: Statistics | None = None) -> None:
         name = self._adapted
         if config.mode == "float8":
             return self.quantized_build(getattr(self, name).shape, "float8", config)
@@ -280,7 +354,11 @@ class Quantizable(LoraLayer):
         value = base.numpy()
         self._disown(base)
         self.quantized_build(base.shape, config.mode, config)
-        self._assign_quantized(getattr(self, name), value, config)
+        weight = getattr(self, name)
+        if statistics is None:
+            self._assign_quantized(weight, value, config)
+        else:
+            weight.take(config.quantized(weight.to_rows(value), statistics))
         if adapted is not None:
             self._adapt(adapted.a, adapted.b)
         return None
@@ -294,16 +372,18 @@ class Quantizable(LoraLayer):
 
         Args:
             kernel_shape: shape of the weight.
-            mode: "int8", "int4" or "float8".
+            mode: "int8", "int4", "float8", "gptq" or "awq".
             config: a `QuantizationConfig`; for "int4" it tells the size of blocks.
         """
+        if mode in CALIBRATED:
+            return self._calibrated_build(tuple(kernel_shape), mode)
         if mode == "float8":
             length = getattr(self._dtype_policy, "amax_history_length", 1024)
             self.__dict__.update(_float8=Float8(self, length), _special=True)
-            return
+            return None
         name = self._adapted
         self.__dict__["_special"] = "kernel" in name and self._inputs_quantizer() is not None
-        self._put_quantized(name, name, self._layout(tuple(kernel_shape)), mode, self._block_size(config))
+        return self._put_quantized(name, name, self._layout(tuple(kernel_shape)), mode, self._block_size(config))
 
     def _block_size(self, config: Any) -> int:
         size = getattr(self._dtype_policy, "block_size", None)
@@ -342,6 +422,50 @@ class Quantizable(LoraLayer):
                 group.assign((np.arange(inputs) // block).astype("float32"))
             variables.append(group)
         self.__dict__[attribute] = QuantizedWeight(layout, mode, variables)
+
+    # -- calibration --------------------------------------------------------------------------------------------------
+
+    def _calibrates(self, mode: str) -> bool:
+        """Whether calibration can quantize the layer: its product is one of rows of inputs and a matrix."""
+        return mode in self._modes and self.built
+
+    def _calibrated_sizes(self) -> tuple[int, int]:
+        """Numbers of outputs and inputs of the matrix."""
+        inputs, outputs = self._layout(tuple(self.kernel.shape)).sizes
+        return outputs, inputs
+
+    def _calibration_rows(self, inputs: np.ndarray) -> np.ndarray:
+        """Inputs as a matrix, in the order of the weight's axes that are summed over."""
+        return inputs.reshape(-1, inputs.shape[-1])
+
+    def _calibrate(self, config: Any, statistics: Statistics) -> None:
+        """Keep the weight in few bits, chosen for inputs like those seen."""
+        config = config.without_data()
+        self._take_config(config)
+        self._quantize(config, statistics)
+
+    def _calibrated_build(self, shape: tuple[int, ...], mode: str) -> None:
+        policy, layout = self._dtype_policy, self._layout(shape)
+        bits, (inputs, outputs) = policy.weight_bits, layout.sizes
+        grid = (outputs, 1 if policy.group_size == -1 else -(-inputs // policy.group_size))
+
+        def add(attribute: str, shape: tuple[int, ...], dtype: str, first: str = "zeros", name: str = "") -> Any:
+            variable = self.add_weight(
+                name=name or attribute, shape=shape, dtype=dtype, initializer=first, trainable=False
+            )
+            setattr(self, attribute, variable)
+            return variable
+
+        rows = (outputs + 1) // 2 if bits == 4 else outputs
+        variables = [
+            add("quantized_kernel", (rows, inputs), "uint8", name="kernel"),
+            add("kernel_scale", grid, self.variable_dtype, "ones"),
+            add("kernel_zero", grid, "uint8", name=self._zero_name),
+        ]
+        if mode == "awq":
+            variables.append(add("awq_scales", (inputs,), self.variable_dtype, "ones"))
+        variables.append(add("g_idx", (inputs,), "float32"))
+        self.__dict__["kernel"] = CalibratedWeight(layout, mode, bits, variables)
 
     def _add_weight(self, shape: tuple[int, ...]) -> None:
         """Create the weight, quantized if the dtype policy says so."""
@@ -453,17 +577,23 @@ class Quantizable(LoraLayer):
         if "float8" in self._modes:
             pairs = [(f"{x}_scale", f"{x}_amax_history") for x in ("inputs", "kernel", "outputs_grad")]
             spec["float8"] = [*plain, *(n for pair in pairs for n in pair)]
+        if "gptq" in self._modes:
+            first = [*plain[1:], "quantized_kernel", "kernel_scale", "kernel_zero"]
+            spec.update(gptq=[*first, "g_idx"], awq=[*first, "awq_scales", "g_idx"])
         return spec
 
     def _file_order(self) -> list[Any]:
-        """The variables in the order that files have: the weight first, what quantization adds last."""
+        """The variables in the order that files have: weight, others, what quantization adds; after GPTQ and AWQ all
+        that stands for the weight is behind the others.
+        """
         own, weight = self._plain_order(), getattr(self, self._adapted)
         weight = weight.base if isinstance(weight, LowRankWeight) else weight
         if not isinstance(weight, QuantizedWeight):
             return own
         first, *rest = weight.variables
         known = {id(v) for v in weight.variables}
-        return [first, *(v for v in own if id(v) not in known), *rest]
+        others = [v for v in own if id(v) not in known]
+        return [*others, first, *rest] if isinstance(weight, CalibratedWeight) else [first, *others, *rest]
 
     def _plain_order(self) -> list[Any]:
         return self._plain_variables() if self.lora_enabled else self._ordered()

@@ -9,7 +9,8 @@ from typing import Any
 
 from kfront.core.errors import ArgumentError, ArgumentTypeError, NotBuiltError
 from kfront.layers.quantized import Quantizable
-from kfront.quantizers.configs import config_for
+from kfront.models.calibrating import calibrate
+from kfront.quantizers.configs import CALIBRATED, config_for
 
 __all__ = ["quantize_model"]
 
@@ -21,8 +22,9 @@ def quantize_model(model: Any, mode: str | None, config: Any, filters: Any, type
 
     Args:
         model: a built model.
-        mode: "int8", "int4" or "float8"; that of the config if None.
-        config: a `QuantizationConfig`, the default of the mode if None.
+        mode: "int8", "int4", "float8", "gptq" or "awq"; that of the config if None.
+        config: a `QuantizationConfig`, the default of the mode if None; "gptq" and "awq" need one, and quantize the
+            layers within the blocks of the model's structure.
         filters: a regular expression that is searched for in the paths of layers, a list of them, a function of the
             layer, or None for all layers.
         type_check: whether layers of subclasses are left out, whose `call` may read the weight.
@@ -39,17 +41,21 @@ def quantize_model(model: Any, mode: str | None, config: Any, filters: Any, type
     done = [x.name for x in layers if x.quantization_mode is not None]
     if done:
         raise ArgumentError(f"[{model.name}] expected layers that are not quantized, got {', '.join(done)}.")
-    for layer in layers:
-        _quantize(layer, config, type_check)
+    if config.mode in CALIBRATED:
+        calibrate(model, config, lambda layer: wanted(layer) and _may(layer, type_check))
+    else:
+        for layer in layers:
+            if _may(layer, type_check) and config.mode in layer._modes:
+                layer.quantize(config.mode, type_check, config)
     model._steps().clear()
 
 
-def _quantize(layer: Any, config: Any, type_check: bool) -> None:
+def _may(layer: Any, type_check: bool) -> bool:
     own = getattr(type(layer), "_unbound", type(layer))
-    if type_check and not own.__module__.startswith("kfront."):
+    built_in = not type_check or own.__module__.startswith("kfront.")
+    if not built_in:
         _log.warning("[quantize] %s is left as it is: %s is not a built-in layer.", layer.name, own.__name__)
-    elif config.mode in layer._modes:
-        layer.quantize(config.mode, type_check, config)
+    return built_in
 
 
 def _filter(filters: Any) -> Callable[[Any], bool]:

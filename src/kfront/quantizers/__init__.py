@@ -7,6 +7,7 @@ from kfront.core.lazy import lazy_namespace, names
 __getattr__, __dir__, __all__ = lazy_namespace(
     __name__,
     {
+        **names(".calibrated", "AWQConfig GPTQConfig"),
         **names(".classes", "AbsMaxQuantizer Quantizer deserialize get serialize"),
         **names(
             ".configs", "Float8QuantizationConfig Int4QuantizationConfig Int8QuantizationConfig QuantizationConfig"

@@ -1,4 +1,5 @@
 # Written by tools/stubs.py from the table in the module of the same name.
+from kfront.quantizers.calibrated import AWQConfig as AWQConfig, GPTQConfig as GPTQConfig
 from kfront.quantizers.classes import (
     AbsMaxQuantizer as AbsMaxQuantizer,
     Quantizer as Quantizer,
@@ -24,8 +25,10 @@ from kfront.quantizers.functions import (
 )
 
 __all__ = [
+    "AWQConfig",
     "AbsMaxQuantizer",
     "Float8QuantizationConfig",
+    "GPTQConfig",
     "Int4QuantizationConfig",
     "Int8QuantizationConfig",
     "QuantizationConfig",

@@ -9,6 +9,7 @@ from kfront.core.registry import serializable
 from kfront.quantizers.classes import AbsMaxQuantizer, deserialize, get, serialize
 
 __all__ = [
+    "CALIBRATED",
     "MODES",
     "Float8QuantizationConfig",
     "Int4QuantizationConfig",
@@ -17,7 +18,8 @@ __all__ = [
     "config_for",
 ]
 
-MODES = ("int8", "int4", "float8")
+CALIBRATED = ("gptq", "awq")  # these look at data
+MODES = ("int8", "int4", "float8", *CALIBRATED)
 
 
 @serializable("keras.quantizers")
@@ -44,7 +46,7 @@ class QuantizationConfig:
 
     @property
     def mode(self) -> str:
-        """One of "int8", "int4", "float8"."""
+        """One of "int8", "int4", "float8", "gptq", "awq"."""
         return self._mode
 
     def dtype_policy_string(self) -> str:
@@ -178,6 +180,11 @@ def config_for(who: str, mode: Any, config: Any) -> Any:
     if mode not in MODES:
         raise ArgumentError(f"[{who}] expected `mode` in {', '.join(map(repr, MODES))}, got {mode!r}.")
     if config is None:
+        if mode in CALIBRATED:
+            raise ArgumentError(
+                f"[{who}] expected a `config` with a dataset for mode {mode!r}, got None; pass a "
+                f"kfront.quantizers.{mode.upper()}Config."
+            )
         return _BY_MODE[mode]()
     if config.mode != mode:
         raise ArgumentError(f"[{who}] expected a `config` of mode {mode!r}, got one of mode {config.mode!r}.")

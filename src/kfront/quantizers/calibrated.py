@@ -1,0 +1,372 @@
+"""Quantization that looks at data: what GPTQ and AWQ are told, and how they choose the values of a weight.
+
+Weights are matrices of shape (outputs, inputs) here. What a layer's inputs were is kept as the sum of the products of
+each two of them, which is all that the error of the outputs depends on: for a change D of the weight it is the trace of
+``D @ products @ D.T``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from kfront.core.errors import ArgumentError
+from kfront.core.registry import serializable
+from kfront.quantizers.configs import QuantizationConfig
+
+__all__ = ["AWQConfig", "GPTQConfig", "Quantized", "Statistics", "awq", "gptq", "nearest"]
+
+_CHUNK = 128  # columns whose errors are passed on to those behind them at once
+
+
+class _CalibratedConfig(QuantizationConfig):
+    """What both configs have."""
+
+    _bits: tuple[int, ...] = ()
+
+    def __init__(
+        self,
+        dataset: Any,
+        tokenizer: Any,
+        weight_bits: int,
+        num_samples: int,
+        sequence_length: int,
+        group_size: int,
+        quantization_layer_structure: dict[str, Any] | None,
+    ) -> None:
+        super().__init__()
+        if weight_bits not in self._bits:
+            raise ArgumentError(
+                f"[{type(self).__name__}] expected `weight_bits` in {list(self._bits)}, got {weight_bits!r}."
+            )
+        self._check_positive(num_samples=num_samples, sequence_length=sequence_length)
+        if group_size != -1:
+            self._check_positive(group_size=group_size)
+        self.dataset, self.tokenizer = dataset, tokenizer
+        self.weight_bits, self.group_size = weight_bits, group_size
+        self.num_samples, self.sequence_length = num_samples, sequence_length
+        self.quantization_layer_structure = quantization_layer_structure
+
+    def _check_positive(self, **values: Any) -> None:
+        for name, value in values.items():
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                also = " or -1" if name == "group_size" else ""
+                raise ArgumentError(
+                    f"[{type(self).__name__}] expected `{name}` to be a positive int{also}, got {value!r}."
+                )
+
+    def dtype_policy_string(self) -> str:
+        """What the dtype policy of a quantized layer begins with."""
+        return f"{self.mode}/{self.weight_bits}/{self.group_size}"
+
+    def without_data(self) -> Any:
+        """The same config without data, tokenizer and layers, which a quantized layer keeps."""
+        return type(self)(**{**self.get_config(), "quantization_layer_structure": None})
+
+    def _own(self, *names: str) -> dict[str, Any]:
+        return {"dataset": None, "tokenizer": None, **{name: getattr(self, name) for name in names}}
+
+
+@serializable("keras.quantizers")
+class GPTQConfig(_CalibratedConfig):
+    """Weights in 2, 3, 4 or 8 bits by GPTQ: what rounding a weight changes is made up for by those not rounded yet.
+
+    Args:
+        dataset: iterable of texts, or of integer tokens of any shape; it is read as one row of tokens.
+        tokenizer: function text -> tokens, or an object with a method `tokenize`; None for tokens.
+        weight_bits: 2, 3, 4 or 8.
+        num_samples: how many windows of the tokens are taken, from the first on.
+        per_channel: whether each output has its own scale.
+        sequence_length: tokens in a window.
+        hessian_damping: what is added to the diagonal of the Hessian, as a part of its mean, between 0 and 1.
+        group_size: how many inputs share a scale, -1 for all.
+        symmetric: whether the zero point is the middle of the range.
+        activation_order: whether inputs with the largest activations come first.
+        quantization_layer_structure: dict with "pre_block_layers" and "sequential_blocks"; that of
+            `model.get_quantization_layer_structure` if None.
+
+    Raises:
+        ArgumentError: for values out of these ranges.
+
+    Example:
+
+    >>> import kfront, numpy as np
+    >>> table, block = kfront.layers.Embedding(9, 8), kfront.Sequential([kfront.Input((4, 8)), kfront.layers.Dense(8)])
+    >>> model = kfront.Sequential([kfront.Input((4,), dtype="int32"), table, block])
+    >>> config = kfront.quantizers.GPTQConfig(
+    ...     np.arange(32) % 9, None, num_samples=8, sequence_length=4, group_size=4,
+    ...     quantization_layer_structure={"pre_block_layers": [table], "sequential_blocks": [block]},
+    ... )
+    >>> model.quantize(config=config)
+    >>> block.layers[0].dtype_policy.name
+    'gptq/4/4_from_float32'
+
+    Reference: Frantar et al., 2022, https://arxiv.org/abs/2210.17323.
+    """
+
+    _mode = "gptq"
+    _bits = (2, 3, 4, 8)
+
+    def __init__(
+        self,
+        dataset: Any,
+        tokenizer: Any,
+        *,
+        weight_bits: int = 4,
+        num_samples: int = 128,
+        per_channel: bool = True,
+        sequence_length: int = 512,
+        hessian_damping: float = 0.01,
+        group_size: int = 128,
+        symmetric: bool = False,
+        activation_order: bool = False,
+        quantization_layer_structure: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(
+            dataset, tokenizer, weight_bits, num_samples, sequence_length, group_size, quantization_layer_structure
+        )
+        if not 0 <= hessian_damping <= 1:
+            raise ArgumentError(f"[GPTQConfig] expected `hessian_damping` between 0 and 1, got {hessian_damping!r}.")
+        self.per_channel, self.symmetric = per_channel, symmetric
+        self.hessian_damping, self.activation_order = hessian_damping, activation_order
+
+    def quantized(self, weight: np.ndarray, statistics: Statistics) -> Quantized:
+        """A matrix in few bits."""
+        return gptq(weight, statistics, self)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments, without the data."""
+        return self._own(
+            "weight_bits",
+            "num_samples",
+            "per_channel",
+            "sequence_length",
+            "hessian_damping",
+            "group_size",
+            "symmetric",
+            "activation_order",
+            "quantization_layer_structure",
+        )
+
+
+@serializable("keras.quantizers")
+class AWQConfig(_CalibratedConfig):
+    """Weights in 4 bits by AWQ: inputs with large activations get a finer grid, by factors that are searched for.
+
+    Args:
+        dataset: iterable of texts, or of integer tokens of any shape; it is read as one row of tokens.
+        tokenizer: function text -> tokens, or an object with a method `tokenize`; None for tokens.
+        weight_bits: 4.
+        num_samples: how many windows of the tokens are taken, from the first on.
+        sequence_length: tokens in a window.
+        group_size: how many inputs share a scale, -1 for all.
+        num_grid_points: how many exponents of the activations are tried as factors.
+        quantization_layer_structure: dict with "pre_block_layers" and "sequential_blocks"; that of
+            `model.get_quantization_layer_structure` if None.
+
+    Raises:
+        ArgumentError: for values out of these ranges.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.quantizers.AWQConfig(["some text"], str.split, group_size=64).dtype_policy_string()
+    'awq/4/64'
+
+    Reference: Lin et al., 2023, https://arxiv.org/abs/2306.00978.
+    """
+
+    _mode = "awq"
+    _bits = (4,)
+
+    def __init__(
+        self,
+        dataset: Any,
+        tokenizer: Any,
+        *,
+        weight_bits: int = 4,
+        num_samples: int = 128,
+        sequence_length: int = 512,
+        group_size: int = 128,
+        num_grid_points: int = 20,
+        quantization_layer_structure: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(
+            dataset, tokenizer, weight_bits, num_samples, sequence_length, group_size, quantization_layer_structure
+        )
+        self._check_positive(num_grid_points=num_grid_points)
+        self.num_grid_points = num_grid_points
+
+    def quantized(self, weight: np.ndarray, statistics: Statistics) -> Quantized:
+        """A matrix in few bits."""
+        return awq(weight, statistics, self)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments, without the data."""
+        return self._own(
+            "weight_bits",
+            "num_samples",
+            "sequence_length",
+            "group_size",
+            "num_grid_points",
+            "quantization_layer_structure",
+        )
+
+
+class Statistics:
+    """What the inputs of a layer were.
+
+    Args:
+        size: number of inputs.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.count = 0
+        self.products = np.zeros((size, size))
+        self.magnitudes = np.zeros(size)
+
+    def add(self, rows: np.ndarray) -> None:
+        """Take note of inputs of shape (n, size)."""
+        rows = rows.astype("float64")
+        self.count += len(rows)
+        self.products += rows.T @ rows
+        self.magnitudes += np.abs(rows).sum(0)
+
+    def error(self, change: np.ndarray) -> float:
+        """Sum of the squared changes of the outputs for a change of the weight."""
+        return float(((change @ self.products) * change).sum())
+
+
+@dataclasses.dataclass
+class Quantized:
+    """A matrix in few bits: ``(values - zero) * scale / factors``, scale and zero point by the group of each input."""
+
+    values: np.ndarray
+    scale: np.ndarray
+    zero: np.ndarray
+    group: np.ndarray
+    factors: np.ndarray | None = None
+
+    @property
+    def matrix(self) -> np.ndarray:
+        """What it stands for."""
+        found = (self.values - self.zero[:, self.group]) * self.scale[:, self.group]
+        return found if self.factors is None else found / self.factors
+
+
+# ---- grids -----------------------------------------------------------------------------------------------------------
+
+
+def _grid(rows: np.ndarray, bits: int, symmetric: bool = False, each: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    """Scale and zero point of each row, or of all alike; 0 is on the grid."""
+    axis = 1 if each else None
+    low, high = np.minimum(rows.min(axis), 0), np.maximum(rows.max(axis), 0)
+    if symmetric:
+        high = np.maximum(-low, high)
+        low = -high
+    low, high = np.where(low == high, -1.0, low), np.where(low == high, 1.0, high)
+    last = 2**bits - 1
+    scale = (high - low) / last
+    zero = np.full_like(scale, 2 ** (bits - 1)) if symmetric else np.rint(-low / scale)
+    return np.broadcast_to(scale, len(rows)), np.broadcast_to(zero, len(rows))
+
+
+def _on_grid(rows: np.ndarray, scale: np.ndarray, zero: np.ndarray, bits: int) -> np.ndarray:
+    return np.clip(np.rint(rows / scale) + zero, 0, 2**bits - 1)
+
+
+def nearest(weight: np.ndarray, bits: int, group: np.ndarray, factors: np.ndarray | None = None) -> Quantized:
+    """Each value rounded by itself.
+
+    Args:
+        weight: matrix of shape (outputs, inputs).
+        bits: bits of a value.
+        group: the group of each input.
+        factors: factors of the inputs, or None.
+    """
+    weight = weight.astype("float64") * (1.0 if factors is None else factors)
+    grids = [_grid(weight[:, group == g], bits) for g in range(int(group.max()) + 1)]
+    scale, zero = (np.stack(parts, 1) for parts in zip(*grids, strict=True))
+    return Quantized(_on_grid(weight, scale[:, group], zero[:, group], bits), scale, zero, group, factors)
+
+
+def _groups(inputs: int, size: int) -> np.ndarray:
+    return np.arange(inputs) // (inputs if size == -1 else size)
+
+
+# ---- GPTQ ------------------------------------------------------------------------------------------------------------
+
+
+def gptq(weight: np.ndarray, statistics: Statistics, config: GPTQConfig) -> Quantized:
+    """A weight quantized column after column; those behind make up for the error (algorithm 1 of the paper).
+
+    Args:
+        weight: matrix of shape (outputs, inputs).
+        statistics: of the inputs.
+        config: how.
+    """
+    inputs = weight.shape[1]
+    order = np.argsort(-np.diag(statistics.products), kind="stable") if config.activation_order else np.arange(inputs)
+    w = weight.astype("float64")[:, order]
+    upper = _inverse_factor(statistics.products[np.ix_(order, order)], config.hessian_damping)
+    group = _groups(inputs, config.group_size)
+    values, grids = np.empty_like(w), []
+    for start, end in _chunks(inputs, config.group_size):
+        errors = np.empty((len(w), end - start))
+        for i in range(start, end):
+            if i == 0 or group[i] != group[i - 1]:
+                grids.append(_grid(w[:, group == group[i]], config.weight_bits, config.symmetric, config.per_channel))
+            scale, zero = grids[-1]
+            values[:, i] = _on_grid(w[:, i], scale, zero, config.weight_bits)
+            error = (w[:, i] - (values[:, i] - zero) * scale) / upper[i, i]
+            w[:, i + 1 : end] -= np.outer(error, upper[i, i + 1 : end])
+            errors[:, i - start] = error
+        w[:, end:] -= errors @ upper[start:end, end:]
+    back = np.argsort(order)
+    scale, zero = (np.stack(parts, 1) for parts in zip(*grids, strict=True))
+    return Quantized(values[:, back], scale, zero, group[back])
+
+
+def _inverse_factor(products: np.ndarray, damping: float) -> np.ndarray:
+    """The upper triangle whose transpose times itself is the inverse of the damped Hessian."""
+    diagonal = np.diag(products)
+    hessian = products + np.diag(np.where(diagonal == 0, 1.0, 0.0))
+    hessian += np.eye(len(hessian)) * max(damping, 1e-8) * np.diag(hessian).mean()  # less is lost in rounding
+    # the Cholesky factor from the last row up is upper: its inverse is the factor wanted, without that of the Hessian
+    return np.linalg.inv(np.linalg.cholesky(hessian[::-1, ::-1])[::-1, ::-1])
+
+
+def _chunks(inputs: int, size: int) -> list[tuple[int, int]]:
+    """Ranges of columns such that no group begins within one without the columns before being done."""
+    size = inputs if size == -1 else min(size, inputs)
+    step = _CHUNK // size * size if size <= _CHUNK else size
+    starts = [s for first in range(0, inputs, step) for s in range(first, min(first + step, inputs), _CHUNK)]
+    return list(zip(starts, [*starts[1:], inputs], strict=True))
+
+
+# ---- AWQ -------------------------------------------------------------------------------------------------------------
+
+
+def awq(weight: np.ndarray, statistics: Statistics, config: AWQConfig) -> Quantized:
+    """A weight whose inputs are multiplied by the power of their activations that changes the outputs least.
+
+    Args:
+        weight: matrix of shape (outputs, inputs).
+        statistics: of the inputs.
+        config: how.
+    """
+    group = _groups(weight.shape[1], config.group_size)
+    activations = np.maximum(statistics.magnitudes / max(statistics.count, 1), 1e-4)
+    best, least = None, np.inf
+    for power in np.arange(config.num_grid_points) / config.num_grid_points:
+        factors = activations**power
+        factors = factors / np.sqrt(factors.max() * factors.min())
+        found = nearest(weight, config.weight_bits, group, factors)
+        error = statistics.error(found.matrix - weight)
+        if error < least:
+            best, least = found, error
+    if best is None:
+        raise ArgumentError("[AWQConfig] expected finite weights and activations, got NaN or infinity.")
+    return best
