@@ -63,7 +63,7 @@ class AbsMaxQuantizer(Quantizer):
     >>> import kfront
     >>> values, scale = kfront.quantizers.AbsMaxQuantizer(axis=-1)(kfront.ops.array([[0.5, -1.0]]))
     >>> kfront.ops.convert_to_numpy(values).tolist()
-    [[64, -127]]
+    [[63, -127]]
     """
 
     def __init__(

@@ -113,7 +113,7 @@ def abs_max_quantize_grouped_with_zero_point(
     >>> import kfront
     >>> q, scale, zero = kfront.quantizers.abs_max_quantize_grouped_with_zero_point([[0.0], [1.5], [3.0]], 128)
     >>> kfront.ops.convert_to_numpy(q)[:, 0].tolist(), round(float(scale[0, 0]), 2), int(zero[0, 0])
-    ([-8, -1, 7], 0.2, -8)
+    ([-8, 0, 7], 0.2, -8)
     """
     if to_numpy:
         return _on_host(  # type: ignore[return-value]
