@@ -259,5 +259,5 @@ def _shifted(sequence: Tensor, first: Tensor) -> Tensor:
 
 
 def _weight_gradient(states: Tensor, d: Tensor) -> Tensor:
-    rows, columns = states.shape[-1], d.shape[-1]
-    return _matmul(_reshape(states, constant((-1, rows))), _reshape(d, constant((-1, columns))), True)
+    rows, columns = states.shape[-1], d.shape[-1]  # not `constant`: a SavedModel's gradients must capture no tensors
+    return _matmul(tf.reshape(states, (-1, rows)), tf.reshape(d, (-1, columns)), True)
