@@ -28,12 +28,19 @@ def mlp():
 
 
 def cnn():
-    parts = [layers.MaxPooling2D(), layers.DepthwiseConv2D(3), layers.GlobalAveragePooling2D(), layers.Dense(2)]
+    parts = [
+        layers.RandomFlip(),
+        layers.RandomBrightness(0.5),
+        layers.MaxPooling2D(),
+        layers.DepthwiseConv2D(3),
+        layers.GlobalAveragePooling2D(),
+        layers.Dense(2),
+    ]
     return kfront.Sequential([kfront.Input((12, 12, 3)), layers.Conv2D(4, 3, padding="same"), *parts])
 
 
 def lstm():
-    recurrent = [layers.LSTM(5, return_sequences=True), layers.Bidirectional(layers.LSTM(4))]
+    recurrent = [layers.LSTM(5, return_sequences=True), layers.Bidirectional(layers.GRU(4))]
     return kfront.Sequential([kfront.Input((7,), dtype="int32"), layers.Embedding(10, 4), *recurrent, layers.Dense(2)])
 
 
@@ -211,6 +218,16 @@ def test_names_in_onnx(tmp_path):
         names = [o.name for o in session.get_outputs()]
         found = dict(zip(names, session.run(None, {"z": x["z"], "a_b": x["a-b"]}), strict=True))
         close(found, model.predict(x, verbose=0))
+
+
+@needs["torch"]
+def test_ops_that_a_format_has_not(tmp_path):
+    needed("onnx")
+    with kfront.backend_scope("torch"):
+        model = kfront.Sequential([kfront.Input((4,)), layers.Lambda(lambda x: kfront.ops.erfinv(x))])
+        with pytest.raises(errors.UnsupportedError, match=r"'onnx'.*float32\(None, 4\).*erf_?inv"):
+            model.export(tmp_path / "m.onnx", format="onnx")
+    assert os.listdir(tmp_path) == []
 
 
 class Subclassed(kfront.Model):

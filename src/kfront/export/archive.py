@@ -8,7 +8,7 @@ from typing import Any
 
 from kfront.backends import backend_scope, current
 from kfront.core.errors import ArgumentError, ArgumentTypeError, UnsupportedError
-from kfront.export.exporting import refuse_host_layers
+from kfront.export.exporting import inference, refuse_host_layers
 from kfront.export.signature import standardize_signature
 
 __all__ = ["ExportArchive"]
@@ -72,7 +72,8 @@ class ExportArchive:
 
         Args:
             name: name of the method.
-            fn: takes and returns nested tensors of the engine; the Variables that it reads are saved.
+            fn: takes and returns nested tensors of the engine; the Variables that it reads are saved. Layers are in
+                inference mode unless it tells them.
             input_signature: list with an entry for each argument: structures of InputSpecs, KerasTensors,
                 `tf.TensorSpec`s or tensors. None if `fn` is a `tf.function` that has been called.
             **kwargs: on JAX: `is_static`, whether what the function assigns to Variables is dropped (None: only if it
@@ -93,7 +94,7 @@ class ExportArchive:
                 f"[ExportArchive] expected options among {sorted(self._archive.options)}, got {sorted(kwargs)}."
             )
         signature = None if input_signature is None else standardize_signature(input_signature)
-        with backend_scope(self._backend):
+        with backend_scope(self._backend), inference():
             return self._archive.endpoint(name, fn, signature, **kwargs)
 
     def track_and_add_endpoint(self, name: str, resource: Any, input_signature: Any, **kwargs: Any) -> Any:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import os
+from collections.abc import Iterator
 from typing import Any
 
 from kfront.backends import backend_scope, get
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, ArgumentTypeError, KfrontError, UnsupportedError
+from kfront.core.state import state
 from kfront.export.signature import model_signature, standardize_signature
 
-__all__ = ["export_model", "refuse_host_layers"]
+__all__ = ["export_model", "inference", "refuse_host_layers"]
 
 # format -> the engine that a model of another one is moved to for it
 _HOME = {"tf_saved_model": "tensorflow", "torch": "torch", "onnx": "torch", "stablehlo": "jax"}
@@ -45,18 +48,31 @@ def export_model(
         unknown = ", ".join(sorted(set(options) - set(known)))
         raise ArgumentTypeError(f"[export] expected options of {format!r} among {known or 'none'}, got {unknown}.")
     try:
-        with backend_scope(backend):
+        with backend_scope(backend), inference():
             write(model, signature, os.fspath(filepath), **options)
     except KfrontError:
         raise
     except Exception as error:
+        first: BaseException = error
+        while first.__cause__ is not None:
+            first = first.__cause__
         raise UnsupportedError(
             f"[export] expected a model that {backend.name} can trace for {format!r} with the signature "
-            f"{_shown(signature)}, got {type(error).__name__}: {str(error).strip().partition(chr(10))[0]}; give sizes "
-            "that are None in `input_signature`, or see the error before this one."
+            f"{_shown(signature)}, got {type(first).__name__}: {str(first).strip().partition(chr(10))[0]}; "
+            "if that is about a size, give those that are None in `input_signature`."
         ) from error
     if verbose:
         print(f"Exported {model.name!r} to {os.fspath(filepath)} ({format}).")
+
+
+@contextlib.contextmanager
+def inference() -> Iterator[None]:
+    """Layers that are not told run as `predict` runs them, random layers for images among them."""
+    before, state.training = state.training, False
+    try:
+        yield
+    finally:
+        state.training = before
 
 
 def _shown(signature: tuple[Any, ...]) -> str:
