@@ -89,7 +89,7 @@ def plot_bounding_box_gallery(
     if legend:
         from matplotlib import patches
 
-        legend_handles = [patches.Patch(color=np.asarray(c) / 255, label=word) for word, c in shown]
+        legend_handles = [patches.Patch(color=tuple(v / 255 for v in c), label=word) for word, c in shown]
     return plot_image_gallery(x, rows=rows, cols=cols, legend_handles=legend_handles, data_format=data_format, **kwargs)
 
 
