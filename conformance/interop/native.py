@@ -35,7 +35,7 @@ def cases(backends: list[str], quick: bool) -> Iterator[Case]:
         yield Case("interop", "no other engine is imported", name, lambda n=name: alone.check(n))
         for k, family in enumerate(FAMILIES):
             for what, check in NATIVE.get(name, {}).items():
-                if not quick or family in ("mlp", "transformer"):
+                if not quick or family in ("mlp", "encoder"):
                     yield _case(f"{family}/{what}", name, check, family)
             if name in trainable:
                 yield from _steps(name, family, quick)

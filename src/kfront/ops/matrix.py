@@ -167,7 +167,7 @@ def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
     for i, j in zip(left, right, strict=True):
         second[j] = first[i]
     out = "".join([first[i] for i in rest1] + [second[j] for j in rest2])
-    return einsum(f"{''.join(first)},{''.join(second)}->{out}", x1, x2)
+    return cast(einsum(f"{''.join(first)},{''.join(second)}->{out}", x1, x2), dtype_of(x1))  # einsum of int8 is int32
 
 
 @op(2, promote)
