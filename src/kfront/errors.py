@@ -2,36 +2,13 @@
 
 from __future__ import annotations
 
-from kfront.core.errors import (
-    ArgumentError,
-    ArgumentTypeError,
-    BackendError,
-    DataError,
-    DTypeError,
-    KfrontError,
-    NotBuiltError,
-    NotCompiledError,
-    SavingError,
-    ShapeError,
-    UnsafeFileError,
-    UnsupportedError,
+from kfront.core.lazy import lazy_namespace, names
+
+__getattr__, __dir__, __all__ = lazy_namespace(
+    __name__,
+    names(
+        "kfront.core.errors",
+        "ArgumentError ArgumentTypeError BackendError DTypeError DataError KfrontError NotBuiltError NotCompiledError "
+        "SavingError ShapeError UnsafeFileError UnsupportedError",
+    ),
 )
-
-__all__ = [
-    "ArgumentError",
-    "ArgumentTypeError",
-    "BackendError",
-    "DTypeError",
-    "DataError",
-    "KfrontError",
-    "NotBuiltError",
-    "NotCompiledError",
-    "SavingError",
-    "ShapeError",
-    "UnsafeFileError",
-    "UnsupportedError",
-]
-
-
-def __dir__() -> list[str]:
-    return __all__

@@ -14,7 +14,7 @@ from kfront.core.registry import serializable
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.layers.base import InputSpec, Layer
 from kfront.layers.options import OptionLayer, known_axis, positive
-from kfront.layers.quantized import Layout, Quantizable
+from kfront.layers.quantized import Layout, Quantizable, QuantizedWeight
 from kfront.ops.elementwise import dtype_of
 from kfront.ops.nn_core import embedding, linear
 
@@ -271,9 +271,7 @@ class Embedding(Quantizable):
         return ops.add(self._rows(table.base, inputs), ops.multiply(rows, table.scale))
 
     def _rows(self, table: Any, inputs: Any) -> Any:
-        if self.quantization_mode is None:
-            return embedding(inputs, table.value)
-        return table.taken(inputs)
+        return table.taken(inputs) if isinstance(table, QuantizedWeight) else embedding(inputs, table.value)
 
     def _layout(self, shape: tuple[int, ...]) -> Layout:
         return Layout(shape, (1,), (0,), shape[:1], rows=False)

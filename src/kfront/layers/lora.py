@@ -8,13 +8,13 @@ import numpy as np
 
 from kfront import ops
 from kfront.core.errors import ArgumentError, NotBuiltError
-from kfront.core.operators import ArrayOperators
 from kfront.layers.options import OptionLayer, positive
+from kfront.layers.stand_in import StandIn
 
 __all__ = ["LoraLayer", "LowRankWeight"]
 
 
-class LowRankWeight(ArrayOperators):
+class LowRankWeight(StandIn):
     """Stands for ``base + scale * a @ b`` where a layer reads its weight.
 
     Args:
@@ -24,11 +24,9 @@ class LowRankWeight(ArrayOperators):
         scale: factor.
     """
 
-    _is_variable = True
-
     def __init__(self, base: Any, a: Any, b: Any, scale: float) -> None:
+        super().__init__(base)
         self.base, self.a, self.b, self.scale = base, a, b, scale
-        self._backend = base._backend
 
     @property
     def value(self) -> Any:
@@ -39,22 +37,6 @@ class LowRankWeight(ArrayOperators):
     def shape(self) -> tuple[int, ...]:
         """Its shape."""
         return self.base.shape
-
-    @property
-    def dtype(self) -> str:
-        """Dtype name."""
-        return self.base.dtype
-
-    def _autocast_now(self) -> bool:
-        return self.base._autocast_now()
-
-    def numpy(self) -> np.ndarray:
-        """The value as a NumPy array."""
-        return np.array(self._backend.to_numpy(self.value))
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        out = self.numpy()
-        return out if dtype is None else out.astype(dtype)
 
     def __repr__(self) -> str:
         return f"<LowRankWeight of {self.base.path}, shape={self.shape}, rank={self.b.shape[0]}>"

@@ -16,9 +16,9 @@ import numpy as np
 
 from kfront import ops, quantizers
 from kfront.core.errors import ArgumentError, NotBuiltError, ShapeError, UnsupportedError
-from kfront.core.operators import ArrayOperators
 from kfront.layers.float8 import Float8
 from kfront.layers.lora import LoraLayer, LowRankWeight
+from kfront.layers.stand_in import StandIn
 from kfront.quantizers.calibrated import Quantized, Statistics, nearest
 from kfront.quantizers.configs import CALIBRATED, config_for
 from kfront.quantizers.functions import dequantize_grouped
@@ -86,7 +86,7 @@ class Layout:
         return ops.transpose(spread, np.argsort(order).tolist())
 
 
-class QuantizedWeight(ArrayOperators):
+class QuantizedWeight(StandIn):
     """Stands for a weight in floating point where a layer reads it.
 
     Args:
@@ -95,7 +95,6 @@ class QuantizedWeight(ArrayOperators):
         variables: the stored Variables: values and scale, and with blocks zero points and the block of each input.
     """
 
-    _is_variable = True
     constraint = regularizer = None
     trainable = False
 
@@ -104,7 +103,7 @@ class QuantizedWeight(ArrayOperators):
         self.stored, self.scale, *more = variables
         self.zero: Any = more[0] if more else None
         self.group: Any = more[1] if more else None
-        self._backend = self.stored._backend
+        super().__init__(self.scale)
 
     @property
     def value(self) -> Any:
@@ -136,11 +135,6 @@ class QuantizedWeight(ArrayOperators):
         zero = ops.take(ops.take(self.zero.value, rows, axis=0), group, axis=-1)
         return ops.multiply(ops.subtract(ops.cast(values, scale.dtype), ops.cast(zero, scale.dtype)), scale)
 
-    def assign(self, value: Any) -> None:
-        """Quantize a floating weight into the stored Variables."""
-        for variable, new in zip(self.variables, self.quantized(value, None), strict=True):
-            variable.assign(new)
-
     def quantized(self, value: Any, quantizer: Any) -> list[Any]:
         """What the stored Variables of a floating weight are."""
         layout = self.layout
@@ -155,7 +149,7 @@ class QuantizedWeight(ArrayOperators):
             values, scale = quantizer(matrix, to_numpy=True)
             found = [ops.reshape(scale, (-1,))]
         else:
-            size = _block(self.group, layout)
+            size = int((self.group.numpy() == 0).sum())  # of the first block
             values, scale, zero = quantizers.abs_max_quantize_grouped_with_zero_point(matrix, size, INT4, to_numpy=True)
             found = [scale, zero] if layout.rows else [ops.transpose(scale), ops.transpose(zero)]
             found.append(self.group.value)
@@ -173,25 +167,9 @@ class QuantizedWeight(ArrayOperators):
         return self.layout.shape
 
     @property
-    def dtype(self) -> str:
-        """Dtype name in floating point."""
-        return self.scale.dtype
-
-    @property
     def path(self) -> str:
         """Path of the stored values."""
         return self.stored.path
-
-    def _autocast_now(self) -> bool:
-        return self.scale._autocast_now()
-
-    def numpy(self) -> np.ndarray:
-        """The value as a NumPy array."""
-        return np.array(self._backend.to_numpy(self.value))
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        out = self.numpy()
-        return out if dtype is None else out.astype(dtype)
 
     def __repr__(self) -> str:
         return f"<QuantizedWeight {self.path}, shape={self.shape}, {self.mode}>"
@@ -269,11 +247,6 @@ def _fitting(scale: Any, layout: Layout) -> Any:
             f"of shape {wanted}, got a scale of shape {tuple(scale.shape)}."
         )
     return layout.scale_to_stored(scale)
-
-
-def _block(group: Any, layout: Layout) -> int:
-    index = group.numpy()
-    return int((index == 0).sum()) if len(index) else 1
 
 
 class Quantizable(LoraLayer):

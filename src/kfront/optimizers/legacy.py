@@ -5,7 +5,7 @@ Code that imports them only to check for them keeps working; code that uses them
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any
 
 from kfront.core.errors import BackendError
 
@@ -17,62 +17,21 @@ def __dir__() -> list[str]:
 
 
 class _Legacy:
-    """Raises when it is made."""
-
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        _refuse(type(self).__name__)
+        name = type(self).__name__
+        raise BackendError(
+            f"[optimizers.legacy.{name}] expected an optimizer of today, got one of Keras 2; use "
+            f"kfront.optimizers.{name} instead."
+        )
 
 
-def _refuse(name: str) -> NoReturn:
-    raise BackendError(
-        f"[optimizers.legacy.{name}] expected an optimizer of today, got one of Keras 2; use "
-        f"kfront.optimizers.{name} instead."
-    )
-
-
-class Adagrad(_Legacy):
-    """Not there any more: use `kfront.optimizers.Adagrad`.
+def _gone(name: str) -> type[_Legacy]:
+    text = f"""Not there any more: use `kfront.optimizers.{name}`.
 
     Raises:
         BackendError: always; it is an ImportError too, which code written for Keras expects.
     """
+    return type(name, (_Legacy,), {"__doc__": text, "__module__": __name__})
 
 
-class Adam(_Legacy):
-    """Not there any more: use `kfront.optimizers.Adam`.
-
-    Raises:
-        BackendError: always; it is an ImportError too, which code written for Keras expects.
-    """
-
-
-class Ftrl(_Legacy):
-    """Not there any more: use `kfront.optimizers.Ftrl`.
-
-    Raises:
-        BackendError: always; it is an ImportError too, which code written for Keras expects.
-    """
-
-
-class RMSprop(_Legacy):
-    """Not there any more: use `kfront.optimizers.RMSprop`.
-
-    Raises:
-        BackendError: always; it is an ImportError too, which code written for Keras expects.
-    """
-
-
-class SGD(_Legacy):
-    """Not there any more: use `kfront.optimizers.SGD`.
-
-    Raises:
-        BackendError: always; it is an ImportError too, which code written for Keras expects.
-    """
-
-
-class Optimizer(_Legacy):
-    """Not there any more: use `kfront.optimizers.Optimizer`.
-
-    Raises:
-        BackendError: always; it is an ImportError too, which code written for Keras expects.
-    """
+SGD, Adagrad, Adam, Ftrl, Optimizer, RMSprop = map(_gone, __all__)
