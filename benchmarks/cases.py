@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks import models
+from benchmarks.layer_rows import compiled_layers, eager_layers
+from benchmarks.strings import string_layers
 from benchmarks.timing import Row, count_calls, paired, per_call
 
 __all__ = ["CASES", "Bench"]
@@ -27,13 +29,14 @@ class Bench:
         kfront, keras: the modules; `keras` may be None.
         native: the module with code by hand, None for numpy.
         rounds: rounds of paired timing.
+        layers: names of the single layers that are measured, all if empty.
     """
 
-    def __init__(self, engine: str, with_keras: bool, rounds: int) -> None:
+    def __init__(self, engine: str, with_keras: bool, rounds: int, layers: tuple[str, ...] = ()) -> None:
         os.environ["KERAS_BACKEND"] = engine
         import kfront
 
-        self.engine, self.rounds = engine, rounds
+        self.engine, self.rounds, self.layers = engine, rounds, layers
         self.kfront: Any = kfront
         kfront.config.set_backend(engine)
         self.native: Any = None if engine == "numpy" else importlib.import_module(f"benchmarks.native_{engine}")
@@ -141,13 +144,9 @@ def building(bench: Bench) -> Iterator[Row]:
     yield bench.ratio("build 100 Dense", native, make, 4.0)
 
 
-_FIT = {
-    ("mlp", 0): {"torch": 1.3, "jax": 1.1, "tensorflow": 1.15},
-    ("deep", 10): {"torch": 1.4, "jax": 1.4, "tensorflow": 1.4},
-    ("deep", 100): {"torch": 1.4, "jax": 1.4, "tensorflow": 1.4},
-    ("cnn", 0): {"torch": 1.1},
-    ("lstm", 0): {"torch": 1.2},
-}
+_FIT = ("mlp", "cnn", "lstm", "text", "transformer")
+_STEPS = {"mlp": 64, "lstm": 8}  # per epoch; 20 for the others
+_DEPTHS = (10, 100, 400)
 
 
 def _model(api: Any, kind: str, depth: int) -> Any:
@@ -158,19 +157,32 @@ def fitting(bench: Bench) -> Iterator[Row]:
     """Training epochs, batch 32."""
     if bench.native is None:
         return
-    for (kind, depth), limits in _FIT.items():
-        x, y = models.data(kind, 256 if kind == "lstm" else 640 if depth == 100 or kind == "cnn" else 2048)
-        native = bench.native.fit(bench.native.build(kind, depth), x, y, 32)
+    limit = 1.1 if bench.engine == "torch" else 1.05
+    for kind in _FIT:
+        yield _epochs(bench, kind, 0, _STEPS.get(kind, 20), limit)
 
-        def epoch(api: Any, kind: str = kind, depth: int = depth, x: Any = x, y: Any = y) -> Callable[[], Any]:
-            model = _model(api, kind, depth)
-            return lambda: model.fit(x, y, batch_size=32, epochs=1, verbose=0)
 
-        yield bench.ratio(f"fit {kind}{depth or ''}", native, epoch, limits.get(bench.engine))
+def depths(bench: Bench) -> Iterator[Row]:
+    """Training epochs of narrow networks: what a layer costs beside its arithmetic."""
+    if bench.native is None:
+        return
+    for depth in _DEPTHS:
+        yield _epochs(bench, "deep", depth, 20 if depth < 400 else 10, 1.2)
+
+
+def _epochs(bench: Bench, kind: str, depth: int, steps: int, limit: float) -> Row:
+    x, y = models.data(kind, 32 * steps)
+    native = bench.native.fit(bench.native.build(kind, depth), x, y, 32)
+
+    def epoch(api: Any) -> Callable[[], Any]:
+        model = _model(api, kind, depth)
+        return lambda: model.fit(x, y, batch_size=32, epochs=1, verbose=0)
+
+    return bench.ratio(f"fit {kind}{depth or ''}", native, epoch, limit)
 
 
 def inference(bench: Bench) -> Iterator[Row]:
-    """evaluate, predict, and single calls of the MLP."""
+    """evaluate and predict of the MLP."""
     if bench.native is None:
         return
     x, y = models.data("mlp", 2048)
@@ -184,18 +196,32 @@ def inference(bench: Bench) -> Iterator[Row]:
         model = models.mlp(api)
         return lambda: model.predict(x, batch_size=32, verbose=0)
 
+    yield bench.ratio("evaluate", bench.native.evaluate(net, x, y, 32), evaluate, 1.5)
+    yield bench.ratio("predict", bench.native.predict(net, x, 32), predict, 1.5)
+
+
+def small_calls(bench: Bench) -> Iterator[Row]:
+    """Single calls of the MLP: what `fit` and `predict` cost beside the step."""
+    if bench.native is None:
+        return
+    x, y = models.data("mlp", 32)
+    net = bench.native.build("mlp")
+
     def predict_one(api: Any) -> Callable[[], Any]:
         model = models.mlp(api)
         return lambda: model.predict(x[:1], verbose=0)
 
     def fit_one(api: Any) -> Callable[[], Any]:
         model = models.mlp(api)
-        return lambda: model.fit(x[:32], y[:32], verbose=0)
+        return lambda: model.fit(x, y, verbose=0)
 
-    yield bench.ratio("evaluate", bench.native.evaluate(net, x, y, 32), evaluate, 1.5)
-    yield bench.ratio("predict", bench.native.predict(net, x, 32), predict, 1.5)
-    yield bench.ratio("predict one sample", bench.native.predict_one(net, x[:1]), predict_one, 3.0, n=20)
-    yield bench.ratio("fit one step", bench.native.fit(net, x[:32], y[:32], 32), fit_one, 3.0, n=5)
+    def on_batch(api: Any) -> Callable[[], Any]:
+        model = models.mlp(api)
+        return lambda: model.train_on_batch(x, y)
+
+    yield bench.ratio("predict one sample", bench.native.predict_one(net, x[:1]), predict_one, 2.0, n=20)
+    yield bench.ratio("fit one step", bench.native.fit(net, x, y, 32), fit_one, 2.0, n=10)
+    yield bench.ratio("train_on_batch", bench.native.train_one(net, x, y), on_batch, 1.2, n=10)
 
 
 def python_calls(bench: Bench) -> Iterator[Row]:
@@ -222,9 +248,16 @@ def first_step(bench: Bench) -> Iterator[Row]:
     """Model made, compiled and trained for one step, from nothing."""
     if bench.native is None:
         return
-    x, y = models.data("mlp", 32)
-    native = lambda: bench.native.fit(bench.native.build("mlp"), x, y, 32)()  # noqa: E731
-    yield bench.ratio("build and first step", native, lambda api: lambda: models.mlp(api).fit(x, y, verbose=0), None)
+    for kind, limit in (("mlp", None), ("lstm", 2.0 if bench.engine == "torch" else None)):
+        x, y = models.data(kind, 32)
+
+        def native(kind: str = kind, x: Any = x, y: Any = y) -> None:
+            bench.native.fit(bench.native.build(kind), x, y, 32)()
+
+        def first(api: Any, kind: str = kind, x: Any = x, y: Any = y) -> Callable[[], Any]:
+            return lambda: _model(api, kind, 0).fit(x, y, verbose=0)
+
+        yield bench.ratio(f"build and first step, {kind}", native, first, limit)
 
 
 def _resnet_like() -> list[tuple[int, ...]]:
@@ -298,19 +331,22 @@ print(time.perf_counter() - start)"""
 
 
 def imports(bench: Bench) -> Iterator[Row]:
-    """Milliseconds to import the frontend and touch its layers, the engine being imported already."""
+    """Milliseconds to import the frontend and touch its layers, the engine being imported already.
+
+    Python's own compilation to bytecode is left out: the first of the runs makes it.
+    """
     results: dict[str, float] = {}
     uses = {"kfront": "kfront.layers.Dense; kfront.ops.add; kfront.Sequential", "keras": "keras.layers.Dense"}
-    for name in bench.apis():
-        code = _IMPORT.format(engine=bench.engine, api=name, use=uses[name])
-        env = {**os.environ, "KERAS_BACKEND": bench.engine}
-        found = [
-            float(
-                subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True).stdout
-            )
-            for _ in range(5)
-        ]
-        results[name] = sorted(found)[2] * 1e3
+    with tempfile.TemporaryDirectory() as bytecode:
+        env = {**os.environ, "KERAS_BACKEND": bench.engine, "PYTHONPYCACHEPREFIX": bytecode}
+        env.pop("PYTHONDONTWRITEBYTECODE", None)
+        for name in bench.apis():
+            code = [sys.executable, "-c", _IMPORT.format(engine=bench.engine, api=name, use=uses[name])]
+            found = [
+                float(subprocess.run(code, env=env, capture_output=True, text=True, check=True).stdout)
+                for _ in range(6)
+            ]
+            results[name] = sorted(found[1:])[2] * 1e3
     yield Row("import after the engine", "ms", results["kfront"], results.get("keras"), 0.0, 150.0)
 
 
@@ -350,15 +386,37 @@ def memory(bench: Bench) -> Iterator[Row]:
     yield Row("200 re-created models", "MB", _rss() - start, None, 0.0, 5.0)
 
 
+def peak(bench: Bench) -> Iterator[Row]:
+    """The most memory that training takes beyond the data, each candidate in a process of its own."""
+    if bench.native is None:
+        return
+    found: dict[str, float] = {}
+    for name in ("native", *bench.apis()):
+        command = [sys.executable, "-m", "benchmarks.memory", "--peak", name, "--backend", bench.engine]
+        env = {**os.environ, "KERAS_BACKEND": bench.engine}
+        out = subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout
+        found[name] = float(out.split()[-1])
+    base = found["native"]
+    yield Row(
+        "peak memory of fit", "x", found["kfront"] / base, found["keras"] / base if bench.keras else None, base, 1.1
+    )
+
+
 CASES: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "ops": op_calls,
     "layers": layer_calls,
+    "eager_layers": eager_layers,
+    "compiled_layers": compiled_layers,
     "build": building,
     "fit": fitting,
+    "depths": depths,
     "inference": inference,
+    "small": small_calls,
     "calls": python_calls,
     "first": first_step,
     "files": files,
+    "strings": string_layers,
     "import": imports,
     "memory": memory,
+    "peak": peak,
 }
