@@ -8,38 +8,21 @@ from __future__ import annotations
 import os
 import pathlib
 import tempfile
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 import kfront
+from conformance.errors import of_layers
+from conformance.errors.of_layers import Mistake
 from conformance.suite import Case
 from kfront.core import errors
 
 __all__ = ["MISTAKES", "cases"]
 
 
-class Mistake(NamedTuple):
-    """One row.
-
-    Attributes:
-        name: what is done wrong.
-        make: does it.
-        error: the class that must be raised.
-        words: texts that the message must hold.
-        trains: whether it needs a backend that differentiates.
-    """
-
-    name: str
-    make: Callable[[], Any]
-    error: type[Exception]
-    words: tuple[str, ...]
-    trains: bool = False
-
-
-def _x(*shape: int) -> np.ndarray:
-    return np.ones(shape, "float32")
+_x = of_layers.x
 
 
 def _mlp(compiled: bool = True, units: int = 3, loss: str = "sparse_categorical_crossentropy") -> Any:
@@ -119,19 +102,7 @@ def _layer(layer: Any, *shape: int) -> Any:
 L = kfront.layers
 O = kfront.ops  # noqa: E741
 MISTAKES = [
-    Mistake("dense on rank 1", lambda: _layer(L.Dense(3, name="d"), 4), errors.ShapeError, ("d", "rank", "(4,)")),
     Mistake("wrong feature size", lambda: _mlp()(_x(2, 5)), errors.ShapeError, ("expected", "4", "(2, 5)")),
-    Mistake(
-        "conv on rank 2", lambda: _layer(L.Conv2D(2, 3, name="c"), 5, 5), errors.ShapeError, ("c", "rank 4", "(5, 5)")
-    ),
-    Mistake(
-        "kernel larger than the image",
-        lambda: _layer(L.Conv2D(2, 7, name="c"), 1, 4, 4, 1),
-        errors.ShapeError,
-        ("expected", "got"),
-    ),
-    Mistake("lstm on rank 2", lambda: _layer(L.LSTM(2, name="r"), 3, 4), errors.ShapeError, ("r", "rank 3")),
-    Mistake("unknown activation", lambda: L.Dense(2, activation="rleu"), errors.ArgumentError, ("rleu", "relu")),
     Mistake("unknown loss", lambda: _mlp(loss="mean_sqared_error"), errors.ArgumentError, ("mean_sqared_error",)),
     Mistake(
         "unknown optimizer",
@@ -145,12 +116,7 @@ MISTAKES = [
         errors.ArgumentError,
         ("acurracy",),
     ),
-    Mistake("unknown initializer", lambda: L.Dense(2, kernel_initializer="xavier"), errors.ArgumentError, ("xavier",)),
     Mistake("unknown dtype", lambda: O.zeros((2,), dtype="float31"), errors.DTypeError, ("float31", "float32")),
-    Mistake("unknown padding", lambda: L.Conv2D(2, 3, padding="sme"), errors.ArgumentError, ("sme", "same", "valid")),
-    Mistake("negative units", lambda: L.Dense(-1), errors.ArgumentError, ("units", "-1")),
-    Mistake("dropout rate above 1", lambda: L.Dropout(1.5), errors.ArgumentError, ("rate", "1.5")),
-    Mistake("unknown argument", lambda: L.Dense(2, unit=3), errors.ArgumentError, ("unit",)),
     Mistake(
         "fit before compile", lambda: _mlp(False).fit(_x(4, 4), _labels(4)), errors.NotCompiledError, ("compile",), True
     ),
@@ -245,10 +211,8 @@ MISTAKES = [
         errors.SavingError,
         ("/nowhere/model.keras",),
     ),
-    Mistake(
-        "attention heads that do not fit", lambda: L.MultiHeadAttention(0, 4), errors.ArgumentError, ("num_heads", "0")
-    ),
     Mistake("no super().__init__", lambda: _forgot_init()(_x(2, 3)), errors.ArgumentError, ("super().__init__",)),
+    *of_layers.MISTAKES,
 ]
 
 
