@@ -30,7 +30,7 @@ from kfront.ops.arithmetic import (
 from kfront.ops.control import while_loop
 from kfront.ops.elementwise import abs, cast, cos, dtype_of, erf, exp, exp2, negative, sign, sin, sqrt
 from kfront.ops.index import get_item
-from kfront.ops.logic import equal, isnan, less, logical_and, logical_not, logical_or, not_equal, where
+from kfront.ops.logic import equal, greater, isnan, less, logical_and, logical_not, logical_or, not_equal, where
 from kfront.ops.reduce import any
 from kfront.ops.shape import expand_dims, ravel, stack
 
@@ -283,7 +283,7 @@ def fmod(x1: Any, x2: Any) -> Any:
         return mod(x1, x2)
     rest = mod(abs(x1), abs(x2))
     found = where(less(x1, 0), negative(rest), rest)
-    return where(logical_and(equal(x1, 0), not_equal(x2, 0)), x1, found)  # 0 itself, whose slope is 1
+    return where(logical_and(equal(x1, 0), greater(abs(x2), 0)), x1, found)  # 0 itself, whose slope is 1
 
 
 @op(2, promote)
