@@ -229,9 +229,9 @@ def heaviside(x1: Any, x2: Any) -> Any:
     Returns:
         tensor of the broadcast shape, floating.
     """
-    from kfront.ops.logic import equal, less, where
+    from kfront.ops.logic import equal, greater, less, where
 
-    return where(less(x1, 0), 0.0, where(equal(x1, 0), x2, 1.0))
+    return where(less(x1, 0), 0.0, where(greater(x1, 0), 1.0, where(equal(x1, 0), x2, x1)))  # x1: NaN
 
 
 @op(2, floating)

@@ -110,6 +110,8 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
     step = 1 if step is None else step
     if dtype is None:
         dtype = result_type(*(_number_type(v) for v in (start, stop, step)))
+    if all(type(v) in (int, float) for v in (start, stop, step)) and (stop - start) * step < 0:
+        stop = start  # none, where torch and TensorFlow would raise
     return _arange(start, stop, step, standardize(dtype))
 
 

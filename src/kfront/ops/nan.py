@@ -97,8 +97,13 @@ def nanmean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     Returns:
         tensor without the reduced axes, floating; NaN where nothing is left.
     """
+    return _mean(_filled(x, 0.0), x, axis, keepdims)
+
+
+def _mean(parts: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    """The sum of `parts`, divided by the count of what is not NaN in `x`."""
     count = sum(cast(logical_not(isnan(x)), "float32"), axis, keepdims)
-    total = sum(_filled(x, 0.0), axis, keepdims)
+    total = sum(parts, axis, keepdims)
     return divide(total, cast(count, dtype_of(total)))
 
 
@@ -114,7 +119,8 @@ def nanvar(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     Returns:
         tensor without the reduced axes, floating; NaN where nothing is left.
     """
-    return nanmean(square(subtract(x, nanmean(x, axis, True))), axis, keepdims)
+    deviations = subtract(_filled(x, 0.0), nanmean(x, axis, True))  # NaN for infinities, as their variance is
+    return _mean(where(isnan(x), 0.0, square(deviations)), x, axis, keepdims)
 
 
 @op(dtype=floating)

@@ -111,8 +111,13 @@ def round(x: Any, decimals: int = 0) -> Any:
 @compiled()
 def _clip(x: Any, x_min: Any, x_max: Any) -> Any:
     if x_min is not None:
-        x = jnp.where(jnp.less(x, x_min), x_min, x)
-    return x if x_max is None else jnp.where(jnp.greater(x, x_max), x_max, x)
+        x = jnp.where(_beyond(jnp.less(x, x_min), x_min), x_min, x)
+    return x if x_max is None else jnp.where(_beyond(jnp.greater(x, x_max), x_max), x_max, x)
+
+
+def _beyond(outside: Any, bound: Any) -> Any:
+    """Where a bound is what comes out: outside of it, and where it is NaN."""
+    return outside | jnp.isnan(bound) if isinstance(bound, jax.Array) else outside
 
 
 def clip(x: Any, x_min: Any, x_max: Any) -> Any:

@@ -110,7 +110,9 @@ def view(x: Any, dtype: str | None = None) -> Any:
 
 
 def to_complex(re: Any, im: Any) -> Any:
-    return re + 1j * im
+    y = np.empty(np.broadcast(re, im).shape, np.result_type(re, np.complex64))  # re + 1j * im has NaN of infinities
+    y.real, y.imag = re, im
+    return y
 
 
 def complex_parts(x: Any) -> Any:
