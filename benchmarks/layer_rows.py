@@ -36,7 +36,7 @@ class LayerRow(NamedTuple):
     shape: tuple[int, ...]
     kind: str
     twice: bool = False
-    kwargs: dict[str, Any] = {}
+    kwargs: dict[str, Any] | None = None
     engines: tuple[str, ...] = ()
 
 
@@ -69,7 +69,7 @@ def _rows(bench: Bench, compiled: bool) -> Iterator[Row]:
         if (row.engines and bench.engine not in row.engines) or (bench.layers and name not in bench.layers):
             continue
         x = np.random.default_rng(0).standard_normal(row.shape, dtype="float32")
-        kwargs = {k: native.tensor(v) if isinstance(v, np.ndarray) else v for k, v in row.kwargs.items()}
+        kwargs = {k: native.tensor(v) if isinstance(v, np.ndarray) else v for k, v in (row.kwargs or {}).items()}
 
         def of(api: Any, row: LayerRow = row, x: np.ndarray = x, kwargs: dict[str, Any] = kwargs) -> Callable[[], Any]:
             layer = row.make(api)
