@@ -36,6 +36,7 @@ __all__ = [
     "is_traceback_filtering_enabled",
     "max_epochs",
     "max_steps_per_epoch",
+    "read_ahead",
     "set_backend",
     "set_dtype_policy",
     "set_epsilon",
@@ -44,6 +45,7 @@ __all__ = [
     "set_max_epochs",
     "set_max_steps_per_epoch",
     "set_portable_random",
+    "set_read_ahead",
 ]
 
 _FLOATX = ("bfloat16", "float16", "float32", "float64")
@@ -416,6 +418,7 @@ class _Limit:
 
 
 _epochs, _steps = _Limit("KERAS_MAX_EPOCHS"), _Limit("KERAS_MAX_STEPS_PER_EPOCH")
+_ahead = _Limit("KFRONT_READ_AHEAD")
 
 
 def max_epochs() -> int | None:
@@ -450,3 +453,32 @@ def set_max_steps_per_epoch(max_steps_per_epoch: int | None) -> None:
         ArgumentError: not None and not an integer of at least 0.
     """
     _steps.put("set_max_steps_per_epoch", max_steps_per_epoch)
+
+
+def read_ahead() -> int:
+    """How many batches of a slow source are made ahead of the steps: from `set_read_ahead`, else from
+    `KFRONT_READ_AHEAD`, else 2.
+    """
+    found = _ahead.get()
+    return 2 if found is None else found
+
+
+def set_read_ahead(batches: int | None) -> None:
+    """Set how many batches of a slow source `fit`, `evaluate` and `predict` make ahead, in a thread of their own.
+
+    Args:
+        batches: their number; 0 makes each batch when it is its turn, for sources that look at the model or at the
+            results so far; None for what `KFRONT_READ_AHEAD` says.
+
+    Raises:
+        ArgumentError: not None and not an integer of at least 0.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.config.set_read_ahead(0)
+    >>> kfront.config.read_ahead()
+    0
+    >>> kfront.config.set_read_ahead(None)
+    """
+    _ahead.put("set_read_ahead", batches)

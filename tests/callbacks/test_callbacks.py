@@ -11,7 +11,7 @@ import pytest
 
 import kfront
 from kfront import backends, callbacks
-from kfront.core.errors import ArgumentError, ArgumentTypeError
+from kfront.core.errors import ArgumentError, ArgumentTypeError, SavingError
 
 BACKENDS = [b for b in ("torch", "jax", "tensorflow") if b in backends.installed()]
 X = np.random.default_rng(0).normal(size=(32, 4)).astype("float32")
@@ -217,6 +217,43 @@ def test_checkpoints(tmp_path: Path) -> None:
         callbacks.ModelCheckpoint("x.keras", save_freq="batch")
     with pytest.raises(ArgumentError, match="among"):
         fit(model, callbacks.ModelCheckpoint(tmp_path / "{nothing}.keras"), epochs=1)
+
+
+@pytest.mark.parametrize("best", [False, True])
+def test_checkpoints_in_the_background(tmp_path: Path, best: bool) -> None:
+    """The files hold what the weights were when the epoch ended, whole or in shards; they are there when `fit` ends."""
+    model, held = small_model(), []
+    note = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: held.append(model.get_weights()))
+    options: dict[str, Any] = {"save_on_background": True, "save_best_only": best, "monitor": "loss"}
+    savers = [
+        callbacks.ModelCheckpoint(tmp_path / "{epoch}.keras", **options),
+        callbacks.ModelCheckpoint(tmp_path / "{epoch}.weights.h5", save_weights_only=True, **options),
+        callbacks.ModelCheckpoint(
+            tmp_path / "{epoch}.weights.json", save_weights_only=True, max_shard_size=1e-6, **options
+        ),
+    ]
+    fit(model, note, *savers, epochs=3)
+    for epoch, weights in enumerate(held, 1):
+        files = [tmp_path / f"{epoch}{ending}" for ending in (".weights.h5", ".weights.json")]
+        for path in files:
+            other = small_model()
+            other.load_weights(path)
+            for got, wanted in zip(other.get_weights(), weights, strict=True):
+                np.testing.assert_array_equal(got, wanted)
+        whole = kfront.saving.load_model(tmp_path / f"{epoch}.keras")
+        np.testing.assert_array_equal(whole.get_weights()[0], weights[0])
+
+
+def test_a_checkpoint_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "taken.keras").mkdir()
+    with pytest.raises(SavingError, match="taken"):
+        fit(small_model(), callbacks.ModelCheckpoint(tmp_path / "taken.keras", save_on_background=True), epochs=1)
+    with pytest.raises(ArgumentError, match=r"\.weights\.json"):
+        callbacks.ModelCheckpoint("x.weights.h5", save_weights_only=True, max_shard_size=1.0)
+    with pytest.raises(ArgumentError, match="save_weights_only=True"):
+        callbacks.ModelCheckpoint("x.keras", max_shard_size=1.0)
+    with pytest.raises(ArgumentError, match="ends in .keras for"):
+        callbacks.ModelCheckpoint("x.h5", save_on_background=True)
 
 
 def test_swap_averages() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import warnings
 from typing import Any
 
 import numpy as np
@@ -180,3 +181,23 @@ BAD: list[tuple[Any, type[Exception], str]] = [
 def test_errors(call: Any, error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         call()
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_fractions_of_weights_are_not_lost_silently(name: str) -> None:
+    """IoU metrics count in int32, as Keras's: whoever weighs by fractions is told, once; with floats they count."""
+    y_true, y_pred = [0, 0, 1, 1], [0, 1, 0, 1]
+    weights, whole = [0.5, 2.0, 1.5, 1.0], [1.0, 2.0, 0.0, 1.0]
+    with backends.backend_scope(name), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        quiet, exact, cut = (metrics.MeanIoU(2, dtype=d) for d in (None, "float32", None))
+        quiet.update_state(y_true, y_pred, whole)
+        exact.update_state(y_true, y_pred, weights)
+        assert not caught
+        for _ in range(2):
+            cut.update_state(y_true, y_pred, weights)
+        assert [str(w.message) for w in caught if "fractions are cut off" in str(w.message)] == [
+            f"[{cut.name}] expected whole numbers as `sample_weight`, because the metric counts in int32, got 0.5: "
+            "fractions are cut off. Make the metric with dtype='float32' to count them."
+        ]
+        assert float(exact.result()) == pytest.approx((0.5 / 4 + 1.0 / 4.5) / 2)

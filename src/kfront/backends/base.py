@@ -53,7 +53,8 @@ class Backend:
         jit_default: what `kfront.jit` gives `compile_step` as `jit` unless told otherwise.
         takes_tf_data: whether tensors of a `tf.data.Dataset` are its own.
         survives_fork: whether the engine can compute in a child process that was forked from one that uses it.
-        sparse_tensors: whether layers can give sparse and ragged tensors, by `to_sparse` and `to_ragged`.
+        ragged_tensors: whether layers can give ragged tensors, by `to_ragged`.
+        foreach_type: the class of `foreach`, functions on lists of tensors.
         modules: modules that hold op implementations, later ones win.
     """
 
@@ -68,7 +69,8 @@ class Backend:
     jit_default: bool | str = "auto"
     takes_tf_data: bool = False
     survives_fork: bool = True
-    sparse_tensors: bool = False
+    ragged_tensors: bool = False
+    foreach_type: type[Foreach] = Foreach
     modules: tuple[ModuleType, ...] = ()
 
     def __reduce__(self) -> Any:
@@ -274,9 +276,10 @@ class Backend:
         module = self.foreign_kinds.get(kind)
         if module is None:
             owner = {"savedmodel": "tensorflow"}.get(kind, kind)
+            also = " or tensorflow" if kind == "jax" else ""
             raise UnsupportedError(
-                f"[{who}] expected the {owner} engine, got {self.name!r}, which cannot run such models; make the layer "
-                f"inside `kfront.backend_scope({owner!r})`."
+                f"[{who}] expected the {owner}{also} engine, got {self.name!r}, which cannot run such models; make the "
+                f"layer inside `kfront.backend_scope({owner!r})`."
             )
         return importlib.import_module(module)
 
@@ -308,6 +311,14 @@ class Backend:
 
     def host_handle(self, caller: Any) -> Any:
         """What traced code needs to find `caller` for a `host_call`; made when the caller is."""
+        return None
+
+    def native_layer(self, layer: Any) -> Callable[..., Any] | None:
+        """What a layer for the host does, as a function of tensors that are traced; None if that needs Python.
+
+        Args:
+            layer: a `HostLayer`.
+        """
         return None
 
     def host_call(self, caller: Any, tensors: Sequence[Any], spec: Any) -> Any:
@@ -446,7 +457,7 @@ class Backend:
         """Functions on lists of tensors, for optimizers."""
         found = self.__dict__.get("_foreach")
         if found is None:
-            found = self._foreach = Foreach(self)
+            found = self._foreach = self.foreach_type(self)
         return found
 
 

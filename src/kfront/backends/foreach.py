@@ -47,9 +47,9 @@ class Foreach:
         """
         return None
 
-    def increment(self, variable: Any, by: Any) -> None:
-        """Add a Python number or a 0-d tensor to a 0-d Variable."""
-        variable.assign_add(by)
+    def increment(self, variable: Any, by: Any, times: Any = 1) -> None:
+        """Add a Python number or a 0-d tensor, times a Python number or 0-d tensor, to a 0-d Variable."""
+        variable.assign_add(by if times.__class__ is int and times == 1 else self.b.multiply(by, times))
 
     def label_range(self, x: Any) -> tuple[Any, Any] | None:
         """Smallest and largest element, to check labels; None if they are not at hand."""
@@ -171,6 +171,10 @@ class Foreach:
         """Set Variables to values of their shape and dtype."""
         for v, x in zip(variables, values, strict=True):
             v.assign(x)
+
+    def zero(self, variables: Sequence[Any]) -> None:
+        """Set Variables to zero."""
+        self.assign(variables, [self.b.zeros(v._shape, v._dtype) for v in variables])
 
     def _set(self, variables: Sequence[Any], values: list[Any]) -> list[Any]:
         self.assign(variables, values)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -125,14 +126,20 @@ _HOOKS = (
 _ALSO = {"on_train_batch_begin": "on_batch_begin", "on_train_batch_end": "on_batch_end"}
 
 
+@functools.cache
+def _hooks_of(cls: type) -> frozenset[str]:
+    """The hooks in which objects of a class of callbacks do anything."""
+    own = {name for name in (*_HOOKS, *_ALSO.values()) if getattr(cls, name) is not Callback.__dict__[name]}
+    return frozenset(hook for hook in _HOOKS if hook in own or _ALSO.get(hook) in own)
+
+
 def _overrides(callback: Any, hook: str) -> bool:
-    """Whether a callback does anything in a hook."""
-    for name in (hook, _ALSO.get(hook)):
-        if name is not None:
-            found = getattr(callback, name, None)
-            if found is not None and getattr(found, "__func__", found) is not Callback.__dict__[name]:
-                return True
-    return False
+    """Whether a callback does anything in a hook; it need not be a `Callback`, and may hold hooks as attributes."""
+    names = (hook, _ALSO.get(hook, hook))
+    if isinstance(callback, Callback) and not any(name in callback.__dict__ for name in names):
+        return hook in _hooks_of(type(callback))
+    found = [(getattr(callback, name, None), Callback.__dict__[name]) for name in names]
+    return any(f is not None and getattr(f, "__func__", f) is not base for f, base in found)
 
 
 class CallbackList:

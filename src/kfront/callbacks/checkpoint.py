@@ -14,6 +14,7 @@ from kfront.callbacks.monitor import MonitorCallback
 from kfront.core.errors import ArgumentError, SavingError
 from kfront.core.registry import serializable
 from kfront.saving.atomic import atomic_write
+from kfront.saving.background import PendingSave
 from kfront.saving.weights_h5 import read_weights, write_weights
 from kfront.training.progress import Progress, pack, unpack
 from kfront.utils.io_utils import print_msg
@@ -97,7 +98,7 @@ class ModelCheckpoint(SavingCallback):
     Args:
         filepath: file name; ``{epoch}`` and the names of results in it are filled in
             (``"model-{epoch:02d}-{val_loss:.2f}.keras"``). It ends in ``.keras`` or ``.h5``, with `save_weights_only`
-            in ``.weights.h5``.
+            in ``.weights.h5``, with `max_shard_size` in ``.weights.json``.
         monitor: name of the result that decides with `save_best_only`.
         verbose: 1 prints what is done.
         save_best_only: save only when the result is the best so far.
@@ -105,6 +106,9 @@ class ModelCheckpoint(SavingCallback):
         mode: ``"min"``, ``"max"`` or ``"auto"``.
         save_freq: ``"epoch"``, or a number of batches.
         initial_value_threshold: with `save_best_only`, the value to beat at first.
+        save_on_background: whether files are written by a thread while training goes on: the state is copied at once,
+            and `on_train_end` waits for the last file. A save that failed is told by the next one, or at the end.
+        max_shard_size: gigabytes; with `save_weights_only`, the weights stand in several files of at most that size.
 
     Raises:
         ArgumentError: an argument does not fit.
@@ -126,15 +130,27 @@ class ModelCheckpoint(SavingCallback):
         mode: str = "auto",
         save_freq: int | str = "epoch",
         initial_value_threshold: float | None = None,
+        *,
+        save_on_background: bool = False,
+        max_shard_size: float | None = None,
     ) -> None:
         super().__init__(monitor, verbose, save_best_only, mode, save_freq, initial_value_threshold)
         self.filepath, self.save_weights_only = os.fspath(filepath), save_weights_only
-        endings = (".weights.h5",) if save_weights_only else (".keras", ".h5")
+        self.save_on_background, self.max_shard_size = save_on_background, max_shard_size
+        self._pending: PendingSave | None = None
+        if max_shard_size is not None and not save_weights_only:
+            raise ArgumentError(
+                f"[ModelCheckpoint] expected `save_weights_only=True` with `max_shard_size`, got {max_shard_size!r} "
+                "for whole models, which are saved in one file."
+            )
+        endings = (".keras",) if save_on_background else (".keras", ".h5")
+        if save_weights_only:
+            endings = (".weights.h5",) if max_shard_size is None else (".weights.json",)
         if not self.filepath.endswith(endings):
             what = "weights" if save_weights_only else "models"
             raise ArgumentError(
-                f"[ModelCheckpoint] expected a `filepath` that ends in {' or '.join(endings)} for {what}, "
-                f"got {self.filepath!r}."
+                f"[ModelCheckpoint] expected a `filepath` that ends in {' or '.join(endings)} for {what} with these "
+                f"options, got {self.filepath!r}."
             )
 
     def _save(self, epoch: int, batch: int | None, logs: Logs) -> None:
@@ -144,10 +160,17 @@ class ModelCheckpoint(SavingCallback):
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         if self.verbose:
             print_msg(f"Epoch {epoch + 1}: saving the model to {path}")
+        later: dict[str, Any] = {"background": True} if self.save_on_background else {}
         if self.save_weights_only:
-            self.model.save_weights(path, overwrite=True)
+            self._pending = self.model.save_weights(path, True, self.max_shard_size, **later)
         else:
-            self.model.save(path, overwrite=True)
+            self._pending = self.model.save(path, True, **later)
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        """Wait until the last file is written."""
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            pending.wait()
 
     def _path(self, epoch: int, batch: int | None, logs: dict[str, Any]) -> str:
         known = {**logs, "epoch": epoch + 1, **({} if batch is None else {"batch": batch + 1})}

@@ -9,7 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-__all__ = ["TrackedDict", "TrackedList", "Tracker"]
+__all__ = ["TrackedDict", "TrackedList", "Tracker", "structure"]
+
+
+class _Structure:
+    """Counts the changes of what owners hold and of what is trained, so that lists made of it can be kept meanwhile."""
+
+    __slots__ = ("version",)
+
+    def __init__(self) -> None:
+        self.version = 0
+
+
+structure = _Structure()  # of all owners together: one comparison tells that nothing has changed
 
 PLAIN = frozenset((str, int, float, bool, type(None), bytes, type(lambda: 0), type))
 
@@ -40,6 +52,7 @@ class Tracker:
             else:
                 self.items[attribute] = entry = [("", value)]
                 self._kinds = None
+                structure.version += 1
                 self.changed(attribute, entry, ())
             return value
         if not isinstance(value, (list, dict, tuple)):
@@ -71,6 +84,7 @@ class Tracker:
         else:
             self.items.pop(attribute, None)
         self._kinds = None
+        structure.version += 1
         added = [(k, x) for k, x in found if id(x) not in had]
         self.changed(attribute, added, [(k, x) for k, x in old if id(x) not in keep])
 

@@ -18,6 +18,7 @@ from kfront.core.naming import auto_name, current_path
 from kfront.core.operators import ArrayOperators
 from kfront.core.spec import KerasTensor, standardize_shape
 from kfront.core.state import state
+from kfront.core.tracking import structure
 
 __all__ = ["AutocastScope", "Carried", "StatelessScope", "Variable", "bind"]
 
@@ -269,6 +270,7 @@ class Variable(ArrayOperators):
     @trainable.setter
     def trainable(self, value: bool) -> None:
         self._trainable = bool(value)
+        structure.version += 1
 
     @property
     def regularizer(self) -> Any:
@@ -278,6 +280,7 @@ class Variable(ArrayOperators):
     @regularizer.setter
     def regularizer(self, value: Any) -> None:
         self._regularizer = _callable_or_none(self, "regularizer", value)
+        structure.version += 1
 
     @property
     def constraint(self) -> Any:

@@ -28,17 +28,18 @@ from kfront.core.errors import (
     ShapeError,
     UnsupportedError,
 )
-from kfront.core.naming import auto_name, current_path, name_scope
+from kfront.core.naming import auto_name, current_path, name_scope, path_scope
 from kfront.core.operation import Operation, record
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract, KerasTensor, is_text, standardize_shape
 from kfront.core.state import state
 from kfront.core.symbolic import SymbolicScope
-from kfront.core.tracking import PLAIN
+from kfront.core.tracking import PLAIN, structure
 from kfront.core.variable import StatelessScope, Variable
 from kfront.layers.binding import bind_class, kind_of, make_tracker, rebuild, saved_state
 from kfront.layers.calling import build_arguments, call_info
 from kfront.layers.config import auto_config, has_float, numeric, shape_info, tuples
+from kfront.layers.inner_policies import note_configs, settle, with_quantizers, written
 from kfront.layers.input_spec import InputSpec, check_inputs, shape_test
 from kfront.layers.owner import Owner
 from kfront.layers.unquantized import Unquantized
@@ -56,6 +57,7 @@ def _wrap_build(build: Callable[..., None]) -> Callable[..., None]:
                 return wrapped(self, *args, **kwargs)
         with name_scope(self.name, caller=self):
             self._path = current_path()
+            settle(self)
             build(self, *args, **kwargs)
         self._build_shapes = (args, kwargs)
         self._finish_build()
@@ -117,7 +119,7 @@ class Layer(Owner, Unquantized, Operation):
         self = object.__new__(bound)
         fields = self.__dict__
         fields["_backend"] = backend
-        fields["_init_args"] = (args, kwargs)
+        fields["_init_args"], fields["_lists"] = (args, kwargs), (-1, {})
         backend.init_layer(self)
         fields["_tracker"] = make_tracker(self)
         return self
@@ -246,6 +248,7 @@ class Layer(Owner, Unquantized, Operation):
     def trainable(self, value: bool) -> None:
         value = bool(value)
         self.__dict__["_trainable"] = value
+        structure.version += 1
         for v in self._own_variables:
             if v._settable_trainable:
                 v.trainable = value
@@ -297,7 +300,7 @@ class Layer(Owner, Unquantized, Operation):
         shape = standardize_shape(shape if shape is not None else ())
         if None in shape:
             raise ShapeError(f"[{self.name}] expected a fully known shape for weight {name!r}, got {shape}.")
-        with name_scope(self.name, caller=self):
+        with path_scope(self.path, self) if self.built else name_scope(self.name, caller=self):
             v = Variable(
                 getattr(initializer, "host", initializer),
                 shape=shape,
@@ -324,13 +327,16 @@ class Layer(Owner, Unquantized, Operation):
             return None
         args, kwargs = self._build_shapes
         if kwargs:
-            return {"shapes_dict": dict(kwargs)} if len(kwargs) > 1 or args else dict(kwargs)
-        return {"input_shape": args[0]} if args else None
+            shapes = {"shapes_dict": dict(kwargs)} if len(kwargs) > 1 or args else dict(kwargs)
+        else:
+            shapes = {"input_shape": args[0]} if args else None
+        return shapes and with_quantizers(self, shapes)
 
     def build_from_config(self, config: dict[str, Any]) -> None:
         """Create the weights from `get_build_config`."""
         if not config or self.built:
             return
+        config = note_configs(self, config)
         if "input_shape" in config:
             self.build(tuples(config["input_shape"]))
         elif "shapes_dict" in config:
@@ -732,7 +738,7 @@ class Layer(Owner, Unquantized, Operation):
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments: the base's, and for a class without its own `get_config` what it was made with."""
-        config = {"name": self.name, "trainable": self.trainable, "dtype": dtype_policies.serialize(self._dtype_policy)}
+        config = {"name": self.name, "trainable": self.trainable, "dtype": written(self)}
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
         if hasattr(type(self).get_config, "_automatic"):

@@ -79,7 +79,7 @@ class _Report:
 
 def saved_state(layer: Any) -> dict[str, Any]:
     """What copy and pickle keep of a layer: all but the backend, the class's facts and compiled functions."""
-    skip = ("_backend", "_pass_dtypes", "_fits_spec", "_compiled")
+    skip = ("_backend", "_pass_dtypes", "_fits_spec", "_compiled", "_lists")
     return {k: v for k, v in layer.__dict__.items() if k not in skip}
 
 
@@ -90,5 +90,5 @@ def rebuild(cls: type, backend_name: str) -> Any:
 
     backend = get(backend_name)
     out = object.__new__(bind_class(cls, backend, Layer))
-    out.__dict__["_backend"] = backend
+    out.__dict__["_backend"], out.__dict__["_lists"] = backend, (-1, {})
     return out

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from kfront.core.errors import NotBuiltError, ShapeError
+from kfront.core.tracking import structure
 
 __all__ = ["Owner"]
 
@@ -36,6 +37,17 @@ class Owner:
     def _seed_generators(self) -> list[Any]:
         return self._tracker.of_kind("seed")
 
+    def _kept(self, name: str, make: Callable[[], list[Any]]) -> list[Any]:
+        """A list that is made anew only when what some owner holds, or trains, has changed; not to be altered."""
+        version, lists = self.__dict__["_lists"]
+        if version != structure.version:
+            lists = {}
+            self.__dict__["_lists"] = (structure.version, lists)
+        found = lists.get(name)
+        if found is None:
+            found = lists[name] = make()
+        return found
+
     def _flatten_layers(self, include_self: bool = True, recursive: bool = True) -> list[Any]:
         out: list[Any] = [self] if include_self else []
         seen = {id(self)}
@@ -50,14 +62,23 @@ class Owner:
                 stack.extend(reversed(layer._layers))
         return out
 
-    def _collect(self, pick: Callable[[Any], Sequence[Any]]) -> list[Any]:
-        found = {id(v): v for layer in self._flatten_layers() for v in pick(layer)}
-        return list(found.values())
+    def _collect(self, name: str, pick: Callable[[Any], Sequence[Any]]) -> list[Any]:
+        """What is picked of all layers, each once."""
+        layers = self._flatten_layers
+        return self._kept(name, lambda: list({id(v): v for layer in layers() for v in pick(layer)}.values()))
+
+    @property
+    def _all_built(self) -> bool:
+        """Whether it and all its layers are built; once they are, that holds until a layer is added."""
+        seen = self._kept("built", list)
+        if not seen and all(layer.built for layer in self._flatten_layers()):
+            seen.append(True)
+        return bool(seen)
 
     @property
     def variables(self) -> list[Any]:
         """All variables, the states of seed generators included."""
-        return self._collect(lambda x: [*x._ordered(), *(s.state for s in x._seed_generators)])
+        return [*self._collect("variables", lambda x: [*x._ordered(), *(s.state for s in x._seed_generators)])]
 
     def _disown(self, variable: Any) -> None:
         """Take a variable out of the layer, whatever attributes hold it."""
@@ -72,12 +93,12 @@ class Owner:
     @property
     def weights(self) -> list[Any]:
         """Trainable and other weights, without the states of seed generators."""
-        return self._collect(lambda x: x._ordered())
+        return [*self._collect("weights", lambda x: x._ordered())]
 
     @property
     def trainable_variables(self) -> list[Any]:
         """The variables that optimizers update."""
-        return [v for v in self.variables if v.trainable] if self.trainable else []
+        return [*self._kept("trainable", lambda: [v for v in self.variables if v.trainable])] if self.trainable else []
 
     @property
     def trainable_weights(self) -> list[Any]:
@@ -97,7 +118,7 @@ class Owner:
     @property
     def metrics(self) -> list[Any]:
         """Metrics of this layer and its sublayers."""
-        return self._collect(lambda x: x._metrics)
+        return [*self._collect("metrics", lambda x: x._metrics)]
 
     @property
     def metrics_variables(self) -> list[Any]:

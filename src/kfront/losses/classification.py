@@ -146,7 +146,8 @@ def _sparse(y_true: Any, y_pred: Any, from_logits: bool, axis: int) -> Any:
             _check_span(span, y_pred.shape[axis])
         if y_pred.dtype in b.ok_exp:  # a float type: the engine's form takes both as they are
             try:
-                return b.sparse_categorical_crossentropy(b.cast(y_true, "int32"), y_pred, from_logits, axis)
+                labels = y_true if y_true.dtype == b.native_dtype("int32") else b.cast(y_true, "int32")
+                return b.sparse_categorical_crossentropy(labels, y_pred, from_logits, axis)
             except Exception:  # the op below says what is wrong
                 pass
     return ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits, axis)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kfront import ops
+from kfront.config import floatx
 from kfront.core.errors import ArgumentError
 from kfront.core.registry import serializable
 from kfront.core.state import state
@@ -32,9 +33,8 @@ def _native(y_true: Any, y_pred: Any) -> bool:
 
 
 def _to_float(matches: Any) -> Any:
-    from kfront.config import floatx
-
-    return ops.cast(matches, floatx())
+    b = state.backend
+    return b.cast(matches, floatx()) if type(matches) in b.types else ops.cast(matches, floatx())
 
 
 # ---- which predictions are right, as booleans ------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from kfront.backends import backend_scope, current
@@ -10,10 +11,11 @@ from kfront.core.errors import ArgumentError
 from kfront.core.naming import auto_name, name_scope
 from kfront.core.registry import serializable
 from kfront.core.state import state
+from kfront.core.tracking import structure
 from kfront.core.variable import StatelessScope, Variable
 from kfront.losses.base import _compute_dtype
 
-__all__ = ["Metric"]
+__all__ = ["Metric", "reset_all", "result_on_host"]
 
 
 @serializable("keras.metrics")
@@ -116,6 +118,7 @@ class Metric:
                 name=name,
             )
         self._own.append(made)
+        structure.version += 1
         return made
 
     def add_weight(self, shape: Any = (), initializer: Any = None, dtype: Any = None, name: str | None = None) -> Any:
@@ -129,7 +132,7 @@ class Metric:
         if self._own:
             b = self._backend
             with backend_scope(b):
-                b.foreach.assign(self._own, [b.zeros(v._shape, v._dtype) for v in self._own])
+                b.foreach.zero(self._own)
 
     def update_state(self, *args: Any, **kwargs: Any) -> Any:
         """Take in a batch; subclasses define it."""
@@ -179,6 +182,10 @@ class Metric:
         with self._scope(metric_variables):
             return tree.map_structure(lambda x: x.value if hasattr(x, "_is_variable") else x, self.result())
 
+    def _on_host(self) -> Any:
+        """The result for those who read it at once: a tensor, or a number that is cheaper to have."""
+        return self.result()
+
     def stateless_reset_state(self) -> Any:
         """Values of `variables` to start with."""
         mine = self.variables
@@ -207,3 +214,26 @@ class Metric:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"
+
+
+def reset_all(metrics: Iterable[Any]) -> None:
+    """`reset_state` of several metrics; those that do nothing of their own in it are set to zero together.
+
+    Args:
+        metrics: Metrics, or objects that have `reset_state`.
+    """
+    together: dict[Any, list[Any]] = {}
+    for m in metrics:
+        if getattr(type(m), "reset_state", None) is Metric.reset_state and not m._inner:
+            together.setdefault(m._backend, []).extend(m._own)
+        else:
+            m.reset_state()
+    for b, variables in together.items():
+        if variables:
+            with backend_scope(b):
+                b.foreach.zero(variables)
+
+
+def result_on_host(metric: Any) -> Any:
+    """The result of a metric (or of an object that has `result`) for those who read it at once: tensors or numbers."""
+    return metric._on_host() if isinstance(metric, Metric) else metric.result()

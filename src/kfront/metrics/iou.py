@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from kfront import ops
+from kfront.core.dtypes import is_float
 from kfront.core.errors import ArgumentError
 from kfront.core.registry import serializable
 from kfront.metrics.base import Metric
@@ -33,6 +35,7 @@ class _Confusion(Metric):
         self.total_confusion_matrix = self.add_variable(
             (num_classes, num_classes), "zeros", name="total_confusion_matrix"
         )
+        self._counts = not is_float(self._dtype)  # whether fractions are cut off, and nobody has been told so yet
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch.
@@ -40,7 +43,8 @@ class _Confusion(Metric):
         Args:
             y_true: class numbers, or one-hot classes.
             y_pred: class numbers, or scores.
-            sample_weight: weights of the values.
+            sample_weight: weights of the values; fractions are cut off, with a warning, unless the metric is made with
+                a floating dtype, because it counts in int32 by default.
         """
         y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
         if not self.sparse_y_true:
@@ -51,13 +55,29 @@ class _Confusion(Metric):
         if sample_weight is None:
             weight = ops.ones_like(y_true, dtype=self._dtype)
         else:
-            weight = ops.reshape(ops.cast(ops.convert_to_tensor(sample_weight), self._dtype), (-1,))
+            weight = ops.convert_to_tensor(sample_weight)
+            if self._counts and is_float(self._backend.dtype_name(weight.dtype)):
+                self._look_at(weight)
+            weight = ops.reshape(ops.cast(weight, self._dtype), (-1,))
         if self.ignore_class is not None:
             weight = ops.where(ops.equal(y_true, self.ignore_class), ops.zeros_like(weight), weight)
             y_true = ops.where(ops.equal(y_true, self.ignore_class), ops.zeros_like(y_true), y_true)
         n = self.num_classes
         counts = ops.segment_sum(weight, ops.add(ops.multiply(y_true, n), y_pred), n * n)
         self.total_confusion_matrix.assign_add(ops.reshape(counts, (n, n)))
+
+    def _look_at(self, weight: Any) -> None:
+        """Warn once if weights have fractions, which would be lost; where they cannot be read, if they may have."""
+        b = self._backend
+        self._counts = False
+        seen = b.to_numpy(weight) if b.has_value(weight) else None
+        if seen is None or (seen != seen.astype("int32")).any():
+            got = "floats in compiled code" if seen is None else f"{seen[seen != seen.astype('int32')][0]}"
+            warnings.warn(
+                f"[{self.name}] expected whole numbers as `sample_weight`, because the metric counts in {self._dtype}, "
+                f"got {got}: fractions are cut off. Make the metric with dtype='float32' to count them.",
+                stacklevel=4,
+            )
 
     def _parts(self) -> tuple[Any, Any]:
         """Diagonal and sizes of the unions, as floats."""

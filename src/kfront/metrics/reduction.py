@@ -96,11 +96,12 @@ class Mean(Metric):
             weight = 1 if sample_weight is None else sample_weight
             shape = values.shape
             if len(shape) == 0:
-                fe.increment(self.total, values if weight == 1 else b.multiply(values, weight))
+                fe.increment(self.total, values, weight)
                 fe.increment(self.count, weight)
                 return
             if weight == 1 and None not in shape and all(shape):
-                total = b.sum(b.cast(values, self._dtype), None, False)
+                same = values.dtype == b.native_dtype(self._dtype)
+                total = b.sum(values if same else b.cast(values, self._dtype), None, False)
                 samples = shape[0]
                 inner = 1
                 for d in shape[1:]:
@@ -125,6 +126,13 @@ class Mean(Metric):
     def result(self) -> Any:
         """The mean so far, 0 before any value."""
         return ops.divide_no_nan(self.total.value, self.count.value)
+
+    def _on_host(self) -> Any:
+        """Two numbers are read and divided sooner than tensors are, with the same bits."""
+        if type(self).result is not Mean.result:
+            return self.result()
+        total, count = (self._backend.to_numpy(v._read()) for v in (self.total, self.count))
+        return float(total / count) if count else 0.0
 
 
 @serializable("keras.metrics")

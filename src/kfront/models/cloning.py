@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Callable
 from typing import Any
 
@@ -133,6 +135,7 @@ def convert(model: Any, backend: str) -> Any:
         if model.built and not new.built:
             new.build_from_config(model.get_build_config() or {})
         _copy(model.variables, new.variables, model.name)
+        _copy_assets(model, new)
         if isinstance(model, Model) and model.compiled:
             _copy_training(model, new)
     return new
@@ -146,6 +149,18 @@ def _copy(old: list[Any], new: list[Any], name: str) -> None:
         )
     for a, b in zip(old, new, strict=True):
         b.assign(a.numpy())
+
+
+def _copy_assets(model: Any, new: Any) -> None:
+    """What layers keep in files of their own, such as vocabularies that they learned."""
+    from kfront.saving.walk import walk
+
+    for (_, old), (_, fresh) in zip(walk(model), walk(new), strict=True):
+        if callable(getattr(old, "save_assets", None)):
+            with tempfile.TemporaryDirectory(prefix="kfront-assets-") as folder:
+                old.save_assets(folder)
+                if os.listdir(folder):
+                    fresh.load_assets(folder)
 
 
 def _copy_training(model: Any, new: Any) -> None:

@@ -13,7 +13,7 @@ from kfront.core.state import state
 from kfront.layers.base import Layer
 from kfront.layers.input_layer import Input, InputLayer
 from kfront.layers.input_spec import InputSpec
-from kfront.models.graph import Graph, clone_graph, place_of
+from kfront.models.graph import Graph, clone_graph, input_dtype, place_of
 from kfront.models.model import Model
 
 __all__ = ["Functional"]
@@ -72,12 +72,12 @@ class Functional(Model):
         self._result_struct = outputs
         self._single_out = not tree.is_nested(outputs)
         b = self._backend
-        self.__dict__["_input_dtypes"] = [_native(b, x.dtype) for x in graph.inputs]
+        self.__dict__["_input_dtypes"] = [input_dtype(b, x.dtype) for x in graph.inputs]
         self.built = True
 
     def __setstate__(self, saved: dict[str, Any]) -> None:
         super().__setstate__(saved)
-        self.__dict__["_input_dtypes"] = [_native(self._backend, x.dtype) for x in self._graph.inputs]
+        self.__dict__["_input_dtypes"] = [input_dtype(self._backend, x.dtype) for x in self._graph.inputs]
 
     # -- structure ----------------------------------------------------------------------------------------------------
 
@@ -255,11 +255,6 @@ class Functional(Model):
         from kfront.saving import serialization
 
         return serialization.deserialize_functional(cls, config, custom_objects)
-
-
-def _native(backend: Any, dtype: str) -> Any:
-    """The engine's dtype; None for strings where it has none."""
-    return None if dtype == "string" and "string" not in backend.dtypes else backend.native_dtype(dtype)
 
 
 def _one_or_all(shapes: list[Any]) -> Any:

@@ -11,7 +11,7 @@ from kfront.core.naming import to_snake_case
 from kfront.core.operation import Node, OpCall
 from kfront.core.spec import KerasTensor
 
-__all__ = ["Graph", "clone_graph", "place_of"]
+__all__ = ["Graph", "clone_graph", "input_dtype", "place_of"]
 
 
 class Graph:
@@ -223,3 +223,8 @@ def place_of(tracker: Any, layer: Any, number: int) -> str:
     while name in tracker.items and tracker.items[name][0][1] is not layer:
         name += "_"
     return name
+
+
+def input_dtype(backend: Any, dtype: str) -> Any:
+    """The engine's dtype of an input; None for strings where it has none."""
+    return None if dtype == "string" and "string" not in backend.dtypes else backend.native_dtype(dtype)

@@ -12,7 +12,7 @@ from kfront.core.registry import serializable
 from kfront.core.spec import KerasTensor, is_text
 from kfront.layers.base import Layer
 from kfront.layers.input_layer import Input, InputLayer
-from kfront.models.graph import Graph, place_of
+from kfront.models.graph import Graph, input_dtype, place_of
 from kfront.models.model import Model
 
 __all__ = ["Sequential"]
@@ -64,7 +64,7 @@ class Sequential(Model):
         if isinstance(layer, InputLayer):
             if self._sequence or self._head is not None:
                 raise ArgumentError(f"[{self.name}] expected an `Input` only as the first layer, got one later.")
-            self._head = layer
+            self._start_with(layer)
             self._tail = layer._inbound_nodes[0].outputs[0]
             self._tracker.track(place_of(self._tracker, layer, 0), layer)
             return
@@ -76,6 +76,10 @@ class Sequential(Model):
         if shape is not None and not self._sequence and self._head is None:
             self.add(Input(shape, dtype=layer.compute_dtype if _floats(layer) else None))
         self._append(layer)
+
+    def _start_with(self, layer: Any) -> None:
+        self._head = layer
+        self.__dict__["_head_dtype"] = input_dtype(self._backend, layer.dtype)
 
     def _append(self, layer: Any) -> None:
         if self._tail is not None:
@@ -127,7 +131,7 @@ class Sequential(Model):
         if not self._sequence:
             raise ArgumentError(f"[{self.name}] expected at least one layer before `build`, got an empty model.")
         dtype = "float32" if self.compute_dtype is None else self._sequence[0].compute_dtype
-        self._head = Input(batch_shape=input_shape, dtype=dtype)._keras_history.operation
+        self._start_with(Input(batch_shape=input_shape, dtype=dtype)._keras_history.operation)
         self._tail = self._head._inbound_nodes[0].outputs[0]
         sequence, self._sequence = self._sequence, []
         try:
@@ -159,11 +163,13 @@ class Sequential(Model):
 
     def _in_dtype(self, x: Any) -> Any:
         """Inputs are cast to the dtype of the model's `Input`, as in a functional model."""
-        want, shape = self._head.dtype, self._head.batch_shape
-        b = self._backend
+        b, head = self._backend, self._head
+        if type(x) in b.types and x.dtype == self._head_dtype and len(x.shape) == len(head.batch_shape):
+            return x
+        want, shape = head.dtype, head.batch_shape
         if hasattr(x, "shape") and len(x.shape) != len(shape):
             x = _ranked(x, shape, b)
-        if isinstance(x, KerasTensor) or not b.is_tensor(x) or is_text(x) or x.dtype == b.native_dtype(want):
+        if isinstance(x, KerasTensor) or not b.is_tensor(x) or is_text(x) or x.dtype == self._head_dtype:
             return x
         return b.cast(x, want)
 

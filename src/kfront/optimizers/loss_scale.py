@@ -151,8 +151,9 @@ class LossScaleOptimizer(Optimizer):
 
     def _run_inner(self, fe: Any, plan: Any, grads: list[Any], scale: Any) -> None:
         order = [*plan.positions, *plan.overwritten]
-        scaled = fe.mul(grads, 1.0 / scale)
-        self.inner_optimizer.apply(scaled, [self._trainable_variables[i] for i in order])
+        n = len(plan.positions)  # what comes behind are values, not derivatives of the loss
+        scaled = fe.mul(grads[:n], 1.0 / scale) if n else []
+        self.inner_optimizer.apply([*scaled, *grads[n:]], [self._trainable_variables[i] for i in order])
 
     def _run_where(self, fe: Any, plan: Any, grads: list[Any], scale: Any, finite: Any) -> None:
         """Run the inner optimizer in a scope, and keep its results where the gradients are finite."""

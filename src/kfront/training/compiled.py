@@ -8,6 +8,7 @@ from typing import Any
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, DataError
 from kfront.core.spec import KerasTensor
+from kfront.core.tracking import structure
 
 __all__ = ["CompiledLoss", "CompiledMetrics", "first_size", "specs_of"]
 
@@ -103,6 +104,7 @@ class CompiledLoss:
         self.single = len(flat) == 1 and len(self.terms) == 1 and self.terms[0][1] == 1.0
         if len(self.terms) > 1:
             self.trackers = [metrics.Mean(name=f"{self.names[i]}_loss") for _, _, i in self.terms]
+        structure.version += 1
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """The total loss, a scalar."""
@@ -235,6 +237,7 @@ class CompiledMetrics:
         places = range(len(self.labels))
         order = places if len(flat) == 1 else sorted(places, key=self.labels.__getitem__)
         self.items, self.labels = [self.items[i] for i in order], [self.labels[i] for i in order]
+        structure.version += 1
 
     @property
     def metrics(self) -> list[Any]:
@@ -254,11 +257,11 @@ class CompiledMetrics:
         for m, i, weighted in self.items:
             m.update_state(targets[i], outputs[i], weights[i]) if weighted else m.update_state(targets[i], outputs[i])
 
-    def result(self) -> dict[str, Any]:
-        """Results by label."""
+    def result(self, of: Callable[[Any], Any] = lambda m: m.result()) -> dict[str, Any]:
+        """Results by label; `of` gives that of a metric."""
         out: dict[str, Any] = {}
         for (m, _, _), label in zip(self.items or (), getattr(self, "labels", ()), strict=False):
-            value = m.result()
+            value = of(m)
             out.update(value if isinstance(value, dict) else {label: value})
         return out
 
@@ -305,14 +308,14 @@ def _make_metric(entry: Any, y_true: Any, y_pred: Any) -> Any:
     return metrics.MeanMetricWrapper(one, name=name or getattr(one, "__name__", "metric"))
 
 
-def specs_of(x: Any, shape_of: Callable[[Any], Any], dtype_of: Callable[[Any], str]) -> Any:
+def specs_of(x: Any, backend: Any) -> Any:
     """Abstract values in the place of arrays, the batch size unknown."""
     from kfront.core.spec import Abstract
 
     def one(v: Any) -> Any:
         if isinstance(v, KerasTensor) or not hasattr(v, "shape"):
             return v
-        shape = shape_of(v)
-        return Abstract((None, *shape[1:]) if shape else shape, dtype_of(v))
+        shape = tuple(v.shape)
+        return Abstract((None, *shape[1:]) if shape else shape, backend.dtype_name(v.dtype))
 
     return tree.map_structure(one, x)

@@ -63,9 +63,9 @@ def _callback_list(model: Any, plan: Plan, data: Data, history: bool) -> Any:
 
 def feed(batch: Any, b: Any) -> Any:
     """A batch as the engine's step takes it; text stays NumPy where the engine has no strings."""
+    if type(batch) is np.ndarray and batch.dtype.kind in "fiub":
+        return b.feed(batch)
     f, plain = b.feed, "string" not in b.dtypes
-    if type(batch) is np.ndarray:
-        return batch if plain and is_text(batch) else f(batch)
     return tree.map_structure(lambda a: a if a is None or (plain and is_text(a)) else f(a), batch)
 
 
@@ -141,9 +141,9 @@ class _Run:
 
     def _expect(self, batch: Any) -> None:
         """Compile for the smaller last batch now, so that no step after the first has to."""
-        data, steps = self.data, _limit(self.plan.steps)
-        if data.remainder and (steps is None or steps >= (data.steps or 0)):
-            self.model._steps().expect(batch, data.remainder)
+        steps, limit = self.data.steps, _limit(self.plan.steps)
+        whole = limit is None or limit >= (steps or 0)
+        self.model._steps().expect(batch, self.data.remainder if whole else 0, steps if whole else limit)
 
     def _new_epoch(self) -> Iterator[Any]:
         self.data.on_epoch_begin()
@@ -168,9 +168,9 @@ class _Run:
             if self.done and resumed is not None:
                 resumed.restore()  # now, because callbacks may have changed things when the epoch began
             if not model.stop_training:
-                _train_epoch(model, batches, self.plan, self.data, callbacks, self.done)
+                self._train(batches)
             self.done = 0
-            logs = python_logs(model._epoch_logs(), model._backend)
+            logs = model._epoch_logs()
             self.data.on_epoch_end()
             logs.update(validator.run(epoch))
             logs = by_name(logs)
@@ -178,6 +178,12 @@ class _Run:
             if model.stop_training:
                 break
         return logs
+
+    def _train(self, batches: Iterator[Any]) -> None:
+        limit = _limit(self.plan.steps)
+        most = None if limit is None else limit - self.done
+        with self.data.ahead(batches, most, self.progress is not None) as ready:
+            _train_epoch(self.model, ready, limit, self.data, self.callbacks, self.done)
 
 
 class _Validator:
@@ -204,23 +210,22 @@ class _Validator:
             self.data.close()
 
 
-def _train_epoch(model: Any, batches: Iterator[Any], plan: Plan, data: Data, callbacks: Any, done: int) -> None:
-    b = model._backend
-    limit = _limit(plan.steps)
+def _train_epoch(model: Any, batches: Iterator[Any], limit: int | None, data: Data, callbacks: Any, done: int) -> None:
+    b, fields = model._backend, model.__dict__
     per_call = model.steps_per_execution
     if not done:
         model._last_logs = None
     if per_call > 1:
-        _run_grouped(model, "train", batches, limit, per_call, callbacks, done)
+        _run_grouped(model, "train", batches, per_call, callbacks, done)
         return
     step_function = model._steps().train_function()
     hooks = callbacks.train_batch_hooks
     step = done
-    for batch in batches if limit is None else itertools.islice(batches, limit - done):
+    for batch in batches:
         if hooks:
             callbacks.on_train_batch_begin(step)
         out = step_function(*_feed3(batch, b))
-        model._last_logs = out
+        fields["_last_logs"] = out
         if hooks:
             callbacks.on_train_batch_end(step, model._logs() if out is None else python_lazy(out, b))
         step += 1
@@ -256,20 +261,17 @@ def _check_steps(done: int, limit: int | None, data: Data) -> None:
         )
 
 
-def _run_grouped(
-    model: Any, kind: str, batches: Iterator[Any], limit: int | None, per_call: int, callbacks: Any, done: int = 0
-) -> None:
+def _run_grouped(model: Any, kind: str, batches: Iterator[Any], per_call: int, callbacks: Any, done: int = 0) -> None:
     """`steps_per_execution` batches per call of the device loop."""
-    b = model._backend
+    b, fields = model._backend, model.__dict__
     function = model._steps().loop_function(kind)
     begin = getattr(callbacks, f"on_{kind}_batch_begin")
     end = getattr(callbacks, f"on_{kind}_batch_end")
     step = done
-    source = iter(batches if limit is None else itertools.islice(batches, limit - done))
-    while group := [_feed3(batch, b) for batch in itertools.islice(source, per_call)]:
+    while group := [_feed3(batch, b) for batch in itertools.islice(batches, per_call)]:
         begin(step)
         out = function(group)
-        model._last_logs = out
+        fields["_last_logs"] = out
         step += len(group)
         end(step - 1, model._logs() if out is None else python_lazy(out, b))
         if model.stop_training:
@@ -292,7 +294,6 @@ def _validation_data(model: Any, validation: Validation) -> Data:
 
 def evaluate(model: Any, data: Data, plan: Plan, nested: bool = False) -> dict[str, Any]:
     """Results by name over all batches."""
-    b = model._backend
     callbacks = _callback_list(model, plan, data, history=False)
     first, batches = _first(data.batches(), "evaluate")
     model._prepare(*first, train=False)
@@ -300,31 +301,32 @@ def evaluate(model: Any, data: Data, plan: Plan, nested: bool = False) -> dict[s
         model._steps().refresh()
     model.reset_metrics()
     callbacks.on_test_begin()
-    limit = _limit(plan.steps)
-    if model.steps_per_execution > 1:
-        _run_grouped(model, "test", batches, limit, model.steps_per_execution, callbacks)
-    else:
-        _test_batches(model, batches, limit, callbacks)
-    logs = python_logs(model._epoch_logs(), b)
+    followed = hasattr(callbacks, "callbacks") and any(hasattr(c, "follow") for c in callbacks.callbacks)
+    with data.ahead(batches, _limit(plan.steps), followed) as ready:
+        if model.steps_per_execution > 1:
+            _run_grouped(model, "test", ready, model.steps_per_execution, callbacks)
+        else:
+            _test_batches(model, ready, callbacks)
+    logs = model._epoch_logs()
     if not nested:
         data.close()
     callbacks.on_test_end(by_name(logs))
     return logs
 
 
-def _test_batches(model: Any, batches: Iterator[Any], limit: int | None, callbacks: Any) -> None:
-    b = model._backend
+def _test_batches(model: Any, batches: Iterator[Any], callbacks: Any) -> None:
+    b, fields = model._backend, model.__dict__
     function = model._steps().test_function()
     hooks = callbacks.test_batch_hooks
     model._last_logs = None
-    for step, batch in enumerate(batches if limit is None else itertools.islice(batches, limit)):
+    for step, batch in enumerate(batches):
         if hooks:
             callbacks.on_test_batch_begin(step)
         out = function(*_feed3(batch, b))
-        model._last_logs = out
+        fields["_last_logs"] = out
         if hooks:
             callbacks.on_test_batch_end(step, model._logs() if out is None else python_lazy(out, b))
-        if getattr(model, "stop_evaluating", False):
+        if model.stop_evaluating:
             break
 
 
@@ -339,14 +341,14 @@ def predict(model: Any, data: Data, plan: Plan) -> Any:
     callbacks.on_predict_begin()
     hooks = callbacks.predict_batch_hooks
     outputs = _Outputs(b)
-    limit = _limit(plan.steps)
-    for step, batch in enumerate(batches if limit is None else itertools.islice(batches, limit)):
-        if hooks:
-            callbacks.on_predict_batch_begin(step)
-        out = function(feed(batch[0], b))
-        outputs.add(out)
-        if hooks:
-            callbacks.on_predict_batch_end(step, {"outputs": out})
+    with data.ahead(batches, _limit(plan.steps), False) as ready:
+        for step, batch in enumerate(ready):
+            if hooks:
+                callbacks.on_predict_batch_begin(step)
+            out = function(feed(batch[0], b))
+            outputs.add(out)
+            if hooks:
+                callbacks.on_predict_batch_end(step, {"outputs": out})
     data.close()
     callbacks.on_predict_end()
     return _join(outputs.all())
@@ -407,8 +409,8 @@ def one_batch(model: Any, x: Any, y: Any, sample_weight: Any, class_weight: Any 
         raise ArgumentError("[train_on_batch] expected one of `sample_weight` and `class_weight`, got both.")
 
     def native(v: Any, name: str) -> Any:
-        if v is None:
-            return None
+        if v is None or type(v) is np.ndarray:
+            return v if v is None else to_array(v, name, b)
         if isinstance(v, (list, tuple)) and not any(hasattr(a, "shape") for a in tree.flatten(v)):
             v = np.asarray(v)
         keep: Callable[[Any], Any] = lambda a: a if b.is_tensor(a) else to_array(a, name, b)  # noqa: E731

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 import warnings
 from collections.abc import Callable
@@ -12,6 +11,7 @@ import numpy as np
 
 from kfront.core import tree
 from kfront.core.state import state
+from kfront.core.tracking import structure
 from kfront.layers.calling import call_info
 from kfront.training.compiled import first_size
 from kfront.utils.data_utils import pack_x_y_sample_weight
@@ -34,6 +34,9 @@ class StepMaker:
         self._made: dict[str, Any] = {}
         self.train_variables: list[Any] = []
         self.other_variables: list[Any] = []
+        self._looked: Any = None
+        self._seen: Any = None
+        self._own_metrics = type(model).compute_metrics is not _default("compute_metrics")
 
     def clear(self) -> None:
         """Forget compiled functions."""
@@ -65,27 +68,35 @@ class StepMaker:
 
         return [global_seed_generator()]
 
-    def _signature(self) -> tuple[Any, ...]:
-        """Changes when layers are frozen, variables are added, or the model is compiled anew."""
+    def _settings(self) -> tuple[Any, ...]:
+        """What a step rests on beside the layers."""
         model = self.model
+        optimizer = model.optimizer
         return (
-            tuple(id(v) for v in model.trainable_variables),
-            len(model.variables),
             model._run_eagerly,
             model.jit_compile,
-            id(model.optimizer),
-            model.optimizer._settings if model.optimizer is not None else None,
-            tuple(id(m) for m in model.metrics),
+            id(optimizer),
+            optimizer._settings if optimizer is not None else None,
             tuple(id(g.state) for g in self._global_seeds()),
         )
 
+    def _held(self) -> tuple[Any, ...]:
+        """Changes when layers are frozen, or variables or metrics are added."""
+        model = self.model
+        ids = (tuple(map(id, found)) for found in (model.trainable_variables, model.variables, model.metrics))
+        return (*ids, [v.regularizer is None for v in model.trainable_variables])
+
     def refresh(self) -> None:
         """Remake the functions when what they rest on has changed; called at the start of each loop."""
-        signature = self._signature()
-        if signature != getattr(self, "_seen", None):
-            self._seen = signature
+        looked = (structure.version, self._settings())
+        if looked == self._looked:
+            return
+        seen = (looked[1], self._held())
+        if seen != self._seen:
+            self._seen = seen
             self._made.clear()
             self._refresh()
+        self._looked = looked
 
     # -- the default steps --------------------------------------------------------------------------------------------
 
@@ -129,11 +140,10 @@ class StepMaker:
         finally:
             state.training = outer
 
-    @staticmethod
-    def _track(model: Any, x: Any, y: Any, y_pred: Any, weight: Any, loss: Any) -> None:
+    def _track(self, model: Any, x: Any, y: Any, y_pred: Any, weight: Any, loss: Any) -> None:
         b = model._backend
         model._loss_tracker.update_state(b.stop_gradient(loss), _batch_size(x))
-        if type(model).compute_metrics is not _default("compute_metrics"):
+        if self._own_metrics:
             model.compute_metrics(x, y, y_pred, weight)
         else:
             model._update_metrics(y, y_pred, weight)
@@ -152,9 +162,38 @@ class StepMaker:
         """``f(x)`` that gives the outputs of a batch."""
         if not force and "predict" in self._made:
             return self._made["predict"]
-        if not getattr(self, "_seen", None):
+        if self._seen is None:
             self.refresh()
         return self._function("predict", force)
+
+    def single_function(self, kind: str) -> Callable[..., Any] | None:
+        """``f(x, y, weight)`` for a batch on its own: metrics start anew, and their results are what it returns.
+
+        One compiled call does all of it. None where that is no gain, or where something else than kfront's own code
+        says what is done between batches.
+        """
+        self.refresh()
+        name = f"{kind}-single"
+        if name not in self._made:
+            self._made[name] = self._make_single(kind)
+        return self._made[name]
+
+    def _make_single(self, kind: str) -> Callable[..., Any] | None:
+        model, cls = self.model, type(self.model)
+        own = (f"{kind}_step", "get_metrics_result", "reset_metrics", "metrics")
+        foreign = any(getattr(cls, n) is not _default(n) for n in own)
+        if foreign or model._run_eagerly or not all(type(m).__module__.startswith("kfront.") for m in model.metrics):
+            return None
+        raw, variables = self._raw(kind)
+
+        def single(x: Any, y: Any, weight: Any) -> dict[str, Any]:
+            with model._backend.no_grad():
+                model.reset_metrics()
+            raw(x, y, weight)
+            return model.get_metrics_result()
+
+        compiled = model._backend.compile_step(single, variables, model.jit_compile)
+        return None if compiled is single else self._or_eagerly(compiled, single)
 
     def _function(self, kind: str, force: bool = False) -> Callable[..., Any]:
         if force:
@@ -214,15 +253,21 @@ class StepMaker:
         step.expect = getattr(compiled, "expect", None)  # type: ignore[attr-defined]
         return step
 
-    def expect(self, batch: Any, remainder: int) -> None:
-        """Compile the training step for a smaller last batch before it comes.
+    def expect(self, batch: Any, remainder: int, steps: int | None) -> None:
+        """Compile, before they come, the training steps of other shapes that end an epoch.
 
         Args:
             batch: a batch (x, y, weight) of the usual size, as the data give it.
-            remainder: the size of the last one.
+            remainder: the size of a smaller last one, 0 if there is none.
+            steps: batches of an epoch, None where that is not known.
         """
-        expect = getattr(self.train_function(), "expect", None)
-        if expect is None or self.model.steps_per_execution > 1:
+        per_call = self.model.steps_per_execution
+        last = (steps or 0) % per_call or (per_call if remainder else 0)  # batches that are run one by one
+        usual = per_call > 1 and last > (remainder > 0)
+        if not remainder and not usual:
+            return
+        expect = getattr(self.train_function() if per_call == 1 else self.loop_function("train"), "expect", None)
+        if expect is None:
             return
         b = self.model._backend
         arrays = tree.map_structure(lambda a: None if a is None else np.zeros(a.shape, b.dtype_name(a.dtype)), batch)
@@ -230,8 +275,14 @@ class StepMaker:
         def fed(size: int | None) -> tuple[Any, ...]:
             return tuple(tree.map_structure(lambda a: None if a is None else b.feed(a[:size]), arrays))
 
-        with contextlib.suppress(Exception):  # what cannot be compiled is told when it is run
-            expect(fed(None), fed(remainder))
+        try:
+            if usual:
+                expect(fed(None), fed(None))
+            if remainder:
+                expect(fed(None), fed(remainder))
+        except Exception as error:  # a step that cannot be traced says so when it is run
+            if not b.cannot_trace(error):
+                raise
 
     def _raw(self, kind: str) -> tuple[Callable[..., Any], Callable[[], list[Any]]]:
         """The Python function of a step, and the Variables it may assign."""

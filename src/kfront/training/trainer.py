@@ -6,7 +6,7 @@ What an engine contributes is `value_and_grad` and `compile_step`. Logs stay on 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from kfront.core import tree
 from kfront.core.errors import ArgumentError, DataError, NotCompiledError
 from kfront.core.state import state
 from kfront.core.traceback import filtered
+from kfront.metrics.base import reset_all, result_on_host
 from kfront.training import loop
 from kfront.training.checks import check_labels
 from kfront.training.compiled import CompiledLoss, CompiledMetrics, specs_of
@@ -46,7 +47,7 @@ class Trainer:
         fields = self.__dict__
         fields["optimizer"] = None
         fields["_compiled"] = None
-        fields["stop_training"] = False
+        fields["stop_training"] = fields["stop_evaluating"] = False
         fields["_compile_loss"] = fields["_compile_metrics"] = fields["_loss_tracker"] = None
         fields["_compile_arguments"] = None
         fields["steps_per_execution"], fields["jit_compile"], fields["_run_eagerly"] = 1, "auto", False
@@ -193,23 +194,30 @@ class Trainer:
 
     def reset_metrics(self) -> None:
         """Start all metrics anew."""
-        for m in self.metrics:
-            m.reset_state()
+        reset_all(self.metrics)
 
     def get_metrics_result(self) -> dict[str, Any]:
         """Current results by name, the loss first."""
+        return self._results(lambda m: m.result())
+
+    def _results(self, of: Callable[[Any], Any]) -> dict[str, Any]:
         out: dict[str, Any] = {}
         if self._loss_tracker is not None:
-            out["loss"] = self._loss_tracker.result()
+            out["loss"] = of(self._loss_tracker)
         for m in self._compile_loss.trackers if self._compile_loss is not None else ():
-            out[m.name] = m.result()
+            out[m.name] = of(m)
         if self._compile_metrics is not None:
-            out.update(self._compile_metrics.result())
+            out.update(self._compile_metrics.result(of))
         for m in super().metrics:  # type: ignore[misc]
             if m is not self._loss_tracker and m.name not in out:
-                value = m.result()
+                value = of(m)
                 out.update(value if isinstance(value, dict) else {m.name: value})
         return out
+
+    def _python_results(self) -> dict[str, Any]:
+        """As `get_metrics_result`, with Python numbers."""
+        plain = type(self).get_metrics_result is Trainer.get_metrics_result
+        return python_logs(self._results(result_on_host) if plain else self.get_metrics_result(), self._backend)
 
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
@@ -301,17 +309,14 @@ class Trainer:
 
     def _prepare(self, x: Any, y: Any, sample_weight: Any, train: bool) -> None:
         """Before the first batch: weights, loss, metrics and optimizer slots exist."""
-        b = self._backend
-        shape_of = lambda v: tuple(v.shape)  # noqa: E731
-        dtype_of = lambda v: b.dtype_name(v.dtype)  # noqa: E731
-        unbuilt = not self.built or any(not layer.built for layer in self._flatten_layers())  # type: ignore[attr-defined]
+        unbuilt = not self._all_built  # type: ignore[attr-defined]
         loss: Any = self._compile_loss
         metrics: Any = self._compile_metrics
         lossless = loss is not None and loss.terms is None
         measured = metrics is not None and metrics.items is None
         if (y is not None or unbuilt) and (unbuilt or lossless or measured):
-            y_pred = self._output_spec(specs_of(x, shape_of, dtype_of), x)
-            y_spec = None if y is None else specs_of(y, shape_of, dtype_of)
+            y_pred = self._output_spec(specs_of(x, self._backend), x)
+            y_spec = None if y is None else specs_of(y, self._backend)
             if loss is not None and lossless and y is not None:
                 loss.build(y_spec, y_pred, self._output_names())
             if metrics is not None and measured and y is not None:
@@ -468,7 +473,7 @@ class Trainer:
         try:
             if x.dtype == np.float64:
                 x = x.astype(np.float32) if _floatx_is_float32() else x
-            out = self._steps().predict_function()(b.convert(x))
+            out = self._steps().predict_function()(b.feed(x))
             if type(out) in b.types:
                 return b.to_numpy(out)
             return loop.on_host(out, b.to_numpy)
@@ -486,9 +491,7 @@ class Trainer:
         with backend_scope(self._backend):
             batch = loop.one_batch(self, x, y, sample_weight, class_weight)
             self._prepare(*batch, train=True)
-            self.reset_metrics()
-            logs = self._steps().train_function()(*batch)
-            return self._batch_result(logs, return_dict)
+            return self._one_step("train", batch, return_dict)
 
     @filtered
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
@@ -497,9 +500,7 @@ class Trainer:
         with backend_scope(self._backend):
             batch = loop.one_batch(self, x, y, sample_weight)
             self._prepare(*batch, train=False)
-            self.reset_metrics()
-            logs = self._steps().test_function()(*batch)
-            return self._batch_result(logs, return_dict)
+            return self._one_step("test", batch, return_dict)
 
     @filtered
     def predict_on_batch(self, x: Any) -> Any:
@@ -509,22 +510,29 @@ class Trainer:
             x, _, _ = loop.one_batch(self, x, None, None)
             return loop.on_host(self._steps().predict_function()(x), b.to_numpy)
 
-    def _batch_result(self, logs: Any, return_dict: bool) -> Any:
-        values = python_logs(logs if logs is not None else self.get_metrics_result(), self._backend)
+    def _one_step(self, kind: str, batch: tuple[Any, Any, Any], return_dict: bool) -> Any:
+        steps = self._steps()
+        single = steps.single_function(kind)
+        if single is not None:
+            logs = single(*batch)
+        else:
+            self.reset_metrics()
+            logs = (steps.train_function() if kind == "train" else steps.test_function())(*batch)
+        values = self._python_results() if logs is None else python_logs(logs, self._backend)
         values = {k: np.float32(v) if isinstance(v, float) else v for k, v in values.items()}
         return by_name(values) if return_dict else _flat(values)
 
     def _epoch_logs(self) -> dict[str, Any]:
         """Results at the end of an epoch: those of a custom step if it gave any, else the metrics'."""
         last = self.__dict__.get("_last_logs")
-        return last if isinstance(last, dict) else self.get_metrics_result()
+        return python_logs(last, self._backend) if isinstance(last, dict) else self._python_results()
 
     def _logs(self) -> LazyLogs:
         """Results that are computed when read."""
 
         def compute() -> dict[str, Any]:
             with backend_scope(self._backend):
-                return python_logs(self.get_metrics_result(), self._backend)
+                return self._python_results()
 
         return LazyLogs(compute)
 

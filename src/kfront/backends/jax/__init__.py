@@ -13,7 +13,7 @@ import numpy as np
 
 from kfront import config
 from kfront.backends.base import Backend
-from kfront.backends.jax import control, host, image, linalg, native, nn, ops, random, sparse, step, transforms
+from kfront.backends.jax import control, foreach, host, image, linalg, native, nn, ops, random, sparse, step, transforms
 from kfront.backends.jax.common import ARRAY, TRACER, _identity, canonical, compiled, lift, tracing, x64
 from kfront.core.dtypes import ALL, standardize
 from kfront.core.errors import BackendError, DTypeError
@@ -38,6 +38,7 @@ class JaxBackend(Backend):
     host_call = staticmethod(host.host_call)
     _attaching = False
     modules = (ops, nn, linalg, random, control, image)
+    foreach_type = foreach.JaxForeach
     exports = {  # noqa: RUF012
         "stablehlo": "kfront.backends.jax.export",
         "tf_saved_model": "kfront.backends.jax.saved_model",
@@ -201,7 +202,7 @@ class JaxBackend(Backend):
         self, fn: Callable[..., Any], state: Callable[[], Sequence[Any]], jit: bool | str, count: int | None = None
     ) -> Callable[[Iterable[Any]], Any]:
         """`fn` over a list of batches in one `lax.scan`."""
-        return step.Loop(fn, state, count).run if jit else super().compile_loop(fn, state, jit, count)
+        return step.Loop(fn, state, count) if jit else super().compile_loop(fn, state, jit, count)
 
     def cannot_trace(self, error: Exception) -> bool:
         """Whether an error says that a tracer has no value, shape or truth."""

@@ -164,14 +164,17 @@ class Step:
 
     # -- running ------------------------------------------------------------------------------------------------------
 
-    def __call__(self, *args: Any) -> Any:
+    def step(self, *args: Any) -> Any:
+        """Run it once."""
         if self.compiled is None:
             self.prepare(args)
         try:
             return self._execute(self.compiled, args)
         except _Stale:
             self.compiled = None
-            return self(*args)
+            return self.step(*args)
+
+    __call__ = step
 
     def _execute(self, compiled: Any, args: Any) -> Any:
         variables, count = self.written, sys.getrefcount
@@ -254,7 +257,7 @@ class Loop(Step):
         super().prepare(args)
         self.looped = jax.jit(self.many, donate_argnums=0)
 
-    def run(self, batches: Iterable[Any]) -> Any:
+    def __call__(self, batches: Iterable[Any]) -> Any:  # type: ignore[override]
         """Run on each batch (a tuple of arguments); returns the last output."""
         batches = [tuple(b) for b in batches]
         if self.count is None and len(batches) > 1:
@@ -263,7 +266,7 @@ class Loop(Step):
         if stacked is None:
             out = None
             for batch in batches:
-                out = self(*batch)
+                out = self.step(*batch)
             return out
         if self.looped is None:
             self.prepare(batches[0])
@@ -271,7 +274,7 @@ class Loop(Step):
             return self._execute(self.looped, stacked)
         except _Stale:
             self.looped = self.compiled = None
-            return self.run(batches)
+            return self(batches)
 
 
 def _stack(batches: list[Any]) -> Any:

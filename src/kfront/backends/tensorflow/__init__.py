@@ -75,7 +75,7 @@ class TensorFlowBackend(Backend):
     native_base = native.LayerBase
     native_types = (tf.Module, tf.Variable)
     survives_fork = False  # its thread pools are gone in the child
-    sparse_tensors = True
+    ragged_tensors = True
     host_call = staticmethod(host.host_call)
     to_sparse = staticmethod(host.to_sparse)
     to_ragged = staticmethod(host.to_ragged)
@@ -84,11 +84,24 @@ class TensorFlowBackend(Backend):
     dtypes = _DTYPES
     seed_dtype = "int64"  # the stateless random ops take int32 and int64 keys only
     modules = (ops, reduce, shaping, linalg, fourier, nn, rnn, random, control)
+    foreach_type = TensorFlowForeach
 
     # -- tensors ------------------------------------------------------------------------------------------------------
 
-    foreign_kinds = {"savedmodel": "kfront.backends.tensorflow.foreign"}  # noqa: RUF012
-    exports = {"tf_saved_model": "kfront.backends.tensorflow.export"}  # noqa: RUF012
+    foreign_kinds = {  # noqa: RUF012
+        "jax": "kfront.backends.tensorflow.foreign_jax",
+        "savedmodel": "kfront.backends.tensorflow.foreign",
+    }
+    exports = {  # noqa: RUF012
+        "tf_saved_model": "kfront.backends.tensorflow.export",
+        "litert": "kfront.backends.tensorflow.litert",
+    }
+
+    def native_layer(self, layer: Any) -> Any:
+        """A layer for strings in TensorFlow's ops."""
+        from kfront.backends.tensorflow.strings import native_layer
+
+        return native_layer(layer)
 
     def export_archive(self) -> Any:
         """The archive of SavedModels."""
@@ -252,14 +265,6 @@ class TensorFlowBackend(Backend):
     def cannot_trace(self, error: Exception) -> bool:
         """Whether an error says that a symbolic tensor has no value or truth."""
         return step.cannot_trace(error)
-
-    @property
-    def foreach(self) -> Any:
-        """Functions on lists of tensors, in place and fused where TensorFlow has them."""
-        found = self.__dict__.get("_foreach")
-        if found is None:
-            found = self._foreach = TensorFlowForeach(self)
-        return found
 
 
 _add = _raw.raw("AddV2")

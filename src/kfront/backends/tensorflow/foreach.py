@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -43,6 +45,16 @@ class TensorFlowForeach(Foreach):
         if not tf.executing_eagerly() or "CPU" not in (held.device or "CPU"):
             return None
         return held.numpy().item()
+
+    def zero(self, variables: Sequence[Any]) -> None:
+        plain = all(v._value.__class__ is native.PlainVariable for v in variables)
+        if state.stateless is not None or not plain or not tf.executing_eagerly():
+            super().zero(variables)
+            return
+        for v in variables:
+            held = v._value
+            make = _zeros if math.prod(v._shape) <= 4096 else tf.zeros  # small ones are kept
+            native.assign_in_place(held.handle, make(v._shape, held.dtype))
 
     def add_to(self, variables: Sequence[Any], xs: Sequence[Any], factor: Any = None) -> list[Any]:
         if not _plain(variables):
@@ -89,6 +101,11 @@ class TensorFlowForeach(Foreach):
             else:
                 _amsgrad(*handles, largest[i]._value.handle, *rest)
         return True
+
+
+@functools.lru_cache(maxsize=256)
+def _zeros(shape: tuple[int, ...], kind: Any) -> Any:
+    return tf.zeros(shape, kind)
 
 
 def _powers(step: Any, beta_1: float, beta_2: float, kind: Any) -> tuple[Any, Any]:

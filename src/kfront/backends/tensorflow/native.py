@@ -29,7 +29,7 @@ _AGGREGATION = {
     "only_first_replica": tf.VariableAggregation.ONLY_FIRST_REPLICA,
 }
 _read = raw("ReadVariableOp")
-_assign = raw("AssignVariableOp")
+assign_in_place = raw("AssignVariableOp")
 add_in_place = raw("AssignAddVariableOp")
 _assign_sub = raw("AssignSubVariableOp")
 
@@ -100,7 +100,7 @@ class TensorFlowVariable(Variable, Trackable, tf.__internal__.types.Tensor):
     def _write(self, value: Any) -> None:
         held = self._value
         if held.__class__ is PlainVariable:
-            _assign(held.handle, value)
+            assign_in_place(held.handle, value)
         elif isinstance(held, tf.Variable):
             held.assign(value)
         else:

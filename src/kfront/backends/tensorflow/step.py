@@ -212,6 +212,7 @@ def compile_loop(fn: Callable[..., Any], state: Callable[[], Sequence[Any]], jit
             out = step(*batch)
         return out
 
+    run.expect = getattr(step, "expect", None)  # type: ignore[attr-defined]
     return run
 
 

@@ -53,6 +53,7 @@ class TorchBackend(Backend):
     dtypes = DTYPES
     seed_dtype = "int64"
     modules = (ops, shape, conv, nn, rnn, signal, linalg, random, control, image)
+    foreach_type = TorchForeach
     value_and_grad = staticmethod(_step.value_and_grad)
     compile_step = staticmethod(_step.compile_step)
     is_sparse = staticmethod(sparse.is_sparse)
@@ -77,7 +78,7 @@ class TorchBackend(Backend):
     # -- tensors ------------------------------------------------------------------------------------------------------
 
     foreign_kinds = {"torch": "kfront.backends.torch.foreign"}  # noqa: RUF012
-    exports = dict.fromkeys(("torch", "onnx"), "kfront.backends.torch.export")
+    exports = dict.fromkeys(("torch", "torch_aot", "onnx", "openvino"), "kfront.backends.torch.export")
 
     def is_tensor(self, x: Any) -> bool:
         return isinstance(x, Tensor)
@@ -110,6 +111,14 @@ class TorchBackend(Backend):
         else:
             x = _from_foreign(x)
         return x if dtype is None or x.dtype is native(dtype) else ops.cast(x, dtype)
+
+    def feed(self, x: Any) -> Tensor:
+        """A batch of the host on its way to the device."""
+        device = current_device()
+        if device is None or device.type != "cuda" or type(x) is not np.ndarray:
+            return self.convert(x)
+        with self.device("cpu"):
+            return _step.upload(self.convert(x), device)
 
     def _from_list(self, x: Any, narrow: bool = True) -> Tensor:
         """A tensor of nested lists; Python numbers in floatx and int32, or not narrowed because a cast follows."""
@@ -254,13 +263,6 @@ class TorchBackend(Backend):
         torch.set_rng_state(first)
         if others and len(others) == torch.cuda.device_count():
             torch.cuda.set_rng_state_all(others)
-
-    @property
-    def foreach(self) -> Any:
-        found = self.__dict__.get("_foreach")
-        if found is None:
-            found = self._foreach = TorchForeach(self)
-        return found
 
 
 try:  # tensors inside the transforms of `torch.func`; private, so there may be none

@@ -34,13 +34,13 @@ class TorchForeach(Foreach):
             return value.item()
         return None
 
-    def increment(self, variable: Any, by: Any) -> None:
-        """V += by."""
+    def increment(self, variable: Any, by: Any, times: Any = 1) -> None:
+        """V += by * times."""
         value = variable._value
-        if state.stateless is not None or type(value) is not Parameter or variable._lent:
-            variable.assign_add(by)
+        if state.stateless is not None or type(value) is not Parameter or variable._lent or times.__class__ is not int:
+            super().increment(variable, by, times)
         else:
-            value.add_(by if _number(by) else by.detach())
+            value.add_(by.detach() if not _number(by) and by.requires_grad else by, alpha=times)
 
     def label_range(self, x: Any) -> tuple[Any, Any] | None:
         """Smallest and largest element of a tensor on the CPU, None elsewhere and while tracing."""
@@ -144,6 +144,14 @@ class TorchForeach(Foreach):
             super().assign(variables, values)
             return
         torch._foreach_copy_([v._value for v in variables], values)
+
+    def zero(self, variables: Sequence[Any]) -> None:
+        out = self._in_place(variables)
+        if out is None or any(v._lent for v in variables):
+            super().zero(variables)
+        else:
+            with torch.no_grad():
+                torch._foreach_zero_(out)
 
     def _in_place(self, variables: Sequence[Any]) -> list[Any] | None:
         """The storage to change in place; None where the Variables stand for other values (scopes, `bind`)."""

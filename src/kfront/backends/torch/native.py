@@ -78,7 +78,7 @@ class TorchVariable(Variable):
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
-        self._trainable = bool(value)
+        Variable.trainable.fset(self, value)  # type: ignore[attr-defined]
         mine = self._value
         if type(mine) is Parameter and mine.requires_grad != self._trainable and _differentiable(mine):
             mine.requires_grad_(self._trainable)

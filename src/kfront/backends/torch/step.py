@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["compile_step", "inside_func", "nesting", "value_and_grad"]
+__all__ = ["compile_step", "inside_func", "nesting", "upload", "value_and_grad"]
 
 Tensor = torch.Tensor
 
@@ -84,6 +84,25 @@ def compile_step(fn: Callable[..., Any], state: Callable[[], Sequence[Any]], jit
             return fn(*args)
 
     return step
+
+
+_streams: dict[torch.device, Any] = {}
+
+
+def upload(tensor: Tensor, device: torch.device) -> Tensor:
+    """A tensor of the host on a CUDA device; nobody waits: neither the host, nor the kernels that run at the moment.
+
+    It is copied from pinned memory by a stream of its own, so that a batch travels while the step before it computes.
+    """
+    side = _streams.get(device)
+    if side is None:
+        side = _streams[device] = torch.cuda.Stream(device)
+    now = torch.cuda.current_stream(device)
+    with torch.cuda.stream(side):
+        out = tensor.pin_memory().to(device, non_blocking=True)
+    now.wait_stream(side)
+    out.record_stream(now)  # its memory is the side stream's, and must not be given away while kernels use it
+    return out
 
 
 class _whole_step:

@@ -69,6 +69,8 @@ def to_array(x: Any, name: str, backend: Any) -> Any:
     """
     from kfront.config import floatx
 
+    if type(x) is np.ndarray and x.dtype.kind in "fiub":
+        return x if x.dtype.kind != "f" or x.dtype == floatx() else x.astype(floatx())
     if backend.is_sparse(x):
         x = _of_engine(x, backend)
     if is_sparse(x):
@@ -178,6 +180,9 @@ def check_sizes(x: Any, y: Any, sample_weight: Any) -> int:
     Raises:
         DataError: if arrays differ in their first dimension, or have none.
     """
+    given = [a for a in (x, y, sample_weight) if a is not None]
+    if all(type(a) is np.ndarray and a.ndim for a in given) and len({len(a) for a in given}) == 1:
+        return len(given[0])
     sizes: dict[str, int] = {}
     for name, value in (("x", x), ("y", y), ("sample_weight", sample_weight)):
         for path, a in tree.flatten_with_path(value):

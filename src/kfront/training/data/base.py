@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from itertools import islice
 from typing import Any
 
+from kfront.config import read_ahead
 from kfront.core.errors import DataError
+from kfront.training.data.ahead import ReadAhead
 
 __all__ = ["Batch", "Data", "origin", "unpack"]
 
@@ -19,13 +23,28 @@ class Data:
         steps: batches per epoch, None when it is not known.
         batch_size: samples per batch, None when it is not known.
         remainder: samples in the last batch of an epoch where that is smaller than the others, else 0.
+        waits: whether its batches are made when they are asked for, so that a slow one is worth reading ahead.
         engines: names of engines whose generators of random numbers it draws from.
     """
 
     steps: int | None = None
     batch_size: int | None = None
     remainder: int = 0
+    waits: bool = False
     engines: tuple[str, ...] = ()
+
+    def ahead(
+        self, batches: Iterator[Batch], most: int | None, followed: bool
+    ) -> AbstractContextManager[Iterator[Batch]]:
+        """Context that gives the batches of an epoch, made ahead in another thread where that helps.
+
+        Args:
+            batches: an iterator over them.
+            most: how many will be taken at most, None for all.
+            followed: whether a callback writes down where the source stands, which must then not run ahead.
+        """
+        depth = read_ahead() if self.waits and not followed else 0
+        return ReadAhead(batches, depth, most) if depth else nullcontext(islice(batches, most))
 
     def batches(self, skip: int = 0) -> Iterator[Batch]:
         """The batches of one epoch, without the first `skip`."""

@@ -31,6 +31,8 @@ class IterableData(Data):
         own_state: whether `source` may be asked for its state (that of a Hugging Face stream leaves out its shuffle).
     """
 
+    waits = True
+
     def __init__(
         self,
         source: Any,
@@ -140,6 +142,7 @@ class LoaderData(Data):
 
     def __init__(self, loader: Any) -> None:
         self.loader = loader
+        self.waits = not getattr(loader, "num_workers", 0)
         try:
             self.steps = len(loader)
         except TypeError:
@@ -196,6 +199,7 @@ class SequenceData(Data):
 
         self.source, self.shuffle = source, shuffle
         self.steps = source.num_batches
+        self.waits = source.workers == 1 and not source.use_multiprocessing
         self._enqueuer = py_dataset.Loader(source)
         self._random: Callable[[], Any] | None = None
         self._hooks: list[Any] = []  # the generators before each call of a hook, begin and end in turn
@@ -252,6 +256,8 @@ class IndexedData(Data):
         shuffle: as for arrays, with the same order.
         fetch: makes a batch of sample numbers.
     """
+
+    waits = True
 
     def __init__(
         self, source: Any, batch_size: int, shuffle: bool | str, fetch: Callable[[Any, Sequence[int]], Any]

@@ -1,0 +1,109 @@
+"""Batches of slow sources, made in another thread while a step runs.
+
+A source is asked for its batches one by one in the thread of the loop, and its time is taken. When it has been slow
+twice in a row, the rest of the epoch is made in a thread of its own: in the same order, and never more than
+`kfront.config.read_ahead()` batches ahead. Sources in memory, those that have workers of their own, and runs that a
+callback must be able to take up exactly where they stood (`BackupAndRestore`) never get such a thread.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Iterator
+from contextvars import copy_context
+from typing import Any
+
+from kfront.core.state import state
+
+__all__ = ["ReadAhead"]
+
+_SLOW = 1e-3  # seconds for a batch; a hand-over between threads takes about a tenth of that
+_END = object()
+
+
+class _Failure:
+    """What a source raised."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+class ReadAhead:
+    """An iterator over batches, and a context manager whose end stops its thread.
+
+    Args:
+        source: iterator over the batches of an epoch.
+        depth: how many batches may be ready or in the making, at least 1.
+        most: how many batches are wanted of the source at most, None for all: it is not asked for more.
+    """
+
+    def __init__(self, source: Iterator[Any], depth: int, most: int | None = None) -> None:
+        self.source, self.most = source, most
+        self._taken = self._slow = 0
+        self._thread: threading.Thread | None = None
+        self._ready: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._room = threading.Semaphore(depth)
+        self._stopped = False
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        if self._thread is not None:
+            return self._next_ready()
+        if self._taken == self.most:
+            raise StopIteration
+        began = time.perf_counter()
+        batch = next(self.source)
+        self._taken += 1
+        self._slow = self._slow + 1 if time.perf_counter() - began > _SLOW else 0
+        if self._slow == 2 and self._taken != self.most:
+            self._start()
+        return batch
+
+    def _start(self) -> None:
+        here = dict(vars(state))  # backend, device and the like belong to a thread
+
+        def work() -> None:
+            vars(state).update(here)
+            self._work()
+
+        self._thread = threading.Thread(target=copy_context().run, args=(work,), name="kfront-data", daemon=True)
+        self._thread.start()
+
+    def _work(self) -> None:
+        try:
+            while self._taken != self.most:
+                self._room.acquire()
+                if self._stopped:
+                    return
+                batch = next(self.source, _END)
+                self._taken += 1
+                self._ready.put(batch)
+                if batch is _END:
+                    return
+            self._ready.put(_END)
+        except BaseException as error:
+            self._ready.put(_Failure(error))
+
+    def _next_ready(self) -> Any:
+        batch = self._ready.get()
+        if batch is _END or isinstance(batch, _Failure):
+            self._ready.put(_END)  # for whoever asks again
+            if batch is _END:
+                raise StopIteration
+            raise batch.error
+        self._room.release()
+        return batch
+
+    def __enter__(self) -> ReadAhead:
+        return self
+
+    def __exit__(self, *exc: Any) -> None:
+        """Let the batch that is being made be finished, and begin no other."""
+        if self._thread is not None:
+            self._stopped = True
+            self._room.release()
+            self._thread.join()
