@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import pathlib
 import subprocess
 import sys
 import tempfile
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import models
+from benchmarks.files import file_memory, files
 from benchmarks.layer_rows import compiled_layers, eager_layers
 from benchmarks.strings import string_layers
 from benchmarks.timing import Row, count_calls, paired, per_call
@@ -260,68 +260,6 @@ def first_step(bench: Bench) -> Iterator[Row]:
         yield bench.ratio(f"build and first step, {kind}", native, first, limit)
 
 
-def _resnet_like() -> list[tuple[int, ...]]:
-    """25 million parameters in about 160 convolution kernels and 160 vectors."""
-    shapes: list[tuple[int, ...]] = []
-    for width, blocks in ((64, 3), (128, 4), (256, 6), (512, 3)):
-        for _ in range(blocks):
-            shapes += [
-                (1, 1, width * 4, width),
-                (width,),
-                (3, 3, width, width),
-                (width,),
-                (1, 1, width, width * 4),
-                (width * 4,),
-            ]
-    return [*shapes, (2048, 1000), (1000,)]
-
-
-def files(bench: Bench) -> Iterator[Row]:
-    """Saving and loading the weights of a model of ResNet50's size."""
-    if bench.native is None:
-        return
-    shapes = _resnet_like()
-    arrays = [np.ones(s, "float32") for s in shapes]
-    folder = pathlib.Path(tempfile.mkdtemp())
-
-    def model(api: Any) -> Any:
-        class Store(api.layers.Layer):
-            def build(self, input_shape: Any) -> None:
-                for i, s in enumerate(shapes):
-                    self.add_weight(shape=s, initializer="ones", name=f"w{i}")
-
-            def call(self, x: Any) -> Any:
-                return x
-
-        return api.Sequential([api.Input((4,)), Store()])
-
-    made = {name: model(api) for name, api in bench.apis().items()}
-    target = str(folder / "native")
-
-    def path(api: Any, ending: str) -> tuple[Any, str]:
-        name = "kfront" if api is bench.kfront else "keras"
-        # Keras does not write safetensors
-        return made[name], str(folder / f"{name}{'.weights.h5' if name == 'keras' and 'safe' in ending else ending}")
-
-    def save(ending: str) -> Callable[[Any], Callable[[], Any]]:
-        def of(api: Any) -> Callable[[], Any]:
-            model, name = path(api, ending)
-            return lambda: model.save(name) if ending == ".keras" else model.save_weights(name)
-
-        return of
-
-    def load(ending: str) -> Callable[[Any], Callable[[], Any]]:
-        def of(api: Any) -> Callable[[], Any]:
-            model, name = path(api, ending)
-            return lambda: model.load_weights(name)
-
-        return of
-
-    for ending, what in ((".weights.h5", "weights"), (".keras", ".keras"), (".safetensors", "safetensors")):
-        yield bench.ratio(f"save {what}", lambda: bench.native.save(arrays, target), save(ending), 1.2)
-        yield bench.ratio(f"load {what}", lambda: bench.native.load(target), load(ending), 1.2)
-
-
 _IMPORT = """import time
 import {engine}
 start = time.perf_counter()
@@ -402,8 +340,17 @@ def peak(bench: Bench) -> Iterator[Row]:
     )
 
 
+def symbolic_calls(bench: Bench) -> Iterator[Row]:
+    """Microseconds of the inference of shapes and dtypes: the slowest ops of the conformance table."""
+    from benchmarks.symbolic import measure
+
+    for row in measure()[:15]:
+        yield Row(f"symbolic {row.op} ({row.sample[:40]})", "us", row.recorded, None, 0.0, 50.0)
+
+
 CASES: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "ops": op_calls,
+    "symbolic": symbolic_calls,
     "layers": layer_calls,
     "eager_layers": eager_layers,
     "compiled_layers": compiled_layers,
@@ -415,6 +362,7 @@ CASES: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "calls": python_calls,
     "first": first_step,
     "files": files,
+    "file_memory": file_memory,
     "strings": string_layers,
     "import": imports,
     "memory": memory,

@@ -6,14 +6,19 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["cnn", "data", "deep", "lstm", "mlp"]
+__all__ = ["WORDS", "cnn", "data", "deep", "lstm", "mlp", "text", "transformer", "wide"]
+
+WORDS = 2000  # in the vocabulary of the text models
 
 
 def data(kind: str, count: int = 2048) -> tuple[np.ndarray, np.ndarray]:
     """Inputs and integer labels for a kind of model."""
     g = np.random.default_rng(0)
-    shape = {"mlp": (784,), "cnn": (28, 28, 1), "lstm": (64, 32), "deep": (16,)}[kind]
-    return g.standard_normal((count, *shape), dtype="float32"), g.integers(0, 10, count).astype("int32")
+    labels = g.integers(0, 10, count).astype("int32")
+    if kind in ("text", "transformer"):
+        return g.integers(0, WORDS, (count, 64 if kind == "text" else 32)).astype("int32"), labels
+    shape = {"mlp": (784,), "cnn": (28, 28, 1), "lstm": (64, 32), "deep": (16,), "wide": (1024,)}[kind]
+    return g.standard_normal((count, *shape), dtype="float32"), labels
 
 
 def _compile(model: Any) -> Any:
@@ -65,3 +70,38 @@ def lstm(api: Any) -> Any:
     """One LSTM of 64 units over 64 steps."""
     layers = api.layers
     return _compile(api.Sequential([api.Input((64, 32)), layers.LSTM(64), layers.Dense(10, activation="softmax")]))
+
+
+def text(api: Any) -> Any:
+    """The mean of 64 words' embeddings, and a classifier."""
+    layers = api.layers
+    return _compile(
+        api.Sequential(
+            [
+                api.Input((64,), dtype="int32"),
+                layers.Embedding(WORDS, 64),
+                layers.GlobalAveragePooling1D(),
+                layers.Dense(64, activation="relu"),
+                layers.Dense(10, activation="softmax"),
+            ]
+        )
+    )
+
+
+def transformer(api: Any) -> Any:
+    """One encoder block of 4 heads and 64 units over 32 words."""
+    layers = api.layers
+    words = api.Input((32,), dtype="int32")
+    x = layers.Embedding(WORDS, 64)(words)
+    x = layers.LayerNormalization(epsilon=1e-5)(layers.Add()([x, layers.MultiHeadAttention(4, 16)(x, x)]))
+    inner = layers.Dense(64)(layers.Dense(128, activation="relu")(x))
+    x = layers.LayerNormalization(epsilon=1e-5)(layers.Add()([x, inner]))
+    x = layers.GlobalAveragePooling1D()(x)
+    return _compile(api.Model(words, layers.Dense(10, activation="softmax")(x)))
+
+
+def wide(api: Any) -> Any:
+    """Two layers of 1024 units: memory is in weights, their optimizer's state and activations."""
+    layers = api.layers
+    body = [layers.Dense(1024, activation="relu") for _ in range(2)]
+    return _compile(api.Sequential([api.Input((1024,)), *body, layers.Dense(10, activation="softmax")]))

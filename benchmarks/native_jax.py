@@ -12,7 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-__all__ = ["build", "dense", "fit", "load", "ops", "predict", "save"]
+from benchmarks.models import WORDS
+
+__all__ = ["build", "dense", "fit", "load", "ops", "predict", "save", "train_one"]
 
 
 def _glorot(key: Any, shape: tuple[int, ...]) -> jax.Array:
@@ -55,11 +57,39 @@ def _lstm_apply(p: Any, x: Any) -> Any:
     return h @ w + b
 
 
+def _text_apply(p: Any, x: Any) -> Any:
+    table, *rest = p
+    return _mlp_apply(rest, table[x].mean(1))
+
+
+def _norm(x: Any, scale: Any, shift: Any) -> Any:
+    return (x - x.mean(-1, keepdims=True)) * jax.lax.rsqrt(x.var(-1, keepdims=True) + 1e-5) * scale + shift
+
+
+def _transformer_apply(p: Any, x: Any) -> Any:
+    table, *heads, first, inner, outer, second, (w, b) = p
+    x = table[x]
+    q, k, v = ((x @ m + c).reshape(*x.shape[:2], 4, 16) for m, c in heads[:3])
+    scores = jax.nn.softmax(jnp.einsum("bqhd,bkhd->bhqk", q, k) / 4)
+    mixed = jnp.einsum("bhqk,bkhd->bqhd", scores, v).reshape(x.shape)
+    x = _norm(x + mixed @ heads[3][0] + heads[3][1], *first)
+    x = _norm(x + jax.nn.relu(x @ inner[0] + inner[1]) @ outer[0] + outer[1], *second)
+    return x.mean(1) @ w + b
+
+
 def build(kind: str, depth: int = 0) -> _Model:
     """Parameters and the function of the logits."""
     key = jax.random.key(0)
-    if kind in ("mlp", "deep"):
-        sizes = [784, 128, 64, 10] if kind == "mlp" else [16] * depth + [10]
+    pair = lambda a, b: (_glorot(key, (a, b)), jnp.zeros(b))  # noqa: E731
+    if kind == "text":
+        return _Model([_glorot(key, (WORDS, 64)), pair(64, 64), pair(64, 10)], _text_apply)
+    if kind == "transformer":
+        norms = [(jnp.ones(64), jnp.zeros(64)) for _ in range(2)]
+        heads = [pair(64, 64) for _ in range(4)]
+        rest = [norms[0], pair(64, 128), pair(128, 64), norms[1], pair(64, 10)]
+        return _Model([_glorot(key, (WORDS, 64)), *heads, *rest], _transformer_apply)
+    if kind in ("mlp", "deep", "wide"):
+        sizes = {"mlp": [784, 128, 64, 10], "wide": [1024, 1024, 1024, 10]}.get(kind, [16] * depth + [10])
         return _Model([(_glorot(key, s), jnp.zeros(s[1])) for s in itertools.pairwise(sizes)], _mlp_apply)
     if kind == "cnn":
         shapes = [((3, 3, 1, 16), 16), ((3, 3, 16, 32), 32), ((800, 10), 10)]
@@ -68,24 +98,45 @@ def build(kind: str, depth: int = 0) -> _Model:
     return _Model([cell, (_glorot(key, (64, 10)), jnp.zeros(10))], _lstm_apply)
 
 
-def fit(model: _Model, x: np.ndarray, y: np.ndarray, batch: int) -> Callable[[], None]:
-    """One epoch of a jitted optax loop."""
+def _step(model: _Model) -> tuple[Callable[..., Any], dict[str, Any]]:
+    """One step of training, and the state that it goes on from."""
     optimizer = optax.adam(1e-3)
 
-    def step(p: Any, s: Any, metrics: Any, bx: Any, by: Any) -> Any:
+    def step(p: Any, s: Any, bx: Any, by: Any) -> Any:
         def loss(p: Any) -> Any:
             out = model.apply(p, bx)
             return optax.softmax_cross_entropy_with_integer_labels(out, by).mean(), out
 
         (value, out), grads = jax.value_and_grad(loss, has_aux=True)(p)
         updates, s = optimizer.update(grads, s, p)
-        total, hits = metrics
-        metrics = (total + value * bx.shape[0], hits + (out.argmax(-1) == by).sum())
-        return optax.apply_updates(p, updates), s, metrics
+        return optax.apply_updates(p, updates), s, value, (out.argmax(-1) == by).sum()
 
-    jitted = jax.jit(step, donate_argnums=(0, 1, 2))
     store = {"p": jax.tree.map(jnp.copy, model.parameters)}
     store["s"] = optimizer.init(store["p"])
+    return step, store
+
+
+def train_one(model: _Model, x: np.ndarray, y: np.ndarray) -> Callable[[], None]:
+    """One step from arrays to numbers."""
+    step, store = _step(model)
+    jitted = jax.jit(step, donate_argnums=(0, 1))
+
+    def run() -> None:
+        store["p"], store["s"], loss, hits = jitted(store["p"], store["s"], x, y)
+        float(loss), int(hits)
+
+    return run
+
+
+def fit(model: _Model, x: np.ndarray, y: np.ndarray, batch: int) -> Callable[[], None]:
+    """One epoch of a jitted optax loop."""
+    step, store = _step(model)
+
+    def counted(p: Any, s: Any, metrics: Any, bx: Any, by: Any) -> Any:
+        p, s, loss, hits = step(p, s, bx, by)
+        return p, s, (metrics[0] + loss * bx.shape[0], metrics[1] + hits)
+
+    jitted = jax.jit(counted, donate_argnums=(0, 1, 2))
     g = np.random.default_rng(0)
 
     def epoch() -> None:

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-__all__ = ["build", "dense", "fit", "load", "ops", "predict", "save"]
+from benchmarks.models import WORDS
+
+__all__ = ["build", "dense", "fit", "load", "ops", "predict", "save", "train_one"]
 
 
 def _glorot(*shape: int) -> tf.Variable:
@@ -52,12 +54,48 @@ def _lstm_apply(v: list[tf.Variable], x: Any) -> Any:
     return tf.matmul(h[-1], w) + b
 
 
+def _text_apply(v: list[tf.Variable], x: Any) -> Any:
+    return _mlp_apply(v[1:], tf.reduce_mean(tf.gather(v[0], x), 1))
+
+
+def _norm(x: Any, scale: Any, shift: Any) -> Any:
+    mean, variance = tf.nn.moments(x, -1, keepdims=True)
+    return tf.nn.batch_normalization(x, mean, variance, shift, scale, 1e-5)
+
+
+def _transformer_apply(v: list[tf.Variable], x: Any) -> Any:
+    table, *rest = v
+    heads, (s1, c1, w1, b1, w2, b2, s2, c2, w, b) = rest[:8], rest[8:]
+    x = tf.gather(table, x)
+    shape = tf.shape(x)
+    q, k, u = (
+        tf.reshape(tf.tensordot(x, m, 1) + c, (shape[0], shape[1], 4, 16))
+        for m, c in zip(heads[:6:2], heads[1:6:2], strict=True)
+    )
+    scores = tf.nn.softmax(tf.einsum("bqhd,bkhd->bhqk", q, k) / 4)
+    mixed = tf.reshape(tf.einsum("bhqk,bkhd->bqhd", scores, u), shape)
+    x = _norm(x + tf.tensordot(mixed, heads[6], 1) + heads[7], s1, c1)
+    inner = tf.nn.relu(tf.tensordot(x, w1, 1) + b1)
+    x = _norm(x + tf.tensordot(inner, w2, 1) + b2, s2, c2)
+    return tf.matmul(tf.reduce_mean(x, 1), w) + b
+
+
+def _pairs(sizes: list[int]) -> list[tf.Variable]:
+    return [x for a, b in itertools.pairwise(sizes) for x in (_glorot(a, b), tf.Variable(tf.zeros(b)))]
+
+
 def build(kind: str, depth: int = 0) -> _Model:
     """Variables and the function of the logits."""
-    if kind in ("mlp", "deep"):
-        sizes = [784, 128, 64, 10] if kind == "mlp" else [16] * depth + [10]
-        pairs = [(_glorot(a, b), tf.Variable(tf.zeros(b))) for a, b in itertools.pairwise(sizes)]
-        return _Model([x for pair in pairs for x in pair], _mlp_apply)
+    if kind == "text":
+        return _Model([_glorot(WORDS, 64), *_pairs([64, 64, 10])], _text_apply)
+    if kind == "transformer":
+        norms = [[tf.Variable(tf.ones(64)), tf.Variable(tf.zeros(64))] for _ in range(2)]
+        heads = [x for _ in range(4) for x in _pairs([64, 64])]
+        rest = [*norms[0], *_pairs([64, 128, 64]), *norms[1], *_pairs([64, 10])]
+        return _Model([_glorot(WORDS, 64), *heads, *rest], _transformer_apply)
+    if kind in ("mlp", "deep", "wide"):
+        sizes = {"mlp": [784, 128, 64, 10], "wide": [1024, 1024, 1024, 10]}.get(kind, [16] * depth + [10])
+        return _Model(_pairs(sizes), _mlp_apply)
     if kind == "cnn":
         shapes = [(3, 3, 1, 16), (16,), (3, 3, 16, 32), (32,), (800, 10), (10,)]
         return _Model([_glorot(*s) if len(s) > 1 else tf.Variable(tf.zeros(s)) for s in shapes], _cnn_apply)
@@ -82,20 +120,43 @@ def _adam(variables: list[tf.Variable]) -> tuple[Callable[[list[Any]], None], li
     return apply, [*m, *s, t]
 
 
+def _step(model: _Model) -> Callable[[Any, Any], tuple[Any, Any]]:
+    """One step of training: the loss, and how many predictions were right."""
+    apply, _ = _adam(model.variables)
+
+    def step(bx: Any, by: Any) -> tuple[Any, Any]:
+        with tf.GradientTape() as tape:
+            out = model.apply(model.variables, bx)
+            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(by, out))
+        grads = tape.gradient(loss, model.variables)
+        apply([tf.convert_to_tensor(g) if isinstance(g, tf.IndexedSlices) else g for g in grads])
+        return loss, tf.reduce_sum(tf.cast(tf.equal(tf.argmax(out, -1, tf.int32), by), tf.float32))
+
+    return step
+
+
+def train_one(model: _Model, x: np.ndarray, y: np.ndarray) -> Callable[[], None]:
+    """One step from arrays to numbers."""
+    step = tf.function(_step(model), autograph=False)
+
+    def run() -> None:
+        loss, hits = step(tf.constant(x), tf.constant(y))
+        float(loss), float(hits)
+
+    return run
+
+
 def fit(model: _Model, x: np.ndarray, y: np.ndarray, batch: int) -> Callable[[], None]:
     """One epoch of a `tf.function` loop."""
-    apply, _ = _adam(model.variables)
+    train = _step(model)
     total, hits = tf.Variable(0.0), tf.Variable(0.0)
     size = float(batch)
 
     @tf.function(autograph=False)
     def step(bx: Any, by: Any) -> None:
-        with tf.GradientTape() as tape:
-            out = model.apply(model.variables, bx)
-            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(by, out))
-        apply(tape.gradient(loss, model.variables))
+        loss, right = train(bx, by)
         total.assign_add(loss * size)
-        hits.assign_add(tf.reduce_sum(tf.cast(tf.equal(tf.argmax(out, -1, tf.int32), by), tf.float32)))
+        hits.assign_add(right)
 
     g = np.random.default_rng(0)
 

@@ -10,7 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-__all__ = ["build", "dense", "fit", "load", "ops", "predict", "save"]
+from benchmarks.models import WORDS
+
+__all__ = ["build", "dense", "fit", "load", "ops", "predict", "save", "train_one"]
 
 
 class _LSTM(nn.Module):
@@ -33,8 +35,34 @@ class _CNN(nn.Module):
         return self.head(F.max_pool2d(F.relu(self.b(x)), 2).flatten(1))
 
 
+class _Mean(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.mean(1)
+
+
+class _Block(nn.Module):
+    """Attention of 4 heads and two dense layers, each added to its input and normalized."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.q, self.k, self.v, self.o = (nn.Linear(64, 64) for _ in range(4))
+        self.inner, self.outer = nn.Linear(64, 128), nn.Linear(128, 64)
+        self.first, self.second = nn.LayerNorm(64), nn.LayerNorm(64)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        q, k, v = (one(x).unflatten(-1, (4, 16)).transpose(1, 2) for one in (self.q, self.k, self.v))
+        x = self.first(x + self.o(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)))
+        return self.second(x + self.outer(F.relu(self.inner(x))))
+
+
 def build(kind: str, depth: int = 0) -> nn.Module:
     """The model, without the final softmax (the loss takes logits)."""
+    if kind == "text":
+        return nn.Sequential(nn.Embedding(WORDS, 64), _Mean(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
+    if kind == "transformer":
+        return nn.Sequential(nn.Embedding(WORDS, 64), _Block(), _Mean(), nn.Linear(64, 10))
+    if kind == "wide":
+        return nn.Sequential(nn.Linear(1024, 1024), nn.ReLU(), nn.Linear(1024, 1024), nn.ReLU(), nn.Linear(1024, 10))
     if kind == "mlp":
         return nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 10))
     if kind == "deep":
@@ -45,9 +73,36 @@ def build(kind: str, depth: int = 0) -> nn.Module:
     return _CNN() if kind == "cnn" else _LSTM()
 
 
+def _step(model: nn.Module) -> Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]:
+    """One step of training: the loss, and how many predictions were right."""
+    optimizer = torch.optim.Adam(model.parameters(), foreach=True)
+
+    def step(bx: torch.Tensor, by: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        out = model(bx)
+        loss = F.cross_entropy(out, by)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        with torch.no_grad():
+            return loss.detach(), (out.argmax(1) == by).sum()
+
+    return step
+
+
+def train_one(model: nn.Module, x: np.ndarray, y: np.ndarray) -> Callable[[], None]:
+    """One step from arrays to numbers."""
+    step = _step(model)
+
+    def run() -> None:
+        loss, hits = step(torch.from_numpy(x), torch.from_numpy(y).long())
+        loss.item(), hits.item()
+
+    return run
+
+
 def fit(model: nn.Module, x: np.ndarray, y: np.ndarray, batch: int) -> Callable[[], None]:
     """One epoch of training: loss and accuracy are accumulated, the data are shuffled."""
-    optimizer = torch.optim.Adam(model.parameters(), foreach=True)
+    step = _step(model)
     tx, ty = torch.from_numpy(x), torch.from_numpy(y).long()
 
     def epoch() -> None:
@@ -55,15 +110,10 @@ def fit(model: nn.Module, x: np.ndarray, y: np.ndarray, batch: int) -> Callable[
         total, hits = torch.zeros(()), torch.zeros(())
         for i in range(0, len(tx), batch):
             index = order[i : i + batch]
-            bx, by = tx[index], ty[index]
-            out = model(bx)
-            loss = F.cross_entropy(out, by)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
+            loss, right = step(tx[index], ty[index])
             with torch.no_grad():
-                total += loss.detach() * len(bx)
-                hits += (out.argmax(1) == by).sum()
+                total += loss * len(index)
+                hits += right
         total.item(), hits.item()
 
     return epoch
