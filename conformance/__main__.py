@@ -65,8 +65,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--areas", "--area", default=",".join(AREAS), help="areas to run, separated by commas")
     parser.add_argument("--only", default="", help='"ops" for the areas of ops, or text that ids of cases contain')
     parser.add_argument("--quick", action="store_true", help="a sample of the larger tables")
-    parser.add_argument("--jobs", type=int, default=0, help="number of processes; 0: two for a run of all")
-    parser.add_argument("--out", default="", help="folder for results.json and index.html")
+    parser.add_argument("--jobs", type=int, default=0, help="number of processes; 0: two for longer runs")
+    parser.add_argument("--out", default="", help="folder for results.json, index.html and badge.svg")
+    parser.add_argument("--slowest", action="store_true", help="print where the seconds go")
     parser.add_argument("--xfail", default="", help="file with the expected failures of a backend from elsewhere")
     parser.add_argument("--part", default="", help="run the cases of one process of several: its number/how many")
     return parser
@@ -144,14 +145,14 @@ def main(argv: list[str] | None = None) -> int:
         args.only, args.areas = "", ",".join(OF_OPS)
     _settings()
     if not args.jobs:
-        args.jobs = 1 if args.part or args.only or len(backends) == 1 else min(2, os.cpu_count() or 1)
+        alone = args.part or args.only or (args.quick and len(backends) == 1)  # not worth the start of another process
+        args.jobs = 1 if alone else min(2, os.cpu_count() or 1)
     results = _run_apart(args) if args.jobs > 1 else _run(args, backends)
     report.print_matrix(results)
+    if args.slowest:
+        report.print_slowest(results)
     if args.out:
-        folder = pathlib.Path(args.out)
-        folder.mkdir(parents=True, exist_ok=True)
-        report.write_json(results, folder / "results.json", _versions(backends))
-        report.write_html(results, folder / "index.html", _versions(backends))
+        report.write(results, pathlib.Path(args.out), _versions(backends))
     failed = sum(r.status in ("fail", "xpass") for r in results)
     print(f"{len(results) - failed} passed, {failed} failed")
     return 1 if failed or not results else 0

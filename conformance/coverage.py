@@ -1,4 +1,4 @@
-"""Nothing goes untested: every op that is declared, and every public name, has an entry in its table."""
+"""Nothing goes untested: every op that is declared, every public name and every transform has an entry in its table."""
 
 from __future__ import annotations
 
@@ -14,9 +14,14 @@ _ELSEWHERE = {"dtype": "tests/ops: it returns a name"}
 
 
 def cases(backends: list[str], quick: bool) -> Iterator[Case]:
-    """One case for each op."""
+    """One case for each op and transform, and one for each op whose inputs are drawn."""
+    from kfront import transforms
+
     for name in _names():
-        yield Case("coverage", f"op {name}", "all", _check_op(name))
+        yield Case("coverage", f"{name}/has an entry", "all", _check_op(name))
+        yield Case("coverage", f"{name}/has inputs", "all", _check_inputs(name))
+    for name in transforms.__all__:
+        yield Case("coverage", f"{name}/has rows", "all", _check_transform(name))
 
 
 def _names() -> list[str]:
@@ -27,6 +32,28 @@ def _names() -> list[str]:
     public = [n for n in dir(kfront.ops) if not isinstance(getattr(kfront.ops, n), types.ModuleType)]
     public += [n for n in dir(kfront.random) if not isinstance(getattr(kfront.random, n), type)]
     return sorted({*OPS, *public} - set(_ELSEWHERE))
+
+
+def _check_transform(name: str) -> Callable[[], None]:
+    def check() -> None:
+        from conformance.transforms.table import TRANSFORMS
+
+        assert TRANSFORMS.get(name), f"expected rows for `{name}` in conformance/transforms/table.py."
+
+    return check
+
+
+def _check_inputs(name: str) -> Callable[[], None]:
+    def check() -> None:
+        from conformance.ops.families import WITHOUT, families
+        from conformance.ops.samples import ALIASES, table
+
+        entry = table().get(name)
+        drawn, without = name in families(), name in WITHOUT
+        needed = entry is not None and not entry.random and name not in ALIASES
+        assert drawn + without == needed, f"expected `{name}` once in conformance/ops/families.py."
+
+    return check
 
 
 def _check_op(name: str) -> Callable[[], None]:

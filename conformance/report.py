@@ -1,16 +1,19 @@
-"""The results as a matrix on the terminal, as JSON, and as one static HTML page."""
+"""The results as a matrix on the terminal, as JSON, as one static HTML page, and as a badge."""
 
 from __future__ import annotations
 
-import html
 import json
 import pathlib
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from typing import Any
 
 from conformance.suite import Result
 
-__all__ = ["matrix", "print_matrix", "write_html", "write_json"]
+__all__ = ["badge", "matrix", "page", "print_matrix", "print_slowest", "write"]
+
+STATUSES = ("pass", "xfail", "xpass", "fail")
+WRONG = ("fail", "xpass")
 
 
 def matrix(results: list[Result]) -> dict[tuple[str, str], Counter[str]]:
@@ -38,71 +41,82 @@ def print_matrix(results: list[Result]) -> None:
     console = Console(highlight=False, width=120)
     console.print(table)
     for r in results:
-        if r.status in ("fail", "xpass"):
+        if r.status in WRONG:
             console.print(f"[bold]{r.status}[/bold] {escape(f'{r.backend}: {r.area}/{r.name}: {r.message[:600]}')}")
 
 
 def _cell(count: Counter[str] | None) -> str:
     if not count:
         return "-"
-    total = sum(count.values())
-    text = f"{count['pass']} / {total}" + (f" ({count['xfail']})" if count["xfail"] else "")
-    return text if not count["fail"] and not count["xpass"] else f"[bold red]{text}[/bold red]"
+    text = f"{count['pass']} / {count.total()}" + (f" ({count['xfail']})" if count["xfail"] else "")
+    return f"[bold red]{text}[/bold red]" if any(count[s] for s in WRONG) else text
 
 
-def write_json(results: list[Result], path: pathlib.Path, versions: dict[str, str]) -> None:
-    """Write every result and the engines' versions."""
+def print_slowest(results: list[Result], most: int = 15) -> None:
+    """Print seconds by area and backend, and the rows that take most of them."""
+    for title, key in (("area", lambda r: (r.area, r.backend)), ("row", lambda r: (r.row, r.area, r.backend))):
+        seconds: Counter[tuple[str, ...]] = Counter()
+        for r in results:
+            seconds[key(r)] += r.seconds  # type: ignore[assignment]
+        print(f"seconds by {title}:")
+        for where, spent in seconds.most_common(most):
+            print(f"  {spent:7.2f}  {' '.join(where)}")
+
+
+def write(results: list[Result], folder: pathlib.Path, versions: dict[str, str]) -> None:
+    """Write results.json, index.html and badge.svg into a folder, which is made."""
+    folder.mkdir(parents=True, exist_ok=True)
     body = {"versions": versions, "results": [r._asdict() for r in results]}
-    path.write_text(json.dumps(body, indent=1))
+    (folder / "results.json").write_text(json.dumps(body))
+    (folder / "index.html").write_text(page(results, versions), encoding="utf-8")
+    (folder / "badge.svg").write_text(badge(results), encoding="utf-8")
 
 
-_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>kfront conformance</title>
-<style>body{{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:70rem;color:#1b1f24}}
-table{{border-collapse:collapse;margin:1rem 0}}td,th{{border:1px solid #d0d7de;padding:.3rem .7rem;text-align:left}}
-.pass{{background:#dafbe1}}.fail,.xpass{{background:#ffd8d3}}.xfail{{background:#fff3c4}}
-details{{margin:.4rem 0}}code{{font-size:13px}}</style>
-<h1>kfront conformance</h1><p>{summary}</p>
-<table><tr><th>area</th>{heads}</tr>{rows}</table><h2>Cases</h2>{details}</html>"""
+# ---- the page ------------------------------------------------------------------------------------------------------
 
 
-def write_html(results: list[Result], path: pathlib.Path, versions: dict[str, str]) -> None:
-    """Write a page with the matrix and every case."""
-    counts = matrix(results)
-    backends = list(dict.fromkeys(r.backend for r in results))
-    areas = list(dict.fromkeys(r.area for r in results))
-    heads = "".join(f"<th>{html.escape(b)}</th>" for b in backends)
-    rows = "".join(
-        f"<tr><th>{html.escape(a)}</th>{''.join(_html_cell(counts.get((a, b))) for b in backends)}</tr>" for a in areas
-    )
-    details = "".join(_html_area(a, [r for r in results if r.area == a]) for a in areas)
-    total = Counter(r.status for r in results)
-    summary = (
-        ", ".join(f"{n} {s}" for s, n in total.items()) + " — " + ", ".join(f"{k} {v}" for k, v in versions.items())
-    )
-    path.write_text(_PAGE.format(summary=html.escape(summary), heads=heads, rows=rows, details=details))
+def page(results: list[Result], versions: dict[str, str]) -> str:
+    """The page: `report.html` with the results in it, in as little text as possible.
 
-
-def _html_cell(count: Counter[str] | None) -> str:
-    if not count:
-        return "<td>–</td>"
-    status = "fail" if count["fail"] or count["xpass"] else "xfail" if count["xfail"] else "pass"
-    return f'<td class="{status}">{count["pass"]} / {sum(count.values())}</td>'
-
-
-def _html_area(area: str, results: list[Result]) -> str:
-    grouped: dict[str, dict[str, Any]] = defaultdict(dict)
-    for r in results:
-        grouped[r.name][r.backend] = r
-    backends = list(dict.fromkeys(r.backend for r in results))
-    rows = []
-    for name, by in grouped.items():
-        cells = "".join(
-            f'<td class="{by[b].status}" title="{html.escape(by[b].message)}">{by[b].status}</td>'
-            if b in by
-            else "<td>–</td>"
-            for b in backends
+    Strings stand once in lists; a case is (row, area, backend, status, milliseconds, label, message) by their places.
+    """
+    areas, backends = _Places(r.area for r in results), _Places(r.backend for r in results)
+    rows = _Places(r.row for r in results)
+    labels, messages = _Places(r.label for r in results), _Places(r.message for r in results)
+    cases = [
+        (
+            rows[r.row], areas[r.area], backends[r.backend], STATUSES.index(r.status), round(r.seconds * 1000),
+            labels[r.label], messages[r.message],
         )
-        rows.append(f"<tr><td><code>{html.escape(name)}</code></td>{cells}</tr>")
-    heads = "".join(f"<th>{html.escape(b)}</th>" for b in backends)
-    table = f"<table><tr><th>case</th>{heads}</tr>{''.join(rows)}</table>"
-    return f"<details><summary>{area} ({len(grouped)})</summary>{table}</details>"
+        for r in results
+    ]  # fmt: skip
+    lists = {"rows": rows, "areas": areas, "backends": backends, "labels": labels, "messages": messages}
+    data: dict[str, Any] = {k: list(v) for k, v in lists.items()}
+    data |= {"statuses": STATUSES, "versions": versions, "cases": cases}
+    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("</", "<\\/").replace("<!--", "<\\!--")
+    return (pathlib.Path(__file__).parent / "report.html").read_text(encoding="utf-8").replace("__DATA__", text)
+
+
+class _Places(dict[str, int]):
+    """Different strings and their places, in order of appearance."""
+
+    def __init__(self, strings: Iterable[str]) -> None:
+        super().__init__((s, i) for i, s in enumerate(dict.fromkeys(strings)))
+
+
+_BADGE = """<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="20" role="img">
+<title>conformance: {text}</title><clipPath id="r"><rect width="{width}" height="20" rx="3"/></clipPath>
+<g clip-path="url(#r)"><rect width="86" height="20" fill="#454c56"/>
+<rect x="86" width="{right}" height="20" fill="{fill}"/></g>
+<g fill="#fff" text-anchor="middle" font-family="Verdana,DejaVu Sans,sans-serif" font-size="11">
+<text x="43" y="14">conformance</text><text x="{middle}" y="14">{text}</text></g></svg>
+"""
+
+
+def badge(results: list[Result]) -> str:
+    """An SVG that says how many cases passed, or how many failed."""
+    wrong = sum(r.status in WRONG for r in results)
+    text = f"{wrong:,} failed" if wrong else f"{len(results):,} passed" if results else "no results"
+    right = 14 + 7 * len(text)
+    fill = "#c93c37" if wrong else "#2f8f46" if results else "#8b949e"
+    return _BADGE.format(width=86 + right, right=right, middle=86 + right / 2, text=text, fill=fill)

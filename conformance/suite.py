@@ -8,20 +8,25 @@ import pathlib
 import time
 import traceback
 import warnings
+import zlib
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["AREAS", "OF_OPS", "Case", "Expected", "Result", "close", "collect", "load_expected", "run_case"]
+__all__ = ["AREAS", "OF_OPS", "Case", "Expected", "Result", "close", "collect", "in_turn", "load_expected", "run_case"]
 
 # area -> module with `cases(backends, quick) -> iterator of Case`
 AREAS = {
     "values": "conformance.ops.values",
+    "inputs": "conformance.ops.inputs",
     "dtypes": "conformance.ops.dtypes",
     "specs": "conformance.ops.specs",
     "compiled": "conformance.ops.compiled",
     "gradients": "conformance.ops.gradients",
+    "second_order": "conformance.ops.second_order",
+    "keras": "conformance.ops.against_keras",
+    "transforms": "conformance.transforms.table",
     "layers": "conformance.layers.table",
     "training": "conformance.training.curves",
     "files": "conformance.files.exchange",
@@ -29,7 +34,18 @@ AREAS = {
     "errors": "conformance.errors.mistakes",
     "coverage": "conformance.coverage",
 }
-OF_OPS = ("values", "dtypes", "specs", "compiled", "gradients", "coverage")
+OF_OPS = (
+    "values",
+    "inputs",
+    "dtypes",
+    "specs",
+    "compiled",
+    "gradients",
+    "second_order",
+    "keras",
+    "transforms",
+    "coverage",
+)
 
 
 class Case(NamedTuple):
@@ -61,7 +77,16 @@ class Expected(NamedTuple):
 
 
 class Result(NamedTuple):
-    """How a case ended: "pass", "fail", "xfail" or "xpass"."""
+    """How a case ended.
+
+    Attributes:
+        area: the area's name.
+        name: the case's name.
+        backend: where it was run.
+        status: "pass", "fail", "xfail" or "xpass".
+        seconds: how long it took.
+        message: what is wrong, or the reason of an expected failure.
+    """
 
     area: str
     name: str
@@ -69,6 +94,16 @@ class Result(NamedTuple):
     status: str
     seconds: float
     message: str
+
+    @property
+    def row(self) -> str:
+        """What the case is about: an op, a layer, a model."""
+        return self.name.partition("/")[0]
+
+    @property
+    def label(self) -> str:
+        """What of it."""
+        return self.name.partition("/")[2]
 
 
 def load_expected(backend: str, path: pathlib.Path | None = None) -> list[Expected]:
@@ -91,6 +126,11 @@ def load_expected(backend: str, path: pathlib.Path | None = None) -> list[Expect
                 raise ValueError(f"{path.name}:{number}: expected 'pattern  reason', got {line!r}")
             out.append(Expected(pattern, reason.strip()))
     return out
+
+
+def in_turn(quick: bool, share: int, *what: str) -> bool:
+    """Whether something is run: always, or when `quick` one in `share` by its name, the same in every run."""
+    return not quick or zlib.crc32(" ".join(what).encode()) % share == 0
 
 
 def collect(areas: list[str], backends: list[str], quick: bool) -> Iterator[Case]:

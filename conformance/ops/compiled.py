@@ -1,4 +1,5 @@
-"""Compiled runs give what eager runs give: `jax.jit`, `tf.function` with unknown batch, `torch.compile(fullgraph)`.
+"""Compiled runs give what eager runs give: `jax.jit`, `tf.function` with unknown batch, `torch.compile(fullgraph)`,
+without graph breaks and without another compilation when they are called again.
 
 The samples of an op are compiled together as one function, because compilers take longer to start than to compile a
 small op; when that fails, each is compiled alone to name the culprits.
@@ -16,10 +17,10 @@ from conformance.ops import randoms
 from conformance.ops.entry import EPS, Entry, Sample, arrays_of, kind_of, with_arrays
 from conformance.ops.running import eager, quiet, supported
 from conformance.ops.samples import function_of, table
-from conformance.suite import Case, close
+from conformance.suite import Case, close, in_turn
 from kfront.backends import get
 
-__all__ = ["COMPILERS", "cases"]
+__all__ = ["COMPILERS", "as_one", "cases"]
 
 _MOST = {"jax": (12, 2), "tensorflow": (12, 3), "torch": (6, 2)}  # samples of an op: (all, quick)
 
@@ -30,7 +31,7 @@ def cases(backends: list[str], quick: bool) -> Iterator[Case]:
         if b not in COMPILERS:
             continue
         for entry in table().values():
-            if entry.random or not entry.compiles:
+            if entry.random or not entry.compiles or not in_turn(quick, 3, "compiled", b, entry.name):
                 continue
             samples = [s for s in entry.samples if arrays_of((s.args, s.kwargs)) and supported(get(b), s)]
             if samples:
@@ -60,22 +61,19 @@ def _spread(samples: list[Sample], most: int) -> list[Sample]:
 
 
 Arrays = list[np.ndarray]
-Function = Callable[[list[Any]], list[Any]]
+Function = Callable[[list[Any]], Any]
 
 
 def _function(entry: Entry, samples: Sequence[Sample]) -> Function:
-    """From all arrays of the samples, one after the other, to all results; no NumPy array is left in what is traced."""
+    """From all arrays of the samples, one after the other, to their results; nothing traced holds a NumPy array."""
     calls, at, fn = [], 0, function_of(entry.name)
     for s in samples:
         n = len(arrays_of((s.args, s.kwargs)))
         calls.append(with_arrays((s.args, s.kwargs), [_Slot(at + i) for i in range(n)]))
         at += n
 
-    def run(values: list[Any]) -> list[Any]:
-        out: list[Any] = []
-        for args, kwargs in calls:
-            out += _leaves(fn(*_filled(args, values), **_filled(kwargs, values)))
-        return out
+    def run(values: list[Any]) -> list[list[Any]]:
+        return [_leaves(fn(*_filled(args, values), **_filled(kwargs, values))) for args, kwargs in calls]
 
     return run
 
@@ -99,13 +97,17 @@ def _leaves(x: Any) -> list[Any]:
     return [v for item in x for v in _leaves(item)] if isinstance(x, (tuple, list)) else [x]
 
 
-def _jit(fn: Function, samples: Sequence[Sample], values: list[Any]) -> list[Any]:
+def _jit(fn: Function, samples: Sequence[Sample], values: list[Any]) -> Any:
     import jax
 
-    return jax.jit(fn)(values)
+    compiled = jax.jit(fn)
+    compiled(values)
+    out = compiled(values)
+    assert compiled._cache_size() == 1, "expected one compilation for two calls alike"
+    return out
 
 
-def _graph(fn: Function, samples: Sequence[Sample], values: list[Any]) -> list[Any]:
+def _graph(fn: Function, samples: Sequence[Sample], values: list[Any]) -> Any:
     import tensorflow as tf
 
     specs, at = [], 0
@@ -116,25 +118,37 @@ def _graph(fn: Function, samples: Sequence[Sample], values: list[Any]) -> list[A
                 shape[0] = None
             specs.append(tf.TensorSpec(shape, values[at].dtype))
             at += 1
-    return tf.function(fn, input_signature=[specs], autograph=False)(values)
+    compiled = tf.function(fn, input_signature=[specs], autograph=False)
+    compiled(values)
+    out = compiled(values)
+    assert compiled.experimental_get_tracing_count() == 1, "expected one tracing for two calls alike"
+    return out
 
 
-def _dynamo(fn: Function, samples: Sequence[Sample], values: list[Any]) -> list[Any]:
+def _dynamo(fn: Function, samples: Sequence[Sample], values: list[Any]) -> Any:
     import torch
 
     torch._dynamo.reset()
-    return torch.compile(fn, fullgraph=True, backend="eager")(values)
+    compiled = torch.compile(fn, fullgraph=True, backend="eager")
+    compiled(values)
+    with torch.compiler.set_stance("fail_on_recompile"):
+        return compiled(values)
 
 
 COMPILERS = {"jax": _jit, "tensorflow": _graph, "torch": _dynamo}
 
 
-def _run(backend: str, entry: Entry, samples: Sequence[Sample]) -> None:
+def as_one(backend: str, entry: Entry, samples: Sequence[Sample]) -> list[list[np.ndarray]]:
+    """The results of each sample, from one compiled function."""
     with quiet(), kfront.backend_scope(backend) as b:
-        want = [x for s in samples for x in eager(backend, entry, s)]
         values = [b.convert(x) for s in samples for x in arrays_of((s.args, s.kwargs))]
         compiled = COMPILERS[backend](_function(entry, samples), samples, values)
-        got = [b.to_numpy(x) if b.is_tensor(x) else np.asarray(x) for x in compiled]
+        return [[b.to_numpy(x) if b.is_tensor(x) else np.asarray(x) for x in results] for results in compiled]
+
+
+def _run(backend: str, entry: Entry, samples: Sequence[Sample]) -> None:
+    want = [x for s in samples for x in eager(backend, entry, s)]
+    got = [x for results in as_one(backend, entry, samples) for x in results]
     assert len(got) == len(want), f"{len(got)} results, eager {len(want)}"
     for g, w in zip(got, want, strict=True):
         kind = kind_of(w)

@@ -114,13 +114,26 @@ def _declared(backend: str, entry: Entry, args: Any, kwargs: Any) -> list[str] |
 
 
 def _actual(backend: str, entry: Entry, args: Any, kwargs: Any) -> list[str] | str:
+    sample = Sample(args, kwargs, "", False, ())
     try:
-        results = run(backend, entry, Sample(args, kwargs, "", False, ()))
+        return _traced(entry, sample) if backend == "jax" else [kind_of(x) for x in run(backend, entry, sample)]
     except KfrontError as error:
         return type(error).__name__
     except Exception as error:
         return f"{type(error).__name__}: {str(error)[:80]}"
-    return [kind_of(x) for x in results]
+
+
+def _traced(entry: Entry, sample: Sample) -> list[str]:
+    """The dtypes that JAX gives results: when it traces as when it runs, which compiles for each dtype."""
+    import jax
+
+    def call(values: list[Any]) -> list[Any]:
+        args, kwargs = with_arrays((sample.args, sample.kwargs), values)
+        return flat(function_of(entry.name)(*args, **kwargs))
+
+    with quiet(), kfront.backend_scope("jax") as b:
+        values = [b.convert(x) for x in arrays_of((sample.args, sample.kwargs))]
+        return [b.dtype_name(x.dtype) for x in jax.eval_shape(call, values)]
 
 
 def _compare(backend: str, entry: Entry, sample: Sample, arrays: list[np.ndarray], label: str) -> list[str]:

@@ -28,6 +28,7 @@ __all__ = [
     "ints",
     "kind_of",
     "map_arrays",
+    "sample_of",
     "tol",
     "with_arrays",
 ]
@@ -162,16 +163,14 @@ class Entry:
             args, kwargs = map_arrays(
                 lambda x, d=d: cast(x, d) if kind_of(x) in FLOATS else x, (last.args, last.kwargs)
             )
-            self._add(args, kwargs, False, last.batch)
+            self._add(args, kwargs, False, None if last.batch else ())
         return self
 
     def _add(self, args: Any, kwargs: dict[str, Any], smooth: bool, batch: tuple[int, ...] | None) -> Entry:
-        label = ", ".join([*map(_short, args), *(f"{k}={_short(v)}" for k, v in kwargs.items())])[:100]
+        sample = sample_of(args, kwargs, smooth, batch is None, self.lead)
+        label = sample.label
         same = sum(s.label == label or s.label.startswith(f"{label} (") for s in self.samples)
-        label = f"{label} ({same + 1})" if same else label
-        if batch is None:
-            batch = _batch_of(arrays_of((args, kwargs))[: 1 if self.lead else None])
-        self.samples.append(Sample(args, kwargs, label, smooth, batch))
+        self.samples.append(sample._replace(label=f"{label} ({same + 1})" if same else label))
         return self
 
     def some(self, quick: bool, most: int = 3) -> list[Sample]:
@@ -183,6 +182,23 @@ class Entry:
         if isinstance(self.domain, str):
             return self.domain
         return self.domain[min(place, len(self.domain) - 1)]
+
+
+def sample_of(
+    args: Any, kwargs: dict[str, Any], smooth: bool = False, batch: bool = True, lead: bool = False
+) -> Sample:
+    """A sample that is labelled by its arguments.
+
+    Args:
+        args: positional arguments.
+        kwargs: keyword arguments.
+        smooth: whether gradients are compared.
+        batch: whether there are dimensions that may be unknown.
+        lead: whether only the first array has one.
+    """
+    label = ", ".join([*map(_short, args), *(f"{k}={_short(v)}" for k, v in kwargs.items())])[:100]
+    places = _batch_of(arrays_of((args, kwargs))[: 1 if lead else None]) if batch else ()
+    return Sample(args, kwargs, label, smooth, places)
 
 
 def _batch_of(arrays: list[np.ndarray]) -> tuple[int, ...]:

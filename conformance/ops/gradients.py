@@ -20,11 +20,22 @@ import kfront
 from conformance.ops.entry import FLOATS, Entry, Kink, Sample, arrays_of, kind_of, map_arrays, with_arrays
 from conformance.ops.running import flat, quiet
 from conformance.ops.samples import function_of, table
-from conformance.suite import Case, close
+from conformance.suite import Case, close, in_turn
 from kfront.backends import current, get, installed
 from kfront.core.variable import bind
 
-__all__ = ["cases", "gradient"]
+__all__ = [
+    "cases",
+    "chosen",
+    "directions",
+    "floating",
+    "gradient",
+    "in_dtype",
+    "moved",
+    "results_of",
+    "weights",
+    "wide",
+]
 
 _STEP = 1e-5
 _RTOL, _ATOL = (
@@ -39,31 +50,29 @@ def cases(backends: list[str], quick: bool) -> Iterator[Case]:
     for entry in table().values():
         if entry.random:
             continue
-        smooth = [s for s in entry.samples if s.smooth and _floating(s)]
-        for sample in smooth[:2] if quick else smooth:
-            for b in trainable:
+        smooth = [s for s in entry.samples if s.smooth and floating(s)]
+        for b in (b for b in trainable if in_turn(quick, 2, "gradients", b, entry.name)):
+            for sample in smooth[:1] if quick else smooth:
                 yield Case("gradients", f"{entry.name}/{sample.label}", b, _smooth(b, entry, sample))
-        for n, kink in enumerate(entry.kinks):
-            for b in trainable:
+            for n, kink in enumerate(entry.kinks):
                 yield Case("gradients", f"{entry.name}/kink {n}", b, _kink(b, entry, kink))
-        if smooth and entry.far:
-            for b in trainable:
+            if smooth and entry.far:
                 yield Case("gradients", f"{entry.name}/far out", b, _far(b, entry, smooth[0]))
 
 
-def _floating(sample: Sample) -> list[int]:
+def floating(sample: Sample) -> list[int]:
     arrays = arrays_of((sample.args, sample.kwargs))
     return [i for i, x in enumerate(arrays) if kind_of(x) in FLOATS and x.size]
 
 
-def _in(sample: Sample, dtype: str) -> Sample:
+def in_dtype(sample: Sample, dtype: str) -> Sample:
     """A sample with its floating arrays in a dtype."""
     args, kwargs = map_arrays(lambda x: x.astype(dtype) if kind_of(x) in FLOATS else x, (sample.args, sample.kwargs))
     return sample._replace(args=args, kwargs=kwargs)
 
 
 @contextlib.contextmanager
-def _wide(backend: str) -> Iterator[Any]:
+def wide(backend: str) -> Iterator[Any]:
     """The backend's scope with 64-bit types (JAX has them as an option)."""
     with contextlib.ExitStack() as stack:
         if backend == "jax":
@@ -77,7 +86,7 @@ def _wide(backend: str) -> Iterator[Any]:
 # ---- gradients of a backend, and of the reference ------------------------------------------------------------------
 
 
-def _weights(shape: tuple[int, ...], n: int) -> np.ndarray:
+def weights(shape: tuple[int, ...], n: int) -> np.ndarray:
     """What the elements of result n count in the sum that is differentiated."""
     return 0.5 + np.random.Generator(np.random.Philox(key=n)).uniform(0, 1, shape)
 
@@ -102,8 +111,8 @@ def gradient(backend: Any, entry: Entry, sample: Sample, places: list[int], ones
         values = [variables[i].value if i in variables else x for i, x in enumerate(others)]
         args, kwargs = with_arrays((sample.args, sample.kwargs), values)
         total: Any = 0.0
-        for n, y in _chosen(entry, flat(function_of(entry.name)(*args, **kwargs))):
-            w = np.ones(y.shape) if ones else _weights(tuple(y.shape), n)
+        for n, y in chosen(entry, flat(function_of(entry.name)(*args, **kwargs))):
+            w = np.ones(y.shape) if ones else weights(tuple(y.shape), n)
             total = ops.add(total, ops.sum(ops.multiply(y, backend.convert(w.astype(kind_of(arrays[places[0]]))))))
         return total, None
 
@@ -127,7 +136,7 @@ def _differentiate(backend: Any, loss: Callable[[], Any], variables: list[Any], 
     return jax.jit(run)([v._value for v in variables])
 
 
-def _chosen(entry: Entry, results: list[Any]) -> list[tuple[int, Any]]:
+def chosen(entry: Entry, results: list[Any]) -> list[tuple[int, Any]]:
     """The floating results that are differentiated, with their places."""
     keep = range(len(results)) if entry.outputs is None else entry.outputs
     name = current().dtype_name
@@ -136,41 +145,56 @@ def _chosen(entry: Entry, results: list[Any]) -> list[tuple[int, Any]]:
     ] or [(n, results[n]) for n in keep if isinstance(results[n], np.ndarray)]
 
 
-def _value(entry: Entry, sample: Sample, arrays: list[np.ndarray]) -> float:
+def results_of(entry: Entry, sample: Sample, arrays: list[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Floating results of the reference with other arrays, and what their elements count."""
     assert entry.reference is not None
     args, kwargs = with_arrays((sample.args, sample.kwargs), arrays)
     results = [np.asarray(y) for y in flat(entry.reference(*args, **kwargs))]
-    keep = range(len(results)) if entry.outputs is None else entry.outputs
-    return sum(float(np.sum(results[n] * _weights(results[n].shape, n))) for n in keep if results[n].dtype.kind == "f")
+    for n in range(len(results)) if entry.outputs is None else entry.outputs:
+        if results[n].dtype.kind == "f":
+            yield results[n], weights(results[n].shape, n)
+
+
+def _value(entry: Entry, sample: Sample, arrays: list[np.ndarray]) -> float:
+    return sum(float(np.sum(y * w)) for y, w in results_of(entry, sample, arrays))
 
 
 def _differences(entry: Entry, sample: Sample, places: list[int]) -> tuple[list[np.ndarray], list[float]]:
-    """Directions (one per element, or a few random ones for many) and the slopes of the reference along them."""
+    """Directions and the slopes of the reference along them."""
     arrays = arrays_of((sample.args, sample.kwargs))
-    total = sum(arrays[i].size for i in places)
-    directions = (
-        np.eye(total) if total <= 24 else np.random.Generator(np.random.Philox(key=1)).choice([-1.0, 1.0], (12, total))
-    )
+    along = directions(sum(arrays[i].size for i in places))
     slopes = []
-    for d in directions:
-        ends = []
-        for sign in (1, -1):
-            moved, at = list(arrays), 0
-            for i in places:
-                n = arrays[i].size
-                moved[i] = arrays[i] + sign * _STEP * d[at : at + n].reshape(arrays[i].shape)
-                at += n
-            ends.append(_value(entry, sample, moved))
+    for d in along:
+        ends = [_value(entry, sample, moved(arrays, places, sign * _STEP * d)) for sign in (1, -1)]
         slopes.append((ends[0] - ends[1]) / (2 * _STEP))
-    return list(directions), slopes
+    return list(along), slopes
+
+
+def directions(total: int, most: int = 12) -> np.ndarray:
+    """One for each of so many elements, or a few random ones for more than 24."""
+    return (
+        np.eye(total)
+        if total <= 24
+        else np.random.Generator(np.random.Philox(key=1)).choice([-1.0, 1.0], (most, total))
+    )
+
+
+def moved(arrays: list[np.ndarray], places: list[int], step: np.ndarray) -> list[np.ndarray]:
+    """The arrays with those at `places` moved by a step, which is given flat."""
+    out, at = list(arrays), 0
+    for i in places:
+        n = arrays[i].size
+        out[i] = arrays[i] + step[at : at + n].reshape(arrays[i].shape)
+        at += n
+    return out
 
 
 @functools.cache
 def _slopes(entry: str, label: str) -> tuple[list[np.ndarray], list[float]]:
     e = table()[entry]
-    sample = _in(next(s for s in e.samples if s.label == label), "float64")
+    sample = in_dtype(next(s for s in e.samples if s.label == label), "float64")
     with quiet(), kfront.backend_scope("numpy"):
-        return _differences(e, sample, _floating(sample))
+        return _differences(e, sample, floating(sample))
 
 
 # ---- checks --------------------------------------------------------------------------------------------------------
@@ -178,12 +202,12 @@ def _slopes(entry: str, label: str) -> tuple[list[np.ndarray], list[float]]:
 
 def _smooth(backend: str, entry: Entry, sample: Sample) -> Callable[[], None]:
     def check() -> None:
-        directions, want = _slopes(entry.name, sample.label)
-        wide = _in(sample, "float64")
-        with _wide(backend) as b:
-            found = gradient(b, entry, wide, _floating(wide))
+        along, want = _slopes(entry.name, sample.label)
+        in_64 = in_dtype(sample, "float64")
+        with wide(backend) as b:
+            found = gradient(b, entry, in_64, floating(in_64))
         g = np.concatenate([x.ravel() for x in found]) if found else np.zeros(0)
-        got = [float(d @ g) for d in directions]
+        got = [float(d @ g) for d in along]
         scale = float(np.max(np.abs(want), initial=0.0))
         close(np.array(got), np.array(want), _RTOL, _ATOL + 1e-6 * scale, "slope")
 
@@ -193,8 +217,8 @@ def _smooth(backend: str, entry: Entry, sample: Sample) -> Callable[[], None]:
 def _kink(backend: str, entry: Entry, kink: Kink) -> Callable[[], None]:
     def check() -> None:
         sample = Sample(kink.args, {}, "", True, ())
-        with _wide(backend) as b:
-            found = gradient(b, entry, sample, _floating(sample), ones=True)
+        with wide(backend) as b:
+            found = gradient(b, entry, sample, floating(sample), ones=True)
         for n, (got, want) in enumerate(zip(found, kink.slopes, strict=True)):
             close(got, np.asarray(want, "float64"), 1e-7, 1e-12, f"gradient {n}")
 
@@ -202,15 +226,15 @@ def _kink(backend: str, entry: Entry, kink: Kink) -> Callable[[], None]:
 
 
 def _far_samples(entry: Entry, sample: Sample) -> Sample:
-    sample = _in(sample, "float32")
+    sample = in_dtype(sample, "float32")
     arrays = arrays_of((sample.args, sample.kwargs))
     if isinstance(entry.far, (bool, float)):
         factor = np.float32(1e4 if entry.far is True else entry.far)
-        moved = [x * factor if kind_of(x) in FLOATS else x for x in arrays]
+        distant = [x * factor if kind_of(x) in FLOATS else x for x in arrays]
     else:
         points = np.array(entry.far, "float32")
-        moved = [points[i:] if i == 0 else points[::-1].copy() for i in range(len(arrays))]
-    args, kwargs = with_arrays((sample.args, sample.kwargs), moved)
+        distant = [points[i:] if i == 0 else points[::-1].copy() for i in range(len(arrays))]
+    args, kwargs = with_arrays((sample.args, sample.kwargs), distant)
     return sample._replace(args=args, kwargs=kwargs)
 
 
@@ -231,4 +255,4 @@ def _far_gradient(backend: str, entry: str, label: str) -> list[np.ndarray]:
     e = table()[entry]
     sample = _far_samples(e, next(s for s in e.samples if s.label == label))
     with quiet(), kfront.backend_scope(backend) as b:
-        return gradient(b, e, sample, _floating(sample))
+        return gradient(b, e, sample, floating(sample))

@@ -32,6 +32,7 @@ def sigmoid(x: Any) -> Any:
 
 def softmax(x: Any, axis: Any = -1) -> Any:
     """exp(x) over its sum."""
+    x = x * 1.0
     e = np.exp(x - np.max(x, axis, keepdims=True))
     return e / np.sum(e, axis, keepdims=True)
 

@@ -14,13 +14,13 @@ from conformance.ops.samples import function_of, table
 from conformance.suite import Case
 from kfront.backends import get
 
-__all__ = ["cases", "infer"]
+__all__ = ["NOT_SYMBOLIC", "agree", "cases"]
 
 
 def cases(backends: list[str], quick: bool) -> Iterator[Case]:
     """For each sample and backend: with known sizes, and with an unknown first dimension."""
     for entry in table().values():
-        if entry.random or not entry.compiles or entry.name in _NOT_SYMBOLIC:
+        if entry.random or not entry.compiles or entry.name in NOT_SYMBOLIC:
             continue
         for sample in entry.some(quick):
             if not arrays_of((sample.args, sample.kwargs)):
@@ -30,7 +30,7 @@ def cases(backends: list[str], quick: bool) -> Iterator[Case]:
                     yield Case("specs", f"{entry.name}/{sample.label}", b, _check(b, entry, sample))
 
 
-_NOT_SYMBOLIC = {
+NOT_SYMBOLIC = {
     "cond",
     "switch",
     "custom_gradient",
@@ -39,7 +39,7 @@ _NOT_SYMBOLIC = {
 }  # called through closures: tests/ops/test_control.py
 
 
-def infer(entry: Entry, sample: Sample, make: Callable[[tuple[Any, ...], str], Any], unknown: bool) -> list[Any]:
+def _infer(entry: Entry, sample: Sample, make: Callable[[tuple[Any, ...], str], Any], unknown: bool) -> list[Any]:
     """The inferred results of a sample.
 
     Args:
@@ -75,17 +75,17 @@ def _agree(backend: str, inferred: list[Any], results: list[np.ndarray], exact: 
         assert not exact or None not in shape, f"{how}: shape {shape}, though every dimension is known: {x.shape}"
 
 
-def _check(backend: str, entry: Entry, sample: Sample) -> Callable[[], None]:
+def agree(backend: str, entry: Entry, sample: Sample, results: list[np.ndarray]) -> None:
+    """Assert that a sample has, as inferred with known and unknown sizes, the shapes and dtypes of its results."""
     from kfront.core.spec import Abstract, KerasTensor
 
-    def check() -> None:
-        with kfront.backend_scope(backend):
-            results = eager(backend, entry, sample)
-            for make in (Abstract, KerasTensor):
-                _agree(backend, infer(entry, sample, make, False), results, True, f"{make.__name__} of known shape")
-                if sample.batch:
-                    _agree(
-                        backend, infer(entry, sample, make, True), results, False, f"{make.__name__} of unknown batch"
-                    )
+    with kfront.backend_scope(backend):
+        for make in (Abstract, KerasTensor):
+            _agree(backend, _infer(entry, sample, make, False), results, True, f"{make.__name__} of known shape")
+            if sample.batch:
+                found = _infer(entry, sample, make, True)
+                _agree(backend, found, results, False, f"{make.__name__} of unknown batch")
 
-    return check
+
+def _check(backend: str, entry: Entry, sample: Sample) -> Callable[[], None]:
+    return lambda: agree(backend, entry, sample, eager(backend, entry, sample))

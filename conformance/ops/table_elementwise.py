@@ -107,7 +107,7 @@ _UNARY: dict[str, tuple[Any, ...]] = {
         lambda x: np.where(x <= -1, 0, np.where(x >= 1, x, (x + 1.0) ** 2 / 4)), -3, 3, tol(), "number", FAR,
         {-1.0: 0.0, 1.0: 1.0},
     ),
-    "sparse_sigmoid": (lambda x: np.clip((x + 1) / 2, 0, 1), -3, 3, tol(), "number", FAR, {-1.0: 0.0, 1.0: 0.0}),
+    "sparse_sigmoid": (lambda x: np.clip((x + 1.0) / 2, 0, 1), -3, 3, tol(), "number", FAR, {-1.0: 0.0, 1.0: 0.0}),
 }  # fmt: skip
 # no infinities: the formula gives inf * 0 or inf - inf there, which engines are free to resolve
 _FINITE_EDGE = {"silu", "softsign", "hard_silu", "tanh_shrink", "sparse_plus", "gelu", "squareplus"}
@@ -151,11 +151,11 @@ def _leaky(x: Any, negative_slope: float = 0.2) -> Any:
 
 
 def _hard_shrink(x: Any, threshold: float = 0.5) -> Any:
-    return np.where(np.abs(x) <= threshold, 0, x)
+    return np.where(np.abs(x * 1.0) <= threshold, 0, x)
 
 
 def _soft_shrink(x: Any, threshold: float = 0.5) -> Any:
-    return np.sign(x) * np.maximum(np.abs(x) - threshold, 0)
+    return np.sign(x) * np.maximum(np.abs(x * 1.0) - threshold, 0)
 
 
 def _squareplus(x: Any, b: float = 4) -> Any:

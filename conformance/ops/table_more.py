@@ -99,6 +99,12 @@ def _complex(*shape: int) -> np.ndarray:
     return (floats(*shape) + 1j * floats(*shape)).astype("complex64")
 
 
+def _joined(re: Any, im: Any) -> Any:
+    y = np.empty(np.broadcast(re, im).shape, "complex128")
+    y.real, y.imag = re, im
+    return y
+
+
 def _complex_numbers() -> list[Entry]:
     off = {"smooth": False}
     c = tol(8, 4)
@@ -112,11 +118,13 @@ def _complex_numbers() -> list[Entry]:
         e(_complex(2, 3)).edge(floats(3))
     a.edge(ints(3))
     p.edge(np.array([1 + 0j, 1 + 2j], "complex64"))
-    t = Entry("to_complex", lambda re, im: re + 1j * im, c, "fixed", **off)
+    t = Entry("to_complex", _joined, c, "fixed", **off)
     t(floats(3), floats(3))
     cp = Entry("complex_parts", lambda x: (x.real, x.imag), c, "fixed", **off)
     cp(_complex(2, 2))
-    po = Entry("polar", lambda length, angle: length * np.exp(1j * angle), c, "fixed", **off)
+    po = Entry(
+        "polar", lambda length, angle: _joined(length * np.cos(angle), length * np.sin(angle)), c, "fixed", **off
+    )
     po(floats(3, low=0.1), floats(3))
     vc = Entry("view_as_complex", lambda x: x[..., 0] + 1j * x[..., 1], c, "fixed", **off)
     vc(floats(3, 2)).edge(floats(2, 2, 2))
@@ -334,7 +342,7 @@ def _trained(x: Any, offset: Any, scale: Any, axis: int, epsilon: float) -> Any:
 def _segments(start: float, combine: Any) -> Callable[..., Any]:
     def run(data: Any, ids: Any, num_segments: Any = None, sorted: bool = False) -> Any:
         n = int(ids.max()) + 1 if num_segments is None else num_segments
-        first = 2**31 - 1 if start == INF and data.dtype.kind == "i" else start
+        first = np.iinfo(data.dtype).max if start == INF and data.dtype.kind in "iu" else start
         out = np.full((n, *data.shape[1:]), first, data.dtype)
         inside = (ids >= 0) & (ids < n)
         combine.at(out, ids[inside], data[inside])
@@ -352,7 +360,7 @@ def _layers() -> list[Entry]:
     b = Entry("batch_normalization_train", _trained, tol(8, 8, 8), "float", outputs=(0,), lead=True)
     b(floats(4, 3), floats(3), floats(3), -1, 1e-3).also(*_ALL)(floats(2, 3, 4), floats(3), None, 1, 0.1)
     b(floats(2, 3, 3, 4), None, floats(4), -1, 1e-3)(floats(2, 4, 3, 3), floats(4), floats(4), 1, 1e-3)
-    s = Entry("segment_min", _segments(INF, np.minimum), _EXACT, ("real", "index"))
+    s = Entry("segment_min", _segments(INF, np.minimum), _EXACT, ("real", "index"), raw=True)
     p = Entry("segment_prod", _segments(1.0, np.multiply), tol(4, 4), ("real", "index"))
     for e in (s, p):
         e(floats(5, 2), np.array([0, 2, 0, 1, 2], "int32"), 3).also("float64").edge(

@@ -21,7 +21,7 @@ _SUMS = tol(4, 4, 16)  # long sums of products, in which terms cancel
 
 
 def _log_softmax(x: Any, axis: Any = -1) -> Any:
-    x = x - np.max(x, axis, keepdims=True)
+    x = x * 1.0 - np.max(x, axis, keepdims=True)
     return x - np.log(np.sum(np.exp(x), axis, keepdims=True))
 
 
@@ -298,7 +298,7 @@ def _recurrent() -> list[Entry]:
 def _segment(fill: Any, combine: Any) -> Any:
     def run(data: Any, ids: Any, num_segments: Any = None, sorted: bool = False) -> Any:
         n = int(ids.max()) + 1 if num_segments is None else num_segments
-        low = fill if data.dtype.kind == "f" or not fill else -(2**31)
+        low = np.iinfo(data.dtype).min if fill and data.dtype.kind in "iu" else fill
         out = np.full((n, *data.shape[1:]), low, data.dtype)
         inside = (ids >= 0) & (ids < n)
         combine.at(out, ids[inside], data[inside])
@@ -309,7 +309,7 @@ def _segment(fill: Any, combine: Any) -> Any:
 
 def _signals() -> list[Entry]:
     s = Entry("segment_sum", _segment(0, np.add), tol(4, 4, 4), ("real", "index"))
-    x = Entry("segment_max", _segment(-math.inf, np.maximum), tol(0, 0), ("real", "index"))
+    x = Entry("segment_max", _segment(-math.inf, np.maximum), tol(0, 0), ("real", "index"), raw=True)
     x.kinks = (Kink((np.ones(3), np.array([0, 0, 1]), 2), ([0.5, 0.5, 1.0],)),)
     for e in (s, x):
         e(floats(5, 2), np.array([0, 2, 0, 1, 2], "int32"), 3).also(*_ALL)(
