@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
-import kfront
 from conformance.ops import inputs
 from conformance.ops.entry import arrays_of, kind_of
 from conformance.ops.samples import table
 from conformance.suite import run_case
+
+import kfront
 from kfront.backends import get
 
 NAMES = ("add", "sum", "concatenate", "conv", "matmul", "take", "softmax")

@@ -8,7 +8,6 @@ import subprocess
 import time
 
 import pytest
-
 from conformance import report
 from conformance.suite import Result
 
