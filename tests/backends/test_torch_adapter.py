@@ -507,3 +507,59 @@ def test_compute_spec_of_raw_torch_code(b):
 
     out = b.compute_spec(fn, KerasTensor((None, 3)))
     assert out.shape == (None, 5) and out.dtype == "float32"
+
+
+class _Fakes:
+    """Streams that note what is done with them, in the place of those of a GPU."""
+
+    def __init__(self, monkeypatch):
+        self.log = []
+        self.now, self.side = _Stream("now", self.log), _Stream("side", self.log)
+        monkeypatch.setattr(torch.cuda, "Stream", lambda device: self.side)
+        monkeypatch.setattr(torch.cuda, "current_stream", lambda device: self.now)
+        monkeypatch.setattr(torch.cuda, "stream", lambda stream: stream)
+        monkeypatch.setattr(torch.Tensor, "pin_memory", lambda x: self.log.append("pin") or x.clone())
+        monkeypatch.setattr(torch.Tensor, "record_stream", lambda x, s: self.log.append(f"{s.name} uses it"))
+        real = torch.Tensor.to
+
+        def to(x, *args, **kwargs):
+            if kwargs.pop("non_blocking", False):
+                self.log.append("copy without waiting")
+                return x
+            return real(x, *args, **kwargs)
+
+        monkeypatch.setattr(torch.Tensor, "to", to)
+
+
+class _Stream:
+    def __init__(self, name, log):
+        self.name, self.log = name, log
+
+    def __enter__(self):
+        self.log.append(f"on {self.name}")
+
+    def __exit__(self, *exc):
+        self.log.append(f"off {self.name}")
+
+    def wait_stream(self, other):
+        self.log.append(f"{self.name} waits for {other.name}")
+
+
+def test_batches_travel_beside_the_computation(b, monkeypatch):
+    """The order of what is asked of the device; without a GPU, of stand-ins."""
+    fakes = _Fakes(monkeypatch)
+    monkeypatch.setattr(state, "device", torch.device("cuda", 0))
+    monkeypatch.setattr("kfront.backends.torch.step._streams", {})
+    x = np.arange(6, dtype="float32")
+    out = b.feed(x)
+    x[:] = 0  # the caller's memory is free again
+    assert out.tolist() == [0, 1, 2, 3, 4, 5]
+    assert fakes.log == ["on side", "pin", "copy without waiting", "off side", "now waits for side", "now uses it"]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_batches_arrive_whole(b):
+    with b.device("gpu:0"):
+        fed = [b.feed(np.full((1000, 1000), i, "float32")) for i in range(20)]
+        sums = [float(x.sum()) for x in fed]
+    assert sums == [i * 1e6 for i in range(20)] and all(x.is_cuda for x in fed)

@@ -311,3 +311,12 @@ def test_native_tensors_of_another_engine():
                 given = {"x": torch.from_numpy(X), "y": torch.from_numpy(Y), "batch_size": 8}
                 np.testing.assert_allclose(curve(**given), plain(), rtol=1e-4)
                 assert not ops.isnan(ops.sum(ops.convert_to_tensor(X)))
+
+
+def test_orders_are_those_of_a_new_generator():
+    """Whatever was drawn before: a kept generator is set back as a whole."""
+    from kfront.core.rng import host_generator, permutation
+
+    seeds = np.random.default_rng(0).integers(0, 2**63, 50)
+    for seed, count in zip(seeds, (*range(48), 1000, 70000), strict=True):
+        np.testing.assert_array_equal(permutation(seed, count), host_generator(seed).permutation(count))

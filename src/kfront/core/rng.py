@@ -23,6 +23,7 @@ __all__ = [
     "global_seed_generator",
     "host_generator",
     "make_default_seed",
+    "permutation",
     "seed_key",
     "set_global_seed",
 ]
@@ -52,6 +53,25 @@ def clear_global_generators() -> None:
 def host_generator(seed: int) -> np.random.Generator:
     """A NumPy generator on Philox for an integer seed: the same stream on every machine and backend."""
     return np.random.Generator(np.random.Philox(key=int(seed) & 0xFFFFFFFFFFFFFFFF))
+
+
+class _Kept(threading.local):
+    """A generator for those who need it once: setting its state is cheaper than making another."""
+
+    def __init__(self) -> None:
+        self.generator = host_generator(0)
+        self.start = self.generator.bit_generator.state
+
+
+_kept = _Kept()
+
+
+def permutation(seed: int, count: int) -> np.ndarray:
+    """The numbers below `count` in the order that ``host_generator(seed).permutation(count)`` gives them."""
+    start = _kept.start
+    start["state"]["key"][0] = int(seed) & 0xFFFFFFFFFFFFFFFF
+    _kept.generator.bit_generator.state = start
+    return _kept.generator.permutation(count)
 
 
 def check_seed(seed: Any, who: str) -> Any:

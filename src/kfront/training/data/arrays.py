@@ -9,7 +9,7 @@ import numpy as np
 
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, DataError
-from kfront.core.rng import host_generator, make_default_seed
+from kfront.core.rng import make_default_seed, permutation
 from kfront.core.spec import is_text
 from kfront.training.data.base import Batch, Data, origin
 
@@ -113,13 +113,13 @@ def epoch_order(count: int, size: int, shuffle: bool | str) -> np.ndarray | None
     """
     if not shuffle:
         return None
-    generator = host_generator(make_default_seed())
+    seed = make_default_seed()
     if shuffle == "batch":
         full = count // size
-        blocks = generator.permutation(full)
+        blocks = permutation(seed, full)
         order = (blocks[:, None] * size + np.arange(size)).reshape(-1)
         return np.concatenate([order, np.arange(full * size, count)])
-    return generator.permutation(count)
+    return permutation(seed, count)
 
 
 def check_batch_size(batch_size: Any) -> int:

@@ -13,7 +13,7 @@ import numpy as np
 
 from kfront.core import tree
 from kfront.core.errors import DataError
-from kfront.core.rng import host_generator, make_default_seed
+from kfront.core.rng import make_default_seed, permutation
 from kfront.training.data.arrays import check_batch_size, epoch_order
 from kfront.training.data.base import Batch, Data, unpack
 
@@ -209,7 +209,7 @@ class SequenceData(Data):
         if count is None:
             order: Any = itertools.count(skip)
         elif self.shuffle:
-            order = host_generator(make_default_seed()).permutation(count)[skip:].tolist()
+            order = permutation(make_default_seed(), count)[skip:].tolist()
         else:
             order = range(skip, count)
         return map(unpack, self._enqueuer.epoch(order))
