@@ -21,7 +21,8 @@ class PyDataset:
     `fit` asks for each batch of an epoch exactly once. A dataset without end has `num_batches` None.
 
     Args:
-        workers: how many threads or processes make batches; 0 or 1 makes them in the thread that trains.
+        workers: how many threads or processes make batches; 0 makes them in the thread that trains, 1 too, unless they
+            are slow (see `kfront.config.read_ahead`).
         use_multiprocessing: processes instead of threads, for work that holds Python's interpreter lock. Each gets a
             copy of the dataset, which must be picklable; the script needs `if __name__ == "__main__":`.
         max_queue_size: how many batches may be ready or in the making.
