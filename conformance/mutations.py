@@ -7,6 +7,7 @@ which the same cases must pass. A fault that no case notices is a hole in the su
 from __future__ import annotations
 
 import contextlib
+import importlib
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -124,6 +125,21 @@ def _nanmax(x: Any, *args: Any) -> Any:
     return np.nanmax(x, axis=axis, keepdims=bool(keepdims))
 
 
+def _straight(fn: Any) -> Any:
+    """The value and the slope of tanh are right, and the slope does not change."""
+
+    def wrong(x: Any) -> Any:
+        b = get("jax")
+        y = b.stop_gradient(fn(x))
+        return y + (x - b.stop_gradient(x)) * (1 - y * y)
+
+    return wrong
+
+
+def _in_order_of_memory(fn: Any) -> Any:
+    return lambda x, shape: fn(x.ravel("K"), shape)
+
+
 def _no_bias(x: Any, kernel: Any, bias: Any = None) -> Any:
     return x @ kernel
 
@@ -158,6 +174,16 @@ def faults() -> Iterator[Fault]:
     yield at("torch", "take", _breaks_graph, "a graph break in take", "compiled")
     yield at("jax", "sum", _reads_values("jax"), "a branch on values in sum", "compiled")
     yield at("tensorflow", "mean", _reads_values("tensorflow"), "a branch on values in mean", "compiled")
+    yield at("jax", "tanh", _straight, "tanh without a second derivative", "second_order")
+    yield at("numpy", "reshape", _in_order_of_memory, "reshape reads the memory", "inputs")
+    yield Fault(
+        "vmap over the first axis only",
+        "torch",
+        lambda: importlib.import_module("kfront.transforms.functions"),
+        "_axes",
+        lambda fn: lambda name, axes, values: fn(name, 0, values),
+        "transforms/vmap",
+    )
     yield Fault(
         "Dense forgets its bias", "jax", lambda: kfront.layers.Dense, "call", lambda _: _no_bias, "layers/Dense"
     )
