@@ -20,7 +20,7 @@ import numpy as np
 from hypothesis import HealthCheck, Phase, assume, find, given, settings
 
 from conformance.ops.compiled import as_one
-from conformance.ops.entry import EPS, FLOATS, Entry, Sample, kind_of, map_arrays, sample_of
+from conformance.ops.entry import EPS, FLOATS, Entry, Sample, arrays_of, kind_of, map_arrays, sample_of
 from conformance.ops.families import families
 from conformance.ops.running import compare, run, supported, wanted
 from conformance.ops.samples import table
@@ -150,14 +150,17 @@ class _Text(str):
 
 def near(entry: Entry, sample: Sample, got: list[np.ndarray]) -> None:
     want = wanted(entry, sample)
+    sizes = [np.abs(x[np.isfinite(x)].astype("float64")) for x in arrays_of(sample[:2]) if kind_of(x) in FLOATS]
+    scale = min(8.0, max((float(x.max(initial=0.0)) for x in sizes), default=0.0))
     try:
-        compare(entry, got, want)
+        compare(entry, got, want, scale)
     except AssertionError:
         if entry.view is not None:  # unique up to signs or order, so there is no nearest
             raise
         for others in _alternatives(entry, sample):
             with contextlib.suppress(AssertionError):
-                compare(entry, got, [_towards(g, w, o) for g, w, o in zip(got, want, others, strict=True)])
+                nearest = [_towards(g, w, o) for g, w, o in zip(got, want, others, strict=True)]
+                compare(entry, got, nearest, scale)
                 return
         raise
 

@@ -89,8 +89,15 @@ def wanted(entry: Entry, sample: Sample) -> list[np.ndarray]:
         return [np.asarray(x) for x in flat(entry.reference(*args, **kwargs))]
 
 
-def compare(entry: Entry, got: list[np.ndarray], want: list[np.ndarray]) -> None:
-    """Assert that results are within the tolerance of the entry."""
+def compare(entry: Entry, got: list[np.ndarray], want: list[np.ndarray], scale: float = 0.0) -> None:
+    """Assert that results are within the tolerance of the entry.
+
+    Args:
+        entry: the op.
+        got: its results.
+        want: those of the reference.
+        scale: how large the terms are, where they may be larger than the results.
+    """
     assert len(got) == len(want), f"{len(got)} results, expected {len(want)}"
     dtypes = [kind_of(x) for x in got]
     if entry.view is not None:
@@ -98,7 +105,7 @@ def compare(entry: Entry, got: list[np.ndarray], want: list[np.ndarray]) -> None
         got, want = entry.view([_unpacked(x) for x in got]), entry.view([_unpacked(x) for x in want])
         dtypes = [narrow] * len(got)
     for i, (g, w, d) in enumerate(zip(got, want, dtypes, strict=True)):
-        _compare_one(entry, np.asarray(g), np.asarray(w), d, f"result {i}" if len(got) > 1 else "result")
+        _compare_one(entry, np.asarray(g), np.asarray(w), d, f"result {i}" if len(got) > 1 else "result", scale)
 
 
 _REAL = {"complex64": "float32", "complex128": "float64"}
@@ -108,7 +115,7 @@ def _unpacked(x: np.ndarray) -> np.ndarray:
     return x if x.dtype.kind == "c" else x.astype("float64")
 
 
-def _compare_one(entry: Entry, got: np.ndarray, want: np.ndarray, dtype: str, what: str) -> None:
+def _compare_one(entry: Entry, got: np.ndarray, want: np.ndarray, dtype: str, what: str, scale: float) -> None:
     from conformance.suite import close
 
     assert got.shape == want.shape, f"{what}: shape {got.shape}, expected {want.shape}"
@@ -124,7 +131,7 @@ def _compare_one(entry: Entry, got: np.ndarray, want: np.ndarray, dtype: str, wh
         if not entry.tolerance.ulp:  # as near as the dtype has it
             want = cast(want, dtype).astype("float64")
     finite = np.abs(want[np.isfinite(want)])
-    rtol, atol = entry.tolerance.of(dtype, float(finite.max()) if finite.size else 0.0)
+    rtol, atol = entry.tolerance.of(dtype, float(finite.max(initial=scale)))
     close(got, want, rtol, atol, what)
 
 
