@@ -51,21 +51,18 @@ def reduced(smallest: int = 1, axes: bool = True, keepdims: bool = True, **choic
     return Family(call, True, False, True)
 
 
-def along(*rest: Any, least: int = 1, smallest: int = 0, special: bool = True, **choices: tuple[Any, ...]) -> Family:
-    """A tensor with an axis along which something is done; `rest` are arguments before it."""
+def along(smallest: int = 0, special: bool = True) -> Family:
+    """A tensor with an axis along which something is done."""
 
     def call(d: Draw) -> Call:
-        x = d.array(d.shape(least, smallest=smallest))
-        more = [d.pick(*v) for v in rest]
-        return (x, *more), ({"axis": d.axis(x.ndim)} if d.pick(True, False) else {}) | d.some(**choices)
+        x = d.array(d.shape(1, smallest=smallest))
+        return (x,), d.some(axis=(d.axis(x.ndim), OMIT))
 
     return Family(call, special, False, True)
 
 
-def formed(
-    form: str, *rest: tuple[Any, ...], special: bool = False, smallest: int = 1, **choices: tuple[Any, ...]
-) -> Family:
-    """Tensors of shapes like "...ij ...jk": letters are sizes, "..." dimensions that broadcast; then `rest`."""
+def formed(form: str, special: bool = False, smallest: int = 1, **choices: tuple[Any, ...]) -> Family:
+    """Tensors of shapes like "...ij ...jk": letters are sizes, "..." dimensions that broadcast."""
 
     def call(d: Draw) -> Call:
         sizes: dict[str, int] = {}
@@ -73,10 +70,10 @@ def formed(
         arrays = []
         for place, term in enumerate(form.split()):
             for letter in term.strip("."):
-                sizes.setdefault(letter, d.pick(*range(max(smallest, 1), 5), *((0,) if not smallest else ())))
+                sizes.setdefault(letter, d.number(smallest, 4))
             lead = () if "..." not in term else batch if not place else d.part_of(batch)
             arrays.append(d.array((*lead, *(sizes[c] for c in term.strip("."))), place))
-        return (*arrays, *(d.pick(*v) for v in rest)), d.some(**choices)
+        return tuple(arrays), d.some(**choices)
 
     return Family(call, special)
 

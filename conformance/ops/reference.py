@@ -26,6 +26,7 @@ __all__ = [
 
 def sigmoid(x: Any) -> Any:
     """1 / (1 + exp(-x))."""
+    x = x * 1.0
     e = np.exp(-np.abs(x))
     return np.where(x >= 0, 1, e) / (1 + e)
 
