@@ -21,6 +21,8 @@ def host_array(x: Any) -> np.ndarray:
     owner = owner_of(x)
     if owner is not None:
         return owner.to_numpy(x)
+    if isinstance(x, list):
+        return np.array(x, object if x and type(x[0]) is str else None)  # strings: not each as long as the longest
     return np.asarray(x.to_numpy() if hasattr(x, "to_numpy") else x)
 
 

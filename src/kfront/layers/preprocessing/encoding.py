@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -35,10 +36,10 @@ def check_sparse(who: str, backend: Any, sparse: bool, mode: str) -> bool:
         return False
     if mode == "int":
         raise ArgumentError(f"[{who}] expected `sparse=True` with encoded outputs, got output_mode='int'.")
-    if not backend.sparse_tensors:
+    if not backend.has_sparse:
         raise UnsupportedError(
-            f"[{who}] expected a backend with sparse tensors for `sparse=True`, got {backend.name!r}; use tensorflow, "
-            "or leave it out."
+            f"[{who}] expected a backend with sparse tensors for `sparse=True`, got {backend.name!r}; use torch, jax "
+            "or tensorflow, or leave it out."
         )
     return True
 
@@ -96,12 +97,12 @@ def encode_host(x: np.ndarray, depth: int, mode: str, weights: np.ndarray | None
     shape: Any = encoded_shape(x.shape, depth, mode)
     if mode == "one_hot":
         x = x.reshape(*shape[:-1], 1)
-    rows = x.reshape(-1, x.shape[-1] if x.ndim else 1)
+    rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1] if x.ndim else 1)
     out = np.zeros((rows.shape[0], depth), "float32")
     at, column = np.nonzero(rows >= 0)
     chosen = rows[at, column]
     if mode in ("count", "tf_idf"):
-        np.add.at(out, (at, chosen), np.float32(1))
+        np.add.at(out.reshape(-1), at * depth + chosen, np.float32(1))  # NumPy is faster along one axis
     else:
         out[at, chosen] = 1
     if weights is not None and mode == "tf_idf":

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from kfront.layers.preprocessing.strings import Packed, pack
+from kfront.layers.preprocessing.strings import Packed, word_view
 
 __all__ = ["bins", "cross", "fingerprint", "siphash"]
 
@@ -38,12 +38,11 @@ class _Reader:
 
     def __init__(self, packed: Packed, which: np.ndarray) -> None:
         data = packed.data
-        size = len(data) - 7
         self.data, self.at, self.length = data, packed.start[which], packed.length[which]
         self.size = self.length.astype("uint64")
         # every offset is a word: overlapping, read without alignment
-        self.words = np.ndarray((max(size, 0),), "<u8", data, strides=(1,))
-        self.halves = np.ndarray((max(size, 0),), "<u4", data, strides=(1,))
+        self.words = word_view(data)
+        self.halves = np.ndarray((max(len(data) - 7, 0),), "<u4", data, strides=(1,))
 
     def word(self, distance: int, end: bool = False) -> Words:
         return self.words[self.at + (self.length + distance if end else distance)].astype(U, copy=False)
@@ -55,17 +54,16 @@ class _Reader:
 # ---- FarmHash's Fingerprint64 ----------------------------------------------------------------------------------------
 
 
-def fingerprint(strings: list[str]) -> np.ndarray:
-    """FarmHash's Fingerprint64 of each string's UTF-8 bytes.
+def fingerprint(packed: Packed) -> np.ndarray:
+    """FarmHash's Fingerprint64 of each string.
 
     Args:
-        strings: any number of them.
+        packed: any number of strings.
 
     Returns:
         uint64 array.
     """
-    packed = pack(strings)
-    out = np.full(len(strings), _K2, U)  # that of the empty string
+    out = np.full(len(packed.start), _K2, U)  # that of the empty string
     limits = ((1, 3, _to3), (4, 7, _to7), (8, 16, _to16), (17, 32, _to32), (33, 64, _to64))
     with np.errstate(over="ignore"):
         for low, high, function in limits:
@@ -163,79 +161,97 @@ def _weak(w: Words, x: Words, y: Words, z: Words, a: Words, b: Words) -> tuple[W
 # ---- SipHash-2-4 -----------------------------------------------------------------------------------------------------
 
 
-def siphash(strings: list[str], key: tuple[int, int]) -> np.ndarray:
-    """SipHash-2-4 of each string's UTF-8 bytes.
+def siphash(packed: Packed, key: tuple[int, int]) -> np.ndarray:
+    """SipHash-2-4 of each string.
 
     Args:
-        strings: any number of them.
+        packed: any number of strings.
         key: two unsigned 64-bit integers.
 
     Returns:
         uint64 array.
     """
-    packed = pack(strings)
-    if not strings:
+    count = len(packed.start)
+    if not count:
         return np.empty(0, U)
     order = np.argsort(-packed.length, kind="stable")
     r = _Reader(packed, order)
     blocks = r.length // 8
-    k0, k1 = (U(k & 0xFFFFFFFFFFFFFFFF) for k in key)
-    initial = (0x736F6D6570736575, 0x646F72616E646F6D, 0x6C7967656E657261, 0x7465646279746573)
-    v = np.empty((4, len(strings)), U)
-    for i, (constant, k) in enumerate(zip(initial, (k0, k1, k0, k1), strict=True)):
-        v[i] = U(constant) ^ k
-    with np.errstate(over="ignore"):
-        for i in range(int(blocks[0])):
-            live = int(np.searchsorted(-blocks, -i, "left"))
-            _absorb(v[:, :live], r.words[r.at[:live] + 8 * i].astype(U, copy=False))
-        kept = (r.length & 7).astype(U) * U(8)  # bits of the last, partial word
-        tail = r.words[r.at + 8 * blocks].astype(U, copy=False) & ((U(1) << kept) - U(1))
-        _absorb(v, tail | (r.size << U(56)))
-        v[2] ^= U(0xFF)
-        for _ in range(4):
-            _round(v)
-    out = np.empty(len(strings), U)
-    out[order] = v[0] ^ v[1] ^ v[2] ^ v[3]
+    key0, key1 = (U(k & 0xFFFFFFFFFFFFFFFF) for k in key)
+    state = _Sip(np.empty((4, count), U))
+    initial = (0x736F6D6570736575, 0x6C7967656E657261, 0x646F72616E646F6D, 0x7465646279746573)  # v0, v2, v1, v3
+    for row, constant, k in zip(state.v, initial, (key0, key0, key1, key1), strict=True):
+        row[:] = U(constant) ^ k
+    for i in range(int(blocks[0])):
+        live = int(np.searchsorted(-blocks, -i, "left"))
+        state.first(live).absorb(r.words[r.at[:live] + 8 * i])
+    kept = (r.length & 7).astype(U) * U(8)  # bits of the last, partial word
+    tail = r.words[r.at + 8 * blocks] & ((U(1) << kept) - U(1))
+    state.absorb(tail | (r.size << U(56)))
+    state.v[1] ^= U(0xFF)
+    for _ in range(4):
+        state.round()
+    out = np.empty(count, U)
+    out[order] = np.bitwise_xor.reduce(state.v)
     return out
 
 
-def _absorb(v: Words, word: Words) -> None:
-    v[3] ^= word
-    _round(v)
-    _round(v)
-    v[0] ^= word
+class _Sip:
+    """The state of SipHash for many strings; its rows are v0, v2, v1, v3, so that two are worked on at once."""
+
+    def __init__(self, v: Words, scratch: Words | None = None) -> None:
+        self.v, self.scratch = v, np.empty_like(v[:2]) if scratch is None else scratch
+
+    def first(self, count: int) -> _Sip:
+        """The state for the first strings."""
+        return self if count == self.v.shape[1] else _Sip(self.v[:, :count], self.scratch[:, :count])
+
+    def absorb(self, word: Words) -> None:
+        """Take in a word of each string."""
+        self.v[3] ^= word
+        self.round()
+        self.round()
+        self.v[0] ^= word
+
+    def round(self) -> None:
+        """SipRound."""
+        even, odd = self.v[:2], self.v[2:]
+        for bits, turned in ((_BITS[0], 0), (_BITS[1], 1)):
+            even += odd if turned == 0 else odd[::-1]
+            self._turn(odd, *bits)
+            odd ^= even if turned == 0 else even[::-1]
+            self._turn(even[turned], U(32), U(32))
+
+    def _turn(self, x: Words, left: Any, right: Any) -> None:
+        part = self.scratch[: len(x)] if x.ndim > 1 else self.scratch[0]
+        np.right_shift(x, right, out=part)
+        x <<= left
+        x |= part
 
 
-def _round(v: Words) -> None:
-    left = lambda x, n: (x << U(n)) | (x >> U(64 - n))  # noqa: E731
-    v[0] += v[1]
-    v[2] += v[3]
-    v[1] = left(v[1], 13) ^ v[0]
-    v[3] = left(v[3], 16) ^ v[2]
-    v[0] = left(v[0], 32)
-    v[2] += v[1]
-    v[0] += v[3]
-    v[1] = left(v[1], 17) ^ v[2]
-    v[3] = left(v[3], 21) ^ v[0]
-    v[2] = left(v[2], 32)
+# how far v1 and v3 are turned in the two halves of a round: to the left, and the rest to the right
+_BITS = tuple((np.array([[n], [m]], U), np.array([[64 - n], [64 - m]], U)) for n, m in ((13, 16), (17, 21)))
 
 
 # ---- what layers need ------------------------------------------------------------------------------------------------
 
 
-def bins(strings: list[str], count: int, salt: tuple[int, int] | None = None) -> np.ndarray:
+def bins(packed: Packed, count: int, salt: tuple[int, int] | None = None) -> np.ndarray:
     """The bin of each string: its hash modulo the number of bins.
 
     Args:
-        strings: any number of them.
+        packed: any number of strings.
         count: number of bins.
         salt: None for FarmHash, two integers for SipHash with this key.
 
     Returns:
         int64 array of values in [0, count).
     """
-    hashed = fingerprint(strings) if salt is None else siphash(strings, salt)
-    return (hashed % U(count)).astype("int64")
+    return _modulo(fingerprint(packed) if salt is None else siphash(packed, salt), count)
+
+
+def _modulo(x: Words, count: int) -> np.ndarray:
+    return (x - x // U(count) * U(count)).astype("int64")  # NumPy divides by one number with SIMD, unlike `%`
 
 
 def cross(columns: list[np.ndarray], count: int) -> np.ndarray:
@@ -253,4 +269,4 @@ def cross(columns: list[np.ndarray], count: int) -> np.ndarray:
         for column in columns:
             out = out ^ _CAT ^ _mix(column * _CAT) * _CAT
             out = _mix(_mix(out * _CAT) * _CAT)
-    return (out % U(count)).astype("int64")
+    return _modulo(out, count)

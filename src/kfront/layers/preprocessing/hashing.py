@@ -14,7 +14,7 @@ from kfront.layers.options import positive
 from kfront.layers.preprocessing import hashes
 from kfront.layers.preprocessing.encoding import check_mode, check_sparse, encode_host, encoded_shape
 from kfront.layers.preprocessing.host_layer import HostLayer
-from kfront.layers.preprocessing.strings import is_text, texts
+from kfront.layers.preprocessing.strings import Packed, digits, is_text, packed, texts
 
 __all__ = ["HashedCrossing", "Hashing", "salt_pair"]
 
@@ -112,12 +112,10 @@ class Hashing(_Binned):
 
     def on_host(self, inputs: np.ndarray) -> np.ndarray:
         """The bins, encoded as `output_mode` says."""
-        words = texts(inputs) if is_text(inputs) else _digits(inputs)
         masked = self.mask_value is not None
-        found = hashes.bins(words, self.num_bins - masked, self.salt)
+        found = hashes.bins(_packed(inputs), self.num_bins - masked, self.salt)
         if masked:
-            mask = str(self.mask_value)
-            found = np.where(np.fromiter(map(mask.__eq__, words), bool, len(words)), 0, found + 1)
+            found = np.where(_equal(inputs, str(self.mask_value)), 0, found + 1)
         return self._encoded(found.reshape(inputs.shape))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
@@ -131,14 +129,27 @@ class Hashing(_Binned):
         return {**super().get_config(), **own}
 
 
-def _digits(x: np.ndarray) -> list[str]:
-    """Integers as decimal digits; floats are cut to integers."""
+def _packed(x: np.ndarray) -> Packed:
+    """Strings, or integers as decimal digits; floats are cut to integers."""
+    if is_text(x):
+        return packed(x)
     if x.dtype.kind not in "biuf":
         raise DTypeError(f"[Hashing] expected strings or integers, got dtype {x.dtype.name}.")
     if x.dtype.kind == "b":
-        return np.where(x.ravel(), "true", "false").tolist()
-    whole = x if x.dtype.kind in "iu" else x.astype("int64")
-    return list(map(str, whole.ravel().tolist()))
+        return packed(np.where(x, "true", "false"))
+    return digits(x if x.dtype.kind in "iu" else x.astype("int64"))
+
+
+def _equal(x: np.ndarray, text: str) -> np.ndarray:
+    """Whether each element is a string, in digits if it is a number."""
+    if not is_text(x):
+        whole = x.astype("int64") if x.dtype.kind == "f" else x
+        same = text.removeprefix("-").isdecimal() and str(int(text)) == text
+        return (whole == int(text)).ravel() if same and x.dtype.kind != "b" else (x.astype(str) == text).ravel()
+    if x.dtype.kind == "U":
+        return (x == text).ravel()
+    words = texts(x)
+    return np.fromiter(map(text.__eq__, words), bool, len(words))
 
 
 @serializable("keras.layers")
@@ -215,7 +226,7 @@ def _several(inputs: Any) -> Any:
 
 def _column(who: str, x: np.ndarray) -> np.ndarray:
     if is_text(x):
-        return hashes.fingerprint(texts(x))
+        return hashes.fingerprint(packed(x))
     if x.dtype.kind not in "iub":
         raise DTypeError(f"[{who}] expected features of strings or integers, got dtype {x.dtype.name}.")
     return x.ravel().astype("int64").view("uint64")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -9,24 +10,35 @@ import numpy as np
 from kfront.core.errors import ArgumentError
 from kfront.core.registry import serializable
 from kfront.layers.preprocessing import hashes
+from kfront.layers.preprocessing.byte_table import ByteTable
 from kfront.layers.preprocessing.hashing import salt_pair
 from kfront.layers.preprocessing.index_lookup import DROPPED, MISSING, IndexLookup
-from kfront.layers.preprocessing.strings import texts
+from kfront.layers.preprocessing.strings import is_text, packed, texts
 
-__all__ = ["StringLookup", "Table"]
+__all__ = ["MANY", "StringLookup", "Table"]
+
+MANY = 500  # strings from which on work on whole arrays pays
 
 
 class Table(dict):  # type: ignore[type-arg]
-    """token -> index, `missing` for any other."""
+    """token -> index, for str or bytes; `missing` for any other."""
 
-    missing = MISSING
-
-    def __missing__(self, token: Any) -> int:
-        return self.missing
+    def __init__(self, items: Any, missing: int = MISSING) -> None:
+        super().__init__(items)
+        self.missing = missing
+        self._packed: ByteTable | None = None
 
     def find(self, tokens: list[Any]) -> np.ndarray:
         """The index of each token, int64."""
-        return np.fromiter(map(self.__getitem__, tokens), "int64", len(tokens))
+        return np.fromiter(map(self.get, tokens, itertools.repeat(self.missing)), "int64", len(tokens))
+
+    def packed(self) -> ByteTable | None:
+        """The same for packed strings; None where it cannot be made."""
+        if self._packed is None:
+            self._packed = ByteTable(
+                {k.encode() if isinstance(k, str) else k: n for k, n in self.items()}, self.missing
+            )
+        return self._packed if self._packed.whole else None
 
 
 @serializable("keras.layers")
@@ -112,10 +124,21 @@ class StringLookup(IndexLookup):
         self.__dict__["_table"] = table
 
     def _places(self, x: np.ndarray) -> np.ndarray:
+        if x.dtype.kind in "US" and x.size >= MANY:  # no Python strings are made
+            table = self._table.packed()
+            if table is not None:
+                return table.find(packed(x, self.encoding)).reshape(x.shape)
+        if x.dtype.kind == "O":  # strings as a rule; look closer at what is not found only
+            found = self._table.find(x.ravel().tolist()).reshape(x.shape)
+            missing = found == MISSING
+            if missing.any():
+                found[missing] = self._table.find(self._values(x[missing]))
+            return found
         return self._table.find(self._values(x)).reshape(x.shape)
 
     def _oov_places(self, x: np.ndarray) -> np.ndarray:
-        return hashes.bins(self._values(x), self.num_oov_indices, self.salt)
+        x = x if is_text(x) else x.astype(str)
+        return hashes.bins(packed(x, self.encoding), self.num_oov_indices, self.salt)
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments; a learned vocabulary is a file of its own."""

@@ -8,8 +8,9 @@ import numpy as np
 
 from kfront.core.errors import ArgumentTypeError
 
-__all__ = ["Packed", "decoded", "is_text", "pack", "texts"]
+__all__ = ["Packed", "decoded", "digits", "is_text", "pack", "packed", "texts", "word_view", "words_between"]
 
+_SPARE = 16  # bytes at the end of a buffer that may be read
 _KINDS = "USTO"  # NumPy's kinds of strings, bytes, variable-width strings, objects
 
 
@@ -17,7 +18,7 @@ class Packed(NamedTuple):
     """Strings as UTF-8 in one buffer.
 
     Attributes:
-        data: uint8, with 8 bytes to spare at its end.
+        data: uint8, with 16 bytes to spare at its end.
         start: int64, where each string begins.
         length: int64, its number of bytes.
     """
@@ -39,7 +40,7 @@ def texts(x: np.ndarray, encoding: str = "utf-8") -> list[str]:
         ArgumentTypeError: an element is neither.
     """
     flat = x.ravel().tolist()
-    if x.dtype.kind in "UT" or all(map(str.__instancecheck__, flat)):
+    if x.dtype.kind in "UT" or set(map(type, flat)) <= {str}:
         return flat
     return [_text(v, encoding) for v in flat]
 
@@ -59,17 +60,84 @@ def decoded(x: np.ndarray, encoding: str = "utf-8") -> np.ndarray:
     return out.reshape(x.shape)
 
 
-def pack(strings: list[str]) -> Packed:
-    """A list of strings as one buffer."""
-    joined = "".join(strings)
-    if joined.isascii():
-        lengths = list(map(len, strings))
-        data = joined.encode("ascii")
-    else:
-        encoded = [s.encode("utf-8") for s in strings]
-        lengths = list(map(len, encoded))
-        data = b"".join(encoded)
-    length = np.array(lengths, "int64")
-    start = np.zeros(len(strings), "int64")
-    np.cumsum(length[:-1], out=start[1:])
-    return Packed(np.frombuffer(data + bytes(8), "uint8"), start, length)
+def pack(strings: list[str] | list[bytes]) -> Packed:
+    """A list of strings, or of bytes, as one buffer."""
+    if not strings:
+        return Packed(np.zeros(_SPARE, "uint8"), np.zeros(0, "int64"), np.zeros(0, "int64"))
+    text = isinstance(strings[0], str)
+    joined = "\0".join(strings).encode() if text else b"\0".join(strings)  # type: ignore[arg-type]
+    data = np.frombuffer(joined + bytes(_SPARE), "uint8")
+    ends = np.flatnonzero(data[: len(joined) + 1] == 0)
+    if len(ends) == len(strings):
+        start = np.append(0, ends[:-1] + 1)
+        return Packed(data, start, ends - start)
+    encoded = [s.encode() for s in strings] if text else strings  # type: ignore[union-attr]
+    length = np.fromiter(map(len, encoded), "int64", len(encoded))
+    return Packed(data, np.cumsum(length + 1) - length - 1, length)
+
+
+def packed(x: np.ndarray, encoding: str = "utf-8") -> Packed:
+    """The elements of an array of strings or bytes as one buffer; an array of ASCII or bytes nearly is one."""
+    width = x.dtype.itemsize // 4 if x.dtype.kind == "U" else x.dtype.itemsize
+    if width and x.size and x.dtype.isnative:
+        flat = np.ascontiguousarray(x).ravel()
+        if x.dtype.kind == "U":
+            codes = flat.view("uint32")
+            if codes.max() < 128:
+                return _fixed(codes.astype("uint8"), flat, width)
+        elif x.dtype.kind == "S" and encoding == "utf-8":
+            return _fixed(flat.view("uint8"), flat, width)
+    flat = x.ravel().tolist()
+    try:
+        return pack(flat)
+    except TypeError:  # not all of one kind
+        return pack(texts(x, encoding))
+
+
+def _fixed(data: np.ndarray, strings: np.ndarray, width: int) -> Packed:
+    """Strings at equal distances."""
+    start = np.arange(0, len(data), width)
+    return Packed(np.append(data, np.zeros(_SPARE, "uint8")), start, np.char.str_len(strings))
+
+
+def digits(x: np.ndarray) -> Packed:
+    """Integers as strings of their decimal digits."""
+    flat = x.ravel()
+    negative = flat < 0
+    rest = flat.astype("uint64")
+    rest[negative] = -rest[negative]
+    width = len(str(int(rest.max(initial=0)))) + 1
+    data = np.empty((flat.size, width), "uint8")
+    length = 1 + negative.astype("int64")
+    for place in range(width - 1, 0, -1):
+        left = rest // np.uint64(10)
+        data[:, place] = rest - left * np.uint64(10) + np.uint64(ord("0"))
+        length += left > 0
+        rest = left
+    data[negative, width - length[negative]] = ord("-")
+    start = np.arange(1, flat.size + 1) * width - length
+    return Packed(np.append(data.ravel(), np.zeros(_SPARE, "uint8")), start, length)
+
+
+def word_view(data: np.ndarray) -> np.ndarray:
+    """The little-endian 64-bit word that begins at each byte of a buffer, as a view."""
+    return np.ndarray((max(len(data) - 7, 0),), "<u8", data, strides=(1,))
+
+
+def words_between(joined: bytes) -> tuple[Packed, np.ndarray]:
+    """The words of many texts.
+
+    Args:
+        joined: texts with a zero byte between two, and spaces between words.
+
+    Returns:
+        the words in order, and the number of words of each text.
+    """
+    data = np.frombuffer(b"".join((b"\0", joined, bytes(1 + _SPARE))), "uint8")
+    inner = data[: len(joined) + 2]
+    zero = inner == 0
+    outside = zero | (inner == ord(" "))
+    edges = np.flatnonzero(outside[1:] != outside[:-1]) + 1
+    start = edges[::2]
+    counts = np.diff(np.searchsorted(start, np.flatnonzero(zero)))
+    return Packed(data, start, edges[1::2] - start), counts

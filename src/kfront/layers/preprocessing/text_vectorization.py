@@ -19,19 +19,22 @@ from kfront.layers.options import positive
 from kfront.layers.preprocessing.adapting import host_array, host_batches
 from kfront.layers.preprocessing.host_layer import HostLayer
 from kfront.layers.preprocessing.index_lookup import DROPPED, MODES
-from kfront.layers.preprocessing.string_lookup import StringLookup, Table
-from kfront.layers.preprocessing.strings import texts
+from kfront.layers.preprocessing.string_lookup import MANY, StringLookup, Table
+from kfront.layers.preprocessing.strings import Packed, texts, words_between
 
 __all__ = ["TextVectorization"]
 
-_LOWER = bytes.maketrans(string.ascii_uppercase.encode(), string.ascii_lowercase.encode())
+_LOWER = (string.ascii_uppercase.encode(), string.ascii_lowercase.encode())
+_BLANKS = (b"\t\n\v\f\r", b"     ")
 _PUNCTUATION = string.punctuation.encode()
-# name -> (table, bytes to delete) of `bytes.translate`
-_STANDARDIZE: dict[str, tuple[bytes | None, bytes]] = {
-    "lower_and_strip_punctuation": (_LOWER, _PUNCTUATION),
-    "lower": (_LOWER, b""),
-    "strip_punctuation": (None, _PUNCTUATION),
+# name -> (bytes to replace, by what, bytes to delete)
+_STANDARDIZE: dict[str | None, tuple[bytes, bytes, bytes]] = {
+    "lower_and_strip_punctuation": (*_LOWER, _PUNCTUATION),
+    "lower": (*_LOWER, b""),
+    "strip_punctuation": (b"", b"", _PUNCTUATION),
+    None: (b"", b"", b""),
 }
+_NAMES = tuple(n for n in _STANDARDIZE if n is not None)
 _SPLIT = ("whitespace", "character")
 _MODES = tuple(m for m in MODES if m != "one_hot")
 
@@ -112,14 +115,14 @@ class TextVectorization(HostLayer):
             raise ArgumentError(
                 f"[{who}] expected `output_mode` in {', '.join(map(repr, _MODES))}, got {output_mode!r}."
             )
-        standardize, split = _step(standardize, "standardize", tuple(_STANDARDIZE)), _step(split, "split", _SPLIT)
+        standardize, split = _step(standardize, "standardize", _NAMES), _step(split, "split", _SPLIT)
         if output_sequence_length is not None:
             if output_mode != "int":
                 raise ArgumentError(f"[{who}] expected `output_sequence_length` with output_mode='int' only.")
             positive(who, "output_sequence_length", output_sequence_length)
         if ragged and output_mode != "int":
             raise ArgumentError(f"[{who}] expected `ragged=True` with output_mode='int', got {output_mode!r}.")
-        if ragged and not self._backend.sparse_tensors:
+        if ragged and not self._backend.ragged_tensors:
             raise UnsupportedError(
                 f"[{who}] expected a backend with ragged tensors for `ragged=True`, got {self._backend.name!r}; use "
                 "tensorflow, or leave it out."
@@ -192,10 +195,32 @@ class TextVectorization(HostLayer):
             return documents
         if callable(how):
             return texts(host_array(self._given_to(how, documents)), self.encoding)
-        table, delete = _STANDARDIZE[how]
+        old, new, delete = _STANDARDIZE[how]
+        table = bytes.maketrans(old, new)
         if self._on_bytes():
             return [d.translate(table, delete) for d in documents]
         return [d.encode().translate(table, delete).decode() for d in documents]
+
+    def _packed_words(self, x: np.ndarray) -> tuple[Packed, np.ndarray] | None:
+        """The words between blanks of all texts in one buffer, and how many each text has.
+
+        None where that is not possible or does not pay.
+        """
+        if not self._on_bytes() or self.split is None or self.ngrams is not None or x.size < MANY // 10:
+            return None
+        flat = x.ravel().tolist()
+        kinds = set(map(type, flat))
+        if kinds == {str}:
+            joined = "\0".join(flat).encode()
+        elif kinds == {bytes} and self.encoding == "utf-8":
+            joined = b"\0".join(flat)
+        else:
+            return None
+        if joined.count(b"\0") >= len(flat):
+            return None
+        old, new, delete = _STANDARDIZE[self.standardize]
+        joined = joined.translate(bytes.maketrans(old + _BLANKS[0], new + _BLANKS[1]), delete)
+        return words_between(joined)
 
     def _given_to(self, function: Any, documents: list[str]) -> Any:
         """What a user's function gives; it takes a tensor of strings where the engine has such."""
@@ -274,15 +299,23 @@ class TextVectorization(HostLayer):
         """Indices, or vectors made of them."""
         self._lookup_layer._needs_vocabulary()
         shape: Any = self._squeezed(self._checked(inputs).shape)
-        rows = self._words(self._documents(inputs))
-        flat = list(itertools.chain.from_iterable(rows))
-        found = self._table().find(flat)
+        found, lengths = self._found(inputs)
         if self._whole:
             return self._unsplit(found, shape)
-        lengths = np.fromiter(map(len, rows), "int64", len(rows))
         ids = self._padded(found, lengths, 0 if self.output_mode == "int" else DROPPED)
         ids = ids.reshape(*shape, ids.shape[-1])
         return ids if self.output_mode == "int" else self._lookup_layer.encoded(ids)
+
+    def _found(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The indices of the words of all texts, and how many each text has."""
+        table = self._table()
+        words = self._packed_words(x)
+        by_arrays = None if words is None else table.packed()
+        if words is not None and by_arrays is not None:
+            return by_arrays.find(words[0]), words[1]
+        rows = self._words(self._documents(x))
+        flat = list(itertools.chain.from_iterable(rows))
+        return table.find(flat), np.fromiter(map(len, rows), "int64", len(rows))
 
     def _unsplit(self, found: np.ndarray, shape: Any) -> np.ndarray:
         ids = found.reshape(shape)
@@ -296,8 +329,7 @@ class TextVectorization(HostLayer):
         if kept is None or kept[0] is not lookup._tokens:
             unknown = 1 if self.output_mode == "int" else 0
             form = str.encode if self._on_bytes() else str
-            table = Table((form(t), i) for i, t in enumerate(lookup._tokens, unknown + 1))
-            table.missing = unknown
+            table = Table(((form(t), i) for i, t in enumerate(lookup._tokens, unknown + 1)), unknown)
             table[form("")] = 0 if self.output_mode == "int" else DROPPED
             kept = self.__dict__["_kept_table"] = (lookup._tokens, table)
         return kept[1]
