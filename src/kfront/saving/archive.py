@@ -28,7 +28,7 @@ _PADDING = 0xD935  # an extra field of zeros, as tools that align archives write
 
 
 _POLYNOMIAL = 0xEDB88320  # of CRC-32, bits reversed
-_BLOCK, _SMALL, _SHARE = 1 << 18, 1 << 16, 1 << 21
+_BLOCK, _SMALL, _APART, _PIECE = 1 << 18, 1 << 16, 1 << 19, 1 << 22  # bytes
 
 
 def _times(a: int, b: int) -> int:
@@ -66,17 +66,6 @@ if hasattr(os, "register_at_fork"):
 def _joined(first: int, second: int, size: int) -> int:
     """The checksum of two pieces one behind the other, of which the second has `size` bytes."""
     return _times(_zeros(size), first) ^ second
-
-
-def _crc32(data: memoryview, value: int = 0) -> int:
-    """CRC-32, of large data in several threads."""
-    if len(data) < 2 * _SHARE:
-        return zlib.crc32(data, value)
-    share = max(_SHARE, -(-len(data) // (os.cpu_count() or 1)))
-    parts = [data[i : i + share] for i in range(0, len(data), share)]
-    for part, crc in zip(parts, _pool().map(zlib.crc32, parts), strict=True):
-        value = _joined(value, crc, len(part))
-    return value
 
 
 class Window(io.RawIOBase):
@@ -150,7 +139,14 @@ class Window(io.RawIOBase):
         return count
 
     def _put_and_sum(self, view: memoryview, place: int) -> int:
-        """Write a large piece and take its checksum, block by block."""
+        """Write a large piece and take its checksum: in another thread, or block by block."""
+        if len(view) > _APART:
+            summed = _pool().submit(zlib.crc32, view)
+            try:
+                self._put(view, place)
+            finally:
+                crc = summed.result()  # the view is not the caller's to keep
+            return crc
         crc = 0
         for at in range(0, len(view), _BLOCK):
             part = view[at : at + _BLOCK]
@@ -219,12 +215,16 @@ class Window(io.RawIOBase):
         return out
 
     def _crc_of(self, at: int, end: int, value: int) -> int:
-        """The checksum continued over bytes that stand in the file."""
-        if end - at > _BLOCK:
-            with bytes_of(self.file) as data:
-                if data is not None:
-                    with memoryview(data) as view, view[self.start + at : self.start + end] as part:
-                        return _crc32(part, value)
+        """The checksum continued over bytes that stand in the file: of large parts in several threads."""
+        if self._descriptor is None or end - at <= _PIECE:
+            return self._crc_of_piece(at, end, value)
+        starts = range(at, end, _PIECE)
+        ends = [min(end, start + _PIECE) for start in starts]
+        for start, stop, crc in zip(starts, ends, _pool().map(self._crc_of_piece, starts, ends), strict=True):
+            value = _joined(value, crc, stop - start)
+        return value
+
+    def _crc_of_piece(self, at: int, end: int, value: int = 0) -> int:
         while at < end:
             if self._descriptor is not None:
                 block = os.pread(self._descriptor, min(end - at, _BLOCK), self.start + at)

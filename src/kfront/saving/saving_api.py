@@ -18,7 +18,7 @@ from kfront.saving.keras_format import load_archive_weights, open_source, shown_
 from kfront.saving.legacy_h5 import is_legacy, read_legacy_weights
 from kfront.saving.safetensors import named_values, read_safetensors, write_safetensors
 from kfront.saving.sharded import read_sharded, write_sharded
-from kfront.saving.weights_h5 import collect, read_weights, write_collected
+from kfront.saving.weights_h5 import bytes_of, collect, read_weights, write_collected
 
 __all__ = ["load_weights", "save_weights"]
 
@@ -66,15 +66,16 @@ def _job(
     """The writing of a file of weights, whose values are copied now or read then."""
     if path.endswith(".safetensors"):
         tensors = named_values(model, copy)
-        return lambda: _atomically(write_safetensors, tensors, path, overwrite, metadata)
+        size = sum(bytes_of(v.shape, getattr(v, "_dtype", v.dtype)) for _, v in tensors)
+        return lambda: _atomically(write_safetensors, tensors, size, path, overwrite, metadata)
     items = collect(model, copy=copy)
     if max_shard_size is not None:
         return lambda: write_sharded(items, path, overwrite, max_shard_size)
-    return lambda: _atomically(write_collected, items, path, overwrite)
+    return lambda: _atomically(write_collected, items, sum(i.size for i in items), path, overwrite)
 
 
-def _atomically(write: Callable[..., None], values: Any, path: str, overwrite: bool, *more: Any) -> None:
-    with atomic_write(path, overwrite) as file:
+def _atomically(write: Callable[..., None], values: Any, size: int, path: str, overwrite: bool, *more: Any) -> None:
+    with atomic_write(path, overwrite, size) as file:
         write(values, file, *more)
 
 

@@ -415,9 +415,14 @@ def clone_by_config(model: Any, built: bool = True) -> Any:
     finally:
         _live.table = outer
     form.pop("compile_config", None)
-    if not built:
-        form.pop("build_config", None)
-    return deserialize_keras_object(form, custom_objects=table)
+    if built:
+        return deserialize_keras_object(form, custom_objects=table)
+    from kfront.layers.inner_policies import note_configs
+
+    build_config = form.pop("build_config", None)
+    made = deserialize_keras_object(form, custom_objects=table)
+    note_configs(made, build_config or {})
+    return made
 
 
 # ---- forms of their own ----------------------------------------------------------------------------------------------

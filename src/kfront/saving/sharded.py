@@ -11,7 +11,7 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +33,8 @@ _PART = re.compile(r"[^/\\:\x00-\x1f]+\.weights\.h5")
 class _Writer:
     """Fills one part after the other; has the methods of `H5Writer`."""
 
-    def __init__(self, stack: contextlib.ExitStack, name: Any, most: float) -> None:
-        self.stack, self.name, self.most = stack, name, most
+    def __init__(self, stack: contextlib.ExitStack, name: Any, most: float, expected: int) -> None:
+        self.stack, self.name, self.most, self.expected = stack, name, most, expected
         self.places: dict[str, list[str]] = {}
         self.parts: list[str] = []
         self.total = 0
@@ -43,7 +43,8 @@ class _Writer:
     def _open(self) -> None:
         path: Path = self.name(len(self.parts))
         self.parts.append(path.name)
-        self.h5, self.size = H5Writer(self.stack.enter_context(atomic_write(path))), 0
+        reserved = int(max(0, min(self.most, self.expected - self.total)))
+        self.h5, self.size = H5Writer(self.stack.enter_context(atomic_write(path, size=reserved))), 0
         self.stack.callback(self.h5.close)  # before its file, whatever happens
 
     def group(self, path: tuple[str, ...]) -> tuple[str, ...]:
@@ -73,7 +74,7 @@ def _list_path(filepath: Any) -> Path:
     return Path(path if path.endswith(".weights.json") else path.removesuffix(".weights.h5") + ".weights.json")
 
 
-def write_sharded(items: Iterable[Item], filepath: Any, overwrite: bool, max_shard_size: float) -> None:
+def write_sharded(items: Sequence[Item], filepath: Any, overwrite: bool, max_shard_size: float) -> None:
     """Write all state of a model into files of limited size.
 
     Args:
@@ -95,7 +96,7 @@ def write_sharded(items: Iterable[Item], filepath: Any, overwrite: bool, max_sha
     old = _parts_of(target)
     with contextlib.ExitStack() as stack:
         name = lambda i: target.parent / f"{stem}_{i:05d}{mark}.weights.h5"  # noqa: E731
-        writer = _Writer(stack, name, max_shard_size * _GIGABYTE)
+        writer = _Writer(stack, name, max_shard_size * _GIGABYTE, sum(i.size for i in items))
         write_items(items, writer)
         writer.h5.close()
     listed = {"metadata": {"total_size": writer.total}, "weight_map": writer.places}

@@ -7,12 +7,14 @@ the error lists every difference; with `skip_mismatch` what differs is passed ov
 from __future__ import annotations
 
 import contextlib
+import math
 import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from kfront.backends.base import numpy_dtype
 from kfront.core.dtypes import is_float, is_int
 from kfront.core.errors import SavingError
 from kfront.saving.hdf5 import Dataset, H5Reader, H5Writer, Store
@@ -23,6 +25,7 @@ __all__ = [
     "Item",
     "assign_all",
     "bytes_needed",
+    "bytes_of",
     "collect",
     "compare",
     "read_from",
@@ -44,11 +47,13 @@ class Item(NamedTuple):
         path: its place in the file.
         name: its name.
         arrays: pairs (name, array).
+        size: bytes of the arrays, as far as that is known beforehand.
     """
 
     path: Path
     name: str
     arrays: Iterable[tuple[str, Any]]
+    size: int = 0
 
 
 def collect(model: Any, found: list[tuple[Path, Any]] | None = None, copy: bool = False) -> list[Item]:
@@ -59,10 +64,22 @@ def collect(model: Any, found: list[tuple[Path, Any]] | None = None, copy: bool 
         found: what `walk` finds in the model, where that is known.
         copy: whether the values are copied now, so that the model may change; else they are read when asked for.
     """
-    items = [Item(p, str(getattr(o, "name", "")), _values(o)) for p, o in (walk(model) if found is None else found)]
-    if copy:
-        items = [Item(i.path, i.name, [(n, np.array(v)) for n, v in i.arrays]) for i in items]
-    return items
+    items = [_item(p, o) for p, o in (walk(model) if found is None else found)]
+    return [i._replace(arrays=[(n, np.array(v)) for n, v in i.arrays]) for i in items] if copy else items
+
+
+def _item(path: Path, obj: Any) -> Item:
+    own = own_variables(obj)
+    name = str(getattr(obj, "name", ""))
+    if own is None:
+        return Item(path, name, _custom_values(obj))
+    values = ((str(i), v._backend.to_numpy(v._value)) for i, v in enumerate(own))
+    return Item(path, name, values, sum(bytes_of(v.shape, v._dtype) for v in own))
+
+
+def bytes_of(shape: Iterable[int], dtype: str) -> int:
+    """Size of an array in memory."""
+    return math.prod(shape) * numpy_dtype(dtype).itemsize
 
 
 def write_items(items: Iterable[Item], writer: Any) -> None:
@@ -98,13 +115,8 @@ def write_collected(items: Iterable[Item], file: Any) -> None:
         writer.close()
 
 
-def _values(obj: Any) -> Iterator[tuple[str, Any]]:
-    """Names and arrays that an object writes."""
-    own = own_variables(obj)
-    if own is not None:
-        for i, v in enumerate(own):
-            yield str(i), v._backend.to_numpy(v._value)
-        return
+def _custom_values(obj: Any) -> Iterator[tuple[str, Any]]:
+    """Names and arrays that an object writes its own way."""
     store: dict[str, Any] = {}
     obj.save_own_variables(store)
     for name, value in store.items():
