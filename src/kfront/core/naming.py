@@ -10,7 +10,17 @@ from typing import Any
 
 from kfront.core.errors import ArgumentError
 
-__all__ = ["auto_name", "clear_names", "current_path", "get_uid", "name_scope", "to_snake_case", "uniquify"]
+__all__ = [
+    "auto_name",
+    "clear_names",
+    "current_path",
+    "get_uid",
+    "name_scope",
+    "owners",
+    "path_scope",
+    "to_snake_case",
+    "uniquify",
+]
 
 _counts: dict[str, int] = defaultdict(int)
 _lock = threading.Lock()
@@ -83,6 +93,31 @@ class name_scope:
             _scopes.stack.pop()
 
 
+class path_scope:
+    """Context manager: variables created inside get paths that start with `path`, whatever scopes are open.
+
+    Args:
+        path: parts joined by ``/``.
+        caller: the object that the last part belongs to.
+    """
+
+    def __init__(self, path: str, caller: Any) -> None:
+        *outer, last = path.split("/")
+        self._stack = [*((name, None) for name in outer), (last, caller)]
+
+    def __enter__(self) -> path_scope:
+        self._before, _scopes.stack = _scopes.stack, self._stack
+        return self
+
+    def __exit__(self, *exc: Any) -> None:
+        _scopes.stack = self._before
+
+
 def current_path() -> str:
     """The open name scopes joined by ``/``."""
     return "/".join(name for name, _ in _scopes.stack)
+
+
+def owners() -> list[Any]:
+    """The objects that hold the open name scopes, the innermost first."""
+    return [caller for _, caller in reversed(_scopes.stack) if caller is not None]

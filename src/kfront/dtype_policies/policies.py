@@ -176,14 +176,23 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
         return self._default_policy.variable_dtype
 
     def __getitem__(self, key: str) -> DTypePolicy:
-        if key in self._policies:
-            return self._policies[key]
-        matches = [k for k in self._policies if re.fullmatch(k, key)]
+        found = self.match(key)
+        return self._default_policy if found is None else self._policies[found]
+
+    def match(self, path: str) -> str | None:
+        """The key for a path: itself, or the pattern that matches it; None if there is none.
+
+        Raises:
+            ArgumentError: if several patterns match.
+        """
+        if path in self._policies:
+            return path
+        matches = [k for k in self._policies if re.fullmatch(k, path)]
         if len(matches) > 1:
             raise ArgumentError(
-                f"[DTypePolicyMap] expected at most one pattern to match {key!r}, got {matches}; make them exclusive."
+                f"[DTypePolicyMap] expected at most one pattern to match {path!r}, got {matches}; make them exclusive."
             )
-        return self._policies[matches[0]] if matches else self._default_policy
+        return matches[0] if matches else None
 
     def __setitem__(self, key: str, policy: Any) -> None:
         if key in self._policies:

@@ -14,6 +14,7 @@ class Unquantized:
 
     name: str
     _dtype_policy: Any
+    _writes_sublayers = False  # whether the layer's config has the configs of its sublayers
 
     @property
     def quantization_mode(self) -> str | None:

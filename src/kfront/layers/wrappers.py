@@ -36,6 +36,8 @@ class Wrapper(OptionLayer):
         ArgumentTypeError: if `layer` is no layer.
     """
 
+    _writes_sublayers = True
+
     def __init__(self, layer: Any, **kwargs: Any) -> None:
         _check_layer(type(self).__name__, layer)
         super().__init__(**kwargs)
@@ -160,6 +162,8 @@ class Bidirectional(OptionLayer):
     >>> tuple(layer(kfront.ops.ones((2, 5, 3))).shape)
     (2, 5, 8)
     """
+
+    _writes_sublayers = True
 
     def __init__(
         self,
