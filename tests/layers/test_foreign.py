@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import kfront
-from kfront import layers
+from kfront import layers, ops
 from kfront.core.errors import (
     ArgumentError,
     ArgumentTypeError,
@@ -34,17 +34,17 @@ def fits(model: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "home", "make"),
+    ("name", "homes", "make"),
     [
-        ("TorchModuleWrapper", "torch", lambda: layers.TorchModuleWrapper(object())),
-        ("JaxLayer", "jax", lambda: layers.JaxLayer(lambda params, inputs: inputs, params=[])),
-        ("FlaxLayer", "jax", lambda: layers.FlaxLayer(object())),
-        ("TFSMLayer", "tensorflow", lambda: layers.TFSMLayer(".")),
+        ("TorchModuleWrapper", ("torch",), lambda: layers.TorchModuleWrapper(object())),
+        ("JaxLayer", ("jax", "tensorflow"), lambda: layers.JaxLayer(lambda params, inputs: inputs, params=[])),
+        ("FlaxLayer", ("jax", "tensorflow"), lambda: layers.FlaxLayer(object())),
+        ("TFSMLayer", ("tensorflow",), lambda: layers.TFSMLayer(".")),
     ],
 )
-def test_other_engines_say_so(name: str, home: str, make: Any, backend: Any) -> None:
-    if backend.name != home:
-        with pytest.raises(UnsupportedError, match=rf"\[{name}\] expected the {home} engine"):
+def test_other_engines_say_so(name: str, homes: tuple[str, ...], make: Any, backend: Any) -> None:
+    if backend.name not in homes:
+        with pytest.raises(UnsupportedError, match=rf"\[{name}\] expected the {' or '.join(homes)} engine"):
             make()
 
 
@@ -172,10 +172,12 @@ def test_torch_subclass_makes_its_module(torch: Any) -> None:
 # ---- JAX -------------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def jax() -> Any:
+@pytest.fixture(params=["jax", "tensorflow"])
+def jax(request: Any) -> Any:
+    """JAX, whose functions run as layers on itself, and through jax2tf on TensorFlow."""
     found = pytest.importorskip("jax")
-    with kfront.backend_scope("jax"):
+    pytest.importorskip(request.param)
+    with kfront.backend_scope(request.param):
         yield found
 
 
@@ -214,8 +216,23 @@ def test_jax_state(jax: Any) -> None:
     one, two = layer(X, training=True), layer(X, training=True)
     assert (np.asarray(one) != np.asarray(two)).any()
     assert [w.trainable for w in layer.weights] == [True, False] and int(layer.weights[1]) == 3
-    compiled = jax.jit(lambda x: layer(x))(X)
-    np.testing.assert_allclose(compiled, want, rtol=1e-5)
+    np.testing.assert_allclose(kfront.jit(lambda x: layer(x))(ops.convert_to_tensor(X)), want, rtol=1e-5)
+
+
+def test_jax_sizes_may_be_open() -> None:
+    """A function of TensorFlow with unknown sizes is traced once, and JAX takes its sizes as symbols."""
+    tf = pytest.importorskip("tensorflow")
+    with kfront.backend_scope("tensorflow"):
+        layer = layers.JaxLayer(
+            lambda params, inputs: inputs["a"] @ params + inputs["b"], params=np.ones((3, 2), "float32")
+        )
+        specs = {"a": tf.TensorSpec((None, None, 3)), "b": tf.TensorSpec((None, None, 1))}
+        run = tf.function(lambda x: layer(x), input_signature=[specs], autograph=False)
+        for n in (2, 5):
+            a, b = np.ones((n, n + 1, 3), "float32"), np.full((n, n + 1, 1), 2.0, "float32")
+            np.testing.assert_allclose(run({"a": a, "b": b}), np.full((n, n + 1, 2), 5.0), rtol=1e-6)
+        grown = kfront.jit(lambda x: layer({"a": x, "b": x[..., :1]}))(ops.ones((1, 2, 3)))
+        assert tuple(grown.shape) == (1, 2, 2)
 
 
 def test_jax_refused(jax: Any) -> None:

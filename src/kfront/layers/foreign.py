@@ -172,8 +172,8 @@ class _OfJax(_OfEngine):
     def build(self, input_shape: Any) -> None:
         """Make the weights for inputs of this shape, unless they were given."""
         if not self._trees:
-            rng = self.seed_generator.next()
-            self._make(*self._first(rng, self._engine.ones(input_shape, self.compute_dtype)))
+            rng, inputs = self.seed_generator.next(), self._engine.ones(input_shape, self.compute_dtype)
+            self._make(*self._engine.first(self._first, rng, inputs))
 
     def _first(self, rng: Any, inputs: Any) -> tuple[Any, Any]:
         """(params, state) for a key and inputs of the right shape."""
@@ -188,15 +188,19 @@ class _OfJax(_OfEngine):
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """The model's output; its new state is kept."""
-        e = self._engine
-        params = e.unflatten(self._trees["params"], [v.value for v in self._trained])
-        state = e.unflatten(self._trees["state"], [v.value for v in self._other])
         rng = self.seed_generator.next() if self._has_rng else None
-        outputs, new = self._apply_to(params, state, rng, inputs, bool(training))
-        if self._other:
-            for variable, value in zip(self._other, e.leaves(new), strict=True):
-                variable.assign(value)
+        variables = ([v.value for v in self._trained], [v.value for v in self._other])
+        outputs, new = self._engine.run(self, self._run_on, rng, inputs, bool(training), *variables)
+        for variable, value in zip(self._other, new, strict=True):
+            variable.assign(value)
         return outputs
+
+    def _run_on(self, trained: list[Any], other: list[Any], rng: Any, inputs: Any, training: bool) -> tuple[Any, Any]:
+        """(outputs, new state) for values of the variables."""
+        params = self._engine.unflatten(self._trees["params"], trained)
+        state = self._engine.unflatten(self._trees["state"], other)
+        outputs, new = self._apply_to(params, state, rng, inputs, training)
+        return outputs, new if self._other else None
 
     def compute_output_spec(self, inputs: Any, training: bool = False) -> Any:
         """Shapes and dtypes of the outputs, from JAX."""
@@ -237,12 +241,13 @@ class JaxLayer(_OfJax):
         params: pytree of parameters, instead of `init_fn`.
         state: pytree of non-trainable state, instead of `init_fn`.
         seed: int, for the same keys in each run.
-        native_serialization_platforms: kept for configs; only other frameworks use it.
+        native_serialization_platforms: on TensorFlow, the platforms that the model can run on later, such as
+            ("cpu", "cuda"); the present one if None.
         **kwargs: name, trainable, dtype.
 
     Raises:
         ArgumentError: if the functions have other arguments, or neither `init_fn` nor `params` or `state` is given.
-        UnsupportedError: on an engine other than JAX.
+        UnsupportedError: on an engine other than JAX and TensorFlow, which runs it through jax2tf.
 
     Example:
 
@@ -347,7 +352,7 @@ class FlaxLayer(_OfJax):
 
     Raises:
         ArgumentTypeError: if `module` is of neither kind.
-        UnsupportedError: on an engine other than JAX, or without Flax.
+        UnsupportedError: on an engine other than JAX and TensorFlow, or without Flax.
     """
 
     def __init__(self, module: Any, method: Any = None, variables: Any = None, **kwargs: Any) -> None:

@@ -11,7 +11,23 @@ import jax.numpy as jnp
 from kfront.core import tree
 from kfront.core.errors import ArgumentTypeError, UnsupportedError
 
-__all__ = ["flatten", "flax", "leaves", "ones", "unflatten"]
+__all__ = ["first", "flatten", "flax", "leaves", "ones", "parts", "run", "unflatten"]
+
+
+def first(fn: Any, rng: Any, inputs: Any) -> Any:
+    """What `fn` gives for a key and inputs."""
+    return fn(jnp.asarray(rng).astype("uint32"), inputs)
+
+
+def run(layer: Any, fn: Any, rng: Any, inputs: Any, training: bool, *variables: Any) -> tuple[Any, Any]:
+    """(outputs, leaves of the new state) of ``fn(*variables, rng, inputs, training)``."""
+    outputs, new = fn(*variables, rng, inputs, training)
+    return outputs, leaves(new)
+
+
+def parts(values: Any) -> tuple[list[Any], Any]:
+    """The leaves of a pytree, whatever they are, and the structure."""
+    return jax.tree_util.tree_flatten(values)
 
 
 def flatten(values: Any) -> tuple[list[tuple[str, Any]], Any]:
