@@ -6,6 +6,7 @@ import contextlib
 import os
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -64,18 +65,27 @@ def limited_files(size):
 
 
 SAVER = """
-import sys, itertools, os
+import sys, itertools, os, time
 os.environ["KERAS_BACKEND"] = "numpy"
 import numpy as np
 import kfront
 from tests.saving.test_atomic import FORMS, small_model
 form, folder = sys.argv[1:]
 model = small_model()
-print("ready", flush=True)
-for i in itertools.count():
-    for v in model.weights:
-        v.assign(np.full(v.shape, i % 100, v.dtype))
-    FORMS[form][0](model, folder)
+for _ in range(3):
+    start = time.perf_counter()
+    FORMS[form][0](model, os.path.join(folder, "warm"))
+print(time.perf_counter() - start, flush=True)
+for line in sys.stdin:  # each line asks for a process that saves until it is killed
+    pid = os.fork()
+    if pid == 0:
+        for i in itertools.count(int(line)):
+            for v in model.weights:
+                v.assign(np.full(v.shape, i, v.dtype))
+            FORMS[form][0](model, folder)
+    print(pid, flush=True)
+    os.waitpid(pid, 0)
+    print("dead", flush=True)
 """
 FORMS = {
     "archive": (lambda m, f: m.save(f"{f}/m.keras"), lambda m, f: kfront.saving.load_model(f"{f}/m.keras")),
@@ -104,7 +114,35 @@ def _loaded(model, path):
     return model
 
 
-KILLS = int(os.environ.get("KFRONT_TEST_KILLS", "12"))  # 200 and more in the long form
+KILLS = int(os.environ.get("KFRONT_TEST_KILLS", "60"))  # 200 and more in the long form
+
+
+@contextlib.contextmanager
+def saver(form, folder):
+    """A program that forks processes which save without end; yields what starts one and kills it some saves later."""
+    (folder / "warm").mkdir()
+    command = [sys.executable, "-c", SAVER, form, str(folder)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    ask, answer = process.stdin, process.stdout
+    assert ask is not None and answer is not None
+    one_save = float(answer.readline())
+    shutil.rmtree(folder / "warm")
+
+    def kill_after(saves, number):
+        ask.write(f"{number}\n")
+        ask.flush()
+        pid = int(answer.readline())
+        time.sleep(saves * one_save)
+        os.kill(pid, signal.SIGKILL)
+        assert answer.readline() == "dead\n"
+
+    try:
+        yield kill_after
+    finally:
+        process.kill()
+        process.wait()
+        ask.close()
+        answer.close()
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -115,16 +153,16 @@ def test_killed_at_random_moments(tmp_path, form):
         model = small_model()
         model.set_weights([np.full(w.shape, 99.0, "float32") for w in model.get_weights()])
         save(model, tmp_path)
-        for i in range(-(-KILLS // len(FORMS))):
-            command = [sys.executable, "-c", SAVER, form, str(tmp_path)]
-            process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
-            assert process.stdout is not None and process.stdout.readline() == "ready\n"
-            time.sleep(random.Random(f"{form}{i}").uniform(0, 0.5))
-            process.kill()
-            process.wait()
-            process.stdout.close()
-            found = load(small_model(), tmp_path)
-            assert len({float(v) for w in found.get_weights() for v in np.unique(w)}) == 1
+        seen = set()
+        rng = random.Random(form)
+        with saver(form, tmp_path) as kill_after:
+            for i in range(-(-KILLS // len(FORMS))):
+                kill_after(rng.uniform(0, 4), 1000 * i)
+                found = load(small_model(), tmp_path)
+                values = {float(v) for w in found.get_weights() for v in np.unique(w)}
+                assert len(values) == 1
+                seen |= values
+        assert len(seen) > 1, "no save came to its end"
         before = set(os.listdir(tmp_path))
         save(model, tmp_path)
         left = {n for n in os.listdir(tmp_path) if n.startswith(".")}
