@@ -118,7 +118,7 @@ def _rows(
     yield row("load", {"native": lambda: peer.load(target), **loads})
 
 
-_LOADING = """import gc, os, sys
+_LOADING = """import sys
 import kfront
 from benchmarks.files import loading
 loading(kfront, *sys.argv[1:])"""
@@ -180,11 +180,11 @@ def file_memory(bench: Any) -> Iterator[Row]:
     if not sys.platform.startswith("linux"):
         return
     env = {**os.environ, "KERAS_BACKEND": bench.engine}
-    run = lambda *args: (
-        subprocess.run(  # noqa: E731
-            [sys.executable, "-c", _LOADING, *args], env=env, capture_output=True, text=True, check=True
-        ).stdout
-    )
+
+    def run(*args: str) -> str:
+        command = [sys.executable, "-c", _LOADING, *args]
+        return subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout
+
     with tempfile.TemporaryDirectory() as folder:
         run("write", folder)
         for step, name in _LOADS:
