@@ -205,3 +205,17 @@ def test_integers() -> None:
 def test_errors(make: Any, error: type) -> None:
     with pytest.raises(error, match=r"^\["):
         make()
+
+
+def test_boxes_by_hand(backend: Any) -> None:
+    """Values that Keras gives."""
+    boxes = {
+        "boxes": np.array([[[2, 3, 6, 8], [0, 0, 4, 4], [8, 8, 10, 10]]], "float32"),
+        "labels": np.array([[0, 1, 2]]),
+    }
+    for layer in (L.RandomShear(0.2, bounding_box_format="xyxy"), L.RandomTranslation(0.2, 0.2)):
+        out = layer.get_shifted_bbox(boxes, 1.0, 2.0)
+        np.testing.assert_allclose(backend.to_numpy(out["boxes"]), [[[1, 1, 5, 6], [-1, -2, 3, 2], [7, 6, 9, 8]]])
+        assert out["labels"] is boxes["labels"]
+    out = L.RandomZoom(0.2).get_clipped_bbox(boxes, h_end=7, h_start=2, w_end=6, w_start=1)
+    np.testing.assert_allclose(backend.to_numpy(out["boxes"]), [[[1, 1, 5, 5], [0, 0, 3, 2], [5, 5, 5, 5]]])

@@ -13,8 +13,10 @@ from kfront.layers.preprocessing.augment_base import RandomImageLayer, number_pa
 from kfront.layers.preprocessing.geometry_base import (
     FILL_MODES,
     MovedImages,
+    ShiftedBoxes,
     boxes_in_pixels,
     boxes_of_pixels,
+    columns_changed,
     projective,
     with_channels,
 )
@@ -200,7 +202,7 @@ class RandomRotation(MovedImages):
     >>> tuple(kfront.layers.RandomTranslation(0.1, 0.2)(np.ones((4, 8, 8, 3)), training=True).shape)
     (4, 8, 8, 3)
     """)
-class RandomTranslation(MovedImages):
+class RandomTranslation(ShiftedBoxes, MovedImages):
     """Shifts images by random distances."""
 
     _options = ("height_factor", "width_factor", "fill_mode", "interpolation", "seed", "fill_value")
@@ -283,6 +285,26 @@ class RandomZoom(MovedImages):
         y, x = (ops.add(f, 1.0) for f in (factors[0], factors[-1]))
         return _centered((x, 0.0), (0.0, y), height, width)
 
+    def get_clipped_bbox(self, bounding_boxes: Any, h_end: Any, h_start: Any, w_end: Any, w_start: Any) -> Any:
+        """Boxes cut off at a window of the image, and counted from its corner.
+
+        Args:
+            bounding_boxes: dict with "boxes", corners of shape (batch, boxes, 4), and "labels".
+            h_end: lower end of the window, in the unit of the boxes.
+            h_start: upper end.
+            w_end: right end.
+            w_start: left end.
+
+        Returns:
+            A dict like `bounding_boxes`; a box outside of the window has no area.
+        """
+
+        def change(*sides: Any) -> list[Any]:
+            ends = (w_start, w_end), (h_start, h_end)
+            return [ops.clip(v, *ends[i % 2]) - ends[i % 2][0] for i, v in enumerate(sides)]
+
+        return columns_changed(bounding_boxes, change)
+
 
 @serializable("keras.layers")
 @documented(f"""Args:
@@ -295,7 +317,7 @@ class RandomZoom(MovedImages):
     >>> tuple(kfront.layers.RandomShear(0.2, 0.1)(np.ones((4, 8, 8, 3)), training=True).shape)
     (4, 8, 8, 3)
     """)
-class RandomShear(MovedImages):
+class RandomShear(ShiftedBoxes, MovedImages):
     """Shears images by random factors."""
 
     _options = ("x_factor", "y_factor", "fill_mode", "interpolation", "seed", "fill_value")

@@ -12,7 +12,16 @@ from kfront.layers.preprocessing.augment_base import RandomImageLayer
 from kfront.utils.bounding_boxes.formats import corners, from_corners
 from kfront.utils.bounding_boxes.geometry import clip_to_image_size, moved
 
-__all__ = ["FILL_MODES", "MovedImages", "boxes_in_pixels", "boxes_of_pixels", "projective", "with_channels"]
+__all__ = [
+    "FILL_MODES",
+    "MovedImages",
+    "ShiftedBoxes",
+    "boxes_in_pixels",
+    "boxes_of_pixels",
+    "columns_changed",
+    "projective",
+    "with_channels",
+]
 
 FILL_MODES = ("reflect", "wrap", "constant", "nearest")
 
@@ -132,3 +141,28 @@ class MovedImages(RandomImageLayer):
         pixels = boxes_in_pixels(self, bounding_boxes, height, width)
         matrix = ops.cast(_forward(transformation["transform"]), ops.dtype(pixels))
         return boxes_of_pixels(self, bounding_boxes, moved(pixels, matrix), height, width)
+
+
+def columns_changed(bounding_boxes: Any, change: Callable[..., Sequence[Any]]) -> Any:
+    """`bounding_boxes` with `change` applied to the columns left, top, right and bottom, each (batch, boxes)."""
+    boxes = ops.convert_to_tensor(bounding_boxes["boxes"])
+    return {**bounding_boxes, "boxes": ops.stack(change(*(boxes[..., i] for i in range(4))), -1)}
+
+
+class ShiftedBoxes:
+    """The method that Keras's layers have besides for moving boxes by hand."""
+
+    def get_shifted_bbox(self, bounding_boxes: Any, w_shift_factor: Any, h_shift_factor: Any) -> Any:
+        """Boxes moved to the left and up.
+
+        Args:
+            bounding_boxes: dict with "boxes", corners of shape (batch, boxes, 4), and "labels".
+            w_shift_factor: how far to the left, in the unit of the boxes; number or tensor that broadcasts to
+                (batch, boxes).
+            h_shift_factor: how far up.
+
+        Returns:
+            A dict like `bounding_boxes`; boxes are not cut off.
+        """
+        w, h = w_shift_factor, h_shift_factor
+        return columns_changed(bounding_boxes, lambda a, b, c, d: (a - w, b - h, c - w, d - h))
