@@ -137,7 +137,7 @@ def moments(x: Tensor, axes: Any, keepdims: bool = False, synchronized: bool = F
         center, second = context.all_reduce(mean_op, [center, _mean(_square(x), axis, True)])
         spread = tf.maximum(second - _square(center), 0)
     else:
-        spread = _mean(_square(_sub(x, raw("StopGradient")(center))), axis, True)
+        spread = _mean(_square(_sub(x, center)), axis, True)
     if keepdims:
         return center, spread
     return tf.squeeze(center, _listed(axes, x)), tf.squeeze(spread, _listed(axes, x))
