@@ -310,6 +310,8 @@ def scatter_update(inputs: Tensor, indices: Tensor, updates: Tensor, reduction: 
         raise ArgumentError(
             f"[scatter_update] expected `reduction` None, 'add', 'max', 'min' or 'mul', got {reduction!r}."
         )
+    if not inputs.numel():
+        return inputs
     rows, flat = _flat_positions(inputs.shape, at)
     source = updates.reshape(-1, rows)
     index = flat.reshape(-1, 1).expand_as(source)
