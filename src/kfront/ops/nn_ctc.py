@@ -28,7 +28,7 @@ from kfront.ops.logic import (
 from kfront.ops.matrix import matmul
 from kfront.ops.nn_activation import log_softmax
 from kfront.ops.reduce import all as all_
-from kfront.ops.reduce import argmax, argsort, max, sum, top_k
+from kfront.ops.reduce import argmax, argsort, logsumexp, max, sum, top_k
 from kfront.ops.shape import broadcast_to, concatenate, dim, expand_dims, pad, reshape, stack, transpose
 
 __all__ = ["ctc_decode", "ctc_loss"]
@@ -80,8 +80,8 @@ def ctc_loss(target: Any, output: Any, target_length: Any, output_length: Any, m
 
     def step(alpha: Any, item: Any) -> Any:
         log, t = item
-        stay = logaddexp(alpha, _shifted(alpha, 1))
-        new = add(where(may_skip, logaddexp(stay, _shifted(alpha, 2)), stay), log)
+        skipped = where(may_skip, _shifted(alpha, 2), _NEVER)
+        new = add(logsumexp(stack([alpha, _shifted(alpha, 1), skipped], 0), 0), log)
         alpha = where(expand_dims(less(t, output_length), 1), maximum(new, _NEVER), alpha)
         return alpha, None
 
@@ -102,7 +102,7 @@ def _end(alpha: Any, target_length: Any) -> Any:
     last = expand_dims(multiply(target_length, 2), 1)
     at_blank = take_along_axis(alpha, last, 1)
     at_label = take_along_axis(alpha, maximum(subtract(last, 1), 0), 1)
-    total = where(greater(last, 0), logaddexp(at_blank, at_label), at_blank)
+    total = logsumexp(stack([at_blank, where(greater(last, 0), at_label, _NEVER)], 0), 0)
     total = get_item(total, (..., 0))
     return where(less(total, _NEVER / 2), math.inf, negative(total))
 

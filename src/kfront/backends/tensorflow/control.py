@@ -178,9 +178,9 @@ def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
 def _vectorized(function: Callable[[Any], Any], elements: Any) -> Any:
     try:
         return tf.vectorized_map(function, elements)
-    except ValueError as error:
-        if "handle data" not in str(error):  # it cannot vectorize second derivatives of loops
-            raise
+    except (ValueError, TypeError) as error:
+        if not any(word in str(error) for word in ("handle data", "variant")):
+            raise  # it cannot vectorize second derivatives of loops
     with tf.name_scope("one_by_one"):
         signature = _step_outputs(lambda c, x: (c, function(x)), tf.constant(0), elements)
         return tf.map_fn(lambda x: _tensors(function(x)), elements, fn_output_signature=signature)
