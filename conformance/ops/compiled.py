@@ -22,7 +22,7 @@ from kfront.backends import get
 
 __all__ = ["COMPILERS", "as_one", "cases"]
 
-_MOST = {"jax": (12, 2), "tensorflow": (12, 3), "torch": (6, 2)}  # samples of an op: (all, quick)
+_MOST = {"jax": (4, 2), "tensorflow": (12, 3), "torch": (6, 2)}  # samples of an op: (all, quick)
 
 
 def cases(backends: list[str], quick: bool) -> Iterator[Case]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -29,7 +29,7 @@ __all__ = [
     "chosen",
     "directions",
     "floating",
-    "gradient",
+    "gradients",
     "in_dtype",
     "moved",
     "results_of",
@@ -37,6 +37,7 @@ __all__ = [
     "wide",
 ]
 
+FAR = "far out"
 _STEP = 1e-5
 _RTOL, _ATOL = (
     1e-5,
@@ -46,18 +47,38 @@ _RTOL, _ATOL = (
 
 def cases(backends: list[str], quick: bool) -> Iterator[Case]:
     """Smooth samples, kinks and far points for each engine that differentiates."""
-    trainable = [b for b in backends if get(b).trainable]
     for entry in table().values():
-        if entry.random:
-            continue
-        smooth = [s for s in entry.samples if s.smooth and floating(s)]
-        for b in (b for b in trainable if in_turn(quick, 2, "gradients", b, entry.name)):
-            for sample in smooth[:1] if quick else smooth:
-                yield Case("gradients", f"{entry.name}/{sample.label}", b, _smooth(b, entry, sample))
-            for n, kink in enumerate(entry.kinks):
-                yield Case("gradients", f"{entry.name}/kink {n}", b, _kink(b, entry, kink))
-            if smooth and entry.far:
-                yield Case("gradients", f"{entry.name}/far out", b, _far(b, entry, smooth[0]))
+        for b in backends:
+            if get(b).trainable and not entry.random and in_turn(quick, 2, "gradients", b, entry.name):
+                for label in questions(entry.name, quick):
+                    yield Case("gradients", f"{entry.name}/{label}", b, _check(b, entry, label, quick))
+
+
+class Question(NamedTuple):
+    """Where gradients are asked for.
+
+    Attributes:
+        sample: the arguments, in the dtypes in which they are differentiated.
+        ones: whether all results count 1.
+        kink: the convention, at a kink.
+    """
+
+    sample: Sample
+    ones: bool = False
+    kink: Kink | None = None
+
+
+@functools.cache
+def questions(name: str, quick: bool) -> dict[str, Question]:
+    """The questions about an op by label."""
+    entry = table()[name]
+    smooth = [s for s in entry.samples if s.smooth and floating(s)]
+    out = {s.label: Question(in_dtype(s, "float64")) for s in (smooth[:1] if quick else smooth)}
+    for n, kink in enumerate(entry.kinks):
+        out[f"kink {n}"] = Question(Sample(kink.args, {}, "", True, ()), True, kink)
+    if smooth and entry.far:
+        out[FAR] = Question(_distant(entry, smooth[0]))
+    return out
 
 
 def floating(sample: Sample) -> list[int]:
@@ -91,19 +112,42 @@ def weights(shape: tuple[int, ...], n: int) -> np.ndarray:
     return 0.5 + np.random.Generator(np.random.Philox(key=n)).uniform(0, 1, shape)
 
 
-def gradient(backend: Any, entry: Entry, sample: Sample, places: list[int], ones: bool = False) -> list[np.ndarray]:
-    """Gradients of the weighted sum of an op's results by the arrays at `places`.
+def gradients(backend: Any, entry: Entry, asked: list[Question]) -> list[list[np.ndarray]]:
+    """Gradients of the weighted sum of an op's results by its floating arrays, for each question.
 
-    Args:
-        backend: the current backend.
-        entry: the op.
-        sample: the arguments.
-        places: which arrays.
-        ones: whether all results count 1.
+    JAX, which would compile every step by itself, compiles all of them as one function.
     """
+    problems = [_problem(backend, entry, q) for q in asked]
+
+    def run(values: list[list[Any]]) -> list[list[Any]]:
+        out = []
+        for (loss, variables), v in zip(problems, values, strict=True):
+            with bind(variables, v):
+                out.append(backend.value_and_grad(loss, variables)[2])
+        return out
+
+    if backend.name == "jax" and entry.compiles:
+        import jax
+
+        found = jax.jit(run)([[v._value for v in variables] for _, variables in problems])
+    else:
+        found = [backend.value_and_grad(loss, variables)[2] for loss, variables in problems]
+    return [
+        [
+            np.zeros(v.shape) if g is None else np.asarray(backend.to_numpy(g), "float64")
+            for g, v in zip(gs, vs, strict=True)
+        ]
+        for gs, (_, vs) in zip(found, problems, strict=True)
+    ]
+
+
+def _problem(backend: Any, entry: Entry, question: Question) -> tuple[Callable[[], Any], list[Any]]:
+    """What is differentiated, and by which Variables."""
     from kfront import ops
 
-    arrays = arrays_of((sample.args, sample.kwargs))
+    sample = question.sample
+    arrays, places = arrays_of((sample.args, sample.kwargs)), floating(sample)
+    kind = kind_of(arrays[places[0]])
     variables = {i: backend.Variable(arrays[i], dtype=kind_of(arrays[i]), name=f"x{i}") for i in places}
     others = [x if i in variables else backend.convert(x) for i, x in enumerate(arrays)]
 
@@ -112,28 +156,11 @@ def gradient(backend: Any, entry: Entry, sample: Sample, places: list[int], ones
         args, kwargs = with_arrays((sample.args, sample.kwargs), values)
         total: Any = 0.0
         for n, y in chosen(entry, flat(function_of(entry.name)(*args, **kwargs))):
-            w = np.ones(y.shape) if ones else weights(tuple(y.shape), n)
-            total = ops.add(total, ops.sum(ops.multiply(y, backend.convert(w.astype(kind_of(arrays[places[0]]))))))
+            w = np.ones(y.shape) if question.ones else weights(tuple(y.shape), n)
+            total = ops.add(total, ops.sum(ops.multiply(y, backend.convert(w.astype(kind)))))
         return total, None
 
-    found = _differentiate(backend, loss, list(variables.values()), entry.compiles)
-    return [
-        np.zeros(arrays[i].shape) if g is None else np.asarray(backend.to_numpy(g), "float64")
-        for i, g in zip(places, found, strict=True)
-    ]
-
-
-def _differentiate(backend: Any, loss: Callable[[], Any], variables: list[Any], compiles: bool) -> list[Any]:
-    """Gradients of a closure; JAX, which would compile every step of it by itself, compiles all of them as one."""
-    if backend.name != "jax" or not compiles:
-        return backend.value_and_grad(loss, variables)[2]
-    import jax
-
-    def run(values: list[Any]) -> list[Any]:
-        with bind(variables, values):
-            return backend.value_and_grad(loss, variables)[2]
-
-    return jax.jit(run)([v._value for v in variables])
+    return loss, list(variables.values())
 
 
 def chosen(entry: Entry, results: list[Any]) -> list[tuple[int, Any]]:
@@ -200,32 +227,49 @@ def _slopes(entry: str, label: str) -> tuple[list[np.ndarray], list[float]]:
 # ---- checks --------------------------------------------------------------------------------------------------------
 
 
-def _smooth(backend: str, entry: Entry, sample: Sample) -> Callable[[], None]:
+def _answer(backend: str, name: str, label: str, quick: bool) -> list[np.ndarray]:
+    """The gradients that answer a question; on JAX with those of all others about the op, unless one of them fails."""
+    if backend == "jax" and table()[name].compiles:
+        with contextlib.suppress(Exception):
+            return _answers(backend, name, tuple(questions(name, quick)), quick)[label]
+    return _answers(backend, name, (label,), quick)[label]
+
+
+@functools.cache
+def _answers(backend: str, name: str, labels: tuple[str, ...], quick: bool) -> dict[str, list[np.ndarray]]:
+    asked = questions(name, quick)
+    with wide(backend) as b:
+        return dict(zip(labels, gradients(b, table()[name], [asked[i] for i in labels]), strict=True))
+
+
+def _check(backend: str, entry: Entry, label: str, quick: bool) -> Callable[[], None]:
+    question = questions(entry.name, quick)[label]
+
     def check() -> None:
-        along, want = _slopes(entry.name, sample.label)
-        in_64 = in_dtype(sample, "float64")
-        with wide(backend) as b:
-            found = gradient(b, entry, in_64, floating(in_64))
-        g = np.concatenate([x.ravel() for x in found]) if found else np.zeros(0)
-        got = [float(d @ g) for d in along]
-        scale = float(np.max(np.abs(want), initial=0.0))
-        close(np.array(got), np.array(want), _RTOL, _ATOL + 1e-6 * scale, "slope")
+        got = _answer(backend, entry.name, label, quick)
+        if question.kink is not None:
+            for n, (g, slope) in enumerate(zip(got, question.kink.slopes, strict=True)):
+                close(g, np.asarray(slope, "float64"), 1e-7, 1e-12, f"gradient {n}")
+        elif label == FAR:
+            _same_far_out(entry, got, _answer("torch" if "torch" in installed() else backend, entry.name, label, quick))
+        else:
+            along, want = _slopes(entry.name, label)
+            g = np.concatenate([x.ravel() for x in got])
+            scale = float(np.max(np.abs(want), initial=0.0))
+            close(np.array([float(d @ g) for d in along]), np.array(want), _RTOL, _ATOL + 1e-6 * scale, "slope")
 
     return check
 
 
-def _kink(backend: str, entry: Entry, kink: Kink) -> Callable[[], None]:
-    def check() -> None:
-        sample = Sample(kink.args, {}, "", True, ())
-        with wide(backend) as b:
-            found = gradient(b, entry, sample, floating(sample), ones=True)
-        for n, (got, want) in enumerate(zip(found, kink.slopes, strict=True)):
-            close(got, np.asarray(want, "float64"), 1e-7, 1e-12, f"gradient {n}")
-
-    return check
+def _same_far_out(entry: Entry, got: list[np.ndarray], want: list[np.ndarray]) -> None:
+    for n, (g, w) in enumerate(zip(got, want, strict=True)):
+        assert np.isfinite(g).all(), f"gradient {n} is not finite: {g.ravel()[:6]}"
+        scale = float(np.max(np.abs(w), initial=0.0))
+        close(g, w, 1e-4, 1e-5 * scale + entry.far_slack[0], f"gradient {n}, torch's")
 
 
-def _far_samples(entry: Entry, sample: Sample) -> Sample:
+def _distant(entry: Entry, sample: Sample) -> Sample:
+    """A sample far out, in float32."""
     sample = in_dtype(sample, "float32")
     arrays = arrays_of((sample.args, sample.kwargs))
     if isinstance(entry.far, (bool, float)):
@@ -236,23 +280,3 @@ def _far_samples(entry: Entry, sample: Sample) -> Sample:
         distant = [points[i:] if i == 0 else points[::-1].copy() for i in range(len(arrays))]
     args, kwargs = with_arrays((sample.args, sample.kwargs), distant)
     return sample._replace(args=args, kwargs=kwargs)
-
-
-def _far(backend: str, entry: Entry, sample: Sample) -> Callable[[], None]:
-    def check() -> None:
-        got = _far_gradient(backend, entry.name, sample.label)
-        want = _far_gradient("torch" if "torch" in installed() else backend, entry.name, sample.label)
-        for n, (g, w) in enumerate(zip(got, want, strict=True)):
-            assert np.isfinite(g).all(), f"gradient {n} is not finite: {g.ravel()[:6]}"
-            scale = float(np.max(np.abs(w), initial=0.0))
-            close(g, w, 1e-4, 1e-5 * scale + entry.far_slack[0], f"gradient {n}, torch's")
-
-    return check
-
-
-@functools.cache
-def _far_gradient(backend: str, entry: str, label: str) -> list[np.ndarray]:
-    e = table()[entry]
-    sample = _far_samples(e, next(s for s in e.samples if s.label == label))
-    with quiet(), kfront.backend_scope(backend) as b:
-        return gradient(b, e, sample, floating(sample))
