@@ -133,7 +133,7 @@ class Draw:
 def _inside(low: float, high: float, kind: str) -> tuple[int, int]:
     """Ends for integers of a dtype, the second one excluded."""
     if kind == "bool":
-        return 0, 2
+        return int(low >= 1), 2
     info = ml_dtypes.iinfo(kind)
     first = max(math.ceil(low), int(info.min))
     return first, max(min(math.floor(high), int(info.max)), first) + 1
