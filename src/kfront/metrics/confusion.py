@@ -45,8 +45,15 @@ def check_thresholds(who: str | None, thresholds: Any, default: float = 0.5) -> 
     return found
 
 
+_MOST_THRESHOLDS = 1 << 20  # files may ask for some too
+
+
 def spread(num_thresholds: int) -> list[float]:
     """Thresholds from just below 0 to just above 1, evenly spaced in between."""
+    if not isinstance(num_thresholds, int) or num_thresholds > _MOST_THRESHOLDS:
+        raise ArgumentError(
+            f"[spread] expected at most {_MOST_THRESHOLDS:,} thresholds, got {num_thresholds!r}; more tell no more."
+        )
     inner = [(i + 1) * 1.0 / (num_thresholds - 1) for i in range(num_thresholds - 2)]
     return [-config.epsilon(), *inner, 1.0 + config.epsilon()]
 

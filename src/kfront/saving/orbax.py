@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
 import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from kfront.core.errors import SavingError
+import numpy as np
+
+from kfront.core.errors import SavingError, UnsafeFileError
 from kfront.saving import guard, serialization
+from kfront.saving.weights_h5 import compare
 
 __all__ = ["is_checkpoint", "load_model", "load_weights", "manager", "save"]
 
@@ -72,20 +78,70 @@ def is_checkpoint(path: Any) -> bool:
     return _step_folder(path) is not None
 
 
-def _tree(path: Any) -> Any:
+@contextlib.contextmanager
+def _intact(path: Any) -> Iterator[None]:
+    """Scope in which what Orbax raises for damaged files becomes one error."""
+    try:
+        yield
+    except SavingError:
+        raise
+    except Exception as error:
+        raise SavingError(
+            f"[load] expected an intact checkpoint of Orbax, got {path}, which cannot be read: "
+            f"{type(error).__name__}: {guard.shown(str(error))}."
+        ) from None
+
+
+def _stored_bytes(folder: Path, what: Any) -> int:
+    """The bytes of all files of a checkpoint, which must be plain files and folders."""
+    total, count = 0, 0
+    for found in folder.rglob("*"):
+        mode, count = found.lstat().st_mode, count + 1
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise UnsafeFileError(f"[load] expected plain files in {what}, got {guard.shown(found.name)}, a link.")
+        if count > guard.LIMITS.names_in_group:
+            raise UnsafeFileError(f"[load] expected at most {guard.LIMITS.names_in_group:,} files in {what}, got more.")
+        total += found.lstat().st_size
+    return total
+
+
+def _explained(stored: int) -> int:
+    """The bytes that compressed files of that size may reasonably become."""
+    return 256 * stored + (64 << 20)
+
+
+def _check_sizes(tree: Any, left: int, what: Any) -> None:
+    """The arrays may not claim more than `left` bytes together, none may have a name that leads elsewhere."""
+    for name, leaf in _flat(tree):
+        if re.search(r"(^|/)\.\.?(/|$)|\\|\x00|^/|//", name):
+            raise UnsafeFileError(f"[load] expected plain names of arrays in {what}, got {guard.shown(name)}.")
+        shape = tuple(getattr(leaf, "shape", None) or ())
+        chunk = getattr(getattr(leaf, "storage", None), "chunk_shape", None) or shape
+        size = 8 * max(math.prod(shape), math.prod(chunk))
+        left -= size
+        if left < 0:
+            raise UnsafeFileError(
+                f"[load] expected arrays of about the size that {what} stores, got {guard.shown(name)} of shape "
+                f"{shape}, {size:,} bytes."
+            )
+
+
+def _tree(path: Any, model: Any) -> dict[str, Any]:
+    """The arrays of the newest checkpoint in a folder, of about the size that the model or the files explain."""
     folder = _step_folder(path)
     if folder is None:
         raise SavingError(f"[load] expected a checkpoint of Orbax in {path}, got none.")
-    import numpy as np
-
     found = orbax("load")
     item = folder.absolute() / "pytree"
-    with found.PyTreeCheckpointer() as reader:
+    wanted = sum(8 * math.prod(v.shape) for _, variables in _state(model) for v in variables)
+    most = _explained(_stored_bytes(item, path)) + 2 * wanted
+    with _intact(path), found.PyTreeCheckpointer() as reader:
         known = reader.metadata(item)
         shape = getattr(known, "item_metadata", known)
-        shape = getattr(shape, "tree", shape)
+        shape = guard.expect(getattr(shape, "tree", shape), dict, "metadata")
+        _check_sizes(shape, most, path)
         kinds = _map(lambda _: found.RestoreArgs(restore_type=np.ndarray), shape)
-        return reader.restore(item, restore_args=kinds)
+        return guard.expect(reader.restore(item, restore_args=kinds), dict, "checkpoint")
 
 
 def _map(f: Any, tree: Any) -> Any:
@@ -98,20 +154,22 @@ def load_weights(model: Any, path: Any) -> None:
     Variables are found by their paths; the names of the model and the optimizer may be others.
 
     Raises:
-        SavingError: it does not fit; nothing was set.
+        UnsafeFileError: arrays claim more than the files hold, or files are links.
+        SavingError: it is damaged or does not fit; nothing was set.
     """
-    tree = _tree(path)
-    saved_as = next(iter(tree["trainable_variables"]), "")
+    tree = _tree(path, model)
+    saved_as = next(iter(tree.get("trainable_variables", {})), "")
     pairs: list[tuple[Any, Any]] = []
     problems: list[str] = []
     for group, variables in _state(model):
         saved = {_key(group, name, saved_as): value for name, value in _flat(tree.get(group, {}))}
         for v in variables if group != "optimizer_variables" or saved else ():
             value = saved.pop(_key(group, v.path, model.name), None)
-            if value is None or tuple(value.shape) != tuple(v.shape):
-                problems.append(f"{v.path}: expected {tuple(v.shape)}, got {value if value is None else value.shape}")
-            else:
+            problem = compare(_key(group, v.path, model.name), v, _Found.of(value))
+            if problem is None:
                 pairs.append((v, value))
+            else:
+                problems.append(str(problem))
         problems += [f"{name}: not in the model" for name in saved]
     if problems:
         raise SavingError(
@@ -120,6 +178,18 @@ def load_weights(model: Any, path: Any) -> None:
         )
     for v, value in pairs:
         v.assign(value)
+
+
+class _Found(NamedTuple):
+    """Shape and dtype name of an array."""
+
+    shape: tuple[int, ...]
+    dtype: str
+
+    @classmethod
+    def of(cls, value: Any) -> _Found | None:
+        """Those of a value; None if there is none."""
+        return None if value is None else cls(np.shape(value), np.asarray(value).dtype.name)
 
 
 def _state(model: Any) -> list[tuple[str, list[Any]]]:
@@ -155,18 +225,23 @@ def load_model(path: Any, custom_objects: Any, compile: bool, safe_mode: bool) -
     """
     folder = _step_folder(path)
     file = None if folder is None else folder / "model_config" / "_strings.json"
-    if file is None or not file.exists():
+    if folder is None or file is None or not file.exists():
         raise SavingError(f"[load_model] expected a checkpoint with a model in {path}, got only weights.")
-    what = str(file)
-    outer = guard.parse_json(file.read_bytes(), what)
-    guard.expect(outer, dict, what)
-    config = guard.parse_json(str(outer.get("config")).encode(), what)
+    what, most = str(file), _explained(_stored_bytes(folder, path))
+    outer = _json(file.read_bytes() if file.stat().st_size <= guard.LIMITS.json_bytes else b"", what)
+    config = _json(str(outer.get("config")), what)
     if not compile:
         config.pop("compile_config", None)
-    with guard.budget(1 << 34, what):
+    with guard.budget(most, what):
         model = serialization.deserialize_keras_object(config, custom_objects, safe_mode)
+    if not hasattr(model, "load_own_variables"):
+        raise SavingError(f"[load_model] expected {path} to hold a model, got a {type(model).__name__}.")
     load_weights(model, path)
     return model
+
+
+def _json(data: bytes | str, what: str) -> dict[str, Any]:
+    return guard.expect(guard.parse_json(data, what), dict, what)
 
 
 def config_of(model: Any) -> str:

@@ -92,38 +92,47 @@ def write_sharded(items: Sequence[Item], filepath: Any, overwrite: bool, max_sha
     if target.exists() and not overwrite:
         raise SavingError(f"[save_weights] expected a new file, got {target}, which exists; pass `overwrite=True`.")
     stem = target.name.removesuffix(".weights.json")
+    ours = re.compile(re.escape(stem) + r"_\d{5}(-[0-9a-f]{8})?\.weights\.h5")
     mark = f"-{secrets.token_hex(4)}" if target.exists() else ""
-    old = _parts_of(target)
+    old = {n for n in _parts_of(target) if ours.fullmatch(n)}
     with contextlib.ExitStack() as stack:
         name = lambda i: target.parent / f"{stem}_{i:05d}{mark}.weights.h5"  # noqa: E731
         writer = _Writer(stack, name, max_shard_size * _GIGABYTE, sum(i.size for i in items))
         write_items(items, writer)
         writer.h5.close()
-    listed = {"metadata": {"total_size": writer.total}, "weight_map": writer.places}
+    # a later save that still finds these knows that they are litter: the program was killed before it removed them
+    replaced = sorted(n for n in old if (target.parent / n).exists())
+    metadata = {"total_size": writer.total, **({"replaced": replaced} if replaced else {})}
+    listed = {"metadata": metadata, "weight_map": writer.places}
     with atomic_write(target, overwrite) as file:
         file.write(json.dumps(listed, indent=4).encode())
-    ours = re.compile(re.escape(stem) + r"_\d{5}(-[0-9a-f]{8})?\.weights\.h5")
     marked = re.compile(re.escape(stem) + r"_\d{5}-[0-9a-f]{8}\.weights\.h5")
     for found in os.listdir(target.parent):
         # parts of the list before, and those of a save that was cut off
-        if found not in writer.parts and ((found in old and ours.fullmatch(found)) or marked.fullmatch(found)):
+        if found not in writer.parts and (found in old or marked.fullmatch(found)):
             with contextlib.suppress(OSError):
                 os.unlink(target.parent / found)
 
 
 def _parts_of(target: Path) -> set[str]:
-    """The parts that an existing list names; none if it cannot be read."""
+    """The parts that an existing list names, its own and those it replaced; none if it cannot be read."""
     try:
-        return set(_read_list(target)) if target.exists() else set()
+        if not target.exists():
+            return set()
+        replaced = guard.expect(_read_json(target).get("metadata"), dict, "metadata").get("replaced", [])
+        return {*_read_list(target), *(n for n in guard.expect(replaced, list, "replaced") if isinstance(n, str))}
     except SavingError:
         return set()
 
 
+def _read_json(path: Path) -> dict[str, Any]:
+    with open(path, "rb") as file:
+        return guard.expect(guard.parse_json(file.read(guard.LIMITS.json_bytes + 1), str(path)), dict, str(path))
+
+
 def _read_list(path: Path) -> list[str]:
     """The names of the parts: plain names of files in the same folder."""
-    with open(path, "rb") as file:
-        listed = guard.parse_json(file.read(guard.LIMITS.json_bytes + 1), str(path))
-    places = guard.expect(guard.expect(listed, dict, str(path)).get("weight_map"), dict, "weight_map")
+    places = guard.expect(_read_json(path).get("weight_map"), dict, "weight_map")
     parts: dict[str, None] = {}
     for value in places.values():
         for name in guard.expect([value] if isinstance(value, str) else value, list, "weight_map"):
