@@ -24,6 +24,10 @@ EXPRESSIONS = {
     "two arrays": lambda x: x[:, np.array([0, 2]), np.array([1, 3])],
     "arrays apart": lambda x: x[np.array([0, 1]), :, np.array([1, 3])],
     "mask": lambda x: x[np.array([True, False])],
+    "mask of two axes": lambda x: x[A[..., 0] > 3],
+    "mask in a list": lambda x: x[:, [True, False, True]],
+    "mask of no axis": lambda x: x[True, :, [2, 0]],
+    "NumPy's bool": lambda x: x[np.bool_(True)],
     "add": lambda x: 1 + x + 2,
     "sub": lambda x: 1 - (x - 2),
     "mul": lambda x: 2 * x * 0.5,
@@ -35,6 +39,7 @@ EXPRESSIONS = {
     "rmatmul": lambda x: A.transpose(0, 2, 1) @ x,
     "compare": lambda x: (x > 3) | (x <= 1) & (x != 0),
     "unary": lambda x: abs(-x),
+    "divmod": lambda x: divmod(x, 3)[0] + divmod(x, 3)[1],
 }
 
 
@@ -48,6 +53,36 @@ def test_variables_and_symbols(backend, name):
     assert symbol.dtype == kfront.backend.standardize_dtype(out.dtype)
     known = [n if n is not None else m for n, m in zip(symbol.shape, expected.shape, strict=True)]
     assert tuple(known) == expected.shape
+
+
+def test_shifts(backend):
+    x = np.array([1, 2, 4], "int32")
+    v = kfront.Variable(x, dtype="int32")
+    np.testing.assert_array_equal(ops.convert_to_numpy(v << 2), x << 2)
+    np.testing.assert_array_equal(ops.convert_to_numpy(v >> 1), x >> 1)
+    np.testing.assert_array_equal(ops.convert_to_numpy(1 << v), 1 << x)
+    np.testing.assert_array_equal(ops.convert_to_numpy(divmod(7, v)[1]), 7 % x)
+    assert (kfront.KerasTensor((3,), "int32") << 1).dtype == "int32"
+
+
+def test_known_masks_give_known_sizes():
+    x = kfront.KerasTensor((None, 3, 4))
+    assert x[:, [True, False, True]].shape == (None, 2, 4)
+    assert x[:, np.array([False, False, False])].shape == (None, 0, 4)
+    assert x[x > 0].shape == (None,) and kfront.KerasTensor((2, 3))[A[..., 0] > 3].shape == (5,)
+
+
+@pytest.mark.parametrize("key", [1.5, "a", (0, 2.0), np.array([0.5]), slice(0.5, 2), (slice(None), "b"), [0.0, 1.0]])
+def test_no_indices(backend, key):
+    for x in (kfront.Variable(A), kfront.KerasTensor(A.shape)):
+        with pytest.raises(ArgumentError, match=r"\[get_item\] expected"):
+            x[key]
+
+
+def test_elements_are_not_assigned(backend):
+    for x, name in ((kfront.Variable(A), "Variable"), (kfront.KerasTensor(A.shape), "KerasTensor")):
+        with pytest.raises(ArgumentTypeError, match=rf"\[{name}\] expected no assignment"):
+            x[0] = 1.0
 
 
 def test_iteration(backend):

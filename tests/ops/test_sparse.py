@@ -122,3 +122,53 @@ def test_training_on_sparse_data(trainable_backend):
         losses.append(model.fit(x, y, verbose=0, epochs=2).history["loss"])
         np.testing.assert_allclose(model.predict(x, verbose=0), model.predict(matrix.toarray(), verbose=0), atol=1e-6)
     np.testing.assert_allclose(losses[1:], losses[:1] * 2, rtol=1e-6)
+
+
+# ---- made of class numbers -------------------------------------------------------------------------------------------
+
+X = np.array([[2, 0, 2, 1], [3, 3, -1, 0]], "int32")
+W = np.arange(8, dtype="float32").reshape(2, 4)
+MADE = {
+    "one_hot": lambda x, w, **k: ops.one_hot(x, 4, **k),
+    "one_hot first": lambda x, w, **k: ops.one_hot(x, 3, axis=0, dtype="int32", **k),
+    "one_hot of a number": lambda x, w, **k: ops.one_hot(x[0, 0], 4, dtype="bool", **k),
+    "multi_hot": lambda x, w, **k: ops.multi_hot(x, 4, **k),
+    "multi_hot of one": lambda x, w, **k: ops.multi_hot(x[0], 3, dtype="int32", **k),
+    "bincount": lambda x, w, **k: ops.bincount(ops.abs(x[1]), **k),
+    "bincount of rows": lambda x, w, **k: ops.bincount(ops.abs(x), minlength=6, **k),
+    "bincount of weights": lambda x, w, **k: ops.bincount(ops.abs(x), weights=w, **k),
+}
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_made_sparse(trainable_backend, name):
+    b, make = trainable_backend, MADE[name]
+    x, w = ops.convert_to_tensor(X), ops.convert_to_tensor(W)
+    want, got = make(x, w), make(x, w, sparse=True)
+    assert not b.is_sparse(want) and b.is_sparse(got)
+    assert b.dtype_name(got.dtype) == b.dtype_name(want.dtype) and tuple(got.shape) == tuple(want.shape)
+    np.testing.assert_array_equal(b.to_numpy(got), b.to_numpy(want))
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_made_sparse_symbolically(backend, name):
+    make = MADE[name]
+    x, w = kfront.KerasTensor((2, 4), "int32"), kfront.KerasTensor((2, 4))
+    if not backend.has_sparse:
+        with pytest.raises(UnsupportedError, match="sparse"):
+            make(x, w, sparse=True)
+        with pytest.raises(UnsupportedError, match="sparse"):
+            make(ops.convert_to_tensor(X), ops.convert_to_tensor(W), sparse=True)
+        return
+    want, got = make(x, w), make(x, w, sparse=True)
+    assert got.sparse and not want.sparse and (got.shape, got.dtype) == (want.shape, want.dtype)
+
+
+def test_sparse_classes_in_a_compiled_model(trainable_backend):
+    b = trainable_backend
+    inputs = kfront.Input((4,), dtype="int32", batch_size=2)
+    hot = ops.multi_hot(inputs, 4, sparse=True)
+    model = kfront.Model(inputs, layers.Dense(2, kernel_initializer="ones")(hot))
+    want = b.to_numpy(ops.multi_hot(ops.convert_to_tensor(X), 4)).sum(1)
+    np.testing.assert_allclose(b.to_numpy(model(ops.convert_to_tensor(X)))[:, 0], want)
+    np.testing.assert_allclose(model.predict(X, verbose=0)[:, 1], want)

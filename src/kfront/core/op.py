@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from types import CodeType, FunctionType
 from typing import Any, NoReturn, TypeVar
 
-from kfront.core import sparse
+from kfront.core import memo, sparse
 from kfront.core.dtypes import WEAK
 from kfront.core.errors import ArgumentTypeError, KfrontError, ShapeError, UnsupportedError
 from kfront.core.spec import Abstract, KerasTensor
@@ -42,6 +42,7 @@ class Op:
         shape: shape rule (primitives).
         weak: whether the native form takes Python scalars as they are.
         plans: cast plans by operand dtypes, filled as they are met.
+        inferred: results of inference by what they depend on, see `kfront.core.memo`.
     """
 
     def __init__(
@@ -67,8 +68,10 @@ class Op:
         self.primitive = shape is not None
         self.body = None if self.primitive else fn
         self.rule, self.shape, self.weak = dtype, shape, weak
+        self.sparse_at = self.static.index("sparse") if "sparse" in self.static else None
         self.static_dtype = getattr(dtype, "wants_static", False)
         self.plans: dict[Any, Any] = {}
+        self.inferred: dict[Any, Any] = {}
         self.arrange: Callable[..., Any] = lambda f, t, s: f(*t, *s)
         self.public: Callable[..., Any] = fn
         OPS[self.name] = self
@@ -171,28 +174,32 @@ class Op:
     def infer(self, tensors: Any, static: tuple[Any, ...]) -> Any:
         """The Abstract result(s) for operands given as specs, native tensors or Python scalars."""
         operands = [_abstract(x) for x in (tensors[0] if self.listed else tensors)]
-        if not self.primitive:
-            if self.rule is not None:
-                operands = self._cast_specs(operands, static)
-            try:
-                return self.arrange(self.body, (operands,) if self.listed else operands, static)
-            except KfrontError as error:
-                self.named(error)
-        dtypes = [x.dtype if isinstance(x, KerasTensor) else None if x is None else type(x) for x in operands]
-        named = dict(zip(self.static, static, strict=True))
+        work_out = self._by_rule if self.primitive else self._by_body
         try:
-            result = self.dtype_of(dtypes, static)[1] if self.rule is not None else None
-            shapes = self.shape(operands, **named) if self.listed else self.shape(*operands, **named)
+            out = memo.recalled(self.inferred, memo.key_of(operands, static), work_out, operands, static)
         except KfrontError as error:
             self.named(error)
+        if self.sparse_at is not None and static[self.sparse_at]:
+            sparse.check(state.backend or _resolve())
+            out.sparse = True
+        return out
+
+    def _by_body(self, operands: list[Any], static: tuple[Any, ...]) -> Any:
+        if self.rule is not None:
+            operands = self._cast_specs(operands, static)
+        return self.arrange(self.body, (operands,) if self.listed else operands, static)
+
+    def _by_rule(self, operands: list[Any], static: tuple[Any, ...]) -> Any:
+        named = dict(zip(self.static, static, strict=True))
+        result = self.dtype_of(_dtypes(operands), static)[1] if self.rule is not None else None
+        shapes = self.shape(operands, **named) if self.listed else self.shape(*operands, **named)
         if type(shapes) is list:
             kinds = result if isinstance(result, (list, tuple)) else [result] * len(shapes)
             return tuple(Abstract(s, d) for s, d in zip(shapes, kinds, strict=True))
         return Abstract(shapes, result)
 
     def _cast_specs(self, operands: list[Any], static: tuple[Any, ...]) -> list[Any]:
-        dtypes = [x.dtype if isinstance(x, KerasTensor) else None if x is None else type(x) for x in operands]
-        plan = self.plan(dtypes, static)
+        plan = self.plan(_dtypes(operands), static)
         return [
             Abstract(x.shape if isinstance(x, KerasTensor) else (), c) if c is not None else x
             for x, c in zip(operands, plan, strict=True)
@@ -209,7 +216,7 @@ class Op:
         from kfront.core.operation import record_op
 
         out = record_op(self, tensors, static, out)
-        if any(x.sparse for x in leaves) and isinstance(out, KerasTensor):
+        if any(x.sparse for x in leaves) and isinstance(out, KerasTensor) and not out.sparse:
             out.sparse = sparse.is_sparse_result(self, tensors[0] if self.listed else tensors, static)
         return out
 
@@ -265,6 +272,11 @@ def _default(kind: type) -> str:
     from kfront.core.dtypes import standardize
 
     return standardize(kind)
+
+
+def _dtypes(operands: Sequence[Any]) -> list[Any]:
+    """Names, the types of Python scalars, and None for what is absent."""
+    return [x.dtype if isinstance(x, KerasTensor) else None if x is None else type(x) for x in operands]
 
 
 def _abstract(x: Any) -> Any:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from kfront.core.errors import ArgumentTypeError
+
 __all__ = ["ArrayOperators"]
 
 _BINARY = {
@@ -16,6 +18,8 @@ _BINARY = {
     "mod": "mod",
     "pow": "power",
     "matmul": "matmul",
+    "lshift": "left_shift",
+    "rshift": "right_shift",
     "and": "logical_and",
     "or": "logical_or",
     "xor": "logical_xor",
@@ -32,6 +36,19 @@ class ArrayOperators:
 
     def __getitem__(self, key: Any) -> Any:
         return _op("get_item")(self, key)
+
+    def __setitem__(self, key: Any, value: Any) -> Any:
+        name = "Variable" if hasattr(self, "_is_variable") else "KerasTensor"
+        raise ArgumentTypeError(
+            f"[{name}] expected no assignment to elements; use kfront.ops.slice_update or "
+            "kfront.ops.scatter_update, which return a new tensor (and `assign` it to a Variable)."
+        )
+
+    def __divmod__(self, other: Any) -> Any:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return other // self, other % self
 
     def __round__(self, ndigits: int | None = None) -> Any:
         return _op("round")(self, ndigits or 0)

@@ -440,20 +440,27 @@ def squeeze(x: Any, axis: Any = None) -> Shape:
 def get_item(x: Any, key: Any) -> Shape:
     """NumPy indexing with ints, slices, Ellipsis, None, and index or mask tensors."""
     s = shape_of(x)
-    parts = list(key) if isinstance(key, tuple) else [key]
+    return _index(s, complete_key(list(key) if isinstance(key, tuple) else [key], len(s)))
+
+
+def complete_key(parts: list[Any], rank: int) -> list[Any]:
+    """The parts of an index, with whole slices for `...` and for what is left out.
+
+    Raises:
+        ShapeError: if there are more than a tensor of this rank takes, or several `...`.
+    """
     used = sum(_consumes(k) for k in parts)
-    if used > len(s):
-        raise ShapeError(f"expected at most {len(s)} indices for a tensor of shape {s}, got {used}.")
+    if used > rank:
+        raise ShapeError(f"expected at most {rank} indices for a tensor of rank {rank}, got {used}.")
     at = [i for i, k in enumerate(parts) if k is Ellipsis]
     if len(at) > 1:
         raise ShapeError(f"expected at most one Ellipsis, got {len(at)}.")
-    fill = [slice(None)] * (len(s) - used)
-    parts = parts[: at[0]] + fill + parts[at[0] + 1 :] if at else parts + fill
-    return _index(s, parts)
+    fill = [slice(None)] * (rank - used)
+    return parts[: at[0]] + fill + parts[at[0] + 1 :] if at else parts + fill
 
 
 def _is_mask(k: Any) -> bool:
-    return isinstance(k, (bool, np.bool_)) or str(getattr(k, "dtype", "")).endswith("bool")
+    return isinstance(k, (bool, np.bool_)) or "bool" in str(getattr(k, "dtype", ""))
 
 
 def _consumes(k: Any) -> int:
@@ -478,7 +485,7 @@ def _index(s: Shape, parts: list[Any]) -> Shape:
         if isinstance(k, (int, np.integer)) and not isinstance(k, bool):
             _check_index(int(k), s[axis], axis)
         place.append((n, len(out)))  # type: ignore[arg-type]
-        arrays.append((None,) if _is_mask(k) else shape_of(k))
+        arrays.append(_chosen(k))
         axis += _consumes(k)
     if not arrays:
         return tuple(out)
@@ -491,6 +498,16 @@ def _index(s: Shape, parts: list[Any]) -> Shape:
     return (*out[:start], *joined, *out[start:])
 
 
+def _chosen(k: Any) -> Shape:
+    """The shape of what an int, an array of integers or a mask chooses."""
+    if _is_mask(k):
+        return (int(np.count_nonzero(k)),) if isinstance(k, (bool, np.bool_, np.ndarray)) else (None,)
+    kind = str(getattr(k, "dtype", ""))
+    if "float" in kind or not (kind or hasattr(k, "__index__") or hasattr(k, "__array__")):
+        raise ArgumentError(f"expected ints, slices, `...`, None, and arrays of ints or bools as indices, got {k!r}.")
+    return shape_of(k)
+
+
 def _check_index(k: int, n: int | None, axis: int) -> None:
     if n is not None and not -n <= k < n:
         raise ShapeError(f"expected an index in [{-n}, {n}) on axis {axis}, got {k}.")
@@ -498,12 +515,12 @@ def _check_index(k: int, n: int | None, axis: int) -> None:
 
 def _sliced(n: int | None, k: slice) -> int | None:
     ends = (k.start, k.stop, k.step)
+    if any(isinstance(e, (float, str)) for e in ends):
+        raise ArgumentError(f"expected ints in a slice, got {k!r}.")
     if any(e is not None and known(e) is None for e in ends):
         return None
     if n is not None:
         return len(range(*k.indices(n)))
-    if ends in ((None, None, None), (0, None, None), (None, None, 1), (0, None, 1)):
-        return None
     return None
 
 

@@ -13,8 +13,9 @@ from typing import Any
 
 from kfront.core.dtypes import WEAK
 from kfront.core.errors import UnsupportedError
+from kfront.core.state import state
 
-__all__ = ["is_sparse_result", "run"]
+__all__ = ["check", "is_sparse_result", "run", "sparse_bincount", "sparse_multi_hot", "sparse_one_hot"]
 
 # of one tensor, 0 at 0
 _ZERO_NAMES = """
@@ -83,6 +84,16 @@ def is_sparse_result(op: Any, operands: Sequence[Any], static: Sequence[Any]) ->
     if name in ("sum", "mean"):
         return dict(zip(op.static, static, strict=True)).get("axis") is not None and sparse[0]
     return sparse[0] if name in ("divide", "true_divide") else name == "multiply" and any(sparse)
+
+
+def check(b: Any) -> None:
+    """See that an engine has sparse tensors.
+
+    Raises:
+        UnsupportedError: if it has not.
+    """
+    if not b.has_sparse:
+        raise b._no_sparse()
 
 
 def _cast(b: Any, x: Any, dtype: str) -> Any:
@@ -293,3 +304,61 @@ def _concatenate(b: Any, operands: Sequence[Any], axis: int = 0) -> Any:
         start += own[axis]
     shape[axis] = start
     return b.make_sparse(ops.concatenate(places, 0), ops.concatenate([p[1] for p in parts], 0), tuple(shape), False)
+
+
+# ---- made of class numbers -------------------------------------------------------------------------------------------
+
+
+def _positions(x: Any) -> tuple[list[Any], tuple[Any, ...]]:
+    """Where each element of a dense tensor stands: a vector for each axis; and the sizes of the axes."""
+    from kfront import ops
+
+    sizes, columns, step = tuple(ops.shape(x)), [], 1
+    place = ops.arange(math.prod(sizes))
+    for n in reversed(sizes):
+        columns.insert(0, (place // step) % n)
+        step = step * n
+    return columns, sizes
+
+
+def sparse_one_hot(x: Any, num_classes: int, axis: int, dtype: str) -> Any:
+    """`ops.one_hot` as a sparse tensor: one value for each element, 0 for a class out of range."""
+    from kfront import ops
+
+    b = state.backend
+    check(b)
+    columns, sizes = _positions(x)
+    axis, flat = axis % (len(sizes) + 1), ops.reshape(x, (-1,))
+    inside = ops.logical_and(ops.greater_equal(flat, 0), ops.less(flat, num_classes))
+    columns.insert(axis, ops.cast(ops.where(inside, flat, 0), "int32"))
+    shape = (*sizes[:axis], num_classes, *sizes[axis:])
+    return b.make_sparse(ops.stack(columns, 1), ops.cast(inside, dtype), shape, True)
+
+
+def sparse_multi_hot(x: Any, num_classes: int, axis: int, dtype: str) -> Any:
+    """`ops.multi_hot` as a sparse tensor."""
+    from kfront import ops
+
+    b, gone = state.backend, 1 if len(x.shape) > 1 else 0
+    indices, values, shape = b.sparse_parts(sparse_one_hot(x, num_classes, axis, "int32"))
+    kept = [d for d in range(len(shape)) if d != gone]
+    counts = b.make_sparse(ops.stack([indices[:, d] for d in kept], 1), values, tuple(shape[d] for d in kept), False)
+    return _of_values(b, counts, lambda n: ops.cast(ops.greater(n, 0), dtype))
+
+
+def sparse_bincount(x: Any, weights: Any, length: Any) -> Any:
+    """`ops.bincount` as a sparse tensor.
+
+    Args:
+        x: integer tensor of shape (n,) or (batch, n).
+        weights: tensor of its shape, or None.
+        length: number of bins.
+    """
+    from kfront import ops
+
+    b = state.backend
+    check(b)
+    columns, sizes = _positions(x)
+    columns[-1] = ops.cast(ops.reshape(x, (-1,)), "int32")
+    values = ops.ones_like(columns[-1]) if weights is None else ops.reshape(ops.broadcast_to(weights, sizes), (-1,))
+    return b.make_sparse(ops.stack(columns, 1), values, (*sizes[:-1], length), False)

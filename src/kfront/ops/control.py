@@ -366,6 +366,9 @@ def associative_scan(f: Callable[[Any, Any], Any], elems: Any, reverse: bool = F
     [1, 3, 6, 10]
     """
     _check_callable("associative_scan", f=f)
+    kind = _kind(elems)
+    if kind is KerasTensor:
+        return ControlCall(associative_scan)(f, elems, reverse, axis)
     from kfront.ops.create import convert_to_tensor
     from kfront.ops.shape import flip
 
@@ -375,6 +378,8 @@ def associative_scan(f: Callable[[Any, Any], Any], elems: Any, reverse: bool = F
         raise ShapeError(
             f"[associative_scan] expected one known length along axis {axis}, got {sorted(map_str(sizes))}."
         )
+    if kind is Abstract:
+        return _associative_spec(f, elems, sizes.pop(), axis)
     if reverse:
         leaves = [flip(x, axis) for x in leaves]
 
@@ -383,6 +388,20 @@ def associative_scan(f: Callable[[Any, Any], Any], elems: Any, reverse: bool = F
 
     out = _prefix(combine, leaves, axis)
     return tree.pack_sequence_as(elems, [flip(x, axis) for x in out] if reverse else out)
+
+
+def _associative_spec(f: Callable[[Any, Any], Any], elems: Any, n: int, axis: int) -> Any:
+    """Specs of the results: those of the elements, in the dtype that they have together with what `f` returns."""
+    specs = _specs(elems)
+    if n < 2:
+        return specs
+
+    def half(x: Any) -> Any:
+        a = shapes.axis_of(axis, len(x.shape))
+        return Abstract((*x.shape[:a], n // 2, *x.shape[a + 1 :]), x.dtype)
+
+    out = f(tree.map_structure(half, specs), tree.map_structure(half, specs))
+    return tree.map_structure(lambda x, y: Abstract(x.shape, result_type(x.dtype, y.dtype)), specs, _specs(out))
 
 
 def map_str(values: Any) -> list[str]:

@@ -201,6 +201,7 @@ def nonzero(x: Any) -> Any:
     """
 
 
+@op()
 def unravel_index(indices: Any, shape: Sequence[int]) -> tuple[Any, ...]:
     """Coordinates of positions in a flat tensor.
 

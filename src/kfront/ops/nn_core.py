@@ -9,9 +9,11 @@ from kfront.core import shapes, shapes_nn
 from kfront.core.dtypes import floating, result_type, static_rule, to_float
 from kfront.core.errors import ShapeError
 from kfront.core.op import op
+from kfront.core.sparse import sparse_multi_hot
+from kfront.core.spec import KerasTensor
 from kfront.ops._prepare import dtype_name, epsilon
 from kfront.ops.arithmetic import add, divide, maximum, multiply, subtract
-from kfront.ops.create import arange, convert_to_tensor
+from kfront.ops.create import arange
 from kfront.ops.elementwise import cast, dtype_of, exp, limits, log, log1p, negative, rsqrt, square, tanh
 from kfront.ops.index import take, take_along_axis
 from kfront.ops.logic import greater_equal, less, logical_and, where
@@ -109,10 +111,13 @@ def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse:
         num_classes: number of classes.
         axis: place of the new axis in the result.
         dtype: dtype name; floatx if None.
-        sparse: kept for compatibility.
+        sparse: whether the result is a sparse tensor, on an engine that has them.
 
     Returns:
         tensor with an axis of length `num_classes` more.
+
+    Raises:
+        UnsupportedError: with `sparse`, on an engine without sparse tensors.
 
     Example:
 
@@ -132,7 +137,7 @@ def multi_hot(
         num_classes: number of classes.
         axis: place of the axis of classes in the result.
         dtype: dtype name; floatx if None.
-        sparse: kept for compatibility.
+        sparse: whether the result is a sparse tensor, on an engine that has them.
         **kwargs: `num_tokens`, an old name of `num_classes`.
 
     Returns:
@@ -140,11 +145,18 @@ def multi_hot(
 
     Raises:
         ShapeError: if `num_classes` is not given.
+        UnsupportedError: with `sparse`, on an engine without sparse tensors.
     """
     num_classes = kwargs.get("num_tokens") if num_classes is None else num_classes
     if num_classes is None:
         raise ShapeError("[multi_hot] expected `num_classes`, got None.")
-    inputs = convert_to_tensor(inputs)
+    return _multi_hot(inputs, num_classes, axis, dtype, sparse)
+
+
+@op(name="multi_hot", prepare={"dtype": dtype_name})
+def _multi_hot(inputs: Any, num_classes: int, axis: int, dtype: Any, sparse: bool) -> Any:
+    if sparse and not isinstance(inputs, KerasTensor):
+        return sparse_multi_hot(inputs, num_classes, axis, dtype)
     return max(one_hot(inputs, num_classes, axis, dtype), 1 if len(inputs.shape) > 1 else 0)
 
 

@@ -355,10 +355,13 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = Fal
         x: tensor of integers >= 0, of shape (n,) or (batch, n).
         weights: tensor of the shape of `x`: what each occurrence counts, 1 if None.
         minlength: least length of the result.
-        sparse: kept for compatibility.
+        sparse: whether the result is a sparse tensor, on an engine that has them.
 
     Returns:
         tensor of shape (m,) or (batch, m), m the largest value + 1 or `minlength`; int32, or the dtype of `weights`.
+
+    Raises:
+        UnsupportedError: with `sparse`, on an engine without sparse tensors.
 
     Example:
 

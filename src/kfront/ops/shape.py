@@ -290,6 +290,37 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = N
     return _pad(x, pad_width, mode, constant_values)
 
 
+def padded_by_index(x: Any, pad_width: Any, mode: str) -> Any:
+    """`pad` in any mode but "constant" by reading elements anew, for engines whose kernels do not cover it.
+
+    Args:
+        x: tensor.
+        pad_width: (before, after) for each axis.
+        mode: as for `pad`.
+    """
+    from kfront.ops.create import arange
+    from kfront.ops.index import take
+
+    for axis, (before, after) in enumerate(pad_width):
+        if before or after:
+            n = dim(x, axis)
+            x = take(x, _source(arange(-before, n + after), n, mode), axis)
+    return x
+
+
+def _source(places: Any, n: Any, mode: str) -> Any:
+    """Where elements at `places`, some of which lie outside an axis of length `n`, come from."""
+    from kfront.ops.arithmetic import clip, maximum, minimum, mod, subtract
+
+    if mode == "edge":
+        return clip(places, 0, n - 1)
+    if mode == "wrap":
+        return mod(places, n)
+    edge = int(mode == "symmetric")  # whether the edge itself comes twice
+    places = mod(places, maximum(2 * n - 2 + 2 * edge, 1))
+    return minimum(places, subtract(2 * n - 2 + edge, places))
+
+
 @op(dtype=keep, shape=shapes.over)
 def flip(x: Any, axis: Any = None) -> Any:
     """Elements in reverse order along axes.
@@ -509,6 +540,7 @@ def dstack(xs: Any) -> Any:
     return concatenate([_at_least(x, 3) for x in xs], 2)
 
 
+@op()
 def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
     """The slices along an axis.
 
@@ -523,10 +555,6 @@ def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
     Raises:
         ShapeError: if the length of the axis is not known and `num` is None.
     """
-    if not isinstance(x, KerasTensor):
-        from kfront.ops.create import convert_to_tensor
-
-        x = convert_to_tensor(x)
     rank = len(x.shape)
     n = num if num is not None else dim(x, axis)
     if not isinstance(n, int):

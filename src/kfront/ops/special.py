@@ -364,10 +364,11 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     from kfront.ops.create import convert_to_tensor
 
     choices = [convert_to_tensor(c) for c in choices]
-    kind = result_type(*(dtype_of(c) for c in choices), type(default) if _scalar(default) else dtype_of(default))
+    kinds = [dtype_of(c) for c in choices]
+    kind = result_type(*kinds, type(default) if _scalar(default) else dtype_of(default))
     out = default
-    for condition, choice in zip(reversed(conditions), reversed(choices), strict=True):
-        out = where(condition, cast(choice, kind), out)
+    for condition, choice, own in zip(reversed(conditions), reversed(choices), reversed(kinds), strict=True):
+        out = where(condition, choice if own == kind else cast(choice, kind), out)
     return out
 
 

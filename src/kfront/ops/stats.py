@@ -6,7 +6,7 @@ import builtins
 from typing import Any
 
 from kfront.core import shapes
-from kfront.core.dtypes import floating, result_type, standardize, to_float
+from kfront.core.dtypes import floating, standardize, to_float
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.op import op
 from kfront.core.spec import Abstract, KerasTensor
@@ -124,6 +124,7 @@ def _part(start: int) -> Any:
     return builtins.slice(1, None) if start else builtins.slice(None, -1)
 
 
+@op(2, floating)
 def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Any:
     """Numbers at equal ratios between two ends.
 
@@ -138,9 +139,6 @@ def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype
     Returns:
         tensor with an axis of length `num`.
     """
-    start, stop = (v if isinstance(v, KerasTensor) else array(v) for v in (start, stop))
-    kind = to_float(result_type(dtype_of(start), dtype_of(stop)))
-    start, stop = cast(start, kind), cast(stop, kind)
     ratio = divide(stop, start)
     share = linspace(multiply(ratio, 0.0), add(multiply(ratio, 0.0), 1.0), num, endpoint)
     y = multiply(start, power(ratio, share))

@@ -55,9 +55,10 @@ def split_tensors(b: Any, values: Any) -> tuple[list[Any], Callable[[Sequence[An
     """The tensors nested in `values`, and what puts others in their places; the rest stays as it is."""
     leaves = [x.value if hasattr(x, "_is_variable") else x for x in tree.flatten(values)]
     places = [i for i, x in enumerate(leaves) if b.is_tensor(x)]
+    others = [None if b.is_tensor(x) else x for x in leaves]
 
     def rebuild(tensors: Sequence[Any]) -> Any:
-        new = list(leaves)
+        new = list(others)
         for i, x in zip(places, tensors, strict=True):
             new[i] = x
         return tree.pack_sequence_as(values, new)

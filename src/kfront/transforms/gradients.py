@@ -9,6 +9,7 @@ from typing import Any
 
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
+from kfront.core.variable import StatelessScope
 from kfront.transforms.arguments import Point, check_callable, engine_of, on_engine, split_tensors
 
 __all__ = ["grad", "hessian", "jacobian", "jvp", "value_and_grad", "vjp"]
@@ -233,15 +234,23 @@ def jvp(fn: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool = Fal
 
 
 def jacobian(
-    fn: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False, wrt: Any = None
+    fn: Callable[..., Any],
+    argnums: int | Sequence[int] = 0,
+    has_aux: bool = False,
+    wrt: Any = None,
+    mode: str = "reverse",
 ) -> Callable[..., Any]:
-    """A function that computes all derivatives of the results of another, by reverse differentiation.
+    """A function that computes all derivatives of the results of another.
 
     Args:
         fn: returns nested tensors; with `has_aux` a pair (tensors, anything else).
         argnums: the positional arguments to differentiate by; see `value_and_grad`.
         has_aux: whether `fn` returns something besides.
         wrt: nested Variables or layers to differentiate by instead of arguments.
+        mode: "reverse" takes the gradients of all elements of the results at once; "forward" the derivatives in the
+            direction of all elements of what is differentiated by, which is less work where these are fewer. Forward
+            derivatives do not exist of functions with a `custom_gradient` on JAX, of loops on TensorFlow, and of few
+            kernels on torch.
 
     Returns:
         A function of the same arguments. It returns, in the structure of the result, structures of what it is
@@ -249,7 +258,8 @@ def jacobian(
         (jacobian, other).
 
     Raises:
-        ShapeError: if the shape of a result is not known.
+        ArgumentError: for another `mode`.
+        ShapeError: if the shape of a result ("reverse") or of an argument ("forward") is not known.
 
     Example:
 
@@ -259,11 +269,16 @@ def jacobian(
     [[2.0, 0.0], [0.0, 4.0]]
     """
     check_callable("jacobian", fn)
+    return functools.wraps(fn)(_all_derivatives("jacobian", fn, argnums, has_aux, wrt, mode))
 
-    @functools.wraps(fn)
+
+def _all_derivatives(name: str, fn: Any, argnums: Any, has_aux: bool, wrt: Any, mode: str) -> Callable[..., Any]:
+    if mode not in _MODES:
+        raise ArgumentError(f'[{name}] expected `mode` to be "reverse" or "forward", got {mode!r}.')
+
     def call(*args: Any, **kwargs: Any) -> Any:
-        b, run = _prepare("jacobian", fn, argnums, wrt, args, kwargs, has_aux)
-        return on_engine(b, _jacobian, b, run)
+        b, run = _prepare(name, fn, argnums, wrt, args, kwargs, has_aux)
+        return on_engine(b, _MODES[mode], b, run)
 
     return call
 
@@ -279,9 +294,7 @@ def _rows(b: Any, results: Sequence[Any], i: int, pull: Callable[[Any], Any]) ->
     """Derivatives of one result by each holder."""
     from kfront import ops
 
-    shape = b.static_shape(results[i])
-    if None in shape:
-        raise ShapeError(f"[jacobian] expected results of known shape, got {shape}; give sizes to the inputs.")
+    shape = _known_shape(b, results[i], "results")
     size = math.prod(shape)
     basis = ops.reshape(ops.eye(size, dtype=b.dtype_name(results[i].dtype)), (size, *shape))
     zeros = [b.zeros_like(x) for x in results]
@@ -289,8 +302,52 @@ def _rows(b: Any, results: Sequence[Any], i: int, pull: Callable[[Any], Any]) ->
     return [ops.reshape(x, (*shape, *b.static_shape(x)[1:])) for x in found]
 
 
+def _known_shape(b: Any, x: Any, what: str) -> tuple[int, ...]:
+    shape = b.static_shape(x)
+    if None in shape:
+        raise ShapeError(f"[jacobian] expected {what} of known shape, got {shape}; give sizes to the inputs.")
+    return shape
+
+
+def _jacobian_forward(b: Any, run: _Run) -> Any:
+    """Columns first, in which nothing is assigned; then the function itself, which starts from the same state."""
+    from kfront import ops
+
+    values = [h._value for h in run.point.holders]
+    shapes = [_known_shape(b, x, "arguments") for x in values]
+    sizes = [math.prod(s) for s in shapes]
+    starts, total = [sum(sizes[:i]) for i in range(len(sizes))], sum(sizes)
+    basis = [
+        ops.reshape(ops.eye(total, n, -start, dtype=b.dtype_name(x.dtype)), (total, *shape))
+        for x, shape, n, start in zip(values, shapes, sizes, starts, strict=True)
+    ]
+
+    def column(tangents: Any) -> Any:
+        with StatelessScope():
+            return b.jvp(run, run.point.holders, list(tangents))[2]
+
+    columns = [ops.moveaxis(x, 0, -1) for x in ops.vectorized_map(column, basis)]
+    _, others = run()
+    parts = [[x[..., s : s + n] for s, n in zip(starts, sizes, strict=True)] for x in columns]
+    rows = [
+        run.point.pack(
+            [ops.reshape(p, (*b.static_shape(p)[:-1], *shape)) for p, shape in zip(row, shapes, strict=True)]
+        )
+        for row in parts
+    ]
+    out = run.pack(rows)
+    return (out, run.rebuild_aux(others)) if run.has_aux else out
+
+
+_MODES = {"reverse": _jacobian, "forward": _jacobian_forward}
+
+
 def hessian(
-    fn: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False, wrt: Any = None
+    fn: Callable[..., Any],
+    argnums: int | Sequence[int] = 0,
+    has_aux: bool = False,
+    wrt: Any = None,
+    mode: str = "reverse",
 ) -> Callable[..., Any]:
     """A function that computes the second derivatives of a scalar function.
 
@@ -299,6 +356,8 @@ def hessian(
         argnums: the positional arguments to differentiate by; see `value_and_grad`.
         has_aux: whether `fn` returns something besides.
         wrt: nested Variables or layers to differentiate by instead of arguments.
+        mode: how the gradient is differentiated. "forward" needs less memory; "reverse" works for all that has second
+            gradients; see `jacobian`.
 
     Returns:
         A function of the same arguments that returns, for each pair of values, a tensor of the shape of the first
@@ -312,4 +371,5 @@ def hessian(
     [[6.0, 0.0], [0.0, 12.0]]
     """
     check_callable("hessian", fn)
-    return functools.wraps(fn)(jacobian(grad(fn, argnums, has_aux, wrt), argnums, has_aux, wrt))
+    slope = grad(fn, argnums, has_aux, wrt)
+    return functools.wraps(fn)(_all_derivatives("hessian", slope, argnums, has_aux, wrt, mode))

@@ -12,6 +12,7 @@ from jax import lax
 from kfront.backends.jax.common import axes, canonical, compiled, concrete, per_axis
 from kfront.backends.jax.ops import multiplied_at
 from kfront.core.errors import ArgumentError
+from kfront.core.sparse import sparse_one_hot
 
 # ---- activations -----------------------------------------------------------------------------------------------------
 
@@ -219,6 +220,8 @@ def _one_hot(x: Any, num_classes: int, axis: int, dtype: str) -> Any:
 
 def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Any:
     """Rows of zeros with a one at the class; classes out of range give zeros only."""
+    if sparse:
+        return sparse_one_hot(x, num_classes, axis, dtype)
     return _one_hot(x, num_classes, axis, canonical(dtype))
 
 

@@ -13,6 +13,7 @@ from jax import lax
 
 from kfront.backends.jax.common import ARRAY, TRACER, axes, canonical, compiled, concrete, dims, nested
 from kfront.core.errors import ArgumentError
+from kfront.core.sparse import sparse_bincount
 
 # ---- elementwise -----------------------------------------------------------------------------------------------------
 
@@ -285,7 +286,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = Fal
         length = builtins.max(length, int(x.max()) + 1 if x.size else 0)
     elif not length:
         raise ArgumentError("[bincount] expected `minlength` inside compiled code on JAX, got 0; pass it.")
-    return _count(x, weights, length)
+    return sparse_bincount(x, weights, length) if sparse else _count(x, weights, length)
 
 
 # ---- shapes ----------------------------------------------------------------------------------------------------------
@@ -481,6 +482,8 @@ def nonzero(x: Any) -> tuple[Any, ...]:
 def _index(k: Any) -> Any:
     if k.__class__ is list:
         return jnp.asarray(k)
+    if k.__class__ is np.bool_:
+        return bool(k)
     if k.__class__ is slice_type:
         return slice_type(*(int(v) if isinstance(v, ARRAY) else v for v in (k.start, k.stop, k.step)))
     return k.value if hasattr(k, "_is_variable") else k

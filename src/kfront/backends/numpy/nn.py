@@ -10,6 +10,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from kfront.backends.numpy.common import dtype_of, lowest, quiet, tuple_axis, wide
 from kfront.core.shapes_nn import output_pads, spatial, transpose_padding
+from kfront.core.sparse import sparse_one_hot
 
 # ---- activations ----------------------------------------------------------------------------------------------------
 
@@ -249,6 +250,8 @@ def average_pool(inputs: Any, pool_size: Any, strides: Any, padding: str, data_f
 
 
 def one_hot(x: Any, num_classes: int, axis: int, dtype: str, sparse: bool) -> Any:
+    if sparse:
+        return sparse_one_hot(x, num_classes, axis, dtype)
     hot = (np.asarray(x)[..., None] == np.arange(num_classes)).astype(dtype_of(dtype))
     return np.moveaxis(hot, -1, axis)
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from kfront.backends.numpy.common import HALVES, dtype_of, quiet, tuple_axis, wide
 from kfront.core.shapes import pad_pairs
+from kfront.core.sparse import sparse_bincount
 
 # ---- elementwise ----------------------------------------------------------------------------------------------------
 
@@ -241,6 +242,8 @@ def searchsorted(sorted_sequence: Any, values: Any, side: str = "left") -> Any:
 
 
 def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = False) -> Any:
+    if sparse:
+        return sparse_bincount(x, weights, minlength)
     kind = np.int32 if weights is None else weights.dtype
     if x.ndim == 1:
         return np.bincount(x, weights, minlength).astype(kind)

@@ -53,6 +53,7 @@ finally:
 
 __all__ = [
     "axes_of",
+    "broadcast_sizes",
     "constant",
     "dims",
     "eager_types",
@@ -139,6 +140,18 @@ def dims(x: Tensor) -> list[Any]:
         dynamic = tf.shape(x)
         return [dynamic[i] if d is None else d for i, d in enumerate(known)]
     return known
+
+
+def broadcast_sizes(a: Sequence[Any], b: Sequence[Any]) -> list[Any]:
+    """The sizes (ints, scalar tensors) that two lists of one length broadcast to."""
+
+    def joined(x: Any, y: Any) -> Any:
+        for size, other in ((x, y), (y, x)):
+            if isinstance(size, int):
+                return other if size == 1 else size
+        return tf.maximum(x, y)
+
+    return [joined(x, y) for x, y in zip(a, b, strict=True)]
 
 
 def via(f: Callable[..., Any], dtype: Any, x: Tensor, *args: Any) -> Tensor:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
 
-from kfront.backends.tensorflow._raw import constant, dims, raw, shape_vector, size_of
+from kfront.backends.tensorflow._raw import dims, raw, shape_vector, size_of
+from kfront.core import shapes
 
 Tensor = Any
 _cast, _reshape, _expand = raw("Cast"), raw("Reshape"), raw("ExpandDims")
 _matmul, _batch_matmul, _einsum = raw("MatMul"), raw("BatchMatMulV2"), raw("Einsum")
-_transpose = raw("Transpose")
 _KERNELS = frozenset((tf.float32, tf.float64, tf.float16, tf.bfloat16, tf.int32, tf.int64, tf.complex64, tf.complex128))
 
 
@@ -71,14 +71,10 @@ _add = raw("AddV2")
 
 
 @functools.lru_cache(maxsize=1024)
-def _equation(subscripts: str) -> str:
+def _equation(subscripts: str, count: int) -> str:
     """With the output written out, as the kernel wants it."""
-    text = subscripts.replace(" ", "")
-    if "->" in text:
-        return text
-    names = [c for c in text.replace("...", "") if c.isalpha()]
-    once = sorted(c for c in set(names) if names.count(c) == 1)
-    return f"{text}->{'...' if '...' in text else ''}{''.join(once)}"
+    terms, out = shapes.einsum_terms(subscripts, count)
+    return f"{','.join(terms)}->{out}"
 
 
 def einsum(operands: Sequence[Tensor], subscripts: str) -> Tensor:
@@ -87,49 +83,44 @@ def einsum(operands: Sequence[Tensor], subscripts: str) -> Tensor:
     if kind not in _KERNELS:
         out = einsum([_cast(x, _wide(kind)) for x in operands], subscripts)
         return _cast(out, kind)
-    equation = _equation(subscripts)
+    equation = _equation(subscripts, len(operands))
     if len(operands) <= 2:
         return _einsum(list(operands), equation)
     return tf.einsum(equation, *operands)
 
 
-def tensordot(x1: Tensor, x2: Tensor, axes: Any = 2) -> Tensor:
-    """Contraction over axes."""
-    if x1.dtype not in _KERNELS:
-        return _cast(tf.tensordot(_cast(x1, _wide(x1.dtype)), _cast(x2, _wide(x1.dtype)), axes), x1.dtype)
-    return tf.tensordot(x1, x2, axes)
-
-
 # ---- decompositions -------------------------------------------------------------------------------------------------
 
 
-def _wide_float(x: Tensor) -> Tensor:
-    return _cast(x, tf.float32) if x.dtype in (tf.float16, tf.bfloat16) else x
+def _in_float32(f: Callable[..., Any]) -> Callable[..., Any]:
+    """`f` for half precision too, which the kernels lack."""
+
+    @functools.wraps(f)
+    def run(x: Tensor, *args: Any) -> Any:
+        if x.dtype not in _HALVES:
+            return f(x, *args)
+        wide = [_cast(a, tf.float32) if isinstance(a, tf.Tensor) else a for a in args]
+        out = f(_cast(x, tf.float32), *wide)
+        return tf.nest.map_structure(lambda y: _cast(y, x.dtype) if y.dtype == tf.float32 else y, out)
+
+    return run
 
 
-def _back(x: Tensor, kind: Any) -> Tensor:
-    return x if x.dtype == kind else _cast(x, kind)
+_HALVES = (tf.float16, tf.bfloat16)
+inv = _in_float32(tf.linalg.inv)
 
 
-def _swapped(x: Tensor) -> Tensor:
-    rank = x.shape.rank
-    return _transpose(x, constant((*range(rank - 2), rank - 1, rank - 2)))
-
-
+@_in_float32
 def cholesky(x: Tensor, upper: bool = False) -> Tensor:
     """Triangular root of a positive definite matrix."""
-    out = tf.linalg.cholesky(_wide_float(x))
-    return _back(tf.linalg.adjoint(out) if upper else out, x.dtype)
+    out = tf.linalg.cholesky(x)
+    return tf.linalg.adjoint(out) if upper else out
 
 
-def inv(x: Tensor) -> Tensor:
-    """Inverse."""
-    return _back(tf.linalg.inv(_wide_float(x)), x.dtype)
-
-
+@_in_float32
 def det(x: Tensor) -> Tensor:
     """Determinant."""
-    return _back(_det(_wide_float(x)), x.dtype)
+    return _det(x)
 
 
 @tf.custom_gradient
@@ -154,128 +145,110 @@ def _cofactors(x: Tensor) -> Tensor:
     return turn[..., None, None] * tf.linalg.matmul(u * scale[..., None, :], v, adjoint_b=True)
 
 
+@_in_float32
 def slogdet(x: Tensor) -> tuple[Tensor, Tensor]:
     """Sign and logarithm of the magnitude of the determinant."""
-    wide = _wide_float(x)
-    sign, log = tf.linalg.slogdet(wide)
+    sign, log = tf.linalg.slogdet(x)
     singular = tf.equal(sign, 0)  # where there is no gradient, and TensorFlow's raises: NaN, as of sqrt(0 x)
-    eye = tf.eye(tf.shape(wide)[-1], batch_shape=tf.shape(wide)[:-2], dtype=wide.dtype)
-    _, regular = tf.linalg.slogdet(tf.where(singular[..., None, None], eye, wide))
-    size = tf.reduce_sum(tf.where(singular[..., None, None], tf.abs(wide), 1), (-2, -1))
+    eye = tf.eye(tf.shape(x)[-1], batch_shape=tf.shape(x)[:-2], dtype=x.dtype)
+    _, regular = tf.linalg.slogdet(tf.where(singular[..., None, None], eye, x))
+    size = tf.reduce_sum(tf.where(singular[..., None, None], tf.abs(x), 1), (-2, -1))
     none = tf.stop_gradient(tf.cast(tf.math.real(log), log.dtype)) + tf.cast(tf.sqrt(size * 0), log.dtype)
-    return _back(sign, x.dtype), _back(tf.where(singular, none, regular), x.dtype)
+    return sign, tf.where(singular, none, regular)
 
 
+def _for_vectors(f: Callable[..., Any]) -> Callable[..., Any]:
+    """A solver of matrices for a vector on the right side too."""
+
+    @functools.wraps(f)
+    def run(a: Tensor, b: Tensor, *args: Any) -> Tensor:
+        if b.shape.rank == a.shape.rank - 1:
+            return tf.squeeze(f(a, _expand(b, -1), *args), -1)
+        return f(a, b, *args)
+
+    return _in_float32(run)
+
+
+@_for_vectors
 def solve(a: Tensor, b: Tensor) -> Tensor:
-    """x with a @ x = b."""
-    kind, a, b = a.dtype, _wide_float(a), _wide_float(b)
-    if b.shape.rank == a.shape.rank - 1:
-        return _back(tf.squeeze(_solve(a, _expand(b, -1)), -1), kind)
-    return _back(_solve(a, b), kind)
+    """x with a @ x = b; batch axes are broadcast, which the kernel does not do."""
+    known = [x.shape.as_list()[:-2] for x in (a, b)]
+    if known[0] != known[1] or None in known[0]:
+        batch = tf.broadcast_dynamic_shape(tf.shape(a)[:-2], tf.shape(b)[:-2])
+        a, b = (tf.broadcast_to(x, tf.concat([batch, tf.shape(x)[-2:]], 0)) for x in (a, b))
+    return tf.linalg.solve(a, b)
 
 
-def _solve(a: Tensor, b: Tensor) -> Tensor:
-    return tf.linalg.solve(*_same_batch(a, b))
-
-
-def _same_batch(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    """Batch axes broadcast, which the kernel does not do."""
-    if a.shape.as_list()[:-2] == b.shape.as_list()[:-2] and None not in a.shape.as_list()[:-2]:
-        return a, b
-    if a.shape.rank == b.shape.rank == 2:
-        return a, b
-    batch = tf.broadcast_dynamic_shape(tf.shape(a)[:-2], tf.shape(b)[:-2])
-    return tf.broadcast_to(a, tf.concat([batch, tf.shape(a)[-2:]], 0)), tf.broadcast_to(
-        b, tf.concat([batch, tf.shape(b)[-2:]], 0)
-    )
-
-
+@_for_vectors
 def solve_triangular(a: Tensor, b: Tensor, lower: bool = False) -> Tensor:
     """x with a @ x = b for a triangular a."""
-    kind, a, b = a.dtype, _wide_float(a), _wide_float(b)
-    if b.shape.rank == a.shape.rank - 1:
-        out = tf.squeeze(tf.linalg.triangular_solve(a, _expand(b, -1), lower=lower), -1)
-    else:
-        out = tf.linalg.triangular_solve(a, b, lower=lower)
-    return _back(out, kind)
+    return tf.linalg.triangular_solve(a, b, lower=lower)
 
 
+@_in_float32
 def qr(x: Tensor, mode: str = "reduced") -> tuple[Tensor, Tensor]:
     """Orthogonal and triangular factor."""
-    q, r = tf.linalg.qr(_wide_float(x), full_matrices=mode == "complete")
-    return _back(q, x.dtype), _back(r, x.dtype)
+    q, r = tf.linalg.qr(x, full_matrices=mode == "complete")
+    return q, r
 
 
+@_in_float32
 def svd(x: Tensor, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     """Singular values, largest first, with (u, s, vh) or alone."""
-    wide = _wide_float(x)
     if not compute_uv:
-        return _back(tf.linalg.svd(wide, compute_uv=False), x.dtype)
-    s, u, v = tf.linalg.svd(wide, full_matrices=full_matrices)
-    return _back(u, x.dtype), _back(s, x.dtype), _back(tf.linalg.adjoint(v), x.dtype)
+        return tf.linalg.svd(x, compute_uv=False)
+    s, u, v = tf.linalg.svd(x, full_matrices=full_matrices)
+    return u, s, tf.linalg.adjoint(v)
 
 
+@_in_float32
 def eigh(x: Tensor) -> tuple[Tensor, Tensor]:
     """Eigenvalues (ascending) and eigenvectors of a symmetric matrix."""
-    wide = _wide_float(x)
-    both = (wide + tf.linalg.adjoint(wide)) / 2  # so that both triangles get their share of the gradient
+    both = (x + tf.linalg.adjoint(x)) / 2  # so that both triangles get their share of the gradient
     values, vectors = tf.linalg.eigh(both)
-    return _back(values, x.dtype), _back(vectors, x.dtype)
+    return values, vectors
 
 
 def eig(x: Tensor) -> tuple[Tensor, Tensor]:
     """Complex eigenvalues and eigenvectors of a square matrix."""
-    values, vectors = tf.linalg.eig(_wide_float(x))
+    values, vectors = tf.linalg.eig(_cast(x, tf.float32) if x.dtype in _HALVES else x)
     return values, vectors
 
 
+@_in_float32
 def lu_factor(x: Tensor) -> tuple[Tensor, Tensor]:
     """L and U in one matrix, and the pivots: row i was exchanged with row pivots[i]."""
-    wide = _wide_float(x)
-    rows, columns = wide.shape[-2], wide.shape[-1]
-    if rows != columns and None not in (
-        rows,
-        columns,
-    ):  # the kernel takes square matrices only: pad with the identity, and cut
-        return _lu_of_rectangle(wide, rows, columns, x.dtype)
-    lu, permutation = tf.linalg.lu(wide)
-    return _back(lu, x.dtype), _pivots(permutation)
+    rows, columns = x.shape[-2], x.shape[-1]
+    if None in (rows, columns) or rows == columns:
+        lu, permutation = tf.linalg.lu(x)
+        return lu, _exchanges(permutation, size_of(permutation, -1))[1]
+    return (_lu_of_wide if rows < columns else _lu_of_tall)(x, min(rows, columns))
 
 
-def _lu_of_rectangle(x: Tensor, rows: int, columns: int, kind: Any) -> tuple[Tensor, Tensor]:
-    size = max(rows, columns)
-    if rows < columns:
-        lu, permutation = tf.linalg.lu(x[..., :rows])
-        unit = tf.linalg.set_diag(tf.linalg.band_part(lu, -1, 0), tf.ones_like(lu[..., 0]))
-        rest = tf.gather(x[..., rows:], permutation, axis=-2, batch_dims=x.shape.rank - 2)
-        rest = tf.linalg.triangular_solve(unit, rest, lower=True)
-        return _back(tf.concat([lu, rest], -1), kind), _pivots(permutation)
-    extra = tf.eye(size, dtype=x.dtype)[:, columns:] * constant(0, x.dtype)
-    wide = tf.concat([x, tf.broadcast_to(extra, [*dims(x)[:-1], size - columns])], -1)
-    lu, pivots = _eliminate(wide, columns)
-    return _back(lu[..., :columns], kind), pivots[..., :columns]
+def _lu_of_wide(x: Tensor, n: int) -> tuple[Tensor, Tensor]:
+    """The kernel takes square matrices only: what is on the right of one follows from its L."""
+    lu, permutation = tf.linalg.lu(x[..., :n])
+    rest = tf.gather(x[..., n:], permutation, axis=-2, batch_dims=x.shape.rank - 2)
+    unit = tf.linalg.set_diag(lu, tf.ones_like(lu[..., 0]))
+    return tf.concat([lu, tf.linalg.triangular_solve(unit, rest)], -1), _exchanges(permutation, n)[1]
 
 
-def _eliminate(x: Tensor, steps: int) -> tuple[Tensor, Tensor]:
-    """LU with partial pivoting by columns, for matrices with more rows than columns."""
+def _lu_of_tall(x: Tensor, n: int) -> tuple[Tensor, Tensor]:
+    """Columns that make it square do not change what happens in those before; the rows below follow from U."""
     rows = x.shape[-2]
-    pivots = []
-    for k in range(steps):
-        below = tf.abs(x[..., k:, k])
-        p = tf.argmax(below, -1, output_type=tf.int32) + k
-        index = tf.range(rows)
-        swap = tf.where(index == k, _expand(p, -1), tf.where(index == _expand(p, -1), k, index))
-        x = tf.gather(x, swap, axis=-2, batch_dims=x.shape.rank - 2)
-        factor = x[..., k + 1 :, k : k + 1] / x[..., k : k + 1, k : k + 1]
-        right = x[..., k + 1 :, k + 1 :] - factor * x[..., k : k + 1, k + 1 :]
-        lower = tf.concat([x[..., k + 1 :, :k], factor, right], -1)
-        x = tf.concat([x[..., : k + 1, :], lower], -2)
-        pivots.append(p)
-    return x, tf.stack(pivots, -1)
+    places = tf.range(1, rows + 1, dtype=tf.int32)
+    filling = tf.cos(tf.cast(places[:, None] * places[n:], x.dtype))  # of full rank, whatever is on the left
+    square = tf.concat([x, tf.broadcast_to(filling, [*dims(x)[:-1], rows - n])], -1)
+    lu, permutation = tf.linalg.lu(square)
+    order, pivots = _exchanges(permutation, n)
+    below = tf.gather(x, order, axis=-2, batch_dims=x.shape.rank - 2)[..., n:, :]
+    top = lu[..., :n, :n]
+    lower = tf.linalg.triangular_solve(tf.linalg.matrix_transpose(top), tf.linalg.matrix_transpose(below))
+    return tf.concat([top, tf.linalg.matrix_transpose(lower)], -2), pivots
 
 
-def _pivots(permutation: Tensor) -> Tensor:
-    """The row exchanges that make a permutation."""
+def _exchanges(permutation: Tensor, count: Any) -> tuple[Tensor, Tensor]:
+    """Of the row exchanges that make a permutation, the first `count`: the order of rows after them, and the pivots."""
     size = size_of(permutation, -1)
     index = tf.range(size)
     order = tf.broadcast_to(index, tf.shape(permutation))
@@ -288,8 +261,8 @@ def _pivots(permutation: Tensor) -> Tensor:
         swap = tf.where(index == i, there, tf.where(index == there, i, index))
         return i + 1, tf.gather(order, swap, axis=-1, batch_dims=batch), found.write(i, place)
 
-    start = (tf.constant(0), order, tf.TensorArray(tf.int32, size=size))
-    found = tf.while_loop(lambda i, *_: i < size, exchange, start, maximum_iterations=size)[2].stack()
-    out = tf.transpose(found, [*range(1, batch + 1), 0])
-    out.set_shape(permutation.shape)
-    return out
+    start = (tf.constant(0), order, tf.TensorArray(tf.int32, size=count))
+    _, order, found = tf.while_loop(lambda i, *_: i < count, exchange, start, maximum_iterations=count)
+    pivots = tf.transpose(found.stack(), [*range(1, batch + 1), 0])
+    pivots.set_shape([*permutation.shape[:-1], count if isinstance(count, int) else None])
+    return order, pivots

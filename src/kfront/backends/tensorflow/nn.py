@@ -16,6 +16,8 @@ import tensorflow as tf
 from kfront.backends.tensorflow import _raw
 from kfront.backends.tensorflow._raw import constant, dims, nonnegative, product, raw, shape_vector, size_of, via
 from kfront.core.op import OPS
+from kfront.core.shapes_nn import transpose_padding
+from kfront.core.sparse import sparse_one_hot
 
 Tensor = Any
 _cast, _reshape, _transpose, _select = raw("Cast"), raw("Reshape"), raw("Transpose"), raw("SelectV2")
@@ -23,21 +25,13 @@ _add, _sub, _mul, _div, _neg = raw("AddV2"), raw("Sub"), raw("Mul"), raw("RealDi
 _softmax, _log_softmax, _sigmoid = raw("Softmax"), raw("LogSoftmax"), raw("Sigmoid")
 _maximum, _minimum, _tanh, _erf = raw("Maximum"), raw("Minimum"), raw("Tanh"), raw("Erf")
 _HALF = (tf.float16, tf.bfloat16)
-_exp, _less, _greater = raw("Exp"), raw("Less"), raw("Greater")
+_less, _greater = raw("Less"), raw("Greater")
 
 # ---- activations ----------------------------------------------------------------------------------------------------
 
 softplus = raw("Softplus")
 relu6 = raw("Relu6")
 _elu, _leaky = raw("Elu"), raw("LeakyRelu")
-
-
-def _size(sizes: Any) -> Any:
-    """The product of sizes, an int where all are known."""
-    out = 1
-    for n in sizes:
-        out = out * n
-    return out
 
 
 def _along(kernel: Callable[..., Any]) -> Callable[..., Any]:
@@ -54,12 +48,8 @@ def _along(kernel: Callable[..., Any]) -> Callable[..., Any]:
         order = [i for i in range(rank) if i not in last] + last
         moved = _transpose(x, constant(tuple(order))) if order != list(range(rank)) else x
         sizes = dims(moved)
-        many = len(last) > 1 or rank > 5  # the kernel takes five axes at most
-        if not many:
-            out = kernel(moved)
-        else:
-            size = sizes[rank - len(last)] if len(last) == 1 else _size(sizes[rank - len(last) :])
-            out = _reshape(kernel(_reshape(moved, shape_vector([-1, size]))), shape_vector(sizes))
+        flat = _reshape(moved, shape_vector([-1, product(sizes[rank - len(last) :])]))  # five axes at most
+        out = _reshape(kernel(flat), shape_vector(sizes))
         back = tuple(int(i) for i in np.argsort(order))
         return _transpose(out, constant(back)) if order != list(range(rank)) else out
 
@@ -75,11 +65,6 @@ def silu(x: Tensor) -> Tensor:
     return _mul(x, _sigmoid(x))
 
 
-def log_sigmoid(x: Tensor) -> Tensor:
-    """log(sigmoid(x))."""
-    return _neg(softplus(_neg(x)))
-
-
 def elu(x: Tensor, alpha: float = 1.0) -> Tensor:
     """x, or alpha * (exp(x) - 1) for negative x."""
     out = _elu(x)
@@ -88,9 +73,7 @@ def elu(x: Tensor, alpha: float = 1.0) -> Tensor:
 
 def selu(x: Tensor) -> Tensor:
     """Scaled `elu` that keeps mean 0 and variance 1."""
-    if x.dtype in _HALF:
-        return via(selu, tf.float32, x)
-    return _mul(constant(1.0507009873554805, x.dtype), elu(x, 1.6732632423543772))
+    return via(OPS["selu"].body, tf.float32, x) if x.dtype in _HALF else OPS["selu"].body(x)
 
 
 def leaky_relu(x: Tensor, negative_slope: float = 0.2) -> Tensor:
@@ -256,17 +239,9 @@ def conv_transpose(
     steps = _each(strides, rank)
     extra = (None,) * rank if output_padding is None else _each(output_padding, rank)
     kernel = _stuffed(kernel, _each(dilation_rate, rank))
-    sizes = dims(inputs)
-    full, cuts = [], []
-    for n, k, s, e in zip(sizes[1:-1], kernel.shape.as_list()[:rank], steps, extra, strict=True):
-        whole = (n - 1) * s + k
-        # what is cut off: from the size of the whole result to the documented one, whatever n is
-        rest = -max(s - k, 0) if padding == "valid" else k - s
-        if e is not None:
-            rest = -e if padding == "valid" else 2 * (k // 2) - e
-        left = max(rest, 0) // 2 if padding == "same" else 0
-        full.append(whole)
-        cuts.append((left, rest - left))
+    sizes, windows = dims(inputs), kernel.shape.as_list()[:rank]
+    full = [(n - 1) * s + k for n, k, s in zip(sizes[1:-1], windows, steps, strict=True)]
+    cuts = [transpose_padding(k, s, 1, padding, e) for k, s, e in zip(windows, steps, extra, strict=True)]
     out = _full_transpose(inputs, kernel, [sizes[0], *full, kernel.shape[-2]], steps)
     return _cut(out, cuts)
 
@@ -331,30 +306,14 @@ average_pool = _pool("AvgPool", "AvgPool3D", (tf.float64, tf.float16))
 # ---- classification -------------------------------------------------------------------------------------------------
 
 
-def one_hot(x: Tensor, num_classes: int, axis: int = -1, dtype: str | None = None, sparse: bool = False) -> Any:
+def one_hot(x: Tensor, num_classes: int, axis: int, dtype: str, sparse: bool) -> Any:
     """1 at the index, else 0, on a new axis; all 0 for an index out of range."""
+    if sparse:
+        return sparse_one_hot(x, num_classes, axis, dtype)
     kind = tf.as_dtype(dtype)
     x = x if x.dtype in (tf.int32, tf.int64, tf.uint8) else _cast(x, tf.int64)
-    if sparse:
-        return tf.sparse.from_dense(tf.one_hot(x, num_classes, axis=axis, dtype=kind))
     on, off = (True, False) if kind == tf.bool else (1, 0)
     return raw("OneHot")(x, num_classes, constant(on, kind), constant(off, kind), axis)
-
-
-def batch_normalization(
-    x: Tensor, mean: Tensor, variance: Tensor, axis: int, offset: Any = None, scale: Any = None, epsilon: float = 1e-3
-) -> Tensor:
-    """(x - mean) / sqrt(variance + epsilon) * scale + offset over one axis."""
-    factor = raw("Rsqrt")(_add(variance, constant(epsilon, variance.dtype)))
-    factor = factor if scale is None else _mul(factor, scale)
-    rank = x.shape.rank
-    parts = [mean, factor] if offset is None else [mean, factor, offset]
-    if nonnegative(axis, rank) != rank - 1:
-        shape = [1] * rank
-        shape[axis] = -1
-        parts = [_reshape(p, constant(tuple(shape))) for p in parts]
-    out = _mul(_sub(x, parts[0]), parts[1])
-    return out if offset is None else _add(out, parts[2])
 
 
 _fused_norm = raw("FusedBatchNormV3")
@@ -433,11 +392,16 @@ def categorical_crossentropy(target: Tensor, output: Tensor, from_logits: bool =
         return body(target, output, from_logits, axis)
     if not target.shape.is_compatible_with(output.shape):
         return body(target, output, from_logits, axis)
-    flat = shape_vector((-1, size_of(output, -1)))
-    loss = _cross_entropy(_reshape(output, flat), _reshape(target, flat))[0] if rank != 2 else None
-    if loss is None:
-        return _cross_entropy(output, target)[0]
-    return _reshape(loss, shape_vector(dims(output)[:-1]))
+    return _of_rows(_cross_entropy, output, target)
+
+
+def _of_rows(kernel: Callable[..., Any], logits: Tensor, target: Tensor) -> Tensor:
+    """A fused loss, which takes rows, of logits of any rank."""
+    if logits.shape.rank == 2:
+        return kernel(logits, target)[0]
+    rows = shape_vector((-1, size_of(logits, -1)))
+    target = _reshape(target, rows if target.shape.rank == logits.shape.rank else constant((-1,)))
+    return _reshape(kernel(_reshape(logits, rows), target)[0], shape_vector(dims(logits)[:-1]))
 
 
 _both, _at_least = raw("LogicalAnd"), raw("GreaterEqual")
@@ -456,59 +420,7 @@ def sparse_categorical_crossentropy(
         target = tf.squeeze(target, -1)
     if not target.shape.is_compatible_with(output.shape[:-1]):
         return body(target, output, from_logits, axis)
-    below, classes = _less(target, size_of(output, -1)), size_of(output, -1)
-    inside = _both(below, _at_least(target, constant(0, target.dtype)))
+    inside = _both(_less(target, size_of(output, -1)), _at_least(target, constant(0, target.dtype)))
     safe = _select(inside, target, constant(0, target.dtype))
-    if rank == 2:
-        loss = _sparse_cross_entropy(output, safe)[0]
-    else:
-        flat = _reshape(output, shape_vector((-1, classes)))
-        loss = _sparse_cross_entropy(flat, _reshape(safe, constant((-1,))))[0]
-        loss = _reshape(loss, shape_vector(dims(output)[:-1]))
+    loss = _of_rows(_sparse_cross_entropy, output, safe)
     return _select(inside, loss, constant(0, loss.dtype))
-
-
-# ---- attention ------------------------------------------------------------------------------------------------------
-
-_einsum = raw("Einsum")
-
-
-def dot_product_attention(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    bias: Tensor | None,
-    mask: Tensor | None,
-    scale: float | None,
-    is_causal: bool,
-    flash_attention: bool | None,
-    attn_logits_soft_cap: float | None,
-) -> Tensor:
-    """softmax(query @ key) @ value for each head; the scores are at least float32."""
-    heads, shared = query.shape[2], key.shape[2]
-    if heads != shared and None not in (heads, shared):
-        key, value = (tf.repeat(x, heads // shared, axis=2) for x in (key, value))
-    scale = 1.0 / math.sqrt(query.shape[-1]) if scale is None else scale
-    scores = _einsum([_mul(query, _number(scale, query.dtype)), key], "btnh,bsnh->bnts")
-    kind = tf.float32 if scores.dtype in _HALF else scores.dtype
-    scores = scores if scores.dtype == kind else _cast(scores, kind)
-    if attn_logits_soft_cap is not None:
-        cap = _number(attn_logits_soft_cap, kind)
-        scores = _mul(cap, _tanh(_div(scores, cap)))
-    if bias is not None:
-        scores = _add(scores, bias if bias.dtype == kind else _cast(bias, kind))
-    allowed = _seen(scores, mask) if is_causal else mask
-    if allowed is not None:
-        scores = _select(allowed, scores, constant(0.7 * float(kind.min), kind))
-    weights = _softmax(scores)
-    return _einsum([weights if kind == value.dtype else _cast(weights, value.dtype), value], "bnts,bsnh->btnh")
-
-
-def _number(x: Any, kind: Any) -> Tensor:
-    return constant(float(x), kind) if isinstance(x, (int, float)) else tf.cast(x, kind)
-
-
-def _seen(scores: Tensor, mask: Tensor | None) -> Tensor:
-    """The sources that are not behind a target, and not masked."""
-    causal = _at_least(tf.range(size_of(scores, -2))[:, None], tf.range(size_of(scores, -1)))
-    return causal if mask is None else _both(mask, causal)

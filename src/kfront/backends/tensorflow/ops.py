@@ -9,7 +9,6 @@ from typing import Any
 
 import tensorflow as tf
 
-from kfront import config
 from kfront.backends.tensorflow._raw import constant, dims, raw, via
 
 try:  # private: whether a tape records in this thread
@@ -26,37 +25,15 @@ _select = raw("SelectV2")
 _not_equal = raw("NotEqual")
 _square, _add, _sub, _mul, _div = raw("Square"), raw("AddV2"), raw("Sub"), raw("Mul"), raw("RealDiv")
 
-exp = raw("Exp")
-log = raw("Log")
-log1p = raw("Log1p")
-expm1 = raw("Expm1")
-sqrt = raw("Sqrt")
-rsqrt = raw("Rsqrt")
-sin = raw("Sin")
-cos = raw("Cos")
-tan = raw("Tan")
-tanh = raw("Tanh")
-sinh = raw("Sinh")
-cosh = raw("Cosh")
-arcsin = raw("Asin")
-arccos = raw("Acos")
-arctan = raw("Atan")
-arcsinh = raw("Asinh")
-arccosh = raw("Acosh")
-arctanh = raw("Atanh")
-erf = raw("Erf")
-erfc = raw("Erfc")
-sigmoid = raw("Sigmoid")
-logical_and = raw("LogicalAnd")
-logical_or = raw("LogicalOr")
-logical_not = raw("LogicalNot")
+exp, log, log1p, expm1, sqrt, rsqrt = map(raw, ("Exp", "Log", "Log1p", "Expm1", "Sqrt", "Rsqrt"))
+sin, cos, tan, sinh, cosh, tanh = map(raw, ("Sin", "Cos", "Tan", "Sinh", "Cosh", "Tanh"))
+arcsin, arccos, arctan = map(raw, ("Asin", "Acos", "Atan"))
+arcsinh, arccosh, arctanh = map(raw, ("Asinh", "Acosh", "Atanh"))
+erf, erfc, sigmoid = map(raw, ("Erf", "Erfc", "Sigmoid"))
+logical_and, logical_or, logical_not = map(raw, ("LogicalAnd", "LogicalOr", "LogicalNot"))
 
 _FLOATING = (tf.float32, tf.float64, tf.float16, tf.bfloat16)
 _UNSIGNED = (tf.uint8, tf.uint16, tf.uint32, tf.uint64, tf.bool)
-
-
-def _is_floating(x: Tensor) -> bool:
-    return x.dtype in _FLOATING or x.dtype.is_complex
 
 
 def _half_through_float32(f: Callable[..., Any]) -> Callable[..., Any]:
@@ -112,14 +89,6 @@ floor = _only_floats("Floor")
 ceil = _only_floats("Ceil")
 
 
-def trunc(x: Tensor) -> Tensor:
-    """Toward zero; -0.0 stays."""
-    if x.dtype not in _FLOATING:
-        return x
-    return _select(_less(x, constant(0, x.dtype)), _ceil(x), _floor(x))
-
-
-_floor, _ceil, _less = raw("Floor"), raw("Ceil"), raw("Less")
 _round = raw("Round")
 
 
@@ -311,11 +280,6 @@ def square(x: Tensor) -> Tensor:
     return x if x.dtype == tf.bool else _square(x)
 
 
-def reciprocal(x: Tensor) -> Tensor:
-    """1 / x. (TensorFlow's own op is off by one ULP at many points.)"""
-    return _div(constant(1.0, x.dtype), x)
-
-
 def where(condition: Tensor, x1: Any, x2: Any) -> Tensor:
     """Choice between two tensors, or a tensor and a float, which graphs do not convert."""
     if x1.__class__ is float:
@@ -348,45 +312,10 @@ def clip(x: Tensor, x_min: Any, x_max: Any) -> Tensor:
     return x if x_max is None else _smaller(x, x_max)
 
 
-def log2(x: Tensor) -> Tensor:
-    """Logarithm to base 2."""
-    return _mul(log(x), tf.constant(1 / math.log(2), x.dtype))
-
-
-def log10(x: Tensor) -> Tensor:
-    """Logarithm to base 10."""
-    return _div(log(x), tf.constant(math.log(10), x.dtype))
-
-
 stop_gradient = raw("StopGradient")
 
 
 # ---- complex --------------------------------------------------------------------------------------------------------
-
-
-def real(x: Tensor) -> Tensor:
-    """Real part."""
-    return tf.math.real(x) if x.dtype.is_complex else x
-
-
-def imag(x: Tensor) -> Tensor:
-    """Imaginary part."""
-    return tf.math.imag(x) if x.dtype.is_complex else tf.zeros_like(x)
-
-
-def conj(x: Tensor) -> Tensor:
-    """Complex conjugate."""
-    return tf.math.conj(x) if x.dtype.is_complex else x
-
-
-def angle(x: Tensor) -> Tensor:
-    """Argument of a complex number; 0 or pi of a real one."""
-    if x.dtype.is_complex:
-        return tf.math.angle(x)
-    if x.dtype not in _FLOATING:
-        x = _cast(x, config.floatx())
-    pi = tf.constant(math.pi, x.dtype)
-    return _select(_is_nan(x), x, _select(_less(x, constant(0, x.dtype)), pi, tf.zeros_like(x)))
 
 
 to_complex = tf.complex
@@ -407,13 +336,3 @@ def view(x: Tensor, dtype: str | None = None) -> Tensor:
         x = tf.reshape(x, [*sizes, int(1 / ratio)] if sizes[-1] is None else [*sizes[:-1], -1, int(1 / ratio)])
     out = tf.bitcast(x, kind)
     return out if ratio <= 1 else tf.reshape(out, [*sizes[:-1], -1])
-
-
-def view_as_complex(x: Tensor) -> Tensor:
-    """Pairs on the last axis as complex numbers."""
-    return tf.complex(x[..., 0], x[..., 1])
-
-
-def view_as_real(x: Tensor) -> Tensor:
-    """Complex numbers as pairs on a new last axis."""
-    return tf.stack([tf.math.real(x), tf.math.imag(x)], axis=-1)

@@ -1,4 +1,4 @@
-"""Random ops: TensorFlow's stateless generators (Philox), and the portable threefry2x32 bits."""
+"""Random ops: TensorFlow's stateless generators (Philox)."""
 
 from __future__ import annotations
 
@@ -6,19 +6,12 @@ from typing import Any
 
 import tensorflow as tf
 
-from kfront.backends.tensorflow._raw import constant, product, raw, shape_vector
+from kfront.backends.tensorflow._raw import raw, shape_vector
 
 Tensor = Any
 _uniform, _normal = raw("StatelessRandomUniform"), raw("StatelessRandomNormal")
 _truncated, _uniform_int = raw("StatelessTruncatedNormal"), raw("StatelessRandomUniformInt")
-_cast, _reshape = raw("Cast"), raw("Reshape")
-_add, _xor, _left, _right, _or = (
-    raw("AddV2"),
-    raw("BitwiseXor"),
-    raw("LeftShift"),
-    raw("RightShift"),
-    raw("BitwiseOr"),
-)
+_cast = raw("Cast")
 
 
 def random_uniform(key: Tensor, shape: Any, dtype: str) -> Tensor:
@@ -67,36 +60,3 @@ def random_binomial(key: Tensor, counts: Tensor, probabilities: Tensor, shape: A
 
 
 # ---- threefry2x32 (Salmon et al., 2011): the same bits on every engine -----------------------------------------------
-
-_ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
-
-
-def random_bits(key: Tensor, shape: Any) -> Tensor:
-    """32 bits each, as int32: block i of the counter gives elements i and n + i, n being half the size, rounded up."""
-    total = product(shape)
-    half = (total + 1) // 2
-    first = tf.range(tf.cast(half, tf.int64))
-    second = _cast(first + tf.cast(half, tf.int64), tf.uint32)
-    words = tf.bitcast(_cast(key, tf.int64), tf.uint32)[
-        :, 0
-    ]  # the low halves: every supported machine is little-endian
-    lanes = _threefry(words, _cast(first, tf.uint32), second)
-    return _reshape(tf.bitcast(tf.concat(lanes, 0)[:total], tf.int32), shape_vector(shape))
-
-
-def _rotated(x: Tensor, by: int) -> Tensor:
-    return _or(_left(x, constant(by, tf.uint32)), _right(x, constant(32 - by, tf.uint32)))
-
-
-def _threefry(key: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """20 rounds."""
-    a, b = key[0], key[1]
-    keys = (a, b, _xor(_xor(a, b), constant(0x1BD11BDA, tf.uint32)))
-    x, y = _add(x, keys[0]), _add(y, keys[1])
-    for i in range(5):
-        for by in _ROTATIONS[i % 2]:
-            x = _add(x, y)
-            y = _xor(_rotated(y, by), x)
-        x = _add(x, keys[(i + 1) % 3])
-        y = _add(y, _add(keys[(i + 2) % 3], constant(i + 1, tf.uint32)))
-    return x, y

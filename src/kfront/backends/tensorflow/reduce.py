@@ -9,6 +9,8 @@ import tensorflow as tf
 
 from kfront.backends.tensorflow._raw import axes_of, constant, dims, nonnegative, raw, shape_vector, size_of, via
 from kfront.backends.tensorflow.ops import maximum, minimum
+from kfront.backends.tensorflow.shaping import take_along_axis
+from kfront.core.sparse import sparse_bincount
 
 Tensor = Any
 _cast = raw("Cast")
@@ -46,16 +48,6 @@ def _extremum(kernel: Callable[..., Any], for_bool: Callable[..., Any], join: Ca
 
 max = _extremum(_max, _any, maximum)
 min = _extremum(_min, _all, minimum)
-
-
-def amax(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """Maximum over axes."""
-    return max(x, axis, keepdims)
-
-
-def amin(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """Minimum over axes."""
-    return min(x, axis, keepdims)
 
 
 def _position(name: str, extreme: float) -> Callable[..., Any]:
@@ -214,30 +206,13 @@ def _doubling(x: Tensor, axis: int) -> Tensor:
     return tf.while_loop(lambda shift, _: shift < size, double, (tf.constant(1), x))[1]
 
 
-def _without_nan(x: Tensor) -> tuple[Tensor, Tensor | None]:
-    """x with +inf for NaN, so that sorting puts them last as NumPy does."""
-    if x.dtype not in _FLOATING:
-        return x, None
-    nan = tf.math.is_nan(x)
-    return _select(nan, constant(float("inf"), x.dtype), x), nan
-
-
 def sort(x: Tensor, axis: int | None = -1) -> Tensor:
     """Ascending; NaN last."""
     if axis is None:
         x, axis = _reshape(x, constant((-1,))), 0
     if x.dtype == tf.bool:
         return via(sort, tf.int8, x, axis)
-    clean, nan = _without_nan(x)
-    out = tf.sort(clean, axis)
-    if nan is None:
-        return out
-    count = _sum(_cast(nan, tf.int32), axis, True)
-    size = size_of(x, axis)
-    place = tf.reshape(
-        tf.range(size), [size if i == nonnegative(axis, x.shape.rank) else 1 for i in range(x.shape.rank)]
-    )
-    return _select(place >= size - count, constant(float("nan"), x.dtype), out)
+    return take_along_axis(x, argsort(x, axis), axis) if x.dtype in _FLOATING else tf.sort(x, axis)
 
 
 def argsort(x: Tensor, axis: int | None = -1) -> Tensor:
@@ -270,12 +245,6 @@ def top_k(x: Tensor, k: int, sorted: bool = True) -> tuple[Tensor, Tensor]:
     return values, indices
 
 
-def in_top_k(targets: Tensor, predictions: Tensor, k: int) -> Tensor:
-    """Whether each target is among the k largest predictions."""
-    targets = targets if targets.dtype in (tf.int32, tf.int64) else tf.cast(targets, tf.int32)
-    return tf.math.in_top_k(targets, tf.cast(predictions, tf.float32), k)
-
-
 def searchsorted(sorted_sequence: Tensor, values: Tensor, side: str = "left") -> Tensor:
     """Where values would be inserted in a sorted vector."""
     if sorted_sequence.dtype == tf.bool:
@@ -288,38 +257,13 @@ def searchsorted(sorted_sequence: Tensor, values: Tensor, side: str = "left") ->
 def bincount(x: Tensor, weights: Tensor | None = None, minlength: Any = 0, sparse: bool = False) -> Tensor:
     """How often each number occurs on the last axis (its weights added up, if given)."""
     x = _cast(x, tf.int32)
-    if sparse:
-        return tf.sparse.bincount(x, weights=weights, minlength=minlength, axis=-1)
     top = tf.reduce_max(x) + 1 if x.shape.num_elements() != 0 else constant(0)
     length = tf.maximum(top, tf.cast(minlength, tf.int32))
-    kind = weights.dtype if weights is not None else tf.int32
+    if sparse:
+        return sparse_bincount(x, weights, length)
+    weights = tf.ones_like(x) if weights is None else tf.broadcast_to(weights, tf.shape(x))
     if x.shape.rank == 1:
-        weights = tf.ones_like(x, kind) if weights is None else weights
         return tf.math.unsorted_segment_sum(weights, x, length)
-    hot = tf.one_hot(x, length, dtype=kind)
-    if weights is not None:
-        hot = hot * _expand(weights, -1)
-    return _sum(hot, -2, False)
-
-
-def median(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """The middle value over axes; the mean of the middle two for an even count; NaN if there is a NaN."""
-    flat, out_shape = _together(x, axis, keepdims)
-    ordered = tf.sort(flat, -1)
-    size = size_of(flat, -1)
-    low, high = tf.gather(ordered, (size - 1) // 2, axis=-1), tf.gather(ordered, size // 2, axis=-1)
-    half = tf.cast(0.5, x.dtype)
-    out = low * half + high * half
-    nan = tf.reduce_any(tf.math.is_nan(flat), -1)
-    return _reshape(tf.where(nan, constant(float("nan"), x.dtype), out), out_shape)
-
-
-def _together(x: Tensor, axis: Any, keepdims: bool) -> tuple[Tensor, Any]:
-    """The reduced axes as one last axis, and the shape of the result of the reduction."""
-    rank, sizes = x.shape.rank, dims(x)
-    gone = [nonnegative(a, rank) for a in _listed(axis, x)]
-    kept = [i for i in range(rank) if i not in gone]
-    moved = tf.transpose(x, kept + gone) if gone != list(range(rank - len(gone), rank)) else x
-    flat = _reshape(moved, shape_vector([*(sizes[i] for i in kept), -1]))
-    result = [1 if i in gone else sizes[i] for i in range(rank) if keepdims or i not in gone]
-    return flat, shape_vector(result)
+    rows = size_of(x, 0)
+    places = x + tf.range(rows)[:, None] * length
+    return tf.reshape(tf.math.unsorted_segment_sum(weights, places, rows * length), [rows, length])

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from kfront.backends.tensorflow import _raw
 from kfront.backends.tensorflow._raw import constant, raw, shape_vector, size_of
+from kfront.core.op import OPS
 
 Tensor = Any
 _matmul, _sigmoid, _tanh, _concat = raw("MatMul"), raw("Sigmoid"), raw("Tanh"), raw("ConcatV2")
@@ -54,17 +55,16 @@ def gru_sequence(
     reset_after: bool,
     go_backwards: bool,
 ) -> tuple[Tensor, Tensor]:
-    """GRU over sequences; gates z, r, candidate."""
+    """GRU over sequences; gates z, r, candidate. The older form, without `reset_after`, is left to the composed op."""
+    if not reset_after:
+        return OPS["gru_sequence"].body(x, h0, kernel, recurrent_kernel, bias, lengths, reset_after, go_backwards)
     times = _time_major(x, lengths, go_backwards)
     width = recurrent_kernel.shape[-1]
     outer, inner = bias, None
     if bias is not None and bias.shape.rank == 2:
         outer, inner = bias[0], bias[1]
     projected = _projected(times, kernel, outer if outer is not None else tf.zeros((width,), x.dtype))
-    if reset_after:
-        hs = _gru_loop(projected, h0, recurrent_kernel, inner if inner is not None else tf.zeros((width,), x.dtype))
-    else:
-        hs = _gru_before_loop(projected, h0, recurrent_kernel)
+    hs = _gru_loop(projected, h0, recurrent_kernel, inner if inner is not None else tf.zeros((width,), x.dtype))
     outputs, (h,) = _finished(hs, (hs,), (h0,), lengths, go_backwards)
     return outputs, h
 
@@ -193,21 +193,6 @@ def _gru_loop(projected: Tensor, h0: Tensor, recurrent: Tensor, bias: Tensor) ->
         return d_outer, dh, _weight_gradient(before, d_inner), tf.reduce_sum(d_inner, [0, 1])
 
     return hs, grad
-
-
-def _gru_before_loop(projected: Tensor, h0: Tensor, recurrent: Tensor) -> Tensor:
-    """The reset gate is applied before the recurrent product."""
-    units = h0.shape[-1]
-    for_gates, for_new = recurrent[:, : 2 * units], recurrent[:, 2 * units :]
-
-    def step(x: Tensor, h: Tensor) -> tuple[Tensor, ...]:
-        xz, xr, xn = _split(1, x, 3)
-        hz, hr = _split(1, _matmul(h, for_gates), 2)
-        z, r = _sigmoid(xz + hz), _sigmoid(xr + hr)
-        n = _tanh(xn + _matmul(r * h, for_new))
-        return (n + z * (h - n),)
-
-    return _forward(step, projected, (h0,), 1)[0]
 
 
 # ---- loops ----------------------------------------------------------------------------------------------------------

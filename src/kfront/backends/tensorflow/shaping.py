@@ -11,8 +11,20 @@ import numpy as np
 import tensorflow as tf
 
 from kfront import config
-from kfront.backends.tensorflow._raw import constant, dims, nonnegative, product, raw, shape_vector, size_of, via
+from kfront.backends.tensorflow._raw import (
+    broadcast_sizes,
+    constant,
+    dims,
+    nonnegative,
+    product,
+    raw,
+    shape_vector,
+    size_of,
+    via,
+)
 from kfront.backends.tensorflow.ops import records
+from kfront.core import shapes
+from kfront.ops.shape import padded_by_index
 
 Tensor = Any
 _cast, _reshape, _transpose = raw("Cast"), raw("Reshape"), raw("Transpose")
@@ -49,24 +61,6 @@ def transpose(x: Tensor, axes: Any = None) -> Tensor:
     if axes is not None:  # the gradient does not know negative axes
         return _transpose(x, constant(tuple([a + rank if a < 0 else a for a in axes])))
     return tf.transpose(x) if rank is None else _transpose(x, constant(_reversed_axes[rank]))
-
-
-def swapaxes(x: Tensor, axis1: int, axis2: int) -> Tensor:
-    """Two axes exchanged."""
-    order = list(range(x.shape.rank))
-    order[axis1], order[axis2] = order[axis2], order[axis1]
-    return _transpose(x, constant(tuple(order)))
-
-
-def moveaxis(x: Tensor, source: Any, destination: Any) -> Tensor:
-    """Axes moved to other places."""
-    rank = x.shape.rank
-    origin = [nonnegative(a, rank) for a in _listed(source)]
-    target = [nonnegative(a, rank) for a in _listed(destination)]
-    order = [a for a in range(rank) if a not in origin]
-    for place, a in sorted(zip(target, origin, strict=True)):
-        order.insert(place, a)
-    return _transpose(x, constant(tuple(order)))
 
 
 def _listed(axis: Any) -> list[int]:
@@ -152,15 +146,11 @@ def roll(x: Tensor, shift: Any, axis: Any = None) -> Tensor:
 
 def tile(x: Tensor, repeats: Any) -> Tensor:
     """The whole tensor repeated along axes."""
-    repeats = list(repeats) if isinstance(repeats, (tuple, list)) else [repeats]
-    rank = x.shape.rank
-    if len(repeats) > rank:
-        x = _reshape(x, shape_vector([1] * (len(repeats) - rank) + dims(x)))
-    repeats = [1] * (rank - len(repeats)) + repeats
-    kernel = raw("Tile")
-    if x.dtype == tf.uint16:  # no kernel
-        return via(kernel, tf.int32, x, shape_vector(repeats))
-    return kernel(x, shape_vector(repeats))
+    missing = x.shape.rank - len(repeats)
+    if missing < 0:
+        x = _reshape(x, shape_vector([1] * -missing + dims(x)))
+    kernel, vector = raw("Tile"), shape_vector([1] * missing + list(repeats))
+    return via(kernel, tf.int32, x, vector) if x.dtype == tf.uint16 else kernel(x, vector)  # which has no kernel
 
 
 def repeat(x: Tensor, repeats: Any, axis: int | None = None) -> Tensor:
@@ -185,19 +175,9 @@ def repeat(x: Tensor, repeats: Any, axis: int | None = None) -> Tensor:
 # ---- padding --------------------------------------------------------------------------------------------------------
 
 
-def _pairs(pad_width: Any, rank: int) -> tuple[tuple[int, int], ...]:
-    if isinstance(pad_width, int):
-        return ((pad_width, pad_width),) * rank
-    rows = [tuple(p) if isinstance(p, (tuple, list)) else p for p in pad_width]
-    if len(rows) == 2 and all(isinstance(r, int) for r in rows):
-        return (tuple(rows),) * rank  # type: ignore[return-value]
-    rows = [(r, r) if isinstance(r, int) else r * 2 if len(r) == 1 else r for r in rows]
-    return tuple(rows * rank if len(rows) == 1 else rows)
-
-
 def pad(x: Tensor, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Tensor:
     """Wider at the edges: filled with a constant, reflected, or repeated."""
-    pairs = _pairs(pad_width, x.shape.rank)
+    pairs = shapes.pad_pairs(pad_width, x.shape.rank)
     if mode == "constant":
         fill = 0 if constant_values is None else constant_values
         fill = bool(fill) if x.dtype == tf.bool and isinstance(fill, (int, float)) else fill
@@ -208,28 +188,7 @@ def pad(x: Tensor, pad_width: Any, mode: str = "constant", constant_values: Any 
         room = [s is None or max(p) <= s - (mode == "reflect") for s, p in zip(sizes, pairs, strict=True)]
         if all(room):
             return raw("MirrorPad")(x, constant(pairs), mode.upper())
-    for axis, (before, after) in enumerate(pairs):
-        if before or after:
-            x = _pad_by_index(x, axis, before, after, mode)
-    return x
-
-
-def _pad_by_index(x: Tensor, axis: int, before: int, after: int, mode: str) -> Tensor:
-    n = size_of(x, axis)
-    index = tf.range(-before, n + after)
-    if mode == "edge":
-        index = tf.clip_by_value(index, 0, n - 1)
-    elif mode == "wrap":
-        index = tf.math.floormod(index, n)
-    elif mode == "symmetric":
-        index = tf.math.floormod(index, 2 * n)
-        index = tf.minimum(index, 2 * n - 1 - index)
-    elif mode == "reflect":
-        index = tf.math.floormod(index, tf.maximum(2 * n - 2, 1))
-        index = tf.minimum(index, 2 * n - 2 - index)
-    else:
-        raise NotImplementedError(f"[pad] expected mode constant, reflect, symmetric, edge or wrap, got {mode!r}.")
-    return _gather(x, index, axis)
+    return padded_by_index(x, pairs, mode)
 
 
 # ---- reading by index -----------------------------------------------------------------------------------------------
@@ -279,18 +238,10 @@ def take_along_axis(x: Tensor, indices: Tensor, axis: int | None = None) -> Tens
     return _transpose(out, constant(tuple(np.argsort(order).tolist()))) if swap else out
 
 
-def _matched(x: Tensor, indices: Tensor) -> tuple[Tensor, Tensor]:
+def _matched(x: Tensor, indices: Tensor) -> Any:
     """Both with the same sizes on all axes but the last."""
-    known_x, known_i = x.shape.as_list(), indices.shape.as_list()
-    sizes_x, sizes_i = dims(x), dims(indices)
-    common = [
-        i if a == 1 else a if b == 1 or a is not None else i if b is not None else tf.maximum(a_, i)
-        for a, b, a_, i in zip(known_x[:-1], known_i[:-1], sizes_x, sizes_i, strict=False)
-    ]
-    return (
-        _broadcast(x, shape_vector([*common, sizes_x[-1]])),
-        _broadcast(indices, shape_vector([*common, sizes_i[-1]])),
-    )
+    common = broadcast_sizes(dims(x)[:-1], dims(indices)[:-1])
+    return (_broadcast(t, shape_vector([*common, size_of(t, -1)])) for t in (x, indices))
 
 
 def get_item(x: Tensor, key: Any) -> Tensor:
@@ -336,12 +287,8 @@ def _strided(keys: Sequence[Any]) -> tuple[Any, ...] | None:
 
 def _advanced(x: Tensor, keys: list[Any]) -> Tensor:
     """Indexing with arrays: the plain parts first, then the arrays, which are broadcast together."""
-    keys = [_index_array(k) for k in keys]
-    used = sum(_consumed(k) for k in keys)
-    if not any(k is Ellipsis for k in keys):
-        keys.append(Ellipsis)
-    at = next(i for i, k in enumerate(keys) if k is Ellipsis)
-    keys[at : at + 1] = [slice_of(None)] * (x.shape.rank - used)
+    keys = shapes.complete_key([_index_array(k) for k in keys], x.shape.rank)
+    x, keys = _numbered(x, keys)
     arrays = [k for k in keys if isinstance(k, tf.Tensor)]
     if len(arrays) == 1 and arrays[0].dtype == tf.bool and len(keys) == 1:
         return tf.boolean_mask(x, arrays[0])
@@ -358,6 +305,17 @@ def _advanced(x: Tensor, keys: list[Any]) -> Tensor:
     return _gather_places(x, places)
 
 
+def _numbered(x: Tensor, keys: list[Any]) -> tuple[Tensor, list[Any]]:
+    """True and False as indices choose from an axis of their own."""
+    masks = [isinstance(k, tf.Tensor) and k.dtype == tf.bool for k in keys]
+    alone = [m and k.shape.rank == 0 for k, m in zip(keys, masks, strict=True)]
+    if not any(alone):
+        return x, keys
+    parts = [(k.shape.rank or None) if m else 1 for k, m in zip(keys, masks, strict=True) if k is not None]
+    x = x[tuple(p for n in parts for p in ([None] if n is None else [slice_of(None)] * n))]
+    return x, [tf.reshape(k, (1,)) if a else k for k, a in zip(keys, alone, strict=True)]
+
+
 def _index_array(k: Any) -> Any:
     if k is None or k is Ellipsis or isinstance(k, slice_of) or (isinstance(k, int) and k.__class__ is not bool):
         return k
@@ -365,13 +323,10 @@ def _index_array(k: Any) -> Any:
         return k.value
     if isinstance(k, np.integer):
         return int(k)
-    return k if isinstance(k, tf.Tensor) else tf.convert_to_tensor(np.asarray(k))
-
-
-def _consumed(k: Any) -> int:
-    if k is None or k is Ellipsis:
-        return 0
-    return k.shape.rank if isinstance(k, tf.Tensor) and k.dtype == tf.bool else 1
+    out = k if isinstance(k, tf.Tensor) else tf.convert_to_tensor(np.asarray(k))
+    if out.dtype.is_floating or out.dtype == tf.string:
+        raise TypeError(f"expected integers or bools as indices, got {k!r}")
+    return out
 
 
 def _nonzero_parts(k: Any) -> list[Any]:
@@ -510,56 +465,6 @@ segment_min = _segment("UnsortedSegmentMin", math.inf)
 segment_prod = _segment("UnsortedSegmentProd")
 
 # ---- triangles and diagonals ----------------------------------------------------------------------------------------
-
-
-def tril(x: Tensor, k: int = 0) -> Tensor:
-    """Zero above the k-th diagonal of the last two axes."""
-    if isinstance(k, int) and k >= 0:
-        return _band_part(x, -1, k)
-    return _select(_band(x, k, True), x, constant(_nought(x.dtype), x.dtype))
-
-
-def triu(x: Tensor, k: int = 0) -> Tensor:
-    """Zero below the k-th diagonal of the last two axes."""
-    if isinstance(k, int) and k <= 0:
-        return _band_part(x, -k, -1)
-    return _select(_band(x, k, False), x, constant(_nought(x.dtype), x.dtype))
-
-
-_band_part = raw("MatrixBandPart")
-
-
-def _nought(kind: Any) -> Any:
-    return False if kind == tf.bool else 0
-
-
-def _band(x: Tensor, k: Any, lower: bool) -> Tensor:
-    rows = _expand(tf.range(size_of(x, -2)), 1)
-    columns = tf.range(size_of(x, -1))
-    return columns - rows <= k if lower else columns - rows >= k
-
-
-def diag(x: Tensor, k: int = 0) -> Tensor:
-    """A vector's matrix with it as k-th diagonal; a matrix's k-th diagonal."""
-    if x.shape.rank == 1:
-        return tf.linalg.diag(x, k=k)
-    return diagonal(x, k)
-
-
-def diagonal(x: Tensor, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
-    """The diagonals of two axes, on a new last axis."""
-    x = moveaxis(x, (axis1, axis2), (-2, -1))
-    rows, columns = size_of(x, -2), size_of(x, -1)
-    length = _shorter(rows + min(offset, 0), columns - max(offset, 0))
-    flat = _reshape(x, shape_vector([*dims(x)[:-2], rows * columns]))
-    start = offset if offset >= 0 else -offset * columns
-    return _gather(flat, start + tf.range(length) * (columns + 1), x.shape.rank - 2)
-
-
-def _shorter(a: Any, b: Any) -> Any:
-    if isinstance(a, int) and isinstance(b, int):
-        return max(0, min(a, b))
-    return tf.maximum(0, tf.minimum(a, b))
 
 
 # ---- creation -------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from kfront.core.errors import UnsupportedError
 from kfront.core.variable import Carried, bind
 
 __all__ = ["checkpoint", "jvp", "vjp"]
@@ -50,7 +51,14 @@ def jvp(fn: Any, holders: Sequence[Any], tangents: Sequence[Any]) -> tuple[list[
     """See `Backend.jvp`."""
     xs = _alias(holders)
     with tf.autodiff.ForwardAccumulator(xs, list(tangents)) as accumulator:
-        results, others, assigned = _run(fn, holders, xs)
+        try:
+            results, others, assigned = _run(fn, holders, xs)
+        except TypeError as error:
+            if "variant" not in str(error):
+                raise
+            raise UnsupportedError(
+                "[tensorflow] expected no loop inside compiled or vectorized forward derivatives; take reverse ones."
+            ) from error
         slopes = _dense([accumulator.jvp(y, _ZERO) for y in results])
     for h, x in assigned:
         h._write(x)

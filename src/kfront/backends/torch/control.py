@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch.utils import _pytree as pytree
 
-from kfront.backends.torch.step import inside_func
+from kfront.backends.torch.step import inside_func, transforming
 from kfront.core.state import state
 
 Tensor = torch.Tensor
@@ -165,7 +165,8 @@ def _no_steps(f: Any, carry: Any, leaves: list[Any], structure: Any) -> Any:
 
 
 def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
-    return torch.vmap(function, randomness="different")(_tensors(elements))
+    with transforming():
+        return torch.vmap(function, randomness="different")(_tensors(elements))
 
 
 class _CustomGradient(torch.autograd.Function):

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from kfront.backends.torch.common import axes_of, native
 from kfront.config import epsilon
 from kfront.core.errors import ShapeError
+from kfront.core.sparse import sparse_one_hot
 
 Tensor = torch.Tensor
 _nn = torch._C._nn
@@ -261,6 +262,8 @@ def moments(x: Tensor, axes: Any, keepdims: bool = False, synchronized: bool = F
 
 
 def one_hot(x: Tensor, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Tensor:
+    if sparse:
+        return sparse_one_hot(x, num_classes, axis, dtype)
     kind = native(dtype)
     x = x.to(torch.int64)
     if num_classes < 128:

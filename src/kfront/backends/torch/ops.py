@@ -9,6 +9,7 @@ import torch
 
 from kfront.backends.torch.common import TORCH, axes_of, current_device, native
 from kfront.core.dtypes import WEAK, result_type, standardize
+from kfront.core.sparse import sparse_bincount
 
 Tensor = torch.Tensor
 _INTS = frozenset((torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.bool))
@@ -287,9 +288,11 @@ def searchsorted(sorted_sequence: Tensor, values: Tensor, side: str = "left") ->
 
 def bincount(x: Tensor, weights: Tensor | None = None, minlength: int = 0, sparse: bool = False) -> Tensor:
     minlength = minlength or 0
-    if x.ndim == 1 and weights is None:
+    if x.ndim == 1 and weights is None and not sparse:
         return torch.bincount(x, minlength=minlength).to(torch.int32)
     size = minlength if x.numel() == 0 else builtins.max(int(x.max()) + 1, minlength)
+    if sparse:
+        return sparse_bincount(x, weights, size)
     index = x.to(torch.int64)
     if weights is None:
         source = torch.ones_like(x, dtype=torch.int32)

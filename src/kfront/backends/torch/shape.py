@@ -13,6 +13,8 @@ import torch.nn.functional as F
 
 from kfront.backends.torch.common import axes_of
 from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.shapes import pad_pairs
+from kfront.ops.shape import padded_by_index
 
 Tensor = torch.Tensor
 
@@ -105,54 +107,22 @@ def _cut(x: Tensor, at: list[int], axis: int) -> tuple[Tensor, ...]:
 
 
 def pad(x: Tensor, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Tensor:
-    widths = _pad_widths(pad_width, x.ndim)
+    widths = pad_pairs(pad_width, x.ndim)
     if mode == "constant":
         flat = [w for pair in reversed(widths) for w in pair]
         fill = 0 if constant_values is None else constant_values
         if isinstance(fill, Tensor):
             return _pad_tensor(x, widths, fill)
         return F.pad(x, flat, value=fill)
-    for axis, (before, after) in enumerate(widths):
-        if before or after:
-            x = torch.index_select(x, axis, _pad_index(x.shape[axis], before, after, mode, x.device))
-    return x
+    return padded_by_index(x, widths, mode)  # torch's own modes cover few ranks and no "symmetric"
 
 
-def _pad_widths(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
-    """One (before, after) per axis."""
-    if isinstance(pad_width, int):
-        return [(pad_width, pad_width)] * ndim
-    pairs = list(pad_width)
-    if pairs and isinstance(pairs[0], int):
-        pairs = [tuple(pairs)] if len(pairs) == 2 else [(pairs[0], pairs[0])]
-    pairs = [tuple(p) if len(p) == 2 else (p[0], p[0]) for p in pairs]
-    return pairs * ndim if len(pairs) == 1 else pairs
-
-
-def _pad_tensor(x: Tensor, widths: list[tuple[int, int]], fill: Tensor) -> Tensor:
+def _pad_tensor(x: Tensor, widths: Sequence[tuple[int, int]], fill: Tensor) -> Tensor:
     shape = [n + a + b for n, (a, b) in zip(x.shape, widths, strict=True)]
     inside = tuple(builtins.slice(a, a + n) for n, (a, _) in zip(x.shape, widths, strict=True))
     out = fill.to(x.dtype).expand(shape).clone()
     out[inside] = x
     return out
-
-
-def _pad_index(n: int, before: int, after: int, mode: str, device: Any) -> Tensor:
-    """Source positions of a padded axis; torch's own modes cover few ranks and no "symmetric"."""
-    i = torch.arange(-before, n + after, device=device)
-    if mode == "edge":
-        return i.clamp(0, n - 1)
-    if mode == "wrap":
-        return i % n
-    if mode == "symmetric":
-        i = i % (2 * n)
-        return torch.where(i < n, i, 2 * n - 1 - i)
-    if mode == "reflect":
-        if n == 1:
-            return torch.zeros_like(i)
-        i = i % (2 * n - 2)
-        return torch.where(i < n, i, 2 * n - 2 - i)
-    raise ArgumentError(f"[pad] expected `mode` 'constant', 'reflect', 'symmetric', 'edge' or 'wrap', got {mode!r}.")
 
 
 # ---- reading by position ---------------------------------------------------------------------------------------------
@@ -239,14 +209,21 @@ def _plain_key(k: Any, device: Any) -> Any:
     """A key that torch understands."""
     if k is None or k is Ellipsis or isinstance(k, (bool, int)):
         return k
+    if isinstance(k, np.bool_):
+        return bool(k)
     if isinstance(k, builtins.slice):
         return builtins.slice(*(None if p is None else int(p) for p in (k.start, k.stop, k.step)))
     if hasattr(k, "_is_variable"):
         k = k.value
     if not isinstance(k, Tensor):
-        k = torch.as_tensor(np.asarray(k) if len(np.shape(k)) else int(k), device=device)
-        if k.ndim == 0:
-            return int(k)
+        k = np.asarray(k)
+        if k.dtype.kind not in "iub":
+            raise TypeError(f"expected integers or bools as indices, got {k!r}")
+        if not k.ndim:
+            return k.item()
+        k = torch.as_tensor(k, device=device)
+    if k.dtype.is_floating_point:
+        raise TypeError(f"expected integers or bools as indices, got {k.dtype}")
     if k.dtype is torch.bool or k.dtype in _POSITIONS:
         return k
     return k.to(torch.int64)

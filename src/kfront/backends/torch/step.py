@@ -9,16 +9,30 @@ from typing import Any
 
 import torch
 
-__all__ = ["compile_step", "inside_func", "nesting", "upload", "value_and_grad"]
+__all__ = ["compile_step", "inside_func", "nesting", "transforming", "upload", "value_and_grad"]
 
 Tensor = torch.Tensor
 
 
 class _Nesting(threading.local):
     depth: int = 0  # of running calls of value_and_grad
+    func: int = 0  # of transforms of `torch.func` that were started here
+
+    def __init__(self) -> None:
+        self.depth = self.func = 0
 
 
 nesting = _Nesting()
+
+
+class transforming:
+    """Context in which what runs is inside a transform of `torch.func`."""
+
+    def __enter__(self) -> None:
+        nesting.func += 1
+
+    def __exit__(self, *exc: Any) -> None:
+        nesting.func -= 1
 
 
 def inside_func() -> bool:

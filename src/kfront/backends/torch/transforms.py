@@ -8,12 +8,14 @@ only if there is one. Inside `torch.func` (a `vmap` or `jvp` around), where valu
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from kfront.backends.torch.step import inside_func, nesting
+from kfront.backends.torch.step import inside_func, nesting, transforming
 from kfront.core.variable import Carried, StatelessScope, bind
 
 __all__ = ["can_compile", "checkpoint", "jvp", "vjp"]
@@ -101,7 +103,8 @@ def _carry(fn: Any, holders: Sequence[Any], scope: Carried) -> Callable[..., Any
 def _vjp_inside(fn: Any, holders: Sequence[Any]) -> tuple[list[Any], list[Any], Any]:
     scope = Carried()
     run = _carry(fn, holders, scope)
-    results, pull, (others, new) = torch.func.vjp(run, *[h._value for h in holders], has_aux=True)
+    with transforming():
+        results, pull, (others, new) = torch.func.vjp(run, *[h._value for h in holders], has_aux=True)
     scope.keep(new)
     return list(results), list(others), lambda gradients: list(pull(tuple(gradients)))
 
@@ -111,7 +114,8 @@ def jvp(fn: Any, holders: Sequence[Any], tangents: Sequence[Any]) -> tuple[list[
     scope = Carried()
     run = _carry(fn, holders, scope)
     values = tuple(h._value for h in holders)
-    results, slopes, (others, new) = torch.func.jvp(run, values, tuple(tangents), has_aux=True)
+    with transforming():
+        results, slopes, (others, new) = torch.func.jvp(run, values, tuple(tangents), has_aux=True)
     scope.keep(new)
     return list(results), list(others), list(slopes)
 
@@ -119,10 +123,17 @@ def jvp(fn: Any, holders: Sequence[Any], tangents: Sequence[Any]) -> tuple[list[
 def checkpoint(fn: Callable[..., list[Tensor]], tensors: Sequence[Tensor]) -> list[Tensor]:
     """See `Backend.checkpoint`. The second run finds the Variables as the first did, and assigns nothing.
 
-    Inside `torch.func`, which has no hooks for saved tensors, everything is kept.
+    Inside `torch.func`, which has no hooks for saved tensors, everything is kept. `torch.compile` has an operator for
+    it, of which the second run is part of the graph.
     """
     from torch.utils.checkpoint import checkpoint as recompute
 
+    _may_assign()
+    if torch.compiler.is_compiling() and not nesting.func:
+        run_whole = lambda *values: tuple(fn(*values))  # noqa: E731
+        if nesting.depth:  # the gradient is in the same graph
+            return list(recompute(run_whole, *tensors, use_reentrant=False, context_fn=_run_again))
+        return list(recompute(run_whole, *tensors, use_reentrant=False))
     if inside_func() or not torch.is_grad_enabled():
         return fn(*tensors)
     first: list[Any] = []
@@ -141,3 +152,31 @@ def checkpoint(fn: Callable[..., list[Tensor]], tensors: Sequence[Tensor]) -> li
         return tuple(results)
 
     return list(recompute(run, *tensors, use_reentrant=False))
+
+
+class _Through(TorchDispatchMode):
+    """Changes nothing."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return func(*args, **(kwargs or {}))
+
+
+def _run_again() -> tuple[Any, Any]:
+    """Contexts of the two runs.
+
+    Without them the operator only marks what is to be computed again, for a partitioner that makes two graphs of a
+    step, which a step with its gradient inside has not.
+    """
+    return _Through(), _Through()
+
+
+@torch.compiler.assume_constant_result
+def _may_assign() -> bool:
+    """Let `torch.compile` trace functions into its checkpoint operator that assign Variables and set flags.
+
+    It refuses them unless told that the second run need not assign again, which here it never does.
+    """
+    config = sys.modules.get("torch._dynamo.config")
+    if config is not None and hasattr(config, "skip_fwd_side_effects_in_bwd_under_checkpoint"):
+        config.skip_fwd_side_effects_in_bwd_under_checkpoint = True  # type: ignore[attr-defined]
+    return True

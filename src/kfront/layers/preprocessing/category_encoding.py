@@ -69,7 +69,7 @@ class CategoryEncoding(DataLayer):
 
     def compute_output_spec(self, inputs: Any, count_weights: Any = None) -> Any:
         """Shape and dtype of the result."""
-        return Abstract(self.compute_output_shape(inputs.shape), self.compute_dtype)
+        return Abstract(self.compute_output_shape(inputs.shape), self.compute_dtype, self.sparse)
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""

@@ -192,7 +192,7 @@ class Discretization(DataLayer):
 
     def compute_output_spec(self, inputs: Any) -> Any:
         """Shape and dtype of the result."""
-        return Abstract(self.compute_output_shape(inputs.shape), self.output_dtype)
+        return Abstract(self.compute_output_shape(inputs.shape), self.output_dtype, self.sparse)
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""

@@ -1,0 +1,92 @@
+"""What an op infers is kept, so that the same question is answered by a look-up.
+
+The key holds all that the result may depend on: the operands' shapes and dtypes (the values of Python numbers), the
+other arguments with their types, the backend and floatx. A call with an argument that can change, or that code of the
+user's stands behind (functions, tensors, seed generators), has no key and is worked out each time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+from kfront import config
+from kfront.core.dtypes import WEAK
+from kfront.core.spec import Abstract
+from kfront.core.state import state
+
+__all__ = ["fresh", "key_of", "recalled"]
+
+_LIMIT = 256  # results of one op
+_PLAIN = frozenset((*WEAK, str, type(None), type(Ellipsis)))
+
+
+class _NoKey(Exception):
+    """An argument has no lasting value."""
+
+
+def _frozen(x: Any) -> Any:
+    kind = x.__class__
+    if kind in _PLAIN:
+        return kind, x  # 1, 1.0 and True are equal, but not the same argument
+    if kind is Abstract:
+        return x.dtype, *x.shape
+    if kind is tuple or kind is list:
+        return kind, *map(_frozen, x)
+    if kind is dict:
+        return kind, *((k, _frozen(v)) for k, v in x.items())
+    if kind is slice:
+        return kind, _frozen(x.start), _frozen(x.stop), _frozen(x.step)
+    raise _NoKey
+
+
+def key_of(operands: Any, static: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    """What the inference depends on; None where that cannot be told.
+
+    Args:
+        operands: `Abstract` values, Python numbers, None.
+        static: the other arguments.
+    """
+    try:
+        return state.backend, config.floatx(), *map(_frozen, operands), *map(_frozen, static)
+    except _NoKey:
+        return None
+
+
+def fresh(x: Any) -> Any:
+    """A copy of an inferred result: marks that are put on one (masks, histories) must not be seen on the next."""
+    kind = x.__class__
+    if kind is Abstract:
+        return Abstract(x.shape, x.dtype, x.sparse)
+    return kind(map(fresh, x)) if kind is tuple or kind is list else x
+
+
+def _lasting(x: Any) -> bool:
+    if x.__class__ is tuple or x.__class__ is list:
+        return all(map(_lasting, x))
+    return x.__class__ is Abstract or x.__class__ in _PLAIN
+
+
+def recalled(known: dict[Any, Any], key: Any, infer: Callable[..., Any], *args: Any) -> Any:
+    """The result for `key`: from `known`, or inferred and put there.
+
+    Args:
+        known: results of one op; emptied when it has grown too large.
+        key: as from `key_of`; None to infer in any case.
+        infer: works it out.
+        *args: its arguments.
+    """
+    if key is None:
+        return infer(*args)
+    try:
+        return fresh(known[key])
+    except (KeyError, TypeError):  # TypeError: a size that is a tensor cannot be looked up
+        out = infer(*args)
+    if not _lasting(out):
+        return out
+    if len(known) >= _LIMIT:
+        known.clear()
+    with contextlib.suppress(TypeError):
+        known[key] = out
+    return fresh(out)
