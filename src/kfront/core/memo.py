@@ -80,9 +80,12 @@ def recalled(known: dict[Any, Any], key: Any, infer: Callable[..., Any], *args: 
     if key is None:
         return infer(*args)
     try:
-        return fresh(known[key])
-    except (KeyError, TypeError):  # TypeError: a size that is a tensor cannot be looked up
-        out = infer(*args)
+        found = known.get(key)
+    except TypeError:  # a size that is a tensor cannot be looked up
+        found = None
+    if found is not None:
+        return fresh(found)
+    out = infer(*args)
     if not _lasting(out):
         return out
     if len(known) >= _LIMIT:

@@ -143,10 +143,10 @@ class Abstract(KerasTensor):
 
     __slots__ = ()
 
-    def __init__(self, shape: Any, dtype: Any) -> None:
+    def __init__(self, shape: Any, dtype: Any, sparse: bool = False) -> None:
         self.shape = tuple(shape)
         self.dtype = dtype
-        self.sparse = self.ragged = False
+        self.sparse, self.ragged = sparse, False
         self.name = "abstract"
         self._keras_history = self._keras_mask = None
 
