@@ -81,7 +81,8 @@ class HostLayer(DataLayer):
     def compute_output_spec(self, inputs: Any) -> Any:
         """Shape and dtype of the result."""
         shapes = tree.map_structure(lambda x: tuple(x.shape), inputs)
-        return Abstract(self.compute_output_shape(shapes), self.output_dtype_for(inputs))
+        sparse = getattr(self, "sparse", False)
+        return Abstract(self.compute_output_shape(shapes), self.output_dtype_for(inputs), sparse)
 
     def get_build_config(self) -> Any:
         """Nothing is built."""
