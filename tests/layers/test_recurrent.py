@@ -160,3 +160,41 @@ def test_dtypes(kind: str, policy: str, backend: Any) -> None:
         pytest.skip("jax computes in 32 bits unless jax_enable_x64 is set")
     assert {kfront.backend.standardize_dtype(t.dtype) for t in (out, *states)} == {want}
     assert {w.dtype for w in layer.weights} == {"float64" if policy == "float64" else "float32"}
+
+
+MASKS = np.array(
+    [[1, 1, 0, 1, 0, 1], [0, 0, 1, 1, 0, 1], [1, 1, 1, 0, 0, 0], [0, 0, 0, 0, 0, 0], [1, 1, 1, 1, 1, 1]], dtype=bool
+)
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
+@pytest.mark.parametrize("flags", [{}, {"go_backwards": True}, {"zero_output_for_mask": True}])
+def test_masks_are_exact_where_the_engine_traces(kind: str, flags: dict[str, Any], trainable_backend: Any) -> None:
+    """Outputs, states and gradients of the fused op are those of the scan, for any mask, eagerly and compiled."""
+    x, first = data(5, 6, 3), [data(5, 4) for _ in range(2 if kind == "LSTM" else 1)]
+    made = [
+        getattr(layers, kind)(4, return_sequences=True, return_state=True, use_cudnn=u, **flags)
+        for u in ("auto", False)
+    ]
+    for layer in made:
+        layer(x)
+    made[1].set_weights(made[0].get_weights())
+
+    def results(layer: Any, compiled: bool) -> list[np.ndarray]:
+        inputs = [kfront.Variable(v) for v in (x, *first)]
+        sources = [*layer.trainable_variables, *inputs]
+        mask = ops.convert_to_tensor(MASKS)
+        factors = [ops.convert_to_tensor(f) for f in (data(5, 6, 4), *[data(5, 4) + 1 for _ in first])]
+
+        def run() -> tuple[Any, Any]:
+            outs = layer(inputs[0].value, initial_state=[v.value for v in inputs[1:]], mask=mask)
+            return sum(ops.sum(o * f) for o, f in zip(outs, factors, strict=True)), outs
+
+        step = lambda: trainable_backend.value_and_grad(run, sources)  # noqa: E731
+        value, outs, grads = trainable_backend.compile_step(step, lambda: sources, "auto")() if compiled else step()
+        return [trainable_backend.to_numpy(v) for v in (value, *outs, *grads)]
+
+    want = results(made[1], True)
+    for compiled in (True,) if flags else (True, False):
+        for got, expected in zip(results(made[0], compiled), want, strict=True):
+            np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)

@@ -1,8 +1,10 @@
 """Recurrent layers: `RNN` runs any cell over time; SimpleRNN, LSTM and GRU have fast paths of their own.
 
 There are three ways through a sequence: a cell called step by step in a scan; for the built-in cells the products with
-the inputs for all steps at once, and a scan over what is left; and for LSTM and GRU with the usual activations, and
-padding at the end if at all, one op for the whole sequence, for which engines have fused kernels.
+the inputs for all steps at once, and a scan over what is left; and for LSTM and GRU with the usual activations one op
+for the whole sequence, for which engines have fused kernels. These know lengths only: where a mask leaves out steps in
+the middle, or is not known because an engine traces, the steps that count are brought to the front first, and the
+outputs back to their places.
 """
 
 from __future__ import annotations
@@ -251,11 +253,7 @@ class RNN(OptionLayer):
 
     def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
         """The layer's output, see the class."""
-        if self.unroll and sequences.shape[1] is None:
-            raise ShapeError(
-                f"[{self.name}] expected a fixed number of steps for `unroll=True`, got inputs of shape "
-                f"{tuple(sequences.shape)}; give it in Input(shape=...)."
-            )
+        self._check_unroll(sequences)
         if isinstance(mask, (list, tuple)):
             mask = mask[0]
         states = self._first_states(sequences, initial_state)
@@ -264,6 +262,18 @@ class RNN(OptionLayer):
             kept.state.assign(new)
         result = outputs if self.return_sequences else last
         return (result, *states) if self.return_state else result
+
+    def _check_unroll(self, sequences: Any) -> None:
+        if self.unroll and sequences.shape[1] is None:
+            raise ShapeError(
+                f"[{self.name}] expected a fixed number of steps for `unroll=True`, got inputs of shape "
+                f"{tuple(sequences.shape)}; give it in Input(shape=...)."
+            )
+
+    def compute_output_spec(self, sequences: Any, *args: Any, **kwargs: Any) -> Any:
+        """Specs of the outputs."""
+        self._check_unroll(sequences)
+        return super().compute_output_spec(sequences, *args, **kwargs)
 
     def inner_loop(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:
         """Run the cell over time.
@@ -275,7 +285,8 @@ class RNN(OptionLayer):
             training: whether dropout acts.
 
         Returns:
-            (last output, outputs of all steps, list of last states).
+            (last output, outputs of all steps, list of last states). With a mask, the states of a layer that neither
+            returns nor carries them may be those after steps that are left out.
         """
         if is_plain(self.cell, self):
             return self._by_parts(sequences, tuple(initial_state), mask, training)
@@ -295,9 +306,7 @@ class RNN(OptionLayer):
         if training and (cell.dropout or cell.recurrent_dropout):
             sequences, keep = self._dropped(sequences, states[0])
         if keep is None and self.use_cudnn is not False and cell.usual():
-            lengths = _lengths(self._backend, mask)
-            if lengths is not _HOLES:
-                return self._fused(sequences, states, mask, lengths)
+            return self._fused(sequences, states, mask)
 
         def step(z: Any, before: Any) -> tuple[Any, list[Any]]:
             new = cell.advance(z, tuple(before), keep)
@@ -316,16 +325,39 @@ class RNN(OptionLayer):
         finally:
             stop_dropout(cell)
 
-    def _fused(self, x: Any, states: tuple[Any, ...], mask: Any, lengths: Any) -> Any:
-        outputs, *new = self.cell.sequence(x, states, lengths, self.go_backwards)
-        last = new[0]
-        if lengths is not None:
-            some = ops.expand_dims(ops.greater(lengths, 0), 1)
-            last = ops.where(some, last, ops.zeros_like(last))
-            if self.return_sequences and not self.zero_output_for_mask and not self.go_backwards:
-                valid = ops.expand_dims(ops.cast(mask, "bool"), 2)
-                outputs = ops.where(valid, outputs, ops.expand_dims(last, 1))
+    def _fused(self, x: Any, states: tuple[Any, ...], mask: Any) -> Any:
+        sequence, padding = self.cell.sequence, _padding(self._backend, mask)
+        if padding == "none":
+            outputs, *new = sequence(x, states, None, self.go_backwards)
+            return new[0], outputs, new
+        mask = ops.cast(mask, "bool")
+        lengths = ops.sum(ops.cast(mask, "int32"), axis=1)
+        if self.go_backwards:
+            x, mask = ops.flip(x, axis=1), ops.flip(mask, axis=1)
+        moved = padding == "any" or self.go_backwards
+        if moved:  # the steps that count come first, in their order
+            x = _steps_at(x, ops.argsort(ops.logical_not(mask), axis=1))
+        some = ops.expand_dims(ops.greater(lengths, 0), 1)
+        if self.return_state or self._carried:
+            outputs, *new = sequence(x, states, lengths, False)
+            last = new[0]
+        else:  # engines are faster where no state has to stand still
+            outputs, *new = sequence(x, states, None, False)
+            last = ops.squeeze(_steps_at(outputs, ops.expand_dims(ops.maximum(lengths - 1, 0), 1)), 1)
+        last = ops.where(some, last, ops.zeros_like(last))
+        if self.return_sequences and moved:
+            outputs = self._spread(outputs, mask)
+        elif self.return_sequences:
+            shown = ops.zeros_like(last) if self.zero_output_for_mask else last
+            outputs = ops.where(ops.expand_dims(mask, 2), outputs, ops.expand_dims(shown, 1))
         return last, outputs, new
+
+    def _spread(self, outputs: Any, mask: Any) -> Any:
+        """Outputs of the steps that count, which come first in `outputs`, at their places."""
+        count = ops.cumsum(ops.cast(mask, "int32"), axis=1)
+        outputs = _steps_at(outputs, ops.maximum(ops.subtract(count, 1), 0))
+        shown = mask if self.zero_output_for_mask else ops.greater(count, 0)
+        return ops.where(ops.expand_dims(shown, 2), outputs, ops.zeros_like(outputs))
 
     def _cell_step(self, states: list[Any], training: bool) -> Callable[[Any, Any], Any]:
         run = step_of(self.cell, training)
@@ -424,25 +456,23 @@ class OfCell(RNN):
         self.input_spec = InputSpec(ndim=3)
 
 
-_HOLES = object()
-
-
-def _lengths(backend: Any, mask: Any) -> Any:
-    """Valid steps of each sequence if padding is at the end only, None if there is no padding, else `_HOLES`.
-
-    While an engine traces, the mask has no values and is taken to have holes: the scan then follows it exactly.
-    """
+def _padding(backend: Any, mask: Any) -> str:
+    """Where a mask leaves steps out: "none", at the "end", or "any" place, as is assumed while an engine traces."""
     if mask is None:
-        return None
+        return "none"
     if isinstance(mask, KerasTensor) or not backend.has_value(mask):
-        return _HOLES
+        return "any"
     valid = np.asarray(backend.to_numpy(mask)).astype(bool)
-    counts = valid.sum(axis=1)
-    if (counts == valid.shape[1]).all():
-        return None
-    if not (valid == (np.arange(valid.shape[1])[None, :] < counts[:, None])).all():
-        return _HOLES
-    return ops.sum(ops.cast(mask, "int32"), axis=1)
+    if valid.all():
+        return "none"
+    return "end" if (valid[:, :-1] >= valid[:, 1:]).all() else "any"
+
+
+def _steps_at(x: Any, at: Any) -> Any:
+    """The steps of sequences (batch, time, features) at positions (batch, n): rows, which engines move fast."""
+    first = ops.arange(dim(x, 0), dtype="int32") * dim(x, 1)
+    rows = ops.reshape(x, (-1, x.shape[-1]))
+    return ops.take(rows, ops.add(ops.cast(at, "int32"), ops.expand_dims(first, 1)), axis=0)
 
 
 def forward_options(options: tuple[str, ...], cls: Any) -> Any:

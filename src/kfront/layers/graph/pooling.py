@@ -136,7 +136,7 @@ class TopKPooling(OptionLayer):
         self.k = k
         self.supports_masking = True
 
-    def _kept(self, nodes: int) -> int:
+    def _count_kept(self, nodes: int) -> int:
         return min(nodes, self.k) if isinstance(self.k, int) else -int(-self.k * nodes // 1)
 
     def build(self, input_shape: Any) -> None:
@@ -156,7 +156,7 @@ class TopKPooling(OptionLayer):
         """The layer's output, see the class."""
         x, edge_index = inputs
         mask, batch, nodes = node_mask(mask), dim(x, 0), x.shape[1]
-        k, p = self._kept(nodes), self.projection.value
+        k, p = self._count_kept(nodes), self.projection.value
         scores = ops.divide(ops.matmul(x, p), ops.sqrt(ops.add(ops.sum(ops.square(p)), 1e-12)))
         ranked = scores if mask is None else ops.where(ops.cast(mask, "bool"), scores, -float("inf"))
         places = ops.cast(ops.top_k(ranked, k)[1], "int32")
@@ -189,7 +189,7 @@ class TopKPooling(OptionLayer):
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Shapes of nodes and edges."""
         nodes, edges = input_shape
-        return (nodes[0], self._kept(nodes[1]), nodes[2]), tuple(edges)
+        return (nodes[0], self._count_kept(nodes[1]), nodes[2]), tuple(edges)
 
     def compute_output_spec(self, inputs: Any) -> Any:
         """Shapes and dtypes of nodes and edges."""
@@ -201,4 +201,4 @@ class TopKPooling(OptionLayer):
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Which of the kept nodes exist."""
         mask = node_mask(mask)
-        return None if mask is None else (self._valid(mask, self._kept(inputs[0].shape[1])), None)
+        return None if mask is None else (self._valid(mask, self._count_kept(inputs[0].shape[1])), None)

@@ -53,7 +53,7 @@ class Normalization(DataLayer):
     adapt_mean: Any = None
     adapt_variance: Any = None
     count: Any = None
-    _kept: tuple[int, ...]
+    _kept_axes: tuple[int, ...]
     _given: tuple[np.ndarray, np.ndarray]
 
     def __init__(
@@ -83,7 +83,7 @@ class Normalization(DataLayer):
                 "Input(shape=...), or choose another `axis`."
             )
         sizes = tuple(input_shape[a] for a in kept)
-        self.__dict__["_kept"] = tuple(kept)
+        self.__dict__["_kept_axes"] = tuple(kept)
         self.__dict__["_shape"] = tuple(input_shape[a] if a in kept else 1 for a in range(rank))
         if self.input_mean is None:
             make = lambda n, i, s=sizes, d=None: self.add_weight(s, i, name=n, trainable=False, dtype=d)  # noqa: E731
@@ -115,13 +115,13 @@ class Normalization(DataLayer):
         for batch in host_batches(data, self.name):
             if not self.built:
                 self.build(batch.shape)
-            shape = [d for a, d in enumerate(self._shape) if a in self._kept]
-            if batch.ndim != len(self._shape) or [batch.shape[a] for a in self._kept] != shape:
+            shape = [d for a, d in enumerate(self._shape) if a in self._kept_axes]
+            if batch.ndim != len(self._shape) or [batch.shape[a] for a in self._kept_axes] != shape:
                 raise ShapeError(
-                    f"[{self.name}] expected data with the sizes {shape} on the axes {list(self._kept)} of "
+                    f"[{self.name}] expected data with the sizes {shape} on the axes {list(self._kept_axes)} of "
                     f"{len(self._shape)}, got shape {batch.shape}."
                 )
-            others = tuple(a for a in range(batch.ndim) if a not in self._kept)
+            others = tuple(a for a in range(batch.ndim) if a not in self._kept_axes)
             # two pairs of moments are merged as in Chan, Golub, LeVeque (1979), "Updating formulae"
             batch = batch.astype("float64")
             number = int(np.prod([batch.shape[a] for a in others])) if others else 1
