@@ -81,3 +81,56 @@ def test_the_readme_has_the_two_commands():
     assert "python3 -m nox -s tests" in text
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert "nox" in script and "tests" in script
+
+
+# a layer's name that torch.nn.Module has too -> why the layer has it
+MEANT = {
+    "Layer.__call__": "goes through nn.Module.__call__ on torch",
+    "Layer.__setstate__": "restores what the layer saved",
+    "Operation.__call__": "layers on torch are called through nn.Module",
+    "DataLayer.__call__": "runs inside tf.data and worker processes as well",
+    "HostLayer.__call__": "takes lists of strings",
+    "HostLayer.__setstate__": "makes tables anew",
+    "Functional.__setstate__": "makes the graph anew",
+    "FeatureSpace.__call__": "takes dicts of features",
+    "FeatureSpace.float": "Keras's public name for a kind of feature",
+    "TorchModuleWrapper.parameters": "Keras's public name: those of the module",
+    "Trainer.compile": "Keras's public name",
+}
+
+
+def names_of(node: ast.ClassDef) -> set[str]:
+    """Methods and attributes of a class, and what its methods set on `self`."""
+    names = {n.name for n in node.body if isinstance(n, ast.FunctionDef)}
+    for part in ast.walk(node):
+        if isinstance(part, ast.Attribute) and isinstance(part.ctx, ast.Store) and ast.unparse(part.value) == "self":
+            names.add(part.attr)
+    targets = [t for n in node.body if isinstance(n, ast.Assign) for t in n.targets]
+    targets += [n.target for n in node.body if isinstance(n, ast.AnnAssign)]
+    return names | {t.id for t in targets if isinstance(t, ast.Name)}
+
+
+def test_layers_hide_no_name_of_torch_modules():
+    """On torch a layer is a torch.nn.Module: `_apply` or `_parameters` of a layer's own would break it there."""
+    torch = pytest.importorskip("torch")
+    taken = (set(dir(torch.nn.Module)) | set(vars(torch.nn.Module()))) - set(dir(object))
+    classes = {}
+    for path in FILES:
+        if adapter_of(path) is None:
+            classes |= {
+                n.name: n for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if type(n) is ast.ClassDef
+            }
+    parents = {name: {ast.unparse(b).split(".")[-1] for b in node.bases} for name, node in classes.items()}
+
+    def up(name: str, seen: set[str]) -> set[str]:
+        for parent in parents.get(name, set()) - seen:
+            up(parent, seen | {name})
+            found.setdefault(name, set()).update({parent}, found.get(parent, set()))
+        return found.get(name, set())
+
+    found: dict[str, set[str]] = {}
+    layers = {n for n in classes if "Layer" in up(n, set())} | {"Layer"}
+    bases = set().union(*(found.get(n, set()) for n in layers)) & classes.keys()
+    hidden = {f"{n}.{x}" for n in layers | bases for x in names_of(classes[n]) & taken}
+    assert hidden == set(MEANT)
+    assert {"Conv2D", "MessagePassing", "Functional"} <= layers and "Owner" in bases
