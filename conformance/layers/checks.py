@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import json
+import pathlib
+import tempfile
 from collections.abc import Callable
 from typing import Any
 
@@ -16,11 +18,25 @@ from conformance.layers.running import built, call, host, native, new_weights, r
 from conformance.suite import close
 from kfront.core.state import state
 
-__all__ = ["compiled", "config", "float64", "gradients", "half", "padded", "seeds", "slopes", "symbolic", "values"]
+__all__ = [
+    "compiled",
+    "config",
+    "files",
+    "float64",
+    "gradients",
+    "half",
+    "padded",
+    "seeds",
+    "slopes",
+    "state_dict",
+    "symbolic",
+    "values",
+]
 
 SAME = 1e-6  # the same computation by the same engine, in another order at most
 GRADIENT = 1e-4  # of the largest element: sums over the batch and, in float32, over steps
 SLOPE = 2e-4  # of float32 gradients along a direction against differences of float64 values: of the sum of all terms
+SLOW_TO_TRACE = ("tensorflow",)  # engines whose graphs take longer to make than to run: only for rows that are compiled
 
 
 def _compare(got: list[np.ndarray], want: list[np.ndarray], rtol: float, what: str = "output") -> None:
@@ -151,7 +167,7 @@ def _weighted(b: Any, outputs: list[Any]) -> Any:
     return total
 
 
-def _gradients(backend: str, row: Row) -> list[np.ndarray]:
+def _gradients(backend: str, row: Row, compiles: bool) -> list[np.ndarray]:
     """Gradients by the trainable weights and the floating inputs, compiled where the engine's own steps are."""
     with world(backend) as b:
         layer = ready(row)
@@ -163,7 +179,9 @@ def _gradients(backend: str, row: Row) -> list[np.ndarray]:
             arguments = with_arrays((row.args, row.kwargs), inputs)
             return _weighted(b, tensors(b, call(layer, row, arguments))), None
 
-        step = b.compile_step(lambda: b.value_and_grad(run, sources, others)[2], lambda: [*sources, *others], "auto")
+        step = lambda: b.value_and_grad(run, sources, others)[2]  # noqa: E731
+        if compiles or backend not in SLOW_TO_TRACE:
+            step = b.compile_step(step, lambda: [*sources, *others], "auto")
         found = step()
         lost = [v.path for v, g in zip(sources, found, strict=True) if g is None]
         assert not lost, f"no gradient for {', '.join(lost)}"
@@ -171,8 +189,8 @@ def _gradients(backend: str, row: Row) -> list[np.ndarray]:
 
 
 @functools.cache
-def _found(backend: str, row: Row) -> list[np.ndarray]:
-    return _gradients(backend, row)
+def _found(backend: str, row: Row, compiles: bool) -> list[np.ndarray]:
+    return _gradients(backend, row, compiles)
 
 
 def _value_at(row: Row, parameters: list[np.ndarray]) -> float:
@@ -188,9 +206,9 @@ def _value_at(row: Row, parameters: list[np.ndarray]) -> float:
         return float(_weighted(b, tensors(b, call(layer, row, arguments))))
 
 
-def slopes(backend: str, row: Row) -> None:
+def slopes(backend: str, row: Row, compiles: bool) -> None:
     """Along a random direction, gradients are differences of values."""
-    found = _found(backend, row)
+    found = _found(backend, row, compiles)
     train = len(found) - sum(_is_float(a) for a in arrays_of((row.args, row.kwargs)))
     with world("numpy") as b:
         layer = ready(row)
@@ -208,9 +226,9 @@ def slopes(backend: str, row: Row) -> None:
     assert abs(got - want) <= SLOPE * max(scale, 1e-3), f"slope {got!r}, expected {want!r}"
 
 
-def gradients(backend: str, row: Row, first: str) -> None:
+def gradients(backend: str, row: Row, first: str, compiles: bool) -> None:
     """Gradients are those of another engine, element by element."""
-    got, want = _found(backend, row), _found(first, row)
+    got, want = _found(backend, row, compiles), _found(first, row, compiles)
     largest = [float(np.abs(w).max(initial=0.0)) for w in want]
     rounding = 2e-6 * max(largest, default=0.0)  # of a gradient that is zero because others cancel in it
     for i, (g, w) in enumerate(zip(got, want, strict=True)):
@@ -270,6 +288,38 @@ def _first_weights(backend: str, row: Row) -> list[np.ndarray]:
 
 
 SEED = 31
+
+# ---- files -----------------------------------------------------------------------------------------------------------
+
+
+def files(backend: str, row: Row) -> None:
+    """A model of the layer comes back from a `.keras` file: the same names and bits of weights, the same outputs."""
+    with world(backend) as b, tempfile.TemporaryDirectory() as folder:
+        layer, arguments = ready(row), specs(row)
+        model = kfront.Model(running.arrays_of_specs(arguments), call(layer, row, arguments))
+        path = pathlib.Path(folder) / "model.keras"
+        model.save(path)
+        again = kfront.models.load_model(path, safe_mode=False)  # a Lambda is code
+        names = [[(w.name, w.shape, w.dtype) for w in m.weights] for m in (again, model)]
+        assert names[0] == names[1], f"weights {names[0]}, saved {names[1]}"
+        for new, old in zip(again.weights, model.weights, strict=True):
+            assert np.array_equal(new.numpy(), old.numpy()), f"{old.path} is not what was saved"
+        if not row.random:  # files have no place for the states of seeds
+            _compare(host(b, again(arrays_of((row.args, row.kwargs)))), result(backend, row), SAME, "loaded model")
+
+
+def state_dict(backend: str, row: Row) -> None:
+    """torch's `state_dict` goes into a new layer, names and bits."""
+    with world(backend) as b:
+        old, new = ready(row), built(row)
+        saved = old.state_dict()
+        assert len({id(v) for v in saved.values()}) >= len(old.weights), "weights are missing in the state_dict"
+        assert list(saved) == list(new.state_dict()), "other names in a new layer"
+        new.load_state_dict(saved, strict=True)
+        for v, w in zip(new.weights, old.weights, strict=True):
+            assert np.array_equal(v.numpy(), w.numpy()), f"{w.path} is not what was loaded"
+        _compare(host(b, call(new, row, native(b, row))), result(backend, row), 0.0, "after load_state_dict")
+
 
 # ---- masks -----------------------------------------------------------------------------------------------------------
 

@@ -104,16 +104,15 @@ def _mixing() -> list[Row]:
 def _policies() -> list[Row]:
     args: dict[str, Any] = {"value_range": (0, 1), "factor": (0.2, 0.4)}
     both: dict[str, Any] = {"training": True, "random": True, "half": 0.0, "reason": ROUGH_LEVELS}
+
+    def mixed(tag: str, n: int) -> Row:
+        make = lambda: L.AugMix(num_chains=n, chain_depth=n, seed=5, **args)  # noqa: E731
+        return row("AugMix", tag, make, pictures(), light=True, **both)
+
     return [
         row("RandAugment", "plain", lambda: L.RandAugment(num_ops=1, seed=4, **args), pictures(), **both),
-        row(
-            "AugMix",
-            "plain",
-            lambda: L.AugMix(num_chains=2, chain_depth=2, seed=5, **args),
-            pictures(),
-            light=True,
-            **both,
-        ),
+        mixed("plain", 1),
+        mixed("chains", 2),
     ]
 
 

@@ -2,7 +2,8 @@
 
 values: float32 results are those of NumPy in float64, within the row's tolerance; float64, half: the dtype policies;
 symbolic = eager = compiled in shape, dtype and value, with unknown sizes; slopes, gradients: against differences in
-float64, and between engines; config: round trips of configs and weights; seeds; padded: masks.
+float64, and between engines; config, files, state_dict: round trips of configs and weights; seeds; padded: masks. With
+Keras, files go both ways in tests/saving/test_layer_files.py.
 
 A layer that is exported and has no row fails the suite.
 """
@@ -67,7 +68,7 @@ MERGING = ("add", "average", "concatenate", "dot", "maximum", "minimum", "multip
 
 
 def cases(backends: list[str], quick: bool) -> Iterator[Case]:
-    """All cases: with `quick` the first row of each layer and those with masks, and half of what is compiled."""
+    """All cases: with `quick` the first row of each layer and those with masks, either compiled or in other dtypes."""
     assert len({r.id for r in ROWS}) == len(ROWS), "two rows of one name"
     yield Case("layers", "every exported layer has a row", "all", _complete)
     yield Case("layers", "every layer that knows masks is compared with cut sequences", "all", _masks_complete)
@@ -80,12 +81,13 @@ def cases(backends: list[str], quick: bool) -> Iterator[Case]:
         if quick and not (head or row.padded):
             continue
         for name in backends:
-            yield from _of_row(row, name, trainable, head, compiles=not quick or (head and i % 2 == 0))
+            even, odd = not quick or (head and i % 2 == 0), not quick or i % 2 == 1
+            yield from _of_row(row, name, trainable, head, compiles=even, dtypes=odd)
     for host_row in rows_preprocessing.HOST_ROWS:
         yield from host.cases(host_row, backends, trainable)
 
 
-def _of_row(row: Row, name: str, trainable: list[str], head: bool, compiles: bool) -> Iterator[Case]:
+def _of_row(row: Row, name: str, trainable: list[str], head: bool, compiles: bool, dtypes: bool) -> Iterator[Case]:
     def case(what: str, check: Any, *more: Any) -> Case:
         return Case("layers", f"{row.id}/{what}", name, lambda: check(name, row, *more))
 
@@ -93,19 +95,24 @@ def _of_row(row: Row, name: str, trainable: list[str], head: bool, compiles: boo
     yield case("symbolic", checks.symbolic)
     yield case("config", checks.config)
     yield case("seeds", checks.seeds)
+    if head:
+        yield case("files", checks.files)
+    if name == "torch":
+        yield case("state_dict", checks.state_dict)
     if row.padded:
         yield case("padded", checks.padded)
-    if not row.light:
+    if dtypes and not row.light:
         yield case("float64", checks.float64)
-    if head:
+    if dtypes and head:
         yield case("half", checks.half)
     if name in trainable:
-        if compiles and not row.light:
+        compiles = compiles and not row.light
+        if compiles:
             yield case("compiled", checks.compiled, head)
         if row.smooth:
-            yield case("slopes", checks.slopes)
+            yield case("slopes", checks.slopes, compiles)
         if name != trainable[0]:
-            yield case("gradients", checks.gradients, trainable[0])
+            yield case("gradients", checks.gradients, trainable[0], compiles)
 
 
 def _complete() -> None:

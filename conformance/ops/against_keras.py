@@ -32,7 +32,6 @@ from kfront.backends import get
 __all__ = ["Difference", "cases", "listed"]
 
 ENGINES = ("torch", "jax", "tensorflow")  # on NumPy Keras has what NumPy gives, integers and float32 for most
-MOST = {"jax": 6}  # samples of an op, where Keras compiles each step of each
 ROOT = pathlib.Path(__file__).parents[2]
 
 
@@ -111,8 +110,7 @@ def _keras(engine: str) -> Callable[[str, list[int]], list[Any]]:
 
 def _check(engine: str, entry: Entry, quick: bool) -> Callable[[], None]:
     def check() -> None:
-        most = 1 if quick else MOST.get(engine, len(entry.samples))
-        chosen = entry.some(True, most)
+        chosen = entry.some(quick, 1)
         places = [i for i, s in enumerate(entry.samples) if any(s is c for c in chosen) and supported(get(engine), s)]
         results = _keras(engine)(entry.name, places)
         known = [d for d in listed() if engine in d.engines and d.pattern.partition("/")[0] in (entry.name, "*")]
