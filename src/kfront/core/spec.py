@@ -10,7 +10,7 @@ from kfront.core.dtypes import standardize
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.operators import ArrayOperators
 
-__all__ = ["Abstract", "KerasTensor", "is_keras_tensor", "is_text", "standardize_shape"]
+__all__ = ["Abstract", "KerasTensor", "NoValueError", "is_keras_tensor", "is_text", "standardize_shape"]
 
 Shape = tuple[int | None, ...]
 
@@ -30,6 +30,10 @@ def standardize_shape(shape: Any, name: str = "shape") -> Shape:
     if any(d is not None and d < 0 for d in out):
         raise ShapeError(f"[{name}] expected dimensions >= 0 or None, got {tuple(shape)}.")
     return out
+
+
+class NoValueError(ArgumentTypeError):
+    """The value of a symbolic tensor is needed: code of an engine, which can run on stand-ins of that engine."""
 
 
 class KerasTensor(ArrayOperators):
@@ -102,8 +106,8 @@ class KerasTensor(ArrayOperators):
 
         return ops.squeeze(self, axis)
 
-    def _no_value(self, what: str) -> ArgumentTypeError:
-        return ArgumentTypeError(
+    def _no_value(self, what: str) -> NoValueError:
+        return NoValueError(
             f"[KerasTensor] {what} needs a value, but {self!r} is symbolic (it stands for data that comes later); "
             "use kfront.ops on it, or do this inside a Layer's `call`."
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kfront.core.errors import ShapeError
 from kfront.core.lookup import Lookup
 from kfront.initializers import fixed, sampled
 
@@ -30,7 +31,7 @@ def get(identifier: Any) -> Any:
 
     Args:
         identifier: a name such as "glorot_uniform" or "GlorotUniform", a config, an Initializer, a class, a callable
-            ``(shape, dtype) -> array``, or None.
+            ``(shape, dtype) -> array``, None, or a tensor or array: the values themselves.
 
     Raises:
         ArgumentError: if it stands for none.
@@ -41,7 +42,23 @@ def get(identifier: Any) -> Any:
     >>> type(kfront.initializers.get("he_normal")).__name__
     'HeNormal'
     """
-    return _lookup.get(identifier)
+    return _values(identifier) if hasattr(identifier, "__array__") else _lookup.get(identifier)
+
+
+def _values(values: Any) -> Any:
+    """A function that gives the values of an array as first values of a variable."""
+
+    def initialize(shape: Any = None, dtype: Any = None) -> Any:
+        if shape is not None and tuple(shape) != tuple(values.shape):
+            raise ShapeError(
+                f"[initializers.get] expected an array of the variable's shape {tuple(shape)}, got one of "
+                f"{tuple(values.shape)}; reshape it."
+            )
+        from kfront import ops
+
+        return ops.convert_to_tensor(values, dtype)
+
+    return initialize
 
 
 def serialize(initializer: Any) -> Any:

@@ -1,7 +1,8 @@
 """Let `import keras` mean kfront.
 
 `keras` becomes a thin module with Keras's version number; everything below it *is* the module of kfront with the same
-name, so that classes and settings exist once. Modules are loaded when they are first asked for.
+name, so that classes and settings exist once. Modules are loaded when they are first asked for. What programs import
+from `keras.src`, which is private to Keras, stands in `private_names`.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ from typing import Any, ClassVar
 
 from kfront._version import KERAS_API
 from kfront.core.errors import UnsupportedError
+from kfront.interop.private_names import ROOT, PrivateModule, stands_for
 
 __all__ = ["install_as_keras"]
 
-# Places under which Keras offers its public API a second time; TensorFlow reads `tf.keras` from one of them.
-_ROOTS = ("keras._tf_keras.keras", "keras.api", "keras")
+# Places under which Keras offers its public API a second time; TensorFlow reads `tf.keras` from the first.
+_ROOTS = ("keras._tf_keras.keras", "tensorflow.keras", "keras.api", "keras")
 
 
 class _Keras(ModuleType):
@@ -50,11 +52,16 @@ class _Keras(ModuleType):
 
 
 def _target(name: str) -> str | None:
-    """The module of kfront that stands for the module `name` of Keras; "" for its root, None if there is none."""
+    """The module of kfront that stands for the module `name` of Keras.
+
+    "" for the root, the name itself for a private module, None if there is none.
+    """
     import kfront
 
     if name == "keras._tf_keras":
         return ""
+    if name == ROOT or (name.startswith(ROOT + ".") and stands_for(name[len(ROOT) + 1 :])):
+        return name
     for root in _ROOTS:
         if name == root:
             return ""
@@ -83,12 +90,14 @@ class _Loader(importlib.abc.Loader):
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
         if not self.target:
             return _Keras(spec.name, "The public API of Keras 3, provided by kfront.")
+        if self.target == spec.name:
+            return PrivateModule(spec.name)
         module = importlib.import_module(self.target)
         self.spec = module.__spec__
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        if self.target:  # the import system has just set the spec of the alias
+        if self.spec is not None:  # the import system has just set the spec of the alias
             module.__spec__ = self.spec
 
 
@@ -98,7 +107,7 @@ class _Finder(importlib.abc.MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        if fullname != "keras" and not fullname.startswith("keras."):
+        if not fullname.startswith(("keras", "tensorflow.keras")):
             return None
         found = _target(fullname)
         if found is None:

@@ -23,7 +23,6 @@ from kfront.core.dtypes import is_float
 from kfront.core.errors import (
     ArgumentError,
     ArgumentTypeError,
-    KfrontError,
     NotBuiltError,
     ShapeError,
     UnsupportedError,
@@ -38,7 +37,8 @@ from kfront.core.tracking import PLAIN, structure
 from kfront.core.variable import StatelessScope, Variable
 from kfront.layers.binding import bind_class, kind_of, make_tracker, rebuild, saved_state
 from kfront.layers.calling import build_arguments, call_info
-from kfront.layers.config import auto_config, has_float, numeric, shape_info, tuples
+from kfront.layers.config import auto_config, has_float, named_shapes, numeric, shape_info, tuples
+from kfront.layers.inference import build_by_call, spec_by_call
 from kfront.layers.inner_policies import note_configs, settle, with_quantizers, written
 from kfront.layers.input_spec import InputSpec, check_inputs, shape_test
 from kfront.layers.owner import Owner
@@ -164,6 +164,8 @@ class Layer(Owner, Unquantized, Operation):
         fields["_input_shape_arg"] = shape
         if state.remat is not None:
             fields["_remat"] = state.remat
+        if state.distribution is not None:
+            state.distribution._adopt(self)
         self.activity_regularizer = _regularizer(activity_regularizer)
         self._refresh_policy()
 
@@ -326,10 +328,7 @@ class Layer(Owner, Unquantized, Operation):
         if self._build_shapes is None:
             return None
         args, kwargs = self._build_shapes
-        if kwargs:
-            shapes = {"shapes_dict": dict(kwargs)} if len(kwargs) > 1 or args else dict(kwargs)
-        else:
-            shapes = {"input_shape": args[0]} if args else None
+        shapes = named_shapes(type(self), args, kwargs)
         return shapes and with_quantizers(self, shapes)
 
     def build_from_config(self, config: dict[str, Any]) -> None:
@@ -466,6 +465,8 @@ class Layer(Owner, Unquantized, Operation):
 
     def _symbolic(self, args: Any, kwargs: Any, named: dict[str, Any]) -> Any:
         with SymbolicScope():
+            if not self.built and type(self).build is Layer.build and self._tells_shape():
+                build_by_call(self, args, kwargs)
             out = self.compute_output_spec(*args, **kwargs)
         self.__dict__["built"] = True
         if all(type(x) is Abstract for x in tree.flatten((args, kwargs)) if isinstance(x, KerasTensor)):
@@ -601,36 +602,22 @@ class Layer(Owner, Unquantized, Operation):
         out = self.compute_output_spec(*specs, **names)
         return tree.map_structure(lambda x: tuple(x.shape), out)
 
+    def _tells_shape(self) -> bool:
+        return type(self).compute_output_shape is not Layer.compute_output_shape
+
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """KerasTensors with the shapes and dtypes of the outputs.
 
         The class's `compute_output_shape` where it has one, else `call` run on abstract values.
         """
         cls = type(self)
-        if cls.compute_output_shape is not Layer.compute_output_shape:
+        if self._tells_shape():
             info = call_info(cls)
             named = {k: v for k, v in info.bind(self.name, args, kwargs).items()}
             positional, keyed = build_arguments(shape_info(cls), named, self._shape_of)
             shapes = cls.compute_output_shape(self, *positional, **keyed)
             return tree.map_shape_structure(lambda s: Abstract(s, self.compute_dtype), shapes)
-        abstract = lambda x: Abstract(x.shape, x.dtype) if isinstance(x, KerasTensor) else x  # noqa: E731
-        args, kwargs = tree.map_structure(abstract, (args, kwargs))
-        try:
-            with backend_scope(self._backend):
-                return self.call(*args, **kwargs)
-        except KfrontError:
-            raise
-        except Exception as error:
-            return self._spec_by_engine(args, kwargs, error)
-
-    def _spec_by_engine(self, args: Any, kwargs: Any, error: Exception) -> Any:
-        """A user's raw framework code cannot run on abstract values: ask the engine."""
-        try:
-            return self._backend.compute_spec(self.call, *args, **kwargs)
-        except KfrontError:
-            raise
-        except Exception:
-            raise error from None
+        return spec_by_call(self, args, kwargs)
 
     # -- losses -------------------------------------------------------------------------------------------------------
 

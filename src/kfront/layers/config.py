@@ -11,7 +11,7 @@ import numpy as np
 from kfront.core import tree
 from kfront.core.errors import ArgumentError
 
-__all__ = ["auto_config", "has_float", "numeric", "shape_info", "tuples"]
+__all__ = ["auto_config", "has_float", "named_shapes", "numeric", "shape_info", "tuples"]
 
 
 def numeric(x: Any) -> bool:
@@ -51,6 +51,23 @@ class _ShapeInfo:
 def shape_info(cls: type) -> Any:
     """The parameters of a class's `compute_output_shape`, in the form that `build_arguments` reads."""
     return _ShapeInfo(cls)
+
+
+def named_shapes(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any] | None:
+    """The shapes a class's `build` was called with, as its build config: one under "input_shape", more by name."""
+    signature = inspect.signature(cls.build)  # type: ignore[attr-defined]
+    shapes: dict[str, Any] = {}
+    for name, value in list(signature.bind(None, *args, **kwargs).arguments.items())[1:]:
+        kind = signature.parameters[name].kind
+        if kind is inspect.Parameter.VAR_KEYWORD:
+            shapes.update(value)
+        elif kind is inspect.Parameter.VAR_POSITIONAL:
+            shapes.update({f"{name}{i}": v for i, v in enumerate(value)})
+        else:
+            shapes[name] = value
+    if not shapes:
+        return None
+    return {"input_shape": next(iter(shapes.values()))} if len(shapes) == 1 else {"shapes_dict": shapes}
 
 
 def auto_config(layer: Any, base: type) -> dict[str, Any]:

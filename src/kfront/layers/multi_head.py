@@ -13,6 +13,7 @@ from kfront.core.rng import SeedGenerator
 from kfront.core.spec import Abstract
 from kfront.layers.attention import masked_softmax
 from kfront.layers.einsum_dense import EinsumDense
+from kfront.layers.head_hooks import HeadHooks
 from kfront.layers.options import OptionLayer, documented, positive, rate_between
 from kfront.ops.nn_core import dot_product_attention
 from kfront.ops.random import dropout
@@ -56,6 +57,10 @@ class _Heads(OptionLayer):
         self.flash_attention = config.is_flash_attention_enabled() if flash_attention is None else flash_attention
         self._set(**options)
         self.supports_masking = True
+
+    def _start_dropout(self) -> None:
+        if self.dropout > 0 and self.seed_generator is None:
+            self.seed_generator = SeedGenerator(self.seed)
 
     def _projection(self, name: str, equation: str, output_shape: tuple[Any, ...], bias_axes: str) -> EinsumDense:
         clone = lambda x: x.clone() if hasattr(x, "clone") else x  # noqa: E731  (else all would start out equal)
@@ -136,24 +141,32 @@ class _Heads(OptionLayer):
         return self._by_einsum(query, key, value, self._mask(query, key, masks, causal), drop)
 
     def _by_einsum(self, query: Any, key: Any, value: Any, mask: Any, drop: bool) -> tuple[Any, Any]:
-        rank, axes = len(query.shape), self._axes
-        letters = string.ascii_lowercase
-        target = letters[:rank]
-        heads = target[-2]
-        source = "".join(letters[rank + axes.index(i)] if i in axes else c for i, c in enumerate(target))
-        free = "".join(c for i, c in enumerate(target[:-2]) if i not in axes)
-        product = f"{free}{heads}{''.join(target[i] for i in axes)}{''.join(source[i] for i in axes)}"
-        if len(key.shape) == rank and key.shape[-2] != query.shape[-2]:
+        target, source, product = self._letters(len(query.shape))
+        if len(key.shape) == len(query.shape) and key.shape[-2] != query.shape[-2]:
             groups = query.shape[-2] // key.shape[-2]
             key, value = ops.repeat(key, groups, axis=-2), ops.repeat(value, groups, axis=-2)
         scaled = ops.multiply(query, 1.0 / math.sqrt(query.shape[-1]))
-        scores = ops.einsum(f"{target},{source}->{product}", scaled, key)
-        if mask is not None:
-            for _ in range(len(scores.shape) - len(mask.shape)):
-                mask = ops.expand_dims(mask, -2 * len(axes) - 1)
-        weights = masked_softmax(scores, mask, tuple(range(-len(axes), 0)) if len(axes) > 1 else -1)
+        weights = self._weights(ops.einsum(f"{target},{source}->{product}", scaled, key), mask)
         used = dropout(weights, self.dropout, None, self.seed_generator) if drop else weights
         return ops.einsum(f"{product},{source}->{target}", used, value), weights
+
+    def _letters(self, rank: int) -> tuple[str, str, str]:
+        """Einsum letters of queries, of keys and values, and of the scores between them."""
+        axes = self._axes
+        letters = string.ascii_lowercase
+        target = letters[:rank]
+        source = "".join(letters[rank + axes.index(i)] if i in axes else c for i, c in enumerate(target))
+        free = "".join(c for i, c in enumerate(target[:-2]) if i not in axes)
+        product = f"{free}{target[-2]}{''.join(target[i] for i in axes)}{''.join(source[i] for i in axes)}"
+        return target, source, product
+
+    def _weights(self, scores: Any, mask: Any) -> Any:
+        """Softmax of scores over the sources that a mask lets through."""
+        count = len(self._axes)
+        if mask is not None:
+            for _ in range(len(scores.shape) - len(mask.shape)):
+                mask = ops.expand_dims(mask, -2 * count - 1)
+        return masked_softmax(scores, mask, tuple(range(-count, 0)) if count > 1 else -1)
 
 
 _CALL = """
@@ -205,7 +218,7 @@ _CALL = """
     (3, 5, 16)
     """
 )
-class MultiHeadAttention(_Heads):
+class MultiHeadAttention(HeadHooks, _Heads):
     """Several heads, each of which takes means of values, weighted by how well their keys fit a query."""
 
     _options = (
@@ -293,8 +306,7 @@ class MultiHeadAttention(_Heads):
             self._gate_dense.build(query_shape)
         self.value_dense = self._into_heads("value", len(value_shape), self.num_heads, self.value_dim)
         self.value_dense.build(value_shape)
-        if self.dropout > 0:
-            self.seed_generator = SeedGenerator(self.seed)
+        self._start_dropout()
         out = self.output_shape or (query_shape[-1],)
         self.output_dense = self._out_of_heads("attention_output", rank, out)
         self.output_dense.build((*query_shape[:-1], self.num_heads, self.value_dim))
@@ -326,7 +338,11 @@ class MultiHeadAttention(_Heads):
         key = value if key is None else key
         q, k, v = self.query_dense(query), self.key_dense(key), self.value_dense(value)
         masks = (value_mask, key_mask, attention_mask)
-        out, weights = self._attend(q, k, v, masks, use_causal_mask, training, return_attention_scores)
+        if self._attends_itself:
+            mask = self._compute_attention_mask(query, value, query_mask, *masks, use_causal_mask)
+            out, weights = self._compute_attention(q, k, v, mask, training, return_attention_scores)
+        else:
+            out, weights = self._attend(q, k, v, masks, use_causal_mask, training, return_attention_scores)
         if self._gate_dense is not None:
             out = ops.multiply(out, ops.sigmoid(self._gate_dense(query)))
         out = self.output_dense(out)
@@ -496,8 +512,7 @@ class GroupedQueryAttention(_Heads):
             self._gate_dense.build(query_shape)
         self._value_dense = self._into_heads("value", 3, narrow, size)
         self._value_dense.build(value_shape)
-        if self.dropout > 0:
-            self.seed_generator = SeedGenerator(self.seed)
+        self._start_dropout()
         self._output_dense = self._out_of_heads("attention_output", 3, (query_shape[-1],))
         self._output_dense.build((*query_shape[:-1], wide, size))
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from kfront import activations, config, constraints, initializers, regularizers
-from kfront.core.errors import ArgumentError, ShapeError, UnsupportedError
+from kfront.core.errors import ArgumentError, ShapeError
 from kfront.layers.base import Layer
 
 __all__ = [
@@ -54,14 +54,6 @@ class OptionLayer(Layer):
                 setattr(self, name, value)
             else:
                 fields[name] = value
-
-    def _refuse(self, **options: Any) -> None:
-        """Raise if an option is given that this release has no use for."""
-        for name, value in options.items():
-            if value:
-                raise UnsupportedError(
-                    f"[{type(self).__name__}] expected `{name}` to be left out, got {value!r}; it is not supported yet."
-                )
 
     def build(self, input_shape: Any) -> None:
         """Nothing to create; layers with weights override it."""

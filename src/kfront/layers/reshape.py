@@ -484,8 +484,6 @@ class UpSampling2D(_UpSampling):
         self.size = int_tuple("UpSampling2D", "size", size, 2)
         kinds = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
         self.interpolation = choice("UpSampling2D", "interpolation", interpolation, kinds)
-        if self.interpolation != "nearest" and not hasattr(ops, "image"):
-            self._refuse(interpolation=interpolation)
         self._set_layout(data_format)
         self.input_spec = InputSpec(ndim=4)
 

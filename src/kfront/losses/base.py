@@ -140,6 +140,7 @@ class Loss:
         self.__dict__.update(kept, _of_error=getattr(kept.get("fn"), "_of_error", None))
 
 
+@serializable("keras.src.losses.losses")
 class LossFunctionWrapper(Loss):
     """A loss from a function of targets and predictions.
 
@@ -170,8 +171,15 @@ class LossFunctionWrapper(Loss):
                 setattr(self, k, v)
 
     def _mean(self, b: Any, y_true: Any, y_pred: Any) -> Any:
-        """As in `Loss`; where it is the mean of a function of the errors, with one reduction instead of two."""
-        if self._of_error is None or y_true.shape != y_pred.shape:
+        """As in `Loss`; where it is the mean of a function of the errors, with one reduction instead of two.
+
+        A function may have its mean as a whole, which gives None where the engine has nothing for it.
+        """
+        if self._of_error is None:
+            whole = getattr(self.fn, "_whole", None)
+            mean = None if whole is None else whole(b, y_true, y_pred, **self._fn_kwargs)
+            return super()._mean(b, y_true, y_pred) if mean is None else mean
+        if y_true.shape != y_pred.shape:
             return super()._mean(b, y_true, y_pred)
         return b.mean(self._of_error(b, b.subtract(y_pred, y_true)), None, False)
 

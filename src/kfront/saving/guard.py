@@ -79,7 +79,10 @@ _INTERNAL = {
     },
     ("keras.utils", "FeatureSpace"): "kfront.utils.feature_space",
     ("keras.src.models.model", "Model"): "kfront.models.model",
+    ("keras.src.losses.losses", "LossFunctionWrapper"): "kfront.losses.base",
     ("keras.activations", "keras2_hard_sigmoid"): "kfront.saving.keras2_ops",
+    ("keras.src.applications.convnext", "LayerScale"): "kfront.applications.convnext",
+    ("keras.src.applications.inception_resnet_v2", "CustomScaleLayer"): "kfront.applications.inception_resnet_v2",
 }
 _FUNCTION_HOMES = ("keras.activations", "keras.losses", "keras.metrics", "keras.initializers", "keras.regularizers")
 

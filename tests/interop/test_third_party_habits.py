@@ -1,0 +1,164 @@
+"""Habits of published packages written for Keras: private modules, subclasses of attention, builds with two shapes."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+from tests.interop.test_as_keras import run
+
+import kfront
+from kfront import layers, ops
+
+X = np.random.default_rng(0).normal(size=(2, 5, 8)).astype("float32")
+
+
+def test_private_modules_offer_public_names_and_a_few_more():
+    code = """
+import kfront; kfront.install_as_keras()
+import keras
+import keras.src.callbacks
+from keras.src import backend, saving
+from keras.src.api_export import keras_export
+from keras.src.backend import get_keras_mask, set_keras_mask
+from keras.src.layers.core.dense import Dense
+from keras.src.losses.losses import LossFunctionWrapper
+from keras.src.saving import serialization_lib
+from keras.src.saving.saving_lib import load_model, save_model
+from keras.src.trainers.data_adapters.data_adapter_utils import class_weight_to_sample_weights
+from keras.src.utils import tracking
+from keras.src.utils.backend_utils import in_grain_data_pipeline, in_tf_graph
+assert Dense is keras.layers.Dense and load_model is keras.saving.load_model
+assert keras.src.callbacks.History is keras.callbacks.History
+assert serialization_lib.deserialize_keras_object is keras.saving.deserialize_keras_object
+assert backend.convert_to_tensor is keras.ops.convert_to_tensor and backend.numpy is keras.ops.numpy
+assert not in_tf_graph() and not in_grain_data_pipeline()
+f = tracking.no_automatic_dependency_tracking(keras_export("x.y")(len))
+assert f is len
+names = {}
+exec("from keras.src.ops import *", names)
+assert names["add"] is keras.ops.add and "layers" not in names
+x = keras.ops.ones((2, 3)); set_keras_mask(x, keras.ops.ones((2,), "bool")); assert get_keras_mask(x) is not None
+import numpy as np
+assert class_weight_to_sample_weights(np.array([0, 1]), {1: 3.0}).tolist() == [1.0, 3.0]
+for bad in ("from keras.src.layers import no_such", "import keras.src.nothing"):
+    try: exec(bad)
+    except ImportError: pass
+    else: raise AssertionError(bad)
+"""
+    run("-c", code, KERAS_BACKEND="numpy")
+
+
+class Cached(layers.MultiHeadAttention):
+    """Calls the projections and the attention itself, as layers with a cache do."""
+
+    def call(self, query, value, key=None, attention_mask=None, training=None):
+        q, k, v = self._query_dense(query), self._key_dense(value if key is None else key), self._value_dense(value)
+        out, _ = self._compute_attention(q, k, v, attention_mask=attention_mask, training=training)
+        return self._output_dense(out)
+
+
+class Scored(layers.MultiHeadAttention):
+    """Replaces the attention between projected tensors, by Keras's equations."""
+
+    def _compute_attention(self, query, key, value, attention_mask=None, training=None, return_attention_scores=False):
+        self._build_attention(len(query.shape))
+        scores = ops.einsum(self._dot_product_equation, key, query / np.sqrt(self._key_dim).astype("float32"))
+        weights = self._dropout_layer(self._masked_softmax(scores, attention_mask), training=training)
+        return ops.einsum(self._combine_equation, weights, value), weights
+
+
+class Projected(layers.MultiHeadAttention):
+    """Makes its own projections in `build`."""
+
+    def build(self, query_shape, value_shape, key_shape=None):
+        for name, size in (("query", self._key_dim), ("key", self._key_dim), ("value", self._value_dim)):
+            dense = layers.EinsumDense(
+                "abc,cde->abde",
+                output_shape=(None, self._num_heads, size),
+                bias_axes="de" if self._use_bias else None,
+                name=name,
+                **self._get_common_kwargs_for_sublayer(),
+            )
+            dense.build(query_shape)
+            setattr(self, f"_{name}_dense", dense)
+        self._build_attention(4)
+        shape = self._output_shape or query_shape[-1:]
+        self._output_dense = layers.EinsumDense("abcd,cde->abe", output_shape=(None, *shape), bias_axes="e", name="out")
+        self._output_dense.build((*query_shape[:-1], self._num_heads, self._value_dim))
+
+
+@pytest.mark.parametrize("cls", [Cached, Scored, Projected])
+def test_subclasses_of_attention(backend, cls):
+    plain = layers.MultiHeadAttention(2, 4, value_dim=3)
+    own = cls(2, 4, value_dim=3)
+    plain(X, X), own(X, X)
+    own.set_weights(plain.get_weights())
+    assert [v.path.split("/", 1)[1] for v in plain.weights][:6] == [v.path.split("/", 1)[1] for v in own.weights][:6]
+    assert own.query_dense is own._query_dense and len(own._layers) == 4
+    mask = np.tril(np.ones((5, 5), bool))[None]
+    for extra in ({}, {"attention_mask": mask}):
+        want, got = plain(X, X, **extra), own(X, X, **extra)
+        np.testing.assert_allclose(ops.convert_to_numpy(got), ops.convert_to_numpy(want), atol=1e-5)
+
+
+def test_build_with_two_shapes_is_written_and_read(backend):
+    class Conditioned(layers.Layer):
+        def build(self, x_shape, conditions_shape=None):
+            width = x_shape[-1] + (conditions_shape[-1] if conditions_shape else 0)
+            self.kernel = self.add_weight(shape=(width, 2))
+
+    for args, kwargs in (((2, 3), (2, 4)), {}), (((2, 3),), {"conditions_shape": (2, 4)}):
+        layer = Conditioned()
+        layer.build(*args, **kwargs)
+        config = layer.get_build_config()
+        assert config == {"shapes_dict": {"x_shape": (2, 3), "conditions_shape": (2, 4)}}
+        other = Conditioned()
+        other.build_from_config(config)
+        assert tuple(other.kernel.shape) == (7, 2)
+    layer = Conditioned()
+    layer.build(x_shape=(2, 3))
+    assert layer.get_build_config() == {"input_shape": (2, 3)}
+
+
+def test_sublayers_of_a_layer_without_build_exist_after_a_symbolic_call(backend, tmp_path):
+    class Normed(layers.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.norm, self.dense = layers.LayerNormalization(), layers.Dense(3)
+
+        def call(self, x):
+            return self.dense(self.norm(x))
+
+        def compute_output_shape(self, shape):
+            return (*shape[:-1], 3)
+
+    x = kfront.Input((4,))
+    model = kfront.Model(x, Normed()(x))
+    assert len(model.weights) == 4
+    model.save(tmp_path / "m.keras")
+    loaded = kfront.saving.load_model(tmp_path / "m.keras", custom_objects={"Normed": Normed})
+    data = np.ones((2, 4), "float32")
+    np.testing.assert_allclose(loaded.predict(data, verbose=0), model.predict(data, verbose=0), atol=1e-6)
+
+
+def test_values_as_initializer(backend):
+    get = kfront.initializers.get(np.array([1, 0]))
+    assert ops.convert_to_numpy(get((2,), "int32")).tolist() == [1, 0]
+    with pytest.raises(kfront.errors.ShapeError, match="reshape"):
+        get((3,))
+    layer = layers.Layer()
+    v = layer.add_weight(shape=(2,), initializer=kfront.initializers.get(ops.convert_to_tensor([3, 4])), dtype="int32")
+    assert ops.convert_to_numpy(v).tolist() == [3, 4]
+
+
+def test_a_wrapped_loss_function_is_pickled_and_serialized():
+    from kfront.losses.base import LossFunctionWrapper
+
+    loss = LossFunctionWrapper(kfront.losses.mean_squared_error, name="e")
+    for again in (
+        pickle.loads(pickle.dumps(loss)),
+        kfront.losses.deserialize(kfront.losses.serialize(loss)),
+    ):
+        assert float(again(np.zeros((2, 1)), np.ones((2, 1)))) == 1.0
