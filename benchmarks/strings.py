@@ -25,8 +25,8 @@ def _words(count: int) -> list[str]:
     return [WORDS[i] for i in _RNG.choice(len(WORDS), count, p=_SHARE)]
 
 
-def _texts(count: int) -> list[str]:
-    return [" ".join(_words(n)).capitalize() + "." for n in _RNG.integers(4, 20, count)]
+def _texts(count: int) -> np.ndarray:
+    return np.array([" ".join(_words(n)).capitalize() + "." for n in _RNG.integers(4, 20, count)], object)
 
 
 _KNOWN = WORDS[:10_000]  # some of the words are unknown
@@ -35,6 +35,18 @@ _IDS = np.arange(10_000) * 7919 % 1_000_003
 # name -> (makes the layer, makes a batch of a size)
 _CASES: dict[str, tuple[Callable[[Any], Any], Callable[[int], Any]]] = {
     "TextVectorization": (lambda L: L.TextVectorization(vocabulary=_KNOWN, output_sequence_length=20), _texts),
+    "TextVectorization of a list": (
+        lambda L: L.TextVectorization(vocabulary=_KNOWN, output_sequence_length=20),
+        lambda n: _texts(n).tolist(),
+    ),
+    "TextVectorization, bigrams": (
+        lambda L: L.TextVectorization(vocabulary=_KNOWN, output_sequence_length=20, ngrams=2),
+        _texts,
+    ),
+    "TextVectorization of characters": (
+        lambda L: L.TextVectorization(vocabulary=list("etaoinshr"), output_sequence_length=80, split="character"),
+        _texts,
+    ),
     "TextVectorization count": (lambda L: L.TextVectorization(vocabulary=_KNOWN[:500], output_mode="count"), _texts),
     "StringLookup of a list": (lambda L: L.StringLookup(vocabulary=_KNOWN), _words),
     "StringLookup": (lambda L: L.StringLookup(vocabulary=_KNOWN), lambda n: np.array(_words(n))),

@@ -141,6 +141,10 @@ def python_call(x):
     return tf.numpy_function(lambda v: v + 1, [x], tf.float32)
 
 
+def in_another_encoding():
+    return layers.StringLookup(vocabulary=["a"], encoding="latin-1")
+
+
 WRONG = {  # what is done with an archive and a model -> error and what it says
     "no endpoint": (lambda a, m: a.write_out("m"), errors.ArgumentError, "add_endpoint"),
     "name": (lambda a, m: a.add_endpoint("a b", m, SPEC), errors.ArgumentError, "a b"),
@@ -152,7 +156,7 @@ WRONG = {  # what is done with an archive and a model -> error and what it says
     "collection": (lambda a, m: a.add_variable_collection("c", [3]), errors.ArgumentTypeError, "Variables"),
     "resource": (lambda a, m: a.track(3), errors.ArgumentTypeError, "layer"),
     "Python": (lambda a, m: a.add_endpoint("s", python_call, SPEC), errors.UnsupportedError, "Python"),
-    "strings": (lambda a, m: a.track(layers.StringLookup(vocabulary=["a"])), errors.UnsupportedError, "Python"),
+    "strings": (lambda a, m: a.track(in_another_encoding()), errors.UnsupportedError, "Python"),
 }
 
 

@@ -110,38 +110,53 @@ def run_stablehlo(path):
     return lambda x: np.asarray(exported.call(x))
 
 
-# format -> (how it is run, the engines that write it)
+def run_litert(path):
+    interpreter = pytest.importorskip("ai_edge_litert.interpreter").Interpreter(model_path=path)
+    (name,) = interpreter.get_signature_list()["serve"]["inputs"]
+    serve = interpreter.get_signature_runner("serve")  # gives the tensors the sizes of the inputs
+    return lambda x: serve(**{name: x})["output_0"]
+
+
+def run_openvino(path):
+    core = pytest.importorskip("openvino").Core()
+    compiled = core.compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})  # else some processors take 16 bits
+    return lambda x: compiled({compiled.input(0).any_name: x})["output_0"]
+
+
+# format -> (how it is run, the engines that write it, endings of the files)
 FORMATS = {
-    "tf_saved_model": (run_saved_model, ("tensorflow", "jax")),
-    "torch": (run_torch, ("torch",)),
-    "onnx": (run_onnx, ("torch",)),
-    "stablehlo": (run_stablehlo, ("jax",)),
+    "tf_saved_model": (run_saved_model, ("tensorflow", "jax"), ("",)),
+    "torch": (run_torch, ("torch",), (".pt2",)),
+    "onnx": (run_onnx, ("torch",), (".onnx",)),
+    "stablehlo": (run_stablehlo, ("jax",), (".bin",)),
+    "litert": (run_litert, ("tensorflow",), (".tflite",)),
+    "openvino": (run_openvino, ("torch",), (".xml", ".bin")),
 }
+PACKAGES = {"onnx": "onnxscript", "tf_saved_model": "tensorflow", "openvino": "openvino"}  # beside the engine
 CASES = [
     pytest.param(engine, format, name, marks=needs[engine], id=f"{format}-{engine}-{name}")
-    for format, (_, engines) in FORMATS.items()
+    for format, (_, engines, _) in FORMATS.items()
     for engine in engines
     for name in MODELS
 ]
 
 
 def needed(format):
-    if format == "onnx":
-        pytest.importorskip("onnxscript")
-    if format == "tf_saved_model":
-        pytest.importorskip("tensorflow")
+    if format in PACKAGES:
+        pytest.importorskip(PACKAGES[format])
 
 
 @pytest.mark.parametrize("engine, format, name", CASES)
 def test_reloaded_models_predict_the_same(engine, format, name, tmp_path):
     needed(format)
-    path = str(tmp_path / "model.pt2")
+    run, _, endings = FORMATS[format]
+    path = str(tmp_path / f"model{endings[0]}")
     with kfront.backend_scope(engine):
         model = randomized(MODELS[name]())
         before = [w.copy() for w in model.get_weights()]
         model.export(path, format=format)
-        assert os.listdir(tmp_path) == ["model.pt2"]
-        run = FORMATS[format][0](path)
+        assert sorted(os.listdir(tmp_path)) == sorted("model" + ending for ending in endings)
+        run = run(path)
         for count in (1, 4):
             x = data(model, count)
             want = model.predict(x, verbose=0)
@@ -221,6 +236,41 @@ def test_names_in_onnx(tmp_path):
 
 
 @needs["torch"]
+def test_a_package_of_compiled_code(tmp_path):
+    """TorchInductor's machine code, which takes any batch."""
+    import torch
+
+    path = str(tmp_path / "m.pt2")
+    with kfront.backend_scope("numpy"):
+        model = randomized(mlp())
+    try:
+        model.export(path, format="torch_aot")
+    except errors.BackendError as error:
+        pytest.skip(str(error))
+    run = torch._inductor.aoti_load_package(path)
+    for count in (1, 4):
+        x = data(model, count)
+        np.testing.assert_allclose(run(torch.from_numpy(x)).numpy(), model.predict(x, verbose=0), atol=1e-4)
+
+
+@needs["torch"]
+def test_packages_of_compiled_code_need_a_compiler(tmp_path, monkeypatch):
+    monkeypatch.setattr("torch._inductor.cpp_builder.get_cpp_compiler", lambda: 1 / 0)
+    with kfront.backend_scope("torch"), pytest.raises(errors.BackendError, match="C\\+\\+ compiler"):
+        mlp().export(tmp_path / "m.pt2", format="torch_aot")
+    assert os.listdir(tmp_path) == []
+
+
+@needs["torch"]
+@pytest.mark.parametrize("format, name", [("openvino", "openvino"), ("onnx", "onnx"), ("onnx", "onnxscript")])
+def test_missing_packages_are_named(format, name, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, name, None)
+    with kfront.backend_scope("torch"), pytest.raises(errors.BackendError, match=rf"{name}.*kfront\[{format}\]"):
+        mlp().export(tmp_path / "m.xml", format=format)
+    assert os.listdir(tmp_path) == []
+
+
+@needs["torch"]
 def test_ops_that_a_format_has_not(tmp_path):
     needed("onnx")
     with kfront.backend_scope("torch"):
@@ -254,6 +304,23 @@ def test_subclassed_models_and_their_signature(tmp_path):
         np.testing.assert_allclose(found.detach().numpy(), model.predict(x, verbose=0), atol=1e-4)
 
 
+@needs["jax"]
+@needs["tensorflow"]
+def test_what_the_installed_tensorflow_cannot_run_is_not_written(tmp_path):
+    """Either it runs what JAX wrote, or the export says that it does not."""
+    with kfront.backend_scope("jax"):
+        model = kfront.Sequential([kfront.Input((4,)), layers.Lambda(lambda x: kfront.ops.top_k(x, 2)[0])])
+        x = np.arange(8, dtype="float32").reshape(2, 4)
+        try:
+            model.export(tmp_path / "m")
+        except errors.UnsupportedError as error:
+            assert "kfront.convert(model, 'tensorflow')" in str(error)
+            assert os.listdir(tmp_path) == []
+            model = kfront.convert(model, "tensorflow")
+            model.export(tmp_path / "m")
+        np.testing.assert_array_equal(run_saved_model(str(tmp_path / "m"))(x), [[3, 2], [7, 6]])
+
+
 # ---- errors, and what they leave -------------------------------------------------------------------------------------
 
 
@@ -262,8 +329,9 @@ def texts():
 
 
 BAD = {  # arguments -> the error and what it says
-    "format": (mlp, dict(filepath="m", format="pickle"), errors.ArgumentError, "'tf_saved_model', 'torch'"),
+    "format": (mlp, dict(filepath="m", format="pickle"), errors.ArgumentError, "'tf_saved_model', 'litert', 'torch'"),
     "path": (mlp, dict(filepath=3, format="torch"), errors.ArgumentTypeError, "path"),
+    "ending of openvino": (mlp, dict(filepath="m.bin", format="openvino"), errors.ArgumentError, r"\.xml"),
     "ending": (mlp, dict(filepath="m.pt", format="torch"), errors.ArgumentError, r"\.pt2"),
     "option": (mlp, dict(filepath="m.pt2", format="torch", opset_version=3), errors.ArgumentTypeError, "opset_version"),
     "signature": (mlp, dict(filepath="m.pt2", format="torch", input_signature=[3]), errors.ArgumentError, "InputSpec"),

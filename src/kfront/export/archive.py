@@ -64,7 +64,7 @@ class ExportArchive:
                 f"{resource._backend.name}; do `kfront.convert(layer, {self._backend.name!r})`."
             )
         if layer:
-            refuse_host_layers(resource)
+            refuse_host_layers(resource, self._backend)
         self._archive.track(resource, list(resource.variables) if layer else None)
 
     def add_endpoint(self, name: str, fn: Callable[..., Any], input_signature: Any = None, **kwargs: Any) -> Any:

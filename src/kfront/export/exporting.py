@@ -14,10 +14,15 @@ from kfront.core.errors import ArgumentError, ArgumentTypeError, KfrontError, Un
 from kfront.core.state import state
 from kfront.export.signature import model_signature, standardize_signature
 
-__all__ = ["export_model", "inference", "refuse_host_layers"]
+__all__ = ["export_model", "host_layers", "inference", "refuse_host_layers"]
 
+_STRINGS = "tf_saved_model"  # the format that holds operations on strings
 # format -> the engine that a model of another one is moved to for it
-_HOME = {"tf_saved_model": "tensorflow", "torch": "torch", "onnx": "torch", "stablehlo": "jax"}
+_HOME = {
+    **dict.fromkeys(("tf_saved_model", "litert"), "tensorflow"),
+    **dict.fromkeys(("torch", "torch_aot", "onnx", "openvino"), "torch"),
+    "stablehlo": "jax",
+}
 
 
 def export_model(
@@ -29,18 +34,19 @@ def export_model(
     backend = model._backend
     if format not in _HOME and format not in backend.exports:
         raise ArgumentError(f"[export] expected `format` to be one of {', '.join(map(repr, _HOME))}, got {format!r}.")
-    refuse_host_layers(model)
+    if format not in backend.exports or host_layers(model, backend, format):
+        backend = get(_HOME[format])
+    refuse_host_layers(model, backend, format)
     if input_signature is None:
         signature = model_signature(model)
     else:
         signature = standardize_signature(input_signature)
     if not model.built:
-        with backend_scope(backend):
+        with backend_scope(model._backend):
             model.compute_output_spec(*signature)
-    if format not in backend.exports:
+    if backend is not model._backend:
         from kfront.models.cloning import convert
 
-        backend = get(_HOME[format])
         model = convert(model, backend.name)
     write = backend.exporter(format)
     known = [p.name for p in inspect.signature(write).parameters.values() if p.kind is p.KEYWORD_ONLY]
@@ -79,17 +85,25 @@ def _shown(signature: tuple[Any, ...]) -> str:
     return ", ".join(f"{x.name}: {x.dtype}{x.shape}" for x in tree.flatten(signature))
 
 
-def refuse_host_layers(model: Any) -> None:
+def host_layers(model: Any, backend: Any, format: str = _STRINGS) -> list[str]:
+    """The names of layers that need Python, or what a format has not, when they run on a backend."""
+    from kfront.layers.preprocessing.host_layer import HostLayer
+
+    hosted = [layer for layer in model._flatten_layers() if isinstance(layer, HostLayer)]
+    native = "native_on" if format == _STRINGS else "in_ops"
+    return [layer.name for layer in hosted if getattr(layer, native)(backend) is None]
+
+
+def refuse_host_layers(model: Any, backend: Any, format: str = _STRINGS) -> None:
     """See that no layer needs Python when it runs.
 
     Raises:
         UnsupportedError: if one does.
     """
-    from kfront.layers.preprocessing.host_layer import HostLayer
-
-    found = [layer.name for layer in model._flatten_layers() if isinstance(layer, HostLayer)]
+    found = host_layers(model, backend, format)
     if found:
         raise UnsupportedError(
-            f"[export] expected layers that an engine runs, got {', '.join(found)}, which need Python; "
-            "leave them out of the exported model and apply them to the data before."
+            f"[export] expected layers that {format!r} can hold, got {', '.join(found)}, which need Python there; "
+            "leave them out of the exported model and apply them to the data before"
+            + (f", or use the format {_STRINGS!r}." if format != _STRINGS else ".")
         )

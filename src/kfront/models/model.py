@@ -254,14 +254,20 @@ class Model(Stateless, Trainer, Layer):
         Args:
             filepath: path of the file, of the folder for "tf_saved_model".
             format: "tf_saved_model" (TensorFlow or JAX; loaded by `tf.saved_model.load`, with the method `serve`),
-                "torch" (torch; a ".pt2" program for `torch.export.load`), "onnx" (torch, with the packages onnx and
-                onnxscript; for onnxruntime and others), "stablehlo" (JAX; for `jax.export.deserialize`).
+                "torch" (torch; a ".pt2" program for `torch.export.load`), "torch_aot" (torch, with a C++ compiler; a
+                ".pt2" package of machine code for `torch._inductor.aoti_load_package`), "onnx" (torch, with the
+                packages onnx and onnxscript; for onnxruntime and others), "openvino" (torch, with the package openvino;
+                an ".xml" file and one with the weights beside it), "litert" (TensorFlow; for LiteRT's interpreter),
+                "stablehlo" (JAX; for `jax.export.deserialize`).
             verbose: whether a line says what was written.
             input_signature: list with an entry for each argument of the model: structures of InputSpecs,
                 KerasTensors, `tf.TensorSpec`s or tensors; that of the model if None. A subclassed model is taken to
                 have inputs of its `input_dtype`, so pass this if it takes integers.
             **kwargs: options of the format: `strict`, `dynamic_shapes`, `prefer_deferred_runtime_asserts_over_guards`
-                and `preserve_module_call_signature` of `torch.export.export` for "torch"; `opset_version` for "onnx";
+                and `preserve_module_call_signature` of `torch.export.export` for "torch"; `inductor_configs` for
+                "torch_aot"; `opset_version` for "onnx"; `compress_to_fp16` for "openvino"; `optimizations`,
+                `representative_dataset`, `experimental_new_quantizer`, `allow_custom_ops` and `enable_select_tf_ops` of
+                TensorFlow's converter for "litert";
                 `platforms` and `constraints` (on "batch" and the other unknown sizes "n0", "n1" …, such as
                 ["n0 >= 3"]) for "stablehlo"; `is_static` and `jax2tf_kwargs` for
                 "tf_saved_model" on JAX, see `kfront.export.ExportArchive.add_endpoint`.
@@ -270,8 +276,8 @@ class Model(Stateless, Trainer, Layer):
             ArgumentError: for an unknown format, a signature without shapes, or another ending than ".pt2" for "torch".
             ArgumentTypeError: for an option that the format does not have.
             BackendError: if the engine or a package that writes the format is not installed.
-            UnsupportedError: if a layer needs Python to run, as those for strings do, or the engine cannot trace the
-                model with sizes that stay open.
+            UnsupportedError: if a layer needs Python to run, as those for strings do except in "tf_saved_model", or the
+                engine cannot trace the model with sizes that stay open.
             NotBuiltError: if the model has not seen inputs, and no signature is given.
             SavingError: if the file cannot be written.
 

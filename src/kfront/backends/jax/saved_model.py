@@ -18,6 +18,8 @@ from kfront.backends.tensorflow.export import Archive  # noqa: E402
 
 __all__ = ["JaxArchive", "write_tf_saved_model"]
 
+_NEW = b"composite_v2"  # of StableHLO: a TensorFlow older than JAX fails when it meets one (`top_k`), not before
+
 
 class JaxArchive(Archive):
     """As on TensorFlow; each Variable has a copy that TensorFlow holds."""
@@ -57,6 +59,13 @@ class JaxArchive(Archive):
             return out
 
         return call
+
+    def endpoint(self, name: str, fn: Any, signature: tuple[Any, ...] | None, **options: Any) -> Any:
+        """Add a function, after seeing that TensorFlow can read what JAX wrote."""
+        traced = super().endpoint(name, fn, signature, **options)
+        if signature is not None and _NEW in traced.get_concrete_function().graph.as_graph_def().SerializeToString():
+            self.try_out(traced, signature, f"JAX {jax.__version__}")
+        return traced
 
 
 def write_tf_saved_model(

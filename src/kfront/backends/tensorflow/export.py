@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from kfront.backends.tensorflow.strings import tables_in
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, ArgumentTypeError, UnsupportedError
 from kfront.export.signature import named_outputs, standardize_signature
@@ -68,11 +69,31 @@ class Archive:
             traced = tf.function(self.function(fn, signature, **options), input_signature=specs, autograph=False)
             graph = traced.get_concrete_function().graph
             _refuse_python(graph, name)
+            self._others.extend(tables_in(graph))
             for v in graph.variables:
                 self._held.setdefault(id(v), (v, v.trainable))
         setattr(self.root, name, traced)
         self.endpoints[name] = _served(traced, signature)
         return traced
+
+    def try_out(self, traced: Any, signature: tuple[Any, ...], source: str) -> None:
+        """See that a function runs, which is not told from its graph where another engine wrote it.
+
+        Raises:
+            UnsupportedError: if it does not.
+        """
+        example = tree.map_structure(lambda x: tf.zeros([1 if n is None else n for n in x.shape], x.dtype), signature)
+        before = [(v, tf.identity(v)) for v, _ in self._held.values()]
+        try:
+            traced(*example)
+        except tf.errors.OpError as error:
+            raise UnsupportedError(
+                f"[export] expected operations that TensorFlow {tf.__version__} can run, got newer ones from {source}; "
+                "do `kfront.convert(model, 'tensorflow')` and export that."
+            ) from error
+        finally:
+            for v, value in before:
+                v.assign(value)
 
     def collection(self, name: str, variables: list[Any]) -> None:
         """Add a list of variables."""

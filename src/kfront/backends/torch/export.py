@@ -1,10 +1,14 @@
-"""Models as `torch.export` programs and as ONNX graphs."""
+"""Models as `torch.export` programs, as packages of compiled code, as ONNX graphs and for OpenVINO."""
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import inspect
 import logging
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,7 +20,7 @@ from kfront.core.errors import ArgumentError, BackendError, SavingError
 from kfront.export.signature import named_outputs
 from kfront.saving.atomic import atomic_write
 
-__all__ = ["write_onnx", "write_torch"]
+__all__ = ["write_onnx", "write_openvino", "write_torch", "write_torch_aot"]
 
 _SIZE = 32  # of unknown dimensions in the inputs that are traced; no program depends on it, which torch checks
 _MOST = (1 << 31) - 1  # bytes that a protobuf message may have
@@ -46,8 +50,7 @@ def write_torch(
     Raises:
         ArgumentError: if the path has another ending.
     """
-    if not path.endswith(".pt2"):
-        raise ArgumentError(f"[export] expected a path that ends in '.pt2' for 'torch', got {path!r}.")
+    _check_ending(path, ".pt2", "torch")
     options: dict[str, Any] = {"strict": strict, "preserve_module_call_signature": preserve_module_call_signature}
     if prefer_deferred_runtime_asserts_over_guards:  # which older versions do not know
         options["prefer_deferred_runtime_asserts_over_guards"] = True
@@ -69,17 +72,12 @@ def write_onnx(model: Any, signature: tuple[Any, ...], path: str, *, opset_versi
         BackendError: without the packages onnx and onnxscript.
         SavingError: if it is larger than the 2 GiB that such a file can have.
     """
-    try:
-        import onnx  # noqa: F401  # pyright: ignore[reportMissingImports]
-        import onnxscript  # noqa: F401  # pyright: ignore[reportMissingImports]
-    except ImportError as error:
-        raise BackendError(
-            "[export] expected the packages onnx and onnxscript, got none; do `pip install 'kfront[onnx]'`."
-        ) from error
+    for name in ("onnx", "onnxscript"):
+        _package(name, "onnx")
     outputs = list(named_outputs(model.compute_output_spec(*signature)))
     with _quiet("torch.onnx"):
         graph = torch.onnx.export(
-            _program(model, signature, None),
+            _program(model, signature, None).run_decompositions(_elementary()),
             input_names=[x.name for x in tree_leaves(signature)],
             output_names=outputs,
             opset_version=opset_version,
@@ -92,6 +90,122 @@ def write_onnx(model: Any, signature: tuple[Any, ...], path: str, *, opset_versi
         raise SavingError(f"[export] expected at most 2 GiB for 'onnx', got {proto.ByteSize()} bytes; use 'torch'.")
     with atomic_write(path) as file:
         file.write(proto.SerializeToString())
+
+
+def write_openvino(model: Any, signature: tuple[Any, ...], path: str, *, compress_to_fp16: bool = False) -> None:
+    """A model for OpenVINO: the graph in the file, the weights in one beside it that ends in ".bin".
+
+    Args:
+        model: the model.
+        signature: its arguments.
+        path: the file, which ends in ".xml".
+        compress_to_fp16: whether weights are stored with 16 bits.
+
+    Raises:
+        ArgumentError: if the path has another ending.
+        BackendError: without the package openvino.
+    """
+    _check_ending(path, ".xml", "openvino")
+    openvino = _package("openvino", "openvino")
+    outputs = list(named_outputs(model.compute_output_spec(*signature)))
+    made = openvino.convert_model(_program(model, signature, None).run_decompositions(_elementary()))
+    for ports, names in ((made.inputs, [x.name for x in tree_leaves(signature)]), (made.outputs, outputs)):
+        for port, name in zip(ports, names, strict=True):
+            port.get_tensor().set_names({name})
+    made.set_friendly_name(model.name)
+    with tempfile.TemporaryDirectory(prefix="kfront-export-") as folder:
+        openvino.save_model(made, os.path.join(folder, "model.xml"), compress_to_fp16=compress_to_fp16)
+        for ending in (".bin", ".xml"):  # the graph, which makes the model complete, last
+            _move(os.path.join(folder, "model" + ending), path.removesuffix(".xml") + ending)
+
+
+def write_torch_aot(
+    model: Any, signature: tuple[Any, ...], path: str, *, inductor_configs: dict[str, Any] | None = None
+) -> None:
+    """A model as machine code for this kind of machine, for `torch._inductor.aoti_load_package`.
+
+    Args:
+        model: the model.
+        signature: its arguments.
+        path: the file, which ends in ".pt2".
+        inductor_configs: options of TorchInductor.
+
+    Raises:
+        ArgumentError: if the path has another ending.
+        BackendError: without a C++ compiler.
+    """
+    from torch._inductor import aoti_compile_and_package, cpp_builder
+
+    _check_ending(path, ".pt2", "torch_aot")
+    try:
+        cpp_builder.get_cpp_compiler()
+    except Exception as error:
+        raise BackendError(
+            "[export] expected a C++ compiler for 'torch_aot', got none; install g++ or clang, or use 'torch'."
+        ) from error
+    program = _program(model, signature, None)
+    with tempfile.TemporaryDirectory(prefix="kfront-export-") as folder:
+        package = os.path.join(folder, "model.pt2")
+        with torch.no_grad():
+            aoti_compile_and_package(program, package_path=package, inductor_configs=inductor_configs)
+        _move(package, path)
+
+
+def _check_ending(path: str, ending: str, format: str) -> None:
+    if not path.endswith(ending):
+        raise ArgumentError(f"[export] expected a path that ends in {ending!r} for {format!r}, got {path!r}.")
+
+
+def _package(name: str, extra: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise BackendError(
+            f"[export] expected the package {name}, got none; do `pip install 'kfront[{extra}]'`."
+        ) from error
+
+
+def _move(source: str, target: str) -> None:
+    with open(source, "rb") as made, atomic_write(target) as file:
+        shutil.copyfileobj(made, file)
+
+
+# ---- programs --------------------------------------------------------------------------------------------------------
+
+
+def _elementary() -> dict[Any, Any]:
+    """Operators that the translators to other formats do not know, in others that they do."""
+    aten = torch.ops.aten
+    return {
+        aten.searchsorted.Tensor: _searchsorted,
+        aten.index.Tensor: _index,
+        aten.sort.stable: lambda x, *, stable=None, dim=-1, descending=False: aten.sort.default(x, dim, descending),
+        aten.amax.default: lambda x, *rest: _over_all(aten.amax.default, x, *rest),
+        aten.amin.default: lambda x, *rest: _over_all(aten.amin.default, x, *rest),
+    }
+
+
+def _index(x: Any, indices: Any) -> Any:
+    """Indexing by 64-bit integers."""
+    if not any(i is not None and i.dtype == torch.int32 for i in indices):
+        return NotImplemented
+    wide = [i.long() if i is not None and i.dtype == torch.int32 else i for i in indices]
+    return torch.ops.aten.index.Tensor(x, wide)
+
+
+def _over_all(op: Any, x: Any, dim: Any = (), keepdim: bool = False) -> Any:
+    """A reduction that names the dimensions even if it is over all."""
+    return NotImplemented if dim or not x.ndim else op(x, list(range(x.ndim)), keepdim)
+
+
+def _searchsorted(
+    limits: Any, x: Any, *, out_int32: bool = False, right: bool = False, side: Any = None, sorter: Any = None
+) -> Any:
+    """How many of the limits are below, by comparing with each; NaN is above all."""
+    limits = limits if sorter is None else limits.gather(-1, sorter)
+    limits, x = limits.unsqueeze(-2) if limits.ndim > 1 else limits, x.unsqueeze(-1)
+    above = limits > x if right or side == "right" else limits >= x
+    return above.logical_not().sum(-1, dtype=torch.int32 if out_int32 else torch.int64)
 
 
 def _program(model: Any, signature: tuple[Any, ...], dynamic: Any, **options: Any) -> Any:

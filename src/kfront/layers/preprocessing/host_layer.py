@@ -2,7 +2,8 @@
 
 Strings are NumPy arrays (or lists); on an engine that has tensors of strings, they may be those. What goes in has a
 value as a rule, and the result is a tensor of the layer's engine. While an engine traces (`tf.data.Dataset.map`,
-`tf.function`, `jax.jit`, `torch.compile`), the computation becomes a call back to the host.
+`tf.function`, `jax.jit`, `torch.compile`), the computation becomes ops of the engine where it has such, else a call
+back to the host.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from kfront.backends import owner_of
+from kfront.backends import backend_scope, owner_of
 from kfront.core import tree
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.layers.base import Layer
@@ -70,9 +71,22 @@ class HostLayer(DataLayer):
     def _traced(self, engine: Any, inputs: Any) -> Any:
         """The computation as a call from traced code back to the host."""
         flat = list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
+        native = self.native_on(engine)
+        if native is not None:
+            with backend_scope(engine):
+                out = native(*flat)
+            return engine.to_sparse(out) if getattr(self, "sparse", False) else out
         specs = [Abstract(engine.static_shape(x), engine.dtype_name(x.dtype)) for x in flat]
         out = engine.host_call(self, flat, self.compute_output_spec(specs if len(specs) > 1 else specs[0]))
         return engine.to_sparse(out) if getattr(self, "sparse", False) else out
+
+    def native_on(self, engine: Any) -> Any:
+        """The layer as a function of an engine's tensors while that traces; None where it needs Python."""
+        return self.in_ops(engine) or engine.native_layer(self)
+
+    def in_ops(self, engine: Any) -> Any:
+        """The layer as a function composed of ops; None where there are none for it."""
+        return None
 
     def on_arrays(self, *arrays: np.ndarray) -> np.ndarray:
         """`on_host` as traced code calls it."""

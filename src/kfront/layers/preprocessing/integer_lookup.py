@@ -6,12 +6,16 @@ from typing import Any
 
 import numpy as np
 
+from kfront import ops
 from kfront.core.errors import ArgumentError
 from kfront.core.registry import serializable
 from kfront.layers.options import choice
 from kfront.layers.preprocessing import hashes
+from kfront.layers.preprocessing.adapting import host_array
+from kfront.layers.preprocessing.encoding import encode
 from kfront.layers.preprocessing.hashing import salt_pair
 from kfront.layers.preprocessing.index_lookup import DROPPED, MISSING, IndexLookup
+from kfront.layers.preprocessing.strings import digits
 
 __all__ = ["IntegerLookup"]
 
@@ -58,6 +62,8 @@ class IntegerLookup(IndexLookup):
     vocabulary_dtype: str
     _kind = "int64"
     _find: tuple[Any, np.ndarray]
+    _rising: tuple[np.ndarray, np.ndarray]
+    _narrow: bool
 
     def __init__(
         self,
@@ -96,7 +102,26 @@ class IntegerLookup(IndexLookup):
     def _values(self, x: np.ndarray) -> list[int]:
         return x.astype("int64").ravel().tolist()
 
+    def update_state(self, data: Any) -> None:
+        """Count the values of a batch."""
+        if self.output_mode == "tf_idf":
+            return super().update_state(data)
+        values, counts = np.unique(host_array(data).astype("int64", copy=False), return_counts=True)
+        return self.count(dict(zip(values.tolist(), counts.tolist(), strict=True)), ())
+
     def _index(self) -> None:
+        keys, places = self.__dict__["_rising"] = self._in_order()
+        self.__dict__["_narrow"] = all(-(1 << 31) <= int(n) < 1 << 31 for n in (keys[0], keys[-1], self.oov_token))
+        low, high = int(keys[0]), int(keys[-1])
+        if high - low < max(_TABLE, 8 * len(keys)):  # near enough: a table, with a place for all that is outside
+            table = np.full(high - low + 2, MISSING, "int64")
+            table[keys - low] = places
+            self.__dict__["_find"] = (low, table)
+        else:
+            self.__dict__["_find"] = (keys, places)
+
+    def _in_order(self) -> tuple[np.ndarray, np.ndarray]:
+        """The integers that have an index, from the least to the greatest, and their indices."""
         first = len(self._specials())
         keys = np.array(self._tokens, "int64")
         places = np.arange(first, first + len(keys))
@@ -104,14 +129,8 @@ class IntegerLookup(IndexLookup):
             keep = keys != self.mask_token
             keys = np.append(keys[keep], self.mask_token)
             places = np.append(places[keep], 0 if self.output_mode == "int" else DROPPED)
-        low, high = int(keys.min()), int(keys.max())
-        if high - low < max(_TABLE, 8 * len(keys)):  # near enough: a table, with a place for all that is outside
-            table = np.full(high - low + 2, MISSING, "int64")
-            table[keys - low] = places
-            self.__dict__["_find"] = (low, table)
-        else:
-            order = np.argsort(keys)
-            self.__dict__["_find"] = (keys[order], places[order])
+        order = np.argsort(keys)
+        return keys[order], places[order]
 
     def _places(self, x: np.ndarray) -> np.ndarray:
         x = x.astype("int64", copy=False)
@@ -126,8 +145,58 @@ class IntegerLookup(IndexLookup):
     def _oov_places(self, x: np.ndarray) -> np.ndarray:
         if self.oov_method == "floormod":
             return x.astype("int64", copy=False) % self.num_oov_indices
-        return hashes.bins(list(map(str, self._values(x))), self.num_oov_indices, self.salt)
+        return hashes.bins(digits(x.astype("int64", copy=False)), self.num_oov_indices, self.salt)
+
+    # -- as ops, for traced code ---------------------------------------------------------------------------------------
+
+    def in_ops(self, engine: Any) -> Any:
+        """The layer as a function composed of ops; None if it has to hash, to raise, or to tell 64-bit integers apart
+        that the engine has not.
+        """
+        self._needs_vocabulary()
+        told = self.num_oov_indices == 0 and not self.invert
+        hashed = self.num_oov_indices > 1 and self.oov_method == "farmhash"
+        if told or hashed or not (self._narrow or "int64" in engine.dtypes):
+            return None
+        return self._tokens_of if self.invert else self._indices_of
+
+    def _tokens_of(self, x: Any) -> Any:
+        tokens = np.array([*self.get_vocabulary(), self.oov_token])
+        x = ops.cast(x, "int64")
+        last = len(tokens) - 1
+        return ops.take(ops.convert_to_tensor(tokens), ops.where(x < 0, last, ops.minimum(x, last)))
+
+    def _indices_of(self, x: Any) -> Any:
+        keys, places = self._rising
+        x = ops.cast(x, "int64")
+        at = _search(keys, x)
+        unknown = len(self._specials()) - self.num_oov_indices
+        if self.num_oov_indices > 1:
+            unknown = ops.add(ops.mod(x, self.num_oov_indices), unknown)
+        known = ops.equal(ops.take(ops.convert_to_tensor(keys), at), x)
+        found = ops.where(known, ops.take(ops.convert_to_tensor(places), at), unknown)
+        if self.output_mode == "int":
+            return found
+        depth: Any = self._depth()
+        out = encode(found, depth, self.output_mode, "float32")
+        if self.output_mode == "tf_idf":
+            out = ops.multiply(out, np.pad(self._idf, (0, depth - len(self._idf))))  # type: ignore[arg-type]
+        return out
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments; a learned vocabulary is a file of its own."""
         return {**super().get_config(), "vocabulary_dtype": self.vocabulary_dtype, "oov_method": self.oov_method}
+
+
+def _search(keys: np.ndarray, x: Any) -> Any:
+    """The place in rising `keys` of the last that is not greater than `x`, else 0: a binary search in gathers only."""
+    size = len(keys)
+    table = ops.convert_to_tensor(keys)
+    at = ops.zeros_like(x)
+    step = 1 << max(size - 1, 0).bit_length() >> 1
+    while step:
+        further = ops.add(at, step)
+        there = ops.take(table, ops.minimum(further, size - 1))
+        at = ops.where(ops.logical_and(ops.less(further, size), ops.less_equal(there, x)), further, at)
+        step >>= 1
+    return at

@@ -27,6 +27,7 @@ class Table(dict):  # type: ignore[type-arg]
         super().__init__(items)
         self.missing = missing
         self._packed: ByteTable | None = None
+        self._characters: np.ndarray | None = None
 
     def find(self, tokens: list[Any]) -> np.ndarray:
         """The index of each token, int64."""
@@ -39,6 +40,17 @@ class Table(dict):  # type: ignore[type-arg]
                 {k.encode() if isinstance(k, str) else k: n for k, n in self.items()}, self.missing
             )
         return self._packed if self._packed.whole else None
+
+    def find_characters(self, joined: str) -> tuple[np.ndarray, np.ndarray]:
+        """The index of each character of texts with a zero character between two, and how many each text has."""
+        if self._characters is None:
+            codes = {ord(k): n for k, n in self.items() if len(k) == 1}
+            self._characters = np.full(max(codes, default=0) + 2, self.missing, "int64")
+            self._characters[list(codes)] = list(codes.values())
+        codes = np.frombuffer(joined.encode("utf-32-le"), "<u4")
+        ends = np.append(np.flatnonzero(codes == 0), len(codes))
+        found = self._characters.take(np.minimum(codes[codes != 0], len(self._characters) - 1))
+        return found, np.diff(ends, prepend=-1) - 1
 
 
 @serializable("keras.layers")

@@ -20,7 +20,7 @@ from kfront.layers.preprocessing.adapting import host_array, host_batches
 from kfront.layers.preprocessing.host_layer import HostLayer
 from kfront.layers.preprocessing.index_lookup import DROPPED, MODES
 from kfront.layers.preprocessing.string_lookup import MANY, StringLookup, Table
-from kfront.layers.preprocessing.strings import Packed, texts, words_between
+from kfront.layers.preprocessing.strings import texts, words_between
 
 __all__ = ["TextVectorization"]
 
@@ -201,12 +201,9 @@ class TextVectorization(HostLayer):
             return [d.translate(table, delete) for d in documents]
         return [d.encode().translate(table, delete).decode() for d in documents]
 
-    def _packed_words(self, x: np.ndarray) -> tuple[Packed, np.ndarray] | None:
-        """The words between blanks of all texts in one buffer, and how many each text has.
-
-        None where that is not possible or does not pay.
-        """
-        if not self._on_bytes() or self.split is None or self.ngrams is not None or x.size < MANY // 10:
+    def _joined(self, x: np.ndarray) -> bytes | None:
+        """All standardized texts in one, zero bytes between; None where that is not possible or does not pay."""
+        if callable(self.standardize) or self.split not in _SPLIT or self.ngrams is not None or x.size < MANY // 10:
             return None
         flat = x.ravel().tolist()
         kinds = set(map(type, flat))
@@ -219,8 +216,9 @@ class TextVectorization(HostLayer):
         if joined.count(b"\0") >= len(flat):
             return None
         old, new, delete = _STANDARDIZE[self.standardize]
-        joined = joined.translate(bytes.maketrans(old + _BLANKS[0], new + _BLANKS[1]), delete)
-        return words_between(joined)
+        if self.split == "whitespace":
+            old, new = old + _BLANKS[0], new + _BLANKS[1]
+        return joined.translate(bytes.maketrans(old, new), delete)
 
     def _given_to(self, function: Any, documents: list[str]) -> Any:
         """What a user's function gives; it takes a tensor of strings where the engine has such."""
@@ -308,11 +306,13 @@ class TextVectorization(HostLayer):
 
     def _found(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The indices of the words of all texts, and how many each text has."""
-        table = self._table()
-        words = self._packed_words(x)
-        by_arrays = None if words is None else table.packed()
-        if words is not None and by_arrays is not None:
-            return by_arrays.find(words[0]), words[1]
+        table, joined = self._table(), self._joined(x)
+        if joined is not None and self.split == "character":
+            return table.find_characters(joined.decode())
+        by_arrays = None if joined is None else table.packed()
+        if joined is not None and by_arrays is not None:
+            words, lengths = words_between(joined)
+            return by_arrays.find(words), lengths
         rows = self._words(self._documents(x))
         flat = list(itertools.chain.from_iterable(rows))
         return table.find(flat), np.fromiter(map(len, rows), "int64", len(rows))

@@ -1,0 +1,85 @@
+"""Models for LiteRT (TensorFlow Lite)."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from kfront.backends.tensorflow.export import Archive
+from kfront.saving.atomic import atomic_write
+
+__all__ = ["write_litert"]
+
+
+def write_litert(
+    model: Any,
+    signature: tuple[Any, ...],
+    path: str,
+    *,
+    optimizations: Sequence[Any] = (),
+    representative_dataset: Callable[[], Any] | None = None,
+    experimental_new_quantizer: bool | None = None,
+    allow_custom_ops: bool = False,
+    enable_select_tf_ops: bool = False,
+) -> None:
+    """A model for LiteRT's interpreter, with the signatures "serve" and "serving_default".
+
+    Args:
+        model: the model.
+        signature: its arguments.
+        path: the file.
+        optimizations: of `tf.lite.Optimize`.
+        representative_dataset: gives lists of inputs, for the ranges of quantized values.
+        experimental_new_quantizer: as `tf.lite.TFLiteConverter` takes it; its default if None.
+        allow_custom_ops: whether operators may be used that the one who runs the file must supply.
+        enable_select_tf_ops: whether TensorFlow's operators may be used where LiteRT has none, such as loops over a
+            number of steps that is not known; what runs the file then needs the Flex delegate.
+
+    Raises:
+        ShapeError: if the number of steps of a recurrent layer is not known, without `enable_select_tf_ops`.
+    """
+    archive = Archive()
+    archive.track(model, list(model.variables))
+    with contextlib.nullcontext() if enable_select_tf_ops else _elementary(model):
+        archive.endpoint("serve", model, signature)
+    with tempfile.TemporaryDirectory(prefix="kfront-export-") as folder:
+        archive.save(folder + "/model")
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder + "/model", signature_keys=["serve"])
+        converter.optimizations = list(optimizations)
+        converter.representative_dataset = representative_dataset
+        converter.allow_custom_ops = allow_custom_ops
+        if experimental_new_quantizer is not None:
+            converter.experimental_new_quantizer = experimental_new_quantizer
+        if enable_select_tf_ops:
+            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS, tf.lite.OpsSet.SELECT_TF_OPS]
+        data = converter.convert()
+    with atomic_write(path) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def _elementary(model: Any) -> Iterator[None]:
+    """What LiteRT has not, in what it has: recurrent layers without loops and fused kernels, searches by comparison."""
+    recurrent = [layer for layer in model._flatten_layers() if hasattr(layer, "unroll")]
+    before = [(layer.unroll, getattr(layer, "use_cudnn", None)) for layer in recurrent]
+    for layer in recurrent:
+        layer.__dict__.update(unroll=True, use_cudnn=False)
+    backend = model._backend
+    search, backend.searchsorted = backend.searchsorted, _searchsorted
+    try:
+        yield
+    finally:
+        backend.searchsorted = search
+        for layer, (unroll, fused) in zip(recurrent, before, strict=True):
+            layer.__dict__.update(unroll=unroll, use_cudnn=fused)
+
+
+def _searchsorted(limits: Any, x: Any, side: str = "left") -> Any:
+    """How many of the limits are below, by comparing with each; NaN is above all."""
+    limits, x = limits[..., None, :] if limits.shape.rank > 1 else limits, x[..., None]
+    above = limits > x if side == "right" else limits >= x
+    return tf.reduce_sum(tf.cast(tf.logical_not(above), tf.int32), -1)
