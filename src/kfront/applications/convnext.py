@@ -1,0 +1,164 @@
+"""ConvNeXt: a convolutional network modelled on vision transformers (Liu et al., arXiv:2201.03545)."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Protocol
+
+from kfront import layers, ops
+from kfront.applications._blocks import activation, conv
+from kfront.applications._builder import Architecture, Request, assemble, classify, pooled
+from kfront.applications._signatures import documented
+from kfront.applications.imagenet_utils import MEAN, STD, decode_predictions, preprocessing
+from kfront.core.registry import serializable
+from kfront.initializers import Constant
+from kfront.layers.options import OptionLayer, positive
+from kfront.models.functional import Functional
+from kfront.models.sequential import Sequential
+
+__all__ = [
+    "ConvNeXtBase",
+    "ConvNeXtLarge",
+    "ConvNeXtSmall",
+    "ConvNeXtTiny",
+    "ConvNeXtXLarge",
+    "decode_predictions",
+    "preprocess_input",
+]
+
+_EPSILON = 1e-6
+
+
+def __dir__() -> list[str]:
+    return list(__all__)
+
+
+@serializable("keras.src.applications.convnext")
+class LayerScale(OptionLayer):
+    """Each channel times a weight (Touvron et al., arXiv:2103.17239).
+
+    Args:
+        init_values: what the weights start from.
+        projection_dim: number of channels.
+        **kwargs: name, trainable, dtype.
+    """
+
+    _options = ("init_values", "projection_dim")
+    init_values: float
+    projection_dim: int
+
+    def __init__(self, init_values: float, projection_dim: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._set(init_values=init_values, projection_dim=positive("LayerScale", "projection_dim", projection_dim))
+
+    def build(self, input_shape: Any) -> None:
+        """Make the weight for each channel."""
+        self.gamma = self.add_weight(shape=(self.projection_dim,), initializer=Constant(self.init_values))
+
+    def call(self, x: Any) -> Any:
+        """The scaled channels, which stand last."""
+        return ops.multiply(x, self.gamma)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """That of the inputs."""
+        return tuple(input_shape)
+
+
+def _layer_norm(name: str) -> Any:
+    return layers.LayerNormalization(epsilon=_EPSILON, name=name)
+
+
+def _block(x: Any, width: int, name: str) -> Any:
+    y = conv(x, width, 7, f"{name}_depthwise_conv", groups=width, padding="same", use_bias=True)
+    y = _layer_norm(f"{name}_layernorm")(y)
+    y = activation(layers.Dense(4 * width, name=f"{name}_pointwise_conv_1")(y), f"{name}_gelu", "gelu")
+    y = layers.Dense(width, name=f"{name}_pointwise_conv_2")(y)
+    y = LayerScale(1e-6, width, name=f"{name}_layer_scale")(y)
+    return ops.add(x, activation(y, f"{name}_identity", "linear"))
+
+
+def _features(image: Any, request: Request, scaling: bool, depths: tuple[int, ...], widths: tuple[int, ...]) -> Any:
+    name = request.name
+    x = image
+    if scaling:
+        mean, variance = [255 * m for m in MEAN], [(255 * s) ** 2 for s in STD]
+        x = layers.Normalization(mean=mean, variance=variance, name=f"{name}_prestem_normalization")(x)
+    stem = [
+        layers.Conv2D(widths[0], 4, strides=4, name=f"{name}_stem_conv"),
+        _layer_norm(f"{name}_stem_layernorm"),
+    ]
+    x = Sequential(stem, name=f"{name}_stem")(x)
+    for stage, (depth, width) in enumerate(zip(depths, widths, strict=True)):
+        if stage:
+            smaller = [
+                _layer_norm(f"{name}_downsampling_layernorm_{stage - 1}"),
+                layers.Conv2D(width, 2, strides=2, name=f"{name}_downsampling_conv_{stage - 1}"),
+            ]
+            x = Sequential(smaller, name=f"{name}_downsampling_block_{stage - 1}")(x)
+        for i in range(depth):
+            x = _block(x, width, f"{name}_stage_{stage}_block_{i}")
+    return x
+
+
+def _head(x: Any, request: Request) -> Any:
+    if not request.include_top:
+        return _layer_norm(None)(pooled(x, request))
+    x = layers.GlobalAveragePooling2D(name=f"{request.name}_head_gap")(x)
+    x = _layer_norm(f"{request.name}_head_layernorm")(x)
+    return classify(x, request, name=f"{request.name}_head_dense")
+
+
+class ConvNeXt(Protocol):
+    """What makes a model of this family."""
+
+    def __call__(
+        self,
+        include_top: bool = True,
+        include_preprocessing: bool = True,
+        weights: Any = "imagenet",
+        input_tensor: Any = None,
+        input_shape: Any = None,
+        pooling: str | None = None,
+        classes: int = 1000,
+        classifier_activation: Any = "softmax",
+        name: str = ...,
+    ) -> Functional:
+        """The model."""
+        ...
+
+
+def _convnext(size: str, depths: tuple[int, ...], width: int) -> ConvNeXt:
+    features = partial(_features, depths=depths, widths=tuple(width << i for i in range(4)))
+    this = Architecture(f"ConvNeXt{size}", 224, 32, features, _head)
+
+    @documented(
+        this,
+        summary=f"ConvNeXt, {size}. It takes images of values 0 to 255 and scales them itself.",
+        paper="Liu et al., A ConvNet for the 2020s, arXiv:2201.03545.",
+        module=__name__,
+    )
+    def make(
+        include_top: bool = True,
+        include_preprocessing: bool = True,
+        weights: Any = "imagenet",
+        input_tensor: Any = None,
+        input_shape: Any = None,
+        pooling: str | None = None,
+        classes: int = 1000,
+        classifier_activation: Any = "softmax",
+        name: str = f"convnext_{size.lower()}",
+    ) -> Functional:
+        request = Request(
+            include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name
+        )
+        return assemble(this._replace(body=partial(this.body, scaling=include_preprocessing)), request)
+
+    return make
+
+
+ConvNeXtTiny = _convnext("Tiny", (3, 3, 9, 3), 96)
+ConvNeXtSmall = _convnext("Small", (3, 3, 27, 3), 96)
+ConvNeXtBase = _convnext("Base", (3, 3, 27, 3), 128)
+ConvNeXtLarge = _convnext("Large", (3, 3, 27, 3), 192)
+ConvNeXtXLarge = _convnext("XLarge", (3, 3, 27, 3), 256)
+preprocess_input = preprocessing(None, "ConvNeXt")

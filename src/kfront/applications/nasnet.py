@@ -1,0 +1,193 @@
+"""NASNet: cells found by search, stacked (Zoph et al., arXiv:1707.07012)."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NamedTuple, Protocol
+
+from kfront import layers
+from kfront.applications._blocks import activation, conv, norm, pad_for_stride
+from kfront.applications._builder import Architecture, Request, assemble, channel_axis, classify, pooled
+from kfront.applications._signatures import documented
+from kfront.applications.imagenet_utils import decode_predictions, preprocessing
+from kfront.models.functional import Functional
+
+__all__ = ["NASNetLarge", "NASNetMobile", "decode_predictions", "preprocess_input"]
+
+
+class _Size(NamedTuple):
+    """What is fixed about one model; `filters` is the width of the first normal cells."""
+
+    filters: int
+    cells: int  # in each of the three stacks
+    stem: int
+    skip: bool  # whether the cell after a reduction sees what came two cells before, not the reduction's own input
+
+
+def __dir__() -> list[str]:
+    return list(__all__)
+
+
+def _norm(x: Any, name: str) -> Any:
+    return norm(x, name, momentum=0.9997)
+
+
+def _relu(x: Any) -> Any:
+    return activation(x, None)
+
+
+def _separable(x: Any, filters: int, kernel: int, name: str, strides: int = 1) -> Any:
+    """Relu, separable convolution, normalization; twice."""
+    options = {"use_bias": False}
+    y = _relu(x)
+    if strides == 2:
+        y = pad_for_stride(y, kernel, f"separable_conv_1_pad_{name}")
+    padding = "valid" if strides == 2 else "same"
+    y = layers.SeparableConv2D(
+        filters, kernel, strides=strides, padding=padding, name=f"separable_conv_1_{name}", **options
+    )(y)
+    y = _relu(_norm(y, f"separable_conv_1_bn_{name}"))
+    y = layers.SeparableConv2D(filters, kernel, padding="same", name=f"separable_conv_2_{name}", **options)(y)
+    return _norm(y, f"separable_conv_2_bn_{name}")
+
+
+def _adjusted(previous: Any, current: Any, filters: int, name: str) -> Any:
+    """The output of the cell before the last in the size and width that a cell works with."""
+    if previous is None:
+        return current
+    axis = channel_axis()
+    rows = 2 if axis == 1 else 1
+    if previous.shape[rows] != current.shape[rows]:
+        x = activation(previous, f"adjust_relu_1_{name}")
+        first = layers.AveragePooling2D(1, strides=2, name=f"adjust_avg_pool_1_{name}")(x)
+        first = conv(first, filters // 2, 1, f"adjust_conv_1_{name}", padding="same")
+        second = layers.Cropping2D(((1, 0), (1, 0)))(layers.ZeroPadding2D(((0, 1), (0, 1)))(x))
+        second = layers.AveragePooling2D(1, strides=2, name=f"adjust_avg_pool_2_{name}")(second)
+        second = conv(second, filters // 2, 1, f"adjust_conv_2_{name}", padding="same")
+        return _norm(layers.Concatenate(axis=axis)([first, second]), f"adjust_bn_{name}")
+    if previous.shape[axis] != filters:
+        x = conv(_relu(previous), filters, 1, f"adjust_conv_projection_{name}", padding="same")
+        return _norm(x, f"adjust_bn_{name}")
+    return previous
+
+
+def _squeezed(x: Any, filters: int, kind: str, name: str) -> Any:
+    x = conv(_relu(x), filters, 1, f"{kind}_conv_1_{name}", padding="same")
+    return _norm(x, f"{kind}_bn_1_{name}")
+
+
+def _mean(x: Any, name: str | None, strides: int = 1) -> Any:
+    padding = "valid" if strides == 2 else "same"
+    return layers.AveragePooling2D(3, strides=strides, padding=padding, name=name)(x)
+
+
+def _sum(x: Any, y: Any, name: str | None) -> Any:
+    return layers.Add(name=name)([x, y])
+
+
+def _normal(x: Any, previous: Any, filters: int, name: str) -> Any:
+    """A cell that keeps the size."""
+    p = _adjusted(previous, x, filters, name)
+    h = _squeezed(x, filters, "normal", name)
+    parts = [p]
+    left, right = _separable(h, filters, 5, f"normal_left1_{name}"), _separable(p, filters, 3, f"normal_right1_{name}")
+    parts.append(_sum(left, right, f"normal_add_1_{name}"))
+    left, right = _separable(p, filters, 5, f"normal_left2_{name}"), _separable(p, filters, 3, f"normal_right2_{name}")
+    parts.append(_sum(left, right, f"normal_add_2_{name}"))
+    parts.append(_sum(_mean(h, f"normal_left3_{name}"), p, f"normal_add_3_{name}"))
+    left, right = _mean(p, f"normal_left4_{name}"), _mean(p, f"normal_right4_{name}")
+    parts.append(_sum(left, right, f"normal_add_4_{name}"))
+    parts.append(_sum(_separable(h, filters, 3, f"normal_left5_{name}"), h, f"normal_add_5_{name}"))
+    return layers.Concatenate(axis=channel_axis(), name=f"normal_concat_{name}")(parts)
+
+
+def _reduction(x: Any, previous: Any, filters: int, name: str) -> Any:
+    """A cell that halves height and width."""
+    p = _adjusted(previous, x, filters, name)
+    h = _squeezed(x, filters, "reduction", name)
+    padded = pad_for_stride(h, 3, f"reduction_pad_1_{name}")
+
+    def branch(y: Any, kernel: int, side: str) -> Any:
+        return _separable(y, filters, kernel, f"reduction_{side}_{name}", strides=2)
+
+    one = _sum(branch(h, 5, "left1"), branch(p, 7, "right1"), f"reduction_add_1_{name}")
+    left = layers.MaxPooling2D(3, strides=2, name=f"reduction_left2_{name}")(padded)
+    two = _sum(left, branch(p, 7, "right2"), f"reduction_add_2_{name}")
+    left = _mean(padded, f"reduction_left3_{name}", strides=2)
+    three = _sum(left, branch(p, 5, "right3"), f"reduction_add3_{name}")
+    four = layers.Add()([two, _mean(one, f"reduction_left4_{name}")])
+    left = _separable(one, filters, 3, f"reduction_left4_{name}")
+    right = layers.MaxPooling2D(3, strides=2, name=f"reduction_right5_{name}")(padded)
+    five = _sum(left, right, f"reduction_add4_{name}")
+    return layers.Concatenate(axis=channel_axis(), name=f"reduction_concat_{name}")([two, three, four, five])
+
+
+def _features(image: Any, request: Request, size: _Size) -> Any:
+    x = _norm(conv(image, size.stem, 3, "stem_conv1", strides=2), "stem_bn1")
+    before = None
+    for i, filters in ((1, size.filters // 4), (2, size.filters // 2)):
+        x, before = _reduction(x, before, filters, f"stem_{i}"), x
+    for stack in range(3):
+        filters = size.filters << stack
+        if stack:
+            smaller = _reduction(x, before, filters, f"reduce_{stack * size.cells}")
+            x, before = smaller, before if size.skip else x
+        for i in range(size.cells):
+            x, before = _normal(x, before, filters, f"{stack * size.cells + i + bool(stack)}"), x
+    return _relu(x)
+
+
+def _head(x: Any, request: Request) -> Any:
+    if not request.include_top:
+        return pooled(x, request)
+    return classify(layers.GlobalAveragePooling2D()(x), request)
+
+
+class NASNet(Protocol):
+    """What makes a model of this family."""
+
+    def __call__(
+        self,
+        input_shape: Any = None,
+        include_top: bool = True,
+        weights: Any = "imagenet",
+        input_tensor: Any = None,
+        pooling: str | None = None,
+        classes: int = 1000,
+        classifier_activation: Any = "softmax",
+        name: str = ...,
+    ) -> Functional:
+        """The model."""
+        ...
+
+
+def _nasnet(public: str, name: str, side: int, size: _Size) -> NASNet:
+    this = Architecture(public, side, 32, partial(_features, size=size), _head)
+
+    @documented(
+        this,
+        summary=f"{public}, for images of {side} × {side}.",
+        paper="Zoph et al., Learning Transferable Architectures for Scalable Image Recognition, arXiv:1707.07012.",
+        module=__name__,
+    )
+    def make(
+        input_shape: Any = None,
+        include_top: bool = True,
+        weights: Any = "imagenet",
+        input_tensor: Any = None,
+        pooling: str | None = None,
+        classes: int = 1000,
+        classifier_activation: Any = "softmax",
+        name: str = name,
+    ) -> Functional:
+        request = Request(
+            include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name
+        )
+        return assemble(this, request)
+
+    return make
+
+
+NASNetMobile = _nasnet("NASNetMobile", "nasnet_mobile", 224, _Size(1056 // 24, 4, 32, skip=False))
+NASNetLarge = _nasnet("NASNetLarge", "nasnet_large", 331, _Size(4032 // 24, 6, 96, skip=True))
+preprocess_input = preprocessing("tf", "NASNet")
