@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from kfront.backends.distributor import Distributor
 from kfront.backends.foreach import Foreach
 from kfront.core.dtypes import ALL, standardize
 from kfront.core.errors import BackendError, UnsupportedError
@@ -451,6 +452,18 @@ class Backend:
             return out
 
         return run
+
+    @property
+    def distributor(self) -> Distributor:
+        """What `kfront.distribution` rests on."""
+        found = self.__dict__.get("_distributor")
+        if found is None:
+            found = self._distributor = self.make_distributor()
+        return found
+
+    def make_distributor(self) -> Distributor:
+        """The engine's `Distributor`; imports what only that needs."""
+        return Distributor(self)
 
     @property
     def foreach(self) -> Any:

@@ -135,6 +135,8 @@ def as_now(f: Callable[..., Any]) -> Callable[..., Any]:
 
 def choose(scope: RematScope, layer: Any, call: Callable[..., Any], args: Any, kwargs: Any) -> Callable[..., Any]:
     """What is called in place of `call`, the computation of a layer that was made in `scope`."""
+    if not isinstance(scope, RematScope):
+        return scope.around(layer, call, args, kwargs)
     mode = scope.mode
     if state.in_segment or mode is None:
         return call

@@ -36,6 +36,7 @@ class _State(threading.local):
     symbolic: bool = False  # inside a SymbolicScope
     in_segment: bool = False  # inside a layer call that is computed again for the gradient
     device: Any = None
+    distribution: Any = None  # what `kfront.distribution.set_distribution` set
     masks: bool = False  # True once any mask was made: until then no layer looks for one
     budget: Any = None  # what loading a file may allocate, or None
     lossy: bool = False  # True once add_loss was used: until then no call clears losses
@@ -47,6 +48,7 @@ class _State(threading.local):
         A function compiled by `torch.compile` is guarded by an attribute's absence, and fails if tracing adds it.
         """
         self.autocast = self.training = self.stateless = self.remat = self.device = self.losses = None
+        self.distribution = None
         self.depth = 0
         self.masks = self.lossy = self.in_segment = self.symbolic = False
 

@@ -37,7 +37,7 @@ class Variable(ArrayOperators):
         aggregation: how replicas are combined: "none", "mean", "sum" or "only_first_replica".
         synchronization: kept for compatibility.
         name: its name, without "/".
-        layout: kept for distribution.
+        layout: a `kfront.distribution.TensorLayout`, or its axes; that of the current distribution if None.
 
     Attributes:
         value: the native tensor.
@@ -52,6 +52,7 @@ class Variable(ArrayOperators):
     aggregation: str = "none"
     synchronization: str = "auto"
     overwrite_with_gradient: bool = False
+    _layout: Any = None
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         if cls is Variable:
@@ -92,7 +93,23 @@ class Variable(ArrayOperators):
         self._settable_trainable = bool(trainable)
         value = self._initial(initializer, shape, dtype)
         self._shape: tuple[int, ...] = tuple(value.shape)
+        if layout is not None or state.distribution is not None:
+            self._lay_out()
         self._make(value)
+
+    def _lay_out(self) -> None:
+        """Before there is a value: let the storage be where `layout` or the current distribution says."""
+        from kfront.distribution.mesh import as_layout
+
+        now, layout = state.distribution, self._layout
+        if now is not None and now._backend is not self._backend:
+            now = None
+        if layout is not None:
+            layout = self._layout = as_layout("Variable", layout, None if now is None else now.device_mesh)
+        if now is not None:
+            layout = now.get_variable_layout(self)
+        if layout is not None:
+            self._backend.distributor.lay_out(self, layout)
 
     def _initial(self, initializer: Any, shape: Any, dtype: Any) -> Any:
         """The first value as a NumPy array or native tensor of the wanted dtype."""

@@ -60,6 +60,7 @@ class Optimizer(StateOwner):
     """
 
     loss_scale_factor: float | None = None
+    _reduction: Any = None  # what is done to gradients first, with processes that work together
 
     def __init__(
         self,
@@ -229,6 +230,8 @@ class Optimizer(StateOwner):
         self._trainable_variables = variables
         self._positions = {id(v): i for i, v in enumerate(variables)}
         self._plans = {}
+        if state.distribution is not None:
+            self._reduction = self._backend.distributor.reduction(state.distribution)
         if self.use_ema:
             self._averages = self.add_optimizer_variables(variables, "average")
         if self.gradient_accumulation_steps:
@@ -343,7 +346,8 @@ class Optimizer(StateOwner):
     def _native(self, plan: Plan, grads: list[Any]) -> list[Any]:
         b, mine = self._backend, self._trainable_variables
         order = range(len(mine)) if plan.order is None else plan.order
-        return [b.cast(b.convert(g), mine[i]._dtype) for i, g in zip(order, grads, strict=True)]
+        grads = [b.cast(b.convert(g), mine[i]._dtype) for i, g in zip(order, grads, strict=True)]
+        return grads if self._reduction is None else self._reduction(grads)
 
     def _apply(self, fe: Any, plan: Plan, grads: list[Any]) -> None:
         """Everything of one call, in order: unscale, accumulate or update, constrain, count."""
@@ -634,7 +638,7 @@ class Optimizer(StateOwner):
         return cls(**config)
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = {**self.__dict__, "_backend": self._backend.name, "_plans": {}}
+        kept = {**self.__dict__, "_backend": self._backend.name, "_plans": {}, "_reduction": None}
         kept["_excluded"] = ([v for v in self._trainable_variables if id(v) in self._excluded[0]], self._excluded[1])
         return kept
 

@@ -79,6 +79,7 @@ class LossScaleOptimizer(Optimizer):
         self.dynamic_scale = self.add_variable((), "ones", "float32", name="dynamic_scale")
         self.dynamic_scale.assign(float(self.initial_scale))
         self.inner_optimizer.build(var_list)
+        self.inner_optimizer._reduction = None  # its gradients are reduced already
         super().build(var_list)
 
     @property

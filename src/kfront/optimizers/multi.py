@@ -172,6 +172,7 @@ class MultiOptimizer(Optimizer):
                     "set it on the MultiOptimizer."
                 )
             one.build([self._trainable_variables[i] for i in positions])
+            one._reduction = None  # its gradients are reduced already
         self._shares = [(one, set(positions)) for one, positions in shares.values()]
         self._optimizers = [one for one, _ in self._shares]
 

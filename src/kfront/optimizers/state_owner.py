@@ -51,7 +51,7 @@ class StateOwner:
             initializer: name of an initializer, or a callable.
             dtype: dtype name; floatx if None.
             aggregation: how replicas are combined.
-            layout: kept for distribution.
+            layout: a `kfront.distribution.TensorLayout`; that of the current distribution if None.
             name: its name.
 
         Returns:
@@ -87,7 +87,10 @@ class StateOwner:
         """
         path = getattr(reference_variable, "path", None) or reference_variable.name
         full = path.replace("/", "_") + f"_{name or 'slot'}"
-        return self.add_variable(reference_variable.shape, initializer, reference_variable.dtype, name=full)
+        layout = getattr(reference_variable, "_layout", None)
+        return self.add_variable(
+            reference_variable.shape, initializer, reference_variable.dtype, layout=layout, name=full
+        )
 
     def add_optimizer_variables(self, trainable_variables: Any, name: Any, initializer: Any = "zeros") -> Any:
         """Add one state Variable, or several, for each variable that is optimized.

@@ -16,7 +16,7 @@ from kfront.layers.calling import call_info
 from kfront.training.compiled import first_size
 from kfront.utils.data_utils import pack_x_y_sample_weight
 
-__all__ = ["StepMaker"]
+__all__ = ["StepMaker", "current_distribution"]
 
 
 class StepMaker:
@@ -84,7 +84,8 @@ class StepMaker:
         """Changes when layers are frozen, or variables or metrics are added."""
         model = self.model
         ids = (tuple(map(id, found)) for found in (model.trainable_variables, model.variables, model.metrics))
-        return (*ids, [v.regularizer is None for v in model.trainable_variables])
+        distribution = current_distribution(model._backend)
+        return (*ids, [v.regularizer is None for v in model.trainable_variables], distribution)
 
     def refresh(self) -> None:
         """Remake the functions when what they rest on has changed; called at the start of each loop."""
@@ -193,7 +194,7 @@ class StepMaker:
             return model.get_metrics_result()
 
         compiled = model._backend.compile_step(single, variables, model.jit_compile)
-        return None if compiled is single else self._or_eagerly(compiled, single)
+        return None if compiled is single else self._distributed(self._or_eagerly(compiled, single), kind)
 
     def _function(self, kind: str, force: bool = False) -> Callable[..., Any]:
         if force:
@@ -215,15 +216,22 @@ class StepMaker:
             else:
                 made = model._backend.compile_loop(raw, variables, model.jit_compile, model.steps_per_execution)
                 found = self._or_eagerly(made, _eager_loop(raw))
-            self._made[f"{kind}-loop"] = found
+            found = self._made[f"{kind}-loop"] = self._distributed(found, kind)
         return found
 
     def _make(self, kind: str) -> Callable[..., Any]:
         model = self.model
         raw, variables = self._raw(kind)
         if model._run_eagerly:
-            return raw
-        return self._or_eagerly(model._backend.compile_step(raw, variables, model.jit_compile), raw)
+            return self._distributed(raw, kind)
+        return self._distributed(
+            self._or_eagerly(model._backend.compile_step(raw, variables, model.jit_compile), raw), kind
+        )
+
+    def _distributed(self, run: Callable[..., Any], kind: str) -> Callable[..., Any]:
+        """The step on the devices of the current distribution."""
+        now = current_distribution(self.model._backend)
+        return run if now is None else now._backend.distributor.step(run, kind, now, self.model)
 
     def _or_eagerly(self, compiled: Callable[..., Any], raw: Callable[..., Any]) -> Callable[..., Any]:
         """With jit_compile="auto", a step that can run but cannot be traced runs as it is, after one warning."""
@@ -332,6 +340,12 @@ class StepMaker:
             return logs
 
         return run
+
+
+def current_distribution(backend: Any) -> Any:
+    """The current distribution if it is one of this backend, else None."""
+    now = state.distribution
+    return now if now is not None and now._backend is backend else None
 
 
 def _eager_loop(raw: Callable[..., Any]) -> Callable[..., Any]:

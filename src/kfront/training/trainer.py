@@ -22,7 +22,7 @@ from kfront.training.checks import check_labels
 from kfront.training.compiled import CompiledLoss, CompiledMetrics, specs_of
 from kfront.training.data import make_data, split_arrays
 from kfront.training.logs import LazyLogs, by_name, python_logs
-from kfront.training.step import StepMaker
+from kfront.training.step import StepMaker, current_distribution
 
 __all__ = ["Trainer"]
 
@@ -525,7 +525,11 @@ class Trainer:
     def _epoch_logs(self) -> dict[str, Any]:
         """Results at the end of an epoch: those of a custom step if it gave any, else the metrics'."""
         last = self.__dict__.get("_last_logs")
-        return python_logs(last, self._backend) if isinstance(last, dict) else self._python_results()
+        last = python_logs(last, self._backend) if isinstance(last, dict) else None
+        if current_distribution(self._backend) is not None:
+            with self._backend.distributor.gathered(self, last) as together:
+                return self._python_results() if last is None else together
+        return self._python_results() if last is None else last
 
     def _logs(self) -> LazyLogs:
         """Results that are computed when read."""

@@ -139,6 +139,12 @@ class JaxBackend(Backend):
         """Make a layer class a pytree."""
         native.register_layer_class(cls)
 
+    def make_distributor(self) -> Any:
+        """Meshes of `jax.sharding`."""
+        from kfront.backends.jax.distribution import JaxDistributor
+
+        return JaxDistributor(self)
+
     # -- execution ----------------------------------------------------------------------------------------------------
 
     def eager(self) -> Any:

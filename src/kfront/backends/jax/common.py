@@ -15,7 +15,10 @@ from jax.export import is_symbolic_dim
 
 from kfront.core.dtypes import standardize
 
-ARRAY = type(jax.numpy.zeros(()))
+try:  # private; a client of XLA must not be made yet, for `jax.distributed.initialize` has to come before
+    from jax._src.array import ArrayImpl as ARRAY
+except ImportError:  # pragma: no cover
+    ARRAY = type(jax.numpy.zeros(()))
 TRACER = jax.core.Tracer
 _NARROW = {"float64": "float32", "int64": "int32", "uint64": "uint32", "complex128": "complex64"}
 

@@ -75,6 +75,10 @@ class JaxVariable(Variable):
     def _write(self, value: Any) -> None:
         self._value = strong(value)
 
+    def _outcome(self) -> Any:
+        """The value that compiled code has assigned, as it is to come out."""
+        return strong(self._value)
+
     def __jax_array__(self) -> Any:
         return self.value
 

@@ -113,7 +113,7 @@ class Step:
         variables = self.variables
         with TraceMasks(), bind(variables, values), Reads() as reads, Journal() as journal:
             out = _ordered(self.fn(*args))
-            new = [strong(v._value) for v in variables]
+            new = [x if v._value is x else v._outcome() for v, x in zip(variables, values, strict=True)]
             known = {id(v) for v in variables}
             missed = {id(v): v for v in journal.written()}
         missed.update((i, v) for i, v in reads.items() if not isinstance(v._value, TRACER))

@@ -216,6 +216,11 @@ class TorchBackend(Backend):
     def untrack(self, layer: Any, attribute: str) -> None:
         _native.untrack(layer, attribute)
 
+    def make_distributor(self) -> Any:
+        from kfront.backends.torch.distribution import TorchDistributor
+
+        return TorchDistributor(self)
+
     # -- execution ----------------------------------------------------------------------------------------------------
 
     def eager(self) -> Any:

@@ -1,0 +1,99 @@
+"""What `kfront.distribution` asks of an engine; one object per backend, made when it is first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from kfront.core.errors import UnsupportedError
+
+__all__ = ["Distributor"]
+
+
+class Distributor:
+    """How an engine runs models on several devices. This base does for one that runs on a single one.
+
+    Args:
+        backend: the Backend.
+    """
+
+    def __init__(self, backend: Any) -> None:
+        self.b = backend
+
+    def _unsupported(self, what: str) -> UnsupportedError:
+        return UnsupportedError(
+            f"[distribution] expected an engine with {what}, got {self.b.name!r}: JAX has DataParallel and "
+            "ModelParallel, torch has DataParallel over processes; choose one, e.g. `kfront.backend_scope('jax')`."
+        )
+
+    # -- devices ------------------------------------------------------------------------------------------------------
+
+    def devices(self, kind: str | None) -> list[str]:
+        """Names of the devices of a kind, of accelerators before "cpu" for None."""
+        if kind not in (None, "cpu"):
+            raise self._unsupported(f"devices of kind {kind!r}")
+        return ["cpu:0"]
+
+    def processes(self) -> tuple[int, int]:
+        """How many processes there are, and which this is."""
+        return 1, 0
+
+    def initialize(self, address: str | None, count: int | None, mine: int | None) -> None:
+        """Bring processes together."""
+        raise self._unsupported("processes that work together")
+
+    # -- layouts ------------------------------------------------------------------------------------------------------
+
+    def mesh(self, mesh: Any) -> Any:
+        """The engine's own mesh of a DeviceMesh."""
+        raise self._unsupported("meshes of its own")
+
+    def layout(self, layout: Any) -> Any:
+        """The engine's own layout of a TensorLayout."""
+        raise self._unsupported("layouts of its own")
+
+    def is_layout(self, x: Any) -> bool:
+        """Whether `x` is a layout of the engine's own."""
+        return False
+
+    def place(self, tensor: Any, layout: Any) -> Any:
+        """The tensor in a layout of the engine's own."""
+        raise self._unsupported("layouts of its own")
+
+    def constrain(self, tensor: Any, layout: Any) -> Any:
+        """As `place`; a tensor that cannot be divided stays as it is."""
+        raise self._unsupported("layouts of its own")
+
+    # -- models -------------------------------------------------------------------------------------------------------
+
+    def check(self, distribution: Any) -> None:
+        """Whether the engine has this kind of distribution.
+
+        Raises:
+            UnsupportedError: it has not.
+        """
+        raise self._unsupported(type(distribution).__name__)
+
+    def lay_out(self, variable: Any, layout: Any) -> None:
+        """A Variable is about to be made in a layout; it has a shape and a path, but no value."""
+        raise self._unsupported("layouts of Variables")
+
+    def step(self, run: Callable[..., Any], kind: str, distribution: Any, model: Any) -> Callable[..., Any]:
+        """A compiled step or loop that is given whole batches.
+
+        Args:
+            run: the step, of native tensors or arrays; it may have `expect`.
+            kind: "train", "test" or "predict".
+            distribution: the current one.
+            model: the model.
+        """
+        raise self._unsupported(type(distribution).__name__)
+
+    def reduction(self, distribution: Any) -> Callable[[list[Any]], list[Any]] | None:
+        """What an optimizer does with its gradients first, None for nothing."""
+        return None
+
+    def gathered(self, model: Any, logs: Any) -> AbstractContextManager[Any]:
+        """Context in which metrics are those of all processes; it gives the logs of own steps, brought together."""
+        return nullcontext(logs)

@@ -1,0 +1,194 @@
+"""Meshes and layouts of `kfront.distribution` as those of `jax.sharding`.
+
+Variables and batches are put where they belong, and XLA makes of a compiled step one program for all devices: the
+numbers are those of one device. So nothing but the placement stands here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+from jax import lax
+from jax.experimental import multihost_utils
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from kfront.backends.distributor import Distributor
+from kfront.backends.jax.common import TRACER, canonical
+from kfront.backends.jax.native import JaxVariable, strong
+from kfront.backends.jax.sparse import BCOO
+from kfront.core.errors import ArgumentError, ShapeError
+
+__all__ = ["JaxDistributor", "PlacedVariable"]
+
+
+class PlacedVariable(JaxVariable):
+    """A Variable whose values lie on a mesh; whatever is assigned is brought there."""
+
+    def _make(self, value: Any) -> None:
+        if isinstance(value, TRACER):
+            super()._make(value)
+            return
+        self._dtype = canonical(self._dtype)
+        with jax.ensure_compile_time_eval():
+            self._value = put(np.array(value, self._dtype), self._layout.backend_layout)
+
+    def _write(self, value: Any) -> None:
+        self._value = put(strong(value), self._layout.backend_layout)
+
+    def _outcome(self) -> Any:
+        return lax.with_sharding_constraint(strong(self._value), self._layout.backend_layout)
+
+    def numpy(self) -> np.ndarray:
+        """The value as a NumPy array, parts on other processes' devices included."""
+        value = self._value
+        return super().numpy() if value.is_fully_addressable else multihost_utils.process_allgather(value, tiled=True)
+
+    def _state(self) -> dict[str, Any]:
+        return {k: v for k, v in super()._state().items() if k != "_layout"}  # devices are those of this process
+
+
+def put(x: Any, sharding: Any) -> Any:
+    """An array where it belongs; in compiled code, a demand on the compiler."""
+    if isinstance(x, TRACER):
+        return lax.with_sharding_constraint(x, sharding)
+    if jax.process_count() == 1 or getattr(x, "sharding", None) == sharding:
+        return jax.device_put(x, sharding)
+    whole = np.asarray(x)
+    return jax.make_array_from_callback(whole.shape, sharding, lambda index: whole[index])
+
+
+class JaxDistributor(Distributor):
+    """Devices are those that JAX lists."""
+
+    def devices(self, kind: str | None) -> list[str]:
+        """Names of the devices."""
+        try:
+            return [f"{d.platform}:{d.id}" for d in jax.devices(kind)]
+        except RuntimeError as error:
+            raise self._unsupported(f"devices of kind {kind!r}") from error
+
+    def processes(self) -> tuple[int, int]:
+        """How many processes there are, and which this is."""
+        return jax.process_count(), jax.process_index()
+
+    def initialize(self, address: str | None, count: int | None, mine: int | None) -> None:
+        """Connect to the first process; draw the seeds that it draws."""
+        from kfront.core.rng import make_default_seed
+        from kfront.utils import set_random_seed
+
+        if count == 1:
+            return
+        jax.distributed.initialize(coordinator_address=address, num_processes=count, process_id=mine)
+        set_random_seed(int(multihost_utils.broadcast_one_to_all(np.int32(make_default_seed()))))
+
+    # -- layouts ------------------------------------------------------------------------------------------------------
+
+    def mesh(self, mesh: Any) -> Mesh:
+        """A `jax.sharding.Mesh`."""
+        known = {f"{d.platform}:{d.id}": d for d in jax.devices()}
+        known.update({f"cpu:{d.id}": d for d in jax.devices("cpu")})
+        found = [d if isinstance(d, jax.Device) else known.get(str(d)) for d in mesh.devices.flat]
+        if None in found:
+            missing = [str(d) for d, x in zip(mesh.devices.flat, found, strict=True) if x is None]
+            raise ArgumentError(f"[DeviceMesh] expected devices among {sorted(known)}, got {missing}.")
+        return Mesh(np.array(found).reshape(mesh.shape), tuple(mesh.axis_names))
+
+    def layout(self, layout: Any) -> NamedSharding:
+        """A `jax.sharding.NamedSharding`."""
+        return NamedSharding(layout.device_mesh.backend_mesh, PartitionSpec(*layout.axes))
+
+    def is_layout(self, x: Any) -> bool:
+        """Whether `x` is a sharding."""
+        return isinstance(x, jax.sharding.Sharding)
+
+    def place(self, tensor: Any, layout: Any) -> Any:
+        """The tensor in a sharding."""
+        _check_fits("distribute_tensor", tensor.shape, layout)
+        return put(tensor, layout)
+
+    def constrain(self, tensor: Any, layout: Any) -> Any:
+        """The tensor in a sharding, where that goes."""
+        return put(tensor, layout) if _fits(tensor.shape, layout) else tensor
+
+    # -- models -------------------------------------------------------------------------------------------------------
+
+    def check(self, distribution: Any) -> None:
+        """Whether its devices are there."""
+        _ = distribution.device_mesh.backend_mesh
+
+    def lay_out(self, variable: Any, layout: Any) -> None:
+        """Let the Variable be made on the mesh."""
+        if len(layout.axes) > len(variable.shape):
+            raise ShapeError(
+                f"[Variable {variable.path}] expected a layout of at most {len(variable.shape)} axes for the shape "
+                f"{variable.shape}, got {layout.axes}; change the LayoutMap."
+            )
+        _check_fits(f"Variable {variable.path}", variable.shape, layout.backend_layout)
+        variable._layout, variable.__class__ = layout, PlacedVariable
+
+    def step(self, run: Callable[..., Any], kind: str, distribution: Any, model: Any) -> Callable[..., Any]:
+        """The step on batches that are split over the devices."""
+        feed = _Feed(distribution)
+
+        def step(*args: Any) -> Any:
+            out = run(*feed(args))
+            if kind == "predict" and feed.processes > 1:
+                return jax.tree_util.tree_map(lambda x: multihost_utils.process_allgather(x, tiled=True), out)
+            return out
+
+        expect = getattr(run, "expect", None)
+        step.expect = None if expect is None else lambda *batches: expect(*map(feed, batches))  # type: ignore[attr-defined]
+        return step
+
+
+class _Feed:
+    """Puts the arrays of a batch on the devices."""
+
+    def __init__(self, distribution: Any) -> None:
+        self.distribution = distribution
+        self.processes, self.parts = distribution.num_processes, distribution.num_model_replicas
+        self.known: dict[tuple[int, ...], Any] = {}  # shape -> sharding
+
+    def __call__(self, batch: Any) -> Any:
+        return jax.tree_util.tree_map(self._put, batch, is_leaf=lambda x: type(x) is BCOO)
+
+    def _put(self, x: Any) -> Any:
+        if type(x) is BCOO or x.dtype.kind in "OSUT":
+            return x
+        sharding = self.known.get(x.shape)
+        if sharding is None:
+            sharding = self.known[x.shape] = self._sharding(x.shape)
+        if self.processes == 1:
+            return jax.device_put(x, sharding)
+        if self.distribution.auto_shard_dataset:
+            return put(np.asarray(x), sharding)
+        return jax.make_array_from_process_local_data(sharding, np.asarray(x))
+
+    def _sharding(self, shape: tuple[int, ...]) -> Any:
+        """Split over the devices if that goes, else a copy on each (the last batch of an epoch, as a rule)."""
+        layout = self.distribution.get_data_layout(shape)
+        own = not (self.distribution.auto_shard_dataset or self.processes == 1)
+        if own or (shape and shape[0] % self.parts == 0):
+            return layout.backend_layout
+        return NamedSharding(layout.device_mesh.backend_mesh, PartitionSpec())
+
+
+def _check_fits(who: str, shape: tuple[int, ...], sharding: Any) -> None:
+    """Whether the devices divide a shape."""
+    if not _fits(shape, sharding):
+        spec = getattr(sharding, "spec", sharding)
+        raise ShapeError(
+            f"[{who}] expected a shape that the devices can divide as {spec}, got {tuple(shape)} on "
+            f"{getattr(sharding, 'mesh', sharding)}; change the layout or the mesh."
+        )
+
+
+def _fits(shape: tuple[int, ...], sharding: Any) -> bool:
+    try:
+        sharding.shard_shape(tuple(shape))
+    except (ValueError, IndexError):
+        return False
+    return True

@@ -1,0 +1,233 @@
+"""`DataParallel` on torch: one process for each device, brought together by `torch.distributed`.
+
+Every process is given whole batches and takes its part of each; gradients are averaged with the sizes of the parts as
+weights, in one exchange for each dtype, so that a step does what it does on one device. (PyTorch's way with it: Li et
+al., 2020, https://arxiv.org/abs/2006.15704.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch._utils import _flatten_dense_tensors, _unflatten_dense_tensors
+
+from kfront.backends.distributor import Distributor
+from kfront.backends.torch.common import current_device
+from kfront.backends.torch.native import SEED_NAME, TorchVariable
+from kfront.core import tree
+from kfront.core.errors import ArgumentError
+
+__all__ = ["SharedVariable", "TorchDistributor"]
+
+Tensor = torch.Tensor
+
+
+class SharedVariable(TorchVariable):
+    """A Variable that starts with the value it has in the first process; keys of random ops differ."""
+
+    def _make(self, value: Any) -> None:
+        super()._make(value)
+        if self.name == SEED_NAME:
+            self._value.data[0] += dist.get_rank()
+        else:
+            self._value.data.copy_(_from_first(self._value.data))
+
+
+def _together() -> bool:
+    return dist.is_available() and dist.is_initialized()
+
+
+def _from_first(tensor: Tensor) -> Tensor:
+    """The tensor that the first process has."""
+    sent = _sendable(tensor)
+    dist.broadcast(sent, 0)
+    return sent.to(tensor.device, tensor.dtype)
+
+
+def _sendable(tensor: Tensor) -> Tensor:
+    """A copy on the device and in a dtype that the processes exchange."""
+    device = "cuda" if dist.get_backend() == "nccl" else tensor.device
+    return tensor.to(device, torch.uint8 if tensor.dtype is torch.bool else tensor.dtype, copy=True)
+
+
+def _summed(tensor: Tensor) -> Tensor:
+    sent = _sendable(tensor)
+    dist.all_reduce(sent)
+    return sent.to(tensor.device)
+
+
+class TorchDistributor(Distributor):
+    """Each process has one device.
+
+    Attributes:
+        share: the weight of this process's part of the batch, 1 for parts of the same size.
+    """
+
+    def __init__(self, backend: Any) -> None:
+        super().__init__(backend)
+        self.share = 1.0
+
+    # -- devices ------------------------------------------------------------------------------------------------------
+
+    def devices(self, kind: str | None) -> list[str]:
+        """Names of the devices: one for each process, or those of this machine."""
+        gpus = torch.cuda.device_count()
+        kind = kind or ("gpu" if gpus else "cpu")
+        if kind == "tpu" or (kind == "gpu" and not gpus):
+            raise self._unsupported(f"devices of kind {kind!r}")
+        return [f"{kind}:{i}" for i in range(dist.get_world_size() if _together() else gpus if kind == "gpu" else 1)]
+
+    def processes(self) -> tuple[int, int]:
+        """How many processes there are, and which this is."""
+        return (dist.get_world_size(), dist.get_rank()) if _together() else (1, 0)
+
+    def initialize(self, address: str | None, count: int | None, mine: int | None) -> None:
+        """Make the group of processes; draw the seeds that the first one draws."""
+        from kfront.core.rng import make_default_seed
+        from kfront.utils import set_random_seed
+
+        if count == 1:
+            return
+        if not _together():
+            if address is not None and (count is None or mine is None):
+                raise ArgumentError(
+                    f"[initialize] expected `num_processes` and `process_id` with the address {address!r}, got "
+                    f"{count} and {mine}."
+                )
+            device = current_device()
+            gpu = device is not None and device.type == "cuda"
+            where = {} if address is None else {"init_method": f"tcp://{address}", "world_size": count, "rank": mine}
+            dist.init_process_group("nccl" if gpu else "gloo", **where)
+        set_random_seed(int(_from_first(torch.tensor(make_default_seed()))))
+
+    # -- models -------------------------------------------------------------------------------------------------------
+
+    def check(self, distribution: Any) -> None:
+        """Whether there is a process for each device of a DataParallel."""
+        if distribution.splits_variables:
+            raise self._unsupported(type(distribution).__name__)
+        count, size = self.processes()[0], distribution.device_mesh.devices.size
+        if count != size:
+            raise ArgumentError(
+                f"[{type(distribution).__name__}] expected one process for each of {size} devices, got {count}; start "
+                "them with `torchrun --nproc-per-node`, and call `kfront.distribution.initialize()` in each."
+            )
+
+    def lay_out(self, variable: Any, layout: Any) -> None:
+        """Let the Variable start as in the first process."""
+        variable._layout = layout
+        if self.processes()[0] > 1:
+            variable.__class__ = SharedVariable
+
+    def step(self, run: Callable[..., Any], kind: str, distribution: Any, model: Any) -> Callable[..., Any]:
+        """The step on this process's part of a batch; `predict` gives the outputs of all parts."""
+        count, mine = self.processes()
+        if count == 1 or not distribution.auto_shard_dataset:
+            return run if kind != "predict" or count == 1 else lambda x: self._gather(run(x), None)
+
+        def step(*args: Any) -> Any:
+            if len(args) == 1 and kind != "predict":  # a list of batches
+                return [step(*batch) for batch in args[0]][-1]
+            part = _Part(len(tree.flatten(args)[0]), count, mine)
+            local = tree.map_structure(lambda x: None if x is None else x[part.rows], args)
+            if kind == "predict":
+                return self._gather(run(*local), part.sizes)
+            self.share = part.share
+            try:
+                return run(*local) if part.own else _idle(run, local, model.metrics_variables)
+            finally:
+                self.share = 1.0
+
+        return step
+
+    def _gather(self, out: Any, sizes: list[int] | None) -> Any:
+        """Outputs of all processes, one after the other."""
+        count = self.processes()[0]
+
+        def one(x: Tensor) -> Tensor:
+            sent = _sendable(x.contiguous())
+            rows = sizes
+            if rows is None:
+                found = [torch.zeros(1, dtype=torch.int64, device=sent.device) for _ in range(count)]
+                dist.all_gather(found, torch.tensor([len(x)], device=sent.device))
+                rows = [int(n) for n in found]
+            most = max(rows)
+            padded = (
+                sent if len(sent) == most else torch.cat([sent, sent[:1].expand(most - len(sent), *sent.shape[1:])])
+            )
+            parts = [torch.empty_like(padded) for _ in range(count)]
+            dist.all_gather(parts, padded.contiguous())
+            return torch.cat([p[:n] for p, n in zip(parts, rows, strict=True)]).to(x.device, x.dtype)
+
+        return tree.map_structure(one, out)
+
+    def reduction(self, distribution: Any) -> Callable[[list[Any]], list[Any]] | None:
+        """The average of the gradients of all processes."""
+        return self._average if distribution._backend is self.b and self.processes()[0] > 1 else None
+
+    @torch.compiler.disable
+    def _average(self, grads: list[Tensor]) -> list[Tensor]:
+        count, out = dist.get_world_size(), list(grads)
+        for kind in dict.fromkeys(g.dtype for g in grads):
+            places = [i for i, g in enumerate(grads) if g.dtype is kind]
+            mine = [grads[i].detach().to_dense() if grads[i].is_sparse else grads[i].detach() for i in places]
+            flat = _flatten_dense_tensors([g.contiguous() for g in mine]) * (self.share / count)
+            dist.all_reduce(flat)
+            for i, g in zip(places, _unflatten_dense_tensors(flat, mine), strict=True):
+                out[i] = g
+        return out
+
+    @contextmanager
+    def gathered(self, model: Any, logs: Any) -> Iterator[Any]:
+        """Metrics are those of all processes inside; statistics that layers keep are averaged for good."""
+        count = self.processes()[0]
+        if count == 1:
+            yield logs
+            return
+        for v in model.non_trainable_variables:
+            if v._value.is_floating_point():
+                v.assign(_summed(v._value.detach()) / count)
+        own = {id(v): v for v in model.metrics_variables if v.aggregation in ("sum", "mean")}
+        before = [v._value.detach().clone() for v in own.values()]
+        for v, x in zip(own.values(), before, strict=True):
+            v.assign(_summed(x) if v.aggregation == "sum" else _summed(x) / count)
+        if logs is not None:
+            sums = _summed(torch.tensor([float(x) for x in logs.values()], dtype=torch.float64)) / count
+            logs = dict(zip(logs, sums.tolist(), strict=True))
+        try:
+            yield logs
+        finally:
+            for v, x in zip(own.values(), before, strict=True):
+                v.assign(x)
+
+
+def _idle(run: Callable[..., Any], local: Any, metrics: list[Any]) -> Any:
+    """A step for a batch with fewer samples than processes: take part in its exchanges with no weight."""
+    before = [v._value.detach().clone() for v in metrics]
+    out = run(*local)
+    for v, x in zip(metrics, before, strict=True):
+        v.assign(x)
+    return out
+
+
+class _Part:
+    """This process's rows of a batch.
+
+    Attributes:
+        sizes: rows of each process.
+        rows: this one's, as a slice; the first row of the batch if there are none.
+        own: whether there are any.
+        share: their weight, 1 on average.
+    """
+
+    def __init__(self, size: int, count: int, mine: int) -> None:
+        bounds = [size * i // count for i in range(count + 1)]
+        self.sizes = [b - a for a, b in pairwise(bounds)]
+        self.own = self.sizes[mine] > 0
+        self.rows = slice(bounds[mine], bounds[mine + 1]) if self.own else slice(0, 1)
+        self.share = self.sizes[mine] * count / size

@@ -1,0 +1,14 @@
+"""Models on several devices: meshes, layouts, data and model parallelism."""
+
+from __future__ import annotations
+
+from kfront.core.lazy import lazy_namespace, names
+
+__getattr__, __dir__, __all__ = lazy_namespace(
+    __name__,
+    {
+        **names(".mesh", "DeviceMesh LayoutMap TensorLayout"),
+        **names(".strategies", "DataParallel ModelParallel"),
+        **names(".running", "distribute_tensor distribution get_device_count initialize list_devices set_distribution"),
+    },
+)

@@ -1,0 +1,266 @@
+"""Where things lie: devices in a grid, tensors on it, and which variable gets which layout."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, MutableMapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from kfront.backends import current
+from kfront.core.errors import ArgumentError, ArgumentTypeError
+
+__all__ = ["DeviceMesh", "LayoutMap", "TensorLayout"]
+
+Axes = Sequence[str | None]
+
+
+class DeviceMesh:
+    """Devices arranged in a grid whose axes have names.
+
+    Args:
+        shape: sizes of the axes; their product is the number of devices.
+        axis_names: a name for each axis.
+        devices: names such as "gpu:0", in row-major order; `list_devices()` if None.
+
+    Raises:
+        ArgumentError: shape, names and devices do not fit together.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.distribution.DeviceMesh((1, 2), ["batch", "model"], devices=["cpu:0", "cpu:1"])
+    <DeviceMesh shape=(1, 2), axis_names=['batch', 'model']>
+    """
+
+    def __init__(self, shape: Sequence[int], axis_names: Sequence[str], devices: Any = None) -> None:
+        if not shape or not axis_names or len(shape) != len(axis_names):
+            raise ArgumentError(
+                f"[DeviceMesh] expected a name for each axis of `shape`, got shape={shape} and axis_names={axis_names}."
+            )
+        if len(set(axis_names)) != len(axis_names):
+            raise ArgumentError(f"[DeviceMesh] expected axes of different names, got {axis_names}.")
+        if devices is None:
+            from kfront.distribution.running import list_devices
+
+            devices = list_devices()
+        devices = np.array(devices)
+        if np.prod(shape) != devices.size:
+            raise ArgumentError(
+                f"[DeviceMesh] expected {np.prod(shape)} devices for the shape {tuple(shape)}, got {devices.size}; "
+                "change the shape, or pass the devices to use as `devices`."
+            )
+        self._shape, self._axis_names = tuple(int(n) for n in shape), axis_names
+        self._devices = devices.reshape(self._shape)
+        self._native: Any = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Sizes of the axes."""
+        return self._shape
+
+    @property
+    def axis_names(self) -> Sequence[str]:
+        """Names of the axes."""
+        return self._axis_names
+
+    @property
+    def devices(self) -> np.ndarray:
+        """The devices, in an array of the mesh's shape."""
+        return self._devices
+
+    @property
+    def backend_mesh(self) -> Any:
+        """The engine's own mesh: a `jax.sharding.Mesh` on JAX.
+
+        Raises:
+            UnsupportedError: the engine has none.
+        """
+        if self._native is None:
+            self._native = current().distributor.mesh(self)
+        return self._native
+
+    def size(self, axis: str) -> int:
+        """The number of devices along an axis."""
+        return self._shape[list(self._axis_names).index(axis)]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_native": None}
+
+    def __repr__(self) -> str:
+        return f"<DeviceMesh shape={self._shape}, axis_names={self._axis_names}>"
+
+
+class TensorLayout:
+    """How a tensor is split over the axes of a mesh.
+
+    Args:
+        axes: for each dimension the name of the axis that it is split along, None for one that is not split.
+        device_mesh: the mesh; may be set later, once.
+
+    Raises:
+        ArgumentError: the mesh has no axis of that name.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.distribution.TensorLayout((None, "model"))
+    <TensorLayout axes=(None, 'model'), device_mesh=None>
+    """
+
+    def __init__(self, axes: Axes, device_mesh: DeviceMesh | None = None) -> None:
+        self._axes = tuple(axes)
+        self._device_mesh = device_mesh
+        self._native: Any = None
+        self._check()
+
+    @property
+    def axes(self) -> tuple[str | None, ...]:
+        """For each dimension an axis of the mesh, or None."""
+        return self._axes
+
+    @property
+    def device_mesh(self) -> DeviceMesh | None:
+        """The mesh; it can be set if there is none yet."""
+        return self._device_mesh
+
+    @device_mesh.setter
+    def device_mesh(self, mesh: DeviceMesh) -> None:
+        if self._device_mesh is not None:
+            raise ArgumentError(
+                f"[TensorLayout] expected a layout without a mesh, got one on {self._device_mesh}; make a new layout."
+            )
+        self._device_mesh = mesh
+        self._check()
+
+    @property
+    def backend_layout(self) -> Any:
+        """The engine's own layout: a `jax.sharding.NamedSharding` on JAX.
+
+        Raises:
+            ArgumentError: there is no mesh.
+            UnsupportedError: the engine has none.
+        """
+        if self._device_mesh is None:
+            raise ArgumentError("[TensorLayout] expected a mesh, got None; set `layout.device_mesh`.")
+        if self._native is None:
+            self._native = current().distributor.layout(self)
+        return self._native
+
+    def _check(self) -> None:
+        if self._device_mesh is None:
+            return
+        unknown = set(self._axes) - {None, *self._device_mesh.axis_names}
+        if unknown:
+            raise ArgumentError(
+                f"[TensorLayout] expected axes of the mesh, {list(self._device_mesh.axis_names)}, "
+                f"got {sorted(map(str, unknown))}."
+            )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_native": None}
+
+    def __repr__(self) -> str:
+        return f"<TensorLayout axes={self._axes}, device_mesh={self._device_mesh}>"
+
+
+class LayoutMap(MutableMapping[str, Any]):
+    """Layouts by the paths of variables, which regular expressions stand for.
+
+    A look-up takes the key that is equal to the path; else the one that matches all of it.
+
+    Args:
+        device_mesh: mesh of layouts that are given as tuples of axes.
+
+    Example:
+
+    >>> import kfront
+    >>> mesh = kfront.distribution.DeviceMesh((1, 1), ["batch", "model"], devices=["cpu:0"])
+    >>> layouts = kfront.distribution.LayoutMap(mesh)
+    >>> layouts[".*dense.*kernel"] = (None, "model")
+    >>> layouts["encoder/dense_1/kernel"].axes
+    (None, 'model')
+    >>> print(layouts["encoder/dense_1/bias"])
+    None
+    """
+
+    def __init__(self, device_mesh: DeviceMesh) -> None:
+        self._layouts: dict[str, TensorLayout] = {}
+        self._device_mesh = device_mesh
+
+    @property
+    def device_mesh(self) -> DeviceMesh:
+        """The mesh."""
+        return self._device_mesh
+
+    def __getitem__(self, key: str) -> TensorLayout | None:  # type: ignore[override]
+        """The layout for a path, None if no key fits.
+
+        Raises:
+            ArgumentError: several keys match.
+        """
+        if key in self._layouts:
+            return self._layouts[key]
+        found = [pattern for pattern in self._layouts if re.fullmatch(pattern, key)]
+        if len(found) > 1:
+            raise ArgumentError(
+                f"[LayoutMap] expected one key that matches {key!r}, got {found}; make the expressions narrower, or "
+                "use the path itself as a key, which comes first."
+            )
+        return self._layouts[found[0]] if found else None
+
+    def __setitem__(self, key: str, layout: Any) -> None:
+        """Add a layout.
+
+        Args:
+            key: a path, or a regular expression.
+            layout: a TensorLayout, or a tuple of axes.
+
+        Raises:
+            ArgumentError: the key is there already, or the layout is none.
+        """
+        if key in self._layouts:
+            raise ArgumentError(f"[LayoutMap] expected a new key, got {key!r}, which has a layout; delete it first.")
+        if isinstance(layout, tuple):
+            layout = TensorLayout(layout)
+        if not isinstance(layout, TensorLayout):
+            raise ArgumentError(
+                f"[LayoutMap] expected a TensorLayout or a tuple of axes for {key!r}, got {type(layout).__name__}."
+            )
+        if layout.device_mesh is None:
+            layout.device_mesh = self._device_mesh
+        self._layouts[key] = layout
+
+    def __delitem__(self, key: str) -> None:
+        del self._layouts[key]
+
+    def __len__(self) -> int:
+        return len(self._layouts)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._layouts)
+
+
+def check_mesh(who: str, mesh: Any) -> DeviceMesh:
+    """`mesh` itself.
+
+    Raises:
+        ArgumentError: it is no DeviceMesh.
+    """
+    if not isinstance(mesh, DeviceMesh):
+        raise ArgumentError(f"[{who}] expected a DeviceMesh, got {mesh!r}.")
+    return mesh
+
+
+def as_layout(who: str, layout: Any, mesh: DeviceMesh | None) -> TensorLayout:
+    """A TensorLayout of one, or of a tuple of axes.
+
+    Raises:
+        ArgumentTypeError: it is neither.
+    """
+    if isinstance(layout, TensorLayout):
+        return layout
+    if isinstance(layout, (tuple, list)) and mesh is not None:
+        return TensorLayout(layout, mesh)
+    raise ArgumentTypeError(f"[{who}] expected a TensorLayout, got {layout!r}.")

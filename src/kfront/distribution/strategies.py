@@ -1,0 +1,312 @@
+"""`DataParallel` and `ModelParallel`: which part of a model and of its data is on which device."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from kfront.backends import current
+from kfront.core import tree
+from kfront.core.errors import ArgumentError
+from kfront.core.remat import choose
+from kfront.distribution.mesh import DeviceMesh, LayoutMap, TensorLayout, check_mesh
+from kfront.distribution.running import distribution, list_devices, set_distribution
+
+__all__ = ["DataParallel", "Distribution", "ModelParallel"]
+
+
+class Distribution:
+    """Base of the ways to distribute a model.
+
+    Args:
+        device_mesh: the devices.
+        batch_dim_name: axis of the mesh over which batches are split; the first if None.
+        auto_shard_dataset: whether each of several processes takes its part of batches that all of them have; False if
+            the data of the processes are parts already.
+
+    Raises:
+        UnsupportedError: the current engine cannot.
+    """
+
+    splits_variables = False
+
+    def __init__(self, device_mesh: Any, batch_dim_name: str | None, auto_shard_dataset: bool) -> None:
+        who = type(self).__name__
+        self._device_mesh = check_mesh(who, device_mesh)
+        names = list(device_mesh.axis_names)
+        if batch_dim_name is not None and batch_dim_name not in names:
+            raise ArgumentError(f"[{who}] expected `batch_dim_name` among the axes {names}, got {batch_dim_name!r}.")
+        self._batch_dim_name = batch_dim_name or names[0]
+        self.auto_shard_dataset = auto_shard_dataset
+        self._backend = current()
+        self._backend.distributor.check(self)
+
+    # -- layouts ------------------------------------------------------------------------------------------------------
+
+    def get_data_layout(self, data_shape: Sequence[int | None]) -> TensorLayout:
+        """The layout of a batch: split over its first dimension.
+
+        Args:
+            data_shape: its shape.
+        """
+        axes = [self._batch_dim_name, *[None] * (len(data_shape) - 1)] if len(data_shape) else []
+        return TensorLayout(axes, self._device_mesh)
+
+    def get_variable_layout(self, variable: Any) -> TensorLayout:
+        """The layout of a variable: its own if it has one, else a copy on each device.
+
+        Args:
+            variable: a Variable.
+        """
+        own = getattr(variable, "_layout", None)
+        return own if own is not None else TensorLayout([None] * len(variable.shape), self._device_mesh)
+
+    def get_tensor_layout(self, path: str) -> TensorLayout | None:
+        """The layout of what a layer gives, None to leave it to the engine.
+
+        Args:
+            path: the layer's path with "/output" behind it.
+        """
+        return None
+
+    # -- the parts ----------------------------------------------------------------------------------------------------
+
+    @property
+    def device_mesh(self) -> DeviceMesh:
+        """The devices."""
+        return self._device_mesh
+
+    @property
+    def batch_dim_name(self) -> str:
+        """Axis of the mesh over which batches are split."""
+        return self._batch_dim_name
+
+    @property
+    def num_model_replicas(self) -> int:
+        """How many parts a batch is split into."""
+        return self._device_mesh.size(self._batch_dim_name)
+
+    @property
+    def num_processes(self) -> int:
+        """The number of processes."""
+        return self._backend.distributor.processes()[0]
+
+    @property
+    def data_shard_id(self) -> int:
+        """Which part of the data is this process's."""
+        count, mine = self._backend.distributor.processes()
+        return mine * self._data_shards // count
+
+    @property
+    def _data_shards(self) -> int:
+        """Into how many parts processes split a batch: those that hold one replica together share one."""
+        return min(self.num_processes, self.num_model_replicas)
+
+    def _adopt(self, layer: Any) -> None:
+        """A layer is made while this is current."""
+
+    @contextmanager
+    def scope(self) -> Iterator[None]:
+        """Context in which this is the current distribution."""
+        before = distribution()
+        set_distribution(self)
+        try:
+            yield
+        finally:
+            set_distribution(before)
+
+    def distribute_dataset(self, dataset: Any) -> Any:
+        """This process's part of a dataset that all processes have, for loops of your own; `fit` needs no help.
+
+        Args:
+            dataset: a batched `tf.data.Dataset` if there are several processes.
+
+        Returns:
+            The dataset, whose batches are parts of the original ones; the original if there is one process, or without
+            `auto_shard_dataset`.
+
+        Raises:
+            ArgumentError: another kind of dataset, or batches that cannot be divided.
+        """
+        shards = self._data_shards
+        if shards == 1 or not self.auto_shard_dataset:
+            return dataset
+        if not hasattr(dataset, "rebatch") or not hasattr(dataset, "shard"):
+            raise ArgumentError(
+                f"[distribute_dataset] expected a batched tf.data.Dataset to take a part of, got "
+                f"{type(dataset).__name__}; give each process its own data and pass `auto_shard_dataset=False`."
+            )
+        size = int(tree.flatten(next(iter(dataset)))[0].shape[0])
+        if size % shards:
+            raise ArgumentError(
+                f"[distribute_dataset] expected batches that {shards} processes can divide, got {size} samples."
+            )
+        return dataset.rebatch(size // shards).shard(shards, self.data_shard_id)
+
+    distribute_tf_dataset = distribute_dataset
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} device_mesh={self._device_mesh}>"
+
+
+class DataParallel(Distribution):
+    """Every device has the whole model and computes a part of each batch.
+
+    On JAX the devices of one process, or of all that `initialize` has brought together, work as one; training gives
+    what it gives on one device. A batch that cannot be divided among the devices is computed by each of them.
+
+    On torch each process has one device: start as many as you want (`torchrun script.py`), call `initialize` in each,
+    and run the same script on the same data. Processes start from the weights of the first, take their part of every
+    batch (which needs the same shuffles: `initialize` gives them the same seeds), and average their gradients. Metrics
+    are those of all data at the end of an epoch and of `evaluate`, `predict` gives all outputs; in between, logs are
+    those of the process. Statistics of BatchNormalization are each process's own (`synchronized=True` for those of the
+    batch) and averaged when an epoch ends. Every process must make the same calls of `fit`, `evaluate` and `predict`.
+
+    Args:
+        device_mesh: a mesh with one axis; of several, batches are split over the first.
+        devices: names of devices, in place of a mesh; `list_devices()` if both are None.
+        auto_shard_dataset: whether each of several processes takes its part of batches that all of them have; False if
+            the data of the processes are parts already.
+
+    Raises:
+        ArgumentError: both a mesh and devices are given.
+        UnsupportedError: on TensorFlow and NumPy.
+
+    Example:
+
+    >>> import kfront
+    >>> with kfront.backend_scope("jax"):
+    ...     parallel = kfront.distribution.DataParallel(devices=["cpu:0"])
+    ...     with parallel.scope():
+    ...         model = kfront.Sequential([kfront.Input((4,)), kfront.layers.Dense(1)])
+    >>> model.weights[0].layout.axes
+    (None, None)
+    """
+
+    def __init__(self, device_mesh: Any = None, devices: Any = None, auto_shard_dataset: bool = True) -> None:
+        if device_mesh is not None and devices is not None:
+            raise ArgumentError("[DataParallel] expected one of `device_mesh` and `devices`, got both.")
+        if device_mesh is None:
+            devices = list_devices() if devices is None else list(devices)
+            device_mesh = DeviceMesh((len(devices),), ["batch"], devices)
+        if len(check_mesh("DataParallel", device_mesh).shape) > 1:
+            warnings.warn(
+                f"[DataParallel] expected a mesh with one axis, got {device_mesh}; batches are split over its first "
+                f"axis, {device_mesh.axis_names[0]!r}.",
+                stacklevel=2,
+            )
+        super().__init__(device_mesh, None, auto_shard_dataset)
+
+
+class ModelParallel(Distribution):
+    """Variables are split over the devices as a `LayoutMap` says, and batches over one axis of the mesh.
+
+    A variable that no key fits has a copy on each device. Slots of optimizers lie as the variables that they belong
+    to. A key that fits the path of a layer with "/output" behind it gives the layout of what the layer computes.
+
+    JAX alone can do this; the compiler finds out what has to be exchanged between devices (GSPMD: Xu et al., 2021,
+    https://arxiv.org/abs/2105.04663).
+
+    Args:
+        layout_map: layouts by path, on the mesh to use.
+        batch_dim_name: axis of the mesh over which batches are split; the first if None.
+        auto_shard_dataset: as for `DataParallel`.
+        **kwargs: `device_mesh`, which has to be that of `layout_map`.
+
+    Raises:
+        ArgumentError: `layout_map` is none.
+        UnsupportedError: on torch, TensorFlow and NumPy.
+
+    Example:
+
+    >>> import kfront
+    >>> with kfront.backend_scope("jax"):
+    ...     mesh = kfront.distribution.DeviceMesh((1, 1), ["batch", "model"], devices=["cpu:0"])
+    ...     layouts = kfront.distribution.LayoutMap(mesh)
+    ...     layouts[".*kernel"] = (None, "model")
+    ...     with kfront.distribution.ModelParallel(layout_map=layouts).scope():
+    ...         model = kfront.Sequential([kfront.Input((4,)), kfront.layers.Dense(2)])
+    >>> [w.layout.axes for w in model.weights]
+    [(None, 'model'), (None,)]
+    """
+
+    splits_variables = True
+
+    def __init__(
+        self,
+        *,
+        layout_map: Any = None,
+        batch_dim_name: str | None = None,
+        auto_shard_dataset: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        mesh = kwargs.pop("device_mesh", None)
+        if kwargs:
+            raise ArgumentError(f"[ModelParallel] expected known arguments, got {sorted(kwargs)}.")
+        if not isinstance(layout_map, LayoutMap):
+            raise ArgumentError(f"[ModelParallel] expected `layout_map` to be a LayoutMap, got {layout_map!r}.")
+        if mesh is not None and mesh is not layout_map.device_mesh:
+            raise ArgumentError("[ModelParallel] expected the mesh of `layout_map` as `device_mesh`, got another.")
+        self._layout_map = layout_map
+        super().__init__(layout_map.device_mesh, batch_dim_name, auto_shard_dataset)
+
+    def get_variable_layout(self, variable: Any) -> TensorLayout:
+        """The layout of a variable: its own, that of the map for its path, or a copy on each device.
+
+        Args:
+            variable: a Variable.
+        """
+        own = getattr(variable, "_layout", None)
+        found = own if own is not None else self._layout_map[variable.path]
+        return found if found is not None else super().get_variable_layout(variable)
+
+    def get_tensor_layout(self, path: str) -> TensorLayout | None:
+        """The layout of what a layer gives: that of the map for the path, else None.
+
+        Args:
+            path: the layer's path with "/output" behind it.
+        """
+        return self._layout_map[path]
+
+    def _adopt(self, layer: Any) -> None:
+        if layer._backend is self._backend:
+            layer.__dict__["_remat"] = _Outputs(self, layer.__dict__.get("_remat"))
+
+
+class _Outputs:
+    """Stands in a layer for what is done around its calls: its outputs are put into the layout for its path.
+
+    Args:
+        distribution: the one the layer was made under.
+        inner: the RematScope the layer was made in, or None.
+    """
+
+    def __init__(self, distribution: ModelParallel, inner: Any) -> None:
+        self.distribution, self.inner = distribution, inner
+
+    def around(self, layer: Any, call: Callable[..., Any], args: Any, kwargs: Any) -> Callable[..., Any]:
+        """What is called in place of `call`; a layer without a layout is as any other from then on."""
+        layout = self.distribution.get_tensor_layout(f"{layer.path}/output")
+        if layout is None:
+            layer.__dict__["_remat"] = self.inner
+        inner = call if self.inner is None else choose(self.inner, layer, call, args, kwargs)
+        if layout is None:
+            return inner
+        b = layer._backend
+
+        def placed(*args: Any, **kwargs: Any) -> Any:
+            return tree.map_structure(
+                lambda x: b.distributor.constrain(x, layout.backend_layout) if b.is_tensor(x) else x,
+                inner(*args, **kwargs),
+            )
+
+        return placed
+
+    def __reduce__(self) -> Any:
+        return _itself, (self.inner,)
+
+
+def _itself(x: Any) -> Any:
+    return x
