@@ -131,7 +131,7 @@ def test_direct_entry_points_raise_kfront_errors():
             attempt()
 
 
-def test_deep_nesting():
+def test_deep_nesting(backend):
     for text in ("[" * 100_000, '{"a":' * 100_000, "[" * 900 + "]" * 900):
         with pytest.raises(SavingError):
             kfront.models.model_from_json(text)
@@ -142,14 +142,14 @@ def test_deep_nesting():
         kfront.saving.deserialize_keras_object(config)
 
 
-def test_a_config_that_contains_itself():
+def test_a_config_that_contains_itself(backend):
     config = a.sequential(a.dense())
     config["config"]["layers"].append(config)
     with pytest.raises(UnsafeFileError, match="contains itself"):
         kfront.saving.deserialize_keras_object(config)
 
 
-def test_layers_that_wait_for_each_other():
+def test_layers_that_wait_for_each_other(backend):
     loop = a.functional(
         (a.dense("d"), "d", [a.node(a.reference("e", shape=(None, 2)))]),
         (a.dense("e"), "e", [a.node(a.reference("d", shape=(None, 2)))]),
@@ -162,7 +162,7 @@ def test_layers_that_wait_for_each_other():
             kfront.saving.deserialize_keras_object(config)
 
 
-def test_a_million_layers():
+def test_a_million_layers(backend):
     with pytest.raises(UnsafeFileError):
         kfront.saving.deserialize_keras_object(a.sequential(*([a.dense()] * 1_000_000)))
     with pytest.raises(UnsafeFileError):
@@ -181,7 +181,7 @@ def test_a_long_chain_takes_linear_time():
     assert time.monotonic() - start < 20
 
 
-def test_numbers_in_json():
+def test_numbers_in_json(backend):
     for text in ("1" * 5000, "-" + "9" * 5000, str(2**70)):
         with pytest.raises(SavingError):
             kfront.models.model_from_json(f'{{"class_name": "Sequential", "config": {{"n": {text}}}}}')
@@ -212,7 +212,7 @@ def test_arrays_in_configs(backend, kind):
             kfront.saving.deserialize_keras_object({"class_name": kind, "config": {"value": value, "dtype": dtype}})
 
 
-def test_shared_ids_do_not_confuse_types():
+def test_shared_ids_do_not_confuse_types(backend):
     first = {**a.named("keras.initializers", "Zeros"), "shared_object_id": 1}
     other = {**a.named("keras.regularizers", "L2", {"l2": 0.1}), "shared_object_id": 1}
     layer = kfront.saving.deserialize_keras_object(a.dense(kernel_initializer=first, kernel_regularizer=other))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import json
 import os
@@ -14,18 +15,28 @@ import zipfile
 import h5py
 import numpy as np
 import pytest
+from tests.conftest import ENGINES
 from tests.security import attacks as a
 
 import kfront
 from kfront.core.errors import SavingError, UnsafeFileError
 from kfront.core.state import state
 
+pytestmark = pytest.mark.usefixtures("backend")
 CANARY = b"top secret content of another file, long enough to fill the weights"
 
 
 def _rss() -> int:
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def engines():
+    """Every engine is loaded before memory is measured."""
+    for name in ENGINES:
+        with kfront.backend_scope(name):
+            _model()
 
 
 @pytest.fixture
@@ -194,15 +205,16 @@ def test_flipped_weights_are_noticed(tmp_path):
         kfront.saving.load_model(tmp_path / "x.keras")
 
 
-@pytest.mark.parametrize("member", ["metadata.json", "config.json", "model.weights.h5"])
-def test_zip_bombs(tmp_path, member, bounded):
-    path = tmp_path / "x.keras"
+@functools.cache
+def _bomb(member):
+    """An archive of which one member grows to 400 MB."""
+    buffer = io.BytesIO()
     content = {
         "metadata.json": b"{}",
         "config.json": json.dumps(a.sequential(a.dense())),
         "model.weights.h5": a.weights(),
     }
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in content.items():
             if name != member:
                 archive.writestr(name, data)
@@ -210,6 +222,13 @@ def test_zip_bombs(tmp_path, member, bounded):
             block = b" " * (1 << 20)
             for _ in range(400):
                 out.write(block)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("member", ["metadata.json", "config.json", "model.weights.h5"])
+def test_zip_bombs(tmp_path, member, bounded):
+    path = tmp_path / "x.keras"
+    path.write_bytes(_bomb(member))
     assert path.stat().st_size < 1 << 20
     with pytest.raises(UnsafeFileError, match="at most"):
         kfront.saving.load_model(path)
@@ -372,3 +391,46 @@ def test_the_config_asks_for_more_than_the_file_holds(backend, tmp_path, bounded
     for units in (2**24, 2**33):
         with pytest.raises(SavingError):
             kfront.saving.load_model(a.keras_file(tmp_path / "x.keras", a.sequential(a.dense(units=units))))
+
+
+@pytest.mark.parametrize("ending", [".weights.h5", ".safetensors", ".keras"])
+def test_weights_do_not_follow_the_file(tmp_path, ending):
+    """Files are mapped while they are read, but what they hold becomes the model's own."""
+    model = kfront.Sequential([kfront.Input((600,)), kfront.layers.Dense(600)])
+    path = tmp_path / f"m{ending}"
+    model.save(path) if ending == ".keras" else model.save_weights(path)
+    model.load_weights(path)
+    before = [w.copy() for w in model.get_weights()]
+    with open(path, "r+b") as file:
+        file.write(b"\1" * path.stat().st_size)
+    for w, b in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(w, b)
+    os.truncate(path, 0)
+    model(np.ones((1, 600), "float32"))
+
+
+def test_safetensors_headers_that_ask_for_too_much(tmp_path, bounded):
+    """A header cannot make anybody allocate: its length, its tensors and its depth are checked first."""
+    entry = lambda shape, span, dtype="F32": {"dtype": dtype, "shape": shape, "data_offsets": span}  # noqa: E731
+    cases = [
+        entry([1 << 40], [0, 1 << 42]),
+        entry([1 << 62, 4], [0, 0]),
+        entry([1 << 20] * 50, [0, 32]),
+        entry([4, 2], [-32, 0]),
+        entry([4, 2], [0, 32.0]),
+        entry([4, 2], [1 << 63, (1 << 63) + 32]),
+        entry([True, 8], [0, 32]),
+        entry([4, 2], [0, 32], "F4"),
+        entry("../x", [0, 32]),
+    ]
+    headers = [json.dumps({"layers/dense/kernel": case}).encode() for case in cases]
+    headers += [b"[" * 100_000, b'{"a":' * 100_000, b"{" + b" " * 100 + b"}", b'{"a":1,"a":2}', b"\xff\xfe{}"]
+    model = _model()
+    for header in headers:
+        (tmp_path / "x.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + b"\0" * 40)
+        with pytest.raises(SavingError):
+            model.load_weights(tmp_path / "x.safetensors")
+    for length in (0, 1 << 30, 1 << 62, (1 << 64) - 1):
+        (tmp_path / "x.safetensors").write_bytes(struct.pack("<Q", length) + b"{}")
+        with pytest.raises(SavingError, match="header"):
+            model.load_weights(tmp_path / "x.safetensors")

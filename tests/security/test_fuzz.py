@@ -6,13 +6,17 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import json
 import os
+import time
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.saving import models
 from tests.security import attacks as a
 from tests.security.test_configs import FUNCTIONAL, SEQUENTIAL, WRONG, _paths, _with, _without
 
@@ -45,16 +49,50 @@ def _model():
     return kfront.Sequential([kfront.Input((4,)), kfront.layers.Dense(2)])
 
 
-def _archive(tmp_path_factory) -> bytes:
-    path = tmp_path_factory.mktemp("fuzz") / "x.keras"
+def _trained():
+    """A model with an optimizer that has state."""
     model = _model()
-    model.save(path)
-    return path.read_bytes()
+    model.compile("adam", "mse", metrics=["mae", "auc"])
+    with kfront.backend_scope(model._backend):
+        model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def _quantized():
+    model = _model()
+    model.quantize("int8")
+    model.layers[0].enable_lora(2)
+    return model
 
 
 @pytest.fixture(scope="module")
-def archive(tmp_path_factory):
-    return _archive(tmp_path_factory)
+def archives(tmp_path_factory):
+    """Valid files: of a plain model, of one with an optimizer, of a quantized one with an adapter."""
+    path, out = tmp_path_factory.mktemp("fuzz") / "x.keras", []
+    for make in (_model, _trained, _quantized):
+        make().save(path)
+        out.append(path.read_bytes())
+    return out
+
+
+@pytest.fixture(autouse=True)
+def bounded():
+    """No test needs much memory at any moment."""
+    peak = Path("/proc/self/clear_refs")
+    if not peak.exists():
+        yield
+        return
+    gc.collect()
+    peak.write_text("5")
+    before = _peak()
+    yield
+    assert _peak() - before < 600 << 10
+
+
+def _peak() -> int:
+    """The most memory that was in use since the last reset, in KiB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(x for x in lines if x.startswith("VmHWM")).split()[1])
 
 
 def _damage(data: bytes, rng: np.random.Generator) -> bytes:
@@ -84,20 +122,22 @@ def _damage(data: bytes, rng: np.random.Generator) -> bytes:
 
 def _quietly(attempt) -> bool:
     """Whether the attempt succeeded; anything but kfront's errors goes on up."""
+    start = time.monotonic()
     with warnings.catch_warnings(), contextlib.suppress(KfrontError):
         warnings.simplefilter("ignore")
         attempt()
         return True
+    assert time.monotonic() - start < 30
     return False
 
 
 @pytest.mark.parametrize("part", range(PARTS))
-def test_damaged_files(archive, part):
+def test_damaged_files(archives, part):
     rng = np.random.default_rng(part)
     model = _model()
     weights = a.weights()
-    for _ in range(CASES // PARTS // 3 + 1):
-        _quietly(lambda: kfront.saving.load_model(io.BytesIO(_damage(archive, rng))))
+    for i in range(CASES // PARTS // 3 + 1):
+        _quietly(lambda i=i: kfront.saving.load_model(io.BytesIO(_damage(archives[i % len(archives)], rng))))
         _quietly(lambda: kfront.saving.load_weights(model, io.BytesIO(_damage(weights, rng)), skip_mismatch=True))
 
 
@@ -108,6 +148,27 @@ def others(tmp_path_factory):
     _model().save(folder / "m.h5")
     _model().save_weights(folder / "m.safetensors")
     return {p.suffix: p.read_bytes() for p in folder.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory):
+    """Weights in several files: names and contents."""
+    folder = tmp_path_factory.mktemp("fuzz")
+    _trained().save_weights(folder / "s.weights.h5", max_shard_size=1e-8)
+    return {p.name: p.read_bytes() for p in folder.iterdir()}
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_damaged_parts(parts, part, tmp_path):
+    rng = np.random.default_rng(400 + part)
+    model, names = _trained(), sorted(parts)
+    for name in names:
+        (tmp_path / name).write_bytes(parts[name])
+    for _ in range(CASES // PARTS // 5 + 1):
+        name = names[int(rng.integers(len(names)))]
+        (tmp_path / name).write_bytes(_damage(parts[name], rng))
+        _quietly(lambda: kfront.saving.load_weights(model, tmp_path / "s.weights.json", skip_mismatch=True))
+        (tmp_path / name).write_bytes(parts[name])
 
 
 @pytest.mark.parametrize("part", range(PARTS))
@@ -157,6 +218,48 @@ def test_damaged_configs(part):
                 config = _with(config, path, values[int(rng.integers(len(values)))])
         _quietly(lambda config=config: kfront.saving.deserialize_keras_object(config))
         _quietly(lambda config=config: kfront.models.model_from_json(json.dumps(config)))
+
+
+@pytest.fixture(scope="module")
+def forms():
+    """Configs of an object of every class that a file may name."""
+    out = [v for v in models.objects(kfront).values() if not isinstance(v, str)]
+    for module, case in models.layer_cases():
+        layer = module.make(kfront.layers, case)
+        with contextlib.suppress(KfrontError):
+            out.append(kfront.saving.serialize_keras_object(layer))
+    policies = {
+        f"d{i}": p for i, p in enumerate(("int8_from_float32", "int4/32_from_float32", "gptq/4/8_from_float32"))
+    }
+    out.append(kfront.saving.serialize_keras_object(kfront.dtype_policies.DTypePolicyMap("float32", policies)))
+    out.append(kfront.saving.serialize_keras_object(_quantized()))
+    kinds = {"a": "float_normalized", "b": "integer_hashed", "c": "integer_hashed"}
+    space = kfront.utils.FeatureSpace(kinds, crosses=[("b", "c")], crossing_dim=8)
+    out.append(kfront.saving.serialize_keras_object(space))
+    return json.loads(json.dumps(out))
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_damaged_configs_of_every_class(forms, part):
+    rng = np.random.default_rng(500 + part)
+    values = [
+        *WRONG,
+        a.dense(),
+        a.function("relu"),
+        "int8",
+        "float8_from_x",
+        {"class_name": "__ellipsis__", "config": {}},
+    ]
+    rounds = max(1, CASES // PARTS // 5 // len(forms) + 1)
+    for form in forms[part::PARTS] * rounds * 2:
+        for _ in range(int(rng.integers(1, 3))):
+            paths = list(_paths(form))
+            path = paths[int(rng.integers(len(paths)))]
+            if path and rng.integers(4) == 0:
+                form = _without(form, path)
+            else:
+                form = _with(form, path, values[int(rng.integers(len(values)))])
+        _quietly(lambda form=form: kfront.saving.deserialize_keras_object(form))
 
 
 def test_damaged_json():

@@ -27,6 +27,9 @@ class NumpyVariable(Variable):
     def _make(self, value: Any) -> None:
         self._value = np.array(value, dtype=_NATIVE.get(self._dtype))
 
+    def _write(self, value: Any) -> None:
+        self._value = np.array(value)  # the caller's memory may change, that of a mapped file too
+
 
 class NumpyBackend(Backend):
     """NumPy behind the contract of `Backend`."""
