@@ -14,11 +14,16 @@ from kfront.saving import guard
 from kfront.saving.keras2_ops import op_call, slice_key
 from kfront.saving.op_table import CLASS_TO_OP, class_of
 
-__all__ = ["is_old", "modern", "modern_compile"]
+__all__ = ["modern", "modern_compile"]
 
 _RECURRENT = {"LSTM", "GRU", "SimpleRNN", "RNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "Bidirectional"}
 _MODELS = {"Model", "Functional", "Sequential"}
-_CLASSES = {"BatchNormalizationV1": "BatchNormalization", "BatchNormalizationV2": "BatchNormalization"}
+_CLASSES = {
+    "BatchNormalizationV1": "BatchNormalization",
+    "BatchNormalizationV2": "BatchNormalization",
+    "CuDNNLSTM": "LSTM",
+    "CuDNNGRU": "GRU",
+}
 _RENAMED = {
     ("LeakyReLU", "alpha"): "negative_slope",
     ("InputLayer", "batch_input_shape"): "batch_shape",
@@ -61,23 +66,6 @@ _HARD_SIGMOID = {"module": "builtins", "class_name": "function", "config": "kera
 _KINDS = {"_initializer": "initializers", "_regularizer": "regularizers", "_constraint": "constraints"}
 _OLD_MODULE = re.compile(r"tf_keras(\.\w+)+|keras(\.src)?\.layers(\.\w+)*")
 _OP_CLASSES: dict[str, tuple[str, str]] = {name: (module, name) for module, name in CLASS_TO_OP}
-
-
-def is_old(config: Any) -> bool:
-    """Whether a model's config was written by Keras 2, as its modules or nodes show."""
-    stack = [config]
-    while stack:
-        value = stack.pop()
-        if isinstance(value, dict):
-            module = value.get("module")
-            if isinstance(module, str) and module.startswith("tf_keras."):
-                return True
-            if "batch_input_shape" in value:
-                return True
-            stack.extend(value.values())
-        elif isinstance(value, list):
-            stack.extend(value)
-    return False
 
 
 def modern(config: Any, version: str | None = None) -> dict[str, Any]:
@@ -214,7 +202,10 @@ def _model(data: dict[str, Any], name: str, config: Any) -> dict[str, Any]:
         module, inner = "keras", _sequential(config)
     else:
         module, name, inner = "keras.src.models.functional", "Functional", _functional(config)
-    kept = {k: v for k, v in data.items() if k in ("build_config", "compile_config", "shared_object_id")}
+    kept = {k: v for k, v in data.items() if k in ("build_config", "shared_object_id")}
+    compiled = data.get("compile_config")  # in `.keras` files; legacy ones have it elsewhere
+    if isinstance(compiled, dict) and compiled.get("optimizer") is not None:
+        kept["compile_config"] = modern_compile({**compiled, "optimizer_config": compiled["optimizer"]})
     return {"module": module, "class_name": name, "config": inner, "registered_name": None, **kept}
 
 
@@ -421,8 +412,10 @@ def modern_compile(config: Any) -> dict[str, Any]:
     return {k: v for k, v in out.items() if v is not None}
 
 
-def _optimizer(data: Any) -> dict[str, Any]:
+def _optimizer(data: Any) -> Any:
     """An optimizer; the decay of Keras 2's is a schedule now (lr / (1 + decay * step))."""
+    if isinstance(data, str):
+        return data
     form = _object(data, "optimizers")
     config = {k: v for k, v in guard.expect(form["config"], dict, "optimizer").items() if k not in _GONE}
     rate = config.pop("lr", None)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kfront.core.errors import SavingError, UnsafeFileError
-from kfront.saving import background, guard, serialization
+from kfront.saving import background, guard, keras2, serialization
 from kfront.saving.archive import ArchiveReader, ArchiveWriter
 from kfront.saving.atomic import atomic_folder, atomic_write
 from kfront.saving.directory import MEMBERS, DirectoryReader, DirectoryWriter
@@ -233,12 +233,12 @@ def load_model(
 def _load(source: Any, what: str, custom_objects: Any, compile: bool, safe_mode: bool) -> Any:
     """A model from an archive or folder."""
     try:
-        config = _read_config(source, what, compile)
+        config, old = _read_config(source, what, compile)
         with guard.budget(source.stored_bytes(_WEIGHTS) * 16 + (64 << 20), what):
             model = serialization.deserialize_keras_object(config, custom_objects, safe_mode)
         if not hasattr(model, "load_own_variables"):
             raise SavingError(f"[load_model] expected {what} to hold a model, got a {type(model).__name__}.")
-        _load_state(model, source, what)
+        _load_state(model, source, what, strict=not old)
     finally:
         source.close()
     return model
@@ -251,16 +251,20 @@ def _is_hdf5(file: Any) -> bool:
     return head == b"\x89HDF\r\n\x1a\n"
 
 
-def _read_config(archive: Any, what: str, compile: bool) -> dict[str, Any]:
+def _read_config(archive: Any, what: str, compile: bool) -> tuple[dict[str, Any], bool]:
+    """The model's config, and whether Keras 2 wrote it."""
+    version: Any = None
     if _METADATA in archive.members:
-        guard.expect(guard.parse_json(archive.read(_METADATA, 1 << 20), _METADATA), dict, _METADATA)
+        metadata = guard.parse_json(archive.read(_METADATA, 1 << 20), _METADATA)
+        version = guard.expect(metadata, dict, _METADATA).get("keras_version")
     config = guard.parse_json(archive.read(_CONFIG, _ENOUGH_JSON), f"{what}: {_CONFIG}")
     guard.expect(config, dict, _CONFIG)
     if "class_name" not in config or "config" not in config:
         raise SavingError(f"[load_model] expected a model in {_CONFIG} of {what}, got {guard.shown(config)}.")
     if not compile:
         _drop_compile(config)
-    return config
+    old = isinstance(version, str) and version.startswith("2.")
+    return (keras2.modern(config, version) if old else config), old
 
 
 def _drop_compile(config: Any) -> None:

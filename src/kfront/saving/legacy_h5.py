@@ -18,6 +18,7 @@ import numpy as np
 
 from kfront.core.errors import SavingError
 from kfront.saving import guard, keras2, serialization
+from kfront.saving.cudnn import converted
 from kfront.saving.hdf5 import Dataset, H5Reader, reading
 from kfront.saving.hdf5_text import Texts, write_text, write_texts
 from kfront.saving.weights_h5 import Difference, assign_all, compare, report
@@ -203,6 +204,7 @@ def _match(
     """One layer's variables and arrays."""
     if len(saved) == len(mine) + 1 and saved[-1][0].endswith("count:0"):
         saved = saved[:-1]  # the number of samples that a Normalization layer had seen
+    saved = converted(mine, saved)
     problems: list[Difference] = []
     found: list[tuple[Any, Dataset]] = []
     for i in range(max(len(mine), len(saved))):
