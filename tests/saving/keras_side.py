@@ -1,4 +1,4 @@
-"""What the installed Keras does in a process of its own: ``python keras_side.py write|read FOLDER``."""
+"""What the installed Keras does in a process of its own: ``python keras_side.py exchange|ops|layers FOLDER``."""
 
 from __future__ import annotations
 
@@ -90,6 +90,13 @@ def forms(folder: str) -> None:
             json.dump(value, file, default=str)
 
 
+def exchange(folder: str) -> None:
+    """All of the above, in one process."""
+    write(f"{folder}/from_keras")
+    read(f"{folder}/to_keras")
+    forms(f"{folder}/forms")
+
+
 def ops(folder: str) -> None:
     """Write the graph of every op call and its values; load kfront's graphs and write their values."""
     import keras
@@ -146,4 +153,4 @@ def layers(folder: str) -> None:
 
 
 if __name__ == "__main__":
-    {"write": write, "read": read, "forms": forms, "ops": ops, "layers": layers}[sys.argv[1]](sys.argv[2])
+    {"exchange": exchange, "ops": ops, "layers": layers}[sys.argv[1]](sys.argv[2])

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
@@ -15,31 +12,44 @@ import numpy as np
 import pytest
 from tests.conftest import ENGINES, TRAINABLE
 from tests.saving import models
+from tests.saving.keras_process import run_keras
 
 import kfront
 
-HERE = Path(__file__).parent
 KERAS_ENGINE = next((n for n in ("jax", "torch", "tensorflow") if n in ENGINES), None)
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("keras") is None or KERAS_ENGINE is None, reason="Keras is not installed"
 )
 
 
-def _keras(command: str, folder: Path) -> None:
-    env = {**os.environ, "KERAS_BACKEND": KERAS_ENGINE, "TF_CPP_MIN_LOG_LEVEL": "3", "OMP_NUM_THREADS": "1"}
-    env.pop("PYTHONPATH", None)
-    done = subprocess.run(
-        [sys.executable, str(HERE / "keras_side.py"), command, str(folder)], env=env, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+@pytest.fixture(scope="session")
+def exchanged(tmp_path_factory):
+    """The folder of files that both sides wrote and read: kfront first, then Keras in one process."""
+    folder = tmp_path_factory.mktemp("exchanged")
+    for name in ("from_keras", "to_keras", "forms"):
+        (folder / name).mkdir()
+    _write_models(folder / "to_keras")
+    _write_forms(folder / "forms")
+    run_keras("exchange", folder, KERAS_ENGINE)
+    return folder
 
 
 @pytest.fixture(scope="session")
-def from_keras(tmp_path_factory):
+def from_keras(exchanged):
     """A folder of files that Keras wrote."""
-    folder = tmp_path_factory.mktemp("from_keras")
-    _keras("write", folder)
-    return folder
+    return exchanged / "from_keras"
+
+
+@pytest.fixture(scope="session")
+def to_keras(exchanged):
+    """Files that kfront wrote on each engine, with what Keras made of them beside."""
+    return exchanged / "to_keras"
+
+
+@pytest.fixture(scope="session")
+def forms_to_keras(exchanged):
+    """Other forms and objects of every class, with what Keras made of them beside."""
+    return exchanged / "forms"
 
 
 def _write_model(folder, name):
@@ -59,10 +69,7 @@ def _write_trained(folder, name):
     (folder / f"{name}.loss").write_text(str(loss))
 
 
-@pytest.fixture(scope="session")
-def to_keras(tmp_path_factory):
-    """Files that kfront wrote on each engine, with what Keras made of them beside."""
-    folder = tmp_path_factory.mktemp("to_keras")
+def _write_models(folder):
     for engine in ENGINES:
         (folder / engine).mkdir()
         jobs = [(_write_model, n) for n in models.MODELS]
@@ -74,8 +81,16 @@ def to_keras(tmp_path_factory):
                 except Exception as error:
                     ending = "trained.keras.error" if job is _write_trained else "keras.error"
                     (folder / engine / f"{name}.{ending}").write_text(f"kfront: {type(error).__name__}: {error}")
-    _keras("read", folder)
-    return folder
+
+
+def _write_forms(folder):
+    with kfront.backend_scope(TRAINABLE[0]):
+        for name in models.MODELS:
+            model = models.MODELS[name][0](kfront)
+            for save in models.FORMS.values():
+                save(model, f"{folder}/{name}")
+            np.savez(folder / f"{name}.npz", *models.predict(model, name))
+    (folder / "objects.json").write_text(json.dumps(models.objects(kfront)))
 
 
 def _arrays(path):
@@ -116,21 +131,6 @@ def test_json_from_keras(from_keras, name):
 def test_other_forms_from_keras(backend, from_keras, form, name):
     model = models.load_form(kfront, form, name, str(from_keras / name))
     _close(models.predict(model, name), _arrays(from_keras / f"{name}.npz"))
-
-
-@pytest.fixture(scope="session")
-def forms_to_keras(tmp_path_factory):
-    """Other forms and objects of every class, with what Keras made of them beside."""
-    folder = tmp_path_factory.mktemp("forms")
-    with kfront.backend_scope(TRAINABLE[0]):
-        for name in models.MODELS:
-            model = models.MODELS[name][0](kfront)
-            for save in models.FORMS.values():
-                save(model, f"{folder}/{name}")
-            np.savez(folder / f"{name}.npz", *models.predict(model, name))
-    (folder / "objects.json").write_text(json.dumps(models.objects(kfront)))
-    _keras("forms", folder)
-    return folder
 
 
 @pytest.mark.parametrize("name", models.MODELS)

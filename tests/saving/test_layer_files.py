@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from tests.saving import models
+from tests.saving.keras_process import run_keras
 
 import kfront
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("keras") is None, reason="Keras is not installed")
-HERE = Path(__file__).parent
 CASES = [(i, module, case) for i, (module, case) in enumerate(models.layer_cases())]
 IDS = [f"{i}-{case.id}" for i, _, case in CASES]
 
@@ -38,11 +34,7 @@ def exchanged(tmp_path_factory):
                 np.savez(folder / f"kfront{i}.npz", *models.layer_outputs(kfront, model, module, case))
             except Exception as error:
                 (folder / f"kfront{i}.error").write_text(f"{type(error).__name__}: {error}")
-    env = {**os.environ, "KERAS_BACKEND": "numpy", "OMP_NUM_THREADS": "1"}
-    env.pop("PYTHONPATH", None)
-    command = [sys.executable, str(HERE / "keras_side.py"), "layers", str(folder)]
-    done = subprocess.run(command, env=env, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
+    run_keras("layers", folder, "numpy")
     return folder
 
 

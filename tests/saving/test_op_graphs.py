@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from tests.saving import models
+from tests.saving.keras_process import run_keras
 
 import kfront
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("keras") is None, reason="Keras is not installed")
-HERE = Path(__file__).parent
 CASES = list(enumerate(models.op_cases()))
 LABELS = [f"{i}-{c.name}" for i, c in CASES]
 
@@ -33,11 +29,7 @@ def exchanged(tmp_path_factory):
             except Exception as error:
                 (folder / f"kfront{i}.error").write_text(f"{type(error).__name__}: {error}")
     (folder / "kfront.json").write_text(json.dumps(graphs))
-    env = {**os.environ, "KERAS_BACKEND": "numpy", "OMP_NUM_THREADS": "1"}
-    env.pop("PYTHONPATH", None)
-    command = [sys.executable, str(HERE / "keras_side.py"), "ops", str(folder)]
-    done = subprocess.run(command, env=env, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
+    run_keras("ops", folder, "numpy")
     return folder
 
 
