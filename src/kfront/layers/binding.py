@@ -90,5 +90,5 @@ def rebuild(cls: type, backend_name: str) -> Any:
 
     backend = get(backend_name)
     out = object.__new__(bind_class(cls, backend, Layer))
-    out.__dict__["_backend"], out.__dict__["_lists"] = backend, (-1, {})
+    out.__dict__["_backend"] = backend
     return out

@@ -39,10 +39,10 @@ class Owner:
 
     def _kept(self, name: str, make: Callable[[], list[Any]]) -> list[Any]:
         """A list that is made anew only when what some owner holds, or trains, has changed; not to be altered."""
-        version, lists = self.__dict__["_lists"]
-        if version != structure.version:
-            lists = {}
-            self.__dict__["_lists"] = (structure.version, lists)
+        held = self.__dict__.get("_lists")
+        if held is None or held[0] != structure.version:
+            held = self.__dict__["_lists"] = (structure.version, {})
+        lists = held[1]
         found = lists.get(name)
         if found is None:
             found = lists[name] = make()
