@@ -145,7 +145,7 @@ def building(bench: Bench) -> Iterator[Row]:
 
 
 _FIT = ("mlp", "cnn", "lstm", "text", "transformer")
-_STEPS = {"mlp": 64, "lstm": 8}  # per epoch; 20 for the others
+_STEPS = {"mlp": 64, "text": 64, "lstm": 8}  # per epoch; 20 for the others
 _DEPTHS = (10, 100, 400)
 
 

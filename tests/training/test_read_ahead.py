@@ -187,6 +187,25 @@ def test_code_of_a_source_sees_the_engine_of_the_model():
     assert seen == {(thread, model._backend.name) for thread in ("MainThread", "kfront-data")}
 
 
+@pytest.mark.parametrize("engine", [n for n in ("torch", "jax") if n in kfront.backends.installed()])
+def test_a_source_may_fill_one_array_again_and_again(engine):
+    def batches():
+        x, y = np.empty((4, 1), "float32"), np.zeros((4, 1), "float32")
+        for n in range(8):
+            time.sleep(0.003)
+            x[:] = n
+            yield x, y
+
+    class Wait(callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            time.sleep(0.02)  # so that the source is ahead
+
+    with kfront.backend_scope(engine):
+        model, watch, losses = model_of(Source())
+        model.fit(batches(), verbose=0, callbacks=[Wait(), watch])
+    np.testing.assert_allclose(losses, running_means(8), rtol=1e-6)
+
+
 def test_the_end_may_be_asked_for_again():
     def slow():
         for n in range(4):
@@ -205,3 +224,22 @@ def test_other_engines(engine):
         model, watch, losses = model_of(source, wait=True)
         model.fit(iter(source), verbose=0, callbacks=watch)
     np.testing.assert_allclose(losses, running_means(8), rtol=1e-6)
+
+
+def test_sources_that_draw_from_an_engine_stay_in_its_thread():
+    """A torch Dataset may draw between the numbers that dropout draws: the order must not depend on time."""
+    torch = pytest.importorskip("torch")
+    source = Source(slow=True)
+
+    class Rows(torch.utils.data.Dataset):
+        def __len__(self):
+            return 8
+
+        def __getitem__(self, index):
+            x, y = source.make(index)
+            return x[0], y[0]
+
+    model, watch, losses = model_of(source)
+    model.fit(Rows(), batch_size=1, shuffle=False, verbose=0, callbacks=watch)
+    model.fit(torch.utils.data.DataLoader(Rows(), batch_size=1), verbose=0)
+    assert len(losses) == 8 and set(source.threads) == {"MainThread"}

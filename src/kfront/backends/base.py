@@ -214,6 +214,9 @@ class Backend:
             "raw framework code; define it on the layer."
         )
 
+    mean_of_picked: Callable[..., Any] | None = None
+    """The mean of `sparse_categorical_crossentropy` for rows and classes that exist, where one kernel has all of it."""
+
     # -- layers and variables -----------------------------------------------------------------------------------------
 
     def init_layer(self, layer: Any) -> None:
@@ -258,8 +261,13 @@ class Backend:
         """Context in which new tensors and variables live on a device such as "cpu", "gpu:0"."""
         return NULL
 
-    def feed(self, x: Any) -> Any:
-        """A NumPy array or tensor of a batch as compiled steps take it best."""
+    def feed(self, x: Any, fresh: bool = False) -> Any:
+        """A NumPy array or tensor of a batch as compiled steps take it best.
+
+        Args:
+            x: the array.
+            fresh: whether nobody else holds it, or will ever write to it.
+        """
         return self.convert(x)
 
     foreign_kinds: dict[str, str] = {}  # noqa: RUF012  (kind of models of the engine's own -> module that wraps them)

@@ -166,6 +166,23 @@ def _check_span(span: tuple[Any, Any], classes: int | None) -> None:
 sparse_categorical_crossentropy._takes_labels = True  # type: ignore[attr-defined]
 
 
+def _sparse_mean(
+    b: Any, y_true: Any, y_pred: Any, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1
+) -> Any:
+    """The mean over rows by one kernel, of labels that were seen to be classes; None where that is not to be had."""
+    shape = y_pred.shape
+    if b.mean_of_picked is None or ignore_class is not None or axis != -1 or len(shape) != 2 or len(y_true.shape) != 1:
+        return None
+    span = b.foreach.label_range(y_true)
+    if span is None or len(y_true) != shape[0]:
+        return None
+    _check_span(span, shape[1])
+    return b.mean_of_picked(y_true, y_pred, from_logits)
+
+
+sparse_categorical_crossentropy._whole = _sparse_mean  # type: ignore[attr-defined]
+
+
 @serializable(MODULES)
 def binary_focal_crossentropy(
     y_true: Any,

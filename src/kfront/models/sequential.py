@@ -79,7 +79,7 @@ class Sequential(Model):
 
     def _start_with(self, layer: Any) -> None:
         self._head = layer
-        self.__dict__["_head_dtype"] = input_dtype(self._backend, layer.dtype)
+        self._head_dtype = input_dtype(self._backend, layer.dtype)
 
     def _append(self, layer: Any) -> None:
         if self._tail is not None:
@@ -131,8 +131,9 @@ class Sequential(Model):
         if not self._sequence:
             raise ArgumentError(f"[{self.name}] expected at least one layer before `build`, got an empty model.")
         dtype = "float32" if self.compute_dtype is None else self._sequence[0].compute_dtype
-        self._start_with(Input(batch_shape=input_shape, dtype=dtype)._keras_history.operation)
-        self._tail = self._head._inbound_nodes[0].outputs[0]
+        head = Input(batch_shape=input_shape, dtype=dtype)._keras_history.operation
+        self._start_with(head)
+        self._tail = head._inbound_nodes[0].outputs[0]
         sequence, self._sequence = self._sequence, []
         try:
             for layer in sequence:
@@ -252,6 +253,7 @@ class Sequential(Model):
         return config
 
     _built_late = False
+    _head_dtype: Any = None  # the engine's dtype of the input
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:

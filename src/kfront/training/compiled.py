@@ -111,7 +111,8 @@ class CompiledLoss:
         assert self.terms is not None
         if self.single and not tree.is_nested(y_pred):
             fn = self.terms[0][0]
-            return fn(y_true if not tree.is_nested(y_true) else tree.flatten(y_true)[0], y_pred, _only(sample_weight))
+            y_true = tree.flatten(y_true)[0] if tree.is_nested(y_true) else y_true
+            return fn(y_true, y_pred, None if sample_weight is None else _only(sample_weight))
         outputs, targets = tree.flatten(y_pred), flat_targets(y_true, y_pred, self.layer_names)
         weights = _per_output(flat_targets(sample_weight, y_pred, self.layer_names, False), len(outputs))
         total = None

@@ -61,17 +61,17 @@ def _callback_list(model: Any, plan: Plan, data: Data, history: bool) -> Any:
     )
 
 
-def feed(batch: Any, b: Any) -> Any:
+def feed(batch: Any, b: Any, fresh: bool = False) -> Any:
     """A batch as the engine's step takes it; text stays NumPy where the engine has no strings."""
     if type(batch) is np.ndarray and batch.dtype.kind in "fiub":
-        return b.feed(batch)
+        return b.feed(batch, fresh)
     f, plain = b.feed, "string" not in b.dtypes
     return tree.map_structure(lambda a: a if a is None or (plain and is_text(a)) else f(a), batch)
 
 
-def _feed3(batch: tuple[Any, Any, Any], b: Any) -> tuple[Any, Any, Any]:
+def _feed3(batch: tuple[Any, Any, Any], b: Any, fresh: bool = False) -> tuple[Any, Any, Any]:
     x, y, w = batch
-    return feed(x, b), None if y is None else feed(y, b), None if w is None else feed(w, b)
+    return feed(x, b, fresh), None if y is None else feed(y, b, fresh), None if w is None else feed(w, b, fresh)
 
 
 def _first(iterator: Iterator[Any], what: str) -> tuple[Any, Iterator[Any]]:
@@ -218,13 +218,13 @@ def _train_epoch(model: Any, batches: Iterator[Any], limit: int | None, data: Da
     if per_call > 1:
         _run_grouped(model, "train", batches, per_call, callbacks, done)
         return
-    step_function = model._steps().train_function()
-    hooks = callbacks.train_batch_hooks
+    step_function, hooks = model._steps().train_function(), callbacks.train_batch_hooks
+    fresh = data.fresh or (data.stays and not hooks)
     step = done
     for batch in batches:
         if hooks:
             callbacks.on_train_batch_begin(step)
-        out = step_function(*_feed3(batch, b))
+        out = step_function(*_feed3(batch, b, fresh))
         fields["_last_logs"] = out
         if hooks:
             callbacks.on_train_batch_end(step, model._logs() if out is None else python_lazy(out, b))
@@ -306,7 +306,7 @@ def evaluate(model: Any, data: Data, plan: Plan, nested: bool = False) -> dict[s
         if model.steps_per_execution > 1:
             _run_grouped(model, "test", ready, model.steps_per_execution, callbacks)
         else:
-            _test_batches(model, ready, callbacks)
+            _test_batches(model, ready, data, callbacks)
     logs = model._epoch_logs()
     if not nested:
         data.close()
@@ -314,15 +314,16 @@ def evaluate(model: Any, data: Data, plan: Plan, nested: bool = False) -> dict[s
     return logs
 
 
-def _test_batches(model: Any, batches: Iterator[Any], callbacks: Any) -> None:
+def _test_batches(model: Any, batches: Iterator[Any], data: Data, callbacks: Any) -> None:
     b, fields = model._backend, model.__dict__
     function = model._steps().test_function()
     hooks = callbacks.test_batch_hooks
+    fresh = data.fresh or (data.stays and not hooks)
     model._last_logs = None
     for step, batch in enumerate(batches):
         if hooks:
             callbacks.on_test_batch_begin(step)
-        out = function(*_feed3(batch, b))
+        out = function(*_feed3(batch, b, fresh))
         fields["_last_logs"] = out
         if hooks:
             callbacks.on_test_batch_end(step, model._logs() if out is None else python_lazy(out, b))
@@ -340,12 +341,13 @@ def predict(model: Any, data: Data, plan: Plan) -> Any:
     function = model._steps().predict_function()
     callbacks.on_predict_begin()
     hooks = callbacks.predict_batch_hooks
+    fresh = data.fresh or (data.stays and not hooks)
     outputs = _Outputs(b)
     with data.ahead(batches, _limit(plan.steps), False) as ready:
         for step, batch in enumerate(ready):
             if hooks:
                 callbacks.on_predict_batch_begin(step)
-            out = function(feed(batch[0], b))
+            out = function(feed(batch[0], b, fresh))
             outputs.add(out)
             if hooks:
                 callbacks.on_predict_batch_end(step, {"outputs": out})

@@ -36,6 +36,7 @@ class StepMaker:
         self.other_variables: list[Any] = []
         self._looked: Any = None
         self._seen: Any = None
+        self._own_loss = getattr(model.compute_loss, "__func__", None) is not _default("compute_loss")
         self._own_metrics = type(model).compute_metrics is not _default("compute_metrics")
 
     def clear(self) -> None:
@@ -108,7 +109,7 @@ class StepMaker:
 
         def forward() -> tuple[Any, Any]:
             y_pred = self.forward(x, True)
-            loss = model.compute_loss(x, y, y_pred, weight, True)
+            loss = self._loss(x, y, y_pred, weight, True)
             scaled = optimizer.scale_loss(loss) if optimizer.scales_loss else loss
             return scaled, (loss, y_pred, _masks(y_pred, b) if state.masks else None)
 
@@ -128,7 +129,7 @@ class StepMaker:
         model = self.model
         with model._backend.no_grad():
             y_pred = self.forward(x, False)
-            loss = model.compute_loss(x, y, y_pred, weight, False)
+            loss = self._loss(x, y, y_pred, weight, False)
             self._track(model, x, y, y_pred, weight, loss)
         if state.lossy:
             model._clear_losses()
@@ -141,9 +142,15 @@ class StepMaker:
         finally:
             state.training = outer
 
+    def _loss(self, x: Any, y: Any, y_pred: Any, weight: Any, training: bool) -> Any:
+        """The loss; straight from that of `compile` where nothing is added to it."""
+        own = self.model._compile_loss
+        if self._own_loss or self.regularized or state.lossy or y is None or own is None or own.terms is None:
+            return self.model.compute_loss(x, y, y_pred, weight, training)
+        return own(y, y_pred, weight)
+
     def _track(self, model: Any, x: Any, y: Any, y_pred: Any, weight: Any, loss: Any) -> None:
-        b = model._backend
-        model._loss_tracker.update_state(b.stop_gradient(loss), _batch_size(x))
+        model._loss_tracker.update_state(loss, _batch_size(x))
         if self._own_metrics:
             model.compute_metrics(x, y, y_pred, weight)
         else:

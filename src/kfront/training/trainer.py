@@ -473,7 +473,7 @@ class Trainer:
         try:
             if x.dtype == np.float64:
                 x = x.astype(np.float32) if _floatx_is_float32() else x
-            out = self._steps().predict_function()(b.feed(x))
+            out = self._steps().predict_function()(b.feed(x, True))
             if type(out) in b.types:
                 return b.to_numpy(out)
             return loop.on_host(out, b.to_numpy)

@@ -177,12 +177,15 @@ class JaxBackend(Backend):
         variable.assign(_advance(key))
         return key
 
-    def feed(self, x: Any) -> Any:
-        """A copy of a NumPy array goes into compiled code as it is: `jit` takes it faster than `jnp.asarray` does.
+    def feed(self, x: Any, fresh: bool = False) -> Any:
+        """A NumPy array goes into compiled code as it is: `jit` takes it faster than `jnp.asarray` does.
 
-        A copy, because `jit` on CPU may read it after it has returned, when a generator already fills it anew.
+        Unless it is fresh a copy does, because `jit` on CPU may read it after it has returned, when a generator already
+        fills it anew.
         """
-        return np.array(x) if type(x) is np.ndarray and x.dtype.kind in "fiub" else self.convert(x)
+        if type(x) is not np.ndarray or x.dtype.kind not in "fiub":
+            return self.convert(x)
+        return x if fresh else np.array(x)
 
     def value_and_grad(
         self, fn: Callable[[], tuple[Any, Any]], variables: Sequence[Any], state: Sequence[Any] = ()

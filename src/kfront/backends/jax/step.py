@@ -72,10 +72,8 @@ def _plain_count() -> int:
 
     holder = Holder()
     holder._value = object()
-    for v in [holder]:
-        x = v._value
-        count = sys.getrefcount(x)
-    return count
+    values = [v._value for v in [holder]]
+    return next(map(sys.getrefcount, values))
 
 
 _ALONE = _plain_count()
@@ -177,13 +175,11 @@ class Step:
     __call__ = step
 
     def _execute(self, compiled: Any, args: Any) -> Any:
-        variables, count = self.written, sys.getrefcount
-        values = []
-        for v in variables:
-            x = v._value
-            if count(x) != _ALONE:
-                x = _own(x)
-            values.append(x)
+        variables = self.written
+        values = [v._value for v in variables]
+        counts = list(map(sys.getrefcount, values))
+        if counts.count(_ALONE) != len(counts):
+            values = [x if count == _ALONE else _own(x) for x, count in zip(values, counts, strict=True)]
         results: list[Any] = []
         try:
             # not a plain call: an interruption (Ctrl-C) that comes while it runs is raised before its result could be

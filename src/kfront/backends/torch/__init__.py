@@ -54,6 +54,7 @@ class TorchBackend(Backend):
     seed_dtype = "int64"
     modules = (ops, shape, conv, nn, rnn, signal, linalg, random, control, image)
     foreach_type = TorchForeach
+    mean_of_picked = staticmethod(nn.mean_of_picked)
     value_and_grad = staticmethod(_step.value_and_grad)
     compile_step = staticmethod(_step.compile_step)
     is_sparse = staticmethod(sparse.is_sparse)
@@ -112,10 +113,16 @@ class TorchBackend(Backend):
             x = _from_foreign(x)
         return x if dtype is None or x.dtype is native(dtype) else ops.cast(x, dtype)
 
-    def feed(self, x: Any) -> Tensor:
+    def feed(self, x: Any, fresh: bool = False) -> Tensor:
         """A batch of the host on its way to the device."""
+        if type(x) is not np.ndarray:
+            return self.convert(x)
         device = current_device()
-        if device is None or device.type != "cuda" or type(x) is not np.ndarray:
+        if device is None and x.dtype in _SHARED:
+            flags = x.flags
+            if flags.writeable and flags.c_contiguous:
+                return torch.from_numpy(x)
+        if device is None or device.type != "cuda":
             return self.convert(x)
         with self.device("cpu"):
             return _step.upload(self.convert(x), device)

@@ -346,6 +346,11 @@ def sparse_categorical_crossentropy(
     return _picked(logs, target)
 
 
+def mean_of_picked(target: Tensor, output: Tensor, from_logits: bool) -> Tensor:
+    """See `Backend.mean_of_picked`."""
+    return _nn.nll_loss_nd(_log_probabilities(output, from_logits, -1), target.to(torch.int64), None, 1, -1)
+
+
 def _picked(logs: Tensor, target: Tensor) -> Tensor:
     """-logs[i, target[i]]; a label out of range costs nothing (torch's kernel raises on the CPU, aborts on a GPU)."""
     if logs.is_cpu and not torch.compiler.is_compiling():

@@ -133,7 +133,7 @@ def _as_numpy(dataset: Any) -> Iterator[Any]:
 
 def _torch_dataset(x: Any, size: int, shuffle: bool | str) -> Data:
     if hasattr(x, "__getitem__") and hasattr(x, "__len__"):
-        return IndexedData(x, size, shuffle, by_index)
+        return IndexedData(x, size, shuffle, by_index, engines=("torch",))
     raise DataError(
         f"[fit] expected a torch Dataset with `__getitem__` and `__len__`, got the iterable {type(x).__name__}; wrap "
         "it: DataLoader(dataset, batch_size)."

@@ -2,7 +2,8 @@
 
 A source is asked for its batches one by one in the thread of the loop, and its time is taken. When it has been slow
 twice in a row, the rest of the epoch is made in a thread of its own: in the same order, and never more than
-`kfront.config.read_ahead()` batches ahead. Sources in memory, those that have workers of their own, and runs that a
+`kfront.config.read_ahead()` batches ahead. What it makes is copied, because a source may fill the same arrays again and
+again. Sources in memory, those that have workers of their own, and runs that a
 callback must be able to take up exactly where they stood (`BackupAndRestore`) never get such a thread.
 """
 
@@ -15,6 +16,9 @@ from collections.abc import Iterator
 from contextvars import copy_context
 from typing import Any
 
+import numpy as np
+
+from kfront.core import tree
 from kfront.core.state import state
 
 __all__ = ["ReadAhead"]
@@ -28,6 +32,12 @@ class _Failure:
 
     def __init__(self, error: BaseException) -> None:
         self.error = error
+
+
+def _copied(x: Any) -> Any:
+    """An array that nobody else writes to: arrays of NumPy and tensors of torch are copied, others do not change."""
+    copy = getattr(x, "copy" if isinstance(x, np.ndarray) else "clone", None)
+    return x if copy is None else copy()
 
 
 class ReadAhead:
@@ -60,6 +70,7 @@ class ReadAhead:
         self._taken += 1
         self._slow = self._slow + 1 if time.perf_counter() - began > _SLOW else 0
         if self._slow == 2 and self._taken != self.most:
+            batch = tree.map_structure(_copied, batch)
             self._start()
         return batch
 
@@ -79,11 +90,11 @@ class ReadAhead:
                 self._room.acquire()
                 if self._stopped:
                     return
-                batch = next(self.source, _END)
+                batch = next(self.source)
                 self._taken += 1
-                self._ready.put(batch)
-                if batch is _END:
-                    return
+                self._ready.put(tree.map_structure(_copied, batch))
+            self._ready.put(_END)
+        except StopIteration:
             self._ready.put(_END)
         except BaseException as error:
             self._ready.put(_Failure(error))

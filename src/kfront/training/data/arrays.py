@@ -59,6 +59,10 @@ def _of_engine(x: Any, backend: Any) -> Any:
     return csr_matrix((backend.to_numpy(values), (rows, columns)), shape=tuple(map(int, shape)))
 
 
+def _is_numbers(x: Any) -> bool:
+    return type(x) is np.ndarray and x.dtype.kind in "fiub"
+
+
 def to_array(x: Any, name: str, backend: Any) -> Any:
     """One array-like as a NumPy array of a dtype that engines take.
 
@@ -69,7 +73,7 @@ def to_array(x: Any, name: str, backend: Any) -> Any:
     """
     from kfront.config import floatx
 
-    if type(x) is np.ndarray and x.dtype.kind in "fiub":
+    if _is_numbers(x):
         return x if x.dtype.kind != "f" or x.dtype == floatx() else x.astype(floatx())
     if backend.is_sparse(x):
         x = _of_engine(x, backend)
@@ -142,6 +146,8 @@ class ArrayData(Data):
         shuffle: False, True (samples) or "batch" (whole batches).
     """
 
+    stays = True
+
     def __init__(self, x: Any, y: Any, sample_weight: Any, batch_size: int, shuffle: bool | str) -> None:
         self.x, self.y, self.weight = x, y, sample_weight
         flat = [a for a in tree.flatten((x, y, sample_weight)) if a is not None]
@@ -152,6 +158,7 @@ class ArrayData(Data):
         self.steps = -(-self.size // self._count)
         self.remainder = self.size % self._count if self.steps > 1 else 0
         self.shuffle = shuffle
+        self.fresh = bool(shuffle)  # else they are parts of the arrays
         self._plain = all(not tree.is_nested(v) for v in (x, y, sample_weight))
 
     def batches(self, skip: int = 0) -> Iterator[Batch]:

@@ -23,6 +23,8 @@ class Data:
         steps: batches per epoch, None when it is not known.
         batch_size: samples per batch, None when it is not known.
         remainder: samples in the last batch of an epoch where that is smaller than the others, else 0.
+        fresh: whether the arrays of a batch are new ones, which nobody else holds.
+        stays: whether they are not written to while a loop runs, unless by callbacks.
         waits: whether its batches are made when they are asked for, so that a slow one is worth reading ahead.
         engines: names of engines whose generators of random numbers it draws from.
     """
@@ -30,6 +32,8 @@ class Data:
     steps: int | None = None
     batch_size: int | None = None
     remainder: int = 0
+    fresh: bool = False
+    stays: bool = False
     waits: bool = False
     engines: tuple[str, ...] = ()
 
@@ -43,7 +47,8 @@ class Data:
             most: how many will be taken at most, None for all.
             followed: whether a callback writes down where the source stands, which must then not run ahead.
         """
-        depth = read_ahead() if self.waits and not followed else 0
+        alone = self.waits and not self.engines  # else it would draw numbers between those that the steps draw
+        depth = read_ahead() if alone and not followed else 0
         return ReadAhead(batches, depth, most) if depth else nullcontext(islice(batches, most))
 
     def batches(self, skip: int = 0) -> Iterator[Batch]:

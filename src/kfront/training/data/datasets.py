@@ -142,7 +142,6 @@ class LoaderData(Data):
 
     def __init__(self, loader: Any) -> None:
         self.loader = loader
-        self.waits = not getattr(loader, "num_workers", 0)
         try:
             self.steps = len(loader)
         except TypeError:
@@ -255,14 +254,20 @@ class IndexedData(Data):
         batch_size: samples per batch.
         shuffle: as for arrays, with the same order.
         fetch: makes a batch of sample numbers.
+        engines: names of engines whose generators of random numbers `source` may draw from.
     """
 
     waits = True
 
     def __init__(
-        self, source: Any, batch_size: int, shuffle: bool | str, fetch: Callable[[Any, Sequence[int]], Any]
+        self,
+        source: Any,
+        batch_size: int,
+        shuffle: bool | str,
+        fetch: Callable[[Any, Sequence[int]], Any],
+        engines: tuple[str, ...] = (),
     ) -> None:
-        self.source, self.shuffle, self.fetch = source, shuffle, fetch
+        self.source, self.shuffle, self.fetch, self.engines = source, shuffle, fetch, engines
         self.size = len(source)
         if not self.size:
             raise DataError(f"[fit] expected at least one sample, got an empty {type(source).__name__}.")
