@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.nn import Parameter
 
 from kfront.backends.foreach import Foreach
@@ -20,6 +22,12 @@ _FUSED = (torch.float32, torch.float64)
 
 def _number(x: Any) -> bool:
     return x.__class__ is float or x.__class__ is int
+
+
+@functools.lru_cache(maxsize=1024)
+def _constant(x: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """A number as a tensor: to add one that is there takes a third of the time of adding a number."""
+    return torch.tensor(x, dtype=dtype, device=device)
 
 
 class TorchForeach(Foreach):
@@ -39,6 +47,8 @@ class TorchForeach(Foreach):
         value = variable._value
         if state.stateless is not None or type(value) is not Parameter or variable._lent or times.__class__ is not int:
             super().increment(variable, by, times)
+        elif by.__class__ is int and not _compiling():
+            value.add_(_constant(by, value.dtype, value.device), alpha=times)
         else:
             value.add_(by.detach() if not _number(by) and by.requires_grad else by, alpha=times)
 
