@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -24,10 +23,17 @@ def _number(x: Any) -> bool:
     return x.__class__ is float or x.__class__ is int
 
 
-@functools.lru_cache(maxsize=1024)
+_constants: dict[tuple[int, torch.dtype, torch.device], Tensor] = {}
+
+
 def _constant(x: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """A number as a tensor: to add one that is there takes a third of the time of adding a number."""
-    return torch.tensor(x, dtype=dtype, device=device)
+    found = _constants.get((x, dtype, device))
+    if found is None:
+        found = torch.tensor(x, dtype=dtype, device=device)
+        if type(found) is Tensor and len(_constants) < 1024:  # not one of a mode that makes others
+            _constants[x, dtype, device] = found
+    return found
 
 
 class TorchForeach(Foreach):
