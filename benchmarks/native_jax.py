@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +13,7 @@ import optax
 
 from benchmarks.models import WORDS
 
-__all__ = ["build", "dense", "fit", "load", "ops", "predict", "save", "train_one"]
+__all__ = ["build", "dense", "fit", "ops", "predict", "train_one"]
 
 
 def _glorot(key: Any, shape: tuple[int, ...]) -> jax.Array:
@@ -206,15 +205,3 @@ def dense(inputs: int, units: int) -> Callable[[jax.Array], jax.Array]:
     """A fully connected layer, called eagerly."""
     w, b = _glorot(jax.random.key(0), (inputs, units)), jnp.zeros(units)
     return lambda x: jnp.add(jnp.matmul(x, w), b)
-
-
-def save(arrays: list[np.ndarray], path: str) -> None:
-    """Pytrees are pickled as NumPy arrays."""
-    with open(path, "wb") as f:
-        pickle.dump([np.asarray(a) for a in arrays], f)
-
-
-def load(path: str) -> Any:
-    """Read what `save` wrote."""
-    with open(path, "rb") as f:
-        return [jnp.asarray(a) for a in pickle.load(f)]

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from benchmarks.models import WORDS
 
-__all__ = ["build", "dense", "fit", "load", "ops", "predict", "save", "train_one"]
+__all__ = ["build", "dense", "fit", "ops", "predict", "train_one"]
 
 
 def _glorot(*shape: int) -> tf.Variable:
@@ -228,14 +228,3 @@ def dense(inputs: int, units: int) -> Callable[[tf.Tensor], tf.Tensor]:
     """A fully connected layer, called eagerly."""
     w, b = _glorot(inputs, units), tf.Variable(tf.zeros(units))
     return lambda x: tf.add(tf.matmul(x, w), b)
-
-
-def save(arrays: list[np.ndarray], path: str) -> None:
-    """A checkpoint of variables."""
-    tf.train.Checkpoint(v=[tf.Variable(a) for a in arrays]).write(path)
-
-
-def load(path: str) -> Any:
-    """Read what `save` wrote."""
-    reader = tf.train.load_checkpoint(path)
-    return [reader.get_tensor(k) for k in reader.get_variable_to_shape_map()]

@@ -12,7 +12,7 @@ from torch import nn
 
 from benchmarks.models import WORDS
 
-__all__ = ["build", "dense", "fit", "load", "ops", "predict", "save", "train_one"]
+__all__ = ["build", "dense", "fit", "ops", "predict", "train_one"]
 
 
 class _LSTM(nn.Module):
@@ -177,13 +177,3 @@ def ops() -> dict[str, Callable[..., Any]]:
 def dense(inputs: int, units: int) -> Callable[[torch.Tensor], torch.Tensor]:
     """A fully connected layer."""
     return nn.Linear(inputs, units)
-
-
-def save(arrays: list[np.ndarray], path: str) -> None:
-    """The engine's own way to write weights."""
-    torch.save({str(i): torch.from_numpy(a) for i, a in enumerate(arrays)}, path)
-
-
-def load(path: str) -> Any:
-    """The engine's own way to read weights."""
-    return torch.load(path, weights_only=True)
