@@ -18,7 +18,7 @@ import numpy as np
 
 from kfront.core import registry
 from kfront.core.dtypes import ALL
-from kfront.core.errors import SavingError, UnsafeFileError
+from kfront.core.errors import KfrontError, SavingError, UnsafeFileError
 from kfront.core.operation import OpCall
 from kfront.core.spec import KerasTensor
 from kfront.saving import guard
@@ -368,12 +368,22 @@ def _finish(made: Any, config: dict[str, Any]) -> None:
     """Build and compile as recorded."""
     build_config = config.get("build_config")
     if build_config and hasattr(made, "build_from_config") and not getattr(made, "built", False):
-        guard.expect(build_config, dict, "build_config")
-        made.build_from_config(build_config)
+        _carry_out(made.build_from_config, guard.expect(build_config, dict, "build_config"), "build_config")
     compile_config = config.get("compile_config")
     if compile_config and hasattr(made, "compile_from_config"):
-        guard.expect(compile_config, dict, "compile_config")
-        made.compile_from_config(compile_config)
+        _carry_out(made.compile_from_config, guard.expect(compile_config, dict, "compile_config"), "compile_config")
+
+
+def _carry_out(method: Any, config: dict[str, Any], what: str) -> None:
+    try:
+        method(config)
+    except (KfrontError, RecursionError):
+        raise
+    except Exception as error:
+        raise SavingError(
+            f"[{type(method.__self__).__name__}] expected a {what} that fits, got {guard.shown(config)}: "
+            f"{type(error).__name__}: {error}"
+        ) from error
 
 
 def deserialize_config_values(config: dict[str, Any]) -> dict[str, Any]:
