@@ -216,6 +216,7 @@ class StepMaker:
         """As the step function, for a list of batches run on the device."""
         found = self._made.get(f"{kind}-loop")
         if found is None:
+            self.refresh()
             model = self.model
             raw, variables = self._raw(kind)
             if model._run_eagerly:
