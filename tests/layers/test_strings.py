@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -84,6 +86,11 @@ TEXTS = [" ".join(RNG.choice(ASCII, n)) for n in RNG.integers(0, 9, 300)]
 TEXTS += ["", " ", "\t a\nb ", "Ä b", "漢 ab", "a\x1fb c", "ab\xa0b"]
 VOCABULARY = list(dict.fromkeys([*ASCII[:200], *(w.lower().strip(".,-") for w in ASCII[200:500]), "漢"]))
 VOCABULARY = [w for w in VOCABULARY if w]
+VOCABULARY += [" ".join(w) for w in dict.fromkeys(itertools.pairwise(VOCABULARY[:100]))]
+VOCABULARY += list(
+    dict.fromkeys(" ".join(t.lower().split()[:n]) for n in (2, 3, 7) for t in TEXTS if len(t.split()) >= n)
+)
+VOCABULARY = list(dict.fromkeys(VOCABULARY))
 VECTORIZERS = {
     "plain": {},
     "cut": {"output_sequence_length": 3},
@@ -92,7 +99,10 @@ VECTORIZERS = {
     "lower": {"standardize": "lower"},
     "strip": {"standardize": "strip_punctuation"},
     "as they are": {"standardize": None},
-    "ngrams": {"ngrams": 2},
+    "bigrams": {"ngrams": 2},
+    "trigrams first": {"ngrams": (3, 1, 2), "output_sequence_length": 9},
+    "long": {"ngrams": (7,), "output_mode": "count"},
+    "ngrams of characters": {"ngrams": 2, "split": "character"},
     "characters": {"split": "character"},
     "whole": {"split": None},
 }

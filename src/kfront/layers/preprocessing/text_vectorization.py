@@ -201,9 +201,10 @@ class TextVectorization(HostLayer):
             return [d.translate(table, delete) for d in documents]
         return [d.encode().translate(table, delete).decode() for d in documents]
 
-    def _joined(self, x: np.ndarray) -> bytes | None:
+    def _in_one(self, x: np.ndarray) -> bytes | None:
         """All standardized texts in one, zero bytes between; None where that is not possible or does not pay."""
-        if callable(self.standardize) or self.split not in _SPLIT or self.ngrams is not None or x.size < MANY // 10:
+        joins = self.split == "whitespace" or (self.split == "character" and self.ngrams is None)
+        if callable(self.standardize) or not joins or x.size < MANY // 10:
             return None
         flat = x.ravel().tolist()
         kinds = set(map(type, flat))
@@ -306,9 +307,11 @@ class TextVectorization(HostLayer):
 
     def _found(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The indices of the words of all texts, and how many each text has."""
-        table, joined = self._table(), self._joined(x)
+        table, joined = self._table(), self._in_one(x)
         if joined is not None and self.split == "character":
             return table.find_characters(joined.decode())
+        if joined is not None and self.ngrams is not None:
+            return _ngram_indices(table, joined, self.ngrams)
         by_arrays = None if joined is None else table.packed()
         if joined is not None and by_arrays is not None:
             words, lengths = words_between(joined)
@@ -449,6 +452,24 @@ def _joined(row: list[Any], sizes: tuple[int, ...], blank: Any) -> list[Any]:
     for n in sizes:
         out.extend(row if n == 1 else map(blank.join, zip(*(row[i:] for i in range(n)), strict=False)))
     return out
+
+
+def _ngram_indices(table: Table, joined: bytes, sizes: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """The indices of the n-grams of texts with a zero byte between two, and how many each text has."""
+    counts = words_between(joined)[1]
+    words = joined.replace(b"\0", b" ").split()
+    text = np.repeat(np.arange(len(counts)), counts)  # of each word
+    place = np.arange(len(words)) - (np.cumsum(counts) - counts)[text]
+    numbers = [np.maximum(counts - n + 1, 0) for n in sizes]
+    lengths = sum(numbers)
+    at = np.cumsum(lengths) - lengths  # where the n-grams of each text come next
+    out = np.empty(int(np.sum(lengths)), "int64")
+    for n, number in zip(sizes, numbers, strict=True):
+        grams = words if n == 1 else list(map(b" ".join, zip(*(words[i:] for i in range(n)), strict=False)))
+        begins = np.flatnonzero(place + n <= counts[text])  # those that do not reach into the next text
+        out[at[text[begins]] + place[begins]] = table.find(grams)[begins]
+        at = at + number
+    return out, np.asarray(lengths)
 
 
 def _rows(words: Any, encoding: str) -> list[list[str]]:
