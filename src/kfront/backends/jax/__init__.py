@@ -112,7 +112,7 @@ class JaxBackend(Backend):
 
     def to_numpy(self, x: Any) -> np.ndarray:
         """The value as a NumPy array (it may share memory and be read-only)."""
-        x = x.todense() if type(x) is sparse.BCOO else x
+        x = sparse.densify(x) if type(x) is sparse.BCOO else x
         return x.numpy() if hasattr(x, "_is_variable") else np.asarray(x)
 
     def set_mask(self, x: Any, mask: Any) -> None:
