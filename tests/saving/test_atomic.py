@@ -186,6 +186,21 @@ def test_a_full_disk_in_every_form(tmp_path, form):
             np.testing.assert_array_equal(x, y)
 
 
+def test_room_is_asked_for_before_anything_is_written(tmp_path):
+    """A disk that has too little room says so at once; what was reserved for nothing is given back."""
+    path = tmp_path / "f"
+    with atomic.atomic_write(path, size=8 << 20) as file:
+        file.write(b"new")
+        reserved = os.fstat(file.fileno()).st_blocks * 512
+    assert path.stat().st_size == 3 and path.stat().st_blocks * 512 <= 1 << 16
+    if not reserved:
+        pytest.skip("this file system reserves nothing")
+    wrote = []
+    with pytest.raises(SavingError, match="refused"), atomic.atomic_write(path, size=1 << 55) as file:
+        wrote.append(file.write(b"newer"))
+    assert not wrote and path.read_bytes() == b"new" and os.listdir(tmp_path) == ["f"]
+
+
 def test_a_folder_with_other_files_is_not_replaced(tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "diary.txt").write_text("dear diary")

@@ -115,7 +115,7 @@ def atomic_folder(target: Any, known: frozenset[str], overwrite: bool = True) ->
 
 def _reserve(file: BinaryIO, size: int) -> None:
     """Ask for the space of a large file before it is written (Linux): it is written and replaced faster then."""
-    if size < _LITTLE:
+    if size < _LITTLE or os.name != "posix":
         return
     call = getattr(ctypes.CDLL(None, use_errno=True), "fallocate", None)
     if call is not None:
