@@ -216,7 +216,7 @@ def put_in(fault: Fault) -> Iterator[None]:
 
 
 def _forget() -> None:
-    """Drop what is kept between runs: results, cast plans, compiled code."""
+    """Drop what is kept between runs: results, cast plans, inferred results, compiled code."""
     for name, module in list(sys.modules.items()):
         if name.startswith("conformance."):
             for kept in vars(module).values():
@@ -224,6 +224,7 @@ def _forget() -> None:
                     kept.cache_clear()
     for one in OPS.values():
         one.plans.clear()
+        one.inferred.clear()
     if "jax" in sys.modules:
         sys.modules["jax"].clear_caches()
 
