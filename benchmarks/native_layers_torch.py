@@ -84,7 +84,9 @@ def step(layer: Any, x: np.ndarray, twice: bool, kwargs: dict[str, Any], compile
         out = layer(x, x, **kwargs) if twice else layer(x, **kwargs)
         return (out * out).mean()
 
-    run = torch.compile(loss) if compiled else loss
+    if compiled:
+        torch._dynamo.reset()  # or sizes that differ from the last layer's become symbols
+    run = torch.compile(loss, dynamic=False) if compiled else loss
 
     def once() -> None:
         for s in sources:
