@@ -19,7 +19,7 @@ from typing import Any
 from kfront.core.errors import SavingError, UnsafeFileError
 from kfront.saving.guard import LIMITS, shown
 
-__all__ = ["ArchiveReader", "ArchiveWriter", "Window", "bytes_of", "is_asset"]
+__all__ = ["ArchiveReader", "ArchiveWriter", "Window", "bytes_of", "is_asset", "let_go"]
 
 _ASSET = re.compile(r"assets(/[^/\\:\x00-\x1f]+)+/?")
 _DOS_DATE = (1 << 5) | 1  # 1980-01-01, as Keras has it
@@ -262,6 +262,19 @@ def bytes_of(file: Any) -> Iterator[Any]:
         yield mapped
     finally:
         mapped.close()
+
+
+def let_go(data: Any, start: int, size: int) -> None:
+    """Give back the memory of a part of a mapped file whose values have been copied; a later look reads it again.
+
+    Args:
+        data: the mapping; nothing happens with other bytes.
+        start: where the part begins.
+        size: its length.
+    """
+    first, end = -(-start // mmap.PAGESIZE) * mmap.PAGESIZE, (start + size) // mmap.PAGESIZE * mmap.PAGESIZE
+    if end > first and hasattr(data, "madvise") and hasattr(mmap, "MADV_DONTNEED"):
+        data.madvise(mmap.MADV_DONTNEED, first, end - first)
 
 
 class ArchiveWriter:

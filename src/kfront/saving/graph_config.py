@@ -15,6 +15,7 @@ from kfront.core.errors import SavingError, UnsafeFileError
 from kfront.core.naming import auto_name
 from kfront.core.operation import OpCall
 from kfront.core.spec import KerasTensor
+from kfront.layers.calling import call_info
 from kfront.saving import guard
 from kfront.saving.op_table import CLASS_TO_OP, call_names, class_of
 
@@ -403,8 +404,11 @@ class _Caller:
         args, kwargs = deserialize_node(data, _Lookup(self.tensors))
         if isinstance(operation, OpRecipe):
             return operation(*args, **kwargs)
-        # what Keras fills in by itself is left to the call
+        # what Keras fills in by itself is left to the call: no masks, and `training` as the layer has it by default,
+        # which is True for layers that augment
         kwargs = {k: v for k, v in kwargs.items() if not (k in ("training", "mask") and (v is None or v is False))}
+        if kwargs.get("training") is True and call_info(type(operation)).defaults.get("training") is True:
+            del kwargs["training"]
         return operation(*args, **kwargs)
 
 

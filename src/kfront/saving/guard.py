@@ -59,8 +59,8 @@ class LIMITS:
 
 
 _PACKAGES = """
-    activations constraints dtype_policies initializers layers losses metrics models optimizers optimizers.schedules
-    quantizers random regularizers
+    activations constraints distillation dtype_policies initializers layers losses metrics models optimizers
+    optimizers.schedules quantizers random regularizers
 """
 # Keras namespaces that a file may name, and where their public names stand here
 _NAMESPACES = {

@@ -20,7 +20,7 @@ from h5py import h5a, h5d, h5g, h5l, h5s, h5t, h5z  # pyright: ignore[reportAttr
 from kfront.backends.base import numpy_dtype
 from kfront.core.dtypes import FLOATS
 from kfront.core.errors import SavingError, UnsafeFileError
-from kfront.saving.archive import Window
+from kfront.saving.archive import Window, let_go
 from kfront.saving.guard import LIMITS, shown
 
 __all__ = ["Dataset", "H5Reader", "H5Writer", "Store", "reading"]
@@ -148,6 +148,11 @@ class Dataset:
                 else:
                     self._id.read(h5s.ALL, h5s.ALL, out)
             return out
+
+    def let_go(self) -> None:
+        """The values have been copied: what they took of the mapped file is given back."""
+        if self._data is not None and self._start is not None:
+            let_go(self._data.map, self._data.base + self._start, self.nbytes)
 
     @property
     def nbytes(self) -> int:

@@ -17,6 +17,7 @@ import numpy as np
 from kfront.backends.base import numpy_dtype
 from kfront.core.errors import SavingError, UnsafeFileError
 from kfront.saving import guard
+from kfront.saving.archive import let_go
 from kfront.saving.walk import own_variables, walk
 
 __all__ = [
@@ -140,7 +141,9 @@ def read_safetensors(model: Any, file: Any, what: str, skip_mismatch: bool = Fal
     report(model, what, problems, [], unused, skip_mismatch, strict_optimizer=False)
     data = mapped(file, what)
     for v, (dtype, shape, begin) in pairs:
-        v.assign(as_array(data, dtype, shape, start + begin))
+        value = as_array(data, dtype, shape, start + begin)
+        v.assign(value)
+        let_go(data, start + begin, value.nbytes)
 
 
 def mapped(file: Any, what: str) -> Any:

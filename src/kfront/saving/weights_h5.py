@@ -381,4 +381,8 @@ def _read_early(pairs: list[tuple[Any, Dataset]]) -> list[tuple[Any, Dataset, An
 
 def _assign(pairs: list[tuple[Any, Dataset, Any]]) -> None:
     for variable, data, value in pairs:
-        variable.assign(data.read() if value is None else value)
+        if value is None:
+            variable.assign(data.read())
+            data.let_go()
+        else:
+            variable.assign(value)
