@@ -140,8 +140,15 @@ def test_saved_models_with_strings_run_without_kfront(tmp_path):
     assert done.stdout.strip() == str(len(TEXT))
 
 
+NO_FFT = pytest.mark.xfail(raises=errors.UnsupportedError, strict=True, reason="OpenVINO does not read torch's FFT")
 CASES = [
-    pytest.param(engine, format, name, id=f"{format}-{engine}-{name}")
+    pytest.param(
+        engine,
+        format,
+        name,
+        id=f"{format}-{engine}-{name}",
+        marks=[NO_FFT] if (format, name) == ("openvino", "sound") else [],
+    )
     for format, (_, engines, _) in FORMATS.items()
     for engine in engines
     if engine in ENGINES
