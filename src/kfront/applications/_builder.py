@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from kfront import config, layers
 from kfront.applications._files import find_file
 from kfront.applications.imagenet_utils import CLASSES
-from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.errors import ArgumentError, DataError, ShapeError
 from kfront.core.spec import KerasTensor
 from kfront.models.function import get_source_inputs
 from kfront.models.functional import Functional
@@ -27,6 +27,7 @@ __all__ = [
     "pooled",
     "sides",
     "trained_size",
+    "usual_head",
 ]
 
 _BASE = "https://storage.googleapis.com/tensorflow/"
@@ -77,11 +78,12 @@ def assemble(this: Architecture, request: Request) -> Functional:
         SavingError: the weights do not fit.
     """
     _check(this.public, request)
-    image = _image(request, image_shape(this, request))
+    shape = image_shape(this, request)
+    path = _weights_file(this, request)
+    image = layers.Input(shape=shape) if request.input_tensor is None else request.input_tensor
     x = this.head(this.body(image, request), request)
     inputs = image if request.input_tensor is None else get_source_inputs(request.input_tensor)
     model = Functional(inputs, x, name=request.name)
-    path = _weights_file(this, request)
     if path is not None:
         model.load_weights(path)
     return model
@@ -93,7 +95,8 @@ def assemble(this: Architecture, request: Request) -> Functional:
 def _check(who: str, request: Request) -> None:
     weights, top = request.weights, request.include_top
     imagenet = weights == "imagenet"
-    if not (weights is None or imagenet or is_hub_path(weights) or os.path.exists(weights)):
+    exists = isinstance(weights, (str, os.PathLike)) and os.path.exists(weights)
+    if not (weights is None or imagenet or exists or is_hub_path(weights)):
         raise ArgumentError(
             f"[{who}] expected `weights` to be None, 'imagenet' or the path of a file, got {weights!r}, which does not "
             "exist."
@@ -182,10 +185,6 @@ def image_shape(this: Architecture, request: Request) -> tuple[int | None, ...]:
     return shape
 
 
-def _image(request: Request, shape: tuple[int | None, ...]) -> Any:
-    return layers.Input(shape=shape) if request.input_tensor is None else request.input_tensor
-
-
 # ---- heads -----------------------------------------------------------------------------------------------------------
 
 
@@ -196,6 +195,15 @@ def pooled(x: Any, request: Request, average: str | None = None, largest: str | 
     if request.pooling == "max":
         return layers.GlobalMaxPooling2D(name=largest)(x)
     return x
+
+
+def usual_head(
+    x: Any, request: Request, average: str | None = None, pool: tuple[str | None, str | None] = (None, None)
+) -> Any:
+    """The mean over the image, by the layer `average`, and the classes; without the top, layers named as in `pool`."""
+    if not request.include_top:
+        return pooled(x, request, *pool)
+    return classify(layers.GlobalAveragePooling2D(name=average)(x), request)
 
 
 def classify(x: Any, request: Request, dropout: float = 0.0, name: str = "predictions", **options: Any) -> Any:
@@ -213,4 +221,10 @@ def _weights_file(this: Architecture, request: Request) -> Any:
     if request.weights != "imagenet":
         return request.weights
     file = find_file(this.file or this.public, request.include_top)
-    return get_file(file.name, origin=_BASE + file.address, cache_subdir="models", file_hash=file.md5)
+    try:
+        return get_file(file.name, origin=_BASE + file.address, cache_subdir="models", file_hash=file.md5)
+    except DataError as e:
+        raise DataError(
+            f"[{this.public}] expected to find or download the weights of ImageNet, {file.name}, but: {e} Or pass "
+            "their path as `weights`, or `weights=None` for random ones."
+        ) from e

@@ -7,7 +7,7 @@ from typing import Any
 
 from kfront import layers
 from kfront.applications._blocks import activation, conv, norm, pad
-from kfront.applications._builder import Architecture, Request, classify, pooled
+from kfront.applications._builder import Architecture, Request, usual_head
 from kfront.applications._signatures import Standard, standard
 
 __all__ = ["resnet", "resnet_v2"]
@@ -28,6 +28,9 @@ def _stem(image: Any, after: bool) -> Any:
     x = conv(pad(image, 3, "conv1_pad"), 64, 7, "conv1_conv", strides=2, use_bias=True)
     x = _norm_relu(x, "conv1") if after else x
     return layers.MaxPooling2D(3, strides=2, name="pool1_pool")(pad(x, 1, "pool1_pad"))
+
+
+_HEAD = partial(usual_head, average="avg_pool", pool=("avg_pool", "max_pool"))
 
 
 # ---- version 1: normalization after convolutions ---------------------------------------------------------------------
@@ -76,16 +79,10 @@ def _features_v2(image: Any, request: Request, depths: tuple[int, ...]) -> Any:
     return _norm_relu(x, "post")
 
 
-def _head(x: Any, request: Request) -> Any:
-    if not request.include_top:
-        return pooled(x, request, "avg_pool", "max_pool")
-    return classify(layers.GlobalAveragePooling2D(name="avg_pool")(x), request)
-
-
 def resnet(depth: int) -> Standard:
     """The function that makes the ResNet with so many layers."""
     return standard(
-        Architecture(f"ResNet{depth}", 224, 32, partial(_features, depths=_DEPTHS[depth]), _head),
+        Architecture(f"ResNet{depth}", 224, 32, partial(_features, depths=_DEPTHS[depth]), _HEAD),
         name=f"resnet{depth}",
         summary=f"ResNet with {depth} layers.",
         paper="He et al., Deep Residual Learning for Image Recognition, arXiv:1512.03385.",
@@ -96,7 +93,7 @@ def resnet(depth: int) -> Standard:
 def resnet_v2(depth: int) -> Standard:
     """The function that makes the ResNet of version 2 with so many layers."""
     return standard(
-        Architecture(f"ResNet{depth}V2", 224, 32, partial(_features_v2, depths=_DEPTHS[depth]), _head),
+        Architecture(f"ResNet{depth}V2", 224, 32, partial(_features_v2, depths=_DEPTHS[depth]), _HEAD),
         name=f"resnet{depth}v2",
         summary=f"ResNet of version 2 with {depth} layers, which normalizes before it convolves.",
         paper="He et al., Identity Mappings in Deep Residual Networks, arXiv:1603.05027.",

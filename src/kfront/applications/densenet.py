@@ -7,7 +7,7 @@ from typing import Any
 
 from kfront import layers
 from kfront.applications._blocks import activation, conv, norm, pad
-from kfront.applications._builder import Architecture, Request, channel_axis, classify, pooled
+from kfront.applications._builder import Architecture, Request, channel_axis, usual_head
 from kfront.applications._signatures import Standard, standard
 from kfront.applications.imagenet_utils import decode_predictions, preprocessing
 
@@ -51,15 +51,15 @@ def _features(image: Any, request: Request, depths: tuple[int, ...]) -> Any:
     return _norm_relu(x, "")
 
 
-def _head(x: Any, request: Request) -> Any:
-    if not request.include_top:
-        return pooled(x, request, "avg_pool", "max_pool")
-    return classify(layers.GlobalAveragePooling2D(name="avg_pool")(x), request)
-
-
 def _densenet(depth: int, *depths: int) -> Standard:
     return standard(
-        Architecture(f"DenseNet{depth}", 224, 32, partial(_features, depths=depths), _head),
+        Architecture(
+            f"DenseNet{depth}",
+            224,
+            32,
+            partial(_features, depths=depths),
+            partial(usual_head, average="avg_pool", pool=("avg_pool", "max_pool")),
+        ),
         name=f"densenet{depth}",
         summary=f"DenseNet with {depth} layers.",
         paper="Huang et al., Densely Connected Convolutional Networks, arXiv:1608.06993.",

@@ -97,14 +97,14 @@ def preprocess_input(x: Any, data_format: str | None = None, mode: str = "caffe"
         raise ArgumentError(
             f"[preprocess_input] expected `data_format` to be 'channels_first' or 'channels_last', got {data_format!r}."
         )
-    symbolic = isinstance(x, KerasTensor) or current().is_tensor(x)
-    x = x if symbolic else np.asarray(x)
+    tensor = not isinstance(x, np.ndarray) and (isinstance(x, KerasTensor) or current().is_tensor(x))
+    x = x if tensor else np.asarray(x)
     axis = -1 if data_format == "channels_last" else -3
     if len(x.shape) not in (3, 4) or x.shape[axis] not in (3, None):
         raise ShapeError(
             f"[preprocess_input] expected images with 3 channels in axis {axis} and 3 or 4 axes, got {tuple(x.shape)}."
         )
-    return (_tensors if symbolic else _arrays)(x, axis, _MODES[mode])
+    return (_tensors if tensor else _arrays)(x, axis, _MODES[mode])
 
 
 def _arrays(x: np.ndarray, axis: int, this: _Mode) -> np.ndarray:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from kfront import layers, ops
 from kfront.applications._blocks import activation, conv, norm
-from kfront.applications._builder import Architecture, Request, channel_axis, classify, pooled
+from kfront.applications._builder import Architecture, Request, channel_axis, usual_head
 from kfront.applications._signatures import standard
 from kfront.applications.imagenet_utils import decode_predictions, preprocessing
 from kfront.applications.inception_v3 import chain, joined, mean, stem, unit
@@ -94,14 +95,8 @@ def _half(x: Any, filters: int) -> Any:
     return unit(x, filters, 3, strides=2, padding="valid")
 
 
-def _head(x: Any, request: Request) -> Any:
-    if not request.include_top:
-        return pooled(x, request)
-    return classify(layers.GlobalAveragePooling2D(name="avg_pool")(x), request)
-
-
 InceptionResNetV2 = standard(
-    Architecture("InceptionResNetV2", 299, 75, _features, _head),
+    Architecture("InceptionResNetV2", 299, 75, _features, partial(usual_head, average="avg_pool")),
     name="inception_resnet_v2",
     summary="Inception-ResNet v2, for images of 299 × 299.",
     paper="Szegedy et al., Inception-v4, Inception-ResNet and the Impact of Residual Connections on Learning, "

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from kfront import layers
 from kfront.applications._blocks import activation, conv, norm
-from kfront.applications._builder import Architecture, Request, channel_axis, classify, pooled
+from kfront.applications._builder import Architecture, Request, channel_axis, usual_head
 from kfront.applications._signatures import standard
 from kfront.applications.imagenet_utils import decode_predictions, preprocessing
 
@@ -98,14 +99,8 @@ def _features(image: Any, request: Request) -> Any:
     return _wide(_wide(x, 0), 1)
 
 
-def _head(x: Any, request: Request) -> Any:
-    if not request.include_top:
-        return pooled(x, request)
-    return classify(layers.GlobalAveragePooling2D(name="avg_pool")(x), request)
-
-
 InceptionV3 = standard(
-    Architecture("InceptionV3", 299, 75, _features, _head),
+    Architecture("InceptionV3", 299, 75, _features, partial(usual_head, average="avg_pool")),
     name="inception_v3",
     summary="Inception v3, for images of 299 × 299.",
     paper="Szegedy et al., Rethinking the Inception Architecture for Computer Vision, arXiv:1512.00567.",

@@ -12,11 +12,10 @@ from kfront.applications._builder import (
     Request,
     assemble,
     channel_axis,
-    classify,
     image_shape,
-    pooled,
     sides,
     trained_size,
+    usual_head,
 )
 from kfront.applications._signatures import documented
 from kfront.applications.imagenet_utils import decode_predictions, preprocessing
@@ -86,13 +85,7 @@ def _features(image: Any, request: Request, alpha: float) -> Any:
     return _relu6(_norm(x, "Conv_1_bn"), "out_relu")
 
 
-def _head(x: Any, request: Request) -> Any:
-    if not request.include_top:
-        return pooled(x, request)
-    return classify(layers.GlobalAveragePooling2D()(x), request)
-
-
-_THIS = Architecture("MobileNetV2", 224, 32, _features, _head)
+_THIS = Architecture("MobileNetV2", 224, 32, _features, usual_head)
 
 
 @documented(

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple, Protocol
 
 from kfront import layers
 from kfront.applications._blocks import activation, conv, norm, pad_for_stride
-from kfront.applications._builder import Architecture, Request, assemble, channel_axis, classify, pooled
+from kfront.applications._builder import Architecture, Request, assemble, channel_axis, usual_head
 from kfront.applications._signatures import documented
 from kfront.applications.imagenet_utils import decode_predictions, preprocessing
+from kfront.core.naming import name_scope
 from kfront.models.functional import Functional
 
 __all__ = ["NASNetLarge", "NASNetMobile", "decode_predictions", "preprocess_input"]
@@ -36,19 +37,21 @@ def _relu(x: Any) -> Any:
     return activation(x, None)
 
 
+def _conv(x: Any, filters: int, kernel: int, name: str, **options: Any) -> Any:
+    return conv(x, filters, kernel, name, kernel_initializer="he_normal", **options)
+
+
 def _separable(x: Any, filters: int, kernel: int, name: str, strides: int = 1) -> Any:
     """Relu, separable convolution, normalization; twice."""
-    options = {"use_bias": False}
-    y = _relu(x)
-    if strides == 2:
-        y = pad_for_stride(y, kernel, f"separable_conv_1_pad_{name}")
-    padding = "valid" if strides == 2 else "same"
-    y = layers.SeparableConv2D(
-        filters, kernel, strides=strides, padding=padding, name=f"separable_conv_1_{name}", **options
-    )(y)
-    y = _relu(_norm(y, f"separable_conv_1_bn_{name}"))
-    y = layers.SeparableConv2D(filters, kernel, padding="same", name=f"separable_conv_2_{name}", **options)(y)
-    return _norm(y, f"separable_conv_2_bn_{name}")
+    with name_scope(f"separable_conv_block_{name}"):
+        for i, step in ((1, strides), (2, 1)):
+            x = _relu(x)
+            if step == 2:
+                x = pad_for_stride(x, kernel, f"separable_conv_{i}_pad_{name}")
+            options = {"strides": step, "padding": "valid" if step == 2 else "same", "use_bias": False}
+            x = layers.SeparableConv2D(filters, kernel, name=f"separable_conv_{i}_{name}", **options)(x)
+            x = _norm(x, f"separable_conv_{i}_bn_{name}")
+    return x
 
 
 def _adjusted(previous: Any, current: Any, filters: int, name: str) -> Any:
@@ -57,22 +60,30 @@ def _adjusted(previous: Any, current: Any, filters: int, name: str) -> Any:
         return current
     axis = channel_axis()
     rows = 2 if axis == 1 else 1
-    if previous.shape[rows] != current.shape[rows]:
-        x = activation(previous, f"adjust_relu_1_{name}")
-        first = layers.AveragePooling2D(1, strides=2, name=f"adjust_avg_pool_1_{name}")(x)
-        first = conv(first, filters // 2, 1, f"adjust_conv_1_{name}", padding="same")
-        second = layers.Cropping2D(((1, 0), (1, 0)))(layers.ZeroPadding2D(((0, 1), (0, 1)))(x))
-        second = layers.AveragePooling2D(1, strides=2, name=f"adjust_avg_pool_2_{name}")(second)
-        second = conv(second, filters // 2, 1, f"adjust_conv_2_{name}", padding="same")
-        return _norm(layers.Concatenate(axis=axis)([first, second]), f"adjust_bn_{name}")
-    if previous.shape[axis] != filters:
-        x = conv(_relu(previous), filters, 1, f"adjust_conv_projection_{name}", padding="same")
-        return _norm(x, f"adjust_bn_{name}")
+    with name_scope("adjust_block"):
+        if previous.shape[rows] != current.shape[rows]:
+            with name_scope(f"adjust_reduction_block_{name}"):
+                return _halved(previous, filters, name)
+        if previous.shape[axis] != filters:
+            with name_scope(f"adjust_projection_block_{name}"):
+                x = _conv(_relu(previous), filters, 1, f"adjust_conv_projection_{name}", padding="same")
+                return _norm(x, f"adjust_bn_{name}")
     return previous
 
 
+def _halved(x: Any, filters: int, name: str) -> Any:
+    """Every second pixel, and every second with an offset of one; half of the channels from each."""
+    x = activation(x, f"adjust_relu_1_{name}")
+    shifted = layers.Cropping2D(((1, 0), (1, 0)))(layers.ZeroPadding2D(((0, 1), (0, 1)))(x))
+    halves = []
+    for i, y in ((1, x), (2, shifted)):
+        y = layers.AveragePooling2D(1, strides=2, name=f"adjust_avg_pool_{i}_{name}")(y)
+        halves.append(_conv(y, filters // 2, 1, f"adjust_conv_{i}_{name}", padding="same"))
+    return _norm(layers.Concatenate(axis=channel_axis())(halves), f"adjust_bn_{name}")
+
+
 def _squeezed(x: Any, filters: int, kind: str, name: str) -> Any:
-    x = conv(_relu(x), filters, 1, f"{kind}_conv_1_{name}", padding="same")
+    x = _conv(_relu(x), filters, 1, f"{kind}_conv_1_{name}", padding="same")
     return _norm(x, f"{kind}_bn_1_{name}")
 
 
@@ -87,43 +98,54 @@ def _sum(x: Any, y: Any, name: str | None) -> Any:
 
 def _normal(x: Any, previous: Any, filters: int, name: str) -> Any:
     """A cell that keeps the size."""
-    p = _adjusted(previous, x, filters, name)
-    h = _squeezed(x, filters, "normal", name)
-    parts = [p]
-    left, right = _separable(h, filters, 5, f"normal_left1_{name}"), _separable(p, filters, 3, f"normal_right1_{name}")
-    parts.append(_sum(left, right, f"normal_add_1_{name}"))
-    left, right = _separable(p, filters, 5, f"normal_left2_{name}"), _separable(p, filters, 3, f"normal_right2_{name}")
-    parts.append(_sum(left, right, f"normal_add_2_{name}"))
-    parts.append(_sum(_mean(h, f"normal_left3_{name}"), p, f"normal_add_3_{name}"))
-    left, right = _mean(p, f"normal_left4_{name}"), _mean(p, f"normal_right4_{name}")
-    parts.append(_sum(left, right, f"normal_add_4_{name}"))
-    parts.append(_sum(_separable(h, filters, 3, f"normal_left5_{name}"), h, f"normal_add_5_{name}"))
-    return layers.Concatenate(axis=channel_axis(), name=f"normal_concat_{name}")(parts)
+    with name_scope(f"normal_A_block_{name}"):
+        p = _adjusted(previous, x, filters, name)
+        h = _squeezed(x, filters, "normal", name)
+
+        def branch(y: Any, kernel: int, side: str) -> Any:
+            return _separable(y, filters, kernel, f"normal_{side}_{name}")
+
+        with name_scope("block_1"):
+            one = _sum(branch(h, 5, "left1"), branch(p, 3, "right1"), f"normal_add_1_{name}")
+        with name_scope("block_2"):
+            two = _sum(branch(p, 5, "left2"), branch(p, 3, "right2"), f"normal_add_2_{name}")
+        three = _sum(_mean(h, f"normal_left3_{name}"), p, f"normal_add_3_{name}")
+        four = _sum(_mean(p, f"normal_left4_{name}"), _mean(p, f"normal_right4_{name}"), f"normal_add_4_{name}")
+        with name_scope("block_5"):
+            five = _sum(branch(h, 3, "left5"), h, f"normal_add_5_{name}")
+        parts = [p, one, two, three, four, five]
+        return layers.Concatenate(axis=channel_axis(), name=f"normal_concat_{name}")(parts)
 
 
 def _reduction(x: Any, previous: Any, filters: int, name: str) -> Any:
     """A cell that halves height and width."""
-    p = _adjusted(previous, x, filters, name)
-    h = _squeezed(x, filters, "reduction", name)
-    padded = pad_for_stride(h, 3, f"reduction_pad_1_{name}")
+    with name_scope(f"reduction_A_block_{name}"):
+        p = _adjusted(previous, x, filters, name)
+        h = _squeezed(x, filters, "reduction", name)
+        padded = pad_for_stride(h, 3, f"reduction_pad_1_{name}")
 
-    def branch(y: Any, kernel: int, side: str) -> Any:
-        return _separable(y, filters, kernel, f"reduction_{side}_{name}", strides=2)
+        def branch(y: Any, kernel: int, side: str) -> Any:
+            return _separable(y, filters, kernel, f"reduction_{side}_{name}", strides=2)
 
-    one = _sum(branch(h, 5, "left1"), branch(p, 7, "right1"), f"reduction_add_1_{name}")
-    left = layers.MaxPooling2D(3, strides=2, name=f"reduction_left2_{name}")(padded)
-    two = _sum(left, branch(p, 7, "right2"), f"reduction_add_2_{name}")
-    left = _mean(padded, f"reduction_left3_{name}", strides=2)
-    three = _sum(left, branch(p, 5, "right3"), f"reduction_add3_{name}")
-    four = layers.Add()([two, _mean(one, f"reduction_left4_{name}")])
-    left = _separable(one, filters, 3, f"reduction_left4_{name}")
-    right = layers.MaxPooling2D(3, strides=2, name=f"reduction_right5_{name}")(padded)
-    five = _sum(left, right, f"reduction_add4_{name}")
-    return layers.Concatenate(axis=channel_axis(), name=f"reduction_concat_{name}")([two, three, four, five])
+        def largest(side: str) -> Any:
+            return layers.MaxPooling2D(3, strides=2, name=f"reduction_{side}_{name}")(padded)
+
+        with name_scope("block_1"):
+            one = _sum(branch(h, 5, "left1"), branch(p, 7, "right1"), f"reduction_add_1_{name}")
+        with name_scope("block_2"):
+            two = _sum(largest("left2"), branch(p, 7, "right2"), f"reduction_add_2_{name}")
+        with name_scope("block_3"):
+            left = _mean(padded, f"reduction_left3_{name}", strides=2)
+            three = _sum(left, branch(p, 5, "right3"), f"reduction_add3_{name}")
+        four = _sum(two, _mean(one, f"reduction_left4_{name}"), None)
+        with name_scope("block_5"):
+            left = _separable(one, filters, 3, f"reduction_left4_{name}")
+            five = _sum(left, largest("right5"), f"reduction_add4_{name}")
+        return layers.Concatenate(axis=channel_axis(), name=f"reduction_concat_{name}")([two, three, four, five])
 
 
 def _features(image: Any, request: Request, size: _Size) -> Any:
-    x = _norm(conv(image, size.stem, 3, "stem_conv1", strides=2), "stem_bn1")
+    x = _norm(_conv(image, size.stem, 3, "stem_conv1", strides=2), "stem_bn1")
     before = None
     for i, filters in ((1, size.filters // 4), (2, size.filters // 2)):
         x, before = _reduction(x, before, filters, f"stem_{i}"), x
@@ -135,12 +157,6 @@ def _features(image: Any, request: Request, size: _Size) -> Any:
         for i in range(size.cells):
             x, before = _normal(x, before, filters, f"{stack * size.cells + i + bool(stack)}"), x
     return _relu(x)
-
-
-def _head(x: Any, request: Request) -> Any:
-    if not request.include_top:
-        return pooled(x, request)
-    return classify(layers.GlobalAveragePooling2D()(x), request)
 
 
 class NASNet(Protocol):
@@ -162,7 +178,7 @@ class NASNet(Protocol):
 
 
 def _nasnet(public: str, name: str, side: int, size: _Size) -> NASNet:
-    this = Architecture(public, side, 32, partial(_features, size=size), _head)
+    this = Architecture(public, side, 32, partial(_features, size=size), usual_head)
 
     @documented(
         this,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from kfront import layers
 from kfront.applications._blocks import activation, conv, norm
-from kfront.applications._builder import Architecture, Request, classify, pooled
+from kfront.applications._builder import Architecture, Request, usual_head
 from kfront.applications._signatures import standard
 from kfront.applications.imagenet_utils import decode_predictions, preprocessing
 
@@ -52,14 +53,8 @@ def _features(image: Any, request: Request) -> Any:
     return x
 
 
-def _head(x: Any, request: Request) -> Any:
-    if not request.include_top:
-        return pooled(x, request)
-    return classify(layers.GlobalAveragePooling2D(name="avg_pool")(x), request)
-
-
 Xception = standard(
-    Architecture("Xception", 299, 71, _features, _head),
+    Architecture("Xception", 299, 71, _features, partial(usual_head, average="avg_pool")),
     name="xception",
     summary="Xception, for images of 299 × 299.",
     paper="Chollet, Xception: Deep Learning with Depthwise Separable Convolutions, arXiv:1610.02357.",
