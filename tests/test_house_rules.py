@@ -88,6 +88,7 @@ MEANT = {
     "Layer.__call__": "goes through nn.Module.__call__ on torch",
     "Layer.__setstate__": "restores what the layer saved",
     "Operation.__call__": "layers on torch are called through nn.Module",
+    "Distiller.compile": "Keras's public name",
     "DataLayer.__call__": "runs inside tf.data and worker processes as well",
     "HostLayer.__call__": "takes lists of strings",
     "HostLayer.__setstate__": "makes tables anew",

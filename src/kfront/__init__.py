@@ -42,6 +42,8 @@ __getattr__, __dir__, __all__ = lazy_namespace(
         "config",
         "constraints",
         "datasets",
+        "distillation",
+        "distribution",
         "dtype_policies",
         "errors",
         "export",
@@ -63,5 +65,6 @@ __getattr__, __dir__, __all__ = lazy_namespace(
         "tree",
         "utils",
         "visualization",
+        "wrappers",
     ),
 )

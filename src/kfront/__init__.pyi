@@ -6,6 +6,8 @@ from kfront import (
     config as config,
     constraints as constraints,
     datasets as datasets,
+    distillation as distillation,
+    distribution as distribution,
     dtype_policies as dtype_policies,
     errors as errors,
     export as export,
@@ -27,6 +29,7 @@ from kfront import (
     tree as tree,
     utils as utils,
     visualization as visualization,
+    wrappers as wrappers,
 )
 from kfront._version import __version__ as __version__, version as version
 from kfront.backends import backend_scope as backend_scope
@@ -95,6 +98,8 @@ __all__ = [
     "custom_gradient",
     "datasets",
     "device",
+    "distillation",
+    "distribution",
     "dtype_policies",
     "errors",
     "export",
@@ -128,4 +133,5 @@ __all__ = [
     "visualization",
     "vjp",
     "vmap",
+    "wrappers",
 ]
