@@ -27,19 +27,21 @@ __all__ = ["JaxDistributor", "PlacedVariable"]
 class PlacedVariable(JaxVariable):
     """A Variable whose values lie on a mesh; whatever is assigned is brought there."""
 
+    _sharding: Any
+
     def _make(self, value: Any) -> None:
         if isinstance(value, TRACER):
             super()._make(value)
             return
         self._dtype = canonical(self._dtype)
         with jax.ensure_compile_time_eval():
-            self._value = put(np.array(value, self._dtype), self._layout.backend_layout)
+            self._value = put(np.array(value, self._dtype), self._sharding)
 
     def _write(self, value: Any) -> None:
-        self._value = put(strong(value), self._layout.backend_layout)
+        self._value = put(strong(value), self._sharding)
 
     def _outcome(self) -> Any:
-        return lax.with_sharding_constraint(strong(self._value), self._layout.backend_layout)
+        return lax.with_sharding_constraint(strong(self._value), self._sharding)
 
     def numpy(self) -> np.ndarray:
         """The value as a NumPy array, parts on other processes' devices included."""
@@ -47,7 +49,16 @@ class PlacedVariable(JaxVariable):
         return super().numpy() if value.is_fully_addressable else multihost_utils.process_allgather(value, tiled=True)
 
     def _state(self) -> dict[str, Any]:
-        return {k: v for k, v in super()._state().items() if k != "_layout"}  # devices are those of this process
+        own = ("_layout", "_sharding")  # devices are those of this process
+        return {k: v for k, v in super()._state().items() if k not in own}
+
+
+def _short(sharding: NamedSharding) -> NamedSharding:
+    """The same sharding as compiled code gives it back, so that it takes its own results without compiling again."""
+    axes = list(sharding.spec)
+    while axes and axes[-1] is None:
+        axes.pop()
+    return NamedSharding(sharding.mesh, PartitionSpec(*axes))
 
 
 def put(x: Any, sharding: Any) -> Any:
@@ -128,6 +139,7 @@ class JaxDistributor(Distributor):
             )
         _check_fits(f"Variable {variable.path}", variable.shape, layout.backend_layout)
         variable._layout, variable.__class__ = layout, PlacedVariable
+        variable._sharding = _short(layout.backend_layout)
 
     def step(self, run: Callable[..., Any], kind: str, distribution: Any, model: Any) -> Callable[..., Any]:
         """The step on batches that are split over the devices."""

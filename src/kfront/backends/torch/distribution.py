@@ -130,9 +130,7 @@ class TorchDistributor(Distributor):
         if count == 1 or not distribution.auto_shard_dataset:
             return run if kind != "predict" or count == 1 else lambda x: self._gather(run(x), None)
 
-        def step(*args: Any) -> Any:
-            if len(args) == 1 and kind != "predict":  # a list of batches
-                return [step(*batch) for batch in args[0]][-1]
+        def one(run: Callable[..., Any], args: tuple[Any, ...]) -> Any:
             part = _Part(len(tree.flatten(args)[0]), count, mine)
             local = tree.map_structure(lambda x: None if x is None else x[part.rows], args)
             if kind == "predict":
@@ -142,6 +140,14 @@ class TorchDistributor(Distributor):
                 return run(*local) if part.own else _idle(run, local, model.metrics_variables)
             finally:
                 self.share = 1.0
+
+        def step(*args: Any) -> Any:
+            if kind == "predict" or len(args) > 1:
+                return one(run, args)
+            out = None
+            for batch in args[0]:  # a list of batches: each has parts of its own size
+                out = one(lambda *local: run([local]), batch)
+            return out
 
         return step
 
