@@ -5,6 +5,7 @@ tests [-- PYTEST ARGUMENTS]      the test suite on every engine
 lint, types                      ruff; pyright on the public API
 conformance, benchmarks          engines against NumPy; speed against the engines and Keras
 docs                             the examples in docstrings and documents
+packages                         published packages written for Keras, run on kfront
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ ONE_THREAD = {
     "TF_NUM_INTEROP_THREADS": "1",
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
 }
+PACKAGES = ("scikeras", "keras-rs", "keras-tuner", "kt-legacy", "bayesflow", "keras-hub")  # written for Keras
 TEST_ENV = {**QUIET, **ONE_THREAD, "KFRONT_OFFLINE": "1", "MPLBACKEND": "Agg"}
 
 
@@ -133,3 +135,13 @@ def docs(session: nox.Session) -> None:
         env=TEST_ENV,
         external=True,
     )
+
+
+@nox.session(venv_backend="virtualenv")
+def packages(session: nox.Session) -> None:
+    """Packages written for Keras run on kfront, which stands in for it: Keras itself is not installed."""
+    session.install("--quiet", "-e", ".[torch,viz,conformance]", "tensorflow-cpu", "scikit-learn", "pandas")
+    session.run("python", "-m", "pip", "uninstall", "--quiet", "--yes", "keras")
+    session.install("--quiet", "--no-deps", *PACKAGES)
+    session.install("--quiet", "kagglehub", "tokenizers", "sentencepiece", "seaborn", "regex", "requests", "tqdm")
+    session.run("python", "-m", "pytest", "-q", "-rs", "tests/interop/test_published_packages.py", env=TEST_ENV)
