@@ -6,6 +6,7 @@ compared by whole arrays; longer ones, which are rare among words, are in a dict
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 
 import numpy as np
@@ -33,7 +34,7 @@ class ByteTable:
         missing: the number of any other.
 
     Attributes:
-        whole: whether strings can be looked up; False where too many of them share a hash.
+        whole: whether short strings are looked up by arrays; not where too many of them share a hash.
     """
 
     def __init__(self, numbers: Mapping[bytes, int], missing: int) -> None:
@@ -46,6 +47,8 @@ class ByteTable:
         self.low, self.high = np.zeros(1 << bits, U), np.full(1 << bits, _EMPTY, U)
         self.number = np.full(1 << bits, missing, "int64")
         self.whole = self._fill(low, high, np.array([numbers[k] for k in short], "int64"))
+        if not self.whole:
+            self.long = dict(numbers)
 
     def _at(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
         mixed = low * _MIX[0]
@@ -72,6 +75,8 @@ class ByteTable:
 
     def find(self, packed: Packed) -> np.ndarray:
         """The number of each string, int64."""
+        if not self.whole:
+            return self._find_long(packed, packed.start, packed.length)
         long = np.flatnonzero(packed.length > _SHORT)
         if long.size:
             packed = Packed(packed.data, packed.start, packed.length.copy())
@@ -91,10 +96,14 @@ class ByteTable:
             same = (there[left] == high[left]) & (self.low[step] == low[left])
             out[left[same]] = self.number[step[same]]
             left = left[~same]
-        for i, n in zip(long, length, strict=True) if long.size else ():
-            start = packed.start[i]
-            out[i] = self.long.get(packed.data[start : start + n].tobytes(), self.missing)
+        if long.size:
+            out[long] = self._find_long(packed, packed.start[long], length) if self.long else self.missing
         return out
+
+    def _find_long(self, packed: Packed, start: np.ndarray, length: np.ndarray) -> np.ndarray:
+        data = packed.data.tobytes()
+        strings = [data[a:b] for a, b in zip(start.tolist(), (start + length).tolist(), strict=True)]
+        return np.fromiter(map(self.long.get, strings, itertools.repeat(self.missing)), "int64", len(strings))
 
 
 def _keys(packed: Packed) -> tuple[np.ndarray, np.ndarray]:

@@ -85,6 +85,10 @@ class IndexLookup(HostLayer):
     def _values(self, x: np.ndarray) -> Any:
         """The elements of an array as a flat list of tokens."""
 
+    def _ranked(self, counts: Counter[Any]) -> list[Any]:
+        """The values that were counted, the most frequent first."""
+        return by_frequency(counts)
+
     def _index(self) -> None:
         """Prepare `_places` for a new vocabulary."""
 
@@ -220,7 +224,7 @@ class IndexLookup(HostLayer):
             return
         for token in {self.mask_token, self.oov_token}:
             counts.pop(token, None)
-        found = by_frequency(counts)
+        found = self._ranked(counts)
         if self.max_tokens is not None:
             found = found[: max(self.max_tokens - len(self._specials()), 0)]
         weights = None

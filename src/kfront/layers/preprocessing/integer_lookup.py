@@ -109,6 +109,10 @@ class IntegerLookup(IndexLookup):
         values, counts = np.unique(host_array(data).astype("int64", copy=False), return_counts=True)
         return self.count(dict(zip(values.tolist(), counts.tolist(), strict=True)), ())
 
+    def _ranked(self, counts: Any) -> list[int]:
+        values = np.fromiter(counts.keys(), "int64", len(counts))
+        return values[np.lexsort((values, np.fromiter(counts.values(), "int64", len(counts))))[::-1]].tolist()
+
     def _index(self) -> None:
         keys, places = self.__dict__["_rising"] = self._in_order()
         self.__dict__["_narrow"] = all(-(1 << 31) <= int(n) < 1 << 31 for n in (keys[0], keys[-1], self.oov_token))

@@ -13,7 +13,7 @@ from kfront.layers.preprocessing import hashes
 from kfront.layers.preprocessing.byte_table import ByteTable
 from kfront.layers.preprocessing.hashing import salt_pair
 from kfront.layers.preprocessing.index_lookup import DROPPED, MISSING, IndexLookup
-from kfront.layers.preprocessing.strings import is_text, packed, texts
+from kfront.layers.preprocessing.strings import Packed, is_text, packed, texts
 
 __all__ = ["MANY", "StringLookup", "Table"]
 
@@ -33,13 +33,12 @@ class Table(dict):  # type: ignore[type-arg]
         """The index of each token, int64."""
         return np.fromiter(map(self.get, tokens, itertools.repeat(self.missing)), "int64", len(tokens))
 
-    def packed(self) -> ByteTable | None:
-        """The same for packed strings; None where it cannot be made."""
+    def find_packed(self, strings: Packed) -> np.ndarray:
+        """The index of each of many strings, int64, by whole arrays unless these were chosen to make that slow."""
         if self._packed is None:
-            self._packed = ByteTable(
-                {k.encode() if isinstance(k, str) else k: n for k, n in self.items()}, self.missing
-            )
-        return self._packed if self._packed.whole else None
+            encoded = {k.encode() if isinstance(k, str) else k: n for k, n in self.items()}
+            self._packed = ByteTable(encoded, self.missing)
+        return self._packed.find(strings)
 
     def find_characters(self, joined: str) -> tuple[np.ndarray, np.ndarray]:
         """The index of each character of texts with a zero character between two, and how many each text has."""
@@ -137,9 +136,7 @@ class StringLookup(IndexLookup):
 
     def _places(self, x: np.ndarray) -> np.ndarray:
         if x.dtype.kind in "US" and x.size >= MANY:  # no Python strings are made
-            table = self._table.packed()
-            if table is not None:
-                return table.find(packed(x, self.encoding)).reshape(x.shape)
+            return self._table.find_packed(packed(x, self.encoding)).reshape(x.shape)
         if x.dtype.kind == "O":  # strings as a rule; look closer at what is not found only
             found = self._table.find(x.ravel().tolist()).reshape(x.shape)
             missing = found == MISSING

@@ -8,7 +8,18 @@ import numpy as np
 
 from kfront.core.errors import ArgumentTypeError
 
-__all__ = ["Packed", "decoded", "digits", "is_text", "pack", "packed", "texts", "word_view", "words_between"]
+__all__ = [
+    "Packed",
+    "decoded",
+    "digits",
+    "in_one_line",
+    "is_text",
+    "pack",
+    "packed",
+    "texts",
+    "word_view",
+    "words_between",
+]
 
 _SPARE = 16  # bytes at the end of a buffer that may be read
 _KINDS = "USTO"  # NumPy's kinds of strings, bytes, variable-width strings, objects
@@ -141,3 +152,14 @@ def words_between(joined: bytes) -> tuple[Packed, np.ndarray]:
     start = edges[::2]
     counts = np.diff(np.searchsorted(start, np.flatnonzero(zero)))
     return Packed(data, start, edges[1::2] - start), counts
+
+
+def in_one_line(words: Packed) -> Packed:
+    """Words again, in a buffer with one space after each, so that several in a row are one string."""
+    length = words.length + 1
+    start = np.cumsum(length) - length
+    total = int(length.sum())
+    data = np.zeros(total + _SPARE, "uint8")
+    data[:total] = words.data[np.arange(total) + np.repeat(words.start - start, length)]
+    data[start + words.length] = ord(" ")
+    return Packed(data, start, words.length)

@@ -20,7 +20,7 @@ from kfront.layers.preprocessing.adapting import host_array, host_batches
 from kfront.layers.preprocessing.host_layer import HostLayer
 from kfront.layers.preprocessing.index_lookup import DROPPED, MODES
 from kfront.layers.preprocessing.string_lookup import MANY, StringLookup, Table
-from kfront.layers.preprocessing.strings import texts, words_between
+from kfront.layers.preprocessing.strings import Packed, in_one_line, texts, words_between
 
 __all__ = ["TextVectorization"]
 
@@ -312,10 +312,9 @@ class TextVectorization(HostLayer):
             return table.find_characters(joined.decode())
         if joined is not None and self.ngrams is not None:
             return _ngram_indices(table, joined, self.ngrams)
-        by_arrays = None if joined is None else table.packed()
-        if joined is not None and by_arrays is not None:
+        if joined is not None:
             words, lengths = words_between(joined)
-            return by_arrays.find(words), lengths
+            return table.find_packed(words), lengths
         rows = self._words(self._documents(x))
         flat = list(itertools.chain.from_iterable(rows))
         return table.find(flat), np.fromiter(map(len, rows), "int64", len(rows))
@@ -456,20 +455,22 @@ def _joined(row: list[Any], sizes: tuple[int, ...], blank: Any) -> list[Any]:
 
 def _ngram_indices(table: Table, joined: bytes, sizes: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     """The indices of the n-grams of texts with a zero byte between two, and how many each text has."""
-    counts = words_between(joined)[1]
-    words = joined.replace(b"\0", b" ").split()
+    words, counts = words_between(joined)
+    line = in_one_line(words)
+    ends = line.start + line.length
     text = np.repeat(np.arange(len(counts)), counts)  # of each word
-    place = np.arange(len(words)) - (np.cumsum(counts) - counts)[text]
+    place = np.arange(len(text)) - (np.cumsum(counts) - counts)[text]
     numbers = [np.maximum(counts - n + 1, 0) for n in sizes]
-    lengths = sum(numbers)
+    lengths = np.sum(numbers, axis=0)
     at = np.cumsum(lengths) - lengths  # where the n-grams of each text come next
-    out = np.empty(int(np.sum(lengths)), "int64")
+    out = np.empty(int(lengths.sum()), "int64")
     for n, number in zip(sizes, numbers, strict=True):
-        grams = words if n == 1 else list(map(b" ".join, zip(*(words[i:] for i in range(n)), strict=False)))
         begins = np.flatnonzero(place + n <= counts[text])  # those that do not reach into the next text
-        out[at[text[begins]] + place[begins]] = table.find(grams)[begins]
+        start = line.start[begins]
+        grams = Packed(line.data, start, ends[begins + n - 1] - start)
+        out[at[text[begins]] + place[begins]] = table.find_packed(grams)
         at = at + number
-    return out, np.asarray(lengths)
+    return out, lengths
 
 
 def _rows(words: Any, encoding: str) -> list[list[str]]:
