@@ -390,10 +390,10 @@ def associative_scan(f: Callable[[Any, Any], Any], elems: Any, reverse: bool = F
     return tree.pack_sequence_as(elems, [flip(x, axis) for x in out] if reverse else out)
 
 
-def _associative_spec(f: Callable[[Any, Any], Any], elems: Any, n: int, axis: int) -> Any:
+def _associative_spec(f: Callable[[Any, Any], Any], elems: Any, n: int | None, axis: int) -> Any:
     """Specs of the results: those of the elements, in the dtype that they have together with what `f` returns."""
     specs = _specs(elems)
-    if n < 2:
+    if n is None or n < 2:
         return specs
 
     def half(x: Any) -> Any:
