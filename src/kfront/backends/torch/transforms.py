@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from kfront.backends.torch.step import inside_func, nesting, transforming
 from kfront.core.variable import Carried, StatelessScope, bind
@@ -124,16 +123,13 @@ def checkpoint(fn: Callable[..., list[Tensor]], tensors: Sequence[Tensor]) -> li
     """See `Backend.checkpoint`. The second run finds the Variables as the first did, and assigns nothing.
 
     Inside `torch.func`, which has no hooks for saved tensors, everything is kept. `torch.compile` has an operator for
-    it, of which the second run is part of the graph.
+    it, which marks what the backward graph computes again.
     """
     from torch.utils.checkpoint import checkpoint as recompute
 
     _may_assign()
     if torch.compiler.is_compiling() and not nesting.func:
-        run_whole = lambda *values: tuple(fn(*values))  # noqa: E731
-        if nesting.depth:  # the gradient is in the same graph
-            return list(recompute(run_whole, *tensors, use_reentrant=False, context_fn=_run_again))
-        return list(recompute(run_whole, *tensors, use_reentrant=False))
+        return list(recompute(lambda *values: tuple(fn(*values)), *tensors, use_reentrant=False))
     if inside_func() or not torch.is_grad_enabled():
         return fn(*tensors)
     first: list[Any] = []
@@ -152,22 +148,6 @@ def checkpoint(fn: Callable[..., list[Tensor]], tensors: Sequence[Tensor]) -> li
         return tuple(results)
 
     return list(recompute(run, *tensors, use_reentrant=False))
-
-
-class _Through(TorchDispatchMode):
-    """Changes nothing."""
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        return func(*args, **(kwargs or {}))
-
-
-def _run_again() -> tuple[Any, Any]:
-    """Contexts of the two runs.
-
-    Without them the operator only marks what is to be computed again, for a partitioner that makes two graphs of a
-    step, which a step with its gradient inside has not.
-    """
-    return _Through(), _Through()
 
 
 @torch.compiler.assume_constant_result
