@@ -197,6 +197,7 @@ def test_every_class_that_a_file_may_name_is_a_part_of_models():
     kinds += (k.dtype_policies.DTypePolicy, k.dtype_policies.DTypePolicyMap, k.random.SeedGenerator, k.InputSpec)
     kinds += tuple({v for (m, _), v in BUILTIN.items() if isinstance(v, type) and m == "keras.quantizers"})
     kinds += (k.optimizers.OptimizerMap,) if hasattr(k.optimizers, "OptimizerMap") else ()
+    kinds += tuple({v for (m, _), v in BUILTIN.items() if isinstance(v, type) and m == "keras.distillation"})
     space = "keras.src.layers.preprocessing.feature_space"
     kinds += tuple(v for (m, n), v in BUILTIN.items() if m == space or n == "FeatureSpace")
     for (module, name), found in list(BUILTIN.items()):

@@ -433,3 +433,16 @@ def test_layer_names_are_not_paths(name, tmp_path):
 def test_hub_paths_are_plain(path):
     with pytest.raises(SavingError):
         _model().load_weights(path)
+
+
+def test_texts_that_claim_more_than_there_is(tmp_path):
+    """The length of a text stands beside its pointer, and HDF5 takes that much memory before it looks."""
+    path = legacy_file(tmp_path / "x.h5", a.sequential(a.dense()))
+    data = path.read_bytes()
+    for text in (b"2.15.0", json.dumps(a.sequential(a.dense())).encode()):
+        heap = data.find(b"GCOL\x01\0\0\0")
+        pointer = len(text).to_bytes(4, "little") + heap.to_bytes(8, "little")
+        assert pointer in data
+        path.write_bytes(data.replace(pointer, b"\xff\xff\xff\xff" + pointer[4:]))
+        with pytest.raises(UnsafeFileError, match="no longer than the file"):
+            load(path)

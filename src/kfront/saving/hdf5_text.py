@@ -7,6 +7,7 @@ long text thousands of times; what all pointers to long texts ask for together i
 
 from __future__ import annotations
 
+import re
 import struct
 from typing import Any
 
@@ -23,6 +24,7 @@ __all__ = ["Texts", "write_text", "write_texts"]
 _LONG = 1 << 16  # texts up to this size cannot add up to much: an attribute holds a few thousand of them
 _MOST_LONG = 16  # a model has two: its architecture and how it is compiled
 _COLLECTION = b"GCOL\x01\0\0\0"
+_ATTRIBUTE = re.compile(rb"(?:keras_version|backend|(?:model|training)_config|(?:layer|weight)_names[0-9]*)\0")
 _HEADER_LIMIT = 64_000  # bytes that an attribute may take in the header of its group
 
 
@@ -48,6 +50,7 @@ class Texts:
                     f"[load] expected texts of at most {limit:,} bytes in {what}, got one long text that is used again "
                     "and again."
                 )
+            _check_lengths(data, size, what)
 
     def one(self, group: Any, name: str) -> str | None:
         """A text attribute, None if there is none.
@@ -102,6 +105,41 @@ def _decoded(value: Any, name: str) -> str:
         return text
     except UnicodeError:
         raise SavingError(f"[load] expected UTF-8 in attribute {name!r}, got {shown(value)}.") from None
+
+
+def _check_lengths(data: Any, size: int, what: str) -> None:
+    """Refuse texts longer than the file: HDF5 takes the memory that a pointer asks for before it looks at the text."""
+    for match in _ATTRIBUTE.finditer(data):
+        for start, count in _pointers(data, match.start(), len(match[0])):
+            for i in range(min(count, (size - start) // 16)):
+                length = struct.unpack_from("<I", data, start + 16 * i)[0]
+                if length > size:
+                    raise UnsafeFileError(
+                        f"[load] expected texts no longer than the file in {shown(match[0][:-1])} of {what}, got one "
+                        f"that claims {length:,} bytes."
+                    )
+
+
+def _pointers(data: Any, name: int, length: int) -> list[tuple[int, int]]:
+    """Where the values of an attribute begin and how many there are, if there is an attribute message at this name
+    (https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html, attribute message).
+    """
+    out = []
+    for version, head in ((1, 8), (2, 8), (3, 9)):
+        if name < head or data[name - head] != version:
+            continue
+        named, kind, space = struct.unpack_from("<HHH", data, name - head + 2)
+        if named != length:
+            continue
+        named, kind, room = ((x + 7) // 8 * 8 if version == 1 else x for x in (named, kind, space))
+        dims = name + named + kind
+        start = dims + room
+        if start + 16 > len(data):
+            continue
+        scalar = data[dims + 1] == 0
+        first = dims + (8 if data[dims] == 1 else 4)
+        out.append((start, 1 if scalar else struct.unpack_from("<Q", data, first)[0]))
+    return out
 
 
 def _long_texts(data: Any, size: int, h5: h5py.File) -> int:
