@@ -234,9 +234,8 @@ def checkpoint(fn: Callable[..., Any]) -> Callable[..., Any]:
     """The same function, whose intermediate results are not kept for the gradient but computed again when it is due.
 
     Random numbers and Variables are in the second run as they were in the first. On torch it saves memory inside
-    `torch.compile` too, where the backward pass is a graph of its own; where the gradient is in the same graph (in a
-    compiled training step) the compiler decides what is kept, and inside `vmap`, `jvp` and a compiled `grad`, which
-    are transforms of `torch.func`, everything is. The results are the same.
+    `torch.compile` and in compiled training steps too; inside `vmap`, `jvp` and a compiled `grad`, which are transforms
+    of `torch.func`, everything is kept, and the results are the same.
 
     Args:
         fn: takes and returns nested values.
