@@ -37,6 +37,7 @@ __getattr__, __dir__, __all__ = lazy_namespace(
     },
     submodules=(
         "activations",
+        "applications",
         "backend",
         "callbacks",
         "config",

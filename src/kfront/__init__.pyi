@@ -1,6 +1,7 @@
 # Written by tools/stubs.py from the table in the module of the same name.
 from kfront import (
     activations as activations,
+    applications as applications,
     backend as backend,
     callbacks as callbacks,
     config as config,
@@ -88,6 +89,7 @@ __all__ = [
     "Variable",
     "__version__",
     "activations",
+    "applications",
     "backend",
     "backend_scope",
     "callbacks",

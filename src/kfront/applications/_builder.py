@@ -30,7 +30,7 @@ __all__ = [
     "usual_head",
 ]
 
-_BASE = "https://storage.googleapis.com/tensorflow/"
+_BASE = "https://storage.googleapis.com/"
 
 
 class Request(NamedTuple):
@@ -51,10 +51,11 @@ class Architecture(NamedTuple):
 
     Attributes:
         public: its public name.
-        size: height and width of images unless `input_shape` says otherwise.
+        size: height and width of images with the top unless `input_shape` says otherwise.
         least: the smallest height and width that it takes.
         body: makes the features of an image.
         head: makes the outputs of features, as the request says.
+        size_without_top: likewise without the top; None for any.
         fixed: whether the classifier needs images of a known size.
         file: name of its row in the table of weight files; `public` if empty.
     """
@@ -64,6 +65,7 @@ class Architecture(NamedTuple):
     least: int
     body: Callable[[Any, Request], Any]
     head: Callable[[Any, Request], Any]
+    size_without_top: int | None = None
     fixed: bool = True
     file: str = ""
 
@@ -113,10 +115,18 @@ def _check(who: str, request: Request) -> None:
             f"[{who}] expected `classifier_activation` 'softmax' or None with weights='imagenet', got "
             f"{request.classifier_activation!r}."
         )
-    if request.input_tensor is not None and not isinstance(request.input_tensor, KerasTensor):
+    image, shape = request.input_tensor, request.input_shape
+    if image is None:
+        return
+    if not isinstance(image, KerasTensor):
         raise ArgumentError(
-            f"[{who}] expected `input_tensor` to be a KerasTensor, got {type(request.input_tensor).__name__}; make one "
-            "with `kfront.Input`."
+            f"[{who}] expected `input_tensor` to be a KerasTensor, got {type(image).__name__}; make one with "
+            "`kfront.Input`."
+        )
+    if shape is not None and any(None not in (n, m) and n != m for n, m in zip(shape, image.shape[1:], strict=False)):
+        raise ShapeError(
+            f"[{who}] expected `input_shape` to be that of `input_tensor`, {tuple(image.shape[1:])}, got "
+            f"{tuple(shape)}; leave it out."
         )
 
 
@@ -161,7 +171,7 @@ def image_shape(this: Architecture, request: Request) -> tuple[int | None, ...]:
     shape, imagenet = request.input_shape, request.weights == "imagenet"
     fixed = this.fixed and request.include_top
     if shape is None:
-        return _of_size(this.size if fixed else None, 3)
+        return _of_size(this.size if fixed else this.size_without_top, 3)
     shape = tuple(shape)
     if len(shape) != 3:
         raise ShapeError(f"[{this.public}] expected `input_shape` with 3 sizes, got {shape}.")
@@ -222,7 +232,7 @@ def _weights_file(this: Architecture, request: Request) -> Any:
         return request.weights
     file = find_file(this.file or this.public, request.include_top)
     try:
-        return get_file(file.name, origin=_BASE + file.address, cache_subdir="models", file_hash=file.md5)
+        return get_file(file.name, origin=_BASE + file.address, cache_subdir="models", file_hash=file.hash)
     except DataError as e:
         raise DataError(
             f"[{this.public}] expected to find or download the weights of ImageNet, {file.name}, but: {e} Or pass "

@@ -7,9 +7,10 @@ from typing import Any, Protocol
 
 from kfront import layers, ops
 from kfront.applications._blocks import activation, conv
-from kfront.applications._builder import Architecture, Request, assemble, classify, pooled
+from kfront.applications._builder import Architecture, Request, assemble, channel_axis, classify, pooled
 from kfront.applications._signatures import documented
 from kfront.applications.imagenet_utils import MEAN, STD, decode_predictions, preprocessing
+from kfront.core.errors import ArgumentError
 from kfront.core.registry import serializable
 from kfront.initializers import Constant
 from kfront.layers.options import OptionLayer, positive
@@ -78,8 +79,12 @@ def _block(x: Any, width: int, name: str) -> Any:
 
 
 def _features(image: Any, request: Request, scaling: bool, depths: tuple[int, ...], widths: tuple[int, ...]) -> Any:
-    name = request.name
-    x = image
+    name, x = request.name, image
+    if channel_axis() == 1:
+        raise ArgumentError(
+            f"[{name}] expected the layout channels_last, for ConvNeXt normalizes the last axis, got channels_first; "
+            "call `kfront.config.set_image_data_format('channels_last')`."
+        )
     if scaling:
         mean, variance = [255 * m for m in MEAN], [(255 * s) ** 2 for s in STD]
         x = layers.Normalization(mean=mean, variance=variance, name=f"{name}_prestem_normalization")(x)

@@ -81,8 +81,10 @@ def MobileNet(
         )
     size = trained_size(_THIS, request, _SIZES)
     body = partial(_features, alpha=alpha, depth_multiplier=depth_multiplier)
-    this = _THIS._replace(size=size, body=body, head=partial(_head, dropout=dropout), file=f"MobileNet {alpha} {size}")
-    rows = sides(image_shape(this, request))[0]
+    this = _THIS._replace(
+        size=size, body=body, head=partial(_head, dropout=dropout), file=f"MobileNet {float(alpha)} {size}"
+    )
+    rows = size if weights == "imagenet" else sides(image_shape(this, request))[0]
     return assemble(this, request._replace(name=name or f"mobilenet_{alpha:.2f}_{rows}"))
 
 

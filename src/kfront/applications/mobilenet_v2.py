@@ -109,8 +109,8 @@ def MobileNetV2(
     if weights == "imagenet" and alpha not in _WIDTHS:
         raise ArgumentError(f"[MobileNetV2] expected `alpha` in {_WIDTHS} with weights='imagenet', got {alpha}.")
     size = trained_size(_THIS, request, _SIZES)
-    this = _THIS._replace(size=size, body=partial(_features, alpha=alpha), file=f"MobileNetV2 {alpha} {size}")
-    rows = sides(image_shape(this, request))[0]
+    this = _THIS._replace(size=size, body=partial(_features, alpha=alpha), file=f"MobileNetV2 {float(alpha)} {size}")
+    rows = size if weights == "imagenet" else sides(image_shape(this, request))[0]
     return assemble(this, request._replace(name=name or f"mobilenetv2_{alpha:.2f}_{rows}"))
 
 

@@ -10,6 +10,7 @@ from kfront.applications._blocks import activation, conv, depthwise, norm, pad_f
 from kfront.applications._builder import Architecture, Request, assemble, channel_axis, pooled
 from kfront.applications._signatures import documented
 from kfront.applications.imagenet_utils import decode_predictions, preprocessing
+from kfront.core.errors import ArgumentError
 from kfront.models.functional import Functional
 
 __all__ = ["MobileNetV3Large", "MobileNetV3Small", "decode_predictions", "preprocess_input"]
@@ -105,7 +106,7 @@ def _features(
 
 def _head(x: Any, request: Request, last: int, dropout: float, hard_swish: bool) -> Any:
     if not request.include_top:
-        return pooled(x, request)
+        return pooled(x, request, "avg_pool", "max_pool")
     x = layers.GlobalAveragePooling2D(keepdims=True)(x)
     x = _nonlinear(conv(x, last, 1, "conv_2", padding="same", use_bias=True), hard_swish)
     if dropout > 0:
@@ -165,7 +166,14 @@ def _mobilenet(size: str, blocks: tuple[_Block, ...], last: int) -> MobileNetV3:
         body = partial(this.body, alpha=alpha, minimalistic=minimalistic, scaling=include_preprocessing)
         wide = scaled(last, max(alpha, 1.0))
         head = partial(_head, last=wide, dropout=dropout_rate, hard_swish=not minimalistic)
-        return assemble(this._replace(body=body, head=head), request)
+        widths = (1.0,) if minimalistic else (0.75, 1.0)
+        if weights == "imagenet" and alpha not in widths:
+            raise ArgumentError(
+                f"[{this.public}] expected `alpha` in {widths} with weights='imagenet' and "
+                f"minimalistic={minimalistic}, got {alpha}."
+            )
+        file = f"{this.public}{' minimalistic' if minimalistic else ''} {float(alpha)}"
+        return assemble(this._replace(body=body, head=head, file=file), request)
 
     return make
 

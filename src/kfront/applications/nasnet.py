@@ -54,17 +54,13 @@ def _separable(x: Any, filters: int, kernel: int, name: str, strides: int = 1) -
     return x
 
 
-def _adjusted(previous: Any, current: Any, filters: int, name: str) -> Any:
-    """The output of the cell before the last in the size and width that a cell works with."""
-    if previous is None:
-        return current
-    axis = channel_axis()
-    rows = 2 if axis == 1 else 1
+def _adjusted(previous: Any, larger: bool, filters: int, name: str) -> Any:
+    """The output of the cell before the last, which may be twice as large, in the size and width of a cell."""
     with name_scope("adjust_block"):
-        if previous.shape[rows] != current.shape[rows]:
+        if larger:
             with name_scope(f"adjust_reduction_block_{name}"):
                 return _halved(previous, filters, name)
-        if previous.shape[axis] != filters:
+        if previous.shape[channel_axis()] != filters:
             with name_scope(f"adjust_projection_block_{name}"):
                 x = _conv(_relu(previous), filters, 1, f"adjust_conv_projection_{name}", padding="same")
                 return _norm(x, f"adjust_bn_{name}")
@@ -96,10 +92,10 @@ def _sum(x: Any, y: Any, name: str | None) -> Any:
     return layers.Add(name=name)([x, y])
 
 
-def _normal(x: Any, previous: Any, filters: int, name: str) -> Any:
+def _normal(x: Any, previous: Any, larger: bool, filters: int, name: str) -> Any:
     """A cell that keeps the size."""
     with name_scope(f"normal_A_block_{name}"):
-        p = _adjusted(previous, x, filters, name)
+        p = _adjusted(previous, larger, filters, name)
         h = _squeezed(x, filters, "normal", name)
 
         def branch(y: Any, kernel: int, side: str) -> Any:
@@ -117,10 +113,10 @@ def _normal(x: Any, previous: Any, filters: int, name: str) -> Any:
         return layers.Concatenate(axis=channel_axis(), name=f"normal_concat_{name}")(parts)
 
 
-def _reduction(x: Any, previous: Any, filters: int, name: str) -> Any:
+def _reduction(x: Any, previous: Any, larger: bool, filters: int, name: str) -> Any:
     """A cell that halves height and width."""
     with name_scope(f"reduction_A_block_{name}"):
-        p = _adjusted(previous, x, filters, name)
+        p = x if previous is None else _adjusted(previous, larger, filters, name)
         h = _squeezed(x, filters, "reduction", name)
         padded = pad_for_stride(h, 3, f"reduction_pad_1_{name}")
 
@@ -146,16 +142,16 @@ def _reduction(x: Any, previous: Any, filters: int, name: str) -> Any:
 
 def _features(image: Any, request: Request, size: _Size) -> Any:
     x = _norm(_conv(image, size.stem, 3, "stem_conv1", strides=2), "stem_bn1")
-    before = None
-    for i, filters in ((1, size.filters // 4), (2, size.filters // 2)):
-        x, before = _reduction(x, before, filters, f"stem_{i}"), x
+    x, before = _reduction(x, None, False, size.filters // 4, "stem_1"), x
+    x, before = _reduction(x, before, True, size.filters // 2, "stem_2"), x
     for stack in range(3):
-        filters = size.filters << stack
+        filters, first = size.filters << stack, stack * size.cells
         if stack:
-            smaller = _reduction(x, before, filters, f"reduce_{stack * size.cells}")
+            smaller = _reduction(x, before, False, filters, f"reduce_{first}")
             x, before = smaller, before if size.skip else x
+            first += 1
         for i in range(size.cells):
-            x, before = _normal(x, before, filters, f"{stack * size.cells + i + bool(stack)}"), x
+            x, before = _normal(x, before, i == 0, filters, str(first + i)), x
     return _relu(x)
 
 
@@ -178,7 +174,7 @@ class NASNet(Protocol):
 
 
 def _nasnet(public: str, name: str, side: int, size: _Size) -> NASNet:
-    this = Architecture(public, side, 32, partial(_features, size=size), usual_head)
+    this = Architecture(public, side, 32, partial(_features, size=size), usual_head, None if size.skip else side)
 
     @documented(
         this,

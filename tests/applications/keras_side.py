@@ -1,0 +1,57 @@
+"""Weights and predictions of Keras's models: ``python keras_side.py FOLDER NAME…`` (names as `SMALL` has them)."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+# the smallest form of one model of each family that still has all kinds of its blocks
+SMALL: dict[str, dict[str, Any]] = {
+    "MobileNet": {"alpha": 0.25, "input_shape": (64, 64, 3), "classes": 5},
+    "MobileNetV3Small": {"alpha": 0.25, "input_shape": (64, 64, 3), "classes": 5},
+    "MobileNetV2": {"alpha": 0.35, "input_shape": (65, 64, 3), "classes": 5},
+    "MobileNetV3Large": {"alpha": 0.25, "minimalistic": True, "include_top": False, "pooling": "max"},
+    "ConvNeXtTiny": {"input_shape": (32, 32, 3), "classes": 5},
+    "DenseNet121": {"input_shape": (64, 64, 3), "classes": 5},
+    "EfficientNetB0": {"input_shape": (65, 64, 3), "classes": 5},
+    "EfficientNetV2B0": {"include_top": False, "pooling": "avg"},
+    "InceptionResNetV2": {"input_shape": (75, 75, 3), "classes": 5},
+    "InceptionV3": {"input_shape": (75, 75, 3), "classes": 5},
+    "NASNetMobile": {"input_shape": (64, 64, 3), "classes": 5},
+    "ResNet50": {"input_shape": (64, 64, 3), "classes": 5, "classifier_activation": None},
+    "ResNet50V2": {"input_shape": (64, 64, 3), "classes": 5},
+    "VGG16": {"include_top": False, "input_shape": (32, 32, 3)},
+    "Xception": {"input_shape": (71, 71, 3), "classes": 5},
+}
+FEW = ("MobileNet", "MobileNetV3Small")
+
+
+def image(model: Any) -> np.ndarray:
+    """Two images that the model takes."""
+    shape = [64 if n is None else n for n in model.input_shape[1:]]
+    return np.random.default_rng(5).uniform(0, 255, (2, *shape)).astype("float32")
+
+
+def main(folder: str, names: list[str]) -> None:
+    """Write `NAME.weights.h5` and `NAME.npy` for each."""
+    import keras
+
+    keras.utils.set_random_seed(1)
+    rng = np.random.default_rng(2)
+    for name in names:
+        keras.utils.clear_session()
+        model = getattr(keras.applications, name)(weights=None, **SMALL[name])
+        for v in model.weights:  # statistics and scales that are not those of fresh layers
+            kind = v.path.rsplit("/", 1)[-1]
+            if kind in ("moving_variance", "variance", "gamma"):
+                v.assign(rng.uniform(0.5, 1.5, v.shape))
+            elif len(v.shape) == 1:
+                v.assign(rng.normal(0, 0.1, v.shape))
+        model.save_weights(f"{folder}/{name}.weights.h5")
+        np.save(f"{folder}/{name}.npy", model.predict(image(model), verbose=0))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2:])
