@@ -18,6 +18,7 @@ from conformance.errors import of_layers
 from conformance.errors.of_layers import Mistake
 from conformance.suite import Case
 from kfront.core import errors
+from kfront.core.spec import NoValueError
 
 __all__ = ["MISTAKES", "cases"]
 
@@ -194,8 +195,8 @@ MISTAKES = [
     Mistake(
         "einsum of sizes that differ", lambda: O.einsum("ij,jk->ik", _x(2, 3), _x(4, 2)), errors.ShapeError, ("j",)
     ),
-    Mistake("symbolic value in bool", lambda: bool(kfront.Input((2,))), errors.ArgumentTypeError, ("symbolic",)),
-    Mistake("symbolic value in NumPy", lambda: np.asarray(kfront.Input((2,))), errors.ArgumentTypeError, ("symbolic",)),
+    Mistake("symbolic value in bool", lambda: bool(kfront.Input((2,))), NoValueError, ("symbolic",)),
+    Mistake("symbolic value in NumPy", lambda: np.asarray(kfront.Input((2,))), NoValueError, ("symbolic",)),
     Mistake(
         "no layer in Sequential",
         lambda: kfront.Sequential([np.ones(3)]),

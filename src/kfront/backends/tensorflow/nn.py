@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from kfront.backends.tensorflow import _raw
 from kfront.backends.tensorflow._raw import constant, dims, nonnegative, product, raw, shape_vector, size_of, via
+from kfront.core.errors import ShapeError
 from kfront.core.op import OPS
 from kfront.core.shapes_nn import transpose_padding
 from kfront.core.sparse import sparse_one_hot
@@ -295,6 +296,9 @@ def _pool(flat: str, deep: str, lacks: Any) -> Callable[..., Any]:
     def pool(inputs: Tensor, pool_size: Any, strides: Any, padding: str) -> Tensor:
         rank = inputs.shape.rank - 2
         size = _each(pool_size, rank)
+        sizes = inputs.shape.as_list()[1:-1]
+        if padding == "valid" and any(n is not None and n < k for n, k in zip(sizes, size, strict=True)):
+            raise ShapeError(f"[pool] expected inputs of at least the window {tuple(size)}, got sizes {tuple(sizes)}.")
         return windows(inputs, size, size if strides is None else _each(strides, rank), padding.upper())
 
     return pool
