@@ -82,7 +82,7 @@ def build_model(width: int = 32):
         h = layers.Add()([h, graph.EdgeConditionedConv(width, activation="relu")([h, bonds, kinds])])
     h = layers.Dense(width, activation="relu")(graph.GraphReadout("sum")(h))
     model = Model([atoms, bonds, kinds], layers.Dense(1)(h))
-    model.compile(kfront.optimizers.Adam(2e-3, clipnorm=1.0), "mse")
+    model.compile(kfront.optimizers.Adam(3e-3), "mse")
     return model
 
 

@@ -282,4 +282,4 @@ def test_molecules(trainable_backend: Any) -> None:
 
     (atoms, bonds, _), energies = example.load_data()
     assert len(energies) == 642 and atoms.shape[1] == 24 and bonds.max() == 23
-    assert example.main(epochs=4) < 2.5  # the mean of the others: 3.9
+    assert example.main(epochs=10) < 3.0  # the mean of the others: 3.5
