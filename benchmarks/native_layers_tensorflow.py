@@ -111,7 +111,8 @@ def _step(function: Callable[[Any], Any], x: np.ndarray, compiled: bool) -> Call
             tape.watch(x)
             out = function(x)
             loss = tf.reduce_mean(out * out)
-        return tape.gradient(loss, [x, *tape.watched_variables()], tf.UnconnectedGradients.ZERO)
+        sources = [x, *tape.watched_variables()]
+        return tape.gradient(loss, sources, unconnected_gradients=tf.UnconnectedGradients.ZERO)
 
     run = tf.function(both, autograph=False) if compiled else both
     return lambda: run(inputs)
