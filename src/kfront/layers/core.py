@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 
 from kfront import activations, ops
-from kfront.core import tree
 from kfront.core.dtypes import is_int
-from kfront.core.errors import ArgumentTypeError, KfrontError, SavingError, ShapeError
+from kfront.core.errors import ArgumentTypeError, SavingError, ShapeError
 from kfront.core.registry import serializable
-from kfront.core.spec import Abstract, KerasTensor
 from kfront.layers.base import InputSpec, Layer
+from kfront.layers.inference import spec_by_call
 from kfront.layers.options import OptionLayer, known_axis, positive
 from kfront.layers.quantized import Layout, Quantizable, QuantizedWeight
 from kfront.ops.elementwise import dtype_of
@@ -429,13 +428,7 @@ class Lambda(Layer):
         """Specs of the outputs: the function run on abstract values, where no shape was given."""
         if self._output_shape is not None:
             return super().compute_output_spec(inputs, mask=mask, training=training)
-        specs = tree.map_structure(lambda x: Abstract(x.shape, x.dtype) if isinstance(x, KerasTensor) else x, inputs)
-        try:
-            return self.call(specs, mask=mask, training=training)
-        except KfrontError:
-            raise
-        except Exception as error:
-            return self._spec_by_engine((specs,), {"mask": mask, "training": training}, error)
+        return spec_by_call(self, (inputs,), {"mask": mask, "training": training})
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Lambda:
