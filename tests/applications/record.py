@@ -55,8 +55,9 @@ def calls(keras: Any) -> dict[str, Any]:
 
 
 def write(name: str, found: dict[str, Any]) -> None:
-    """Write a file beside this one."""
-    (HERE / name).write_text(json.dumps(found, indent=0, sort_keys=True) + "\n", encoding="utf-8")
+    """Write a file beside this one, a line for each entry."""
+    lines = [f"{json.dumps(k)}: {json.dumps(v)}" for k, v in sorted(found.items())]
+    (HERE / name).write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 
 def main(parts: list[str]) -> None:

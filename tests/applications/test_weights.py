@@ -112,6 +112,25 @@ def test_published_files_of_nested_models_load(tmp_path):
         np.testing.assert_array_equal(v, w)
 
 
+def test_saved_models_load_where_nothing_is_imported(tmp_path):
+    """The files name two layers that are no public names."""
+    from kfront.applications.inception_resnet_v2 import CustomScaleLayer
+
+    with backends.backend_scope("numpy"):
+        convnext._convnext("Mini", (1, 1, 1, 1), 4)(weights=None, input_shape=(32, 32, 3)).save(tmp_path / "a.keras")
+        x = kfront.Input((2,))
+        kfront.Model(x, CustomScaleLayer(0.5, name="scale")([x, x])).save(tmp_path / "b.keras")
+    code = (
+        f"import kfront; a, b = (kfront.saving.load_model({str(tmp_path)!r} + n) for n in ('/a.keras', '/b.keras'));"
+        "import numpy as np; assert a.predict(np.ones((1, 32, 32, 3)), verbose=0).shape == (1, 1000);"
+        "print(b.predict(np.ones((1, 2)), verbose=0).tolist())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "KERAS_BACKEND": "numpy"}, capture_output=True, text=True
+    )
+    assert done.stdout.strip() == "[[1.5, 1.5]]", done.stderr
+
+
 def test_weights_with_another_hash_are_refused(server, tmp_path, monkeypatch):
     _, path = server
     right = hashlib.md5(path.read_bytes()).hexdigest()

@@ -127,8 +127,11 @@ _MORE: dict[str, list[dict[str, Any]]] = {
         {**_IMAGENET, "minimalistic": True},
         {**_IMAGENET, "minimalistic": True, "include_top": False},
         {**_IMAGENET, "input_shape": (128, 128, 3)},
+        {**_IMAGENET, "alpha": 0.75, "include_top": False},
     ],
     "MobileNetV3Large": [
+        {**_IMAGENET, "alpha": 0.75},
+        {**_IMAGENET, "minimalistic": True, "include_top": False},
         {"weights": None, "input_shape": (100, 90, 3), "alpha": 0.6},
         {"weights": None, "input_shape": (64, 64, 1)},
         {"weights": None, "include_top": False, "input_shape": (20, 64, 3)},

@@ -53,8 +53,8 @@ class Architecture(NamedTuple):
         public: its public name.
         size: height and width of images with the top unless `input_shape` says otherwise.
         least: the smallest height and width that it takes.
-        body: makes the features of an image.
-        head: makes the outputs of features, as the request says.
+        body: makes the features of an image and the request.
+        head: makes the outputs of features and the request.
         size_without_top: likewise without the top; None for any.
         fixed: whether the classifier needs images of a known size.
         file: name of its row in the table of weight files; `public` if empty.
@@ -63,8 +63,8 @@ class Architecture(NamedTuple):
     public: str
     size: int
     least: int
-    body: Callable[[Any, Request], Any]
-    head: Callable[[Any, Request], Any]
+    body: Callable[..., Any]
+    head: Callable[..., Any]
     size_without_top: int | None = None
     fixed: bool = True
     file: str = ""

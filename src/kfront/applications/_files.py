@@ -161,10 +161,12 @@ _PAIRS = {
     ),
     "NASNetLarge": _nasnet("large", "11577c9a518f0070763c2b964a382f17", "d81d89dc07e6e56530c4e77faddd61b5"),
     "NASNetMobile": _nasnet("mobile", "020fb642bf7360b370c678b08e0adf61", "1ed92395b5b598bdda52abe5c0dbfd63"),
-    "MobileNetV3Large 0.75": _v3("large 0.75", None, "40af19a13ebea4e2ee0c676887f69a2e"),
+    "MobileNetV3Large 0.75": _v3("large 0.75", "765b44a33ad4005b3ac83185abf1d0eb", "40af19a13ebea4e2ee0c676887f69a2e"),
     "MobileNetV3Large 1.0": _v3("large 1.0", "59e551e166be033d707958cf9e29a6a7", "07fb09a5933dd0c8eaafa16978110389"),
-    "MobileNetV3Large minimalistic 1.0": _v3("large_minimalistic 1.0", "675e7b876c45c57e9e63e6d90a36599c", None),
-    "MobileNetV3Small 0.75": _v3("small 0.75", "cb65d4e5be93758266aa0a7f2c6708b7", None),
+    "MobileNetV3Large minimalistic 1.0": _v3(
+        "large_minimalistic 1.0", "675e7b876c45c57e9e63e6d90a36599c", "ec5221f64a2f6d1ef965a614bdae7973"
+    ),
+    "MobileNetV3Small 0.75": _v3("small 0.75", "cb65d4e5be93758266aa0a7f2c6708b7", "ebdb5cc8e0b497cd13a7c275d475c819"),
     "MobileNetV3Small 1.0": _v3("small 1.0", "8768d4c2e7dee89b9d02b2d03d65d862", "d3e8ec802a04aa4fc771ee12a9a9b836"),
     "MobileNetV3Small minimalistic 1.0": _v3(
         "small_minimalistic 1.0", "99cd97fb2fcdad2bf028eb838de69e37", "cde8136e733e811080d9fcd8a252f7e4"
