@@ -1,6 +1,6 @@
 """Checks of `kfront.distribution` on JAX in processes with two devices each: prints what fails, as JSON.
 
-    python on_two_hosts.py ADDRESS COUNT ID
+python on_two_hosts.py ADDRESS COUNT ID
 """
 
 from __future__ import annotations

@@ -43,14 +43,23 @@ def jax_failures():
     return run("on_eight_devices.py", ())
 
 
-@pytest.fixture(scope="module")
-def torch_failures():
-    if "torch" not in backends.installed():
-        pytest.skip("torch is not installed")
+def run_two(engine, script):
+    if engine not in backends.installed():
+        pytest.skip(f"{engine} is not installed")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    return run("two_processes.py", *((address, "2", str(i)) for i in range(2)))
+    return run(script, *((address, "2", str(i)) for i in range(2)))
+
+
+@pytest.fixture(scope="module")
+def torch_failures():
+    return run_two("torch", "two_processes.py")
+
+
+@pytest.fixture(scope="module")
+def host_failures():
+    return run_two("jax", "on_two_hosts.py")
 
 
 @pytest.mark.parametrize("name", checks("on_eight_devices.py"))
@@ -62,3 +71,8 @@ def test_jax_on_eight_devices(jax_failures, name):
 @pytest.mark.parametrize("name", checks("two_processes.py"))
 def test_torch_in_two_processes(torch_failures, name):
     assert not any(name in failed for failed in torch_failures), [f.get(name) for f in torch_failures]
+
+
+@pytest.mark.parametrize("name", checks("on_two_hosts.py"))
+def test_jax_on_two_hosts(host_failures, name):
+    assert not any(name in failed for failed in host_failures), [f.get(name) for f in host_failures]

@@ -129,6 +129,12 @@ def test_engines_without(backend, mesh):
         D.DataParallel(devices=["cpu:0", "cpu:1"])
 
 
+def test_processes_that_nobody_started(backend):
+    wanted = errors.ArgumentError if backend.name in ("torch", "jax") else errors.UnsupportedError
+    with pytest.raises(wanted, match=r"\] expected"):
+        D.initialize()
+
+
 def test_one_process_of_torch():
     with kfront.backend_scope("torch"), D.DataParallel().scope():
         model = kfront.Sequential([kfront.Input((2,)), kfront.layers.Dense(1)])

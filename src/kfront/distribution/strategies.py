@@ -39,7 +39,7 @@ class Distribution:
         if batch_dim_name is not None and batch_dim_name not in names:
             raise ArgumentError(f"[{who}] expected `batch_dim_name` among the axes {names}, got {batch_dim_name!r}.")
         self._batch_dim_name = batch_dim_name or names[0]
-        self.auto_shard_dataset = auto_shard_dataset
+        self._auto_shard_dataset = auto_shard_dataset
         self._backend = current()
         self._backend.distributor.check(self)
 
@@ -82,6 +82,15 @@ class Distribution:
     def batch_dim_name(self) -> str:
         """Axis of the mesh over which batches are split."""
         return self._batch_dim_name
+
+    @property
+    def auto_shard_dataset(self) -> bool:
+        """Whether each of several processes takes its part of batches that all of them have."""
+        return self._auto_shard_dataset
+
+    @auto_shard_dataset.setter
+    def auto_shard_dataset(self, value: bool) -> None:
+        self._auto_shard_dataset = value
 
     @property
     def num_model_replicas(self) -> int:

@@ -92,7 +92,13 @@ class JaxDistributor(Distributor):
 
         if count == 1:
             return
-        jax.distributed.initialize(coordinator_address=address, num_processes=count, process_id=mine)
+        try:
+            jax.distributed.initialize(coordinator_address=address, num_processes=count, process_id=mine)
+        except (RuntimeError, ValueError) as error:
+            raise ArgumentError(
+                "[initialize] expected a call before anything is computed, with `job_addresses`, `num_processes` and "
+                f"`process_id` unless the cluster tells them, got {address!r}, {count} and {mine}: {error}"
+            ) from error
         set_random_seed(int(multihost_utils.broadcast_one_to_all(np.int32(make_default_seed()))))
 
     # -- layouts ------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ al., 2020, https://arxiv.org/abs/2006.15704.)
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
@@ -94,15 +95,18 @@ class TorchDistributor(Distributor):
         if count == 1:
             return
         if not _together():
-            if address is not None and (count is None or mine is None):
-                raise ArgumentError(
-                    f"[initialize] expected `num_processes` and `process_id` with the address {address!r}, got "
-                    f"{count} and {mine}."
-                )
             device = current_device()
             gpu = device is not None and device.type == "cuda"
+            if gpu and device.index is None:  # "cuda" is this one from now on
+                torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", mine or 0)) % torch.cuda.device_count())
             where = {} if address is None else {"init_method": f"tcp://{address}", "world_size": count, "rank": mine}
-            dist.init_process_group("nccl" if gpu else "gloo", **where)
+            try:
+                dist.init_process_group("nccl" if gpu else "gloo", **where)
+            except (TypeError, ValueError) as error:
+                raise ArgumentError(
+                    "[initialize] expected `job_addresses`, `num_processes` and `process_id`, or processes that "
+                    f"`torchrun` has started, got {address!r}, {count} and {mine}: {error}"
+                ) from error
         set_random_seed(int(_from_first(torch.tensor(make_default_seed()))))
 
     # -- models -------------------------------------------------------------------------------------------------------
