@@ -43,13 +43,14 @@ def _old(folder: str, name: str, *hashes: str) -> _Pair:
     return _pair(folder, f"{name}_weights_tf_dim_ordering_tf_kernels", *hashes)
 
 
-def _v3(kind: str, *hashes: str | None) -> _Pair:
+def _v3(kind: str, top: str | None, no_top: str | None) -> _Pair:
     size, _, alpha = kind.rpartition(" ")
-    return _Pair(f"{_HOME}/mobilenet_v3/weights_mobilenet_v3_{size}_224_{alpha}_float{{}}.h5", *hashes, "_no_top_v2")
+    address = f"{_HOME}/mobilenet_v3/weights_mobilenet_v3_{size}_224_{alpha}_float{{}}.h5"
+    return _Pair(address, top, no_top, "_no_top_v2")
 
 
-def _nasnet(size: str, *hashes: str) -> _Pair:
-    return _Pair(f"{_HOME}/nasnet/NASNet-{size}{{}}.h5", *hashes, "-no-top", f"nasnet_{size}{{}}.h5")
+def _nasnet(size: str, top: str, no_top: str) -> _Pair:
+    return _Pair(f"{_HOME}/nasnet/NASNet-{size}{{}}.h5", top, no_top, "-no-top", f"nasnet_{size}{{}}.h5")
 
 
 _PAIRS = {

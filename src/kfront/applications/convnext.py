@@ -65,7 +65,7 @@ class LayerScale(OptionLayer):
         return tuple(input_shape)
 
 
-def _layer_norm(name: str) -> Any:
+def _layer_norm(name: str | None) -> Any:
     return layers.LayerNormalization(epsilon=_EPSILON, name=name)
 
 
