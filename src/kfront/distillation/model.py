@@ -133,11 +133,12 @@ class Distiller(Model):
 
     def _extractor(self, who: str, names: Sequence[str]) -> Any:
         """A model that gives a model's outputs, and those of its layers of these names."""
-        made = self.__dict__.setdefault("_extractors", {}).get(who)
+        known = self.__dict__.setdefault("_extractors", {})
+        made = known.get(who)
         if made is None:
             model = getattr(self, who)
             found = {name: model.get_layer(name).output for name in names}
-            made = self._extractors[who] = Model(model.input, [model.output, found], name=f"{who}_features")
+            made = known[who] = Model(model.input, [model.output, found], name=f"{who}_features")
         return made
 
     def _pairs(self, x: Any, y_pred: Any, training: bool) -> Iterator[tuple[Any, Any, Any]]:
