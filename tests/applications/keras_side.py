@@ -7,23 +7,24 @@ from typing import Any
 
 import numpy as np
 
+_FIVE = {"classes": 5, "classifier_activation": None}  # logits: probabilities may all be 0 or 1
 # the smallest form of one model of each family that still has all kinds of its blocks
 SMALL: dict[str, dict[str, Any]] = {
-    "MobileNet": {"alpha": 0.25, "input_shape": (64, 64, 3), "classes": 5},
-    "MobileNetV3Small": {"alpha": 0.25, "input_shape": (64, 64, 3), "classes": 5},
-    "MobileNetV2": {"alpha": 0.35, "input_shape": (65, 64, 3), "classes": 5},
+    "MobileNet": {"alpha": 0.25, "input_shape": (64, 64, 3), **_FIVE},
+    "MobileNetV3Small": {"alpha": 0.25, "input_shape": (64, 64, 3), **_FIVE},
+    "MobileNetV2": {"alpha": 0.35, "input_shape": (65, 64, 3), **_FIVE},
     "MobileNetV3Large": {"alpha": 0.25, "minimalistic": True, "include_top": False, "pooling": "max"},
-    "ConvNeXtTiny": {"input_shape": (32, 32, 3), "classes": 5},
-    "DenseNet121": {"input_shape": (64, 64, 3), "classes": 5},
-    "EfficientNetB0": {"input_shape": (65, 64, 3), "classes": 5},
+    "ConvNeXtTiny": {"input_shape": (32, 32, 3), **_FIVE},
+    "DenseNet121": {"input_shape": (64, 64, 3), **_FIVE},
+    "EfficientNetB0": {"input_shape": (65, 64, 3), **_FIVE},
     "EfficientNetV2B0": {"include_top": False, "pooling": "avg"},
-    "InceptionResNetV2": {"input_shape": (75, 75, 3), "classes": 5},
-    "InceptionV3": {"input_shape": (75, 75, 3), "classes": 5},
-    "NASNetMobile": {"input_shape": (64, 64, 3), "classes": 5},
-    "ResNet50": {"input_shape": (64, 64, 3), "classes": 5, "classifier_activation": None},
-    "ResNet50V2": {"input_shape": (64, 64, 3), "classes": 5},
+    "InceptionResNetV2": {"input_shape": (75, 75, 3), **_FIVE},
+    "InceptionV3": {"input_shape": (75, 75, 3), **_FIVE},
+    "NASNetMobile": {"input_shape": (64, 64, 3), **_FIVE},
+    "ResNet50": {"input_shape": (64, 64, 3), **_FIVE},
+    "ResNet50V2": {"input_shape": (64, 64, 3), **_FIVE},
     "VGG16": {"include_top": False, "input_shape": (32, 32, 3)},
-    "Xception": {"input_shape": (71, 71, 3), "classes": 5},
+    "Xception": {"input_shape": (71, 71, 3), **_FIVE},
 }
 FEW = ("MobileNet", "MobileNetV3Small")
 

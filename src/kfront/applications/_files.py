@@ -35,22 +35,21 @@ class _Pair(NamedTuple):
     name: str = ""
 
 
-def _pair(folder: str, name: str, *hashes: str) -> _Pair:
-    return _Pair(f"{_HOME}/{folder}/{name}{{}}.h5", *hashes)
+def _pair(folder: str, name: str, with_top: str, without: str) -> _Pair:
+    return _Pair(f"{_HOME}/{folder}/{name}{{}}.h5", with_top, without)
 
 
-def _old(folder: str, name: str, *hashes: str) -> _Pair:
-    return _pair(folder, f"{name}_weights_tf_dim_ordering_tf_kernels", *hashes)
+def _old(folder: str, name: str, with_top: str, without: str) -> _Pair:
+    return _pair(folder, f"{name}_weights_tf_dim_ordering_tf_kernels", with_top, without)
 
 
-def _v3(kind: str, top: str | None, no_top: str | None) -> _Pair:
-    size, _, alpha = kind.rpartition(" ")
+def _v3(size: str, alpha: float, with_top: str, without: str) -> _Pair:
     address = f"{_HOME}/mobilenet_v3/weights_mobilenet_v3_{size}_224_{alpha}_float{{}}.h5"
-    return _Pair(address, top, no_top, "_no_top_v2")
+    return _Pair(address, with_top, without, "_no_top_v2")
 
 
-def _nasnet(size: str, top: str, no_top: str) -> _Pair:
-    return _Pair(f"{_HOME}/nasnet/NASNet-{size}{{}}.h5", top, no_top, "-no-top", f"nasnet_{size}{{}}.h5")
+def _nasnet(size: str, with_top: str, without: str) -> _Pair:
+    return _Pair(f"{_HOME}/nasnet/NASNet-{size}{{}}.h5", with_top, without, "-no-top", f"nasnet_{size}{{}}.h5")
 
 
 _PAIRS = {
@@ -162,15 +161,15 @@ _PAIRS = {
     ),
     "NASNetLarge": _nasnet("large", "11577c9a518f0070763c2b964a382f17", "d81d89dc07e6e56530c4e77faddd61b5"),
     "NASNetMobile": _nasnet("mobile", "020fb642bf7360b370c678b08e0adf61", "1ed92395b5b598bdda52abe5c0dbfd63"),
-    "MobileNetV3Large 0.75": _v3("large 0.75", "765b44a33ad4005b3ac83185abf1d0eb", "40af19a13ebea4e2ee0c676887f69a2e"),
-    "MobileNetV3Large 1.0": _v3("large 1.0", "59e551e166be033d707958cf9e29a6a7", "07fb09a5933dd0c8eaafa16978110389"),
+    "MobileNetV3Large 0.75": _v3("large", 0.75, "765b44a33ad4005b3ac83185abf1d0eb", "40af19a13ebea4e2ee0c676887f69a2e"),
+    "MobileNetV3Large 1.0": _v3("large", 1.0, "59e551e166be033d707958cf9e29a6a7", "07fb09a5933dd0c8eaafa16978110389"),
     "MobileNetV3Large minimalistic 1.0": _v3(
-        "large_minimalistic 1.0", "675e7b876c45c57e9e63e6d90a36599c", "ec5221f64a2f6d1ef965a614bdae7973"
+        "large_minimalistic", 1.0, "675e7b876c45c57e9e63e6d90a36599c", "ec5221f64a2f6d1ef965a614bdae7973"
     ),
-    "MobileNetV3Small 0.75": _v3("small 0.75", "cb65d4e5be93758266aa0a7f2c6708b7", "ebdb5cc8e0b497cd13a7c275d475c819"),
-    "MobileNetV3Small 1.0": _v3("small 1.0", "8768d4c2e7dee89b9d02b2d03d65d862", "d3e8ec802a04aa4fc771ee12a9a9b836"),
+    "MobileNetV3Small 0.75": _v3("small", 0.75, "cb65d4e5be93758266aa0a7f2c6708b7", "ebdb5cc8e0b497cd13a7c275d475c819"),
+    "MobileNetV3Small 1.0": _v3("small", 1.0, "8768d4c2e7dee89b9d02b2d03d65d862", "d3e8ec802a04aa4fc771ee12a9a9b836"),
     "MobileNetV3Small minimalistic 1.0": _v3(
-        "small_minimalistic 1.0", "99cd97fb2fcdad2bf028eb838de69e37", "cde8136e733e811080d9fcd8a252f7e4"
+        "small_minimalistic", 1.0, "99cd97fb2fcdad2bf028eb838de69e37", "cde8136e733e811080d9fcd8a252f7e4"
     ),
     **{
         f"MobileNet {alpha} {size}": _Pair(f"{_HOME}/mobilenet/mobilenet_{text}_{size}_tf{{}}.h5", ending="_no_top")
