@@ -185,33 +185,39 @@ def test_layers_of_the_student_run_once(trainable_backend):
     assert calls == [True]
 
 
-def test_models_of_several_outputs_and_own_classes(trainable_backend):
-    def two(name):
-        x = kfront.Input((4,))
-        return kfront.Model(x, {"a": layers.Dense(2)(x), "b": layers.Dense(3)(x)}, name=name)
+def test_models_of_several_outputs():
+    with kfront.backend_scope("torch"):
 
-    distiller = Distiller(two("teacher"), two("student"), LogitsDistillation(loss={"a": "mse", "b": None}))
-    distiller.compile("sgd", {"a": "mse", "b": "mse"})
-    targets = {"a": np.ones((7, 2)), "b": np.ones((7, 3))}
-    assert np.isfinite(distiller.fit(X, targets, verbose=0).history["loss"]).all()
+        def two(name):
+            x = kfront.Input((4,))
+            return kfront.Model(x, {"a": layers.Dense(2)(x), "b": layers.Dense(3)(x)}, name=name)
 
-    class Own(kfront.Model):
-        def __init__(self):
-            super().__init__()
-            self.dense = layers.Dense(4)
+        distiller = Distiller(two("teacher"), two("student"), LogitsDistillation(loss={"a": "mse", "b": None}))
+        distiller.compile("sgd", {"a": "mse", "b": "mse"})
+        targets = {"a": np.ones((7, 2)), "b": np.ones((7, 3))}
+        assert np.isfinite(distiller.fit(X, targets, verbose=0).history["loss"]).all()
 
-        def call(self, x):
-            return self.dense(x)
 
-    class Most(DistillationLoss):
-        def compute_loss(self, teacher_outputs, student_outputs, **kwargs):
-            return ops.max(ops.abs(teacher_outputs - student_outputs))
+def test_models_and_losses_of_own_classes():
+    with kfront.backend_scope("torch"):
 
-    distiller = Distiller(make("teacher"), Own(), [Most(), LogitsDistillation(loss="mse")])
-    distiller.compile("sgd", "mse")
-    assert np.isfinite(distiller.fit(X, np.ones((7, 4)), verbose=0).history["distillation_loss"]).all()
-    with pytest.raises(errors.ArgumentError, match="functional model or a Sequential as the student"):
-        Distiller(make("teacher"), Own(), FeatureDistillation("mse", "o", "h"))
+        class Own(kfront.Model):
+            def __init__(self):
+                super().__init__()
+                self.dense = layers.Dense(4)
+
+            def call(self, x):
+                return self.dense(x)
+
+        class Most(DistillationLoss):
+            def compute_loss(self, teacher_outputs, student_outputs, **kwargs):
+                return ops.max(ops.abs(teacher_outputs - student_outputs))
+
+        distiller = Distiller(make("teacher"), Own(), [Most(), LogitsDistillation(loss="mse")])
+        distiller.compile("sgd", "mse")
+        assert np.isfinite(distiller.fit(X, np.ones((7, 4)), verbose=0).history["distillation_loss"]).all()
+        with pytest.raises(errors.ArgumentError, match="functional model or a Sequential as the student"):
+            Distiller(make("teacher"), Own(), FeatureDistillation("mse", "o", "h"))
 
 
 def test_files(trainable_backend, tmp_path):
