@@ -29,29 +29,38 @@ SMALL: dict[str, dict[str, Any]] = {
 FEW = ("MobileNet", "MobileNetV3Small")
 
 
-def image(model: Any) -> np.ndarray:
-    """Two images that the model takes."""
+def images(model: Any, name: str) -> np.ndarray:
+    """Two images that the model takes and tells apart: in 0…255 if it scales them itself, else around 0."""
     shape = [64 if n is None else n for n in model.input_shape[1:]]
-    return np.random.default_rng(5).uniform(0, 255, (2, *shape)).astype("float32")
+    x = np.random.default_rng(5).uniform(0, 1, (2, *shape)) * np.reshape([1, 0.3], (2, 1, 1, 1))
+    scales = name.startswith(("ConvNeXt", "EfficientNet", "MobileNetV3"))
+    return (255 * x if scales else 4 * x - 1).astype("float32")
+
+
+def fill(model: Any) -> None:
+    """Kernels that keep the size of signals, and statistics and scales that are not those of fresh layers."""
+    rng = np.random.default_rng(2)
+    for v in model.weights:
+        kind, shape = v.path.rsplit("/", 1)[-1], tuple(v.shape)
+        if kind in ("moving_variance", "variance", "gamma"):
+            v.assign(rng.uniform(0.5, 1.5, shape))
+        elif len(shape) == 1:
+            v.assign(rng.normal(0, 0.1, shape))
+        elif shape:
+            seen = np.prod(shape[:2] if shape[-1] == 1 else shape[:-1])  # depthwise kernels see one channel
+            v.assign(rng.normal(0, np.sqrt(2 / seen), shape))
 
 
 def main(folder: str, names: list[str]) -> None:
     """Write `NAME.weights.h5` and `NAME.npy` for each."""
     import keras
 
-    keras.utils.set_random_seed(1)
-    rng = np.random.default_rng(2)
     for name in names:
         keras.utils.clear_session()
         model = getattr(keras.applications, name)(weights=None, **SMALL[name])
-        for v in model.weights:  # statistics and scales that are not those of fresh layers
-            kind = v.path.rsplit("/", 1)[-1]
-            if kind in ("moving_variance", "variance", "gamma"):
-                v.assign(rng.uniform(0.5, 1.5, v.shape))
-            elif len(v.shape) == 1:
-                v.assign(rng.normal(0, 0.1, v.shape))
+        fill(model)
         model.save_weights(f"{folder}/{name}.weights.h5")
-        np.save(f"{folder}/{name}.npy", model.predict(image(model), verbose=0))
+        np.save(f"{folder}/{name}.npy", model.predict(images(model, name), verbose=0))
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ def test_weights_of_keras_give_the_same_outputs(from_keras, name):
     with backends.backend_scope("torch" if "torch" in backends.installed() else "numpy"):
         file = str(from_keras / f"{name}.weights.h5")
         model = getattr(applications, name)(weights=file, **keras_side.SMALL[name])
-        out = model.predict(keras_side.image(model), verbose=0)
+        out = model.predict(keras_side.images(model, name), verbose=0)
     expected = np.load(from_keras / f"{name}.npy")
     scale = np.abs(expected).max()
     assert np.ptp(expected, axis=0).max() > 1e-3 * scale > 0  # the two images are told apart
