@@ -14,7 +14,7 @@ from jax import lax
 from jax.extend.core import jaxpr_as_fun
 
 from kfront.backends.jax.common import TRACER
-from kfront.backends.jax.native import Journal, Reads, TraceMasks, journaling, store, strong
+from kfront.backends.jax.native import Journal, Reads, TraceMasks, journaling, store
 from kfront.core.errors import UnsupportedError
 from kfront.core.spec import is_text
 from kfront.core.variable import bind
