@@ -37,10 +37,13 @@ def images(model: Any, name: str) -> np.ndarray:
     return (255 * x if scales else 4 * x - 1).astype("float32")
 
 
-def fill(model: Any) -> None:
+def fill(model: Any, name: str) -> None:
     """Kernels that keep the size of signals, and statistics and scales that are not those of fresh layers."""
     rng = np.random.default_rng(2)
+    gain = 1.5 if name.startswith("EfficientNetV2") else 2  # with 2 its signals grow until rounding decides
     for v in model.weights:
+        if v.path.startswith("normalization/"):
+            continue  # of Keras's layer, which works with copies that only loading renews
         kind, shape = v.path.rsplit("/", 1)[-1], tuple(v.shape)
         if kind in ("moving_variance", "variance", "gamma"):
             v.assign(rng.uniform(0.5, 1.5, shape))
@@ -48,7 +51,7 @@ def fill(model: Any) -> None:
             v.assign(rng.normal(0, 0.1, shape))
         elif shape:
             seen = np.prod(shape[:2] if shape[-1] == 1 else shape[:-1])  # depthwise kernels see one channel
-            v.assign(rng.normal(0, np.sqrt(2 / seen), shape))
+            v.assign(rng.normal(0, np.sqrt(gain / seen), shape))
 
 
 def main(folder: str, names: list[str]) -> None:
@@ -58,7 +61,7 @@ def main(folder: str, names: list[str]) -> None:
     for name in names:
         keras.utils.clear_session()
         model = getattr(keras.applications, name)(weights=None, **SMALL[name])
-        fill(model)
+        fill(model, name)
         model.save_weights(f"{folder}/{name}.weights.h5")
         np.save(f"{folder}/{name}.npy", model.predict(images(model, name), verbose=0))
 
