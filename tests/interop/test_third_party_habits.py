@@ -21,6 +21,8 @@ import keras
 import keras.src.callbacks
 from keras.src import backend, saving
 from keras.src.api_export import keras_export
+from keras.src.applications.resnet import ResNet50
+from keras.src.version import __version__
 from keras.src.backend import get_keras_mask, set_keras_mask
 from keras.src.layers.core.dense import Dense
 from keras.src.losses.losses import LossFunctionWrapper
@@ -29,6 +31,7 @@ from keras.src.saving.saving_lib import load_model, save_model
 from keras.src.trainers.data_adapters.data_adapter_utils import class_weight_to_sample_weights
 from keras.src.utils import tracking
 from keras.src.utils.backend_utils import in_grain_data_pipeline, in_tf_graph
+assert ResNet50 is keras.applications.ResNet50 and __version__ == keras.__version__
 assert Dense is keras.layers.Dense and load_model is keras.saving.load_model
 assert keras.src.callbacks.History is keras.callbacks.History
 assert serialization_lib.deserialize_keras_object is keras.saving.deserialize_keras_object

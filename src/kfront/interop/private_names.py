@@ -50,14 +50,18 @@ PRIVATE: dict[str, dict[str, str]] = {
     "utils.backend_utils": _rows(_HERE, "in_tf_graph in_grain_data_pipeline"),
     "utils.image_utils": _rows("kfront.preprocessing.image", "smart_resize"),
     "utils.naming": _rows("kfront.core.naming", "auto_name to_snake_case get_uid"),
+    "version": {"__version__": "kfront._version:KERAS_API"},
     "utils.tracking": {"no_automatic_dependency_tracking": f"{_HERE}:untracked"},
 }
 # package below keras.src -> its modules. Names that stand here are modules; others, as names of functions that kfront
 # has not, are import errors, which programs that try one place after another rely on.
 MODULES: dict[str, str] = {
-    "": "activations api_export backend callbacks constraints datasets distribution dtype_policies initializers layers "
-    "legacy losses metrics models ops optimizers quantizers random regularizers saving trainers tree utils version",
+    "": "activations api_export applications backend callbacks constraints datasets distillation distribution "
+    "dtype_policies export initializers layers legacy losses metrics models ops optimizers quantizers random "
+    "regularizers saving trainers tree utils version visualization wrappers",
     "activations": "activations",
+    "applications": "convnext densenet efficientnet efficientnet_v2 imagenet_utils inception_resnet_v2 inception_v3 "
+    "mobilenet mobilenet_v2 mobilenet_v3 nasnet resnet resnet_v2 vgg16 vgg19 xception",
     "backend": "common config core image linalg math nn numpy random",
     "backend.common": "dtypes global_state keras_tensor masking name_scope stateless_scope variables",
     "callbacks": "callback callback_list history",
