@@ -115,6 +115,7 @@ def test_set_floatx():
 
 
 def test_dtype_policy_follows_floatx_until_it_is_set():
+    config.set_dtype_policy(None)
     assert config.dtype_policy().name == "float32"
     config.set_floatx("float64")
     assert config.dtype_policy().name == "float64"

@@ -30,8 +30,8 @@ def test_second_order(trainable_backend):
 def test_against_keras(monkeypatch):
     pytest.importorskip("torch")
     assert failures("keras", "torch") == []
-    line = Difference(("torch",), "add/*", "nothing differs")
-    monkeypatch.setattr(against_keras, "listed", lambda: (*against_keras.listed.__wrapped__(), line))
+    lines = (*against_keras.listed(), Difference(("torch",), "add/*", "nothing differs"))
+    monkeypatch.setattr(against_keras, "listed", lambda: lines)
     (message,) = failures("keras", "torch", "add$", False)
     assert "no difference needs ['add/*']" in message
 
