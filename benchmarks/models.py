@@ -6,8 +6,17 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["WORDS", "cnn", "data", "deep", "lstm", "mlp", "text", "transformer", "wide"]
+__all__ = ["LAYER_SIZES", "WORDS", "cnn", "data", "deep", "lstm", "mlp", "text", "transformer", "wide"]
 
+# weights of single layers written by hand, in the order in which that code uses them
+LAYER_SIZES: dict[str, list[tuple[int, ...]]] = {
+    "dense": [(512, 512), (512,)],
+    "conv": [(3, 3, 32, 64), (64,)],
+    "lstm": [(128, 512), (128, 512), (512,)],
+    "gru": [(128, 384), (128, 384), (384,), (384,)],
+    "attention": [(256, 256), (256,)] * 4,
+    "batch_norm": [(64,)] * 4,
+}
 WORDS = 2000  # in the vocabulary of the text models
 
 

@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from benchmarks import models
+
 __all__ = ["native_step", "step", "tensor"]
 
 
@@ -53,9 +55,9 @@ def _gru(p: Any, x: Any) -> Any:
 
 
 def _attention(p: Any, x: Any) -> Any:
-    q, k, v = ((x @ w + b).reshape(*x.shape[:2], 8, 32) for w, b in p[:3])
+    q, k, v = ((x @ w + b).reshape(*x.shape[:2], 8, 32) for w, b in zip(p[:6:2], p[1:6:2], strict=True))
     out = jax.nn.dot_product_attention(q, k, v)
-    return out.reshape(x.shape) @ p[3][0] + p[3][1]
+    return out.reshape(x.shape) @ p[6] + p[7]
 
 
 def _batch_norm(p: Any, x: Any) -> Any:
@@ -64,14 +66,6 @@ def _batch_norm(p: Any, x: Any) -> Any:
     return out, (0.99 * p[2] + 0.01 * mean, 0.99 * p[3] + 0.01 * var)
 
 
-_SIZES: dict[str, list[Any]] = {
-    "dense": [(512, 512), (512,)],
-    "conv": [(3, 3, 32, 64), (64,)],
-    "lstm": [(128, 512), (128, 512), (512,)],
-    "gru": [(128, 384), (128, 384), (384,), (384,)],
-    "attention": [[(256, 256), (256,)]] * 4,
-    "batch_norm": [(64,)] * 4,
-}
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "dense": _dense,
     "conv": _conv,
@@ -110,9 +104,7 @@ def native_step(kind: str, x: np.ndarray, kwargs: dict[str, Any], compiled: bool
     kwargs = {k: v for k, v in kwargs.items() if k == "mask"}
     kind = kind.split("_")[0] if kind.startswith("lstm") else kind
     g = np.random.default_rng(1)
-    shapes = _SIZES[kind]
-    draw = lambda s: jnp.asarray(g.uniform(-0.05, 0.05, s), "float32")  # noqa: E731
-    weights = [[draw(s) for s in w] if isinstance(w, list) else draw(w) for w in shapes]
+    weights = [jnp.asarray(g.uniform(-0.05, 0.05, s), "float32") for s in models.LAYER_SIZES[kind]]
     function = _FUNCTIONS[kind]
 
     def loss(weights: Any, x: Any) -> Any:

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from benchmarks import models
+
 __all__ = ["native_step", "step", "tensor"]
 
 
@@ -80,14 +82,6 @@ def _batch_norm(v: Any, x: Any) -> Any:
     return out
 
 
-_SIZES: dict[str, list[tuple[int, ...]]] = {
-    "dense": [(512, 512), (512,)],
-    "conv": [(3, 3, 32, 64), (64,)],
-    "lstm": [(128, 512), (128, 512), (512,)],
-    "gru": [(128, 384), (128, 384), (384,), (384,)],
-    "attention": [(256, 256), (256,)] * 4,
-    "batch_norm": [(64,)] * 4,
-}
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "dense": _dense,
     "conv": _conv,
@@ -128,7 +122,7 @@ def native_step(kind: str, x: np.ndarray, kwargs: dict[str, Any], compiled: bool
     kwargs = {k: v for k, v in kwargs.items() if k == "mask"}
     kind = kind.split("_")[0] if kind.startswith("lstm") else kind
     g = np.random.default_rng(1)
-    weights = [tf.Variable(g.uniform(-0.05, 0.05, s).astype("float32")) for s in _SIZES[kind]]
+    weights = [tf.Variable(g.uniform(-0.05, 0.05, s).astype("float32")) for s in models.LAYER_SIZES[kind]]
     if kind == "batch_norm":
         weights[2:] = [tf.Variable(w, trainable=False) for w in weights[2:]]
     return _step(lambda x: _FUNCTIONS[kind](weights, x, **kwargs), x, compiled)

@@ -216,7 +216,7 @@ def check_outputs_of_layers():
         assert watch.seen[-1].spec == P("batch", "model")
         model(X[:3])  # cannot be divided: stays as it is
         same(model.predict(X[:8], verbose=0), wanted)
-        assert copy.deepcopy(model.layers[0])._remat is None
+        assert copy.deepcopy(model.layers[0])._around is None
     text = jax.jit(lambda x: model(x)).lower(X[:8]).as_text()
     assert "sharding" in text
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import textwrap
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from kfront.applications._builder import Architecture, Request, assemble
+from kfront.core.errors import ArgumentTypeError
 from kfront.models.functional import Functional
 
-__all__ = ["Standard", "documented", "standard"]
+__all__ = ["Standard", "documented", "family", "scaled_images", "standard"]
 
 F = TypeVar("F")
 _HANG: dict[str, Any] = {"subsequent_indent": "    ", "break_long_words": False, "break_on_hyphens": False}
@@ -81,24 +84,52 @@ class Standard(Protocol):
 
 def standard(this: Architecture, name: str, summary: str, paper: str, module: str) -> Standard:
     """The function that makes the model `this`, called `name` unless the user says otherwise."""
+    return family(Standard, this, name, summary, paper, module)
 
-    @documented(this, paper, module, summary)
-    def make(
-        include_top: bool = True,
-        weights: Any = "imagenet",
-        input_tensor: Any = None,
-        input_shape: Any = None,
-        pooling: str | None = None,
-        classes: int = 1000,
-        classifier_activation: Any = "softmax",
-        name: str = name,
-    ) -> Functional:
-        request = Request(
-            include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name
-        )
-        return assemble(this, request)
 
-    return make
+def family(
+    form: type[F],
+    this: Architecture,
+    name: str,
+    summary: str,
+    paper: str,
+    module: str,
+    vary: Callable[..., Architecture] | None = None,
+) -> F:
+    """The function that makes a model of a family.
+
+    Args:
+        form: its signature is that of this protocol's `__call__`.
+        this: the model.
+        name: the model's name unless the user says otherwise.
+        summary: the first sentence of the documentation.
+        paper: where the model is from.
+        module: the public module of the function.
+        vary: makes the architecture of `this`, the request, and the arguments of the form that no `Request` has.
+    """
+    told = inspect.signature(form.__call__)  # type: ignore[operator]
+    _, *parameters = told.parameters.values()
+    signature = told.replace(parameters=[p.replace(default=name) if p.name == "name" else p for p in parameters])
+
+    def make(*args: Any, **kwargs: Any) -> Functional:
+        try:
+            bound = signature.bind(*args, **kwargs)
+        except TypeError as error:
+            known = ", ".join(signature.parameters)
+            raise ArgumentTypeError(f"[{this.public}] expected arguments of {known}; {error}.") from None
+        bound.apply_defaults()
+        given = bound.arguments
+        request = Request(**{field: given.pop(field) for field in Request._fields})
+        return assemble(this if vary is None else vary(this, request, **given), request)
+
+    make.__signature__ = signature  # type: ignore[attr-defined]
+    made: Any = documented(this, paper, module, summary)(make)
+    return made
+
+
+def scaled_images(this: Architecture, request: Request, include_preprocessing: bool) -> Architecture:
+    """For `family`: a model whose body scales images of values 0 to 255, or does not."""
+    return this._replace(body=partial(this.body, scaling=include_preprocessing))
 
 
 def documented(this: Architecture, paper: str, module: str, summary: str = "") -> Callable[[F], F]:
@@ -109,8 +140,8 @@ def documented(this: Architecture, paper: str, module: str, summary: str = "") -
 
     def decorate(make: F) -> F:
         made: Any = make
-        code, low = made.__code__, max(this.least, 32)
-        told = {n: _ARGS[n].format(size=this.size, least=this.least) for n in code.co_varnames[: code.co_argcount]}
+        low, names = max(this.least, 32), inspect.signature(made).parameters
+        told = {n: _ARGS[n].format(size=this.size, least=this.least) for n in names}
         args = "\n".join(textwrap.indent(textwrap.fill(f"{n}: {t}", 110, **_HANG), "    ") for n, t in told.items())
         head = summary or made.__doc__
         made.__doc__ = _TEXT.format(summary=head, args=args, paper=paper, public=this.public, low=low)

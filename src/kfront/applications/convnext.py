@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 from kfront import layers, ops
 from kfront.applications._blocks import activation, conv
-from kfront.applications._builder import Architecture, Request, assemble, channel_axis, classify, pooled
-from kfront.applications._signatures import documented
+from kfront.applications._builder import Architecture, Request, channel_axis, classify, pooled
+from kfront.applications._signatures import family, scaled_images
 from kfront.applications.imagenet_utils import MEAN, STD, decode_predictions, preprocessing
 from kfront.core.errors import ArgumentError
 from kfront.core.registry import serializable
@@ -134,31 +134,15 @@ class ConvNeXt(Protocol):
 
 def _convnext(size: str, depths: tuple[int, ...], width: int) -> ConvNeXt:
     features = partial(_features, depths=depths, widths=tuple(width << i for i in range(4)))
-    this = Architecture(f"ConvNeXt{size}", 224, 32, features, _head)
-
-    @documented(
-        this,
+    return family(
+        ConvNeXt,
+        Architecture(f"ConvNeXt{size}", 224, 32, features, _head),
+        name=f"convnext_{size.lower()}",
         summary=f"ConvNeXt, {size}. It takes images of values 0 to 255 and scales them itself.",
         paper="Liu et al., A ConvNet for the 2020s, arXiv:2201.03545.",
         module=__name__,
+        vary=scaled_images,
     )
-    def make(
-        include_top: bool = True,
-        include_preprocessing: bool = True,
-        weights: Any = "imagenet",
-        input_tensor: Any = None,
-        input_shape: Any = None,
-        pooling: str | None = None,
-        classes: int = 1000,
-        classifier_activation: Any = "softmax",
-        name: str = f"convnext_{size.lower()}",
-    ) -> Functional:
-        request = Request(
-            include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name
-        )
-        return assemble(this._replace(body=partial(this.body, scaling=include_preprocessing)), request)
-
-    return make
 
 
 ConvNeXtTiny = _convnext("Tiny", (3, 3, 9, 3), 96)

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple, Protocol
 
 from kfront import layers
 from kfront.applications._blocks import activation, conv, depthwise, norm, scaled, squeeze_excite
-from kfront.applications._builder import Architecture, Request, assemble, channel_axis, classify, pooled
-from kfront.applications._signatures import documented
+from kfront.applications._builder import Architecture, Request, channel_axis, classify, pooled
+from kfront.applications._signatures import family, scaled_images
 from kfront.applications.efficientnet import dense_init, in_stages, joined, kernel_init, repeated
 from kfront.applications.imagenet_utils import MEAN, STD, decode_predictions, preprocessing
 from kfront.initializers import Constant
@@ -155,31 +155,15 @@ def _efficientnet(
     kind: str, stages: tuple[_Stage, ...], size: int, width: float = 1.0, depth: float = 1.0
 ) -> EfficientNetV2:
     features = partial(_features, kind=kind, stages=stages, width=width, depth=depth)
-    this = Architecture(f"EfficientNetV2{kind}", size, 32, features, _head)
-
-    @documented(
-        this,
+    return family(
+        EfficientNetV2,
+        Architecture(f"EfficientNetV2{kind}", size, 32, features, _head),
+        name=f"efficientnetv2-{kind.lower()}",
         summary=f"EfficientNet v2 {kind}, which takes images of values 0 to 255 and scales them itself.",
         paper="Tan and Le, EfficientNetV2: Smaller Models and Faster Training, arXiv:2104.00298.",
         module=__name__,
+        vary=scaled_images,
     )
-    def make(
-        include_top: bool = True,
-        weights: Any = "imagenet",
-        input_tensor: Any = None,
-        input_shape: Any = None,
-        pooling: str | None = None,
-        classes: int = 1000,
-        classifier_activation: Any = "softmax",
-        include_preprocessing: bool = True,
-        name: str = f"efficientnetv2-{kind.lower()}",
-    ) -> Functional:
-        request = Request(
-            include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name
-        )
-        return assemble(this._replace(body=partial(this.body, scaling=include_preprocessing)), request)
-
-    return make
 
 
 EfficientNetV2B0 = _efficientnet("B0", _BASE, 224)

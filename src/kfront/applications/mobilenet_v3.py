@@ -7,8 +7,8 @@ from typing import Any, NamedTuple, Protocol
 
 from kfront import layers, ops
 from kfront.applications._blocks import activation, conv, depthwise, norm, pad_for_stride, scaled
-from kfront.applications._builder import Architecture, Request, assemble, channel_axis, pooled
-from kfront.applications._signatures import documented
+from kfront.applications._builder import Architecture, Request, channel_axis, pooled
+from kfront.applications._signatures import family
 from kfront.applications.imagenet_utils import decode_predictions, preprocessing
 from kfront.core.errors import ArgumentError
 from kfront.models.functional import Functional
@@ -138,44 +138,39 @@ class MobileNetV3(Protocol):
 
 
 def _mobilenet(size: str, blocks: tuple[_Block, ...], last: int) -> MobileNetV3:
-    this = Architecture(f"MobileNetV3{size}", 224, 32, partial(_features, blocks=blocks), _head, fixed=False)
-
-    @documented(
-        this,
+    return family(
+        MobileNetV3,
+        Architecture(f"MobileNetV3{size}", 224, 32, partial(_features, blocks=blocks), _head, fixed=False),
+        name=f"MobileNetV3{size}",
         summary=f"MobileNet v3, {size.lower()}. It takes images of values 0 to 255 and scales them itself.",
         paper="Howard et al., Searching for MobileNetV3, arXiv:1905.02244.",
         module=__name__,
+        vary=partial(_varied, last=last),
     )
-    def make(
-        input_shape: Any = None,
-        alpha: float = 1.0,
-        minimalistic: bool = False,
-        include_top: bool = True,
-        weights: Any = "imagenet",
-        input_tensor: Any = None,
-        classes: int = 1000,
-        pooling: str | None = None,
-        dropout_rate: float = 0.2,
-        classifier_activation: Any = "softmax",
-        include_preprocessing: bool = True,
-        name: str = f"MobileNetV3{size}",
-    ) -> Functional:
-        request = Request(
-            include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name
-        )
-        body = partial(this.body, alpha=alpha, minimalistic=minimalistic, scaling=include_preprocessing)
-        wide = scaled(last, max(alpha, 1.0))
-        head = partial(_head, last=wide, dropout=dropout_rate, hard_swish=not minimalistic)
-        widths = (1.0,) if minimalistic else (0.75, 1.0)
-        if weights == "imagenet" and alpha not in widths:
-            raise ArgumentError(
-                f"[{this.public}] expected `alpha` in {widths} with weights='imagenet' and "
-                f"minimalistic={minimalistic}, got {alpha}."
-            )
-        file = f"{this.public}{' minimalistic' if minimalistic else ''} {float(alpha)}"
-        return assemble(this._replace(body=body, head=head, file=file), request)
 
-    return make
+
+def _varied(
+    this: Architecture,
+    request: Request,
+    last: int,
+    alpha: float,
+    minimalistic: bool,
+    dropout_rate: float,
+    include_preprocessing: bool,
+) -> Architecture:
+    """The architecture for the arguments that only this family has."""
+    widths = (1.0,) if minimalistic else (0.75, 1.0)
+    if request.weights == "imagenet" and alpha not in widths:
+        raise ArgumentError(
+            f"[{this.public}] expected `alpha` in {widths} with weights='imagenet' and minimalistic={minimalistic}, "
+            f"got {alpha}."
+        )
+    wide = scaled(last, max(alpha, 1.0))
+    return this._replace(
+        body=partial(this.body, alpha=alpha, minimalistic=minimalistic, scaling=include_preprocessing),
+        head=partial(_head, last=wide, dropout=dropout_rate, hard_swish=not minimalistic),
+        file=f"{this.public}{' minimalistic' if minimalistic else ''} {float(alpha)}",
+    )
 
 
 MobileNetV3Large = _mobilenet("Large", _LARGE, 1280)

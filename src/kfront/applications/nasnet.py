@@ -7,8 +7,8 @@ from typing import Any, NamedTuple, Protocol
 
 from kfront import layers
 from kfront.applications._blocks import activation, conv, norm, pad_for_stride
-from kfront.applications._builder import Architecture, Request, assemble, channel_axis, usual_head
-from kfront.applications._signatures import documented
+from kfront.applications._builder import Architecture, Request, channel_axis, usual_head
+from kfront.applications._signatures import family
 from kfront.applications.imagenet_utils import decode_predictions, preprocessing
 from kfront.core.naming import name_scope
 from kfront.models.functional import Functional
@@ -174,30 +174,14 @@ class NASNet(Protocol):
 
 
 def _nasnet(public: str, name: str, side: int, size: _Size) -> NASNet:
-    this = Architecture(public, side, 32, partial(_features, size=size), usual_head, None if size.skip else side)
-
-    @documented(
-        this,
+    return family(
+        NASNet,
+        Architecture(public, side, 32, partial(_features, size=size), usual_head, None if size.skip else side),
+        name=name,
         summary=f"{public}, for images of {side} × {side}.",
         paper="Zoph et al., Learning Transferable Architectures for Scalable Image Recognition, arXiv:1707.07012.",
         module=__name__,
     )
-    def make(
-        input_shape: Any = None,
-        include_top: bool = True,
-        weights: Any = "imagenet",
-        input_tensor: Any = None,
-        pooling: str | None = None,
-        classes: int = 1000,
-        classifier_activation: Any = "softmax",
-        name: str = name,
-    ) -> Functional:
-        request = Request(
-            include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name
-        )
-        return assemble(this, request)
-
-    return make
 
 
 NASNetMobile = _nasnet("NASNetMobile", "nasnet_mobile", 224, _Size(1056 // 24, 4, 32, skip=False))

@@ -31,7 +31,7 @@ def _frozen(x: Any) -> Any:
     if kind in _PLAIN:
         return kind, x  # 1, 1.0 and True are equal, but not the same argument
     if kind is Abstract:
-        return x.dtype, *x.shape
+        return x.dtype, x.sparse, *x.shape
     if kind is tuple or kind is list:
         return kind, *map(_frozen, x)
     if kind is dict:

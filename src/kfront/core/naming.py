@@ -6,6 +6,7 @@ import functools
 import re
 import threading
 from collections import defaultdict
+from collections.abc import Collection
 from typing import Any
 
 from kfront.core.errors import ArgumentError
@@ -15,6 +16,7 @@ __all__ = [
     "clear_names",
     "current_path",
     "get_uid",
+    "matching",
     "name_scope",
     "owners",
     "path_scope",
@@ -116,6 +118,28 @@ class path_scope:
 def current_path() -> str:
     """The open name scopes joined by ``/``."""
     return "/".join(name for name, _ in _scopes.stack)
+
+
+def matching(who: str, patterns: Collection[str], path: str) -> str | None:
+    """The one of several patterns that stands for a path: the path itself, or the expression that matches it, or None.
+
+    Args:
+        who: the name for messages.
+        patterns: paths, or regular expressions for whole paths.
+        path: parts joined by ``/``.
+
+    Raises:
+        ArgumentError: several expressions match.
+    """
+    if path in patterns:
+        return path
+    found = [pattern for pattern in patterns if re.fullmatch(pattern, path)]
+    if len(found) > 1:
+        raise ArgumentError(
+            f"[{who}] expected at most one key that matches {path!r}, got {found}; make them narrower, or use the "
+            "path itself, which comes first."
+        )
+    return found[0] if found else None
 
 
 def owners() -> list[Any]:

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, UnsupportedError
 from kfront.core.naming import auto_name
-from kfront.core.remat import choose
 from kfront.core.spec import KerasTensor
 from kfront.core.state import state
 
@@ -73,7 +72,7 @@ class Operation:
         name: its name; made from the class name if None.
     """
 
-    _remat: Any = None  # the RematScope it was made in
+    _around: Any = None  # what is done around its calls: the RematScope it was made in, a layout of its outputs
     _holds_segments = False  # whether, in such a scope, its parts are computed again one by one
 
     def __init__(self, name: str | None = None, **kwargs: Any) -> None:
@@ -84,13 +83,13 @@ class Operation:
         self.name = name if name is not None else auto_name(type(self).__name__)
         self._inbound_nodes: list[Node] = []
         self._outbound_nodes: list[Node] = []
-        self._remat = state.remat
+        self._around = state.remat
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run on tensors, or record a node on KerasTensors."""
         if any_symbolic(args, kwargs):
             return self.symbolic_call(*args, **kwargs)
-        if self._remat is not None:
+        if self._around is not None:
             return self.rematerialized_call(self.call, *args, **kwargs)(*args, **kwargs)
         return self.call(*args, **kwargs)
 
@@ -113,7 +112,7 @@ class Operation:
         Returns:
             A function of the same arguments; `layer_call` itself where nothing is to be computed twice.
         """
-        return layer_call if self._remat is None else choose(self._remat, self, layer_call, args, kwargs)
+        return layer_call if self._around is None else self._around.instead(self, layer_call, args, kwargs)
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """The computation; subclasses define it."""

@@ -15,7 +15,7 @@ from kfront.core import tree
 from kfront.core.errors import ArgumentError, ArgumentTypeError
 from kfront.core.state import state
 
-__all__ = ["RematScope", "choose", "remat", "segment"]
+__all__ = ["RematScope", "remat", "segment"]
 
 MODES = ("full", "activations", "larger_than", "list_of_layers", None)
 
@@ -71,6 +71,23 @@ class RematScope:
 
     def __exit__(self, *exc: Any) -> None:
         state.remat = self._outer.pop()
+
+    def instead(self, layer: Any, call: Callable[..., Any], args: Any, kwargs: Any) -> Callable[..., Any]:
+        """What is called in place of `call`, the computation of a layer that was made in this scope."""
+        mode = self.mode
+        if state.in_segment or mode is None:
+            return call
+        if mode == "list_of_layers":
+            return segment(layer, call) if layer.name in self.layer_names else call
+        if layer._holds_segments:
+            return call
+        if mode == "activations":
+            return _with_activation(layer, call)
+        if mode == "larger_than":
+            shapes = [x.shape for x in tree.flatten(_specs(layer, args, kwargs))]
+            if not any(None in s or math.prod(s) > self.output_size_threshold for s in shapes):
+                return call
+        return segment(layer, call)
 
     def __reduce__(self) -> Any:
         return RematScope, (self.mode, self.output_size_threshold, self.layer_names)
@@ -131,26 +148,6 @@ def as_now(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 # ---- layers ----------------------------------------------------------------------------------------------------------
-
-
-def choose(scope: RematScope, layer: Any, call: Callable[..., Any], args: Any, kwargs: Any) -> Callable[..., Any]:
-    """What is called in place of `call`, the computation of a layer that was made in `scope`."""
-    if not isinstance(scope, RematScope):
-        return scope.around(layer, call, args, kwargs)
-    mode = scope.mode
-    if state.in_segment or mode is None:
-        return call
-    if mode == "list_of_layers":
-        return segment(layer, call) if layer.name in scope.layer_names else call
-    if layer._holds_segments:
-        return call
-    if mode == "activations":
-        return _with_activation(layer, call)
-    if mode == "larger_than":
-        shapes = [x.shape for x in tree.flatten(_specs(layer, args, kwargs))]
-        if not any(None in s or math.prod(s) > scope.output_size_threshold for s in shapes):
-            return call
-    return segment(layer, call)
 
 
 def _specs(layer: Any, args: Any, kwargs: Any) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-__all__ = ["UNSET", "state"]
+__all__ = ["UNSET", "distribution_on", "state"]
 
 
 class _Unset:
@@ -54,3 +54,9 @@ class _State(threading.local):
 
 
 state = _State()
+
+
+def distribution_on(backend: Any) -> Any:
+    """The current distribution if it is one of this backend, else None."""
+    now = state.distribution
+    return now if now is not None and now._backend is backend else None

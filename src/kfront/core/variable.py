@@ -17,7 +17,7 @@ from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.naming import auto_name, current_path
 from kfront.core.operators import ArrayOperators
 from kfront.core.spec import KerasTensor, standardize_shape
-from kfront.core.state import state
+from kfront.core.state import distribution_on, state
 from kfront.core.tracking import structure
 
 __all__ = ["AutocastScope", "Carried", "StatelessScope", "Variable", "bind"]
@@ -101,9 +101,7 @@ class Variable(ArrayOperators):
         """Before there is a value: let the storage be where `layout` or the current distribution says."""
         from kfront.distribution.mesh import as_layout
 
-        now, layout = state.distribution, self._layout
-        if now is not None and now._backend is not self._backend:
-            now = None
+        now, layout = distribution_on(self._backend), self._layout
         if layout is not None:
             layout = self._layout = as_layout("Variable", layout, None if now is None else now.device_mesh)
         if now is not None:

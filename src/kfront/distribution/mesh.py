@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, MutableMapping, Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from kfront.backends import current
 from kfront.core.errors import ArgumentError, ArgumentTypeError
+from kfront.core.naming import matching
 
 __all__ = ["DeviceMesh", "LayoutMap", "TensorLayout"]
 
@@ -200,15 +200,8 @@ class LayoutMap(MutableMapping[str, Any]):
         Raises:
             ArgumentError: several keys match.
         """
-        if key in self._layouts:
-            return self._layouts[key]
-        found = [pattern for pattern in self._layouts if re.fullmatch(pattern, key)]
-        if len(found) > 1:
-            raise ArgumentError(
-                f"[LayoutMap] expected one key that matches {key!r}, got {found}; make the expressions narrower, or "
-                "use the path itself as a key, which comes first."
-            )
-        return self._layouts[found[0]] if found else None
+        found = matching("LayoutMap", self._layouts, key)
+        return None if found is None else self._layouts[found]
 
     def __setitem__(self, key: str, layout: Any) -> None:
         """Add a layout.

@@ -10,7 +10,6 @@ from typing import Any
 from kfront.backends import current
 from kfront.core import tree
 from kfront.core.errors import ArgumentError
-from kfront.core.remat import choose
 from kfront.distribution.mesh import DeviceMesh, LayoutMap, TensorLayout, check_mesh
 from kfront.distribution.running import distribution, list_devices, set_distribution
 
@@ -280,8 +279,7 @@ class ModelParallel(Distribution):
         return self._layout_map[path]
 
     def _adopt(self, layer: Any) -> None:
-        if layer._backend is self._backend:
-            layer.__dict__["_remat"] = _Outputs(self, layer.__dict__.get("_remat"))
+        layer.__dict__["_around"] = _Outputs(self, layer.__dict__.get("_around"))
 
 
 class _Outputs:
@@ -295,12 +293,12 @@ class _Outputs:
     def __init__(self, distribution: ModelParallel, inner: Any) -> None:
         self.distribution, self.inner = distribution, inner
 
-    def around(self, layer: Any, call: Callable[..., Any], args: Any, kwargs: Any) -> Callable[..., Any]:
+    def instead(self, layer: Any, call: Callable[..., Any], args: Any, kwargs: Any) -> Callable[..., Any]:
         """What is called in place of `call`; a layer without a layout is as any other from then on."""
         layout = self.distribution.get_tensor_layout(f"{layer.path}/output")
         if layout is None:
-            layer.__dict__["_remat"] = self.inner
-        inner = call if self.inner is None else choose(self.inner, layer, call, args, kwargs)
+            layer.__dict__["_around"] = self.inner
+        inner = call if self.inner is None else self.inner.instead(layer, call, args, kwargs)
         if layout is None:
             return inner
         b = layer._backend

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, MutableMapping
 from typing import Any
 
 from kfront.core import dtypes
 from kfront.core.errors import ArgumentError, ArgumentTypeError
+from kfront.core.naming import matching
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract, KerasTensor
 
@@ -185,14 +185,7 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
         Raises:
             ArgumentError: if several patterns match.
         """
-        if path in self._policies:
-            return path
-        matches = [k for k in self._policies if re.fullmatch(k, path)]
-        if len(matches) > 1:
-            raise ArgumentError(
-                f"[DTypePolicyMap] expected at most one pattern to match {path!r}, got {matches}; make them exclusive."
-            )
-        return matches[0] if matches else None
+        return matching("DTypePolicyMap", self._policies, path)
 
     def __setitem__(self, key: str, policy: Any) -> None:
         if key in self._policies:

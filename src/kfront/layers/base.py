@@ -31,7 +31,7 @@ from kfront.core.naming import auto_name, current_path, name_scope, path_scope
 from kfront.core.operation import Operation, record
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract, KerasTensor, is_text, standardize_shape
-from kfront.core.state import state
+from kfront.core.state import distribution_on, state
 from kfront.core.symbolic import SymbolicScope
 from kfront.core.tracking import PLAIN, structure
 from kfront.core.variable import StatelessScope, Variable
@@ -163,9 +163,10 @@ class Layer(Owner, Unquantized, Operation):
         fields["_ready"] = False
         fields["_input_shape_arg"] = shape
         if state.remat is not None:
-            fields["_remat"] = state.remat
-        if state.distribution is not None:
-            state.distribution._adopt(self)
+            fields["_around"] = state.remat
+        distribution = distribution_on(self._backend)
+        if distribution is not None:
+            distribution._adopt(self)
         self.activity_regularizer = _regularizer(activity_regularizer)
         self._refresh_policy()
 
@@ -451,7 +452,7 @@ class Layer(Owner, Unquantized, Operation):
 
     def _concrete(self, args: Any, kwargs: Any, named: dict[str, Any], info: Any) -> Any:
         kwargs = self._fill_masks(named, kwargs, info) if state.masks and info.masks else kwargs
-        call = self.call if self._remat is None else self.rematerialized_call(self.call, *args, **kwargs)
+        call = self.call if self._around is None else self.rematerialized_call(self.call, *args, **kwargs)
         out = call(*args, **kwargs)
         if not self.built and type(self).build is Layer.build:
             self._finish_build()
@@ -491,7 +492,7 @@ class Layer(Owner, Unquantized, Operation):
             and self.built
             and self.activity_regularizer is None
             and not self._needs_general
-            and self._remat is None
+            and self._around is None
             and not info.defaults.get("training")
         )
 

@@ -289,7 +289,6 @@ class BatchNormalization(_Affine):
             )
         weights = ops.cast(mask, dtype_of(x))
         weights = ops.reshape(weights, (*ops.shape(mask), *(1,) * (rank - len(mask.shape))))
-        weights = ops.broadcast_to(weights, ops.shape(x))
 
         def average(values: Any) -> Any:
             """Over this batch, or those of all replicas; of what is counted and of the count alike, so n drops out."""
@@ -297,9 +296,8 @@ class BatchNormalization(_Affine):
                 return moments(values, axes, keepdims=True, synchronized=True)[0]
             return ops.mean(values, axis=axes, keepdims=True)
 
-        both = average(ops.concatenate([weights, ops.multiply(weights, x)], axis=self.axis))
-        share, mean = ops.split(both, 2, axis=self.axis)
-        mean = ops.divide(mean, share)
+        share = average(weights)
+        mean = ops.divide(average(ops.multiply(weights, x)), share)
         spread = ops.multiply(weights, ops.square(ops.subtract(x, mean)))
         variance = ops.divide(average(spread), share)
         return ops.reshape(mean, (-1,)), ops.reshape(variance, (-1,))

@@ -17,7 +17,7 @@ from kfront.backends import backend_scope, current
 from kfront.core.errors import ArgumentError, ArgumentTypeError, NotBuiltError
 from kfront.core.naming import auto_name, name_scope
 from kfront.core.registry import serializable
-from kfront.core.state import state
+from kfront.core.state import distribution_on, state
 from kfront.core.variable import StatelessScope
 from kfront.optimizers import scalars
 from kfront.optimizers.plan import Group, ParamGroup, Plan, check_param_groups, frozen_positions
@@ -230,8 +230,9 @@ class Optimizer(StateOwner):
         self._trainable_variables = variables
         self._positions = {id(v): i for i, v in enumerate(variables)}
         self._plans = {}
-        if state.distribution is not None:
-            self._reduction = self._backend.distributor.reduction(state.distribution)
+        now = distribution_on(self._backend)
+        if now is not None:
+            self._reduction = self._backend.distributor.reduction(now)
         if self.use_ema:
             self._averages = self.add_optimizer_variables(variables, "average")
         if self.gradient_accumulation_steps:

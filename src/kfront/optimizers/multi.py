@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any
 
 from kfront.core.errors import ArgumentError, ArgumentTypeError
+from kfront.core.naming import matching
 from kfront.core.registry import serializable
 from kfront.optimizers.base import Optimizer
 
@@ -49,15 +50,8 @@ class OptimizerMap(MutableMapping[str, Optimizer]):
         return self._default_optimizer
 
     def __getitem__(self, key: str) -> Optimizer:
-        if key in self._map:
-            return self._map[key]
-        found = [pattern for pattern in self._map if re.fullmatch(pattern, key)]
-        if len(found) > 1:
-            raise ArgumentError(
-                f"[OptimizerMap] expected one pattern to match {key!r}, got {found}; make the patterns exclude each "
-                "other."
-            )
-        return self._map[found[0]] if found else self._default_optimizer
+        found = matching("OptimizerMap", self._map, key)
+        return self._default_optimizer if found is None else self._map[found]
 
     def __setitem__(self, key: str, optimizer: Optimizer) -> None:
         if not isinstance(key, str):

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from kfront.core.errors import SavingError, UnsafeFileError
-from kfront.saving.guard import LIMITS, shown
+from kfront.saving.guard import LIMITS, intact, shown
 
 __all__ = ["ArchiveReader", "ArchiveWriter", "Window", "bytes_of", "is_asset", "let_go"]
 
@@ -424,7 +424,7 @@ class ArchiveReader:
             raise UnsafeFileError(
                 f"[load] expected at most {limit:,} bytes in {name} of {self.what}, it declares {info.file_size:,}."
             )
-        with self._intact(name), self.zip.open(info) as member:
+        with intact(f"archive {self.what}", name), self.zip.open(info) as member:
             data = member.read(limit + 1)
         if len(data) != info.file_size:
             raise SavingError(f"[load] expected {info.file_size:,} bytes in {name} of {self.what}, got {len(data):,}.")
@@ -472,17 +472,6 @@ class ArchiveReader:
                 "is it a file that `model.save` wrote?"
             )
         return info
-
-    @contextlib.contextmanager
-    def _intact(self, name: str) -> Iterator[None]:
-        try:
-            yield
-        except SavingError:
-            raise
-        except Exception as error:
-            raise SavingError(
-                f"[load] expected {name} of {self.what} to be intact, reading it failed: {error}."
-            ) from None
 
     def stored_bytes(self, name: str) -> int:
         """The bytes that a member takes in the archive."""

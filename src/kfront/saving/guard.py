@@ -33,6 +33,7 @@ __all__ = [
     "check_config",
     "expect",
     "in_loading",
+    "intact",
     "is_builtin",
     "is_safe",
     "is_users",
@@ -85,6 +86,32 @@ _INTERNAL = {
     ("keras.src.applications.inception_resnet_v2", "CustomScaleLayer"): "kfront.applications.inception_resnet_v2",
 }
 _FUNCTION_HOMES = ("keras.activations", "keras.losses", "keras.metrics", "keras.initializers", "keras.regularizers")
+
+
+class intact:
+    """Scope in which whatever a library raises for a damaged file becomes one error.
+
+    Args:
+        what: what it is, for messages.
+        where: the file or the place in it that is read.
+    """
+
+    __slots__ = ("what", "where")
+
+    def __init__(self, what: str, where: Any) -> None:
+        self.what, self.where = what, where
+
+    def __enter__(self) -> None:
+        """Nothing to do."""
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if error is None or isinstance(error, SavingError) or not isinstance(error, Exception):
+            return
+        if isinstance(error, MemoryError):
+            problem = f"one that asks for too much memory at {self.where}"
+        else:
+            problem = f"one that cannot be read at {self.where}: {type(error).__name__}: {shown(str(error))}"
+        raise SavingError(f"[load] expected an intact {self.what}, got {problem}.") from None
 
 
 def shown(value: Any) -> str:

@@ -21,7 +21,7 @@ from kfront.backends.base import numpy_dtype
 from kfront.core.dtypes import FLOATS
 from kfront.core.errors import SavingError, UnsafeFileError
 from kfront.saving.archive import Window, let_go
-from kfront.saving.guard import LIMITS, shown
+from kfront.saving.guard import LIMITS, intact, shown
 
 __all__ = ["Dataset", "H5Reader", "H5Writer", "Store", "reading"]
 
@@ -29,6 +29,8 @@ _FILTERS = {h5z.FILTER_DEFLATE, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32}
 _LAYOUTS = {h5d.COMPACT, h5d.CONTIGUOUS, h5d.CHUNKED}
 _OPAQUE = tuple(d for d in FLOATS if d == "bfloat16" or d.startswith("float8"))
 _SMALL = 1 << 20
+
+reading = functools.partial(intact, "HDF5 file")  # scope: HDF5 has many exceptions for damaged files
 
 
 @functools.cache
@@ -87,31 +89,6 @@ class H5Writer:
         """Write what is pending."""
         self._groups.clear()
         self._file.close()
-
-
-class reading:
-    """Scope in which HDF5's many exceptions for damaged files become one.
-
-    Args:
-        what: what is read, for messages.
-    """
-
-    __slots__ = ("what",)
-
-    def __init__(self, what: str) -> None:
-        self.what = what
-
-    def __enter__(self) -> None:
-        """Nothing to do."""
-
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        if error is None or isinstance(error, SavingError) or not isinstance(error, Exception):
-            return
-        if isinstance(error, MemoryError):
-            problem = f"one that asks for too much memory at {self.what}"
-        else:
-            problem = f"one that cannot be read at {self.what}: {type(error).__name__}: {error}"
-        raise SavingError(f"[load] expected an intact HDF5 file, got {problem}.") from None
 
 
 class Dataset:

@@ -20,7 +20,7 @@ from kfront.saving.directory import MEMBERS, DirectoryReader, DirectoryWriter
 from kfront.saving.hub import download, is_hub_path
 from kfront.saving.legacy_h5 import load_legacy_model, write_legacy_model
 from kfront.saving.walk import walk
-from kfront.saving.weights_h5 import bytes_needed, bytes_of, collect, read_weights, write_collected
+from kfront.saving.weights_h5 import array_bytes, bytes_needed, collect, read_weights, write_collected
 
 __all__ = ["load_archive_weights", "load_model", "open_source", "save_model", "shown_path"]
 
@@ -98,7 +98,7 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool |
         )
     form = _form(filepath, zipped)
     if form == "legacy":
-        with atomic_write(filepath, overwrite, sum(bytes_of(v.shape, v._dtype) for v in model.weights)) as file:
+        with atomic_write(filepath, overwrite, sum(array_bytes(v.shape, v._dtype) for v in model.weights)) as file:
             write_legacy_model(model, file, include)
         return None
     return _write(_Contents(model, include), form, filepath, overwrite)

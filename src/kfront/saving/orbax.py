@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import re
@@ -78,20 +77,6 @@ def is_checkpoint(path: Any) -> bool:
     return _step_folder(path) is not None
 
 
-@contextlib.contextmanager
-def _intact(path: Any) -> Iterator[None]:
-    """Scope in which what Orbax raises for damaged files becomes one error."""
-    try:
-        yield
-    except SavingError:
-        raise
-    except Exception as error:
-        raise SavingError(
-            f"[load] expected an intact checkpoint of Orbax, got {path}, which cannot be read: "
-            f"{type(error).__name__}: {guard.shown(str(error))}."
-        ) from None
-
-
 def _stored_bytes(folder: Path, what: Any) -> int:
     """The bytes of all files of a checkpoint, which must be plain files and folders."""
     total, count = 0, 0
@@ -135,7 +120,7 @@ def _tree(path: Any, model: Any) -> dict[str, Any]:
     item = folder.absolute() / "pytree"
     wanted = sum(8 * math.prod(v.shape) for _, variables in _state(model) for v in variables)
     most = _explained(_stored_bytes(item, path)) + 2 * wanted
-    with _intact(path), found.PyTreeCheckpointer() as reader:
+    with guard.intact("checkpoint of Orbax", path), found.PyTreeCheckpointer() as reader:
         known = reader.metadata(item)
         shape = getattr(known, "item_metadata", known)
         shape = guard.expect(getattr(shape, "tree", shape), dict, "metadata")

@@ -18,7 +18,7 @@ from kfront.saving.keras_format import load_archive_weights, open_source, shown_
 from kfront.saving.legacy_h5 import is_legacy, read_legacy_weights
 from kfront.saving.safetensors import named_values, read_safetensors, write_safetensors
 from kfront.saving.sharded import read_sharded, write_sharded
-from kfront.saving.weights_h5 import bytes_of, collect, read_weights, write_collected
+from kfront.saving.weights_h5 import array_bytes, collect, read_weights, write_collected
 
 __all__ = ["load_weights", "save_weights"]
 
@@ -66,7 +66,7 @@ def _job(
     """The writing of a file of weights, whose values are copied now or read then."""
     if path.endswith(".safetensors"):
         tensors = named_values(model, copy)
-        size = sum(bytes_of(v.shape, getattr(v, "_dtype", v.dtype)) for _, v in tensors)
+        size = sum(array_bytes(v.shape, getattr(v, "_dtype", v.dtype)) for _, v in tensors)
         return lambda: _atomically(write_safetensors, tensors, size, path, overwrite, metadata)
     items = collect(model, copy=copy)
     if max_shard_size is not None:

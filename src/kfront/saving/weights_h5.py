@@ -23,9 +23,9 @@ from kfront.saving.walk import own_variables, walk
 __all__ = [
     "Difference",
     "Item",
+    "array_bytes",
     "assign_all",
     "bytes_needed",
-    "bytes_of",
     "collect",
     "compare",
     "read_from",
@@ -74,10 +74,10 @@ def _item(path: Path, obj: Any) -> Item:
     if own is None:
         return Item(path, name, _custom_values(obj))
     values = ((str(i), v._backend.to_numpy(v._value)) for i, v in enumerate(own))
-    return Item(path, name, values, sum(bytes_of(v.shape, v._dtype) for v in own))
+    return Item(path, name, values, sum(array_bytes(v.shape, v._dtype) for v in own))
 
 
-def bytes_of(shape: Iterable[int], dtype: str) -> int:
+def array_bytes(shape: Iterable[int], dtype: str) -> int:
     """Size of an array in memory."""
     return math.prod(shape) * numpy_dtype(dtype).itemsize
 

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from kfront.core import tree
-from kfront.core.state import state
+from kfront.core.state import distribution_on, state
 from kfront.core.tracking import structure
 from kfront.layers.calling import call_info
 from kfront.training.compiled import first_size
 from kfront.utils.data_utils import pack_x_y_sample_weight
 
-__all__ = ["StepMaker", "current_distribution"]
+__all__ = ["StepMaker"]
 
 
 class StepMaker:
@@ -85,7 +85,7 @@ class StepMaker:
         """Changes when layers are frozen, or variables or metrics are added."""
         model = self.model
         ids = (tuple(map(id, found)) for found in (model.trainable_variables, model.variables, model.metrics))
-        distribution = current_distribution(model._backend)
+        distribution = distribution_on(model._backend)
         return (*ids, [v.regularizer is None for v in model.trainable_variables], distribution)
 
     def refresh(self) -> None:
@@ -238,7 +238,7 @@ class StepMaker:
 
     def _distributed(self, run: Callable[..., Any], kind: str) -> Callable[..., Any]:
         """The step on the devices of the current distribution."""
-        now = current_distribution(self.model._backend)
+        now = distribution_on(self.model._backend)
         return run if now is None else now._backend.distributor.step(run, kind, now, self.model)
 
     def _or_eagerly(self, compiled: Callable[..., Any], raw: Callable[..., Any]) -> Callable[..., Any]:
@@ -348,12 +348,6 @@ class StepMaker:
             return logs
 
         return run
-
-
-def current_distribution(backend: Any) -> Any:
-    """The current distribution if it is one of this backend, else None."""
-    now = state.distribution
-    return now if now is not None and now._backend is backend else None
 
 
 def _eager_loop(raw: Callable[..., Any]) -> Callable[..., Any]:

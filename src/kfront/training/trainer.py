@@ -14,7 +14,7 @@ import numpy as np
 from kfront.backends import backend_scope
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, DataError, NotCompiledError
-from kfront.core.state import state
+from kfront.core.state import distribution_on, state
 from kfront.core.traceback import filtered
 from kfront.metrics.base import reset_all, result_on_host
 from kfront.training import loop
@@ -22,7 +22,7 @@ from kfront.training.checks import check_labels
 from kfront.training.compiled import CompiledLoss, CompiledMetrics, specs_of
 from kfront.training.data import make_data, split_arrays
 from kfront.training.logs import LazyLogs, by_name, python_logs
-from kfront.training.step import StepMaker, current_distribution
+from kfront.training.step import StepMaker
 
 __all__ = ["Trainer"]
 
@@ -526,7 +526,7 @@ class Trainer:
         """Results at the end of an epoch: those of a custom step if it gave any, else the metrics'."""
         last = self.__dict__.get("_last_logs")
         last = python_logs(last, self._backend) if isinstance(last, dict) else None
-        if current_distribution(self._backend) is not None:
+        if distribution_on(self._backend) is not None:
             with self._backend.distributor.gathered(self, last) as together:
                 return self._python_results() if last is None else together
         return self._python_results() if last is None else last
