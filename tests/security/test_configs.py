@@ -218,3 +218,29 @@ def test_shared_ids_do_not_confuse_types(backend):
     layer = kfront.saving.deserialize_keras_object(a.dense(kernel_initializer=first, kernel_regularizer=other))
     assert type(layer.kernel_initializer).__name__ == "Zeros"
     assert type(layer.kernel_regularizer).__name__ == "L2"
+
+
+@pytest.mark.parametrize("key", ["(a+)+b", "(a|a)*b", "(?:a*)*b", "(a{1,9}){1,9}b", ".*a.*a.*a.*b"])
+def test_expressions_that_take_for_ever(key):
+    """Keys of maps are matched with paths, and a file brings both."""
+    maps = [
+        {"module": "keras.dtype_policies", "class_name": "DTypePolicyMap", "config": {"policy_map": {key: "float32"}}},
+        {
+            "module": "keras.optimizers",
+            "class_name": "OptimizerMap",
+            "config": {
+                "default_optimizer": {"module": "keras.optimizers", "class_name": "SGD", "config": {}},
+                "optimizer_map": {key: {"module": "keras.optimizers", "class_name": "SGD", "config": {}}},
+            },
+        },
+    ]
+    for config in maps:
+        with pytest.raises(UnsafeFileError, match="short expressions"):
+            kfront.saving.deserialize_keras_object({**config, "registered_name": None})
+
+
+def test_usual_expressions_come_back():
+    policies = kfront.dtype_policies.DTypePolicyMap("float32", {"a/.*/b.*": "bfloat16", "a/c": "float16"})
+    again = kfront.saving.deserialize_keras_object(kfront.saving.serialize_keras_object(policies))
+    assert again["a/x/bc"].name == "bfloat16" and again["a/c"].name == "float16" and again["x"].name == "float32"
+    assert again["a/" + "x" * 300 + "/b"].name == "float32"

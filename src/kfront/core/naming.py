@@ -24,6 +24,7 @@ __all__ = [
     "uniquify",
 ]
 
+_LONGEST = 256  # characters of a path that expressions are matched with
 _counts: dict[str, int] = defaultdict(int)
 _lock = threading.Lock()
 
@@ -126,13 +127,15 @@ def matching(who: str, patterns: Collection[str], path: str) -> str | None:
     Args:
         who: the name for messages.
         patterns: paths, or regular expressions for whole paths.
-        path: parts joined by ``/``.
+        path: parts joined by ``/``; expressions match up to 256 characters, for files bring both.
 
     Raises:
         ArgumentError: several expressions match.
     """
     if path in patterns:
         return path
+    if len(path) > _LONGEST:
+        return None
     found = [pattern for pattern in patterns if re.fullmatch(pattern, path)]
     if len(found) > 1:
         raise ArgumentError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any
 
 from kfront.core import dtypes
@@ -219,7 +219,12 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> DTypePolicyMap:
         """A map from its config."""
-        return cls(config.get("default_policy"), config.get("policy_map"))
+        from kfront.saving import guard
+
+        policies = config.get("policy_map")
+        if isinstance(policies, Mapping):
+            policies = {guard.pattern(key, "policy_map"): policy for key, policy in policies.items()}
+        return cls(config.get("default_policy"), policies)
 
 
 _shared: dict[str, DTypePolicy] = {}

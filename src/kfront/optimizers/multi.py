@@ -97,11 +97,13 @@ class OptimizerMap(MutableMapping[str, Optimizer]):
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> OptimizerMap:
         """A map from its config."""
         from kfront import saving
+        from kfront.saving import guard
 
         def unpack(one: Any) -> Any:
             return saving.deserialize_keras_object(one, custom_objects=custom_objects)
 
-        rest = {pattern: unpack(one) for pattern, one in (config.get("optimizer_map") or {}).items()}
+        chosen = (config.get("optimizer_map") or {}).items()
+        rest = {guard.pattern(key, "optimizer_map"): unpack(one) for key, one in chosen}
         return cls(unpack(config["default_optimizer"]), rest)
 
 

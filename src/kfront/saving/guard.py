@@ -16,6 +16,7 @@ import contextlib
 import importlib
 import inspect
 import json
+import re
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -39,6 +40,7 @@ __all__ = [
     "is_users",
     "loading",
     "parse_json",
+    "pattern",
     "refuse_path",
     "resolve_class",
     "resolve_function",
@@ -328,6 +330,28 @@ def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         double = next(k for k in names if names.count(k) > 1)
         raise SavingError(f"expected every key of an object once, got {shown(double)} twice.")
     return out
+
+
+_REPEATS = re.compile(r"(?<!\\)[*+{]")
+
+
+def pattern(text: Any, what: str) -> str:
+    """A path, or a regular expression for paths, that a file has; one that may take for ever is refused.
+
+    Args:
+        text: the expression.
+        what: what it stands in, for messages.
+
+    Raises:
+        UnsafeFileError: it repeats groups, or has more than three repetitions.
+    """
+    text = expect(text, str, what)
+    if len(text) > 1000 or re.search(r"\)\s*[*+?{]", text) or len(_REPEATS.findall(text)) > 3:
+        raise UnsafeFileError(
+            f"[load] expected paths or short expressions, with at most three repetitions and none of a group, in "
+            f"{what}, got {shown(text)}."
+        )
+    return text
 
 
 def refuse_path(who: str, argument: str, value: Any) -> None:
