@@ -169,7 +169,7 @@ def test_choice_by_function_and_mistakes() -> None:
         chosen.learning_rate = 0.1
     with pytest.raises(ArgumentError, match="set them on one of its"):
         chosen.param_groups = [{"pattern": "x"}]
-    with pytest.raises(ArgumentError, match=r"one pattern to match 'ab', got \['a.', '.b'\]"):
+    with pytest.raises(ArgumentError, match=r"at most one key that matches 'ab', got \['a.', '.b'\]"):
         optimizers.OptimizerMap(slow, {"a.": slow, ".b": fast})["ab"]
     by_path = optimizers.OptimizerMap(slow, {"a": fast})
     assert (by_path["a"], by_path["b"], len(by_path), list(by_path), "b" in by_path) == (fast, slow, 1, ["a"], False)

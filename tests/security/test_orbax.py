@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -43,6 +46,20 @@ def valid(tmp_path_factory):
     return _save(tmp_path_factory.mktemp("orbax") / "valid")
 
 
+@pytest.fixture(scope="module")
+def big(tmp_path_factory):
+    """Arrays of 512 MiB whose equal values take next to nothing in the files; another process needs that memory."""
+    folder = tmp_path_factory.mktemp("orbax") / "big"
+    write = """if True:
+        import sys, numpy as np
+        from tests.security.test_orbax import _save
+        arrays = {"kernel": np.zeros((1 << 14, 1 << 13), "float32")}
+        _save(sys.argv[1], arrays)
+    """
+    subprocess.run([sys.executable, "-c", write, str(folder)], check=True, env={**os.environ, "KERAS_BACKEND": "numpy"})
+    return folder
+
+
 @pytest.fixture
 def copy(valid, tmp_path):
     return shutil.copytree(valid, tmp_path / "copy")
@@ -62,9 +79,7 @@ def test_the_harmless_checkpoint_loads(backend, valid):
     np.testing.assert_array_equal(kfront.saving.load_model(valid).get_weights()[0], np.full((4, 2), 0.5))
 
 
-def test_arrays_that_claim_more_than_there_is(backend, tmp_path):
-    """Equal values take next to nothing in the files."""
-    big = _save(tmp_path / "big", {"kernel": np.zeros((1 << 14, 1 << 13), "float32")})
+def test_arrays_that_claim_more_than_there_is(backend, big):
     weights = _model().get_weights()
     model = _model()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
