@@ -11,13 +11,16 @@ import os
 import re
 import struct
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from kfront.core.errors import SavingError, UnsafeFileError
 from kfront.saving.guard import LIMITS, intact, shown
+
+try:
+    from zlib_ng.zlib_ng import crc32  # with the processor's own instructions
+except ImportError:
+    from zlib import crc32
 
 __all__ = ["ArchiveReader", "ArchiveWriter", "Window", "bytes_of", "is_asset", "let_go"]
 
@@ -28,7 +31,7 @@ _PADDING = 0xD935  # an extra field of zeros, as tools that align archives write
 
 
 _POLYNOMIAL = 0xEDB88320  # of CRC-32, bits reversed
-_BLOCK, _SMALL, _APART, _PIECE = 1 << 18, 1 << 16, 1 << 19, 1 << 22  # bytes
+_BLOCK, _SMALL, _PIECE = 1 << 18, 1 << 16, 1 << 22  # bytes
 
 
 def _times(a: int, b: int) -> int:
@@ -51,16 +54,6 @@ def _zeros(count: int) -> int:
             out = _times(out, square)
         square, count = _times(square, square), count >> 1
     return out
-
-
-@functools.cache
-def _pool() -> ThreadPoolExecutor:
-    """Threads for checksums, which are taken outside the interpreter's lock."""
-    return ThreadPoolExecutor(min(8, os.cpu_count() or 1), "kfront-checksum")
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
 def _joined(first: int, second: int, size: int) -> int:
@@ -139,18 +132,11 @@ class Window(io.RawIOBase):
         return count
 
     def _put_and_sum(self, view: memoryview, place: int) -> int:
-        """Write a large piece and take its checksum: in another thread, or block by block."""
-        if len(view) > _APART:
-            summed = _pool().submit(zlib.crc32, view)
-            try:
-                self._put(view, place)
-            finally:
-                crc = summed.result()  # the view is not the caller's to keep
-            return crc
+        """Write a large piece and take its checksum, block by block."""
         crc = 0
         for at in range(0, len(view), _BLOCK):
             part = view[at : at + _BLOCK]
-            crc = zlib.crc32(part, crc)
+            crc = crc32(part, crc)
             self._put(part, place + at)
         return crc
 
@@ -215,26 +201,24 @@ class Window(io.RawIOBase):
         return out
 
     def _crc_of(self, at: int, end: int, value: int) -> int:
-        """The checksum continued over bytes that stand in the file: of large parts in several threads."""
-        if self._descriptor is None or end - at <= _PIECE:
-            return self._crc_of_piece(at, end, value)
-        starts = range(at, end, _PIECE)
-        ends = [min(end, start + _PIECE) for start in starts]
-        for start, stop, crc in zip(starts, ends, _pool().map(self._crc_of_piece, starts, ends), strict=True):
-            value = _joined(value, crc, stop - start)
+        """The checksum continued over bytes that stand in the file."""
+        with bytes_of(self.file) if end - at > _PIECE else contextlib.nullcontext() as data:
+            while at < end:
+                start, count = self.start + at, min(_PIECE, end - at)
+                if data is None:
+                    value = crc32(self._get(start, count), value)
+                else:
+                    with memoryview(data) as view, view[start : start + count] as part:
+                        value = crc32(part, value)
+                    let_go(data, start, count)
+                at += count
         return value
 
-    def _crc_of_piece(self, at: int, end: int, value: int = 0) -> int:
-        while at < end:
-            if self._descriptor is not None:
-                block = os.pread(self._descriptor, min(end - at, _BLOCK), self.start + at)
-            else:
-                self.file.seek(self.start + at)
-                block = self.file.read(min(end - at, _BLOCK))
-            if not block:
-                break
-            value, at = zlib.crc32(block, value), at + len(block)
-        return value
+    def _get(self, start: int, count: int) -> bytes:
+        if self._descriptor is not None:
+            return os.pread(self._descriptor, count, start)
+        self.file.seek(start)
+        return self.file.read(count)
 
 
 def _descriptor(file: Any) -> int | None:
@@ -443,7 +427,7 @@ class ArchiveReader:
             window = Window(self.file, self._start(info), info.file_size)
             if window.crc() != info.CRC:
                 raise SavingError(f"[load] expected {name} of {self.what} to be intact, its checksum differs.")
-            yield io.BufferedReader(window, 1 << 16)
+            yield io.BufferedReader(window, 1 << 12)
         else:
             yield io.BytesIO(self.read(name, limit()))
 
