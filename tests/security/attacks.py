@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import gc
 import io
 import json
 import marshal
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,26 @@ import numpy as np
 
 METADATA = json.dumps({"keras_version": "3.15.1", "date_saved": "2026-01-01@00:00:00"})
 FLOAT32 = {"module": "keras", "class_name": "DTypePolicy", "config": {"name": "float32"}, "registered_name": None}
+
+
+def peak() -> int:
+    """The most memory that was in use since the last reset, in bytes."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(x for x in lines if x.startswith("VmHWM")).split()[1]) << 10
+
+
+@contextlib.contextmanager
+def little_memory(most: int) -> Iterator[None]:
+    """Scope that takes no more than `most` bytes at any moment, as far as the system tells (Linux)."""
+    reset = Path("/proc/self/clear_refs")
+    if not reset.exists():
+        yield
+        return
+    gc.collect()
+    reset.write_text("5")
+    before = peak()
+    yield
+    assert peak() - before < most
 
 
 def named(module: Any, name: Any, config: Any = None, registered: Any = None) -> dict[str, Any]:

@@ -18,7 +18,6 @@ from tests.security.test_files import _external, _links, _model, _rss, _virtual
 
 import kfront
 from kfront.core.errors import KfrontError, SavingError, UnsafeFileError
-from kfront.saving import hdf5_text
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -336,36 +335,6 @@ def test_bombs_in_legacy_files(backend, tmp_path):
         load(legacy_file(tmp_path / "o.h5", a.sequential(a.dense(units=10**9))))
 
 
-def test_one_long_text_used_again_and_again(tmp_path):
-    """A list of names whose every entry points to the same megabyte."""
-    path = legacy_file(tmp_path / "m.h5", a.sequential(a.dense()))
-    with h5py.File(path, "r+") as file:
-        file["model_weights"].attrs["layer_names"] = np.array(
-            ["y" * (1 << 20)] + ["x"] * 3000, dtype=h5py.string_dtype()
-        )
-    data = bytearray(path.read_bytes())
-    pointers = [
-        (1 << 20).to_bytes(4, "little") + at.to_bytes(8, "little") + i.to_bytes(4, "little")
-        for at in _places(data, hdf5_text._COLLECTION)
-        for i, n in hdf5_text._objects(data, at + 16, len(data))
-        if n == 1 << 20
-    ]
-    pointer = next(p for p in pointers if data.find(p) > 0)
-    first = data.find(pointer)
-    assert first > 0
-    data[first : first + 16 * 3001] = pointer * 3001
-    path.write_bytes(bytes(data))
-    with pytest.raises(UnsafeFileError, match="again and again"):
-        load(path)
-
-
-def _places(data, what):
-    at = data.find(what)
-    while at >= 0:
-        yield at
-        at = data.find(what, at + 1)
-
-
 def test_bombs_in_the_editor(tmp_path):
     def write(file):
         del file["layers/dense/vars/0"]
@@ -433,16 +402,3 @@ def test_layer_names_are_not_paths(name, tmp_path):
 def test_hub_paths_are_plain(path):
     with pytest.raises(SavingError):
         _model().load_weights(path)
-
-
-def test_texts_that_claim_more_than_there_is(tmp_path):
-    """The length of a text stands beside its pointer, and HDF5 takes that much memory before it looks."""
-    path = legacy_file(tmp_path / "x.h5", a.sequential(a.dense()))
-    data = path.read_bytes()
-    for text in (b"2.15.0", json.dumps(a.sequential(a.dense())).encode()):
-        heap = data.find(b"GCOL\x01\0\0\0")
-        pointer = len(text).to_bytes(4, "little") + heap.to_bytes(8, "little")
-        assert pointer in data
-        path.write_bytes(data.replace(pointer, b"\xff\xff\xff\xff" + pointer[4:]))
-        with pytest.raises(UnsafeFileError, match="no longer than the file"):
-            load(path)

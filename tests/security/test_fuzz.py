@@ -6,13 +6,11 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import io
 import json
 import os
 import time
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -78,21 +76,8 @@ def archives(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def bounded():
     """No test needs much memory at any moment."""
-    peak = Path("/proc/self/clear_refs")
-    if not peak.exists():
+    with a.little_memory(600 << 20):
         yield
-        return
-    gc.collect()
-    peak.write_text("5")
-    before = _peak()
-    yield
-    assert _peak() - before < 600 << 10
-
-
-def _peak() -> int:
-    """The most memory that was in use since the last reset, in KiB."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return int(next(x for x in lines if x.startswith("VmHWM")).split()[1])
 
 
 def _damage(data: bytes, rng: np.random.Generator) -> bytes:

@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from h5py import h5g  # pyright: ignore[reportAttributeAccessIssue]
 
@@ -123,8 +122,8 @@ class KerasFileEditor:
             raise UnsafeFileError(f"[KerasFileEditor] expected groups and arrays in the file, got a link at {where}.")
         seen.add(kind.objno)
         with reading(where):
-            name = h5py.Group(reader.group(path)).attrs.get("name") if path[-1] == "vars" else None
-        if isinstance(name, str):
+            name = reader.texts.one(reader.group(path), "name") if path[-1] == "vars" else None
+        if name is not None:
             self._names["/".join(path[:-1])] = name
         return None
 

@@ -22,6 +22,7 @@ from kfront.core.dtypes import FLOATS
 from kfront.core.errors import SavingError, UnsafeFileError
 from kfront.saving.archive import Window, let_go
 from kfront.saving.guard import LIMITS, intact, shown
+from kfront.saving.hdf5_text import Texts
 
 __all__ = ["Dataset", "H5Reader", "H5Writer", "Store", "reading"]
 
@@ -103,13 +104,13 @@ class Dataset:
 
     __slots__ = ("_data", "_id", "_start", "dtype", "in_place", "path", "shape")
 
-    def __init__(self, handle: Any, path: str, size: int, data: Any = None) -> None:
+    def __init__(self, handle: Any, path: str, reader: H5Reader) -> None:
         self._id, self.path = handle, path
-        self.shape, self.dtype = _checked(handle, path)
+        self.shape, self.dtype = _checked(handle, path, reader)
         start = handle.get_offset()
-        self._start, self._data = start, data if _native(handle, self.dtype) else None
+        self._start, self._data = start, reader._data if _native(handle, self.dtype) else None
         self.in_place = start is not None
-        if start is not None and not 0 <= start <= size - self.nbytes:
+        if start is not None and not 0 <= start <= reader._size - self.nbytes:
             raise SavingError(f"[load] expected data inside the file, got {path} beyond its end: it is cut off.")
 
     def read(self) -> np.ndarray:
@@ -185,7 +186,7 @@ def _native(handle: Any, dtype: str) -> bool:
     return dtype in _OPAQUE or (dtype != "bool" and handle.get_type().dtype.isnative)
 
 
-def _checked(handle: Any, path: str) -> tuple[tuple[int, ...], str]:
+def _checked(handle: Any, path: str, reader: H5Reader) -> tuple[tuple[int, ...], str]:
     """Shape and dtype name of a dataset that holds plain numbers inside the file."""
     plist = handle.get_create_plist()
     if plist.get_external_count() > 0:
@@ -206,7 +207,7 @@ def _checked(handle: Any, path: str) -> tuple[tuple[int, ...], str]:
     shape = (
         tuple(int(d) for d in space.get_simple_extent_dims()) if space.get_simple_extent_type() == h5s.SIMPLE else ()
     )
-    dtype = _dtype_of(handle, path)
+    dtype = _dtype_of(handle, path, reader)
     if layout == h5d.CHUNKED:
         _check_chunks(plist.get_chunk(), shape, path)
     elif 0 not in shape and handle.get_storage_size() == 0:
@@ -222,10 +223,10 @@ def _check_chunks(chunk: tuple[int, ...], shape: tuple[int, ...], path: str) -> 
         raise UnsafeFileError(f"[load] expected chunks no larger than the array {shape}, got {tuple(chunk)} at {path}.")
 
 
-def _dtype_of(handle: Any, path: str) -> str:
+def _dtype_of(handle: Any, path: str, reader: H5Reader) -> str:
     kind = handle.get_type()
     if kind.get_class() == h5t.OPAQUE:
-        name = _text_attribute(handle, b"dtype")
+        name = reader.texts.one(handle, "dtype")
         if name in _OPAQUE and numpy_dtype(name).itemsize == kind.get_size():
             return name
         raise SavingError(f"[load] expected an array of numbers at {path}, got opaque bytes of dtype {shown(name)}.")
@@ -234,16 +235,6 @@ def _dtype_of(handle: Any, path: str) -> str:
         if dtype.kind in "biuf" and dtype.itemsize <= 8:
             return dtype.newbyteorder("=").name
     raise SavingError(f"[load] expected an array of numbers at {path}, got HDF5 type class {kind.get_class()}.")
-
-
-def _text_attribute(handle: Any, name: bytes) -> str | None:
-    if not h5a.exists(handle, name):
-        return None
-    attribute = h5a.open(handle, name)
-    if attribute.get_type().get_class() != h5t.STRING or attribute.get_space().get_simple_extent_type() != h5s.SCALAR:
-        return None
-    value: Any = h5py.Dataset(handle).attrs[name.decode()]
-    return value.decode() if isinstance(value, bytes) else value
 
 
 class H5Reader:
@@ -266,11 +257,12 @@ class H5Reader:
         plain = not self._file.id.get_create_plist().get_userblock()
         self._data = _mapped(file) if plain and self._size > _SMALL else None
         self._groups: dict[tuple[str, ...], Any] = {(): self._file.id}
+        self._source = file
 
-    @property
-    def h5(self) -> h5py.File:
-        """The open file."""
-        return self._file
+    @functools.cached_property
+    def texts(self) -> Texts:
+        """The text attributes of the file."""
+        return Texts(self._source, self._file, self.what)
 
     def group(self, path: tuple[str, ...]) -> Any:
         """The group of that path, or None if it is not there."""
@@ -313,7 +305,7 @@ class H5Reader:
         if handle is None:
             return None
         with reading("/".join(path)):
-            return Dataset(handle, "/".join(path), self._size, self._data)
+            return Dataset(handle, "/".join(path), self)
 
     def holds_data(self, path: tuple[str, ...], budget: int = 200) -> bool:
         """Whether there is any dataset at or below `path`; looks at no more than `budget` names."""

@@ -20,7 +20,7 @@ from kfront.core.errors import SavingError
 from kfront.saving import guard, keras2, serialization
 from kfront.saving.cudnn import converted
 from kfront.saving.hdf5 import Dataset, H5Reader, reading
-from kfront.saving.hdf5_text import Texts, write_text, write_texts
+from kfront.saving.hdf5_text import write_text, write_texts
 from kfront.saving.weights_h5 import Difference, assign_all, compare, report
 
 __all__ = ["is_legacy", "load_legacy_model", "read_legacy_weights", "write_legacy_model"]
@@ -35,7 +35,7 @@ class _Source:
         self.what = what
         self.reader = H5Reader(file, what)
         with reading(what):
-            self.texts = Texts(file, self.reader.h5, what)
+            self.texts = self.reader.texts
         self.root = (_WEIGHTS,) if self.reader.group((_WEIGHTS,)) is not None else ()
 
     def text(self, name: str) -> str | None:
