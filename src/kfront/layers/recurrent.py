@@ -326,7 +326,7 @@ class RNN(OptionLayer):
             stop_dropout(cell)
 
     def _fused(self, x: Any, states: tuple[Any, ...], mask: Any) -> Any:
-        sequence, padding = self.cell.sequence, _padding(self._backend, mask)
+        sequence, (padding, steps) = self.cell.sequence, _padding(self._backend, mask)
         if padding == "none":
             outputs, *new = sequence(x, states, None, self.go_backwards)
             return new[0], outputs, new
@@ -336,7 +336,7 @@ class RNN(OptionLayer):
             x, mask = ops.flip(x, axis=1), ops.flip(mask, axis=1)
         moved = padding == "any" or self.go_backwards
         if moved:  # the steps that count come first, in their order
-            x = _steps_at(x, ops.argsort(ops.logical_not(mask), axis=1))
+            x = _steps_at(x, ops.argsort(ops.logical_not(mask), axis=1)[:, :steps])
         some = ops.expand_dims(ops.greater(lengths, 0), 1)
         if self.return_state or self._carried:
             outputs, *new = sequence(x, states, lengths, False)
@@ -456,16 +456,21 @@ class OfCell(RNN):
         self.input_spec = InputSpec(ndim=3)
 
 
-def _padding(backend: Any, mask: Any) -> str:
-    """Where a mask leaves steps out: "none", at the "end", or "any" place, as is assumed while an engine traces."""
+def _padding(backend: Any, mask: Any) -> tuple[str, int | None]:
+    """Where a mask leaves steps out: "none", at the "end", or "any" place, as is assumed while an engine traces.
+
+    And how many steps the longest sequence has at most, in eighths of the time: engines compile for each number.
+    """
     if mask is None:
-        return "none"
+        return "none", None
     if isinstance(mask, KerasTensor) or not backend.has_value(mask):
-        return "any"
+        return "any", None
     valid = np.asarray(backend.to_numpy(mask)).astype(bool)
     if valid.all():
-        return "none"
-    return "end" if (valid[:, :-1] >= valid[:, 1:]).all() else "any"
+        return "none", None
+    part = max(1, valid.shape[1] // 8)
+    steps = max(1, -(-int(valid.sum(1).max(initial=0)) // part)) * part
+    return ("end" if (valid[:, :-1] >= valid[:, 1:]).all() else "any"), steps
 
 
 def _steps_at(x: Any, at: Any) -> Any:
