@@ -1,4 +1,4 @@
-"""What the installed Keras does in a process of its own: ``python keras_side.py exchange|ops|layers FOLDER``."""
+"""What the installed Keras does in its own process: ``python keras_side.py exchange|changed|ops|layers FOLDER``."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import os
 import pathlib
 import sys
 import traceback
+from typing import Any
 
 import numpy as np
 
 sys.path.insert(0, os.path.dirname(__file__))
+import changed_models
 import models
 
 
@@ -97,6 +99,47 @@ def exchange(folder: str) -> None:
     forms(f"{folder}/forms")
 
 
+def _save_changed(folder: pathlib.Path, name: str) -> None:
+    """Write a model and what it predicts."""
+    import keras
+
+    changed_models.save(keras, folder, name, _predict_changed)
+
+
+def _load_changed(folder: pathlib.Path, name: str) -> None:
+    """Read a model and write what it predicts."""
+    import keras
+
+    keras.utils.clear_session()
+    model = keras.saving.load_model(folder / f"{name}.keras")
+    np.save(folder / f"{name}.keras.npy", _predict_changed(model, name))
+    if name in changed_models.WEIGHTS:
+        model = changed_models.build(keras, name, changed_models.SEEDS[1])
+        model.load_weights(folder / f"{name}.weights.h5")
+        np.save(folder / f"{name}.weights.npy", _predict_changed(model, name))
+
+
+def _predict_changed(model: Any, name: str) -> np.ndarray:
+    """What a model makes of its data; strings have to be tensors."""
+    data = changed_models.CASES[name].data
+    if data.dtype.kind != "U":
+        return changed_models.predict(model, name)
+    import keras
+    import tensorflow as tf
+
+    return keras.ops.convert_to_numpy(model(tf.constant(data)))
+
+
+def changed(folder: str) -> None:
+    """Save the models that were changed after they were made, and open what kfront saved."""
+    for job, part in ((_save_changed, "from_keras"), (_load_changed, "to_keras")):
+        for name in changed_models.CASES:
+            try:
+                job(pathlib.Path(folder) / part, name)
+            except Exception:
+                (pathlib.Path(folder) / part / f"{name}.keras.error").write_text(traceback.format_exc())
+
+
 def ops(folder: str) -> None:
     """Write the graph of every op call and its values; load kfront's graphs and write their values."""
     import keras
@@ -153,4 +196,4 @@ def layers(folder: str) -> None:
 
 
 if __name__ == "__main__":
-    {"exchange": exchange, "ops": ops, "layers": layers}[sys.argv[1]](sys.argv[2])
+    {"exchange": exchange, "changed": changed, "ops": ops, "layers": layers}[sys.argv[1]](sys.argv[2])
