@@ -62,8 +62,8 @@ __all__ = [
     "raw",
     "shape_vector",
     "size_of",
+    "target",
     "via",
-    "xla",
 ]
 
 Tensor = Any
@@ -167,8 +167,11 @@ def product(sizes: Sequence[Any]) -> Any:
     return out
 
 
-class _Xla(threading.local):
-    on = False  # whether what is traced now will be compiled by XLA, which lacks the fused recurrent op
+class _Target(threading.local):
+    """What will run the function that is traced now, where it lacks some of TensorFlow's operations."""
+
+    fused = True  # False for XLA and LiteRT: no whole recurrent layers as one operation
+    lite = False  # True for LiteRT without TensorFlow's own: no loops that collect tensors either, and no searches
 
 
-xla = _Xla()
+target = _Target()

@@ -7,6 +7,9 @@ from typing import Any
 
 import tensorflow as tf
 
+from kfront.backends.tensorflow._raw import target
+from kfront.core.errors import ShapeError
+
 Tensor = Any
 
 
@@ -102,8 +105,14 @@ def scan(
     xs = None if xs is None else _tensors(xs)
     leaves = tf.nest.flatten(xs) if xs is not None else []
     static = leaves[0].shape[0] if leaves else length
+    if target.lite and static is None:
+        raise ShapeError(
+            "[export] expected a fixed number of steps for 'litert', got None; give it in Input(shape=...) or in "
+            "`input_signature`, or pass `enable_select_tf_ops=True`."
+        )
     if (
         tf.executing_eagerly()
+        or target.lite
         or unroll is True
         or (isinstance(unroll, int) and static is not None and unroll >= static)
     ):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
 
+from kfront.backends.tensorflow._raw import target
 from kfront.backends.tensorflow.export import Archive
 from kfront.saving.atomic import atomic_write
 
@@ -40,12 +40,15 @@ def write_litert(
             number of steps that is not known; what runs the file then needs the Flex delegate.
 
     Raises:
-        ShapeError: if the number of steps of a recurrent layer is not known, without `enable_select_tf_ops`.
+        ShapeError: if the number of steps of a recurrent layer or scan is not known, without `enable_select_tf_ops`.
     """
     archive = Archive()
     archive.track(model, list(model.variables))
-    with contextlib.nullcontext() if enable_select_tf_ops else _elementary(model):
+    target.fused, target.lite = False, not enable_select_tf_ops
+    try:
         archive.endpoint("serve", model, signature)
+    finally:
+        target.fused, target.lite = True, False
     with tempfile.TemporaryDirectory(prefix="kfront-export-") as folder:
         archive.save(folder + "/model")
         converter = tf.lite.TFLiteConverter.from_saved_model(folder + "/model", signature_keys=["serve"])
@@ -59,27 +62,3 @@ def write_litert(
         data = converter.convert()
     with atomic_write(path) as file:
         file.write(data)
-
-
-@contextlib.contextmanager
-def _elementary(model: Any) -> Iterator[None]:
-    """What LiteRT has not, in what it has: recurrent layers without loops and fused kernels, searches by comparison."""
-    recurrent = [layer for layer in model._flatten_layers() if hasattr(layer, "unroll")]
-    before = [(layer.unroll, getattr(layer, "use_cudnn", None)) for layer in recurrent]
-    for layer in recurrent:
-        layer.__dict__.update(unroll=True, use_cudnn=False)
-    backend = model._backend
-    search, backend.searchsorted = backend.searchsorted, _searchsorted
-    try:
-        yield
-    finally:
-        backend.searchsorted = search
-        for layer, (unroll, fused) in zip(recurrent, before, strict=True):
-            layer.__dict__.update(unroll=unroll, use_cudnn=fused)
-
-
-def _searchsorted(limits: Any, x: Any, side: str = "left") -> Any:
-    """How many of the limits are below, by comparing with each; NaN is above all."""
-    limits, x = limits[..., None, :] if limits.shape.rank > 1 else limits, x[..., None]
-    above = limits > x if side == "right" else limits >= x
-    return tf.reduce_sum(tf.cast(tf.logical_not(above), tf.int32), -1)

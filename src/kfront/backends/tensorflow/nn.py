@@ -331,7 +331,7 @@ def batch_normalization_train(
     The fused kernel takes float32 with the channels last, and gives the unbiased variance.
     """
     rank = x.shape.rank
-    if x.dtype != tf.float32 or rank < 2 or nonnegative(axis, rank) != rank - 1 or _raw.xla.on:
+    if x.dtype != tf.float32 or rank < 2 or nonnegative(axis, rank) != rank - 1 or not _raw.target.fused:
         return OPS["batch_normalization_train"].body(x, offset, scale, axis, epsilon)
     channels = size_of(x, -1)
     scale = tf.ones((channels,), x.dtype) if scale is None else scale

@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from kfront.backends.tensorflow import _raw
 from kfront.backends.tensorflow._raw import axes_of, constant, dims, nonnegative, raw, shape_vector, size_of, via
 from kfront.backends.tensorflow.ops import maximum, minimum
 from kfront.backends.tensorflow.shaping import take_along_axis
@@ -220,8 +221,10 @@ def argsort(x: Tensor, axis: int | None = -1) -> Tensor:
     if axis is None:
         x, axis = _reshape(x, constant((-1,))), 0
     if x.dtype == tf.bool:
-        x = _cast(x, tf.int8)
-    return tf.argsort(_ranked(x) if x.dtype.is_floating else x, axis, stable=True)
+        x = _cast(x, tf.int32)
+    x = _ranked(x) if x.dtype.is_floating else x
+    turned = constant(x.dtype.max if x.dtype.is_unsigned else -1, x.dtype) - x  # in the order from the end, exactly
+    return tf.argsort(turned, axis, "DESCENDING", stable=True)
 
 
 def _ranked(x: Tensor) -> Tensor:
@@ -249,6 +252,9 @@ def searchsorted(sorted_sequence: Tensor, values: Tensor, side: str = "left") ->
     """Where values would be inserted in a sorted vector."""
     if sorted_sequence.dtype == tf.bool:
         sorted_sequence, values = _cast(sorted_sequence, tf.int8), _cast(values, tf.int8)
+    if _raw.target.lite:  # how many are below, by comparing with each; NaN is above all
+        above = (tf.greater_equal if side == "left" else tf.greater)(sorted_sequence, values[..., None])
+        return tf.reduce_sum(tf.cast(tf.logical_not(above), tf.int32), -1)
     kernel = raw("LowerBound" if side == "left" else "UpperBound")
     flat = kernel(_expand(sorted_sequence, 0), _reshape(values, constant((1, -1))), tf.int32)
     return _reshape(flat, shape_vector(dims(values)))

@@ -33,11 +33,13 @@ def lstm_sequence(
     go_backwards: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """LSTM over sequences; gates i, f, c, o."""
+    if _raw.target.lite:
+        return OPS["lstm_sequence"].body(x, h0, c0, kernel, recurrent_kernel, bias, lengths, go_backwards)
     times = _time_major(x, lengths, go_backwards)
     units = h0.shape[-1]
     if bias is None:
         bias = tf.zeros((4 * units,), x.dtype)
-    if x.dtype == tf.float32 and not _raw.xla.on and (units < _WIDE or tf.executing_eagerly()):
+    if x.dtype == tf.float32 and _raw.target.fused and (units < _WIDE or tf.executing_eagerly()):
         hs, cs = _fused_lstm(times, h0, c0, kernel, recurrent_kernel, bias)
     else:
         hs, cs = _lstm_loop(_projected(times, kernel, bias), h0, c0, recurrent_kernel)
@@ -56,7 +58,7 @@ def gru_sequence(
     go_backwards: bool,
 ) -> tuple[Tensor, Tensor]:
     """GRU over sequences; gates z, r, candidate. The older form, without `reset_after`, is left to the composed op."""
-    if not reset_after:
+    if not reset_after or _raw.target.lite:
         return OPS["gru_sequence"].body(x, h0, kernel, recurrent_kernel, bias, lengths, reset_after, go_backwards)
     times = _time_major(x, lengths, go_backwards)
     width = recurrent_kernel.shape[-1]
@@ -137,7 +139,7 @@ def _lstm_loop(projected: Tensor, h0: Tensor, c0: Tensor, recurrent: Tensor) -> 
         t = _tanh(cs)
         factors = _concat([g * i * (1 - i), before_c * f * (1 - f), i * (1 - g * g)], 2)
         known = _concat([d_hs, d_cs, t * o * (1 - o), o * (1 - t * t), f, factors], 2)
-        widths = constant((*(units,) * 5, 3 * units))
+        widths = tf.constant((*(units,) * 5, 3 * units))  # made here: a SavedModel's gradients must capture no tensors
         turned = tf.transpose(recurrent)
 
         def back(row: Tensor, dh: Tensor, dc: Tensor) -> tuple[Tensor, ...]:
@@ -244,5 +246,5 @@ def _shifted(sequence: Tensor, first: Tensor) -> Tensor:
 
 
 def _weight_gradient(states: Tensor, d: Tensor) -> Tensor:
-    rows, columns = states.shape[-1], d.shape[-1]  # not `constant`: a SavedModel's gradients must capture no tensors
+    rows, columns = states.shape[-1], d.shape[-1]  # not `constant`, as above
     return _matmul(tf.reshape(states, (-1, rows)), tf.reshape(d, (-1, columns)), True)

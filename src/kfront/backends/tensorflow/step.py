@@ -123,11 +123,11 @@ class Step:
 
         def run(*leaves: Any) -> Any:
             rest = iter(leaves)
-            outer, _raw.xla.on = _raw.xla.on, xla
+            outer, _raw.target.fused = _raw.target.fused, not xla
             try:
                 return self.fn(*_packed(structure, rest))
             finally:
-                _raw.xla.on = outer
+                _raw.target.fused = outer
 
         return tf.function(run, autograph=False, reduce_retracing=relax, jit_compile=True if xla else None)
 
