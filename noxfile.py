@@ -48,13 +48,16 @@ TEST_ENV = {**QUIET, **ONE_THREAD, "KFRONT_OFFLINE": "1", "MPLBACKEND": "Agg"}
 def _shared(session: nox.Session, *extra: str) -> str:
     """Python of the shared environment, with kfront (editable), every engine and `extra` installed."""
     python = SHARED / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    wanted = [HERE / "pyproject.toml", HERE / "src/kfront/_version.py", *map(Path, extra)]
+    wanted = [Path(__file__), HERE / "pyproject.toml", HERE / "src/kfront/_version.py", *map(Path, extra)]
     digest = hashlib.sha256(b"".join(p.read_bytes() if p.exists() else bytes(p) for p in wanted)).hexdigest()
     stamp = SHARED / f"installed-{digest[:16]}"
     if not stamp.exists():
         if not python.exists():
             session.run(sys.executable, "-m", "virtualenv", "--quiet", str(SHARED), external=True)
+        session.log("The first time this downloads every engine, which takes some minutes.")
         session.run(str(python), "-m", "pip", "install", "--quiet", "-e", ".[dev]", *extra, external=True)
+        # it asks for the TensorFlow that needs CUDA, and works with the one that is here
+        session.run(str(python), "-m", "pip", "install", "--quiet", "--no-deps", "tf_keras", external=True)
         stamp.touch()
     return str(python)
 
@@ -65,6 +68,7 @@ def demo(session: nox.Session) -> None:
     engine, *rest = session.posargs or ["torch"]
     if engine not in ENGINES:
         session.error(f"expected an engine that trains ({', '.join(ENGINES)}), got {engine!r}")
+    session.log(f"The first time this downloads {engine}, which takes some minutes.")
     session.install("--quiet", f".[{ENGINES[engine]},viz]")
     env = {
         **QUIET,
@@ -72,6 +76,7 @@ def demo(session: nox.Session) -> None:
         "KFRONT_OFFLINE": os.environ.get("KFRONT_OFFLINE", "1"),
         "MPLBACKEND": "Agg",
     }
+    env["PYTHONWARNINGS"] += ",ignore:KFRONT_OFFLINE is set:UserWarning"  # by this session, as README.md says
     session.run("python", "examples/mnist_mlp.py", *rest, env=env)
     session.log("The same model in a listing written for Keras, unedited:")
     session.run("python", "-m", "kfront.as_keras", "examples/mnist_keras_listing.py", env=env)

@@ -72,6 +72,7 @@ def main() -> None:
     print(f"kfront {kfront.__version__} on {kfront.config.backend()}")
     set_random_seed(chosen.seed)
     (x_train, y_train), (x_test, y_test) = load_data()
+    print(f"{len(x_train):,} digits to train with, {len(x_test):,} to test with")
     model = build_model()
     model.summary()
     history = model.fit(
