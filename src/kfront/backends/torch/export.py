@@ -17,6 +17,7 @@ from torch.utils._pytree import tree_leaves  # dicts in their own order, as prog
 
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, BackendError, SavingError
+from kfront.export.openvino import replace_pair
 from kfront.export.signature import named_outputs
 from kfront.saving.atomic import atomic_write
 
@@ -115,8 +116,7 @@ def write_openvino(model: Any, signature: tuple[Any, ...], path: str, *, compres
     made.set_friendly_name(model.name)
     with tempfile.TemporaryDirectory(prefix="kfront-export-") as folder:
         openvino.save_model(made, os.path.join(folder, "model.xml"), compress_to_fp16=compress_to_fp16)
-        for ending in (".bin", ".xml"):  # the graph, which makes the model complete, last
-            _move(os.path.join(folder, "model" + ending), path.removesuffix(".xml") + ending)
+        replace_pair(os.path.join(folder, "model"), path.removesuffix(".xml"))
 
 
 def write_torch_aot(
