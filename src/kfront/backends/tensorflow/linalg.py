@@ -41,7 +41,7 @@ def _product(x1: Tensor, x2: Tensor) -> Tensor:
     return _batch_matmul(x1, x2)
 
 
-def _flat_product(x1: Tensor, x2: Tensor) -> Tensor:
+def _flat_product(x1: Tensor, x2: Tensor, bias: Tensor | None = None) -> Tensor:
     """A batch times one matrix, as a single product (the batched kernel would loop, and so would its gradient)."""
     sizes = x1.shape.as_list()
     known = [*sizes[:-1], x2.shape[-1]]
@@ -50,7 +50,8 @@ def _flat_product(x1: Tensor, x2: Tensor) -> Tensor:
     elif None in known:
         known[known.index(None)] = -1
     width = sizes[-1] if sizes[-1] is not None else tf.shape(x1)[-1]
-    return _reshape(_matmul(_reshape(x1, shape_vector((-1, width))), x2), shape_vector(known))
+    out = _matmul(_reshape(x1, shape_vector((-1, width))), x2)
+    return _reshape(out if bias is None else _bias_add(out, bias), shape_vector(known))
 
 
 def _with_vector(x1: Tensor, x2: Tensor, n: int, m: int) -> Tensor:
@@ -63,11 +64,17 @@ def _with_vector(x1: Tensor, x2: Tensor, n: int, m: int) -> Tensor:
 
 def linear(x: Tensor, kernel: Tensor, bias: Tensor | None = None) -> Tensor:
     """x @ kernel + bias over the last axis."""
-    out = _matmul(x, kernel) if x.shape.rank == 2 and x.dtype in _KERNELS else matmul(x, kernel)
-    return out if bias is None else _add(out, bias)
+    n, kind = x.shape.rank, x.dtype
+    if n < 2 or not (kind.is_floating and kind in _KERNELS):
+        out = matmul(x, kernel)
+        return out if bias is None else _add(out, bias)
+    if n > 2:
+        return _flat_product(x, kernel, bias)
+    out = _matmul(x, kernel)
+    return out if bias is None else _bias_add(out, bias)
 
 
-_add = raw("AddV2")
+_add, _bias_add = raw("AddV2"), raw("BiasAdd")
 
 
 @functools.lru_cache(maxsize=1024)
