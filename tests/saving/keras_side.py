@@ -26,14 +26,13 @@ def write(folder: str) -> None:
         model = build(keras)
         model.save(f"{folder}/{name}.keras")
         model.save_weights(f"{folder}/{name}.weights.h5")
-        with open(f"{folder}/{name}.json", "w") as file:
-            file.write(model.to_json())
         np.savez(f"{folder}/{name}.npz", *models.predict(model, name))
         for save in models.FORMS.values():
             save(model, f"{folder}/{name}")
     for name in models.OPTIMIZERS:
         model = models.trainable(keras, name)
         model.save(f"{folder}/{name}.trained.keras")
+        model.save(f"{folder}/{name}.trained.h5")
         np.savez(f"{folder}/{name}.trained.npz", *[v.numpy() for v in (*model.weights, *model.optimizer.variables)])
         with open(f"{folder}/{name}.loss", "w") as file:
             again = keras.saving.load_model(f"{folder}/{name}.trained.keras")
@@ -44,7 +43,7 @@ def read(folder: str) -> None:
     """Load every `.keras` file below the folder, write predictions or what went wrong."""
     import keras
 
-    for path in sorted(str(p) for p in pathlib.Path(folder).rglob("*.keras")):
+    for path in sorted(str(p) for e in ("*.keras", "*.trained.h5") for p in pathlib.Path(folder).rglob(e)):
         file = os.path.basename(path)
         name = file.split(".")[0]
         try:
@@ -52,8 +51,9 @@ def read(folder: str) -> None:
             if ".trained." in file:
                 values = [v.numpy() for v in (*model.weights, *model.optimizer.variables)]
                 np.savez(f"{path}.out.npz", *values)
-                with open(f"{path}.loss", "w") as out:
-                    json.dump(float(models.continue_training(model)), out)
+                if path.endswith(".keras"):
+                    with open(f"{path}.loss", "w") as out:
+                        json.dump(float(models.continue_training(model)), out)
             else:
                 np.savez(f"{path}.out.npz", *models.predict(model, name))
                 fresh = models.MODELS[name][0](keras)
@@ -171,26 +171,31 @@ def ops(folder: str) -> None:
 
 
 def layers(folder: str) -> None:
-    """Write a model of every layer and its outputs; load kfront's and write their outputs."""
+    """Write a model of every layer and its outputs in both forms; load kfront's and write their outputs."""
     import keras
 
     errors = {}
     for i, (module, case) in enumerate(models.layer_cases()):
-        try:
-            model = models.layer_model(keras, module, case)
-            model.save(f"{folder}/own{i}.keras")
-            model = keras.saving.load_model(f"{folder}/own{i}.keras")
-            np.savez(f"{folder}/own{i}.npz", *models.layer_outputs(keras, model, module, case))
-        except Exception as error:
-            errors[f"own{i}"] = f"{type(error).__name__}: {error}"
-            continue
-        if not os.path.exists(f"{folder}/kfront{i}.keras"):
-            continue
-        try:
-            model = keras.saving.load_model(f"{folder}/kfront{i}.keras")
-            np.savez(f"{folder}/theirs{i}.npz", *models.layer_outputs(keras, model, module, case))
-        except Exception as error:
-            errors[f"theirs{i}"] = f"{type(error).__name__}: {error}"
+        for form in models.LAYER_FORMS:
+            own, theirs = f"own{i}.{form}", f"kfront{i}.{form}"
+            try:
+                model = models.layer_model(keras, module, case)
+                model.save(f"{folder}/{own}")
+                want = models.layer_outputs(keras, model, module, case)
+                model = keras.saving.load_model(f"{folder}/{own}")
+                for x, y in zip(models.layer_outputs(keras, model, module, case), want, strict=True):
+                    np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-5)
+                np.savez(f"{folder}/{own}.npz", *want)
+            except Exception as error:
+                errors[own] = f"{type(error).__name__}: {error}"
+                continue
+            if not os.path.exists(f"{folder}/{theirs}"):
+                continue
+            try:
+                model = keras.saving.load_model(f"{folder}/{theirs}")
+                np.savez(f"{folder}/{theirs}.read.npz", *models.layer_outputs(keras, model, module, case))
+            except Exception as error:
+                errors[theirs] = f"{type(error).__name__}: {error}"
     with open(f"{folder}/errors.json", "w") as file:
         json.dump(errors, file)
 

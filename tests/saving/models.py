@@ -139,8 +139,17 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
     "Lamb": {},
     "LossScaleOptimizer": {},
 }
+
+
+def _save_json(model: Any, path: str) -> None:
+    with open(f"{path}.json", "w") as file:
+        file.write(model.to_json())
+    model.save_weights(f"{path}.weights.h5")
+
+
 # how models are written besides `.keras` and `.weights.h5`
 FORMS = {
+    "json": lambda model, path: _save_json(model, path),
     "folder": lambda model, path: model.save(f"{path}.folder", zipped=False),
     "legacy": lambda model, path: model.save(f"{path}.h5"),
     "sharded": lambda model, path: model.save_weights(f"{path}.weights.json", max_shard_size=1e-5),
@@ -152,6 +161,11 @@ def load_form(k: Any, form: str, name: str, path: str) -> Any:
     if form == "sharded":
         model = MODELS[name][0](k)
         model.load_weights(f"{path}.weights.json")
+        return model
+    if form == "json":
+        with open(f"{path}.json") as file:
+            model = k.models.model_from_json(file.read())
+        model.load_weights(f"{path}.weights.h5")
         return model
     return k.saving.load_model(f"{path}.{'h5' if form == 'legacy' else form}")
 
@@ -333,6 +347,9 @@ def layer_cases() -> list[Any]:
     sys.modules["layer_cases"] = module
     spec.loader.exec_module(module)
     return [(module, c) for c in module.CASES if not c.call]
+
+
+LAYER_FORMS = ("keras", "h5")  # the others hold the same configs and arrays as the first
 
 
 def layer_model(k: Any, module: Any, case: Any) -> Any:

@@ -64,6 +64,7 @@ def _write_model(folder, name):
 def _write_trained(folder, name):
     model = models.trainable(kfront, name)
     model.save(folder / f"{name}.trained.keras")
+    model.save(folder / f"{name}.trained.h5")
     np.savez(folder / f"{name}.trained.npz", *[v.numpy() for v in (*model.weights, *model.optimizer.variables)])
     loss = models.continue_training(kfront.saving.load_model(folder / f"{name}.trained.keras"))
     (folder / f"{name}.loss").write_text(str(loss))
@@ -117,13 +118,6 @@ def test_weights_from_keras(backend, from_keras, name):
         model = models.MODELS[name][0](kfront)
         model.load_weights(from_keras / f"{name}{ending}")
         _close(models.predict(model, name), want)
-
-
-@pytest.mark.parametrize("name", models.MODELS)
-def test_json_from_keras(from_keras, name):
-    model = kfront.models.model_from_json((from_keras / f"{name}.json").read_text())
-    model.load_weights(from_keras / f"{name}.weights.h5")
-    _close(models.predict(model, name), _arrays(from_keras / f"{name}.npz"))
 
 
 @pytest.mark.parametrize("name", models.MODELS)
@@ -193,9 +187,10 @@ def test_training_goes_on_from_keras(from_keras, engine, optimizer):
 
 
 def _goes_on(from_keras, optimizer):
-    model = kfront.saving.load_model(from_keras / f"{optimizer}.trained.keras")
-    values = [v.numpy() for v in (*model.weights, *model.optimizer.variables)]
-    _close(values, _arrays(from_keras / f"{optimizer}.trained.npz"), 1e-7)
+    for ending in ("h5", "keras"):
+        model = kfront.saving.load_model(from_keras / f"{optimizer}.trained.{ending}")
+        values = [v.numpy() for v in (*model.weights, *model.optimizer.variables)]
+        _close(values, _arrays(from_keras / f"{optimizer}.trained.npz"), 1e-7)
     want = json.loads((from_keras / f"{optimizer}.loss").read_text())
     assert models.continue_training(model) == pytest.approx(want, rel=1e-5)
 
@@ -213,10 +208,11 @@ def test_a_model_to_keras(to_keras, engine, name):
 
 @pytest.mark.parametrize("engine,optimizer", _optimizers())
 def test_training_goes_on_in_keras(to_keras, engine, optimizer):
-    path = to_keras / engine / f"{optimizer}.trained.keras"
-    error = Path(f"{path}.error")
-    assert not error.exists(), error.read_text()
-    _close(_arrays(f"{path}.out.npz"), _arrays(to_keras / engine / f"{optimizer}.trained.npz"), 1e-7)
+    for ending in ("h5", "keras"):
+        path = to_keras / engine / f"{optimizer}.trained.{ending}"
+        error = Path(f"{path}.error")
+        assert not error.exists(), error.read_text()
+        _close(_arrays(f"{path}.out.npz"), _arrays(to_keras / engine / f"{optimizer}.trained.npz"), 1e-7)
     got, want = (
         json.loads(Path(f"{path}.loss").read_text()),
         float((to_keras / engine / f"{optimizer}.loss").read_text()),

@@ -7,6 +7,7 @@ import json
 
 import numpy as np
 import pytest
+from tests.conftest import ENGINES
 from tests.saving import models
 from tests.saving.keras_process import run_keras
 
@@ -24,13 +25,14 @@ def _arrays(path):
 
 @pytest.fixture(scope="module")
 def exchanged(tmp_path_factory):
-    """The folder in which both sides have written."""
+    """The folder in which both sides have written; kfront's files are those of each engine in turn."""
     folder = tmp_path_factory.mktemp("layers")
-    with kfront.backend_scope("numpy"):
-        for i, module, case in CASES:
+    for i, module, case in CASES:
+        with kfront.backend_scope(ENGINES[i % len(ENGINES)]):
             try:
                 model = models.layer_model(kfront, module, case)
-                model.save(folder / f"kfront{i}.keras")
+                for form in models.LAYER_FORMS:
+                    model.save(folder / f"kfront{i}.{form}")
                 np.savez(folder / f"kfront{i}.npz", *models.layer_outputs(kfront, model, module, case))
             except Exception as error:
                 (folder / f"kfront{i}.error").write_text(f"{type(error).__name__}: {error}")
@@ -44,26 +46,34 @@ def _compare(got, want):
         np.testing.assert_allclose(x, y, rtol=1e-3, atol=1e-4)
 
 
-def _skip_what_keras_cannot(exchanged, i):
+def _errors(exchanged, own):
     errors = json.loads((exchanged / "errors.json").read_text())
-    if f"own{i}" in errors:
-        pytest.skip(f"Keras itself cannot: {errors[f'own{i}'][:200]}")
+    if own in errors:
+        pytest.skip(f"Keras itself cannot: {errors[own][:200]}")
     return errors
 
 
+@pytest.mark.parametrize("form", models.LAYER_FORMS)
 @pytest.mark.parametrize("i,module,case", CASES, ids=IDS)
-def test_keras_reads_the_layer(exchanged, i, module, case):
-    errors = _skip_what_keras_cannot(exchanged, i)
+def test_keras_reads_the_layer(exchanged, i, module, case, form):
+    errors = _errors(exchanged, f"own{i}.{form}")
     error = exchanged / f"kfront{i}.error"
     assert not error.exists(), error.read_text()
-    assert f"theirs{i}" not in errors, errors[f"theirs{i}"]
-    _compare(_arrays(exchanged / f"theirs{i}.npz"), _arrays(exchanged / f"kfront{i}.npz"))
+    assert f"kfront{i}.{form}" not in errors, errors[f"kfront{i}.{form}"]
+    _compare(_arrays(exchanged / f"kfront{i}.{form}.read.npz"), _arrays(exchanged / f"kfront{i}.npz"))
 
 
 @pytest.mark.parametrize("i,module,case", CASES, ids=IDS)
-def test_the_layer_of_keras_is_read(exchanged, i, module, case):
-    _skip_what_keras_cannot(exchanged, i)
+def test_the_layer_of_keras_is_read(backend, exchanged, i, module, case):
+    _errors(exchanged, f"own{i}.keras")
+    model = kfront.saving.load_model(exchanged / f"own{i}.keras")
+    _compare(models.layer_outputs(kfront, model, module, case), _arrays(exchanged / f"own{i}.keras.npz"))
+
+
+@pytest.mark.parametrize("i,module,case", CASES, ids=IDS)
+def test_the_layer_of_keras_is_read_from_legacy_files(exchanged, i, module, case):
+    _errors(exchanged, f"own{i}.h5")
     with kfront.backend_scope("numpy"):
-        model = kfront.saving.load_model(exchanged / f"own{i}.keras")
+        model = kfront.saving.load_model(exchanged / f"own{i}.h5")
         got = models.layer_outputs(kfront, model, module, case)
-    _compare(got, _arrays(exchanged / f"own{i}.npz"))
+    _compare(got, _arrays(exchanged / f"own{i}.h5.npz"))

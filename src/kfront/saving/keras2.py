@@ -23,6 +23,7 @@ _CLASSES = {
     "BatchNormalizationV2": "BatchNormalization",
     "CuDNNLSTM": "LSTM",
     "CuDNNGRU": "GRU",
+    "GroupedQueryAttention": "GroupQueryAttention",  # the name of the class, not the one under which it is public
 }
 _RENAMED = {
     ("LeakyReLU", "alpha"): "negative_slope",

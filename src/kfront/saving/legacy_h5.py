@@ -25,6 +25,7 @@ from kfront.saving.weights_h5 import Difference, assign_all, compare, report
 
 __all__ = ["is_legacy", "load_legacy_model", "read_legacy_weights", "write_legacy_model"]
 
+_CLASS_NAMES = {"GroupQueryAttention": "GroupedQueryAttention"}  # public name -> the class's own, which this form has
 _WEIGHTS, _OPTIMIZER, _TOP = "model_weights", "optimizer_weights", "top_level_model_weights"
 
 
@@ -370,7 +371,7 @@ def _write_arrays(group: Any, named: list[tuple[str, Any]]) -> None:
 def _old_form(form: Any) -> dict[str, Any]:
     """``{"class_name", "config"}`` without modules, for a model and the layers within."""
     registered = form.get("registered_name")
-    name = registered if registered and ">" in registered else form["class_name"]
+    name = registered if registered and ">" in registered else _CLASS_NAMES.get(form["class_name"], form["class_name"])
     config = form["config"]
     if isinstance(config, dict) and isinstance(config.get("layers"), list):
         config = {**config, "layers": [_old_entry(x) for x in config["layers"]]}
