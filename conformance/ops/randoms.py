@@ -56,8 +56,7 @@ EXACT = ("randint", "categorical", "shuffle")  # portable mode: equal bit for bi
 IMAGES: dict[str, Draw] = {
     "elastic_transform": lambda r, s: _image().elastic_transform(_x((20, 20, 2)), 10.0, 3.0, seed=s),
 }
-# all but binomial, which has a sampler of its own on each engine
-PORTABLE = ("normal", "truncated_normal", "uniform", "dropout", "gamma", "beta", *EXACT, *IMAGES)
+PORTABLE = ("normal", "truncated_normal", "uniform", "dropout", "gamma", "beta", "binomial", *EXACT, *IMAGES)
 
 
 def cases(backends: list[str], quick: bool) -> Iterator[Case]:

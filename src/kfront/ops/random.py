@@ -1,7 +1,7 @@
 """Random ops: a seed becomes a key, a primitive turns the key into numbers; `kfront.random` is their public place.
 
-In portable mode (`kfront.config.set_portable_random`) all but binomial values are computed from the bits of
-threefry2x32 (Salmon et al., 2011) with the same arithmetic on every engine.
+In portable mode (`kfront.config.set_portable_random`) all values are computed from the bits of threefry2x32 (Salmon et
+al., 2011) with the same arithmetic on every engine.
 """
 
 from __future__ import annotations
@@ -17,9 +17,20 @@ from kfront.core.rng import seed_key
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.state import state
 from kfront.ops._prepare import shape_tuple
-from kfront.ops.arithmetic import add, clip, divide, floor_divide, mod, multiply, power, subtract
-from kfront.ops.create import arange, convert_to_tensor, zeros_like
-from kfront.ops.elementwise import cast, dtype_of, erfinv, exp, log, negative, sqrt, square
+from kfront.ops.arithmetic import (
+    add,
+    clip,
+    divide,
+    floor_divide,
+    maximum,
+    minimum,
+    mod,
+    multiply,
+    power,
+    subtract,
+)
+from kfront.ops.create import arange, convert_to_tensor, zeros, zeros_like
+from kfront.ops.elementwise import cast, dtype_of, erfinv, exp, floor, log, negative, sqrt, square
 from kfront.ops.index import get_item, slice, take
 from kfront.ops.logic import (
     bitwise_and,
@@ -33,7 +44,9 @@ from kfront.ops.logic import (
     right_shift,
     where,
 )
+from kfront.ops.reduce import any as any_of
 from kfront.ops.reduce import argmax, argsort
+from kfront.ops.reduce import sum as sum_of
 from kfront.ops.shape import concatenate, dim, expand_dims, reshape
 from kfront.ops.shape import shape as shape_of
 
@@ -99,41 +112,6 @@ def random_randint(key: Any, shape: Any, minval: Any, maxval: Any, dtype: str) -
     """
 
 
-@op(("key", "alpha"), _by_argument, lambda key, alpha, shape, dtype: shapes.given(shape))
-def random_gamma(key: Any, alpha: Any, shape: Any, dtype: str) -> Any:
-    """Gamma distributed numbers with rate 1.
-
-    Args:
-        key: integer tensor of shape (2,).
-        alpha: shape parameter > 0, floating tensor that broadcasts.
-        shape: tuple of ints or scalar tensors.
-        dtype: floating dtype name.
-
-    Returns:
-        tensor of that shape and dtype.
-    """
-
-
-@op(
-    ("key", "counts", "probabilities"),
-    _by_argument,
-    lambda key, counts, probabilities, shape, dtype: shapes.given(shape),
-)
-def random_binomial(key: Any, counts: Any, probabilities: Any, shape: Any, dtype: str) -> Any:
-    """Numbers of successes in `counts` trials.
-
-    Args:
-        key: integer tensor of shape (2,).
-        counts: floating tensor that broadcasts.
-        probabilities: floating tensor that broadcasts.
-        shape: tuple of ints or scalar tensors.
-        dtype: floating dtype name.
-
-    Returns:
-        tensor of that shape and dtype.
-    """
-
-
 # ---- what engines may replace ---------------------------------------------------------------------------------------
 
 
@@ -156,6 +134,39 @@ def _truncated(u: Any) -> Any:
     """Truncated normal numbers from uniform ones."""
     half = math.erf(2 / math.sqrt(2))
     return clip(multiply(erfinv(multiply(subtract(multiply(u, 2.0), 1.0), half)), math.sqrt(2)), -1.9999999, 1.9999999)
+
+
+@op(("key", "alpha"))
+def random_gamma(key: Any, alpha: Any, shape: Any, dtype: str) -> Any:
+    """Gamma distributed numbers with rate 1.
+
+    Args:
+        key: integer tensor of shape (2,).
+        alpha: shape parameter > 0, floating tensor that broadcasts.
+        shape: tuple of ints or scalar tensors.
+        dtype: floating dtype name.
+
+    Returns:
+        tensor of that shape and dtype.
+    """
+    return _gamma_of_bits(key, alpha, shape, dtype)
+
+
+@op(("key", "counts", "probabilities"))
+def random_binomial(key: Any, counts: Any, probabilities: Any, shape: Any, dtype: str) -> Any:
+    """Numbers of successes in `counts` trials.
+
+    Args:
+        key: integer tensor of shape (2,).
+        counts: floating tensor that broadcasts.
+        probabilities: floating tensor that broadcasts.
+        shape: tuple of ints or scalar tensors.
+        dtype: floating dtype name.
+
+    Returns:
+        tensor of that shape and dtype.
+    """
+    return _binomial_of_bits(key, counts, probabilities, shape, dtype)
 
 
 @op(("key", "alpha", "beta"))
@@ -186,13 +197,13 @@ def _beta(key: Any, alpha: Any, beta: Any, shape: Any, dtype: str) -> Any:
 
 
 def _gamma(key: Any, alpha: Any, shape: Any, dtype: str) -> Any:
-    return (_portable_gamma if state.portable_random else random_gamma)(key, alpha, shape, dtype)
+    return (_gamma_of_bits if state.portable_random else random_gamma)(key, alpha, shape, dtype)
 
 
 _ROUNDS = 6  # each accepts at least 95 %
 
 
-def _portable_gamma(key: Any, alpha: Any, shape: Any, dtype: str) -> Any:
+def _gamma_of_bits(key: Any, alpha: Any, shape: Any, dtype: str) -> Any:
     """Gamma distributed numbers from the portable bits.
 
     As in Marsaglia and Tsang, 2000, "A simple method for generating gamma variables", all rounds at once.
@@ -213,6 +224,43 @@ def _portable_gamma(key: Any, alpha: Any, shape: Any, dtype: str) -> Any:
     u = _open_uniform(fold_in(key, 5), shape)
     boost = where(small, exp(divide(log(u), where(small, alpha, 1.0))), 1.0)
     return cast(multiply(multiply(d, value), boost), dtype)
+
+
+_FEW = 16  # trials that are counted one by one
+
+
+def _binomial_of_bits(key: Any, counts: Any, probabilities: Any, shape: Any, dtype: str) -> Any:
+    """Binomially distributed numbers from the portable bits.
+
+    Many trials are uniform numbers of which one in the middle is drawn: it tells on which side of it the others count,
+    and half of the trials are left (Devroye, 1986, "Non-Uniform Random Variate Generation", X.4.3).
+    """
+    from kfront.ops.control import while_loop
+
+    none = zeros(shape, "float32")
+    left = add(none, floor(cast(counts, "float32")))
+    p = add(none, clip(cast(probabilities, "float32"), 0.0, 1.0))
+
+    def halve(key: Any, left: Any, p: Any, found: Any) -> tuple[Any, ...]:
+        middle = add(floor(multiply(left, 0.5)), 1.0)
+        one, other = middle, subtract(add(left, 1.0), middle)
+        a = _gamma_of_bits(fold_in(key, 1), maximum(one, 1.0), shape, "float32")
+        b = _gamma_of_bits(fold_in(key, 2), maximum(other, 1.0), shape, "float32")
+        at = divide(a, add(a, b))
+        many, below = greater(left, _FEW), less(at, p)
+        rest = where(below, divide(subtract(p, at), subtract(1.0, at)), minimum(divide(p, at), 1.0))
+        return (
+            cast(random_bits(fold_in(key, 3), [2]), dtype_of(key)),
+            where(many, where(below, subtract(left, middle), subtract(middle, 1.0)), left),
+            where(many, rest, p),
+            where(logical_and(many, below), add(found, middle), found),
+        )
+
+    state = while_loop(lambda key, left, *_: any_of(greater(left, _FEW)), halve, (key, left, p, none))
+    key, left, p, found = state
+    trials = less(_open_uniform(fold_in(key, 4), [_FEW, *shape]), p)
+    line = reshape(arange(_FEW, dtype="float32"), (_FEW, *(1 for _ in shape)))
+    return cast(add(found, sum_of(cast(logical_and(trials, less(line, left)), "float32"), 0)), dtype)
 
 
 def _portable_normal(key: Any, shape: Any) -> Any:
@@ -571,7 +619,8 @@ def binomial(shape: Any, counts: Any, probabilities: Any, dtype: Any = None, see
     if any_symbolic_shape(shape):
         return Abstract(shapes.given(shape), dtype)
     counts, probabilities = _parameter(counts, dtype), _parameter(probabilities, dtype)
-    return random_binomial(seed_key(seed), counts, probabilities, shape, dtype)
+    draw = _binomial_of_bits if state.portable_random else random_binomial
+    return draw(seed_key(seed), counts, probabilities, shape, dtype)
 
 
 @op(1)

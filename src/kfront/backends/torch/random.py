@@ -95,18 +95,20 @@ def random_randint(key: Tensor, shape: Any, minval: Any, maxval: Any, dtype: Any
 
 
 def random_gamma(key: Tensor, alpha: Tensor, shape: Any, dtype: Any) -> Tensor:
+    if torch.compiler.is_compiling():
+        return OPS["random_gamma"].body(key, alpha, shape, dtype)  # type: ignore[misc]
     alpha = alpha.expand(shape)
     alpha = alpha.float() if alpha.dtype in _HALF else alpha
-    generator = None if torch.compiler.is_compiling() else _seeded(key, alpha.device)[0]
-    return torch._standard_gamma(alpha, generator).to(native(dtype))
+    return torch._standard_gamma(alpha, _seeded(key, alpha.device)[0]).to(native(dtype))
 
 
 def random_binomial(key: Tensor, counts: Tensor, probabilities: Tensor, shape: Any, dtype: Any) -> Tensor:
+    if torch.compiler.is_compiling():
+        return OPS["random_binomial"].body(key, counts, probabilities, shape, dtype)  # type: ignore[misc]
     counts, probabilities = counts.expand(shape), probabilities.expand(shape)
     if counts.dtype in _HALF:
         counts, probabilities = counts.float(), probabilities.float()
-    generator = None if torch.compiler.is_compiling() else _seeded(key, counts.device)[0]
-    return torch.binomial(counts, probabilities, generator).to(native(dtype))
+    return torch.binomial(counts, probabilities, _seeded(key, counts.device)[0]).to(native(dtype))
 
 
 def random_shuffle(key: Tensor, x: Tensor, axis: int) -> Tensor:
