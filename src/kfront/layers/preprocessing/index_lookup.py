@@ -26,7 +26,9 @@ _FILE, _IDF_FILE = "vocabulary.txt", "idf_weights.txt"
 
 def by_frequency(counts: Counter[Any]) -> list[Any]:
     """Values, the most frequent first; equally frequent ones from the greatest to the least."""
-    return [v for _, v in sorted(((n, v) for v, n in counts.items()), reverse=True)]
+    values = sorted(counts, reverse=True)
+    values.sort(key=counts.__getitem__, reverse=True)  # equal ones keep their order
+    return values
 
 
 def idf(documents: int, containing: np.ndarray) -> np.ndarray:
@@ -224,6 +226,8 @@ class IndexLookup(HostLayer):
             return
         for token in {self.mask_token, self.oov_token}:
             counts.pop(token, None)
+            if isinstance(token, str):
+                counts.pop(token.encode(), None)  # texts may have been counted as UTF-8
         found = self._ranked(counts)
         if self.max_tokens is not None:
             found = found[: max(self.max_tokens - len(self._specials()), 0)]

@@ -249,7 +249,7 @@ class TextVectorization(HostLayer):
     def finalize_state(self) -> None:
         """Make the vocabulary of what was counted."""
         lookup = self._lookup_layer
-        if self._on_bytes():
+        if self._on_bytes() and self.encoding != "utf-8":
             for name in ("_counts", "_containing"):
                 counts = getattr(lookup, name)
                 lookup.__dict__[name] = Counter({_str(k): n for k, n in counts.items()})
