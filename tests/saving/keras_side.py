@@ -32,7 +32,8 @@ def write(folder: str) -> None:
     for name in models.OPTIMIZERS:
         model = models.trainable(keras, name)
         model.save(f"{folder}/{name}.trained.keras")
-        model.save(f"{folder}/{name}.trained.h5")
+        if name not in models.NOT_IN_LEGACY:
+            model.save(f"{folder}/{name}.trained.h5")
         np.savez(f"{folder}/{name}.trained.npz", *[v.numpy() for v in (*model.weights, *model.optimizer.variables)])
         with open(f"{folder}/{name}.loss", "w") as file:
             again = keras.saving.load_model(f"{folder}/{name}.trained.keras")
@@ -50,7 +51,7 @@ def read(folder: str) -> None:
             model = keras.saving.load_model(path)
             if ".trained." in file:
                 values = [v.numpy() for v in (*model.weights, *model.optimizer.variables)]
-                np.savez(f"{path}.out.npz", *values)
+                np.savez(f"{path}.out.npz", *values)  # Keras leaves the optimizer's state in legacy files
                 if path.endswith(".keras"):
                     with open(f"{path}.loss", "w") as out:
                         json.dump(float(models.continue_training(model)), out)
