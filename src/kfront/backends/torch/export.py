@@ -109,7 +109,7 @@ def write_openvino(model: Any, signature: tuple[Any, ...], path: str, *, compres
     _check_ending(path, ".xml", "openvino")
     openvino = _package("openvino", "openvino")
     outputs = list(named_outputs(model.compute_output_spec(*signature)))
-    made = openvino.convert_model(_program(model, signature, None).run_decompositions(_elementary()))
+    made = _in_openvino(_program(model, signature, None).run_decompositions(_elementary()))
     for ports, names in ((made.inputs, [x.name for x in tree_leaves(signature)]), (made.outputs, outputs)):
         for port, name in zip(ports, names, strict=True):
             port.get_tensor().set_names({name})
@@ -117,6 +117,16 @@ def write_openvino(model: Any, signature: tuple[Any, ...], path: str, *, compres
     with tempfile.TemporaryDirectory(prefix="kfront-export-") as folder:
         openvino.save_model(made, os.path.join(folder, "model.xml"), compress_to_fp16=compress_to_fp16)
         replace_pair(os.path.join(folder, "model"), path.removesuffix(".xml"))
+
+
+def _in_openvino(program: Any) -> Any:
+    """A program as a model of OpenVINO; `convert_model` looks for one of TensorFlow first, which can fail."""
+    from openvino.frontend import FrontEndManager
+    from openvino.frontend.pytorch.fx_decoder import TorchFXPythonDecoder
+
+    reader = FrontEndManager().load_by_framework("pytorch")
+    decoder = TorchFXPythonDecoder.from_exported_program(program)  # `load` does not keep it
+    return reader.convert(reader.load(decoder))
 
 
 def write_torch_aot(
