@@ -7,6 +7,7 @@ import os
 import numpy as np
 import pytest
 from tests.conftest import ENGINES
+from tests.export.test_export import needed
 
 import kfront
 from kfront import errors, layers, ops
@@ -20,6 +21,7 @@ X = np.arange(6, dtype="float32").reshape(2, 3)
 @pytest.fixture(params=[e for e in ("tensorflow", "jax") if e in ENGINES])
 def writing_backend(request):
     """The engines that write SavedModels."""
+    needed("tf_saved_model", request.param)
     with kfront.backend_scope(request.param) as b:
         yield b
 
@@ -92,6 +94,7 @@ def test_state_of_training_endpoints(writing_backend, tmp_path):
 def test_static_endpoints_of_jax(tmp_path):
     if "jax" not in ENGINES:
         pytest.skip("jax is not installed")
+    needed("tf_saved_model", "jax")
     with kfront.backend_scope("jax"):
         model = small(layers.Dropout(0.5))
         archive = ExportArchive()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
+import tempfile
 
 import numpy as np
 import pytest
@@ -163,9 +165,23 @@ CASES = [
 ]
 
 
-def needed(format):
+@functools.cache
+def readable():
+    """Whether the installed TensorFlow reads what the installed JAX writes of a batch of unknown size."""
+    with kfront.backend_scope("jax"), tempfile.TemporaryDirectory() as folder:
+        try:
+            kfront.Sequential([kfront.Input((2,)), layers.Dense(1)]).export(f"{folder}/m")
+        except errors.UnsupportedError as error:
+            assert "newer ones from JAX" in str(error)
+            return False
+    return True
+
+
+def needed(format, engine=None):
     if format in PACKAGES:
         pytest.importorskip(PACKAGES[format])
+    if (format, engine) == ("tf_saved_model", "jax") and not readable():
+        pytest.skip("the newest TensorFlow is too old for the installed JAX")
     if format == "torch_aot":
         from torch._inductor import cpp_builder, exc
 
@@ -177,7 +193,7 @@ def needed(format):
 
 @pytest.mark.parametrize("engine, format, name", CASES)
 def test_reloaded_models_predict_the_same(engine, format, name, tmp_path):
-    needed(format)
+    needed(format, engine)
     run, _, endings = FORMATS[format]
     path = str(tmp_path / f"model{endings[0]}")
     with kfront.backend_scope(engine):

@@ -158,7 +158,7 @@ CASES = [
 
 @pytest.mark.parametrize("engine, format, name", CASES)
 def test_layers_for_numbers(engine, format, name, tmp_path):
-    needed(format)
+    needed(format, engine)
     data = NUMERIC[name][0]
     path = str(tmp_path / f"model{FORMATS[format][2][0]}")
     with kfront.backend_scope(engine):

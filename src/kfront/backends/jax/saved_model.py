@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +19,9 @@ from kfront.backends.tensorflow.export import Archive  # noqa: E402
 
 __all__ = ["JaxArchive", "write_tf_saved_model"]
 
-_NEW = b"composite_v2"  # of StableHLO: a TensorFlow older than JAX fails when it meets one (`top_k`), not before
+# Of StableHLO: a TensorFlow older than JAX fails when it meets one, not before. `top_k` makes the first, and since
+# JAX 0.12 every unknown size the second.
+_NEW = re.compile(rb"composite_v2|custom_call_v2")
 
 
 class JaxArchive(Archive):
@@ -63,7 +66,9 @@ class JaxArchive(Archive):
     def endpoint(self, name: str, fn: Any, signature: tuple[Any, ...] | None, **options: Any) -> Any:
         """Add a function, after seeing that TensorFlow can read what JAX wrote."""
         traced = super().endpoint(name, fn, signature, **options)
-        if signature is not None and _NEW in traced.get_concrete_function().graph.as_graph_def().SerializeToString():
+        if signature is None:
+            return traced
+        if _NEW.search(traced.get_concrete_function().graph.as_graph_def().SerializeToString()):
             self.try_out(traced, signature, f"JAX {jax.__version__}")
         return traced
 
