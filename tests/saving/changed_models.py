@@ -75,6 +75,53 @@ def lora_by_argument(k: Any) -> Any:
     return model
 
 
+def policies(k: Any) -> Any:
+    """Weights of every width, two of which HDF5 has not or NumPy has not."""
+    L = k.layers
+    layers = [L.Embedding(10, 4, dtype="bfloat16"), L.Dense(6, dtype="mixed_bfloat16"), L.Dense(6, dtype="float16")]
+    return k.Sequential([k.Input((4,), dtype="int32"), *layers, L.Flatten(), L.Dense(3, dtype="float32")])
+
+
+def subclassed(k: Any) -> Any:
+    """A model of the user's own: layers in attributes, a list and a dict, a layer within a layer, a bare weight."""
+
+    @k.saving.register_keras_serializable("exchange")
+    class Block(k.layers.Layer):
+        def __init__(self, units: int = 3, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            self.units, self.inner = units, k.layers.Dense(units)
+
+        def build(self, shape: Any) -> None:
+            self.inner.build(shape)
+            self.scale = self.add_weight(shape=(self.units,), initializer="uniform", name="scale")
+
+        def call(self, x: Any) -> Any:
+            return self.inner(x) * self.scale
+
+        def get_config(self) -> Any:
+            return {**super().get_config(), "units": self.units}
+
+    @k.saving.register_keras_serializable("exchange")
+    class Blocks(k.Model):
+        def __init__(self, width: int = 4, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            self.width = width
+            self.blocks = [Block(width), k.layers.Dropout(0.5), Block(width)]
+            self.heads = {"a": k.layers.Dense(2), "b": k.layers.Dense(2)}
+
+        def call(self, x: Any, training: Any = None) -> Any:
+            for block in self.blocks:
+                x = block(x)
+            return self.heads["a"](x) - self.heads["b"](x)
+
+        def get_config(self) -> Any:
+            return {**super().get_config(), "width": self.width}
+
+    model = Blocks(5)
+    model(np.zeros((1, 6), "float32"))
+    return model
+
+
 def begun(make: Callable[[Any], Any], data: np.ndarray, learn: bool, size: int | None) -> Callable[[Any], Any]:
     """A preprocessing layer, which learns from the data if it is to, and what uses its results."""
 
@@ -102,6 +149,8 @@ WEIGHTS = {  # what `.weights.h5` files hold as well
     "lora int4": Case(adapted_lora(dense, "int4"), FLOATS),
     "lora by argument": Case(lora_by_argument, FLOATS),
     "Normalization": _begun(lambda L: L.Normalization(), FLOATS),
+    "policies": Case(policies, CLASSES),
+    "subclassed": Case(subclassed, FLOATS),
 }
 ASSETS = {
     "TextVectorization": _begun(lambda L: L.TextVectorization(output_sequence_length=4), TEXTS, True, 30),
@@ -121,6 +170,7 @@ ASSETS = {
     "CategoryEncoding": _begun(lambda L: L.CategoryEncoding(10, output_mode="count"), CLASSES, False),
 }
 CASES = {**WEIGHTS, **ASSETS}
+ROUNDED = ("lora int8", "lora int4")  # files hold other numbers: updates are added to quantized weights, and rounded
 SEEDS = (7, 8)  # of what is saved, and of what it is loaded into
 
 
@@ -131,21 +181,36 @@ def build(k: Any, name: str, seed: int) -> Any:
     return CASES[name].make(k)
 
 
+def fresh(name: str) -> Callable[[Any], Any]:
+    """Makes the model that weights are loaded into."""
+    return lambda k: build(k, name, SEEDS[1])
+
+
 def predict(model: Any, name: str) -> np.ndarray:
     """What the model makes of its data."""
     model.run_eagerly = True  # JAX has no compiled steps with strings; and nothing is computed twice
     return np.asarray(model.predict(CASES[name].data, verbose=0))
 
 
-ROUNDED = ("lora int8", "lora int4")  # files hold other numbers: updates are added to quantized weights, and rounded
+def forms_of(name: str) -> list[str]:
+    """Further forms in which Keras reads what it writes of a model.
+
+    Legacy files have no assets. Updates stay apart in them, and Keras takes another factor for these when it reads.
+    """
+    if name in ASSETS:
+        return ["folder"]
+    legacy = name not in ("subclassed", "policies", "float8", "used float8", "lora by argument", *ROUNDED)
+    return ["folder", "sharded", *(["legacy"] if legacy else [])]
 
 
-def save(k: Any, folder: Any, name: str, predict: Callable[[Any, str], np.ndarray] = predict) -> None:
-    """Write a model in every form, and what it predicts."""
+def save(k: Any, folder: Any, name: str, forms: Any, predict: Callable[[Any, str], np.ndarray] = predict) -> None:
+    """Write a model in every form, and what it predicts; `forms` is the table of `models`."""
     model = build(k, name, SEEDS[0])
     model.save(folder / f"{name}.keras")
     if name in WEIGHTS:
         model.save_weights(folder / f"{name}.weights.h5")
+    for form in forms_of(name):
+        forms[form](model, f"{folder}/{name}")
     if name in ROUNDED:
         model = k.saving.load_model(folder / f"{name}.keras")
     np.save(folder / f"{name}.npy", predict(model, name))

@@ -74,7 +74,7 @@ def forms(folder: str) -> None:
         for name in models.MODELS:
             path = f"{folder}/{name}"
             try:
-                model = models.load_form(keras, form, name, path)
+                model = models.load_form(keras, form, models.MODELS[name][0], path)
                 np.savez(f"{path}.{form}.npz", *models.predict(model, name))
             except Exception:
                 with open(f"{path}.{form}.error", "w") as out:
@@ -104,7 +104,7 @@ def _save_changed(folder: pathlib.Path, name: str) -> None:
     """Write a model and what it predicts."""
     import keras
 
-    changed_models.save(keras, folder, name, _predict_changed)
+    changed_models.save(keras, folder, name, models.FORMS, _predict_changed)
 
 
 def _load_changed(folder: pathlib.Path, name: str) -> None:
@@ -118,6 +118,9 @@ def _load_changed(folder: pathlib.Path, name: str) -> None:
         model = changed_models.build(keras, name, changed_models.SEEDS[1])
         model.load_weights(folder / f"{name}.weights.h5")
         np.save(folder / f"{name}.weights.npy", _predict_changed(model, name))
+    for form in changed_models.forms_of(name):
+        model = models.load_form(keras, form, changed_models.fresh(name), f"{folder}/{name}")
+        np.save(folder / f"{name}.{form}.npy", _predict_changed(model, name))
 
 
 def _predict_changed(model: Any, name: str) -> np.ndarray:

@@ -158,10 +158,10 @@ FORMS = {
 }
 
 
-def load_form(k: Any, form: str, name: str, path: str) -> Any:
-    """A model from one of the forms."""
+def load_form(k: Any, form: str, make: Any, path: str) -> Any:
+    """A model from one of the forms; `make` makes one for those that hold weights alone."""
     if form == "sharded":
-        model = MODELS[name][0](k)
+        model = make(k)
         model.load_weights(f"{path}.weights.json")
         return model
     if form == "json":

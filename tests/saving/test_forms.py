@@ -38,7 +38,7 @@ def _differ(model, before):
 def test_round_trip(backend, form, name, tmp_path):
     model = models.MODELS[name][0](kfront)
     models.FORMS[form](model, tmp_path / "m")
-    again = models.load_form(kfront, form, name, str(tmp_path / "m"))
+    again = models.load_form(kfront, form, models.MODELS[name][0], str(tmp_path / "m"))
     for x, y in zip(models.predict(again, name), models.predict(model, name), strict=True):
         np.testing.assert_allclose(x, y, rtol=1e-6, atol=1e-6)
 
@@ -47,7 +47,7 @@ def test_state_of_the_optimizer_comes_back(trainable_backend, tmp_path):
     model = models.trainable(kfront, "Adam")
     for form in ("folder", "legacy"):
         models.FORMS[form](model, tmp_path / "m")
-        again = models.load_form(kfront, form, "", str(tmp_path / "m"))
+        again = models.load_form(kfront, form, None, str(tmp_path / "m"))
         for x, y in zip(again.optimizer.variables, model.optimizer.variables, strict=True):
             np.testing.assert_array_equal(x.numpy(), y.numpy())
         if form == "legacy":
@@ -79,7 +79,8 @@ def test_what_does_not_fit_in_any_form(tmp_path):
     model, other = _model(), _model(5)
     for form, save in models.FORMS.items():
         save(model, tmp_path / "m")
-        path = tmp_path / {"folder": "m.folder", "legacy": "m.h5", "sharded": "m.weights.json"}[form]
+        endings = {"json": "weights.h5", "folder": "folder", "legacy": "h5", "sharded": "weights.json"}
+        path = tmp_path / f"m.{endings[form]}"
         before = other.get_weights()
         with pytest.raises(SavingError) as caught:
             other.load_weights(path)
@@ -91,6 +92,19 @@ def test_what_does_not_fit_in_any_form(tmp_path):
     fewer = kfront.Sequential([kfront.Input((4,)), kfront.layers.Dense(3, name="first")])
     with pytest.raises(SavingError, match=r"dense\S*/\S+kernel: expected nothing, got an array of shape \(3, 2\)"):
         fewer.load_weights(tmp_path / "m.h5")
+
+
+def test_a_legacy_file_has_no_place_for_a_vocabulary(tmp_path):
+    layer = kfront.layers.IntegerLookup()
+    layer.adapt(np.arange(5))
+    model = kfront.Sequential([kfront.Input((2,), dtype="int64"), layer, kfront.layers.Embedding(9, 2)])
+    with pytest.raises(SavingError, match=r"integer_lookup\S*/vocabulary\.txt; use the '\.keras' format"):
+        model.save(tmp_path / "m.h5")
+    assert list(tmp_path.iterdir()) == []
+    given = kfront.layers.IntegerLookup(vocabulary=[3, 4])
+    kfront.Sequential([kfront.Input((2,), dtype="int64"), given]).save(tmp_path / "m.h5")
+    again = kfront.saving.load_model(tmp_path / "m.h5")
+    np.testing.assert_array_equal(again(np.array([[3, 9]])), [[1, 0]])
 
 
 def test_by_name(backend, tmp_path):

@@ -125,7 +125,7 @@ def test_weights_from_keras(backend, from_keras, name):
 @pytest.mark.parametrize("name", models.MODELS)
 @pytest.mark.parametrize("form", models.FORMS)
 def test_other_forms_from_keras(backend, from_keras, form, name):
-    model = models.load_form(kfront, form, name, str(from_keras / name))
+    model = models.load_form(kfront, form, models.MODELS[name][0], str(from_keras / name))
     _close(models.predict(model, name), _arrays(from_keras / f"{name}.npz"))
 
 

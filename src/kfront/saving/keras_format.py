@@ -98,6 +98,7 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool |
         )
     form = _form(filepath, zipped)
     if form == "legacy":
+        _refuse_assets(model)
         with atomic_write(filepath, overwrite, sum(array_bytes(v.shape, v._dtype) for v in model.weights)) as file:
             write_legacy_model(model, file, include)
         return None
@@ -191,6 +192,16 @@ def _assets(found: list[Any]) -> Iterable[tuple[str, bytes]]:
             for path in sorted(p for p in Path(folder).rglob("*") if p.is_file()):
                 name = "/".join(p for p in ("assets", place, path.relative_to(folder).as_posix()) if p)
                 yield name, path.read_bytes()
+
+
+def _refuse_assets(model: Any) -> None:
+    """A legacy file holds configs and arrays; what else there is would be lost without a word."""
+    name = next((name for name, _ in _assets(list(walk(model)))), None)
+    if name is not None:
+        raise SavingError(
+            "[save_model] expected layers whose state is arrays for the '.h5' format, got one that has "
+            f"{name.split('/', 1)[1]}; use the '.keras' format, or give the layer its vocabulary when it is made."
+        )
 
 
 # ---- loading ---------------------------------------------------------------------------------------------------------
