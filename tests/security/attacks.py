@@ -101,10 +101,18 @@ def node(*args: Any, **kwargs: Any) -> dict[str, Any]:
     return {"args": list(args), "kwargs": kwargs}
 
 
-def weights(write: Any = None) -> bytes:
-    """The weights of `sequential(dense())`, changed by ``write(h5py file)``."""
+def opaque(file: h5py.File) -> None:
+    """The kernel as bfloat16, which HDF5 has not: its name stands beside."""
+    group = file["layers/dense/vars"]
+    del group["0"]
+    data = group.create_dataset("0", data=np.full((4, 2), 0x3F00, "uint16").view("V2"))
+    data.attrs["dtype"], group.attrs["name"] = "bfloat16", "named"
+
+
+def weights(write: Any = None, **options: Any) -> bytes:
+    """The weights of `sequential(dense())`, changed by ``write(h5py file)``, with options of h5py."""
     buffer = io.BytesIO()
-    with h5py.File(buffer, "w") as file:
+    with h5py.File(buffer, "w", **options) as file:
         group = file.create_group("layers/dense/vars")
         group["0"] = np.full((4, 2), 0.5, "float32")
         group["1"] = np.zeros(2, "float32")

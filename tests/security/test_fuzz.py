@@ -120,10 +120,11 @@ def _quietly(attempt) -> bool:
 def test_damaged_files(archives, part):
     rng = np.random.default_rng(part)
     model = _model()
-    weights = a.weights()
+    weights = [a.weights(), a.weights(a.opaque), a.weights(a.opaque, libver="latest", track_order=True)]
     for i in range(CASES // PARTS // 3 + 1):
         _quietly(lambda i=i: kfront.saving.load_model(io.BytesIO(_damage(archives[i % len(archives)], rng))))
-        _quietly(lambda: kfront.saving.load_weights(model, io.BytesIO(_damage(weights, rng)), skip_mismatch=True))
+        data = _damage(weights[i % len(weights)], rng)
+        _quietly(lambda data=data: kfront.saving.load_weights(model, io.BytesIO(data), skip_mismatch=True))
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +166,7 @@ def test_damaged_files_of_other_forms(others, part, tmp_path):
             path = tmp_path / f"x{ending}"
             path.write_bytes(_damage(data, rng))
             _quietly(lambda path=path: kfront.saving.load_weights(model, path, skip_mismatch=True))
-        (tmp_path / "x.weights.h5").write_bytes(_damage(a.weights(), rng))
+        (tmp_path / "x.weights.h5").write_bytes(_damage(a.weights(a.opaque), rng))
         _quietly(lambda: kfront.saving.load_model(tmp_path / "x.h5"))
         _quietly(lambda: kfront.saving.KerasFileEditor(tmp_path / "x.weights.h5"))
 
