@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import io
 import math
 import mmap
 import os
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import h5py
@@ -24,7 +26,7 @@ from kfront.saving.archive import Window, let_go
 from kfront.saving.guard import LIMITS, intact, shown
 from kfront.saving.hdf5_text import Texts
 
-__all__ = ["Dataset", "H5Reader", "H5Writer", "Store", "reading"]
+__all__ = ["Dataset", "H5Reader", "H5Writer", "Store", "new_file", "reading"]
 
 _FILTERS = {h5z.FILTER_DEFLATE, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32}
 _LAYOUTS = {h5d.COMPACT, h5d.CONTIGUOUS, h5d.CHUNKED}
@@ -40,6 +42,65 @@ def _opaque(dtype: np.dtype) -> str | None:
     return dtype.name if dtype.name in _OPAQUE else None
 
 
+class _Target(io.RawIOBase):
+    """The file below HDF5, which never hears of an error of the system: it would go on, in spite of it.
+
+    Attributes:
+        error: the first; what comes after it is not written.
+    """
+
+    def __init__(self, file: Any) -> None:
+        self.file = file
+        self.error: OSError | None = None
+
+    def _try(self, otherwise: int, call: Callable[..., Any], *args: Any) -> int:
+        if self.error is None:
+            try:
+                return call(*args)
+            except OSError as error:
+                self.error = error
+        return otherwise
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move."""
+        return self._try(offset, self.file.seek, offset, whence)
+
+    def readinto(self, buffer: Any) -> int:
+        """Read."""
+        return self._try(len(buffer), self.file.readinto, buffer)
+
+    def write(self, data: Any) -> int:
+        """Write, if nothing has failed yet."""
+        return self._try(len(data), self.file.write, data)
+
+    def truncate(self, size: int | None = None) -> int:
+        """Set the length."""
+        return self._try(size or 0, self.file.truncate, size)
+
+    def flush(self) -> None:
+        """Write what waits."""
+        self._try(0, self.file.flush)
+
+
+@contextlib.contextmanager
+def new_file(file: Any) -> Iterator[h5py.File]:
+    """An HDF5 file that is written in the block.
+
+    Args:
+        file: a file opened for reading and writing.
+
+    Raises:
+        OSError: the system refused.
+    """
+    target = _Target(file)
+    try:
+        with h5py.File(target, "w") as h5:
+            yield h5
+    finally:
+        if target.error is not None:
+            raise target.error
+
+
 class H5Writer:
     """Writes groups, arrays and short texts.
 
@@ -48,7 +109,8 @@ class H5Writer:
     """
 
     def __init__(self, file: Any) -> None:
-        self._file = h5py.File(file, "w")
+        self._open = contextlib.ExitStack()
+        self._file = self._open.enter_context(new_file(file))
         self._groups: dict[tuple[str, ...], Any] = {(): self._file.id}
         self._types: dict[Any, Any] = {}
         self._text = h5t.py_create(h5py.string_dtype(), logical=True)
@@ -87,9 +149,13 @@ class H5Writer:
             data.write(h5s.ALL, h5s.ALL, value, mtype=kind)
 
     def close(self) -> None:
-        """Write what is pending."""
+        """Write what is pending.
+
+        Raises:
+            OSError: the system refused to write, now or before.
+        """
         self._groups.clear()
-        self._file.close()
+        self._open.close()
 
 
 class Dataset:

@@ -19,7 +19,7 @@ import numpy as np
 from kfront.core.errors import SavingError
 from kfront.saving import guard, keras2, serialization
 from kfront.saving.cudnn import converted
-from kfront.saving.hdf5 import Dataset, H5Reader, reading
+from kfront.saving.hdf5 import Dataset, H5Reader, new_file, reading
 from kfront.saving.hdf5_text import write_text, write_texts
 from kfront.saving.weights_h5 import Difference, assign_all, compare, report
 
@@ -306,7 +306,7 @@ def write_legacy_model(model: Any, file: Any, include_optimizer: bool = True) ->
             "on data first."
         )
     form = serialization.serialize_keras_object(model)
-    with h5py.File(file, "w") as h5:
+    with new_file(file) as h5:
         _write_versions(model, h5)
         write_text(h5, "model_config", _json(_old_form(form)))
         _write_weights(model, h5.create_group(_WEIGHTS))
