@@ -142,7 +142,15 @@ def test_compilation_that_was_asked_for_tells_its_errors():
             model.fit(X, Y, verbose=0)
 
 
-def test_interruptions_at_any_moment_leave_the_model_usable(trainable_backend):
+@pytest.fixture
+def interruptible():
+    """Ctrl-C reaches Python, even where the tests run in the background of a shell, which ignores it for them."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_interruptions_at_any_moment_leave_the_model_usable(trainable_backend, interruptible):
     model = model_of(layers.Dense(64))
     model.fit(X, Y, verbose=0)
     model.fit(X, Y, batch_size=1, verbose=0)  # compiled by now: TensorFlow's tracing itself turns Ctrl-C into errors
