@@ -2,7 +2,8 @@
 
 Every candidate does the whole of what a user asks for: values go from the variables of a model to a file that stood
 there already, and from a file into the variables of a model. kfront syncs a file to the disk before the old one is
-replaced; the native savers do not. So there are three rows for a form: as it is, both synced, and neither.
+replaced; the native savers do not. So there are three rows for a form: as it is, both synced, and neither. The disk has
+nothing to do when a candidate begins: else who syncs pays for what the one before has written.
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ def _rows(
         loads[name] = lambda model=model, path=path: model.load_weights(path)
 
     def row(text: str, candidates: dict[str, Callable[[], Any]]) -> Row:
-        ratios, base = paired(candidates, 1, bench.rounds)
+        ratios, base = paired(candidates, 1, bench.rounds, getattr(os, "sync", None))
         return Row(f"{text} {what}", "x", ratios["kfront"], ratios.get("keras"), base, 1.2)
 
     mine = saves["kfront"]

@@ -53,14 +53,28 @@ def per_call(candidates: dict[str, Callable[[], Any]], n: int = 200, rounds: int
     return best
 
 
-def paired(candidates: dict[str, Callable[[], Any]], n: int = 1, rounds: int = 15) -> tuple[dict[str, float], float]:
-    """Medians over rounds of the ratio to the candidate "native", and its median time in microseconds."""
+def paired(
+    candidates: dict[str, Callable[[], Any]],
+    n: int = 1,
+    rounds: int = 15,
+    settle: Callable[[], Any] | None = None,
+) -> tuple[dict[str, float], float]:
+    """Medians over rounds of the ratio to the candidate "native", and its median time in microseconds.
+
+    Args:
+        candidates: what is timed, one after another in each round.
+        n: calls of a candidate in a row.
+        rounds: how often all of them are timed.
+        settle: called before each, untimed: ends what the one before has left to the system.
+    """
     times: dict[str, list[float]] = {k: [] for k in candidates}
     for f in candidates.values():
         f()
         f()
     for _ in range(rounds):
         for name, f in candidates.items():
+            if settle is not None:
+                settle()
             times[name].append(_burst(f, n, time.perf_counter_ns))
     base = times["native"]
     ratios = {

@@ -31,7 +31,7 @@ _PADDING = 0xD935  # an extra field of zeros, as tools that align archives write
 
 
 _POLYNOMIAL = 0xEDB88320  # of CRC-32, bits reversed
-_BLOCK, _SMALL, _PIECE = 1 << 18, 1 << 16, 1 << 22  # bytes
+_SMALL, _PIECE = 1 << 16, 1 << 22  # bytes
 
 
 def _times(a: int, b: int) -> int:
@@ -126,19 +126,11 @@ class Window(io.RawIOBase):
         elif known and place < known[-1][1]:
             self._put(view, place)
         else:
-            known.append((place, end, self._put_and_sum(view, place)))
+            self._put(view, place)  # in one piece: the system reads it back faster then
+            known.append((place, end, crc32(view)))
         self.position = end
         self.size = max(self.size, end)
         return count
-
-    def _put_and_sum(self, view: memoryview, place: int) -> int:
-        """Write a large piece and take its checksum, block by block."""
-        crc = 0
-        for at in range(0, len(view), _BLOCK):
-            part = view[at : at + _BLOCK]
-            crc = crc32(part, crc)
-            self._put(part, place + at)
-        return crc
 
     def _forget(self, start: int, end: int) -> None:
         """Bytes whose checksum may be known are written again."""

@@ -172,9 +172,9 @@ class Dataset:
 
     def __init__(self, handle: Any, path: str, reader: H5Reader) -> None:
         self._id, self.path = handle, path
-        self.shape, self.dtype = _checked(handle, path, reader)
+        self.shape, self.dtype, native = _checked(handle, path, reader)
         start = handle.get_offset()
-        self._start, self._data = start, reader._data if _native(handle, self.dtype) else None
+        self._start, self._data = start, reader._data if native else None
         self.in_place = start is not None
         if start is not None and not 0 <= start <= reader._size - self.nbytes:
             raise SavingError(f"[load] expected data inside the file, got {path} beyond its end: it is cut off.")
@@ -247,13 +247,8 @@ def _mapped(file: Any) -> _Mapped | None:
         return None
 
 
-def _native(handle: Any, dtype: str) -> bool:
-    """Whether the values stand in the file as in memory."""
-    return dtype in _OPAQUE or (dtype != "bool" and handle.get_type().dtype.isnative)
-
-
-def _checked(handle: Any, path: str, reader: H5Reader) -> tuple[tuple[int, ...], str]:
-    """Shape and dtype name of a dataset that holds plain numbers inside the file."""
+def _checked(handle: Any, path: str, reader: H5Reader) -> tuple[tuple[int, ...], str, bool]:
+    """Shape and dtype name of a dataset that holds plain numbers inside the file, and whether they are as in memory."""
     plist = handle.get_create_plist()
     if plist.get_external_count() > 0:
         raise UnsafeFileError(
@@ -268,17 +263,16 @@ def _checked(handle: Any, path: str, reader: H5Reader) -> tuple[tuple[int, ...],
                 f"[load] expected no or deflate compression, got filter {plist.get_filter(i)[0]} at {path}."
             )
     space = handle.get_space()
-    if space.get_simple_extent_type() not in (h5s.SCALAR, h5s.SIMPLE):
+    extent = space.get_simple_extent_type()
+    if extent not in (h5s.SCALAR, h5s.SIMPLE):
         raise SavingError(f"[load] expected an array, got {path} without a shape.")
-    shape = (
-        tuple(int(d) for d in space.get_simple_extent_dims()) if space.get_simple_extent_type() == h5s.SIMPLE else ()
-    )
-    dtype = _dtype_of(handle, path, reader)
+    shape = tuple(int(d) for d in space.get_simple_extent_dims()) if extent == h5s.SIMPLE else ()
+    dtype, native = _dtype_of(handle, path, reader)
     if layout == h5d.CHUNKED:
         _check_chunks(plist.get_chunk(), shape, path)
     elif 0 not in shape and handle.get_storage_size() == 0:
         raise SavingError(f"[load] expected stored data for {path}, got a dataset that was never written.")
-    return shape, dtype
+    return shape, dtype, native
 
 
 def _check_chunks(chunk: tuple[int, ...], shape: tuple[int, ...], path: str) -> None:
@@ -289,17 +283,20 @@ def _check_chunks(chunk: tuple[int, ...], shape: tuple[int, ...], path: str) -> 
         raise UnsafeFileError(f"[load] expected chunks no larger than the array {shape}, got {tuple(chunk)} at {path}.")
 
 
-def _dtype_of(handle: Any, path: str, reader: H5Reader) -> str:
+def _dtype_of(handle: Any, path: str, reader: H5Reader) -> tuple[str, bool]:
+    """Name of the dtype, and whether its values stand in the file as in memory."""
     kind = handle.get_type()
+    if kind.equal(h5t.NATIVE_FLOAT):
+        return "float32", True
     if kind.get_class() == h5t.OPAQUE:
         name = reader.texts.one(handle, "dtype")
         if name in _OPAQUE and numpy_dtype(name).itemsize == kind.get_size():
-            return name
+            return name, True
         raise SavingError(f"[load] expected an array of numbers at {path}, got opaque bytes of dtype {shown(name)}.")
     if kind.get_class() in (h5t.INTEGER, h5t.FLOAT) or (kind.get_class() == h5t.ENUM and kind.get_size() == 1):
         dtype = kind.dtype
         if dtype.kind in "biuf" and dtype.itemsize <= 8:
-            return dtype.newbyteorder("=").name
+            return dtype.newbyteorder("=").name, dtype.isnative and dtype.kind != "b"
     raise SavingError(f"[load] expected an array of numbers at {path}, got HDF5 type class {kind.get_class()}.")
 
 
@@ -343,9 +340,13 @@ class H5Reader:
         where = "/".join(path)
         with reading(where):
             name = path[-1].encode()
-            if b"/" in name or name in (b"", b".", b"..") or not parent.links.exists(name):
+            if b"/" in name or name in (b"", b".", b".."):
                 return None
-            if parent.links.get_info(name).type != h5l.TYPE_HARD:
+            try:
+                kind = parent.links.get_info(name).type
+            except KeyError:
+                return None
+            if kind != h5l.TYPE_HARD:
                 raise UnsafeFileError(f"[load] expected data inside the file, got {where}, which is a link elsewhere.")
             return opener(parent, name)
 
