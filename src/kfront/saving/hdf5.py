@@ -340,13 +340,10 @@ class H5Reader:
         where = "/".join(path)
         with reading(where):
             name = path[-1].encode()
-            if b"/" in name or name in (b"", b".", b".."):
+            links = parent.links
+            if b"/" in name or name in (b"", b".", b"..") or not links.exists(name):
                 return None
-            try:
-                kind = parent.links.get_info(name).type
-            except KeyError:
-                return None
-            if kind != h5l.TYPE_HARD:
+            if links.get_info(name).type != h5l.TYPE_HARD:
                 raise UnsafeFileError(f"[load] expected data inside the file, got {where}, which is a link elsewhere.")
             return opener(parent, name)
 
