@@ -12,6 +12,7 @@ import threading
 from typing import Any
 
 from kfront.core.errors import BackendError
+from kfront.core.lazy import without_collections
 from kfront.core.state import UNSET, _State, state
 
 __all__ = ["available", "backend_scope", "current", "get", "installed", "owner_of", "set_current"]
@@ -61,6 +62,7 @@ def get(name: str) -> Any:
         return _loaded[name]
 
 
+@without_collections()
 def _load(name: str) -> Any:
     import kfront.ops  # noqa: F401  (declares every op before an adapter is checked)
 

@@ -20,15 +20,29 @@ A namespace's `__init__.py` is a docstring and one table:
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import importlib
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-__all__ = ["LAZY", "lazy_namespace", "names"]
+__all__ = ["LAZY", "lazy_namespace", "names", "without_collections"]
 
 # namespace -> {public name: "module:attribute"}; a public submodule has an empty attribute
 LAZY: dict[str, dict[str, str]] = {}
+
+
+@contextlib.contextmanager
+def without_collections() -> Iterator[None]:
+    """Nothing looks for garbage while modules are imported: there is none, and looking visits all that engines have."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
 
 
 def names(module: str, public: str) -> dict[str, str]:
@@ -79,7 +93,8 @@ def lazy_namespace(
         if target is None:
             raise AttributeError(_no_attribute(name, attribute, public_names))
         module, _, inner = target.partition(":")
-        value: Any = importlib.import_module(module)
+        with without_collections():
+            value: Any = importlib.import_module(module)
         if inner:
             value = getattr(value, inner)
         setattr(sys.modules[name], attribute, value)
