@@ -8,7 +8,7 @@ import numpy as np
 
 from kfront.core.dtypes import FLOATS, is_float, standardize
 from kfront.core.errors import ArgumentTypeError, DTypeError
-from kfront.core.rng import SeedGenerator, host_generator, make_default_seed
+from kfront.core.rng import SeedGenerator, make_default_seed, passing_generator
 
 __all__ = ["Initializer", "RandomInitializer", "plain_shape"]
 
@@ -100,13 +100,13 @@ class RandomInitializer(HostInitializer):
         self.seed = seed
 
     def generator(self) -> np.random.Generator:
-        """The stream that the next value is drawn from."""
+        """The stream that the next value is drawn from, at once."""
         seed = self.seed
         if isinstance(seed, SeedGenerator):
             with seed.backend.eager():
                 start, count = np.asarray(seed.backend.to_numpy(seed.next())).tolist()
             seed = (int(count) << 32) | int(start)
-        return host_generator(seed)
+        return passing_generator(seed)
 
     def work_dtype(self, dtype: str) -> Any:
         """The NumPy dtype to draw in for a result of `dtype`.
