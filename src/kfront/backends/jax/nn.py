@@ -269,7 +269,7 @@ def _attention(q: Any, k: Any, v: Any, bias: Any, mask: Any, scale: Any, is_caus
 
 @compiled(5, 6, 7)
 def _plain_attention(q: Any, k: Any, v: Any, bias: Any, mask: Any, scale: Any, is_causal: bool, cap: Any) -> Any:
-    """jax.nn.dot_product_attention has no cap on the logits, wants values as deep as keys, and knows no float64."""
+    """What jax.nn.dot_product_attention lacks: a cap, values of another depth, float64; and on CPU it is slower."""
     groups = q.shape[2] // k.shape[2]
     k, v = (jnp.repeat(t, groups, 2) if groups > 1 else t for t in (k, v))
     logits = jnp.einsum("btnh,bsnh->bnts", q, k, preferred_element_type=jnp.promote_types(q.dtype, jnp.float32))
@@ -302,7 +302,8 @@ def dot_product_attention(
         raise ArgumentError(
             "[dot_product_attention] expected no `attn_logits_soft_cap` with flash_attention=True on JAX."
         )
-    if attn_logits_soft_cap is not None or value.shape[-1] != key.shape[-1] or query.dtype == jnp.float64:
+    plain = query.dtype == jnp.float64 or (query.dtype == jnp.float32 and _on_cpu() and not flash_attention)
+    if plain or attn_logits_soft_cap is not None or value.shape[-1] != key.shape[-1]:
         cap = None if attn_logits_soft_cap is None else float(attn_logits_soft_cap)
         return _plain_attention(query, key, value, bias, mask, scale, bool(is_causal), cap)
     how = "cudnn" if flash_attention else None
