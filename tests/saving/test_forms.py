@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import sys
+import tempfile
 import threading
 import types
+import zipfile
 
 import numpy as np
 import pytest
@@ -105,6 +108,25 @@ def test_a_legacy_file_has_no_place_for_a_vocabulary(tmp_path):
     kfront.Sequential([kfront.Input((2,), dtype="int64"), given]).save(tmp_path / "m.h5")
     again = kfront.saving.load_model(tmp_path / "m.h5")
     np.testing.assert_array_equal(again(np.array([[3, 9]])), [[1, 0]])
+
+
+@pytest.mark.parametrize("ending", [".keras", ".weights.h5"])
+def test_files_within_others(ending, tmp_path):
+    """A compressed file is read by what it holds, large parts too; a temporary one is written whole."""
+    with kfront.backend_scope("numpy"):
+        model = kfront.Sequential([kfront.Input((1100,)), kfront.layers.Dense(1100)])
+        save = model.save if ending == ".keras" else model.save_weights
+        save(tmp_path / f"m{ending}")
+        (tmp_path / "m.gz").write_bytes(gzip.compress((tmp_path / f"m{ending}").read_bytes(), 1))
+        again = kfront.models.clone_model(model)
+        with gzip.open(tmp_path / "m.gz") as file:
+            again.load_weights(file)
+        np.testing.assert_array_equal(again.get_weights()[0], model.get_weights()[0])
+        if ending == ".keras":
+            with tempfile.NamedTemporaryFile() as file:
+                model.save(file)
+                file.seek(0)
+                assert zipfile.ZipFile(file).testzip() is None
 
 
 def test_by_name(backend, tmp_path):

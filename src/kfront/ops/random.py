@@ -243,9 +243,9 @@ def _binomial_of_bits(key: Any, counts: Any, probabilities: Any, shape: Any, dty
 
     def halve(key: Any, left: Any, p: Any, found: Any) -> tuple[Any, ...]:
         middle = add(floor(multiply(left, 0.5)), 1.0)
-        one, other = middle, subtract(add(left, 1.0), middle)
-        a = _gamma_of_bits(fold_in(key, 1), maximum(one, 1.0), shape, "float32")
-        b = _gamma_of_bits(fold_in(key, 2), maximum(other, 1.0), shape, "float32")
+        others = maximum(subtract(add(left, 1.0), middle), 1.0)
+        a = _gamma_of_bits(fold_in(key, 1), middle, shape, "float32")
+        b = _gamma_of_bits(fold_in(key, 2), others, shape, "float32")
         at = divide(a, add(a, b))
         many, below = greater(left, _FEW), less(at, p)
         rest = where(below, divide(subtract(p, at), subtract(1.0, at)), minimum(divide(p, at), 1.0))
@@ -256,8 +256,8 @@ def _binomial_of_bits(key: Any, counts: Any, probabilities: Any, shape: Any, dty
             where(logical_and(many, below), add(found, middle), found),
         )
 
-    state = while_loop(lambda key, left, *_: any_of(greater(left, _FEW)), halve, (key, left, p, none))
-    key, left, p, found = state
+    start = (key, left, p, none)
+    key, left, p, found = while_loop(lambda key, left, *_: any_of(greater(left, _FEW)), halve, start)
     trials = less(_open_uniform(fold_in(key, 4), [_FEW, *shape]), p)
     line = reshape(arange(_FEW, dtype="float32"), (_FEW, *(1 for _ in shape)))
     return cast(add(found, sum_of(cast(logical_and(trials, less(line, left)), "float32"), 0)), dtype)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import bisect
 import contextlib
-import functools
 import io
 import mmap
 import os
@@ -22,49 +20,17 @@ try:
 except ImportError:
     from zlib import crc32
 
-__all__ = ["ArchiveReader", "ArchiveWriter", "Window", "bytes_of", "is_asset", "let_go"]
+__all__ = ["ArchiveReader", "ArchiveWriter", "Window", "descriptor", "is_asset", "let_go"]
 
 _ASSET = re.compile(r"assets(/[^/\\:\x00-\x1f]+)+/?")
 _DOS_DATE = (1 << 5) | 1  # 1980-01-01, as Keras has it
 _MAX32 = 0xFFFFFFFF
 _PADDING = 0xD935  # an extra field of zeros, as tools that align archives write it
-
-
-_POLYNOMIAL = 0xEDB88320  # of CRC-32, bits reversed
 _SMALL, _PIECE = 1 << 16, 1 << 22  # bytes
-
-
-def _times(a: int, b: int) -> int:
-    """Product of two polynomials over GF(2) modulo that of CRC-32, bits reversed."""
-    out = 0
-    while a:
-        if a & 0x80000000:
-            out ^= b
-        a = (a << 1) & _MAX32
-        b = (b >> 1) ^ _POLYNOMIAL if b & 1 else b >> 1
-    return out
-
-
-@functools.cache
-def _zeros(count: int) -> int:
-    """What appending `count` zero bytes multiplies a checksum by: x to the power of 8 * count."""
-    out, square = 0x80000000, 0x00800000
-    while count:
-        if count & 1:
-            out = _times(out, square)
-        square, count = _times(square, square), count >> 1
-    return out
-
-
-def _joined(first: int, second: int, size: int) -> int:
-    """The checksum of two pieces one behind the other, of which the second has `size` bytes."""
-    return _times(_zeros(size), first) ^ second
 
 
 class Window(io.RawIOBase):
     """A part of a file that looks like a file of its own.
-
-    The checksum of large writes is taken on the way, while the data is at hand; `crc` adds that of the rest.
 
     Args:
         file: a seekable binary file.
@@ -77,8 +43,7 @@ class Window(io.RawIOBase):
         self.fixed = size is not None
         self.size = size or 0
         self.position = 0
-        self._known: list[tuple[int, int, int]] = []  # (start, end, checksum), ordered, without overlap
-        self._descriptor = _descriptor(file)
+        self._descriptor = descriptor(file)
         self._waiting, self._waiting_at = bytearray(), 0  # small writes one behind the other, put together
 
     def readable(self) -> bool:
@@ -117,29 +82,13 @@ class Window(io.RawIOBase):
         """Write at the position."""
         view = memoryview(data).cast("B")
         count, place = len(view), self.position
-        end = place + count
-        known = self._known
-        if known and place < known[-1][1]:
-            self._forget(place, end)
         if count < _SMALL:
             self._wait(view, place)
-        elif known and place < known[-1][1]:
-            self._put(view, place)
         else:
             self._put(view, place)  # in one piece: the system reads it back faster then
-            known.append((place, end, crc32(view)))
-        self.position = end
-        self.size = max(self.size, end)
+        self.position = place + count
+        self.size = max(self.size, self.position)
         return count
-
-    def _forget(self, start: int, end: int) -> None:
-        """Bytes whose checksum may be known are written again."""
-        first = last = bisect.bisect_left(self._known, (start, start, 0))
-        if first and self._known[first - 1][1] > start:
-            first -= 1
-        while last < len(self._known) and self._known[last][0] < end:
-            last += 1
-        del self._known[first:last]
 
     def _wait(self, view: memoryview, place: int) -> None:
         if place != self._waiting_at + len(self._waiting) or len(self._waiting) > _SMALL:
@@ -169,7 +118,6 @@ class Window(io.RawIOBase):
         """Set the length of the part."""
         self._settle()
         end = self.position if size is None else size
-        self._known = [k for k in self._known if k[1] <= end]
         if end > self.size:
             self._put(memoryview(b"\0"), end - 1)
         else:
@@ -185,24 +133,18 @@ class Window(io.RawIOBase):
     def crc(self) -> int:
         """CRC-32 of the part."""
         self._settle()
-        out, at = 0, 0
-        for start, end, crc in [*self._known, (self.size, self.size, 0)]:
-            out = self._crc_of(at, start, out)
-            out = _joined(out, crc, end - start)
-            at = end
-        return out
-
-    def _crc_of(self, at: int, end: int, value: int) -> int:
-        """The checksum continued over bytes that stand in the file."""
-        with bytes_of(self.file) if end - at > _PIECE else contextlib.nullcontext() as data:
+        if not self.fixed:
+            self.file.flush()
+        value, at, end = 0, self.start, self.start + self.size
+        with _bytes_of(self.file) if self.size > _PIECE else contextlib.nullcontext() as data:
             while at < end:
-                start, count = self.start + at, min(_PIECE, end - at)
+                count = min(_PIECE, end - at)
                 if data is None:
-                    value = crc32(self._get(start, count), value)
+                    value = crc32(self._get(at, count), value)
                 else:
-                    with memoryview(data) as view, view[start : start + count] as part:
+                    with memoryview(data) as view, view[at : at + count] as part:
                         value = crc32(part, value)
-                    let_go(data, start, count)
+                    let_go(data, at, count)
                 at += count
         return value
 
@@ -213,9 +155,10 @@ class Window(io.RawIOBase):
         return self.file.read(count)
 
 
-def _descriptor(file: Any) -> int | None:
-    """The descriptor of a file on disk, whose own buffer is emptied; None for anything else."""
-    if not isinstance(file, (io.FileIO, io.BufferedRandom, io.BufferedReader)) or not hasattr(os, "pwrite"):
+def descriptor(file: Any) -> int | None:
+    """The descriptor of a file on disk, whose own buffer is emptied; None for anything else (compressed files too)."""
+    plain = isinstance(file, (io.FileIO, io.BufferedRandom, io.BufferedReader))
+    if not plain or not isinstance(getattr(file, "raw", file), io.FileIO) or not hasattr(os, "pwrite"):
         return None
     if file.writable():
         file.flush()
@@ -223,15 +166,15 @@ def _descriptor(file: Any) -> int | None:
 
 
 @contextlib.contextmanager
-def bytes_of(file: Any) -> Iterator[Any]:
+def _bytes_of(file: Any) -> Iterator[Any]:
     """The file's bytes without a copy, or None where that cannot be had."""
     if isinstance(file, io.BytesIO):
         with file.getbuffer() as buffer:
             yield buffer
         return
     try:
-        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except (OSError, ValueError, AttributeError):
+        mapped = mmap.mmap(descriptor(file), 0, access=mmap.ACCESS_READ)
+    except (OSError, ValueError, TypeError):
         yield None
         return
     try:

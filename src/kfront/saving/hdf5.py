@@ -22,7 +22,7 @@ from h5py import h5a, h5d, h5g, h5l, h5s, h5t, h5z  # pyright: ignore[reportAttr
 from kfront.backends.base import numpy_dtype
 from kfront.core.dtypes import FLOATS
 from kfront.core.errors import SavingError, UnsafeFileError
-from kfront.saving.archive import Window, let_go
+from kfront.saving.archive import Window, descriptor, let_go
 from kfront.saving.guard import LIMITS, intact, shown
 from kfront.saving.hdf5_text import Texts
 
@@ -227,7 +227,7 @@ class _Mapped:
 
     def __init__(self, file: Any, base: int) -> None:
         self.base = base
-        self.map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+        self.map = mmap.mmap(descriptor(file), 0, access=mmap.ACCESS_COPY)
 
     def array(self, dtype: str, shape: tuple[int, ...], start: int) -> np.ndarray:
         """An array without a copy."""
@@ -243,7 +243,7 @@ def _mapped(file: Any) -> _Mapped | None:
         if isinstance(raw, Window):
             return _Mapped(raw.file, raw.start)
         return _Mapped(file, 0)
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, TypeError):
         return None
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from kfront.backends.base import numpy_dtype
 from kfront.core.errors import SavingError, UnsafeFileError
 from kfront.saving import guard
-from kfront.saving.archive import let_go
+from kfront.saving.archive import descriptor, let_go
 from kfront.saving.walk import own_variables, walk
 
 __all__ = [
@@ -149,8 +149,8 @@ def read_safetensors(model: Any, file: Any, what: str, skip_mismatch: bool = Fal
 def mapped(file: Any, what: str) -> Any:
     """The bytes of a file: mapped into memory, private and writable; read where that cannot be."""
     try:
-        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
-    except (OSError, ValueError, AttributeError):
+        return mmap.mmap(descriptor(file), 0, access=mmap.ACCESS_COPY)
+    except (OSError, ValueError, TypeError):
         file.seek(0)
         return bytearray(file.read())
 

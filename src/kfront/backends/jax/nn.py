@@ -254,21 +254,21 @@ segment_prod = _segments(_segment_prod)
 # ---- attention -------------------------------------------------------------------------------------------------------
 
 
-@compiled(5, 6, 7)
-def _attention(q: Any, k: Any, v: Any, bias: Any, mask: Any, scale: Any, is_causal: bool, implementation: Any) -> Any:
+@compiled(5, 6, 7, 8)
+def _attention(q: Any, k: Any, v: Any, bias: Any, mask: Any, scale: Any, is_causal: bool, how: Any, cap: Any) -> Any:
     mask = None if mask is None else mask.astype(bool)
     kind = q.dtype
-    if kind == jnp.float16 and jax.default_backend() == "cpu":  # XLA has no float16 products summed in float32 there
+    lacks = cap is not None or v.shape[-1] != k.shape[-1] or kind == jnp.float64
+    if lacks or (kind == jnp.float32 and how is None and _on_cpu()):
+        return _plain_attention(q, k, v, bias, mask, scale, is_causal, cap)
+    if kind == jnp.float16 and _on_cpu():  # XLA has no float16 products summed in float32 there
         q, k, v = (t.astype(jnp.float32) for t in (q, k, v))
     bias = None if bias is None else bias.astype(q.dtype)
-    out = jax.nn.dot_product_attention(
-        q, k, v, bias, mask, scale=scale, is_causal=is_causal, implementation=implementation
-    )
+    out = jax.nn.dot_product_attention(q, k, v, bias, mask, scale=scale, is_causal=is_causal, implementation=how)
     return out.astype(kind)
 
 
-@compiled(5, 6, 7)
-def _plain_attention(q: Any, k: Any, v: Any, bias: Any, mask: Any, scale: Any, is_causal: bool, cap: Any) -> Any:
+def _plain_attention(q: Any, k: Any, v: Any, bias: Any, allowed: Any, scale: Any, is_causal: bool, cap: Any) -> Any:
     """What jax.nn.dot_product_attention lacks: a cap, values of another depth, float64; and on CPU it is slower."""
     groups = q.shape[2] // k.shape[2]
     k, v = (jnp.repeat(t, groups, 2) if groups > 1 else t for t in (k, v))
@@ -277,7 +277,6 @@ def _plain_attention(q: Any, k: Any, v: Any, bias: Any, mask: Any, scale: Any, i
     logits = logits if cap is None else cap * jnp.tanh(logits / cap)
     if bias is not None:
         logits = logits + bias
-    allowed = None if mask is None else mask.astype(bool)
     if is_causal:
         triangle = jnp.tril(jnp.ones(logits.shape[-2:], bool))
         allowed = triangle if allowed is None else allowed & triangle
@@ -302,12 +301,9 @@ def dot_product_attention(
         raise ArgumentError(
             "[dot_product_attention] expected no `attn_logits_soft_cap` with flash_attention=True on JAX."
         )
-    plain = query.dtype == jnp.float64 or (query.dtype == jnp.float32 and _on_cpu() and not flash_attention)
-    if plain or attn_logits_soft_cap is not None or value.shape[-1] != key.shape[-1]:
-        cap = None if attn_logits_soft_cap is None else float(attn_logits_soft_cap)
-        return _plain_attention(query, key, value, bias, mask, scale, bool(is_causal), cap)
+    cap = None if attn_logits_soft_cap is None else float(attn_logits_soft_cap)
     how = "cudnn" if flash_attention else None
-    return _attention(query, key, value, bias, mask, scale, bool(is_causal), how)
+    return _attention(query, key, value, bias, mask, scale, bool(is_causal), how, cap)
 
 
 # ---- recurrent sequences --------------------------------------------------------------------------------------------

@@ -6,13 +6,14 @@ arguments by position and costs 4-10 us less per eager call than the public Pyth
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.abc
 import importlib.machinery
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # only the default: silences start-up notices of the C++ side
@@ -172,6 +173,16 @@ class _Target(threading.local):
 
     fused = True  # False for XLA and LiteRT: no whole recurrent layers as one operation
     lite = False  # True for LiteRT without TensorFlow's own: no loops that collect tensors either, and no searches
+
+    @contextlib.contextmanager
+    def being(self, fused: bool, lite: bool = False) -> Iterator[None]:
+        """Scope in which functions are traced for such a target."""
+        outer = self.fused, self.lite
+        self.fused, self.lite = fused, lite
+        try:
+            yield
+        finally:
+            self.fused, self.lite = outer
 
 
 target = _Target()

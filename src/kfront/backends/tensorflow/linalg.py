@@ -16,6 +16,8 @@ _cast, _reshape, _expand = raw("Cast"), raw("Reshape"), raw("ExpandDims")
 _matmul, _batch_matmul, _einsum = raw("MatMul"), raw("BatchMatMulV2"), raw("Einsum")
 _KERNELS = frozenset((tf.float32, tf.float64, tf.float16, tf.bfloat16, tf.int32, tf.int64, tf.complex64, tf.complex128))
 
+_FLOATS = frozenset((tf.float32, tf.float64, tf.float16, tf.bfloat16))
+
 
 def _wide(kind: Any) -> Any:
     """The dtype to multiply in where there is no kernel."""
@@ -64,8 +66,8 @@ def _with_vector(x1: Tensor, x2: Tensor, n: int, m: int) -> Tensor:
 
 def linear(x: Tensor, kernel: Tensor, bias: Tensor | None = None) -> Tensor:
     """x @ kernel + bias over the last axis."""
-    n, kind = x.shape.rank, x.dtype
-    if n < 2 or not (kind.is_floating and kind in _KERNELS):
+    n = x.shape.rank
+    if n < 2 or x.dtype not in _FLOATS:
         out = matmul(x, kernel)
         return out if bias is None else _add(out, bias)
     if n > 2:

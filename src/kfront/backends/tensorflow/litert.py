@@ -44,11 +44,8 @@ def write_litert(
     """
     archive = Archive()
     archive.track(model, list(model.variables))
-    target.fused, target.lite = False, not enable_select_tf_ops
-    try:
+    with target.being(fused=False, lite=not enable_select_tf_ops):
         archive.endpoint("serve", model, signature)
-    finally:
-        target.fused, target.lite = True, False
     with tempfile.TemporaryDirectory(prefix="kfront-export-") as folder:
         archive.save(folder + "/model")
         converter = tf.lite.TFLiteConverter.from_saved_model(folder + "/model", signature_keys=["serve"])

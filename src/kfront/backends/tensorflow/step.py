@@ -123,11 +123,8 @@ class Step:
 
         def run(*leaves: Any) -> Any:
             rest = iter(leaves)
-            outer, _raw.target.fused = _raw.target.fused, not xla
-            try:
+            with _raw.target.being(fused=not xla):
                 return self.fn(*_packed(structure, rest))
-            finally:
-                _raw.target.fused = outer
 
         return tf.function(run, autograph=False, reduce_retracing=relax, jit_compile=True if xla else None)
 

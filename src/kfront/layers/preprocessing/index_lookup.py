@@ -224,17 +224,14 @@ class IndexLookup(HostLayer):
         counts = self._counts
         if not counts:
             return
-        for token in {self.mask_token, self.oov_token}:
-            counts.pop(token, None)
-            if isinstance(token, str):
-                counts.pop(token.encode(), None)  # texts may have been counted as UTF-8
-        found = self._ranked(counts)
-        if self.max_tokens is not None:
-            found = found[: max(self.max_tokens - len(self._specials()), 0)]
+        special = {self.mask_token, self.oov_token}
+        most = len(counts) if self.max_tokens is None else max(self.max_tokens - len(self._specials()), 0)
+        ranked = ((value, self._token(value)) for value in self._ranked(counts)[: most + len(special)])
+        chosen = [(value, token) for value, token in ranked if token not in special][:most]
         weights = None
         if self.output_mode == "tf_idf":
-            weights = self._with_mean(idf(self._documents, np.array([self._containing[t] for t in found])))
-        self._keep([self._token(t) for t in found], weights)
+            weights = self._with_mean(idf(self._documents, np.array([self._containing[v] for v, _ in chosen])))
+        self._keep([token for _, token in chosen], weights)
         self._start_counting()
 
     def reset_state(self) -> None:
