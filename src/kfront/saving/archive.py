@@ -20,7 +20,7 @@ try:
 except ImportError:
     from zlib import crc32
 
-__all__ = ["ArchiveReader", "ArchiveWriter", "Window", "descriptor", "is_asset", "let_go"]
+__all__ = ["ArchiveReader", "ArchiveWriter", "Window", "is_asset", "let_go", "mapped"]
 
 _ASSET = re.compile(r"assets(/[^/\\:\x00-\x1f]+)+/?")
 _DOS_DATE = (1 << 5) | 1  # 1980-01-01, as Keras has it
@@ -43,7 +43,7 @@ class Window(io.RawIOBase):
         self.fixed = size is not None
         self.size = size or 0
         self.position = 0
-        self._descriptor = descriptor(file)
+        self._descriptor = _descriptor(file) if hasattr(os, "pwrite") else None
         self._waiting, self._waiting_at = bytearray(), 0  # small writes one behind the other, put together
 
     def readable(self) -> bool:
@@ -155,32 +155,35 @@ class Window(io.RawIOBase):
         return self.file.read(count)
 
 
-def descriptor(file: Any) -> int | None:
+def _descriptor(file: Any) -> int | None:
     """The descriptor of a file on disk, whose own buffer is emptied; None for anything else (compressed files too)."""
     plain = isinstance(file, (io.FileIO, io.BufferedRandom, io.BufferedReader))
-    if not plain or not isinstance(getattr(file, "raw", file), io.FileIO) or not hasattr(os, "pwrite"):
+    if not plain or not isinstance(getattr(file, "raw", file), io.FileIO):
         return None
     if file.writable():
         file.flush()
     return file.fileno()
 
 
+def mapped(file: Any, access: int) -> mmap.mmap | None:
+    """The bytes of a file on disk without a copy; None where that cannot be had."""
+    number = _descriptor(file)
+    try:
+        return None if number is None else mmap.mmap(number, 0, access=access)
+    except (OSError, ValueError):
+        return None
+
+
 @contextlib.contextmanager
 def _bytes_of(file: Any) -> Iterator[Any]:
-    """The file's bytes without a copy, or None where that cannot be had."""
+    """The file's bytes for reading, without a copy, or None where that cannot be had."""
     if isinstance(file, io.BytesIO):
         with file.getbuffer() as buffer:
             yield buffer
         return
-    try:
-        mapped = mmap.mmap(descriptor(file), 0, access=mmap.ACCESS_READ)
-    except (OSError, ValueError, TypeError):
-        yield None
-        return
-    try:
-        yield mapped
-    finally:
-        mapped.close()
+    found = mapped(file, mmap.ACCESS_READ)
+    with contextlib.nullcontext() if found is None else found:
+        yield found
 
 
 def let_go(data: Any, start: int, size: int) -> None:

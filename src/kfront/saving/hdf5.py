@@ -22,7 +22,7 @@ from h5py import h5a, h5d, h5g, h5l, h5s, h5t, h5z  # pyright: ignore[reportAttr
 from kfront.backends.base import numpy_dtype
 from kfront.core.dtypes import FLOATS
 from kfront.core.errors import SavingError, UnsafeFileError
-from kfront.saving.archive import Window, descriptor, let_go
+from kfront.saving.archive import Window, let_go, mapped
 from kfront.saving.guard import LIMITS, intact, shown
 from kfront.saving.hdf5_text import Texts
 
@@ -221,13 +221,12 @@ class _Mapped:
     """The bytes of an HDF5 file that is a part of a file on disk, mapped into memory: private, so that they may change.
 
     Args:
-        file: the file on disk.
+        data: the bytes of the file on disk.
         base: where the part begins.
     """
 
-    def __init__(self, file: Any, base: int) -> None:
-        self.base = base
-        self.map = mmap.mmap(descriptor(file), 0, access=mmap.ACCESS_COPY)
+    def __init__(self, data: mmap.mmap, base: int) -> None:
+        self.map, self.base = data, base
 
     def array(self, dtype: str, shape: tuple[int, ...], start: int) -> np.ndarray:
         """An array without a copy."""
@@ -238,13 +237,10 @@ class _Mapped:
 
 def _mapped(file: Any) -> _Mapped | None:
     """The bytes of a file or part of one, where they can be mapped."""
-    try:
-        raw = getattr(file, "raw", file)
-        if isinstance(raw, Window):
-            return _Mapped(raw.file, raw.start)
-        return _Mapped(file, 0)
-    except (OSError, ValueError, TypeError):
-        return None
+    raw = getattr(file, "raw", file)
+    whole, base = (raw.file, raw.start) if isinstance(raw, Window) else (file, 0)
+    data = mapped(whole, mmap.ACCESS_COPY)
+    return None if data is None else _Mapped(data, base)
 
 
 def _checked(handle: Any, path: str, reader: H5Reader) -> tuple[tuple[int, ...], str, bool]:

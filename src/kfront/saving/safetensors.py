@@ -17,12 +17,11 @@ import numpy as np
 from kfront.backends.base import numpy_dtype
 from kfront.core.errors import SavingError, UnsafeFileError
 from kfront.saving import guard
-from kfront.saving.archive import descriptor, let_go
+from kfront.saving.archive import let_go, mapped
 from kfront.saving.walk import own_variables, walk
 
 __all__ = [
     "as_array",
-    "mapped",
     "named_values",
     "read_header",
     "read_metadata",
@@ -139,20 +138,20 @@ def read_safetensors(model: Any, file: Any, what: str, skip_mismatch: bool = Fal
     known = {name for name, _ in wanted}
     unused = [name for name in entries if name not in known]
     report(model, what, problems, [], unused, skip_mismatch, strict_optimizer=False)
-    data = mapped(file, what)
+    data = _in_memory(file)
     for v, (dtype, shape, begin) in pairs:
         value = as_array(data, dtype, shape, start + begin)
         v.assign(value)
         let_go(data, start + begin, value.nbytes)
 
 
-def mapped(file: Any, what: str) -> Any:
+def _in_memory(file: Any) -> Any:
     """The bytes of a file: mapped into memory, private and writable; read where that cannot be."""
-    try:
-        return mmap.mmap(descriptor(file), 0, access=mmap.ACCESS_COPY)
-    except (OSError, ValueError, TypeError):
+    data = mapped(file, mmap.ACCESS_COPY)
+    if data is None:
         file.seek(0)
         return bytearray(file.read())
+    return data
 
 
 def as_array(data: Any, dtype: str, shape: tuple[int, ...], start: int) -> np.ndarray:
