@@ -62,7 +62,7 @@ def paired(
     """Medians over rounds of the ratio to the candidate "native", and its median time in microseconds.
 
     Args:
-        candidates: what is timed, one after another in each round.
+        candidates: what is timed, one after another in each round, in the other order every second time.
         n: calls of a candidate in a row.
         rounds: how often all of them are timed.
         settle: called before each, untimed: ends what the one before has left to the system.
@@ -71,8 +71,8 @@ def paired(
     for f in candidates.values():
         f()
         f()
-    for _ in range(rounds):
-        for name, f in candidates.items():
+    for i in range(rounds):
+        for name, f in list(candidates.items())[:: -1 if i % 2 else 1]:
             if settle is not None:
                 settle()
             times[name].append(_burst(f, n, time.perf_counter_ns))

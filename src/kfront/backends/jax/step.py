@@ -77,6 +77,7 @@ def _plain_count() -> int:
 
 
 _ALONE = _plain_count()
+_SMALL = 1 << 16
 
 
 class Step:
@@ -141,6 +142,9 @@ class Step:
         self.read = [v for v, kept in zip(self.variables, same, strict=True) if kept]
         self.traced = (jaxpr, jax.tree_util.tree_structure(shapes))
         self.compiled = jax.jit(self.pure, donate_argnums=0)
+        for v in self.written:  # small values side by side in memory are reached sooner; donated, they stay there
+            if v._value.nbytes <= _SMALL and not isinstance(v._value, TRACER):
+                v._value = jnp.copy(v._value)
 
     def pure(self, written: Sequence[Any], read: Sequence[Any], args: Any) -> tuple[list[Any], Any]:
         """The step as a function of values: (new values of `written`, output)."""

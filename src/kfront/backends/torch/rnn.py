@@ -18,6 +18,7 @@ from kfront.core.op import OPS
 
 Tensor = torch.Tensor
 _VF = torch._VF  # type: ignore[attr-defined]
+_exporting = getattr(torch.compiler, "is_exporting", lambda: False)  # since torch 2.7
 _SHUT = 1e4  # far beyond where a sigmoid is 0 or 1, and a number that float16 has
 
 
@@ -105,11 +106,24 @@ def _run(
 
 
 def _call(kernel: Callable[..., Any], x: Tensor, carry: tuple[Tensor, ...], weights: list[Tensor]) -> tuple[Any, ...]:
+    if torch.compiler.is_dynamo_compiling() and not _exporting():
+        return _call_compiled(kernel, x, carry, weights)
     states = [h.unsqueeze(0) for h in carry]
     hx = states if len(states) > 1 else states[0]
     given = [weights[0].t(), *weights[1:]]
     out, *last = kernel(x, hx, given, len(given) > 2, 1, 0.0, torch.is_grad_enabled(), False, True)
     return (out, *(h.squeeze(0) for h in last))
+
+
+def _call_compiled(
+    kernel: Callable[..., Any], x: Tensor, carry: tuple[Tensor, ...], weights: list[Tensor]
+) -> tuple[Any, ...]:
+    from kfront.backends.torch import rnn_compiled
+
+    given = (x.transpose(0, 1), *carry, weights[0].t(), weights[1], *(weights[2:] or [None, None]))
+    op = rnn_compiled.lstm if kernel is _VF.lstm else rnn_compiled.gru
+    out, *last = op(*given, torch.is_grad_enabled())
+    return (out.transpose(0, 1), *last[: len(carry)])
 
 
 def _along_time(x: Tensor, at: Tensor) -> Tensor:
