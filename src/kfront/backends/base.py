@@ -215,7 +215,10 @@ class Backend:
         )
 
     mean_of_picked: Callable[..., Any] | None = None
-    """The mean of `sparse_categorical_crossentropy` for rows and classes that exist, where one kernel has all of it."""
+    """The mean of `sparse_categorical_crossentropy` over rows, where one kernel has all of it.
+
+    It raises IndexError for a label that is no class, and gives None where it is not to be had.
+    """
 
     # -- layers and variables -----------------------------------------------------------------------------------------
 

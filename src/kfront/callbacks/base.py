@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from kfront.core import tree
@@ -124,21 +124,25 @@ _HOOKS = (
     *("on_test_begin", "on_test_end", "on_predict_begin", "on_predict_end"),
 )
 _ALSO = {"on_train_batch_begin": "on_batch_begin", "on_train_batch_end": "on_batch_end"}
+_NAMES = frozenset((*_HOOKS, *_ALSO.values()))
 
 
 @functools.cache
 def _hooks_of(cls: type) -> frozenset[str]:
     """The hooks in which objects of a class of callbacks do anything."""
-    own = {name for name in (*_HOOKS, *_ALSO.values()) if getattr(cls, name) is not Callback.__dict__[name]}
+    own = {name for name in _NAMES if getattr(cls, name) is not Callback.__dict__[name]}
     return frozenset(hook for hook in _HOOKS if hook in own or _ALSO.get(hook) in own)
 
 
+def _active(callback: Any) -> Iterable[str]:
+    """The hooks in which a callback does anything; it need not be a `Callback`, and may hold hooks as attributes."""
+    if isinstance(callback, Callback) and _NAMES.isdisjoint(callback.__dict__):
+        return _hooks_of(type(callback))
+    return [hook for hook in _HOOKS if _overrides(callback, hook)]
+
+
 def _overrides(callback: Any, hook: str) -> bool:
-    """Whether a callback does anything in a hook; it need not be a `Callback`, and may hold hooks as attributes."""
-    names = (hook, _ALSO.get(hook, hook))
-    if isinstance(callback, Callback) and not any(name in callback.__dict__ for name in names):
-        return hook in _hooks_of(type(callback))
-    found = [(getattr(callback, name, None), Callback.__dict__[name]) for name in names]
+    found = [(getattr(callback, name, None), Callback.__dict__[name]) for name in (hook, _ALSO.get(hook, hook))]
     return any(f is not None and getattr(f, "__func__", f) is not base for f, base in found)
 
 
@@ -192,7 +196,10 @@ class CallbackList:
     def _collect(self) -> None:
         """List, for each hook, the callbacks that do something in it."""
         ordered = sorted(self.callbacks, key=lambda c: getattr(c, "_last", False))
-        self._hooks = {hook: [getattr(c, hook) for c in ordered if _overrides(c, hook)] for hook in _HOOKS}
+        self._hooks = {hook: [] for hook in _HOOKS}
+        for c in ordered:
+            for hook in _active(c):
+                self._hooks[hook].append(getattr(c, hook))
         for kind, (begin, end) in _BATCH_HOOKS.items():
             setattr(self, f"{kind}_batch_hooks", bool(self._hooks[begin] or self._hooks[end]))
 

@@ -169,15 +169,17 @@ sparse_categorical_crossentropy._takes_labels = True  # type: ignore[attr-define
 def _sparse_mean(
     b: Any, y_true: Any, y_pred: Any, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1
 ) -> Any:
-    """The mean over rows by one kernel, of labels that were seen to be classes; None where that is not to be had."""
+    """The mean over rows by one kernel, which looks whether labels are classes; None where that is not to be had."""
     shape = y_pred.shape
     if b.mean_of_picked is None or ignore_class is not None or axis != -1 or len(shape) != 2 or len(y_true.shape) != 1:
         return None
-    span = b.foreach.label_range(y_true)
-    if span is None or len(y_true) != shape[0]:
+    if len(y_true) != shape[0]:
         return None
-    _check_span(span, shape[1])
-    return b.mean_of_picked(y_true, y_pred, from_logits)
+    try:
+        return b.mean_of_picked(y_true, y_pred, from_logits)
+    except IndexError:
+        _check_span(b.foreach.label_range(y_true), shape[1])
+        raise
 
 
 sparse_categorical_crossentropy._whole = _sparse_mean  # type: ignore[attr-defined]

@@ -267,6 +267,9 @@ def expect(value: Any, kinds: type | tuple[type, ...], what: str) -> Any:
     raise SavingError(f"[{what}] expected a {names}, got {shown(value)} ({type(value).__name__}).")
 
 
+_LEAVES = frozenset((str, float, bool, type(None)))
+
+
 def check_config(config: Any, what: str = "load") -> None:
     """Walk a config: bounded depth and number of values, no integer beyond 64 bits, dicts keyed by strings.
 
@@ -282,15 +285,20 @@ def check_config(config: Any, what: str = "load") -> None:
         below: list[Any] = []
         for value in level:
             kind = type(value)
-            if kind is dict or isinstance(value, dict):
+            if kind in _LEAVES:
+                continue
+            if kind is int:
+                if value.bit_length() > LIMITS.integer_bits:
+                    raise UnsafeFileError(
+                        f"[{what}] expected integers of at most 64 bits, got {value.bit_length()} bits."
+                    )
+            elif kind is dict or isinstance(value, dict):
                 for key in value:
                     if type(key) is not str and not isinstance(key, (str, int, float, type(None))):
                         raise SavingError(f"[{what}] expected dict keys to be strings, got {shown(key)}.")
                 below.extend(value.values())
             elif kind is list or kind is tuple or isinstance(value, (list, tuple)):
                 below.extend(value)
-            elif kind is int and value.bit_length() > LIMITS.integer_bits:
-                raise UnsafeFileError(f"[{what}] expected integers of at most 64 bits, got {value.bit_length()} bits.")
         if not below:
             return
         seen += len(below)

@@ -157,10 +157,11 @@ def _in_memory(file: Any) -> Any:
 def as_array(data: Any, dtype: str, shape: tuple[int, ...], start: int) -> np.ndarray:
     """A tensor of the file, without a copy."""
     kind, count = numpy_dtype(dtype), math.prod(shape)
-    flat = np.frombuffer(data, np.uint8, count * kind.itemsize, start) if count else np.empty(0, np.uint8)
+    if not count:
+        return np.empty(shape, kind)
     if start % kind.itemsize:
-        flat = flat.copy()
-    return flat.view(kind).reshape(shape)
+        return np.frombuffer(data, np.uint8, count * kind.itemsize, start).copy().view(kind).reshape(shape)
+    return np.frombuffer(data, kind, count, start).reshape(shape)
 
 
 def read_metadata(filepath: Any) -> dict[str, str]:
@@ -205,12 +206,12 @@ def read_header(file: Any, what: str) -> tuple[int, Entries, dict[str, str]]:
 
 
 def _entry(name: str, entry: Any) -> tuple[str, tuple[int, ...], tuple[int, int]]:
-    guard.expect(entry, dict, f"header of {guard.shown(name)}")
+    if type(entry) is not dict:
+        guard.expect(entry, dict, f"header of {guard.shown(name)}")
     dtype = _NAMES.get(guard.expect(entry.get("dtype"), str, "dtype"))
     shape = guard.expect(entry.get("shape"), list, "shape")
     span = guard.expect(entry.get("data_offsets"), list, "data_offsets")
-    numbers = [*shape, *span]
-    if dtype is None or len(span) != 2 or any(type(n) is not int or n < 0 for n in numbers):
+    if dtype is None or len(span) != 2 or {*map(type, shape), *map(type, span)} != {int} or min(*shape, *span) < 0:
         raise SavingError(f"[load_weights] expected dtype, shape and offsets of a tensor, got {guard.shown(entry)}.")
     size = numpy_dtype(dtype).itemsize
     for n in shape:

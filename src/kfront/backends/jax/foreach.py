@@ -10,6 +10,8 @@ import jax
 import jax.numpy as jnp
 
 from kfront.backends.foreach import Foreach
+from kfront.backends.jax.native import store
+from kfront.core.state import state
 
 __all__ = ["JaxForeach"]
 
@@ -18,7 +20,12 @@ class JaxForeach(Foreach):
     """Variables hold new arrays after a change."""
 
     def zero(self, variables: Sequence[Any]) -> None:
-        self.assign(variables, _zeros(tuple((v._shape, v._dtype) for v in variables))())
+        zeros = _zeros(tuple((v._shape, v._dtype) for v in variables))()
+        if state.stateless is not None:
+            self.assign(variables, zeros)
+            return
+        for v, x in zip(variables, zeros, strict=True):
+            store(v, x)
 
 
 @functools.lru_cache(maxsize=256)

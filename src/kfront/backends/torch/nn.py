@@ -301,6 +301,9 @@ def segment_max(data: Tensor, segment_ids: Tensor, num_segments: int | None = No
 # ---- losses ----------------------------------------------------------------------------------------------------------
 
 
+_NO_LABEL = -(1 << 62)  # what the kernel leaves out: nothing
+
+
 def _check(name: str, fits: bool, target: Tensor, output: Tensor) -> None:
     """torch would broadcast what does not fit."""
     if not fits:
@@ -346,9 +349,13 @@ def sparse_categorical_crossentropy(
     return _picked(logs, target)
 
 
-def mean_of_picked(target: Tensor, output: Tensor, from_logits: bool) -> Tensor:
+def mean_of_picked(target: Tensor, output: Tensor, from_logits: bool) -> Tensor | None:
     """See `Backend.mean_of_picked`."""
-    return _nn.nll_loss_nd(_log_probabilities(output, from_logits, -1), target.to(torch.int64), None, 1, -1)
+    if not target.is_cpu or target.is_floating_point() or not target.numel() or torch.compiler.is_compiling():
+        return None  # the kernel says only on the CPU which labels are no classes
+    if torch._C._functorch.maybe_current_level():
+        return None
+    return _nn.nll_loss_nd(_log_probabilities(output, from_logits, -1), target.to(torch.int64), None, 1, _NO_LABEL)
 
 
 def _picked(logs: Tensor, target: Tensor) -> Tensor:
