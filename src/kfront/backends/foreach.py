@@ -51,6 +51,11 @@ class Foreach:
         """Add a Python number or a 0-d tensor, times a Python number or 0-d tensor, to a 0-d Variable."""
         variable.assign_add(by if times.__class__ is int and times == 1 else self.b.multiply(by, times))
 
+    def tally(self, total: Any, count: Any, value: Any, number: Any, times: Any = 1) -> None:
+        """``total += value * times`` and ``count += number``, for 0-d Variables and 0-d tensors or Python numbers."""
+        self.increment(total, value, times)
+        self.increment(count, number)
+
     def label_range(self, x: Any) -> tuple[Any, Any] | None:
         """Smallest and largest element, to check labels; None if they are not at hand."""
         if self.b.is_tracing():

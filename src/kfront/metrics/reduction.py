@@ -96,8 +96,7 @@ class Mean(Metric):
             weight = 1 if sample_weight is None else sample_weight
             shape = values.shape
             if len(shape) == 0:
-                fe.increment(self.total, values, weight)
-                fe.increment(self.count, weight)
+                fe.tally(self.total, self.count, values, weight, weight)
                 return
             if weight == 1 and None not in shape and all(shape):
                 same = values.dtype == b.native_dtype(self._dtype)
@@ -106,14 +105,12 @@ class Mean(Metric):
                 inner = 1
                 for d in shape[1:]:
                     inner *= d
-                fe.increment(self.total, total if inner == 1 else b.divide(total, inner))
-                fe.increment(self.count, samples)
+                fe.tally(self.total, self.count, total if inner == 1 else b.divide(total, inner), samples)
                 return
         self._add(fe, values, sample_weight)
 
     def _add(self, fe: Any, values: Any, sample_weight: Any) -> None:
         values, weights = _per_sample(values, sample_weight, self._dtype, ops.mean)
-        fe.increment(self.total, ops.sum(values))
         if weights is None:
             count: Any = ops.shape(values)[0] if len(values.shape) else 1
             count = count if isinstance(count, int) else ops.cast(count, self._dtype)
@@ -121,7 +118,7 @@ class Mean(Metric):
             count = ops.sum(ops.broadcast_to(weights, ops.shape(values)))
         else:
             count = ops.sum(weights)
-        fe.increment(self.count, count)
+        fe.tally(self.total, self.count, ops.sum(values), count)
 
     def result(self) -> Any:
         """The mean so far, 0 before any value."""
