@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -311,3 +312,20 @@ def test_nothing_here_imports_an_engine():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("mode", ["multi_hot", "count"])
+@pytest.mark.parametrize("shape", [(5,), (3, 4), (2, 3, 2), (4, 0), (0, 3)])
+def test_categories_are_counted_as_vectors_of_each_would_be(backend: Any, mode: str, shape: tuple[int, ...]) -> None:
+    """Numbers that are no categories count for nothing."""
+    from kfront.layers.preprocessing.encoding import encode
+
+    x = np.random.default_rng(0).integers(-2, 8, shape)
+    weights = np.random.default_rng(1).random(shape).astype("float32") if mode == "count" else None
+    hot = (x[..., None] == np.arange(6)).astype("float32")
+    each = hot if weights is None else hot * weights[..., None]
+    want = each.sum(-2) if mode == "count" else (hot.sum(-2) > 0).astype("float32")
+    with kfront.backend_scope(backend):
+        given = None if weights is None else kfront.ops.convert_to_tensor(weights)
+        out = encode(kfront.ops.convert_to_tensor(x.astype("int32")), 6, mode, "float32", given)
+        np.testing.assert_allclose(kfront.ops.convert_to_numpy(out), want, rtol=1e-6)

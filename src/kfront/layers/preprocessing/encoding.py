@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from kfront import ops
+from kfront.backends import current
 from kfront.core.errors import ArgumentError, UnsupportedError
 from kfront.layers.options import choice
 
@@ -74,12 +75,38 @@ def encode(x: Any, depth: int, mode: str, dtype: str, weights: Any = None) -> An
         elif rank > 1 and x.shape[-1] == 1:
             x = ops.squeeze(x, -1)
         return ops.one_hot(x, depth, dtype=dtype)
+    if _can_count(x, depth):
+        counts = _counts(x, depth, dtype, weights if mode == "count" else None)
+        return counts if mode == "count" else ops.cast(ops.greater(counts, 0), dtype)
     hot = ops.one_hot(ops.reshape(x, (1,)) if rank == 0 else x, depth, dtype=dtype)
     if mode == "multi_hot":
-        return ops.max(hot, -2)
+        return ops.minimum(ops.sum(hot, -2), 1)  # of no samples, the maximum would be -inf
     if weights is not None:
         hot = ops.multiply(hot, ops.expand_dims(ops.cast(weights, dtype), -1))
     return ops.sum(hot, -2)
+
+
+def _can_count(x: Any, depth: int) -> bool:
+    """Whether places of counts are known and fit int32: not in compiled code, which makes no vectors of elements."""
+    b = current()
+    if not b.is_tensor(x) or b.is_tracing() or not len(x.shape):
+        return False
+    return math.prod(x.shape) > 0 and math.prod(x.shape[:-1]) * depth < 2**31 - 1
+
+
+def _counts(x: Any, depth: int, dtype: str, weights: Any) -> Any:
+    """What each class counts along the last axis, without a vector for each element."""
+    *outer, samples = x.shape
+    rows = math.prod(outer)
+    first = ops.reshape(ops.multiply(ops.arange(rows, dtype="int32"), depth), (*outer, 1))
+    known = ops.logical_and(ops.greater_equal(x, 0), ops.less(x, depth))
+    at = ops.where(known, ops.add(ops.cast(x, "int32"), first), rows * depth)
+    if weights is None:
+        each = ops.ones((rows * samples,), dtype)
+    else:
+        each = ops.reshape(ops.broadcast_to(ops.cast(weights, dtype), x.shape), (-1,))
+    sums = ops.segment_sum(each, ops.reshape(at, (-1,)), rows * depth + 1)
+    return ops.reshape(sums[:-1], (*outer, depth))
 
 
 def encode_host(x: np.ndarray, depth: int, mode: str, weights: np.ndarray | None = None) -> np.ndarray:
