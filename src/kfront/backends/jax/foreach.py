@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from kfront.backends.foreach import Foreach
 from kfront.backends.jax.common import TRACER
-from kfront.backends.jax.native import store
+from kfront.backends.jax.native import journaling
 from kfront.core.state import state
 
 __all__ = ["JaxForeach"]
@@ -32,11 +32,11 @@ class JaxForeach(Foreach):
 
     def zero(self, variables: Sequence[Any]) -> None:
         zeros = _zeros(tuple((v._shape, v._dtype) for v in variables))()
-        if state.stateless is not None:
+        if state.stateless is not None or journaling():
             self.assign(variables, zeros)
             return
         for v, x in zip(variables, zeros, strict=True):
-            store(v, x)
+            v._write(x)
 
 
 @functools.lru_cache(maxsize=256)

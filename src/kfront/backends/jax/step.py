@@ -144,7 +144,7 @@ class Step:
         self.compiled = jax.jit(self.pure, donate_argnums=0)
         for v in self.written:  # small values side by side in memory are reached sooner; donated, they stay there
             if v._value.nbytes <= _SMALL and not isinstance(v._value, TRACER):
-                v._value = jnp.copy(v._value)
+                v._write(jnp.copy(v._value))
 
     def pure(self, written: Sequence[Any], read: Sequence[Any], args: Any) -> tuple[list[Any], Any]:
         """The step as a function of values: (new values of `written`, output)."""
