@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import gc
 import importlib
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -71,18 +73,20 @@ class Bench:
         of: Callable[[Any], Callable[[], Any]],
         limit: float | None,
     ) -> Row:
-        """A row of ratios to what `native` makes, the candidates built in one order and then anew in the other.
+        """A row of ratios to what `native` makes, the candidates built anew in one order and in the other, twice.
 
         Where in memory the state of a candidate lies depends on what was built before it, and is worth up to a fourth
-        of its time; the ratio is the geometric mean of both.
+        of its time; the ratio is the geometric mean of all.
         """
         makers = {"native": native, **{k: functools.partial(of, api) for k, api in self.apis().items()}}
-        found = []
-        for order in (list(makers), list(makers)[::-1]):
-            found.append(paired({k: makers[k]() for k in order}, 1, (self.rounds + 1) // 2))
-        (one, base), (other, again) = found
-        mean = {k: (v * other[k]) ** 0.5 for k, v in one.items()}
-        return Row(name, "x", mean["kfront"], mean.get("keras"), (base + again) / 2, limit)
+        found, bases = [], []
+        for order in (list(makers), list(makers)[::-1]) * 2:
+            gc.collect()
+            ratios, base = paired({k: makers[k]() for k in order}, 1, -(-self.rounds // 4))
+            found.append(ratios)
+            bases.append(base)
+        mean = {k: statistics.geometric_mean(r[k] for r in found) for k in found[0]}
+        return Row(name, "x", mean["kfront"], mean.get("keras"), statistics.median(bases), limit)
 
 
 _OPS: dict[str, Callable[[Any], Callable[..., Any]]] = {
