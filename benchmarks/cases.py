@@ -82,7 +82,7 @@ class Bench:
         found, bases = [], []
         for order in (list(makers), list(makers)[::-1]) * 2:
             gc.collect()
-            ratios, base = paired({k: makers[k]() for k in order}, 1, -(-self.rounds // 4))
+            ratios, base = paired({k: makers[k]() for k in order}, 1, self.rounds)
             found.append(ratios)
             bases.append(base)
         mean = {k: statistics.geometric_mean(r[k] for r in found) for k in found[0]}
