@@ -53,7 +53,11 @@ def _of_products(d: Tensor, x: Tensor, weight: Tensor, wanted: bool) -> Three:
 
 def _has_own_backward(x: Tensor) -> bool:
     """Whether oneDNN's layer takes it, whose backward pass goes on from what the forward pass has left."""
-    return x.is_cpu and x.dtype is torch.float32 and x.numel() > 0 and torch.backends.mkldnn.is_available()
+    engine = torch.backends.mkldnn
+    return x.is_cpu and x.dtype is torch.float32 and x.numel() > 0 and engine.is_available() and bool(engine.enabled)
+
+
+_MODE = 2  # oneDNN's number of an LSTM
 
 
 def _one_dnn(weights: tuple[Tensor, Tensor, Tensor | None, Tensor | None]) -> list[Tensor]:
@@ -73,14 +77,18 @@ def lstm(
     b_hh: Tensor | None,
     differentiable: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Outputs, last output, last cell state, and an empty tensor that is for the backward pass alone."""
+    """Outputs, last output, last cell state, and an empty tensor for the backward pass alone.
+
+    That tensor has as an attribute what oneDNN has left, of a size that only oneDNN knows. Where a compiler does not
+    hand on this very tensor, the backward pass is the one that is written out.
+    """
     states = (h0.unsqueeze(0), c0.unsqueeze(0))
     carrier = x.new_empty(0)
     if differentiable and _has_own_backward(x):
         given = _one_dnn((w_ih, w_hh, b_ih, b_hh))
         with torch.enable_grad():  # or nothing is left for the backward pass
             out, h, c, carrier.kept = torch.mkldnn_rnn_layer(  # type: ignore[attr-defined]
-                *(x.contiguous(), *given, *states), False, [], 2, h0.shape[1], 1, True, False, False, True
+                *(x.contiguous(), *given, *states), False, [], _MODE, h0.shape[1], 1, True, False, False, True
             )
     else:
         given = _weights(w_ih, w_hh, b_ih, b_hh)
@@ -121,7 +129,7 @@ def lstm_backward(
     grads = [d_out.contiguous(), d_h.unsqueeze(0), d_c.unsqueeze(0)]
     dx, d_ih, d_hh, d_bias, _, dh, dc = torch.ops.aten.mkldnn_rnn_layer_backward(
         *(x.contiguous(), *given, *states, out, *last, *grads),
-        *(False, 2, h0.shape[1], 1, True, True, False, [], False, kept),
+        *(False, _MODE, h0.shape[1], 1, True, True, False, [], False, kept),
     )
     return dx if of_input else x.new_empty(0), dh.view_as(h0), dc.view_as(c0), d_ih, d_hh, d_bias.clone()
 
