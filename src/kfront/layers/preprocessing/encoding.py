@@ -61,9 +61,9 @@ def encode(x: Any, depth: int, mode: str, dtype: str, weights: Any = None) -> An
     Args:
         x: integer tensor of shape (..., samples); numbers out of [0, depth) count for nothing.
         depth: number of classes.
-        mode: "one_hot" per element; "multi_hot" or "count" over the last axis.
+        mode: "one_hot" per element; "multi_hot", "count" or "tf_idf" over the last axis.
         dtype: of the result.
-        weights: for "count", what each element counts; a tensor like `x`.
+        weights: for the last two, what each element counts; a tensor like `x`.
 
     Returns:
         tensor of `dtype` and the shape that `encoded_shape` gives.
@@ -76,8 +76,9 @@ def encode(x: Any, depth: int, mode: str, dtype: str, weights: Any = None) -> An
             x = ops.squeeze(x, -1)
         return ops.one_hot(x, depth, dtype=dtype)
     if _can_count(x, depth):
-        counts = _counts(x, depth, dtype, weights if mode == "count" else None)
-        return counts if mode == "count" else ops.cast(ops.greater(counts, 0), dtype)
+        multi = mode == "multi_hot"
+        counts = _counts(x, depth, dtype, None if multi else weights)
+        return ops.cast(ops.greater(counts, 0), dtype) if multi else counts
     hot = ops.one_hot(ops.reshape(x, (1,)) if rank == 0 else x, depth, dtype=dtype)
     if mode == "multi_hot":
         return ops.minimum(ops.sum(hot, -2), 1)  # of no samples, the maximum would be -inf
