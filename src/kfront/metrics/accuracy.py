@@ -69,11 +69,8 @@ def _flat_labels(y_true: Any, y_pred: Any) -> Any:
 
 def _sparse(y_true: Any, y_pred: Any) -> Any:
     y_true = _flat_labels(y_true, y_pred)
-    if _native(y_true, y_pred):
-        b = state.backend
-        best = b.argmax(y_pred, -1, False)
-        return b.equal(y_true, best) if y_true.dtype == best.dtype else ops.equal(y_true, best)
-    return ops.equal(y_true, ops.argmax(y_pred, axis=-1))
+    best = ops.argmax(y_pred, axis=-1)
+    return ops.equal(y_true, best)
 
 
 def _rows(x: Any) -> Any:

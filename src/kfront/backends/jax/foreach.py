@@ -11,8 +11,6 @@ import jax.numpy as jnp
 
 from kfront.backends.foreach import Foreach
 from kfront.backends.jax.common import TRACER
-from kfront.backends.jax.native import journaling
-from kfront.core.state import state
 
 __all__ = ["JaxForeach"]
 
@@ -31,12 +29,7 @@ class JaxForeach(Foreach):
         self.increment(count, jnp.add(self.b.cast(value > jnp.inf, count._dtype), number) if late else number)
 
     def zero(self, variables: Sequence[Any]) -> None:
-        zeros = _zeros(tuple((v._shape, v._dtype) for v in variables))()
-        if state.stateless is not None or journaling():
-            self.assign(variables, zeros)
-            return
-        for v, x in zip(variables, zeros, strict=True):
-            v._write(x)
+        self.assign(variables, _zeros(tuple((v._shape, v._dtype) for v in variables))())
 
 
 @functools.lru_cache(maxsize=256)

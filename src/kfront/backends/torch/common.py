@@ -13,7 +13,7 @@ import torch
 from kfront.core.dtypes import standardize
 from kfront.core.state import state
 
-__all__ = ["DTYPES", "NAMES", "TORCH", "axes_of", "current_device", "default_device", "native", "on_device"]
+__all__ = ["DTYPES", "NAMES", "TORCH", "at_hand", "axes_of", "current_device", "default_device", "native", "on_device"]
 
 DTYPES = (
     "bool",
@@ -85,3 +85,8 @@ def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
     if isinstance(axis, (tuple, list)):
         return tuple(a + ndim if a < 0 else a for a in axis)
     return (axis + ndim if axis < 0 else axis,)
+
+
+def at_hand(x: torch.Tensor) -> bool:
+    """Whether the values can be looked at without waiting: on the CPU, and neither compiled nor transformed."""
+    return x.is_cpu and not torch.compiler.is_compiling() and not torch._C._functorch.maybe_current_level()

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from kfront.backends.foreach import Foreach
+from kfront.backends.torch.common import at_hand
 from kfront.core.state import state
 
 __all__ = ["TorchForeach"]
@@ -44,9 +45,7 @@ class TorchForeach(Foreach):
     def number(self, variable: Any) -> Any:
         """The value, if it is on the CPU and nothing is being traced."""
         value = variable._value
-        if value.is_cpu and not _compiling() and not torch._C._functorch.maybe_current_level():
-            return value.item()
-        return None
+        return value.item() if at_hand(value) else None
 
     def increment(self, variable: Any, by: Any, times: Any = 1) -> None:
         """V += by * times."""
@@ -60,7 +59,7 @@ class TorchForeach(Foreach):
 
     def label_range(self, x: Any) -> tuple[Any, Any] | None:
         """Smallest and largest element of a tensor on the CPU, None elsewhere and while tracing."""
-        if not x.is_cpu or _compiling() or torch._C._functorch.maybe_current_level() or not x.numel():
+        if not at_hand(x) or not x.numel():
             return None
         low, high = torch.aminmax(x)
         return low.item(), high.item()

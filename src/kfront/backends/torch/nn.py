@@ -8,7 +8,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from kfront.backends.torch.common import axes_of, native
+from kfront.backends.torch.common import at_hand, axes_of, native
 from kfront.config import epsilon
 from kfront.core.errors import ShapeError
 from kfront.core.sparse import sparse_one_hot
@@ -351,10 +351,8 @@ def sparse_categorical_crossentropy(
 
 def mean_of_picked(target: Tensor, output: Tensor, from_logits: bool) -> Tensor | None:
     """See `Backend.mean_of_picked`."""
-    if not target.is_cpu or target.is_floating_point() or not target.numel() or torch.compiler.is_compiling():
+    if target.is_floating_point() or not at_hand(target) or not target.numel():
         return None  # the kernel says only on the CPU which labels are no classes
-    if torch._C._functorch.maybe_current_level():
-        return None
     return _nn.nll_loss_nd(_log_probabilities(output, from_logits, -1), target.to(torch.int64), None, 1, _NO_LABEL)
 
 

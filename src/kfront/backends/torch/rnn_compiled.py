@@ -41,6 +41,11 @@ def _linear(x: Tensor, weight: Tensor, bias: Tensor | None, gates: int) -> Tenso
     return out.view(*x.shape[:2], gates, -1)
 
 
+def _empty_gradients(x: Tensor, others: tuple[Any, ...], wanted: bool) -> tuple[Tensor, ...]:
+    """What stands for gradients while a graph is made."""
+    return tuple(x.new_empty(s) for s in (x.shape if wanted else (0,), *others))
+
+
 def _of_products(d: Tensor, x: Tensor, weight: Tensor, wanted: bool) -> Three:
     """Gradients of an input (empty, if not wanted), the weight and the bias of a product with this gradient."""
     flat, rows = d.flatten(2).flatten(0, 1), x.flatten(0, 1)
@@ -122,7 +127,7 @@ def lstm_backward(
     """Gradients of x (empty, if not wanted), h0, c0, the weights and a bias."""
     kept = getattr(carrier, "kept", None)
     if kept is None:
-        return _written_out(d_out, d_h, d_c, x, h0, c0, w_ih, w_hh, b_ih, b_hh, out, of_input)
+        return _written_out((d_out, d_h, d_c), (x, h0, c0, w_ih, w_hh, b_ih, b_hh), out, of_input)
     given = _one_dnn((w_ih, w_hh, b_ih, b_hh))
     states = [s.unsqueeze(0) for s in (h0, c0)]
     last = [s.unsqueeze(0) for s in (h, c)]
@@ -138,24 +143,11 @@ def lstm_backward(
 def _(
     d_out: Tensor, d_h: Tensor, d_c: Tensor, x: Tensor, h0: Tensor, c0: Tensor, w_ih: Tensor, w_hh: Tensor, *rest: Any
 ) -> tuple[Tensor, ...]:
-    shapes = (x.shape if rest[-1] else (0,), h0.shape, c0.shape, w_ih.shape, w_hh.shape, w_ih.shape[:1])
-    return tuple(x.new_empty(s) for s in shapes)
+    return _empty_gradients(x, (h0.shape, c0.shape, w_ih.shape, w_hh.shape, w_ih.shape[:1]), rest[-1])
 
 
-def _written_out(
-    d_out: Tensor,
-    d_h: Tensor,
-    d_c: Tensor,
-    x: Tensor,
-    h0: Tensor,
-    c0: Tensor,
-    w_ih: Tensor,
-    w_hh: Tensor,
-    b_ih: Tensor | None,
-    b_hh: Tensor | None,
-    out: Tensor,
-    of_input: bool,
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+def _written_out(given: Three, inputs: tuple[Any, ...], out: Tensor, of_input: bool) -> tuple[Tensor, ...]:
+    (d_out, d_h, d_c), (x, h0, c0, w_ih, w_hh, b_ih, b_hh) = given, inputs
     before = _before(h0, out)
     gates = _linear(x, w_ih, b_ih, 4).add_(_linear(before, w_hh, b_hh, 4))
     i, f, g, o = gates.unbind(2)
@@ -298,8 +290,7 @@ def gru_backward(
 
 @gru_backward.register_fake
 def _(d_out: Tensor, d_h: Tensor, x: Tensor, h0: Tensor, w_ih: Tensor, w_hh: Tensor, *rest: Any) -> tuple[Tensor, ...]:
-    shapes = (x.shape if rest[-1] else (0,), h0.shape, w_ih.shape, w_hh.shape, w_ih.shape[:1], w_hh.shape[:1])
-    return tuple(x.new_empty(s) for s in shapes)
+    return _empty_gradients(x, (h0.shape, w_ih.shape, w_hh.shape, w_ih.shape[:1], w_hh.shape[:1]), rest[-1])
 
 
 def _keep_gru(ctx: Any, inputs: Any, output: Any) -> None:
