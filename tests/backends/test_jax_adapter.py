@@ -267,18 +267,77 @@ def test_max_pool_of_integers():
     assert y.dtype == "int32" and int(y.max()) == -5
 
 
-@pytest.mark.parametrize("lengths", [None, [5, 2]])
-@pytest.mark.parametrize("backwards", [False, True])
-def test_recurrent_sequences_equal_their_composed_form(b, lengths, backwards):
+def sequences(lengths, backwards, features=3):
     n = None if lengths is None else jnp.array(lengths, "int32")
-    x, h, c = rand(2, 5, 3), rand(2, 4, seed=1), rand(2, 4, seed=2)
-    lstm = (x, h, c, rand(3, 16, seed=3), rand(4, 16, seed=4), rand(16, seed=5), n, backwards)
-    cases = [("lstm_sequence", lstm)]
-    for after, bias in ((True, rand(2, 12)), (True, rand(12)), (False, rand(12)), (False, None)):
-        cases.append(("gru_sequence", (x, h, rand(3, 12, seed=3), rand(4, 12, seed=4), bias, n, after, backwards)))
-    for name, args in cases:
-        for mine, composed in zip(getattr(b, name)(*args), OPS[name].body(*args), strict=True):
-            np.testing.assert_allclose(mine, composed, rtol=1e-5, atol=1e-5)
+    x, h, c = rand(2, 5, features), rand(2, 4, seed=1), rand(2, 4, seed=2)
+    kernels = rand(features, 16, seed=3), rand(4, 16, seed=4)
+    yield "lstm_sequence", (x, h, c, *kernels, rand(16, seed=5), n, backwards)
+    kernels = rand(features, 12, seed=3), rand(4, 12, seed=4)
+    for after, bias in ((True, rand(2, 12)), (True, None), (False, rand(12))):
+        yield "gru_sequence", (x, h, *kernels, bias, n, after, backwards)
+
+
+def derivatives(call, at, along, weights):
+    """Values, gradients, tangents, the Hessian along a direction, and the gradient of a gradient's norm."""
+
+    def loss(some):
+        return sum((out * w).sum() for out, w in zip(call(*some), weights, strict=True))
+
+    grad = jax.grad(loss)
+    norm = jax.grad(lambda some: sum((g**2).sum() for g in jax.grad(loss)(some)))(at)
+    return jax.jvp(lambda some: call(*some), (at,), (along,)), jax.jvp(grad, (at,), (along,)), norm
+
+
+@pytest.mark.parametrize(
+    ("lengths", "backwards", "features"), [(None, False, 3), ([5, 2], True, 6), ([0, 4], False, 3)]
+)
+def test_recurrent_sequences_equal_their_composed_form(b, lengths, backwards, features):
+    for name, args in sequences(lengths, backwards, features):
+        floats = [i for i, a in enumerate(args) if getattr(a, "dtype", None) == jnp.float32]
+        at = [args[i] for i in floats]
+        along = [rand(*a.shape, seed=9 + i) for i, a in enumerate(at)]
+
+        def both(at, along, name=name, args=args, floats=floats):
+            found = []
+            for whole in (getattr(b, name), OPS[name].body):
+
+                def call(*some, whole=whole):
+                    given = dict(zip(floats, some, strict=True))
+                    return whole(*(given.get(i, a) for i, a in enumerate(args)))
+
+                weights = [rand(*out.shape, seed=i) for i, out in enumerate(jax.eval_shape(call, *at))]
+                found.append(derivatives(call, at, along, weights))
+            return found
+
+        for mine, composed in zip(*map(jax.tree_util.tree_leaves, jax.jit(both)(at, along)), strict=True):
+            np.testing.assert_allclose(mine, composed, rtol=1e-4, atol=1e-4)
+
+
+def test_recurrent_sequences_have_gradients_of_each_argument_alone(b):
+    for name, args in (*sequences([5, 2], False),)[:2]:
+        floats = [i for i, a in enumerate(args) if getattr(a, "dtype", None) == jnp.float32]
+
+        def loss(*args, call=getattr(b, name)):
+            return (call(*args)[0] ** 2).sum()
+
+        together = jax.grad(loss, floats)(*args)
+        for i, whole in zip(floats, together, strict=True):
+            np.testing.assert_allclose(jax.grad(loss, i)(*args), whole, rtol=1e-5, atol=1e-5)
+
+
+def test_recurrent_sequences_take_products_with_weights_outside_their_loops(b):
+    for name, args in sequences([5, 2], False):
+        if args[-2] is False:
+            continue  # a GRU that resets before the product, which JAX differentiates
+        call = getattr(b, name)
+        traced = jax.make_jaxpr(jax.grad(lambda w, call=call, args=args: call(*args[:3], w, *args[4:])[0].sum()))(
+            args[3]
+        )
+        loops = [e for e in traced.jaxpr.eqns if e.primitive.name == "scan"]
+        assert loops, [e.primitive.name for e in traced.jaxpr.eqns]
+        for loop in loops:
+            products = [e for e in loop.params["jaxpr"].jaxpr.eqns if e.primitive.name == "dot_general"]
+            assert len(products) <= 2
 
 
 def test_attention_equals_its_composed_form(b):

@@ -13,7 +13,21 @@ import numpy as np
 
 from kfront import config
 from kfront.backends.base import Backend
-from kfront.backends.jax import control, foreach, host, image, linalg, native, nn, ops, random, sparse, step, transforms
+from kfront.backends.jax import (
+    control,
+    foreach,
+    host,
+    image,
+    linalg,
+    native,
+    nn,
+    ops,
+    random,
+    rnn,
+    sparse,
+    step,
+    transforms,
+)
 from kfront.backends.jax.common import ARRAY, TRACER, _identity, canonical, compiled, lift, tracing, x64
 from kfront.core.dtypes import ALL, standardize
 from kfront.core.errors import BackendError, DTypeError
@@ -37,7 +51,7 @@ class JaxBackend(Backend):
     survives_fork = False  # its threads are gone in the child
     host_call = staticmethod(host.host_call)
     _attaching = False
-    modules = (ops, nn, linalg, random, control, image)
+    modules = (ops, nn, rnn, linalg, random, control, image)
     foreach_type = foreach.JaxForeach
     exports = {  # noqa: RUF012
         "stablehlo": "kfront.backends.jax.export",

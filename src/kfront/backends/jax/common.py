@@ -54,6 +54,11 @@ def tracing() -> bool:
     return type(_nothing()) is not ARRAY
 
 
+def on_cpu() -> bool:
+    """Whether computations run on the CPU unless placed elsewhere."""
+    return jax.default_backend() == "cpu"
+
+
 def lift(x: Any, dtype: str | None = None) -> Any:
     """A JAX array of a NumPy array or number, in `dtype` or its own.
 

@@ -1,4 +1,4 @@
-"""JAX: activations, convolution, pooling, attention, recurrent sequences, encodings."""
+"""JAX: activations, convolution, pooling, attention, encodings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from kfront.backends.jax.common import axes, canonical, compiled, concrete, per_axis
+from kfront.backends.jax.common import axes, canonical, compiled, concrete, on_cpu, per_axis
 from kfront.backends.jax.ops import multiplied_at
 from kfront.core.errors import ArgumentError
 from kfront.core.sparse import sparse_one_hot
@@ -259,9 +259,9 @@ def _attention(q: Any, k: Any, v: Any, bias: Any, mask: Any, scale: Any, is_caus
     mask = None if mask is None else mask.astype(bool)
     kind = q.dtype
     lacks = cap is not None or v.shape[-1] != k.shape[-1] or kind == jnp.float64
-    if lacks or (kind == jnp.float32 and how is None and _on_cpu()):
+    if lacks or (kind == jnp.float32 and how is None and on_cpu()):
         return _plain_attention(q, k, v, bias, mask, scale, is_causal, cap)
-    if kind == jnp.float16 and _on_cpu():  # XLA has no float16 products summed in float32 there
+    if kind == jnp.float16 and on_cpu():  # XLA has no float16 products summed in float32 there
         q, k, v = (t.astype(jnp.float32) for t in (q, k, v))
     bias = None if bias is None else bias.astype(q.dtype)
     out = jax.nn.dot_product_attention(q, k, v, bias, mask, scale=scale, is_causal=is_causal, implementation=how)
@@ -304,104 +304,6 @@ def dot_product_attention(
     cap = None if attn_logits_soft_cap is None else float(attn_logits_soft_cap)
     how = "cudnn" if flash_attention else None
     return _attention(query, key, value, bias, mask, scale, bool(is_causal), how, cap)
-
-
-# ---- recurrent sequences --------------------------------------------------------------------------------------------
-
-
-def _on_cpu() -> bool:
-    return jax.default_backend() == "cpu"
-
-
-def _sequence(step: Any, x: Any, carry: Any, lengths: Any, backwards: bool) -> tuple[Any, Any]:
-    """Run `step` over time: x is (time, batch, ...); states stand still and outputs are zero past `lengths`."""
-    times = jnp.arange(x.shape[0], dtype="int32")
-    if backwards:
-        x, times = jnp.flip(x, 0), jnp.flip(times)
-
-    def masked(carry: Any, x_t: Any, t: Any) -> tuple[Any, Any]:
-        new, out = step(carry, x_t)
-        if lengths is None:
-            return new, out
-        valid = (t < lengths)[:, None]
-        new = jax.tree_util.tree_map(lambda a, b: jnp.where(valid, a, b), new, carry)
-        return new, jnp.where(valid, out, 0)
-
-    if not _on_cpu() or not x.shape[0]:
-        return lax.scan(lambda carry, now: masked(carry, *now), carry, (x, times))
-
-    def prefetching(carry: Any, now: Any) -> tuple[Any, Any]:
-        """XLA on CPU fuses reading x[t] into the gates, whose tanh are then not vectorized: read it a step ahead."""
-        (state, x_t), (x_next, t) = carry, now
-        state, out = masked(state, x_t, t)
-        return (state, x_next), out
-
-    (carry, _), out = lax.scan(prefetching, (carry, x[0]), (jnp.concatenate([x[1:], x[:1]]), times))
-    return carry, out
-
-
-@compiled(7)
-def lstm_sequence(
-    x: Any,
-    h0: Any,
-    c0: Any,
-    kernel: Any,
-    recurrent_kernel: Any,
-    bias: Any = None,
-    lengths: Any = None,
-    go_backwards: bool = False,
-) -> tuple[Any, Any, Any]:
-    """LSTM over (batch, time, features), gates in the order i, f, c, o: (outputs, h, c)."""
-    inputs = jnp.swapaxes(x, 0, 1)
-    inside = _on_cpu() and x.shape[-1] <= h0.shape[-1]  # few features: their product in each step costs less
-    if not inside:
-        inputs = linear(inputs, kernel, bias)  # one product for all steps
-
-    def step(carry: Any, z: Any) -> tuple[Any, Any]:
-        h, c = carry
-        z = linear(z, kernel, bias) if inside else z
-        i, f, g, o = jnp.split(z + jnp.matmul(h, recurrent_kernel), 4, -1)
-        c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
-        h = jax.nn.sigmoid(o) * jnp.tanh(c)
-        return (h, c), h
-
-    (h, c), out = _sequence(step, inputs, (h0, c0), lengths, go_backwards)
-    return jnp.swapaxes(out, 0, 1), h, c
-
-
-@compiled(6, 7)
-def gru_sequence(
-    x: Any,
-    h0: Any,
-    kernel: Any,
-    recurrent_kernel: Any,
-    bias: Any = None,
-    lengths: Any = None,
-    reset_after: bool = True,
-    go_backwards: bool = False,
-) -> tuple[Any, Any]:
-    """GRU over (batch, time, features), gates in the order z, r, h: (outputs, h)."""
-    inner = None
-    if bias is not None and reset_after and bias.ndim == 2:
-        bias, inner = bias[0], bias[1]
-    inputs = linear(jnp.swapaxes(x, 0, 1), kernel, bias)
-    units = h0.shape[-1]
-
-    def step(h: Any, now: Any) -> tuple[Any, Any]:
-        xz, xr, xh = jnp.split(now, 3, -1)
-        if reset_after:
-            rz, rr, rh = jnp.split(linear(h, recurrent_kernel, inner), 3, -1)
-            z, r = jax.nn.sigmoid(xz + rz), jax.nn.sigmoid(xr + rr)
-            candidate = jnp.tanh(xh + r * rh)
-        else:
-            rz, rr = jnp.split(jnp.matmul(h, recurrent_kernel[:, : 2 * units]), 2, -1)
-            z, r = jax.nn.sigmoid(xz + rz), jax.nn.sigmoid(xr + rr)
-            candidate = jnp.tanh(xh + jnp.matmul(r * h, recurrent_kernel[:, 2 * units :]))
-        h = z * h + (1 - z) * candidate
-        return h, h
-
-    h, out = _sequence(step, inputs, h0, lengths, go_backwards)
-    return jnp.swapaxes(out, 0, 1), h
 
 
 def embedding(indices: Any, table: Any) -> Any:
