@@ -340,6 +340,33 @@ def test_recurrent_sequences_take_products_with_weights_outside_their_loops(b):
             assert len(products) <= 2
 
 
+@pytest.mark.parametrize("away", [0.0, 2.0, 5.0, 1e3, 1e4])
+def test_moments_of_a_batch_keep_their_digits(b, away):
+    x, scale, offset = rand(8, 5, 6, 3), rand(3, seed=1), rand(3, seed=2)
+    x = x + jnp.array([0.0, away, -away])
+    mean, variance = b.batch_normalization_train(x, offset, scale, -1, 1e-3)[1:]
+    exact = np.asarray(x, "float64")
+    np.testing.assert_allclose(mean, exact.mean((0, 1, 2)), rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(variance, exact.var((0, 1, 2)), rtol=3e-6)
+    constant = b.batch_normalization_train(jnp.full((8, 3), 7.3) * jnp.array([0.0, 1.0, -1.0]), None, None, 1, 1e-3)
+    np.testing.assert_array_equal(constant[0], np.zeros((8, 3)))
+    np.testing.assert_array_equal(constant[2], np.zeros(3))
+
+
+@pytest.mark.parametrize("axis", [-1, 1])
+def test_batch_normalization_equals_its_composed_form(b, axis):
+    at = rand(6, 3, 4, 3), rand(3, seed=1), rand(3, seed=2)
+    along = [rand(*a.shape, seed=5 + i) for i, a in enumerate(at)]
+    weights = [rand(*at[0].shape, seed=3), jnp.zeros(3), jnp.zeros(3)]
+
+    def both(at, along):
+        calls = (b.batch_normalization_train, OPS["batch_normalization_train"].body)
+        return [derivatives(lambda *p, call=call: call(*p, axis, 1e-3), at, along, weights) for call in calls]
+
+    for mine, composed in zip(*map(jax.tree_util.tree_leaves, jax.jit(both)(at, tuple(along))), strict=True):
+        np.testing.assert_allclose(mine, composed, rtol=1e-4, atol=1e-4)
+
+
 def test_attention_equals_its_composed_form(b):
     q, k, v = rand(2, 5, 4, 8), rand(2, 6, 2, 8, seed=1), rand(2, 6, 2, 8, seed=2)
     mask = jnp.asarray(np.random.default_rng(0).integers(0, 2, (2, 1, 5, 6)).astype(bool)).at[..., 0].set(True)

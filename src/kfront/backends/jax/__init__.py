@@ -240,7 +240,7 @@ batch_normalization layer_normalization rms_normalization normalize categorical_
 sparse_categorical_crossentropy binary_crossentropy psnr average nansum nanmean nanmax nanmin median quantile norm
 slogdet logdet linspace tril triu diagonal diag trace separable_conv dot inner outer vdot kron cross amax amin ptp
 count_nonzero ravel swapaxes moveaxis zeros_like ones_like lstsq pinv random_truncated_normal random_shuffle
-batch_normalization_train adaptive_average_pool adaptive_max_pool angle cdist cholesky_inverse corrcoef correlate
+adaptive_average_pool adaptive_max_pool angle cdist cholesky_inverse corrcoef correlate
 ctc_loss depth_to_space space_to_depth diagflat diff digitize hstack vstack dstack extract_sequences stft istft fmax
 fmin fmod fold unfold gcd lcm i0 in_top_k isneginf isposinf ldexp logaddexp2 matrix_rank nanargmax nanargmin nancumprod
 hypot nancumsum nanmedian nanpercentile nanprod nanquantile nanstd nanvar percentile polar rot90 trapezoid vander

@@ -19,6 +19,7 @@ from jax.custom_derivatives import SymbolicZero
 from jax.nn import sigmoid
 
 from kfront.backends.jax.common import compiled, on_cpu
+from kfront.backends.jax.linalg import product
 from kfront.backends.jax.nn import linear
 
 __all__ = ["gru_sequence", "lstm_sequence"]
@@ -44,7 +45,8 @@ def _sum(*terms: Any) -> Any:
 
 
 def _product(a: Any, b: Any) -> Any:
-    return None if a is None or b is None else jnp.matmul(a, b)
+    """Of all steps at once: (time, batch, n) by (n, m); None if one of them is."""
+    return None if a is None or b is None else product(a, b)
 
 
 # ---- cells -----------------------------------------------------------------------------------------------------------
