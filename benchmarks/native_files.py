@@ -49,7 +49,7 @@ Side = tuple[dict[str, Any], Callable[[Any], Any], Callable[[dict[str, Any]], No
 def _torch(arrays: list[np.ndarray]) -> Side:
     import torch
 
-    state = {str(i): torch.from_numpy(a.copy()) for i, a in enumerate(arrays)}
+    state = {str(i): torch.from_numpy(a).clone() for i, a in enumerate(arrays)}  # memory of torch, as in a module
 
     def take(values: dict[str, Any]) -> None:
         for name, tensor in state.items():

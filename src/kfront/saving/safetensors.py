@@ -10,6 +10,7 @@ import math
 import mmap
 import os
 import struct
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,8 @@ _NAMES = {
 }
 _CODES = {v: k for k, v in _NAMES.items()}
 _HEADER = 100 << 20
+_ALIGNMENT = 64  # of the first tensor in the file, and so in memory when it is mapped: a line of the cache
+_TOGETHER = 16 << 20  # bytes that are assigned in one go
 Entries = dict[str, tuple[str, tuple[int, ...], int]]
 
 
@@ -101,7 +104,7 @@ def write_safetensors(named: list[tuple[str, Any]], file: Any, metadata: Any = N
         start += value.nbytes
         values.append(value)
     text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
+    text += b" " * (-(len(text) + 8) % _ALIGNMENT)
     file.write(struct.pack("<Q", len(text)) + text)
     for value in values:
         file.write(value.reshape(-1).view(np.uint8))
@@ -139,10 +142,25 @@ def read_safetensors(model: Any, file: Any, what: str, skip_mismatch: bool = Fal
     unused = [name for name in entries if name not in known]
     report(model, what, problems, [], unused, skip_mismatch, strict_optimizer=False)
     data = _in_memory(file)
-    for v, (dtype, shape, begin) in pairs:
-        value = as_array(data, dtype, shape, start + begin)
-        v.assign(value)
-        let_go(data, start + begin, value.nbytes)
+    found = [(v, as_array(data, dtype, shape, start + at), start + at) for v, (dtype, shape, at) in pairs]
+    for some in _portions(found):
+        b = some[0][0]._backend
+        b.foreach.assign([v for v, _, _ in some], [b.convert(value, v._dtype) for v, value, _ in some])
+        for _, value, at in some:
+            let_go(data, at, value.nbytes)
+
+
+def _portions(found: list[Any]) -> Iterator[list[Any]]:
+    """Groups of (variable, array, place): only so much of a mapped file is in memory beside the Variables."""
+    group, size = [], 0
+    for one in found:
+        group.append(one)
+        size += one[1].nbytes
+        if size >= _TOGETHER:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
 
 
 def _in_memory(file: Any) -> Any:

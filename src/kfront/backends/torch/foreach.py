@@ -155,10 +155,11 @@ class TorchForeach(Foreach):
 
     def assign(self, variables: Sequence[Any], values: Sequence[Any]) -> None:
         """Copies into the Variables' storage."""
-        if state.stateless is not None or type(variables[0]._value) is not Parameter:
+        if state.stateless is not None or any(type(v._value) is not Parameter or v._lent for v in variables):
             super().assign(variables, values)
-            return
-        torch._foreach_copy_([v._value for v in variables], values)
+        else:
+            with torch.no_grad():
+                torch._foreach_copy_([v._value for v in variables], values)
 
     def zero(self, variables: Sequence[Any]) -> None:
         out = self._in_place(variables)
