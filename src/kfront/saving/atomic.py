@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -47,6 +48,7 @@ def atomic_write(target: Any, overwrite: bool = True, size: int = 0) -> Iterator
     if not path.parent.is_dir():
         raise SavingError(f"[save] expected an existing folder, got {path.parent}; create it first.")
     _sweep(path)
+    _freed.wait()
     try:
         file, name = _open(path)
     except OSError as error:
@@ -62,8 +64,10 @@ def atomic_write(target: Any, overwrite: bool = True, size: int = 0) -> Iterator
             if name is None:
                 name = _temporary(path)
                 _give_name(file, name)
-        os.replace(name, path)
-        name = None
+        with _freed_later(path):
+            os.replace(name, path)
+            name = None
+            _sync_folder(path.parent)
     except OSError as error:
         raise SavingError(
             f"[save] expected to write {path}, the system refused: {error}; the old file is kept."
@@ -72,7 +76,6 @@ def atomic_write(target: Any, overwrite: bool = True, size: int = 0) -> Iterator
         if name is not None:
             with contextlib.suppress(OSError):
                 os.unlink(name)
-    _sync_folder(path.parent)
 
 
 @contextlib.contextmanager
@@ -122,6 +125,41 @@ def _reserve(file: BinaryIO, size: int) -> None:
         call.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_long, ctypes.c_long)
         if call(file.fileno(), _KEEP_SIZE, 0, size) and ctypes.get_errno() in _FULL:
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
+class _Freed:
+    """Gives the space of replaced files back in a thread: for a large one that takes as long as writing it."""
+
+    def __init__(self) -> None:
+        self.thread: threading.Thread | None = None
+
+    def close(self, descriptor: int) -> None:
+        """Close the last way to a file."""
+        self.thread = threading.Thread(target=os.close, args=(descriptor,), name="kfront-freed", daemon=True)
+        self.thread.start()
+
+    def wait(self) -> None:
+        """Wait until the space is there: what is written next may need it."""
+        thread, self.thread = self.thread, None
+        if thread is not None:
+            thread.join()
+
+
+_freed = _Freed()
+
+
+@contextlib.contextmanager
+def _freed_later(path: Path) -> Iterator[None]:
+    """Replace a large file inside (Linux): it is gone by its name at once, and its space a moment later."""
+    held = None
+    with contextlib.suppress(OSError, AttributeError):
+        if path.stat().st_size > _LITTLE:
+            held = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    try:
+        yield
+    finally:
+        if held is not None:
+            _freed.close(held)
 
 
 def _sync_file(name: str) -> None:
