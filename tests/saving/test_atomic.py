@@ -173,6 +173,40 @@ def test_killed_at_random_moments(tmp_path, form):
 
 
 @pytest.mark.parametrize("form", FORMS)
+def test_what_a_killed_save_left_is_removed_by_the_next(tmp_path, form):
+    """Files under the names that they have for a moment before they replace others; those of a live process stay."""
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    with kfront.backend_scope("numpy"):
+        model = small_model()
+        FORMS[form][0](model, tmp_path)
+        names = os.listdir(tmp_path)
+        other = ["m_00001-8a150eea.weights.h5"] if form == "sharded" else []
+        for name in (*names, *other):
+            for pid in (dead.pid, os.getppid()):
+                (tmp_path / f".{name}.kfront-tmp-{pid}-d4d10474").write_bytes(b"half")
+        (tmp_path / f".mine.kfront-tmp-{dead.pid}-d4d10474").write_bytes(b"of another file")
+        FORMS[form][0](model, tmp_path)
+    left = {n for n in os.listdir(tmp_path) if n.startswith(".")}
+    alive = {f".{n}.kfront-tmp-{os.getppid()}-d4d10474" for n in (*names, *other)}
+    assert left == alive | {f".mine.kfront-tmp-{dead.pid}-d4d10474"}
+
+
+@pytest.mark.parametrize("size", [3, 4 << 20])
+def test_the_space_of_a_replaced_file_is_given_back(tmp_path, size):
+    path, held = tmp_path / "f", []
+    for _ in range(2):
+        with atomic.atomic_write(path) as file:
+            file.write(bytes(size))
+    atomic._freed.wait()
+    for link in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            held.append(os.readlink(link))
+    assert not [name for name in held if str(tmp_path) in name]
+    assert path.stat().st_size == size
+
+
+@pytest.mark.parametrize("form", FORMS)
 def test_a_full_disk_in_every_form(tmp_path, form):
     """The system refuses to write on: the old save stays, and nothing else."""
     save, load = FORMS[form]

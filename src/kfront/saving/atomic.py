@@ -10,15 +10,16 @@ import re
 import secrets
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from kfront.core.errors import SavingError
 
-__all__ = ["atomic_folder", "atomic_write"]
+__all__ = ["atomic_folder", "atomic_write", "sweep"]
 
 _MARK = "kfront-tmp"
+_SHORT = 100  # characters of a file's name in that of a temporary one
 _LITTLE = 1 << 20
 _KEEP_SIZE = 1  # of fallocate: the file stays as long as it is
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -213,23 +214,34 @@ def _give_name(file: BinaryIO, name: str) -> None:
 
 
 def _temporary(path: Path) -> str:
-    return str(path.parent / f".{path.name[:100]}.{_MARK}-{os.getpid()}-{secrets.token_hex(4)}")
+    return str(path.parent / f".{path.name[:_SHORT]}.{_MARK}-{os.getpid()}-{secrets.token_hex(4)}")
 
 
-def _sweep(path: Path) -> None:
-    """Remove what a process that was killed in the middle of saving this file has left."""
-    pattern = re.compile(re.escape(f".{path.name[:100]}.{_MARK}-") + r"(\d+)-[0-9a-f]{8}")
+_LEFT = re.compile(rf"\.(.+)\.{_MARK}-(\d+)-[0-9a-f]{{8}}", re.DOTALL)
+
+
+def sweep(folder: Path, ours: Callable[[str], Any]) -> None:
+    """Remove what processes that were killed in the middle of saving have left.
+
+    Args:
+        folder: where files were saved.
+        ours: of the name that a file was to have, cut off after 100 characters: whether it is one of those to remove.
+    """
     try:
-        found = [(n, pattern.fullmatch(n)) for n in os.listdir(path.parent)]
+        found = [(n, _LEFT.fullmatch(n)) for n in os.listdir(folder)]
     except OSError:
         return
     for name, match in found:
-        if match is not None and not _alive(int(match[1])):
-            left = path.parent / name
+        if match is not None and ours(match[1]) and not _alive(int(match[2])):
+            left = folder / name
             if left.is_dir() and not left.is_symlink():
                 shutil.rmtree(left, ignore_errors=True)
             with contextlib.suppress(OSError):
                 os.unlink(left)
+
+
+def _sweep(path: Path) -> None:
+    sweep(path.parent, path.name[:_SHORT].__eq__)
 
 
 def _alive(pid: int) -> bool:
