@@ -38,7 +38,7 @@ class PlacedVariable(JaxVariable):
             self._value = put(np.array(value, self._dtype), self._sharding)
 
     def _write(self, value: Any) -> None:
-        self._value = put(strong(value), self._sharding)
+        super()._write(put(strong(value), self._sharding))
 
     def _outcome(self) -> Any:
         return lax.with_sharding_constraint(strong(self._value), self._sharding)

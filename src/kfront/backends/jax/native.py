@@ -22,7 +22,17 @@ from kfront.core.state import state
 from kfront.core.variable import Variable
 from kfront.layers.binding import saved_state
 
-__all__ = ["JaxVariable", "Journal", "Reads", "TraceMasks", "journaling", "register_layer_class", "store", "strong"]
+__all__ = [
+    "Held",
+    "JaxVariable",
+    "Journal",
+    "Reads",
+    "TraceMasks",
+    "journaling",
+    "register_layer_class",
+    "store",
+    "strong",
+]
 
 
 class _Local(threading.local):
@@ -38,8 +48,57 @@ def strong(x: Any) -> Any:
     return lax.convert_element_type(x, x.dtype) if getattr(x, "weak_type", False) else x
 
 
+class Held:
+    """Values that a compiled step has returned and nobody has looked at since.
+
+    They stay in the list in which they came, ready for the next step. Meanwhile the Variables have no value of their
+    own; all get it back when one of them is asked for it or assigned. For thousands of Variables that spares each step
+    a tenth of its time.
+
+    Attributes:
+        lock: held while a step takes the values and puts new ones here.
+        values: those of `variables` at `places` among others, None while the Variables have them.
+    """
+
+    __slots__ = ("lock", "places", "values", "variables")
+
+    def __init__(self, variables: Sequence[Any], places: Sequence[int]) -> None:
+        self.lock = threading.RLock()
+        self.variables, self.places = variables, places
+        self.values: Any = None
+
+    def take(self, values: list[Any]) -> None:
+        """Keep the values, away from the Variables."""
+        with self.lock:
+            for v in self.variables:
+                v._held = self
+                v.__dict__.pop("_value", None)
+            self.values = values
+
+    def give_back(self) -> None:
+        """Let the Variables have their values."""
+        with self.lock:
+            values, self.values = self.values, None
+            if values is not None:
+                for v, i in zip(self.variables, self.places, strict=True):
+                    v._value = values[i]
+
+
 class JaxVariable(Variable):
     """A Variable whose storage is a `jax.Array`, replaced by each assignment."""
+
+    _held: Held | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "_value" and self._held is not None:
+            self._held.give_back()
+            if "_value" in self.__dict__:
+                return self._value
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def _state(self) -> dict[str, Any]:
+        _let_go(self)
+        return {k: v for k, v in super()._state().items() if k != "_held"}
 
     def _make(self, value: Any) -> None:
         self._dtype = canonical(self._dtype)
@@ -73,6 +132,7 @@ class JaxVariable(Variable):
         return super().assign(value)
 
     def _write(self, value: Any) -> None:
+        _let_go(self)
         self._value = strong(value)
 
     def _outcome(self) -> Any:
@@ -83,8 +143,15 @@ class JaxVariable(Variable):
         return self.value
 
 
+def _let_go(variable: Any) -> None:
+    """Before a Variable is assigned: the step that holds its value gives it back, and that of all others."""
+    if variable._held is not None:
+        variable._held.give_back()
+
+
 def store(variable: Any, value: Any) -> None:
     """Put a value that came out of a traced function into a Variable."""
+    _let_go(variable)
     entries = _local.entries
     if entries is not None:
         entries.setdefault(id(variable), (variable, variable._value))
@@ -227,7 +294,7 @@ def _fill(layer: Any) -> None:
     for variable, value in zip(original.variables, values, strict=True):
         twin = object.__new__(type(variable))
         twin.__dict__.update(variable.__dict__)
-        twin._value, twin._owner = value, None
+        twin._value, twin._owner, twin._held = value, None, None
         memo[id(variable)] = twin
     layer.__setstate__(copy.deepcopy(saved_state(original), memo))
     _origins[layer] = identity

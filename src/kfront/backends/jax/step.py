@@ -14,9 +14,10 @@ from jax import lax
 from jax.extend.core import jaxpr_as_fun
 
 from kfront.backends.jax.common import TRACER
-from kfront.backends.jax.native import Journal, Reads, TraceMasks, journaling, store
+from kfront.backends.jax.native import Held, Journal, Reads, TraceMasks, journaling, store
 from kfront.core.errors import UnsupportedError
 from kfront.core.spec import is_text
+from kfront.core.state import state as scopes
 from kfront.core.variable import bind
 
 __all__ = ["Loop", "Step", "value_and_grad"]
@@ -78,6 +79,21 @@ def _plain_count() -> int:
 
 _ALONE = _plain_count()
 _SMALL = 1 << 16
+_MANY, _SOON, _PAUSE = 64, 4, 64  # Variables that are worth it; steps; steps
+
+
+def _alone(variables: Sequence[Any]) -> list[Any]:
+    """The values, copies of those that something besides their Variable refers to."""
+    values = [v._value for v in variables]
+    counts = list(map(sys.getrefcount, values))
+    if counts.count(_ALONE) != len(counts):
+        values = [x if count == _ALONE else _own(x) for x, count in zip(values, counts, strict=True)]
+    return values
+
+
+def _write(variables: Sequence[Any], values: Sequence[Any]) -> None:
+    for v, x in zip(variables, values):  # noqa: B905  (one value per variable by construction)
+        v._value = x
 
 
 class Step:
@@ -99,6 +115,10 @@ class Step:
         self.read: list[Any] = []
         self.traced: tuple[Any, Any] | None = None
         self.compiled: Any = None
+        self.held: Held | None = None  # keeps the values of `written` between steps, but for those of `scalars`
+        self.scalars: list[Any] = []  # counters and metrics, which are looked at often, and their places in `written`
+        self.places: list[int] = []
+        self.lasted = self.pause = self.left = 0  # steps since values are held; pauses after they were asked for
 
     # -- tracing ------------------------------------------------------------------------------------------------------
 
@@ -142,9 +162,18 @@ class Step:
         self.read = [v for v, kept in zip(self.variables, same, strict=True) if kept]
         self.traced = (jaxpr, jax.tree_util.tree_structure(shapes))
         self.compiled = jax.jit(self.pure, donate_argnums=0)
+        self._divide()
         for v in self.written:  # small values side by side in memory are reached sooner; donated, they stay there
             if v._value.nbytes <= _SMALL and not isinstance(v._value, TRACER):
                 v._write(jnp.copy(v._value))
+
+    def _divide(self) -> None:
+        """Which values are held between steps: if there are many, all but scalars."""
+        every = list(enumerate(self.written))
+        many = [(i, v) for i, v in every if v._shape]
+        self.places = [i for i, v in every if not v._shape]
+        self.scalars = [self.written[i] for i in self.places]
+        self.held = Held([v for _, v in many], [i for i, _ in many]) if len(many) >= _MANY else None
 
     def pure(self, written: Sequence[Any], read: Sequence[Any], args: Any) -> tuple[list[Any], Any]:
         """The step as a function of values: (new values of `written`, output)."""
@@ -179,11 +208,13 @@ class Step:
     __call__ = step
 
     def _execute(self, compiled: Any, args: Any) -> Any:
+        held = self.held
+        if held is not None and held.values is not None and not journaling():
+            with held.lock:
+                if held.values is not None:
+                    return self._go_on(compiled, args, held)
         variables = self.written
-        values = [v._value for v in variables]
-        counts = list(map(sys.getrefcount, values))
-        if counts.count(_ALONE) != len(counts):
-            values = [x if count == _ALONE else _own(x) for x, count in zip(values, counts, strict=True)]
+        values = _alone(variables)
         results: list[Any] = []
         try:
             # not a plain call: an interruption (Ctrl-C) that comes while it runs is raised before its result could be
@@ -194,14 +225,51 @@ class Step:
                 for v, x in zip(variables, new, strict=True):
                     store(v, x)
                 return out
-            for v, x in zip(variables, new):  # noqa: B905  (one value per variable by construction)
-                v._value = x
+            _write(variables, new)
+            if held is not None and scopes.stateless is None:
+                self._hold(held, new)
             return out
         except BaseException as error:
             if results:
-                for v, x in zip(variables, results[0][0], strict=True):
-                    v._value = x
+                _write(variables, results[0][0])
             _explain(error, variables)
+            raise
+
+    def _hold(self, held: Held, new: list[Any]) -> None:
+        """Keep the values for the next step, unless they were asked for soon after they were kept before."""
+        if self.left:
+            self.left -= 1
+            return
+        held.take(new)
+        for i in self.places:
+            new[i] = None
+        self.lasted, self.pause = 0, min(2 * self.pause + 1, _PAUSE)
+        self.left = self.pause
+
+    def _go_on(self, compiled: Any, args: Any, held: Held) -> Any:
+        """The next step, with the values that the one before has left with `held`."""
+        values, results = held.values, []
+        for i, x in zip(self.places, _alone(self.scalars), strict=True):
+            values[i] = x
+        try:
+            results.extend(map(compiled, (values,), ([v._value for v in self.read],), (args,)))
+            ((new, out),) = results
+            if held.values is None:  # a Variable was looked at while the step was traced again
+                _write(self.written, new)
+                return out
+            for v, i in zip(self.scalars, self.places, strict=True):
+                v._value, new[i] = new[i], None
+            held.values = new
+            self.lasted += 1
+            if self.lasted >= _SOON:
+                self.left = self.pause = 0
+            return out
+        except BaseException as error:
+            if results:
+                held.values = None
+                _write(self.written, results[0][0])
+            held.give_back()
+            _explain(error, self.written)
             raise
 
     def expect(self, full: tuple[Any, ...], rest: tuple[Any, ...]) -> None:

@@ -1,0 +1,213 @@
+"""JAX: values that stay with the compiled step between batches until somebody looks at a Variable."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import threading
+
+import numpy as np
+import pytest
+
+jax = pytest.importorskip("jax")
+
+import kfront
+from kfront import ops  # noqa: F401  (before the adapter)
+from kfront.backends.jax import step as steps
+
+X = np.random.default_rng(0).standard_normal((64, 3)).astype("float32")
+Y = X.sum(1, keepdims=True) ** 2
+
+
+@pytest.fixture(autouse=True)
+def many(monkeypatch):
+    monkeypatch.setattr(steps, "_MANY", 1)
+    with kfront.backend_scope("jax"):
+        yield
+
+
+def small_model():
+    kfront.utils.set_random_seed(3)
+    layers = kfront.layers
+    model = kfront.Sequential([kfront.Input((3,)), layers.Dense(4, activation="tanh"), layers.Dense(1)])
+    model.compile("adam", "mse")
+    return model
+
+
+def train(model, epochs=1, **kwargs):
+    model.fit(X, Y, batch_size=8, epochs=epochs, shuffle=False, verbose=0, **kwargs)
+
+
+def is_held(variable):
+    return "_value" not in variable.__dict__
+
+
+def plain(monkeypatch, run):
+    """What `run` does to a model whose values are never held."""
+    with monkeypatch.context() as m:
+        m.setattr(steps, "_MANY", 1 << 30)
+        model = small_model()
+        run(model)
+        assert not any(map(is_held, model.variables))
+        return model
+
+
+def same(model, other):
+    for a, b in zip(model.variables, other.variables, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
+    for a, b in zip(model.optimizer.variables, other.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
+
+
+def held_model():
+    model = small_model()
+    train(model, 2)
+    kernel = model.layers[0].kernel
+    assert is_held(kernel) and not is_held(model.optimizer.iterations)
+    return model
+
+
+def test_training_is_the_same(monkeypatch):
+    same(held_model(), plain(monkeypatch, lambda m: train(m, 2)))
+
+
+def test_one_look_gives_all_back():
+    model = held_model()
+    kernel, bias = model.layers[0].kernel, model.layers[1].bias
+    assert is_held(bias)
+    assert kernel.value.shape == (3, 4)
+    assert not is_held(bias) and not is_held(kernel)
+    assert not hasattr(kernel, "no_such_attribute")
+
+
+@pytest.mark.parametrize("steps_per_execution", [1, 4])
+def test_what_is_assigned_between_steps_counts(monkeypatch, steps_per_execution):
+    def run(model):
+        model.compile("adam", "mse", steps_per_execution=steps_per_execution)
+        for i in range(3):
+            train(model)
+            model.layers[0].kernel.assign(np.full((3, 4), i / 10, "float32"))
+            train(model)
+            model.optimizer.learning_rate = 0.01 * (i + 1)
+
+    model = small_model()
+    run(model)
+    same(model, plain(monkeypatch, run))
+
+
+@pytest.mark.parametrize("every", [1, 3, 7])
+def test_callbacks_that_look_and_write(monkeypatch, every):
+    class Decay(kfront.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch % every == 0:
+                for v in self.model.trainable_variables:
+                    v.assign(v.value * 0.99)
+
+    def run(model):
+        train(model, 3, callbacks=[Decay()], validation_data=(X[:20], Y[:20]))
+
+    model = small_model()
+    run(model)
+    same(model, plain(monkeypatch, run))
+
+
+def test_values_asked_for_after_each_step_are_kept_less_and_less_often():
+    model, kept = small_model(), []
+    for _ in range(40):
+        model.train_on_batch(X[:8], Y[:8])
+        kept.append(is_held(model.layers[0].kernel))
+        model.layers[0].kernel.numpy()
+    assert kept[:10].count(True) >= 2 and kept[10:].count(True) <= 3
+    for _ in range(100):
+        model.train_on_batch(X[:8], Y[:8])
+    assert is_held(model.layers[0].kernel)
+
+
+def test_copies_files_and_other_engines(tmp_path, monkeypatch):
+    want = [w.copy() for w in plain(monkeypatch, lambda m: train(m, 2)).get_weights()]
+    for take in (
+        copy.deepcopy,
+        lambda m: pickle.loads(pickle.dumps(m)),
+        lambda m: (m.save(tmp_path / "m.keras"), kfront.saving.load_model(tmp_path / "m.keras"))[1],
+        lambda m: jax.tree_util.tree_map(lambda x: x, m),
+        lambda m: kfront.convert(m, "numpy"),
+    ):
+        model = held_model()
+        twin = take(model)
+        for a, b in zip(twin.get_weights(), want, strict=True):
+            np.testing.assert_array_equal(a, b)
+        train(model)
+        for a, b in zip(twin.get_weights(), want, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+@pytest.mark.parametrize("done", [False, True])
+def test_a_step_that_fails_loses_nothing(monkeypatch, error, done):
+    model = held_model()
+    function = model._steps().train_function()
+    step = next(c.cell_contents for c in function.__closure__ if isinstance(c.cell_contents, steps.Step))
+    compiled = step.compiled
+
+    def failing(*args):
+        if done:
+            compiled(*[jax.tree_util.tree_map(jax.numpy.copy, a) for a in args])
+        raise error
+
+    step.compiled = failing
+    with pytest.raises(error):
+        train(model)
+    step.compiled = compiled
+    other = plain(monkeypatch, lambda m: train(m, 2))
+    for a, b in zip(model.trainable_variables, other.trainable_variables, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
+    train(model), train(other)
+    same(model, other)
+
+
+def test_a_batch_of_another_shape_and_a_frozen_layer(monkeypatch):
+    def run(model):
+        train(model, 2)
+        model.fit(X[:13], Y[:13], batch_size=5, shuffle=False, verbose=0)
+        model.layers[0].trainable = False
+        model.compile("adam", "mse")
+        train(model, 2)
+        model.evaluate(X, Y, verbose=0)
+        train(model, 2)
+
+    model = small_model()
+    run(model)
+    same(model, plain(monkeypatch, run))
+
+
+def test_another_thread_may_look():
+    model, stop, seen, errors = small_model(), threading.Event(), [], []
+    train(model)
+
+    def look():
+        while not stop.is_set():
+            try:
+                seen.append(float(np.abs(model.layers[0].kernel.numpy()).sum()))
+            except RuntimeError as error:  # the array was given to a step that runs now, as ever on JAX
+                errors.append(str(error))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    train(model, 30)
+    stop.set()
+    thread.join()
+    assert seen and all("deleted" in e or "donated" in e for e in errors)
+    assert np.isfinite(model.layers[0].kernel.numpy()).all()
+
+
+def test_two_steps_share_variables(monkeypatch):
+    def run(model):
+        for _ in range(6):
+            train(model)
+            model.train_on_batch(X[:8], Y[:8])
+            model.train_on_batch(X[:8], Y[:8])
+            model.predict(X[:3], verbose=0)
+
+    model = small_model()
+    run(model)
+    same(model, plain(monkeypatch, run))
