@@ -29,12 +29,12 @@ class _Cell(NamedTuple):
     """A recurrent cell, by what the input (z) and the output of the step before (q) give to its gates.
 
     Attributes:
-        step: of (z, q, states): the states after it, the output first, and the slopes.
+        step: of (z, q, states): the states after it, the output first, and a function that gives the slopes.
         gather: of (slopes, dz, dq), the tangents of all steps or None: what they give to each step, or None.
         tangent: of (slopes, gathered, dq, dstates): the tangents of the states after a step.
     """
 
-    step: Callable[[Any, Any, Any], tuple[Any, Any]]
+    step: Callable[[Any, Any, Any], tuple[Any, Callable[[], Any]]]
     gather: Callable[[Any, Any, Any], Any]
     tangent: Callable[[Any, Any, Any, Any], Any]
 
@@ -52,14 +52,18 @@ def _product(a: Any, b: Any) -> Any:
 # ---- cells -----------------------------------------------------------------------------------------------------------
 
 
-def _lstm_step(z: Any, q: Any, states: Any) -> tuple[Any, Any]:
+def _lstm_step(z: Any, q: Any, states: Any) -> tuple[Any, Callable[[], Any]]:
     c = states[1]
     i, f, g, o = jnp.split(z + q, 4, -1)
     i, f, g, o = sigmoid(i), sigmoid(f), jnp.tanh(g), sigmoid(o)
     new = f * c + i * g
     t = jnp.tanh(new)
-    gates = jnp.concatenate([i * (1 - i) * g, f * (1 - f) * c, (1 - g * g) * i, o * (1 - o) * t], -1)
-    return (o * t, new), (gates, f, o * (1 - t * t))
+
+    def slopes() -> Any:
+        gates = jnp.concatenate([i * (1 - i) * g, f * (1 - f) * c, (1 - g * g) * i, o * (1 - o) * t], -1)
+        return gates, f, o * (1 - t * t)
+
+    return (o * t, new), slopes
 
 
 def _lstm_tangent(slopes: Any, given: Any, dq: Any, dstates: Any) -> Any:
@@ -69,14 +73,18 @@ def _lstm_tangent(slopes: Any, given: Any, dq: Any, dstates: Any) -> Any:
     return do + output * dc, dc
 
 
-def _gru_step(z: Any, q: Any, states: Any) -> tuple[Any, Any]:
+def _gru_step(z: Any, q: Any, states: Any) -> tuple[Any, Callable[[], Any]]:
     (h,) = states
     (xz, xr, xh), (qz, qr, qh) = jnp.split(z, 3, -1), jnp.split(q, 3, -1)
     z, r = sigmoid(xz + qz), sigmoid(xr + qr)
     g = jnp.tanh(xh + r * qh)
-    candidate = (1 - z) * (1 - g * g)
-    gates = jnp.concatenate([(h - g) * z * (1 - z), candidate * qh * r * (1 - r), candidate], -1)
-    return (z * h + (1 - z) * g,), (gates, z, r)
+
+    def slopes() -> Any:
+        candidate = (1 - z) * (1 - g * g)
+        gates = jnp.concatenate([(h - g) * z * (1 - z), candidate * qh * r * (1 - r), candidate], -1)
+        return gates, z, r
+
+    return (z * h + (1 - z) * g,), slopes
 
 
 def _gru_gather(slopes: Any, dz: Any, dq: Any) -> Any:
@@ -104,15 +112,16 @@ def _kept(valid: Any, new: Any, old: Any) -> Any:
     return new if valid is None else jax.tree_util.tree_map(lambda a, b: jnp.where(valid, a, b), new, old)
 
 
-def _scan(cell: _Cell, x: Any, valid: Any, states: Any, kernel: Any, recurrent: Any, bias: Any, inner: Any) -> Any:
-    """The last states, the outputs of all steps, and the slopes at all steps."""
+def _scan(cell: _Cell, differentiated: bool, primals: tuple[Any, ...]) -> tuple[Any, Any, Any]:
+    """The last states, the outputs of all steps, and the slopes at all steps where those are needed."""
+    x, valid, states, kernel, recurrent, bias, inner = primals
 
     def step(states: Any, now: Any) -> Any:
         z, keep = now
         z = z if kernel is None else linear(z, kernel, bias)
         new, slopes = cell.step(z, linear(states[0], recurrent, inner), states)
         new = _kept(keep, new, states)
-        return new, (new[0], slopes)
+        return new, (new[0], slopes() if differentiated else None)
 
     last, (outputs, slopes) = lax.scan(step, states, (x, valid))
     return last, outputs, slopes
@@ -124,13 +133,13 @@ def _recur(cell: _Cell, x: Any, valid: Any, states: Any, kernel: Any, recurrent:
 
     Steps where `valid`, of shape (time, batch, 1), is false are left out: states and output stay.
     """
-    return _scan(cell, x, valid, states, kernel, recurrent, bias, inner)[:2]
+    return _scan(cell, False, (x, valid, states, kernel, recurrent, bias, inner))[:2]
 
 
 @partial(_recur.defjvp, symbolic_zeros=True)
 def _recur_jvp(cell: _Cell, primals: Any, tangents: Any) -> Any:
     x, valid, states, kernel, recurrent, _, _ = primals
-    last, outputs, slopes = _scan(cell, *primals)
+    last, outputs, slopes = _scan(cell, True, primals)
     none = jax.tree_util.tree_map(lambda t: None if isinstance(t, SymbolicZero) else t, tangents)
     dx, _, first, dkernel, drecurrent, dbias, dinner = none
     dz = dx if kernel is None else _sum(_product(dx, kernel), _product(x, dkernel), dbias)
