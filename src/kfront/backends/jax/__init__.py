@@ -237,7 +237,7 @@ _FUSED = """
 relu6 leaky_relu elu selu celu softsign hard_sigmoid hard_silu hard_tanh tanh_shrink hard_shrink soft_shrink threshold
 squareplus sparse_plus sparse_sigmoid glu sparsemax nan_to_num isclose heaviside divide_no_nan deg2rad rad2deg moments
 batch_normalization layer_normalization rms_normalization normalize categorical_crossentropy
-sparse_categorical_crossentropy binary_crossentropy psnr average nansum nanmean nanmax nanmin median quantile norm
+binary_crossentropy psnr average nansum nanmean nanmax nanmin median quantile norm
 slogdet logdet linspace tril triu diagonal diag trace separable_conv dot inner outer vdot kron cross amax amin ptp
 count_nonzero ravel swapaxes moveaxis zeros_like ones_like lstsq pinv random_truncated_normal random_shuffle
 adaptive_average_pool adaptive_max_pool angle cdist cholesky_inverse corrcoef correlate

@@ -1,4 +1,4 @@
-"""JAX: activations, convolution, pooling, attention, encodings."""
+"""JAX: activations, convolution, pooling, normalization, losses, attention, encodings."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from kfront import config
 from kfront.backends.jax.common import axes, canonical, compiled, concrete, on_cpu, per_axis
 from kfront.backends.jax.linalg import product
-from kfront.backends.jax.ops import multiplied_at
+from kfront.backends.jax.ops import clip, multiplied_at
 from kfront.core.errors import ArgumentError
 from kfront.core.op import OPS
 from kfront.core.sparse import sparse_one_hot
@@ -293,6 +294,41 @@ def batch_normalization_train(x: Any, offset: Any, scale: Any, axis: int, epsilo
     mean, variance = mean.astype(x.dtype), variance.astype(x.dtype)
     y = OPS["batch_normalization"].body(x, mean, variance, axis, offset, scale, epsilon)
     return y, lax.stop_gradient(mean), lax.stop_gradient(variance)
+
+
+# ---- losses ----------------------------------------------------------------------------------------------------------
+
+_FEW = 128  # classes: among so many, one is found by comparing them all; no scatter comes with its gradient
+
+
+@compiled(2, 3, 4)
+def _picked_crossentropy(target: Any, output: Any, from_logits: bool, axis: int, least: float) -> Any:
+    count, place = output.shape[axis], jnp.expand_dims(target, axis)
+    inside = (place >= 0) & (place < count)
+
+    def pick(x: Any) -> Any:
+        if isinstance(count, int) and count <= _FEW:
+            number = lax.broadcasted_iota(place.dtype, x.shape, axis % x.ndim)
+            return jnp.sum(jnp.where(number == place, x, 0), axis)
+        return jnp.squeeze(jnp.take_along_axis(x, jnp.where(inside, place, 0), axis), axis)
+
+    if from_logits:
+        logs = pick(jax.nn.log_softmax(output, axis))
+    else:
+        logs = jnp.log(clip(pick(output) / jnp.sum(output, axis), least, 1 - least))
+    return jnp.where(jnp.squeeze(inside, axis), -logs, 0)
+
+
+def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Any:
+    """-log(output) of the class that is right; 0 for a class number out of range."""
+    rank = output.ndim
+    if -rank <= axis < rank:
+        if target.ndim == rank and target.shape[axis] == 1:
+            target = jnp.squeeze(target, axis)
+        own = axis % rank
+        if target.shape == (*output.shape[:own], *output.shape[own + 1 :]):
+            return _picked_crossentropy(target, output, bool(from_logits), axis, config.epsilon())
+    return OPS["sparse_categorical_crossentropy"].body(target, output, from_logits, axis)  # says what is wrong
 
 
 # ---- attention -------------------------------------------------------------------------------------------------------
