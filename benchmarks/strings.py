@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -98,11 +99,13 @@ def string_layers(bench: Any) -> Iterator[Row]:
     """Batches of 32 and of 10,000 to the tensor of the engine; the ratio is that to Keras."""
     if bench.keras is None:
         return
+    wait = importlib.import_module("jax").block_until_ready if bench.engine == "jax" else lambda result: result
     for name, (make, batch) in _CASES.items():
         for size in _SIZES:
             x = batch(size)
             made = {k: make(api.layers) for k, api in bench.apis().items()}
-            times = _fresh_bursts({k: lambda f=f, x=x: f(x) for k, f in made.items()}, 0.01, bench.rounds)
+            run = {k: lambda f=f, x=x: wait(f(x)) for k, f in made.items()}
+            times = _fresh_bursts(run, 0.01, bench.rounds)
             ratio = statistics.median(a / b for a, b in zip(times["kfront"], times["keras"], strict=True))
             base = statistics.median(times["keras"]) * 1e6
             yield Row(f"{name}, {size}", "x Keras", ratio, 1.0, base, 1.0)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import kfront
-from kfront.layers.preprocessing import byte_table
+from kfront.layers.preprocessing import byte_table, encoding
 from kfront.layers.preprocessing.byte_table import ByteTable
 from kfront.layers.preprocessing.strings import digits, pack, packed, words_between
 
@@ -194,3 +194,21 @@ def test_integers_that_ops_cannot_hold_stay_on_the_host(backend):
     assert L.IntegerLookup(vocabulary=[1], num_oov_indices=2, oov_method="farmhash").in_ops(backend) is None
     far = L.IntegerLookup(vocabulary=[2**40]).in_ops(backend)
     assert (far is None) == (backend.name == "jax")
+
+
+@pytest.mark.parametrize("mode", ["multi_hot", "count", "tf_idf"])
+@pytest.mark.parametrize("shape", [(5,), (6, 3), (2, 4, 3), (4, 0)])
+def test_counting_is_as_adding_vectors(mode, shape, backend, monkeypatch):
+    """Large batches are counted by segments or by the engine's own kernel; numbers out of range count for nothing."""
+    x = np.random.default_rng(0).integers(-2, 9, shape).astype("int32")
+    weights = np.linspace(0.5, 2, x.size, dtype="float32").reshape(shape) if mode == "tf_idf" else None
+    found = []
+    for few in (1 << 17, 0):
+        monkeypatch.setattr(encoding, "_FEW", few)
+        args = [kfront.ops.convert_to_tensor(x), 7, mode, "float32"]
+        out = encoding.encode(*args, None if weights is None else kfront.ops.convert_to_tensor(weights))
+        assert kfront.backend.standardize_dtype(out.dtype) == "float32"
+        found.append(kfront.ops.convert_to_numpy(out))
+    np.testing.assert_allclose(*found, rtol=1e-6)
+    hot = (x[..., None] == np.arange(7)) * (1.0 if weights is None else weights[..., None])
+    np.testing.assert_allclose(found[0], hot.sum(-2).clip(max=1) if mode == "multi_hot" else hot.sum(-2), rtol=1e-6)

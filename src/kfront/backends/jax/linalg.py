@@ -29,7 +29,7 @@ _product = compiled()(product)
 
 def matmul(x1: Any, x2: Any) -> Any:
     """Product of matrices, of batches of them, or of vectors."""
-    return _product(x1, x2) if x2.ndim == 2 and x1.ndim > 2 else jnp.matmul(x1, x2)
+    return _product(x1, x2) if x1.ndim > 2 and x2.ndim == 2 else jnp.matmul(x1, x2)
 
 
 solve = compiled()(jnp.linalg.solve)

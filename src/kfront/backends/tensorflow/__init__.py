@@ -76,6 +76,7 @@ class TensorFlowBackend(Backend):
     native_types = (tf.Module, tf.Variable)
     survives_fork = False  # its thread pools are gone in the child
     ragged_tensors = True
+    row_counts = staticmethod(reduce.row_counts)
     host_call = staticmethod(host.host_call)
     to_sparse = staticmethod(host.to_sparse)
     to_ragged = staticmethod(host.to_ragged)

@@ -15,6 +15,7 @@ from kfront.layers.options import choice
 __all__ = ["MODES", "check_mode", "check_sparse", "encode", "encode_host", "encoded_shape"]
 
 MODES = ("int", "one_hot", "multi_hot", "count")
+_FEW = 1 << 17  # elements of vectors of all class numbers: with fewer, these vectors take less time than counting
 
 
 def check_mode(who: str, mode: Any, allowed: tuple[str, ...] = MODES) -> str:
@@ -76,7 +77,9 @@ def encode(x: Any, depth: int, mode: str, dtype: str, weights: Any = None) -> An
             x = ops.squeeze(x, -1)
         return ops.one_hot(x, depth, dtype=dtype)
     if _can_count(x, depth):
-        multi = mode == "multi_hot"
+        multi, row_counts = mode == "multi_hot", current().row_counts
+        if row_counts is not None and (multi or weights is None):
+            return row_counts(ops.cast(x, "int32"), depth, dtype, multi)
         counts = _counts(x, depth, dtype, None if multi else weights)
         return ops.cast(ops.greater(counts, 0), dtype) if multi else counts
     hot = ops.one_hot(ops.reshape(x, (1,)) if rank == 0 else x, depth, dtype=dtype)
@@ -88,11 +91,11 @@ def encode(x: Any, depth: int, mode: str, dtype: str, weights: Any = None) -> An
 
 
 def _can_count(x: Any, depth: int) -> bool:
-    """Whether places of counts are known and fit int32: not in compiled code, which makes no vectors of elements."""
+    """Whether places of counts are known, fit int32 and pay; compiled code makes no vectors of elements."""
     b = current()
     if not b.is_tensor(x) or b.is_tracing() or not len(x.shape):
         return False
-    return math.prod(x.shape) > 0 and math.prod(x.shape[:-1]) * depth < 2**31 - 1
+    return math.prod(x.shape) * depth > _FEW and math.prod(x.shape[:-1]) * depth < 2**31 - 1
 
 
 def _counts(x: Any, depth: int, dtype: str, weights: Any) -> Any:
