@@ -110,6 +110,11 @@ class Hashing(_Binned):
             raise ArgumentError(f"[Hashing] expected two bins or more with a `mask_value`, got {self.num_bins}.")
         self._set(mask_value=mask_value, salt=salt_pair("Hashing", salt))
 
+    @property
+    def by_engine(self) -> bool:  # type: ignore[override]
+        """SipHash has too many steps for NumPy."""
+        return self.salt is not None and self.output_mode == "int"
+
     def on_host(self, inputs: np.ndarray) -> np.ndarray:
         """The bins, encoded as `output_mode` says."""
         masked = self.mask_value is not None
