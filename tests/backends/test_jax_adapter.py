@@ -273,7 +273,7 @@ def sequences(lengths, backwards, features=3):
     kernels = rand(features, 16, seed=3), rand(4, 16, seed=4)
     yield "lstm_sequence", (x, h, c, *kernels, rand(16, seed=5), n, backwards)
     kernels = rand(features, 12, seed=3), rand(4, 12, seed=4)
-    for after, bias in ((True, rand(2, 12)), (True, None), (False, rand(12))):
+    for after, bias in ((True, rand(2, 12)), (True, None), (False, rand(12)), (True, rand(12)), (False, None)):
         yield "gru_sequence", (x, h, *kernels, bias, n, after, backwards)
 
 
@@ -288,11 +288,20 @@ def derivatives(call, at, along, weights):
     return jax.jvp(lambda some: call(*some), (at,), (along,)), jax.jvp(grad, (at,), (along,)), norm
 
 
+@pytest.mark.parametrize("lengths", [None, [5, 2], [0, 4]])
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("features", [3, 6])
+def test_recurrent_sequences_equal_their_composed_form(b, lengths, backwards, features):
+    for name, args in sequences(lengths, backwards, features):
+        for mine, composed in zip(getattr(b, name)(*args), OPS[name].body(*args), strict=True):
+            np.testing.assert_allclose(mine, composed, rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("lengths", "backwards", "features"), [(None, False, 3), ([5, 2], True, 6), ([0, 4], False, 3)]
 )
-def test_recurrent_sequences_equal_their_composed_form(b, lengths, backwards, features):
-    for name, args in sequences(lengths, backwards, features):
+def test_recurrent_sequences_have_the_derivatives_of_their_composed_form(b, lengths, backwards, features):
+    for name, args in (*sequences(lengths, backwards, features),)[:4]:
         floats = [i for i, a in enumerate(args) if getattr(a, "dtype", None) == jnp.float32]
         at = [args[i] for i in floats]
         along = [rand(*a.shape, seed=9 + i) for i, a in enumerate(at)]
@@ -325,19 +334,25 @@ def test_recurrent_sequences_have_gradients_of_each_argument_alone(b):
             np.testing.assert_allclose(jax.grad(loss, i)(*args), whole, rtol=1e-5, atol=1e-5)
 
 
+def products_in_loops(call, args):
+    """How many products each loop of a gradient takes in a step, forward and backward."""
+    floats = [i for i, a in enumerate(args) if getattr(a, "dtype", None) == jnp.float32]
+
+    def loss(*some):
+        given = dict(zip(floats, some, strict=True))
+        return call(*(given.get(i, a) for i, a in enumerate(args)))[0].sum()
+
+    traced = jax.make_jaxpr(jax.grad(loss, range(len(floats))))(*(args[i] for i in floats))
+    loops = [e.params for e in traced.jaxpr.eqns if e.primitive.name == "scan"]
+    counts = [(p["reverse"], str(p["jaxpr"]).count("dot_general[")) for p in loops]
+    return sum(n for back, n in counts if not back), sum(n for back, n in counts if back)
+
+
 def test_recurrent_sequences_take_products_with_weights_outside_their_loops(b):
-    for name, args in sequences([5, 2], False):
-        if args[-2] is False:
-            continue  # a GRU that resets before the product, which JAX differentiates
-        call = getattr(b, name)
-        traced = jax.make_jaxpr(jax.grad(lambda w, call=call, args=args: call(*args[:3], w, *args[4:])[0].sum()))(
-            args[3]
-        )
-        loops = [e for e in traced.jaxpr.eqns if e.primitive.name == "scan"]
-        assert loops, [e.primitive.name for e in traced.jaxpr.eqns]
-        for loop in loops:
-            products = [e for e in loop.params["jaxpr"].jaxpr.eqns if e.primitive.name == "dot_general"]
-            assert len(products) <= 2
+    (lstm, lstm_args), (gru, gru_args), *_ = sequences([5, 2], False)
+    assert products_in_loops(getattr(b, lstm), lstm_args) == (2, 1)  # few features: their own product in each step
+    assert products_in_loops(getattr(b, gru), gru_args) == (1, 1)
+    assert products_in_loops(OPS[gru].body, gru_args)[1] > 1
 
 
 @pytest.mark.parametrize("away", [0.0, 2.0, 5.0, 1e3, 1e4])

@@ -16,10 +16,10 @@ from typing import Any, BinaryIO
 
 from kfront.core.errors import SavingError
 
-__all__ = ["atomic_folder", "atomic_write", "sweep"]
+__all__ = ["SHORT", "atomic_folder", "atomic_write", "sweep"]
 
 _MARK = "kfront-tmp"
-_SHORT = 100  # characters of a file's name in that of a temporary one
+SHORT = 100  # characters of a file's name in that of a temporary one
 _LITTLE = 1 << 20
 _KEEP_SIZE = 1  # of fallocate: the file stays as long as it is
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -214,7 +214,7 @@ def _give_name(file: BinaryIO, name: str) -> None:
 
 
 def _temporary(path: Path) -> str:
-    return str(path.parent / f".{path.name[:_SHORT]}.{_MARK}-{os.getpid()}-{secrets.token_hex(4)}")
+    return str(path.parent / f".{path.name[:SHORT]}.{_MARK}-{os.getpid()}-{secrets.token_hex(4)}")
 
 
 _LEFT = re.compile(rf"\.(.+)\.{_MARK}-(\d+)-[0-9a-f]{{8}}", re.DOTALL)
@@ -225,7 +225,7 @@ def sweep(folder: Path, ours: Callable[[str], Any]) -> None:
 
     Args:
         folder: where files were saved.
-        ours: of the name that a file was to have, cut off after 100 characters: whether it is one of those to remove.
+        ours: of the name that a file was to have, cut off after SHORT characters: whether it is one of those to remove.
     """
     try:
         found = [(n, _LEFT.fullmatch(n)) for n in os.listdir(folder)]
@@ -241,7 +241,7 @@ def sweep(folder: Path, ours: Callable[[str], Any]) -> None:
 
 
 def _sweep(path: Path) -> None:
-    sweep(path.parent, path.name[:_SHORT].__eq__)
+    sweep(path.parent, path.name[:SHORT].__eq__)
 
 
 def _alive(pid: int) -> bool:

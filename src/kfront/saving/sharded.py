@@ -19,7 +19,7 @@ import numpy as np
 
 from kfront.core.errors import SavingError, UnsafeFileError
 from kfront.saving import guard
-from kfront.saving.atomic import atomic_write, sweep
+from kfront.saving.atomic import SHORT, atomic_write, sweep
 from kfront.saving.directory import open_plain
 from kfront.saving.hdf5 import Dataset, H5Reader, H5Writer
 from kfront.saving.weights_h5 import Item, read_from, write_items
@@ -112,7 +112,7 @@ def write_sharded(items: Sequence[Item], filepath: Any, overwrite: bool, max_sha
         if found not in writer.parts and (found in old or marked.fullmatch(found)):
             with contextlib.suppress(OSError):
                 os.unlink(target.parent / found)
-    sweep(target.parent, lambda n: ours.fullmatch(n) or (len(n) == 100 and n.startswith(f"{stem}_"[:100])))
+    sweep(target.parent, lambda n: ours.fullmatch(n) or (len(n) == SHORT and n.startswith(f"{stem}_"[:SHORT])))
 
 
 def _parts_of(target: Path) -> set[str]:

@@ -208,35 +208,49 @@ class Step:
     __call__ = step
 
     def _execute(self, compiled: Any, args: Any) -> Any:
-        held = self.held
-        if held is not None and held.values is not None and not journaling():
-            with held.lock:
-                if held.values is not None:
-                    return self._go_on(compiled, args, held)
-        variables = self.written
-        values = _alone(variables)
+        read = [v._value for v in self.read]  # before the lock: another step, in another thread, may hold these
+        if self.held is None:
+            return self._once(compiled, read, args, None)
+        with self.held.lock:
+            return self._once(compiled, read, args, self.held)
+
+    def _once(self, compiled: Any, read: list[Any], args: Any, held: Held | None) -> Any:
+        variables, journal = self.written, journaling()
+        values = None if held is None or journal else held.values  # as the step before has left them
+        going_on = values is not None
+        if going_on:
+            for i, x in zip(self.places, _alone(self.scalars), strict=True):
+                values[i] = x
+        else:
+            values = _alone(variables)
         results: list[Any] = []
         try:
             # not a plain call: an interruption (Ctrl-C) that comes while it runs is raised before its result could be
             # bound to a name, and with the result the state would be lost, whose old buffers are given away
-            results.extend(map(compiled, (values,), ([v._value for v in self.read],), (args,)))
+            results.extend(map(compiled, (values,), (read,), (args,)))
             ((new, out),) = results
-            if journaling():
+            if journal:
                 for v, x in zip(variables, new, strict=True):
                     store(v, x)
-                return out
-            _write(variables, new)
-            if held is not None and scopes.stateless is None:
-                self._hold(held, new)
+            elif going_on and held.values is not None:  # else a Variable was looked at while the step was traced again
+                self._keep(held, new)
+            else:
+                _write(variables, new)
+                if held is not None and scopes.stateless is None:
+                    self._hold(held, new)
             return out
         except BaseException as error:
             if results:
                 _write(variables, results[0][0])
+                if held is not None:
+                    held.values = None
+            elif held is not None:
+                held.give_back()
             _explain(error, variables)
             raise
 
     def _hold(self, held: Held, new: list[Any]) -> None:
-        """Keep the values for the next step, unless they were asked for soon after they were kept before."""
+        """Hold the values for the next step, unless they were asked for soon after they were held before."""
         if self.left:
             self.left -= 1
             return
@@ -246,31 +260,14 @@ class Step:
         self.lasted, self.pause = 0, min(2 * self.pause + 1, _PAUSE)
         self.left = self.pause
 
-    def _go_on(self, compiled: Any, args: Any, held: Held) -> Any:
-        """The next step, with the values that the one before has left with `held`."""
-        values, results = held.values, []
-        for i, x in zip(self.places, _alone(self.scalars), strict=True):
-            values[i] = x
-        try:
-            results.extend(map(compiled, (values,), ([v._value for v in self.read],), (args,)))
-            ((new, out),) = results
-            if held.values is None:  # a Variable was looked at while the step was traced again
-                _write(self.written, new)
-                return out
-            for v, i in zip(self.scalars, self.places, strict=True):
-                v._value, new[i] = new[i], None
-            held.values = new
-            self.lasted += 1
-            if self.lasted >= _SOON:
-                self.left = self.pause = 0
-            return out
-        except BaseException as error:
-            if results:
-                held.values = None
-                _write(self.written, results[0][0])
-            held.give_back()
-            _explain(error, self.written)
-            raise
+    def _keep(self, held: Held, new: list[Any]) -> None:
+        """Go on holding values, now those of this step."""
+        for v, i in zip(self.scalars, self.places, strict=True):
+            v._value, new[i] = new[i], None
+        held.values = new
+        self.lasted += 1
+        if self.lasted >= _SOON:
+            self.left = self.pause = 0
 
     def expect(self, full: tuple[Any, ...], rest: tuple[Any, ...]) -> None:
         """Compile for the smaller last batch before it comes; nothing is changed.

@@ -155,15 +155,16 @@ class TorchForeach(Foreach):
 
     def assign(self, variables: Sequence[Any], values: Sequence[Any]) -> None:
         """Copies into the Variables' storage."""
-        if state.stateless is not None or any(type(v._value) is not Parameter or v._lent for v in variables):
+        out = self._unlent(variables)
+        if out is None:
             super().assign(variables, values)
         else:
             with torch.no_grad():
-                torch._foreach_copy_([v._value for v in variables], values)
+                torch._foreach_copy_(out, values)
 
     def zero(self, variables: Sequence[Any]) -> None:
-        out = self._in_place(variables)
-        if out is None or any(v._lent for v in variables):
+        out = self._unlent(variables)
+        if out is None:
             super().zero(variables)
         else:
             with torch.no_grad():
@@ -174,6 +175,11 @@ class TorchForeach(Foreach):
         if state.stateless is not None or type(variables[0]._value) is not Parameter:
             return None
         return [v._value for v in variables]
+
+    def _unlent(self, variables: Sequence[Any]) -> list[Any] | None:
+        """The storage whose values nothing else needs any more; None where there is some that is lent, or none."""
+        out = self._in_place(variables)
+        return None if out is None or any(v._lent for v in variables) else out
 
     def add_to(self, variables: Sequence[Any], xs: Sequence[Any], factor: Any = None) -> list[Any]:
         out = self._in_place(variables)

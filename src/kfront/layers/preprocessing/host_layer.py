@@ -25,6 +25,8 @@ __all__ = ["HostLayer"]
 class HostLayer(DataLayer):
     """Base of layers that compute with NumPy: a subclass defines `on_host` and `compute_output_shape`."""
 
+    by_engine = False  # whether an engine that has a kernel of its own for the layer is faster with it than NumPy is
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.__dict__["host_handle"] = self._backend.host_handle(self)
@@ -38,8 +40,6 @@ class HostLayer(DataLayer):
         if any(isinstance(x, KerasTensor) for x in tree.flatten((args, kwargs))):
             return Layer._run(self, *args, **kwargs)
         return self.call(*args, **kwargs)
-
-    by_engine = False  # whether an engine that has a kernel of its own for the layer is faster with it than NumPy is
 
     def on_host(self, inputs: Any) -> Any:
         """The result for NumPy arrays in the structure of the inputs."""
