@@ -38,8 +38,8 @@ def _table(engine: str, rows: list[Row]) -> None:
 
 
 def _one(args: argparse.Namespace) -> int:
-    names = tuple(n for n in args.layers.split(",") if n)
-    bench = Bench(args.engine, not args.no_keras, args.rounds, names)
+    parts = tuple(n for n in args.parts.split(",") if n)
+    bench = Bench(args.engine, not args.no_keras, args.rounds, parts)
     rows = [row for name in args.only.split(",") for row in CASES[name](bench)]
     _table(args.engine, rows)
     if args.out:
@@ -57,7 +57,7 @@ def main() -> int:
     parser.add_argument("--engine", default="all", help="torch, jax, tensorflow, numpy or all")
     parser.add_argument("--only", default=",".join(CASES), help=f"cases: {', '.join(CASES)}")
     parser.add_argument(
-        "--layers", default="", help="layers of the cases eager_layers and compiled_layers; all if empty"
+        "--parts", default="", help="layers of eager_layers and compiled_layers, models of fit and depths; all if empty"
     )
     parser.add_argument("--rounds", type=int, default=11, help="rounds of paired timing")
     parser.add_argument("--no-keras", action="store_true", help="leave Keras out")
@@ -79,8 +79,8 @@ def main() -> int:
             args.only,
             "--rounds",
             str(args.rounds),
-            "--layers",
-            args.layers,
+            "--parts",
+            args.parts,
         ]
         command += ["--no-keras"] * args.no_keras + (["--out", args.out] if args.out else [])
         status |= subprocess.run(command, env=env, check=False).returncode

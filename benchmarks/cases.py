@@ -32,14 +32,14 @@ class Bench:
         kfront, keras: the modules; `keras` may be None.
         native: the module with code by hand, None for numpy.
         rounds: rounds of paired timing.
-        layers: names of the single layers that are measured, all if empty.
+        parts: names of the single layers, and of the models that are fitted, that are measured; all if empty.
     """
 
-    def __init__(self, engine: str, with_keras: bool, rounds: int, layers: tuple[str, ...] = ()) -> None:
+    def __init__(self, engine: str, with_keras: bool, rounds: int, parts: tuple[str, ...] = ()) -> None:
         os.environ["KERAS_BACKEND"] = engine
         import kfront
 
-        self.engine, self.rounds, self.layers = engine, rounds, layers
+        self.engine, self.rounds, self.parts = engine, rounds, parts
         self.kfront: Any = kfront
         kfront.config.set_backend(engine)
         self.native: Any = None if engine == "numpy" else importlib.import_module(f"benchmarks.native_{engine}")
@@ -48,6 +48,10 @@ class Bench:
             import torch
 
             torch.set_num_threads(1)
+
+    def wants(self, name: str) -> bool:
+        """Whether a layer or a model is measured."""
+        return not self.parts or name in self.parts
 
     def apis(self) -> dict[str, Any]:
         """The frontends that are measured."""
@@ -183,7 +187,7 @@ def fitting(bench: Bench) -> Iterator[Row]:
     if bench.native is None:
         return
     limit = 1.1 if bench.engine == "torch" else 1.05
-    for kind in _FIT:
+    for kind in filter(bench.wants, _FIT):
         yield _epochs(bench, kind, 0, _STEPS.get(kind, 20), limit)
 
 
@@ -191,7 +195,7 @@ def depths(bench: Bench) -> Iterator[Row]:
     """Training epochs of narrow networks: what a layer costs beside its arithmetic."""
     if bench.native is None:
         return
-    for depth in _DEPTHS:
+    for depth in (d for d in _DEPTHS if bench.wants(f"deep{d}")):
         yield _epochs(bench, "deep", depth, 20 if depth < 400 else 10, 1.2)
 
 

@@ -66,7 +66,7 @@ LAYERS: dict[str, LayerRow] = {
 def _rows(bench: Bench, compiled: bool) -> Iterator[Row]:
     native = importlib.import_module(f"benchmarks.native_layers_{bench.engine}")
     for name, row in LAYERS.items():
-        if (row.engines and bench.engine not in row.engines) or (bench.layers and name not in bench.layers):
+        if (row.engines and bench.engine not in row.engines) or not bench.wants(name):
             continue
         x = np.random.default_rng(0).standard_normal(row.shape, dtype="float32")
         kwargs = {k: native.tensor(v) if isinstance(v, np.ndarray) else v for k, v in (row.kwargs or {}).items()}

@@ -13,6 +13,7 @@ jax = pytest.importorskip("jax")
 
 import kfront
 from kfront import ops  # noqa: F401  (before the adapter)
+from kfront.backends.jax import held as kept
 from kfront.backends.jax import step as steps
 
 X = np.random.default_rng(0).standard_normal((64, 3)).astype("float32")
@@ -21,7 +22,7 @@ Y = X.sum(1, keepdims=True) ** 2
 
 @pytest.fixture(autouse=True)
 def many(monkeypatch):
-    monkeypatch.setattr(steps, "_MANY", 1)
+    monkeypatch.setattr(kept, "_MANY", 1)
     with kfront.backend_scope("jax"):
         yield
 
@@ -45,7 +46,7 @@ def is_held(variable):
 def plain(monkeypatch, run):
     """What `run` does to a model whose values are never held."""
     with monkeypatch.context() as m:
-        m.setattr(steps, "_MANY", 1 << 30)
+        m.setattr(kept, "_MANY", 1 << 30)
         model = small_model()
         run(model)
         assert not any(map(is_held, model.variables))

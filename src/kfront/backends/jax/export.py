@@ -10,7 +10,7 @@ from jax import export
 
 from kfront.backends import get
 from kfront.backends.jax.common import canonical
-from kfront.backends.jax.native import Journal, TraceMasks
+from kfront.backends.jax.native import Journal, Trace
 from kfront.core import tree
 from kfront.saving.atomic import atomic_write
 
@@ -36,7 +36,7 @@ def write_stablehlo(
     """
 
     def serve(*inputs: Any) -> Any:
-        with Journal(), TraceMasks():
+        with Journal(), Trace():
             return model(*inputs)
 
     exported = export.export(jax.jit(serve), platforms=platforms)(*arguments(signature, constraints))

@@ -23,13 +23,14 @@ from kfront.core.variable import Variable
 from kfront.layers.binding import saved_state
 
 __all__ = [
-    "Held",
     "JaxVariable",
     "Journal",
     "Reads",
-    "TraceMasks",
+    "Trace",
+    "get_logits",
     "journaling",
     "register_layer_class",
+    "set_logits",
     "store",
     "strong",
 ]
@@ -38,6 +39,7 @@ __all__ = [
 class _Local(threading.local):
     entries: dict[int, tuple[Any, Any]] | None = None
     reads: dict[int, Any] | None = None  # Variables that a compiled function reads while it is traced
+    logits: dict[int, tuple[Any, Any, int]] | None = None  # by the id of the softmax, with the softmax and the axis
 
 
 _local = _Local()
@@ -48,46 +50,10 @@ def strong(x: Any) -> Any:
     return lax.convert_element_type(x, x.dtype) if getattr(x, "weak_type", False) else x
 
 
-class Held:
-    """Values that a compiled step has returned and nobody has looked at since.
-
-    They stay in the list in which they came, ready for the next step. Meanwhile the Variables have no value of their
-    own; all get it back when one of them is asked for it or assigned. For thousands of Variables that spares each step
-    a tenth of its time.
-
-    Attributes:
-        lock: held while a step takes the values and puts new ones here.
-        values: those of `variables` at `places` among others, None while the Variables have them.
-    """
-
-    __slots__ = ("lock", "places", "values", "variables")
-
-    def __init__(self, variables: Sequence[Any], places: Sequence[int]) -> None:
-        self.lock = threading.RLock()
-        self.variables, self.places = variables, places
-        self.values: Any = None
-
-    def take(self, values: list[Any]) -> None:
-        """Keep the values, away from the Variables."""
-        with self.lock:
-            for v in self.variables:
-                v._held = self
-                v.__dict__.pop("_value", None)
-            self.values = values
-
-    def give_back(self) -> None:
-        """Let the Variables have their values."""
-        with self.lock:
-            values, self.values = self.values, None
-            if values is not None:
-                for v, i in zip(self.variables, self.places, strict=True):
-                    v._value = values[i]
-
-
 class JaxVariable(Variable):
     """A Variable whose storage is a `jax.Array`, replaced by each assignment."""
 
-    _held: Held | None = None
+    _held: Any = None  # the part of a compiled step's values that has this one (`held.py`)
 
     def __getattr__(self, name: str) -> Any:
         if name == "_value" and self._held is not None:
@@ -200,7 +166,7 @@ class Reads:
             self._outer.update(self.found)
 
 
-# ---- masks ----------------------------------------------------------------------------------------------------------
+# ---- beside tracers -------------------------------------------------------------------------------------------------
 
 # Tracers take no attributes and no weak references, so their masks are kept beside them, the latest ones only; the
 # tracer is held along, so that its id stays its own.
@@ -223,17 +189,31 @@ def get_mask(x: Any) -> Any:
     return _masks.get(id(x), (None, None))[1] if isinstance(x, TRACER) else getattr(x, "_keras_mask", None)
 
 
-class TraceMasks:
-    """Context manager: masks of values traced inside are forgotten at the end."""
+class Trace:
+    """Context manager of a trace: what is kept beside its values is forgotten at the end."""
 
-    __slots__ = ("_before",)
+    __slots__ = ("_before", "_logits")
 
     def __enter__(self) -> None:
-        self._before = set(_masks)
+        self._before, self._logits = set(_masks), _local.logits
+        _local.logits = {}
 
     def __exit__(self, *exc: Any) -> None:
+        _local.logits = self._logits
         for key in [k for k in _masks if k not in self._before]:
             _masks.pop(key, None)
+
+
+def set_logits(x: Any, logits: Any, axis: int) -> None:
+    """Note in a trace that `x` is the softmax of `logits` over one axis."""
+    if _local.logits is not None and isinstance(x, TRACER):
+        _local.logits[id(x)] = (x, logits, axis % x.ndim)
+
+
+def get_logits(x: Any, axis: int) -> Any:
+    """What `x` is the softmax of over this axis, None if that is not known."""
+    _, logits, over = (_local.logits or {}).get(id(x), (None, None, None))
+    return logits if over == axis % x.ndim else None
 
 
 # ---- layers as pytrees -----------------------------------------------------------------------------------------------

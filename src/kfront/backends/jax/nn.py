@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,7 @@ from jax import lax
 from kfront import config
 from kfront.backends.jax.common import axes, canonical, compiled, concrete, on_cpu, per_axis
 from kfront.backends.jax.linalg import product
+from kfront.backends.jax.native import get_logits, set_logits
 from kfront.backends.jax.ops import clip, multiplied_at
 from kfront.core.errors import ArgumentError
 from kfront.core.op import OPS
@@ -29,7 +31,10 @@ log_sigmoid = compiled()(jax.nn.log_sigmoid)
 
 def softmax(x: Any, axis: Any = -1) -> Any:
     """Softmax over one axis or several; over all if None."""
-    return _softmax(x, tuple(range(x.ndim)) if axis is None else axes(axis))
+    y = _softmax(x, tuple(range(x.ndim)) if axis is None else axes(axis))
+    if axis.__class__ is int:
+        set_logits(y, x, axis)
+    return y
 
 
 def log_softmax(x: Any, axis: Any = -1) -> Any:
@@ -302,7 +307,8 @@ _FEW = 128  # classes: among so many, one is found by comparing them all; no sca
 
 
 @compiled(2, 3, 4)
-def _picked_crossentropy(target: Any, output: Any, from_logits: bool, axis: int, least: float) -> Any:
+def _picked_crossentropy(target: Any, output: Any, kind: str, axis: int, least: float) -> Any:
+    """Of logits ("logits"), of probabilities that are cut at `least`, or of their logits ("softmax")."""
     count, place = output.shape[axis], jnp.expand_dims(target, axis)
     inside = (place >= 0) & (place < count)
 
@@ -312,10 +318,12 @@ def _picked_crossentropy(target: Any, output: Any, from_logits: bool, axis: int,
             return jnp.sum(jnp.where(number == place, x, 0), axis)
         return jnp.squeeze(jnp.take_along_axis(x, jnp.where(inside, place, 0), axis), axis)
 
-    if from_logits:
-        logs = pick(jax.nn.log_softmax(output, axis))
-    else:
+    if kind == "probabilities":
         logs = jnp.log(clip(pick(output) / jnp.sum(output, axis), least, 1 - least))
+    else:
+        logs = pick(jax.nn.log_softmax(output, axis))
+        if kind == "softmax":
+            logs = clip(logs, math.log(least), math.log1p(-least))
     return jnp.where(jnp.squeeze(inside, axis), -logs, 0)
 
 
@@ -327,7 +335,13 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
             target = jnp.squeeze(target, axis)
         own = axis % rank
         if target.shape == (*output.shape[:own], *output.shape[own + 1 :]):
-            return _picked_crossentropy(target, output, bool(from_logits), axis, config.epsilon())
+            kind, known = (
+                "logits" if from_logits else "probabilities",
+                None if from_logits else get_logits(output, axis),
+            )
+            if known is not None:  # the same value and gradient in half of the kernels
+                kind, output = "softmax", known
+            return _picked_crossentropy(target, output, kind, axis, config.epsilon())
     return OPS["sparse_categorical_crossentropy"].body(target, output, from_logits, axis)  # says what is wrong
 
 

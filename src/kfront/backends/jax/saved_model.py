@@ -11,7 +11,7 @@ from jax.experimental import jax2tf
 
 from kfront.backends import backend_scope, get
 from kfront.backends.jax.export import arguments, polymorphic
-from kfront.backends.jax.native import Journal, Reads, TraceMasks, store
+from kfront.backends.jax.native import Journal, Reads, Trace, store
 
 _tensorflow = get("tensorflow")  # says what to install without it
 
@@ -101,7 +101,7 @@ def _state(fn: Callable[..., Any], inputs: tuple[Any, ...]) -> tuple[list[Any], 
     written: list[Any] = []
 
     def run(*inputs: Any) -> Any:
-        with Journal() as journal, TraceMasks():
+        with Journal() as journal, Trace():
             out = fn(*inputs)
             written[:] = journal.written()
             return out
@@ -115,7 +115,7 @@ def _pure(fn: Callable[..., Any], read: list[Any], written: list[Any]) -> Callab
     """`fn` with the values of its Variables as first argument, and with new ones as second result."""
 
     def pure(values: list[Any], *inputs: Any) -> Any:
-        with Journal(), TraceMasks():
+        with Journal(), Trace():
             for v, x in zip(read, values, strict=True):
                 store(v, x)
             return fn(*inputs), [v._value for v in written]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -14,10 +13,10 @@ from jax import lax
 from jax.extend.core import jaxpr_as_fun
 
 from kfront.backends.jax.common import TRACER
-from kfront.backends.jax.native import Held, Journal, Reads, TraceMasks, journaling, store
+from kfront.backends.jax.held import Kept
+from kfront.backends.jax.native import Journal, Reads, Trace, store
 from kfront.core.errors import UnsupportedError
 from kfront.core.spec import is_text
-from kfront.core.state import state as scopes
 from kfront.core.variable import bind
 
 __all__ = ["Loop", "Step", "value_and_grad"]
@@ -65,35 +64,7 @@ def _ordered(x: Any) -> Any:
     return x.value if hasattr(x, "_is_variable") else x
 
 
-def _plain_count() -> int:
-    """References to an array that a Variable alone holds, counted where `Step` counts them."""
-
-    class Holder:
-        pass
-
-    holder = Holder()
-    holder._value = object()
-    values = [v._value for v in [holder]]
-    return next(map(sys.getrefcount, values))
-
-
-_ALONE = _plain_count()
 _SMALL = 1 << 16
-_MANY, _SOON, _PAUSE = 64, 4, 64  # Variables that are worth it; steps; steps
-
-
-def _alone(variables: Sequence[Any]) -> list[Any]:
-    """The values, copies of those that something besides their Variable refers to."""
-    values = [v._value for v in variables]
-    counts = list(map(sys.getrefcount, values))
-    if counts.count(_ALONE) != len(counts):
-        values = [x if count == _ALONE else _own(x) for x, count in zip(values, counts, strict=True)]
-    return values
-
-
-def _write(variables: Sequence[Any], values: Sequence[Any]) -> None:
-    for v, x in zip(variables, values):  # noqa: B905  (one value per variable by construction)
-        v._value = x
 
 
 class Step:
@@ -115,10 +86,7 @@ class Step:
         self.read: list[Any] = []
         self.traced: tuple[Any, Any] | None = None
         self.compiled: Any = None
-        self.held: Held | None = None  # keeps the values of `written` between steps, but for those of `scalars`
-        self.scalars: list[Any] = []  # counters and metrics, which are looked at often, and their places in `written`
-        self.places: list[int] = []
-        self.lasted = self.pause = self.left = 0  # steps since values are held; pauses after they were asked for
+        self.kept = Kept([])
 
     # -- tracing ------------------------------------------------------------------------------------------------------
 
@@ -130,7 +98,7 @@ class Step:
     def _run(self, values: Sequence[Any], args: Any) -> tuple[list[Any], Any]:
         """Trace `fn`: (new values of the Variables, output)."""
         variables = self.variables
-        with TraceMasks(), bind(variables, values), Reads() as reads, Journal() as journal:
+        with Trace(), bind(variables, values), Reads() as reads, Journal() as journal:
             out = _ordered(self.fn(*args))
             new = [x if v._value is x else v._outcome() for v, x in zip(variables, values, strict=True)]
             known = {id(v) for v in variables}
@@ -162,18 +130,10 @@ class Step:
         self.read = [v for v, kept in zip(self.variables, same, strict=True) if kept]
         self.traced = (jaxpr, jax.tree_util.tree_structure(shapes))
         self.compiled = jax.jit(self.pure, donate_argnums=0)
-        self._divide()
+        self.kept = Kept(self.written)
         for v in self.written:  # small values side by side in memory are reached sooner; donated, they stay there
             if v._value.nbytes <= _SMALL and not isinstance(v._value, TRACER):
                 v._write(jnp.copy(v._value))
-
-    def _divide(self) -> None:
-        """Which values are held between steps: if there are many, all but scalars."""
-        every = list(enumerate(self.written))
-        many = [(i, v) for i, v in every if v._shape]
-        self.places = [i for i, v in every if not v._shape]
-        self.scalars = [self.written[i] for i in self.places]
-        self.held = Held([v for _, v in many], [i for i, _ in many]) if len(many) >= _MANY else None
 
     def pure(self, written: Sequence[Any], read: Sequence[Any], args: Any) -> tuple[list[Any], Any]:
         """The step as a function of values: (new values of `written`, output)."""
@@ -209,65 +169,29 @@ class Step:
 
     def _execute(self, compiled: Any, args: Any) -> Any:
         read = [v._value for v in self.read]  # before the lock: another step, in another thread, may hold these
-        if self.held is None:
-            return self._once(compiled, read, args, None)
-        with self.held.lock:
-            return self._once(compiled, read, args, self.held)
+        lock = self.kept.lock
+        if lock is None:
+            return self._once(compiled, read, args)
+        with lock:
+            return self._once(compiled, read, args)
 
-    def _once(self, compiled: Any, read: list[Any], args: Any, held: Held | None) -> Any:
-        variables, journal = self.written, journaling()
-        values = None if held is None or journal else held.values  # as the step before has left them
-        going_on = values is not None
-        if going_on:
-            for i, x in zip(self.places, _alone(self.scalars), strict=True):
-                values[i] = x
-        else:
-            values = _alone(variables)
-        results: list[Any] = []
+    def _once(self, compiled: Any, read: list[Any], args: Any) -> Any:
+        kept, results = self.kept, []
+        values = kept.ready()
         try:
             # not a plain call: an interruption (Ctrl-C) that comes while it runs is raised before its result could be
             # bound to a name, and with the result the state would be lost, whose old buffers are given away
             results.extend(map(compiled, (values,), (read,), (args,)))
             ((new, out),) = results
-            if journal:
-                for v, x in zip(variables, new, strict=True):
-                    store(v, x)
-            elif going_on and held.values is not None:  # else a Variable was looked at while the step was traced again
-                self._keep(held, new)
-            else:
-                _write(variables, new)
-                if held is not None and scopes.stateless is None:
-                    self._hold(held, new)
+            kept.settle(new)
             return out
         except BaseException as error:
             if results:
-                _write(variables, results[0][0])
-                if held is not None:
-                    held.values = None
-            elif held is not None:
-                held.give_back()
-            _explain(error, variables)
+                kept.write(results[0][0])
+            else:
+                kept.give_back()
+            _explain(error, self.written)
             raise
-
-    def _hold(self, held: Held, new: list[Any]) -> None:
-        """Hold the values for the next step, unless they were asked for soon after they were held before."""
-        if self.left:
-            self.left -= 1
-            return
-        held.take(new)
-        for i in self.places:
-            new[i] = None
-        self.lasted, self.pause = 0, min(2 * self.pause + 1, _PAUSE)
-        self.left = self.pause
-
-    def _keep(self, held: Held, new: list[Any]) -> None:
-        """Go on holding values, now those of this step."""
-        for v, i in zip(self.scalars, self.places, strict=True):
-            v._value, new[i] = new[i], None
-        held.values = new
-        self.lasted += 1
-        if self.lasted >= _SOON:
-            self.left = self.pause = 0
 
     def expect(self, full: tuple[Any, ...], rest: tuple[Any, ...]) -> None:
         """Compile for the smaller last batch before it comes; nothing is changed.
@@ -279,10 +203,6 @@ class Step:
         if self.compiled is None:
             self.prepare(rest)
         self.compiled([jnp.copy(v._value) for v in self.written], [v._value for v in self.read], rest)
-
-
-def _own(x: Any) -> Any:
-    return x if isinstance(x, TRACER) else jnp.copy(x)
 
 
 def _explain(error: BaseException, variables: Sequence[Any]) -> None:
