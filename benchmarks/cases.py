@@ -77,14 +77,14 @@ class Bench:
         of: Callable[[Any], Callable[[], Any]],
         limit: float | None,
     ) -> Row:
-        """A row of ratios to what `native` makes, the candidates built anew in one order and in the other, twice.
+        """A row of ratios to what `native` makes, the candidates built anew in both orders, four times.
 
         Where in memory the state of a candidate lies depends on what was built before it, and is worth up to a fourth
         of its time; the ratio is the geometric mean of all.
         """
         makers = {"native": native, **{k: functools.partial(of, api) for k, api in self.apis().items()}}
         found, bases = [], []
-        for order in (list(makers), list(makers)[::-1]) * 2:
+        for order in (list(makers), list(makers)[::-1]) * 4:
             gc.collect()
             ratios, base = paired({k: makers[k]() for k in order}, 1, self.rounds)
             found.append(ratios)

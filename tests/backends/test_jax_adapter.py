@@ -770,3 +770,27 @@ def test_dropout_mask_is_that_of_the_portable_mode():
     np.testing.assert_array_equal(native, portable)
     np.testing.assert_array_equal(portable == 0, other == 0)
     assert 0.25 < float((native == 0).mean()) < 0.35
+
+
+def test_crossentropy_of_a_softmax_in_a_step_goes_by_its_logits(b, monkeypatch):
+    logits = Variable(np.array([[0.3, -1.0, 2.0], [40.0, 0.0, 1.0], [0.0, 1.0, 2.0], [1.0, 1.0, 1.0]], "float32"))
+    labels = np.array([2, 1, -1, 0])  # the second is cut at epsilon and has no gradient, the third is no class
+    from kfront.backends.jax import nn
+
+    kinds, picked = [], nn._picked_crossentropy
+    monkeypatch.setattr(nn, "_picked_crossentropy", lambda *args: (kinds.append(args[2]), picked(*args))[1])
+
+    def of(axis, between=lambda p: p):
+        def loss():
+            p = between(ops.softmax(logits.value if axis else ops.transpose(logits.value), axis))
+            value = ops.sparse_categorical_crossentropy(labels, p, False, axis)
+            return ops.sum(value), value
+
+        return lambda: b.value_and_grad(loss, [logits])[1:]
+
+    want = of(1)()  # eagerly, nothing is known of probabilities
+    for known in (of(1), of(-1), of(0), of(1, lambda p: ops.multiply(p, 1.0))):
+        got = b.compile_step(known, lambda: [logits], True)()
+        for one, other in zip(jax.tree.leaves(got), jax.tree.leaves(want), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)
+    assert kinds == ["probabilities", "softmax", "softmax", "softmax", "probabilities"]

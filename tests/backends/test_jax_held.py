@@ -81,6 +81,31 @@ def test_one_look_gives_all_back():
     assert not hasattr(kernel, "no_such_attribute")
 
 
+def test_counters_and_metrics_are_held_apart():
+    model = held_model()
+    kernel, counter, total = model.layers[0].kernel, model.optimizer.iterations, model.metrics[0].total
+    function = model._steps().train_function()
+    for _ in range(5):
+        function(X[:8], Y[:8], None)
+    assert all(map(is_held, (kernel, counter, total)))
+    before = int(counter.numpy())
+    assert is_held(kernel) and not is_held(total)
+    function(X[:8], Y[:8], None)
+    assert kernel.numpy().any() and is_held(counter)
+    assert int(counter.numpy()) == before + 1
+
+
+def test_few_variables_are_not_held(monkeypatch):
+    monkeypatch.undo()
+    model = small_model()
+    train(model, 2)
+    assert is_held(model.layers[0].kernel)
+    few = kfront.Sequential([kfront.Input((3,)), kfront.layers.Dense(1)])
+    few.compile("sgd", "mse")
+    train(few, 2)
+    assert not any(map(is_held, few.variables))
+
+
 @pytest.mark.parametrize("steps_per_execution", [1, 4])
 def test_what_is_assigned_between_steps_counts(monkeypatch, steps_per_execution):
     def run(model):

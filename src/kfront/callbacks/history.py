@@ -44,8 +44,9 @@ class History(Callback):
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
-        if self.model is not None:
-            self.model.history = self
+        model = self.model
+        if model is not None and getattr(model, "history", None) is not self:
+            model.history = self
 
 
 @serializable("keras.callbacks")

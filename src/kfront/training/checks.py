@@ -34,9 +34,12 @@ def check_labels(model: Any, data: Any) -> None:
     y = data.y
     if classes is None or not isinstance(y, np.ndarray) or not y.size:
         return
-    low, high = y.min(), y.max()
-    if low < 0 or high >= classes:
-        bad = low if low < 0 else high
+    if y.dtype.kind == "i":  # as numbers without a sign, those below zero are the largest
+        fine = np.maximum.reduce(y.view(f"u{y.itemsize}"), None) < classes
+    else:
+        fine = y.min() >= 0 and y.max() < classes
+    if not fine:
+        bad = y.min() if y.min() < 0 else y.max()
         raise DataError(
             f"[fit] expected labels from 0 to {classes - 1} for the model's {classes} outputs, got {bad}; renumber the "
             "classes or give the last layer more units."

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from kfront import config
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, DataError
 from kfront.core.spec import is_text
@@ -88,12 +89,9 @@ def _first(iterator: Iterator[Any], what: str) -> tuple[Any, Iterator[Any]]:
 
 def fit(model: Any, data: Data, plan: Plan, validation: Validation) -> Any:
     """Run the epochs; returns the History."""
-    from kfront import config
-
-    bound = config.max_epochs()
-    epochs = plan.epochs if bound is None else min(plan.epochs, bound)
-    plan = plan._replace(epochs=epochs)
+    plan = plan._replace(epochs=_within(plan.epochs, config.max_epochs()))
     callbacks = _callback_list(model, plan, data, history=True)
+    plan = plan._replace(steps=_within(plan.steps, config.max_steps_per_epoch()))
     model.stop_training = False
     model._initial_epoch = None  # a callback that resumes a run may set it in `on_train_begin`
     progress = Progress.of(model, data, callbacks)
@@ -141,7 +139,7 @@ class _Run:
 
     def _expect(self, batch: Any) -> None:
         """Compile for the smaller last batch now, so that no step after the first has to."""
-        steps, limit = self.data.steps, _limit(self.plan.steps)
+        steps, limit = self.data.steps, self.plan.steps
         whole = limit is None or limit >= (steps or 0)
         self.model._steps().expect(batch, self.data.remainder if whole else 0, steps if whole else limit)
 
@@ -180,7 +178,7 @@ class _Run:
         return logs
 
     def _train(self, batches: Iterator[Any]) -> None:
-        limit = _limit(self.plan.steps)
+        limit = self.plan.steps
         most = None if limit is None else limit - self.done
         with self.data.ahead(batches, most, self.progress is not None) as ready:
             _train_epoch(self.model, ready, limit, self.data, self.callbacks, self.done)
@@ -241,13 +239,11 @@ def python_lazy(out: Any, b: Any) -> Any:
     return LazyLogs(lambda: python_logs(out, b)) if isinstance(out, dict) else out
 
 
-def _limit(steps: int | None) -> int | None:
-    from kfront import config
-
-    bound = config.max_steps_per_epoch()
+def _within(count: Any, bound: int | None) -> Any:
+    """The smaller one; None is without bound."""
     if bound is None:
-        return steps
-    return bound if steps is None else min(bound, steps)
+        return count
+    return bound if count is None else min(bound, count)
 
 
 def _check_steps(done: int, limit: int | None, data: Data) -> None:
@@ -302,7 +298,7 @@ def evaluate(model: Any, data: Data, plan: Plan, nested: bool = False) -> dict[s
     model.reset_metrics()
     callbacks.on_test_begin()
     followed = hasattr(callbacks, "callbacks") and any(hasattr(c, "follow") for c in callbacks.callbacks)
-    with data.ahead(batches, _limit(plan.steps), followed) as ready:
+    with data.ahead(batches, _within(plan.steps, config.max_steps_per_epoch()), followed) as ready:
         if model.steps_per_execution > 1:
             _run_grouped(model, "test", ready, model.steps_per_execution, callbacks)
         else:
@@ -343,7 +339,7 @@ def predict(model: Any, data: Data, plan: Plan) -> Any:
     hooks = callbacks.predict_batch_hooks
     fresh = data.fresh or (data.stays and not hooks)
     outputs = _Outputs(b)
-    with data.ahead(batches, _limit(plan.steps), False) as ready:
+    with data.ahead(batches, _within(plan.steps, config.max_steps_per_epoch()), False) as ready:
         for step, batch in enumerate(ready):
             if hooks:
                 callbacks.on_predict_batch_begin(step)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from kfront.core import tree
+from kfront.core.rng import global_seed_generator
 from kfront.core.state import distribution_on, state
 from kfront.core.tracking import structure
 from kfront.layers.calling import call_info
@@ -65,8 +66,6 @@ class StepMaker:
         self.regularized = any(v.regularizer is not None for v in self.train_variables)
 
     def _global_seeds(self) -> list[Any]:
-        from kfront.core.rng import global_seed_generator
-
         return [global_seed_generator()]
 
     def _settings(self) -> tuple[Any, ...]:

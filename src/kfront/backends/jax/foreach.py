@@ -11,6 +11,8 @@ import jax.numpy as jnp
 
 from kfront.backends.foreach import Foreach
 from kfront.backends.jax.common import TRACER
+from kfront.backends.jax.native import journaling
+from kfront.core.state import state
 
 __all__ = ["JaxForeach"]
 
@@ -29,7 +31,12 @@ class JaxForeach(Foreach):
         self.increment(count, jnp.add(self.b.cast(value > jnp.inf, count._dtype), number) if late else number)
 
     def zero(self, variables: Sequence[Any]) -> None:
-        self.assign(variables, _zeros(tuple((v._shape, v._dtype) for v in variables))())
+        values = _zeros(tuple([(v._shape, v._dtype) for v in variables]))()
+        if journaling() or state.stateless is not None:
+            self.assign(variables, values)
+        else:
+            for v, x in zip(variables, values, strict=True):
+                v._write(x)
 
 
 @functools.lru_cache(maxsize=256)

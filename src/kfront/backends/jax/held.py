@@ -11,6 +11,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Sequence
+from contextlib import nullcontext
 from itertools import repeat
 from typing import Any
 
@@ -60,31 +61,34 @@ class Part:
     They are not held again at once if they were asked for soon after they were held: the pauses double.
 
     Args:
-        variables: the Variables.
-        places: where their values are in the step's list.
-        lock: the step's.
+        kept: the step's values.
+        places: where those of this part are among them.
 
     Attributes:
-        values: the step's list while it has the values, None while the Variables have them.
+        live: whether the list has the values, and not the Variables.
     """
 
-    __slots__ = ("lasted", "left", "lock", "pause", "places", "values", "variables")
+    __slots__ = ("kept", "left", "live", "pause", "places", "since", "variables")
 
-    def __init__(self, variables: Sequence[Any], places: Sequence[int], lock: Any) -> None:
-        self.variables, self.places, self.lock = variables, places, lock
-        self.values: list[Any] | None = None
-        self.lasted = self.pause = self.left = 0  # steps since values are held; pauses after they were asked for
+    def __init__(self, kept: Kept, places: Sequence[int]) -> None:
+        self.kept, self.places = kept, places
+        self.variables = [kept.variables[i] for i in places]
+        self.live = False
+        self.since = self.pause = self.left = 0  # the run at which they were held; pauses, and what is left of one
 
     def give_back(self) -> None:
         """Let the Variables have their values."""
-        with self.lock:
-            values = self.values
-            if values is not None:
-                give = map(setattr, self.variables, repeat("_value"), map(values.__getitem__, self.places))
-                self.values = None
-                deque(give, 0)  # one call, so that an interruption (Ctrl-C) comes before or after
-                for i in self.places:
-                    values[i] = None
+        kept = self.kept
+        with kept.lock:
+            if not self.live:
+                return
+            values = kept.values
+            give = map(setattr, self.variables, repeat("_value"), map(values.__getitem__, self.places))
+            self.live = kept.whole = False
+            deque(give, 0)  # one call, so that an interruption (Ctrl-C) comes before or after
+            for i in self.places:
+                values[i] = None
+            self.left = self.pause = 0 if kept.runs - self.since >= _SOON else min(2 * self.pause + 1, _PAUSE)
 
     def fill(self, values: list[Any]) -> None:
         """Put the values that the Variables have into the list."""
@@ -92,23 +96,18 @@ class Part:
             values[i] = x
 
     def settle(self, new: list[Any]) -> None:
-        """Take over from a list of new values: hold them, or write them into the Variables."""
-        if self.values is not None:
-            self.values = new
-            self.lasted += 1
-            if self.lasted >= _SOON:
-                self.left = self.pause = 0
-        elif self.left or scopes.stateless is not None:
-            self.left -= self.left > 0
+        """Leave new values in their list, or give them to the Variables."""
+        if self.live:
+            return
+        if self.left or scopes.stateless is not None:
+            self.left = max(self.left - 1, 0)
             for v, i in zip(self.variables, self.places, strict=True):
                 v._value, new[i] = new[i], None
         else:
             for v in self.variables:
                 v._held = self
                 v.__dict__.pop("_value", None)
-            self.values = new
-            self.lasted, self.pause = 0, min(2 * self.pause + 1, _PAUSE)
-            self.left = self.pause
+            self.live, self.since = True, self.kept.runs
 
 
 class Kept:
@@ -120,47 +119,53 @@ class Kept:
         variables: the Variables.
 
     Attributes:
-        lock: held while the step runs, None if values are not held.
+        lock: held while the step runs, if values are held.
+        values: of the last run, None in the places of those that Variables have.
+        whole: whether `values` has them all.
+        runs: how often the step ran.
     """
 
     def __init__(self, variables: Sequence[Any]) -> None:
         self.variables = variables
-        self.lock = threading.RLock() if len(variables) >= _MANY else None
+        self.values: list[Any] = []
+        self.whole, self.runs = False, 0
         self.parts: list[Part] = []
-        self.values: list[Any] = []  # of the last run, None in the places of those that Variables have
-        if self.lock is not None:
+        self.lock: Any = nullcontext()
+        if len(variables) >= _MANY:
+            self.lock = threading.RLock()
+            scalars = [not v._shape for v in variables]
             for scalar in (False, True):
-                found = [(i, v) for i, v in enumerate(variables) if (not v._shape) is scalar]
-                self.parts.append(Part([v for _, v in found], [i for i, _ in found], self.lock))
+                self.parts.append(Part(self, [i for i, s in enumerate(scalars) if s is scalar]))
 
     def ready(self) -> list[Any]:
-        """The values for the next run, which is to be theirs alone."""
-        journal = journaling()
-        if self.lock is None or journal:
+        """The values for the next run, to which nothing else refers."""
+        if not self.parts or journaling():
             return _alone(self.variables)
         values = self.values or [None] * len(self.variables)
         for part in self.parts:
-            if part.values is None:
+            if not part.live:
                 part.fill(values)
         return values
 
     def settle(self, new: list[Any]) -> None:
         """Put the new values where they belong."""
+        self.runs += 1
         if journaling():
             for v, x in zip(self.variables, new, strict=True):
                 store(v, x)
-        elif self.lock is None:
+        elif not self.parts:
             self.write(new)
         else:
             self.values = new
             for part in self.parts:
                 part.settle(new)
+            self.whole = all(part.live for part in self.parts)
 
     def write(self, new: list[Any]) -> None:
         """Put new values into the Variables, but for those that have theirs already."""
         for part in self.parts:
-            part.values = None
-        self.values = []
+            part.live = False
+        self.values, self.whole = [], False
         for v, x in zip(self.variables, new):  # noqa: B905  (one value per variable by construction)
             if x is not None:
                 v._value = x

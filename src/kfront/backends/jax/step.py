@@ -14,7 +14,7 @@ from jax.extend.core import jaxpr_as_fun
 
 from kfront.backends.jax.common import TRACER
 from kfront.backends.jax.held import Kept
-from kfront.backends.jax.native import Journal, Reads, Trace, store
+from kfront.backends.jax.native import Journal, Reads, Trace, journaling, store
 from kfront.core.errors import UnsupportedError
 from kfront.core.spec import is_text
 from kfront.core.variable import bind
@@ -169,29 +169,28 @@ class Step:
 
     def _execute(self, compiled: Any, args: Any) -> Any:
         read = [v._value for v in self.read]  # before the lock: another step, in another thread, may hold these
-        lock = self.kept.lock
-        if lock is None:
-            return self._once(compiled, read, args)
-        with lock:
-            return self._once(compiled, read, args)
-
-    def _once(self, compiled: Any, read: list[Any], args: Any) -> Any:
         kept, results = self.kept, []
-        values = kept.ready()
-        try:
-            # not a plain call: an interruption (Ctrl-C) that comes while it runs is raised before its result could be
-            # bound to a name, and with the result the state would be lost, whose old buffers are given away
-            results.extend(map(compiled, (values,), (read,), (args,)))
-            ((new, out),) = results
-            kept.settle(new)
-            return out
-        except BaseException as error:
-            if results:
-                kept.write(results[0][0])
-            else:
-                kept.give_back()
-            _explain(error, self.written)
-            raise
+        with kept.lock:
+            held = kept.whole and not journaling()  # the way to the Variables and back is spared
+            values = kept.values if held else kept.ready()
+            try:
+                # not a plain call: an interruption (Ctrl-C) that comes while it runs is raised before its result could
+                # be bound to a name, and with the result the state would be lost, whose old buffers are given away
+                results.extend(map(compiled, (values,), (read,), (args,)))
+                ((new, out),) = results
+                if held and kept.whole:  # else somebody has looked while the step was traced again
+                    kept.values = new
+                    kept.runs += 1
+                else:
+                    kept.settle(new)
+                return out
+            except BaseException as error:
+                if results:
+                    kept.write(results[0][0])
+                else:
+                    kept.give_back()
+                _explain(error, self.written)
+                raise
 
     def expect(self, full: tuple[Any, ...], rest: tuple[Any, ...]) -> None:
         """Compile for the smaller last batch before it comes; nothing is changed.

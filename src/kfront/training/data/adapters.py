@@ -69,8 +69,10 @@ def _as_arrays(x: Any, y: Any, sample_weight: Any, backend: Any) -> tuple[Any, A
     if x is None:
         raise DataError("[fit] expected `x`, got None.")
     return tuple(
-        None
+        v
         if v is None
+        else to_array(v, n, backend)
+        if type(v) is np.ndarray
         else tree.map_structure(lambda a, n=n: None if a is None else to_array(a, n, backend), _struct(v))
         for n, v in (("x", x), ("y", y), ("sample_weight", sample_weight))
     )  # type: ignore[return-value]

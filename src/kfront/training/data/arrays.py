@@ -150,8 +150,9 @@ class ArrayData(Data):
 
     def __init__(self, x: Any, y: Any, sample_weight: Any, batch_size: int, shuffle: bool | str) -> None:
         self.x, self.y, self.weight = x, y, sample_weight
-        flat = [a for a in tree.flatten((x, y, sample_weight)) if a is not None]
-        if not flat:
+        given = (x, y, sample_weight)
+        self._plain = not any(map(tree.is_nested, given))
+        if all(a is None for a in (given if self._plain else tree.flatten(given))):
             raise DataError("[fit] expected at least one array in `x`, got none.")
         self.size = check_sizes(x, y, sample_weight)
         self.batch_size = self._count = check_batch_size(batch_size)
@@ -159,7 +160,6 @@ class ArrayData(Data):
         self.remainder = self.size % self._count if self.steps > 1 else 0
         self.shuffle = shuffle
         self.fresh = bool(shuffle)  # else they are parts of the arrays
-        self._plain = all(not tree.is_nested(v) for v in (x, y, sample_weight))
 
     def batches(self, skip: int = 0) -> Iterator[Batch]:
         return self._iterate(epoch_order(self.size, self._count, self.shuffle), skip)
