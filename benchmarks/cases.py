@@ -212,6 +212,36 @@ def _epochs(bench: Bench, kind: str, depth: int, steps: int, limit: float) -> Ro
     return bench.ratio_either_way(f"fit {kind}{depth or ''}", native, epoch, limit)
 
 
+_OPTIMIZERS = {
+    "SGD": {"momentum": 0.9},
+    "RMSprop": {},
+    "Adam": {},
+    "AdamW": {},
+    "Adamax": {},
+    "NAdam": {},
+    "Adagrad": {},
+    "Adadelta": {},
+}
+
+
+def updates(bench: Bench) -> Iterator[Row]:
+    """Eager steps of optimizers over 400 weights, beside torch's own, which take several weights at once as well."""
+    if bench.engine != "torch":
+        return
+    shape, count = (64, 64), 400
+    for name in filter(bench.wants, _OPTIMIZERS):
+
+        def step(api: Any, name: str = name) -> Callable[[], Any]:
+            weights = [api.Variable(np.ones(shape, "float32")) for _ in range(count)]
+            gradients = [bench.native.tensor(np.full(shape, 0.01, "float32")) for _ in range(count)]
+            options = _OPTIMIZERS[name]
+            optimizer = getattr(api.optimizers, {"NAdam": "Nadam"}.get(name, name))(1e-3, **options)
+            optimizer.build(weights)
+            return lambda: optimizer.apply(gradients)
+
+        yield bench.ratio(f"{name} of {count} weights", bench.native.update(name, shape, count), step, 1.2, n=3)
+
+
 def inference(bench: Bench) -> Iterator[Row]:
     """evaluate and predict of the MLP."""
     if bench.native is None:
@@ -388,6 +418,7 @@ CASES: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "build": building,
     "fit": fitting,
     "depths": depths,
+    "updates": updates,
     "inference": inference,
     "small": small_calls,
     "calls": python_calls,

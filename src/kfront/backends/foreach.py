@@ -15,7 +15,8 @@ __all__ = ["Foreach"]
 class Foreach:
     """Functions over lists of tensors of one dtype.
 
-    A second operand may be a list, a Python number or a 0-d tensor (of any float dtype). Results are new lists.
+    A second operand may be a list, a Python number or a 0-d tensor (of any float dtype). Results are new lists of new
+    tensors. `spent` says that those of the first operand are not needed any more: an engine may take their memory.
     """
 
     def __init__(self, backend: Any) -> None:
@@ -69,19 +70,19 @@ class Foreach:
         """The native tensors of Variables."""
         return [v._read() for v in variables]
 
-    def add(self, xs: Sequence[Any], y: Any) -> list[Any]:
+    def add(self, xs: Sequence[Any], y: Any, spent: bool = False) -> list[Any]:
         """``x + y``."""
         return self._map2("add", xs, y)
 
-    def sub(self, xs: Sequence[Any], y: Any) -> list[Any]:
+    def sub(self, xs: Sequence[Any], y: Any, spent: bool = False) -> list[Any]:
         """``x - y``."""
         return self._map2("subtract", xs, y)
 
-    def mul(self, xs: Sequence[Any], y: Any) -> list[Any]:
+    def mul(self, xs: Sequence[Any], y: Any, spent: bool = False) -> list[Any]:
         """``x * y``."""
         return self._map2("multiply", xs, y)
 
-    def div(self, xs: Sequence[Any], y: Any) -> list[Any]:
+    def div(self, xs: Sequence[Any], y: Any, spent: bool = False) -> list[Any]:
         """``x / y``."""
         return self._map2("divide", xs, y)
 
@@ -106,7 +107,7 @@ class Foreach:
             ys = [self.b.convert(float(ys), self.b.dtype_name(x.dtype)) for x in xs]
         return [self.b.where(c, x, y) for c, x, y in zip(conditions, xs, ys, strict=True)]
 
-    def sqrt(self, xs: Sequence[Any]) -> list[Any]:
+    def sqrt(self, xs: Sequence[Any], spent: bool = False) -> list[Any]:
         """Square roots."""
         return self._map("sqrt", xs)
 
@@ -193,6 +194,10 @@ class Foreach:
     def mul_to(self, variables: Sequence[Any], y: Any) -> list[Any]:
         """``v * y``."""
         return self._set(variables, self.mul(self.values(variables), y))
+
+    def maximum_to(self, variables: Sequence[Any], xs: Sequence[Any]) -> list[Any]:
+        """The larger elements of ``v`` and ``x``."""
+        return self._set(variables, self.maximum(self.values(variables), xs))
 
     def lerp_to(self, variables: Sequence[Any], xs: Sequence[Any], weight: Any) -> list[Any]:
         """``v + (x - v) * weight``: the running mean whose old value has the weight ``1 - weight``."""

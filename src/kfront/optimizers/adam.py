@@ -34,7 +34,7 @@ def adam_rule(
     if largest is not None:
         v = fe.maximum(fe.values(largest), v)
         fe.assign(largest, v)
-    fe.addcdiv_to(variables, m, fe.add(fe.sqrt(v), epsilon), -alpha)
+    fe.addcdiv_to(variables, m, fe.add(fe.sqrt(v), epsilon, spent=True), -alpha)
 
 
 @serializable("keras.optimizers")
@@ -222,8 +222,8 @@ class Adamax(Optimizer):
         """The rule."""
         m = fe.lerp_to(group.of(self._m), grads, 1.0 - self.beta_1)
         slots = group.of(self._u)
-        u = fe.maximum(fe.mul(fe.values(slots), self.beta_2), fe.abs(grads))
-        fe.assign(slots, u)
+        fe.mul_to(slots, self.beta_2)
+        u = fe.maximum_to(slots, fe.abs(grads))
         fe.addcdiv_to(group.variables, m, fe.add(u, self.epsilon), -learning_rate / (1.0 - self.beta_1**step))
 
     def get_config(self) -> dict[str, Any]:
@@ -305,9 +305,10 @@ class Nadam(Optimizer):
         now, following, product = self._momentum_at(step), self._momentum_at(step + 1), self._product(fe)
         of_mean = following / (1.0 - product * following)
         of_gradient = (1.0 - now) / (1.0 - product)
-        mean = fe.add(fe.mul(m, of_mean), fe.mul(grads, of_gradient))
-        root = fe.sqrt(fe.mul(v, 1.0 / (1.0 - self.beta_2**step)))
-        fe.addcdiv_to(group.variables, mean, fe.add(root, self.epsilon), -learning_rate)
+        root = fe.sqrt(fe.mul(v, 1.0 / (1.0 - self.beta_2**step)), spent=True)
+        divisor = fe.add(root, self.epsilon, spent=True)
+        fe.addcdiv_to(group.variables, m, divisor, -learning_rate * of_mean)
+        fe.addcdiv_to(group.variables, grads, divisor, -learning_rate * of_gradient)
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""

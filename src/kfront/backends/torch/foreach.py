@@ -37,6 +37,14 @@ def _constant(x: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     return found
 
 
+def _new_or_spent(new: Any, in_place: Any, xs: Sequence[Any], spent: bool, *args: Any) -> list[Any]:
+    """What `new` gives, in the memory of `xs` if that is spent."""
+    if not spent:
+        return list(new(xs, *args))
+    in_place(xs, *args)
+    return list(xs)
+
+
 class TorchForeach(Foreach):
     """Variables are changed in place, except inside a scope that holds other values for them."""
 
@@ -78,18 +86,20 @@ class TorchForeach(Foreach):
             return list(y)
         return y if y.dtype == like.dtype else y.to(like.dtype)
 
-    def add(self, xs: Sequence[Any], y: Any) -> list[Any]:
-        return list(torch._foreach_add(xs, self._tensors(y, xs[0])))
+    def add(self, xs: Sequence[Any], y: Any, spent: bool = False) -> list[Any]:
+        return _new_or_spent(torch._foreach_add, torch._foreach_add_, xs, spent, self._tensors(y, xs[0]))
 
-    def sub(self, xs: Sequence[Any], y: Any) -> list[Any]:
+    def sub(self, xs: Sequence[Any], y: Any, spent: bool = False) -> list[Any]:
         y = self._tensors(y, xs[0])
-        return list(torch._foreach_sub(xs, y) if _number(y) or isinstance(y, list) else torch._foreach_add(xs, -y))
+        if not _number(y) and not isinstance(y, list):
+            return self.add(xs, -y, spent)
+        return _new_or_spent(torch._foreach_sub, torch._foreach_sub_, xs, spent, y)
 
-    def mul(self, xs: Sequence[Any], y: Any) -> list[Any]:
-        return list(torch._foreach_mul(xs, self._tensors(y, xs[0])))
+    def mul(self, xs: Sequence[Any], y: Any, spent: bool = False) -> list[Any]:
+        return _new_or_spent(torch._foreach_mul, torch._foreach_mul_, xs, spent, self._tensors(y, xs[0]))
 
-    def div(self, xs: Sequence[Any], y: Any) -> list[Any]:
-        return list(torch._foreach_div(xs, self._tensors(y, xs[0])))
+    def div(self, xs: Sequence[Any], y: Any, spent: bool = False) -> list[Any]:
+        return _new_or_spent(torch._foreach_div, torch._foreach_div_, xs, spent, self._tensors(y, xs[0]))
 
     def pow(self, xs: Sequence[Any], y: Any) -> list[Any]:
         if _number(y):
@@ -104,8 +114,8 @@ class TorchForeach(Foreach):
     def clip(self, xs: Sequence[Any], low: float, high: float) -> list[Any]:
         return list(torch._foreach_clamp_min(torch._foreach_clamp_max(xs, high), low))
 
-    def sqrt(self, xs: Sequence[Any]) -> list[Any]:
-        return list(torch._foreach_sqrt(xs))
+    def sqrt(self, xs: Sequence[Any], spent: bool = False) -> list[Any]:
+        return _new_or_spent(torch._foreach_sqrt, torch._foreach_sqrt_, xs, spent)
 
     def square(self, xs: Sequence[Any]) -> list[Any]:
         return list(torch._foreach_mul(xs, xs))
@@ -198,6 +208,13 @@ class TorchForeach(Foreach):
         if out is None:
             return super().mul_to(variables, y)
         torch._foreach_mul_(out, self._tensors(y, out[0]))
+        return out
+
+    def maximum_to(self, variables: Sequence[Any], xs: Sequence[Any]) -> list[Any]:
+        out = self._in_place(variables)
+        if out is None:
+            return super().maximum_to(variables, xs)
+        torch._foreach_maximum_(out, xs)
         return out
 
     def lerp_to(self, variables: Sequence[Any], xs: Sequence[Any], weight: Any) -> list[Any]:
