@@ -80,13 +80,18 @@ class Bench:
         """A row of ratios to what `native` makes, the candidates built anew in both orders, four times.
 
         Where in memory the state of a candidate lies depends on what was built before it, and is worth up to a fourth
-        of its time; the ratio is the geometric mean of all.
+        of its time; the ratio is the geometric mean of all. Spaces between the candidates let them lie elsewhere each
+        time.
         """
         makers = {"native": native, **{k: functools.partial(of, api) for k, api in self.apis().items()}}
-        found, bases = [], []
+        found, bases, g = [], [], np.random.default_rng(0)
         for order in (list(makers), list(makers)[::-1]) * 4:
             gc.collect()
-            ratios, base = paired({k: makers[k]() for k in order}, 1, self.rounds)
+            spaces, built = [], {}
+            for k in order:
+                spaces += [bytearray(int(n)) for n in g.integers(1, 1 << 18, 16)]
+                built[k] = makers[k]()
+            ratios, base = paired(built, 1, self.rounds)
             found.append(ratios)
             bases.append(base)
         mean = {k: statistics.geometric_mean(r[k] for r in found) for k in found[0]}

@@ -13,7 +13,7 @@ from kfront.core import tree
 from kfront.core.errors import ArgumentError, DataError
 from kfront.core.spec import is_text
 from kfront.training.data import Data, make_data
-from kfront.training.data.arrays import check_sizes, class_weights, to_array
+from kfront.training.data.arrays import check_sizes, class_weights, is_numbers, to_array
 from kfront.training.logs import by_name, python_logs
 from kfront.training.progress import Progress
 
@@ -64,7 +64,7 @@ def _callback_list(model: Any, plan: Plan, data: Data, history: bool) -> Any:
 
 def feed(batch: Any, b: Any, fresh: bool = False) -> Any:
     """A batch as the engine's step takes it; text stays NumPy where the engine has no strings."""
-    if type(batch) is np.ndarray and batch.dtype.kind in "fiub":
+    if is_numbers(batch):
         return b.feed(batch, fresh)
     f, plain = b.feed, "string" not in b.dtypes
     return tree.map_structure(lambda a: a if a is None or (plain and is_text(a)) else f(a), batch)
@@ -72,6 +72,8 @@ def feed(batch: Any, b: Any, fresh: bool = False) -> Any:
 
 def _feed3(batch: tuple[Any, Any, Any], b: Any, fresh: bool = False) -> tuple[Any, Any, Any]:
     x, y, w = batch
+    if w is None and is_numbers(x) and is_numbers(y):  # most batches
+        return b.feed(x, fresh), b.feed(y, fresh), None
     return feed(x, b, fresh), None if y is None else feed(y, b, fresh), None if w is None else feed(w, b, fresh)
 
 

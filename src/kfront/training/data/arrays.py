@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,16 @@ from kfront.core.rng import make_default_seed, permutation
 from kfront.core.spec import is_text
 from kfront.training.data.base import Batch, Data, origin
 
-__all__ = ["ArrayData", "SparseRows", "check_sizes", "class_weights", "epoch_order", "split_arrays", "to_array"]
+__all__ = [
+    "ArrayData",
+    "SparseRows",
+    "check_sizes",
+    "class_weights",
+    "epoch_order",
+    "is_numbers",
+    "split_arrays",
+    "to_array",
+]
 
 
 class SparseRows:
@@ -59,7 +68,8 @@ def _of_engine(x: Any, backend: Any) -> Any:
     return csr_matrix((backend.to_numpy(values), (rows, columns)), shape=tuple(map(int, shape)))
 
 
-def _is_numbers(x: Any) -> bool:
+def is_numbers(x: Any) -> bool:
+    """Whether `x` is a NumPy array of numbers or bools."""
     return type(x) is np.ndarray and x.dtype.kind in "fiub"
 
 
@@ -73,7 +83,7 @@ def to_array(x: Any, name: str, backend: Any) -> Any:
     """
     from kfront.config import floatx
 
-    if _is_numbers(x):
+    if is_numbers(x):
         return x if x.dtype.kind != "f" or x.dtype == floatx() else x.astype(floatx())
     if backend.is_sparse(x):
         x = _of_engine(x, backend)
@@ -166,19 +176,22 @@ class ArrayData(Data):
 
     def _iterate(self, order: np.ndarray | None, skip: int) -> Iterator[Batch]:
         n, size = self.size, self._count
-        if order is None:
-            for i in range(skip * size, n, size):
-                yield self._cut(lambda a, i=i: a[i : i + size])
-        else:
-            for i in range(skip * size, n, size):
-                index = order[i : i + size]
-                yield self._cut(lambda a, index=index: a.take(index, 0))
+        x, y, w = given = self.x, self.y, self.weight
+        for i in range(skip * size, n, size):
+            part: Any = slice(i, i + size) if order is None else order[i : i + size]
+            if not self._plain:
+                yield tree.map_structure(lambda a, part=part: _cut(a, part), given)
+            elif order is None:
+                yield x[part], None if y is None else y[part], None if w is None else w[part]
+            else:
+                yield x.take(part, 0), None if y is None else y.take(part, 0), None if w is None else w.take(part, 0)
 
-    def _cut(self, f: Callable[[np.ndarray], Any]) -> Batch:
-        if self._plain:
-            y, w = self.y, self.weight
-            return f(self.x), None if y is None else f(y), None if w is None else f(w)
-        return tree.map_structure(lambda a: None if a is None else f(a), (self.x, self.y, self.weight))
+
+def _cut(a: Any, part: Any) -> Any:
+    """Samples of an array: those of a slice, or in the order of an array of numbers."""
+    if a is None:
+        return None
+    return a[part] if isinstance(part, slice) else a.take(part, 0)
 
 
 def check_sizes(x: Any, y: Any, sample_weight: Any) -> int:
