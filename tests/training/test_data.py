@@ -320,3 +320,20 @@ def test_orders_are_those_of_a_new_generator():
     seeds = np.random.default_rng(0).integers(0, 2**63, 50)
     for seed, count in zip(seeds, (*range(48), 1000, 70000), strict=True):
         np.testing.assert_array_equal(permutation(seed, count), host_generator(seed).permutation(count))
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int32", ">i4", "int64", "uint8", "uint32", "float32"])
+@pytest.mark.parametrize("bad", [3, -1])
+def test_labels_outside_the_classes_are_refused(dtype, bad):
+    if bad < 0 and dtype.startswith("u"):
+        pytest.skip("has no numbers below zero")
+    model = kfront.Sequential([layers.Input((4,)), layers.Dense(3, "softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    labels = np.array([0, 1, 2, 2, 1, 0]).astype(dtype)
+    model.fit(X[:6], labels, verbose=0)
+    model.fit(X[:3], labels[::-2], verbose=0)
+    labels[4] = bad
+    before = model.get_weights()[0]
+    with pytest.raises(DataError, match=f"labels from 0 to 2 for the model's 3 outputs, got {bad}"):
+        model.fit(X[:6], labels, verbose=0)
+    np.testing.assert_array_equal(model.get_weights()[0], before)

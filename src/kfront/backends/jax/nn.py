@@ -335,12 +335,10 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
             target = jnp.squeeze(target, axis)
         own = axis % rank
         if target.shape == (*output.shape[:own], *output.shape[own + 1 :]):
-            kind, known = (
-                "logits" if from_logits else "probabilities",
-                None if from_logits else get_logits(output, axis),
-            )
-            if known is not None:  # the same value and gradient in half of the kernels
-                kind, output = "softmax", known
+            kind = "logits" if from_logits else "probabilities"
+            logits = None if from_logits else get_logits(output, axis)
+            if logits is not None:  # the same value and gradient in half of the kernels
+                kind, output = "softmax", logits
             return _picked_crossentropy(target, output, kind, axis, config.epsilon())
     return OPS["sparse_categorical_crossentropy"].body(target, output, from_logits, axis)  # says what is wrong
 

@@ -68,14 +68,14 @@ def _weigh(data: Any, class_weight: dict[int, float]) -> None:
 def _as_arrays(x: Any, y: Any, sample_weight: Any, backend: Any) -> tuple[Any, Any, Any]:
     if x is None:
         raise DataError("[fit] expected `x`, got None.")
-    return tuple(
-        v
-        if v is None
-        else to_array(v, n, backend)
-        if type(v) is np.ndarray
-        else tree.map_structure(lambda a, n=n: None if a is None else to_array(a, n, backend), _struct(v))
-        for n, v in (("x", x), ("y", y), ("sample_weight", sample_weight))
-    )  # type: ignore[return-value]
+    return _arrays(x, "x", backend), _arrays(y, "y", backend), _arrays(sample_weight, "sample_weight", backend)
+
+
+def _arrays(v: Any, name: str, backend: Any) -> Any:
+    """Array-likes, nested or not, as arrays."""
+    if v is None or type(v) is np.ndarray:
+        return None if v is None else to_array(v, name, backend)
+    return tree.map_structure(lambda a: None if a is None else to_array(a, name, backend), _struct(v))
 
 
 def _struct(v: Any) -> Any:
