@@ -23,7 +23,7 @@ from kfront.backends.torch.native import SEED_NAME, TorchVariable
 from kfront.core import tree
 from kfront.core.errors import ArgumentError
 
-__all__ = ["SharedVariable", "TorchDistributor"]
+__all__ = ["SharedVariable", "TorchDistributor", "total"]
 
 Tensor = torch.Tensor
 
@@ -60,6 +60,21 @@ def _summed(tensor: Tensor) -> Tensor:
     sent = _sendable(tensor)
     dist.all_reduce(sent)
     return sent.to(tensor.device)
+
+
+class _Total(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, tensor: Tensor) -> Tensor:
+        return _summed(tensor)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        return _Total.apply(gradients[0])
+
+
+def total(tensor: Tensor) -> Tensor:
+    """The sum of the tensors of all processes; so is its gradient."""
+    return _Total.apply(tensor)  # type: ignore[return-value]
 
 
 class TorchDistributor(Distributor):

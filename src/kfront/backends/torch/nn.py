@@ -237,12 +237,12 @@ def _moments(x: Tensor, axes: Any, keepdims: bool) -> tuple[Tensor, Tensor]:
 
 def _moments_of_all(x: Tensor, axes: Any, keepdims: bool) -> tuple[Tensor, Tensor]:
     """Over what the processes of the default group hold together; gradients cross processes too."""
-    from torch.distributed.nn.functional import all_reduce
+    from kfront.backends.torch.distribution import total
 
-    total = x.sum(axes, keepdim=True)
-    count = all_reduce(torch.full_like(total, x.numel() / max(total.numel(), 1)))
-    mean = all_reduce(total) / count
-    variance = all_reduce((x - mean).square().sum(axes, keepdim=True)) / count
+    own = x.sum(axes, keepdim=True)
+    count = total(torch.full_like(own, x.numel() / max(own.numel(), 1)))
+    mean = total(own) / count
+    variance = total((x - mean).square().sum(axes, keepdim=True)) / count
     return (mean, variance) if keepdims else (mean.squeeze(axes), variance.squeeze(axes))
 
 
