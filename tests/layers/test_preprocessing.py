@@ -111,6 +111,20 @@ def test_integers_from_any_engine(backend):
     assert backend.to_numpy(layer(backend.convert(np.array([[3, 7]])))).tolist() == [[1, 1, 0, 0]]
 
 
+@pytest.mark.parametrize("mode", ["one_hot", "multi_hot", "count"])
+@pytest.mark.parametrize("far", [2**31 + 1, 2**32 + 1, -(2**32) + 1])
+@pytest.mark.parametrize("rows", [1, 400])
+def test_class_numbers_beyond_32_bits_are_no_classes(backend, mode, far, rows):
+    if backend.name == "jax":
+        pytest.skip("has no 64-bit integers unless they are enabled")
+    numbers = np.full((rows, 1 if mode == "one_hot" else 2), far)
+    numbers[:, 1:] = 2
+    want = np.zeros((rows, 30))
+    want[:, 2] = mode != "one_hot"
+    layer = L.CategoryEncoding(30, output_mode=mode)
+    np.testing.assert_array_equal(backend.to_numpy(layer(numbers)), want)
+
+
 def test_labels_are_no_feature():
     with pytest.raises(DataError, match="map the data set"):
         L.StringLookup().adapt(Dataset.from_arrays((TEXTS, np.arange(4))).batch(2))

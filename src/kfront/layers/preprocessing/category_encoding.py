@@ -60,7 +60,9 @@ class CategoryEncoding(DataLayer):
             raise ArgumentError(
                 f"[{self.name}] expected `count_weights` with output_mode='count' only, got {self.output_mode!r}."
             )
-        out = encode(ops.cast(inputs, "int32"), self.num_tokens, self.output_mode, self.compute_dtype, count_weights)
+        long = self._backend.dtype_name(inputs.dtype) in ("int64", "uint64")  # as int32, 2**32 would be class 0
+        classes = ops.cast(inputs, "int64" if long else "int32")
+        out = encode(classes, self.num_tokens, self.output_mode, self.compute_dtype, count_weights)
         return self._backend.to_sparse(out) if self.sparse else out
 
     def compute_output_shape(self, input_shape: Any, count_weights_shape: Any = None) -> Any:

@@ -79,7 +79,7 @@ def encode(x: Any, depth: int, mode: str, dtype: str, weights: Any = None) -> An
     if _can_count(x, depth):
         multi, row_counts = mode == "multi_hot", current().row_counts
         if row_counts is not None and (multi or weights is None):
-            return row_counts(ops.cast(x, "int32"), depth, dtype, multi)
+            return row_counts(x, depth, dtype, multi)
         counts = _counts(x, depth, dtype, None if multi else weights)
         return ops.cast(ops.greater(counts, 0), dtype) if multi else counts
     hot = ops.one_hot(ops.reshape(x, (1,)) if rank == 0 else x, depth, dtype=dtype)
