@@ -226,6 +226,35 @@ def test_another_thread_may_look():
     assert np.isfinite(model.layers[0].kernel.numpy()).all()
 
 
+def test_steps_in_two_threads_do_not_wait_for_each_other():
+    made = [kfront.Variable(np.zeros(2, "float32")) for _ in range(4)]
+
+    def work(order):
+        def run(x):
+            for i in order:
+                made[i].assign_add(x)
+            return x
+
+        step = kfront.backends.get("jax").compile_step(run, lambda: [made[i] for i in order], True)
+
+        def often():
+            with kfront.backend_scope("jax"):
+                for _ in range(300):
+                    try:
+                        step(np.float32(1))
+                    except (RuntimeError, ValueError) as error:  # the other step was given an array first
+                        assert "deleted" in str(error) or "donated" in str(error)
+
+        return often
+
+    threads = [threading.Thread(target=work(order), daemon=True) for order in ((0, 1, 2, 3), (3, 2, 1, 0))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not any(thread.is_alive() for thread in threads)
+
+
 def test_two_steps_share_variables(monkeypatch):
     def run(model):
         for _ in range(6):

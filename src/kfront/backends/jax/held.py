@@ -115,6 +115,9 @@ class Kept:
 
     Counters and the totals of metrics, which are looked at after each epoch, are a part of their own.
 
+    A step that runs takes what others hold of its Variables, and waits for their locks. No two wait for each other:
+    nobody else holds anything of the one that ran last.
+
     Args:
         variables: the Variables.
 
