@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import gc
 import importlib
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -18,6 +16,7 @@ import numpy as np
 from benchmarks import models
 from benchmarks.files import file_memory, files
 from benchmarks.layer_rows import compiled_layers, eager_layers
+from benchmarks.once import epochs
 from benchmarks.strings import string_layers
 from benchmarks.timing import Row, count_calls, paired, per_call
 
@@ -69,33 +68,6 @@ class Bench:
         candidates = {"native": native, **{k: of(api) for k, api in self.apis().items()}}
         ratios, base = paired(candidates, n, self.rounds)
         return Row(name, "x", ratios["kfront"], ratios.get("keras"), base, limit)
-
-    def ratio_either_way(
-        self,
-        name: str,
-        native: Callable[[], Callable[[], Any]],
-        of: Callable[[Any], Callable[[], Any]],
-        limit: float | None,
-    ) -> Row:
-        """A row of ratios to what `native` makes, the candidates built anew in both orders, four times.
-
-        Where in memory the state of a candidate lies depends on what was built before it, and is worth up to a fourth
-        of its time; the ratio is the geometric mean of all. Spaces between the candidates let them lie elsewhere each
-        time.
-        """
-        makers = {"native": native, **{k: functools.partial(of, api) for k, api in self.apis().items()}}
-        found, bases, g = [], [], np.random.default_rng(0)
-        for order in (list(makers), list(makers)[::-1]) * 4:
-            gc.collect()
-            spaces, built = [], {}
-            for k in order:
-                spaces += [bytearray(int(n)) for n in g.integers(1, 1 << 18, 16)]
-                built[k] = makers[k]()
-            ratios, base = paired(built, 1, self.rounds)
-            found.append(ratios)
-            bases.append(base)
-        mean = {k: statistics.geometric_mean(r[k] for r in found) for k in found[0]}
-        return Row(name, "x", mean["kfront"], mean.get("keras"), statistics.median(bases), limit)
 
 
 _OPS: dict[str, Callable[[Any], Callable[..., Any]]] = {
@@ -205,16 +177,8 @@ def depths(bench: Bench) -> Iterator[Row]:
 
 
 def _epochs(bench: Bench, kind: str, depth: int, steps: int, limit: float) -> Row:
-    x, y = models.data(kind, 32 * steps)
-
-    def native() -> Callable[[], Any]:
-        return bench.native.fit(bench.native.build(kind, depth), x, y, 32)
-
-    def epoch(api: Any) -> Callable[[], Any]:
-        model = _model(api, kind, depth)
-        return lambda: model.fit(x, y, batch_size=32, epochs=1, verbose=0)
-
-    return bench.ratio_either_way(f"fit {kind}{depth or ''}", native, epoch, limit)
+    ratios, base = epochs(bench, kind, depth, steps)
+    return Row(f"fit {kind}{depth or ''}", "x", ratios["kfront"], ratios.get("keras"), base, limit)
 
 
 _OPTIMIZERS = {
@@ -363,7 +327,6 @@ def memory(bench: Bench) -> Iterator[Row]:
     """Megabytes that 20 repeated fits and 200 re-created models add."""
     if bench.native is None:
         return
-    import gc
 
     x, y = models.data("mlp", 320)
     model = models.mlp(bench.kfront)
