@@ -8,7 +8,8 @@ import pathlib
 import subprocess
 import sys
 
-from benchmarks.cases import CASES, Bench
+from benchmarks.bench import Bench
+from benchmarks.cases import CASES
 from benchmarks.timing import Row
 
 _THREADS = {

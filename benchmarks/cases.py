@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import importlib
 import os
 import subprocess
 import sys
@@ -14,60 +13,14 @@ from typing import Any
 import numpy as np
 
 from benchmarks import models
+from benchmarks.bench import Bench
 from benchmarks.files import file_memory, files
 from benchmarks.layer_rows import compiled_layers, eager_layers
 from benchmarks.once import epochs
 from benchmarks.strings import string_layers
-from benchmarks.timing import Row, count_calls, paired, per_call
+from benchmarks.timing import Row, count_calls, per_call
 
-__all__ = ["CASES", "Bench"]
-
-
-class Bench:
-    """One engine's candidates.
-
-    Attributes:
-        engine: "torch", "jax", "tensorflow" or "numpy".
-        kfront, keras: the modules; `keras` may be None.
-        native: the module with code by hand, None for numpy.
-        rounds: rounds of paired timing.
-        parts: names of the single layers, and of the models that are fitted, that are measured; all if empty.
-    """
-
-    def __init__(self, engine: str, with_keras: bool, rounds: int, parts: tuple[str, ...] = ()) -> None:
-        os.environ["KERAS_BACKEND"] = engine
-        import kfront
-
-        self.engine, self.rounds, self.parts = engine, rounds, parts
-        self.kfront: Any = kfront
-        kfront.config.set_backend(engine)
-        self.native: Any = None if engine == "numpy" else importlib.import_module(f"benchmarks.native_{engine}")
-        self.keras: Any = importlib.import_module("keras") if with_keras else None
-        if engine == "torch":
-            import torch
-
-            torch.set_num_threads(1)
-
-    def wants(self, name: str) -> bool:
-        """Whether a layer or a model is measured."""
-        return not self.parts or name in self.parts
-
-    def apis(self) -> dict[str, Any]:
-        """The frontends that are measured."""
-        return {"kfront": self.kfront, **({"keras": self.keras} if self.keras is not None else {})}
-
-    def ratio(
-        self,
-        name: str,
-        native: Callable[[], Any],
-        of: Callable[[Any], Callable[[], Any]],
-        limit: float | None,
-        n: int = 1,
-    ) -> Row:
-        """A row of ratios to `native`."""
-        candidates = {"native": native, **{k: of(api) for k, api in self.apis().items()}}
-        ratios, base = paired(candidates, n, self.rounds)
-        return Row(name, "x", ratios["kfront"], ratios.get("keras"), base, limit)
+__all__ = ["CASES"]
 
 
 _OPS: dict[str, Callable[[Any], Callable[..., Any]]] = {
@@ -155,10 +108,6 @@ _STEPS = {"mlp": 64, "text": 64, "lstm": 8}  # per epoch; 20 for the others
 _DEPTHS = (10, 100, 400)
 
 
-def _model(api: Any, kind: str, depth: int) -> Any:
-    return models.deep(api, depth) if kind == "deep" else getattr(models, kind)(api)
-
-
 def fitting(bench: Bench) -> Iterator[Row]:
     """Training epochs, batch 32."""
     if bench.native is None:
@@ -181,16 +130,7 @@ def _epochs(bench: Bench, kind: str, depth: int, steps: int, limit: float) -> Ro
     return Row(f"fit {kind}{depth or ''}", "x", ratios["kfront"], ratios.get("keras"), base, limit)
 
 
-_OPTIMIZERS = {
-    "SGD": {"momentum": 0.9},
-    "RMSprop": {},
-    "Adam": {},
-    "AdamW": {},
-    "Adamax": {},
-    "NAdam": {},
-    "Adagrad": {},
-    "Adadelta": {},
-}
+_OPTIMIZERS = ("SGD", "RMSprop", "Adam", "AdamW", "Adamax", "Nadam", "Adagrad", "Adadelta")
 
 
 def updates(bench: Bench) -> Iterator[Row]:
@@ -199,16 +139,17 @@ def updates(bench: Bench) -> Iterator[Row]:
         return
     shape, count = (64, 64), 400
     for name in filter(bench.wants, _OPTIMIZERS):
+        options = {"momentum": 0.9} if name == "SGD" else {}
 
-        def step(api: Any, name: str = name) -> Callable[[], Any]:
+        def step(api: Any, name: str = name, options: dict[str, Any] = options) -> Callable[[], Any]:
             weights = [api.Variable(np.ones(shape, "float32")) for _ in range(count)]
             gradients = [bench.native.tensor(np.full(shape, 0.01, "float32")) for _ in range(count)]
-            options = _OPTIMIZERS[name]
-            optimizer = getattr(api.optimizers, {"NAdam": "Nadam"}.get(name, name))(1e-3, **options)
+            optimizer = getattr(api.optimizers, name)(1e-3, **options)
             optimizer.build(weights)
             return lambda: optimizer.apply(gradients)
 
-        yield bench.ratio(f"{name} of {count} weights", bench.native.update(name, shape, count), step, 1.2, n=3)
+        native = bench.native.update(name, options, shape, count)
+        yield bench.ratio(f"{name} of {count} weights", native, step, 1.2, n=3)
 
 
 def inference(bench: Bench) -> Iterator[Row]:
@@ -285,7 +226,7 @@ def first_step(bench: Bench) -> Iterator[Row]:
             bench.native.fit(bench.native.build(kind), x, y, 32)()
 
         def first(api: Any, kind: str = kind, x: Any = x, y: Any = y) -> Callable[[], Any]:
-            return lambda: _model(api, kind, 0).fit(x, y, verbose=0)
+            return lambda: models.make(api, kind).fit(x, y, verbose=0)
 
         yield bench.ratio(f"build and first step, {kind}", native, first, limit)
 

@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.timing import Row
 
 if TYPE_CHECKING:
-    from benchmarks.cases import Bench
+    from benchmarks.bench import Bench
 
 __all__ = ["LAYERS", "compiled_layers", "eager_layers"]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["LAYER_SIZES", "WORDS", "cnn", "data", "deep", "lstm", "mlp", "text", "transformer", "wide"]
+__all__ = ["LAYER_SIZES", "WORDS", "cnn", "data", "deep", "lstm", "make", "mlp", "text", "transformer", "wide"]
 
 # weights of single layers written by hand, in the order in which that code uses them
 LAYER_SIZES: dict[str, list[tuple[int, ...]]] = {
@@ -114,3 +114,8 @@ def wide(api: Any) -> Any:
     layers = api.layers
     body = [layers.Dense(1024, activation="relu") for _ in range(2)]
     return _compile(api.Sequential([api.Input((1024,)), *body, layers.Dense(10, activation="softmax")]))
+
+
+def make(api: Any, kind: str, depth: int = 0) -> Any:
+    """The model of that name; `depth` is for "deep"."""
+    return deep(api, depth) if kind == "deep" else globals()[kind](api)

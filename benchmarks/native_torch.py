@@ -89,13 +89,13 @@ def _step(model: nn.Module) -> Callable[[torch.Tensor, torch.Tensor], tuple[torc
     return step
 
 
-def update(name: str, shape: tuple[int, ...], count: int) -> Callable[[], Any]:
+def update(name: str, options: dict[str, Any], shape: tuple[int, ...], count: int) -> Callable[[], Any]:
     """One step of an optimizer over `count` weights."""
     weights = [nn.Parameter(torch.ones(shape)) for _ in range(count)]
     for w in weights:
         w.grad = torch.full(shape, 0.01)
-    options = {"momentum": 0.9} if name == "SGD" else {}
-    return getattr(torch.optim, name)(weights, lr=1e-3, foreach=True, **options).step
+    make = torch.optim.NAdam if name == "Nadam" else getattr(torch.optim, name)
+    return make(weights, lr=1e-3, foreach=True, **options).step
 
 
 def train_one(model: nn.Module, x: np.ndarray, y: np.ndarray) -> Callable[[], None]:

@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from benchmarks import models
+from benchmarks.bench import Bench
 from benchmarks.timing import paired
-
-if TYPE_CHECKING:
-    from benchmarks.cases import Bench
 
 __all__ = ["epochs"]
 
@@ -40,7 +37,7 @@ def epochs(bench: Bench, kind: str, depth: int, steps: int) -> tuple[dict[str, f
         command = [sys.executable, "-m", "benchmarks.once", "--engine", bench.engine, "--kind", kind]
         command += ["--depth", str(depth), "--steps", str(steps), "--rounds", str(bench.rounds)]
         command += ["--reverse"] * (i % 2) + ["--keras"] * (bench.keras is not None)
-        out = subprocess.run(command, env=dict(os.environ), capture_output=True, text=True, check=True).stdout
+        out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         found.append(json.loads(out.splitlines()[-1]))
     ratios = {k: statistics.geometric_mean(one["ratios"][k] for one in found) for k in found[0]["ratios"]}
     return ratios, statistics.median(one["native"] for one in found)
@@ -48,8 +45,6 @@ def epochs(bench: Bench, kind: str, depth: int, steps: int) -> tuple[dict[str, f
 
 def main() -> None:
     """Measure one model once, the candidates built in the usual order or the other way round."""
-    from benchmarks.cases import Bench
-
     parser = argparse.ArgumentParser("benchmarks.once")
     parser.add_argument("--engine", required=True)
     parser.add_argument("--kind", required=True)
@@ -66,7 +61,7 @@ def main() -> None:
         return bench.native.fit(bench.native.build(args.kind, args.depth), x, y, _BATCH)
 
     def epoch(api: Any) -> Callable[[], Any]:
-        model = models.deep(api, args.depth) if args.kind == "deep" else getattr(models, args.kind)(api)
+        model = models.make(api, args.kind, args.depth)
         return lambda: model.fit(x, y, batch_size=_BATCH, epochs=1, verbose=0)
 
     makers = {"native": native, **{k: lambda api=api: epoch(api) for k, api in bench.apis().items()}}

@@ -10,7 +10,7 @@ from kfront.core.variable import StatelessScope, Variable
 G = np.random.default_rng(0)
 V, X, Y = ([G.uniform(0.5, 2.0, shape).astype("float32") for shape in ((3,), (2, 4))] for _ in range(3))
 
-# name -> (arguments after the first list, the formula); the first list is spent where that is offered
+# name -> (arguments after the first list, the formula)
 ARITHMETIC = {
     "add": ((Y,), lambda x, y: x + y),
     "sub": ((Y,), lambda x, y: x - y),

@@ -337,3 +337,12 @@ def test_labels_outside_the_classes_are_refused(dtype, bad):
     with pytest.raises(DataError, match=f"labels from 0 to 2 for the model's 3 outputs, got {bad}"):
         model.fit(X[:6], labels, verbose=0)
     np.testing.assert_array_equal(model.get_weights()[0], before)
+
+
+@pytest.mark.parametrize(("dtype", "classes"), [("int8", 127), ("int8", 128), ("int8", 300), ("int16", 70_000)])
+def test_negative_labels_of_small_integers_are_not_taken_for_large_ones(dtype, classes):
+    model = kfront.Sequential([layers.Input((4,)), layers.Dense(classes, "softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    model.fit(X[:2], np.array([0, 126], dtype), verbose=0)
+    with pytest.raises(DataError, match="got -1"):
+        model.fit(X[:2], np.array([0, -1], dtype), verbose=0)

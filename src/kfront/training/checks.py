@@ -34,7 +34,7 @@ def check_labels(model: Any, data: Any) -> None:
     y = data.y
     if classes is None or not isinstance(y, np.ndarray) or not y.size:
         return
-    if y.dtype.kind == "i":  # as numbers without a sign, those below zero are the largest
+    if y.dtype.kind == "i" and classes <= np.iinfo(y.dtype).max:  # without a sign, those below zero are the largest
         fine = np.maximum.reduce(y.view(y.dtype.str.replace("i", "u")), None) < classes
     else:
         fine = y.min() >= 0 and y.max() < classes

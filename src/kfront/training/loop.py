@@ -72,8 +72,6 @@ def feed(batch: Any, b: Any, fresh: bool = False) -> Any:
 
 def _feed3(batch: tuple[Any, Any, Any], b: Any, fresh: bool = False) -> tuple[Any, Any, Any]:
     x, y, w = batch
-    if w is None and is_numbers(x) and is_numbers(y):  # most batches
-        return b.feed(x, fresh), b.feed(y, fresh), None
     return feed(x, b, fresh), None if y is None else feed(y, b, fresh), None if w is None else feed(w, b, fresh)
 
 

@@ -179,19 +179,17 @@ class ArrayData(Data):
         x, y, w = given = self.x, self.y, self.weight
         for i in range(skip * size, n, size):
             part: Any = slice(i, i + size) if order is None else order[i : i + size]
-            if not self._plain:
-                yield tree.map_structure(lambda a, part=part: _cut(a, part), given)
-            elif order is None:
-                yield x[part], None if y is None else y[part], None if w is None else w[part]
+            if self._plain:
+                yield _cut(x, part), _cut(y, part), _cut(w, part)
             else:
-                yield x.take(part, 0), None if y is None else y.take(part, 0), None if w is None else w.take(part, 0)
+                yield tree.map_structure(lambda a, part=part: _cut(a, part), given)
 
 
 def _cut(a: Any, part: Any) -> Any:
     """Samples of an array: those of a slice, or in the order of an array of numbers."""
     if a is None:
         return None
-    return a[part] if isinstance(part, slice) else a.take(part, 0)
+    return a[part] if part.__class__ is slice else a.take(part, 0)
 
 
 def check_sizes(x: Any, y: Any, sample_weight: Any) -> int:
