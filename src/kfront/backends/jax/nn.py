@@ -16,6 +16,7 @@ from kfront.backends.jax.common import axes, canonical, compiled, concrete, on_c
 from kfront.backends.jax.linalg import product
 from kfront.backends.jax.native import get_logits, set_logits
 from kfront.backends.jax.ops import clip, multiplied_at
+from kfront.backends.jax.rows import filled, taken
 from kfront.core.errors import ArgumentError
 from kfront.core.op import OPS
 from kfront.core.sparse import sparse_one_hot
@@ -235,7 +236,7 @@ def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse:
 
 
 def _segments(fn: Any) -> Any:
-    run = compiled(2, 3)(lambda data, ids, n, ordered: fn(data, ids, n, indices_are_sorted=ordered))
+    run = compiled(2, 3)(fn)
 
     def reduce(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> Any:
         if num_segments is None:
@@ -247,9 +248,29 @@ def _segments(fn: Any) -> Any:
     return reduce
 
 
-segment_sum = _segments(jax.ops.segment_sum)
-segment_max = _segments(jax.ops.segment_max)
-segment_min = _segments(jax.ops.segment_min)
+def _combined(scatter: Any, start: Any) -> Any:
+    """Segments by a scatter into an array of `start(dtype)`; ids out of range, negative ones as well, are left out."""
+
+    def run(data: Any, ids: Any, n: int, ordered: bool) -> Any:
+        where_ = lax.ScatterDimensionNumbers(tuple(range(ids.ndim, data.ndim)), (0,), (0,))
+        out = filled((n, *data.shape[ids.ndim :]), start(data.dtype), data.dtype)
+        mode = lax.GatherScatterMode.FILL_OR_DROP
+        return scatter(out, ids[..., None], data, where_, indices_are_sorted=ordered, mode=mode)
+
+    return _segments(run)
+
+
+def _limit(dtype: Any, sign: int) -> Any:
+    if jnp.issubdtype(dtype, jnp.inexact):
+        return sign * jnp.inf
+    if dtype == bool:
+        return sign > 0
+    return getattr(jnp.iinfo(dtype), "max" if sign > 0 else "min")
+
+
+segment_sum = _combined(lax.scatter_add, lambda dtype: 0)
+segment_max = _combined(lax.scatter_max, lambda dtype: _limit(dtype, -1))
+segment_min = _combined(lax.scatter_min, lambda dtype: _limit(dtype, 1))
 
 
 def _segment_prod(data: Any, ids: Any, n: int, indices_are_sorted: bool) -> Any:
@@ -403,4 +424,4 @@ def embedding(indices: Any, table: Any) -> Any:
     return _rows(table, indices)
 
 
-_rows = compiled()(lambda table, indices: jnp.take(table, indices, 0))
+_rows = compiled()(lambda table, indices: taken(table, indices, 0))

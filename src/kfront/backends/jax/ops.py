@@ -12,6 +12,7 @@ import numpy as np
 from jax import lax
 
 from kfront.backends.jax.common import ARRAY, TRACER, axes, canonical, compiled, concrete, dims, nested
+from kfront.backends.jax.rows import filled, taken
 from kfront.core.errors import ArgumentError
 from kfront.core.sparse import sparse_bincount
 
@@ -269,7 +270,7 @@ def searchsorted(sorted_sequence: Any, values: Any, side: str = "left") -> Any:
 @compiled(2)
 def _count(x: Any, weights: Any, length: int) -> Any:
     def one(row: Any, w: Any) -> Any:
-        out = jnp.zeros(length, "int32" if w is None else w.dtype)
+        out = filled((length,), 0, "int32" if w is None else w.dtype)
         return out.at[row].add(1 if w is None else w, mode="drop")
 
     if x.ndim == 1:
@@ -394,7 +395,7 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = N
 
 # ---- indexing --------------------------------------------------------------------------------------------------------
 
-_take = compiled(2)(lambda x, i, axis: jnp.take(x, i, axis))
+_take = compiled(2)(lambda x, i, axis: jnp.take(x, i, axis) if axis is None else taken(x, i, axis))
 _take_along_axis = compiled(2)(lambda x, i, axis: jnp.take_along_axis(x, i, axis))
 
 
@@ -518,7 +519,7 @@ def _columns(indices: Any) -> tuple[Any, ...]:
 
 @compiled(2)
 def _scatter(indices: Any, values: Any, shape: tuple[int, ...]) -> Any:
-    return jnp.zeros(shape, values.dtype).at[_columns(indices)].add(values)
+    return filled(shape, 0, values.dtype).at[_columns(indices)].add(values)
 
 
 def scatter(indices: Any, values: Any, shape: Any) -> Any:
