@@ -22,6 +22,7 @@ from kfront.backends.jax import (
     native,
     nn,
     ops,
+    pooling,
     random,
     rnn,
     sparse,
@@ -51,7 +52,7 @@ class JaxBackend(Backend):
     survives_fork = False  # its threads are gone in the child
     host_call = staticmethod(host.host_call)
     _attaching = False
-    modules = (ops, nn, rnn, linalg, random, control, image)
+    modules = (ops, nn, pooling, rnn, linalg, random, control, image)
     foreach_type = foreach.JaxForeach
     exports = {  # noqa: RUF012
         "stablehlo": "kfront.backends.jax.export",

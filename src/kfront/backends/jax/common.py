@@ -102,3 +102,10 @@ def concrete(x: Any) -> bool:
 def per_axis(value: int | Sequence[int], n: int) -> tuple[int, ...]:
     """`value` once per spatial axis."""
     return (value,) * n if isinstance(value, int) else tuple(int(v) for v in value)
+
+
+def filled_windows(out: Any, inputs: Any) -> Any:
+    """XLA gives an empty result where the window is larger than the input; that is an error here, as elsewhere."""
+    if 0 in out.shape and 0 not in inputs.shape:
+        raise ValueError("the window is larger than the input")
+    return out

@@ -8,11 +8,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 
 from kfront import config
-from kfront.backends.jax.common import axes, canonical, compiled, concrete, on_cpu, per_axis
+from kfront.backends.jax.common import axes, canonical, compiled, concrete, filled_windows, on_cpu, per_axis
 from kfront.backends.jax.linalg import product
 from kfront.backends.jax.native import get_logits, set_logits
 from kfront.backends.jax.ops import clip, multiplied_at
@@ -91,13 +90,6 @@ def _conv(x: Any, kernel: Any, strides: Any, padding: Any, data_format: str, dil
     )
 
 
-def _filled(out: Any, inputs: Any) -> Any:
-    """XLA gives an empty result where the window is larger than the input; that is an error here, as elsewhere."""
-    if 0 in out.shape and 0 not in inputs.shape:
-        raise ValueError("the window is larger than the input")
-    return out
-
-
 def conv(
     inputs: Any,
     kernel: Any,
@@ -109,7 +101,7 @@ def conv(
     """N-d convolution; the groups follow from the kernel."""
     n = inputs.ndim - 2
     out = _conv(inputs, kernel, per_axis(strides, n), padding, data_format, per_axis(dilation_rate, n), False)
-    return _filled(out, inputs)
+    return filled_windows(out, inputs)
 
 
 def depthwise_conv(
@@ -123,7 +115,7 @@ def depthwise_conv(
     """Convolution of each channel for itself."""
     n = inputs.ndim - 2
     out = _conv(inputs, kernel, per_axis(strides, n), padding, data_format, per_axis(dilation_rate, n), True)
-    return _filled(out, inputs)
+    return filled_windows(out, inputs)
 
 
 def _transpose_pads(k: int, s: int, d: int, padding: str, extra: int | None) -> tuple[int, int]:
@@ -173,52 +165,6 @@ def conv_transpose(
     return _conv_transpose(inputs, kernel, strides, pads, data_format, dilation)
 
 
-# ---- pooling ---------------------------------------------------------------------------------------------------------
-
-
-def _window(x: Any, pool_size: Any, strides: Any, data_format: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    n = x.ndim - 2
-    size = per_axis(pool_size, n)
-    step = size if strides is None else per_axis(strides, n)
-    if data_format == "channels_last":
-        return (1, *size, 1), (1, *step, 1)
-    return (1, 1, *size), (1, 1, *step)
-
-
-@compiled(1, 2, 3)
-def _max_pool(x: Any, size: Any, step: Any, padding: str) -> Any:
-    lowest = -jnp.inf if jnp.issubdtype(x.dtype, jnp.floating) else jnp.iinfo(x.dtype).min
-    return lax.reduce_window(x, np.array(lowest, x.dtype), lax.max, size, step, padding.upper())
-
-
-@compiled(1, 2, 3)
-def _average_pool(x: Any, size: Any, step: Any, padding: str) -> Any:
-    padding = padding.upper()
-    zero = np.zeros((), x.dtype)  # not traced: JAX knows the window sum, and its gradient, by the constant
-    total = lax.reduce_window(x, zero, lax.add, size, step, padding)
-    if padding == "VALID":
-        count = 1
-        for s in size:
-            count *= s
-        return total / jnp.array(count, x.dtype)
-    ones = jnp.ones([n if s > 1 else 1 for n, s in zip(x.shape, size, strict=True)], x.dtype)
-    return total / lax.reduce_window(ones, zero, lax.add, size, step, padding)
-
-
-def max_pool(inputs: Any, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: Any = None) -> Any:
-    """Largest value of each window."""
-    size, step = _window(inputs, pool_size, strides, data_format)
-    return _filled(_max_pool(inputs, size, step, padding), inputs)
-
-
-def average_pool(
-    inputs: Any, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: Any = None
-) -> Any:
-    """Mean of each window, padding left out."""
-    size, step = _window(inputs, pool_size, strides, data_format)
-    return _filled(_average_pool(inputs, size, step, padding), inputs)
-
-
 # ---- encodings and segments ------------------------------------------------------------------------------------------
 
 
@@ -263,7 +209,7 @@ def _combined(scatter: Any, start: Any) -> Any:
 def _limit(dtype: Any, sign: int) -> Any:
     if jnp.issubdtype(dtype, jnp.inexact):
         return sign * jnp.inf
-    if dtype == bool:
+    if dtype == "bool":
         return sign > 0
     return getattr(jnp.iinfo(dtype), "max" if sign > 0 else "min")
 

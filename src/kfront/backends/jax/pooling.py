@@ -1,0 +1,170 @@
+"""JAX: pooling.
+
+On CPU, XLA's own loop over windows uses no vector instructions, and the gradient of its maximum is a scatter that takes
+4 to 30 times as long as what is here (jax 0.10): windows are taken apart into arrays that hold the first element of
+each window, the second and so on, and these are compared or added as wholes. Windows that do not overlap are an axis of
+their own after a reshape; others go along one axis after the other, which gives the same.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from kfront.backends.jax.common import compiled, filled_windows, on_cpu, per_axis
+
+_MOST = 16  # elements of a window that are compared at once
+
+
+def _window(x: Any, pool_size: Any, strides: Any, data_format: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    n = x.ndim - 2
+    size = per_axis(pool_size, n)
+    step = size if strides is None else per_axis(strides, n)
+    if data_format == "channels_last":
+        return (1, *size, 1), (1, *step, 1)
+    return (1, 1, *size), (1, 1, *step)
+
+
+def max_pool(inputs: Any, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: Any = None) -> Any:
+    """Largest value of each window; of several equal ones the first has the gradient."""
+    size, step = _window(inputs, pool_size, strides, data_format)
+    return filled_windows(_max_pool(inputs, size, step, padding), inputs)
+
+
+@compiled(1, 2, 3)
+def _max_pool(x: Any, size: Any, step: Any, padding: str) -> Any:
+    if _apart(x, size, step, padding):
+        return _by_axes(x, size, step, padding, -math.inf, _largest, _largest_of)
+    lowest = -jnp.inf if jnp.issubdtype(x.dtype, jnp.floating) else jnp.iinfo(x.dtype).min
+    return lax.reduce_window(x, np.array(lowest, x.dtype), lax.max, size, step, padding.upper())
+
+
+def average_pool(
+    inputs: Any, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: Any = None
+) -> Any:
+    """Mean of each window, padding left out."""
+    size, step = _window(inputs, pool_size, strides, data_format)
+    return filled_windows(_average_pool(inputs, size, step, padding), inputs)
+
+
+@compiled(1, 2, 3)
+def _average_pool(x: Any, size: Any, step: Any, padding: str) -> Any:
+    if _apart(x, size, step, padding):
+        total = _by_axes(x, size, step, padding, 0.0, _summed, _summed_of)
+    else:
+        total = _window_sum(x, size, step, padding)
+    if padding == "valid":
+        return total / jnp.array(math.prod(size), x.dtype)
+    ones = jnp.ones([n if s > 1 else 1 for n, s in zip(x.shape, size, strict=True)], x.dtype)
+    return total / _window_sum(ones, size, step, padding)
+
+
+def _window_sum(x: Any, size: Any, step: Any, padding: str) -> Any:
+    zero = np.zeros((), x.dtype)  # not traced: JAX knows the window sum, and its gradient, by the constant
+    return lax.reduce_window(x, zero, lax.add, size, step, padding.upper())
+
+
+# ---- windows taken apart ---------------------------------------------------------------------------------------------
+
+
+def _apart(x: Any, size: Sequence[int], step: Sequence[int], padding: str) -> bool:
+    """Whether taking windows apart pays; where there is one window only, XLA is as fast."""
+    if not on_cpu() or not jnp.issubdtype(x.dtype, jnp.floating) or not all(d.__class__ is int for d in x.shape):
+        return False
+    pads = lax.padtype_to_pads(x.shape, size, step, padding.upper())
+    counts = [(n + sum(p) - k) // s + 1 for n, p, k, s in zip(x.shape, pads, size, step, strict=True)]
+    spatial = [c for c, k, s in zip(counts, size, step, strict=True) if k > 1 or s > 1]
+    return min(counts) > 0 and max(spatial, default=1) > 1 and max(size) <= _MOST
+
+
+def _by_axes(
+    x: Any, size: Any, step: Any, padding: str, outside: float, join: Callable[..., Any], join_along: Callable[..., Any]
+) -> Any:
+    """Windows joined: `join(parts)` joins the parts of overlapping ones, `join_along(x, axes)` axes of their own."""
+    pads = lax.padtype_to_pads(x.shape, size, step, padding.upper())
+    counts = [(n + sum(p) - k) // s + 1 for n, p, k, s in zip(x.shape, pads, size, step, strict=True)]
+    ends = [
+        (lo, (c - 1) * s + k - n - lo, 0)  # what no window reaches is cut off
+        for n, (lo, _), k, s, c in zip(x.shape, pads, size, step, counts, strict=True)
+    ]
+    x = lax.pad(x, jnp.array(outside, x.dtype), ends)
+    windowed = [a for a in reversed(range(x.ndim)) if size[a] > 1 or step[a] > 1]
+    if math.prod(size) <= _MOST and all(size[a] == step[a] for a in windowed):
+        for axis in windowed:
+            x = _blocks(x, axis, size[axis])
+        return join_along(x, tuple(a + i + 1 for i, a in enumerate(reversed(windowed))))
+    for axis in windowed:  # from the last on: of equal elements, the first by rows stays the first
+        k, s = size[axis], step[axis]
+        if s == k:
+            x = join_along(_blocks(x, axis, k), (axis + 1,))
+        else:
+            x = join([lax.slice_in_dim(x, i, i + (counts[axis] - 1) * s + 1, s, axis) for i in range(k)])
+    return x
+
+
+def _blocks(x: Any, axis: int, size: int) -> Any:
+    """Windows that do not overlap, as an axis after `axis`."""
+    return x.reshape(*x.shape[:axis], x.shape[axis] // size, size, *x.shape[axis + 1 :])
+
+
+def _split(x: Any, axes: tuple[int, ...]) -> list[Any]:
+    """The elements along axes as arrays of their own, row by row."""
+    places = itertools.product(*(range(x.shape[a]) for a in axes))
+    return [x[tuple(at[axes.index(a)] if a in axes else slice(None) for a in range(x.ndim))] for at in places]
+
+
+def _first_largest(parts: Sequence[Any]) -> tuple[Any, Any]:
+    """(largest values, the numbers of the first parts that have them); NaN counts as the largest."""
+    best, number = parts[0], jnp.zeros(parts[0].shape, "int32")
+    for n, part in enumerate(parts[1:], 1):
+        stays = (best >= part) | (best != best)
+        best, number = jnp.where(stays, best, part), jnp.where(stays, number, n)
+    return best, number
+
+
+@jax.custom_jvp
+def _largest(parts: Any) -> Any:
+    return _first_largest(parts)[0]
+
+
+@_largest.defjvp
+def _largest_jvp(primals: Any, tangents: Any) -> tuple[Any, Any]:
+    best, number = _first_largest(primals[0])
+    return best, sum(jnp.where(number == n, d, 0) for n, d in enumerate(tangents[0]))
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(1,))
+def _largest_of(x: Any, axes: tuple[int, ...]) -> Any:
+    return _first_largest(_split(x, axes))[0]
+
+
+@_largest_of.defjvp
+def _largest_of_jvp(axes: tuple[int, ...], primals: Any, tangents: Any) -> tuple[Any, Any]:
+    (x,), (dx,) = primals, tangents
+    best, number = _first_largest(_split(x, axes))
+    own = jnp.zeros((), "int32")
+    for a in axes:
+        own = own * x.shape[a] + lax.broadcasted_iota("int32", x.shape, a)
+    return best, jnp.where(own == jnp.expand_dims(number, axes), dx, 0).sum(axes)
+
+
+def _summed(parts: Any) -> Any:
+    return sum(parts[1:], parts[0])
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(1,))
+def _summed_of(x: Any, axes: tuple[int, ...]) -> Any:
+    return _summed(_split(x, axes))
+
+
+@_summed_of.defjvp
+def _summed_of_jvp(axes: tuple[int, ...], primals: Any, tangents: Any) -> tuple[Any, Any]:
+    return _summed_of(primals[0], axes), tangents[0].sum(axes)
