@@ -152,3 +152,94 @@ def test_windows_of_a_size_that_stays_open() -> None:
     exported = jax.export.export(jax.jit(lambda x: kfront.ops.max_pool(x, 2)))(spec)
     x = _numbers((2, 6, 4, 3))
     np.testing.assert_array_equal(exported.call(x), kfront.ops.max_pool(x, 2))
+
+
+_KERNELS = [  # input, kernel, strides, dilation; groups follow from the channels
+    ((2, 9, 4), (3, 4, 5), (1,), (1,)),
+    ((2, 9, 4), (3, 2, 6), (2,), (1,)),
+    ((2, 9, 4), (3, 1, 8), (1,), (2,)),
+    ((2, 7, 8, 4), (3, 3, 4, 3), (1, 1), (1, 1)),
+    ((2, 7, 8, 4), (3, 2, 4, 3), (2, 1), (1, 1)),
+    ((2, 7, 8, 4), (3, 2, 1, 4), (1, 1), (1, 1)),
+    ((2, 7, 8, 4), (3, 2, 1, 8), (2, 2), (1, 1)),
+    ((2, 7, 8, 4), (2, 3, 1, 4), (1, 1), (2, 3)),
+    ((2, 7, 8, 4), (3, 3, 2, 6), (1, 2), (1, 1)),
+    ((2, 7, 8, 4), (1, 1, 4, 6), (1, 1), (1, 1)),
+    ((2, 7, 8, 4), (1, 1, 4, 6), (2, 3), (1, 1)),
+    ((2, 7, 8, 1), (3, 3, 1, 6), (1, 1), (1, 1)),
+    ((1, 5, 6, 4, 2), (2, 3, 2, 2, 3), (1, 2, 1), (2, 1, 1)),
+]
+
+
+@pytest.mark.parametrize("shape, kernel, strides, dilation", _KERNELS)
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize("by", ["input", "kernel"])
+def test_kernels(shape: Any, kernel: Any, strides: Any, dilation: Any, padding: str, by: str) -> None:
+    layout = "channels_last" if padding == "valid" else "channels_first"
+    space = "DHW"[3 - len(strides) :]
+
+    def plain(x: Any, k: Any) -> Any:
+        return lax.conv_general_dilated(
+            x,
+            k,
+            strides,
+            padding.upper(),
+            rhs_dilation=dilation,
+            dimension_numbers=(f"N{space}C", f"{space}IO", f"N{space}C"),
+            feature_group_count=shape[-1] // kernel[-2],
+        )
+
+    def own(x: Any, k: Any) -> Any:
+        if layout == "channels_last":
+            return kfront.ops.conv(x, k, strides, padding, layout, dilation)
+        return jnp.moveaxis(kfront.ops.conv(jnp.moveaxis(x, -1, 1), k, strides, padding, layout, dilation), 1, -1)
+
+    x, k = _numbers(shape), _numbers(kernel, 2) / 3
+    if by == "input":
+        _same_derivatives(lambda x: own(x, k), lambda x: plain(x, k), x, 2e-4)
+    else:
+        _same_derivatives(lambda k: own(x, k), lambda k: plain(x, k), k, 2e-4)
+
+
+@pytest.mark.parametrize("shape, kernel, strides, dilation", [k for k in _KERNELS if k[1][-2] == k[0][-1]])
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize("by", ["input", "kernel"])
+def test_transposed_kernels(shape: Any, kernel: Any, strides: Any, dilation: Any, padding: str, by: str) -> None:
+    """A transposed convolution is the gradient of a convolution by its input."""
+    if max(strides) > 1 and max(dilation) > 1:
+        strides = (1,) * len(strides)
+    kernel = (*kernel[:-2], 3, shape[-1])
+    x, k = _numbers(shape), _numbers(kernel, 2) / 3
+    own = lambda x, k: kfront.ops.conv_transpose(x, k, strides, padding, None, "channels_last", dilation)  # noqa: E731
+    size = own(x, k).shape
+
+    def plain(x: Any, k: Any) -> Any:
+        space = "DHW"[3 - len(strides) :]
+        numbers = (f"N{space}C", f"{space}IO", f"N{space}C")
+        there = lambda y: lax.conv_general_dilated(  # noqa: E731
+            y, k, strides, padding.upper(), rhs_dilation=dilation, dimension_numbers=numbers
+        )
+        return jax.linear_transpose(there, jax.ShapeDtypeStruct(size, "float32"))(x)[0]
+
+    if by == "input":
+        _same_derivatives(lambda x: own(x, k), lambda x: plain(x, k), x, 2e-4)
+    else:
+        _same_derivatives(lambda k: own(x, k), lambda k: plain(x, k), k, 2e-4)
+
+
+def test_both_change_at_once() -> None:
+    """Directions in input and kernel together, for each form of convolution."""
+    for kernel, transposed in (((3, 2, 4, 3), False), ((3, 2, 1, 4), False), ((3, 2, 3, 4), True)):
+        x, k = _numbers((2, 7, 8, 4)), _numbers(kernel, 2)
+        f = kfront.ops.conv_transpose if transposed else kfront.ops.conv
+        dx, dk = _numbers(x.shape, 3), _numbers(k.shape, 4)
+        both = jax.jvp(f, (x, k), (dx, dk))[1]  # linear in each
+        np.testing.assert_allclose(both, f(dx, k) + f(x, dk), 1e-4, 1e-4)
+
+
+@pytest.mark.parametrize("kind", ["float16", "bfloat16"])
+def test_narrow_numbers_are_summed_in_wide_ones(kind: str) -> None:
+    """2048 and 63 halves: each half for itself would be lost, for the next larger numbers are 2 or 16 away."""
+    x = jnp.full((1, 8, 8, 1), 0.5, kind).at[0, 0, 0, 0].set(2048)
+    assert float(kfront.ops.conv(x, jnp.ones((8, 8, 1, 1), kind)).reshape(())) == 2080
+    assert float(kfront.ops.average_pool(jnp.concatenate([x, x], 1), 8).sum()) == 2080 / 64 * 2

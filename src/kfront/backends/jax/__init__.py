@@ -15,6 +15,7 @@ from kfront import config
 from kfront.backends.base import Backend
 from kfront.backends.jax import (
     control,
+    convolution,
     foreach,
     host,
     image,
@@ -52,7 +53,7 @@ class JaxBackend(Backend):
     survives_fork = False  # its threads are gone in the child
     host_call = staticmethod(host.host_call)
     _attaching = False
-    modules = (ops, nn, pooling, rnn, linalg, random, control, image)
+    modules = (ops, nn, convolution, pooling, rnn, linalg, random, control, image)
     foreach_type = foreach.JaxForeach
     exports = {  # noqa: RUF012
         "stablehlo": "kfront.backends.jax.export",

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from kfront import config
-from kfront.backends.jax.common import axes, canonical, compiled, concrete, filled_windows, on_cpu, per_axis
+from kfront.backends.jax.common import axes, canonical, compiled, concrete, on_cpu
 from kfront.backends.jax.linalg import product
 from kfront.backends.jax.native import get_logits, set_logits
 from kfront.backends.jax.ops import clip, multiplied_at
@@ -53,116 +53,6 @@ def linear(x: Any, kernel: Any, bias: Any) -> Any:
     """Product over the last axis, plus a bias."""
     y = product(x, kernel)
     return y if bias is None else y + bias
-
-
-# ---- convolution -----------------------------------------------------------------------------------------------------
-
-
-def _numbers(rank: int, data_format: str) -> tuple[str, str, str]:
-    """Dimension numbers of lax for `rank` spatial axes; kernels are (*spatial, in, out)."""
-    space = "DHW"[3 - rank :]
-    data = f"N{space}C" if data_format == "channels_last" else f"NC{space}"
-    return data, f"{space}IO", data
-
-
-def _channels(x: Any, data_format: str) -> int:
-    return x.shape[-1 if data_format == "channels_last" else 1]
-
-
-@compiled(2, 3, 4, 5, 6)
-def _conv(x: Any, kernel: Any, strides: Any, padding: Any, data_format: str, dilation: Any, depthwise: bool) -> Any:
-    channels = _channels(x, data_format)
-    if depthwise:
-        kernel = kernel.reshape(*kernel.shape[:-2], 1, kernel.shape[-2] * kernel.shape[-1])
-    if channels % kernel.shape[-2] or kernel.shape[-1] % (channels // kernel.shape[-2]):
-        raise ArgumentError(
-            f"[conv] expected channels and filters that are multiples of the groups, got {channels} channels of the "
-            f"input and kernel of shape {kernel.shape}."
-        )
-    return lax.conv_general_dilated(
-        x,
-        kernel,
-        strides,
-        padding.upper() if isinstance(padding, str) else padding,
-        rhs_dilation=dilation,
-        dimension_numbers=_numbers(x.ndim - 2, data_format),
-        feature_group_count=channels // kernel.shape[-2],
-    )
-
-
-def conv(
-    inputs: Any,
-    kernel: Any,
-    strides: Any = 1,
-    padding: Any = "valid",
-    data_format: Any = None,
-    dilation_rate: Any = 1,
-) -> Any:
-    """N-d convolution; the groups follow from the kernel."""
-    n = inputs.ndim - 2
-    out = _conv(inputs, kernel, per_axis(strides, n), padding, data_format, per_axis(dilation_rate, n), False)
-    return filled_windows(out, inputs)
-
-
-def depthwise_conv(
-    inputs: Any,
-    kernel: Any,
-    strides: Any = 1,
-    padding: Any = "valid",
-    data_format: Any = None,
-    dilation_rate: Any = 1,
-) -> Any:
-    """Convolution of each channel for itself."""
-    n = inputs.ndim - 2
-    out = _conv(inputs, kernel, per_axis(strides, n), padding, data_format, per_axis(dilation_rate, n), True)
-    return filled_windows(out, inputs)
-
-
-def _transpose_pads(k: int, s: int, d: int, padding: str, extra: int | None) -> tuple[int, int]:
-    """Zeros around the stretched input so that the result has Keras's size at Keras's place."""
-    span = (k - 1) * d + 1
-    if extra is not None:
-        size = span + extra - (2 * (span // 2) if padding == "same" else 0)
-    else:
-        size = s if padding == "same" else max(span, s)
-    before = max(span - size, 0) // 2 if padding == "same" else 0  # cut off the full result, size + (n - 1) * s stay
-    left = span - 1 - before
-    return left, size + span - 2 - left
-
-
-@compiled(2, 3, 4, 5)
-def _conv_transpose(x: Any, kernel: Any, strides: Any, pads: Any, data_format: str, dilation: Any) -> Any:
-    n = x.ndim - 2
-    data, spatial, _ = _numbers(n, data_format)
-    return lax.conv_general_dilated(
-        x,
-        jnp.flip(kernel, tuple(range(n))),
-        (1,) * n,
-        pads,
-        lhs_dilation=strides,
-        rhs_dilation=dilation,
-        dimension_numbers=(data, spatial[:-2] + "OI", data),
-    )
-
-
-def conv_transpose(
-    inputs: Any,
-    kernel: Any,
-    strides: Any = 1,
-    padding: str = "valid",
-    output_padding: Any = None,
-    data_format: Any = None,
-    dilation_rate: Any = 1,
-) -> Any:
-    """The gradient of a convolution by its input; the kernel is (*spatial, out, in)."""
-    n = inputs.ndim - 2
-    strides, dilation = per_axis(strides, n), per_axis(dilation_rate, n)
-    extra = (None,) * n if output_padding is None else per_axis(output_padding, n)
-    pads = tuple(
-        _transpose_pads(k, s, d, padding, e)
-        for k, s, d, e in zip(kernel.shape[:n], strides, dilation, extra, strict=True)
-    )
-    return _conv_transpose(inputs, kernel, strides, pads, data_format, dilation)
 
 
 # ---- encodings and segments ------------------------------------------------------------------------------------------

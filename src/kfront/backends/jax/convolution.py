@@ -1,0 +1,296 @@
+"""JAX: convolutions.
+
+Where all channels meet, XLA's CPU compiler is fast in the convolution itself and in its gradient by the input; its
+gradient by the kernel takes up to 10 times as long as products of matrices, with groups 100 times. A convolution of
+each channel for itself takes 20 to 60 times as long as multiplying and adding shifted arrays, in both directions (jax
+0.10). So on CPU a kernel is taken apart into its taps where that pays; elsewhere XLA has it all.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+import operator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.custom_derivatives import SymbolicZero
+
+from kfront.backends.jax.common import compiled, filled_windows, on_cpu, per_axis
+from kfront.backends.jax.linalg import product
+from kfront.core.errors import ArgumentError
+
+_MOST = 64  # taps of a kernel that are taken apart: a compiled program grows with them
+
+
+class _How(NamedTuple):
+    """How a kernel goes over (batch, *spatial, channels); one entry per spatial axis."""
+
+    strides: tuple[int, ...]
+    pads: tuple[tuple[int, int], ...]
+    dilation: tuple[int, ...]
+
+    def spans(self, kernel: Any) -> tuple[int, ...]:
+        """Places that a kernel reaches over."""
+        return tuple((k - 1) * d + 1 for k, d in zip(kernel.shape, self.dilation, strict=False))
+
+    def sizes(self, x: Any, kernel: Any) -> tuple[int, ...]:
+        """Spatial sizes of the result."""
+        along = zip(x.shape[1:], self.pads, self.spans(kernel), self.strides, strict=False)
+        return tuple((n + lo + hi - span) // s + 1 for n, (lo, hi), span, s in along)
+
+
+def _numbers(rank: int, data_format: str) -> tuple[str, str, str]:
+    """Dimension numbers of lax for `rank` spatial axes; kernels are (*spatial, in, out)."""
+    space = "DHW"[3 - rank :]
+    data = f"N{space}C" if data_format == "channels_last" else f"NC{space}"
+    return data, f"{space}IO", data
+
+
+def conv(
+    inputs: Any,
+    kernel: Any,
+    strides: Any = 1,
+    padding: Any = "valid",
+    data_format: Any = None,
+    dilation_rate: Any = 1,
+) -> Any:
+    """N-d convolution; the groups follow from the kernel."""
+    n = inputs.ndim - 2
+    out = _conv(inputs, kernel, per_axis(strides, n), padding, data_format, per_axis(dilation_rate, n))
+    return filled_windows(out, inputs)
+
+
+def depthwise_conv(
+    inputs: Any,
+    kernel: Any,
+    strides: Any = 1,
+    padding: Any = "valid",
+    data_format: Any = None,
+    dilation_rate: Any = 1,
+) -> Any:
+    """Convolution of each channel for itself."""
+    kernel = kernel.reshape(*kernel.shape[:-2], 1, kernel.shape[-2] * kernel.shape[-1])
+    return conv(inputs, kernel, strides, padding, data_format, dilation_rate)
+
+
+@compiled(2, 3, 4, 5)
+def _conv(x: Any, kernel: Any, strides: Any, padding: Any, data_format: str, dilation: Any) -> Any:
+    channels = x.shape[-1 if data_format == "channels_last" else 1]
+    if channels % kernel.shape[-2] or kernel.shape[-1] % (channels // kernel.shape[-2]):
+        raise ArgumentError(
+            f"[conv] expected channels and filters that are multiples of the groups, got {channels} channels of the "
+            f"input and kernel of shape {kernel.shape}."
+        )
+    if isinstance(padding, str):
+        padding = padding.upper()
+    if _in_taps(x, kernel):
+        last = x if data_format == "channels_last" else jnp.moveaxis(x, 1, -1)
+        how = _How(strides, (), dilation)
+        if isinstance(padding, str):
+            padding = lax.padtype_to_pads(last.shape[1:-1], how.spans(kernel), strides, padding)
+        how = how._replace(pads=tuple((int(lo), int(hi)) for lo, hi in padding))
+        if 0 not in last.shape and min(how.sizes(last, kernel)) > 0:
+            out = _conv_in_taps(last, kernel, how)
+            return out if data_format == "channels_last" else jnp.moveaxis(out, -1, 1)
+    return lax.conv_general_dilated(
+        x,
+        kernel,
+        strides,
+        padding,
+        rhs_dilation=dilation,
+        dimension_numbers=_numbers(x.ndim - 2, data_format),
+        feature_group_count=channels // kernel.shape[-2],
+    )
+
+
+def _transpose_pads(k: int, s: int, d: int, padding: str, extra: int | None) -> tuple[int, int]:
+    """Zeros around the stretched input so that the result has Keras's size at Keras's place."""
+    span = (k - 1) * d + 1
+    if extra is not None:
+        size = span + extra - (2 * (span // 2) if padding == "same" else 0)
+    else:
+        size = s if padding == "same" else max(span, s)
+    before = max(span - size, 0) // 2 if padding == "same" else 0  # cut off the full result, size + (n - 1) * s stay
+    left = span - 1 - before
+    return left, size + span - 2 - left
+
+
+def conv_transpose(
+    inputs: Any,
+    kernel: Any,
+    strides: Any = 1,
+    padding: str = "valid",
+    output_padding: Any = None,
+    data_format: Any = None,
+    dilation_rate: Any = 1,
+) -> Any:
+    """The gradient of a convolution by its input; the kernel is (*spatial, out, in)."""
+    n = inputs.ndim - 2
+    strides, dilation = per_axis(strides, n), per_axis(dilation_rate, n)
+    extra = (None,) * n if output_padding is None else per_axis(output_padding, n)
+    pads = tuple(
+        _transpose_pads(k, s, d, padding, e)
+        for k, s, d, e in zip(kernel.shape[:n], strides, dilation, extra, strict=True)
+    )
+    return _conv_transpose(inputs, kernel, _How(strides, pads, dilation), data_format)
+
+
+@compiled(2, 3)
+def _conv_transpose(x: Any, kernel: Any, how: _How, data_format: str) -> Any:
+    if not _in_taps(x, kernel) or 0 in x.shape:
+        return _stretched(x, kernel, how, data_format)
+    if data_format == "channels_last":
+        return _spread(x, kernel, how)
+    return jnp.moveaxis(_spread(jnp.moveaxis(x, 1, -1), kernel, how), -1, 1)
+
+
+def _stretched(x: Any, kernel: Any, how: _How, data_format: str) -> Any:
+    """The convolution of the input with zeros between its elements."""
+    n = x.ndim - 2
+    data, spatial, _ = _numbers(n, data_format)
+    return lax.conv_general_dilated(
+        x,
+        jnp.flip(kernel, tuple(range(n))),
+        (1,) * n,
+        how.pads,
+        lhs_dilation=how.strides,
+        rhs_dilation=how.dilation,
+        dimension_numbers=(data, spatial[:-2] + "OI", data),
+    )
+
+
+# ---- in taps, channels last ------------------------------------------------------------------------------------------
+
+
+def _in_taps(x: Any, kernel: Any) -> bool:
+    """Whether taking the kernel apart pays; sums of narrower types need XLA's wider ones."""
+    wide = x.dtype == kernel.dtype and str(x.dtype) in ("float32", "float64")
+    return wide and on_cpu() and all(d.__class__ is int for d in x.shape) and math.prod(kernel.shape[:-2]) <= _MOST
+
+
+def _conv_in_taps(x: Any, kernel: Any, how: _How) -> Any:
+    channels, filters = kernel.shape[-2:]
+    if channels == 1:
+        return _each(jnp.repeat(x, filters // x.shape[-1], -1), jnp.squeeze(kernel, -2), how)
+    if math.prod(kernel.shape[:-2]) == 1 and channels == x.shape[-1] and not any(map(any, how.pads)):
+        return product(lax.slice(x, (0,) * x.ndim, x.shape, (1, *how.strides, 1)), kernel.reshape(channels, filters))
+    return _all(x, kernel, how)
+
+
+def _shifted(x: Any, kernel: Any, how: _How) -> Iterator[tuple[tuple[int, ...], Any]]:
+    """(tap, what it meets of the input), for each tap of a kernel."""
+    sizes = how.sizes(x, kernel)
+    x = jnp.pad(x, ((0, 0), *how.pads, (0, 0)))
+    for tap in itertools.product(*map(range, kernel.shape[: len(sizes)])):
+        first = [i * d for i, d in zip(tap, how.dilation, strict=True)]
+        ends = [i + (n - 1) * s + 1 for i, n, s in zip(first, sizes, how.strides, strict=True)]
+        yield tap, lax.slice(x, (0, *first, 0), (x.shape[0], *ends, x.shape[-1]), (1, *how.strides, 1))
+
+
+def _padded(x: Any, ends: Iterable[tuple[int, int, int]]) -> Any:
+    return lax.pad(x, jnp.zeros((), x.dtype), ((0, 0, 0), *ends, (0, 0, 0)))
+
+
+def _total(terms: Iterable[Any]) -> Any:
+    return functools.reduce(operator.add, terms)
+
+
+def _tangent(dx: Any, dkernel: Any, by_x: Callable[[Any], Any], by_kernel: Callable[[Any], Any], zeros: Any) -> Any:
+    """The sum of what changes of the input and of the kernel give, where there are any."""
+    pairs = ((dx, by_x), (dkernel, by_kernel))
+    terms = [by(change) for change, by in pairs if not isinstance(change, SymbolicZero)]
+    return _total(terms) if terms else jnp.zeros_like(zeros)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(2,))
+def _each(x: Any, kernel: Any, how: _How) -> Any:
+    """Each channel for itself; the kernel is (*spatial, channels)."""
+    return _total(part * kernel[tap] for tap, part in _shifted(x, kernel, how))
+
+
+@partial(_each.defjvp, symbolic_zeros=True)
+def _each_jvp(how: _How, primals: Any, tangents: Any) -> tuple[Any, Any]:
+    x, kernel = primals
+    y = _each(x, kernel, how)
+    by_kernel = lambda change: _total(part * change[tap] for tap, part in _shifted(x, kernel, how))  # noqa: E731
+    return y, _tangent(*tangents, lambda change: _each_by_x(change, kernel, how), by_kernel, y)
+
+
+def _each_by_x(change: Any, kernel: Any, how: _How) -> Any:
+    """`_each`, written so that its transpose, which is what gradients compute, takes shifted arrays apart as well."""
+    if max(how.strides) > 1:
+        return _total(part * kernel[tap] for tap, part in _shifted(change, kernel, how))
+    reach = [span - 1 for span in how.spans(kernel)]
+    places = itertools.product(*map(range, kernel.shape[: len(reach)]))
+    whole = _total(
+        _padded(change * kernel[tap], [(r - i * d, i * d, 0) for r, i, d in zip(reach, tap, how.dilation, strict=True)])
+        for tap in places
+    )
+    return _padded(whole, [(lo - r, hi - r, 0) for r, (lo, hi) in zip(reach, how.pads, strict=True)])
+
+
+def _met(x: Any, kernel: Any, how: _How) -> Any:
+    return lax.conv_general_dilated(
+        x,
+        kernel,
+        how.strides,
+        how.pads,
+        rhs_dilation=how.dilation,
+        dimension_numbers=_numbers(x.ndim - 2, "channels_last"),
+        feature_group_count=x.shape[-1] // kernel.shape[-2],
+    )
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(2,))
+def _all(x: Any, kernel: Any, how: _How) -> Any:
+    """All channels of a group."""
+    return _met(x, kernel, how)
+
+
+@partial(_all.defjvp, symbolic_zeros=True)
+def _all_jvp(how: _How, primals: Any, tangents: Any) -> tuple[Any, Any]:
+    x, kernel = primals
+    y = _all(x, kernel, how)
+    channels, filters = kernel.shape[-2:]
+    groups = x.shape[-1] // channels
+
+    def by_kernel(change: Any) -> Any:
+        return _total(joined(part, change[tap]) for tap, part in _shifted(x, kernel, how))
+
+    def joined(part: Any, tap: Any) -> Any:
+        if groups == 1:
+            return product(part, tap)
+        rows = part.reshape(-1, groups, channels)
+        out = jnp.einsum("ngc,cgf->ngf", rows, tap.reshape(channels, groups, filters // groups))
+        return out.reshape(*part.shape[:-1], filters)
+
+    return y, _tangent(*tangents, lambda change: _met(change, kernel, how), by_kernel, y)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(2,))
+def _spread(x: Any, kernel: Any, how: _How) -> Any:
+    """The gradient of a convolution by its input; `how.pads` go around the input with zeros between its elements."""
+    return _stretched(x, kernel, how, "channels_last")
+
+
+@partial(_spread.defjvp, symbolic_zeros=True)
+def _spread_jvp(how: _How, primals: Any, tangents: Any) -> tuple[Any, Any]:
+    x, kernel = primals
+    y = _spread(x, kernel, how)
+    along = list(zip(how.spans(kernel), how.pads, how.dilation, how.strides, x.shape[1:], y.shape[1:], strict=False))
+
+    def by_kernel(change: Any) -> Any:
+        terms = []
+        for tap in itertools.product(*map(range, kernel.shape[: len(along)])):
+            first = [i * d - (span - 1 - pads[0]) for i, (span, pads, d, *_) in zip(tap, along, strict=True)]
+            ends = [(i, m - (n - 1) * s - 1 - i, s - 1) for i, (_, _, _, s, n, m) in zip(first, along, strict=True)]
+            terms.append(_padded(product(x, change[tap].T), ends))
+        return _total(terms)
+
+    return y, _tangent(*tangents, lambda change: _stretched(change, kernel, how, "channels_last"), by_kernel, y)
