@@ -44,6 +44,16 @@ class _How(NamedTuple):
         along = zip(x.shape[1:], self.pads, self.spans(kernel), self.strides, strict=False)
         return tuple((n + lo + hi - span) // s + 1 for n, (lo, hi), span, s in along)
 
+    def ends(self, kernel: Any, tap: tuple[int, ...]) -> list[tuple[int, int, int]]:
+        """Where what a tap gives lies in the result of a transposed convolution, as padding for `lax.pad`."""
+        along = zip(tap, self.strides, self.dilation, self.pads, self.spans(kernel), strict=False)
+        firsts = [(i * d + left + 1 - span, s, left + right + 1 - span) for i, s, d, (left, right), span in along]
+        return [(first, both - first, s - 1) for first, s, both in firsts]
+
+    def without_depth(self) -> _How:
+        """The same over all spatial axes but the first."""
+        return _How(self.strides[1:], self.pads[1:], self.dilation[1:])
+
 
 def _numbers(rank: int, data_format: str) -> tuple[str, str, str]:
     """Dimension numbers of lax for `rank` spatial axes; kernels are (*spatial, in, out)."""
@@ -236,6 +246,18 @@ def _each_by_x(change: Any, kernel: Any, how: _How) -> Any:
 
 
 def _met(x: Any, kernel: Any, how: _How) -> Any:
+    """All channels of a group, as two-dimensional convolutions of one group: XLA is several times slower in others."""
+    groups = x.shape[-1] // kernel.shape[-2]
+    if 1 < groups <= _MOST:
+        pairs = zip(jnp.split(x, groups, -1), jnp.split(kernel, groups, -1), strict=True)
+        return jnp.concatenate([_met(part, own, how) for part, own in pairs], -1)
+    if len(how.strides) == 3:
+        flat = how.without_depth()
+        along = _How(how.strides[:1], how.pads[:1], how.dilation[:1])
+        parts = _shifted(x.reshape(*x.shape[:2], -1), kernel[:, 0, 0], along)
+        slices = ((tap, part.reshape(-1, *x.shape[2:])) for tap, part in parts)
+        out = _total(_met(part, kernel[tap], flat) for tap, part in slices)
+        return out.reshape(x.shape[0], -1, *out.shape[1:])
     return lax.conv_general_dilated(
         x,
         kernel,
@@ -243,13 +265,13 @@ def _met(x: Any, kernel: Any, how: _How) -> Any:
         how.pads,
         rhs_dilation=how.dilation,
         dimension_numbers=_numbers(x.ndim - 2, "channels_last"),
-        feature_group_count=x.shape[-1] // kernel.shape[-2],
+        feature_group_count=groups,
     )
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(2,))
 def _all(x: Any, kernel: Any, how: _How) -> Any:
-    """All channels of a group."""
+    """`_met`, with a gradient by the kernel that is products of matrices."""
     return _met(x, kernel, how)
 
 
@@ -273,24 +295,29 @@ def _all_jvp(how: _How, primals: Any, tangents: Any) -> tuple[Any, Any]:
     return y, _tangent(*tangents, lambda change: _met(change, kernel, how), by_kernel, y)
 
 
+def _spread_met(x: Any, kernel: Any, how: _How) -> Any:
+    if len(how.strides) < 3:
+        return _stretched(x, kernel, how, "channels_last")
+    flat = x.reshape(-1, *x.shape[2:])
+    planes = [_stretched(flat, k, how.without_depth(), "channels_last") for k in kernel]
+    rows = (out.reshape(*x.shape[:2], -1) for out in planes)
+    whole = _total(_padded(row, how.ends(kernel, (i,))) for i, row in enumerate(rows))
+    return whole.reshape(*whole.shape[:2], *planes[0].shape[1:])
+
+
 @partial(jax.custom_jvp, nondiff_argnums=(2,))
 def _spread(x: Any, kernel: Any, how: _How) -> Any:
     """The gradient of a convolution by its input; `how.pads` go around the input with zeros between its elements."""
-    return _stretched(x, kernel, how, "channels_last")
+    return _spread_met(x, kernel, how)
 
 
 @partial(_spread.defjvp, symbolic_zeros=True)
 def _spread_jvp(how: _How, primals: Any, tangents: Any) -> tuple[Any, Any]:
     x, kernel = primals
     y = _spread(x, kernel, how)
-    along = list(zip(how.spans(kernel), how.pads, how.dilation, how.strides, x.shape[1:], y.shape[1:], strict=False))
 
     def by_kernel(change: Any) -> Any:
-        terms = []
-        for tap in itertools.product(*map(range, kernel.shape[: len(along)])):
-            first = [i * d - (span - 1 - pads[0]) for i, (span, pads, d, *_) in zip(tap, along, strict=True)]
-            ends = [(i, m - (n - 1) * s - 1 - i, s - 1) for i, (_, _, _, s, n, m) in zip(first, along, strict=True)]
-            terms.append(_padded(product(x, change[tap].T), ends))
-        return _total(terms)
+        taps = itertools.product(*map(range, kernel.shape[:-2]))
+        return _total(_padded(product(x, change[tap].T), how.ends(kernel, tap)) for tap in taps)
 
-    return y, _tangent(*tangents, lambda change: _stretched(change, kernel, how, "channels_last"), by_kernel, y)
+    return y, _tangent(*tangents, lambda change: _spread_met(change, kernel, how), by_kernel, y)

@@ -57,6 +57,8 @@ def average_pool(
 
 @compiled(1, 2, 3)
 def _average_pool(x: Any, size: Any, step: Any, padding: str) -> Any:
+    if x.dtype.itemsize < 4:  # the sums would be rounded at each step
+        return _average_pool(x.astype("float32"), size, step, padding).astype(x.dtype)
     if _apart(x, size, step, padding):
         total = _by_axes(x, size, step, padding, 0.0, _summed, _summed_of)
     else:
@@ -76,9 +78,8 @@ def _window_sum(x: Any, size: Any, step: Any, padding: str) -> Any:
 
 
 def _apart(x: Any, size: Sequence[int], step: Sequence[int], padding: str) -> bool:
-    """Whether taking windows apart pays; where there is one window only, XLA is as fast, and it sums in wide types."""
-    wide = str(x.dtype) in ("float32", "float64")
-    if not wide or not on_cpu() or not all(d.__class__ is int for d in x.shape):
+    """Whether taking windows apart pays; where there is one window only, XLA is as fast."""
+    if not on_cpu() or not jnp.issubdtype(x.dtype, jnp.floating) or not all(d.__class__ is int for d in x.shape):
         return False
     pads = lax.padtype_to_pads(x.shape, size, step, padding.upper())
     counts = [(n + sum(p) - k) // s + 1 for n, p, k, s in zip(x.shape, pads, size, step, strict=True)]
