@@ -12,12 +12,13 @@ import functools
 import itertools
 import math
 import operator
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jax.custom_derivatives import SymbolicZero
 
@@ -25,6 +26,7 @@ from kfront.backends.jax.common import compiled, filled_windows, on_cpu, per_axi
 from kfront.backends.jax.linalg import product
 from kfront.core.errors import ArgumentError
 
+_FIRST = np.int32(0)
 _MOST = 64  # taps of a kernel that are taken apart: a compiled program grows with them
 
 
@@ -39,9 +41,13 @@ class _How(NamedTuple):
         """Places that a kernel reaches over."""
         return tuple((k - 1) * d + 1 for k, d in zip(kernel.shape, self.dilation, strict=False))
 
-    def sizes(self, x: Any, kernel: Any) -> tuple[int, ...]:
-        """Spatial sizes of the result."""
-        along = zip(x.shape[1:], self.pads, self.spans(kernel), self.strides, strict=False)
+    def taps(self, kernel: Any) -> Iterable[tuple[int, ...]]:
+        """Places in a kernel."""
+        return itertools.product(*map(range, kernel.shape[: len(self.strides)]))
+
+    def sizes(self, shape: Sequence[int], kernel: Any) -> tuple[int, ...]:
+        """Spatial sizes of the result for an input of that shape."""
+        along = zip(shape[1:], self.pads, self.spans(kernel), self.strides, strict=False)
         return tuple((n + lo + hi - span) // s + 1 for n, (lo, hi), span, s in along)
 
     def ends(self, kernel: Any, tap: tuple[int, ...]) -> list[tuple[int, int, int]]:
@@ -100,14 +106,13 @@ def _conv(x: Any, kernel: Any, strides: Any, padding: Any, data_format: str, dil
     if isinstance(padding, str):
         padding = padding.upper()
     if _in_taps(x, kernel):
-        last = x if data_format == "channels_last" else jnp.moveaxis(x, 1, -1)
         how = _How(strides, (), dilation)
+        sizes = x.shape[1:-1] if data_format == "channels_last" else x.shape[2:]
         if isinstance(padding, str):
-            padding = lax.padtype_to_pads(last.shape[1:-1], how.spans(kernel), strides, padding)
+            padding = lax.padtype_to_pads(sizes, how.spans(kernel), strides, padding)
         how = how._replace(pads=tuple((int(lo), int(hi)) for lo, hi in padding))
-        if 0 not in last.shape and min(how.sizes(last, kernel)) > 0:
-            out = _conv_in_taps(last, kernel, how)
-            return out if data_format == "channels_last" else jnp.moveaxis(out, -1, 1)
+        if min(how.sizes((0, *sizes), kernel)) > 0:
+            return _channels_last(lambda x: _conv_in_taps(x, kernel, how), x, data_format)
     return lax.conv_general_dilated(
         x,
         kernel,
@@ -153,11 +158,13 @@ def conv_transpose(
 
 @compiled(2, 3)
 def _conv_transpose(x: Any, kernel: Any, how: _How, data_format: str) -> Any:
-    if not _in_taps(x, kernel) or 0 in x.shape:
+    if not _in_taps(x, kernel):
         return _stretched(x, kernel, how, data_format)
-    if data_format == "channels_last":
-        return _spread(x, kernel, how)
-    return jnp.moveaxis(_spread(jnp.moveaxis(x, 1, -1), kernel, how), -1, 1)
+    return _channels_last(lambda x: _spread(x, kernel, how), x, data_format)
+
+
+def _channels_last(f: Callable[[Any], Any], x: Any, data_format: str) -> Any:
+    return f(x) if data_format == "channels_last" else jnp.moveaxis(f(jnp.moveaxis(x, 1, -1)), -1, 1)
 
 
 def _stretched(x: Any, kernel: Any, how: _How, data_format: str) -> Any:
@@ -181,13 +188,15 @@ def _stretched(x: Any, kernel: Any, how: _How, data_format: str) -> Any:
 def _in_taps(x: Any, kernel: Any) -> bool:
     """Whether taking the kernel apart pays; sums of narrower types need XLA's wider ones."""
     wide = x.dtype == kernel.dtype and str(x.dtype) in ("float32", "float64")
-    return wide and on_cpu() and all(d.__class__ is int for d in x.shape) and math.prod(kernel.shape[:-2]) <= _MOST
+    known = all(d.__class__ is int for d in x.shape) and 0 not in x.shape
+    return wide and known and on_cpu() and math.prod(kernel.shape[:-2]) <= _MOST
 
 
 def _conv_in_taps(x: Any, kernel: Any, how: _How) -> Any:
     channels, filters = kernel.shape[-2:]
     if channels == 1:
-        return _each(jnp.repeat(x, filters // x.shape[-1], -1), jnp.squeeze(kernel, -2), how)
+        times = filters // x.shape[-1]
+        return _each(x if x.shape[-1] == 1 else jnp.repeat(x, times, -1), jnp.squeeze(kernel, -2), how)
     if math.prod(kernel.shape[:-2]) == 1 and channels == x.shape[-1] and not any(map(any, how.pads)):
         return product(lax.slice(x, (0,) * x.ndim, x.shape, (1, *how.strides, 1)), kernel.reshape(channels, filters))
     return _all(x, kernel, how)
@@ -195,9 +204,9 @@ def _conv_in_taps(x: Any, kernel: Any, how: _How) -> Any:
 
 def _shifted(x: Any, kernel: Any, how: _How) -> Iterator[tuple[tuple[int, ...], Any]]:
     """(tap, what it meets of the input), for each tap of a kernel."""
-    sizes = how.sizes(x, kernel)
-    x = jnp.pad(x, ((0, 0), *how.pads, (0, 0)))
-    for tap in itertools.product(*map(range, kernel.shape[: len(sizes)])):
+    sizes = how.sizes(x.shape, kernel)
+    x = _padded(x, [(lo, hi, 0) for lo, hi in how.pads])
+    for tap in how.taps(kernel):
         first = [i * d for i, d in zip(tap, how.dilation, strict=True)]
         ends = [i + (n - 1) * s + 1 for i, n, s in zip(first, sizes, how.strides, strict=True)]
         yield tap, lax.slice(x, (0, *first, 0), (x.shape[0], *ends, x.shape[-1]), (1, *how.strides, 1))
@@ -220,7 +229,7 @@ def _tangent(dx: Any, dkernel: Any, by_x: Callable[[Any], Any], by_kernel: Calla
 
 @partial(jax.custom_jvp, nondiff_argnums=(2,))
 def _each(x: Any, kernel: Any, how: _How) -> Any:
-    """Each channel for itself; the kernel is (*spatial, channels)."""
+    """Each channel for itself, or one channel by all filters; the kernel is (*spatial, filters)."""
     return _total(part * kernel[tap] for tap, part in _shifted(x, kernel, how))
 
 
@@ -228,19 +237,46 @@ def _each(x: Any, kernel: Any, how: _How) -> Any:
 def _each_jvp(how: _How, primals: Any, tangents: Any) -> tuple[Any, Any]:
     x, kernel = primals
     y = _each(x, kernel, how)
-    by_kernel = lambda change: _total(part * change[tap] for tap, part in _shifted(x, kernel, how))  # noqa: E731
+    by_kernel = lambda change: _met_one_by_one(x, change, how, y, operator.mul)  # noqa: E731
     return y, _tangent(*tangents, lambda change: _each_by_x(change, kernel, how), by_kernel, y)
+
+
+def _met_one_by_one(x: Any, change: Any, how: _How, y: Any, join: Callable[[Any, Any], Any]) -> Any:
+    """The sum over taps of `join(what a tap meets of the input, the change of the tap)`."""
+    x = _padded(x, [(lo, hi, 0) for lo, hi in how.pads])
+    ends = [(n - 1) * s + 1 for n, s in zip(y.shape[1:], how.strides, strict=False)]
+
+    def met(first: Any) -> Any:
+        part = lax.dynamic_slice(x, (_FIRST, *first, _FIRST), (x.shape[0], *ends, x.shape[-1]))
+        return lax.slice(part, (0,) * x.ndim, part.shape, (1, *how.strides, 1))
+
+    return _one_by_one(lambda first, own: join(met(first), own), change, how, jnp.zeros_like(y))
+
+
+def _one_by_one(of_tap: Callable[[Any, Any], Any], change: Any, how: _How, zeros: Any) -> Any:
+    """The sum over taps of `of_tap(first place, change of the tap)`.
+
+    Its transpose computes the gradient of one tap after the other, so that what a tap meets is in memory for it only.
+    """
+    firsts = np.array([[i * d for i, d in zip(tap, how.dilation, strict=True)] for tap in how.taps(change)], "int32")
+    changes = change.reshape(len(firsts), *change.shape[len(how.strides) :])
+
+    def add(total: Any, now: Any) -> tuple[Any, None]:
+        return total + of_tap(*now), None
+
+    return lax.scan(jax.checkpoint(add, prevent_cse=False), zeros, (firsts, changes))[0]
 
 
 def _each_by_x(change: Any, kernel: Any, how: _How) -> Any:
     """`_each`, written so that its transpose, which is what gradients compute, takes shifted arrays apart as well."""
+    if change.shape[-1] < kernel.shape[-1]:  # one channel by all filters
+        return _met(change, jnp.expand_dims(kernel, -2), how)
     if max(how.strides) > 1:
         return _total(part * kernel[tap] for tap, part in _shifted(change, kernel, how))
     reach = [span - 1 for span in how.spans(kernel)]
-    places = itertools.product(*map(range, kernel.shape[: len(reach)]))
     whole = _total(
         _padded(change * kernel[tap], [(r - i * d, i * d, 0) for r, i, d in zip(reach, tap, how.dilation, strict=True)])
-        for tap in places
+        for tap in how.taps(kernel)
     )
     return _padded(whole, [(lo - r, hi - r, 0) for r, (lo, hi) in zip(reach, how.pads, strict=True)])
 
@@ -282,9 +318,6 @@ def _all_jvp(how: _How, primals: Any, tangents: Any) -> tuple[Any, Any]:
     channels, filters = kernel.shape[-2:]
     groups = x.shape[-1] // channels
 
-    def by_kernel(change: Any) -> Any:
-        return _total(joined(part, change[tap]) for tap, part in _shifted(x, kernel, how))
-
     def joined(part: Any, tap: Any) -> Any:
         if groups == 1:
             return product(part, tap)
@@ -292,6 +325,7 @@ def _all_jvp(how: _How, primals: Any, tangents: Any) -> tuple[Any, Any]:
         out = jnp.einsum("ngc,cgf->ngf", rows, tap.reshape(channels, groups, filters // groups))
         return out.reshape(*part.shape[:-1], filters)
 
+    by_kernel = lambda change: _met_one_by_one(x, change, how, y, joined)  # noqa: E731
     return y, _tangent(*tangents, lambda change: _met(change, kernel, how), by_kernel, y)
 
 
@@ -316,8 +350,17 @@ def _spread_jvp(how: _How, primals: Any, tangents: Any) -> tuple[Any, Any]:
     x, kernel = primals
     y = _spread(x, kernel, how)
 
+    reach = [span - 1 for span in how.spans(kernel)]
+    whole = [(n - 1) * s + 1 + r for n, s, r in zip(x.shape[1:], how.strides, reach, strict=False)]
+
     def by_kernel(change: Any) -> Any:
-        taps = itertools.product(*map(range, kernel.shape[:-2]))
-        return _total(_padded(product(x, change[tap].T), how.ends(kernel, tap)) for tap in taps)
+        zeros = jnp.zeros((x.shape[0], *whole, y.shape[-1]), x.dtype)
+
+        def laid(first: Any, own: Any) -> Any:
+            part = _padded(product(x, own.T), [(0, 0, s - 1) for s in how.strides])
+            return lax.dynamic_update_slice(zeros, part, (_FIRST, *first, _FIRST))
+
+        total = _one_by_one(laid, change, how, zeros)
+        return _padded(total, [(lo - r, hi - r, 0) for r, (lo, hi) in zip(reach, how.pads, strict=True)])
 
     return y, _tangent(*tangents, lambda change: _spread_met(change, kernel, how), by_kernel, y)
