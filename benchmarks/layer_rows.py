@@ -52,6 +52,8 @@ LAYERS: dict[str, LayerRow] = {
         "conv_first",
         engines=("torch",),
     ),
+    "DepthwiseConv2D": LayerRow(lambda k: k.layers.DepthwiseConv2D(3, padding="same"), (8, 32, 32, 32), "depthwise"),
+    "MaxPooling2D": LayerRow(lambda k: k.layers.MaxPooling2D(), (8, 32, 32, 32), "max_pool"),
     "LSTM": LayerRow(lambda k: k.layers.LSTM(128), (32, 128, 128), "lstm"),
     "LSTM padded": LayerRow(lambda k: k.layers.LSTM(128), (32, 128, 128), "lstm_padded", kwargs=_MASK),
     "LSTM holes": LayerRow(lambda k: k.layers.LSTM(128), (32, 128, 128), "lstm_holes", kwargs=_HOLES),

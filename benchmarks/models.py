@@ -12,6 +12,8 @@ __all__ = ["LAYER_SIZES", "WORDS", "cnn", "data", "deep", "lstm", "make", "mlp",
 LAYER_SIZES: dict[str, list[tuple[int, ...]]] = {
     "dense": [(512, 512), (512,)],
     "conv": [(3, 3, 32, 64), (64,)],
+    "depthwise": [(3, 3, 32, 1), (32,)],
+    "max_pool": [],
     "lstm": [(128, 512), (128, 512), (512,)],
     "gru": [(128, 384), (128, 384), (384,), (384,)],
     "attention": [(256, 256), (256,)] * 4,

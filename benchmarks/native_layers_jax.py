@@ -22,6 +22,15 @@ def _conv(p: Any, x: Any) -> Any:
     return jax.lax.conv_general_dilated(x, p[0], (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")) + p[1]
 
 
+def _depthwise(p: Any, x: Any) -> Any:
+    kernel, numbers = p[0].reshape(3, 3, 1, 32), ("NHWC", "HWIO", "NHWC")
+    return jax.lax.conv_general_dilated(x, kernel, (1, 1), "SAME", None, None, numbers, 32) + p[1]
+
+
+def _max_pool(p: Any, x: Any) -> Any:
+    return jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
+
+
 def _lstm(p: Any, x: Any, mask: Any = None) -> Any:
     kernel, recurrent, bias = p
     units = recurrent.shape[0]
@@ -69,6 +78,8 @@ def _batch_norm(p: Any, x: Any) -> Any:
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "dense": _dense,
     "conv": _conv,
+    "depthwise": _depthwise,
+    "max_pool": _max_pool,
     "lstm": _lstm,
     "gru": _gru,
     "attention": _attention,

@@ -21,6 +21,14 @@ def _conv(v: Any, x: Any) -> Any:
     return tf.nn.bias_add(tf.nn.conv2d(x, v[0], 1, "SAME"), v[1])
 
 
+def _depthwise(v: Any, x: Any) -> Any:
+    return tf.nn.bias_add(tf.nn.depthwise_conv2d(x, v[0], (1, 1, 1, 1), "SAME"), v[1])
+
+
+def _max_pool(v: Any, x: Any) -> Any:
+    return tf.nn.max_pool2d(x, 2, 2, "VALID")
+
+
 def _lstm(v: Any, x: Any, mask: Any = None) -> Any:
     """TensorFlow's fused op; steps that are left out are moved to the end."""
     batch, steps = x.shape[:2]
@@ -85,6 +93,8 @@ def _batch_norm(v: Any, x: Any) -> Any:
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "dense": _dense,
     "conv": _conv,
+    "depthwise": _depthwise,
+    "max_pool": _max_pool,
     "lstm": _lstm,
     "gru": _gru,
     "attention": _attention,

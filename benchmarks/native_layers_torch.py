@@ -61,6 +61,8 @@ _KINDS: dict[str, Callable[[], nn.Module]] = {
     "dense": lambda: nn.Linear(512, 512),
     "conv": lambda: _Images(nn.Conv2d(32, 64, 3, padding=1)),
     "conv_first": lambda: nn.Conv2d(32, 64, 3, padding=1),
+    "depthwise": lambda: _Images(nn.Conv2d(32, 32, 3, padding=1, groups=32)),
+    "max_pool": lambda: _Images(nn.MaxPool2d(2)),
     "lstm": lambda: _Last(nn.LSTM(128, 128, batch_first=True)),
     "lstm_padded": lambda: _Last(nn.LSTM(128, 128, batch_first=True)),
     "lstm_holes": lambda: _Compacted(nn.LSTM(128, 128, batch_first=True)),

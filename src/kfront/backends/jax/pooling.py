@@ -41,8 +41,9 @@ def max_pool(inputs: Any, pool_size: Any, strides: Any = None, padding: str = "v
 
 @compiled(1, 2, 3)
 def _max_pool(x: Any, size: Any, step: Any, padding: str) -> Any:
-    if _apart(x, size, step, padding):
-        return _by_axes(x, size, step, padding, -math.inf, _largest, _largest_of)
+    places = _places(x, size, step, padding)
+    if places is not None:
+        return _by_axes(x, size, step, places, -math.inf, _largest, _largest_of)
     lowest = -jnp.inf if jnp.issubdtype(x.dtype, jnp.floating) else jnp.iinfo(x.dtype).min
     return lax.reduce_window(x, np.array(lowest, x.dtype), lax.max, size, step, padding.upper())
 
@@ -59,10 +60,11 @@ def average_pool(
 def _average_pool(x: Any, size: Any, step: Any, padding: str) -> Any:
     if x.dtype.itemsize < 4:  # the sums would be rounded at each step
         return _average_pool(x.astype("float32"), size, step, padding).astype(x.dtype)
-    if _apart(x, size, step, padding):
-        total = _by_axes(x, size, step, padding, 0.0, _summed, _summed_of)
-    else:
+    places = _places(x, size, step, padding)
+    if places is None:
         total = _window_sum(x, size, step, padding)
+    else:
+        total = _by_axes(x, size, step, places, 0.0, _summed, _summed_of)
     if padding == "valid":
         return total / jnp.array(math.prod(size), x.dtype)
     ones = jnp.ones([n if s > 1 else 1 for n, s in zip(x.shape, size, strict=True)], x.dtype)
@@ -77,27 +79,27 @@ def _window_sum(x: Any, size: Any, step: Any, padding: str) -> Any:
 # ---- windows taken apart ---------------------------------------------------------------------------------------------
 
 
-def _apart(x: Any, size: Sequence[int], step: Sequence[int], padding: str) -> bool:
-    """Whether taking windows apart pays; where there is one window only, XLA is as fast."""
+def _places(x: Any, size: Sequence[int], step: Sequence[int], padding: str) -> list[tuple[int, int, int]] | None:
+    """(windows, padding before, padding after) of each axis; None where taking windows apart does not pay.
+
+    Padding is negative for what no window reaches. Where there is one window only, XLA is as fast.
+    """
     if not on_cpu() or not jnp.issubdtype(x.dtype, jnp.floating) or not all(d.__class__ is int for d in x.shape):
-        return False
+        return None
+    places = []
     pads = lax.padtype_to_pads(x.shape, size, step, padding.upper())
-    counts = [(n + sum(p) - k) // s + 1 for n, p, k, s in zip(x.shape, pads, size, step, strict=True)]
-    spatial = [c for c, k, s in zip(counts, size, step, strict=True) if k > 1 or s > 1]
-    return min(counts) > 0 and max(spatial, default=1) > 1 and max(size) <= _MOST
+    for n, (before, after), k, s in zip(x.shape, pads, size, step, strict=True):
+        count = (n + before + after - k) // s + 1
+        places.append((count, before, (count - 1) * s + k - n - before))
+    several = any(p[0] > 1 for p, k, s in zip(places, size, step, strict=True) if k > 1 or s > 1)
+    return places if several and min(p[0] for p in places) > 0 and max(size) <= _MOST else None
 
 
 def _by_axes(
-    x: Any, size: Any, step: Any, padding: str, outside: float, join: Callable[..., Any], join_along: Callable[..., Any]
+    x: Any, size: Any, step: Any, places: Any, outside: float, join: Callable[..., Any], join_along: Callable[..., Any]
 ) -> Any:
     """Windows joined: `join(parts)` joins the parts of overlapping ones, `join_along(x, axes)` axes of their own."""
-    pads = lax.padtype_to_pads(x.shape, size, step, padding.upper())
-    counts = [(n + sum(p) - k) // s + 1 for n, p, k, s in zip(x.shape, pads, size, step, strict=True)]
-    ends = [
-        (lo, (c - 1) * s + k - n - lo, 0)  # what no window reaches is cut off
-        for n, (lo, _), k, s, c in zip(x.shape, pads, size, step, counts, strict=True)
-    ]
-    x = lax.pad(x, jnp.array(outside, x.dtype), ends)
+    x = lax.pad(x, jnp.array(outside, x.dtype), [(before, after, 0) for _, before, after in places])
     windowed = [a for a in reversed(range(x.ndim)) if size[a] > 1 or step[a] > 1]
     if math.prod(size) <= _MOST and all(size[a] == step[a] for a in windowed):
         for axis in windowed:
@@ -108,7 +110,7 @@ def _by_axes(
         if s == k:
             x = join_along(_blocks(x, axis, k), (axis + 1,))
         else:
-            x = join([lax.slice_in_dim(x, i, i + (counts[axis] - 1) * s + 1, s, axis) for i in range(k)])
+            x = join([lax.slice_in_dim(x, i, i + (places[axis][0] - 1) * s + 1, s, axis) for i in range(k)])
     return x
 
 

@@ -99,7 +99,7 @@ def conv(
 def _depth_kernel(kernel: Tensor) -> Tensor:
     """(…, channels, multiplier) to (channels * multiplier, 1, …)."""
     n = kernel.ndim - 2
-    weight = kernel.permute((n, n + 1, *range(n))).reshape((-1, 1, *kernel.shape[:n]))
+    weight = kernel.permute((n, n + 1, *range(n))).reshape((-1, 1, *kernel.shape[:n])).contiguous()  # as in `conv`
     return weight.unsqueeze(2) if n == 1 else weight
 
 

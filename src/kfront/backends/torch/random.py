@@ -122,12 +122,13 @@ def random_dropout(key: Tensor, inputs: Tensor, rate: float, noise_shape: Any) -
     if state.portable_random or torch.compiler.is_compiling():
         return OPS["random_dropout"].body(key, inputs, rate, noise_shape)  # type: ignore[misc]
     generator, device = _seeded(key, inputs.device)
-    if noise_shape is None:
-        noise = torch.empty_like(inputs, requires_grad=False)
-    else:
-        noise = torch.empty(noise_shape, dtype=inputs.dtype, device=device)
-    keep = 1.0 - rate
-    return inputs * noise.bernoulli_(keep, generator=generator).div_(keep)
+    kind, keep = inputs.dtype, 1.0 - rate
+    shape = inputs.shape if noise_shape is None else noise_shape
+    if device.type != "cpu":
+        return inputs * torch.empty(shape, dtype=kind, device=device).bernoulli_(keep, generator=generator).div_(keep)
+    # there `bernoulli_` takes six times as long as uniform numbers; narrow types have too few of them
+    noise = torch.empty(shape, dtype=torch.float32 if kind in _HALF else kind)
+    return inputs * noise.uniform_(generator=generator).ge_(rate).div_(keep).to(kind)
 
 
 # ---- threefry --------------------------------------------------------------------------------------------------------
