@@ -27,6 +27,7 @@ from kfront.backends.jax.linalg import product
 from kfront.core.errors import ArgumentError
 
 _FIRST = np.int32(0)
+_Form = Callable[[Any, Any, "_How"], Any]
 _MOST = 64  # taps of a kernel that are taken apart: a compiled program grows with them
 
 
@@ -50,15 +51,18 @@ class _How(NamedTuple):
         along = zip(shape[1:], self.pads, self.spans(kernel), self.strides, strict=False)
         return tuple((n + lo + hi - span) // s + 1 for n, (lo, hi), span, s in along)
 
-    def ends(self, kernel: Any, tap: tuple[int, ...]) -> list[tuple[int, int, int]]:
-        """Where what a tap gives lies in the result of a transposed convolution, as padding for `lax.pad`."""
-        along = zip(tap, self.strides, self.dilation, self.pads, self.spans(kernel), strict=False)
-        firsts = [(i * d + left + 1 - span, s, left + right + 1 - span) for i, s, d, (left, right), span in along]
-        return [(first, both - first, s - 1) for first, s, both in firsts]
+    def reach(self, kernel: Any) -> list[tuple[int, int]]:
+        """(places from the first to the last tap, dilation), for each axis."""
+        return [(span - 1, d) for span, d in zip(self.spans(kernel), self.dilation, strict=True)]
 
-    def without_depth(self) -> _How:
-        """The same over all spatial axes but the first."""
-        return _How(self.strides[1:], self.pads[1:], self.dilation[1:])
+    def cut(self, whole: Any, kernel: Any) -> Any:
+        """The result, cut out of what all taps reach."""
+        ends = zip(self.reach(kernel), self.pads, strict=True)
+        return _padded(whole, [(lo - r, hi - r, 0) for (r, _), (lo, hi) in ends])
+
+    def split(self) -> tuple[_How, _How]:
+        """The same over the first spatial axis, and over the others."""
+        return _How(*(v[:1] for v in self)), _How(*(v[1:] for v in self))
 
 
 def _numbers(rank: int, data_format: str) -> tuple[str, str, str]:
@@ -91,8 +95,14 @@ def depthwise_conv(
     dilation_rate: Any = 1,
 ) -> Any:
     """Convolution of each channel for itself."""
-    kernel = kernel.reshape(*kernel.shape[:-2], 1, kernel.shape[-2] * kernel.shape[-1])
-    return conv(inputs, kernel, strides, padding, data_format, dilation_rate)
+    n = inputs.ndim - 2
+    out = _depthwise(inputs, kernel, per_axis(strides, n), padding, data_format, per_axis(dilation_rate, n))
+    return filled_windows(out, inputs)
+
+
+@compiled(2, 3, 4, 5)
+def _depthwise(x: Any, kernel: Any, *how: Any) -> Any:
+    return _conv(x, kernel.reshape(*kernel.shape[:-2], 1, kernel.shape[-2] * kernel.shape[-1]), *how)
 
 
 @compiled(2, 3, 4, 5)
@@ -220,37 +230,65 @@ def _total(terms: Iterable[Any]) -> Any:
     return functools.reduce(operator.add, terms)
 
 
-def _tangent(dx: Any, dkernel: Any, by_x: Callable[[Any], Any], by_kernel: Callable[[Any], Any], zeros: Any) -> Any:
-    """The sum of what changes of the input and of the kernel give, where there are any."""
-    pairs = ((dx, by_x), (dkernel, by_kernel))
-    terms = [by(change) for change, by in pairs if not isinstance(change, SymbolicZero)]
-    return _total(terms) if terms else jnp.zeros_like(zeros)
+def _bilinear(value: _Form, by_x: _Form, by_kernel: _Form) -> _Form:
+    """`value(x, kernel, how)`, where `by_x(dx, kernel, how)` and `by_kernel(x, dkernel, how)` give the same values.
+
+    They are what is transposed for the gradients.
+    """
+
+    @partial(jax.custom_jvp, nondiff_argnums=(2,))
+    def form(x: Any, kernel: Any, how: _How) -> Any:
+        return value(x, kernel, how)
+
+    @partial(form.defjvp, symbolic_zeros=True)
+    def _tangent(how: _How, primals: Any, tangents: Any) -> tuple[Any, Any]:
+        (x, kernel), (dx, dkernel) = primals, tangents
+        y = form(x, kernel, how)
+        terms = [] if isinstance(dx, SymbolicZero) else [by_x(dx, kernel, how)]
+        terms += [] if isinstance(dkernel, SymbolicZero) else [by_kernel(x, dkernel, how)]
+        return y, _total(terms) if terms else jnp.zeros_like(y)
+
+    return form
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(2,))
-def _each(x: Any, kernel: Any, how: _How) -> Any:
+def _each_value(x: Any, kernel: Any, how: _How) -> Any:
     """Each channel for itself, or one channel by all filters; the kernel is (*spatial, filters)."""
     return _total(part * kernel[tap] for tap, part in _shifted(x, kernel, how))
 
 
-@partial(_each.defjvp, symbolic_zeros=True)
-def _each_jvp(how: _How, primals: Any, tangents: Any) -> tuple[Any, Any]:
-    x, kernel = primals
-    y = _each(x, kernel, how)
-    by_kernel = lambda change: _met_one_by_one(x, change, how, y, operator.mul)  # noqa: E731
-    return y, _tangent(*tangents, lambda change: _each_by_x(change, kernel, how), by_kernel, y)
+def _each_by_x(change: Any, kernel: Any, how: _How) -> Any:
+    """The transpose, which is what gradients compute, takes shifted arrays apart as well."""
+    if change.shape[-1] < kernel.shape[-1]:  # one channel by all filters
+        return _met(change, jnp.expand_dims(kernel, -2), how)
+    if max(how.strides) > 1:
+        return _each_value(change, kernel, how)
+    reach = how.reach(kernel)
+    whole = _total(
+        _padded(change * kernel[tap], [(r - i * d, i * d, 0) for (r, d), i in zip(reach, tap, strict=True)])
+        for tap in how.taps(kernel)
+    )
+    return how.cut(whole, kernel)
 
 
-def _met_one_by_one(x: Any, change: Any, how: _How, y: Any, join: Callable[[Any, Any], Any]) -> Any:
+def _each_by_kernel(x: Any, change: Any, how: _How) -> Any:
+    return _met_one_by_one(x, change, how, operator.mul)
+
+
+_each = _bilinear(_each_value, _each_by_x, _each_by_kernel)
+
+
+def _met_one_by_one(x: Any, change: Any, how: _How, join: Callable[[Any, Any], Any]) -> Any:
     """The sum over taps of `join(what a tap meets of the input, the change of the tap)`."""
+    sizes = how.sizes(x.shape, change)
+    ends = [(n - 1) * s + 1 for n, s in zip(sizes, how.strides, strict=True)]
     x = _padded(x, [(lo, hi, 0) for lo, hi in how.pads])
-    ends = [(n - 1) * s + 1 for n, s in zip(y.shape[1:], how.strides, strict=False)]
+    zeros = jnp.zeros((x.shape[0], *sizes, change.shape[-1]), x.dtype)
 
     def met(first: Any) -> Any:
         part = lax.dynamic_slice(x, (_FIRST, *first, _FIRST), (x.shape[0], *ends, x.shape[-1]))
         return lax.slice(part, (0,) * x.ndim, part.shape, (1, *how.strides, 1))
 
-    return _one_by_one(lambda first, own: join(met(first), own), change, how, jnp.zeros_like(y))
+    return _one_by_one(lambda first, own: join(met(first), own), change, how, zeros)
 
 
 def _one_by_one(of_tap: Callable[[Any, Any], Any], change: Any, how: _How, zeros: Any) -> Any:
@@ -267,20 +305,6 @@ def _one_by_one(of_tap: Callable[[Any, Any], Any], change: Any, how: _How, zeros
     return lax.scan(jax.checkpoint(add, prevent_cse=False), zeros, (firsts, changes))[0]
 
 
-def _each_by_x(change: Any, kernel: Any, how: _How) -> Any:
-    """`_each`, written so that its transpose, which is what gradients compute, takes shifted arrays apart as well."""
-    if change.shape[-1] < kernel.shape[-1]:  # one channel by all filters
-        return _met(change, jnp.expand_dims(kernel, -2), how)
-    if max(how.strides) > 1:
-        return _total(part * kernel[tap] for tap, part in _shifted(change, kernel, how))
-    reach = [span - 1 for span in how.spans(kernel)]
-    whole = _total(
-        _padded(change * kernel[tap], [(r - i * d, i * d, 0) for r, i, d in zip(reach, tap, how.dilation, strict=True)])
-        for tap in how.taps(kernel)
-    )
-    return _padded(whole, [(lo - r, hi - r, 0) for r, (lo, hi) in zip(reach, how.pads, strict=True)])
-
-
 def _met(x: Any, kernel: Any, how: _How) -> Any:
     """All channels of a group, as two-dimensional convolutions of one group: XLA is several times slower in others."""
     groups = x.shape[-1] // kernel.shape[-2]
@@ -288,8 +312,7 @@ def _met(x: Any, kernel: Any, how: _How) -> Any:
         pairs = zip(jnp.split(x, groups, -1), jnp.split(kernel, groups, -1), strict=True)
         return jnp.concatenate([_met(part, own, how) for part, own in pairs], -1)
     if len(how.strides) == 3:
-        flat = how.without_depth()
-        along = _How(how.strides[:1], how.pads[:1], how.dilation[:1])
+        along, flat = how.split()
         parts = _shifted(x.reshape(*x.shape[:2], -1), kernel[:, 0, 0], along)
         slices = ((tap, part.reshape(-1, *x.shape[2:])) for tap, part in parts)
         out = _total(_met(part, kernel[tap], flat) for tap, part in slices)
@@ -305,17 +328,9 @@ def _met(x: Any, kernel: Any, how: _How) -> Any:
     )
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(2,))
-def _all(x: Any, kernel: Any, how: _How) -> Any:
-    """`_met`, with a gradient by the kernel that is products of matrices."""
-    return _met(x, kernel, how)
-
-
-@partial(_all.defjvp, symbolic_zeros=True)
-def _all_jvp(how: _How, primals: Any, tangents: Any) -> tuple[Any, Any]:
-    x, kernel = primals
-    y = _all(x, kernel, how)
-    channels, filters = kernel.shape[-2:]
+def _all_by_kernel(x: Any, change: Any, how: _How) -> Any:
+    """Products of matrices."""
+    channels, filters = change.shape[-2:]
     groups = x.shape[-1] // channels
 
     def joined(part: Any, tap: Any) -> Any:
@@ -325,42 +340,34 @@ def _all_jvp(how: _How, primals: Any, tangents: Any) -> tuple[Any, Any]:
         out = jnp.einsum("ngc,cgf->ngf", rows, tap.reshape(channels, groups, filters // groups))
         return out.reshape(*part.shape[:-1], filters)
 
-    by_kernel = lambda change: _met_one_by_one(x, change, how, y, joined)  # noqa: E731
-    return y, _tangent(*tangents, lambda change: _met(change, kernel, how), by_kernel, y)
+    return _met_one_by_one(x, change, how, joined)
 
 
-def _spread_met(x: Any, kernel: Any, how: _How) -> Any:
+_all = _bilinear(_met, _met, _all_by_kernel)
+
+
+def _spread_value(x: Any, kernel: Any, how: _How) -> Any:
+    """The gradient of a convolution by its input; `how.pads` go around the input with zeros between its elements."""
     if len(how.strides) < 3:
         return _stretched(x, kernel, how, "channels_last")
-    flat = x.reshape(-1, *x.shape[2:])
-    planes = [_stretched(flat, k, how.without_depth(), "channels_last") for k in kernel]
+    along, flat = how.split()
+    [(reach, dilation)], [stride] = along.reach(kernel), along.strides
+    planes = [_stretched(x.reshape(-1, *x.shape[2:]), k, flat, "channels_last") for k in kernel]
     rows = (out.reshape(*x.shape[:2], -1) for out in planes)
-    whole = _total(_padded(row, how.ends(kernel, (i,))) for i, row in enumerate(rows))
+    whole = _total(_padded(r, [(i * dilation, reach - i * dilation, stride - 1)]) for i, r in enumerate(rows))
+    whole = along.cut(whole, kernel)
     return whole.reshape(*whole.shape[:2], *planes[0].shape[1:])
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(2,))
-def _spread(x: Any, kernel: Any, how: _How) -> Any:
-    """The gradient of a convolution by its input; `how.pads` go around the input with zeros between its elements."""
-    return _spread_met(x, kernel, how)
+def _spread_by_kernel(x: Any, change: Any, how: _How) -> Any:
+    along = zip(x.shape[1:-1], how.strides, how.reach(change), strict=True)
+    zeros = jnp.zeros((x.shape[0], *((n - 1) * s + 1 + r for n, s, (r, _) in along), change.shape[-2]), x.dtype)
+
+    def laid(first: Any, own: Any) -> Any:
+        part = _padded(product(x, own.T), [(0, 0, s - 1) for s in how.strides])
+        return lax.dynamic_update_slice(zeros, part, (_FIRST, *first, _FIRST))
+
+    return how.cut(_one_by_one(laid, change, how, zeros), change)
 
 
-@partial(_spread.defjvp, symbolic_zeros=True)
-def _spread_jvp(how: _How, primals: Any, tangents: Any) -> tuple[Any, Any]:
-    x, kernel = primals
-    y = _spread(x, kernel, how)
-
-    reach = [span - 1 for span in how.spans(kernel)]
-    whole = [(n - 1) * s + 1 + r for n, s, r in zip(x.shape[1:], how.strides, reach, strict=False)]
-
-    def by_kernel(change: Any) -> Any:
-        zeros = jnp.zeros((x.shape[0], *whole, y.shape[-1]), x.dtype)
-
-        def laid(first: Any, own: Any) -> Any:
-            part = _padded(product(x, own.T), [(0, 0, s - 1) for s in how.strides])
-            return lax.dynamic_update_slice(zeros, part, (_FIRST, *first, _FIRST))
-
-        total = _one_by_one(laid, change, how, zeros)
-        return _padded(total, [(lo - r, hi - r, 0) for r, (lo, hi) in zip(reach, how.pads, strict=True)])
-
-    return y, _tangent(*tangents, lambda change: _spread_met(change, kernel, how), by_kernel, y)
+_spread = _bilinear(_spread_value, _spread_value, _spread_by_kernel)

@@ -122,13 +122,18 @@ def random_dropout(key: Tensor, inputs: Tensor, rate: float, noise_shape: Any) -
     if state.portable_random or torch.compiler.is_compiling():
         return OPS["random_dropout"].body(key, inputs, rate, noise_shape)  # type: ignore[misc]
     generator, device = _seeded(key, inputs.device)
-    kind, keep = inputs.dtype, 1.0 - rate
-    shape = inputs.shape if noise_shape is None else noise_shape
-    if device.type != "cpu":
-        return inputs * torch.empty(shape, dtype=kind, device=device).bernoulli_(keep, generator=generator).div_(keep)
-    # there `bernoulli_` takes six times as long as uniform numbers; narrow types have too few of them
-    noise = torch.empty(shape, dtype=torch.float32 if kind in _HALF else kind)
-    return inputs * noise.uniform_(generator=generator).ge_(rate).div_(keep).to(kind)
+    keep = 1.0 - rate
+    # on CPU `bernoulli_` takes six times as long as uniform numbers; narrow types have too few of them
+    kind = torch.float32 if device.type == "cpu" and inputs.dtype in _HALF else inputs.dtype
+    if noise_shape is None:
+        noise = torch.empty_like(inputs, dtype=kind, requires_grad=False)
+    else:
+        noise = torch.empty(noise_shape, dtype=kind, device=device)
+    if device.type == "cpu":
+        noise = noise.uniform_(generator=generator).ge_(rate)
+    else:
+        noise = noise.bernoulli_(keep, generator=generator)
+    return inputs * noise.div_(keep).to(inputs.dtype)
 
 
 # ---- threefry --------------------------------------------------------------------------------------------------------
