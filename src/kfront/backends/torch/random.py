@@ -130,10 +130,10 @@ def random_dropout(key: Tensor, inputs: Tensor, rate: float, noise_shape: Any) -
     else:
         noise = torch.empty(noise_shape, dtype=kind, device=device)
     if device.type == "cpu":
-        noise = noise.uniform_(generator=generator).ge_(rate)
+        noise = (noise.uniform_(generator=generator) >= rate).to(inputs.dtype)
     else:
         noise = noise.bernoulli_(keep, generator=generator)
-    return inputs * noise.div_(keep).to(inputs.dtype)
+    return inputs * noise.div_(keep)
 
 
 # ---- threefry --------------------------------------------------------------------------------------------------------
