@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kfront.core.lazy import lazy_namespace, names
+from kfront.core.options import register_namespace
 
 __getattr__, __dir__, __all__ = lazy_namespace(
     __name__,
@@ -14,3 +15,5 @@ __getattr__, __dir__, __all__ = lazy_namespace(
         "unit_norm": ".constraints:UnitNorm",
     },
 )
+
+register_namespace("constraint", __name__)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kfront.core.errors import ArgumentTypeError
+
+if TYPE_CHECKING:
+    from kfront.core.typing import Tensor
 
 __all__ = ["ArrayOperators"]
 
@@ -57,6 +60,17 @@ class ArrayOperators:
         return self
 
     __hash__ = object.__hash__
+
+    if TYPE_CHECKING:  # the loops below define them
+
+        def _binary(self, other: Any, /) -> Tensor: ...
+        def _unary(self) -> Tensor: ...
+
+        __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _binary
+        __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __pow__ = __rpow__ = __matmul__ = __rmatmul__ = _binary
+        __lshift__ = __rshift__ = __and__ = __rand__ = __or__ = __ror__ = __xor__ = __rxor__ = _binary
+        __lt__ = __le__ = __gt__ = __ge__ = _binary
+        __neg__ = __abs__ = __invert__ = _unary
 
 
 def _op(name: str) -> Callable[..., Any]:

@@ -1,0 +1,391 @@
+"""Options of a class: declared by the signature of its `__init__`; stored, checked and written to configs from there.
+
+    class Scaled(Configurable):
+        factor: float
+
+        def __init__(self, factor: float = 1.0) -> None:
+            super().__init__()
+            self._store(locals())
+
+`_store(locals())` keeps each argument that this `__init__` names and no base does, under the same name;
+`get_config` returns what every `__init__` of the class's bases stored. On the way in an option is normalised, on the
+way out it is made plain. Both come from one table, by the option's name or by the name's last word
+(`kernel_initializer` is an `initializer`); `_normalise` of a class has entries of its own. A name that maps to None
+there is no option: `__init__` deals with it. One that maps to `kept` is stored, but not in the config.
+
+What there is to do is found once per class from the signature; an instance costs a loop over a tuple.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from kfront import config
+from kfront.core.errors import ArgumentError
+from kfront.core.tracking import PLAIN
+
+__all__ = [
+    "Check",
+    "Configurable",
+    "Option",
+    "base_arguments",
+    "between",
+    "choice",
+    "data_format",
+    "each_rank",
+    "int_tuple",
+    "kept",
+    "one_of",
+    "option_names",
+    "positive",
+    "rate_between",
+    "register_namespace",
+    "register_option",
+]
+
+Check = Callable[[Any, str, Any], Any]  # (object or name of its class, name of the option, value) -> value
+
+
+def plain(value: Any) -> Any:
+    """NumPy scalars and arrays as Python numbers and lists, anything else as it is."""
+    if isinstance(value, np.generic):
+        return value.item()
+    return value.tolist() if isinstance(value, np.ndarray) else value
+
+
+class Option(NamedTuple):
+    """How options of one name are read and written.
+
+    Attributes:
+        check: normalises a value, or raises; None to take it as it is.
+        get: the same for functions of the value alone, such as `initializers.get`.
+        write: makes a stored value plain for the config; None to leave it out.
+        tracked: whether the owner has to notice the value, as it may be a layer, or hold some.
+    """
+
+    check: Check | None = None
+    get: Callable[[Any], Any] | None = None
+    write: Callable[[Any], Any] | None = plain
+    tracked: bool = False
+
+
+_AS_IT_IS = Option(tracked=True)
+kept = Option(write=None, tracked=True)
+_TABLE: dict[str, Option] = {}
+_NAMESPACES: dict[str, tuple[str, bool]] = {}  # key -> package that has `get` and `serialize`, may values be layers
+
+
+def register_option(*keys: str, check: Check | None = None, write: Callable[[Any], Any] = plain) -> None:
+    """Enter what holds for every option of these names, unless a class says otherwise.
+
+    Args:
+        *keys: names of options, or last words of such names.
+        check: normalises a value, or raises; called with the object, the option's name and the value.
+        write: makes a stored value plain for the config.
+    """
+    _TABLE.update(dict.fromkeys(keys, Option(check, None, write)))
+
+
+def register_namespace(key: str, package: str, tracked: bool = False) -> None:
+    """Have options with this last word read by the package's `get` and written by its `serialize`.
+
+    Args:
+        key: last word of the options' names, e.g. ``"initializer"``.
+        package: name of an imported package; what it loads lazily is loaded when an option needs it.
+        tracked: whether values may be layers.
+    """
+    _NAMESPACES[key] = package, tracked
+
+
+def _find(cls: type, name: str) -> Option | None:
+    """The entry for an option of a class; None if the name is no option."""
+    for base in cls.__mro__:
+        own: Mapping[str, Check | Option | None] = base.__dict__.get("_normalise", {})
+        if name in own:
+            found = own[name]
+            return found if found is None or isinstance(found, Option) else Option(found)
+    for key in (name, name[name.rfind("_") + 1 :]):
+        if key in _NAMESPACES and key not in _TABLE:
+            _TABLE[key] = _of_namespace(*_NAMESPACES[key])
+        if key in _TABLE:
+            return _TABLE[key]
+    return _AS_IT_IS
+
+
+def _of_namespace(package: str, tracked: bool) -> Option:
+    space: Any = sys.modules[package]
+    serialize = space.serialize
+    return Option(None, space.get, lambda value: None if value is None else serialize(value), tracked)
+
+
+# ---- signatures ------------------------------------------------------------------------------------------------------
+
+
+def _parameters(cls: type) -> list[inspect.Parameter]:
+    """The parameters of the `__init__` that a class itself defines, without `self`."""
+    init = cls.__dict__.get("__init__")
+    return [] if init is None or cls is object else list(inspect.signature(init).parameters.values())[1:]
+
+
+_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+class _Signature(NamedTuple):
+    """What the `__init__` of a class does with its arguments."""
+
+    own: tuple[str, ...]  # options that it stores
+    shared: tuple[str, ...]  # those that a base has too
+    rest: str | None  # the name of **kwargs
+
+
+def _signature(cls: type) -> _Signature:
+    found = cls.__dict__.get("_signature_of_init")
+    if found is None:
+        parameters = _parameters(cls)
+        above = {p.name for base in cls.__mro__[1:] for p in _parameters(base)} - set(
+            cls.__dict__.get("_normalise", ())
+        )
+        names = [p.name for p in parameters if p.kind not in _VARIADIC]
+        found = _Signature(
+            tuple(n for n in names if n not in above and _find(cls, n) is not None),
+            tuple(n for n in names if n in above),
+            next((p.name for p in parameters if p.kind is inspect.Parameter.VAR_KEYWORD), None),
+        )
+        cls._signature_of_init = found  # type: ignore[attr-defined]
+    return found
+
+
+def _declaring(given: Mapping[str, Any]) -> type:
+    """The class whose `__init__` has these local variables."""
+    try:
+        return given["__class__"]
+    except KeyError:
+        raise ArgumentError(
+            f"[{type(given.get('self')).__name__}] expected the local variables of an `__init__` that calls "
+            "`super().__init__`, got others; call it before `_store(locals())`."
+        ) from None
+
+
+def base_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What an `__init__` passes on: the arguments that a base names too, and its **kwargs.
+
+    Args:
+        given: `locals()` of the `__init__`.
+
+    Example:
+
+    >>> class Base:
+    ...     def __init__(self, name=None):
+    ...         self.name = name
+    >>> class Power(Base):
+    ...     def __init__(self, exponent=2, name=None):
+    ...         super().__init__(**base_arguments(locals()))
+    >>> Power(3, "cube").name
+    'cube'
+    """
+    signature = _signature(_declaring(given))
+    out = {name: given[name] for name in signature.shared}
+    if signature.rest is not None:
+        out.update(given[signature.rest])
+    return out
+
+
+def _stores(cls: type) -> bool:
+    """Whether the `__init__` that a class itself defines stores its options."""
+    code = getattr(cls.__dict__.get("__init__"), "__code__", None)
+    return code is not None and "_store" in code.co_names
+
+
+def _cached(cls: type, name: str, key: Any, make: Callable[[], Any]) -> Any:
+    """What was found out about a class and is kept in it, not handed down to its subclasses."""
+    table = cls.__dict__.get(name)
+    if table is None:
+        table = {}
+        setattr(cls, name, table)
+    if key not in table:
+        table[key] = make()
+    return table[key]
+
+
+def option_names(cls: type) -> tuple[str, ...]:
+    """The options of a class that go into its config, those of its bases first.
+
+    Args:
+        cls: a Configurable class.
+    """
+    return tuple(_writers(cls))
+
+
+def _writers(cls: type) -> dict[str, Callable[[Any], Any]]:
+    def find() -> dict[str, Callable[[Any], Any]]:
+        bases = [base for base in reversed(cls.__mro__) if _stores(base)]
+        found = {name: _find(cls, name) for base in bases for name in _signature(base).own}
+        return {name: entry.write for name, entry in found.items() if entry is not None and entry.write is not None}
+
+    return _cached(cls, "_option_writers", None, find)
+
+
+class _Reader(NamedTuple):
+    """How `_store` treats one option of a class."""
+
+    name: str
+    get: Callable[[Any], Any] | None
+    check: Check | None
+    direct: bool  # whether the value goes into `__dict__`, whatever it is
+    plain: frozenset[type]  # types of values that go into `__dict__`; others are set as attributes
+
+
+def _readers(cls: type, declaring: type) -> tuple[_Reader, ...]:
+    """How objects of `cls` treat the options that the `__init__` of `declaring` stores."""
+
+    def find() -> tuple[_Reader, ...]:
+        rows = []
+        for name in _signature(declaring).own:
+            entry = _find(cls, name)
+            if entry is not None:
+                is_property = hasattr(getattr(cls, name, None), "__set__")
+                direct = not entry.tracked and not is_property
+                rows.append(_Reader(name, entry.get, entry.check, direct, frozenset() if is_property else PLAIN))
+        return tuple(rows)
+
+    return _cached(cls, "_option_readers", declaring, find)
+
+
+class Configurable:
+    """Mixin for classes whose config follows from the signature of `__init__`, see the module."""
+
+    _normalise: Mapping[str, Check | Option | None] = {}
+
+    def _store(self, given: Mapping[str, Any]) -> None:
+        """Normalise and keep the arguments that the calling `__init__` names and no base does.
+
+        Args:
+            given: `locals()` of that `__init__`, which has to use `super()`.
+
+        Raises:
+            ArgumentError: if an option has a value that its entry in the table does not allow.
+        """
+        fields = self.__dict__
+        for name, get, check, direct, plain_types in _readers(type(self), _declaring(given)):
+            value = given[name]
+            if get is not None:
+                value = get(value)
+            elif check is not None:
+                value = check(self, name, value)
+            if direct or type(value) in plain_types:
+                fields[name] = value
+            else:
+                setattr(self, name, value)
+
+    def _stored_options(self) -> dict[str, Any]:
+        """Name and plain value of every option."""
+        return {name: write(getattr(self, name)) for name, write in _writers(type(self)).items()}
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        return self._stored_options()
+
+
+# ---- checks ----------------------------------------------------------------------------------------------------------
+
+
+def _who(owner: Any) -> str:
+    return owner if isinstance(owner, str) else type(owner).__name__
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def positive(owner: Any, name: str, value: Any) -> int:
+    """`value` as an int.
+
+    Raises:
+        ArgumentError: if it is not a positive int.
+    """
+    if _is_int(value) and value > 0:
+        return int(value)
+    raise ArgumentError(f"[{_who(owner)}] expected `{name}` to be a positive int, got {value!r}.")
+
+
+def int_tuple(owner: Any, name: str, value: Any, n: int, least: int = 1) -> tuple[int, ...]:
+    """An int, or a sequence of `n` ints, as a tuple of `n`.
+
+    Raises:
+        ArgumentError: if it is neither, or a number is below `least`.
+    """
+    if _is_int(value):
+        out: tuple[Any, ...] = (int(value),) * n
+    else:
+        out = tuple(value) if isinstance(value, (list, tuple, np.ndarray)) else ()
+    if len(out) != n or any(not _is_int(v) or v < least for v in out):
+        ints = f"an int >= {least}" if n == 1 else f"an int >= {least} or {n} of them"
+        raise ArgumentError(f"[{_who(owner)}] expected `{name}` to be {ints}, got {value!r}.")
+    return tuple(int(v) for v in out)
+
+
+def each_rank(owner: Any, name: str, value: Any) -> tuple[int, ...]:
+    """An int >= 1, or one for each spatial axis of the owner's `rank`, as a tuple."""
+    return int_tuple(owner, name, value, owner.rank)
+
+
+_LAYOUTS = ("channels_last", "channels_first")
+
+
+def data_format(owner: Any, name: str, value: Any) -> str:
+    """The layout; the configured one if None.
+
+    Raises:
+        ArgumentError: if it is neither "channels_last" nor "channels_first".
+    """
+    if value is None:
+        return config.image_data_format()
+    found = value.lower() if isinstance(value, str) else value
+    if found not in _LAYOUTS:
+        raise ArgumentError(f"[{_who(owner)}] expected `{name}` 'channels_last' or 'channels_first', got {value!r}.")
+    return found
+
+
+def choice(owner: Any, name: str, value: Any, allowed: Sequence[str]) -> str:
+    """A string option in lower case.
+
+    Raises:
+        ArgumentError: if it is not one of `allowed`.
+    """
+    found = value.lower() if isinstance(value, str) else value
+    if found not in allowed:
+        raise ArgumentError(f"[{_who(owner)}] expected `{name}` in {', '.join(map(repr, allowed))}, got {value!r}.")
+    return found
+
+
+def one_of(*allowed: str) -> Check:
+    """The check that a string option is one of `allowed`; it is stored in lower case."""
+    return lambda owner, name, value: choice(owner, name, value, allowed)
+
+
+def rate_between(owner: Any, name: str, value: Any, low: float = 0.0, high: float = 1.0) -> Any:
+    """A number within bounds.
+
+    Raises:
+        ArgumentError: if it is no number or out of bounds.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not low <= value <= high:
+        raise ArgumentError(
+            f"[{_who(owner)}] expected `{name}` to be a number between {low:g} and {high:g}, got {value!r}."
+        )
+    return value
+
+
+def between(low: float, high: float) -> Check:
+    """The check that an option is a number within bounds."""
+    return lambda owner, name, value: rate_between(owner, name, value, low, high)
+
+
+register_option("units", "filters", check=positive)
+register_option("kernel_size", "pool_size", check=each_rank)
+register_option("data_format", check=data_format)

@@ -1,0 +1,168 @@
+"""Types that signatures of the whole package share. Nothing here is needed at run time but the names.
+
+`Tensor` describes a tensor of any engine by what all of them have. `TensorLike` is what ops, losses and metrics take
+where they convert their arguments themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from kfront.backends.base import Backend
+    from kfront.backends.foreach import Foreach
+    from kfront.constraints import Constraint
+    from kfront.dtype_policies import DTypePolicy
+    from kfront.initializers import Initializer
+    from kfront.regularizers import Regularizer
+else:
+    Backend = Foreach = Any  # so that the names can be imported from here
+
+__all__ = [
+    "Activation",
+    "ActivationLike",
+    "Arithmetic",
+    "Backend",
+    "Config",
+    "ConstraintLike",
+    "CustomObjects",
+    "DTypeLike",
+    "Foreach",
+    "InitializerLike",
+    "Nested",
+    "RegularizerLike",
+    "Seed",
+    "Shape",
+    "ShapeLike",
+    "Store",
+    "Tensor",
+    "TensorLike",
+    "VariableLike",
+]
+
+T = TypeVar("T")
+
+
+class Arithmetic(Protocol):
+    """Python's operators, as tensors and Variables have them."""
+
+    def __getitem__(self, key: Any, /) -> Tensor: ...
+    def __bool__(self) -> bool: ...
+    def __int__(self) -> int: ...
+    def __float__(self) -> float: ...
+    def __neg__(self) -> Tensor: ...
+    def __abs__(self) -> Tensor: ...
+    def __invert__(self) -> Tensor: ...
+    def __add__(self, other: Any, /) -> Tensor: ...
+    def __radd__(self, other: Any, /) -> Tensor: ...
+    def __sub__(self, other: Any, /) -> Tensor: ...
+    def __rsub__(self, other: Any, /) -> Tensor: ...
+    def __mul__(self, other: Any, /) -> Tensor: ...
+    def __rmul__(self, other: Any, /) -> Tensor: ...
+    def __truediv__(self, other: Any, /) -> Tensor: ...
+    def __rtruediv__(self, other: Any, /) -> Tensor: ...
+    def __floordiv__(self, other: Any, /) -> Tensor: ...
+    def __mod__(self, other: Any, /) -> Tensor: ...
+    def __pow__(self, other: Any, /) -> Tensor: ...
+    def __matmul__(self, other: Any, /) -> Tensor: ...
+    def __lt__(self, other: Any, /) -> Tensor: ...
+    def __le__(self, other: Any, /) -> Tensor: ...
+    def __gt__(self, other: Any, /) -> Tensor: ...
+    def __ge__(self, other: Any, /) -> Tensor: ...
+
+
+class Tensor(Arithmetic, Protocol):
+    """A tensor of an engine, or a symbolic one: a shape, a dtype and arithmetic.
+
+    Attributes:
+        shape: the sizes of its axes, a sequence of ints; None where a size is not known yet.
+        dtype: its dtype as the engine writes it; the dtype's name for symbolic tensors.
+        ndim: the number of axes.
+    """
+
+    @property
+    def shape(self) -> Any: ...
+    @property
+    def dtype(self) -> Any: ...
+    @property
+    def ndim(self) -> int: ...
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[Any]: ...
+
+
+class VariableLike(Arithmetic, Protocol):
+    """A Variable, as those see it who read, assign or train it.
+
+    Attributes:
+        name, path: its name, without and with the scopes that it was made in.
+        shape: the sizes of its axes.
+        dtype: the dtype's name.
+        value: the tensor that it holds.
+        trainable: whether optimizers update it.
+        overwrite_with_gradient: whether the optimizer assigns the gradient instead of a step.
+        regularizer, constraint: functions of its value, or None.
+    """
+
+    name: str
+    path: str
+    overwrite_with_gradient: bool
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def dtype(self) -> str: ...
+    @property
+    def ndim(self) -> int: ...
+    @property
+    def value(self) -> Any: ...
+    @property
+    def trainable(self) -> bool: ...
+    @property
+    def regularizer(self) -> Any: ...
+    @property
+    def constraint(self) -> Any: ...
+
+    def assign(self, value: Any, /) -> Any: ...
+    def assign_add(self, value: Any, /) -> Any: ...
+    def assign_sub(self, value: Any, /) -> Any: ...
+    def numpy(self) -> np.ndarray: ...
+
+
+Shape: TypeAlias = tuple[int | None, ...]
+"""The sizes of axes; None where a size is not known yet."""
+
+ShapeLike: TypeAlias = Sequence[int | None] | int
+"""What arguments named `shape` take."""
+
+Numbers: TypeAlias = bool | int | float | complex | np.generic
+
+TensorLike: TypeAlias = "Tensor | VariableLike | np.ndarray | Numbers | Sequence[TensorLike]"
+"""What converts to a tensor: tensors of the current engine, Variables, arrays, numbers, nested sequences of them."""
+
+DTypeLike: TypeAlias = "str | type | np.dtype[Any] | DTypePolicy | Config | None"
+"""A dtype by name, NumPy's or Python's type for it, or a policy (or its config) where one is taken."""
+
+Config: TypeAlias = dict[str, Any]
+"""Constructor arguments, as `get_config` gives them."""
+
+CustomObjects: TypeAlias = Mapping[str, Any] | None
+"""Classes and functions that a file may name, by name."""
+
+Store: TypeAlias = Any
+"""A mapping of names to arrays that can be written to: a dict, or a group of a file."""
+
+Nested: TypeAlias = "T | Sequence[Nested[T]] | Mapping[str, Nested[T]]"
+"""One, or lists, tuples and dicts of them."""
+
+Seed: TypeAlias = Any
+"""An int, a SeedGenerator, or None."""
+
+Activation: TypeAlias = Callable[..., Any]
+ActivationLike: TypeAlias = str | Config | Activation | None
+InitializerLike: TypeAlias = "str | Config | Initializer | Callable[..., Any] | None"
+RegularizerLike: TypeAlias = "str | Config | Regularizer | Callable[..., Any] | None"
+ConstraintLike: TypeAlias = "str | Config | Constraint | Callable[..., Any] | None"
