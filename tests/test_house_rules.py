@@ -7,10 +7,11 @@ import re
 from pathlib import Path
 
 import pytest
+from tools import counts
 
 ROOT = Path(__file__).parents[1]
-SOURCE = ROOT / "src" / "kfront"
-FILES = sorted(SOURCE.rglob("*.py"))
+SOURCE = counts.SOURCE
+FILES = counts.files()
 ENGINES = {"torch", "jax", "jaxlib", "tensorflow", "keras", "optax", "flax"}
 
 
@@ -52,27 +53,11 @@ def test_nobody_asks_which_backend_is_current():
     assert bad == []
 
 
-@pytest.mark.parametrize("folder", ["src", "tests", "conformance", "benchmarks", "examples", "tools"])
-def test_files_stay_readable(folder):
-    long = {str(p): n for p in (ROOT / folder).rglob("*.py") if (n := p.read_text(encoding="utf-8").count("\n")) > 800}
-    assert long == {}
-
-
-def code_lines(function: ast.FunctionDef) -> int:
-    """Lines of a function's body without its docstring."""
-    body = function.body
-    if isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant) and len(body) > 1:
-        body = body[1:]
-    return (function.end_lineno or 0) - body[0].lineno + 1
-
-
-def test_functions_stay_short():
-    long = []
-    for path in FILES:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.FunctionDef) and (n := code_lines(node)) > 40:
-                long.append(f"{where(path)}: {node.name} has {n} lines")
-    assert long == []
+@pytest.mark.parametrize("row", counts.ROWS, ids=lambda row: row.name)
+def test_counts_stay_in_their_budgets(row):
+    """Lines of code, uses of `Any`, imports in functions …: `python tools/counts.py` prints them all."""
+    places = row.places()
+    assert len(places) <= row.budget, f"python tools/counts.py --list {row.name}"
 
 
 def test_the_readme_has_the_two_commands():
