@@ -29,8 +29,8 @@ class Variable(ArrayOperators):
     """A mutable tensor.
 
     Args:
-        initializer: an array-like, a tensor, or a callable ``(shape, dtype) -> array``.
-        shape: needed when `initializer` is callable.
+        initializer: an array-like, a tensor, a callable ``(shape, dtype) -> array``, or the name of an initializer.
+        shape: needed when `initializer` is callable or a name.
         dtype: dtype name; that of the value, or floatx, if None.
         trainable: whether optimizers update it.
         autocast: whether a floating variable is read in the compute dtype inside an autocast scope.
@@ -112,10 +112,14 @@ class Variable(ArrayOperators):
     def _initial(self, initializer: Any, shape: Any, dtype: Any) -> Any:
         """The first value as a NumPy array or native tensor of the wanted dtype."""
         b = self._backend
+        if isinstance(initializer, str):
+            from kfront.initializers import get
+
+            initializer = get(initializer)
         if callable(initializer) and not b.is_tensor(initializer) and not hasattr(initializer, "_is_variable"):
             if shape is None:
                 raise ArgumentError(
-                    f"[Variable {self.name}] expected `shape` with the callable initializer {initializer!r}, got None."
+                    f"[Variable {self.name}] expected `shape` with the initializer {initializer!r}, got None."
                 )
             dtype = standardize(dtype)
             shape = standardize_shape(shape)

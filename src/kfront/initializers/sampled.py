@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import Any
 
@@ -219,6 +220,19 @@ class VarianceScaling(RandomInitializer):
         if self.distribution == "truncated_normal":
             return _scaled(_truncated(rng, shape, kind), math.sqrt(variance) / _TRUNCATED_STD, 0.0, dtype)
         return _scaled(_normal(rng, shape, kind), math.sqrt(variance), 0.0, dtype)
+
+    def counting(self, input_axes: tuple[int, ...], output_axes: tuple[int, ...]) -> Any:
+        """The same with these axes of inputs and outputs, unless it has both itself.
+
+        Args:
+            input_axes: axes of a kernel that count its inputs.
+            output_axes: axes that count its outputs.
+        """
+        if self.input_axes is not None and self.output_axes is not None:
+            return self
+        found = copy.copy(self)
+        found.input_axes, found.output_axes = input_axes, output_axes
+        return found
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""

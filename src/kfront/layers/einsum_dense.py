@@ -9,6 +9,7 @@ import numpy as np
 from kfront import ops
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.registry import serializable
+from kfront.initializers import VarianceScaling
 from kfront.layers.core import _linear_activation
 from kfront.layers.quantized import Layout, Quantizable
 from kfront.ops.nn_core import linear
@@ -221,6 +222,15 @@ class EinsumDense(Quantizable):
             )
         self._contracted = self._dense_form(inputs, outputs)
         self._weight_made()
+
+    def _weight_initializer(self) -> Any:
+        """Fans come from the equation: axes that are summed over are inputs of the kernel, the others outputs."""
+        found = super()._weight_initializer()
+        if not isinstance(found, VarianceScaling):
+            return found
+        outputs, kernel = self._letters[1], self._terms.kernel
+        summed = tuple(i for i, c in enumerate(kernel) if c not in outputs)
+        return found.counting(summed, tuple(i for i in range(len(kernel)) if i not in summed))
 
     def _bias_shape(self, outputs: list[str], sizes: dict[str, int | None]) -> tuple[int, ...]:
         axes = self.bias_axes or ""

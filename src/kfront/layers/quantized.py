@@ -452,11 +452,14 @@ class Quantizable(LoraLayer):
         weight = self.add_weight(
             name=name,
             shape=shape,
-            initializer=getattr(self, f"{name}_initializer"),
+            initializer=self._weight_initializer(),
             regularizer=getattr(self, f"{name}_regularizer"),
             constraint=getattr(self, f"{name}_constraint"),
         )
         return setattr(self, name, weight)
+
+    def _weight_initializer(self) -> Any:
+        return getattr(self, f"{self._adapted}_initializer")
 
     def _weight_made(self) -> None:
         """To be called at the end of `build`."""
