@@ -20,7 +20,7 @@ class _Elementwise(OptionLayer):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
-        self.built = True
+        self._built_when_made()
 
 
 def _not_negative(who: str, name: str, value: Any, optional: bool = False) -> Any:

@@ -263,6 +263,12 @@ class Layer(Owner, Unquantized, Operation):
     def build(self, input_shape: Any) -> None:
         """Create the weights for inputs of this shape; layers with weights override it."""
 
+    build._empty = True  # type: ignore[attr-defined]
+
+    def _built_when_made(self) -> None:
+        """For the end of `__init__` of layers without weights: built, unless a subclass has a `build` of its own."""
+        self.built = getattr(type(self).build, "_empty", False)
+
     def _finish_build(self) -> None:
         self.__dict__["built"] = True
 

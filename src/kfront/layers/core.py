@@ -314,7 +314,7 @@ class Masking(OptionLayer):
         self.__dict__["mask_value"] = mask_value
         self.mask_value: Any
         self.supports_masking = True
-        self.built = True
+        self._built_when_made()
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Where any feature differs from `mask_value`."""
@@ -341,7 +341,7 @@ class Identity(Layer):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
-        self.built = True
+        self._built_when_made()
 
     def call(self, inputs: Any) -> Any:
         """`inputs`."""

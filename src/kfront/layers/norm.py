@@ -548,7 +548,7 @@ class UnitNormalization(OptionLayer):
         self.__dict__["axis"] = _axis_list("UnitNormalization", axis)
         self.axis: Any
         self.supports_masking = True
-        self.built = True
+        self._built_when_made()
 
     def call(self, inputs: Any) -> Any:
         """The layer's output, see the class."""

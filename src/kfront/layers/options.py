@@ -58,6 +58,8 @@ class OptionLayer(Layer):
     def build(self, input_shape: Any) -> None:
         """Nothing to create; layers with weights override it."""
 
+    build._empty = True  # type: ignore[attr-defined]
+
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
         out = super().get_config()

@@ -85,7 +85,7 @@ class BasePooling(OptionLayer):
         self.padding = choice(who, "padding", padding, ("valid", "same"))
         self._set_layout(data_format)
         self.input_spec = InputSpec(ndim=n + 2)
-        self.built = True
+        self._built_when_made()
 
     def _set_layout(self, layout: Any) -> None:
         self.data_format = data_format(type(self).__name__, layout)
@@ -208,7 +208,7 @@ class BaseGlobalPooling(OptionLayer):
         self._set_layout(data_format)
         self.keepdims = keepdims
         self.input_spec = InputSpec(ndim=self.rank + 2)
-        self.built = True
+        self._built_when_made()
 
     def _set_layout(self, layout: Any) -> None:
         self.data_format = data_format(type(self).__name__, layout)

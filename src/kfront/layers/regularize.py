@@ -39,7 +39,7 @@ class _Random(OptionLayer):
         if value > 0:
             self.seed_generator = SeedGenerator(seed)
         self.supports_masking = True
-        self.built = True
+        self._built_when_made()
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """`input_shape`."""
@@ -326,7 +326,7 @@ class ActivityRegularization(OptionLayer):
         super().__init__(activity_regularizer=regularizers.L1L2(l1=l1, l2=l2), **kwargs)
         self.l1, self.l2 = l1, l2
         self.supports_masking = True
-        self.built = True
+        self._built_when_made()
 
     def call(self, inputs: Any) -> Any:
         """`inputs`."""

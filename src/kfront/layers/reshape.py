@@ -113,7 +113,7 @@ class Reshape(OptionLayer):
                 f"got {target_shape!r}."
             )
         self.target_shape = shape
-        self.built = True
+        self._built_when_made()
 
     def call(self, inputs: Any) -> Any:
         """The layer's output, see the class."""

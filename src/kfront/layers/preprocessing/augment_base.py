@@ -71,7 +71,7 @@ class ImageLayer(DataLayer):
         height, width, channel = (-3, -2, -1) if data_format == "channels_last" else (-2, -1, -3)
         self._set(bounding_box_format=bounding_box_format, data_format=data_format)
         self._set(height_axis=height, width_axis=width, channel_axis=channel)
-        self.built = True
+        self._built_when_made()
         self.height_axis: int
         self.width_axis: int
         self.channel_axis: int

@@ -38,7 +38,7 @@ class Rescaling(DataLayer):
         super().__init__(**kwargs)
         self._set(scale=scale, offset=offset)
         self.supports_masking = True
-        self.built = True
+        self._built_when_made()
 
     def call(self, inputs: Any) -> Any:
         """The rescaled inputs."""
