@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kfront import activations, ops
-from kfront.core.errors import ArgumentError
+from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.registry import serializable
 from kfront.layers.base import InputSpec
 from kfront.layers.options import OptionLayer, known_axis
@@ -260,6 +260,7 @@ class Softmax(_Elementwise):
     def call(self, inputs: Any, mask: Any = None) -> Any:
         """The layer's output, see the class."""
         if mask is not None:
+            self._check_mask(tuple(mask.shape), tuple(inputs.shape))
             mask = ops.cast(mask, "bool")
             low = -3e4 if dtype_of(inputs) == "float16" else -1e9
             inputs = ops.where(mask, inputs, ops.add(inputs, low))
@@ -268,3 +269,8 @@ class Softmax(_Elementwise):
             axis = axis[0] if len(axis) == 1 else tuple(axis)
         outputs = ops.softmax(inputs, axis=axis)
         return outputs if mask is None else ops.where(mask, outputs, ops.zeros_like(outputs))
+
+    def _check_mask(self, mask: tuple[int | None, ...], inputs: tuple[int | None, ...]) -> None:
+        pairs = zip(reversed(mask), reversed(inputs), strict=False)
+        if len(mask) > len(inputs) or any(m not in (1, d) and None not in (m, d) for m, d in pairs):
+            raise ShapeError(f"[{self.name}] expected a mask that broadcasts to the inputs {inputs}, got {mask}.")

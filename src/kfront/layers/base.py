@@ -157,7 +157,7 @@ class Layer(Owner, Unquantized, Operation):
         fields["_trainable"] = bool(trainable)
         fields["_dtype_policy"] = dtype_policies.get(dtype)
         fields["autocast"] = autocast
-        fields["supports_masking"] = False
+        fields["supports_masking"] = self.supports_masking or type(self).compute_mask is not Layer.compute_mask
         fields["_losses"], fields["_path"], fields["_build_shapes"] = [], None, None
         fields["_input_spec"] = fields["_fits_spec"] = None
         fields["_ready"] = False
@@ -457,14 +457,14 @@ class Layer(Owner, Unquantized, Operation):
             scope.__exit__()
 
     def _concrete(self, args: Any, kwargs: Any, named: dict[str, Any], info: Any) -> Any:
-        kwargs = self._fill_masks(named, kwargs, info) if state.masks and info.masks else kwargs
+        kwargs = self._fill_masks(named, len(args), kwargs, info) if state.masks and info.masks else kwargs
         call = self.call if self._around is None else self.rematerialized_call(self.call, *args, **kwargs)
         out = call(*args, **kwargs)
         if not self.built and type(self).build is Layer.build:
             self._finish_build()
-        first = args[0] if args else next(iter(named.values()), None)
-        if self.supports_masking:
-            self._pass_mask(first, out)
+        if self.supports_masking and named:
+            name, first = next(iter(named.items()))
+            self._pass_mask(first, named.get(info.masks.get(name)), out)
         if self.activity_regularizer is not None:
             self._add_activity_loss(out)
         self._become_ready(info)
@@ -564,20 +564,22 @@ class Layer(Owner, Unquantized, Operation):
             return masks if any(m is not None for m in tree.flatten(masks)) else None
         return get(value)
 
-    def _fill_masks(self, named: dict[str, Any], kwargs: dict[str, Any], info: Any) -> dict[str, Any]:
+    def _fill_masks(self, named: dict[str, Any], count: int, kwargs: dict[str, Any], info: Any) -> dict[str, Any]:
+        """`kwargs` and the masks of tensors for which none was given, where `count` arguments come by position."""
         extra = {}
         for name, mask_name in info.masks.items():
-            if named.get(mask_name) is None and name in named:
+            if named.get(mask_name) is None and name in named and mask_name not in info.positional[:count]:
                 mask = self._mask_of(named[name])
-                if mask is not None and mask_name not in info.positional[: len(named) - len(kwargs)]:
+                if mask is not None:
                     extra[mask_name] = mask
         return {**kwargs, **extra} if extra else kwargs
 
-    def _pass_mask(self, inputs: Any, outputs: Any) -> None:
+    def _pass_mask(self, inputs: Any, given: Any, outputs: Any) -> None:
+        """Give the outputs their masks; `given` is the mask that the call was given for the inputs, or None."""
         own = type(self).compute_mask is not Layer.compute_mask
-        if not own and not state.masks:
+        if not own and not state.masks and given is None:
             return
-        previous = self._mask_of(inputs)
+        previous = self._mask_of(inputs) if given is None else given
         if previous is None and not own:
             return
         masks = self.compute_mask(inputs, previous)

@@ -395,8 +395,7 @@ class Lambda(Layer):
         self.function = function
         self.arguments = dict(arguments or {})
         self._output_shape, self.mask = output_shape, mask
-        if mask is not None:
-            self.supports_masking = True
+        self.supports_masking = mask is not None
         from inspect import signature
 
         names = signature(function).parameters

@@ -280,15 +280,15 @@ class BatchNormalization(_Affine):
         if mask is None:
             return moments(x, self._reduced, synchronized=self.synchronized)
         rank, axes = len(x.shape), self._reduced
-        if len(mask.shape) > rank - 1 or any(
-            None not in (m, d) and m != d for m, d in zip(mask.shape, x.shape, strict=False)
+        if len(mask.shape) != rank - 1 or any(
+            None not in (m, d) and m not in (1, d) for m, d in zip(mask.shape, x.shape, strict=False)
         ):
             raise ShapeError(
-                f"[{self.name}] expected a mask of the leading axes of the inputs {tuple(x.shape)}, "
-                f"got shape {tuple(mask.shape)}."
+                f"[{self.name}] expected a mask that broadcasts to all axes but the last of the inputs "
+                f"{tuple(x.shape)}, got shape {tuple(mask.shape)}."
             )
         weights = ops.cast(mask, dtype_of(x))
-        weights = ops.reshape(weights, (*ops.shape(mask), *(1,) * (rank - len(mask.shape))))
+        weights = ops.expand_dims(weights, -1)
 
         def average(values: Any) -> Any:
             """Over this batch, or those of all replicas; of what is counted and of the count alike, so n drops out."""
@@ -297,6 +297,7 @@ class BatchNormalization(_Affine):
             return ops.mean(values, axis=axes, keepdims=True)
 
         share = average(weights)
+        share = ops.where(ops.equal(share, 0), ops.ones_like(share), share)  # nothing counts: mean and variance are 0
         mean = ops.divide(average(ops.multiply(weights, x)), share)
         spread = ops.multiply(weights, ops.square(ops.subtract(x, mean)))
         variance = ops.divide(average(spread), share)

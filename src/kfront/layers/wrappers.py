@@ -111,12 +111,19 @@ class TimeDistributed(Wrapper):
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """The layer's output, see the class."""
         batch, time = dim(inputs, 0), dim(inputs, 1)
+        if mask is not None:
+            self._check_mask(mask, inputs)
         more: dict[str, Any] = {}
         if mask is not None and "mask" in call_info(type(self.layer)).names:
             more["mask"] = ops.reshape(mask, (-1, *mask.shape[2:]))
         steps = ops.reshape(inputs, (-1, *ops.shape(inputs)[2:]))
         out = self.layer(steps, **more)
         return tree.map_structure(lambda y: ops.reshape(y, (batch, time, *ops.shape(y)[1:])), out)
+
+    def _check_mask(self, mask: Any, inputs: Any) -> None:
+        have, wanted = tuple(mask.shape[:2]), tuple(inputs.shape[:2])
+        if len(have) < 2 or any(None not in pair and pair[0] != pair[1] for pair in zip(have, wanted, strict=True)):
+            raise ShapeError(f"[{self.name}] expected a mask of shape {wanted} (batch, time), got {tuple(mask.shape)}.")
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """(batch, time, *output of the layer)."""

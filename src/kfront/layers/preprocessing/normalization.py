@@ -66,6 +66,7 @@ class Normalization(DataLayer):
             )
         axis = () if axis is None else tuple(axis) if isinstance(axis, Sequence) else (axis,)
         self._set(axis=axis, input_mean=mean, input_variance=variance, invert=invert)
+        self.supports_masking = True
         self.input_mean: Any
         self.input_variance: Any
         self._shape: tuple[int, ...] = ()
