@@ -19,7 +19,7 @@ from kfront.models.graph import clone_graph
 from kfront.models.model import Model
 from kfront.models.sequential import Sequential
 
-__all__ = ["clone_model", "convert"]
+__all__ = ["clone_by_config", "clone_model", "convert"]
 
 
 def clone_model(
@@ -59,10 +59,10 @@ def clone_model(
             return _clone_functional(model, input_tensors, one, call_function)
         if clone_function is not None:
             raise ArgumentError("[clone_model] expected a Sequential or functional model with `clone_function`.")
-        return _clone_by_config(model)
+        return clone_by_config(model)
 
 
-def _clone_by_config(layer: Any, built: bool = True) -> Any:
+def clone_by_config(layer: Any, built: bool = True) -> Any:
     """A layer or model of the same config on the current backend, its own classes and functions included.
 
     Args:
@@ -80,7 +80,7 @@ def _clone_by_config(layer: Any, built: bool = True) -> Any:
 
 
 def _unbuilt(layer: Any) -> Any:
-    return _clone_by_config(layer, built=False)
+    return clone_by_config(layer, built=False)
 
 
 def _clone_sequential(model: Sequential, input_tensors: Any, make: Callable[[Any], Any]) -> Any:
@@ -139,7 +139,7 @@ def convert(model: Any, backend: str) -> Any:
     target = get(backend)
     with backend_scope(target):
         if isinstance(model, Layer):
-            new = _clone_by_config(model)
+            new = clone_by_config(model)
         else:
             raise ArgumentError(f"[convert] expected a model or layer, got {type(model).__name__}.")
         if model.built and not new.built:
