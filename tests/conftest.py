@@ -22,7 +22,8 @@ with contextlib.suppress(ImportError):
 
 import pytest
 
-from kfront import backends, config
+from kfront import backends
+from kfront.core import settings
 from kfront.core.state import UNSET, state
 
 ENGINES = [n for n in ("numpy", "torch", "jax", "tensorflow") if n in backends.installed()]
@@ -46,15 +47,14 @@ def trainable_backend(request):
 @pytest.fixture(autouse=True)
 def _settings_stay():
     """Put back what a test sets globally."""
-    before = dict(vars(config._now))
+    before = dict(vars(settings.now))
     chosen, process_wide = state.backend, type(state).backend
     state.masks = state.lossy = False  # what a process learns once: no test should lean on the one before it
     yield
-    floatx = config._now.floatx
-    vars(config._now).clear()
-    vars(config._now).update(before)
-    if floatx != config._now.floatx:
-        from kfront.core.dtypes import clear_cache
-
-        clear_cache()
+    floatx = settings.now.floatx
+    vars(settings.now).clear()
+    vars(settings.now).update(before)
+    if floatx != settings.now.floatx:
+        for forget in settings.on_floatx:
+            forget()
     state.backend, type(state).backend = chosen, process_wide if process_wide is not None else UNSET

@@ -10,6 +10,7 @@ import pytest
 
 import kfront
 from kfront import config
+from kfront.core import settings
 from kfront.core.errors import ArgumentError, ArgumentTypeError, BackendError
 
 
@@ -18,7 +19,7 @@ def home(tmp_path, monkeypatch):
     """A KERAS_HOME of its own, and settings that have not been read yet."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
-    vars(config._now).clear()
+    vars(settings.now).clear()
 
     def write(content):
         (tmp_path / "keras.json").write_text(content if isinstance(content, str) else json.dumps(content))

@@ -14,7 +14,7 @@ __getattr__, __dir__, __all__ = lazy_namespace(
         **names("kfront.core.operation", "Operation"),
         **names("kfront.core.variable", "StatelessScope Variable"),
         **names("kfront.core.naming", "name_scope"),
-        **names("kfront.backends", "backend_scope"),
+        **names("kfront.core.state", "backend_scope"),
         **names("kfront.core.device", "device"),
         **names("kfront.layers", "Input InputSpec Layer"),
         **names("kfront.models", "Model Sequential"),
@@ -26,7 +26,7 @@ __getattr__, __dir__, __all__ = lazy_namespace(
         **names("kfront.regularizers", "Regularizer"),
         **names("kfront.quantizers", "Quantizer"),
         **names("kfront.dtype_policies", "DTypePolicy FloatDTypePolicy"),
-        **names("kfront.core.remat", "RematScope remat"),
+        **names("kfront.transforms.remat", "RematScope remat"),
         **names("kfront.core.symbolic", "SymbolicScope"),
         **names("kfront.models.function", "Function"),
         **names(

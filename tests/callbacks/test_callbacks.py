@@ -41,7 +41,7 @@ def _note(name: str) -> Any:
     return lambda self, *args, **kwargs: self.calls.append(name)
 
 
-for _hook in callbacks.base._HOOKS:  # type: ignore[attr-defined]
+for _hook in callbacks.callback_list._HOOKS:  # type: ignore[attr-defined]
     setattr(Recorder, _hook, _note(_hook))
 
 

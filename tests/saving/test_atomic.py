@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 import kfront
+from kfront.core import files
 from kfront.core.errors import SavingError
-from kfront.saving import atomic
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,16 +27,16 @@ def test_an_error_keeps_the_old_file(tmp_path):
     path = tmp_path / "f"
     path.write_bytes(b"old")
     with pytest.raises(ZeroDivisionError):
-        with atomic.atomic_write(path) as file:
+        with files.atomic_write(path) as file:
             file.write(b"new")
             1 / 0
     assert path.read_bytes() == b"old" and os.listdir(tmp_path) == ["f"]
 
 
 def test_without_nameless_files(tmp_path, monkeypatch):
-    monkeypatch.setattr(atomic.os, "O_TMPFILE", None, raising=False)
+    monkeypatch.setattr(files.os, "O_TMPFILE", None, raising=False)
     test_an_error_keeps_the_old_file(tmp_path)
-    with atomic.atomic_write(tmp_path / "f") as file:
+    with files.atomic_write(tmp_path / "f") as file:
         file.write(b"new")
     assert (tmp_path / "f").read_bytes() == b"new" and os.listdir(tmp_path) == ["f"]
 
@@ -45,7 +45,7 @@ def test_links_and_permissions_are_kept(tmp_path):
     (tmp_path / "real").write_bytes(b"old")
     (tmp_path / "real").chmod(0o640)
     (tmp_path / "link").symlink_to(tmp_path / "real")
-    with atomic.atomic_write(tmp_path / "link") as file:
+    with files.atomic_write(tmp_path / "link") as file:
         file.write(b"new")
     assert (tmp_path / "link").is_symlink() and (tmp_path / "real").read_bytes() == b"new"
     assert (tmp_path / "real").stat().st_mode & 0o777 == 0o640
@@ -196,9 +196,9 @@ def test_what_a_killed_save_left_is_removed_by_the_next(tmp_path, form):
 def test_the_space_of_a_replaced_file_is_given_back(tmp_path, size):
     path, held = tmp_path / "f", []
     for _ in range(2):
-        with atomic.atomic_write(path) as file:
+        with files.atomic_write(path) as file:
             file.write(bytes(size))
-    atomic._freed.wait()
+    files._freed.wait()
     for link in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(OSError):
             held.append(os.readlink(link))
@@ -224,14 +224,14 @@ def test_a_full_disk_in_every_form(tmp_path, form):
 def test_room_is_asked_for_before_anything_is_written(tmp_path):
     """A disk that has too little room says so at once; what was reserved for nothing is given back."""
     path = tmp_path / "f"
-    with atomic.atomic_write(path, size=8 << 20) as file:
+    with files.atomic_write(path, size=8 << 20) as file:
         file.write(b"new")
         reserved = os.fstat(file.fileno()).st_blocks * 512
     assert path.stat().st_size == 3 and path.stat().st_blocks * 512 <= 1 << 16
     if not reserved:
         pytest.skip("this file system reserves nothing")
     wrote = []
-    with pytest.raises(SavingError, match="refused"), atomic.atomic_write(path, size=1 << 55) as file:
+    with pytest.raises(SavingError, match="refused"), files.atomic_write(path, size=1 << 55) as file:
         wrote.append(file.write(b"newer"))
     assert not wrote and path.read_bytes() == b"new" and os.listdir(tmp_path) == ["f"]
 

@@ -9,7 +9,7 @@ import pytest
 
 import kfront
 from kfront.core.errors import SavingError
-from kfront.saving import serialization
+from kfront.models.cloning import clone_by_config
 from kfront.saving.op_table import CLASS_TO_OP, call_names, class_of
 
 serialize = kfront.saving.serialize_keras_object
@@ -95,7 +95,7 @@ def test_copy_by_config_needs_no_registration():
             return cls(**{**config, "fn": deserialize(config["fn"])})
 
     model = kfront.Sequential([kfront.Input((2,)), Mine(lambda x: x * 3)])
-    again = serialization.clone_by_config(model)
+    again = clone_by_config(model)
     assert isinstance(again.layers[0], Mine) and again.layers[0] is not model.layers[0]
     x = np.ones((1, 2), "float32")
     np.testing.assert_array_equal(np.asarray(again.predict(x, verbose=0)), 3 * x)

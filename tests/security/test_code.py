@@ -11,10 +11,10 @@ import pytest
 from tests.security import attacks as a
 
 import kfront
+from kfront.core import guard
 from kfront.core.errors import SavingError, UnsafeFileError, UnsupportedError
 from kfront.core.lazy import LAZY
 from kfront.core.registry import BUILTIN, public_identity
-from kfront.saving import guard
 
 # (module, class_name, config) of things that act: none may resolve, whatever the config
 GADGETS = [
@@ -76,7 +76,7 @@ GADGETS = [
     ("keras.layers", "TorchModuleWrapper", {"module": "gASVAAAA", "name": "t"}),
     ("keras.layers", "TFSMLayer", {"filepath": "{marker}", "name": "t"}),
     ("keras.layers", "JaxLayer", {"call_fn": "x"}),
-    ("kfront.saving.atomic", "atomic_write", {"target": "{marker}"}),
+    ("kfront.core.files", "atomic_write", {"target": "{marker}"}),
     ("kfront.saving.hdf5", "H5Writer", {"file": "{marker}"}),
     ("kfront.utils", "function", "get_file"),
     ("kfront.config", "function", "set_backend"),

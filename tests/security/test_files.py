@@ -366,7 +366,7 @@ def test_folders_and_other_files(tmp_path):
 
 
 def test_paths_in_configs_are_refused_to_constructors():
-    from kfront.saving import guard
+    from kfront.core import guard
 
     def attempt(path, safe_mode=True):
         with guard.loading("test", safe_mode=safe_mode):
@@ -382,7 +382,7 @@ def test_paths_in_configs_are_refused_to_constructors():
 
 def test_the_config_asks_for_more_than_the_file_holds(backend, tmp_path, bounded):
     """A config may not make variables that the weights in the file cannot explain."""
-    from kfront.saving import guard
+    from kfront.core import guard
 
     with guard.budget(1000, "x"), pytest.raises(UnsafeFileError, match="about the size"):
         state.budget.spend((16, 16), "float32")

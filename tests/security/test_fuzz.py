@@ -19,8 +19,9 @@ from tests.security import attacks as a
 from tests.security.test_configs import FUNCTIONAL, SEQUENTIAL, WRONG, _paths, _with, _without
 
 import kfront
+from kfront.core import codec, guard
 from kfront.core.errors import KfrontError
-from kfront.saving import guard, keras2, serialization
+from kfront.saving import keras2
 
 CASES = int(os.environ.get("KFRONT_FUZZ", "1000"))
 PARTS = 10
@@ -184,7 +185,7 @@ def test_damaged_configs_of_keras_2(part):
 
         def attempt(config=config):
             with guard.loading("fuzz", config):
-                serialization.build(keras2.modern(config))
+                codec.build(keras2.modern(config))
 
         _quietly(attempt)
 

@@ -8,14 +8,29 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import threading
 from typing import Any
 
 from kfront.core.errors import BackendError
 from kfront.core.lazy import without_collections
-from kfront.core.state import UNSET, _State, state
+from kfront.core.settings import file_path, from_file
+from kfront.core.state import UNSET, _State, backend_scope, current, state
+from kfront.core.state import backends as state_backends
 
-__all__ = ["available", "backend_scope", "current", "get", "installed", "owner_of", "set_current"]
+__all__ = [
+    "available",
+    "backend",
+    "backend_scope",
+    "current",
+    "default_backend",
+    "get",
+    "installed",
+    "owner_of",
+    "set_backend",
+]
+
+_DEFAULT_ORDER = ("torch", "jax", "tensorflow")
 
 # name -> (module of the adapter, distribution that must be importable, pip extra)
 _BUILTIN = {
@@ -98,46 +113,70 @@ def owner_of(x: Any) -> Any:
     return found if found.is_tensor(x) else None
 
 
-def current() -> Any:
-    """The backend of this thread; chosen by configuration on first use."""
-    b = state.backend
-    if b is UNSET:
-        from kfront import config
-
-        b = get(config.default_backend())
-        if _State.backend is UNSET:
-            _State.backend = b
-        state.backend = b
+def _choose() -> Any:
+    """The backend of a thread that has made no choice: the one that the process began with."""
+    b = get(default_backend())
+    if _State.backend is UNSET:
+        _State.backend = b
+    state.backend = b
     return b
 
 
-def set_current(name: str) -> None:
-    """Make `name` the backend of this thread (and, from the main thread, of threads that have not chosen)."""
-    b = get(name)
-    if threading.current_thread() is threading.main_thread():
-        _State.backend = b
-    state.backend = b
+def default_backend() -> str:
+    """Name of the backend to begin with.
+
+    `KERAS_BACKEND` decides, else the entry ``"backend"`` of `keras.json`, else the first engine installed of torch,
+    jax and tensorflow, else numpy.
+
+    Raises:
+        BackendError: the name given there is unknown, or its engine is not installed.
+    """
+    here = installed()
+    name, source = os.environ.get("KERAS_BACKEND", ""), "KERAS_BACKEND"
+    if not name:
+        name, source = from_file("backend"), str(file_path())
+    if not name:
+        return next((n for n in _DEFAULT_ORDER if n in here), "numpy")
+    if name in here:
+        return name
+    known = available()
+    what = "is not installed" if name in known else f"is none of {', '.join(known)}"
+    install = f"`pip install 'kfront[{name}]'`" if name in known else "correct it"
+    raise BackendError(
+        f"[backend] expected an installed backend ({', '.join(here)}), got {name!r} from {source}, which {what}; "
+        f"{install}, or name another in KERAS_BACKEND."
+    )
 
 
-class backend_scope:
-    """Context manager: another backend in this thread, restored on exit.
+def backend() -> str:
+    """Name of the backend of this thread; no engine is loaded to tell.
 
     Example:
 
     >>> import kfront
     >>> with kfront.backend_scope("numpy"):
-    ...     type(kfront.ops.zeros(2)).__name__
-    'ndarray'
+    ...     kfront.config.backend()
+    'numpy'
     """
+    return state.backend.name or default_backend()
 
-    __slots__ = ("_old", "backend")
 
-    def __init__(self, backend: Any) -> None:
-        self.backend = get(backend) if isinstance(backend, str) else backend
+def set_backend(backend: str) -> None:
+    """Make another backend current in this thread, at run time.
 
-    def __enter__(self) -> Any:
-        self._old, state.backend = state.backend, self.backend
-        return self.backend
+    Called in the main thread, it is also the backend of threads that have made no choice. Models and layers stay with
+    the backend that they were made on; `kfront.convert` moves them.
 
-    def __exit__(self, *exc: Any) -> None:
-        state.backend = self._old
+    Args:
+        backend: ``"torch"``, ``"jax"``, ``"tensorflow"``, ``"numpy"`` or the name of an installed third-party backend.
+
+    Raises:
+        BackendError: there is no such backend, or its engine is not installed.
+    """
+    b = get(backend)
+    if threading.current_thread() is threading.main_thread():
+        _State.backend = b
+    state.backend = b
+
+
+state_backends.named, state_backends.choose = get, _choose

@@ -20,7 +20,7 @@ import numpy as np
 
 from kfront.backends.distributor import Distributor
 from kfront.backends.foreach import Foreach
-from kfront.core.dtypes import ALL, standardize
+from kfront.core.dtypes import ALL, numpy_dtype, standardize
 from kfront.core.errors import BackendError, UnsupportedError
 from kfront.core.op import OPS, Op
 
@@ -490,13 +490,3 @@ class Backend:
         if found is None:
             found = self._foreach = self.foreach_type(self)
         return found
-
-
-def numpy_dtype(name: str) -> np.dtype:
-    """The NumPy dtype of a name; bfloat16 and float8 come from ml_dtypes."""
-    try:
-        return np.dtype("O" if name == "string" else name)
-    except TypeError:
-        import ml_dtypes
-
-        return np.dtype(getattr(ml_dtypes, name))

@@ -7,7 +7,8 @@ from kfront.core.lazy import lazy_namespace, names
 __getattr__, __dir__, __all__ = lazy_namespace(
     __name__,
     {
-        **names(".base", "Callback CallbackList"),
+        **names(".base", "Callback"),
+        **names(".callback_list", "CallbackList"),
         **names(".history", "History ProgbarLogger"),
         **names(".monitor", "EarlyStopping ReduceLROnPlateau"),
         **names(".checkpoint", "ModelCheckpoint BackupAndRestore"),

@@ -12,9 +12,10 @@ from typing import Any
 from kfront.callbacks.base import Callback, Logs
 from kfront.callbacks.monitor import MonitorCallback
 from kfront.core.errors import ArgumentError, SavingError
+from kfront.core.files import atomic_write
 from kfront.core.registry import serializable
-from kfront.saving.atomic import atomic_write
 from kfront.saving.background import PendingSave
+from kfront.saving.walk import stored_variables
 from kfront.saving.weights_h5 import read_weights, write_weights
 from kfront.training.progress import Progress, pack, unpack
 from kfront.utils.io_utils import print_msg
@@ -246,6 +247,7 @@ class BackupAndRestore(Callback):
             SavingError: the backup is unreadable, or of another model.
         """
         self._progress = progress
+        progress.stored = stored_variables
         found = self._read()
         if found is not None:
             snapshot, weights = found

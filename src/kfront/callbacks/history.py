@@ -7,6 +7,8 @@ from typing import Any
 
 from kfront.callbacks.base import Callback, Logs
 from kfront.core.registry import serializable
+from kfront.utils.io_utils import print_msg
+from kfront.utils.progbar import Progbar
 
 __all__ = ["History", "ProgbarLogger"]
 
@@ -77,8 +79,6 @@ class ProgbarLogger(Callback):
     # -- one bar ------------------------------------------------------------------------------------------------------
 
     def _start(self) -> None:
-        from kfront.utils import Progbar
-
         self.progbar = Progbar(self.target, verbose=self._verbose, interval=0.0, stateless_metrics=())
         self._live = self._verbose == 1 and self.progbar._live
         self._seen = 0
@@ -115,8 +115,6 @@ class ProgbarLogger(Callback):
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         """Start the epoch's line."""
         if self._verbose and self._epochs > 1:
-            from kfront.utils.io_utils import print_msg
-
             print_msg(f"Epoch {epoch + 1}/{self._epochs}")
         self._start()
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from kfront import ops
+from kfront.config import epsilon
 from kfront.core.lookup import Lookup
 from kfront.core.registry import serializable
 
@@ -39,14 +41,10 @@ class Constraint:
 
 
 def _norms(w: Any, axis: Any) -> Any:
-    from kfront import ops
-
     return ops.sqrt(ops.sum(ops.square(w), axis=axis, keepdims=True))
 
 
 def _epsilon() -> float:
-    from kfront.config import epsilon
-
     return epsilon()
 
 
@@ -72,8 +70,6 @@ class MaxNorm(Constraint):
 
     def __call__(self, w: Any) -> Any:
         """The weight's next value."""
-        from kfront import ops
-
         norms = _norms(w, self.axis)
         return w * (ops.clip(norms, 0, self.max_value) / (_epsilon() + norms))
 
@@ -95,8 +91,6 @@ class NonNeg(Constraint):
 
     def __call__(self, w: Any) -> Any:
         """The weight's next value."""
-        from kfront import ops
-
         return ops.relu(w)
 
 
@@ -149,8 +143,6 @@ class MinMaxNorm(Constraint):
 
     def __call__(self, w: Any) -> Any:
         """The weight's next value."""
-        from kfront import ops
-
         norms = _norms(w, self.axis)
         wanted = self.rate * ops.clip(norms, self.min_value, self.max_value) + (1 - self.rate) * norms
         return w * (wanted / (_epsilon() + norms))

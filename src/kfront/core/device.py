@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kfront.core.errors import ArgumentTypeError
+from kfront.core.state import current
 
 __all__ = ["device"]
 
@@ -33,8 +34,6 @@ class device:
         self.device_name = device_name
 
     def __enter__(self) -> device:
-        from kfront.backends import current
-
         self._scope: Any = current().device(self.device_name)
         self._scope.__enter__()
         return self

@@ -11,7 +11,10 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from kfront.core.errors import DTypeError
+from kfront.core.settings import floatx
 
 __all__ = [
     "ALL",
@@ -27,6 +30,7 @@ __all__ = [
     "keep",
     "logical",
     "numeric",
+    "numpy_dtype",
     "predicate",
     "promote",
     "result_type",
@@ -67,8 +71,6 @@ def standardize(dtype: Any) -> str:
     if type(dtype) is str and dtype in _NAMES:
         return dtype
     if dtype is None or dtype is float:
-        from kfront.config import floatx
-
         return floatx()
     if isinstance(dtype, type) and dtype in _PYTHON:
         return _PYTHON[dtype]
@@ -78,6 +80,16 @@ def standardize(dtype: Any) -> str:
             f"[dtype] expected one of {', '.join(ALL)}, got {dtype!r}; pass a dtype name such as 'float32'."
         )
     return name
+
+
+def numpy_dtype(name: str) -> np.dtype:
+    """The NumPy dtype of a name; bfloat16 and float8 come from ml_dtypes."""
+    try:
+        return np.dtype("O" if name == "string" else name)
+    except TypeError:
+        import ml_dtypes  # only arrays of these dtypes need it
+
+        return np.dtype(getattr(ml_dtypes, name))
 
 
 def _name_of(dtype: Any) -> str:
@@ -170,14 +182,6 @@ def to_float(dtype: Any) -> str:
     if dtype in FLOATS or dtype in COMPLEX:
         return dtype
     return "complex64" if dtype is complex else standardize(None)
-
-
-def clear_cache() -> None:
-    """Forget results that depend on floatx; `set_floatx` calls it."""
-    from kfront.core.op import OPS
-
-    for one in OPS.values():
-        one.plans.clear()
 
 
 # ---- rules: operand dtypes -> (dtype to cast operands to, dtype of the result) ------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError
 from kfront.core.naming import to_snake_case
 from kfront.core.registry import get_registered_object
@@ -47,14 +48,10 @@ class Lookup:
 
     def serialize(self, obj: Any) -> Any:
         """The config of an object of this namespace."""
-        from kfront.saving.serialization import serialize_keras_object
-
         return serialize_keras_object(obj)
 
     def deserialize(self, config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
         """An object from its config."""
-        from kfront.saving.serialization import deserialize_keras_object
-
         return deserialize_keras_object(config, custom_objects=custom_objects, module_objects=self.table)
 
     def _unknown(self, identifier: Any) -> str:

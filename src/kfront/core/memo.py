@@ -11,8 +11,8 @@ import contextlib
 from collections.abc import Callable
 from typing import Any
 
-from kfront import config
 from kfront.core.dtypes import WEAK
+from kfront.core.settings import floatx
 from kfront.core.spec import Abstract
 from kfront.core.state import state
 
@@ -49,7 +49,7 @@ def key_of(operands: Any, static: tuple[Any, ...]) -> tuple[Any, ...] | None:
         static: the other arguments.
     """
     try:
-        return state.backend, config.floatx(), *map(_frozen, operands), *map(_frozen, static)
+        return state.backend, floatx(), *map(_frozen, operands), *map(_frozen, static)
     except _NoKey:
         return None
 

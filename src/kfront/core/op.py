@@ -15,15 +15,17 @@ from collections.abc import Callable, Iterable, Sequence
 from types import CodeType, FunctionType
 from typing import Any, NoReturn, TypeVar
 
-from kfront.core import memo, sparse
-from kfront.core.dtypes import WEAK
+from kfront.core import memo, sparse, tree
+from kfront.core.dtypes import WEAK, standardize
 from kfront.core.errors import ArgumentTypeError, KfrontError, ShapeError, UnsupportedError
+from kfront.core.op_registry import OPS
+from kfront.core.operation import record_op
+from kfront.core.settings import on_floatx
 from kfront.core.spec import Abstract, KerasTensor
-from kfront.core.state import state
+from kfront.core.state import current, state
 
 __all__ = ["OPS", "Op", "op"]
 
-OPS: dict[str, Op] = {}
 _NONE = type(None)
 _LIST = "list"
 F = TypeVar("F", bound=Callable[..., Any])
@@ -84,7 +86,7 @@ class Op:
     def slow(self, b: Any, tensors: Any, static: tuple[Any, ...]) -> Any:
         """Convert, promote and run; or infer and record when a symbolic value is among the operands."""
         if not b:
-            b = _resolve()
+            b = current()
         if self.listed:
             return self._slow_list(b, tensors[0], static)
         values, key, symbolic = self._operands(b, tensors)
@@ -180,7 +182,7 @@ class Op:
         except KfrontError as error:
             self.named(error)
         if self.sparse_at is not None and static[self.sparse_at]:
-            sparse.check(state.backend or _resolve())
+            sparse.check(state.backend or current())
             out.sparse = True
         return out
 
@@ -207,14 +209,10 @@ class Op:
 
     def symbolic(self, tensors: Any, static: tuple[Any, ...]) -> Any:
         """Infer; record a node when a KerasTensor that is not `Abstract` is among the operands."""
-        from kfront.core import tree
-
         out = self.infer(tensors, static)
         leaves = [x for x in tree.flatten((tensors, static)) if isinstance(x, KerasTensor)]
         if not any(type(x) is not Abstract for x in leaves):
             return out
-        from kfront.core.operation import record_op
-
         out = record_op(self, tensors, static, out)
         if any(x.sparse for x in leaves) and isinstance(out, KerasTensor) and not out.sparse:
             out.sparse = sparse.is_sparse_result(self, tensors[0] if self.listed else tensors, static)
@@ -252,14 +250,16 @@ def _symbolic(x: Any) -> bool:
     return isinstance(x, KerasTensor)
 
 
+def _forget_plans() -> None:
+    for one in OPS.values():
+        one.plans.clear()
+
+
+on_floatx.append(_forget_plans)
+
+
 def _named_op(name: str) -> Op:
     return OPS[name]
-
-
-def _resolve() -> Any:
-    from kfront.backends import current
-
-    return current()
 
 
 def _apply(b: Any, value: Any, dtype: str) -> Any:
@@ -269,8 +269,6 @@ def _apply(b: Any, value: Any, dtype: str) -> Any:
 
 
 def _default(kind: type) -> str:
-    from kfront.core.dtypes import standardize
-
     return standardize(kind)
 
 
@@ -286,7 +284,7 @@ def _abstract(x: Any) -> Any:
         return Abstract(x.shape, x.dtype)
     if hasattr(x, "_is_variable"):
         return Abstract(x.shape, state.autocast if state.autocast and x._autocast_now() else x.dtype)
-    b = state.backend or _resolve()
+    b = state.backend or current()
     if not b.is_tensor(x):
         x = b.convert(x)
     return Abstract(b.static_shape(x), b.dtype_name(x.dtype))

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, UnsupportedError
 from kfront.core.naming import auto_name
-from kfront.core.spec import KerasTensor
+from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.state import state
 
 __all__ = ["KerasHistory", "Node", "OpCall", "Operation", "any_symbolic", "record", "record_op"]
@@ -125,7 +125,6 @@ class Operation:
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """KerasTensors with the shapes and dtypes of the outputs: by default `call` run on abstract values."""
-        from kfront.core.spec import Abstract
 
         def abstract(x: Any) -> Any:
             return Abstract(x.shape, x.dtype) if isinstance(x, KerasTensor) else x

@@ -1,4 +1,4 @@
-"""Python operators for values that are not native tensors (KerasTensor, Variable), in terms of `kfront.ops`."""
+"""Python operators for values that are not native tensors (KerasTensor, Variable), in terms of ops."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from kfront.core.errors import ArgumentTypeError
+from kfront.core.op_registry import ops
 
 if TYPE_CHECKING:
     from kfront.core.typing import Tensor
@@ -38,7 +39,7 @@ class ArrayOperators:
     __array_priority__ = 100
 
     def __getitem__(self, key: Any) -> Any:
-        return _op("get_item")(self, key)
+        return ops.get_item(self, key)
 
     def __setitem__(self, key: Any, value: Any) -> Any:
         name = "Variable" if hasattr(self, "_is_variable") else "KerasTensor"
@@ -54,7 +55,7 @@ class ArrayOperators:
         return other // self, other % self
 
     def __round__(self, ndigits: int | None = None) -> Any:
-        return _op("round")(self, ndigits or 0)
+        return ops.round(self, ndigits or 0)
 
     def __pos__(self) -> Any:
         return self
@@ -73,29 +74,23 @@ class ArrayOperators:
         __neg__ = __abs__ = __invert__ = _unary
 
 
-def _op(name: str) -> Callable[..., Any]:
-    from kfront import ops
-
-    return getattr(ops, name)
-
-
 def _forward(name: str) -> Callable[..., Any]:
     def method(self: Any, other: Any) -> Any:
-        return _op(name)(self, other)
+        return getattr(ops, name)(self, other)
 
     return method
 
 
 def _reflected(name: str) -> Callable[..., Any]:
     def method(self: Any, other: Any) -> Any:
-        return _op(name)(other, self)
+        return getattr(ops, name)(other, self)
 
     return method
 
 
 def _unary(name: str) -> Callable[..., Any]:
     def method(self: Any) -> Any:
-        return _op(name)(self)
+        return getattr(ops, name)(self)
 
     return method
 

@@ -16,7 +16,8 @@ import numpy as np
 from kfront.core.errors import ArgumentError, ArgumentTypeError
 from kfront.core.naming import auto_name, name_scope
 from kfront.core.registry import serializable
-from kfront.core.state import state
+from kfront.core.state import backend_scope, current, state
+from kfront.core.variable import Variable
 
 __all__ = [
     "SeedGenerator",
@@ -107,9 +108,6 @@ class SeedGenerator:
     _tracked_kind = "seed"
 
     def __init__(self, seed: int | None = None, name: str | None = None, **kwargs: Any) -> None:
-        from kfront.backends import current
-        from kfront.core.variable import Variable
-
         self.name = name if name is not None else auto_name(type(self).__name__)
         if seed is None:
             seed = make_default_seed()
@@ -141,8 +139,6 @@ class SeedGenerator:
             return self
         twin = self._twins.get(backend.name)
         if twin is None:
-            from kfront.backends import backend_scope
-
             with backend_scope(backend), backend.eager():
                 twin = self._twins[backend.name] = SeedGenerator(self._stream(), name=self.name)
         return twin
@@ -177,8 +173,6 @@ class SeedGenerator:
 
 def global_seed_generator() -> SeedGenerator:
     """The current backend's generator for random ops without a seed."""
-    from kfront.backends import current
-
     b = current()
     found = _global["generators"].get(b.name)
     if found is None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from kfront.core.dtypes import standardize
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
+from kfront.core.op_registry import ops
 from kfront.core.operators import ArrayOperators
 
 __all__ = ["Abstract", "KerasTensor", "NoValueError", "is_keras_tensor", "is_text", "standardize_shape"]
@@ -96,14 +97,10 @@ class KerasTensor(ArrayOperators):
 
     def reshape(self, newshape: Any) -> Any:
         """`kfront.ops.reshape` of this tensor."""
-        from kfront import ops
-
         return ops.reshape(self, newshape)
 
     def squeeze(self, axis: Any = None) -> Any:
         """`kfront.ops.squeeze` of this tensor."""
-        from kfront import ops
-
         return ops.squeeze(self, axis)
 
     def _no_value(self, what: str) -> NoValueError:

@@ -6,10 +6,12 @@ that a new thread starts with.
 
 from __future__ import annotations
 
+import importlib
 import threading
+from collections.abc import Callable
 from typing import Any
 
-__all__ = ["UNSET", "distribution_on", "state"]
+__all__ = ["UNSET", "backend_scope", "backends", "current", "distribution_on", "named", "state"]
 
 
 class _Unset:
@@ -54,6 +56,68 @@ class _State(threading.local):
 
 
 state = _State()
+
+
+class _Backends:
+    """How a backend is found: `kfront.backends` puts its two functions here.
+
+    It is loaded, by its name, when a backend is first needed: `import kfront` alone does not need one.
+    """
+
+    named: Callable[[str], Any]  # the backend of a name
+    choose: Callable[[], Any]  # the one of a thread that has made no choice
+
+    def __getattr__(self, attribute: str) -> Any:
+        importlib.import_module("kfront.backends")
+        return vars(self)[attribute]
+
+
+backends = _Backends()
+
+
+def current() -> Any:
+    """The backend of this thread; chosen by configuration on first use."""
+    b = state.backend
+    return b if b is not UNSET else backends.choose()
+
+
+def named(name: str) -> Any:
+    """The backend called `name`, loaded on first use.
+
+    Raises:
+        BackendError: if there is no such backend, its engine is not installed, or primitives are missing.
+    """
+    return backends.named(name)
+
+
+class backend_scope:
+    """Context manager: another backend in this thread, restored on exit.
+
+    Args:
+        backend: a backend or its name.
+
+    Raises:
+        BackendError: if there is no backend of that name, or its engine is not installed.
+
+    Example:
+
+    >>> import kfront
+    >>> with kfront.backend_scope("numpy"):
+    ...     type(kfront.ops.zeros(2)).__name__
+    'ndarray'
+    """
+
+    __slots__ = ("_old", "backend")
+
+    def __init__(self, backend: Any) -> None:
+        self.backend = named(backend) if isinstance(backend, str) else backend
+
+    def __enter__(self) -> Any:
+        self._old, state.backend = state.backend, self.backend
+        return self.backend
+
+    def __exit__(self, *exc: Any) -> None:
+        state.backend = self._old
 
 
 def distribution_on(backend: Any) -> Any:

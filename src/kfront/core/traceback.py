@@ -8,6 +8,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, TypeVar
 
+from kfront.core.settings import is_traceback_filtering_enabled
+
 __all__ = ["filtered", "shorten"]
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
@@ -43,9 +45,7 @@ def filtered(fn: F) -> F:
         try:
             return fn(*args, **kwargs)
         except Exception as error:
-            from kfront import config
-
-            if config.is_traceback_filtering_enabled():
+            if is_traceback_filtering_enabled():
                 error.__traceback__ = shorten(error.__traceback__)
             raise
 

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from kfront.backends import current
 from kfront.core.dtypes import FLOATS, is_float, standardize
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
+from kfront.core.mesh import as_layout
 from kfront.core.naming import auto_name, current_path
 from kfront.core.operators import ArrayOperators
 from kfront.core.spec import KerasTensor, standardize_shape
-from kfront.core.state import distribution_on, state
+from kfront.core.state import current, distribution_on, named, state
 from kfront.core.tracking import structure
 
 __all__ = ["AutocastScope", "Carried", "StatelessScope", "Variable", "bind"]
@@ -99,8 +99,6 @@ class Variable(ArrayOperators):
 
     def _lay_out(self) -> None:
         """Before there is a value: let the storage be where `layout` or the current distribution says."""
-        from kfront.distribution.mesh import as_layout
-
         now, layout = distribution_on(self._backend), self._layout
         if layout is not None:
             layout = self._layout = as_layout("Variable", layout, None if now is None else now.device_mesh)
@@ -325,9 +323,7 @@ class Variable(ArrayOperators):
 
 
 def _restore(backend_name: str) -> Variable:
-    from kfront.backends import get
-
-    b = get(backend_name)
+    b = named(backend_name)
     out = object.__new__(b.Variable)
     out._backend, out._owner = b, None
     return out

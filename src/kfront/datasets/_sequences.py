@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from kfront.core.errors import ArgumentError, DataError
-from kfront.saving.guard import parse_json
+from kfront.core.guard import parse_json
 
 __all__ = ["prepared", "shuffled", "word_index"]
 

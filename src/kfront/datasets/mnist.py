@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kfront import config
+from kfront.core import settings
 from kfront.core.errors import DataError
 from kfront.datasets._files import read_npz
 from kfront.utils.file_utils import get_file, is_offline
@@ -52,7 +52,7 @@ def load_data(path: str = "mnist.npz") -> tuple[tuple[np.ndarray, np.ndarray], t
     >>> x_train.shape  # doctest: +SKIP
     (60000, 28, 28)
     """
-    if is_offline() and not (config._home() / "datasets" / path).is_file():
+    if is_offline() and not (settings.home() / "datasets" / path).is_file():
         warnings.warn("KFRONT_OFFLINE is set: using the bundled sample of 10,000 MNIST digits.", stacklevel=2)
         file = _SAMPLE
     else:

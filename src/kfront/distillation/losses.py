@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from kfront import losses as loss_module
-from kfront.core import tree
+from kfront import ops
+from kfront.core import codec, tree
 from kfront.core.errors import ArgumentError
 from kfront.core.registry import serializable
 
@@ -102,9 +103,7 @@ class _Nested(DistillationLoss):
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments; losses in their serialized form."""
-        from kfront.saving import serialization
-
-        return {"loss": serialization.serialize_keras_object(self.loss)}
+        return {"loss": codec.serialize_keras_object(self.loss)}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
@@ -113,9 +112,7 @@ class _Nested(DistillationLoss):
         Args:
             config: as `get_config` returns it.
         """
-        from kfront.saving import serialization
-
-        return cls(**{k: serialization.deserialize_keras_object(v) if k == "loss" else v for k, v in config.items()})
+        return cls(**{k: codec.deserialize_keras_object(v) if k == "loss" else v for k, v in config.items()})
 
 
 @serializable("keras.distillation")
@@ -277,6 +274,4 @@ def _same_structure(who: str, what: str, given: Any, wanted: Any) -> None:
 
 def _mean(values: Any) -> Any:
     """The mean of a function's values for the samples; a Loss gives a scalar already."""
-    from kfront import ops
-
     return ops.mean(values) if len(values.shape) else values

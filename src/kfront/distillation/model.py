@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from kfront import ops
-from kfront.core import tree
+from kfront.core import codec, tree
 from kfront.core.errors import ArgumentError
 from kfront.core.registry import serializable
 from kfront.distillation.losses import DistillationLoss
@@ -193,12 +193,10 @@ class Distiller(Model):
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments; models and losses in their serialized form."""
-        from kfront.saving import serialization
-
         named = ("teacher", "student", "distillation_losses")
         return {
             **super().get_config(),
-            **{k: serialization.serialize_keras_object(getattr(self, k)) for k in named},
+            **{k: codec.serialize_keras_object(getattr(self, k)) for k in named},
             "distillation_loss_weights": list(self.distillation_loss_weights),
             "student_loss_weight": self.student_loss_weight,
         }
@@ -211,11 +209,9 @@ class Distiller(Model):
             config: as `get_config` returns it.
             custom_objects: classes and functions by name.
         """
-        from kfront.saving import serialization
-
         config = dict(config)
         for key in ("teacher", "student", "distillation_losses"):
-            config[key] = serialization.deserialize_keras_object(config[key], custom_objects=custom_objects)
+            config[key] = codec.deserialize_keras_object(config[key], custom_objects=custom_objects)
         return cls(**config)
 
 

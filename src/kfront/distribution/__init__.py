@@ -7,8 +7,8 @@ from kfront.core.lazy import lazy_namespace, names
 __getattr__, __dir__, __all__ = lazy_namespace(
     __name__,
     {
-        **names(".mesh", "DeviceMesh LayoutMap TensorLayout"),
-        **names(".strategies", "DataParallel ModelParallel"),
-        **names(".running", "distribute_tensor distribution get_device_count initialize list_devices set_distribution"),
+        **names("kfront.core.mesh", "DeviceMesh LayoutMap TensorLayout"),
+        **names(".strategies", "DataParallel ModelParallel distribution set_distribution"),
+        **names(".running", "distribute_tensor get_device_count initialize list_devices"),
     },
 )

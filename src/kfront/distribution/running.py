@@ -7,17 +7,13 @@ from typing import Any
 
 from kfront.backends import current
 from kfront.core.errors import ArgumentError
-from kfront.core.state import state
-from kfront.core.tracking import structure
-from kfront.distribution.mesh import as_layout
+from kfront.core.mesh import as_layout
 
 __all__ = [
     "distribute_tensor",
-    "distribution",
     "get_device_count",
     "initialize",
     "list_devices",
-    "set_distribution",
 ]
 
 _KINDS = ("cpu", "gpu", "tpu")
@@ -99,42 +95,6 @@ def initialize(
         raise ArgumentError(f"[initialize] expected `process_id` from 0 to {count - 1}, got {mine}.")
     address = job_addresses.split(",")[0].strip() if job_addresses else None
     current().distributor.initialize(address, count, mine)
-
-
-def distribution() -> Any:
-    """The current distribution, None without one.
-
-    Example:
-
-    >>> import kfront
-    >>> print(kfront.distribution.distribution())
-    None
-    """
-    return state.distribution
-
-
-def set_distribution(value: Any) -> None:
-    """Make a distribution the current one of this thread: variables made from now on lie on its devices.
-
-    Models are made, compiled, trained and used while it is current; steps of training are compiled for it.
-
-    Args:
-        value: a `DataParallel` or `ModelParallel`, or None for none.
-
-    Raises:
-        ArgumentError: it is none.
-
-    Example:
-
-    >>> import kfront
-    >>> kfront.distribution.set_distribution(None)
-    """
-    from kfront.distribution.strategies import Distribution
-
-    if value is not None and not isinstance(value, Distribution):
-        raise ArgumentError(f"[set_distribution] expected a DataParallel, a ModelParallel or None, got {value!r}.")
-    state.distribution = value
-    structure.version += 1  # compiled steps are looked at again
 
 
 def distribute_tensor(tensor: Any, layout: Any) -> Any:

@@ -10,8 +10,10 @@ from typing import Any
 from kfront.backends import current
 from kfront.core import tree
 from kfront.core.errors import ArgumentError
-from kfront.distribution.mesh import DeviceMesh, LayoutMap, TensorLayout, check_mesh
-from kfront.distribution.running import distribution, list_devices, set_distribution
+from kfront.core.mesh import DeviceMesh, LayoutMap, TensorLayout, check_mesh
+from kfront.core.state import state
+from kfront.core.tracking import structure
+from kfront.distribution.running import list_devices
 
 __all__ = ["DataParallel", "Distribution", "ModelParallel"]
 
@@ -317,3 +319,37 @@ class _Outputs:
 
 def _itself(x: Any) -> Any:
     return x
+
+
+def distribution() -> Any:
+    """The current distribution, None without one.
+
+    Example:
+
+    >>> import kfront
+    >>> print(kfront.distribution.distribution())
+    None
+    """
+    return state.distribution
+
+
+def set_distribution(value: Any) -> None:
+    """Make a distribution the current one of this thread: variables made from now on lie on its devices.
+
+    Models are made, compiled, trained and used while it is current; steps of training are compiled for it.
+
+    Args:
+        value: a `DataParallel` or `ModelParallel`, or None for none.
+
+    Raises:
+        ArgumentError: it is none.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.distribution.set_distribution(None)
+    """
+    if value is not None and not isinstance(value, Distribution):
+        raise ArgumentError(f"[set_distribution] expected a DataParallel, a ModelParallel or None, got {value!r}.")
+    state.distribution = value
+    structure.version += 1  # compiled steps are looked at again

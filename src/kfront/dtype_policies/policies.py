@@ -5,13 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any
 
-from kfront.core import dtypes
+from kfront.core import dtypes, guard, settings
+from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError, ArgumentTypeError
 from kfront.core.naming import matching
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract, KerasTensor
+from kfront.core.state import current
 
-__all__ = ["DTypePolicy", "DTypePolicyMap", "FloatDTypePolicy", "deserialize", "get", "serialize"]
+__all__ = [
+    "DTypePolicy",
+    "DTypePolicyMap",
+    "FloatDTypePolicy",
+    "deserialize",
+    "dtype_policy",
+    "get",
+    "serialize",
+    "set_dtype_policy",
+]
 
 _MIXED = {"mixed_float16": ("float16", "float32"), "mixed_bfloat16": ("bfloat16", "float32")}
 
@@ -42,8 +53,6 @@ class DTypePolicy:
 
     def __init__(self, name: str | None = None) -> None:
         if name is None:
-            from kfront.config import dtype_policy
-
             name = dtype_policy().name
         if not isinstance(name, str):
             raise ArgumentTypeError(f"[DTypePolicy] expected `name` to be a string, got {name!r}.")
@@ -88,8 +97,6 @@ class DTypePolicy:
             autocast: whether floating values are cast.
             dtype: the dtype they are cast to.
         """
-        from kfront.backends import current
-
         if isinstance(x, KerasTensor):
             if not autocast or x.dtype == dtype or not dtypes.is_float(x.dtype):
                 return x
@@ -219,8 +226,6 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> DTypePolicyMap:
         """A map from its config."""
-        from kfront.saving import guard
-
         policies = config.get("policy_map")
         if isinstance(policies, Mapping):
             policies = {guard.pattern(key, "policy_map"): policy for key, policy in policies.items()}
@@ -248,8 +253,6 @@ def get(identifier: Any) -> Any:
     if isinstance(identifier, DTypePolicy):
         return identifier
     if identifier is None:
-        from kfront.config import dtype_policy
-
         return dtype_policy()
     if isinstance(identifier, dict):
         return deserialize(identifier)
@@ -262,22 +265,50 @@ def get(identifier: Any) -> Any:
             ) from None
     found = _shared.get(identifier)
     if found is None:
-        found = _shared[identifier] = _quantized(identifier) or DTypePolicy(identifier)
+        found = _shared[identifier] = _quantized_policy(identifier) or DTypePolicy(identifier)
     return found
 
 
-def _quantized(name: str) -> Any:
+def dtype_policy() -> Any:
+    """The `DTypePolicy` of layers that are made without one: floatx unless set otherwise."""
+    return settings.now.dtype_policy or _first_policy()
+
+
+def _first_policy() -> Any:
+    settings.now.dtype_policy = DTypePolicy(settings.floatx())
+    return settings.now.dtype_policy
+
+
+def set_dtype_policy(policy: Any) -> None:
+    """Set the dtype policy of layers that are made from now on without one.
+
+    Args:
+        policy: a name such as ``"float32"``, ``"mixed_float16"``, ``"mixed_bfloat16"``, or a `DTypePolicy`; None goes
+            back to floatx.
+
+    Raises:
+        ArgumentError: unknown name.
+    """
+    if policy is not None:
+        policy = get(policy)
+    settings.now.dtype_policy, settings.now.policy_is_default = policy, policy is None
+
+
+def _quantized() -> Any:
+    """The module of the policies of quantized layers, which imports this one."""
+    from kfront.dtype_policies import quantized
+
+    return quantized
+
+
+def _quantized_policy(name: str) -> Any:
     if "_from_" not in name:
         return None
-    from kfront.dtype_policies.quantized import parse
-
-    return parse(name)
+    return _quantized().parse(name)
 
 
 def serialize(dtype_policy: Any) -> Any:
     """The config of a policy."""
-    from kfront.saving.serialization import serialize_keras_object
-
     return serialize_keras_object(dtype_policy)
 
 
@@ -288,9 +319,7 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
         config: what `serialize` gave.
         custom_objects: dict name -> class for names that are not kfront's.
     """
-    from kfront.dtype_policies import quantized
-    from kfront.saving.serialization import deserialize_keras_object
-
+    quantized = _quantized()
     classes = {c.__name__: c for c in (DTypePolicy, FloatDTypePolicy, DTypePolicyMap)}
     classes |= {n: getattr(quantized, n) for n in quantized.__all__ if n != "parse"}
     return deserialize_keras_object(config, custom_objects=custom_objects, module_objects=classes)

@@ -13,6 +13,8 @@ from kfront.core import tree
 from kfront.core.errors import ArgumentError, ArgumentTypeError, KfrontError, UnsupportedError
 from kfront.core.state import state
 from kfront.export.signature import model_signature, standardize_signature
+from kfront.layers.preprocessing.host_layer import HostLayer
+from kfront.models.cloning import convert
 
 __all__ = ["export_model", "host_layers", "inference", "refuse_host_layers"]
 
@@ -45,8 +47,6 @@ def export_model(
         with backend_scope(model._backend):
             model.compute_output_spec(*signature)
     if backend is not model._backend:
-        from kfront.models.cloning import convert
-
         model = convert(model, backend.name)
     write = backend.exporter(format)
     known = [p.name for p in inspect.signature(write).parameters.values() if p.kind is p.KEYWORD_ONLY]
@@ -87,8 +87,6 @@ def _shown(signature: tuple[Any, ...]) -> str:
 
 def host_layers(model: Any, backend: Any, format: str = _STRINGS) -> list[str]:
     """The names of layers that need Python, or what a format has not, when they run on a backend."""
-    from kfront.layers.preprocessing.host_layer import HostLayer
-
     hosted = [layer for layer in model._flatten_layers() if isinstance(layer, HostLayer)]
     native = "native_on" if format == _STRINGS else "in_ops"
     return [layer.name for layer in hosted if getattr(layer, native)(backend) is None]

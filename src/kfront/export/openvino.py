@@ -6,7 +6,7 @@ import os
 import shutil
 from xml.etree import ElementTree
 
-from kfront.saving.atomic import atomic_write
+from kfront.core.files import atomic_write
 
 __all__ = ["replace_pair"]
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from kfront.backends import current
+from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.dtypes import FLOATS, is_float, standardize
 from kfront.core.errors import ArgumentTypeError, DTypeError
 from kfront.core.rng import SeedGenerator, make_default_seed, passing_generator
@@ -66,8 +68,6 @@ class HostInitializer(Initializer):
             shape: tuple of ints.
             dtype: dtype name; floatx if None.
         """
-        from kfront.backends import current
-
         dtype = standardize(dtype)
         return current().convert(self.host(shape, dtype), dtype)
 
@@ -85,8 +85,6 @@ class RandomInitializer(HostInitializer):
 
     def __init__(self, seed: Any = None) -> None:
         if isinstance(seed, dict):
-            from kfront.saving.serialization import deserialize_keras_object
-
             seed = deserialize_keras_object(seed)
         self._init_seed = seed
         if seed is None:
@@ -125,7 +123,5 @@ class RandomInitializer(HostInitializer):
         """Constructor arguments."""
         seed = self._init_seed
         if isinstance(seed, SeedGenerator):
-            from kfront.saving.serialization import serialize_keras_object
-
             seed = serialize_keras_object(seed)
         return {"seed": seed}

@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from kfront.backends import current
+from kfront.core.codec import deserialize_keras_object, serialize_keras_object
+from kfront.core.dtypes import numpy_dtype
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.registry import serializable
 from kfront.initializers.base import HostInitializer, plain_shape
@@ -26,8 +29,6 @@ class Zeros(HostInitializer):
 
     def host(self, shape: Any, dtype: str) -> np.ndarray:
         """The first value as a NumPy array."""
-        from kfront.backends.base import numpy_dtype
-
         return np.zeros(plain_shape(shape), numpy_dtype(dtype))
 
 
@@ -44,8 +45,6 @@ class Ones(HostInitializer):
 
     def host(self, shape: Any, dtype: str) -> np.ndarray:
         """The first value as a NumPy array."""
-        from kfront.backends.base import numpy_dtype
-
         return np.ones(plain_shape(shape), numpy_dtype(dtype))
 
 
@@ -68,14 +67,10 @@ class Constant(HostInitializer):
 
     def host(self, shape: Any, dtype: str) -> np.ndarray:
         """The first value as a NumPy array."""
-        from kfront.backends.base import numpy_dtype
-
         shape, value = plain_shape(shape), self.value
         if hasattr(value, "_is_variable"):
             value = value.numpy()
         elif hasattr(value, "shape") and not isinstance(value, np.ndarray):
-            from kfront.backends import current
-
             value = current().to_numpy(current().convert(value))
         value = np.asarray(value)
         try:
@@ -89,7 +84,6 @@ class Constant(HostInitializer):
         """Constructor arguments."""
         if isinstance(self.value, (int, float)):
             return {"value": self.value}
-        from kfront.saving.serialization import serialize_keras_object
 
         return {"value": serialize_keras_object(self.value)}
 
@@ -98,8 +92,6 @@ class Constant(HostInitializer):
         """An initializer from its config."""
         value = config.get("value", 0.0)
         if isinstance(value, dict):
-            from kfront.saving.serialization import deserialize_keras_object
-
             value = deserialize_keras_object(value)
         return cls(value)
 
@@ -126,8 +118,6 @@ class Identity(HostInitializer):
 
     def host(self, shape: Any, dtype: str) -> np.ndarray:
         """The first value as a NumPy array."""
-        from kfront.backends.base import numpy_dtype
-
         shape = plain_shape(shape)
         if len(shape) != 2:
             raise ShapeError(f"[Identity] expected a shape of rank 2, got {shape}; it only makes matrices.")
@@ -174,8 +164,6 @@ class STFT(HostInitializer):
 
     def host(self, shape: Any, dtype: str) -> np.ndarray:
         """The first value as a NumPy array."""
-        from kfront.backends.base import numpy_dtype
-
         shape = plain_shape(shape)
         if len(shape) != 3 or shape[1] != 1:
             raise ShapeError(f"[STFT] expected a shape (frame_length, 1, frequencies), got {shape}.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kfront import ops
 from kfront.core.errors import ShapeError
 from kfront.core.lookup import Lookup
 from kfront.initializers import fixed, sampled
@@ -54,7 +55,6 @@ def _values(values: Any) -> Any:
                 f"[initializers.get] expected an array of the variable's shape {tuple(shape)}, got one of "
                 f"{tuple(values.shape)}; reshape it."
             )
-        from kfront import ops
 
         return ops.convert_to_tensor(values, dtype)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from kfront.core.dtypes import numpy_dtype
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.registry import serializable
 from kfront.initializers.base import RandomInitializer, plain_shape
@@ -49,8 +50,6 @@ def _uniform(rng: np.random.Generator, shape: tuple[int, ...], kind: Any) -> np.
 
 
 def _scaled(x: np.ndarray, factor: float, offset: float, dtype: str) -> np.ndarray:
-    from kfront.backends.base import numpy_dtype
-
     x *= x.dtype.type(factor)
     if offset:
         x += x.dtype.type(offset)
@@ -342,8 +341,6 @@ class Orthogonal(RandomInitializer):
 
     def host(self, shape: Any, dtype: str) -> np.ndarray:
         """The first value as a NumPy array."""
-        from kfront.backends.base import numpy_dtype
-
         shape = plain_shape(shape)
         if len(shape) < 2:
             raise ShapeError(f"[Orthogonal] expected a shape of rank 2 or more, got {shape}; vectors have none.")

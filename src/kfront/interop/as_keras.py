@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Any, ClassVar
 
+import kfront
 from kfront._version import KERAS_API
 from kfront.core.errors import UnsupportedError
 from kfront.interop.private_names import ROOT, PrivateModule, stands_for
@@ -38,16 +39,12 @@ class _Keras(ModuleType):
         return KERAS_API
 
     def __getattr__(self, name: str) -> Any:
-        import kfront
-
         try:
             return getattr(kfront, name)
         except AttributeError:
             raise AttributeError(f"module 'keras' (kfront {kfront.__version__}) has no attribute {name!r}") from None
 
     def __dir__(self) -> list[str]:
-        import kfront
-
         return dir(kfront)
 
 
@@ -56,8 +53,6 @@ def _target(name: str) -> str | None:
 
     "" for the root, the name itself for a private module, None if there is none.
     """
-    import kfront
-
     if name == "keras._tf_keras":
         return ""
     if name == ROOT or (name.startswith(ROOT + ".") and stands_for(name[len(ROOT) + 1 :])):

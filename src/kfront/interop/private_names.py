@@ -8,9 +8,14 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
+import sys
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any, ClassVar
+
+from kfront.core.state import state
+from kfront.training.data.arrays import class_weights
 
 __all__ = ["ROOT", "PrivateModule", "stands_for"]
 
@@ -113,15 +118,11 @@ def untracked(method: Callable[..., Any]) -> Callable[..., Any]:
 
 def get_keras_mask(x: Any) -> Any:
     """The mask of a tensor, None without one."""
-    from kfront.core.state import state
-
     return state.backend.get_mask(x) if state.backend.is_tensor(x) else getattr(x, "_keras_mask", None)
 
 
 def set_keras_mask(x: Any, mask: Any) -> None:
     """Give a tensor a mask."""
-    from kfront.core.state import state
-
     if state.backend.is_tensor(x):
         state.backend.set_mask(x, mask)
     else:
@@ -130,23 +131,17 @@ def set_keras_mask(x: Any, mask: Any) -> None:
 
 def class_weight_to_sample_weights(y: Any, class_weight: dict[int, float]) -> Any:
     """Weights of samples (shape (batch,)) from those of their classes."""
-    from kfront.training.data.arrays import class_weights
-
     return class_weights(class_weight, y, None)
 
 
 def in_tf_graph() -> bool:
     """Whether TensorFlow is tracing a function while another engine is current."""
-    import sys
-
     tensorflow = sys.modules.get("tensorflow")
     return tensorflow is not None and not tensorflow.executing_eagerly()
 
 
 def in_grain_data_pipeline() -> bool:
     """Whether this runs inside a worker of a Grain pipeline."""
-    import inspect
-
     return any("grain" in frame.filename.split("/") for frame in inspect.stack(context=0))
 
 

@@ -283,7 +283,7 @@ class ForgetBias:
 
     def __call__(self, shape: Any, dtype: Any = None) -> np.ndarray:
         from kfront.backends import current
-        from kfront.backends.base import numpy_dtype
+        from kfront.core.dtypes import numpy_dtype
 
         make = getattr(self.initializer, "host", self.initializer)
         parts = [make((n * self.units,), dtype=dtype) for n in (1, 2)]
@@ -572,14 +572,14 @@ class StackedRNNCells(OptionLayer):
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
-        from kfront.saving.serialization import serialize_keras_object
+        from kfront.core.codec import serialize_keras_object
 
         return {**super().get_config(), "cells": [serialize_keras_object(c) for c in self.cells]}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> StackedRNNCells:
         """A layer from its config."""
-        from kfront.saving.serialization import deserialize_keras_object
+        from kfront.core.codec import deserialize_keras_object
 
         config = dict(config)
         return cls([deserialize_keras_object(c) for c in config.pop("cells")], **config)

@@ -93,6 +93,6 @@ def auto_config(layer: Any, base: type) -> dict[str, Any]:
                 )
             else:
                 config[name] = value
-    from kfront.saving import serialization
+    from kfront.core import codec
 
-    return {k: serialization.serialize_keras_object(v) for k, v in config.items()}
+    return {k: codec.serialize_keras_object(v) for k, v in config.items()}

@@ -308,9 +308,9 @@ class Masking(OptionLayer):
     def __init__(self, mask_value: Any = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if isinstance(mask_value, dict):
-            from kfront.saving import serialization
+            from kfront.core import codec
 
-            mask_value = serialization.deserialize_keras_object(mask_value)
+            mask_value = codec.deserialize_keras_object(mask_value)
         self.__dict__["mask_value"] = mask_value
         self.mask_value: Any
         self.supports_masking = True
@@ -432,7 +432,7 @@ class Lambda(Layer):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Lambda:
         """A layer from its config; functions are found by their registered names."""
-        from kfront.saving.serialization import deserialize_keras_object
+        from kfront.core.codec import deserialize_keras_object
 
         found = {
             n: deserialize_keras_object(v) if isinstance(v, dict) and n in _FUNCTIONS else v for n, v in config.items()
@@ -453,7 +453,7 @@ class Lambda(Layer):
 
     def _by_name(self, what: str, function: Any) -> Any:
         from kfront.core import registry
-        from kfront.saving.serialization import is_copying, serialize_keras_object
+        from kfront.core.codec import is_copying, serialize_keras_object
 
         anonymous = getattr(function, "__name__", "") == "<lambda>" and not registry.is_registered(function)
         if anonymous and not is_copying():

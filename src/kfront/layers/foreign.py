@@ -313,7 +313,7 @@ class JaxLayer(_OfJax):
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments; functions by the names under which they are registered."""
-        from kfront.saving.serialization import serialize_keras_object
+        from kfront.core.codec import serialize_keras_object
 
         return {
             **super().get_config(),
@@ -329,7 +329,7 @@ class JaxLayer(_OfJax):
 
 
 def _made(config: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    from kfront.saving.serialization import deserialize_keras_object
+    from kfront.core.codec import deserialize_keras_object
 
     found = {n: deserialize_keras_object(config[n]) for n in names if isinstance(config.get(n), dict)}
     return {**config, **found}
@@ -374,7 +374,7 @@ class FlaxLayer(_OfJax):
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments; the module's class must be registered and have `get_config`."""
-        from kfront.saving.serialization import serialize_keras_object
+        from kfront.core.codec import serialize_keras_object
 
         if not hasattr(self.module, "get_config"):
             raise SavingError(
@@ -425,7 +425,7 @@ class TFSMLayer(_OfEngine):
         name: str | None = None,
         dtype: Any = None,
     ) -> None:
-        from kfront.saving import guard
+        from kfront.core import guard
 
         guard.refuse_path(type(self).__name__, "filepath", filepath)
         super().__init__(trainable=trainable, name=name, dtype=dtype)
@@ -470,7 +470,7 @@ class TFSMLayer(_OfEngine):
         Raises:
             UnsafeFileError: unless the call that loads has ``safe_mode=False``.
         """
-        from kfront.saving import guard
+        from kfront.core import guard
 
         if guard.is_safe():
             raise UnsafeFileError(

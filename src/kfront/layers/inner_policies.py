@@ -62,8 +62,8 @@ def _entry(policies: DTypePolicyMap, path: str, around: str) -> Any:
 
 def with_quantizers(layer: Any, build_config: dict[str, Any]) -> dict[str, Any]:
     """A build config that tells also how layers inside were quantized, where their policies do not say it all."""
+    from kfront.core.codec import serialize_keras_object
     from kfront.quantizers.configs import CALIBRATED, config_for
-    from kfront.saving.serialization import serialize_keras_object
 
     found = {}
     for x in _quantized(layer):

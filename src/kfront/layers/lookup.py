@@ -21,7 +21,7 @@ def serialize(layer: Any) -> dict[str, Any]:
     >>> kfront.layers.serialize(kfront.layers.Dense(3))["class_name"]
     'Dense'
     """
-    from kfront.saving.serialization import serialize_keras_object
+    from kfront.core.codec import serialize_keras_object
 
     return serialize_keras_object(layer)
 
@@ -43,8 +43,8 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
     >>> layer.units
     3
     """
+    from kfront.core.codec import deserialize_keras_object
     from kfront.layers.base import Layer
-    from kfront.saving.serialization import deserialize_keras_object
 
     layer = deserialize_keras_object(config, custom_objects=custom_objects)
     if not isinstance(layer, Layer):

@@ -266,7 +266,7 @@ class Quantizable(LoraLayer):
 
     def _set_quantization(self, config: Any) -> None:
         if isinstance(config, dict):
-            from kfront.saving.serialization import deserialize_keras_object
+            from kfront.core.codec import deserialize_keras_object
 
             config = deserialize_keras_object(config)
         self.__dict__["quantization_config"] = config if config is None else config_for(self.name, None, config)
@@ -606,7 +606,7 @@ class Quantizable(LoraLayer):
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
-        from kfront.saving.serialization import serialize_keras_object
+        from kfront.core.codec import serialize_keras_object
 
         config = super().get_config()
         if self.quantization_config is not None:

@@ -418,7 +418,7 @@ class RNN(OptionLayer):
         """Constructor arguments."""
         config = super().get_config()
         if type(self).__init__ is RNN.__init__:
-            from kfront.saving.serialization import serialize_keras_object
+            from kfront.core.codec import serialize_keras_object
 
             config["cell"] = serialize_keras_object(self.cell)
         return config
@@ -427,7 +427,7 @@ class RNN(OptionLayer):
     def from_config(cls, config: dict[str, Any]) -> Any:
         """A layer from its config."""
         if isinstance(config.get("cell"), dict):
-            from kfront.saving.serialization import deserialize_keras_object
+            from kfront.core.codec import deserialize_keras_object
 
             config = {**config, "cell": deserialize_keras_object(config["cell"])}
         return cls(**config)

@@ -50,7 +50,7 @@ class Wrapper(OptionLayer):
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
-        from kfront.saving.serialization import serialize_keras_object
+        from kfront.core.codec import serialize_keras_object
 
         return {**super().get_config(), "layer": serialize_keras_object(self.layer)}
 
@@ -61,7 +61,7 @@ class Wrapper(OptionLayer):
 
 
 def _with_layers(config: dict[str, Any], names: tuple[str, ...], custom_objects: Any) -> dict[str, Any]:
-    from kfront.saving.serialization import deserialize_keras_object
+    from kfront.core.codec import deserialize_keras_object
 
     found = {
         n: deserialize_keras_object(config[n], custom_objects=custom_objects)
@@ -281,7 +281,7 @@ class Bidirectional(OptionLayer):
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
-        from kfront.saving.serialization import serialize_keras_object
+        from kfront.core.codec import serialize_keras_object
 
         return {
             **super().get_config(),

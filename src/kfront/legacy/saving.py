@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from kfront.core import codec, guard
 from kfront.core.errors import SavingError
-from kfront.saving import guard, serialization
 
 __all__ = ["deserialize_keras_object", "serialize_keras_object"]
 
@@ -36,7 +36,7 @@ def serialize_keras_object(instance: Any) -> Any:
         return None
     form = None
     if hasattr(instance, "get_config") or callable(instance):
-        form = serialization.serialize_keras_object(instance)
+        form = codec.serialize_keras_object(instance)
     if not isinstance(form, dict) or "class_name" not in form:
         raise SavingError(
             f"[serialize_keras_object] expected an object with `get_config` or a named function, got "
@@ -87,8 +87,8 @@ def deserialize_keras_object(
     known = module_objects or {}
     if isinstance(identifier, str):
         with guard.loading("deserialize_keras_object", identifier, custom_objects):
-            return serialization.build(identifier, known)
+            return codec.build(identifier, known)
     form = {"config": {}, **identifier}
     if form.get("module") is None:
         form["registered_name"] = form["class_name"]
-    return serialization.deserialize_keras_object(form, custom_objects, module_objects=known)
+    return codec.deserialize_keras_object(form, custom_objects, module_objects=known)

@@ -8,17 +8,18 @@ from collections.abc import Callable
 from typing import Any
 
 from kfront.backends import backend_scope, get
-from kfront.core import tree
+from kfront.core import codec, tree
 from kfront.core.errors import ArgumentError
 from kfront.core.operation import OpCall
 from kfront.layers.base import Layer
+from kfront.layers.inner_policies import note_configs
 from kfront.layers.input_layer import Input, InputLayer
 from kfront.models.functional import Functional
 from kfront.models.graph import clone_graph
 from kfront.models.model import Model
 from kfront.models.sequential import Sequential
 
-__all__ = ["clone_model", "convert"]
+__all__ = ["clone_by_config", "clone_model", "convert"]
 
 
 def clone_model(
@@ -58,19 +59,28 @@ def clone_model(
             return _clone_functional(model, input_tensors, one, call_function)
         if clone_function is not None:
             raise ArgumentError("[clone_model] expected a Sequential or functional model with `clone_function`.")
-        return _from_config(model)
+        return clone_by_config(model)
 
 
-def _from_config(layer: Any) -> Any:
-    from kfront.saving import serialization
+def clone_by_config(layer: Any, built: bool = True) -> Any:
+    """A layer or model of the same config on the current backend, its own classes and functions included.
 
-    return serialization.clone_by_config(layer)
+    Args:
+        layer: a live layer or model; its user-made classes need not be registered.
+        built: whether the copy gets its weights at once; else its first call makes them.
+    """
+    form, table = codec.live_form(layer)
+    form.pop("compile_config", None)
+    if built:
+        return codec.deserialize_keras_object(form, custom_objects=table)
+    build_config = form.pop("build_config", None)
+    made = codec.deserialize_keras_object(form, custom_objects=table)
+    note_configs(made, build_config or {})
+    return made
 
 
 def _unbuilt(layer: Any) -> Any:
-    from kfront.saving import serialization
-
-    return serialization.clone_by_config(layer, built=False)
+    return clone_by_config(layer, built=False)
 
 
 def _clone_sequential(model: Sequential, input_tensors: Any, make: Callable[[Any], Any]) -> Any:
@@ -129,7 +139,7 @@ def convert(model: Any, backend: str) -> Any:
     target = get(backend)
     with backend_scope(target):
         if isinstance(model, Layer):
-            new = _from_config(model)
+            new = clone_by_config(model)
         else:
             raise ArgumentError(f"[convert] expected a model or layer, got {type(model).__name__}.")
         if model.built and not new.built:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from kfront import ops
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.registry import serializable
-from kfront.core.spec import KerasTensor, is_text
+from kfront.core.spec import Abstract, KerasTensor, is_text
 from kfront.core.state import state
 from kfront.layers.base import Layer
 from kfront.layers.input_layer import Input, InputLayer
 from kfront.layers.input_spec import InputSpec
 from kfront.models.graph import Graph, clone_graph, input_dtype, place_of
+from kfront.models.graph_config import deserialize_functional, serialize_functional
 from kfront.models.model import Model
 
 __all__ = ["Functional"]
@@ -194,8 +196,6 @@ class Functional(Model):
 
     def _fit(self, x: Any, i: int) -> Any:
         """An input in the dtype of the symbolic one; a missing or surplus last axis of size 1 is mended."""
-        from kfront import ops
-
         want = self._graph.inputs[i]
         if x is None:
             if want._keras_history.operation.optional:
@@ -226,8 +226,6 @@ class Functional(Model):
 
     def compute_output_spec(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """KerasTensors with the shapes and dtypes of the outputs for symbolic inputs."""
-        from kfront.core.spec import Abstract
-
         flat = [Abstract(x.shape, x.dtype) if isinstance(x, KerasTensor) else x for x in self._flatten_inputs(inputs)]
         flat = [self._fit(x, i) for i, x in enumerate(flat)]
         return tree.pack_sequence_as(self._result_struct, self._graph.run(flat))
@@ -238,9 +236,8 @@ class Functional(Model):
         """The graph: layers, their calls, inputs and outputs."""
         if type(self).__dict__.get("_unbound", type(self)) is not Functional and not self._plain_constructor():
             return super().get_config()
-        from kfront.saving import serialization
 
-        return serialization.serialize_functional(self)
+        return serialize_functional(self)
 
     get_config._automatic = True  # type: ignore[attr-defined]
 
@@ -252,9 +249,8 @@ class Functional(Model):
         """A model from its config; the saving gate checks what it names."""
         if "layers" not in config or "output_layers" not in config:
             return super().from_config(config)
-        from kfront.saving import serialization
 
-        return serialization.deserialize_functional(cls, config, custom_objects)
+        return deserialize_functional(cls, config, custom_objects)
 
 
 def _one_or_all(shapes: list[Any]) -> Any:

@@ -6,14 +6,26 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from kfront.core.errors import ArgumentError, ArgumentTypeError
-from kfront.core.registry import serializable
-from kfront.core.spec import KerasTensor
+from kfront import saving
+from kfront.core import codec, guard, tree
+from kfront.core.errors import ArgumentError, ArgumentTypeError, SavingError
+from kfront.core.registry import CustomObjectScope, serializable
+from kfront.core.spec import Abstract, KerasTensor
 from kfront.layers.base import Layer
+from kfront.models.graph_config import deserialize_functional
+from kfront.models.quantizing import quantize_model
 from kfront.models.stateless import Stateless
+from kfront.models.summary import print_summary
 from kfront.training.trainer import Trainer
 
 __all__ = ["Model", "model_from_json"]
+
+
+def _functional() -> Any:
+    """The class of functional models, itself a Model: it is looked up late because its module imports this one."""
+    from kfront.models.functional import Functional
+
+    return Functional
 
 
 def _functional_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
@@ -45,9 +57,7 @@ class Model(Stateless, Trainer, Layer):
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         if cls is Model and _functional_arguments(args, kwargs):
-            from kfront.models.functional import Functional
-
-            cls = Functional
+            cls = _functional()
         return super().__new__(cls, *args, **kwargs)  # pyright: ignore[reportArgumentType]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -64,16 +74,14 @@ class Model(Stateless, Trainer, Layer):
 
     def _become_functional(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """A subclass whose `__init__` passes inputs and outputs up: give its class the functional behaviour."""
-        from kfront.models.functional import Functional
-
-        own: Any = type(self)
-        if not issubclass(own, Functional):
-            bases: tuple[Any, ...] = (own, Functional)
+        own, base = type(self), _functional()
+        if not issubclass(own, base):
+            bases: tuple[Any, ...] = (own, base)
             unbound = own.__dict__.get("_unbound", own)
             mixed: Any = type(own.__name__, bases, {"__module__": own.__module__, "_unbound": unbound})
             self._backend.register_layer_class(mixed)
             object.__setattr__(self, "__class__", mixed)
-        Functional.__init__(self, *args, **kwargs)  # pyright: ignore[reportArgumentType]
+        base.__init__(self, *args, **kwargs)  # pyright: ignore[reportArgumentType]
 
     # -- structure ----------------------------------------------------------------------------------------------------
 
@@ -131,8 +139,6 @@ class Model(Stateless, Trainer, Layer):
         >>> [layer.quantization_mode for layer in model.layers]
         ['int8', None]
         """
-        from kfront.models.quantizing import quantize_model
-
         type_check = kwargs.pop("type_check", True)
         if kwargs:
             raise ArgumentTypeError(f"[{self.name}] expected only `type_check` besides, got {', '.join(kwargs)}.")
@@ -169,8 +175,6 @@ class Model(Stateless, Trainer, Layer):
             show_trainable: whether a column says what is trainable.
             layer_range: names of the first and last layer to list (regular expressions).
         """
-        from kfront.models.summary import print_summary
-
         print_summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
 
     # -- building -----------------------------------------------------------------------------------------------------
@@ -179,8 +183,6 @@ class Model(Stateless, Trainer, Layer):
         """Create the weights by a symbolic call on inputs of this shape (structure of shapes)."""
         if input_shape is None or self.built or type(self).call is Layer.call:
             return
-        from kfront.core import tree
-        from kfront.core.spec import Abstract
 
         specs = tree.map_shape_structure(lambda s: Abstract(s, self.compute_dtype), input_shape)
         self.compute_output_spec(specs)
@@ -203,8 +205,6 @@ class Model(Stateless, Trainer, Layer):
         return out
 
     def _remember_shapes(self, named: dict[str, Any]) -> None:
-        from kfront.core import tree
-
         first = next(iter(named.values()), None)
         shapes = tree.map_structure(lambda x: (None, *self._shape_of(x)[1:]) if hasattr(x, "shape") else None, first)
         self.__dict__["_build_shapes"] = ((shapes,), {})
@@ -214,29 +214,21 @@ class Model(Stateless, Trainer, Layer):
 
     def save(self, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any) -> Any:
         """Save architecture, weights, compile state and optimizer state; see `kfront.saving.save_model`."""
-        from kfront import saving
-
         return saving.save_model(self, filepath, overwrite=overwrite, zipped=zipped, **kwargs)
 
     def save_weights(
         self, filepath: Any, overwrite: bool = True, max_shard_size: float | None = None, **kwargs: Any
     ) -> Any:
         """Save the weights, in one file or several; see `kfront.saving.save_weights`."""
-        from kfront import saving
-
         return saving.save_weights(self, filepath, overwrite=overwrite, max_shard_size=max_shard_size, **kwargs)
 
     def load_weights(self, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> Any:
         """Load weights; nothing is loaded unless everything fits. See `kfront.saving.load_weights`."""
-        from kfront import saving
-
         return saving.load_weights(self, filepath, skip_mismatch=skip_mismatch, **kwargs)
 
     def to_json(self, **kwargs: Any) -> str:
         """The architecture as JSON; `kwargs` go to `json.dumps`."""
-        from kfront.saving import serialization
-
-        return json.dumps(serialization.serialize_keras_object(self), **kwargs)
+        return json.dumps(codec.serialize_keras_object(self), **kwargs)
 
     def export(
         self,
@@ -297,16 +289,11 @@ class Model(Stateless, Trainer, Layer):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
         """A model from its config; the saving gate checks what it names."""
-        from kfront.core.registry import CustomObjectScope
-        from kfront.saving import serialization
-
         if "layers" in config and "output_layers" in config:
-            from kfront.models.functional import Functional
-
-            base = cls if issubclass(cls, Functional) else Functional
-            return serialization.deserialize_functional(base, config, custom_objects)
+            base = cls if issubclass(cls, _functional()) else _functional()
+            return deserialize_functional(base, config, custom_objects)
         with CustomObjectScope(custom_objects):
-            return cls(**serialization.deserialize_config_values(config))
+            return cls(**codec.deserialize_config_values(config))
 
 
 def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = None) -> Any:
@@ -317,11 +304,14 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
         custom_objects: dict name -> class or function.
 
     Raises:
-        SavingError: if the text is no model.
+        UnsafeFileError: the text asks for what data must not do.
+        SavingError: it is no JSON, or does not describe a model.
     """
-    from kfront.saving import serialization
-
-    return serialization.model_from_json(json_string, custom_objects)
+    config = guard.parse_json(guard.expect(json_string, (str, bytes), "model_from_json"), "model_from_json")
+    made = codec.deserialize_keras_object(config, custom_objects)
+    if not isinstance(made, Model):
+        raise SavingError(f"[model_from_json] expected the JSON of a model, got {guard.shown(made)}.")
+    return made
 
 
 def is_symbolic(x: Any) -> bool:

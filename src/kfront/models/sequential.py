@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from kfront import dtype_policies, ops
 from kfront.backends import backend_scope
-from kfront.core import tree
+from kfront.core import codec, tree
+from kfront.core.dtypes import is_float
 from kfront.core.errors import ArgumentError, ArgumentTypeError, NotBuiltError
 from kfront.core.naming import name_scope
 from kfront.core.registry import serializable
-from kfront.core.spec import KerasTensor, is_text
+from kfront.core.spec import Abstract, KerasTensor, is_text
+from kfront.core.state import state
 from kfront.layers.base import Layer
 from kfront.layers.input_layer import Input, InputLayer
 from kfront.models.graph import Graph, input_dtype, place_of
+from kfront.models.graph_config import deserialize_sequential
 from kfront.models.model import Model
 
 __all__ = ["Sequential"]
@@ -151,8 +155,6 @@ class Sequential(Model):
             mask: mask of the input.
         """
         if mask is not None:
-            from kfront.core.state import state
-
             state.masks = True
             self._backend.set_mask(inputs, mask)
         x = inputs
@@ -183,8 +185,6 @@ class Sequential(Model):
 
     def compute_output_spec(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """A KerasTensor with the shape and dtype of the output for a symbolic input."""
-        from kfront.core.spec import Abstract
-
         x = Abstract(inputs.shape, inputs.dtype)
         if self._head is not None:
             x = self._in_dtype(x)
@@ -238,15 +238,12 @@ class Sequential(Model):
 
     def get_config(self) -> dict[str, Any]:
         """The layers, and the input shape if it is known."""
-        from kfront import dtype_policies
-        from kfront.saving import serialization
-
         layers = ([self._head] if self._head is not None and not self._built_late else []) + self._sequence
         config: dict[str, Any] = {
             "name": self.name,
             "trainable": self.trainable,
             "dtype": dtype_policies.serialize(self._dtype_policy),
-            "layers": [serialization.serialize_keras_object(x) for x in layers],
+            "layers": [codec.serialize_keras_object(x) for x in layers],
         }
         if self._head is not None:
             config["build_input_shape"] = self._head.batch_shape
@@ -258,15 +255,11 @@ class Sequential(Model):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
         """A model from its config; the saving gate checks what it names."""
-        from kfront.saving import serialization
-
-        return serialization.deserialize_sequential(cls, config, custom_objects)
+        return deserialize_sequential(cls, config, custom_objects)
 
 
 def _ranked(x: Any, shape: tuple[int | None, ...], backend: Any) -> Any:
     """`x` with a last axis of size 1 more or less where that makes it fit, as in a functional model."""
-    from kfront import ops
-
     have = tuple(x.shape)
     if is_text(x):
         fits = (len(have) == len(shape) + 1 and have[-1] == 1) or (len(have) == len(shape) - 1 and shape[-1] == 1)
@@ -280,8 +273,6 @@ def _ranked(x: Any, shape: tuple[int | None, ...], backend: Any) -> Any:
 
 
 def _floats(layer: Any) -> bool:
-    from kfront.core.dtypes import is_float
-
     return is_float(layer.compute_dtype or "") and type(layer).__name__ != "Embedding"
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from kfront.core import tree
+from kfront.core.dtypes import numpy_dtype
 from kfront.core.errors import ArgumentError
 
 __all__ = ["print_summary"]
@@ -28,8 +29,6 @@ def _shape(layer: Any) -> str:
 
 def _sizes(variables: list[Any]) -> tuple[int, int]:
     """Numbers of scalars and of bytes."""
-    from kfront.backends.base import numpy_dtype
-
     counts = [int(np.prod(v.shape)) for v in variables]
     return sum(counts), sum(c * numpy_dtype(v._dtype).itemsize for c, v in zip(counts, variables, strict=True))
 

@@ -6,6 +6,7 @@ the same functions by theme; those on images are in `kfront.ops.image`.
 
 from __future__ import annotations
 
+from kfront.core.op_registry import publish
 from kfront.ops import image, linalg, nn, numpy
 from kfront.ops import random as _random  # noqa: F401
 from kfront.ops import rnn as _rnn  # noqa: F401
@@ -91,6 +92,7 @@ __all__ = [
 __all__ += linalg.__all__
 __all__ += nn.__all__
 __all__ += numpy.__all__
+publish({n: globals()[n] for n in __all__})
 
 
 def __dir__() -> list[str]:

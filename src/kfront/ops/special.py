@@ -408,7 +408,7 @@ def nextafter(x1: Any, x2: Any) -> Any:
 
 
 def _width(dtype: str) -> int:
-    from kfront.backends.base import numpy_dtype
+    from kfront.core.dtypes import numpy_dtype
 
     return numpy_dtype(dtype).itemsize
 

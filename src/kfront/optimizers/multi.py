@@ -97,7 +97,7 @@ class OptimizerMap(MutableMapping[str, Optimizer]):
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> OptimizerMap:
         """A map from its config."""
         from kfront import saving
-        from kfront.saving import guard
+        from kfront.core import guard
 
         def unpack(one: Any) -> Any:
             return saving.deserialize_keras_object(one, custom_objects=custom_objects)

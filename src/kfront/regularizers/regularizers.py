@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from kfront import ops
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.lookup import Lookup
 from kfront.core.registry import serializable
@@ -70,8 +71,6 @@ class L1(Regularizer):
 
     def __call__(self, x: Any) -> Any:
         """The penalty of `x`, a scalar tensor."""
-        from kfront import ops
-
         return self.l1 * ops.sum(ops.absolute(x))
 
     def get_config(self) -> dict[str, Any]:
@@ -101,8 +100,6 @@ class L2(Regularizer):
 
     def __call__(self, x: Any) -> Any:
         """The penalty of `x`, a scalar tensor."""
-        from kfront import ops
-
         return self.l2 * ops.sum(ops.square(x))
 
     def get_config(self) -> dict[str, Any]:
@@ -133,8 +130,6 @@ class L1L2(Regularizer):
 
     def __call__(self, x: Any) -> Any:
         """The penalty of `x`, a scalar tensor."""
-        from kfront import ops
-
         if not self.l1 and not self.l2:
             return ops.zeros((), dtype=x.dtype if hasattr(x, "dtype") else None)
         out = self.l1 * ops.sum(ops.absolute(x)) if self.l1 else None
@@ -175,8 +170,6 @@ class OrthogonalRegularizer(Regularizer):
 
     def __call__(self, x: Any) -> Any:
         """The penalty of `x`, a scalar tensor."""
-        from kfront import ops
-
         if not hasattr(x, "shape"):
             x = ops.convert_to_tensor(x)
         if len(x.shape) != 2:

@@ -12,7 +12,7 @@ __getattr__, __dir__, __all__ = lazy_namespace(
             "CustomObjectScope custom_object_scope get_custom_objects get_registered_name get_registered_object "
             "register_keras_serializable",
         ),
-        **names(".serialization", "deserialize_keras_object serialize_keras_object"),
+        **names("kfront.core.codec", "deserialize_keras_object serialize_keras_object"),
         **names(".keras_format", "load_model save_model"),
         **names(".saving_api", "load_weights save_weights"),
         "KerasFileEditor": ".file_editor",

@@ -11,7 +11,7 @@ from kfront.saving.file_editor import KerasFileEditor as KerasFileEditor
 from kfront.saving.keras_format import load_model as load_model, save_model as save_model
 from kfront.saving.safetensors import read_metadata as read_safetensors_metadata
 from kfront.saving.saving_api import load_weights as load_weights, save_weights as save_weights
-from kfront.saving.serialization import (
+from kfront.core.codec import (
     deserialize_keras_object as deserialize_keras_object,
     serialize_keras_object as serialize_keras_object,
 )

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from kfront.core.errors import SavingError, UnsafeFileError
-from kfront.saving.guard import LIMITS, intact, shown
+from kfront.core.guard import LIMITS, corrupt_file_errors, shown
 
 try:
     from zlib_ng.zlib_ng import crc32  # with the processor's own instructions
@@ -346,7 +346,7 @@ class ArchiveReader:
             raise UnsafeFileError(
                 f"[load] expected at most {limit:,} bytes in {name} of {self.what}, it declares {info.file_size:,}."
             )
-        with intact(f"archive {self.what}", name), self.zip.open(info) as member:
+        with corrupt_file_errors(f"archive {self.what}", name), self.zip.open(info) as member:
             data = member.read(limit + 1)
         if len(data) != info.file_size:
             raise SavingError(f"[load] expected {info.file_size:,} bytes in {name} of {self.what}, got {len(data):,}.")

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from kfront.core.errors import SavingError, UnsafeFileError
+from kfront.core.guard import LIMITS, shown
 from kfront.saving.archive import is_asset
-from kfront.saving.guard import LIMITS, shown
 
 __all__ = ["MEMBERS", "DirectoryReader", "DirectoryWriter", "open_plain"]
 

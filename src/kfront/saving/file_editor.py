@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from h5py import h5g  # pyright: ignore[reportAttributeAccessIssue]
 
+from kfront.core import guard
 from kfront.core.errors import SavingError, UnsafeFileError
-from kfront.saving import guard
+from kfront.core.files import atomic_write
 from kfront.saving.archive import ArchiveReader
-from kfront.saving.atomic import atomic_write
 from kfront.saving.hdf5 import Dataset, H5Reader, H5Writer, reading
+from kfront.saving.weights_h5 import collect
 from kfront.utils.io_utils import print_msg
 
 __all__ = ["KerasFileEditor"]
@@ -145,8 +146,6 @@ class KerasFileEditor:
         Returns:
             Dict with "status" (``"success"`` or ``"error"``), "error_count", "match_count".
         """
-        from kfront.saving.weights_h5 import collect
-
         mine = {p: v.shape for p, v in _arrays(self.weights_dict)}
         theirs: dict[str, Any] = {}
         for item in collect(reference_model):

@@ -19,11 +19,10 @@ import h5py
 import numpy as np
 from h5py import h5a, h5d, h5g, h5l, h5s, h5t, h5z  # pyright: ignore[reportAttributeAccessIssue]
 
-from kfront.backends.base import numpy_dtype
-from kfront.core.dtypes import FLOATS
+from kfront.core.dtypes import FLOATS, numpy_dtype
 from kfront.core.errors import SavingError, UnsafeFileError
+from kfront.core.guard import LIMITS, corrupt_file_errors, shown
 from kfront.saving.archive import Window, let_go, mapped
-from kfront.saving.guard import LIMITS, intact, shown
 from kfront.saving.hdf5_text import Texts
 
 __all__ = ["Dataset", "H5Reader", "H5Writer", "Store", "new_file", "reading"]
@@ -33,7 +32,7 @@ _LAYOUTS = {h5d.COMPACT, h5d.CONTIGUOUS, h5d.CHUNKED}
 _OPAQUE = tuple(d for d in FLOATS if d == "bfloat16" or d.startswith("float8"))
 _SMALL = 1 << 20
 
-reading = functools.partial(intact, "HDF5 file")  # scope: HDF5 has many exceptions for damaged files
+reading = functools.partial(corrupt_file_errors, "HDF5 file")  # scope: HDF5 has many exceptions for damaged files
 
 
 @functools.cache

@@ -19,7 +19,7 @@ import numpy as np
 from h5py import h5o  # pyright: ignore[reportAttributeAccessIssue]
 
 from kfront.core.errors import SavingError, UnsafeFileError
-from kfront.saving.guard import LIMITS, shown
+from kfront.core.guard import LIMITS, shown
 
 __all__ = ["Texts", "write_text", "write_texts"]
 

@@ -6,8 +6,8 @@ import os
 import re
 from typing import Any
 
+from kfront.core import guard
 from kfront.core.errors import SavingError
-from kfront.saving import guard
 
 __all__ = ["download", "is_hub_path"]
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from kfront.core import guard
 from kfront.core.errors import SavingError
-from kfront.saving import guard
 from kfront.saving.keras2_ops import op_call, slice_key
 from kfront.saving.op_table import CLASS_TO_OP, class_of
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from kfront import ops
 from kfront.core.errors import SavingError, UnsafeFileError
+from kfront.core.guard import expect, shown
 from kfront.core.registry import serializable
-from kfront.saving.guard import expect, shown
 
 __all__ = ["keras2_hard_sigmoid", "op_call", "slice_key"]
 
@@ -23,8 +24,6 @@ def keras2_hard_sigmoid(x: Any) -> Any:
     Args:
         x: a tensor.
     """
-    from kfront import ops
-
     return ops.clip(0.2 * x + 0.5, 0.0, 1.0)
 
 

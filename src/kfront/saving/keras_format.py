@@ -12,10 +12,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from kfront._version import KERAS_API, __version__
+from kfront.core import codec, guard
 from kfront.core.errors import SavingError, UnsafeFileError
-from kfront.saving import background, guard, keras2, serialization
+from kfront.core.files import atomic_folder, atomic_write
+from kfront.saving import background, keras2, orbax
 from kfront.saving.archive import ArchiveReader, ArchiveWriter
-from kfront.saving.atomic import atomic_folder, atomic_write
 from kfront.saving.directory import MEMBERS, DirectoryReader, DirectoryWriter
 from kfront.saving.hub import download, is_hub_path
 from kfront.saving.legacy_h5 import load_legacy_model, write_legacy_model
@@ -133,8 +135,8 @@ class _Contents:
     """
 
     def __init__(self, model: Any, include: bool, copy: bool = False) -> None:
-        with serialization.sharing_scope():
-            config = serialization.serialize_keras_object(model)
+        with codec.sharing_scope():
+            config = codec.serialize_keras_object(model)
         if not include:
             config.pop("compile_config", None)
         self.config = _to_json(config)
@@ -167,8 +169,6 @@ def _to_json(config: Any) -> bytes:
 
 
 def _write_members(contents: _Contents, target: Any) -> None:
-    from kfront._version import KERAS_API, __version__
-
     now = datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
     metadata = {"keras_version": KERAS_API, "date_saved": now, "kfront_version": __version__}
     target.add(_METADATA, json.dumps(metadata).encode())
@@ -230,8 +230,6 @@ def load_model(
     what = shown_path(filepath)
     filepath = download(filepath, "model.keras") if is_hub_path(filepath) else filepath
     if isinstance(filepath, (str, os.PathLike)) and os.path.isdir(filepath):
-        from kfront.saving import orbax
-
         if orbax.is_checkpoint(filepath):
             return orbax.load_model(filepath, custom_objects, compile, safe_mode)
         return _load(DirectoryReader(Path(filepath), what), what, custom_objects, compile, safe_mode)
@@ -246,7 +244,7 @@ def _load(source: Any, what: str, custom_objects: Any, compile: bool, safe_mode:
     try:
         config, old = _read_config(source, what, compile)
         with guard.budget(source.stored_bytes(_WEIGHTS) * 16 + (64 << 20), what):
-            model = serialization.deserialize_keras_object(config, custom_objects, safe_mode)
+            model = codec.deserialize_keras_object(config, custom_objects, safe_mode)
         if not hasattr(model, "load_own_variables"):
             raise SavingError(f"[load_model] expected {what} to hold a model, got a {type(model).__name__}.")
         _load_state(model, source, what, strict=not old)

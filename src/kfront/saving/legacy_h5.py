@@ -16,8 +16,13 @@ from typing import Any
 import h5py
 import numpy as np
 
-from kfront.core.errors import SavingError
-from kfront.saving import guard, keras2, serialization
+from kfront import losses
+from kfront._version import KERAS_API
+from kfront.core import codec, guard
+from kfront.core.errors import KfrontError, SavingError
+from kfront.losses.base import LossFunctionWrapper
+from kfront.models.model import Model
+from kfront.saving import keras2
 from kfront.saving.cudnn import converted
 from kfront.saving.hdf5 import Dataset, H5Reader, new_file, reading
 from kfront.saving.hdf5_text import write_text, write_texts
@@ -104,8 +109,6 @@ def load_legacy_model(file: Any, what: str, custom_objects: Any, compile: bool, 
         UnsafeFileError: the file asks for what data must not do.
         SavingError: it is damaged, or does not describe a model.
     """
-    from kfront.models.model import Model
-
     with _opened(file, what) as source:
         config = source.json("model_config")
         if config is None:
@@ -116,7 +119,7 @@ def load_legacy_model(file: Any, what: str, custom_objects: Any, compile: bool, 
         training = source.json("training_config") if compile else None
         budget = file.seek(0, 2) * 16 + (64 << 20)
         with guard.budget(budget, what), guard.loading("load_model", config, custom_objects, safe_mode):
-            model = serialization.build(keras2.modern(config, source.text("keras_version")))
+            model = codec.build(keras2.modern(config, source.text("keras_version")))
             if not isinstance(model, Model):
                 raise SavingError(f"[load_model] expected {what} to hold a model, got a {type(model).__name__}.")
             pairs, differences, unused = _plan(model, source, by_name=False)
@@ -305,7 +308,7 @@ def write_legacy_model(model: Any, file: Any, include_optimizer: bool = True) ->
             f"[save_model] expected a built model for the '.h5' format, got {getattr(model, 'name', model)!r}; call it "
             "on data first."
         )
-    form = serialization.serialize_keras_object(model)
+    form = codec.serialize_keras_object(model)
     with new_file(file) as h5:
         _write_versions(model, h5)
         write_text(h5, "model_config", _json(_old_form(form)))
@@ -317,8 +320,6 @@ def write_legacy_model(model: Any, file: Any, include_optimizer: bool = True) ->
 
 
 def _write_versions(model: Any, group: Any) -> None:
-    from kfront._version import KERAS_API
-
     write_text(group, "backend", model._backend.name)
     write_text(group, "keras_version", KERAS_API)
 
@@ -389,7 +390,7 @@ def _training_config(model: Any) -> dict[str, Any]:
     for key in ("run_eagerly", "steps_per_execution", "jit_compile"):
         out[key] = given.get(key)
     if model.optimizer is not None:
-        out["optimizer_config"] = _old_form(serialization.serialize_keras_object(model.optimizer))
+        out["optimizer_config"] = _old_form(codec.serialize_keras_object(model.optimizer))
     return out
 
 
@@ -399,7 +400,7 @@ def _old_value(value: Any) -> Any:
         return [_old_value(v) for v in value]
     if isinstance(value, dict):
         return {k: _old_value(v) for k, v in value.items()}
-    form = serialization.serialize_keras_object(value)
+    form = codec.serialize_keras_object(value)
     if isinstance(form, dict) and "class_name" in form:
         return form["config"] if form["class_name"] == "function" else _old_form(form)
     return form
@@ -415,10 +416,6 @@ def _makes(cls: Any, function: Any) -> bool:
 
 def _named_loss(value: Any) -> Any:
     """The loss of that name as an object: Keras does not read names of losses back from this form."""
-    from kfront import losses
-    from kfront.core.errors import KfrontError
-    from kfront.losses.base import LossFunctionWrapper
-
     if isinstance(value, list):
         return [_named_loss(v) for v in value]
     if isinstance(value, dict) and "class_name" not in value:
@@ -433,5 +430,5 @@ def _named_loss(value: Any) -> Any:
         cls: Any = getattr(losses, name)
         if isinstance(cls, type) and issubclass(cls, LossFunctionWrapper) and _makes(cls, wanted):
             make: Any = cls
-            return _old_form(serialization.serialize_keras_object(make()))
+            return _old_form(codec.serialize_keras_object(make()))
     return value

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from kfront.core import codec, guard
 from kfront.core.errors import SavingError, UnsafeFileError
-from kfront.saving import guard, serialization
 from kfront.saving.weights_h5 import compare
 
 __all__ = ["is_checkpoint", "load_model", "load_weights", "manager", "save"]
@@ -120,7 +120,7 @@ def _tree(path: Any, model: Any) -> dict[str, Any]:
     item = folder.absolute() / "pytree"
     wanted = sum(8 * math.prod(v.shape) for _, variables in _state(model) for v in variables)
     most = _explained(_stored_bytes(item, path)) + 2 * wanted
-    with guard.intact("checkpoint of Orbax", path), found.PyTreeCheckpointer() as reader:
+    with guard.corrupt_file_errors("checkpoint of Orbax", path), found.PyTreeCheckpointer() as reader:
         known = reader.metadata(item)
         shape = getattr(known, "item_metadata", known)
         shape = guard.expect(getattr(shape, "tree", shape), dict, "metadata")
@@ -218,7 +218,7 @@ def load_model(path: Any, custom_objects: Any, compile: bool, safe_mode: bool) -
     if not compile:
         config.pop("compile_config", None)
     with guard.budget(most, what):
-        model = serialization.deserialize_keras_object(config, custom_objects, safe_mode)
+        model = codec.deserialize_keras_object(config, custom_objects, safe_mode)
     if not hasattr(model, "load_own_variables"):
         raise SavingError(f"[load_model] expected {path} to hold a model, got a {type(model).__name__}.")
     load_weights(model, path)
@@ -231,4 +231,4 @@ def _json(data: bytes | str, what: str) -> dict[str, Any]:
 
 def config_of(model: Any) -> str:
     """A model's config, `compile` included, as JSON."""
-    return json.dumps(serialization.serialize_keras_object(model))
+    return json.dumps(codec.serialize_keras_object(model))

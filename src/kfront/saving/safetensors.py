@@ -15,11 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from kfront.backends.base import numpy_dtype
+from kfront.core import guard
+from kfront.core.dtypes import numpy_dtype
 from kfront.core.errors import SavingError, UnsafeFileError
-from kfront.saving import guard
+from kfront.optimizers.base import Optimizer
 from kfront.saving.archive import let_go, mapped
 from kfront.saving.walk import own_variables, walk
+from kfront.saving.weights_h5 import Difference, castable, report
 
 __all__ = [
     "as_array",
@@ -56,8 +58,6 @@ Entries = dict[str, tuple[str, tuple[int, ...], int]]
 
 def _named_variables(model: Any) -> list[tuple[str, Any]]:
     """Every variable of the model with its name in the file."""
-    from kfront.optimizers.base import Optimizer
-
     out: dict[str, Any] = {}
     for path, obj in walk(model):
         if isinstance(obj, Optimizer):
@@ -123,8 +123,6 @@ def read_safetensors(model: Any, file: Any, what: str, skip_mismatch: bool = Fal
         UnsafeFileError: the header lies about the file.
         SavingError: the file is damaged or does not fit the model.
     """
-    from kfront.saving.weights_h5 import Difference, castable, report
-
     start, entries, _ = read_header(file, what)
     wanted = _named_variables(model)
     problems, pairs = [], []

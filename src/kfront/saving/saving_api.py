@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from kfront.core.errors import SavingError
-from kfront.saving import background
+from kfront.core.files import atomic_write
+from kfront.core.guard import shown
+from kfront.saving import background, orbax
 from kfront.saving.archive import ArchiveReader
-from kfront.saving.atomic import atomic_write
 from kfront.saving.directory import DirectoryReader
-from kfront.saving.guard import shown
 from kfront.saving.hub import download, is_hub_path
 from kfront.saving.keras_format import load_archive_weights, open_source, shown_path
 from kfront.saving.legacy_h5 import is_legacy, read_legacy_weights
@@ -101,8 +101,6 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwarg
     named = isinstance(path, (str, os.PathLike))
     endings = (".h5", ".hdf5", ".keras", ".safetensors", ".weights.json")
     if named and os.path.isdir(path):
-        from kfront.saving import orbax
-
         if orbax.is_checkpoint(path):
             return orbax.load_weights(model, path)
         load_archive_weights(model, DirectoryReader(Path(path), what), what, skip_mismatch)

@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
+from kfront.core import guard
 from kfront.core.errors import SavingError, UnsafeFileError
-from kfront.saving import guard
-from kfront.saving.atomic import SHORT, atomic_write, sweep
+from kfront.core.files import SHORT, atomic_write, sweep
 from kfront.saving.directory import open_plain
 from kfront.saving.hdf5 import Dataset, H5Reader, H5Writer
 from kfront.saving.weights_h5 import Item, read_from, write_items

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from kfront.core.dtypes import numpy_dtype
 from kfront.core.errors import SavingError
 from kfront.saving.safetensors import named_values
 from kfront.saving.weights_h5 import compare, report
@@ -126,8 +127,6 @@ def import_state_dict(
     >>> bool((one.get_weights()[0] == two.get_weights()[0]).all())
     True
     """
-    from kfront.backends.base import numpy_dtype
-
     rename = _mapping(name_map)
     problems, pairs, used = [], [], set()
     for name, variable in named_values(model):

@@ -9,12 +9,19 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from kfront.core.naming import to_snake_case
+from kfront.layers.base import Layer
+from kfront.layers.input_layer import Input
+from kfront.layers.lora import LoraLayer
+from kfront.models.functional import Functional
+from kfront.models.model import Model
+from kfront.models.sequential import Sequential
+from kfront.optimizers.base import Optimizer
 
-__all__ = ["own_variables", "walk"]
+__all__ = ["own_variables", "stored_variables", "walk"]
 
 Path = tuple[str, ...]
 
@@ -101,8 +108,6 @@ def _may_hold(value: Any) -> bool:
 
 def _looked_at(cls: type) -> tuple[str, ...]:
     """Names of kfront's own classes that the walk visits although plain attributes of the base are passed over."""
-    from kfront.models.model import Model
-
     return ("layers", "optimizer") if issubclass(cls, Model) else ()
 
 
@@ -117,12 +122,6 @@ def _properties(cls: type) -> tuple[str, ...]:
 @functools.cache
 def _internal_names(cls: type) -> frozenset[str]:
     """Names that kfront's base classes use themselves."""
-    from kfront.layers.base import Layer
-    from kfront.models.functional import Functional
-    from kfront.models.model import Model
-    from kfront.models.sequential import Sequential
-    from kfront.optimizers.base import Optimizer
-
     if issubclass(cls, Optimizer):
         return frozenset({*dir(Optimizer), "_trainable_variables", "_variables"})
     names = {*vars(Layer(name="walk")), *dir(Layer), "_init_args"}
@@ -136,19 +135,12 @@ def _internal_names(cls: type) -> frozenset[str]:
 
 
 def _functional_fields() -> set[str]:
-    from kfront.layers.input_layer import Input
-    from kfront.models.functional import Functional
-
     x = Input((1,), name="walk")
     return set(vars(Functional(x, x, name="walk")))
 
 
 def own_variables(obj: Any) -> list[Any] | None:
     """The variables that stand under the object's path as "0", "1" …; None if its class writes them its own way."""
-    from kfront.layers.base import Layer
-    from kfront.layers.lora import LoraLayer
-    from kfront.optimizers.base import Optimizer
-
     cls = type(obj)
     if isinstance(obj, Layer):
         # an adapter that is off, and a weight that is not quantized, leave the layer's way of saving as it is
@@ -158,6 +150,12 @@ def own_variables(obj: Any) -> list[Any] | None:
     if isinstance(obj, Optimizer) and _plain(cls, Optimizer):
         return list(obj._saved_variables)
     return None
+
+
+def stored_variables(model: Any) -> Iterator[Any]:
+    """The variables of a model and of its optimizer that have a place in a weights file."""
+    for _, one in walk(model):
+        yield from one.variables if isinstance(one, Optimizer) else own_variables(one) or ()
 
 
 def _ours(cls: Any) -> bool:

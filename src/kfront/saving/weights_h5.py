@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kfront.backends.base import numpy_dtype
-from kfront.core.dtypes import is_float, is_int
+from kfront.backends import backend_scope
+from kfront.core.dtypes import is_float, is_int, numpy_dtype
 from kfront.core.errors import SavingError
+from kfront.optimizers.base import Optimizer
 from kfront.saving.hdf5 import Dataset, H5Reader, H5Writer, Store
 from kfront.saving.walk import own_variables, walk
 
@@ -244,8 +245,6 @@ def castable(have: str, want: str) -> bool:
 
 
 def _is_optimizer(obj: Any) -> bool:
-    from kfront.optimizers.base import Optimizer
-
     return isinstance(obj, Optimizer)
 
 
@@ -265,8 +264,6 @@ def _wants_state(obj: Any) -> bool:
 
 def _build_optimizers(model: Any, reader: H5Reader) -> None:
     """An optimizer without slots is built when the file has some for it."""
-    from kfront.backends import backend_scope
-
     optimizer = getattr(model, "optimizer", None)
     if optimizer is None or not getattr(model, "built", False) or getattr(optimizer, "built", True):
         return

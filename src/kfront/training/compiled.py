@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from kfront import losses, metrics, ops
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, DataError
-from kfront.core.spec import KerasTensor
+from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.tracking import structure
+from kfront.losses.base import LossFunctionWrapper
 
 __all__ = ["CompiledLoss", "CompiledMetrics", "first_size", "specs_of"]
 
@@ -75,9 +77,6 @@ class CompiledLoss:
 
     def build(self, y_true: Any, y_pred: Any, names: list[str] | None) -> None:
         """Match losses to outputs; done once, on the first batch or its specs."""
-        from kfront import losses, metrics
-        from kfront.losses.base import LossFunctionWrapper
-
         flat = tree.flatten_with_path(y_pred)
         paths = [p for p, _ in flat]
         self.names = output_names(flat, names)
@@ -161,7 +160,6 @@ def first_size(x: Any) -> Any:
     size = x.shape[0] if len(x.shape) else 1
     if isinstance(size, int):
         return size
-    from kfront import ops
 
     return ops.shape(x)[0]
 
@@ -292,8 +290,6 @@ _CROSSENTROPY = {
 
 
 def _make_metric(entry: Any, y_true: Any, y_pred: Any) -> Any:
-    from kfront import metrics
-
     name = entry if isinstance(entry, str) else None  # results are reported under the name that was given
     if name is not None and name.lower() in ("accuracy", "acc", "crossentropy", "ce"):
         table = _ACCURACY if name.lower() in ("accuracy", "acc") else _CROSSENTROPY
@@ -311,7 +307,6 @@ def _make_metric(entry: Any, y_true: Any, y_pred: Any) -> Any:
 
 def specs_of(x: Any, backend: Any) -> Any:
     """Abstract values in the place of arrays, the batch size unknown."""
-    from kfront.core.spec import Abstract
 
     def one(v: Any) -> Any:
         if isinstance(v, KerasTensor) or not hasattr(v, "shape"):

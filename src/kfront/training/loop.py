@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from kfront import config
+from kfront.callbacks.callback_list import CallbackList
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, DataError
 from kfront.core.spec import is_text
 from kfront.training.data import Data, make_data
 from kfront.training.data.arrays import check_sizes, class_weights, is_numbers, to_array
-from kfront.training.logs import by_name, python_logs
+from kfront.training.logs import LazyLogs, by_name, python_logs
 from kfront.training.progress import Progress
 
 __all__ = ["Plan", "Validation", "evaluate", "fit", "on_host", "one_batch", "predict"]
@@ -46,8 +48,6 @@ class Validation(NamedTuple):
 
 
 def _callback_list(model: Any, plan: Plan, data: Data, history: bool) -> Any:
-    from kfront.callbacks import CallbackList
-
     if isinstance(plan.callbacks, CallbackList):
         return plan.callbacks
     verbose = 1 if plan.verbose == "auto" else int(plan.verbose)
@@ -234,8 +234,6 @@ def _train_epoch(model: Any, batches: Iterator[Any], limit: int | None, data: Da
 
 def python_lazy(out: Any, b: Any) -> Any:
     """Logs of a custom step, turned into Python numbers when they are read."""
-    from kfront.training.logs import LazyLogs
-
     return LazyLogs(lambda: python_logs(out, b)) if isinstance(out, dict) else out
 
 
@@ -248,8 +246,6 @@ def _within(count: Any, bound: int | None) -> Any:
 
 def _check_steps(done: int, limit: int | None, data: Data) -> None:
     if limit is not None and done < limit and data.steps is None:
-        import warnings
-
         warnings.warn(
             f"[fit] expected {limit} batches in the epoch, got {done}: the data ran out; pass a smaller "
             "`steps_per_epoch` or a dataset that repeats.",

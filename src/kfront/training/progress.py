@@ -13,14 +13,16 @@ import io
 import json
 import random as python_random
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 from kfront.core import tree
-from kfront.core.dtypes import standardize
+from kfront.core.dtypes import numpy_dtype, standardize
 from kfront.core.errors import SavingError
+from kfront.core.state import named
+from kfront.training.logs import python_logs
 
 __all__ = ["Progress", "pack", "random_state", "set_random_state", "unpack"]
 
@@ -45,14 +47,12 @@ def random_state(engines: Any) -> dict[str, Any]:
 
 def set_random_state(saved: dict[str, Any]) -> None:
     """Set the generators to what `random_state` gave."""
-    from kfront.backends import get
-
     version, words, gauss = saved["python"]
     python_random.setstate((version, tuple(words.tolist()), gauss))
     kind, keys, position, has_gauss, cached = saved["numpy"]
     np.random.set_state((kind, keys, position, has_gauss, cached))
     for name, state in saved["engines"].items():
-        get(name).set_random_state(state)
+        named(name).set_random_state(state)
 
 
 # ---- one fit ---------------------------------------------------------------------------------------------------------
@@ -68,19 +68,19 @@ class Progress:
 
     Attributes:
         resumed: the snapshot that the run goes on from, None for a run from the beginning.
+        stored: model -> the variables that the callback writes into a weights file; snapshots hold the others.
     """
 
     def __init__(self, model: Any, data: Any, callbacks: Any) -> None:
-        from kfront.backends import get
-
         self.model, self.data, self.callbacks = model, data, callbacks
-        self._engines = [get(n) for n in sorted({model._backend.name, *data.engines})]
+        self._engines = [named(n) for n in sorted({model._backend.name, *data.engines})]
         self._mark: Any = None
         self._specs: Any = None
         self._load: Callable[[], None] | None = None
         self._validation: Any = None
         self._validation_mark: Any = None
         self.resumed: dict[str, Any] | None = None
+        self.stored: Callable[[Any], Iterable[Any]] = lambda model: ()
         data.watch(self._random)
 
     @classmethod
@@ -124,8 +124,6 @@ class Progress:
             epoch: the epoch that goes on.
             batch: batches of it that are done; 0 between epochs.
         """
-        from kfront.training.logs import python_logs
-
         model = self.model
         last = model.__dict__.get("_last_logs")
         return {
@@ -157,12 +155,7 @@ class Progress:
 
     def _unsaved(self) -> list[Any]:
         """Variables of the run that have no place in a weights file."""
-        from kfront.optimizers import Optimizer
-        from kfront.saving.walk import own_variables, walk
-
-        saved: set[int] = set()
-        for _, one in walk(self.model):
-            saved.update(map(id, one.variables if isinstance(one, Optimizer) else own_variables(one) or ()))
+        saved = set(map(id, self.stored(self.model)))
         steps = self.model._steps()
         steps.refresh()
         return [v for v in steps.all_variables if id(v) not in saved]
@@ -275,8 +268,6 @@ def pack(snapshot: Any) -> tuple[str, bytes]:
 
 def unpack(text: str, arrays: bytes) -> Any:
     """The snapshot that `pack` made bytes of."""
-    from kfront.backends.base import numpy_dtype
-
     with np.load(io.BytesIO(arrays), allow_pickle=False) as found:
 
         def one(x: Any) -> Any:

@@ -23,13 +23,17 @@ __all__ = ["StepMaker"]
 class StepMaker:
     """Makes and keeps the step functions of one model.
 
+    Args:
+        model: the model.
+        trainer: the class that has the default methods, `Trainer`.
+
     Attributes:
         takes_training: whether the model's `call` takes `training`.
         regularized: whether a trainable weight has a regularizer.
     """
 
-    def __init__(self, model: Any) -> None:
-        self.model = model
+    def __init__(self, model: Any, trainer: type) -> None:
+        self.model, self._trainer = model, trainer
         self.takes_training = call_info(type(model)).training
         self.regularized = True
         self._made: dict[str, Any] = {}
@@ -37,8 +41,12 @@ class StepMaker:
         self.other_variables: list[Any] = []
         self._looked: Any = None
         self._seen: Any = None
-        self._own_loss = getattr(model.compute_loss, "__func__", None) is not _default("compute_loss")
-        self._own_metrics = type(model).compute_metrics is not _default("compute_metrics")
+        self._own_loss = getattr(model.compute_loss, "__func__", None) is not self._default("compute_loss")
+        self._own_metrics = type(model).compute_metrics is not self._default("compute_metrics")
+
+    def _default(self, name: str) -> Any:
+        """A method of `Trainer`, to see whether the model overrides it."""
+        return getattr(self._trainer, name)
 
     def clear(self) -> None:
         """Forget compiled functions."""
@@ -80,7 +88,7 @@ class StepMaker:
             tuple(id(g.state) for g in self._global_seeds()),
         )
 
-    def _held(self) -> tuple[Any, ...]:
+    def _structure_key(self) -> tuple[Any, ...]:
         """Changes when layers are frozen, or variables or metrics are added."""
         model = self.model
         ids = (tuple(map(id, found)) for found in (model.trainable_variables, model.variables, model.metrics))
@@ -92,7 +100,7 @@ class StepMaker:
         looked = (structure.version, self._settings())
         if looked == self._looked:
             return
-        seen = (looked[1], self._held())
+        seen = (looked[1], self._structure_key())
         if seen != self._seen:
             self._seen = seen
             self._made.clear()
@@ -188,7 +196,7 @@ class StepMaker:
     def _make_single(self, kind: str) -> Callable[..., Any] | None:
         model, cls = self.model, type(self.model)
         own = (f"{kind}_step", "get_metrics_result", "reset_metrics", "metrics")
-        foreign = any(getattr(cls, n) is not _default(n) for n in own)
+        foreign = any(getattr(cls, n) is not self._default(n) for n in own)
         if foreign or model._run_eagerly or not all(type(m).__module__.startswith("kfront.") for m in model.metrics):
             return None
         raw, variables = self._raw(kind)
@@ -306,7 +314,7 @@ class StepMaker:
             return self._raw_predict(), lambda: self.forward_variables
         pick = (lambda: self.all_variables) if kind == "train" else (lambda: self.test_variables)
         method = getattr(model, f"{kind}_step")
-        if getattr(type(model), f"{kind}_step") is _default(f"{kind}_step"):
+        if getattr(type(model), f"{kind}_step") is self._default(f"{kind}_step"):
             return (self.train_on if kind == "train" else self.test_on), pick
         if _takes_state(method):
             return self._with_state(method, kind), pick
@@ -314,7 +322,7 @@ class StepMaker:
 
     def _raw_predict(self) -> Callable[..., Any]:
         model = self.model
-        if type(model).predict_step is not _default("predict_step"):
+        if type(model).predict_step is not self._default("predict_step"):
             if _takes_state(model.predict_step):
                 return self._with_state(model.predict_step, "predict")
             return lambda x: model.predict_step(pack_x_y_sample_weight(x, None, None))
@@ -373,12 +381,6 @@ def _set_masks(outputs: Any, masks: list[Any], backend: Any) -> None:
 
 def _takes_state(method: Callable[..., Any]) -> bool:
     return "state" in inspect.signature(method).parameters
-
-
-def _default(name: str) -> Any:
-    from kfront.training.trainer import Trainer
-
-    return getattr(Trainer, name)
 
 
 def _batch_size(x: Any) -> Any:

@@ -11,18 +11,24 @@ from typing import Any
 
 import numpy as np
 
+from kfront import losses as loss_module
+from kfront import metrics as metric_module
+from kfront import optimizers
 from kfront.backends import backend_scope
-from kfront.core import tree
+from kfront.config import floatx
+from kfront.core import codec, tree
 from kfront.core.errors import ArgumentError, DataError, NotCompiledError
 from kfront.core.state import distribution_on, state
 from kfront.core.traceback import filtered
 from kfront.metrics.base import reset_all, result_on_host
+from kfront.optimizers import LossScaleOptimizer
 from kfront.training import loop
 from kfront.training.checks import check_labels
 from kfront.training.compiled import CompiledLoss, CompiledMetrics, specs_of
 from kfront.training.data import make_data, split_arrays
 from kfront.training.logs import LazyLogs, by_name, python_logs
 from kfront.training.step import StepMaker
+from kfront.utils.data_utils import unpack_x_y_sample_weight
 
 __all__ = ["Trainer"]
 
@@ -83,9 +89,6 @@ class Trainer:
         Raises:
             ArgumentError: for unknown names or values that are not allowed.
         """
-        from kfront import metrics as metric_module
-        from kfront import optimizers
-
         if not isinstance(steps_per_execution, int) or steps_per_execution < 1:
             raise ArgumentError(f"[compile] expected `steps_per_execution` >= 1, got {steps_per_execution!r}.")
         if jit_compile not in (True, False, "auto", None):
@@ -115,7 +118,7 @@ class Trainer:
         fields["_run_eagerly"], fields["steps_per_execution"] = bool(run_eagerly), steps_per_execution
         fields["jit_compile"] = "auto" if jit_compile is None else jit_compile
         fields["stop_training"] = False
-        fields["_compiled"] = StepMaker(self)
+        fields["_compiled"] = StepMaker(self, Trainer)
 
     @property
     def compiled(self) -> bool:
@@ -147,17 +150,16 @@ class Trainer:
     def _steps(self) -> StepMaker:
         found = self.__dict__.get("_compiled")
         if found is None:
-            found = self.__dict__["_compiled"] = StepMaker(self)
+            found = self.__dict__["_compiled"] = StepMaker(self, Trainer)
         return found
 
     def get_compile_config(self) -> dict[str, Any] | None:
         """The arguments of `compile`, serialized."""
         if not self.compiled:
             return None
-        from kfront.saving import serialization
 
         given = self._compile_arguments or {}
-        return {k: serialization.serialize_keras_object(v) for k, v in given.items()}
+        return {k: codec.serialize_keras_object(v) for k, v in given.items()}
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compile from `get_compile_config`, and build the optimizer if the model is built."""
@@ -167,9 +169,7 @@ class Trainer:
                 self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
 
     def _compile_as(self, config: dict[str, Any]) -> None:
-        from kfront.saving import serialization
-
-        config = {k: serialization.deserialize_keras_object(v) for k, v in config.items()}
+        config = {k: codec.deserialize_keras_object(v) for k, v in config.items()}
         known = inspect.signature(Trainer.compile).parameters
         self.compile(**{k: v for k, v in config.items() if k in known})
 
@@ -276,15 +276,11 @@ class Trainer:
         Returns:
             Results by name.
         """
-        from kfront.utils import unpack_x_y_sample_weight
-
         self._steps().train_on(*unpack_x_y_sample_weight(data))
         return self.get_metrics_result()
 
     def test_step(self, data: Any) -> dict[str, Any]:
         """One step of evaluation on a batch."""
-        from kfront.utils import unpack_x_y_sample_weight
-
         self._steps().test_on(*unpack_x_y_sample_weight(data))
         return self.get_metrics_result()
 
@@ -547,14 +543,10 @@ def _flat(logs: dict[str, Any]) -> Any:
 
 
 def _floatx_is_float32() -> bool:
-    from kfront.config import floatx
-
     return floatx() == "float32"
 
 
 def _scaled(optimizer: Any) -> Any:
-    from kfront.optimizers import LossScaleOptimizer
-
     if isinstance(optimizer, LossScaleOptimizer):
         return optimizer
     return LossScaleOptimizer(optimizer, name="loss_scale_optimizer")
@@ -562,9 +554,6 @@ def _scaled(optimizer: Any) -> Any:
 
 def _check_names(loss: Any, metrics: Any, weighted: Any) -> None:
     """Unknown names fail at `compile`, not in the first step."""
-    from kfront import losses as loss_module
-    from kfront import metrics as metric_module
-
     for x in tree.flatten(loss):
         if isinstance(x, str) and x not in ("crossentropy", "ce"):
             loss_module.get(x)

@@ -146,3 +146,23 @@ class _Leaf:
 
     def __init__(self, value: Any) -> None:
         self.value = value
+
+
+_KEPT = ("backend", "autocast", "training", "depth", "in_segment")
+
+
+def as_now(f: Callable[..., Any]) -> Callable[..., Any]:
+    """`f`, whose later calls find this thread's state as it is now: the second run comes in the backward pass."""
+    now = [getattr(state, n) for n in _KEPT]
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        before = [getattr(state, n) for n in _KEPT]
+        for name, value in zip(_KEPT, now, strict=True):
+            setattr(state, name, value)
+        try:
+            return f(*args, **kwargs)
+        finally:
+            for name, value in zip(_KEPT, before, strict=True):
+                setattr(state, name, value)
+
+    return call

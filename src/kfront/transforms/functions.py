@@ -9,8 +9,8 @@ from typing import Any
 
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
-from kfront.core.remat import as_now
-from kfront.transforms.arguments import check_callable, engine_of, is_layer, on_engine, split_tensors
+from kfront.core.op_registry import ops
+from kfront.transforms.arguments import as_now, check_callable, engine_of, is_layer, on_engine, split_tensors
 
 __all__ = ["checkpoint", "jit", "vmap"]
 
@@ -73,8 +73,6 @@ class _Held:
 
 
 def _vmap(b: Any, fn: Any, args: Any, kwargs: Any, in_axes: Any, out_axes: Any) -> Any:
-    from kfront import ops
-
     in_axes = list(in_axes) if isinstance(in_axes, tuple) else in_axes
     leaves, axes = tree.flatten(list(args)), _axes("in_axes", in_axes, list(args))
     mapped = [i for i, a in enumerate(axes) if a is not None and not (leaves[i] is None or is_layer(leaves[i]))]

@@ -9,6 +9,7 @@ from typing import Any
 
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
+from kfront.core.op_registry import ops
 from kfront.core.variable import StatelessScope
 from kfront.transforms.arguments import Point, check_callable, engine_of, on_engine, split_tensors
 
@@ -292,8 +293,6 @@ def _jacobian(b: Any, run: _Run) -> Any:
 
 def _rows(b: Any, results: Sequence[Any], i: int, pull: Callable[[Any], Any]) -> list[Any]:
     """Derivatives of one result by each holder."""
-    from kfront import ops
-
     shape = _known_shape(b, results[i], "results")
     size = math.prod(shape)
     basis = ops.reshape(ops.eye(size, dtype=b.dtype_name(results[i].dtype)), (size, *shape))
@@ -311,8 +310,6 @@ def _known_shape(b: Any, x: Any, what: str) -> tuple[int, ...]:
 
 def _jacobian_forward(b: Any, run: _Run) -> Any:
     """Columns first, in which nothing is assigned; then the function itself, which starts from the same state."""
-    from kfront import ops
-
     values = [h._value for h in run.point.holders]
     shapes = [_known_shape(b, x, "arguments") for x in values]
     sizes = [math.prod(s) for s in shapes]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from kfront import config, ops
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 
 __all__ = ["normalize", "pad_sequences", "to_categorical"]
@@ -58,8 +59,6 @@ def to_categorical(x: Any, num_classes: int | None = None) -> Any:
 
 
 def _one_hot_tensor(x: Any, num_classes: int | None) -> Any:
-    from kfront import config, ops
-
     x = ops.cast(ops.convert_to_tensor(x), "int32")
     if len(x.shape) > 1 and x.shape[-1] == 1:
         x = ops.squeeze(x, -1)
@@ -87,8 +86,6 @@ def normalize(x: Any, axis: int = -1, order: int = 2) -> Any:
     array([[0.6, 0.8]])
     """
     if not isinstance(x, np.ndarray):
-        from kfront import ops
-
         return ops.normalize(ops.convert_to_tensor(x), axis=axis, order=order)
     x = np.atleast_1d(x)
     norm = np.linalg.norm(x, ord=order, axis=axis, keepdims=True)

@@ -9,6 +9,7 @@ import numpy as np
 
 from kfront.backends import current, get
 from kfront.core import tree
+from kfront.core.dtypes import standardize
 from kfront.core.errors import ArgumentError
 from kfront.core.spec import Abstract
 from kfront.utils.dataset import Dataset, stack
@@ -128,6 +129,4 @@ def _made(samples: list[Any], part: np.ndarray, batch_size: int | None, backend:
 
 def backend_dtype(a: np.ndarray) -> str:
     """The name of an array's dtype."""
-    from kfront.core.dtypes import standardize
-
     return standardize(a.dtype)

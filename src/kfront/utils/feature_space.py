@@ -14,6 +14,7 @@ from kfront.core.naming import auto_name
 from kfront.core.registry import serializable
 from kfront.layers.preprocessing.adapting import host_array
 from kfront.layers.preprocessing.data_layer import DataLayer
+from kfront.saving import deserialize_keras_object, save_model, serialize_keras_object
 
 __all__ = ["Cross", "Feature", "FeatureSpace", "TFDIdentity"]
 
@@ -260,8 +261,6 @@ class FeatureSpace(DataLayer):
         if isinstance(given, Feature):
             return given
         if isinstance(given, dict):
-            from kfront.saving import deserialize_keras_object
-
             return deserialize_keras_object(given)
         own: dict[Any, Callable[[], Feature]] = {
             "float": lambda: self.float(name=name),
@@ -279,8 +278,6 @@ class FeatureSpace(DataLayer):
 
     def _cross(self, given: Any, features: dict[str, Feature]) -> Cross:
         if isinstance(given, dict):
-            from kfront.saving import deserialize_keras_object
-
             given = deserialize_keras_object(given)
         out = given if isinstance(given, Cross) else Cross(given, self.crossing_dim)
         unknown = [n for n in out.feature_names if n not in features]
@@ -402,14 +399,10 @@ class FeatureSpace(DataLayer):
 
     def save(self, filepath: Any) -> None:
         """Write it to a `.keras` file, which `kfront.saving.load_model` reads."""
-        from kfront.saving import save_model
-
         save_model(self, filepath)
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
-        from kfront.saving import serialize_keras_object
-
         return {
             "features": {n: serialize_keras_object(f) for n, f in self.features.items()},
             "output_mode": self.output_mode,

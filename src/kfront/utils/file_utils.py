@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from kfront import config
+from kfront.core import settings
 from kfront.core.errors import ArgumentError, DataError, UnsafeFileError
 from kfront.utils.io_utils import print_msg
 from kfront.utils.progbar import Progbar
@@ -77,7 +77,7 @@ def get_file(
     """
     name = _plain_name(fname, origin)
     assert origin is not None
-    folder = Path(cache_dir).expanduser() if cache_dir else config._home()
+    folder = Path(cache_dir).expanduser() if cache_dir else settings.home()
     folder = folder / cache_subdir
     folder.mkdir(parents=True, exist_ok=True)
     if not os.access(folder, os.W_OK):

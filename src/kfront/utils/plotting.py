@@ -11,6 +11,7 @@ from typing import Any
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, NotBuiltError, UnsupportedError
 from kfront.layers.base import Layer
+from kfront.models.sequential import Sequential
 
 __all__ = ["model_to_dot", "plot_model"]
 
@@ -54,8 +55,6 @@ def _edges(model: Any, shown: list[Any]) -> Iterator[tuple[Any, Any]]:
 
 
 def _is_chain(model: Any) -> bool:
-    from kfront.models.sequential import Sequential
-
     return isinstance(model, Sequential)
 
 

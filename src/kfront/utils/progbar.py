@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from kfront import config
+from kfront.backends import current
 from kfront.core.errors import ArgumentError
 from kfront.utils.io_utils import print_msg
 
@@ -179,8 +180,6 @@ def _number(value: Any) -> float:
     try:
         return float(value)
     except (TypeError, ValueError):
-        from kfront.backends import current
-
         return float(np.mean(current().to_numpy(value)))
 
 

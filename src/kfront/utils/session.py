@@ -7,6 +7,7 @@ import random
 
 import numpy as np
 
+from kfront import backends
 from kfront.core import naming, rng
 from kfront.core.errors import ArgumentError
 
@@ -57,7 +58,5 @@ def set_random_seed(seed: int) -> None:
 
 def _seed_engines(seed: int) -> None:
     """Seed the native generators of the current backend and of those that are loaded already."""
-    from kfront import backends
-
     for b in {id(b): b for b in (backends.current(), *backends._loaded.values())}.values():
         b.set_random_seed(seed)

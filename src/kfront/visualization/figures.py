@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from kfront import backends
 from kfront.core.errors import ArgumentError
 
 __all__ = ["finish", "new_figure", "to_host"]
@@ -34,7 +35,6 @@ def to_host(x: Any) -> np.ndarray:
     """A NumPy array of anything array-like, tensors included."""
     if isinstance(x, (np.ndarray, list, tuple, int, float)):
         return np.asarray(x)
-    from kfront import backends
 
     for b in [backends.current(), *backends._loaded.values()]:
         if b.is_tensor(x):

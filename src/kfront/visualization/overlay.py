@@ -11,6 +11,7 @@ import numpy as np
 from kfront import config
 from kfront.backends import backend_scope
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
+from kfront.utils.bounding_boxes import convert_format
 from kfront.visualization.figures import to_host
 
 __all__ = ["draw_bounding_boxes", "draw_segmentation_masks"]
@@ -47,7 +48,6 @@ def _boxes(who: str, bounding_boxes: Any, fmt: str, size: tuple[int, int]) -> tu
     missing = {"boxes", "labels"} - bounding_boxes.keys()
     if missing:
         raise ArgumentError(f"[{who}] expected 'boxes' and 'labels' in `bounding_boxes`, got no {sorted(missing)}.")
-    from kfront.utils.bounding_boxes import convert_format
 
     with backend_scope("numpy"):
         corners = convert_format(to_host(bounding_boxes["boxes"]), fmt, "xyxy", *size)

@@ -12,7 +12,7 @@ from kfront.backends import get
 from kfront.backends.jax.common import canonical
 from kfront.backends.jax.native import Journal, Trace
 from kfront.core import tree
-from kfront.saving.atomic import atomic_write
+from kfront.core.files import atomic_write
 
 __all__ = ["arguments", "polymorphic", "write_stablehlo"]
 

@@ -9,7 +9,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from kfront.backends.base import numpy_dtype
+from kfront.core.dtypes import numpy_dtype
 
 __all__ = ["HALVES", "dtype_of", "lowest", "quiet", "tuple_axis", "wide"]
 

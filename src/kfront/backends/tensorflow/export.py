@@ -10,8 +10,8 @@ import tensorflow as tf
 from kfront.backends.tensorflow.strings import tables_in
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, ArgumentTypeError, UnsupportedError
+from kfront.core.files import atomic_folder
 from kfront.export.signature import named_outputs, standardize_signature
-from kfront.saving.atomic import atomic_folder
 
 __all__ = ["Archive", "write_tf_saved_model"]
 

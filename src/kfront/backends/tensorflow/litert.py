@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from kfront.backends.tensorflow._raw import target
 from kfront.backends.tensorflow.export import Archive
-from kfront.saving.atomic import atomic_write
+from kfront.core.files import atomic_write
 
 __all__ = ["write_litert"]
 

@@ -17,9 +17,9 @@ from torch.utils._pytree import tree_leaves  # dicts in their own order, as prog
 
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, BackendError, SavingError
+from kfront.core.files import atomic_write
 from kfront.export.openvino import replace_pair
 from kfront.export.signature import named_outputs
-from kfront.saving.atomic import atomic_write
 
 __all__ = ["write_onnx", "write_openvino", "write_torch", "write_torch_aot"]
 

@@ -252,7 +252,7 @@ class GINConv(MessagePassing):
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
-        from kfront.saving.serialization import serialize_keras_object
+        from kfront.core.codec import serialize_keras_object
 
         own = {"layer": serialize_keras_object(self.layer), "epsilon": self._first_epsilon}
         return {**super().get_config(), **own}
@@ -260,7 +260,7 @@ class GINConv(MessagePassing):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         """A layer from its config."""
-        from kfront.saving.serialization import deserialize_keras_object
+        from kfront.core.codec import deserialize_keras_object
 
         config = dict(config)
         if isinstance(config.get("layer"), dict):

@@ -61,7 +61,7 @@ class _Binned(HostLayer):
     def _encoded(self, found: np.ndarray) -> np.ndarray:
         if self.output_mode == "int":
             return found.astype(self.compute_dtype)
-        from kfront.backends.base import numpy_dtype
+        from kfront.core.dtypes import numpy_dtype
 
         return encode_host(found, self.num_bins, self.output_mode).astype(numpy_dtype(self.compute_dtype), copy=False)
 

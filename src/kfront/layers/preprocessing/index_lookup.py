@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from kfront.core import guard
 from kfront.core.errors import ArgumentError, NotBuiltError
 from kfront.layers.options import positive
 from kfront.layers.preprocessing.adapting import host_array, host_batches
 from kfront.layers.preprocessing.encoding import check_mode, check_sparse, encode_host, encoded_shape
 from kfront.layers.preprocessing.host_layer import HostLayer
-from kfront.saving import guard
 
 __all__ = ["DROPPED", "MISSING", "MODES", "IndexLookup", "by_frequency", "idf"]
 

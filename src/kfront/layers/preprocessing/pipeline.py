@@ -61,14 +61,14 @@ class Pipeline(DataLayer):
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
-        from kfront.saving.serialization import serialize_keras_object
+        from kfront.core.codec import serialize_keras_object
 
         return {"layers": [serialize_keras_object(layer) for layer in self._pipeline_layers], "name": self.name}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         """A pipeline from its config."""
-        from kfront.saving.serialization import deserialize_keras_object
+        from kfront.core.codec import deserialize_keras_object
 
         layers = [deserialize_keras_object(layer) for layer in config["layers"]]
         return cls(**{**config, "layers": layers})

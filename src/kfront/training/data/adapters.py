@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from kfront.config import floatx
 from kfront.core import tree
 from kfront.core.errors import DataError
 from kfront.training.data.arrays import ArrayData, class_weights, to_array
@@ -179,8 +180,6 @@ def _columns(rows: dict[str, Any], targets: Sequence[str] | None, alone: bool) -
 
 
 def _column(name: str, values: Any) -> np.ndarray:
-    from kfront.config import floatx
-
     try:
         array = values.numpy() if hasattr(values, "numpy") else np.asarray(values)
     except ValueError:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from kfront.config import floatx
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, DataError
 from kfront.core.rng import make_default_seed, permutation
@@ -81,8 +82,6 @@ def to_array(x: Any, name: str, backend: Any) -> Any:
     Raises:
         DataError: for things that are no arrays.
     """
-    from kfront.config import floatx
-
     if is_numbers(x):
         return x if x.dtype.kind != "f" or x.dtype == floatx() else x.astype(floatx())
     if backend.is_sparse(x):

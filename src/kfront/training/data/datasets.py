@@ -11,11 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from kfront.backends import get
+from kfront.config import floatx
 from kfront.core import tree
 from kfront.core.errors import DataError
 from kfront.core.rng import make_default_seed, permutation
 from kfront.training.data.arrays import check_batch_size, epoch_order
 from kfront.training.data.base import Batch, Data, unpack
+from kfront.utils import py_dataset
 
 __all__ = ["IndexedData", "IterableData", "LoaderData", "SequenceData"]
 
@@ -179,8 +182,6 @@ class LoaderData(Data):
         return rest
 
     def _set(self, saved: Any) -> None:
-        from kfront.backends import get
-
         for generator, state in zip(self._generators(), saved["own"], strict=True):
             generator.set_state(get("torch").convert(np.asarray(state)))
 
@@ -194,8 +195,6 @@ class SequenceData(Data):
     """
 
     def __init__(self, source: Any, shuffle: bool | str) -> None:
-        from kfront.utils import py_dataset
-
         self.source, self.shuffle = source, shuffle
         self.steps = source.num_batches
         self.waits = source.workers == 1 and not source.use_multiprocessing
@@ -291,7 +290,6 @@ def stack(samples: Sequence[Any]) -> Any:
     Raises:
         DataError: samples that differ in structure or shape.
     """
-    from kfront.config import floatx
 
     def one(*leaves: Any) -> np.ndarray:
         arrays = [x.numpy() if hasattr(x, "numpy") else np.asarray(x) for x in leaves]

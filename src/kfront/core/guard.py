@@ -22,8 +22,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from kfront.core import registry
+from kfront.core.dtypes import numpy_dtype
 from kfront.core.errors import KfrontError, SavingError, UnsafeFileError
 from kfront.core.lazy import LAZY
+from kfront.core.op_registry import OPS
 from kfront.core.state import state
 from kfront.saving.op_table import class_of
 
@@ -32,15 +34,16 @@ __all__ = [
     "Budget",
     "budget",
     "check_config",
+    "corrupt_file_errors",
     "expect",
     "in_loading",
-    "intact",
     "is_builtin",
     "is_safe",
     "is_users",
     "loading",
     "parse_json",
     "pattern",
+    "public_name",
     "refuse_path",
     "resolve_class",
     "resolve_function",
@@ -90,7 +93,7 @@ _INTERNAL = {
 _FUNCTION_HOMES = ("keras.activations", "keras.losses", "keras.metrics", "keras.initializers", "keras.regularizers")
 
 
-class intact:
+class corrupt_file_errors:
     """Scope in which whatever a library raises for a damaged file becomes one error.
 
     Args:
@@ -217,8 +220,6 @@ class Budget:
         Raises:
             UnsafeFileError: it asks for more than is left.
         """
-        from kfront.backends.base import numpy_dtype
-
         size = numpy_dtype(dtype).itemsize
         for d in shape:
             size *= d
@@ -403,7 +404,7 @@ def _builtin(module: str, name: str) -> Any:
     if home is not None:
         importlib.import_module(home)
         return registry.BUILTIN.get((module, name)) or registry.BUILTIN.get(("keras.models", name))
-    _load_public(str(namespace), name)
+    public_name(str(namespace), name)
     return registry.BUILTIN.get((module, name))
 
 
@@ -417,8 +418,13 @@ def is_builtin(module: str, name: str) -> bool:
     return _builtin(module, name) is not None
 
 
-def _load_public(namespace: str, name: str) -> Any:
-    """Load the module that defines a public name; anything that the namespace does not list is left alone."""
+def public_name(namespace: str, name: str) -> Any:
+    """What has a public name, its module loaded if need be; None for anything that the namespace does not list.
+
+    Args:
+        namespace: one of kfront's.
+        name: the name, from a file.
+    """
     try:
         loaded = importlib.import_module(namespace)
     except ModuleNotFoundError:
@@ -494,12 +500,10 @@ def resolve_function(name: Any, module_objects: dict[str, Any] | None = None) ->
 
 def _pure_function(name: str) -> Any:
     for module in _FUNCTION_HOMES:
-        found = _builtin(module, name) or _load_public(_NAMESPACES[module], name)
+        found = _builtin(module, name) or public_name(_NAMESPACES[module], name)
         if inspect.isfunction(found) and registry.public_identity(found) is not None:
             return found
     if class_of(name) is not None:
-        from kfront.core.op import OPS
-
         one = OPS.get(name)
         return one.public if one is not None else None
     return None

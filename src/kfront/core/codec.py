@@ -3,7 +3,7 @@
 ``{"module", "class_name", "config", "registered_name"}``, for layers also ``"build_config"``, for models
 ``"compile_config"``; inside a file that is being saved an object that occurs more than once carries a
 ``"shared_object_id"``. Arrays, tensors, slices and symbolic tensors have forms of their own (``"__numpy__"`` …).
-What a dict may name is decided in `kfront.saving.guard`.
+What a dict may name is decided in `kfront.core.guard`.
 """
 
 from __future__ import annotations
@@ -16,37 +16,23 @@ from typing import Any
 
 import numpy as np
 
-from kfront.core import registry
-from kfront.core.dtypes import ALL
+from kfront.core import guard, registry
+from kfront.core.dtypes import ALL, numpy_dtype
 from kfront.core.errors import KfrontError, SavingError, UnsafeFileError
-from kfront.core.operation import OpCall
+from kfront.core.op_codec import deserialize_op_call, is_op_config, serialize_op_call
+from kfront.core.operation import OpCall, Operation
 from kfront.core.spec import KerasTensor
-from kfront.saving import guard
-from kfront.saving.graph_config import (
-    deserialize_functional,
-    deserialize_node,
-    deserialize_op_call,
-    deserialize_sequential,
-    is_op_config,
-    serialize_functional,
-    serialize_node,
-    serialize_op_call,
-)
+from kfront.core.state import current
 
 __all__ = [
-    "clone_by_config",
+    "build",
     "deserialize_config_values",
-    "deserialize_functional",
     "deserialize_keras_object",
-    "deserialize_node",
-    "deserialize_sequential",
     "is_copying",
-    "model_from_json",
-    "serialize_functional",
+    "live_form",
     "serialize_keras_object",
-    "serialize_node",
-    "serialize_op_call",
     "sharing_scope",
+    "tensor_reference",
 ]
 
 _PLAIN = (bool, int, float, str, type(None))
@@ -137,14 +123,12 @@ def serialize_keras_object(obj: Any) -> Any:
     if special is not None:
         return special
     if isinstance(obj, OpCall):
-        return serialize_op_call(obj)
+        return serialize_op_call(obj, serialize_keras_object)
     if hasattr(obj, "get_config") and not isinstance(obj, type):
         return _object_form(obj)
     if callable(obj) and hasattr(obj, "__name__"):
         return _function_form(obj)
     if hasattr(obj, "dtype") and hasattr(obj, "shape"):
-        from kfront.backends import current
-
         return _array_form("__tensor__", current().to_numpy(current().convert(obj)))
     raise SavingError(
         f"[serialize_keras_object] expected plain values, tensors, named functions or objects with `get_config`, got "
@@ -324,7 +308,7 @@ def _build_named(config: dict[str, Any], module_objects: dict[str, Any] | None) 
         found = guard.shared_objects().get((name, shared))
         if found is not None:
             return found
-    made = deserialize_op_call(config) if is_op_config(config) else _build_object(config, module_objects)
+    made = deserialize_op_call(config, build) if is_op_config(config) else _build_object(config, module_objects)
     if shared is not None:
         guard.shared_objects()[name, shared] = made
     return made
@@ -356,10 +340,7 @@ def _build_object(config: dict[str, Any], module_objects: dict[str, Any] | None)
 
 def _written_automatically(cls: type) -> bool:
     """Whether the config of a layer class was made from its constructor's arguments, each serialized."""
-    from kfront.core.operation import Operation
-    from kfront.layers.base import Layer
-
-    if not issubclass(cls, Layer) or cls.get_config is not Layer.get_config:
+    if not issubclass(cls, Operation) or not getattr(cls.get_config, "_automatic", False):
         return False
     return getattr(cls.from_config, "__func__", None) is Operation.from_config.__func__  # type: ignore[attr-defined]
 
@@ -392,55 +373,26 @@ def deserialize_config_values(config: dict[str, Any]) -> dict[str, Any]:
         return {k: build(v) for k, v in guard.expect(config, dict, "from_config").items()}
 
 
-def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = None) -> Any:
-    """A model, without weights, from the text of `to_json`.
+def live_form(obj: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The form of a live object, which need not be registered, and the classes and functions that it names.
 
     Args:
-        json_string: the text.
-        custom_objects: name -> class or function, for names that are not kfront's.
+        obj: a layer or model.
 
-    Raises:
-        UnsafeFileError: the text asks for what data must not do.
-        SavingError: it is no JSON, or does not describe a model.
-    """
-    from kfront.models.model import Model
-
-    config = guard.parse_json(guard.expect(json_string, (str, bytes), "model_from_json"), "model_from_json")
-    made = deserialize_keras_object(config, custom_objects)
-    if not isinstance(made, Model):
-        raise SavingError(f"[model_from_json] expected the JSON of a model, got {guard.shown(made)}.")
-    return made
-
-
-def clone_by_config(model: Any, built: bool = True) -> Any:
-    """A layer or model of the same config on the current backend, its own classes and functions included.
-
-    Args:
-        model: a live layer or model; its user-made classes need not be registered.
-        built: whether the copy gets its weights at once; else its first call makes them.
+    Returns:
+        The form, and a dict name -> class or function, to be passed as `custom_objects`.
     """
     outer, _live.table = _live.table, {}
     try:
-        form, table = serialize_keras_object(model), _live.table
+        return serialize_keras_object(obj), _live.table
     finally:
         _live.table = outer
-    form.pop("compile_config", None)
-    if built:
-        return deserialize_keras_object(form, custom_objects=table)
-    from kfront.layers.inner_policies import note_configs
-
-    build_config = form.pop("build_config", None)
-    made = deserialize_keras_object(form, custom_objects=table)
-    note_configs(made, build_config or {})
-    return made
 
 
 # ---- forms of their own ----------------------------------------------------------------------------------------------
 
 
 def _array(config: Any) -> np.ndarray:
-    from kfront.backends.base import numpy_dtype
-
     guard.expect(config, dict, "__numpy__")
     dtype = guard.expect(config.get("dtype"), str, "__numpy__ dtype")
     if dtype not in ALL or dtype == "string":
@@ -464,8 +416,6 @@ def _array(config: Any) -> np.ndarray:
 
 
 def _tensor(config: Any) -> Any:
-    from kfront.backends import current
-
     value = _array(config)
     return current().convert(value, value.dtype.name)
 

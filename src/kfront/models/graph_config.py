@@ -1,4 +1,4 @@
-"""Functional and sequential models as plain dicts and back: layers, recorded ops, and the calls between them.
+"""Functional and sequential models as plain dicts and back: their operations, and the calls between them.
 
 A node is written as ``{"args": [...], "kwargs": {...}}`` with a reference at the place of each symbolic tensor. The
 nodes of a file are called again in the order in which their inputs become known, each once.
@@ -6,189 +6,27 @@ nodes of a file are called again in the order in which their inputs become known
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any
 
-from kfront.core import tree
+from kfront.core import guard, tree
+from kfront.core.codec import build, serialize_keras_object, tensor_reference
 from kfront.core.errors import SavingError, UnsafeFileError
-from kfront.core.naming import auto_name
+from kfront.core.op_codec import OpRecipe, call_arguments
 from kfront.core.operation import OpCall
 from kfront.core.spec import KerasTensor
+from kfront.layers.base import Layer
 from kfront.layers.calling import call_info
-from kfront.saving import guard
-from kfront.saving.op_table import CLASS_TO_OP, call_names, class_of
 
 __all__ = [
-    "OpRecipe",
     "deserialize_functional",
     "deserialize_node",
-    "deserialize_op_call",
     "deserialize_sequential",
-    "is_op_config",
     "serialize_functional",
     "serialize_node",
-    "serialize_op_call",
 ]
 
-_ACTIVATIONS = "keras.src.activations.activations"
-_FUSED = {"ReLU": "relu", "Mish": "mish"}  # activations that Keras records as one op
-_PAIRS = ("fft", "fft2", "ifft2", "irfft")  # take one pair (real part, imaginary part)
-_SPREAD = {"rearrange": ("axes_lengths",), **dict.fromkeys(_PAIRS, ("imag",))}  # in the call, otherwise
 Reference = tuple[str, int, int]
-
-
-# ---- recorded ops ----------------------------------------------------------------------------------------------------
-
-
-def is_op_config(config: dict[str, Any]) -> bool:
-    """Whether a serialized object is a recorded op."""
-    module = config.get("module")
-    return isinstance(module, str) and (module.startswith("keras.src.ops.") or module == _ACTIVATIONS)
-
-
-def _call_names(one: Any) -> tuple[str, ...]:
-    names = call_names(one.name, one.tensors[0] if one.tensors else next(iter(one.signature.parameters)))
-    return (f"*{one.tensors[0]}",) if names[0].startswith("*") else names
-
-
-def _arguments_of(op_call: OpCall, node: Any) -> dict[str, Any]:
-    """All arguments of a recorded op by name."""
-    named = dict(op_call.static)
-    if node is not None:
-        named.update(zip(op_call.op.tensors, node.args, strict=False))
-        named.update(node.kwargs)
-    return named
-
-
-def _has_symbolic(value: Any) -> bool:
-    return any(isinstance(x, KerasTensor) for x in tree.flatten(value))
-
-
-def serialize_op_call(op_call: OpCall) -> dict[str, Any]:
-    """The form of a recorded op, as Keras writes it; the arguments of the call itself stand in its node.
-
-    Args:
-        op_call: from a functional graph.
-
-    Raises:
-        SavingError: Keras's format has no such op.
-    """
-    from kfront.saving.serialization import serialize_keras_object
-
-    one = op_call.op
-    where = class_of(one.name)
-    if where is None:
-        raise SavingError(
-            f"[save] expected an op that the `.keras` format knows, got `{one.name}` in the graph; put it into a layer "
-            "of your own."
-        )
-    node = op_call._inbound_nodes[0] if op_call._inbound_nodes else None
-    in_call = {n.lstrip("*") for n in _call_names(one)} | set(_SPREAD.get(one.name, ()))
-    config = {"name": op_call.name}
-    for key, value in _arguments_of(op_call, node).items():
-        if key not in in_call and not _has_symbolic(value):
-            config[key] = serialize_keras_object(value)
-    return {"module": where[0], "class_name": where[1], "config": config, "registered_name": where[1]}
-
-
-class OpRecipe:
-    """A recorded op from a file: calling it on symbolic tensors records it again under its name.
-
-    Attributes:
-        name: its name in the graph.
-        function: the public op.
-        names: its call arguments, in the order in which nodes list them.
-        static: its other arguments.
-    """
-
-    def __init__(self, name: str, function: Any, names: tuple[str, ...], static: dict[str, Any]) -> None:
-        self.name, self.function, self.names, self.static = name, function, names, static
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Call the op with arguments as a node lists them."""
-        out = self._run(list(args), kwargs)
-        inner = _new_operations(out, (args, kwargs))
-        for i, operation in enumerate(inner):
-            operation.name = self.name if i == 0 else f"{self.name}__{i}"
-        return out
-
-    def _run(self, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        fn, named = self.function, {**self.static, **kwargs}
-        if self.names[0].startswith("*"):
-            before = [named.pop(n) for n in _positional(fn) if n in named]
-            return fn(*before, *args, **named)
-        if len(args) > len(self.names):
-            raise SavingError(f"[{self.name}] expected at most {len(self.names)} call arguments, got {len(args)}.")
-        named.update(zip(self.names, args, strict=False))
-        if isinstance(named.get("key"), list) and fn.__name__ == "get_item":
-            named["key"] = tuple(named["key"])
-        return fn(**named)
-
-
-def _positional(fn: Any) -> list[str]:
-    """The parameters in front of ``*args``."""
-    out = []
-    for p in inspect.signature(fn).parameters.values():
-        if p.kind is p.VAR_POSITIONAL:
-            break
-        out.append(p.name)
-    return out
-
-
-def _new_operations(outputs: Any, inputs: Any) -> list[Any]:
-    """The operations between symbolic inputs and outputs, the last first."""
-    stop = {id(x) for x in tree.flatten(inputs)}
-    found: dict[int, Any] = {}
-    stack = [x for x in tree.flatten(outputs) if isinstance(x, KerasTensor)]
-    while stack:
-        x = stack.pop(0)
-        if id(x) in stop or x._keras_history is None or id(x._keras_history.operation) in found:
-            continue
-        operation = x._keras_history.operation
-        found[id(operation)] = operation
-        stack.extend(operation._inbound_nodes[x._keras_history.node_index].inputs)
-    return list(found.values())
-
-
-def deserialize_op_call(config: dict[str, Any]) -> OpRecipe:
-    """A recorded op from its form; only declared ops are found.
-
-    Raises:
-        UnsafeFileError: there is no such op.
-        SavingError: its config has unknown entries.
-    """
-    from kfront.saving.serialization import build
-
-    module, name = config["module"], guard.expect(config["class_name"], str, "class_name")
-    inner = dict(guard.expect(config["config"], dict, name))
-    function, names = _find_op(module, name)
-    own_name = inner.pop("name", None)
-    own_name = auto_name(function.__name__) if own_name is None else guard.expect(own_name, str, f"{name} name")
-    parameters = inspect.signature(function).parameters
-    unknown = sorted(k for k in inner if k not in parameters)
-    if any(inner[k] not in (None, False) for k in unknown):
-        raise SavingError(f"[{name}] expected arguments among {', '.join(parameters)}, got {guard.shown(unknown)}.")
-    static = {k: build(v) for k, v in inner.items() if k in parameters}
-    return OpRecipe(own_name, function, names, static)
-
-
-def _find_op(module: str, name: str) -> tuple[Any, tuple[str, ...]]:
-    if module == _ACTIVATIONS and name in _FUSED:
-        from kfront import activations
-
-        return getattr(activations, _FUSED[name]), ("x",)
-    from kfront import ops
-
-    op = CLASS_TO_OP.get((module, name), "")
-    home = getattr(ops, "image", None) if module == "keras.src.ops.image" else ops
-    found = getattr(home, op, None) if op and home is not None else None
-    if found is None:
-        raise UnsafeFileError(f"[load] expected an op of kfront, got {guard.shown(f'{module}.{name}')}, which is none.")
-    parameters = list(inspect.signature(found).parameters)
-    names = call_names(op, parameters[0])
-    known = names[0].startswith("*") or names[0] in parameters
-    return found, names if known else (parameters[0], *names[1:])
 
 
 # ---- nodes -----------------------------------------------------------------------------------------------------------
@@ -201,7 +39,6 @@ def serialize_node(node: Any, make_ref: Callable[[KerasTensor], Any] | None = No
         node: `kfront.core.operation.Node`.
         make_ref: gives [operation name, node index, tensor index] of a symbolic tensor; its history if None.
     """
-    from kfront.saving.serialization import serialize_keras_object, tensor_reference
 
     def form(value: Any) -> Any:
         if isinstance(value, KerasTensor):
@@ -218,22 +55,8 @@ def serialize_node(node: Any, make_ref: Callable[[KerasTensor], Any] | None = No
 
     args, kwargs = node.args, node.kwargs
     if isinstance(node.operation, OpCall):
-        args, kwargs = _op_arguments(node)
+        args, kwargs = call_arguments(node)
     return {"args": [form(x) for x in args], "kwargs": {k: form(v) for k, v in kwargs.items()}}
-
-
-def _op_arguments(node: Any) -> tuple[list[Any], dict[str, Any]]:
-    """Arguments of a recorded op in the order of Keras's call; the others stand in the op's config."""
-    one = node.operation.op
-    named = _arguments_of(node.operation, node)
-    names = _call_names(one)
-    if names[0].startswith("*"):
-        return list(named[names[0][1:]]), {}
-    if one.name in _PAIRS:
-        return [[named["real"], named["imag"]]], {}
-    if one.name == "rearrange":
-        return [named[n] for n in names], dict(named["axes_lengths"])
-    return [named.get(n) for n in names], {k: v for k, v in named.items() if k not in names and _has_symbolic(v)}
 
 
 def deserialize_node(data: Any, tensors: Any) -> tuple[list[Any], dict[str, Any]]:
@@ -249,7 +72,6 @@ def deserialize_node(data: Any, tensors: Any) -> tuple[list[Any], dict[str, Any]
     Raises:
         SavingError: the form is another, or a reference leads nowhere.
     """
-    from kfront.saving.serialization import build
 
     def swap(value: Any) -> Any:
         if isinstance(value, dict):
@@ -304,8 +126,6 @@ def _references(data: Any) -> list[Reference]:
 
 def serialize_functional(model: Any) -> dict[str, Any]:
     """The config of a functional model: its operations, their calls, inputs and outputs."""
-    from kfront.saving.serialization import serialize_keras_object
-
     nodes = {id(n) for n in model._graph.nodes}
     index: dict[int, int] = {}
     for operation in model.operations:
@@ -451,9 +271,6 @@ def _layer_list(config: dict[str, Any], who: str) -> list[Any]:
 
 
 def _make_operations(config: dict[str, Any]) -> _Caller:
-    from kfront.layers.base import Layer
-    from kfront.saving.serialization import build
-
     caller, ready, inputs = _Caller(), [], []
     for data in _layer_list(config, "Functional"):
         guard.expect(data, dict, "layers")
@@ -496,9 +313,6 @@ def deserialize_sequential(cls: Any, config: Any, custom_objects: dict[str, Any]
     Raises:
         SavingError: the config does not describe such a model.
     """
-    from kfront.layers.base import Layer
-    from kfront.saving.serialization import build
-
     with guard.loading(cls.__name__, config, custom_objects):
         guard.expect(config, dict, cls.__name__)
         model = cls(name=guard.expect(config.get("name"), (str, type(None)), "name"))

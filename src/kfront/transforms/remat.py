@@ -13,7 +13,10 @@ from typing import Any
 
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, ArgumentTypeError
-from kfront.core.state import state
+from kfront.core.registry import public_identity
+from kfront.core.spec import Abstract
+from kfront.core.state import current, state
+from kfront.transforms.functions import checkpoint
 
 __all__ = ["RematScope", "remat", "segment"]
 
@@ -120,29 +123,7 @@ def remat(f: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(f, updated=())
     def call(*args: Any, **kwargs: Any) -> Any:
-        from kfront.transforms.functions import checkpoint
-
         return checkpoint(f)(*args, **kwargs)
-
-    return call
-
-
-_KEPT = ("backend", "autocast", "training", "depth", "in_segment")
-
-
-def as_now(f: Callable[..., Any]) -> Callable[..., Any]:
-    """`f`, whose later calls find this thread's state as it is now: the second run comes in the backward pass."""
-    now = [getattr(state, n) for n in _KEPT]
-
-    def call(*args: Any, **kwargs: Any) -> Any:
-        before = [getattr(state, n) for n in _KEPT]
-        for name, value in zip(_KEPT, now, strict=True):
-            setattr(state, name, value)
-        try:
-            return f(*args, **kwargs)
-        finally:
-            for name, value in zip(_KEPT, before, strict=True):
-                setattr(state, name, value)
 
     return call
 
@@ -151,9 +132,6 @@ def as_now(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _specs(layer: Any, args: Any, kwargs: Any) -> Any:
-    from kfront.backends import current
-    from kfront.core.spec import Abstract
-
     b = getattr(layer, "_backend", None) or current()
 
     def spec(x: Any) -> Any:
@@ -205,10 +183,8 @@ def _mask(b: Any, x: Any) -> Any:
 
 def _with_activation(layer: Any, call: Callable[..., Any]) -> Callable[..., Any]:
     """`call` while the layer's activation function is computed again."""
-    from kfront.activations import linear
-
     activation = layer.__dict__.get("activation")
-    if not callable(activation) or activation is linear:
+    if not callable(activation) or public_identity(activation) == ("keras.activations", "linear"):
         return call
 
     def run(*args: Any, **kwargs: Any) -> Any:

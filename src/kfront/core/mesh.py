@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from kfront.backends import current
 from kfront.core.errors import ArgumentError, ArgumentTypeError
 from kfront.core.naming import matching
+from kfront.core.state import current
 
 __all__ = ["DeviceMesh", "LayoutMap", "TensorLayout"]
 
@@ -42,9 +42,7 @@ class DeviceMesh:
         if len(set(axis_names)) != len(axis_names):
             raise ArgumentError(f"[DeviceMesh] expected axes of different names, got {axis_names}.")
         if devices is None:
-            from kfront.distribution.running import list_devices
-
-            devices = list_devices()
+            devices = current().distributor.devices(None)
         devices = np.array(devices)
         if np.prod(shape) != devices.size:
             raise ArgumentError(

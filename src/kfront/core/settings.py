@@ -1,0 +1,393 @@
+"""Global settings: dtype, epsilon, image layout, logging, limits; `kfront.config` is their public place.
+
+A setting that was not made in code comes from the environment or from `keras.json` (in the folder that `KERAS_HOME`
+names, else `~/.keras`), which is read on first need and never written.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from kfront.core.errors import ArgumentError, ArgumentTypeError, UnsupportedError
+from kfront.core.state import _State, state
+
+__all__ = [
+    "disable_flash_attention",
+    "disable_interactive_logging",
+    "disable_traceback_filtering",
+    "enable_flash_attention",
+    "enable_interactive_logging",
+    "enable_traceback_filtering",
+    "enable_unsafe_deserialization",
+    "epsilon",
+    "file_path",
+    "floatx",
+    "from_file",
+    "home",
+    "image_data_format",
+    "is_flash_attention_enabled",
+    "is_interactive_logging_enabled",
+    "is_nnx_enabled",
+    "is_portable_random",
+    "is_traceback_filtering_enabled",
+    "max_epochs",
+    "max_steps_per_epoch",
+    "now",
+    "on_floatx",
+    "read_ahead",
+    "set_epsilon",
+    "set_floatx",
+    "set_image_data_format",
+    "set_max_epochs",
+    "set_max_steps_per_epoch",
+    "set_portable_random",
+    "set_read_ahead",
+]
+
+_FLOATX = ("bfloat16", "float16", "float32", "float64")
+_LAYOUTS = ("channels_first", "channels_last")
+on_floatx: list[
+    Callable[[], None]
+] = []  # called when floatx changes: what was worked out with the old one is forgotten
+
+
+class _Settings:
+    """The values in force; None (or the empty string) means: not asked for yet."""
+
+    floatx: str = ""
+    epsilon: float | None = None
+    image_data_format: str = ""
+    dtype_policy: Any = None
+    policy_is_default: bool = True
+    file: dict[str, Any] | None = None
+    interactive_logging: bool = True
+    traceback_filtering: bool = True
+    flash_attention: bool = True
+
+
+now = _Settings()
+
+
+# ---- keras.json ------------------------------------------------------------------------------------------------------
+
+
+def home() -> Path:
+    """Folder of `keras.json` and of cached data sets."""
+    named = os.environ.get("KERAS_HOME")
+    return Path(named).expanduser() if named else Path.home() / ".keras"
+
+
+def file_path() -> Path:
+    """The path of `keras.json`, which need not exist."""
+    return home() / "keras.json"
+
+
+def from_file(key: str, allowed: tuple[str, ...] = ()) -> Any:
+    """The value of `key` in `keras.json`, None where it says nothing.
+
+    Raises:
+        ArgumentError: the file is not a JSON object, or the value is not one of `allowed`.
+    """
+    if now.file is None:
+        now.file = _read_file(file_path())
+    value = now.file.get(key)
+    if value is not None and allowed and value not in allowed:
+        raise ArgumentError(
+            f"[keras.json] expected {key!r} to be one of {', '.join(allowed)}, got {value!r}; correct {file_path()}."
+        )
+    return value
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError:  # no such file, or none that this user may read
+        return {}
+    except UnicodeDecodeError as e:
+        raise ArgumentError(f"[keras.json] expected UTF-8 text, got other bytes; correct or delete {path}.") from e
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as e:
+        raise ArgumentError(f"[keras.json] expected JSON, got {e}; correct or delete {path}.") from e
+    if not isinstance(found, dict):
+        raise ArgumentError(
+            f"[keras.json] expected a JSON object, got {type(found).__name__}; correct or delete {path}."
+        )
+    return found
+
+
+# ---- numbers ---------------------------------------------------------------------------------------------------------
+
+
+def floatx() -> str:
+    """The dtype of floats that have none of their own: ``"float32"`` unless set otherwise.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.config.floatx()
+    'float32'
+    """
+    return now.floatx or _first_floatx()
+
+
+def _first_floatx() -> str:
+    now.floatx = from_file("floatx", _FLOATX) or "float32"
+    return now.floatx
+
+
+def set_floatx(value: str) -> None:
+    """Set the dtype of floats that have none of their own.
+
+    Args:
+        value: ``"bfloat16"``, ``"float16"``, ``"float32"`` or ``"float64"``. Training in a half precision is better
+            done with a mixed dtype policy, see `set_dtype_policy`.
+
+    Raises:
+        ArgumentError: for another value.
+    """
+    if value not in _FLOATX:
+        raise ArgumentError(f"[set_floatx] expected one of {', '.join(_FLOATX)}, got {value!r}.")
+    now.floatx = str(value)
+    if now.policy_is_default:
+        now.dtype_policy = None
+    for forget in on_floatx:
+        forget()
+
+
+def epsilon() -> float:
+    """The small number added where a division by zero or the log of zero must be avoided; 1e-7 unless set otherwise."""
+    value = now.epsilon
+    return value if value is not None else _first_epsilon()
+
+
+def _first_epsilon() -> float:
+    found = from_file("epsilon")
+    if found is not None and (isinstance(found, bool) or not isinstance(found, (int, float))):
+        raise ArgumentError(f"[keras.json] expected 'epsilon' to be a number, got {found!r}; correct {file_path()}.")
+    now.epsilon = 1e-7 if found is None else float(found)
+    return now.epsilon
+
+
+def set_epsilon(value: float) -> None:
+    """Set the small number that guards divisions and logarithms.
+
+    Args:
+        value: a number.
+
+    Raises:
+        ArgumentTypeError: if it is none.
+    """
+    try:
+        now.epsilon = float(value)
+    except (TypeError, ValueError) as e:
+        raise ArgumentTypeError(f"[set_epsilon] expected a number, got {value!r}.") from e
+
+
+def image_data_format() -> str:
+    """Where images carry their channels: ``"channels_last"`` unless set otherwise, or ``"channels_first"``."""
+    return now.image_data_format or _first_layout()
+
+
+def _first_layout() -> str:
+    now.image_data_format = from_file("image_data_format", _LAYOUTS) or "channels_last"
+    return now.image_data_format
+
+
+def set_image_data_format(data_format: str) -> None:
+    """Set where images carry their channels.
+
+    Args:
+        data_format: ``"channels_first"`` or ``"channels_last"``.
+
+    Raises:
+        ArgumentError: for another value.
+    """
+    wanted = str(data_format).lower()
+    if wanted not in _LAYOUTS:
+        raise ArgumentError(f"[set_image_data_format] expected one of {', '.join(_LAYOUTS)}, got {data_format!r}.")
+    now.image_data_format = wanted
+
+
+# ---- random numbers --------------------------------------------------------------------------------------------------
+
+
+def is_portable_random() -> bool:
+    """Whether random ops give the same numbers on every backend."""
+    return state.portable_random
+
+
+def set_portable_random(value: bool = True) -> None:
+    """Make random ops, dropout masks included, give the same numbers on every backend (threefry2x32).
+
+    Args:
+        value: False goes back to the engine's own generator, which is faster. Holds for this thread and, set in the
+            main thread, for threads started later.
+    """
+    if threading.current_thread() is threading.main_thread():
+        _State.portable_random = bool(value)
+    state.portable_random = bool(value)
+
+
+# ---- switches and limits ---------------------------------------------------------------------------------------------
+
+
+def enable_interactive_logging() -> None:
+    """Print progress and messages to standard output (the default)."""
+    now.interactive_logging = True
+
+
+def disable_interactive_logging() -> None:
+    """Send progress and messages to `logging` (logger ``"kfront"``, level INFO) instead of standard output."""
+    now.interactive_logging = False
+
+
+def is_interactive_logging_enabled() -> bool:
+    """Whether messages go to standard output rather than to `logging`."""
+    return now.interactive_logging
+
+
+def enable_traceback_filtering() -> None:
+    """Leave kfront's own frames out of tracebacks that pass through `fit`, a layer call and the like (the default)."""
+    now.traceback_filtering = True
+
+
+def disable_traceback_filtering() -> None:
+    """Show every frame in tracebacks."""
+    now.traceback_filtering = False
+
+
+def is_traceback_filtering_enabled() -> bool:
+    """Whether kfront's own frames are left out of tracebacks."""
+    return now.traceback_filtering
+
+
+def is_nnx_enabled() -> bool:
+    """Whether layers on JAX are Flax NNX modules: False, they are pytrees, and NNX modules join in by `FlaxLayer`."""
+    return False
+
+
+def enable_unsafe_deserialization() -> None:
+    """Refused: there is no switch that makes every load of the process unsafe.
+
+    Raises:
+        UnsupportedError: always.
+    """
+    raise UnsupportedError(
+        "[enable_unsafe_deserialization] expected loading to stay safe, got a request to make every load of this "
+        "process unsafe; pass `safe_mode=False` to the one call that loads a file you trust."
+    )
+
+
+def enable_flash_attention() -> None:
+    """Let attention use the engine's flash kernels where dtype, shape and device allow it (the default)."""
+    now.flash_attention = True
+
+
+def disable_flash_attention() -> None:
+    """Keep attention on the plain kernels."""
+    now.flash_attention = False
+
+
+def is_flash_attention_enabled() -> bool:
+    """Whether attention may use flash kernels."""
+    return now.flash_attention
+
+
+def _limit(name: str, value: Any) -> int | None:
+    if value is None:
+        return None
+    try:
+        number = int(value)
+    except (TypeError, ValueError):
+        number = -1
+    if number < 0 or number != float(value):
+        raise ArgumentError(f"[{name}] expected None or an integer of at least 0, got {value!r}.")
+    return number
+
+
+class _Limit:
+    """A limit from code, else from an environment variable."""
+
+    def __init__(self, variable: str) -> None:
+        self.variable, self.value, self.set = variable, None, False
+
+    def get(self) -> int | None:
+        if not self.set:
+            return _limit(self.variable, os.environ.get(self.variable) or None)
+        return self.value
+
+    def put(self, name: str, value: Any) -> None:
+        self.value, self.set = _limit(name, value), value is not None
+
+
+_epochs, _steps = _Limit("KERAS_MAX_EPOCHS"), _Limit("KERAS_MAX_STEPS_PER_EPOCH")
+_ahead = _Limit("KFRONT_READ_AHEAD")
+
+
+def max_epochs() -> int | None:
+    """The most epochs that any `fit` runs, or None: from `set_max_epochs`, else from `KERAS_MAX_EPOCHS`."""
+    return _epochs.get()
+
+
+def set_max_epochs(max_epochs: int | None) -> None:
+    """Cap the epochs of every `fit`, to try a script quickly.
+
+    Args:
+        max_epochs: the cap, or None for what `KERAS_MAX_EPOCHS` says.
+
+    Raises:
+        ArgumentError: not None and not an integer of at least 0.
+    """
+    _epochs.put("set_max_epochs", max_epochs)
+
+
+def max_steps_per_epoch() -> int | None:
+    """The most steps of any epoch, or None: from `set_max_steps_per_epoch`, else from `KERAS_MAX_STEPS_PER_EPOCH`."""
+    return _steps.get()
+
+
+def set_max_steps_per_epoch(max_steps_per_epoch: int | None) -> None:
+    """Cap the steps of every epoch of `fit`, `evaluate` and `predict`, to try a script quickly.
+
+    Args:
+        max_steps_per_epoch: the cap, or None for what `KERAS_MAX_STEPS_PER_EPOCH` says.
+
+    Raises:
+        ArgumentError: not None and not an integer of at least 0.
+    """
+    _steps.put("set_max_steps_per_epoch", max_steps_per_epoch)
+
+
+def read_ahead() -> int:
+    """How many batches of a slow source are made ahead of the steps: from `set_read_ahead`, else from
+    `KFRONT_READ_AHEAD`, else 2.
+    """
+    found = _ahead.get()
+    return 2 if found is None else found
+
+
+def set_read_ahead(batches: int | None) -> None:
+    """Set how many batches of a slow source `fit`, `evaluate` and `predict` make ahead, in a thread of their own.
+
+    Args:
+        batches: their number; 0 makes each batch when it is its turn, for sources that look at the model or at the
+            results so far; None for what `KFRONT_READ_AHEAD` says.
+
+    Raises:
+        ArgumentError: not None and not an integer of at least 0.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.config.set_read_ahead(0)
+    >>> kfront.config.read_ahead()
+    0
+    >>> kfront.config.set_read_ahead(None)
+    """
+    _ahead.put("set_read_ahead", batches)
