@@ -203,7 +203,7 @@ def test_get_item(key):
 
 
 def test_get_item_of_another_place_compiles_nothing():
-    from kfront.backends.jax.ops import _block
+    from kfront.backends.jax.index import _block
 
     x = rand(10, 3)
     ops.get_item(x, 0), ops.get_item(x, slice(0, 2))

@@ -175,10 +175,10 @@ def test_conv(b, stride, dilation, padding):
 
 @pytest.mark.parametrize("native", [True, False])
 def test_grouped_and_dilated_conv_has_gradients_on_any_kernel(b, monkeypatch, native):
-    from kfront.backends.tensorflow import nn
+    from kfront.backends.tensorflow import conv
 
     if not native:  # as without oneDNN
-        monkeypatch.setattr(nn, "_dilates", lambda kind: False)
+        monkeypatch.setattr(conv, "_dilates", lambda kind: False)
     x, k = rand(2, 9, 9, 4), rand(3, 3, 2, 6, seed=1)
     with tf.GradientTape() as tape:
         tape.watch([x, k])

@@ -16,16 +16,21 @@ from kfront.backends.base import Backend
 from kfront.backends.jax import (
     control,
     convolution,
+    create,
+    elementwise,
+    fft,
     foreach,
     host,
     image,
+    index,
     linalg,
     native,
     nn,
-    ops,
     pooling,
     random,
+    reduce,
     rnn,
+    shape,
     sparse,
     step,
     transforms,
@@ -53,7 +58,22 @@ class JaxBackend(Backend):
     survives_fork = False  # its threads are gone in the child
     host_call = staticmethod(host.host_call)
     _attaching = False
-    modules = (ops, nn, convolution, pooling, rnn, linalg, random, control, image)
+    modules = (
+        elementwise,
+        reduce,
+        create,
+        shape,
+        index,
+        linalg,
+        nn,
+        convolution,
+        pooling,
+        rnn,
+        fft,
+        image,
+        random,
+        control,
+    )
     foreach_type = foreach.JaxForeach
     exports = {  # noqa: RUF012
         "stablehlo": "kfront.backends.jax.export",
@@ -112,9 +132,9 @@ class JaxBackend(Backend):
         """A JAX array of anything array-like."""
         kind = type(x)
         if kind is ARRAY or isinstance(x, TRACER):
-            return x if dtype is None else ops.cast(x, dtype)
+            return x if dtype is None else elementwise.cast(x, dtype)
         if kind is sparse.BCOO:
-            return x if dtype is None else sparse.make_sparse(x.indices, ops.cast(x.data, dtype), x.shape, True)
+            return x if dtype is None else sparse.make_sparse(x.indices, elementwise.cast(x.data, dtype), x.shape, True)
         if kind in _NUMBERS:
             return _identity(_number(kind, dtype)(x))
         if hasattr(x, "_is_variable"):
@@ -124,7 +144,7 @@ class JaxBackend(Backend):
 
     def cast(self, x: Any, dtype: str) -> Any:
         """`x` in another dtype."""
-        return ops.cast(x, dtype)
+        return elementwise.cast(x, dtype)
 
     def to_numpy(self, x: Any) -> np.ndarray:
         """The value as a NumPy array (it may share memory and be read-only)."""
@@ -297,7 +317,7 @@ def _convert_host(x: Any, dtype: str | None) -> Any:
     if not isinstance(x, (np.ndarray, np.generic)):
         shared = _shared(x)
         if shared is not None:
-            return shared if dtype is None or shared.dtype.name == dtype else ops.cast(shared, dtype)
+            return shared if dtype is None or shared.dtype.name == dtype else elementwise.cast(shared, dtype)
         x = _from_other(x)
     if x.dtype.kind in "OUS":
         raise DTypeError(f"[convert_to_tensor] expected numbers, got dtype {x.dtype}; JAX has no such arrays.")

@@ -75,7 +75,7 @@ def _now(written: Sequence[Any]) -> list[Any]:
     return [v._value for v in written]
 
 
-# ---- branches -------------------------------------------------------------------------------------------------------
+# ---- branches --------------------------------------------------------------------------------------------------------
 
 
 def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
@@ -99,7 +99,7 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
     )
 
 
-# ---- loops ----------------------------------------------------------------------------------------------------------
+# ---- loops -----------------------------------------------------------------------------------------------------------
 
 
 def while_loop(
@@ -273,3 +273,11 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
 
 def _values(x: Any) -> Any:
     return jax.tree_util.tree_map(lambda v: v.value if hasattr(v, "_is_variable") else v, x)
+
+
+# ---- gradients -------------------------------------------------------------------------------------------------------
+
+
+def stop_gradient(variable: Any) -> Any:
+    """Nothing flows back from here; an array that is not being traced has nothing to stop."""
+    return variable if type(variable) is ARRAY else lax.stop_gradient(variable)

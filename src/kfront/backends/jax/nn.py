@@ -1,4 +1,4 @@
-"""JAX: activations, convolution, pooling, normalization, losses, attention, encodings."""
+"""JAX: activations, normalization, losses, attention, encodings."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import jax.numpy as jnp
 from jax import lax
 
 from kfront import config
-from kfront.backends.jax.common import axes, canonical, compiled, concrete, on_cpu
+from kfront.backends.jax.common import axes, canonical, compiled, on_cpu
+from kfront.backends.jax.elementwise import clip
 from kfront.backends.jax.linalg import product
 from kfront.backends.jax.native import get_logits, set_logits
-from kfront.backends.jax.ops import clip, multiplied_at
-from kfront.backends.jax.rows import filled, taken
+from kfront.backends.jax.rows import taken
 from kfront.core.errors import ArgumentError
 from kfront.core.op import OPS
 from kfront.core.sparse import sparse_one_hot
@@ -55,7 +55,7 @@ def linear(x: Any, kernel: Any, bias: Any) -> Any:
     return y if bias is None else y + bias
 
 
-# ---- encodings and segments ------------------------------------------------------------------------------------------
+# ---- encodings -------------------------------------------------------------------------------------------------------
 
 
 @compiled(1, 2, 3)
@@ -69,52 +69,6 @@ def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse:
     if sparse:
         return sparse_one_hot(x, num_classes, axis, dtype)
     return _one_hot(x, num_classes, axis, canonical(dtype))
-
-
-def _segments(fn: Any) -> Any:
-    run = compiled(2, 3)(fn)
-
-    def reduce(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> Any:
-        if num_segments is None:
-            if not concrete(segment_ids):
-                raise ArgumentError("[segment ops] expected `num_segments` inside compiled code on JAX, got None.")
-            num_segments = int(segment_ids.max()) + 1 if segment_ids.size else 0
-        return run(data, segment_ids, num_segments, bool(sorted))
-
-    return reduce
-
-
-def _combined(scatter: Any, start: Any) -> Any:
-    """Segments by a scatter into an array of `start(dtype)`; ids out of range, negative ones as well, are left out."""
-
-    def run(data: Any, ids: Any, n: int, ordered: bool) -> Any:
-        where_ = lax.ScatterDimensionNumbers(tuple(range(ids.ndim, data.ndim)), (0,), (0,))
-        out = filled((n, *data.shape[ids.ndim :]), start(data.dtype), data.dtype)
-        mode = lax.GatherScatterMode.FILL_OR_DROP
-        return scatter(out, ids[..., None], data, where_, indices_are_sorted=ordered, mode=mode)
-
-    return _segments(run)
-
-
-def _limit(dtype: Any, sign: int) -> Any:
-    if jnp.issubdtype(dtype, jnp.inexact):
-        return sign * jnp.inf
-    if dtype == "bool":
-        return sign > 0
-    return getattr(jnp.iinfo(dtype), "max" if sign > 0 else "min")
-
-
-segment_sum = _combined(lax.scatter_add, lambda dtype: 0)
-segment_max = _combined(lax.scatter_max, lambda dtype: _limit(dtype, -1))
-segment_min = _combined(lax.scatter_min, lambda dtype: _limit(dtype, 1))
-
-
-def _segment_prod(data: Any, ids: Any, n: int, indices_are_sorted: bool) -> Any:
-    places = jnp.where(ids < 0, n, ids)  # negative ones would count from the end
-    return multiplied_at(jnp.ones((n, *data.shape[1:]), data.dtype), (places,), data)
-
-
-segment_prod = _segments(_segment_prod)
 
 
 # ---- normalization ---------------------------------------------------------------------------------------------------

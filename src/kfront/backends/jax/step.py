@@ -13,8 +13,8 @@ from jax import lax
 from jax.extend.core import jaxpr_as_fun
 
 from kfront.backends.jax.common import TRACER
-from kfront.backends.jax.held import Kept
 from kfront.backends.jax.native import Journal, Reads, Trace, journaling, store
+from kfront.backends.jax.step_state import Kept
 from kfront.core.errors import UnsupportedError
 from kfront.core.spec import is_text
 from kfront.core.variable import bind

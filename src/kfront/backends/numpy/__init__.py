@@ -9,7 +9,7 @@ import ml_dtypes
 import numpy as np
 
 from kfront.backends.base import Backend, numpy_dtype
-from kfront.backends.numpy import control, linalg, nn, ops, random, signal
+from kfront.backends.numpy import control, conv, create, elementwise, fft, index, linalg, nn, random, reduce, shape
 from kfront.core.dtypes import ALL, standardize
 from kfront.core.variable import Variable
 
@@ -39,7 +39,7 @@ class NumpyBackend(Backend):
     Variable = NumpyVariable
     dtypes = _DTYPES
     trainable = False
-    modules = (ops, nn, linalg, signal, random, control)
+    modules = (elementwise, reduce, create, shape, index, linalg, nn, conv, fft, random, control)
 
     def is_tensor(self, x: Any) -> bool:
         return isinstance(x, (np.ndarray, np.generic))
@@ -69,7 +69,7 @@ class NumpyBackend(Backend):
         return out
 
     def cast(self, x: Any, dtype: str) -> Any:
-        return ops.cast(x, dtype)
+        return elementwise.cast(x, dtype)
 
     def to_numpy(self, x: Any) -> np.ndarray:
         return np.asarray(_host(x))

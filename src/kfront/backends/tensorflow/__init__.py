@@ -9,23 +9,26 @@ from typing import Any
 import numpy as np
 
 from kfront.backends.base import Backend
-from kfront.backends.tensorflow import _raw  # first: it sets the log level default
+from kfront.backends.tensorflow import common  # first: it sets the log level default
 
 import tensorflow as tf  # isort: skip
 
 from kfront import config
 from kfront.backends.tensorflow import (
     control,
-    fourier,
+    conv,
+    create,
+    elementwise,
+    fft,
     host,
+    index,
     linalg,
     native,
     nn,
-    ops,
     random,
     reduce,
     rnn,
-    shaping,
+    shape,
     sparse,
     step,
     transforms,
@@ -71,7 +74,7 @@ class TensorFlowBackend(Backend):
 
     name = "tensorflow"
     takes_tf_data = True
-    types = _raw.eager_types
+    types = common.eager_types
     native_base = native.LayerBase
     native_types = (tf.Module, tf.Variable)
     survives_fork = False  # its thread pools are gone in the child
@@ -84,7 +87,7 @@ class TensorFlowBackend(Backend):
     Variable = native.TensorFlowVariable
     dtypes = _DTYPES
     seed_dtype = "int64"  # the stateless random ops take int32 and int64 keys only
-    modules = (ops, reduce, shaping, linalg, fourier, nn, rnn, random, control)
+    modules = (elementwise, reduce, create, shape, index, linalg, nn, conv, rnn, fft, random, control)
     foreach_type = TensorFlowForeach
 
     # -- tensors ------------------------------------------------------------------------------------------------------
@@ -131,7 +134,7 @@ class TensorFlowBackend(Backend):
     def convert(self, x: Any, dtype: str | None = None) -> Any:
         """A tensor of anything array-like; see `Backend.convert`."""
         if x.__class__ in self.types:
-            return x if dtype is None else ops.cast(x, dtype)
+            return x if dtype is None else elementwise.cast(x, dtype)
         if x.__class__ is np.ndarray and dtype is None:
             return tf.constant(x)
         if isinstance(x, Variable):
@@ -145,16 +148,16 @@ class TensorFlowBackend(Backend):
         if isinstance(x, (list, tuple)):
             x = _sequence(x, narrow=dtype is None)
             if isinstance(x, tf.Tensor):
-                return x if dtype is None else ops.cast(x, dtype)
+                return x if dtype is None else elementwise.cast(x, dtype)
         shared = _shared(x)
         if shared is not None:
-            return shared if dtype is None else ops.cast(shared, dtype)
+            return shared if dtype is None else elementwise.cast(shared, dtype)
         return _array(_host(x), dtype)
 
     def cast(self, x: Any, dtype: str) -> Any:
         """`x` in another dtype."""
         if x.__class__ in self.types:
-            return ops.cast(x, dtype)
+            return elementwise.cast(x, dtype)
         x = x if isinstance(x, _TENSORS) else self.convert(x)
         return tf.cast(x, dtype)
 
@@ -231,7 +234,7 @@ class TensorFlowBackend(Backend):
     def next_key(self, variable: Any) -> Any:
         """The seed state, advanced by [0, 1] after it was read."""
         key = variable.value
-        variable.assign(_add(key, _raw.constant((0, 1), key.dtype)))
+        variable.assign(_add(key, common.constant((0, 1), key.dtype)))
         return key
 
     def set_random_seed(self, seed: int) -> None:
@@ -268,7 +271,7 @@ class TensorFlowBackend(Backend):
         return step.cannot_trace(error)
 
 
-_add = _raw.raw("AddV2")
+_add = common.raw("AddV2")
 
 
 def _scalar(x: Any, dtype: str | None) -> Any:
@@ -335,12 +338,12 @@ def _host(x: Any) -> np.ndarray:
 
 def _array(x: Any, dtype: str | None) -> Any:
     if dtype is None or not isinstance(x, np.ndarray):
-        return tf.convert_to_tensor(x) if dtype is None else ops.cast(tf.convert_to_tensor(x), dtype)
+        return tf.convert_to_tensor(x) if dtype is None else elementwise.cast(tf.convert_to_tensor(x), dtype)
     kind = _NATIVE[dtype]
     if dtype == "string":
         return tf.convert_to_tensor(x, kind)
     if x.dtype.kind not in "biufcV" or x.dtype.name == dtype:
-        return ops.cast(tf.convert_to_tensor(x), dtype)
+        return elementwise.cast(tf.convert_to_tensor(x), dtype)
     return tf.convert_to_tensor(x.astype(kind.as_numpy_dtype))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from kfront.backends.tensorflow._raw import target
+from kfront.backends.tensorflow.common import raw, target
 from kfront.core.errors import ShapeError
 
 Tensor = Any
@@ -219,3 +219,8 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
         return wrapped(*_tensors(args), **kwargs)
 
     return call
+
+
+# ---- gradients -------------------------------------------------------------------------------------------------------
+
+stop_gradient = raw("StopGradient")

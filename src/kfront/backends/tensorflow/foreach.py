@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from kfront.backends.foreach import Foreach
 from kfront.backends.tensorflow import native
-from kfront.backends.tensorflow._raw import constant, raw
+from kfront.backends.tensorflow.common import constant, raw
 from kfront.core.state import state
 
 __all__ = ["TensorFlowForeach"]

@@ -8,14 +8,13 @@ from typing import Any
 
 import tensorflow as tf
 
-from kfront.backends.tensorflow._raw import dims, raw, shape_vector, size_of
+from kfront.backends.tensorflow.common import dims, raw, shape_vector, size_of
 from kfront.core import shapes
 
 Tensor = Any
 _cast, _reshape, _expand = raw("Cast"), raw("Reshape"), raw("ExpandDims")
 _matmul, _batch_matmul, _einsum = raw("MatMul"), raw("BatchMatMulV2"), raw("Einsum")
 _KERNELS = frozenset((tf.float32, tf.float64, tf.float16, tf.bfloat16, tf.int32, tf.int64, tf.complex64, tf.complex128))
-
 _FLOATS = frozenset((tf.float32, tf.float64, tf.float16, tf.bfloat16))
 
 
@@ -37,13 +36,13 @@ def _product(x1: Tensor, x2: Tensor) -> Tensor:
     if n == 2 and m == 2:
         return _matmul(x1, x2)
     if m == 2 and n > 2:
-        return _flat_product(x1, x2)
+        return flat_product(x1, x2)
     if n == 1 or m == 1:
         return _with_vector(x1, x2, n, m)
     return _batch_matmul(x1, x2)
 
 
-def _flat_product(x1: Tensor, x2: Tensor, bias: Tensor | None = None) -> Tensor:
+def flat_product(x1: Tensor, x2: Tensor, bias: Tensor | None = None) -> Tensor:
     """A batch times one matrix, as a single product (the batched kernel would loop, and so would its gradient)."""
     sizes = x1.shape.as_list()
     known = [*sizes[:-1], x2.shape[-1]]
@@ -62,18 +61,6 @@ def _with_vector(x1: Tensor, x2: Tensor, n: int, m: int) -> Tensor:
     if n == 1:
         return tf.squeeze(_product(_expand(x1, 0), x2), -2)
     return tf.squeeze(_product(x1, _expand(x2, 1)), -1)
-
-
-def linear(x: Tensor, kernel: Tensor, bias: Tensor | None = None) -> Tensor:
-    """x @ kernel + bias over the last axis."""
-    n = x.shape.rank
-    if n < 2 or x.dtype not in _FLOATS:
-        out = matmul(x, kernel)
-        return out if bias is None else _add(out, bias)
-    if n > 2:
-        return _flat_product(x, kernel, bias)
-    out = _matmul(x, kernel)
-    return out if bias is None else _bias_add(out, bias)
 
 
 _add, _bias_add = raw("AddV2"), raw("BiasAdd")
@@ -98,7 +85,7 @@ def einsum(operands: Sequence[Tensor], subscripts: str) -> Tensor:
     return tf.einsum(equation, *operands)
 
 
-# ---- decompositions -------------------------------------------------------------------------------------------------
+# ---- decompositions --------------------------------------------------------------------------------------------------
 
 
 def _in_float32(f: Callable[..., Any]) -> Callable[..., Any]:

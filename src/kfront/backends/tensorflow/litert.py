@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from kfront.backends.tensorflow._raw import target
+from kfront.backends.tensorflow.common import target
 from kfront.backends.tensorflow.export import Archive
 from kfront.core.files import atomic_write
 

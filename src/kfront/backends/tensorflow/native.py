@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from kfront.backends.tensorflow._raw import eager_types, raw
+from kfront.backends.tensorflow.common import eager_types, raw
 from kfront.core.dtypes import ALL, FLOATS
 from kfront.core.spec import KerasTensor
 from kfront.core.state import state

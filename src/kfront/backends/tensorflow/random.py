@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from kfront.backends.tensorflow._raw import raw, shape_vector
+from kfront.backends.tensorflow.common import raw, shape_vector
 
 Tensor = Any
 _uniform, _normal = raw("StatelessRandomUniform"), raw("StatelessRandomNormal")

@@ -7,10 +7,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from kfront.backends.tensorflow import _raw
-from kfront.backends.tensorflow._raw import axes_of, constant, dims, nonnegative, raw, shape_vector, size_of, via
-from kfront.backends.tensorflow.ops import maximum, minimum
-from kfront.backends.tensorflow.shaping import take_along_axis
+from kfront.backends.tensorflow import common
+from kfront.backends.tensorflow.common import axes_of, constant, dims, nonnegative, raw, shape_vector, size_of, via
+from kfront.backends.tensorflow.elementwise import maximum, minimum
+from kfront.backends.tensorflow.index import take_along_axis
 from kfront.core.sparse import sparse_bincount
 
 Tensor = Any
@@ -113,30 +113,7 @@ def std(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
     return _select(zero, nothing, _sqrt(_select(zero, constant(1, v.dtype), v)))
 
 
-def moments(x: Tensor, axes: Any, keepdims: bool = False, synchronized: bool = False) -> tuple[Tensor, Tensor]:
-    """Mean and variance over axes; half precision is accumulated in float32.
-
-    With `synchronized`, the replicas of a `tf.distribute` strategy are taken together.
-    """
-    if x.dtype in _HALF:
-        m, v = moments(_cast(x, tf.float32), axes, keepdims, synchronized)
-        top = x.dtype.max
-        return tuple(_cast(tf.clip_by_value(r, -top, top), x.dtype) for r in (m, v))
-    axis = axes_of(x, axes)
-    center = _mean(x, axis, True)
-    context = tf.distribute.get_replica_context() if synchronized else None
-    if context is not None and context.num_replicas_in_sync > 1:
-        mean_op = tf.distribute.ReduceOp.MEAN
-        center, second = context.all_reduce(mean_op, [center, _mean(_square(x), axis, True)])
-        spread = tf.maximum(second - _square(center), 0)
-    else:
-        spread = _mean(_square(_sub(x, center)), axis, True)
-    if keepdims:
-        return center, spread
-    return tf.squeeze(center, _listed(axes, x)), tf.squeeze(spread, _listed(axes, x))
-
-
-def _listed(axis: Any, x: Tensor) -> list[int]:
+def listed(axis: Any, x: Tensor) -> list[int]:
     if axis is None:
         return list(range(x.shape.rank))
     return list(axis) if isinstance(axis, (tuple, list)) else [axis]
@@ -148,10 +125,10 @@ def logsumexp(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
     top = _max(x, axes, True)
     top = tf.stop_gradient(_select(tf.math.is_finite(top), top, tf.zeros_like(top)))
     out = tf.math.log(_sum(tf.exp(_sub(x, top)), axes, True)) + top
-    return out if keepdims else tf.squeeze(out, _listed(axis, x))
+    return out if keepdims else tf.squeeze(out, listed(axis, x))
 
 
-# ---- along an axis --------------------------------------------------------------------------------------------------
+# ---- along an axis ---------------------------------------------------------------------------------------------------
 
 
 def _scan(name: str, for_bool: Any = tf.int32) -> Callable[..., Any]:
@@ -252,7 +229,7 @@ def searchsorted(sorted_sequence: Tensor, values: Tensor, side: str = "left") ->
     """Where values would be inserted in a sorted vector."""
     if sorted_sequence.dtype == tf.bool:
         sorted_sequence, values = _cast(sorted_sequence, tf.int8), _cast(values, tf.int8)
-    if _raw.target.lite:  # how many are below, by comparing with each; NaN is above all
+    if common.target.lite:  # how many are below, by comparing with each; NaN is above all
         above = (tf.greater_equal if side == "left" else tf.greater)(sorted_sequence, values[..., None])
         return tf.reduce_sum(tf.cast(tf.logical_not(above), tf.int32), -1)
     kernel = raw("LowerBound" if side == "left" else "UpperBound")

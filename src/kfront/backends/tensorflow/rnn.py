@@ -11,8 +11,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from kfront.backends.tensorflow import _raw
-from kfront.backends.tensorflow._raw import constant, raw, shape_vector, size_of
+from kfront.backends.tensorflow import common
+from kfront.backends.tensorflow.common import constant, raw, shape_vector, size_of
 from kfront.core.op import OPS
 
 Tensor = Any
@@ -33,13 +33,13 @@ def lstm_sequence(
     go_backwards: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """LSTM over sequences; gates i, f, c, o."""
-    if _raw.target.lite:
+    if common.target.lite:
         return OPS["lstm_sequence"].body(x, h0, c0, kernel, recurrent_kernel, bias, lengths, go_backwards)
     times = _time_major(x, lengths, go_backwards)
     units = h0.shape[-1]
     if bias is None:
         bias = tf.zeros((4 * units,), x.dtype)
-    if x.dtype == tf.float32 and _raw.target.fused and (units < _WIDE or tf.executing_eagerly()):
+    if x.dtype == tf.float32 and common.target.fused and (units < _WIDE or tf.executing_eagerly()):
         hs, cs = _fused_lstm(times, h0, c0, kernel, recurrent_kernel, bias)
     else:
         hs, cs = _lstm_loop(_projected(times, kernel, bias), h0, c0, recurrent_kernel)
@@ -58,7 +58,7 @@ def gru_sequence(
     go_backwards: bool,
 ) -> tuple[Tensor, Tensor]:
     """GRU over sequences; gates z, r, candidate. The older form, without `reset_after`, is left to the composed op."""
-    if not reset_after or _raw.target.lite:
+    if not reset_after or common.target.lite:
         return OPS["gru_sequence"].body(x, h0, kernel, recurrent_kernel, bias, lengths, reset_after, go_backwards)
     times = _time_major(x, lengths, go_backwards)
     width = recurrent_kernel.shape[-1]

@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from kfront.backends.tensorflow import _raw
+from kfront.backends.tensorflow import common
 
 __all__ = ["cannot_trace", "compile_loop", "compile_step", "compute_spec", "value_and_grad"]
 
@@ -123,13 +123,13 @@ class Step:
 
         def run(*leaves: Any) -> Any:
             rest = iter(leaves)
-            with _raw.target.being(fused=not xla):
+            with common.target.being(fused=not xla):
                 return self.fn(*_packed(structure, rest))
 
         return tf.function(run, autograph=False, reduce_retracing=relax, jit_compile=True if xla else None)
 
 
-_Eager: type = _raw.EagerTensor
+_Eager: type = common.EagerTensor
 _LEAF = "*"
 
 

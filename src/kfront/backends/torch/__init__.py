@@ -15,7 +15,23 @@ import torch
 from kfront import config
 from kfront.backends import get
 from kfront.backends.base import NULL, Backend, numpy_dtype
-from kfront.backends.torch import control, conv, image, linalg, nn, ops, random, rnn, shape, signal, sparse, transforms
+from kfront.backends.torch import (
+    control,
+    conv,
+    create,
+    elementwise,
+    fft,
+    image,
+    index,
+    linalg,
+    nn,
+    random,
+    reduce,
+    rnn,
+    shape,
+    sparse,
+    transforms,
+)
 from kfront.backends.torch import host as _host
 from kfront.backends.torch import native as _native
 from kfront.backends.torch import step as _step
@@ -52,7 +68,7 @@ class TorchBackend(Backend):
     Variable = _native.TorchVariable
     dtypes = DTYPES
     seed_dtype = "int64"
-    modules = (ops, shape, conv, nn, rnn, signal, linalg, random, control, image)
+    modules = (elementwise, reduce, create, shape, index, linalg, nn, conv, rnn, fft, image, random, control)
     foreach_type = TorchForeach
     mean_of_picked = staticmethod(nn.mean_of_picked)
     value_and_grad = staticmethod(_step.value_and_grad)
@@ -111,7 +127,7 @@ class TorchBackend(Backend):
             x = self._from_list(x, narrow=dtype is None)
         else:
             x = _from_foreign(x)
-        return x if dtype is None or x.dtype is native(dtype) else ops.cast(x, dtype)
+        return x if dtype is None or x.dtype is native(dtype) else elementwise.cast(x, dtype)
 
     def feed(self, x: Any, fresh: bool = False) -> Tensor:
         """A batch of the host on its way to the device."""

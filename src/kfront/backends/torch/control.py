@@ -12,7 +12,6 @@ from kfront.backends.torch.step import inside_func, transforming
 from kfront.core.state import state
 
 Tensor = torch.Tensor
-
 stop_gradient = Tensor.detach
 
 

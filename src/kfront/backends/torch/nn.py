@@ -16,6 +16,7 @@ from kfront.core.sparse import sparse_one_hot
 Tensor = torch.Tensor
 _nn = torch._C._nn
 
+
 # ---- activations -----------------------------------------------------------------------------------------------------
 
 silu, swish, log_sigmoid = _nn.silu, _nn.silu, _nn.log_sigmoid
@@ -258,7 +259,7 @@ def moments(x: Tensor, axes: Any, keepdims: bool = False, synchronized: bool = F
     return mean, variance
 
 
-# ---- classes and segments --------------------------------------------------------------------------------------------
+# ---- encodings -------------------------------------------------------------------------------------------------------
 
 
 def one_hot(x: Tensor, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Tensor:
@@ -275,31 +276,7 @@ def one_hot(x: Tensor, num_classes: int, axis: int = -1, dtype: Any = None, spar
     return out if axis == -1 or axis == x.ndim else torch.movedim(out, -1, axis)
 
 
-def _segments(ids: Tensor, num_segments: int | None) -> tuple[int, Tensor]:
-    """The number of segments, and ids in which those out of range point past the end."""
-    ids = ids.to(torch.int64)
-    if num_segments is None:
-        num_segments = int(ids.max()) + 1 if ids.numel() else 0
-    return num_segments, torch.where(torch.logical_or(ids < 0, ids >= num_segments), num_segments, ids)
-
-
-def segment_sum(data: Tensor, segment_ids: Tensor, num_segments: int | None = None, sorted: bool = False) -> Tensor:
-    n, ids = _segments(segment_ids, num_segments)
-    out = torch.zeros((n + 1, *data.shape[1:]), dtype=data.dtype, device=data.device)
-    return out.index_add(0, ids, data)[:n]
-
-
-def segment_max(data: Tensor, segment_ids: Tensor, num_segments: int | None = None, sorted: bool = False) -> Tensor:
-    n, ids = _segments(segment_ids, num_segments)
-    kind = data.dtype
-    lowest = -math.inf if kind.is_floating_point else 0 if kind is torch.bool else torch.iinfo(kind).min
-    out = torch.full((n + 1, *data.shape[1:]), lowest, dtype=kind, device=data.device)
-    index = ids.reshape((-1,) + (1,) * (data.ndim - 1)).expand_as(data)
-    return out.scatter_reduce(0, index, data, "amax")[:n]
-
-
 # ---- losses ----------------------------------------------------------------------------------------------------------
-
 
 _NO_LABEL = -(1 << 62)  # what the kernel leaves out: nothing
 

@@ -1,4 +1,4 @@
-"""Shapes, joining, indexing, scatter, and creation."""
+"""Reading and writing by position: indexing, scattering, segments."""
 
 from __future__ import annotations
 
@@ -10,188 +10,38 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kfront import config
-from kfront.backends.tensorflow._raw import (
+from kfront.backends.tensorflow.common import (
     broadcast_sizes,
     constant,
     dims,
     nonnegative,
     product,
     raw,
+    records,
     shape_vector,
     size_of,
-    via,
 )
-from kfront.backends.tensorflow.ops import records
+from kfront.backends.tensorflow.shape import ravel
 from kfront.core import shapes
-from kfront.ops.shape import padded_by_index
 
 Tensor = Any
-_cast, _reshape, _transpose = raw("Cast"), raw("Reshape"), raw("Transpose")
-_broadcast, _concat, _pack = raw("BroadcastTo"), raw("ConcatV2"), raw("Pack")
-_expand, _squeeze, _select = raw("ExpandDims"), raw("Squeeze"), raw("SelectV2")
+_cast = raw("Cast")
+_not_equal = raw("NotEqual")
+
+
+def nonzero(x: Tensor) -> tuple[Tensor, ...]:
+    """Indices of the elements that are not zero, an int32 vector for each axis."""
+    found = _cast(tf.where(x if x.dtype == tf.bool else _not_equal(x, constant(0, x.dtype))), tf.int32)
+    return tuple(tf.unstack(found, x.shape.rank, axis=1))
+
+
+_reshape, _transpose = raw("Reshape"), raw("Transpose")
+_broadcast, _pack = raw("BroadcastTo"), raw("Pack")
+_select = raw("SelectV2")
 _gather, _less, _add = raw("GatherV2"), raw("Less"), raw("AddV2")
-_reversed_axes = [tuple(range(n))[::-1] for n in range(16)]
 
 
-def shape(x: Tensor) -> tuple[Any, ...]:
-    """Sizes: ints where known, else scalar int32 tensors."""
-    return tuple(dims(x))
-
-
-def size(x: Tensor) -> Any:
-    """The number of elements."""
-    count = x.shape.num_elements()
-    return constant(count) if count is not None else tf.size(x)
-
-
-def reshape(x: Tensor, newshape: Any) -> Tensor:
-    """Another shape; one size may be -1."""
-    return _reshape(x, shape_vector(newshape))
-
-
-def ravel(x: Tensor) -> Tensor:
-    """One axis."""
-    return _reshape(x, constant((-1,)))
-
-
-def transpose(x: Tensor, axes: Any = None) -> Tensor:
-    """Axes in another order, reversed if not given."""
-    rank = x.shape.rank
-    if axes is not None:  # the gradient does not know negative axes
-        return _transpose(x, constant(tuple([a + rank if a < 0 else a for a in axes])))
-    return tf.transpose(x) if rank is None else _transpose(x, constant(_reversed_axes[rank]))
-
-
-def _listed(axis: Any) -> list[int]:
-    return list(axis) if isinstance(axis, (tuple, list)) else [axis]
-
-
-def broadcast_to(x: Tensor, shape: Any) -> Tensor:
-    """Repeated to a shape."""
-    return _broadcast(x, shape_vector(shape))
-
-
-def concatenate(xs: Sequence[Tensor], axis: int = 0) -> Tensor:
-    """Joined along an axis; None joins flattened tensors."""
-    if axis is None:
-        xs, axis = [ravel(x) for x in xs], 0
-    return _concat(xs, axis) if len(xs) > 1 else tf.identity(xs[0])
-
-
-def stack(x: Sequence[Tensor], axis: int = 0) -> Tensor:
-    """Joined along a new axis."""
-    return _pack(x, axis)
-
-
-def unstack(x: Tensor, num: int | None = None, axis: int = 0) -> list[Tensor]:
-    """The slices along an axis."""
-    return tf.unstack(x, num, axis)
-
-
-def split(x: Tensor, indices_or_sections: Any, axis: int = 0) -> tuple[Tensor, ...]:
-    """Parts along an axis: so many, or cut at these indices."""
-    if isinstance(indices_or_sections, int):
-        return tuple(raw("Split")(axis, x, indices_or_sections))
-    if isinstance(indices_or_sections, tf.Tensor):
-        indices_or_sections = tf.get_static_value(indices_or_sections)
-    cuts = [int(i) for i in indices_or_sections]
-    total = x.shape[axis]
-    if total is None:
-        sizes = [b - a for a, b in zip([0, *cuts[:-1]], cuts, strict=True)]
-        return tuple(raw("SplitV")(x, constant((*sizes, -1)), axis, len(cuts) + 1)) if cuts else (x,)
-    ends = [min(max(c + total if c < 0 else c, 0), total) for c in cuts]
-    starts = [0, *ends]
-    sizes = [max(0, e - s) for s, e in zip(starts, [*ends, total], strict=True)]
-    if sum(sizes) == total:
-        return tuple(raw("SplitV")(x, constant(tuple(sizes)), axis, len(sizes)))
-    return tuple(_cut(x, s, n, axis) for s, n in zip(starts, sizes, strict=True))
-
-
-def _cut(x: Tensor, start: int, count: int, axis: int) -> Tensor:
-    index: list[Any] = [slice_of(None)] * x.shape.rank
-    index[axis] = slice_of(start, start + count)
-    return x[tuple(index)]
-
-
-def expand_dims(x: Tensor, axis: Any) -> Tensor:
-    """New axes of size 1."""
-    if axis.__class__ is int:
-        return _expand(x, axis)
-    rank = x.shape.rank + len(axis)
-    for a in sorted(nonnegative(a, rank) for a in axis):
-        x = _expand(x, a)
-    return x
-
-
-def squeeze(x: Tensor, axis: Any = None) -> Tensor:
-    """Without axes of size 1."""
-    return _squeeze(x, [] if axis is None else _listed(axis))
-
-
-def flip(x: Tensor, axis: Any = None) -> Tensor:
-    """Reversed along axes."""
-    axes = tuple(range(x.shape.rank)) if axis is None else tuple(_listed(axis))
-    return raw("ReverseV2")(x, constant(axes))
-
-
-def roll(x: Tensor, shift: Any, axis: Any = None) -> Tensor:
-    """Elements moved along axes, round the end."""
-    if axis is None:
-        return _reshape(raw("Roll")(ravel(x), shift, 0), shape_vector(dims(x)))
-    shift, axis = _listed(shift), _listed(axis)
-    count = max(len(shift), len(axis))
-    return tf.roll(x, shift * (count // len(shift)), axis * (count // len(axis)))
-
-
-def tile(x: Tensor, repeats: Any) -> Tensor:
-    """The whole tensor repeated along axes."""
-    missing = x.shape.rank - len(repeats)
-    if missing < 0:
-        x = _reshape(x, shape_vector([1] * -missing + dims(x)))
-    kernel, vector = raw("Tile"), shape_vector([1] * missing + list(repeats))
-    return via(kernel, tf.int32, x, vector) if x.dtype == tf.uint16 else kernel(x, vector)  # which has no kernel
-
-
-def repeat(x: Tensor, repeats: Any, axis: int | None = None) -> Tensor:
-    """Each element repeated along an axis."""
-    if axis is None:
-        x, axis = ravel(x), 0
-    if isinstance(repeats, (tuple, list, np.ndarray)):
-        if len(repeats) == 1:
-            repeats = int(repeats[0])
-        elif x.shape[axis] is not None:
-            index = np.repeat(np.arange(x.shape[axis]), np.asarray(repeats))
-            return _gather(x, constant(tuple(index.tolist())), axis)
-    if not isinstance(repeats, int):
-        return tf.repeat(x, repeats, axis)
-    rank, sizes = x.shape.rank, dims(x)
-    axis = nonnegative(axis, rank)
-    wide = [*sizes[: axis + 1], repeats, *sizes[axis + 1 :]]
-    out = [*sizes[:axis], sizes[axis] * repeats, *sizes[axis + 1 :]]
-    return _reshape(_broadcast(_expand(x, axis + 1), shape_vector(wide)), shape_vector(out))
-
-
-# ---- padding --------------------------------------------------------------------------------------------------------
-
-
-def pad(x: Tensor, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Tensor:
-    """Wider at the edges: filled with a constant, reflected, or repeated."""
-    pairs = shapes.pad_pairs(pad_width, x.shape.rank)
-    if mode == "constant":
-        fill = 0 if constant_values is None else constant_values
-        fill = bool(fill) if x.dtype == tf.bool and isinstance(fill, (int, float)) else fill
-        fill = constant(fill, x.dtype) if isinstance(fill, (int, float)) else tf.cast(fill, x.dtype)
-        return raw("PadV2")(x, constant(pairs), fill)
-    if mode in ("reflect", "symmetric"):
-        sizes = x.shape.as_list()
-        room = [s is None or max(p) <= s - (mode == "reflect") for s, p in zip(sizes, pairs, strict=True)]
-        if all(room):
-            return raw("MirrorPad")(x, constant(pairs), mode.upper())
-    return padded_by_index(x, pairs, mode)
-
-
-# ---- reading by index -----------------------------------------------------------------------------------------------
+# ---- reading by index ------------------------------------------------------------------------------------------------
 
 _INDEX = (tf.int32, tf.int64)
 
@@ -211,13 +61,6 @@ def take(x: Tensor, indices: Tensor, axis: int | None = None) -> Tensor:
     if axis is None:
         x, axis = ravel(x), 0
     return _gather(x, _wrapped(indices, size_of(x, axis)), axis)
-
-
-def embedding(indices: Tensor, table: Tensor) -> Tensor:
-    """Rows of a table."""
-    if indices.dtype not in _INDEX:
-        indices = _cast(indices, tf.int32)
-    return _gather(table, indices, 0)
 
 
 def take_along_axis(x: Tensor, indices: Tensor, axis: int | None = None) -> Tensor:
@@ -376,7 +219,7 @@ def slice_update(inputs: Tensor, start_indices: Any, updates: Tensor) -> Tensor:
     return raw("TensorStridedSliceUpdate")(inputs, begin, end, constant((1,) * rank), updates)
 
 
-# ---- scatter --------------------------------------------------------------------------------------------------------
+# ---- writing by index, segments --------------------------------------------------------------------------------------
 
 
 def scatter(indices: Tensor, values: Tensor, shape: Any) -> Tensor:
@@ -463,68 +306,3 @@ segment_sum = _segment("UnsortedSegmentSum")
 segment_max = _segment("UnsortedSegmentMax", -math.inf)
 segment_min = _segment("UnsortedSegmentMin", math.inf)
 segment_prod = _segment("UnsortedSegmentProd")
-
-# ---- triangles and diagonals ----------------------------------------------------------------------------------------
-
-
-# ---- creation -------------------------------------------------------------------------------------------------------
-
-
-def zeros(shape: Any, dtype: str | None = None) -> Tensor:
-    """All 0."""
-    return _filled(shape, 0, dtype)
-
-
-def ones(shape: Any, dtype: str | None = None) -> Tensor:
-    """All 1."""
-    return _filled(shape, 1, dtype)
-
-
-_fill = raw("Fill")
-
-
-def _filled(shape: Any, value: Any, dtype: str | None) -> Tensor:
-    kind = tf.as_dtype(dtype or config.floatx())
-    if kind == tf.string:
-        value = ""
-    elif kind == tf.bool:
-        value = bool(value)
-    elif kind.name.startswith("float8"):
-        return _cast(_fill(shape_vector(shape), constant(value, tf.float32)), kind)
-    return _fill(shape_vector(shape), constant(value, kind))
-
-
-def full(shape: Any, fill_value: Any, dtype: str | None = None) -> Tensor:
-    """All one value, or an array that is broadcast."""
-    value = tf.cast(fill_value, tf.as_dtype(dtype or config.floatx()))
-    return _fill(shape_vector(shape), value) if value.shape.rank == 0 else _broadcast(value, shape_vector(shape))
-
-
-def zeros_like(x: Tensor, dtype: str | None = None) -> Tensor:
-    """All 0, shaped as x."""
-    return _zeros_like(x) if dtype is None else _zeros_like(tf.cast(x, dtype))
-
-
-def ones_like(x: Tensor, dtype: str | None = None) -> Tensor:
-    """All 1, shaped as x."""
-    return _ones_like(x) if dtype is None else _ones_like(tf.cast(x, dtype))
-
-
-_zeros_like, _ones_like = raw("ZerosLike"), raw("OnesLike")
-
-
-def arange(start: Any, stop: Any, step: Any, dtype: str) -> Tensor:
-    """Evenly spaced numbers, the end left out."""
-    kind = tf.as_dtype(dtype)
-    if kind in (tf.int32, tf.int64, tf.float32, tf.float64):
-        return tf.range(start, stop, step, dtype=kind)
-    whole = not kind.is_floating and not kind.is_complex
-    bounds = [tf.cast(v, tf.int64 if whole else tf.float32) for v in (start, stop, step)]
-    return tf.cast(tf.range(*bounds), kind)
-
-
-def eye(N: Any, M: Any = None, k: int = 0, dtype: str | None = None) -> Tensor:
-    """1 on the k-th diagonal, else 0."""
-    rows = _expand(tf.range(N), 1)
-    columns = tf.range(N if M is None else M)
-    return tf.cast(tf.equal(columns - rows, k), tf.as_dtype(dtype or config.floatx()))

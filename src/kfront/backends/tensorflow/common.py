@@ -61,11 +61,20 @@ __all__ = [
     "nonnegative",
     "product",
     "raw",
+    "records",
     "shape_vector",
     "size_of",
     "target",
     "via",
 ]
+
+try:  # private: whether a tape records in this thread
+    from tensorflow.python.eager.record import could_possibly_record as records
+except ImportError:  # pragma: no cover
+
+    def records() -> bool:
+        return True
+
 
 Tensor = Any
 EagerTensor: type = tf.__internal__.EagerTensor

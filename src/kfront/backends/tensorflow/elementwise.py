@@ -9,29 +9,20 @@ from typing import Any
 
 import tensorflow as tf
 
-from kfront.backends.tensorflow._raw import constant, dims, raw, via
-
-try:  # private: whether a tape records in this thread
-    from tensorflow.python.eager.record import could_possibly_record as records
-except ImportError:  # pragma: no cover
-
-    def records() -> bool:
-        return True
-
+from kfront.backends.tensorflow.common import constant, dims, raw, records, via
+from kfront.backends.tensorflow.control import stop_gradient
 
 Tensor = Any
 _cast = raw("Cast")
 _select = raw("SelectV2")
 _not_equal = raw("NotEqual")
 _square, _add, _sub, _mul, _div = raw("Square"), raw("AddV2"), raw("Sub"), raw("Mul"), raw("RealDiv")
-
 exp, log, log1p, expm1, sqrt, rsqrt = map(raw, ("Exp", "Log", "Log1p", "Expm1", "Sqrt", "Rsqrt"))
 sin, cos, tan, sinh, cosh, tanh = map(raw, ("Sin", "Cos", "Tan", "Sinh", "Cosh", "Tanh"))
 arcsin, arccos, arctan = map(raw, ("Asin", "Acos", "Atan"))
 arcsinh, arccosh, arctanh = map(raw, ("Asinh", "Acosh", "Atanh"))
 erf, erfc, sigmoid = map(raw, ("Erf", "Erfc", "Sigmoid"))
 logical_and, logical_or, logical_not = map(raw, ("LogicalAnd", "LogicalOr", "LogicalNot"))
-
 _FLOATING = (tf.float32, tf.float64, tf.float16, tf.bfloat16)
 _UNSIGNED = (tf.uint8, tf.uint16, tf.uint32, tf.uint64, tf.bool)
 
@@ -72,7 +63,7 @@ def cast(x: Tensor, dtype: str) -> Tensor:
         return _cast(_cast(x, tf.float32), kind)
 
 
-# ---- unary ----------------------------------------------------------------------------------------------------------
+# ---- one operand -----------------------------------------------------------------------------------------------------
 
 
 def _only_floats(name: str) -> Callable[..., Any]:
@@ -87,8 +78,6 @@ def _only_floats(name: str) -> Callable[..., Any]:
 
 floor = _only_floats("Floor")
 ceil = _only_floats("Ceil")
-
-
 _round = raw("Round")
 
 
@@ -158,7 +147,7 @@ def bitwise_invert(x: Tensor) -> Tensor:
     return logical_not(x) if x.dtype == tf.bool else _invert(x)
 
 
-# ---- binary ---------------------------------------------------------------------------------------------------------
+# ---- two operands ----------------------------------------------------------------------------------------------------
 
 _FAILED = (TypeError, ValueError, tf.errors.OpError)
 
@@ -252,8 +241,6 @@ bitwise_or = _binary("BitwiseOr", logical_or)
 bitwise_xor = _binary("BitwiseXor", _xor)
 left_shift = _binary("LeftShift")
 right_shift = _binary("RightShift")
-bitwise_left_shift, bitwise_right_shift, bitwise_not = left_shift, right_shift, bitwise_invert
-absolute, true_divide = abs, divide
 _equal, _softplus = raw("Equal"), raw("Softplus")
 divide_no_nan = _binary("DivNoNan")
 
@@ -289,12 +276,6 @@ def where(condition: Tensor, x1: Any, x2: Any) -> Tensor:
     return _select(condition, x1, x2)
 
 
-def nonzero(x: Tensor) -> tuple[Tensor, ...]:
-    """Indices of the elements that are not zero, an int32 vector for each axis."""
-    found = _cast(tf.where(x if x.dtype == tf.bool else _not_equal(x, constant(0, x.dtype))), tf.int32)
-    return tuple(tf.unstack(found, x.shape.rank, axis=1))
-
-
 def logaddexp(x1: Tensor, x2: Tensor) -> Tensor:
     """log(exp(x1) + exp(x2)): finite, with the right gradient everywhere (a half each where both are equal)."""
     d = _sub(x2, x1)
@@ -312,11 +293,7 @@ def clip(x: Tensor, x_min: Any, x_max: Any) -> Tensor:
     return x if x_max is None else _smaller(x, x_max)
 
 
-stop_gradient = raw("StopGradient")
-
-
-# ---- complex --------------------------------------------------------------------------------------------------------
-
+# ---- complex ---------------------------------------------------------------------------------------------------------
 
 to_complex = tf.complex
 

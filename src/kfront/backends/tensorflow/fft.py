@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from kfront.backends.tensorflow._raw import raw, size_of
+from kfront.backends.tensorflow.common import raw, size_of
 
 Tensor = Any
 

@@ -1,4 +1,4 @@
-"""Fourier transforms."""
+"""Fourier transforms; complex values come and go as pairs (real, imaginary)."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ jax = pytest.importorskip("jax")
 
 import kfront
 from kfront import ops  # noqa: F401  (before the adapter)
-from kfront.backends.jax import held as kept
+from kfront.backends.jax import step_state as kept
 from kfront.backends.jax import step as steps
 
 X = np.random.default_rng(0).standard_normal((64, 3)).astype("float32")

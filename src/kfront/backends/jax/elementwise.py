@@ -1,0 +1,164 @@
+"""JAX: elementwise ops and casts."""
+
+from __future__ import annotations
+
+import builtins
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from kfront.backends.jax.common import ARRAY, TRACER, canonical, compiled
+
+exp, exp2, log, log1p, log2, log10, expm1 = jnp.exp, jnp.exp2, jnp.log, jnp.log1p, jnp.log2, jnp.log10, jnp.expm1
+sqrt, cbrt, sinc = jnp.sqrt, jnp.cbrt, jnp.sinc
+sin, cos, tan, tanh, sinh, cosh = jnp.sin, jnp.cos, jnp.tan, jnp.tanh, jnp.sinh, jnp.cosh
+arcsin, arccos, arctan, arcsinh, arccosh = jnp.arcsin, jnp.arccos, jnp.arctan, jnp.arcsinh, jnp.arccosh
+arctanh = jnp.arctanh
+floor, ceil, negative = jnp.floor, jnp.ceil, jnp.negative
+sign, signbit, trunc, square, reciprocal = jnp.sign, jnp.signbit, jnp.trunc, jnp.square, jnp.reciprocal
+isnan, isinf, isfinite = jnp.isnan, jnp.isinf, jnp.isfinite
+real, imag, conj = jnp.real, jnp.imag, jnp.conj
+divide, equal, not_equal, less, less_equal = jnp.divide, jnp.equal, jnp.not_equal, jnp.less, jnp.less_equal
+greater, greater_equal, logical_not = jnp.greater, jnp.greater_equal, jnp.logical_not
+bitwise_invert, left_shift, right_shift = jnp.invert, jnp.left_shift, jnp.right_shift
+nextafter = jnp.nextafter
+where = jnp.where
+# Those that jax.numpy has as `ufunc` objects: a compiled function is called in two thirds of the time.
+add, subtract, multiply = compiled()(jnp.add), compiled()(jnp.subtract), compiled()(jnp.multiply)
+maximum, minimum, logaddexp = compiled()(jnp.maximum), compiled()(jnp.minimum), compiled()(jnp.logaddexp)
+logical_and, logical_or, logical_xor = (compiled()(f) for f in (jnp.logical_and, jnp.logical_or, jnp.logical_xor))
+bitwise_and, bitwise_or, bitwise_xor = (compiled()(f) for f in (jnp.bitwise_and, jnp.bitwise_or, jnp.bitwise_xor))
+_power, _integer_power = compiled()(jnp.power), compiled(1)(lax.integer_pow)
+
+
+def power(x1: Any, x2: Any) -> Any:
+    """A small whole exponent becomes products, which are exact and have exact gradients."""
+    kind = x2.__class__
+    if kind in (int, float) and -32 <= x2 <= 32 and int(x2) == x2 and hasattr(x1, "dtype"):
+        return _integer_power(x1, int(x2)) if x2 >= 0 or jnp.issubdtype(x1.dtype, jnp.inexact) else _power(x1, x2)
+    return _power(x1, x2)
+
+
+@jax.custom_jvp
+def _magnitude(x: Any) -> Any:
+    return lax.abs(x)
+
+
+_magnitude.defjvps(lambda tangent, out, x: tangent * lax.sign(x))  # 0 at 0, where lax.abs has 1
+
+
+@compiled()
+def abs(x: Any) -> Any:
+    """Absolute value with gradient 0 at 0."""
+    return _magnitude(x) if jnp.issubdtype(x.dtype, jnp.floating) else jnp.abs(x)
+
+
+rsqrt = compiled()(lax.rsqrt)
+erf = compiled()(lax.erf)
+erfc = compiled()(lax.erfc)
+erfinv = compiled()(lax.erf_inv)
+sigmoid = jax.nn.sigmoid
+relu = compiled()(jax.nn.relu)
+floor_divide = compiled()(jnp.floor_divide)
+mod = compiled()(jnp.mod)
+
+
+@compiled()
+def arctan2(x1: Any, x2: Any) -> Any:
+    """The angle of (x2, x1); its gradient at the origin is 0, where JAX has NaN."""
+    origin = (x1 == 0) & (x2 == 0)
+    elsewhere = jnp.arctan2(x1, jnp.where(origin, 1, x2))
+    return jnp.where(origin, lax.stop_gradient(jnp.arctan2(x1, x2)), elsewhere)
+
+
+@compiled(1)
+def _round(x: Any, decimals: int) -> Any:
+    if decimals < 0 and jnp.issubdtype(x.dtype, jnp.integer):  # jax.numpy.round has no negative decimals for ints
+        unit = jnp.asarray(10**-decimals, x.dtype)
+        low = x - jnp.mod(x, unit)
+        rest = x - low
+        up = (2 * rest > unit) | ((2 * rest == unit) & (jnp.mod(low // unit, 2) == 1))
+        return jnp.where(up, low + unit, low)
+    return x if jnp.issubdtype(x.dtype, jnp.integer) else jnp.round(x, decimals)
+
+
+def round(x: Any, decimals: int = 0) -> Any:
+    """Half to even, as NumPy."""
+    return _round(x, decimals)
+
+
+@compiled()
+def _clip(x: Any, x_min: Any, x_max: Any) -> Any:
+    if x_min is not None:
+        x = jnp.where(_beyond(jnp.less(x, x_min), x_min), x_min, x)
+    return x if x_max is None else jnp.where(_beyond(jnp.greater(x, x_max), x_max), x_max, x)
+
+
+def _beyond(outside: Any, bound: Any) -> Any:
+    """Where a bound is what comes out: outside of it, and where it is NaN."""
+    return outside | jnp.isnan(bound) if isinstance(bound, jax.Array) else outside
+
+
+def clip(x: Any, x_min: Any, x_max: Any) -> Any:
+    """Gradient 1 at the bounds, as torch and TensorFlow have it (jnp.clip has 1/2)."""
+    return _clip(x, _bound(x, x_min), _bound(x, x_max))
+
+
+def _bound(x: Any, value: Any) -> Any:
+    """A Python int as a number that the dtype of `x` holds: JAX refuses those that overflow."""
+    if value.__class__ is not int or not hasattr(x, "dtype"):
+        return value
+    if not jnp.issubdtype(x.dtype, jnp.integer):
+        return float(value)
+    info = jnp.iinfo(x.dtype)
+    return np.array(builtins.max(info.min, builtins.min(value, info.max)), x.dtype)
+
+
+# ---- dtypes ----------------------------------------------------------------------------------------------------------
+
+
+def _caster(name: str) -> Any:
+    dtype = jnp.dtype(name)
+
+    @compiled()
+    def run(x: Any) -> Any:
+        if jnp.issubdtype(x.dtype, jnp.complexfloating) and not jnp.issubdtype(dtype, jnp.complexfloating):
+            x = x.real if name != "bool" else x != 0
+        return lax.convert_element_type(x, dtype)
+
+    return dtype, run
+
+
+_casters: dict[str, Any] = {}
+
+
+def cast(x: Any, dtype: Any) -> Any:
+    """`x` in another dtype; 64-bit types narrow unless x64 is enabled."""
+    name = canonical(dtype)
+    found = _casters.get(name)
+    if found is None:
+        found = _casters[name] = _caster(name)
+    if type(x) is not ARRAY and not isinstance(x, TRACER):
+        x = jnp.asarray(x)
+    return x if x.dtype == found[0] else found[1](x)
+
+
+@compiled(1)
+def _bitcast(x: Any, dtype: str) -> Any:
+    return x.view(dtype)
+
+
+to_complex = compiled()(lax.complex)
+
+
+def complex_parts(x: Any) -> tuple[Any, Any]:
+    """(real, imaginary) part."""
+    return jnp.real(x), jnp.imag(x)
+
+
+def view(x: Any, dtype: Any = None) -> Any:
+    """The same bits read as another dtype."""
+    return x if dtype is None else _bitcast(x, canonical(dtype))

@@ -1,0 +1,111 @@
+"""JAX: shapes, joining and padding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from kfront.backends.jax.common import ARRAY, TRACER, axes, compiled, dims, nested
+
+
+def shape(x: Any) -> tuple[int, ...]:
+    """The shape; JAX knows every dimension."""
+    return x.shape
+
+
+_reshape = compiled(1)(jnp.reshape)
+_transpose = compiled(1)(jnp.transpose)
+_broadcast_to = compiled(1)(jnp.broadcast_to)
+_expand_dims = compiled(1)(jnp.expand_dims)
+_squeeze = compiled(1)(jnp.squeeze)
+_concatenate = compiled(1)(lambda xs, axis: jnp.concatenate(xs, axis))
+_stack = compiled(1)(lambda xs, axis: jnp.stack(xs, axis))
+_flip = compiled(1)(lambda x, axis: jnp.flip(x, axis))
+_tile = compiled(1)(lambda x, repeats: jnp.tile(x, repeats))
+
+
+def reshape(x: Any, newshape: Any) -> Any:
+    """`x` in another shape; one entry may be -1."""
+    return _reshape(x, dims(newshape))
+
+
+def transpose(x: Any, axes: Any = None) -> Any:
+    """Axes permuted, reversed if None."""
+    return _transpose(x, None if axes is None else tuple(axes))
+
+
+def broadcast_to(x: Any, shape: Any) -> Any:
+    """`x` broadcast to `shape`."""
+    return _broadcast_to(x, dims(shape))
+
+
+def expand_dims(x: Any, axis: Any) -> Any:
+    """New axes of size 1."""
+    return _expand_dims(x, axes(axis))
+
+
+def squeeze(x: Any, axis: Any = None) -> Any:
+    """Axes of size 1 removed."""
+    return _squeeze(x, axes(axis))
+
+
+def concatenate(xs: Sequence[Any], axis: int | None = 0) -> Any:
+    """Joined along an axis."""
+    return _concatenate(xs, axis)
+
+
+def stack(x: Sequence[Any], axis: int = 0) -> Any:
+    """Joined along a new axis."""
+    return _stack(x, axis)
+
+
+@compiled(1, 2)
+def split(x: Any, indices_or_sections: Any, axis: int = 0) -> tuple[Any, ...]:
+    """Parts: so many, or cut at these positions."""
+    at = indices_or_sections
+    return tuple(jnp.split(x, at if isinstance(at, int) else np.array(at, "int64"), axis))
+
+
+def flip(x: Any, axis: Any = None) -> Any:
+    """Order reversed along the axes."""
+    return _flip(x, axes(axis))
+
+
+_roll = compiled(2)(jnp.roll)
+
+
+def roll(x: Any, shift: Any, axis: Any = None) -> Any:
+    """Elements moved around the end."""
+    return _roll(x, axes(shift), axes(axis))
+
+
+@compiled(1, 2)
+def _repeat(x: Any, repeats: Any, axis: int | None) -> Any:
+    return jnp.repeat(x, repeats if isinstance(repeats, int) else np.array(repeats), axis)
+
+
+def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
+    """Each element `repeats` times; the counts must be known while tracing."""
+    return _repeat(x, repeats if repeats.__class__ is int else nested(np.asarray(repeats)), axis)
+
+
+def tile(x: Any, repeats: Any) -> Any:
+    """The whole array repeated along axes."""
+    return _tile(x, dims(repeats))
+
+
+@compiled(1, 2, 3)
+def _pad(x: Any, width: Any, mode: str, value: Any, dynamic: Any) -> Any:
+    if mode == "constant":
+        return jnp.pad(x, width, mode, constant_values=value if dynamic is None else dynamic)
+    return jnp.pad(x, width, mode)
+
+
+def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Any:
+    """Padded at the edges."""
+    if isinstance(constant_values, (ARRAY, TRACER)):
+        return _pad(x, nested(pad_width), mode, 0, constant_values)
+    return _pad(x, nested(pad_width), mode, nested(constant_values or 0), None)

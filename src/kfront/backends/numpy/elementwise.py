@@ -1,0 +1,234 @@
+"""Elementwise functions and casts."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from kfront.backends.numpy.common import HALVES, dtype_of, quiet
+
+exp = quiet(np.exp)
+log = quiet(np.log)
+log1p = quiet(np.log1p)
+expm1 = quiet(np.expm1)
+exp2 = quiet(np.exp2)
+log2 = quiet(np.log2)
+log10 = quiet(np.log10)
+sqrt = quiet(np.sqrt)
+sin = quiet(np.sin)
+cos = quiet(np.cos)
+tan = quiet(np.tan)
+arcsin = quiet(np.arcsin)
+arccos = quiet(np.arccos)
+arctan = np.arctan
+sinh = quiet(np.sinh)
+cosh = quiet(np.cosh)
+tanh = np.tanh
+arcsinh = np.arcsinh
+arccosh = quiet(np.arccosh)
+arctanh = quiet(np.arctanh)
+floor = np.floor
+ceil = np.ceil
+abs = np.abs
+negative = np.negative
+sign = quiet(np.sign)
+isnan = np.isnan
+isinf = np.isinf
+isfinite = np.isfinite
+square = quiet(np.square)
+
+
+def _weak(fn: Any) -> Any:
+    """Arithmetic in which a Python scalar takes the array's dtype; NumPy does not for the dtypes of ml_dtypes."""
+
+    def run(x1: Any, x2: Any) -> Any:
+        if type(x2) in _PYTHON and x1.dtype.kind == "V":
+            x2 = x1.dtype.type(x2)
+        elif type(x1) in _PYTHON and x2.dtype.kind == "V":
+            x1 = x2.dtype.type(x1)
+        with np.errstate(all="ignore"):
+            return fn(x1, x2)
+
+    return run
+
+
+_PYTHON = (float, int, bool)
+add = _weak(operator.add)
+subtract = _weak(operator.sub)
+multiply = _weak(operator.mul)
+divide = _weak(operator.truediv)
+floor_divide = _weak(operator.floordiv)
+mod = _weak(operator.mod)
+maximum = quiet(np.maximum)
+minimum = quiet(np.minimum)
+arctan2 = np.arctan2
+logaddexp = quiet(np.logaddexp)
+hypot = quiet(np.hypot)
+fmax = quiet(np.fmax)
+fmin = quiet(np.fmin)
+fmod = quiet(np.fmod)
+gcd = np.gcd
+lcm = np.lcm
+nextafter = np.nextafter
+signbit = np.signbit
+cbrt = np.cbrt
+equal = np.equal
+not_equal = np.not_equal
+less = np.less
+less_equal = np.less_equal
+greater = np.greater
+greater_equal = np.greater_equal
+logical_and = np.logical_and
+logical_or = np.logical_or
+logical_xor = np.logical_xor
+logical_not = np.logical_not
+bitwise_and = np.bitwise_and
+bitwise_or = np.bitwise_or
+bitwise_xor = np.bitwise_xor
+bitwise_invert = np.invert
+left_shift = np.left_shift
+right_shift = np.right_shift
+
+
+def where(condition: Any, x1: Any, x2: Any) -> Any:
+    if type(x2) is float:
+        x2 = x1.dtype.type(x2)
+    elif type(x1) is float:
+        x1 = x2.dtype.type(x1)
+    return np.where(condition, x1, x2)
+
+
+def view(x: Any, dtype: str | None = None) -> Any:
+    return x if dtype is None else np.ascontiguousarray(x).view(dtype_of(dtype))
+
+
+def to_complex(re: Any, im: Any) -> Any:
+    y = np.empty(np.broadcast(re, im).shape, np.result_type(re, np.complex64))  # re + 1j * im has NaN of infinities
+    y.real, y.imag = re, im
+    return y
+
+
+def complex_parts(x: Any) -> Any:
+    return np.real(x), np.imag(x)
+
+
+def cast(x: Any, dtype: str) -> Any:
+    with np.errstate(all="ignore"):
+        return x.astype(dtype_of(dtype), copy=False)
+
+
+@quiet
+def rsqrt(x: Any) -> Any:
+    return 1 / np.sqrt(x)
+
+
+@quiet
+def round(x: Any, decimals: int = 0) -> Any:
+    if x.dtype in HALVES and decimals:
+        return np.round(x.astype(np.float32), decimals).astype(x.dtype)
+    return np.round(x, decimals) if decimals or x.dtype.kind not in "iu" else x
+
+
+@_weak
+def power(x1: Any, x2: Any) -> Any:
+    if getattr(x1, "dtype", np.dtype(int)).kind in "iu" and getattr(x2, "dtype", np.dtype(int)).kind in "iu":
+        kind = x1.dtype if hasattr(x1, "dtype") else x2.dtype
+        if np.any(np.less(x2, 0)):  # NumPy refuses; other engines truncate
+            return np.trunc(np.power(np.asarray(x1, np.float64), x2)).astype(kind)
+    return x1**x2
+
+
+# ---- special functions -----------------------------------------------------------------------------------------------
+
+
+def relu(x: Any) -> Any:
+    return np.maximum(x, x.dtype.type(0))
+
+
+@quiet
+def sigmoid(x: Any) -> Any:
+    half = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1 / (1 + half), half / (1 + half))
+
+
+# Rational approximations of Cody (1969), "Rational Chebyshev approximations for the error function": coefficients from
+# the highest power down.
+_NEAR = (
+    (
+        1.85777706184603153e-1,
+        3.16112374387056560e0,
+        1.13864154151050156e2,
+        3.77485237685302021e2,
+        3.20937758913846947e3,
+    ),
+    (1.0, 2.36012909523441209e1, 2.44024637934444173e2, 1.28261652607737228e3, 2.84423683343917062e3),
+)
+_MIDDLE = (
+    (
+        2.15311535474403846e-8, 5.64188496988670089e-1, 8.88314979438837594e0, 6.61191906371416295e1,
+        2.98635138197400131e2, 8.81952221241769090e2, 1.71204761263407058e3, 2.05107837782607147e3,
+        1.23033935479799725e3,
+    ),
+    (
+        1.0, 1.57449261107098347e1, 1.17693950891312499e2, 5.37181101862009858e2, 1.62138957456669019e3,
+        3.29079923573345963e3, 4.36261909014324716e3, 3.43936767414372164e3, 1.23033935480374942e3,
+    ),
+)  # fmt: skip
+_FAR = (
+    (
+        1.63153871373020978e-2, 3.05326634961232344e-1, 3.60344899949804439e-1, 1.25781726111229246e-1,
+        1.60837851487422766e-2, 6.58749161529837803e-4,
+    ),
+    (
+        1.0, 2.56852019228982242e0, 1.87295284992346725e0, 5.27905102951428412e-1, 6.05183413124413191e-2,
+        2.33520497626869185e-3,
+    ),
+)  # fmt: skip
+
+
+def _ratio(x: Any, coefficients: tuple[Any, Any]) -> Any:
+    return np.polyval(coefficients[0], x) / np.polyval(coefficients[1], x)
+
+
+def _complement64(y: Any) -> Any:
+    """1 - erf(y) for y >= 0.46875."""
+    middle = _ratio(np.clip(y, 0.4, 4.0), _MIDDLE)
+    inverse = 1 / np.square(np.maximum(y, 4.0))
+    tail = (1 / np.sqrt(np.pi) - inverse * _ratio(inverse, _FAR)) / np.maximum(y, 4.0)
+    return np.exp(-np.square(y)) * np.where(y <= 4.0, middle, tail)
+
+
+def _erf64(x: Any) -> Any:
+    y = np.abs(x)
+    near = x * _ratio(np.square(np.minimum(y, 0.5)), _NEAR)
+    return np.where(y <= 0.46875, near, np.copysign(1 - _complement64(y), x))
+
+
+@quiet
+def erfc(x: Any) -> Any:
+    y = np.asarray(x, np.float64)
+    return np.where(y < 0.5, 1 - _erf64(y), _complement64(np.maximum(y, 0.46875))).astype(x.dtype)
+
+
+@quiet
+def i0(x: Any) -> Any:
+    return np.i0(np.asarray(x, np.float64)).astype(x.dtype)
+
+
+@quiet
+def erf(x: Any) -> Any:
+    return _erf64(np.asarray(x, np.float64)).astype(x.dtype)
+
+
+@quiet
+def erfinv(x: Any) -> Any:
+    y = np.asarray(x, np.float64)
+    log = np.log1p(-y * y)
+    a = 2 / (np.pi * 0.147) + log / 2  # Winitzki's approximation, then Newton steps
+    z = np.copysign(np.sqrt(np.sqrt(a * a - log / 0.147) - a), y)
+    for _ in range(4):
+        z = z - (_erf64(z) - y) * (np.sqrt(np.pi) / 2) * np.exp(np.square(z))
+    z = np.where(np.abs(y) == 1, np.copysign(np.inf, y), z)
+    return np.where(np.abs(y) > 1, np.nan, z).astype(x.dtype)

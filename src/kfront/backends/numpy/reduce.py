@@ -1,0 +1,114 @@
+"""Reductions, scans along an axis, sorting and counting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from kfront.backends.numpy.common import tuple_axis, wide
+from kfront.core.sparse import sparse_bincount
+
+
+@wide
+def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    return np.sum(x, tuple_axis(axis), x.dtype, keepdims=keepdims)
+
+
+@wide
+def prod(x: Any, axis: Any = None, keepdims: bool = False, dtype: str | None = None) -> Any:
+    return np.prod(x, tuple_axis(axis), x.dtype, keepdims=keepdims)
+
+
+def max(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Any:
+    return np.max(x, tuple_axis(axis), keepdims=keepdims, **_initial(x, initial))
+
+
+def min(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Any:
+    return np.min(x, tuple_axis(axis), keepdims=keepdims, **_initial(x, initial))
+
+
+def _initial(x: Any, initial: Any) -> dict[str, Any]:
+    return {} if initial is None else {"initial": np.asarray(initial).astype(x.dtype)[()]}
+
+
+@wide
+def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    return np.mean(x, tuple_axis(axis), keepdims=keepdims)
+
+
+@wide
+def var(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    return np.var(x, tuple_axis(axis), keepdims=keepdims)
+
+
+@wide
+def std(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    return np.std(x, tuple_axis(axis), keepdims=keepdims)
+
+
+def all(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    return np.all(x, tuple_axis(axis), keepdims=keepdims)
+
+
+def any(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    return np.any(x, tuple_axis(axis), keepdims=keepdims)
+
+
+@wide
+def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    axis = tuple_axis(axis)
+    top = np.max(x, axis, keepdims=True)
+    top = np.where(np.isfinite(top), top, 0)
+    out = np.log(np.sum(np.exp(x - top), axis, keepdims=True)) + top
+    return out if keepdims else np.sum(out, axis)
+
+
+def argmax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    return np.argmax(x, axis, keepdims=keepdims).astype(np.int32)
+
+
+def argmin(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    return np.argmin(x, axis, keepdims=keepdims).astype(np.int32)
+
+
+@wide
+def cumsum(x: Any, axis: Any = None, dtype: str | None = None) -> Any:
+    return np.cumsum(x, axis, x.dtype)
+
+
+@wide
+def cumprod(x: Any, axis: Any = None, dtype: str | None = None) -> Any:
+    return np.cumprod(x, axis, x.dtype)
+
+
+def sort(x: Any, axis: Any = -1) -> Any:
+    return np.sort(x, axis)
+
+
+def argsort(x: Any, axis: Any = -1) -> Any:
+    return np.argsort(x, axis, kind="stable").astype(np.int32)
+
+
+def top_k(x: Any, k: int, sorted: bool = True) -> Any:
+    backwards = np.argsort(x[..., ::-1], -1, kind="stable")[..., ::-1][
+        ..., :k
+    ]  # so that the first of equals comes first
+    places = x.shape[-1] - 1 - backwards
+    return np.take_along_axis(x, places, -1), places.astype(np.int32)
+
+
+def searchsorted(sorted_sequence: Any, values: Any, side: str = "left") -> Any:
+    return np.asarray(np.searchsorted(sorted_sequence, values, side)).astype(np.int32)
+
+
+def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = False) -> Any:
+    if sparse:
+        return sparse_bincount(x, weights, minlength)
+    kind = np.int32 if weights is None else weights.dtype
+    if x.ndim == 1:
+        return np.bincount(x, weights, minlength).astype(kind)
+    length = int(np.max(x, initial=-1)) + 1
+    length = length if length > minlength else minlength
+    weights = np.broadcast_to(weights, x.shape) if weights is not None else [None] * len(x)
+    return np.stack([np.bincount(r, w, length) for r, w in zip(x, weights, strict=True)]).astype(kind)

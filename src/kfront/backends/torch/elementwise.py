@@ -1,0 +1,143 @@
+"""Elementwise ops and casts on torch; each name is the op of that name in `kfront.ops`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from kfront.backends.torch.common import TORCH, native
+from kfront.core.dtypes import WEAK, standardize
+
+Tensor = torch.Tensor
+_INTS = frozenset((torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.bool))
+_UNSIGNED_MASK = {"uint16": 0xFFFF, "uint32": 0xFFFFFFFF}
+_SIGNED = frozenset((torch.int8, torch.int16, torch.int32, torch.int64))
+
+
+# ---- one operand -----------------------------------------------------------------------------------------------------
+
+exp, expm1, exp2 = torch.exp, torch.expm1, torch.exp2
+log, log1p, log2, log10 = torch.log, torch.log1p, torch.log2, torch.log10
+sqrt, rsqrt, reciprocal = torch.sqrt, torch.rsqrt, torch.reciprocal
+sin, cos, tan = torch.sin, torch.cos, torch.tan
+sinh, cosh, tanh = torch.sinh, torch.cosh, torch.tanh
+arcsin, arccos, arctan = torch.asin, torch.acos, torch.atan
+arcsinh, arccosh, arctanh = torch.asinh, torch.acosh, torch.atanh
+erf, erfinv = torch.erf, torch.erfinv
+sigmoid, square = torch.sigmoid, torch.square
+isnan, isinf, isfinite = torch.isnan, torch.isinf, torch.isfinite
+isposinf, isneginf = torch.isposinf, torch.isneginf
+erfc, sinc, i0, nextafter = torch.erfc, torch.sinc, torch.i0, torch.nextafter
+to_complex = torch.complex
+logical_not, bitwise_invert = torch.logical_not, torch.bitwise_not
+relu, negative = torch.relu, torch.neg
+deg2rad, rad2deg = torch.deg2rad, torch.rad2deg
+floor, ceil = torch.floor, torch.ceil
+
+
+def abs(x: Tensor) -> Tensor:
+    return x if x.dtype is torch.bool else torch.abs(x)
+
+
+def sign(x: Tensor) -> Tensor:
+    if x.is_floating_point():
+        return torch.where(torch.isnan(x), x, torch.sign(x))  # torch.sign gives 0 for NaN
+    return torch.sign(x)
+
+
+def complex_parts(x: Tensor) -> tuple[Tensor, Tensor]:
+    return x.real, x.imag
+
+
+def view(x: Tensor, dtype: str | None = None) -> Tensor:
+    return x if dtype is None else x.view(native(dtype))
+
+
+def trunc(x: Tensor) -> Tensor:
+    return torch.trunc(x) if x.is_floating_point() else x
+
+
+def round(x: Tensor, decimals: int = 0) -> Tensor:
+    if x.dtype not in _INTS:
+        return torch.round(x, decimals=decimals) if decimals else torch.round(x)
+    if decimals >= 0:
+        return x
+    return torch.round(x.to(torch.float64), decimals=decimals).to(x.dtype)
+
+
+def cast(x: Tensor, dtype: Any) -> Tensor:
+    to = TORCH.get(dtype) if type(dtype) is str else None
+    if to is None:
+        dtype = standardize(dtype)
+        to = TORCH[dtype]
+    mask = _UNSIGNED_MASK.get(dtype)
+    if mask is not None and x.dtype in _SIGNED:
+        return torch.bitwise_and(x.to(torch.int64), mask).to(to)
+    if x.is_complex() and not to.is_complex:
+        x = torch.real(x) if to is not torch.bool else x
+    return x.to(to)
+
+
+def nan_to_num(x: Tensor, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Tensor:
+    if isinstance(nan, Tensor) or isinstance(posinf, Tensor) or isinstance(neginf, Tensor):
+        ends = torch.finfo(x.dtype)
+        x = torch.where(torch.isnan(x), nan, x)
+        x = torch.where(torch.isposinf(x), ends.max if posinf is None else posinf, x)
+        return torch.where(torch.isneginf(x), ends.min if neginf is None else neginf, x)
+    return torch.nan_to_num(x, nan, posinf, neginf)
+
+
+# ---- two operands ----------------------------------------------------------------------------------------------------
+
+add, subtract, multiply, divide = torch.add, torch.sub, torch.mul, torch.div
+power, mod = torch.pow, torch.remainder
+maximum, minimum = torch.maximum, torch.minimum
+arctan2, logaddexp = torch.atan2, torch.logaddexp
+logical_and, logical_or = torch.logical_and, torch.logical_or
+bitwise_and, bitwise_or, bitwise_xor = torch.bitwise_and, torch.bitwise_or, torch.bitwise_xor
+left_shift, right_shift = torch.bitwise_left_shift, torch.bitwise_right_shift
+
+
+def floor_divide(x1: Any, x2: Any) -> Tensor:
+    if type(x1) in WEAK:  # torch.floor_divide has no derivative, which is 0
+        return torch.floor_divide(x1, x2.detach())
+    return torch.div(x1, x2, rounding_mode="floor")
+
+
+def equal(x1: Any, x2: Any) -> Tensor:
+    return torch.eq(x2, x1) if type(x1) in WEAK else torch.eq(x1, x2)
+
+
+def not_equal(x1: Any, x2: Any) -> Tensor:
+    return torch.ne(x2, x1) if type(x1) in WEAK else torch.ne(x1, x2)
+
+
+def less(x1: Any, x2: Any) -> Tensor:
+    return torch.gt(x2, x1) if type(x1) in WEAK else torch.lt(x1, x2)
+
+
+def less_equal(x1: Any, x2: Any) -> Tensor:
+    return torch.ge(x2, x1) if type(x1) in WEAK else torch.le(x1, x2)
+
+
+def greater(x1: Any, x2: Any) -> Tensor:
+    return torch.lt(x2, x1) if type(x1) in WEAK else torch.gt(x1, x2)
+
+
+def greater_equal(x1: Any, x2: Any) -> Tensor:
+    return torch.le(x2, x1) if type(x1) in WEAK else torch.ge(x1, x2)
+
+
+where = torch.where
+
+
+def clip(x: Any, x_min: Any, x_max: Any) -> Tensor:
+    if x_min is None and x_max is None:
+        return x
+    low, high = isinstance(x_min, Tensor), isinstance(x_max, Tensor)
+    if low or high or not isinstance(x, Tensor):
+        x_min = x_min if x_min is None or low else torch.as_tensor(x_min)
+        x_max = x_max if x_max is None or high else torch.as_tensor(x_max)
+        x = x if isinstance(x, Tensor) else torch.as_tensor(x)
+    return torch.clamp(x, x_min, x_max)
