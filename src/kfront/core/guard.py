@@ -25,9 +25,8 @@ from kfront.core import registry
 from kfront.core.dtypes import numpy_dtype
 from kfront.core.errors import KfrontError, SavingError, UnsafeFileError
 from kfront.core.lazy import LAZY
-from kfront.core.op_registry import OPS
+from kfront.core.op_registry import OPS, class_of
 from kfront.core.state import state
-from kfront.saving.op_table import class_of
 
 __all__ = [
     "LIMITS",

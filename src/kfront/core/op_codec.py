@@ -9,9 +9,9 @@ from typing import Any
 from kfront.core import guard, tree
 from kfront.core.errors import SavingError, UnsafeFileError
 from kfront.core.naming import auto_name
+from kfront.core.op_registry import call_names, class_of, ops_in_files
 from kfront.core.operation import OpCall
 from kfront.core.spec import KerasTensor
-from kfront.saving.op_table import CLASS_TO_OP, call_names, class_of
 
 __all__ = ["OpRecipe", "call_arguments", "deserialize_op_call", "is_op_config", "serialize_op_call"]
 
@@ -28,7 +28,7 @@ def is_op_config(config: dict[str, Any]) -> bool:
 
 
 def _call_names(one: Any) -> tuple[str, ...]:
-    names = call_names(one.name, one.tensors[0] if one.tensors else next(iter(one.signature.parameters)))
+    names = call_names(one.name, one.tensors[0] if one.tensors else one.parameters[0])
     return (f"*{one.tensors[0]}",) if names[0].startswith("*") else names
 
 
@@ -157,7 +157,7 @@ def deserialize_op_call(config: dict[str, Any], build: Callable[[Any], Any]) -> 
 def _find_op(module: str, name: str) -> tuple[Any, tuple[str, ...]]:
     if module == _ACTIVATIONS and name in _FUSED:
         return guard.public_name("kfront.activations", _FUSED[name]), ("x",)
-    op = CLASS_TO_OP.get((module, name), "")
+    op = ops_in_files().get((module, name), "")
     home = "kfront.ops.image" if module == "keras.src.ops.image" else "kfront.ops"
     found = guard.public_name(home, op) if op else None
     if found is None:

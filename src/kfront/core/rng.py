@@ -7,6 +7,7 @@ from `seed_key`; in portable mode they are computed from threefry2x32 (same pape
 
 from __future__ import annotations
 
+import functools
 import random as python_random
 import threading
 from typing import Any
@@ -65,12 +66,15 @@ class _Kept(threading.local):
         self.start = self.generator.bit_generator.state
 
 
-_kept = _Kept()
+@functools.cache
+def _kept() -> _Kept:
+    return _Kept()  # when it is first asked for, because NumPy loads `numpy.random` only then
 
 
 def passing_generator(seed: int) -> np.random.Generator:
     """`host_generator` for draws right now: it costs a tenth, and the next call in this thread takes it away."""
-    start, generator = _kept.start, _kept.generator
+    kept = _kept()
+    start, generator = kept.start, kept.generator
     start["state"]["key"][0] = int(seed) & 0xFFFFFFFFFFFFFFFF
     generator.bit_generator.state = start
     return generator

@@ -18,20 +18,6 @@ from kfront.ops.index import get_item, take
 from kfront.ops.logic import equal, where
 from kfront.ops.shape import dim, key_on, pad, reshape
 
-__all__ = [
-    "along",
-    "compute_dtype",
-    "half_away",
-    "highest",
-    "integer_part",
-    "larger",
-    "pair",
-    "restore",
-    "smaller",
-    "spatial_axes",
-    "window",
-]
-
 
 def spatial_axes(images: Any, layout: str, rank: int = 2) -> tuple[tuple[int, ...], int]:
     """The spatial axes and the channel axis of an image (or volume), or of a batch of them.

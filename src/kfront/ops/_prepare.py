@@ -11,8 +11,6 @@ from kfront import config
 from kfront.core.dtypes import standardize
 from kfront.core.errors import ArgumentError, ArgumentTypeError
 
-__all__ = ["data_format", "dtype_name", "epsilon", "option", "optional_dtype", "shape_tuple"]
-
 
 def shape_tuple(shape: Any) -> Any:
     """A shape as a tuple of ints, tensors and None; a list when an entry is symbolic (ops then infer)."""

@@ -9,27 +9,8 @@ from kfront.core import shapes
 from kfront.core.dtypes import floating, numeric, promote
 from kfront.core.op import op
 
-__all__ = [
-    "add",
-    "arctan2",
-    "clip",
-    "divide",
-    "divide_no_nan",
-    "floor_divide",
-    "heaviside",
-    "hypot",
-    "logaddexp",
-    "maximum",
-    "minimum",
-    "mod",
-    "multiply",
-    "power",
-    "subtract",
-    "true_divide",
-]
 
-
-@op(2, promote, shapes.elementwise, weak=True)
+@op(2, promote, shapes.elementwise, weak=True, zeros="joined", home="numpy")
 def add(x1: Any, x2: Any) -> Any:
     """Sum, elementwise.
 
@@ -42,7 +23,7 @@ def add(x1: Any, x2: Any) -> Any:
     """
 
 
-@op(2, numeric, shapes.elementwise, weak=True)
+@op(2, numeric, shapes.elementwise, weak=True, zeros="joined", home="numpy")
 def subtract(x1: Any, x2: Any) -> Any:
     """Difference, elementwise.
 
@@ -55,7 +36,7 @@ def subtract(x1: Any, x2: Any) -> Any:
     """
 
 
-@op(2, promote, shapes.elementwise, weak=True)
+@op(2, promote, shapes.elementwise, weak=True, zeros="absorbed", home="numpy")
 def multiply(x1: Any, x2: Any) -> Any:
     """Product, elementwise.
 
@@ -68,7 +49,7 @@ def multiply(x1: Any, x2: Any) -> Any:
     """
 
 
-@op(2, floating, shapes.elementwise, weak=True)
+@op(2, floating, shapes.elementwise, weak=True, zeros="scaled", home="numpy", aliases=("true_divide",))
 def divide(x1: Any, x2: Any) -> Any:
     """True quotient, elementwise; integers become floatx.
 
@@ -81,7 +62,7 @@ def divide(x1: Any, x2: Any) -> Any:
     """
 
 
-@op(2, numeric, shapes.elementwise, weak=True)
+@op(2, numeric, shapes.elementwise, weak=True, zeros="filled", home="numpy")
 def power(x1: Any, x2: Any) -> Any:
     """`x1` to the power `x2`, elementwise.
 
@@ -94,7 +75,7 @@ def power(x1: Any, x2: Any) -> Any:
     """
 
 
-@op(2, numeric, shapes.elementwise, weak=True)
+@op(2, numeric, shapes.elementwise, weak=True, zeros="filled", home="numpy")
 def floor_divide(x1: Any, x2: Any) -> Any:
     """Largest integer <= x1 / x2, in the common dtype.
 
@@ -107,7 +88,7 @@ def floor_divide(x1: Any, x2: Any) -> Any:
     """
 
 
-@op(2, numeric, shapes.elementwise, weak=True)
+@op(2, numeric, shapes.elementwise, weak=True, zeros="filled", home="numpy")
 def mod(x1: Any, x2: Any) -> Any:
     """Remainder of `floor_divide`; it has the sign of `x2`.
 
@@ -120,7 +101,7 @@ def mod(x1: Any, x2: Any) -> Any:
     """
 
 
-@op(2, promote, shapes.elementwise)
+@op(2, promote, shapes.elementwise, zeros="joined", home="numpy")
 def maximum(x1: Any, x2: Any) -> Any:
     """Larger of two values, elementwise; NaN if either is.
 
@@ -133,7 +114,7 @@ def maximum(x1: Any, x2: Any) -> Any:
     """
 
 
-@op(2, promote, shapes.elementwise)
+@op(2, promote, shapes.elementwise, zeros="joined", home="numpy")
 def minimum(x1: Any, x2: Any) -> Any:
     """Smaller of two values, elementwise; NaN if either is.
 
@@ -146,7 +127,7 @@ def minimum(x1: Any, x2: Any) -> Any:
     """
 
 
-@op(2, floating, shapes.elementwise)
+@op(2, floating, shapes.elementwise, home="numpy")
 def arctan2(x1: Any, x2: Any) -> Any:
     """Angle in radians of the point (x2, x1), in [-pi, pi].
 
@@ -159,7 +140,7 @@ def arctan2(x1: Any, x2: Any) -> Any:
     """
 
 
-@op(2, floating, shapes.elementwise)
+@op(2, floating, shapes.elementwise, home="numpy")
 def logaddexp(x1: Any, x2: Any) -> Any:
     """log(exp(x1) + exp(x2)), without overflow.
 
@@ -172,13 +153,10 @@ def logaddexp(x1: Any, x2: Any) -> Any:
     """
 
 
-true_divide = divide
-
-
 # ---- composed -------------------------------------------------------------------------------------------------------
 
 
-@op(3, numeric, weak=True)
+@op(3, numeric, weak=True, zeros="filled", home="numpy", call_args=("x",))
 def clip(x: Any, x_min: Any, x_max: Any) -> Any:
     """Values below `x_min` become `x_min`, values above `x_max` become `x_max`.
 
@@ -201,7 +179,7 @@ def clip(x: Any, x_min: Any, x_max: Any) -> Any:
     return x if x_max is None else minimum(x, x_max)
 
 
-@op(2, floating)
+@op(2, floating, fuse=True, home="numpy")
 def divide_no_nan(x1: Any, x2: Any) -> Any:
     """Quotient that is 0 where the divisor is 0.
 
@@ -218,7 +196,7 @@ def divide_no_nan(x1: Any, x2: Any) -> Any:
     return where(zero, 0.0, divide(x1, where(zero, 1.0, x2)))
 
 
-@op(2, floating)
+@op(2, floating, fuse=True, home="numpy")
 def heaviside(x1: Any, x2: Any) -> Any:
     """The step function: 0 below 0, 1 above, `x2` at 0.
 
@@ -234,7 +212,7 @@ def heaviside(x1: Any, x2: Any) -> Any:
     return where(less(x1, 0), 0.0, where(greater(x1, 0), 1.0, where(equal(x1, 0), x2, x1)))  # x1: NaN
 
 
-@op(2, floating)
+@op(2, floating, fuse=True, home="numpy")
 def hypot(x1: Any, x2: Any) -> Any:
     """sqrt(x1^2 + x2^2) without overflow: the length of the hypotenuse.
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from kfront.core.errors import ArgumentError, ShapeError
-from kfront.core.op import op
+from kfront.core.op import in_front_of, op
+from kfront.core.op_registry import function
 from kfront.core.shapes import known
 from kfront.ops._prepare import data_format
 from kfront.ops.arithmetic import floor_divide, multiply, power
@@ -18,26 +19,12 @@ from kfront.ops.index import get_item
 from kfront.ops.segment import segment_sum
 from kfront.ops.shape import diag, dim, expand_dims, flip, pad, ravel, reshape, shape, split, stack, transpose
 
-__all__ = [
-    "depth_to_space",
-    "diagflat",
-    "dsplit",
-    "fliplr",
-    "flipud",
-    "fold",
-    "hsplit",
-    "rearrange",
-    "space_to_depth",
-    "unfold",
-    "vander",
-    "vsplit",
-]
-
 
 def _rank(x: Any) -> int:
     return len(x.shape) if hasattr(x, "shape") else np.ndim(x)
 
 
+@function("numpy", call_args=("x",))
 def vsplit(x: Any, indices_or_sections: Any) -> list[Any]:
     """Cut along axis 0; see `split`.
 
@@ -51,6 +38,7 @@ def vsplit(x: Any, indices_or_sections: Any) -> list[Any]:
     return split(x, indices_or_sections, 0)
 
 
+@function("numpy", call_args=("x",))
 def hsplit(x: Any, indices_or_sections: Any) -> list[Any]:
     """Cut along axis 1, along axis 0 for rank 1; see `split`.
 
@@ -64,6 +52,7 @@ def hsplit(x: Any, indices_or_sections: Any) -> list[Any]:
     return split(x, indices_or_sections, 0 if _rank(x) == 1 else 1)
 
 
+@function("numpy", call_args=("x",))
 def dsplit(x: Any, indices_or_sections: Any) -> list[Any]:
     """Cut along axis 2; see `split`.
 
@@ -77,7 +66,7 @@ def dsplit(x: Any, indices_or_sections: Any) -> list[Any]:
     return split(x, indices_or_sections, 2)
 
 
-@op()
+@op(home="numpy")
 def fliplr(x: Any) -> Any:
     """Reverse axis 1.
 
@@ -90,7 +79,7 @@ def fliplr(x: Any) -> Any:
     return flip(x, 1)
 
 
-@op()
+@op(home="numpy")
 def flipud(x: Any) -> Any:
     """Reverse axis 0.
 
@@ -103,7 +92,7 @@ def flipud(x: Any) -> Any:
     return flip(x, 0)
 
 
-@op()
+@op(fuse=True, home="numpy")
 def diagflat(x: Any, k: int = 0) -> Any:
     """A matrix with the flattened tensor on a diagonal.
 
@@ -117,7 +106,7 @@ def diagflat(x: Any, k: int = 0) -> Any:
     return diag(ravel(x), k)
 
 
-@op()
+@op(fuse=True, home="numpy")
 def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     """Matrix of powers (Vandermonde).
 
@@ -152,7 +141,7 @@ def _times(n: Any, k: int) -> Any:
     return n * k if isinstance(n, int) else multiply(n, k)
 
 
-@op(prepare={"data_format": data_format})
+@op(prepare={"data_format": data_format}, fuse=True, home="nn")
 def depth_to_space(x: Any, block_size: int, data_format: str | None = "channels_last") -> Any:
     """Channels become blocks of pixels: images get larger.
 
@@ -177,7 +166,7 @@ def depth_to_space(x: Any, block_size: int, data_format: str | None = "channels_
     return reshape(x, (n, _times(h, k), _times(w, k), _part(c, k * k)))
 
 
-@op(prepare={"data_format": data_format})
+@op(prepare={"data_format": data_format}, fuse=True, home="nn")
 def space_to_depth(x: Any, block_size: int, data_format: str | None = "channels_last") -> Any:
     """Blocks of pixels become channels: images get smaller.
 
@@ -228,7 +217,7 @@ def _places(size: Any, kernel: Any, dilation: Any, padding: Any, stride: Any) ->
     ]
 
 
-@op()
+@op(fuse=True, home="nn")
 def unfold(x: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
     """Patches of images as columns (im2col).
 
@@ -265,7 +254,7 @@ def _pairs(kernel: Any, dilation: Any, padding: Any, stride: Any) -> list[tuple[
     return [_pair(v, k) for k, v in named.items()]
 
 
-@op()
+@op(fuse=True, home="nn")
 def fold(x: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
     """Images of patches in columns; overlapping elements add up (col2im). The transpose of `unfold`.
 
@@ -315,6 +304,24 @@ def _groups(side: str, pattern: str) -> list[list[str]]:
     return out
 
 
+@op(name="rearrange", home="einops", call_args=("x", "pattern"))
+def _rearrange(x: Any, pattern: str, axes_lengths: dict[str, int]) -> Any:
+    left, arrow, right = pattern.partition("->")
+    if not arrow:
+        raise ArgumentError(f"[rearrange] expected a pattern with '->', got {pattern!r}.")
+    before, after = _groups(left, pattern), _groups(right, pattern)
+    before, after = _spread(before, after, len(x.shape), pattern)
+    names = [n for g in before for n in g]
+    if sorted(names) != sorted(n for g in after for n in g) or len(set(names)) != len(names):
+        raise ArgumentError(f"[rearrange] expected the same axes on both sides, each once, got {pattern!r}.")
+    lengths = _lengths(x, before, axes_lengths, pattern)
+    x = reshape(x, [lengths[n] for n in names])
+    flat = [n for g in after for n in g]
+    x = transpose(x, tuple(names.index(n) for n in flat))
+    return reshape(x, [_product([lengths[n] for n in g]) for g in after])
+
+
+@in_front_of(_rearrange)
 def rearrange(tensor: Any, pattern: str, **axes_lengths: int) -> Any:
     """Transpose, split and join axes by a pattern of their names, as einops does (Rogozhnikov, ICLR 2022).
 
@@ -337,23 +344,6 @@ def rearrange(tensor: Any, pattern: str, **axes_lengths: int) -> Any:
     (2, 4, 3)
     """
     return _rearrange(tensor, pattern, axes_lengths)
-
-
-@op(name="rearrange")
-def _rearrange(x: Any, pattern: str, axes_lengths: dict[str, int]) -> Any:
-    left, arrow, right = pattern.partition("->")
-    if not arrow:
-        raise ArgumentError(f"[rearrange] expected a pattern with '->', got {pattern!r}.")
-    before, after = _groups(left, pattern), _groups(right, pattern)
-    before, after = _spread(before, after, len(x.shape), pattern)
-    names = [n for g in before for n in g]
-    if sorted(names) != sorted(n for g in after for n in g) or len(set(names)) != len(names):
-        raise ArgumentError(f"[rearrange] expected the same axes on both sides, each once, got {pattern!r}.")
-    lengths = _lengths(x, before, axes_lengths, pattern)
-    x = reshape(x, [lengths[n] for n in names])
-    flat = [n for g in after for n in g]
-    x = transpose(x, tuple(names.index(n) for n in flat))
-    return reshape(x, [_product([lengths[n] for n in g]) for g in after])
 
 
 def _spread(before: Any, after: Any, rank: int, pattern: str) -> tuple[Any, Any]:

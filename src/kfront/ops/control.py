@@ -9,26 +9,13 @@ from typing import Any
 from kfront.core import shapes, tree
 from kfront.core.dtypes import keep, result_type
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
-from kfront.core.op import op
+from kfront.core.op import in_front_of, op
+from kfront.core.op_registry import function
 from kfront.core.operation import Operation
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.state import state
 from kfront.ops.elementwise import dtype_of
 from kfront.ops.logic import equal
-
-__all__ = [
-    "associative_scan",
-    "cond",
-    "custom_gradient",
-    "fori_loop",
-    "map",
-    "scan",
-    "stop_gradient",
-    "switch",
-    "vectorized_map",
-    "while_loop",
-]
-
 
 # ---- what engines provide: called with the arguments in this order, never with symbolic values ----------------------
 
@@ -37,27 +24,27 @@ def _unknown(*args: Any, **kwargs: Any) -> tuple[int, ...]:
     return ()
 
 
-@op(0, None, _unknown, name="cond")
+@op(0, None, _unknown, name="cond", home="core")
 def _cond(pred: Any, true_fn: Any, false_fn: Any) -> Any: ...
 
 
-@op(0, None, _unknown, name="while_loop")
+@op(0, None, _unknown, name="while_loop", home="core")
 def _while_loop(cond: Any, body: Any, loop_vars: Any, maximum_iterations: Any = None) -> Any: ...
 
 
-@op(0, None, _unknown, name="fori_loop")
+@op(0, None, _unknown, name="fori_loop", home="core")
 def _fori_loop(lower: Any, upper: Any, body_fun: Any, init_val: Any) -> Any: ...
 
 
-@op(0, None, _unknown, name="scan")
+@op(0, None, _unknown, name="scan", home="core")
 def _scan(f: Any, init: Any, xs: Any = None, length: Any = None, reverse: bool = False, unroll: Any = 1) -> Any: ...
 
 
-@op(0, None, _unknown, name="vectorized_map")
+@op(0, None, _unknown, name="vectorized_map", home="core")
 def _vectorized_map(function: Any, elements: Any) -> Any: ...
 
 
-@op(0, None, _unknown, name="custom_gradient")
+@op(0, None, _unknown, name="custom_gradient", home="core")
 def _custom_gradient(f: Any) -> Any: ...
 
 
@@ -110,6 +97,7 @@ def _check_callable(name: str, **functions: Any) -> None:
 # ---- branches -------------------------------------------------------------------------------------------------------
 
 
+@in_front_of(_cond)
 def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
     """The result of one of two functions.
 
@@ -159,6 +147,22 @@ def _join_branches(a: Any, b: Any) -> Any:
     return tree.map_structure(join, a, b)
 
 
+@op(0, None, name="switch", home="core")
+def _switch(index: Any, branches: Any, *operands: Any) -> Any:
+    from kfront.ops.arithmetic import clip
+
+    last = len(branches) - 1
+    index = clip(index, 0, last)
+
+    def pick(i: int) -> Any:
+        if i == last:
+            return branches[i](*operands)
+        return cond(equal(index, i), lambda: branches[i](*operands), lambda: pick(i + 1))
+
+    return pick(0)
+
+
+@in_front_of(_switch)
 def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
     """The result of one of several functions.
 
@@ -184,24 +188,10 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
     return _engine().switch(index, branches, *operands)
 
 
-@op(0, None, name="switch")
-def _switch(index: Any, branches: Any, *operands: Any) -> Any:
-    from kfront.ops.arithmetic import clip
-
-    last = len(branches) - 1
-    index = clip(index, 0, last)
-
-    def pick(i: int) -> Any:
-        if i == last:
-            return branches[i](*operands)
-        return cond(equal(index, i), lambda: branches[i](*operands), lambda: pick(i + 1))
-
-    return pick(0)
-
-
 # ---- loops ----------------------------------------------------------------------------------------------------------
 
 
+@in_front_of(_while_loop)
 def while_loop(
     cond: Callable[..., Any], body: Callable[..., Any], loop_vars: Any, maximum_iterations: int | None = None
 ) -> Any:
@@ -231,6 +221,7 @@ def while_loop(
     return _engine().while_loop(cond, body, loop_vars, maximum_iterations)
 
 
+@in_front_of(_fori_loop)
 def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_val: Any) -> Any:
     """Repeat for the integers of a range.
 
@@ -252,6 +243,7 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_
     return _engine().fori_loop(lower, upper, body_fun, init_val)
 
 
+@in_front_of(_scan)
 def scan(
     f: Callable[[Any, Any], Any],
     init: Any,
@@ -311,6 +303,7 @@ def _batched(y: Any, n: int | None) -> Any:
     return tree.map_structure(lambda s: None if s is None else Abstract((n, *s.shape), s.dtype), _specs(y))
 
 
+@function("core")
 def map(f: Callable[[Any], Any], xs: Any) -> Any:
     """A function applied to each slice along the first axis, one after the other.
 
@@ -325,6 +318,7 @@ def map(f: Callable[[Any], Any], xs: Any) -> Any:
     return scan(lambda carry, x: (carry, f(x)), (), xs)[1]
 
 
+@in_front_of(_vectorized_map)
 def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
     """A function applied to each slice along the first axis, all at once.
 
@@ -344,6 +338,7 @@ def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
     return _engine().vectorized_map(function, elements)
 
 
+@function("core")
 def associative_scan(f: Callable[[Any, Any], Any], elems: Any, reverse: bool = False, axis: int = 0) -> Any:
     """Cumulative results of an associative function, in a logarithmic number of steps (Blelloch, 1990).
 
@@ -447,7 +442,7 @@ def _interleave(even: Any, odd: Any, axis: int, n: int) -> Any:
 # ---- gradients ------------------------------------------------------------------------------------------------------
 
 
-@op(dtype=keep, shape=shapes.same)
+@op(dtype=keep, shape=shapes.same, zeros="kept", home="core")
 def stop_gradient(variable: Any) -> Any:
     """The same values, through which no gradient flows.
 
@@ -459,6 +454,7 @@ def stop_gradient(variable: Any) -> Any:
     """
 
 
+@in_front_of(_custom_gradient)
 def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
     """A function with a gradient of its own.
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from kfront.core import shapes
 from kfront.core.dtypes import from_argument, result_type, standardize, static_rule, to_float
-from kfront.core.op import op
+from kfront.core.op import in_front_of, op
+from kfront.core.op_registry import function
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.state import state
 from kfront.ops._prepare import dtype_name, optional_dtype, shape_tuple
@@ -18,32 +19,10 @@ from kfront.ops.arithmetic import add, divide, multiply, power, subtract
 from kfront.ops.elementwise import cast, dtype_of, floor
 from kfront.ops.logic import greater_equal
 
-__all__ = [
-    "arange",
-    "array",
-    "convert_to_numpy",
-    "convert_to_tensor",
-    "dtype",
-    "empty",
-    "empty_like",
-    "eye",
-    "full",
-    "full_like",
-    "identity",
-    "is_tensor",
-    "linspace",
-    "logspace",
-    "ones",
-    "ones_like",
-    "tri",
-    "zeros",
-    "zeros_like",
-]
-
 _SHAPED: dict[str, Any] = {"shape": shape_tuple, "dtype": dtype_name}
 
 
-@op(0, from_argument, shapes.given, prepare=_SHAPED)
+@op(0, from_argument, shapes.given, prepare=_SHAPED, home="numpy")
 def zeros(shape: Any, dtype: Any = None) -> Any:
     """Zeros.
 
@@ -56,7 +35,7 @@ def zeros(shape: Any, dtype: Any = None) -> Any:
     """
 
 
-@op(0, from_argument, shapes.given, prepare=_SHAPED)
+@op(0, from_argument, shapes.given, prepare=_SHAPED, home="numpy")
 def ones(shape: Any, dtype: Any = None) -> Any:
     """Ones.
 
@@ -69,7 +48,7 @@ def ones(shape: Any, dtype: Any = None) -> Any:
     """
 
 
-@op(0, from_argument, shapes.given, prepare=_SHAPED)
+@op(0, from_argument, shapes.given, prepare=_SHAPED, home="numpy", call_args=("fill_value",))
 def full(shape: Any, fill_value: Any, dtype: Any = None) -> Any:
     """One value everywhere.
 
@@ -83,10 +62,11 @@ def full(shape: Any, fill_value: Any, dtype: Any = None) -> Any:
     """
 
 
-@op(0, from_argument, shapes.arange, name="arange")
+@op(0, from_argument, shapes.arange, name="arange", home="numpy", call_args=("start", "stop", "step"))
 def _arange(start: Any, stop: Any, step: Any, dtype: Any) -> Any: ...
 
 
+@in_front_of(_arange)
 def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> Any:
     """Numbers at equal distances, the end not included.
 
@@ -121,7 +101,7 @@ def _number_type(value: Any) -> Any:
     return float if isinstance(value, (float, np.floating)) else dtype_of(value)
 
 
-@op(0, from_argument, shapes.eye, prepare={"dtype": dtype_name})
+@op(0, from_argument, shapes.eye, prepare={"dtype": dtype_name}, home="numpy")
 def eye(N: Any, M: Any = None, k: int = 0, dtype: Any = None) -> Any:
     """Ones on a diagonal, zeros elsewhere.
 
@@ -139,6 +119,7 @@ def eye(N: Any, M: Any = None, k: int = 0, dtype: Any = None) -> Any:
 # ---- conversion -----------------------------------------------------------------------------------------------------
 
 
+@function("core", call_args=("x",))
 def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, ragged: bool | None = None) -> Any:
     """A tensor of the current backend.
 
@@ -195,6 +176,7 @@ def _current() -> Any:
     return current()
 
 
+@function("numpy", call_args=("x",))
 def array(x: Any, dtype: Any = None) -> Any:
     """A tensor of the current backend from numbers; see `convert_to_tensor`.
 
@@ -208,6 +190,7 @@ def array(x: Any, dtype: Any = None) -> Any:
     return convert_to_tensor(x, dtype)
 
 
+@function("core")
 def convert_to_numpy(x: Any) -> np.ndarray:
     """The values as a NumPy array.
 
@@ -221,6 +204,7 @@ def convert_to_numpy(x: Any) -> np.ndarray:
     return b.to_numpy(x if b.is_tensor(x) else b.convert(x))
 
 
+@function("core")
 def is_tensor(x: Any) -> bool:
     """Whether `x` is a tensor of the current backend.
 
@@ -233,6 +217,7 @@ def is_tensor(x: Any) -> bool:
     return (state.backend or _current()).is_tensor(x)
 
 
+@function("core")
 def dtype(x: Any) -> str:
     """The dtype name of a tensor.
 
@@ -252,6 +237,7 @@ def dtype(x: Any) -> str:
 # ---- composed -------------------------------------------------------------------------------------------------------
 
 
+@function("numpy")
 def empty(shape: Any, dtype: Any = None) -> Any:
     """A tensor whose values do not matter (here: zeros).
 
@@ -265,6 +251,7 @@ def empty(shape: Any, dtype: Any = None) -> Any:
     return zeros(shape, dtype)
 
 
+@function("numpy")
 def identity(n: int, dtype: Any = None) -> Any:
     """The unit matrix.
 
@@ -285,7 +272,7 @@ def _like(make: Callable[..., Any], x: Any, dtype: Any, *fill: Any) -> Any:
     return Abstract(x.shape, kind) if isinstance(x, KerasTensor) else make(shape(x), *fill, kind)
 
 
-@op(prepare={"dtype": optional_dtype})
+@op(prepare={"dtype": optional_dtype}, zeros="filled", fuse=True, home="numpy")
 def zeros_like(x: Any, dtype: Any = None) -> Any:
     """Zeros in the shape of another tensor.
 
@@ -299,7 +286,7 @@ def zeros_like(x: Any, dtype: Any = None) -> Any:
     return _like(zeros, x, dtype)
 
 
-@op(prepare={"dtype": optional_dtype})
+@op(prepare={"dtype": optional_dtype}, zeros="filled", fuse=True, home="numpy")
 def ones_like(x: Any, dtype: Any = None) -> Any:
     """Ones in the shape of another tensor.
 
@@ -313,7 +300,7 @@ def ones_like(x: Any, dtype: Any = None) -> Any:
     return _like(ones, x, dtype)
 
 
-@op(prepare={"dtype": optional_dtype})
+@op(prepare={"dtype": optional_dtype}, home="numpy")
 def empty_like(x: Any, dtype: Any = None) -> Any:
     """A tensor in the shape of another, whose values do not matter (here: zeros).
 
@@ -327,7 +314,7 @@ def empty_like(x: Any, dtype: Any = None) -> Any:
     return _like(zeros, x, dtype)
 
 
-@op(prepare={"dtype": optional_dtype})
+@op(prepare={"dtype": optional_dtype}, home="numpy", call_args=("x", "fill_value"))
 def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Any:
     """One value in the shape of another tensor.
 
@@ -348,7 +335,7 @@ def _linspace_rule(dtypes: tuple[Any, ...], dtype: Any = None, **static: Any) ->
     return to_float(d), d
 
 
-@op(2, _linspace_rule, prepare={"dtype": optional_dtype})
+@op(2, _linspace_rule, prepare={"dtype": optional_dtype}, fuse=True, home="numpy")
 def linspace(
     start: Any,
     stop: Any,
@@ -397,6 +384,7 @@ def _move_axis(y: Any, axis: int, rank: int) -> Any:
     return y if axis in (0, -rank) else moveaxis(y, 0, axis)
 
 
+@function("numpy", call_args=("start", "stop"))
 def logspace(
     start: Any,
     stop: Any,
@@ -424,6 +412,7 @@ def logspace(
     return y if dtype is None else cast(y, dtype)
 
 
+@function("numpy")
 def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Any:
     """Ones on and below a diagonal, zeros above.
 

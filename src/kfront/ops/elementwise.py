@@ -12,49 +12,8 @@ from kfront.ops._prepare import dtype_name
 from kfront.ops.arithmetic import divide, multiply, power
 from kfront.ops.logic import equal, isnan, less, where
 
-__all__ = [
-    "abs",
-    "absolute",
-    "arccos",
-    "arccosh",
-    "arcsin",
-    "arcsinh",
-    "arctan",
-    "arctanh",
-    "cast",
-    "ceil",
-    "cos",
-    "cosh",
-    "deg2rad",
-    "erf",
-    "erfinv",
-    "exp",
-    "exp2",
-    "expm1",
-    "floor",
-    "log",
-    "log1p",
-    "log2",
-    "log10",
-    "nan_to_num",
-    "negative",
-    "rad2deg",
-    "reciprocal",
-    "round",
-    "rsqrt",
-    "saturate_cast",
-    "sign",
-    "sin",
-    "sinh",
-    "sqrt",
-    "square",
-    "tan",
-    "tanh",
-    "trunc",
-]
 
-
-@op(dtype=floating, shape=shapes.same)
+@op(dtype=floating, shape=shapes.same, zeros="filled", home="numpy")
 def exp(x: Any) -> Any:
     """Exponential, elementwise.
 
@@ -66,7 +25,7 @@ def exp(x: Any) -> Any:
     """
 
 
-@op(dtype=floating, shape=shapes.same)
+@op(dtype=floating, shape=shapes.same, zeros="filled", home="numpy")
 def log(x: Any) -> Any:
     """Natural logarithm, elementwise; NaN below 0, -inf at 0.
 
@@ -78,7 +37,7 @@ def log(x: Any) -> Any:
     """
 
 
-@op(dtype=floating, shape=shapes.same)
+@op(dtype=floating, shape=shapes.same, zeros="kept", home="numpy")
 def log1p(x: Any) -> Any:
     """log(1 + x), accurate for small x.
 
@@ -90,7 +49,7 @@ def log1p(x: Any) -> Any:
     """
 
 
-@op(dtype=floating, shape=shapes.same)
+@op(dtype=floating, shape=shapes.same, zeros="kept", home="numpy")
 def expm1(x: Any) -> Any:
     """exp(x) - 1, accurate for small x.
 
@@ -102,7 +61,7 @@ def expm1(x: Any) -> Any:
     """
 
 
-@op(dtype=floating, shape=shapes.same)
+@op(dtype=floating, shape=shapes.same, zeros="kept", home="numpy")
 def sqrt(x: Any) -> Any:
     """Square root, elementwise; NaN below 0.
 
@@ -114,7 +73,7 @@ def sqrt(x: Any) -> Any:
     """
 
 
-@op(dtype=floating, shape=shapes.same)
+@op(dtype=floating, shape=shapes.same, zeros="filled", home="math")
 def rsqrt(x: Any) -> Any:
     """1 / sqrt(x), elementwise.
 
@@ -126,7 +85,7 @@ def rsqrt(x: Any) -> Any:
     """
 
 
-@op(dtype=floating, shape=shapes.same)
+@op(dtype=floating, shape=shapes.same, zeros="kept", home="numpy")
 def sin(x: Any) -> Any:
     """Sine of an angle in radians.
 
@@ -138,7 +97,7 @@ def sin(x: Any) -> Any:
     """
 
 
-@op(dtype=floating, shape=shapes.same)
+@op(dtype=floating, shape=shapes.same, zeros="filled", home="numpy")
 def cos(x: Any) -> Any:
     """Cosine of an angle in radians.
 
@@ -150,7 +109,7 @@ def cos(x: Any) -> Any:
     """
 
 
-@op(dtype=floating, shape=shapes.same)
+@op(dtype=floating, shape=shapes.same, zeros="kept", home="numpy")
 def tan(x: Any) -> Any:
     """Tangent of an angle in radians.
 
@@ -162,7 +121,7 @@ def tan(x: Any) -> Any:
     """
 
 
-@op(dtype=floating, shape=shapes.same)
+@op(dtype=floating, shape=shapes.same, zeros="kept", home="numpy")
 def arcsin(x: Any) -> Any:
     """Inverse sine, in [-pi/2, pi/2]; NaN outside [-1, 1].
 
@@ -174,7 +133,7 @@ def arcsin(x: Any) -> Any:
     """
 
 
-@op(dtype=floating, shape=shapes.same)
+@op(dtype=floating, shape=shapes.same, zeros="filled", home="numpy")
 def arccos(x: Any) -> Any:
     """Inverse cosine, in [0, pi]; NaN outside [-1, 1].
 
@@ -186,7 +145,7 @@ def arccos(x: Any) -> Any:
     """
 
 
-@op(dtype=floating, shape=shapes.same)
+@op(dtype=floating, shape=shapes.same, zeros="kept", home="numpy")
 def arctan(x: Any) -> Any:
     """Inverse tangent, in [-pi/2, pi/2].
 
@@ -198,7 +157,7 @@ def arctan(x: Any) -> Any:
     """
 
 
-@op(dtype=floating, shape=shapes.same)
+@op(dtype=floating, shape=shapes.same, zeros="kept", home="numpy")
 def sinh(x: Any) -> Any:
     """Hyperbolic sine.
 
@@ -210,7 +169,7 @@ def sinh(x: Any) -> Any:
     """
 
 
-@op(dtype=floating, shape=shapes.same)
+@op(dtype=floating, shape=shapes.same, zeros="filled", home="numpy")
 def cosh(x: Any) -> Any:
     """Hyperbolic cosine.
 
@@ -222,7 +181,7 @@ def cosh(x: Any) -> Any:
     """
 
 
-@op(dtype=floating, shape=shapes.same)
+@op(dtype=floating, shape=shapes.same, zeros="kept", home="numpy")
 def tanh(x: Any) -> Any:
     """Hyperbolic tangent.
 
@@ -234,7 +193,7 @@ def tanh(x: Any) -> Any:
     """
 
 
-@op(dtype=floating, shape=shapes.same)
+@op(dtype=floating, shape=shapes.same, zeros="kept", home="numpy")
 def arcsinh(x: Any) -> Any:
     """Inverse hyperbolic sine.
 
@@ -246,7 +205,7 @@ def arcsinh(x: Any) -> Any:
     """
 
 
-@op(dtype=floating, shape=shapes.same)
+@op(dtype=floating, shape=shapes.same, zeros="filled", home="numpy")
 def arccosh(x: Any) -> Any:
     """Inverse hyperbolic cosine; NaN below 1.
 
@@ -258,7 +217,7 @@ def arccosh(x: Any) -> Any:
     """
 
 
-@op(dtype=floating, shape=shapes.same)
+@op(dtype=floating, shape=shapes.same, zeros="kept", home="numpy")
 def arctanh(x: Any) -> Any:
     """Inverse hyperbolic tangent; NaN outside [-1, 1].
 
@@ -270,7 +229,7 @@ def arctanh(x: Any) -> Any:
     """
 
 
-@op(dtype=floating, shape=shapes.same)
+@op(dtype=floating, shape=shapes.same, zeros="kept", home="math")
 def erf(x: Any) -> Any:
     """Gauss error function, 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x.
 
@@ -282,7 +241,7 @@ def erf(x: Any) -> Any:
     """
 
 
-@op(dtype=floating, shape=shapes.same)
+@op(dtype=floating, shape=shapes.same, home="math")
 def erfinv(x: Any) -> Any:
     """Inverse of the Gauss error function; NaN outside [-1, 1].
 
@@ -294,7 +253,7 @@ def erfinv(x: Any) -> Any:
     """
 
 
-@op(dtype=floating, shape=shapes.same)
+@op(dtype=floating, shape=shapes.same, zeros="kept", home="numpy")
 def floor(x: Any) -> Any:
     """Largest integer <= x, as a floating number.
 
@@ -306,7 +265,7 @@ def floor(x: Any) -> Any:
     """
 
 
-@op(dtype=floating, shape=shapes.same)
+@op(dtype=floating, shape=shapes.same, zeros="kept", home="numpy")
 def ceil(x: Any) -> Any:
     """Smallest integer >= x, as a floating number.
 
@@ -323,7 +282,7 @@ def _magnitude(x: Any) -> tuple[Any, Any]:
     return None, {"complex64": "float32", "complex128": "float64"}.get(d, d)
 
 
-@op(dtype=_magnitude, shape=shapes.same)
+@op(dtype=_magnitude, shape=shapes.same, zeros="kept", home="numpy", aliases=("absolute",))
 def abs(x: Any) -> Any:
     """Absolute value, elementwise; the modulus of complex numbers.
 
@@ -335,10 +294,7 @@ def abs(x: Any) -> Any:
     """
 
 
-absolute = abs
-
-
-@op(dtype=numeric, shape=shapes.same)
+@op(dtype=numeric, shape=shapes.same, zeros="kept", home="numpy")
 def negative(x: Any) -> Any:
     """-x, elementwise.
 
@@ -350,7 +306,7 @@ def negative(x: Any) -> Any:
     """
 
 
-@op(dtype=numeric, shape=shapes.same)
+@op(dtype=numeric, shape=shapes.same, zeros="kept", home="numpy")
 def sign(x: Any) -> Any:
     """-1, 0 or 1, elementwise; NaN stays.
 
@@ -362,7 +318,7 @@ def sign(x: Any) -> Any:
     """
 
 
-@op(dtype=numeric, shape=shapes.same)
+@op(dtype=numeric, shape=shapes.same, zeros="kept", home="numpy")
 def round(x: Any, decimals: int = 0) -> Any:
     """Round to a number of decimals, halves to the even neighbour.
 
@@ -389,7 +345,7 @@ def _cast_rule(dtypes: tuple[Any, ...], dtype: Any) -> tuple[Any, Any]:
 _cast_rule.keeps = True  # type: ignore[attr-defined]
 
 
-@op(dtype=_cast_rule, shape=shapes.same, prepare={"dtype": dtype_name})
+@op(dtype=_cast_rule, shape=shapes.same, prepare={"dtype": dtype_name}, zeros="kept", home="core")
 def cast(x: Any, dtype: Any) -> Any:
     """The same values in another dtype.
 
@@ -414,7 +370,7 @@ def cast(x: Any, dtype: Any) -> Any:
 # ---- composed -------------------------------------------------------------------------------------------------------
 
 
-@op(dtype=numeric)
+@op(dtype=numeric, zeros="kept", home="numpy")
 def square(x: Any) -> Any:
     """x * x, elementwise.
 
@@ -427,7 +383,7 @@ def square(x: Any) -> Any:
     return multiply(x, x)
 
 
-@op(dtype=floating)
+@op(dtype=floating, zeros="filled", home="numpy")
 def log2(x: Any) -> Any:
     """Logarithm to base 2.
 
@@ -440,7 +396,7 @@ def log2(x: Any) -> Any:
     return divide(log(x), math.log(2))
 
 
-@op(dtype=floating)
+@op(dtype=floating, zeros="filled", home="numpy")
 def log10(x: Any) -> Any:
     """Logarithm to base 10.
 
@@ -453,7 +409,7 @@ def log10(x: Any) -> Any:
     return divide(log(x), math.log(10))
 
 
-@op(dtype=floating)
+@op(dtype=floating, zeros="filled", home="numpy")
 def exp2(x: Any) -> Any:
     """2 to the power x.
 
@@ -466,7 +422,7 @@ def exp2(x: Any) -> Any:
     return power(2.0, x)
 
 
-@op(dtype=floating)
+@op(dtype=floating, zeros="filled", home="numpy")
 def reciprocal(x: Any) -> Any:
     """1 / x, elementwise.
 
@@ -479,7 +435,7 @@ def reciprocal(x: Any) -> Any:
     return divide(1.0, x)
 
 
-@op(dtype=floating)
+@op(dtype=floating, zeros="kept", fuse=True, home="numpy")
 def deg2rad(x: Any) -> Any:
     """Degrees to radians.
 
@@ -492,7 +448,7 @@ def deg2rad(x: Any) -> Any:
     return multiply(x, math.pi / 180)
 
 
-@op(dtype=floating)
+@op(dtype=floating, zeros="kept", fuse=True, home="numpy")
 def rad2deg(x: Any) -> Any:
     """Radians to degrees.
 
@@ -505,7 +461,7 @@ def rad2deg(x: Any) -> Any:
     return multiply(x, 180 / math.pi)
 
 
-@op(dtype=keep)
+@op(dtype=keep, zeros="kept", home="numpy")
 def trunc(x: Any) -> Any:
     """The fraction cut off: rounding towards 0.
 
@@ -518,7 +474,7 @@ def trunc(x: Any) -> Any:
     return where(less(x, 0), ceil(x), floor(x)) if _floats(x) else x
 
 
-@op(dtype=keep)
+@op(dtype=keep, zeros="filled", fuse=True, home="numpy")
 def nan_to_num(x: Any, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
     """NaN and infinities replaced by numbers.
 
@@ -539,7 +495,7 @@ def nan_to_num(x: Any, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -
     return where(equal(x, -math.inf), low if neginf is None else neginf, x)
 
 
-@op()
+@op(home="core")
 def saturate_cast(x: Any, dtype: Any) -> Any:
     """Cast with values out of the target's range set to its nearest bound.
 

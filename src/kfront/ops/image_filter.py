@@ -27,17 +27,6 @@ from kfront.ops.nn_conv import depthwise_conv
 from kfront.ops.reduce import mean, sum
 from kfront.ops.shape import broadcast_to, dim, expand_dims, reshape, shape, squeeze, transpose
 
-__all__ = [
-    "crop_images",
-    "extract_patches",
-    "extract_patches_3d",
-    "gaussian_blur",
-    "pad_images",
-    "sobel_edges",
-    "ssim",
-]
-
-
 # ---- windows --------------------------------------------------------------------------------------------------------
 
 
@@ -77,7 +66,7 @@ def _reframed(
     return images
 
 
-@op(prepare={"data_format": data_format})
+@op(prepare={"data_format": data_format}, home="image")
 def crop_images(
     images: Any,
     top_cropping: int | None = None,
@@ -121,7 +110,7 @@ def crop_images(
     return _reframed("crop_images", images, str(data_format), rows, columns, "cropping", 1)
 
 
-@op(prepare={"data_format": data_format})
+@op(prepare={"data_format": data_format}, home="image")
 def pad_images(
     images: Any,
     top_padding: int | None = None,
@@ -225,7 +214,7 @@ def _sizes(name: str, value: Any, rank: int) -> Any:
     return made
 
 
-@op(prepare=_PATCHES)
+@op(prepare=_PATCHES, home="image")
 def extract_patches(
     images: Any,
     size: Any,
@@ -268,7 +257,7 @@ def extract_patches(
     return _patches(images, window_size, steps, rate, padding, str(data_format))
 
 
-@op(prepare=_PATCHES)
+@op(prepare=_PATCHES, home="image", call_args=())
 def extract_patches_3d(
     volumes: Any,
     size: Any,
@@ -331,7 +320,7 @@ def blurred(x: Any, size: Any, sigma: Any, layout: str, padding: str = "same") -
     return x
 
 
-@op(prepare={"kernel_size": pair("kernel_size"), "data_format": data_format})
+@op(prepare={"kernel_size": pair("kernel_size"), "data_format": data_format}, home="image")
 def gaussian_blur(
     images: Any, kernel_size: Any = (3, 3), sigma: Any = (1.0, 1.0), data_format: str | None = None
 ) -> Any:
@@ -369,7 +358,7 @@ def gaussian_blur(
 _SMOOTH, _SLOPE = (1.0, 2.0, 1.0), (-1.0, 0.0, 1.0)
 
 
-@op(dtype=floating, prepare={"data_format": data_format})
+@op(dtype=floating, prepare={"data_format": data_format}, home="image")
 def sobel_edges(images: Any, data_format: str | None = None) -> Any:
     """Slopes of the intensity by Sobel's operator; zeros lie outside.
 
@@ -406,7 +395,7 @@ def sobel_edges(images: Any, data_format: str | None = None) -> Any:
     return cast(squeeze(y, 0) if len(images.shape) == 3 else y, dtype_of(images))
 
 
-@op(2, floating, prepare={"data_format": data_format})
+@op(2, floating, prepare={"data_format": data_format}, home="image", class_name="SSIM")
 def ssim(
     image1: Any,
     image2: Any,

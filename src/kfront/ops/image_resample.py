@@ -35,18 +35,6 @@ from kfront.ops.matrix import einsum, solve
 from kfront.ops.reduce import sum
 from kfront.ops.shape import concatenate, dim, expand_dims, moveaxis, reshape, shape, squeeze, stack
 
-__all__ = [
-    "affine_transform",
-    "displaced",
-    "elastic_transform",
-    "homography",
-    "images_at",
-    "map_coordinates",
-    "perspective_transform",
-    "resize",
-    "scale_and_translate",
-]
-
 _LETTERS = "abcdefgh"
 
 
@@ -101,6 +89,8 @@ def _resampled(x: Any, axis: int, length: Any, step: Any, offset: Any, method: s
 @op(
     ("images", "scale", "translation"),
     prepare={"output_shape": shape_tuple, "method": option("method", *_KERNELS)},
+    home="image",
+    call_args=("images", "output_shape", "scale", "translation"),
 )
 def scale_and_translate(
     images: Any,
@@ -177,7 +167,7 @@ _RESIZE: dict[str, Any] = {
 }
 
 
-@op(prepare=_RESIZE)
+@op(prepare=_RESIZE, home="image")
 def resize(
     images: Any,
     size: Any,
@@ -323,7 +313,7 @@ def _order(value: Any) -> int:
     return int(value)
 
 
-@op(2, prepare={"order": _order, "fill_mode": _FILL_MODES})
+@op(2, prepare={"order": _order, "fill_mode": _FILL_MODES}, home="image")
 def map_coordinates(
     inputs: Any, coordinates: Any, order: int, fill_mode: str = "constant", fill_value: float = 0
 ) -> Any:
@@ -400,7 +390,7 @@ def _check_rows(images: Any, what: str, x: Any, tail: tuple[int, ...]) -> None:
         )
 
 
-@op(2, prepare={**_PLACES, "fill_mode": _FILL_MODES})
+@op(2, prepare={**_PLACES, "fill_mode": _FILL_MODES}, home="image")
 def affine_transform(
     images: Any,
     transform: Any,
@@ -460,7 +450,7 @@ def homography(source: Any, target: Any) -> Any:
     return squeeze(found, -1)
 
 
-@op(3, prepare=_PLACES)
+@op(3, prepare=_PLACES, home="image")
 def perspective_transform(
     images: Any,
     start_points: Any,
@@ -503,7 +493,7 @@ def perspective_transform(
     return affine_transform(images, transform, interpolation, "constant", fill_value, data_format)
 
 
-@op(prepare={**_PLACES, "fill_mode": _FILL_MODES})
+@op(prepare={**_PLACES, "fill_mode": _FILL_MODES}, home="image")
 def elastic_transform(
     images: Any,
     alpha: float = 20.0,

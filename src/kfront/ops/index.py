@@ -13,18 +13,6 @@ from kfront.core.errors import ArgumentError
 from kfront.core.op import op
 from kfront.ops._prepare import option, shape_tuple
 
-__all__ = [
-    "get_item",
-    "nonzero",
-    "scatter",
-    "scatter_update",
-    "slice",
-    "slice_update",
-    "take",
-    "take_along_axis",
-    "unravel_index",
-]
-
 
 def _first(x: Any, *others: Any) -> tuple[Any, Any]:
     return None, result_type(x)
@@ -33,7 +21,7 @@ def _first(x: Any, *others: Any) -> tuple[Any, Any]:
 _first.keeps = True  # type: ignore[attr-defined]
 
 
-@op(2, _first, shapes.take)
+@op(2, _first, shapes.take, zeros="filled", home="numpy")
 def take(x: Any, indices: Any, axis: int | None = None) -> Any:
     """Elements at positions along an axis.
 
@@ -53,7 +41,7 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
     """
 
 
-@op(2, _first, shapes.take_along_axis)
+@op(2, _first, shapes.take_along_axis, home="numpy")
 def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Any:
     """Elements at positions along an axis, with positions for each line along it.
 
@@ -75,7 +63,7 @@ def _key(key: Any) -> Any:
     return key
 
 
-@op(dtype=keep, shape=shapes.get_item, prepare={"key": _key})
+@op(dtype=keep, shape=shapes.get_item, prepare={"key": _key}, zeros="filled", home="numpy", call_args=("x", "key"))
 def get_item(x: Any, key: Any) -> Any:
     """``x[key]`` as NumPy means it.
 
@@ -91,7 +79,7 @@ def get_item(x: Any, key: Any) -> Any:
     """
 
 
-@op(dtype=keep, shape=shapes.slice_, prepare={"shape": shape_tuple})
+@op(dtype=keep, shape=shapes.slice_, prepare={"shape": shape_tuple}, home="core", call_args=("inputs", "start_indices"))
 def slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
     """A block of a tensor.
 
@@ -110,7 +98,13 @@ def _update_rule(inputs: Any, updates: Any) -> tuple[Any, Any]:
     return (None, d), d
 
 
-@op(("inputs", "updates"), _update_rule, shapes.slice_update)
+@op(
+    ("inputs", "updates"),
+    _update_rule,
+    shapes.slice_update,
+    home="core",
+    call_args=("inputs", "start_indices", "updates"),
+)
 def slice_update(inputs: Any, start_indices: Any, updates: Any) -> Any:
     """A tensor with a block replaced.
 
@@ -131,7 +125,7 @@ def _scatter_rule(indices: Any, values: Any) -> tuple[Any, Any]:
 _scatter_rule.keeps = True  # type: ignore[attr-defined]
 
 
-@op(2, _scatter_rule, shapes.scatter, prepare={"shape": shape_tuple})
+@op(2, _scatter_rule, shapes.scatter, prepare={"shape": shape_tuple}, home="core")
 def scatter(indices: Any, values: Any, shape: Any) -> Any:
     """Zeros with values put at positions; values for one position add up.
 
@@ -163,7 +157,7 @@ def _reduction(value: Any) -> Any:
     return None if value is None else _REDUCTIONS(value)
 
 
-@op(3, _scatter_update_rule, shapes.scatter_update, prepare={"reduction": _reduction})
+@op(3, _scatter_update_rule, shapes.scatter_update, prepare={"reduction": _reduction}, home="core")
 def scatter_update(inputs: Any, indices: Any, updates: Any, reduction: str | None = None) -> Any:
     """A tensor with elements at positions replaced, or combined.
 
@@ -189,7 +183,7 @@ def _positions(x: Any) -> tuple[Any, Any]:
     return None, "int32"
 
 
-@op(dtype=_positions, shape=_nonzero_shape)
+@op(dtype=_positions, shape=_nonzero_shape, home="numpy")
 def nonzero(x: Any) -> Any:
     """Positions of the elements that are not 0.
 
@@ -201,7 +195,7 @@ def nonzero(x: Any) -> Any:
     """
 
 
-@op()
+@op(home="numpy")
 def unravel_index(indices: Any, shape: Sequence[int]) -> tuple[Any, ...]:
     """Coordinates of positions in a flat tensor.
 

@@ -7,41 +7,11 @@ from typing import Any
 
 from kfront.core import shapes
 from kfront.core.dtypes import compare, floating, keep, logical, numeric, predicate, promote, result_type
-from kfront.core.op import op
+from kfront.core.op import in_front_of, op
 from kfront.core.state import state
 
-__all__ = [
-    "allclose",
-    "bitwise_and",
-    "bitwise_invert",
-    "bitwise_left_shift",
-    "bitwise_not",
-    "bitwise_or",
-    "bitwise_right_shift",
-    "bitwise_xor",
-    "equal",
-    "greater",
-    "greater_equal",
-    "isclose",
-    "isfinite",
-    "isinf",
-    "isnan",
-    "isneginf",
-    "isposinf",
-    "left_shift",
-    "less",
-    "less_equal",
-    "logical_and",
-    "logical_not",
-    "logical_or",
-    "logical_xor",
-    "not_equal",
-    "right_shift",
-    "where",
-]
 
-
-@op(2, compare, shapes.elementwise, weak=True)
+@op(2, compare, shapes.elementwise, weak=True, zeros="filled", home="numpy")
 def equal(x1: Any, x2: Any) -> Any:
     """x1 == x2, elementwise.
 
@@ -54,7 +24,7 @@ def equal(x1: Any, x2: Any) -> Any:
     """
 
 
-@op(2, compare, shapes.elementwise, weak=True)
+@op(2, compare, shapes.elementwise, weak=True, zeros="filled", home="numpy")
 def not_equal(x1: Any, x2: Any) -> Any:
     """x1 != x2, elementwise.
 
@@ -67,7 +37,7 @@ def not_equal(x1: Any, x2: Any) -> Any:
     """
 
 
-@op(2, compare, shapes.elementwise, weak=True)
+@op(2, compare, shapes.elementwise, weak=True, zeros="filled", home="numpy")
 def less(x1: Any, x2: Any) -> Any:
     """x1 < x2, elementwise.
 
@@ -80,7 +50,7 @@ def less(x1: Any, x2: Any) -> Any:
     """
 
 
-@op(2, compare, shapes.elementwise, weak=True)
+@op(2, compare, shapes.elementwise, weak=True, zeros="filled", home="numpy")
 def less_equal(x1: Any, x2: Any) -> Any:
     """x1 <= x2, elementwise.
 
@@ -93,7 +63,7 @@ def less_equal(x1: Any, x2: Any) -> Any:
     """
 
 
-@op(2, compare, shapes.elementwise, weak=True)
+@op(2, compare, shapes.elementwise, weak=True, zeros="filled", home="numpy")
 def greater(x1: Any, x2: Any) -> Any:
     """x1 > x2, elementwise.
 
@@ -106,7 +76,7 @@ def greater(x1: Any, x2: Any) -> Any:
     """
 
 
-@op(2, compare, shapes.elementwise, weak=True)
+@op(2, compare, shapes.elementwise, weak=True, zeros="filled", home="numpy")
 def greater_equal(x1: Any, x2: Any) -> Any:
     """x1 >= x2, elementwise.
 
@@ -119,7 +89,7 @@ def greater_equal(x1: Any, x2: Any) -> Any:
     """
 
 
-@op(2, logical, shapes.elementwise)
+@op(2, logical, shapes.elementwise, zeros="filled", home="numpy")
 def logical_and(x1: Any, x2: Any) -> Any:
     """Both are true, elementwise; operands are cast to bool.
 
@@ -132,7 +102,7 @@ def logical_and(x1: Any, x2: Any) -> Any:
     """
 
 
-@op(2, logical, shapes.elementwise)
+@op(2, logical, shapes.elementwise, zeros="filled", home="numpy")
 def logical_or(x1: Any, x2: Any) -> Any:
     """One of the two is true, elementwise; operands are cast to bool.
 
@@ -145,7 +115,7 @@ def logical_or(x1: Any, x2: Any) -> Any:
     """
 
 
-@op(dtype=logical, shape=shapes.same)
+@op(dtype=logical, shape=shapes.same, zeros="filled", home="numpy")
 def logical_not(x: Any) -> Any:
     """The opposite truth value, elementwise.
 
@@ -157,7 +127,7 @@ def logical_not(x: Any) -> Any:
     """
 
 
-@op(dtype=predicate, shape=shapes.same)
+@op(dtype=predicate, shape=shapes.same, zeros="filled", home="numpy")
 def isnan(x: Any) -> Any:
     """Whether an element is NaN.
 
@@ -169,7 +139,7 @@ def isnan(x: Any) -> Any:
     """
 
 
-@op(dtype=predicate, shape=shapes.same)
+@op(dtype=predicate, shape=shapes.same, zeros="filled", home="numpy")
 def isinf(x: Any) -> Any:
     """Whether an element is infinite.
 
@@ -181,7 +151,7 @@ def isinf(x: Any) -> Any:
     """
 
 
-@op(dtype=predicate, shape=shapes.same)
+@op(dtype=predicate, shape=shapes.same, zeros="filled", home="numpy")
 def isfinite(x: Any) -> Any:
     """Whether an element is neither infinite nor NaN.
 
@@ -193,7 +163,7 @@ def isfinite(x: Any) -> Any:
     """
 
 
-@op(2, promote, shapes.elementwise)
+@op(2, promote, shapes.elementwise, home="numpy")
 def bitwise_and(x: Any, y: Any) -> Any:
     """AND of the bits, elementwise.
 
@@ -206,7 +176,7 @@ def bitwise_and(x: Any, y: Any) -> Any:
     """
 
 
-@op(2, promote, shapes.elementwise)
+@op(2, promote, shapes.elementwise, home="numpy")
 def bitwise_or(x: Any, y: Any) -> Any:
     """OR of the bits, elementwise.
 
@@ -219,7 +189,7 @@ def bitwise_or(x: Any, y: Any) -> Any:
     """
 
 
-@op(2, promote, shapes.elementwise)
+@op(2, promote, shapes.elementwise, home="numpy")
 def bitwise_xor(x: Any, y: Any) -> Any:
     """Exclusive OR of the bits, elementwise.
 
@@ -232,7 +202,7 @@ def bitwise_xor(x: Any, y: Any) -> Any:
     """
 
 
-@op(2, numeric, shapes.elementwise)
+@op(2, numeric, shapes.elementwise, home="numpy", aliases=("bitwise_left_shift",))
 def left_shift(x: Any, y: Any) -> Any:
     """Bits of `x` moved left by `y` places.
 
@@ -245,7 +215,7 @@ def left_shift(x: Any, y: Any) -> Any:
     """
 
 
-@op(2, numeric, shapes.elementwise)
+@op(2, numeric, shapes.elementwise, home="numpy", aliases=("bitwise_right_shift",))
 def right_shift(x: Any, y: Any) -> Any:
     """Bits of `x` moved right by `y` places (arithmetic for signed types).
 
@@ -258,7 +228,7 @@ def right_shift(x: Any, y: Any) -> Any:
     """
 
 
-@op(dtype=keep, shape=shapes.same)
+@op(dtype=keep, shape=shapes.same, home="numpy", aliases=("bitwise_not",))
 def bitwise_invert(x: Any) -> Any:
     """Every bit flipped; logical not for bool.
 
@@ -270,20 +240,16 @@ def bitwise_invert(x: Any) -> Any:
     """
 
 
-bitwise_not = bitwise_invert
-bitwise_left_shift = left_shift
-bitwise_right_shift = right_shift
-
-
 def _where_rule(condition: Any, x1: Any, x2: Any) -> tuple[Any, Any]:
     d = result_type(x1, x2)
     return ("bool", d, d), d
 
 
-@op(3, _where_rule, shapes.elementwise, name="where")
+@op(3, _where_rule, shapes.elementwise, name="where", zeros="filled", home="numpy")
 def _where(condition: Any, x1: Any, x2: Any) -> Any: ...
 
 
+@in_front_of(_where)
 def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
     """Elements of `x1` where `condition` is true, of `x2` elsewhere.
 
@@ -324,7 +290,7 @@ def _fits(condition: Any, x1: Any, x2: Any) -> bool:
     return type(x1) is float and type(x2) in types and x2.dtype in b.ok_sin
 
 
-@op(2)
+@op(2, zeros="filled", home="numpy")
 def logical_xor(x1: Any, x2: Any) -> Any:
     """Exactly one of the two is true, elementwise; operands are cast to bool.
 
@@ -338,7 +304,7 @@ def logical_xor(x1: Any, x2: Any) -> Any:
     return not_equal(logical_not(x1), logical_not(x2))
 
 
-@op(dtype=keep)
+@op(dtype=keep, fuse=True, home="numpy")
 def isposinf(x: Any) -> Any:
     """Whether an element is +inf.
 
@@ -351,7 +317,7 @@ def isposinf(x: Any) -> Any:
     return equal(x, math.inf)
 
 
-@op(dtype=keep)
+@op(dtype=keep, fuse=True, home="numpy")
 def isneginf(x: Any) -> Any:
     """Whether an element is -inf.
 
@@ -364,7 +330,7 @@ def isneginf(x: Any) -> Any:
     return equal(x, -math.inf)
 
 
-@op(2, floating)
+@op(2, floating, zeros="filled", fuse=True, home="numpy", call_args=("x1", "x2", "rtol", "atol"))
 def isclose(x1: Any, x2: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Any:
     """Whether two values agree within a tolerance, elementwise: ``|x1 - x2| <= atol + rtol * |x2|``.
 
@@ -387,7 +353,7 @@ def isclose(x1: Any, x2: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan:
     return logical_or(out, logical_and(isnan(x1), isnan(x2))) if equal_nan else out
 
 
-@op(2, floating)
+@op(2, floating, home="numpy", class_name="AllClose")
 def allclose(x1: Any, x2: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Any:
     """Whether all elements agree within a tolerance; see `isclose`.
 

@@ -9,7 +9,7 @@ from typing import Any
 from kfront.core import shapes
 from kfront.core.dtypes import floating, promote, result_type, to_float
 from kfront.core.errors import ArgumentError, ShapeError
-from kfront.core.op import op
+from kfront.core.op import in_front_of, op
 from kfront.ops._prepare import option
 from kfront.ops.arithmetic import divide, mod, multiply, power, subtract
 from kfront.ops.create import arange, eye
@@ -30,36 +30,6 @@ from kfront.ops.shape import (
     swapaxes,
 )
 
-__all__ = [
-    "cholesky",
-    "cholesky_inverse",
-    "cross",
-    "det",
-    "dot",
-    "eig",
-    "eigh",
-    "einsum",
-    "inner",
-    "inv",
-    "kron",
-    "logdet",
-    "lstsq",
-    "lu_factor",
-    "matmul",
-    "matrix_rank",
-    "norm",
-    "outer",
-    "pinv",
-    "qr",
-    "slogdet",
-    "solve",
-    "solve_triangular",
-    "svd",
-    "tensordot",
-    "vdot",
-]
-
-
 # ---- products -------------------------------------------------------------------------------------------------------
 
 
@@ -68,7 +38,7 @@ def _matmul_rule(x1: Any, x2: Any) -> tuple[Any, Any]:
     return d, d
 
 
-@op(2, _matmul_rule, shapes.matmul)
+@op(2, _matmul_rule, shapes.matmul, zeros="joined", home="numpy")
 def matmul(x1: Any, x2: Any) -> Any:
     """Matrix product.
 
@@ -89,10 +59,11 @@ def _einsum_rule(*operands: Any) -> tuple[Any, Any]:
     return d, d
 
 
-@op("list", _einsum_rule, shapes.einsum, name="einsum")
+@op("list", _einsum_rule, shapes.einsum, name="einsum", home="numpy", call_args=("*operands",))
 def _einsum(operands: Any, subscripts: str) -> Any: ...
 
 
+@in_front_of(_einsum)
 def einsum(subscripts: str, *operands: Any, **kwargs: Any) -> Any:
     """Sum of products over named axes (Einstein's convention).
 
@@ -115,7 +86,7 @@ def einsum(subscripts: str, *operands: Any, **kwargs: Any) -> Any:
     return _einsum(list(operands), subscripts)
 
 
-@op(2, promote)
+@op(2, promote, zeros="filled", fuse=True, home="numpy")
 def dot(x1: Any, x2: Any) -> Any:
     """Dot product: over the last axis of `x1` and the last but one of `x2`; a scalar multiplies.
 
@@ -142,7 +113,7 @@ def _contracted(axes: Any, a: int, b: int) -> tuple[tuple[int, ...], tuple[int, 
     return shapes.axes_of(left, a, "axes"), shapes.axes_of(right, b, "axes")
 
 
-@op(2, promote)
+@op(2, promote, home="numpy")
 def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
     """Sum of products over chosen axes of two tensors.
 
@@ -170,7 +141,7 @@ def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
     return cast(einsum(f"{''.join(first)},{''.join(second)}->{out}", x1, x2), dtype_of(x1))  # einsum of int8 is int32
 
 
-@op(2, promote)
+@op(2, promote, fuse=True, home="numpy")
 def vdot(x1: Any, x2: Any) -> Any:
     """Sum of the products of all elements.
 
@@ -186,7 +157,7 @@ def vdot(x1: Any, x2: Any) -> Any:
     return matmul(ravel(x1), ravel(x2))
 
 
-@op(2, promote)
+@op(2, promote, fuse=True, home="numpy")
 def inner(x1: Any, x2: Any) -> Any:
     """Sum of products over the last axes of both.
 
@@ -202,7 +173,7 @@ def inner(x1: Any, x2: Any) -> Any:
     return tensordot(x1, x2, ((-1,), (-1,)))
 
 
-@op(2, promote)
+@op(2, promote, fuse=True, home="numpy")
 def outer(x1: Any, x2: Any) -> Any:
     """Product of each element of one tensor with each of another.
 
@@ -216,7 +187,7 @@ def outer(x1: Any, x2: Any) -> Any:
     return multiply(expand_dims(ravel(x1), 1), expand_dims(ravel(x2), 0))
 
 
-@op(2, promote)
+@op(2, promote, fuse=True, home="numpy")
 def kron(x1: Any, x2: Any) -> Any:
     """Kronecker product: `x2` repeated, scaled by each element of `x1`.
 
@@ -243,7 +214,7 @@ def _times(i: Any, j: Any) -> Any:
     return i * j if isinstance(i, int) and isinstance(j, int) else multiply(i, j)
 
 
-@op(2, promote)
+@op(2, promote, fuse=True, home="numpy")
 def cross(x1: Any, x2: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Any:
     """Cross product of vectors of 2 or 3 components.
 
@@ -281,7 +252,7 @@ def cross(x1: Any, x2: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, a
 # ---- factorizations and solvers (primitives) ------------------------------------------------------------------------
 
 
-@op(dtype=floating, shape=shapes.square)
+@op(dtype=floating, shape=shapes.square, home="linalg")
 def cholesky(x: Any, upper: bool = False) -> Any:
     """Triangular factor of symmetric positive definite matrices: x = L L^T.
 
@@ -294,7 +265,7 @@ def cholesky(x: Any, upper: bool = False) -> Any:
     """
 
 
-@op(dtype=floating, shape=shapes.determinant)
+@op(dtype=floating, shape=shapes.determinant, home="linalg")
 def det(x: Any) -> Any:
     """Determinant.
 
@@ -306,7 +277,7 @@ def det(x: Any) -> Any:
     """
 
 
-@op(dtype=floating, shape=shapes.square)
+@op(dtype=floating, shape=shapes.square, home="linalg")
 def inv(x: Any) -> Any:
     """Inverse of matrices.
 
@@ -318,7 +289,7 @@ def inv(x: Any) -> Any:
     """
 
 
-@op(2, floating, shapes.solve)
+@op(2, floating, shapes.solve, home="linalg")
 def solve(a: Any, b: Any) -> Any:
     """The x with a x = b.
 
@@ -331,7 +302,7 @@ def solve(a: Any, b: Any) -> Any:
     """
 
 
-@op(2, floating, shapes.solve)
+@op(2, floating, shapes.solve, home="linalg")
 def solve_triangular(a: Any, b: Any, lower: bool = False) -> Any:
     """The x with a x = b for triangular `a`.
 
@@ -353,7 +324,7 @@ def _several(count: int) -> Any:
     return rule
 
 
-@op(dtype=_several(2), shape=shapes.qr, prepare={"mode": option("mode", "reduced", "complete")})
+@op(dtype=_several(2), shape=shapes.qr, prepare={"mode": option("mode", "reduced", "complete")}, home="linalg")
 def qr(x: Any, mode: str = "reduced") -> Any:
     """Orthogonal and upper triangular factor: x = Q R.
 
@@ -371,7 +342,7 @@ def _svd_rule(x: Any) -> tuple[Any, Any]:
     return d, d
 
 
-@op(dtype=_svd_rule, shape=shapes.svd)
+@op(dtype=_svd_rule, shape=shapes.svd, home="linalg", class_name="SVD")
 def svd(x: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     """Singular value decomposition: x = U diag(S) V^H.
 
@@ -385,7 +356,7 @@ def svd(x: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     """
 
 
-@op(dtype=_several(2), shape=shapes.eigh)
+@op(dtype=_several(2), shape=shapes.eigh, home="linalg")
 def eigh(x: Any) -> Any:
     """Eigenvalues and eigenvectors of symmetric (Hermitian) matrices.
 
@@ -403,7 +374,7 @@ def _eig_rule(x: Any) -> tuple[Any, Any]:
     return d, [kind, kind]
 
 
-@op(dtype=_eig_rule, shape=shapes.eigh)
+@op(dtype=_eig_rule, shape=shapes.eigh, home="linalg")
 def eig(x: Any) -> Any:
     """Eigenvalues and eigenvectors of square matrices.
 
@@ -420,7 +391,7 @@ def _lu_rule(x: Any) -> tuple[Any, Any]:
     return d, [d, "int32"]
 
 
-@op(dtype=_lu_rule, shape=shapes.lu_factor)
+@op(dtype=_lu_rule, shape=shapes.lu_factor, home="linalg")
 def lu_factor(x: Any) -> Any:
     """LU factors with pivoting, packed into one matrix (as LAPACK's getrf).
 
@@ -436,7 +407,7 @@ def lu_factor(x: Any) -> Any:
 # ---- composed -------------------------------------------------------------------------------------------------------
 
 
-@op(dtype=floating)
+@op(dtype=floating, fuse=True, home="numpy")
 def slogdet(x: Any) -> Any:
     """Sign and logarithm of the absolute value of the determinant.
 
@@ -454,7 +425,7 @@ def slogdet(x: Any) -> Any:
     return multiply(parity, prod(sign(d), -1)), sum(log(abs(d)), -1)
 
 
-@op(dtype=floating)
+@op(dtype=floating, fuse=True, home="math")
 def logdet(x: Any) -> Any:
     """Logarithm of the determinant of positive definite matrices.
 
@@ -467,7 +438,7 @@ def logdet(x: Any) -> Any:
     return multiply(2.0, sum(log(diagonal(cholesky(x), 0, -2, -1)), -1))
 
 
-@op(dtype=floating)
+@op(dtype=floating, fuse=True, home="linalg")
 def cholesky_inverse(x: Any, upper: bool = False) -> Any:
     """Inverse of a positive definite matrix from its triangular factor.
 
@@ -485,7 +456,7 @@ def cholesky_inverse(x: Any, upper: bool = False) -> Any:
     return matmul(swapaxes(half, -1, -2), half)
 
 
-@op(dtype=floating)
+@op(dtype=floating, fuse=True, home="linalg")
 def pinv(x: Any, rcond: Any = None) -> Any:
     """Pseudo-inverse (Moore-Penrose).
 
@@ -504,7 +475,7 @@ def pinv(x: Any, rcond: Any = None) -> Any:
     return matmul(multiply(swapaxes(vh, -1, -2), expand_dims(inverse, -2)), swapaxes(u, -1, -2))
 
 
-@op(2, floating)
+@op(2, floating, fuse=True, home="linalg")
 def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     """The x that makes the norm of a x - b least; the shortest one when there are several.
 
@@ -521,7 +492,7 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     return matmul(pinv(a, rcond), b)
 
 
-@op(dtype=floating)
+@op(dtype=floating, fuse=True, home="linalg")
 def matrix_rank(x: Any, tol: Any = None) -> Any:
     """Number of singular values above a tolerance.
 
@@ -539,7 +510,7 @@ def matrix_rank(x: Any, tol: Any = None) -> Any:
     return count_nonzero(greater(s, tol), -1)
 
 
-@op(dtype=floating)
+@op(dtype=floating, zeros="filled", fuse=True, home="linalg")
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """Norm of vectors or matrices.
 

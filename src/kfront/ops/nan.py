@@ -31,31 +31,13 @@ from kfront.ops.reduce import (
 )
 from kfront.ops.shape import expand_dims, moveaxis, reshape, squeeze
 
-__all__ = [
-    "nanargmax",
-    "nanargmin",
-    "nancumprod",
-    "nancumsum",
-    "nanmax",
-    "nanmean",
-    "nanmedian",
-    "nanmin",
-    "nanpercentile",
-    "nanprod",
-    "nanquantile",
-    "nanstd",
-    "nansum",
-    "nanvar",
-    "percentile",
-]
-
 
 def _filled(x: Any, value: Any) -> Any:
     """`x` with NaN replaced."""
     return where(isnan(x), value, x) if is_floating(x) else x
 
 
-@op()
+@op(fuse=True, home="numpy")
 def nansum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Sum over axes with NaN as 0.
 
@@ -70,7 +52,7 @@ def nansum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return sum(_filled(x, 0.0), axis, keepdims)
 
 
-@op()
+@op(fuse=True, home="numpy")
 def nanprod(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Product over axes with NaN as 1.
 
@@ -85,7 +67,7 @@ def nanprod(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return prod(_filled(x, 1.0), axis, keepdims)
 
 
-@op(dtype=floating)
+@op(dtype=floating, fuse=True, home="numpy")
 def nanmean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Mean over axes of what is not NaN.
 
@@ -107,7 +89,7 @@ def _mean(parts: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     return divide(total, cast(count, dtype_of(total)))
 
 
-@op(dtype=floating)
+@op(dtype=floating, fuse=True, home="numpy")
 def nanvar(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Variance over axes of what is not NaN.
 
@@ -123,7 +105,7 @@ def nanvar(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return _mean(where(isnan(x), 0.0, square(deviations)), x, axis, keepdims)
 
 
-@op(dtype=floating)
+@op(dtype=floating, fuse=True, home="numpy")
 def nanstd(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Standard deviation over axes of what is not NaN.
 
@@ -138,7 +120,7 @@ def nanstd(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return sqrt(nanvar(x, axis, keepdims))
 
 
-@op(dtype=keep)
+@op(dtype=keep, fuse=True, home="numpy")
 def nanmax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Largest value over axes of what is not NaN.
 
@@ -153,7 +135,7 @@ def nanmax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return _extreme(max, -math.inf, x, axis, keepdims)
 
 
-@op(dtype=keep)
+@op(dtype=keep, fuse=True, home="numpy")
 def nanmin(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Smallest value over axes of what is not NaN.
 
@@ -176,7 +158,7 @@ def _extreme(reduce: Any, neutral: float, x: Any, axis: Any, keepdims: bool) -> 
     return where(all(missing, axis, keepdims), math.nan, out)
 
 
-@op(dtype=keep)
+@op(dtype=keep, fuse=True, home="numpy")
 def nanargmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
     """Position of the largest value that is not NaN; -1 where there is none.
 
@@ -191,7 +173,7 @@ def nanargmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
     return _position(argmax, -math.inf, x, axis, keepdims)
 
 
-@op(dtype=keep)
+@op(dtype=keep, fuse=True, home="numpy")
 def nanargmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
     """Position of the smallest value that is not NaN; -1 where there is none.
 
@@ -214,7 +196,7 @@ def _position(find: Any, neutral: float, x: Any, axis: Any, keepdims: bool) -> A
     return where(all(missing, axis, keepdims), -1, out)
 
 
-@op(dtype=keep, prepare={"dtype": optional_dtype})
+@op(dtype=keep, prepare={"dtype": optional_dtype}, fuse=True, home="numpy")
 def nancumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
     """Sums of the elements so far, NaN as 0.
 
@@ -229,7 +211,7 @@ def nancumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
     return cumsum(_filled(x, 0.0), axis, dtype)
 
 
-@op(dtype=keep, prepare={"dtype": optional_dtype})
+@op(dtype=keep, prepare={"dtype": optional_dtype}, fuse=True, home="numpy")
 def nancumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
     """Products of the elements so far, NaN as 1.
 
@@ -244,7 +226,7 @@ def nancumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
     return cumprod(_filled(x, 1.0), axis, dtype)
 
 
-@op(2, floating, prepare={"method": METHODS})
+@op(2, floating, prepare={"method": METHODS}, fuse=True, home="numpy")
 def percentile(x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Any:
     """Values below which given percentages of the elements lie; see `quantile`.
 
@@ -261,7 +243,7 @@ def percentile(x: Any, q: Any, axis: Any = None, method: str = "linear", keepdim
     return quantile(x, divide(q, 100.0), axis, method, keepdims)
 
 
-@op(2, floating, prepare={"method": METHODS})
+@op(2, floating, prepare={"method": METHODS}, fuse=True, home="numpy")
 def nanpercentile(x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Any:
     """As `percentile`, of what is not NaN.
 
@@ -278,7 +260,7 @@ def nanpercentile(x: Any, q: Any, axis: Any = None, method: str = "linear", keep
     return nanquantile(x, divide(q, 100.0), axis, method, keepdims)
 
 
-@op(2, floating, prepare={"method": METHODS})
+@op(2, floating, prepare={"method": METHODS}, fuse=True, home="numpy")
 def nanquantile(x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Any:
     """As `quantile`, of what is not NaN.
 
@@ -315,7 +297,7 @@ def nanquantile(x: Any, q: Any, axis: Any = None, method: str = "linear", keepdi
     return expand_dims(out, tuple(i + (0 if scalar else 1) for i in gone)) if keepdims and gone else out
 
 
-@op(dtype=floating)
+@op(dtype=floating, fuse=True, home="numpy")
 def nanmedian(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """As `median`, of what is not NaN.
 

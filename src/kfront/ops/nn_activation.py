@@ -15,42 +15,10 @@ from kfront.ops.logic import greater, greater_equal, less, less_equal, where
 from kfront.ops.reduce import cumsum, sort, sum
 from kfront.ops.shape import dim, flip, reshape, split
 
-__all__ = [
-    "celu",
-    "elu",
-    "gelu",
-    "glu",
-    "hard_shrink",
-    "hard_sigmoid",
-    "hard_silu",
-    "hard_swish",
-    "hard_tanh",
-    "leaky_relu",
-    "log_sigmoid",
-    "log_softmax",
-    "relu",
-    "relu6",
-    "selu",
-    "sigmoid",
-    "silu",
-    "soft_shrink",
-    "softmax",
-    "softplus",
-    "softsign",
-    "sparse_plus",
-    "sparse_sigmoid",
-    "sparsemax",
-    "squareplus",
-    "swish",
-    "tanh_shrink",
-    "threshold",
-]
-
-
 # ---- primitives -----------------------------------------------------------------------------------------------------
 
 
-@op(dtype=numeric, shape=shapes.same)
+@op(dtype=numeric, shape=shapes.same, zeros="kept", home="nn")
 def relu(x: Any) -> Any:
     """max(x, 0), with gradient 0 at 0.
 
@@ -62,7 +30,7 @@ def relu(x: Any) -> Any:
     """
 
 
-@op(dtype=floating, shape=shapes.same)
+@op(dtype=floating, shape=shapes.same, zeros="filled", home="nn")
 def sigmoid(x: Any) -> Any:
     """1 / (1 + exp(-x)).
 
@@ -74,7 +42,7 @@ def sigmoid(x: Any) -> Any:
     """
 
 
-@op(dtype=floating, shape=shapes.over)
+@op(dtype=floating, shape=shapes.over, zeros="filled", home="nn")
 def softmax(x: Any, axis: Any = -1) -> Any:
     """exp(x) divided by its sum along axes.
 
@@ -87,7 +55,7 @@ def softmax(x: Any, axis: Any = -1) -> Any:
     """
 
 
-@op(dtype=floating, shape=shapes.over)
+@op(dtype=floating, shape=shapes.over, zeros="filled", home="nn")
 def log_softmax(x: Any, axis: Any = -1) -> Any:
     """Logarithm of `softmax`, accurate where that is close to 0.
 
@@ -100,7 +68,7 @@ def log_softmax(x: Any, axis: Any = -1) -> Any:
     """
 
 
-@op(dtype=floating, shape=shapes.same)
+@op(dtype=floating, shape=shapes.same, zeros="filled", home="nn")
 def softplus(x: Any) -> Any:
     """log(1 + exp(x)), without overflow.
 
@@ -115,7 +83,7 @@ def softplus(x: Any) -> Any:
 # ---- composed -------------------------------------------------------------------------------------------------------
 
 
-@op(dtype=floating)
+@op(dtype=floating, zeros="kept", fuse=True, home="nn")
 def relu6(x: Any) -> Any:
     """min(max(x, 0), 6).
 
@@ -128,7 +96,7 @@ def relu6(x: Any) -> Any:
     return where(greater_equal(x, 6), 6, relu(x))
 
 
-@op(dtype=floating)
+@op(dtype=floating, zeros="kept", fuse=True, home="nn")
 def leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:
     """x above 0, `negative_slope` * x below.
 
@@ -142,7 +110,7 @@ def leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:
     return where(greater(x, 0), x, multiply(x, negative_slope))
 
 
-@op(dtype=floating)
+@op(dtype=floating, zeros="kept", fuse=True, home="nn")
 def elu(x: Any, alpha: float = 1.0) -> Any:
     """x above 0, alpha * (exp(x) - 1) below (Clevert et al., 2015, arXiv:1511.07289).
 
@@ -157,7 +125,7 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
     return where(positive, x, multiply(alpha, expm1(where(positive, 0, x))))
 
 
-@op(dtype=floating)
+@op(dtype=floating, zeros="kept", fuse=True, home="nn")
 def selu(x: Any) -> Any:
     """Scaled `elu` that keeps mean 0 and variance 1 (Klambauer et al., 2017, arXiv:1706.02515).
 
@@ -170,7 +138,7 @@ def selu(x: Any) -> Any:
     return multiply(1.0507009873554805, elu(x, 1.6732632423543772))
 
 
-@op(dtype=floating)
+@op(dtype=floating, zeros="kept", fuse=True, home="nn")
 def celu(x: Any, alpha: float = 1.0) -> Any:
     """x above 0, alpha * (exp(x / alpha) - 1) below (Barron, 2017, arXiv:1704.07483).
 
@@ -185,7 +153,7 @@ def celu(x: Any, alpha: float = 1.0) -> Any:
     return where(positive, x, multiply(alpha, expm1(divide(where(positive, 0, x), alpha))))
 
 
-@op(dtype=floating)
+@op(dtype=floating, zeros="kept", home="nn")
 def gelu(x: Any, approximate: bool = True) -> Any:
     """x times the distribution function of the standard normal (Hendrycks and Gimpel, 2016, arXiv:1606.08415).
 
@@ -202,7 +170,7 @@ def gelu(x: Any, approximate: bool = True) -> Any:
     return multiply(multiply(0.5, x), add(1.0, erf(divide(x, math.sqrt(2)))))
 
 
-@op(dtype=floating)
+@op(dtype=floating, zeros="kept", home="nn", aliases=("swish",))
 def silu(x: Any) -> Any:
     """x * sigmoid(x), also known as swish (Ramachandran et al., 2017, arXiv:1710.05941).
 
@@ -215,10 +183,7 @@ def silu(x: Any) -> Any:
     return multiply(x, sigmoid(x))
 
 
-swish = silu
-
-
-@op(dtype=floating)
+@op(dtype=floating, zeros="filled", home="nn")
 def log_sigmoid(x: Any) -> Any:
     """log(sigmoid(x)), without overflow.
 
@@ -231,7 +196,7 @@ def log_sigmoid(x: Any) -> Any:
     return negative(softplus(negative(x)))
 
 
-@op(dtype=floating)
+@op(dtype=floating, zeros="kept", fuse=True, home="nn")
 def softsign(x: Any) -> Any:
     """x / (1 + |x|).
 
@@ -244,7 +209,7 @@ def softsign(x: Any) -> Any:
     return divide(x, add(1.0, abs(x)))
 
 
-@op(dtype=floating)
+@op(dtype=floating, zeros="filled", fuse=True, home="nn")
 def hard_sigmoid(x: Any) -> Any:
     """x / 6 + 1/2, cut off at 0 and 1: a sigmoid of straight lines.
 
@@ -257,7 +222,7 @@ def hard_sigmoid(x: Any) -> Any:
     return where(less_equal(x, -3), 0.0, where(greater_equal(x, 3), 1.0, divide(add(x, 3.0), 6.0)))
 
 
-@op(dtype=floating)
+@op(dtype=floating, fuse=True, home="nn", aliases=("hard_swish",))
 def hard_silu(x: Any) -> Any:
     """x * hard_sigmoid(x), also known as hard swish (Howard et al., 2019, arXiv:1905.02244).
 
@@ -271,10 +236,7 @@ def hard_silu(x: Any) -> Any:
     return where(less_equal(x, -3), 0.0, where(greater_equal(x, 3), x, curve))
 
 
-hard_swish = hard_silu
-
-
-@op(dtype=numeric)
+@op(dtype=numeric, zeros="kept", fuse=True, home="nn")
 def hard_tanh(x: Any) -> Any:
     """x, cut off at -1 and 1.
 
@@ -288,7 +250,7 @@ def hard_tanh(x: Any) -> Any:
     return x if dtype_of(x).startswith("u") else where(less_equal(x, -1), -1, x)
 
 
-@op(dtype=floating)
+@op(dtype=floating, zeros="kept", fuse=True, home="nn")
 def tanh_shrink(x: Any) -> Any:
     """x - tanh(x).
 
@@ -301,7 +263,7 @@ def tanh_shrink(x: Any) -> Any:
     return subtract(x, tanh(x))
 
 
-@op(dtype=floating)
+@op(dtype=floating, zeros="kept", fuse=True, home="nn")
 def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
     """x where |x| is above a threshold, 0 elsewhere.
 
@@ -315,7 +277,7 @@ def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
     return where(less_equal(abs(x), threshold), 0.0, x)
 
 
-@op(dtype=floating)
+@op(dtype=floating, zeros="kept", fuse=True, home="nn")
 def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
     """x moved towards 0 by a threshold, 0 within it.
 
@@ -330,7 +292,7 @@ def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
     return where(less_equal(abs(x), threshold), 0.0, outside)
 
 
-@op(dtype=floating)
+@op(dtype=floating, fuse=True, home="nn")
 def threshold(x: Any, threshold: float, default_value: float) -> Any:
     """x where it is above a threshold, a fixed value elsewhere.
 
@@ -345,7 +307,7 @@ def threshold(x: Any, threshold: float, default_value: float) -> Any:
     return where(less_equal(x, threshold), default_value, x)
 
 
-@op(dtype=floating)
+@op(dtype=floating, fuse=True, home="nn")
 def squareplus(x: Any, b: float = 4) -> Any:
     """(x + sqrt(x^2 + b)) / 2: a smooth `relu` (Barron, 2021, arXiv:2112.11687).
 
@@ -359,7 +321,7 @@ def squareplus(x: Any, b: float = 4) -> Any:
     return multiply(0.5, add(x, sqrt(add(square(x), b))))
 
 
-@op(dtype=floating)
+@op(dtype=floating, fuse=True, home="nn")
 def sparse_plus(x: Any) -> Any:
     """0 below -1, (x + 1)^2 / 4 up to 1, x above.
 
@@ -373,7 +335,7 @@ def sparse_plus(x: Any) -> Any:
     return where(less_equal(x, -1), 0.0, where(greater_equal(x, 1), x, curve))
 
 
-@op(dtype=floating)
+@op(dtype=floating, fuse=True, home="nn")
 def sparse_sigmoid(x: Any) -> Any:
     """(x + 1) / 2, cut off at 0 and 1.
 
@@ -386,7 +348,7 @@ def sparse_sigmoid(x: Any) -> Any:
     return where(less_equal(x, -1), 0.0, where(greater_equal(x, 1), 1.0, multiply(0.5, add(x, 1.0))))
 
 
-@op(dtype=floating)
+@op(dtype=floating, fuse=True, home="nn")
 def glu(x: Any, axis: int = -1) -> Any:
     """The first half of an axis times the sigmoid of the second (Dauphin et al., 2016, arXiv:1612.08083).
 
@@ -401,7 +363,7 @@ def glu(x: Any, axis: int = -1) -> Any:
     return multiply(a, sigmoid(b))
 
 
-@op(dtype=floating)
+@op(dtype=floating, fuse=True, home="nn")
 def sparsemax(x: Any, axis: int = -1) -> Any:
     """The nearest point of the probability simplex: a sparse softmax (Martins and Astudillo, 2016, arXiv:1602.02068).
 

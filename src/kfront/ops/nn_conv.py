@@ -16,22 +16,11 @@ from kfront.ops.matrix import tensordot
 from kfront.ops.reduce import amax
 from kfront.ops.shape import moveaxis
 
-__all__ = [
-    "adaptive_average_pool",
-    "adaptive_max_pool",
-    "average_pool",
-    "conv",
-    "conv_transpose",
-    "depthwise_conv",
-    "max_pool",
-    "separable_conv",
-]
-
 _padding = option("padding", "valid", "same")
 _LAYOUT: dict[str, Any] = {"padding": _padding, "data_format": data_format}
 
 
-@op(2, floating, shapes_nn.conv, prepare=_LAYOUT)
+@op(2, floating, shapes_nn.conv, prepare=_LAYOUT, home="nn")
 def conv(
     inputs: Any,
     kernel: Any,
@@ -59,7 +48,7 @@ def conv(
     """
 
 
-@op(2, floating, shapes_nn.depthwise_conv, prepare=_LAYOUT)
+@op(2, floating, shapes_nn.depthwise_conv, prepare=_LAYOUT, home="nn")
 def depthwise_conv(
     inputs: Any,
     kernel: Any,
@@ -83,7 +72,7 @@ def depthwise_conv(
     """
 
 
-@op(2, floating, shapes_nn.conv_transpose, prepare=_LAYOUT)
+@op(2, floating, shapes_nn.conv_transpose, prepare=_LAYOUT, home="nn")
 def conv_transpose(
     inputs: Any,
     kernel: Any,
@@ -109,7 +98,7 @@ def conv_transpose(
     """
 
 
-@op(3, floating, prepare=_LAYOUT)
+@op(3, floating, prepare=_LAYOUT, fuse=True, home="nn")
 def separable_conv(
     inputs: Any,
     depthwise_kernel: Any,
@@ -137,7 +126,7 @@ def separable_conv(
     return conv(y, pointwise_kernel, 1, "valid", data_format)
 
 
-@op(dtype=keep, shape=shapes_nn.pool, prepare=_LAYOUT)
+@op(dtype=keep, shape=shapes_nn.pool, prepare=_LAYOUT, home="nn")
 def max_pool(
     inputs: Any, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: str | None = None
 ) -> Any:
@@ -155,7 +144,7 @@ def max_pool(
     """
 
 
-@op(dtype=floating, shape=shapes_nn.pool, prepare=_LAYOUT)
+@op(dtype=floating, shape=shapes_nn.pool, prepare=_LAYOUT, home="nn")
 def average_pool(
     inputs: Any, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: str | None = None
 ) -> Any:
@@ -192,7 +181,7 @@ def _adaptive(inputs: Any, output_size: Any, layout: str, pool_axis: Any) -> Any
     return inputs
 
 
-@op(dtype=floating, prepare={"data_format": data_format})
+@op(dtype=floating, prepare={"data_format": data_format}, fuse=True, home="nn")
 def adaptive_average_pool(inputs: Any, output_size: Any, data_format: str | None = None) -> Any:
     """Mean of windows that are chosen so that the output has a given size.
 
@@ -213,7 +202,7 @@ def adaptive_average_pool(inputs: Any, output_size: Any, data_format: str | None
     return _adaptive(inputs, output_size, str(data_format), pool_axis)
 
 
-@op(dtype=keep, prepare={"data_format": data_format})
+@op(dtype=keep, prepare={"data_format": data_format}, fuse=True, home="nn")
 def adaptive_max_pool(inputs: Any, output_size: Any, data_format: str | None = None) -> Any:
     """Largest value of windows that are chosen so that the output has a given size.
 

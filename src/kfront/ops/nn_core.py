@@ -8,7 +8,7 @@ from typing import Any
 from kfront.core import shapes, shapes_nn
 from kfront.core.dtypes import floating, result_type, static_rule, to_float
 from kfront.core.errors import ShapeError
-from kfront.core.op import op
+from kfront.core.op import in_front_of, op
 from kfront.core.sparse import sparse_multi_hot
 from kfront.core.spec import KerasTensor
 from kfront.ops._prepare import dtype_name, epsilon
@@ -21,21 +21,6 @@ from kfront.ops.matrix import einsum, matmul, norm
 from kfront.ops.nn_activation import log_softmax, softmax
 from kfront.ops.reduce import max, mean, sum, var
 from kfront.ops.shape import dim, expand_dims, repeat, reshape, squeeze
-
-__all__ = [
-    "batch_normalization",
-    "binary_crossentropy",
-    "categorical_crossentropy",
-    "dot_product_attention",
-    "layer_normalization",
-    "moments",
-    "multi_hot",
-    "normalize",
-    "one_hot",
-    "psnr",
-    "rms_normalization",
-    "sparse_categorical_crossentropy",
-]
 
 _HALF = ("float16", "bfloat16", "float8_e4m3fn", "float8_e5m2")
 
@@ -54,7 +39,7 @@ def _linear_rule(*dtypes: Any) -> tuple[Any, Any]:
     return d, d
 
 
-@op(("x", "kernel", "bias"), _linear_rule)
+@op(("x", "kernel", "bias"), _linear_rule, zeros="filled")
 def linear(x: Any, kernel: Any, bias: Any = None) -> Any:
     """Product over the last axis, plus a bias: the heart of a dense layer.
 
@@ -77,7 +62,7 @@ def _table_rule(indices: Any, table: Any) -> tuple[Any, Any]:
 _table_rule.keeps = True  # type: ignore[attr-defined]
 
 
-@op(2, _table_rule)
+@op(2, _table_rule, zeros="filled")
 def embedding(indices: Any, table: Any) -> Any:
     """Rows of a table.
 
@@ -102,7 +87,7 @@ def _one_hot_rule(dtypes: tuple[Any, ...], dtype: Any = None, **static: Any) -> 
 _one_hot_rule.keeps = True  # type: ignore[attr-defined]
 
 
-@op(dtype=_one_hot_rule, shape=shapes_nn.one_hot, prepare={"dtype": dtype_name})
+@op(dtype=_one_hot_rule, shape=shapes_nn.one_hot, prepare={"dtype": dtype_name}, zeros="filled", home="nn")
 def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Any:
     """A 1 at the place of each class number, zeros elsewhere; only zeros for numbers out of range.
 
@@ -127,6 +112,14 @@ def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse:
     """
 
 
+@op(name="multi_hot", prepare={"dtype": dtype_name}, zeros="filled", home="nn")
+def _multi_hot(inputs: Any, num_classes: int, axis: int, dtype: Any, sparse: bool) -> Any:
+    if sparse and not isinstance(inputs, KerasTensor):
+        return sparse_multi_hot(inputs, num_classes, axis, dtype)
+    return max(one_hot(inputs, num_classes, axis, dtype), 1 if len(inputs.shape) > 1 else 0)
+
+
+@in_front_of(_multi_hot)
 def multi_hot(
     inputs: Any, num_classes: int | None = None, axis: int = -1, dtype: Any = None, sparse: bool = False, **kwargs: Any
 ) -> Any:
@@ -153,17 +146,10 @@ def multi_hot(
     return _multi_hot(inputs, num_classes, axis, dtype, sparse)
 
 
-@op(name="multi_hot", prepare={"dtype": dtype_name})
-def _multi_hot(inputs: Any, num_classes: int, axis: int, dtype: Any, sparse: bool) -> Any:
-    if sparse and not isinstance(inputs, KerasTensor):
-        return sparse_multi_hot(inputs, num_classes, axis, dtype)
-    return max(one_hot(inputs, num_classes, axis, dtype), 1 if len(inputs.shape) > 1 else 0)
-
-
 # ---- normalization --------------------------------------------------------------------------------------------------
 
 
-@op(dtype=floating)
+@op(dtype=floating, fuse=True, home="nn")
 def moments(x: Any, axes: Any, keepdims: bool = False, synchronized: bool = False) -> Any:
     """Mean and variance over axes.
 
@@ -182,7 +168,14 @@ def moments(x: Any, axes: Any, keepdims: bool = False, synchronized: bool = Fals
     return cast(mean(y, axes, keepdims), kind), cast(var(y, axes, keepdims), kind)
 
 
-@op(("x", "mean", "variance", "offset", "scale"), floating, prepare={"epsilon": epsilon})
+@op(
+    ("x", "mean", "variance", "offset", "scale"),
+    floating,
+    prepare={"epsilon": epsilon},
+    fuse=True,
+    home="nn",
+    class_name="BatchNorm",
+)
 def batch_normalization(
     x: Any, mean: Any, variance: Any, axis: int, offset: Any = None, scale: Any = None, epsilon: float = 1e-3
 ) -> Any:
@@ -253,7 +246,15 @@ def _normal_rule(x: Any, *weights: Any) -> tuple[Any, Any]:
     return (d, *(None,) * len(weights)), d
 
 
-@op(("x", "gamma", "beta"), _normal_rule, name="layer_normalization", prepare={"epsilon": epsilon})
+@op(
+    ("x", "gamma", "beta"),
+    _normal_rule,
+    name="layer_normalization",
+    prepare={"epsilon": epsilon},
+    fuse=True,
+    home="nn",
+    class_name="LayerNorm",
+)
 def _layer_normalization(x: Any, gamma: Any = None, beta: Any = None, axis: Any = -1, epsilon: Any = None) -> Any:
     axes = tuple(sorted(shapes.axes_of(tuple(axis) if isinstance(axis, list) else axis, len(x.shape))))
     y = _widen(x)
@@ -266,6 +267,7 @@ def _layer_normalization(x: Any, gamma: Any = None, beta: Any = None, axis: Any 
     return cast(y, dtype_of(x))
 
 
+@in_front_of(_layer_normalization)
 def layer_normalization(
     x: Any, gamma: Any = None, beta: Any = None, axis: Any = -1, epsilon: float | None = None, **kwargs: Any
 ) -> Any:
@@ -287,7 +289,7 @@ def layer_normalization(
     return _layer_normalization(x, gamma, beta, axis, epsilon)
 
 
-@op(("x", "scale"), _normal_rule, prepare={"epsilon": epsilon})
+@op(("x", "scale"), _normal_rule, prepare={"epsilon": epsilon}, fuse=True, home="nn", class_name="RMSNorm")
 def rms_normalization(x: Any, scale: Any = None, axis: Any = -1, epsilon: Any = None) -> Any:
     """x divided by its root mean square along axes (Zhang and Sennrich, 2019, arXiv:1910.07467).
 
@@ -308,7 +310,7 @@ def rms_normalization(x: Any, scale: Any = None, axis: Any = -1, epsilon: Any = 
     return cast(y, dtype_of(x))
 
 
-@op(dtype=floating, prepare={"epsilon": epsilon})
+@op(dtype=floating, prepare={"epsilon": epsilon}, fuse=True, home="nn")
 def normalize(x: Any, axis: Any = -1, order: Any = 2, epsilon: Any = None) -> Any:
     """x divided by its norm along axes; what is shorter than `epsilon` is divided by that.
 
@@ -341,7 +343,13 @@ def _attention_rule(query: Any, key: Any, value: Any, bias: Any, mask: Any) -> t
     return (d, d, d, None if bias is None else to_float(result_type(bias)), None if mask is None else "bool"), d
 
 
-@op(("query", "key", "value", "bias", "mask"), _attention_rule, name="dot_product_attention")
+@op(
+    ("query", "key", "value", "bias", "mask"),
+    _attention_rule,
+    name="dot_product_attention",
+    home="nn",
+    call_args=("query", "key", "value", "bias", "mask", "scale"),
+)
 def _attention(
     query: Any,
     key: Any,
@@ -369,6 +377,7 @@ def _attention(
     return einsum("bnts,bsnh->btnh", weights, value)
 
 
+@in_front_of(_attention)
 def dot_product_attention(
     query: Any,
     key: Any,
@@ -444,7 +453,7 @@ def _inside(x: Any, eps: float) -> Any:
     return clip(x, eps, 1.0 - eps)
 
 
-@op(2, _loss_rule)
+@op(2, _loss_rule, fuse=True, home="nn")
 def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Any:
     """-sum(target * log(output)) along the axis of classes.
 
@@ -471,7 +480,7 @@ def _sparse_loss_rule(target: Any, output: Any) -> tuple[Any, Any]:
     return ("int32", d), d
 
 
-@op(2, _sparse_loss_rule)
+@op(2, _sparse_loss_rule, home="nn")
 def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Any:
     """-log(output) of the class that is right; 0 for a class number out of range.
 
@@ -505,7 +514,7 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
     return where(inside, negative(squeeze(picked, a)), 0.0)
 
 
-@op(2, _loss_rule)
+@op(2, _loss_rule, fuse=True, home="nn")
 def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> Any:
     """-(target * log(output) + (1 - target) * log(1 - output)), elementwise.
 
@@ -531,7 +540,7 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
     return negative(add(right, wrong))
 
 
-@op(2, floating)
+@op(2, floating, fuse=True, home="nn", class_name="PSNR")
 def psnr(x1: Any, x2: Any, max_val: float) -> Any:
     """Peak signal-to-noise ratio in decibels.
 

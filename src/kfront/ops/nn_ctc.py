@@ -8,6 +8,7 @@ from typing import Any
 from kfront.core.dtypes import result_type, to_float
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.op import op
+from kfront.core.op_registry import function
 from kfront.core.shapes import shape_of
 from kfront.ops.arithmetic import add, floor_divide, logaddexp, maximum, mod, multiply, subtract
 from kfront.ops.control import scan
@@ -31,8 +32,6 @@ from kfront.ops.reduce import all as all_
 from kfront.ops.reduce import argmax, argsort, logsumexp, max, sum, top_k
 from kfront.ops.shape import broadcast_to, concatenate, dim, expand_dims, pad, reshape, stack, transpose
 
-__all__ = ["ctc_decode", "ctc_loss"]
-
 _NEVER = -1e30  # log of a probability of 0; finite, so that gradients stay finite
 
 
@@ -46,7 +45,7 @@ def _shifted(x: Any, steps: int) -> Any:
     return pad(get_item(x, (..., slice(None, -steps))), ((0, 0), (steps, 0)), "constant", _NEVER)
 
 
-@op(4, _loss_rule)
+@op(4, _loss_rule, fuse=True, home="nn", class_name="CTCLoss")
 def ctc_loss(target: Any, output: Any, target_length: Any, output_length: Any, mask_index: int = 0) -> Any:
     """-log of the probability of all paths that yield the target.
 
@@ -107,6 +106,7 @@ def _end(alpha: Any, target_length: Any) -> Any:
     return where(less(total, _NEVER / 2), math.inf, negative(total))
 
 
+@function("nn", call_args=("inputs", "sequence_lengths"), class_name="CTCDecode")
 def ctc_decode(
     inputs: Any,
     sequence_lengths: Any,
@@ -247,7 +247,7 @@ def _best(beam: Any, stay_blank: Any, stay_class: Any, longer: Any) -> Any:
     )
 
 
-@op(2, name="ctc_beam_decode")
+@op(2, name="ctc_beam_decode", fuse=True)
 def _beam_search(inputs: Any, sequence_lengths: Any, beam_width: int, top_paths: int, mask_index: int) -> Any:
     kind, batch, steps = dtype_of(inputs), dim(inputs, 0), dim(inputs, 1)
     logs = log_softmax(cast(inputs, "float32") if kind in ("float16", "bfloat16") else inputs, -1)

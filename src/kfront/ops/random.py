@@ -50,9 +50,6 @@ from kfront.ops.reduce import sum as sum_of
 from kfront.ops.shape import concatenate, dim, expand_dims, reshape
 from kfront.ops.shape import shape as shape_of
 
-__all__: list[str] = []
-
-
 # ---- primitives: (key, ...) -> tensor -------------------------------------------------------------------------------
 
 
@@ -115,7 +112,7 @@ def random_randint(key: Any, shape: Any, minval: Any, maxval: Any, dtype: str) -
 # ---- what engines may replace ---------------------------------------------------------------------------------------
 
 
-@op(1)
+@op(1, fuse=True)
 def random_truncated_normal(key: Any, shape: Any, dtype: str) -> Any:
     """Standard normal numbers that lie within (-2, 2).
 
@@ -292,7 +289,7 @@ def _gumbel_max(key: Any, logits: Any, num_samples: int, dtype: str) -> Any:
     return cast(argmax(scores, -1), dtype)
 
 
-@op(("key", "x"))
+@op(("key", "x"), fuse=True)
 def random_shuffle(key: Any, x: Any, axis: int) -> Any:
     """The slices along an axis in random order.
 
@@ -433,7 +430,7 @@ def _number(value: Any, dtype: str) -> Any:
     return float(value) if isinstance(value, (int, float)) else cast(value, dtype)
 
 
-@op(0, prepare={"shape": shape_tuple})
+@op(0, prepare={"shape": shape_tuple}, home="random")
 def normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: Any = None) -> Any:
     """Normally distributed numbers.
 
@@ -461,7 +458,7 @@ def normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, se
     return _scaled(z, stddev, mean, dtype)
 
 
-@op(0, prepare={"shape": shape_tuple})
+@op(0, prepare={"shape": shape_tuple}, home="random")
 def truncated_normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: Any = None) -> Any:
     """Normally distributed numbers within two standard deviations of the mean.
 
@@ -489,7 +486,7 @@ def truncated_normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any 
     return _scaled(z, stddev, mean, dtype)
 
 
-@op(0, prepare={"shape": shape_tuple})
+@op(0, prepare={"shape": shape_tuple}, home="random")
 def uniform(shape: Any, minval: Any = 0.0, maxval: Any = 1.0, dtype: Any = None, seed: Any = None) -> Any:
     """Uniformly distributed numbers in [minval, maxval).
 
@@ -519,7 +516,7 @@ def uniform(shape: Any, minval: Any = 0.0, maxval: Any = 1.0, dtype: Any = None,
     return _scaled(u, subtract(maxval, minval), minval, dtype)
 
 
-@op(0, prepare={"shape": shape_tuple})
+@op(0, prepare={"shape": shape_tuple}, home="random")
 def randint(shape: Any, minval: Any, maxval: Any, dtype: Any = "int32", seed: Any = None) -> Any:
     """Uniformly distributed integers in [minval, maxval).
 
@@ -548,7 +545,7 @@ def randint(shape: Any, minval: Any, maxval: Any, dtype: Any = "int32", seed: An
     return cast(add(mod(_bits31(key, shape), width), minval), dtype)
 
 
-@op(0, prepare={"shape": shape_tuple})
+@op(0, prepare={"shape": shape_tuple}, home="random")
 def gamma(shape: Any, alpha: Any, dtype: Any = None, seed: Any = None) -> Any:
     """Gamma distributed numbers with rate 1.
 
@@ -574,7 +571,7 @@ def _parameter(value: Any, dtype: str) -> Any:
     return cast(convert_to_tensor(value), dtype)
 
 
-@op(0, prepare={"shape": shape_tuple})
+@op(0, prepare={"shape": shape_tuple}, home="random")
 def beta(shape: Any, alpha: Any, beta: Any, dtype: Any = None, seed: Any = None) -> Any:
     """Beta distributed numbers.
 
@@ -598,7 +595,7 @@ def beta(shape: Any, alpha: Any, beta: Any, dtype: Any = None, seed: Any = None)
     return draw(seed_key(seed), _parameter(alpha, dtype), _parameter(beta, dtype), shape, dtype)
 
 
-@op(0, prepare={"shape": shape_tuple})
+@op(0, prepare={"shape": shape_tuple}, home="random")
 def binomial(shape: Any, counts: Any, probabilities: Any, dtype: Any = None, seed: Any = None) -> Any:
     """Numbers of successes in independent trials.
 
@@ -623,7 +620,7 @@ def binomial(shape: Any, counts: Any, probabilities: Any, dtype: Any = None, see
     return draw(seed_key(seed), counts, probabilities, shape, dtype)
 
 
-@op(1)
+@op(1, home="random")
 def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: Any = None) -> Any:
     """Class numbers, drawn with the probabilities softmax(logits).
 
@@ -648,7 +645,7 @@ def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: Any =
     return draw(seed_key(seed), logits, num_samples, dtype)
 
 
-@op(1, keep)
+@op(1, keep, home="random")
 def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None) -> Any:
     """Elements set to 0 at random, the others scaled up (Srivastava et al., 2014).
 
@@ -673,7 +670,7 @@ def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None)
     return _kept(inputs, less(_bits31(seed_key(seed), shape), int((1.0 - rate) * 2**31)), rate)
 
 
-@op(1, keep)
+@op(1, keep, home="random")
 def shuffle(x: Any, axis: int = 0, seed: Any = None) -> Any:
     """The slices along an axis in random order.
 

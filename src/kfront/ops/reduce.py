@@ -13,44 +13,10 @@ from kfront.ops.arithmetic import add, divide, multiply, subtract
 from kfront.ops.elementwise import cast, ceil, dtype_of, floor, round
 from kfront.ops.logic import greater, isfinite, isnan, less, logical_and, not_equal, where
 
-__all__ = [
-    "all",
-    "amax",
-    "amin",
-    "any",
-    "argmax",
-    "argmin",
-    "argpartition",
-    "argsort",
-    "average",
-    "bincount",
-    "count_nonzero",
-    "cumprod",
-    "cumsum",
-    "diff",
-    "digitize",
-    "in_top_k",
-    "logsumexp",
-    "max",
-    "mean",
-    "median",
-    "min",
-    "prod",
-    "ptp",
-    "quantile",
-    "searchsorted",
-    "sort",
-    "std",
-    "sum",
-    "top_k",
-    "var",
-]
-
-
 # ---- reductions -----------------------------------------------------------------------------------------------------
 
 
-@op(dtype=sum_like, shape=shapes.reduction)
+@op(dtype=sum_like, shape=shapes.reduction, zeros="reduced", home="numpy")
 def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Sum over axes.
 
@@ -76,7 +42,7 @@ def _prod_rule(dtypes: tuple[Any, ...], dtype: Any = None, **static: Any) -> tup
     return d, d
 
 
-@op(dtype=_prod_rule, shape=shapes.reduction, prepare={"dtype": optional_dtype})
+@op(dtype=_prod_rule, shape=shapes.reduction, prepare={"dtype": optional_dtype}, zeros="filled", home="numpy")
 def prod(x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Any:
     """Product over axes.
 
@@ -91,7 +57,7 @@ def prod(x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) ->
     """
 
 
-@op(dtype=keep, shape=shapes.reduction)
+@op(dtype=keep, shape=shapes.reduction, zeros="filled", home="numpy")
 def max(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Any:
     """Largest value over axes; NaN if one is NaN.
 
@@ -106,7 +72,7 @@ def max(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -
     """
 
 
-@op(dtype=keep, shape=shapes.reduction)
+@op(dtype=keep, shape=shapes.reduction, zeros="filled", home="numpy")
 def min(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Any:
     """Smallest value over axes; NaN if one is NaN.
 
@@ -121,7 +87,7 @@ def min(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -
     """
 
 
-@op(dtype=floating, shape=shapes.reduction)
+@op(dtype=floating, shape=shapes.reduction, zeros="reduced", home="numpy")
 def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Arithmetic mean over axes.
 
@@ -135,7 +101,7 @@ def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """
 
 
-@op(dtype=floating, shape=shapes.reduction)
+@op(dtype=floating, shape=shapes.reduction, zeros="filled", home="numpy")
 def var(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Variance over axes (divided by the number of elements).
 
@@ -149,7 +115,7 @@ def var(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """
 
 
-@op(dtype=floating, shape=shapes.reduction)
+@op(dtype=floating, shape=shapes.reduction, zeros="filled", home="numpy")
 def std(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Standard deviation over axes (divided by the number of elements).
 
@@ -163,7 +129,7 @@ def std(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """
 
 
-@op(dtype=logical, shape=shapes.reduction)
+@op(dtype=logical, shape=shapes.reduction, zeros="filled", home="numpy")
 def all(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Whether every element over axes is true (not 0).
 
@@ -177,7 +143,7 @@ def all(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """
 
 
-@op(dtype=logical, shape=shapes.reduction)
+@op(dtype=logical, shape=shapes.reduction, zeros="filled", home="numpy")
 def any(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Whether some element over axes is true (not 0).
 
@@ -191,7 +157,7 @@ def any(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """
 
 
-@op(dtype=floating, shape=shapes.reduction)
+@op(dtype=floating, shape=shapes.reduction, home="math")
 def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """log(sum(exp(x))) over axes, without overflow.
 
@@ -205,7 +171,7 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """
 
 
-@op(dtype=index_result, shape=shapes.arg_reduction)
+@op(dtype=index_result, shape=shapes.arg_reduction, zeros="filled", home="numpy")
 def argmax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Position of the largest value, the first one if there are several.
 
@@ -219,7 +185,7 @@ def argmax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """
 
 
-@op(dtype=index_result, shape=shapes.arg_reduction)
+@op(dtype=index_result, shape=shapes.arg_reduction, zeros="filled", home="numpy")
 def argmin(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Position of the smallest value, the first one if there are several.
 
@@ -243,7 +209,7 @@ def _scan_rule(dtypes: tuple[Any, ...], dtype: Any = None, **static: Any) -> tup
     return d, d
 
 
-@op(dtype=_scan_rule, shape=shapes.scanned, prepare={"dtype": optional_dtype})
+@op(dtype=_scan_rule, shape=shapes.scanned, prepare={"dtype": optional_dtype}, zeros="filled", home="numpy")
 def cumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
     """Sums of the elements so far along an axis.
 
@@ -257,7 +223,7 @@ def cumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
     """
 
 
-@op(dtype=_scan_rule, shape=shapes.scanned, prepare={"dtype": optional_dtype})
+@op(dtype=_scan_rule, shape=shapes.scanned, prepare={"dtype": optional_dtype}, home="numpy")
 def cumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
     """Products of the elements so far along an axis.
 
@@ -271,7 +237,7 @@ def cumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
     """
 
 
-@op(dtype=keep, shape=shapes.along)
+@op(dtype=keep, shape=shapes.along, home="numpy")
 def sort(x: Any, axis: int | None = -1) -> Any:
     """Ascending order along an axis.
 
@@ -284,7 +250,7 @@ def sort(x: Any, axis: int | None = -1) -> Any:
     """
 
 
-@op(dtype=index_result, shape=shapes.along)
+@op(dtype=index_result, shape=shapes.along, home="numpy")
 def argsort(x: Any, axis: int | None = -1) -> Any:
     """Positions that put an axis into ascending order; equal elements keep their order.
 
@@ -301,7 +267,7 @@ def _top_k_rule(x: Any) -> tuple[Any, Any]:
     return None, [result_type(x), "int32"]
 
 
-@op(dtype=_top_k_rule, shape=shapes.top_k)
+@op(dtype=_top_k_rule, shape=shapes.top_k, home="math")
 def top_k(x: Any, k: int, sorted: bool = True) -> Any:
     """The k largest elements along the last axis, and where they are.
 
@@ -326,7 +292,15 @@ def _search_rule(a: Any, b: Any) -> tuple[Any, Any]:
     return result_type(a, b), "int32"
 
 
-@op(2, _search_rule, shapes.searchsorted, prepare={"side": option("side", "left", "right")})
+@op(
+    2,
+    _search_rule,
+    shapes.searchsorted,
+    prepare={"side": option("side", "left", "right")},
+    zeros="filled",
+    home="numpy",
+    class_name="SearchSorted",
+)
 def searchsorted(sorted_sequence: Any, values: Any, side: str = "left") -> Any:
     """Where values would be inserted into a sorted sequence.
 
@@ -347,7 +321,7 @@ def _bincount_rule(x: Any, weights: Any) -> tuple[Any, Any]:
 _bincount_rule.keeps = True  # type: ignore[attr-defined]
 
 
-@op(("x", "weights"), _bincount_rule, shapes.bincount)
+@op(("x", "weights"), _bincount_rule, shapes.bincount, home="numpy", call_args=("x",))
 def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = False) -> Any:
     """How often each integer occurs.
 
@@ -374,7 +348,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = Fal
 # ---- composed -------------------------------------------------------------------------------------------------------
 
 
-@op(dtype=keep)
+@op(dtype=keep, zeros="filled", fuse=True, home="numpy")
 def amax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Largest value over axes; see `max`.
 
@@ -389,7 +363,7 @@ def amax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return max(x, axis, keepdims)
 
 
-@op(dtype=keep)
+@op(dtype=keep, zeros="filled", fuse=True, home="numpy")
 def amin(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Smallest value over axes; see `min`.
 
@@ -404,7 +378,7 @@ def amin(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return min(x, axis, keepdims)
 
 
-@op(dtype=keep)
+@op(dtype=keep, fuse=True, home="numpy")
 def ptp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Largest minus smallest value over axes.
 
@@ -419,7 +393,7 @@ def ptp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return subtract(max(x, axis, keepdims), min(x, axis, keepdims))
 
 
-@op()
+@op(zeros="filled", fuse=True, home="numpy")
 def count_nonzero(x: Any, axis: Any = None) -> Any:
     """Number of elements that are not 0.
 
@@ -433,7 +407,7 @@ def count_nonzero(x: Any, axis: Any = None) -> Any:
     return sum(cast(not_equal(x, 0), "int32"), axis)
 
 
-@op(("x", "weights"), floating)
+@op(("x", "weights"), floating, zeros="filled", fuse=True, home="numpy")
 def average(x: Any, axis: Any = None, weights: Any = None) -> Any:
     """Weighted mean.
 
@@ -466,7 +440,7 @@ def is_floating(x: Any) -> bool:
 METHODS = option("method", "linear", "lower", "higher", "midpoint", "nearest")
 
 
-@op(2, floating, prepare={"method": METHODS})
+@op(2, floating, prepare={"method": METHODS}, fuse=True, home="numpy")
 def quantile(x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Any:
     """Values below which given fractions of the elements lie.
 
@@ -534,7 +508,7 @@ def to_last(x: Any, gone: tuple[int, ...]) -> Any:
     return reshape(transpose(x, (*kept, *gone)), (*(dim(x, i) for i in kept), -1))
 
 
-@op(dtype=floating)
+@op(dtype=floating, fuse=True, home="numpy")
 def median(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Middle value over axes, the mean of the two middle ones of an even number.
 
@@ -549,7 +523,7 @@ def median(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return quantile(x, 0.5, axis, "midpoint", keepdims)
 
 
-@op(dtype=keep)
+@op(dtype=keep, home="numpy")
 def argpartition(x: Any, kth: int, axis: int | None = -1) -> Any:
     """Positions that put the kth smallest element of an axis into its place, smaller ones before it.
 
@@ -564,7 +538,7 @@ def argpartition(x: Any, kth: int, axis: int | None = -1) -> Any:
     return argsort(x, axis)
 
 
-@op(2)
+@op(2, fuse=True, home="math")
 def in_top_k(targets: Any, predictions: Any, k: int) -> Any:
     """Whether a target is among the k classes with the highest scores; ties with the kth count.
 
@@ -584,7 +558,7 @@ def in_top_k(targets: Any, predictions: Any, k: int) -> Any:
     return logical_and(less(better, k), all(isfinite(score), -1))
 
 
-@op(dtype=keep)
+@op(dtype=keep, fuse=True, home="numpy")
 def diff(a: Any, n: int = 1, axis: int = -1) -> Any:
     """Differences of neighbours along an axis.
 
@@ -605,7 +579,7 @@ def diff(a: Any, n: int = 1, axis: int = -1) -> Any:
     return a
 
 
-@op(2)
+@op(2, zeros="filled", fuse=True, home="numpy")
 def digitize(x: Any, bins: Any) -> Any:
     """Number of the bin each value falls into.
 

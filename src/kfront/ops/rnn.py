@@ -17,8 +17,6 @@ from kfront.ops.nn_activation import sigmoid
 from kfront.ops.nn_core import linear
 from kfront.ops.shape import dim, expand_dims, split, swapaxes
 
-__all__: list[str] = []
-
 
 def _rule(*dtypes: Any) -> tuple[Any, Any]:
     """Everything in the common floating dtype, but the lengths (last) int32."""

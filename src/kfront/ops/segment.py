@@ -8,8 +8,6 @@ from kfront.core import shapes_nn
 from kfront.core.dtypes import result_type
 from kfront.core.op import op
 
-__all__ = ["segment_max", "segment_min", "segment_prod", "segment_sum"]
-
 
 def _segment_rule(data: Any, segment_ids: Any) -> tuple[Any, Any]:
     return None, result_type(data)
@@ -18,7 +16,7 @@ def _segment_rule(data: Any, segment_ids: Any) -> tuple[Any, Any]:
 _segment_rule.keeps = True  # type: ignore[attr-defined]
 
 
-@op(2, _segment_rule, shapes_nn.segment)
+@op(2, _segment_rule, shapes_nn.segment, home="math")
 def segment_sum(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> Any:
     """Sum of the rows of each segment.
 
@@ -33,7 +31,7 @@ def segment_sum(data: Any, segment_ids: Any, num_segments: int | None = None, so
     """
 
 
-@op(2, _segment_rule, shapes_nn.segment)
+@op(2, _segment_rule, shapes_nn.segment, home="math")
 def segment_max(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> Any:
     """Largest values of the rows of each segment.
 
@@ -48,7 +46,7 @@ def segment_max(data: Any, segment_ids: Any, num_segments: int | None = None, so
     """
 
 
-@op(2, _segment_rule)
+@op(2, _segment_rule, home="math")
 def segment_min(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> Any:
     """Smallest values of the rows of each segment.
 
@@ -70,7 +68,7 @@ def segment_min(data: Any, segment_ids: Any, num_segments: int | None = None, so
     return turn(segment_max(turn(data), segment_ids, num_segments, sorted))
 
 
-@op(2, _segment_rule)
+@op(2, _segment_rule, home="math")
 def segment_prod(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> Any:
     """Product of the rows of each segment.
 

@@ -11,7 +11,8 @@ import numpy as np
 from kfront.core import shapes
 from kfront.core.dtypes import keep, promote
 from kfront.core.errors import ArgumentError, ShapeError
-from kfront.core.op import op
+from kfront.core.op import in_front_of, op
+from kfront.core.op_registry import function
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.state import state
 from kfront.ops._prepare import int_or_tuple, new_shape, option, shape_tuple
@@ -19,43 +20,6 @@ from kfront.ops.arithmetic import add, minimum, multiply, subtract
 from kfront.ops.elementwise import cast, dtype_of
 from kfront.ops.logic import equal, greater_equal, where
 from kfront.ops.reduce import sum
-
-__all__ = [
-    "append",
-    "array_split",
-    "broadcast_to",
-    "concatenate",
-    "copy",
-    "diag",
-    "diagonal",
-    "dstack",
-    "expand_dims",
-    "flip",
-    "hstack",
-    "meshgrid",
-    "moveaxis",
-    "ndim",
-    "pad",
-    "ravel",
-    "repeat",
-    "reshape",
-    "roll",
-    "rot90",
-    "shape",
-    "size",
-    "split",
-    "squeeze",
-    "stack",
-    "swapaxes",
-    "tile",
-    "trace",
-    "transpose",
-    "tril",
-    "triu",
-    "unstack",
-    "vstack",
-]
-
 
 # ---- what the shape is ----------------------------------------------------------------------------------------------
 
@@ -68,10 +32,11 @@ def _sizes_rule(x: Any) -> tuple[Any, Any]:
     return None, "int32"
 
 
-@op(dtype=_sizes_rule, shape=_sizes, name="shape")
+@op(dtype=_sizes_rule, shape=_sizes, name="shape", zeros="filled", home="core", call_args=())
 def _shape(x: Any) -> Any: ...
 
 
+@in_front_of(_shape)
 def shape(x: Any) -> tuple[Any, ...]:
     """The shape of a tensor, usable under tracing as well.
 
@@ -111,6 +76,7 @@ def key_on(rank: int, axis: int, item: Any) -> tuple[Any, ...]:
     return (*(slice(None),) * a, item)
 
 
+@function("numpy", call_args=("x",))
 def ndim(x: Any) -> int:
     """The number of dimensions.
 
@@ -123,7 +89,7 @@ def ndim(x: Any) -> int:
     return len(shapes.shape_of(x))
 
 
-@op()
+@op(zeros="filled", home="numpy")
 def size(x: Any) -> Any:
     """The number of elements.
 
@@ -142,7 +108,7 @@ def size(x: Any) -> Any:
 # ---- primitives -----------------------------------------------------------------------------------------------------
 
 
-@op(dtype=keep, shape=shapes.reshape, prepare={"newshape": new_shape})
+@op(dtype=keep, shape=shapes.reshape, prepare={"newshape": new_shape}, zeros="moved", home="numpy")
 def reshape(x: Any, newshape: Any) -> Any:
     """The same elements in another shape, in row-major order.
 
@@ -164,7 +130,7 @@ def reshape(x: Any, newshape: Any) -> Any:
     """
 
 
-@op(dtype=keep, shape=shapes.transpose)
+@op(dtype=keep, shape=shapes.transpose, zeros="moved", home="numpy")
 def transpose(x: Any, axes: Any = None) -> Any:
     """Axes in another order.
 
@@ -177,7 +143,7 @@ def transpose(x: Any, axes: Any = None) -> Any:
     """
 
 
-@op(dtype=keep, shape=shapes.broadcast_to, prepare={"shape": shape_tuple})
+@op(dtype=keep, shape=shapes.broadcast_to, prepare={"shape": shape_tuple}, home="numpy")
 def broadcast_to(x: Any, shape: Any) -> Any:
     """Repeat along axes of length 1, and new leading ones.
 
@@ -190,7 +156,7 @@ def broadcast_to(x: Any, shape: Any) -> Any:
     """
 
 
-@op("list", promote, shapes.concatenate)
+@op("list", promote, shapes.concatenate, zeros="joined", home="numpy")
 def concatenate(xs: Any, axis: int = 0) -> Any:
     """Join tensors along an axis they have.
 
@@ -203,7 +169,7 @@ def concatenate(xs: Any, axis: int = 0) -> Any:
     """
 
 
-@op("list", promote, shapes.stack)
+@op("list", promote, shapes.stack, zeros="filled", home="numpy")
 def stack(x: Any, axis: int = 0) -> Any:
     """Join tensors along a new axis.
 
@@ -224,10 +190,18 @@ def _sections(value: Any) -> Any:
     raise ArgumentError(f"expected `indices_or_sections` to be an int or a sequence of ints, got {value!r}.")
 
 
-@op(dtype=keep, shape=shapes.split, name="split", prepare={"indices_or_sections": _sections})
+@op(
+    dtype=keep,
+    shape=shapes.split,
+    name="split",
+    prepare={"indices_or_sections": _sections},
+    zeros="filled",
+    home="numpy",
+)
 def _split(x: Any, indices_or_sections: Any, axis: int = 0) -> Any: ...
 
 
+@in_front_of(_split)
 def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """Cut a tensor into parts along an axis.
 
@@ -260,10 +234,18 @@ def _pad_width(value: Any) -> Any:
     return tuple(tuple(p) if hasattr(p, "__len__") else p for p in value)
 
 
-@op(dtype=keep, shape=shapes.pad, name="pad", prepare={"mode": _PAD_MODES, "pad_width": _pad_width})
+@op(
+    dtype=keep,
+    shape=shapes.pad,
+    name="pad",
+    prepare={"mode": _PAD_MODES, "pad_width": _pad_width},
+    home="numpy",
+    call_args=("x", "constant_values"),
+)
 def _pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Any: ...
 
 
+@in_front_of(_pad)
 def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Any:
     """Add elements before and after along each axis.
 
@@ -321,7 +303,7 @@ def _source(places: Any, n: Any, mode: str) -> Any:
     return minimum(places, subtract(2 * n - 2 + edge, places))
 
 
-@op(dtype=keep, shape=shapes.over)
+@op(dtype=keep, shape=shapes.over, home="numpy")
 def flip(x: Any, axis: Any = None) -> Any:
     """Elements in reverse order along axes.
 
@@ -334,7 +316,7 @@ def flip(x: Any, axis: Any = None) -> Any:
     """
 
 
-@op(dtype=keep, shape=shapes.roll)
+@op(dtype=keep, shape=shapes.roll, home="numpy")
 def roll(x: Any, shift: Any, axis: Any = None) -> Any:
     """Move elements along axes; what falls off comes in at the other end.
 
@@ -348,7 +330,7 @@ def roll(x: Any, shift: Any, axis: Any = None) -> Any:
     """
 
 
-@op(dtype=keep, shape=shapes.repeat)
+@op(dtype=keep, shape=shapes.repeat, home="numpy")
 def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
     """Each element several times in a row.
 
@@ -362,7 +344,7 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
     """
 
 
-@op(dtype=keep, shape=shapes.tile, prepare={"repeats": shape_tuple})
+@op(dtype=keep, shape=shapes.tile, prepare={"repeats": shape_tuple}, home="numpy")
 def tile(x: Any, repeats: Any) -> Any:
     """The whole tensor several times along each axis.
 
@@ -375,7 +357,7 @@ def tile(x: Any, repeats: Any) -> Any:
     """
 
 
-@op(dtype=keep, shape=shapes.expand_dims, prepare={"axis": int_or_tuple("axis")})
+@op(dtype=keep, shape=shapes.expand_dims, prepare={"axis": int_or_tuple("axis")}, zeros="moved", home="numpy")
 def expand_dims(x: Any, axis: Any) -> Any:
     """Insert axes of length 1.
 
@@ -388,7 +370,7 @@ def expand_dims(x: Any, axis: Any) -> Any:
     """
 
 
-@op(dtype=keep, shape=shapes.squeeze, prepare={"axis": int_or_tuple("axis")})
+@op(dtype=keep, shape=shapes.squeeze, prepare={"axis": int_or_tuple("axis")}, zeros="moved", home="numpy")
 def squeeze(x: Any, axis: Any = None) -> Any:
     """Take out axes of length 1.
 
@@ -407,7 +389,7 @@ def squeeze(x: Any, axis: Any = None) -> Any:
 # ---- composed -------------------------------------------------------------------------------------------------------
 
 
-@op()
+@op(zeros="kept", home="numpy")
 def copy(x: Any) -> Any:
     """A tensor with the same values.
 
@@ -420,7 +402,7 @@ def copy(x: Any) -> Any:
     return x
 
 
-@op()
+@op(fuse=True, home="numpy")
 def ravel(x: Any) -> Any:
     """All elements in one axis.
 
@@ -433,7 +415,7 @@ def ravel(x: Any) -> Any:
     return reshape(x, (-1,))
 
 
-@op()
+@op(zeros="moved", fuse=True, home="numpy")
 def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
     """Exchange two axes.
 
@@ -450,7 +432,7 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
     return transpose(x, tuple(order))
 
 
-@op()
+@op(zeros="moved", fuse=True, home="numpy")
 def moveaxis(x: Any, source: Any, destination: Any) -> Any:
     """Move axes; the others keep their order.
 
@@ -473,7 +455,7 @@ def moveaxis(x: Any, source: Any, destination: Any) -> Any:
     return transpose(x, tuple(order))
 
 
-@op(2)
+@op(2, home="numpy")
 def append(x1: Any, x2: Any, axis: int | None = None) -> Any:
     """One tensor behind another.
 
@@ -500,7 +482,7 @@ def _at_least(x: Any, rank: int) -> Any:
     return reshape(x, (1,) * (rank - 1) + (-1,))
 
 
-@op("list")
+@op("list", fuse=True, home="numpy")
 def hstack(xs: Any) -> Any:
     """Join along axis 1, along axis 0 for rank 1.
 
@@ -514,7 +496,7 @@ def hstack(xs: Any) -> Any:
     return concatenate(xs, 0 if len(xs[0].shape) == 1 else 1)
 
 
-@op("list")
+@op("list", fuse=True, home="numpy")
 def vstack(xs: Any) -> Any:
     """Join along axis 0; tensors of rank 1 are rows.
 
@@ -527,7 +509,7 @@ def vstack(xs: Any) -> Any:
     return concatenate([_at_least(x, 2) for x in xs], 0)
 
 
-@op("list")
+@op("list", fuse=True, home="numpy")
 def dstack(xs: Any) -> Any:
     """Join along axis 2, which is added where it is missing.
 
@@ -540,7 +522,7 @@ def dstack(xs: Any) -> Any:
     return concatenate([_at_least(x, 3) for x in xs], 2)
 
 
-@op()
+@op(zeros="filled", home="core")
 def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
     """The slices along an axis.
 
@@ -564,6 +546,7 @@ def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
     return [get_item(x, key_on(rank, axis, i)) for i in range(n)]
 
 
+@function("numpy", call_args=("x",))
 def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """As `split`, with parts that differ by one where the axis does not divide evenly.
 
@@ -585,6 +568,21 @@ def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     return split(x, indices_or_sections, axis)
 
 
+@op("list", name="meshgrid", home="numpy", call_args=("*x",))
+def _meshgrid(xs: Any, indexing: str) -> Any:
+    lines = [ravel(v) for v in xs]
+    order = list(range(len(lines)))
+    if indexing == "xy" and len(lines) > 1:
+        order[0], order[1] = 1, 0
+    grid = [dim(lines[i], 0) for i in order]
+    out = []
+    for i, line in enumerate(lines):
+        place = order.index(i)
+        out.append(broadcast_to(reshape(line, tuple(-1 if j == place else 1 for j in range(len(lines)))), grid))
+    return tuple(out)
+
+
+@in_front_of(_meshgrid)
 def meshgrid(*x: Any, indexing: str = "xy") -> list[Any]:
     """Coordinate tensors of a grid.
 
@@ -603,21 +601,7 @@ def meshgrid(*x: Any, indexing: str = "xy") -> list[Any]:
     return list(_meshgrid(x, indexing)) if x else []
 
 
-@op("list", name="meshgrid")
-def _meshgrid(xs: Any, indexing: str) -> Any:
-    lines = [ravel(v) for v in xs]
-    order = list(range(len(lines)))
-    if indexing == "xy" and len(lines) > 1:
-        order[0], order[1] = 1, 0
-    grid = [dim(lines[i], 0) for i in order]
-    out = []
-    for i, line in enumerate(lines):
-        place = order.index(i)
-        out.append(broadcast_to(reshape(line, tuple(-1 if j == place else 1 for j in range(len(lines)))), grid))
-    return tuple(out)
-
-
-@op()
+@op(fuse=True, home="numpy")
 def rot90(array: Any, k: int = 1, axes: Sequence[int] = (0, 1)) -> Any:
     """Rotate by 90 degrees in the plane of two axes, from the first towards the second.
 
@@ -649,7 +633,7 @@ def _offsets(x: Any) -> Any:
     return subtract(expand_dims(columns, 0), expand_dims(rows, 1))
 
 
-@op()
+@op(fuse=True, home="numpy")
 def tril(x: Any, k: int = 0) -> Any:
     """The lower triangle; zeros above a diagonal.
 
@@ -663,7 +647,7 @@ def tril(x: Any, k: int = 0) -> Any:
     return where(greater_equal(k, _offsets(x)), x, cast(0, dtype_of(x)))
 
 
-@op()
+@op(fuse=True, home="numpy")
 def triu(x: Any, k: int = 0) -> Any:
     """The upper triangle; zeros below a diagonal.
 
@@ -677,7 +661,7 @@ def triu(x: Any, k: int = 0) -> Any:
     return where(greater_equal(_offsets(x), k), x, cast(0, dtype_of(x)))
 
 
-@op()
+@op(fuse=True, home="numpy")
 def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     """The elements of a diagonal.
 
@@ -709,7 +693,7 @@ def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     return take(flat, places, -1)
 
 
-@op()
+@op(fuse=True, home="numpy")
 def diag(x: Any, k: int = 0) -> Any:
     """A diagonal of a matrix, or a matrix with a given diagonal.
 
@@ -733,7 +717,7 @@ def diag(x: Any, k: int = 0) -> Any:
     return where(equal(_offsets(grid), k), grid, cast(0, dtype_of(x)))
 
 
-@op()
+@op(fuse=True, home="numpy")
 def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     """Sum of a diagonal.
 

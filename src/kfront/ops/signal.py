@@ -9,7 +9,7 @@ from typing import Any
 from kfront.core import shapes_nn
 from kfront.core.dtypes import result_type, to_float
 from kfront.core.errors import ArgumentError, ShapeError
-from kfront.core.op import op
+from kfront.core.op import in_front_of, op
 from kfront.core.shapes import known
 from kfront.ops.arithmetic import add, divide, floor_divide, multiply, subtract
 from kfront.ops.create import arange, array, convert_to_tensor, ones
@@ -18,8 +18,6 @@ from kfront.ops.index import get_item, take
 from kfront.ops.logic import greater, where
 from kfront.ops.segment import segment_sum
 from kfront.ops.shape import broadcast_to, dim, expand_dims, pad, reshape, shape, transpose
-
-__all__ = ["extract_sequences", "fft", "fft2", "ifft2", "irfft", "istft", "rfft", "stft"]
 
 
 def _pair_rule(*dtypes: Any) -> tuple[Any, Any]:
@@ -37,19 +35,19 @@ def _fft_dtype(*dtypes: Any) -> str:
     return d if d == "float64" else "float32"
 
 
-@op(2, _pair_rule, shapes_nn.transform, name="fft")
+@op(2, _pair_rule, shapes_nn.transform, name="fft", home="math", call_args=("x",), class_name="FFT")
 def _fft(real: Any, imag: Any) -> Any: ...
 
 
-@op(2, _pair_rule, shapes_nn.transform, name="fft2")
+@op(2, _pair_rule, shapes_nn.transform, name="fft2", home="math", call_args=("x",), class_name="FFT2")
 def _fft2(real: Any, imag: Any) -> Any: ...
 
 
-@op(2, _pair_rule, shapes_nn.transform, name="ifft2")
+@op(2, _pair_rule, shapes_nn.transform, name="ifft2", home="math", call_args=("x",), class_name="IFFT2")
 def _ifft2(real: Any, imag: Any) -> Any: ...
 
 
-@op(dtype=_pair_rule, shape=shapes_nn.rfft)
+@op(dtype=_pair_rule, shape=shapes_nn.rfft, home="math", class_name="RFFT")
 def rfft(x: Any, fft_length: int | None = None) -> Any:
     """Fourier transform of real signals along the last axis: the half of the spectrum that says it all.
 
@@ -62,7 +60,7 @@ def rfft(x: Any, fft_length: int | None = None) -> Any:
     """
 
 
-@op(2, _real_rule, shapes_nn.irfft, name="irfft")
+@op(2, _real_rule, shapes_nn.irfft, name="irfft", home="math", call_args=("x",), class_name="IRFFT")
 def _irfft(real: Any, imag: Any, fft_length: int | None = None) -> Any: ...
 
 
@@ -72,6 +70,7 @@ def _parts(name: str, x: Any) -> tuple[Any, Any]:
     return x[0], x[1]
 
 
+@in_front_of(_fft)
 def fft(x: Any) -> tuple[Any, Any]:
     """Fourier transform along the last axis.
 
@@ -84,6 +83,7 @@ def fft(x: Any) -> tuple[Any, Any]:
     return _fft(*_parts("fft", x))
 
 
+@in_front_of(_fft2)
 def fft2(x: Any) -> tuple[Any, Any]:
     """Fourier transform along the last two axes.
 
@@ -96,6 +96,7 @@ def fft2(x: Any) -> tuple[Any, Any]:
     return _fft2(*_parts("fft2", x))
 
 
+@in_front_of(_ifft2)
 def ifft2(x: Any) -> tuple[Any, Any]:
     """Inverse of `fft2`.
 
@@ -108,6 +109,7 @@ def ifft2(x: Any) -> tuple[Any, Any]:
     return _ifft2(*_parts("ifft2", x))
 
 
+@in_front_of(_irfft)
 def irfft(x: Any, fft_length: int | None = None) -> Any:
     """Inverse of `rfft`.
 
@@ -130,7 +132,7 @@ def _check_frames(name: str, **sizes: Any) -> None:
             raise ArgumentError(f"[{name}] expected `{what}` to be an int >= 1, got {n!r}.")
 
 
-@op()
+@op(fuse=True, home="math")
 def extract_sequences(x: Any, sequence_length: int, sequence_stride: int) -> Any:
     """Overlapping pieces along the last axis.
 
@@ -172,7 +174,7 @@ def _window(window: Any, length: int, fft_length: int, dtype: str) -> Any:
     return pad(w, ((left, fft_length - length - left),))
 
 
-@op()
+@op(fuse=True, home="math", class_name="STFT")
 def stft(
     x: Any, sequence_length: int, sequence_stride: int, fft_length: int, window: Any = "hann", center: bool = True
 ) -> Any:
@@ -203,33 +205,7 @@ def stft(
     return rfft(frames, fft_length)
 
 
-def istft(
-    x: Any,
-    sequence_length: int,
-    sequence_stride: int,
-    fft_length: int,
-    length: int | None = None,
-    window: Any = "hann",
-    center: bool = True,
-) -> Any:
-    """Inverse of `stft`: overlapping pieces are added, and the sum of squared windows is divided out.
-
-    Args:
-        x: tuple (real, imaginary) of tensors of shape (..., frames, fft_length // 2 + 1), frames known.
-        sequence_length: length of the window.
-        sequence_stride: distance of windows.
-        fft_length: length of a transform.
-        length: length of the signal; as long as the frames reach if None.
-        window: as for `stft`.
-        center: as for `stft`.
-
-    Returns:
-        tensor of shape (..., length), floating.
-    """
-    return _istft(*_parts("istft", x), sequence_length, sequence_stride, fft_length, length, window, center)
-
-
-@op(2, name="istft")
+@op(2, name="istft", fuse=True, home="math", call_args=("x",), class_name="ISTFT")
 def _istft(
     re: Any,
     im: Any,
@@ -262,3 +238,30 @@ def _istft(
     if length is not None and length > total - start:
         y = pad(y, ((0, 0), (0, length - (total - start))))
     return reshape(y, (*lead, -1))
+
+
+@in_front_of(_istft)
+def istft(
+    x: Any,
+    sequence_length: int,
+    sequence_stride: int,
+    fft_length: int,
+    length: int | None = None,
+    window: Any = "hann",
+    center: bool = True,
+) -> Any:
+    """Inverse of `stft`: overlapping pieces are added, and the sum of squared windows is divided out.
+
+    Args:
+        x: tuple (real, imaginary) of tensors of shape (..., frames, fft_length // 2 + 1), frames known.
+        sequence_length: length of the window.
+        sequence_stride: distance of windows.
+        fft_length: length of a transform.
+        length: length of the signal; as long as the frames reach if None.
+        window: as for `stft`.
+        center: as for `stft`.
+
+    Returns:
+        tensor of shape (..., length), floating.
+    """
+    return _istft(*_parts("istft", x), sequence_length, sequence_stride, fft_length, length, window, center)

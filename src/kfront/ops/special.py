@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from kfront.core.dtypes import COMPLEX, floating, keep, numeric, promote, result_type, to_float
 from kfront.core.errors import ShapeError, UnsupportedError
 from kfront.core.op import op
+from kfront.core.op_registry import function
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.state import state
 from kfront.ops._prepare import optional_dtype
@@ -34,35 +35,6 @@ from kfront.ops.logic import equal, greater, isnan, less, logical_and, logical_n
 from kfront.ops.reduce import any
 from kfront.ops.shape import expand_dims, ravel, stack
 
-__all__ = [
-    "angle",
-    "cbrt",
-    "conj",
-    "conjugate",
-    "erfc",
-    "fabs",
-    "fmax",
-    "fmin",
-    "fmod",
-    "gcd",
-    "i0",
-    "imag",
-    "isin",
-    "isreal",
-    "lcm",
-    "ldexp",
-    "logaddexp2",
-    "nextafter",
-    "polar",
-    "real",
-    "select",
-    "signbit",
-    "sinc",
-    "view",
-    "view_as_complex",
-    "view_as_real",
-]
-
 
 def _missing(name: str) -> NoReturn:
     raise UnsupportedError(f"[{name}] expected an engine that has it, got {state.backend.name!r}.")
@@ -71,7 +43,7 @@ def _missing(name: str) -> NoReturn:
 # ---- special functions ----------------------------------------------------------------------------------------------
 
 
-@op(dtype=floating)
+@op(dtype=floating, home="numpy")
 def fabs(x: Any) -> Any:
     """Absolute value, as a floating number.
 
@@ -84,7 +56,7 @@ def fabs(x: Any) -> Any:
     return abs(x)
 
 
-@op(dtype=floating)
+@op(dtype=floating, home="numpy")
 def cbrt(x: Any) -> Any:
     """Cube root, also of negative numbers.
 
@@ -99,7 +71,7 @@ def cbrt(x: Any) -> Any:
     return where(zero, x, multiply(sign(x), root))
 
 
-@op(dtype=floating)
+@op(dtype=floating, home="math")
 def erfc(x: Any) -> Any:
     """1 - erf(x).
 
@@ -112,7 +84,7 @@ def erfc(x: Any) -> Any:
     return subtract(1.0, erf(x))
 
 
-@op(dtype=floating)
+@op(dtype=floating, home="numpy")
 def sinc(x: Any) -> Any:
     """sin(pi x) / (pi x), 1 at 0.
 
@@ -183,7 +155,7 @@ def _i0_exact(x: Any) -> Any:
     return where(near, series, multiply(divide(exp(large), sqrt(large)), factor))
 
 
-@op(dtype=floating)
+@op(dtype=floating, fuse=True, home="numpy")
 def i0(x: Any) -> Any:
     """Modified Bessel function of the first kind, order 0.
 
@@ -203,7 +175,7 @@ def i0(x: Any) -> Any:
     return where(near, _polynomial(multiply(small, small), _I0_NEAR), far)
 
 
-@op(2, floating)
+@op(2, floating, fuse=True, home="numpy")
 def logaddexp2(x1: Any, x2: Any) -> Any:
     """log2(2^x1 + 2^x2), without overflow.
 
@@ -223,7 +195,7 @@ def _ldexp_rule(x1: Any, x2: Any) -> tuple[Any, Any]:
     return d, d
 
 
-@op(2, _ldexp_rule)
+@op(2, _ldexp_rule, fuse=True, home="numpy")
 def ldexp(x1: Any, x2: Any) -> Any:
     """x1 * 2^x2.
 
@@ -240,7 +212,7 @@ def ldexp(x1: Any, x2: Any) -> Any:
 # ---- choice and remainders ------------------------------------------------------------------------------------------
 
 
-@op(2, promote)
+@op(2, promote, fuse=True, home="numpy")
 def fmax(x1: Any, x2: Any) -> Any:
     """Larger of two values; NaN only where both are.
 
@@ -254,7 +226,7 @@ def fmax(x1: Any, x2: Any) -> Any:
     return where(isnan(x1), x2, where(isnan(x2), x1, maximum(x1, x2)))
 
 
-@op(2, promote)
+@op(2, promote, fuse=True, home="numpy")
 def fmin(x1: Any, x2: Any) -> Any:
     """Smaller of two values; NaN only where both are.
 
@@ -268,7 +240,7 @@ def fmin(x1: Any, x2: Any) -> Any:
     return where(isnan(x1), x2, where(isnan(x2), x1, minimum(x1, x2)))
 
 
-@op(2, numeric)
+@op(2, numeric, fuse=True, home="numpy")
 def fmod(x1: Any, x2: Any) -> Any:
     """Remainder with the sign of `x1`.
 
@@ -286,7 +258,7 @@ def fmod(x1: Any, x2: Any) -> Any:
     return where(logical_and(equal(x1, 0), greater(abs(x2), 0)), x1, found)  # 0 itself, whose slope is 1
 
 
-@op(2, promote)
+@op(2, promote, fuse=True, home="numpy")
 def gcd(x1: Any, x2: Any) -> Any:
     """Greatest common divisor, >= 0.
 
@@ -310,7 +282,7 @@ def gcd(x1: Any, x2: Any) -> Any:
     return while_loop(lambda a, b: any(not_equal(b, 0)), step, (a, b))[0]
 
 
-@op(2, promote)
+@op(2, promote, fuse=True, home="numpy")
 def lcm(x1: Any, x2: Any) -> Any:
     """Least common multiple, >= 0; 0 if one of the two is 0.
 
@@ -325,7 +297,7 @@ def lcm(x1: Any, x2: Any) -> Any:
     return abs(multiply(floor_divide(x1, where(equal(divisor, 0), 1, divisor)), x2))
 
 
-@op(2, promote)
+@op(2, promote, home="numpy", class_name="IsIn")
 def isin(x1: Any, x2: Any, assume_unique: bool = False, invert: bool = False) -> Any:
     """Whether each element is among those of another tensor.
 
@@ -342,6 +314,7 @@ def isin(x1: Any, x2: Any, assume_unique: bool = False, invert: bool = False) ->
     return logical_not(found) if invert else found
 
 
+@function("numpy", call_args=("condlist", "choicelist", "default"))
 def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     """Each element from the first choice whose condition is true there.
 
@@ -379,7 +352,7 @@ def _scalar(x: Any) -> bool:
 # ---- bits of floating numbers ---------------------------------------------------------------------------------------
 
 
-@op(dtype=keep)
+@op(dtype=keep, zeros="kept", home="numpy")
 def signbit(x: Any) -> Any:
     """Whether the sign is negative, also that of -0.0.
 
@@ -393,7 +366,7 @@ def signbit(x: Any) -> Any:
     return logical_or(below, logical_and(equal(x, 0), less(divide(1.0, x), 0)))
 
 
-@op(2, floating)
+@op(2, floating, home="numpy")
 def nextafter(x1: Any, x2: Any) -> Any:
     """The next floating number from `x1` towards `x2`.
 
@@ -413,7 +386,7 @@ def _width(dtype: str) -> int:
     return numpy_dtype(dtype).itemsize
 
 
-@op(prepare={"dtype": optional_dtype})
+@op(prepare={"dtype": optional_dtype}, home="numpy")
 def view(x: Any, dtype: Any = None) -> Any:
     """The same bytes, read as another dtype.
 
@@ -483,7 +456,7 @@ def _is_complex(x: Any) -> bool:
     return dtype_of(x) in COMPLEX
 
 
-@op()
+@op(zeros="kept", home="numpy")
 def real(x: Any) -> Any:
     """Real part.
 
@@ -496,7 +469,7 @@ def real(x: Any) -> Any:
     return complex_parts(x)[0] if _is_complex(x) else x
 
 
-@op()
+@op(zeros="kept", home="numpy")
 def imag(x: Any) -> Any:
     """Imaginary part; 0 for real tensors.
 
@@ -511,7 +484,7 @@ def imag(x: Any) -> Any:
     return complex_parts(x)[1] if _is_complex(x) else zeros_like(x)
 
 
-@op()
+@op(zeros="kept", home="numpy", aliases=("conjugate",))
 def conj(x: Any) -> Any:
     """Complex conjugate; real tensors stay.
 
@@ -527,10 +500,7 @@ def conj(x: Any) -> Any:
     return to_complex(re, negative(im))
 
 
-conjugate = conj
-
-
-@op()
+@op(fuse=True, home="numpy")
 def angle(x: Any) -> Any:
     """Angle in the complex plane, in radians.
 
@@ -549,7 +519,7 @@ def angle(x: Any) -> Any:
     return arctan2(zeros_like(x), x)
 
 
-@op()
+@op(home="numpy")
 def isreal(x: Any) -> Any:
     """Whether the imaginary part is 0.
 
@@ -562,7 +532,7 @@ def isreal(x: Any) -> Any:
     return equal(imag(x), 0)
 
 
-@op(2, floating)
+@op(2, floating, fuse=True, home="nn")
 def polar(abs_: Any, angle: Any) -> Any:
     """Complex numbers from length and angle.
 
@@ -576,7 +546,7 @@ def polar(abs_: Any, angle: Any) -> Any:
     return to_complex(multiply(abs_, cos(angle)), multiply(abs_, sin(angle)))
 
 
-@op(dtype=floating)
+@op(dtype=floating, home="math")
 def view_as_complex(x: Any) -> Any:
     """Pairs (real, imaginary) in the last axis as complex numbers.
 
@@ -594,7 +564,7 @@ def view_as_complex(x: Any) -> Any:
     return to_complex(get_item(x, (..., 0)), get_item(x, (..., 1)))
 
 
-@op()
+@op(home="math")
 def view_as_real(x: Any) -> Any:
     """Complex numbers as pairs (real, imaginary) in a new last axis.
 

@@ -9,6 +9,7 @@ from kfront.core import shapes
 from kfront.core.dtypes import floating, standardize, to_float
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.op import op
+from kfront.core.op_registry import function
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.ops._prepare import option
 from kfront.ops.arithmetic import add, clip, divide, multiply, power, subtract
@@ -22,10 +23,8 @@ from kfront.ops.reduce import any, argsort, cumsum, max, mean, min, searchsorted
 from kfront.ops.segment import segment_sum
 from kfront.ops.shape import concatenate, dim, expand_dims, key_on, moveaxis, pad, reshape, swapaxes
 
-__all__ = ["cdist", "corrcoef", "correlate", "geomspace", "histogram", "trapezoid", "unique"]
 
-
-@op(dtype=floating)
+@op(dtype=floating, fuse=True, home="numpy")
 def corrcoef(x: Any) -> Any:
     """Correlation coefficients of rows.
 
@@ -44,7 +43,7 @@ def corrcoef(x: Any) -> Any:
     return clip(out, -1.0, 1.0)
 
 
-@op(2, floating)
+@op(2, floating, fuse=True, home="math", class_name="CDist")
 def cdist(x: Any, y: Any) -> Any:
     """Euclidean distances of all pairs of rows.
 
@@ -63,7 +62,7 @@ def cdist(x: Any, y: Any) -> Any:
 _MODES = option("mode", "valid", "same", "full")
 
 
-@op(2, floating, prepare={"mode": _MODES})
+@op(2, floating, prepare={"mode": _MODES}, fuse=True, home="numpy")
 def correlate(x1: Any, x2: Any, mode: str = "valid") -> Any:
     """Cross-correlation of two sequences: sums of products at every shift.
 
@@ -93,7 +92,7 @@ def _range(start: int, length: int) -> Any:
     return builtins.slice(start, start + length)
 
 
-@op(("y", "x"), floating)
+@op(("y", "x"), floating, fuse=True, home="numpy", call_args=("y",))
 def trapezoid(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1) -> Any:
     """Integral along an axis by the trapezoidal rule.
 
@@ -124,7 +123,7 @@ def _part(start: int) -> Any:
     return builtins.slice(1, None) if start else builtins.slice(None, -1)
 
 
-@op(2, floating)
+@op(2, floating, home="numpy")
 def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Any:
     """Numbers at equal ratios between two ends.
 
@@ -146,7 +145,7 @@ def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype
     return y if dtype is None else cast(y, standardize(dtype))
 
 
-@op()
+@op(home="numpy")
 def histogram(x: Any, bins: int = 10, range: Any = None) -> Any:
     """How many elements fall into each of several intervals of one width.
 
@@ -185,6 +184,7 @@ def histogram(x: Any, bins: int = 10, range: Any = None) -> Any:
 # ---- unique ---------------------------------------------------------------------------------------------------------
 
 
+@function("numpy", call_args=("x",))
 def unique(
     x: Any,
     sorted: bool = True,

@@ -7,13 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 from kfront.config import floatx
+from kfront.core.op_registry import function
 from kfront.ops.arithmetic import add, clip, divide, maximum, multiply, subtract
 from kfront.ops.create import arange
 from kfront.ops.elementwise import abs, cast, cos, sqrt, square
 from kfront.ops.logic import equal, where
 from kfront.ops.special import i0
-
-__all__ = ["bartlett", "blackman", "hamming", "hanning", "kaiser"]
 
 
 def _window(x: Any, shape_of_t: Callable[[Any], Any]) -> Any:
@@ -36,6 +35,7 @@ def _cosines(*weights: float) -> Callable[[Any], Any]:
     return run
 
 
+@function("numpy")
 def bartlett(x: Any) -> Any:
     """Triangle from 0 over 1 to 0.
 
@@ -48,6 +48,7 @@ def bartlett(x: Any) -> Any:
     return _window(x, lambda t: subtract(1.0, abs(subtract(multiply(t, 2.0), 1.0))))
 
 
+@function("numpy")
 def blackman(x: Any) -> Any:
     """Window of two cosines (Blackman and Tukey, 1958).
 
@@ -60,6 +61,7 @@ def blackman(x: Any) -> Any:
     return _window(x, _cosines(0.42, -0.5, 0.08))
 
 
+@function("numpy")
 def hamming(x: Any) -> Any:
     """Raised cosine that does not quite reach 0.
 
@@ -72,6 +74,7 @@ def hamming(x: Any) -> Any:
     return _window(x, _cosines(0.54, -0.46))
 
 
+@function("numpy")
 def hanning(x: Any) -> Any:
     """Raised cosine from 0 over 1 to 0.
 
@@ -90,6 +93,7 @@ def hanning(x: Any) -> Any:
     return _window(x, _cosines(0.5, -0.5))
 
 
+@function("numpy")
 def kaiser(x: Any, beta: Any) -> Any:
     """Window of Bessel functions whose side lobes `beta` sets.
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from kfront.core import guard
 from kfront.core.errors import SavingError
+from kfront.core.op_registry import class_of, ops_in_files
 from kfront.saving.keras2_ops import op_call, slice_key
-from kfront.saving.op_table import CLASS_TO_OP, class_of
 
 __all__ = ["modern", "modern_compile"]
 
@@ -66,7 +66,7 @@ _DROPPED_IN = {
 _HARD_SIGMOID = {"module": "builtins", "class_name": "function", "config": "keras2_hard_sigmoid"}
 _KINDS = {"_initializer": "initializers", "_regularizer": "regularizers", "_constraint": "constraints"}
 _OLD_MODULE = re.compile(r"tf_keras(\.\w+)+|keras(\.src)?\.layers(\.\w+)*")
-_OP_CLASSES: dict[str, tuple[str, str]] = {name: (module, name) for module, name in CLASS_TO_OP}
+_OP_CLASSES: dict[str, tuple[str, str]] = {name: (module, name) for module, name in ops_in_files()}
 
 
 def modern(config: Any, version: str | None = None) -> dict[str, Any]:

@@ -1,0 +1,38 @@
+# Written by tools/stubs.py from the declarations of ops.
+from kfront.ops.matrix import (
+    cholesky as cholesky,
+    cholesky_inverse as cholesky_inverse,
+    det as det,
+    eig as eig,
+    eigh as eigh,
+    inv as inv,
+    lstsq as lstsq,
+    lu_factor as lu_factor,
+    matrix_rank as matrix_rank,
+    norm as norm,
+    pinv as pinv,
+    qr as qr,
+    solve as solve,
+    solve_triangular as solve_triangular,
+    svd as svd,
+)
+from kfront.ops.vectorizing import jvp as jvp
+
+__all__ = [
+    "cholesky",
+    "cholesky_inverse",
+    "det",
+    "eig",
+    "eigh",
+    "inv",
+    "jvp",
+    "lstsq",
+    "lu_factor",
+    "matrix_rank",
+    "norm",
+    "pinv",
+    "qr",
+    "solve",
+    "solve_triangular",
+    "svd",
+]
