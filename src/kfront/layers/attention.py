@@ -10,9 +10,9 @@ from kfront.core.registry import serializable
 from kfront.core.rng import SeedGenerator
 from kfront.core.spec import Abstract
 from kfront.layers.options import OptionLayer, choice, documented, known_axis, rate_between
-from kfront.ops.elementwise import dtype_of
+from kfront.ops.primitives.dtypes import dtype_of
+from kfront.ops.primitives.shapes import dim
 from kfront.ops.random import dropout
-from kfront.ops.shape import dim
 
 __all__ = ["AdditiveAttention", "Attention", "causal_mask", "masked_softmax"]
 

@@ -23,7 +23,8 @@ from kfront.layers.options import (
     positive,
     with_defaults,
 )
-from kfront.ops.nn_conv import conv, conv_transpose, depthwise_conv, separable_conv
+from kfront.ops.convolution import separable_conv
+from kfront.ops.primitives.nn import conv, conv_transpose, depthwise_conv
 
 __all__ = [
     "Conv1D",

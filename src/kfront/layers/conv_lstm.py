@@ -13,8 +13,8 @@ from kfront.layers.base import InputSpec
 from kfront.layers.cells import CELL_WEIGHTS, WEIGHTS_DOC, BaseCell, ForgetBias
 from kfront.layers.options import choice, data_format, int_tuple, known_axis, positive
 from kfront.layers.recurrent import FLAGS, OfCell, forward_options, run_steps
-from kfront.ops.nn_conv import conv
-from kfront.ops.shape import dim
+from kfront.ops.primitives.nn import conv
+from kfront.ops.primitives.shapes import dim
 
 __all__ = ["ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"]
 

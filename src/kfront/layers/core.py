@@ -14,8 +14,9 @@ from kfront.layers.base import InputSpec, Layer
 from kfront.layers.inference import spec_by_call
 from kfront.layers.options import OptionLayer, known_axis, positive
 from kfront.layers.quantized import Layout, Quantizable, QuantizedWeight
-from kfront.ops.elementwise import dtype_of
-from kfront.ops.nn_core import embedding, linear
+from kfront.ops.encoding import embedding
+from kfront.ops.matrix import linear
+from kfront.ops.primitives.dtypes import dtype_of
 
 __all__ = ["Dense", "Embedding", "Identity", "Lambda", "Masking"]
 

@@ -9,14 +9,14 @@ from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.registry import serializable
 from kfront.layers.base import InputSpec
 from kfront.layers.options import OptionLayer, known_axis
-from kfront.ops.elementwise import dtype_of
-from kfront.ops.nn_core import (
+from kfront.ops.normalization import (
     batch_normalization,
     batch_normalization_train,
     layer_normalization,
     moments,
     rms_normalization,
 )
+from kfront.ops.primitives.dtypes import dtype_of
 
 __all__ = [
     "BatchNormalization",

@@ -11,8 +11,9 @@ from kfront.core.registry import serializable
 from kfront.core.spec import Abstract
 from kfront.layers.base import InputSpec
 from kfront.layers.options import OptionLayer, choice, data_format, documented, int_tuple, with_defaults
-from kfront.ops.elementwise import dtype_of
-from kfront.ops.nn_conv import adaptive_average_pool, adaptive_max_pool, average_pool, max_pool
+from kfront.ops.convolution import adaptive_average_pool, adaptive_max_pool
+from kfront.ops.primitives.dtypes import dtype_of
+from kfront.ops.primitives.nn import average_pool, max_pool
 
 __all__ = [
     "AdaptiveAveragePooling1D",

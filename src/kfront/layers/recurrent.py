@@ -39,8 +39,8 @@ from kfront.layers.cells import (
 )
 from kfront.layers.options import OptionLayer, documented, positive
 from kfront.ops.control import scan
-from kfront.ops.elementwise import dtype_of
-from kfront.ops.shape import dim
+from kfront.ops.primitives.dtypes import dtype_of
+from kfront.ops.primitives.shapes import dim
 
 __all__ = ["GRU", "LSTM", "RNN", "SimpleRNN"]
 

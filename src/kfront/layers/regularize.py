@@ -11,7 +11,7 @@ from kfront.core.registry import serializable
 from kfront.core.rng import SeedGenerator
 from kfront.layers.base import InputSpec
 from kfront.layers.options import OptionLayer, data_format, documented, rate_between
-from kfront.ops.elementwise import dtype_of
+from kfront.ops.primitives.dtypes import dtype_of
 from kfront.ops.random import dropout, normal, uniform
 
 __all__ = [

@@ -10,7 +10,7 @@ from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.registry import serializable
 from kfront.layers.base import InputSpec
 from kfront.layers.options import OptionLayer, choice, data_format, documented, int_tuple, positive, with_defaults
-from kfront.ops.shape import dim
+from kfront.ops.primitives.shapes import dim
 
 __all__ = [
     "Cropping1D",

@@ -150,6 +150,6 @@ class ReversibleEmbedding(Embedding):
 
 def _is_float(x: Any) -> bool:
     from kfront.core.dtypes import is_float
-    from kfront.ops.elementwise import dtype_of
+    from kfront.ops.primitives.dtypes import dtype_of
 
     return is_float(dtype_of(x))

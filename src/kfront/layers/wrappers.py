@@ -11,7 +11,7 @@ from kfront.core.registry import serializable
 from kfront.layers.base import InputSpec, Layer
 from kfront.layers.calling import call_info
 from kfront.layers.options import OptionLayer
-from kfront.ops.shape import dim
+from kfront.ops.primitives.shapes import dim
 
 __all__ = ["Bidirectional", "TimeDistributed", "Wrapper"]
 

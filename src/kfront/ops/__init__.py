@@ -1,44 +1,52 @@
 """Tensor functions: the same names on every backend, with the signatures of `keras.ops`.
 
-Each op is declared once, in the module of its family, and its declaration says in which namespaces it appears. Those
-that NumPy has are in `kfront.ops.numpy` as well, those of neural networks in `kfront.ops.nn`, of linear algebra in
-`kfront.ops.linalg`; those on images are in `kfront.ops.image` only.
+Each op is declared once, and its declaration says in which namespaces it appears: in `primitives` if every backend
+implements it, else in the module of its family, where it is composed of others. Those that NumPy has are in
+`kfront.ops.numpy` as well, those of neural networks in `kfront.ops.nn`, of linear algebra in `kfront.ops.linalg`;
+those on images are in `kfront.ops.image` only.
 """
 
 from __future__ import annotations
 
 from kfront.core.op_registry import fill
 from kfront.ops import (  # noqa: F401  (they declare the ops)
+    activations,
     arithmetic,
-    blocks,
+    attention,
+    casting,
+    complex_numbers,
     control,
-    create,
+    convolution,
+    creation,
+    ctc,
+    diagonals,
     elementwise,
+    encoding,
     image,
     image_color,
+    image_common,
     image_filter,
     image_resample,
-    index,
+    integers,
     linalg,
     logic,
+    losses,
     matrix,
-    nan,
+    nan_reductions,
     nn,
-    nn_activation,
-    nn_conv,
-    nn_core,
-    nn_ctc,
+    normalization,
     numpy,
+    primitives,
     random,
-    reduce,
-    rnn,
-    segment,
-    shape,
+    rearranging,
+    recurrent,
+    reductions,
+    searching,
+    shapes,
     signal,
-    special,
-    stats,
+    statistics,
     vectorizing,
-    windows,
+    window_functions,
 )
 
 __all__, __dir__ = fill(globals(), "image", "linalg", "nn", "numpy")

@@ -7,13 +7,14 @@ from typing import Any
 from kfront.core.dtypes import FLOATS
 from kfront.core.errors import DTypeError, ShapeError
 from kfront.core.op import op
-from kfront.ops._images import compute_dtype, integer_part, spatial_axes
-from kfront.ops._prepare import data_format
-from kfront.ops.arithmetic import add, clip, divide, maximum, minimum, mod, multiply, subtract
-from kfront.ops.elementwise import cast, dtype_of
-from kfront.ops.index import get_item
-from kfront.ops.logic import equal, greater, where
-from kfront.ops.shape import expand_dims, key_on, stack
+from kfront.ops.arithmetic import clip
+from kfront.ops.image_common import compute_dtype, integer_part, spatial_axes
+from kfront.ops.primitives.arguments import data_format
+from kfront.ops.primitives.arithmetic import add, divide, maximum, minimum, mod, multiply, subtract
+from kfront.ops.primitives.dtypes import cast, dtype_of
+from kfront.ops.primitives.indexing import get_item, where
+from kfront.ops.primitives.logic import equal, greater
+from kfront.ops.primitives.shapes import expand_dims, key_on, stack
 
 
 def _parts(images: Any, layout: str) -> tuple[Any, Any, Any, int]:

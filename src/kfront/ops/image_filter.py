@@ -7,27 +7,19 @@ from typing import Any
 from kfront.core.dtypes import floating
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.op import op
-from kfront.ops._images import (
-    compute_dtype,
-    highest,
-    larger,
-    pair,
-    restore,
-    spatial_axes,
-    two_of_three,
-    window,
-)
-from kfront.ops._prepare import data_format, int_or_tuple, option
-from kfront.ops.arithmetic import add, clip, divide, multiply, subtract
-from kfront.ops.create import arange, convert_to_tensor
-from kfront.ops.elementwise import cast, dtype_of, exp, square
-from kfront.ops.index import get_item, take
-from kfront.ops.logic import equal, where
-from kfront.ops.nn_conv import depthwise_conv
-from kfront.ops.reduce import mean, sum
-from kfront.ops.shape import broadcast_to, dim, expand_dims, reshape, shape, squeeze, transpose
-
-# ---- windows --------------------------------------------------------------------------------------------------------
+from kfront.ops.arithmetic import clip
+from kfront.ops.elementwise import square
+from kfront.ops.image_common import compute_dtype, highest, larger, pair, restore, spatial_axes, two_of_three, window
+from kfront.ops.primitives.arguments import data_format, int_or_tuple, option
+from kfront.ops.primitives.arithmetic import add, divide, multiply, subtract
+from kfront.ops.primitives.creation import arange, convert_to_tensor
+from kfront.ops.primitives.dtypes import cast, dtype_of
+from kfront.ops.primitives.elementary import exp
+from kfront.ops.primitives.indexing import get_item, take, where
+from kfront.ops.primitives.logic import equal
+from kfront.ops.primitives.nn import depthwise_conv
+from kfront.ops.primitives.reductions import mean, sum
+from kfront.ops.primitives.shapes import broadcast_to, dim, expand_dims, reshape, shape, squeeze, transpose
 
 
 def _span(name: str, n: Any, before: Any, after: Any, target: Any, labels: tuple[str, str, str], sign: int) -> Any:
@@ -151,9 +143,6 @@ def pad_images(
     rows = (top_padding, bottom_padding, target_height)
     columns = (left_padding, right_padding, target_width)
     return _reframed("pad_images", images, str(data_format), rows, columns, "padding", -1)
-
-
-# ---- patches --------------------------------------------------------------------------------------------------------
 
 
 def _cut(x: Any, axis: int, size: int, stride: int, rate: int, padding: str) -> Any:
@@ -287,9 +276,6 @@ def extract_patches_3d(
     given = (("size", size), ("strides", strides), ("dilation_rate", dilation_rate))
     window_size, steps, rate = (_sizes(k, v, 3) for k, v in given)
     return _patches(volumes, window_size, steps, rate, padding, str(data_format))
-
-
-# ---- filters --------------------------------------------------------------------------------------------------------
 
 
 def gaussian_weights(length: int, sigma: Any, dtype: str) -> Any:

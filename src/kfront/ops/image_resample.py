@@ -10,7 +10,9 @@ from typing import Any
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.op import op
 from kfront.ops import random as kr
-from kfront.ops._images import (
+from kfront.ops.arithmetic import clip
+from kfront.ops.creation import ones_like, zeros_like
+from kfront.ops.image_common import (
     along,
     compute_dtype,
     half_away,
@@ -23,22 +25,32 @@ from kfront.ops._images import (
     spatial_axes,
     window,
 )
-from kfront.ops._prepare import data_format, option, shape_tuple
-from kfront.ops.arithmetic import add, clip, divide, floor_divide, maximum, minimum, mod, multiply, subtract
-from kfront.ops.create import arange, ones_like, zeros_like
-from kfront.ops.elementwise import abs as absolute
-from kfront.ops.elementwise import cast, dtype_of, floor, negative, sin
 from kfront.ops.image_filter import blurred
-from kfront.ops.index import get_item, take
-from kfront.ops.logic import equal, greater, greater_equal, less, less_equal, logical_and, where
-from kfront.ops.matrix import einsum, solve
-from kfront.ops.reduce import sum
-from kfront.ops.shape import concatenate, dim, expand_dims, moveaxis, reshape, shape, squeeze, stack
+from kfront.ops.primitives.arguments import data_format, option, shape_tuple
+from kfront.ops.primitives.arithmetic import abs as absolute
+from kfront.ops.primitives.arithmetic import (
+    add,
+    divide,
+    floor,
+    floor_divide,
+    maximum,
+    minimum,
+    mod,
+    multiply,
+    negative,
+    subtract,
+)
+from kfront.ops.primitives.creation import arange
+from kfront.ops.primitives.dtypes import cast, dtype_of
+from kfront.ops.primitives.elementary import sin
+from kfront.ops.primitives.indexing import get_item, take, where
+from kfront.ops.primitives.linalg import einsum, solve
+from kfront.ops.primitives.logic import equal, greater, greater_equal, less, less_equal, logical_and
+from kfront.ops.primitives.reductions import sum
+from kfront.ops.primitives.shapes import concatenate, dim, expand_dims, reshape, shape, squeeze, stack
+from kfront.ops.shapes import moveaxis
 
 _LETTERS = "abcdefgh"
-
-
-# ---- resampling with a kernel ---------------------------------------------------------------------------------------
 
 
 def _triangle(x: Any) -> Any:
@@ -220,9 +232,6 @@ def resize(
             step = n / length if isinstance(n, int) else divide(cast(n, dtype_of(y)), length)
             y = _resampled(y, axis, length, step, 0.0, interpolation, antialias)
     return restore(y, dtype_of(images))
-
-
-# ---- values at coordinates ------------------------------------------------------------------------------------------
 
 
 def _reflected(i: Any, n: Any) -> Any:

@@ -1,16 +1,18 @@
 # Written by tools/stubs.py from the declarations of ops.
 from kfront.ops.matrix import (
-    cholesky as cholesky,
     cholesky_inverse as cholesky_inverse,
+    lstsq as lstsq,
+    matrix_rank as matrix_rank,
+    norm as norm,
+    pinv as pinv,
+)
+from kfront.ops.primitives.linalg import (
+    cholesky as cholesky,
     det as det,
     eig as eig,
     eigh as eigh,
     inv as inv,
-    lstsq as lstsq,
     lu_factor as lu_factor,
-    matrix_rank as matrix_rank,
-    norm as norm,
-    pinv as pinv,
     qr as qr,
     solve as solve,
     solve_triangular as solve_triangular,

@@ -1,11 +1,5 @@
 # Written by tools/stubs.py from the declarations of ops.
-from kfront.ops.blocks import (
-    depth_to_space as depth_to_space,
-    fold as fold,
-    space_to_depth as space_to_depth,
-    unfold as unfold,
-)
-from kfront.ops.nn_activation import (
+from kfront.ops.activations import (
     celu as celu,
     elu as elu,
     gelu as gelu,
@@ -17,16 +11,11 @@ from kfront.ops.nn_activation import (
     hard_tanh as hard_tanh,
     leaky_relu as leaky_relu,
     log_sigmoid as log_sigmoid,
-    log_softmax as log_softmax,
-    relu as relu,
     relu6 as relu6,
     selu as selu,
-    sigmoid as sigmoid,
     silu as silu,
     silu as swish,
     soft_shrink as soft_shrink,
-    softmax as softmax,
-    softplus as softplus,
     softsign as softsign,
     sparse_plus as sparse_plus,
     sparse_sigmoid as sparse_sigmoid,
@@ -35,32 +24,47 @@ from kfront.ops.nn_activation import (
     tanh_shrink as tanh_shrink,
     threshold as threshold,
 )
-from kfront.ops.nn_conv import (
+from kfront.ops.attention import dot_product_attention as dot_product_attention
+from kfront.ops.complex_numbers import polar as polar
+from kfront.ops.convolution import (
     adaptive_average_pool as adaptive_average_pool,
     adaptive_max_pool as adaptive_max_pool,
+    separable_conv as separable_conv,
+)
+from kfront.ops.ctc import ctc_decode as ctc_decode, ctc_loss as ctc_loss
+from kfront.ops.encoding import multi_hot as multi_hot
+from kfront.ops.losses import (
+    binary_crossentropy as binary_crossentropy,
+    categorical_crossentropy as categorical_crossentropy,
+    psnr as psnr,
+    sparse_categorical_crossentropy as sparse_categorical_crossentropy,
+)
+from kfront.ops.normalization import (
+    batch_normalization as batch_normalization,
+    layer_normalization as layer_normalization,
+    moments as moments,
+    normalize as normalize,
+    rms_normalization as rms_normalization,
+)
+from kfront.ops.primitives.nn import (
     average_pool as average_pool,
     conv as conv,
     conv_transpose as conv_transpose,
     depthwise_conv as depthwise_conv,
+    log_softmax as log_softmax,
     max_pool as max_pool,
-    separable_conv as separable_conv,
-)
-from kfront.ops.nn_core import (
-    batch_normalization as batch_normalization,
-    binary_crossentropy as binary_crossentropy,
-    categorical_crossentropy as categorical_crossentropy,
-    dot_product_attention as dot_product_attention,
-    layer_normalization as layer_normalization,
-    moments as moments,
-    multi_hot as multi_hot,
-    normalize as normalize,
     one_hot as one_hot,
-    psnr as psnr,
-    rms_normalization as rms_normalization,
-    sparse_categorical_crossentropy as sparse_categorical_crossentropy,
+    relu as relu,
+    sigmoid as sigmoid,
+    softmax as softmax,
+    softplus as softplus,
 )
-from kfront.ops.nn_ctc import ctc_decode as ctc_decode, ctc_loss as ctc_loss
-from kfront.ops.special import polar as polar
+from kfront.ops.rearranging import (
+    depth_to_space as depth_to_space,
+    fold as fold,
+    space_to_depth as space_to_depth,
+    unfold as unfold,
+)
 
 __all__ = [
     "adaptive_average_pool",

@@ -1,4 +1,4 @@
-"""Random ops: a seed becomes a key, a primitive turns the key into numbers; `kfront.random` is their public place.
+"""Random ops: a seed becomes a key, an op turns the key into numbers; `kfront.random` is their public place.
 
 In portable mode (`kfront.config.set_portable_random`) all values are computed from the bits of threefry2x32 (Salmon et
 al., 2011) with the same arithmetic on every engine.
@@ -10,29 +10,35 @@ import math
 from typing import Any
 
 from kfront.core import shapes
-from kfront.core.dtypes import is_float, is_int, keep, standardize, static_rule
+from kfront.core.dtypes import is_float, is_int, keep, standardize
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.op import op
 from kfront.core.rng import seed_key
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.state import state
-from kfront.ops._prepare import shape_tuple
-from kfront.ops.arithmetic import (
+from kfront.ops.arithmetic import clip
+from kfront.ops.control import while_loop
+from kfront.ops.creation import zeros_like
+from kfront.ops.elementwise import square
+from kfront.ops.primitives.arguments import shape_tuple
+from kfront.ops.primitives.arithmetic import (
     add,
-    clip,
     divide,
+    floor,
     floor_divide,
     maximum,
     minimum,
     mod,
     multiply,
+    negative,
     power,
     subtract,
 )
-from kfront.ops.create import arange, convert_to_tensor, zeros, zeros_like
-from kfront.ops.elementwise import cast, dtype_of, erfinv, exp, floor, log, negative, sqrt, square
-from kfront.ops.index import get_item, slice, take
-from kfront.ops.logic import (
+from kfront.ops.primitives.creation import arange, convert_to_tensor, zeros
+from kfront.ops.primitives.dtypes import cast, dtype_of
+from kfront.ops.primitives.elementary import erfinv, exp, log, sqrt
+from kfront.ops.primitives.indexing import get_item, slice, take, where
+from kfront.ops.primitives.logic import (
     bitwise_and,
     bitwise_or,
     bitwise_xor,
@@ -42,74 +48,14 @@ from kfront.ops.logic import (
     less,
     logical_and,
     right_shift,
-    where,
 )
-from kfront.ops.reduce import any as any_of
-from kfront.ops.reduce import argmax, argsort
-from kfront.ops.reduce import sum as sum_of
-from kfront.ops.shape import concatenate, dim, expand_dims, reshape
-from kfront.ops.shape import shape as shape_of
-
-# ---- primitives: (key, ...) -> tensor -------------------------------------------------------------------------------
-
-
-@static_rule
-def _by_argument(dtypes: tuple[Any, ...], dtype: Any = None, **static: Any) -> tuple[Any, Any]:
-    return None, dtype
-
-
-_by_argument.keeps = True  # type: ignore[attr-defined]
-
-
-def _given(key: Any, shape: Any, **static: Any) -> Any:
-    return shapes.given(shape)
-
-
-@op(1, _by_argument, _given)
-def random_normal(key: Any, shape: Any, dtype: str) -> Any:
-    """Standard normal numbers.
-
-    Args:
-        key: integer tensor of shape (2,).
-        shape: tuple of ints or scalar tensors.
-        dtype: floating dtype name.
-
-    Returns:
-        tensor of that shape and dtype.
-    """
-
-
-@op(1, _by_argument, _given)
-def random_uniform(key: Any, shape: Any, dtype: str) -> Any:
-    """Numbers in [0, 1).
-
-    Args:
-        key: integer tensor of shape (2,).
-        shape: tuple of ints or scalar tensors.
-        dtype: floating dtype name.
-
-    Returns:
-        tensor of that shape and dtype.
-    """
-
-
-@op(1, _by_argument, _given)
-def random_randint(key: Any, shape: Any, minval: Any, maxval: Any, dtype: str) -> Any:
-    """Integers in [minval, maxval).
-
-    Args:
-        key: integer tensor of shape (2,).
-        shape: tuple of ints or scalar tensors.
-        minval: int, or tensor that broadcasts.
-        maxval: int, or tensor that broadcasts.
-        dtype: integer dtype name.
-
-    Returns:
-        tensor of that shape and dtype.
-    """
-
-
-# ---- what engines may replace ---------------------------------------------------------------------------------------
+from kfront.ops.primitives.random import random_normal, random_randint, random_uniform
+from kfront.ops.primitives.reductions import any as any_of
+from kfront.ops.primitives.reductions import argmax
+from kfront.ops.primitives.reductions import sum as sum_of
+from kfront.ops.primitives.shapes import concatenate, dim, expand_dims, reshape
+from kfront.ops.primitives.shapes import shape as shape_of
+from kfront.ops.primitives.sorting import argsort
 
 
 @op(1, fuse=True)
@@ -232,8 +178,6 @@ def _binomial_of_bits(key: Any, counts: Any, probabilities: Any, shape: Any, dty
     Many trials are uniform numbers of which one in the middle is drawn: it tells on which side of it the others count,
     and half of the trials are left (Devroye, 1986, "Non-Uniform Random Variate Generation", X.4.3).
     """
-    from kfront.ops.control import while_loop
-
     none = zeros(shape, "float32")
     left = add(none, floor(cast(counts, "float32")))
     p = add(none, clip(cast(probabilities, "float32"), 0.0, 1.0))
@@ -329,8 +273,6 @@ def _kept(inputs: Any, mask: Any, rate: float) -> Any:
     return where(mask, divide(inputs, 1.0 - rate), 0.0)
 
 
-# ---- portable bits --------------------------------------------------------------------------------------------------
-
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = 0x1BD11BDA
 
@@ -405,9 +347,6 @@ def _open_uniform(key: Any, shape: Any) -> Any:
     if state.portable_random:
         return multiply(add(_bits24(key, shape), 0.5), 2.0**-24)
     return add(multiply(random_uniform(key, shape, "float32"), 1.0 - 2.0**-23), 2.0**-24)
-
-
-# ---- public: kfront.random ------------------------------------------------------------------------------------------
 
 
 def _float_dtype(who: str, dtype: Any) -> str:

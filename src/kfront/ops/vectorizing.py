@@ -12,8 +12,8 @@ from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.op_registry import function
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.ops.control import vectorized_map
-from kfront.ops.create import convert_to_tensor
-from kfront.ops.shape import broadcast_to, reshape
+from kfront.ops.primitives.creation import convert_to_tensor
+from kfront.ops.primitives.shapes import broadcast_to, reshape
 
 _SIGNATURE = re.compile(r"\([^()]*\)(,\([^()]*\))*->\([^()]*\)(,\([^()]*\))*")
 

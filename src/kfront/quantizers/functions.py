@@ -12,7 +12,7 @@ from kfront import ops
 from kfront.backends import backend_scope, current
 from kfront.core.dtypes import is_float, standardize
 from kfront.core.errors import ArgumentError, DTypeError, ShapeError
-from kfront.ops.elementwise import dtype_of
+from kfront.ops.primitives.dtypes import dtype_of
 
 __all__ = [
     "abs_max_quantize",

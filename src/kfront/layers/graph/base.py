@@ -8,8 +8,8 @@ from kfront import ops
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.registry import serializable
 from kfront.layers.options import OptionLayer, choice, documented
-from kfront.ops.elementwise import dtype_of
-from kfront.ops.shape import dim
+from kfront.ops.primitives.dtypes import dtype_of
+from kfront.ops.primitives.shapes import dim
 
 __all__ = ["Edges", "MessagePassing", "node_mask"]
 

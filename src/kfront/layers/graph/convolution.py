@@ -10,8 +10,8 @@ from kfront.core.registry import serializable
 from kfront.layers.base import Layer
 from kfront.layers.graph.base import CALL_DOC, Edges, MessagePassing, weights_of_edges
 from kfront.layers.options import documented, positive
-from kfront.ops.elementwise import dtype_of
-from kfront.ops.nn_core import linear
+from kfront.ops.matrix import linear
+from kfront.ops.primitives.dtypes import dtype_of
 
 __all__ = ["EdgeConditionedConv", "GCNConv", "GINConv", "SAGEConv"]
 

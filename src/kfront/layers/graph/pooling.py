@@ -9,8 +9,8 @@ from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.registry import serializable
 from kfront.layers.graph.base import AGGREGATIONS, Edges, node_mask
 from kfront.layers.options import OptionLayer, choice, known_axis
-from kfront.ops.elementwise import dtype_of
-from kfront.ops.shape import dim
+from kfront.ops.primitives.dtypes import dtype_of
+from kfront.ops.primitives.shapes import dim
 
 __all__ = ["GraphReadout", "TopKPooling"]
 

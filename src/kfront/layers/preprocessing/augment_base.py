@@ -19,7 +19,7 @@ from kfront.core.rng import SeedGenerator, check_seed
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.layers.options import data_format as layout
 from kfront.layers.preprocessing.data_layer import DataLayer
-from kfront.ops.elementwise import dtype_of
+from kfront.ops.primitives.dtypes import dtype_of
 from kfront.ops.random import uniform
 
 __all__ = ["ImageLayer", "RandomImageLayer", "back", "number_pair", "per_image", "rescaled", "value_pair"]

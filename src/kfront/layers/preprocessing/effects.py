@@ -11,8 +11,8 @@ from kfront.core.spec import Abstract, KerasTensor
 from kfront.layers.options import int_tuple
 from kfront.layers.preprocessing.augment_base import RandomImageLayer, number_pair, per_image
 from kfront.layers.preprocessing.colour import BaseColour
-from kfront.ops.elementwise import dtype_of
 from kfront.ops.image_filter import blurred
+from kfront.ops.primitives.dtypes import dtype_of
 from kfront.ops.random import normal
 
 __all__ = ["RandomErasing", "RandomGaussianBlur", "RandomSharpness", "random_boxes"]

@@ -8,7 +8,7 @@ from kfront import ops
 from kfront.core.registry import serializable
 from kfront.layers.options import positive
 from kfront.layers.preprocessing.augment_base import ImageLayer
-from kfront.ops.elementwise import dtype_of
+from kfront.ops.primitives.dtypes import dtype_of
 
 __all__ = ["MaxNumBoundingBoxes"]
 

@@ -10,7 +10,7 @@ from kfront.core.registry import serializable
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.layers.preprocessing.augment_base import RandomImageLayer, per_image
 from kfront.layers.preprocessing.effects import random_boxes
-from kfront.ops.elementwise import dtype_of
+from kfront.ops.primitives.dtypes import dtype_of
 from kfront.ops.random import beta, shuffle
 
 __all__ = ["CutMix", "MixUp"]

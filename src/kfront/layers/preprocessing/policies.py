@@ -14,7 +14,7 @@ from kfront.layers.preprocessing.colour import BaseColour, RandomBrightness, Ran
 from kfront.layers.preprocessing.effects import RandomSharpness
 from kfront.layers.preprocessing.geometry import RandomRotation, RandomShear, RandomTranslation
 from kfront.layers.preprocessing.tone import AutoContrast, Equalization, RandomPosterization, Solarization
-from kfront.ops.elementwise import dtype_of
+from kfront.ops.primitives.dtypes import dtype_of
 from kfront.ops.random import gamma, randint
 
 __all__ = ["AugMix", "RandAugment"]

@@ -12,7 +12,7 @@ from kfront.core.spec import KerasTensor
 from kfront.layers.options import choice, positive
 from kfront.layers.preprocessing.augment_base import ImageLayer, RandomImageLayer
 from kfront.layers.preprocessing.geometry_base import boxes_in_pixels, boxes_of_pixels, with_channels
-from kfront.ops._images import larger, share, smaller, window
+from kfront.ops.image_common import larger, share, smaller, window
 from kfront.ops.random import uniform
 
 __all__ = ["CenterCrop", "RandomCrop", "Resizing"]

@@ -10,8 +10,8 @@ from kfront.core.spec import Abstract, KerasTensor
 from kfront.layers.options import int_tuple, positive, rate_between
 from kfront.layers.preprocessing.augment_base import ImageLayer, back, number_pair, per_image, rescaled, value_pair
 from kfront.layers.preprocessing.colour import BaseColour
-from kfront.ops.elementwise import dtype_of
-from kfront.ops.segment import segment_sum
+from kfront.ops.primitives.dtypes import dtype_of
+from kfront.ops.primitives.reductions import segment_sum
 
 __all__ = [
     "AutoContrast",

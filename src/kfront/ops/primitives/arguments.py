@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from kfront import config
 from kfront.core.dtypes import standardize
-from kfront.core.errors import ArgumentError, ArgumentTypeError
+from kfront.core.errors import ArgumentError, ArgumentTypeError, UnsupportedError
+from kfront.core.spec import KerasTensor
+from kfront.core.state import state
 
 
 def shape_tuple(shape: Any) -> Any:
@@ -24,7 +26,6 @@ def shape_tuple(shape: Any) -> Any:
         return (int(shape),)
     if not hasattr(shape, "__len__") or isinstance(shape, str):
         raise ArgumentTypeError(f"expected a shape: an int or a sequence of ints, got {shape!r}.")
-    from kfront.core.spec import KerasTensor
 
     dims = [int(d) if isinstance(d, np.integer) else d for d in shape]
     return dims if any(isinstance(d, KerasTensor) for d in dims) else tuple(dims)
@@ -97,3 +98,16 @@ def int_or_tuple(name: str) -> Callable[[Any], Any]:
         raise ArgumentTypeError(f"expected `{name}` to be an int or a sequence of ints, got {value!r}.")
 
     return check
+
+
+_padding = option("padding", "valid", "same")
+WINDOWED: dict[str, Any] = {"padding": _padding, "data_format": data_format}
+
+
+def missing(name: str) -> NoReturn:
+    """Say that the engine has no form of an op that cannot be composed.
+
+    Raises:
+        UnsupportedError: each time.
+    """
+    raise UnsupportedError(f"[{name}] expected an engine that has it, got {state.backend.name!r}.")

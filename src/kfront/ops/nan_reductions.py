@@ -8,28 +8,18 @@ from typing import Any
 from kfront.core import shapes
 from kfront.core.dtypes import floating, keep
 from kfront.core.op import op
-from kfront.ops._prepare import optional_dtype
-from kfront.ops.arithmetic import add, divide, maximum, multiply, subtract
-from kfront.ops.elementwise import cast, ceil, dtype_of, floor, round, sqrt, square
-from kfront.ops.index import take_along_axis
-from kfront.ops.logic import isnan, logical_not, where
-from kfront.ops.reduce import (
-    METHODS,
-    all,
-    argmax,
-    argmin,
-    cumprod,
-    cumsum,
-    is_floating,
-    max,
-    min,
-    prod,
-    quantile,
-    sort,
-    sum,
-    to_last,
-)
-from kfront.ops.shape import expand_dims, moveaxis, reshape, squeeze
+from kfront.ops.elementwise import square
+from kfront.ops.primitives.arguments import optional_dtype
+from kfront.ops.primitives.arithmetic import add, ceil, divide, floor, maximum, multiply, round, subtract
+from kfront.ops.primitives.dtypes import cast, dtype_of, is_floating
+from kfront.ops.primitives.elementary import sqrt
+from kfront.ops.primitives.indexing import take_along_axis, where
+from kfront.ops.primitives.logic import isnan, logical_not
+from kfront.ops.primitives.reductions import all, argmax, argmin, cumprod, cumsum, max, min, prod, sum
+from kfront.ops.primitives.shapes import expand_dims, reshape, squeeze
+from kfront.ops.primitives.sorting import sort
+from kfront.ops.shapes import moveaxis
+from kfront.ops.statistics import METHODS, to_last
 
 
 def _filled(x: Any, value: Any) -> Any:
@@ -224,23 +214,6 @@ def nancumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
         tensor of the shape of `x`, of rank 1 when `axis` is None.
     """
     return cumprod(_filled(x, 1.0), axis, dtype)
-
-
-@op(2, floating, prepare={"method": METHODS}, fuse=True, home="numpy")
-def percentile(x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Any:
-    """Values below which given percentages of the elements lie; see `quantile`.
-
-    Args:
-        x: tensor; integers become floatx.
-        q: percentages in [0, 100], a number or a tensor of shape (m,).
-        axis: int, tuple of ints, or None for all.
-        method: "linear", "lower", "higher", "midpoint" or "nearest".
-        keepdims: whether reduced axes stay, with length 1.
-
-    Returns:
-        tensor of shape q.shape + x.shape without the reduced axes, floating.
-    """
-    return quantile(x, divide(q, 100.0), axis, method, keepdims)
 
 
 @op(2, floating, prepare={"method": METHODS}, fuse=True, home="numpy")

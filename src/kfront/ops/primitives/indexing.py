@@ -1,17 +1,16 @@
-"""Reading and writing parts of tensors by position."""
+"""Taking elements of tensors and replacing them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from kfront.core import shapes
 from kfront.core.dtypes import keep, result_type
-from kfront.core.errors import ArgumentError
-from kfront.core.op import op
-from kfront.ops._prepare import option, shape_tuple
+from kfront.core.op import in_front_of, op
+from kfront.core.state import state
+from kfront.ops.primitives.arguments import option, shape_tuple
 
 
 def _first(x: Any, *others: Any) -> tuple[Any, Any]:
@@ -195,32 +194,49 @@ def nonzero(x: Any) -> Any:
     """
 
 
-@op(home="numpy")
-def unravel_index(indices: Any, shape: Sequence[int]) -> tuple[Any, ...]:
-    """Coordinates of positions in a flat tensor.
+def _where_rule(condition: Any, x1: Any, x2: Any) -> tuple[Any, Any]:
+    d = result_type(x1, x2)
+    return ("bool", d, d), d
+
+
+@op(3, _where_rule, shapes.elementwise, name="where", zeros="filled", home="numpy")
+def _where(condition: Any, x1: Any, x2: Any) -> Any: ...
+
+
+@in_front_of(_where)
+def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
+    """Elements of `x1` where `condition` is true, of `x2` elsewhere.
 
     Args:
-        indices: integer tensor of any shape; negative ones count from the end.
-        shape: shape of the tensor.
+        condition: bool tensor.
+        x1: tensor or Python scalar; leave out both for the positions of true elements (as `nonzero`).
+        x2: tensor or Python scalar; the three shapes broadcast.
 
     Returns:
-        Tuple of integer tensors of the shape of `indices`, one for each axis.
-
-    Raises:
-        ArgumentError: if a dimension is None.
+        tensor of the broadcast shape, in the common dtype of `x1` and `x2`.
 
     Example:
 
     >>> from kfront import ops
-    >>> [i.tolist() for i in ops.unravel_index(ops.array([5]), (2, 4))]
-    [[1], [1]]
+    >>> ops.where(ops.array([True, False]), ops.array([1, 2]), 0).tolist()
+    [1, 0]
     """
-    from kfront.ops.arithmetic import floor_divide, mod
+    if x1 is None and x2 is None:
+        return nonzero(condition)
+    if _fits(condition, x1, x2):
+        try:
+            return state.backend.where(condition, x1, x2)
+        except Exception as error:
+            _where.op.fail(state.backend, error, (condition, x1, x2), ())
+    return _where(condition, x1, x2)
 
-    if None in shape:
-        raise ArgumentError(f"[unravel_index] expected a fully known `shape`, got {tuple(shape)}.")
-    out: list[Any] = []
-    for d in reversed(tuple(shape)):
-        out.append(mod(indices, d))
-        indices = floor_divide(indices, d)
-    return tuple(reversed(out))
+
+def _fits(condition: Any, x1: Any, x2: Any) -> bool:
+    """Whether the engine takes them as they are: a bool tensor, and tensors of one dtype or a float beside one."""
+    b = state.backend
+    types = b.types
+    if type(condition) not in types or condition.dtype not in b.ok_logical_not:
+        return False
+    if type(x1) in types:
+        return x1.dtype == x2.dtype if type(x2) in types else type(x2) is float and x1.dtype in b.ok_sin
+    return type(x1) is float and type(x2) in types and x2.dtype in b.ok_sin

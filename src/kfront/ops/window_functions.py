@@ -8,11 +8,14 @@ from typing import Any
 
 from kfront.config import floatx
 from kfront.core.op_registry import function
-from kfront.ops.arithmetic import add, clip, divide, maximum, multiply, subtract
-from kfront.ops.create import arange
-from kfront.ops.elementwise import abs, cast, cos, sqrt, square
-from kfront.ops.logic import equal, where
-from kfront.ops.special import i0
+from kfront.ops.arithmetic import clip
+from kfront.ops.elementwise import i0, square
+from kfront.ops.primitives.arithmetic import abs, add, divide, maximum, multiply, subtract
+from kfront.ops.primitives.creation import arange
+from kfront.ops.primitives.dtypes import cast
+from kfront.ops.primitives.elementary import cos, sqrt
+from kfront.ops.primitives.indexing import where
+from kfront.ops.primitives.logic import equal
 
 
 def _window(x: Any, shape_of_t: Callable[[Any], Any]) -> Any:

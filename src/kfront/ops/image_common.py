@@ -10,13 +10,15 @@ import numpy as np
 
 from kfront.core.dtypes import FLOATS
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
-from kfront.ops.arithmetic import add, clip, floor_divide, maximum, minimum, multiply, subtract
-from kfront.ops.create import arange
-from kfront.ops.elementwise import abs as absolute
-from kfront.ops.elementwise import cast, dtype_of, floor, round, saturate_cast, sign
-from kfront.ops.index import get_item, take
-from kfront.ops.logic import equal, where
-from kfront.ops.shape import dim, key_on, pad, reshape
+from kfront.ops.arithmetic import clip
+from kfront.ops.casting import saturate_cast
+from kfront.ops.primitives.arithmetic import abs as absolute
+from kfront.ops.primitives.arithmetic import add, floor, floor_divide, maximum, minimum, multiply, round, sign, subtract
+from kfront.ops.primitives.creation import arange
+from kfront.ops.primitives.dtypes import cast, dtype_of
+from kfront.ops.primitives.indexing import get_item, take, where
+from kfront.ops.primitives.logic import equal
+from kfront.ops.primitives.shapes import dim, key_on, pad, reshape
 
 
 def spatial_axes(images: Any, layout: str, rank: int = 2) -> tuple[tuple[int, ...], int]:
@@ -51,9 +53,6 @@ def pair(name: str, length: int = 2) -> Any:
     return check
 
 
-# ---- dtypes ---------------------------------------------------------------------------------------------------------
-
-
 def compute_dtype(x: Any) -> str:
     """float64 for float64, float32 for everything else: halves and integers would lose too much on the way."""
     return "float64" if dtype_of(x) == "float64" else "float32"
@@ -76,9 +75,6 @@ def integer_part(y: Any, dtype: str) -> Any:
     return restore(y, dtype, lambda x: x)
 
 
-# ---- sizes: ints, or scalar tensors where the engine does not know them yet -----------------------------------------
-
-
 def larger(a: Any, b: Any) -> Any:
     """The larger of two sizes (or steps)."""
     return max(a, b) if isinstance(a, (int, float)) and isinstance(b, (int, float)) else maximum(a, b)
@@ -99,9 +95,6 @@ def share(n: Any, numerator: int, denominator: int) -> Any:
     if isinstance(n, int):
         return n * numerator // denominator
     return floor_divide(multiply(n, numerator), denominator)
-
-
-# ---- along an axis --------------------------------------------------------------------------------------------------
 
 
 def along(x: Any, rank: int, axis: int) -> Any:

@@ -1,4 +1,4 @@
-"""Activation functions. Each has the right gradient at its kinks and at large arguments."""
+"""Activation functions."""
 
 from __future__ import annotations
 
@@ -8,79 +8,17 @@ from typing import Any
 from kfront.core import shapes
 from kfront.core.dtypes import floating, numeric
 from kfront.core.op import op
-from kfront.ops.arithmetic import add, divide, multiply, subtract
-from kfront.ops.create import arange
-from kfront.ops.elementwise import abs, cast, dtype_of, erf, expm1, negative, sqrt, square, tanh
-from kfront.ops.logic import greater, greater_equal, less, less_equal, where
-from kfront.ops.reduce import cumsum, sort, sum
-from kfront.ops.shape import dim, flip, reshape, split
-
-# ---- primitives -----------------------------------------------------------------------------------------------------
-
-
-@op(dtype=numeric, shape=shapes.same, zeros="kept", home="nn")
-def relu(x: Any) -> Any:
-    """max(x, 0), with gradient 0 at 0.
-
-    Args:
-        x: tensor of any shape.
-
-    Returns:
-        tensor of the shape and dtype of `x`.
-    """
-
-
-@op(dtype=floating, shape=shapes.same, zeros="filled", home="nn")
-def sigmoid(x: Any) -> Any:
-    """1 / (1 + exp(-x)).
-
-    Args:
-        x: tensor of any shape; integers become floatx.
-
-    Returns:
-        tensor of the shape of `x`, floating, in [0, 1].
-    """
-
-
-@op(dtype=floating, shape=shapes.over, zeros="filled", home="nn")
-def softmax(x: Any, axis: Any = -1) -> Any:
-    """exp(x) divided by its sum along axes.
-
-    Args:
-        x: tensor; integers become floatx.
-        axis: int, tuple of ints, or None for all: axes along which the result sums up to 1.
-
-    Returns:
-        tensor of the shape of `x`, floating.
-    """
-
-
-@op(dtype=floating, shape=shapes.over, zeros="filled", home="nn")
-def log_softmax(x: Any, axis: Any = -1) -> Any:
-    """Logarithm of `softmax`, accurate where that is close to 0.
-
-    Args:
-        x: tensor; integers become floatx.
-        axis: int, tuple of ints, or None for all.
-
-    Returns:
-        tensor of the shape of `x`, floating.
-    """
-
-
-@op(dtype=floating, shape=shapes.same, zeros="filled", home="nn")
-def softplus(x: Any) -> Any:
-    """log(1 + exp(x)), without overflow.
-
-    Args:
-        x: tensor of any shape; integers become floatx.
-
-    Returns:
-        tensor of the shape of `x`, floating.
-    """
-
-
-# ---- composed -------------------------------------------------------------------------------------------------------
+from kfront.ops.elementwise import square
+from kfront.ops.primitives.arithmetic import abs, add, divide, multiply, negative, subtract
+from kfront.ops.primitives.creation import arange
+from kfront.ops.primitives.dtypes import cast, dtype_of
+from kfront.ops.primitives.elementary import erf, expm1, sqrt, tanh
+from kfront.ops.primitives.indexing import where
+from kfront.ops.primitives.logic import greater, greater_equal, less, less_equal
+from kfront.ops.primitives.nn import relu, sigmoid, softplus
+from kfront.ops.primitives.reductions import cumsum, sum
+from kfront.ops.primitives.shapes import dim, flip, reshape, split
+from kfront.ops.primitives.sorting import sort
 
 
 @op(dtype=floating, zeros="kept", fuse=True, home="nn")

@@ -1,23 +1,19 @@
-"""New tensors: constants, ranges, conversion."""
+"""Tensors from numbers and from nothing, and back to NumPy."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from kfront.core import shapes
-from kfront.core.dtypes import from_argument, result_type, standardize, static_rule, to_float
+from kfront.core.dtypes import from_argument, result_type, standardize
 from kfront.core.op import in_front_of, op
 from kfront.core.op_registry import function
-from kfront.core.spec import Abstract, KerasTensor
-from kfront.core.state import state
-from kfront.ops._prepare import dtype_name, optional_dtype, shape_tuple
-from kfront.ops.arithmetic import add, divide, multiply, power, subtract
-from kfront.ops.elementwise import cast, dtype_of, floor
-from kfront.ops.logic import greater_equal
+from kfront.core.spec import KerasTensor
+from kfront.core.state import current, state
+from kfront.ops.primitives.arguments import dtype_name, shape_tuple
+from kfront.ops.primitives.dtypes import cast, dtype_of
 
 _SHAPED: dict[str, Any] = {"shape": shape_tuple, "dtype": dtype_name}
 
@@ -116,9 +112,6 @@ def eye(N: Any, M: Any = None, k: int = 0, dtype: Any = None) -> Any:
     """
 
 
-# ---- conversion -----------------------------------------------------------------------------------------------------
-
-
 @function("core", call_args=("x",))
 def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, ragged: bool | None = None) -> Any:
     """A tensor of the current backend.
@@ -140,7 +133,7 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, rag
     dtype = None if dtype is None else standardize(dtype)
     if isinstance(x, KerasTensor):
         return x if dtype is None or dtype == x.dtype else cast(x, dtype)
-    b = state.backend or _current()
+    b = state.backend or current()
     if sparse is not None or ragged is False or hasattr(x, "tocoo"):
         return _converted(b, x, dtype, sparse, ragged)
     if type(x) in b.types:
@@ -170,12 +163,6 @@ def _converted(b: Any, x: Any, dtype: str | None, sparse: bool | None, ragged: b
     return x if dtype is None or b.dtype_name(x.dtype) == dtype else cast(x, dtype)
 
 
-def _current() -> Any:
-    from kfront.backends import current
-
-    return current()
-
-
 @function("numpy", call_args=("x",))
 def array(x: Any, dtype: Any = None) -> Any:
     """A tensor of the current backend from numbers; see `convert_to_tensor`.
@@ -200,7 +187,7 @@ def convert_to_numpy(x: Any) -> np.ndarray:
     Returns:
         NumPy array; bfloat16 comes as ml_dtypes.bfloat16.
     """
-    b = state.backend or _current()
+    b = state.backend or current()
     return b.to_numpy(x if b.is_tensor(x) else b.convert(x))
 
 
@@ -214,7 +201,7 @@ def is_tensor(x: Any) -> bool:
     Returns:
         A bool; False for symbolic tensors.
     """
-    return (state.backend or _current()).is_tensor(x)
+    return (state.backend or current()).is_tensor(x)
 
 
 @function("core")
@@ -232,9 +219,6 @@ def dtype(x: Any) -> str:
     if isinstance(x, (bool, int, float)):
         return result_type(type(x))
     return standardize(x.dtype) if hasattr(x, "dtype") else dtype(convert_to_tensor(x))
-
-
-# ---- composed -------------------------------------------------------------------------------------------------------
 
 
 @function("numpy")
@@ -263,169 +247,3 @@ def identity(n: int, dtype: Any = None) -> Any:
         tensor of shape (n, n).
     """
     return eye(n, None, 0, dtype)
-
-
-def _like(make: Callable[..., Any], x: Any, dtype: Any, *fill: Any) -> Any:
-    from kfront.ops.shape import shape
-
-    kind = dtype_of(x) if dtype is None else dtype
-    return Abstract(x.shape, kind) if isinstance(x, KerasTensor) else make(shape(x), *fill, kind)
-
-
-@op(prepare={"dtype": optional_dtype}, zeros="filled", fuse=True, home="numpy")
-def zeros_like(x: Any, dtype: Any = None) -> Any:
-    """Zeros in the shape of another tensor.
-
-    Args:
-        x: tensor.
-        dtype: dtype name; that of `x` if None.
-
-    Returns:
-        tensor of the shape of `x`.
-    """
-    return _like(zeros, x, dtype)
-
-
-@op(prepare={"dtype": optional_dtype}, zeros="filled", fuse=True, home="numpy")
-def ones_like(x: Any, dtype: Any = None) -> Any:
-    """Ones in the shape of another tensor.
-
-    Args:
-        x: tensor.
-        dtype: dtype name; that of `x` if None.
-
-    Returns:
-        tensor of the shape of `x`.
-    """
-    return _like(ones, x, dtype)
-
-
-@op(prepare={"dtype": optional_dtype}, home="numpy")
-def empty_like(x: Any, dtype: Any = None) -> Any:
-    """A tensor in the shape of another, whose values do not matter (here: zeros).
-
-    Args:
-        x: tensor.
-        dtype: dtype name; that of `x` if None.
-
-    Returns:
-        tensor of the shape of `x`.
-    """
-    return _like(zeros, x, dtype)
-
-
-@op(prepare={"dtype": optional_dtype}, home="numpy", call_args=("x", "fill_value"))
-def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Any:
-    """One value in the shape of another tensor.
-
-    Args:
-        x: tensor.
-        fill_value: number, or tensor that broadcasts.
-        dtype: dtype name; that of `x` if None.
-
-    Returns:
-        tensor of the shape of `x`.
-    """
-    return _like(full, x, dtype, fill_value)
-
-
-@static_rule
-def _linspace_rule(dtypes: tuple[Any, ...], dtype: Any = None, **static: Any) -> tuple[Any, Any]:
-    d = dtype or to_float(result_type(*dtypes))
-    return to_float(d), d
-
-
-@op(2, _linspace_rule, prepare={"dtype": optional_dtype}, fuse=True, home="numpy")
-def linspace(
-    start: Any,
-    stop: Any,
-    num: int = 50,
-    endpoint: bool = True,
-    retstep: bool = False,
-    dtype: Any = None,
-    axis: int = 0,
-) -> Any:
-    """Numbers at equal distances over an interval.
-
-    Args:
-        start: first number, or tensor of first numbers.
-        stop: last number, or tensor; the shapes broadcast.
-        num: how many.
-        endpoint: whether `stop` is the last one; otherwise it is one step behind it.
-        retstep: whether the distance is returned as well.
-        dtype: dtype name; floating if None.
-        axis: place of the new axis in the result.
-
-    Returns:
-        tensor with an axis of length `num`; with `retstep` a tuple (tensor, step).
-    """
-    from kfront.ops.shape import expand_dims
-
-    kind = dtype_of(start)
-    width = subtract(stop, start)
-    parts = num - 1 if endpoint else num
-    step = divide(width, float(parts)) if parts > 0 else multiply(width, math.nan)
-    shape = tuple(width.shape)
-    places = arange(0, num, 1, kind)
-    for _ in shape:
-        places = expand_dims(places, -1)
-    # two weights instead of start + i * step: both ends come out exactly
-    share = divide(places, float(max(parts, 1)))
-    y = add(multiply(subtract(1.0, share), start), multiply(share, stop))
-    y = _move_axis(y, axis, len(shape) + 1)
-    if dtype is not None and kind != dtype:
-        y = cast(floor(y), dtype)
-    return (y, cast(step, dtype or kind)) if retstep else y
-
-
-def _move_axis(y: Any, axis: int, rank: int) -> Any:
-    from kfront.ops.shape import moveaxis
-
-    return y if axis in (0, -rank) else moveaxis(y, 0, axis)
-
-
-@function("numpy", call_args=("start", "stop"))
-def logspace(
-    start: Any,
-    stop: Any,
-    num: int = 50,
-    endpoint: bool = True,
-    base: Any = 10,
-    dtype: Any = None,
-    axis: int = 0,
-) -> Any:
-    """Numbers at equal ratios: `base` to the powers of `linspace`.
-
-    Args:
-        start: first exponent, or tensor of first exponents.
-        stop: last exponent, or tensor; the shapes broadcast.
-        num: how many.
-        endpoint: whether `stop` is the last exponent.
-        base: the base.
-        dtype: dtype name; floating if None.
-        axis: place of the new axis in the result.
-
-    Returns:
-        tensor with an axis of length `num`.
-    """
-    y = power(base, linspace(start, stop, num, endpoint, False, None, axis))
-    return y if dtype is None else cast(y, dtype)
-
-
-@function("numpy")
-def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Any:
-    """Ones on and below a diagonal, zeros above.
-
-    Args:
-        N: number of rows.
-        M: number of columns; `N` if None.
-        k: which diagonal, above the main one when positive.
-        dtype: dtype name; floatx if None.
-
-    Returns:
-        tensor of shape (N, M).
-    """
-    from kfront.ops.shape import expand_dims
-
-    rows, columns = expand_dims(arange(N), 1), arange(N if M is None else M)
-    return cast(greater_equal(add(rows, k), columns), standardize(dtype))

@@ -10,12 +10,14 @@ from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.op import op
 from kfront.core.op_registry import function
 from kfront.core.shapes import shape_of
-from kfront.ops.arithmetic import add, floor_divide, logaddexp, maximum, mod, multiply, subtract
 from kfront.ops.control import scan
-from kfront.ops.create import arange, full_like, ones_like, zeros_like
-from kfront.ops.elementwise import cast, dtype_of, negative
-from kfront.ops.index import get_item, take_along_axis
-from kfront.ops.logic import (
+from kfront.ops.creation import full_like, ones_like, zeros_like
+from kfront.ops.primitives.arithmetic import add, floor_divide, logaddexp, maximum, mod, multiply, negative, subtract
+from kfront.ops.primitives.creation import arange
+from kfront.ops.primitives.dtypes import cast, dtype_of
+from kfront.ops.primitives.indexing import get_item, take_along_axis, where
+from kfront.ops.primitives.linalg import matmul
+from kfront.ops.primitives.logic import (
     bitwise_xor,
     equal,
     greater,
@@ -24,13 +26,12 @@ from kfront.ops.logic import (
     logical_and,
     logical_not,
     not_equal,
-    where,
 )
-from kfront.ops.matrix import matmul
-from kfront.ops.nn_activation import log_softmax
-from kfront.ops.reduce import all as all_
-from kfront.ops.reduce import argmax, argsort, logsumexp, max, sum, top_k
-from kfront.ops.shape import broadcast_to, concatenate, dim, expand_dims, pad, reshape, stack, transpose
+from kfront.ops.primitives.nn import log_softmax
+from kfront.ops.primitives.reductions import all as all_
+from kfront.ops.primitives.reductions import argmax, logsumexp, max, sum
+from kfront.ops.primitives.shapes import broadcast_to, concatenate, dim, expand_dims, pad, reshape, stack, transpose
+from kfront.ops.primitives.sorting import argsort, top_k
 
 _NEVER = -1e30  # log of a probability of 0; finite, so that gradients stay finite
 
@@ -165,12 +166,6 @@ def _greedy(inputs: Any, sequence_lengths: Any, merge_repeated: bool, mask_index
     moved = take_along_axis(where(keep, best, -1), order, 1)
     return expand_dims(moved, 0), scores
 
-
-# ---- beam search -----------------------------------------------------------------------------------------------------
-#
-# The beam holds for each of `width` prefixes: the log probabilities of the paths that yield it and end in a blank or
-# not, its classes, their number, the last of them, and a number by which prefixes are told apart. All of it has the
-# shape (batch, width), the classes (batch, width, steps).
 
 _HASHES = (0x3C6EF35F, 0x19660D), (0x5BD1E995, 0x1000193)
 

@@ -1,4 +1,4 @@
-"""Composed rearrangements: splits and flips by name, space to depth, patches, and einops patterns."""
+"""Blocks and patches of images, and einops patterns."""
 
 from __future__ import annotations
 
@@ -9,121 +9,13 @@ import numpy as np
 
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.op import in_front_of, op
-from kfront.core.op_registry import function
 from kfront.core.shapes import known
-from kfront.ops._prepare import data_format
-from kfront.ops.arithmetic import floor_divide, multiply, power
-from kfront.ops.create import arange, convert_to_tensor
-from kfront.ops.elementwise import dtype_of
-from kfront.ops.index import get_item
-from kfront.ops.segment import segment_sum
-from kfront.ops.shape import diag, dim, expand_dims, flip, pad, ravel, reshape, shape, split, stack, transpose
-
-
-def _rank(x: Any) -> int:
-    return len(x.shape) if hasattr(x, "shape") else np.ndim(x)
-
-
-@function("numpy", call_args=("x",))
-def vsplit(x: Any, indices_or_sections: Any) -> list[Any]:
-    """Cut along axis 0; see `split`.
-
-    Args:
-        x: tensor of rank >= 2.
-        indices_or_sections: number of equal parts, or the positions of the cuts.
-
-    Returns:
-        List of tensors.
-    """
-    return split(x, indices_or_sections, 0)
-
-
-@function("numpy", call_args=("x",))
-def hsplit(x: Any, indices_or_sections: Any) -> list[Any]:
-    """Cut along axis 1, along axis 0 for rank 1; see `split`.
-
-    Args:
-        x: tensor.
-        indices_or_sections: number of equal parts, or the positions of the cuts.
-
-    Returns:
-        List of tensors.
-    """
-    return split(x, indices_or_sections, 0 if _rank(x) == 1 else 1)
-
-
-@function("numpy", call_args=("x",))
-def dsplit(x: Any, indices_or_sections: Any) -> list[Any]:
-    """Cut along axis 2; see `split`.
-
-    Args:
-        x: tensor of rank >= 3.
-        indices_or_sections: number of equal parts, or the positions of the cuts.
-
-    Returns:
-        List of tensors.
-    """
-    return split(x, indices_or_sections, 2)
-
-
-@op(home="numpy")
-def fliplr(x: Any) -> Any:
-    """Reverse axis 1.
-
-    Args:
-        x: tensor of rank >= 2.
-
-    Returns:
-        tensor of the shape and dtype of `x`.
-    """
-    return flip(x, 1)
-
-
-@op(home="numpy")
-def flipud(x: Any) -> Any:
-    """Reverse axis 0.
-
-    Args:
-        x: tensor of rank >= 1.
-
-    Returns:
-        tensor of the shape and dtype of `x`.
-    """
-    return flip(x, 0)
-
-
-@op(fuse=True, home="numpy")
-def diagflat(x: Any, k: int = 0) -> Any:
-    """A matrix with the flattened tensor on a diagonal.
-
-    Args:
-        x: tensor.
-        k: which diagonal, above the main one when positive.
-
-    Returns:
-        tensor of rank 2.
-    """
-    return diag(ravel(x), k)
-
-
-@op(fuse=True, home="numpy")
-def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
-    """Matrix of powers (Vandermonde).
-
-    Args:
-        x: tensor of shape (n,).
-        N: number of columns; n if None.
-        increasing: whether powers ascend from 0.
-
-    Returns:
-        tensor of shape (n, N), in the dtype of `x`.
-    """
-    columns = dim(x, 0) if N is None else N
-    out = power(expand_dims(x, 1), arange(0, columns, 1, dtype_of(x)))
-    return out if increasing else flip(out, 1)
-
-
-# ---- space and depth ------------------------------------------------------------------------------------------------
+from kfront.ops.primitives.arguments import data_format
+from kfront.ops.primitives.arithmetic import floor_divide, multiply
+from kfront.ops.primitives.creation import convert_to_tensor
+from kfront.ops.primitives.indexing import get_item
+from kfront.ops.primitives.reductions import segment_sum
+from kfront.ops.primitives.shapes import dim, pad, reshape, shape, stack, transpose
 
 
 def _image(name: str, x: Any, block_size: Any) -> None:
@@ -196,9 +88,6 @@ def space_to_depth(x: Any, block_size: int, data_format: str | None = "channels_
 def _divides(name: str, n: Any, k: int, what: str) -> None:
     if known(n) is not None and n % k:
         raise ShapeError(f"[{name}] expected {what} that {k} divides, got {n}.")
-
-
-# ---- patches --------------------------------------------------------------------------------------------------------
 
 
 def _pair(value: Any, what: str) -> tuple[int, int]:
@@ -284,9 +173,6 @@ def fold(x: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padding:
     y = segment_sum(flat, convert_to_tensor(ids.ravel().astype("int32")), height * width)
     y = reshape(transpose(y, (1, 2, 0)), (n, c, height, width))
     return get_item(y, (slice(None), slice(None), *(slice(p, p + d) for p, d in zip(padding, size, strict=True))))
-
-
-# ---- patterns -------------------------------------------------------------------------------------------------------
 
 
 def _groups(side: str, pattern: str) -> list[list[str]]:

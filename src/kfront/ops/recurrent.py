@@ -6,16 +6,17 @@ from typing import Any
 
 from kfront.core.dtypes import result_type, to_float
 from kfront.core.op import op
-from kfront.ops.arithmetic import add, multiply, subtract
 from kfront.ops.control import scan
-from kfront.ops.create import arange
-from kfront.ops.elementwise import tanh
-from kfront.ops.index import get_item
-from kfront.ops.logic import less, where
-from kfront.ops.matrix import matmul
-from kfront.ops.nn_activation import sigmoid
-from kfront.ops.nn_core import linear
-from kfront.ops.shape import dim, expand_dims, split, swapaxes
+from kfront.ops.matrix import linear
+from kfront.ops.primitives.arithmetic import add, multiply, subtract
+from kfront.ops.primitives.creation import arange
+from kfront.ops.primitives.elementary import tanh
+from kfront.ops.primitives.indexing import get_item, where
+from kfront.ops.primitives.linalg import matmul
+from kfront.ops.primitives.logic import less
+from kfront.ops.primitives.nn import sigmoid
+from kfront.ops.primitives.shapes import dim, expand_dims, flip, split
+from kfront.ops.shapes import swapaxes
 
 
 def _rule(*dtypes: Any) -> tuple[Any, Any]:
@@ -43,7 +44,6 @@ def _run(cell: Any, init: tuple[Any, ...], x: Any, projected: Any, lengths: Any,
 
 
 def _reversed(outputs: Any) -> Any:
-    from kfront.ops.shape import flip
 
     return flip(outputs, 1)
 
