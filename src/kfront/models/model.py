@@ -198,8 +198,8 @@ class Model(Stateless, Trainer, Layer):
             self._remember_shapes(named)
         return out
 
-    def _symbolic(self, args: Any, kwargs: Any, named: dict[str, Any]) -> Any:
-        out = super()._symbolic(args, kwargs, named)
+    def _symbolic(self, args: Any, kwargs: Any, named: dict[str, Any], info: Any) -> Any:
+        out = super()._symbolic(args, kwargs, named, info)
         if self._build_shapes is None:
             self._remember_shapes(named)
         return out
