@@ -6,6 +6,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from kfront.callbacks.base import Callback, Logs
 from kfront.core.errors import ArgumentError
 from kfront.core.registry import serializable
@@ -78,7 +80,7 @@ class MonitorCallback(Callback):
         return self.monitor_op(value - self._sign * self.min_delta, reference)
 
     def get_monitor_value(self, logs: Logs) -> Any:
-        """The watched result, None (with a warning) where `logs` does not have it."""
+        """The watched result, None (with a warning) where `logs` does not have it; of several values their mean."""
         value = (logs or {}).get(self.monitor)
         if value is None:
             warnings.warn(
@@ -86,7 +88,7 @@ class MonitorCallback(Callback):
                 f"{', '.join(logs or {}) or 'none'}; nothing is done.",
                 stacklevel=3,
             )
-        return value
+        return float(np.mean(value)) if np.ndim(value) else value  # a metric may have a value for each class
 
 
 @serializable("keras.callbacks")

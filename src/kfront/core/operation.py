@@ -172,12 +172,15 @@ class Operation:
 
 def record(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> Any:
     """Fresh KerasTensors for `outputs`, with their history set."""
-    fresh = tree.map_structure(
-        lambda x: (
-            KerasTensor(x.shape, x.dtype, x.sparse, name=auto_name("keras_tensor")) if isinstance(x, KerasTensor) else x
-        ),
-        outputs,
-    )
+
+    def new(x: Any) -> Any:
+        if not isinstance(x, KerasTensor):
+            return x
+        out = KerasTensor(x.shape, x.dtype, x.sparse, name=auto_name("keras_tensor"))
+        out._keras_mask = x._keras_mask
+        return out
+
+    fresh = tree.map_structure(new, outputs)
     Node(operation, args, kwargs, fresh)
     return fresh
 

@@ -11,7 +11,15 @@ from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.op_registry import ops
 from kfront.core.operators import ArrayOperators
 
-__all__ = ["Abstract", "KerasTensor", "NoValueError", "is_keras_tensor", "is_text", "standardize_shape"]
+__all__ = [
+    "Abstract",
+    "KerasTensor",
+    "NoValueError",
+    "abstract",
+    "is_keras_tensor",
+    "is_text",
+    "standardize_shape",
+]
 
 Shape = tuple[int | None, ...]
 
@@ -150,6 +158,15 @@ class Abstract(KerasTensor):
         self.sparse, self.ragged = sparse, False
         self.name = "abstract"
         self._keras_history = self._keras_mask = None
+
+
+def abstract(x: Any) -> Any:
+    """A stand-in for shape inference in the place of a KerasTensor, its mask included; anything else as it is."""
+    if not isinstance(x, KerasTensor):
+        return x
+    out, mask = Abstract(x.shape, x.dtype), x._keras_mask
+    out._keras_mask = None if mask is None else Abstract(mask.shape, mask.dtype)
+    return out
 
 
 def is_keras_tensor(x: Any) -> bool:

@@ -30,7 +30,7 @@ from kfront.core.errors import (
 from kfront.core.naming import auto_name, current_path, name_scope, path_scope
 from kfront.core.operation import Operation, record
 from kfront.core.registry import serializable
-from kfront.core.spec import Abstract, KerasTensor, is_text, standardize_shape
+from kfront.core.spec import Abstract, KerasTensor, abstract, is_text, standardize_shape
 from kfront.core.state import distribution_on, state
 from kfront.core.symbolic import SymbolicScope
 from kfront.core.tracking import PLAIN, structure
@@ -157,7 +157,7 @@ class Layer(Owner, Unquantized, Operation):
         fields["_trainable"] = bool(trainable)
         fields["_dtype_policy"] = dtype_policies.get(dtype)
         fields["autocast"] = autocast
-        fields["supports_masking"] = self.supports_masking or type(self).compute_mask is not Layer.compute_mask
+        fields["supports_masking"] = self.supports_masking or self._computes_mask
         fields["_losses"], fields["_path"], fields["_build_shapes"] = [], None, None
         fields["_input_spec"] = fields["_fits_spec"] = None
         fields["_ready"] = False
@@ -450,7 +450,7 @@ class Layer(Owner, Unquantized, Operation):
             if info.training and training is not None:
                 kwargs = {**kwargs, "training": training} if "training" not in info.positional[: len(args)] else kwargs
             if symbolic:
-                return self._symbolic(args, kwargs, named)
+                return self._symbolic(args, kwargs, named, info)
             return self._concrete(args, kwargs, named, info)
         finally:
             state.training, state.depth, state.autocast = outer
@@ -463,23 +463,26 @@ class Layer(Owner, Unquantized, Operation):
         if not self.built and type(self).build is Layer.build:
             self._finish_build()
         if self.supports_masking and named:
-            name, first = next(iter(named.items()))
-            self._pass_mask(first, named.get(info.masks.get(name)), out)
+            self._pass_mask(named, info, out)
         if self.activity_regularizer is not None:
             self._add_activity_loss(out)
         self._become_ready(info)
         return out
 
-    def _symbolic(self, args: Any, kwargs: Any, named: dict[str, Any]) -> Any:
+    def _symbolic(self, args: Any, kwargs: Any, named: dict[str, Any], info: Any) -> Any:
         with SymbolicScope():
             if not self.built and type(self).build is Layer.build and self._tells_shape():
                 build_by_call(self, args, kwargs)
             out = self.compute_output_spec(*args, **kwargs)
         self.__dict__["built"] = True
         if all(type(x) is Abstract for x in tree.flatten((args, kwargs)) if isinstance(x, KerasTensor)):
-            return tree.map_structure(lambda x: Abstract(x.shape, x.dtype) if isinstance(x, KerasTensor) else x, out)
-        kwargs = {k: v for k, v in kwargs.items() if k != "training" or k in self._explicit(named)}
-        return record(self, args, kwargs, out)
+            out = tree.map_structure(abstract, out)
+        else:
+            kwargs = {k: v for k, v in kwargs.items() if k != "training" or k in self._explicit(named)}
+            out = record(self, args, kwargs, out)
+        if self.supports_masking and named:
+            self._pass_mask(named, info, out)
+        return out
 
     def _explicit(self, named: dict[str, Any]) -> dict[str, Any]:
         return {k: v for k, v in named.items() if v is not None}
@@ -492,7 +495,7 @@ class Layer(Owner, Unquantized, Operation):
         """Allow the short way from now on, if the layer is plain enough."""
         fields = self.__dict__
         fields["_takes_training"] = info.training
-        fields["_makes_mask"] = self.supports_masking and type(self).compute_mask is not Layer.compute_mask
+        fields["_makes_mask"] = self.supports_masking and self._computes_mask
         fields["_ready"] = bool(
             info.simple
             and self.built
@@ -513,7 +516,9 @@ class Layer(Owner, Unquantized, Operation):
                 if cast and is_float(x.dtype) and x.dtype != dtype:
                     from kfront import ops
 
-                    return ops.cast(x, dtype)
+                    out = ops.cast(x, dtype)
+                    out._keras_mask = x._keras_mask
+                    return out
                 return x
             if is_text(x):
                 return b.convert(x) if "string" in b.dtypes else x
@@ -556,9 +561,16 @@ class Layer(Owner, Unquantized, Operation):
         """The mask of the outputs; by default that of the inputs."""
         return previous_mask
 
+    @property
+    def _computes_mask(self) -> bool:
+        return type(self).compute_mask is not Layer.compute_mask
+
     def _mask_of(self, value: Any) -> Any:
         b = self._backend
-        get = lambda x: b.get_mask(x) if b.is_tensor(x) else None  # noqa: E731
+
+        def get(x: Any) -> Any:
+            return b.get_mask(x) if b.is_tensor(x) else getattr(x, "_keras_mask", None)
+
         if tree.is_nested(value):
             masks = tree.map_structure(get, value)
             return masks if any(m is not None for m in tree.flatten(masks)) else None
@@ -574,11 +586,17 @@ class Layer(Owner, Unquantized, Operation):
                     extra[mask_name] = mask
         return {**kwargs, **extra} if extra else kwargs
 
-    def _pass_mask(self, inputs: Any, given: Any, outputs: Any) -> None:
-        """Give the outputs their masks; `given` is the mask that the call was given for the inputs, or None."""
-        own = type(self).compute_mask is not Layer.compute_mask
-        if not own and not state.masks and given is None:
-            return
+    def _with_masks(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """`kwargs` of a symbolic call with the masks that its tensors carry."""
+        info = call_info(type(self))
+        named = info.bind(self.name, args, kwargs) if info.masks else {}
+        return self._fill_masks(named, len(args), kwargs, info)
+
+    def _pass_mask(self, named: dict[str, Any], info: Any, outputs: Any) -> None:
+        """Give the outputs of a call with these arguments their masks."""
+        own = self._computes_mask
+        name, inputs = next(iter(named.items()))
+        given = named.get(info.masks.get(name))
         previous = self._mask_of(inputs) if given is None else given
         if previous is None and not own:
             return
@@ -588,7 +606,11 @@ class Layer(Owner, Unquantized, Operation):
         b = self._backend
         flat_masks = tree.flatten(masks)
         for x, m in zip(tree.flatten(outputs), flat_masks, strict=False):
-            if m is not None and b.is_tensor(x) and x is not inputs:
+            if m is None or x is inputs:
+                continue
+            if isinstance(x, KerasTensor):
+                x._keras_mask = m
+            elif b.is_tensor(x):
                 state.masks = True
                 b.set_mask(x, m)
 

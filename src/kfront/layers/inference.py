@@ -8,7 +8,7 @@ from typing import Any
 from kfront.backends import backend_scope
 from kfront.core import tree
 from kfront.core.errors import KfrontError
-from kfront.core.spec import Abstract, KerasTensor, NoValueError
+from kfront.core.spec import NoValueError, abstract
 
 __all__ = ["build_by_call", "spec_by_call"]
 
@@ -18,8 +18,7 @@ def spec_by_call(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
 
     Code of the engine itself cannot run on these: then the engine is asked.
     """
-    abstract = lambda x: Abstract(x.shape, x.dtype) if isinstance(x, KerasTensor) else x  # noqa: E731
-    args, kwargs = tree.map_structure(abstract, (args, kwargs))
+    args, kwargs = tree.map_structure(abstract, (args, layer._with_masks(args, kwargs)))
     try:
         with backend_scope(layer._backend):
             return layer.call(*args, **kwargs)

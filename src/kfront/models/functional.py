@@ -9,7 +9,7 @@ from kfront import ops
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.registry import serializable
-from kfront.core.spec import Abstract, KerasTensor, is_text
+from kfront.core.spec import KerasTensor, abstract, is_text
 from kfront.core.state import state
 from kfront.layers.base import Layer
 from kfront.layers.input_layer import Input, InputLayer
@@ -226,8 +226,7 @@ class Functional(Model):
 
     def compute_output_spec(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """KerasTensors with the shapes and dtypes of the outputs for symbolic inputs."""
-        flat = [Abstract(x.shape, x.dtype) if isinstance(x, KerasTensor) else x for x in self._flatten_inputs(inputs)]
-        flat = [self._fit(x, i) for i, x in enumerate(flat)]
+        flat = [self._fit(abstract(x), i) for i, x in enumerate(self._flatten_inputs(inputs))]
         return tree.pack_sequence_as(self._result_struct, self._graph.run(flat))
 
     # -- configuration ------------------------------------------------------------------------------------------------

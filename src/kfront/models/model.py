@@ -181,11 +181,15 @@ class Model(Stateless, Trainer, Layer):
 
     def build(self, input_shape: Any = None) -> None:
         """Create the weights by a symbolic call on inputs of this shape (structure of shapes)."""
-        if input_shape is None or self.built or type(self).call is Layer.call:
+        if input_shape is None or self.built or not self._has_call:
             return
 
         specs = tree.map_shape_structure(lambda s: Abstract(s, self.compute_dtype), input_shape)
         self.compute_output_spec(specs)
+
+    @property
+    def _has_call(self) -> bool:
+        return type(self).call is not Layer.call
 
     def _build_for(self, named: dict[str, Any]) -> None:
         """A subclassed model's layers are built by the call itself, unless it has its own `build`."""
@@ -198,8 +202,8 @@ class Model(Stateless, Trainer, Layer):
             self._remember_shapes(named)
         return out
 
-    def _symbolic(self, args: Any, kwargs: Any, named: dict[str, Any]) -> Any:
-        out = super()._symbolic(args, kwargs, named)
+    def _symbolic(self, args: Any, kwargs: Any, named: dict[str, Any], info: Any) -> Any:
+        out = super()._symbolic(args, kwargs, named, info)
         if self._build_shapes is None:
             self._remember_shapes(named)
         return out

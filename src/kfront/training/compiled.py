@@ -206,7 +206,7 @@ class CompiledMetrics:
 
     def __init__(self, metrics: Any = None, weighted: Any = None) -> None:
         self.given, self.weighted = metrics, weighted
-        self.items: list[tuple[Any, int, bool]] | None = None
+        self.items: list[tuple[Any, int, bool]] | None = None if metrics or weighted else []
 
     def build(self, y_true: Any, y_pred: Any, names: list[str] | None) -> None:
         """Match metrics to outputs; done once."""

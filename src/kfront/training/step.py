@@ -95,17 +95,22 @@ class StepMaker:
         distribution = distribution_on(model._backend)
         return (*ids, [v.regularizer is None for v in model.trainable_variables], distribution)
 
-    def refresh(self) -> None:
-        """Remake the functions when what they rest on has changed; called at the start of each loop."""
+    def refresh(self) -> bool:
+        """Remake the functions when what they rest on has changed, and say whether they were.
+
+        Called at the start of each loop, and between batches where callbacks may change things.
+        """
         looked = (structure.version, self._settings())
         if looked == self._looked:
-            return
+            return False
         seen = (looked[1], self._structure_key())
-        if seen != self._seen:
+        changed = seen != self._seen
+        if changed:
             self._seen = seen
             self._made.clear()
             self._refresh()
         self._looked = looked
+        return changed
 
     # -- the default steps --------------------------------------------------------------------------------------------
 

@@ -43,6 +43,9 @@ class Trainer:
     stop_training: bool
     steps_per_execution: int
     jit_compile: bool | str
+    loss: Any = None  # as given to `compile`
+    compiled: bool = False  # whether `compile` was called
+    _has_call: bool
     _compile_loss: Any
     _compile_metrics: Any
     _loss_tracker: Any
@@ -51,7 +54,8 @@ class Trainer:
 
     def _init_trainer(self) -> None:
         fields = self.__dict__
-        fields["optimizer"] = None
+        fields["optimizer"] = fields["loss"] = None
+        fields["compiled"] = False
         fields["_compiled"] = None
         fields["stop_training"] = fields["stop_evaluating"] = False
         fields["_compile_loss"] = fields["_compile_metrics"] = fields["_loss_tracker"] = None
@@ -118,17 +122,8 @@ class Trainer:
         fields["_run_eagerly"], fields["steps_per_execution"] = bool(run_eagerly), steps_per_execution
         fields["jit_compile"] = "auto" if jit_compile is None else jit_compile
         fields["stop_training"] = False
+        fields["loss"], fields["compiled"] = loss, True
         fields["_compiled"] = StepMaker(self, Trainer)
-
-    @property
-    def compiled(self) -> bool:
-        """Whether `compile` was called."""
-        return self._compile_arguments is not None
-
-    @property
-    def loss(self) -> Any:
-        """The loss as given to `compile`."""
-        return (self._compile_arguments or {}).get("loss")
 
     @property
     def run_eagerly(self) -> bool:
@@ -310,7 +305,8 @@ class Trainer:
         metrics: Any = self._compile_metrics
         lossless = loss is not None and loss.terms is None
         measured = metrics is not None and metrics.items is None
-        if (y is not None or unbuilt) and (unbuilt or lossless or measured):
+        runs = self._has_call or not self.built  # a model of steps alone is built by its author
+        if runs and (y is not None or unbuilt) and (unbuilt or lossless or measured):
             y_pred = self._output_spec(specs_of(x, self._backend), x)
             y_spec = None if y is None else specs_of(y, self._backend)
             if loss is not None and lossless and y is not None:

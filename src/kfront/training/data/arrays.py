@@ -215,8 +215,14 @@ def check_sizes(x: Any, y: Any, sample_weight: Any) -> int:
     return next(iter(sizes.values()))
 
 
-def class_weights(class_weight: dict[int, float], y: Any, sample_weight: Any) -> Any:
-    """Sample weights from class weights and labels (integers, or one-hot rows)."""
+def class_weights(class_weight: dict[int, float], y: Any, sample_weight: Any = None) -> Any:
+    """Sample weights from class weights and labels (integers, or one-hot rows).
+
+    Raises:
+        ArgumentError: there are sample weights already, or other targets than one array.
+    """
+    if sample_weight is not None:
+        raise ArgumentError("[fit] expected one of `sample_weight` and `class_weight`, got both; multiply them.")
     if tree.is_nested(y):
         raise ArgumentError("[fit] expected a model with one output for `class_weight`, got nested targets.")
     if y is None:
@@ -228,8 +234,7 @@ def class_weights(class_weight: dict[int, float], y: Any, sample_weight: Any) ->
     table = np.ones(max(int(labels.max(initial=0)), *map(int, class_weight)) + 1, dtype="float32")
     for k, v in class_weight.items():
         table[int(k)] = v
-    weights = table[labels]
-    return weights if sample_weight is None else weights * np.asarray(sample_weight)
+    return table[labels]
 
 
 def split_arrays(x: Any, y: Any, sample_weight: Any, fraction: float) -> tuple[Batch, Batch]:
