@@ -21,6 +21,7 @@ from kfront.core.dtypes import ALL, numpy_dtype
 from kfront.core.errors import KfrontError, SavingError, UnsafeFileError
 from kfront.core.op_codec import deserialize_op_call, is_op_config, serialize_op_call
 from kfront.core.operation import OpCall, Operation
+from kfront.core.operators import VariableBase
 from kfront.core.spec import KerasTensor
 from kfront.core.state import current
 
@@ -154,7 +155,7 @@ def _special_form(obj: Any) -> Any:
         return tensor_reference(obj, where)
     if isinstance(obj, np.dtype):
         return obj.name
-    if hasattr(obj, "_is_variable"):
+    if isinstance(obj, VariableBase):
         return _array_form("__tensor__", obj.numpy())
     return None
 

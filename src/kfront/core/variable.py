@@ -15,7 +15,7 @@ from kfront.core.dtypes import FLOATS, is_float, standardize
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.mesh import as_layout
 from kfront.core.naming import auto_name, current_path
-from kfront.core.operators import ArrayOperators
+from kfront.core.operators import VariableBase
 from kfront.core.spec import KerasTensor, standardize_shape
 from kfront.core.state import current, distribution_on, named, state
 from kfront.core.tracking import structure
@@ -25,7 +25,7 @@ __all__ = ["AutocastScope", "Carried", "StatelessScope", "Variable", "bind"]
 AGGREGATIONS = (None, "none", "mean", "sum", "only_first_replica")
 
 
-class Variable(ArrayOperators):
+class Variable(VariableBase):
     """A mutable tensor.
 
     Args:
@@ -46,7 +46,6 @@ class Variable(ArrayOperators):
         overwrite_with_gradient: whether the optimizer assigns the gradient instead of a step.
     """
 
-    _is_variable = True
     name: str = ""
     path: str = ""
     aggregation: str = "none"
@@ -114,7 +113,7 @@ class Variable(ArrayOperators):
             from kfront.initializers import get
 
             initializer = get(initializer)
-        if callable(initializer) and not b.is_tensor(initializer) and not hasattr(initializer, "_is_variable"):
+        if callable(initializer) and not b.is_tensor(initializer) and not isinstance(initializer, VariableBase):
             if shape is None:
                 raise ArgumentError(
                     f"[Variable {self.name}] expected `shape` with the initializer {initializer!r}, got None."
@@ -128,7 +127,7 @@ class Variable(ArrayOperators):
             with b.eager():
                 value = initializer(shape, dtype=dtype)
         else:
-            value = initializer.value if hasattr(initializer, "_is_variable") else initializer
+            value = initializer.value if isinstance(initializer, VariableBase) else initializer
             if dtype is None and not hasattr(value, "dtype"):
                 dtype = None if np.asarray(value).dtype != np.float64 else standardize(None)
         self._dtype = standardize(dtype) if dtype is not None else b.dtype_name(b.convert(value).dtype)
@@ -168,10 +167,6 @@ class Variable(ArrayOperators):
     def numpy(self) -> np.ndarray:
         """The value as a NumPy array (a copy)."""
         return np.array(self._backend.to_numpy(self._value))
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        out = self.numpy()
-        return out if dtype is None else out.astype(dtype)
 
     def __dlpack__(self, **kwargs: Any) -> Any:
         """The value for another engine, in the same memory."""
@@ -236,7 +231,7 @@ class Variable(ArrayOperators):
             ShapeError: if the shape differs.
         """
         b = self._backend
-        value = value.value if hasattr(value, "_is_variable") else value
+        value = value.value if isinstance(value, VariableBase) else value
         if isinstance(value, KerasTensor):
             return self._check_symbolic(value)
         if type(value) not in b.types or b.dtype_name(value.dtype) != self._dtype:
@@ -274,7 +269,7 @@ class Variable(ArrayOperators):
 
     def _same(self, value: Any) -> Any:
         b = self._backend
-        value = value.value if hasattr(value, "_is_variable") else value
+        value = value.value if isinstance(value, VariableBase) else value
         return b.cast(value, self._dtype) if b.is_tensor(value) else b.convert(value, self._dtype)
 
     # -- properties ---------------------------------------------------------------------------------------------------
@@ -389,7 +384,7 @@ class StatelessScope:
         self.losses: list[Any] = []
         self._start: list[tuple[Variable, Any]] = []
         for variable, value in state_mapping or ():
-            if not hasattr(variable, "_is_variable"):
+            if not isinstance(variable, VariableBase):
                 raise ArgumentError(f"[StatelessScope] expected pairs (Variable, value), got {variable!r}.")
             if value is not None:
                 b = variable._backend

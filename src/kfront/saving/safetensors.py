@@ -18,6 +18,7 @@ import numpy as np
 from kfront.core import guard
 from kfront.core.dtypes import numpy_dtype
 from kfront.core.errors import SavingError, UnsafeFileError
+from kfront.core.operators import VariableBase
 from kfront.optimizers.base import Optimizer
 from kfront.saving.archive import let_go, mapped
 from kfront.saving.walk import own_variables, walk
@@ -95,7 +96,7 @@ def write_safetensors(named: list[tuple[str, Any]], file: Any, metadata: Any = N
     header: dict[str, Any] = {"__metadata__": {"format": "kfront", **further}}
     values, start = [], 0
     for name, v in named:
-        value = v._backend.to_numpy(v._value) if hasattr(v, "_is_variable") else np.asarray(v)
+        value = v._backend.to_numpy(v._value) if isinstance(v, VariableBase) else np.asarray(v)
         value = np.ascontiguousarray(value).reshape(v.shape)
         code = _CODES.get(value.dtype.name)
         if code is None:
