@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from kfront.core.errors import ArgumentTypeError
 from kfront.core.op_registry import ops
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from kfront.core.operators import VariableBase
+
 __all__ = ["LazyLogs", "by_name", "python_logs"]
 
 
@@ -86,8 +88,8 @@ def python_logs(logs: dict[str, Any], backend: Any) -> dict[str, Any]:
         if isinstance(value, dict):
             out.update(python_logs(value, backend))
             continue
-        if backend.is_tensor(value) or hasattr(value, "_is_variable"):
-            value = backend.to_numpy(value.value if hasattr(value, "_is_variable") else value)
+        if backend.is_tensor(value) or isinstance(value, VariableBase):
+            value = backend.to_numpy(value.value if isinstance(value, VariableBase) else value)
         if getattr(value, "ndim", None) == 0 or (getattr(value, "size", None) == 1):
             value = float(value)
         out[name] = value

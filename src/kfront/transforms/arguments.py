@@ -9,6 +9,7 @@ from kfront.backends import backend_scope, current
 from kfront.core import tree
 from kfront.core.dtypes import is_float
 from kfront.core.errors import ArgumentError, ArgumentTypeError, DTypeError
+from kfront.core.operators import VariableBase
 from kfront.core.spec import KerasTensor
 from kfront.core.state import state
 
@@ -38,7 +39,7 @@ def check_callable(name: str, fn: Any) -> None:
 def engine_of(*values: Any) -> Any:
     """The backend of the first Variable or layer among nested values, else the current one."""
     for x in tree.flatten(values):
-        if hasattr(x, "_is_variable") or is_layer(x):
+        if isinstance(x, VariableBase) or is_layer(x):
             return x._backend
     return current()
 
@@ -53,7 +54,7 @@ def on_engine(b: Any, fn: Callable[..., Any], *args: Any) -> Any:
 
 def split_tensors(b: Any, values: Any) -> tuple[list[Any], Callable[[Sequence[Any]], Any]]:
     """The tensors nested in `values`, and what puts others in their places; the rest stays as it is."""
-    leaves = [x.value if hasattr(x, "_is_variable") else x for x in tree.flatten(values)]
+    leaves = [x.value if isinstance(x, VariableBase) else x for x in tree.flatten(values)]
     places = [i for i, x in enumerate(leaves) if b.is_tensor(x)]
     others = [None if b.is_tensor(x) else x for x in leaves]
 
@@ -88,7 +89,7 @@ class Point:
     def _held(self, leaf: Any) -> list[Any]:
         if leaf is None:
             return []
-        if hasattr(leaf, "_is_variable"):
+        if isinstance(leaf, VariableBase):
             return [leaf]
         if is_layer(leaf):
             return list(leaf.trainable_variables)
