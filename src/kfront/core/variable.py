@@ -13,6 +13,7 @@ import numpy as np
 
 from kfront.core.dtypes import FLOATS, is_float, standardize
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
+from kfront.core.guard import public_name
 from kfront.core.mesh import as_layout
 from kfront.core.naming import auto_name, current_path
 from kfront.core.operators import VariableBase
@@ -110,9 +111,7 @@ class Variable(VariableBase):
         """The first value as a NumPy array or native tensor of the wanted dtype."""
         b = self._backend
         if isinstance(initializer, str):
-            from kfront.initializers import get
-
-            initializer = get(initializer)
+            initializer = public_name("kfront.initializers", "get")(initializer)
         if callable(initializer) and not b.is_tensor(initializer) and not isinstance(initializer, VariableBase):
             if shape is None:
                 raise ArgumentError(
