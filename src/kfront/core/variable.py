@@ -6,7 +6,7 @@ below stateless calls, `jit` and gradients: values are swapped in, and what was 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -464,6 +464,3 @@ class AutocastScope:
 
     def __exit__(self, *exc: Any) -> None:
         state.autocast = self._old
-
-
-Initializer = Callable[..., Any]

@@ -10,7 +10,7 @@ from kfront import saving
 from kfront.core import codec, guard, tree
 from kfront.core.errors import ArgumentError, ArgumentTypeError, SavingError
 from kfront.core.registry import CustomObjectScope, serializable
-from kfront.core.spec import Abstract, KerasTensor
+from kfront.core.spec import Abstract
 from kfront.layers.base import Layer
 from kfront.models.graph_config import deserialize_functional
 from kfront.models.quantizing import quantize_model
@@ -312,8 +312,3 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
     if not isinstance(made, Model):
         raise SavingError(f"[model_from_json] expected the JSON of a model, got {guard.shown(made)}.")
     return made
-
-
-def is_symbolic(x: Any) -> bool:
-    """Whether `x` is a KerasTensor."""
-    return isinstance(x, KerasTensor)
