@@ -39,9 +39,9 @@ class _State(threading.local):
     in_segment: bool = False  # inside a layer call that is computed again for the gradient
     device: Any = None
     distribution: Any = None  # what `kfront.distribution.set_distribution` set
-    masks: bool = False  # True once any mask was made: until then no layer looks for one
+    any_mask_seen: bool = False  # until a mask was made, no layer looks for one
     budget: Any = None  # what loading a file may allocate, or None
-    lossy: bool = False  # True once add_loss was used: until then no call clears losses
+    add_loss_used: bool = False  # until `add_loss` was called, no call of a layer clears losses
     losses: Any = None  # list that collects add_loss values during a stateless call
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class _State(threading.local):
         self.autocast = self.training = self.stateless = self.remat = self.device = self.losses = None
         self.distribution = None
         self.depth = 0
-        self.masks = self.lossy = self.in_segment = self.symbolic = False
+        self.any_mask_seen = self.add_loss_used = self.in_segment = self.symbolic = False
 
 
 state = _State()

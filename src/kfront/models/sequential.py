@@ -155,7 +155,7 @@ class Sequential(Model):
             mask: mask of the input.
         """
         if mask is not None:
-            state.masks = True
+            state.any_mask_seen = True
             self._backend.set_mask(inputs, mask)
         x = inputs
         if self._head is not None:

@@ -118,7 +118,7 @@ class StepMaker:
             y_pred = self.forward(x, True)
             loss = self._loss(x, y, y_pred, weight, True)
             scaled = optimizer.scale_loss(loss) if optimizer.scales_loss else loss
-            return scaled, (loss, y_pred, _masks(y_pred, b) if state.masks else None)
+            return scaled, (loss, y_pred, _masks(y_pred, b) if state.any_mask_seen else None)
 
         if not self.train_variables:
             self._refresh()
@@ -128,7 +128,7 @@ class StepMaker:
                 _set_masks(y_pred, masks, b)
             optimizer.apply(gradients, self.train_variables)
             self._track(model, x, y, y_pred, weight, loss)
-        if state.lossy:  # what a trace has added means nothing outside it, and holds the graph of the step
+        if state.add_loss_used:  # what a trace has added means nothing outside it, and holds the graph of the step
             model._clear_losses()
 
     def test_on(self, x: Any, y: Any, weight: Any) -> None:
@@ -138,7 +138,7 @@ class StepMaker:
             y_pred = self.forward(x, False)
             loss = self._loss(x, y, y_pred, weight, False)
             self._track(model, x, y, y_pred, weight, loss)
-        if state.lossy:
+        if state.add_loss_used:
             model._clear_losses()
 
     def forward(self, x: Any, training: bool) -> Any:
@@ -152,7 +152,7 @@ class StepMaker:
     def _loss(self, x: Any, y: Any, y_pred: Any, weight: Any, training: bool) -> Any:
         """The loss; straight from that of `compile` where nothing is added to it."""
         own = self.model._compile_loss
-        if self._own_loss or self.regularized or state.lossy or y is None or own is None or own.terms is None:
+        if self._own_loss or self.regularized or state.add_loss_used or y is None or own is None or own.terms is None:
             return self.model.compute_loss(x, y, y_pred, weight, training)
         return own(y, y_pred, weight)
 

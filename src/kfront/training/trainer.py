@@ -241,7 +241,7 @@ class Trainer:
             if y is None:
                 raise DataError("[fit] expected targets `y` for the compiled loss, got None.")
             total = self._compile_loss(y, y_pred, sample_weight)
-        if state.lossy or self._steps().regularized:
+        if state.add_loss_used or self._steps().regularized:
             for extra in self.losses:  # type: ignore[attr-defined]
                 total = extra if total is None else total + extra
         if total is None:

@@ -178,7 +178,7 @@ def segment(layer: Any, call: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _mask(b: Any, x: Any) -> Any:
-    return b.get_mask(x) if state.masks and b.is_tensor(x) else None
+    return b.get_mask(x) if state.any_mask_seen and b.is_tensor(x) else None
 
 
 def _with_activation(layer: Any, call: Callable[..., Any]) -> Callable[..., Any]:
