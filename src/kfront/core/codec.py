@@ -60,7 +60,7 @@ _sharing = _Sharing()
 
 
 class _Live(threading.local):
-    """While a live object is copied by its config: the classes and functions it is made of, by made-up names."""
+    """While a live object is copied by its config: its classes and functions, by generated names."""
 
     table: dict[str, Any] | None = None
 
@@ -69,7 +69,7 @@ _live = _Live()
 
 
 def is_copying() -> bool:
-    """Whether a live object is being copied by its config: then lambdas have a form too, which never leaves memory."""
+    """Whether a live object is being copied by its config: then lambdas have a form too, one that no file gets."""
     return _live.table is not None
 
 

@@ -191,7 +191,7 @@ def top_k(x: Any, k: int, sorted: bool = True) -> list[Shape]:
 
 
 def searchsorted(sorted_sequence: Any, values: Any, side: str = "left") -> Shape:
-    """Positions, one per value."""
+    """Positions, one for each value."""
     if len(shape_of(sorted_sequence)) != 1:
         raise ShapeError(f"expected `sorted_sequence` of rank 1, got shape {shape_of(sorted_sequence)}.")
     return shape_of(values)

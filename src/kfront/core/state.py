@@ -15,7 +15,7 @@ __all__ = ["UNSET", "backend_scope", "backends", "current", "distribution_on", "
 
 
 class _Unset:
-    """Stands for the backend that has not been chosen yet: it owns no tensor type, so every op takes the slow path."""
+    """The backend of a thread that has not chosen one: it has no tensor types, so every op takes the slow path."""
 
     name = None
     types: frozenset[type] = frozenset()
@@ -45,7 +45,7 @@ class _State(threading.local):
     losses: Any = None  # list that collects add_loss values during a stateless call
 
     def __init__(self) -> None:
-        """In each thread: what scopes set and put back is there from the start.
+        """Make the attributes that scopes set and restore exist in each thread from the start.
 
         A function compiled by `torch.compile` is guarded by an attribute's absence, and fails if tracing adds it.
         """

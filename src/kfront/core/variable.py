@@ -1,7 +1,7 @@
-"""`Variable`: a named, mutable tensor of one backend, and the scopes that stand its value in for another.
+"""`Variable`: a named, mutable tensor of one backend, and the scopes that replace its value for a time.
 
 Each backend has a subclass with its storage. `Variable.bind` (and `StatelessScope` on top of it) is the one mechanism
-below stateless calls, `jit` and gradients: values are swapped in, and what was assigned meanwhile is swapped out.
+below stateless calls, `jit` and gradients: values are put in, and what was assigned meanwhile is taken out.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class Variable(VariableBase):
         self._make(value)
 
     def _lay_out(self) -> None:
-        """Before there is a value: let the storage be where `layout` or the current distribution says."""
+        """Choose the devices of the storage, before there is a value, from `layout` or the current distribution."""
         now, layout = distribution_on(self._backend), self._layout
         if layout is not None:
             layout = self._layout = as_layout("Variable", layout, None if now is None else now.device_mesh)
@@ -334,7 +334,7 @@ def _callable_or_none(variable: Variable, what: str, value: Any) -> Any:
 
 
 class bind:
-    """Context manager: `variables` hold `values` inside, and their own values again after.
+    """Context manager: `variables` hold `values` inside, and have their own values again afterwards.
 
     Assignments inside stay visible inside; `current()` gives the values as they are now.
     """
@@ -396,13 +396,13 @@ class StatelessScope:
                 self._start.append((variable, value))
 
     def write(self, variable: Variable, value: Any) -> None:
-        """Hold `value` for `variable` until the scope ends."""
+        """Let `variable` have `value` until the scope ends."""
         if id(variable) not in self._saved:
             self._saved[id(variable)] = (variable, variable._value)
         variable._value = value
 
     def add_update(self, update: tuple[Variable, Any]) -> None:
-        """Hold a value for a variable until the scope ends: a pair (variable, value)."""
+        """Let a variable have a value until the scope ends: a pair (variable, value)."""
         variable, value = update
         self.write(variable, variable._same(value))
 
@@ -411,7 +411,7 @@ class StatelessScope:
         self.losses.append(loss)
 
     def get_current_value(self, variable: Variable) -> Any:
-        """The value that the scope holds for `variable`, None if it holds none."""
+        """The value of `variable` in the scope, None if the scope has none."""
         if state.stateless is self and id(variable) in self._saved:
             return variable._value
         return self.state_mapping.get(id(variable))
@@ -434,9 +434,9 @@ class StatelessScope:
 
 
 class Carried(StatelessScope):
-    """Context in which assignments are kept back, so that the values can be returned from a transform.
+    """Context that collects assignments instead of making them, so that a transform can return the values.
 
-    `keep` assigns the values that came out of it.
+    `keep` assigns the values that the transform returned.
     """
 
     def written(self) -> list[Any]:
@@ -445,7 +445,7 @@ class Carried(StatelessScope):
         return [v._value for v in self.variables]
 
     def keep(self, values: Sequence[Any]) -> None:
-        """Assign what came out."""
+        """Assign the returned values."""
         for v, x in zip(self.variables, values, strict=True):
             v.assign(x)
 

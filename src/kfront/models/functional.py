@@ -195,7 +195,7 @@ class Functional(Model):
         return flat
 
     def _fit(self, x: Any, i: int) -> Any:
-        """An input in the dtype of the symbolic one; a missing or surplus last axis of size 1 is mended."""
+        """An input in the dtype of the symbolic one; a missing or surplus last axis of size 1 is added or removed."""
         want = self._graph.inputs[i]
         if x is None:
             if want._keras_history.operation.optional:

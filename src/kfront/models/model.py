@@ -73,7 +73,7 @@ class Model(Stateless, Trainer, Layer):
         self._init_trainer()
 
     def _become_functional(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """A subclass whose `__init__` passes inputs and outputs up: give its class the functional behaviour."""
+        """A subclass whose `__init__` passes inputs and outputs up: derive its class from Functional as well."""
         own, base = type(self), _functional()
         if not issubclass(own, base):
             bases: tuple[Any, ...] = (own, base)
@@ -117,7 +117,7 @@ class Model(Stateless, Trainer, Layer):
         raise ArgumentError(f"[{self.name}] expected a layer among {[x.name for x in layers]}, got {name!r}.")
 
     def quantize(self, mode: str | None = None, config: Any = None, filters: Any = None, **kwargs: Any) -> None:
-        """Keep the weights of the layers that can in few bits from now on, or train them in float8.
+        """Quantize the weights of the layers that support it, or train them in float8.
 
         Args:
             mode: "int8", "int4", "float8", "gptq" or "awq"; that of the config if None.

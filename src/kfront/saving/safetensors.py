@@ -1,6 +1,6 @@
 """Weights as safetensors: a JSON header and the bytes, nothing else (https://github.com/huggingface/safetensors).
 
-The tensors are named by their place in the model, e.g. ``layers/dense_1/kernel``; optimizer state is not written.
+The tensors are named by their path in the model, e.g. ``layers/dense_1/kernel``; optimizer state is not written.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _NAMES = {
 _CODES = {v: k for k, v in _NAMES.items()}
 _HEADER = 100 << 20
 _ALIGNMENT = 64  # of the first tensor in the file, and so in memory when it is mapped: a line of the cache
-_TOGETHER = 16 << 20  # bytes that are assigned in one go
+_TOGETHER = 16 << 20  # bytes that are assigned at once
 Entries = dict[str, tuple[str, tuple[int, ...], int]]
 
 

@@ -1,4 +1,4 @@
-"""Logs that are computed when somebody reads them: a step costs no device synchronization and no metric result."""
+"""Logs that are computed when they are read, so that a step needs no device synchronization and no metric result."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class LazyLogs(dict):
 
 
 def python_logs(logs: dict[str, Any], backend: Any) -> dict[str, Any]:
-    """Logs with Python floats (or NumPy arrays) in the place of tensors."""
+    """Logs with Python floats (or NumPy arrays) in place of tensors."""
     out: dict[str, Any] = {}
     for name, value in logs.items():
         if isinstance(value, dict):

@@ -251,7 +251,7 @@ class Trainer:
         return total
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
-        """Take a batch into the metrics and give their results."""
+        """Update the metrics with a batch and return their results."""
         self._update_metrics(y, y_pred, sample_weight)
         return self.get_metrics_result()
 

@@ -17,7 +17,7 @@ __all__ = ["Cell", "Point", "check_callable", "engine_of", "is_layer", "on_engin
 
 
 class Cell:
-    """Holds a tensor argument as a Variable holds its value, so that transforms treat both alike."""
+    """Has a tensor argument as its value, as a Variable does, so that transforms treat both alike."""
 
     __slots__ = ("_value",)
 
@@ -26,7 +26,7 @@ class Cell:
 
 
 def is_layer(x: Any) -> bool:
-    """Whether `x` is a layer or model: it stands for its trainable variables."""
+    """Whether `x` is a layer or model: it is differentiated by its trainable variables."""
     return hasattr(x, "trainable_variables") and hasattr(x, "_backend")
 
 
@@ -53,7 +53,7 @@ def on_engine(b: Any, fn: Callable[..., Any], *args: Any) -> Any:
 
 
 def split_tensors(b: Any, values: Any) -> tuple[list[Any], Callable[[Sequence[Any]], Any]]:
-    """The tensors nested in `values`, and what puts others in their places; the rest stays as it is."""
+    """The tensors nested in `values`, and a function that puts others in their places; the rest stays as it is."""
     leaves = [x.value if isinstance(x, VariableBase) else x for x in tree.flatten(values)]
     places = [i for i, x in enumerate(leaves) if b.is_tensor(x)]
     others = [None if b.is_tensor(x) else x for x in leaves]
@@ -153,7 +153,7 @@ _KEPT = ("backend", "autocast", "training", "depth", "in_segment")
 
 
 def as_now(f: Callable[..., Any]) -> Callable[..., Any]:
-    """`f`, whose later calls find this thread's state as it is now: the second run comes in the backward pass."""
+    """`f`, whose later calls see this thread's state as it is now: the second run happens in the backward pass."""
     now = [getattr(state, n) for n in _KEPT]
 
     def call(*args: Any, **kwargs: Any) -> Any:

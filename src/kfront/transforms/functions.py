@@ -1,4 +1,4 @@
-"""`vmap`, `jit` and `checkpoint`: a function over a batch, compiled, or computed twice to save memory."""
+"""`vmap`, `jit` and `checkpoint`: a function over a batch, compiled, or recomputed to save memory."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def _vmap(b: Any, fn: Any, args: Any, kwargs: Any, in_axes: Any, out_axes: Any) 
 def jit(fn: Callable[..., Any] | None = None, *, jit_compile: bool | str = "auto") -> Any:
     """A function compiled by the engine: `jax.jit`, a graph of TensorFlow, `torch.compile`.
 
-    Variables that it reads and assigns, wherever it has them from, are read anew at each call and hold their new values
+    Variables that it reads and assigns, are read anew at each call and hold their new values
     afterwards. Arguments that are not tensors (numbers, strings, layers, None) are constants: other ones compile
     another version. Give numbers that change from call to call as arrays.
 
@@ -191,7 +191,7 @@ def _form(x: Any) -> Any:
 
 
 def _key(x: Any) -> Any:
-    """What tells a constant from others; layers and Variables are the same only as themselves."""
+    """A key that identifies a constant; layers and Variables are compared by identity."""
     if isinstance(x, VariableBase) or is_layer(x):
         return id(x)
     try:
@@ -230,7 +230,7 @@ class _Version:
 
 
 def checkpoint(fn: Callable[..., Any]) -> Callable[..., Any]:
-    """The same function, whose intermediate results are not kept for the gradient but computed again when it is due.
+    """The same function, whose intermediate results are not kept for the gradient but recomputed for it.
 
     Random numbers and Variables are in the second run as they were in the first. On torch it saves memory inside
     `torch.compile` and in compiled training steps too; inside `vmap`, `jvp` and a compiled `grad`, which are transforms
