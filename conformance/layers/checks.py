@@ -339,7 +339,7 @@ def padded(backend: str, row: Row) -> None:
             if a.ndim == 3:
                 return kfront.layers.Masking(7.0)(t)
             b.set_mask(t, b.convert(inside))  # Masking masks each place of an image
-            state.masks = True
+            state.any_mask_seen = True
             return t
 
         got = host(b, call(layer, row, map_arrays(masked, (row.args, row.kwargs))))[0]

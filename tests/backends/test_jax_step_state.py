@@ -13,8 +13,8 @@ jax = pytest.importorskip("jax")
 
 import kfront
 from kfront import ops  # noqa: F401  (before the adapter)
-from kfront.backends.jax import step_state as kept
 from kfront.backends.jax import step as steps
+from kfront.backends.jax import step_state as kept
 
 X = np.random.default_rng(0).standard_normal((64, 3)).astype("float32")
 Y = X.sum(1, keepdims=True) ** 2

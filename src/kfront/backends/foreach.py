@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from kfront.core.op_registry import ops
+
 __all__ = ["Foreach"]
 
 
@@ -146,14 +148,10 @@ class Foreach:
 
     def norms(self, xs: Sequence[Any]) -> list[Any]:
         """Euclidean norms, each a 0-d tensor."""
-        from kfront import ops
-
         return [self.b.sqrt(ops.sum(self.b.multiply(x, x))) for x in xs]
 
     def global_norm(self, xs: Sequence[Any]) -> Any:
         """The Euclidean norm of all elements together, a 0-d tensor."""
-        from kfront import ops
-
         sums = [ops.sum(self.b.multiply(x, x)) for x in xs]
         total = sums[0]
         for one in sums[1:]:
@@ -166,8 +164,6 @@ class Foreach:
 
     def all_finite(self, xs: Sequence[Any]) -> Any:
         """Whether no element is infinite or NaN: a bool where that is known without waiting, else a 0-d tensor."""
-        from kfront import ops
-
         found = [ops.all(self.b.isfinite(x)) for x in xs]
         return found[0] if len(found) == 1 else ops.all(ops.stack(found))
 

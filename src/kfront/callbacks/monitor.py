@@ -10,6 +10,7 @@ import numpy as np
 
 from kfront.callbacks.base import Callback, Logs
 from kfront.core.errors import ArgumentError
+from kfront.core.operators import VariableBase
 from kfront.core.registry import serializable
 from kfront.utils.io_utils import print_msg
 
@@ -256,6 +257,6 @@ class ReduceLROnPlateau(MonitorCallback):
 def read_rate(model: Any) -> float:
     """The optimizer's learning rate as a float."""
     rate = model.optimizer.learning_rate
-    if hasattr(rate, "_is_variable"):
+    if isinstance(rate, VariableBase):
         return float(rate.numpy())
     return float(rate) if isinstance(rate, (int, float)) else float(model.optimizer._backend.to_numpy(rate))

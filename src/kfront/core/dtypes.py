@@ -20,7 +20,6 @@ __all__ = [
     "ALL",
     "FLOATS",
     "INTS",
-    "bool_result",
     "compare",
     "floating",
     "from_argument",
@@ -232,9 +231,6 @@ def predicate(*dtypes: Any) -> tuple[Any, Any]:
 def logical(*dtypes: Any) -> tuple[Any, Any]:
     """Operands and result bool."""
     return "bool", "bool"
-
-
-bool_result = predicate
 
 
 def index_result(*dtypes: Any) -> tuple[Any, Any]:

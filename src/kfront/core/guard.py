@@ -51,7 +51,7 @@ __all__ = [
 
 
 class LIMITS:
-    """Bounds on what is read; generous for real models, small enough that a hostile file costs little."""
+    """Bounds on what is read: large enough for real models, small enough to bound the cost of a hostile file."""
 
     json_bytes = 64 << 20
     depth = 200
@@ -67,7 +67,7 @@ _PACKAGES = """
     activations constraints distillation dtype_policies initializers layers losses metrics models optimizers
     optimizers.schedules quantizers random regularizers
 """
-# Keras namespaces that a file may name, and where their public names stand here
+# Keras namespaces that a file may name, and where their public names are here
 _NAMESPACES = {
     "keras": "kfront",
     "kfront.layers.graph": "kfront.layers.graph",
@@ -93,7 +93,7 @@ _FUNCTION_HOMES = ("keras.activations", "keras.losses", "keras.metrics", "keras.
 
 
 class corrupt_file_errors:
-    """Scope in which whatever a library raises for a damaged file becomes one error.
+    """Scope that turns whatever a library raises for a damaged file into one error.
 
     Args:
         what: what it is, for messages.
@@ -203,7 +203,7 @@ def _checked_objects(custom_objects: Any) -> dict[str, Any] | None:
 
 
 class Budget:
-    """How much memory the variables of a model that is being loaded may take: no more than its file can explain.
+    """A bound on the memory of the variables of a model that is being loaded, from the size of its file.
 
     Args:
         size: bytes.
@@ -344,7 +344,7 @@ _REPEATS = re.compile(r"(?<!\\)[*+{]")
 
 
 def pattern(text: Any, what: str) -> str:
-    """A path, or a regular expression for paths, that a file has; one that may take for ever is refused.
+    """A path, or a regular expression for paths, that a file has; one whose matching may not end is refused.
 
     Args:
         text: the expression.
@@ -392,7 +392,7 @@ def _user_object(*names: Any) -> Any:
 def _builtin(module: str, name: str) -> Any:
     """A serializable object of kfront, its module loaded if need be; only names in the namespaces' tables are tried.
 
-    What else is registered (callbacks, which write files) is none that a file may name, whether it is loaded or not.
+    What else is registered (callbacks, which write files) may not be named by a file, whether it is loaded or not.
     """
     home, namespace = _INTERNAL.get((module, name)), _NAMESPACES.get(module)
     if home is None and namespace is None:

@@ -20,6 +20,7 @@ from kfront.core.dtypes import WEAK, standardize
 from kfront.core.errors import ArgumentTypeError, KfrontError, ShapeError, UnsupportedError
 from kfront.core.op_registry import OPS, Declared
 from kfront.core.operation import record_op
+from kfront.core.operators import VariableBase
 from kfront.core.settings import on_floatx
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.state import current, state
@@ -141,7 +142,7 @@ class Op(Declared):
             elif isinstance(x, KerasTensor):
                 symbolic = True
             else:
-                x = x.value if hasattr(x, "_is_variable") and x._backend is b else b.convert(x)
+                x = x.value if isinstance(x, VariableBase) and x._backend is b else b.convert(x)
                 key.append(x.dtype)
             values.append(x)
         return values, key, symbolic
@@ -289,7 +290,7 @@ def _abstract(x: Any) -> Any:
         return x
     if isinstance(x, KerasTensor):
         return Abstract(x.shape, x.dtype)
-    if hasattr(x, "_is_variable"):
+    if isinstance(x, VariableBase):
         return Abstract(x.shape, state.autocast if state.autocast and x._autocast_now() else x.dtype)
     b = state.backend or current()
     if not b.is_tensor(x):

@@ -46,7 +46,7 @@ def _has_symbolic(value: Any) -> bool:
 
 
 def serialize_op_call(op_call: OpCall, serialize: Callable[[Any], Any]) -> dict[str, Any]:
-    """The form of a recorded op, as Keras writes it; the arguments of the call itself stand in its node.
+    """The form of a recorded op, as Keras writes it; the arguments of the call itself are in its node.
 
     Args:
         op_call: from a functional graph.
@@ -169,7 +169,7 @@ def _find_op(module: str, name: str) -> tuple[Any, tuple[str, ...]]:
 
 
 def call_arguments(node: Any) -> tuple[list[Any], dict[str, Any]]:
-    """Arguments of a recorded op in the order of Keras's call; the others stand in the op's config."""
+    """Arguments of a recorded op in the order of Keras's call; the others are in the op's config."""
     one = node.operation.op
     named = _arguments_of(node.operation, node)
     names = _call_names(one)

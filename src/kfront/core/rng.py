@@ -59,7 +59,7 @@ def host_generator(seed: int) -> np.random.Generator:
 
 
 class _Kept(threading.local):
-    """A generator that is used again and again."""
+    """One generator of a thread, reset for each use."""
 
     def __init__(self) -> None:
         self.generator = host_generator(0)
@@ -72,7 +72,7 @@ def _kept() -> _Kept:
 
 
 def passing_generator(seed: int) -> np.random.Generator:
-    """`host_generator` for draws right now: it costs a tenth, and the next call in this thread takes it away."""
+    """`host_generator` for draws made at once: ten times cheaper, and invalid after the next call in this thread."""
     kept = _kept()
     start, generator = kept.start, kept.generator
     start["state"]["key"][0] = int(seed) & 0xFFFFFFFFFFFFFFFF
@@ -148,7 +148,7 @@ class SeedGenerator:
         return twin
 
     def enter_worker(self, worker: tuple[int, ...]) -> None:
-        """Go on with numbers of its own in a worker process, into which this generator was copied.
+        """Use a stream of its own in a worker process, into which this generator was copied.
 
         Args:
             worker: the number of the process and those of its parents.
@@ -158,7 +158,7 @@ class SeedGenerator:
             self.state.assign(np.array([self._stream(), 0], dtype="int64"))
 
     def _stream(self) -> int:
-        """The seed, in a worker process mixed with the process's numbers."""
+        """The seed; in a worker process it is combined with the numbers of the process."""
         seed = self._initial_seed & 0xFFFFFFFF
         return int(np.random.SeedSequence([seed, *self._worker]).generate_state(1)[0]) if self._worker else seed
 

@@ -1,4 +1,4 @@
-"""Values that do not exist yet: shape and dtype, with None for a dimension that is not known."""
+"""Symbolic tensors: shape and dtype, with None for a dimension that is not known."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def standardize_shape(shape: Any, name: str = "shape") -> Shape:
 
 
 class NoValueError(ArgumentTypeError):
-    """The value of a symbolic tensor is needed: code of an engine, which can run on stand-ins of that engine."""
+    """Raised where the value of a symbolic tensor is needed, by code of an engine as a rule."""
 
 
 class KerasTensor(ArrayOperators):
@@ -90,7 +90,7 @@ class KerasTensor(ArrayOperators):
 
     @property
     def ragged_rank(self) -> int | None:
-        """The number of uneven dimensions of a ragged value, None where it is not told."""
+        """The number of uneven dimensions of a ragged value, None if not given."""
         return getattr(self, "_rows", (None, None))[0]
 
     @property

@@ -379,9 +379,9 @@ class Layer(Owner, Unquantized, Operation):
                 type(x) in b.types
                 and x.dtype in self._pass_dtypes
                 and st.autocast == self._scope_dtype
-                and not st.lossy
+                and not st.add_loss_used
                 and (self._fits_spec is None or self._fits_spec(x.shape))
-                and (not st.masks or (b.get_mask(x) is None and not self._makes_mask))
+                and (not st.any_mask_seen or (b.get_mask(x) is None and not self._makes_mask))
             ):
                 if self._takes_training:
                     training = st.training
@@ -404,7 +404,7 @@ class Layer(Owner, Unquantized, Operation):
 
     def _plain_list(self, items: list[Any], st: Any, b: Any) -> bool:
         """Whether a list of inputs may take the short way: native tensors that need no cast, no masks around."""
-        if self._fits_spec is not None or st.masks or st.lossy or st.autocast != self._scope_dtype:
+        if self._fits_spec is not None or st.any_mask_seen or st.add_loss_used or st.autocast != self._scope_dtype:
             return False
         types, passing = b.types, self._pass_dtypes
         for x in items:  # noqa: SIM110  (a generator costs more than the loop)
@@ -439,7 +439,7 @@ class Layer(Owner, Unquantized, Operation):
         try:
             if self._path is None:
                 self.__dict__["_path"] = current_path()
-            if state.depth == 0 and state.lossy:
+            if state.depth == 0 and state.add_loss_used:
                 self._clear_losses()
             state.depth = outer[1] + 1
             state.training = training
@@ -457,7 +457,7 @@ class Layer(Owner, Unquantized, Operation):
             scope.__exit__()
 
     def _concrete(self, args: Any, kwargs: Any, named: dict[str, Any], info: Any) -> Any:
-        kwargs = self._fill_masks(named, len(args), kwargs, info) if state.masks and info.masks else kwargs
+        kwargs = self._fill_masks(named, len(args), kwargs, info) if state.any_mask_seen and info.masks else kwargs
         call = self.call if self._around is None else self.rematerialized_call(self.call, *args, **kwargs)
         out = call(*args, **kwargs)
         if not self.built and type(self).build is Layer.build:
@@ -531,7 +531,7 @@ class Layer(Owner, Unquantized, Operation):
             else:
                 return x
             if cast and x.dtype not in self._pass_dtypes:
-                mask = b.get_mask(x) if state.masks else None
+                mask = b.get_mask(x) if state.any_mask_seen else None
                 x = b.cast(x, dtype)
                 if mask is not None:
                     b.set_mask(x, mask)
@@ -611,7 +611,7 @@ class Layer(Owner, Unquantized, Operation):
             if isinstance(x, KerasTensor):
                 x._keras_mask = m
             elif b.is_tensor(x):
-                state.masks = True
+                state.any_mask_seen = True
                 b.set_mask(x, m)
 
     # -- shapes -------------------------------------------------------------------------------------------------------
@@ -660,7 +660,7 @@ class Layer(Owner, Unquantized, Operation):
                 raise ArgumentError(f"[{self.name}] expected `add_loss` of a tensor or number, got {x!r}.")
         if any(isinstance(x, KerasTensor) for x in values):
             return
-        state.lossy = True
+        state.add_loss_used = True
         self._losses.extend(values)
         if state.losses is not None:
             state.losses.extend(values)
@@ -691,9 +691,9 @@ class Layer(Owner, Unquantized, Operation):
     @contextlib.contextmanager
     def _kept_losses(self) -> Iterator[None]:
         """After the block the losses are those before it: what a trace has added means nothing outside it."""
-        before = [(layer, layer._losses[:]) for layer in self._flatten_layers()] if state.lossy else ()
+        before = [(layer, layer._losses[:]) for layer in self._flatten_layers()] if state.add_loss_used else ()
         yield
-        if state.lossy:
+        if state.add_loss_used:
             self._clear_losses()
             for layer, losses in before:
                 layer._losses.extend(losses)

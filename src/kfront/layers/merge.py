@@ -72,7 +72,7 @@ class Merge(OptionLayer):
     def call(self, inputs: Any) -> Any:
         """The layer's output, see the class."""
         inputs = _of_one_rank(inputs)
-        masks = [self._backend.get_mask(x) for x in inputs] if state.masks else [None] * len(inputs)
+        masks = [self._backend.get_mask(x) for x in inputs] if state.any_mask_seen else [None] * len(inputs)
         return self._merge(inputs, [_spread(m, x) for m, x in zip(masks, inputs, strict=True)])
 
     def compute_output_shape(self, input_shape: Any) -> Any:

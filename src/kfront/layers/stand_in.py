@@ -6,19 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from kfront.core.operators import ArrayOperators
+from kfront.core.operators import VariableBase
 
 __all__ = ["StandIn"]
 
 
-class StandIn(ArrayOperators):
+class StandIn(VariableBase):
     """A computed weight: subclasses define `value` and `shape`, and name the Variable whose dtype it has.
 
     Args:
         like: that Variable.
     """
 
-    _is_variable = True
     shape: Any
 
     def __init__(self, like: Any) -> None:
@@ -40,7 +39,3 @@ class StandIn(ArrayOperators):
     def numpy(self) -> np.ndarray:
         """The value as a NumPy array."""
         return np.array(self._backend.to_numpy(self.value))
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        out = self.numpy()
-        return out if dtype is None else out.astype(dtype)

@@ -133,7 +133,7 @@ def sparse_categorical_crossentropy(
     values = _sparse(ops.where(valid, y_true, ops.zeros_like(y_true)), y_pred, from_logits, axis)
     values = ops.where(valid, values, ops.zeros_like(values))
     if not isinstance(values, KerasTensor):
-        state.masks = True
+        state.any_mask_seen = True
         state.backend.set_mask(values, valid)
     return values
 
@@ -558,7 +558,7 @@ def circle(
     repel = ops.multiply(ops.multiply(near, ops.subtract(cosine, margin)), gamma)
     values = ops.softplus(ops.add(_log_sum(attract, alike), _log_sum(repel, different)))
     if not isinstance(values, KerasTensor):
-        state.masks = True
+        state.any_mask_seen = True
         state.backend.set_mask(values, ops.any(alike, axis=-1))
     return values
 

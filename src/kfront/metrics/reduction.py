@@ -165,7 +165,7 @@ class MeanMetricWrapper(Mean):
             y_pred: predictions; a Keras mask on them leaves masked steps out.
             sample_weight: weights of the samples.
         """
-        if state.masks:
+        if state.any_mask_seen:
             sample_weight = _with_mask(self._backend.get_mask(y_pred), sample_weight, self._dtype)
         Mean.update_state(self, self._fn(y_true, y_pred, **self._fn_kwargs), sample_weight)
 

@@ -174,7 +174,7 @@ class _Caller:
         self.waiting: dict[tuple[str, int], list[tuple[str, int]]] = {}
 
     def add(self, name: str, operation: Any, nodes: list[Any]) -> list[tuple[str, int]]:
-        """File an operation; returns those of its nodes that can be called at once."""
+        """Add an operation; returns those of its nodes that can be called at once."""
         self.operations[name] = operation
         ready = []
         if not nodes and not isinstance(operation, OpRecipe):
@@ -191,7 +191,7 @@ class _Caller:
         return ready
 
     def produced(self, name: str, index: int, outputs: Any) -> None:
-        """File the results of a node."""
+        """Record the results of a node."""
         for i, x in enumerate(x for x in tree.flatten(outputs) if isinstance(x, KerasTensor)):
             self.tensors[name, index, i] = x
 
@@ -224,7 +224,7 @@ class _Caller:
         args, kwargs = deserialize_node(data, _Lookup(self.tensors))
         if isinstance(operation, OpRecipe):
             return operation(*args, **kwargs)
-        # what Keras fills in by itself is left to the call: no masks, and `training` as the layer has it by default,
+        # what Keras fills in by itself is omitted: no masks, and `training` as the layer has it by default,
         # which is True for layers that augment
         kwargs = {k: v for k, v in kwargs.items() if not (k in ("training", "mask") and (v is None or v is False))}
         if kwargs.get("training") is True and call_info(type(operation)).defaults.get("training") is True:

@@ -10,7 +10,7 @@ from kfront import saving
 from kfront.core import codec, guard, tree
 from kfront.core.errors import ArgumentError, ArgumentTypeError, SavingError
 from kfront.core.registry import CustomObjectScope, serializable
-from kfront.core.spec import Abstract, KerasTensor
+from kfront.core.spec import Abstract
 from kfront.layers.base import Layer
 from kfront.models.graph_config import deserialize_functional
 from kfront.models.quantizing import quantize_model
@@ -73,7 +73,7 @@ class Model(Stateless, Trainer, Layer):
         self._init_trainer()
 
     def _become_functional(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """A subclass whose `__init__` passes inputs and outputs up: give its class the functional behaviour."""
+        """A subclass whose `__init__` passes inputs and outputs up: derive its class from Functional as well."""
         own, base = type(self), _functional()
         if not issubclass(own, base):
             bases: tuple[Any, ...] = (own, base)
@@ -117,7 +117,7 @@ class Model(Stateless, Trainer, Layer):
         raise ArgumentError(f"[{self.name}] expected a layer among {[x.name for x in layers]}, got {name!r}.")
 
     def quantize(self, mode: str | None = None, config: Any = None, filters: Any = None, **kwargs: Any) -> None:
-        """Keep the weights of the layers that can in few bits from now on, or train them in float8.
+        """Quantize the weights of the layers that support it, or train them in float8.
 
         Args:
             mode: "int8", "int4", "float8", "gptq" or "awq"; that of the config if None.
@@ -316,8 +316,3 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
     if not isinstance(made, Model):
         raise SavingError(f"[model_from_json] expected the JSON of a model, got {guard.shown(made)}.")
     return made
-
-
-def is_symbolic(x: Any) -> bool:
-    """Whether `x` is a KerasTensor."""
-    return isinstance(x, KerasTensor)

@@ -155,7 +155,7 @@ class Sequential(Model):
             mask: mask of the input.
         """
         if mask is not None:
-            state.masks = True
+            state.any_mask_seen = True
             self._backend.set_mask(inputs, mask)
         x = inputs
         if self._head is not None:
@@ -259,7 +259,7 @@ class Sequential(Model):
 
 
 def _ranked(x: Any, shape: tuple[int | None, ...], backend: Any) -> Any:
-    """`x` with a last axis of size 1 more or less where that makes it fit, as in a functional model."""
+    """`x` with a last axis of size 1 added or removed where that makes it fit, as in a functional model."""
     have = tuple(x.shape)
     if is_text(x):
         fits = (len(have) == len(shape) + 1 and have[-1] == 1) or (len(have) == len(shape) - 1 and shape[-1] == 1)

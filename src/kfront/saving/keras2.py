@@ -1,6 +1,6 @@
 """Configs of earlier Keras: those in legacy `.h5` files, and those of Keras 2 and tf.keras, in the form of Keras 3.
 
-Plain dicts become plain dicts; nothing is made here, so the gate sees what comes out as it sees any other config. What
+Plain dicts become plain dicts; nothing is made here, so the result is checked like any other config. What
 Keras 2 wrote and has no meaning any more is dropped, what got another name is renamed, and nodes are written anew.
 """
 
@@ -267,7 +267,7 @@ class _Graph:
             [d.get("inbound_nodes") for d in layers],
         ):
             _collect(value, used)
-        # a nested model that knew its input when it was made has a call of its own, which the file does not list
+        # a nested model that was built with its input has a call of its own, which the file does not list
         self.shifted = {n for n, d in nested.items() if self._is_shifted(d, used.get(n, set()), self.calls[n])}
 
     @staticmethod
@@ -321,7 +321,7 @@ class _Graph:
         return {"args": [inputs], "kwargs": kwargs}
 
     def _inputs(self, node: Any, kwargs: dict[str, Any]) -> Any:
-        """The first argument of a call; what stands by name goes to `kwargs`."""
+        """The first argument of a call; named ones go to `kwargs`."""
         if _is_reference(node):
             if len(node) == 4:
                 kwargs.update({k: self._swap(v) for k, v in node[3].items()})
@@ -367,7 +367,7 @@ class _Graph:
 
 
 def _constant(key: str, value: Any) -> Any:
-    """Constant operands, which the file lists number by number, as arrays."""
+    """Constant operands, which the file lists as numbers, as arrays."""
     if key in ("x1", "x2", "indices") and isinstance(value, list):
         flat: list[Any] = [value]
         while flat and isinstance(flat[0], list):

@@ -58,7 +58,7 @@ def open_source(filepath: Any) -> Iterator[Any]:
 def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any) -> Any:
     """Save a model: architecture, weights, compile arguments and optimizer state.
 
-    The file appears whole or not at all; a file of that name is replaced at the very end.
+    The file is written completely or not at all; an existing one is replaced at the end.
 
     Args:
         model: the model.
@@ -108,7 +108,7 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool |
 
 
 def _form(filepath: Any, zipped: bool | None) -> str:
-    """Which form a path asks for."""
+    """The format that a path selects."""
     if hasattr(filepath, "write"):
         return "file"
     path = str(filepath) if isinstance(filepath, (str, os.PathLike)) else ""
@@ -195,7 +195,7 @@ def _assets(found: list[Any]) -> Iterable[tuple[str, bytes]]:
 
 
 def _refuse_assets(model: Any) -> None:
-    """A legacy file holds configs and arrays; what else there is would be lost without a word."""
+    """A legacy file holds configs and arrays; anything else would be lost."""
     name = next((name for name, _ in _assets(list(walk(model)))), None)
     if name is not None:
         raise SavingError(

@@ -91,12 +91,12 @@ def _stored_bytes(folder: Path, what: Any) -> int:
 
 
 def _explained(stored: int) -> int:
-    """The bytes that compressed files of that size may reasonably become."""
+    """The size that compressed files of that size may reasonably have when unpacked."""
     return 256 * stored + (64 << 20)
 
 
 def _check_sizes(tree: Any, left: int, what: Any) -> None:
-    """The arrays may not claim more than `left` bytes together, none may have a name that leads elsewhere."""
+    """The arrays may not claim more than `left` bytes together, none may have a name that leads out of the folder."""
     for name, leaf in _flat(tree):
         if re.search(r"(^|/)\.\.?(/|$)|\\|\x00|^/|//", name):
             raise UnsafeFileError(f"[load] expected plain names of arrays in {what}, got {guard.shown(name)}.")

@@ -24,7 +24,7 @@ __all__ = ["Plan", "Validation", "evaluate", "fit", "on_host", "one_batch", "pre
 
 
 class Plan(NamedTuple):
-    """How long a loop runs and who listens."""
+    """The length of a loop, and its callbacks."""
 
     epochs: int
     initial_epoch: int
@@ -114,7 +114,7 @@ def fit(model: Any, data: Data, plan: Plan, validation: Validation) -> Any:
 class _Run:
     """The epochs of one `fit`.
 
-    Its first batch, or the rest of an epoch that an earlier process began, is at hand before callbacks are told that
+    Its first batch, or the rest of an epoch that an earlier process began, is read before callbacks are told that
     training begins, so that the model is built by then.
     """
 
@@ -378,7 +378,7 @@ def on_host(out: Any, to_numpy: Callable[[Any], Any]) -> Any:
 
 
 class _Outputs:
-    """Outputs as NumPy arrays, fetched some steps late, so that the device is not waited for at each step."""
+    """Outputs as NumPy arrays, fetched some steps late, so that a step does not wait for the device."""
 
     LAG = 8
 

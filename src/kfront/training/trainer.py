@@ -236,7 +236,7 @@ class Trainer:
             if y is None:
                 raise DataError("[fit] expected targets `y` for the compiled loss, got None.")
             total = self._compile_loss(y, y_pred, sample_weight)
-        if state.lossy or self._steps().regularized:
+        if state.add_loss_used or self._steps().regularized:
             for extra in self.losses:  # type: ignore[attr-defined]
                 total = extra if total is None else total + extra
         if total is None:
@@ -246,7 +246,7 @@ class Trainer:
         return total
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
-        """Take a batch into the metrics and give their results."""
+        """Update the metrics with a batch and return their results."""
         self._update_metrics(y, y_pred, sample_weight)
         return self.get_metrics_result()
 

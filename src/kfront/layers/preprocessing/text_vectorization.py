@@ -392,7 +392,7 @@ class TextVectorization(HostLayer):
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments; a learned vocabulary is a file of its own."""
-        from kfront.saving import serialize_keras_object
+        from kfront.core.codec import serialize_keras_object
 
         lookup = self._lookup_layer.get_config()
         own = {n: getattr(self, n) for n in ("max_tokens", "output_mode", "output_sequence_length", "sparse", "ragged")}
@@ -413,7 +413,7 @@ def _step(value: Any, name: str, known: tuple[str, ...]) -> Any:
     if value is None or callable(value) or (isinstance(value, str) and value in known):
         return value
     if isinstance(value, dict):
-        from kfront.saving import deserialize_keras_object
+        from kfront.core.codec import deserialize_keras_object
 
         return deserialize_keras_object(value)
     raise ArgumentError(

@@ -10,6 +10,7 @@ import numpy as np
 from kfront.config import floatx
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, DataError
+from kfront.core.operators import VariableBase
 from kfront.core.rng import make_default_seed, permutation
 from kfront.core.spec import is_text
 from kfront.training.data.base import Batch, Data, origin
@@ -93,7 +94,7 @@ def to_array(x: Any, name: str, backend: Any) -> Any:
         x = x.to_numpy()
     elif backend.is_tensor(x) or "torch" in kind or "tensorflow" in kind:
         x = backend.to_numpy(x if backend.is_tensor(x) else backend.convert(x))
-    elif hasattr(x, "_is_variable"):
+    elif isinstance(x, VariableBase):
         x = x.numpy()
     elif not isinstance(x, np.ndarray):
         try:

@@ -1,6 +1,6 @@
 """Data that come as batches, or sample by sample: iterators, loaders, `PyDataset`, indexable datasets.
 
-Each knows how to get back, in another process, to where it stood; see `kfront.training.progress`.
+Each can be set, in another process, to the position that it had; see `kfront.training.progress`.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class IterableData(Data):
         self._random = random
 
     def mark(self) -> Any:
-        """The generators at the time the iterator was made; one that lives through all epochs has one mark."""
+        """The generators at the time the iterator was made; one iterator for all epochs has one mark."""
         if self._random is not None and (self.restart or self._first_mark is None):
             self._first_mark = self._random()
         return {"random": self._first_mark, "source": _own_state(self._stateful)}
@@ -78,7 +78,7 @@ class IterableData(Data):
         return {"made": self._made, "taken": self._taken, "iterator": _own_state(self._live)}
 
     def resume(self, mark: Any, position: Any, batch: int, random: Callable[[Any], None]) -> Iterator[Batch] | None:
-        """The iterators of earlier epochs are made again; of this one, the batches that were taken are passed over.
+        """The iterators of earlier epochs are made again; of this one, the batches that were taken are skipped.
 
         Sources and iterators that know their own state (`state_dict` or `get_state`) are set to it instead.
         """
@@ -114,7 +114,7 @@ class IterableData(Data):
 
 
 def _own_state(x: Any) -> Any:
-    """What an object says about its own state: torchdata's and datasets' `state_dict`, grain's `get_state`."""
+    """The state that an object reports: torchdata's and datasets' `state_dict`, grain's `get_state`."""
     for name in ("state_dict", "get_state"):
         method = getattr(x, name, None)
         if callable(method):
@@ -124,7 +124,7 @@ def _own_state(x: Any) -> Any:
 
 
 def _set_own_state(x: Any, saved: Any) -> bool:
-    """Hand an object its state; False if none was saved."""
+    """Give an object its state; False if none was saved."""
     if saved is None:
         return False
     setter = getattr(x, {"state_dict": "load_state_dict", "get_state": "set_state"}[saved["by"]], None)
