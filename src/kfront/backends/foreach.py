@@ -18,7 +18,7 @@ class Foreach:
     """Functions over lists of tensors of one dtype.
 
     A second operand may be a list, a Python number or a 0-d tensor (of any float dtype). Results are new lists of new
-    tensors. `spent` says that those of the first operand are not needed any more: an engine may take their memory.
+    tensors. `donate` says that those of the first operand are not needed any more: an engine may take their memory.
     """
 
     def __init__(self, backend: Any) -> None:
@@ -72,19 +72,19 @@ class Foreach:
         """The native tensors of Variables."""
         return [v._read() for v in variables]
 
-    def add(self, xs: Sequence[Any], y: Any, spent: bool = False) -> list[Any]:
+    def add(self, xs: Sequence[Any], y: Any, donate: bool = False) -> list[Any]:
         """``x + y``."""
         return self._map2("add", xs, y)
 
-    def sub(self, xs: Sequence[Any], y: Any, spent: bool = False) -> list[Any]:
+    def sub(self, xs: Sequence[Any], y: Any, donate: bool = False) -> list[Any]:
         """``x - y``."""
         return self._map2("subtract", xs, y)
 
-    def mul(self, xs: Sequence[Any], y: Any, spent: bool = False) -> list[Any]:
+    def mul(self, xs: Sequence[Any], y: Any, donate: bool = False) -> list[Any]:
         """``x * y``."""
         return self._map2("multiply", xs, y)
 
-    def div(self, xs: Sequence[Any], y: Any, spent: bool = False) -> list[Any]:
+    def div(self, xs: Sequence[Any], y: Any, donate: bool = False) -> list[Any]:
         """``x / y``."""
         return self._map2("divide", xs, y)
 
@@ -109,7 +109,7 @@ class Foreach:
             ys = [self.b.convert(float(ys), self.b.dtype_name(x.dtype)) for x in xs]
         return [self.b.where(c, x, y) for c, x, y in zip(conditions, xs, ys, strict=True)]
 
-    def sqrt(self, xs: Sequence[Any], spent: bool = False) -> list[Any]:
+    def sqrt(self, xs: Sequence[Any], donate: bool = False) -> list[Any]:
         """Square roots."""
         return self._map("sqrt", xs)
 

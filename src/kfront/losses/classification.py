@@ -171,12 +171,13 @@ def _sparse_mean(
 ) -> Any:
     """The mean over rows by one kernel, which looks whether labels are classes; None where that is not to be had."""
     shape = y_pred.shape
-    if b.mean_of_picked is None or ignore_class is not None or axis != -1 or len(shape) != 2 or len(y_true.shape) != 1:
+    fused = b.fused_sparse_crossentropy_mean
+    if fused is None or ignore_class is not None or axis != -1 or len(shape) != 2 or len(y_true.shape) != 1:
         return None
     if len(y_true) != shape[0]:
         return None
     try:
-        return b.mean_of_picked(y_true, y_pred, from_logits)
+        return fused(y_true, y_pred, from_logits)
     except IndexError:
         _check_span(b.foreach.label_range(y_true), shape[1])
         raise

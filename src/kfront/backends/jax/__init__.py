@@ -15,7 +15,7 @@ from kfront import config
 from kfront.backends.base import Backend
 from kfront.backends.jax import (
     control,
-    convolution,
+    conv,
     create,
     elementwise,
     fft,
@@ -26,16 +26,16 @@ from kfront.backends.jax import (
     linalg,
     native,
     nn,
-    pooling,
+    pool,
     random,
     reduce,
-    rnn,
     shape,
     sparse,
     step,
     transforms,
 )
 from kfront.backends.jax.common import ARRAY, TRACER, _identity, canonical, compiled, lift, tracing, x64
+from kfront.backends.jax.tuned import TABLE
 from kfront.core.dtypes import ALL, standardize
 from kfront.core.errors import BackendError, DTypeError
 from kfront.core.op import OPS
@@ -66,14 +66,14 @@ class JaxBackend(Backend):
         index,
         linalg,
         nn,
-        convolution,
-        pooling,
-        rnn,
+        conv,
+        pool,
         fft,
         image,
         random,
         control,
     )
+    tuned_table = TABLE
     foreach_type = foreach.JaxForeach
     exports = {  # noqa: RUF012
         "stablehlo": "kfront.backends.jax.export",
@@ -95,6 +95,13 @@ class JaxBackend(Backend):
             if one.fuse and getattr(self, name) is one.body:
                 setattr(self, name, _fused(one))
         return self
+
+    def use_tuned_kernels(self, on: bool) -> None:
+        """As for any backend; what was compiled before is traced again, as its code calls other ops now."""
+        before = self.matmul
+        super().use_tuned_kernels(on)
+        if self.matmul is not before:
+            jax.clear_caches()
 
     def __reduce__(self) -> Any:
         from kfront.backends import get

@@ -1,9 +1,7 @@
-"""JAX: pooling.
+"""Pooling on JAX's CPU backend: windows are taken apart into arrays, which are compared or added as wholes.
 
-On CPU, XLA's own loop over windows uses no vector instructions, and the gradient of its maximum is a scatter that takes
-4 to 30 times as long as what is here (jax 0.10): windows are taken apart into arrays that hold the first element of
-each window, the second and so on, and these are compared or added as wholes. Windows that do not overlap are an axis of
-their own after a reshape; others go along one axis after the other, which gives the same.
+The arrays hold the first element of each window, the second and so on. Windows that do not overlap are an axis of their
+own after a reshape; others go along one axis after the other, which gives the same.
 """
 
 from __future__ import annotations
@@ -16,64 +14,44 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 
-from kfront.backends.jax.common import compiled, filled_windows, on_cpu, per_axis
+from kfront.backends.jax.common import compiled, on_cpu
+from kfront.backends.jax.pool import average_by, largest, pool_op, window_sum
+from kfront.backends.jax.tuned.table import tuned
 
-_MOST = 16  # elements of a window that are compared at once
-
-
-def _window(x: Any, pool_size: Any, strides: Any, data_format: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    n = x.ndim - 2
-    size = per_axis(pool_size, n)
-    step = size if strides is None else per_axis(strides, n)
-    if data_format == "channels_last":
-        return (1, *size, 1), (1, *step, 1)
-    return (1, 1, *size), (1, 1, *step)
-
-
-def max_pool(inputs: Any, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: Any = None) -> Any:
-    """Largest value of each window; of several equal ones the first has the gradient."""
-    size, step = _window(inputs, pool_size, strides, data_format)
-    return filled_windows(_max_pool(inputs, size, step, padding), inputs)
+_UNTIL = "XLA's reduce_window and select_and_scatter use vector instructions on CPU"
+_MAX_WINDOW = 16  # elements of a window that are compared at once
 
 
 @compiled(1, 2, 3)
-def _max_pool(x: Any, size: Any, step: Any, padding: str) -> Any:
-    places = _places(x, size, step, padding)
-    if places is not None:
-        return _by_axes(x, size, step, places, -math.inf, _largest, _largest_of)
-    lowest = -jnp.inf if jnp.issubdtype(x.dtype, jnp.floating) else jnp.iinfo(x.dtype).min
-    return lax.reduce_window(x, np.array(lowest, x.dtype), lax.max, size, step, padding.upper())
-
-
-def average_pool(
-    inputs: Any, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: Any = None
-) -> Any:
-    """Mean of each window, padding left out."""
-    size, step = _window(inputs, pool_size, strides, data_format)
-    return filled_windows(_average_pool(inputs, size, step, padding), inputs)
-
-
-@compiled(1, 2, 3)
-def _average_pool(x: Any, size: Any, step: Any, padding: str) -> Any:
-    if x.dtype.itemsize < 4:  # the sums would be rounded at each step
-        return _average_pool(x.astype("float32"), size, step, padding).astype(x.dtype)
+def _max(x: Any, size: Any, step: Any, padding: str) -> Any:
     places = _places(x, size, step, padding)
     if places is None:
-        total = _window_sum(x, size, step, padding)
-    else:
-        total = _by_axes(x, size, step, places, 0.0, _summed, _summed_of)
-    if padding == "valid":
-        return total / jnp.array(math.prod(size), x.dtype)
-    ones = jnp.ones([n if s > 1 else 1 for n, s in zip(x.shape, size, strict=True)], x.dtype)
-    return total / _window_sum(ones, size, step, padding)
+        return largest(x, size, step, padding)
+    return _by_axes(x, size, step, places, -math.inf, _largest, _largest_of)
 
 
-def _window_sum(x: Any, size: Any, step: Any, padding: str) -> Any:
-    zero = np.zeros((), x.dtype)  # not traced: JAX knows the window sum, and its gradient, by the constant
-    return lax.reduce_window(x, zero, lax.add, size, step, padding.upper())
+def _sum(x: Any, size: Any, step: Any, padding: str) -> Any:
+    places = _places(x, size, step, padding)
+    if places is None:
+        return window_sum(x, size, step, padding)
+    return _by_axes(x, size, step, places, 0.0, _summed, _summed_of)
+
+
+max_pool = tuned(
+    "max_pool",
+    reason="XLA on CPU makes a scatter of the gradient of a window's maximum, which takes 4 to 30 times as long; its "
+    "loop over windows has no vector instructions (jax 0.10)",
+    benchmark="compiled_layers:MaxPooling2D",
+    until=_UNTIL,
+)(pool_op(_max))
+average_pool = tuned(
+    "average_pool",
+    reason="XLA's loop over windows on CPU has no vector instructions, in both directions (jax 0.10)",
+    benchmark="tuned:average_pool",
+    until=_UNTIL,
+)(pool_op(average_by(_sum)))
 
 
 # ---- windows taken apart ---------------------------------------------------------------------------------------------
@@ -92,7 +70,7 @@ def _places(x: Any, size: Sequence[int], step: Sequence[int], padding: str) -> l
         count = (n + before + after - k) // s + 1
         places.append((count, before, (count - 1) * s + k - n - before))
     several = any(p[0] > 1 for p, k, s in zip(places, size, step, strict=True) if k > 1 or s > 1)
-    return places if several and min(p[0] for p in places) > 0 and max(size) <= _MOST else None
+    return places if several and min(p[0] for p in places) > 0 and max(size) <= _MAX_WINDOW else None
 
 
 def _by_axes(
@@ -101,7 +79,7 @@ def _by_axes(
     """Windows joined: `join(parts)` joins the parts of overlapping ones, `join_along(x, axes)` axes of their own."""
     x = lax.pad(x, jnp.array(outside, x.dtype), [(before, after, 0) for _, before, after in places])
     windowed = [a for a in reversed(range(x.ndim)) if size[a] > 1 or step[a] > 1]
-    if math.prod(size) <= _MOST and all(size[a] == step[a] for a in windowed):
+    if math.prod(size) <= _MAX_WINDOW and all(size[a] == step[a] for a in windowed):
         for axis in windowed:
             x = _blocks(x, axis, size[axis])
         return join_along(x, tuple(a + i + 1 for i, a in enumerate(reversed(windowed))))

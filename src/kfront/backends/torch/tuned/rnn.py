@@ -14,14 +14,21 @@ from typing import Any
 
 import torch
 
+from kfront.backends.torch.tuned.table import tuned
 from kfront.core.op import OPS
 
 Tensor = torch.Tensor
 _VF = torch._VF  # type: ignore[attr-defined]
 _exporting = getattr(torch.compiler, "is_exporting", lambda: False)  # since torch 2.7
+_REASON = (
+    "a step takes a dozen kernels otherwise; packed sequences are several times slower than padded "
+    "ones on CPU; torch.compile takes the kernel apart into a dozen nodes for each step, and compiles for minutes"
+)
+_UNTIL = "torch.compile keeps recurrent kernels whole, and takes lengths without packing"
 _SHUT = 1e4  # far beyond where a sigmoid is 0 or 1, and a number that float16 has
 
 
+@tuned("lstm_sequence", reason=_REASON, benchmark="compiled_layers:LSTM padded", until=_UNTIL)
 def lstm_sequence(
     x: Tensor,
     h0: Tensor,
@@ -37,6 +44,7 @@ def lstm_sequence(
     return _run(_VF.lstm, x, (h0, c0), weights, (-_SHUT, _SHUT, 0.0, 0.0), lengths, go_backwards)
 
 
+@tuned("gru_sequence", reason=_REASON, benchmark="compiled_layers:GRU", until=_UNTIL)
 def gru_sequence(
     x: Tensor,
     h0: Tensor,
@@ -118,7 +126,7 @@ def _call(kernel: Callable[..., Any], x: Tensor, carry: tuple[Tensor, ...], weig
 def _call_compiled(
     kernel: Callable[..., Any], x: Tensor, carry: tuple[Tensor, ...], weights: list[Tensor]
 ) -> tuple[Any, ...]:
-    from kfront.backends.torch import rnn_compiled
+    from kfront.backends.torch.tuned import rnn_compiled
 
     given = (x.transpose(0, 1), *carry, weights[0].t(), weights[1], *(weights[2:] or [None, None]))
     op = rnn_compiled.lstm if kernel is _VF.lstm else rnn_compiled.gru

@@ -19,10 +19,13 @@ from jax.custom_derivatives import SymbolicZero
 from jax.nn import sigmoid
 
 from kfront.backends.jax.common import compiled, on_cpu
-from kfront.backends.jax.linalg import product
-from kfront.backends.jax.nn import linear
+from kfront.backends.jax.tuned.linalg import linear, product
+from kfront.backends.jax.tuned.table import tuned
 
 __all__ = ["gru_sequence", "lstm_sequence"]
+
+_REASON = "jax differentiates a scan step by step: each adds a thin product to the gradient of the recurrent kernel"
+_UNTIL = "jax takes products with constants out of transposed scans"
 
 
 class _Cell(NamedTuple):
@@ -176,6 +179,7 @@ def _outputs(states: Any, valid: Any) -> Any:
 # ---- ops -------------------------------------------------------------------------------------------------------------
 
 
+@tuned("lstm_sequence", reason=_REASON, benchmark="compiled_layers:LSTM", until=_UNTIL)
 @compiled(7)
 def lstm_sequence(
     x: Any,
@@ -195,6 +199,7 @@ def lstm_sequence(
     return _outputs(states, valid), h, c
 
 
+@tuned("gru_sequence", reason=_REASON, benchmark="compiled_layers:GRU", until=_UNTIL)
 @compiled(6, 7)
 def gru_sequence(
     x: Any,

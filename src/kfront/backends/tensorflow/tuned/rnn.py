@@ -13,15 +13,21 @@ import tensorflow as tf
 
 from kfront.backends.tensorflow import common
 from kfront.backends.tensorflow.common import constant, raw, shape_vector, size_of
+from kfront.backends.tensorflow.tuned.table import tuned
 from kfront.core.op import OPS
 
 Tensor = Any
 _matmul, _sigmoid, _tanh, _concat = raw("MatMul"), raw("Sigmoid"), raw("Tanh"), raw("ConcatV2")
 _split, _reshape, _transpose, _select = raw("Split"), raw("Reshape"), raw("Transpose"), raw("SelectV2")
 _block_lstm = raw("BlockLSTM")
+_REASON = (
+    "tf.while_loop keeps every intermediate of a step for its gradient, and adds up a weight gradient in each step"
+)
+_UNTIL = "gradients of tf.while_loop take products with constants out of the loop"
 _WIDE = 96  # units from which the loop's gradient beats the one of the fused op
 
 
+@tuned("lstm_sequence", reason=_REASON, benchmark="compiled_layers:LSTM", until=_UNTIL)
 def lstm_sequence(
     x: Tensor,
     h0: Tensor,
@@ -47,6 +53,7 @@ def lstm_sequence(
     return outputs, h, c
 
 
+@tuned("gru_sequence", reason=_REASON, benchmark="compiled_layers:GRU", until=_UNTIL)
 def gru_sequence(
     x: Tensor,
     h0: Tensor,
