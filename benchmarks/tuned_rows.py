@@ -36,22 +36,30 @@ def tuned_kernels(bench: Bench) -> Iterator[Row]:
 
 def _step(bench: Bench, b: Any, f: Callable[..., Any], call: Call) -> Callable[[], Any]:
     """A call with the gradients by the arguments that have some."""
-    args = [b.convert(a) if isinstance(a, np.ndarray) else a for a in call.args]
+    places = [i for i, a in enumerate(call.args) if isinstance(a, np.ndarray) and i not in call.by]
+    tensors = [b.convert(call.args[i]) for i in places]
     holders = [bench.kfront.Variable(call.args[i]) for i in call.by]
 
-    def loss() -> tuple[Any, None]:
-        given = list(args)
-        for i, v in zip(call.by, holders, strict=True):
-            given[i] = v.value
-        out = f(*given)
-        return bench.kfront.ops.sum(out[0] if isinstance(out, (tuple, list)) else out), None
+    def given(values: tuple[Any, ...]) -> list[Any]:
+        args = list(call.args)
+        for i, x in zip((*places, *call.by), (*values, *(v.value for v in holders)), strict=True):
+            args[i] = x
+        return args
 
-    def run() -> Any:
-        value, _, gradients = b.value_and_grad(loss, holders) if holders else (f(*args), None, [])
+    if not holders:  # some of these look at values: eagerly
+        args = given(tuple(tensors))
+        return lambda: b.synchronize(f(*args))
+
+    def run(*values: Any) -> Any:
+        def loss() -> tuple[Any, None]:
+            out = f(*given(values))
+            return bench.kfront.ops.sum(out[0] if isinstance(out, (tuple, list)) else out), None
+
+        value, _, gradients = b.value_and_grad(loss, holders)
         return value, gradients
 
     step = b.compile_step(run, lambda: holders, "auto")
-    return lambda: b.synchronize(step())
+    return lambda: b.synchronize(step(*tensors))
 
 
 def _indexing(bench: Bench, b: Any, f: Callable[..., Any], call: Call) -> Callable[[], Any]:

@@ -65,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--areas", "--area", default=",".join(AREAS), help="areas to run, separated by commas")
     parser.add_argument("--only", default="", help='"ops" for the areas of ops, or text that ids of cases contain')
     parser.add_argument("--quick", action="store_true", help="a sample of the larger tables")
+    parser.add_argument("--plain", action="store_true", help="run plain forms in place of tuned kernels")
     parser.add_argument("--jobs", type=int, default=0, help="number of processes; 0: two for longer runs")
     parser.add_argument("--out", default="", help="folder for results.json, index.html and badge.svg")
     parser.add_argument("--slowest", action="store_true", help="print where the seconds go")
@@ -117,7 +118,7 @@ def _run_apart(args: argparse.Namespace) -> list[Result]:
     """
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "conformance", "--backends", args.backends, "--areas", args.areas]
-        command += ["--only", args.only, "--xfail", args.xfail, *(["--quick"] if args.quick else [])]
+        command += ["--only", args.only, "--xfail", args.xfail, *(["--quick"] * args.quick)]
         running = []
         for i in range(args.jobs):
             out = pathlib.Path(folder) / str(i)
@@ -144,6 +145,8 @@ def main(argv: list[str] | None = None) -> int:
     if args.only == "ops":
         args.only, args.areas = "", ",".join(OF_OPS)
     _settings()
+    if args.plain:
+        os.environ["KFRONT_TUNED_KERNELS"] = "0"
     if not args.jobs:
         alone = args.part or args.only or (args.quick and len(backends) == 1)  # not worth the start of another process
         args.jobs = 1 if alone else min(2, os.cpu_count() or 1)

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -199,3 +200,11 @@ def _parts(case: str) -> Any:
     if case in ("eager_layers", "compiled_layers"):
         return layer_rows.LAYERS
     return {"fit": cases._FIT, "updates": cases._OPTIMIZERS}[case]
+
+
+def test_the_page_of_the_documentation_is_current() -> None:
+    root = Path(__file__).parents[2]
+    for engine in ("torch", "jax", "tensorflow"):
+        pytest.importorskip(engine)
+    done = subprocess.run([sys.executable, root / "tools" / "tuned_docs.py", "--check"], cwd=root, check=False)
+    assert done.returncode == 0, "run python tools/tuned_docs.py"
