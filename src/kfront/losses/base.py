@@ -251,7 +251,7 @@ def align_weights(weights: Any, values: Any) -> Any:
         if have[-1] == 1 and len(have) == len(want) + 1:
             return ops.squeeze(weights, -1)
         return weights
-    if have and len(have) < len(want) and all(a in (w, None) or w is None for a, w in zip(have, want, strict=False)):
+    if have and len(have) < len(want) and all(a in (w, 1, None) or w is None for a, w in zip(have, want, strict=False)):
         for _ in range(len(want) - len(have)):
             weights = ops.expand_dims(weights, -1)
     return weights
