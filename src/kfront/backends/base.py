@@ -14,7 +14,7 @@ import contextlib
 import importlib
 from collections.abc import Callable, Iterable, Sequence
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from kfront.backends.tuned import TunedTable
 from kfront.core.dtypes import ALL, numpy_dtype, standardize
 from kfront.core.errors import BackendError, UnsupportedError
 from kfront.core.op import OPS, Op
+from kfront.core.state import named
 
 __all__ = ["Backend", "Foreach"]
 
@@ -78,9 +79,12 @@ class Backend:
     tuned_table: TunedTable | None = None
 
     def __reduce__(self) -> Any:
-        from kfront.backends import get
+        return named, (self.name,)
 
-        return get, (self.name,)
+    if TYPE_CHECKING:
+
+        def __getattr__(self, op: str) -> Callable[..., Any]:
+            """The ops: functions of the adapter's modules, and the composed ones."""
 
     # -- registration -------------------------------------------------------------------------------------------------
 

@@ -89,7 +89,9 @@ class MonitorCallback(Callback):
                 f"{', '.join(logs or {}) or 'none'}; nothing is done.",
                 stacklevel=3,
             )
-        return float(np.mean(value)) if np.ndim(value) else value  # a metric may have a value for each class
+        if value is None or not np.ndim(value):
+            return value
+        return float(np.mean(value))  # a metric may have a value for each class
 
 
 @serializable("keras.callbacks")

@@ -11,7 +11,7 @@ from kfront.core.errors import ArgumentTypeError
 from kfront.core.op_registry import ops
 
 if TYPE_CHECKING:
-    from kfront.core.typing import Tensor
+    from kfront.core.typing import Backend, Tensor
 
 __all__ = ["ArrayOperators", "VariableBase"]
 
@@ -113,6 +113,15 @@ class VariableBase(ArrayOperators):
     """
 
     _is_variable = True
+    _backend: Backend
+    _value: Any
+    shape: Any
+    dtype: Any
+    value: Any
+
+    def _autocast_now(self) -> bool:
+        """Whether the value is read in the dtype of an autocast scope."""
+        raise NotImplementedError(f"[{type(self).__name__}] expected the class to define `_autocast_now`.")
 
     def numpy(self) -> np.ndarray:
         """The value as a NumPy array (a copy)."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from kfront.core.dtypes import WEAK
 from kfront.core.errors import UnsupportedError
+from kfront.core.op_registry import ops
 from kfront.core.state import state
 
 __all__ = ["ZEROS", "check", "is_sparse_result", "run", "sparse_bincount", "sparse_multi_hot", "sparse_one_hot"]
@@ -109,8 +110,6 @@ def _form(*names: str) -> Callable[[Any], Any]:
 
 
 def _joined(b: Any, f: Callable[..., Any], x: Any, y: Any) -> Any:
-    from kfront import ops
-
     if not (b.is_sparse(x) and b.is_sparse(y)) or tuple(x.shape) != tuple(y.shape):
         return f(*(b.densify(v) if b.is_sparse(v) else v for v in (x, y)))
     (i, u, shape), (j, v, _) = b.sparse_parts(x), b.sparse_parts(y)
@@ -123,8 +122,6 @@ def _joined(b: Any, f: Callable[..., Any], x: Any, y: Any) -> Any:
 
 def _at(dense: Any, indices: Any, rank: int) -> Any:
     """The elements of a dense operand at places of a tensor that it is broadcast to."""
-    from kfront import ops
-
     if type(dense) in WEAK or not len(dense.shape):
         return dense
     first = rank - len(dense.shape)
@@ -144,8 +141,6 @@ def _scaled(b: Any, f: Callable[..., Any], x: Any, y: Any) -> Any:
 
 @_form("multiply")
 def _multiply(b: Any, operands: Sequence[Any]) -> Any:
-    from kfront import ops
-
     x, y = operands
     if not b.is_sparse(x):
         x, y = y, x
@@ -154,8 +149,6 @@ def _multiply(b: Any, operands: Sequence[Any]) -> Any:
 
 @_form("divide")
 def _divide(b: Any, operands: Sequence[Any]) -> Any:
-    from kfront import ops
-
     x, y = operands
     y = b.densify(y) if b.is_sparse(y) else y
     return _scaled(b, ops.divide, x, y) if b.is_sparse(x) else ops.divide(x, y)
@@ -163,8 +156,6 @@ def _divide(b: Any, operands: Sequence[Any]) -> Any:
 
 @_form("matmul")
 def _matmul(b: Any, operands: Sequence[Any]) -> Any:
-    from kfront import ops
-
     x, y = operands
     if len(x.shape) != 2 or len(y.shape) != 2:
         return ops.matmul(*(b.densify(v) if b.is_sparse(v) else v for v in operands))
@@ -177,8 +168,6 @@ def _matmul(b: Any, operands: Sequence[Any]) -> Any:
 
 @_form("linear")
 def _linear(b: Any, operands: Sequence[Any]) -> Any:
-    from kfront import ops
-
     x, kernel, bias = operands
     *rows, size = x.shape
     out = _matmul(b, [_reshape(b, [x], (-1, int(size))), kernel])
@@ -191,8 +180,6 @@ def _linear(b: Any, operands: Sequence[Any]) -> Any:
 
 @_form("sum")
 def _sum(b: Any, operands: Sequence[Any], axis: Any = None, keepdims: bool = False, **other: Any) -> Any:
-    from kfront import ops
-
     indices, values, shape = b.sparse_parts(operands[0])
     if axis is None:
         total = ops.sum(values)
@@ -219,8 +206,6 @@ def _mean(b: Any, operands: Sequence[Any], axis: Any = None, keepdims: bool = Fa
 
 
 def _divided(x: Any, y: Any) -> Any:
-    from kfront import ops
-
     return ops.divide(x, y)
 
 
@@ -234,8 +219,6 @@ def _shape(b: Any, operands: Sequence[Any]) -> Any:
 
 @_form("reshape")
 def _reshape(b: Any, operands: Sequence[Any], newshape: Any) -> Any:
-    from kfront import ops
-
     indices, values, shape = b.sparse_parts(operands[0])
     size, known = math.prod(shape), math.prod(d for d in newshape if d != -1)
     new = [size // known if d == -1 else d for d in newshape]
@@ -251,8 +234,6 @@ def _reshape(b: Any, operands: Sequence[Any], newshape: Any) -> Any:
 
 @_form("transpose")
 def _transpose(b: Any, operands: Sequence[Any], axes: Any = None) -> Any:
-    from kfront import ops
-
     indices, values, shape = b.sparse_parts(operands[0])
     axes = [a % len(shape) for a in axes] if axes is not None else list(range(len(shape)))[::-1]
     columns = ops.stack([indices[:, a] for a in axes], 1)
@@ -279,8 +260,6 @@ def _squeeze(b: Any, operands: Sequence[Any], axis: Any = None) -> Any:
 
 @_form("concatenate")
 def _concatenate(b: Any, operands: Sequence[Any], axis: int = 0) -> Any:
-    from kfront import ops
-
     if not all(map(b.is_sparse, operands)):
         return ops.concatenate([b.densify(x) if b.is_sparse(x) else x for x in operands], axis)
     parts = [b.sparse_parts(x) for x in operands]
@@ -299,8 +278,6 @@ def _concatenate(b: Any, operands: Sequence[Any], axis: int = 0) -> Any:
 
 def _positions(x: Any) -> tuple[list[Any], tuple[Any, ...]]:
     """Where each element of a dense tensor stands: a vector for each axis; and the sizes of the axes."""
-    from kfront import ops
-
     sizes, columns, step = tuple(ops.shape(x)), [], 1
     place = ops.arange(math.prod(sizes))
     for n in reversed(sizes):
@@ -311,8 +288,6 @@ def _positions(x: Any) -> tuple[list[Any], tuple[Any, ...]]:
 
 def sparse_one_hot(x: Any, num_classes: int, axis: int, dtype: str) -> Any:
     """`ops.one_hot` as a sparse tensor: one value for each element, 0 for a class out of range."""
-    from kfront import ops
-
     b = state.backend
     check(b)
     columns, sizes = _positions(x)
@@ -325,8 +300,6 @@ def sparse_one_hot(x: Any, num_classes: int, axis: int, dtype: str) -> Any:
 
 def sparse_multi_hot(x: Any, num_classes: int, axis: int, dtype: str) -> Any:
     """`ops.multi_hot` as a sparse tensor."""
-    from kfront import ops
-
     b, gone = state.backend, 1 if len(x.shape) > 1 else 0
     indices, values, shape = b.sparse_parts(sparse_one_hot(x, num_classes, axis, "int32"))
     kept = [d for d in range(len(shape)) if d != gone]
@@ -342,8 +315,6 @@ def sparse_bincount(x: Any, weights: Any, length: Any) -> Any:
         weights: tensor of its shape, or None.
         length: number of bins.
     """
-    from kfront import ops
-
     b = state.backend
     check(b)
     columns, sizes = _positions(x)

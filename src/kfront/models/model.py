@@ -13,9 +13,7 @@ from kfront.core.registry import CustomObjectScope, serializable
 from kfront.core.spec import Abstract
 from kfront.layers.base import Layer
 from kfront.models.graph_config import deserialize_functional
-from kfront.models.quantizing import quantize_model
 from kfront.models.stateless import Stateless
-from kfront.models.summary import print_summary
 from kfront.training.trainer import Trainer
 
 __all__ = ["Model", "model_from_json"]
@@ -139,6 +137,8 @@ class Model(Stateless, Trainer, Layer):
         >>> [layer.quantization_mode for layer in model.layers]
         ['int8', None]
         """
+        from kfront.models.quantizing import quantize_model  # what most programs do not need, so not at import
+
         type_check = kwargs.pop("type_check", True)
         if kwargs:
             raise ArgumentTypeError(f"[{self.name}] expected only `type_check` besides, got {', '.join(kwargs)}.")
@@ -175,6 +175,8 @@ class Model(Stateless, Trainer, Layer):
             show_trainable: whether a column says what is trainable.
             layer_range: names of the first and last layer to list (regular expressions).
         """
+        from kfront.models.summary import print_summary  # what most programs do not need, so not at import
+
         print_summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
 
     # -- building -----------------------------------------------------------------------------------------------------
@@ -286,7 +288,7 @@ class Model(Stateless, Trainer, Layer):
         ...     os.listdir(folder)
         ['model.pt2']
         """
-        from kfront.export.exporting import export_model
+        from kfront.export.exporting import export_model  # stands above models; imports the engines' exporters
 
         export_model(self, filepath, format, verbose, input_signature, kwargs)
 

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from kfront import callbacks as callback_module
 from kfront import config
-from kfront.callbacks.callback_list import CallbackList
 from kfront.core import tree
-from kfront.core.errors import ArgumentError, DataError
+from kfront.core.errors import DataError
 from kfront.core.spec import is_text
 from kfront.core.tracking import structure
 from kfront.training.data import Data, make_data
@@ -49,10 +49,10 @@ class Validation(NamedTuple):
 
 
 def _callback_list(model: Any, plan: Plan, data: Data, history: bool) -> Any:
-    if isinstance(plan.callbacks, CallbackList):
+    if isinstance(plan.callbacks, callback_module.CallbackList):
         return plan.callbacks
     verbose = 1 if plan.verbose == "auto" else int(plan.verbose)
-    return CallbackList(
+    return callback_module.CallbackList(
         plan.callbacks,
         add_history=history,
         add_progbar=verbose != 0,

@@ -21,7 +21,6 @@ from kfront.core.errors import ArgumentError, DataError, NotCompiledError
 from kfront.core.state import distribution_on, state
 from kfront.core.traceback import filtered
 from kfront.metrics.base import reset_all, result_on_host
-from kfront.optimizers import LossScaleOptimizer
 from kfront.training import loop
 from kfront.training.checks import check_labels
 from kfront.training.compiled import CompiledLoss, CompiledMetrics, specs_of
@@ -543,9 +542,9 @@ def _floatx_is_float32() -> bool:
 
 
 def _scaled(optimizer: Any) -> Any:
-    if isinstance(optimizer, LossScaleOptimizer):
+    if isinstance(optimizer, optimizers.LossScaleOptimizer):
         return optimizer
-    return LossScaleOptimizer(optimizer, name="loss_scale_optimizer")
+    return optimizers.LossScaleOptimizer(optimizer, name="loss_scale_optimizer")
 
 
 def _check_names(loss: Any, metrics: Any, weighted: Any) -> None:

@@ -18,7 +18,6 @@ from kfront.core.errors import DataError
 from kfront.core.rng import make_default_seed, permutation
 from kfront.training.data.arrays import check_batch_size, epoch_order
 from kfront.training.data.base import Batch, Data, unpack
-from kfront.utils import py_dataset
 
 __all__ = ["IndexedData", "IterableData", "LoaderData", "SequenceData"]
 
@@ -195,6 +194,8 @@ class SequenceData(Data):
     """
 
     def __init__(self, source: Any, shuffle: bool | str) -> None:
+        from kfront.utils import py_dataset  # worker pools take longer to import than all of training
+
         self.source, self.shuffle = source, shuffle
         self.steps = source.num_batches
         self.waits = source.workers == 1 and not source.use_multiprocessing
