@@ -12,7 +12,7 @@ import numpy as np
 from kfront import config
 from kfront.callbacks.callback_list import CallbackList
 from kfront.core import tree
-from kfront.core.errors import ArgumentError, DataError
+from kfront.core.errors import DataError
 from kfront.core.spec import is_text
 from kfront.core.tracking import structure
 from kfront.training.data import Data, make_data
