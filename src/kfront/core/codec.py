@@ -359,7 +359,7 @@ def _finish(made: Any, config: dict[str, Any]) -> None:
 def _carry_out(method: Any, config: dict[str, Any], what: str) -> None:
     try:
         method(config)
-    except (KfrontError, RecursionError):
+    except (SavingError, RecursionError):
         raise
     except Exception as error:
         raise SavingError(

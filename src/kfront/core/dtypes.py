@@ -76,7 +76,7 @@ def standardize(dtype: Any) -> str:
     name = _name_of(dtype)
     if name not in _NAMES:
         raise DTypeError(
-            f"[dtype] expected one of {', '.join(ALL)}, got {dtype!r}; pass a dtype name such as 'float32'."
+            f"[dtype] expected one of {', '.join(ALL)}, got {dtype!r:.100}; pass a dtype name such as 'float32'."
         )
     return name
 

@@ -89,6 +89,8 @@ _INTERNAL = {
     ("keras.src.applications.convnext", "LayerScale"): "kfront.applications.convnext",
     ("keras.src.applications.inception_resnet_v2", "CustomScaleLayer"): "kfront.applications.inception_resnet_v2",
 }
+# where Keras's torch backend places its optimizers, under their public names
+_ENGINES_OPTIMIZER = re.compile(r"keras\.src\.backend\.torch\.optimizers\.torch_\w{1,40}")
 _FUNCTION_HOMES = ("keras.activations", "keras.losses", "keras.metrics", "keras.initializers", "keras.regularizers")
 
 
@@ -362,14 +364,20 @@ def pattern(text: Any, what: str) -> str:
     return text
 
 
-def refuse_path(who: str, argument: str, value: Any) -> None:
+def refuse_path(who: str, argument: str, value: Any, in_config: bool = False) -> None:
     """Refuse a path or URL that comes from data: for constructors that also take a path from code.
 
+    Args:
+        who: the class, for the message.
+        argument: the argument's name.
+        value: the argument.
+        in_config: whether it is known to come from a config; else it does while an object is loaded.
+
     Raises:
-        UnsafeFileError: a string or path while an object is made from a config in safe mode.
+        UnsafeFileError: a string or path in a config in safe mode.
     """
     is_path = isinstance(value, (str, bytes)) or hasattr(value, "__fspath__")
-    if is_path and in_loading() and is_safe():
+    if is_path and (in_config or in_loading()) and is_safe():
         raise UnsafeFileError(
             f"[{who}] expected the values of `{argument}` in the config, got the path {shown(value)}; a file may not "
             "name another file. Build the object in code, or pass `safe_mode=False` if you trust the source."
@@ -394,6 +402,7 @@ def _builtin(module: str, name: str) -> Any:
 
     What else is registered (callbacks, which write files) may not be named by a file, whether it is loaded or not.
     """
+    module = "keras.optimizers" if _ENGINES_OPTIMIZER.fullmatch(module) else module
     home, namespace = _INTERNAL.get((module, name)), _NAMESPACES.get(module)
     if home is None and namespace is None:
         return None
@@ -451,7 +460,14 @@ def resolve_class(config: dict[str, Any], module_objects: dict[str, Any] | None 
         if value is not None:
             expect(value, str, what)
     plain = registered is None or registered == name
-    found = _builtin(module, name) if module is not None and plain else None
+    if not name:
+        raise SavingError("[load] expected the name of a class in `class_name`, got ''.")
+    found = _builtin(module, name) if module is not None else None
+    if found is not None and not plain:
+        raise UnsafeFileError(
+            f"[load] expected no other `registered_name` beside the class {shown(f'{module}.{name}')} of kfront, got "
+            f"{shown(registered)}; one of the two was changed."
+        )
     if found is None:
         found = _user_object(registered, name)
     if found is None and module is None and plain and module_objects:

@@ -33,12 +33,18 @@ def standardize_shape(shape: Any, name: str = "shape") -> Shape:
     if isinstance(shape, int):
         shape = (shape,)
     try:
+        if isinstance(shape, (str, bytes)):
+            raise TypeError("text is no sequence of sizes")
         out = tuple(d if d is None else int(d) for d in shape)
-    except TypeError:
-        raise ShapeError(f"[{name}] expected a sequence of ints and None, got {shape!r}.") from None
+    except (TypeError, ValueError):
+        raise ShapeError(f"[{name}] expected a sequence of ints and None, got {_short(shape)}.") from None
     if any(d is not None and d < 0 for d in out):
         raise ShapeError(f"[{name}] expected dimensions >= 0 or None, got {tuple(shape)}.")
     return out
+
+
+def _short(value: Any) -> str:
+    return f"{value!r:.100}"
 
 
 class NoValueError(ArgumentTypeError):

@@ -21,7 +21,7 @@ from kfront.saving.archive import ArchiveReader, ArchiveWriter
 from kfront.saving.directory import MEMBERS, DirectoryReader, DirectoryWriter
 from kfront.saving.hub import download, is_hub_path
 from kfront.saving.legacy_h5 import load_legacy_model, write_legacy_model
-from kfront.saving.walk import walk
+from kfront.saving.walk import expect_model, walk
 from kfront.saving.weights_h5 import array_bytes, bytes_needed, collect, read_weights, write_collected
 
 __all__ = ["load_archive_weights", "load_model", "open_source", "save_model", "shown_path"]
@@ -245,8 +245,7 @@ def _load(source: Any, what: str, custom_objects: Any, compile: bool, safe_mode:
         config, old = _read_config(source, what, compile)
         with guard.budget(source.stored_bytes(_WEIGHTS) * 16 + (64 << 20), what):
             model = codec.deserialize_keras_object(config, custom_objects, safe_mode)
-        if not hasattr(model, "load_own_variables"):
-            raise SavingError(f"[load_model] expected {what} to hold a model, got a {type(model).__name__}.")
+        expect_model(model, what)
         _load_state(model, source, what, strict=not old)
     finally:
         source.close()

@@ -12,6 +12,7 @@ import inspect
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from kfront.core.errors import SavingError
 from kfront.core.naming import to_snake_case
 from kfront.layers.base import Layer
 from kfront.layers.input_layer import Input
@@ -21,7 +22,7 @@ from kfront.models.model import Model
 from kfront.models.sequential import Sequential
 from kfront.optimizers.base import Optimizer
 
-__all__ = ["own_variables", "stored_variables", "walk"]
+__all__ = ["expect_model", "own_variables", "stored_variables", "walk"]
 
 Path = tuple[str, ...]
 
@@ -137,6 +138,20 @@ def _internal_names(cls: type) -> frozenset[str]:
 def _functional_fields() -> set[str]:
     x = Input((1,), name="walk")
     return set(vars(Functional(x, x, name="walk")))
+
+
+def expect_model(made: Any, what: Any) -> None:
+    """Refuse what a file of a model holds in a model's place.
+
+    Args:
+        made: what its config describes.
+        what: the file, for the message.
+
+    Raises:
+        SavingError: it is no model or layer.
+    """
+    if not isinstance(made, Layer):
+        raise SavingError(f"[load_model] expected {what} to hold a model, got a {type(made).__name__}.")
 
 
 def own_variables(obj: Any) -> list[Any] | None:
