@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 import time
@@ -22,6 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--budget", type=float, metavar="SECONDS", help="start no test later than this; say how many are left"
     )
+    group.addoption("--first", default="", metavar="NAMES", help="run tests whose names have one of these words first")
     group.addoption(
         "--sample", type=int, metavar="TURN", help="run a part of each table that is marked `sampled`, in turn"
     )
@@ -33,10 +35,18 @@ def in_sample(item_id: str, turn: int, share: int) -> bool:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what `--sample` leaves to `nox -s full`; of each table at least one test stays."""
-    turn = config.getoption("--sample")
-    if turn is None:
-        return
+    """Take a sample, if one is asked for, and put first what is wanted first."""
+    if (turn := config.getoption("--sample")) is not None:
+        left = left_out(items, turn)
+        items[:] = [item for item in items if item not in left]
+        config.hook.pytest_deselected(items=list(left))
+    if names := config.getoption("--first"):
+        wanted = re.compile(rf"(?<![a-z0-9])({'|'.join(map(re.escape, names.lower().split(',')))})(?![a-z0-9])")
+        items.sort(key=lambda item: wanted.search(item.nodeid.lower()) is None)
+
+
+def left_out(items: list[pytest.Item], turn: int) -> set[pytest.Item]:
+    """What a sample leaves to `nox -s full`; of each table at least one test stays."""
     tables: dict[str, list[pytest.Item]] = {}
     for item in items:
         if item.get_closest_marker("sampled"):
@@ -46,8 +56,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         share = table[0].get_closest_marker("sampled").args[0]
         chosen = [item for item in table if in_sample(item.nodeid, turn, share)]
         left.update(set(table) - set(chosen or table[:1]))
-    items[:] = [item for item in items if item not in left]
-    config.hook.pytest_deselected(items=list(left))
+    return left
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -23,6 +23,7 @@ from . import report
 from .suite import AREAS, OF_OPS, Case, Result, collect, load_expected, process_of, run_case
 
 START = time.monotonic()
+LONG = ("compiled", "keras")  # areas that generate code, and start Keras in a process of its own
 NOTHING_RUN = 5  # the exit status, as of pytest
 
 
@@ -90,7 +91,7 @@ def _belongs(case: Case, number: int, count: int) -> bool:
 
 
 def _chosen(args: argparse.Namespace, backends: list[str]) -> list[Case]:
-    """The cases that are asked for, those of the first of `--rows` first."""
+    """The cases that are asked for: those of the first of `--rows` first, those that take seconds last."""
     number, count = map(int, (args.part or "0/1").split("/"))
     cases = collect(args.areas.split(","), backends, args.quick)
     found = [c for c in cases if args.only in c.id and _belongs(c, number, count)]
@@ -98,7 +99,8 @@ def _chosen(args: argparse.Namespace, backends: list[str]) -> list[Case]:
         return found
     places = {name: i for i, name in reversed(list(enumerate(args.rows.lower().split(","))))}
     ranked = [(min((places[s] for s in {*c.subjects, c.area} & places.keys()), default=-1), c) for c in found]
-    return [c for rank, c in sorted(ranked, key=lambda r: r[0]) if rank >= 0]
+    asked = [(c.area in LONG, rank, c) for rank, c in ranked if rank >= 0]
+    return [c for *_, c in sorted(asked, key=lambda a: a[:2])]
 
 
 def _run(args: argparse.Namespace, backends: list[str]) -> list[Result]:

@@ -38,11 +38,13 @@ class Selection(NamedTuple):
 
     Attributes:
         tests: test files, the nearest first.
+        names: public names of changed definitions, by which tests of these files are put first.
         rows: names of rows of the conformance suite, those of changed definitions first.
         areas: areas of the suite that are run as a whole, as no row tells what of them is touched.
     """
 
     tests: list[str]
+    names: list[str]
     rows: list[str]
     areas: list[str]
 
@@ -199,6 +201,7 @@ class _Selected:
     def __init__(self, sources: Sources, public: set[str], areas: dict[str, str]) -> None:
         self.sources, self.public, self.known_areas = sources, public, areas
         self.tests: dict[str, int] = {}
+        self.names: dict[str, None] = {}
         self.rows: dict[str, int] = {}
         self.areas: set[str] = set()
 
@@ -219,6 +222,7 @@ class _Selected:
         names = changed_names(sources.definitions(path), change.lines)
         named, near = sources.mirrored(path)
         mention = re.compile(rf"\b({'|'.join(map(re.escape, names)) or '(?!)'})\b")
+        self.names |= dict.fromkeys(n for n in names if not n.startswith("_"))
         self.test(named, 1)
         self.test(sources.users(module, sources.tests), 2)
         self.test([t for t in near if mention.search(sources.text(t))], 3)
@@ -287,6 +291,7 @@ def select(sources: Sources, found: list[Change], engine: str, public: set[str],
     tests = [t for t in chosen.tests if not sources.needs(t) & others]
     return Selection(
         sorted(tests, key=lambda t: (chosen.tests[t], t)),
+        list(chosen.names),
         sorted(chosen.rows, key=lambda r: chosen.rows[r]),
         sorted(chosen.areas),
     )

@@ -48,6 +48,7 @@ def of_tests(chosen: Selection, found: list[Change], budget: float) -> list[str]
     """The command that runs the tests and examples."""
     command = [sys.executable, "-m", "pytest", "-q", "-m", "not slow", f"--budget={budget:.0f}"]
     command += ["--doctest-modules", "--doctest-glob=*.md", "-p", "no:cacheprovider"]
+    command += ["--first", ",".join(chosen.names)] if chosen.names else []
     if not (chosen.rows or chosen.areas):  # the other core is free
         command += ["-n", "2", "--dist", "worksteal"]
     return [*command, *documents(found), *chosen.tests[:MOST_FILES]]

@@ -75,6 +75,12 @@ def test_turns_of_a_sample_are_fixed_and_together_the_whole(tmp_path):
     assert len(passed(run(tmp_path, TESTS))) == 62
 
 
+def test_what_is_named_runs_first(tmp_path):
+    out = run(tmp_path, TESTS, "-v", "--first", "Lonely,always,tabl")
+    order = re.findall(r"^test_it.py::(\S+) PASSED", out, flags=re.M)
+    assert order[:3] == ["test_short_table[lonely]", "test_always", "test_table[0]"]
+
+
 @pytest.mark.parametrize("words", [[], ["-n", "2"]])
 def test_a_budget_is_kept_and_said(tmp_path, words):
     if words:
