@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib
+import importlib.util
 import os
+import sys
 
 os.environ.setdefault("KFRONT_OFFLINE", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -16,18 +16,45 @@ os.environ.setdefault("KERAS_HOME", os.path.join(os.devnull, "none"))
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 os.environ["PYTHONPATH"] = os.pathsep.join(p for p in (f"{_ROOT}/src", os.environ.get("PYTHONPATH")) if p)
 
-# Torch's compiler may load Triton, which crashes when TensorFlow (another copy of LLVM) is there already.
-with contextlib.suppress(ImportError):
-    importlib.import_module("torch._dynamo")
-
 import pytest
 
 from kfront import backends
 from kfront.core import settings
 from kfront.core.state import UNSET, state
 
-ENGINES = [n for n in ("numpy", "torch", "jax", "tensorflow") if n in backends.installed()]
+_KNOWN = ("numpy", "torch", "jax", "tensorflow")
+_WANTED = os.environ.get("KFRONT_TEST_ENGINES", ",".join(_KNOWN)).split(",")  # `nox -s quick` asks for two
+ENGINES = [n for n in _KNOWN if n in backends.installed() and n in _WANTED]
 TRAINABLE = [n for n in ENGINES if n != "numpy"]
+
+
+class _TritonFirst:
+    """Imports torch's compiler before TensorFlow: Triton, which it loads, crashes beside the LLVM of TensorFlow."""
+
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        if name == "tensorflow":
+            sys.meta_path.remove(cls)
+            importlib.import_module("torch._dynamo")
+
+
+if importlib.util.find_spec("torch") and importlib.util.find_spec("triton"):
+    sys.meta_path.insert(0, _TritonFirst)
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave out what is parametrized with an engine that is not asked for."""
+    others = set(_KNOWN) - set(_WANTED)
+    left = [
+        i for i in items if others & {v for v in getattr(i, "callspec", _NO_PARAMS).params.values() if type(v) is str}
+    ]
+    if left:
+        items[:] = [i for i in items if i not in left]
+        config.hook.pytest_deselected(items=left)
+
+
+class _NO_PARAMS:
+    params: dict[str, object] = {}
 
 
 @pytest.fixture(params=ENGINES)
