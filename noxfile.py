@@ -49,17 +49,17 @@ PACKAGES = ("scikeras", "keras-rs", "keras-tuner", "kt-legacy", "bayesflow", "ke
 TEST_ENV = {**QUIET, **ONE_THREAD, "KFRONT_OFFLINE": "1", "MPLBACKEND": "Agg"}
 
 
-def _shared(session: nox.Session, *extra: str) -> str:
-    """Python of the shared environment, with kfront (editable), every engine and `extra` installed."""
+def _shared(session: nox.Session) -> str:
+    """Python of the shared environment, with kfront (editable) and every engine installed."""
     python = SHARED / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    wanted = [Path(__file__), HERE / "pyproject.toml", HERE / "src/kfront/_version.py", *map(Path, extra)]
-    digest = hashlib.sha256(b"".join(p.read_bytes() if p.exists() else bytes(p) for p in wanted)).hexdigest()
+    wanted = [Path(__file__), HERE / "pyproject.toml", HERE / "src/kfront/_version.py"]
+    digest = hashlib.sha256(b"".join(p.read_bytes() for p in wanted)).hexdigest()
     stamp = SHARED / f"installed-{digest[:16]}"
     if not stamp.exists():
         if not python.exists():
             session.run(sys.executable, "-m", "virtualenv", "--quiet", str(SHARED), external=True)
         session.log("The first time this downloads every engine, which takes some minutes.")
-        session.run(str(python), "-m", "pip", "install", "--quiet", "-e", ".[dev]", *extra, external=True)
+        session.run(str(python), "-m", "pip", "install", "--quiet", "-e", ".[dev]", external=True)
         # it asks for the TensorFlow that needs CUDA, and works with the one that is here
         session.run(str(python), "-m", "pip", "install", "--quiet", "--no-deps", "tf_keras", external=True)
         stamp.touch()
@@ -84,6 +84,12 @@ def demo(session: nox.Session) -> None:
     session.run("python", "examples/mnist_mlp.py", *rest, env=env)
     session.log("The same model in a listing written for Keras, unedited:")
     session.run("python", "-m", "kfront.as_keras", "examples/mnist_keras_listing.py", env=env)
+
+
+@nox.session(python=False)
+def environment(session: nox.Session) -> None:
+    """Install what most sessions share: every engine, and what tests need."""
+    _shared(session)
 
 
 @nox.session(python=False)
@@ -137,7 +143,7 @@ def lint(session: nox.Session) -> None:
 @nox.session(python=False)
 def types(session: nox.Session) -> None:
     """Pyright on the package, and that the stubs of lazy namespaces are those of their tables."""
-    python = _shared(session, "pyright[nodejs]>=1.1.400")
+    python = _shared(session)
     session.run(python, "tools/stubs.py", "--check", env=QUIET, external=True)
     session.run(python, "-m", "pyright", "--pythonpath", python, *session.posargs, external=True)
 

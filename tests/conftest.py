@@ -12,6 +12,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # no keras.json is read, and none can be written (Keras writes one, which would choose its backend here)
 os.environ.setdefault("KERAS_HOME", os.path.join(os.devnull, "none"))
 
+# JAX compiles each eager op for each shape, and the same small models again and again: its programs are kept, as the
+# conformance suite keeps them; a change of the program, of JAX or of its flags makes another one
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", os.path.expanduser("~/.cache/kfront/xla"))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+
 # processes that tests start find the package in the source tree too
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 os.environ["PYTHONPATH"] = os.pathsep.join(p for p in (f"{_ROOT}/src", os.environ.get("PYTHONPATH")) if p)
@@ -45,16 +51,10 @@ if importlib.util.find_spec("torch") and importlib.util.find_spec("triton"):
 def pytest_collection_modifyitems(config, items):
     """Leave out what is parametrized with an engine that is not asked for."""
     others = set(_KNOWN) - set(_WANTED)
-    left = [
-        i for i in items if others & {v for v in getattr(i, "callspec", _NO_PARAMS).params.values() if type(v) is str}
-    ]
-    if left:
-        items[:] = [i for i in items if i not in left]
-        config.hook.pytest_deselected(items=left)
-
-
-class _NO_PARAMS:
-    params: dict[str, object] = {}
+    params = {i: i.callspec.params.values() if hasattr(i, "callspec") else () for i in items}
+    left = {i for i, values in params.items() if any(type(v) is str and v in others for v in values)}
+    items[:] = [i for i in items if i not in left]
+    config.hook.pytest_deselected(items=list(left))
 
 
 @pytest.fixture(params=ENGINES)

@@ -70,6 +70,7 @@ def test_reductions(backend: str, case: dict[str, Any]) -> None:
             kfront.core.state.state.any_mask_seen = masks
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("case", REFERENCE["metrics"], ids=name_of)
 def test_metric(backend: str, case: dict[str, Any]) -> None:
