@@ -5,7 +5,7 @@ quick [-- ENGINE] [BASE]         what a change touches, on NumPy and one engine,
 tests [-- PYTEST ARGUMENTS]      the test suite on every engine; of its largest tables a sample
 full                             everything whole: what `tests` and `.ci/run` sample too
 lint, types                      ruff and the counts; pyright on the public API
-conformance, mutations           engines against NumPy; faults that the suite must notice
+conformance, plain, mutations    engines against NumPy; the same without tuned kernels; faults that it must notice
 benchmarks                       speed against the engines and Keras
 docs                             the examples in docstrings and documents
 packages                         published packages written for Keras, run on kfront
@@ -123,8 +123,9 @@ def _turn() -> str:
 @nox.session(python=False)
 def full(session: nox.Session) -> None:
     """Everything whole, in sessions of their own."""
-    for name, *words in (["lint"], ["types"], ["tests", "--whole"], ["conformance"], ["mutations"], ["docs"]):
-        session.notify(name, words)
+    for name in ("lint", "types", "conformance", "plain", "mutations", "docs"):
+        session.notify(name, [])
+    session.notify("tests", ["--whole"])
 
 
 @nox.session(reuse_venv=True)
@@ -152,6 +153,12 @@ def types(session: nox.Session) -> None:
 def conformance(session: nox.Session) -> None:
     """Every engine against NumPy and against each other; arguments go to the suite (`-- --quick`)."""
     session.run(_shared(session), "-m", "conformance", *session.posargs, env=TEST_ENV, external=True)
+
+
+@nox.session(python=False)
+def plain(session: nox.Session) -> None:
+    """The conformance suite on the plain forms of tuned kernels; arguments go to the suite."""
+    session.run(_shared(session), "-m", "conformance", "--plain", *session.posargs, env=TEST_ENV, external=True)
 
 
 @nox.session(python=False)

@@ -167,7 +167,8 @@ def _again(args: argparse.Namespace, result: Result) -> str:
     """The command that runs a case again."""
     alone = result.area in OF_OPS and result.backend != "all"  # others compare with the other engines of the run
     words = ["--backends", result.backend if alone else args.backends, "--areas", result.area]
-    words += ["--only", f"{result.area}/{result.name}", *(["--quick"] if args.quick else [])]
+    words += ["--only", f"{result.area}/{result.name}"]
+    words += [f"--{switch}" for switch in ("quick", "plain") if getattr(args, switch)]
     return shlex.join(["python", "-m", str(__package__), *words, *(["--xfail", args.xfail] if args.xfail else [])])
 
 
