@@ -21,7 +21,7 @@ from kfront.core.spec import KerasTensor, standardize_shape
 from kfront.core.state import current, distribution_on, named, state
 from kfront.core.tracking import structure
 
-__all__ = ["AutocastScope", "Carried", "StatelessScope", "Variable", "bind"]
+__all__ = ["AutocastScope", "Carried", "Forgetting", "StatelessScope", "Variable", "bind"]
 
 AGGREGATIONS = (None, "none", "mean", "sum", "only_first_replica")
 
@@ -372,6 +372,8 @@ class StatelessScope:
         initialize_variables: kept for compatibility.
     """
 
+    except_builds = False  # whether assignments of layers that are built inside are made
+
     def __init__(
         self,
         state_mapping: Iterable[tuple[Variable, Any]] | None = None,
@@ -431,6 +433,12 @@ class StatelessScope:
         for variable, value in self._saved.values():
             self.state_mapping[id(variable)] = variable._value
             variable._value = value
+
+
+class Forgetting(StatelessScope):
+    """Context of a call that computes nothing: what it assigns is forgotten, except by layers that are built in it."""
+
+    except_builds = True
 
 
 class Carried(StatelessScope):

@@ -55,10 +55,16 @@ def _wrap_build(build: Callable[..., None]) -> Callable[..., None]:
         if state.backend is not self._backend:
             with backend_scope(self._backend):
                 return wrapped(self, *args, **kwargs)
+        scope = state.stateless
         with name_scope(self.name, caller=self):
             self._path = current_path()
             settle(self)
-            build(self, *args, **kwargs)
+            if scope is not None and scope.except_builds:
+                state.stateless = None
+            try:
+                build(self, *args, **kwargs)
+            finally:
+                state.stateless = scope
         self._build_shapes = (args, kwargs)
         self._finish_build()
         return None
@@ -682,7 +688,7 @@ class Layer(Owner, Unquantized, Operation):
                 from kfront import ops
 
                 batch = ops.cast(ops.shape(x)[0], self._backend.dtype_name(x.dtype))
-                self.add_loss(ops.divide(self.activity_regularizer(x), batch))
+                self.add_loss(ops.divide(self.activity_regularizer(x), ops.maximum(batch, 1)))
 
     def _clear_losses(self) -> None:
         for layer in self._flatten_layers():

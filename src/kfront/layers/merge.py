@@ -101,7 +101,7 @@ class Merge(OptionLayer):
 
         out = self._merge(_of_one_rank([Abstract(x.shape, x.dtype) for x in inputs]), [None] * len(inputs))
         shape = self.compute_output_shape([x.shape for x in inputs])
-        return Abstract(shape, out.dtype)
+        return Abstract(shape, out.dtype, all(x.sparse for x in inputs))
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Where any input counts; None unless all inputs have masks."""
@@ -296,7 +296,7 @@ class Concatenate(Merge):
         from kfront.core.spec import Abstract
 
         shape = self.compute_output_shape([tuple(x.shape) for x in inputs])
-        return Abstract(shape, result_type(*(x.dtype for x in inputs)))
+        return Abstract(shape, result_type(*(x.dtype for x in inputs)), all(x.sparse for x in inputs))
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """The masks, put together in the same way; inputs without one count everywhere."""

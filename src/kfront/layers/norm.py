@@ -378,8 +378,17 @@ class LayerNormalization(_Affine):
     def call(self, inputs: Any) -> Any:
         """The layer's output, see the class."""
         if self.rms_scaling:
-            return rms_normalization(inputs, self.gamma.value, self.axis, self.epsilon)
+            return self._scaled(inputs)
         return layer_normalization(inputs, _value(self.gamma), _value(self.beta), self.axis, self.epsilon)
+
+    def _scaled(self, inputs: Any) -> Any:
+        """Divided by the root of the variance, as Keras has it; the mean stays. `RMSNormalization` takes squares."""
+        rank, kind = len(inputs.shape), dtype_of(inputs)
+        axes = [a % rank for a in self.axis]
+        x = ops.cast(inputs, "float32") if kind in ("float16", "bfloat16") else inputs
+        factor = ops.rsqrt(ops.add(ops.var(x, axis=axes, keepdims=True), self.epsilon))
+        gamma = ops.reshape(self.gamma.value, [inputs.shape[a] if a in axes else 1 for a in range(rank)])
+        return ops.multiply(ops.cast(ops.multiply(x, factor), kind), gamma)
 
 
 @serializable("keras.layers")

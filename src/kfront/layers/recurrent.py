@@ -245,11 +245,20 @@ class RNN(OptionLayer):
     def _first_states(self, sequences: Any, initial_state: Any) -> Any:
         if initial_state is None:
             if self._carried:
+                self._check_batch(sequences.shape[0])
                 return tree.map_structure(lambda v: ops.cast(v.value, self.compute_dtype), self.states)
             return self.get_initial_state(dim(sequences, 0))
         states = list(initial_state) if isinstance(initial_state, (list, tuple)) else [initial_state]
         states_must_fit(self.name, states, self.state_size)
         return states
+
+    def _check_batch(self, size: int | None) -> None:
+        kept = self._carried[0].state.shape[0]
+        if size is not None and size != kept:
+            raise ShapeError(
+                f"[{self.name}] expected sequences of batch size {kept}, that of the states which a stateful layer "
+                f"carries, got {size}."
+            )
 
     def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
         """The layer's output, see the class."""

@@ -149,7 +149,7 @@ def view_as_complex(x: Any) -> Any:
     """Pairs (real, imaginary) in the last axis as complex numbers.
 
     Args:
-        x: floating tensor of shape (..., 2).
+        x: floating tensor of shape (..., 2); halves become float32.
 
     Returns:
         complex tensor of shape (...,).
@@ -159,6 +159,7 @@ def view_as_complex(x: Any) -> Any:
     """
     if not len(x.shape) or x.shape[-1] != 2:
         raise ShapeError(f"[view_as_complex] expected `x` of shape (..., 2), got {tuple(x.shape)}.")
+    x = cast(x, "float32") if dtype_of(x) in ("float16", "bfloat16") else x
     return to_complex(get_item(x, (..., 0)), get_item(x, (..., 1)))
 
 

@@ -74,7 +74,7 @@ def ctc_loss(target: Any, output: Any, target_length: Any, output_length: Any, m
     logs = log_softmax(cast(output, "float32") if kind in ("float16", "bfloat16") else output, -1)
     logs = take_along_axis(logs, broadcast_to(expand_dims(labels, 1), [dim(output, 0), steps, places]), 2)
     before = pad(get_item(labels, (..., slice(None, -2))), ((0, 0), (2, 0)), "constant", mask_index)
-    may_skip = logical_and(not_equal(labels, mask_index), not_equal(labels, before))
+    may_skip = not_equal(labels, before)  # a blank is two places behind a blank, unless it is a label itself
     spot = arange(places)
     start = where(less(spot, 2), get_item(logs, (slice(None), 0)), _NEVER)
 

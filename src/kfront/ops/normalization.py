@@ -12,12 +12,14 @@ from kfront.ops.casting import widen
 from kfront.ops.elementwise import square
 from kfront.ops.matrix import norm
 from kfront.ops.primitives.arguments import epsilon
-from kfront.ops.primitives.arithmetic import add, divide, maximum, multiply, negative, subtract
+from kfront.ops.primitives.arithmetic import add, divide, maximum, minimum, multiply, negative, subtract
 from kfront.ops.primitives.control import stop_gradient
 from kfront.ops.primitives.dtypes import cast, dtype_of
 from kfront.ops.primitives.elementary import rsqrt
 from kfront.ops.primitives.reductions import mean, sum, var
 from kfront.ops.primitives.shapes import dim, reshape
+
+_LARGEST_HALF = 65504.0
 
 
 @op(dtype=floating, fuse=True, home="nn")
@@ -31,12 +33,15 @@ def moments(x: Any, axes: Any, keepdims: bool = False, synchronized: bool = Fals
         synchronized: whether replicas (of `tf.distribute`, processes of `torch.distributed`) are taken together.
 
     Returns:
-        Tuple (mean, variance) in the dtype of `x`.
+        Tuple (mean, variance) in the dtype of `x`; a variance beyond float16 is the largest number of it.
     """
     axes = tuple(axes) if isinstance(axes, (list, tuple)) else axes
     y = widen(x)
     kind = dtype_of(x)
-    return cast(mean(y, axes, keepdims), kind), cast(var(y, axes, keepdims), kind)
+    spread = var(y, axes, keepdims)
+    if kind == "float16":
+        spread = minimum(spread, _LARGEST_HALF)
+    return cast(mean(y, axes, keepdims), kind), cast(spread, kind)
 
 
 @op(

@@ -46,6 +46,7 @@ from kfront.ops.primitives.logic import (
     greater_equal,
     left_shift,
     less,
+    less_equal,
     logical_and,
     right_shift,
 )
@@ -606,7 +607,7 @@ def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None)
     if not state.portable_random:
         return random_dropout(seed_key(seed), inputs, rate, noise_shape)
     shape = shape_of(inputs) if noise_shape is None else noise_shape
-    return _kept(inputs, less(_bits31(seed_key(seed), shape), int((1.0 - rate) * 2**31)), rate)
+    return _kept(inputs, less_equal(_bits31(seed_key(seed), shape), int((1.0 - rate) * 2**31) - 1), rate)
 
 
 @op(1, keep, home="random")

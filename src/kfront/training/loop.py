@@ -368,6 +368,11 @@ def _host_outputs(out: Any, b: Any) -> LazyLogs:
     return LazyLogs(lambda: {"outputs": on_host(out, b.to_numpy)})
 
 
+def as_own(x: Any) -> Any:
+    """Outputs that the caller may write to: some engines give their own memory to read."""
+    return x if not isinstance(x, np.ndarray) or x.flags.writeable else x.copy()
+
+
 def on_host(out: Any, to_numpy: Callable[[Any], Any]) -> Any:
     """Outputs as NumPy arrays in plain lists, tuples and dicts (an engine may give back ordered dicts)."""
     if isinstance(out, dict):
@@ -406,7 +411,7 @@ class _Outputs:
 
 def _join(parts: list[Any]) -> Any:
     if len(parts) == 1:
-        return parts[0]
+        return tree.map_structure(as_own, parts[0])
     if not tree.is_nested(parts[0]):
         return np.concatenate(parts, 0)
     columns = zip(*(tree.flatten(p) for p in parts), strict=True)

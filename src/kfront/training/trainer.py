@@ -466,8 +466,8 @@ class Trainer:
                 x = x.astype(np.float32) if _floatx_is_float32() else x
             out = self._steps().predict_function()(b.feed(x, True))
             if type(out) in b.types:
-                return b.to_numpy(out)
-            return loop.on_host(out, b.to_numpy)
+                return loop.as_own(b.to_numpy(out))
+            return tree.map_structure(loop.as_own, loop.on_host(out, b.to_numpy))
         finally:
             state.backend = old
 
@@ -499,7 +499,7 @@ class Trainer:
         b = self._backend
         with backend_scope(b):
             x, _, _ = loop.one_batch(self, x, None, None)
-            return loop.on_host(self._steps().predict_function()(x), b.to_numpy)
+            return tree.map_structure(loop.as_own, loop.on_host(self._steps().predict_function()(x), b.to_numpy))
 
     def _one_step(self, kind: str, batch: tuple[Any, Any, Any], return_dict: bool) -> Any:
         steps = self._steps()

@@ -10,6 +10,7 @@ from kfront.core import shapes
 from kfront.core.dtypes import from_argument, result_type, standardize
 from kfront.core.op import in_front_of, op
 from kfront.core.op_registry import function
+from kfront.core.operators import VariableBase
 from kfront.core.spec import KerasTensor
 from kfront.core.state import current, state
 from kfront.ops.primitives.arguments import dtype_name, shape_tuple
@@ -185,10 +186,14 @@ def convert_to_numpy(x: Any) -> np.ndarray:
         x: tensor, or anything `convert_to_tensor` takes.
 
     Returns:
-        NumPy array; bfloat16 comes as ml_dtypes.bfloat16.
+        NumPy array that may be written to; bfloat16 comes as ml_dtypes.bfloat16. It may share memory with a tensor
+        (on torch, as there), never with a Variable.
     """
+    if isinstance(x, VariableBase):
+        return x.numpy()
     b = state.backend or current()
-    return b.to_numpy(x if b.is_tensor(x) else b.convert(x))
+    found = b.to_numpy(x if b.is_tensor(x) else b.convert(x))
+    return found if found.flags.writeable else found.copy()
 
 
 @function("core")
