@@ -185,7 +185,8 @@ def main(argv: list[str] | None = None) -> int:
         few = args.part or args.only or args.rows or args.budget or (args.quick and len(backends) == 1)
         args.jobs = 1 if few else min(2, os.cpu_count() or 1)  # few cases are not worth another process
     results = _run_apart(args) if args.jobs > 1 else _run(args, backends)
-    report.print_matrix(results, lambda r: _again(args, r))
+    if results:
+        report.print_matrix(results, lambda r: _again(args, r))
     if args.slowest:
         report.print_slowest(results)
     if args.out:

@@ -18,7 +18,6 @@ __all__ = ["Change", "Selection", "Sources", "changed_names", "changes", "defini
 
 # what an engine's packages are called
 ENGINES = {"torch": {"torch"}, "jax": {"jax", "jaxlib", "flax", "optax"}, "tensorflow": {"tensorflow", "tf_keras"}}
-NAMESPACES = ("ops", "random", "layers", "optimizers", "transforms")  # whose public names are those of rows
 
 
 class Change(NamedTuple):
@@ -286,7 +285,7 @@ def select(sources: Sources, found: list[Change], engine: str, public: set[str],
         else:
             chosen.test([t for t in sources.tests if t.startswith(f"tests/{top}/")], 1)
     if found:
-        chosen.test(["tests/test_house_rules.py"], 1)
+        chosen.test(["tests/test_house_rules.py"], 3)
     others = ENGINES.keys() - {engine}
     tests = [t for t in chosen.tests if not sources.needs(t) & others]
     return Selection(
