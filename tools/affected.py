@@ -52,12 +52,19 @@ class Selection(NamedTuple):
 
 
 def changes(root: Path, base: str = "main") -> list[Change]:
-    """What differs from the commit at which this branch left `base`, work tree and new files included."""
+    """What differs from the commit at which this branch left `base`, work tree and new files included.
 
-    def git(*words: str) -> str:
-        return subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=True).stdout
+    Raises:
+        SystemExit: if there is no such branch or commit, here or at the origin.
+    """
 
-    start = git("merge-base", "HEAD", base).strip()
+    def git(*words: str, check: bool = True) -> str:
+        return subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=check).stdout.strip()
+
+    starts = (git("merge-base", "HEAD", name, check=False) for name in (base, f"origin/{base}"))
+    start = next(filter(None, starts), "")
+    if not start:
+        raise SystemExit(f"[quick] expected an engine, a branch or a commit, got {base!r}; name one, such as HEAD.")
     found = _from_diff(git("diff", "-U0", "--no-renames", "--no-color", "--no-ext-diff", start))
     new = git("ls-files", "--others", "--exclude-standard").splitlines()
     return found + [Change(path, None) for path in new]

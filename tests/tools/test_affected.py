@@ -103,6 +103,9 @@ def test_changes_are_those_since_the_branch_left(checkout):
         Change("tests/ops/helper.py", frozenset({1})),
         Change("new file.py", None),
     ]
+    assert changes(checkout, "HEAD") == changes(checkout)[1:]
+    with pytest.raises(SystemExit, match=r"\[quick\] expected an engine, a branch or a commit, got 'jaxx'"):
+        changes(checkout, "jaxx")
 
 
 def test_names_are_those_of_changed_definitions_and_of_their_users(checkout):
