@@ -6,6 +6,7 @@ import difflib
 
 from kfront import ops
 from kfront.activations import functions
+from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError
 from kfront.core.registry import get_registered_object
 from kfront.core.typing import Activation, ActivationLike, Config, CustomObjects
@@ -33,9 +34,8 @@ def serialize(activation: Activation) -> str | Config:
     name = getattr(activation, "__name__", None)
     if name in _FUNCTIONS and activation in (_FUNCTIONS[name], getattr(ops, name, None)):
         return name
-    from kfront import saving
 
-    config = saving.serialize_keras_object(activation)
+    config = serialize_keras_object(activation)
     if isinstance(config, dict) and config.get("class_name") == "function" and config.get("config") in _FUNCTIONS:
         return config["config"]
     return config
@@ -67,9 +67,8 @@ def deserialize(config: str | Config, custom_objects: CustomObjects = None) -> A
         return found
     if isinstance(config, dict) and config.get("class_name") == "function" and config.get("config") in _FUNCTIONS:
         return _FUNCTIONS[config["config"]]
-    from kfront import saving
 
-    return saving.deserialize_keras_object(config, custom_objects=custom_objects)
+    return deserialize_keras_object(config, custom_objects=custom_objects)
 
 
 def _unknown(name: object) -> ArgumentError:

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 
 from kfront.backends import current
-from kfront.core.codec import deserialize_keras_object
+from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.dtypes import numpy_dtype
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.operators import VariableBase
@@ -57,8 +57,6 @@ class Ones(HostInitializer):
 def _written(value: TensorLike) -> float | Config:
     if isinstance(value, (int, float)):
         return value
-    from kfront.saving.serialization import serialize_keras_object
-
     return serialize_keras_object(value)
 
 

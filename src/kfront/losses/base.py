@@ -7,6 +7,7 @@ from typing import Any, Self, TypeAlias
 from kfront import config
 from kfront.backends import current
 from kfront.core import tree
+from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.dtypes import standardize
 from kfront.core.errors import ArgumentError
 from kfront.core.naming import auto_name
@@ -192,18 +193,14 @@ class LossFunctionWrapper(Loss, WrapsFunction):
         """Constructor arguments."""
         out = super().get_config()
         if type(self) is LossFunctionWrapper:
-            from kfront import saving
-
-            out.update(fn=saving.serialize_keras_object(self.fn), **self._function_options)
+            out.update(fn=serialize_keras_object(self.fn), **self._function_options)
         return out
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
         """A loss from its config."""
         if isinstance(config.get("fn"), (dict, str)):
-            from kfront import saving
-
-            config = {**config, "fn": saving.deserialize_keras_object(config["fn"])}
+            config = {**config, "fn": deserialize_keras_object(config["fn"])}
         return cls(**config)
 
     def __repr__(self) -> str:

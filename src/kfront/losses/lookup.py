@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
+from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError
 from kfront.core.registry import get_registered_object
 from kfront.core.typing import AnyCallable, Config, CustomObjects
@@ -44,9 +45,7 @@ def serialize(loss: LossFunction) -> Config | str:
     >>> kfront.losses.serialize(kfront.losses.Huber())["class_name"]
     'Huber'
     """
-    from kfront import saving
-
-    return saving.serialize_keras_object(loss)
+    return serialize_keras_object(loss)
 
 
 def deserialize(name: Config | str, custom_objects: CustomObjects = None) -> Any:
@@ -69,11 +68,10 @@ def deserialize(name: Config | str, custom_objects: CustomObjects = None) -> Any
     if isinstance(name, str):
         found = get_registered_object(name, custom_objects)
         return found if found is not None else get(name)
-    from kfront import saving
 
     if isinstance(name, dict) and "module" not in name and name.get("class_name") in _CLASSES:
         name = {"module": "keras.losses", "registered_name": None, **name}
-    return saving.deserialize_keras_object(name, custom_objects=custom_objects)
+    return deserialize_keras_object(name, custom_objects=custom_objects)
 
 
 def get(identifier: str | Config | type[Loss] | LossFunction | None) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError
 from kfront.core.naming import to_snake_case
 from kfront.core.registry import get_registered_object
@@ -70,9 +71,7 @@ def serialize(metric: Metric | AnyCallable) -> Config | str:
     >>> kfront.metrics.serialize(kfront.metrics.MeanIoU(2))["class_name"]
     'MeanIoU'
     """
-    from kfront import saving
-
-    return saving.serialize_keras_object(metric)
+    return serialize_keras_object(metric)
 
 
 def deserialize(config: Config | str, custom_objects: CustomObjects = None) -> Any:
@@ -92,13 +91,11 @@ def deserialize(config: Config | str, custom_objects: CustomObjects = None) -> A
     >>> type(kfront.metrics.deserialize(config)).__name__
     'MeanIoU'
     """
-    from kfront import saving
-
     if isinstance(config, dict) and config.get("class_name") in _CLASSES:
         _class(config["class_name"])
         if "module" not in config:
             config = {"module": "keras.metrics", "registered_name": None, **config}
-    return saving.deserialize_keras_object(config, custom_objects=custom_objects)
+    return deserialize_keras_object(config, custom_objects=custom_objects)
 
 
 def get(identifier: str | Config | type[Metric] | Metric | AnyCallable | None) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Self
 
 from kfront import ops
+from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.options import WrapsFunction
 from kfront.core.registry import serializable
 from kfront.core.state import state
@@ -179,18 +180,14 @@ class MeanMetricWrapper(Mean, WrapsFunction):
         """Constructor arguments."""
         out = super().get_config()
         if type(self) is MeanMetricWrapper:
-            from kfront import saving
-
-            out.update(fn=saving.serialize_keras_object(self._fn), **self._function_options)
+            out.update(fn=serialize_keras_object(self._fn), **self._function_options)
         return out
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
         """A metric from its config."""
         if isinstance(config.get("fn"), (dict, str)):
-            from kfront import saving
-
-            config = {**config, "fn": saving.deserialize_keras_object(config["fn"])}
+            config = {**config, "fn": deserialize_keras_object(config["fn"])}
         return cls(**config)
 
 

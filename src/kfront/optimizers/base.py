@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Self, TypeAlias, TypeGuard, Unpack
 
 from kfront.backends import backend_scope, current
+from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError, ArgumentTypeError, NotBuiltError
 from kfront.core.naming import auto_name, name_scope
 from kfront.core.options import Configurable
@@ -633,9 +634,8 @@ class Optimizer(Configurable, StateOwner):
             from kfront.optimizers import schedules
 
             return schedules.serialize(rate)
-        from kfront import saving
 
-        return saving.serialize_keras_object(rate)
+        return serialize_keras_object(rate)
 
     @classmethod
     def from_config(cls, config: Config, custom_objects: CustomObjects = None) -> Self:
@@ -647,11 +647,7 @@ class Optimizer(Configurable, StateOwner):
         """
         config = dict(config)
         if isinstance(config.get("learning_rate"), dict):
-            from kfront import saving
-
-            config["learning_rate"] = saving.deserialize_keras_object(
-                config["learning_rate"], custom_objects=custom_objects
-            )
+            config["learning_rate"] = deserialize_keras_object(config["learning_rate"], custom_objects=custom_objects)
         return cls(**config)
 
     def __getstate__(self) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError
 from kfront.core.registry import get_registered_object
 from kfront.core.typing import Config, CustomObjects
@@ -58,9 +59,7 @@ def serialize(optimizer: Optimizer) -> Config:
     >>> kfront.optimizers.serialize(kfront.optimizers.Adam())["class_name"]
     'Adam'
     """
-    from kfront import saving
-
-    return saving.serialize_keras_object(optimizer)
+    return serialize_keras_object(optimizer)
 
 
 def deserialize(config: Config, custom_objects: CustomObjects = None) -> Optimizer:
@@ -81,13 +80,11 @@ def deserialize(config: Config, custom_objects: CustomObjects = None) -> Optimiz
     >>> type(kfront.optimizers.deserialize(config)).__name__
     'Adam'
     """
-    from kfront import saving
-
     _load_all()
     known = _NAMES.get(str(config.get("class_name", "")).lower()) if isinstance(config, dict) else None
     if known is not None and not config.get("registered_name"):
         config = {**config, "module": "keras.optimizers", "class_name": known[1], "registered_name": None}
-    return saving.deserialize_keras_object(config, custom_objects=custom_objects)
+    return deserialize_keras_object(config, custom_objects=custom_objects)
 
 
 def get(identifier: str | Config | Optimizer) -> Optimizer:

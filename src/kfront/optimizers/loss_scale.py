@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
+from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError
 from kfront.core.registry import serializable
 from kfront.core.state import state
@@ -198,11 +199,9 @@ class LossScaleOptimizer(Optimizer):
 
     def get_config(self) -> Config:
         """Constructor arguments."""
-        from kfront import saving
-
         return {
             "name": self.name,
-            "inner_optimizer": saving.serialize_keras_object(self.inner_optimizer),
+            "inner_optimizer": serialize_keras_object(self.inner_optimizer),
             "initial_scale": self.initial_scale,
             "dynamic_growth_steps": self.dynamic_growth_steps,
         }
@@ -210,7 +209,5 @@ class LossScaleOptimizer(Optimizer):
     @classmethod
     def from_config(cls, config: Config, custom_objects: CustomObjects = None) -> Self:
         """An optimizer from its config."""
-        from kfront import saving
-
-        inner = saving.deserialize_keras_object(config["inner_optimizer"], custom_objects=custom_objects)
+        inner = deserialize_keras_object(config["inner_optimizer"], custom_objects=custom_objects)
         return cls(inner, **{k: v for k, v in config.items() if k != "inner_optimizer"})

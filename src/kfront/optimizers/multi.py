@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from typing import NoReturn
 
+from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError, ArgumentTypeError
 from kfront.core.naming import matching
 from kfront.core.registry import serializable
@@ -88,9 +89,7 @@ class OptimizerMap(MutableMapping[str, Optimizer]):
 
     def get_config(self) -> Config:
         """Constructor arguments."""
-        from kfront import saving
-
-        pack = saving.serialize_keras_object
+        pack = serialize_keras_object
         return {
             "default_optimizer": pack(self._default_optimizer),
             "optimizer_map": {pattern: pack(optimizer) for pattern, optimizer in self._map.items()},
@@ -99,11 +98,10 @@ class OptimizerMap(MutableMapping[str, Optimizer]):
     @classmethod
     def from_config(cls, config: Config, custom_objects: CustomObjects = None) -> OptimizerMap:
         """A map from its config."""
-        from kfront import saving
         from kfront.core import guard
 
         def unpack(one: Config) -> Optimizer:
-            return saving.deserialize_keras_object(one, custom_objects=custom_objects)
+            return deserialize_keras_object(one, custom_objects=custom_objects)
 
         chosen = (config.get("optimizer_map") or {}).items()
         rest = {guard.pattern(key, "optimizer_map"): unpack(one) for key, one in chosen}
@@ -234,10 +232,8 @@ class MultiOptimizer(Optimizer):
 
     def get_config(self) -> Config:
         """Constructor arguments."""
-        from kfront import saving
-
         return {
-            "optimizer_map": saving.serialize_keras_object(self.optimizer_map),
+            "optimizer_map": serialize_keras_object(self.optimizer_map),
             "loss_scale_factor": self.loss_scale_factor,
             "name": self.name,
         }
@@ -245,9 +241,7 @@ class MultiOptimizer(Optimizer):
     @classmethod
     def from_config(cls, config: Config, custom_objects: CustomObjects = None) -> MultiOptimizer:
         """An optimizer from its config."""
-        from kfront import saving
-
-        chosen = saving.deserialize_keras_object(config["optimizer_map"], custom_objects=custom_objects)
+        chosen = deserialize_keras_object(config["optimizer_map"], custom_objects=custom_objects)
         return cls(chosen, **{k: v for k, v in config.items() if k != "optimizer_map"})
 
 

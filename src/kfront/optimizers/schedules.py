@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Self, TypeAlias
 
+from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError, ArgumentTypeError
 from kfront.core.options import Configurable, above_zero, normalisers, option_names
 from kfront.core.registry import serializable
@@ -373,9 +374,7 @@ LearningRate: TypeAlias = float | LearningRateSchedule | Callable[[], Scalar]
 
 def serialize(learning_rate_schedule: LearningRateSchedule) -> Config:
     """The config of a schedule, as files hold it."""
-    from kfront import saving
-
-    return saving.serialize_keras_object(learning_rate_schedule)
+    return serialize_keras_object(learning_rate_schedule)
 
 
 def deserialize(config: Config, custom_objects: CustomObjects = None) -> LearningRateSchedule:
@@ -388,11 +387,9 @@ def deserialize(config: Config, custom_objects: CustomObjects = None) -> Learnin
     Raises:
         ArgumentTypeError: the config is of something else.
     """
-    from kfront import saving
-
     if isinstance(config, dict) and "module" not in config and config.get("class_name") in __all__:
         config = {"module": "keras.optimizers.schedules", "registered_name": None, **config}
-    found = saving.deserialize_keras_object(config, custom_objects=custom_objects)
+    found = deserialize_keras_object(config, custom_objects=custom_objects)
     if not isinstance(found, LearningRateSchedule):
         raise ArgumentTypeError(f"[schedules] expected the config of a LearningRateSchedule, got that of {found!r}.")
     return found
