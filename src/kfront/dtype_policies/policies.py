@@ -305,8 +305,8 @@ def set_dtype_policy(policy: DTypeLike) -> None:
 
 
 def _quantized() -> ModuleType:
-    """The module of the policies of quantized layers, which imports this one."""
-    from kfront.dtype_policies import quantized
+    """The module of the policies of quantized layers."""
+    from kfront.dtype_policies import quantized  # it imports this module
 
     return quantized
 
