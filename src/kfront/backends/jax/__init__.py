@@ -316,7 +316,7 @@ def _convert_host(x: Any, dtype: str | None) -> Any:
 
 def _convert_list(x: Any, dtype: str | None) -> Any:
     leaves = jax.tree_util.tree_leaves(x, is_leaf=lambda v: not isinstance(v, (list, tuple)))
-    if any(isinstance(v, jax.Array) or isinstance(v, VariableBase) for v in leaves):
+    if any(isinstance(v, (jax.Array, VariableBase)) for v in leaves):
         x = jax.tree_util.tree_map(lambda v: v.value if isinstance(v, VariableBase) else v, x)
         return jnp.asarray(x, dtype)
     found = np.asarray([_from_other(v) for v in x] if any(hasattr(v, "detach") for v in leaves) else x)

@@ -205,7 +205,7 @@ def slice(inputs: Tensor, start_indices: Any, shape: Any) -> Tensor:
 
 
 def _starts(start: Any) -> Any:
-    if isinstance(start, (tf.Tensor, np.ndarray)) or isinstance(start, VariableBase):
+    if isinstance(start, (tf.Tensor, np.ndarray, VariableBase)):
         return tf.cast(start, tf.int32)
     return shape_vector(start)
 

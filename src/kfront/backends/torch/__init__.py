@@ -369,7 +369,7 @@ def _holds_tensor(x: Any) -> bool:
         if isinstance(v, (list, tuple)):
             if _holds_tensor(v):
                 return True
-        elif isinstance(v, Tensor) or isinstance(v, VariableBase):
+        elif isinstance(v, (Tensor, VariableBase)):
             return True
     return False
 
