@@ -65,8 +65,6 @@ UPWARD = {
     ): "its own forms of layers for strings, loaded by such a layer",
     ("backends/torch/export.py", "export"): "an exporter, loaded when a model is exported",
     ("backends/torch/shape.py", "ops"): "the composed form of `pad`, for what the engine's own cannot do",
-    ("core/guard.py", "saving"): "the table of names that ops have in files",
-    ("core/op_codec.py", "saving"): "the table of names that ops have in files",
     ("models/model.py", "export"): "`Model.export` is a method of Keras's",
     ("models/model.py", "saving"): "`Model.save` and `load_weights` are methods of Keras's",
 }

@@ -142,6 +142,26 @@ def other_imports_in_functions() -> list[str]:
     return _inner_imports(own=False)
 
 
+def imports_without_reason() -> list[str]:
+    """Imports inside functions that do not say why: by a comment there or above, or by `except ImportError`."""
+    out = []
+    for path in files():
+        lines = path.read_text(encoding="utf-8").splitlines()
+        told: set[int] = set()
+        for node, _ in below(parsed(path)):
+            if isinstance(node, ast.Try) and any("ImportError" in ast.unparse(h.type or node) for h in node.handlers):
+                told.update(n.lineno for n in node.body)
+        previous = 0
+        for node, inside in below(parsed(path)):
+            if inside and isinstance(node, (ast.Import, ast.ImportFrom)):
+                near = "".join(lines[node.lineno - 2 : node.end_lineno])
+                if "#" in near or node.lineno == previous + 1:
+                    previous = node.end_lineno or node.lineno  # one comment is for the imports that follow it, too
+                elif node.lineno not in told:
+                    out.append(f"{where(path, node.lineno)}: {ast.unparse(node)}")
+    return out
+
+
 def long_files() -> list[str]:
     """Files that are too long to read at once."""
     folders = [ROOT / f for f in ("src", "tests", "conformance", "benchmarks", "examples", "tools")]
@@ -241,6 +261,7 @@ ROWS = (
     Row("uses of Any", uses_of_any, 12_120, 2_500),
     Row("imports of kfront in functions", own_imports_in_functions, 380, 60),
     Row("imports of libraries in functions", other_imports_in_functions, 41, 41),
+    Row("imports in functions without a reason", imports_without_reason, 200, 0),
     Row(f"files over {LONG_FILE} lines", long_files, 0, 0),
     Row(f"functions over {LONG_FUNCTION} lines", long_functions, 0, 0),
     Row("public names without an example", no_example, 556, 0),

@@ -81,7 +81,7 @@ def get(name: str) -> Any:
 
 @without_collections()
 def _load(name: str) -> Any:
-    import kfront.ops  # noqa: F401  (declares every op before an adapter is checked)
+    import kfront.ops  # noqa: F401  (stands above; declares every op before an adapter is checked)
 
     if name in _BUILTIN:
         module, package, extra = _BUILTIN[name]

@@ -110,7 +110,7 @@ def _no_attribute(name: str, attribute: str, public_names: list[str]) -> str:
     message = f"module {name!r} has no attribute {attribute!r}"
     if attribute.startswith("_"):
         return message
-    import difflib
+    import difflib  # for this message only
 
     close = difflib.get_close_matches(attribute, public_names, n=3)
     return f"{message}; did you mean {' or '.join(close)}?" if close else message

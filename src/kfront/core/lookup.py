@@ -55,7 +55,7 @@ class Lookup:
         return deserialize_keras_object(config, custom_objects=custom_objects, module_objects=self.table)
 
     def _unknown(self, identifier: Any) -> str:
-        import difflib
+        import difflib  # for this message only
 
         close = difflib.get_close_matches(str(identifier), self.table, n=3)
         hint = f"did you mean {' or '.join(map(repr, close))}?" if close else f"known: {', '.join(self.classes)}."

@@ -3,15 +3,14 @@
     class Scaled(Configurable):
         factor: float
 
-        def __init__(self, factor: float = 1.0) -> None:
-            super().__init__()
-            self._store(locals())
+        def __init__(self, factor: float = 1.0, name: str | None = None) -> None:
+            super().__init__(**self._store(locals()))
 
-`_store(locals())` keeps each argument that this `__init__` names and no base does, under the same name;
-`get_config` returns what every `__init__` of the class's bases stored. On the way in an option is normalised, on the
-way out it is made plain. Both come from one table, by the option's name or by the name's last word
-(`kernel_initializer` is an `initializer`); `_normalise` of a class has entries of its own. A name that maps to None
-there is no option: `__init__` deals with it. One that maps to `kept` is stored, but not in the config.
+`_store(locals())` keeps each argument that this `__init__` names and no base does, under the same name, and returns
+the others, which are the base's; `get_config` returns what every `__init__` of the class's bases stored. On the way in
+an option is normalised, on the way out it is made plain. Both come from one table, by the option's name or by the
+name's last word (`kernel_initializer` is an `initializer`); `_normalise` of a class has entries of its own. A name that
+maps to None there is no option: `__init__` deals with it. One that maps to `kept` is stored, but not in the config.
 
 What there is to do is found once per class from the signature; an instance costs a loop over a tuple.
 """
@@ -21,34 +20,49 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from types import FunctionType, MappingProxyType
+from typing import Any, NamedTuple, TypeAlias, TypeGuard, TypeVar
 
 import numpy as np
 
 from kfront.core import settings
 from kfront.core.errors import ArgumentError
 from kfront.core.tracking import PLAIN
+from kfront.core.typing import AnyCallable, Config
 
 __all__ = [
     "Check",
     "Configurable",
     "Option",
+    "WrapsFunction",
+    "above_zero",
     "base_arguments",
     "between",
     "choice",
     "data_format",
     "each_rank",
+    "from_0_to_1",
     "int_tuple",
+    "is_int",
     "kept",
+    "normalisers",
+    "not_negative",
+    "number",
     "one_of",
     "option_names",
+    "plain",
     "positive",
     "rate_between",
     "register_namespace",
     "register_option",
+    "with_defaults",
 ]
 
-Check = Callable[[Any, str, Any], Any]  # (object or name of its class, name of the option, value) -> value
+Found = TypeVar("Found")
+
+Check: TypeAlias = Callable[[Any, str, Any], Any]  # (object or name of its class, name of the option, value) -> value
+Convert: TypeAlias = Callable[[Any], Any]  # value -> value
+Arguments: TypeAlias = Mapping[str, Any]  # `locals()` of an `__init__`
 
 
 def plain(value: Any) -> Any:
@@ -69,8 +83,8 @@ class Option(NamedTuple):
     """
 
     check: Check | None = None
-    get: Callable[[Any], Any] | None = None
-    write: Callable[[Any], Any] | None = plain
+    get: Convert | None = None
+    write: Convert | None = plain
     tracked: bool = False
 
 
@@ -80,7 +94,7 @@ _TABLE: dict[str, Option] = {}
 _NAMESPACES: dict[str, tuple[str, bool]] = {}  # key -> package that has `get` and `serialize`, may values be layers
 
 
-def register_option(*keys: str, check: Check | None = None, write: Callable[[Any], Any] = plain) -> None:
+def register_option(*keys: str, check: Check | None = None, write: Convert = plain) -> None:
     """Enter what holds for every option of these names, unless a class says otherwise.
 
     Args:
@@ -123,6 +137,20 @@ def _of_namespace(package: str, tracked: bool) -> Option:
     return Option(None, space.get, lambda value: None if value is None else serialize(value), tracked)
 
 
+def normalisers(**entries: Check | Option | None) -> Mapping[str, Check | Option | None]:
+    """Entries of a class's own, for its `_normalise`.
+
+    Args:
+        **entries: by the option's name: a check, an Option, `kept`, or None for what is no option.
+
+    Example:
+
+    >>> normalisers(units=positive)["units"]("Dense", "units", 3)
+    3
+    """
+    return MappingProxyType(entries)
+
+
 # ---- signatures ------------------------------------------------------------------------------------------------------
 
 
@@ -160,7 +188,7 @@ def _signature(cls: type) -> _Signature:
     return found
 
 
-def _declaring(given: Mapping[str, Any]) -> type:
+def _declaring(given: Arguments) -> type:
     """The class whose `__init__` has these local variables."""
     try:
         return given["__class__"]
@@ -171,7 +199,7 @@ def _declaring(given: Mapping[str, Any]) -> type:
         ) from None
 
 
-def base_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
+def base_arguments(given: Arguments) -> Config:
     """What an `__init__` passes on: the arguments that a base names too, and its **kwargs.
 
     Args:
@@ -201,7 +229,7 @@ def _stores(cls: type) -> bool:
     return code is not None and "_store" in code.co_names
 
 
-def _cached(cls: type, name: str, key: Any, make: Callable[[], Any]) -> Any:
+def _cached(cls: type, name: str, key: type | None, make: Callable[[], Found]) -> Found:
     """What was found out about a class and is kept in it, not handed down to its subclasses."""
     table = cls.__dict__.get(name)
     if table is None:
@@ -221,8 +249,8 @@ def option_names(cls: type) -> tuple[str, ...]:
     return tuple(_writers(cls))
 
 
-def _writers(cls: type) -> dict[str, Callable[[Any], Any]]:
-    def find() -> dict[str, Callable[[Any], Any]]:
+def _writers(cls: type) -> dict[str, Convert]:
+    def find() -> dict[str, Convert]:
         bases = [base for base in reversed(cls.__mro__) if _stores(base)]
         found = {name: _find(cls, name) for base in bases for name in _signature(base).own}
         return {name: entry.write for name, entry in found.items() if entry is not None and entry.write is not None}
@@ -234,7 +262,7 @@ class _Reader(NamedTuple):
     """How `_store` treats one option of a class."""
 
     name: str
-    get: Callable[[Any], Any] | None
+    get: Convert | None
     check: Check | None
     direct: bool  # whether the value goes into `__dict__`, whatever it is
     plain: frozenset[type]  # types of values that go into `__dict__`; others are set as attributes
@@ -256,16 +284,30 @@ def _readers(cls: type, declaring: type) -> tuple[_Reader, ...]:
     return _cached(cls, "_option_readers", declaring, find)
 
 
+def with_defaults(function: AnyCallable, **defaults: object) -> AnyCallable:
+    """The same function with other default values: how one `__init__` serves several classes."""
+    names = function.__code__.co_varnames[: function.__code__.co_argcount]
+    values = dict(zip(reversed(names), reversed(function.__defaults__ or ()), strict=False))
+    merged = tuple({**values, **defaults}[n] for n in names if n in values or n in defaults)
+    out = FunctionType(function.__code__, function.__globals__, function.__name__, merged, function.__closure__)
+    out.__kwdefaults__, out.__annotations__ = function.__kwdefaults__, function.__annotations__
+    out.__qualname__, out.__doc__ = function.__qualname__, function.__doc__
+    return out
+
+
 class Configurable:
     """Mixin for classes whose config follows from the signature of `__init__`, see the module."""
 
-    _normalise: Mapping[str, Check | Option | None] = {}
+    _normalise: Mapping[str, Check | Option | None] = normalisers()
 
-    def _store(self, given: Mapping[str, Any]) -> None:
+    def _store(self, given: Arguments) -> Config:
         """Normalise and keep the arguments that the calling `__init__` names and no base does.
 
         Args:
             given: `locals()` of that `__init__`, which has to use `super()`.
+
+        Returns:
+            What `base_arguments` returns: the arguments for the base.
 
         Raises:
             ArgumentError: if an option has a value that its entry in the table does not allow.
@@ -281,55 +323,83 @@ class Configurable:
                 fields[name] = value
             else:
                 setattr(self, name, value)
+        return base_arguments(given)
 
-    def _stored_options(self) -> dict[str, Any]:
+    def _stored_options(self) -> Config:
         """Name and plain value of every option."""
         return {name: write(getattr(self, name)) for name, write in _writers(type(self)).items()}
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
         return self._stored_options()
+
+
+class WrapsFunction(Configurable):
+    """Mixin for classes that wrap one function each, which they say in the class statement.
+
+        class Huber(Loss, function=huber):
+            def __init__(self, delta: float = 1.0, name: str = "huber_loss") -> None: ...
+
+    The options of such a class are arguments of its function. One that has none needs no `__init__`: its default `name`
+    is that of the function, or what the class statement gives as `name`.
+    """
+
+    _function: AnyCallable
+    _function_options: Arguments = MappingProxyType({})
+
+    def __init_subclass__(cls, function: AnyCallable | None = None, name: str | None = None, **rest: Any) -> None:
+        super().__init_subclass__(**rest)
+        if function is not None:
+            cls._function = staticmethod(function)
+            if "__init__" not in cls.__dict__:
+                cls.__init__ = with_defaults(cls.__init__, name=name or function.__name__)  # type: ignore[method-assign]
+
+    def _store(self, given: Arguments) -> Config:
+        rest = super()._store(given)
+        self._function_options = {name: getattr(self, name) for name in option_names(type(self))}
+        return rest
 
 
 # ---- checks ----------------------------------------------------------------------------------------------------------
 
 
-def _who(owner: Any) -> str:
+def _who(owner: object) -> str:
     return owner if isinstance(owner, str) else type(owner).__name__
 
 
-def _is_int(value: Any) -> bool:
+def is_int(value: object) -> TypeGuard[int]:
+    """Whether `value` is a Python or NumPy int and no bool."""
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
-def positive(owner: Any, name: str, value: Any) -> int:
+def positive(owner: object, name: str, value: object) -> int:
     """`value` as an int.
 
     Raises:
         ArgumentError: if it is not a positive int.
     """
-    if _is_int(value) and value > 0:
+    if is_int(value) and value > 0:
         return int(value)
     raise ArgumentError(f"[{_who(owner)}] expected `{name}` to be a positive int, got {value!r}.")
 
 
-def int_tuple(owner: Any, name: str, value: Any, n: int, least: int = 1) -> tuple[int, ...]:
+def int_tuple(owner: object, name: str, value: object, n: int, least: int = 1) -> tuple[int, ...]:
     """An int, or a sequence of `n` ints, as a tuple of `n`.
 
     Raises:
         ArgumentError: if it is neither, or a number is below `least`.
     """
-    if _is_int(value):
+    if is_int(value):
         out: tuple[Any, ...] = (int(value),) * n
     else:
         out = tuple(value) if isinstance(value, (list, tuple, np.ndarray)) else ()
-    if len(out) != n or any(not _is_int(v) or v < least for v in out):
+    if len(out) != n or any(not is_int(v) or v < least for v in out):
         ints = f"an int >= {least}" if n == 1 else f"an int >= {least} or {n} of them"
         raise ArgumentError(f"[{_who(owner)}] expected `{name}` to be {ints}, got {value!r}.")
     return tuple(int(v) for v in out)
 
 
-def each_rank(owner: Any, name: str, value: Any) -> tuple[int, ...]:
+def each_rank(owner: Any, name: str, value: object) -> tuple[int, ...]:
     """An int >= 1, or one for each spatial axis of the owner's `rank`, as a tuple."""
     return int_tuple(owner, name, value, owner.rank)
 
@@ -337,7 +407,7 @@ def each_rank(owner: Any, name: str, value: Any) -> tuple[int, ...]:
 _LAYOUTS = ("channels_last", "channels_first")
 
 
-def data_format(owner: Any, name: str, value: Any) -> str:
+def data_format(owner: object, name: str, value: object) -> str:
     """The layout; the configured one if None.
 
     Raises:
@@ -351,24 +421,26 @@ def data_format(owner: Any, name: str, value: Any) -> str:
     return found
 
 
-def choice(owner: Any, name: str, value: Any, allowed: Sequence[str]) -> str:
-    """A string option in lower case.
+def choice(
+    owner: object, name: str, value: str | None, allowed: Sequence[str | None], case: Callable[[str], str] = str.lower
+) -> str | None:
+    """A string option, in the case that `case` gives it.
 
     Raises:
         ArgumentError: if it is not one of `allowed`.
     """
-    found = value.lower() if isinstance(value, str) else value
-    if found not in allowed:
-        raise ArgumentError(f"[{_who(owner)}] expected `{name}` in {', '.join(map(repr, allowed))}, got {value!r}.")
-    return found
+    found = case(value) if isinstance(value, str) else value
+    if (found is None or isinstance(found, str)) and found in allowed:
+        return found
+    raise ArgumentError(f"[{_who(owner)}] expected `{name}` in {', '.join(map(repr, allowed))}, got {value!r}.")
 
 
-def one_of(*allowed: str) -> Check:
-    """The check that a string option is one of `allowed`; it is stored in lower case."""
-    return lambda owner, name, value: choice(owner, name, value, allowed)
+def one_of(*allowed: str | None, case: Callable[[str], str] = str.lower) -> Check:
+    """The check that a string option is one of `allowed`; it is stored in the case that `case` gives it."""
+    return lambda owner, name, value: choice(owner, name, value, allowed, case)
 
 
-def rate_between(owner: Any, name: str, value: Any, low: float = 0.0, high: float = 1.0) -> Any:
+def rate_between(owner: object, name: str, value: Any, low: float = 0.0, high: float = 1.0) -> Any:
     """A number within bounds.
 
     Raises:
@@ -379,6 +451,30 @@ def rate_between(owner: Any, name: str, value: Any, low: float = 0.0, high: floa
             f"[{_who(owner)}] expected `{name}` to be a number between {low:g} and {high:g}, got {value!r}."
         )
     return value
+
+
+def number(wanted: str, test: Callable[[Any], bool]) -> Check:
+    """The check that an option is a number, and that `test` holds for it.
+
+    Args:
+        wanted: what is expected, as the message says it: "from 0 to 1".
+        test: a comparison.
+    """
+
+    def check(owner: object, name: str, value: Any) -> Any:
+        try:
+            if test(value):
+                return value
+        except TypeError:  # it cannot be compared
+            pass
+        raise ArgumentError(f"[{_who(owner)}] expected `{name}` {wanted}, got {value!r}.")
+
+    return check
+
+
+above_zero = number("> 0", lambda x: x > 0)
+not_negative = number(">= 0", lambda x: x >= 0)
+from_0_to_1 = number("from 0 to 1", lambda x: 0 <= x <= 1)
 
 
 def between(low: float, high: float) -> Check:

@@ -20,8 +20,8 @@ __all__ = ["Model", "model_from_json"]
 
 
 def _functional() -> Any:
-    """The class of functional models, itself a Model: it is looked up late because its module imports this one."""
-    from kfront.models.functional import Functional
+    """The class of functional models."""
+    from kfront.models.functional import Functional  # its module imports this one
 
     return Functional
 

@@ -107,6 +107,7 @@ def print_summary(
     layer_range: Any = None,
 ) -> None:
     """Print the summary of a model; see `Model.summary`."""
+    # heavy, and needed for this table only
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table

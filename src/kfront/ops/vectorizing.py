@@ -14,6 +14,7 @@ from kfront.core.spec import Abstract, KerasTensor
 from kfront.ops.control import vectorized_map
 from kfront.ops.primitives.creation import convert_to_tensor
 from kfront.ops.primitives.shapes import broadcast_to, reshape
+from kfront.transforms.gradients import jvp as transform
 
 _SIGNATURE = re.compile(r"\([^()]*\)(,\([^()]*\))*->\([^()]*\)(,\([^()]*\))*")
 
@@ -117,7 +118,6 @@ def jvp(fun: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool = Fa
         result, rest = out if has_aux else (out, None)
         slope = tree.map_structure(lambda y: Abstract(y.shape, y.dtype) if isinstance(y, KerasTensor) else y, result)
         return (result, slope, rest) if has_aux else (result, slope)
-    from kfront.transforms.gradients import jvp as transform
 
     primals, tangents = (tuple(map(convert_to_tensor, x)) for x in (primals, tangents))
     return transform(fun, primals, tangents, has_aux)

@@ -55,7 +55,7 @@ def finish(figure: Any, who: str, path: Any, show: bool | None, **save: Any) -> 
         return None
     if show is False:
         return figure
-    from matplotlib import pyplot
+    from matplotlib import pyplot  # heavy, and needed to show a figure only
 
     # a window (or notebook cell) of pyplot's takes the figure over
     manager = pyplot.figure().canvas.manager

@@ -87,7 +87,7 @@ def plot_bounding_box_gallery(
             )
             shown.append((word, color))
     if legend:
-        from matplotlib import patches
+        from matplotlib import patches  # optional, and needed for legends only
 
         legend_handles = [patches.Patch(color=tuple(v / 255 for v in c), label=word) for word, c in shown]
     return plot_image_gallery(x, rows=rows, cols=cols, legend_handles=legend_handles, data_format=data_format, **kwargs)

@@ -39,6 +39,7 @@ from kfront.backends.jax.tuned import TABLE
 from kfront.core.dtypes import ALL, standardize
 from kfront.core.errors import BackendError, DTypeError
 from kfront.core.op import OPS
+from kfront.core.operators import VariableBase
 from kfront.core.spec import KerasTensor
 
 __all__ = ["JaxBackend", "make_backend"]
@@ -143,7 +144,7 @@ class JaxBackend(Backend):
             return x if dtype is None else sparse.make_sparse(x.indices, elementwise.cast(x.data, dtype), x.shape, True)
         if kind in _NUMBERS:
             return _identity(_number(kind, dtype)(x))
-        if hasattr(x, "_is_variable"):
+        if isinstance(x, VariableBase):
             x = x.value if x._backend is self else x.numpy()
             return self.convert(x, dtype)
         return _convert_host(x, None if dtype is None else canonical(dtype))
@@ -155,7 +156,7 @@ class JaxBackend(Backend):
     def to_numpy(self, x: Any) -> np.ndarray:
         """The value as a NumPy array (it may share memory and be read-only)."""
         x = sparse.densify(x) if type(x) is sparse.BCOO else x
-        return x.numpy() if hasattr(x, "_is_variable") else np.asarray(x)
+        return x.numpy() if isinstance(x, VariableBase) else np.asarray(x)
 
     def set_mask(self, x: Any, mask: Any) -> None:
         """Attach a mask."""
@@ -315,8 +316,8 @@ def _convert_host(x: Any, dtype: str | None) -> Any:
 
 def _convert_list(x: Any, dtype: str | None) -> Any:
     leaves = jax.tree_util.tree_leaves(x, is_leaf=lambda v: not isinstance(v, (list, tuple)))
-    if any(isinstance(v, jax.Array) or hasattr(v, "_is_variable") for v in leaves):
-        x = jax.tree_util.tree_map(lambda v: v.value if hasattr(v, "_is_variable") else v, x)
+    if any(isinstance(v, (jax.Array, VariableBase)) for v in leaves):
+        x = jax.tree_util.tree_map(lambda v: v.value if isinstance(v, VariableBase) else v, x)
         return jnp.asarray(x, dtype)
     found = np.asarray([_from_other(v) for v in x] if any(hasattr(v, "detach") for v in leaves) else x)
     if dtype is None and not any(hasattr(v, "dtype") for v in leaves):

@@ -18,6 +18,7 @@ from jax import lax
 
 from kfront.backends.jax.common import ARRAY, tracing
 from kfront.backends.jax.native import Journal, store, strong
+from kfront.core.operators import VariableBase
 from kfront.core.variable import bind
 
 _EAGER_STEPS = 200  # loops up to this length run in Python on concrete values
@@ -31,7 +32,7 @@ def _arrays(x: Any) -> Any:
 def _array(x: Any) -> Any:
     if type(x) is ARRAY:
         return x
-    return strong(jnp.asarray(x.value if hasattr(x, "_is_variable") else x))
+    return strong(jnp.asarray(x.value if isinstance(x, VariableBase) else x))
 
 
 def _eager(*values: Any) -> bool:
@@ -272,7 +273,7 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _values(x: Any) -> Any:
-    return jax.tree_util.tree_map(lambda v: v.value if hasattr(v, "_is_variable") else v, x)
+    return jax.tree_util.tree_map(lambda v: v.value if isinstance(v, VariableBase) else v, x)
 
 
 # ---- gradients -------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from jax import lax
 from kfront.backends.jax.common import ARRAY, compiled, concrete, dims
 from kfront.backends.jax.elementwise import cast
 from kfront.core.errors import ArgumentError
+from kfront.core.operators import VariableBase
 
 # ---- reading and writing ---------------------------------------------------------------------------------------------
 
@@ -49,7 +50,7 @@ def _index(k: Any) -> Any:
         return bool(k)
     if k.__class__ is slice_type:
         return slice_type(*(int(v) if isinstance(v, ARRAY) else v for v in (k.start, k.stop, k.step)))
-    return k.value if hasattr(k, "_is_variable") else k
+    return k.value if isinstance(k, VariableBase) else k
 
 
 slice_type = builtins.slice

@@ -16,6 +16,7 @@ from kfront.backends.jax.common import TRACER
 from kfront.backends.jax.native import Journal, Reads, Trace, journaling, store
 from kfront.backends.jax.step_state import Borrowed, StepState, copy_of
 from kfront.core.errors import UnsupportedError
+from kfront.core.operators import VariableBase
 from kfront.core.spec import is_text
 from kfront.core.state import state as scopes
 from kfront.core.variable import bind
@@ -62,7 +63,7 @@ def _ordered(x: Any) -> Any:
         return OrderedDict((k, _ordered(v)) for k, v in x.items())
     if type(x) in (list, tuple):
         return type(x)(_ordered(v) for v in x)
-    return x.value if hasattr(x, "_is_variable") else x
+    return x.value if isinstance(x, VariableBase) else x
 
 
 class Step:

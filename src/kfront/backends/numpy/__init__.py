@@ -24,6 +24,7 @@ from kfront.backends.numpy import (
     shape,
 )
 from kfront.core.dtypes import ALL, standardize
+from kfront.core.operators import VariableBase
 from kfront.core.variable import Variable
 
 __all__ = ["NumpyBackend", "make_backend"]
@@ -67,7 +68,7 @@ class NumpyBackend(Backend):
         return "string" if getattr(dtype, "kind", "") in "OUS" else standardize(dtype)
 
     def convert(self, x: Any, dtype: str | None = None) -> Any:
-        if hasattr(x, "_is_variable"):
+        if isinstance(x, VariableBase):
             x = x.value
         if isinstance(x, (np.ndarray, np.generic)):
             return x if dtype is None else self.cast(x, dtype)
@@ -105,7 +106,7 @@ def _host(x: Any) -> Any:
     """Tensors of other engines and Variables as arrays, also inside lists."""
     if isinstance(x, (list, tuple)):
         return [_host(v) for v in x]
-    if hasattr(x, "_is_variable"):
+    if isinstance(x, VariableBase):
         x = x.value
     if hasattr(x, "detach"):
         x = x.detach().cpu()

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from kfront.backends.tensorflow.common import raw, target
 from kfront.core.errors import ShapeError
+from kfront.core.operators import VariableBase
 
 Tensor = Any
 
@@ -27,7 +28,7 @@ def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> 
     """The result of one of two functions."""
     if isinstance(pred, bool):
         return true_fn() if pred else false_fn()
-    pred = pred.value if hasattr(pred, "_is_variable") else pred
+    pred = pred.value if isinstance(pred, VariableBase) else pred
     if isinstance(pred, tf.Tensor):
         if pred.dtype != tf.bool:
             pred = tf.cast(pred, tf.bool)

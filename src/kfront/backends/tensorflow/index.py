@@ -23,6 +23,7 @@ from kfront.backends.tensorflow.common import (
 )
 from kfront.backends.tensorflow.shape import ravel
 from kfront.core import shapes
+from kfront.core.operators import VariableBase
 
 Tensor = Any
 _cast = raw("Cast")
@@ -162,7 +163,7 @@ def _numbered(x: Tensor, keys: list[Any]) -> tuple[Tensor, list[Any]]:
 def _index_array(k: Any) -> Any:
     if k is None or k is Ellipsis or isinstance(k, slice_of) or (isinstance(k, int) and k.__class__ is not bool):
         return k
-    if hasattr(k, "_is_variable"):
+    if isinstance(k, VariableBase):
         return k.value
     if isinstance(k, np.integer):
         return int(k)
@@ -204,7 +205,7 @@ def slice(inputs: Tensor, start_indices: Any, shape: Any) -> Tensor:
 
 
 def _starts(start: Any) -> Any:
-    if isinstance(start, (tf.Tensor, np.ndarray)) or hasattr(start, "_is_variable"):
+    if isinstance(start, (tf.Tensor, np.ndarray, VariableBase)):
         return tf.cast(start, tf.int32)
     return shape_vector(start)
 

@@ -40,6 +40,7 @@ from kfront.backends.torch.foreach import TorchForeach
 from kfront.backends.torch.tuned import TABLE
 from kfront.core.dtypes import standardize
 from kfront.core.errors import DTypeError
+from kfront.core.operators import VariableBase
 from kfront.core.state import state
 
 __all__ = ["TorchBackend", "make_backend"]
@@ -118,7 +119,7 @@ class TorchBackend(Backend):
             return torch.tensor(x, dtype=to, device=current_device())
         if isinstance(x, Tensor):
             x = x if x.dtype not in WIDER else x.to(WIDER[x.dtype])
-        elif hasattr(x, "_is_variable"):
+        elif isinstance(x, VariableBase):
             x = x.value if isinstance(x, _native.TorchVariable) else _from_numpy(x.numpy())
         elif isinstance(x, (np.ndarray, np.generic)):
             x = _from_numpy(np.asarray(x))
@@ -164,7 +165,7 @@ class TorchBackend(Backend):
         return _from_numpy(array)
 
     def to_numpy(self, x: Any) -> np.ndarray:
-        if hasattr(x, "_is_variable"):
+        if isinstance(x, VariableBase):
             x = x._value
         if not isinstance(x, Tensor):
             return np.asarray(x)
@@ -368,7 +369,7 @@ def _holds_tensor(x: Any) -> bool:
         if isinstance(v, (list, tuple)):
             if _holds_tensor(v):
                 return True
-        elif isinstance(v, Tensor) or hasattr(v, "_is_variable"):
+        elif isinstance(v, (Tensor, VariableBase)):
             return True
     return False
 

@@ -9,6 +9,7 @@ import torch
 from torch.utils import _pytree as pytree
 
 from kfront.backends.torch.step import inside_func, transforming
+from kfront.core.operators import VariableBase
 from kfront.core.state import state
 
 Tensor = torch.Tensor
@@ -28,7 +29,7 @@ def _tensors(tree: Any) -> Any:
 
 
 def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
-    pred = pred.value if hasattr(pred, "_is_variable") else pred
+    pred = pred.value if isinstance(pred, VariableBase) else pred
     if isinstance(pred, Tensor) and _batched(pred):
         true, false = _tensors(true_fn()), _tensors(false_fn())  # each example takes its own branch
         return pytree.tree_map(lambda a, b: a if a is None else torch.where(pred != 0, a, b), true, false)
@@ -40,7 +41,7 @@ def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> 
 
 
 def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
-    index = index.value if hasattr(index, "_is_variable") else index
+    index = index.value if isinstance(index, VariableBase) else index
     last = len(branches) - 1
     compiling = isinstance(index, Tensor) and torch.compiler.is_compiling()
     if not compiling and not (isinstance(index, Tensor) and _batched(index)):

@@ -8,6 +8,7 @@ import torch
 
 from kfront.backends.torch.common import current_device, native
 from kfront.core.dtypes import result_type
+from kfront.core.operators import VariableBase
 
 Tensor = torch.Tensor
 
@@ -24,7 +25,7 @@ def full(shape: Any, fill_value: Any, dtype: Any = None) -> Tensor:
     kind = native(dtype)
     if isinstance(fill_value, (bool, int, float, complex)):
         return torch.full(shape, fill_value, dtype=kind, device=current_device())
-    fill_value = fill_value.value if hasattr(fill_value, "_is_variable") else fill_value
+    fill_value = fill_value.value if isinstance(fill_value, VariableBase) else fill_value
     return torch.as_tensor(fill_value, device=current_device()).to(kind).expand(shape).clone()
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from kfront.core.errors import ArgumentError
+from kfront.core.operators import VariableBase
 
 Tensor = torch.Tensor
 
@@ -107,7 +108,7 @@ def _plain_key(k: Any, device: Any) -> Any:
         return bool(k)
     if isinstance(k, builtins.slice):
         return builtins.slice(*(None if p is None else int(p) for p in (k.start, k.stop, k.step)))
-    if hasattr(k, "_is_variable"):
+    if isinstance(k, VariableBase):
         k = k.value
     if not isinstance(k, Tensor):
         k = np.asarray(k)

@@ -219,7 +219,7 @@ def dtype(x: Any) -> str:
     Returns:
         A name such as "float32".
     """
-    if isinstance(x, KerasTensor) or hasattr(x, "_is_variable"):
+    if isinstance(x, (KerasTensor, VariableBase)):
         return x.dtype
     if isinstance(x, (bool, int, float)):
         return result_type(type(x))
