@@ -46,22 +46,24 @@ def _check_transform(name: str) -> Callable[[], None]:
 def _check_inputs(name: str) -> Callable[[], None]:
     def check() -> None:
         from .ops.families import WITHOUT, families
-        from .ops.samples import ALIASES, table
+        from .ops.samples import aliases, table
 
         entry = table().get(name)
         drawn, without = name in families(), name in WITHOUT
-        needed = entry is not None and not entry.random and name not in ALIASES
+        needed = entry is not None and not entry.random and name not in aliases()
         assert drawn + without == needed, f"expected `{name}` once in conformance/ops/families.py."
 
     return check
 
 
 def _check_op(name: str) -> Callable[[], None]:
-    from .ops.samples import ALIASES, function_of, table
+    from .ops.samples import aliases, function_of, table
 
     def check() -> None:
-        if name in ALIASES:
-            assert function_of(name) is function_of(ALIASES[name]), f"expected `{name}` to be `{ALIASES[name]}` itself."
+        if name in aliases():
+            assert function_of(name) is function_of(aliases()[name]), (
+                f"expected `{name}` to be `{aliases()[name]}` itself."
+            )
             return
         entry = table().get(name)
         assert entry is not None, f"expected an entry for `{name}` in conformance/ops/table_*.py."

@@ -6,37 +6,51 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from kfront import ops
+from kfront.core.op_registry import CATALOG, OPS
+
 from . import (
+    table_complex,
     table_control,
+    table_ctc,
     table_elementwise,
     table_image,
+    table_layers,
     table_linalg,
-    table_more,
     table_nn,
+    table_options,
+    table_rearranging,
     table_reduce,
     table_shape,
+    table_signal,
+    table_special_functions,
+    table_statistics,
     table_transforms,
 )
 from .entry import Entry
 
-__all__ = ["ALIASES", "function_of", "table"]
+__all__ = ["aliases", "function_of", "table"]
 
+# in an order that stays: random numbers are drawn one after the other
 _PARTS = (
     *(table_elementwise, table_reduce, table_shape, table_linalg, table_nn),
-    *(table_more, table_image, table_control, table_transforms),
+    *(
+        table_special_functions,
+        table_complex,
+        table_statistics,
+        table_rearranging,
+        table_layers,
+        table_signal,
+        table_ctc,
+    ),
+    *(table_image, table_control, table_transforms),
 )
 
-# second names of one function: the same object, so covered by the entry of the first
-ALIASES = {
-    "absolute": "abs",
-    "bitwise_left_shift": "left_shift",
-    "bitwise_not": "bitwise_invert",
-    "bitwise_right_shift": "right_shift",
-    "conjugate": "conj",
-    "hard_swish": "hard_silu",
-    "swish": "silu",
-    "true_divide": "divide",
-}
+
+@functools.cache
+def aliases() -> dict[str, str]:
+    """Other names of a function -> its own: the same object, so covered by the entry of the own name."""
+    return {alias: one.name for one in CATALOG for alias in one.aliases}
 
 
 @functools.cache
@@ -52,15 +66,13 @@ def table() -> dict[str, Entry]:
             if e.name in out:
                 raise ValueError(f"expected one entry for each op, got two for {e.name!r}.")
             out[e.name] = e
+    table_options.add_to(out)
     return out
 
 
 @functools.cache
 def function_of(name: str) -> Callable[..., Any]:
     """What a user calls: the public function, or the op where there is none."""
-    from kfront import ops
-    from kfront.core.op import OPS
-
     if name in table_control.CALLS:
         return table_control.CALLS[name]
     return getattr(ops, name) if name in dir(ops) else OPS[name].public

@@ -1,4 +1,4 @@
-"""Writes keras_more.json: options, masks and weights of losses and metrics as the installed Keras computes them.
+"""Writes keras_options.json: options, masks and weights of losses and metrics as the installed Keras computes them.
 
 Usage: KERAS_BACKEND=jax python -m tests.losses.keras_side
 
@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-FILE = Path(__file__).with_name("keras_more.json")
+FILE = Path(__file__).with_name("keras_options.json")
 BATCH, TIME, CLASSES = 4, 5, 3
 LENGTHS = np.array([5, 2, 0, 3])  # of ragged sequences; one is empty
 

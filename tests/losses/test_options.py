@@ -21,7 +21,7 @@ import kfront
 from kfront import losses, metrics, ops
 from kfront.core.state import state
 
-REFERENCE = json.loads(Path(__file__).with_name("keras_more.json").read_text(encoding="utf-8"))
+REFERENCE = json.loads(Path(__file__).with_name("keras_options.json").read_text(encoding="utf-8"))
 DATA = keras_side.data()
 DATA["everything"] = np.ones_like(DATA["mask"])
 

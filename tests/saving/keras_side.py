@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import pickle
 import sys
 import traceback
 from typing import Any
@@ -151,7 +152,8 @@ def ops(folder: str) -> None:
     with open(f"{folder}/kfront.json") as file:
         theirs = json.load(file)
     graphs, errors = {}, {}
-    for i, case in enumerate(models.op_cases()):
+    for i, case in enumerate(pickle.loads(pathlib.Path(folder, "cases.pickle").read_bytes())):
+        case = models.OpCase(*case)
         arrays = models.op_arrays(case)
         for kind, make in (
             ("own", lambda case=case: models.op_model(keras, case)),

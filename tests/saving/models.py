@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -282,7 +282,20 @@ def objects(k: Any) -> dict[str, Any]:
     return out
 
 
-def op_model(k: Any, case: Any) -> Any:
+class OpCase(NamedTuple):
+    """A call of an op; arrays stand for tensors."""
+
+    name: str
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+
+def op_function(k: Any, name: str) -> Any:
+    """A public op."""
+    return getattr(k.ops if hasattr(k.ops, name) else k.ops.image, name)
+
+
+def op_model(k: Any, case: OpCase) -> Any:
     """A functional model of one op call; every array becomes an input."""
     inputs: list[Any] = []
 
@@ -295,12 +308,12 @@ def op_model(k: Any, case: Any) -> Any:
         return x
 
     args, kwargs = symbolic(list(case.args)), {n: symbolic(v) for n, v in case.kwargs.items()}
-    out = getattr(k.ops, case.name)(*args, **kwargs)
+    out = op_function(k, case.name)(*args, **kwargs)
     tensors = [x for x in k.tree.flatten(out) if isinstance(x, k.KerasTensor)]
     return k.Model(inputs, tensors, name="op")
 
 
-def op_arrays(case: Any) -> list[np.ndarray]:
+def op_arrays(case: OpCase) -> list[np.ndarray]:
     """The arrays of a call, in the order of `op_model`'s inputs."""
     out: list[np.ndarray] = []
 
@@ -313,26 +326,6 @@ def op_arrays(case: Any) -> list[np.ndarray]:
 
     find(list(case.args))
     find(list(case.kwargs.values()))
-    return out
-
-
-def op_cases() -> list[Any]:
-    """One or two calls of each op from the table of op tests."""
-    import importlib.util
-    from pathlib import Path
-
-    spec = importlib.util.spec_from_file_location("op_cases", Path(__file__).parent.parent / "ops" / "cases.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    taken: dict[str, int] = {}
-    out = []
-    for case in module.CASES:
-        arrays = op_arrays(case)
-        plain = all(x.dtype.name in ("float32", "int32", "bool") for x in arrays)
-        if arrays and plain and taken.get(case.name, 0) < 2:
-            taken[case.name] = taken.get(case.name, 0) + 1
-            out.append(case)
     return out
 
 

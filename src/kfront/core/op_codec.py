@@ -17,7 +17,7 @@ __all__ = ["OpRecipe", "call_arguments", "deserialize_op_call", "is_op_config", 
 
 _ACTIVATIONS = "keras.src.activations.activations"
 _FUSED = {"ReLU": "relu", "Mish": "mish"}  # activations that Keras records as one op
-_PAIRS = ("fft", "fft2", "ifft2", "irfft")  # take one pair (real part, imaginary part)
+_PAIRS = ("fft", "fft2", "ifft2", "irfft", "istft")  # take one pair (real part, imaginary part)
 _SPREAD = {"rearrange": ("axes_lengths",), **dict.fromkeys(_PAIRS, ("imag",))}  # in the call, otherwise
 
 

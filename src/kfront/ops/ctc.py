@@ -8,7 +8,6 @@ from typing import Any
 from kfront.core.dtypes import result_type, to_float
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.op import op
-from kfront.core.op_registry import function
 from kfront.core.shapes import shape_of
 from kfront.ops.control import scan
 from kfront.ops.creation import full_like, ones_like, zeros_like
@@ -107,7 +106,7 @@ def _end(alpha: Any, target_length: Any) -> Any:
     return where(less(total, _NEVER / 2), math.inf, negative(total))
 
 
-@function("nn", call_args=("inputs", "sequence_lengths"), class_name="CTCDecode")
+@op(2, home="nn", class_name="CTCDecode")
 def ctc_decode(
     inputs: Any,
     sequence_lengths: Any,

@@ -10,7 +10,6 @@ from kfront.core import shapes
 from kfront.core.dtypes import keep
 from kfront.core.errors import ArgumentError
 from kfront.core.op import op
-from kfront.core.op_registry import function
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.ops.creation import ones_like
 from kfront.ops.primitives.arithmetic import floor_divide, mod, subtract
@@ -99,7 +98,7 @@ def digitize(x: Any, bins: Any) -> Any:
     return searchsorted(bins, x, "right")
 
 
-@function("numpy", call_args=("x",))
+@op(home="numpy")
 def unique(
     x: Any,
     sorted: bool = True,

@@ -106,8 +106,8 @@ def stft(
 
 @op(2, name="istft", fuse=True, home="math", call_args=("x",), class_name="ISTFT")
 def _istft(
-    re: Any,
-    im: Any,
+    real: Any,
+    imag: Any,
     sequence_length: int,
     sequence_stride: int,
     fft_length: int,
@@ -115,7 +115,7 @@ def _istft(
     window: Any,
     center: bool,
 ) -> Any:
-    frames = irfft_of_parts(re, im, fft_length)
+    frames = irfft_of_parts(real, imag, fft_length)
     *lead, count, _ = shape(frames)
     if not isinstance(count, int):
         raise ShapeError(f"[istft] expected a known number of frames, got shape {tuple(frames.shape)}.")
