@@ -20,7 +20,7 @@ from conformance.layers import (
     host,
     rows_basic,
     rows_graph,
-    rows_image_colour,
+    rows_image_color,
     rows_image_geometry,
     rows_more,
     rows_preprocessing,
@@ -29,7 +29,7 @@ from conformance.layers import (
 )
 from conformance.layers.row import Row
 from conformance.suite import Case
-from kfront.layers.calling import call_info
+from kfront.layers.call_signature import call_info
 
 __all__ = ["ROWS", "cases"]
 
@@ -41,7 +41,7 @@ ROWS: list[Row] = [
     *rows_graph.ROWS,
     *rows_preprocessing.ROWS,
     *rows_image_geometry.ROWS,
-    *rows_image_colour.ROWS,
+    *rows_image_color.ROWS,
 ]
 # exported names that are no layers, and where they are tested
 ELSEWHERE = {

@@ -3,8 +3,8 @@
 A class is written once. `Layer.__new__` makes (once per class and backend) a subclass that mixes in the engine's
 native base, so on torch a layer is a `torch.nn.Module`, on JAX a pytree, on TensorFlow a trackable.
 
-A call takes the short way (`_run`) when the layer is built and one native tensor of the compute dtype comes in with no
-mask; everything else (building, conversion, masks, symbolic values, autocast, losses) is `_run_general`.
+A call takes the fast path (`_run`) when the layer is built and one native tensor of the compute dtype comes in without
+a mask; everything else (building, conversion, masks, symbolic values, autocast, losses) is `_run_general`.
 """
 
 from __future__ import annotations
@@ -30,18 +30,19 @@ from kfront.core.errors import (
 from kfront.core.naming import auto_name, current_path, name_scope, path_scope
 from kfront.core.operation import Operation, record
 from kfront.core.registry import serializable
-from kfront.core.spec import Abstract, KerasTensor, is_text, standardize_shape
+from kfront.core.spec import Abstract, KerasTensor, standardize_shape
 from kfront.core.state import distribution_on, state
 from kfront.core.symbolic import SymbolicScope
 from kfront.core.tracking import PLAIN, structure
 from kfront.core.variable import StatelessScope, Variable
+from kfront.layers.auto_config import auto_config, named_shapes, tuples
 from kfront.layers.binding import bind_class, kind_of, make_tracker, rebuild, saved_state
-from kfront.layers.calling import build_arguments, call_info
-from kfront.layers.config import auto_config, has_float, named_shapes, numeric, shape_info, tuples
-from kfront.layers.inference import build_by_call, spec_by_call
-from kfront.layers.inner_policies import note_configs, settle, with_quantizers, written
+from kfront.layers.call_signature import build_arguments, call_info, shape_info
 from kfront.layers.input_spec import InputSpec, check_inputs, shape_test
+from kfront.layers.inputs import convert_inputs
 from kfront.layers.owner import Owner
+from kfront.layers.sublayer_policies import apply_policies, keep_quantizers, serialized_policy, with_quantizers
+from kfront.layers.symbolic_call import build_by_call, spec_by_call
 from kfront.layers.unquantized import Unquantized
 
 __all__ = ["InputSpec", "Layer"]
@@ -57,7 +58,7 @@ def _wrap_build(build: Callable[..., None]) -> Callable[..., None]:
                 return wrapped(self, *args, **kwargs)
         with name_scope(self.name, caller=self):
             self._path = current_path()
-            settle(self)
+            apply_policies(self)
             build(self, *args, **kwargs)
         self._build_shapes = (args, kwargs)
         self._finish_build()
@@ -171,7 +172,7 @@ class Layer(Owner, Unquantized, Operation):
         self._refresh_policy()
 
     def _refresh_policy(self) -> None:
-        """What the short way of a call needs to know of the dtype policy."""
+        """Store what the fast path of a call reads of the dtype policy."""
         fields, policy = self.__dict__, self._dtype_policy
         compute, variable = policy.compute_dtype, policy.variable_dtype
         fields["_scope_dtype"] = compute if compute != variable and is_float(compute or "") else None
@@ -342,7 +343,7 @@ class Layer(Owner, Unquantized, Operation):
         """Create the weights from `get_build_config`."""
         if not config or self.built:
             return
-        config = note_configs(self, config)
+        config = keep_quantizers(self, config)
         if "input_shape" in config:
             self.build(tuples(config["input_shape"]))
         elif "shapes_dict" in config:
@@ -403,7 +404,7 @@ class Layer(Owner, Unquantized, Operation):
     __call__ = _run
 
     def _plain_list(self, items: list[Any], st: Any, b: Any) -> bool:
-        """Whether a list of inputs may take the short way: native tensors that need no cast, no masks around."""
+        """Whether a list of inputs may take the fast path: native tensors that need no cast, no masks around."""
         if self._fits_spec is not None or st.masks or st.lossy or st.autocast != self._scope_dtype:
             return False
         types, passing = b.types, self._pass_dtypes
@@ -427,7 +428,7 @@ class Layer(Owner, Unquantized, Operation):
         if "training" in kwargs and not (info.training or info.var_keyword):
             kwargs = dict(kwargs)  # for the sublayers only
             given = kwargs.pop("training")
-        args, kwargs = self._convert_inputs(args, kwargs)
+        args, kwargs = convert_inputs(self, args, kwargs)
         named = info.bind(self.name, args, kwargs)
         symbolic = any(isinstance(x, KerasTensor) for x in tree.flatten((args, kwargs)))
         if self._input_spec is not None and args:
@@ -489,7 +490,7 @@ class Layer(Owner, Unquantized, Operation):
         return self._run_general(args, kwargs)
 
     def _become_ready(self, info: Any) -> None:
-        """Allow the short way from now on, if the layer is plain enough."""
+        """Allow the fast path from now on, if the layer is plain enough."""
         fields = self.__dict__
         fields["_takes_training"] = info.training
         fields["_makes_mask"] = self.supports_masking and type(self).compute_mask is not Layer.compute_mask
@@ -502,45 +503,7 @@ class Layer(Owner, Unquantized, Operation):
             and not info.defaults.get("training")
         )
 
-    _needs_general = False  # a class whose every call must take the general way sets this
-
-    def _convert_inputs(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        b, dtype = self._backend, self.compute_dtype
-        cast = self.autocast and dtype is not None and is_float(dtype)
-
-        def one(x: Any) -> Any:
-            if isinstance(x, KerasTensor):
-                if cast and is_float(x.dtype) and x.dtype != dtype:
-                    from kfront import ops
-
-                    return ops.cast(x, dtype)
-                return x
-            if is_text(x):
-                return b.convert(x) if "string" in b.dtypes else x
-            if b.is_tensor(x):
-                pass
-            elif isinstance(x, Variable):
-                return x.value
-            elif hasattr(x, "__array__") or hasattr(x, "__dlpack__"):
-                x = b.convert(x)
-            else:
-                return x
-            if cast and x.dtype not in self._pass_dtypes:
-                mask = b.get_mask(x) if state.masks else None
-                x = b.cast(x, dtype)
-                if mask is not None:
-                    b.set_mask(x, mask)
-            return x
-
-        def first(x: Any) -> Any:
-            """The first argument may be plain numbers or nested lists of them."""
-            if isinstance(x, (int, float, bool)) or (isinstance(x, list) and numeric(x)):
-                return one(b.convert(x, dtype if cast and has_float(x) else None))
-            return tree.map_structure(one, x)
-
-        if args:
-            args = (first(args[0]), *(tree.map_structure(one, a) for a in args[1:]))
-        return args, {k: tree.map_structure(one, v) if k != "training" else v for k, v in kwargs.items()}
+    _needs_general = False  # a class whose every call must take the general path sets this
 
     def _resolve_training(self, named: dict[str, Any], info: Any) -> bool | None:
         training = named.get("training")
@@ -734,7 +697,7 @@ class Layer(Owner, Unquantized, Operation):
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments: the base's, and for a class without its own `get_config` what it was made with."""
-        config = {"name": self.name, "trainable": self.trainable, "dtype": written(self)}
+        config = {"name": self.name, "trainable": self.trainable, "dtype": serialized_policy(self)}
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
         if hasattr(type(self).get_config, "_automatic"):

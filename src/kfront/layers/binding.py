@@ -6,7 +6,7 @@ from typing import Any
 
 from kfront.core.tracking import Tracker
 from kfront.core.variable import Variable
-from kfront.layers.calling import call_info
+from kfront.layers.call_signature import call_info
 
 __all__ = ["bind_class", "kind_of", "make_tracker", "rebuild", "saved_state"]
 

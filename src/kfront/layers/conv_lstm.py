@@ -10,9 +10,9 @@ from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract
 from kfront.layers.base import InputSpec
-from kfront.layers.cells import CELL_WEIGHTS, WEIGHTS_DOC, BaseCell, ForgetBias
 from kfront.layers.options import choice, data_format, int_tuple, known_axis, positive
 from kfront.layers.recurrent import FLAGS, OfCell, forward_options, run_steps
+from kfront.layers.recurrent_cells import CELL_WEIGHTS, WEIGHTS_DOC, BaseCell, ForgetBias
 from kfront.ops.nn_conv import conv
 from kfront.ops.shape import dim
 

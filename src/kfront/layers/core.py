@@ -11,9 +11,9 @@ from kfront.core.dtypes import is_int
 from kfront.core.errors import ArgumentTypeError, SavingError, ShapeError
 from kfront.core.registry import serializable
 from kfront.layers.base import InputSpec, Layer
-from kfront.layers.inference import spec_by_call
 from kfront.layers.options import OptionLayer, known_axis, positive
 from kfront.layers.quantized import Layout, Quantizable, QuantizedWeight
+from kfront.layers.symbolic_call import spec_by_call
 from kfront.ops.elementwise import dtype_of
 from kfront.ops.nn_core import embedding, linear
 

@@ -8,13 +8,13 @@ import numpy as np
 
 from kfront import ops
 from kfront.core.errors import ArgumentError, NotBuiltError
+from kfront.layers.derived_weight import DerivedWeight
 from kfront.layers.options import OptionLayer, positive
-from kfront.layers.stand_in import StandIn
 
 __all__ = ["LoraLayer", "LowRankWeight"]
 
 
-class LowRankWeight(StandIn):
+class LowRankWeight(DerivedWeight):
     """Stands for ``base + scale * a @ b`` where a layer reads its weight.
 
     Args:

@@ -13,7 +13,7 @@ from kfront.core.rng import SeedGenerator
 from kfront.core.spec import Abstract
 from kfront.layers.attention import masked_softmax
 from kfront.layers.einsum_dense import EinsumDense
-from kfront.layers.head_hooks import HeadHooks
+from kfront.layers.multi_head_hooks import HeadHooks
 from kfront.layers.options import OptionLayer, documented, positive, rate_between
 from kfront.ops.nn_core import dot_product_attention
 from kfront.ops.random import dropout

@@ -16,9 +16,9 @@ import numpy as np
 
 from kfront import ops, quantizers
 from kfront.core.errors import ArgumentError, NotBuiltError, ShapeError, UnsupportedError
+from kfront.layers.derived_weight import DerivedWeight
 from kfront.layers.float8 import Float8
 from kfront.layers.lora import LoraLayer, LowRankWeight
-from kfront.layers.stand_in import StandIn
 from kfront.quantizers.calibrated import Quantized, Statistics, nearest
 from kfront.quantizers.configs import CALIBRATED, config_for
 from kfront.quantizers.functions import dequantize_grouped
@@ -86,7 +86,7 @@ class Layout:
         return ops.transpose(spread, np.argsort(order).tolist())
 
 
-class QuantizedWeight(StandIn):
+class QuantizedWeight(DerivedWeight):
     """Stands for a weight in floating point where a layer reads it.
 
     Args:

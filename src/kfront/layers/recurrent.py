@@ -21,7 +21,8 @@ from kfront.core.registry import serializable
 from kfront.core.spec import KerasTensor
 from kfront.core.variable import Variable
 from kfront.layers.base import InputSpec
-from kfront.layers.cells import (
+from kfront.layers.options import OptionLayer, documented, positive
+from kfront.layers.recurrent_cells import (
     WEIGHTS_DOC,
     BaseCell,
     GRUCell,
@@ -37,7 +38,6 @@ from kfront.layers.cells import (
     step_of,
     stop_dropout,
 )
-from kfront.layers.options import OptionLayer, documented, positive
 from kfront.ops.control import scan
 from kfront.ops.elementwise import dtype_of
 from kfront.ops.shape import dim

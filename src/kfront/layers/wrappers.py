@@ -9,7 +9,7 @@ from kfront.core import tree
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.registry import serializable
 from kfront.layers.base import InputSpec, Layer
-from kfront.layers.calling import call_info
+from kfront.layers.call_signature import call_info
 from kfront.layers.options import OptionLayer
 from kfront.ops.shape import dim
 

@@ -12,8 +12,8 @@ from kfront.backends import backend_scope
 from kfront.core.errors import ArgumentError, NotBuiltError
 from kfront.core.naming import auto_name
 from kfront.core.registry import serializable
-from kfront.layers.preprocessing.adapting import host_array
-from kfront.layers.preprocessing.data_layer import DataLayer
+from kfront.layers.preprocess.adapting import host_array
+from kfront.layers.preprocess.data_layer import DataLayer
 from kfront.saving import deserialize_keras_object, save_model, serialize_keras_object
 
 __all__ = ["Cross", "Feature", "FeatureSpace", "TFDIdentity"]

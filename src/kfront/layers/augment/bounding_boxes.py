@@ -1,0 +1,60 @@
+"""`MaxNumBoundingBoxes`: as many boxes for each image."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kfront import ops
+from kfront.core.registry import serializable
+from kfront.layers.augment.image_layer import ImageLayer
+from kfront.layers.options import positive
+from kfront.ops.elementwise import dtype_of
+
+__all__ = ["MaxNumBoundingBoxes"]
+
+
+@serializable("keras.layers")
+class MaxNumBoundingBoxes(ImageLayer):
+    """Gives each image the same number of bounding boxes: what is too much is left out, what is missing filled up.
+
+    Args:
+        max_number: number of boxes.
+        fill_value: value of the boxes and labels that are put in.
+        **kwargs: bounding_box_format, data_format, name, trainable, dtype.
+
+    Call arguments: `data`, a dict with "images" and "bounding_boxes": a dict with "boxes", shape (batch, n, 4), and
+    "labels", shape (batch, n). Without boxes, images and dicts are returned as they are.
+
+    Raises:
+        ArgumentError: if `max_number` is not a positive int.
+
+    Example:
+
+    >>> import numpy as np, kfront
+    >>> layer = kfront.layers.MaxNumBoundingBoxes(3, bounding_box_format="xyxy")
+    >>> boxes = {"boxes": np.ones((1, 2, 4)), "labels": np.ones((1, 2))}
+    >>> layer({"images": np.ones((1, 8, 8, 3)), "bounding_boxes": boxes})["bounding_boxes"]["labels"].tolist()
+    [[1.0, 1.0, -1.0]]
+    """
+
+    _options = ("max_number",)
+    max_number: int
+    fill_value: Any
+
+    def __init__(self, max_number: int, fill_value: Any = -1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._set(max_number=positive("MaxNumBoundingBoxes", "max_number", max_number), fill_value=fill_value)
+
+    def transform_bounding_boxes(self, bounding_boxes: Any, transformation: Any = None, training: bool = True) -> Any:
+        """`max_number` boxes and labels for each image."""
+        return {k: self._fitted(v) if k in ("boxes", "labels") else v for k, v in bounding_boxes.items()}
+
+    def _fitted(self, x: Any) -> Any:
+        batch, _, *rest = ops.shape(x)
+        filling = ops.full((batch, self.max_number, *rest), self.fill_value, dtype=dtype_of(x))
+        return ops.concatenate([x, filling], axis=1)[:, : self.max_number]
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments; the value that is filled in only if it is not -1, as in Keras's files."""
+        config = super().get_config()
+        return config if self.fill_value == -1 else {**config, "fill_value": self.fill_value}

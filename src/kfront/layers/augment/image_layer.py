@@ -1,0 +1,294 @@
+"""The base of all image layers: one random transformation per image, applied to the image and to what belongs to it.
+
+A subclass defines `get_random_transformation` and the `transform_*` methods that do not leave their input as it is. The
+methods see batches only; a single image goes through as a batch of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, TypeGuard
+
+import numpy as np
+
+from kfront import ops
+from kfront.core import tree
+from kfront.core.dtypes import is_float
+from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.rng import SeedGenerator, check_seed
+from kfront.core.spec import Abstract, KerasTensor
+from kfront.layers.options import data_format as layout
+from kfront.layers.preprocess.data_layer import DataLayer
+from kfront.ops.elementwise import dtype_of
+from kfront.ops.random import uniform
+
+__all__ = ["ImageLayer", "RandomImageLayer", "back", "number_pair", "per_image", "rescaled", "value_pair"]
+
+# key of an input dict -> the method that transforms what is there
+_METHODS = {
+    "images": "transform_images",
+    "bounding_boxes": "transform_bounding_boxes",
+    "labels": "transform_labels",
+    "segmentation_masks": "transform_segmentation_masks",
+}
+
+
+class ImageLayer(DataLayer):
+    """Base of layers that transform images, and labels, bounding boxes and segmentation masks with them.
+
+    Args:
+        factor: strength of the transformation, a number or a pair of limits; only for classes with `_USE_BASE_FACTOR`.
+        bounding_box_format: format of bounding boxes among the inputs, e.g. "xyxy"; needed if there are any.
+        data_format: "channels_last" or "channels_first"; the configured one if None.
+        **kwargs: name, trainable, dtype.
+
+    Attributes:
+        height_axis, width_axis, channel_axis: axes of images, counted from the end.
+
+    Call arguments:
+        data: images of shape (batch, height, width, channels) or (height, width, channels), channels before the others
+            in the layout "channels_first"; or a dict with "images" and any of "labels", "bounding_boxes" (a dict with
+            "boxes" and "labels") and "segmentation_masks". Other entries are handed on.
+        training: whether random layers act.
+    """
+
+    _USE_BASE_FACTOR: ClassVar[bool] = True
+    _FACTOR_BOUNDS: ClassVar[tuple[float, float]] = (-1, 1)
+    bounding_box_format: str | None
+    data_format: str
+    factor: tuple[float, float]
+
+    def __init__(
+        self, factor: Any = None, bounding_box_format: Any = None, data_format: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        who = type(self).__name__
+        if self._USE_BASE_FACTOR:
+            self._set(factor=number_pair(who, "factor", factor or 0.0, *self._FACTOR_BOUNDS))
+        elif factor is not None:
+            raise ArgumentError(f"[{who}] expected no `factor`, got {factor!r}; this layer has no strength to set.")
+        data_format = layout(who, data_format)
+        height, width, channel = (-3, -2, -1) if data_format == "channels_last" else (-2, -1, -3)
+        self._set(bounding_box_format=bounding_box_format, data_format=data_format)
+        self._set(height_axis=height, width_axis=width, channel_axis=channel)
+        self._built_when_made()
+        self.height_axis: int
+        self.width_axis: int
+        self.channel_axis: int
+
+    # -- what subclasses define ---------------------------------------------------------------------------------------
+
+    def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
+        """The parameters of the transformation: anything that the `transform_*` methods understand, or None.
+
+        Args:
+            data: as for a call.
+            training: whether to act.
+            seed: int, SeedGenerator or None for the layer's own.
+        """
+        return None
+
+    def transform_images(self, images: Any, transformation: Any = None, training: bool = True) -> Any:
+        """The transformed images, of shape (batch, height, width, channels) in the layer's layout."""
+        return images
+
+    def transform_labels(self, labels: Any, transformation: Any = None, training: bool = True) -> Any:
+        """The labels of the transformed images, of shape (batch, ...)."""
+        return labels
+
+    def transform_bounding_boxes(self, bounding_boxes: Any, transformation: Any = None, training: bool = True) -> Any:
+        """The boxes in the transformed images: a dict with "boxes" (batch, n, 4) and "labels" (batch, n)."""
+        return bounding_boxes
+
+    def transform_segmentation_masks(
+        self, segmentation_masks: Any, transformation: Any = None, training: bool = True
+    ) -> Any:
+        """The masks of the transformed images, of shape (batch, height, width, ...)."""
+        return segmentation_masks
+
+    # -- one image ----------------------------------------------------------------------------------------------------
+
+    def transform_single_image(self, image: Any, transformation: Any, training: bool = True) -> Any:
+        """`transform_images` of one image."""
+        return self._single(self.transform_images, image, transformation, training)
+
+    def transform_single_label(self, label: Any, transformation: Any, training: bool = True) -> Any:
+        """`transform_labels` of one label."""
+        return self._single(self.transform_labels, label, transformation, training)
+
+    def transform_single_bounding_box(self, bounding_box: Any, transformation: Any, training: bool = True) -> Any:
+        """`transform_bounding_boxes` of the boxes in one image."""
+        return self._single(self.transform_bounding_boxes, bounding_box, transformation, training)
+
+    def transform_single_segmentation_mask(
+        self, segmentation_mask: Any, transformation: Any, training: bool = True
+    ) -> Any:
+        """`transform_segmentation_masks` of one mask."""
+        return self._single(self.transform_segmentation_masks, segmentation_mask, transformation, training)
+
+    def _single(self, method: Callable[..., Any], value: Any, transformation: Any, training: bool) -> Any:
+        batch = tree.map_structure(lambda x: ops.expand_dims(ops.convert_to_tensor(x), 0), value)
+        return tree.map_structure(_first, method(batch, transformation=transformation, training=training))
+
+    # -- calls --------------------------------------------------------------------------------------------------------
+
+    def call(self, data: Any, training: bool = True) -> Any:
+        """The transformed images, or a dict like `data`."""
+        batched = self._is_batched(data)
+        transformation = self.get_random_transformation(data, training=training)
+
+        def apply(name: str, value: Any) -> Any:
+            method = getattr(self, name)
+            if batched:
+                return method(value, transformation=transformation, training=training)
+            return self._single(method, value, transformation, training)
+
+        if not isinstance(data, dict):
+            return apply("transform_images", data)
+        if data.get("bounding_boxes") is not None and not self.bounding_box_format:
+            raise ArgumentError(
+                f"[{self.name}] expected `bounding_box_format` for inputs with bounding boxes, got None; make the "
+                f"layer as {type(self).__name__}(..., bounding_box_format='xyxy') or in the format they have."
+            )
+        done = {k: apply(m, data[k]) for k, m in _METHODS.items() if k in data}
+        return {k: done.get(k, v) for k, v in data.items()}
+
+    def _images(self, data: Any) -> Any:
+        """The images among the inputs."""
+        if not isinstance(data, dict):
+            return data
+        if "images" not in data:
+            raise ArgumentError(f"[{self.name}] expected a dict with the key 'images', got {sorted(map(str, data))}.")
+        return data["images"]
+
+    def _is_batched(self, data: Any) -> bool:
+        """Whether there is a batch of images, not a single one.
+
+        Raises:
+            ShapeError: if the rank of the images is neither 3 nor 4.
+        """
+        shape = getattr(self._images(data), "shape", None)
+        if shape is None or len(shape) not in (3, 4):
+            got = type(data).__name__ if shape is None else f"shape {tuple(shape)}"
+            raise ShapeError(
+                f"[{self.name}] expected images of rank 3 (one image) or 4 (a batch), got {got}; several inputs go in "
+                "one dict with the key 'images'."
+            )
+        return len(shape) == 4
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        base = {"data_format": self.data_format}
+        if self.bounding_box_format is not None:
+            base["bounding_box_format"] = self.bounding_box_format
+        config = super().get_config()
+        own = {name: config.pop(name) for name in self._options}
+        return {**config, **base, **own}
+
+    # -- helpers of subclasses ----------------------------------------------------------------------------------------
+
+    def _sizes(self, data: Any) -> tuple[Any, Any]:
+        """Height and width of the images: ints, or scalar tensors where they are not known before."""
+        shape = ops.shape(self._images(data))
+        return shape[self.height_axis], shape[self.width_axis]
+
+    def _batch_size(self, data: Any) -> Any:
+        """Number of images: an int, or a scalar tensor where it is not known before; 1 for a single image."""
+        images = self._images(data)
+        return ops.shape(images)[0] if len(images.shape) == 4 else 1
+
+    def _computed(self, images: Any) -> Any:
+        """Images in the layer's compute dtype."""
+        dtype = self.compute_dtype
+        return ops.cast(images, dtype if is_float(dtype) else "float32")
+
+
+class RandomImageLayer(ImageLayer):
+    """Base of image layers that draw random numbers.
+
+    Args:
+        seed: int, for the same transformations in each run.
+    """
+
+    seed: Any
+
+    def __init__(self, *args: Any, seed: Any = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._set(seed=check_seed(seed, type(self).__name__))
+        self.generator = seed if isinstance(seed, SeedGenerator) else SeedGenerator(seed)
+
+    def _draw(
+        self, data: Any, low: Any = 0.0, high: Any = 1.0, *more: Any, seed: Any = None, dtype: str = "float32"
+    ) -> Any:
+        """Uniform numbers in [low, high), of shape (batch, *more); one number for each image without `more`.
+
+        Nothing is drawn for symbolic images.
+        """
+        return self._once(data, low, high, self._batch_size(data), *more, seed=seed, dtype=dtype)
+
+    def _once(
+        self, data: Any, low: Any = 0.0, high: Any = 1.0, *shape: Any, seed: Any = None, dtype: str = "float32"
+    ) -> Any:
+        """Uniform numbers in [low, high), of this shape, for all images together."""
+        if isinstance(self._images(data), KerasTensor):
+            return Abstract(tuple(d if isinstance(d, int) else None for d in shape), dtype)
+        return uniform(shape, low, high, dtype=dtype, seed=self.generator if seed is None else seed)
+
+
+def _first(x: Any) -> Any:
+    return ops.squeeze(x, 0)
+
+
+def per_image(values: Any, rank: int = 4) -> Any:
+    """Numbers of shape (batch,) in the shape (batch, 1, ...) of this rank."""
+    return ops.reshape(values, (-1, *(1,) * (rank - 1)))
+
+
+def rescaled(x: Any, old: Sequence[float], new: Sequence[float]) -> Any:
+    """Values from the range `old` in the range `new`; floating tensors."""
+    if tuple(old) == tuple(new):
+        return x
+    scale = (new[1] - new[0]) / (old[1] - old[0])
+    return ops.add(ops.multiply(ops.subtract(x, old[0]), scale), new[0])
+
+
+def back(x: Any, like: Any) -> Any:
+    """`x` in the dtype of `like`; rounded towards zero where that is an integer type."""
+    return ops.cast(x, dtype_of(like))
+
+
+def _number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, (int, float, np.number))
+
+
+def number_pair(who: str, name: str, value: Any, low: float, high: float) -> tuple[float, float]:
+    """Limits from which a strength is drawn: a pair in order, or a number within bounds, which makes a pair.
+
+    A number stands for (0, number) if `low` is not negative, else for (-number, number).
+
+    Raises:
+        ArgumentError: if it is neither, or lies out of bounds.
+    """
+    pair = sorted(value) if isinstance(value, (list, tuple, np.ndarray)) and all(map(_number, value)) else []
+    if len(pair) == 2 and pair[0] <= high and pair[1] >= low:
+        return (pair[0], pair[1])
+    if _number(value) and low <= value <= high:
+        return (-abs(value), abs(value)) if low < 0 else (0, value)
+    raise ArgumentError(
+        f"[{who}] expected `{name}` to be a number between {low:g} and {high:g}, or a pair of them, got {value!r}."
+    )
+
+
+def value_pair(who: str, value: Any) -> tuple[float, float]:
+    """The lowest and the highest value that images can have.
+
+    Raises:
+        ArgumentError: if it is no pair of different numbers.
+    """
+    pair = tuple(value) if isinstance(value, (list, tuple, np.ndarray)) else ()
+    if len(pair) != 2 or not all(map(_number, pair)) or pair[0] == pair[1]:
+        raise ArgumentError(
+            f"[{who}] expected `value_range` to be a pair (lowest, highest), got {value!r}; images have (0, 255) or "
+            "(0, 1) as a rule."
+        )
+    return (min(pair), max(pair))

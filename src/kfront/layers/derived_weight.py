@@ -1,0 +1,46 @@
+"""`DerivedWeight`: a weight that is computed from Variables whenever it is read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from kfront.core.operators import ArrayOperators
+
+__all__ = ["DerivedWeight"]
+
+
+class DerivedWeight(ArrayOperators):
+    """Base of weights that are computed from Variables; subclasses define `value` and `shape`.
+
+    Args:
+        like: the Variable whose dtype and backend the weight has.
+    """
+
+    _is_variable = True
+    shape: Any
+
+    def __init__(self, like: Any) -> None:
+        self._like, self._backend = like, like._backend
+
+    @property
+    def value(self) -> Any:
+        """The native tensor."""
+        raise NotImplementedError(f"[{type(self).__name__}] expected the class to define `value`.")
+
+    @property
+    def dtype(self) -> str:
+        """Dtype name."""
+        return self._like.dtype
+
+    def _autocast_now(self) -> bool:
+        return self._like._autocast_now()
+
+    def numpy(self) -> np.ndarray:
+        """The value as a NumPy array."""
+        return np.array(self._backend.to_numpy(self.value))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        out = self.numpy()
+        return out if dtype is None else out.astype(dtype)
