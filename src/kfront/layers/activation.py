@@ -6,6 +6,7 @@ from typing import Any
 
 from kfront import activations, ops
 from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.options import Option, normalisers
 from kfront.core.registry import serializable
 from kfront.layers.base import InputSpec
 from kfront.layers.options import OptionLayer, known_axis
@@ -23,12 +24,14 @@ class _Elementwise(OptionLayer):
         self._built_when_made()
 
 
-def _not_negative(who: str, name: str, value: Any, optional: bool = False) -> Any:
-    if value is None and optional:
-        return None
+def _not_negative(layer: OptionLayer, name: str, value: Any) -> Any:
     if value is None or isinstance(value, bool) or not value >= 0:
-        raise ArgumentError(f"[{who}] expected `{name}` to be a number >= 0, got {value!r}.")
+        raise ArgumentError(f"[{type(layer).__name__}] expected `{name}` to be a number >= 0, got {value!r}.")
     return value
+
+
+def _limit(layer: OptionLayer, name: str, value: Any) -> Any:
+    return None if value is None else _not_negative(layer, name, value)
 
 
 @serializable("keras.layers")
@@ -47,12 +50,11 @@ class Activation(_Elementwise):
     [0.0, 2.0]
     """
 
-    _options = ("activation",)
+    activation: Any
 
     def __init__(self, activation: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._set(activation=activation)
-        self.activation: Any
+        self._store(locals())
 
     def call(self, inputs: Any) -> Any:
         """``activation(inputs)``."""
@@ -80,16 +82,17 @@ class ReLU(_Elementwise):
     [0.0, 0.5, 1.0]
     """
 
-    _options = ("max_value", "negative_slope", "threshold")
+    _normalise = normalisers(max_value=_limit, negative_slope=_not_negative, threshold=_not_negative)
+    max_value: float | None
+    negative_slope: float
+    threshold: float
 
     def __init__(
         self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, **kwargs: Any
     ) -> None:
         negative_slope = kwargs.pop("alpha", negative_slope)
         super().__init__(**kwargs)
-        self.max_value = _not_negative("ReLU", "max_value", max_value, optional=True)
-        self.negative_slope = _not_negative("ReLU", "negative_slope", negative_slope)
-        self.threshold = _not_negative("ReLU", "threshold", threshold)
+        self._store(locals())
 
     def call(self, inputs: Any) -> Any:
         """The layer's output, see the class."""
@@ -119,12 +122,13 @@ class LeakyReLU(_Elementwise):
     [-0.5, 2.0]
     """
 
-    _options = ("negative_slope",)
+    _normalise = normalisers(negative_slope=_not_negative)
+    negative_slope: float
 
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
         negative_slope = kwargs.pop("alpha", negative_slope)
         super().__init__(**kwargs)
-        self.negative_slope = _not_negative("LeakyReLU", "negative_slope", negative_slope)
+        self._store(locals())
 
     def call(self, inputs: Any) -> Any:
         """The layer's output, see the class."""
@@ -149,15 +153,21 @@ class ELU(_Elementwise):
     [-0.632, 2.0]
     """
 
-    _options = ("alpha",)
+    alpha: float
 
     def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.alpha = alpha
+        self._store(locals())
 
     def call(self, inputs: Any) -> Any:
         """The layer's output, see the class."""
         return ops.elu(inputs, self.alpha)
+
+
+def _axis_list(layer: OptionLayer, name: str, axes: Any) -> list[int] | None:
+    if axes is None:
+        return None
+    return [axes] if isinstance(axes, int) else list(axes)
 
 
 @serializable("keras.layers")
@@ -181,11 +191,12 @@ class PReLU(OptionLayer):
     [[-1.0, 2.0]]
     """
 
-    _options = ("alpha_initializer", "alpha_regularizer", "alpha_constraint", "shared_axes")
     alpha: Any = None
     alpha_initializer: Any
     alpha_regularizer: Any
     alpha_constraint: Any
+    _normalise = normalisers(shared_axes=_axis_list)
+    shared_axes: list[int] | None
 
     def __init__(
         self,
@@ -197,17 +208,7 @@ class PReLU(OptionLayer):
     ) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
-        self._set(
-            alpha_initializer=alpha_initializer,
-            alpha_regularizer=alpha_regularizer,
-            alpha_constraint=alpha_constraint,
-            shared_axes=None
-            if shared_axes is None
-            else [shared_axes]
-            if isinstance(shared_axes, int)
-            else list(shared_axes),
-        )
-        self.shared_axes: list[int] | None
+        self._store(locals())
 
     def build(self, input_shape: Any) -> None:
         """Create alpha, of the input's shape without the batch and 1 along shared axes."""
@@ -250,12 +251,12 @@ class Softmax(_Elementwise):
     [0.21, 0.58, 0.21]
     """
 
-    _options = ("axis",)
+    _normalise = normalisers(axis=Option())
+    axis: Any
 
     def __init__(self, axis: Any = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.__dict__["axis"] = axis
-        self.axis: Any
+        self._store(locals())
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
         """The layer's output, see the class."""

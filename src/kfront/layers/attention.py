@@ -6,10 +6,11 @@ from typing import Any
 
 from kfront import ops
 from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.options import Option, base_arguments, between, normalisers, one_of
 from kfront.core.registry import serializable
 from kfront.core.rng import SeedGenerator
 from kfront.core.spec import Abstract
-from kfront.layers.options import OptionLayer, choice, documented, known_axis, rate_between
+from kfront.layers.options import OptionLayer, documented, known_axis
 from kfront.ops.elementwise import dtype_of
 from kfront.ops.random import dropout
 from kfront.ops.shape import dim
@@ -80,10 +81,14 @@ _CALL = """
 class Attention(OptionLayer):
     """Means of values, weighted by how well their keys fit a query."""
 
-    _options = ("use_scale", "score_mode", "dropout", "seed")
     seed_generator: Any = None
     scale: Any = None
     concat_score_weight: Any = None
+    _normalise = normalisers(dropout=between(0, 1), score_mode=one_of("dot", "concat"))
+    use_scale: bool
+    score_mode: str
+    dropout: float
+    seed: Any
 
     def __init__(
         self,
@@ -94,11 +99,7 @@ class Attention(OptionLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        who = type(self).__name__
-        self.use_scale = use_scale
-        self.score_mode = choice(who, "score_mode", score_mode, ("dot", "concat"))
-        self.dropout = rate_between(who, "dropout", dropout)
-        self.seed = seed
+        self._store(locals())
         if self.dropout > 0:
             self.seed_generator = SeedGenerator(seed)
         self.supports_masking = True
@@ -224,10 +225,11 @@ class Attention(OptionLayer):
 class AdditiveAttention(Attention):
     """Means of values, weighted by the sum of ``scale * tanh(query + key)``."""
 
-    _options = ("use_scale", "dropout", "seed")
+    _normalise = normalisers(score_mode=Option(one_of("dot", "concat"), write=None))
+
 
     def __init__(self, use_scale: bool = True, dropout: float = 0.0, **kwargs: Any) -> None:
-        super().__init__(use_scale=use_scale, dropout=dropout, **kwargs)
+        super().__init__(**base_arguments(locals()))
 
     def build(self, input_shape: Any) -> None:
         """Create the factors."""

@@ -8,21 +8,13 @@ from typing import Any
 from kfront import ops
 from kfront.core import shapes_nn
 from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.options import base_arguments, choice, each_rank, int_tuple, normalisers, positive, with_defaults
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract
 from kfront.layers.base import InputSpec
 from kfront.layers.core import _linear_activation
 from kfront.layers.lora import LoraLayer
-from kfront.layers.options import (
-    OptionLayer,
-    choice,
-    data_format,
-    documented,
-    int_tuple,
-    known_axis,
-    positive,
-    with_defaults,
-)
+from kfront.layers.options import OptionLayer, documented, known_axis
 from kfront.ops.nn_conv import conv, conv_transpose, depthwise_conv, separable_conv
 
 __all__ = [
@@ -64,7 +56,21 @@ class _Windowed(OptionLayer):
     """What all convolution layers share: the window, the bias, the activation."""
 
     rank = 0
+    _normalise = normalisers(
+        depth_multiplier=positive,
+        dilation_rate=each_rank,
+        padding=lambda layer, name, value: choice(layer, name, value, layer._paddings),
+        strides=each_rank,
+    )
     _paddings: tuple[str, ...] = ("valid", "same")
+    _writes_activity_regularizer = True
+    filters: int
+    kernel_size: tuple[int, ...]
+    strides: tuple[int, ...]
+    dilation_rate: tuple[int, ...]
+    padding: str
+    data_format: str
+    depth_multiplier: int
     activation: Any
     use_bias: bool
     bias: Any = None
@@ -72,19 +78,13 @@ class _Windowed(OptionLayer):
     bias_regularizer: Any
     bias_constraint: Any
 
-    def _set_window(self, kernel_size: Any, strides: Any, padding: Any, layout: Any, dilation_rate: Any) -> None:
-        who, n = type(self).__name__, self.rank
-        self.kernel_size = int_tuple(who, "kernel_size", kernel_size, n)
-        self.strides = int_tuple(who, "strides", strides, n)
-        self.dilation_rate = int_tuple(who, "dilation_rate", dilation_rate, n)
-        self.padding = choice(who, "padding", padding, self._paddings)
-        self.data_format = data_format(who, layout)
+    def _check_window(self) -> None:
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
             raise ArgumentError(
-                f"[{who}] expected `strides` or `dilation_rate` to be 1, got strides {self.strides} and dilation_rate "
-                f"{self.dilation_rate}; use two layers."
+                f"[{type(self).__name__}] expected `strides` or `dilation_rate` to be 1, got strides {self.strides} "
+                f"and dilation_rate {self.dilation_rate}; use two layers."
             )
-        self.input_spec = InputSpec(ndim=n + 2)
+        self.input_spec = InputSpec(ndim=self.rank + 2)
 
     @property
     def _channel_axis(self) -> int:
@@ -146,24 +146,8 @@ class _Windowed(OptionLayer):
 class BaseConv(_Windowed, LoraLayer):
     """Convolution layer of any rank."""
 
-    _options = (
-        "filters",
-        "kernel_size",
-        "strides",
-        "padding",
-        "data_format",
-        "dilation_rate",
-        "groups",
-        "activation",
-        "use_bias",
-        "kernel_initializer",
-        "bias_initializer",
-        "kernel_regularizer",
-        "bias_regularizer",
-        "activity_regularizer",
-        "kernel_constraint",
-        "bias_constraint",
-    )
+    _normalise = normalisers(groups=positive)
+    groups: int
     kernel: Any = None
 
     def __init__(
@@ -189,23 +173,13 @@ class BaseConv(_Windowed, LoraLayer):
         lora = kwargs.pop("lora_rank", None), kwargs.pop("lora_alpha", None)
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self._set_lora(*lora)
-        who = type(self).__name__
-        self.filters, self.groups = positive(who, "filters", filters), positive(who, "groups", groups)
+        self._store(locals())
         if self.filters % self.groups:
             raise ArgumentError(
-                f"[{who}] expected `groups` to divide `filters`, got filters={filters} and groups={groups}."
+                f"[{type(self).__name__}] expected `groups` to divide `filters`, got filters={filters} and "
+                f"groups={groups}."
             )
-        self._set_window(kernel_size, strides, padding, data_format, dilation_rate)
-        self._set(
-            activation=activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
-        )
+        self._check_window()
 
     def build(self, input_shape: Any) -> None:
         """Create kernel and bias."""
@@ -312,24 +286,8 @@ class Conv3D(BaseConv):
 class BaseConvTranspose(_Windowed):
     """Transposed convolution layer of any rank."""
 
-    _options = (
-        "filters",
-        "kernel_size",
-        "strides",
-        "padding",
-        "output_padding",
-        "data_format",
-        "dilation_rate",
-        "activation",
-        "use_bias",
-        "kernel_initializer",
-        "bias_initializer",
-        "kernel_regularizer",
-        "bias_regularizer",
-        "activity_regularizer",
-        "kernel_constraint",
-        "bias_constraint",
-    )
+    _normalise = normalisers(output_padding=lambda layer, name, v: None if v is None else int_tuple(layer, name, v, layer.rank, 0))
+    output_padding: tuple[int, ...] | None
     kernel: Any = None
 
     def __init__(
@@ -353,30 +311,16 @@ class BaseConvTranspose(_Windowed):
         **kwargs: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        self.filters = positive(type(self).__name__, "filters", filters)
-        self._set_window(kernel_size, strides, padding, data_format, dilation_rate)
-        self._set_output_padding(output_padding)
-        self._set(
-            activation=activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
-        )
+        self._store(locals())
+        self._check_window()
 
-    def _set_output_padding(self, value: Any) -> None:
-        self.output_padding: tuple[int, ...] | None = None
-        if value is None:
-            return
-        who = type(self).__name__
-        self.output_padding = int_tuple(who, "output_padding", value, self.rank, least=0)
-        if any(p >= s for p, s in zip(self.output_padding, self.strides, strict=True)):
+    def _check_window(self) -> None:
+        super()._check_window()
+        padding = self.output_padding
+        if padding is not None and any(p >= s for p, s in zip(padding, self.strides, strict=True)):
             raise ArgumentError(
-                f"[{who}] expected `output_padding` below `strides` on every axis, got output_padding "
-                f"{self.output_padding} and strides {self.strides}."
+                f"[{type(self).__name__}] expected `output_padding` below `strides` on every axis, got output_padding "
+                f"{padding} and strides {self.strides}."
             )
 
     def build(self, input_shape: Any) -> None:
@@ -464,25 +408,7 @@ class Conv3DTranspose(BaseConvTranspose):
         bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:  # in Keras `data_format` stands before `output_padding` here, unlike in the other ranks
-        super().__init__(
-            filters,
-            kernel_size,
-            strides=strides,
-            padding=padding,
-            output_padding=output_padding,
-            data_format=data_format,
-            dilation_rate=dilation_rate,
-            activation=activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            activity_regularizer=activity_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
-            **kwargs,
-        )
+        super().__init__(**base_arguments(locals()))
 
 
 # ---- depthwise -------------------------------------------------------------------------------------------------------
@@ -491,23 +417,6 @@ class Conv3DTranspose(BaseConvTranspose):
 class BaseDepthwiseConv(_Windowed):
     """Depthwise convolution layer of any rank."""
 
-    _options = (
-        "depth_multiplier",
-        "kernel_size",
-        "strides",
-        "padding",
-        "data_format",
-        "dilation_rate",
-        "activation",
-        "use_bias",
-        "depthwise_initializer",
-        "bias_initializer",
-        "depthwise_regularizer",
-        "bias_regularizer",
-        "activity_regularizer",
-        "depthwise_constraint",
-        "bias_constraint",
-    )
     kernel: Any = None
 
     def __init__(
@@ -530,18 +439,8 @@ class BaseDepthwiseConv(_Windowed):
         **kwargs: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        self.depth_multiplier = positive(type(self).__name__, "depth_multiplier", depth_multiplier)
-        self._set_window(kernel_size, strides, padding, data_format, dilation_rate)
-        self._set(
-            activation=activation,
-            use_bias=use_bias,
-            depthwise_initializer=depthwise_initializer,
-            bias_initializer=bias_initializer,
-            depthwise_regularizer=depthwise_regularizer,
-            bias_regularizer=bias_regularizer,
-            depthwise_constraint=depthwise_constraint,
-            bias_constraint=bias_constraint,
-        )
+        self._store(locals())
+        self._check_window()
 
     def build(self, input_shape: Any) -> None:
         """Create kernel and bias."""
@@ -603,27 +502,6 @@ class DepthwiseConv2D(BaseDepthwiseConv):
 class BaseSeparableConv(_Windowed):
     """Separable convolution layer of any rank."""
 
-    _options = (
-        "depth_multiplier",
-        "filters",
-        "kernel_size",
-        "strides",
-        "padding",
-        "data_format",
-        "dilation_rate",
-        "activation",
-        "use_bias",
-        "depthwise_initializer",
-        "pointwise_initializer",
-        "bias_initializer",
-        "depthwise_regularizer",
-        "pointwise_regularizer",
-        "bias_regularizer",
-        "activity_regularizer",
-        "depthwise_constraint",
-        "pointwise_constraint",
-        "bias_constraint",
-    )
     depthwise_kernel: Any = None
     pointwise_kernel: Any = None
 
@@ -651,23 +529,8 @@ class BaseSeparableConv(_Windowed):
         **kwargs: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        who = type(self).__name__
-        self.filters = positive(who, "filters", filters)
-        self.depth_multiplier = positive(who, "depth_multiplier", depth_multiplier)
-        self._set_window(kernel_size, strides, padding, data_format, dilation_rate)
-        self._set(
-            activation=activation,
-            use_bias=use_bias,
-            depthwise_initializer=depthwise_initializer,
-            pointwise_initializer=pointwise_initializer,
-            bias_initializer=bias_initializer,
-            depthwise_regularizer=depthwise_regularizer,
-            pointwise_regularizer=pointwise_regularizer,
-            bias_regularizer=bias_regularizer,
-            depthwise_constraint=depthwise_constraint,
-            pointwise_constraint=pointwise_constraint,
-            bias_constraint=bias_constraint,
-        )
+        self._store(locals())
+        self._check_window()
 
     def build(self, input_shape: Any) -> None:
         """Create both kernels and the bias."""

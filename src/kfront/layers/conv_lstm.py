@@ -7,19 +7,18 @@ from typing import Any
 from kfront import ops
 from kfront.core import shapes_nn
 from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.options import each_rank, kept, normalisers, one_of
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract
 from kfront.layers.base import InputSpec
-from kfront.layers.options import choice, data_format, int_tuple, known_axis, positive
-from kfront.layers.recurrent import FLAGS, OfCell, forward_options, run_steps
-from kfront.layers.recurrent_cells import CELL_WEIGHTS, WEIGHTS_DOC, BaseCell, ForgetBias
+from kfront.layers.options import known_axis
+from kfront.layers.recurrent import OfCell, run_steps
+from kfront.layers.recurrent_cells import WEIGHTS_DOC, BaseCell, ForgetBias
 from kfront.ops.nn_conv import conv
 from kfront.ops.shape import dim
 
 __all__ = ["ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"]
 
-_WINDOW = ("filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate")
-_GATES = ("activation", "recurrent_activation", "use_bias", "unit_forget_bias")
 
 
 class ConvLSTMCell(BaseCell):
@@ -27,37 +26,64 @@ class ConvLSTMCell(BaseCell):
 
     Args:
         rank: number of spatial axes.
-        units: number of output channels.
-        window: kernel_size, strides, padding, data_format, dilation_rate.
-        dropout, recurrent_dropout, seed: as for the layer.
-        options: the other options.
+        filters: number of output channels.
+        kernel_size, strides, padding, data_format, dilation_rate: the window, as for the layer.
         **kwargs: name, trainable, dtype.
     """
 
+    _normalise = normalisers(
+        dilation_rate=each_rank,
+        padding=one_of("valid", "same"),
+        rank=kept,
+        strides=each_rank,
+    )
     _gates = 4
+    filters: int
     kernel_size: tuple[int, ...]
     strides: tuple[int, ...]
     dilation_rate: tuple[int, ...]
     padding: str
     data_format: str
     unit_forget_bias: bool
+    rank: int
 
     def __init__(
         self,
         rank: int,
-        units: int,
-        window: dict[str, Any],
+        filters: int,
+        kernel_size: Any,
+        strides: Any,
+        padding: str,
+        data_format: str | None,
+        dilation_rate: Any,
+        activation: Any,
+        recurrent_activation: Any,
+        use_bias: bool,
+        kernel_initializer: Any,
+        recurrent_initializer: Any,
+        bias_initializer: Any,
+        unit_forget_bias: bool,
+        kernel_regularizer: Any,
+        recurrent_regularizer: Any,
+        bias_regularizer: Any,
+        kernel_constraint: Any,
+        recurrent_constraint: Any,
+        bias_constraint: Any,
         dropout: float,
         recurrent_dropout: float,
         seed: Any,
-        options: dict[str, Any],
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self._start(units, dropout, recurrent_dropout, seed, **options)
-        self._set(rank=rank, filters=units, **window)
-        self.rank: int
-        self.__dict__["state_size"] = [units, units]
+        self._store(locals())
+        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
+            raise ArgumentError(
+                f"[ConvLSTM{rank}D] expected `strides` or `dilation_rate` to be 1, got strides {self.strides} and "
+                f"dilation_rate {self.dilation_rate}."
+            )
+        self.units = self.filters
+        self._start()
+        self.__dict__["state_size"] = [self.units, self.units]
         self._axis = -1 if self.data_format == "channels_last" else 1
 
     def build(self, input_shape: Any) -> None:
@@ -106,7 +132,9 @@ class BaseConvLSTM(OfCell):
     """A convolutional LSTM layer, of any rank."""
 
     rank = 0
-    _options = (*FLAGS, *_WINDOW, *_GATES, *CELL_WEIGHTS, "activity_regularizer", "seed")
+    _cell_class = ConvLSTMCell
+    _cell_name = "conv_lstm_cell"
+    _size = "filters"
     _state_shape: tuple[int | None, ...] = ()
 
     def __init__(
@@ -140,49 +168,11 @@ class BaseConvLSTM(OfCell):
         stateful: bool = False,
         **kwargs: Any,
     ) -> None:
-        window = self._window(kernel_size, strides, padding, data_format, dilation_rate)
-        options = {
-            "activation": activation,
-            "recurrent_activation": recurrent_activation,
-            "use_bias": use_bias,
-            "kernel_initializer": kernel_initializer,
-            "recurrent_initializer": recurrent_initializer,
-            "bias_initializer": bias_initializer,
-            "unit_forget_bias": unit_forget_bias,
-            "kernel_regularizer": kernel_regularizer,
-            "recurrent_regularizer": recurrent_regularizer,
-            "bias_regularizer": bias_regularizer,
-            "kernel_constraint": kernel_constraint,
-            "recurrent_constraint": recurrent_constraint,
-            "bias_constraint": bias_constraint,
-        }
-        own = {"name": "conv_lstm_cell", "dtype": kwargs.get("dtype"), "trainable": kwargs.get("trainable", True)}
-        units = positive(type(self).__name__, "filters", filters)
-        cell = ConvLSTMCell(self.rank, units, window, dropout, recurrent_dropout, seed, options, **own)
-        flags = {
-            "return_sequences": return_sequences,
-            "return_state": return_state,
-            "go_backwards": go_backwards,
-            "stateful": stateful,
-            "activity_regularizer": activity_regularizer,
-        }
-        super(OfCell, self).__init__(cell, **flags, **kwargs)
+        super().__init__(locals())
         self.input_spec = InputSpec(ndim=self.rank + 3)
 
-    def _window(self, kernel_size: Any, strides: Any, padding: Any, layout: Any, dilation_rate: Any) -> dict[str, Any]:
-        who, n = type(self).__name__, self.rank
-        steps, gaps = int_tuple(who, "strides", strides, n), int_tuple(who, "dilation_rate", dilation_rate, n)
-        if max(steps) > 1 and max(gaps) > 1:
-            raise ArgumentError(
-                f"[{who}] expected `strides` or `dilation_rate` to be 1, got strides {steps} and dilation_rate {gaps}."
-            )
-        return {
-            "kernel_size": int_tuple(who, "kernel_size", kernel_size, n),
-            "strides": steps,
-            "padding": choice(who, "padding", padding, ("valid", "same")),
-            "data_format": data_format(who, layout),
-            "dilation_rate": gaps,
-        }
+    def _more_for_cell(self) -> dict[str, Any]:
+        return {"rank": self.rank}
 
     def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
         """Build the cell, and the carried states of a stateful layer."""
@@ -339,7 +329,7 @@ def _of_rank(n: int) -> Any:
     )
     body = {"__doc__": doc, "__module__": __name__, "rank": n}
     made = type(BaseConvLSTM)(f"ConvLSTM{n}D", (BaseConvLSTM,), body)
-    return serializable("keras.layers")(forward_options(BaseConvLSTM._options, made))
+    return serializable("keras.layers")(made)
 
 
 ConvLSTM1D: Any = _of_rank(1)

@@ -9,9 +9,10 @@ import numpy as np
 from kfront import activations, ops
 from kfront.core.dtypes import is_int
 from kfront.core.errors import ArgumentTypeError, SavingError, ShapeError
+from kfront.core.options import normalisers, positive
 from kfront.core.registry import serializable
 from kfront.layers.base import InputSpec, Layer
-from kfront.layers.options import OptionLayer, known_axis, positive
+from kfront.layers.options import OptionLayer, known_axis
 from kfront.layers.quantized import Layout, Quantizable, QuantizedWeight
 from kfront.layers.symbolic_call import spec_by_call
 from kfront.ops.elementwise import dtype_of
@@ -56,18 +57,6 @@ class Dense(Quantizable):
     (2, 4)
     """
 
-    _options = (
-        "units",
-        "activation",
-        "use_bias",
-        "kernel_initializer",
-        "bias_initializer",
-        "kernel_regularizer",
-        "bias_regularizer",
-        "kernel_constraint",
-        "bias_constraint",
-        "quantization_config",
-    )
     units: int
     activation: Any
     use_bias: bool
@@ -97,21 +86,9 @@ class Dense(Quantizable):
         quantization_config: Any = None,
         **kwargs: Any,
     ) -> None:
-        units = positive("Dense", "units", units)
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        self._set_quantization(quantization_config)
+        self._store(locals())
         self._set_lora(lora_rank, lora_alpha)
-        self._set(
-            units=units,
-            activation=activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
-        )
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
 
@@ -193,16 +170,11 @@ class Embedding(Quantizable):
     (2, 10, 64)
     """
 
-    _options = (
-        "input_dim",
-        "output_dim",
-        "embeddings_initializer",
-        "embeddings_regularizer",
-        "activity_regularizer",
-        "embeddings_constraint",
-        "mask_zero",
-        "quantization_config",
-    )
+    _normalise = normalisers(input_dim=positive, output_dim=positive, weights=None)
+    _writes_activity_regularizer = True
+    input_dim: int
+    output_dim: int
+    mask_zero: bool
     embeddings_initializer: Any
     embeddings_regularizer: Any
     embeddings_constraint: Any
@@ -225,21 +197,9 @@ class Embedding(Quantizable):
         **kwargs: Any,
     ) -> None:
         kwargs.pop("input_length", None)
-        input_dim = positive("Embedding", "input_dim", input_dim)
-        output_dim = positive("Embedding", "output_dim", output_dim)
         super().__init__(**{**kwargs, "autocast": False})
-        self._set_quantization(quantization_config)
+        self._store(locals())
         self._set_lora(lora_rank, lora_alpha)
-        self._set(
-            input_dim=input_dim,
-            output_dim=output_dim,
-            embeddings_initializer=embeddings_initializer,
-            embeddings_regularizer=embeddings_regularizer,
-            embeddings_constraint=embeddings_constraint,
-        )
-        self.input_dim: int
-        self.output_dim: int
-        self.mask_zero = mask_zero
         self.supports_masking = mask_zero
         if weights is not None:
             self.build()
@@ -303,7 +263,8 @@ class Masking(OptionLayer):
     [[False, True]]
     """
 
-    _options = ("mask_value",)
+
+    mask_value: Any
 
     def __init__(self, mask_value: Any = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -311,8 +272,7 @@ class Masking(OptionLayer):
             from kfront.core import codec
 
             mask_value = codec.deserialize_keras_object(mask_value)
-        self.__dict__["mask_value"] = mask_value
-        self.mask_value: Any
+        self._store(locals())
         self.supports_masking = True
         self._built_when_made()
 

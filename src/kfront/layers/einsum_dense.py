@@ -8,6 +8,7 @@ import numpy as np
 
 from kfront import ops
 from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.options import normalisers
 from kfront.core.registry import serializable
 from kfront.initializers import VarianceScaling
 from kfront.layers.core import _linear_activation
@@ -96,20 +97,6 @@ class EinsumDense(Quantizable):
     (2, 3, 4, 5)
     """
 
-    _options = (
-        "output_shape",
-        "equation",
-        "activation",
-        "bias_axes",
-        "kernel_initializer",
-        "bias_initializer",
-        "kernel_regularizer",
-        "bias_regularizer",
-        "activity_regularizer",
-        "kernel_constraint",
-        "bias_constraint",
-        "quantization_config",
-    )
     activation: Any
     kernel_initializer: Any
     bias_initializer: Any
@@ -119,10 +106,18 @@ class EinsumDense(Quantizable):
     bias_constraint: Any
     kernel: Any = None
     bias: Any = None
+    _normalise = normalisers(
+        gptq_unpacked_column_size=None,
+        output_shape=lambda layer, name, value: (value,) if isinstance(value, int) else tuple(value),
+    )
+    _writes_activity_regularizer = True
+    equation: str
+    output_shape: tuple[int | None, ...]
     _terms: Equation
     _letters: tuple[list[str], list[str]]
     _contracted = 0
     _zero_name = "zero_point"
+    bias_axes: str | None
 
     def __init__(
         self,
@@ -143,27 +138,14 @@ class EinsumDense(Quantizable):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self._set_quantization(quantization_config)
-        self._set_lora(lora_rank, lora_alpha)
         self.__dict__["_terms"] = Equation(equation)
-        self.equation = equation
-        self.output_shape = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
         for axis in bias_axes or "":
             if axis not in self._terms.outputs:
                 raise ArgumentError(
                     f"[EinsumDense] expected `bias_axes` among the output axes of {equation!r}, got {bias_axes!r}."
                 )
-        self._set(
-            activation=activation,
-            bias_axes=bias_axes,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
-        )
-        self.bias_axes: str | None
+        self._store(locals())
+        self._set_lora(lora_rank, lora_alpha)
 
     def _sizes(self, input_shape: Any) -> tuple[list[str], list[str], dict[str, int | None]]:
         """Input letters, output letters, and the size behind each letter, None where it is not known."""

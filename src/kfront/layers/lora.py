@@ -8,8 +8,9 @@ import numpy as np
 
 from kfront import ops
 from kfront.core.errors import ArgumentError, NotBuiltError
+from kfront.core.options import positive
 from kfront.layers.derived_weight import DerivedWeight
-from kfront.layers.options import OptionLayer, positive
+from kfront.layers.options import OptionLayer
 
 __all__ = ["LoraLayer", "LowRankWeight"]
 
@@ -59,7 +60,7 @@ class LoraLayer(OptionLayer):
 
     def _set_lora(self, rank: Any, alpha: Any) -> None:
         if rank is not None:
-            self.lora_rank = positive(type(self).__name__, "lora_rank", rank)
+            self.lora_rank = positive(self, "lora_rank", rank)
             self.lora_alpha = self.lora_rank if alpha is None else alpha
 
     def _start_lora(self) -> None:

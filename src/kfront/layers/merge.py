@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from kfront import ops
+from kfront.core.dtypes import result_type
 from kfront.core.errors import ArgumentError, ArgumentTypeError, KfrontError, ShapeError
+from kfront.core.options import normalisers
 from kfront.core.registry import serializable
 from kfront.core.shapes import broadcast
+from kfront.core.spec import Abstract
 from kfront.core.state import state
 from kfront.layers.base import Layer
 from kfront.layers.options import OptionLayer, documented
@@ -97,8 +100,6 @@ class Merge(OptionLayer):
         return self._inferred(inputs)
 
     def _inferred(self, inputs: Any) -> Any:
-        from kfront.core.spec import Abstract
-
         out = self._merge(_of_one_rank([Abstract(x.shape, x.dtype) for x in inputs]), [None] * len(inputs))
         shape = self.compute_output_shape([x.shape for x in inputs])
         return Abstract(shape, out.dtype)
@@ -255,11 +256,11 @@ class Concatenate(Merge):
     (2, 8)
     """
 
-    _options = ("axis",)
+    axis: int
 
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.axis = axis
+        self._store(locals())
 
     def call(self, inputs: Any) -> Any:
         """The layer's output, see the class."""
@@ -292,9 +293,6 @@ class Concatenate(Merge):
         return self._inferred(inputs)
 
     def _inferred(self, inputs: Any) -> Any:
-        from kfront.core.dtypes import result_type
-        from kfront.core.spec import Abstract
-
         shape = self.compute_output_shape([tuple(x.shape) for x in inputs])
         return Abstract(shape, result_type(*(x.dtype for x in inputs)))
 
@@ -307,6 +305,15 @@ class Concatenate(Merge):
             full = ops.ones_like(x, dtype="bool")
             parts.append(full if m is None else ops.logical_and(full, _spread(m, x)))
         return ops.any(ops.concatenate(parts, axis=self.axis), axis=-1)
+
+
+def _axis_or_pair(layer: Merge, name: str, axes: Any) -> Any:
+    if not isinstance(axes, int):
+        if not isinstance(axes, (list, tuple)) or not all(isinstance(a, int) for a in axes):
+            raise ArgumentTypeError(f"[Dot] expected `axes` to be an int or a pair of ints, got {axes!r}.")
+        if len(axes) != 2:
+            raise ArgumentError(f"[Dot] expected `axes` to be an int or a pair of ints, got {axes!r}.")
+    return axes
 
 
 @serializable("keras.layers")
@@ -333,19 +340,14 @@ class Dot(Merge):
     11.0
     """
 
-    _options = ("axes", "normalize")
+    _normalise = normalisers(axes=_axis_or_pair)
     _count = 2
+    axes: Any
+    normalize: bool
 
     def __init__(self, axes: Any, normalize: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if not isinstance(axes, int):
-            if not isinstance(axes, (list, tuple)) or not all(isinstance(a, int) for a in axes):
-                raise ArgumentTypeError(f"[Dot] expected `axes` to be an int or a pair of ints, got {axes!r}.")
-            if len(axes) != 2:
-                raise ArgumentError(f"[Dot] expected `axes` to be an int or a pair of ints, got {axes!r}.")
-        self.__dict__["axes"] = axes
-        self.axes: Any
-        self.normalize = normalize
+        self._store(locals())
 
     def _axes_for(self, shapes: Sequence[Sequence[Any]]) -> tuple[int, int]:
         given = (self.axes,) * 2 if isinstance(self.axes, int) else self.axes

@@ -8,34 +8,38 @@ from typing import Any
 
 from kfront import config, ops
 from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.options import Option, between, normalisers, positive
 from kfront.core.registry import serializable
 from kfront.core.rng import SeedGenerator
 from kfront.core.spec import Abstract
 from kfront.layers.attention import masked_softmax
 from kfront.layers.einsum_dense import EinsumDense
 from kfront.layers.multi_head_hooks import HeadHooks
-from kfront.layers.options import OptionLayer, documented, positive, rate_between
+from kfront.layers.options import OptionLayer, documented
 from kfront.ops.nn_core import dot_product_attention
 from kfront.ops.random import dropout
 from kfront.ops.shape import dim
 
 __all__ = ["GroupedQueryAttention", "MultiHeadAttention"]
 
-_WEIGHTS = (
-    "kernel_initializer",
-    "bias_initializer",
-    "kernel_regularizer",
-    "bias_regularizer",
-    "activity_regularizer",
-    "kernel_constraint",
-    "bias_constraint",
-    "seed",
-)
-
-
 class _Heads(OptionLayer):
     """What both layers share: projections, masks, and attention between projected tensors."""
 
+    _normalise = normalisers(
+        attention_axes=lambda layer, name, value: _axes_of(value),
+        dropout=between(0, 1),
+        flash_attention=Option(lambda layer, name, value: _flash_attention(value), write=None),
+        head_dim=positive,
+        key_dim=positive,
+        num_heads=positive,
+        num_key_value_heads=positive,
+        num_query_heads=positive,
+        output_shape=lambda layer, name, value: _output_shape(value),
+        sliding_window=lambda layer, name, value: None if value is None else positive(layer, name, value),
+        value_dim=lambda layer, name, value: layer.key_dim if value is None else positive(layer, name, value),
+    )
+    _writes_activity_regularizer = True
+    flash_attention: bool
     use_bias: bool
     use_gate: bool
     dropout: float
@@ -49,14 +53,6 @@ class _Heads(OptionLayer):
     kernel_constraint: Any
     bias_constraint: Any
     _axes: tuple[int, ...] = (1,)
-
-    def _start(self, flash_attention: bool | None, dropout: Any, sliding_window: Any, **options: Any) -> None:
-        who = type(self).__name__
-        self.dropout = rate_between(who, "dropout", dropout)
-        self.sliding_window = None if sliding_window is None else positive(who, "sliding_window", sliding_window)
-        self.flash_attention = config.is_flash_attention_enabled() if flash_attention is None else flash_attention
-        self._set(**options)
-        self.supports_masking = True
 
     def _start_dropout(self) -> None:
         if self.dropout > 0 and self.seed_generator is None:
@@ -221,18 +217,6 @@ _CALL = """
 class MultiHeadAttention(HeadHooks, _Heads):
     """Several heads, each of which takes means of values, weighted by how well their keys fit a query."""
 
-    _options = (
-        "num_heads",
-        "key_dim",
-        "value_dim",
-        "dropout",
-        "use_bias",
-        "use_gate",
-        "output_shape",
-        "attention_axes",
-        "sliding_window",
-        *_WEIGHTS,
-    )
     num_heads: int = 0
     key_dim: int = 0
     value_dim: int = 0
@@ -244,6 +228,8 @@ class MultiHeadAttention(HeadHooks, _Heads):
     value_dense: Any = None
     output_dense: Any = None
     _gate_dense: Any = None
+    output_shape: tuple[int, ...] | None
+    attention_axes: tuple[int, ...] | None
 
     def __init__(
         self,
@@ -268,28 +254,8 @@ class MultiHeadAttention(HeadHooks, _Heads):
         **kwargs: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        who = "MultiHeadAttention"
-        self.num_heads, self.key_dim = positive(who, "num_heads", num_heads), positive(who, "key_dim", key_dim)
-        self.value_dim = self.key_dim if value_dim is None else positive(who, "value_dim", value_dim)
-        self.__dict__["output_shape"] = _output_shape(output_shape)
-        self.output_shape: tuple[int, ...] | None
-        axes = (attention_axes,) if isinstance(attention_axes, int) else attention_axes
-        self.__dict__["attention_axes"] = None if axes is None else tuple(axes)
-        self.attention_axes: tuple[int, ...] | None
-        self._start(
-            flash_attention,
-            dropout,
-            sliding_window,
-            use_bias=use_bias,
-            use_gate=use_gate,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
-            seed=seed,
-        )
+        self._store(locals())
+        self.supports_masking = True
 
     def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
         """Create the projections."""
@@ -380,6 +346,15 @@ class MultiHeadAttention(HeadHooks, _Heads):
         return out, Abstract((*free, self.num_heads, *sizes), self.compute_dtype)
 
 
+def _axes_of(value: Any) -> tuple[int, ...] | None:
+    axes = (value,) if isinstance(value, int) else value
+    return None if axes is None else tuple(axes)
+
+
+def _flash_attention(value: bool | None) -> bool | None:
+    return config.is_flash_attention_enabled() if value is None else value
+
+
 def _output_shape(value: Any) -> tuple[int, ...] | None:
     if value is None:
         return None
@@ -437,21 +412,14 @@ def _check_shapes(who: str, query: Any, value: Any, key: Any) -> None:
 class GroupedQueryAttention(_Heads):
     """Attention with several heads, in which groups of query heads share the heads of key and value."""
 
-    _options = (
-        "head_dim",
-        "num_query_heads",
-        "num_key_value_heads",
-        "use_bias",
-        "use_gate",
-        "sliding_window",
-        "dropout",
-        *_WEIGHTS,
-    )
     _query_dense: Any = None
     _key_dense: Any = None
     _value_dense: Any = None
     _output_dense: Any = None
     _gate_dense: Any = None
+    head_dim: int
+    num_query_heads: int
+    num_key_value_heads: int
 
     def __init__(
         self,
@@ -474,29 +442,13 @@ class GroupedQueryAttention(_Heads):
         **kwargs: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        who = "GroupQueryAttention"
-        self.head_dim = positive(who, "head_dim", head_dim)
-        self.num_query_heads = positive(who, "num_query_heads", num_query_heads)
-        self.num_key_value_heads = positive(who, "num_key_value_heads", num_key_value_heads)
+        self._store(locals())
         if self.num_query_heads % self.num_key_value_heads:
             raise ArgumentError(
-                f"[{who}] expected `num_key_value_heads` to divide `num_query_heads`, got {num_key_value_heads} and "
+                f"[GroupQueryAttention] expected `num_key_value_heads` to divide `num_query_heads`, got {num_key_value_heads} and "
                 f"{num_query_heads}."
             )
-        self._start(
-            flash_attention,
-            dropout,
-            sliding_window,
-            use_bias=use_bias,
-            use_gate=use_gate,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
-            seed=seed,
-        )
+        self.supports_masking = True
 
     def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
         """Create the projections."""

@@ -6,7 +6,9 @@ from typing import Any
 
 from kfront import ops
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
+from kfront.core.options import normalisers
 from kfront.core.registry import serializable
+from kfront.core.typing import Config
 from kfront.layers.base import InputSpec
 from kfront.layers.options import OptionLayer, known_axis
 from kfront.ops.elementwise import dtype_of
@@ -27,14 +29,6 @@ __all__ = [
 ]
 
 _HALF = ("float16", "bfloat16")
-_AFFINE = (
-    "beta_initializer",
-    "gamma_initializer",
-    "beta_regularizer",
-    "gamma_regularizer",
-    "beta_constraint",
-    "gamma_constraint",
-)
 
 
 class _Affine(OptionLayer):
@@ -70,12 +64,26 @@ class _Affine(OptionLayer):
         return tuple(input_shape)
 
 
-def _axis_list(who: str, axis: Any) -> Any:
+def _axis_or_axes(layer: OptionLayer, name: str, axis: Any) -> int | list[int]:
     if isinstance(axis, int) and not isinstance(axis, bool):
         return axis
     if isinstance(axis, (list, tuple)) and all(isinstance(a, int) for a in axis):
         return list(axis)
-    raise ArgumentTypeError(f"[{who}] expected `axis` to be an int or a list of ints, got {axis!r}.")
+    raise ArgumentTypeError(f"[{type(layer).__name__}] expected `axis` to be an int or a list of ints, got {axis!r}.")
+
+
+def _one_axis(layer: OptionLayer, name: str, axis: Any) -> int:
+    if isinstance(axis, (list, tuple)) and len(axis) == 1:
+        axis = axis[0]
+    if not isinstance(axis, int) or isinstance(axis, bool):
+        raise ArgumentTypeError(f"[{type(layer).__name__}] expected `axis` to be an int, got {axis!r}.")
+    return axis
+
+
+def _group_count(layer: OptionLayer, name: str, groups: Any) -> int:
+    if not isinstance(groups, int) or isinstance(groups, bool) or (groups < 1 and groups != -1):
+        raise ArgumentError(f"[{type(layer).__name__}] expected `groups` to be a positive int or -1, got {groups!r}.")
+    return groups
 
 
 def _value(variable: Any) -> Any:
@@ -132,24 +140,10 @@ class BatchNormalization(_Affine):
     [-1.0, 1.0]
     """
 
-    _options = (
-        "axis",
-        "momentum",
-        "epsilon",
-        "center",
-        "scale",
-        "beta_initializer",
-        "gamma_initializer",
-        "moving_mean_initializer",
-        "moving_variance_initializer",
-        "beta_regularizer",
-        "gamma_regularizer",
-        "beta_constraint",
-        "gamma_constraint",
-        "synchronized",
-        "renorm",
-        "renorm_clipping",
-        "renorm_momentum",
+    _normalise = normalisers(
+        axis=_one_axis,
+        epsilon=lambda layer, name, value: float(value),
+        momentum=lambda layer, name, value: float(value),
     )
     synchronized: bool
     renorm: bool
@@ -162,6 +156,8 @@ class BatchNormalization(_Affine):
     moving_variance: Any = None
     moving_mean_initializer: Any
     moving_variance_initializer: Any
+    axis: int
+    momentum: float
 
     def __init__(
         self,
@@ -185,31 +181,8 @@ class BatchNormalization(_Affine):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if isinstance(axis, (list, tuple)) and len(axis) == 1:
-            axis = axis[0]
-        if not isinstance(axis, int) or isinstance(axis, bool):
-            raise ArgumentTypeError(f"[BatchNormalization] expected `axis` to be an int, got {axis!r}.")
-        self._set(
-            axis=axis,
-            momentum=float(momentum),
-            epsilon=float(epsilon),
-            center=center,
-            scale=scale,
-            beta_initializer=beta_initializer,
-            gamma_initializer=gamma_initializer,
-            moving_mean_initializer=moving_mean_initializer,
-            moving_variance_initializer=moving_variance_initializer,
-            beta_regularizer=beta_regularizer,
-            gamma_regularizer=gamma_regularizer,
-            beta_constraint=beta_constraint,
-            gamma_constraint=gamma_constraint,
-            synchronized=synchronized,
-            renorm=renorm,
-            renorm_clipping=_clipping(renorm_clipping) if renorm else renorm_clipping,
-            renorm_momentum=renorm_momentum,
-        )
-        self.axis: int
-        self.momentum: float
+        renorm_clipping = _clipping(renorm_clipping) if renorm else renorm_clipping
+        self._store(locals())
         self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
@@ -331,7 +304,9 @@ class LayerNormalization(_Affine):
     [-1.0, 1.0]
     """
 
-    _options = ("axis", "epsilon", "center", "scale", "rms_scaling", *_AFFINE)
+    _normalise = normalisers(axis=_axis_or_axes)
+    axis: int | list[int]
+    rms_scaling: bool
 
     def __init__(
         self,
@@ -349,21 +324,8 @@ class LayerNormalization(_Affine):
     ) -> None:
         rms_scaling = kwargs.pop("rms_scaling", False)
         super().__init__(**kwargs)
-        self._set(
-            axis=_axis_list("LayerNormalization", axis),
-            epsilon=epsilon,
-            center=center,
-            scale=scale,
-            rms_scaling=rms_scaling,
-            beta_initializer=beta_initializer,
-            gamma_initializer=gamma_initializer,
-            beta_regularizer=beta_regularizer,
-            gamma_regularizer=gamma_regularizer,
-            beta_constraint=beta_constraint,
-            gamma_constraint=gamma_constraint,
-        )
-        self.axis: Any
-        self.rms_scaling: bool
+        self._store(locals())
+        self.rms_scaling = rms_scaling
         self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
@@ -374,6 +336,10 @@ class LayerNormalization(_Affine):
         if self.rms_scaling:
             self.center, self.scale = False, True
         self._add_affine(shape)
+
+    def get_config(self) -> Config:
+        """Constructor arguments."""
+        return {**super().get_config(), "rms_scaling": self.rms_scaling}
 
     def call(self, inputs: Any) -> Any:
         """The layer's output, see the class."""
@@ -404,14 +370,14 @@ class RMSNormalization(OptionLayer):
     [1.0, -1.0]
     """
 
-    _options = ("axis", "epsilon")
+    _normalise = normalisers(axis=_axis_or_axes)
     scale: Any = None
+    axis: int | list[int]
+    epsilon: float
 
     def __init__(self, axis: Any = -1, epsilon: float = 1e-6, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.__dict__["axis"] = _axis_list("RMSNormalization", axis)
-        self.axis: Any
-        self.epsilon = epsilon
+        self._store(locals())
 
     def build(self, input_shape: Any) -> None:
         """Create the scale."""
@@ -458,7 +424,9 @@ class GroupNormalization(_Affine):
     [-1.0, 1.0, -1.0, 1.0]
     """
 
-    _options = ("groups", "axis", "epsilon", "center", "scale", *_AFFINE)
+    _normalise = normalisers(groups=_group_count)
+    groups: int
+    axis: int
 
     def __init__(
         self,
@@ -476,23 +444,7 @@ class GroupNormalization(_Affine):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if not isinstance(groups, int) or isinstance(groups, bool) or (groups < 1 and groups != -1):
-            raise ArgumentError(f"[GroupNormalization] expected `groups` to be a positive int or -1, got {groups!r}.")
-        self._set(
-            groups=groups,
-            axis=axis,
-            epsilon=epsilon,
-            center=center,
-            scale=scale,
-            beta_initializer=beta_initializer,
-            gamma_initializer=gamma_initializer,
-            beta_regularizer=beta_regularizer,
-            gamma_regularizer=gamma_regularizer,
-            beta_constraint=beta_constraint,
-            gamma_constraint=gamma_constraint,
-        )
-        self.groups: int
-        self.axis: int
+        self._store(locals())
         self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
@@ -542,12 +494,12 @@ class UnitNormalization(OptionLayer):
     [0.6, 0.8]
     """
 
-    _options = ("axis",)
+    _normalise = normalisers(axis=_axis_or_axes)
+    axis: int | list[int]
 
     def __init__(self, axis: Any = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.__dict__["axis"] = _axis_list("UnitNormalization", axis)
-        self.axis: Any
+        self._store(locals())
         self.supports_masking = True
         self._built_when_made()
 

@@ -7,10 +7,11 @@ from typing import Any
 from kfront import ops
 from kfront.core import shapes_nn
 from kfront.core.errors import ShapeError
+from kfront.core.options import each_rank, normalisers, one_of, with_defaults
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract
 from kfront.layers.base import InputSpec
-from kfront.layers.options import OptionLayer, choice, data_format, documented, int_tuple, with_defaults
+from kfront.layers.options import OptionLayer, documented
 from kfront.ops.elementwise import dtype_of
 from kfront.ops.nn_conv import adaptive_average_pool, adaptive_max_pool, average_pool, max_pool
 
@@ -65,7 +66,14 @@ def _doc(head: str, name: str, n: int, args: str, out: Any, more: str = "") -> s
 class BasePooling(OptionLayer):
     """Pooling over windows, of any rank."""
 
-    _options = ("pool_size", "padding", "strides", "data_format")
+    _normalise = normalisers(
+        padding=one_of("valid", "same"),
+        strides=lambda layer, name, value: layer.pool_size if value is None else each_rank(layer, name, value),
+    )
+    pool_size: tuple[int, ...]
+    strides: tuple[int, ...]
+    padding: str
+    data_format: str
     rank = 0
     _pool: Any = None
 
@@ -79,16 +87,9 @@ class BasePooling(OptionLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(name=name, **kwargs)
-        who, n = type(self).__name__, self.rank
-        self.pool_size = int_tuple(who, "pool_size", pool_size, n)
-        self.strides = self.pool_size if strides is None else int_tuple(who, "strides", strides, n)
-        self.padding = choice(who, "padding", padding, ("valid", "same"))
-        self._set_layout(data_format)
-        self.input_spec = InputSpec(ndim=n + 2)
+        self._store(locals())
+        self.input_spec = InputSpec(ndim=self.rank + 2)
         self._built_when_made()
-
-    def _set_layout(self, layout: Any) -> None:
-        self.data_format = data_format(type(self).__name__, layout)
 
     def call(self, inputs: Any) -> Any:
         """The layer's output, see the class."""
@@ -142,18 +143,16 @@ AveragePooling3D: Any = _windows("Average", "Mean", 3, average_pool, _of_any)
 class BaseAdaptivePooling(OptionLayer):
     """Pooling into a given number of windows, of any rank."""
 
-    _options = ("output_size", "data_format")
+    _normalise = normalisers(output_size=each_rank)
+    output_size: tuple[int, ...]
+    data_format: str
     rank = 0
     _pool: Any = None
 
     def __init__(self, output_size: Any, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.output_size = int_tuple(type(self).__name__, "output_size", output_size, self.rank)
-        self._set_layout(data_format)
+        self._store(locals())
         self.input_spec = InputSpec(ndim=self.rank + 2)
-
-    def _set_layout(self, layout: Any) -> None:
-        self.data_format = data_format(type(self).__name__, layout)
 
     def call(self, inputs: Any) -> Any:
         """The layer's output, see the class."""
@@ -199,21 +198,19 @@ AdaptiveAveragePooling3D: Any = _adaptive("Average", "Mean", 3, adaptive_average
 class BaseGlobalPooling(OptionLayer):
     """Pooling over all spatial axes, of any rank."""
 
-    _options = ("data_format", "keepdims")
+    data_format: str
+    keepdims: bool
+    _axes: tuple[int, ...]
     rank = 0
     _reduce: Any = None
 
     def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._set_layout(data_format)
-        self.keepdims = keepdims
+        self._store(locals())
         self.input_spec = InputSpec(ndim=self.rank + 2)
         self._built_when_made()
-
-    def _set_layout(self, layout: Any) -> None:
-        self.data_format = data_format(type(self).__name__, layout)
         first = 1 if self.data_format == "channels_last" else 2
-        self._axes = tuple(range(first, first + self.rank))
+        self.__dict__["_axes"] = tuple(range(first, first + self.rank))
 
     def call(self, inputs: Any) -> Any:
         """The layer's output, see the class."""

@@ -17,6 +17,7 @@ import numpy as np
 from kfront import ops, quantizers
 from kfront.core.errors import ArgumentError, NotBuiltError, ShapeError, UnsupportedError
 from kfront.layers.derived_weight import DerivedWeight
+from kfront.core.options import Option, normalisers
 from kfront.layers.float8 import Float8
 from kfront.layers.lora import LoraLayer, LowRankWeight
 from kfront.quantizers.calibrated import Quantized, Statistics, nearest
@@ -249,6 +250,20 @@ def _fitting(scale: Any, layout: Layout) -> Any:
     return layout.scale_to_stored(scale)
 
 
+def _read_config(layer: Quantizable, name: str, config: Any) -> Any:
+    if isinstance(config, dict):
+        from kfront.core.codec import deserialize_keras_object
+
+        config = deserialize_keras_object(config)
+    return None if config is None else config_for(layer.name, None, config)
+
+
+def _write_config(config: Any) -> Any:
+    from kfront.core.codec import serialize_keras_object
+
+    return None if config is None else serialize_keras_object(config)
+
+
 class Quantizable(LoraLayer):
     """A layer that can be quantized.
 
@@ -256,6 +271,11 @@ class Quantizable(LoraLayer):
         quantization_config: how it is quantized, or None.
     """
 
+    _normalise = normalisers(
+        lora_alpha=None,
+        lora_rank=None,
+        quantization_config=Option(check=_read_config, write=_write_config),
+    )
     quantization_config: Any = None
     kernel: Any
     g_idx: Any
@@ -265,11 +285,7 @@ class Quantizable(LoraLayer):
     _special = False  # whether the product needs more than the weight
 
     def _set_quantization(self, config: Any) -> None:
-        if isinstance(config, dict):
-            from kfront.core.codec import deserialize_keras_object
-
-            config = deserialize_keras_object(config)
-        self.__dict__["quantization_config"] = config if config is None else config_for(self.name, None, config)
+        self.__dict__["quantization_config"] = _read_config(self, "quantization_config", config)
 
     def _layout(self, shape: tuple[int, ...]) -> Layout:
         """How the weight is cut up; subclasses define it."""
@@ -603,12 +619,3 @@ class Quantizable(LoraLayer):
         if base is not weight:
             weight.b.assign(np.zeros(weight.b.shape, "float32"))
         return None
-
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        from kfront.core.codec import serialize_keras_object
-
-        config = super().get_config()
-        if self.quantization_config is not None:
-            config["quantization_config"] = serialize_keras_object(self.quantization_config)
-        return config

@@ -9,7 +9,7 @@ outputs back to their places.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,13 @@ import numpy as np
 from kfront import ops
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.options import base_arguments, normalisers, option_names, positive
 from kfront.core.registry import serializable
 from kfront.core.spec import KerasTensor
+from kfront.core.typing import Config
 from kfront.core.variable import Variable
 from kfront.layers.base import InputSpec
-from kfront.layers.options import OptionLayer, documented, positive
+from kfront.layers.options import OptionLayer, documented
 from kfront.layers.recurrent_cells import (
     WEIGHTS_DOC,
     BaseCell,
@@ -43,9 +45,6 @@ from kfront.ops.elementwise import dtype_of
 from kfront.ops.shape import dim
 
 __all__ = ["GRU", "LSTM", "RNN", "SimpleRNN"]
-
-FLAGS = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll", "zero_output_for_mask")
-
 
 class _Carried:
     """A state that a stateful layer carries from batch to batch: tracked, but not one of the layer's weights."""
@@ -161,7 +160,7 @@ _RNN_TAIL = """
 class RNN(OptionLayer):
     """Runs a cell over the steps of sequences."""
 
-    _options = FLAGS
+    _normalise = normalisers(cell=None)
     return_sequences: bool
     return_state: bool
     go_backwards: bool
@@ -186,14 +185,7 @@ class RNN(OptionLayer):
         cell = StackedRNNCells(cell) if isinstance(cell, (list, tuple)) else cell
         check_cell(type(self).__name__, cell)
         self.cell = cell
-        self._set(
-            return_sequences=return_sequences,
-            return_state=return_state,
-            go_backwards=go_backwards,
-            stateful=stateful,
-            unroll=unroll,
-            zero_output_for_mask=zero_output_for_mask,
-        )
+        self._store(locals())
         self.supports_masking = True
 
     @property
@@ -441,19 +433,40 @@ def _leaf_sizes(size: Any) -> Any:
 
 
 class OfCell(RNN):
-    """A layer over one of the built-in cells: its options are the cell's, and so are its weights."""
+    """A layer over one of the built-in cells: the options of the cell are options of the layer, and so are its weights.
 
-    _cell_class: type[BaseCell]
+    Args:
+        given: local variables of the `__init__` of a subclass: each is an option of the cell or an argument of `RNN`.
+    """
+
+    _cell_class: type[BaseCell] = BaseCell
+    _cell_name = ""
+    _size = "units"  # the option that is the cell's size
+    _writes_activity_regularizer = True
     cell: Any
 
-    def _begin(self, cell_options: dict[str, Any], flags: dict[str, Any], kwargs: dict[str, Any]) -> None:
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name in option_names(cls._cell_class):
+            if not hasattr(cls, name):
+                setattr(cls, name, property(lambda self, name=name: getattr(self.cell, name)))
+
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        positive(self, self._size, given[self._size])
+        kwargs = base_arguments(given)
         kwargs.pop("implementation", None)
-        name = {"SimpleRNNCell": "simple_rnn_cell", "LSTMCell": "lstm_cell", "GRUCell": "gru_cell"}
-        positive(type(self).__name__, "units", cell_options["units"])
-        own = {"name": name[self._cell_class.__name__], "dtype": kwargs.get("dtype")}
-        cell = self._cell_class(**cell_options, **own, trainable=kwargs.get("trainable", True))
-        RNN.__init__(self, cell, **flags, **kwargs)
+        options = {name: given[name] for name in option_names(self._cell_class)}
+        options.update(self._more_for_cell(), dtype=kwargs.get("dtype"), trainable=kwargs.get("trainable", True))
+        super().__init__(self._cell_class(**options, name=self._cell_name), **kwargs)
         self.input_spec = InputSpec(ndim=3)
+
+    def _more_for_cell(self) -> dict[str, Any]:
+        """Arguments of the cell that the layer has no option for."""
+        return {}
+
+    def get_config(self) -> Config:
+        """Constructor arguments: those of `RNN` and of the cell."""
+        return {**super().get_config(), **self.cell._stored_options()}
 
 
 def _padding(backend: Any, mask: Any) -> tuple[str, int | None]:
@@ -480,14 +493,6 @@ def _steps_at(x: Any, at: Any) -> Any:
     return ops.take(rows, ops.add(ops.cast(at, "int32"), ops.expand_dims(first, 1)), axis=0)
 
 
-def forward_options(options: tuple[str, ...], cls: Any) -> Any:
-    """Make the cell's options readable on the layer."""
-    for name in options:
-        if name not in FLAGS and name != "activity_regularizer":
-            setattr(cls, name, property(lambda self, name=name: getattr(self.cell, name)))
-    return cls
-
-
 def _doc(name: str, options: str, more: str = "", forget: str = "", paper: str = "") -> str:
     tail = _RNN_TAIL.format(more=more, features="features", units="units")
     return f"""
@@ -504,22 +509,6 @@ def _doc(name: str, options: str, more: str = "", forget: str = "", paper: str =
     """
 
 
-_SHARED = (
-    "kernel_initializer",
-    "recurrent_initializer",
-    "bias_initializer",
-    "kernel_regularizer",
-    "recurrent_regularizer",
-    "bias_regularizer",
-    "activity_regularizer",
-    "kernel_constraint",
-    "recurrent_constraint",
-    "bias_constraint",
-    "dropout",
-    "recurrent_dropout",
-)
-
-
 @serializable("keras.layers")
 @documented(
     _doc(
@@ -531,7 +520,7 @@ class SimpleRNN(OfCell):
     """Recurrent layer whose output is fed back: ``h = activation(x @ kernel + h @ recurrent_kernel + bias)``."""
 
     _cell_class = SimpleRNNCell
-    _options = (*FLAGS, "units", "activation", "use_bias", *_SHARED)
+    _cell_name = "simple_rnn_cell"
 
     def __init__(
         self,
@@ -558,37 +547,12 @@ class SimpleRNN(OfCell):
         seed: Any = None,
         **kwargs: Any,
     ) -> None:
-        cell = {
-            "units": units,
-            "activation": activation,
-            "use_bias": use_bias,
-            "kernel_initializer": kernel_initializer,
-            "recurrent_initializer": recurrent_initializer,
-            "bias_initializer": bias_initializer,
-            "kernel_regularizer": kernel_regularizer,
-            "recurrent_regularizer": recurrent_regularizer,
-            "bias_regularizer": bias_regularizer,
-            "kernel_constraint": kernel_constraint,
-            "recurrent_constraint": recurrent_constraint,
-            "bias_constraint": bias_constraint,
-            "dropout": dropout,
-            "recurrent_dropout": recurrent_dropout,
-            "seed": seed,
-        }
-        flags = {
-            "return_sequences": return_sequences,
-            "return_state": return_state,
-            "go_backwards": go_backwards,
-            "stateful": stateful,
-            "unroll": unroll,
-            "activity_regularizer": activity_regularizer,
-        }
-        self._begin(cell, flags, kwargs)
+        super().__init__(locals())
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments; Keras leaves the seed out, so it is there only when one was given."""
-        seed = self.cell.seed
-        return {**super().get_config(), **({} if seed is None else {"seed": seed})}
+        config = super().get_config()
+        return config if config["seed"] is not None else {n: v for n, v in config.items() if n != "seed"}
 
 
 @serializable("keras.layers")
@@ -606,16 +570,7 @@ class LSTM(OfCell):
     """Long short-term memory: a recurrent layer whose gates decide what its cell state keeps."""
 
     _cell_class = LSTMCell
-    _options = (
-        *FLAGS,
-        "units",
-        "activation",
-        "recurrent_activation",
-        "use_bias",
-        "unit_forget_bias",
-        *_SHARED,
-        "seed",
-    )
+    _cell_name = "lstm_cell"
 
     def __init__(
         self,
@@ -645,34 +600,7 @@ class LSTM(OfCell):
         use_cudnn: Any = "auto",
         **kwargs: Any,
     ) -> None:
-        cell = {
-            "units": units,
-            "activation": activation,
-            "recurrent_activation": recurrent_activation,
-            "use_bias": use_bias,
-            "kernel_initializer": kernel_initializer,
-            "recurrent_initializer": recurrent_initializer,
-            "bias_initializer": bias_initializer,
-            "unit_forget_bias": unit_forget_bias,
-            "kernel_regularizer": kernel_regularizer,
-            "recurrent_regularizer": recurrent_regularizer,
-            "bias_regularizer": bias_regularizer,
-            "kernel_constraint": kernel_constraint,
-            "recurrent_constraint": recurrent_constraint,
-            "bias_constraint": bias_constraint,
-            "dropout": dropout,
-            "recurrent_dropout": recurrent_dropout,
-            "seed": seed,
-        }
-        flags = {
-            "return_sequences": return_sequences,
-            "return_state": return_state,
-            "go_backwards": go_backwards,
-            "stateful": stateful,
-            "unroll": unroll,
-            "activity_regularizer": activity_regularizer,
-        }
-        self._begin(cell, flags, kwargs)
+        super().__init__(locals())
         self.use_cudnn = check_cudnn("LSTM", use_cudnn)
 
 
@@ -692,7 +620,7 @@ class GRU(OfCell):
     """Gated recurrent unit: a recurrent layer whose gates decide what its state keeps."""
 
     _cell_class = GRUCell
-    _options = (*FLAGS, "units", "activation", "recurrent_activation", "use_bias", *_SHARED, "reset_after", "seed")
+    _cell_name = "gru_cell"
 
     def __init__(
         self,
@@ -722,34 +650,7 @@ class GRU(OfCell):
         use_cudnn: Any = "auto",
         **kwargs: Any,
     ) -> None:
-        cell = {
-            "units": units,
-            "activation": activation,
-            "recurrent_activation": recurrent_activation,
-            "use_bias": use_bias,
-            "kernel_initializer": kernel_initializer,
-            "recurrent_initializer": recurrent_initializer,
-            "bias_initializer": bias_initializer,
-            "kernel_regularizer": kernel_regularizer,
-            "recurrent_regularizer": recurrent_regularizer,
-            "bias_regularizer": bias_regularizer,
-            "kernel_constraint": kernel_constraint,
-            "recurrent_constraint": recurrent_constraint,
-            "bias_constraint": bias_constraint,
-            "dropout": dropout,
-            "recurrent_dropout": recurrent_dropout,
-            "reset_after": reset_after,
-            "seed": seed,
-        }
-        flags = {
-            "return_sequences": return_sequences,
-            "return_state": return_state,
-            "go_backwards": go_backwards,
-            "stateful": stateful,
-            "unroll": unroll,
-            "activity_regularizer": activity_regularizer,
-        }
-        self._begin(cell, flags, kwargs)
+        super().__init__(locals())
         self.use_cudnn = check_cudnn("GRU", use_cudnn)
 
 
@@ -763,6 +664,3 @@ def check_cudnn(who: str, value: Any) -> Any:
         raise ArgumentError(f"[{who}] expected `use_cudnn` to be 'auto', True or False, got {value!r}.")
     return value
 
-
-for _cls in (SimpleRNN, LSTM, GRU):
-    forward_options(_cls._options, _cls)

@@ -10,10 +10,11 @@ import numpy as np
 from kfront import activations, ops
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
+from kfront.core.options import normalisers
 from kfront.core.registry import serializable
 from kfront.core.rng import SeedGenerator
 from kfront.layers.base import Layer
-from kfront.layers.options import OptionLayer, documented, known_axis, positive
+from kfront.layers.options import OptionLayer, documented, known_axis
 from kfront.ops.nn_core import linear
 from kfront.ops.random import dropout
 from kfront.ops.rnn import gru_sequence, lstm_sequence
@@ -21,19 +22,6 @@ from kfront.ops.rnn import gru_sequence, lstm_sequence
 __all__ = ["GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"]
 
 _tanh, _sigmoid = activations.tanh, activations.sigmoid
-CELL_WEIGHTS = (
-    "kernel_initializer",
-    "recurrent_initializer",
-    "bias_initializer",
-    "kernel_regularizer",
-    "recurrent_regularizer",
-    "bias_regularizer",
-    "kernel_constraint",
-    "recurrent_constraint",
-    "bias_constraint",
-    "dropout",
-    "recurrent_dropout",
-)
 WEIGHTS_DOC = """
         use_bias: whether there is a bias.
         kernel_initializer, recurrent_initializer, bias_initializer: first values of the weights.{forget}
@@ -79,12 +67,20 @@ class DropoutRNNCell(OptionLayer):
         self.__dict__["_masks"] = (self._masks[0], None)
 
 
+def _clipped_rate(cell: BaseCell, name: str, rate: Any) -> float:
+    if isinstance(rate, bool) or not isinstance(rate, (int, float, np.number)):
+        raise ArgumentError(f"[{type(cell).__name__}] expected `{name}` to be a number between 0 and 1, got {rate!r}.")
+    return min(1.0, max(0.0, float(rate)))
+
+
 class BaseCell(DropoutRNNCell):
     """What the three cells share: weights, dropout, and a step in two parts.
 
     `project` needs the inputs only and can be done for all steps at once; `advance` needs the states.
     """
 
+    _normalise = normalisers(dropout=_clipped_rate, recurrent_dropout=_clipped_rate)
+    seed: Any
     units: int
     use_bias: bool
     activation: Any
@@ -96,15 +92,8 @@ class BaseCell(DropoutRNNCell):
     output_size: int
     _gates = 1
 
-    def _start(self, units: Any, dropout: float, recurrent_dropout: float, seed: Any, **options: Any) -> None:
-        who = type(self).__name__
-        self.units = positive(who, "units", units)
-        for name, rate in (("dropout", dropout), ("recurrent_dropout", recurrent_dropout)):
-            if isinstance(rate, bool) or not isinstance(rate, (int, float, np.number)):
-                raise ArgumentError(f"[{who}] expected `{name}` to be a number between 0 and 1, got {rate!r}.")
-        self._set(dropout=min(1.0, max(0.0, dropout)), recurrent_dropout=min(1.0, max(0.0, recurrent_dropout)))
-        self._set(seed=seed, **options)
-        self.seed_generator = SeedGenerator(seed)
+    def _start(self) -> None:
+        self.seed_generator = SeedGenerator(self.seed)
         self.__dict__["state_size"] = self.output_size = self.units
 
     def build(self, input_shape: Any) -> None:
@@ -224,7 +213,6 @@ def _doc(name: str, options: str, states: str, forget: str = "", paper: str = ""
 class SimpleRNNCell(BaseCell):
     """One step of a SimpleRNN: ``h = activation(x @ kernel + h @ recurrent_kernel + bias)``."""
 
-    _options = ("units", "activation", "use_bias", *CELL_WEIGHTS, "seed")
 
     def __init__(
         self,
@@ -246,23 +234,8 @@ class SimpleRNNCell(BaseCell):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self._start(
-            units,
-            dropout,
-            recurrent_dropout,
-            seed,
-            activation=activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            recurrent_initializer=recurrent_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            recurrent_regularizer=recurrent_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            recurrent_constraint=recurrent_constraint,
-            bias_constraint=bias_constraint,
-        )
+        self._store(locals())
+        self._start()
 
     def call(self, sequence: Any, states: Any, training: bool = False) -> Any:
         """One step, see the class."""
@@ -305,7 +278,6 @@ class ForgetBias:
 class LSTMCell(BaseCell):
     """One step of an LSTM."""
 
-    _options = ("units", "activation", "recurrent_activation", "use_bias", "unit_forget_bias", *CELL_WEIGHTS, "seed")
     _gates = 4
     unit_forget_bias: bool
 
@@ -332,25 +304,8 @@ class LSTMCell(BaseCell):
     ) -> None:
         kwargs.pop("implementation", None)
         super().__init__(**kwargs)
-        self._start(
-            units,
-            dropout,
-            recurrent_dropout,
-            seed,
-            activation=activation,
-            recurrent_activation=recurrent_activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            recurrent_initializer=recurrent_initializer,
-            bias_initializer=bias_initializer,
-            unit_forget_bias=unit_forget_bias,
-            kernel_regularizer=kernel_regularizer,
-            recurrent_regularizer=recurrent_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            recurrent_constraint=recurrent_constraint,
-            bias_constraint=bias_constraint,
-        )
+        self._store(locals())
+        self._start()
         self.__dict__["state_size"] = [self.units, self.units]
 
     def _initializer(self, options: str) -> Any:
@@ -391,7 +346,6 @@ class LSTMCell(BaseCell):
 class GRUCell(BaseCell):
     """One step of a GRU."""
 
-    _options = ("units", "activation", "recurrent_activation", "use_bias", *CELL_WEIGHTS, "reset_after", "seed")
     _gates = 3
     reset_after: bool
 
@@ -418,25 +372,8 @@ class GRUCell(BaseCell):
     ) -> None:
         kwargs.pop("implementation", None)
         super().__init__(**kwargs)
-        self._start(
-            units,
-            dropout,
-            recurrent_dropout,
-            seed,
-            activation=activation,
-            recurrent_activation=recurrent_activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            recurrent_initializer=recurrent_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            recurrent_regularizer=recurrent_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            recurrent_constraint=recurrent_constraint,
-            bias_constraint=bias_constraint,
-            reset_after=reset_after,
-        )
+        self._store(locals())
+        self._start()
 
     def _bias_shape(self, columns: int) -> tuple[int, ...]:
         return (2, columns) if self.reset_after else (columns,)

@@ -7,10 +7,11 @@ from typing import Any
 
 from kfront import ops, regularizers
 from kfront.core.errors import ArgumentError
+from kfront.core.options import base_arguments, between, normalisers
 from kfront.core.registry import serializable
 from kfront.core.rng import SeedGenerator
 from kfront.layers.base import InputSpec
-from kfront.layers.options import OptionLayer, data_format, documented, rate_between
+from kfront.layers.options import OptionLayer, documented
 from kfront.ops.elementwise import dtype_of
 from kfront.ops.random import dropout, normal, uniform
 
@@ -26,17 +27,28 @@ __all__ = [
 ]
 
 
+def _noise_shape(layer: OptionLayer, name: str, shape: Any) -> Any:
+    if shape is None:
+        return None
+    if not isinstance(shape, (list, tuple)) or any(
+        d is not None and (not isinstance(d, int) or isinstance(d, bool) or d < 1) for d in shape
+    ):
+        raise ArgumentError(
+            f"[{type(layer).__name__}] expected `noise_shape` to be a sequence of positive ints and None, got {shape!r}."
+        )
+    return tuple(shape)
+
+
 class _Random(OptionLayer):
     """A layer that draws random numbers in training, from a seed of its own."""
 
+    _normalise = normalisers(noise_shape=_noise_shape, rate=between(0, 1), stddev=between(0, 1))
     seed: Any
     seed_generator: Any = None
 
-    def _start(self, level: str, value: Any, seed: Any) -> None:
-        """Store the strength of the noise and the seed; the generator only where there is noise."""
-        self.__dict__[level] = rate_between(type(self).__name__, level, value)
-        self.seed = seed
-        if value > 0:
+    def _start(self, strength: float, seed: Any) -> None:
+        """Make the generator of random numbers, if there is noise."""
+        if strength > 0:
             self.seed_generator = SeedGenerator(seed)
         self.supports_masking = True
         self._built_when_made()
@@ -44,18 +56,6 @@ class _Random(OptionLayer):
     def compute_output_shape(self, input_shape: Any) -> Any:
         """`input_shape`."""
         return tuple(input_shape)
-
-
-def _noise_shape(who: str, shape: Any) -> Any:
-    if shape is None:
-        return None
-    if not isinstance(shape, (list, tuple)) or any(
-        d is not None and (not isinstance(d, int) or isinstance(d, bool) or d < 1) for d in shape
-    ):
-        raise ArgumentError(
-            f"[{who}] expected `noise_shape` to be a sequence of positive ints and None, got {shape!r}."
-        )
-    return tuple(shape)
 
 
 @serializable("keras.layers")
@@ -84,14 +84,13 @@ class Dropout(_Random):
     1.0
     """
 
-    _options = ("rate", "seed", "noise_shape")
     rate: float
+    noise_shape: Any
 
     def __init__(self, rate: float, noise_shape: Any = None, seed: Any = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._start("rate", rate, seed)
-        self.__dict__["noise_shape"] = _noise_shape(type(self).__name__, noise_shape)
-        self.noise_shape: Any
+        self._store(locals())
+        self._start(rate, seed)
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """The layer's output, see the class."""
@@ -106,8 +105,10 @@ class BaseSpatialDropout(Dropout):
     rank = 0
     data_format = "channels_last"
 
-    def _begin(self, rate: float, seed: Any, name: str | None, dtype: Any) -> None:
-        Dropout.__init__(self, rate, seed=seed, name=name, dtype=dtype)
+    _normalise = normalisers(noise_shape=None)
+
+    def __init__(self, rate: float, seed: Any = None, name: str | None = None, dtype: Any = None) -> None:
+        super().__init__(rate, seed=seed, name=name, dtype=dtype)
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
     def call(self, inputs: Any, training: bool = False) -> Any:
@@ -153,9 +154,6 @@ class SpatialDropout1D(BaseSpatialDropout):
 
     rank = 1
 
-    def __init__(self, rate: float, seed: Any = None, name: str | None = None, dtype: Any = None) -> None:
-        self._begin(rate, seed, name, dtype)
-
 
 @serializable("keras.layers")
 @documented(_SPATIAL.format(layout=_LAYOUT, ndim=4, n=2, shape=(2, 3, 4, 5)))
@@ -167,11 +165,8 @@ class SpatialDropout2D(BaseSpatialDropout):
     def __init__(
         self, rate: float, data_format: str | None = None, seed: Any = None, name: str | None = None, dtype: Any = None
     ) -> None:
-        self._begin(rate, seed, name, dtype)
-        self._set_layout(data_format)
-
-    def _set_layout(self, layout: Any) -> None:
-        self.data_format = data_format(type(self).__name__, layout)
+        super().__init__(**base_arguments(locals()))
+        self._store(locals())
 
 
 @serializable("keras.layers")
@@ -201,12 +196,12 @@ class GaussianDropout(_Random):
     1.0
     """
 
-    _options = ("rate", "seed")
     rate: float
 
     def __init__(self, rate: float, seed: Any = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._start("rate", rate, seed)
+        self._store(locals())
+        self._start(rate, seed)
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """The layer's output, see the class."""
@@ -235,12 +230,12 @@ class GaussianNoise(_Random):
     1.0
     """
 
-    _options = ("stddev", "seed")
     stddev: float
 
     def __init__(self, stddev: float, seed: Any = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._start("stddev", stddev, seed)
+        self._store(locals())
+        self._start(stddev, seed)
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """The layer's output, see the class."""
@@ -275,14 +270,13 @@ class AlphaDropout(_Random):
     1.0
     """
 
-    _options = ("rate", "seed", "noise_shape")
     rate: float
+    noise_shape: Any
 
     def __init__(self, rate: float, noise_shape: Any = None, seed: Any = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._start("rate", rate, seed)
-        self.__dict__["noise_shape"] = _noise_shape(type(self).__name__, noise_shape)
-        self.noise_shape: Any
+        self._store(locals())
+        self._start(rate, seed)
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """The layer's output, see the class."""
@@ -320,11 +314,10 @@ class ActivityRegularization(OptionLayer):
     0.2
     """
 
-    _options = ("l1", "l2")
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
         super().__init__(activity_regularizer=regularizers.L1L2(l1=l1, l2=l2), **kwargs)
-        self.l1, self.l2 = l1, l2
+        self._store(locals())
         self.supports_masking = True
         self._built_when_made()
 

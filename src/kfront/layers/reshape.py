@@ -7,9 +7,11 @@ from typing import Any
 
 from kfront import ops
 from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.options import each_rank, normalisers, one_of, positive, with_defaults
 from kfront.core.registry import serializable
+from kfront.core.spec import Abstract
 from kfront.layers.base import InputSpec
-from kfront.layers.options import OptionLayer, choice, data_format, documented, int_tuple, positive, with_defaults
+from kfront.layers.options import OptionLayer, documented
 from kfront.ops.shape import dim
 
 __all__ = [
@@ -46,15 +48,12 @@ class Flatten(OptionLayer):
     (2, 12)
     """
 
-    _options = ("data_format",)
+    data_format: str
 
     def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._set_layout(data_format)
+        self._store(locals())
         self.input_spec = InputSpec(min_ndim=1)
-
-    def _set_layout(self, layout: Any) -> None:
-        self.data_format = data_format("Flatten", layout)
 
     def call(self, inputs: Any) -> Any:
         """The layer's output, see the class."""
@@ -77,9 +76,18 @@ class Flatten(OptionLayer):
 
 
 def _spec(shape: Any, like: Any) -> Any:
-    from kfront.core.spec import Abstract
-
     return Abstract(shape, like.dtype)
+
+
+def _target_shape(layer: OptionLayer, name: str, value: Any) -> tuple[int, ...]:
+    shape = (value,) if isinstance(value, int) else tuple(value)
+    shape = tuple(-1 if d is None else d for d in shape)
+    if any(not isinstance(d, int) or isinstance(d, bool) or d < -1 for d in shape) or shape.count(-1) > 1:
+        raise ArgumentError(
+            f"[{type(layer).__name__}] expected `target_shape` to be a sequence of ints >= 0 with at most one -1, got "
+            f"{value!r}."
+        )
+    return shape
 
 
 @serializable("keras.layers")
@@ -101,18 +109,12 @@ class Reshape(OptionLayer):
     (2, 6, 2)
     """
 
-    _options = ("target_shape",)
+    _normalise = normalisers(target_shape=_target_shape)
+    target_shape: tuple[int, ...]
 
     def __init__(self, target_shape: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        shape = (target_shape,) if isinstance(target_shape, int) else tuple(target_shape)
-        shape = tuple(-1 if d is None else d for d in shape)
-        if any(not isinstance(d, int) or isinstance(d, bool) or d < -1 for d in shape) or shape.count(-1) > 1:
-            raise ArgumentError(
-                "[Reshape] expected `target_shape` to be a sequence of ints >= 0 with at most one -1, "
-                f"got {target_shape!r}."
-            )
-        self.target_shape = shape
+        self._store(locals())
         self._built_when_made()
 
     def call(self, inputs: Any) -> Any:
@@ -145,6 +147,13 @@ class Reshape(OptionLayer):
         return _spec(self.compute_output_shape(inputs.shape), inputs)
 
 
+def _permutation(layer: OptionLayer, name: str, value: Any) -> tuple[int, ...]:
+    dims = tuple(value)
+    if sorted(dims) != list(range(1, len(dims) + 1)):
+        raise ArgumentError(f"[{type(layer).__name__}] expected `dims` to hold 1 to {len(dims)} once each, got {value!r}.")
+    return dims
+
+
 @serializable("keras.layers")
 class Permute(OptionLayer):
     """Reorders the axes of every sample.
@@ -163,13 +172,12 @@ class Permute(OptionLayer):
     (2, 4, 3)
     """
 
-    _options = ("dims",)
+    _normalise = normalisers(dims=_permutation)
+    dims: tuple[int, ...]
 
     def __init__(self, dims: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.dims = tuple(dims)
-        if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
-            raise ArgumentError(f"[Permute] expected `dims` to hold 1 to {len(self.dims)} once each, got {dims!r}.")
+        self._store(locals())
         self.input_spec = InputSpec(ndim=len(self.dims) + 1)
 
     def call(self, inputs: Any) -> Any:
@@ -194,11 +202,12 @@ class RepeatVector(OptionLayer):
     (2, 4, 3)
     """
 
-    _options = ("n",)
+    _normalise = normalisers(n=positive)
+    n: int
 
     def __init__(self, n: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.n = positive("RepeatVector", "n", n)
+        self._store(locals())
         self.input_spec = InputSpec(ndim=2)
 
     def call(self, inputs: Any) -> Any:
@@ -227,10 +236,11 @@ _LAYOUT = """
         data_format: "channels_last" or "channels_first"; the configured one if None."""
 
 
-def _pairs(who: str, option: str, value: Any, n: int) -> tuple[tuple[int, int], ...]:
-    """An int, one number or pair per axis (for one axis: a pair) as a pair for each axis."""
+def _pairs(layer: _Edges, name: str, value: Any) -> tuple[Any, ...]:
+    """An int, one number or pair per axis (for one axis: a pair) as a pair for each axis; the pair itself for one."""
+    n = layer.rank
     wrong = ArgumentError(
-        f"[{who}] expected `{option}` to be an int, or {n} ints or pairs of ints >= 0, got {value!r}."
+        f"[{type(layer).__name__}] expected `{name}` to be an int, or {n} ints or pairs of ints >= 0, got {value!r}."
     )
     if n == 1 and isinstance(value, (list, tuple)) and len(value) == 2:
         value = (value,)
@@ -247,21 +257,19 @@ def _pairs(who: str, option: str, value: Any, n: int) -> tuple[tuple[int, int], 
         ):
             raise wrong
         out.append((int(pair[0]), int(pair[1])))
-    return tuple(out)
+    return out[0] if n == 1 else tuple(out)
 
 
 class _Edges(OptionLayer):
     """Base of layers that act on the ends of the spatial axes."""
 
+    _normalise = normalisers(cropping=_pairs, padding=_pairs)
     rank = 0
-    _option = ""
+    data_format = "channels_last"
+    _edges: tuple[tuple[int, int], ...]
 
-    def _set_edges(self, value: Any, layout: Any) -> None:
-        who = type(self).__name__
-        pairs = _pairs(who, self._option, value, self.rank)
-        self.__dict__[self._option] = pairs[0] if self.rank == 1 else pairs
-        self._edges = pairs
-        self.data_format = data_format(who, layout)
+    def _set_edges(self, pairs: Any) -> None:
+        self.__dict__["_edges"] = (pairs,) if self.rank == 1 else pairs
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
     def _first(self) -> int:
@@ -286,12 +294,12 @@ class _Edges(OptionLayer):
 class BaseCropping(_Edges):
     """Cropping, of any rank."""
 
-    _option = "cropping"
-    _options = ("cropping", "data_format")
+    cropping: tuple[Any, ...]
 
     def __init__(self, cropping: Any, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._set_edges(cropping, data_format)
+        self._store(locals())
+        self._set_edges(self.cropping)
 
     def _length(self, input_shape: Any, n: int, edges: int) -> int:
         if n <= edges:
@@ -312,12 +320,12 @@ class BaseCropping(_Edges):
 class BaseZeroPadding(_Edges):
     """Zero padding, of any rank."""
 
-    _option = "padding"
-    _options = ("padding", "data_format")
+    padding: tuple[Any, ...]
 
     def __init__(self, padding: Any, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._set_edges(padding, data_format)
+        self._store(locals())
+        self._set_edges(self.padding)
 
     def _length(self, input_shape: Any, n: int, edges: int) -> int:
         return n + edges
@@ -349,10 +357,10 @@ class Cropping1D(BaseCropping):
     """Cuts elements from the ends of the length of every sample."""
 
     rank = 1
-    _options = ("cropping",)
+    _normalise = normalisers(data_format=None)
 
     def __init__(self, cropping: Any = (1, 1), **kwargs: Any) -> None:
-        super().__init__(cropping, "channels_last", **kwargs)
+        super().__init__(cropping, **kwargs)
 
 
 @serializable("keras.layers")
@@ -406,6 +414,7 @@ class ZeroPadding3D(BaseZeroPadding):
 class _UpSampling(OptionLayer):
     """Repeats elements along the spatial axes."""
 
+    _normalise = normalisers(size=each_rank, interpolation=one_of("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5"))
     rank = 0
     data_format = "channels_last"
     size: Any
@@ -448,12 +457,12 @@ class UpSampling1D(_UpSampling):
     (2, 12, 5)
     """
 
-    _options = ("size",)
+    _normalise = normalisers(size=positive)
     rank = 1
 
     def __init__(self, size: int = 2, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.size = positive("UpSampling1D", "size", size)
+        self._store(locals())
         self.input_spec = InputSpec(ndim=3)
 
 
@@ -474,21 +483,15 @@ class UpSampling2D(_UpSampling):
     (1, 6, 8, 5)
     """
 
-    _options = ("size", "data_format", "interpolation")
     rank = 2
+    interpolation: str
 
     def __init__(
         self, size: Any = (2, 2), data_format: str | None = None, interpolation: str = "nearest", **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.size = int_tuple("UpSampling2D", "size", size, 2)
-        kinds = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
-        self.interpolation = choice("UpSampling2D", "interpolation", interpolation, kinds)
-        self._set_layout(data_format)
+        self._store(locals())
         self.input_spec = InputSpec(ndim=4)
-
-    def _set_layout(self, layout: Any) -> None:
-        self.data_format = data_format("UpSampling2D", layout)
 
     def call(self, inputs: Any) -> Any:
         """The layer's output, see the class."""
@@ -516,14 +519,9 @@ class UpSampling3D(_UpSampling):
     (1, 4, 6, 8, 5)
     """
 
-    _options = ("size", "data_format")
     rank = 3
 
     def __init__(self, size: Any = (2, 2, 2), data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.size = int_tuple("UpSampling3D", "size", size, 3)
-        self._set_layout(data_format)
+        self._store(locals())
         self.input_spec = InputSpec(ndim=5)
-
-    def _set_layout(self, layout: Any) -> None:
-        self.data_format = data_format("UpSampling3D", layout)

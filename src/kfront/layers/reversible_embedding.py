@@ -6,6 +6,7 @@ from typing import Any
 
 from kfront import ops
 from kfront.core.dtypes import standardize
+from kfront.core.options import base_arguments, normalisers
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract
 from kfront.layers.core import Embedding
@@ -52,8 +53,11 @@ class ReversibleEmbedding(Embedding):
     (2, 10, 100)
     """
 
-    _options = (*Embedding._options, "tie_weights", "reverse_dtype", "logit_soft_cap")
+    _normalise = normalisers(reverse_dtype=lambda layer, name, value: None if value is None else standardize(value))
     reverse_embeddings: Any = None
+    tie_weights: bool
+    reverse_dtype: str | None
+    logit_soft_cap: float | None
 
     def __init__(
         self,
@@ -68,18 +72,8 @@ class ReversibleEmbedding(Embedding):
         logit_soft_cap: float | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            input_dim,
-            output_dim,
-            embeddings_initializer=embeddings_initializer,
-            embeddings_regularizer=embeddings_regularizer,
-            embeddings_constraint=embeddings_constraint,
-            mask_zero=mask_zero,
-            **kwargs,
-        )
-        self.tie_weights = tie_weights
-        self.reverse_dtype = None if reverse_dtype is None else standardize(reverse_dtype)
-        self.logit_soft_cap = logit_soft_cap
+        super().__init__(**base_arguments(locals()))
+        self._store(locals())
 
     def build(self, input_shape: Any = None) -> None:
         """Create the table, and the matrix of the way back."""

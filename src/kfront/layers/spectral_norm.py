@@ -6,6 +6,7 @@ from typing import Any
 
 from kfront import ops
 from kfront.core.errors import ArgumentError
+from kfront.core.options import normalisers, positive
 from kfront.core.registry import serializable
 from kfront.core.variable import AutocastScope
 from kfront.initializers import TruncatedNormal
@@ -49,17 +50,14 @@ class SpectralNormalization(Wrapper):
     (2, 4)
     """
 
-    _options = ("power_iterations",)
+    _normalise = normalisers(power_iterations=positive)
+    power_iterations: int
     kernel: Any = None
     vector_u: Any = None
 
     def __init__(self, layer: Any, power_iterations: int = 1, **kwargs: Any) -> None:
         super().__init__(layer, **kwargs)
-        if isinstance(power_iterations, bool) or not isinstance(power_iterations, int) or power_iterations <= 0:
-            raise ArgumentError(
-                f"[SpectralNormalization] expected `power_iterations` to be a positive int, got {power_iterations!r}."
-            )
-        self.power_iterations = power_iterations
+        self._store(locals())
 
     def build(self, input_shape: Any) -> None:
         """Build the layer inside, and the estimate of the singular vector."""

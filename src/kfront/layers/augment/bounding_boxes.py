@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any
 
 from kfront import ops
+from kfront.core.options import Option, normalisers, positive
 from kfront.core.registry import serializable
 from kfront.layers.augment.image_layer import ImageLayer
-from kfront.layers.options import positive
 from kfront.ops.elementwise import dtype_of
 
 __all__ = ["MaxNumBoundingBoxes"]
@@ -37,13 +38,14 @@ class MaxNumBoundingBoxes(ImageLayer):
     [[1.0, 1.0, -1.0]]
     """
 
-    _options = ("max_number",)
+    _normalise = normalisers(fill_value=Option(), max_number=positive)
+    _omitted = MappingProxyType({"bounding_box_format": None, "fill_value": -1})  # as in Keras's files
     max_number: int
     fill_value: Any
 
     def __init__(self, max_number: int, fill_value: Any = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._set(max_number=positive("MaxNumBoundingBoxes", "max_number", max_number), fill_value=fill_value)
+        self._store(locals())
 
     def transform_bounding_boxes(self, bounding_boxes: Any, transformation: Any = None, training: bool = True) -> Any:
         """`max_number` boxes and labels for each image."""
@@ -53,8 +55,3 @@ class MaxNumBoundingBoxes(ImageLayer):
         batch, _, *rest = ops.shape(x)
         filling = ops.full((batch, self.max_number, *rest), self.fill_value, dtype=dtype_of(x))
         return ops.concatenate([x, filling], axis=1)[:, : self.max_number]
-
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments; the value that is filled in only if it is not -1, as in Keras's files."""
-        config = super().get_config()
-        return config if self.fill_value == -1 else {**config, "fill_value": self.fill_value}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any
 
 from kfront import ops
 from kfront.core.errors import ArgumentError
+from kfront.core.options import base_arguments, normalisers
 from kfront.core.registry import serializable
 from kfront.layers.augment.image_layer import (
     RandomImageLayer,
@@ -13,7 +15,7 @@ from kfront.layers.augment.image_layer import (
     number_pair,
     per_image,
     rescaled,
-    value_pair,
+    strength,
 )
 from kfront.layers.options import documented
 
@@ -40,9 +42,6 @@ class BaseColor(RandomImageLayer):
 
     value_range: tuple[float, float] = _BYTES
     _always_floating = False  # whether the result is floating when the layer does nothing, too
-
-    def _values(self, value_range: Any) -> None:
-        self._set(value_range=value_pair(type(self).__name__, value_range))
 
     def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
         """Random parameters, one for each image; None if `training` is false."""
@@ -122,11 +121,11 @@ def _described(example: str, low: str, high: str, meaning: str, returns: str = _
 class RandomBrightness(BaseColor):
     """Makes images brighter or darker at random."""
 
-    _options = ("factor", "value_range", "seed")
+    _normalise = normalisers(factor=strength)
 
     def __init__(self, factor: Any, value_range: Any = (0, 255), seed: Any = None, **kwargs: Any) -> None:
-        super().__init__(factor=factor, seed=seed, **kwargs)
-        self._values(value_range)
+        super().__init__(**base_arguments(locals()))
+        self._store(locals())
 
     def _drawn(self, data: Any, seed: Any) -> Any:
         low, high = self.value_range
@@ -149,12 +148,12 @@ class RandomBrightness(BaseColor):
 class RandomContrast(BaseColor):
     """Changes the distance of pixels from the mean of their channel at random: (x - mean) * c + mean."""
 
-    _options = ("factor", "value_range", "seed")
     _FACTOR_BOUNDS = (0, 1)
+    _normalise = normalisers(factor=strength)
 
     def __init__(self, factor: Any, value_range: Any = (0, 255), seed: Any = None, **kwargs: Any) -> None:
-        super().__init__(factor=factor, seed=seed, **kwargs)
-        self._values(value_range)
+        super().__init__(**base_arguments(locals()))
+        self._store(locals())
 
     def _drawn(self, data: Any, seed: Any) -> Any:
         lower, upper = self.factor
@@ -170,13 +169,13 @@ class RandomContrast(BaseColor):
 class BaseHSV(BaseColor):
     """Base of layers that compute in hue, saturation and value."""
 
-    _options = ("factor", "value_range", "seed")
+    _normalise = normalisers(factor=strength)
 
     def __init__(
         self, factor: Any, value_range: Any = (0, 255), data_format: str | None = None, seed: Any = None, **kwargs: Any
     ) -> None:
-        super().__init__(factor=factor, data_format=data_format, seed=seed, **kwargs)
-        self._values(value_range)
+        super().__init__(**base_arguments(locals()))
+        self._store(locals())
 
     def _transformed(self, images: Any, transformation: Any) -> Any:
         x = rescaled(self._computed(images), self.value_range, _UNIT)
@@ -245,13 +244,13 @@ class BaseGray(BaseColor):
 class RandomColorDegeneration(BaseGray):
     """Mixes images with their shades of grey at random, which makes colours duller."""
 
-    _options = ("factor", "value_range", "seed")
+    _normalise = normalisers(factor=strength)
 
     def __init__(
         self, factor: Any, value_range: Any = (0, 255), data_format: str | None = None, seed: Any = None, **kwargs: Any
     ) -> None:
-        super().__init__(factor=factor, data_format=data_format, seed=seed, **kwargs)
-        self._values(value_range)
+        super().__init__(**base_arguments(locals()))
+        self._store(locals())
 
     def _drawn(self, data: Any, seed: Any) -> Any:
         return {"factor": per_image(self._strength(data, seed))}
@@ -260,6 +259,13 @@ class RandomColorDegeneration(BaseGray):
         x = self._computed(images)
         away = ops.multiply(ops.subtract(self._gray(x), x), ops.cast(transformation["factor"], x.dtype))
         return ops.clip(ops.add(x, away), *self.value_range)
+
+
+def _probability(layer: RandomGrayscale, name: str, value: Any) -> float:
+    if isinstance(value, (list, tuple)):
+        raise ArgumentError(f"[RandomGrayscale] expected `factor` to be one number, got {value!r}.")
+    number_pair("RandomGrayscale", name, value, 0, 1)
+    return value
 
 
 @serializable("keras.layers")
@@ -286,25 +292,19 @@ class RandomGrayscale(BaseGray):
     [[[76, 76, 76]]]
     """
 
-    _options = ("factor",)
+    _normalise = normalisers(factor=_probability)
+    _omitted = MappingProxyType({"bounding_box_format": None, "seed": None})  # as in Keras's files
+    factor: float
 
     def __init__(self, factor: Any = 0.5, data_format: str | None = None, seed: Any = None, **kwargs: Any) -> None:
-        super().__init__(data_format=data_format, seed=seed, **kwargs)
-        if isinstance(factor, (list, tuple)):
-            raise ArgumentError(f"[RandomGrayscale] expected `factor` to be one number, got {factor!r}.")
-        number_pair("RandomGrayscale", "factor", factor, 0, 1)
-        self._set(factor=factor)
+        super().__init__(**base_arguments(locals()))
+        self._store(locals())
 
     def _drawn(self, data: Any, seed: Any) -> Any:
         return per_image(ops.less(self._draw(data, seed=seed), self.factor))
 
     def _transformed(self, images: Any, transformation: Any) -> Any:
         return ops.where(transformation, self._gray(images), images)
-
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments; the seed only if there is one, as in Keras's files."""
-        config = super().get_config()
-        return config if self.seed is None else {**config, "seed": self.seed}
 
 
 @serializable("keras.layers")
@@ -333,8 +333,8 @@ class RandomInvert(BaseColor):
     [[[0.0, 255.0, 245.0]]]
     """
 
-    _options = ("factor", "value_range", "seed")
     _FACTOR_BOUNDS = (0, 1)
+    _normalise = normalisers(factor=strength)
 
     def __init__(
         self,
@@ -344,8 +344,8 @@ class RandomInvert(BaseColor):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(factor=factor, data_format=data_format, seed=seed, **kwargs)
-        self._values(value_range)
+        super().__init__(**base_arguments(locals()))
+        self._store(locals())
 
     def _drawn(self, data: Any, seed: Any) -> Any:
         return {"apply_inversion": self._chosen(data, seed)}
@@ -381,7 +381,6 @@ class RandomColorJitter(BaseColor):
     (2, 4, 4, 3)
     """
 
-    _options = ("value_range", "brightness_factor", "contrast_factor", "saturation_factor", "hue_factor", "seed")
 
     def __init__(
         self,
@@ -394,10 +393,8 @@ class RandomColorJitter(BaseColor):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(data_format=data_format, seed=seed, **kwargs)
-        self._values(value_range)
-        self._set(brightness_factor=brightness_factor, contrast_factor=contrast_factor)
-        self._set(saturation_factor=saturation_factor, hue_factor=hue_factor)
+        super().__init__(**base_arguments(locals()))
+        self._store(locals())
         common = {"value_range": value_range, "data_format": self.data_format, "dtype": self.dtype_policy}
         for name, kind in (
             ("brightness", RandomBrightness),

@@ -6,11 +6,11 @@ from typing import Any
 
 from kfront import ops
 from kfront.core.errors import ArgumentError
+from kfront.core.options import Option, base_arguments, int_tuple, normalisers
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.layers.augment.color import BaseColor
-from kfront.layers.augment.image_layer import RandomImageLayer, number_pair, per_image
-from kfront.layers.options import int_tuple
+from kfront.layers.augment.image_layer import RandomImageLayer, pair_within, per_image, strength
 from kfront.ops.elementwise import dtype_of
 from kfront.ops.image_filter import blurred
 from kfront.ops.random import normal
@@ -46,15 +46,15 @@ class RandomSharpness(BaseColor):
     [[[10.0], [20.0]]]
     """
 
-    _options = ("factor", "value_range", "seed")
     _FACTOR_BOUNDS = (0, 1)
     _always_floating = True
+    _normalise = normalisers(factor=strength)
 
     def __init__(
         self, factor: Any, value_range: Any = (0, 255), data_format: str | None = None, seed: Any = None, **kwargs: Any
     ) -> None:
-        super().__init__(factor=factor, data_format=data_format, seed=seed, **kwargs)
-        self._values(value_range)
+        super().__init__(**base_arguments(locals()))
+        self._store(locals())
 
     def _drawn(self, data: Any, seed: Any) -> Any:
         return {"factor": self._strength(data, seed)}
@@ -67,6 +67,13 @@ class RandomSharpness(BaseColor):
         smooth = ops.depthwise_conv(images, kernel, 1, "same", self.data_format)
         gain = ops.multiply(per_image(ops.cast(transformation["factor"], dtype)), 2.0)
         return ops.clip(ops.add(smooth, ops.multiply(ops.subtract(images, smooth), gain)), *self.value_range)
+
+
+def _odd_pair(layer: RandomGaussianBlur, name: str, value: Any) -> tuple[int, ...]:
+    size = int_tuple(layer, name, value, 2)
+    if any(n % 2 == 0 for n in size):
+        raise ArgumentError(f"[RandomGaussianBlur] expected an odd `kernel_size`, got {value!r}.")
+    return size
 
 
 @serializable("keras.layers")
@@ -98,9 +105,11 @@ class RandomGaussianBlur(BaseColor):
     (2, 8, 8, 3)
     """
 
-    _options = ("factor", "kernel_size", "sigma", "value_range", "seed")
     _FACTOR_BOUNDS = (0, 1)
     _always_floating = True
+    kernel_size: tuple[int, int]
+    sigma: tuple[float, float]
+    _normalise = normalisers(factor=strength, kernel_size=_odd_pair, sigma=pair_within(0, 1))
 
     def __init__(
         self,
@@ -112,14 +121,8 @@ class RandomGaussianBlur(BaseColor):
         seed: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(factor=factor, data_format=data_format, seed=seed, **kwargs)
-        size = int_tuple("RandomGaussianBlur", "kernel_size", kernel_size, 2)
-        if any(n % 2 == 0 for n in size):
-            raise ArgumentError(f"[RandomGaussianBlur] expected an odd `kernel_size`, got {kernel_size!r}.")
-        self._set(kernel_size=size, sigma=number_pair("RandomGaussianBlur", "sigma", sigma, 0, 1))
-        self.kernel_size: tuple[int, int]
-        self.sigma: tuple[float, float]
-        self._values(value_range)
+        super().__init__(**base_arguments(locals()))
+        self._store(locals())
 
     def _drawn(self, data: Any, seed: Any) -> Any:
         chosen = self._chosen(data, seed)
@@ -199,9 +202,11 @@ class RandomErasing(BaseColor):
     16
     """
 
-    _options = ("factor", "scale", "fill_value", "value_range", "seed")
     _FACTOR_BOUNDS = (0, 1)
     _always_floating = True
+    scale: tuple[float, float]
+    fill_value: Any
+    _normalise = normalisers(factor=strength, fill_value=Option(), scale=pair_within(0, 1))
 
     def __init__(
         self,
@@ -213,11 +218,8 @@ class RandomErasing(BaseColor):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(factor=factor, data_format=data_format, seed=seed, **kwargs)
-        self._set(scale=number_pair("RandomErasing", "scale", scale, 0, 1), fill_value=fill_value)
-        self.scale: tuple[float, float]
-        self.fill_value: Any
-        self._values(value_range)
+        super().__init__(**base_arguments(locals()))
+        self._store(locals())
 
     def _drawn(self, data: Any, seed: Any) -> Any:
         chosen = self._chosen(data, seed)

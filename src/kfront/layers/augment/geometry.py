@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from kfront import ops
+from kfront.core.options import Option, base_arguments, between, normalisers, one_of
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.layers.augment.geometry_base import (
@@ -18,8 +19,8 @@ from kfront.layers.augment.geometry_base import (
     projective,
     with_channels,
 )
-from kfront.layers.augment.image_layer import RandomImageLayer, number_pair, per_image, value_pair
-from kfront.layers.options import choice, documented, rate_between
+from kfront.layers.augment.image_layer import RandomImageLayer, number_pair, pair_within, per_image, strength
+from kfront.layers.options import documented
 from kfront.ops.image_resample import displaced, homography, images_at
 from kfront.ops.random import normal
 
@@ -85,8 +86,8 @@ class RandomFlip(RandomImageLayer):
     """
 
     _USE_BASE_FACTOR = False
-    _options = ("seed", "mode")
     mode: str
+    _normalise = normalisers(mode=one_of("horizontal", "vertical", "horizontal_and_vertical"))
 
     def __init__(
         self,
@@ -95,8 +96,8 @@ class RandomFlip(RandomImageLayer):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(data_format=data_format, seed=seed, **kwargs)
-        self._set(mode=choice("RandomFlip", "mode", mode, ("horizontal", "vertical", "horizontal_and_vertical")))
+        super().__init__(**base_arguments(locals()))
+        self._store(locals())
 
     def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
         """Whether to flip, a dict of bools of shape (batch,) by direction, and the size of images."""
@@ -169,7 +170,7 @@ class RandomRotation(MovedImages):
     """Rotates images about their centers by random angles."""
 
     _USE_BASE_FACTOR = True
-    _options = ("factor", "fill_mode", "fill_value", "interpolation", "seed")
+    _normalise = normalisers(factor=strength)
 
     def __init__(
         self,
@@ -181,8 +182,8 @@ class RandomRotation(MovedImages):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(factor=factor, data_format=data_format, seed=seed, **kwargs)
-        self._filling(interpolation, fill_value, fill_mode)
+        super().__init__(**base_arguments(locals()))
+        self._store(locals())
 
     def transform_of(self, data: Any, height: Any, width: Any, seed: Any) -> Any:
         """Rotations."""
@@ -190,6 +191,11 @@ class RandomRotation(MovedImages):
         angle = self._draw(data, low * 2 * math.pi, high * 2 * math.pi, seed=seed)
         c, s = ops.cos(angle), ops.sin(angle)
         return _centered((c, ops.negative(s)), (s, c), height, width)
+
+
+def _given(layer: MovedImages, name: str, factor: Any) -> Any:
+    """A factor as the config has it: a number, or a pair (which files make a list)."""
+    return tuple(factor) if isinstance(factor, list) else factor
 
 
 @serializable("keras.layers")
@@ -205,7 +211,9 @@ class RandomRotation(MovedImages):
 class RandomTranslation(ShiftedBoxes, MovedImages):
     """Shifts images by random distances."""
 
-    _options = ("height_factor", "width_factor", "fill_mode", "interpolation", "seed", "fill_value")
+    _normalise = normalisers(height_factor=Option(_given), width_factor=Option(_given))
+    height_factor: Any
+    width_factor: Any
 
     def __init__(
         self,
@@ -218,24 +226,18 @@ class RandomTranslation(ShiftedBoxes, MovedImages):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(data_format=data_format, seed=seed, **kwargs)
-        self._set(height_factor=_given(height_factor), width_factor=_given(width_factor))
+        super().__init__(**base_arguments(locals()))
+        self._store(locals())
         self._limits = [
             number_pair("RandomTranslation", name, value, -1.0, 1.0)
             for name, value in (("height_factor", height_factor), ("width_factor", width_factor))
         ]
-        self._filling(interpolation, fill_value, fill_mode)
 
     def transform_of(self, data: Any, height: Any, width: Any, seed: Any) -> Any:
         """Shifts."""
         rows, columns = _ranges(self._draw(data, 0.0, 1.0, 2, seed=seed), self._limits)
         dx, dy = ops.multiply(columns, width), ops.multiply(rows, height)
         return projective((1.0, 0.0, ops.negative(dx)), (0.0, 1.0, ops.negative(dy)))
-
-
-def _given(factor: Any) -> Any:
-    """A factor as the config has it: a number, or a pair (which files make a list)."""
-    return tuple(factor) if isinstance(factor, list) else factor
 
 
 def _ranges(shares: Any, limits: Any) -> list[Any]:
@@ -257,7 +259,9 @@ def _ranges(shares: Any, limits: Any) -> list[Any]:
 class RandomZoom(MovedImages):
     """Zooms into or out of images by random factors."""
 
-    _options = ("height_factor", "width_factor", "fill_mode", "interpolation", "seed", "fill_value")
+    _normalise = normalisers(height_factor=Option(_given), width_factor=Option(_given))
+    height_factor: Any
+    width_factor: Any
 
     def __init__(
         self,
@@ -270,14 +274,13 @@ class RandomZoom(MovedImages):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(data_format=data_format, seed=seed, **kwargs)
-        self._set(height_factor=_given(height_factor), width_factor=_given(width_factor))
+        super().__init__(**base_arguments(locals()))
+        self._store(locals())
         self._limits = [
             number_pair("RandomZoom", name, value, -1.0, 1.0)
             for name, value in (("height_factor", height_factor), ("width_factor", width_factor))
             if value is not None
         ]
-        self._filling(interpolation, fill_value, fill_mode)
 
     def transform_of(self, data: Any, height: Any, width: Any, seed: Any) -> Any:
         """Zooms about the center."""
@@ -306,6 +309,12 @@ class RandomZoom(MovedImages):
         return columns_changed(bounding_boxes, change)
 
 
+def _shear(layer: RandomShear, name: str, value: Any) -> tuple[float, float]:
+    """Limits of a shear without its direction; (-a, a), which older files have, is (0, a)."""
+    low, high = number_pair("RandomShear", name, value, 0.0, 1.0)
+    return (0.0, high) if low == -high else (low, high)
+
+
 @serializable("keras.layers")
 @documented(f"""Args:
         x_factor: largest shear along x, or a pair of limits between 0 and 1: by how many pixels a row is shifted
@@ -320,7 +329,10 @@ class RandomZoom(MovedImages):
 class RandomShear(ShiftedBoxes, MovedImages):
     """Shears images by random factors."""
 
-    _options = ("x_factor", "y_factor", "fill_mode", "interpolation", "seed", "fill_value")
+
+    x_factor: tuple[float, float]
+    y_factor: tuple[float, float]
+    _normalise = normalisers(x_factor=_shear, y_factor=_shear)
 
     def __init__(
         self,
@@ -333,11 +345,8 @@ class RandomShear(ShiftedBoxes, MovedImages):
         seed: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(data_format=data_format, seed=seed, **kwargs)
-        self._set(x_factor=_sizes("x_factor", x_factor), y_factor=_sizes("y_factor", y_factor))
-        self._filling(interpolation, fill_value, fill_mode)
-        self.x_factor: tuple[float, float]
-        self.y_factor: tuple[float, float]
+        super().__init__(**base_arguments(locals()))
+        self._store(locals())
 
     def transform_of(self, data: Any, height: Any, width: Any, seed: Any) -> Any:
         """Shears that leave the first pixel in its place."""
@@ -349,10 +358,6 @@ class RandomShear(ShiftedBoxes, MovedImages):
         return projective((1.0, x, 0.0), (y, 1.0, 0.0))
 
 
-def _sizes(name: str, value: Any) -> tuple[float, float]:
-    """Limits of a shear without its direction; (-a, a), which older files have, is (0, a)."""
-    low, high = number_pair("RandomShear", name, value, 0.0, 1.0)
-    return (0.0, high) if low == -high else (low, high)
 
 
 @serializable("keras.layers")
@@ -388,7 +393,8 @@ class RandomPerspective(MovedImages):
 
     _USE_BASE_FACTOR = True
     _FACTOR_BOUNDS = (0, 1)
-    _options = ("factor", "scale", "interpolation", "fill_value", "seed")
+    scale: float
+    _normalise = normalisers(factor=strength, scale=between(0, 1))
 
     def __init__(
         self,
@@ -400,10 +406,8 @@ class RandomPerspective(MovedImages):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(factor=factor, data_format=data_format, seed=seed, **kwargs)
-        self._set(scale=rate_between("RandomPerspective", "scale", scale))
-        self._filling(interpolation, fill_value)
-        self.scale: float
+        super().__init__(**base_arguments(locals()))
+        self._store(locals())
 
     def transform_of(self, data: Any, height: Any, width: Any, seed: Any) -> Any:
         """Projective transforms, of some images the one that moves nothing."""
@@ -471,7 +475,17 @@ class RandomElasticTransform(RandomImageLayer):
 
     _USE_BASE_FACTOR = True
     _FACTOR_BOUNDS = (0, 1)
-    _options = ("factor", "scale", "interpolation", "fill_mode", "fill_value", "value_range", "seed")
+    scale: tuple[float, float]
+    value_range: tuple[float, float]
+    interpolation: str
+    fill_mode: str
+    fill_value: float
+    _normalise = normalisers(
+        factor=strength,
+        fill_mode=one_of(*FILL_MODES),
+        interpolation=one_of("nearest", "bilinear"),
+        scale=pair_within(0, 1),
+    )
 
     def __init__(
         self,
@@ -485,16 +499,8 @@ class RandomElasticTransform(RandomImageLayer):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(factor=factor, data_format=data_format, seed=seed, **kwargs)
-        who = "RandomElasticTransform"
-        self._set(scale=number_pair(who, "scale", scale, 0, 1), value_range=value_pair(who, value_range))
-        self._set(interpolation=choice(who, "interpolation", interpolation, ("nearest", "bilinear")))
-        self._set(fill_mode=choice(who, "fill_mode", fill_mode, FILL_MODES), fill_value=fill_value)
-        self.scale: tuple[float, float]
-        self.value_range: tuple[float, float]
-        self.interpolation: str
-        self.fill_mode: str
-        self.fill_value: float
+        super().__init__(**base_arguments(locals()))
+        self._store(locals())
 
     def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
         """Displacements of shape (batch, height, width, 2), and the size of images; None when not training."""

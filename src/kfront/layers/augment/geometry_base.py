@@ -7,8 +7,8 @@ from typing import Any
 
 from kfront import ops
 from kfront.core.dtypes import is_float
+from kfront.core.options import normalisers, one_of
 from kfront.layers.augment.image_layer import RandomImageLayer
-from kfront.layers.options import choice
 from kfront.utils.bounding_boxes.formats import corners, from_corners
 from kfront.utils.bounding_boxes.geometry import clip_to_image_size, moved
 
@@ -75,17 +75,11 @@ class MovedImages(RandomImageLayer):
     "height" and "width" of images.
     """
 
+    _normalise = normalisers(fill_mode=one_of(*FILL_MODES), interpolation=one_of("nearest", "bilinear"))
     _USE_BASE_FACTOR = False
     fill_mode: str = "constant"
     fill_value: float
     interpolation: str
-
-    def _filling(self, interpolation: str, fill_value: float, fill_mode: str | None = None) -> None:
-        who = type(self).__name__
-        self._set(interpolation=choice(who, "interpolation", interpolation, ("nearest", "bilinear")))
-        self._set(fill_value=fill_value)
-        if fill_mode is not None:
-            self._set(fill_mode=choice(who, "fill_mode", fill_mode, FILL_MODES))
 
     def transform_of(self, data: Any, height: Any, width: Any, seed: Any) -> Any:
         """Transforms of shape (batch, 8), float32.

@@ -15,14 +15,24 @@ from kfront import ops
 from kfront.core import tree
 from kfront.core.dtypes import is_float
 from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.options import Check, normalisers
 from kfront.core.rng import SeedGenerator, check_seed
 from kfront.core.spec import Abstract, KerasTensor
-from kfront.layers.options import data_format as layout
 from kfront.layers.preprocess.data_layer import DataLayer
 from kfront.ops.elementwise import dtype_of
 from kfront.ops.random import uniform
 
-__all__ = ["ImageLayer", "RandomImageLayer", "back", "number_pair", "per_image", "rescaled", "value_pair"]
+__all__ = [
+    "ImageLayer",
+    "RandomImageLayer",
+    "back",
+    "number_pair",
+    "pair_within",
+    "per_image",
+    "rescaled",
+    "strength",
+    "value_pair",
+]
 
 # key of an input dict -> the method that transforms what is there
 _METHODS = {
@@ -52,29 +62,33 @@ class ImageLayer(DataLayer):
         training: whether random layers act.
     """
 
+    _normalise = normalisers(
+        factor=None, value_range=lambda layer, name, value: value_pair(type(layer).__name__, value)
+    )
+    _omitted: ClassVar = {"bounding_box_format": None}
     _USE_BASE_FACTOR: ClassVar[bool] = True
     _FACTOR_BOUNDS: ClassVar[tuple[float, float]] = (-1, 1)
     bounding_box_format: str | None
     data_format: str
     factor: tuple[float, float]
+    height_axis: int
+    width_axis: int
+    channel_axis: int
 
     def __init__(
         self, factor: Any = None, bounding_box_format: Any = None, data_format: str | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        who = type(self).__name__
         if self._USE_BASE_FACTOR:
-            self._set(factor=number_pair(who, "factor", factor or 0.0, *self._FACTOR_BOUNDS))
+            self.__dict__["factor"] = strength(self, "factor", factor)
         elif factor is not None:
-            raise ArgumentError(f"[{who}] expected no `factor`, got {factor!r}; this layer has no strength to set.")
-        data_format = layout(who, data_format)
-        height, width, channel = (-3, -2, -1) if data_format == "channels_last" else (-2, -1, -3)
-        self._set(bounding_box_format=bounding_box_format, data_format=data_format)
-        self._set(height_axis=height, width_axis=width, channel_axis=channel)
+            raise ArgumentError(
+                f"[{type(self).__name__}] expected no `factor`, got {factor!r}; this layer has no strength to set."
+            )
+        self._store(locals())
+        last = self.data_format == "channels_last"
+        self.height_axis, self.width_axis, self.channel_axis = (-3, -2, -1) if last else (-2, -1, -3)
         self._built_when_made()
-        self.height_axis: int
-        self.width_axis: int
-        self.channel_axis: int
 
     # -- what subclasses define ---------------------------------------------------------------------------------------
 
@@ -176,15 +190,6 @@ class ImageLayer(DataLayer):
             )
         return len(shape) == 4
 
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        base = {"data_format": self.data_format}
-        if self.bounding_box_format is not None:
-            base["bounding_box_format"] = self.bounding_box_format
-        config = super().get_config()
-        own = {name: config.pop(name) for name in self._options}
-        return {**config, **base, **own}
-
     # -- helpers of subclasses ----------------------------------------------------------------------------------------
 
     def _sizes(self, data: Any) -> tuple[Any, Any]:
@@ -210,11 +215,12 @@ class RandomImageLayer(ImageLayer):
         seed: int, for the same transformations in each run.
     """
 
+    _normalise = normalisers(seed=lambda layer, name, value: check_seed(value, type(layer).__name__))
     seed: Any
 
     def __init__(self, *args: Any, seed: Any = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._set(seed=check_seed(seed, type(self).__name__))
+        self._store(locals())
         self.generator = seed if isinstance(seed, SeedGenerator) else SeedGenerator(seed)
 
     def _draw(
@@ -277,6 +283,16 @@ def number_pair(who: str, name: str, value: Any, low: float, high: float) -> tup
     raise ArgumentError(
         f"[{who}] expected `{name}` to be a number between {low:g} and {high:g}, or a pair of them, got {value!r}."
     )
+
+
+def strength(layer: ImageLayer, name: str, value: Any) -> tuple[float, float]:
+    """Limits of a strength within the bounds of the layer's class; 0 if None."""
+    return number_pair(type(layer).__name__, name, value or 0.0, *layer._FACTOR_BOUNDS)
+
+
+def pair_within(low: float, high: float) -> Check:
+    """The check that an option is a pair of limits, or a number, within bounds."""
+    return lambda layer, name, value: number_pair(type(layer).__name__, name, value, low, high)
 
 
 def value_pair(who: str, value: Any) -> tuple[float, float]:

@@ -6,10 +6,11 @@ from typing import Any
 
 from kfront import ops
 from kfront.core.errors import ArgumentError
+from kfront.core.options import base_arguments, normalisers
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.layers.augment.effects import random_boxes
-from kfront.layers.augment.image_layer import RandomImageLayer, per_image
+from kfront.layers.augment.image_layer import RandomImageLayer, per_image, strength
 from kfront.ops.elementwise import dtype_of
 from kfront.ops.random import beta, shuffle
 
@@ -46,6 +47,12 @@ class BaseMixing(RandomImageLayer):
         return self._blend(labels, transformation) if training and transformation is not None else labels
 
 
+def _above_zero(layer: MixUp, name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
+        raise ArgumentError(f"[MixUp] expected `alpha` to be a positive number, got {value!r}.")
+    return value
+
+
 @serializable("keras.layers")
 class MixUp(BaseMixing):
     """Blends each image of a batch with another one, and their labels in the same proportion.
@@ -76,14 +83,12 @@ class MixUp(BaseMixing):
     [1.0, 1.0]
     """
 
-    _options = ("alpha", "seed")
     alpha: float
+    _normalise = normalisers(alpha=_above_zero)
 
     def __init__(self, alpha: float = 0.2, data_format: str | None = None, seed: Any = None, **kwargs: Any) -> None:
-        super().__init__(data_format=data_format, seed=seed, **kwargs)
-        if isinstance(alpha, bool) or not isinstance(alpha, (int, float)) or not alpha > 0:
-            raise ArgumentError(f"[MixUp] expected `alpha` to be a positive number, got {alpha!r}.")
-        self._set(alpha=alpha)
+        super().__init__(**base_arguments(locals()))
+        self._store(locals())
 
     def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
         """Weights and partners of the images; None if `training` is false."""
@@ -141,12 +146,13 @@ class CutMix(BaseMixing):
     [1.0, 1.0]
     """
 
-    _options = ("factor", "seed")
     _USE_BASE_FACTOR = True
     _FACTOR_BOUNDS = (0, 1)
+    _normalise = normalisers(factor=strength)
 
     def __init__(self, factor: Any = 1.0, seed: Any = None, data_format: str | None = None, **kwargs: Any) -> None:
-        super().__init__(factor=factor, data_format=data_format, seed=seed, **kwargs)
+        super().__init__(**base_arguments(locals()))
+        self._store(locals())
 
     def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
         """Partners, rectangles and weights of the images; None if `training` is false, or for a single image."""

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from kfront import ops
+from kfront.core.options import base_arguments, normalisers, one_of, positive
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.layers.augment.color import BaseColor, RandomBrightness, RandomColorDegeneration, RandomContrast
 from kfront.layers.augment.effects import RandomSharpness
 from kfront.layers.augment.geometry import RandomRotation, RandomShear, RandomTranslation
-from kfront.layers.augment.image_layer import number_pair
+from kfront.layers.augment.image_layer import number_pair, pair_within
 from kfront.layers.augment.tone import AutoContrast, Equalization, RandomPosterization, Solarization
-from kfront.layers.options import choice, positive
 from kfront.ops.elementwise import dtype_of
 from kfront.ops.random import gamma, randint
 
@@ -23,19 +23,14 @@ __all__ = ["AugMix", "RandAugment"]
 class BasePolicy(BaseColor):
     """Base of layers that apply other layers, whose numbers are drawn from one generator."""
 
-    _options: tuple[str, ...] = ()
     _USE_BASE_FACTOR = False
     _FACTOR_BOUNDS = (0, 1)
     _always_floating = True
     factor: tuple[float, float]
     interpolation: str
 
-    def _begin(self, value_range: Any, factor: Any, interpolation: Any) -> None:
-        """Check the options that all have, and make the layers that are chosen from."""
-        who = type(self).__name__
-        self._values(value_range)
-        self._set(factor=number_pair(who, "factor", factor, 0, 1))
-        self._set(interpolation=choice(who, "interpolation", interpolation, ("bilinear", "nearest")))
+    def _make_layers(self) -> None:
+        """Make the layers that are chosen from."""
         for name, part in self._made().items():
             setattr(self, name, part)
 
@@ -122,9 +117,9 @@ class RandAugment(BasePolicy):
     (2, 8, 8, 3)
     """
 
-    _options = ("value_range", "num_ops", "factor", "interpolation", "seed")
     _LAYERS = (*_GEOMETRY, *_COLOURS, *_TONES)
     num_ops: int
+    _normalise = normalisers(factor=pair_within(0, 1), interpolation=one_of("bilinear", "nearest"), num_ops=positive)
 
     def __init__(
         self,
@@ -136,9 +131,9 @@ class RandAugment(BasePolicy):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(data_format=data_format, seed=seed, **kwargs)
-        self._set(num_ops=positive("RandAugment", "num_ops", num_ops))
-        self._begin(value_range, factor, interpolation)
+        super().__init__(**base_arguments(locals()))
+        self._store(locals())
+        self._make_layers()
 
     def _drawn(self, data: Any, seed: Any) -> Any:
         transforms = self._transforms(data, self._LAYERS, seed)
@@ -172,6 +167,11 @@ class RandAugment(BasePolicy):
             return bounding_boxes
         boxes = {**bounding_boxes, "boxes": self._computed(bounding_boxes["boxes"])}
         return self._each("transform_bounding_boxes", boxes, transformation, len(_GEOMETRY))
+
+
+def _alpha(layer: AugMix, name: str, value: Any) -> Any:
+    number_pair("AugMix", name, value, 1e-6, float("inf"))
+    return value
 
 
 @serializable("keras.layers")
@@ -209,11 +209,17 @@ class AugMix(BasePolicy):
     (2, 8, 8, 3)
     """
 
-    _options = ("value_range", "num_chains", "chain_depth", "factor", "alpha", "all_ops", "interpolation", "seed")
     num_chains: int
     chain_depth: int
     alpha: float
     all_ops: bool
+    _normalise = normalisers(
+        alpha=_alpha,
+        chain_depth=positive,
+        factor=pair_within(0, 1),
+        interpolation=one_of("bilinear", "nearest"),
+        num_chains=positive,
+    )
 
     def __init__(
         self,
@@ -228,11 +234,9 @@ class AugMix(BasePolicy):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(data_format=data_format, seed=seed, **kwargs)
-        self._set(num_chains=positive("AugMix", "num_chains", num_chains))
-        self._set(chain_depth=positive("AugMix", "chain_depth", chain_depth), alpha=alpha, all_ops=all_ops)
-        number_pair("AugMix", "alpha", alpha, 1e-6, float("inf"))
-        self._begin(value_range, factor, interpolation)
+        super().__init__(**base_arguments(locals()))
+        self._store(locals())
+        self._make_layers()
 
     def _drawn(self, data: Any, seed: Any) -> Any:
         names = (*_GEOMETRY, *(_COLOURS if self.all_ops else ()), *_TONES)

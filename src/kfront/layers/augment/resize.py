@@ -7,11 +7,11 @@ from typing import Any
 
 from kfront import ops
 from kfront.core.errors import ArgumentError
+from kfront.core.options import base_arguments, normalisers, one_of, positive
 from kfront.core.registry import serializable
 from kfront.core.spec import KerasTensor
 from kfront.layers.augment.geometry_base import boxes_in_pixels, boxes_of_pixels, with_channels
 from kfront.layers.augment.image_layer import ImageLayer, RandomImageLayer
-from kfront.layers.options import choice, positive
 from kfront.ops._images import larger, share, smaller, window
 from kfront.ops.random import uniform
 
@@ -43,13 +43,10 @@ class _Sized(ImageLayer):
     lengths are not those of the result, the window is resized.
     """
 
+    _normalise = normalisers(height=positive, width=positive)
     _USE_BASE_FACTOR = False
     height: int
     width: int
-
-    def _target(self, height: Any, width: Any) -> None:
-        who = type(self).__name__
-        self._set(height=positive(who, "height", height), width=positive(who, "width", width))
 
     def _scaled_boxes(self, bounding_boxes: Any, frame: Any, sizes: Any) -> Any:
         """Boxes seen through a window that gets the layer's size, cut off at its borders."""
@@ -97,11 +94,8 @@ class Resizing(_Sized):
     (2, 8, 6, 3)
     """
 
-    _options = (
-        *("height", "width", "interpolation", "crop_to_aspect_ratio", "pad_to_aspect_ratio"),
-        *("fill_mode", "fill_value", "antialias"),
-    )
 
+    _normalise = normalisers(interpolation=one_of(*_METHODS), fill_mode=one_of("constant"))
     interpolation: str
     antialias: bool
     crop_to_aspect_ratio: bool
@@ -122,15 +116,10 @@ class Resizing(_Sized):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(data_format=data_format, **kwargs)
-        who = type(self).__name__
-        self._target(height, width)
+        super().__init__(**base_arguments(locals()))
+        self._store(locals())
         if crop_to_aspect_ratio and pad_to_aspect_ratio:
-            raise ArgumentError(f"[{who}] expected at most one way of keeping the aspect ratio, got crop and pad.")
-        self._set(interpolation=choice(who, "interpolation", interpolation, _METHODS))
-        self._set(fill_mode=choice(who, "fill_mode", fill_mode, ("constant",)), fill_value=fill_value)
-        self._set(crop_to_aspect_ratio=crop_to_aspect_ratio, pad_to_aspect_ratio=pad_to_aspect_ratio)
-        self._set(antialias=antialias)
+            raise ArgumentError("[Resizing] expected at most one way of keeping the aspect ratio, got crop and pad.")
 
     def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
         """Height and width of the images."""
@@ -239,11 +228,10 @@ class CenterCrop(_Cropped):
     [[5.0, 6.0], [9.0, 10.0]]
     """
 
-    _options = ("height", "width")
 
     def __init__(self, height: int, width: int, data_format: str | None = None, **kwargs: Any) -> None:
-        super().__init__(data_format=data_format, **kwargs)
-        self._target(height, width)
+        super().__init__(**base_arguments(locals()))
+        self._store(locals())
 
     def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
         """The windows, and the sizes of images."""
@@ -276,7 +264,6 @@ class RandomCrop(_Cropped, RandomImageLayer):
     (4, 2, 3, 3)
     """
 
-    _options = ("height", "width", "seed")
 
     def __init__(
         self,
@@ -287,8 +274,8 @@ class RandomCrop(_Cropped, RandomImageLayer):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(data_format=data_format, seed=seed, name=name, **kwargs)
-        self._target(height, width)
+        super().__init__(**base_arguments(locals()))
+        self._store(locals())
 
     def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
         """The window, and the sizes of images."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from kfront import ops
+from kfront.core.options import base_arguments, between, int_tuple, normalisers, positive
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.layers.augment.color import BaseColor
-from kfront.layers.augment.image_layer import ImageLayer, back, number_pair, per_image, rescaled, value_pair
-from kfront.layers.options import int_tuple, positive, rate_between
+from kfront.layers.augment.image_layer import ImageLayer, back, number_pair, pair_within, per_image, rescaled
 from kfront.ops.elementwise import dtype_of
 from kfront.ops.segment import segment_sum
 
@@ -30,9 +30,6 @@ class BaseTone(ImageLayer):
 
     value_range: tuple[float, float]
 
-    def _values(self, value_range: Any) -> None:
-        self._set(value_range=value_pair(type(self).__name__, value_range))
-
 
 @serializable("keras.layers")
 class AutoContrast(BaseTone):
@@ -52,12 +49,11 @@ class AutoContrast(BaseTone):
     [[[0.0], [255.0]]]
     """
 
-    _options = ("value_range",)
     _USE_BASE_FACTOR = False
 
     def __init__(self, value_range: Any = (0, 255), **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._values(value_range)
+        self._store(locals())
 
     def transform_images(self, images: Any, transformation: Any = None, training: bool = True) -> Any:
         """The stretched images."""
@@ -70,6 +66,11 @@ class AutoContrast(BaseTone):
         scale = ops.divide(float(top - bottom), ops.where(wide, spread, 1.0))
         stretched = ops.add(ops.multiply(ops.subtract(x, low), scale), float(bottom))
         return ops.where(wide, ops.clip(stretched, bottom, top), x)
+
+
+def _bits(layer: RandomPosterization, name: str, value: Any) -> tuple[float, float]:
+    low, high = number_pair("RandomPosterization", name, value, *layer._FACTOR_BOUNDS)
+    return max(low, 1), high
 
 
 @serializable("keras.layers")
@@ -100,17 +101,15 @@ class RandomPosterization(BaseColor):
     [[[0.0], [192.0]]]
     """
 
-    _options = ("factor", "value_range", "seed")
     _FACTOR_BOUNDS = (1, 8)
     _USE_BASE_FACTOR = False
+    _normalise = normalisers(factor=_bits)
 
     def __init__(
         self, factor: Any, value_range: Any = (0, 255), data_format: str | None = None, seed: Any = None, **kwargs: Any
     ) -> None:
-        super().__init__(data_format=data_format, seed=seed, **kwargs)
-        low, high = number_pair("RandomPosterization", "factor", factor, *self._FACTOR_BOUNDS)
-        self._set(factor=(max(low, 1), high))
-        self._values(value_range)
+        super().__init__(**base_arguments(locals()))
+        self._store(locals())
 
     def _drawn(self, data: Any, seed: Any) -> Any:
         low, high = (int(f) for f in self.factor)
@@ -151,10 +150,12 @@ class Solarization(BaseColor):
     [[[196.0, 193.0, 192.0]]]
     """
 
-    _options = ("value_range", "addition_factor", "threshold_factor", "seed")
     _USE_BASE_FACTOR = False
     _FACTOR_BOUNDS = (0, 1)
     _always_floating = True
+    addition_factor: tuple[float, float]
+    threshold_factor: tuple[float, float]
+    _normalise = normalisers(addition_factor=pair_within(0, 1), threshold_factor=pair_within(0, 1))
 
     def __init__(
         self,
@@ -164,12 +165,8 @@ class Solarization(BaseColor):
         seed: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(seed=seed, **kwargs)
-        self._set(addition_factor=number_pair("Solarization", "addition_factor", addition_factor, 0, 1))
-        self._set(threshold_factor=number_pair("Solarization", "threshold_factor", threshold_factor, 0, 1))
-        self.addition_factor: tuple[float, float]
-        self.threshold_factor: tuple[float, float]
-        self._values(value_range)
+        super().__init__(**base_arguments(locals()))
+        self._store(locals())
 
     def _drawn(self, data: Any, seed: Any) -> Any:
         draw = lambda limits: per_image(ops.multiply(self._draw(data, *limits, seed=seed), 255.0))  # noqa: E731
@@ -259,15 +256,15 @@ class Equalization(BaseHistogram):
     [[[0.0], [170.0], [170.0], [255.0]]]
     """
 
-    _options = ("bins", "value_range")
+
+    bins: int
+    _normalise = normalisers(bins=positive)
 
     def __init__(
         self, value_range: Any = (0, 255), bins: int = 256, data_format: str | None = None, **kwargs: Any
     ) -> None:
-        super().__init__(data_format=data_format, **kwargs)
-        self._set(bins=positive("Equalization", "bins", bins))
-        self.bins: int
-        self._values(value_range)
+        super().__init__(**base_arguments(locals()))
+        self._store(locals())
 
     def transform_images(self, images: Any, transformation: Any = None, training: bool = True) -> Any:
         """The equalized images; unchanged if `training` is false."""
@@ -321,7 +318,13 @@ class ContrastLimitedAdaptiveHistogramEqualization(BaseHistogram):
     (1, 8, 8, 1)
     """
 
-    _options = ("value_range", "clip_limit", "tile_grid_size")
+
+    clip_limit: float
+    tile_grid_size: tuple[int, int]
+    _normalise = normalisers(
+        clip_limit=between(float("-inf"), float("inf")),
+        tile_grid_size=lambda layer, name, value: int_tuple(layer, name, value, 2),
+    )
 
     def __init__(
         self,
@@ -331,13 +334,8 @@ class ContrastLimitedAdaptiveHistogramEqualization(BaseHistogram):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(data_format=data_format, **kwargs)
-        who = type(self).__name__
-        rate_between(who, "clip_limit", clip_limit, float("-inf"), float("inf"))
-        self._set(clip_limit=clip_limit, tile_grid_size=int_tuple(who, "tile_grid_size", tile_grid_size, 2))
-        self.clip_limit: float
-        self.tile_grid_size: tuple[int, int]
-        self._values(value_range)
+        super().__init__(**base_arguments(locals()))
+        self._store(locals())
 
     def _result(self, images: Any, values: Any) -> Any:
         return back(values, images)

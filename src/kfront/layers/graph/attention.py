@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from kfront import ops
+from kfront.core.options import between, normalisers, positive
 from kfront.core.registry import serializable
+from kfront.core.typing import Seed
 from kfront.core.rng import SeedGenerator
-from kfront.layers.graph.base import CALL_DOC, Edges, MessagePassing
-from kfront.layers.options import documented, positive, rate_between
+from kfront.layers.graph.base import UNWRITTEN, flag, CALL_DOC, Edges, MessagePassing
+from kfront.layers.options import documented
 from kfront.ops.random import dropout
 
 __all__ = ["GATConv", "GATv2Conv"]
@@ -51,21 +53,6 @@ def _doc(name: str, paper: str, share: str = "") -> str:
 class _Attention(MessagePassing):
     """Nodes take means of their neighbours' projections, weighted by a softmax over scores."""
 
-    _options: tuple[str, ...] = (
-        "units",
-        "heads",
-        "concat",
-        "activation",
-        "negative_slope",
-        "dropout",
-        "self_loops",
-        "use_bias",
-        "kernel_initializer",
-        "bias_initializer",
-        "kernel_regularizer",
-        "bias_regularizer",
-        "seed",
-    )
     activation: Any
     use_bias: bool
     kernel_initializer: Any
@@ -73,6 +60,25 @@ class _Attention(MessagePassing):
     kernel_regularizer: Any
     bias_regularizer: Any
     bias: Any = None
+    concat: bool
+    dropout: float
+    negative_slope: float
+    _normalise = normalisers(
+        aggregate=UNWRITTEN,
+        concat=flag,
+        dropout=between(0, 1),
+        heads=positive,
+        negative_slope=lambda layer, name, value: float(value),
+        self_loops=flag,
+        share_weights=flag,
+    )
+    units: int
+    heads: int
+    concat: bool
+    dropout: float
+    negative_slope: float
+    self_loops: bool
+    seed: Seed
 
     def __init__(
         self,
@@ -92,24 +98,8 @@ class _Attention(MessagePassing):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        who = type(self).__name__
-        self.units, self.heads = positive(who, "units", units), positive(who, "heads", heads)
-        self._set(
-            concat=bool(concat),
-            activation=activation,
-            negative_slope=float(negative_slope),
-            dropout=rate_between(who, "dropout", dropout),
-            seed=seed,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-        )
-        self.concat: bool
-        self.dropout: float
-        self.negative_slope: float
-        self.self_loops = self.__dict__["_loops"] = bool(self_loops)
+        self._store(locals())
+        self.__dict__["_loops"] = self.self_loops
         self.seed_generator = SeedGenerator(seed) if dropout else None
 
     def _width(self, features: int) -> int:
@@ -177,14 +167,14 @@ class GATConv(_Attention):
 class GATv2Conv(_Attention):
     """Graph attention that can prefer any node: scores ``a . leaky_relu(W_source x[source] + W_target x[target])``."""
 
-    _options = (*_Attention._options, "share_weights")
     kernel: Any = None
     target_kernel: Any = None
     attention: Any = None
+    share_weights: bool
 
     def __init__(self, units: int, heads: int = 1, share_weights: bool = False, **kwargs: Any) -> None:
         super().__init__(units, heads, **kwargs)
-        self.share_weights = bool(share_weights)
+        self._store(locals())
 
     def _build(self, features: int, extra: list[Any]) -> None:
         self.kernel = self._kernel("kernel", (features, self.heads * self.units))

@@ -6,8 +6,9 @@ from typing import Any
 
 from kfront import ops
 from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.options import Option, normalisers, one_of
 from kfront.core.registry import serializable
-from kfront.layers.options import OptionLayer, choice, documented
+from kfront.layers.options import OptionLayer, documented
 from kfront.ops.elementwise import dtype_of
 from kfront.ops.shape import dim
 
@@ -24,6 +25,14 @@ CALL_DOC = """
     Raises:
         ArgumentError: if an option is not allowed.
         ShapeError: if inputs do not fit."""
+
+
+UNWRITTEN = Option(one_of(*AGGREGATIONS), write=None)  # of `aggregate`, for layers that have it fixed
+
+
+def flag(layer: OptionLayer, name: str, value: Any) -> bool:
+    """The value as a bool."""
+    return bool(value)
 
 
 class Edges:
@@ -136,14 +145,14 @@ def node_mask(mask: Any) -> Any:
 class MessagePassing(OptionLayer):
     """Base of layers in which nodes gather messages along edges."""
 
-    _options: tuple[str, ...] = ("aggregate",)
+    _normalise = normalisers(aggregate=one_of(*AGGREGATIONS))
     _loops = False  # whether each node gets an edge to itself
     _extra = 0  # how many inputs there may be besides nodes and edges
     aggregate: str
 
     def __init__(self, aggregate: str = "sum", **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.aggregate = choice(type(self).__name__, "aggregate", aggregate, AGGREGATIONS)
+        self._store(locals())
         self.supports_masking = True
 
     def _check(self, shapes: Any) -> tuple[Any, ...]:

@@ -6,22 +6,16 @@ from typing import Any
 
 from kfront import ops
 from kfront.core.errors import ArgumentTypeError, ShapeError
+from kfront.core.options import normalisers, positive
 from kfront.core.registry import serializable
 from kfront.layers.base import Layer
-from kfront.layers.graph.base import CALL_DOC, Edges, MessagePassing, weights_of_edges
-from kfront.layers.options import documented, positive
+from kfront.layers.graph.base import UNWRITTEN, flag, CALL_DOC, Edges, MessagePassing, weights_of_edges
+from kfront.layers.options import documented
 from kfront.ops.elementwise import dtype_of
 from kfront.ops.nn_core import linear
 
 __all__ = ["EdgeConditionedConv", "GCNConv", "GINConv", "SAGEConv"]
 
-_WEIGHTS = (
-    "use_bias",
-    "kernel_initializer",
-    "bias_initializer",
-    "kernel_regularizer",
-    "bias_regularizer",
-)
 _COMMON = """
         use_bias: whether there is a bias.
         kernel_initializer: first values of the kernels.
@@ -34,6 +28,11 @@ _COMMON = """
 class _Convolution(MessagePassing):
     """A layer with `units` outputs, kernels and a bias."""
 
+    _normalise = normalisers(
+        hidden_units=lambda layer, name, value: None if value is None else positive(layer, name, value),
+        normalize=flag,
+        self_loops=flag,
+    )
     units: int
     activation: Any
     use_bias: bool
@@ -42,10 +41,6 @@ class _Convolution(MessagePassing):
     kernel_regularizer: Any
     bias_regularizer: Any
     bias: Any = None
-
-    def _start(self, units: Any, **options: Any) -> None:
-        self.units = positive(type(self).__name__, "units", units)
-        self._set(**options)
 
     def _width(self, features: int) -> int:
         return self.units
@@ -97,9 +92,10 @@ class GCNConv(_Convolution):
     A holds the weights of the edges, with self-loops, and D the degrees: the sums of the weights that lead to a node.
     """
 
-    _options = ("units", "activation", "self_loops", *_WEIGHTS)
     _extra = 1
     kernel: Any = None
+    _normalise = normalisers(aggregate=UNWRITTEN)
+    self_loops: bool
 
     def __init__(
         self,
@@ -114,16 +110,8 @@ class GCNConv(_Convolution):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self._start(
-            units,
-            activation=activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-        )
-        self.self_loops = self.__dict__["_loops"] = bool(self_loops)
+        self._store(locals())
+        self.__dict__["_loops"] = self.self_loops
 
     def _build(self, features: int, extra: list[Any]) -> None:
         self.kernel = self._kernel("kernel", (features, self.units))
@@ -157,9 +145,9 @@ class GCNConv(_Convolution):
 class SAGEConv(_Convolution):
     """GraphSAGE: ``x @ kernel + neighbours @ neighbour_kernel + bias`` with the mean (sum, maximum) of neighbours."""
 
-    _options = ("units", "activation", "aggregate", "normalize", *_WEIGHTS)
     kernel: Any = None
     neighbour_kernel: Any = None
+    normalize: bool
 
     def __init__(
         self,
@@ -175,16 +163,7 @@ class SAGEConv(_Convolution):
         **kwargs: Any,
     ) -> None:
         super().__init__(aggregate=aggregate, **kwargs)
-        self._start(
-            units,
-            activation=activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-        )
-        self.normalize = bool(normalize)
+        self._store(locals())
 
     def _build(self, features: int, extra: list[Any]) -> None:
         self.kernel = self._kernel("kernel", (features, self.units))
@@ -223,15 +202,19 @@ class SAGEConv(_Convolution):
 class GINConv(MessagePassing):
     """Graph isomorphism network: ``layer((1 + epsilon) * x + sum of the neighbours)``."""
 
-    _options = ("train_epsilon",)
+    _normalise = normalisers(aggregate=UNWRITTEN, epsilon=None, layer=None, train_epsilon=flag)
+    layer: Layer
+    epsilon: Any
+    train_epsilon: bool
 
     def __init__(self, layer: Any, epsilon: float = 0.0, train_epsilon: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not isinstance(layer, Layer):
             raise ArgumentTypeError(f"[GINConv] expected `layer` to be a layer, got {layer!r}.")
-        self.layer, self.train_epsilon = layer, bool(train_epsilon)
+        self._store(locals())
+        self.layer = layer
         self._first_epsilon = float(epsilon)
-        self.epsilon: Any = float(epsilon)
+        self.epsilon = float(epsilon)
 
     def _build(self, features: int, extra: list[Any]) -> None:
         if self.train_epsilon:
@@ -289,13 +272,13 @@ class EdgeConditionedConv(_Convolution):
     ``x @ kernel + sum(x[source] @ matrix(edge_features)) + bias``, each matrix of shape (features, units).
     """
 
-    _options = ("units", "activation", "aggregate", "hidden_units", *_WEIGHTS)
     _extra = 1
     kernel: Any = None
     edge_kernel: Any = None
     edge_bias: Any = None
     hidden_kernel: Any = None
     hidden_bias: Any = None
+    hidden_units: int | None
 
     def __init__(
         self,
@@ -311,18 +294,7 @@ class EdgeConditionedConv(_Convolution):
         **kwargs: Any,
     ) -> None:
         super().__init__(aggregate=aggregate, **kwargs)
-        self._start(
-            units,
-            activation=activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-        )
-        self.hidden_units = (
-            None if hidden_units is None else positive("EdgeConditionedConv", "hidden_units", hidden_units)
-        )
+        self._store(locals())
 
     def _check(self, shapes: Any) -> tuple[Any, ...]:
         shapes = super()._check(shapes)

@@ -6,9 +6,11 @@ from typing import Any
 
 from kfront import ops
 from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.options import normalisers, one_of
 from kfront.core.registry import serializable
+from kfront.core.spec import Abstract
 from kfront.layers.graph.base import AGGREGATIONS, Edges, node_mask
-from kfront.layers.options import OptionLayer, choice, known_axis
+from kfront.layers.options import OptionLayer, known_axis
 from kfront.ops.elementwise import dtype_of
 from kfront.ops.shape import dim
 
@@ -43,12 +45,13 @@ class GraphReadout(OptionLayer):
     [2.0, 5.0]
     """
 
-    _options = ("mode", "num_graphs")
+    _normalise = normalisers(mode=one_of(*AGGREGATIONS))
+    mode: str
+    num_graphs: int | None
 
     def __init__(self, mode: str = "sum", num_graphs: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.mode = choice("GraphReadout", "mode", mode, AGGREGATIONS)
-        self.num_graphs = num_graphs
+        self._store(locals())
         self.supports_masking = True
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
@@ -91,6 +94,13 @@ def _over_nodes(x: Any, kept: Any, mode: str) -> Any:
     return total if mode == "sum" else ops.divide(total, ops.maximum(count, 1))
 
 
+def _count_or_share(layer: OptionLayer, name: str, k: Any) -> int | float:
+    whole = isinstance(k, int) and not isinstance(k, bool)
+    if not (whole or isinstance(k, float)) or k <= 0 or (not whole and k > 1):
+        raise ArgumentError(f"[TopKPooling] expected `k` to be a positive int, or a float up to 1, got {k!r}.")
+    return k
+
+
 @serializable("kfront.layers.graph")
 class TopKPooling(OptionLayer):
     """Keeps the nodes of each graph that score highest, and the edges between them.
@@ -125,15 +135,13 @@ class TopKPooling(OptionLayer):
     [(1, 2, 4), (1, 2, 2)]
     """
 
-    _options = ("k",)
+    _normalise = normalisers(k=_count_or_share)
+    k: int | float
     projection: Any = None
 
     def __init__(self, k: int | float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        whole = isinstance(k, int) and not isinstance(k, bool)
-        if not (whole or isinstance(k, float)) or k <= 0 or (not whole and k > 1):
-            raise ArgumentError(f"[TopKPooling] expected `k` to be a positive int, or a float up to 1, got {k!r}.")
-        self.k = k
+        self._store(locals())
         self.supports_masking = True
 
     def _count_kept(self, nodes: int) -> int:
@@ -193,8 +201,6 @@ class TopKPooling(OptionLayer):
 
     def compute_output_spec(self, inputs: Any) -> Any:
         """Shapes and dtypes of nodes and edges."""
-        from kfront.core.spec import Abstract
-
         shapes = self.compute_output_shape([tuple(v.shape) for v in inputs])
         return Abstract(shapes[0], self.compute_dtype), Abstract(shapes[1], "int32")
 

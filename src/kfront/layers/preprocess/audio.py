@@ -9,14 +9,18 @@ import numpy as np
 
 from kfront import initializers, ops
 from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.options import Option, normalisers, one_of, positive
 from kfront.core.registry import serializable
-from kfront.layers.options import choice, positive
-from kfront.layers.options import data_format as layout
 from kfront.layers.preprocess.data_layer import DataLayer
 
 __all__ = ["MelSpectrogram", "STFTSpectrogram"]
 
 _STEADY = 1e-7  # least magnitude that a logarithm is taken of
+_WINDOW = Option(write=lambda value: value if value is None or isinstance(value, str) else np.asarray(value).tolist())
+
+
+def _positive_or_none(layer: DataLayer, name: str, value: Any) -> int | None:
+    return None if value is None else positive(layer, name, value)
 
 
 @serializable("keras.layers")
@@ -57,9 +61,14 @@ class MelSpectrogram(DataLayer):
     (1, 64, 63)
     """
 
-    _options = (
-        *("fft_length", "sequence_stride", "sequence_length", "window", "sampling_rate", "num_mel_bins"),
-        *("min_freq", "max_freq", "power_to_db", "top_db", "mag_exp", "min_power", "ref_power"),
+    _normalise = normalisers(
+        fft_length=positive,
+        max_freq=lambda layer, name, value: int(layer.sampling_rate / 2) if value is None else value,
+        num_mel_bins=positive,
+        sampling_rate=positive,
+        sequence_length=lambda layer, name, value: positive(layer, name, value or layer.fft_length),
+        sequence_stride=positive,
+        window=Option(),
     )
     fft_length: int
     sequence_stride: int
@@ -93,16 +102,11 @@ class MelSpectrogram(DataLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        who = "MelSpectrogram"
-        for name, value in (("fft_length", fft_length), ("sequence_stride", sequence_stride)):
-            self._set(**{name: positive(who, name, value)})
-        length = positive(who, "sequence_length", sequence_length or fft_length)
-        self._set(sequence_length=length, window=window, sampling_rate=positive(who, "sampling_rate", sampling_rate))
-        high = int(sampling_rate / 2) if max_freq is None else max_freq
-        if not 0 <= min_freq < high:
-            raise ArgumentError(f"[{who}] expected 0 <= min_freq < max_freq, got {min_freq} and {high}.")
-        self._set(num_mel_bins=positive(who, "num_mel_bins", num_mel_bins), min_freq=min_freq, max_freq=high)
-        self._set(power_to_db=power_to_db, top_db=top_db, mag_exp=mag_exp, min_power=min_power, ref_power=ref_power)
+        self._store(locals())
+        if not 0 <= self.min_freq < self.max_freq:
+            raise ArgumentError(
+                f"[MelSpectrogram] expected 0 <= min_freq < max_freq, got {min_freq} and {self.max_freq}."
+            )
 
     def call(self, inputs: Any) -> Any:
         """The spectrograms."""
@@ -209,9 +213,14 @@ class STFTSpectrogram(DataLayer):
     (3, 124, 257)
     """
 
-    _options = (
-        *("mode", "frame_length", "frame_step", "fft_length", "window", "periodic", "scaling", "padding"),
-        *("data_format", "expand_dims"),
+    _normalise = normalisers(
+        fft_length=_positive_or_none,
+        frame_length=positive,
+        frame_step=_positive_or_none,
+        mode=one_of("log", "magnitude", "psd", "real", "imag", "angle", "stft"),
+        padding=one_of("valid", "same"),
+        scaling=one_of("density", "spectrum", None),
+        window=_WINDOW,
     )
     mode: str
     frame_length: int
@@ -241,22 +250,16 @@ class STFTSpectrogram(DataLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        who = "STFTSpectrogram"
-        modes = ("log", "magnitude", "psd", "real", "imag", "angle", "stft")
-        frame = positive(who, "frame_length", frame_length)
-        if frame_step is not None and positive(who, "frame_step", frame_step) > frame:
+        self._store(locals())
+        frame = self.frame_length
+        if self.frame_step is not None and self.frame_step > frame:
             raise ArgumentError(
-                f"[{who}] expected `frame_step` of at most {frame}, the frame length, got {frame_step}."
+                f"[STFTSpectrogram] expected `frame_step` of at most {frame}, the frame length, got {frame_step}."
             )
-        if fft_length is not None and positive(who, "fft_length", fft_length) < frame:
+        if self.fft_length is not None and self.fft_length < frame:
             raise ArgumentError(
-                f"[{who}] expected `fft_length` of at least {frame}, the frame length, got {fft_length}."
+                f"[STFTSpectrogram] expected `fft_length` of at least {frame}, the frame length, got {fft_length}."
             )
-        if scaling is not None:
-            choice(who, "scaling", scaling, ("density", "spectrum"))
-        self._set(mode=choice(who, "mode", mode, modes), frame_length=frame, frame_step=frame_step)
-        self._set(fft_length=fft_length, window=window, periodic=periodic, scaling=scaling, expand_dims=expand_dims)
-        self._set(padding=choice(who, "padding", padding, ("valid", "same")), data_format=layout(who, data_format))
 
     @property
     def _step(self) -> int:
@@ -332,9 +335,3 @@ class STFTSpectrogram(DataLayer):
         if self.expand_dims:
             return (batch, channels, frames, width) if first else (batch, frames, width, channels)
         return (batch, channels * width, frames) if first else (batch, frames, channels * width)
-
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        out = super().get_config()
-        window = self.window
-        return {**out, "window": window if window is None or isinstance(window, str) else np.asarray(window).tolist()}

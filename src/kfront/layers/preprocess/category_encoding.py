@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any
 
 from kfront import ops
 from kfront.core.errors import ArgumentError
+from kfront.core.options import normalisers, one_of, positive
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract
-from kfront.layers.options import positive
 from kfront.layers.preprocess.data_layer import DataLayer
-from kfront.layers.preprocess.encoding import MODES, check_mode, check_sparse, encode, encoded_shape
+from kfront.layers.preprocess.encoding import MODES, check_sparse, encode, encoded_shape
 
 __all__ = ["CategoryEncoding"]
+
+
+def _known_count(layer: CategoryEncoding, name: str, value: Any) -> int:
+    if value is None:
+        raise ArgumentError(
+            "[CategoryEncoding] expected `num_tokens`, got None; where the number of classes is not known, learn "
+            "them with `IntegerLookup`."
+        )
+    return positive(layer, name, value)
 
 
 @serializable("keras.layers")
@@ -38,21 +48,18 @@ class CategoryEncoding(DataLayer):
     [[1.0, 2.0, 0.0, 0.0], [2.0, 0.0, 1.0, 0.0]]
     """
 
+    _normalise = normalisers(num_tokens=_known_count, output_mode=one_of(*MODES[1:]))
+    _omitted = MappingProxyType({"sparse": False})
+    num_tokens: int
+    output_mode: str
+    sparse: bool
+
     def __init__(
         self, num_tokens: int | None = None, output_mode: str = "multi_hot", sparse: bool = False, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        if num_tokens is None:
-            raise ArgumentError(
-                "[CategoryEncoding] expected `num_tokens`, got None; where the number of classes is not known, learn "
-                "them with `IntegerLookup`."
-            )
-        mode = check_mode("CategoryEncoding", output_mode, MODES[1:])
-        check_sparse("CategoryEncoding", self._backend, sparse, mode)
-        self._set(num_tokens=positive("CategoryEncoding", "num_tokens", num_tokens), output_mode=mode, sparse=sparse)
-        self.num_tokens: int
-        self.output_mode: str
-        self.sparse: bool
+        self._store(locals())
+        check_sparse("CategoryEncoding", self._backend, self.sparse, self.output_mode)
 
     def call(self, inputs: Any, count_weights: Any = None) -> Any:
         """The encoded numbers."""
@@ -72,8 +79,3 @@ class CategoryEncoding(DataLayer):
     def compute_output_spec(self, inputs: Any, count_weights: Any = None) -> Any:
         """Shape and dtype of the result."""
         return Abstract(self.compute_output_shape(inputs.shape), self.compute_dtype, self.sparse)
-
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        out = {**super().get_config(), "num_tokens": self.num_tokens, "output_mode": self.output_mode}
-        return {**out, "sparse": True} if self.sparse else out

@@ -9,11 +9,12 @@ import numpy as np
 
 from kfront import ops
 from kfront.core.errors import ArgumentError, NotBuiltError
+from kfront.core.options import normalisers, one_of
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract
 from kfront.layers.preprocess.adapting import host_array, host_batches
 from kfront.layers.preprocess.data_layer import DataLayer
-from kfront.layers.preprocess.encoding import check_mode, check_sparse, encode, encoded_shape
+from kfront.layers.preprocess.encoding import MODES, check_sparse, encode, encoded_shape
 
 __all__ = ["Discretization"]
 
@@ -76,8 +77,16 @@ class Discretization(DataLayer):
     [[0, 1, 2]]
     """
 
+    _normalise = normalisers(
+        bin_boundaries=lambda layer, name, value: None if value is None else _boundaries(value),
+        output_mode=one_of(*MODES),
+    )
     bin_boundaries: list[float] | None
     num_bins: int | None
+    epsilon: float
+    output_mode: str
+    sparse: bool
+    summary: Summary
 
     def __init__(
         self,
@@ -99,15 +108,9 @@ class Discretization(DataLayer):
             raise ArgumentError(f"[Discretization] expected `num_bins` to be an int >= 1, got {num_bins!r}.")
         if not isinstance(epsilon, (int, float)) or not 0 < epsilon < 1:
             raise ArgumentError(f"[Discretization] expected `epsilon` between 0 and 1, got {epsilon!r}.")
-        mode = check_mode("Discretization", output_mode)
-        check_sparse("Discretization", self._backend, sparse, mode)
-        bounds = None if bin_boundaries is None else _boundaries(bin_boundaries)
-        self._set(bin_boundaries=bounds, num_bins=num_bins, epsilon=epsilon, output_mode=mode, sparse=sparse)
+        self._store(locals())
+        check_sparse("Discretization", self._backend, self.sparse, self.output_mode)
         self.__dict__["summary"] = np.zeros((2, 0), "float32")
-        self.epsilon: float
-        self.output_mode: str
-        self.sparse: bool
-        self.summary: Summary
 
     @property
     def input_dtype(self) -> str:
@@ -196,8 +199,7 @@ class Discretization(DataLayer):
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
-        names = ("bin_boundaries", "num_bins", "epsilon", "output_mode", "sparse", "name", "dtype")
-        return {n: getattr(self, n) for n in names}
+        return {**self._stored_options(), "name": self.name, "dtype": self.dtype}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:

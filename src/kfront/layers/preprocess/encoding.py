@@ -10,21 +10,11 @@ import numpy as np
 from kfront import ops
 from kfront.backends import current
 from kfront.core.errors import ArgumentError, UnsupportedError
-from kfront.layers.options import choice
 
-__all__ = ["MODES", "check_mode", "check_sparse", "encode", "encode_host", "encoded_shape"]
+__all__ = ["MODES", "check_sparse", "encode", "encode_host", "encoded_shape"]
 
 MODES = ("int", "one_hot", "multi_hot", "count")
 _FEW = 1 << 17  # elements of vectors of all class numbers: with fewer, these vectors take less time than counting
-
-
-def check_mode(who: str, mode: Any, allowed: tuple[str, ...] = MODES) -> str:
-    """An output mode in lower case.
-
-    Raises:
-        ArgumentError: it is none of `allowed`.
-    """
-    return choice(who, "output_mode", mode, allowed)
 
 
 def check_sparse(who: str, backend: Any, sparse: bool, mode: str) -> bool:

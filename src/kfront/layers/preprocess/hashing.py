@@ -7,19 +7,20 @@ from typing import Any
 
 import numpy as np
 
+from kfront.core.dtypes import numpy_dtype
 from kfront.config import floatx
 from kfront.core.errors import ArgumentError, DTypeError, ShapeError
+from kfront.core.options import Option, choice, normalisers, positive
 from kfront.core.registry import serializable
-from kfront.layers.options import positive
 from kfront.layers.preprocess import hash_functions
-from kfront.layers.preprocess.encoding import check_mode, check_sparse, encode_host, encoded_shape
+from kfront.layers.preprocess.encoding import check_sparse, encode_host, encoded_shape
 from kfront.layers.preprocess.host_layer import HostLayer
 from kfront.layers.preprocess.packed_strings import Packed, digits, is_text, packed, texts
 
-__all__ = ["HashedCrossing", "Hashing", "salt_pair"]
+__all__ = ["SALT", "HashedCrossing", "Hashing"]
 
 
-def salt_pair(who: str, salt: Any) -> tuple[int, int] | None:
+def salt_pair(owner: Any, name: str, salt: Any) -> tuple[int, int] | None:
     """A key of SipHash from one integer or two.
 
     Raises:
@@ -29,13 +30,17 @@ def salt_pair(who: str, salt: Any) -> tuple[int, int] | None:
         return None
     pair = (salt, salt) if isinstance(salt, (int, np.integer)) else salt
     if not isinstance(pair, Sequence) or len(pair) != 2 or not all(isinstance(k, (int, np.integer)) for k in pair):
-        raise ArgumentError(f"[{who}] expected `salt` to be an int or two, got {salt!r}.")
+        raise ArgumentError(f"[{type(owner).__name__}] expected `salt` to be an int or two, got {salt!r}.")
     return int(pair[0]), int(pair[1])
+
+
+SALT = Option(salt_pair, write=lambda salt: list(salt) if salt else None)
 
 
 class _Binned(HostLayer):
     """What both layers share: bins, the output mode, and the dtype that follows from it."""
 
+    _normalise = normalisers(num_bins=positive, output_mode=lambda layer, name, value: layer._mode(value))
     num_bins: int
     output_mode: str
     sparse: bool
@@ -43,7 +48,7 @@ class _Binned(HostLayer):
 
     def __init__(self, num_bins: int, output_mode: str, sparse: bool, dtype: Any, **kwargs: Any) -> None:
         who = type(self).__name__
-        mode = check_mode(who, output_mode, self._modes)
+        mode = self._mode(output_mode)
         if dtype is None:
             dtype = "int64" if mode == "int" else floatx()
         super().__init__(dtype=dtype, **kwargs)
@@ -52,7 +57,10 @@ class _Binned(HostLayer):
                 f"[{who}] expected an integer dtype with output_mode='int', got {self.compute_dtype!r}; leave it out."
             )
         check_sparse(who, self._backend, sparse, mode)
-        self._set(num_bins=positive(who, "num_bins", num_bins), output_mode=mode, sparse=sparse)
+        self._store(locals())
+
+    def _mode(self, mode: Any) -> str:
+        return choice(self, "output_mode", mode, self._modes)
 
     def output_dtype_for(self, inputs: Any) -> str:
         """The layer's dtype."""
@@ -61,8 +69,6 @@ class _Binned(HostLayer):
     def _encoded(self, found: np.ndarray) -> np.ndarray:
         if self.output_mode == "int":
             return found.astype(self.compute_dtype)
-        from kfront.core.dtypes import numpy_dtype
-
         return encode_host(found, self.num_bins, self.output_mode).astype(numpy_dtype(self.compute_dtype), copy=False)
 
 
@@ -93,6 +99,7 @@ class Hashing(_Binned):
     [[1], [0], [1]]
     """
 
+    _normalise = normalisers(mask_value=Option(), salt=SALT)
     mask_value: Any
     salt: tuple[int, int] | None
 
@@ -108,7 +115,7 @@ class Hashing(_Binned):
         super().__init__(num_bins, output_mode, sparse, kwargs.pop("dtype", None), **kwargs)
         if mask_value is not None and self.num_bins < 2:
             raise ArgumentError(f"[Hashing] expected two bins or more with a `mask_value`, got {self.num_bins}.")
-        self._set(mask_value=mask_value, salt=salt_pair("Hashing", salt))
+        self._store(locals())
 
     @property
     def by_engine(self) -> bool:  # type: ignore[override]
@@ -126,12 +133,6 @@ class Hashing(_Binned):
     def compute_output_shape(self, input_shape: Any) -> Any:
         """That of the inputs, encoded as `output_mode` says."""
         return encoded_shape(tuple(input_shape), self.num_bins, self.output_mode)
-
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        own = {"num_bins": self.num_bins, "salt": list(self.salt) if self.salt else None}
-        own.update(mask_value=self.mask_value, output_mode=self.output_mode, sparse=self.sparse)
-        return {**super().get_config(), **own}
 
 
 def _packed(x: np.ndarray) -> Packed:
@@ -218,8 +219,9 @@ class HashedCrossing(_Binned):
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
-        names = ("num_bins", "output_mode", "sparse", "name")
-        return {**{n: getattr(self, n) for n in names}, "dtype": super().get_config()["dtype"]}
+        config = super().get_config()
+        del config["trainable"]
+        return config
 
 
 def _several(inputs: Any) -> Any:

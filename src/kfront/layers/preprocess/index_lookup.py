@@ -12,9 +12,10 @@ import numpy as np
 
 from kfront.core import guard
 from kfront.core.errors import ArgumentError, NotBuiltError
-from kfront.layers.options import positive
+from kfront.core.options import normalisers, one_of, positive
 from kfront.layers.preprocess.adapting import host_array, host_batches
-from kfront.layers.preprocess.encoding import check_mode, check_sparse, encode_host, encoded_shape
+from kfront.layers.preprocess.encoding import check_sparse, encode_host, encoded_shape
+from kfront.layers.preprocess.hashing import SALT
 from kfront.layers.preprocess.host_layer import HostLayer
 
 __all__ = ["DROPPED", "MISSING", "MODES", "IndexLookup", "by_frequency", "idf"]
@@ -42,6 +43,13 @@ class IndexLookup(HostLayer):
     The vocabulary begins with the mask token (in the mode "int") and `num_oov_indices` places for what is not in it.
     """
 
+    _normalise = normalisers(
+        idf_weights=None,
+        oov_method=one_of("floormod", "farmhash"),
+        output_mode=one_of(*MODES),
+        salt=SALT,
+        vocabulary=None,
+    )
     max_tokens: int | None
     num_oov_indices: int
     mask_token: Any
@@ -62,15 +70,15 @@ class IndexLookup(HostLayer):
     _documents: int
     _size_in_file: int | None
 
-    def __init__(self, options: dict[str, Any], vocabulary: Any, idf_weights: Any, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: Any) -> None:
         size = kwargs.pop("vocabulary_size", None)
         super().__init__(**kwargs)
-        who = type(self).__name__
-        options["output_mode"] = check_mode(who, options["output_mode"], MODES)
-        _check_options(who, options, vocabulary, idf_weights)
-        check_sparse(who, self._backend, options["sparse"], options["output_mode"])
-        self._set(**options)
         self.__dict__["_size_in_file"] = size if isinstance(size, int) else None
+
+    def _start(self, vocabulary: Any, idf_weights: Any) -> None:
+        """Check the options that were stored, and take the vocabulary if there is one."""
+        self._check_options(vocabulary, idf_weights)
+        check_sparse(type(self).__name__, self._backend, self.sparse, self.output_mode)
         self.__dict__["input_vocabulary"] = self.__dict__["input_idf_weights"] = None
         self.reset_state()
         if vocabulary is not None:
@@ -78,6 +86,25 @@ class IndexLookup(HostLayer):
             if not isinstance(vocabulary, str):
                 self.__dict__["input_vocabulary"] = [self._token(v) for v in host_array(vocabulary).tolist()]
                 self.__dict__["input_idf_weights"] = None if idf_weights is None else _floats(idf_weights)
+
+    def _check_options(self, vocabulary: Any, idf_weights: Any) -> None:
+        who, count, most, mode = type(self).__name__, self.num_oov_indices, self.max_tokens, self.output_mode
+        if not isinstance(count, (int, np.integer)) or count < 0:
+            raise ArgumentError(f"[{who}] expected `num_oov_indices` to be an int >= 0, got {count!r}.")
+        if most is not None and positive(self, "max_tokens", most) < 2:
+            raise ArgumentError(f"[{who}] expected `max_tokens` of 2 or more, got {most}.")
+        if self.invert and mode != "int":
+            raise ArgumentError(f"[{who}] expected output_mode='int' with `invert`, got {mode!r}.")
+        if self.invert and count > 1:
+            raise ArgumentError(f"[{who}] expected at most one oov index with `invert`, got num_oov_indices={count}.")
+        if self.pad_to_max_tokens and most is None:
+            raise ArgumentError(f"[{who}] expected `max_tokens` with `pad_to_max_tokens`, got None.")
+        if idf_weights is not None and mode != "tf_idf":
+            raise ArgumentError(f"[{who}] expected `idf_weights` with output_mode='tf_idf' only, got {mode!r}.")
+        if vocabulary is not None and mode == "tf_idf" and idf_weights is None:
+            raise ArgumentError(
+                f"[{who}] expected `idf_weights` beside `vocabulary` for output_mode='tf_idf', got None."
+            )
 
     # -- what strings and integers do differently ---------------------------------------------------------------------
 
@@ -346,14 +373,12 @@ class IndexLookup(HostLayer):
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments; a learned vocabulary is a file of its own."""
-        names = ("invert", "max_tokens", "num_oov_indices", "oov_token", "mask_token", "output_mode", "sparse")
-        out = {n: getattr(self, n) for n in (*names, "pad_to_max_tokens")}
         vocabulary, weights = self.input_vocabulary, self.input_idf_weights
         if self._tokens is not None and vocabulary is None and not self._lines_hold():
             vocabulary, weights = self.get_vocabulary(), None if self._idf is None else self._idf.tolist()
-        out.update(idf_weights=weights, vocabulary=vocabulary)
-        out["vocabulary_size"] = self._size_in_file if self._tokens is None else self.vocabulary_size()
-        return {**super().get_config(), **out, "salt": list(self.salt) if self.salt else None}
+        size = self._size_in_file if self._tokens is None else self.vocabulary_size()
+        own = {"idf_weights": weights, "vocabulary": vocabulary, "vocabulary_size": size}
+        return {**super().get_config(), **own}
 
 
 def _lines(text: str, ends: bool = True) -> list[str]:
@@ -375,21 +400,3 @@ def _check_tokens(who: str, tokens: list[Any], most: int | None) -> None:
         raise ArgumentError(f"[{who}] expected every token once, got {', '.join(map(repr, twice))} several times.")
     if most is not None and len(tokens) > most:
         raise ArgumentError(f"[{who}] expected at most {max(most, 0)} tokens for its `max_tokens`, got {len(tokens)}.")
-
-
-def _check_options(who: str, options: dict[str, Any], vocabulary: Any, idf_weights: Any) -> None:
-    count, most, mode = options["num_oov_indices"], options["max_tokens"], options["output_mode"]
-    if not isinstance(count, (int, np.integer)) or count < 0:
-        raise ArgumentError(f"[{who}] expected `num_oov_indices` to be an int >= 0, got {count!r}.")
-    if most is not None and positive(who, "max_tokens", most) < 2:
-        raise ArgumentError(f"[{who}] expected `max_tokens` of 2 or more, got {most}.")
-    if options["invert"] and mode != "int":
-        raise ArgumentError(f"[{who}] expected output_mode='int' with `invert`, got {mode!r}.")
-    if options["invert"] and count > 1:
-        raise ArgumentError(f"[{who}] expected at most one oov index with `invert`, got num_oov_indices={count}.")
-    if options["pad_to_max_tokens"] and most is None:
-        raise ArgumentError(f"[{who}] expected `max_tokens` with `pad_to_max_tokens`, got None.")
-    if idf_weights is not None and mode != "tf_idf":
-        raise ArgumentError(f"[{who}] expected `idf_weights` with output_mode='tf_idf' only, got {mode!r}.")
-    if vocabulary is not None and mode == "tf_idf" and idf_weights is None:
-        raise ArgumentError(f"[{who}] expected `idf_weights` beside `vocabulary` for output_mode='tf_idf', got None.")

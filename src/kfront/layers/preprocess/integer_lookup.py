@@ -9,11 +9,9 @@ import numpy as np
 from kfront import ops
 from kfront.core.errors import ArgumentError
 from kfront.core.registry import serializable
-from kfront.layers.options import choice
 from kfront.layers.preprocess import hash_functions
 from kfront.layers.preprocess.adapting import host_array
 from kfront.layers.preprocess.encoding import encode
-from kfront.layers.preprocess.hashing import salt_pair
 from kfront.layers.preprocess.index_lookup import DROPPED, MISSING, IndexLookup
 from kfront.layers.preprocess.packed_strings import digits
 
@@ -85,16 +83,11 @@ class IntegerLookup(IndexLookup):
     ) -> None:
         if vocabulary_dtype != "int64":
             raise ArgumentError(f"[IntegerLookup] expected vocabulary_dtype='int64', got {vocabulary_dtype!r}.")
-        oov_method = choice("IntegerLookup", "oov_method", oov_method, ("floormod", "farmhash"))
-        if salt is not None and oov_method != "farmhash":
+        super().__init__(name=name, **kwargs)
+        self._store(locals())
+        if salt is not None and self.oov_method != "farmhash":
             raise ArgumentError(f"[IntegerLookup] expected `salt` with oov_method='farmhash' only, got {oov_method!r}.")
-        options = {
-            **{"max_tokens": max_tokens, "num_oov_indices": num_oov_indices, "mask_token": mask_token},
-            **{"oov_token": oov_token, "invert": invert, "output_mode": output_mode, "sparse": sparse},
-            **{"pad_to_max_tokens": pad_to_max_tokens, "vocabulary_dtype": vocabulary_dtype, "oov_method": oov_method},
-            "salt": salt_pair("IntegerLookup", salt),
-        }
-        super().__init__(options, vocabulary, idf_weights, name=name, **kwargs)
+        self._start(vocabulary, idf_weights)
 
     def _token(self, value: Any) -> int:
         return int(value)
@@ -186,10 +179,6 @@ class IntegerLookup(IndexLookup):
         if self.output_mode == "tf_idf":
             out = ops.multiply(out, np.pad(self._idf, (0, depth - len(self._idf))))  # type: ignore[arg-type]
         return out
-
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments; a learned vocabulary is a file of its own."""
-        return {**super().get_config(), "vocabulary_dtype": self.vocabulary_dtype, "oov_method": self.oov_method}
 
 
 def _search(keys: np.ndarray, x: Any) -> Any:

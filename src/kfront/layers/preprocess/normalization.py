@@ -9,6 +9,7 @@ import numpy as np
 
 from kfront import ops
 from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.options import normalisers, plain
 from kfront.core.registry import serializable
 from kfront.layers.preprocess.adapting import host_batches
 from kfront.layers.preprocess.data_layer import DataLayer
@@ -18,8 +19,8 @@ __all__ = ["Normalization"]
 _EPSILON = 1e-7  # least standard deviation
 
 
-def _plain(value: Any) -> Any:
-    return value.tolist() if isinstance(value, np.ndarray) else value
+def _axes(layer: Normalization, name: str, axis: Any) -> tuple[int, ...]:
+    return () if axis is None else tuple(axis) if isinstance(axis, Sequence) else (axis,)
 
 
 @serializable("keras.layers")
@@ -48,6 +49,7 @@ class Normalization(DataLayer):
     [[0.0, 1.0]]
     """
 
+    _normalise = normalisers(axis=_axes, mean=None, variance=None)
     axis: tuple[int, ...]
     invert: bool
     adapt_mean: Any = None
@@ -55,6 +57,8 @@ class Normalization(DataLayer):
     count: Any = None
     _kept_axes: tuple[int, ...]
     _given: tuple[np.ndarray, np.ndarray]
+    input_mean: Any
+    input_variance: Any
 
     def __init__(
         self, axis: Any = -1, mean: Any = None, variance: Any = None, invert: bool = False, **kwargs: Any
@@ -64,11 +68,9 @@ class Normalization(DataLayer):
             raise ArgumentError(
                 f"[Normalization] expected `mean` and `variance` together, got mean={mean!r}, variance={variance!r}."
             )
-        axis = () if axis is None else tuple(axis) if isinstance(axis, Sequence) else (axis,)
-        self._set(axis=axis, input_mean=mean, input_variance=variance, invert=invert)
+        self._store(locals())
+        self.__dict__["input_mean"], self.__dict__["input_variance"] = mean, variance
         self.supports_masking = True
-        self.input_mean: Any
-        self.input_variance: Any
         self._shape: tuple[int, ...] = ()
 
     def build(self, input_shape: Any) -> None:
@@ -170,6 +172,4 @@ class Normalization(DataLayer):
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
-        own = {"axis": self.axis, "invert": self.invert}
-        own.update(mean=_plain(self.input_mean), variance=_plain(self.input_variance))
-        return {**super().get_config(), **own}
+        return {**super().get_config(), "mean": plain(self.input_mean), "variance": plain(self.input_variance)}

@@ -6,6 +6,7 @@ from typing import Any
 
 from kfront import ops
 from kfront.core.dtypes import is_float
+from kfront.core.options import Option, normalisers
 from kfront.core.registry import serializable
 from kfront.layers.preprocess.data_layer import DataLayer
 
@@ -30,13 +31,13 @@ class Rescaling(DataLayer):
     [-1.0, 1.0]
     """
 
-    _options = ("scale", "offset")
+    _normalise = normalisers(offset=Option(), scale=Option())
     scale: Any
     offset: Any
 
     def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._set(scale=scale, offset=offset)
+        self._store(locals())
         self.supports_masking = True
         self._built_when_made()
 

@@ -11,7 +11,6 @@ from kfront.core.errors import ArgumentError
 from kfront.core.registry import serializable
 from kfront.layers.preprocess import hash_functions
 from kfront.layers.preprocess.byte_table import ByteTable
-from kfront.layers.preprocess.hashing import salt_pair
 from kfront.layers.preprocess.index_lookup import DROPPED, MISSING, IndexLookup
 from kfront.layers.preprocess.packed_strings import Packed, is_text, packed, texts
 
@@ -112,13 +111,10 @@ class StringLookup(IndexLookup):
         method = kwargs.pop("oov_method", "floormod")
         if method not in ("floormod", "farmhash"):
             raise ArgumentError(f"[StringLookup] expected no `oov_method`, got {method!r}.")
-        options = {
-            **{"max_tokens": max_tokens, "num_oov_indices": num_oov_indices, "mask_token": mask_token},
-            **{"oov_token": oov_token, "invert": invert, "output_mode": output_mode, "sparse": sparse},
-            **{"pad_to_max_tokens": pad_to_max_tokens, "encoding": encoding, "salt": salt_pair("StringLookup", salt)},
-            "oov_method": method,
-        }
-        super().__init__(options, vocabulary, idf_weights, name=name, **kwargs)
+        super().__init__(name=name, **kwargs)
+        self._store(locals())
+        self.__dict__["oov_method"] = method
+        self._start(vocabulary, idf_weights)
 
     def _token(self, value: Any) -> str:
         return value.decode(self.encoding) if isinstance(value, bytes) else str(value)
@@ -151,4 +147,4 @@ class StringLookup(IndexLookup):
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments; a learned vocabulary is a file of its own."""
-        return {**super().get_config(), "oov_method": self.oov_method, "encoding": self.encoding}
+        return {**super().get_config(), "oov_method": self.oov_method}

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from kfront.core.errors import ArgumentError, ShapeError, UnsupportedError
+from kfront.core.options import Option, normalisers, one_of, positive
 from kfront.core.registry import serializable
-from kfront.layers.options import positive
 from kfront.layers.preprocess.adapting import host_array, host_batches
 from kfront.layers.preprocess.host_layer import HostLayer
 from kfront.layers.preprocess.index_lookup import DROPPED, MODES
@@ -80,6 +80,17 @@ class TextVectorization(HostLayer):
     [[4, 1, 3, 0], [1, 2, 0, 0]]
     """
 
+    _normalise = normalisers(
+        idf_weights=None,
+        ngrams=Option(lambda layer, name, value: _ngrams(value), write=None),
+        output_mode=one_of(*_MODES, case=str),
+        output_sequence_length=lambda layer, name, value: None if value is None else positive(layer, name, value),
+        split=Option(lambda layer, name, value: _step(name, value, _SPLIT), write=lambda value: _written_step(value)),
+        standardize=Option(
+            lambda layer, name, value: _step(name, value, _NAMES), write=lambda value: _written_step(value)
+        ),
+        vocabulary=None,
+    )
     standardize: Any
     split: Any
     ngrams: tuple[int, ...] | None
@@ -111,15 +122,10 @@ class TextVectorization(HostLayer):
         size = kwargs.pop("vocabulary_size", None)
         super().__init__(name=name, **kwargs)
         who = "TextVectorization"
-        if output_mode not in _MODES:
-            raise ArgumentError(
-                f"[{who}] expected `output_mode` in {', '.join(map(repr, _MODES))}, got {output_mode!r}."
-            )
-        standardize, split = _step(standardize, "standardize", _NAMES), _step(split, "split", _SPLIT)
-        if output_sequence_length is not None:
-            if output_mode != "int":
-                raise ArgumentError(f"[{who}] expected `output_sequence_length` with output_mode='int' only.")
-            positive(who, "output_sequence_length", output_sequence_length)
+        self._store(locals())
+        self.__dict__["_given_ngrams"] = ngrams
+        if output_sequence_length is not None and output_mode != "int":
+            raise ArgumentError(f"[{who}] expected `output_sequence_length` with output_mode='int' only.")
         if ragged and output_mode != "int":
             raise ArgumentError(f"[{who}] expected `ragged=True` with output_mode='int', got {output_mode!r}.")
         if ragged and not self._backend.ragged_tensors:
@@ -127,10 +133,6 @@ class TextVectorization(HostLayer):
                 f"[{who}] expected a backend with ragged tensors for `ragged=True`, got {self._backend.name!r}; use "
                 "tensorflow, or leave it out."
             )
-        self._set(standardize=standardize, split=split, ngrams=_ngrams(ngrams), output_mode=output_mode)
-        self._set(max_tokens=max_tokens, output_sequence_length=output_sequence_length, ragged=ragged, sparse=sparse)
-        self._set(pad_to_max_tokens=pad_to_max_tokens, encoding=encoding)
-        self.__dict__["_given_ngrams"] = ngrams
         self._lookup_layer = StringLookup(
             max_tokens=max_tokens,
             mask_token="",
@@ -392,23 +394,16 @@ class TextVectorization(HostLayer):
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments; a learned vocabulary is a file of its own."""
-        from kfront.saving import serialize_keras_object
-
         lookup = self._lookup_layer.get_config()
-        own = {n: getattr(self, n) for n in ("max_tokens", "output_mode", "output_sequence_length", "sparse", "ragged")}
-        own.update(pad_to_max_tokens=self.pad_to_max_tokens, encoding=self.encoding, ngrams=self._given_ngrams)
-        own.update(vocabulary=lookup["vocabulary"], idf_weights=lookup["idf_weights"])
+        own = {"ngrams": self._given_ngrams, "vocabulary": lookup["vocabulary"], "idf_weights": lookup["idf_weights"]}
         own["vocabulary_size"] = lookup["vocabulary_size"] or self.vocabulary_size()
-        for name in ("standardize", "split"):
-            how = getattr(self, name)
-            own[name] = serialize_keras_object(how) if callable(how) else how
         return {**super().get_config(), **own}
 
 
 # ---- options ---------------------------------------------------------------------------------------------------------
 
 
-def _step(value: Any, name: str, known: tuple[str, ...]) -> Any:
+def _step(name: str, value: Any, known: tuple[str, ...]) -> Any:
     """`standardize` or `split`: a name, a function, or one from a config."""
     if value is None or callable(value) or (isinstance(value, str) and value in known):
         return value
@@ -420,6 +415,12 @@ def _step(value: Any, name: str, known: tuple[str, ...]) -> Any:
         f"[TextVectorization] expected `{name}` to be a function, None or one of {', '.join(map(repr, known))}, got "
         f"{value!r}."
     )
+
+
+def _written_step(value: Any) -> Any:
+    from kfront.core.codec import serialize_keras_object
+
+    return serialize_keras_object(value) if callable(value) else value
 
 
 def _ngrams(value: Any) -> tuple[int, ...] | None:
