@@ -227,7 +227,6 @@ class AdditiveAttention(Attention):
 
     _normalise = normalisers(score_mode=Option(one_of("dot", "concat"), write=None))
 
-
     def __init__(self, use_scale: bool = True, dropout: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**base_arguments(locals()))
 

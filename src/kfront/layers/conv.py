@@ -286,7 +286,9 @@ class Conv3D(BaseConv):
 class BaseConvTranspose(_Windowed):
     """Transposed convolution layer of any rank."""
 
-    _normalise = normalisers(output_padding=lambda layer, name, v: None if v is None else int_tuple(layer, name, v, layer.rank, 0))
+    _normalise = normalisers(
+        output_padding=lambda layer, name, v: None if v is None else int_tuple(layer, name, v, layer.rank, 0)
+    )
     output_padding: tuple[int, ...] | None
     kernel: Any = None
 

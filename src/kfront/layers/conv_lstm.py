@@ -20,7 +20,6 @@ from kfront.ops.shape import dim
 __all__ = ["ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"]
 
 
-
 class ConvLSTMCell(BaseCell):
     """One step of a convolutional LSTM, of any rank: an LSTM whose products with the kernels are convolutions.
 

@@ -263,7 +263,6 @@ class Masking(OptionLayer):
     [[False, True]]
     """
 
-
     mask_value: Any
 
     def __init__(self, mask_value: Any = 0.0, **kwargs: Any) -> None:

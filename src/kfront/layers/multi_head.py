@@ -22,6 +22,7 @@ from kfront.ops.shape import dim
 
 __all__ = ["GroupedQueryAttention", "MultiHeadAttention"]
 
+
 class _Heads(OptionLayer):
     """What both layers share: projections, masks, and attention between projected tensors."""
 

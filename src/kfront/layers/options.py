@@ -17,7 +17,9 @@ __all__ = ["OptionLayer", "documented", "known_axis"]
 class OptionLayer(Configurable, Layer):
     """A layer whose config is the base's, and the options that `_store` kept."""
 
-    _omitted: Mapping[str, Any] = MappingProxyType({})  # options that configs have only where they differ from this value
+    _omitted: Mapping[str, Any] = MappingProxyType(
+        {}
+    )  # options that configs have only where they differ from this value
     _writes_activity_regularizer = False  # whether configs have one even if it is None, as Keras's files do
 
     def build(self, input_shape: Any) -> None:

@@ -16,8 +16,8 @@ import numpy as np
 
 from kfront import ops, quantizers
 from kfront.core.errors import ArgumentError, NotBuiltError, ShapeError, UnsupportedError
-from kfront.layers.derived_weight import DerivedWeight
 from kfront.core.options import Option, normalisers
+from kfront.layers.derived_weight import DerivedWeight
 from kfront.layers.float8 import Float8
 from kfront.layers.lora import LoraLayer, LowRankWeight
 from kfront.quantizers.calibrated import Quantized, Statistics, nearest

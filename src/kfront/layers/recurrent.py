@@ -46,6 +46,7 @@ from kfront.ops.shape import dim
 
 __all__ = ["GRU", "LSTM", "RNN", "SimpleRNN"]
 
+
 class _Carried:
     """A state that a stateful layer carries from batch to batch: tracked, but not one of the layer's weights."""
 
@@ -663,4 +664,3 @@ def check_cudnn(who: str, value: Any) -> Any:
     if value not in ("auto", True, False):
         raise ArgumentError(f"[{who}] expected `use_cudnn` to be 'auto', True or False, got {value!r}.")
     return value
-

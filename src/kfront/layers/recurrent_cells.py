@@ -213,7 +213,6 @@ def _doc(name: str, options: str, states: str, forget: str = "", paper: str = ""
 class SimpleRNNCell(BaseCell):
     """One step of a SimpleRNN: ``h = activation(x @ kernel + h @ recurrent_kernel + bias)``."""
 
-
     def __init__(
         self,
         units: int,

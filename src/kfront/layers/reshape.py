@@ -150,7 +150,9 @@ class Reshape(OptionLayer):
 def _permutation(layer: OptionLayer, name: str, value: Any) -> tuple[int, ...]:
     dims = tuple(value)
     if sorted(dims) != list(range(1, len(dims) + 1)):
-        raise ArgumentError(f"[{type(layer).__name__}] expected `dims` to hold 1 to {len(dims)} once each, got {value!r}.")
+        raise ArgumentError(
+            f"[{type(layer).__name__}] expected `dims` to hold 1 to {len(dims)} once each, got {value!r}."
+        )
     return dims
 
 
@@ -414,7 +416,9 @@ class ZeroPadding3D(BaseZeroPadding):
 class _UpSampling(OptionLayer):
     """Repeats elements along the spatial axes."""
 
-    _normalise = normalisers(size=each_rank, interpolation=one_of("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5"))
+    _normalise = normalisers(
+        size=each_rank, interpolation=one_of("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
+    )
     rank = 0
     data_format = "channels_last"
     size: Any

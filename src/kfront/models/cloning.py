@@ -12,8 +12,8 @@ from kfront.core import codec, tree
 from kfront.core.errors import ArgumentError
 from kfront.core.operation import OpCall
 from kfront.layers.base import Layer
-from kfront.layers.sublayer_policies import keep_quantizers
 from kfront.layers.input_layer import Input, InputLayer
+from kfront.layers.sublayer_policies import keep_quantizers
 from kfront.models.functional import Functional
 from kfront.models.graph import clone_graph
 from kfront.models.model import Model

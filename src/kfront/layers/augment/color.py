@@ -381,7 +381,6 @@ class RandomColorJitter(BaseColor):
     (2, 4, 4, 3)
     """
 
-
     def __init__(
         self,
         value_range: Any = (0, 255),

@@ -329,7 +329,6 @@ def _shear(layer: RandomShear, name: str, value: Any) -> tuple[float, float]:
 class RandomShear(ShiftedBoxes, MovedImages):
     """Shears images by random factors."""
 
-
     x_factor: tuple[float, float]
     y_factor: tuple[float, float]
     _normalise = normalisers(x_factor=_shear, y_factor=_shear)
@@ -356,8 +355,6 @@ class RandomShear(ShiftedBoxes, MovedImages):
             for i, f in enumerate(_ranges(numbers, (self.x_factor, self.y_factor)))
         )
         return projective((1.0, x, 0.0), (y, 1.0, 0.0))
-
-
 
 
 @serializable("keras.layers")

@@ -94,7 +94,6 @@ class Resizing(_Sized):
     (2, 8, 6, 3)
     """
 
-
     _normalise = normalisers(interpolation=one_of(*_METHODS), fill_mode=one_of("constant"))
     interpolation: str
     antialias: bool
@@ -228,7 +227,6 @@ class CenterCrop(_Cropped):
     [[5.0, 6.0], [9.0, 10.0]]
     """
 
-
     def __init__(self, height: int, width: int, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**base_arguments(locals()))
         self._store(locals())
@@ -263,7 +261,6 @@ class RandomCrop(_Cropped, RandomImageLayer):
     >>> tuple(layer(np.ones((4, 8, 8, 3)), training=True).shape)
     (4, 2, 3, 3)
     """
-
 
     def __init__(
         self,

@@ -256,7 +256,6 @@ class Equalization(BaseHistogram):
     [[[0.0], [170.0], [170.0], [255.0]]]
     """
 
-
     bins: int
     _normalise = normalisers(bins=positive)
 
@@ -317,7 +316,6 @@ class ContrastLimitedAdaptiveHistogramEqualization(BaseHistogram):
     >>> tuple(layer(images).shape)
     (1, 8, 8, 1)
     """
-
 
     clip_limit: float
     tile_grid_size: tuple[int, int]

@@ -7,9 +7,9 @@ from typing import Any
 from kfront import ops
 from kfront.core.options import between, normalisers, positive
 from kfront.core.registry import serializable
-from kfront.core.typing import Seed
 from kfront.core.rng import SeedGenerator
-from kfront.layers.graph.base import UNWRITTEN, flag, CALL_DOC, Edges, MessagePassing
+from kfront.core.typing import Seed
+from kfront.layers.graph.base import CALL_DOC, UNWRITTEN, Edges, MessagePassing, flag
 from kfront.layers.options import documented
 from kfront.ops.random import dropout
 

@@ -9,7 +9,7 @@ from kfront.core.errors import ArgumentTypeError, ShapeError
 from kfront.core.options import normalisers, positive
 from kfront.core.registry import serializable
 from kfront.layers.base import Layer
-from kfront.layers.graph.base import UNWRITTEN, flag, CALL_DOC, Edges, MessagePassing, weights_of_edges
+from kfront.layers.graph.base import CALL_DOC, UNWRITTEN, Edges, MessagePassing, flag, weights_of_edges
 from kfront.layers.options import documented
 from kfront.ops.elementwise import dtype_of
 from kfront.ops.nn_core import linear

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from kfront.core.dtypes import numpy_dtype
 from kfront.config import floatx
+from kfront.core.dtypes import numpy_dtype
 from kfront.core.errors import ArgumentError, DTypeError, ShapeError
 from kfront.core.options import Option, choice, normalisers, positive
 from kfront.core.registry import serializable
