@@ -33,12 +33,11 @@ from kfront import (
     wrappers as wrappers,
 )
 from kfront._version import __version__ as __version__, version as version
-from kfront.backends import backend_scope as backend_scope
 from kfront.core.device import device as device
 from kfront.core.naming import name_scope as name_scope
 from kfront.core.operation import Operation as Operation
-from kfront.core.remat import RematScope as RematScope, remat as remat
 from kfront.core.spec import KerasTensor as KerasTensor
+from kfront.core.state import backend_scope as backend_scope
 from kfront.core.symbolic import SymbolicScope as SymbolicScope
 from kfront.core.variable import StatelessScope as StatelessScope, Variable as Variable
 from kfront.dtype_policies import DTypePolicy as DTypePolicy, FloatDTypePolicy as FloatDTypePolicy
@@ -65,6 +64,7 @@ from kfront.transforms import (
     vjp as vjp,
     vmap as vmap,
 )
+from kfront.transforms.remat import RematScope as RematScope, remat as remat
 
 __all__ = [
     "DTypePolicy",

@@ -11,7 +11,7 @@ import pytest
 from kfront import initializers
 from kfront.core import options
 from kfront.core.errors import ArgumentError
-from kfront.core.options import Configurable, base_arguments, kept, one_of, option_names, positive
+from kfront.core.options import Configurable, base_arguments, kept, normalisers, one_of, option_names, positive
 
 
 class Base(Configurable):
@@ -23,7 +23,7 @@ class Base(Configurable):
 
 
 class Wide(Base):
-    _normalise = {"mode": one_of("first", "second"), "memory": kept, "passed": None, "factor": None}
+    _normalise = normalisers(mode=one_of("first", "second"), memory=kept, passed=None)
     seen: Any = None
 
     def __init__(
@@ -35,7 +35,7 @@ class Wide(Base):
 
 
 class Deep(Wide):
-    _normalise = {"mode": one_of("third"), "units": positive}
+    _normalise = normalisers(mode=one_of("third"), units=positive)
 
     def __init__(self, depth: int = 2, table_initializer: Any = "zeros", name: str = "deep", **kwargs: Any) -> None:
         super().__init__(**base_arguments(locals()))

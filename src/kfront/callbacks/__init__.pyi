@@ -1,5 +1,6 @@
 # Written by tools/stubs.py from the table in the module of the same name.
-from kfront.callbacks.base import Callback as Callback, CallbackList as CallbackList
+from kfront.callbacks.base import Callback as Callback
+from kfront.callbacks.callback_list import CallbackList as CallbackList
 from kfront.callbacks.checkpoint import BackupAndRestore as BackupAndRestore, ModelCheckpoint as ModelCheckpoint
 from kfront.callbacks.history import History as History, ProgbarLogger as ProgbarLogger
 from kfront.callbacks.monitor import EarlyStopping as EarlyStopping, ReduceLROnPlateau as ReduceLROnPlateau

@@ -21,6 +21,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from types import FunctionType, MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,19 +34,28 @@ __all__ = [
     "Check",
     "Configurable",
     "Option",
+    "WrapsFunction",
+    "above_zero",
     "base_arguments",
     "between",
     "choice",
     "data_format",
     "each_rank",
+    "from_0_to_1",
     "int_tuple",
+    "is_int",
     "kept",
+    "normalisers",
+    "not_negative",
+    "number",
     "one_of",
     "option_names",
+    "plain",
     "positive",
     "rate_between",
     "register_namespace",
     "register_option",
+    "with_defaults",
 ]
 
 Check = Callable[[Any, str, Any], Any]  # (object or name of its class, name of the option, value) -> value
@@ -121,6 +131,20 @@ def _of_namespace(package: str, tracked: bool) -> Option:
     space: Any = sys.modules[package]
     serialize = space.serialize
     return Option(None, space.get, lambda value: None if value is None else serialize(value), tracked)
+
+
+def normalisers(**entries: Check | Option | None) -> Mapping[str, Check | Option | None]:
+    """Entries of a class's own, for its `_normalise`.
+
+    Args:
+        **entries: by the option's name: a check, an Option, `kept`, or None for what is no option.
+
+    Example:
+
+    >>> normalisers(units=positive)["units"]("Dense", "units", 3)
+    3
+    """
+    return MappingProxyType(entries)
 
 
 # ---- signatures ------------------------------------------------------------------------------------------------------
@@ -256,10 +280,21 @@ def _readers(cls: type, declaring: type) -> tuple[_Reader, ...]:
     return _cached(cls, "_option_readers", declaring, find)
 
 
+def with_defaults(function: Callable[..., Any], **defaults: Any) -> Any:
+    """The same function with other default values: how one `__init__` serves several classes."""
+    names = function.__code__.co_varnames[: function.__code__.co_argcount]
+    values = dict(zip(reversed(names), reversed(function.__defaults__ or ()), strict=False))
+    merged = tuple({**values, **defaults}[n] for n in names if n in values or n in defaults)
+    out = FunctionType(function.__code__, function.__globals__, function.__name__, merged, function.__closure__)
+    out.__kwdefaults__, out.__annotations__ = function.__kwdefaults__, function.__annotations__
+    out.__qualname__, out.__doc__ = function.__qualname__, function.__doc__
+    return out
+
+
 class Configurable:
     """Mixin for classes whose config follows from the signature of `__init__`, see the module."""
 
-    _normalise: Mapping[str, Check | Option | None] = {}
+    _normalise: Mapping[str, Check | Option | None] = normalisers()
 
     def _store(self, given: Mapping[str, Any]) -> None:
         """Normalise and keep the arguments that the calling `__init__` names and no base does.
@@ -291,14 +326,43 @@ class Configurable:
         return self._stored_options()
 
 
+class WrapsFunction(Configurable):
+    """Mixin for classes that wrap one function each, which they say in the class statement.
+
+        class Huber(Loss, function=huber):
+            def __init__(self, delta: float = 1.0, name: str = "huber_loss") -> None: ...
+
+    The options of such a class are arguments of its function. One that has none needs no `__init__`: its default `name`
+    is that of the function, or what the class statement gives as `name`.
+    """
+
+    _function: Callable[..., Any]
+    _function_options: dict[str, Any]
+
+    def __init_subclass__(
+        cls, function: Callable[..., Any] | None = None, name: str | None = None, **rest: Any
+    ) -> None:
+        super().__init_subclass__(**rest)
+        if function is not None:
+            cls._function = staticmethod(function)
+            if "__init__" not in cls.__dict__:
+                cls.__init__ = with_defaults(cls.__init__, name=name or function.__name__)  # type: ignore[method-assign]
+
+    def _store(self, given: Mapping[str, Any]) -> None:
+        super()._store(given)
+        self._function_options = {name: getattr(self, name) for name in option_names(type(self))}
+
+
 # ---- checks ----------------------------------------------------------------------------------------------------------
 
 
 def _who(owner: Any) -> str:
-    return owner if isinstance(owner, str) else type(owner).__name__
+    """What messages call an object: its `_label`, or the name of its class."""
+    return owner if isinstance(owner, str) else getattr(owner, "_label", None) or type(owner).__name__
 
 
-def _is_int(value: Any) -> bool:
+def is_int(value: Any) -> bool:
+    """Whether `value` is a Python or NumPy int and no bool."""
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
@@ -308,7 +372,7 @@ def positive(owner: Any, name: str, value: Any) -> int:
     Raises:
         ArgumentError: if it is not a positive int.
     """
-    if _is_int(value) and value > 0:
+    if is_int(value) and value > 0:
         return int(value)
     raise ArgumentError(f"[{_who(owner)}] expected `{name}` to be a positive int, got {value!r}.")
 
@@ -319,11 +383,11 @@ def int_tuple(owner: Any, name: str, value: Any, n: int, least: int = 1) -> tupl
     Raises:
         ArgumentError: if it is neither, or a number is below `least`.
     """
-    if _is_int(value):
+    if is_int(value):
         out: tuple[Any, ...] = (int(value),) * n
     else:
         out = tuple(value) if isinstance(value, (list, tuple, np.ndarray)) else ()
-    if len(out) != n or any(not _is_int(v) or v < least for v in out):
+    if len(out) != n or any(not is_int(v) or v < least for v in out):
         ints = f"an int >= {least}" if n == 1 else f"an int >= {least} or {n} of them"
         raise ArgumentError(f"[{_who(owner)}] expected `{name}` to be {ints}, got {value!r}.")
     return tuple(int(v) for v in out)
@@ -351,21 +415,23 @@ def data_format(owner: Any, name: str, value: Any) -> str:
     return found
 
 
-def choice(owner: Any, name: str, value: Any, allowed: Sequence[str]) -> str:
-    """A string option in lower case.
+def choice(
+    owner: Any, name: str, value: Any, allowed: Sequence[str | None], case: Callable[[str], str] = str.lower
+) -> Any:
+    """A string option, in the case that `case` gives it.
 
     Raises:
         ArgumentError: if it is not one of `allowed`.
     """
-    found = value.lower() if isinstance(value, str) else value
-    if found not in allowed:
-        raise ArgumentError(f"[{_who(owner)}] expected `{name}` in {', '.join(map(repr, allowed))}, got {value!r}.")
-    return found
+    found = case(value) if isinstance(value, str) else value
+    if (found is None or isinstance(found, str)) and found in allowed:
+        return found
+    raise ArgumentError(f"[{_who(owner)}] expected `{name}` in {', '.join(map(repr, allowed))}, got {value!r}.")
 
 
-def one_of(*allowed: str) -> Check:
-    """The check that a string option is one of `allowed`; it is stored in lower case."""
-    return lambda owner, name, value: choice(owner, name, value, allowed)
+def one_of(*allowed: str | None, case: Callable[[str], str] = str.lower) -> Check:
+    """The check that a string option is one of `allowed`; it is stored in the case that `case` gives it."""
+    return lambda owner, name, value: choice(owner, name, value, allowed, case)
 
 
 def rate_between(owner: Any, name: str, value: Any, low: float = 0.0, high: float = 1.0) -> Any:
@@ -379,6 +445,30 @@ def rate_between(owner: Any, name: str, value: Any, low: float = 0.0, high: floa
             f"[{_who(owner)}] expected `{name}` to be a number between {low:g} and {high:g}, got {value!r}."
         )
     return value
+
+
+def number(wanted: str, test: Callable[[Any], bool]) -> Check:
+    """The check that an option is a number, and that `test` holds for it.
+
+    Args:
+        wanted: what is expected, as the message says it: "from 0 to 1".
+        test: a comparison.
+    """
+
+    def check(owner: Any, name: str, value: Any) -> Any:
+        try:
+            if test(value):
+                return value
+        except TypeError:  # it cannot be compared
+            pass
+        raise ArgumentError(f"[{_who(owner)}] expected `{name}` {wanted}, got {value!r}.")
+
+    return check
+
+
+above_zero = number("> 0", lambda x: x > 0)
+not_negative = number(">= 0", lambda x: x >= 0)
+from_0_to_1 = number("from 0 to 1", lambda x: 0 <= x <= 1)
 
 
 def between(low: float, high: float) -> Check:

@@ -283,12 +283,14 @@ class Conv3D(BaseConv):
 # ---- transposed ------------------------------------------------------------------------------------------------------
 
 
+def _padding_or_none(layer: BaseConvTranspose, name: str, value: Any) -> tuple[int, ...] | None:
+    return None if value is None else int_tuple(layer, name, value, layer.rank, least=0)
+
+
 class BaseConvTranspose(_Windowed):
     """Transposed convolution layer of any rank."""
 
-    _normalise = normalisers(
-        output_padding=lambda layer, name, v: None if v is None else int_tuple(layer, name, v, layer.rank, 0)
-    )
+    _normalise = normalisers(output_padding=_padding_or_none)
     output_padding: tuple[int, ...] | None
     kernel: Any = None
 

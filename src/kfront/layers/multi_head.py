@@ -446,8 +446,8 @@ class GroupedQueryAttention(_Heads):
         self._store(locals())
         if self.num_query_heads % self.num_key_value_heads:
             raise ArgumentError(
-                f"[GroupQueryAttention] expected `num_key_value_heads` to divide `num_query_heads`, got {num_key_value_heads} and "
-                f"{num_query_heads}."
+                f"[GroupQueryAttention] expected `num_key_value_heads` to divide `num_query_heads`, got "
+                f"{num_key_value_heads} and {num_query_heads}."
             )
         self.supports_masking = True
 

@@ -34,7 +34,8 @@ def _noise_shape(layer: OptionLayer, name: str, shape: Any) -> Any:
         d is not None and (not isinstance(d, int) or isinstance(d, bool) or d < 1) for d in shape
     ):
         raise ArgumentError(
-            f"[{type(layer).__name__}] expected `noise_shape` to be a sequence of positive ints and None, got {shape!r}."
+            f"[{type(layer).__name__}] expected `noise_shape` to be a sequence of positive ints and None, got "
+            f"{shape!r}."
         )
     return tuple(shape)
 
@@ -85,7 +86,7 @@ class Dropout(_Random):
     """
 
     rate: float
-    noise_shape: Any
+    noise_shape: Any = None
 
     def __init__(self, rate: float, noise_shape: Any = None, seed: Any = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -271,7 +272,7 @@ class AlphaDropout(_Random):
     """
 
     rate: float
-    noise_shape: Any
+    noise_shape: Any = None
 
     def __init__(self, rate: float, noise_shape: Any = None, seed: Any = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)

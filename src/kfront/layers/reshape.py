@@ -362,7 +362,7 @@ class Cropping1D(BaseCropping):
     _normalise = normalisers(data_format=None)
 
     def __init__(self, cropping: Any = (1, 1), **kwargs: Any) -> None:
-        super().__init__(cropping, **kwargs)
+        super().__init__(cropping, "channels_last", **kwargs)
 
 
 @serializable("keras.layers")

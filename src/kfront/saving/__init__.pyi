@@ -1,4 +1,8 @@
 # Written by tools/stubs.py from the table in the module of the same name.
+from kfront.core.codec import (
+    deserialize_keras_object as deserialize_keras_object,
+    serialize_keras_object as serialize_keras_object,
+)
 from kfront.core.registry import (
     CustomObjectScope as CustomObjectScope,
     custom_object_scope as custom_object_scope,
@@ -11,10 +15,6 @@ from kfront.saving.file_editor import KerasFileEditor as KerasFileEditor
 from kfront.saving.keras_format import load_model as load_model, save_model as save_model
 from kfront.saving.safetensors import read_metadata as read_safetensors_metadata
 from kfront.saving.saving_api import load_weights as load_weights, save_weights as save_weights
-from kfront.core.codec import (
-    deserialize_keras_object as deserialize_keras_object,
-    serialize_keras_object as serialize_keras_object,
-)
 from kfront.saving.state_dict import (
     export_state_dict as export_state_dict,
     import_state_dict as import_state_dict,
