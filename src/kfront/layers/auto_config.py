@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+from kfront.core import codec
 from kfront.core.errors import ArgumentError
 
 __all__ = ["auto_config", "named_shapes", "tuples"]
@@ -61,6 +62,4 @@ def auto_config(layer: Any, base: type) -> dict[str, Any]:
                 )
             else:
                 config[name] = value
-    from kfront.core import codec
-
     return {k: codec.serialize_keras_object(v) for k, v in config.items()}

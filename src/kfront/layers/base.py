@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from kfront import constraints, dtype_policies, initializers, regularizers
+from kfront import constraints, dtype_policies, initializers, ops, regularizers
 from kfront.backends import backend_scope, current
 from kfront.core import tree
 from kfront.core.dtypes import is_float
@@ -60,7 +60,7 @@ def _wrap_build(build: Callable[..., None]) -> Callable[..., None]:
             self._path = current_path()
             apply_policies(self)
             build(self, *args, **kwargs)
-        self._build_shapes = (args, kwargs)
+        self.__dict__["_build_shapes"] = (args, kwargs)
         self._finish_build()
         return None
 
@@ -620,8 +620,6 @@ class Layer(Owner, Unquantized, Operation):
     def _add_activity_loss(self, outputs: Any) -> None:
         for x in tree.flatten(outputs):
             if self._backend.is_tensor(x):
-                from kfront import ops
-
                 batch = ops.cast(ops.shape(x)[0], self._backend.dtype_name(x.dtype))
                 self.add_loss(ops.divide(self.activity_regularizer(x), batch))
 

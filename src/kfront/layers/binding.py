@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kfront.backends import get
 from kfront.core.tracking import Tracker
 from kfront.core.variable import Variable
 from kfront.layers.call_signature import call_info
@@ -85,8 +86,7 @@ def saved_state(layer: Any) -> dict[str, Any]:
 
 def rebuild(cls: type, backend_name: str) -> Any:
     """An empty layer of that class, bound to that backend, for `__setstate__`."""
-    from kfront.backends import get
-    from kfront.layers.base import Layer
+    from kfront.layers.base import Layer  # which imports this module
 
     backend = get(backend_name)
     out = object.__new__(bind_class(cls, backend, Layer))

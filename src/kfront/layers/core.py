@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import Any
 
 import numpy as np
 
 from kfront import activations, ops
+from kfront.core import codec, registry
+from kfront.core.codec import deserialize_keras_object, is_copying, serialize_keras_object
 from kfront.core.dtypes import is_int
 from kfront.core.errors import ArgumentTypeError, SavingError, ShapeError
 from kfront.core.options import normalisers, positive
@@ -268,8 +271,6 @@ class Masking(OptionLayer):
     def __init__(self, mask_value: Any = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if isinstance(mask_value, dict):
-            from kfront.core import codec
-
             mask_value = codec.deserialize_keras_object(mask_value)
         self._store(locals())
         self.supports_masking = True
@@ -355,8 +356,6 @@ class Lambda(Layer):
         self.arguments = dict(arguments or {})
         self._output_shape, self.mask = output_shape, mask
         self.supports_masking = mask is not None
-        from inspect import signature
-
         names = signature(function).parameters
         self._takes = tuple(n for n in ("training", "mask") if n in names)
 
@@ -391,8 +390,6 @@ class Lambda(Layer):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Lambda:
         """A layer from its config; functions are found by their registered names."""
-        from kfront.core.codec import deserialize_keras_object
-
         found = {
             n: deserialize_keras_object(v) if isinstance(v, dict) and n in _FUNCTIONS else v for n, v in config.items()
         }
@@ -411,9 +408,6 @@ class Lambda(Layer):
         return {**super().get_config(), **config}
 
     def _by_name(self, what: str, function: Any) -> Any:
-        from kfront.core import registry
-        from kfront.core.codec import is_copying, serialize_keras_object
-
         anonymous = getattr(function, "__name__", "") == "<lambda>" and not registry.is_registered(function)
         if anonymous and not is_copying():
             raise SavingError(

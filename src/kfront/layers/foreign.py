@@ -13,9 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from kfront.core import guard
+from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError, ArgumentTypeError, SavingError, ShapeError, UnsafeFileError
 from kfront.core.registry import serializable
 from kfront.core.rng import SeedGenerator
+from kfront.core.spec import Abstract
 from kfront.layers.base import Layer
 
 __all__ = ["FlaxLayer", "JaxLayer", "TFSMLayer", "TorchModuleWrapper"]
@@ -93,8 +96,6 @@ class TorchModuleWrapper(_OfEngine):
     def compute_output_spec(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
         """Shapes and dtypes of the outputs: `output_shape`, or what the module gives for tensors without values."""
         if self.output_shape is not None:
-            from kfront.core.spec import Abstract
-
             return Abstract(self.output_shape, self.compute_dtype)
         return self._backend.compute_spec(self.call, *args, **kwargs)
 
@@ -313,8 +314,6 @@ class JaxLayer(_OfJax):
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments; functions by the names under which they are registered."""
-        from kfront.core.codec import serialize_keras_object
-
         return {
             **super().get_config(),
             "call_fn": serialize_keras_object(self.call_fn),
@@ -329,8 +328,6 @@ class JaxLayer(_OfJax):
 
 
 def _made(config: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    from kfront.core.codec import deserialize_keras_object
-
     found = {n: deserialize_keras_object(config[n]) for n in names if isinstance(config.get(n), dict)}
     return {**config, **found}
 
@@ -374,8 +371,6 @@ class FlaxLayer(_OfJax):
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments; the module's class must be registered and have `get_config`."""
-        from kfront.core.codec import serialize_keras_object
-
         if not hasattr(self.module, "get_config"):
             raise SavingError(
                 f"[{self.name}] expected a module with `get_config`, of a registered class, got {type(self.module)}."
@@ -425,8 +420,6 @@ class TFSMLayer(_OfEngine):
         name: str | None = None,
         dtype: Any = None,
     ) -> None:
-        from kfront.core import guard
-
         guard.refuse_path(type(self).__name__, "filepath", filepath)
         super().__init__(trainable=trainable, name=name, dtype=dtype)
         self.filepath, self.call_endpoint = os.fspath(filepath), call_endpoint
@@ -470,8 +463,6 @@ class TFSMLayer(_OfEngine):
         Raises:
             UnsafeFileError: unless the call that loads has ``safe_mode=False``.
         """
-        from kfront.core import guard
-
         if guard.is_safe():
             raise UnsafeFileError(
                 "[TFSMLayer] expected no SavedModel in a config, got one: it holds code and names another file. Make "

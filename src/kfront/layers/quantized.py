@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from kfront import ops, quantizers
+from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError, NotBuiltError, ShapeError, UnsupportedError
 from kfront.core.options import Option, normalisers
 from kfront.layers.derived_weight import DerivedWeight
@@ -252,15 +253,11 @@ def _fitting(scale: Any, layout: Layout) -> Any:
 
 def _read_config(layer: Quantizable, name: str, config: Any) -> Any:
     if isinstance(config, dict):
-        from kfront.core.codec import deserialize_keras_object
-
         config = deserialize_keras_object(config)
     return None if config is None else config_for(layer.name, None, config)
 
 
 def _write_config(config: Any) -> Any:
-    from kfront.core.codec import serialize_keras_object
-
     return None if config is None else serialize_keras_object(config)
 
 

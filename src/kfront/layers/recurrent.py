@@ -16,6 +16,7 @@ import numpy as np
 
 from kfront import ops
 from kfront.core import tree
+from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.options import base_arguments, normalisers, option_names, positive
 from kfront.core.registry import serializable
@@ -411,8 +412,6 @@ class RNN(OptionLayer):
         """Constructor arguments."""
         config = super().get_config()
         if type(self).__init__ is RNN.__init__:
-            from kfront.core.codec import serialize_keras_object
-
             config["cell"] = serialize_keras_object(self.cell)
         return config
 
@@ -420,8 +419,6 @@ class RNN(OptionLayer):
     def from_config(cls, config: dict[str, Any]) -> Any:
         """A layer from its config."""
         if isinstance(config.get("cell"), dict):
-            from kfront.core.codec import deserialize_keras_object
-
             config = {**config, "cell": deserialize_keras_object(config["cell"])}
         return cls(**config)
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from kfront import activations, ops
+from kfront.backends import current
 from kfront.core import tree
+from kfront.core.codec import deserialize_keras_object, serialize_keras_object
+from kfront.core.dtypes import numpy_dtype
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.options import normalisers
 from kfront.core.registry import serializable
@@ -254,9 +258,6 @@ class ForgetBias:
         self.initializer, self.units = initializer, units
 
     def __call__(self, shape: Any, dtype: Any = None) -> np.ndarray:
-        from kfront.backends import current
-        from kfront.core.dtypes import numpy_dtype
-
         make = getattr(self.initializer, "host", self.initializer)
         parts = [make((n * self.units,), dtype=dtype) for n in (1, 2)]
         first, rest = (x if isinstance(x, np.ndarray) else current().to_numpy(current().convert(x)) for x in parts)
@@ -508,15 +509,11 @@ class StackedRNNCells(OptionLayer):
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
-        from kfront.core.codec import serialize_keras_object
-
         return {**super().get_config(), "cells": [serialize_keras_object(c) for c in self.cells]}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> StackedRNNCells:
         """A layer from its config."""
-        from kfront.core.codec import deserialize_keras_object
-
         config = dict(config)
         return cls([deserialize_keras_object(c) for c in config.pop("cells")], **config)
 
@@ -562,8 +559,6 @@ def stop_dropout(cell: Any) -> None:
 
 def step_of(cell: Any, training: bool, **kwargs: Any) -> Any:
     """The cell as a function (inputs, states) -> (output, states)."""
-    import inspect
-
     names = inspect.signature(cell.call).parameters
     if "training" in names:
         kwargs["training"] = training

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from kfront import ops
-from kfront.core.dtypes import standardize
+from kfront.core.dtypes import is_float, standardize
 from kfront.core.options import base_arguments, normalisers
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract
 from kfront.layers.core import Embedding
 from kfront.layers.options import known_axis
 from kfront.layers.quantized import Layout, QuantizedWeight
+from kfront.ops.elementwise import dtype_of
 
 __all__ = ["ReversibleEmbedding"]
 
@@ -143,7 +144,4 @@ class ReversibleEmbedding(Embedding):
 
 
 def _is_float(x: Any) -> bool:
-    from kfront.core.dtypes import is_float
-    from kfront.ops.elementwise import dtype_of
-
     return is_float(dtype_of(x))

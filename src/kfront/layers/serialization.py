@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import SavingError
+from kfront.layers.base import Layer
 
 __all__ = ["deserialize", "serialize"]
 
@@ -21,8 +23,6 @@ def serialize(layer: Any) -> dict[str, Any]:
     >>> kfront.layers.serialize(kfront.layers.Dense(3))["class_name"]
     'Dense'
     """
-    from kfront.core.codec import serialize_keras_object
-
     return serialize_keras_object(layer)
 
 
@@ -43,9 +43,6 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
     >>> layer.units
     3
     """
-    from kfront.core.codec import deserialize_keras_object
-    from kfront.layers.base import Layer
-
     layer = deserialize_keras_object(config, custom_objects=custom_objects)
     if not isinstance(layer, Layer):
         raise SavingError(f"[layers.deserialize] expected the config of a layer, got that of {type(layer).__name__}.")

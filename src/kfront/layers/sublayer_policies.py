@@ -10,8 +10,10 @@ from __future__ import annotations
 from typing import Any
 
 from kfront import dtype_policies
+from kfront.core.codec import serialize_keras_object
 from kfront.core.naming import owners
 from kfront.dtype_policies import DTypePolicyMap
+from kfront.quantizers.configs import CALIBRATED, config_for
 
 __all__ = ["apply_policies", "keep_quantizers", "serialized_policy", "with_quantizers"]
 
@@ -62,9 +64,6 @@ def _entry(policies: DTypePolicyMap, path: str, around: str) -> Any:
 
 def with_quantizers(layer: Any, build_config: dict[str, Any]) -> dict[str, Any]:
     """A build config that tells also how layers inside were quantized, where their policies do not say it all."""
-    from kfront.core.codec import serialize_keras_object
-    from kfront.quantizers.configs import CALIBRATED, config_for
-
     found = {}
     for x in _quantized(layer):
         config, mode = getattr(x, "quantization_config", None), x.quantization_mode

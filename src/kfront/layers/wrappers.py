@@ -6,6 +6,7 @@ from typing import Any
 
 from kfront import ops
 from kfront.core import tree
+from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.registry import serializable
 from kfront.layers.base import InputSpec, Layer
@@ -50,8 +51,6 @@ class Wrapper(OptionLayer):
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
-        from kfront.core.codec import serialize_keras_object
-
         return {**super().get_config(), "layer": serialize_keras_object(self.layer)}
 
     @classmethod
@@ -61,8 +60,6 @@ class Wrapper(OptionLayer):
 
 
 def _with_layers(config: dict[str, Any], names: tuple[str, ...], custom_objects: Any) -> dict[str, Any]:
-    from kfront.core.codec import deserialize_keras_object
-
     found = {
         n: deserialize_keras_object(config[n], custom_objects=custom_objects)
         for n in names
@@ -281,8 +278,6 @@ class Bidirectional(OptionLayer):
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
-        from kfront.core.codec import serialize_keras_object
-
         return {
             **super().get_config(),
             "merge_mode": self.merge_mode,

@@ -10,8 +10,8 @@ import numpy as np
 
 from kfront.config import image_data_format
 from kfront.core.errors import ArgumentError, DataError
+from kfront.core.options import data_format as layout
 from kfront.core.spec import Abstract
-from kfront.layers.options import data_format as layout
 from kfront.utils.dataset_files import find_files, make_datasets
 
 __all__ = ["image_dataset_from_directory", "resize"]
@@ -78,7 +78,7 @@ def image_dataset_from_directory(
     if crop_to_aspect_ratio and pad_to_aspect_ratio:
         raise ArgumentError(f"[{who}] expected one of `crop_to_aspect_ratio` and `pad_to_aspect_ratio`, got both.")
     files = find_files(who, directory, _SUFFIXES, labels, label_mode, class_names, follow_links, verbose)
-    first = (layout(who, data_format) if data_format else image_data_format()) == "channels_first"
+    first = (layout(who, "data_format", data_format) if data_format else image_data_format()) == "channels_first"
     fit = "crop" if crop_to_aspect_ratio else "pad" if pad_to_aspect_ratio else None
     size = (int(image_size[0]), int(image_size[1]))
     pillow, channels = _MODES[color_mode]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kfront import ops
+from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentTypeError, ShapeError
 from kfront.core.options import normalisers, positive
 from kfront.core.registry import serializable
@@ -235,16 +236,12 @@ class GINConv(MessagePassing):
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
-        from kfront.core.codec import serialize_keras_object
-
         own = {"layer": serialize_keras_object(self.layer), "epsilon": self._first_epsilon}
         return {**super().get_config(), **own}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         """A layer from its config."""
-        from kfront.core.codec import deserialize_keras_object
-
         config = dict(config)
         if isinstance(config.get("layer"), dict):
             config["layer"] = deserialize_keras_object(config["layer"])

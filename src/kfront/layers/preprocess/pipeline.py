@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentTypeError
 from kfront.core.registry import serializable
 from kfront.layers.base import Layer
@@ -61,14 +62,10 @@ class Pipeline(DataLayer):
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
-        from kfront.core.codec import serialize_keras_object
-
         return {"layers": [serialize_keras_object(layer) for layer in self._pipeline_layers], "name": self.name}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         """A pipeline from its config."""
-        from kfront.core.codec import deserialize_keras_object
-
         layers = [deserialize_keras_object(layer) for layer in config["layers"]]
         return cls(**{**config, "layers": layers})

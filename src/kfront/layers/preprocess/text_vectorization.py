@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from kfront.core.codec import serialize_keras_object
 from kfront.core.errors import ArgumentError, ShapeError, UnsupportedError
 from kfront.core.options import Option, normalisers, one_of, positive
 from kfront.core.registry import serializable
@@ -21,6 +22,7 @@ from kfront.layers.preprocess.host_layer import HostLayer
 from kfront.layers.preprocess.index_lookup import DROPPED, MODES
 from kfront.layers.preprocess.packed_strings import Packed, in_one_line, texts, words_between
 from kfront.layers.preprocess.string_lookup import MANY, StringLookup, Table
+from kfront.saving import deserialize_keras_object
 
 __all__ = ["TextVectorization"]
 
@@ -408,8 +410,6 @@ def _step(name: str, value: Any, known: tuple[str, ...]) -> Any:
     if value is None or callable(value) or (isinstance(value, str) and value in known):
         return value
     if isinstance(value, dict):
-        from kfront.saving import deserialize_keras_object
-
         return deserialize_keras_object(value)
     raise ArgumentError(
         f"[TextVectorization] expected `{name}` to be a function, None or one of {', '.join(map(repr, known))}, got "
@@ -418,8 +418,6 @@ def _step(name: str, value: Any, known: tuple[str, ...]) -> Any:
 
 
 def _written_step(value: Any) -> Any:
-    from kfront.core.codec import serialize_keras_object
-
     return serialize_keras_object(value) if callable(value) else value
 
 
