@@ -47,6 +47,8 @@ from kfront.layers.unquantized import Unquantized
 
 __all__ = ["InputSpec", "Layer"]
 
+_UNTRACKED = PLAIN | {InputSpec}  # types of attributes that hold nothing to be filed
+
 
 def _wrap_build(build: Callable[..., None]) -> Callable[..., None]:
     """`build` as called by anyone: in the layer's backend and name scope, marking the layer built."""
@@ -181,7 +183,7 @@ class Layer(Owner, Unquantized, Operation):
     # -- attributes ---------------------------------------------------------------------------------------------------
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if type(value) not in PLAIN:
+        if type(value) not in _UNTRACKED:
             tracker = self.__dict__.get("_tracker")
             if tracker is not None:
                 native = self._backend.native_types
