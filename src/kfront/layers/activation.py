@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from kfront import activations, ops
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.options import Option, normalisers
 from kfront.core.registry import serializable
+from kfront.core.typing import (
+    ActivationLike,
+    ConstraintLike,
+    InitializerLike,
+    RegularizerLike,
+    Shape,
+    Tensor,
+)
 from kfront.layers.base import InputSpec
 from kfront.layers.options import OptionLayer, known_axis
 from kfront.ops.elementwise import dtype_of
@@ -50,13 +59,13 @@ class Activation(_Elementwise):
     [0.0, 2.0]
     """
 
-    activation: Any
+    activation: Callable[..., Any]
 
-    def __init__(self, activation: Any, **kwargs: Any) -> None:
+    def __init__(self, activation: ActivationLike, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._store(locals())
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """``activation(inputs)``."""
         return self.activation(inputs)
 
@@ -94,7 +103,7 @@ class ReLU(_Elementwise):
         super().__init__(**kwargs)
         self._store(locals())
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         if self.max_value is None and not self.negative_slope and not self.threshold:
             return ops.relu(inputs)
@@ -130,7 +139,7 @@ class LeakyReLU(_Elementwise):
         super().__init__(**kwargs)
         self._store(locals())
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         return ops.leaky_relu(inputs, self.negative_slope)
 
@@ -159,7 +168,7 @@ class ELU(_Elementwise):
         super().__init__(**kwargs)
         self._store(locals())
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         return ops.elu(inputs, self.alpha)
 
@@ -192,17 +201,17 @@ class PReLU(OptionLayer):
     """
 
     alpha: Any = None
-    alpha_initializer: Any
-    alpha_regularizer: Any
-    alpha_constraint: Any
+    alpha_initializer: InitializerLike
+    alpha_regularizer: RegularizerLike
+    alpha_constraint: ConstraintLike
     _normalise = normalisers(shared_axes=_axis_list)
     shared_axes: list[int] | None
 
     def __init__(
         self,
-        alpha_initializer: Any = "Zeros",
-        alpha_regularizer: Any = None,
-        alpha_constraint: Any = None,
+        alpha_initializer: InitializerLike = "Zeros",
+        alpha_regularizer: RegularizerLike = None,
+        alpha_constraint: ConstraintLike = None,
         shared_axes: Any = None,
         **kwargs: Any,
     ) -> None:
@@ -210,7 +219,7 @@ class PReLU(OptionLayer):
         self.supports_masking = True
         self._store(locals())
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Create alpha, of the input's shape without the batch and 1 along shared axes."""
         rank, shared = len(input_shape), {a % len(input_shape) for a in self.shared_axes or ()}
         own = [a for a in range(1, rank) if a not in shared]
@@ -224,11 +233,11 @@ class PReLU(OptionLayer):
         )
         self.input_spec = InputSpec(ndim=rank, axes={a: input_shape[a] for a in own})
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         return ops.subtract(ops.relu(inputs), ops.multiply(self.alpha.value, ops.relu(ops.negative(inputs))))
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """`input_shape`."""
         return tuple(input_shape)
 
@@ -258,7 +267,7 @@ class Softmax(_Elementwise):
         super().__init__(**kwargs)
         self._store(locals())
 
-    def call(self, inputs: Any, mask: Any = None) -> Any:
+    def call(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         """The layer's output, see the class."""
         if mask is not None:
             self._check_mask(tuple(mask.shape), tuple(inputs.shape))

@@ -34,6 +34,16 @@ from kfront.core.spec import Abstract, KerasTensor, standardize_shape
 from kfront.core.state import distribution_on, state
 from kfront.core.symbolic import SymbolicScope
 from kfront.core.tracking import PLAIN, structure
+from kfront.core.typing import (
+    Backend,
+    Config,
+    ConstraintLike,
+    DTypeLike,
+    InitializerLike,
+    RegularizerLike,
+    Shape,
+    Store,
+)
 from kfront.core.variable import StatelessScope, Variable
 from kfront.layers.auto_config import auto_config, named_shapes, tuples
 from kfront.layers.binding import bind_class, kind_of, make_tracker, rebuild, saved_state
@@ -136,9 +146,9 @@ class Layer(Owner, Unquantized, Operation):
     def __init__(
         self,
         *,
-        activity_regularizer: Any = None,
+        activity_regularizer: RegularizerLike = None,
         trainable: bool = True,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         autocast: bool = True,
         name: str | None = None,
         **kwargs: Any,
@@ -278,12 +288,12 @@ class Layer(Owner, Unquantized, Operation):
     def add_weight(
         self,
         shape: Any = None,
-        initializer: Any = None,
-        dtype: Any = None,
+        initializer: InitializerLike = None,
+        dtype: str | None = None,
         trainable: bool = True,
         autocast: bool = True,
-        regularizer: Any = None,
-        constraint: Any = None,
+        regularizer: RegularizerLike = None,
+        constraint: ConstraintLike = None,
         aggregation: str = "none",
         overwrite_with_gradient: bool = False,
         name: str | None = None,
@@ -333,7 +343,7 @@ class Layer(Owner, Unquantized, Operation):
 
     add_variable = add_weight
 
-    def get_build_config(self) -> dict[str, Any] | None:
+    def get_build_config(self) -> Config | None:
         """What `build_from_config` needs: the shapes `build` was called with."""
         if self._build_shapes is None:
             return None
@@ -341,7 +351,7 @@ class Layer(Owner, Unquantized, Operation):
         shapes = named_shapes(type(self), args, kwargs)
         return shapes and with_quantizers(self, shapes)
 
-    def build_from_config(self, config: dict[str, Any]) -> None:
+    def build_from_config(self, config: Config) -> None:
         """Create the weights from `get_build_config`."""
         if not config or self.built:
             return
@@ -362,7 +372,7 @@ class Layer(Owner, Unquantized, Operation):
             if not self.built:
                 self._finish_build()
 
-    def _shape_of(self, x: Any) -> tuple[int | None, ...]:
+    def _shape_of(self, x: Any) -> Shape:
         return tuple(x.shape) if isinstance(x, (KerasTensor, Variable)) else self._backend.static_shape(x)
 
     # -- calling ------------------------------------------------------------------------------------------------------
@@ -695,7 +705,7 @@ class Layer(Owner, Unquantized, Operation):
 
     # -- configuration ------------------------------------------------------------------------------------------------
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments: the base's, and for a class without its own `get_config` what it was made with."""
         config = {"name": self.name, "trainable": self.trainable, "dtype": serialized_policy(self)}
         if self.activity_regularizer is not None:
@@ -706,7 +716,7 @@ class Layer(Owner, Unquantized, Operation):
 
     get_config._automatic = True  # type: ignore[attr-defined]
 
-    def load_own_variables(self, store: Any) -> None:
+    def load_own_variables(self, store: Store) -> None:
         """Read this layer's own variables from a mapping "0", "1" … -> array."""
         own = self._ordered()
         if len(store.keys()) != len(own):
@@ -719,7 +729,7 @@ class Layer(Owner, Unquantized, Operation):
         for i, v in enumerate(own):
             v.assign(store[f"{i}"])
 
-    def save_own_variables(self, store: Any) -> None:
+    def save_own_variables(self, store: Store) -> None:
         """Write this layer's own variables to a mapping "0", "1" … -> array."""
         for i, v in enumerate(self._ordered()):
             store[f"{i}"] = v.numpy()
@@ -738,7 +748,7 @@ class Layer(Owner, Unquantized, Operation):
 
 
 @functools.cache
-def _passing(backend: Any, compute: str | None, autocast: bool) -> frozenset[Any]:
+def _passing(backend: Backend, compute: str | None, autocast: bool) -> frozenset[Any]:
     """The engine's dtypes that inputs keep: all but floating ones that are not the compute dtype."""
     names = [d for d in backend.dtypes if not is_float(d) or d == compute or not autocast]
     return frozenset(backend.native_dtype(d) for d in names)

@@ -6,6 +6,7 @@ from typing import Any
 
 from kfront.backends import get
 from kfront.core.tracking import Tracker
+from kfront.core.typing import Backend
 from kfront.core.variable import Variable
 from kfront.layers.call_signature import call_info
 
@@ -14,7 +15,7 @@ __all__ = ["bind_class", "kind_of", "make_tracker", "rebuild", "saved_state"]
 _bound: dict[tuple[type, str], type] = {}
 
 
-def bind_class(cls: type, backend: Any, root: type) -> type:
+def bind_class(cls: type, backend: Backend, root: type) -> type:
     """The subclass of `cls` with the backend's native base; made once."""
     if "_unbound" in cls.__dict__:
         return cls
@@ -25,7 +26,7 @@ def bind_class(cls: type, backend: Any, root: type) -> type:
     return found
 
 
-def _make(cls: type, backend: Any, root: type) -> type:
+def _make(cls: type, backend: Backend, root: type) -> type:
     native = backend.native_base
     fields: dict[str, Any] = {
         "__module__": cls.__module__,

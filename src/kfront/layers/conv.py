@@ -11,6 +11,15 @@ from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.options import base_arguments, choice, each_rank, int_tuple, normalisers, positive, with_defaults
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract
+from kfront.core.typing import (
+    Activation,
+    ActivationLike,
+    ConstraintLike,
+    InitializerLike,
+    RegularizerLike,
+    Shape,
+    Tensor,
+)
 from kfront.layers.base import InputSpec
 from kfront.layers.core import _linear_activation
 from kfront.layers.lora import LoraLayer
@@ -71,12 +80,12 @@ class _Windowed(OptionLayer):
     padding: str
     data_format: str
     depth_multiplier: int
-    activation: Any
+    activation: Activation
     use_bias: bool
     bias: Any = None
-    bias_initializer: Any
-    bias_regularizer: Any
-    bias_constraint: Any
+    bias_initializer: InitializerLike
+    bias_regularizer: RegularizerLike
+    bias_constraint: ConstraintLike
 
     def _check_window(self) -> None:
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
@@ -90,7 +99,7 @@ class _Windowed(OptionLayer):
     def _channel_axis(self) -> int:
         return -1 if self.data_format == "channels_last" else 1
 
-    def _channels(self, input_shape: Any) -> int:
+    def _channels(self, input_shape: Shape) -> int:
         """The number of input channels; from now on inputs must have as many."""
         if len(input_shape) != self.rank + 2:
             raise ShapeError(
@@ -112,7 +121,7 @@ class _Windowed(OptionLayer):
             constraint=getattr(self, f"{options}_constraint"),
         )
 
-    def _finish(self, outputs: Any) -> Any:
+    def _finish(self, outputs: Tensor) -> Tensor:
         """Add the bias and apply the activation."""
         bias = self.bias
         if bias is not None:
@@ -125,7 +134,7 @@ class _Windowed(OptionLayer):
             return outputs
         return activation(outputs)
 
-    def _shape(self, rule: Callable[..., Any], input_shape: Any, kernel_shape: tuple[Any, ...], *static: Any) -> Any:
+    def _shape(self, rule: Callable[..., Any], input_shape: Shape, kernel_shape: tuple[Any, ...], *static: Any) -> Any:
         try:
             specs = (Abstract(tuple(input_shape), "float32"), Abstract(kernel_shape, "float32"))
             return rule(*specs, self.strides, *static)
@@ -136,7 +145,7 @@ class _Windowed(OptionLayer):
                 "use larger inputs, a smaller kernel or padding='same'."
             ) from None
 
-    def _known_channels(self, input_shape: Any) -> int | None:
+    def _known_channels(self, input_shape: Shape) -> int | None:
         return input_shape[self._channel_axis] if len(input_shape) == self.rank + 2 else None
 
 
@@ -159,15 +168,15 @@ class BaseConv(_Windowed, LoraLayer):
         data_format: str | None = None,
         dilation_rate: Any = 1,
         groups: int = 1,
-        activation: Any = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         lora = kwargs.pop("lora_rank", None), kwargs.pop("lora_alpha", None)
@@ -181,7 +190,7 @@ class BaseConv(_Windowed, LoraLayer):
             )
         self._check_window()
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Create kernel and bias."""
         channels = self._channels(input_shape)
         self.kernel = self._weight("kernel", (*self.kernel_size, channels // self.groups, self.filters), "kernel")
@@ -189,11 +198,11 @@ class BaseConv(_Windowed, LoraLayer):
             self.bias = self._weight("bias", (self.filters,), "bias")
         self._start_lora()
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         return self._finish(self.convolution_op(inputs, self.kernel.value))
 
-    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
+    def convolution_op(self, inputs: Tensor, kernel: Any) -> Tensor:
         """The convolution, without bias and activation; subclasses may compute it otherwise."""
         padding = self.padding
         if padding == "causal":
@@ -204,7 +213,7 @@ class BaseConv(_Windowed, LoraLayer):
         time = ((self.kernel_size[0] - 1) * self.dilation_rate[0], 0)
         return ((0, 0), time, (0, 0)) if self.data_format == "channels_last" else ((0, 0), (0, 0), time)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The input's shape with `filters` channels and the places that the window takes."""
         padding, channels = self.padding, self._known_channels(input_shape)
         if channels is not None and channels % self.groups:
@@ -303,15 +312,15 @@ class BaseConvTranspose(_Windowed):
         output_padding: Any = None,
         data_format: str | None = None,
         dilation_rate: Any = 1,
-        activation: Any = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
@@ -327,21 +336,21 @@ class BaseConvTranspose(_Windowed):
                 f"{padding} and strides {self.strides}."
             )
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Create kernel and bias."""
         channels = self._channels(input_shape)
         self.kernel = self._weight("kernel", (*self.kernel_size, self.filters, channels), "kernel")
         if self.use_bias:
             self.bias = self._weight("bias", (self.filters,), "bias")
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         layout, rate = self.data_format, self.dilation_rate
         kernel = self.kernel.value
         outputs = conv_transpose(inputs, kernel, self.strides, self.padding, self.output_padding, layout, rate)
         return self._finish(outputs)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The input's shape with `filters` channels, lengthened by the strides."""
         kernel = (*self.kernel_size, self.filters, self._known_channels(input_shape))
         static = (self.padding, self.output_padding, self.data_format, self.dilation_rate)
@@ -401,15 +410,15 @@ class Conv3DTranspose(BaseConvTranspose):
         data_format: str | None = None,
         output_padding: Any = None,
         dilation_rate: Any = (1, 1, 1),
-        activation: Any = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:  # in Keras `data_format` stands before `output_padding` here, unlike in the other ranks
         super().__init__(**base_arguments(locals()))
@@ -431,34 +440,34 @@ class BaseDepthwiseConv(_Windowed):
         depth_multiplier: int = 1,
         data_format: str | None = None,
         dilation_rate: Any = 1,
-        activation: Any = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        depthwise_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        depthwise_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        depthwise_constraint: Any = None,
-        bias_constraint: Any = None,
+        depthwise_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        depthwise_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        depthwise_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self._store(locals())
         self._check_window()
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Create kernel and bias."""
         channels = self._channels(input_shape)
         self.kernel = self._weight("kernel", (*self.kernel_size, channels, self.depth_multiplier), "depthwise")
         if self.use_bias:
             self.bias = self._weight("bias", (channels * self.depth_multiplier,), "bias")
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         kernel, layout = self.kernel.value, self.data_format
         return self._finish(depthwise_conv(inputs, kernel, self.strides, self.padding, layout, self.dilation_rate))
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The input's shape with channels * depth_multiplier channels and the places that the window takes."""
         kernel = (*self.kernel_size, self._known_channels(input_shape), self.depth_multiplier)
         static = (self.padding, self.data_format, self.dilation_rate)
@@ -518,25 +527,25 @@ class BaseSeparableConv(_Windowed):
         data_format: str | None = None,
         dilation_rate: Any = 1,
         depth_multiplier: int = 1,
-        activation: Any = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        depthwise_initializer: Any = "glorot_uniform",
-        pointwise_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        depthwise_regularizer: Any = None,
-        pointwise_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        depthwise_constraint: Any = None,
-        pointwise_constraint: Any = None,
-        bias_constraint: Any = None,
+        depthwise_initializer: InitializerLike = "glorot_uniform",
+        pointwise_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        depthwise_regularizer: RegularizerLike = None,
+        pointwise_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        depthwise_constraint: ConstraintLike = None,
+        pointwise_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self._store(locals())
         self._check_window()
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Create both kernels and the bias."""
         channels, many = self._channels(input_shape), self.depth_multiplier
         self.depthwise_kernel = self._weight("depthwise_kernel", (*self.kernel_size, channels, many), "depthwise")
@@ -545,13 +554,13 @@ class BaseSeparableConv(_Windowed):
         if self.use_bias:
             self.bias = self._weight("bias", (self.filters,), "bias")
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         kernels = (self.depthwise_kernel.value, self.pointwise_kernel.value)
         static = (self.strides, self.padding, self.data_format, self.dilation_rate)
         return self._finish(separable_conv(inputs, *kernels, *static))
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The input's shape with `filters` channels and the places that the window takes."""
         kernel = (*self.kernel_size, self._known_channels(input_shape), self.depth_multiplier)
         static = (self.padding, self.data_format, self.dilation_rate)

@@ -10,6 +10,7 @@ from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.options import each_rank, kept, normalisers, one_of
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract
+from kfront.core.typing import ActivationLike, ConstraintLike, InitializerLike, RegularizerLike, Seed, Shape, Tensor
 from kfront.layers.base import InputSpec
 from kfront.layers.options import known_axis
 from kfront.layers.recurrent import OfCell, run_steps
@@ -55,22 +56,22 @@ class ConvLSTMCell(BaseCell):
         padding: str,
         data_format: str | None,
         dilation_rate: Any,
-        activation: Any,
-        recurrent_activation: Any,
+        activation: ActivationLike,
+        recurrent_activation: ActivationLike,
         use_bias: bool,
-        kernel_initializer: Any,
-        recurrent_initializer: Any,
-        bias_initializer: Any,
+        kernel_initializer: InitializerLike,
+        recurrent_initializer: InitializerLike,
+        bias_initializer: InitializerLike,
         unit_forget_bias: bool,
-        kernel_regularizer: Any,
-        recurrent_regularizer: Any,
-        bias_regularizer: Any,
-        kernel_constraint: Any,
-        recurrent_constraint: Any,
-        bias_constraint: Any,
+        kernel_regularizer: RegularizerLike,
+        recurrent_regularizer: RegularizerLike,
+        bias_regularizer: RegularizerLike,
+        kernel_constraint: ConstraintLike,
+        recurrent_constraint: ConstraintLike,
+        bias_constraint: ConstraintLike,
         dropout: float,
         recurrent_dropout: float,
-        seed: Any,
+        seed: Seed,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -85,7 +86,7 @@ class ConvLSTMCell(BaseCell):
         self.__dict__["state_size"] = [self.units, self.units]
         self._axis = -1 if self.data_format == "channels_last" else 1
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Create kernel, recurrent kernel and bias."""
         columns = self._gates * self.units
         inputs = known_axis(self.name, input_shape, self._axis)
@@ -98,7 +99,7 @@ class ConvLSTMCell(BaseCell):
         found = super()._initializer(options)
         return ForgetBias(found, self.units) if options == "bias" and self.unit_forget_bias else found
 
-    def project(self, x: Any) -> Any:
+    def project(self, x: Tensor) -> Tensor:
         """The part of the gates that comes from inputs of shape (batch, *space and channels)."""
         z = conv(x, self.kernel.value, self.strides, self.padding, self.data_format, self.dilation_rate)
         if self.bias is None:
@@ -106,7 +107,7 @@ class ConvLSTMCell(BaseCell):
         bias = self.bias.value
         return ops.add(z, bias if self._axis == -1 else ops.reshape(bias, (-1, *(1,) * self.rank)))
 
-    def advance(self, z: Any, states: tuple[Any, ...], mask: Any = None) -> tuple[Any, ...]:
+    def advance(self, z: Tensor, states: tuple[Any, ...], mask: Tensor | None = None) -> tuple[Any, ...]:
         """New states, the output first."""
         h, c = states
         h = h if mask is None else ops.multiply(h, mask)
@@ -116,7 +117,7 @@ class ConvLSTMCell(BaseCell):
         c = ops.add(ops.multiply(gate(f), c), ops.multiply(gate(i), act(g)))
         return ops.multiply(gate(o), act(c)), c
 
-    def state_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+    def state_shape(self, input_shape: Shape) -> Shape:
         """Shape of output and states for one step's input shape.
 
         Raises:
@@ -144,23 +145,23 @@ class BaseConvLSTM(OfCell):
         padding: str = "valid",
         data_format: str | None = None,
         dilation_rate: Any = 1,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
+        activation: ActivationLike = "tanh",
+        recurrent_activation: ActivationLike = "sigmoid",
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        recurrent_initializer: InitializerLike = "orthogonal",
+        bias_initializer: InitializerLike = "zeros",
         unit_forget_bias: bool = True,
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_regularizer: RegularizerLike = None,
+        recurrent_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        recurrent_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
-        seed: Any = None,
+        seed: Seed = None,
         return_sequences: bool = False,
         return_state: bool = False,
         go_backwards: bool = False,
@@ -173,12 +174,12 @@ class BaseConvLSTM(OfCell):
     def _more_for_cell(self) -> dict[str, Any]:
         return {"rank": self.rank}
 
-    def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
+    def build(self, sequences_shape: Shape, initial_state_shape: Any = None) -> None:
         """Build the cell, and the carried states of a stateful layer."""
         self._state_shape = self._step_shape(sequences_shape)[1:]
         super().build(sequences_shape, initial_state_shape)
 
-    def _step_shape(self, sequences_shape: Any) -> tuple[int | None, ...]:
+    def _step_shape(self, sequences_shape: Shape) -> Shape:
         try:
             return self.cell.state_shape((sequences_shape[0], *sequences_shape[2:]))
         except ShapeError as error:
@@ -200,7 +201,7 @@ class BaseConvLSTM(OfCell):
             )
         return [ops.zeros((batch_size, *self._state_shape), dtype=self.compute_dtype)] * 2
 
-    def _first_states(self, sequences: Any, initial_state: Any) -> Any:
+    def _first_states(self, sequences: Tensor, initial_state: Any) -> Any:
         if initial_state is None and not self._carried:
             return None  # zeros, made when the sizes are known
         if initial_state is None:
@@ -212,7 +213,7 @@ class BaseConvLSTM(OfCell):
             raise ShapeError(f"[{self.name}] expected 2 initial states of shape {wanted}, got shapes {found}.")
         return states
 
-    def inner_loop(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:
+    def inner_loop(self, sequences: Tensor, initial_state: Any, mask: Tensor | None, training: bool = False) -> Any:
         """Run the cell over time: the convolutions of the inputs for all steps at once, then a scan.
 
         Args:
@@ -238,7 +239,7 @@ class BaseConvLSTM(OfCell):
             keep = cell.get_recurrent_dropout_mask(initial_state[0])
             cell.reset_recurrent_dropout_mask()
 
-        def step(x: Any, before: Any) -> tuple[Any, list[Any]]:
+        def step(x: Tensor, before: Any) -> tuple[Any, list[Any]]:
             new = cell.advance(x, tuple(before), keep)
             return new[0], list(new)
 
@@ -254,13 +255,13 @@ class BaseConvLSTM(OfCell):
             self.zero_output_for_mask,
         )
 
-    def _dropped(self, sequences: Any) -> Any:
+    def _dropped(self, sequences: Tensor) -> Any:
         """Sequences with dropout, the same places at each step."""
         mask = self.cell.get_dropout_mask(sequences[:, 0])
         self.cell.reset_dropout_mask()
         return sequences if mask is None else ops.multiply(sequences, ops.expand_dims(mask, 1))
 
-    def compute_output_shape(self, sequences_shape: Any, initial_state_shape: Any = None) -> Any:
+    def compute_output_shape(self, sequences_shape: Shape, initial_state_shape: Any = None) -> Any:
         """Shape of the output, or a tuple of it and the shapes of the states."""
         one = self._step_shape(sequences_shape)
         out = (*sequences_shape[:2], *one[1:]) if self.return_sequences else one

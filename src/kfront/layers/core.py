@@ -14,6 +14,17 @@ from kfront.core.dtypes import is_int
 from kfront.core.errors import ArgumentTypeError, SavingError, ShapeError
 from kfront.core.options import normalisers, positive
 from kfront.core.registry import serializable
+from kfront.core.spec import KerasTensor
+from kfront.core.typing import (
+    Activation,
+    ActivationLike,
+    Config,
+    ConstraintLike,
+    InitializerLike,
+    RegularizerLike,
+    Shape,
+    Tensor,
+)
 from kfront.layers.base import InputSpec, Layer
 from kfront.layers.options import OptionLayer, known_axis
 from kfront.layers.quantized import Layout, Quantizable, QuantizedWeight
@@ -61,29 +72,29 @@ class Dense(Quantizable):
     """
 
     units: int
-    activation: Any
+    activation: Activation
     use_bias: bool
-    kernel_initializer: Any
-    bias_initializer: Any
-    kernel_regularizer: Any
-    bias_regularizer: Any
-    kernel_constraint: Any
-    bias_constraint: Any
+    kernel_initializer: InitializerLike
+    bias_initializer: InitializerLike
+    kernel_regularizer: RegularizerLike
+    bias_regularizer: RegularizerLike
+    kernel_constraint: ConstraintLike
+    bias_constraint: ConstraintLike
     kernel: Any = None
     bias: Any = None
 
     def __init__(
         self,
         units: int,
-        activation: Any = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         lora_rank: int | None = None,
         lora_alpha: float | None = None,
         quantization_config: Any = None,
@@ -95,7 +106,7 @@ class Dense(Quantizable):
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Create kernel and bias."""
         inputs = known_axis(self.name, input_shape)
         self._add_weight((inputs, self.units))
@@ -110,7 +121,7 @@ class Dense(Quantizable):
         self.input_spec = InputSpec(min_ndim=2, axes={-1: inputs})
         self._weight_made()
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
+    def call(self, inputs: Tensor, training: bool | None = None) -> Any:
         """The layer's output, see the class."""
         bias = self.bias
         if self._special:
@@ -126,16 +137,16 @@ class Dense(Quantizable):
     def _layout(self, shape: tuple[int, ...]) -> Layout:
         return Layout(shape, (0,), (1,), shape[1:])
 
-    def _contract(self, x: Any, kernel: Any) -> Any:
+    def _contract(self, x: Tensor, kernel: Any) -> Tensor:
         return ops.matmul(x, kernel)
 
-    def _contract_back(self, dy: Any, kernel: Any, rank: int) -> Any:
+    def _contract_back(self, dy: Tensor, kernel: Any, rank: int) -> Tensor:
         return ops.matmul(dy, ops.transpose(kernel))
 
     def _input_axes(self, rank: int) -> tuple[int, ...]:
         return (rank - 1,)
 
-    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """(*input_shape[:-1], units)."""
         return (*input_shape[:-1], self.units)
 
@@ -178,9 +189,9 @@ class Embedding(Quantizable):
     input_dim: int
     output_dim: int
     mask_zero: bool
-    embeddings_initializer: Any
-    embeddings_regularizer: Any
-    embeddings_constraint: Any
+    embeddings_initializer: InitializerLike
+    embeddings_regularizer: RegularizerLike
+    embeddings_constraint: ConstraintLike
     _adapted = "embeddings"
     _modes = ("int8", "int4")
     embeddings: Any = None
@@ -189,9 +200,9 @@ class Embedding(Quantizable):
         self,
         input_dim: int,
         output_dim: int,
-        embeddings_initializer: Any = "uniform",
-        embeddings_regularizer: Any = None,
-        embeddings_constraint: Any = None,
+        embeddings_initializer: InitializerLike = "uniform",
+        embeddings_regularizer: RegularizerLike = None,
+        embeddings_constraint: ConstraintLike = None,
         mask_zero: bool = False,
         weights: Any = None,
         lora_rank: int | None = None,
@@ -215,14 +226,14 @@ class Embedding(Quantizable):
                 )
             self.embeddings.assign(table)
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: Shape | None = None) -> None:
         """Create the table."""
         if self.built:
             return
         self._add_weight((self.input_dim, self.output_dim))
         self._weight_made()
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         """The layer's output, see the class."""
         if not is_int(dtype_of(inputs)):
             inputs = ops.cast(inputs, "int32")
@@ -232,17 +243,17 @@ class Embedding(Quantizable):
         rows = ops.matmul(embedding(inputs, table.a.value), table.b.value)
         return ops.add(self._rows(table.base, inputs), ops.multiply(rows, table.scale))
 
-    def _rows(self, table: Any, inputs: Any) -> Any:
+    def _rows(self, table: Any, inputs: Tensor) -> Tensor:
         return table.taken(inputs) if isinstance(table, QuantizedWeight) else embedding(inputs, table.value)
 
     def _layout(self, shape: tuple[int, ...]) -> Layout:
         return Layout(shape, (1,), (0,), shape[:1], rows=False)
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> Any:
         """Where the numbers are not 0, with `mask_zero`."""
         return ops.not_equal(inputs, 0) if self.mask_zero else None
 
-    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """(*input_shape, output_dim)."""
         return (*input_shape, self.output_dim)
 
@@ -276,11 +287,11 @@ class Masking(OptionLayer):
         self.supports_masking = True
         self._built_when_made()
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> Any:
         """Where any feature differs from `mask_value`."""
         return ops.any(ops.not_equal(inputs, self.mask_value), axis=-1)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         """The layer's output, see the class."""
         there = ops.any(ops.not_equal(inputs, self.mask_value), axis=-1, keepdims=True)
         return ops.where(there, inputs, ops.zeros_like(inputs))
@@ -303,19 +314,19 @@ class Identity(Layer):
         self.supports_masking = True
         self._built_when_made()
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         """`inputs`."""
         return inputs
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Any:
         """`input_shape`."""
         return input_shape
 
-    def compute_output_spec(self, inputs: Any) -> Any:
+    def compute_output_spec(self, inputs: KerasTensor) -> KerasTensor:
         """The spec of `inputs`."""
         return inputs
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
         return super().get_config()
 
@@ -347,7 +358,7 @@ class Lambda(Layer):
     """
 
     def __init__(
-        self, function: Any, output_shape: Any = None, mask: Any = None, arguments: Any = None, **kwargs: Any
+        self, function: Any, output_shape: Any = None, mask: Tensor | None = None, arguments: Any = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         if not callable(function):
@@ -359,7 +370,7 @@ class Lambda(Layer):
         names = signature(function).parameters
         self._takes = tuple(n for n in ("training", "mask") if n in names)
 
-    def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
+    def call(self, inputs: Any, mask: Tensor | None = None, training: bool | None = None) -> Any:
         """``function(inputs)``."""
         more = dict(self.arguments)
         for name, value in (("training", training), ("mask", mask)):
@@ -367,7 +378,7 @@ class Lambda(Layer):
                 more[name] = value
         return self.function(inputs, **more)
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Any, mask: Tensor | None = None) -> Any:
         """The mask given to the constructor, or what it computes."""
         return self.mask(inputs, mask) if callable(self.mask) else self.mask
 
@@ -381,21 +392,21 @@ class Lambda(Layer):
         first = input_shape[0] if isinstance(input_shape, list) else input_shape
         return (first[0], *((given,) if isinstance(given, int) else given))
 
-    def compute_output_spec(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
+    def compute_output_spec(self, inputs: Any, mask: Tensor | None = None, training: bool | None = None) -> KerasTensor:
         """Specs of the outputs: the function run on abstract values, where no shape was given."""
         if self._output_shape is not None:
             return super().compute_output_spec(inputs, mask=mask, training=training)
         return spec_by_call(self, (inputs,), {"mask": mask, "training": training})
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Lambda:
+    def from_config(cls, config: Config) -> Lambda:
         """A layer from its config; functions are found by their registered names."""
         found = {
             n: deserialize_keras_object(v) if isinstance(v, dict) and n in _FUNCTIONS else v for n, v in config.items()
         }
         return cls(**found)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments.
 
         Raises:

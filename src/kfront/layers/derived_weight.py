@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from kfront.core.operators import ArrayOperators
+from kfront.core.typing import Tensor
+from kfront.core.variable import Variable
 
 __all__ = ["DerivedWeight"]
 
@@ -19,13 +21,13 @@ class DerivedWeight(ArrayOperators):
     """
 
     _is_variable = True
-    shape: Any
+    shape: tuple[int, ...]
 
-    def __init__(self, like: Any) -> None:
+    def __init__(self, like: Variable) -> None:
         self._like, self._backend = like, like._backend
 
     @property
-    def value(self) -> Any:
+    def value(self) -> Tensor:
         """The native tensor."""
         raise NotImplementedError(f"[{type(self).__name__}] expected the class to define `value`.")
 

@@ -10,6 +10,16 @@ from kfront import ops
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.options import normalisers
 from kfront.core.registry import serializable
+from kfront.core.typing import (
+    Activation,
+    ActivationLike,
+    Config,
+    ConstraintLike,
+    InitializerLike,
+    RegularizerLike,
+    Shape,
+    Tensor,
+)
 from kfront.initializers import VarianceScaling
 from kfront.layers.core import _linear_activation
 from kfront.layers.quantized import Layout, Quantizable
@@ -97,13 +107,13 @@ class EinsumDense(Quantizable):
     (2, 3, 4, 5)
     """
 
-    activation: Any
-    kernel_initializer: Any
-    bias_initializer: Any
-    kernel_regularizer: Any
-    bias_regularizer: Any
-    kernel_constraint: Any
-    bias_constraint: Any
+    activation: Activation
+    kernel_initializer: InitializerLike
+    bias_initializer: InitializerLike
+    kernel_regularizer: RegularizerLike
+    bias_regularizer: RegularizerLike
+    kernel_constraint: ConstraintLike
+    bias_constraint: ConstraintLike
     kernel: Any = None
     bias: Any = None
     _normalise = normalisers(
@@ -123,14 +133,14 @@ class EinsumDense(Quantizable):
         self,
         equation: str,
         output_shape: Any,
-        activation: Any = None,
+        activation: ActivationLike = None,
         bias_axes: str | None = None,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         lora_rank: int | None = None,
         lora_alpha: float | None = None,
         gptq_unpacked_column_size: int | None = None,
@@ -147,7 +157,7 @@ class EinsumDense(Quantizable):
         self._store(locals())
         self._set_lora(lora_rank, lora_alpha)
 
-    def _sizes(self, input_shape: Any) -> tuple[list[str], list[str], dict[str, int | None]]:
+    def _sizes(self, input_shape: Shape) -> tuple[list[str], list[str], dict[str, int | None]]:
         """Input letters, output letters, and the size behind each letter, None where it is not known."""
         who, wanted = f"[{self.name}]", self.output_shape
         try:
@@ -180,7 +190,7 @@ class EinsumDense(Quantizable):
         i = letters.index("...")
         return letters[:i], True, letters[i + 1 :]
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Create kernel and bias."""
         inputs, outputs, sizes = self._sizes(input_shape)
         shape = []
@@ -230,7 +240,7 @@ class EinsumDense(Quantizable):
         plain = n > 0 and kernel[:n] == shared == inputs[-n:] and outputs == inputs[:-n] + kernel[n:]
         return n if plain and (self.bias is None or len(self.bias.shape) <= len(kernel) - n) else 0
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
+    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         """The layer's output, see the class."""
         bias = self.bias
         if self._special:
@@ -247,7 +257,7 @@ class EinsumDense(Quantizable):
             return outputs
         return activation(outputs)
 
-    def _as_dense(self, inputs: Any, kernel: Any, bias: Any) -> Any:
+    def _as_dense(self, inputs: Tensor, kernel: Any, bias: Any) -> Any:
         """One product of matrices: several times faster than einsum on small tensors."""
         n, shape = self._contracted, self.kernel.shape
         out = shape[n:]
@@ -289,17 +299,17 @@ class EinsumDense(Quantizable):
         rows = np.moveaxis(inputs, summed, range(-len(summed), 0))
         return rows.reshape(-1, self._calibrated_sizes()[1])
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
         config = super().get_config()
         if self.quantization_mode == "gptq" and self.built:
             config["gptq_unpacked_column_size"] = self._calibrated_sizes()[0]
         return config
 
-    def _contract(self, x: Any, kernel: Any) -> Any:
+    def _contract(self, x: Tensor, kernel: Any) -> Tensor:
         return ops.einsum(self.equation, x, kernel)
 
-    def _contract_back(self, dy: Any, kernel: Any, rank: int) -> Any:
+    def _contract_back(self, dy: Tensor, kernel: Any, rank: int) -> Tensor:
         left, right = self.equation.replace(" ", "").split("->")
         given, weight = left.split(",")
         return ops.einsum(f"{right},{weight}->{given}", dy, kernel)
@@ -308,7 +318,7 @@ class EinsumDense(Quantizable):
         inputs, outputs = self._terms.expanded(rank)
         return tuple(i for i, c in enumerate(inputs) if c not in outputs)
 
-    def _input_scale(self, scale: Any, rank: int) -> Any:
+    def _input_scale(self, scale: Any, rank: int) -> Tensor:
         inputs, outputs = self._terms.expanded(rank)
         summed = self._input_axes(rank)
         found = ops.squeeze(scale, summed)
@@ -317,7 +327,7 @@ class EinsumDense(Quantizable):
         new = [i for i, c in enumerate(outputs) if c not in there]
         return ops.expand_dims(found, new) if new else found
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The shape behind the equation's right-hand side."""
         _, outputs, sizes = self._sizes(input_shape)
         return tuple(sizes.get(c) for c in outputs)

@@ -19,6 +19,7 @@ from kfront.core.errors import ArgumentError, ArgumentTypeError, SavingError, Sh
 from kfront.core.registry import serializable
 from kfront.core.rng import SeedGenerator
 from kfront.core.spec import Abstract
+from kfront.core.typing import Config, DTypeLike, Seed, Store
 from kfront.layers.base import Layer
 
 __all__ = ["FlaxLayer", "JaxLayer", "TFSMLayer", "TorchModuleWrapper"]
@@ -99,12 +100,12 @@ class TorchModuleWrapper(_OfEngine):
             return Abstract(self.output_shape, self.compute_dtype)
         return self._backend.compute_spec(self.call, *args, **kwargs)
 
-    def save_own_variables(self, store: Any) -> None:
+    def save_own_variables(self, store: Store) -> None:
         """Write the module's `state_dict`."""
         for name, value in self._engine.state(self.module).items():
             store[name] = value
 
-    def load_own_variables(self, store: Any) -> None:
+    def load_own_variables(self, store: Store) -> None:
         """Read the module's `state_dict`.
 
         Raises:
@@ -118,12 +119,12 @@ class TorchModuleWrapper(_OfEngine):
             raise ShapeError(f"[{self.name}] expected a state_dict with {wanted}, got {got} in the file.")
         self._engine.load(self.module, found)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments but for the module."""
         return {**super().get_config(), "output_shape": self.output_shape}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: Config) -> Any:
         """A layer from its config, which cannot hold the module.
 
         Raises:
@@ -148,7 +149,7 @@ class _OfJax(_OfEngine):
     _kind = "jax"
     seed_generator: Any
 
-    def _start(self, seed: Any) -> None:
+    def _start(self, seed: Seed) -> None:
         self._engine  # noqa: B018  (refuse other engines at once)
         self.seed_generator = SeedGenerator(seed)
         self._trees: dict[str, Any] = {}
@@ -266,7 +267,7 @@ class JaxLayer(_OfJax):
         init_fn: Callable[..., Any] | None = None,
         params: Any = None,
         state: Any = None,
-        seed: Any = None,
+        seed: Seed = None,
         native_serialization_platforms: Any = None,
         **kwargs: Any,
     ) -> None:
@@ -312,7 +313,7 @@ class JaxLayer(_OfJax):
             )
         return out
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments; functions by the names under which they are registered."""
         return {
             **super().get_config(),
@@ -322,12 +323,12 @@ class JaxLayer(_OfJax):
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: Config) -> Any:
         """A layer from its config; its functions are those that were registered or passed under their names."""
         return cls(**_made(config, ("call_fn", "init_fn")))
 
 
-def _made(config: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+def _made(config: Config, names: tuple[str, ...]) -> dict[str, Any]:
     found = {n: deserialize_keras_object(config[n]) for n in names if isinstance(config.get(n), dict)}
     return {**config, **found}
 
@@ -369,7 +370,7 @@ class FlaxLayer(_OfJax):
     def _apply_to(self, params: Any, state: Any, rng: Any, inputs: Any, training: bool) -> tuple[Any, Any]:
         return self._functions.apply(params, state, rng, inputs, training)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments; the module's class must be registered and have `get_config`."""
         if not hasattr(self.module, "get_config"):
             raise SavingError(
@@ -381,7 +382,7 @@ class FlaxLayer(_OfJax):
         return {**super().get_config(), "module": serialize_keras_object(self.module), "method": method}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: Config) -> Any:
         """A layer from its config; the module's class is one that was registered or passed."""
         return cls(**_made(config, ("module", "method")))
 
@@ -418,7 +419,7 @@ class TFSMLayer(_OfEngine):
         call_training_endpoint: str | None = None,
         trainable: bool = True,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
         guard.refuse_path(type(self).__name__, "filepath", filepath)
         super().__init__(trainable=trainable, name=name, dtype=dtype)
@@ -447,7 +448,7 @@ class TFSMLayer(_OfEngine):
         """Shapes and dtypes of the outputs, from TensorFlow."""
         return self._backend.compute_spec(self.call, inputs, **kwargs)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
         return {
             **super().get_config(),
@@ -457,7 +458,7 @@ class TFSMLayer(_OfEngine):
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: Config) -> Any:
         """A layer from its config.
 
         Raises:

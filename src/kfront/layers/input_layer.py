@@ -8,6 +8,7 @@ from kfront.core.errors import ArgumentError
 from kfront.core.operation import Node
 from kfront.core.registry import serializable
 from kfront.core.spec import KerasTensor, standardize_shape
+from kfront.core.typing import Config, DTypeLike
 from kfront.layers.base import Layer
 
 __all__ = ["Input", "InputLayer"]
@@ -35,7 +36,7 @@ class InputLayer(Layer):
         self,
         shape: Any = None,
         batch_size: int | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         sparse: bool | None = None,
         ragged: bool | None = None,
         batch_shape: Any = None,
@@ -79,7 +80,7 @@ class InputLayer(Layer):
         """The dtype of the data."""
         return self._inbound_nodes[0].outputs[0].dtype
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
         return {
             "batch_shape": self.batch_shape,
@@ -94,7 +95,7 @@ class InputLayer(Layer):
 def Input(
     shape: Any = None,
     batch_size: int | None = None,
-    dtype: Any = None,
+    dtype: DTypeLike = None,
     sparse: bool | None = None,
     ragged: bool | None = None,
     batch_shape: Any = None,

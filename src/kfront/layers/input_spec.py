@@ -9,6 +9,7 @@ from kfront.core import tree
 from kfront.core.errors import ArgumentError, DTypeError, ShapeError
 from kfront.core.registry import serializable
 from kfront.core.spec import standardize_shape
+from kfront.core.typing import Config, DTypeLike
 
 __all__ = ["InputSpec", "check_inputs", "shape_test"]
 
@@ -30,7 +31,7 @@ class InputSpec:
 
     def __init__(
         self,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         shape: Any = None,
         ndim: int | None = None,
         max_ndim: int | None = None,
@@ -54,13 +55,13 @@ class InputSpec:
         if self.axes and limit is not None and max(self.axes) > limit - 1:
             raise ArgumentError(f"[InputSpec] expected axes below {limit}, got {max(self.axes)}.")
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
         names = ("dtype", "shape", "ndim", "max_ndim", "min_ndim", "axes")
         return {n: getattr(self, n) for n in names}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> InputSpec:
+    def from_config(cls, config: Config) -> InputSpec:
         """A spec from its config."""
         return cls(**config)
 

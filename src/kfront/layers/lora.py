@@ -9,6 +9,7 @@ import numpy as np
 from kfront import ops
 from kfront.core.errors import ArgumentError, NotBuiltError
 from kfront.core.options import positive
+from kfront.core.typing import Config, InitializerLike, Store
 from kfront.layers.derived_weight import DerivedWeight
 from kfront.layers.options import OptionLayer
 
@@ -72,8 +73,8 @@ class LoraLayer(OptionLayer):
         self,
         rank: int,
         lora_alpha: float | None = None,
-        a_initializer: Any = "he_uniform",
-        b_initializer: Any = "zeros",
+        a_initializer: InitializerLike = "he_uniform",
+        b_initializer: InitializerLike = "zeros",
     ) -> None:
         """Freeze the weight and train a product of two matrices that is added to it.
 
@@ -124,7 +125,7 @@ class LoraLayer(OptionLayer):
         weight = getattr(self, self._adapted)
         return [v for v in self._ordered() if v is not weight.a and v is not weight.b]
 
-    def save_own_variables(self, store: Any) -> None:
+    def save_own_variables(self, store: Store) -> None:
         """Write the variables; the product is added to the weight, so that any layer of this kind can read them."""
         if not self.lora_enabled:
             return super().save_own_variables(store)
@@ -132,7 +133,7 @@ class LoraLayer(OptionLayer):
             store[f"{i}"] = (getattr(self, self._adapted) if v is self._base else v).numpy()
         return None
 
-    def load_own_variables(self, store: Any) -> None:
+    def load_own_variables(self, store: Store) -> None:
         """Read the variables; the product starts anew."""
         if not self.lora_enabled:
             return super().load_own_variables(store)
@@ -145,7 +146,7 @@ class LoraLayer(OptionLayer):
         second.assign(np.zeros(second.shape, "float32"))
         return None
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
         config = super().get_config()
         if self.lora_rank is not None:

@@ -12,8 +12,9 @@ from kfront.core.errors import ArgumentError, ArgumentTypeError, KfrontError, Sh
 from kfront.core.options import normalisers
 from kfront.core.registry import serializable
 from kfront.core.shapes import broadcast
-from kfront.core.spec import Abstract
+from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.state import state
+from kfront.core.typing import Shape, Tensor
 from kfront.layers.base import Layer
 from kfront.layers.options import OptionLayer, documented
 
@@ -57,7 +58,7 @@ class Merge(OptionLayer):
             ShapeError: if the number of inputs is wrong, or their batch sizes differ.
         """
         if not isinstance(shapes, (list, tuple)) or not all(isinstance(s, (list, tuple)) for s in shapes):
-            got = "none" if shapes is None else f"one tensor of shape {shapes}"
+            got = "none" if shapes is None else f"one tensor of shape {getattr(shapes, 'shape', shapes)}"
             raise ShapeError(f"[{self.name}] expected a list of inputs, got {got}; pass [x, y].")
         if self._count is not None and len(shapes) != self._count:
             raise ShapeError(f"[{self.name}] expected exactly {self._count} inputs, got {len(shapes)}: {list(shapes)}.")
@@ -65,20 +66,20 @@ class Merge(OptionLayer):
             raise ShapeError(f"[{self.name}] expected at least one input, got an empty list.")
         return [tuple(s) for s in shapes]
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Sequence[Shape]) -> None:
         """Check the input shapes."""
         self.compute_output_shape(input_shape)
 
-    def _merge(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Any:
+    def _merge(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Tensor:
         raise NotImplementedError
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Sequence[Tensor]) -> Tensor:
         """The layer's output, see the class."""
         inputs = _of_one_rank(inputs)
         masks = [self._backend.get_mask(x) for x in inputs] if state.masks else [None] * len(inputs)
         return self._merge(inputs, [_spread(m, x) for m, x in zip(masks, inputs, strict=True)])
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         """The broadcast shape."""
         shapes = self._checked(input_shape)
         batches = {s[0] for s in shapes if s} - {None}
@@ -94,17 +95,17 @@ class Merge(OptionLayer):
             ) from None
         return (next(iter(batches), None), *rest) if rank else ()
 
-    def compute_output_spec(self, inputs: Any) -> Any:
+    def compute_output_spec(self, inputs: Sequence[Tensor]) -> KerasTensor:
         """The spec of the output."""
-        self.compute_output_shape([x.shape for x in inputs] if isinstance(inputs, (list, tuple)) else inputs.shape)
+        self._checked([x.shape for x in inputs] if isinstance(inputs, (list, tuple)) else inputs)
         return self._inferred(inputs)
 
-    def _inferred(self, inputs: Any) -> Any:
+    def _inferred(self, inputs: Sequence[Tensor]) -> Any:
         out = self._merge(_of_one_rank([Abstract(x.shape, x.dtype) for x in inputs]), [None] * len(inputs))
         shape = self.compute_output_shape([x.shape for x in inputs])
         return Abstract(shape, out.dtype)
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Sequence[Tensor], mask: Any = None) -> Tensor | None:
         """Where any input counts; None unless all inputs have masks."""
         if mask is None:
             return None
@@ -125,7 +126,7 @@ def _of_one_rank(inputs: Sequence[Any]) -> list[Any]:
     return out
 
 
-def _spread(mask: Any, x: Any) -> Any:
+def _spread(mask: Any, x: Tensor) -> Tensor | None:
     """A mask with axes of size 1 behind, up to the rank of `x`."""
     if mask is not None:
         for _ in range(len(x.shape) - len(mask.shape)):
@@ -158,7 +159,7 @@ def _doc(name: str, result: str, more: str = "") -> str:
 class Add(Merge):
     """Adds tensors."""
 
-    def _merge(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Any:
+    def _merge(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Tensor:
         return functools.reduce(ops.add, inputs)
 
 
@@ -169,7 +170,7 @@ class Subtract(Merge):
 
     _count = 2
 
-    def _merge(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Any:
+    def _merge(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Tensor:
         return ops.subtract(inputs[0], inputs[1])
 
 
@@ -178,7 +179,7 @@ class Subtract(Merge):
 class Multiply(Merge):
     """Multiplies tensors."""
 
-    def _merge(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Any:
+    def _merge(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Tensor:
         known = [m for m in masks if m is not None]
         if not known:
             return functools.reduce(ops.multiply, inputs)
@@ -188,7 +189,7 @@ class Multiply(Merge):
         return ops.where(functools.reduce(ops.logical_or, known), out, ops.zeros_like(out))
 
 
-def _or_one(x: Any, mask: Any) -> Any:
+def _or_one(x: Tensor, mask: Any) -> Tensor:
     return x if mask is None else ops.where(mask, x, ops.ones_like(x))
 
 
@@ -197,7 +198,7 @@ def _or_one(x: Any, mask: Any) -> Any:
 class Average(Merge):
     """The mean of tensors."""
 
-    def _merge(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Any:
+    def _merge(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Tensor:
         return ops.divide(functools.reduce(ops.add, inputs), len(inputs))
 
 
@@ -206,7 +207,7 @@ class _Extreme(Merge):
 
     _pick: Any = None
 
-    def _merge(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Any:
+    def _merge(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Tensor:
         out, have = inputs[0], masks[0]
         for x, mask in zip(inputs[1:], masks[1:], strict=True):
             best = self._pick(out, x)
@@ -262,14 +263,14 @@ class Concatenate(Merge):
         super().__init__(**kwargs)
         self._store(locals())
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Sequence[Tensor]) -> Tensor:
         """The layer's output, see the class."""
         return self._merge(inputs, ())
 
-    def _merge(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Any:
+    def _merge(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Tensor:
         return ops.concatenate(inputs, axis=self.axis)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         """The first input's shape, with the sum of the sizes on `axis`."""
         shapes = self._checked(input_shape)
         rank = len(shapes[0])
@@ -286,17 +287,17 @@ class Concatenate(Merge):
         out[axis] = None if None in sizes else sum(d for d in sizes if d is not None)
         return tuple(out)
 
-    def compute_output_spec(self, inputs: Any) -> Any:
+    def compute_output_spec(self, inputs: Sequence[Tensor]) -> KerasTensor:
         """The spec of the output."""
         if not isinstance(inputs, (list, tuple)):
-            self._checked(inputs.shape)
+            self._checked(inputs)
         return self._inferred(inputs)
 
-    def _inferred(self, inputs: Any) -> Any:
+    def _inferred(self, inputs: Sequence[Tensor]) -> Any:
         shape = self.compute_output_shape([tuple(x.shape) for x in inputs])
         return Abstract(shape, result_type(*(x.dtype for x in inputs)))
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Sequence[Tensor], mask: Any = None) -> Tensor | None:
         """The masks, put together in the same way; inputs without one count everywhere."""
         if mask is None or not isinstance(mask, (list, tuple)) or all(m is None for m in mask):
             return None
@@ -367,11 +368,11 @@ class Dot(Merge):
             )
         return found[0], found[1]
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Sequence[Tensor]) -> Tensor:
         """The layer's output, see the class."""
         return self._merge(inputs, ())
 
-    def _merge(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Any:
+    def _merge(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Tensor:
         x, y = inputs
         a, b = self._axes_for([tuple(x.shape), tuple(y.shape)])
         if self.normalize:
@@ -384,7 +385,7 @@ class Dot(Merge):
         out = ops.einsum(f"{''.join(left)},{''.join(right)}->{''.join(rest)}", x, y)
         return ops.expand_dims(out, 1) if len(rest) == 1 else out
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         """(batch, *axes left of the first, *axes left of the second)."""
         x, y = self._checked(input_shape)
         if not x or not y or (None not in (x[0], y[0]) and x[0] != y[0]):
@@ -393,22 +394,22 @@ class Dot(Merge):
         rest = (*x[1:a], *x[a + 1 :], *y[1:b], *y[b + 1 :])
         return (y[0] if x[0] is None else x[0], *(rest or (1,)))
 
-    def compute_output_spec(self, inputs: Any) -> Any:
+    def compute_output_spec(self, inputs: Sequence[Tensor]) -> KerasTensor:
         """The spec of the output."""
         if not isinstance(inputs, (list, tuple)):
-            self._checked(inputs.shape)
+            self._checked(inputs)
         return super()._inferred(inputs)
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Sequence[Tensor], mask: Any = None) -> Tensor | None:
         """None."""
         return None
 
 
-def _functional(cls: type[Layer], inputs: Any, *args: Any, **kwargs: Any) -> Any:
+def _functional(cls: type[Layer], inputs: Sequence[Tensor], *args: Any, **kwargs: Any) -> Any:
     return cls(*args, **kwargs)(inputs)
 
 
-def add(inputs: Any, **kwargs: Any) -> Any:
+def add(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
     """`Add` as a function.
 
     Args:
@@ -418,7 +419,7 @@ def add(inputs: Any, **kwargs: Any) -> Any:
     return _functional(Add, inputs, **kwargs)
 
 
-def subtract(inputs: Any, **kwargs: Any) -> Any:
+def subtract(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
     """`Subtract` as a function.
 
     Args:
@@ -428,7 +429,7 @@ def subtract(inputs: Any, **kwargs: Any) -> Any:
     return _functional(Subtract, inputs, **kwargs)
 
 
-def multiply(inputs: Any, **kwargs: Any) -> Any:
+def multiply(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
     """`Multiply` as a function.
 
     Args:
@@ -438,7 +439,7 @@ def multiply(inputs: Any, **kwargs: Any) -> Any:
     return _functional(Multiply, inputs, **kwargs)
 
 
-def average(inputs: Any, **kwargs: Any) -> Any:
+def average(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
     """`Average` as a function.
 
     Args:
@@ -448,7 +449,7 @@ def average(inputs: Any, **kwargs: Any) -> Any:
     return _functional(Average, inputs, **kwargs)
 
 
-def maximum(inputs: Any, **kwargs: Any) -> Any:
+def maximum(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
     """`Maximum` as a function.
 
     Args:
@@ -458,7 +459,7 @@ def maximum(inputs: Any, **kwargs: Any) -> Any:
     return _functional(Maximum, inputs, **kwargs)
 
 
-def minimum(inputs: Any, **kwargs: Any) -> Any:
+def minimum(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
     """`Minimum` as a function.
 
     Args:
@@ -468,7 +469,7 @@ def minimum(inputs: Any, **kwargs: Any) -> Any:
     return _functional(Minimum, inputs, **kwargs)
 
 
-def concatenate(inputs: Any, axis: int = -1, **kwargs: Any) -> Any:
+def concatenate(inputs: Sequence[Tensor], axis: int = -1, **kwargs: Any) -> Any:
     """`Concatenate` as a function.
 
     Args:
@@ -479,7 +480,7 @@ def concatenate(inputs: Any, axis: int = -1, **kwargs: Any) -> Any:
     return _functional(Concatenate, inputs, axis=axis, **kwargs)
 
 
-def dot(inputs: Any, axes: Any = -1, **kwargs: Any) -> Any:
+def dot(inputs: Sequence[Tensor], axes: Any = -1, **kwargs: Any) -> Any:
     """`Dot` as a function.
 
     Args:

@@ -12,10 +12,11 @@ from kfront.core.options import Option, between, normalisers, positive
 from kfront.core.registry import serializable
 from kfront.core.rng import SeedGenerator
 from kfront.core.spec import Abstract
+from kfront.core.typing import ConstraintLike, InitializerLike, RegularizerLike, Seed, Shape, Tensor
 from kfront.layers.attention import masked_softmax
 from kfront.layers.einsum_dense import EinsumDense
 from kfront.layers.multi_head_hooks import HeadHooks
-from kfront.layers.options import OptionLayer, documented
+from kfront.layers.options import OptionLayer, documented, known_axis
 from kfront.ops.nn_core import dot_product_attention
 from kfront.ops.random import dropout
 from kfront.ops.shape import dim
@@ -45,14 +46,14 @@ class _Heads(OptionLayer):
     use_gate: bool
     dropout: float
     sliding_window: int | None
-    seed: Any
+    seed: Seed
     seed_generator: Any = None
-    kernel_initializer: Any
-    bias_initializer: Any
-    kernel_regularizer: Any
-    bias_regularizer: Any
-    kernel_constraint: Any
-    bias_constraint: Any
+    kernel_initializer: InitializerLike
+    bias_initializer: InitializerLike
+    kernel_regularizer: RegularizerLike
+    bias_regularizer: RegularizerLike
+    kernel_constraint: ConstraintLike
+    bias_constraint: ConstraintLike
     _axes: tuple[int, ...] = (1,)
 
     def _start_dropout(self) -> None:
@@ -91,7 +92,7 @@ class _Heads(OptionLayer):
 
     # -- masks ----------------------------------------------------------------------------------------------------
 
-    def _mask(self, query: Any, key: Any, masks: tuple[Any, ...], causal: bool) -> Any:
+    def _mask(self, query: Tensor, key: Tensor, masks: tuple[Any, ...], causal: bool) -> Any:
         """One mask (batch, targets, sources) of all that say something, or None.
 
         Args:
@@ -115,7 +116,7 @@ class _Heads(OptionLayer):
             out = part if out is None else ops.logical_and(out, part)
         return out
 
-    def _distance(self, query: Any, key: Any) -> Any:
+    def _distance(self, query: Tensor, key: Tensor) -> Tensor:
         """How far each source is behind its target, (1, targets, sources), along the first attention axis."""
         targets, sources = ops.arange(dim(query, self._axes[0])), ops.arange(dim(key, self._axes[0]))
         return ops.expand_dims(ops.subtract(ops.expand_dims(targets, 1), ops.expand_dims(sources, 0)), 0)
@@ -123,7 +124,7 @@ class _Heads(OptionLayer):
     # -- attention ------------------------------------------------------------------------------------------------
 
     def _attend(
-        self, query: Any, key: Any, value: Any, masks: tuple[Any, ...], causal: bool, training: Any, scores: bool
+        self, query: Tensor, key: Tensor, value: Any, masks: tuple[Any, ...], causal: bool, training: Any, scores: bool
     ) -> tuple[Any, Any]:
         """(means of values in the shape of the queries, weights or None)."""
         drop = bool(training) and self.dropout > 0
@@ -137,7 +138,7 @@ class _Heads(OptionLayer):
             return out, None
         return self._by_einsum(query, key, value, self._mask(query, key, masks, causal), drop)
 
-    def _by_einsum(self, query: Any, key: Any, value: Any, mask: Any, drop: bool) -> tuple[Any, Any]:
+    def _by_einsum(self, query: Tensor, key: Tensor, value: Any, mask: Tensor | None, drop: bool) -> tuple[Any, Any]:
         target, source, product = self._letters(len(query.shape))
         if len(key.shape) == len(query.shape) and key.shape[-2] != query.shape[-2]:
             groups = query.shape[-2] // key.shape[-2]
@@ -157,7 +158,7 @@ class _Heads(OptionLayer):
         product = f"{free}{target[-2]}{''.join(target[i] for i in axes)}{''.join(source[i] for i in axes)}"
         return target, source, product
 
-    def _weights(self, scores: Any, mask: Any) -> Any:
+    def _weights(self, scores: Tensor, mask: Tensor | None) -> Tensor:
         """Softmax of scores over the sources that a mask lets through."""
         count = len(self._axes)
         if mask is not None:
@@ -243,22 +244,22 @@ class MultiHeadAttention(HeadHooks, _Heads):
         attention_axes: Any = None,
         sliding_window: int | None = None,
         flash_attention: bool | None = None,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         use_gate: bool = False,
-        seed: Any = None,
+        seed: Seed = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self._store(locals())
         self.supports_masking = True
 
-    def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
+    def build(self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None) -> None:
         """Create the projections."""
         key_shape = value_shape if key_shape is None else key_shape
         self.compute_output_shape(query_shape, value_shape, key_shape)
@@ -274,7 +275,7 @@ class MultiHeadAttention(HeadHooks, _Heads):
         self.value_dense = self._into_heads("value", len(value_shape), self.num_heads, self.value_dim)
         self.value_dense.build(value_shape)
         self._start_dropout()
-        out = self.output_shape or (query_shape[-1],)
+        out = self.output_shape or (known_axis(self.name, query_shape),)
         self.output_dense = self._out_of_heads("attention_output", rank, out)
         self.output_dense.build((*query_shape[:-1], self.num_heads, self.value_dim))
 
@@ -290,13 +291,13 @@ class MultiHeadAttention(HeadHooks, _Heads):
 
     def call(
         self,
-        query: Any,
-        value: Any,
-        key: Any = None,
-        query_mask: Any = None,
-        value_mask: Any = None,
-        key_mask: Any = None,
-        attention_mask: Any = None,
+        query: Tensor,
+        value: Tensor,
+        key: Tensor | None = None,
+        query_mask: Tensor | None = None,
+        value_mask: Tensor | None = None,
+        key_mask: Tensor | None = None,
+        attention_mask: Tensor | None = None,
         return_attention_scores: bool = False,
         training: bool | None = None,
         use_causal_mask: bool = False,
@@ -315,20 +316,20 @@ class MultiHeadAttention(HeadHooks, _Heads):
         out = self.output_dense(out)
         return (out, weights) if return_attention_scores else out
 
-    def compute_output_shape(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> Any:
+    def compute_output_shape(self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None) -> Any:
         """(*query shape[:-1], features of the query or `output_shape`)."""
         _check_shapes(self.name, query_shape, value_shape, value_shape if key_shape is None else key_shape)
         return (*query_shape[:-1], *(self.output_shape or query_shape[-1:]))
 
     def compute_output_spec(
         self,
-        query: Any,
-        value: Any,
-        key: Any = None,
-        query_mask: Any = None,
-        value_mask: Any = None,
-        key_mask: Any = None,
-        attention_mask: Any = None,
+        query: Tensor,
+        value: Tensor,
+        key: Tensor | None = None,
+        query_mask: Tensor | None = None,
+        value_mask: Tensor | None = None,
+        key_mask: Tensor | None = None,
+        attention_mask: Tensor | None = None,
         return_attention_scores: bool = False,
         training: bool | None = None,
         use_causal_mask: bool = False,
@@ -366,7 +367,7 @@ def _output_shape(value: Any) -> tuple[int, ...] | None:
     raise ArgumentError(f"[MultiHeadAttention] expected `output_shape` to be an int, a tuple or None, got {value!r}.")
 
 
-def _check_shapes(who: str, query: Any, value: Any, key: Any) -> None:
+def _check_shapes(who: str, query: Shape, value: Shape, key: Shape) -> None:
     for name, shape in (("query", query), ("value", value), ("key", key)):
         if len(shape) < 3:
             raise ShapeError(
@@ -431,15 +432,15 @@ class GroupedQueryAttention(_Heads):
         use_bias: bool = True,
         sliding_window: int | None = None,
         flash_attention: bool | None = None,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         use_gate: bool = False,
-        seed: Any = None,
+        seed: Seed = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
@@ -451,7 +452,7 @@ class GroupedQueryAttention(_Heads):
             )
         self.supports_masking = True
 
-    def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
+    def build(self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None) -> None:
         """Create the projections."""
         key_shape = value_shape if key_shape is None else key_shape
         self.compute_output_shape(query_shape, value_shape, key_shape)
@@ -466,18 +467,18 @@ class GroupedQueryAttention(_Heads):
         self._value_dense = self._into_heads("value", 3, narrow, size)
         self._value_dense.build(value_shape)
         self._start_dropout()
-        self._output_dense = self._out_of_heads("attention_output", 3, (query_shape[-1],))
+        self._output_dense = self._out_of_heads("attention_output", 3, (known_axis(self.name, query_shape),))
         self._output_dense.build((*query_shape[:-1], wide, size))
 
     def call(
         self,
-        query: Any,
-        value: Any,
-        key: Any = None,
-        query_mask: Any = None,
-        value_mask: Any = None,
-        key_mask: Any = None,
-        attention_mask: Any = None,
+        query: Tensor,
+        value: Tensor,
+        key: Tensor | None = None,
+        query_mask: Tensor | None = None,
+        value_mask: Tensor | None = None,
+        key_mask: Tensor | None = None,
+        attention_mask: Tensor | None = None,
         return_attention_scores: bool = False,
         training: bool | None = None,
         use_causal_mask: bool = False,
@@ -492,7 +493,7 @@ class GroupedQueryAttention(_Heads):
         out = self._output_dense(out)
         return (out, weights) if return_attention_scores else out
 
-    def compute_output_shape(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> Any:
+    def compute_output_shape(self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None) -> Any:
         """The query's shape."""
         _check_shapes(self.name, query_shape, value_shape, value_shape if key_shape is None else key_shape)
         if len(query_shape) != 3:
@@ -501,13 +502,13 @@ class GroupedQueryAttention(_Heads):
 
     def compute_output_spec(
         self,
-        query: Any,
-        value: Any,
-        key: Any = None,
-        query_mask: Any = None,
-        value_mask: Any = None,
-        key_mask: Any = None,
-        attention_mask: Any = None,
+        query: Tensor,
+        value: Tensor,
+        key: Tensor | None = None,
+        query_mask: Tensor | None = None,
+        value_mask: Tensor | None = None,
+        key_mask: Tensor | None = None,
+        attention_mask: Tensor | None = None,
         return_attention_scores: bool = False,
         training: bool | None = None,
         use_causal_mask: bool = False,

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from kfront import ops
 from kfront.core.state import state
+from kfront.core.typing import Tensor
 from kfront.ops.random import dropout
 
 __all__ = ["HeadHooks"]
@@ -93,33 +94,33 @@ class HeadHooks:
 
         return drop
 
-    def _masked_softmax(self: Any, attention_scores: Any, attention_mask: Any = None) -> Any:
+    def _masked_softmax(self: Any, attention_scores: Any, attention_mask: Tensor | None = None) -> Tensor:
         """Weights (batch, heads, targets, sources) from scores, 0 where the mask (batch, targets, sources) is False."""
         return self._weights(attention_scores, attention_mask)
 
     def _compute_attention_mask(
         self: Any,
-        query: Any,
+        query: Tensor,
         value: Any,
-        query_mask: Any = None,
-        value_mask: Any = None,
-        key_mask: Any = None,
-        attention_mask: Any = None,
+        query_mask: Tensor | None = None,
+        value_mask: Tensor | None = None,
+        key_mask: Tensor | None = None,
+        attention_mask: Tensor | None = None,
         use_causal_mask: bool = False,
     ) -> Any:
         """One mask of all, (batch, targets, sources), or None."""
         return self._mask(query, value, (value_mask, key_mask, attention_mask), use_causal_mask)
 
-    def _compute_causal_mask(self: Any, query: Any, value: Any = None) -> Any:
+    def _compute_causal_mask(self: Any, query: Tensor, value: Any = None) -> Tensor:
         """True where a source is not behind its target, (1, targets, sources)."""
         return ops.greater_equal(self._distance(query, query if value is None else value), 0)
 
     def _compute_attention(
         self: Any,
-        query: Any,
-        key: Any,
+        query: Tensor,
+        key: Tensor,
         value: Any,
-        attention_mask: Any = None,
+        attention_mask: Tensor | None = None,
         training: bool | None = None,
         return_attention_scores: bool = False,
     ) -> tuple[Any, Any]:

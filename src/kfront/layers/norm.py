@@ -8,7 +8,7 @@ from kfront import ops
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.options import normalisers
 from kfront.core.registry import serializable
-from kfront.core.typing import Config
+from kfront.core.typing import Config, ConstraintLike, InitializerLike, RegularizerLike, Shape, Tensor
 from kfront.layers.base import InputSpec
 from kfront.layers.options import OptionLayer, known_axis
 from kfront.ops.elementwise import dtype_of
@@ -39,12 +39,12 @@ class _Affine(OptionLayer):
     epsilon: float
     gamma: Any = None
     beta: Any = None
-    beta_initializer: Any
-    gamma_initializer: Any
-    beta_regularizer: Any
-    gamma_regularizer: Any
-    beta_constraint: Any
-    gamma_constraint: Any
+    beta_initializer: InitializerLike
+    gamma_initializer: InitializerLike
+    beta_regularizer: RegularizerLike
+    gamma_regularizer: RegularizerLike
+    beta_constraint: ConstraintLike
+    gamma_constraint: ConstraintLike
 
     def _add_affine(self, shape: tuple[int, ...]) -> None:
         for name, wanted in (("gamma", self.scale), ("beta", self.center)):
@@ -59,7 +59,7 @@ class _Affine(OptionLayer):
                 )
                 setattr(self, name, weight)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """`input_shape`."""
         return tuple(input_shape)
 
@@ -154,8 +154,8 @@ class BatchNormalization(_Affine):
     renorm_stddev: Any = None
     moving_mean: Any = None
     moving_variance: Any = None
-    moving_mean_initializer: Any
-    moving_variance_initializer: Any
+    moving_mean_initializer: InitializerLike
+    moving_variance_initializer: InitializerLike
     axis: int
     momentum: float
 
@@ -166,14 +166,14 @@ class BatchNormalization(_Affine):
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        moving_mean_initializer: Any = "zeros",
-        moving_variance_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
+        beta_initializer: InitializerLike = "zeros",
+        gamma_initializer: InitializerLike = "ones",
+        moving_mean_initializer: InitializerLike = "zeros",
+        moving_variance_initializer: InitializerLike = "ones",
+        beta_regularizer: RegularizerLike = None,
+        gamma_regularizer: RegularizerLike = None,
+        beta_constraint: ConstraintLike = None,
+        gamma_constraint: ConstraintLike = None,
         renorm: bool = False,
         renorm_clipping: Any = None,
         renorm_momentum: float = 0.99,
@@ -185,7 +185,7 @@ class BatchNormalization(_Affine):
         self._store(locals())
         self.supports_masking = True
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Create scale, shift and moving averages."""
         channels = known_axis(self.name, input_shape, self.axis)
         self._add_affine((channels,))
@@ -202,7 +202,7 @@ class BatchNormalization(_Affine):
         own = self.axis % rank
         self._reduced = tuple(a for a in range(rank) if a != own)
 
-    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+    def call(self, inputs: Tensor, training: bool | None = None, mask: Tensor | None = None) -> Tensor:
         """The layer's output, see the class."""
         kind = dtype_of(inputs)
         x = ops.cast(inputs, "float32") if kind in _HALF else inputs
@@ -226,7 +226,7 @@ class BatchNormalization(_Affine):
         moving = (self.moving_mean, self.moving_variance)
         self._backend.foreach.lerp_to(moving, (mean, variance), 1.0 - self.momentum)
 
-    def _renormalized(self, x: Any, mean: Any, variance: Any, beta: Any, gamma: Any) -> Any:
+    def _renormalized(self, x: Tensor, mean: Any, variance: Any, beta: Any, gamma: Any) -> Tensor:
         """Normalize by the batch, corrected towards the running statistics, which then follow."""
         stddev = ops.sqrt(ops.add(variance, self.epsilon))
         limits, seen = self.renorm_clipping, self.renorm_stddev.value
@@ -249,7 +249,7 @@ class BatchNormalization(_Affine):
         self.moving_variance.assign(ops.subtract(ops.square(self.moving_stddev.value), self.epsilon))
         return outputs
 
-    def _batch_moments(self, x: Any, mask: Any) -> tuple[Any, Any]:
+    def _batch_moments(self, x: Tensor, mask: Tensor | None) -> tuple[Any, Any]:
         if mask is None:
             return moments(x, self._reduced, synchronized=self.synchronized)
         rank, axes = len(x.shape), self._reduced
@@ -314,12 +314,12 @@ class LayerNormalization(_Affine):
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
+        beta_initializer: InitializerLike = "zeros",
+        gamma_initializer: InitializerLike = "ones",
+        beta_regularizer: RegularizerLike = None,
+        gamma_regularizer: RegularizerLike = None,
+        beta_constraint: ConstraintLike = None,
+        gamma_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         rms_scaling = kwargs.pop("rms_scaling", False)
@@ -328,7 +328,7 @@ class LayerNormalization(_Affine):
         self.rms_scaling = rms_scaling
         self.supports_masking = True
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Create scale and shift."""
         axes = self.axis if isinstance(self.axis, list) else [self.axis]
         self.__dict__["axis"] = axes
@@ -341,7 +341,7 @@ class LayerNormalization(_Affine):
         """Constructor arguments."""
         return {**super().get_config(), "rms_scaling": self.rms_scaling}
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         if self.rms_scaling:
             return rms_normalization(inputs, self.gamma.value, self.axis, self.epsilon)
@@ -379,18 +379,18 @@ class RMSNormalization(OptionLayer):
         super().__init__(**kwargs)
         self._store(locals())
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Create the scale."""
         axes = self.axis if isinstance(self.axis, list) else [self.axis]
         self.__dict__["axis"] = axes
         shape = tuple(known_axis(self.name, input_shape, a) for a in axes)
         self.scale = self.add_weight(name="scale", shape=shape, initializer="ones", autocast=False)
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         """The layer's output, see the class."""
         return rms_normalization(x, self.scale.value, self.axis, self.epsilon)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """`input_shape`."""
         return tuple(input_shape)
 
@@ -435,19 +435,19 @@ class GroupNormalization(_Affine):
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
+        beta_initializer: InitializerLike = "zeros",
+        gamma_initializer: InitializerLike = "ones",
+        beta_regularizer: RegularizerLike = None,
+        gamma_regularizer: RegularizerLike = None,
+        beta_constraint: ConstraintLike = None,
+        gamma_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self._store(locals())
         self.supports_masking = True
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Create scale and shift."""
         channels = known_axis(self.name, input_shape, self.axis)
         if self.groups == -1:
@@ -460,7 +460,7 @@ class GroupNormalization(_Affine):
         self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: channels})
         self._add_affine((channels,))
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         kind, rank = dtype_of(inputs), len(inputs.shape)
         axis = self.axis % rank
@@ -503,6 +503,6 @@ class UnitNormalization(OptionLayer):
         self.supports_masking = True
         self._built_when_made()
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         return ops.normalize(inputs, axis=self.axis, order=2, epsilon=1e-12)

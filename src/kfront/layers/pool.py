@@ -10,6 +10,7 @@ from kfront.core.errors import ShapeError
 from kfront.core.options import each_rank, normalisers, one_of, with_defaults
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract
+from kfront.core.typing import Shape, Tensor
 from kfront.layers.base import InputSpec
 from kfront.layers.options import OptionLayer, documented
 from kfront.ops.elementwise import dtype_of
@@ -91,11 +92,11 @@ class BasePooling(OptionLayer):
         self.input_spec = InputSpec(ndim=self.rank + 2)
         self._built_when_made()
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         return self._pool(inputs, self.pool_size, self.strides, self.padding, self.data_format)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The input's shape with the places that the window takes."""
         try:
             spec = Abstract(tuple(input_shape), "float32")
@@ -154,11 +155,11 @@ class BaseAdaptivePooling(OptionLayer):
         self._store(locals())
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         return self._pool(inputs, self.output_size, self.data_format)
 
-    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The input's shape with `output_size` for the spatial axes."""
         if self.data_format == "channels_last":
             return (input_shape[0], *self.output_size, input_shape[-1])
@@ -212,16 +213,16 @@ class BaseGlobalPooling(OptionLayer):
         first = 1 if self.data_format == "channels_last" else 2
         self.__dict__["_axes"] = tuple(range(first, first + self.rank))
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         return self._reduce(inputs, self._axes, self.keepdims)
 
 
-def _maximum(x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
+def _maximum(x: Tensor, axes: tuple[int, ...], keepdims: bool) -> Tensor:
     return ops.max(x, axis=axes, keepdims=keepdims)
 
 
-def _mean(x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
+def _mean(x: Tensor, axes: tuple[int, ...], keepdims: bool) -> Tensor:
     return ops.mean(x, axis=axes, keepdims=keepdims)
 
 
@@ -262,7 +263,7 @@ class GlobalAveragePooling1D(BaseGlobalPooling):
         super().__init__(data_format=data_format, keepdims=keepdims, **kwargs)
         self.supports_masking = True
 
-    def call(self, inputs: Any, mask: Any = None) -> Any:
+    def call(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         """The layer's output, see the class."""
         if mask is None:
             return self._reduce(inputs, self._axes, self.keepdims)
@@ -270,6 +271,6 @@ class GlobalAveragePooling1D(BaseGlobalPooling):
         total = ops.sum(ops.multiply(inputs, weights), axis=self._axes, keepdims=self.keepdims)
         return ops.divide(total, ops.sum(weights, axis=self._axes, keepdims=self.keepdims))
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor | None:
         """None: time is gone."""
         return None

@@ -21,7 +21,17 @@ from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.options import base_arguments, normalisers, option_names, positive
 from kfront.core.registry import serializable
 from kfront.core.spec import KerasTensor
-from kfront.core.typing import Config
+from kfront.core.typing import (
+    ActivationLike,
+    Backend,
+    Config,
+    ConstraintLike,
+    InitializerLike,
+    RegularizerLike,
+    Seed,
+    Shape,
+    Tensor,
+)
 from kfront.core.variable import Variable
 from kfront.layers.base import InputSpec
 from kfront.layers.options import OptionLayer, documented
@@ -61,7 +71,7 @@ def run_steps(
     step: Callable[[Any, Any], tuple[Any, Any]],
     xs: Any,
     states: Any,
-    mask: Any,
+    mask: Tensor | None,
     zeros: Any,
     collect: bool,
     backwards: bool,
@@ -109,7 +119,7 @@ def run_steps(
     return carry[0], outputs, tree.pack_sequence_as(states, carry[1:])
 
 
-def _column(mask: Any, like: Any) -> Any:
+def _column(mask: Tensor, like: Tensor) -> Tensor:
     """A mask of shape (batch,) with axes of size 1 up to the rank of `like`."""
     return ops.reshape(mask, (-1, *(1,) * (len(like.shape) - 1)))
 
@@ -203,7 +213,7 @@ class RNN(OptionLayer):
             return None
         return tree.pack_sequence_as(self._state_form, [c.state for c in self._carried])
 
-    def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
+    def build(self, sequences_shape: Shape, initial_state_shape: Any = None) -> None:
         """Build the cell, and the carried states of a stateful layer."""
         step_shape = (sequences_shape[0], *sequences_shape[2:])
         if hasattr(self.cell, "build") and not getattr(self.cell, "built", True):
@@ -225,7 +235,7 @@ class RNN(OptionLayer):
                 for s in tree.flatten(first)
             ]
 
-    def get_build_config(self) -> dict[str, Any] | None:
+    def get_build_config(self) -> Config | None:
         """The shapes `build` was called with."""
         config = super().get_build_config()
         if config is not None and "sequences_shape" in config:
@@ -236,7 +246,7 @@ class RNN(OptionLayer):
         """The first states for that batch size: zeros, or what the cell says."""
         return initial_state_of(self.cell, batch_size, self.compute_dtype)
 
-    def _first_states(self, sequences: Any, initial_state: Any) -> Any:
+    def _first_states(self, sequences: Tensor, initial_state: Any) -> Any:
         if initial_state is None:
             if self._carried:
                 return tree.map_structure(lambda v: ops.cast(v.value, self.compute_dtype), self.states)
@@ -245,7 +255,9 @@ class RNN(OptionLayer):
         states_must_fit(self.name, states, self.state_size)
         return states
 
-    def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
+    def call(
+        self, sequences: Tensor, initial_state: Any = None, mask: Tensor | None = None, training: bool = False
+    ) -> Any:
         """The layer's output, see the class."""
         self._check_unroll(sequences)
         if isinstance(mask, (list, tuple)):
@@ -257,19 +269,19 @@ class RNN(OptionLayer):
         result = outputs if self.return_sequences else last
         return (result, *states) if self.return_state else result
 
-    def _check_unroll(self, sequences: Any) -> None:
+    def _check_unroll(self, sequences: Tensor) -> None:
         if self.unroll and sequences.shape[1] is None:
             raise ShapeError(
                 f"[{self.name}] expected a fixed number of steps for `unroll=True`, got inputs of shape "
                 f"{tuple(sequences.shape)}; give it in Input(shape=...)."
             )
 
-    def compute_output_spec(self, sequences: Any, *args: Any, **kwargs: Any) -> Any:
+    def compute_output_spec(self, sequences: Tensor, *args: Any, **kwargs: Any) -> Any:
         """Specs of the outputs."""
         self._check_unroll(sequences)
         return super().compute_output_spec(sequences, *args, **kwargs)
 
-    def inner_loop(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:
+    def inner_loop(self, sequences: Tensor, initial_state: Any, mask: Tensor | None, training: bool = False) -> Any:
         """Run the cell over time.
 
         Args:
@@ -294,7 +306,7 @@ class RNN(OptionLayer):
             if training:
                 stop_dropout(self.cell)
 
-    def _by_parts(self, sequences: Any, states: tuple[Any, ...], mask: Any, training: bool) -> Any:
+    def _by_parts(self, sequences: Tensor, states: tuple[Any, ...], mask: Tensor | None, training: bool) -> Any:
         """A built-in cell: the engine's op for whole sequences, or else a scan over what needs the states."""
         cell, keep = self.cell, None
         if training and (cell.dropout or cell.recurrent_dropout):
@@ -302,13 +314,13 @@ class RNN(OptionLayer):
         if keep is None and self.use_cudnn is not False and cell.usual():
             return self._fused(sequences, states, mask)
 
-        def step(z: Any, before: Any) -> tuple[Any, list[Any]]:
+        def step(z: Tensor, before: Any) -> tuple[Any, list[Any]]:
             new = cell.advance(z, tuple(before), keep)
             return new[0], list(new)
 
         return self._steps(step, cell.project(sequences), list(states), mask, dim(sequences, 0))
 
-    def _dropped(self, sequences: Any, h: Any) -> tuple[Any, Any]:
+    def _dropped(self, sequences: Tensor, h: Tensor) -> tuple[Any, Any]:
         """Sequences with dropout, and the mask of the states; the same ones at each step."""
         cell = self.cell
         try:
@@ -319,7 +331,7 @@ class RNN(OptionLayer):
         finally:
             stop_dropout(cell)
 
-    def _fused(self, x: Any, states: tuple[Any, ...], mask: Any) -> Any:
+    def _fused(self, x: Tensor, states: tuple[Any, ...], mask: Tensor | None) -> Any:
         sequence, (padding, steps) = self.cell.sequence, _padding(self._backend, mask)
         if padding == "none":
             outputs, *new = sequence(x, states, None, self.go_backwards)
@@ -346,7 +358,7 @@ class RNN(OptionLayer):
             outputs = ops.where(ops.expand_dims(mask, 2), outputs, ops.expand_dims(shown, 1))
         return last, outputs, new
 
-    def _spread(self, outputs: Any, mask: Any) -> Any:
+    def _spread(self, outputs: Tensor, mask: Tensor | None) -> Tensor:
         """Outputs of the steps that count, which come first in `outputs`, at their places."""
         count = ops.cumsum(ops.cast(mask, "int32"), axis=1)
         outputs = _steps_at(outputs, ops.maximum(ops.subtract(count, 1), 0))
@@ -356,13 +368,13 @@ class RNN(OptionLayer):
     def _cell_step(self, states: list[Any], training: bool) -> Callable[[Any, Any], Any]:
         run = step_of(self.cell, training)
 
-        def step(x: Any, before: Any) -> tuple[Any, Any]:
+        def step(x: Tensor, before: Any) -> tuple[Any, Any]:
             out, new = run(x, before)
             return out, new if isinstance(new, (list, tuple)) else [new]
 
         return step
 
-    def _steps(self, step: Any, xs: Any, states: Any, mask: Any, batch: Any) -> Any:
+    def _steps(self, step: Any, xs: Any, states: Any, mask: Tensor | None, batch: Any) -> Any:
         size = output_size_of(self.cell)
         sizes = tuple(size) if isinstance(size, (list, tuple)) else (size,)
         zeros = ops.zeros((batch, *sizes), dtype=dtype_of(tree.flatten(states)[0]))
@@ -378,7 +390,7 @@ class RNN(OptionLayer):
             self.zero_output_for_mask,
         )
 
-    def compute_output_shape(self, sequences_shape: Any, initial_state_shape: Any = None) -> Any:
+    def compute_output_shape(self, sequences_shape: Shape, initial_state_shape: Any = None) -> Any:
         """Shape of the output, or a tuple of it and the shapes of the states."""
         batch, time = sequences_shape[:2]
         size = output_size_of(self.cell)
@@ -391,7 +403,7 @@ class RNN(OptionLayer):
         )
         return (out, *states)
 
-    def compute_mask(self, _: Any, mask: Any) -> Any:
+    def compute_mask(self, _: Any, mask: Tensor | None) -> Any:
         """The mask with `return_sequences`, None else (and None for states)."""
         mask = mask[0] if isinstance(mask, (list, tuple)) else mask
         out = mask if self.return_sequences else None
@@ -408,7 +420,7 @@ class RNN(OptionLayer):
 
     reset_states = reset_state
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
         config = super().get_config()
         if type(self).__init__ is RNN.__init__:
@@ -416,7 +428,7 @@ class RNN(OptionLayer):
         return config
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: Config) -> Any:
         """A layer from its config."""
         if isinstance(config.get("cell"), dict):
             config = {**config, "cell": deserialize_keras_object(config["cell"])}
@@ -467,7 +479,7 @@ class OfCell(RNN):
         return {**super().get_config(), **self.cell._stored_options()}
 
 
-def _padding(backend: Any, mask: Any) -> tuple[str, int | None]:
+def _padding(backend: Backend, mask: Tensor | None) -> tuple[str, int | None]:
     """Where a mask leaves steps out: "none", at the "end", or "any" place, as is assumed while an engine traces.
 
     And how many steps the longest sequence has at most, in eighths of the time: engines compile for each number.
@@ -484,7 +496,7 @@ def _padding(backend: Any, mask: Any) -> tuple[str, int | None]:
     return ("end" if (valid[:, :-1] >= valid[:, 1:]).all() else "any"), steps
 
 
-def _steps_at(x: Any, at: Any) -> Any:
+def _steps_at(x: Tensor, at: Any) -> Tensor:
     """The steps of sequences (batch, time, features) at positions (batch, n): rows, which engines move fast."""
     first = ops.arange(dim(x, 0), dtype="int32") * dim(x, 1)
     rows = ops.reshape(x, (-1, x.shape[-1]))
@@ -523,18 +535,18 @@ class SimpleRNN(OfCell):
     def __init__(
         self,
         units: int,
-        activation: Any = "tanh",
+        activation: ActivationLike = "tanh",
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        recurrent_initializer: InitializerLike = "orthogonal",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        recurrent_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        recurrent_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         return_sequences: bool = False,
@@ -542,12 +554,12 @@ class SimpleRNN(OfCell):
         go_backwards: bool = False,
         stateful: bool = False,
         unroll: bool = False,
-        seed: Any = None,
+        seed: Seed = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(locals())
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments; Keras leaves the seed out, so it is there only when one was given."""
         config = super().get_config()
         return config if config["seed"] is not None else {n: v for n, v in config.items() if n != "seed"}
@@ -573,23 +585,23 @@ class LSTM(OfCell):
     def __init__(
         self,
         units: int,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
+        activation: ActivationLike = "tanh",
+        recurrent_activation: ActivationLike = "sigmoid",
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        recurrent_initializer: InitializerLike = "orthogonal",
+        bias_initializer: InitializerLike = "zeros",
         unit_forget_bias: bool = True,
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_regularizer: RegularizerLike = None,
+        recurrent_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        recurrent_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
-        seed: Any = None,
+        seed: Seed = None,
         return_sequences: bool = False,
         return_state: bool = False,
         go_backwards: bool = False,
@@ -623,22 +635,22 @@ class GRU(OfCell):
     def __init__(
         self,
         units: int,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
+        activation: ActivationLike = "tanh",
+        recurrent_activation: ActivationLike = "sigmoid",
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        recurrent_initializer: InitializerLike = "orthogonal",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        recurrent_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        recurrent_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
-        seed: Any = None,
+        seed: Seed = None,
         return_sequences: bool = False,
         return_state: bool = False,
         go_backwards: bool = False,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,17 @@ from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.options import normalisers
 from kfront.core.registry import serializable
 from kfront.core.rng import SeedGenerator
+from kfront.core.typing import (
+    Activation,
+    ActivationLike,
+    Config,
+    ConstraintLike,
+    InitializerLike,
+    RegularizerLike,
+    Seed,
+    Shape,
+    Tensor,
+)
 from kfront.layers.base import Layer
 from kfront.layers.options import OptionLayer, documented, known_axis
 from kfront.ops.nn_core import linear
@@ -45,15 +56,15 @@ class DropoutRNNCell(OptionLayer):
     seed_generator: Any
     _masks: tuple[Any, Any] = (None, None)
 
-    def get_dropout_mask(self, step_input: Any) -> Any:
+    def get_dropout_mask(self, step_input: Tensor) -> Any:
         """The mask of the inputs, made on first use; None without dropout."""
         return self._mask(0, self.dropout, step_input)
 
-    def get_recurrent_dropout_mask(self, step_input: Any) -> Any:
+    def get_recurrent_dropout_mask(self, step_input: Tensor) -> Any:
         """The mask of the states, made on first use; None without recurrent dropout."""
         return self._mask(1, self.recurrent_dropout, step_input)
 
-    def _mask(self, which: int, rate: float, like: Any) -> Any:
+    def _mask(self, which: int, rate: float, like: Tensor) -> Any:
         if not rate:
             return None
         masks = list(self._masks)
@@ -84,11 +95,11 @@ class BaseCell(DropoutRNNCell):
     """
 
     _normalise = normalisers(dropout=_clipped_rate, recurrent_dropout=_clipped_rate)
-    seed: Any
+    seed: Seed
     units: int
     use_bias: bool
-    activation: Any
-    recurrent_activation: Any
+    activation: Activation
+    recurrent_activation: Activation
     kernel: Any = None
     recurrent_kernel: Any = None
     bias: Any = None
@@ -100,7 +111,7 @@ class BaseCell(DropoutRNNCell):
         self.seed_generator = SeedGenerator(self.seed)
         self.__dict__["state_size"] = self.output_size = self.units
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Create kernel, recurrent kernel and bias."""
         inputs, columns = known_axis(self.name, input_shape), self._gates * self.units
         self.kernel = self._weight("kernel", "kernel", (inputs, columns))
@@ -123,11 +134,11 @@ class BaseCell(DropoutRNNCell):
     def _initializer(self, options: str) -> Any:
         return getattr(self, f"{options}_initializer")
 
-    def project(self, x: Any) -> Any:
+    def project(self, x: Tensor) -> Tensor:
         """The part of the gates that comes from inputs of shape (..., features)."""
         return linear(x, self.kernel.value, None if self.bias is None else self.bias.value)
 
-    def advance(self, z: Any, states: tuple[Any, ...], mask: Any = None) -> tuple[Any, ...]:
+    def advance(self, z: Tensor, states: tuple[Any, ...], mask: Tensor | None = None) -> tuple[Any, ...]:
         """New states, the output first.
 
         Args:
@@ -137,7 +148,7 @@ class BaseCell(DropoutRNNCell):
         """
         raise NotImplementedError
 
-    def call(self, inputs: Any, states: Any, training: bool = False) -> Any:
+    def call(self, inputs: Tensor, states: Any, training: bool = False) -> Any:
         """One step.
 
         Args:
@@ -160,7 +171,7 @@ class BaseCell(DropoutRNNCell):
         """Whether `sequence` computes this cell: engines have fused kernels for the usual activations only."""
         return False
 
-    def sequence(self, x: Any, states: tuple[Any, ...], lengths: Any, go_backwards: bool) -> tuple[Any, ...]:
+    def sequence(self, x: Tensor, states: tuple[Any, ...], lengths: Any, go_backwards: bool) -> tuple[Any, ...]:
         """Outputs of all steps, in the order of computation, and the last states.
 
         Args:
@@ -171,7 +182,7 @@ class BaseCell(DropoutRNNCell):
         """
         raise NotImplementedError
 
-    def dropped(self, inputs: Any) -> Any:
+    def dropped(self, inputs: Tensor) -> Tensor:
         """Inputs with dropout, (batch, features)."""
         mask = self.get_dropout_mask(inputs)
         return inputs if mask is None else ops.multiply(inputs, mask)
@@ -181,7 +192,7 @@ class BaseCell(DropoutRNNCell):
         zeros = ops.zeros((batch_size, self.units), dtype=self.compute_dtype)
         return [zeros] * (len(self.state_size) if isinstance(self.state_size, list) else 1)
 
-    def compute_output_shape(self, input_shape: Any, states_shape: Any = None) -> Any:
+    def compute_output_shape(self, input_shape: Shape, states_shape: Any = None) -> Any:
         """(output shape, state shapes)."""
         one = (input_shape[0], self.units)
         return one, [one] * (len(self.state_size) if isinstance(self.state_size, list) else 1)
@@ -220,31 +231,31 @@ class SimpleRNNCell(BaseCell):
     def __init__(
         self,
         units: int,
-        activation: Any = "tanh",
+        activation: ActivationLike = "tanh",
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        recurrent_initializer: InitializerLike = "orthogonal",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        recurrent_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        recurrent_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
-        seed: Any = None,
+        seed: Seed = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self._store(locals())
         self._start()
 
-    def call(self, sequence: Any, states: Any, training: bool = False) -> Any:
+    def call(self, sequence: Tensor, states: Any, training: bool = False) -> Any:
         """One step, see the class."""
         return super().call(sequence, states, training)
 
-    def advance(self, z: Any, states: tuple[Any, ...], mask: Any = None) -> tuple[Any, ...]:
+    def advance(self, z: Tensor, states: tuple[Any, ...], mask: Tensor | None = None) -> tuple[Any, ...]:
         """New states, the output first."""
         h = states[0] if mask is None else ops.multiply(states[0], mask)
         out = ops.add(z, ops.matmul(h, self.recurrent_kernel.value))
@@ -254,10 +265,10 @@ class SimpleRNNCell(BaseCell):
 class ForgetBias:
     """Ones for the forget gate, the given initializer for the others."""
 
-    def __init__(self, initializer: Any, units: int) -> None:
+    def __init__(self, initializer: Callable[..., Any], units: int) -> None:
         self.initializer, self.units = initializer, units
 
-    def __call__(self, shape: Any, dtype: Any = None) -> np.ndarray:
+    def __call__(self, shape: Shape, dtype: str = "float32") -> np.ndarray:
         make = getattr(self.initializer, "host", self.initializer)
         parts = [make((n * self.units,), dtype=dtype) for n in (1, 2)]
         first, rest = (x if isinstance(x, np.ndarray) else current().to_numpy(current().convert(x)) for x in parts)
@@ -284,22 +295,22 @@ class LSTMCell(BaseCell):
     def __init__(
         self,
         units: int,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
+        activation: ActivationLike = "tanh",
+        recurrent_activation: ActivationLike = "sigmoid",
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        recurrent_initializer: InitializerLike = "orthogonal",
+        bias_initializer: InitializerLike = "zeros",
         unit_forget_bias: bool = True,
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_regularizer: RegularizerLike = None,
+        recurrent_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        recurrent_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
-        seed: Any = None,
+        seed: Seed = None,
         **kwargs: Any,
     ) -> None:
         kwargs.pop("implementation", None)
@@ -312,7 +323,7 @@ class LSTMCell(BaseCell):
         found = super()._initializer(options)
         return ForgetBias(found, self.units) if options == "bias" and self.unit_forget_bias else found
 
-    def advance(self, z: Any, states: tuple[Any, ...], mask: Any = None) -> tuple[Any, ...]:
+    def advance(self, z: Tensor, states: tuple[Any, ...], mask: Tensor | None = None) -> tuple[Any, ...]:
         """New states, the output first."""
         h, c = states
         h = h if mask is None else ops.multiply(h, mask)
@@ -325,7 +336,7 @@ class LSTMCell(BaseCell):
         """Whether `sequence` computes this cell."""
         return self.activation is _tanh and self.recurrent_activation is _sigmoid
 
-    def sequence(self, x: Any, states: tuple[Any, ...], lengths: Any, go_backwards: bool) -> tuple[Any, ...]:
+    def sequence(self, x: Tensor, states: tuple[Any, ...], lengths: Any, go_backwards: bool) -> tuple[Any, ...]:
         """Outputs of all steps and the last states."""
         kernel, recurrent = self.kernel.value, self.recurrent_kernel.value
         bias = None if self.bias is None else self.bias.value
@@ -352,22 +363,22 @@ class GRUCell(BaseCell):
     def __init__(
         self,
         units: int,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
+        activation: ActivationLike = "tanh",
+        recurrent_activation: ActivationLike = "sigmoid",
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        recurrent_initializer: InitializerLike = "orthogonal",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        recurrent_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        recurrent_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         reset_after: bool = True,
-        seed: Any = None,
+        seed: Seed = None,
         **kwargs: Any,
     ) -> None:
         kwargs.pop("implementation", None)
@@ -378,14 +389,14 @@ class GRUCell(BaseCell):
     def _bias_shape(self, columns: int) -> tuple[int, ...]:
         return (2, columns) if self.reset_after else (columns,)
 
-    def project(self, x: Any) -> Any:
+    def project(self, x: Tensor) -> Tensor:
         """The part of the gates that comes from inputs of shape (..., features)."""
         bias = None if self.bias is None else self.bias.value
         if bias is not None and self.reset_after:
             bias = bias[0]
         return linear(x, self.kernel.value, bias)
 
-    def advance(self, z: Any, states: tuple[Any, ...], mask: Any = None) -> tuple[Any, ...]:
+    def advance(self, z: Tensor, states: tuple[Any, ...], mask: Tensor | None = None) -> tuple[Any, ...]:
         """New states, the output first."""
         (h,) = states
         seen = h if mask is None else ops.multiply(h, mask)
@@ -407,7 +418,7 @@ class GRUCell(BaseCell):
         """Whether `sequence` computes this cell."""
         return self.activation is _tanh and self.recurrent_activation is _sigmoid
 
-    def sequence(self, x: Any, states: tuple[Any, ...], lengths: Any, go_backwards: bool) -> tuple[Any, ...]:
+    def sequence(self, x: Tensor, states: tuple[Any, ...], lengths: Any, go_backwards: bool) -> tuple[Any, ...]:
         """Outputs of all steps and the last states."""
         kernel, recurrent = self.kernel.value, self.recurrent_kernel.value
         bias = None if self.bias is None else self.bias.value
@@ -478,7 +489,7 @@ class StackedRNNCells(OptionLayer):
         """First states of each cell."""
         return [initial_state_of(c, batch_size, self.compute_dtype) for c in self.cells]
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Build each cell for the output of the one before."""
         for cell in self.cells:
             if isinstance(cell, Layer) and not cell.built:
@@ -486,7 +497,7 @@ class StackedRNNCells(OptionLayer):
             size = output_size_of(cell)
             input_shape = (input_shape[0], *(size if isinstance(size, (list, tuple)) else (size,)))
 
-    def call(self, inputs: Any, states: Any, training: bool = False, **kwargs: Any) -> Any:
+    def call(self, inputs: Tensor, states: Any, training: bool = False, **kwargs: Any) -> Any:
         """One step of all cells.
 
         Args:
@@ -501,18 +512,18 @@ class StackedRNNCells(OptionLayer):
             new.append(state)
         return inputs, new
 
-    def compute_output_shape(self, input_shape: Any, states_shape: Any = None) -> Any:
+    def compute_output_shape(self, input_shape: Shape, states_shape: Any = None) -> Any:
         """(output shape, state shapes)."""
         batch, size = input_shape[0], self.output_size
         states = [tree.map_structure(lambda n: (batch, n), c.state_size) for c in self.cells]
         return (batch, *(size if isinstance(size, (list, tuple)) else (size,))), states
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
         return {**super().get_config(), "cells": [serialize_keras_object(c) for c in self.cells]}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> StackedRNNCells:
+    def from_config(cls, config: Config) -> StackedRNNCells:
         """A layer from its config."""
         config = dict(config)
         return cls([deserialize_keras_object(c) for c in config.pop("cells")], **config)

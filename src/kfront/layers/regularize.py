@@ -10,6 +10,7 @@ from kfront.core.errors import ArgumentError
 from kfront.core.options import base_arguments, between, normalisers
 from kfront.core.registry import serializable
 from kfront.core.rng import SeedGenerator
+from kfront.core.typing import Config, DTypeLike, Seed, Shape, Tensor
 from kfront.layers.base import InputSpec
 from kfront.layers.options import OptionLayer, documented
 from kfront.ops.elementwise import dtype_of
@@ -44,17 +45,17 @@ class _Random(OptionLayer):
     """A layer that draws random numbers in training, from a seed of its own."""
 
     _normalise = normalisers(noise_shape=_noise_shape, rate=between(0, 1), stddev=between(0, 1))
-    seed: Any
+    seed: Seed
     seed_generator: Any = None
 
-    def _start(self, strength: float, seed: Any) -> None:
+    def _start(self, strength: float, seed: Seed) -> None:
         """Make the generator of random numbers, if there is noise."""
         if strength > 0:
             self.seed_generator = SeedGenerator(seed)
         self.supports_masking = True
         self._built_when_made()
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """`input_shape`."""
         return tuple(input_shape)
 
@@ -88,12 +89,12 @@ class Dropout(_Random):
     rate: float
     noise_shape: Any = None
 
-    def __init__(self, rate: float, noise_shape: Any = None, seed: Any = None, **kwargs: Any) -> None:
+    def __init__(self, rate: float, noise_shape: Any = None, seed: Seed = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._store(locals())
         self._start(rate, seed)
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         """The layer's output, see the class."""
         if not training or self.rate == 0:
             return inputs
@@ -108,11 +109,11 @@ class BaseSpatialDropout(Dropout):
 
     _normalise = normalisers(noise_shape=None)
 
-    def __init__(self, rate: float, seed: Any = None, name: str | None = None, dtype: Any = None) -> None:
+    def __init__(self, rate: float, seed: Seed = None, name: str | None = None, dtype: DTypeLike = None) -> None:
         super().__init__(rate, seed=seed, name=name, dtype=dtype)
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         """The layer's output, see the class."""
         if not training or self.rate == 0:
             return inputs
@@ -120,7 +121,7 @@ class BaseSpatialDropout(Dropout):
         shape = (None, *ones, None) if self.data_format == "channels_last" else (None, None, *ones)
         return dropout(inputs, self.rate, shape, self.seed_generator)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
         config = {"rate": self.rate, "seed": self.seed, "name": self.name, "dtype": self.dtype}
         return config if self.rank == 1 else {**config, "data_format": self.data_format}
@@ -164,7 +165,12 @@ class SpatialDropout2D(BaseSpatialDropout):
     rank = 2
 
     def __init__(
-        self, rate: float, data_format: str | None = None, seed: Any = None, name: str | None = None, dtype: Any = None
+        self,
+        rate: float,
+        data_format: str | None = None,
+        seed: Seed = None,
+        name: str | None = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__(**base_arguments(locals()))
         self._store(locals())
@@ -199,12 +205,12 @@ class GaussianDropout(_Random):
 
     rate: float
 
-    def __init__(self, rate: float, seed: Any = None, **kwargs: Any) -> None:
+    def __init__(self, rate: float, seed: Seed = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._store(locals())
         self._start(rate, seed)
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         """The layer's output, see the class."""
         if not training or self.rate == 0:
             return inputs
@@ -233,12 +239,12 @@ class GaussianNoise(_Random):
 
     stddev: float
 
-    def __init__(self, stddev: float, seed: Any = None, **kwargs: Any) -> None:
+    def __init__(self, stddev: float, seed: Seed = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._store(locals())
         self._start(stddev, seed)
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         """The layer's output, see the class."""
         if not training or self.stddev == 0:
             return inputs
@@ -274,12 +280,12 @@ class AlphaDropout(_Random):
     rate: float
     noise_shape: Any = None
 
-    def __init__(self, rate: float, noise_shape: Any = None, seed: Any = None, **kwargs: Any) -> None:
+    def __init__(self, rate: float, noise_shape: Any = None, seed: Seed = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._store(locals())
         self._start(rate, seed)
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         """The layer's output, see the class."""
         rate, floor = self.rate, _SELU_FLOOR
         if not training or rate == 0:
@@ -321,11 +327,11 @@ class ActivityRegularization(OptionLayer):
         self.supports_masking = True
         self._built_when_made()
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """`inputs`."""
         return inputs
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
         config = super().get_config()
         config.pop("activity_regularizer", None)

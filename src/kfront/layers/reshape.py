@@ -9,7 +9,8 @@ from kfront import ops
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.options import each_rank, normalisers, one_of, positive, with_defaults
 from kfront.core.registry import serializable
-from kfront.core.spec import Abstract
+from kfront.core.spec import Abstract, KerasTensor
+from kfront.core.typing import Shape, Tensor
 from kfront.layers.base import InputSpec
 from kfront.layers.options import OptionLayer, documented
 from kfront.ops.shape import dim
@@ -55,7 +56,7 @@ class Flatten(OptionLayer):
         self._store(locals())
         self.input_spec = InputSpec(min_ndim=1)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         rank = len(inputs.shape)
         if rank < 2:
@@ -65,17 +66,21 @@ class Flatten(OptionLayer):
         rest = tuple(inputs.shape[1:])
         return ops.reshape(inputs, (dim(inputs, 0), -1) if None in rest else (-1, math.prod(rest)))
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """(batch, product of the others)."""
-        rest = input_shape[1:]
-        return (input_shape[0], None if None in rest else math.prod(rest))
+        return (input_shape[0], _product(input_shape[1:]))
 
-    def compute_output_spec(self, inputs: Any) -> Any:
+    def compute_output_spec(self, inputs: KerasTensor) -> KerasTensor:
         """The spec of the output, in the dtype of the input."""
         return _spec(self.compute_output_shape(inputs.shape), inputs)
 
 
-def _spec(shape: Any, like: Any) -> Any:
+def _product(sizes: Shape) -> int | None:
+    """The product of sizes; None if one is not known."""
+    return math.prod(d for d in sizes if d is not None) if None not in sizes else None
+
+
+def _spec(shape: Any, like: Tensor) -> Any:
     return Abstract(shape, like.dtype)
 
 
@@ -117,19 +122,18 @@ class Reshape(OptionLayer):
         self._store(locals())
         self._built_when_made()
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         rest = tuple(inputs.shape[1:])
         if None not in rest:
             return ops.reshape(inputs, (-1, *self._resolved(inputs.shape)))
         return ops.reshape(inputs, (dim(inputs, 0), *self.target_shape))
 
-    def _resolved(self, input_shape: Any) -> tuple[int | None, ...]:
+    def _resolved(self, input_shape: Shape) -> Shape:
         """The target shape with its -1 worked out, where the input's sizes are known."""
-        target, rest = self.target_shape, input_shape[1:]
-        if None in rest:
+        target, have = self.target_shape, _product(input_shape[1:])
+        if have is None:
             return tuple(None if d == -1 else d for d in target)
-        have = math.prod(rest)
         fixed = math.prod([d for d in target if d != -1])
         if (have != fixed) if -1 not in target else (fixed == 0 or have % fixed):
             raise ShapeError(
@@ -138,11 +142,11 @@ class Reshape(OptionLayer):
             )
         return tuple(have // fixed if d == -1 else d for d in target)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """(batch, *target_shape)."""
         return (input_shape[0], *self._resolved(input_shape))
 
-    def compute_output_spec(self, inputs: Any) -> Any:
+    def compute_output_spec(self, inputs: KerasTensor) -> KerasTensor:
         """The spec of the output, in the dtype of the input."""
         return _spec(self.compute_output_shape(inputs.shape), inputs)
 
@@ -182,7 +186,7 @@ class Permute(OptionLayer):
         self._store(locals())
         self.input_spec = InputSpec(ndim=len(self.dims) + 1)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         return ops.transpose(inputs, (0, *self.dims))
 
@@ -212,7 +216,7 @@ class RepeatVector(OptionLayer):
         self._store(locals())
         self.input_spec = InputSpec(ndim=2)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         return ops.repeat(ops.expand_dims(inputs, 1), self.n, axis=1)
 
@@ -277,18 +281,18 @@ class _Edges(OptionLayer):
     def _first(self) -> int:
         return 1 if self.data_format == "channels_last" else 2
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The input's shape with other lengths of the spatial axes."""
         out, first = list(input_shape), self._first()
         for axis, (a, b) in enumerate(self._edges, first):
-            if out[axis] is not None:
-                out[axis] = self._length(input_shape, out[axis], a + b)
+            size = out[axis]
+            out[axis] = None if size is None else self._length(input_shape, size, a + b)
         return tuple(out)
 
-    def _length(self, input_shape: Any, n: int, edges: int) -> int:
+    def _length(self, input_shape: Shape, n: int, edges: int) -> int:
         raise NotImplementedError
 
-    def compute_output_spec(self, inputs: Any) -> Any:
+    def compute_output_spec(self, inputs: KerasTensor) -> KerasTensor:
         """The spec of the output, in the dtype of the input."""
         return _spec(self.compute_output_shape(inputs.shape), inputs)
 
@@ -303,7 +307,7 @@ class BaseCropping(_Edges):
         self._store(locals())
         self._set_edges(self.cropping)
 
-    def _length(self, input_shape: Any, n: int, edges: int) -> int:
+    def _length(self, input_shape: Shape, n: int, edges: int) -> int:
         if n <= edges:
             raise ShapeError(
                 f"[{self.name}] expected inputs longer than the {edges} elements that are cropped, got shape "
@@ -311,7 +315,7 @@ class BaseCropping(_Edges):
             )
         return n - edges
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         self.compute_output_shape(tuple(inputs.shape))
         keep = [slice(None)] * self._first()
@@ -329,10 +333,10 @@ class BaseZeroPadding(_Edges):
         self._store(locals())
         self._set_edges(self.padding)
 
-    def _length(self, input_shape: Any, n: int, edges: int) -> int:
+    def _length(self, input_shape: Shape, n: int, edges: int) -> int:
         return n + edges
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         widths = [(0, 0)] * (self.rank + 2)
         widths[self._first() : self._first() + self.rank] = self._edges
@@ -426,7 +430,7 @@ class _UpSampling(OptionLayer):
     def _factors(self) -> tuple[int, ...]:
         return (self.size,) if isinstance(self.size, int) else self.size
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         first = 1 if self.data_format == "channels_last" else 2
         for axis, factor in enumerate(self._factors(), first):
@@ -434,14 +438,15 @@ class _UpSampling(OptionLayer):
                 inputs = ops.repeat(inputs, factor, axis=axis)
         return inputs
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The input's shape with spatial axes `size` times as long."""
         out, first = list(input_shape), 1 if self.data_format == "channels_last" else 2
         for axis, factor in enumerate(self._factors(), first):
-            out[axis] = None if out[axis] is None else out[axis] * factor
+            size = out[axis]
+            out[axis] = None if size is None else size * factor
         return tuple(out)
 
-    def compute_output_spec(self, inputs: Any) -> Any:
+    def compute_output_spec(self, inputs: KerasTensor) -> KerasTensor:
         """The spec of the output, in the dtype of the input."""
         return _spec(self.compute_output_shape(inputs.shape), inputs)
 
@@ -497,7 +502,7 @@ class UpSampling2D(_UpSampling):
         self._store(locals())
         self.input_spec = InputSpec(ndim=4)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         if self.interpolation == "nearest":
             return super().call(inputs)

@@ -8,6 +8,7 @@ from kfront import ops
 from kfront.core.errors import ArgumentError
 from kfront.core.options import normalisers, positive
 from kfront.core.registry import serializable
+from kfront.core.typing import Shape, Tensor
 from kfront.core.variable import AutocastScope
 from kfront.initializers import TruncatedNormal
 from kfront.layers.base import InputSpec
@@ -59,7 +60,7 @@ class SpectralNormalization(Wrapper):
         super().__init__(layer, **kwargs)
         self._store(locals())
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Build the layer inside, and the estimate of the singular vector."""
         super().build(input_shape)
         self.input_spec = InputSpec(shape=(None, *input_shape[1:]))
@@ -76,7 +77,7 @@ class SpectralNormalization(Wrapper):
             trainable=False,
         )
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         """The layer's output, see the class."""
         if training:
             self._normalize()
@@ -105,10 +106,10 @@ class SpectralNormalization(Wrapper):
         sigma = ops.matmul(ops.matmul(v, matrix), ops.transpose(u))
         return u, ops.divide(weight, ops.reshape(sigma, (1,) * len(weight.shape)))
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The layer's output shape."""
         return self.layer.compute_output_shape(input_shape)
 
 
-def _unit(x: Any) -> Any:
+def _unit(x: Tensor) -> Tensor:
     return ops.multiply(x, ops.rsqrt(ops.maximum(ops.sum(ops.square(x)), _SMALL)))

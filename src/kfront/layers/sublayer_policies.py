@@ -12,6 +12,7 @@ from typing import Any
 from kfront import dtype_policies
 from kfront.core.codec import serialize_keras_object
 from kfront.core.naming import owners
+from kfront.core.typing import Config
 from kfront.dtype_policies import DTypePolicyMap
 from kfront.quantizers.configs import CALIBRATED, config_for
 
@@ -62,7 +63,7 @@ def _entry(policies: DTypePolicyMap, path: str, around: str) -> Any:
     return (keys[0], policies[keys[0]]) if len(keys) == 1 else None
 
 
-def with_quantizers(layer: Any, build_config: dict[str, Any]) -> dict[str, Any]:
+def with_quantizers(layer: Any, build_config: Config) -> dict[str, Any]:
     """A build config that tells also how layers inside were quantized, where their policies do not say it all."""
     found = {}
     for x in _quantized(layer):
@@ -76,7 +77,7 @@ def with_quantizers(layer: Any, build_config: dict[str, Any]) -> dict[str, Any]:
     return {**build_config, _KEY: found} if found else build_config
 
 
-def keep_quantizers(layer: Any, build_config: dict[str, Any]) -> dict[str, Any]:
+def keep_quantizers(layer: Any, build_config: Config) -> dict[str, Any]:
     """The shapes of a build config; what else it tells is kept for `apply_policies`."""
     if _KEY not in build_config:
         return build_config

@@ -8,7 +8,8 @@ from typing import Any
 from kfront import ops
 from kfront.core.options import Option, normalisers, positive
 from kfront.core.registry import serializable
-from kfront.layers.augment.image_layer import ImageLayer
+from kfront.core.typing import Tensor
+from kfront.layers.augment.image_layer import Boxes, ImageLayer, Transformation
 from kfront.ops.elementwise import dtype_of
 
 __all__ = ["MaxNumBoundingBoxes"]
@@ -47,11 +48,13 @@ class MaxNumBoundingBoxes(ImageLayer):
         super().__init__(**kwargs)
         self._store(locals())
 
-    def transform_bounding_boxes(self, bounding_boxes: Any, transformation: Any = None, training: bool = True) -> Any:
+    def transform_bounding_boxes(
+        self, bounding_boxes: Boxes, transformation: Transformation = None, training: bool = True
+    ) -> Boxes:
         """`max_number` boxes and labels for each image."""
         return {k: self._fitted(v) if k in ("boxes", "labels") else v for k, v in bounding_boxes.items()}
 
-    def _fitted(self, x: Any) -> Any:
+    def _fitted(self, x: Tensor) -> Any:
         batch, _, *rest = ops.shape(x)
         filling = ops.full((batch, self.max_number, *rest), self.fill_value, dtype=dtype_of(x))
         return ops.concatenate([x, filling], axis=1)[:, : self.max_number]

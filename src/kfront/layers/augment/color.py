@@ -9,8 +9,11 @@ from kfront import ops
 from kfront.core.errors import ArgumentError
 from kfront.core.options import base_arguments, normalisers
 from kfront.core.registry import serializable
+from kfront.core.typing import Seed, Tensor
 from kfront.layers.augment.image_layer import (
+    ImageData,
     RandomImageLayer,
+    Transformation,
     back,
     number_pair,
     per_image,
@@ -43,11 +46,11 @@ class BaseColor(RandomImageLayer):
     value_range: tuple[float, float] = _BYTES
     _always_floating = False  # whether the result is floating when the layer does nothing, too
 
-    def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
+    def get_random_transformation(self, data: ImageData, training: bool = True, seed: Seed = None) -> Transformation:
         """Random parameters, one for each image; None if `training` is false."""
         return self._drawn(data, seed) if training else None
 
-    def transform_images(self, images: Any, transformation: Any = None, training: bool = True) -> Any:
+    def transform_images(self, images: Tensor, transformation: Transformation = None, training: bool = True) -> Tensor:
         """The transformed images; unchanged if `training` is false."""
         if self._always_floating:
             images = self._computed(images)
@@ -55,23 +58,23 @@ class BaseColor(RandomImageLayer):
             return images
         return self._transformed(images, transformation)
 
-    def _drawn(self, data: Any, seed: Any) -> Any:
+    def _drawn(self, data: ImageData, seed: Seed) -> Transformation:
         raise NotImplementedError
 
-    def _transformed(self, images: Any, transformation: Any) -> Any:
+    def _transformed(self, images: Tensor, transformation: Transformation) -> Tensor:
         raise NotImplementedError
 
-    def _strength(self, data: Any, seed: Any) -> Any:
+    def _strength(self, data: ImageData, seed: Seed) -> Tensor:
         """A strength within the limits of `factor` for each image."""
         return self._draw(data, *self.factor, seed=seed)
 
-    def _chosen(self, data: Any, seed: Any) -> Any:
+    def _chosen(self, data: ImageData, seed: Seed) -> Tensor:
         """For each image whether to act, with a probability that is drawn from `factor`."""
         low, high = self.factor
         chance = high if low == high else self._draw(data, low, high, seed=seed)
         return ops.less(self._draw(data, seed=seed), chance)
 
-    def _where(self, chosen: Any, yes: Any, no: Any) -> Any:
+    def _where(self, chosen: Any, yes: Any, no: Any) -> Tensor:
         return ops.where(per_image(chosen), yes, no)
 
 
@@ -123,15 +126,15 @@ class RandomBrightness(BaseColor):
 
     _normalise = normalisers(factor=strength)
 
-    def __init__(self, factor: Any, value_range: Any = (0, 255), seed: Any = None, **kwargs: Any) -> None:
+    def __init__(self, factor: Any, value_range: Any = (0, 255), seed: Seed = None, **kwargs: Any) -> None:
         super().__init__(**base_arguments(locals()))
         self._store(locals())
 
-    def _drawn(self, data: Any, seed: Any) -> Any:
+    def _drawn(self, data: ImageData, seed: Seed) -> Transformation:
         low, high = self.value_range
         return {"rgb_delta": per_image(ops.multiply(self._strength(data, seed), float(high - low)))}
 
-    def _transformed(self, images: Any, transformation: Any) -> Any:
+    def _transformed(self, images: Tensor, transformation: Transformation) -> Tensor:
         x = self._computed(images)
         delta = ops.cast(transformation["rgb_delta"], x.dtype)
         return back(ops.clip(ops.add(x, delta), *self.value_range), images)
@@ -151,15 +154,15 @@ class RandomContrast(BaseColor):
     _FACTOR_BOUNDS = (0, 1)
     _normalise = normalisers(factor=strength)
 
-    def __init__(self, factor: Any, value_range: Any = (0, 255), seed: Any = None, **kwargs: Any) -> None:
+    def __init__(self, factor: Any, value_range: Any = (0, 255), seed: Seed = None, **kwargs: Any) -> None:
         super().__init__(**base_arguments(locals()))
         self._store(locals())
 
-    def _drawn(self, data: Any, seed: Any) -> Any:
+    def _drawn(self, data: ImageData, seed: Seed) -> Transformation:
         lower, upper = self.factor
         return {"contrast_factor": per_image(self._draw(data, 1.0 - lower, 1.0 + upper, seed=seed))}
 
-    def _transformed(self, images: Any, transformation: Any) -> Any:
+    def _transformed(self, images: Tensor, transformation: Transformation) -> Tensor:
         x = self._computed(images)
         mean = ops.mean(x, axis=(self.height_axis, self.width_axis), keepdims=True)
         changed = ops.multiply(ops.subtract(x, mean), ops.cast(transformation["contrast_factor"], x.dtype))
@@ -172,12 +175,12 @@ class BaseHSV(BaseColor):
     _normalise = normalisers(factor=strength)
 
     def __init__(
-        self, factor: Any, value_range: Any = (0, 255), data_format: str | None = None, seed: Any = None, **kwargs: Any
+        self, factor: Any, value_range: Any = (0, 255), data_format: str | None = None, seed: Seed = None, **kwargs: Any
     ) -> None:
         super().__init__(**base_arguments(locals()))
         self._store(locals())
 
-    def _transformed(self, images: Any, transformation: Any) -> Any:
+    def _transformed(self, images: Tensor, transformation: Transformation) -> Tensor:
         x = rescaled(self._computed(images), self.value_range, _UNIT)
         axis = self.channel_axis
         hue, saturation, value = ops.split(ops.image.rgb_to_hsv(x, data_format=self.data_format), 3, axis=axis)
@@ -185,7 +188,7 @@ class BaseHSV(BaseColor):
         hsv = ops.concatenate([*self._changed(hue, saturation, factor), value], axis=axis)
         return rescaled(ops.image.hsv_to_rgb(hsv, data_format=self.data_format), _UNIT, self.value_range)
 
-    def _changed(self, hue: Any, saturation: Any, factor: Any) -> tuple[Any, Any]:
+    def _changed(self, hue: Tensor, saturation: Tensor, factor: Any) -> tuple[Any, Any]:
         raise NotImplementedError
 
 
@@ -201,11 +204,11 @@ class RandomHue(BaseHSV):
 
     _FACTOR_BOUNDS = (0, 1)
 
-    def _drawn(self, data: Any, seed: Any) -> Any:
+    def _drawn(self, data: ImageData, seed: Seed) -> Transformation:
         turn = ops.multiply(self._strength(data, seed), 0.5)
         return {"factor": ops.where(ops.less(self._draw(data, seed=seed), 0.5), ops.negative(turn), turn)}
 
-    def _changed(self, hue: Any, saturation: Any, factor: Any) -> tuple[Any, Any]:
+    def _changed(self, hue: Tensor, saturation: Tensor, factor: Any) -> tuple[Any, Any]:
         return ops.mod(ops.add(hue, factor), 1.0), saturation
 
 
@@ -219,18 +222,18 @@ class RandomHue(BaseHSV):
 class RandomSaturation(BaseHSV):
     """Changes the saturation of images at random."""
 
-    def _drawn(self, data: Any, seed: Any) -> Any:
+    def _drawn(self, data: ImageData, seed: Seed) -> Transformation:
         s = self._strength(data, seed)
         return {"factor": ops.divide(s, ops.maximum(ops.subtract(1.0, s), 1e-7))}
 
-    def _changed(self, hue: Any, saturation: Any, factor: Any) -> tuple[Any, Any]:
+    def _changed(self, hue: Tensor, saturation: Tensor, factor: Any) -> tuple[Any, Any]:
         return hue, ops.clip(ops.multiply(saturation, factor), 0.0, 1.0)
 
 
 class BaseGray(BaseColor):
     """Base of layers that compute the luma of images."""
 
-    def _gray(self, images: Any) -> Any:
+    def _gray(self, images: Tensor) -> Tensor:
         return ops.image.rgb_to_grayscale(images, data_format=self.data_format)
 
 
@@ -247,15 +250,15 @@ class RandomColorDegeneration(BaseGray):
     _normalise = normalisers(factor=strength)
 
     def __init__(
-        self, factor: Any, value_range: Any = (0, 255), data_format: str | None = None, seed: Any = None, **kwargs: Any
+        self, factor: Any, value_range: Any = (0, 255), data_format: str | None = None, seed: Seed = None, **kwargs: Any
     ) -> None:
         super().__init__(**base_arguments(locals()))
         self._store(locals())
 
-    def _drawn(self, data: Any, seed: Any) -> Any:
+    def _drawn(self, data: ImageData, seed: Seed) -> Transformation:
         return {"factor": per_image(self._strength(data, seed))}
 
-    def _transformed(self, images: Any, transformation: Any) -> Any:
+    def _transformed(self, images: Tensor, transformation: Transformation) -> Tensor:
         x = self._computed(images)
         away = ops.multiply(ops.subtract(self._gray(x), x), ops.cast(transformation["factor"], x.dtype))
         return ops.clip(ops.add(x, away), *self.value_range)
@@ -296,14 +299,14 @@ class RandomGrayscale(BaseGray):
     _omitted = MappingProxyType({"bounding_box_format": None, "seed": None})  # as in Keras's files
     factor: float
 
-    def __init__(self, factor: Any = 0.5, data_format: str | None = None, seed: Any = None, **kwargs: Any) -> None:
+    def __init__(self, factor: Any = 0.5, data_format: str | None = None, seed: Seed = None, **kwargs: Any) -> None:
         super().__init__(**base_arguments(locals()))
         self._store(locals())
 
-    def _drawn(self, data: Any, seed: Any) -> Any:
+    def _drawn(self, data: ImageData, seed: Seed) -> Transformation:
         return per_image(ops.less(self._draw(data, seed=seed), self.factor))
 
-    def _transformed(self, images: Any, transformation: Any) -> Any:
+    def _transformed(self, images: Tensor, transformation: Transformation) -> Tensor:
         return ops.where(transformation, self._gray(images), images)
 
 
@@ -340,17 +343,17 @@ class RandomInvert(BaseColor):
         self,
         factor: Any = 1.0,
         value_range: Any = (0, 255),
-        seed: Any = None,
+        seed: Seed = None,
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**base_arguments(locals()))
         self._store(locals())
 
-    def _drawn(self, data: Any, seed: Any) -> Any:
+    def _drawn(self, data: ImageData, seed: Seed) -> Transformation:
         return {"apply_inversion": self._chosen(data, seed)}
 
-    def _transformed(self, images: Any, transformation: Any) -> Any:
+    def _transformed(self, images: Tensor, transformation: Transformation) -> Tensor:
         x = self._computed(images)
         low, high = self.value_range
         return self._where(transformation["apply_inversion"], ops.subtract(float(low + high), x), x)
@@ -388,7 +391,7 @@ class RandomColorJitter(BaseColor):
         contrast_factor: Any = None,
         saturation_factor: Any = None,
         hue_factor: Any = None,
-        seed: Any = None,
+        seed: Seed = None,
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
@@ -409,10 +412,10 @@ class RandomColorJitter(BaseColor):
         parts = (getattr(self, f"random_{n}") for n in ("brightness", "contrast", "saturation", "hue"))
         return [part for part in parts if part is not None]
 
-    def _drawn(self, data: Any, seed: Any) -> Any:
+    def _drawn(self, data: ImageData, seed: Seed) -> Transformation:
         return [part._drawn(data, seed) for part in self._parts()]
 
-    def _transformed(self, images: Any, transformation: Any) -> Any:
+    def _transformed(self, images: Tensor, transformation: Transformation) -> Tensor:
         x = self._computed(images)
         for part, parameters in zip(self._parts(), transformation, strict=True):
             x = part._transformed(x, parameters)

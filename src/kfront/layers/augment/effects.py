@@ -9,8 +9,16 @@ from kfront.core.errors import ArgumentError
 from kfront.core.options import Option, base_arguments, int_tuple, normalisers
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract, KerasTensor
+from kfront.core.typing import Seed, Tensor
 from kfront.layers.augment.color import BaseColor
-from kfront.layers.augment.image_layer import RandomImageLayer, pair_within, per_image, strength
+from kfront.layers.augment.image_layer import (
+    ImageData,
+    RandomImageLayer,
+    Transformation,
+    pair_within,
+    per_image,
+    strength,
+)
 from kfront.ops.elementwise import dtype_of
 from kfront.ops.image_filter import blurred
 from kfront.ops.random import normal
@@ -51,15 +59,15 @@ class RandomSharpness(BaseColor):
     _normalise = normalisers(factor=strength)
 
     def __init__(
-        self, factor: Any, value_range: Any = (0, 255), data_format: str | None = None, seed: Any = None, **kwargs: Any
+        self, factor: Any, value_range: Any = (0, 255), data_format: str | None = None, seed: Seed = None, **kwargs: Any
     ) -> None:
         super().__init__(**base_arguments(locals()))
         self._store(locals())
 
-    def _drawn(self, data: Any, seed: Any) -> Any:
+    def _drawn(self, data: ImageData, seed: Seed) -> Transformation:
         return {"factor": self._strength(data, seed)}
 
-    def _transformed(self, images: Any, transformation: Any) -> Any:
+    def _transformed(self, images: Tensor, transformation: Transformation) -> Tensor:
         dtype = dtype_of(images)
         channels = images.shape[self.channel_axis]
         kernel = ops.reshape(ops.divide(ops.convert_to_tensor(_SMOOTHING, dtype=dtype), 13.0), (3, 3, 1, 1))
@@ -118,23 +126,23 @@ class RandomGaussianBlur(BaseColor):
         sigma: Any = 1.0,
         value_range: Any = (0, 255),
         data_format: str | None = None,
-        seed: Any = None,
+        seed: Seed = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**base_arguments(locals()))
         self._store(locals())
 
-    def _drawn(self, data: Any, seed: Any) -> Any:
+    def _drawn(self, data: ImageData, seed: Seed) -> Transformation:
         chosen = self._chosen(data, seed)
         return {"should_apply_blur": chosen, "blur_factor": self._once(data, *self.sigma, 2, seed=seed)}
 
-    def _transformed(self, images: Any, transformation: Any) -> Any:
+    def _transformed(self, images: Tensor, transformation: Transformation) -> Tensor:
         sigma = ops.maximum(ops.cast(transformation["blur_factor"], dtype_of(images)), 1e-6)
         x = blurred(images, self.kernel_size[::-1], (sigma[1], sigma[0]), self.data_format)
         return self._where(transformation["should_apply_blur"], x, images)
 
 
-def random_boxes(layer: RandomImageLayer, data: Any, tall: Any, wide: Any, seed: Any) -> Any:
+def random_boxes(layer: RandomImageLayer, data: ImageData, tall: Any, wide: Any, seed: Seed) -> Tensor:
     """A rectangle within each image, at a random place.
 
     Args:
@@ -156,7 +164,7 @@ def random_boxes(layer: RandomImageLayer, data: Any, tall: Any, wide: Any, seed:
     return _inside(layer, data, sides)
 
 
-def _inside(layer: RandomImageLayer, data: Any, sides: Any) -> Any:
+def _inside(layer: RandomImageLayer, data: ImageData, sides: Any) -> Tensor:
     masks = []
     for size, (start, end) in zip(layer._sizes(data), sides, strict=True):
         at = ops.cast(ops.expand_dims(ops.arange(size), 0), "float32")
@@ -214,20 +222,20 @@ class RandomErasing(BaseColor):
         scale: Any = (0.02, 0.33),
         fill_value: Any = None,
         value_range: Any = (0, 255),
-        seed: Any = None,
+        seed: Seed = None,
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**base_arguments(locals()))
         self._store(locals())
 
-    def _drawn(self, data: Any, seed: Any) -> Any:
+    def _drawn(self, data: ImageData, seed: Seed) -> Transformation:
         chosen = self._chosen(data, seed)
         tall, wide = (ops.sqrt(self._draw(data, *self.scale, seed=seed)) for _ in range(2))
         mask = random_boxes(self, data, tall, wide, seed)
         return {"apply_erasing": chosen, "batch_masks": mask, "fill_value": self._fill(data, seed)}
 
-    def _fill(self, data: Any, seed: Any) -> Any:
+    def _fill(self, data: ImageData, seed: Seed) -> Tensor:
         low, high = self.value_range
         if self.fill_value is not None:
             return ops.clip(ops.convert_to_tensor(self.fill_value, dtype="float32"), low, high)
@@ -237,6 +245,6 @@ class RandomErasing(BaseColor):
         noise = normal(ops.shape(images), dtype="float32", seed=self.generator if seed is None else seed)
         return ops.clip(ops.add(ops.multiply(noise, float(high - low)), float(low)), low, high)
 
-    def _transformed(self, images: Any, transformation: Any) -> Any:
+    def _transformed(self, images: Tensor, transformation: Transformation) -> Tensor:
         erased = ops.logical_and(per_image(transformation["apply_erasing"]), transformation["batch_masks"])
         return ops.where(erased, ops.cast(transformation["fill_value"], dtype_of(images)), images)

@@ -9,6 +9,7 @@ from kfront import ops
 from kfront.core.options import Option, base_arguments, between, normalisers, one_of
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract, KerasTensor
+from kfront.core.typing import Seed, Tensor
 from kfront.layers.augment.geometry_base import (
     FILL_MODES,
     MovedImages,
@@ -19,7 +20,16 @@ from kfront.layers.augment.geometry_base import (
     projective,
     with_channels,
 )
-from kfront.layers.augment.image_layer import RandomImageLayer, number_pair, pair_within, per_image, strength
+from kfront.layers.augment.image_layer import (
+    Boxes,
+    ImageData,
+    RandomImageLayer,
+    Transformation,
+    number_pair,
+    pair_within,
+    per_image,
+    strength,
+)
 from kfront.layers.options import documented
 from kfront.ops.image_resample import displaced, homography, images_at
 from kfront.ops.random import normal
@@ -92,14 +102,14 @@ class RandomFlip(RandomImageLayer):
     def __init__(
         self,
         mode: str = "horizontal_and_vertical",
-        seed: Any = None,
+        seed: Seed = None,
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**base_arguments(locals()))
         self._store(locals())
 
-    def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
+    def get_random_transformation(self, data: ImageData, training: bool = True, seed: Seed = None) -> Transformation:
         """Whether to flip, a dict of bools of shape (batch,) by direction, and the size of images."""
         if not training:
             return None
@@ -109,26 +119,28 @@ class RandomFlip(RandomImageLayer):
         flips = {w: ops.less(numbers[:, i], 0.5) for i, w in enumerate(ways)}
         return {"flips": flips, "height": height, "width": width}
 
-    def _flipped(self, images: Any, transformation: Any) -> Any:
+    def _flipped(self, images: Tensor, transformation: Transformation) -> Tensor:
         axes = {"horizontal": self.width_axis, "vertical": self.height_axis}
         for way, flip in transformation["flips"].items():
             images = ops.where(per_image(flip), ops.flip(images, axes[way]), images)
         return images
 
-    def transform_images(self, images: Any, transformation: Any = None, training: bool = True) -> Any:
+    def transform_images(self, images: Tensor, transformation: Transformation = None, training: bool = True) -> Tensor:
         """The flipped images."""
         images = self._computed(images)
         return images if transformation is None else self._flipped(images, transformation)
 
     def transform_segmentation_masks(
-        self, segmentation_masks: Any, transformation: Any = None, training: bool = True
-    ) -> Any:
+        self, segmentation_masks: Tensor, transformation: Transformation = None, training: bool = True
+    ) -> Tensor:
         """The flipped masks."""
         if transformation is None:
             return segmentation_masks
         return with_channels(self, segmentation_masks, lambda m: self._flipped(m, transformation))
 
-    def transform_bounding_boxes(self, bounding_boxes: Any, transformation: Any = None, training: bool = True) -> Any:
+    def transform_bounding_boxes(
+        self, bounding_boxes: Boxes, transformation: Transformation = None, training: bool = True
+    ) -> Boxes:
         """The flipped boxes."""
         if transformation is None:
             return bounding_boxes
@@ -149,7 +161,7 @@ class RandomFlip(RandomImageLayer):
         return boxes_of_pixels(self, bounding_boxes, pixels, height, width)
 
 
-def _centered(a: tuple[Any, Any], b: tuple[Any, Any], height: Any, width: Any) -> Any:
+def _centered(a: tuple[Any, Any], b: tuple[Any, Any], height: Any, width: Any) -> Tensor:
     """Transforms by the matrix (a, b) that leave the middle pixel of images in its place."""
     cx, cy = ops.multiply(ops.subtract(width, 1.0), 0.5), ops.multiply(ops.subtract(height, 1.0), 0.5)
     dx = ops.subtract(cx, ops.add(ops.multiply(a[0], cx), ops.multiply(a[1], cy)))
@@ -177,7 +189,7 @@ class RandomRotation(MovedImages):
         factor: Any,
         fill_mode: str = "reflect",
         interpolation: str = "bilinear",
-        seed: Any = None,
+        seed: Seed = None,
         fill_value: float = 0.0,
         data_format: str | None = None,
         **kwargs: Any,
@@ -185,7 +197,7 @@ class RandomRotation(MovedImages):
         super().__init__(**base_arguments(locals()))
         self._store(locals())
 
-    def transform_of(self, data: Any, height: Any, width: Any, seed: Any) -> Any:
+    def transform_of(self, data: ImageData, height: Any, width: Any, seed: Seed) -> Tensor:
         """Rotations."""
         low, high = self.factor
         angle = self._draw(data, low * 2 * math.pi, high * 2 * math.pi, seed=seed)
@@ -221,7 +233,7 @@ class RandomTranslation(ShiftedBoxes, MovedImages):
         width_factor: Any,
         fill_mode: str = "reflect",
         interpolation: str = "bilinear",
-        seed: Any = None,
+        seed: Seed = None,
         fill_value: float = 0.0,
         data_format: str | None = None,
         **kwargs: Any,
@@ -233,7 +245,7 @@ class RandomTranslation(ShiftedBoxes, MovedImages):
             for name, value in (("height_factor", height_factor), ("width_factor", width_factor))
         ]
 
-    def transform_of(self, data: Any, height: Any, width: Any, seed: Any) -> Any:
+    def transform_of(self, data: ImageData, height: Any, width: Any, seed: Seed) -> Tensor:
         """Shifts."""
         rows, columns = _ranges(self._draw(data, 0.0, 1.0, 2, seed=seed), self._limits)
         dx, dy = ops.multiply(columns, width), ops.multiply(rows, height)
@@ -269,7 +281,7 @@ class RandomZoom(MovedImages):
         width_factor: Any = None,
         fill_mode: str = "reflect",
         interpolation: str = "bilinear",
-        seed: Any = None,
+        seed: Seed = None,
         fill_value: float = 0.0,
         data_format: str | None = None,
         **kwargs: Any,
@@ -282,13 +294,13 @@ class RandomZoom(MovedImages):
             if value is not None
         ]
 
-    def transform_of(self, data: Any, height: Any, width: Any, seed: Any) -> Any:
+    def transform_of(self, data: ImageData, height: Any, width: Any, seed: Seed) -> Tensor:
         """Zooms about the center."""
         factors = _ranges(self._draw(data, 0.0, 1.0, len(self._limits), seed=seed), self._limits)
         y, x = (ops.add(f, 1.0) for f in (factors[0], factors[-1]))
         return _centered((x, 0.0), (0.0, y), height, width)
 
-    def get_clipped_bbox(self, bounding_boxes: Any, h_end: Any, h_start: Any, w_end: Any, w_start: Any) -> Any:
+    def get_clipped_bbox(self, bounding_boxes: Boxes, h_end: Any, h_start: Any, w_end: Any, w_start: Any) -> Boxes:
         """Boxes cut off at a window of the image, and counted from its corner.
 
         Args:
@@ -341,13 +353,13 @@ class RandomShear(ShiftedBoxes, MovedImages):
         fill_mode: str = "reflect",
         fill_value: float = 0.0,
         data_format: str | None = None,
-        seed: Any = None,
+        seed: Seed = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**base_arguments(locals()))
         self._store(locals())
 
-    def transform_of(self, data: Any, height: Any, width: Any, seed: Any) -> Any:
+    def transform_of(self, data: ImageData, height: Any, width: Any, seed: Seed) -> Tensor:
         """Shears that leave the first pixel in its place."""
         numbers = self._draw(data, 0.0, 1.0, 4, seed=seed)
         x, y = (
@@ -399,14 +411,14 @@ class RandomPerspective(MovedImages):
         scale: float = 1.0,
         interpolation: str = "bilinear",
         fill_value: float = 0.0,
-        seed: Any = None,
+        seed: Seed = None,
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**base_arguments(locals()))
         self._store(locals())
 
-    def transform_of(self, data: Any, height: Any, width: Any, seed: Any) -> Any:
+    def transform_of(self, data: ImageData, height: Any, width: Any, seed: Seed) -> Tensor:
         """Projective transforms, of some images the one that moves nothing."""
         numbers = self._draw(data, 0.0, 1.0, 10, seed=seed)
         right, bottom = ops.subtract(width, 1.0), ops.subtract(height, 1.0)
@@ -420,7 +432,7 @@ class RandomPerspective(MovedImages):
         return ops.where(ops.expand_dims(_chosen(numbers[:, 8:], self.factor), 1), transform, same)
 
 
-def _chosen(numbers: Any, factor: tuple[float, float]) -> Any:
+def _chosen(numbers: Tensor, factor: tuple[float, float]) -> Tensor:
     """Which images are transformed: each with a probability of its own between two limits.
 
     Args:
@@ -492,14 +504,14 @@ class RandomElasticTransform(RandomImageLayer):
         fill_mode: str = "reflect",
         fill_value: float = 0.0,
         value_range: Any = (0, 255),
-        seed: Any = None,
+        seed: Seed = None,
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**base_arguments(locals()))
         self._store(locals())
 
-    def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
+    def get_random_transformation(self, data: ImageData, training: bool = True, seed: Seed = None) -> Transformation:
         """Displacements of shape (batch, height, width, 2), and the size of images; None when not training."""
         if not training:
             return None
@@ -519,17 +531,17 @@ class RandomElasticTransform(RandomImageLayer):
         alpha = ops.multiply(factor, ops.multiply(ops.maximum(h, w), 0.1))
         return alpha, ops.multiply(factor, ops.multiply(ops.minimum(h, w), 0.05))
 
-    def _noise(self, data: Any, height: Any, width: Any, seed: Any) -> Any:
+    def _noise(self, data: ImageData, height: Any, width: Any, seed: Seed) -> Tensor:
         shape = (self._batch_size(data), height, width, 2)
         if isinstance(self._images(data), KerasTensor):
             return Abstract(tuple(d if isinstance(d, int) else None for d in shape), "float32")
         return normal(shape, dtype="float32", seed=self.generator if seed is None else seed)
 
-    def _deformed(self, images: Any, transformation: Any, interpolation: str) -> Any:
+    def _deformed(self, images: Tensor, transformation: Transformation, interpolation: str) -> Tensor:
         options = (interpolation, self.fill_mode, self.fill_value, self.data_format)
         return displaced(images, transformation["field"], *options)
 
-    def transform_images(self, images: Any, transformation: Any = None, training: bool = True) -> Any:
+    def transform_images(self, images: Tensor, transformation: Transformation = None, training: bool = True) -> Tensor:
         """The deformed images."""
         images = self._computed(images)
         if transformation is None:
@@ -537,14 +549,16 @@ class RandomElasticTransform(RandomImageLayer):
         return ops.clip(self._deformed(images, transformation, self.interpolation), *self.value_range)
 
     def transform_segmentation_masks(
-        self, segmentation_masks: Any, transformation: Any = None, training: bool = True
-    ) -> Any:
+        self, segmentation_masks: Tensor, transformation: Transformation = None, training: bool = True
+    ) -> Tensor:
         """The deformed masks: each pixel is one of the input."""
         if transformation is None:
             return segmentation_masks
         return with_channels(self, segmentation_masks, lambda m: self._deformed(m, transformation, "nearest"))
 
-    def transform_bounding_boxes(self, bounding_boxes: Any, transformation: Any = None, training: bool = True) -> Any:
+    def transform_bounding_boxes(
+        self, bounding_boxes: Boxes, transformation: Transformation = None, training: bool = True
+    ) -> Boxes:
         """Upright boxes around the corners and the middles of the sides of the deformed boxes."""
         if transformation is None:
             return bounding_boxes
@@ -561,11 +575,11 @@ class RandomElasticTransform(RandomImageLayer):
         return boxes_of_pixels(self, bounding_boxes, ops.stack(ends, -1), height, width)
 
 
-def _chosen_as_float(numbers: Any, factor: tuple[float, float]) -> Any:
+def _chosen_as_float(numbers: Tensor, factor: tuple[float, float]) -> Any:
     return ops.cast(_chosen(numbers, factor), "float32")
 
 
-def _smooth(noise: Any, sigma: Any) -> Any:
+def _smooth(noise: Tensor, sigma: Tensor) -> Tensor:
     """Noise of shape (batch, height, width, channels) smoothed by Gaussians of deviation `sigma`, of shape (batch,).
 
     As products with matrices, so that deviations may differ between images and be unknown before.

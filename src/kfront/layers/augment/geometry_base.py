@@ -8,7 +8,8 @@ from typing import Any
 from kfront import ops
 from kfront.core.dtypes import is_float
 from kfront.core.options import normalisers, one_of
-from kfront.layers.augment.image_layer import RandomImageLayer
+from kfront.core.typing import Seed, Tensor
+from kfront.layers.augment.image_layer import Boxes, ImageData, RandomImageLayer, Transformation
 from kfront.utils.bounding_boxes.formats import corners, from_corners
 from kfront.utils.bounding_boxes.geometry import clip_to_image_size, moved
 
@@ -26,7 +27,7 @@ __all__ = [
 FILL_MODES = ("reflect", "wrap", "constant", "nearest")
 
 
-def with_channels(layer: Any, masks: Any, move: Callable[[Any], Any]) -> Any:
+def with_channels(layer: Any, masks: Any, move: Callable[[Any], Any]) -> Tensor:
     """`move` applied to a batch of masks, which may lack the axis of channels."""
     masks = ops.convert_to_tensor(masks)
     if len(masks.shape) == 4:
@@ -35,7 +36,7 @@ def with_channels(layer: Any, masks: Any, move: Callable[[Any], Any]) -> Any:
     return ops.squeeze(move(ops.expand_dims(masks, axis)), axis)
 
 
-def boxes_in_pixels(layer: Any, bounding_boxes: Any, height: Any, width: Any) -> Any:
+def boxes_in_pixels(layer: Any, bounding_boxes: Boxes, height: Any, width: Any) -> Tensor:
     """Corners (left, top, right, bottom) of boxes in the layer's format."""
     boxes = ops.convert_to_tensor(bounding_boxes["boxes"])
     if not is_float(ops.dtype(boxes)):
@@ -43,14 +44,14 @@ def boxes_in_pixels(layer: Any, bounding_boxes: Any, height: Any, width: Any) ->
     return corners(layer.name, boxes, layer.bounding_box_format, height, width)
 
 
-def boxes_of_pixels(layer: Any, bounding_boxes: Any, pixels: Any, height: Any, width: Any) -> Any:
+def boxes_of_pixels(layer: Any, bounding_boxes: Boxes, pixels: Any, height: Any, width: Any) -> Boxes:
     """`bounding_boxes` with other corners, in the layer's format: cut off at the borders, lost ones labelled -1."""
     out = clip_to_image_size({**bounding_boxes, "boxes": pixels}, height, width)
     boxes = from_corners(layer.name, out["boxes"], layer.bounding_box_format, height, width)
     return {**out, "boxes": boxes}
 
 
-def projective(a: Sequence[Any], b: Sequence[Any], c: Sequence[Any] = (0.0, 0.0)) -> Any:
+def projective(a: Sequence[Any], b: Sequence[Any], c: Sequence[Any] = (0.0, 0.0)) -> Tensor:
     """Transforms of shape (batch, 8) from their numbers, tensors of shape (batch,) or Python numbers."""
     parts = [*a, *b, *c]
     like = next(p for p in parts if not isinstance(p, (int, float)))
@@ -58,7 +59,7 @@ def projective(a: Sequence[Any], b: Sequence[Any], c: Sequence[Any] = (0.0, 0.0)
     return ops.stack([ops.add(zero, p) for p in parts], -1)
 
 
-def _forward(transform: Any) -> Any:
+def _forward(transform: Any) -> Tensor:
     """The matrices (batch, 3, 3) that move points as `transform` moves the pixels, which it looks up the other way.
 
     The inverse up to a factor, which is all that counts: the adjugate, made of cross products of rows.
@@ -81,7 +82,7 @@ class MovedImages(RandomImageLayer):
     fill_value: float
     interpolation: str
 
-    def transform_of(self, data: Any, height: Any, width: Any, seed: Any) -> Any:
+    def transform_of(self, data: ImageData, height: Any, width: Any, seed: Seed) -> Tensor:
         """Transforms of shape (batch, 8), float32.
 
         Args:
@@ -92,7 +93,7 @@ class MovedImages(RandomImageLayer):
         """
         raise NotImplementedError
 
-    def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
+    def get_random_transformation(self, data: ImageData, training: bool = True, seed: Seed = None) -> Transformation:
         """The transforms and the size of images; None when not training."""
         if not training:
             return None
@@ -100,7 +101,7 @@ class MovedImages(RandomImageLayer):
         h, w = (float(v) if isinstance(v, int) else ops.cast(v, "float32") for v in (height, width))
         return {"transform": self.transform_of(data, h, w, seed), "height": height, "width": width}
 
-    def get_transformed_x_y(self, x: Any, y: Any, transform: Any) -> tuple[Any, Any]:
+    def get_transformed_x_y(self, x: Tensor, y: Any, transform: Any) -> tuple[Any, Any]:
         """Where the points (x, y), of shape (batch, ...), are looked up by `transform`, of shape (batch, 8)."""
         x, y = ops.convert_to_tensor(x), ops.convert_to_tensor(y)
         columns = ops.split(ops.convert_to_tensor(transform), 8, -1)
@@ -108,11 +109,11 @@ class MovedImages(RandomImageLayer):
         k = c0 * x + c1 * y + 1.0
         return (a0 * x + a1 * y + a2) / k, (b0 * x + b1 * y + b2) / k
 
-    def _moved(self, images: Any, transformation: Any, interpolation: str) -> Any:
+    def _moved(self, images: Tensor, transformation: Transformation, interpolation: str) -> Tensor:
         options = (interpolation, self.fill_mode, self.fill_value, self.data_format)
         return ops.image.affine_transform(images, transformation["transform"], *options)
 
-    def transform_images(self, images: Any, transformation: Any = None, training: bool = True) -> Any:
+    def transform_images(self, images: Tensor, transformation: Transformation = None, training: bool = True) -> Tensor:
         """The moved images."""
         images = self._computed(images)
         if not training or transformation is None:
@@ -120,14 +121,16 @@ class MovedImages(RandomImageLayer):
         return self._moved(images, transformation, self.interpolation)
 
     def transform_segmentation_masks(
-        self, segmentation_masks: Any, transformation: Any = None, training: bool = True
-    ) -> Any:
+        self, segmentation_masks: Tensor, transformation: Transformation = None, training: bool = True
+    ) -> Tensor:
         """The moved masks: each pixel is one of the input."""
         if not training or transformation is None:
             return segmentation_masks
         return with_channels(self, segmentation_masks, lambda m: self._moved(m, transformation, "nearest"))
 
-    def transform_bounding_boxes(self, bounding_boxes: Any, transformation: Any = None, training: bool = True) -> Any:
+    def transform_bounding_boxes(
+        self, bounding_boxes: Boxes, transformation: Transformation = None, training: bool = True
+    ) -> Boxes:
         """Upright boxes around the moved boxes."""
         if not training or transformation is None:
             return bounding_boxes
@@ -137,7 +140,7 @@ class MovedImages(RandomImageLayer):
         return boxes_of_pixels(self, bounding_boxes, moved(pixels, matrix), height, width)
 
 
-def columns_changed(bounding_boxes: Any, change: Callable[..., Sequence[Any]]) -> Any:
+def columns_changed(bounding_boxes: Boxes, change: Callable[..., Sequence[Any]]) -> Boxes:
     """`bounding_boxes` with `change` applied to the columns left, top, right and bottom, each (batch, boxes)."""
     boxes = ops.convert_to_tensor(bounding_boxes["boxes"])
     return {**bounding_boxes, "boxes": ops.stack(change(*(boxes[..., i] for i in range(4))), -1)}
@@ -146,7 +149,7 @@ def columns_changed(bounding_boxes: Any, change: Callable[..., Sequence[Any]]) -
 class ShiftedBoxes:
     """The method that Keras's layers have besides for moving boxes by hand."""
 
-    def get_shifted_bbox(self, bounding_boxes: Any, w_shift_factor: Any, h_shift_factor: Any) -> Any:
+    def get_shifted_bbox(self, bounding_boxes: Boxes, w_shift_factor: Any, h_shift_factor: Any) -> Boxes:
         """Boxes moved to the left and up.
 
         Args:

@@ -7,7 +7,7 @@ methods see batches only; a single image goes through as a batch of one.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, TypeGuard
+from typing import Any, ClassVar, TypeAlias, TypeGuard
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.options import Check, normalisers
 from kfront.core.rng import SeedGenerator, check_seed
 from kfront.core.spec import Abstract, KerasTensor
+from kfront.core.typing import Seed, Tensor
 from kfront.layers.preprocess.data_layer import DataLayer
 from kfront.ops.elementwise import dtype_of
 from kfront.ops.random import uniform
@@ -33,6 +34,15 @@ __all__ = [
     "strength",
     "value_pair",
 ]
+
+Boxes: TypeAlias = dict[str, Any]
+"""Bounding boxes: tensors "boxes" of shape (batch, n, 4) and "labels" of shape (batch, n)."""
+
+ImageData: TypeAlias = "Tensor | dict[str, Any]"
+"""What image layers take: images, or a dict with "images" and what belongs to them."""
+
+Transformation: TypeAlias = Any
+"""The parameters that a layer draws; only its own `transform_*` methods look into them."""
 
 # key of an input dict -> the method that transforms what is there
 _METHODS = {
@@ -92,7 +102,7 @@ class ImageLayer(DataLayer):
 
     # -- what subclasses define ---------------------------------------------------------------------------------------
 
-    def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
+    def get_random_transformation(self, data: ImageData, training: bool = True, seed: Seed = None) -> Transformation:
         """The parameters of the transformation: anything that the `transform_*` methods understand, or None.
 
         Args:
@@ -102,51 +112,55 @@ class ImageLayer(DataLayer):
         """
         return None
 
-    def transform_images(self, images: Any, transformation: Any = None, training: bool = True) -> Any:
+    def transform_images(self, images: Tensor, transformation: Transformation = None, training: bool = True) -> Tensor:
         """The transformed images, of shape (batch, height, width, channels) in the layer's layout."""
         return images
 
-    def transform_labels(self, labels: Any, transformation: Any = None, training: bool = True) -> Any:
+    def transform_labels(self, labels: Tensor, transformation: Transformation = None, training: bool = True) -> Tensor:
         """The labels of the transformed images, of shape (batch, ...)."""
         return labels
 
-    def transform_bounding_boxes(self, bounding_boxes: Any, transformation: Any = None, training: bool = True) -> Any:
+    def transform_bounding_boxes(
+        self, bounding_boxes: Boxes, transformation: Transformation = None, training: bool = True
+    ) -> Boxes:
         """The boxes in the transformed images: a dict with "boxes" (batch, n, 4) and "labels" (batch, n)."""
         return bounding_boxes
 
     def transform_segmentation_masks(
-        self, segmentation_masks: Any, transformation: Any = None, training: bool = True
-    ) -> Any:
+        self, segmentation_masks: Tensor, transformation: Transformation = None, training: bool = True
+    ) -> Tensor:
         """The masks of the transformed images, of shape (batch, height, width, ...)."""
         return segmentation_masks
 
     # -- one image ----------------------------------------------------------------------------------------------------
 
-    def transform_single_image(self, image: Any, transformation: Any, training: bool = True) -> Any:
+    def transform_single_image(self, image: Tensor, transformation: Transformation, training: bool = True) -> Tensor:
         """`transform_images` of one image."""
         return self._single(self.transform_images, image, transformation, training)
 
-    def transform_single_label(self, label: Any, transformation: Any, training: bool = True) -> Any:
+    def transform_single_label(self, label: Tensor, transformation: Transformation, training: bool = True) -> Tensor:
         """`transform_labels` of one label."""
         return self._single(self.transform_labels, label, transformation, training)
 
-    def transform_single_bounding_box(self, bounding_box: Any, transformation: Any, training: bool = True) -> Any:
+    def transform_single_bounding_box(
+        self, bounding_box: Boxes, transformation: Transformation, training: bool = True
+    ) -> Boxes:
         """`transform_bounding_boxes` of the boxes in one image."""
         return self._single(self.transform_bounding_boxes, bounding_box, transformation, training)
 
     def transform_single_segmentation_mask(
-        self, segmentation_mask: Any, transformation: Any, training: bool = True
-    ) -> Any:
+        self, segmentation_mask: Tensor, transformation: Transformation, training: bool = True
+    ) -> Tensor:
         """`transform_segmentation_masks` of one mask."""
         return self._single(self.transform_segmentation_masks, segmentation_mask, transformation, training)
 
-    def _single(self, method: Callable[..., Any], value: Any, transformation: Any, training: bool) -> Any:
+    def _single(self, method: Callable[..., Any], value: Any, transformation: Transformation, training: bool) -> Any:
         batch = tree.map_structure(lambda x: ops.expand_dims(ops.convert_to_tensor(x), 0), value)
         return tree.map_structure(_first, method(batch, transformation=transformation, training=training))
 
     # -- calls --------------------------------------------------------------------------------------------------------
 
-    def call(self, data: Any, training: bool = True) -> Any:
+    def call(self, data: ImageData, training: bool = True) -> Any:
         """The transformed images, or a dict like `data`."""
         batched = self._is_batched(data)
         transformation = self.get_random_transformation(data, training=training)
@@ -167,7 +181,7 @@ class ImageLayer(DataLayer):
         done = {k: apply(m, data[k]) for k, m in _METHODS.items() if k in data}
         return {k: done.get(k, v) for k, v in data.items()}
 
-    def _images(self, data: Any) -> Any:
+    def _images(self, data: ImageData) -> Any:
         """The images among the inputs."""
         if not isinstance(data, dict):
             return data
@@ -175,7 +189,7 @@ class ImageLayer(DataLayer):
             raise ArgumentError(f"[{self.name}] expected a dict with the key 'images', got {sorted(map(str, data))}.")
         return data["images"]
 
-    def _is_batched(self, data: Any) -> bool:
+    def _is_batched(self, data: ImageData) -> bool:
         """Whether there is a batch of images, not a single one.
 
         Raises:
@@ -192,17 +206,17 @@ class ImageLayer(DataLayer):
 
     # -- helpers of subclasses ----------------------------------------------------------------------------------------
 
-    def _sizes(self, data: Any) -> tuple[Any, Any]:
+    def _sizes(self, data: ImageData) -> tuple[Any, Any]:
         """Height and width of the images: ints, or scalar tensors where they are not known before."""
         shape = ops.shape(self._images(data))
         return shape[self.height_axis], shape[self.width_axis]
 
-    def _batch_size(self, data: Any) -> Any:
+    def _batch_size(self, data: ImageData) -> Any:
         """Number of images: an int, or a scalar tensor where it is not known before; 1 for a single image."""
         images = self._images(data)
         return ops.shape(images)[0] if len(images.shape) == 4 else 1
 
-    def _computed(self, images: Any) -> Any:
+    def _computed(self, images: Tensor) -> Tensor:
         """Images in the layer's compute dtype."""
         dtype = self.compute_dtype
         return ops.cast(images, dtype if is_float(dtype) else "float32")
@@ -216,16 +230,16 @@ class RandomImageLayer(ImageLayer):
     """
 
     _normalise = normalisers(seed=lambda layer, name, value: check_seed(value, type(layer).__name__))
-    seed: Any
+    seed: Seed
 
-    def __init__(self, *args: Any, seed: Any = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, seed: Seed = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._store(locals())
         self.generator = seed if isinstance(seed, SeedGenerator) else SeedGenerator(seed)
 
     def _draw(
-        self, data: Any, low: Any = 0.0, high: Any = 1.0, *more: Any, seed: Any = None, dtype: str = "float32"
-    ) -> Any:
+        self, data: ImageData, low: Any = 0.0, high: Any = 1.0, *more: Any, seed: Seed = None, dtype: str = "float32"
+    ) -> Tensor:
         """Uniform numbers in [low, high), of shape (batch, *more); one number for each image without `more`.
 
         Nothing is drawn for symbolic images.
@@ -233,24 +247,24 @@ class RandomImageLayer(ImageLayer):
         return self._once(data, low, high, self._batch_size(data), *more, seed=seed, dtype=dtype)
 
     def _once(
-        self, data: Any, low: Any = 0.0, high: Any = 1.0, *shape: Any, seed: Any = None, dtype: str = "float32"
-    ) -> Any:
+        self, data: ImageData, low: Any = 0.0, high: Any = 1.0, *shape: Any, seed: Seed = None, dtype: str = "float32"
+    ) -> Tensor:
         """Uniform numbers in [low, high), of this shape, for all images together."""
         if isinstance(self._images(data), KerasTensor):
             return Abstract(tuple(d if isinstance(d, int) else None for d in shape), dtype)
         return uniform(shape, low, high, dtype=dtype, seed=self.generator if seed is None else seed)
 
 
-def _first(x: Any) -> Any:
+def _first(x: Tensor) -> Tensor:
     return ops.squeeze(x, 0)
 
 
-def per_image(values: Any, rank: int = 4) -> Any:
+def per_image(values: Any, rank: int = 4) -> Tensor:
     """Numbers of shape (batch,) in the shape (batch, 1, ...) of this rank."""
     return ops.reshape(values, (-1, *(1,) * (rank - 1)))
 
 
-def rescaled(x: Any, old: Sequence[float], new: Sequence[float]) -> Any:
+def rescaled(x: Tensor, old: Sequence[float], new: Sequence[float]) -> Tensor:
     """Values from the range `old` in the range `new`; floating tensors."""
     if tuple(old) == tuple(new):
         return x
@@ -258,7 +272,7 @@ def rescaled(x: Any, old: Sequence[float], new: Sequence[float]) -> Any:
     return ops.add(ops.multiply(ops.subtract(x, old[0]), scale), new[0])
 
 
-def back(x: Any, like: Any) -> Any:
+def back(x: Tensor, like: Tensor) -> Tensor:
     """`x` in the dtype of `like`; rounded towards zero where that is an integer type."""
     return ops.cast(x, dtype_of(like))
 

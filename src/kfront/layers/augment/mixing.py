@@ -9,8 +9,9 @@ from kfront.core.errors import ArgumentError
 from kfront.core.options import base_arguments, normalisers
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract, KerasTensor
+from kfront.core.typing import Seed, Tensor
 from kfront.layers.augment.effects import random_boxes
-from kfront.layers.augment.image_layer import RandomImageLayer, per_image, strength
+from kfront.layers.augment.image_layer import Boxes, ImageData, RandomImageLayer, Transformation, per_image, strength
 from kfront.ops.elementwise import dtype_of
 from kfront.ops.random import beta, shuffle
 
@@ -20,29 +21,29 @@ __all__ = ["CutMix", "MixUp"]
 class BaseMixing(RandomImageLayer):
     """Base of layers that pair each image of a batch with another one."""
 
-    def _partners(self, data: Any, seed: Any) -> Any:
+    def _partners(self, data: ImageData, seed: Seed) -> Tensor:
         """For each image the number of the one it is mixed with."""
         if isinstance(self._images(data), KerasTensor):
             return Abstract((self._images(data).shape[0],), "int32")
         return shuffle(ops.arange(self._batch_size(data)), seed=self._source(seed))
 
-    def _source(self, seed: Any) -> Any:
+    def _source(self, seed: Seed) -> Any:
         return self.generator if seed is None else seed
 
-    def _beta(self, data: Any, alpha: Any, seed: Any) -> Any:
+    def _beta(self, data: ImageData, alpha: Any, seed: Seed) -> Tensor:
         """For each image a weight with the distribution Beta(alpha, alpha)."""
         if isinstance(self._images(data), KerasTensor):
             return self._draw(data)
         return beta((self._batch_size(data),), alpha, alpha, dtype="float32", seed=self._source(seed))
 
-    def _blend(self, x: Any, transformation: Any) -> Any:
+    def _blend(self, x: Tensor, transformation: Transformation) -> Tensor:
         """weight * x + (1 - weight) * the partner's x."""
         x = self._computed(x)
         weight = ops.cast(ops.reshape(transformation["mix_weight"], (-1, *(1,) * (len(x.shape) - 1))), dtype_of(x))
         other = ops.take(x, transformation["permutation_order"], axis=0)
         return ops.add(other, ops.multiply(ops.subtract(x, other), weight))
 
-    def transform_labels(self, labels: Any, transformation: Any = None, training: bool = True) -> Any:
+    def transform_labels(self, labels: Tensor, transformation: Transformation = None, training: bool = True) -> Tensor:
         """The labels mixed in the same proportion; floating."""
         return self._blend(labels, transformation) if training and transformation is not None else labels
 
@@ -86,28 +87,30 @@ class MixUp(BaseMixing):
     alpha: float
     _normalise = normalisers(alpha=_above_zero)
 
-    def __init__(self, alpha: float = 0.2, data_format: str | None = None, seed: Any = None, **kwargs: Any) -> None:
+    def __init__(self, alpha: float = 0.2, data_format: str | None = None, seed: Seed = None, **kwargs: Any) -> None:
         super().__init__(**base_arguments(locals()))
         self._store(locals())
 
-    def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
+    def get_random_transformation(self, data: ImageData, training: bool = True, seed: Seed = None) -> Transformation:
         """Weights and partners of the images; None if `training` is false."""
         if not training:
             return None
         weight = self._beta(data, self.alpha, seed)
         return {"mix_weight": weight, "permutation_order": self._partners(data, seed)}
 
-    def transform_images(self, images: Any, transformation: Any = None, training: bool = True) -> Any:
+    def transform_images(self, images: Tensor, transformation: Transformation = None, training: bool = True) -> Tensor:
         """The blended images."""
         return self._blend(images, transformation) if training and transformation is not None else images
 
     def transform_segmentation_masks(
-        self, segmentation_masks: Any, transformation: Any = None, training: bool = True
-    ) -> Any:
+        self, segmentation_masks: Tensor, transformation: Transformation = None, training: bool = True
+    ) -> Tensor:
         """The blended masks: one-hot ones become the parts of the classes."""
         return self.transform_images(segmentation_masks, transformation, training)
 
-    def transform_bounding_boxes(self, bounding_boxes: Any, transformation: Any = None, training: bool = True) -> Any:
+    def transform_bounding_boxes(
+        self, bounding_boxes: Boxes, transformation: Transformation = None, training: bool = True
+    ) -> Boxes:
         """The boxes of both images."""
         if not training or transformation is None:
             return bounding_boxes
@@ -150,11 +153,11 @@ class CutMix(BaseMixing):
     _FACTOR_BOUNDS = (0, 1)
     _normalise = normalisers(factor=strength)
 
-    def __init__(self, factor: Any = 1.0, seed: Any = None, data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, factor: Any = 1.0, seed: Seed = None, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**base_arguments(locals()))
         self._store(locals())
 
-    def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
+    def get_random_transformation(self, data: ImageData, training: bool = True, seed: Seed = None) -> Transformation:
         """Partners, rectangles and weights of the images; None if `training` is false, or for a single image."""
         if not training or not self._is_batched(data):
             return None
@@ -164,22 +167,24 @@ class CutMix(BaseMixing):
         mask = random_boxes(self, data, side, side, seed)
         return {"permutation_order": order, "batch_masks": mask, "mix_weight": per_image(weight)}
 
-    def transform_images(self, images: Any, transformation: Any = None, training: bool = True) -> Any:
+    def transform_images(self, images: Tensor, transformation: Transformation = None, training: bool = True) -> Tensor:
         """The images with what was pasted; floating."""
         return self._pasted(self._computed(images), transformation, training)
 
-    def _pasted(self, x: Any, transformation: Any, training: bool) -> Any:
+    def _pasted(self, x: Tensor, transformation: Transformation, training: bool) -> Tensor:
         if not training or transformation is None:
             return x
         return ops.where(transformation["batch_masks"], ops.take(x, transformation["permutation_order"], axis=0), x)
 
     def transform_segmentation_masks(
-        self, segmentation_masks: Any, transformation: Any = None, training: bool = True
-    ) -> Any:
+        self, segmentation_masks: Tensor, transformation: Transformation = None, training: bool = True
+    ) -> Tensor:
         """The masks with what was pasted."""
         return self._pasted(segmentation_masks, transformation, training)
 
-    def transform_bounding_boxes(self, bounding_boxes: Any, transformation: Any = None, training: bool = True) -> Any:
+    def transform_bounding_boxes(
+        self, bounding_boxes: Boxes, transformation: Transformation = None, training: bool = True
+    ) -> Boxes:
         """Boxes are refused: what is left of an object under the rectangle is not defined."""
         raise ArgumentError(
             f"[{self.name}] expected inputs without 'bounding_boxes': CutMix is defined for labels and masks; "

@@ -9,10 +9,11 @@ from kfront import ops
 from kfront.core.options import base_arguments, normalisers, one_of, positive
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract, KerasTensor
+from kfront.core.typing import Seed, Tensor
 from kfront.layers.augment.color import BaseColor, RandomBrightness, RandomColorDegeneration, RandomContrast
 from kfront.layers.augment.effects import RandomSharpness
 from kfront.layers.augment.geometry import RandomRotation, RandomShear, RandomTranslation
-from kfront.layers.augment.image_layer import number_pair, pair_within
+from kfront.layers.augment.image_layer import Boxes, ImageData, Transformation, number_pair, pair_within
 from kfront.layers.augment.tone import AutoContrast, Equalization, RandomPosterization, Solarization
 from kfront.ops.elementwise import dtype_of
 from kfront.ops.random import gamma, randint
@@ -59,17 +60,17 @@ class BasePolicy(BaseColor):
             "equalization": Equalization(**ranged, **common),
         }
 
-    def _integers(self, data: Any, shape: tuple[int, ...], low: int, high: int, seed: Any) -> Any:
+    def _integers(self, data: ImageData, shape: tuple[int, ...], low: int, high: int, seed: Seed) -> Tensor:
         """Integers in [low, high), for all images together."""
         if isinstance(self._images(data), KerasTensor):
             return Abstract(shape, "int32")
         return randint(shape, low, high, seed=self.generator if seed is None else seed)
 
-    def _transforms(self, data: Any, names: Sequence[str], seed: Any) -> dict[str, Any]:
+    def _transforms(self, data: ImageData, names: Sequence[str], seed: Seed) -> dict[str, Any]:
         """Parameters of each layer."""
         return {n: getattr(self, n).get_random_transformation(data, seed=seed) for n in names}
 
-    def _one_of(self, method: str, index: Any, x: Any, transforms: dict[str, Any]) -> Any:
+    def _one_of(self, method: str, index: Any, x: Tensor | Boxes, transforms: dict[str, Any]) -> Any:
         """`x` transformed by the layer that `index` chooses; as it is for a number behind the last layer's."""
 
         def branch(name: str) -> Any:
@@ -127,7 +128,7 @@ class RandAugment(BasePolicy):
         num_ops: int = 2,
         factor: Any = 0.5,
         interpolation: str = "bilinear",
-        seed: Any = None,
+        seed: Seed = None,
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
@@ -135,33 +136,35 @@ class RandAugment(BasePolicy):
         self._store(locals())
         self._make_layers()
 
-    def _drawn(self, data: Any, seed: Any) -> Any:
+    def _drawn(self, data: ImageData, seed: Seed) -> Transformation:
         transforms = self._transforms(data, self._LAYERS, seed)
         return {
             "transforms": transforms,
             "layer_idxes": self._integers(data, (self.num_ops,), 0, len(transforms), seed),
         }
 
-    def _each(self, method: str, x: Any, transformation: Any, count: int) -> Any:
+    def _each(self, method: str, x: Tensor | Boxes, transformation: Transformation, count: int) -> Any:
         transforms = dict(list(transformation["transforms"].items())[:count])
         for i in range(self.num_ops):
             x = self._one_of(method, transformation["layer_idxes"][i], x, transforms)
         return x
 
-    def _transformed(self, images: Any, transformation: Any) -> Any:
+    def _transformed(self, images: Tensor, transformation: Transformation) -> Tensor:
         if isinstance(images, KerasTensor):
             return images
         return self._each("transform_images", images, transformation, len(self._LAYERS))
 
     def transform_segmentation_masks(
-        self, segmentation_masks: Any, transformation: Any = None, training: bool = True
-    ) -> Any:
+        self, segmentation_masks: Tensor, transformation: Transformation = None, training: bool = True
+    ) -> Tensor:
         """The masks, moved as the images are."""
         if not training or transformation is None or isinstance(segmentation_masks, KerasTensor):
             return segmentation_masks
         return self._each("transform_segmentation_masks", segmentation_masks, transformation, len(_GEOMETRY))
 
-    def transform_bounding_boxes(self, bounding_boxes: Any, transformation: Any = None, training: bool = True) -> Any:
+    def transform_bounding_boxes(
+        self, bounding_boxes: Boxes, transformation: Transformation = None, training: bool = True
+    ) -> Boxes:
         """The boxes, moved as the images are."""
         if not training or transformation is None or isinstance(bounding_boxes["boxes"], KerasTensor):
             return bounding_boxes
@@ -230,7 +233,7 @@ class AugMix(BasePolicy):
         alpha: float = 1.0,
         all_ops: bool = True,
         interpolation: str = "bilinear",
-        seed: Any = None,
+        seed: Seed = None,
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
@@ -238,7 +241,7 @@ class AugMix(BasePolicy):
         self._store(locals())
         self._make_layers()
 
-    def _drawn(self, data: Any, seed: Any) -> Any:
+    def _drawn(self, data: ImageData, seed: Seed) -> Transformation:
         names = (*_GEOMETRY, *(_COLOURS if self.all_ops else ()), *_TONES)
         shape = (self.num_chains, self.chain_depth)
         depths = self._integers(data, (self.num_chains, 1), 1, self.chain_depth + 1, seed)
@@ -253,14 +256,14 @@ class AugMix(BasePolicy):
             "transforms": [self._transforms(data, names, seed) for _ in range(self.num_chains)],
         }
 
-    def _gammas(self, data: Any, count: int, seed: Any) -> Any:
+    def _gammas(self, data: ImageData, count: int, seed: Seed) -> Tensor:
         """Numbers whose parts of their sum have a Dirichlet distribution."""
         if isinstance(self._images(data), KerasTensor):
             return Abstract((count,), "float32")
         drawn = gamma((count,), self.alpha, dtype="float32", seed=self.generator if seed is None else seed)
         return ops.maximum(drawn, 1e-30)
 
-    def _transformed(self, images: Any, transformation: Any) -> Any:
+    def _transformed(self, images: Tensor, transformation: Transformation) -> Tensor:
         if isinstance(images, KerasTensor):
             return images
         dtype = dtype_of(images)

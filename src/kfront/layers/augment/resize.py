@@ -10,8 +10,9 @@ from kfront.core.errors import ArgumentError
 from kfront.core.options import base_arguments, normalisers, one_of, positive
 from kfront.core.registry import serializable
 from kfront.core.spec import KerasTensor
+from kfront.core.typing import Seed, Tensor
 from kfront.layers.augment.geometry_base import boxes_in_pixels, boxes_of_pixels, with_channels
-from kfront.layers.augment.image_layer import ImageLayer, RandomImageLayer
+from kfront.layers.augment.image_layer import Boxes, ImageData, ImageLayer, RandomImageLayer, Transformation
 from kfront.ops._images import larger, share, smaller, window
 from kfront.ops.random import uniform
 
@@ -48,7 +49,7 @@ class _Sized(ImageLayer):
     height: int
     width: int
 
-    def _scaled_boxes(self, bounding_boxes: Any, frame: Any, sizes: Any) -> Any:
+    def _scaled_boxes(self, bounding_boxes: Boxes, frame: Any, sizes: Any) -> Boxes:
         """Boxes seen through a window that gets the layer's size, cut off at its borders."""
         corners = boxes_in_pixels(self, bounding_boxes, *sizes)
         x1, y1, x2, y2 = ops.split(corners, 4, -1)
@@ -120,11 +121,11 @@ class Resizing(_Sized):
         if crop_to_aspect_ratio and pad_to_aspect_ratio:
             raise ArgumentError("[Resizing] expected at most one way of keeping the aspect ratio, got crop and pad.")
 
-    def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
+    def get_random_transformation(self, data: ImageData, training: bool = True, seed: Seed = None) -> Transformation:
         """Height and width of the images."""
         return self._sizes(data)
 
-    def _resized(self, images: Any, interpolation: str) -> Any:
+    def _resized(self, images: Tensor, interpolation: str) -> Tensor:
         return ops.image.resize(
             images,
             (self.height, self.width),
@@ -137,17 +138,19 @@ class Resizing(_Sized):
             self.data_format,
         )
 
-    def transform_images(self, images: Any, transformation: Any = None, training: bool = True) -> Any:
+    def transform_images(self, images: Tensor, transformation: Transformation = None, training: bool = True) -> Tensor:
         """Resized images."""
         return self._resized(ops.convert_to_tensor(images), self.interpolation)
 
     def transform_segmentation_masks(
-        self, segmentation_masks: Any, transformation: Any = None, training: bool = True
-    ) -> Any:
+        self, segmentation_masks: Tensor, transformation: Transformation = None, training: bool = True
+    ) -> Tensor:
         """Resized masks."""
         return with_channels(self, segmentation_masks, lambda m: self._resized(m, "nearest"))
 
-    def transform_bounding_boxes(self, bounding_boxes: Any, transformation: Any = None, training: bool = True) -> Any:
+    def transform_bounding_boxes(
+        self, bounding_boxes: Boxes, transformation: Transformation = None, training: bool = True
+    ) -> Boxes:
         """Boxes in the resized images."""
         target = (self.height, self.width)
         frame = _frame(transformation, target, self.crop_to_aspect_ratio, self.pad_to_aspect_ratio)
@@ -157,7 +160,7 @@ class Resizing(_Sized):
 class _Cropped(_Sized):
     """Base of layers that cut a window out of images, and resize images that are too small for it."""
 
-    def _shown(self, images: Any, transformation: Any, interpolation: str = "bilinear") -> Any:
+    def _shown(self, images: Tensor, transformation: Transformation, interpolation: str = "bilinear") -> Tensor:
         frame, _ = transformation
         for axis, (start, length) in zip((self.height_axis, self.width_axis), frame, strict=True):
             images = window(images, axis % len(images.shape), start, length)
@@ -169,21 +172,23 @@ class _Cropped(_Sized):
     def _resize_frame(self, sizes: Any) -> Any:
         return _frame(sizes, (self.height, self.width), True, False)
 
-    def transform_images(self, images: Any, transformation: Any = None, training: bool = True) -> Any:
+    def transform_images(self, images: Tensor, transformation: Transformation = None, training: bool = True) -> Tensor:
         """The windows."""
         return self._shown(self._computed(images), transformation)
 
     def transform_segmentation_masks(
-        self, segmentation_masks: Any, transformation: Any = None, training: bool = True
-    ) -> Any:
+        self, segmentation_masks: Tensor, transformation: Transformation = None, training: bool = True
+    ) -> Tensor:
         """The windows of the masks."""
         return with_channels(self, segmentation_masks, lambda m: self._shown(m, transformation, "nearest"))
 
-    def transform_bounding_boxes(self, bounding_boxes: Any, transformation: Any = None, training: bool = True) -> Any:
+    def transform_bounding_boxes(
+        self, bounding_boxes: Boxes, transformation: Transformation = None, training: bool = True
+    ) -> Boxes:
         """Boxes in the windows."""
         return self._scaled_boxes(bounding_boxes, *transformation)
 
-    def _window(self, data: Any, place: Any) -> Any:
+    def _window(self, data: ImageData, place: Any) -> Any:
         """(frame, sizes): windows of the layer's size that begin where `place` says, or else resized ones.
 
         Args:
@@ -231,7 +236,7 @@ class CenterCrop(_Cropped):
         super().__init__(**base_arguments(locals()))
         self._store(locals())
 
-    def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
+    def get_random_transformation(self, data: ImageData, training: bool = True, seed: Seed = None) -> Transformation:
         """The windows, and the sizes of images."""
         return self._window(data, lambda *room: [share(r, 1, 2) for r in room])
 
@@ -266,7 +271,7 @@ class RandomCrop(_Cropped, RandomImageLayer):
         self,
         height: int,
         width: int,
-        seed: Any = None,
+        seed: Seed = None,
         data_format: str | None = None,
         name: str | None = None,
         **kwargs: Any,
@@ -274,14 +279,14 @@ class RandomCrop(_Cropped, RandomImageLayer):
         super().__init__(**base_arguments(locals()))
         self._store(locals())
 
-    def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
+    def get_random_transformation(self, data: ImageData, training: bool = True, seed: Seed = None) -> Transformation:
         """The window, and the sizes of images."""
         if not training:
             sizes = self._sizes(data)
             return self._resize_frame(sizes), sizes
         return self._window(data, lambda *room: self._places(data, room, seed))
 
-    def _places(self, data: Any, room: Any, seed: Any) -> list[Any]:
+    def _places(self, data: ImageData, room: Any, seed: Seed) -> list[Any]:
         """Where the window begins: a random place of those that are left."""
         if isinstance(self._images(data), KerasTensor):
             return [0, 0]

@@ -8,8 +8,18 @@ from kfront import ops
 from kfront.core.options import base_arguments, between, int_tuple, normalisers, positive
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract, KerasTensor
+from kfront.core.typing import Seed, Tensor
 from kfront.layers.augment.color import BaseColor
-from kfront.layers.augment.image_layer import ImageLayer, back, number_pair, pair_within, per_image, rescaled
+from kfront.layers.augment.image_layer import (
+    ImageData,
+    ImageLayer,
+    Transformation,
+    back,
+    number_pair,
+    pair_within,
+    per_image,
+    rescaled,
+)
 from kfront.ops.elementwise import dtype_of
 from kfront.ops.segment import segment_sum
 
@@ -55,7 +65,7 @@ class AutoContrast(BaseTone):
         super().__init__(**kwargs)
         self._store(locals())
 
-    def transform_images(self, images: Any, transformation: Any = None, training: bool = True) -> Any:
+    def transform_images(self, images: Tensor, transformation: Transformation = None, training: bool = True) -> Tensor:
         """The stretched images."""
         x = self._computed(images)
         axes = (self.height_axis, self.width_axis)
@@ -106,17 +116,17 @@ class RandomPosterization(BaseColor):
     _normalise = normalisers(factor=_bits)
 
     def __init__(
-        self, factor: Any, value_range: Any = (0, 255), data_format: str | None = None, seed: Any = None, **kwargs: Any
+        self, factor: Any, value_range: Any = (0, 255), data_format: str | None = None, seed: Seed = None, **kwargs: Any
     ) -> None:
         super().__init__(**base_arguments(locals()))
         self._store(locals())
 
-    def _drawn(self, data: Any, seed: Any) -> Any:
+    def _drawn(self, data: ImageData, seed: Seed) -> Transformation:
         low, high = (int(f) for f in self.factor)
         bits = ops.add(ops.floor(self._draw(data, 0.0, float(max(high - low, 1)), seed=seed)), float(low))
         return {"shift_factor": ops.cast(ops.subtract(8.0, bits), "uint8")}
 
-    def _transformed(self, images: Any, transformation: Any) -> Any:
+    def _transformed(self, images: Tensor, transformation: Transformation) -> Tensor:
         x = self._computed(images)
         step = per_image(ops.left_shift(1, ops.cast(transformation["shift_factor"], "int32")))
         level = ops.clip(ops.cast(rescaled(x, self.value_range, _BYTES), "int32"), 0, 255)
@@ -162,17 +172,17 @@ class Solarization(BaseColor):
         addition_factor: Any = 0.0,
         threshold_factor: Any = 0.0,
         value_range: Any = (0, 255),
-        seed: Any = None,
+        seed: Seed = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**base_arguments(locals()))
         self._store(locals())
 
-    def _drawn(self, data: Any, seed: Any) -> Any:
+    def _drawn(self, data: ImageData, seed: Seed) -> Transformation:
         draw = lambda limits: per_image(ops.multiply(self._draw(data, *limits, seed=seed), 255.0))  # noqa: E731
         return {"additions": draw(self.addition_factor), "thresholds": draw(self.threshold_factor)}
 
-    def _transformed(self, images: Any, transformation: Any) -> Any:
+    def _transformed(self, images: Tensor, transformation: Transformation) -> Tensor:
         dtype = dtype_of(images)
         x = rescaled(images, self.value_range, _BYTES)
         x = ops.clip(ops.add(x, ops.cast(transformation["additions"], dtype)), 0, 255)
@@ -180,7 +190,7 @@ class Solarization(BaseColor):
         return rescaled(ops.where(dark, x, ops.subtract(255.0, x)), _BYTES, self.value_range)
 
 
-def _histograms(levels: Any, bins: int) -> Any:
+def _histograms(levels: Tensor, bins: int) -> Tensor:
     """How often each level occurs in each row.
 
     Args:
@@ -212,7 +222,7 @@ class BaseHistogram(BaseTone):
 
     _USE_BASE_FACTOR = True
 
-    def transform_images(self, images: Any, transformation: Any = None, training: bool = True) -> Any:
+    def transform_images(self, images: Tensor, transformation: Transformation = None, training: bool = True) -> Tensor:
         """The equalized images."""
         if isinstance(images, KerasTensor):
             return Abstract(images.shape, dtype_of(self._result(images, images)))
@@ -224,11 +234,11 @@ class BaseHistogram(BaseTone):
             planes = ops.moveaxis(planes, 1, -1)
         return self._result(images, rescaled(planes, _BYTES, self.value_range))
 
-    def _equalized(self, planes: Any) -> Any:
+    def _equalized(self, planes: Tensor) -> Tensor:
         """Equalized planes of shape (batch, channels, height, width), with values from 0 to 255."""
         raise NotImplementedError
 
-    def _result(self, images: Any, values: Any) -> Any:
+    def _result(self, images: Tensor, values: Any) -> Tensor:
         """The values in the dtype of the result."""
         raise NotImplementedError
 
@@ -265,11 +275,11 @@ class Equalization(BaseHistogram):
         super().__init__(**base_arguments(locals()))
         self._store(locals())
 
-    def transform_images(self, images: Any, transformation: Any = None, training: bool = True) -> Any:
+    def transform_images(self, images: Tensor, transformation: Transformation = None, training: bool = True) -> Tensor:
         """The equalized images; unchanged if `training` is false."""
         return super().transform_images(images) if training else images
 
-    def _equalized(self, planes: Any) -> Any:
+    def _equalized(self, planes: Tensor) -> Tensor:
         height, width = ops.shape(planes)[2:]
         flat = ops.reshape(ops.clip(planes, 0, 255), (-1, height * width))
         levels = ops.cast(ops.multiply(flat, (self.bins - 1) / 255), "int32")
@@ -281,7 +291,7 @@ class Equalization(BaseHistogram):
         mapped = ops.take_along_axis(ops.clip(table, 0.0, 255.0), levels, axis=1)
         return ops.reshape(ops.where(ops.greater(rest, 0), mapped, flat), ops.shape(planes))
 
-    def _result(self, images: Any, values: Any) -> Any:
+    def _result(self, images: Tensor, values: Any) -> Tensor:
         return self._computed(values)
 
 
@@ -335,10 +345,10 @@ class ContrastLimitedAdaptiveHistogramEqualization(BaseHistogram):
         super().__init__(**base_arguments(locals()))
         self._store(locals())
 
-    def _result(self, images: Any, values: Any) -> Any:
+    def _result(self, images: Tensor, values: Any) -> Tensor:
         return back(values, images)
 
-    def _equalized(self, planes: Any) -> Any:
+    def _equalized(self, planes: Tensor) -> Tensor:
         sizes = ops.shape(planes)[2:]
         levels = ops.cast(ops.clip(planes, 0, 255), "int32")
         levels = ops.reshape(levels, (-1, *sizes))
@@ -359,7 +369,7 @@ class ContrastLimitedAdaptiveHistogramEqualization(BaseHistogram):
                 parts.append(ops.multiply(ops.take_along_axis(tables, place, axis=1), ops.reshape(weight, (1, -1))))
         return ops.reshape(ops.add(ops.add(parts[0], parts[1]), ops.add(parts[2], parts[3])), ops.shape(planes))
 
-    def _tables(self, levels: Any, sizes: Any, steps: Any) -> Any:
+    def _tables(self, levels: Tensor, sizes: Any, steps: Any) -> Tensor:
         """New values of the levels of all tiles, of shape (planes, tiles * levels)."""
         tall, wide = self.tile_grid_size
         for axis, (size, step, n) in enumerate(zip(sizes, steps, (tall, wide), strict=True), 1):
@@ -384,7 +394,7 @@ def _ceil_div(a: Any, b: int) -> Any:
     return (a + b - 1) // b
 
 
-def _mirrored(places: Any, size: Any) -> Any:
+def _mirrored(places: Any, size: Any) -> Tensor:
     """Places beyond the end of an axis, led back as in a mirror that repeats the edge."""
     turn = ops.mod(places, 2 * size)
     return ops.minimum(turn, ops.subtract(2 * size - 1, turn))

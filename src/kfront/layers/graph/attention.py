@@ -8,7 +8,7 @@ from kfront import ops
 from kfront.core.options import between, normalisers, positive
 from kfront.core.registry import serializable
 from kfront.core.rng import SeedGenerator
-from kfront.core.typing import Seed
+from kfront.core.typing import Activation, ActivationLike, InitializerLike, RegularizerLike, Seed, Tensor
 from kfront.layers.graph.base import CALL_DOC, UNWRITTEN, Edges, MessagePassing, flag
 from kfront.layers.options import documented
 from kfront.ops.random import dropout
@@ -53,12 +53,12 @@ def _doc(name: str, paper: str, share: str = "") -> str:
 class _Attention(MessagePassing):
     """Nodes take means of their neighbours' projections, weighted by a softmax over scores."""
 
-    activation: Any
+    activation: Activation
     use_bias: bool
-    kernel_initializer: Any
-    bias_initializer: Any
-    kernel_regularizer: Any
-    bias_regularizer: Any
+    kernel_initializer: InitializerLike
+    bias_initializer: InitializerLike
+    kernel_regularizer: RegularizerLike
+    bias_regularizer: RegularizerLike
     bias: Any = None
     concat: bool
     dropout: float
@@ -85,15 +85,15 @@ class _Attention(MessagePassing):
         units: int,
         heads: int = 1,
         concat: bool = True,
-        activation: Any = None,
+        activation: ActivationLike = None,
         negative_slope: float = 0.2,
         dropout: float = 0.0,
         self_loops: bool = True,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
@@ -109,18 +109,18 @@ class _Attention(MessagePassing):
         if self.use_bias:
             self.bias = self._kernel("bias", (self._width(0),), "bias")
 
-    def _projected(self, x: Any, kernel: Any) -> Any:
+    def _projected(self, x: Tensor, kernel: Any) -> Tensor:
         """(nodes, heads, units)."""
         return ops.reshape(ops.matmul(x, kernel.value), (-1, self.heads, self.units))
 
-    def _leaky(self, x: Any) -> Any:
+    def _leaky(self, x: Tensor) -> Tensor:
         return ops.leaky_relu(x, negative_slope=self.negative_slope)
 
-    def _scored(self, x: Any, edges: Edges) -> tuple[Any, Any]:
+    def _scored(self, x: Tensor, edges: Edges) -> tuple[Any, Any]:
         """(values of the nodes (nodes, heads, units), scores of the edges (edges, heads))."""
         raise NotImplementedError
 
-    def propagate(self, x: Any, edges: Edges, extra: list[Any], training: bool) -> Any:
+    def propagate(self, x: Tensor, edges: Edges, extra: list[Any], training: bool) -> Tensor:
         """New features of all nodes."""
         values, scores = self._scored(x, edges)
         weights = edges.softmax(scores)
@@ -148,7 +148,7 @@ class GATConv(_Attention):
         self.target_attention = self._kernel("target_attention", (self.heads, self.units))
         self._add_bias()
 
-    def _scored(self, x: Any, edges: Edges) -> tuple[Any, Any]:
+    def _scored(self, x: Tensor, edges: Edges) -> tuple[Any, Any]:
         values = self._projected(x, self.kernel)
         parts = [
             ops.sum(ops.multiply(values, a.value), axis=-1) for a in (self.source_attention, self.target_attention)
@@ -183,7 +183,7 @@ class GATv2Conv(_Attention):
         self.attention = self._kernel("attention", (self.heads, self.units))
         self._add_bias()
 
-    def _scored(self, x: Any, edges: Edges) -> tuple[Any, Any]:
+    def _scored(self, x: Tensor, edges: Edges) -> tuple[Any, Any]:
         values = self._projected(x, self.kernel)
         ends = values if self.share_weights else self._projected(x, self.target_kernel)
         hidden = self._leaky(ops.add(edges.from_sources(values), edges.from_targets(ends)))

@@ -9,6 +9,7 @@ from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentTypeError, ShapeError
 from kfront.core.options import normalisers, positive
 from kfront.core.registry import serializable
+from kfront.core.typing import Activation, ActivationLike, Config, InitializerLike, RegularizerLike, Tensor
 from kfront.layers.base import Layer
 from kfront.layers.graph.base import CALL_DOC, UNWRITTEN, Edges, MessagePassing, flag, weights_of_edges
 from kfront.layers.options import documented
@@ -35,12 +36,12 @@ class _Convolution(MessagePassing):
         self_loops=flag,
     )
     units: int
-    activation: Any
+    activation: Activation
     use_bias: bool
-    kernel_initializer: Any
-    bias_initializer: Any
-    kernel_regularizer: Any
-    bias_regularizer: Any
+    kernel_initializer: InitializerLike
+    bias_initializer: InitializerLike
+    kernel_regularizer: RegularizerLike
+    bias_regularizer: RegularizerLike
     bias: Any = None
 
     def _width(self, features: int) -> int:
@@ -50,7 +51,7 @@ class _Convolution(MessagePassing):
         if self.use_bias:
             self.bias = self._kernel("bias", (self.units,), "bias")
 
-    def _finish(self, out: Any) -> Any:
+    def _finish(self, out: Any) -> Tensor:
         out = out if self.bias is None else ops.add(out, self.bias.value)
         return out if self.activation is None else self.activation(out)
 
@@ -101,13 +102,13 @@ class GCNConv(_Convolution):
     def __init__(
         self,
         units: int,
-        activation: Any = None,
+        activation: ActivationLike = None,
         self_loops: bool = True,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -118,7 +119,7 @@ class GCNConv(_Convolution):
         self.kernel = self._kernel("kernel", (features, self.units))
         self._add_bias()
 
-    def propagate(self, x: Any, edges: Edges, extra: list[Any], training: bool) -> Any:
+    def propagate(self, x: Tensor, edges: Edges, extra: list[Any], training: bool) -> Tensor:
         """New features of all nodes."""
         weight = weights_of_edges(self.name, edges, extra, dtype_of(x))
         degree = edges.sum(weight)
@@ -153,14 +154,14 @@ class SAGEConv(_Convolution):
     def __init__(
         self,
         units: int,
-        activation: Any = None,
+        activation: ActivationLike = None,
         aggregate: str = "mean",
         normalize: bool = False,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(aggregate=aggregate, **kwargs)
@@ -171,7 +172,7 @@ class SAGEConv(_Convolution):
         self.neighbour_kernel = self._kernel("neighbour_kernel", (features, self.units))
         self._add_bias()
 
-    def update(self, x: Any, gathered: Any) -> Any:
+    def update(self, x: Tensor, gathered: Tensor) -> Tensor:
         """New features from old ones and the neighbours'."""
         bias = None if self.bias is None else self.bias.value
         out = ops.add(linear(x, self.kernel.value, bias), ops.matmul(gathered, self.neighbour_kernel.value))
@@ -226,7 +227,7 @@ class GINConv(MessagePassing):
         if not self.layer.built:
             self.layer.build((None, features))
 
-    def update(self, x: Any, gathered: Any) -> Any:
+    def update(self, x: Tensor, gathered: Tensor) -> Tensor:
         """New features from old ones and the neighbours'."""
         own = self.epsilon.value if self.train_epsilon else self.epsilon
         return self.layer(ops.add(ops.multiply(x, ops.add(own, 1.0) if self.train_epsilon else own + 1.0), gathered))
@@ -234,13 +235,13 @@ class GINConv(MessagePassing):
     def _width(self, features: int) -> int:
         return self.layer.compute_output_shape((None, features))[-1]
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
         own = {"layer": serialize_keras_object(self.layer), "epsilon": self._first_epsilon}
         return {**super().get_config(), **own}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: Config) -> Any:
         """A layer from its config."""
         config = dict(config)
         if isinstance(config.get("layer"), dict):
@@ -280,14 +281,14 @@ class EdgeConditionedConv(_Convolution):
     def __init__(
         self,
         units: int,
-        activation: Any = None,
+        activation: ActivationLike = None,
         aggregate: str = "sum",
         hidden_units: int | None = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(aggregate=aggregate, **kwargs)
@@ -313,7 +314,7 @@ class EdgeConditionedConv(_Convolution):
         self.kernel = self._kernel("kernel", (features, self.units))
         self._add_bias()
 
-    def message(self, x: Any, edges: Edges, extra: list[Any]) -> Any:
+    def message(self, x: Tensor, edges: Edges, extra: list[Any]) -> Tensor:
         """The sources' features through the matrix of each edge."""
         given = extra[0]
         if self.hidden_kernel is not None:
@@ -322,6 +323,6 @@ class EdgeConditionedConv(_Convolution):
         matrices = ops.reshape(matrices, (-1, x.shape[-1], self.units))
         return ops.squeeze(ops.matmul(ops.expand_dims(edges.from_sources(x), 1), matrices), 1)
 
-    def update(self, x: Any, gathered: Any) -> Any:
+    def update(self, x: Tensor, gathered: Tensor) -> Tensor:
         """New features from old ones and what was gathered."""
         return self._finish(ops.add(ops.matmul(x, self.kernel.value), gathered))

@@ -11,6 +11,7 @@ from kfront import initializers, ops
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.options import Option, normalisers, one_of, positive
 from kfront.core.registry import serializable
+from kfront.core.typing import DTypeLike, Shape, Tensor
 from kfront.layers.preprocess.data_layer import DataLayer
 
 __all__ = ["MelSpectrogram", "STFTSpectrogram"]
@@ -108,7 +109,7 @@ class MelSpectrogram(DataLayer):
                 f"[MelSpectrogram] expected 0 <= min_freq < max_freq, got {min_freq} and {self.max_freq}."
             )
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The spectrograms."""
         rank = len(inputs.shape)
         if rank not in (1, 2):
@@ -133,10 +134,10 @@ class MelSpectrogram(DataLayer):
             self.window if self.window is None or isinstance(self.window, str) else np.asarray(self.window, "float32")
         )
 
-    def _power(self, square: Any) -> Any:
+    def _power(self, square: Any) -> Tensor:
         return square if self.mag_exp == 2 else ops.power(square, self.mag_exp / 2)
 
-    def _decibels(self, x: Any) -> Any:
+    def _decibels(self, x: Any) -> Tensor:
         low = 10 * math.log10(max(self.min_power, self.ref_power))
         out = ops.subtract(ops.multiply(ops.log10(ops.maximum(x, self.min_power)), 10.0), low)
         return ops.maximum(out, ops.subtract(ops.max(out), self.top_db))
@@ -148,8 +149,8 @@ class MelSpectrogram(DataLayer):
         sampling_rate: int = 8000,
         lower_edge_hertz: float = 125.0,
         upper_edge_hertz: float = 3800.0,
-        dtype: Any = "float32",
-    ) -> Any:
+        dtype: DTypeLike = "float32",
+    ) -> Tensor:
         """Triangular filters: the share of each frequency in each mel band.
 
         Args:
@@ -172,7 +173,7 @@ class MelSpectrogram(DataLayer):
         table = np.concatenate([np.zeros((1, num_mel_bins)), filters])  # no share of the constant part
         return ops.convert_to_tensor(table.astype("float64" if dtype == "float64" else "float32"), dtype=dtype)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """(batch, mel bands, frames)."""
         *batch, time = input_shape
         frames = None if time is None else time // self.sequence_stride + 1
@@ -270,7 +271,7 @@ class STFTSpectrogram(DataLayer):
         size = self.fft_length or 1 << (self.frame_length - 1).bit_length()
         return size // 2 + 1
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Create the kernels that the mode needs."""
         shape = (self.frame_length, 1, self._bins)
         for side in ("real", "imag"):
@@ -278,7 +279,7 @@ class STFTSpectrogram(DataLayer):
                 start = initializers.STFT(side, self.window, self.scaling, self.periodic)
                 setattr(self, f"{side}_kernel", self.add_weight(shape, start, name=f"{side}_kernel"))
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The spectrograms."""
         if len(inputs.shape) != 3:
             raise ShapeError(
@@ -298,7 +299,7 @@ class STFTSpectrogram(DataLayer):
         out = ops.reshape(out, (-1, channels, ops.shape(out)[1], width))
         return self._arranged(out, channels, width, first)
 
-    def _combined(self, *parts: Any) -> Any:
+    def _combined(self, *parts: Any) -> Tensor:
         if len(parts) == 1:
             return parts[0]
         real, imag = parts
@@ -314,7 +315,7 @@ class STFTSpectrogram(DataLayer):
         root = ops.sqrt(ops.maximum(square, _STEADY))
         return root if self.mode == "magnitude" else ops.log(ops.maximum(root, _STEADY))
 
-    def _arranged(self, x: Any, channels: int, width: int, first: bool) -> Any:
+    def _arranged(self, x: Any, channels: int, width: int, first: bool) -> Tensor:
         """(batch, channels, frames, bins) in the layout of the result."""
         if self.expand_dims:
             return x if first else ops.transpose(x, (0, 2, 3, 1))
@@ -324,7 +325,7 @@ class STFTSpectrogram(DataLayer):
         x = ops.transpose(x, (0, 2, 1, 3))
         return ops.reshape(x, (-1, ops.shape(x)[1], channels * width))
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The shape of the spectrograms."""
         first = self.data_format == "channels_first"
         batch, channels, time = input_shape if first else (input_shape[0], input_shape[2], input_shape[1])
@@ -334,4 +335,5 @@ class STFTSpectrogram(DataLayer):
             frames = -(-time // self._step) if self.padding == "same" else (time - self.frame_length) // self._step + 1
         if self.expand_dims:
             return (batch, channels, frames, width) if first else (batch, frames, width, channels)
-        return (batch, channels * width, frames) if first else (batch, frames, channels * width)
+        size = None if channels is None else channels * width
+        return (batch, size, frames) if first else (batch, frames, size)

@@ -9,7 +9,8 @@ from kfront import ops
 from kfront.core.errors import ArgumentError
 from kfront.core.options import normalisers, one_of, positive
 from kfront.core.registry import serializable
-from kfront.core.spec import Abstract
+from kfront.core.spec import Abstract, KerasTensor
+from kfront.core.typing import Shape, Tensor
 from kfront.layers.preprocess.data_layer import DataLayer
 from kfront.layers.preprocess.encoding import MODES, check_sparse, encode, encoded_shape
 
@@ -61,7 +62,7 @@ class CategoryEncoding(DataLayer):
         self._store(locals())
         check_sparse("CategoryEncoding", self._backend, self.sparse, self.output_mode)
 
-    def call(self, inputs: Any, count_weights: Any = None) -> Any:
+    def call(self, inputs: Tensor, count_weights: Any = None) -> Tensor:
         """The encoded numbers."""
         if count_weights is not None and self.output_mode != "count":
             raise ArgumentError(
@@ -72,10 +73,10 @@ class CategoryEncoding(DataLayer):
         out = encode(classes, self.num_tokens, self.output_mode, self.compute_dtype, count_weights)
         return self._backend.to_sparse(out) if self.sparse else out
 
-    def compute_output_shape(self, input_shape: Any, count_weights_shape: Any = None) -> Any:
+    def compute_output_shape(self, input_shape: Shape, count_weights_shape: Any = None) -> Shape:
         """That of the inputs, encoded as `output_mode` says."""
         return encoded_shape(tuple(input_shape), self.num_tokens, self.output_mode)
 
-    def compute_output_spec(self, inputs: Any, count_weights: Any = None) -> Any:
+    def compute_output_spec(self, inputs: KerasTensor, count_weights: Any = None) -> KerasTensor:
         """Shape and dtype of the result."""
         return Abstract(self.compute_output_shape(inputs.shape), self.compute_dtype, self.sparse)

@@ -16,6 +16,7 @@ from kfront.backends import backend_scope, current, get, owner_of
 from kfront.core import tree
 from kfront.core.dtypes import is_float
 from kfront.core.spec import KerasTensor
+from kfront.core.typing import Backend
 from kfront.layers.base import Layer
 from kfront.layers.call_signature import build_arguments, call_info
 from kfront.layers.options import OptionLayer
@@ -91,7 +92,7 @@ class DataLayer(OptionLayer):
                     generator.enter_worker(worker)
         return get("numpy") if _process["forked"] and not self._backend.survives_fork else None
 
-    def _run_as_guest(self, guest: Any, args: Any, kwargs: Any) -> Any:
+    def _run_as_guest(self, guest: Backend, args: Any, kwargs: Any) -> Any:
         info = call_info(type(self))
         dtype = self.compute_dtype
         cast = self.autocast and dtype is not None and is_float(dtype)

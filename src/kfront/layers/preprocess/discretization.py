@@ -11,7 +11,8 @@ from kfront import ops
 from kfront.core.errors import ArgumentError, NotBuiltError
 from kfront.core.options import normalisers, one_of
 from kfront.core.registry import serializable
-from kfront.core.spec import Abstract
+from kfront.core.spec import Abstract, KerasTensor
+from kfront.core.typing import Config, DTypeLike, Shape, Store, Tensor
 from kfront.layers.preprocess.adapting import host_array, host_batches
 from kfront.layers.preprocess.data_layer import DataLayer
 from kfront.layers.preprocess.encoding import MODES, check_sparse, encode, encoded_shape
@@ -95,7 +96,7 @@ class Discretization(DataLayer):
         epsilon: float = 0.01,
         output_mode: str = "int",
         sparse: bool = False,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         name: str | None = None,
     ) -> None:
         super().__init__(dtype=dtype, name=name)
@@ -165,7 +166,7 @@ class Discretization(DataLayer):
         if self.num_bins is None:
             raise ArgumentError(f"[Discretization] expected `num_bins` for `{what}`, got fixed boundaries.")
 
-    def load_own_variables(self, store: Any) -> None:
+    def load_own_variables(self, store: Store) -> None:
         """The boundaries are in the config; files have no variables for this layer."""
 
     # -- calls --------------------------------------------------------------------------------------------------------
@@ -178,7 +179,7 @@ class Discretization(DataLayer):
             )
         return self.bin_boundaries
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The numbers of bins, encoded as `output_mode` says."""
         x = ops.cast(inputs, self.compute_dtype)
         bounds = ops.cast(ops.convert_to_tensor(np.array(self._bounds(), "float32")), self.compute_dtype)
@@ -188,21 +189,21 @@ class Discretization(DataLayer):
         out = encode(found, len(self._bounds()) + 1, self.output_mode, self.compute_dtype)
         return self._backend.to_sparse(out) if self.sparse else out
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """That of the inputs, encoded as `output_mode` says."""
         depth = self.num_bins if self.bin_boundaries is None else len(self.bin_boundaries) + 1
         return encoded_shape(tuple(input_shape), depth, self.output_mode)
 
-    def compute_output_spec(self, inputs: Any) -> Any:
+    def compute_output_spec(self, inputs: KerasTensor) -> KerasTensor:
         """Shape and dtype of the result."""
         return Abstract(self.compute_output_shape(inputs.shape), self.output_dtype, self.sparse)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
         return {**self._stored_options(), "name": self.name, "dtype": self.dtype}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: Config) -> Any:
         """A layer from its config; boundaries that were learned come with the number of bins."""
         config = dict(config)
         config.pop("trainable", None)

@@ -10,6 +10,7 @@ import numpy as np
 from kfront import ops
 from kfront.backends import current
 from kfront.core.errors import ArgumentError, UnsupportedError
+from kfront.core.typing import Backend, Shape, Tensor
 
 __all__ = ["MODES", "check_sparse", "encode", "encode_host", "encoded_shape"]
 
@@ -17,7 +18,7 @@ MODES = ("int", "one_hot", "multi_hot", "count")
 _FEW = 1 << 17  # elements of vectors of all class numbers: with fewer, these vectors take less time than counting
 
 
-def check_sparse(who: str, backend: Any, sparse: bool, mode: str) -> bool:
+def check_sparse(who: str, backend: Backend, sparse: bool, mode: str) -> bool:
     """Whether the result is a sparse tensor.
 
     Raises:
@@ -36,7 +37,7 @@ def check_sparse(who: str, backend: Any, sparse: bool, mode: str) -> bool:
     return True
 
 
-def encoded_shape(shape: tuple[int | None, ...], depth: int | None, mode: str) -> tuple[int | None, ...]:
+def encoded_shape(shape: tuple[int | None, ...], depth: int | None, mode: str) -> Shape:
     """The shape of class numbers of `shape` after encoding."""
     if mode == "int":
         return tuple(shape)
@@ -46,7 +47,7 @@ def encoded_shape(shape: tuple[int | None, ...], depth: int | None, mode: str) -
     return (*shape[:-1], depth)
 
 
-def encode(x: Any, depth: int, mode: str, dtype: str, weights: Any = None) -> Any:
+def encode(x: Any, depth: int, mode: str, dtype: str, weights: Any = None) -> Tensor:
     """Class numbers as vectors, on the engine.
 
     Args:
@@ -88,7 +89,7 @@ def _can_count(x: Any, depth: int) -> bool:
     return math.prod(x.shape) * depth > _FEW and math.prod(x.shape[:-1]) * depth < 2**31 - 1
 
 
-def _counts(x: Any, depth: int, dtype: str, weights: Any) -> Any:
+def _counts(x: Any, depth: int, dtype: str, weights: Any) -> Tensor:
     """What each class counts along the last axis, without a vector for each element."""
     *outer, samples = x.shape
     rows = math.prod(outer)

@@ -12,6 +12,7 @@ from kfront.core.dtypes import numpy_dtype
 from kfront.core.errors import ArgumentError, DTypeError, ShapeError
 from kfront.core.options import Option, choice, normalisers, positive
 from kfront.core.registry import serializable
+from kfront.core.typing import Config, DTypeLike, Shape
 from kfront.layers.preprocess import hash_functions
 from kfront.layers.preprocess.encoding import check_sparse, encode_host, encoded_shape
 from kfront.layers.preprocess.host_layer import HostLayer
@@ -46,7 +47,7 @@ class _Binned(HostLayer):
     sparse: bool
     _modes: tuple[str, ...] = ("int", "one_hot", "multi_hot", "count")
 
-    def __init__(self, num_bins: int, output_mode: str, sparse: bool, dtype: Any, **kwargs: Any) -> None:
+    def __init__(self, num_bins: int, output_mode: str, sparse: bool, dtype: DTypeLike, **kwargs: Any) -> None:
         who = type(self).__name__
         mode = self._mode(output_mode)
         if dtype is None:
@@ -130,7 +131,7 @@ class Hashing(_Binned):
             found = np.where(_equal(inputs, str(self.mask_value)), 0, found + 1)
         return self._encoded(found.reshape(inputs.shape))
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Any) -> Shape:
         """That of the inputs, encoded as `output_mode` says."""
         return encoded_shape(tuple(input_shape), self.num_bins, self.output_mode)
 
@@ -193,7 +194,7 @@ class HashedCrossing(_Binned):
         output_mode: str = "int",
         sparse: bool = False,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(num_bins, output_mode, sparse, dtype, name=name, **kwargs)
@@ -204,7 +205,7 @@ class HashedCrossing(_Binned):
         found = hash_functions.cross([_column(self.name, x) for x in inputs], self.num_bins)
         return self._encoded(found.reshape(shape))
 
-    def _common(self, shapes: list[Any]) -> tuple[int | None, ...]:
+    def _common(self, shapes: list[Any]) -> Shape:
         bad = [s for s in shapes if len(s) > 2 or (len(s) == 2 and s[1] not in (1, None))]
         if bad or len({len(s) for s in shapes}) > 1:
             raise ShapeError(
@@ -213,11 +214,11 @@ class HashedCrossing(_Binned):
             )
         return tuple(shapes[0])
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Any) -> Shape:
         """That of one feature, encoded as `output_mode` says."""
         return encoded_shape(self._common(list(_several(input_shape))), self.num_bins, self.output_mode)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
         config = super().get_config()
         del config["trainable"]

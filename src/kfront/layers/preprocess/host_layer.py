@@ -15,6 +15,7 @@ import numpy as np
 from kfront.backends import backend_scope, owner_of
 from kfront.core import tree
 from kfront.core.spec import Abstract, KerasTensor
+from kfront.core.typing import Store
 from kfront.layers.base import Layer
 from kfront.layers.preprocess.adapting import host_array
 from kfront.layers.preprocess.data_layer import DataLayer
@@ -98,7 +99,7 @@ class HostLayer(DataLayer):
         """`on_host` as traced code calls it."""
         return self.on_host(arrays[0] if len(arrays) == 1 else arrays)
 
-    def compute_output_spec(self, inputs: Any) -> Any:
+    def compute_output_spec(self, inputs: Any) -> KerasTensor:
         """Shape and dtype of the result."""
         shapes = tree.map_structure(lambda x: tuple(x.shape), inputs)
         sparse = getattr(self, "sparse", False)
@@ -108,10 +109,10 @@ class HostLayer(DataLayer):
         """Nothing is built."""
         return {}
 
-    def save_own_variables(self, store: Any) -> None:
+    def save_own_variables(self, store: Store) -> None:
         """Files have no variables for this layer."""
 
-    def load_own_variables(self, store: Any) -> None:
+    def load_own_variables(self, store: Store) -> None:
         """Files have no variables for this layer."""
 
 

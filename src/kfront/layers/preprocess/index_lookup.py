@@ -13,6 +13,7 @@ import numpy as np
 from kfront.core import guard
 from kfront.core.errors import ArgumentError, NotBuiltError
 from kfront.core.options import normalisers, one_of, positive
+from kfront.core.typing import Config, Shape
 from kfront.layers.preprocess.adapting import host_array, host_batches
 from kfront.layers.preprocess.encoding import check_sparse, encode_host, encoded_shape
 from kfront.layers.preprocess.hashing import SALT
@@ -333,7 +334,7 @@ class IndexLookup(HostLayer):
             return self._kind
         return "int64" if self.output_mode == "int" else "float32"
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """That of the inputs, encoded as `output_mode` says."""
         return encoded_shape(tuple(input_shape), self._depth(), self.output_mode)
 
@@ -371,7 +372,7 @@ class IndexLookup(HostLayer):
                 )
         self._keep(tokens, weights)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments; a learned vocabulary is a file of its own."""
         vocabulary, weights = self.input_vocabulary, self.input_idf_weights
         if self._tokens is not None and vocabulary is None and not self._lines_hold():

@@ -9,6 +9,7 @@ import numpy as np
 from kfront import ops
 from kfront.core.errors import ArgumentError
 from kfront.core.registry import serializable
+from kfront.core.typing import Backend
 from kfront.layers.preprocess import hash_functions
 from kfront.layers.preprocess.adapting import host_array
 from kfront.layers.preprocess.encoding import encode
@@ -146,7 +147,7 @@ class IntegerLookup(IndexLookup):
 
     # -- as ops, for traced code ---------------------------------------------------------------------------------------
 
-    def in_ops(self, engine: Any) -> Any:
+    def in_ops(self, engine: Backend) -> Any:
         """The layer as a function composed of ops; None if it has to hash, to raise, or to tell 64-bit integers apart
         that the engine has not.
         """

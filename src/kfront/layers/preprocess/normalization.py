@@ -11,6 +11,8 @@ from kfront import ops
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.options import normalisers, plain
 from kfront.core.registry import serializable
+from kfront.core.typing import Config, Shape, Tensor
+from kfront.layers.options import known_axis
 from kfront.layers.preprocess.adapting import host_batches
 from kfront.layers.preprocess.data_layer import DataLayer
 
@@ -73,7 +75,7 @@ class Normalization(DataLayer):
         self.supports_masking = True
         self._shape: tuple[int, ...] = ()
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Create the weights for the kept axes, or spread the given mean and variance over them."""
         rank = len(input_shape)
         if any(not -rank <= a < rank for a in self.axis):
@@ -85,7 +87,7 @@ class Normalization(DataLayer):
                 f"[{self.name}] expected known sizes of the axes {kept}, got shape {tuple(input_shape)}; give them in "
                 "Input(shape=...), or choose another `axis`."
             )
-        sizes = tuple(input_shape[a] for a in kept)
+        sizes = tuple(known_axis(self.name, input_shape, a) for a in kept)
         self.__dict__["_kept_axes"] = tuple(kept)
         self.__dict__["_shape"] = tuple(input_shape[a] if a in kept else 1 for a in range(rank))
         if self.input_mean is None:
@@ -156,7 +158,7 @@ class Normalization(DataLayer):
             return self._given
         return ops.reshape(self.adapt_mean, self._shape), ops.reshape(self.adapt_variance, self._shape)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The normalized inputs."""
         dtype = self.compute_dtype
         mean, variance = (ops.cast(ops.convert_to_tensor(m), dtype) for m in self._moments())
@@ -166,10 +168,10 @@ class Normalization(DataLayer):
             ops.add(mean, ops.multiply(x, deviation)) if self.invert else ops.divide(ops.subtract(x, mean), deviation)
         )
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """That of the inputs."""
         return tuple(input_shape)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
         return {**super().get_config(), "mean": plain(self.input_mean), "variance": plain(self.input_variance)}

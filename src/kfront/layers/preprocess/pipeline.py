@@ -8,6 +8,7 @@ from typing import Any
 from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentTypeError
 from kfront.core.registry import serializable
+from kfront.core.typing import Config, Tensor
 from kfront.layers.base import Layer
 from kfront.layers.call_signature import call_info
 from kfront.layers.preprocess.data_layer import DataLayer
@@ -49,23 +50,23 @@ class Pipeline(DataLayer):
         """The layers, in order."""
         return list(self._pipeline_layers)
 
-    def call(self, inputs: Any, training: bool = True, mask: Any = None) -> Any:
+    def call(self, inputs: Any, training: bool = True, mask: Tensor | None = None) -> Any:
         """What the last layer returns."""
         x = inputs
         for layer in self._pipeline_layers:
             info = call_info(type(layer))
-            options = {"training": training} if info.training else {}
+            options: dict[str, Any] = {"training": training} if info.training else {}
             if info.mask and mask is not None:
                 options["mask"] = mask
             x = layer(x, **options)
         return x
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
         return {"layers": [serialize_keras_object(layer) for layer in self._pipeline_layers], "name": self.name}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: Config) -> Any:
         """A pipeline from its config."""
         layers = [deserialize_keras_object(layer) for layer in config["layers"]]
         return cls(**{**config, "layers": layers})

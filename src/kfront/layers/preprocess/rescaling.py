@@ -8,6 +8,7 @@ from kfront import ops
 from kfront.core.dtypes import is_float
 from kfront.core.options import Option, normalisers
 from kfront.core.registry import serializable
+from kfront.core.typing import Shape, Tensor
 from kfront.layers.preprocess.data_layer import DataLayer
 
 __all__ = ["Rescaling"]
@@ -41,7 +42,7 @@ class Rescaling(DataLayer):
         self.supports_masking = True
         self._built_when_made()
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The rescaled inputs."""
         dtype = self.compute_dtype
         x = ops.cast(inputs, dtype)
@@ -53,6 +54,6 @@ class Rescaling(DataLayer):
 
         return ops.add(ops.multiply(x, operand(self.scale)), operand(self.offset))
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """That of the inputs."""
         return tuple(input_shape)

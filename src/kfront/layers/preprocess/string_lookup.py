@@ -9,6 +9,7 @@ import numpy as np
 
 from kfront.core.errors import ArgumentError
 from kfront.core.registry import serializable
+from kfront.core.typing import Config
 from kfront.layers.preprocess import hash_functions
 from kfront.layers.preprocess.byte_table import ByteTable
 from kfront.layers.preprocess.index_lookup import DROPPED, MISSING, IndexLookup
@@ -145,6 +146,6 @@ class StringLookup(IndexLookup):
         x = x if is_text(x) else x.astype(str)
         return hash_functions.bins(packed(x, self.encoding), self.num_oov_indices, self.salt)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments; a learned vocabulary is a file of its own."""
         return {**super().get_config(), "oov_method": self.oov_method}

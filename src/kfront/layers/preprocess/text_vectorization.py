@@ -17,6 +17,7 @@ from kfront.core.codec import serialize_keras_object
 from kfront.core.errors import ArgumentError, ShapeError, UnsupportedError
 from kfront.core.options import Option, normalisers, one_of, positive
 from kfront.core.registry import serializable
+from kfront.core.typing import Config, Shape
 from kfront.layers.preprocess.adapting import host_array, host_batches
 from kfront.layers.preprocess.host_layer import HostLayer
 from kfront.layers.preprocess.index_lookup import DROPPED, MODES
@@ -287,7 +288,7 @@ class TextVectorization(HostLayer):
         self._squeezed(x.shape)
         return x
 
-    def _squeezed(self, shape: Sequence[int | None]) -> tuple[int | None, ...]:
+    def _squeezed(self, shape: Sequence[int | None]) -> Shape:
         """The shape of the texts without the axis of length 1 that they may have."""
         if self._whole:
             return tuple(shape)
@@ -366,7 +367,7 @@ class TextVectorization(HostLayer):
         """int64 for indices, float32 for vectors."""
         return "int64" if self.output_mode == "int" else "float32"
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """(batch, words) for indices, (batch, vocabulary size) for vectors."""
         shape = self._squeezed(tuple(input_shape))
         if self.output_mode != "int":
@@ -378,7 +379,7 @@ class TextVectorization(HostLayer):
 
     # -- files --------------------------------------------------------------------------------------------------------
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: Shape | None = None) -> None:
         """Nothing to create."""
 
     def get_build_config(self) -> Any:
@@ -394,7 +395,7 @@ class TextVectorization(HostLayer):
         """Read what `save_assets` or Keras wrote."""
         self._lookup_layer.load_assets(dir_path)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments; a learned vocabulary is a file of its own."""
         lookup = self._lookup_layer.get_config()
         own = {"ngrams": self._given_ngrams, "vocabulary": lookup["vocabulary"], "idf_weights": lookup["idf_weights"]}
