@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from kfront import activations, ops
@@ -39,7 +39,7 @@ def _not_negative(layer: OptionLayer, name: str, value: Any) -> Any:
     return value
 
 
-def _limit(layer: OptionLayer, name: str, value: Any) -> Any:
+def _limit(layer: OptionLayer, name: str, value: object) -> Any:
     return None if value is None else _not_negative(layer, name, value)
 
 
@@ -212,7 +212,7 @@ class PReLU(OptionLayer):
         alpha_initializer: InitializerLike = "Zeros",
         alpha_regularizer: RegularizerLike = None,
         alpha_constraint: ConstraintLike = None,
-        shared_axes: Any = None,
+        shared_axes: int | Sequence[int] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -263,7 +263,7 @@ class Softmax(_Elementwise):
     _normalise = normalisers(axis=Option())
     axis: Any
 
-    def __init__(self, axis: Any = -1, **kwargs: Any) -> None:
+    def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._store(locals())
 

@@ -83,7 +83,7 @@ _CALL = """
 class Attention(OptionLayer):
     """Means of values, weighted by how well their keys fit a query."""
 
-    seed_generator: Any = None
+    seed_generator: SeedGenerator | None = None
     scale: Any = None
     concat_score_weight: Any = None
     _normalise = normalisers(dropout=between(0, 1), score_mode=one_of("dot", "concat"))

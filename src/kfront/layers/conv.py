@@ -20,10 +20,11 @@ from kfront.core.typing import (
     Shape,
     Tensor,
 )
+from kfront.core.variable import Variable
 from kfront.layers.base import InputSpec
 from kfront.layers.core import _linear_activation
 from kfront.layers.lora import LoraLayer
-from kfront.layers.options import OptionLayer, documented, known_axis
+from kfront.layers.options import IntOrInts, OptionLayer, documented, known_axis
 from kfront.ops.nn_conv import conv, conv_transpose, depthwise_conv, separable_conv
 
 __all__ = [
@@ -82,7 +83,7 @@ class _Windowed(OptionLayer):
     depth_multiplier: int
     activation: Activation
     use_bias: bool
-    bias: Any = None
+    bias: Variable | None = None
     bias_initializer: InitializerLike
     bias_regularizer: RegularizerLike
     bias_constraint: ConstraintLike
@@ -162,11 +163,11 @@ class BaseConv(_Windowed, LoraLayer):
     def __init__(
         self,
         filters: int,
-        kernel_size: Any,
-        strides: Any = 1,
+        kernel_size: IntOrInts,
+        strides: IntOrInts = 1,
         padding: str = "valid",
         data_format: str | None = None,
-        dilation_rate: Any = 1,
+        dilation_rate: IntOrInts = 1,
         groups: int = 1,
         activation: ActivationLike = None,
         use_bias: bool = True,
@@ -292,7 +293,7 @@ class Conv3D(BaseConv):
 # ---- transposed ------------------------------------------------------------------------------------------------------
 
 
-def _padding_or_none(layer: BaseConvTranspose, name: str, value: Any) -> tuple[int, ...] | None:
+def _padding_or_none(layer: BaseConvTranspose, name: str, value: object) -> tuple[int, ...] | None:
     return None if value is None else int_tuple(layer, name, value, layer.rank, least=0)
 
 
@@ -306,12 +307,12 @@ class BaseConvTranspose(_Windowed):
     def __init__(
         self,
         filters: int,
-        kernel_size: Any,
-        strides: Any = 1,
+        kernel_size: IntOrInts,
+        strides: IntOrInts = 1,
         padding: str = "valid",
-        output_padding: Any = None,
+        output_padding: IntOrInts | None = None,
         data_format: str | None = None,
-        dilation_rate: Any = 1,
+        dilation_rate: IntOrInts = 1,
         activation: ActivationLike = None,
         use_bias: bool = True,
         kernel_initializer: InitializerLike = "glorot_uniform",
@@ -404,12 +405,12 @@ class Conv3DTranspose(BaseConvTranspose):
     def __init__(
         self,
         filters: int,
-        kernel_size: Any,
-        strides: Any = (1, 1, 1),
+        kernel_size: IntOrInts,
+        strides: IntOrInts = (1, 1, 1),
         padding: str = "valid",
         data_format: str | None = None,
-        output_padding: Any = None,
-        dilation_rate: Any = (1, 1, 1),
+        output_padding: IntOrInts | None = None,
+        dilation_rate: IntOrInts = (1, 1, 1),
         activation: ActivationLike = None,
         use_bias: bool = True,
         kernel_initializer: InitializerLike = "glorot_uniform",
@@ -434,12 +435,12 @@ class BaseDepthwiseConv(_Windowed):
 
     def __init__(
         self,
-        kernel_size: Any,
-        strides: Any = 1,
+        kernel_size: IntOrInts,
+        strides: IntOrInts = 1,
         padding: str = "valid",
         depth_multiplier: int = 1,
         data_format: str | None = None,
-        dilation_rate: Any = 1,
+        dilation_rate: IntOrInts = 1,
         activation: ActivationLike = None,
         use_bias: bool = True,
         depthwise_initializer: InitializerLike = "glorot_uniform",
@@ -521,11 +522,11 @@ class BaseSeparableConv(_Windowed):
     def __init__(
         self,
         filters: int,
-        kernel_size: Any,
-        strides: Any = 1,
+        kernel_size: IntOrInts,
+        strides: IntOrInts = 1,
         padding: str = "valid",
         data_format: str | None = None,
-        dilation_rate: Any = 1,
+        dilation_rate: IntOrInts = 1,
         depth_multiplier: int = 1,
         activation: ActivationLike = None,
         use_bias: bool = True,

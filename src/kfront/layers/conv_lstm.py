@@ -12,7 +12,7 @@ from kfront.core.registry import serializable
 from kfront.core.spec import Abstract
 from kfront.core.typing import ActivationLike, ConstraintLike, InitializerLike, RegularizerLike, Seed, Shape, Tensor
 from kfront.layers.base import InputSpec
-from kfront.layers.options import known_axis
+from kfront.layers.options import IntOrInts, known_axis
 from kfront.layers.recurrent import OfCell, run_steps
 from kfront.layers.recurrent_cells import WEIGHTS_DOC, BaseCell, ForgetBias
 from kfront.ops.nn_conv import conv
@@ -51,11 +51,11 @@ class ConvLSTMCell(BaseCell):
         self,
         rank: int,
         filters: int,
-        kernel_size: Any,
-        strides: Any,
+        kernel_size: IntOrInts,
+        strides: IntOrInts,
         padding: str,
         data_format: str | None,
-        dilation_rate: Any,
+        dilation_rate: IntOrInts,
         activation: ActivationLike,
         recurrent_activation: ActivationLike,
         use_bias: bool,
@@ -107,7 +107,7 @@ class ConvLSTMCell(BaseCell):
         bias = self.bias.value
         return ops.add(z, bias if self._axis == -1 else ops.reshape(bias, (-1, *(1,) * self.rank)))
 
-    def advance(self, z: Tensor, states: tuple[Any, ...], mask: Tensor | None = None) -> tuple[Any, ...]:
+    def advance(self, z: Tensor, states: tuple[Tensor, ...], mask: Tensor | None = None) -> tuple[Tensor, ...]:
         """New states, the output first."""
         h, c = states
         h = h if mask is None else ops.multiply(h, mask)
@@ -140,11 +140,11 @@ class BaseConvLSTM(OfCell):
     def __init__(
         self,
         filters: int,
-        kernel_size: Any,
-        strides: Any = 1,
+        kernel_size: IntOrInts,
+        strides: IntOrInts = 1,
         padding: str = "valid",
         data_format: str | None = None,
-        dilation_rate: Any = 1,
+        dilation_rate: IntOrInts = 1,
         activation: ActivationLike = "tanh",
         recurrent_activation: ActivationLike = "sigmoid",
         use_bias: bool = True,
@@ -188,7 +188,7 @@ class BaseConvLSTM(OfCell):
                 f"and padding {self.padding!r}; use larger inputs, a smaller kernel or padding='same'."
             ) from None
 
-    def get_initial_state(self, batch_size: Any) -> list[Any]:
+    def get_initial_state(self, batch_size: int | Tensor | None) -> list[Any]:
         """Zeros for both states.
 
         Raises:
@@ -239,7 +239,7 @@ class BaseConvLSTM(OfCell):
             keep = cell.get_recurrent_dropout_mask(initial_state[0])
             cell.reset_recurrent_dropout_mask()
 
-        def step(x: Tensor, before: Any) -> tuple[Any, list[Any]]:
+        def step(x: Tensor, before: Any) -> tuple[Tensor, list[Tensor]]:
             new = cell.advance(x, tuple(before), keep)
             return new[0], list(new)
 

@@ -25,6 +25,7 @@ from kfront.core.typing import (
     Shape,
     Tensor,
 )
+from kfront.core.variable import Variable
 from kfront.layers.base import InputSpec, Layer
 from kfront.layers.options import OptionLayer, known_axis
 from kfront.layers.quantized import Layout, Quantizable, QuantizedWeight
@@ -81,7 +82,7 @@ class Dense(Quantizable):
     kernel_constraint: ConstraintLike
     bias_constraint: ConstraintLike
     kernel: Any = None
-    bias: Any = None
+    bias: Variable | None = None
 
     def __init__(
         self,
@@ -121,7 +122,7 @@ class Dense(Quantizable):
         self.input_spec = InputSpec(min_ndim=2, axes={-1: inputs})
         self._weight_made()
 
-    def call(self, inputs: Tensor, training: bool | None = None) -> Any:
+    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         """The layer's output, see the class."""
         bias = self.bias
         if self._special:
@@ -137,10 +138,10 @@ class Dense(Quantizable):
     def _layout(self, shape: tuple[int, ...]) -> Layout:
         return Layout(shape, (0,), (1,), shape[1:])
 
-    def _contract(self, x: Tensor, kernel: Any) -> Tensor:
+    def _contract(self, x: Tensor, kernel: Tensor) -> Tensor:
         return ops.matmul(x, kernel)
 
-    def _contract_back(self, dy: Tensor, kernel: Any, rank: int) -> Tensor:
+    def _contract_back(self, dy: Tensor, kernel: Tensor, rank: int) -> Tensor:
         return ops.matmul(dy, ops.transpose(kernel))
 
     def _input_axes(self, rank: int) -> tuple[int, ...]:
@@ -233,7 +234,7 @@ class Embedding(Quantizable):
         self._add_weight((self.input_dim, self.output_dim))
         self._weight_made()
 
-    def call(self, inputs: Tensor) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         if not is_int(dtype_of(inputs)):
             inputs = ops.cast(inputs, "int32")
@@ -249,7 +250,7 @@ class Embedding(Quantizable):
     def _layout(self, shape: tuple[int, ...]) -> Layout:
         return Layout(shape, (1,), (0,), shape[:1], rows=False)
 
-    def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> Any:
+    def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor | None:
         """Where the numbers are not 0, with `mask_zero`."""
         return ops.not_equal(inputs, 0) if self.mask_zero else None
 
@@ -287,11 +288,11 @@ class Masking(OptionLayer):
         self.supports_masking = True
         self._built_when_made()
 
-    def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> Any:
+    def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor | None:
         """Where any feature differs from `mask_value`."""
         return ops.any(ops.not_equal(inputs, self.mask_value), axis=-1)
 
-    def call(self, inputs: Tensor) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         there = ops.any(ops.not_equal(inputs, self.mask_value), axis=-1, keepdims=True)
         return ops.where(there, inputs, ops.zeros_like(inputs))
@@ -314,7 +315,7 @@ class Identity(Layer):
         self.supports_masking = True
         self._built_when_made()
 
-    def call(self, inputs: Tensor) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """`inputs`."""
         return inputs
 
@@ -378,7 +379,7 @@ class Lambda(Layer):
                 more[name] = value
         return self.function(inputs, **more)
 
-    def compute_mask(self, inputs: Any, mask: Tensor | None = None) -> Any:
+    def compute_mask(self, inputs: Any, mask: Tensor | None = None) -> Tensor | None:
         """The mask given to the constructor, or what it computes."""
         return self.mask(inputs, mask) if callable(self.mask) else self.mask
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from kfront.core.typing import (
     Shape,
     Tensor,
 )
+from kfront.core.variable import Variable
 from kfront.initializers import VarianceScaling
 from kfront.layers.core import _linear_activation
 from kfront.layers.quantized import Layout, Quantizable
@@ -115,7 +117,7 @@ class EinsumDense(Quantizable):
     kernel_constraint: ConstraintLike
     bias_constraint: ConstraintLike
     kernel: Any = None
-    bias: Any = None
+    bias: Variable | None = None
     _normalise = normalisers(
         gptq_unpacked_column_size=None,
         output_shape=lambda layer, name, value: (value,) if isinstance(value, int) else tuple(value),
@@ -132,7 +134,7 @@ class EinsumDense(Quantizable):
     def __init__(
         self,
         equation: str,
-        output_shape: Any,
+        output_shape: int | Sequence[int | None],
         activation: ActivationLike = None,
         bias_axes: str | None = None,
         kernel_initializer: InitializerLike = "glorot_uniform",
@@ -306,10 +308,10 @@ class EinsumDense(Quantizable):
             config["gptq_unpacked_column_size"] = self._calibrated_sizes()[0]
         return config
 
-    def _contract(self, x: Tensor, kernel: Any) -> Tensor:
+    def _contract(self, x: Tensor, kernel: Tensor) -> Tensor:
         return ops.einsum(self.equation, x, kernel)
 
-    def _contract_back(self, dy: Tensor, kernel: Any, rank: int) -> Tensor:
+    def _contract_back(self, dy: Tensor, kernel: Tensor, rank: int) -> Tensor:
         left, right = self.equation.replace(" ", "").split("->")
         given, weight = left.split(",")
         return ops.einsum(f"{right},{weight}->{given}", dy, kernel)

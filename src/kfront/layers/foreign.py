@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -124,7 +124,7 @@ class TorchModuleWrapper(_OfEngine):
         return {**super().get_config(), "output_shape": self.output_shape}
 
     @classmethod
-    def from_config(cls, config: Config) -> Any:
+    def from_config(cls, config: Config) -> Self:
         """A layer from its config, which cannot hold the module.
 
         Raises:
@@ -147,7 +147,7 @@ class _OfJax(_OfEngine):
     """A layer around functions of JAX: what JaxLayer and FlaxLayer share."""
 
     _kind = "jax"
-    seed_generator: Any
+    seed_generator: SeedGenerator
 
     def _start(self, seed: Seed) -> None:
         self._engine  # noqa: B018  (refuse other engines at once)
@@ -323,7 +323,7 @@ class JaxLayer(_OfJax):
         }
 
     @classmethod
-    def from_config(cls, config: Config) -> Any:
+    def from_config(cls, config: Config) -> Self:
         """A layer from its config; its functions are those that were registered or passed under their names."""
         return cls(**_made(config, ("call_fn", "init_fn")))
 
@@ -382,7 +382,7 @@ class FlaxLayer(_OfJax):
         return {**super().get_config(), "module": serialize_keras_object(self.module), "method": method}
 
     @classmethod
-    def from_config(cls, config: Config) -> Any:
+    def from_config(cls, config: Config) -> Self:
         """A layer from its config; the module's class is one that was registered or passed."""
         return cls(**_made(config, ("module", "method")))
 
@@ -458,7 +458,7 @@ class TFSMLayer(_OfEngine):
         }
 
     @classmethod
-    def from_config(cls, config: Config) -> Any:
+    def from_config(cls, config: Config) -> Self:
         """A layer from its config.
 
         Raises:

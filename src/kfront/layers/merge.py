@@ -70,7 +70,7 @@ class Merge(OptionLayer):
         """Check the input shapes."""
         self.compute_output_shape(input_shape)
 
-    def _merge(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Tensor:
+    def _merge(self, inputs: Sequence[Tensor], masks: Sequence[Tensor | None]) -> Tensor:
         raise NotImplementedError
 
     def call(self, inputs: Sequence[Tensor]) -> Tensor:
@@ -116,7 +116,7 @@ class Merge(OptionLayer):
         return functools.reduce(ops.logical_or, mask)
 
 
-def _of_one_rank(inputs: Sequence[Any]) -> list[Any]:
+def _of_one_rank(inputs: Sequence[Tensor]) -> list[Any]:
     rank = max(len(x.shape) for x in inputs)
     out = []
     for x in inputs:
@@ -159,7 +159,7 @@ def _doc(name: str, result: str, more: str = "") -> str:
 class Add(Merge):
     """Adds tensors."""
 
-    def _merge(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Tensor:
+    def _merge(self, inputs: Sequence[Tensor], masks: Sequence[Tensor | None]) -> Tensor:
         return functools.reduce(ops.add, inputs)
 
 
@@ -170,7 +170,7 @@ class Subtract(Merge):
 
     _count = 2
 
-    def _merge(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Tensor:
+    def _merge(self, inputs: Sequence[Tensor], masks: Sequence[Tensor | None]) -> Tensor:
         return ops.subtract(inputs[0], inputs[1])
 
 
@@ -179,7 +179,7 @@ class Subtract(Merge):
 class Multiply(Merge):
     """Multiplies tensors."""
 
-    def _merge(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Tensor:
+    def _merge(self, inputs: Sequence[Tensor], masks: Sequence[Tensor | None]) -> Tensor:
         known = [m for m in masks if m is not None]
         if not known:
             return functools.reduce(ops.multiply, inputs)
@@ -198,7 +198,7 @@ def _or_one(x: Tensor, mask: Any) -> Tensor:
 class Average(Merge):
     """The mean of tensors."""
 
-    def _merge(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Tensor:
+    def _merge(self, inputs: Sequence[Tensor], masks: Sequence[Tensor | None]) -> Tensor:
         return ops.divide(functools.reduce(ops.add, inputs), len(inputs))
 
 
@@ -207,7 +207,7 @@ class _Extreme(Merge):
 
     _pick: Any = None
 
-    def _merge(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Tensor:
+    def _merge(self, inputs: Sequence[Tensor], masks: Sequence[Tensor | None]) -> Tensor:
         out, have = inputs[0], masks[0]
         for x, mask in zip(inputs[1:], masks[1:], strict=True):
             best = self._pick(out, x)
@@ -267,7 +267,7 @@ class Concatenate(Merge):
         """The layer's output, see the class."""
         return self._merge(inputs, ())
 
-    def _merge(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Tensor:
+    def _merge(self, inputs: Sequence[Tensor], masks: Sequence[Tensor | None]) -> Tensor:
         return ops.concatenate(inputs, axis=self.axis)
 
     def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
@@ -308,7 +308,7 @@ class Concatenate(Merge):
         return ops.any(ops.concatenate(parts, axis=self.axis), axis=-1)
 
 
-def _axis_or_pair(layer: Merge, name: str, axes: Any) -> Any:
+def _axis_or_pair(layer: Merge, name: str, axes: object) -> Any:
     if not isinstance(axes, int):
         if not isinstance(axes, (list, tuple)) or not all(isinstance(a, int) for a in axes):
             raise ArgumentTypeError(f"[Dot] expected `axes` to be an int or a pair of ints, got {axes!r}.")
@@ -372,7 +372,7 @@ class Dot(Merge):
         """The layer's output, see the class."""
         return self._merge(inputs, ())
 
-    def _merge(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Tensor:
+    def _merge(self, inputs: Sequence[Tensor], masks: Sequence[Tensor | None]) -> Tensor:
         x, y = inputs
         a, b = self._axes_for([tuple(x.shape), tuple(y.shape)])
         if self.normalize:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import string
+from collections.abc import Sequence
 from typing import Any
 
 from kfront import config, ops
@@ -47,7 +48,7 @@ class _Heads(OptionLayer):
     dropout: float
     sliding_window: int | None
     seed: Seed
-    seed_generator: Any = None
+    seed_generator: SeedGenerator | None = None
     kernel_initializer: InitializerLike
     bias_initializer: InitializerLike
     kernel_regularizer: RegularizerLike
@@ -92,7 +93,7 @@ class _Heads(OptionLayer):
 
     # -- masks ----------------------------------------------------------------------------------------------------
 
-    def _mask(self, query: Tensor, key: Tensor, masks: tuple[Any, ...], causal: bool) -> Any:
+    def _mask(self, query: Tensor, key: Tensor, masks: tuple[Tensor | None, ...], causal: bool) -> Any:
         """One mask (batch, targets, sources) of all that say something, or None.
 
         Args:
@@ -124,7 +125,14 @@ class _Heads(OptionLayer):
     # -- attention ------------------------------------------------------------------------------------------------
 
     def _attend(
-        self, query: Tensor, key: Tensor, value: Any, masks: tuple[Any, ...], causal: bool, training: Any, scores: bool
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Any,
+        masks: tuple[Tensor | None, ...],
+        causal: bool,
+        training: Any,
+        scores: bool,
     ) -> tuple[Any, Any]:
         """(means of values in the shape of the queries, weights or None)."""
         drop = bool(training) and self.dropout > 0
@@ -240,8 +248,8 @@ class MultiHeadAttention(HeadHooks, _Heads):
         value_dim: int | None = None,
         dropout: float = 0.0,
         use_bias: bool = True,
-        output_shape: Any = None,
-        attention_axes: Any = None,
+        output_shape: int | Sequence[int | None] | None = None,
+        attention_axes: int | Sequence[int] | None = None,
         sliding_window: int | None = None,
         flash_attention: bool | None = None,
         kernel_initializer: InitializerLike = "glorot_uniform",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from kfront import ops
@@ -64,7 +65,7 @@ class _Affine(OptionLayer):
         return tuple(input_shape)
 
 
-def _axis_or_axes(layer: OptionLayer, name: str, axis: Any) -> int | list[int]:
+def _axis_or_axes(layer: OptionLayer, name: str, axis: object) -> int | list[int]:
     if isinstance(axis, int) and not isinstance(axis, bool):
         return axis
     if isinstance(axis, (list, tuple)) and all(isinstance(a, int) for a in axis):
@@ -72,7 +73,7 @@ def _axis_or_axes(layer: OptionLayer, name: str, axis: Any) -> int | list[int]:
     raise ArgumentTypeError(f"[{type(layer).__name__}] expected `axis` to be an int or a list of ints, got {axis!r}.")
 
 
-def _one_axis(layer: OptionLayer, name: str, axis: Any) -> int:
+def _one_axis(layer: OptionLayer, name: str, axis: object) -> int:
     if isinstance(axis, (list, tuple)) and len(axis) == 1:
         axis = axis[0]
     if not isinstance(axis, int) or isinstance(axis, bool):
@@ -80,7 +81,7 @@ def _one_axis(layer: OptionLayer, name: str, axis: Any) -> int:
     return axis
 
 
-def _group_count(layer: OptionLayer, name: str, groups: Any) -> int:
+def _group_count(layer: OptionLayer, name: str, groups: object) -> int:
     if not isinstance(groups, int) or isinstance(groups, bool) or (groups < 1 and groups != -1):
         raise ArgumentError(f"[{type(layer).__name__}] expected `groups` to be a positive int or -1, got {groups!r}.")
     return groups
@@ -310,7 +311,7 @@ class LayerNormalization(_Affine):
 
     def __init__(
         self,
-        axis: Any = -1,
+        axis: int | Sequence[int] = -1,
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
@@ -375,7 +376,7 @@ class RMSNormalization(OptionLayer):
     axis: int | list[int]
     epsilon: float
 
-    def __init__(self, axis: Any = -1, epsilon: float = 1e-6, **kwargs: Any) -> None:
+    def __init__(self, axis: int | Sequence[int] = -1, epsilon: float = 1e-6, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._store(locals())
 
@@ -497,7 +498,7 @@ class UnitNormalization(OptionLayer):
     _normalise = normalisers(axis=_axis_or_axes)
     axis: int | list[int]
 
-    def __init__(self, axis: Any = -1, **kwargs: Any) -> None:
+    def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._store(locals())
         self.supports_masking = True

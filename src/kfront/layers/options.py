@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
 from kfront.core.errors import ShapeError
 from kfront.core.options import Configurable
 from kfront.core.typing import Config
 from kfront.layers.base import Layer
 
-__all__ = ["OptionLayer", "documented", "known_axis"]
+__all__ = ["IntOrInts", "OptionLayer", "documented", "known_axis"]
+
+IntOrInts: TypeAlias = int | Sequence[int]
+"""An int for all spatial axes, or one for each."""
 
 
 class OptionLayer(Configurable, Layer):

@@ -12,7 +12,7 @@ from kfront.core.registry import serializable
 from kfront.core.spec import Abstract
 from kfront.core.typing import Shape, Tensor
 from kfront.layers.base import InputSpec
-from kfront.layers.options import OptionLayer, documented
+from kfront.layers.options import IntOrInts, OptionLayer, documented
 from kfront.ops.elementwise import dtype_of
 from kfront.ops.nn_conv import adaptive_average_pool, adaptive_max_pool, average_pool, max_pool
 
@@ -80,8 +80,8 @@ class BasePooling(OptionLayer):
 
     def __init__(
         self,
-        pool_size: Any,
-        strides: Any = None,
+        pool_size: IntOrInts,
+        strides: IntOrInts | None = None,
         padding: str = "valid",
         data_format: str | None = None,
         name: str | None = None,
@@ -150,7 +150,7 @@ class BaseAdaptivePooling(OptionLayer):
     rank = 0
     _pool: Any = None
 
-    def __init__(self, output_size: Any, data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, output_size: IntOrInts, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._store(locals())
         self.input_spec = InputSpec(ndim=self.rank + 2)

@@ -252,7 +252,7 @@ def _fitting(scale: Any, layout: Layout) -> Any:
     return layout.scale_to_stored(scale)
 
 
-def _read_config(layer: Quantizable, name: str, config: Any) -> Any:
+def _read_config(layer: Quantizable, name: str, config: object) -> Any:
     if isinstance(config, dict):
         config = deserialize_keras_object(config)
     return None if config is None else config_for(layer.name, None, config)
@@ -483,11 +483,11 @@ class Quantizable(LoraLayer):
 
     # -- calling ------------------------------------------------------------------------------------------------------
 
-    def _contract(self, x: Tensor, kernel: Any) -> Tensor:
+    def _contract(self, x: Tensor, kernel: Tensor) -> Tensor:
         """The product of inputs and weight; subclasses that take quantized inputs define it."""
         raise NotImplementedError
 
-    def _contract_back(self, dy: Tensor, kernel: Any, rank: int) -> Tensor:
+    def _contract_back(self, dy: Tensor, kernel: Tensor, rank: int) -> Tensor:
         """The gradient of the inputs, which have that rank."""
         raise NotImplementedError
 

@@ -10,7 +10,7 @@ outputs back to their places.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from kfront.core.typing import (
     Config,
     ConstraintLike,
     InitializerLike,
+    Nested,
     RegularizerLike,
     Seed,
     Shape,
@@ -179,7 +180,7 @@ class RNN(OptionLayer):
     stateful: bool
     unroll: bool
     zero_output_for_mask: bool
-    use_cudnn: Any = "auto"
+    use_cudnn: str | bool = "auto"
     _carried: Any = ()
 
     def __init__(
@@ -242,7 +243,7 @@ class RNN(OptionLayer):
             return {"input_shape": config["sequences_shape"]}
         return config
 
-    def get_initial_state(self, batch_size: Any) -> list[Any]:
+    def get_initial_state(self, batch_size: int | Tensor | None) -> list[Any]:
         """The first states for that batch size: zeros, or what the cell says."""
         return initial_state_of(self.cell, batch_size, self.compute_dtype)
 
@@ -256,7 +257,11 @@ class RNN(OptionLayer):
         return states
 
     def call(
-        self, sequences: Tensor, initial_state: Any = None, mask: Tensor | None = None, training: bool = False
+        self,
+        sequences: Tensor,
+        initial_state: Nested[Tensor] | None = None,
+        mask: Tensor | None = None,
+        training: bool = False,
     ) -> Any:
         """The layer's output, see the class."""
         self._check_unroll(sequences)
@@ -306,7 +311,7 @@ class RNN(OptionLayer):
             if training:
                 stop_dropout(self.cell)
 
-    def _by_parts(self, sequences: Tensor, states: tuple[Any, ...], mask: Tensor | None, training: bool) -> Any:
+    def _by_parts(self, sequences: Tensor, states: tuple[Tensor, ...], mask: Tensor | None, training: bool) -> Any:
         """A built-in cell: the engine's op for whole sequences, or else a scan over what needs the states."""
         cell, keep = self.cell, None
         if training and (cell.dropout or cell.recurrent_dropout):
@@ -314,7 +319,7 @@ class RNN(OptionLayer):
         if keep is None and self.use_cudnn is not False and cell.usual():
             return self._fused(sequences, states, mask)
 
-        def step(z: Tensor, before: Any) -> tuple[Any, list[Any]]:
+        def step(z: Tensor, before: Any) -> tuple[Tensor, list[Tensor]]:
             new = cell.advance(z, tuple(before), keep)
             return new[0], list(new)
 
@@ -331,7 +336,7 @@ class RNN(OptionLayer):
         finally:
             stop_dropout(cell)
 
-    def _fused(self, x: Tensor, states: tuple[Any, ...], mask: Tensor | None) -> Any:
+    def _fused(self, x: Tensor, states: tuple[Tensor, ...], mask: Tensor | None) -> Any:
         sequence, (padding, steps) = self.cell.sequence, _padding(self._backend, mask)
         if padding == "none":
             outputs, *new = sequence(x, states, None, self.go_backwards)
@@ -428,7 +433,7 @@ class RNN(OptionLayer):
         return config
 
     @classmethod
-    def from_config(cls, config: Config) -> Any:
+    def from_config(cls, config: Config) -> Self:
         """A layer from its config."""
         if isinstance(config.get("cell"), dict):
             config = {**config, "cell": deserialize_keras_object(config["cell"])}
@@ -607,7 +612,7 @@ class LSTM(OfCell):
         go_backwards: bool = False,
         stateful: bool = False,
         unroll: bool = False,
-        use_cudnn: Any = "auto",
+        use_cudnn: str | bool = "auto",
         **kwargs: Any,
     ) -> None:
         super().__init__(locals())
@@ -657,7 +662,7 @@ class GRU(OfCell):
         stateful: bool = False,
         unroll: bool = False,
         reset_after: bool = True,
-        use_cudnn: Any = "auto",
+        use_cudnn: str | bool = "auto",
         **kwargs: Any,
     ) -> None:
         super().__init__(locals())

@@ -28,6 +28,7 @@ from kfront.core.typing import (
     Shape,
     Tensor,
 )
+from kfront.core.variable import Variable
 from kfront.layers.base import Layer
 from kfront.layers.options import OptionLayer, documented, known_axis
 from kfront.ops.nn_core import linear
@@ -53,7 +54,7 @@ class DropoutRNNCell(OptionLayer):
 
     dropout: float
     recurrent_dropout: float
-    seed_generator: Any
+    seed_generator: SeedGenerator | None = None
     _masks: tuple[Any, Any] = (None, None)
 
     def get_dropout_mask(self, step_input: Tensor) -> Any:
@@ -82,7 +83,7 @@ class DropoutRNNCell(OptionLayer):
         self.__dict__["_masks"] = (self._masks[0], None)
 
 
-def _clipped_rate(cell: BaseCell, name: str, rate: Any) -> float:
+def _clipped_rate(cell: BaseCell, name: str, rate: object) -> float:
     if isinstance(rate, bool) or not isinstance(rate, (int, float, np.number)):
         raise ArgumentError(f"[{type(cell).__name__}] expected `{name}` to be a number between 0 and 1, got {rate!r}.")
     return min(1.0, max(0.0, float(rate)))
@@ -102,7 +103,7 @@ class BaseCell(DropoutRNNCell):
     recurrent_activation: Activation
     kernel: Any = None
     recurrent_kernel: Any = None
-    bias: Any = None
+    bias: Variable | None = None
     state_size: Any
     output_size: int
     _gates = 1
@@ -138,7 +139,7 @@ class BaseCell(DropoutRNNCell):
         """The part of the gates that comes from inputs of shape (..., features)."""
         return linear(x, self.kernel.value, None if self.bias is None else self.bias.value)
 
-    def advance(self, z: Tensor, states: tuple[Any, ...], mask: Tensor | None = None) -> tuple[Any, ...]:
+    def advance(self, z: Tensor, states: tuple[Tensor, ...], mask: Tensor | None = None) -> tuple[Tensor, ...]:
         """New states, the output first.
 
         Args:
@@ -171,7 +172,9 @@ class BaseCell(DropoutRNNCell):
         """Whether `sequence` computes this cell: engines have fused kernels for the usual activations only."""
         return False
 
-    def sequence(self, x: Tensor, states: tuple[Any, ...], lengths: Any, go_backwards: bool) -> tuple[Any, ...]:
+    def sequence(
+        self, x: Tensor, states: tuple[Tensor, ...], lengths: Tensor | None, go_backwards: bool
+    ) -> tuple[Tensor, ...]:
         """Outputs of all steps, in the order of computation, and the last states.
 
         Args:
@@ -187,7 +190,7 @@ class BaseCell(DropoutRNNCell):
         mask = self.get_dropout_mask(inputs)
         return inputs if mask is None else ops.multiply(inputs, mask)
 
-    def get_initial_state(self, batch_size: Any = None) -> list[Any]:
+    def get_initial_state(self, batch_size: int | Tensor | None = None) -> list[Any]:
         """Zeros for all states."""
         zeros = ops.zeros((batch_size, self.units), dtype=self.compute_dtype)
         return [zeros] * (len(self.state_size) if isinstance(self.state_size, list) else 1)
@@ -255,7 +258,7 @@ class SimpleRNNCell(BaseCell):
         """One step, see the class."""
         return super().call(sequence, states, training)
 
-    def advance(self, z: Tensor, states: tuple[Any, ...], mask: Tensor | None = None) -> tuple[Any, ...]:
+    def advance(self, z: Tensor, states: tuple[Tensor, ...], mask: Tensor | None = None) -> tuple[Tensor, ...]:
         """New states, the output first."""
         h = states[0] if mask is None else ops.multiply(states[0], mask)
         out = ops.add(z, ops.matmul(h, self.recurrent_kernel.value))
@@ -323,7 +326,7 @@ class LSTMCell(BaseCell):
         found = super()._initializer(options)
         return ForgetBias(found, self.units) if options == "bias" and self.unit_forget_bias else found
 
-    def advance(self, z: Tensor, states: tuple[Any, ...], mask: Tensor | None = None) -> tuple[Any, ...]:
+    def advance(self, z: Tensor, states: tuple[Tensor, ...], mask: Tensor | None = None) -> tuple[Tensor, ...]:
         """New states, the output first."""
         h, c = states
         h = h if mask is None else ops.multiply(h, mask)
@@ -336,7 +339,9 @@ class LSTMCell(BaseCell):
         """Whether `sequence` computes this cell."""
         return self.activation is _tanh and self.recurrent_activation is _sigmoid
 
-    def sequence(self, x: Tensor, states: tuple[Any, ...], lengths: Any, go_backwards: bool) -> tuple[Any, ...]:
+    def sequence(
+        self, x: Tensor, states: tuple[Tensor, ...], lengths: Tensor | None, go_backwards: bool
+    ) -> tuple[Tensor, ...]:
         """Outputs of all steps and the last states."""
         kernel, recurrent = self.kernel.value, self.recurrent_kernel.value
         bias = None if self.bias is None else self.bias.value
@@ -396,7 +401,7 @@ class GRUCell(BaseCell):
             bias = bias[0]
         return linear(x, self.kernel.value, bias)
 
-    def advance(self, z: Tensor, states: tuple[Any, ...], mask: Tensor | None = None) -> tuple[Any, ...]:
+    def advance(self, z: Tensor, states: tuple[Tensor, ...], mask: Tensor | None = None) -> tuple[Tensor, ...]:
         """New states, the output first."""
         (h,) = states
         seen = h if mask is None else ops.multiply(h, mask)
@@ -418,7 +423,9 @@ class GRUCell(BaseCell):
         """Whether `sequence` computes this cell."""
         return self.activation is _tanh and self.recurrent_activation is _sigmoid
 
-    def sequence(self, x: Tensor, states: tuple[Any, ...], lengths: Any, go_backwards: bool) -> tuple[Any, ...]:
+    def sequence(
+        self, x: Tensor, states: tuple[Tensor, ...], lengths: Tensor | None, go_backwards: bool
+    ) -> tuple[Tensor, ...]:
         """Outputs of all steps and the last states."""
         kernel, recurrent = self.kernel.value, self.recurrent_kernel.value
         bias = None if self.bias is None else self.bias.value
@@ -485,7 +492,7 @@ class StackedRNNCells(OptionLayer):
         """The output size of the last cell."""
         return output_size_of(self.cells[-1])
 
-    def get_initial_state(self, batch_size: Any = None) -> list[Any]:
+    def get_initial_state(self, batch_size: int | Tensor | None = None) -> list[Any]:
         """First states of each cell."""
         return [initial_state_of(c, batch_size, self.compute_dtype) for c in self.cells]
 
@@ -535,7 +542,7 @@ def output_size_of(cell: Any) -> Any:
     return tree.flatten(cell.state_size)[0] if found is None else found
 
 
-def initial_state_of(cell: Any, batch_size: Any, dtype: str) -> Any:
+def initial_state_of(cell: Any, batch_size: int | Tensor | None, dtype: str) -> Any:
     """A cell's first states, nested as it wants them; zeros if it does not say."""
     if hasattr(cell, "get_initial_state"):
         return cell.get_initial_state(batch_size=batch_size)
@@ -548,7 +555,7 @@ def sub_cells(cell: Any) -> list[Any]:
     return [c for sub in cell.cells for c in sub_cells(sub)] if isinstance(cell, StackedRNNCells) else [cell]
 
 
-def start_dropout(cell: Any, batch_size: Any, dtype: str) -> None:
+def start_dropout(cell: Any, batch_size: int | Tensor | None, dtype: str) -> None:
     """Make the dropout masks that all steps of a sequence share, outside of the loop."""
     for one in sub_cells(cell):
         if isinstance(one, BaseCell):

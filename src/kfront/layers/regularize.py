@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from kfront import ops, regularizers
@@ -28,7 +29,7 @@ __all__ = [
 ]
 
 
-def _noise_shape(layer: OptionLayer, name: str, shape: Any) -> Any:
+def _noise_shape(layer: OptionLayer, name: str, shape: object) -> Any:
     if shape is None:
         return None
     if not isinstance(shape, (list, tuple)) or any(
@@ -46,7 +47,7 @@ class _Random(OptionLayer):
 
     _normalise = normalisers(noise_shape=_noise_shape, rate=between(0, 1), stddev=between(0, 1))
     seed: Seed
-    seed_generator: Any = None
+    seed_generator: SeedGenerator | None = None
 
     def _start(self, strength: float, seed: Seed) -> None:
         """Make the generator of random numbers, if there is noise."""
@@ -87,9 +88,11 @@ class Dropout(_Random):
     """
 
     rate: float
-    noise_shape: Any = None
+    noise_shape: Sequence[int | None] | None = None
 
-    def __init__(self, rate: float, noise_shape: Any = None, seed: Seed = None, **kwargs: Any) -> None:
+    def __init__(
+        self, rate: float, noise_shape: Sequence[int | None] | None = None, seed: Seed = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self._store(locals())
         self._start(rate, seed)
@@ -278,9 +281,11 @@ class AlphaDropout(_Random):
     """
 
     rate: float
-    noise_shape: Any = None
+    noise_shape: Sequence[int | None] | None = None
 
-    def __init__(self, rate: float, noise_shape: Any = None, seed: Seed = None, **kwargs: Any) -> None:
+    def __init__(
+        self, rate: float, noise_shape: Sequence[int | None] | None = None, seed: Seed = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self._store(locals())
         self._start(rate, seed)

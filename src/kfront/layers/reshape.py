@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from kfront import ops
@@ -12,7 +13,7 @@ from kfront.core.registry import serializable
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.typing import Shape, Tensor
 from kfront.layers.base import InputSpec
-from kfront.layers.options import OptionLayer, documented
+from kfront.layers.options import IntOrInts, OptionLayer, documented
 from kfront.ops.shape import dim
 
 __all__ = [
@@ -117,7 +118,7 @@ class Reshape(OptionLayer):
     _normalise = normalisers(target_shape=_target_shape)
     target_shape: tuple[int, ...]
 
-    def __init__(self, target_shape: Any, **kwargs: Any) -> None:
+    def __init__(self, target_shape: IntOrInts, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._store(locals())
         self._built_when_made()
@@ -181,7 +182,7 @@ class Permute(OptionLayer):
     _normalise = normalisers(dims=_permutation)
     dims: tuple[int, ...]
 
-    def __init__(self, dims: Any, **kwargs: Any) -> None:
+    def __init__(self, dims: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._store(locals())
         self.input_spec = InputSpec(ndim=len(self.dims) + 1)
@@ -242,7 +243,7 @@ _LAYOUT = """
         data_format: "channels_last" or "channels_first"; the configured one if None."""
 
 
-def _pairs(layer: _Edges, name: str, value: Any) -> tuple[Any, ...]:
+def _pairs(layer: _Edges, name: str, value: object) -> tuple[Any, ...]:
     """An int, one number or pair per axis (for one axis: a pair) as a pair for each axis; the pair itself for one."""
     n = layer.rank
     wrong = ArgumentError(
@@ -302,7 +303,9 @@ class BaseCropping(_Edges):
 
     cropping: tuple[Any, ...]
 
-    def __init__(self, cropping: Any, data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, cropping: IntOrInts | Sequence[Sequence[int]], data_format: str | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self._store(locals())
         self._set_edges(self.cropping)
@@ -328,7 +331,9 @@ class BaseZeroPadding(_Edges):
 
     padding: tuple[Any, ...]
 
-    def __init__(self, padding: Any, data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, padding: IntOrInts | Sequence[Sequence[int]], data_format: str | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self._store(locals())
         self._set_edges(self.padding)
@@ -365,7 +370,7 @@ class Cropping1D(BaseCropping):
     rank = 1
     _normalise = normalisers(data_format=None)
 
-    def __init__(self, cropping: Any = (1, 1), **kwargs: Any) -> None:
+    def __init__(self, cropping: IntOrInts | Sequence[Sequence[int]] = (1, 1), **kwargs: Any) -> None:
         super().__init__(cropping, "channels_last", **kwargs)
 
 
@@ -425,7 +430,7 @@ class _UpSampling(OptionLayer):
     )
     rank = 0
     data_format = "channels_last"
-    size: Any
+    size: int | tuple[int, ...]
 
     def _factors(self) -> tuple[int, ...]:
         return (self.size,) if isinstance(self.size, int) else self.size
@@ -493,10 +498,11 @@ class UpSampling2D(_UpSampling):
     """
 
     rank = 2
+    size: tuple[int, ...]
     interpolation: str
 
     def __init__(
-        self, size: Any = (2, 2), data_format: str | None = None, interpolation: str = "nearest", **kwargs: Any
+        self, size: IntOrInts = (2, 2), data_format: str | None = None, interpolation: str = "nearest", **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self._store(locals())
@@ -530,7 +536,7 @@ class UpSampling3D(_UpSampling):
 
     rank = 3
 
-    def __init__(self, size: Any = (2, 2, 2), data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, size: IntOrInts = (2, 2, 2), data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._store(locals())
         self.input_spec = InputSpec(ndim=5)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 from kfront import ops
 from kfront.core import tree
@@ -55,7 +55,7 @@ class Wrapper(OptionLayer):
         return {**super().get_config(), "layer": serialize_keras_object(self.layer)}
 
     @classmethod
-    def from_config(cls, config: Config, custom_objects: dict[str, Any] | None = None) -> Any:
+    def from_config(cls, config: Config, custom_objects: dict[str, Any] | None = None) -> Self:
         """A layer from its config."""
         return cls(**_with_layers(config, ("layer",), custom_objects))
 

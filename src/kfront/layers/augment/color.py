@@ -12,6 +12,7 @@ from kfront.core.registry import serializable
 from kfront.core.typing import Seed, Tensor
 from kfront.layers.augment.image_layer import (
     ImageData,
+    Limits,
     RandomImageLayer,
     Transformation,
     back,
@@ -74,7 +75,7 @@ class BaseColor(RandomImageLayer):
         chance = high if low == high else self._draw(data, low, high, seed=seed)
         return ops.less(self._draw(data, seed=seed), chance)
 
-    def _where(self, chosen: Any, yes: Any, no: Any) -> Tensor:
+    def _where(self, chosen: Tensor, yes: Tensor, no: Tensor) -> Tensor:
         return ops.where(per_image(chosen), yes, no)
 
 
@@ -126,7 +127,7 @@ class RandomBrightness(BaseColor):
 
     _normalise = normalisers(factor=strength)
 
-    def __init__(self, factor: Any, value_range: Any = (0, 255), seed: Seed = None, **kwargs: Any) -> None:
+    def __init__(self, factor: Limits, value_range: Limits = (0, 255), seed: Seed = None, **kwargs: Any) -> None:
         super().__init__(**base_arguments(locals()))
         self._store(locals())
 
@@ -154,7 +155,7 @@ class RandomContrast(BaseColor):
     _FACTOR_BOUNDS = (0, 1)
     _normalise = normalisers(factor=strength)
 
-    def __init__(self, factor: Any, value_range: Any = (0, 255), seed: Seed = None, **kwargs: Any) -> None:
+    def __init__(self, factor: Limits, value_range: Limits = (0, 255), seed: Seed = None, **kwargs: Any) -> None:
         super().__init__(**base_arguments(locals()))
         self._store(locals())
 
@@ -175,7 +176,12 @@ class BaseHSV(BaseColor):
     _normalise = normalisers(factor=strength)
 
     def __init__(
-        self, factor: Any, value_range: Any = (0, 255), data_format: str | None = None, seed: Seed = None, **kwargs: Any
+        self,
+        factor: Limits,
+        value_range: Limits = (0, 255),
+        data_format: str | None = None,
+        seed: Seed = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**base_arguments(locals()))
         self._store(locals())
@@ -188,7 +194,7 @@ class BaseHSV(BaseColor):
         hsv = ops.concatenate([*self._changed(hue, saturation, factor), value], axis=axis)
         return rescaled(ops.image.hsv_to_rgb(hsv, data_format=self.data_format), _UNIT, self.value_range)
 
-    def _changed(self, hue: Tensor, saturation: Tensor, factor: Any) -> tuple[Any, Any]:
+    def _changed(self, hue: Tensor, saturation: Tensor, factor: Tensor) -> tuple[Tensor, Tensor]:
         raise NotImplementedError
 
 
@@ -208,7 +214,7 @@ class RandomHue(BaseHSV):
         turn = ops.multiply(self._strength(data, seed), 0.5)
         return {"factor": ops.where(ops.less(self._draw(data, seed=seed), 0.5), ops.negative(turn), turn)}
 
-    def _changed(self, hue: Tensor, saturation: Tensor, factor: Any) -> tuple[Any, Any]:
+    def _changed(self, hue: Tensor, saturation: Tensor, factor: Tensor) -> tuple[Tensor, Tensor]:
         return ops.mod(ops.add(hue, factor), 1.0), saturation
 
 
@@ -226,7 +232,7 @@ class RandomSaturation(BaseHSV):
         s = self._strength(data, seed)
         return {"factor": ops.divide(s, ops.maximum(ops.subtract(1.0, s), 1e-7))}
 
-    def _changed(self, hue: Tensor, saturation: Tensor, factor: Any) -> tuple[Any, Any]:
+    def _changed(self, hue: Tensor, saturation: Tensor, factor: Tensor) -> tuple[Tensor, Tensor]:
         return hue, ops.clip(ops.multiply(saturation, factor), 0.0, 1.0)
 
 
@@ -250,7 +256,12 @@ class RandomColorDegeneration(BaseGray):
     _normalise = normalisers(factor=strength)
 
     def __init__(
-        self, factor: Any, value_range: Any = (0, 255), data_format: str | None = None, seed: Seed = None, **kwargs: Any
+        self,
+        factor: Limits,
+        value_range: Limits = (0, 255),
+        data_format: str | None = None,
+        seed: Seed = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**base_arguments(locals()))
         self._store(locals())
@@ -299,7 +310,7 @@ class RandomGrayscale(BaseGray):
     _omitted = MappingProxyType({"bounding_box_format": None, "seed": None})  # as in Keras's files
     factor: float
 
-    def __init__(self, factor: Any = 0.5, data_format: str | None = None, seed: Seed = None, **kwargs: Any) -> None:
+    def __init__(self, factor: Limits = 0.5, data_format: str | None = None, seed: Seed = None, **kwargs: Any) -> None:
         super().__init__(**base_arguments(locals()))
         self._store(locals())
 
@@ -341,8 +352,8 @@ class RandomInvert(BaseColor):
 
     def __init__(
         self,
-        factor: Any = 1.0,
-        value_range: Any = (0, 255),
+        factor: Limits = 1.0,
+        value_range: Limits = (0, 255),
         seed: Seed = None,
         data_format: str | None = None,
         **kwargs: Any,
@@ -386,11 +397,11 @@ class RandomColorJitter(BaseColor):
 
     def __init__(
         self,
-        value_range: Any = (0, 255),
-        brightness_factor: Any = None,
-        contrast_factor: Any = None,
-        saturation_factor: Any = None,
-        hue_factor: Any = None,
+        value_range: Limits = (0, 255),
+        brightness_factor: Limits | None = None,
+        contrast_factor: Limits | None = None,
+        saturation_factor: Limits | None = None,
+        hue_factor: Limits | None = None,
         seed: Seed = None,
         data_format: str | None = None,
         **kwargs: Any,

@@ -13,12 +13,14 @@ from kfront.core.typing import Seed, Tensor
 from kfront.layers.augment.color import BaseColor
 from kfront.layers.augment.image_layer import (
     ImageData,
+    Limits,
     RandomImageLayer,
     Transformation,
     pair_within,
     per_image,
     strength,
 )
+from kfront.layers.options import IntOrInts
 from kfront.ops.elementwise import dtype_of
 from kfront.ops.image_filter import blurred
 from kfront.ops.random import normal
@@ -59,7 +61,12 @@ class RandomSharpness(BaseColor):
     _normalise = normalisers(factor=strength)
 
     def __init__(
-        self, factor: Any, value_range: Any = (0, 255), data_format: str | None = None, seed: Seed = None, **kwargs: Any
+        self,
+        factor: Limits,
+        value_range: Limits = (0, 255),
+        data_format: str | None = None,
+        seed: Seed = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**base_arguments(locals()))
         self._store(locals())
@@ -77,7 +84,7 @@ class RandomSharpness(BaseColor):
         return ops.clip(ops.add(smooth, ops.multiply(ops.subtract(images, smooth), gain)), *self.value_range)
 
 
-def _odd_pair(layer: RandomGaussianBlur, name: str, value: Any) -> tuple[int, ...]:
+def _odd_pair(layer: RandomGaussianBlur, name: str, value: object) -> tuple[int, ...]:
     size = int_tuple(layer, name, value, 2)
     if any(n % 2 == 0 for n in size):
         raise ArgumentError(f"[RandomGaussianBlur] expected an odd `kernel_size`, got {value!r}.")
@@ -121,10 +128,10 @@ class RandomGaussianBlur(BaseColor):
 
     def __init__(
         self,
-        factor: Any = 1.0,
-        kernel_size: Any = 3,
-        sigma: Any = 1.0,
-        value_range: Any = (0, 255),
+        factor: Limits = 1.0,
+        kernel_size: IntOrInts = 3,
+        sigma: Limits = 1.0,
+        value_range: Limits = (0, 255),
         data_format: str | None = None,
         seed: Seed = None,
         **kwargs: Any,
@@ -142,7 +149,7 @@ class RandomGaussianBlur(BaseColor):
         return self._where(transformation["should_apply_blur"], x, images)
 
 
-def random_boxes(layer: RandomImageLayer, data: ImageData, tall: Any, wide: Any, seed: Seed) -> Tensor:
+def random_boxes(layer: RandomImageLayer, data: ImageData, tall: Tensor, wide: Tensor, seed: Seed) -> Tensor:
     """A rectangle within each image, at a random place.
 
     Args:
@@ -218,10 +225,10 @@ class RandomErasing(BaseColor):
 
     def __init__(
         self,
-        factor: Any = 1.0,
-        scale: Any = (0.02, 0.33),
+        factor: Limits = 1.0,
+        scale: Limits = (0.02, 0.33),
         fill_value: Any = None,
-        value_range: Any = (0, 255),
+        value_range: Limits = (0, 255),
         seed: Seed = None,
         data_format: str | None = None,
         **kwargs: Any,

@@ -22,7 +22,9 @@ from kfront.layers.augment.geometry_base import (
 )
 from kfront.layers.augment.image_layer import (
     Boxes,
+    Extent,
     ImageData,
+    Limits,
     RandomImageLayer,
     Transformation,
     number_pair,
@@ -161,7 +163,7 @@ class RandomFlip(RandomImageLayer):
         return boxes_of_pixels(self, bounding_boxes, pixels, height, width)
 
 
-def _centered(a: tuple[Any, Any], b: tuple[Any, Any], height: Any, width: Any) -> Tensor:
+def _centered(a: tuple[Extent, Extent], b: tuple[Extent, Extent], height: Extent, width: Extent) -> Tensor:
     """Transforms by the matrix (a, b) that leave the middle pixel of images in its place."""
     cx, cy = ops.multiply(ops.subtract(width, 1.0), 0.5), ops.multiply(ops.subtract(height, 1.0), 0.5)
     dx = ops.subtract(cx, ops.add(ops.multiply(a[0], cx), ops.multiply(a[1], cy)))
@@ -186,7 +188,7 @@ class RandomRotation(MovedImages):
 
     def __init__(
         self,
-        factor: Any,
+        factor: Limits,
         fill_mode: str = "reflect",
         interpolation: str = "bilinear",
         seed: Seed = None,
@@ -197,7 +199,7 @@ class RandomRotation(MovedImages):
         super().__init__(**base_arguments(locals()))
         self._store(locals())
 
-    def transform_of(self, data: ImageData, height: Any, width: Any, seed: Seed) -> Tensor:
+    def transform_of(self, data: ImageData, height: Extent, width: Extent, seed: Seed) -> Tensor:
         """Rotations."""
         low, high = self.factor
         angle = self._draw(data, low * 2 * math.pi, high * 2 * math.pi, seed=seed)
@@ -205,7 +207,7 @@ class RandomRotation(MovedImages):
         return _centered((c, ops.negative(s)), (s, c), height, width)
 
 
-def _given(layer: MovedImages, name: str, factor: Any) -> Any:
+def _given(layer: MovedImages, name: str, factor: Limits) -> Any:
     """A factor as the config has it: a number, or a pair (which files make a list)."""
     return tuple(factor) if isinstance(factor, list) else factor
 
@@ -229,8 +231,8 @@ class RandomTranslation(ShiftedBoxes, MovedImages):
 
     def __init__(
         self,
-        height_factor: Any,
-        width_factor: Any,
+        height_factor: Limits,
+        width_factor: Limits,
         fill_mode: str = "reflect",
         interpolation: str = "bilinear",
         seed: Seed = None,
@@ -245,14 +247,14 @@ class RandomTranslation(ShiftedBoxes, MovedImages):
             for name, value in (("height_factor", height_factor), ("width_factor", width_factor))
         ]
 
-    def transform_of(self, data: ImageData, height: Any, width: Any, seed: Seed) -> Tensor:
+    def transform_of(self, data: ImageData, height: Extent, width: Extent, seed: Seed) -> Tensor:
         """Shifts."""
         rows, columns = _ranges(self._draw(data, 0.0, 1.0, 2, seed=seed), self._limits)
         dx, dy = ops.multiply(columns, width), ops.multiply(rows, height)
         return projective((1.0, 0.0, ops.negative(dx)), (0.0, 1.0, ops.negative(dy)))
 
 
-def _ranges(shares: Any, limits: Any) -> list[Any]:
+def _ranges(shares: Tensor, limits: Any) -> list[Any]:
     """Numbers between limits, one for each image: a list with an entry for each pair of limits."""
     return [ops.add(ops.multiply(shares[:, i], high - low), low) for i, (low, high) in enumerate(limits)]
 
@@ -277,8 +279,8 @@ class RandomZoom(MovedImages):
 
     def __init__(
         self,
-        height_factor: Any,
-        width_factor: Any = None,
+        height_factor: Limits,
+        width_factor: Limits | None = None,
         fill_mode: str = "reflect",
         interpolation: str = "bilinear",
         seed: Seed = None,
@@ -294,13 +296,15 @@ class RandomZoom(MovedImages):
             if value is not None
         ]
 
-    def transform_of(self, data: ImageData, height: Any, width: Any, seed: Seed) -> Tensor:
+    def transform_of(self, data: ImageData, height: Extent, width: Extent, seed: Seed) -> Tensor:
         """Zooms about the center."""
         factors = _ranges(self._draw(data, 0.0, 1.0, len(self._limits), seed=seed), self._limits)
         y, x = (ops.add(f, 1.0) for f in (factors[0], factors[-1]))
         return _centered((x, 0.0), (0.0, y), height, width)
 
-    def get_clipped_bbox(self, bounding_boxes: Boxes, h_end: Any, h_start: Any, w_end: Any, w_start: Any) -> Boxes:
+    def get_clipped_bbox(
+        self, bounding_boxes: Boxes, h_end: Extent, h_start: Extent, w_end: Extent, w_start: Extent
+    ) -> Boxes:
         """Boxes cut off at a window of the image, and counted from its corner.
 
         Args:
@@ -321,7 +325,7 @@ class RandomZoom(MovedImages):
         return columns_changed(bounding_boxes, change)
 
 
-def _shear(layer: RandomShear, name: str, value: Any) -> tuple[float, float]:
+def _shear(layer: RandomShear, name: str, value: object) -> tuple[float, float]:
     """Limits of a shear without its direction; (-a, a), which older files have, is (0, a)."""
     low, high = number_pair("RandomShear", name, value, 0.0, 1.0)
     return (0.0, high) if low == -high else (low, high)
@@ -347,8 +351,8 @@ class RandomShear(ShiftedBoxes, MovedImages):
 
     def __init__(
         self,
-        x_factor: Any = 0.0,
-        y_factor: Any = 0.0,
+        x_factor: Limits = 0.0,
+        y_factor: Limits = 0.0,
         interpolation: str = "bilinear",
         fill_mode: str = "reflect",
         fill_value: float = 0.0,
@@ -359,7 +363,7 @@ class RandomShear(ShiftedBoxes, MovedImages):
         super().__init__(**base_arguments(locals()))
         self._store(locals())
 
-    def transform_of(self, data: ImageData, height: Any, width: Any, seed: Seed) -> Tensor:
+    def transform_of(self, data: ImageData, height: Extent, width: Extent, seed: Seed) -> Tensor:
         """Shears that leave the first pixel in its place."""
         numbers = self._draw(data, 0.0, 1.0, 4, seed=seed)
         x, y = (
@@ -407,7 +411,7 @@ class RandomPerspective(MovedImages):
 
     def __init__(
         self,
-        factor: Any = 1.0,
+        factor: Limits = 1.0,
         scale: float = 1.0,
         interpolation: str = "bilinear",
         fill_value: float = 0.0,
@@ -418,7 +422,7 @@ class RandomPerspective(MovedImages):
         super().__init__(**base_arguments(locals()))
         self._store(locals())
 
-    def transform_of(self, data: ImageData, height: Any, width: Any, seed: Seed) -> Tensor:
+    def transform_of(self, data: ImageData, height: Extent, width: Extent, seed: Seed) -> Tensor:
         """Projective transforms, of some images the one that moves nothing."""
         numbers = self._draw(data, 0.0, 1.0, 10, seed=seed)
         right, bottom = ops.subtract(width, 1.0), ops.subtract(height, 1.0)
@@ -498,12 +502,12 @@ class RandomElasticTransform(RandomImageLayer):
 
     def __init__(
         self,
-        factor: Any = 1.0,
-        scale: Any = 1.0,
+        factor: Limits = 1.0,
+        scale: Limits = 1.0,
         interpolation: str = "bilinear",
         fill_mode: str = "reflect",
         fill_value: float = 0.0,
-        value_range: Any = (0, 255),
+        value_range: Limits = (0, 255),
         seed: Seed = None,
         data_format: str | None = None,
         **kwargs: Any,
@@ -523,7 +527,7 @@ class RandomElasticTransform(RandomImageLayer):
         field = ops.multiply(_smooth(noise, sigma), per_image(ops.multiply(alpha, sigma)))
         return {"field": field, "height": height, "width": width}
 
-    def get_elastic_transform_params(self, height: Any, width: Any, factor: Any) -> tuple[Any, Any]:
+    def get_elastic_transform_params(self, height: Extent, width: Extent, factor: Extent) -> tuple[Any, Any]:
         """Strength and smoothness (alpha, sigma) in pixels for images of a size, as `elastic_transform` takes them."""
         if all(isinstance(v, (int, float)) for v in (height, width, factor)):
             return 0.1 * max(height, width) * factor, 0.05 * min(height, width) * factor
@@ -531,7 +535,7 @@ class RandomElasticTransform(RandomImageLayer):
         alpha = ops.multiply(factor, ops.multiply(ops.maximum(h, w), 0.1))
         return alpha, ops.multiply(factor, ops.multiply(ops.minimum(h, w), 0.05))
 
-    def _noise(self, data: ImageData, height: Any, width: Any, seed: Seed) -> Tensor:
+    def _noise(self, data: ImageData, height: Extent, width: Extent, seed: Seed) -> Tensor:
         shape = (self._batch_size(data), height, width, 2)
         if isinstance(self._images(data), KerasTensor):
             return Abstract(tuple(d if isinstance(d, int) else None for d in shape), "float32")

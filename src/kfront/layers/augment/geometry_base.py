@@ -9,7 +9,7 @@ from kfront import ops
 from kfront.core.dtypes import is_float
 from kfront.core.options import normalisers, one_of
 from kfront.core.typing import Seed, Tensor
-from kfront.layers.augment.image_layer import Boxes, ImageData, RandomImageLayer, Transformation
+from kfront.layers.augment.image_layer import Boxes, Extent, ImageData, Limits, RandomImageLayer, Transformation
 from kfront.utils.bounding_boxes.formats import corners, from_corners
 from kfront.utils.bounding_boxes.geometry import clip_to_image_size, moved
 
@@ -36,7 +36,7 @@ def with_channels(layer: Any, masks: Any, move: Callable[[Any], Any]) -> Tensor:
     return ops.squeeze(move(ops.expand_dims(masks, axis)), axis)
 
 
-def boxes_in_pixels(layer: Any, bounding_boxes: Boxes, height: Any, width: Any) -> Tensor:
+def boxes_in_pixels(layer: Any, bounding_boxes: Boxes, height: Extent, width: Extent) -> Tensor:
     """Corners (left, top, right, bottom) of boxes in the layer's format."""
     boxes = ops.convert_to_tensor(bounding_boxes["boxes"])
     if not is_float(ops.dtype(boxes)):
@@ -44,7 +44,7 @@ def boxes_in_pixels(layer: Any, bounding_boxes: Boxes, height: Any, width: Any) 
     return corners(layer.name, boxes, layer.bounding_box_format, height, width)
 
 
-def boxes_of_pixels(layer: Any, bounding_boxes: Boxes, pixels: Any, height: Any, width: Any) -> Boxes:
+def boxes_of_pixels(layer: Any, bounding_boxes: Boxes, pixels: Tensor, height: Extent, width: Extent) -> Boxes:
     """`bounding_boxes` with other corners, in the layer's format: cut off at the borders, lost ones labelled -1."""
     out = clip_to_image_size({**bounding_boxes, "boxes": pixels}, height, width)
     boxes = from_corners(layer.name, out["boxes"], layer.bounding_box_format, height, width)
@@ -59,7 +59,7 @@ def projective(a: Sequence[Any], b: Sequence[Any], c: Sequence[Any] = (0.0, 0.0)
     return ops.stack([ops.add(zero, p) for p in parts], -1)
 
 
-def _forward(transform: Any) -> Tensor:
+def _forward(transform: Tensor) -> Tensor:
     """The matrices (batch, 3, 3) that move points as `transform` moves the pixels, which it looks up the other way.
 
     The inverse up to a factor, which is all that counts: the adjugate, made of cross products of rows.
@@ -82,7 +82,7 @@ class MovedImages(RandomImageLayer):
     fill_value: float
     interpolation: str
 
-    def transform_of(self, data: ImageData, height: Any, width: Any, seed: Seed) -> Tensor:
+    def transform_of(self, data: ImageData, height: Extent, width: Extent, seed: Seed) -> Tensor:
         """Transforms of shape (batch, 8), float32.
 
         Args:
@@ -101,7 +101,7 @@ class MovedImages(RandomImageLayer):
         h, w = (float(v) if isinstance(v, int) else ops.cast(v, "float32") for v in (height, width))
         return {"transform": self.transform_of(data, h, w, seed), "height": height, "width": width}
 
-    def get_transformed_x_y(self, x: Tensor, y: Any, transform: Any) -> tuple[Any, Any]:
+    def get_transformed_x_y(self, x: Tensor, y: Tensor, transform: Tensor) -> tuple[Tensor, Tensor]:
         """Where the points (x, y), of shape (batch, ...), are looked up by `transform`, of shape (batch, 8)."""
         x, y = ops.convert_to_tensor(x), ops.convert_to_tensor(y)
         columns = ops.split(ops.convert_to_tensor(transform), 8, -1)
@@ -149,7 +149,7 @@ def columns_changed(bounding_boxes: Boxes, change: Callable[..., Sequence[Any]])
 class ShiftedBoxes:
     """The method that Keras's layers have besides for moving boxes by hand."""
 
-    def get_shifted_bbox(self, bounding_boxes: Boxes, w_shift_factor: Any, h_shift_factor: Any) -> Boxes:
+    def get_shifted_bbox(self, bounding_boxes: Boxes, w_shift_factor: Limits, h_shift_factor: Limits) -> Boxes:
         """Boxes moved to the left and up.
 
         Args:

@@ -38,6 +38,12 @@ __all__ = [
 Boxes: TypeAlias = dict[str, Any]
 """Bounding boxes: tensors "boxes" of shape (batch, n, 4) and "labels" of shape (batch, n)."""
 
+Limits: TypeAlias = float | Sequence[float]
+"""A number, or a pair of limits."""
+
+Extent: TypeAlias = "float | Tensor"
+"""A height or width: a number, or a scalar tensor where it is not known yet."""
+
 ImageData: TypeAlias = "Tensor | dict[str, Any]"
 """What image layers take: images, or a dict with "images" and what belongs to them."""
 
@@ -86,7 +92,11 @@ class ImageLayer(DataLayer):
     channel_axis: int
 
     def __init__(
-        self, factor: Any = None, bounding_box_format: Any = None, data_format: str | None = None, **kwargs: Any
+        self,
+        factor: Limits | None = None,
+        bounding_box_format: str | None = None,
+        data_format: str | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         if self._USE_BASE_FACTOR:
@@ -206,7 +216,7 @@ class ImageLayer(DataLayer):
 
     # -- helpers of subclasses ----------------------------------------------------------------------------------------
 
-    def _sizes(self, data: ImageData) -> tuple[Any, Any]:
+    def _sizes(self, data: ImageData) -> tuple[Tensor, Tensor]:
         """Height and width of the images: ints, or scalar tensors where they are not known before."""
         shape = ops.shape(self._images(data))
         return shape[self.height_axis], shape[self.width_axis]
@@ -238,7 +248,13 @@ class RandomImageLayer(ImageLayer):
         self.generator = seed if isinstance(seed, SeedGenerator) else SeedGenerator(seed)
 
     def _draw(
-        self, data: ImageData, low: Any = 0.0, high: Any = 1.0, *more: Any, seed: Seed = None, dtype: str = "float32"
+        self,
+        data: ImageData,
+        low: float | Tensor = 0.0,
+        high: float | Tensor = 1.0,
+        *more: Any,
+        seed: Seed = None,
+        dtype: str = "float32",
     ) -> Tensor:
         """Uniform numbers in [low, high), of shape (batch, *more); one number for each image without `more`.
 
@@ -247,7 +263,13 @@ class RandomImageLayer(ImageLayer):
         return self._once(data, low, high, self._batch_size(data), *more, seed=seed, dtype=dtype)
 
     def _once(
-        self, data: ImageData, low: Any = 0.0, high: Any = 1.0, *shape: Any, seed: Seed = None, dtype: str = "float32"
+        self,
+        data: ImageData,
+        low: float | Tensor = 0.0,
+        high: float | Tensor = 1.0,
+        *shape: Any,
+        seed: Seed = None,
+        dtype: str = "float32",
     ) -> Tensor:
         """Uniform numbers in [low, high), of this shape, for all images together."""
         if isinstance(self._images(data), KerasTensor):
@@ -299,7 +321,7 @@ def number_pair(who: str, name: str, value: Any, low: float, high: float) -> tup
     )
 
 
-def strength(layer: ImageLayer, name: str, value: Any) -> tuple[float, float]:
+def strength(layer: ImageLayer, name: str, value: object) -> tuple[float, float]:
     """Limits of a strength within the bounds of the layer's class; 0 if None."""
     return number_pair(type(layer).__name__, name, value or 0.0, *layer._FACTOR_BOUNDS)
 

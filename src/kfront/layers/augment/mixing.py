@@ -11,7 +11,15 @@ from kfront.core.registry import serializable
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.typing import Seed, Tensor
 from kfront.layers.augment.effects import random_boxes
-from kfront.layers.augment.image_layer import Boxes, ImageData, RandomImageLayer, Transformation, per_image, strength
+from kfront.layers.augment.image_layer import (
+    Boxes,
+    ImageData,
+    Limits,
+    RandomImageLayer,
+    Transformation,
+    per_image,
+    strength,
+)
 from kfront.ops.elementwise import dtype_of
 from kfront.ops.random import beta, shuffle
 
@@ -48,7 +56,7 @@ class BaseMixing(RandomImageLayer):
         return self._blend(labels, transformation) if training and transformation is not None else labels
 
 
-def _above_zero(layer: MixUp, name: str, value: Any) -> float:
+def _above_zero(layer: MixUp, name: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
         raise ArgumentError(f"[MixUp] expected `alpha` to be a positive number, got {value!r}.")
     return value
@@ -153,7 +161,7 @@ class CutMix(BaseMixing):
     _FACTOR_BOUNDS = (0, 1)
     _normalise = normalisers(factor=strength)
 
-    def __init__(self, factor: Any = 1.0, seed: Seed = None, data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, factor: Limits = 1.0, seed: Seed = None, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**base_arguments(locals()))
         self._store(locals())
 

@@ -13,7 +13,7 @@ from kfront.core.typing import Seed, Tensor
 from kfront.layers.augment.color import BaseColor, RandomBrightness, RandomColorDegeneration, RandomContrast
 from kfront.layers.augment.effects import RandomSharpness
 from kfront.layers.augment.geometry import RandomRotation, RandomShear, RandomTranslation
-from kfront.layers.augment.image_layer import Boxes, ImageData, Transformation, number_pair, pair_within
+from kfront.layers.augment.image_layer import Boxes, ImageData, Limits, Transformation, number_pair, pair_within
 from kfront.layers.augment.tone import AutoContrast, Equalization, RandomPosterization, Solarization
 from kfront.ops.elementwise import dtype_of
 from kfront.ops.random import gamma, randint
@@ -124,9 +124,9 @@ class RandAugment(BasePolicy):
 
     def __init__(
         self,
-        value_range: Any = (0, 255),
+        value_range: Limits = (0, 255),
         num_ops: int = 2,
-        factor: Any = 0.5,
+        factor: Limits = 0.5,
         interpolation: str = "bilinear",
         seed: Seed = None,
         data_format: str | None = None,
@@ -172,7 +172,7 @@ class RandAugment(BasePolicy):
         return self._each("transform_bounding_boxes", boxes, transformation, len(_GEOMETRY))
 
 
-def _alpha(layer: AugMix, name: str, value: Any) -> Any:
+def _alpha(layer: AugMix, name: str, value: object) -> Any:
     number_pair("AugMix", name, value, 1e-6, float("inf"))
     return value
 
@@ -226,10 +226,10 @@ class AugMix(BasePolicy):
 
     def __init__(
         self,
-        value_range: Any = (0, 255),
+        value_range: Limits = (0, 255),
         num_chains: int = 3,
         chain_depth: int = 3,
-        factor: Any = 0.3,
+        factor: Limits = 0.3,
         alpha: float = 1.0,
         all_ops: bool = True,
         interpolation: str = "bilinear",

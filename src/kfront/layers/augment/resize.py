@@ -12,7 +12,7 @@ from kfront.core.registry import serializable
 from kfront.core.spec import KerasTensor
 from kfront.core.typing import Seed, Tensor
 from kfront.layers.augment.geometry_base import boxes_in_pixels, boxes_of_pixels, with_channels
-from kfront.layers.augment.image_layer import Boxes, ImageData, ImageLayer, RandomImageLayer, Transformation
+from kfront.layers.augment.image_layer import Boxes, Extent, ImageData, ImageLayer, RandomImageLayer, Transformation
 from kfront.ops._images import larger, share, smaller, window
 from kfront.ops.random import uniform
 
@@ -21,7 +21,7 @@ __all__ = ["CenterCrop", "RandomCrop", "Resizing"]
 _METHODS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
 
 
-def _frame(size: Sequence[Any], target: tuple[int, int], crop: bool, pad: bool) -> tuple[tuple[Any, Any], ...]:
+def _frame(size: Sequence[Any], target: tuple[int, int], crop: bool, pad: bool) -> tuple[tuple[Extent, Extent], ...]:
     """Start and length, along both axes, of the window of an image that resizing to `target` shows."""
     (h, w), (th, tw) = size, target
     if not (crop or pad):

@@ -13,6 +13,7 @@ from kfront.layers.augment.color import BaseColor
 from kfront.layers.augment.image_layer import (
     ImageData,
     ImageLayer,
+    Limits,
     Transformation,
     back,
     number_pair,
@@ -20,6 +21,7 @@ from kfront.layers.augment.image_layer import (
     per_image,
     rescaled,
 )
+from kfront.layers.options import IntOrInts
 from kfront.ops.elementwise import dtype_of
 from kfront.ops.segment import segment_sum
 
@@ -61,7 +63,7 @@ class AutoContrast(BaseTone):
 
     _USE_BASE_FACTOR = False
 
-    def __init__(self, value_range: Any = (0, 255), **kwargs: Any) -> None:
+    def __init__(self, value_range: Limits = (0, 255), **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._store(locals())
 
@@ -78,7 +80,7 @@ class AutoContrast(BaseTone):
         return ops.where(wide, ops.clip(stretched, bottom, top), x)
 
 
-def _bits(layer: RandomPosterization, name: str, value: Any) -> tuple[float, float]:
+def _bits(layer: RandomPosterization, name: str, value: object) -> tuple[float, float]:
     low, high = number_pair("RandomPosterization", name, value, *layer._FACTOR_BOUNDS)
     return max(low, 1), high
 
@@ -116,7 +118,12 @@ class RandomPosterization(BaseColor):
     _normalise = normalisers(factor=_bits)
 
     def __init__(
-        self, factor: Any, value_range: Any = (0, 255), data_format: str | None = None, seed: Seed = None, **kwargs: Any
+        self,
+        factor: Limits,
+        value_range: Limits = (0, 255),
+        data_format: str | None = None,
+        seed: Seed = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**base_arguments(locals()))
         self._store(locals())
@@ -169,9 +176,9 @@ class Solarization(BaseColor):
 
     def __init__(
         self,
-        addition_factor: Any = 0.0,
-        threshold_factor: Any = 0.0,
-        value_range: Any = (0, 255),
+        addition_factor: Limits = 0.0,
+        threshold_factor: Limits = 0.0,
+        value_range: Limits = (0, 255),
         seed: Seed = None,
         **kwargs: Any,
     ) -> None:
@@ -238,7 +245,7 @@ class BaseHistogram(BaseTone):
         """Equalized planes of shape (batch, channels, height, width), with values from 0 to 255."""
         raise NotImplementedError
 
-    def _result(self, images: Tensor, values: Any) -> Tensor:
+    def _result(self, images: Tensor, values: Tensor) -> Tensor:
         """The values in the dtype of the result."""
         raise NotImplementedError
 
@@ -270,7 +277,7 @@ class Equalization(BaseHistogram):
     _normalise = normalisers(bins=positive)
 
     def __init__(
-        self, value_range: Any = (0, 255), bins: int = 256, data_format: str | None = None, **kwargs: Any
+        self, value_range: Limits = (0, 255), bins: int = 256, data_format: str | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**base_arguments(locals()))
         self._store(locals())
@@ -291,7 +298,7 @@ class Equalization(BaseHistogram):
         mapped = ops.take_along_axis(ops.clip(table, 0.0, 255.0), levels, axis=1)
         return ops.reshape(ops.where(ops.greater(rest, 0), mapped, flat), ops.shape(planes))
 
-    def _result(self, images: Tensor, values: Any) -> Tensor:
+    def _result(self, images: Tensor, values: Tensor) -> Tensor:
         return self._computed(values)
 
 
@@ -336,16 +343,16 @@ class ContrastLimitedAdaptiveHistogramEqualization(BaseHistogram):
 
     def __init__(
         self,
-        value_range: Any = (0, 255),
+        value_range: Limits = (0, 255),
         clip_limit: float = 4.0,
-        tile_grid_size: Any = (8, 8),
+        tile_grid_size: IntOrInts = (8, 8),
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**base_arguments(locals()))
         self._store(locals())
 
-    def _result(self, images: Tensor, values: Any) -> Tensor:
+    def _result(self, images: Tensor, values: Tensor) -> Tensor:
         return back(values, images)
 
     def _equalized(self, planes: Tensor) -> Tensor:
@@ -394,13 +401,13 @@ def _ceil_div(a: Any, b: int) -> Any:
     return (a + b - 1) // b
 
 
-def _mirrored(places: Any, size: Any) -> Tensor:
+def _mirrored(places: Tensor, size: Any) -> Tensor:
     """Places beyond the end of an axis, led back as in a mirror that repeats the edge."""
     turn = ops.mod(places, 2 * size)
     return ops.minimum(turn, ops.subtract(2 * size - 1, turn))
 
 
-def _neighbours(size: Any, step: Any, tiles: int) -> list[tuple[Any, Any]]:
+def _neighbours(size: IntOrInts, step: Any, tiles: int) -> list[tuple[Tensor, Tensor]]:
     """For each place on an axis the two tiles whose centers it lies between, with their weights."""
     at = ops.divide(ops.cast(ops.arange(size), "float32"), ops.cast(step, "float32"))
     at = ops.clip(ops.subtract(at, 0.5), 0.0, tiles - 1.0)

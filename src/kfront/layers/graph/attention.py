@@ -9,6 +9,7 @@ from kfront.core.options import between, normalisers, positive
 from kfront.core.registry import serializable
 from kfront.core.rng import SeedGenerator
 from kfront.core.typing import Activation, ActivationLike, InitializerLike, RegularizerLike, Seed, Tensor
+from kfront.core.variable import Variable
 from kfront.layers.graph.base import CALL_DOC, UNWRITTEN, Edges, MessagePassing, flag
 from kfront.layers.options import documented
 from kfront.ops.random import dropout
@@ -59,7 +60,7 @@ class _Attention(MessagePassing):
     bias_initializer: InitializerLike
     kernel_regularizer: RegularizerLike
     bias_regularizer: RegularizerLike
-    bias: Any = None
+    bias: Variable | None = None
     concat: bool
     dropout: float
     negative_slope: float
@@ -116,11 +117,11 @@ class _Attention(MessagePassing):
     def _leaky(self, x: Tensor) -> Tensor:
         return ops.leaky_relu(x, negative_slope=self.negative_slope)
 
-    def _scored(self, x: Tensor, edges: Edges) -> tuple[Any, Any]:
+    def _scored(self, x: Tensor, edges: Edges) -> tuple[Tensor, Tensor]:
         """(values of the nodes (nodes, heads, units), scores of the edges (edges, heads))."""
         raise NotImplementedError
 
-    def propagate(self, x: Tensor, edges: Edges, extra: list[Any], training: bool) -> Tensor:
+    def propagate(self, x: Tensor, edges: Edges, extra: list[Tensor], training: bool) -> Tensor:
         """New features of all nodes."""
         values, scores = self._scored(x, edges)
         weights = edges.softmax(scores)
@@ -142,13 +143,13 @@ class GATConv(_Attention):
     source_attention: Any = None
     target_attention: Any = None
 
-    def _build(self, features: int, extra: list[Any]) -> None:
+    def _build(self, features: int, extra: list[int]) -> None:
         self.kernel = self._kernel("kernel", (features, self.heads * self.units))
         self.source_attention = self._kernel("source_attention", (self.heads, self.units))
         self.target_attention = self._kernel("target_attention", (self.heads, self.units))
         self._add_bias()
 
-    def _scored(self, x: Tensor, edges: Edges) -> tuple[Any, Any]:
+    def _scored(self, x: Tensor, edges: Edges) -> tuple[Tensor, Tensor]:
         values = self._projected(x, self.kernel)
         parts = [
             ops.sum(ops.multiply(values, a.value), axis=-1) for a in (self.source_attention, self.target_attention)
@@ -176,14 +177,14 @@ class GATv2Conv(_Attention):
         super().__init__(units, heads, **kwargs)
         self._store(locals())
 
-    def _build(self, features: int, extra: list[Any]) -> None:
+    def _build(self, features: int, extra: list[int]) -> None:
         self.kernel = self._kernel("kernel", (features, self.heads * self.units))
         if not self.share_weights:
             self.target_kernel = self._kernel("target_kernel", (features, self.heads * self.units))
         self.attention = self._kernel("attention", (self.heads, self.units))
         self._add_bias()
 
-    def _scored(self, x: Tensor, edges: Edges) -> tuple[Any, Any]:
+    def _scored(self, x: Tensor, edges: Edges) -> tuple[Tensor, Tensor]:
         values = self._projected(x, self.kernel)
         ends = values if self.share_weights else self._projected(x, self.target_kernel)
         hidden = self._leaky(ops.add(edges.from_sources(values), edges.from_targets(ends)))

@@ -10,7 +10,7 @@ from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.options import Option, normalisers, one_of
 from kfront.core.registry import serializable
 from kfront.core.typing import Shape, Tensor
-from kfront.layers.options import OptionLayer, documented
+from kfront.layers.options import OptionLayer, documented, known_axis
 from kfront.ops.elementwise import dtype_of
 from kfront.ops.shape import dim
 
@@ -32,7 +32,7 @@ CALL_DOC = """
 UNWRITTEN = Option(one_of(*AGGREGATIONS), write=None)  # of `aggregate`, for layers that have it fixed
 
 
-def flag(layer: OptionLayer, name: str, value: Any) -> bool:
+def flag(layer: OptionLayer, name: str, value: object) -> bool:
     """The value as a bool."""
     return bool(value)
 
@@ -178,9 +178,9 @@ class MessagePassing(OptionLayer):
 
     def build(self, input_shape: Sequence[Shape]) -> None:
         """Create the weights."""
-        self._build(self._check(input_shape)[0][-1], [s[-1] for s in input_shape[2:]])
+        self._build(self._check(input_shape)[0][-1], [known_axis(self.name, s) for s in input_shape[2:]])
 
-    def _build(self, features: int, extra: list[Any]) -> None:
+    def _build(self, features: int, extra: list[int]) -> None:
         """Create the weights for that number of node features, and last axes of further inputs."""
 
     def call(self, inputs: Sequence[Tensor], mask: Tensor | None = None, training: bool | None = None) -> Tensor:
@@ -197,7 +197,7 @@ class MessagePassing(OptionLayer):
             out = ops.multiply(out, ops.expand_dims(ops.cast(ops.reshape(mask, (-1,)), dtype_of(out)), 1))
         return ops.reshape(out, (*ops.shape(x)[:-1], out.shape[-1])) if len(shapes[0]) == 3 else out
 
-    def propagate(self, x: Tensor, edges: Edges, extra: list[Any], training: bool) -> Tensor:
+    def propagate(self, x: Tensor, edges: Edges, extra: list[Tensor], training: bool) -> Tensor:
         """New features of all nodes.
 
         Args:
@@ -208,7 +208,7 @@ class MessagePassing(OptionLayer):
         """
         return self.update(x, edges.aggregate(self.message(x, edges, extra), self.aggregate))
 
-    def message(self, x: Tensor, edges: Edges, extra: list[Any]) -> Tensor:
+    def message(self, x: Tensor, edges: Edges, extra: list[Tensor]) -> Tensor:
         """What edges carry, a tensor of shape (edges, ...)."""
         return edges.from_sources(x)
 
@@ -238,7 +238,7 @@ class MessagePassing(OptionLayer):
         )
 
 
-def weights_of_edges(who: str, edges: Edges, extra: list[Any], dtype: str) -> Tensor:
+def weights_of_edges(who: str, edges: Edges, extra: list[Tensor], dtype: str) -> Tensor:
     """The weight of each edge, (edges,): those given as a third input of shape (..., edges), 1 otherwise."""
     if not extra:
         return ops.ones_like(edges.targets, dtype=dtype)

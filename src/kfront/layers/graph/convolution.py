@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 from kfront import ops
 from kfront.core.codec import deserialize_keras_object, serialize_keras_object
@@ -10,6 +10,7 @@ from kfront.core.errors import ArgumentTypeError, ShapeError
 from kfront.core.options import normalisers, positive
 from kfront.core.registry import serializable
 from kfront.core.typing import Activation, ActivationLike, Config, InitializerLike, RegularizerLike, Tensor
+from kfront.core.variable import Variable
 from kfront.layers.base import Layer
 from kfront.layers.graph.base import CALL_DOC, UNWRITTEN, Edges, MessagePassing, flag, weights_of_edges
 from kfront.layers.options import documented
@@ -42,7 +43,7 @@ class _Convolution(MessagePassing):
     bias_initializer: InitializerLike
     kernel_regularizer: RegularizerLike
     bias_regularizer: RegularizerLike
-    bias: Any = None
+    bias: Variable | None = None
 
     def _width(self, features: int) -> int:
         return self.units
@@ -115,11 +116,11 @@ class GCNConv(_Convolution):
         self._store(locals())
         self.__dict__["_loops"] = self.self_loops
 
-    def _build(self, features: int, extra: list[Any]) -> None:
+    def _build(self, features: int, extra: list[int]) -> None:
         self.kernel = self._kernel("kernel", (features, self.units))
         self._add_bias()
 
-    def propagate(self, x: Tensor, edges: Edges, extra: list[Any], training: bool) -> Tensor:
+    def propagate(self, x: Tensor, edges: Edges, extra: list[Tensor], training: bool) -> Tensor:
         """New features of all nodes."""
         weight = weights_of_edges(self.name, edges, extra, dtype_of(x))
         degree = edges.sum(weight)
@@ -167,7 +168,7 @@ class SAGEConv(_Convolution):
         super().__init__(aggregate=aggregate, **kwargs)
         self._store(locals())
 
-    def _build(self, features: int, extra: list[Any]) -> None:
+    def _build(self, features: int, extra: list[int]) -> None:
         self.kernel = self._kernel("kernel", (features, self.units))
         self.neighbour_kernel = self._kernel("neighbour_kernel", (features, self.units))
         self._add_bias()
@@ -218,7 +219,7 @@ class GINConv(MessagePassing):
         self._first_epsilon = float(epsilon)
         self.epsilon = float(epsilon)
 
-    def _build(self, features: int, extra: list[Any]) -> None:
+    def _build(self, features: int, extra: list[int]) -> None:
         if self.train_epsilon:
             first = self._first_epsilon
             self.epsilon = self.add_weight(
@@ -241,7 +242,7 @@ class GINConv(MessagePassing):
         return {**super().get_config(), **own}
 
     @classmethod
-    def from_config(cls, config: Config) -> Any:
+    def from_config(cls, config: Config) -> Self:
         """A layer from its config."""
         config = dict(config)
         if isinstance(config.get("layer"), dict):
@@ -303,7 +304,7 @@ class EdgeConditionedConv(_Convolution):
             )
         return shapes
 
-    def _build(self, features: int, extra: list[Any]) -> None:
+    def _build(self, features: int, extra: list[int]) -> None:
         (width,) = extra
         if self.hidden_units is not None:
             self.hidden_kernel = self._kernel("hidden_kernel", (width, self.hidden_units))
@@ -314,7 +315,7 @@ class EdgeConditionedConv(_Convolution):
         self.kernel = self._kernel("kernel", (features, self.units))
         self._add_bias()
 
-    def message(self, x: Tensor, edges: Edges, extra: list[Any]) -> Tensor:
+    def message(self, x: Tensor, edges: Edges, extra: list[Tensor]) -> Tensor:
         """The sources' features through the matrix of each edge."""
         given = extra[0]
         if self.hidden_kernel is not None:

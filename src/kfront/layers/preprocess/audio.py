@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ _STEADY = 1e-7  # least magnitude that a logarithm is taken of
 _WINDOW = Option(write=lambda value: value if value is None or isinstance(value, str) else np.asarray(value).tolist())
 
 
-def _positive_or_none(layer: DataLayer, name: str, value: Any) -> int | None:
+def _positive_or_none(layer: DataLayer, name: str, value: object) -> int | None:
     return None if value is None else positive(layer, name, value)
 
 
@@ -90,7 +91,7 @@ class MelSpectrogram(DataLayer):
         fft_length: int = 2048,
         sequence_stride: int = 512,
         sequence_length: int | None = None,
-        window: Any = "hann",
+        window: str | Sequence[float] | None = "hann",
         sampling_rate: int = 16000,
         num_mel_bins: int = 128,
         min_freq: float = 20.0,
@@ -242,7 +243,7 @@ class STFTSpectrogram(DataLayer):
         frame_length: int = 256,
         frame_step: int | None = None,
         fft_length: int | None = None,
-        window: Any = "hann",
+        window: str | Sequence[float] | None = "hann",
         periodic: bool = False,
         scaling: str | None = "density",
         padding: str = "valid",

@@ -17,7 +17,7 @@ from kfront.layers.preprocess.encoding import MODES, check_sparse, encode, encod
 __all__ = ["CategoryEncoding"]
 
 
-def _known_count(layer: CategoryEncoding, name: str, value: Any) -> int:
+def _known_count(layer: CategoryEncoding, name: str, value: object) -> int:
     if value is None:
         raise ArgumentError(
             "[CategoryEncoding] expected `num_tokens`, got None; where the number of classes is not known, learn "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -203,7 +203,7 @@ class Discretization(DataLayer):
         return {**self._stored_options(), "name": self.name, "dtype": self.dtype}
 
     @classmethod
-    def from_config(cls, config: Config) -> Any:
+    def from_config(cls, config: Config) -> Self:
         """A layer from its config; boundaries that were learned come with the number of bins."""
         config = dict(config)
         config.pop("trainable", None)

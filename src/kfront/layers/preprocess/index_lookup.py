@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 from kfront.core import guard
 from kfront.core.errors import ArgumentError, NotBuiltError
 from kfront.core.options import normalisers, one_of, positive
-from kfront.core.typing import Config, Shape
+from kfront.core.typing import Config, Shape, TensorLike
 from kfront.layers.preprocess.adapting import host_array, host_batches
 from kfront.layers.preprocess.encoding import check_sparse, encode_host, encoded_shape
 from kfront.layers.preprocess.hashing import SALT
@@ -158,7 +159,7 @@ class IndexLookup(HostLayer):
         """The number of indices, special tokens included."""
         return len(self._specials()) + len(self._tokens or ())
 
-    def set_vocabulary(self, vocabulary: Any, idf_weights: Any = None) -> None:
+    def set_vocabulary(self, vocabulary: Any, idf_weights: TensorLike | str | None = None) -> None:
         """Set the tokens, and with output mode "tf_idf" their weights.
 
         Args:
@@ -345,7 +346,7 @@ class IndexLookup(HostLayer):
         tokens = self._tokens or [" "]
         return tokens[-1] != "" and not any("\n" in t or "\r" in t for t in tokens if isinstance(t, str))
 
-    def save_assets(self, dir_path: Any) -> None:
+    def save_assets(self, dir_path: str | os.PathLike[str]) -> None:
         """Write the vocabulary, one token a line, and weights of tokens into a folder."""
         if self.input_vocabulary is not None or self._tokens is None or not self._lines_hold():
             return
@@ -354,7 +355,7 @@ class IndexLookup(HostLayer):
         if self._idf is not None:
             Path(dir_path, _IDF_FILE).write_text("\n".join(map(repr, self._idf.tolist())))
 
-    def load_assets(self, dir_path: Any) -> None:
+    def load_assets(self, dir_path: str | os.PathLike[str]) -> None:
         """Read what `save_assets` or Keras wrote."""
         file = Path(dir_path, _FILE)
         if self.input_vocabulary is not None or not file.is_file():

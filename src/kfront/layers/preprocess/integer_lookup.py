@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from kfront import ops
 from kfront.core.errors import ArgumentError
 from kfront.core.registry import serializable
-from kfront.core.typing import Backend
+from kfront.core.typing import Backend, TensorLike
 from kfront.layers.preprocess import hash_functions
 from kfront.layers.preprocess.adapting import host_array
 from kfront.layers.preprocess.encoding import encode
@@ -70,15 +71,15 @@ class IntegerLookup(IndexLookup):
         num_oov_indices: int = 1,
         mask_token: int | None = None,
         oov_token: int = -1,
-        vocabulary: Any = None,
+        vocabulary: TensorLike | str | None = None,
         vocabulary_dtype: str = "int64",
-        idf_weights: Any = None,
+        idf_weights: TensorLike | str | None = None,
         invert: bool = False,
         output_mode: str = "int",
         sparse: bool = False,
         pad_to_max_tokens: bool = False,
         oov_method: str = "floormod",
-        salt: Any = None,
+        salt: int | Sequence[int] | None = None,
         name: str | None = None,
         **kwargs: Any,
     ) -> None:

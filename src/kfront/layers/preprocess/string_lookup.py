@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from kfront.core.errors import ArgumentError
 from kfront.core.registry import serializable
-from kfront.core.typing import Config
+from kfront.core.typing import Config, TensorLike
 from kfront.layers.preprocess import hash_functions
 from kfront.layers.preprocess.byte_table import ByteTable
 from kfront.layers.preprocess.index_lookup import DROPPED, MISSING, IndexLookup
@@ -98,15 +99,15 @@ class StringLookup(IndexLookup):
         num_oov_indices: int = 1,
         mask_token: str | None = None,
         oov_token: str = "[UNK]",
-        vocabulary: Any = None,
-        idf_weights: Any = None,
+        vocabulary: TensorLike | str | None = None,
+        idf_weights: TensorLike | str | None = None,
         invert: bool = False,
         output_mode: str = "int",
         pad_to_max_tokens: bool = False,
         sparse: bool = False,
         encoding: str = "utf-8",
         name: str | None = None,
-        salt: Any = None,
+        salt: int | Sequence[int] | None = None,
         **kwargs: Any,
     ) -> None:
         method = kwargs.pop("oov_method", "floormod")

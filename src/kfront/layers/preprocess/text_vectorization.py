@@ -6,6 +6,7 @@ Whatever can be is done on UTF-8 bytes: one `bytes.translate` and one `bytes.spl
 from __future__ import annotations
 
 import itertools
+import os
 import string
 from collections import Counter
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from kfront.core.codec import serialize_keras_object
 from kfront.core.errors import ArgumentError, ShapeError, UnsupportedError
 from kfront.core.options import Option, normalisers, one_of, positive
 from kfront.core.registry import serializable
-from kfront.core.typing import Config, Shape
+from kfront.core.typing import Config, Shape, TensorLike
 from kfront.layers.preprocess.adapting import host_array, host_batches
 from kfront.layers.preprocess.host_layer import HostLayer
 from kfront.layers.preprocess.index_lookup import DROPPED, MODES
@@ -114,8 +115,8 @@ class TextVectorization(HostLayer):
         output_mode: str = "int",
         output_sequence_length: int | None = None,
         pad_to_max_tokens: bool = False,
-        vocabulary: Any = None,
-        idf_weights: Any = None,
+        vocabulary: TensorLike | str | None = None,
+        idf_weights: TensorLike | str | None = None,
         sparse: bool = False,
         ragged: bool = False,
         encoding: str = "utf-8",
@@ -276,7 +277,7 @@ class TextVectorization(HostLayer):
         """The number of indices, special tokens included."""
         return self._lookup_layer.vocabulary_size()
 
-    def set_vocabulary(self, vocabulary: Any, idf_weights: Any = None) -> None:
+    def set_vocabulary(self, vocabulary: Any, idf_weights: TensorLike | str | None = None) -> None:
         """Set the words, and with output mode "tf_idf" their weights; see `StringLookup.set_vocabulary`."""
         self._lookup_layer.set_vocabulary(vocabulary, idf_weights)
 
@@ -387,11 +388,11 @@ class TextVectorization(HostLayer):
         shapes = self._build_shapes
         return {"input_shape": shapes[0][0]} if shapes is not None and shapes[0] else None
 
-    def save_assets(self, dir_path: Any) -> None:
+    def save_assets(self, dir_path: str | os.PathLike[str]) -> None:
         """Write the vocabulary into a folder."""
         self._lookup_layer.save_assets(dir_path)
 
-    def load_assets(self, dir_path: Any) -> None:
+    def load_assets(self, dir_path: str | os.PathLike[str]) -> None:
         """Read what `save_assets` or Keras wrote."""
         self._lookup_layer.load_assets(dir_path)
 
