@@ -51,6 +51,8 @@ class Activation(_Elementwise):
         activation: name or function.
         **kwargs: name, trainable, dtype.
 
+    Input: floating tensor of any shape. Output: tensor of the same shape and dtype.
+
     Example:
 
     >>> import kfront
@@ -79,6 +81,8 @@ class ReLU(_Elementwise):
         negative_slope: slope below the threshold.
         threshold: where the unit begins to pass its input on.
         **kwargs: name, trainable, dtype.
+
+    Input: floating tensor of any shape. Output: tensor of the same shape and dtype.
 
     Raises:
         ArgumentError: if a number is negative.
@@ -120,6 +124,8 @@ class LeakyReLU(_Elementwise):
         negative_slope: slope below zero.
         **kwargs: name, trainable, dtype.
 
+    Input: floating tensor of any shape. Output: tensor of the same shape and dtype.
+
     Raises:
         ArgumentError: if the slope is negative.
 
@@ -151,6 +157,8 @@ class ELU(_Elementwise):
     Args:
         alpha: the value approached far below zero is -alpha.
         **kwargs: name, trainable, dtype.
+
+    Input: floating tensor of any shape. Output: tensor of the same shape and dtype.
 
     Reference: Clevert et al., 2016, https://arxiv.org/abs/1511.07289.
 
@@ -189,6 +197,8 @@ class PReLU(OptionLayer):
         alpha_constraint: function applied to alpha after each update.
         shared_axes: axes (the batch is axis 0) along which one alpha serves all, such as [1, 2] for images.
         **kwargs: name, trainable, dtype.
+
+    Input: floating tensor of shape (batch, ...). Output: tensor of the same shape and dtype.
 
     Reference: He et al., 2015, https://arxiv.org/abs/1502.01852.
 
@@ -251,6 +261,11 @@ class Softmax(_Elementwise):
         **kwargs: name, trainable, dtype.
 
     Call arguments: `inputs`; `mask`, bool tensor of their shape, False at elements that get no share.
+
+    Input: floating tensor of any shape. Output: tensor of the same shape and dtype.
+
+    Raises:
+        ShapeError: if the mask does not have the shape of the inputs.
 
     Example:
 

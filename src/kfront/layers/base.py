@@ -91,6 +91,11 @@ class Layer(Owner, Unquantized, Operation):
         autocast: whether floating inputs are cast to the compute dtype.
         name: its name, without "/"; made from the class name if None.
 
+    Input and output: those of `call`, which a subclass defines.
+
+    Raises:
+        ArgumentError: for an unknown argument, or a name with "/".
+
     Attributes:
         built: whether the weights exist.
         supports_masking: whether masks pass through it.

@@ -238,6 +238,9 @@ _CONV = """
         kernel_regularizer: function of the kernel that is added to the loss.
         kernel_constraint: function applied to the kernel after each update.<common>
 
+    Input: tensor of shape (batch, {axes}, channels), or (batch, channels, {axes}) with "channels_first". Output: tensor
+    of the same rank and layout, with filters channels.
+
     Attributes:
         kernel: Variable of shape (*kernel_size, channels / groups, filters).
         bias: Variable of shape (filters,), or None.
@@ -368,6 +371,9 @@ _TRANSPOSE = """
         kernel_regularizer: function of the kernel that is added to the loss.
         kernel_constraint: function applied to the kernel after each update.<common>
 
+    Input: tensor of shape (batch, {axes}, channels), or (batch, channels, {axes}) with "channels_first". Output: tensor
+    of the same rank and layout, with filters channels.
+
     Attributes:
         kernel: Variable of shape (*kernel_size, filters, channels).
         bias: Variable of shape (filters,), or None.
@@ -483,6 +489,9 @@ _DEPTHWISE = """
         depthwise_regularizer: function of the kernel that is added to the loss.
         depthwise_constraint: function applied to the kernel after each update.<common>
 
+    Input: tensor of shape (batch, {axes}, channels), or (batch, channels, {axes}) with "channels_first". Output: tensor
+    of the same rank and layout, with channels * depth_multiplier channels.
+
     Attributes:
         kernel: Variable of shape (*kernel_size, channels, depth_multiplier).
         bias: Variable of shape (channels * depth_multiplier,), or None.
@@ -578,6 +587,9 @@ _SEPARABLE = """
         depthwise_initializer, pointwise_initializer: first values of the kernels.
         depthwise_regularizer, pointwise_regularizer: functions of the kernels that are added to the loss.
         depthwise_constraint, pointwise_constraint: functions applied to the kernels after each update.<common>
+
+    Input: tensor of shape (batch, {axes}, channels), or (batch, channels, {axes}) with "channels_first". Output: tensor
+    of the same rank and layout, with filters channels.
 
     Attributes:
         depthwise_kernel: Variable of shape (*kernel_size, channels, depth_multiplier).

@@ -350,6 +350,12 @@ class Lambda(Layer):
         arguments: dict of further keyword arguments of the function.
         **kwargs: name, trainable, dtype.
 
+    Input: what the function takes. Output: what it returns.
+
+    Raises:
+        ArgumentTypeError: if `function` is not callable.
+        SavingError: by `get_config`, if the function is anonymous.
+
     Example:
 
     >>> import kfront

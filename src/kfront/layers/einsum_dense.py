@@ -93,6 +93,8 @@ class EinsumDense(Quantizable):
         quantization_config: how `quantize` and a quantized dtype policy quantize the kernel; their default if None.
         **kwargs: activity_regularizer, name, trainable, dtype.
 
+    Input: tensor whose axes are those of the first term of `equation`. Output: tensor of shape (batch, *output_shape).
+
     Attributes:
         kernel: Variable; its axes are those of the equation's second term.
         bias: Variable, or None.

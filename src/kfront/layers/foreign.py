@@ -50,6 +50,8 @@ class TorchModuleWrapper(_OfEngine):
         output_shape: shape of the output, None for unknown sizes; worked out by torch if None.
         **kwargs: trainable, dtype.
 
+    Input and output: those of the module.
+
     Attributes:
         module: the module.
 
@@ -345,12 +347,23 @@ class FlaxLayer(_OfJax):
         variables: dict of collections as `Module.init` returns, for linen; made when the layer is built if None.
         **kwargs: name, trainable, dtype, seed.
 
+    Call arguments: `inputs`, what the module takes; `training`. Returns what the module returns.
+
     Attributes:
         module: the module.
 
     Raises:
         ArgumentTypeError: if `module` is of neither kind.
         UnsupportedError: on an engine other than JAX and TensorFlow, or without Flax.
+
+    Example:
+
+    >>> import kfront
+    >>> from flax import linen
+    >>> with kfront.backend_scope("jax"):
+    ...     layer = kfront.layers.FlaxLayer(linen.Dense(2))
+    ...     tuple(layer(kfront.ops.ones((4, 3))).shape)
+    (4, 2)
     """
 
     def __init__(self, module: Any, method: Any = None, variables: Any = None, **kwargs: Any) -> None:
@@ -404,10 +417,21 @@ class TFSMLayer(_OfEngine):
 
     Call arguments: `inputs`, one tensor or nested ones; `training`.
 
+    Returns what the function returns.
+
     Raises:
         ArgumentError: if there is no such folder or function.
         UnsupportedError: on an engine other than TensorFlow.
         UnsafeFileError: if the path comes from a file or config: a SavedModel holds code.
+
+    Example:
+
+    >>> import tempfile, kfront
+    >>> with kfront.backend_scope("tensorflow"), tempfile.TemporaryDirectory() as folder:
+    ...     model = kfront.Sequential([kfront.Input((3,)), kfront.layers.Dense(2)])
+    ...     model.export(folder, verbose=False)
+    ...     tuple(kfront.layers.TFSMLayer(folder)(kfront.ops.ones((4, 3))).shape)
+    (4, 2)
     """
 
     _kind = "savedmodel"

@@ -28,6 +28,17 @@ class InputLayer(Layer):
         input_tensor: an existing KerasTensor to stand for the input.
         optional: whether None may be passed.
         name: the layer's name.
+
+    Output: a KerasTensor of shape ``batch_shape``; the layer is not called, `Input` returns it.
+
+    Raises:
+        ArgumentError: unless one of `shape` and `batch_shape` is given, or if `input_tensor` is no KerasTensor.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.layers.InputLayer(shape=(3,)).batch_shape
+    (None, 3)
     """
 
     batch_shape: tuple[int | None, ...] = ()

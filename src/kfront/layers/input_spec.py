@@ -27,6 +27,21 @@ class InputSpec:
         allow_last_axis_squeeze: whether a last axis of size 1 may be missing or added.
         name: the input's name.
         optional: whether None may be passed.
+
+    Raises:
+        ArgumentError: if `axes` is no dict of ints, or names an axis beyond the rank.
+
+    Example:
+
+    >>> import kfront
+    >>> class Flat(kfront.layers.Layer):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.input_spec = kfront.layers.InputSpec(ndim=2, axes={-1: 3})
+    ...     def call(self, inputs):
+    ...         return inputs
+    >>> tuple(Flat()(kfront.ops.ones((2, 3))).shape)
+    (2, 3)
     """
 
     def __init__(

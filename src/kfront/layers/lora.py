@@ -17,7 +17,7 @@ __all__ = ["LoraLayer", "LowRankWeight"]
 
 
 class LowRankWeight(DerivedWeight):
-    """Stands for ``base + scale * a @ b`` where a layer reads its weight.
+    """The weight ``base + scale * a @ b``, computed when it is read.
 
     Args:
         base: the frozen Variable.

@@ -415,6 +415,19 @@ def add(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
     Args:
         inputs: list of tensors.
         **kwargs: of the layer.
+
+    Returns:
+        tensor of the broadcast shape.
+
+    Raises:
+        ShapeError: if the shapes do not fit together.
+
+    Example:
+
+    >>> import kfront
+    >>> x, y = kfront.ops.convert_to_tensor([[4.0]]), kfront.ops.convert_to_tensor([[2.0]])
+    >>> float(kfront.layers.add([x, y])[0, 0])
+    6.0
     """
     return _functional(Add, inputs, **kwargs)
 
@@ -425,6 +438,19 @@ def subtract(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
     Args:
         inputs: list of two tensors.
         **kwargs: of the layer.
+
+    Returns:
+        tensor of the broadcast shape.
+
+    Raises:
+        ShapeError: if the shapes do not fit together.
+
+    Example:
+
+    >>> import kfront
+    >>> x, y = kfront.ops.convert_to_tensor([[4.0]]), kfront.ops.convert_to_tensor([[2.0]])
+    >>> float(kfront.layers.subtract([x, y])[0, 0])
+    2.0
     """
     return _functional(Subtract, inputs, **kwargs)
 
@@ -435,6 +461,19 @@ def multiply(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
     Args:
         inputs: list of tensors.
         **kwargs: of the layer.
+
+    Returns:
+        tensor of the broadcast shape.
+
+    Raises:
+        ShapeError: if the shapes do not fit together.
+
+    Example:
+
+    >>> import kfront
+    >>> x, y = kfront.ops.convert_to_tensor([[4.0]]), kfront.ops.convert_to_tensor([[2.0]])
+    >>> float(kfront.layers.multiply([x, y])[0, 0])
+    8.0
     """
     return _functional(Multiply, inputs, **kwargs)
 
@@ -445,6 +484,19 @@ def average(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
     Args:
         inputs: list of tensors.
         **kwargs: of the layer.
+
+    Returns:
+        tensor of the broadcast shape.
+
+    Raises:
+        ShapeError: if the shapes do not fit together.
+
+    Example:
+
+    >>> import kfront
+    >>> x, y = kfront.ops.convert_to_tensor([[4.0]]), kfront.ops.convert_to_tensor([[2.0]])
+    >>> float(kfront.layers.average([x, y])[0, 0])
+    3.0
     """
     return _functional(Average, inputs, **kwargs)
 
@@ -455,6 +507,19 @@ def maximum(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
     Args:
         inputs: list of tensors.
         **kwargs: of the layer.
+
+    Returns:
+        tensor of the broadcast shape.
+
+    Raises:
+        ShapeError: if the shapes do not fit together.
+
+    Example:
+
+    >>> import kfront
+    >>> x, y = kfront.ops.convert_to_tensor([[4.0]]), kfront.ops.convert_to_tensor([[2.0]])
+    >>> float(kfront.layers.maximum([x, y])[0, 0])
+    4.0
     """
     return _functional(Maximum, inputs, **kwargs)
 
@@ -465,6 +530,19 @@ def minimum(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
     Args:
         inputs: list of tensors.
         **kwargs: of the layer.
+
+    Returns:
+        tensor of the broadcast shape.
+
+    Raises:
+        ShapeError: if the shapes do not fit together.
+
+    Example:
+
+    >>> import kfront
+    >>> x, y = kfront.ops.convert_to_tensor([[4.0]]), kfront.ops.convert_to_tensor([[2.0]])
+    >>> float(kfront.layers.minimum([x, y])[0, 0])
+    2.0
     """
     return _functional(Minimum, inputs, **kwargs)
 
@@ -476,6 +554,18 @@ def concatenate(inputs: Sequence[Tensor], axis: int = -1, **kwargs: Any) -> Any:
         inputs: list of tensors.
         axis: the axis.
         **kwargs: of the layer.
+
+    Returns:
+        tensor with the sum of the sizes on `axis`.
+
+    Raises:
+        ShapeError: if the shapes do not fit together.
+
+    Example:
+
+    >>> import kfront
+    >>> tuple(kfront.layers.concatenate([kfront.ops.ones((2, 3)), kfront.ops.ones((2, 5))]).shape)
+    (2, 8)
     """
     return _functional(Concatenate, inputs, axis=axis, **kwargs)
 
@@ -487,5 +577,18 @@ def dot(inputs: Sequence[Tensor], axes: Any = -1, **kwargs: Any) -> Any:
         inputs: list of two tensors.
         axes: the axis of both, or a pair.
         **kwargs: of the layer.
+
+    Returns:
+        tensor of the axes left of the first and then of the second; of shape (batch, 1) if none are left.
+
+    Raises:
+        ShapeError: if the sizes on the axes differ.
+
+    Example:
+
+    >>> import kfront
+    >>> x, y = kfront.ops.convert_to_tensor([[1.0, 2.0]]), kfront.ops.convert_to_tensor([[3.0, 4.0]])
+    >>> float(kfront.layers.dot([x, y], axes=1)[0, 0])
+    11.0
     """
     return _functional(Dot, inputs, axes=axes, **kwargs)

@@ -126,6 +126,13 @@ class BatchNormalization(_Affine):
     Call arguments: `inputs`; `training`, whether to use (and average) the batch's statistics; `mask`, bool tensor of
     the leading axes of `inputs`, False at elements that do not count.
 
+    Output: tensor of the same shape and dtype.
+
+    Raises:
+        ArgumentError: for an unknown key of `renorm_clipping`.
+        ArgumentTypeError: if `axis` is not an int.
+        ShapeError: if a mask does not fit.
+
     Attributes:
         gamma, beta: Variables of shape (channels,), or None.
         moving_mean, moving_variance: Variables of shape (channels,), not trained.
@@ -292,6 +299,11 @@ class LayerNormalization(_Affine):
         beta_constraint, gamma_constraint: functions applied to the weights after each update.
         **kwargs: name, trainable, dtype.
 
+    Input: tensor of shape (batch, ...). Output: tensor of the same shape and dtype.
+
+    Raises:
+        ArgumentTypeError: if `axis` is neither an int nor a list of ints.
+
     Attributes:
         gamma, beta: Variables of the inputs' shape along `axis`, or None.
 
@@ -358,6 +370,11 @@ class RMSNormalization(OptionLayer):
         epsilon: added to the mean square.
         **kwargs: name, trainable, dtype.
 
+    Input: tensor of shape (batch, ...). Output: tensor of the same shape and dtype.
+
+    Raises:
+        ArgumentTypeError: if `axis` is neither an int nor a list of ints.
+
     Attributes:
         scale: Variable of the inputs' shape along `axis`.
 
@@ -410,6 +427,12 @@ class GroupNormalization(_Affine):
         beta_regularizer, gamma_regularizer: functions of the weights that are added to the loss.
         beta_constraint, gamma_constraint: functions applied to the weights after each update.
         **kwargs: name, trainable, dtype.
+
+    Input: tensor of shape (batch, ...). Output: tensor of the same shape and dtype.
+
+    Raises:
+        ArgumentError: if `groups` is neither a positive int nor -1.
+        ShapeError: if `groups` does not divide the number of channels.
 
     Attributes:
         gamma, beta: Variables of shape (channels,), or None.
@@ -486,6 +509,11 @@ class UnitNormalization(OptionLayer):
     Args:
         axis: axis or axes of one vector.
         **kwargs: name, trainable, dtype.
+
+    Input: tensor of shape (batch, ...). Output: tensor of the same shape and dtype.
+
+    Raises:
+        ArgumentTypeError: if `axis` is neither an int nor a list of ints.
 
     Example:
 

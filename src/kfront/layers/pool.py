@@ -39,10 +39,14 @@ __all__ = [
 
 _AXES = {1: "length", 2: "height, width", 3: "depth, height, width"}
 _SHAPES = {1: (2, 6, 3), 2: (2, 6, 6, 3), 3: (2, 6, 6, 6, 3)}
+_SAME_RANK = "of the same rank, with a number for each window"
+_CHANNELS = "of shape (batch, channels), or of the same rank with `keepdims`"
 _TAIL = """
         data_format: "channels_last" (batch, {axes}, channels) or "channels_first" (batch, channels, {axes}); the
             configured one if None.{more}
         **kwargs: name, trainable, dtype.
+
+    Input: tensor of rank {rank} in the layout of `data_format`. Output: tensor {output}.
 
     Raises:
         ArgumentError: if an option is not allowed.
@@ -57,8 +61,9 @@ _TAIL = """
     """
 
 
-def _doc(head: str, name: str, n: int, args: str, out: Any, more: str = "") -> str:
-    return (head + _TAIL).format(n=n, axes=_AXES[n], name=name, args=args, shape=_SHAPES[n], out=out, more=more)
+def _doc(head: str, name: str, n: int, args: str, output: str, out: Any, more: str = "") -> str:
+    options = {"n": n, "axes": _AXES[n], "name": name, "args": args, "shape": _SHAPES[n], "out": out, "more": more}
+    return (head + _TAIL).format(**options, rank=n + 2, output=output)
 
 
 # ---- windows ---------------------------------------------------------------------------------------------------------
@@ -120,7 +125,7 @@ def _windows(kind: str, what: str, n: int, pool: Any, init: Any) -> Any:
     name, head = f"{kind}Pooling{n}D", _WINDOW.format(what=what, es="is" if n == 1 else "es")
     out = (2, *(3,) * n, 3)
     body = {
-        "__doc__": _doc(head, name, n, "2", out),
+        "__doc__": _doc(head, name, n, "2", _SAME_RANK, out),
         "__module__": __name__,
         "rank": n,
         "_pool": staticmethod(pool),
@@ -177,7 +182,7 @@ _ADAPTIVE = """{what} of windows over {{n}} spatial ax{es} that are chosen so th
 def _adaptive(kind: str, what: str, n: int, pool: Any) -> Any:
     name, head = f"Adaptive{kind}Pooling{n}D", _ADAPTIVE.format(what=what, es="is" if n == 1 else "es")
     body = {
-        "__doc__": _doc(head, name, n, "4", (2, *(4,) * n, 3)),
+        "__doc__": _doc(head, name, n, "4", _SAME_RANK, (2, *(4,) * n, 3)),
         "__module__": __name__,
         "rank": n,
         "_pool": staticmethod(pool),
@@ -235,7 +240,7 @@ _KEEP = "\n        keepdims: whether the spatial axes stay, with length 1."
 def _over_all(kind: str, what: str, n: int, reduce: Any) -> Any:
     name, head = f"Global{kind}Pooling{n}D", _GLOBAL.format(what=what, es="is" if n == 1 else "es")
     body = {
-        "__doc__": _doc(head, name, n, "", (2, 3), _KEEP),
+        "__doc__": _doc(head, name, n, "", _CHANNELS, (2, 3), _KEEP),
         "__module__": __name__,
         "rank": n,
         "_reduce": staticmethod(reduce),
@@ -252,7 +257,7 @@ GlobalAveragePooling3D: Any = _over_all("Average", "Mean", 3, _mean)
 
 
 @serializable("keras.layers", None, "GlobalAvgPool1D")
-@documented(_doc("Args:", "GlobalAveragePooling1D", 1, "", (2, 3), _KEEP))
+@documented(_doc("Args:", "GlobalAveragePooling1D", 1, "", _CHANNELS, (2, 3), _KEEP))
 class GlobalAveragePooling1D(BaseGlobalPooling):
     """Mean over the spatial axis; steps that a mask leaves out do not count."""
 

@@ -1,8 +1,8 @@
 """Layers whose weight is kept in 8 or 4 bits, or that train in float8.
 
 A quantized weight is several Variables: the values, the scale, and with blocks the zero points and the block of each
-input. Where the layer reads the weight stands a `QuantizedWeight`, which gives it in floating point; so a layer that
-only stores its weight in few bits needs no other `call`, and low-rank adaptation works on top of it.
+input. The layer reads a `QuantizedWeight`, which computes the floating-point values; so a layer that only stores its
+weight in few bits needs no other `call`, and low-rank adaptation works on top of it.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class Layout:
 
 
 class QuantizedWeight(DerivedWeight):
-    """Stands for a weight in floating point where a layer reads it.
+    """A weight whose floating-point values are computed from stored integers when it is read.
 
     Args:
         layout: how the weight is cut up.

@@ -514,6 +514,10 @@ def _doc(name: str, options: str, more: str = "", forget: str = "", paper: str =
     Args:
         units: size of outputs and states.{options}{WEIGHTS_DOC.format(forget=forget)}
         activity_regularizer: function of the output that is added to the loss.{tail}
+
+    Raises:
+        ArgumentError: if `units` is not a positive int, or another option is not allowed.
+        ShapeError: if inputs or states do not fit.
 {paper}
     Example:
 

@@ -209,6 +209,9 @@ def _doc(name: str, options: str, states: str, forget: str = "", paper: str = ""
 
     Call arguments: `sequence`, tensor of shape (batch, features); `states`, list of tensors of shape (batch, units):
     {states}; `training`. Returns (output, new states).
+
+    Raises:
+        ArgumentError: if `units` is not a positive int, or a dropout is no number.
 {paper}
     Example:
 
@@ -463,6 +466,9 @@ class StackedRNNCells(OptionLayer):
     Args:
         cells: list of cells; each one's output is the input of the next.
         **kwargs: name, trainable, dtype.
+
+    Call arguments: `inputs`, tensor of shape (batch, features); `states`, list with those of each cell;
+    `training`. Returns (output of the last cell, new states).
 
     Raises:
         ArgumentTypeError: if one is no cell.

@@ -74,6 +74,8 @@ class Dropout(_Random):
 
     Call arguments: `inputs`; `training`.
 
+    Input: floating tensor of any shape. Output: tensor of the same shape and dtype.
+
     Raises:
         ArgumentError: if `rate` is not between 0 and 1.
 
@@ -137,7 +139,7 @@ _SPATIAL = """
         name: the layer's name.
         dtype: dtype name or policy.
 
-    Call arguments: `inputs`, tensor of rank {ndim}; `training`.
+    Call arguments: `inputs`, tensor of rank {ndim}; `training`. Output: tensor of the same shape and dtype.
 
     Reference: Tompson et al., 2015, https://arxiv.org/abs/1411.4280.
 
@@ -196,6 +198,8 @@ class GaussianDropout(_Random):
         seed: int, for the same numbers in each run.
         **kwargs: name, trainable, dtype.
 
+    Input: floating tensor of any shape. Output: tensor of the same shape and dtype.
+
     Reference: Srivastava et al., 2014, https://jmlr.org/papers/v15/srivastava14a.html.
 
     Example:
@@ -231,6 +235,8 @@ class GaussianNoise(_Random):
         stddev: their standard deviation, between 0 and 1.
         seed: int, for the same numbers in each run.
         **kwargs: name, trainable, dtype.
+
+    Input: floating tensor of any shape. Output: tensor of the same shape and dtype.
 
     Example:
 
@@ -269,6 +275,8 @@ class AlphaDropout(_Random):
             size.
         seed: int, for the same masks in each run.
         **kwargs: name, trainable, dtype.
+
+    Input: floating tensor of any shape. Output: tensor of the same shape and dtype.
 
     Reference: Klambauer et al., 2017, https://arxiv.org/abs/1706.02515.
 

@@ -104,6 +104,8 @@ class Reshape(OptionLayer):
         target_shape: shape without the batch; one entry may be -1 and is worked out.
         **kwargs: name, trainable, dtype.
 
+    Input: tensor of shape (batch, ...). Output: tensor of shape (batch, *target_shape).
+
     Raises:
         ArgumentError: if `target_shape` is not a sequence of ints with at most one -1.
         ShapeError: if the numbers of elements differ.
@@ -169,6 +171,8 @@ class Permute(OptionLayer):
         dims: for each axis of the output the axis of the input it comes from, counted from 1 (the batch is 0).
         **kwargs: name, trainable, dtype.
 
+    Input: tensor of shape (batch, ...). Output: tensor of the same rank, with its axes in the order of `dims`.
+
     Raises:
         ArgumentError: if `dims` are not the numbers from 1 on in some order.
 
@@ -228,6 +232,9 @@ _EDGES_DOC = """
     Args:
         {option}: int: so many at either end; {forms}.{layout}
         **kwargs: name, trainable, dtype.
+
+    Input: tensor with a batch, {n} spatial ax{es} and channels. Output: tensor of the same rank, with other lengths of
+    the spatial axes.
 
     Raises:
         ArgumentError: if `{option}` has another form, or a number is negative.
@@ -355,6 +362,8 @@ def _edges_doc(name: str, n: int, args: str, shape: Any, out: Any) -> str:
         option="cropping" if crop else "padding",
         forms=forms,
         layout="" if crop and n == 1 else _LAYOUT,
+        n=n,
+        es="is" if n == 1 else "es",
         name=name,
         args=args,
         shape=shape,
@@ -464,6 +473,11 @@ class UpSampling1D(_UpSampling):
         size: number of repetitions.
         **kwargs: name, trainable, dtype.
 
+    Input: tensor of shape (batch, time, features). Output: tensor of shape (batch, size * time, features).
+
+    Raises:
+        ArgumentError: if `size` is not a positive int.
+
     Example:
 
     >>> import kfront
@@ -489,6 +503,11 @@ class UpSampling2D(_UpSampling):
         data_format: "channels_last" or "channels_first"; the configured one if None.
         interpolation: "nearest" repeats elements; "bilinear", "bicubic", "lanczos3", "lanczos5" resize.
         **kwargs: name, trainable, dtype.
+
+    Input: tensor of rank 4 in the layout of `data_format`. Output: the same with height and width times `size`.
+
+    Raises:
+        ArgumentError: if an option is not allowed.
 
     Example:
 
@@ -526,6 +545,11 @@ class UpSampling3D(_UpSampling):
         size: int or 3 of them: factors of depth, height and width.
         data_format: "channels_last" or "channels_first"; the configured one if None.
         **kwargs: name, trainable, dtype.
+
+    Input: tensor of rank 5 in the layout of `data_format`. Output: the same with depth, height and width times `size`.
+
+    Raises:
+        ArgumentError: if an option is not allowed.
 
     Example:
 

@@ -17,6 +17,9 @@ def serialize(layer: Any) -> dict[str, Any]:
     Args:
         layer: a layer.
 
+    Returns:
+        dict with "class_name", "config", "module" and "registered_name".
+
     Example:
 
     >>> import kfront
@@ -32,6 +35,9 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
     Args:
         config: dict with "class_name" and "config".
         custom_objects: dict name -> class for layers that are not kfront's.
+
+    Returns:
+        the layer, without the values of its weights.
 
     Raises:
         SavingError: if it is no layer.

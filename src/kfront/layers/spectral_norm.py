@@ -33,6 +33,8 @@ class SpectralNormalization(Wrapper):
 
     Call arguments: `inputs`, as for the layer; `training`, whether to normalize the weight.
 
+    Output: that of the layer.
+
     Attributes:
         layer: the layer.
         kernel: its weight.

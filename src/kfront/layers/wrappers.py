@@ -31,11 +31,22 @@ class Wrapper(OptionLayer):
         layer: the layer.
         **kwargs: name, trainable, dtype.
 
+    Input and output: as the subclass defines them.
+
     Attributes:
         layer: the layer.
 
     Raises:
         ArgumentTypeError: if `layer` is no layer.
+
+    Example:
+
+    >>> import kfront
+    >>> class Twice(kfront.layers.Wrapper):
+    ...     def call(self, inputs):
+    ...         return self.layer(self.layer(inputs))
+    >>> tuple(Twice(kfront.layers.Dense(3))(kfront.ops.ones((2, 3))).shape)
+    (2, 3)
     """
 
     _writes_sublayers = True
@@ -150,6 +161,9 @@ class Bidirectional(OptionLayer):
 
     Call arguments: `sequences`, tensor of shape (batch, time, ...); `initial_state`, list of the first states of the
     forward and then of the backward layer; `mask`, bool tensor (batch, time); `training`.
+
+    Returns: tensor of shape (batch, features), or (batch, time, features) where the layers return sequences, merged as
+    `merge_mode` says; a pair of tensors without it; with `return_state` followed by the last states of both layers.
 
     Attributes:
         forward_layer, backward_layer: the two layers.

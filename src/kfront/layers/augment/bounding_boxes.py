@@ -27,6 +27,8 @@ class MaxNumBoundingBoxes(ImageLayer):
     Call arguments: `data`, a dict with "images" and "bounding_boxes": a dict with "boxes", shape (batch, n, 4), and
     "labels", shape (batch, n). Without boxes, images and dicts are returned as they are.
 
+    Returns a dict like `data`.
+
     Raises:
         ArgumentError: if `max_number` is not a positive int.
 

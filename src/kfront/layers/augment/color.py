@@ -89,6 +89,9 @@ _ARGS = """
     Call arguments: `data`, images of shape (batch, height, width, {channels}) or (height, width, {channels}), or a dict
     with them under "images"; `training`, True by default. {returns}
 
+    Raises:
+        ArgumentError: if `factor` or `value_range` is out of bounds.
+
     Example:
 
     >>> import numpy as np, kfront
@@ -386,6 +389,9 @@ class RandomColorJitter(BaseColor):
 
     Call arguments: `data`, images of shape (batch, height, width, 3) or (height, width, 3), or a dict with them under
     "images"; `training`, True by default. Returns floating images.
+
+    Raises:
+        ArgumentError: if a factor is out of bounds.
 
     Example:
 

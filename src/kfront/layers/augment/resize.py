@@ -224,6 +224,9 @@ class CenterCrop(_Cropped):
     Returns:
         images of shape (batch, height, width, channels), floating, or a dict like the input.
 
+    Raises:
+        ArgumentError: if a size is not a positive int.
+
     Example:
 
     >>> import numpy as np, kfront
@@ -258,6 +261,9 @@ class RandomCrop(_Cropped, RandomImageLayer):
 
     Returns:
         images of shape (batch, height, width, channels), floating, or a dict like the input.
+
+    Raises:
+        ArgumentError: if a size is not a positive int.
 
     Example:
 

@@ -54,6 +54,9 @@ class AutoContrast(BaseTone):
     Call arguments: `data`, images of shape (batch, height, width, channels) or (height, width, channels), or a dict
     with them under "images". Returns floating images; a channel of one value stays as it is.
 
+    Raises:
+        ArgumentError: if `value_range` is no pair of numbers.
+
     Example:
 
     >>> import numpy as np, kfront

@@ -51,6 +51,10 @@ class MelSpectrogram(DataLayer):
     Returns:
         spectrograms of shape (batch, num_mel_bins, frames) or (num_mel_bins, frames).
 
+    Raises:
+        ArgumentError: if a size is not a positive int, or the frequencies do not rise.
+        ShapeError: for inputs of another rank.
+
     Reference:
         Stevens, Volkmann, Newman, 1937, "A scale for the measurement of the psychological magnitude pitch"; the formula
         is that of O'Shaughnessy, 1987, "Speech Communication".
@@ -206,6 +210,10 @@ class STFTSpectrogram(DataLayer):
     Returns:
         (batch, frames, channels * frequencies), or (batch, frames, frequencies, channels) with `expand_dims`; channels
         after the batch if they come first.
+
+    Raises:
+        ArgumentError: if an option is not allowed.
+        ShapeError: for inputs of another rank.
 
     Example:
 

@@ -41,6 +41,13 @@ class CategoryEncoding(DataLayer):
         inputs: integers of shape (batch, n), or any other shape.
         count_weights: for "count", what each number counts; numbers of the shape of `inputs`.
 
+    Returns:
+        floating tensor of shape (batch, num_tokens), or (..., num_tokens) with "one_hot".
+
+    Raises:
+        ArgumentError: for an unknown `output_mode`, or `num_tokens` that is not a positive int.
+        UnsupportedError: for `sparse` on an engine without sparse tensors.
+
     Example:
 
     >>> import numpy as np, kfront

@@ -64,6 +64,8 @@ class Discretization(DataLayer):
         dtype: dtype or policy.
         name: the layer's name.
 
+    Input: numbers of any shape. Output: int32 tensor of that shape, or floating vectors as `output_mode` says.
+
     Raises:
         ArgumentError: boundaries and number of bins are both given, or neither.
 

@@ -89,6 +89,12 @@ class Hashing(_Binned):
         sparse: whether encoded outputs are sparse tensors, where the engine has them.
         **kwargs: name, trainable, dtype.
 
+    Input: strings or integers of any shape. Output: integers of that shape, or floating vectors as `output_mode` says.
+
+    Raises:
+        ArgumentError: if an option is not allowed.
+        DTypeError: for inputs that are neither strings nor numbers.
+
     References:
         FarmHash: https://github.com/google/farmhash
         Aumasson, Bernstein, 2012, "SipHash: a fast short-input PRF".
@@ -173,6 +179,9 @@ class HashedCrossing(_Binned):
 
     Call arguments:
         inputs: two or more features, strings or integers, of the shapes `()`, `(batch,)` or `(batch, 1)`.
+
+    Returns:
+        integers of the shape of a feature, or vectors of `num_bins` numbers.
 
     Raises:
         ShapeError: a single feature, or one of another shape.

@@ -48,6 +48,8 @@ class IntegerLookup(IndexLookup):
         name: the layer's name.
         **kwargs: trainable, dtype.
 
+    Input: integers of any shape. Output: int64 tensor of that shape, or floating vectors as `output_mode` says.
+
     Raises:
         NotBuiltError: it is called before there is a vocabulary.
 

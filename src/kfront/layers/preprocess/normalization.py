@@ -39,6 +39,8 @@ class Normalization(DataLayer):
         invert: whether to undo the normalization instead.
         **kwargs: name, trainable, dtype.
 
+    Input: tensor of numbers of any shape. Output: floating tensor of that shape.
+
     Raises:
         ArgumentError: only one of `mean` and `variance` is given.
 

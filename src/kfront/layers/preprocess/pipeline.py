@@ -26,6 +26,8 @@ class Pipeline(DataLayer):
 
     Call arguments: `inputs`, what the first layer takes; `training`, True by default; `mask`.
 
+    Returns what the last layer returns.
+
     Raises:
         ArgumentTypeError: if something among `layers` is no layer.
 

@@ -78,6 +78,8 @@ class StringLookup(IndexLookup):
         salt: one or two integers, a key for the hash that spreads unknown strings.
         **kwargs: trainable, dtype.
 
+    Input: strings of any shape. Output: int64 tensor of that shape, or floating vectors as `output_mode` says.
+
     Raises:
         NotBuiltError: it is called before there is a vocabulary.
 

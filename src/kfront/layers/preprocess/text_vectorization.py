@@ -71,6 +71,9 @@ class TextVectorization(HostLayer):
     Call arguments:
         inputs: texts of shape (batch,) or (batch, 1), or one text.
 
+    Returns:
+        int64 tensor of shape (batch, words), or floating vectors of shape (batch, vocabulary) as `output_mode` says.
+
     Raises:
         NotBuiltError: it is called before there is a vocabulary.
         ShapeError: inputs of another shape.
