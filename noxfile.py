@@ -1,9 +1,12 @@
 """Everything that can be run: `python3 -m nox -s NAME`, each in an environment of its own.
 
 demo [-- torch|jax|tensorflow]   train, draw, save, reload a digit classifier on one engine
-tests [-- PYTEST ARGUMENTS]      the test suite on every engine
-lint, types                      ruff; pyright on the public API
-conformance, benchmarks          engines against NumPy; speed against the engines and Keras
+quick [-- ENGINE] [BASE]         what a change touches, on NumPy and one engine, within a minute
+tests [-- PYTEST ARGUMENTS]      the test suite on every engine; of its largest tables a sample
+full                             everything whole: what `tests` and `.ci/run` sample too
+lint, types                      ruff and the counts; pyright on the public API
+conformance, plain, mutations    engines against NumPy; the same without tuned kernels; faults that it must notice
+benchmarks                       speed against the engines and Keras
 docs                             the examples in docstrings and documents
 packages                         published packages written for Keras, run on kfront
 """
@@ -12,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -45,17 +49,17 @@ PACKAGES = ("scikeras", "keras-rs", "keras-tuner", "kt-legacy", "bayesflow", "ke
 TEST_ENV = {**QUIET, **ONE_THREAD, "KFRONT_OFFLINE": "1", "MPLBACKEND": "Agg"}
 
 
-def _shared(session: nox.Session, *extra: str) -> str:
-    """Python of the shared environment, with kfront (editable), every engine and `extra` installed."""
+def _shared(session: nox.Session) -> str:
+    """Python of the shared environment, with kfront (editable) and every engine installed."""
     python = SHARED / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    wanted = [Path(__file__), HERE / "pyproject.toml", HERE / "src/kfront/_version.py", *map(Path, extra)]
-    digest = hashlib.sha256(b"".join(p.read_bytes() if p.exists() else bytes(p) for p in wanted)).hexdigest()
+    wanted = [Path(__file__), HERE / "pyproject.toml", HERE / "src/kfront/_version.py"]
+    digest = hashlib.sha256(b"".join(p.read_bytes() for p in wanted)).hexdigest()
     stamp = SHARED / f"installed-{digest[:16]}"
     if not stamp.exists():
         if not python.exists():
             session.run(sys.executable, "-m", "virtualenv", "--quiet", str(SHARED), external=True)
         session.log("The first time this downloads every engine, which takes some minutes.")
-        session.run(str(python), "-m", "pip", "install", "--quiet", "-e", ".[dev]", *extra, external=True)
+        session.run(str(python), "-m", "pip", "install", "--quiet", "-e", ".[dev]", external=True)
         # it asks for the TensorFlow that needs CUDA, and works with the one that is here
         session.run(str(python), "-m", "pip", "install", "--quiet", "--no-deps", "tf_keras", external=True)
         stamp.touch()
@@ -83,20 +87,50 @@ def demo(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def environment(session: nox.Session) -> None:
+    """Install what most sessions share: every engine, and what tests need."""
+    _shared(session)
+
+
+@nox.session(python=False)
+def quick(session: nox.Session) -> None:
+    """What a change touches, on NumPy and one engine, within a minute: `-- jax` names it, `-- COMMIT` the base."""
+    session.run(_shared(session), "tools/quick.py", *session.posargs, env=TEST_ENV, external=True)
+
+
+@nox.session(python=False)
 def tests(session: nox.Session) -> None:
-    """The test suite over all engines, doctests included; arguments go to pytest."""
+    """The test suite over all engines, doctests included: of the largest tables a sample, or `-- --whole`.
+
+    Other arguments go to pytest, and what they name runs whole.
+    """
     python = _shared(session)
-    chosen = session.posargs or ["tests"]
+    chosen = [a for a in session.posargs if a != "--whole"]
     workers = [] if any(a.startswith("-n") for a in chosen) else ["-n", "auto", "--dist", "loadfile"]
-    session.run(python, "-m", "pytest", *workers, *chosen, env=TEST_ENV, external=True)
-    if not session.posargs:  # apart: collecting doctests imports every file, and the scripts among the tests set things
+    sample = [] if session.posargs else ["--sample", _turn()]
+    session.run(python, "-m", "pytest", *workers, *sample, *(chosen or ["tests"]), env=TEST_ENV, external=True)
+    if not chosen:  # apart: collecting doctests imports every file, and the scripts among the tests set things
         env = {**TEST_ENV, "KERAS_BACKEND": "torch"}
         session.run(python, "-m", "pytest", *workers, "src", "--doctest-modules", env=env, external=True)
 
 
+def _turn() -> str:
+    """Which part of sampled tables is run: each commit takes the next, by the number of commits."""
+    done = subprocess.run(["git", "rev-list", "--count", "HEAD"], cwd=HERE, capture_output=True, text=True)
+    return os.environ.get("KFRONT_TURN", done.stdout.strip() or "0")
+
+
+@nox.session(python=False)
+def full(session: nox.Session) -> None:
+    """Everything whole, in sessions of their own."""
+    for name in ("lint", "types", "conformance", "plain", "mutations", "docs"):
+        session.notify(name, [])
+    session.notify("tests", ["--whole"])
+
+
 @nox.session(reuse_venv=True)
 def lint(session: nox.Session) -> None:
-    """Style and format; `-- --fix` mends what it can."""
+    """Style, format, and the counts of the house; `-- --fix` mends what it can."""
     session.install("--quiet", "ruff>=0.12,<0.18")
     if "--fix" in session.posargs:
         session.run("ruff", "check", "--fix", ".")
@@ -104,12 +138,13 @@ def lint(session: nox.Session) -> None:
         return
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
+    session.run("python", "tools/counts.py")
 
 
 @nox.session(python=False)
 def types(session: nox.Session) -> None:
     """Pyright on the package, and that the stubs of lazy namespaces are those of their tables."""
-    python = _shared(session, "pyright[nodejs]>=1.1.400")
+    python = _shared(session)
     session.run(python, "tools/stubs.py", "--check", env=QUIET, external=True)
     session.run(python, "-m", "pyright", "--pythonpath", python, *session.posargs, external=True)
 
@@ -118,6 +153,18 @@ def types(session: nox.Session) -> None:
 def conformance(session: nox.Session) -> None:
     """Every engine against NumPy and against each other; arguments go to the suite (`-- --quick`)."""
     session.run(_shared(session), "-m", "conformance", *session.posargs, env=TEST_ENV, external=True)
+
+
+@nox.session(python=False)
+def plain(session: nox.Session) -> None:
+    """The conformance suite on the plain forms of tuned kernels; arguments go to the suite."""
+    session.run(_shared(session), "-m", "conformance", "--plain", *session.posargs, env=TEST_ENV, external=True)
+
+
+@nox.session(python=False)
+def mutations(session: nox.Session) -> None:
+    """Faults that are put in on purpose, each of which the conformance suite must notice."""
+    session.run(_shared(session), "-m", "conformance.mutations", env=TEST_ENV, external=True)
 
 
 @nox.session(python=False)

@@ -19,6 +19,7 @@ from benchmarks.layer_rows import compiled_layers, eager_layers
 from benchmarks.once import epochs
 from benchmarks.strings import string_layers
 from benchmarks.timing import Row, count_calls, per_call
+from benchmarks.tuned_rows import tuned_kernels
 
 __all__ = ["CASES"]
 
@@ -324,6 +325,7 @@ CASES: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "layers": layer_calls,
     "eager_layers": eager_layers,
     "compiled_layers": compiled_layers,
+    "tuned": tuned_kernels,
     "build": building,
     "fit": fitting,
     "depths": depths,

@@ -12,13 +12,19 @@ import json
 import logging
 import os
 import pathlib
+import shlex
 import subprocess
 import sys
 import tempfile
+import time
 import zlib
 
-from conformance import report
-from conformance.suite import AREAS, OF_OPS, Case, Result, collect, load_expected, run_case
+from . import report
+from .suite import AREAS, OF_OPS, Case, Result, collect, load_expected, process_of, run_case
+
+START = time.monotonic()
+LONG = ("compiled", "keras")  # areas that generate code, and start Keras in a process of its own
+NOTHING_RUN = 5  # the exit status, as of pytest
 
 
 def _import_engines(backends: list[str]) -> None:
@@ -60,11 +66,14 @@ def _versions(backends: list[str]) -> dict[str, str]:
 def _parser() -> argparse.ArgumentParser:
     from kfront.backends import installed
 
-    parser = argparse.ArgumentParser("conformance", description="Check that the backends do the same.")
+    parser = argparse.ArgumentParser(f"python -m {__package__}", description="Check that the backends do the same.")
     parser.add_argument("--backends", "--backend", default=",".join(installed()), help="names, separated by commas")
     parser.add_argument("--areas", "--area", default=",".join(AREAS), help="areas to run, separated by commas")
     parser.add_argument("--only", default="", help='"ops" for the areas of ops, or text that ids of cases contain')
+    parser.add_argument("--rows", default="", help="names of ops, layers, models or areas, run in this order")
+    parser.add_argument("--budget", type=float, default=0, help="start no case after so many seconds; 0: no end")
     parser.add_argument("--quick", action="store_true", help="a sample of the larger tables")
+    parser.add_argument("--plain", action="store_true", help="run plain forms in place of tuned kernels")
     parser.add_argument("--jobs", type=int, default=0, help="number of processes; 0: two for longer runs")
     parser.add_argument("--out", default="", help="folder for results.json, index.html and badge.svg")
     parser.add_argument("--slowest", action="store_true", help="print where the seconds go")
@@ -82,18 +91,34 @@ def _belongs(case: Case, number: int, count: int) -> bool:
     return zlib.crc32(f"{where} {case.name.split('/')[0]}".encode()) % count == number
 
 
+def _chosen(args: argparse.Namespace, backends: list[str]) -> list[Case]:
+    """The cases that are asked for: those of the first of `--rows` first, those that take seconds last."""
+    number, count = map(int, (args.part or "0/1").split("/"))
+    cases = collect(args.areas.split(","), backends, args.quick)
+    found = [c for c in cases if args.only in c.id and _belongs(c, number, count)]
+    if not args.rows:
+        return found
+    places = {name: i for i, name in reversed(list(enumerate(args.rows.lower().split(","))))}
+    ranked = [(min((places[s] for s in {*c.subjects, c.area} & places.keys()), default=-1), c) for c in found]
+    asked = [(c.area in LONG, rank, c) for rank, c in ranked if rank >= 0]
+    return [c for *_, c in sorted(asked, key=lambda a: a[:2])]
+
+
 def _run(args: argparse.Namespace, backends: list[str]) -> list[Result]:
     _import_engines(backends)
     expected = {b: load_expected(b) for b in [*backends, "all"]}
     if args.xfail:
         expected[backends[0]] = load_expected(backends[0], pathlib.Path(args.xfail))
-    number, count = map(int, (args.part or "0/1").split("/"))
     results: list[Result] = []
-    for case in collect(args.areas.split(","), backends, args.quick):
-        if args.only in case.id and _belongs(case, number, count):
-            results.append(run_case(case, expected.get(case.backend, [])))
-            if len(results) % 20 == 0:
-                _free_memory()
+    cases = _chosen(args, backends)
+    for case in cases:
+        if args.budget and time.monotonic() - START > args.budget:
+            left = len(cases) - len(results)
+            print(f"{left} of {len(cases)} cases were left out: the budget of {args.budget:g} seconds was spent")
+            break
+        results.append(run_case(case, expected.get(case.backend, [])))
+        if len(results) % 20 == 0:
+            _free_memory()
     return results
 
 
@@ -116,13 +141,14 @@ def _run_apart(args: argparse.Namespace) -> list[Result]:
         SystemExit: if a process dies.
     """
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "conformance", "--backends", args.backends, "--areas", args.areas]
-        command += ["--only", args.only, "--xfail", args.xfail, *(["--quick"] if args.quick else [])]
+        command, env = process_of("__main__")
+        command += ["--backends", args.backends, "--areas", args.areas, "--rows", args.rows, "--only", args.only]
+        command += ["--xfail", args.xfail, "--budget", str(args.budget), *(["--quick"] if args.quick else [])]
         running = []
         for i in range(args.jobs):
             out = pathlib.Path(folder) / str(i)
             own = [*command, "--part", f"{i}/{args.jobs}", "--out", str(out)]
-            running.append((out, subprocess.Popen(own, stdout=subprocess.DEVNULL)))
+            running.append((out, subprocess.Popen(own, env=env, stdout=subprocess.DEVNULL)))
         results: list[Result] = []
         try:
             for out, process in running:
@@ -137,6 +163,15 @@ def _run_apart(args: argparse.Namespace) -> list[Result]:
     return sorted(results, key=lambda r: order[r.area])
 
 
+def _again(args: argparse.Namespace, result: Result) -> str:
+    """The command that runs a case again."""
+    alone = result.area in OF_OPS and result.backend != "all"  # others compare with the other engines of the run
+    words = ["--backends", result.backend if alone else args.backends, "--areas", result.area]
+    words += ["--only", f"{result.area}/{result.name}"]
+    words += [f"--{switch}" for switch in ("quick", "plain") if getattr(args, switch)]
+    return shlex.join(["python", "-m", str(__package__), *words, *(["--xfail", args.xfail] if args.xfail else [])])
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the suite; the exit status is 0 when every case ended as expected."""
     args = _parser().parse_args(argv)
@@ -144,18 +179,20 @@ def main(argv: list[str] | None = None) -> int:
     if args.only == "ops":
         args.only, args.areas = "", ",".join(OF_OPS)
     _settings()
+    if args.plain:
+        os.environ["KFRONT_TUNED_KERNELS"] = "0"
     if not args.jobs:
-        alone = args.part or args.only or (args.quick and len(backends) == 1)  # not worth the start of another process
-        args.jobs = 1 if alone else min(2, os.cpu_count() or 1)
+        few = args.part or args.only or args.rows or args.budget or (args.quick and len(backends) == 1)
+        args.jobs = 1 if few else min(2, os.cpu_count() or 1)  # few cases are not worth another process
     results = _run_apart(args) if args.jobs > 1 else _run(args, backends)
-    report.print_matrix(results)
+    report.print_matrix(results, lambda r: _again(args, r))
     if args.slowest:
         report.print_slowest(results)
     if args.out:
         report.write(results, pathlib.Path(args.out), _versions(backends))
     failed = sum(r.status in ("fail", "xpass") for r in results)
     print(f"{len(results) - failed} passed, {failed} failed")
-    return 1 if failed or not results else 0
+    return 1 if failed else 0 if results else NOTHING_RUN
 
 
 if __name__ == "__main__":

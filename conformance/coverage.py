@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Iterator
 
-from conformance.suite import Case
+from .suite import Case
 
 __all__ = ["cases"]
 
@@ -36,7 +36,7 @@ def _names() -> list[str]:
 
 def _check_transform(name: str) -> Callable[[], None]:
     def check() -> None:
-        from conformance.transforms.table import TRANSFORMS
+        from .transforms.table import TRANSFORMS
 
         assert TRANSFORMS.get(name), f"expected rows for `{name}` in conformance/transforms/table.py."
 
@@ -45,8 +45,8 @@ def _check_transform(name: str) -> Callable[[], None]:
 
 def _check_inputs(name: str) -> Callable[[], None]:
     def check() -> None:
-        from conformance.ops.families import WITHOUT, families
-        from conformance.ops.samples import ALIASES, table
+        from .ops.families import WITHOUT, families
+        from .ops.samples import ALIASES, table
 
         entry = table().get(name)
         drawn, without = name in families(), name in WITHOUT
@@ -57,7 +57,7 @@ def _check_inputs(name: str) -> Callable[[], None]:
 
 
 def _check_op(name: str) -> Callable[[], None]:
-    from conformance.ops.samples import ALIASES, function_of, table
+    from .ops.samples import ALIASES, function_of, table
 
     def check() -> None:
         if name in ALIASES:

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from conformance.ops.entry import Sample, arrays_of, map_arrays, with_arrays
-from conformance.ops.samples import table
+from .ops.entry import Sample, arrays_of, map_arrays, with_arrays
+from .ops.samples import table
 
 
 def function(keras: types.ModuleType, name: str) -> Any:

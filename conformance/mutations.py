@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import kfront
-from conformance.__main__ import _import_engines, _settings
-from conformance.suite import collect, load_expected, run_case
 from kfront.backends import get, installed
 from kfront.core.op import OPS
+
+from .__main__ import _import_engines, _settings
+from .suite import collect, load_expected, run_case
 
 __all__ = ["Fault", "faults", "noticed", "put_in"]
 
@@ -218,7 +219,7 @@ def put_in(fault: Fault) -> Iterator[None]:
 def _forget() -> None:
     """Drop what is kept between runs: results, cast plans, inferred results, compiled code."""
     for name, module in list(sys.modules.items()):
-        if name.startswith("conformance."):
+        if name.startswith(f"{__package__}."):
             for kept in vars(module).values():
                 if hasattr(kept, "cache_clear") and kept.__module__ == name and kept.__name__ != "table":
                     kept.cache_clear()

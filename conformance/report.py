@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import pathlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from conformance.suite import Result
+from .suite import Result
 
 __all__ = ["badge", "matrix", "page", "print_matrix", "print_slowest", "write"]
 
@@ -24,8 +24,8 @@ def matrix(results: list[Result]) -> dict[tuple[str, str], Counter[str]]:
     return out
 
 
-def print_matrix(results: list[Result]) -> None:
-    """Print areas by backends, then every failure."""
+def print_matrix(results: list[Result], again: Callable[[Result], str]) -> None:
+    """Print areas by backends, then every failure, and how each is run again."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
@@ -43,6 +43,7 @@ def print_matrix(results: list[Result]) -> None:
     for r in results:
         if r.status in WRONG:
             console.print(f"[bold]{r.status}[/bold] {escape(f'{r.backend}: {r.area}/{r.name}: {r.message[:600]}')}")
+            console.print(escape(f"  to run it again: {again(r)}"), soft_wrap=True)
 
 
 def _cell(count: Counter[str] | None) -> str:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import fnmatch
 import importlib
+import os
 import pathlib
+import re
+import sys
 import time
 import traceback
 import warnings
@@ -14,25 +17,37 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["AREAS", "OF_OPS", "Case", "Expected", "Result", "close", "collect", "in_turn", "load_expected", "run_case"]
+__all__ = [
+    "AREAS",
+    "OF_OPS",
+    "Case",
+    "Expected",
+    "Result",
+    "close",
+    "collect",
+    "in_turn",
+    "load_expected",
+    "process_of",
+    "run_case",
+]
 
-# area -> module with `cases(backends, quick) -> iterator of Case`
+# area -> module of this package with `cases(backends, quick) -> iterator of Case`
 AREAS = {
-    "values": "conformance.ops.values",
-    "inputs": "conformance.ops.inputs",
-    "dtypes": "conformance.ops.dtypes",
-    "specs": "conformance.ops.specs",
-    "compiled": "conformance.ops.compiled",
-    "gradients": "conformance.ops.gradients",
-    "second_order": "conformance.ops.second_order",
-    "keras": "conformance.ops.against_keras",
-    "transforms": "conformance.transforms.table",
-    "layers": "conformance.layers.table",
-    "training": "conformance.training.curves",
-    "files": "conformance.files.exchange",
-    "interop": "conformance.interop.native",
-    "errors": "conformance.errors.mistakes",
-    "coverage": "conformance.coverage",
+    "values": ".ops.values",
+    "inputs": ".ops.inputs",
+    "dtypes": ".ops.dtypes",
+    "specs": ".ops.specs",
+    "compiled": ".ops.compiled",
+    "gradients": ".ops.gradients",
+    "second_order": ".ops.second_order",
+    "keras": ".ops.against_keras",
+    "transforms": ".transforms.table",
+    "layers": ".layers.table",
+    "training": ".training.curves",
+    "files": ".files.exchange",
+    "interop": ".interop.native",
+    "errors": ".errors.mistakes",
+    "coverage": ".coverage",
 }
 OF_OPS = (
     "values",
@@ -67,6 +82,11 @@ class Case(NamedTuple):
     def id(self) -> str:
         """``area/name``, as xfail files name it."""
         return f"{self.area}/{self.name}"
+
+    @property
+    def subjects(self) -> set[str]:
+        """What it is about, in lower case: an op, a layer, a model and its optimizer."""
+        return set(re.findall(r"[\w.]+", re.split(r"[:(,]", self.name)[0].lower()))
 
 
 class Expected(NamedTuple):
@@ -136,7 +156,20 @@ def in_turn(quick: bool, share: int, *what: str) -> bool:
 def collect(areas: list[str], backends: list[str], quick: bool) -> Iterator[Case]:
     """All cases of the areas."""
     for area in areas:
-        yield from importlib.import_module(AREAS[area]).cases(backends, quick)
+        yield from importlib.import_module(AREAS[area], __package__).cases(backends, quick)
+
+
+def process_of(module: str, **settings: str) -> tuple[list[str], dict[str, str]]:
+    """The command and the environment that run a module of the suite in a process of its own.
+
+    Args:
+        module: its name within the suite, which is `conformance` in a checkout, `kfront.conformance` where installed.
+        **settings: variables of the environment that are set.
+    """
+    package = str(__package__)
+    home = pathlib.Path(__file__).resolve().parents[package.count(".") + 1]
+    path = os.pathsep.join([str(home), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return [sys.executable, "-m", f"{package}.{module}"], {**os.environ, "PYTHONPATH": path, **settings}
 
 
 def run_case(case: Case, expected: list[Expected]) -> Result:

@@ -53,6 +53,51 @@ def test_nobody_asks_which_backend_is_current():
     assert bad == []
 
 
+# (file, package that it imports although that stands above it) -> why
+UPWARD = {
+    ("backends/__init__.py", "ops"): "an adapter is checked against all declared ops when it is loaded",
+    ("backends/jax/native.py", "layers"): "what a pytree leaves out of a layer's state is told by the layer's binding",
+    ("backends/tensorflow/export.py", "export"): "an exporter, loaded when a model is exported",
+    ("backends/tensorflow/shape.py", "ops"): "the composed form of `pad`, for what the engine's own cannot do",
+    (
+        "backends/tensorflow/strings.py",
+        "layers",
+    ): "its own forms of layers for strings, loaded by such a layer",
+    ("backends/torch/export.py", "export"): "an exporter, loaded when a model is exported",
+    ("backends/torch/shape.py", "ops"): "the composed form of `pad`, for what the engine's own cannot do",
+    ("core/guard.py", "saving"): "the table of names that ops have in files",
+    ("core/op_codec.py", "saving"): "the table of names that ops have in files",
+    ("models/model.py", "export"): "`Model.export` is a method of Keras's",
+    ("models/model.py", "saving"): "`Model.save` and `load_weights` are methods of Keras's",
+}
+
+
+def layer_order() -> dict[str, tuple[int, str]]:
+    """Package (or module) -> its place in the list of docs/architecture.md, and its name."""
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = text.split("```layers\n")[1].split("```")[0].splitlines()
+    names = [name for row in rows for name in row.split("  ")[0].split()]
+    return {name: (place, name) for place, name in enumerate(names)}
+
+
+def test_packages_import_only_what_stands_below_them():
+    order = layer_order()
+
+    def place(parts: list[str]) -> tuple[int, str]:
+        return next(order[n] for k in range(len(parts), 0, -1) if (n := ".".join(parts[:k])) in order)
+
+    found = set()
+    for path in FILES:
+        parts = [p for p in path.relative_to(SOURCE).with_suffix("").parts if p != "__init__"]
+        if parts and parts[0] != "_version":
+            found |= {
+                (where(path), target[1].split(".")[0])
+                for module in counts.imported_modules(path)
+                if module[:1] not in ([], ["_version"]) and (target := place(module)) > place(parts)
+            }
+    assert found == set(UPWARD)
+
+
 @pytest.mark.parametrize("row", counts.ROWS, ids=lambda row: row.name)
 def test_counts_stay_in_their_budgets(row):
     """Lines of code, uses of `Any`, imports in functions …: `python tools/counts.py` prints them all."""

@@ -68,6 +68,21 @@ def below(node: ast.AST, inside: bool = False) -> Iterator[tuple[ast.AST, bool]]
             yield from below(child, inside or isinstance(child, (*FUNCTIONS, ast.Lambda)))
 
 
+def imported_modules(path: Path) -> Iterator[list[str]]:
+    """The modules of kfront that a file imports, anywhere in it: parts of their names below `kfront`."""
+    for node, _ in below(parsed(path)):
+        if isinstance(node, ast.Import):
+            names = [a.name for a in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            inner = [SOURCE.parent.joinpath(*node.module.split("."), a.name) for a in node.names]
+            names = [
+                f"{node.module}.{p.name}" if p.is_dir() or p.with_suffix(".py").exists() else node.module for p in inner
+            ]
+        else:
+            continue
+        yield from (parts[1:] for name in names if (parts := name.split("."))[0] == "kfront")
+
+
 def docstring(node: ast.AST) -> ast.Constant | None:
     """The node of a docstring."""
     body = getattr(node, "body", None)

@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 
 import kfront
-from conformance.errors import of_layers
-from conformance.errors.of_layers import Mistake
-from conformance.suite import Case
 from kfront.core import errors
 from kfront.core.spec import NoValueError
+
+from ..suite import Case
+from . import of_layers
+from .of_layers import Mistake
 
 __all__ = ["MISTAKES", "cases"]
 

@@ -11,10 +11,8 @@ from __future__ import annotations
 import functools
 import importlib.util
 import json
-import os
 import pathlib
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -22,13 +20,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import kfront
-from conformance.files import models
-from conformance.suite import Case, close
+
+from ..suite import Case, close, process_of
+from . import models
 
 __all__ = ["cases"]
 
 RTOL = 1e-5  # predictions and losses: rounding of sums
-_SIDE = pathlib.Path(__file__).parent / "keras_side.py"
 
 
 class Written(NamedTuple):
@@ -146,9 +144,9 @@ def _run_keras(backends: tuple[str, ...]) -> None:
     for name in models.MODELS:
         for backend in backends:
             _write(backend, name)
-    env = {**os.environ, "KERAS_BACKEND": str(_keras_engine()), "TF_CPP_MIN_LOG_LEVEL": "3", "OMP_NUM_THREADS": "1"}
-    env["KERAS_HOME"] = _folder().name
-    command = [sys.executable, str(_SIDE), _folder().name, ",".join(models.MODELS)]
+    settings = {"TF_CPP_MIN_LOG_LEVEL": "3", "OMP_NUM_THREADS": "1", "KERAS_HOME": _folder().name}
+    command, env = process_of("files.keras_side", KERAS_BACKEND=str(_keras_engine()), **settings)
+    command += [_folder().name, ",".join(models.MODELS)]
     done = subprocess.run(command, env=env, capture_output=True, text=True)
     assert done.returncode == 0, f"Keras failed: {done.stderr[-2000:]}"
 

@@ -1,4 +1,4 @@
-"""What the installed Keras does, in a process of its own: ``python keras_side.py FOLDER NAME,NAME...``.
+"""What the installed Keras does, in a process of its own: ``python -m …files.keras_side FOLDER NAME,NAME...``.
 
 It writes a trained file of each model under ``FOLDER/keras``, then loads every other `.keras` file below the folder;
 beside each it writes what it predicts and the losses when it goes on training, or what went wrong.
@@ -16,8 +16,7 @@ from typing import Any
 
 import numpy as np
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
-from conformance.files import models
+from . import models
 
 
 def _describe(model: Any, name: str, path: str) -> None:

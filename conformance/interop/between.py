@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 import kfront
-from conformance.interop.common import batches, fit, made, outputs, portable
-from conformance.suite import close
+
+from ..suite import close
+from .common import batches, fit, made, outputs, portable
 
 __all__ = ["alternate", "converted", "round_trip"]
 

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 import kfront
-from conformance.training.families import FAMILIES as ALL
+
+from ..training.families import FAMILIES as ALL
 
 __all__ = [
     "BATCH",

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import kfront
-from conformance.interop import alone, between, steps, with_jax, with_tensorflow, with_torch
-from conformance.interop.common import FAMILIES, portable
-from conformance.suite import Case
+
+from ..suite import Case
+from . import alone, between, steps, with_jax, with_tensorflow, with_torch
+from .common import FAMILIES, portable
 
 __all__ = ["cases"]
 

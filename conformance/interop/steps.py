@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import kfront
-from conformance.interop.common import compiled, fit, fitted, made
-from conformance.suite import close
+
+from ..suite import close
+from .common import compiled, fit, fitted, made
 
 __all__ = ["FORMS", "check"]
 

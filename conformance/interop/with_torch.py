@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 import kfront
-from conformance.interop.common import RATE, Check, batches, compiled, fit, fitted, made, outputs, running_mean
-from conformance.suite import close
+
+from ..suite import close
+from .common import RATE, Check, batches, compiled, fit, fitted, made, outputs, running_mean
 
 __all__ = ["CHECKS"]
 

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 import kfront
-from conformance.layers import running
-from conformance.layers.row import Row, arrays_of, map_arrays, with_arrays
-from conformance.layers.running import built, call, host, native, new_weights, ready, result, specs, tensors, world
-from conformance.suite import close
 from kfront.core.state import state
+
+from ..suite import close
+from . import running
+from .row import Row, arrays_of, map_arrays, with_arrays
+from .running import built, call, host, native, new_weights, ready, result, specs, tensors, world
 
 __all__ = [
     "compiled",
@@ -339,7 +340,7 @@ def padded(backend: str, row: Row) -> None:
             if a.ndim == 3:
                 return kfront.layers.Masking(7.0)(t)
             b.set_mask(t, b.convert(inside))  # Masking masks each place of an image
-            state.masks = True
+            state.any_mask_seen = True
             return t
 
         got = host(b, call(layer, row, map_arrays(masked, (row.args, row.kwargs))))[0]

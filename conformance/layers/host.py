@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 import kfront
-from conformance.layers.running import world
-from conformance.suite import Case
+
+from ..suite import Case
+from .running import world
 
 __all__ = ["HostRow", "cases"]
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from conformance.layers.row import BATCH, Row, ids, row, x
 from kfront import layers as L
+
+from .row import BATCH, Row, ids, row, x
 
 __all__ = ["ROWS"]
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from conformance.layers.row import Row, ids, row, x
 from kfront import layers as L
+
+from .row import Row, ids, row, x
 
 __all__ = ["ROWS"]
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from conformance.layers.row import Row, ids, keep, row, x
 from kfront import layers as L
+
+from .row import Row, ids, keep, row, x
 
 __all__ = ["ROWS"]
 

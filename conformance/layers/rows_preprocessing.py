@@ -8,8 +8,9 @@ from __future__ import annotations
 import numpy as np
 
 import kfront
-from conformance.layers.host import HostRow
-from conformance.layers.row import Row, ids, row, x
+
+from .host import HostRow
+from .row import Row, ids, row, x
 
 __all__ = ["HOST_ROWS", "ROWS"]
 

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 import kfront
-from conformance.layers.row import Row, arrays_of, map_arrays, with_arrays
 from kfront.core import tree
+
+from .row import Row, arrays_of, map_arrays, with_arrays
 
 __all__ = [
     "built",

@@ -15,7 +15,10 @@ from operator import attrgetter
 from typing import Any
 
 import kfront
-from conformance.layers import (
+from kfront.layers.call_signature import call_info
+
+from ..suite import Case
+from . import (
     checks,
     host,
     rows_basic,
@@ -27,9 +30,7 @@ from conformance.layers import (
     rows_sequence,
     rows_spatial,
 )
-from conformance.layers.row import Row
-from conformance.suite import Case
-from kfront.layers.call_signature import call_info
+from .row import Row
 
 __all__ = ["ROWS", "cases"]
 

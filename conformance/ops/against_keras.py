@@ -13,26 +13,24 @@ import fnmatch
 import functools
 import importlib.util
 import json
-import os
 import pathlib
 import pickle
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from conformance.ops.entry import FLOATS, Entry, Sample, kind_of
-from conformance.ops.running import compare, eager, supported
-from conformance.ops.samples import table
-from conformance.suite import Case
 from kfront.backends import get
+
+from ..suite import Case, process_of
+from .entry import FLOATS, Entry, Sample, kind_of
+from .running import compare, eager, supported
+from .samples import table
 
 __all__ = ["Difference", "cases", "listed"]
 
 ENGINES = ("torch", "jax", "tensorflow")  # on NumPy Keras has what NumPy gives, integers and float32 for most
-ROOT = pathlib.Path(__file__).parents[2]
 
 
 class Difference(NamedTuple):
@@ -51,7 +49,7 @@ def listed() -> tuple[Difference, ...]:
         ValueError: for a line that is not ``engines op/sample  reason``.
     """
     out = []
-    path = ROOT / "conformance" / "keras.txt"
+    path = pathlib.Path(__file__).parents[1] / "keras.txt"
     for number, line in enumerate(path.read_text().splitlines(), 1):
         if line.strip() and not line.startswith("#"):
             where, _, reason = line.strip().partition("  ")
@@ -76,7 +74,8 @@ def cases(backends: list[str], quick: bool) -> Iterator[Case]:
 def _names() -> list[str]:
     """Public ops of the table that are functions of tensors alone, and whose values are defined."""
     import kfront.ops
-    from conformance.ops.table_control import CALLS
+
+    from .table_control import CALLS
 
     public = {*dir(kfront.ops), *dir(kfront.ops.image)} - {"empty", "empty_like"}
     return [n for n, e in table().items() if n in public and not e.random and n not in CALLS]
@@ -88,12 +87,10 @@ def _names() -> list[str]:
 @functools.cache
 def _keras(engine: str) -> Callable[[str, list[int]], list[Any]]:
     """Asks Keras on an engine for the results of samples, which are given by their places."""
-    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    env = {**os.environ, "KERAS_BACKEND": engine, "PYTHONPATH": path}
+    command, env = process_of("keras_side", KERAS_BACKEND=engine)
     process = subprocess.Popen(
-        [sys.executable, "-m", "conformance.keras_side"],
-        env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+        command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
     atexit.register(process.kill)
 
     def ask(name: str, places: list[int]) -> list[Any]:

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from conformance.ops.draw import KEEP, OMIT, Call, Draw
-from conformance.ops.entry import DTYPES
+from .draw import KEEP, OMIT, Call, Draw
+from .entry import DTYPES
 
 AXIS = "axis"
 
@@ -633,21 +633,21 @@ def unraveled(d: Draw) -> Call:
 
 
 def scan(d: Draw) -> Call:
-    from conformance.ops import table_control as control
+    from . import table_control as control
 
     x = d.array(d.shape(1, 3, 1), 0, dtype="float32")
     return (control._carry, np.zeros(x.shape[1:], "float32"), x), d.some(reverse=KEEP)
 
 
 def associative(d: Draw) -> Call:
-    from conformance.ops import table_control as control
+    from . import table_control as control
 
     x = d.array(d.shape(1, 3, 1), 0, 0.5, 1.5, "float32")
     return (d.pick(control._add, control._multiply), x), {AXIS: d.axis(x.ndim)} | d.some(reverse=KEEP)
 
 
 def with_function(d: Draw, name: str, *front: Any) -> Call:
-    from conformance.ops import table_control as control
+    from . import table_control as control
 
     return (*front, getattr(control, name), d.array(d.shape(1, 3, 1), 0, dtype="float32")), {}
 

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 
 import kfront
-from conformance.ops import randoms
-from conformance.ops.entry import EPS, Entry, Sample, arrays_of, kind_of, with_arrays
-from conformance.ops.running import eager, quiet, supported
-from conformance.ops.samples import function_of, table
-from conformance.suite import Case, close, in_turn
 from kfront.backends import get
+
+from ..suite import Case, close, in_turn
+from . import randoms
+from .entry import EPS, Entry, Sample, arrays_of, kind_of, with_arrays
+from .running import eager, quiet, supported
+from .samples import function_of, table
 
 __all__ = ["COMPILERS", "as_one", "cases"]
 

@@ -14,8 +14,8 @@ import ml_dtypes
 import numpy as np
 from hypothesis import strategies as st
 
-from conformance.ops.dtypes import DOMAINS
-from conformance.ops.entry import DTYPES, FLOATS, Entry, arrays_of, cast, kind_of
+from .dtypes import DOMAINS
+from .entry import DTYPES, FLOATS, Entry, arrays_of, cast, kind_of
 
 __all__ = ["KEEP", "OMIT", "Call", "Draw", "Family"]
 
@@ -142,7 +142,7 @@ def _inside(low: float, high: float, kind: str) -> tuple[int, int]:
 @functools.cache
 def _known(name: str, place: int) -> tuple[str, tuple[float, float], tuple[float, float]]:
     """Of the entry's samples: the dtype at a place, the range of floating numbers, and that of integers."""
-    from conformance.ops.samples import table
+    from .samples import table
 
     samples = table()[name].samples
     ranges: dict[bool, tuple[float, float]] = {}

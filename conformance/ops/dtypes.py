@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 
 import kfront
-from conformance.ops.entry import DTYPES, FLOATS, Entry, Sample, arrays_of, cast, kind_of, with_arrays
-from conformance.ops.running import dtype_on, flat, quiet, run
-from conformance.ops.samples import function_of, table
-from conformance.suite import Case
 from kfront.backends import get
 from kfront.core.errors import KfrontError
+
+from ..suite import Case
+from .entry import DTYPES, FLOATS, Entry, Sample, arrays_of, cast, kind_of, with_arrays
+from .running import dtype_on, flat, quiet, run
+from .samples import function_of, table
 
 __all__ = ["cases"]
 

@@ -9,8 +9,8 @@ import functools
 from collections.abc import Iterator
 from typing import Any
 
-from conformance.ops import calls
-from conformance.ops.draw import KEEP, OMIT, Call, Draw, Family
+from . import calls
+from .draw import KEEP, OMIT, Call, Draw, Family
 
 __all__ = ["WITHOUT", "families"]
 

@@ -17,12 +17,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import kfront
-from conformance.ops.entry import FLOATS, Entry, Kink, Sample, arrays_of, kind_of, map_arrays, with_arrays
-from conformance.ops.running import flat, quiet
-from conformance.ops.samples import function_of, table
-from conformance.suite import Case, close, in_turn
 from kfront.backends import current, get, installed
 from kfront.core.variable import bind
+
+from ..suite import Case, close, in_turn
+from .entry import FLOATS, Entry, Kink, Sample, arrays_of, kind_of, map_arrays, with_arrays
+from .running import flat, quiet
+from .samples import function_of, table
 
 __all__ = [
     "cases",

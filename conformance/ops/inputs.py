@@ -19,14 +19,15 @@ import ml_dtypes
 import numpy as np
 from hypothesis import HealthCheck, Phase, assume, find, given, settings
 
-from conformance.ops.compiled import as_one
-from conformance.ops.entry import EPS, FLOATS, Entry, Sample, arrays_of, kind_of, map_arrays, sample_of
-from conformance.ops.families import families
-from conformance.ops.running import compare, run, supported, wanted
-from conformance.ops.samples import table
-from conformance.ops.specs import NOT_SYMBOLIC, agree
-from conformance.suite import Case, in_turn
 from kfront.backends import get
+
+from ..suite import Case, in_turn
+from .compiled import as_one
+from .entry import EPS, FLOATS, Entry, Sample, arrays_of, kind_of, map_arrays, sample_of
+from .families import families
+from .running import compare, run, supported, wanted
+from .samples import table
+from .specs import NOT_SYMBOLIC, agree
 
 __all__ = ["cases", "drawn", "near"]
 

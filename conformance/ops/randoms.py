@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 import kfront
-from conformance.ops.running import quiet
-from conformance.suite import Case, close
 from kfront.core.state import state
+
+from ..suite import Case, close
+from .running import quiet
 
 __all__ = ["DRAWS", "PORTABLE", "alike", "cases", "draw", "portable_mode", "tensor"]
 

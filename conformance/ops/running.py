@@ -12,9 +12,10 @@ import ml_dtypes
 import numpy as np
 
 import kfront
-from conformance.ops.entry import FLOATS, Entry, Sample, arrays_of, cast, kind_of, map_arrays, with_arrays
-from conformance.ops.samples import function_of, table
 from kfront.core import tree
+
+from .entry import FLOATS, Entry, Sample, arrays_of, cast, kind_of, map_arrays, with_arrays
+from .samples import function_of, table
 
 __all__ = ["compare", "dtype_on", "eager", "flat", "quiet", "run", "supported", "wanted"]
 
@@ -83,7 +84,7 @@ def eager(backend: str, entry: Entry, sample: Sample) -> list[np.ndarray]:
 @functools.cache
 def _others(backend: str, name: str) -> dict[int, list[np.ndarray]]:
     """Results of the samples that do not run by themselves; none where one of them cannot be compiled."""
-    from conformance.ops.compiled import as_one
+    from .compiled import as_one
 
     entry = table()[name]
     alone = [id(s) for s in entry.some(True, BY_ITSELF[backend])]
@@ -136,7 +137,7 @@ def _unpacked(x: np.ndarray) -> np.ndarray:
 
 
 def _compare_one(entry: Entry, got: np.ndarray, want: np.ndarray, dtype: str, what: str, scale: float) -> None:
-    from conformance.suite import close
+    from ..suite import close
 
     assert got.shape == want.shape, f"{what}: shape {got.shape}, expected {want.shape}"
     dtype = _REAL.get(dtype, dtype)

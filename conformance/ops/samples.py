@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from conformance.ops import (
+from . import (
     table_control,
     table_elementwise,
     table_image,
@@ -17,7 +17,7 @@ from conformance.ops import (
     table_shape,
     table_transforms,
 )
-from conformance.ops.entry import Entry
+from .entry import Entry
 
 __all__ = ["ALIASES", "function_of", "table"]
 

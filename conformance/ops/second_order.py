@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 
 import kfront
-from conformance.ops.entry import Entry, Sample, arrays_of, with_arrays
-from conformance.ops.gradients import chosen, directions, floating, in_dtype, moved, results_of, weights, wide
-from conformance.ops.running import flat, quiet
-from conformance.ops.samples import function_of, table
-from conformance.suite import Case, close, in_turn
 from kfront.backends import get
+
+from ..suite import Case, close, in_turn
+from .entry import Entry, Sample, arrays_of, with_arrays
+from .gradients import chosen, directions, floating, in_dtype, moved, results_of, weights, wide
+from .running import flat, quiet
+from .samples import function_of, table
 
 __all__ = ["cases"]
 

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 import kfront
-from conformance.ops.entry import Entry, Sample, arrays_of, kind_of, with_arrays
-from conformance.ops.running import dtype_on, eager, flat, quiet, supported
-from conformance.ops.samples import function_of, table
-from conformance.suite import Case
 from kfront.backends import get
+
+from ..suite import Case
+from .entry import Entry, Sample, arrays_of, kind_of, with_arrays
+from .running import dtype_on, eager, flat, quiet, supported
+from .samples import function_of, table
 
 __all__ = ["NOT_SYMBOLIC", "agree", "cases"]
 

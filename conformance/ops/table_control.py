@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.ops.entry import Entry, floats, ints, tol
+from .entry import Entry, floats, ints, tol
 
 __all__ = ["entries"]
 

@@ -10,7 +10,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from conformance.ops.entry import Entry, Kink, bools, floats, ints, tol
+from .entry import Entry, Kink, bools, floats, ints, tol
 
 __all__ = ["entries"]
 

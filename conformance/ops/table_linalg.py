@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.ops.entry import Entry, Kink, floats, ints, tol
+from .entry import Entry, Kink, floats, ints, tol
 
 __all__ = ["entries"]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from conformance.ops import reference as ref
-from conformance.ops.entry import Entry, Kink, bools, floats, ints, tol
+from . import reference as ref
+from .entry import Entry, Kink, bools, floats, ints, tol
 
 __all__ = ["entries"]
 

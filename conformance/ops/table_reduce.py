@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.ops.entry import Entry, Kink, bools, floats, ints, tol
+from .entry import Entry, Kink, bools, floats, ints, tol
 
 __all__ = ["entries"]
 

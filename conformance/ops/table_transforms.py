@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.ops.entry import Entry, floats, tol
+from .entry import Entry, floats, tol
 
 __all__ = ["entries"]
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from conformance.ops import randoms
-from conformance.ops.entry import Entry, Sample
-from conformance.ops.running import compare, eager, supported, wanted
-from conformance.ops.samples import table
-from conformance.suite import Case
 from kfront.backends import get
+
+from ..suite import Case
+from . import randoms
+from .entry import Entry, Sample
+from .running import compare, eager, supported, wanted
+from .samples import table
 
 __all__ = ["cases"]
 

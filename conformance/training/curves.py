@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 import kfront
-from conformance.suite import Case, close
-from conformance.training.families import FAMILIES, OPTIMIZERS
 from kfront.backends import get
+
+from ..suite import Case, close
+from .families import FAMILIES, OPTIMIZERS
 
 __all__ = ["cases"]
 

@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import kfront
-from conformance.ops.running import quiet
-from conformance.suite import Case, close
 from kfront.backends import current, get
 from kfront.core.errors import UnsupportedError
+
+from ..ops.running import quiet
+from ..suite import Case, close
 
 __all__ = ["FUNCTIONS", "TRANSFORMS", "cases"]
 

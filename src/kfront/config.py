@@ -11,7 +11,7 @@ from kfront.core.lazy import lazy_namespace, names
 __getattr__, __dir__, __all__ = lazy_namespace(
     __name__,
     {
-        **names("kfront.backends", "backend default_backend set_backend"),
+        **names("kfront.backends", "backend default_backend set_backend set_tuned_kernels tuned_kernels"),
         **names("kfront.dtype_policies.policies", "dtype_policy set_dtype_policy"),
         **names(
             "kfront.core.settings", "epsilon floatx image_data_format set_epsilon set_floatx set_image_data_format"

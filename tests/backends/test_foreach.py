@@ -58,7 +58,7 @@ def test_arithmetic(backend, name):
     with backend.no_grad():
         same(backend, function(first, *given), want)
         same(backend, first, X)  # left as they were
-        same(backend, function(first, *given, spent=True), want)
+        same(backend, function(first, *given, donate=True), want)
 
 
 @pytest.mark.parametrize("scope", ["plain", "stateless"])
@@ -79,11 +79,11 @@ def test_changes(backend, name, scope):
             same(backend, [v.value for v in variables], V)
 
 
-def test_torch_uses_the_memory_of_what_is_spent():
+def test_torch_uses_the_memory_of_what_is_donated():
     torch = pytest.importorskip("torch")
     from kfront.backends import get
 
     fe = get("torch").foreach
     xs = [torch.ones(3)]
-    (y,) = fe.sqrt(fe.add(xs, 3.0, spent=True), spent=True)
+    (y,) = fe.sqrt(fe.add(xs, 3.0, donate=True), donate=True)
     assert y.data_ptr() == xs[0].data_ptr() and y.tolist() == [2.0] * 3

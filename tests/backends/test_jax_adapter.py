@@ -203,7 +203,7 @@ def test_get_item(key):
 
 
 def test_get_item_of_another_place_compiles_nothing():
-    from kfront.backends.jax.index import _block
+    from kfront.backends.jax.tuned.index import _block
 
     x = rand(10, 3)
     ops.get_item(x, 0), ops.get_item(x, slice(0, 2))
@@ -775,7 +775,7 @@ def test_dropout_mask_is_that_of_the_portable_mode():
 def test_crossentropy_of_a_softmax_in_a_step_goes_by_its_logits(b, monkeypatch):
     logits = Variable(np.array([[0.3, -1.0, 2.0], [40.0, 0.0, 1.0], [0.0, 1.0, 2.0], [1.0, 1.0, 1.0]], "float32"))
     labels = np.array([2, 1, -1, 0])  # the second is cut at epsilon and has no gradient, the third is no class
-    from kfront.backends.jax import nn
+    from kfront.backends.jax.tuned import nn
 
     kinds, picked = [], nn._picked_crossentropy
     monkeypatch.setattr(nn, "_picked_crossentropy", lambda *args: (kinds.append(args[2]), picked(*args))[1])

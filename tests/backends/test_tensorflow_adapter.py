@@ -251,6 +251,7 @@ def test_pooling_over_three_axes(b, dtype):
 # ---- recurrent layers ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("units", [5, 100])
 @pytest.mark.parametrize("lengths", [None, (6, 3, 0, 1)])
 @pytest.mark.parametrize("backwards", [False, True])

@@ -29,7 +29,7 @@ CASES = [(kind, bias, dtype) for kind in ("lstm", "gru") for bias in (True, Fals
 
 
 def _case(kind: str, bias: bool, dtype: str) -> tuple[Any, Any, list[Any], int]:
-    from kfront.backends.torch import rnn_compiled as ops
+    from kfront.backends.torch.tuned import rnn_compiled as ops
 
     states = 2 if kind == "lstm" else 1
     arguments = _arguments(4 if kind == "lstm" else 3, bias, getattr(torch, dtype), states)
@@ -70,7 +70,7 @@ def test_values_and_gradients_are_those_of_the_kernel(kind: str, bias: bool, dty
 
 @pytest.mark.parametrize("carried", [True, False])
 def test_the_lstm_goes_on_from_what_its_forward_pass_has_left(carried: bool) -> None:
-    from kfront.backends.torch import rnn_compiled as ops
+    from kfront.backends.torch.tuned import rnn_compiled as ops
 
     op, kernel, arguments, states = _case("lstm", True, "float32")
     with torch.no_grad():
@@ -85,7 +85,7 @@ def test_the_lstm_goes_on_from_what_its_forward_pass_has_left(carried: bool) -> 
 
 
 def test_a_gru_without_kept_gates_computes_them_again() -> None:
-    from kfront.backends.torch import rnn_compiled as ops
+    from kfront.backends.torch.tuned import rnn_compiled as ops
 
     op, _, arguments, _ = _case("gru", True, "float64")
     with torch.no_grad():

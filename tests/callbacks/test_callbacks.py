@@ -11,6 +11,7 @@ import pytest
 
 import kfront
 from kfront import backends, callbacks
+from kfront.callbacks.callback_list import _HOOKS
 from kfront.core.errors import ArgumentError, ArgumentTypeError, SavingError
 
 BACKENDS = [b for b in ("torch", "jax", "tensorflow") if b in backends.installed()]
@@ -41,7 +42,7 @@ def _note(name: str) -> Any:
     return lambda self, *args, **kwargs: self.calls.append(name)
 
 
-for _hook in callbacks.callback_list._HOOKS:  # type: ignore[attr-defined]
+for _hook in _HOOKS:
     setattr(Recorder, _hook, _note(_hook))
 
 

@@ -43,6 +43,7 @@ def made(case: Case, **more: Any) -> Any:
     return layer
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c.id)
 def test_values(case: Case, backend: Any, keras_values: dict[str, Any]) -> None:
     want = keras_values[case.id]
@@ -118,6 +119,7 @@ SCENES = {
 }
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", SCENES)
 def test_boxes_and_masks_keep_to_the_pixels(name: str, backend: Any) -> None:
     out = SCENES[name](bounding_box_format="xyxy")(_scene(), training=True)

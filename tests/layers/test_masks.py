@@ -44,15 +44,15 @@ class Noting(layers.Layer):
         return a * 1
 
 
-M, O = MASK.tolist(), OTHER.tolist()
+M, N = MASK.tolist(), OTHER.tolist()
 WAYS = [  # how it is called, the masks that `call` gets, the mask of the output
     ("by position", lambda e, x, f: f(e), [M, None], M),
     ("by name", lambda e, x, f: f(a=e), [M, None], M),
     ("a second one by name", lambda e, x, f: f(x, b=e), [None, M], None),
     ("a second one by position", lambda e, x, f: f(x, e), [None, M], None),
-    ("given", lambda e, x, f: f(x, mask=OTHER), [O, None], O),
-    ("given instead of its own", lambda e, x, f: f(e, mask=OTHER), [O, None], O),
-    ("given for the second one", lambda e, x, f: f(x, e, b_mask=OTHER), [None, O], None),
+    ("given", lambda e, x, f: f(x, mask=OTHER), [N, None], N),
+    ("given instead of its own", lambda e, x, f: f(e, mask=OTHER), [N, None], N),
+    ("given for the second one", lambda e, x, f: f(x, e, b_mask=OTHER), [None, N], None),
     ("None is not given", lambda e, x, f: f(e, mask=None), [M, None], M),
 ]
 
@@ -85,7 +85,7 @@ def test_attention_takes_tensors_by_name(make: Any, backend: Any) -> None:
     expected = values(layer(query, source, value_mask=MASK))
     carrying = plain(2, 3, 4)
     kfront.backends.current().set_mask(carrying, ops.convert_to_tensor(MASK))
-    kfront.core.state.state.masks = True
+    kfront.core.state.state.any_mask_seen = True
     np.testing.assert_allclose(values(layer(query=query, value=carrying)), expected, rtol=1e-5)
     assert np.abs(values(layer(query, source)) - expected).max() > 1e-4
 

@@ -17,10 +17,13 @@ from preprocessing_cases import CASES, build
 
 import kfront
 
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("keras") is None or importlib.util.find_spec("tensorflow") is None,
-    reason="Keras and TensorFlow are not installed",
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        importlib.util.find_spec("keras") is None or importlib.util.find_spec("tensorflow") is None,
+        reason="Keras and TensorFlow are not installed",
+    ),
+]
 # Keras does not write these weights to its files, and gives other values for the model that it has saved
 # a vocabulary that ends in an empty string or has line breaks: in the config here, a damaged file of lines there
 STRANGE_WORDS = [n for n, (layer, args, *_) in CASES.items() if layer == "StringLookup" and "vocabulary" not in args]

@@ -38,15 +38,15 @@ def grouped(kind: str) -> list[Any]:
 def predictions(name: str, mask: str | None, backend: Any) -> Iterator[Any]:
     """A tensor with a mask on it."""
     out = ops.convert_to_tensor(DATA[name])
-    before = state.masks
+    before = state.any_mask_seen
     if mask is not None:
-        state.masks = True
+        state.any_mask_seen = True
         out = out.view() if isinstance(out, np.ndarray) else out
         backend.set_mask(out, ops.convert_to_tensor(DATA[mask]))
     try:
         yield out
     finally:
-        state.masks = before
+        state.any_mask_seen = before
 
 
 def close(value: Any, wanted: Any, what: Any) -> None:

@@ -117,12 +117,12 @@ def test_masked_steps_do_not_count(backend: str) -> None:
     from kfront.core.state import state
 
     with kfront.backend_scope(backend) as b:
-        before, state.masks = state.masks, True
+        before, state.any_mask_seen = state.any_mask_seen, True
         y_pred = ops.convert_to_tensor(np.eye(3, dtype="float32")[[[0, 1, 1], [2, 0, 0]]])
         b.set_mask(y_pred, ops.convert_to_tensor(np.array([[True, True, False], [True, False, False]])))
         metric = metrics.SparseCategoricalAccuracy()
         metric.update_state(ops.convert_to_tensor(np.array([[0, 2, 0], [2, 1, 1]])), y_pred)
-        state.masks = before
+        state.any_mask_seen = before
         np.testing.assert_allclose(ops.convert_to_numpy(metric.result()), 2 / 3, rtol=1e-6)
 
 

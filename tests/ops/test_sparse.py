@@ -43,6 +43,8 @@ CASES = {
     "any": (lambda s, r, d: ops.any(s, axis=0), D.any(0), False),
     "reshape": (lambda s, r, d: ops.reshape(s, (3, -1)), D.reshape(3, 2), True),
     "transpose": (lambda s, r, d: ops.transpose(s), D.T, True),
+    "swapaxes": (lambda s, r, d: ops.swapaxes(s, 0, 1), D.T, True),
+    "moveaxis": (lambda s, r, d: ops.moveaxis(s, 0, -1), D.T, True),
     "concatenate": (lambda s, r, d: ops.concatenate([s, r], 1), np.concatenate([D, R], 1), True),
     "concatenate dense": (lambda s, r, d: ops.concatenate([s, d]), np.concatenate([D, D]), False),
     "expand_dims": (lambda s, r, d: ops.expand_dims(s, 1), D[:, None], True),

@@ -52,6 +52,7 @@ def compiled(b: Any, fn: Any, variables: list[Any]) -> Any:
     return b.compile_step(fn, lambda: variables, True)
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(("name", "options"), OPTIONS)
 def test_compiled_equals_eager(backend: str, name: str, options: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ REFERENCE = json.loads(Path(__file__).with_name("keras_values.json").read_text(e
 BACKENDS = [b for b in ("numpy", "torch", "jax", "tensorflow") if b in backends.installed()]
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("case", REFERENCE["cases"])
 def test_fifty_steps(backend: str, case: str) -> None:

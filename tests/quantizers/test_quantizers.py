@@ -35,6 +35,7 @@ def scenarios_functions(backend):
     return _found[backend.name]
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", WANT["layers"])
 def test_layers(backend, name):
     layer, _, config = name.rpartition("/")

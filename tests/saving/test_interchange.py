@@ -18,9 +18,12 @@ from tests.saving.keras_process import run_keras
 import kfront
 
 KERAS_ENGINE = next((n for n in ("jax", "torch", "tensorflow") if n in ENGINES), None)
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("keras") is None or KERAS_ENGINE is None, reason="Keras is not installed"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        importlib.util.find_spec("keras") is None or KERAS_ENGINE is None, reason="Keras is not installed"
+    ),
+]
 
 
 @pytest.fixture(scope="session")
@@ -183,6 +186,7 @@ def test_every_optimizer_is_in_the_table():
     assert names - {"Optimizer", "MultiOptimizer", "OptimizerMap"} <= set(models.OPTIMIZERS)
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("engine,optimizer", _optimizers(everywhere=True))
 def test_training_goes_on_from_keras(from_keras, engine, optimizer):
     with kfront.backend_scope(engine):

@@ -13,7 +13,10 @@ from tests.saving.keras_process import run_keras
 
 import kfront
 
-pytestmark = pytest.mark.skipif(importlib.util.find_spec("keras") is None, reason="Keras is not installed")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(importlib.util.find_spec("keras") is None, reason="Keras is not installed"),
+]
 CASES = [(i, module, case) for i, (module, case) in enumerate(models.layer_cases())]
 IDS = [f"{i}-{case.id}" for i, _, case in CASES]
 
@@ -63,6 +66,7 @@ def test_keras_reads_the_layer(exchanged, i, module, case, form):
     _compare(_arrays(exchanged / f"kfront{i}.{form}.read.npz"), _arrays(exchanged / f"kfront{i}.npz"))
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("i,module,case", CASES, ids=IDS)
 def test_the_layer_of_keras_is_read(backend, exchanged, i, module, case):
     _errors(exchanged, f"own{i}.keras")

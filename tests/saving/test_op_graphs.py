@@ -12,7 +12,10 @@ from tests.saving.keras_process import run_keras
 
 import kfront
 
-pytestmark = pytest.mark.skipif(importlib.util.find_spec("keras") is None, reason="Keras is not installed")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(importlib.util.find_spec("keras") is None, reason="Keras is not installed"),
+]
 CASES = list(enumerate(models.op_cases()))
 LABELS = [f"{i}-{c.name}" for i, c in CASES]
 

@@ -12,7 +12,7 @@ import os
 import threading
 from typing import Any
 
-from kfront.core.errors import BackendError
+from kfront.core.errors import ArgumentTypeError, BackendError
 from kfront.core.lazy import without_collections
 from kfront.core.settings import file_path, from_file
 from kfront.core.state import UNSET, _State, backend_scope, current, state
@@ -28,6 +28,8 @@ __all__ = [
     "installed",
     "owner_of",
     "set_backend",
+    "set_tuned_kernels",
+    "tuned_kernels",
 ]
 
 _DEFAULT_ORDER = ("torch", "jax", "tensorflow")
@@ -98,6 +100,7 @@ def _load(name: str) -> Any:
             )
         made = points[name].load()()
     made.finish()
+    made.use_tuned_kernels(tuned_kernels())
     return made
 
 
@@ -180,3 +183,42 @@ def set_backend(backend: str) -> None:
 
 
 state_backends.named, state_backends.choose = get, _choose
+
+
+_tuned: list[bool | None] = [None]
+
+
+def tuned_kernels() -> bool:
+    """Whether tuned kernels run: from `set_tuned_kernels`, else not if `KFRONT_TUNED_KERNELS` is "0", else yes."""
+    return os.environ.get("KFRONT_TUNED_KERNELS") != "0" if _tuned[0] is None else _tuned[0]
+
+
+def set_tuned_kernels(value: bool | None) -> None:
+    """Choose between tuned kernels and their plain forms, on every backend: to find out where a number comes from.
+
+    A tuned kernel computes what an engine runs slowly, such as the gradient of pooling on JAX's CPU backend, in another
+    way; the numbers are the same up to rounding (of dropout: from another stream). See docs/tuned_kernels.md.
+
+    What was compiled before (`fit`'s steps, `kfront.jit`, an engine's own `jit`) keeps the form with which it was
+    traced, except on JAX, which traces it again at its next call. So call this before a model is compiled.
+
+    Args:
+        value: True for tuned kernels, False for plain forms, None for what `KFRONT_TUNED_KERNELS` says.
+
+    Raises:
+        ArgumentTypeError: neither a bool nor None.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.config.set_tuned_kernels(False)
+    >>> kfront.config.tuned_kernels()
+    False
+    >>> kfront.config.set_tuned_kernels(None)
+    """
+    if value is not None and not isinstance(value, bool):
+        raise ArgumentTypeError(f"[set_tuned_kernels] expected True, False or None, got {value!r}.")
+    with _lock:
+        _tuned[0] = value
+        for found in _loaded.values():
+            found.use_tuned_kernels(tuned_kernels())

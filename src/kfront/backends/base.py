@@ -14,15 +14,17 @@ import contextlib
 import importlib
 from collections.abc import Callable, Iterable, Sequence
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kfront.backends.distributor import Distributor
 from kfront.backends.foreach import Foreach
+from kfront.backends.tuned import TunedTable
 from kfront.core.dtypes import ALL, numpy_dtype, standardize
 from kfront.core.errors import BackendError, UnsupportedError
 from kfront.core.op import OPS, Op
+from kfront.core.state import named
 
 __all__ = ["Backend", "Foreach"]
 
@@ -57,6 +59,7 @@ class Backend:
         ragged_tensors: whether layers can give ragged tensors, by `to_ragged`.
         foreach_type: the class of `foreach`, functions on lists of tensors.
         modules: modules that hold op implementations, later ones win.
+        tuned_table: the tuned kernels, None if there are none.
     """
 
     name: str = ""
@@ -73,11 +76,15 @@ class Backend:
     ragged_tensors: bool = False
     foreach_type: type[Foreach] = Foreach
     modules: tuple[ModuleType, ...] = ()
+    tuned_table: TunedTable | None = None
 
     def __reduce__(self) -> Any:
-        from kfront.backends import get
+        return named, (self.name,)
 
-        return get, (self.name,)
+    if TYPE_CHECKING:
+
+        def __getattr__(self, op: str) -> Callable[..., Any]:
+            """The ops: functions of the adapter's modules, and the composed ones."""
 
     # -- registration -------------------------------------------------------------------------------------------------
 
@@ -108,6 +115,15 @@ class Backend:
         if one.weak and len(one.tensors) == 2:
             setattr(self, f"oki_{name}", self._beside(one, int))
             setattr(self, f"okf_{name}", self._beside(one, float))
+
+    def use_tuned_kernels(self, on: bool) -> None:
+        """Run the tuned kernels, or their plain forms; see `kfront.config.set_tuned_kernels`."""
+        if self.tuned_table is not None:
+            self.tuned_table.switch(self, self.__dict__.setdefault("_plain_forms", {}), on)
+
+    def plain_form(self, op: str) -> Any:
+        """What runs in place of a tuned kernel when these are off; None for a hook that has none."""
+        return self.__dict__["_plain_forms"][op]
 
     def _untouched(self, one: Op) -> frozenset[Any]:
         """Native dtypes that operands of one dtype keep under the op's rule."""
@@ -214,7 +230,7 @@ class Backend:
             "raw framework code; define it on the layer."
         )
 
-    mean_of_picked: Callable[..., Any] | None = None
+    fused_sparse_crossentropy_mean: Callable[..., Any] | None = None
     """The mean of `sparse_categorical_crossentropy` over rows, where one kernel has all of it.
 
     It raises IndexError for a label that is no class, and gives None where it is not to be had.

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from kfront.core.op_registry import ops
+
 __all__ = ["Foreach"]
 
 
@@ -16,7 +18,7 @@ class Foreach:
     """Functions over lists of tensors of one dtype.
 
     A second operand may be a list, a Python number or a 0-d tensor (of any float dtype). Results are new lists of new
-    tensors. `spent` says that those of the first operand are not needed any more: an engine may take their memory.
+    tensors. `donate` says that those of the first operand are not needed any more: an engine may take their memory.
     """
 
     def __init__(self, backend: Any) -> None:
@@ -70,19 +72,19 @@ class Foreach:
         """The native tensors of Variables."""
         return [v._read() for v in variables]
 
-    def add(self, xs: Sequence[Any], y: Any, spent: bool = False) -> list[Any]:
+    def add(self, xs: Sequence[Any], y: Any, donate: bool = False) -> list[Any]:
         """``x + y``."""
         return self._map2("add", xs, y)
 
-    def sub(self, xs: Sequence[Any], y: Any, spent: bool = False) -> list[Any]:
+    def sub(self, xs: Sequence[Any], y: Any, donate: bool = False) -> list[Any]:
         """``x - y``."""
         return self._map2("subtract", xs, y)
 
-    def mul(self, xs: Sequence[Any], y: Any, spent: bool = False) -> list[Any]:
+    def mul(self, xs: Sequence[Any], y: Any, donate: bool = False) -> list[Any]:
         """``x * y``."""
         return self._map2("multiply", xs, y)
 
-    def div(self, xs: Sequence[Any], y: Any, spent: bool = False) -> list[Any]:
+    def div(self, xs: Sequence[Any], y: Any, donate: bool = False) -> list[Any]:
         """``x / y``."""
         return self._map2("divide", xs, y)
 
@@ -107,7 +109,7 @@ class Foreach:
             ys = [self.b.convert(float(ys), self.b.dtype_name(x.dtype)) for x in xs]
         return [self.b.where(c, x, y) for c, x, y in zip(conditions, xs, ys, strict=True)]
 
-    def sqrt(self, xs: Sequence[Any], spent: bool = False) -> list[Any]:
+    def sqrt(self, xs: Sequence[Any], donate: bool = False) -> list[Any]:
         """Square roots."""
         return self._map("sqrt", xs)
 
@@ -146,14 +148,10 @@ class Foreach:
 
     def norms(self, xs: Sequence[Any]) -> list[Any]:
         """Euclidean norms, each a 0-d tensor."""
-        from kfront import ops
-
         return [self.b.sqrt(ops.sum(self.b.multiply(x, x))) for x in xs]
 
     def global_norm(self, xs: Sequence[Any]) -> Any:
         """The Euclidean norm of all elements together, a 0-d tensor."""
-        from kfront import ops
-
         sums = [ops.sum(self.b.multiply(x, x)) for x in xs]
         total = sums[0]
         for one in sums[1:]:
@@ -166,8 +164,6 @@ class Foreach:
 
     def all_finite(self, xs: Sequence[Any]) -> Any:
         """Whether no element is infinite or NaN: a bool where that is known without waiting, else a 0-d tensor."""
-        from kfront import ops
-
         found = [ops.all(self.b.isfinite(x)) for x in xs]
         return found[0] if len(found) == 1 else ops.all(ops.stack(found))
 

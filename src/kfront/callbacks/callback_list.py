@@ -131,7 +131,7 @@ class CallbackList:
 
     def on_batch_begin(self, batch: int, logs: Logs = None) -> None:
         """Call the hook."""
-        self._call("on_train_batch_begin", batch, logs)
+        self._call("on_train_batch_begin", batch, {} if logs is None else logs)
 
     def on_batch_end(self, batch: int, logs: Logs = None) -> None:
         """Call the hook."""
@@ -139,6 +139,7 @@ class CallbackList:
 
     def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
         """Call the hook."""
+        logs = {} if logs is None else logs
         for f in self._hooks["on_train_batch_begin"]:
             f(batch, logs)
 
@@ -149,7 +150,7 @@ class CallbackList:
 
     def on_test_batch_begin(self, batch: int, logs: Logs = None) -> None:
         """Call the hook."""
-        self._call("on_test_batch_begin", batch, logs)
+        self._call("on_test_batch_begin", batch, {} if logs is None else logs)
 
     def on_test_batch_end(self, batch: int, logs: Logs = None) -> None:
         """Call the hook."""
@@ -157,7 +158,7 @@ class CallbackList:
 
     def on_predict_batch_begin(self, batch: int, logs: Logs = None) -> None:
         """Call the hook."""
-        self._call("on_predict_batch_begin", batch, logs)
+        self._call("on_predict_batch_begin", batch, {} if logs is None else logs)
 
     def on_predict_batch_end(self, batch: int, logs: Logs = None) -> None:
         """Call the hook."""

@@ -6,8 +6,11 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from kfront.callbacks.base import Callback, Logs
 from kfront.core.errors import ArgumentError
+from kfront.core.operators import VariableBase
 from kfront.core.registry import serializable
 from kfront.utils.io_utils import print_msg
 
@@ -78,7 +81,7 @@ class MonitorCallback(Callback):
         return self.monitor_op(value - self._sign * self.min_delta, reference)
 
     def get_monitor_value(self, logs: Logs) -> Any:
-        """The watched result, None (with a warning) where `logs` does not have it."""
+        """The watched result, None (with a warning) where `logs` does not have it; of several values their mean."""
         value = (logs or {}).get(self.monitor)
         if value is None:
             warnings.warn(
@@ -86,7 +89,9 @@ class MonitorCallback(Callback):
                 f"{', '.join(logs or {}) or 'none'}; nothing is done.",
                 stacklevel=3,
             )
-        return value
+        if value is None or not np.ndim(value):
+            return value
+        return float(np.mean(value))  # a metric may have a value for each class
 
 
 @serializable("keras.callbacks")
@@ -223,9 +228,8 @@ class ReduceLROnPlateau(MonitorCallback):
         """Look whether the result got better."""
         if self.monitor_op is None:
             self._set_monitor_op()
-        rate = read_rate(self.model)
         if logs is not None:
-            logs["learning_rate"] = rate
+            logs.update(read_rates(self.model))
         value = self.get_monitor_value(logs)
         if value is None:
             return
@@ -236,24 +240,31 @@ class ReduceLROnPlateau(MonitorCallback):
             self.best, self.wait = value, 0
         elif not self.in_cooldown():
             self.wait += 1
-            if self.wait >= self.patience and rate > self.min_lr:
-                self._lower(epoch, rate)
+            if self.wait >= self.patience:
+                self._lower(epoch)
 
-    def _lower(self, epoch: int, rate: float) -> None:
-        new = max(rate * self.factor, self.min_lr)
-        self.model.optimizer.learning_rate = new
-        if self.verbose:
-            print_msg(f"Epoch {epoch + 1}: the learning rate is lowered to {new}.")
-        self.cooldown_counter, self.wait = self.cooldown, 0
+    def _lower(self, epoch: int) -> None:
+        for name, optimizer in self.model.optimizer._rated.items():
+            rate = _read(optimizer)
+            if rate <= self.min_lr:
+                continue
+            new = optimizer.learning_rate = max(rate * self.factor, self.min_lr)
+            if self.verbose:
+                print_msg(f"Epoch {epoch + 1}: {name} is lowered to {new}.")
+            self.cooldown_counter, self.wait = self.cooldown, 0
 
     def in_cooldown(self) -> bool:
         """Whether results are not looked at."""
         return self.cooldown_counter > 0
 
 
-def read_rate(model: Any) -> float:
-    """The optimizer's learning rate as a float."""
-    rate = model.optimizer.learning_rate
-    if hasattr(rate, "_is_variable"):
+def read_rates(model: Any) -> dict[str, float]:
+    """The optimizer's learning rate, or those of the optimizers inside it, by the names they have in logs."""
+    return {name: _read(optimizer) for name, optimizer in model.optimizer._rated.items()}
+
+
+def _read(optimizer: Any) -> float:
+    rate = optimizer.learning_rate
+    if isinstance(rate, VariableBase):
         return float(rate.numpy())
-    return float(rate) if isinstance(rate, (int, float)) else float(model.optimizer._backend.to_numpy(rate))
+    return float(rate) if isinstance(rate, (int, float)) else float(optimizer._backend.to_numpy(rate))

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from kfront.callbacks.base import Callback, Logs
-from kfront.callbacks.monitor import read_rate
+from kfront.callbacks.monitor import read_rates
 from kfront.core.errors import ArgumentError, ArgumentTypeError
 from kfront.core.registry import serializable
 from kfront.utils.io_utils import print_msg
@@ -89,22 +89,23 @@ class LearningRateScheduler(Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         """Set the rate."""
-        if not hasattr(self.model.optimizer, "learning_rate"):
+        if not hasattr(self.model.optimizer, "_rated"):
             raise ArgumentError("[LearningRateScheduler] expected an optimizer with a `learning_rate`, got none.")
-        try:
-            rate = self.schedule(epoch, read_rate(self.model))
-        except TypeError:
-            rate = self.schedule(epoch)
-        if not isinstance(rate, (float, np.floating)):
-            raise ArgumentTypeError(f"[LearningRateScheduler] expected `schedule` to return a float, got {rate!r}.")
-        self.model.optimizer.learning_rate = float(rate)
-        if self.verbose:
-            print_msg(f"Epoch {epoch + 1}: the learning rate is set to {float(rate)}.")
+        for name, now in read_rates(self.model).items():
+            try:
+                rate = self.schedule(epoch, now)
+            except TypeError:
+                rate = self.schedule(epoch)
+            if not isinstance(rate, (float, np.floating)):
+                raise ArgumentTypeError(f"[LearningRateScheduler] expected `schedule` to return a float, got {rate!r}.")
+            self.model.optimizer._rated[name].learning_rate = float(rate)
+            if self.verbose:
+                print_msg(f"Epoch {epoch + 1}: {name} is set to {float(rate)}.")
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Add the rate to the results."""
         if logs is not None:
-            logs["learning_rate"] = read_rate(self.model)
+            logs.update(read_rates(self.model))
 
 
 @serializable("keras.callbacks")

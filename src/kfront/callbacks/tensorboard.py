@@ -12,7 +12,7 @@ import numpy as np
 
 from kfront.callbacks.base import Callback, Logs
 from kfront.callbacks.events import EventWriter
-from kfront.callbacks.monitor import read_rate
+from kfront.callbacks.monitor import read_rates
 from kfront.core.errors import ArgumentError
 from kfront.core.registry import serializable
 
@@ -152,8 +152,8 @@ class TensorBoard(Callback):
         """Write results, and weights if it is their turn."""
         logs = dict(logs or {})
         own = {f"epoch_{k}": v for k, v in logs.items() if not k.startswith("val_")}
-        if self.model.optimizer is not None and "learning_rate" not in logs:
-            own["epoch_learning_rate"] = read_rate(self.model)
+        if self.model.optimizer is not None:
+            own.update({f"epoch_{name}": rate for name, rate in read_rates(self.model).items()})
         if self.write_steps_per_second:
             passed = time.perf_counter() - self._epoch_start
             own["epoch_steps_per_second"] = (self._step - self._epoch_step) / max(passed, 1e-9)

@@ -21,6 +21,7 @@ from kfront.core.dtypes import ALL, numpy_dtype
 from kfront.core.errors import KfrontError, SavingError, UnsafeFileError
 from kfront.core.op_codec import deserialize_op_call, is_op_config, serialize_op_call
 from kfront.core.operation import OpCall, Operation
+from kfront.core.operators import VariableBase
 from kfront.core.spec import KerasTensor
 from kfront.core.state import current
 
@@ -59,7 +60,7 @@ _sharing = _Sharing()
 
 
 class _Live(threading.local):
-    """While a live object is copied by its config: the classes and functions it is made of, by made-up names."""
+    """While a live object is copied by its config: its classes and functions, by generated names."""
 
     table: dict[str, Any] | None = None
 
@@ -68,7 +69,7 @@ _live = _Live()
 
 
 def is_copying() -> bool:
-    """Whether a live object is being copied by its config: then lambdas have a form too, which never leaves memory."""
+    """Whether a live object is being copied by its config: then lambdas have a form too, one that no file gets."""
     return _live.table is not None
 
 
@@ -154,7 +155,7 @@ def _special_form(obj: Any) -> Any:
         return tensor_reference(obj, where)
     if isinstance(obj, np.dtype):
         return obj.name
-    if hasattr(obj, "_is_variable"):
+    if isinstance(obj, VariableBase):
         return _array_form("__tensor__", obj.numpy())
     return None
 
@@ -358,7 +359,7 @@ def _finish(made: Any, config: dict[str, Any]) -> None:
 def _carry_out(method: Any, config: dict[str, Any], what: str) -> None:
     try:
         method(config)
-    except (KfrontError, RecursionError):
+    except (SavingError, RecursionError):
         raise
     except Exception as error:
         raise SavingError(

@@ -20,7 +20,6 @@ __all__ = [
     "ALL",
     "FLOATS",
     "INTS",
-    "bool_result",
     "compare",
     "floating",
     "from_argument",
@@ -77,7 +76,7 @@ def standardize(dtype: Any) -> str:
     name = _name_of(dtype)
     if name not in _NAMES:
         raise DTypeError(
-            f"[dtype] expected one of {', '.join(ALL)}, got {dtype!r}; pass a dtype name such as 'float32'."
+            f"[dtype] expected one of {', '.join(ALL)}, got {dtype!r:.100}; pass a dtype name such as 'float32'."
         )
     return name
 
@@ -232,9 +231,6 @@ def predicate(*dtypes: Any) -> tuple[Any, Any]:
 def logical(*dtypes: Any) -> tuple[Any, Any]:
     """Operands and result bool."""
     return "bool", "bool"
-
-
-bool_result = predicate
 
 
 def index_result(*dtypes: Any) -> tuple[Any, Any]:

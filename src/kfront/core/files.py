@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Files that are written completely or not at all."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 @contextlib.contextmanager
 def atomic_write(target: Any, overwrite: bool = True, size: int = 0) -> Iterator[BinaryIO]:
-    """Open a file for reading and writing that takes the place of `target` when the block ends without an error.
+    """Open a file for reading and writing that replaces `target` when the block ends without an error.
 
-    The bytes go to a nameless file in the same folder where the system has such (Linux), else to a hidden one beside
+    The bytes go to an unnamed file in the same folder where the system has such (Linux), else to a hidden one beside
     the target; they are synced before the target's name points to them. After an error, or a crash at any moment, the
     old file is as it was.
 
@@ -59,7 +59,7 @@ def atomic_write(target: Any, overwrite: bool = True, size: int = 0) -> Iterator
             _reserve(file, size)
             yield file
             file.flush()
-            os.ftruncate(file.fileno(), os.fstat(file.fileno()).st_size)  # gives back what was reserved for nothing
+            os.ftruncate(file.fileno(), os.fstat(file.fileno()).st_size)  # frees reserved space that was not used
             os.fsync(file.fileno())
             _keep_mode(path, file)
             if name is None:
@@ -129,18 +129,18 @@ def _reserve(file: BinaryIO, size: int) -> None:
 
 
 class _Freed:
-    """Gives the space of replaced files back in a thread: for a large one that takes as long as writing it."""
+    """Frees the space of replaced files in a thread: for a large file that takes as long as writing it."""
 
     def __init__(self) -> None:
         self.thread: threading.Thread | None = None
 
     def close(self, descriptor: int) -> None:
-        """Close the last way to a file."""
+        """Close the last descriptor of a file."""
         self.thread = threading.Thread(target=os.close, args=(descriptor,), name="kfront-freed", daemon=True)
         self.thread.start()
 
     def wait(self) -> None:
-        """Wait until the space is there: what is written next may need it."""
+        """Wait until the space is free: the next write may need it."""
         thread, self.thread = self.thread, None
         if thread is not None:
             thread.join()
@@ -151,7 +151,7 @@ _freed = _Freed()
 
 @contextlib.contextmanager
 def _freed_later(path: Path) -> Iterator[None]:
-    """Replace a large file inside (Linux): it is gone by its name at once, and its space a moment later."""
+    """Replace a large file inside (Linux): its name changes at once, its space is freed later."""
     held = None
     with contextlib.suppress(OSError, AttributeError):
         if path.stat().st_size > _LITTLE:
@@ -172,7 +172,7 @@ def _sync_file(name: str) -> None:
 
 
 def _exchange(new: Path, path: Path) -> None:
-    """Put a folder in the place of another, which then stands under the new one's name."""
+    """Exchange two folders by name."""
     if not path.exists():
         os.rename(new, path)
         return
@@ -198,7 +198,7 @@ def _open(path: Path) -> tuple[BinaryIO, str | None]:
 
 
 def _give_name(file: BinaryIO, name: str) -> None:
-    """Link a nameless file into its folder; where the file system refuses, copy it."""
+    """Link an unnamed file into its folder; copy it where the file system refuses."""
     folder = os.open(os.path.dirname(name), os.O_RDONLY)
     try:
         # a folder descriptor is given because os.link follows /proc/self/fd only then (bugs.python.org/issue37612)
@@ -221,7 +221,7 @@ _LEFT = re.compile(rf"\.(.+)\.{_MARK}-(\d+)-[0-9a-f]{{8}}", re.DOTALL)
 
 
 def sweep(folder: Path, ours: Callable[[str], Any]) -> None:
-    """Remove what processes that were killed in the middle of saving have left.
+    """Remove temporary files of processes that were killed while saving.
 
     Args:
         folder: where files were saved.

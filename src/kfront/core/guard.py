@@ -25,9 +25,8 @@ from kfront.core import registry
 from kfront.core.dtypes import numpy_dtype
 from kfront.core.errors import KfrontError, SavingError, UnsafeFileError
 from kfront.core.lazy import LAZY
-from kfront.core.op_registry import OPS
+from kfront.core.op_registry import OPS, class_of
 from kfront.core.state import state
-from kfront.saving.op_table import class_of
 
 __all__ = [
     "LIMITS",
@@ -52,7 +51,7 @@ __all__ = [
 
 
 class LIMITS:
-    """Bounds on what is read; generous for real models, small enough that a hostile file costs little."""
+    """Bounds on what is read: large enough for real models, small enough to bound the cost of a hostile file."""
 
     json_bytes = 64 << 20
     depth = 200
@@ -68,7 +67,7 @@ _PACKAGES = """
     activations constraints distillation dtype_policies initializers layers losses metrics models optimizers
     optimizers.schedules quantizers random regularizers
 """
-# Keras namespaces that a file may name, and where their public names stand here
+# Keras namespaces that a file may name, and where their public names are here
 _NAMESPACES = {
     "keras": "kfront",
     "kfront.layers.graph": "kfront.layers.graph",
@@ -90,11 +89,13 @@ _INTERNAL = {
     ("keras.src.applications.convnext", "LayerScale"): "kfront.applications.convnext",
     ("keras.src.applications.inception_resnet_v2", "CustomScaleLayer"): "kfront.applications.inception_resnet_v2",
 }
+# where Keras's torch backend places its optimizers, under their public names
+_ENGINES_OPTIMIZER = re.compile(r"keras\.src\.backend\.torch\.optimizers\.torch_\w{1,40}")
 _FUNCTION_HOMES = ("keras.activations", "keras.losses", "keras.metrics", "keras.initializers", "keras.regularizers")
 
 
 class corrupt_file_errors:
-    """Scope in which whatever a library raises for a damaged file becomes one error.
+    """Scope that turns whatever a library raises for a damaged file into one error.
 
     Args:
         what: what it is, for messages.
@@ -204,7 +205,7 @@ def _checked_objects(custom_objects: Any) -> dict[str, Any] | None:
 
 
 class Budget:
-    """How much memory the variables of a model that is being loaded may take: no more than its file can explain.
+    """A bound on the memory of the variables of a model that is being loaded, from the size of its file.
 
     Args:
         size: bytes.
@@ -345,7 +346,7 @@ _REPEATS = re.compile(r"(?<!\\)[*+{]")
 
 
 def pattern(text: Any, what: str) -> str:
-    """A path, or a regular expression for paths, that a file has; one that may take for ever is refused.
+    """A path, or a regular expression for paths, that a file has; one whose matching may not end is refused.
 
     Args:
         text: the expression.
@@ -363,14 +364,20 @@ def pattern(text: Any, what: str) -> str:
     return text
 
 
-def refuse_path(who: str, argument: str, value: Any) -> None:
+def refuse_path(who: str, argument: str, value: Any, in_config: bool = False) -> None:
     """Refuse a path or URL that comes from data: for constructors that also take a path from code.
 
+    Args:
+        who: the class, for the message.
+        argument: the argument's name.
+        value: the argument.
+        in_config: whether it is known to come from a config; else it does while an object is loaded.
+
     Raises:
-        UnsafeFileError: a string or path while an object is made from a config in safe mode.
+        UnsafeFileError: a string or path in a config in safe mode.
     """
     is_path = isinstance(value, (str, bytes)) or hasattr(value, "__fspath__")
-    if is_path and in_loading() and is_safe():
+    if is_path and (in_config or in_loading()) and is_safe():
         raise UnsafeFileError(
             f"[{who}] expected the values of `{argument}` in the config, got the path {shown(value)}; a file may not "
             "name another file. Build the object in code, or pass `safe_mode=False` if you trust the source."
@@ -393,8 +400,9 @@ def _user_object(*names: Any) -> Any:
 def _builtin(module: str, name: str) -> Any:
     """A serializable object of kfront, its module loaded if need be; only names in the namespaces' tables are tried.
 
-    What else is registered (callbacks, which write files) is none that a file may name, whether it is loaded or not.
+    What else is registered (callbacks, which write files) may not be named by a file, whether it is loaded or not.
     """
+    module = "keras.optimizers" if _ENGINES_OPTIMIZER.fullmatch(module) else module
     home, namespace = _INTERNAL.get((module, name)), _NAMESPACES.get(module)
     if home is None and namespace is None:
         return None
@@ -452,7 +460,14 @@ def resolve_class(config: dict[str, Any], module_objects: dict[str, Any] | None 
         if value is not None:
             expect(value, str, what)
     plain = registered is None or registered == name
-    found = _builtin(module, name) if module is not None and plain else None
+    if not name:
+        raise SavingError("[load] expected the name of a class in `class_name`, got ''.")
+    found = _builtin(module, name) if module is not None else None
+    if found is not None and not plain:
+        raise UnsafeFileError(
+            f"[load] expected no other `registered_name` beside the class {shown(f'{module}.{name}')} of kfront, got "
+            f"{shown(registered)}; one of the two was changed."
+        )
     if found is None:
         found = _user_object(registered, name)
     if found is None and module is None and plain and module_objects:

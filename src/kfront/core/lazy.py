@@ -35,7 +35,7 @@ LAZY: dict[str, dict[str, str]] = {}
 
 @contextlib.contextmanager
 def without_collections() -> Iterator[None]:
-    """Nothing looks for garbage while modules are imported: there is none, and looking visits all that engines have."""
+    """No garbage collection while modules are imported: they make no garbage, and a collection visits every object."""
     before = gc.isenabled()
     gc.disable()
     try:

@@ -1,8 +1,8 @@
-"""What an op infers is kept, so that the same question is answered by a look-up.
+"""Cache of inferred shapes and dtypes: an op infers the result of equal arguments once.
 
 The key holds all that the result may depend on: the operands' shapes and dtypes (the values of Python numbers), the
-other arguments with their types, the backend and floatx. A call with an argument that can change, or that code of the
-user's stands behind (functions, tensors, seed generators), has no key and is worked out each time.
+other arguments with their types, the backend and floatx. A call with an argument that can change, or that runs code of
+the user (functions, tensors, seed generators), has no key and is inferred each time.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _PLAIN = frozenset((*WEAK, str, type(None), type(Ellipsis)))
 
 
 class _NoKey(Exception):
-    """An argument has no lasting value."""
+    """An argument whose value can change."""
 
 
 def _frozen(x: Any) -> Any:
@@ -55,7 +55,7 @@ def key_of(operands: Any, static: tuple[Any, ...]) -> tuple[Any, ...] | None:
 
 
 def fresh(x: Any) -> Any:
-    """A copy of an inferred result: marks that are put on one (masks, histories) must not be seen on the next."""
+    """A copy of an inferred result, because masks and histories are attached to results."""
     kind = x.__class__
     if kind is Abstract:
         return Abstract(x.shape, x.dtype, x.sparse)
@@ -74,7 +74,7 @@ def recalled(known: dict[Any, Any], key: Any, infer: Callable[..., Any], *args: 
     Args:
         known: results of one op; emptied when it has grown too large.
         key: as from `key_of`; None to infer in any case.
-        infer: works it out.
+        infer: computes it.
         *args: its arguments.
     """
     if key is None:

@@ -46,7 +46,7 @@ def to_snake_case(name: str) -> str:
 
 
 def uniquify(name: str) -> str:
-    """`name`, or `name_1`, `name_2` … when it was given out before."""
+    """`name`, or `name_1`, `name_2` … when it is in use already."""
     with _lock:
         count = _counts[name]
         _counts[name] += 1

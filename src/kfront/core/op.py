@@ -9,33 +9,35 @@ operand is a native tensor whose dtype the rule leaves alone; everything else go
 from __future__ import annotations
 
 import functools
-import inspect
 import itertools
-from collections.abc import Callable, Iterable, Sequence
-from types import CodeType, FunctionType
+from collections.abc import Callable, Iterable, Sequence, Set
+from inspect import CO_VARARGS
+from types import FunctionType
 from typing import Any, NoReturn, TypeVar
 
 from kfront.core import memo, sparse, tree
 from kfront.core.dtypes import WEAK, standardize
 from kfront.core.errors import ArgumentTypeError, KfrontError, ShapeError, UnsupportedError
-from kfront.core.op_registry import OPS
+from kfront.core.op_registry import OPS, Declared
 from kfront.core.operation import record_op
+from kfront.core.operators import VariableBase
 from kfront.core.settings import on_floatx
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.state import current, state
 
-__all__ = ["OPS", "Op", "op"]
+__all__ = ["OPS", "Op", "in_front_of", "op"]
 
 _NONE = type(None)
 _LIST = "list"
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Op:
+class Op(Declared):
     """One declared op.
 
     Attributes:
         name: public name, also the name of the backend's implementation.
+        parameters: names of the parameters, in order.
         body: the composed body, or None for a primitive.
         tensors: names of the tensor parameters; the first parameter only when `listed`.
         listed: whether the first parameter is a list of tensors.
@@ -43,6 +45,9 @@ class Op:
         rule: dtype rule or None.
         shape: shape rule (primitives).
         weak: whether the native form takes Python scalars as they are.
+        zeros: what it does with zeros of sparse operands, see `kfront.core.sparse.ZEROS`.
+        fuse: whether a backend may compile the body as one.
+        public: the dispatcher that was generated for it.
         plans: cast plans by operand dtypes, filled as they are met.
         inferred: results of inference by what they depend on, see `kfront.core.memo`.
     """
@@ -54,18 +59,21 @@ class Op:
         dtype: Any,
         shape: Any,
         weak: bool,
-        name: str | None = None,
-        prepare: dict[str, Callable[[Any], Any]] | None = None,
+        name: str,
+        prepare: dict[str, Callable[[Any], Any]],
+        zeros: str,
+        fuse: bool,
     ) -> None:
-        self.name = name or fn.__name__
-        self.prepare = prepare or {}
-        self.signature = inspect.signature(fn)
-        names = list(self.signature.parameters)
+        self.name = name
+        self.prepare, self.zeros, self.fuse = prepare, zeros, fuse
+        code: Any = fn.__code__
+        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & CO_VARARGS)]
+        self.parameters: tuple[str, ...] = names
         self.listed = tensors == _LIST
         if self.listed:
-            self.tensors = tuple(names[:1])
+            self.tensors = names[:1]
         else:
-            self.tensors = tuple(names[:tensors]) if isinstance(tensors, int) else tuple(tensors)
+            self.tensors = names[:tensors] if isinstance(tensors, int) else tuple(tensors)
         self.static = tuple(n for n in names if n not in self.tensors)
         self.primitive = shape is not None
         self.body = None if self.primitive else fn
@@ -75,8 +83,8 @@ class Op:
         self.plans: dict[Any, Any] = {}
         self.inferred: dict[Any, Any] = {}
         self.arrange: Callable[..., Any] = lambda f, t, s: f(*t, *s)
-        self.public: Callable[..., Any] = fn
-        OPS[self.name] = self
+        self.public = _generate(self, fn)
+        OPS[name] = self
 
     def __reduce__(self) -> Any:
         return _named_op, (self.name,)
@@ -134,7 +142,7 @@ class Op:
             elif isinstance(x, KerasTensor):
                 symbolic = True
             else:
-                x = x.value if hasattr(x, "_is_variable") and x._backend is b else b.convert(x)
+                x = x.value if isinstance(x, VariableBase) and x._backend is b else b.convert(x)
                 key.append(x.dtype)
             values.append(x)
         return values, key, symbolic
@@ -282,7 +290,7 @@ def _abstract(x: Any) -> Any:
         return x
     if isinstance(x, KerasTensor):
         return Abstract(x.shape, x.dtype)
-    if hasattr(x, "_is_variable"):
+    if isinstance(x, VariableBase):
         return Abstract(x.shape, state.autocast if state.autocast and x._autocast_now() else x.dtype)
     b = state.backend or current()
     if not b.is_tensor(x):
@@ -291,29 +299,22 @@ def _abstract(x: Any) -> Any:
 
 
 # ---- the generated dispatcher --------------------------------------------------------------------------------------
-# Sources name the parameters a0, a1 … and the op OP: ops of one form share the compiled code, under their own names.
 
-_FIXED = """def OP({sig}):
+_FIXED = """def {name}({signature}):
 {prepare}    _b = _state.backend
-    if {fast}:
-        try:
-            return _b.OP({pos})
-        except Exception as _error:
-            _op.fail(_b, _error, ({tensors}), ({static}))
-{scalar}    return _op.slow(_b, ({tensors}), ({static}))
+    try:
+        if {fast}:
+            return _b.{name}({arguments})
+    except Exception as _error:
+        _op.fail(_b, _error, ({tensors}), ({static}))
+    return _op.slow(_b, ({tensors}), ({static}))
 """
 
-# A tensor and a Python number that takes the tensor's dtype: the native form takes both as they are.
-_SCALAR = """    if type({x}) in _b.types and (
-        {x}.dtype in _b.okf_OP if {y}.__class__ is float else {y}.__class__ is int and {x}.dtype in _b.oki_OP
-    ):
-        try:
-            return _b.OP({pos})
-        except Exception as _error:
-            _op.fail(_b, _error, ({tensors}), ({static}))
+_ALWAYS_SLOW = """def {name}({signature}):
+{prepare}    return _op.slow(_state.backend, ({tensors}), ({static}))
 """
 
-_LISTED = """def OP({sig}):
+_LISTED = """def {name}({signature}):
 {prepare}    _b = _state.backend
     if ({x}.__class__ is list or {x}.__class__ is tuple) and {x}:
         _types = _b.types
@@ -322,65 +323,70 @@ _LISTED = """def OP({sig}):
             if type(_item) not in _types or _item.dtype != _dtype:
                 break
         else:
-            if _dtype in _b.ok_OP:
+            if _dtype in _b.ok_{name}:
                 try:
-                    return _b.OP(list({x}), {static})
+                    return _b.{name}(list({x}), {static})
                 except Exception as _error:
                     _op.fail(_b, _error, ({x},), ({static}))
     return _op.slow(_b, ({x},), ({static}))
 """
 
+_PREPARE = """    try:
+{steps}    except _KfrontError as _error:
+        _op.named(_error)
+"""
 
-def _fast_test(one: Op, params: Sequence[inspect.Parameter], alias: dict[str, str]) -> str:
+
+def _fast_test(one: Op, optional: Set[str]) -> str:
     """Condition under which operands need no conversion: native, of one dtype that the rule leaves alone."""
     keeps = one.rule is None or getattr(one.rule, "keeps", False)
     if not one.tensors:  # creation: nothing to convert, unless the shape has a symbolic dimension
-        return "_b.types and a0.__class__ is tuple" if keeps and one.static == ("shape", "dtype") else "False"
+        return "_b.types and shape.__class__ is tuple" if keeps and one.static == ("shape", "dtype") else ""
     if one.static_dtype and not keeps:
-        return "False"
-    first = alias[one.tensors[0]]
+        return ""
+    first = one.tensors[0]
     tests = [f"type({first}) in _b.types"]
-    tests += [f"{alias[n]}.__class__ is tuple" for n, f in one.prepare.items() if getattr(f, "gives_tuple", False)]
+    tests += [f"{n}.__class__ is tuple" for n, f in one.prepare.items() if getattr(f, "gives_tuple", False)]
     if not keeps:
-        tests.append(f"{first}.dtype in _b.ok_OP")
-    optional = {p.name for p in params if p.default is None}
-    for name in one.tensors[1:]:
-        x = alias[name]
+        tests.append(f"{first}.dtype in _b.ok_{one.name}")
+    for x in one.tensors[1:]:
         test = f"type({x}) in _b.types"
         if not keeps:
             test += f" and {first}.dtype == {x}.dtype"
-        tests.append(f"({x} is None or {test})" if name in optional else test)
-    return " and ".join(tests)
+        tests.append(f"({x} is None or {test})" if x in optional else test)
+    pairs = itertools.permutations(one.tensors) if one.weak and len(one.tensors) == 2 else ()
+    return " or ".join([" and ".join(tests), *(_beside_a_number(one.name, x, y) for x, y in pairs)])
+
+
+def _beside_a_number(name: str, x: str, y: str) -> str:
+    """Condition for a tensor and a Python number that takes its dtype: the native form takes both as they are."""
+    if_int = f"{y}.__class__ is int and {x}.dtype in _b.oki_{name}"
+    return f"type({x}) in _b.types and ({x}.dtype in _b.okf_{name} if {y}.__class__ is float else {if_int})"
 
 
 def _comma(names: Iterable[str]) -> str:
     return "".join(f"{n}, " for n in names)
 
 
-def _source(one: Op, params: Sequence[inspect.Parameter], alias: dict[str, str]) -> str:
-    positional = [alias[p.name] for p in params if p.kind is not p.KEYWORD_ONLY]
-    named = [alias[p.name] for p in params if p.kind is p.KEYWORD_ONLY]
-    prepare = "".join(f"        {alias[n]} = _p_{alias[n]}({alias[n]})\n" for n in one.prepare)
-    if prepare:
-        prepare = f"    try:\n{prepare}    except _KfrontError as _error:\n        _op.named(_error)\n"
-    tensors = [alias[n] for n in one.tensors]
-    fields = {
-        "sig": ", ".join([*positional, *(["*", *named] if named else [])]),
-        "prepare": prepare,
-        "static": _comma(alias[n] for n in one.static),
-        "tensors": _comma(tensors),
-    }
-    if one.listed:
-        return _LISTED.format(x=tensors[0], **fields)
-    fields["pos"] = _comma(alias.values())
-    pairs = itertools.permutations(tensors) if one.weak and len(tensors) == 2 else ()
-    fields["scalar"] = "".join(_SCALAR.format(x=x, y=y, **fields) for x, y in pairs)
-    return _FIXED.format(fast=_fast_test(one, params, alias), **fields)
-
-
-@functools.cache
-def _compiled(source: str) -> CodeType:
-    return next(c for c in compile(source, "<op>", "exec").co_consts if isinstance(c, CodeType))
+def _source(one: Op, fn: FunctionType) -> str:
+    """The dispatcher as code: it has the op's own name and parameters, nothing is looked up that could be written."""
+    positional = one.parameters[: len(one.parameters) - fn.__code__.co_kwonlyargcount]
+    named = one.parameters[len(positional) :]
+    last = positional[len(positional) - len(fn.__defaults__ or ()) :]
+    optional = {n for n, default in zip(last, fn.__defaults__ or (), strict=True) if default is None}
+    steps = "".join(f"        {n} = _prepare_{n}({n})\n" for n in one.prepare)
+    fast = "" if one.listed else _fast_test(one, optional)
+    form = _LISTED if one.listed else _FIXED if fast else _ALWAYS_SLOW
+    return form.format(
+        name=one.name,
+        signature=", ".join([*positional, *(["*", *named] if named else [])]),
+        prepare=_PREPARE.format(steps=steps) if steps else "",
+        fast=fast,
+        arguments=", ".join(one.parameters),
+        tensors=_comma(one.tensors),
+        static=_comma(one.static),
+        x=one.tensors[0] if one.listed else "",
+    )
 
 
 @functools.cache
@@ -389,23 +395,16 @@ def _arrangement(order: str) -> Callable[..., Any]:
 
 
 def _generate(one: Op, fn: Any) -> Callable[..., Any]:
-    params = list(one.signature.parameters.values())
-    alias = {p.name: f"a{i}" for i, p in enumerate(params)}
-    code = _compiled(_source(one, params, alias))
-    code = code.replace(
-        co_name=one.name,
-        co_qualname=one.name,
-        co_filename=f"<op {one.name}>",
-        co_varnames=(*alias, *code.co_varnames[len(alias) :]),
-        co_names=tuple(n.replace("OP", one.name) for n in code.co_names),
-    )
-    ns = {"__builtins__": __builtins__, "_state": state, "_op": one, "_KfrontError": KfrontError}  # dynamo wants them
-    ns |= {f"_p_{alias[n]}": f for n, f in one.prepare.items()}
-    where = {n: f"t[{i}]" for i, n in enumerate(one.tensors)} | {n: f"s[{i}]" for i, n in enumerate(one.static)}
-    if [p.name for p in params] != [*one.tensors, *one.static]:
-        one.arrange = _arrangement(", ".join(where[p.name] for p in params))
-    dispatcher = FunctionType(code, ns, one.name, fn.__defaults__)
-    dispatcher.__kwdefaults__ = fn.__kwdefaults__
+    ns: dict[str, Any] = {"__builtins__": __builtins__}  # dynamo wants them
+    ns |= {"_state": state, "_op": one, "_KfrontError": KfrontError}
+    ns |= {f"_prepare_{n}": f for n, f in one.prepare.items()}
+    exec(compile(_source(one, fn), f"<op {one.name}>", "exec"), ns)
+    dispatcher = ns.pop(one.name)
+    dispatcher.__defaults__, dispatcher.__kwdefaults__ = fn.__defaults__, fn.__kwdefaults__
+    if one.parameters != (*one.tensors, *one.static):
+        where = {n: f"t[{i}]" for i, n in enumerate(one.tensors)} | {n: f"s[{i}]" for i, n in enumerate(one.static)}
+        one.arrange = _arrangement(", ".join(where[n] for n in one.parameters))
+    dispatcher.op = one
     return functools.wraps(fn)(dispatcher)
 
 
@@ -413,9 +412,16 @@ def op(
     tensors: int | str | tuple[str, ...] = 1,
     dtype: Any = None,
     shape: Any = None,
+    *,
     weak: bool = False,
     name: str | None = None,
     prepare: dict[str, Callable[[Any], Any]] | None = None,
+    zeros: str = "refused",
+    fuse: bool = False,
+    home: str | None = None,
+    aliases: Sequence[str] = (),
+    call_args: Sequence[str] | None = None,
+    class_name: str | None = None,
 ) -> Callable[[F], F]:
     """Declare an op.
 
@@ -425,16 +431,36 @@ def op(
         dtype: rule ``(*operand_dtypes) -> (cast, result)``; see `kfront.core.dtypes`. None: operands as they are.
         shape: rule ``(*operands, **static) -> tuple`` or a list of tuples; it makes the op a primitive.
         weak: whether the backend's native form takes Python scalars as they are.
-        name: the op's name where the function has another (a public function in front of the op has it then).
+        name: the op's name where the function has another (a public function in front of the op has it then, see
+            `in_front_of`).
         prepare: by parameter name, functions that check and normalize an argument before anything else sees it: option
             strings, shapes, dtypes.
+        zeros: what it does with the zeros of sparse operands, a key of `kfront.core.sparse.ZEROS`.
+        fuse: whether a backend may compile the body as one, which JAX does: a composed op of several steps that
+            depends on nothing but its arguments and the settings.
+        home: where it is public, a key of `kfront.core.op_registry.NAMESPACES`; None if it is private.
+        aliases: its other public names.
+        call_args: the arguments that a node of a graph in a file lists; the tensors if None, none if empty.
+        class_name: the class that Keras's files name; the op's name in camel case if None.
     """
 
     def decorate(fn: F) -> F:
-        one = Op(fn, tensors, dtype, shape, weak, name, prepare)
-        public = _generate(one, fn)
-        public.op = one  # type: ignore[attr-defined]
-        one.public = public
-        return public  # type: ignore[return-value]
+        one = Op(fn, tensors, dtype, shape, weak, name or fn.__name__, prepare or {}, zeros, fuse)
+        one.declare(one.public, home, aliases, one.tensors if call_args is None else call_args, class_name)
+        return one.public  # type: ignore[return-value]
+
+    return decorate
+
+
+def in_front_of(fn: Callable[..., Any]) -> Callable[[F], F]:
+    """Make a function the public form of an op, which it calls with arguments of another form.
+
+    Args:
+        fn: the op; the function has its name.
+    """
+
+    def decorate(public: F) -> F:
+        fn.op.function = public  # type: ignore[attr-defined]
+        return public
 
     return decorate

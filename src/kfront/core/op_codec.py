@@ -9,9 +9,9 @@ from typing import Any
 from kfront.core import guard, tree
 from kfront.core.errors import SavingError, UnsafeFileError
 from kfront.core.naming import auto_name
+from kfront.core.op_registry import call_names, class_of, ops_in_files
 from kfront.core.operation import OpCall
 from kfront.core.spec import KerasTensor
-from kfront.saving.op_table import CLASS_TO_OP, call_names, class_of
 
 __all__ = ["OpRecipe", "call_arguments", "deserialize_op_call", "is_op_config", "serialize_op_call"]
 
@@ -28,7 +28,7 @@ def is_op_config(config: dict[str, Any]) -> bool:
 
 
 def _call_names(one: Any) -> tuple[str, ...]:
-    names = call_names(one.name, one.tensors[0] if one.tensors else next(iter(one.signature.parameters)))
+    names = call_names(one.name, one.tensors[0] if one.tensors else one.parameters[0])
     return (f"*{one.tensors[0]}",) if names[0].startswith("*") else names
 
 
@@ -46,7 +46,7 @@ def _has_symbolic(value: Any) -> bool:
 
 
 def serialize_op_call(op_call: OpCall, serialize: Callable[[Any], Any]) -> dict[str, Any]:
-    """The form of a recorded op, as Keras writes it; the arguments of the call itself stand in its node.
+    """The form of a recorded op, as Keras writes it; the arguments of the call itself are in its node.
 
     Args:
         op_call: from a functional graph.
@@ -157,7 +157,7 @@ def deserialize_op_call(config: dict[str, Any], build: Callable[[Any], Any]) -> 
 def _find_op(module: str, name: str) -> tuple[Any, tuple[str, ...]]:
     if module == _ACTIVATIONS and name in _FUSED:
         return guard.public_name("kfront.activations", _FUSED[name]), ("x",)
-    op = CLASS_TO_OP.get((module, name), "")
+    op = ops_in_files().get((module, name), "")
     home = "kfront.ops.image" if module == "keras.src.ops.image" else "kfront.ops"
     found = guard.public_name(home, op) if op else None
     if found is None:
@@ -169,7 +169,7 @@ def _find_op(module: str, name: str) -> tuple[Any, tuple[str, ...]]:
 
 
 def call_arguments(node: Any) -> tuple[list[Any], dict[str, Any]]:
-    """Arguments of a recorded op in the order of Keras's call; the others stand in the op's config."""
+    """Arguments of a recorded op in the order of Keras's call; the others are in the op's config."""
     one = node.operation.op
     named = _arguments_of(node.operation, node)
     names = _call_names(one)

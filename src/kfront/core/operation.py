@@ -30,9 +30,9 @@ class Node:
 
     Attributes:
         operation: what was called.
-        args, kwargs: its arguments, KerasTensors at the places of tensors.
+        args, kwargs: its arguments, KerasTensors in place of tensors.
         inputs: the KerasTensors among them, in order.
-        outputs: the KerasTensors that came out, flat.
+        outputs: the resulting KerasTensors, flat.
     """
 
     __slots__ = ("args", "inputs", "kwargs", "operation", "outputs")
@@ -66,14 +66,14 @@ def any_symbolic(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
 
 
 class Operation:
-    """Something that maps tensors to tensors and can stand in a functional graph.
+    """Something that maps tensors to tensors and can be a part of a functional graph.
 
     Args:
         name: its name; made from the class name if None.
     """
 
-    _around: Any = None  # what is done around its calls: the RematScope it was made in, a layout of its outputs
-    _holds_segments = False  # whether, in such a scope, its parts are computed again one by one
+    _around: Any = None  # wraps its calls: the RematScope it was made in, a layout of its outputs
+    _holds_segments = False  # whether, in such a scope, its parts are recomputed one by one
 
     def __init__(self, name: str | None = None, **kwargs: Any) -> None:
         if name is not None and not isinstance(name, str):
@@ -102,7 +102,7 @@ class Operation:
         raise UnsupportedError(f"[{self.name}] expected an operation with a quantized form, got {type(self).__name__}.")
 
     def rematerialized_call(self, layer_call: Any, *args: Any, **kwargs: Any) -> Any:
-        """What computes the operation in the `RematScope` that it was made in.
+        """The computation of the operation in the `RematScope` that it was made in.
 
         Args:
             layer_call: its `call`.
@@ -110,7 +110,7 @@ class Operation:
             **kwargs: as for `layer_call`.
 
         Returns:
-            A function of the same arguments; `layer_call` itself where nothing is to be computed twice.
+            A function of the same arguments; `layer_call` itself where nothing is recomputed.
         """
         return layer_call if self._around is None else self._around.instead(self, layer_call, args, kwargs)
 
@@ -172,12 +172,15 @@ class Operation:
 
 def record(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> Any:
     """Fresh KerasTensors for `outputs`, with their history set."""
-    fresh = tree.map_structure(
-        lambda x: (
-            KerasTensor(x.shape, x.dtype, x.sparse, name=auto_name("keras_tensor")) if isinstance(x, KerasTensor) else x
-        ),
-        outputs,
-    )
+
+    def new(x: Any) -> Any:
+        if not isinstance(x, KerasTensor):
+            return x
+        out = KerasTensor(x.shape, x.dtype, x.sparse, name=auto_name("keras_tensor"))
+        out._keras_mask = x._keras_mask
+        return out
+
+    fresh = tree.map_structure(new, outputs)
     Node(operation, args, kwargs, fresh)
     return fresh
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from kfront.core.errors import ArgumentTypeError
 from kfront.core.op_registry import ops
 
 if TYPE_CHECKING:
-    from kfront.core.typing import Tensor
+    from kfront.core.typing import Backend, Tensor
 
-__all__ = ["ArrayOperators"]
+__all__ = ["ArrayOperators", "VariableBase"]
 
 _BINARY = {
     "add": "add",
@@ -42,7 +44,7 @@ class ArrayOperators:
         return ops.get_item(self, key)
 
     def __setitem__(self, key: Any, value: Any) -> Any:
-        name = "Variable" if hasattr(self, "_is_variable") else "KerasTensor"
+        name = "Variable" if isinstance(self, VariableBase) else "KerasTensor"
         raise ArgumentTypeError(
             f"[{name}] expected no assignment to elements; use kfront.ops.slice_update or "
             "kfront.ops.scatter_update, which return a new tensor (and `assign` it to a Variable)."
@@ -102,3 +104,29 @@ for _name, _target in _COMPARE.items():
     setattr(ArrayOperators, f"__{_name}__", _forward(_target))
 for _name, _target in _UNARY.items():
     setattr(ArrayOperators, f"__{_name}__", _unary(_target))
+
+
+class VariableBase(ArrayOperators):
+    """Base of what is read like a Variable: a `value` of one backend with a shape and a dtype.
+
+    Variables are; so are weights that a layer computes from Variables.
+    """
+
+    _is_variable = True
+    _backend: Backend
+    _value: Any
+    shape: Any
+    dtype: Any
+    value: Any
+
+    def _autocast_now(self) -> bool:
+        """Whether the value is read in the dtype of an autocast scope."""
+        raise NotImplementedError(f"[{type(self).__name__}] expected the class to define `_autocast_now`.")
+
+    def numpy(self) -> np.ndarray:
+        """The value as a NumPy array (a copy)."""
+        raise NotImplementedError(f"[{type(self).__name__}] expected the class to define `numpy`.")
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        out = self.numpy()
+        return out if dtype is None else out.astype(dtype)

@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kfront import config
+from kfront.core import settings
 from kfront.core.errors import ArgumentError
 from kfront.core.tracking import PLAIN
 
@@ -408,7 +408,7 @@ def data_format(owner: Any, name: str, value: Any) -> str:
         ArgumentError: if it is neither "channels_last" nor "channels_first".
     """
     if value is None:
-        return config.image_data_format()
+        return settings.image_data_format()
     found = value.lower() if isinstance(value, str) else value
     if found not in _LAYOUTS:
         raise ArgumentError(f"[{_who(owner)}] expected `{name}` 'channels_last' or 'channels_first', got {value!r}.")

@@ -7,6 +7,7 @@ from `seed_key`; in portable mode they are computed from threefry2x32 (same pape
 
 from __future__ import annotations
 
+import functools
 import random as python_random
 import threading
 from typing import Any
@@ -58,19 +59,22 @@ def host_generator(seed: int) -> np.random.Generator:
 
 
 class _Kept(threading.local):
-    """A generator that is used again and again."""
+    """One generator of a thread, reset for each use."""
 
     def __init__(self) -> None:
         self.generator = host_generator(0)
         self.start = self.generator.bit_generator.state
 
 
-_kept = _Kept()
+@functools.cache
+def _kept() -> _Kept:
+    return _Kept()  # when it is first asked for, because NumPy loads `numpy.random` only then
 
 
 def passing_generator(seed: int) -> np.random.Generator:
-    """`host_generator` for draws right now: it costs a tenth, and the next call in this thread takes it away."""
-    start, generator = _kept.start, _kept.generator
+    """`host_generator` for draws made at once: ten times cheaper, and invalid after the next call in this thread."""
+    kept = _kept()
+    start, generator = kept.start, kept.generator
     start["state"]["key"][0] = int(seed) & 0xFFFFFFFFFFFFFFFF
     generator.bit_generator.state = start
     return generator
@@ -144,7 +148,7 @@ class SeedGenerator:
         return twin
 
     def enter_worker(self, worker: tuple[int, ...]) -> None:
-        """Go on with numbers of its own in a worker process, into which this generator was copied.
+        """Use a stream of its own in a worker process, into which this generator was copied.
 
         Args:
             worker: the number of the process and those of its parents.
@@ -154,7 +158,7 @@ class SeedGenerator:
             self.state.assign(np.array([self._stream(), 0], dtype="int64"))
 
     def _stream(self) -> int:
-        """The seed, in a worker process mixed with the process's numbers."""
+        """The seed; in a worker process it is combined with the numbers of the process."""
         seed = self._initial_seed & 0xFFFFFFFF
         return int(np.random.SeedSequence([seed, *self._worker]).generate_state(1)[0]) if self._worker else seed
 

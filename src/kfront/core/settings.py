@@ -57,7 +57,7 @@ on_floatx: list[
 
 
 class _Settings:
-    """The values in force; None (or the empty string) means: not asked for yet."""
+    """The current values; None (or the empty string) means: not read yet."""
 
     floatx: str = ""
     epsilon: float | None = None
@@ -88,7 +88,7 @@ def file_path() -> Path:
 
 
 def from_file(key: str, allowed: tuple[str, ...] = ()) -> Any:
-    """The value of `key` in `keras.json`, None where it says nothing.
+    """The value of `key` in `keras.json`, None if it has none.
 
     Raises:
         ArgumentError: the file is not a JSON object, or the value is not one of `allowed`.

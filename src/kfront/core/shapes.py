@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -191,7 +191,7 @@ def top_k(x: Any, k: int, sorted: bool = True) -> list[Shape]:
 
 
 def searchsorted(sorted_sequence: Any, values: Any, side: str = "left") -> Shape:
-    """Positions, one per value."""
+    """Positions, one for each value."""
     if len(shape_of(sorted_sequence)) != 1:
         raise ShapeError(f"expected `sorted_sequence` of rank 1, got shape {shape_of(sorted_sequence)}.")
     return shape_of(values)
@@ -724,12 +724,3 @@ def lu_factor(x: Any) -> list[Shape]:
     s = rank_at_least(x, 2)
     m, n = s[-2:]
     return [s, (*s[:-2], None if m is None or n is None else min(m, n))]
-
-
-def rule_over(count: int) -> Callable[..., list[Shape]]:
-    """A rule that gives the first operand's shape `count` times."""
-
-    def rule(x: Any, *others: Any, **static: Any) -> list[Shape]:
-        return [shape_of(x)] * count
-
-    return rule

@@ -13,26 +13,22 @@ from typing import Any
 
 from kfront.core.dtypes import WEAK
 from kfront.core.errors import UnsupportedError
+from kfront.core.op_registry import ops
 from kfront.core.state import state
 
-__all__ = ["check", "is_sparse_result", "run", "sparse_bincount", "sparse_multi_hot", "sparse_one_hot"]
+__all__ = ["ZEROS", "check", "is_sparse_result", "run", "sparse_bincount", "sparse_multi_hot", "sparse_one_hot"]
 
-# of one tensor, 0 at 0
-_ZERO_NAMES = """
-abs absolute negative sign sqrt square sin sinh tan tanh arcsin arcsinh arctan arctanh expm1 log1p floor ceil
-round trunc relu relu6 leaky_relu elu selu celu gelu silu softsign tanh_shrink soft_shrink hard_shrink hard_tanh
-conj conjugate real imag deg2rad rad2deg erf stop_gradient cast copy signbit
-"""
-# full results, or cheap ones: computed from the dense tensor
-_DENSE_NAMES = """
-exp exp2 log log2 log10 cos cosh arccos arccosh sigmoid hard_sigmoid softplus log_sigmoid softmax log_softmax
-reciprocal rsqrt isnan isinf isfinite logical_not bitwise_not equal not_equal less less_equal greater greater_equal
-logical_and logical_or logical_xor where stack max min amax amin any all prod var std argmax argmin count_nonzero
-get_item take ones_like zeros_like power mod floor_divide nan_to_num embedding one_hot multi_hot clip dot
-convert_to_numpy size ndim digitize searchsorted unstack split cumsum isclose average norm
-"""
-_ZERO, _DENSE = frozenset(_ZERO_NAMES.split()), frozenset(_DENSE_NAMES.split())
-_BOTH = frozenset(("add", "subtract", "maximum", "minimum"))  # sparse if both are
+# what an op does with zeros, as its declaration says -> which of its operands must be sparse for a sparse result
+ZEROS: dict[str, Callable[[list[bool]], bool]] = {
+    "kept": lambda sparse: sparse[0],  # of one tensor, 0 at 0: computed on the values
+    "moved": lambda sparse: sparse[0],  # values stay as they are, at other places; a composed body may be run on it
+    "scaled": lambda sparse: sparse[0],  # the first operand times something
+    "joined": all,  # 0 where all operands are
+    "absorbed": any,  # 0 where one of the operands is
+    "reduced": lambda sparse: sparse[0],  # summed along axes
+    "filled": lambda sparse: False,  # full results, or cheap ones: computed from the dense tensor
+    "refused": lambda sparse: False,  # it would have to make a large tensor dense
+}
 _FORMS: dict[str, Callable[..., Any]] = {}
 
 
@@ -50,19 +46,19 @@ def run(op: Any, b: Any, values: Sequence[Any], key: Sequence[Any], static: Sequ
         names = [d if d in WEAK else None if d is type(None) else b.dtype_name(d) for d in key[1:]]
         plan = op.plan(names, tuple(static))
         values = [v if c is None else _cast(b, v, c) for v, c in zip(values, plan, strict=True)]
-    named = dict(zip(op.static, static, strict=True))
-    name = op.name
-    if name in _ZERO:
+    if op.name in _FORMS:
+        return _FORMS[op.name](b, values, **dict(zip(op.static, static, strict=True)))
+    if op.zeros == "kept":
         return _of_values(b, values[0], lambda x: op.arrange(op.public, [x, *values[1:]], static))
-    if name in _FORMS:
-        return _FORMS[name](b, values, **named)
-    if name in _BOTH:
-        return _union(b, name, *values)
-    if name in _DENSE:
+    if op.zeros == "joined":
+        return _joined(b, op.public, *values)
+    if op.zeros == "moved":
+        return op.arrange(op.body, values, static)
+    if op.zeros == "filled":
         dense = [b.densify(v) if b.is_sparse(v) else v for v in values]
         return op.public(dense, *static) if op.listed else op.arrange(op.public, dense, static)
     raise UnsupportedError(
-        f"[{name}] expected dense tensors, got a sparse one; make it dense with "
+        f"[{op.name}] expected dense tensors, got a sparse one; make it dense with "
         "kfront.ops.convert_to_tensor(x, sparse=False)."
     )
 
@@ -75,15 +71,9 @@ def is_sparse_result(op: Any, operands: Sequence[Any], static: Sequence[Any]) ->
         operands: KerasTensors, tensors, numbers.
         static: the other arguments.
     """
-    name = op.name
-    sparse = [bool(getattr(x, "sparse", False)) for x in operands if x is not None]
-    if name in _ZERO or name in ("reshape", "transpose", "expand_dims", "squeeze", "swapaxes", "moveaxis"):
-        return sparse[0]
-    if name in _BOTH or name in ("concatenate", "matmul"):
-        return all(sparse)
-    if name in ("sum", "mean"):
-        return dict(zip(op.static, static, strict=True)).get("axis") is not None and sparse[0]
-    return sparse[0] if name in ("divide", "true_divide") else name == "multiply" and any(sparse)
+    if op.zeros == "reduced" and dict(zip(op.static, static, strict=True))["axis"] is None:
+        return False
+    return ZEROS[op.zeros]([bool(getattr(x, "sparse", False)) for x in operands if x is not None])
 
 
 def check(b: Any) -> None:
@@ -119,10 +109,7 @@ def _form(*names: str) -> Callable[[Any], Any]:
 # ---- sums, products --------------------------------------------------------------------------------------------------
 
 
-def _union(b: Any, name: str, x: Any, y: Any) -> Any:
-    from kfront import ops
-
-    f = getattr(ops, name)
+def _joined(b: Any, f: Callable[..., Any], x: Any, y: Any) -> Any:
     if not (b.is_sparse(x) and b.is_sparse(y)) or tuple(x.shape) != tuple(y.shape):
         return f(*(b.densify(v) if b.is_sparse(v) else v for v in (x, y)))
     (i, u, shape), (j, v, _) = b.sparse_parts(x), b.sparse_parts(y)
@@ -135,8 +122,6 @@ def _union(b: Any, name: str, x: Any, y: Any) -> Any:
 
 def _at(dense: Any, indices: Any, rank: int) -> Any:
     """The elements of a dense operand at places of a tensor that it is broadcast to."""
-    from kfront import ops
-
     if type(dense) in WEAK or not len(dense.shape):
         return dense
     first = rank - len(dense.shape)
@@ -156,18 +141,14 @@ def _scaled(b: Any, f: Callable[..., Any], x: Any, y: Any) -> Any:
 
 @_form("multiply")
 def _multiply(b: Any, operands: Sequence[Any]) -> Any:
-    from kfront import ops
-
     x, y = operands
     if not b.is_sparse(x):
         x, y = y, x
     return _scaled(b, ops.multiply, x, b.densify(y) if b.is_sparse(y) else y)
 
 
-@_form("divide", "true_divide")
+@_form("divide")
 def _divide(b: Any, operands: Sequence[Any]) -> Any:
-    from kfront import ops
-
     x, y = operands
     y = b.densify(y) if b.is_sparse(y) else y
     return _scaled(b, ops.divide, x, y) if b.is_sparse(x) else ops.divide(x, y)
@@ -175,8 +156,6 @@ def _divide(b: Any, operands: Sequence[Any]) -> Any:
 
 @_form("matmul")
 def _matmul(b: Any, operands: Sequence[Any]) -> Any:
-    from kfront import ops
-
     x, y = operands
     if len(x.shape) != 2 or len(y.shape) != 2:
         return ops.matmul(*(b.densify(v) if b.is_sparse(v) else v for v in operands))
@@ -189,8 +168,6 @@ def _matmul(b: Any, operands: Sequence[Any]) -> Any:
 
 @_form("linear")
 def _linear(b: Any, operands: Sequence[Any]) -> Any:
-    from kfront import ops
-
     x, kernel, bias = operands
     *rows, size = x.shape
     out = _matmul(b, [_reshape(b, [x], (-1, int(size))), kernel])
@@ -203,8 +180,6 @@ def _linear(b: Any, operands: Sequence[Any]) -> Any:
 
 @_form("sum")
 def _sum(b: Any, operands: Sequence[Any], axis: Any = None, keepdims: bool = False, **other: Any) -> Any:
-    from kfront import ops
-
     indices, values, shape = b.sparse_parts(operands[0])
     if axis is None:
         total = ops.sum(values)
@@ -231,8 +206,6 @@ def _mean(b: Any, operands: Sequence[Any], axis: Any = None, keepdims: bool = Fa
 
 
 def _divided(x: Any, y: Any) -> Any:
-    from kfront import ops
-
     return ops.divide(x, y)
 
 
@@ -246,8 +219,6 @@ def _shape(b: Any, operands: Sequence[Any]) -> Any:
 
 @_form("reshape")
 def _reshape(b: Any, operands: Sequence[Any], newshape: Any) -> Any:
-    from kfront import ops
-
     indices, values, shape = b.sparse_parts(operands[0])
     size, known = math.prod(shape), math.prod(d for d in newshape if d != -1)
     new = [size // known if d == -1 else d for d in newshape]
@@ -263,8 +234,6 @@ def _reshape(b: Any, operands: Sequence[Any], newshape: Any) -> Any:
 
 @_form("transpose")
 def _transpose(b: Any, operands: Sequence[Any], axes: Any = None) -> Any:
-    from kfront import ops
-
     indices, values, shape = b.sparse_parts(operands[0])
     axes = [a % len(shape) for a in axes] if axes is not None else list(range(len(shape)))[::-1]
     columns = ops.stack([indices[:, a] for a in axes], 1)
@@ -291,8 +260,6 @@ def _squeeze(b: Any, operands: Sequence[Any], axis: Any = None) -> Any:
 
 @_form("concatenate")
 def _concatenate(b: Any, operands: Sequence[Any], axis: int = 0) -> Any:
-    from kfront import ops
-
     if not all(map(b.is_sparse, operands)):
         return ops.concatenate([b.densify(x) if b.is_sparse(x) else x for x in operands], axis)
     parts = [b.sparse_parts(x) for x in operands]
@@ -311,8 +278,6 @@ def _concatenate(b: Any, operands: Sequence[Any], axis: int = 0) -> Any:
 
 def _positions(x: Any) -> tuple[list[Any], tuple[Any, ...]]:
     """Where each element of a dense tensor stands: a vector for each axis; and the sizes of the axes."""
-    from kfront import ops
-
     sizes, columns, step = tuple(ops.shape(x)), [], 1
     place = ops.arange(math.prod(sizes))
     for n in reversed(sizes):
@@ -323,8 +288,6 @@ def _positions(x: Any) -> tuple[list[Any], tuple[Any, ...]]:
 
 def sparse_one_hot(x: Any, num_classes: int, axis: int, dtype: str) -> Any:
     """`ops.one_hot` as a sparse tensor: one value for each element, 0 for a class out of range."""
-    from kfront import ops
-
     b = state.backend
     check(b)
     columns, sizes = _positions(x)
@@ -337,8 +300,6 @@ def sparse_one_hot(x: Any, num_classes: int, axis: int, dtype: str) -> Any:
 
 def sparse_multi_hot(x: Any, num_classes: int, axis: int, dtype: str) -> Any:
     """`ops.multi_hot` as a sparse tensor."""
-    from kfront import ops
-
     b, gone = state.backend, 1 if len(x.shape) > 1 else 0
     indices, values, shape = b.sparse_parts(sparse_one_hot(x, num_classes, axis, "int32"))
     kept = [d for d in range(len(shape)) if d != gone]
@@ -354,8 +315,6 @@ def sparse_bincount(x: Any, weights: Any, length: Any) -> Any:
         weights: tensor of its shape, or None.
         length: number of bins.
     """
-    from kfront import ops
-
     b = state.backend
     check(b)
     columns, sizes = _positions(x)

@@ -1,4 +1,4 @@
-"""Values that do not exist yet: shape and dtype, with None for a dimension that is not known."""
+"""Symbolic tensors: shape and dtype, with None for a dimension that is not known."""
 
 from __future__ import annotations
 
@@ -11,7 +11,15 @@ from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.op_registry import ops
 from kfront.core.operators import ArrayOperators
 
-__all__ = ["Abstract", "KerasTensor", "NoValueError", "is_keras_tensor", "is_text", "standardize_shape"]
+__all__ = [
+    "Abstract",
+    "KerasTensor",
+    "NoValueError",
+    "abstract",
+    "is_keras_tensor",
+    "is_text",
+    "standardize_shape",
+]
 
 Shape = tuple[int | None, ...]
 
@@ -25,16 +33,22 @@ def standardize_shape(shape: Any, name: str = "shape") -> Shape:
     if isinstance(shape, int):
         shape = (shape,)
     try:
+        if isinstance(shape, (str, bytes)):
+            raise TypeError("text is no sequence of sizes")
         out = tuple(d if d is None else int(d) for d in shape)
-    except TypeError:
-        raise ShapeError(f"[{name}] expected a sequence of ints and None, got {shape!r}.") from None
+    except (TypeError, ValueError):
+        raise ShapeError(f"[{name}] expected a sequence of ints and None, got {_short(shape)}.") from None
     if any(d is not None and d < 0 for d in out):
         raise ShapeError(f"[{name}] expected dimensions >= 0 or None, got {tuple(shape)}.")
     return out
 
 
+def _short(value: Any) -> str:
+    return f"{value!r:.100}"
+
+
 class NoValueError(ArgumentTypeError):
-    """The value of a symbolic tensor is needed: code of an engine, which can run on stand-ins of that engine."""
+    """Raised where the value of a symbolic tensor is needed, by code of an engine as a rule."""
 
 
 class KerasTensor(ArrayOperators):
@@ -82,7 +96,7 @@ class KerasTensor(ArrayOperators):
 
     @property
     def ragged_rank(self) -> int | None:
-        """The number of uneven dimensions of a ragged value, None where it is not told."""
+        """The number of uneven dimensions of a ragged value, None if not given."""
         return getattr(self, "_rows", (None, None))[0]
 
     @property
@@ -150,6 +164,15 @@ class Abstract(KerasTensor):
         self.sparse, self.ragged = sparse, False
         self.name = "abstract"
         self._keras_history = self._keras_mask = None
+
+
+def abstract(x: Any) -> Any:
+    """A stand-in for shape inference in the place of a KerasTensor, its mask included; anything else as it is."""
+    if not isinstance(x, KerasTensor):
+        return x
+    out, mask = Abstract(x.shape, x.dtype), x._keras_mask
+    out._keras_mask = None if mask is None else Abstract(mask.shape, mask.dtype)
+    return out
 
 
 def is_keras_tensor(x: Any) -> bool:

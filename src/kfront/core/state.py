@@ -15,7 +15,7 @@ __all__ = ["UNSET", "backend_scope", "backends", "current", "distribution_on", "
 
 
 class _Unset:
-    """Stands for the backend that has not been chosen yet: it owns no tensor type, so every op takes the slow path."""
+    """The backend of a thread that has not chosen one: it has no tensor types, so every op takes the slow path."""
 
     name = None
     types: frozenset[type] = frozenset()
@@ -39,20 +39,20 @@ class _State(threading.local):
     in_segment: bool = False  # inside a layer call that is computed again for the gradient
     device: Any = None
     distribution: Any = None  # what `kfront.distribution.set_distribution` set
-    masks: bool = False  # True once any mask was made: until then no layer looks for one
+    any_mask_seen: bool = False  # until a mask was made, no layer looks for one
     budget: Any = None  # what loading a file may allocate, or None
-    lossy: bool = False  # True once add_loss was used: until then no call clears losses
+    add_loss_used: bool = False  # until `add_loss` was called, no call of a layer clears losses
     losses: Any = None  # list that collects add_loss values during a stateless call
 
     def __init__(self) -> None:
-        """In each thread: what scopes set and put back is there from the start.
+        """Make the attributes that scopes set and restore exist in each thread from the start.
 
         A function compiled by `torch.compile` is guarded by an attribute's absence, and fails if tracing adds it.
         """
         self.autocast = self.training = self.stateless = self.remat = self.device = self.losses = None
         self.distribution = None
         self.depth = 0
-        self.masks = self.lossy = self.in_segment = self.symbolic = False
+        self.any_mask_seen = self.add_loss_used = self.in_segment = self.symbolic = False
 
 
 state = _State()

@@ -1,6 +1,6 @@
 """What a layer or model owns: variables, sublayers, metrics and seed generators among its attributes.
 
-An owner keeps a `Tracker`. Setting an attribute files what it holds by kind; lists, dicts and tuples are looked into,
+An owner keeps a `Tracker`. Setting an attribute records what it holds by kind; lists, dicts and tuples are searched,
 and lists and dicts are replaced by subclasses that report their changes.
 """
 
@@ -21,13 +21,13 @@ class _Structure:
         self.version = 0
 
 
-structure = _Structure()  # of all owners together: one comparison tells that nothing has changed
+structure = _Structure()  # counts the changes of all owners: comparing it shows that nothing has changed
 
 PLAIN = frozenset((str, int, float, bool, type(None), bytes, type(lambda: 0), type))
 
 
 class Tracker:
-    """Files tracked objects of one owner by attribute.
+    """Records the tracked objects of one owner by attribute.
 
     Args:
         kind_of: gives the kind of an object ("variable", "layer", "metric", "seed"), or None.
@@ -41,7 +41,7 @@ class Tracker:
         self._kinds: dict[str, list[Any]] | None = None
 
     def track(self, attribute: str, value: Any) -> Any:
-        """File what `value` holds; returns what to store as the attribute."""
+        """Record what `value` holds; returns what to store as the attribute."""
         if type(value) in PLAIN:
             if attribute in self.items:
                 self.forget(attribute)
@@ -139,7 +139,7 @@ class TrackedList(list):
 
 
 class TrackedDict(dict):
-    """A dict that reports changes to its owner; structures made in its likeness are plain dicts."""
+    """A dict that reports changes to its owner; structures mapped from it are plain dicts."""
 
     _plain_copy = True
 

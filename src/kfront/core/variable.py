@@ -1,31 +1,32 @@
-"""`Variable`: a named, mutable tensor of one backend, and the scopes that stand its value in for another.
+"""`Variable`: a named, mutable tensor of one backend, and the scopes that replace its value for a time.
 
 Each backend has a subclass with its storage. `Variable.bind` (and `StatelessScope` on top of it) is the one mechanism
-below stateless calls, `jit` and gradients: values are swapped in, and what was assigned meanwhile is swapped out.
+below stateless calls, `jit` and gradients: values are put in, and what was assigned meanwhile is taken out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from kfront.core.dtypes import FLOATS, is_float, standardize
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
+from kfront.core.guard import public_name
 from kfront.core.mesh import as_layout
 from kfront.core.naming import auto_name, current_path
-from kfront.core.operators import ArrayOperators
+from kfront.core.operators import VariableBase
 from kfront.core.spec import KerasTensor, standardize_shape
 from kfront.core.state import current, distribution_on, named, state
 from kfront.core.tracking import structure
 
-__all__ = ["AutocastScope", "Carried", "StatelessScope", "Variable", "bind"]
+__all__ = ["AutocastScope", "Carried", "Forgetting", "StatelessScope", "Variable", "bind"]
 
 AGGREGATIONS = (None, "none", "mean", "sum", "only_first_replica")
 
 
-class Variable(ArrayOperators):
+class Variable(VariableBase):
     """A mutable tensor.
 
     Args:
@@ -46,7 +47,6 @@ class Variable(ArrayOperators):
         overwrite_with_gradient: whether the optimizer assigns the gradient instead of a step.
     """
 
-    _is_variable = True
     name: str = ""
     path: str = ""
     aggregation: str = "none"
@@ -98,7 +98,7 @@ class Variable(ArrayOperators):
         self._make(value)
 
     def _lay_out(self) -> None:
-        """Before there is a value: let the storage be where `layout` or the current distribution says."""
+        """Choose the devices of the storage, before there is a value, from `layout` or the current distribution."""
         now, layout = distribution_on(self._backend), self._layout
         if layout is not None:
             layout = self._layout = as_layout("Variable", layout, None if now is None else now.device_mesh)
@@ -111,10 +111,8 @@ class Variable(ArrayOperators):
         """The first value as a NumPy array or native tensor of the wanted dtype."""
         b = self._backend
         if isinstance(initializer, str):
-            from kfront.initializers import get
-
-            initializer = get(initializer)
-        if callable(initializer) and not b.is_tensor(initializer) and not hasattr(initializer, "_is_variable"):
+            initializer = public_name("kfront.initializers", "get")(initializer)
+        if callable(initializer) and not b.is_tensor(initializer) and not isinstance(initializer, VariableBase):
             if shape is None:
                 raise ArgumentError(
                     f"[Variable {self.name}] expected `shape` with the initializer {initializer!r}, got None."
@@ -128,7 +126,7 @@ class Variable(ArrayOperators):
             with b.eager():
                 value = initializer(shape, dtype=dtype)
         else:
-            value = initializer.value if hasattr(initializer, "_is_variable") else initializer
+            value = initializer.value if isinstance(initializer, VariableBase) else initializer
             if dtype is None and not hasattr(value, "dtype"):
                 dtype = None if np.asarray(value).dtype != np.float64 else standardize(None)
         self._dtype = standardize(dtype) if dtype is not None else b.dtype_name(b.convert(value).dtype)
@@ -168,10 +166,6 @@ class Variable(ArrayOperators):
     def numpy(self) -> np.ndarray:
         """The value as a NumPy array (a copy)."""
         return np.array(self._backend.to_numpy(self._value))
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        out = self.numpy()
-        return out if dtype is None else out.astype(dtype)
 
     def __dlpack__(self, **kwargs: Any) -> Any:
         """The value for another engine, in the same memory."""
@@ -236,7 +230,7 @@ class Variable(ArrayOperators):
             ShapeError: if the shape differs.
         """
         b = self._backend
-        value = value.value if hasattr(value, "_is_variable") else value
+        value = value.value if isinstance(value, VariableBase) else value
         if isinstance(value, KerasTensor):
             return self._check_symbolic(value)
         if type(value) not in b.types or b.dtype_name(value.dtype) != self._dtype:
@@ -274,7 +268,7 @@ class Variable(ArrayOperators):
 
     def _same(self, value: Any) -> Any:
         b = self._backend
-        value = value.value if hasattr(value, "_is_variable") else value
+        value = value.value if isinstance(value, VariableBase) else value
         return b.cast(value, self._dtype) if b.is_tensor(value) else b.convert(value, self._dtype)
 
     # -- properties ---------------------------------------------------------------------------------------------------
@@ -340,7 +334,7 @@ def _callable_or_none(variable: Variable, what: str, value: Any) -> Any:
 
 
 class bind:
-    """Context manager: `variables` hold `values` inside, and their own values again after.
+    """Context manager: `variables` hold `values` inside, and have their own values again afterwards.
 
     Assignments inside stay visible inside; `current()` gives the values as they are now.
     """
@@ -378,6 +372,8 @@ class StatelessScope:
         initialize_variables: kept for compatibility.
     """
 
+    except_builds = False  # whether assignments of layers that are built inside are made
+
     def __init__(
         self,
         state_mapping: Iterable[tuple[Variable, Any]] | None = None,
@@ -389,7 +385,7 @@ class StatelessScope:
         self.losses: list[Any] = []
         self._start: list[tuple[Variable, Any]] = []
         for variable, value in state_mapping or ():
-            if not hasattr(variable, "_is_variable"):
+            if not isinstance(variable, VariableBase):
                 raise ArgumentError(f"[StatelessScope] expected pairs (Variable, value), got {variable!r}.")
             if value is not None:
                 b = variable._backend
@@ -402,13 +398,13 @@ class StatelessScope:
                 self._start.append((variable, value))
 
     def write(self, variable: Variable, value: Any) -> None:
-        """Hold `value` for `variable` until the scope ends."""
+        """Let `variable` have `value` until the scope ends."""
         if id(variable) not in self._saved:
             self._saved[id(variable)] = (variable, variable._value)
         variable._value = value
 
     def add_update(self, update: tuple[Variable, Any]) -> None:
-        """Hold a value for a variable until the scope ends: a pair (variable, value)."""
+        """Let a variable have a value until the scope ends: a pair (variable, value)."""
         variable, value = update
         self.write(variable, variable._same(value))
 
@@ -417,7 +413,7 @@ class StatelessScope:
         self.losses.append(loss)
 
     def get_current_value(self, variable: Variable) -> Any:
-        """The value that the scope holds for `variable`, None if it holds none."""
+        """The value of `variable` in the scope, None if the scope has none."""
         if state.stateless is self and id(variable) in self._saved:
             return variable._value
         return self.state_mapping.get(id(variable))
@@ -439,10 +435,16 @@ class StatelessScope:
             variable._value = value
 
 
-class Carried(StatelessScope):
-    """Context in which assignments are kept back, so that the values can be returned from a transform.
+class Forgetting(StatelessScope):
+    """Context of a call that computes nothing: what it assigns is forgotten, except by layers that are built in it."""
 
-    `keep` assigns the values that came out of it.
+    except_builds = True
+
+
+class Carried(StatelessScope):
+    """Context that collects assignments instead of making them, so that a transform can return the values.
+
+    `keep` assigns the values that the transform returned.
     """
 
     def written(self) -> list[Any]:
@@ -451,7 +453,7 @@ class Carried(StatelessScope):
         return [v._value for v in self.variables]
 
     def keep(self, values: Sequence[Any]) -> None:
-        """Assign what came out."""
+        """Assign the returned values."""
         for v, x in zip(self.variables, values, strict=True):
             v.assign(x)
 
@@ -470,6 +472,3 @@ class AutocastScope:
 
     def __exit__(self, *exc: Any) -> None:
         state.autocast = self._old
-
-
-Initializer = Callable[..., Any]

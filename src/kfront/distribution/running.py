@@ -66,7 +66,7 @@ def get_device_count(device_type: str | None = None) -> int:
 def initialize(
     job_addresses: str | None = None, num_processes: int | None = None, process_id: int | None = None
 ) -> None:
-    """Bring several processes together, before anything is computed; every process calls it.
+    """Connect several processes, before anything is computed; every process calls it.
 
     What is not given comes from the environment variables `KERAS_DISTRIBUTION_JOB_ADDRESSES`,
     `KERAS_DISTRIBUTION_NUM_PROCESSES` and `KERAS_DISTRIBUTION_PROCESS_ID`, and without them from what starts the
@@ -98,7 +98,7 @@ def initialize(
 
 
 def distribute_tensor(tensor: Any, layout: Any) -> Any:
-    """The tensor in a layout: moved to its devices, or, in compiled code, a demand on the compiler.
+    """The tensor in a layout: moved to its devices, or, in compiled code, a constraint for the compiler.
 
     Args:
         tensor: a tensor or array of any shape and dtype.

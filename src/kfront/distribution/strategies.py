@@ -115,7 +115,7 @@ class Distribution:
         return min(self.num_processes, self.num_model_replicas)
 
     def _adopt(self, layer: Any) -> None:
-        """A layer is made while this is current."""
+        """Called for a layer that is made while this is current."""
 
     @contextmanager
     def scope(self) -> Iterator[None]:
@@ -213,8 +213,8 @@ class DataParallel(Distribution):
 class ModelParallel(Distribution):
     """Variables are split over the devices as a `LayoutMap` says, and batches over one axis of the mesh.
 
-    A variable that no key fits has a copy on each device. Slots of optimizers lie as the variables that they belong
-    to. A key that fits the path of a layer with "/output" behind it gives the layout of what the layer computes.
+    A variable that no key fits has a copy on each device. Slots of optimizers have the layout of their variables. A key
+    that fits the path of a layer with "/output" behind it gives the layout of what the layer computes.
 
     JAX alone can do this; the compiler finds out what has to be exchanged between devices (GSPMD: Xu et al., 2021,
     https://arxiv.org/abs/2105.04663).
@@ -285,7 +285,7 @@ class ModelParallel(Distribution):
 
 
 class _Outputs:
-    """Stands in a layer for what is done around its calls: its outputs are put into the layout for its path.
+    """Wraps the calls of a layer: its outputs are put into the layout for its path.
 
     Args:
         distribution: the one the layer was made under.
@@ -296,7 +296,7 @@ class _Outputs:
         self.distribution, self.inner = distribution, inner
 
     def instead(self, layer: Any, call: Callable[..., Any], args: Any, kwargs: Any) -> Callable[..., Any]:
-        """What is called in place of `call`; a layer without a layout is as any other from then on."""
+        """The function to call in place of `call`; a layer without a layout is called directly from then on."""
         layout = self.distribution.get_tensor_layout(f"{layer.path}/output")
         if layout is None:
             layer.__dict__["_around"] = self.inner

@@ -65,7 +65,7 @@ class DTypePolicy:
             return found
         if name not in dtypes.ALL:
             raise ArgumentError(
-                f"[DTypePolicy] expected a dtype name such as 'float32', or one of {', '.join(_MIXED)}, got {name!r}."
+                f"[DTypePolicy] expected a dtype name such as 'float32', or one of {', '.join(_MIXED)}, got {name!r:.100}."
             )
         return name, name
 

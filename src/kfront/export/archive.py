@@ -8,6 +8,7 @@ from typing import Any
 
 from kfront.backends import backend_scope, current
 from kfront.core.errors import ArgumentError, ArgumentTypeError, UnsupportedError
+from kfront.core.operators import VariableBase
 from kfront.export.exporting import inference, refuse_host_layers
 from kfront.export.signature import standardize_signature
 
@@ -124,7 +125,7 @@ class ExportArchive:
             ArgumentError: if the name is taken.
         """
         self._check_name(name)
-        if not isinstance(variables, (list, tuple, set)) or not all(hasattr(v, "_is_variable") for v in variables):
+        if not isinstance(variables, (list, tuple, set)) or not all(isinstance(v, VariableBase) for v in variables):
             raise ArgumentTypeError(f"[ExportArchive] expected a list of Variables, got {variables!r}.")
         self._archive.collection(name, list(variables))
 

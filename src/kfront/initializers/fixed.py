@@ -10,6 +10,7 @@ from kfront.backends import current
 from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.dtypes import numpy_dtype
 from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.operators import VariableBase
 from kfront.core.registry import serializable
 from kfront.initializers.base import HostInitializer, plain_shape
 
@@ -68,7 +69,7 @@ class Constant(HostInitializer):
     def host(self, shape: Any, dtype: str) -> np.ndarray:
         """The first value as a NumPy array."""
         shape, value = plain_shape(shape), self.value
-        if hasattr(value, "_is_variable"):
+        if isinstance(value, VariableBase):
             value = value.numpy()
         elif hasattr(value, "shape") and not isinstance(value, np.ndarray):
             value = current().to_numpy(current().convert(value))

@@ -19,7 +19,7 @@ from kfront.core.typing import (
 )
 from kfront.layers.base import InputSpec
 from kfront.layers.options import OptionLayer, known_axis
-from kfront.ops.elementwise import dtype_of
+from kfront.ops.primitives.dtypes import dtype_of
 
 __all__ = ["ELU", "Activation", "LeakyReLU", "PReLU", "ReLU", "Softmax"]
 

@@ -13,9 +13,9 @@ from kfront.core.rng import SeedGenerator
 from kfront.core.spec import Abstract
 from kfront.core.typing import Seed, Shape, Tensor
 from kfront.layers.options import OptionLayer, documented, known_axis
-from kfront.ops.elementwise import dtype_of
+from kfront.ops.primitives.dtypes import dtype_of
+from kfront.ops.primitives.shapes import dim
 from kfront.ops.random import dropout
-from kfront.ops.shape import dim
 
 __all__ = ["AdditiveAttention", "Attention", "causal_mask", "masked_softmax"]
 

@@ -30,7 +30,7 @@ from kfront.core.errors import (
 from kfront.core.naming import auto_name, current_path, name_scope, path_scope
 from kfront.core.operation import Operation, record
 from kfront.core.registry import serializable
-from kfront.core.spec import Abstract, KerasTensor, standardize_shape
+from kfront.core.spec import Abstract, KerasTensor, abstract, standardize_shape
 from kfront.core.state import distribution_on, state
 from kfront.core.symbolic import SymbolicScope
 from kfront.core.tracking import PLAIN, structure
@@ -68,10 +68,16 @@ def _wrap_build(build: Callable[..., None]) -> Callable[..., None]:
         if state.backend is not self._backend:
             with backend_scope(self._backend):
                 return wrapped(self, *args, **kwargs)
+        scope = state.stateless
         with name_scope(self.name, caller=self):
             self._path = current_path()
             apply_policies(self)
-            build(self, *args, **kwargs)
+            if scope is not None and scope.except_builds:
+                state.stateless = None
+            try:
+                build(self, *args, **kwargs)
+            finally:
+                state.stateless = scope
         self.__dict__["_build_shapes"] = (args, kwargs)
         self._finish_build()
         return None
@@ -175,7 +181,7 @@ class Layer(Owner, Unquantized, Operation):
         fields["_trainable"] = bool(trainable)
         fields["_dtype_policy"] = dtype_policies.get(dtype)
         fields["autocast"] = autocast
-        fields["supports_masking"] = self.supports_masking or type(self).compute_mask is not Layer.compute_mask
+        fields["supports_masking"] = self.supports_masking or self._computes_mask
         fields["_losses"], fields["_path"], fields["_build_shapes"] = [], None, None
         fields["_input_spec"] = fields["_fits_spec"] = None
         fields["_ready"] = False
@@ -397,9 +403,9 @@ class Layer(Owner, Unquantized, Operation):
                 type(x) in b.types
                 and x.dtype in self._pass_dtypes
                 and st.autocast == self._scope_dtype
-                and not st.lossy
+                and not st.add_loss_used
                 and (self._fits_spec is None or self._fits_spec(x.shape))
-                and (not st.masks or (b.get_mask(x) is None and not self._makes_mask))
+                and (not st.any_mask_seen or (b.get_mask(x) is None and not self._makes_mask))
             ):
                 if self._takes_training:
                     training = st.training
@@ -422,7 +428,7 @@ class Layer(Owner, Unquantized, Operation):
 
     def _plain_list(self, items: list[Any], st: Any, b: Any) -> bool:
         """Whether a list of inputs may take the fast path: native tensors that need no cast, no masks around."""
-        if self._fits_spec is not None or st.masks or st.lossy or st.autocast != self._scope_dtype:
+        if self._fits_spec is not None or st.any_mask_seen or st.add_loss_used or st.autocast != self._scope_dtype:
             return False
         types, passing = b.types, self._pass_dtypes
         for x in items:  # noqa: SIM110  (a generator costs more than the loop)
@@ -457,7 +463,7 @@ class Layer(Owner, Unquantized, Operation):
         try:
             if self._path is None:
                 self.__dict__["_path"] = current_path()
-            if state.depth == 0 and state.lossy:
+            if state.depth == 0 and state.add_loss_used:
                 self._clear_losses()
             state.depth = outer[1] + 1
             state.training = training
@@ -468,36 +474,39 @@ class Layer(Owner, Unquantized, Operation):
             if info.training and training is not None:
                 kwargs = {**kwargs, "training": training} if "training" not in info.positional[: len(args)] else kwargs
             if symbolic:
-                return self._symbolic(args, kwargs, named)
+                return self._symbolic(args, kwargs, named, info)
             return self._concrete(args, kwargs, named, info)
         finally:
             state.training, state.depth, state.autocast = outer
             scope.__exit__()
 
     def _concrete(self, args: Any, kwargs: Any, named: dict[str, Any], info: Any) -> Any:
-        kwargs = self._fill_masks(named, len(args), kwargs, info) if state.masks and info.masks else kwargs
+        kwargs = self._fill_masks(named, len(args), kwargs, info) if state.any_mask_seen and info.masks else kwargs
         call = self.call if self._around is None else self.rematerialized_call(self.call, *args, **kwargs)
         out = call(*args, **kwargs)
         if not self.built and type(self).build is Layer.build:
             self._finish_build()
         if self.supports_masking and named:
-            name, first = next(iter(named.items()))
-            self._pass_mask(first, named.get(info.masks.get(name)), out)
+            self._pass_mask(named, info, out)
         if self.activity_regularizer is not None:
             self._add_activity_loss(out)
         self._become_ready(info)
         return out
 
-    def _symbolic(self, args: Any, kwargs: Any, named: dict[str, Any]) -> Any:
+    def _symbolic(self, args: Any, kwargs: Any, named: dict[str, Any], info: Any) -> Any:
         with SymbolicScope():
             if not self.built and type(self).build is Layer.build and self._tells_shape():
                 build_by_call(self, args, kwargs)
             out = self.compute_output_spec(*args, **kwargs)
         self.__dict__["built"] = True
         if all(type(x) is Abstract for x in tree.flatten((args, kwargs)) if isinstance(x, KerasTensor)):
-            return tree.map_structure(lambda x: Abstract(x.shape, x.dtype) if isinstance(x, KerasTensor) else x, out)
-        kwargs = {k: v for k, v in kwargs.items() if k != "training" or k in self._explicit(named)}
-        return record(self, args, kwargs, out)
+            out = tree.map_structure(abstract, out)
+        else:
+            kwargs = {k: v for k, v in kwargs.items() if k != "training" or k in self._explicit(named)}
+            out = record(self, args, kwargs, out)
+        if self.supports_masking and named:
+            self._pass_mask(named, info, out)
+        return out
 
     def _explicit(self, named: dict[str, Any]) -> dict[str, Any]:
         return {k: v for k, v in named.items() if v is not None}
@@ -510,7 +519,7 @@ class Layer(Owner, Unquantized, Operation):
         """Allow the fast path from now on, if the layer is plain enough."""
         fields = self.__dict__
         fields["_takes_training"] = info.training
-        fields["_makes_mask"] = self.supports_masking and type(self).compute_mask is not Layer.compute_mask
+        fields["_makes_mask"] = self.supports_masking and self._computes_mask
         fields["_ready"] = bool(
             info.simple
             and self.built
@@ -536,9 +545,16 @@ class Layer(Owner, Unquantized, Operation):
         """The mask of the outputs; by default that of the inputs."""
         return previous_mask
 
+    @property
+    def _computes_mask(self) -> bool:
+        return type(self).compute_mask is not Layer.compute_mask
+
     def _mask_of(self, value: Any) -> Any:
         b = self._backend
-        get = lambda x: b.get_mask(x) if b.is_tensor(x) else None  # noqa: E731
+
+        def get(x: Any) -> Any:
+            return b.get_mask(x) if b.is_tensor(x) else getattr(x, "_keras_mask", None)
+
         if tree.is_nested(value):
             masks = tree.map_structure(get, value)
             return masks if any(m is not None for m in tree.flatten(masks)) else None
@@ -554,11 +570,17 @@ class Layer(Owner, Unquantized, Operation):
                     extra[mask_name] = mask
         return {**kwargs, **extra} if extra else kwargs
 
-    def _pass_mask(self, inputs: Any, given: Any, outputs: Any) -> None:
-        """Give the outputs their masks; `given` is the mask that the call was given for the inputs, or None."""
-        own = type(self).compute_mask is not Layer.compute_mask
-        if not own and not state.masks and given is None:
-            return
+    def _with_masks(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """`kwargs` of a symbolic call with the masks that its tensors carry."""
+        info = call_info(type(self))
+        named = info.bind(self.name, args, kwargs) if info.masks else {}
+        return self._fill_masks(named, len(args), kwargs, info)
+
+    def _pass_mask(self, named: dict[str, Any], info: Any, outputs: Any) -> None:
+        """Give the outputs of a call with these arguments their masks."""
+        own = self._computes_mask
+        name, inputs = next(iter(named.items()))
+        given = named.get(info.masks.get(name))
         previous = self._mask_of(inputs) if given is None else given
         if previous is None and not own:
             return
@@ -568,8 +590,12 @@ class Layer(Owner, Unquantized, Operation):
         b = self._backend
         flat_masks = tree.flatten(masks)
         for x, m in zip(tree.flatten(outputs), flat_masks, strict=False):
-            if m is not None and b.is_tensor(x) and x is not inputs:
-                state.masks = True
+            if m is None or x is inputs:
+                continue
+            if isinstance(x, KerasTensor):
+                x._keras_mask = m
+            elif b.is_tensor(x):
+                state.any_mask_seen = True
                 b.set_mask(x, m)
 
     # -- shapes -------------------------------------------------------------------------------------------------------
@@ -618,7 +644,7 @@ class Layer(Owner, Unquantized, Operation):
                 raise ArgumentError(f"[{self.name}] expected `add_loss` of a tensor or number, got {x!r}.")
         if any(isinstance(x, KerasTensor) for x in values):
             return
-        state.lossy = True
+        state.add_loss_used = True
         self._losses.extend(values)
         if state.losses is not None:
             state.losses.extend(values)
@@ -638,7 +664,7 @@ class Layer(Owner, Unquantized, Operation):
         for x in tree.flatten(outputs):
             if self._backend.is_tensor(x):
                 batch = ops.cast(ops.shape(x)[0], self._backend.dtype_name(x.dtype))
-                self.add_loss(ops.divide(self.activity_regularizer(x), batch))
+                self.add_loss(ops.divide(self.activity_regularizer(x), ops.maximum(batch, 1)))
 
     def _clear_losses(self) -> None:
         for layer in self._flatten_layers():
@@ -647,9 +673,9 @@ class Layer(Owner, Unquantized, Operation):
     @contextlib.contextmanager
     def _kept_losses(self) -> Iterator[None]:
         """After the block the losses are those before it: what a trace has added means nothing outside it."""
-        before = [(layer, layer._losses[:]) for layer in self._flatten_layers()] if state.lossy else ()
+        before = [(layer, layer._losses[:]) for layer in self._flatten_layers()] if state.add_loss_used else ()
         yield
-        if state.lossy:
+        if state.add_loss_used:
             self._clear_losses()
             for layer, losses in before:
                 layer._losses.extend(losses)

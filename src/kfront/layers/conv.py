@@ -25,7 +25,8 @@ from kfront.layers.base import InputSpec
 from kfront.layers.core import _linear_activation
 from kfront.layers.lora import LoraLayer
 from kfront.layers.options import IntOrInts, OptionLayer, documented, known_axis
-from kfront.ops.nn_conv import conv, conv_transpose, depthwise_conv, separable_conv
+from kfront.ops.convolution import separable_conv
+from kfront.ops.primitives.nn import conv, conv_transpose, depthwise_conv
 
 __all__ = [
     "Conv1D",

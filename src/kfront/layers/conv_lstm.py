@@ -15,8 +15,8 @@ from kfront.layers.base import InputSpec
 from kfront.layers.options import IntOrInts, known_axis
 from kfront.layers.recurrent import OfCell, run_steps
 from kfront.layers.recurrent_cells import WEIGHTS_DOC, BaseCell, ForgetBias
-from kfront.ops.nn_conv import conv
-from kfront.ops.shape import dim
+from kfront.ops.primitives.nn import conv
+from kfront.ops.primitives.shapes import dim
 
 __all__ = ["ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"]
 

@@ -30,8 +30,9 @@ from kfront.layers.base import InputSpec, Layer
 from kfront.layers.options import OptionLayer, known_axis
 from kfront.layers.quantized import Layout, Quantizable, QuantizedWeight
 from kfront.layers.symbolic_call import spec_by_call
-from kfront.ops.elementwise import dtype_of
-from kfront.ops.nn_core import embedding, linear
+from kfront.ops.encoding import embedding
+from kfront.ops.matrix import linear
+from kfront.ops.primitives.dtypes import dtype_of
 
 __all__ = ["Dense", "Embedding", "Identity", "Lambda", "Masking"]
 

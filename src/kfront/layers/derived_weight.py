@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from kfront.core.operators import ArrayOperators
+from kfront.core.operators import VariableBase
 from kfront.core.typing import Tensor
 from kfront.core.variable import Variable
 
 __all__ = ["DerivedWeight"]
 
 
-class DerivedWeight(ArrayOperators):
+class DerivedWeight(VariableBase):
     """Base of weights that are computed from Variables; subclasses define `value` and `shape`.
 
     Args:
         like: the Variable whose dtype and backend the weight has.
     """
 
-    _is_variable = True
     shape: tuple[int, ...]
 
     def __init__(self, like: Variable) -> None:
@@ -42,7 +39,3 @@ class DerivedWeight(ArrayOperators):
     def numpy(self) -> np.ndarray:
         """The value as a NumPy array."""
         return np.array(self._backend.to_numpy(self.value))
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        out = self.numpy()
-        return out if dtype is None else out.astype(dtype)

@@ -25,7 +25,7 @@ from kfront.core.variable import Variable
 from kfront.initializers import VarianceScaling
 from kfront.layers.core import _linear_activation
 from kfront.layers.quantized import Layout, Quantizable
-from kfront.ops.nn_core import linear
+from kfront.ops.matrix import linear
 
 __all__ = ["EinsumDense"]
 

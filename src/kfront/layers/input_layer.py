@@ -71,8 +71,8 @@ class InputLayer(Layer):
                 f"got shape={shape}, batch_shape={batch_shape}."
             )
         if batch_shape is None:
-            batch_shape = (batch_size, *standardize_shape(shape))
-        self.batch_shape = standardize_shape(batch_shape)
+            batch_shape = (batch_size, *standardize_shape(shape, "shape"))
+        self.batch_shape = standardize_shape(batch_shape, "batch_shape")
         self._input_dtype = dtype if dtype is not None else self.variable_dtype
         self.sparse, self.ragged, self.optional = bool(sparse), bool(ragged), optional
         self.built = True

@@ -11,7 +11,7 @@ from kfront.core.dtypes import is_float
 from kfront.core.spec import KerasTensor, is_text
 from kfront.core.state import state
 from kfront.core.variable import Variable
-from kfront.ops.elementwise import cast
+from kfront.ops.primitives.dtypes import cast
 
 __all__ = ["convert_inputs"]
 
@@ -41,7 +41,11 @@ def convert_inputs(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
 
     def one(x: Any) -> Any:
         if isinstance(x, KerasTensor):
-            return cast(x, dtype) if casts and is_float(x.dtype) and x.dtype != dtype else x
+            if not casts or not is_float(x.dtype) or x.dtype == dtype:
+                return x
+            out = cast(x, dtype)
+            out._keras_mask = x._keras_mask
+            return out
         if is_text(x):
             return b.convert(x) if "string" in b.dtypes else x
         if isinstance(x, Variable):
@@ -51,7 +55,7 @@ def convert_inputs(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
                 return x
             x = b.convert(x)
         if casts and x.dtype not in layer._pass_dtypes:
-            mask = b.get_mask(x) if state.masks else None
+            mask = b.get_mask(x) if state.any_mask_seen else None
             x = b.cast(x, dtype)
             if mask is not None:
                 b.set_mask(x, mask)

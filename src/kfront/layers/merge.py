@@ -76,7 +76,7 @@ class Merge(OptionLayer):
     def call(self, inputs: Sequence[Tensor]) -> Tensor:
         """The layer's output, see the class."""
         inputs = _of_one_rank(inputs)
-        masks = [self._backend.get_mask(x) for x in inputs] if state.masks else [None] * len(inputs)
+        masks = [self._backend.get_mask(x) for x in inputs] if state.any_mask_seen else [None] * len(inputs)
         return self._merge(inputs, [_spread(m, x) for m, x in zip(masks, inputs, strict=True)])
 
     def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
@@ -103,7 +103,7 @@ class Merge(OptionLayer):
     def _inferred(self, inputs: Sequence[Tensor]) -> Any:
         out = self._merge(_of_one_rank([Abstract(x.shape, x.dtype) for x in inputs]), [None] * len(inputs))
         shape = self.compute_output_shape([x.shape for x in inputs])
-        return Abstract(shape, out.dtype)
+        return Abstract(shape, out.dtype, all(x.sparse for x in inputs))
 
     def compute_mask(self, inputs: Sequence[Tensor], mask: Any = None) -> Tensor | None:
         """Where any input counts; None unless all inputs have masks."""
@@ -295,7 +295,7 @@ class Concatenate(Merge):
 
     def _inferred(self, inputs: Sequence[Tensor]) -> Any:
         shape = self.compute_output_shape([tuple(x.shape) for x in inputs])
-        return Abstract(shape, result_type(*(x.dtype for x in inputs)))
+        return Abstract(shape, result_type(*(x.dtype for x in inputs)), all(x.sparse for x in inputs))
 
     def compute_mask(self, inputs: Sequence[Tensor], mask: Any = None) -> Tensor | None:
         """The masks, put together in the same way; inputs without one count everywhere."""

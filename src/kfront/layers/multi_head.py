@@ -18,9 +18,9 @@ from kfront.layers.attention import masked_softmax
 from kfront.layers.einsum_dense import EinsumDense
 from kfront.layers.multi_head_hooks import HeadHooks
 from kfront.layers.options import OptionLayer, documented, known_axis
-from kfront.ops.nn_core import dot_product_attention
+from kfront.ops.attention import dot_product_attention
+from kfront.ops.primitives.shapes import dim
 from kfront.ops.random import dropout
-from kfront.ops.shape import dim
 
 __all__ = ["GroupedQueryAttention", "MultiHeadAttention"]
 

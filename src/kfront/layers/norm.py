@@ -12,14 +12,14 @@ from kfront.core.registry import serializable
 from kfront.core.typing import Config, ConstraintLike, InitializerLike, RegularizerLike, Shape, Tensor
 from kfront.layers.base import InputSpec
 from kfront.layers.options import OptionLayer, known_axis
-from kfront.ops.elementwise import dtype_of
-from kfront.ops.nn_core import (
+from kfront.ops.normalization import (
     batch_normalization,
     batch_normalization_train,
     layer_normalization,
     moments,
     rms_normalization,
 )
+from kfront.ops.primitives.dtypes import dtype_of
 
 __all__ = [
     "BatchNormalization",
@@ -357,8 +357,17 @@ class LayerNormalization(_Affine):
     def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         if self.rms_scaling:
-            return rms_normalization(inputs, self.gamma.value, self.axis, self.epsilon)
+            return self._scaled(inputs)
         return layer_normalization(inputs, _value(self.gamma), _value(self.beta), self.axis, self.epsilon)
+
+    def _scaled(self, inputs: Any) -> Any:
+        """Divided by the root of the variance, as Keras has it; the mean stays. `RMSNormalization` takes squares."""
+        rank, kind = len(inputs.shape), dtype_of(inputs)
+        axes = [a % rank for a in self.axis]
+        x = ops.cast(inputs, "float32") if kind in ("float16", "bfloat16") else inputs
+        factor = ops.rsqrt(ops.add(ops.var(x, axis=axes, keepdims=True), self.epsilon))
+        gamma = ops.reshape(self.gamma.value, [inputs.shape[a] if a in axes else 1 for a in range(rank)])
+        return ops.multiply(ops.cast(ops.multiply(x, factor), kind), gamma)
 
 
 @serializable("keras.layers")

@@ -13,8 +13,9 @@ from kfront.core.spec import Abstract
 from kfront.core.typing import Shape, Tensor
 from kfront.layers.base import InputSpec
 from kfront.layers.options import IntOrInts, OptionLayer, documented
-from kfront.ops.elementwise import dtype_of
-from kfront.ops.nn_conv import adaptive_average_pool, adaptive_max_pool, average_pool, max_pool
+from kfront.ops.convolution import adaptive_average_pool, adaptive_max_pool
+from kfront.ops.primitives.dtypes import dtype_of
+from kfront.ops.primitives.nn import average_pool, max_pool
 
 __all__ = [
     "AdaptiveAveragePooling1D",

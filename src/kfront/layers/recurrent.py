@@ -53,8 +53,8 @@ from kfront.layers.recurrent_cells import (
     stop_dropout,
 )
 from kfront.ops.control import scan
-from kfront.ops.elementwise import dtype_of
-from kfront.ops.shape import dim
+from kfront.ops.primitives.dtypes import dtype_of
+from kfront.ops.primitives.shapes import dim
 
 __all__ = ["GRU", "LSTM", "RNN", "SimpleRNN"]
 
@@ -250,11 +250,20 @@ class RNN(OptionLayer):
     def _first_states(self, sequences: Tensor, initial_state: Any) -> Any:
         if initial_state is None:
             if self._carried:
+                self._check_batch(sequences.shape[0])
                 return tree.map_structure(lambda v: ops.cast(v.value, self.compute_dtype), self.states)
             return self.get_initial_state(dim(sequences, 0))
         states = list(initial_state) if isinstance(initial_state, (list, tuple)) else [initial_state]
         states_must_fit(self.name, states, self.state_size)
         return states
+
+    def _check_batch(self, size: int | None) -> None:
+        kept = self._carried[0].state.shape[0]
+        if size is not None and size != kept:
+            raise ShapeError(
+                f"[{self.name}] expected sequences of batch size {kept}, that of the states which a stateful layer "
+                f"carries, got {size}."
+            )
 
     def call(
         self,

@@ -31,9 +31,9 @@ from kfront.core.typing import (
 from kfront.core.variable import Variable
 from kfront.layers.base import Layer
 from kfront.layers.options import OptionLayer, documented, known_axis
-from kfront.ops.nn_core import linear
+from kfront.ops.matrix import linear
 from kfront.ops.random import dropout
-from kfront.ops.rnn import gru_sequence, lstm_sequence
+from kfront.ops.recurrent import gru_sequence, lstm_sequence
 
 __all__ = ["GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"]
 

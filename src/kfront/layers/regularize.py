@@ -14,7 +14,7 @@ from kfront.core.rng import SeedGenerator
 from kfront.core.typing import Config, DTypeLike, Seed, Shape, Tensor
 from kfront.layers.base import InputSpec
 from kfront.layers.options import OptionLayer, documented
-from kfront.ops.elementwise import dtype_of
+from kfront.ops.primitives.dtypes import dtype_of
 from kfront.ops.random import dropout, normal, uniform
 
 __all__ = [

@@ -14,7 +14,7 @@ from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.typing import Shape, Tensor
 from kfront.layers.base import InputSpec
 from kfront.layers.options import IntOrInts, OptionLayer, documented
-from kfront.ops.shape import dim
+from kfront.ops.primitives.shapes import dim
 
 __all__ = [
     "Cropping1D",

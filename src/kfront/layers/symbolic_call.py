@@ -8,7 +8,8 @@ from typing import Any
 from kfront.backends import backend_scope
 from kfront.core import tree
 from kfront.core.errors import KfrontError
-from kfront.core.spec import Abstract, KerasTensor, NoValueError
+from kfront.core.spec import NoValueError, abstract
+from kfront.core.variable import Forgetting
 
 __all__ = ["build_by_call", "spec_by_call"]
 
@@ -16,12 +17,12 @@ __all__ = ["build_by_call", "spec_by_call"]
 def spec_by_call(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Specs of what `layer.call` returns, from running it on abstract values.
 
-    Code of the engine itself cannot run on these: then the engine is asked.
+    Code of the engine itself cannot run on these: then the engine is asked. What the call assigns to variables is
+    forgotten, since nothing has been computed.
     """
-    abstract = lambda x: Abstract(x.shape, x.dtype) if isinstance(x, KerasTensor) else x  # noqa: E731
-    args, kwargs = tree.map_structure(abstract, (args, kwargs))
+    args, kwargs = tree.map_structure(abstract, (args, layer._with_masks(args, kwargs)))
     try:
-        with backend_scope(layer._backend):
+        with backend_scope(layer._backend), Forgetting():
             return layer.call(*args, **kwargs)
     except Exception as error:
         if isinstance(error, KfrontError) and not isinstance(error, NoValueError):

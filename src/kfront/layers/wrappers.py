@@ -13,7 +13,7 @@ from kfront.core.typing import Config, Shape, Tensor
 from kfront.layers.base import InputSpec, Layer
 from kfront.layers.call_signature import call_info
 from kfront.layers.options import OptionLayer
-from kfront.ops.shape import dim
+from kfront.ops.primitives.shapes import dim
 
 __all__ = ["Bidirectional", "TimeDistributed", "Wrapper"]
 

@@ -80,7 +80,7 @@ class Loss:
             A scalar; one value per sample without reduction.
         """
         b = state.backend
-        if sample_weight is None and not state.masks and self._plain and type(y_pred) in b.types:
+        if sample_weight is None and not state.any_mask_seen and self._plain and type(y_pred) in b.types:
             native = self._native.get(b) or self._native_dtype(b)
             if y_pred.dtype == native and type(y_true) in b.types and (self.takes_labels or y_true.dtype == native):
                 if self.reduction in _MEANS:
@@ -99,7 +99,7 @@ class Loss:
 
     def _general(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
         b = current()
-        mask = b.get_mask(y_pred) if state.masks and not tree.is_nested(y_pred) else None
+        mask = b.get_mask(y_pred) if state.any_mask_seen and not tree.is_nested(y_pred) else None
         y_pred = _convert(y_pred, self._dtype, b, False)
         y_true = _convert(y_true, self._dtype, b, self.takes_labels)
         values = self.call(y_true, y_pred)
@@ -232,7 +232,7 @@ def _convert(x: Any, dtype: str, b: Any, keep_labels: bool) -> Any:
         return x if keep_labels or x.dtype == dtype else ops.cast(x, dtype)
     if keep_labels:
         return b.convert(x)
-    mask = b.get_mask(x) if state.masks else None
+    mask = b.get_mask(x) if state.any_mask_seen else None
     x = b.cast(b.convert(x), dtype)
     if mask is not None:
         b.set_mask(x, mask)
@@ -251,7 +251,7 @@ def align_weights(weights: Any, values: Any) -> Any:
         if have[-1] == 1 and len(have) == len(want) + 1:
             return ops.squeeze(weights, -1)
         return weights
-    if have and len(have) < len(want) and all(a in (w, None) or w is None for a, w in zip(have, want, strict=False)):
+    if have and len(have) < len(want) and all(a in (w, 1, None) or w is None for a, w in zip(have, want, strict=False)):
         for _ in range(len(want) - len(have)):
             weights = ops.expand_dims(weights, -1)
     return weights

@@ -133,7 +133,7 @@ def sparse_categorical_crossentropy(
     values = _sparse(ops.where(valid, y_true, ops.zeros_like(y_true)), y_pred, from_logits, axis)
     values = ops.where(valid, values, ops.zeros_like(values))
     if not isinstance(values, KerasTensor):
-        state.masks = True
+        state.any_mask_seen = True
         state.backend.set_mask(values, valid)
     return values
 
@@ -171,12 +171,13 @@ def _sparse_mean(
 ) -> Any:
     """The mean over rows by one kernel, which looks whether labels are classes; None where that is not to be had."""
     shape = y_pred.shape
-    if b.mean_of_picked is None or ignore_class is not None or axis != -1 or len(shape) != 2 or len(y_true.shape) != 1:
+    fused = b.fused_sparse_crossentropy_mean
+    if fused is None or ignore_class is not None or axis != -1 or len(shape) != 2 or len(y_true.shape) != 1:
         return None
     if len(y_true) != shape[0]:
         return None
     try:
-        return b.mean_of_picked(y_true, y_pred, from_logits)
+        return fused(y_true, y_pred, from_logits)
     except IndexError:
         _check_span(b.foreach.label_range(y_true), shape[1])
         raise
@@ -558,7 +559,7 @@ def circle(
     repel = ops.multiply(ops.multiply(near, ops.subtract(cosine, margin)), gamma)
     values = ops.softplus(ops.add(_log_sum(attract, alike), _log_sum(repel, different)))
     if not isinstance(values, KerasTensor):
-        state.masks = True
+        state.any_mask_seen = True
         state.backend.set_mask(values, ops.any(alike, axis=-1))
     return values
 

@@ -11,11 +11,21 @@ from kfront.core.errors import ArgumentError
 from kfront.core.naming import auto_name, name_scope
 from kfront.core.registry import serializable
 from kfront.core.state import state
-from kfront.core.tracking import structure
+from kfront.core.tracking import Tracker
 from kfront.core.variable import StatelessScope, Variable
 from kfront.losses.base import _compute_dtype
 
 __all__ = ["Metric", "reset_all", "result_on_host"]
+
+
+def _kind_of(value: Any) -> str | None:
+    if hasattr(value, "_is_variable"):
+        return "variable"
+    return "metric" if isinstance(value, Metric) else None
+
+
+def _nobody(attribute: str, added: list[Any], removed: list[Any]) -> None:
+    """No engine is told what a metric holds."""
 
 
 @serializable("keras.metrics")
@@ -27,7 +37,7 @@ class Metric:
         name: the metric's name; made from the class name if None.
 
     Attributes:
-        variables: the state, that of metrics which are attributes included.
+        variables: the state, that of metrics which are attributes, or in lists and dicts that are, included.
 
     Example:
 
@@ -51,28 +61,34 @@ class Metric:
     _tracked_kind = "metric"  # layers file it as such
 
     name: str
-    _own: list[Any]
-    _inner: list[Any]
+    _tracker: Tracker
     _backend: Any
 
     def __init__(self, dtype: Any = None, name: str | None = None) -> None:
         fields = self.__dict__
-        fields["_own"], fields["_inner"] = [], []
+        fields["_tracker"] = Tracker(_kind_of, _nobody)
         fields["_backend"] = current()
         self.name = name if name is not None else auto_name(type(self).__name__)
         self._dtype = _compute_dtype(dtype)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if hasattr(value, "_is_variable") or isinstance(value, Metric):
-            mine = self.__dict__.get("_own" if not isinstance(value, Metric) else "_inner")
-            if mine is None:
-                raise ArgumentError(
-                    f"[{type(self).__name__}] expected `super().__init__()` before attributes are set, "
-                    f"got {name!r} first."
-                )
-            if not any(value is v for v in mine):
-                mine.append(value)
+        tracker = self.__dict__.get("_tracker")
+        if tracker is not None:
+            kept = tracker.track(name, value)  # lists of plain things stay lists: torch.compile cannot take others
+            value = kept if type(value) not in (list, dict) or not value or name in tracker.items else value
+        elif _kind_of(value) is not None:
+            raise ArgumentError(
+                f"[{type(self).__name__}] expected `super().__init__()` before attributes are set, got {name!r} first."
+            )
         object.__setattr__(self, name, value)
+
+    @property
+    def _own(self) -> list[Any]:
+        return self._tracker.of_kind("variable")
+
+    @property
+    def _inner(self) -> list[Any]:
+        return self._tracker.of_kind("metric")
 
     @property
     def dtype(self) -> str:
@@ -117,8 +133,7 @@ class Metric:
                 aggregation=aggregation,
                 name=name,
             )
-        self._own.append(made)
-        structure.version += 1
+        self._tracker.track(f"_weight_{len(self._tracker.items)}_{made.name}", made)
         return made
 
     def add_weight(self, shape: Any = (), initializer: Any = None, dtype: Any = None, name: str | None = None) -> Any:

@@ -72,7 +72,7 @@ class Batch:
     def __init__(
         self, y_true: Any, y_pred: Any, weight: Any, dtype: str, top_k: int | None = None, class_id: int | None = None
     ) -> None:
-        mask = state.backend.get_mask(y_pred) if state.masks and hasattr(y_pred, "shape") else None
+        mask = state.backend.get_mask(y_pred) if state.any_mask_seen and hasattr(y_pred, "shape") else None
         weight = _with_mask(mask, weight, dtype)
         y_pred = ops.cast(ops.convert_to_tensor(y_pred), dtype)
         y_true, y_pred = pair(y_true, y_pred)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from kfront import config, ops
@@ -192,20 +191,6 @@ def concordance_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
 class _Correlation(MeanMetricWrapper):
     _direction = "up"
     arguments = ("axis",)
-
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Add a batch.
-
-        Args:
-            y_true: targets.
-            y_pred: predictions of the same shape.
-            sample_weight: not used.
-        """
-        if sample_weight is not None:
-            warnings.warn(f"[{self.name}] `sample_weight` is not used by this metric.", stacklevel=2)
-        if self.axis == 0:  # type: ignore[attr-defined]
-            y_pred = ops.convert_to_tensor(y_pred)
-        super().update_state(y_true, y_pred)
 
 
 @serializable("keras.metrics")

@@ -59,6 +59,7 @@ class _Confusion(Metric):
             if self._counts and is_float(self._backend.dtype_name(weight.dtype)):
                 self._look_at(weight)
             weight = ops.reshape(ops.cast(weight, self._dtype), (-1,))
+            weight = ops.broadcast_to(weight, ops.shape(y_true)) if weight.shape == (1,) else weight
         if self.ignore_class is not None:
             weight = ops.where(ops.equal(y_true, self.ignore_class), ops.zeros_like(weight), weight)
             y_true = ops.where(ops.equal(y_true, self.ignore_class), ops.zeros_like(y_true), y_true)

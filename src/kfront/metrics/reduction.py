@@ -15,13 +15,15 @@ __all__ = ["Mean", "MeanMetricWrapper", "Sum"]
 
 
 def _per_sample(values: Any, weights: Any, dtype: str, reduce: Callable[..., Any]) -> tuple[Any, Any]:
-    """Weighted values reduced to the batch axis, and the weights reduced likewise (None without weights)."""
+    """Weighted values reduced to the batch axis, and the weights spread over them likewise (None without weights)."""
     values = ops.cast(ops.convert_to_tensor(values), dtype)
     if weights is None:
         axes = tuple(range(1, len(values.shape)))
         return (reduce(values, axis=axes) if axes else values), None
     weights = align_weights(ops.cast(ops.convert_to_tensor(weights), dtype), values)
     values = ops.multiply(values, weights)
+    if weights.shape != values.shape:
+        weights = ops.broadcast_to(weights, ops.shape(values))
     if len(values.shape) > 1:
         values = reduce(values, axis=tuple(range(1, len(values.shape))))
     if len(weights.shape) > 1:
@@ -114,8 +116,6 @@ class Mean(Metric):
         if weights is None:
             count: Any = ops.shape(values)[0] if len(values.shape) else 1
             count = count if isinstance(count, int) else ops.cast(count, self._dtype)
-        elif len(weights.shape) < len(values.shape):
-            count = ops.sum(ops.broadcast_to(weights, ops.shape(values)))
         else:
             count = ops.sum(weights)
         fe.tally(self.total, self.count, ops.sum(values), count)
@@ -165,9 +165,13 @@ class MeanMetricWrapper(Mean):
             y_pred: predictions; a Keras mask on them leaves masked steps out.
             sample_weight: weights of the samples.
         """
-        if state.masks:
-            sample_weight = _with_mask(self._backend.get_mask(y_pred), sample_weight, self._dtype)
-        Mean.update_state(self, self._fn(y_true, y_pred, **self._fn_kwargs), sample_weight)
+        values = self._fn(y_true, y_pred, **self._fn_kwargs)
+        if state.any_mask_seen:
+            get_mask = self._backend.get_mask
+            sample_weight = _with_mask(get_mask(y_pred), sample_weight, self._dtype)
+            if sample_weight is not None:
+                sample_weight = _with_mask(get_mask(values), sample_weight, self._dtype)
+        Mean.update_state(self, values, sample_weight)
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""

@@ -1,4 +1,4 @@
-"""Quantization of a model's blocks by what their inputs are on some data."""
+"""Quantization of a model's blocks by statistics of their inputs on some data."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _inner(block: Any) -> list[Any]:
 
 
 def _through(layer: Any, x: np.ndarray) -> np.ndarray:
-    """What a layer makes of a batch; the first of several outputs."""
+    """The output of a layer for a batch; the first of several."""
     b = layer._backend
     out = layer(b.convert(x))
     return b.to_numpy(out[0] if isinstance(out, (list, tuple)) else out)

@@ -162,7 +162,7 @@ def _copy(old: list[Any], new: list[Any], name: str) -> None:
 
 
 def _copy_assets(model: Any, new: Any) -> None:
-    """What layers keep in files of their own, such as vocabularies that they learned."""
+    """Copy what layers keep in files of their own, such as vocabularies."""
     for old, fresh in zip(model._flatten_layers(), new._flatten_layers(), strict=True):
         if callable(getattr(old, "save_assets", None)):
             with tempfile.TemporaryDirectory(prefix="kfront-assets-") as folder:

@@ -14,7 +14,7 @@ __all__ = ["Function", "get_source_inputs"]
 
 
 class _Start(Operation):
-    """Where a tensor that no operation made enters a graph."""
+    """The source of a tensor that no operation made."""
 
 
 class Function(Operation):

@@ -9,7 +9,7 @@ from kfront import ops
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.registry import serializable
-from kfront.core.spec import Abstract, KerasTensor, is_text
+from kfront.core.spec import KerasTensor, abstract, is_text
 from kfront.core.state import state
 from kfront.layers.base import Layer
 from kfront.layers.input_layer import Input, InputLayer
@@ -166,7 +166,7 @@ class Functional(Model):
         b = self._backend
         for x, m in zip(tree.flatten(inputs), tree.flatten(mask), strict=True):
             if m is not None and b.is_tensor(x):
-                state.masks = True
+                state.any_mask_seen = True
                 b.set_mask(x, m)
 
     def _flatten_inputs(self, inputs: Any) -> list[Any]:
@@ -195,7 +195,7 @@ class Functional(Model):
         return flat
 
     def _fit(self, x: Any, i: int) -> Any:
-        """An input in the dtype of the symbolic one; a missing or surplus last axis of size 1 is mended."""
+        """An input in the dtype of the symbolic one; a missing or surplus last axis of size 1 is added or removed."""
         want = self._graph.inputs[i]
         if x is None:
             if want._keras_history.operation.optional:
@@ -205,7 +205,7 @@ class Functional(Model):
             x = ops.cast(x, want.dtype) if x.dtype != want.dtype else x
         else:
             b = self._backend
-            mask = b.get_mask(x) if state.masks and b.is_tensor(x) else None
+            mask = b.get_mask(x) if state.any_mask_seen and b.is_tensor(x) else None
             y = b.convert(x) if not b.is_tensor(x) and not is_text(x) else x
             y = y if is_text(y) or b.dtype_name(y.dtype) == want.dtype else b.cast(y, want.dtype)
             if mask is not None and y is not x:
@@ -226,8 +226,7 @@ class Functional(Model):
 
     def compute_output_spec(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """KerasTensors with the shapes and dtypes of the outputs for symbolic inputs."""
-        flat = [Abstract(x.shape, x.dtype) if isinstance(x, KerasTensor) else x for x in self._flatten_inputs(inputs)]
-        flat = [self._fit(x, i) for i, x in enumerate(flat)]
+        flat = [self._fit(abstract(x), i) for i, x in enumerate(self._flatten_inputs(inputs))]
         return tree.pack_sequence_as(self._result_struct, self._graph.run(flat))
 
     # -- configuration ------------------------------------------------------------------------------------------------

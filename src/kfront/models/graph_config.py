@@ -169,13 +169,15 @@ class _Caller:
     def __init__(self) -> None:
         self.tensors: dict[Reference, KerasTensor] = {}
         self.operations: dict[str, Any] = {}
+        self.calls: dict[str, int] = {}
         self.nodes: dict[tuple[str, int], Any] = {}
         self.missing: dict[tuple[str, int], int] = {}
         self.waiting: dict[tuple[str, int], list[tuple[str, int]]] = {}
 
     def add(self, name: str, operation: Any, nodes: list[Any]) -> list[tuple[str, int]]:
-        """File an operation; returns those of its nodes that can be called at once."""
+        """Add an operation; returns those of its nodes that can be called at once."""
         self.operations[name] = operation
+        self.calls[name] = max(len(nodes), 1)
         ready = []
         if not nodes and not isinstance(operation, OpRecipe):
             self.produced(name, 0, operation._inbound_nodes[-1].outputs if operation._inbound_nodes else [])
@@ -191,7 +193,7 @@ class _Caller:
         return ready
 
     def produced(self, name: str, index: int, outputs: Any) -> None:
-        """File the results of a node."""
+        """Record the results of a node."""
         for i, x in enumerate(x for x in tree.flatten(outputs) if isinstance(x, KerasTensor)):
             self.tensors[name, index, i] = x
 
@@ -213,18 +215,34 @@ class _Caller:
                 if not self.missing[waiter]:
                     ready.append(waiter)
         if self.nodes:
-            name, index = next(iter(self.nodes))
-            raise SavingError(
-                f"[load] expected layers that can be called one after another, but the inputs of {guard.shown(name)} "
-                f"(call {index}) never become known: they name a missing layer, or layers wait for each other."
-            )
+            raise SavingError(self._stuck())
+
+    def _stuck(self) -> str:
+        """Why the nodes that are left cannot be called: the first reference that leads nowhere, else a cycle."""
+        key, seen = next(iter(self.nodes)), []
+        while key not in seen:
+            seen.append(key)
+            where = f"`inbound_nodes` of {guard.shown(key[0])} (call {key[1]})"
+            needs = [(r[0], r[1]) for r in _references(self.nodes[key])] + ([(key[0], key[1] - 1)] if key[1] else [])
+            for name, index in needs:
+                if name not in self.operations:
+                    return f"[load] expected layers of the graph in {where}, got {guard.shown(name)}, which is none."
+                count = self.calls[name]
+                if not 0 <= index < count:
+                    return (
+                        f"[load] expected a node index below {count}, the number of calls of {guard.shown(name)}, in "
+                        f"{where}, got {index}."
+                    )
+            key = next(need for need in needs if need in self.nodes)
+        cycle = " <- ".join(guard.shown(name) for name, _ in [*seen[seen.index(key) :], key][:20])
+        return f"[load] expected `inbound_nodes` without a cycle, got layers that wait for each other: {cycle}."
 
     def call(self, operation: Any, data: Any) -> Any:
         """Call one operation on the arguments of one node."""
-        args, kwargs = deserialize_node(data, _Lookup(self.tensors))
+        args, kwargs = deserialize_node(data, _Lookup(self.tensors, "inbound_nodes"))
         if isinstance(operation, OpRecipe):
             return operation(*args, **kwargs)
-        # what Keras fills in by itself is left to the call: no masks, and `training` as the layer has it by default,
+        # what Keras fills in by itself is omitted: no masks, and `training` as the layer has it by default,
         # which is True for layers that augment
         kwargs = {k: v for k, v in kwargs.items() if not (k in ("training", "mask") and (v is None or v is False))}
         if kwargs.get("training") is True and call_info(type(operation)).defaults.get("training") is True:
@@ -233,8 +251,16 @@ class _Caller:
 
 
 class _Lookup(dict):  # type: ignore[type-arg]
+    """Tensors by reference; `where` is the key of the config that refers to them."""
+
+    def __init__(self, tensors: dict[Reference, KerasTensor], where: str) -> None:
+        super().__init__(tensors)
+        self.where = where
+
     def __missing__(self, key: Any) -> Any:
-        raise SavingError(f"[load] expected a tensor of the graph, got the reference {guard.shown(key)} to none.")
+        raise SavingError(
+            f"[load] expected a tensor of the graph in `{self.where}`, got the reference {guard.shown(key)} to none."
+        )
 
 
 def deserialize_functional(cls: Any, config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
@@ -251,8 +277,9 @@ def deserialize_functional(cls: Any, config: Any, custom_objects: dict[str, Any]
     with guard.loading(cls.__name__, config, custom_objects):
         guard.expect(config, dict, cls.__name__)
         caller = _make_operations(config)
-        pick = lambda value: _pick(value, _Lookup(caller.tensors))  # noqa: E731
-        inputs, outputs = pick(config.get("input_layers")), pick(config.get("output_layers"))
+        inputs, outputs = (
+            _pick(config.get(key), _Lookup(caller.tensors, key)) for key in ("input_layers", "output_layers")
+        )
         if not tree.flatten(inputs) or not tree.flatten(outputs):
             raise SavingError(f"[{cls.__name__}] expected at least one input and one output, got none.")
         name = guard.expect(config.get("name"), (str, type(None)), "name")

@@ -10,12 +10,10 @@ from kfront import saving
 from kfront.core import codec, guard, tree
 from kfront.core.errors import ArgumentError, ArgumentTypeError, SavingError
 from kfront.core.registry import CustomObjectScope, serializable
-from kfront.core.spec import Abstract, KerasTensor
+from kfront.core.spec import Abstract
 from kfront.layers.base import Layer
 from kfront.models.graph_config import deserialize_functional
-from kfront.models.quantizing import quantize_model
 from kfront.models.stateless import Stateless
-from kfront.models.summary import print_summary
 from kfront.training.trainer import Trainer
 
 __all__ = ["Model", "model_from_json"]
@@ -73,7 +71,7 @@ class Model(Stateless, Trainer, Layer):
         self._init_trainer()
 
     def _become_functional(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """A subclass whose `__init__` passes inputs and outputs up: give its class the functional behaviour."""
+        """A subclass whose `__init__` passes inputs and outputs up: derive its class from Functional as well."""
         own, base = type(self), _functional()
         if not issubclass(own, base):
             bases: tuple[Any, ...] = (own, base)
@@ -117,7 +115,7 @@ class Model(Stateless, Trainer, Layer):
         raise ArgumentError(f"[{self.name}] expected a layer among {[x.name for x in layers]}, got {name!r}.")
 
     def quantize(self, mode: str | None = None, config: Any = None, filters: Any = None, **kwargs: Any) -> None:
-        """Keep the weights of the layers that can in few bits from now on, or train them in float8.
+        """Quantize the weights of the layers that support it, or train them in float8.
 
         Args:
             mode: "int8", "int4", "float8", "gptq" or "awq"; that of the config if None.
@@ -139,6 +137,8 @@ class Model(Stateless, Trainer, Layer):
         >>> [layer.quantization_mode for layer in model.layers]
         ['int8', None]
         """
+        from kfront.models.quantizing import quantize_model  # what most programs do not need, so not at import
+
         type_check = kwargs.pop("type_check", True)
         if kwargs:
             raise ArgumentTypeError(f"[{self.name}] expected only `type_check` besides, got {', '.join(kwargs)}.")
@@ -175,17 +175,23 @@ class Model(Stateless, Trainer, Layer):
             show_trainable: whether a column says what is trainable.
             layer_range: names of the first and last layer to list (regular expressions).
         """
+        from kfront.models.summary import print_summary  # what most programs do not need, so not at import
+
         print_summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
 
     # -- building -----------------------------------------------------------------------------------------------------
 
     def build(self, input_shape: Any = None) -> None:
         """Create the weights by a symbolic call on inputs of this shape (structure of shapes)."""
-        if input_shape is None or self.built or type(self).call is Layer.call:
+        if input_shape is None or self.built or not self._has_call:
             return
 
         specs = tree.map_shape_structure(lambda s: Abstract(s, self.compute_dtype), input_shape)
         self.compute_output_spec(specs)
+
+    @property
+    def _has_call(self) -> bool:
+        return type(self).call is not Layer.call
 
     def _build_for(self, named: dict[str, Any]) -> None:
         """A subclassed model's layers are built by the call itself, unless it has its own `build`."""
@@ -198,8 +204,8 @@ class Model(Stateless, Trainer, Layer):
             self._remember_shapes(named)
         return out
 
-    def _symbolic(self, args: Any, kwargs: Any, named: dict[str, Any]) -> Any:
-        out = super()._symbolic(args, kwargs, named)
+    def _symbolic(self, args: Any, kwargs: Any, named: dict[str, Any], info: Any) -> Any:
+        out = super()._symbolic(args, kwargs, named, info)
         if self._build_shapes is None:
             self._remember_shapes(named)
         return out
@@ -282,7 +288,7 @@ class Model(Stateless, Trainer, Layer):
         ...     os.listdir(folder)
         ['model.pt2']
         """
-        from kfront.export.exporting import export_model
+        from kfront.export.exporting import export_model  # stands above models; imports the engines' exporters
 
         export_model(self, filepath, format, verbose, input_signature, kwargs)
 
@@ -312,8 +318,3 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
     if not isinstance(made, Model):
         raise SavingError(f"[model_from_json] expected the JSON of a model, got {guard.shown(made)}.")
     return made
-
-
-def is_symbolic(x: Any) -> bool:
-    """Whether `x` is a KerasTensor."""
-    return isinstance(x, KerasTensor)

@@ -18,7 +18,7 @@ _log = logging.getLogger("kfront")
 
 
 def quantize_model(model: Any, mode: str | None, config: Any, filters: Any, type_check: bool) -> None:
-    """Quantize every layer of a model that has the mode and that the filters let through.
+    """Quantize every layer of a model that has the mode and passes the filters.
 
     Args:
         model: a built model.

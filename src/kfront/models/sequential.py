@@ -11,7 +11,7 @@ from kfront.core.dtypes import is_float
 from kfront.core.errors import ArgumentError, ArgumentTypeError, NotBuiltError
 from kfront.core.naming import name_scope
 from kfront.core.registry import serializable
-from kfront.core.spec import Abstract, KerasTensor, is_text
+from kfront.core.spec import KerasTensor, abstract, is_text
 from kfront.core.state import state
 from kfront.layers.base import Layer
 from kfront.layers.input_layer import Input, InputLayer
@@ -155,7 +155,7 @@ class Sequential(Model):
             mask: mask of the input.
         """
         if mask is not None:
-            state.masks = True
+            state.any_mask_seen = True
             self._backend.set_mask(inputs, mask)
         x = inputs
         if self._head is not None:
@@ -185,7 +185,7 @@ class Sequential(Model):
 
     def compute_output_spec(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """A KerasTensor with the shape and dtype of the output for a symbolic input."""
-        x = Abstract(inputs.shape, inputs.dtype)
+        x = abstract(inputs)
         if self._head is not None:
             x = self._in_dtype(x)
         for layer in self._sequence:
@@ -259,7 +259,7 @@ class Sequential(Model):
 
 
 def _ranked(x: Any, shape: tuple[int | None, ...], backend: Any) -> Any:
-    """`x` with a last axis of size 1 more or less where that makes it fit, as in a functional model."""
+    """`x` with a last axis of size 1 added or removed where that makes it fit, as in a functional model."""
     have = tuple(x.shape)
     if is_text(x):
         fits = (len(have) == len(shape) + 1 and have[-1] == 1) or (len(have) == len(shape) - 1 and shape[-1] == 1)

@@ -1,4 +1,4 @@
-"""A model's state as a tree of arrays, and its loss as a function of state: what loops of one's own are made of."""
+"""A model's state as a tree of arrays, and its loss as a function of state, for custom training loops."""
 
 from __future__ import annotations
 

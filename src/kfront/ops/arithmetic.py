@@ -1,184 +1,23 @@
-"""Arithmetic of two tensors, elementwise with broadcasting. Python scalars are weak: they take the tensor's dtype."""
+"""Arithmetic of several tensors, elementwise with broadcasting."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-from kfront.core import shapes
-from kfront.core.dtypes import floating, numeric, promote
+from kfront.core.dtypes import floating, numeric, promote, result_type, to_float
 from kfront.core.op import op
-
-__all__ = [
-    "add",
-    "arctan2",
-    "clip",
-    "divide",
-    "divide_no_nan",
-    "floor_divide",
-    "heaviside",
-    "hypot",
-    "logaddexp",
-    "maximum",
-    "minimum",
-    "mod",
-    "multiply",
-    "power",
-    "subtract",
-    "true_divide",
-]
+from kfront.core.spec import KerasTensor
+from kfront.ops.elementwise import exp2, square
+from kfront.ops.primitives.arguments import missing
+from kfront.ops.primitives.arithmetic import abs, add, divide, logaddexp, maximum, minimum, mod, multiply, negative
+from kfront.ops.primitives.dtypes import dtype_of
+from kfront.ops.primitives.elementary import sqrt
+from kfront.ops.primitives.indexing import where
+from kfront.ops.primitives.logic import equal, greater, isinf, isnan, less, logical_and, logical_or
 
 
-@op(2, promote, shapes.elementwise, weak=True)
-def add(x1: Any, x2: Any) -> Any:
-    """Sum, elementwise.
-
-    Args:
-        x1: tensor, or Python scalar.
-        x2: tensor, or Python scalar; the shapes broadcast.
-
-    Returns:
-        tensor of the broadcast shape, in the promoted dtype.
-    """
-
-
-@op(2, numeric, shapes.elementwise, weak=True)
-def subtract(x1: Any, x2: Any) -> Any:
-    """Difference, elementwise.
-
-    Args:
-        x1: tensor, or Python scalar.
-        x2: tensor, or Python scalar; the shapes broadcast.
-
-    Returns:
-        tensor of the broadcast shape, in the promoted dtype.
-    """
-
-
-@op(2, promote, shapes.elementwise, weak=True)
-def multiply(x1: Any, x2: Any) -> Any:
-    """Product, elementwise.
-
-    Args:
-        x1: tensor, or Python scalar.
-        x2: tensor, or Python scalar; the shapes broadcast.
-
-    Returns:
-        tensor of the broadcast shape, in the promoted dtype.
-    """
-
-
-@op(2, floating, shapes.elementwise, weak=True)
-def divide(x1: Any, x2: Any) -> Any:
-    """True quotient, elementwise; integers become floatx.
-
-    Args:
-        x1: tensor, or Python scalar.
-        x2: tensor, or Python scalar; the shapes broadcast.
-
-    Returns:
-        tensor of the broadcast shape, in the promoted dtype.
-    """
-
-
-@op(2, numeric, shapes.elementwise, weak=True)
-def power(x1: Any, x2: Any) -> Any:
-    """`x1` to the power `x2`, elementwise.
-
-    Args:
-        x1: tensor, or Python scalar.
-        x2: tensor, or Python scalar; the shapes broadcast.
-
-    Returns:
-        tensor of the broadcast shape, in the promoted dtype.
-    """
-
-
-@op(2, numeric, shapes.elementwise, weak=True)
-def floor_divide(x1: Any, x2: Any) -> Any:
-    """Largest integer <= x1 / x2, in the common dtype.
-
-    Args:
-        x1: tensor, or Python scalar.
-        x2: tensor, or Python scalar; the shapes broadcast.
-
-    Returns:
-        tensor of the broadcast shape, in the promoted dtype.
-    """
-
-
-@op(2, numeric, shapes.elementwise, weak=True)
-def mod(x1: Any, x2: Any) -> Any:
-    """Remainder of `floor_divide`; it has the sign of `x2`.
-
-    Args:
-        x1: tensor, or Python scalar.
-        x2: tensor, or Python scalar; the shapes broadcast.
-
-    Returns:
-        tensor of the broadcast shape, in the promoted dtype.
-    """
-
-
-@op(2, promote, shapes.elementwise)
-def maximum(x1: Any, x2: Any) -> Any:
-    """Larger of two values, elementwise; NaN if either is.
-
-    Args:
-        x1: tensor, or Python scalar.
-        x2: tensor, or Python scalar; the shapes broadcast.
-
-    Returns:
-        tensor of the broadcast shape, in the promoted dtype.
-    """
-
-
-@op(2, promote, shapes.elementwise)
-def minimum(x1: Any, x2: Any) -> Any:
-    """Smaller of two values, elementwise; NaN if either is.
-
-    Args:
-        x1: tensor, or Python scalar.
-        x2: tensor, or Python scalar; the shapes broadcast.
-
-    Returns:
-        tensor of the broadcast shape, in the promoted dtype.
-    """
-
-
-@op(2, floating, shapes.elementwise)
-def arctan2(x1: Any, x2: Any) -> Any:
-    """Angle in radians of the point (x2, x1), in [-pi, pi].
-
-    Args:
-        x1: tensor, or Python scalar.
-        x2: tensor, or Python scalar; the shapes broadcast.
-
-    Returns:
-        tensor of the broadcast shape, in the promoted dtype.
-    """
-
-
-@op(2, floating, shapes.elementwise)
-def logaddexp(x1: Any, x2: Any) -> Any:
-    """log(exp(x1) + exp(x2)), without overflow.
-
-    Args:
-        x1: tensor, or Python scalar.
-        x2: tensor, or Python scalar; the shapes broadcast.
-
-    Returns:
-        tensor of the broadcast shape, in the promoted dtype.
-    """
-
-
-true_divide = divide
-
-
-# ---- composed -------------------------------------------------------------------------------------------------------
-
-
-@op(3, numeric, weak=True)
+@op(3, numeric, weak=True, zeros="filled", home="numpy", call_args=("x",))
 def clip(x: Any, x_min: Any, x_max: Any) -> Any:
     """Values below `x_min` become `x_min`, values above `x_max` become `x_max`.
 
@@ -201,7 +40,7 @@ def clip(x: Any, x_min: Any, x_max: Any) -> Any:
     return x if x_max is None else minimum(x, x_max)
 
 
-@op(2, floating)
+@op(2, floating, fuse=True, home="numpy")
 def divide_no_nan(x1: Any, x2: Any) -> Any:
     """Quotient that is 0 where the divisor is 0.
 
@@ -212,13 +51,11 @@ def divide_no_nan(x1: Any, x2: Any) -> Any:
     Returns:
         tensor of the broadcast shape, floating.
     """
-    from kfront.ops.logic import equal, where
-
     zero = equal(x2, 0)
     return where(zero, 0.0, divide(x1, where(zero, 1.0, x2)))
 
 
-@op(2, floating)
+@op(2, floating, fuse=True, home="numpy")
 def heaviside(x1: Any, x2: Any) -> Any:
     """The step function: 0 below 0, 1 above, `x2` at 0.
 
@@ -229,12 +66,10 @@ def heaviside(x1: Any, x2: Any) -> Any:
     Returns:
         tensor of the broadcast shape, floating.
     """
-    from kfront.ops.logic import equal, greater, less, where
-
     return where(less(x1, 0), 0.0, where(greater(x1, 0), 1.0, where(equal(x1, 0), x2, x1)))  # x1: NaN
 
 
-@op(2, floating)
+@op(2, floating, fuse=True, home="numpy")
 def hypot(x1: Any, x2: Any) -> Any:
     """sqrt(x1^2 + x2^2) without overflow: the length of the hypotenuse.
 
@@ -245,12 +80,103 @@ def hypot(x1: Any, x2: Any) -> Any:
     Returns:
         tensor of the broadcast shape, floating.
     """
-    from kfront.ops.elementwise import abs, sqrt, square
-    from kfront.ops.logic import equal, isinf, logical_or, where
-
     a, b = abs(x1), abs(x2)
     large, small = maximum(a, b), minimum(a, b)
     safe = where(equal(large, 0), 1.0, large)
     infinite = logical_or(isinf(a), isinf(b))  # even beside NaN (IEEE 754)
     ratio = where(infinite, 0.0, divide(small, safe))
     return where(infinite, math.inf, multiply(large, sqrt(add(1.0, square(ratio)))))
+
+
+@op(2, floating, fuse=True, home="numpy")
+def logaddexp2(x1: Any, x2: Any) -> Any:
+    """log2(2^x1 + 2^x2), without overflow.
+
+    Args:
+        x1: tensor, or Python scalar.
+        x2: tensor, or Python scalar; the shapes broadcast.
+
+    Returns:
+        tensor of the broadcast shape, floating.
+    """
+    two = math.log(2)
+    return divide(logaddexp(multiply(x1, two), multiply(x2, two)), two)
+
+
+def _ldexp_rule(x1: Any, x2: Any) -> tuple[Any, Any]:
+    d = to_float(result_type(x1, x2))
+    return d, d
+
+
+@op(2, _ldexp_rule, fuse=True, home="numpy")
+def ldexp(x1: Any, x2: Any) -> Any:
+    """x1 * 2^x2.
+
+    Args:
+        x1: tensor, or Python scalar.
+        x2: integer tensor, or int; the shapes broadcast.
+
+    Returns:
+        tensor of the broadcast shape, floating.
+    """
+    return multiply(x1, exp2(x2))
+
+
+@op(2, promote, fuse=True, home="numpy")
+def fmax(x1: Any, x2: Any) -> Any:
+    """Larger of two values; NaN only where both are.
+
+    Args:
+        x1: tensor, or Python scalar.
+        x2: tensor, or Python scalar; the shapes broadcast.
+
+    Returns:
+        tensor of the broadcast shape, in the promoted dtype.
+    """
+    return where(isnan(x1), x2, where(isnan(x2), x1, maximum(x1, x2)))
+
+
+@op(2, promote, fuse=True, home="numpy")
+def fmin(x1: Any, x2: Any) -> Any:
+    """Smaller of two values; NaN only where both are.
+
+    Args:
+        x1: tensor, or Python scalar.
+        x2: tensor, or Python scalar; the shapes broadcast.
+
+    Returns:
+        tensor of the broadcast shape, in the promoted dtype.
+    """
+    return where(isnan(x1), x2, where(isnan(x2), x1, minimum(x1, x2)))
+
+
+@op(2, numeric, fuse=True, home="numpy")
+def fmod(x1: Any, x2: Any) -> Any:
+    """Remainder with the sign of `x1`.
+
+    Args:
+        x1: tensor, or Python scalar.
+        x2: tensor, or Python scalar; the shapes broadcast.
+
+    Returns:
+        tensor of the broadcast shape, in the promoted dtype.
+    """
+    if dtype_of(x1).startswith("u"):
+        return mod(x1, x2)
+    rest = mod(abs(x1), abs(x2))
+    found = where(less(x1, 0), negative(rest), rest)
+    return where(logical_and(equal(x1, 0), greater(abs(x2), 0)), x1, found)  # 0 itself, whose slope is 1
+
+
+@op(2, floating, home="numpy")
+def nextafter(x1: Any, x2: Any) -> Any:
+    """The next floating number from `x1` towards `x2`.
+
+    Args:
+        x1: tensor.
+        x2: tensor; the shapes broadcast.
+
+    Returns:
+        tensor of the broadcast shape, floating.
+    """
+    return add(x1, x2) if isinstance(x1, KerasTensor) or isinstance(x2, KerasTensor) else missing("nextafter")

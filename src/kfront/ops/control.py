@@ -7,61 +7,27 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from kfront.core import shapes, tree
-from kfront.core.dtypes import keep, result_type
+from kfront.core.dtypes import result_type
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
-from kfront.core.op import op
+from kfront.core.op import in_front_of, op
+from kfront.core.op_registry import function
 from kfront.core.operation import Operation
 from kfront.core.spec import Abstract, KerasTensor
-from kfront.core.state import state
-from kfront.ops.elementwise import dtype_of
-from kfront.ops.logic import equal
-
-__all__ = [
-    "associative_scan",
-    "cond",
-    "custom_gradient",
-    "fori_loop",
-    "map",
-    "scan",
-    "stop_gradient",
-    "switch",
-    "vectorized_map",
-    "while_loop",
-]
-
-
-# ---- what engines provide: called with the arguments in this order, never with symbolic values ----------------------
-
-
-def _unknown(*args: Any, **kwargs: Any) -> tuple[int, ...]:
-    return ()
-
-
-@op(0, None, _unknown, name="cond")
-def _cond(pred: Any, true_fn: Any, false_fn: Any) -> Any: ...
-
-
-@op(0, None, _unknown, name="while_loop")
-def _while_loop(cond: Any, body: Any, loop_vars: Any, maximum_iterations: Any = None) -> Any: ...
-
-
-@op(0, None, _unknown, name="fori_loop")
-def _fori_loop(lower: Any, upper: Any, body_fun: Any, init_val: Any) -> Any: ...
-
-
-@op(0, None, _unknown, name="scan")
-def _scan(f: Any, init: Any, xs: Any = None, length: Any = None, reverse: bool = False, unroll: Any = 1) -> Any: ...
-
-
-@op(0, None, _unknown, name="vectorized_map")
-def _vectorized_map(function: Any, elements: Any) -> Any: ...
-
-
-@op(0, None, _unknown, name="custom_gradient")
-def _custom_gradient(f: Any) -> Any: ...
-
-
-# ---- symbolic values ------------------------------------------------------------------------------------------------
+from kfront.core.state import current, state
+from kfront.ops.arithmetic import clip
+from kfront.ops.primitives.control import (
+    engine_cond,
+    engine_custom_gradient,
+    engine_fori_loop,
+    engine_scan,
+    engine_vectorized_map,
+    engine_while_loop,
+)
+from kfront.ops.primitives.creation import convert_to_tensor
+from kfront.ops.primitives.dtypes import dtype_of
+from kfront.ops.primitives.indexing import get_item, take
+from kfront.ops.primitives.logic import equal
+from kfront.ops.primitives.shapes import concatenate, flip, key_on
 
 
 class ControlCall(Operation):
@@ -95,21 +61,13 @@ def _specs(values: Any) -> Any:
     return tree.map_structure(_spec, values)
 
 
-def _engine() -> Any:
-    from kfront.backends import current
-
-    return current()
-
-
 def _check_callable(name: str, **functions: Any) -> None:
     for what, f in functions.items():
         if not callable(f):
             raise ArgumentTypeError(f"[{name}] expected `{what}` to be callable, got {f!r}.")
 
 
-# ---- branches -------------------------------------------------------------------------------------------------------
-
-
+@in_front_of(engine_cond)
 def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
     """The result of one of two functions.
 
@@ -137,7 +95,7 @@ def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> 
     if isinstance(pred, bool):
         return true_fn() if pred else false_fn()
     try:
-        return _engine().cond(pred, true_fn, false_fn)
+        return current().cond(pred, true_fn, false_fn)
     except Exception:
         if state.backend.is_tracing():
             raise
@@ -159,6 +117,21 @@ def _join_branches(a: Any, b: Any) -> Any:
     return tree.map_structure(join, a, b)
 
 
+@op(0, None, name="switch", home="core")
+def _switch(index: Any, branches: Any, *operands: Any) -> Any:
+
+    last = len(branches) - 1
+    index = clip(index, 0, last)
+
+    def pick(i: int) -> Any:
+        if i == last:
+            return branches[i](*operands)
+        return cond(equal(index, i), lambda: branches[i](*operands), lambda: pick(i + 1))
+
+    return pick(0)
+
+
+@in_front_of(_switch)
 def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
     """The result of one of several functions.
 
@@ -181,27 +154,10 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
         return ControlCall(switch)(index, branches, *operands)
     if kind is Abstract:
         return functools.reduce(_join_branches, [f(*operands) for f in branches])
-    return _engine().switch(index, branches, *operands)
+    return current().switch(index, branches, *operands)
 
 
-@op(0, None, name="switch")
-def _switch(index: Any, branches: Any, *operands: Any) -> Any:
-    from kfront.ops.arithmetic import clip
-
-    last = len(branches) - 1
-    index = clip(index, 0, last)
-
-    def pick(i: int) -> Any:
-        if i == last:
-            return branches[i](*operands)
-        return cond(equal(index, i), lambda: branches[i](*operands), lambda: pick(i + 1))
-
-    return pick(0)
-
-
-# ---- loops ----------------------------------------------------------------------------------------------------------
-
-
+@in_front_of(engine_while_loop)
 def while_loop(
     cond: Callable[..., Any], body: Callable[..., Any], loop_vars: Any, maximum_iterations: int | None = None
 ) -> Any:
@@ -228,9 +184,10 @@ def while_loop(
         return ControlCall(while_loop)(cond, body, loop_vars, maximum_iterations)
     if kind is Abstract:
         return _specs(loop_vars)
-    return _engine().while_loop(cond, body, loop_vars, maximum_iterations)
+    return current().while_loop(cond, body, loop_vars, maximum_iterations)
 
 
+@in_front_of(engine_fori_loop)
 def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_val: Any) -> Any:
     """Repeat for the integers of a range.
 
@@ -249,9 +206,10 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_
         return ControlCall(fori_loop)(lower, upper, body_fun, init_val)
     if kind is Abstract:
         return _specs(init_val)
-    return _engine().fori_loop(lower, upper, body_fun, init_val)
+    return current().fori_loop(lower, upper, body_fun, init_val)
 
 
+@in_front_of(engine_scan)
 def scan(
     f: Callable[[Any, Any], Any],
     init: Any,
@@ -293,7 +251,7 @@ def scan(
         return ControlCall(scan)(f, init, xs, length, reverse, unroll)
     if kind is Abstract:
         return _scan_spec(f, init, xs, length)
-    return _engine().scan(f, init, xs, length, reverse, unroll)
+    return current().scan(f, init, xs, length, reverse, unroll)
 
 
 def _scan_spec(f: Callable[[Any, Any], Any], init: Any, xs: Any, length: int | None) -> Any:
@@ -311,6 +269,7 @@ def _batched(y: Any, n: int | None) -> Any:
     return tree.map_structure(lambda s: None if s is None else Abstract((n, *s.shape), s.dtype), _specs(y))
 
 
+@function("core")
 def map(f: Callable[[Any], Any], xs: Any) -> Any:
     """A function applied to each slice along the first axis, one after the other.
 
@@ -325,6 +284,7 @@ def map(f: Callable[[Any], Any], xs: Any) -> Any:
     return scan(lambda carry, x: (carry, f(x)), (), xs)[1]
 
 
+@in_front_of(engine_vectorized_map)
 def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
     """A function applied to each slice along the first axis, all at once.
 
@@ -341,9 +301,10 @@ def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
         return ControlCall(vectorized_map)(function, elements)
     if kind is Abstract:
         return _scan_spec(lambda c, x: (c, function(x)), (), elements, None)[1]
-    return _engine().vectorized_map(function, elements)
+    return current().vectorized_map(function, elements)
 
 
+@function("core")
 def associative_scan(f: Callable[[Any, Any], Any], elems: Any, reverse: bool = False, axis: int = 0) -> Any:
     """Cumulative results of an associative function, in a logarithmic number of steps (Blelloch, 1990).
 
@@ -369,8 +330,6 @@ def associative_scan(f: Callable[[Any, Any], Any], elems: Any, reverse: bool = F
     kind = _kind(elems)
     if kind is KerasTensor:
         return ControlCall(associative_scan)(f, elems, reverse, axis)
-    from kfront.ops.create import convert_to_tensor
-    from kfront.ops.shape import flip
 
     leaves = [convert_to_tensor(x) for x in tree.flatten(elems)]
     sizes = {shapes.shape_of(x)[axis] for x in leaves}
@@ -423,42 +382,23 @@ def _prefix(combine: Callable[[list[Any], list[Any]], list[Any]], xs: list[Any],
 
 
 def _cut(xs: list[Any], axis: int, start: int, stop: int | None, step: int = 1) -> list[Any]:
-    from kfront.ops.index import get_item
-    from kfront.ops.shape import key_on
 
     return [get_item(x, key_on(len(x.shape), axis, slice(start, stop, step))) for x in xs]
 
 
 def _joined(a: list[Any], b: list[Any], axis: int) -> list[Any]:
-    from kfront.ops.shape import concatenate
 
     return [concatenate([x, y], axis) for x, y in zip(a, b, strict=True)]
 
 
 def _interleave(even: Any, odd: Any, axis: int, n: int) -> Any:
-    from kfront.ops.index import take
-    from kfront.ops.shape import concatenate
 
     half = (n + 1) // 2
     order = [i // 2 + (half if i % 2 else 0) for i in range(n)]
     return take(concatenate([even, odd], axis), order, axis)
 
 
-# ---- gradients ------------------------------------------------------------------------------------------------------
-
-
-@op(dtype=keep, shape=shapes.same)
-def stop_gradient(variable: Any) -> Any:
-    """The same values, through which no gradient flows.
-
-    Args:
-        variable: tensor.
-
-    Returns:
-        tensor of the same shape and dtype.
-    """
-
-
+@in_front_of(engine_custom_gradient)
 def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
     """A function with a gradient of its own.
 
@@ -479,7 +419,7 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
             return ControlCall(wrapped)(*args, **kwargs)
         if kind is Abstract:
             return _specs(f(*args, **kwargs)[0])
-        b = _engine()
+        b = current()
         if b.name not in made:
             made[b.name] = b.custom_gradient(f)
         return made[b.name](*args, **kwargs)

@@ -5,416 +5,16 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from kfront.core import shapes
-from kfront.core.dtypes import FLOATS, floating, keep, numeric, result_type, standardize, static_rule
+from kfront.core.dtypes import floating, keep, numeric
 from kfront.core.op import op
-from kfront.ops._prepare import dtype_name
-from kfront.ops.arithmetic import divide, multiply, power
-from kfront.ops.logic import equal, isnan, less, where
+from kfront.ops.primitives.arithmetic import abs, add, ceil, divide, floor, multiply, power, sign, subtract
+from kfront.ops.primitives.dtypes import dtype_of, is_floating, limits
+from kfront.ops.primitives.elementary import erf, exp, log, sin, sqrt
+from kfront.ops.primitives.indexing import where
+from kfront.ops.primitives.logic import equal, isnan, less, logical_and, logical_or
 
-__all__ = [
-    "abs",
-    "absolute",
-    "arccos",
-    "arccosh",
-    "arcsin",
-    "arcsinh",
-    "arctan",
-    "arctanh",
-    "cast",
-    "ceil",
-    "cos",
-    "cosh",
-    "deg2rad",
-    "erf",
-    "erfinv",
-    "exp",
-    "exp2",
-    "expm1",
-    "floor",
-    "log",
-    "log1p",
-    "log2",
-    "log10",
-    "nan_to_num",
-    "negative",
-    "rad2deg",
-    "reciprocal",
-    "round",
-    "rsqrt",
-    "saturate_cast",
-    "sign",
-    "sin",
-    "sinh",
-    "sqrt",
-    "square",
-    "tan",
-    "tanh",
-    "trunc",
-]
 
-
-@op(dtype=floating, shape=shapes.same)
-def exp(x: Any) -> Any:
-    """Exponential, elementwise.
-
-    Args:
-        x: tensor of any shape; integers and bool become floatx.
-
-    Returns:
-        tensor of the shape of `x`, floating.
-    """
-
-
-@op(dtype=floating, shape=shapes.same)
-def log(x: Any) -> Any:
-    """Natural logarithm, elementwise; NaN below 0, -inf at 0.
-
-    Args:
-        x: tensor of any shape; integers and bool become floatx.
-
-    Returns:
-        tensor of the shape of `x`, floating.
-    """
-
-
-@op(dtype=floating, shape=shapes.same)
-def log1p(x: Any) -> Any:
-    """log(1 + x), accurate for small x.
-
-    Args:
-        x: tensor of any shape; integers and bool become floatx.
-
-    Returns:
-        tensor of the shape of `x`, floating.
-    """
-
-
-@op(dtype=floating, shape=shapes.same)
-def expm1(x: Any) -> Any:
-    """exp(x) - 1, accurate for small x.
-
-    Args:
-        x: tensor of any shape; integers and bool become floatx.
-
-    Returns:
-        tensor of the shape of `x`, floating.
-    """
-
-
-@op(dtype=floating, shape=shapes.same)
-def sqrt(x: Any) -> Any:
-    """Square root, elementwise; NaN below 0.
-
-    Args:
-        x: tensor of any shape; integers and bool become floatx.
-
-    Returns:
-        tensor of the shape of `x`, floating.
-    """
-
-
-@op(dtype=floating, shape=shapes.same)
-def rsqrt(x: Any) -> Any:
-    """1 / sqrt(x), elementwise.
-
-    Args:
-        x: tensor of any shape; integers and bool become floatx.
-
-    Returns:
-        tensor of the shape of `x`, floating.
-    """
-
-
-@op(dtype=floating, shape=shapes.same)
-def sin(x: Any) -> Any:
-    """Sine of an angle in radians.
-
-    Args:
-        x: tensor of any shape; integers and bool become floatx.
-
-    Returns:
-        tensor of the shape of `x`, floating.
-    """
-
-
-@op(dtype=floating, shape=shapes.same)
-def cos(x: Any) -> Any:
-    """Cosine of an angle in radians.
-
-    Args:
-        x: tensor of any shape; integers and bool become floatx.
-
-    Returns:
-        tensor of the shape of `x`, floating.
-    """
-
-
-@op(dtype=floating, shape=shapes.same)
-def tan(x: Any) -> Any:
-    """Tangent of an angle in radians.
-
-    Args:
-        x: tensor of any shape; integers and bool become floatx.
-
-    Returns:
-        tensor of the shape of `x`, floating.
-    """
-
-
-@op(dtype=floating, shape=shapes.same)
-def arcsin(x: Any) -> Any:
-    """Inverse sine, in [-pi/2, pi/2]; NaN outside [-1, 1].
-
-    Args:
-        x: tensor of any shape; integers and bool become floatx.
-
-    Returns:
-        tensor of the shape of `x`, floating.
-    """
-
-
-@op(dtype=floating, shape=shapes.same)
-def arccos(x: Any) -> Any:
-    """Inverse cosine, in [0, pi]; NaN outside [-1, 1].
-
-    Args:
-        x: tensor of any shape; integers and bool become floatx.
-
-    Returns:
-        tensor of the shape of `x`, floating.
-    """
-
-
-@op(dtype=floating, shape=shapes.same)
-def arctan(x: Any) -> Any:
-    """Inverse tangent, in [-pi/2, pi/2].
-
-    Args:
-        x: tensor of any shape; integers and bool become floatx.
-
-    Returns:
-        tensor of the shape of `x`, floating.
-    """
-
-
-@op(dtype=floating, shape=shapes.same)
-def sinh(x: Any) -> Any:
-    """Hyperbolic sine.
-
-    Args:
-        x: tensor of any shape; integers and bool become floatx.
-
-    Returns:
-        tensor of the shape of `x`, floating.
-    """
-
-
-@op(dtype=floating, shape=shapes.same)
-def cosh(x: Any) -> Any:
-    """Hyperbolic cosine.
-
-    Args:
-        x: tensor of any shape; integers and bool become floatx.
-
-    Returns:
-        tensor of the shape of `x`, floating.
-    """
-
-
-@op(dtype=floating, shape=shapes.same)
-def tanh(x: Any) -> Any:
-    """Hyperbolic tangent.
-
-    Args:
-        x: tensor of any shape; integers and bool become floatx.
-
-    Returns:
-        tensor of the shape of `x`, floating.
-    """
-
-
-@op(dtype=floating, shape=shapes.same)
-def arcsinh(x: Any) -> Any:
-    """Inverse hyperbolic sine.
-
-    Args:
-        x: tensor of any shape; integers and bool become floatx.
-
-    Returns:
-        tensor of the shape of `x`, floating.
-    """
-
-
-@op(dtype=floating, shape=shapes.same)
-def arccosh(x: Any) -> Any:
-    """Inverse hyperbolic cosine; NaN below 1.
-
-    Args:
-        x: tensor of any shape; integers and bool become floatx.
-
-    Returns:
-        tensor of the shape of `x`, floating.
-    """
-
-
-@op(dtype=floating, shape=shapes.same)
-def arctanh(x: Any) -> Any:
-    """Inverse hyperbolic tangent; NaN outside [-1, 1].
-
-    Args:
-        x: tensor of any shape; integers and bool become floatx.
-
-    Returns:
-        tensor of the shape of `x`, floating.
-    """
-
-
-@op(dtype=floating, shape=shapes.same)
-def erf(x: Any) -> Any:
-    """Gauss error function, 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x.
-
-    Args:
-        x: tensor of any shape; integers and bool become floatx.
-
-    Returns:
-        tensor of the shape of `x`, floating.
-    """
-
-
-@op(dtype=floating, shape=shapes.same)
-def erfinv(x: Any) -> Any:
-    """Inverse of the Gauss error function; NaN outside [-1, 1].
-
-    Args:
-        x: tensor of any shape; integers and bool become floatx.
-
-    Returns:
-        tensor of the shape of `x`, floating.
-    """
-
-
-@op(dtype=floating, shape=shapes.same)
-def floor(x: Any) -> Any:
-    """Largest integer <= x, as a floating number.
-
-    Args:
-        x: tensor of any shape; integers and bool become floatx.
-
-    Returns:
-        tensor of the shape of `x`, floating.
-    """
-
-
-@op(dtype=floating, shape=shapes.same)
-def ceil(x: Any) -> Any:
-    """Smallest integer >= x, as a floating number.
-
-    Args:
-        x: tensor of any shape; integers and bool become floatx.
-
-    Returns:
-        tensor of the shape of `x`, floating.
-    """
-
-
-def _magnitude(x: Any) -> tuple[Any, Any]:
-    d = result_type(x)
-    return None, {"complex64": "float32", "complex128": "float64"}.get(d, d)
-
-
-@op(dtype=_magnitude, shape=shapes.same)
-def abs(x: Any) -> Any:
-    """Absolute value, elementwise; the modulus of complex numbers.
-
-    Args:
-        x: tensor of any shape.
-
-    Returns:
-        tensor of the shape of `x`, in its dtype (its real dtype when it is complex).
-    """
-
-
-absolute = abs
-
-
-@op(dtype=numeric, shape=shapes.same)
-def negative(x: Any) -> Any:
-    """-x, elementwise.
-
-    Args:
-        x: tensor of any shape; bool becomes int32.
-
-    Returns:
-        tensor of the shape and dtype of `x`.
-    """
-
-
-@op(dtype=numeric, shape=shapes.same)
-def sign(x: Any) -> Any:
-    """-1, 0 or 1, elementwise; NaN stays.
-
-    Args:
-        x: tensor of any shape; bool becomes int32.
-
-    Returns:
-        tensor of the shape and dtype of `x`.
-    """
-
-
-@op(dtype=numeric, shape=shapes.same)
-def round(x: Any, decimals: int = 0) -> Any:
-    """Round to a number of decimals, halves to the even neighbour.
-
-    Args:
-        x: tensor of any shape; bool becomes int32.
-        decimals: digits after the point; negative to round before it.
-
-    Returns:
-        tensor of the shape and dtype of `x`.
-
-    Example:
-
-    >>> from kfront import ops
-    >>> float(ops.round(ops.array(2.5)))
-    2.0
-    """
-
-
-@static_rule
-def _cast_rule(dtypes: tuple[Any, ...], dtype: Any) -> tuple[Any, Any]:
-    return None, dtype
-
-
-_cast_rule.keeps = True  # type: ignore[attr-defined]
-
-
-@op(dtype=_cast_rule, shape=shapes.same, prepare={"dtype": dtype_name})
-def cast(x: Any, dtype: Any) -> Any:
-    """The same values in another dtype.
-
-    Args:
-        x: tensor of any shape.
-        dtype: dtype name; floating to integer truncates, to bool is `x != 0`.
-
-    Returns:
-        tensor of the shape of `x`.
-
-    Raises:
-        DTypeError: if there is no such dtype.
-
-    Example:
-
-    >>> from kfront import ops
-    >>> ops.cast(ops.array([1.7, -1.7]), "int32").tolist()
-    [1, -1]
-    """
-
-
-# ---- composed -------------------------------------------------------------------------------------------------------
-
-
-@op(dtype=numeric)
+@op(dtype=numeric, zeros="kept", home="numpy")
 def square(x: Any) -> Any:
     """x * x, elementwise.
 
@@ -427,7 +27,7 @@ def square(x: Any) -> Any:
     return multiply(x, x)
 
 
-@op(dtype=floating)
+@op(dtype=floating, zeros="filled", home="numpy")
 def log2(x: Any) -> Any:
     """Logarithm to base 2.
 
@@ -440,7 +40,7 @@ def log2(x: Any) -> Any:
     return divide(log(x), math.log(2))
 
 
-@op(dtype=floating)
+@op(dtype=floating, zeros="filled", home="numpy")
 def log10(x: Any) -> Any:
     """Logarithm to base 10.
 
@@ -453,7 +53,7 @@ def log10(x: Any) -> Any:
     return divide(log(x), math.log(10))
 
 
-@op(dtype=floating)
+@op(dtype=floating, zeros="filled", home="numpy")
 def exp2(x: Any) -> Any:
     """2 to the power x.
 
@@ -466,7 +66,7 @@ def exp2(x: Any) -> Any:
     return power(2.0, x)
 
 
-@op(dtype=floating)
+@op(dtype=floating, zeros="filled", home="numpy")
 def reciprocal(x: Any) -> Any:
     """1 / x, elementwise.
 
@@ -479,7 +79,7 @@ def reciprocal(x: Any) -> Any:
     return divide(1.0, x)
 
 
-@op(dtype=floating)
+@op(dtype=floating, zeros="kept", fuse=True, home="numpy")
 def deg2rad(x: Any) -> Any:
     """Degrees to radians.
 
@@ -492,7 +92,7 @@ def deg2rad(x: Any) -> Any:
     return multiply(x, math.pi / 180)
 
 
-@op(dtype=floating)
+@op(dtype=floating, zeros="kept", fuse=True, home="numpy")
 def rad2deg(x: Any) -> Any:
     """Radians to degrees.
 
@@ -505,7 +105,7 @@ def rad2deg(x: Any) -> Any:
     return multiply(x, 180 / math.pi)
 
 
-@op(dtype=keep)
+@op(dtype=keep, zeros="kept", home="numpy")
 def trunc(x: Any) -> Any:
     """The fraction cut off: rounding towards 0.
 
@@ -515,10 +115,10 @@ def trunc(x: Any) -> Any:
     Returns:
         tensor of the shape and dtype of `x`.
     """
-    return where(less(x, 0), ceil(x), floor(x)) if _floats(x) else x
+    return where(less(x, 0), ceil(x), floor(x)) if is_floating(x) else x
 
 
-@op(dtype=keep)
+@op(dtype=keep, zeros="filled", fuse=True, home="numpy")
 def nan_to_num(x: Any, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
     """NaN and infinities replaced by numbers.
 
@@ -531,7 +131,7 @@ def nan_to_num(x: Any, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -
     Returns:
         tensor of the shape and dtype of `x`.
     """
-    if not _floats(x):
+    if not is_floating(x):
         return x
     low, high = limits(dtype_of(x))
     x = where(isnan(x), nan, x)
@@ -539,84 +139,147 @@ def nan_to_num(x: Any, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -
     return where(equal(x, -math.inf), low if neginf is None else neginf, x)
 
 
-@op()
-def saturate_cast(x: Any, dtype: Any) -> Any:
-    """Cast with values out of the target's range set to its nearest bound.
+@op(dtype=floating, home="numpy")
+def fabs(x: Any) -> Any:
+    """Absolute value, as a floating number.
+
+    Args:
+        x: tensor of any shape; integers become floatx.
+
+    Returns:
+        tensor of the shape of `x`, floating.
+    """
+    return abs(x)
+
+
+@op(dtype=floating, home="numpy")
+def cbrt(x: Any) -> Any:
+    """Cube root, also of negative numbers.
+
+    Args:
+        x: tensor of any shape; integers become floatx.
+
+    Returns:
+        tensor of the shape of `x`, floating.
+    """
+    zero = equal(x, 0)
+    root = power(abs(where(zero, 1.0, x)), 1 / 3)
+    return where(zero, x, multiply(sign(x), root))
+
+
+@op(dtype=floating, home="math")
+def erfc(x: Any) -> Any:
+    """1 - erf(x).
+
+    Args:
+        x: tensor of any shape; integers become floatx.
+
+    Returns:
+        tensor of the shape of `x`, floating.
+    """
+    return subtract(1.0, erf(x))
+
+
+@op(dtype=floating, home="numpy")
+def sinc(x: Any) -> Any:
+    """sin(pi x) / (pi x), 1 at 0.
+
+    Args:
+        x: tensor of any shape; integers become floatx.
+
+    Returns:
+        tensor of the shape of `x`, floating.
+    """
+    y = multiply(x, math.pi)
+    zero = equal(y, 0)
+    safe = where(zero, 1.0, y)
+    return where(zero, 1.0, divide(sin(safe), safe))
+
+
+# Abramowitz and Stegun (1964), 9.8.1 and 9.8.2; relative error below 2e-7
+_I0_NEAR = (0.0045813, 0.0360768, 0.2659732, 1.2067492, 3.0899424, 3.5156229, 1.0)
+_I0_FAR = (
+    0.00392377, -0.01647633, 0.02635537, -0.02057706, 0.00916281, -0.00157565, 0.00225319, 0.01328592, 0.39894228,
+)  # fmt: skip
+
+
+def _polynomial(x: Any, coefficients: tuple[float, ...]) -> Any:
+    out: Any = coefficients[0]
+    for c in coefficients[1:]:
+        out = add(multiply(out, x), c)
+    return out
+
+
+# Chebyshev coefficients of exp(-y) sqrt(y) I0(y) in 16 / y - 1, for y from 8 on.
+_I0_CHEBYSHEV = (
+    0.4022452055070544,
+    0.0033691164782556943,
+    6.889758346916825e-05,
+    2.8913705208347567e-06,
+    2.0489185894690638e-07,
+    2.266668990498178e-08,
+    3.3962320257083865e-09,
+    4.94060238822497e-10,
+    1.1889147107846439e-11,
+    -3.1499165279632416e-11,
+    -1.3215811840447713e-11,
+    -1.7941785315068062e-12,
+    7.180124451383666e-13,
+    3.8527783827421426e-13,
+    1.54008621752141e-14,
+    -4.150569347287222e-14,
+    -9.554846698828307e-15,
+    3.811680669352621e-15,
+    1.7725601330565245e-15,
+    -3.425485619677142e-16,
+    -2.827623980516646e-16,
+    3.461222867695658e-17,
+    4.465621420302078e-17,
+)
+
+
+def _i0_exact(x: Any) -> Any:
+    """I0 to the last digits of float64: its power series up to 8, Chebyshev polynomials (Clenshaw, 1955) beyond."""
+    y = abs(x)
+    near = less(y, 8.0)
+    small, large = multiply(where(near, y, 0.0), 0.5), where(near, 8.0, y)
+    series = _polynomial(multiply(small, small), tuple(math.factorial(k) ** -2.0 for k in range(26, -1, -1)))
+    t, one, two = subtract(divide(16.0, large), 1.0), 0.0, 0.0
+    for c in _I0_CHEBYSHEV[:0:-1]:
+        one, two = add(subtract(multiply(multiply(t, 2.0), one), two), c), one
+    factor = add(subtract(multiply(t, one), two), _I0_CHEBYSHEV[0])
+    return where(near, series, multiply(divide(exp(large), sqrt(large)), factor))
+
+
+@op(dtype=floating, fuse=True, home="numpy")
+def i0(x: Any) -> Any:
+    """Modified Bessel function of the first kind, order 0.
+
+    Args:
+        x: tensor of any shape; integers become floatx.
+
+    Returns:
+        tensor of the shape of `x`, floating.
+    """
+    if dtype_of(x) == "float64":
+        return _i0_exact(x)
+    y = abs(x)
+    near = less(y, 3.75)
+    small = divide(where(near, y, 0.0), 3.75)
+    large = where(near, 3.75, y)
+    far = multiply(divide(exp(large), sqrt(large)), _polynomial(divide(3.75, large), _I0_FAR))
+    return where(near, _polynomial(multiply(small, small), _I0_NEAR), far)
+
+
+@op(dtype=keep, zeros="kept", home="numpy")
+def signbit(x: Any) -> Any:
+    """Whether the sign is negative, also that of -0.0.
 
     Args:
         x: tensor of any shape.
-        dtype: dtype name.
 
     Returns:
-        tensor of the shape of `x`.
-
-    Example:
-
-    >>> from kfront import ops
-    >>> ops.saturate_cast(ops.array([300.0, -5.0]), "uint8").tolist()
-    [255, 0]
+        bool tensor of the shape of `x`.
     """
-    from kfront.ops.arithmetic import clip
-
-    dtype = standardize(dtype)
-    have = dtype_of(x)
-    (low, high), (own_low, own_high) = limits(dtype), limits(have)
-    low, high = max(low, own_low), min(high, own_high)
-    if have in FLOATS and dtype not in FLOATS:
-        low, high = _float_inside(low, have), _float_inside(high, have)
-    return cast(clip(x, low, high), dtype)
-
-
-# ---- helpers --------------------------------------------------------------------------------------------------------
-
-
-def dtype_of(x: Any) -> str:
-    """The dtype name of a tensor, symbolic or native, or of a Python scalar."""
-    from kfront.core.spec import KerasTensor
-    from kfront.core.state import state
-
-    if isinstance(x, KerasTensor):
-        return x.dtype
-    if isinstance(x, (bool, int, float)):
-        return result_type(type(x))
-    return state.backend.dtype_name(x.dtype)
-
-
-def _floats(x: Any) -> bool:
-    return dtype_of(x) in FLOATS
-
-
-# tables, because torch.compile cannot look into ml_dtypes.finfo
-_LARGEST = {
-    "float16": 65504.0,
-    "bfloat16": 2.0**128 - 2.0**120,
-    "float32": 2.0**128 - 2.0**104,
-    "float64": 1.7976931348623157e308,
-    "float8_e4m3fn": 448.0,
-    "float8_e5m2": 57344.0,
-}
-_PRECISION = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53, "float8_e4m3fn": 4, "float8_e5m2": 3}
-
-
-def limits(dtype: str) -> tuple[Any, Any]:
-    """Smallest and largest finite number of a dtype, as Python numbers."""
-    if dtype == "bool":
-        return 0, 1
-    if dtype in _LARGEST:
-        return -_LARGEST[dtype], _LARGEST[dtype]
-    bits = int(dtype.lstrip("uint"))
-    return (0, 2**bits - 1) if dtype.startswith("u") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
-
-
-def eps(dtype: str) -> float:
-    """Distance from 1 to the next larger number of a floating dtype."""
-    return 2.0 ** (1 - _PRECISION[dtype])
-
-
-def _float_inside(bound: Any, dtype: str) -> float:
-    """The number of a floating dtype nearest to an integer bound that does not lie outside of it."""
-    if isinstance(bound, float):
-        return bound
-    size = -bound if bound < 0 else bound
-    cut = max(size.bit_length() - _PRECISION[dtype], 0)
-    return math.copysign(size >> cut << cut, bound)
+    below = less(x, 0)
+    return logical_or(below, logical_and(equal(x, 0), less(divide(1.0, x), 0)))

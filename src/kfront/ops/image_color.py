@@ -7,15 +7,14 @@ from typing import Any
 from kfront.core.dtypes import FLOATS
 from kfront.core.errors import DTypeError, ShapeError
 from kfront.core.op import op
-from kfront.ops._images import compute_dtype, integer_part, spatial_axes
-from kfront.ops._prepare import data_format
-from kfront.ops.arithmetic import add, clip, divide, maximum, minimum, mod, multiply, subtract
-from kfront.ops.elementwise import cast, dtype_of
-from kfront.ops.index import get_item
-from kfront.ops.logic import equal, greater, where
-from kfront.ops.shape import expand_dims, key_on, stack
-
-__all__ = ["hsv_to_rgb", "rgb_to_grayscale", "rgb_to_hsv"]
+from kfront.ops.arithmetic import clip
+from kfront.ops.image_common import compute_dtype, integer_part, spatial_axes
+from kfront.ops.primitives.arguments import data_format
+from kfront.ops.primitives.arithmetic import add, divide, maximum, minimum, mod, multiply, subtract
+from kfront.ops.primitives.dtypes import cast, dtype_of
+from kfront.ops.primitives.indexing import get_item, where
+from kfront.ops.primitives.logic import equal, greater
+from kfront.ops.primitives.shapes import expand_dims, key_on, stack
 
 
 def _parts(images: Any, layout: str) -> tuple[Any, Any, Any, int]:
@@ -33,7 +32,7 @@ def _check_floating(images: Any) -> None:
         raise DTypeError(f"expected floating `images` in [0, 1], got {dtype_of(images)}; divide by 255 first.")
 
 
-@op(prepare={"data_format": data_format})
+@op(prepare={"data_format": data_format}, home="image", class_name="RGBToGrayscale")
 def rgb_to_grayscale(images: Any, data_format: str | None = None) -> Any:
     """Luma of RGB images: 0.2989 red + 0.587 green + 0.114 blue.
 
@@ -61,7 +60,7 @@ def rgb_to_grayscale(images: Any, data_format: str | None = None) -> Any:
     return integer_part(expand_dims(y, axis), dtype_of(images))
 
 
-@op(prepare={"data_format": data_format})
+@op(prepare={"data_format": data_format}, home="image", class_name="RGBToHSV")
 def rgb_to_hsv(images: Any, data_format: str | None = None) -> Any:
     """Hue, saturation and value of RGB images in [0, 1].
 
@@ -100,7 +99,7 @@ def rgb_to_hsv(images: Any, data_format: str | None = None) -> Any:
     return cast(stack([hue, saturation, value], axis), dtype_of(images))
 
 
-@op(prepare={"data_format": data_format})
+@op(prepare={"data_format": data_format}, home="image", class_name="HSVToRGB")
 def hsv_to_rgb(images: Any, data_format: str | None = None) -> Any:
     """RGB images in [0, 1] of hue, saturation and value; the inverse of `rgb_to_hsv`.
 

@@ -7,38 +7,19 @@ from typing import Any
 from kfront.core.dtypes import floating
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.op import op
-from kfront.ops._images import (
-    compute_dtype,
-    highest,
-    larger,
-    pair,
-    restore,
-    spatial_axes,
-    two_of_three,
-    window,
-)
-from kfront.ops._prepare import data_format, int_or_tuple, option
-from kfront.ops.arithmetic import add, clip, divide, multiply, subtract
-from kfront.ops.create import arange, convert_to_tensor
-from kfront.ops.elementwise import cast, dtype_of, exp, square
-from kfront.ops.index import get_item, take
-from kfront.ops.logic import equal, where
-from kfront.ops.nn_conv import depthwise_conv
-from kfront.ops.reduce import mean, sum
-from kfront.ops.shape import broadcast_to, dim, expand_dims, reshape, shape, squeeze, transpose
-
-__all__ = [
-    "crop_images",
-    "extract_patches",
-    "extract_patches_3d",
-    "gaussian_blur",
-    "pad_images",
-    "sobel_edges",
-    "ssim",
-]
-
-
-# ---- windows --------------------------------------------------------------------------------------------------------
+from kfront.ops.arithmetic import clip
+from kfront.ops.elementwise import square
+from kfront.ops.image_common import compute_dtype, highest, larger, pair, restore, spatial_axes, two_of_three, window
+from kfront.ops.primitives.arguments import data_format, int_or_tuple, option
+from kfront.ops.primitives.arithmetic import add, divide, multiply, subtract
+from kfront.ops.primitives.creation import arange, convert_to_tensor
+from kfront.ops.primitives.dtypes import cast, dtype_of
+from kfront.ops.primitives.elementary import exp
+from kfront.ops.primitives.indexing import get_item, take, where
+from kfront.ops.primitives.logic import equal
+from kfront.ops.primitives.nn import depthwise_conv
+from kfront.ops.primitives.reductions import mean, sum
+from kfront.ops.primitives.shapes import broadcast_to, dim, expand_dims, reshape, shape, squeeze, transpose
 
 
 def _span(name: str, n: Any, before: Any, after: Any, target: Any, labels: tuple[str, str, str], sign: int) -> Any:
@@ -77,7 +58,7 @@ def _reframed(
     return images
 
 
-@op(prepare={"data_format": data_format})
+@op(prepare={"data_format": data_format}, home="image")
 def crop_images(
     images: Any,
     top_cropping: int | None = None,
@@ -121,7 +102,7 @@ def crop_images(
     return _reframed("crop_images", images, str(data_format), rows, columns, "cropping", 1)
 
 
-@op(prepare={"data_format": data_format})
+@op(prepare={"data_format": data_format}, home="image")
 def pad_images(
     images: Any,
     top_padding: int | None = None,
@@ -162,9 +143,6 @@ def pad_images(
     rows = (top_padding, bottom_padding, target_height)
     columns = (left_padding, right_padding, target_width)
     return _reframed("pad_images", images, str(data_format), rows, columns, "padding", -1)
-
-
-# ---- patches --------------------------------------------------------------------------------------------------------
 
 
 def _cut(x: Any, axis: int, size: int, stride: int, rate: int, padding: str) -> Any:
@@ -225,7 +203,7 @@ def _sizes(name: str, value: Any, rank: int) -> Any:
     return made
 
 
-@op(prepare=_PATCHES)
+@op(prepare=_PATCHES, home="image")
 def extract_patches(
     images: Any,
     size: Any,
@@ -268,7 +246,7 @@ def extract_patches(
     return _patches(images, window_size, steps, rate, padding, str(data_format))
 
 
-@op(prepare=_PATCHES)
+@op(prepare=_PATCHES, home="image", call_args=())
 def extract_patches_3d(
     volumes: Any,
     size: Any,
@@ -300,9 +278,6 @@ def extract_patches_3d(
     return _patches(volumes, window_size, steps, rate, padding, str(data_format))
 
 
-# ---- filters --------------------------------------------------------------------------------------------------------
-
-
 def gaussian_weights(length: int, sigma: Any, dtype: str) -> Any:
     """A Gaussian of deviation `sigma` at `length` places about its center, of sum 1."""
     at = subtract(arange(0, length, 1, dtype), (length - 1) / 2)
@@ -331,7 +306,7 @@ def blurred(x: Any, size: Any, sigma: Any, layout: str, padding: str = "same") -
     return x
 
 
-@op(prepare={"kernel_size": pair("kernel_size"), "data_format": data_format})
+@op(prepare={"kernel_size": pair("kernel_size"), "data_format": data_format}, home="image")
 def gaussian_blur(
     images: Any, kernel_size: Any = (3, 3), sigma: Any = (1.0, 1.0), data_format: str | None = None
 ) -> Any:
@@ -369,7 +344,7 @@ def gaussian_blur(
 _SMOOTH, _SLOPE = (1.0, 2.0, 1.0), (-1.0, 0.0, 1.0)
 
 
-@op(dtype=floating, prepare={"data_format": data_format})
+@op(dtype=floating, prepare={"data_format": data_format}, home="image")
 def sobel_edges(images: Any, data_format: str | None = None) -> Any:
     """Slopes of the intensity by Sobel's operator; zeros lie outside.
 
@@ -406,7 +381,7 @@ def sobel_edges(images: Any, data_format: str | None = None) -> Any:
     return cast(squeeze(y, 0) if len(images.shape) == 3 else y, dtype_of(images))
 
 
-@op(2, floating, prepare={"data_format": data_format})
+@op(2, floating, prepare={"data_format": data_format}, home="image", class_name="SSIM")
 def ssim(
     image1: Any,
     image2: Any,

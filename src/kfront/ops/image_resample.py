@@ -10,7 +10,9 @@ from typing import Any
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.op import op
 from kfront.ops import random as kr
-from kfront.ops._images import (
+from kfront.ops.arithmetic import clip
+from kfront.ops.creation import ones_like, zeros_like
+from kfront.ops.image_common import (
     along,
     compute_dtype,
     half_away,
@@ -23,34 +25,32 @@ from kfront.ops._images import (
     spatial_axes,
     window,
 )
-from kfront.ops._prepare import data_format, option, shape_tuple
-from kfront.ops.arithmetic import add, clip, divide, floor_divide, maximum, minimum, mod, multiply, subtract
-from kfront.ops.create import arange, ones_like, zeros_like
-from kfront.ops.elementwise import abs as absolute
-from kfront.ops.elementwise import cast, dtype_of, floor, negative, sin
 from kfront.ops.image_filter import blurred
-from kfront.ops.index import get_item, take
-from kfront.ops.logic import equal, greater, greater_equal, less, less_equal, logical_and, where
-from kfront.ops.matrix import einsum, solve
-from kfront.ops.reduce import sum
-from kfront.ops.shape import concatenate, dim, expand_dims, moveaxis, reshape, shape, squeeze, stack
-
-__all__ = [
-    "affine_transform",
-    "displaced",
-    "elastic_transform",
-    "homography",
-    "images_at",
-    "map_coordinates",
-    "perspective_transform",
-    "resize",
-    "scale_and_translate",
-]
+from kfront.ops.primitives.arguments import data_format, option, shape_tuple
+from kfront.ops.primitives.arithmetic import abs as absolute
+from kfront.ops.primitives.arithmetic import (
+    add,
+    divide,
+    floor,
+    floor_divide,
+    maximum,
+    minimum,
+    mod,
+    multiply,
+    negative,
+    subtract,
+)
+from kfront.ops.primitives.creation import arange
+from kfront.ops.primitives.dtypes import cast, dtype_of
+from kfront.ops.primitives.elementary import sin
+from kfront.ops.primitives.indexing import get_item, take, where
+from kfront.ops.primitives.linalg import einsum, solve
+from kfront.ops.primitives.logic import equal, greater, greater_equal, less, less_equal, logical_and
+from kfront.ops.primitives.reductions import sum
+from kfront.ops.primitives.shapes import concatenate, dim, expand_dims, reshape, shape, squeeze, stack
+from kfront.ops.shapes import moveaxis
 
 _LETTERS = "abcdefgh"
-
-
-# ---- resampling with a kernel ---------------------------------------------------------------------------------------
 
 
 def _triangle(x: Any) -> Any:
@@ -101,6 +101,8 @@ def _resampled(x: Any, axis: int, length: Any, step: Any, offset: Any, method: s
 @op(
     ("images", "scale", "translation"),
     prepare={"output_shape": shape_tuple, "method": option("method", *_KERNELS)},
+    home="image",
+    call_args=("images", "output_shape", "scale", "translation"),
 )
 def scale_and_translate(
     images: Any,
@@ -177,7 +179,7 @@ _RESIZE: dict[str, Any] = {
 }
 
 
-@op(prepare=_RESIZE)
+@op(prepare=_RESIZE, home="image")
 def resize(
     images: Any,
     size: Any,
@@ -230,9 +232,6 @@ def resize(
             step = n / length if isinstance(n, int) else divide(cast(n, dtype_of(y)), length)
             y = _resampled(y, axis, length, step, 0.0, interpolation, antialias)
     return restore(y, dtype_of(images))
-
-
-# ---- values at coordinates ------------------------------------------------------------------------------------------
 
 
 def _reflected(i: Any, n: Any) -> Any:
@@ -323,7 +322,7 @@ def _order(value: Any) -> int:
     return int(value)
 
 
-@op(2, prepare={"order": _order, "fill_mode": _FILL_MODES})
+@op(2, prepare={"order": _order, "fill_mode": _FILL_MODES}, home="image")
 def map_coordinates(
     inputs: Any, coordinates: Any, order: int, fill_mode: str = "constant", fill_value: float = 0
 ) -> Any:
@@ -400,7 +399,7 @@ def _check_rows(images: Any, what: str, x: Any, tail: tuple[int, ...]) -> None:
         )
 
 
-@op(2, prepare={**_PLACES, "fill_mode": _FILL_MODES})
+@op(2, prepare={**_PLACES, "fill_mode": _FILL_MODES}, home="image")
 def affine_transform(
     images: Any,
     transform: Any,
@@ -460,7 +459,7 @@ def homography(source: Any, target: Any) -> Any:
     return squeeze(found, -1)
 
 
-@op(3, prepare=_PLACES)
+@op(3, prepare=_PLACES, home="image")
 def perspective_transform(
     images: Any,
     start_points: Any,
@@ -503,7 +502,7 @@ def perspective_transform(
     return affine_transform(images, transform, interpolation, "constant", fill_value, data_format)
 
 
-@op(prepare={**_PLACES, "fill_mode": _FILL_MODES})
+@op(prepare={**_PLACES, "fill_mode": _FILL_MODES}, home="image")
 def elastic_transform(
     images: Any,
     alpha: float = 20.0,

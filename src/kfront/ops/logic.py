@@ -1,330 +1,34 @@
-"""Comparisons, logic, bits, and choice between values."""
+"""Comparisons of values that may be inexact or infinite, choices among tensors."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-from kfront.core import shapes
-from kfront.core.dtypes import compare, floating, keep, logical, numeric, predicate, promote, result_type
+from kfront.core.dtypes import floating, keep, promote, result_type
+from kfront.core.errors import ShapeError
 from kfront.core.op import op
-from kfront.core.state import state
-
-__all__ = [
-    "allclose",
-    "bitwise_and",
-    "bitwise_invert",
-    "bitwise_left_shift",
-    "bitwise_not",
-    "bitwise_or",
-    "bitwise_right_shift",
-    "bitwise_xor",
-    "equal",
-    "greater",
-    "greater_equal",
-    "isclose",
-    "isfinite",
-    "isinf",
-    "isnan",
-    "isneginf",
-    "isposinf",
-    "left_shift",
-    "less",
-    "less_equal",
-    "logical_and",
-    "logical_not",
-    "logical_or",
-    "logical_xor",
-    "not_equal",
-    "right_shift",
-    "where",
-]
-
-
-@op(2, compare, shapes.elementwise, weak=True)
-def equal(x1: Any, x2: Any) -> Any:
-    """x1 == x2, elementwise.
-
-    Args:
-        x1: tensor, or Python scalar.
-        x2: tensor, or Python scalar; the shapes broadcast.
-
-    Returns:
-        bool tensor of the broadcast shape.
-    """
-
-
-@op(2, compare, shapes.elementwise, weak=True)
-def not_equal(x1: Any, x2: Any) -> Any:
-    """x1 != x2, elementwise.
-
-    Args:
-        x1: tensor, or Python scalar.
-        x2: tensor, or Python scalar; the shapes broadcast.
-
-    Returns:
-        bool tensor of the broadcast shape.
-    """
-
-
-@op(2, compare, shapes.elementwise, weak=True)
-def less(x1: Any, x2: Any) -> Any:
-    """x1 < x2, elementwise.
-
-    Args:
-        x1: tensor, or Python scalar.
-        x2: tensor, or Python scalar; the shapes broadcast.
-
-    Returns:
-        bool tensor of the broadcast shape.
-    """
-
-
-@op(2, compare, shapes.elementwise, weak=True)
-def less_equal(x1: Any, x2: Any) -> Any:
-    """x1 <= x2, elementwise.
-
-    Args:
-        x1: tensor, or Python scalar.
-        x2: tensor, or Python scalar; the shapes broadcast.
-
-    Returns:
-        bool tensor of the broadcast shape.
-    """
-
-
-@op(2, compare, shapes.elementwise, weak=True)
-def greater(x1: Any, x2: Any) -> Any:
-    """x1 > x2, elementwise.
-
-    Args:
-        x1: tensor, or Python scalar.
-        x2: tensor, or Python scalar; the shapes broadcast.
-
-    Returns:
-        bool tensor of the broadcast shape.
-    """
-
-
-@op(2, compare, shapes.elementwise, weak=True)
-def greater_equal(x1: Any, x2: Any) -> Any:
-    """x1 >= x2, elementwise.
-
-    Args:
-        x1: tensor, or Python scalar.
-        x2: tensor, or Python scalar; the shapes broadcast.
-
-    Returns:
-        bool tensor of the broadcast shape.
-    """
-
-
-@op(2, logical, shapes.elementwise)
-def logical_and(x1: Any, x2: Any) -> Any:
-    """Both are true, elementwise; operands are cast to bool.
-
-    Args:
-        x1: tensor, or Python scalar.
-        x2: tensor, or Python scalar; the shapes broadcast.
-
-    Returns:
-        bool tensor of the broadcast shape.
-    """
-
-
-@op(2, logical, shapes.elementwise)
-def logical_or(x1: Any, x2: Any) -> Any:
-    """One of the two is true, elementwise; operands are cast to bool.
-
-    Args:
-        x1: tensor, or Python scalar.
-        x2: tensor, or Python scalar; the shapes broadcast.
-
-    Returns:
-        bool tensor of the broadcast shape.
-    """
-
-
-@op(dtype=logical, shape=shapes.same)
-def logical_not(x: Any) -> Any:
-    """The opposite truth value, elementwise.
-
-    Args:
-        x: tensor, cast to bool.
-
-    Returns:
-        bool tensor of the shape of `x`.
-    """
-
-
-@op(dtype=predicate, shape=shapes.same)
-def isnan(x: Any) -> Any:
-    """Whether an element is NaN.
-
-    Args:
-        x: tensor of any shape.
-
-    Returns:
-        bool tensor of the shape of `x`.
-    """
-
-
-@op(dtype=predicate, shape=shapes.same)
-def isinf(x: Any) -> Any:
-    """Whether an element is infinite.
-
-    Args:
-        x: tensor of any shape.
-
-    Returns:
-        bool tensor of the shape of `x`.
-    """
-
-
-@op(dtype=predicate, shape=shapes.same)
-def isfinite(x: Any) -> Any:
-    """Whether an element is neither infinite nor NaN.
-
-    Args:
-        x: tensor of any shape.
-
-    Returns:
-        bool tensor of the shape of `x`.
-    """
-
-
-@op(2, promote, shapes.elementwise)
-def bitwise_and(x: Any, y: Any) -> Any:
-    """AND of the bits, elementwise.
-
-    Args:
-        x: integer or bool tensor.
-        y: integer or bool tensor; the shapes broadcast.
-
-    Returns:
-        tensor of the broadcast shape, in the promoted dtype.
-    """
-
-
-@op(2, promote, shapes.elementwise)
-def bitwise_or(x: Any, y: Any) -> Any:
-    """OR of the bits, elementwise.
-
-    Args:
-        x: integer or bool tensor.
-        y: integer or bool tensor; the shapes broadcast.
-
-    Returns:
-        tensor of the broadcast shape, in the promoted dtype.
-    """
-
-
-@op(2, promote, shapes.elementwise)
-def bitwise_xor(x: Any, y: Any) -> Any:
-    """Exclusive OR of the bits, elementwise.
-
-    Args:
-        x: integer or bool tensor.
-        y: integer or bool tensor; the shapes broadcast.
-
-    Returns:
-        tensor of the broadcast shape, in the promoted dtype.
-    """
-
-
-@op(2, numeric, shapes.elementwise)
-def left_shift(x: Any, y: Any) -> Any:
-    """Bits of `x` moved left by `y` places.
-
-    Args:
-        x: integer or bool tensor.
-        y: integer or bool tensor; the shapes broadcast.
-
-    Returns:
-        tensor of the broadcast shape, in the promoted dtype.
-    """
-
-
-@op(2, numeric, shapes.elementwise)
-def right_shift(x: Any, y: Any) -> Any:
-    """Bits of `x` moved right by `y` places (arithmetic for signed types).
-
-    Args:
-        x: integer or bool tensor.
-        y: integer or bool tensor; the shapes broadcast.
-
-    Returns:
-        tensor of the broadcast shape, in the promoted dtype.
-    """
-
-
-@op(dtype=keep, shape=shapes.same)
-def bitwise_invert(x: Any) -> Any:
-    """Every bit flipped; logical not for bool.
-
-    Args:
-        x: integer or bool tensor.
-
-    Returns:
-        tensor of the shape and dtype of `x`.
-    """
-
-
-bitwise_not = bitwise_invert
-bitwise_left_shift = left_shift
-bitwise_right_shift = right_shift
-
-
-def _where_rule(condition: Any, x1: Any, x2: Any) -> tuple[Any, Any]:
-    d = result_type(x1, x2)
-    return ("bool", d, d), d
-
-
-@op(3, _where_rule, shapes.elementwise, name="where")
-def _where(condition: Any, x1: Any, x2: Any) -> Any: ...
-
-
-def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
-    """Elements of `x1` where `condition` is true, of `x2` elsewhere.
-
-    Args:
-        condition: bool tensor.
-        x1: tensor or Python scalar; leave out both for the positions of true elements (as `nonzero`).
-        x2: tensor or Python scalar; the three shapes broadcast.
-
-    Returns:
-        tensor of the broadcast shape, in the common dtype of `x1` and `x2`.
-
-    Example:
-
-    >>> from kfront import ops
-    >>> ops.where(ops.array([True, False]), ops.array([1, 2]), 0).tolist()
-    [1, 0]
-    """
-    if x1 is None and x2 is None:
-        from kfront.ops.index import nonzero
-
-        return nonzero(condition)
-    if _fits(condition, x1, x2):
-        try:
-            return state.backend.where(condition, x1, x2)
-        except Exception as error:
-            _where.op.fail(state.backend, error, (condition, x1, x2), ())
-    return _where(condition, x1, x2)
-
-
-def _fits(condition: Any, x1: Any, x2: Any) -> bool:
-    """Whether the engine takes them as they are: a bool tensor, and tensors of one dtype or a float beside one."""
-    b = state.backend
-    types = b.types
-    if type(condition) not in types or condition.dtype not in b.ok_logical_not:
-        return False
-    if type(x1) in types:
-        return x1.dtype == x2.dtype if type(x2) in types else type(x2) is float and x1.dtype in b.ok_sin
-    return type(x1) is float and type(x2) in types and x2.dtype in b.ok_sin
-
-
-@op(2)
+from kfront.core.op_registry import function
+from kfront.ops.primitives.arithmetic import abs, add, multiply, subtract
+from kfront.ops.primitives.creation import convert_to_tensor
+from kfront.ops.primitives.dtypes import cast, dtype_of
+from kfront.ops.primitives.indexing import where
+from kfront.ops.primitives.logic import (
+    equal,
+    isfinite,
+    isnan,
+    less_equal,
+    logical_and,
+    logical_not,
+    logical_or,
+    not_equal,
+)
+from kfront.ops.primitives.reductions import all, any
+from kfront.ops.primitives.shapes import expand_dims
+from kfront.ops.shapes import ravel
+
+
+@op(2, zeros="filled", home="numpy")
 def logical_xor(x1: Any, x2: Any) -> Any:
     """Exactly one of the two is true, elementwise; operands are cast to bool.
 
@@ -338,7 +42,7 @@ def logical_xor(x1: Any, x2: Any) -> Any:
     return not_equal(logical_not(x1), logical_not(x2))
 
 
-@op(dtype=keep)
+@op(dtype=keep, fuse=True, home="numpy")
 def isposinf(x: Any) -> Any:
     """Whether an element is +inf.
 
@@ -351,7 +55,7 @@ def isposinf(x: Any) -> Any:
     return equal(x, math.inf)
 
 
-@op(dtype=keep)
+@op(dtype=keep, fuse=True, home="numpy")
 def isneginf(x: Any) -> Any:
     """Whether an element is -inf.
 
@@ -364,7 +68,7 @@ def isneginf(x: Any) -> Any:
     return equal(x, -math.inf)
 
 
-@op(2, floating)
+@op(2, floating, zeros="filled", fuse=True, home="numpy", call_args=("x1", "x2", "rtol", "atol"))
 def isclose(x1: Any, x2: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Any:
     """Whether two values agree within a tolerance, elementwise: ``|x1 - x2| <= atol + rtol * |x2|``.
 
@@ -378,16 +82,13 @@ def isclose(x1: Any, x2: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan:
     Returns:
         bool tensor of the broadcast shape.
     """
-    from kfront.ops.arithmetic import add, multiply, subtract
-    from kfront.ops.elementwise import abs
-
     near = less_equal(abs(subtract(x1, x2)), add(atol, multiply(rtol, abs(x2))))
     finite = logical_and(isfinite(x1), isfinite(x2))
     out = logical_or(logical_and(near, finite), equal(x1, x2))
     return logical_or(out, logical_and(isnan(x1), isnan(x2))) if equal_nan else out
 
 
-@op(2, floating)
+@op(2, floating, home="numpy", class_name="AllClose")
 def allclose(x1: Any, x2: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Any:
     """Whether all elements agree within a tolerance; see `isclose`.
 
@@ -401,6 +102,55 @@ def allclose(x1: Any, x2: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan
     Returns:
         bool tensor of shape ().
     """
-    from kfront.ops.reduce import all
-
     return all(isclose(x1, x2, rtol, atol, equal_nan))
+
+
+@op(2, promote, home="numpy", class_name="IsIn")
+def isin(x1: Any, x2: Any, assume_unique: bool = False, invert: bool = False) -> Any:
+    """Whether each element is among those of another tensor.
+
+    Args:
+        x1: tensor of any shape.
+        x2: tensor, flattened.
+        assume_unique: kept for compatibility.
+        invert: whether True means that it is not.
+
+    Returns:
+        bool tensor of the shape of `x1`.
+    """
+    found = any(equal(expand_dims(x1, -1), ravel(x2)), -1)
+    return logical_not(found) if invert else found
+
+
+@function("numpy", call_args=("condlist", "choicelist", "default"))
+def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
+    """Each element from the first choice whose condition is true there.
+
+    Args:
+        condlist: list of bool tensors.
+        choicelist: list of as many tensors; the shapes broadcast.
+        default: value where no condition is true.
+
+    Returns:
+        tensor of the broadcast shape, in the promoted dtype.
+
+    Raises:
+        ShapeError: if the lists differ in length, or are empty.
+    """
+    conditions, choices = list(condlist), list(choicelist)
+    if len(conditions) != len(choices) or not choices:
+        raise ShapeError(
+            f"[select] expected as many conditions as choices, at least one, got {len(conditions)} and {len(choices)}."
+        )
+
+    choices = [convert_to_tensor(c) for c in choices]
+    kinds = [dtype_of(c) for c in choices]
+    kind = result_type(*kinds, type(default) if _scalar(default) else dtype_of(default))
+    out = default
+    for condition, choice, own in zip(reversed(conditions), reversed(choices), reversed(kinds), strict=True):
+        out = where(condition, choice if own == kind else cast(choice, kind), out)
+    return out
+
+
+def _scalar(x: Any) -> bool:
+    return isinstance(x, (bool, int, float))

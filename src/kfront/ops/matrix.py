@@ -1,4 +1,4 @@
-"""Products of tensors and linear algebra; leading axes are batches."""
+"""Products of tensors, and what is worked out from decompositions."""
 
 from __future__ import annotations
 
@@ -7,115 +7,25 @@ import math
 from typing import Any
 
 from kfront.core import shapes
-from kfront.core.dtypes import floating, promote, result_type, to_float
+from kfront.core.dtypes import floating, promote, result_type
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.op import op
-from kfront.ops._prepare import option
-from kfront.ops.arithmetic import divide, mod, multiply, power, subtract
-from kfront.ops.create import arange, eye
-from kfront.ops.elementwise import abs, cast, dtype_of, eps, log, sign, sqrt, square
-from kfront.ops.index import get_item
-from kfront.ops.logic import equal, greater, not_equal, where
-from kfront.ops.reduce import count_nonzero, max, min, prod, sum
-from kfront.ops.shape import (
-    broadcast_to,
-    diagonal,
-    dim,
-    expand_dims,
-    moveaxis,
-    ravel,
-    reshape,
-    shape,
-    stack,
-    swapaxes,
-)
-
-__all__ = [
-    "cholesky",
-    "cholesky_inverse",
-    "cross",
-    "det",
-    "dot",
-    "eig",
-    "eigh",
-    "einsum",
-    "inner",
-    "inv",
-    "kron",
-    "logdet",
-    "lstsq",
-    "lu_factor",
-    "matmul",
-    "matrix_rank",
-    "norm",
-    "outer",
-    "pinv",
-    "qr",
-    "slogdet",
-    "solve",
-    "solve_triangular",
-    "svd",
-    "tensordot",
-    "vdot",
-]
+from kfront.ops.diagonals import diagonal
+from kfront.ops.elementwise import square
+from kfront.ops.primitives.arithmetic import abs, add, divide, mod, multiply, power, sign, subtract
+from kfront.ops.primitives.creation import arange, eye
+from kfront.ops.primitives.dtypes import cast, dtype_of, eps
+from kfront.ops.primitives.elementary import log, sqrt
+from kfront.ops.primitives.indexing import get_item, where
+from kfront.ops.primitives.linalg import cholesky, einsum, lu_factor, matmul, solve_triangular, svd
+from kfront.ops.primitives.logic import equal, greater, not_equal
+from kfront.ops.primitives.reductions import max, min, prod, sum
+from kfront.ops.primitives.shapes import broadcast_to, dim, expand_dims, reshape, shape, stack
+from kfront.ops.reductions import count_nonzero
+from kfront.ops.shapes import moveaxis, ravel, swapaxes
 
 
-# ---- products -------------------------------------------------------------------------------------------------------
-
-
-def _matmul_rule(x1: Any, x2: Any) -> tuple[Any, Any]:
-    d = "int32" if x1 == x2 == "int8" else result_type(x1, x2)
-    return d, d
-
-
-@op(2, _matmul_rule, shapes.matmul)
-def matmul(x1: Any, x2: Any) -> Any:
-    """Matrix product.
-
-    Args:
-        x1: tensor of shape (..., m, k), or (k,).
-        x2: tensor of shape (..., k, n), or (k,); leading axes broadcast.
-
-    Returns:
-        tensor of shape (..., m, n) in the promoted dtype; int8 by int8 gives int32.
-
-    Raises:
-        ShapeError: if the inner dimensions differ.
-    """
-
-
-def _einsum_rule(*operands: Any) -> tuple[Any, Any]:
-    d = "int32" if set(operands) == {"int8"} else result_type(*operands)
-    return d, d
-
-
-@op("list", _einsum_rule, shapes.einsum, name="einsum")
-def _einsum(operands: Any, subscripts: str) -> Any: ...
-
-
-def einsum(subscripts: str, *operands: Any, **kwargs: Any) -> Any:
-    """Sum of products over named axes (Einstein's convention).
-
-    Args:
-        subscripts: such as "ij,jk->ik"; "..." stands for axes that broadcast.
-        *operands: tensors, one for each term.
-        **kwargs: kept for compatibility.
-
-    Returns:
-        tensor in the promoted dtype; int8 alone gives int32.
-
-    Example:
-
-    >>> from kfront import ops
-    >>> float(ops.einsum("i,i->", ops.array([1.0, 2.0]), ops.array([3.0, 4.0])))
-    11.0
-    """
-    if not isinstance(subscripts, str):
-        raise ArgumentError(f"[einsum] expected `subscripts` to be a string, got {subscripts!r}.")
-    return _einsum(list(operands), subscripts)
-
-
-@op(2, promote)
+@op(2, promote, zeros="filled", fuse=True, home="numpy")
 def dot(x1: Any, x2: Any) -> Any:
     """Dot product: over the last axis of `x1` and the last but one of `x2`; a scalar multiplies.
 
@@ -142,7 +52,7 @@ def _contracted(axes: Any, a: int, b: int) -> tuple[tuple[int, ...], tuple[int, 
     return shapes.axes_of(left, a, "axes"), shapes.axes_of(right, b, "axes")
 
 
-@op(2, promote)
+@op(2, promote, home="numpy")
 def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
     """Sum of products over chosen axes of two tensors.
 
@@ -170,7 +80,7 @@ def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
     return cast(einsum(f"{''.join(first)},{''.join(second)}->{out}", x1, x2), dtype_of(x1))  # einsum of int8 is int32
 
 
-@op(2, promote)
+@op(2, promote, fuse=True, home="numpy")
 def vdot(x1: Any, x2: Any) -> Any:
     """Sum of the products of all elements.
 
@@ -186,7 +96,7 @@ def vdot(x1: Any, x2: Any) -> Any:
     return matmul(ravel(x1), ravel(x2))
 
 
-@op(2, promote)
+@op(2, promote, fuse=True, home="numpy")
 def inner(x1: Any, x2: Any) -> Any:
     """Sum of products over the last axes of both.
 
@@ -202,7 +112,7 @@ def inner(x1: Any, x2: Any) -> Any:
     return tensordot(x1, x2, ((-1,), (-1,)))
 
 
-@op(2, promote)
+@op(2, promote, fuse=True, home="numpy")
 def outer(x1: Any, x2: Any) -> Any:
     """Product of each element of one tensor with each of another.
 
@@ -216,7 +126,7 @@ def outer(x1: Any, x2: Any) -> Any:
     return multiply(expand_dims(ravel(x1), 1), expand_dims(ravel(x2), 0))
 
 
-@op(2, promote)
+@op(2, promote, fuse=True, home="numpy")
 def kron(x1: Any, x2: Any) -> Any:
     """Kronecker product: `x2` repeated, scaled by each element of `x1`.
 
@@ -243,7 +153,7 @@ def _times(i: Any, j: Any) -> Any:
     return i * j if isinstance(i, int) and isinstance(j, int) else multiply(i, j)
 
 
-@op(2, promote)
+@op(2, promote, fuse=True, home="numpy")
 def cross(x1: Any, x2: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Any:
     """Cross product of vectors of 2 or 3 components.
 
@@ -278,165 +188,7 @@ def cross(x1: Any, x2: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, a
     return moveaxis(stack([x, y, z], -1), -1, axisc)
 
 
-# ---- factorizations and solvers (primitives) ------------------------------------------------------------------------
-
-
-@op(dtype=floating, shape=shapes.square)
-def cholesky(x: Any, upper: bool = False) -> Any:
-    """Triangular factor of symmetric positive definite matrices: x = L L^T.
-
-    Args:
-        x: tensor of shape (..., n, n).
-        upper: whether the upper factor U with x = U^T U is returned.
-
-    Returns:
-        tensor of the shape of `x`, floating.
-    """
-
-
-@op(dtype=floating, shape=shapes.determinant)
-def det(x: Any) -> Any:
-    """Determinant.
-
-    Args:
-        x: tensor of shape (..., n, n).
-
-    Returns:
-        tensor of shape (...,), floating.
-    """
-
-
-@op(dtype=floating, shape=shapes.square)
-def inv(x: Any) -> Any:
-    """Inverse of matrices.
-
-    Args:
-        x: tensor of shape (..., n, n).
-
-    Returns:
-        tensor of the shape of `x`, floating.
-    """
-
-
-@op(2, floating, shapes.solve)
-def solve(a: Any, b: Any) -> Any:
-    """The x with a x = b.
-
-    Args:
-        a: tensor of shape (..., n, n).
-        b: tensor of shape (..., n, m), or (..., n).
-
-    Returns:
-        tensor of the shape of `b`, floating.
-    """
-
-
-@op(2, floating, shapes.solve)
-def solve_triangular(a: Any, b: Any, lower: bool = False) -> Any:
-    """The x with a x = b for triangular `a`.
-
-    Args:
-        a: tensor of shape (..., n, n); only one triangle is read.
-        b: tensor of shape (..., n, m), or (..., n).
-        lower: whether it is the lower triangle.
-
-    Returns:
-        tensor of the shape of `b`, floating.
-    """
-
-
-def _several(count: int) -> Any:
-    def rule(x: Any) -> tuple[Any, Any]:
-        d = to_float(result_type(x))
-        return d, [d] * count
-
-    return rule
-
-
-@op(dtype=_several(2), shape=shapes.qr, prepare={"mode": option("mode", "reduced", "complete")})
-def qr(x: Any, mode: str = "reduced") -> Any:
-    """Orthogonal and upper triangular factor: x = Q R.
-
-    Args:
-        x: tensor of shape (..., m, n).
-        mode: "reduced" for Q of shape (..., m, min(m, n)), "complete" for (..., m, m).
-
-    Returns:
-        Tuple (Q, R), floating.
-    """
-
-
-def _svd_rule(x: Any) -> tuple[Any, Any]:
-    d = to_float(result_type(x))
-    return d, d
-
-
-@op(dtype=_svd_rule, shape=shapes.svd)
-def svd(x: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
-    """Singular value decomposition: x = U diag(S) V^H.
-
-    Args:
-        x: tensor of shape (..., m, n).
-        full_matrices: whether U and V^H are square.
-        compute_uv: whether they are computed at all.
-
-    Returns:
-        Tuple (U, S, V^H), or S alone: shape (..., min(m, n)), descending.
-    """
-
-
-@op(dtype=_several(2), shape=shapes.eigh)
-def eigh(x: Any) -> Any:
-    """Eigenvalues and eigenvectors of symmetric (Hermitian) matrices.
-
-    Args:
-        x: tensor of shape (..., n, n).
-
-    Returns:
-        Tuple (values, vectors): shape (..., n), ascending, and (..., n, n), vectors in columns.
-    """
-
-
-def _eig_rule(x: Any) -> tuple[Any, Any]:
-    d = to_float(result_type(x))
-    kind = {"float64": "complex128", "complex128": "complex128"}.get(d, "complex64")
-    return d, [kind, kind]
-
-
-@op(dtype=_eig_rule, shape=shapes.eigh)
-def eig(x: Any) -> Any:
-    """Eigenvalues and eigenvectors of square matrices.
-
-    Args:
-        x: tensor of shape (..., n, n).
-
-    Returns:
-        Tuple (values, vectors), complex: shape (..., n) and (..., n, n), vectors in columns.
-    """
-
-
-def _lu_rule(x: Any) -> tuple[Any, Any]:
-    d = to_float(result_type(x))
-    return d, [d, "int32"]
-
-
-@op(dtype=_lu_rule, shape=shapes.lu_factor)
-def lu_factor(x: Any) -> Any:
-    """LU factors with pivoting, packed into one matrix (as LAPACK's getrf).
-
-    Args:
-        x: tensor of shape (..., m, n).
-
-    Returns:
-        Tuple (lu, pivots): U with its diagonal and L below it, and int32 of shape (..., min(m, n)): row i was exchanged
-        with row ``pivots[i]``, counted from 0.
-    """
-
-
-# ---- composed -------------------------------------------------------------------------------------------------------
-
-
-@op(dtype=floating)
+@op(dtype=floating, fuse=True, home="numpy")
 def slogdet(x: Any) -> Any:
     """Sign and logarithm of the absolute value of the determinant.
 
@@ -454,7 +206,7 @@ def slogdet(x: Any) -> Any:
     return multiply(parity, prod(sign(d), -1)), sum(log(abs(d)), -1)
 
 
-@op(dtype=floating)
+@op(dtype=floating, fuse=True, home="math")
 def logdet(x: Any) -> Any:
     """Logarithm of the determinant of positive definite matrices.
 
@@ -467,7 +219,7 @@ def logdet(x: Any) -> Any:
     return multiply(2.0, sum(log(diagonal(cholesky(x), 0, -2, -1)), -1))
 
 
-@op(dtype=floating)
+@op(dtype=floating, fuse=True, home="linalg")
 def cholesky_inverse(x: Any, upper: bool = False) -> Any:
     """Inverse of a positive definite matrix from its triangular factor.
 
@@ -485,7 +237,7 @@ def cholesky_inverse(x: Any, upper: bool = False) -> Any:
     return matmul(swapaxes(half, -1, -2), half)
 
 
-@op(dtype=floating)
+@op(dtype=floating, fuse=True, home="linalg")
 def pinv(x: Any, rcond: Any = None) -> Any:
     """Pseudo-inverse (Moore-Penrose).
 
@@ -504,7 +256,7 @@ def pinv(x: Any, rcond: Any = None) -> Any:
     return matmul(multiply(swapaxes(vh, -1, -2), expand_dims(inverse, -2)), swapaxes(u, -1, -2))
 
 
-@op(2, floating)
+@op(2, floating, fuse=True, home="linalg")
 def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     """The x that makes the norm of a x - b least; the shortest one when there are several.
 
@@ -521,7 +273,7 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     return matmul(pinv(a, rcond), b)
 
 
-@op(dtype=floating)
+@op(dtype=floating, fuse=True, home="linalg")
 def matrix_rank(x: Any, tol: Any = None) -> Any:
     """Number of singular values above a tolerance.
 
@@ -539,7 +291,7 @@ def matrix_rank(x: Any, tol: Any = None) -> Any:
     return count_nonzero(greater(s, tol), -1)
 
 
-@op(dtype=floating)
+@op(dtype=floating, zeros="filled", fuse=True, home="linalg")
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """Norm of vectors or matrices.
 
@@ -601,3 +353,41 @@ def _matrix_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any
         sums = sum(abs(x), -2 if ord in (1, -1) else -1)
         out = max(sums, -1) if ord > 0 else min(sums, -1)
     return expand_dims(out, tuple(sorted(axes))) if keepdims else out
+
+
+def _linear_rule(*dtypes: Any) -> tuple[Any, Any]:
+    d = result_type(*dtypes)
+    d = "int32" if d == "int8" else d  # as matmul
+    return d, d
+
+
+@op(("x", "kernel", "bias"), _linear_rule, zeros="filled")
+def linear(x: Any, kernel: Any, bias: Any = None) -> Any:
+    """Product over the last axis, plus a bias: the heart of a dense layer.
+
+    Args:
+        x: tensor of shape (..., k).
+        kernel: tensor of shape (k, n).
+        bias: tensor of shape (n,), or None.
+
+    Returns:
+        tensor of shape (..., n), in the promoted dtype; int8 gives int32.
+    """
+    y = matmul(x, kernel)
+    return y if bias is None else add(y, bias)
+
+
+@op(2, floating, fuse=True, home="math", class_name="CDist")
+def cdist(x: Any, y: Any) -> Any:
+    """Euclidean distances of all pairs of rows.
+
+    Args:
+        x: tensor of shape (..., m, features).
+        y: tensor of shape (..., n, features).
+
+    Returns:
+        tensor of shape (..., m, n), floating.
+    """
+    total = sum(square(subtract(expand_dims(x, -2), expand_dims(y, -3))), -1)
+    zero = equal(total, 0)
+    return where(zero, 0.0, sqrt(where(zero, 1.0, total)))

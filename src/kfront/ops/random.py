@@ -1,4 +1,4 @@
-"""Random ops: a seed becomes a key, a primitive turns the key into numbers; `kfront.random` is their public place.
+"""Random ops: a seed becomes a key, an op turns the key into numbers; `kfront.random` is their public place.
 
 In portable mode (`kfront.config.set_portable_random`) all values are computed from the bits of threefry2x32 (Salmon et
 al., 2011) with the same arithmetic on every engine.
@@ -10,29 +10,35 @@ import math
 from typing import Any
 
 from kfront.core import shapes
-from kfront.core.dtypes import is_float, is_int, keep, standardize, static_rule
+from kfront.core.dtypes import is_float, is_int, keep, standardize
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.op import op
 from kfront.core.rng import seed_key
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.state import state
-from kfront.ops._prepare import shape_tuple
-from kfront.ops.arithmetic import (
+from kfront.ops.arithmetic import clip
+from kfront.ops.control import while_loop
+from kfront.ops.creation import zeros_like
+from kfront.ops.elementwise import square
+from kfront.ops.primitives.arguments import shape_tuple
+from kfront.ops.primitives.arithmetic import (
     add,
-    clip,
     divide,
+    floor,
     floor_divide,
     maximum,
     minimum,
     mod,
     multiply,
+    negative,
     power,
     subtract,
 )
-from kfront.ops.create import arange, convert_to_tensor, zeros, zeros_like
-from kfront.ops.elementwise import cast, dtype_of, erfinv, exp, floor, log, negative, sqrt, square
-from kfront.ops.index import get_item, slice, take
-from kfront.ops.logic import (
+from kfront.ops.primitives.creation import arange, convert_to_tensor, zeros
+from kfront.ops.primitives.dtypes import cast, dtype_of
+from kfront.ops.primitives.elementary import erfinv, exp, log, sqrt
+from kfront.ops.primitives.indexing import get_item, slice, take, where
+from kfront.ops.primitives.logic import (
     bitwise_and,
     bitwise_or,
     bitwise_xor,
@@ -40,82 +46,20 @@ from kfront.ops.logic import (
     greater_equal,
     left_shift,
     less,
+    less_equal,
     logical_and,
     right_shift,
-    where,
 )
-from kfront.ops.reduce import any as any_of
-from kfront.ops.reduce import argmax, argsort
-from kfront.ops.reduce import sum as sum_of
-from kfront.ops.shape import concatenate, dim, expand_dims, reshape
-from kfront.ops.shape import shape as shape_of
-
-__all__: list[str] = []
-
-
-# ---- primitives: (key, ...) -> tensor -------------------------------------------------------------------------------
+from kfront.ops.primitives.random import random_normal, random_randint, random_uniform
+from kfront.ops.primitives.reductions import any as any_of
+from kfront.ops.primitives.reductions import argmax
+from kfront.ops.primitives.reductions import sum as sum_of
+from kfront.ops.primitives.shapes import concatenate, dim, expand_dims, reshape
+from kfront.ops.primitives.shapes import shape as shape_of
+from kfront.ops.primitives.sorting import argsort
 
 
-@static_rule
-def _by_argument(dtypes: tuple[Any, ...], dtype: Any = None, **static: Any) -> tuple[Any, Any]:
-    return None, dtype
-
-
-_by_argument.keeps = True  # type: ignore[attr-defined]
-
-
-def _given(key: Any, shape: Any, **static: Any) -> Any:
-    return shapes.given(shape)
-
-
-@op(1, _by_argument, _given)
-def random_normal(key: Any, shape: Any, dtype: str) -> Any:
-    """Standard normal numbers.
-
-    Args:
-        key: integer tensor of shape (2,).
-        shape: tuple of ints or scalar tensors.
-        dtype: floating dtype name.
-
-    Returns:
-        tensor of that shape and dtype.
-    """
-
-
-@op(1, _by_argument, _given)
-def random_uniform(key: Any, shape: Any, dtype: str) -> Any:
-    """Numbers in [0, 1).
-
-    Args:
-        key: integer tensor of shape (2,).
-        shape: tuple of ints or scalar tensors.
-        dtype: floating dtype name.
-
-    Returns:
-        tensor of that shape and dtype.
-    """
-
-
-@op(1, _by_argument, _given)
-def random_randint(key: Any, shape: Any, minval: Any, maxval: Any, dtype: str) -> Any:
-    """Integers in [minval, maxval).
-
-    Args:
-        key: integer tensor of shape (2,).
-        shape: tuple of ints or scalar tensors.
-        minval: int, or tensor that broadcasts.
-        maxval: int, or tensor that broadcasts.
-        dtype: integer dtype name.
-
-    Returns:
-        tensor of that shape and dtype.
-    """
-
-
-# ---- what engines may replace ---------------------------------------------------------------------------------------
-
-
-@op(1)
+@op(1, fuse=True)
 def random_truncated_normal(key: Any, shape: Any, dtype: str) -> Any:
     """Standard normal numbers that lie within (-2, 2).
 
@@ -235,8 +179,6 @@ def _binomial_of_bits(key: Any, counts: Any, probabilities: Any, shape: Any, dty
     Many trials are uniform numbers of which one in the middle is drawn: it tells on which side of it the others count,
     and half of the trials are left (Devroye, 1986, "Non-Uniform Random Variate Generation", X.4.3).
     """
-    from kfront.ops.control import while_loop
-
     none = zeros(shape, "float32")
     left = add(none, floor(cast(counts, "float32")))
     p = add(none, clip(cast(probabilities, "float32"), 0.0, 1.0))
@@ -292,7 +234,7 @@ def _gumbel_max(key: Any, logits: Any, num_samples: int, dtype: str) -> Any:
     return cast(argmax(scores, -1), dtype)
 
 
-@op(("key", "x"))
+@op(("key", "x"), fuse=True)
 def random_shuffle(key: Any, x: Any, axis: int) -> Any:
     """The slices along an axis in random order.
 
@@ -331,8 +273,6 @@ def random_dropout(key: Any, inputs: Any, rate: float, noise_shape: Any) -> Any:
 def _kept(inputs: Any, mask: Any, rate: float) -> Any:
     return where(mask, divide(inputs, 1.0 - rate), 0.0)
 
-
-# ---- portable bits --------------------------------------------------------------------------------------------------
 
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = 0x1BD11BDA
@@ -410,9 +350,6 @@ def _open_uniform(key: Any, shape: Any) -> Any:
     return add(multiply(random_uniform(key, shape, "float32"), 1.0 - 2.0**-23), 2.0**-24)
 
 
-# ---- public: kfront.random ------------------------------------------------------------------------------------------
-
-
 def _float_dtype(who: str, dtype: Any) -> str:
     name = standardize(dtype)
     if not is_float(name):
@@ -433,7 +370,7 @@ def _number(value: Any, dtype: str) -> Any:
     return float(value) if isinstance(value, (int, float)) else cast(value, dtype)
 
 
-@op(0, prepare={"shape": shape_tuple})
+@op(0, prepare={"shape": shape_tuple}, home="random")
 def normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: Any = None) -> Any:
     """Normally distributed numbers.
 
@@ -461,7 +398,7 @@ def normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, se
     return _scaled(z, stddev, mean, dtype)
 
 
-@op(0, prepare={"shape": shape_tuple})
+@op(0, prepare={"shape": shape_tuple}, home="random")
 def truncated_normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: Any = None) -> Any:
     """Normally distributed numbers within two standard deviations of the mean.
 
@@ -489,7 +426,7 @@ def truncated_normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any 
     return _scaled(z, stddev, mean, dtype)
 
 
-@op(0, prepare={"shape": shape_tuple})
+@op(0, prepare={"shape": shape_tuple}, home="random")
 def uniform(shape: Any, minval: Any = 0.0, maxval: Any = 1.0, dtype: Any = None, seed: Any = None) -> Any:
     """Uniformly distributed numbers in [minval, maxval).
 
@@ -519,7 +456,7 @@ def uniform(shape: Any, minval: Any = 0.0, maxval: Any = 1.0, dtype: Any = None,
     return _scaled(u, subtract(maxval, minval), minval, dtype)
 
 
-@op(0, prepare={"shape": shape_tuple})
+@op(0, prepare={"shape": shape_tuple}, home="random")
 def randint(shape: Any, minval: Any, maxval: Any, dtype: Any = "int32", seed: Any = None) -> Any:
     """Uniformly distributed integers in [minval, maxval).
 
@@ -548,7 +485,7 @@ def randint(shape: Any, minval: Any, maxval: Any, dtype: Any = "int32", seed: An
     return cast(add(mod(_bits31(key, shape), width), minval), dtype)
 
 
-@op(0, prepare={"shape": shape_tuple})
+@op(0, prepare={"shape": shape_tuple}, home="random")
 def gamma(shape: Any, alpha: Any, dtype: Any = None, seed: Any = None) -> Any:
     """Gamma distributed numbers with rate 1.
 
@@ -574,7 +511,7 @@ def _parameter(value: Any, dtype: str) -> Any:
     return cast(convert_to_tensor(value), dtype)
 
 
-@op(0, prepare={"shape": shape_tuple})
+@op(0, prepare={"shape": shape_tuple}, home="random")
 def beta(shape: Any, alpha: Any, beta: Any, dtype: Any = None, seed: Any = None) -> Any:
     """Beta distributed numbers.
 
@@ -598,7 +535,7 @@ def beta(shape: Any, alpha: Any, beta: Any, dtype: Any = None, seed: Any = None)
     return draw(seed_key(seed), _parameter(alpha, dtype), _parameter(beta, dtype), shape, dtype)
 
 
-@op(0, prepare={"shape": shape_tuple})
+@op(0, prepare={"shape": shape_tuple}, home="random")
 def binomial(shape: Any, counts: Any, probabilities: Any, dtype: Any = None, seed: Any = None) -> Any:
     """Numbers of successes in independent trials.
 
@@ -623,7 +560,7 @@ def binomial(shape: Any, counts: Any, probabilities: Any, dtype: Any = None, see
     return draw(seed_key(seed), counts, probabilities, shape, dtype)
 
 
-@op(1)
+@op(1, home="random")
 def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: Any = None) -> Any:
     """Class numbers, drawn with the probabilities softmax(logits).
 
@@ -648,7 +585,7 @@ def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: Any =
     return draw(seed_key(seed), logits, num_samples, dtype)
 
 
-@op(1, keep)
+@op(1, keep, home="random")
 def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None) -> Any:
     """Elements set to 0 at random, the others scaled up (Srivastava et al., 2014).
 
@@ -670,10 +607,10 @@ def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None)
     if not state.portable_random:
         return random_dropout(seed_key(seed), inputs, rate, noise_shape)
     shape = shape_of(inputs) if noise_shape is None else noise_shape
-    return _kept(inputs, less(_bits31(seed_key(seed), shape), int((1.0 - rate) * 2**31)), rate)
+    return _kept(inputs, less_equal(_bits31(seed_key(seed), shape), int((1.0 - rate) * 2**31) - 1), rate)
 
 
-@op(1, keep)
+@op(1, keep, home="random")
 def shuffle(x: Any, axis: int = 0, seed: Any = None) -> Any:
     """The slices along an axis in random order.
 

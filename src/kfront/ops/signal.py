@@ -1,4 +1,4 @@
-"""Fourier transforms and framing of signals. Complex values come as pairs of real tensors."""
+"""Framing of signals, short-time Fourier transforms, correlation. Complex values come as pairs of real tensors."""
 
 from __future__ import annotations
 
@@ -6,122 +6,23 @@ import builtins
 import math
 from typing import Any
 
-from kfront.core import shapes_nn
-from kfront.core.dtypes import result_type, to_float
+from kfront.core import shapes
+from kfront.core.dtypes import floating
 from kfront.core.errors import ArgumentError, ShapeError
-from kfront.core.op import op
+from kfront.core.op import in_front_of, op
 from kfront.core.shapes import known
-from kfront.ops.arithmetic import add, divide, floor_divide, multiply, subtract
-from kfront.ops.create import arange, array, convert_to_tensor, ones
-from kfront.ops.elementwise import cos, dtype_of, square
-from kfront.ops.index import get_item, take
-from kfront.ops.logic import greater, where
-from kfront.ops.segment import segment_sum
-from kfront.ops.shape import broadcast_to, dim, expand_dims, pad, reshape, shape, transpose
-
-__all__ = ["extract_sequences", "fft", "fft2", "ifft2", "irfft", "istft", "rfft", "stft"]
-
-
-def _pair_rule(*dtypes: Any) -> tuple[Any, Any]:
-    d = _fft_dtype(*dtypes)
-    return d, [d, d]
-
-
-def _real_rule(*dtypes: Any) -> tuple[Any, Any]:
-    d = _fft_dtype(*dtypes)
-    return d, d
-
-
-def _fft_dtype(*dtypes: Any) -> str:
-    d = to_float(result_type(*dtypes))
-    return d if d == "float64" else "float32"
-
-
-@op(2, _pair_rule, shapes_nn.transform, name="fft")
-def _fft(real: Any, imag: Any) -> Any: ...
-
-
-@op(2, _pair_rule, shapes_nn.transform, name="fft2")
-def _fft2(real: Any, imag: Any) -> Any: ...
-
-
-@op(2, _pair_rule, shapes_nn.transform, name="ifft2")
-def _ifft2(real: Any, imag: Any) -> Any: ...
-
-
-@op(dtype=_pair_rule, shape=shapes_nn.rfft)
-def rfft(x: Any, fft_length: int | None = None) -> Any:
-    """Fourier transform of real signals along the last axis: the half of the spectrum that says it all.
-
-    Args:
-        x: tensor of shape (..., n).
-        fft_length: length to which signals are cut or filled with zeros; n if None.
-
-    Returns:
-        Tuple (real, imaginary), floating, of shape (..., fft_length // 2 + 1).
-    """
-
-
-@op(2, _real_rule, shapes_nn.irfft, name="irfft")
-def _irfft(real: Any, imag: Any, fft_length: int | None = None) -> Any: ...
-
-
-def _parts(name: str, x: Any) -> tuple[Any, Any]:
-    if not isinstance(x, (tuple, list)) or len(x) != 2:
-        raise ArgumentError(f"[{name}] expected `x` to be a tuple (real, imaginary), got {type(x).__name__}.")
-    return x[0], x[1]
-
-
-def fft(x: Any) -> tuple[Any, Any]:
-    """Fourier transform along the last axis.
-
-    Args:
-        x: tuple (real, imaginary) of tensors of shape (..., n).
-
-    Returns:
-        Tuple (real, imaginary) of the same shape, floating.
-    """
-    return _fft(*_parts("fft", x))
-
-
-def fft2(x: Any) -> tuple[Any, Any]:
-    """Fourier transform along the last two axes.
-
-    Args:
-        x: tuple (real, imaginary) of tensors of shape (..., m, n).
-
-    Returns:
-        Tuple (real, imaginary) of the same shape, floating.
-    """
-    return _fft2(*_parts("fft2", x))
-
-
-def ifft2(x: Any) -> tuple[Any, Any]:
-    """Inverse of `fft2`.
-
-    Args:
-        x: tuple (real, imaginary) of tensors of shape (..., m, n).
-
-    Returns:
-        Tuple (real, imaginary) of the same shape, floating.
-    """
-    return _ifft2(*_parts("ifft2", x))
-
-
-def irfft(x: Any, fft_length: int | None = None) -> Any:
-    """Inverse of `rfft`.
-
-    Args:
-        x: tuple (real, imaginary) of tensors of shape (..., k).
-        fft_length: length of the signals; 2 * (k - 1) if None.
-
-    Returns:
-        tensor of shape (..., fft_length), floating.
-    """
-    return _irfft(*_parts("irfft", x), fft_length)
-
-
-# ---- frames ---------------------------------------------------------------------------------------------------------
+from kfront.ops.elementwise import square
+from kfront.ops.primitives.arguments import option
+from kfront.ops.primitives.arithmetic import add, divide, floor_divide, multiply, subtract
+from kfront.ops.primitives.creation import arange, array, convert_to_tensor, ones
+from kfront.ops.primitives.dtypes import dtype_of
+from kfront.ops.primitives.elementary import cos
+from kfront.ops.primitives.fourier import irfft_of_parts, real_and_imaginary, rfft, transform_dtype
+from kfront.ops.primitives.indexing import get_item, take, where
+from kfront.ops.primitives.logic import greater
+from kfront.ops.primitives.nn import conv
+from kfront.ops.primitives.reductions import segment_sum
+from kfront.ops.primitives.shapes import broadcast_to, dim, expand_dims, pad, reshape, shape, transpose
 
 
 def _check_frames(name: str, **sizes: Any) -> None:
@@ -130,7 +31,7 @@ def _check_frames(name: str, **sizes: Any) -> None:
             raise ArgumentError(f"[{name}] expected `{what}` to be an int >= 1, got {n!r}.")
 
 
-@op()
+@op(fuse=True, home="math")
 def extract_sequences(x: Any, sequence_length: int, sequence_stride: int) -> Any:
     """Overlapping pieces along the last axis.
 
@@ -172,7 +73,7 @@ def _window(window: Any, length: int, fft_length: int, dtype: str) -> Any:
     return pad(w, ((left, fft_length - length - left),))
 
 
-@op()
+@op(fuse=True, home="math", class_name="STFT")
 def stft(
     x: Any, sequence_length: int, sequence_stride: int, fft_length: int, window: Any = "hann", center: bool = True
 ) -> Any:
@@ -199,10 +100,46 @@ def stft(
         half = fft_length // 2
         x = pad(x, (*((0, 0),) * (len(x.shape) - 1), (half, half)), "reflect")
     frames = extract_sequences(x, fft_length, sequence_stride)
-    frames = multiply(frames, _window(window, sequence_length, fft_length, _fft_dtype(dtype_of(x))))
+    frames = multiply(frames, _window(window, sequence_length, fft_length, transform_dtype(dtype_of(x))))
     return rfft(frames, fft_length)
 
 
+@op(2, name="istft", fuse=True, home="math", call_args=("x",), class_name="ISTFT")
+def _istft(
+    re: Any,
+    im: Any,
+    sequence_length: int,
+    sequence_stride: int,
+    fft_length: int,
+    length: Any,
+    window: Any,
+    center: bool,
+) -> Any:
+    frames = irfft_of_parts(re, im, fft_length)
+    *lead, count, _ = shape(frames)
+    if not isinstance(count, int):
+        raise ShapeError(f"[istft] expected a known number of frames, got shape {tuple(frames.shape)}.")
+    w = _window(window, sequence_length, fft_length, dtype_of(frames))
+    total = (count - 1) * sequence_stride + fft_length
+    places = [i * sequence_stride + j for i in range(count) for j in range(fft_length)]
+    ids = convert_to_tensor(places, "int32")
+    y = reshape(multiply(frames, w), (-1, count * fft_length))
+    y = transpose(segment_sum(transpose(y), ids, total))
+    weight = reshape(broadcast_to(square(w), (count, fft_length)), (-1,))
+    norm = segment_sum(weight, ids, total)
+    y = where(greater(norm, 1e-10), divide(y, where(greater(norm, 1e-10), norm, 1.0)), y)
+    start = fft_length // 2 if center else 0
+    if length is not None:
+        end = start + length
+    else:
+        end = total - fft_length // 2 if center else total
+    y = get_item(y, (builtins.slice(None), builtins.slice(start, end)))
+    if length is not None and length > total - start:
+        y = pad(y, ((0, 0), (0, length - (total - start))))
+    return reshape(y, (*lead, -1))
+
+
+@in_front_of(_istft)
 def istft(
     x: Any,
     sequence_length: int,
@@ -226,39 +163,37 @@ def istft(
     Returns:
         tensor of shape (..., length), floating.
     """
-    return _istft(*_parts("istft", x), sequence_length, sequence_stride, fft_length, length, window, center)
+    return _istft(*real_and_imaginary("istft", x), sequence_length, sequence_stride, fft_length, length, window, center)
 
 
-@op(2, name="istft")
-def _istft(
-    re: Any,
-    im: Any,
-    sequence_length: int,
-    sequence_stride: int,
-    fft_length: int,
-    length: Any,
-    window: Any,
-    center: bool,
-) -> Any:
-    frames = _irfft(re, im, fft_length)
-    *lead, count, _ = shape(frames)
-    if not isinstance(count, int):
-        raise ShapeError(f"[istft] expected a known number of frames, got shape {tuple(frames.shape)}.")
-    w = _window(window, sequence_length, fft_length, dtype_of(frames))
-    total = (count - 1) * sequence_stride + fft_length
-    places = [i * sequence_stride + j for i in range(count) for j in range(fft_length)]
-    ids = convert_to_tensor(places, "int32")
-    y = reshape(multiply(frames, w), (-1, count * fft_length))
-    y = transpose(segment_sum(transpose(y), ids, total))
-    weight = reshape(broadcast_to(square(w), (count, fft_length)), (-1,))
-    norm = segment_sum(weight, ids, total)
-    y = where(greater(norm, 1e-10), divide(y, where(greater(norm, 1e-10), norm, 1.0)), y)
-    start = fft_length // 2 if center else 0
-    if length is not None:
-        end = start + length
-    else:
-        end = total - fft_length // 2 if center else total
-    y = get_item(y, (builtins.slice(None), builtins.slice(start, end)))
-    if length is not None and length > total - start:
-        y = pad(y, ((0, 0), (0, length - (total - start))))
-    return reshape(y, (*lead, -1))
+_CORRELATE_MODES = option("mode", "valid", "same", "full")
+
+
+@op(2, floating, prepare={"mode": _CORRELATE_MODES}, fuse=True, home="numpy")
+def correlate(x1: Any, x2: Any, mode: str = "valid") -> Any:
+    """Cross-correlation of two sequences: sums of products at every shift.
+
+    Args:
+        x1: tensor of shape (m,).
+        x2: tensor of shape (n,).
+        mode: "valid" (full overlap), "same" (as long as the longer one) or "full" (any overlap).
+
+    Returns:
+        tensor of rank 1, floating.
+
+    Raises:
+        ShapeError: if a tensor is not of rank 1, or of unknown length.
+    """
+    m, n = (shapes.known(x.shape[0]) if len(x.shape) == 1 else None for x in (x1, x2))
+    if m is None or n is None:
+        raise ShapeError(f"[correlate] expected two tensors of known shape (n,), got {x1.shape} and {x2.shape}.")
+    padded = reshape(pad(x1, ((n - 1, n - 1),)), (1, -1, 1))
+    full = reshape(conv(padded, reshape(x2, (-1, 1, 1)), 1, "valid", "channels_last"), (-1,))
+    small, large = sorted((m, n))
+    start = {"full": 0, "valid": small - 1, "same": (n - 1) // 2 if m >= n else m // 2}[mode]
+    length = {"full": m + n - 1, "valid": large - small + 1, "same": large}[mode]
+    return get_item(full, _range(start, length))
+
+
+def _range(start: int, length: int) -> Any:
+    return builtins.slice(start, start + length)

@@ -9,12 +9,11 @@ from typing import Any
 
 from kfront.core import shapes, tree
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
+from kfront.core.op_registry import function
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.ops.control import vectorized_map
-from kfront.ops.create import convert_to_tensor
-from kfront.ops.shape import broadcast_to, reshape
-
-__all__ = ["jvp", "vectorize"]
+from kfront.ops.primitives.creation import convert_to_tensor
+from kfront.ops.primitives.shapes import broadcast_to, reshape
 
 _SIGNATURE = re.compile(r"\([^()]*\)(,\([^()]*\))*->\([^()]*\)(,\([^()]*\))*")
 
@@ -27,6 +26,7 @@ def _core_dims(signature: str) -> list[tuple[str, ...]]:
     return [tuple(d for d in part.split(",") if d) for part in re.findall(r"\(([^()]*)\)", text.split("->")[0])]
 
 
+@function("numpy")
 def vectorize(
     pyfunc: Callable[..., Any], *, excluded: Iterable[int | str] | None = None, signature: str | None = None
 ) -> Callable[..., Any]:
@@ -96,6 +96,7 @@ def _mapped(call: Callable[..., Any], tensors: list[Any], ranks: list[int]) -> A
     return tree.map_structure(lambda y: reshape(y, (*loop, *shapes.shape_of(y)[1:])), out)
 
 
+@function("linalg")
 def jvp(fun: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool = False) -> Any:
     """Value of a function and its derivative in a direction, in one forward pass.
 

@@ -71,7 +71,7 @@ class Adagrad(Optimizer):
         """The rule."""
         slots = group.of(self._accumulated)
         total = fe.addcmul_to(slots, grads, grads)
-        fe.addcdiv_to(group.variables, grads, fe.sqrt(fe.add(total, self.epsilon), spent=True), -learning_rate)
+        fe.addcdiv_to(group.variables, grads, fe.sqrt(fe.add(total, self.epsilon), donate=True), -learning_rate)
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
@@ -136,8 +136,8 @@ class Adadelta(Optimizer):
         """The rule."""
         of_grads = fe.lerp_square_to(group.of(self._grads), grads, 1.0 - self.rho)
         slots = group.of(self._deltas)
-        ratio = fe.div(fe.add(fe.values(slots), self.epsilon), fe.add(of_grads, self.epsilon), spent=True)
-        deltas = fe.mul(fe.sqrt(ratio, spent=True), grads, spent=True)
+        ratio = fe.div(fe.add(fe.values(slots), self.epsilon), fe.add(of_grads, self.epsilon), donate=True)
+        deltas = fe.mul(fe.sqrt(ratio, donate=True), grads, donate=True)
         fe.lerp_square_to(slots, deltas, 1.0 - self.rho)
         fe.add_to(group.variables, deltas, -learning_rate)
 

@@ -34,7 +34,7 @@ def adam_rule(
     if largest is not None:
         v = fe.maximum(fe.values(largest), v)
         fe.assign(largest, v)
-    fe.addcdiv_to(variables, m, fe.add(fe.sqrt(v), epsilon, spent=True), -alpha)
+    fe.addcdiv_to(variables, m, fe.add(fe.sqrt(v), epsilon, donate=True), -alpha)
 
 
 @serializable("keras.optimizers")
@@ -305,8 +305,8 @@ class Nadam(Optimizer):
         now, following, product = self._momentum_at(step), self._momentum_at(step + 1), self._product(fe)
         of_mean = following / (1.0 - product * following)
         of_gradient = (1.0 - now) / (1.0 - product)
-        root = fe.sqrt(fe.mul(v, 1.0 / (1.0 - self.beta_2**step)), spent=True)
-        divisor = fe.add(root, self.epsilon, spent=True)
+        root = fe.sqrt(fe.mul(v, 1.0 / (1.0 - self.beta_2**step)), donate=True)
+        divisor = fe.add(root, self.epsilon, donate=True)
         fe.addcdiv_to(group.variables, m, divisor, -learning_rate * of_mean)
         fe.addcdiv_to(group.variables, grads, divisor, -learning_rate * of_gradient)
 

@@ -543,6 +543,11 @@ class Optimizer(StateOwner):
         for v, x in zip(changed, new, strict=True):
             fe.assign([v], fe.where(condition, [x], fe.values([v])))
 
+    @property
+    def _rated(self) -> dict[str, Optimizer]:
+        """Optimizers with a learning rate of their own, by the names that these have in logs."""
+        return {"learning_rate": self}
+
     def scale_loss(self, loss: Any) -> Any:
         """The loss to differentiate: times `loss_scale_factor`, if there is one."""
         return loss if self.loss_scale_factor is None else loss * self.loss_scale_factor

@@ -141,12 +141,12 @@ class Lamb(Optimizer):
         """The rule."""
         m = fe.lerp_to(group.of(self._momentums), grads, 1.0 - self.beta_1)
         v = fe.lerp_square_to(group.of(self._velocities), grads, 1.0 - self.beta_2)
-        root = fe.sqrt(fe.mul(v, 1.0 / (1.0 - self.beta_2**step)), spent=True)
-        divisor = fe.add(root, self.epsilon, spent=True)
-        steps = fe.div(fe.mul(m, 1.0 / (1.0 - self.beta_1**step)), divisor, spent=True)
+        root = fe.sqrt(fe.mul(v, 1.0 / (1.0 - self.beta_2**step)), donate=True)
+        divisor = fe.add(root, self.epsilon, donate=True)
+        steps = fe.div(fe.mul(m, 1.0 / (1.0 - self.beta_1**step)), divisor, donate=True)
         own, made = fe.norms(fe.values(group.variables)), fe.norms(steps)
         ratios = [fe.where((w > 0) & (s > 0), [w / s], 1.0)[0] for w, s in zip(own, made, strict=True)]
-        fe.add_to(group.variables, fe.mul(steps, ratios, spent=True), -learning_rate)
+        fe.add_to(group.variables, fe.mul(steps, ratios, donate=True), -learning_rate)
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""

@@ -106,6 +106,10 @@ class LossScaleOptimizer(Optimizer):
         self.inner_optimizer.learning_rate = value
 
     @property
+    def _rated(self) -> dict[str, Optimizer]:
+        return self.inner_optimizer._rated
+
+    @property
     def param_groups(self) -> list[ParamGroup]:
         """The inner optimizer's parameter groups."""
         return self.inner_optimizer.param_groups
@@ -134,6 +138,8 @@ class LossScaleOptimizer(Optimizer):
         """The loss times the current scale."""
         if self.dynamic_scale is None:
             return loss * self.initial_scale
+        if isinstance(loss, (int, float)):
+            loss = self._backend.convert(loss, "float32")
         scale = self._backend.foreach.number(self.dynamic_scale)
         if scale is None:
             scale = self._backend.cast(self.dynamic_scale.value, self._backend.dtype_name(loss.dtype))
@@ -153,7 +159,8 @@ class LossScaleOptimizer(Optimizer):
     def _run_inner(self, fe: Any, plan: Any, grads: list[Any], scale: Any) -> None:
         order = [*plan.positions, *plan.overwritten]
         n = len(plan.positions)  # what comes behind are values, not derivatives of the loss
-        scaled = fe.mul(grads[:n], 1.0 / scale) if n else []
+        factor = self.inner_optimizer.loss_scale_factor or 1.0  # the loss was not multiplied by it, but it will divide
+        scaled = fe.mul(grads[:n], factor / scale) if n else []
         self.inner_optimizer.apply([*scaled, *grads[n:]], [self._trainable_variables[i] for i in order])
 
     def _run_where(self, fe: Any, plan: Any, grads: list[Any], scale: Any, finite: Any) -> None:

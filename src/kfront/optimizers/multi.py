@@ -121,7 +121,6 @@ class MultiOptimizer(Optimizer):
 
     Raises:
         ArgumentTypeError: if `optimizer_map` is not callable, or gives something else than an Optimizer.
-        ArgumentError: if one of the optimizers has a loss scale of its own.
 
     Example:
 
@@ -162,11 +161,6 @@ class MultiOptimizer(Optimizer):
             one = _checked("MultiOptimizer", self.optimizer_map(v))
             shares.setdefault(id(one), (one, []))[1].append(i)
         for one, positions in shares.values():
-            if one.loss_scale_factor is not None:
-                raise ArgumentError(
-                    f"[MultiOptimizer] expected {one.name!r} without `loss_scale_factor`, got {one.loss_scale_factor}; "
-                    "set it on the MultiOptimizer."
-                )
             one.build([self._trainable_variables[i] for i in positions])
             one._reduction = None  # its gradients are reduced already
         self._shares = [(one, set(positions)) for one, positions in shares.values()]
@@ -185,6 +179,10 @@ class MultiOptimizer(Optimizer):
     @property
     def _saved_variables(self) -> list[Any]:
         return self.variables
+
+    @property
+    def _rated(self) -> dict[str, Optimizer]:
+        return {f"learning_rate_{one.name}": one for one in self._optimizers}
 
     @property
     def learning_rate(self) -> Any:
@@ -211,15 +209,20 @@ class MultiOptimizer(Optimizer):
         return (self._version, *(one._settings for one in self._optimizers))
 
     def _apply(self, fe: Any, plan: Any, grads: list[Any]) -> None:
-        if self.loss_scale_factor is not None:
-            grads = fe.mul(grads, 1.0 / self.loss_scale_factor)
         mine = self._trainable_variables
         order = range(len(mine)) if plan.order is None else plan.order
         found = dict(zip(order, grads, strict=True))
         for one, positions in self._shares:
             which = [i for i in order if i in positions]
+            self._unscale(fe, found, [i for i in which if not mine[i].overwrite_with_gradient], one)
             one.apply([found[i] for i in which], [mine[i] for i in which])
         fe.increment(self._iterations, 1)
+
+    def _unscale(self, fe: Any, grads: dict[int, Any], which: list[int], one: Optimizer) -> None:
+        """Divide by the loss scale; one that `one` has does not act on the loss, but `one` will divide by it."""
+        factor = (one.loss_scale_factor or 1.0) / (self.loss_scale_factor or 1.0)
+        if factor != 1.0 and which:
+            grads.update(zip(which, fe.mul([grads[i] for i in which], factor), strict=True))
 
     def finalize_variable_values(self, var_list: Any) -> None:
         """Called when training ends: each optimizer finishes with its variables."""

@@ -81,7 +81,7 @@ class RMSprop(Optimizer):
         if self.centered:
             mean = fe.lerp_to(group.of(self._average_gradients), grads, 1.0 - self.rho)
             spread = fe.addcmul(spread, mean, mean, -1.0)
-        divisor = fe.sqrt(fe.add(spread, self.epsilon), spent=True)
+        divisor = fe.sqrt(fe.add(spread, self.epsilon), donate=True)
         if self.momentum > 0:
             slots = group.of(self._momentums)
             fe.mul_to(slots, self.momentum)

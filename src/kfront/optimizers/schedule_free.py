@@ -88,8 +88,8 @@ class ScheduleFreeAdamW(Optimizer):
             learning_rate = learning_rate * minimum(step / self.warmup_steps, 1.0)
         x = self._x(fe, fe.values(group.variables), fe.values(fast))
         v = fe.lerp_square_to(group.of(self._velocities), grads, 1.0 - self.beta_2)
-        root = fe.sqrt(fe.mul(v, 1.0 / (1.0 - self.beta_2**step)), spent=True)
-        z = fe.addcdiv_to(fast, grads, fe.add(root, self.epsilon, spent=True), -learning_rate)
+        root = fe.sqrt(fe.mul(v, 1.0 / (1.0 - self.beta_2**step)), donate=True)
+        z = fe.addcdiv_to(fast, grads, fe.add(root, self.epsilon, donate=True), -learning_rate)
         x = fe.lerp(x, z, 1.0 / step)
         fe.assign(group.variables, fe.lerp(z, x, b1))
 

@@ -12,7 +12,7 @@ from kfront import ops
 from kfront.backends import backend_scope, current
 from kfront.core.dtypes import is_float, standardize
 from kfront.core.errors import ArgumentError, DTypeError, ShapeError
-from kfront.ops.elementwise import dtype_of
+from kfront.ops.primitives.dtypes import dtype_of
 
 __all__ = [
     "abs_max_quantize",
@@ -252,7 +252,7 @@ def fake_quant_with_min_max_vars(
     within it have slope 1; what lies below or above passes its gradient to the end of the range.
 
     Args:
-        inputs: floating tensor.
+        inputs: floating tensor; halves are computed in float32.
         min_vals: start of the range: a scalar, or one per channel, of shape (inputs.shape[axis],).
         max_vals: end of the range, likewise.
         num_bits: bits of the quantized values.
@@ -263,7 +263,11 @@ def fake_quant_with_min_max_vars(
         tensor like `inputs`.
     """
     x = ops.convert_to_tensor(inputs)
-    low, high = ops.cast(min_vals, x.dtype), ops.cast(max_vals, x.dtype)
+    kind = dtype_of(x)
+    if kind in ("float16", "bfloat16"):
+        exact = fake_quant_with_min_max_vars(ops.cast(x, "float32"), min_vals, max_vals, num_bits, narrow_range, axis)
+        return ops.cast(exact, kind)
+    low, high = ops.cast(min_vals, kind), ops.cast(max_vals, kind)
     keep: tuple[int, ...] | None = None
     if axis is not None:
         axis = axis % len(x.shape)

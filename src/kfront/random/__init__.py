@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-from kfront.core.lazy import lazy_namespace, names
+import kfront.ops  # noqa: F401  (declares them)
+from kfront.core.op_registry import fill
+from kfront.core.rng import SeedGenerator  # noqa: F401
 
-__getattr__, __dir__, __all__ = lazy_namespace(
-    __name__,
-    {
-        **names(
-            "kfront.ops.random",
-            "beta binomial categorical dropout gamma normal randint shuffle truncated_normal uniform",
-        ),
-        **names("kfront.core.rng", "SeedGenerator"),
-    },
-)
+__all__, __dir__ = fill(globals(), "SeedGenerator")

@@ -1,4 +1,4 @@
-# Written by tools/stubs.py from the table in the module of the same name.
+# Written by tools/stubs.py from the declarations of ops.
 from kfront.core.rng import SeedGenerator as SeedGenerator
 from kfront.ops.random import (
     beta as beta,

@@ -1,4 +1,4 @@
-"""The zip file behind `.keras`: written in one pass with the weights placed directly, read only after every check."""
+"""The zip file behind `.keras`: written in one pass, read only after every check."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SMALL, _PIECE = 1 << 16, 1 << 22  # bytes
 
 
 class Window(io.RawIOBase):
-    """A part of a file that looks like a file of its own.
+    """A part of a file, with the interface of a file.
 
     Args:
         file: a seekable binary file.
@@ -44,7 +44,7 @@ class Window(io.RawIOBase):
         self.size = size or 0
         self.position = 0
         self._descriptor = _descriptor(file) if hasattr(os, "pwrite") else None
-        self._waiting, self._waiting_at = bytearray(), 0  # small writes one behind the other, put together
+        self._waiting, self._waiting_at = bytearray(), 0  # adjacent small writes, joined
 
     def readable(self) -> bool:
         """True."""
@@ -85,7 +85,7 @@ class Window(io.RawIOBase):
         if count < _SMALL:
             self._wait(view, place)
         else:
-            self._put(view, place)  # in one piece: the system reads it back faster then
+            self._put(view, place)  # in one piece, which is faster to read
         self.position = place + count
         self.size = max(self.size, self.position)
         return count
@@ -97,7 +97,7 @@ class Window(io.RawIOBase):
         self._waiting += view
 
     def _settle(self) -> None:
-        """Write what waits."""
+        """Write pending bytes."""
         if self._waiting:
             data, self._waiting = self._waiting, bytearray()
             self._put(memoryview(data), self._waiting_at)
@@ -166,7 +166,7 @@ def _descriptor(file: Any) -> int | None:
 
 
 def mapped(file: Any, access: int) -> mmap.mmap | None:
-    """The bytes of a file on disk without a copy; None where that cannot be had."""
+    """The bytes of a file on disk without a copy; None where that is not possible."""
     number = _descriptor(file)
     try:
         return None if number is None else mmap.mmap(number, 0, access=access)
@@ -187,7 +187,7 @@ def _bytes_of(file: Any) -> Iterator[Any]:
 
 
 def let_go(data: Any, start: int, size: int) -> None:
-    """Give back the memory of a part of a mapped file whose values have been copied; a later look reads it again.
+    """Free the memory of a part of a mapped file whose values were copied; a later access reads it again.
 
     Args:
         data: the mapping; nothing happens with other bytes.
@@ -221,7 +221,7 @@ class ArchiveWriter:
         """A member whose content is written, in any order, to the window that is yielded."""
         encoded = name.encode("utf-8")
         offset = self.file.tell() - self.base
-        # content starts at a multiple of 64, so that arrays in it can be read where they stand
+        # content starts at a multiple of 64, so that arrays can be read without a copy
         pad = -(offset + 30 + len(encoded) + 20) % 64
         pad += 64 if 0 < pad < 4 else 0
         header = 30 + len(encoded) + 20 + pad
@@ -230,7 +230,7 @@ class ArchiveWriter:
         yield window
         crc, size = window.crc(), window.size
         self.file.seek(self.base + offset)
-        # sizes stand in the 64-bit extra field, so that a member of any size has the same header
+        # sizes are in the 64-bit extra field, so that a member of any size has the same header
         self.file.write(
             struct.pack(
                 "<IHHHHHIIIHH", 0x04034B50, 45, 0x800, 0, 0, _DOS_DATE, crc, _MAX32, _MAX32, len(encoded), 20 + pad
@@ -404,11 +404,11 @@ class ArchiveReader:
         return [n for n in self.members if n.startswith("assets/") and not n.endswith("/")]
 
     def close(self) -> None:
-        """Let go of the archive; the file stays open."""
+        """Release the archive; the file stays open."""
         self.zip.close()
 
 
 def is_asset(name: str) -> bool:
-    """Whether a member's name is that of a file or folder below ``assets/``, and can be nothing else."""
+    """Whether a member's name is that of a file or folder below ``assets/``, and has no other meaning."""
     parts = name.rstrip("/").split("/")
     return _ASSET.fullmatch(name) is not None and not any(p.strip() in ("", ".", "..") for p in parts)

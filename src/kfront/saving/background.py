@@ -1,7 +1,7 @@
-"""Saving that goes on beside the program: the state is copied at once, files are written by a thread.
+"""Saving in the background: the state is copied at once, files are written by a thread.
 
-One save is under way at a time. The next one waits for it before it copies anything, so that at most one copy of the
-weights lives beside the model.
+One save is under way at a time. The next one waits for it before it copies anything, so that there is at most one copy
+of the weights.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ __all__ = ["PendingSave", "start", "wait_for_all"]
 
 
 class PendingSave:
-    """A save that is under way.
+    """A save that is running.
 
     Attributes:
         what: the file's name.
@@ -37,7 +37,7 @@ class PendingSave:
 
     @property
     def done(self) -> bool:
-        """Whether it has ended, well or not."""
+        """Whether it has ended, with an error or not."""
         return not self._thread.is_alive()
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -68,10 +68,8 @@ _lock = threading.Lock()
 
 
 def wait_for_all() -> None:
-    """Wait for the save that is under way, if there is one.
-
-    Raises:
-        SavingError: it failed, and nobody has asked for it.
+    """Wait for the save that is running, if there is one. Raises:
+    SavingError: it failed, and nobody has asked for it.
     """
     with _lock:
         _wait()

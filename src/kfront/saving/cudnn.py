@@ -1,6 +1,6 @@
 """Weights of CuDNNLSTM and CuDNNGRU, layers of Keras 2, for the layers LSTM and GRU.
 
-They stand in files as cuDNN takes them: for each gate the values of a matrix (units, inputs) row by row, and two biases
+Files have them in the layout of cuDNN: for each gate the values of a matrix (units, inputs) row by row, and two biases
 (https://docs.nvidia.com/deeplearning/cudnn/, cudnnGetRNNWeightParams).
 """
 
@@ -17,7 +17,7 @@ Saved = list[tuple[str, Any]]
 
 
 class _Converted(NamedTuple):
-    """An array of a file in another layout; looks like a `Dataset`.
+    """An array of a file in another layout, with the interface of `Dataset`.
 
     Attributes:
         data: the dataset.

@@ -1,4 +1,4 @@
-"""`KerasFileEditor`: look into a file of weights, change names and arrays, save it under another name."""
+"""`KerasFileEditor`: inspect a file of weights, change names and arrays, save it under another name."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class KerasFileEditor:
             reader.close()
 
     def _entry(self, reader: H5Reader, path: tuple[str, ...], seen: set[Any]) -> Any:
-        """A checked dataset, or None for a group that was not met before."""
+        """A checked dataset, or None for a group that is new."""
         where = "/".join(path)
         with reading(where):
             kind = h5g.get_objinfo(reader.group(path[:-1]), path[-1].encode(), follow_link=False)
@@ -178,7 +178,7 @@ class KerasFileEditor:
         parent.update(items)
 
     def delete_object(self, object_name: str) -> None:
-        """Take an object out.
+        """Remove an object.
 
         Args:
             object_name: its path, or its name where that is unique.
@@ -187,7 +187,7 @@ class KerasFileEditor:
         del parent[name]
 
     def add_object(self, object_path: str, weights: dict[str, Any]) -> None:
-        """Put a new object in.
+        """Add a new object.
 
         Args:
             object_path: its whole path; the object above must be there.
@@ -204,7 +204,7 @@ class KerasFileEditor:
         parent[name] = _checked(weights)
 
     def delete_weight(self, object_name: str, weight_name: str) -> None:
-        """Take an array out of an object.
+        """Remove an array of an object.
 
         Args:
             object_name: path or name of the object.
@@ -217,7 +217,7 @@ class KerasFileEditor:
         del parent[name][weight_name]
 
     def add_weights(self, object_name: str, weights: dict[str, Any]) -> None:
-        """Put arrays into an object, in the place of those of the same name.
+        """Add arrays to an object; those of the same name are replaced.
 
         Args:
             object_name: path or name of the object.

@@ -1,4 +1,4 @@
-"""HDF5 under the gate: plain numeric datasets in groups, written without copies, read only after every check.
+"""HDF5, checked: plain numeric datasets in groups, written without copies, read only after every check.
 
 A reader follows hard links only, one name at a time, so nothing in a file can lead out of it: no external storage, no
 virtual datasets, no soft or external links. Shape and dtype are known before a byte of data is read.
@@ -42,7 +42,9 @@ def _opaque(dtype: np.dtype) -> str | None:
 
 
 class _Target(io.RawIOBase):
-    """The file below HDF5, which never hears of an error of the system: it would go on, in spite of it.
+    """The file that HDF5 writes to.
+
+    It keeps errors of the system to itself, because HDF5 would go on after one.
 
     Attributes:
         error: the first; what comes after it is not written.
@@ -179,7 +181,7 @@ class Dataset:
             raise SavingError(f"[load] expected data inside the file, got {path} beyond its end: it is cut off.")
 
     def read(self) -> np.ndarray:
-        """The values; a view of the mapped file where they stand there as they are in memory."""
+        """The values; a view of the mapped file where it has them as they are in memory."""
         with reading(self.path):
             dtype = numpy_dtype(self.dtype)
             if self._data is not None and self._start is not None:
@@ -193,7 +195,7 @@ class Dataset:
             return out
 
     def let_go(self) -> None:
-        """The values have been copied: what they took of the mapped file is given back."""
+        """Free the memory of the mapped file that the values took, after they were copied."""
         if self._data is not None and self._start is not None:
             let_go(self._data.map, self._data.base + self._start, self.nbytes)
 
@@ -279,7 +281,7 @@ def _check_chunks(chunk: tuple[int, ...], shape: tuple[int, ...], path: str) -> 
 
 
 def _dtype_of(handle: Any, path: str, reader: H5Reader) -> tuple[str, bool]:
-    """Name of the dtype, and whether its values stand in the file as in memory."""
+    """Name of the dtype, and whether its values are in the file as in memory."""
     kind = handle.get_type()
     if kind.equal(h5t.NATIVE_FLOAT):
         return "float32", True
@@ -385,7 +387,7 @@ class H5Reader:
         return False
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Release the file."""
         self._groups.clear()
         self._data = None
         with contextlib.suppress(Exception):

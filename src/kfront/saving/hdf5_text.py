@@ -1,6 +1,6 @@
 """Texts in the attributes of HDF5 objects, read from the bytes of the file itself.
 
-A text of variable length stands in a heap of the file, and an attribute only points to it, with the length that it
+A text of variable length is in a heap of the file, and an attribute only points to it, with the length that it
 claims. The HDF5 library takes that much memory before it looks at the text (4 GB for a file of 2 kB), and a small file
 may point to one long text thousands of times. So the few texts that kfront needs are found here: object header,
 attribute, heap. Nothing is taken that the file has not, and what is looked at all together is bounded
@@ -24,7 +24,7 @@ from kfront.core.guard import LIMITS, shown
 __all__ = ["Texts", "write_text", "write_texts"]
 
 _HEADER_LIMIT = 64_000  # bytes that an attribute may take in the header of its group
-_SLACK = 1 << 20  # bytes that may be looked at in the smallest of files
+_SLACK = 1 << 20  # bytes that may be read of the smallest files
 _ATTRIBUTE, _CONTINUATION, _ELSEWHERE = 0x0C, 0x10, 0x15  # kinds of messages in the header of an object
 _NOWHERE = (1 << 64) - 1  # an address
 _STRING, _VARIABLE = 3, 9  # classes of types
@@ -103,7 +103,7 @@ class Texts:
             )
 
     def _attributes(self, obj: Any) -> dict[str, tuple[bytes, bytes, bytes]]:
-        """What stands in the header of an object: name -> (type, extents, value)."""
+        """The attributes in the header of an object: name -> (type, extents, value)."""
         out: dict[str, tuple[bytes, bytes, bytes]] = {}
         for kind, data in self._messages(h5o.get_info(obj).addr):
             if kind == _ELSEWHERE and struct.unpack_from("<Q", data, 4 if data[1] & 1 else 2)[0] != _NOWHERE:
@@ -184,7 +184,7 @@ class Texts:
             found = self._heaps[place] = {}
             while at + 16 <= len(data):
                 index, length = struct.unpack_from("<H6xQ", data, at)
-                if index == 0:  # what is left is free
+                if index == 0:  # the rest is free
                     break
                 found[index] = data[at + 16 : at + 16 + length]
                 at += 16 + -(-length // 8) * 8
@@ -199,7 +199,7 @@ def _parts(attribute: bytes) -> list[bytes]:
         parts.append(attribute[at : at + size])
         at += -(-size // padded) * padded
     if version > 1 and attribute[1] & 3:
-        parts[1] = b"\0" * 8  # its type stands elsewhere, as that of no text does
+        parts[1] = b"\0" * 8  # its type is stored elsewhere, as that of no text is
     return [*parts, attribute[at:]]
 
 

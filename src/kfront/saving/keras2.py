@@ -1,6 +1,6 @@
 """Configs of earlier Keras: those in legacy `.h5` files, and those of Keras 2 and tf.keras, in the form of Keras 3.
 
-Plain dicts become plain dicts; nothing is made here, so the gate sees what comes out as it sees any other config. What
+Plain dicts become plain dicts; nothing is made here, so the result is checked like any other config. What
 Keras 2 wrote and has no meaning any more is dropped, what got another name is renamed, and nodes are written anew.
 """
 
@@ -11,8 +11,8 @@ from typing import Any
 
 from kfront.core import guard
 from kfront.core.errors import SavingError
+from kfront.core.op_registry import class_of, ops_in_files
 from kfront.saving.keras2_ops import op_call, slice_key
-from kfront.saving.op_table import CLASS_TO_OP, class_of
 
 __all__ = ["modern", "modern_compile"]
 
@@ -66,7 +66,7 @@ _DROPPED_IN = {
 _HARD_SIGMOID = {"module": "builtins", "class_name": "function", "config": "keras2_hard_sigmoid"}
 _KINDS = {"_initializer": "initializers", "_regularizer": "regularizers", "_constraint": "constraints"}
 _OLD_MODULE = re.compile(r"tf_keras(\.\w+)+|keras(\.src)?\.layers(\.\w+)*")
-_OP_CLASSES: dict[str, tuple[str, str]] = {name: (module, name) for module, name in CLASS_TO_OP}
+_OP_CLASSES: dict[str, tuple[str, str]] = {name: (module, name) for module, name in ops_in_files()}
 
 
 def modern(config: Any, version: str | None = None) -> dict[str, Any]:
@@ -267,7 +267,7 @@ class _Graph:
             [d.get("inbound_nodes") for d in layers],
         ):
             _collect(value, used)
-        # a nested model that knew its input when it was made has a call of its own, which the file does not list
+        # a nested model that was built with its input has a call of its own, which the file does not list
         self.shifted = {n for n, d in nested.items() if self._is_shifted(d, used.get(n, set()), self.calls[n])}
 
     @staticmethod
@@ -321,7 +321,7 @@ class _Graph:
         return {"args": [inputs], "kwargs": kwargs}
 
     def _inputs(self, node: Any, kwargs: dict[str, Any]) -> Any:
-        """The first argument of a call; what stands by name goes to `kwargs`."""
+        """The first argument of a call; named ones go to `kwargs`."""
         if _is_reference(node):
             if len(node) == 4:
                 kwargs.update({k: self._swap(v) for k, v in node[3].items()})
@@ -367,7 +367,7 @@ class _Graph:
 
 
 def _constant(key: str, value: Any) -> Any:
-    """Constant operands, which the file lists number by number, as arrays."""
+    """Constant operands, which the file lists as numbers, as arrays."""
     if key in ("x1", "x2", "indices") and isinstance(value, list):
         flat: list[Any] = [value]
         while flat and isinstance(flat[0], list):

@@ -1,4 +1,4 @@
-"""TensorFlow functions that stand in the graphs of Keras 2 files, as ops.
+"""TensorFlow functions in the graphs of Keras 2 files, as ops.
 
 A row is the function's name in the file, the op, and the function's parameters: the first is the one that the node
 gives by position, ``a=b`` says that the op calls `a` `b`. The names were read off files that tf.keras wrote.

@@ -21,7 +21,7 @@ from kfront.saving.archive import ArchiveReader, ArchiveWriter
 from kfront.saving.directory import MEMBERS, DirectoryReader, DirectoryWriter
 from kfront.saving.hub import download, is_hub_path
 from kfront.saving.legacy_h5 import load_legacy_model, write_legacy_model
-from kfront.saving.walk import walk
+from kfront.saving.walk import expect_model, walk
 from kfront.saving.weights_h5 import array_bytes, bytes_needed, collect, read_weights, write_collected
 
 __all__ = ["load_archive_weights", "load_model", "open_source", "save_model", "shown_path"]
@@ -58,7 +58,7 @@ def open_source(filepath: Any) -> Iterator[Any]:
 def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any) -> Any:
     """Save a model: architecture, weights, compile arguments and optimizer state.
 
-    The file appears whole or not at all; a file of that name is replaced at the very end.
+    The file is written completely or not at all; an existing one is replaced at the end.
 
     Args:
         model: the model.
@@ -108,7 +108,7 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool |
 
 
 def _form(filepath: Any, zipped: bool | None) -> str:
-    """Which form a path asks for."""
+    """The format that a path selects."""
     if hasattr(filepath, "write"):
         return "file"
     path = str(filepath) if isinstance(filepath, (str, os.PathLike)) else ""
@@ -195,7 +195,7 @@ def _assets(found: list[Any]) -> Iterable[tuple[str, bytes]]:
 
 
 def _refuse_assets(model: Any) -> None:
-    """A legacy file holds configs and arrays; what else there is would be lost without a word."""
+    """A legacy file holds configs and arrays; anything else would be lost."""
     name = next((name for name, _ in _assets(list(walk(model)))), None)
     if name is not None:
         raise SavingError(
@@ -245,8 +245,7 @@ def _load(source: Any, what: str, custom_objects: Any, compile: bool, safe_mode:
         config, old = _read_config(source, what, compile)
         with guard.budget(source.stored_bytes(_WEIGHTS) * 16 + (64 << 20), what):
             model = codec.deserialize_keras_object(config, custom_objects, safe_mode)
-        if not hasattr(model, "load_own_variables"):
-            raise SavingError(f"[load_model] expected {what} to hold a model, got a {type(model).__name__}.")
+        expect_model(model, what)
         _load_state(model, source, what, strict=not old)
     finally:
         source.close()

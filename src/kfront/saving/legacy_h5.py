@@ -1,6 +1,6 @@
 """Whole models in one HDF5 file, as Keras 2 and tf.keras wrote them and Keras 3 still writes and reads them.
 
-Architecture and compile arguments are texts in attributes, weights stand under the names of layers and variables. Keras
+Architecture and compile arguments are texts in attributes, weights are under the names of layers and variables. Keras
 3 has the form in its "legacy" part; the configs inside are translated by `kfront.saving.keras2`.
 """
 
@@ -152,7 +152,7 @@ def read_legacy_weights(model: Any, file: Any, what: str, by_name: bool, skip_mi
 
 
 def _weights_of(layer: Any) -> list[Any]:
-    """A layer's weights in the order of old files: what is trained first."""
+    """A layer's weights in the order of old files: trained ones first."""
     return [*layer.trainable_weights, *layer.non_trainable_weights]
 
 
@@ -160,7 +160,7 @@ Plan = tuple[list[tuple[Any, Dataset]], list[Difference], list[str]]
 
 
 def _plan(model: Any, source: _Source, by_name: bool) -> Plan:
-    """(variables with their data, differences, names of layers in the file that have no place)."""
+    """(variables with their data, differences, names of layers in the file that the model has not)."""
     saved = source.layers()
     mine = {x.name: _weights_of(x) for x in getattr(model, "layers", [model])}
     mine = {name: weights for name, weights in mine.items() if weights}
@@ -185,7 +185,7 @@ def _plan(model: Any, source: _Source, by_name: bool) -> Plan:
 
 
 def _numbers(mine: dict[str, list[Any]], saved: dict[str, Any]) -> list[Difference]:
-    """What to say when model and file have different numbers of layers: each layer that only one of them has."""
+    """The message when model and file have different numbers of layers: each layer that only one of them has."""
     out = []
     for name in [n for n in mine if n not in saved] or list(mine):
         for v in mine[name]:
@@ -365,7 +365,7 @@ def _write_arrays(group: Any, named: list[tuple[str, Any]]) -> None:
     for name, variable in names.items():
         value = variable.numpy()
         if value.dtype.kind not in "biuf":
-            value = value.astype("float32")  # HDF5 has no bfloat16; what reads this form looks for numbers
+            value = value.astype("float32")  # HDF5 has no bfloat16; readers of this form expect numbers
         group.create_dataset(name, data=value)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from kfront.core import codec, guard
 from kfront.core.errors import SavingError, UnsafeFileError
+from kfront.saving.walk import expect_model
 from kfront.saving.weights_h5 import compare
 
 __all__ = ["is_checkpoint", "load_model", "load_weights", "manager", "save"]
@@ -91,12 +92,12 @@ def _stored_bytes(folder: Path, what: Any) -> int:
 
 
 def _explained(stored: int) -> int:
-    """The bytes that compressed files of that size may reasonably become."""
+    """The size that compressed files of that size may reasonably have when unpacked."""
     return 256 * stored + (64 << 20)
 
 
 def _check_sizes(tree: Any, left: int, what: Any) -> None:
-    """The arrays may not claim more than `left` bytes together, none may have a name that leads elsewhere."""
+    """The arrays may not claim more than `left` bytes together, none may have a name that leads out of the folder."""
     for name, leaf in _flat(tree):
         if re.search(r"(^|/)\.\.?(/|$)|\\|\x00|^/|//", name):
             raise UnsafeFileError(f"[load] expected plain names of arrays in {what}, got {guard.shown(name)}.")
@@ -219,8 +220,7 @@ def load_model(path: Any, custom_objects: Any, compile: bool, safe_mode: bool) -
         config.pop("compile_config", None)
     with guard.budget(most, what):
         model = codec.deserialize_keras_object(config, custom_objects, safe_mode)
-    if not hasattr(model, "load_own_variables"):
-        raise SavingError(f"[load_model] expected {path} to hold a model, got a {type(model).__name__}.")
+    expect_model(model, path)
     load_weights(model, path)
     return model
 

@@ -1,6 +1,6 @@
 """Weights as safetensors: a JSON header and the bytes, nothing else (https://github.com/huggingface/safetensors).
 
-The tensors are named by their place in the model, e.g. ``layers/dense_1/kernel``; optimizer state is not written.
+The tensors are named by their path in the model, e.g. ``layers/dense_1/kernel``; optimizer state is not written.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy as np
 from kfront.core import guard
 from kfront.core.dtypes import numpy_dtype
 from kfront.core.errors import SavingError, UnsafeFileError
+from kfront.core.operators import VariableBase
 from kfront.optimizers.base import Optimizer
 from kfront.saving.archive import let_go, mapped
 from kfront.saving.walk import own_variables, walk
@@ -52,7 +53,7 @@ _NAMES = {
 _CODES = {v: k for k, v in _NAMES.items()}
 _HEADER = 100 << 20
 _ALIGNMENT = 64  # of the first tensor in the file, and so in memory when it is mapped: a line of the cache
-_TOGETHER = 16 << 20  # bytes that are assigned in one go
+_TOGETHER = 16 << 20  # bytes that are assigned at once
 Entries = dict[str, tuple[str, tuple[int, ...], int]]
 
 
@@ -95,7 +96,7 @@ def write_safetensors(named: list[tuple[str, Any]], file: Any, metadata: Any = N
     header: dict[str, Any] = {"__metadata__": {"format": "kfront", **further}}
     values, start = [], 0
     for name, v in named:
-        value = v._backend.to_numpy(v._value) if hasattr(v, "_is_variable") else np.asarray(v)
+        value = v._backend.to_numpy(v._value) if isinstance(v, VariableBase) else np.asarray(v)
         value = np.ascontiguousarray(value).reshape(v.shape)
         code = _CODES.get(value.dtype.name)
         if code is None:

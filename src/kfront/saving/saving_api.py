@@ -1,4 +1,4 @@
-"""`save_weights` and `load_weights`: the file's ending says the format."""
+"""`save_weights` and `load_weights`: the file's extension selects the format."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def save_weights(
 def _job(
     model: Any, path: str, overwrite: bool, max_shard_size: float | None, metadata: Any, copy: bool = False
 ) -> Callable[[], None]:
-    """The writing of a file of weights, whose values are copied now or read then."""
+    """A function that writes a file of weights, whose values are copied now or read when it runs."""
     if path.endswith(".safetensors"):
         tensors = named_values(model, copy)
         size = sum(array_bytes(v.shape, getattr(v, "_dtype", v.dtype)) for _, v in tensors)

@@ -1,7 +1,7 @@
 """Weights in several files: ``name.weights.json`` lists which of ``name_00000.weights.h5`` … hold an object's state.
 
-The parts appear whole, the list last of all. Where a list stands already, new parts get names of their own, so that the
-old list and its parts stay whole until the new ones are complete.
+Each part is written completely, and the list after all parts. Where there is a list already, new parts get names of
+their own, so that the old list and its parts stay whole until the new ones are complete.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _PART = re.compile(r"[^/\\:\x00-\x1f]+\.weights\.h5")
 
 
 class _Writer:
-    """Fills one part after the other; has the methods of `H5Writer`."""
+    """Writes one part after the other, with the methods of `H5Writer`."""
 
     def __init__(self, stack: contextlib.ExitStack, name: Any, most: float, expected: int) -> None:
         self.stack, self.name, self.most, self.expected = stack, name, most, expected
@@ -100,7 +100,7 @@ def write_sharded(items: Sequence[Item], filepath: Any, overwrite: bool, max_sha
         writer = _Writer(stack, name, max_shard_size * _GIGABYTE, sum(i.size for i in items))
         write_items(items, writer)
         writer.h5.close()
-    # a later save that still finds these knows that they are litter: the program was killed before it removed them
+    # a later save removes these if the program is killed before it does
     replaced = sorted(n for n in old if (target.parent / n).exists())
     metadata = {"total_size": writer.total, **({"replaced": replaced} if replaced else {})}
     listed = {"metadata": metadata, "weight_map": writer.places}
@@ -108,7 +108,7 @@ def write_sharded(items: Sequence[Item], filepath: Any, overwrite: bool, max_sha
         file.write(json.dumps(listed, indent=4).encode())
     marked = re.compile(re.escape(stem) + r"_\d{5}-[0-9a-f]{8}\.weights\.h5")
     for found in os.listdir(target.parent):
-        # parts of the list before, and those of a save that was cut off
+        # parts of the previous list, and those of an interrupted save
         if found not in writer.parts and (found in old or marked.fullmatch(found)):
             with contextlib.suppress(OSError):
                 os.unlink(target.parent / found)
@@ -151,7 +151,7 @@ def _read_list(path: Path) -> list[str]:
 
 
 class _Reader:
-    """Several files as one; has the methods of `H5Reader`."""
+    """Several files as one, with the methods of `H5Reader`."""
 
     def __init__(self, readers: list[H5Reader], what: str) -> None:
         self.readers, self.what = readers, what
@@ -173,7 +173,7 @@ class _Reader:
         return any(r.group(path[:-1]) is not None and r.holds_data(path, budget) for r in self.readers)
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Release the files."""
         for r in self.readers:
             r.close()
 

@@ -1,6 +1,6 @@
 """Weights as a flat dict, with the names that models written by hand for torch give them, and back.
 
-A name map says how names here and there belong together: a dict, a function, or pairs of a pattern and a replacement.
+A name map pairs the names here with the others: a dict, a function, or pairs of a pattern and a replacement.
 """
 
 from __future__ import annotations

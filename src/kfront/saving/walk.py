@@ -1,8 +1,8 @@
-"""Which objects of a model have a place in a weights file, and under which path: the walk that Keras makes.
+"""Which objects of a model are written into a weights file, and under which path: the traversal that Keras makes.
 
 From a model or layer to what its attributes hold, public names first, each object once. Inside lists, tuples, sets and
-dicts an object is named by its class in snake case, with a number from the second on. Metrics and seed generators have
-no place in the file.
+dicts an object is named by its class in snake case, with a number from the second on. Metrics and seed generators are
+not written.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import inspect
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from kfront.core.errors import SavingError
 from kfront.core.naming import to_snake_case
 from kfront.layers.base import Layer
 from kfront.layers.input_layer import Input
@@ -21,7 +22,7 @@ from kfront.models.model import Model
 from kfront.models.sequential import Sequential
 from kfront.optimizers.base import Optimizer
 
-__all__ = ["own_variables", "stored_variables", "walk"]
+__all__ = ["expect_model", "own_variables", "stored_variables", "walk"]
 
 Path = tuple[str, ...]
 
@@ -87,7 +88,7 @@ def _children(obj: Any) -> list[tuple[str, Any]]:
     for name, value in vars(obj).items():
         if name in skip or name in out or not _may_hold(value):
             continue
-        # what a layer does not track (an engine's own registers) is none of its attributes
+        # what a layer does not track (registers of an engine) is not one of its attributes
         if tracker is None or name in tracker.items or not (_is_layer(value) or _is_container(value)):
             out[name] = value
     kept = [(n, v) for n, v in out.items() if _may_hold(v)]
@@ -139,11 +140,25 @@ def _functional_fields() -> set[str]:
     return set(vars(Functional(x, x, name="walk")))
 
 
+def expect_model(made: Any, what: Any) -> None:
+    """Refuse what a file of a model holds in a model's place.
+
+    Args:
+        made: what its config describes.
+        what: the file, for the message.
+
+    Raises:
+        SavingError: it is no model or layer.
+    """
+    if not isinstance(made, Layer):
+        raise SavingError(f"[load_model] expected {what} to hold a model, got a {type(made).__name__}.")
+
+
 def own_variables(obj: Any) -> list[Any] | None:
-    """The variables that stand under the object's path as "0", "1" …; None if its class writes them its own way."""
+    """The variables stored under the object's path as "0", "1" …; None if its class writes them its own way."""
     cls = type(obj)
     if isinstance(obj, Layer):
-        # an adapter that is off, and a weight that is not quantized, leave the layer's way of saving as it is
+        # an adapter that is off, or a weight that is not quantized, does not change how the layer is saved
         off = isinstance(obj, LoraLayer) and not obj.lora_enabled and _ours(cls)
         off = off and getattr(obj, "quantization_mode", None) is None
         return obj._ordered() if off or _plain(cls, Layer) else None
@@ -153,7 +168,7 @@ def own_variables(obj: Any) -> list[Any] | None:
 
 
 def stored_variables(model: Any) -> Iterator[Any]:
-    """The variables of a model and of its optimizer that have a place in a weights file."""
+    """The variables of a model and of its optimizer that are written into a weights file."""
     for _, one in walk(model):
         yield from one.variables if isinstance(one, Optimizer) else own_variables(one) or ()
 

@@ -1,4 +1,4 @@
-"""Weights in HDF5, laid out as Keras lays them out: ``layers/dense/vars/0`` and so on, the optimizer's state too.
+"""Weights in HDF5, in Keras's layout: ``layers/dense/vars/0`` and so on, the optimizer's state too.
 
 Loading first compares the whole file with the model, without reading data. If anything differs, nothing is loaded and
 the error lists every difference; with `skip_mismatch` what differs is passed over and listed in a warning.
@@ -130,7 +130,7 @@ def _custom_values(obj: Any) -> Iterator[tuple[str, Any]]:
 
 
 def bytes_needed(model: Any) -> int:
-    """The most bytes that a weights file of this model may reasonably have: state, several slots each, names."""
+    """An upper bound for the size of a weights file of this model: state, several slots each, names."""
     total, objects = 0, 0
     for _, obj in walk(model):
         objects += 1
@@ -215,7 +215,7 @@ class _Plan:
         self.custom.append(("/".join(path), obj, Store(self.reader, path)))
 
     def unused(self) -> list[str]:
-        """Groups of the file that hold data the model has no place for."""
+        """Groups of the file that hold data for no object of the model."""
         out = []
         for path in sorted(self.visited):
             for name in self.reader.names(path)[:1000]:
@@ -228,7 +228,7 @@ class _Plan:
 
 
 def compare(path: str, variable: Any, data: Any) -> Difference | None:
-    """In what the array of a file (with `shape` and `dtype`, None if there is none) differs from a variable."""
+    """How the array of a file (with `shape` and `dtype`, None if there is none) differs from a variable."""
     shape, dtype = tuple(variable.shape), variable._dtype
     if data is None:
         return Difference(path, str(shape), "nothing", variable.path)
@@ -309,10 +309,10 @@ def report(
     skip_mismatch: bool,
     strict_optimizer: bool,
 ) -> None:
-    """Say in what a file and a model differ: an error, or warnings with `skip_mismatch`.
+    """Report how a file and a model differ: an error, or warnings with `skip_mismatch`.
 
     Raises:
-        SavingError: there are differences that may not be passed over.
+        SavingError: there are differences that may not be skipped.
     """
     problems = differences + (optimizers if strict_optimizer else [])
     name = getattr(model, "name", type(model).__name__)

@@ -1,4 +1,4 @@
-"""Checks of training data that would otherwise end in garbage or NaN without a word."""
+"""Checks of training data that would otherwise give NaN or wrong results without an error."""
 
 from __future__ import annotations
 

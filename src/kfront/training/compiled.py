@@ -41,8 +41,6 @@ def align(
     """
     count = len(names)
     if pick(spec):
-        if spec is not None and count > 1 and what == "loss":
-            return [spec] * count
         return [spec] * count
     if isinstance(spec, dict):
         keys = [str(p[-1]) if p else n for p, n in zip(paths, names, strict=True)]
@@ -66,7 +64,6 @@ class CompiledLoss:
     Args:
         loss: name, function or Loss; a list or dict of them for several outputs.
         weights: scale of each output's loss, in the same structure.
-        names: the outputs' names, once they are known.
     """
 
     def __init__(self, loss: Any, weights: Any = None) -> None:
@@ -206,7 +203,7 @@ class CompiledMetrics:
 
     def __init__(self, metrics: Any = None, weighted: Any = None) -> None:
         self.given, self.weighted = metrics, weighted
-        self.items: list[tuple[Any, int, bool]] | None = None
+        self.items: list[tuple[Any, int, bool]] | None = None if metrics or weighted else []
 
     def build(self, y_true: Any, y_pred: Any, names: list[str] | None) -> None:
         """Match metrics to outputs; done once."""

@@ -1,9 +1,11 @@
-"""Logs that are computed when somebody reads them: a step costs no device synchronization and no metric result."""
+"""Logs that are computed when they are read, so that a step needs no device synchronization and no metric result."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any
+
+from kfront.core.operators import VariableBase
 
 __all__ = ["LazyLogs", "by_name", "python_logs"]
 
@@ -80,14 +82,14 @@ class LazyLogs(dict):
 
 
 def python_logs(logs: dict[str, Any], backend: Any) -> dict[str, Any]:
-    """Logs with Python floats (or NumPy arrays) in the place of tensors."""
+    """Logs with Python floats (or NumPy arrays) in place of tensors."""
     out: dict[str, Any] = {}
     for name, value in logs.items():
         if isinstance(value, dict):
             out.update(python_logs(value, backend))
             continue
-        if backend.is_tensor(value) or hasattr(value, "_is_variable"):
-            value = backend.to_numpy(value.value if hasattr(value, "_is_variable") else value)
+        if backend.is_tensor(value) or isinstance(value, VariableBase):
+            value = backend.to_numpy(value.value if isinstance(value, VariableBase) else value)
         if getattr(value, "ndim", None) == 0 or (getattr(value, "size", None) == 1):
             value = float(value)
         out[name] = value

@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from kfront import callbacks as callback_module
 from kfront import config
-from kfront.callbacks.callback_list import CallbackList
 from kfront.core import tree
-from kfront.core.errors import ArgumentError, DataError
+from kfront.core.errors import DataError
 from kfront.core.spec import is_text
+from kfront.core.tracking import structure
 from kfront.training.data import Data, make_data
 from kfront.training.data.arrays import check_sizes, class_weights, is_numbers, to_array
 from kfront.training.logs import LazyLogs, by_name, python_logs
@@ -23,7 +24,7 @@ __all__ = ["Plan", "Validation", "evaluate", "fit", "on_host", "one_batch", "pre
 
 
 class Plan(NamedTuple):
-    """How long a loop runs and who listens."""
+    """The length of a loop, and its callbacks."""
 
     epochs: int
     initial_epoch: int
@@ -48,10 +49,10 @@ class Validation(NamedTuple):
 
 
 def _callback_list(model: Any, plan: Plan, data: Data, history: bool) -> Any:
-    if isinstance(plan.callbacks, CallbackList):
+    if isinstance(plan.callbacks, callback_module.CallbackList):
         return plan.callbacks
     verbose = 1 if plan.verbose == "auto" else int(plan.verbose)
-    return CallbackList(
+    return callback_module.CallbackList(
         plan.callbacks,
         add_history=history,
         add_progbar=verbose != 0,
@@ -91,13 +92,14 @@ def fit(model: Any, data: Data, plan: Plan, validation: Validation) -> Any:
     """Run the epochs; returns the History."""
     plan = plan._replace(epochs=_within(plan.epochs, config.max_epochs()))
     callbacks = _callback_list(model, plan, data, history=True)
+    asked = plan.steps
     plan = plan._replace(steps=_within(plan.steps, config.max_steps_per_epoch()))
     model.stop_training = False
     model._initial_epoch = None  # a callback that resumes a run may set it in `on_train_begin`
     progress = Progress.of(model, data, callbacks)
     validator = _Validator(model, validation, callbacks, progress)
     try:
-        run = _Run(model, data, plan, callbacks, progress)
+        run = _Run(model, data, plan, callbacks, progress, asked)
         callbacks.on_train_begin()
         logs = run.epochs(validator)
         if model.optimizer is not None and model.optimizer.built:
@@ -112,12 +114,14 @@ def fit(model: Any, data: Data, plan: Plan, validation: Validation) -> Any:
 class _Run:
     """The epochs of one `fit`.
 
-    Its first batch, or the rest of an epoch that an earlier process began, is at hand before callbacks are told that
+    Its first batch, or the rest of an epoch that an earlier process began, is read before callbacks are told that
     training begins, so that the model is built by then.
     """
 
-    def __init__(self, model: Any, data: Data, plan: Plan, callbacks: Any, progress: Progress | None) -> None:
-        self.model, self.data, self.plan = model, data, plan
+    def __init__(
+        self, model: Any, data: Data, plan: Plan, callbacks: Any, progress: Progress | None, asked: int | None
+    ) -> None:
+        self.model, self.data, self.plan, self.asked = model, data, plan, asked
         self.callbacks, self.progress = callbacks, progress
         self.first, self.done = plan.initial_epoch, 0
         self.batches: Iterator[Any] | None = None
@@ -165,8 +169,8 @@ class _Run:
             self.batches = None
             if self.done and resumed is not None:
                 resumed.restore()  # now, because callbacks may have changed things when the epoch began
-            if not model.stop_training:
-                self._train(batches)
+            if not model.stop_training and not self._train(batches):
+                break
             self.done = 0
             logs = model._epoch_logs()
             self.data.on_epoch_end()
@@ -177,11 +181,15 @@ class _Run:
                 break
         return logs
 
-    def _train(self, batches: Iterator[Any]) -> None:
+    def _train(self, batches: Iterator[Any]) -> bool:
+        """Train on the batches of an epoch; whether there were any."""
         limit = self.plan.steps
         most = None if limit is None else limit - self.done
         with self.data.ahead(batches, most, self.progress is not None) as ready:
-            _train_epoch(self.model, ready, limit, self.data, self.callbacks, self.done)
+            steps = _train_epoch(self.model, ready, self.data, self.callbacks, self.done)
+        if not steps or (steps < (self.asked or 0) and steps != limit and not self.model.stop_training):
+            _warn_short(steps, self.asked)
+        return steps > 0
 
 
 class _Validator:
@@ -208,20 +216,26 @@ class _Validator:
             self.data.close()
 
 
-def _train_epoch(model: Any, batches: Iterator[Any], limit: int | None, data: Data, callbacks: Any, done: int) -> None:
+def _train_epoch(model: Any, batches: Iterator[Any], data: Data, callbacks: Any, done: int) -> int:
+    """Train on batches, of which `done` came before; how many that makes together."""
     b, fields = model._backend, model.__dict__
     per_call = model.steps_per_execution
     if not done:
         model._last_logs = None
     if per_call > 1:
-        _run_grouped(model, "train", batches, per_call, callbacks, done)
-        return
-    step_function, hooks = model._steps().train_function(), callbacks.train_batch_hooks
+        return _run_grouped(model, "train", batches, per_call, callbacks, done)
+    steps, hooks = model._steps(), callbacks.train_batch_hooks
+    steps.refresh()
+    step_function, version = steps.train_function(), structure.version
     fresh = data.fresh or (data.stays and not hooks)
     step = done
     for batch in batches:
         if hooks:
             callbacks.on_train_batch_begin(step)
+            if structure.version != version:  # a callback may have frozen layers
+                version = structure.version
+                if steps.refresh():
+                    step_function = steps.train_function()
         out = step_function(*_feed3(batch, b, fresh))
         fields["_last_logs"] = out
         if hooks:
@@ -229,7 +243,7 @@ def _train_epoch(model: Any, batches: Iterator[Any], limit: int | None, data: Da
         step += 1
         if model.stop_training:
             break
-    _check_steps(step, limit, data)
+    return step
 
 
 def python_lazy(out: Any, b: Any) -> Any:
@@ -244,17 +258,17 @@ def _within(count: Any, bound: int | None) -> Any:
     return bound if count is None else min(bound, count)
 
 
-def _check_steps(done: int, limit: int | None, data: Data) -> None:
-    if limit is not None and done < limit and data.steps is None:
-        warnings.warn(
-            f"[fit] expected {limit} batches in the epoch, got {done}: the data ran out; pass a smaller "
-            "`steps_per_epoch` or a dataset that repeats.",
-            stacklevel=4,
-        )
+def _warn_short(done: int, asked: int | None) -> None:
+    """Say that data ran out; an epoch without any ends the training."""
+    warnings.warn(
+        f"[fit] expected {'batches' if asked is None else f'{asked} batches'} in the epoch, got {done}: the data ran "
+        f"out{'' if done else ', so training ends'}; pass a smaller `steps_per_epoch` or a dataset that repeats.",
+        stacklevel=5,
+    )
 
 
-def _run_grouped(model: Any, kind: str, batches: Iterator[Any], per_call: int, callbacks: Any, done: int = 0) -> None:
-    """`steps_per_execution` batches per call of the device loop."""
+def _run_grouped(model: Any, kind: str, batches: Iterator[Any], per_call: int, callbacks: Any, done: int = 0) -> int:
+    """`steps_per_execution` batches per call of the device loop; how many that makes with the `done` before."""
     b, fields = model._backend, model.__dict__
     function = model._steps().loop_function(kind)
     begin = getattr(callbacks, f"on_{kind}_batch_begin")
@@ -268,6 +282,7 @@ def _run_grouped(model: Any, kind: str, batches: Iterator[Any], per_call: int, c
         end(step - 1, model._logs() if out is None else python_lazy(out, b))
         if model.stop_training:
             break
+    return step
 
 
 def _validation_data(model: Any, validation: Validation) -> Data:
@@ -342,10 +357,20 @@ def predict(model: Any, data: Data, plan: Plan) -> Any:
             out = function(feed(batch[0], b, fresh))
             outputs.add(out)
             if hooks:
-                callbacks.on_predict_batch_end(step, {"outputs": out})
+                callbacks.on_predict_batch_end(step, _host_outputs(out, b))
     data.close()
     callbacks.on_predict_end()
     return _join(outputs.all())
+
+
+def _host_outputs(out: Any, b: Any) -> LazyLogs:
+    """What callbacks get of the outputs of a batch: NumPy arrays, fetched when they are read."""
+    return LazyLogs(lambda: {"outputs": on_host(out, b.to_numpy)})
+
+
+def as_own(x: Any) -> Any:
+    """Outputs that the caller may write to: some engines give their own memory to read."""
+    return x if not isinstance(x, np.ndarray) or x.flags.writeable else x.copy()
 
 
 def on_host(out: Any, to_numpy: Callable[[Any], Any]) -> Any:
@@ -358,7 +383,7 @@ def on_host(out: Any, to_numpy: Callable[[Any], Any]) -> Any:
 
 
 class _Outputs:
-    """Outputs as NumPy arrays, fetched some steps late, so that the device is not waited for at each step."""
+    """Outputs as NumPy arrays, fetched some steps late, so that a step does not wait for the device."""
 
     LAG = 8
 
@@ -386,7 +411,7 @@ class _Outputs:
 
 def _join(parts: list[Any]) -> Any:
     if len(parts) == 1:
-        return parts[0]
+        return tree.map_structure(as_own, parts[0])
     if not tree.is_nested(parts[0]):
         return np.concatenate(parts, 0)
     columns = zip(*(tree.flatten(p) for p in parts), strict=True)
@@ -399,8 +424,6 @@ def _join(parts: list[Any]) -> Any:
 def one_batch(model: Any, x: Any, y: Any, sample_weight: Any, class_weight: Any = None) -> tuple[Any, Any, Any]:
     """Arrays of one batch as native tensors."""
     b = model._backend
-    if class_weight is not None and sample_weight is not None:
-        raise ArgumentError("[train_on_batch] expected one of `sample_weight` and `class_weight`, got both.")
 
     def native(v: Any, name: str) -> Any:
         if v is None or type(v) is np.ndarray:
@@ -413,5 +436,5 @@ def one_batch(model: Any, x: Any, y: Any, sample_weight: Any, class_weight: Any 
     x, y, w = native(x, "x"), native(y, "y"), native(sample_weight, "sample_weight")
     check_sizes(x, y, w)
     if class_weight is not None:
-        w = class_weights(class_weight, y, None)
+        w = class_weights(class_weight, y, w)
     return _feed3((x, y, w), b)

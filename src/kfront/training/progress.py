@@ -1,9 +1,9 @@
-"""Where a `fit` stands, so exactly that another process can go on from there and end with the same bits.
+"""Resumable training state: another process can continue a `fit` from it and ends with the same bits.
 
 The state of a run is: the model's and optimizer's variables, those of metrics and seed generators, the generators of
-random numbers of Python, NumPy and the engine, what callbacks remember, and the position in the data. The last is
+random numbers of Python, NumPy and the engine, the state of callbacks, and the position in the data. The last is
 restored by setting the generators to what they were when the epoch's iterator was made, and passing over the batches
-that were taken; sources that know their own position (`state_dict`, `get_state`) are asked for it instead.
+and skipping the batches sources that know their own position (`state_dict`, `get_state`) are asked for it instead.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def set_random_state(saved: dict[str, Any]) -> None:
 
 
 class Progress:
-    """Follows a `fit`, for a callback that writes down where it stands.
+    """The training state of a running `fit`, for a callback that saves it.
 
     Args:
         model: the model.
@@ -85,7 +85,7 @@ class Progress:
 
     @classmethod
     def of(cls, model: Any, data: Any, callbacks: Any) -> Progress | None:
-        """The progress of a run, if a callback wants to follow it (has a method `follow`)."""
+        """The state of a run, if one of its callbacks has a method `follow`, which takes it."""
         followers = [c for c in callbacks.callbacks if hasattr(c, "follow")]
         if not followers:
             return None
@@ -104,7 +104,7 @@ class Progress:
         self._mark = {"random": self._random(), "data": self.data.mark()}
 
     def first_batch(self, batch: Any) -> None:
-        """Note what batches look like, so that a model can be built before its data are touched."""
+        """Record the shapes and dtypes of batches, so that a resumed model can be built before its data are read."""
         self._specs = tree.map_structure(_spec, batch)
 
     def validates_on(self, data: Any) -> None:
@@ -143,7 +143,7 @@ class Progress:
         }
 
     def _listening(self) -> list[tuple[str, Any]]:
-        """The callbacks that remember something, under their class's name and a number."""
+        """The callbacks that have state, by their class's name and a number."""
         counts: Counter[str] = Counter()
         out = []
         for c in self.callbacks.callbacks:
@@ -154,7 +154,7 @@ class Progress:
         return out
 
     def _unsaved(self) -> list[Any]:
-        """Variables of the run that have no place in a weights file."""
+        """Variables of the run that are not written into a weights file."""
         saved = set(map(id, self.stored(self.model)))
         steps = self.model._steps()
         steps.refresh()
@@ -163,7 +163,7 @@ class Progress:
     # -- going on ------------------------------------------------------------------------------------------------------
 
     def go_on(self, snapshot: dict[str, Any], load: Callable[[], None]) -> None:
-        """Take a run up; the model is built without touching its data.
+        """Resume a run; the model is built without reading its data.
 
         Args:
             snapshot: what the earlier process wrote.
@@ -178,7 +178,7 @@ class Progress:
         return tree.map_structure(_zeros, self._specs)
 
     def rest(self) -> Iterator[Any] | None:
-        """The rest of the epoch that was cut off; None if it is to begin anew."""
+        """The rest of the interrupted epoch; None if it starts from the beginning."""
         saved = self.resumed
         assert saved is not None
         mark, batch = saved["mark"], saved["batch"]

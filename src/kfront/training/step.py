@@ -77,7 +77,7 @@ class StepMaker:
         return [global_seed_generator()]
 
     def _settings(self) -> tuple[Any, ...]:
-        """What a step rests on beside the layers."""
+        """What a compiled step depends on besides the layers."""
         model = self.model
         optimizer = model.optimizer
         return (
@@ -95,17 +95,22 @@ class StepMaker:
         distribution = distribution_on(model._backend)
         return (*ids, [v.regularizer is None for v in model.trainable_variables], distribution)
 
-    def refresh(self) -> None:
-        """Remake the functions when what they rest on has changed; called at the start of each loop."""
+    def refresh(self) -> bool:
+        """Remake the functions when what they depend on has changed, and say whether they were.
+
+        Called at the start of each loop, and between batches where callbacks may change things.
+        """
         looked = (structure.version, self._settings())
         if looked == self._looked:
-            return
+            return False
         seen = (looked[1], self._structure_key())
-        if seen != self._seen:
+        changed = seen != self._seen
+        if changed:
             self._seen = seen
             self._made.clear()
             self._refresh()
         self._looked = looked
+        return changed
 
     # -- the default steps --------------------------------------------------------------------------------------------
 
@@ -118,7 +123,7 @@ class StepMaker:
             y_pred = self.forward(x, True)
             loss = self._loss(x, y, y_pred, weight, True)
             scaled = optimizer.scale_loss(loss) if optimizer.scales_loss else loss
-            return scaled, (loss, y_pred, _masks(y_pred, b) if state.masks else None)
+            return scaled, (loss, y_pred, _masks(y_pred, b) if state.any_mask_seen else None)
 
         if not self.train_variables:
             self._refresh()
@@ -128,7 +133,7 @@ class StepMaker:
                 _set_masks(y_pred, masks, b)
             optimizer.apply(gradients, self.train_variables)
             self._track(model, x, y, y_pred, weight, loss)
-        if state.lossy:  # what a trace has added means nothing outside it, and holds the graph of the step
+        if state.add_loss_used:  # losses added in a trace are invalid outside it, and keep the step's graph alive
             model._clear_losses()
 
     def test_on(self, x: Any, y: Any, weight: Any) -> None:
@@ -138,7 +143,7 @@ class StepMaker:
             y_pred = self.forward(x, False)
             loss = self._loss(x, y, y_pred, weight, False)
             self._track(model, x, y, y_pred, weight, loss)
-        if state.lossy:
+        if state.add_loss_used:
             model._clear_losses()
 
     def forward(self, x: Any, training: bool) -> Any:
@@ -150,9 +155,9 @@ class StepMaker:
             state.training = outer
 
     def _loss(self, x: Any, y: Any, y_pred: Any, weight: Any, training: bool) -> Any:
-        """The loss; straight from that of `compile` where nothing is added to it."""
+        """The loss; directly that of `compile` where nothing is added to it."""
         own = self.model._compile_loss
-        if self._own_loss or self.regularized or state.lossy or y is None or own is None or own.terms is None:
+        if self._own_loss or self.regularized or state.add_loss_used or y is None or own is None or own.terms is None:
             return self.model.compute_loss(x, y, y_pred, weight, training)
         return own(y, y_pred, weight)
 
@@ -184,8 +189,7 @@ class StepMaker:
     def single_function(self, kind: str) -> Callable[..., Any] | None:
         """``f(x, y, weight)`` for a batch on its own: metrics start anew, and their results are what it returns.
 
-        One compiled call does all of it. None where that is no gain, or where something else than kfront's own code
-        says what is done between batches.
+        One compiled call does all of it. None where that is no gain, or where code of the user runs between batches.
         """
         self.refresh()
         name = f"{kind}-single"
@@ -277,7 +281,7 @@ class StepMaker:
         return step
 
     def expect(self, batch: Any, remainder: int, steps: int | None) -> None:
-        """Compile, before they come, the training steps of other shapes that end an epoch.
+        """Compile the training steps for the other shapes that end an epoch before they are needed.
 
         Args:
             batch: a batch (x, y, weight) of the usual size, as the data give it.
@@ -303,7 +307,7 @@ class StepMaker:
                 expect(fed(None), fed(None))
             if remainder:
                 expect(fed(None), fed(remainder))
-        except Exception as error:  # a step that cannot be traced says so when it is run
+        except Exception as error:  # a step that cannot be traced raises when it is run
             if not b.cannot_trace(error):
                 raise
 
@@ -373,7 +377,7 @@ def _masks(outputs: Any, backend: Any) -> list[Any] | None:
 
 
 def _set_masks(outputs: Any, masks: list[Any], backend: Any) -> None:
-    """Gradients of an engine may hand back other objects than the model gave, without its masks."""
+    """Put masks on outputs again: gradients of an engine may return other objects than the model did, without masks."""
     for x, m in zip(tree.flatten(outputs), masks, strict=True):
         if m is not None and backend.get_mask(x) is None:
             backend.set_mask(x, m)

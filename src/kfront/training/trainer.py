@@ -21,7 +21,6 @@ from kfront.core.errors import ArgumentError, DataError, NotCompiledError
 from kfront.core.state import distribution_on, state
 from kfront.core.traceback import filtered
 from kfront.metrics.base import reset_all, result_on_host
-from kfront.optimizers import LossScaleOptimizer
 from kfront.training import loop
 from kfront.training.checks import check_labels
 from kfront.training.compiled import CompiledLoss, CompiledMetrics, specs_of
@@ -43,6 +42,9 @@ class Trainer:
     stop_training: bool
     steps_per_execution: int
     jit_compile: bool | str
+    loss: Any = None  # as given to `compile`
+    compiled: bool = False  # whether `compile` was called
+    _has_call: bool
     _compile_loss: Any
     _compile_metrics: Any
     _loss_tracker: Any
@@ -51,7 +53,8 @@ class Trainer:
 
     def _init_trainer(self) -> None:
         fields = self.__dict__
-        fields["optimizer"] = None
+        fields["optimizer"] = fields["loss"] = None
+        fields["compiled"] = False
         fields["_compiled"] = None
         fields["stop_training"] = fields["stop_evaluating"] = False
         fields["_compile_loss"] = fields["_compile_metrics"] = fields["_loss_tracker"] = None
@@ -118,17 +121,8 @@ class Trainer:
         fields["_run_eagerly"], fields["steps_per_execution"] = bool(run_eagerly), steps_per_execution
         fields["jit_compile"] = "auto" if jit_compile is None else jit_compile
         fields["stop_training"] = False
+        fields["loss"], fields["compiled"] = loss, True
         fields["_compiled"] = StepMaker(self, Trainer)
-
-    @property
-    def compiled(self) -> bool:
-        """Whether `compile` was called."""
-        return self._compile_arguments is not None
-
-    @property
-    def loss(self) -> Any:
-        """The loss as given to `compile`."""
-        return (self._compile_arguments or {}).get("loss")
 
     @property
     def run_eagerly(self) -> bool:
@@ -241,7 +235,7 @@ class Trainer:
             if y is None:
                 raise DataError("[fit] expected targets `y` for the compiled loss, got None.")
             total = self._compile_loss(y, y_pred, sample_weight)
-        if state.lossy or self._steps().regularized:
+        if state.add_loss_used or self._steps().regularized:
             for extra in self.losses:  # type: ignore[attr-defined]
                 total = extra if total is None else total + extra
         if total is None:
@@ -251,7 +245,7 @@ class Trainer:
         return total
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
-        """Take a batch into the metrics and give their results."""
+        """Update the metrics with a batch and return their results."""
         self._update_metrics(y, y_pred, sample_weight)
         return self.get_metrics_result()
 
@@ -310,7 +304,8 @@ class Trainer:
         metrics: Any = self._compile_metrics
         lossless = loss is not None and loss.terms is None
         measured = metrics is not None and metrics.items is None
-        if (y is not None or unbuilt) and (unbuilt or lossless or measured):
+        runs = self._has_call or not self.built  # a model of steps alone is built by its author
+        if runs and (y is not None or unbuilt) and (unbuilt or lossless or measured):
             y_pred = self._output_spec(specs_of(x, self._backend), x)
             y_spec = None if y is None else specs_of(y, self._backend)
             if loss is not None and lossless and y is not None:
@@ -471,8 +466,8 @@ class Trainer:
                 x = x.astype(np.float32) if _floatx_is_float32() else x
             out = self._steps().predict_function()(b.feed(x, True))
             if type(out) in b.types:
-                return b.to_numpy(out)
-            return loop.on_host(out, b.to_numpy)
+                return loop.as_own(b.to_numpy(out))
+            return tree.map_structure(loop.as_own, loop.on_host(out, b.to_numpy))
         finally:
             state.backend = old
 
@@ -504,7 +499,7 @@ class Trainer:
         b = self._backend
         with backend_scope(b):
             x, _, _ = loop.one_batch(self, x, None, None)
-            return loop.on_host(self._steps().predict_function()(x), b.to_numpy)
+            return tree.map_structure(loop.as_own, loop.on_host(self._steps().predict_function()(x), b.to_numpy))
 
     def _one_step(self, kind: str, batch: tuple[Any, Any, Any], return_dict: bool) -> Any:
         steps = self._steps()
@@ -547,9 +542,9 @@ def _floatx_is_float32() -> bool:
 
 
 def _scaled(optimizer: Any) -> Any:
-    if isinstance(optimizer, LossScaleOptimizer):
+    if isinstance(optimizer, optimizers.LossScaleOptimizer):
         return optimizer
-    return LossScaleOptimizer(optimizer, name="loss_scale_optimizer")
+    return optimizers.LossScaleOptimizer(optimizer, name="loss_scale_optimizer")
 
 
 def _check_names(loss: Any, metrics: Any, weighted: Any) -> None:

@@ -9,6 +9,7 @@ from kfront.backends import backend_scope, current
 from kfront.core import tree
 from kfront.core.dtypes import is_float
 from kfront.core.errors import ArgumentError, ArgumentTypeError, DTypeError
+from kfront.core.operators import VariableBase
 from kfront.core.spec import KerasTensor
 from kfront.core.state import state
 
@@ -16,7 +17,7 @@ __all__ = ["Cell", "Point", "check_callable", "engine_of", "is_layer", "on_engin
 
 
 class Cell:
-    """Holds a tensor argument as a Variable holds its value, so that transforms treat both alike."""
+    """Has a tensor argument as its value, as a Variable does, so that transforms treat both alike."""
 
     __slots__ = ("_value",)
 
@@ -25,7 +26,7 @@ class Cell:
 
 
 def is_layer(x: Any) -> bool:
-    """Whether `x` is a layer or model: it stands for its trainable variables."""
+    """Whether `x` is a layer or model: it is differentiated by its trainable variables."""
     return hasattr(x, "trainable_variables") and hasattr(x, "_backend")
 
 
@@ -38,7 +39,7 @@ def check_callable(name: str, fn: Any) -> None:
 def engine_of(*values: Any) -> Any:
     """The backend of the first Variable or layer among nested values, else the current one."""
     for x in tree.flatten(values):
-        if hasattr(x, "_is_variable") or is_layer(x):
+        if isinstance(x, VariableBase) or is_layer(x):
             return x._backend
     return current()
 
@@ -52,8 +53,8 @@ def on_engine(b: Any, fn: Callable[..., Any], *args: Any) -> Any:
 
 
 def split_tensors(b: Any, values: Any) -> tuple[list[Any], Callable[[Sequence[Any]], Any]]:
-    """The tensors nested in `values`, and what puts others in their places; the rest stays as it is."""
-    leaves = [x.value if hasattr(x, "_is_variable") else x for x in tree.flatten(values)]
+    """The tensors nested in `values`, and a function that puts others in their places; the rest stays as it is."""
+    leaves = [x.value if isinstance(x, VariableBase) else x for x in tree.flatten(values)]
     places = [i for i, x in enumerate(leaves) if b.is_tensor(x)]
     others = [None if b.is_tensor(x) else x for x in leaves]
 
@@ -88,7 +89,7 @@ class Point:
     def _held(self, leaf: Any) -> list[Any]:
         if leaf is None:
             return []
-        if hasattr(leaf, "_is_variable"):
+        if isinstance(leaf, VariableBase):
             return [leaf]
         if is_layer(leaf):
             return list(leaf.trainable_variables)
@@ -152,7 +153,7 @@ _KEPT = ("backend", "autocast", "training", "depth", "in_segment")
 
 
 def as_now(f: Callable[..., Any]) -> Callable[..., Any]:
-    """`f`, whose later calls find this thread's state as it is now: the second run comes in the backward pass."""
+    """`f`, whose later calls see this thread's state as it is now: the second run happens in the backward pass."""
     now = [getattr(state, n) for n in _KEPT]
 
     def call(*args: Any, **kwargs: Any) -> Any:

@@ -1,4 +1,4 @@
-"""`vmap`, `jit` and `checkpoint`: a function over a batch, compiled, or computed twice to save memory."""
+"""`vmap`, `jit` and `checkpoint`: a function over a batch, compiled, or recomputed to save memory."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.op_registry import ops
+from kfront.core.operators import VariableBase
 from kfront.transforms.arguments import as_now, check_callable, engine_of, is_layer, on_engine, split_tensors
 
 __all__ = ["checkpoint", "jit", "vmap"]
@@ -80,7 +81,7 @@ def _vmap(b: Any, fn: Any, args: Any, kwargs: Any, in_axes: Any, out_axes: Any) 
         raise ArgumentError("[vmap] expected at least one argument with a batch axis, got none.")
     columns = []
     for i in mapped:
-        x = leaves[i].value if hasattr(leaves[i], "_is_variable") else b.convert(leaves[i])
+        x = leaves[i].value if isinstance(leaves[i], VariableBase) else b.convert(leaves[i])
         rank = len(b.static_shape(x))
         if not -rank <= axes[i] < rank:
             raise ShapeError(f"[vmap] expected tensors with an axis {axes[i]}, got shape {b.static_shape(x)}.")
@@ -96,7 +97,7 @@ def _vmap(b: Any, fn: Any, args: Any, kwargs: Any, in_axes: Any, out_axes: Any) 
             new[i] = x
         out = fn(*tree.pack_sequence_as(list(args), new), **kwargs)
         seen[:] = [out]
-        return [b.convert(x.value if hasattr(x, "_is_variable") else x) for x in tree.flatten(out)]
+        return [b.convert(x.value if isinstance(x, VariableBase) else x) for x in tree.flatten(out)]
 
     found = ops.vectorized_map(one, columns)
     moved = [
@@ -112,7 +113,7 @@ def _vmap(b: Any, fn: Any, args: Any, kwargs: Any, in_axes: Any, out_axes: Any) 
 def jit(fn: Callable[..., Any] | None = None, *, jit_compile: bool | str = "auto") -> Any:
     """A function compiled by the engine: `jax.jit`, a graph of TensorFlow, `torch.compile`.
 
-    Variables that it reads and assigns, wherever it has them from, are read anew at each call and hold their new values
+    Variables that it reads and assigns, are read anew at each call and hold their new values
     afterwards. Arguments that are not tensors (numbers, strings, layers, None) are constants: other ones compile
     another version. Give numbers that change from call to call as arrays.
 
@@ -190,8 +191,8 @@ def _form(x: Any) -> Any:
 
 
 def _key(x: Any) -> Any:
-    """What tells a constant from others; layers and Variables are the same only as themselves."""
-    if hasattr(x, "_is_variable") or is_layer(x):
+    """A key that identifies a constant; layers and Variables are compared by identity."""
+    if isinstance(x, VariableBase) or is_layer(x):
         return id(x)
     try:
         hash(x)
@@ -229,7 +230,7 @@ class _Version:
 
 
 def checkpoint(fn: Callable[..., Any]) -> Callable[..., Any]:
-    """The same function, whose intermediate results are not kept for the gradient but computed again when it is due.
+    """The same function, whose intermediate results are not kept for the gradient but recomputed for it.
 
     Random numbers and Variables are in the second run as they were in the first. On torch it saves memory inside
     `torch.compile` and in compiled training steps too; inside `vmap`, `jvp` and a compiled `grad`, which are transforms

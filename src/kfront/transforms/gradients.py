@@ -169,7 +169,7 @@ def grad(
 
 
 def vjp(fn: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
-    """Value of a function, and the function that takes gradients of its result back to its arguments.
+    """Value of a function, and the function that maps gradients of its result to gradients of its arguments.
 
     Args:
         fn: takes the primals, returns nested tensors; with `has_aux` a pair (result, anything else).

@@ -1,4 +1,4 @@
-"""Rematerialization: intermediate results are computed again for the gradient instead of being kept.
+"""Rematerialization: intermediate results are recomputed for the gradient instead of being kept.
 
 A layer remembers the `RematScope` in which it was made, and the layer's calls go through `rematerialized`. Models are
 transparent: each of their layers is a segment of its own, and inside a segment nothing is cut again.
@@ -24,7 +24,7 @@ MODES = ("full", "activations", "larger_than", "list_of_layers", None)
 
 
 class RematScope:
-    """Context manager: layers made inside save memory in training by computing intermediate results twice.
+    """Context manager: layers made inside save memory in training by recomputing intermediate results.
 
     Args:
         mode: "full" for all layers, "activations" for the activation functions of layers, "larger_than" for layers
@@ -76,7 +76,7 @@ class RematScope:
         state.remat = self._outer.pop()
 
     def instead(self, layer: Any, call: Callable[..., Any], args: Any, kwargs: Any) -> Callable[..., Any]:
-        """What is called in place of `call`, the computation of a layer that was made in this scope."""
+        """The function to call in place of `call`, the computation of a layer that was made in this scope."""
         mode = self.mode
         if state.in_segment or mode is None:
             return call
@@ -97,7 +97,7 @@ class RematScope:
 
 
 def remat(f: Callable[..., Any]) -> Callable[..., Any]:
-    """The same function, whose intermediate results are not kept for the gradient but computed again when it is due.
+    """The same function, whose intermediate results are not kept for the gradient but recomputed for it.
 
     Args:
         f: takes and returns nested tensors; it may read and assign Variables and draw random numbers, which are in
@@ -142,7 +142,7 @@ def _specs(layer: Any, args: Any, kwargs: Any) -> Any:
 
 
 def segment(layer: Any, call: Callable[..., Any]) -> Callable[..., Any]:
-    """`call` as one piece that is computed again: what it adds to losses and puts on tensors as masks comes out."""
+    """`call` as one recomputed segment, which returns the losses that it adds and the masks of its outputs."""
     if not hasattr(layer, "_flatten_layers"):  # an operation: no losses, no masks
         return remat(call)
     b = layer._backend
@@ -178,11 +178,11 @@ def segment(layer: Any, call: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _mask(b: Any, x: Any) -> Any:
-    return b.get_mask(x) if state.masks and b.is_tensor(x) else None
+    return b.get_mask(x) if state.any_mask_seen and b.is_tensor(x) else None
 
 
 def _with_activation(layer: Any, call: Callable[..., Any]) -> Callable[..., Any]:
-    """`call` while the layer's activation function is computed again."""
+    """`call` while the layer's activation function is recomputed."""
     activation = layer.__dict__.get("activation")
     if not callable(activation) or public_identity(activation) == ("keras.activations", "linear"):
         return call

@@ -1,4 +1,5 @@
 # Written by tools/stubs.py from the table in the module of the same name.
+from kfront.backends.seeding import set_random_seed as set_random_seed
 from kfront.config import (
     disable_interactive_logging as disable_interactive_logging,
     enable_interactive_logging as enable_interactive_logging,
@@ -45,7 +46,7 @@ from kfront.utils.image_utils import (
 from kfront.utils.plotting import model_to_dot as model_to_dot, plot_model as plot_model
 from kfront.utils.progbar import Progbar as Progbar
 from kfront.utils.py_dataset import PyDataset as PyDataset, PyDataset as Sequence
-from kfront.utils.session import clear_session as clear_session, set_random_seed as set_random_seed
+from kfront.utils.session import clear_session as clear_session
 from kfront.utils.timeseries import timeseries_dataset_from_array as timeseries_dataset_from_array
 
 __all__ = [

@@ -1,17 +1,12 @@
-"""The state of a whole session: forget it, or seed it."""
+"""The state of a whole session."""
 
 from __future__ import annotations
 
 import gc
-import random
 
-import numpy as np
-
-from kfront import backends
 from kfront.core import naming, rng
-from kfront.core.errors import ArgumentError
 
-__all__ = ["clear_session", "set_random_seed"]
+__all__ = ["clear_session"]
 
 
 def clear_session(free_memory: bool = True) -> None:
@@ -31,32 +26,3 @@ def clear_session(free_memory: bool = True) -> None:
     rng.clear_global_generators()
     if free_memory:
         gc.collect()
-
-
-def set_random_seed(seed: int) -> None:
-    """Seed Python's `random`, NumPy, kfront and the current engine, so that a run can be repeated.
-
-    Args:
-        seed: integer from 0 to 2**32 - 1.
-
-    Raises:
-        ArgumentError: for another value.
-
-    Example:
-
-    >>> import kfront
-    >>> kfront.utils.set_random_seed(42)
-    """
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**32:
-        raise ArgumentError(f"[set_random_seed] expected an integer from 0 to 2**32 - 1, got {seed!r}.")
-    seed = int(seed)
-    random.seed(seed)
-    np.random.seed(seed)
-    rng.set_global_seed(seed)
-    _seed_engines(seed)
-
-
-def _seed_engines(seed: int) -> None:
-    """Seed the native generators of the current backend and of those that are loaded already."""
-    for b in {id(b): b for b in (backends.current(), *backends._loaded.values())}.values():
-        b.set_random_seed(seed)

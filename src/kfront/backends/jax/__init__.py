@@ -15,7 +15,7 @@ from kfront import config
 from kfront.backends.base import Backend
 from kfront.backends.jax import (
     control,
-    convolution,
+    conv,
     create,
     elementwise,
     fft,
@@ -26,16 +26,16 @@ from kfront.backends.jax import (
     linalg,
     native,
     nn,
-    pooling,
+    pool,
     random,
     reduce,
-    rnn,
     shape,
     sparse,
     step,
     transforms,
 )
 from kfront.backends.jax.common import ARRAY, TRACER, _identity, canonical, compiled, lift, tracing, x64
+from kfront.backends.jax.tuned import TABLE
 from kfront.core.dtypes import ALL, standardize
 from kfront.core.errors import BackendError, DTypeError
 from kfront.core.op import OPS
@@ -66,14 +66,14 @@ class JaxBackend(Backend):
         index,
         linalg,
         nn,
-        convolution,
-        pooling,
-        rnn,
+        conv,
+        pool,
         fft,
         image,
         random,
         control,
     )
+    tuned_table = TABLE
     foreach_type = foreach.JaxForeach
     exports = {  # noqa: RUF012
         "stablehlo": "kfront.backends.jax.export",
@@ -91,11 +91,17 @@ class JaxBackend(Backend):
         self._attaching = True  # fast paths for 64-bit types too: x64 may be enabled later
         super().finish()
         self._attaching = False
-        for name in _FUSED.split():
-            one = OPS.get(name)
-            if one is not None and one.body is not None and getattr(self, name) is one.body:
+        for name, one in OPS.items():
+            if one.fuse and getattr(self, name) is one.body:
                 setattr(self, name, _fused(one))
         return self
+
+    def use_tuned_kernels(self, on: bool) -> None:
+        """As for any backend; what was compiled before is traced again, as its code calls other ops now."""
+        before = self.matmul
+        super().use_tuned_kernels(on)
+        if self.matmul is not before:
+            jax.clear_caches()
 
     def __reduce__(self) -> Any:
         from kfront.backends import get
@@ -254,26 +260,9 @@ class JaxBackend(Backend):
         return isinstance(error, _TRACING)
 
 
-# Composed ops that depend on nothing but their arguments and the settings: eagerly, one compiled call each.
-_FUSED = """
-relu6 leaky_relu elu selu celu softsign hard_sigmoid hard_silu hard_tanh tanh_shrink hard_shrink soft_shrink threshold
-squareplus sparse_plus sparse_sigmoid glu sparsemax nan_to_num isclose heaviside divide_no_nan deg2rad rad2deg moments
-batch_normalization layer_normalization rms_normalization normalize categorical_crossentropy
-binary_crossentropy psnr average nansum nanmean nanmax nanmin median quantile norm
-slogdet logdet linspace tril triu diagonal diag trace separable_conv dot inner outer vdot kron cross amax amin ptp
-count_nonzero ravel swapaxes moveaxis zeros_like ones_like lstsq pinv random_truncated_normal random_shuffle
-adaptive_average_pool adaptive_max_pool angle cdist cholesky_inverse corrcoef correlate
-ctc_loss depth_to_space space_to_depth diagflat diff digitize hstack vstack dstack extract_sequences stft istft fmax
-fmin fmod fold unfold gcd lcm i0 in_top_k isneginf isposinf ldexp logaddexp2 matrix_rank nanargmax nanargmin nancumprod
-hypot nancumsum nanmedian nanpercentile nanprod nanquantile nanstd nanvar percentile polar rot90 trapezoid vander
-ctc_beam_decode
-"""
-
-
 def _fused(one: Any) -> Callable[..., Any]:
     """A composed op's body compiled for its static arguments and the settings that bodies read."""
-    names = list(one.signature.parameters)
-    static = [0, *(i + 1 for i, n in enumerate(names) if n in one.static)]
+    static = [0, *(i + 1 for i, n in enumerate(one.parameters) if n in one.static)]
     body = one.body
     run = jax.jit(lambda settings, *args: body(*args), static_argnums=static, inline=True)
 

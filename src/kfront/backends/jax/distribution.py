@@ -19,7 +19,9 @@ from kfront.backends.distributor import Distributor
 from kfront.backends.jax.common import TRACER, canonical
 from kfront.backends.jax.native import JaxVariable, strong
 from kfront.backends.jax.sparse import BCOO
+from kfront.backends.seeding import set_random_seed
 from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.rng import make_default_seed
 
 __all__ = ["JaxDistributor", "PlacedVariable"]
 
@@ -87,9 +89,6 @@ class JaxDistributor(Distributor):
 
     def initialize(self, address: str | None, count: int | None, mine: int | None) -> None:
         """Connect to the first process; draw the seeds that it draws."""
-        from kfront.core.rng import make_default_seed
-        from kfront.utils import set_random_seed
-
         if count == 1:
             return
         try:

@@ -10,7 +10,6 @@ import jax
 import jax.numpy as jnp
 
 from kfront.backends.foreach import Foreach
-from kfront.backends.jax.common import TRACER
 from kfront.backends.jax.native import journaling
 from kfront.core.state import state
 
@@ -19,16 +18,6 @@ __all__ = ["JaxForeach"]
 
 class JaxForeach(Foreach):
     """Variables hold new arrays after a change."""
-
-    def tally(self, total: Any, count: Any, value: Any, number: Any, times: Any = 1) -> None:
-        """As in the base.
-
-        In compiled code the number is made to wait for the value, which is never beyond infinity: on the CPU, XLA gives
-        work that depends on nothing to another thread, and to wake one costs a third of a small step.
-        """
-        self.increment(total, value, times)
-        late = isinstance(value, TRACER)
-        self.increment(count, jnp.add(self.b.cast(value > jnp.inf, count._dtype), number) if late else number)
 
     def zero(self, variables: Sequence[Any]) -> None:
         values = _zeros(tuple([(v._shape, v._dtype) for v in variables]))()

@@ -12,12 +12,11 @@ from jax import lax
 
 from kfront.backends.jax.common import ARRAY, compiled, concrete, dims
 from kfront.backends.jax.elementwise import cast
-from kfront.backends.jax.rows import filled, taken
 from kfront.core.errors import ArgumentError
 
 # ---- reading and writing ---------------------------------------------------------------------------------------------
 
-_take = compiled(2)(lambda x, i, axis: jnp.take(x, i, axis) if axis is None else taken(x, i, axis))
+_take = compiled(2)(lambda x, i, axis: jnp.take(x, i, axis))
 _take_along_axis = compiled(2)(lambda x, i, axis: jnp.take_along_axis(x, i, axis))
 
 
@@ -31,70 +30,11 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Any:
     return _take_along_axis(x, indices, axis)
 
 
-@compiled(2, 3, 4)
-def _block(x: Any, start: Any, size: Any, drop: Any, new: Any) -> Any:
-    out = lax.squeeze(lax.dynamic_slice(x, start, size), drop)
-    return lax.expand_dims(out, new) if new else out
-
-
 def get_item(x: Any, key: Any) -> Any:
-    """`x[key]`; a plain block of a concrete array in one compiled call, made anew for its size only."""
-    if type(x) is ARRAY:
-        plan = _plan(x.shape, key if key.__class__ is tuple else (key,))
-        if plan is not None:
-            return _block(x, *plan)
+    """`x[key]`."""
     if key.__class__ is tuple:
         key = tuple(_index(k) for k in key)
     return x[_index(key)]
-
-
-def _plan(shape: tuple[int, ...], key: tuple[Any, ...]) -> Any:
-    """(starts, sizes, axes to drop, axes to add) for ints, slices without a step, None and ...; None for the rest."""
-    full = _complete(key, len(shape))
-    if full is None:
-        return None
-    start: list[int] = []
-    size: list[int] = []
-    drop, new, out = [], [], 0
-    for k in full:
-        at = len(start)
-        if k is None:
-            new.append(out)
-            out += 1
-        elif k.__class__ is int:
-            if not -shape[at] <= k < shape[at]:
-                raise IndexError(f"[get_item] expected an index in [-{shape[at]}, {shape[at]}) of axis {at}, got {k}.")
-            start.append(k % shape[at])
-            size.append(1)
-            drop.append(at)
-        else:
-            low, high, _ = k.indices(shape[at])
-            start.append(low)
-            size.append(builtins.max(high - low, 0))
-            out += 1
-    return tuple(start), tuple(size), tuple(drop), tuple(new)
-
-
-def _complete(key: tuple[Any, ...], rank: int) -> tuple[Any, ...] | None:
-    """The key with an entry for each axis, if it is made of ints, slices without a step, None and one ... only."""
-    given, dots = 0, None
-    for i, k in enumerate(key):
-        if k.__class__ is int or (k.__class__ is slice_type and _plain(k)):
-            given += 1
-        elif k is Ellipsis and dots is None:
-            dots = i
-        elif k is not None:
-            return None
-    if given > rank:
-        return None
-    rest = (slice_type(None),) * (rank - given)
-    return (*key, *rest) if dots is None else (*key[:dots], *rest, *key[dots + 1 :])
-
-
-def _plain(k: Any) -> bool:
-    """Whether the slice has no step and bounds that are Python ints."""
-    a, b, step = k.start, k.stop, k.step
-    return (step is None or step == 1) and (a is None or a.__class__ is int) and (b is None or b.__class__ is int)
 
 
 def nonzero(x: Any) -> tuple[Any, ...]:
@@ -138,16 +78,21 @@ def _columns(indices: Any) -> tuple[Any, ...]:
     return tuple(indices[..., i] for i in range(indices.shape[-1]))
 
 
-@compiled(2)
-def _scatter(indices: Any, values: Any, shape: tuple[int, ...]) -> Any:
-    return filled(shape, 0, values.dtype).at[_columns(indices)].add(values)
+def scatter_op(full: Any) -> Any:
+    """The op `scatter`, into an array that `full` makes."""
+
+    @compiled(2)
+    def run(indices: Any, values: Any, shape: tuple[int, ...]) -> Any:
+        return full(shape, 0, values.dtype).at[_columns(indices)].add(values)
+
+    def scatter(indices: Any, values: Any, shape: Any) -> Any:
+        """Zeros with `values` added at `indices`."""
+        return run(indices, values, dims(shape))
+
+    return scatter
 
 
-def scatter(indices: Any, values: Any, shape: Any) -> Any:
-    """Zeros with `values` added at `indices`."""
-    return _scatter(indices, values, dims(shape))
-
-
+scatter = scatter_op(lax.full)
 _REDUCTIONS = {None: "set", "add": "add", "max": "max", "min": "min", "mul": "multiply"}
 
 
@@ -205,16 +150,37 @@ def _segments(fn: Any) -> Any:
     return reduce
 
 
-def _combined(scatter: Any, start: Any) -> Any:
-    """Segments by a scatter into an array of `start(dtype)`; ids out of range, negative ones as well, are left out."""
+def segment_op(scatter: Any, start: Any, full: Any) -> Any:
+    """Segments by a scatter into an array of `start(dtype)`; ids out of range, negative ones as well, are left out.
+
+    Args:
+        scatter: `lax.scatter_add` or one like it.
+        start: of a dtype, the number that changes nothing.
+        full: makes an array of one number, as `lax.full`.
+    """
 
     def run(data: Any, ids: Any, n: int, ordered: bool) -> Any:
         where_ = lax.ScatterDimensionNumbers(tuple(range(ids.ndim, data.ndim)), (0,), (0,))
-        out = filled((n, *data.shape[ids.ndim :]), start(data.dtype), data.dtype)
+        out = full((n, *data.shape[ids.ndim :]), start(data.dtype), data.dtype)
         mode = lax.GatherScatterMode.FILL_OR_DROP
         return scatter(out, ids[..., None], data, where_, indices_are_sorted=ordered, mode=mode)
 
     return _segments(run)
+
+
+def lowest(dtype: Any) -> Any:
+    """What no number of a dtype is below."""
+    return _limit(dtype, -1)
+
+
+def highest(dtype: Any) -> Any:
+    """What no number of a dtype is above."""
+    return _limit(dtype, 1)
+
+
+def zero(dtype: Any) -> int:
+    """What a sum begins with."""
+    return 0
 
 
 def _limit(dtype: Any, sign: int) -> Any:
@@ -225,9 +191,9 @@ def _limit(dtype: Any, sign: int) -> Any:
     return getattr(jnp.iinfo(dtype), "max" if sign > 0 else "min")
 
 
-segment_sum = _combined(lax.scatter_add, lambda dtype: 0)
-segment_max = _combined(lax.scatter_max, lambda dtype: _limit(dtype, -1))
-segment_min = _combined(lax.scatter_min, lambda dtype: _limit(dtype, 1))
+segment_sum = segment_op(lax.scatter_add, zero, lax.full)
+segment_max = segment_op(lax.scatter_max, lowest, lax.full)
+segment_min = segment_op(lax.scatter_min, highest, lax.full)
 
 
 def _segment_prod(data: Any, ids: Any, n: int, indices_are_sorted: bool) -> Any:

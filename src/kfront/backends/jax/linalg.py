@@ -2,36 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from kfront.backends.jax.common import ARRAY, axes, compiled, on_cpu
+from kfront.backends.jax.common import ARRAY, axes, compiled
 from kfront.core.errors import ArgumentError
 
-
-def product(x: Any, matrix: Any) -> Any:
-    """(..., n) by (n, m), as one product of matrices.
-
-    XLA on CPU makes of a product over the last of three axes, and above all of its gradients, up to twice the time.
-    """
-    lead = x.shape[:-1]
-    if len(lead) < 2 or not on_cpu() or not all(d.__class__ is int for d in lead):
-        return jnp.matmul(x, matrix)
-    return jnp.matmul(x.reshape(math.prod(lead), x.shape[-1]), matrix).reshape(*lead, matrix.shape[-1])
-
-
-_product = compiled()(product)
-
-
-def matmul(x1: Any, x2: Any) -> Any:
-    """Product of matrices, of batches of them, or of vectors."""
-    return _product(x1, x2) if x1.ndim > 2 and x2.ndim == 2 else jnp.matmul(x1, x2)
-
-
+matmul = jnp.matmul
 solve = compiled()(jnp.linalg.solve)
 inv = compiled()(jnp.linalg.inv)
 det = compiled()(jnp.linalg.det)

@@ -17,6 +17,7 @@ import numpy as np
 from jax import lax
 
 from kfront.backends.jax.common import TRACER, canonical, lift
+from kfront.backends.jax.step_state import StepState, resident_value
 from kfront.core.dtypes import FLOATS
 from kfront.core.state import state
 from kfront.core.variable import Variable
@@ -53,18 +54,22 @@ def strong(x: Any) -> Any:
 class JaxVariable(Variable):
     """A Variable whose storage is a `jax.Array`, replaced by each assignment."""
 
-    _held: Any = None  # the part of a compiled step's values that has this one (`held.py`)
+    _resident_in: StepState | None = None  # the compiled step that has the value, which is not an attribute then
 
     def __getattr__(self, name: str) -> Any:
-        if name == "_value" and self._held is not None:
-            self._held.give_back()
-            if "_value" in self.__dict__:
-                return self._value
+        while name == "_value":
+            value = resident_value(self)
+            if value is None:
+                value = self.__dict__.get("_value")
+            if value is not None:
+                return value
+            if self._resident_in is None and "_value" not in self.__dict__:
+                break
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def _state(self) -> dict[str, Any]:
         _let_go(self)
-        return {k: v for k, v in super()._state().items() if k != "_held"}
+        return {k: v for k, v in super()._state().items() if k != "_resident_in"}
 
     def _make(self, value: Any) -> None:
         self._dtype = canonical(self._dtype)
@@ -110,9 +115,9 @@ class JaxVariable(Variable):
 
 
 def _let_go(variable: Any) -> None:
-    """Before a Variable is assigned: the step that holds its value gives it back, and that of all others."""
-    if variable._held is not None:
-        variable._held.give_back()
+    """Before a Variable is assigned: its value is not resident with a step any more."""
+    if variable._resident_in is not None:
+        _ = variable._value
 
 
 def store(variable: Any, value: Any) -> None:
@@ -274,7 +279,7 @@ def _fill(layer: Any) -> None:
     for variable, value in zip(original.variables, values, strict=True):
         twin = object.__new__(type(variable))
         twin.__dict__.update(variable.__dict__)
-        twin._value, twin._owner, twin._held = value, None, None
+        twin._value, twin._owner, twin._resident_in = value, None, None
         memo[id(variable)] = twin
     layer.__setstate__(copy.deepcopy(saved_state(original), memo))
     _origins[layer] = identity

@@ -17,7 +17,7 @@ def _key(raw: Any) -> Any:
     return jax.random.wrap_key_data(raw.astype("uint32"), impl="threefry2x32")
 
 
-def _bits(key: Any, shape: tuple[int, ...]) -> Any:
+def raw_bits(key: Any, shape: tuple[int, ...]) -> Any:
     """uint32 bits: counter i and counter i + half go through the cipher together."""
     size = math.prod(shape)
     half = (size + 1) // 2
@@ -26,23 +26,12 @@ def _bits(key: Any, shape: tuple[int, ...]) -> Any:
     return threefry_2x32(key.astype("uint32"), jnp.arange(2 * half, dtype="uint32"))[:size].reshape(shape)
 
 
-_signed_bits = compiled(1)(lambda key, shape: lax.bitcast_convert_type(_bits(key, shape), "int32"))
+_signed_bits = compiled(1)(lambda key, shape: lax.bitcast_convert_type(raw_bits(key, shape), "int32"))
 
 
 def random_bits(key: Any, shape: Any) -> Any:
     """The portable bits."""
     return _signed_bits(key, dims(shape))
-
-
-@compiled(2, 3)
-def _dropout(key: Any, inputs: Any, rate: float, shape: tuple[int, ...]) -> Any:
-    kept = (_bits(key, shape) & 0x7FFFFFFF) < int((1.0 - rate) * 2**31)
-    return jnp.where(kept, inputs / (1.0 - rate), jnp.zeros((), inputs.dtype))
-
-
-def random_dropout(key: Any, inputs: Any, rate: float, noise_shape: Any) -> Any:
-    """The same mask as in portable mode: its bits take half the time of those of `jax.random.bernoulli`."""
-    return _dropout(key, inputs, float(rate), inputs.shape if noise_shape is None else dims(noise_shape))
 
 
 _normal = compiled(1, 2)(lambda key, shape, dtype: jax.random.normal(_key(key), shape, dtype))

@@ -10,7 +10,6 @@ import jax.numpy as jnp
 from jax import lax
 
 from kfront.backends.jax.common import axes, canonical, compiled, concrete
-from kfront.backends.jax.rows import filled
 from kfront.core.errors import ArgumentError
 from kfront.core.sparse import sparse_bincount
 
@@ -95,24 +94,31 @@ def searchsorted(sorted_sequence: Any, values: Any, side: str = "left") -> Any:
     return jnp.searchsorted(sorted_sequence, values, side=side).astype("int32")
 
 
-@compiled(2)
-def _count(x: Any, weights: Any, length: int) -> Any:
-    def one(row: Any, w: Any) -> Any:
-        out = filled((length,), 0, "int32" if w is None else w.dtype)
-        return out.at[row].add(1 if w is None else w, mode="drop")
+def bincount_op(full: Any) -> Any:
+    """The op `bincount`, into an array that `full` makes."""
 
-    if x.ndim == 1:
-        return one(x, weights)
-    flat = x.reshape(-1, x.shape[-1])
-    w = None if weights is None else weights.reshape(flat.shape)
-    return jax.vmap(one)(flat, w).reshape(*x.shape[:-1], length)
+    @compiled(2)
+    def count(x: Any, weights: Any, length: int) -> Any:
+        def one(row: Any, w: Any) -> Any:
+            out = full((length,), 0, "int32" if w is None else w.dtype)
+            return out.at[row].add(1 if w is None else w, mode="drop")
+
+        if x.ndim == 1:
+            return one(x, weights)
+        flat = x.reshape(-1, x.shape[-1])
+        w = None if weights is None else weights.reshape(flat.shape)
+        return jax.vmap(one)(flat, w).reshape(*x.shape[:-1], length)
+
+    def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = False) -> Any:
+        """Counts; while tracing, the length is `minlength`, as the largest value is not known."""
+        length = int(minlength or 0)
+        if concrete(x):
+            length = builtins.max(length, int(x.max()) + 1 if x.size else 0)
+        elif not length:
+            raise ArgumentError("[bincount] expected `minlength` inside compiled code on JAX, got 0; pass it.")
+        return sparse_bincount(x, weights, length) if sparse else count(x, weights, length)
+
+    return bincount
 
 
-def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = False) -> Any:
-    """Counts; while tracing, the length is `minlength`, as the largest value is not known."""
-    length = int(minlength or 0)
-    if concrete(x):
-        length = builtins.max(length, int(x.max()) + 1 if x.size else 0)
-    elif not length:
-        raise ArgumentError("[bincount] expected `minlength` inside compiled code on JAX, got 0; pass it.")
-    return sparse_bincount(x, weights, length) if sparse else _count(x, weights, length)
+bincount = bincount_op(lax.full)

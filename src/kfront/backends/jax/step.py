@@ -14,9 +14,10 @@ from jax.extend.core import jaxpr_as_fun
 
 from kfront.backends.jax.common import TRACER
 from kfront.backends.jax.native import Journal, Reads, Trace, journaling, store
-from kfront.backends.jax.step_state import Kept
+from kfront.backends.jax.step_state import Borrowed, StepState, copy_of
 from kfront.core.errors import UnsupportedError
 from kfront.core.spec import is_text
+from kfront.core.state import state as scopes
 from kfront.core.variable import bind
 
 __all__ = ["Loop", "Step", "value_and_grad"]
@@ -64,14 +65,11 @@ def _ordered(x: Any) -> Any:
     return x.value if hasattr(x, "_is_variable") else x
 
 
-_SMALL = 1 << 16
-
-
 class Step:
     """A function over Variables, compiled: values go in, the new ones come out and are written straight back.
 
-    Variables that `fn` assigns are donated: their old buffers are reused for the new values. An array that anything
-    besides its Variable refers to is copied first, so that no one else's array is taken away.
+    Values of Variables that `fn` assigns are donated: their old buffers are reused for the new ones. An array that
+    somebody else may have is copied first (`step_state.py`), so that nobody's array is taken away.
 
     Args:
         fn: takes nested tensors, reads and assigns Variables, returns nested tensors.
@@ -86,7 +84,7 @@ class Step:
         self.read: list[Any] = []
         self.traced: tuple[Any, Any] | None = None
         self.compiled: Any = None
-        self.kept = Kept([])
+        self.resident = StepState([])
 
     # -- tracing ------------------------------------------------------------------------------------------------------
 
@@ -130,10 +128,7 @@ class Step:
         self.read = [v for v, kept in zip(self.variables, same, strict=True) if kept]
         self.traced = (jaxpr, jax.tree_util.tree_structure(shapes))
         self.compiled = jax.jit(self.pure, donate_argnums=0)
-        self.kept = Kept(self.written)
-        for v in self.written:  # small values side by side in memory are reached sooner; donated, they stay there
-            if v._value.nbytes <= _SMALL and not isinstance(v._value, TRACER):
-                v._write(jnp.copy(v._value))
+        self.resident = StepState(self.written)
 
     def pure(self, written: Sequence[Any], read: Sequence[Any], args: Any) -> tuple[list[Any], Any]:
         """The step as a function of values: (new values of `written`, output)."""
@@ -151,7 +146,8 @@ class Step:
         changed = {id(v): x for v, x, old in zip(self.variables, after, values, strict=True) if x is not old}
         if not changed.keys() <= set(map(id, self.written)):
             raise _Stale
-        return [changed.get(id(v), new[id(v)]) for v in self.written], out
+        outcome = [changed.get(id(v), new[id(v)]) for v in self.written]
+        return outcome, _apart(out, [*outcome, *read])
 
     # -- running ------------------------------------------------------------------------------------------------------
 
@@ -168,29 +164,38 @@ class Step:
     __call__ = step
 
     def _execute(self, compiled: Any, args: Any) -> Any:
-        read = [v._value for v in self.read]  # before the lock: another step, in another thread, may hold these
-        kept, results = self.kept, []
-        with kept.lock:
-            held = kept.whole and not journaling()  # the way to the Variables and back is spared
-            values = kept.values if held else kept.ready()
-            try:
-                # not a plain call: an interruption (Ctrl-C) that comes while it runs is raised before its result could
-                # be bound to a name, and with the result the state would be lost, whose old buffers are given away
-                results.extend(map(compiled, (values,), (read,), (args,)))
-                ((new, out),) = results
-                if held and kept.whole:  # else somebody has looked while the step was traced again
-                    kept.values = new
-                    kept.runs += 1
-                else:
-                    kept.settle(new)
-                return out
-            except BaseException as error:
-                if results:
-                    kept.write(results[0][0])
-                else:
-                    kept.give_back()
-                _explain(error, self.written)
-                raise
+        # read before the lock is taken: another step, in another thread, may have these
+        with Borrowed(self.read) as read:
+            if journaling() or scopes.stateless is not None:
+                return self._execute_inside(compiled, read, args)
+            state, results = self.resident, []
+            with state as values:
+                try:
+                    # not a plain call: an interruption (Ctrl-C) that comes while it runs is raised before its result
+                    # could be bound to a name, and with the result the state would be lost, whose old buffers are gone
+                    results.extend(map(compiled, (values,), (read,), (args,)))
+                    ((new, out),) = results
+                    state.put(new)
+                    return out
+                except BaseException as error:
+                    if results:
+                        state.put(results[0][0])
+                    _explain(error, self.written)
+                    raise
+
+    def _execute_inside(self, compiled: Any, read: list[Any], args: Any) -> Any:
+        """Inside another transform or a scope, to which the new values belong."""
+        try:
+            new, out = compiled([copy_of(v._value) for v in self.written], read, args)
+        except BaseException as error:
+            _explain(error, self.written)
+            raise
+        for v, x in zip(self.written, new, strict=True):
+            if journaling():
+                store(v, x)
+            else:
+                v._value = x
+        return out
 
     def expect(self, full: tuple[Any, ...], rest: tuple[Any, ...]) -> None:
         """Compile for the smaller last batch before it comes; nothing is changed.
@@ -201,7 +206,15 @@ class Step:
         """
         if self.compiled is None:
             self.prepare(rest)
-        self.compiled([jnp.copy(v._value) for v in self.written], [v._value for v in self.read], rest)
+        with Borrowed([*self.written, *self.read]) as values:
+            count = len(self.written)
+            self.compiled(list(map(copy_of, values[:count])), values[count:], rest)
+
+
+def _apart(out: Any, values: Sequence[Any]) -> Any:
+    """`out`, with copies where it is the value of a Variable: an array that is handed out is not one to be donated."""
+    own = set(map(id, values))
+    return jax.tree_util.tree_map(lambda x: jnp.copy(x) if id(x) in own else x, out)
 
 
 def _explain(error: BaseException, variables: Sequence[Any]) -> None:

@@ -1,180 +1,199 @@
-"""JAX: where the values of a compiled step's Variables are between its runs.
+"""JAX: who has the values of the Variables that a compiled step assigns.
 
-Values that a step has returned stay in the list in which they came, ready for the next run, as long as nobody looks at
-a Variable or assigns it. Meanwhile the Variables have no value of their own (`JaxVariable.__getattr__` asks for it).
-That spares a step the way to each of its Variables, there and back: of small steps a tenth.
+A step donates them: their buffers are reused for the new values, and whoever still refers to the old arrays finds them
+deleted. So it donates only arrays that nobody else can have. Such are the arrays that came out of its last run: they
+stay *resident* in the step's own list, and the Variable has no attribute `_value`. Whoever asks for it
+(`JaxVariable.__getattr__`) is given the array, which the Variable holds from then on; the next run copies it first.
+Arrays move from step to step without a copy, and a step that only reads a value borrows it for the time of its run.
+
+It also spares a step the way to each of its Variables, there and back: of small steps a tenth.
 """
 
 from __future__ import annotations
 
-import sys
 import threading
-from collections import deque
 from collections.abc import Sequence
-from contextlib import nullcontext
-from itertools import repeat
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import jax
 import jax.numpy as jnp
 
 from kfront.backends.jax.common import TRACER
-from kfront.backends.jax.native import journaling, store
-from kfront.core.state import state as scopes
 
-__all__ = ["Kept", "Part"]
+if TYPE_CHECKING:
+    from kfront.backends.jax.native import JaxVariable
 
-_MANY = 8  # Variables of a step of which values are held
-_SOON, _PAUSE = 4, 64  # steps
+__all__ = ["Borrowed", "StepState", "copy_of"]
 
-
-def _plain_count() -> int:
-    """References to an array that a Variable alone holds, counted where `_alone` counts them."""
-
-    class Holder:
-        pass
-
-    holder = Holder()
-    holder._value = object()
-    values = [v._value for v in [holder]]
-    return next(map(sys.getrefcount, values))
+_copy = jax.jit(jnp.copy)
 
 
-_ALONE = _plain_count()
+def copy_of(x: jax.Array) -> jax.Array:
+    """An array of its own with the value of `x`; a tracer has no memory to share."""
+    return x if isinstance(x, TRACER) else _copy(x)
 
 
-def _alone(variables: Sequence[Any]) -> list[Any]:
-    """The values, copies of those that something besides their Variable refers to: a step takes them away."""
-    values = [v._value for v in variables]
-    counts = list(map(sys.getrefcount, values))
-    if counts.count(_ALONE) != len(counts):
-        values = [x if count == _ALONE else _own(x) for x, count in zip(values, counts, strict=True)]
-    return values
+class _Borrowing(threading.local):
+    lenders: list[StepState] | None = None
 
 
-def _own(x: Any) -> Any:
-    return x if isinstance(x, TRACER) else jnp.copy(x)
+_here = _Borrowing()
 
 
-class Part:
-    """Variables whose values are held, and given back, together.
-
-    They are not held again at once if they were asked for soon after they were held: the pauses double.
-
-    Args:
-        kept: the step's values.
-        places: where those of this part are among them.
-
-    Attributes:
-        live: whether the list has the values, and not the Variables.
-    """
-
-    __slots__ = ("kept", "left", "live", "pause", "places", "since", "variables")
-
-    def __init__(self, kept: Kept, places: Sequence[int]) -> None:
-        self.kept, self.places = kept, places
-        self.variables = [kept.variables[i] for i in places]
-        self.live = False
-        self.since = self.pause = self.left = 0  # the run at which they were held; pauses, and what is left of one
-
-    def give_back(self) -> None:
-        """Let the Variables have their values."""
-        kept = self.kept
-        with kept.lock:
-            if not self.live:
-                return
-            values = kept.values
-            give = map(setattr, self.variables, repeat("_value"), map(values.__getitem__, self.places))
-            self.live = kept.whole = False
-            deque(give, 0)  # one call, so that an interruption (Ctrl-C) comes before or after
-            for i in self.places:
-                values[i] = None
-            self.left = self.pause = 0 if kept.runs - self.since >= _SOON else min(2 * self.pause + 1, _PAUSE)
-
-    def fill(self, values: list[Any]) -> None:
-        """Put the values that the Variables have into the list."""
-        for i, x in zip(self.places, _alone(self.variables), strict=True):
-            values[i] = x
-
-    def settle(self, new: list[Any]) -> None:
-        """Leave new values in their list, or give them to the Variables."""
-        if self.live:
-            return
-        if self.left or scopes.stateless is not None:
-            self.left = max(self.left - 1, 0)
-            for v, i in zip(self.variables, self.places, strict=True):
-                v._value, new[i] = new[i], None
-        else:
-            for v in self.variables:
-                v._held = self
-                v.__dict__.pop("_value", None)
-            self.live, self.since = True, self.kept.runs
-
-
-class Kept:
-    """The values of the Variables that a step assigns.
-
-    Counters and the totals of metrics, which are looked at after each epoch, are a part of their own.
-
-    A step that runs takes what others hold of its Variables, and waits for their locks. No two wait for each other:
-    nobody else holds anything of the one that ran last.
+class Borrowed:
+    """Context manager: the values of Variables, for a run that lets nobody else have them.
 
     Args:
         variables: the Variables.
 
     Attributes:
-        lock: held while the step runs, if values are held.
-        values: of the last run, None in the places of those that Variables have.
-        whole: whether `values` has them all.
-        runs: how often the step ran.
+        values: their arrays, in order.
     """
 
-    def __init__(self, variables: Sequence[Any]) -> None:
-        self.variables = variables
-        self.values: list[Any] = []
-        self.whole, self.runs = False, 0
-        self.parts: list[Part] = []
-        self.lock: Any = nullcontext()
-        if len(variables) >= _MANY:
-            self.lock = threading.RLock()
-            scalars = [not v._shape for v in variables]
-            for scalar in (False, True):
-                self.parts.append(Part(self, [i for i, s in enumerate(scalars) if s is scalar]))
+    __slots__ = ("_lenders", "values")
 
-    def ready(self) -> list[Any]:
-        """The values for the next run, to which nothing else refers."""
-        if not self.parts or journaling():
-            return _alone(self.variables)
-        values = self.values or [None] * len(self.variables)
-        for part in self.parts:
-            if not part.live:
-                part.fill(values)
-        return values
+    def __init__(self, variables: Sequence[JaxVariable]) -> None:
+        self._lenders: list[StepState] = []
+        outer, _here.lenders = _here.lenders, self._lenders
+        try:
+            self.values = [v._value for v in variables]
+        except BaseException:
+            self._return()
+            raise
+        finally:
+            _here.lenders = outer
 
-    def settle(self, new: list[Any]) -> None:
-        """Put the new values where they belong."""
-        self.runs += 1
-        if journaling():
-            for v, x in zip(self.variables, new, strict=True):
-                store(v, x)
-        elif not self.parts:
-            self.write(new)
-        else:
-            self.values = new
-            for part in self.parts:
-                part.settle(new)
-            self.whole = all(part.live for part in self.parts)
+    def __enter__(self) -> list[jax.Array]:
+        return self.values
 
-    def write(self, new: list[Any]) -> None:
-        """Put new values into the Variables, but for those that have theirs already."""
-        for part in self.parts:
-            part.live = False
-        self.values, self.whole = [], False
-        for v, x in zip(self.variables, new):  # noqa: B905  (one value per variable by construction)
-            if x is not None:
-                v._value = x
+    def __exit__(self, *exc: object) -> None:
+        self._return()
 
-    def give_back(self) -> None:
-        """Let all Variables have their values."""
-        for part in self.parts:
-            part.give_back()
-        self.values = []
+    def _return(self) -> None:
+        for state in self._lenders:
+            with state.lock:
+                state.lent -= 1
+
+
+_gathering = threading.Lock()  # held by the one step that brings its values together; never taken with a state's lock
+
+
+class StepState:
+    """The values of the Variables that a step assigns, while they are resident with the step.
+
+    Context manager, whose value is the list of arrays that the step may donate; another thread that wants one of them
+    waits until its end. A step that takes values from others waits for them, and holds no lock of its own meanwhile.
+
+    Args:
+        variables: the Variables.
+
+    Attributes:
+        lock: held while the step runs.
+        values: the arrays, None in the places of those that are not resident.
+        missing: these places.
+        lent: how often arrays are borrowed at the moment.
+    """
+
+    __slots__ = ("_places", "lent", "lock", "missing", "values", "variables")
+
+    def __init__(self, variables: Sequence[JaxVariable]) -> None:
+        self.variables = list(variables)
+        self.values: list[Any] = [None] * len(self.variables)
+        self.missing = set(range(len(self.variables)))
+        self.lock = threading.RLock()
+        self.lent = 0
+        self._places = {id(v): i for i, v in enumerate(self.variables)}
+
+    @property
+    def complete(self) -> bool:
+        """Whether all values are resident."""
+        return not self.missing
+
+    def __enter__(self) -> list[Any]:
+        self.lock.acquire()
+        while self.missing:
+            self.lock.release()
+            with _gathering:
+                self._gather()
+                self.lock.acquire()
+        if self.lent:  # by a step that is about to run in another thread
+            self.values = [copy_of(x) for x in self.values]
+        return self.values
+
+    def __exit__(self, *exc: object) -> None:
+        self.lock.release()
+
+    def _gather(self) -> None:
+        """Make all values resident: from other steps as they are, from Variables as copies."""
+        for i, v in enumerate(self.variables):
+            other = v._resident_in
+            if other is self:
+                continue
+            x = None if other is None else other.take(v)
+            if x is None:
+                x = copy_of(v._value)
+            with self.lock:
+                self.values[i] = x
+                self._keep(i)
+
+    def put(self, values: list[Any]) -> None:
+        """What a run has returned; Variables that were looked at while it was traced have old values."""
+        self.values = values
+        if self.missing:
+            for i in tuple(self.missing):
+                self._keep(i)
+
+    def _keep(self, i: int) -> None:
+        v = self.variables[i]
+        v._resident_in = self
+        v.__dict__.pop("_value", None)
+        self.missing.discard(i)
+
+    # -- for Variables and other steps --------------------------------------------------------------------------------
+
+    def value(self, variable: JaxVariable) -> None:
+        """Let a Variable have its value, which is not resident any more."""
+        with self.lock:
+            i = self._places[id(variable)]
+            if i not in self.missing:
+                variable._value = self.values[i]
+                self._forget(i)
+
+    def lend(self, variable: JaxVariable, lenders: list[StepState]) -> jax.Array | None:
+        """The value, for somebody who counts `lent` down when he has done with it; None if it is not resident."""
+        with self.lock:
+            i = self._places[id(variable)]
+            if i in self.missing:
+                return None
+            self.lent += 1
+            lenders.append(self)
+            return self.values[i]
+
+    def take(self, variable: JaxVariable) -> jax.Array | None:
+        """The value, for a step that donates it; None if it is not resident, or borrowed."""
+        with self.lock:
+            i = self._places[id(variable)]
+            if i in self.missing or self.lent:
+                return None
+            x = self.values[i]
+            self._forget(i)
+            return x
+
+    def _forget(self, i: int) -> None:
+        self.missing.add(i)
+        self.values[i] = None
+        self.variables[i]._resident_in = None
+
+
+def resident_value(variable: JaxVariable) -> jax.Array | None:
+    """The value of a Variable that has none of its own: borrowed if somebody borrows in this thread, else given back.
+
+    None if it has been given back meanwhile, by another thread.
+    """
+    state = variable._resident_in
+    if state is None:
+        return None
+    if _here.lenders is not None:
+        return state.lend(variable, _here.lenders)
+    state.value(variable)
+    return None

@@ -9,7 +9,20 @@ import ml_dtypes
 import numpy as np
 
 from kfront.backends.base import Backend, numpy_dtype
-from kfront.backends.numpy import control, conv, create, elementwise, fft, index, linalg, nn, random, reduce, shape
+from kfront.backends.numpy import (
+    control,
+    conv,
+    create,
+    elementwise,
+    fft,
+    index,
+    linalg,
+    nn,
+    pool,
+    random,
+    reduce,
+    shape,
+)
 from kfront.core.dtypes import ALL, standardize
 from kfront.core.variable import Variable
 
@@ -39,7 +52,7 @@ class NumpyBackend(Backend):
     Variable = NumpyVariable
     dtypes = _DTYPES
     trainable = False
-    modules = (elementwise, reduce, create, shape, index, linalg, nn, conv, fft, random, control)
+    modules = (elementwise, reduce, create, shape, index, linalg, nn, conv, pool, fft, random, control)
 
     def is_tensor(self, x: Any) -> bool:
         return isinstance(x, (np.ndarray, np.generic))

@@ -1,4 +1,4 @@
-"""Convolution and pooling, over views of all windows."""
+"""Convolution, over views of all windows."""
 
 from __future__ import annotations
 
@@ -8,17 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from kfront.backends.numpy.common import lowest, wide
+from kfront.backends.numpy.common import wide
 from kfront.core.shapes_nn import output_pads, spatial, transpose_padding
 
-# ---- convolution -----------------------------------------------------------------------------------------------------
 
-
-def _last(x: Any, data_format: str) -> Any:
+def channels_last(x: Any, data_format: str) -> Any:
     return x if data_format == "channels_last" else np.moveaxis(x, 1, -1)
 
 
-def _back(y: Any, data_format: str) -> Any:
+def original_layout(y: Any, data_format: str) -> Any:
     return y if data_format == "channels_last" else np.moveaxis(y, -1, 1)
 
 
@@ -27,7 +25,7 @@ def _same_pads(n: int, size: int, stride: int, dilation: int = 1) -> tuple[int, 
     return total // 2, total - total // 2
 
 
-def _padded(x: Any, sizes: Any, strides: Any, dilation: Any, padding: str, value: Any = 0) -> Any:
+def padded(x: Any, sizes: Any, strides: Any, dilation: Any, padding: str, value: Any = 0) -> Any:
     """`x` (batch, *spatial, channels) with the padding of "same"."""
     if padding == "valid":
         return x
@@ -35,7 +33,7 @@ def _padded(x: Any, sizes: Any, strides: Any, dilation: Any, padding: str, value
     return np.pad(x, [(0, 0), *pads, (0, 0)], constant_values=value)
 
 
-def _windows(x: Any, sizes: Any, strides: Any, dilation: Any) -> Any:
+def windows(x: Any, sizes: Any, strides: Any, dilation: Any) -> Any:
     """View of shape (batch, *places, channels, *window)."""
     reach = tuple((k - 1) * d + 1 for k, d in zip(sizes, dilation, strict=True))
     axes = tuple(range(1, x.ndim - 1))
@@ -48,7 +46,7 @@ def _windows(x: Any, sizes: Any, strides: Any, dilation: Any) -> Any:
 def _correlate(x: Any, kernel: Any, strides: Any, dilation: Any) -> Any:
     """Convolution without padding, channels last."""
     n = x.ndim - 2
-    view = _windows(x, kernel.shape[:n], strides, dilation)
+    view = windows(x, kernel.shape[:n], strides, dilation)
     groups = x.shape[-1] // kernel.shape[n]
     axes = ([n + 1, *range(n + 2, 2 * n + 2)], [n, *range(n)])
     if groups == 1:
@@ -60,30 +58,30 @@ def _correlate(x: Any, kernel: Any, strides: Any, dilation: Any) -> Any:
 
 @wide
 def conv(inputs: Any, kernel: Any, strides: Any, padding: str, data_format: str, dilation_rate: Any) -> Any:
-    x = _last(inputs, data_format)
+    x = channels_last(inputs, data_format)
     n = x.ndim - 2
     strides, dilation = spatial(strides, n, "strides"), spatial(dilation_rate, n, "dilation_rate")
-    x = _padded(x, kernel.shape[:n], strides, dilation, padding)
-    return _back(_correlate(x, kernel, strides, dilation), data_format)
+    x = padded(x, kernel.shape[:n], strides, dilation, padding)
+    return original_layout(_correlate(x, kernel, strides, dilation), data_format)
 
 
 @wide
 def depthwise_conv(inputs: Any, kernel: Any, strides: Any, padding: str, data_format: str, dilation_rate: Any) -> Any:
-    x = _last(inputs, data_format)
+    x = channels_last(inputs, data_format)
     n = x.ndim - 2
     strides, dilation = spatial(strides, n, "strides"), spatial(dilation_rate, n, "dilation_rate")
-    x = _padded(x, kernel.shape[:n], strides, dilation, padding)
-    view = _windows(x, kernel.shape[:n], strides, dilation)
+    x = padded(x, kernel.shape[:n], strides, dilation, padding)
+    view = windows(x, kernel.shape[:n], strides, dilation)
     window = string.ascii_lowercase[:n]
     y = np.einsum(f"...C{window},{window}CM->...CM", view, kernel, optimize=True)
-    return _back(y.reshape(*y.shape[:-2], -1), data_format)
+    return original_layout(y.reshape(*y.shape[:-2], -1), data_format)
 
 
 @wide
 def conv_transpose(
     inputs: Any, kernel: Any, strides: Any, padding: str, output_padding: Any, data_format: str, dilation_rate: Any
 ) -> Any:
-    x = _last(inputs, data_format)
+    x = channels_last(inputs, data_format)
     n = x.ndim - 2
     strides, dilation = spatial(strides, n, "strides"), spatial(dilation_rate, n, "dilation_rate")
     spread = np.zeros(
@@ -99,33 +97,4 @@ def conv_transpose(
     spread = np.pad(spread, [(0, 0), *pads, (0, 0)])
     flipped = np.swapaxes(np.flip(kernel, tuple(range(n))), -1, -2)
     y = _correlate(spread, flipped, (1,) * n, dilation)
-    return _back(y[(slice(None), *cuts)], data_format)
-
-
-# ---- pooling ---------------------------------------------------------------------------------------------------------
-
-
-def _pools(inputs: Any, pool_size: Any, strides: Any, data_format: str) -> tuple[Any, Any, Any]:
-    x = _last(inputs, data_format)
-    n = x.ndim - 2
-    sizes = spatial(pool_size, n, "pool_size")
-    return x, sizes, sizes if strides is None else spatial(strides, n, "strides")
-
-
-def max_pool(inputs: Any, pool_size: Any, strides: Any, padding: str, data_format: str) -> Any:
-    x, sizes, steps = _pools(inputs, pool_size, strides, data_format)
-    ones = (1,) * len(sizes)
-    view = _windows(_padded(x, sizes, steps, ones, padding, lowest(x.dtype)), sizes, steps, ones)
-    return _back(np.max(view, tuple(range(-len(sizes), 0))), data_format)
-
-
-@wide
-def average_pool(inputs: Any, pool_size: Any, strides: Any, padding: str, data_format: str) -> Any:
-    x, sizes, steps = _pools(inputs, pool_size, strides, data_format)
-    ones = (1,) * len(sizes)
-    axes = tuple(range(-len(sizes), 0))
-
-    def total(v: Any) -> Any:
-        return np.sum(_windows(_padded(v, sizes, steps, ones, padding), sizes, steps, ones), axes)
-
-    return _back(total(x) / total(np.ones((1, *x.shape[1:-1], 1), x.dtype)), data_format)
+    return original_layout(y[(slice(None), *cuts)], data_format)

@@ -25,15 +25,16 @@ from kfront.backends.tensorflow import (
     linalg,
     native,
     nn,
+    pool,
     random,
     reduce,
-    rnn,
     shape,
     sparse,
     step,
     transforms,
 )
 from kfront.backends.tensorflow.foreach import TensorFlowForeach
+from kfront.backends.tensorflow.tuned import TABLE
 from kfront.core.spec import Abstract
 from kfront.core.variable import Variable
 
@@ -79,7 +80,7 @@ class TensorFlowBackend(Backend):
     native_types = (tf.Module, tf.Variable)
     survives_fork = False  # its thread pools are gone in the child
     ragged_tensors = True
-    row_counts = staticmethod(reduce.row_counts)
+    tuned_table = TABLE
     host_call = staticmethod(host.host_call)
     to_sparse = staticmethod(host.to_sparse)
     to_ragged = staticmethod(host.to_ragged)
@@ -87,7 +88,7 @@ class TensorFlowBackend(Backend):
     Variable = native.TensorFlowVariable
     dtypes = _DTYPES
     seed_dtype = "int64"  # the stateless random ops take int32 and int64 keys only
-    modules = (elementwise, reduce, create, shape, index, linalg, nn, conv, rnn, fft, random, control)
+    modules = (elementwise, reduce, create, shape, index, linalg, nn, conv, pool, fft, random, control)
     foreach_type = TensorFlowForeach
 
     # -- tensors ------------------------------------------------------------------------------------------------------

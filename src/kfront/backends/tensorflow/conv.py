@@ -1,4 +1,4 @@
-"""Convolution and pooling.
+"""Convolution.
 
 Kernels on the CPU know only channels-last, so channels-first is a transpose on either side.
 """
@@ -13,20 +13,17 @@ import numpy as np
 import tensorflow as tf
 
 from kfront.backends.tensorflow.common import constant, dims, raw, shape_vector, size_of
-from kfront.core.errors import ShapeError
 from kfront.core.shapes_nn import transpose_padding
 
 Tensor = Any
 _reshape, _transpose = raw("Reshape"), raw("Transpose")
 
 
-# ---- convolution -----------------------------------------------------------------------------------------------------
-
 _conv2d, _conv3d, _depthwise = raw("Conv2D"), raw("Conv3D"), raw("DepthwiseConv2dNative")
 _conv2d_input, _conv3d_input = raw("Conv2DBackpropInput"), raw("Conv3DBackpropInputV2")
 
 
-def _each(value: Any, rank: int) -> tuple[int, ...]:
+def each(value: Any, rank: int) -> tuple[int, ...]:
     return (int(value),) * rank if isinstance(value, (int, np.integer)) else tuple(int(v) for v in value)
 
 
@@ -40,7 +37,7 @@ def _to_first(x: Tensor) -> Tensor:
     return _transpose(x, constant((0, n - 1, *range(1, n - 1))))
 
 
-def _channels_last(f: Callable[..., Any]) -> Callable[..., Any]:
+def in_channels_last(f: Callable[..., Any]) -> Callable[..., Any]:
     """Run a function of channels-last tensors on either layout; `data_format` is its fifth argument."""
 
     @functools.wraps(f)
@@ -80,14 +77,14 @@ def _stuffed(kernel: Tensor, dilation: Sequence[int]) -> Tensor:
     return kernel
 
 
-@_channels_last
+@in_channels_last
 def conv(inputs: Tensor, kernel: Tensor, strides: Any, padding: str, dilation_rate: Any) -> Tensor:
     """Convolution over 1, 2 or 3 axes; grouped if the kernel takes fewer channels than there are."""
     if inputs.shape[0] == 0:  # for an empty batch the oneDNN kernel gives the shape of the input
         one = tf.zeros([1, *dims(inputs)[1:]], inputs.dtype)
         return conv(one, kernel, strides, padding, "channels_last", dilation_rate)[:0]
     rank = inputs.shape.rank - 2
-    steps, dilation = _each(strides, rank), _each(dilation_rate, rank)
+    steps, dilation = each(strides, rank), each(dilation_rate, rank)
     groups = inputs.shape[-1] // kernel.shape[-2]
     if any(d > 1 for d in dilation) and not _dilates(inputs.dtype):
         kernel, dilation = _stuffed(kernel, dilation), (1,) * rank
@@ -109,7 +106,7 @@ def _dense_conv(x: Tensor, kernel: Tensor, rank: int, steps: Any, padding: str, 
     return tf.squeeze(out, 1)
 
 
-@_channels_last
+@in_channels_last
 def depthwise_conv(inputs: Tensor, kernel: Tensor, strides: Any, padding: str, dilation_rate: Any) -> Tensor:
     """One filter (or several) for each channel.
 
@@ -117,8 +114,8 @@ def depthwise_conv(inputs: Tensor, kernel: Tensor, strides: Any, padding: str, d
     2.21; the forward pass is right), and Eigen has none.
     """
     rank = inputs.shape.rank - 2
-    steps = _each(strides, rank)
-    kernel = _stuffed(kernel, _each(dilation_rate, rank))
+    steps = each(strides, rank)
+    kernel = _stuffed(kernel, each(dilation_rate, rank))
     if rank == 1:
         x, kernel = tf.expand_dims(inputs, 1), tf.expand_dims(kernel, 0)
         return tf.squeeze(_depthwise(x, kernel, [1, steps[0], steps[0], 1], padding.upper()), 1)
@@ -159,9 +156,9 @@ def conv_transpose(
         out = conv_transpose(_to_last(inputs), kernel, strides, padding, output_padding, "channels_last", dilation_rate)
         return _to_first(out)
     rank = inputs.shape.rank - 2
-    steps = _each(strides, rank)
-    extra = (None,) * rank if output_padding is None else _each(output_padding, rank)
-    kernel = _stuffed(kernel, _each(dilation_rate, rank))
+    steps = each(strides, rank)
+    extra = (None,) * rank if output_padding is None else each(output_padding, rank)
+    kernel = _stuffed(kernel, each(dilation_rate, rank))
     sizes, windows = dims(inputs), kernel.shape.as_list()[:rank]
     full = [(n - 1) * s + k for n, k, s in zip(sizes[1:-1], windows, steps, strict=True)]
     cuts = [transpose_padding(k, s, 1, padding, e) for k, s, e in zip(windows, steps, extra, strict=True)]
@@ -188,43 +185,3 @@ def _cut(x: Tensor, cuts: Sequence[tuple[int, int]]) -> Tensor:
         inner = [slice(left, -right if right > 0 else None) for left, right in cuts]
         x = x[(slice(None), *inner)]
     return x
-
-
-# ---- pooling ---------------------------------------------------------------------------------------------------------
-
-
-def _pool(flat: str, deep: str, lacks: Any) -> Callable[..., Any]:
-    kernel2, kernel3 = raw(flat), raw(deep)
-
-    def windows(x: Tensor, size: Any, steps: Any, mode: str) -> Tensor:
-        if len(size) == 1:
-            out = kernel2(tf.expand_dims(x, 1), [1, 1, *size, 1], [1, 1, *steps, 1], mode)
-            return tf.squeeze(out, 1)
-        if len(size) == 2:
-            return kernel2(x, [1, *size, 1], [1, *steps, 1], mode)
-        if x.dtype in lacks:  # no kernel: both kinds of pooling may go axis by axis
-            return in_two(x, size, steps, mode)
-        return kernel3(x, [1, *size, 1], [1, *steps, 1], mode)
-
-    def in_two(x: Tensor, size: Any, steps: Any, mode: str) -> Tensor:
-        b, d, h, w, c = dims(x)
-        out = kernel2(_reshape(x, shape_vector([-1, h, w, c])), [1, *size[1:], 1], [1, *steps[1:], 1], mode)
-        _, h2, w2, _ = dims(out)
-        out = _reshape(out, shape_vector([b, d, h2 * w2, c]))
-        out = kernel2(out, [1, size[0], 1, 1], [1, steps[0], 1, 1], mode)
-        return _reshape(out, shape_vector([b, size_of(out, 1), h2, w2, c]))
-
-    @_channels_last
-    def pool(inputs: Tensor, pool_size: Any, strides: Any, padding: str) -> Tensor:
-        rank = inputs.shape.rank - 2
-        size = _each(pool_size, rank)
-        sizes = inputs.shape.as_list()[1:-1]
-        if padding == "valid" and any(n is not None and n < k for n, k in zip(sizes, size, strict=True)):
-            raise ShapeError(f"[pool] expected inputs of at least the window {tuple(size)}, got sizes {tuple(sizes)}.")
-        return windows(inputs, size, size if strides is None else _each(strides, rank), padding.upper())
-
-    return pool
-
-
-max_pool = _pool("MaxPool", "MaxPool3D", (tf.float64, tf.float16))
-average_pool = _pool("AvgPool", "AvgPool3D", (tf.float64, tf.float16))

@@ -228,7 +228,7 @@ def _extreme(kernel: Callable[..., Any]) -> Callable[..., Any]:
 maximum, minimum = _extreme(_larger), _extreme(_smaller)
 floor_divide = _binary("FloorDiv")
 mod = _binary("FloorMod")
-_power = _binary("Pow", None, tf.int64, _UINTS)
+power = _binary("Pow", None, tf.int64, _UINTS)
 _atan2 = _half_through_float32(raw("Atan2"))
 equal = _binary("Equal")
 not_equal = _binary("NotEqual")
@@ -253,13 +253,6 @@ def arctan2(x1: Tensor, x2: Tensor) -> Tensor:
     origin = logical_and(equal(x1, constant(0, x1.dtype)), equal(x2, constant(0, x2.dtype)))
     elsewhere = _atan2(x1, _select(origin, constant(1, x2.dtype), x2))
     return _select(origin, stop_gradient(out), elsewhere)
-
-
-def power(x1: Tensor, x2: Tensor) -> Tensor:
-    """x1 ** x2; the square has its own kernel, which is many times faster than the general one."""
-    if x2.__class__ in (int, float) and x2 == 2 and isinstance(x1, tf.Tensor):
-        return _square(x1)
-    return _power(x1, x2)
 
 
 def square(x: Tensor) -> Tensor:

@@ -17,11 +17,10 @@ from kfront.core.state import state
 __all__ = ["TensorFlowForeach"]
 
 _descend = raw("ResourceApplyGradientDescent")
-_adam, _amsgrad = raw("ResourceApplyAdam"), raw("ResourceApplyAdamWithAmsgrad")
 _FUSED = (tf.float32, tf.float64, tf.float16, tf.bfloat16)
 
 
-def _plain(variables: Sequence[Any]) -> bool:
+def plain_variables(variables: Sequence[Any]) -> bool:
     """Whether all are real floating `tf.Variable`s at the moment: no scope holds other values for them."""
     if state.stateless is not None:
         return False
@@ -29,7 +28,7 @@ def _plain(variables: Sequence[Any]) -> bool:
     return all(x.__class__ is native.PlainVariable and x.dtype in _FUSED for x in held)
 
 
-def _scalar(x: Any, kind: Any) -> Any:
+def scalar_of(x: Any, kind: Any) -> Any:
     """A Python number or 0-d tensor in a dtype."""
     if x.__class__ is float or x.__class__ is int:
         return constant(float(x), kind)
@@ -57,60 +56,19 @@ class TensorFlowForeach(Foreach):
             native.assign_in_place(held.handle, make(v._shape, held.dtype))
 
     def add_to(self, variables: Sequence[Any], xs: Sequence[Any], factor: Any = None) -> list[Any]:
-        if not _plain(variables):
+        if not plain_variables(variables):
             return super().add_to(variables, xs, factor)
         held = [v._value for v in variables]
         if factor is None:
             for h, x in zip(held, xs, strict=True):
                 native.add_in_place(h.handle, x)
         else:
-            minus = {kind: _scalar(-factor, kind) for kind in {h.dtype for h in held}}
+            minus = {kind: scalar_of(-factor, kind) for kind in {h.dtype for h in held}}
             for h, x in zip(held, xs, strict=True):
                 _descend(h.handle, minus[h.dtype], x)
         return [native.read(h) for h in held]
-
-    def adam(
-        self,
-        variables: Sequence[Any],
-        grads: Sequence[Any],
-        means: Sequence[Any],
-        squares: Sequence[Any],
-        largest: Sequence[Any] | None,
-        learning_rate: Any,
-        step: Any,
-        beta_1: float,
-        beta_2: float,
-        epsilon: float,
-    ) -> bool:
-        """`ResourceApplyAdam`, which has the same formula."""
-        slots = [*means, *squares, *(largest or ())]
-        if not _plain([*variables, *slots]):
-            return False
-        powers: dict[Any, Any] = {}
-        for i, (v, g) in enumerate(zip(variables, grads, strict=True)):
-            kind = v._value.dtype
-            if any(s[i]._value.dtype != kind for s in (means, squares)) or g.dtype != kind:
-                return False
-            if kind not in powers:
-                powers[kind] = (*_powers(step, beta_1, beta_2, kind), _scalar(learning_rate, kind))
-            one, two, rate = powers[kind]
-            rest = (one, two, rate, *(constant(c, kind) for c in (beta_1, beta_2, epsilon)), g)
-            handles = [x[i]._value.handle for x in (variables, means, squares)]
-            if largest is None:
-                _adam(*handles, *rest)
-            else:
-                _amsgrad(*handles, largest[i]._value.handle, *rest)
-        return True
 
 
 @functools.lru_cache(maxsize=256)
 def _zeros(shape: tuple[int, ...], kind: Any) -> Any:
     return tf.zeros(shape, kind)
-
-
-def _powers(step: Any, beta_1: float, beta_2: float, kind: Any) -> tuple[Any, Any]:
-    """beta_1 ** step and beta_2 ** step."""
-    if step.__class__ is int or step.__class__ is float:
-        return tf.constant(beta_1**step, kind), tf.constant(beta_2**step, kind)
-    step = tf.cast(step, tf.float32)
-    return tuple(tf.cast(tf.pow(constant(b, tf.float32), step), kind) for b in (beta_1, beta_2))  # type: ignore[return-value]

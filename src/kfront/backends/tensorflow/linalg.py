@@ -8,13 +8,13 @@ from typing import Any
 
 import tensorflow as tf
 
-from kfront.backends.tensorflow.common import dims, raw, shape_vector, size_of
+from kfront.backends.tensorflow.common import dims, raw, size_of
 from kfront.core import shapes
 
 Tensor = Any
 _cast, _reshape, _expand = raw("Cast"), raw("Reshape"), raw("ExpandDims")
 _matmul, _batch_matmul, _einsum = raw("MatMul"), raw("BatchMatMulV2"), raw("Einsum")
-_KERNELS = frozenset((tf.float32, tf.float64, tf.float16, tf.bfloat16, tf.int32, tf.int64, tf.complex64, tf.complex128))
+KERNELS = frozenset((tf.float32, tf.float64, tf.float16, tf.bfloat16, tf.int32, tf.int64, tf.complex64, tf.complex128))
 _FLOATS = frozenset((tf.float32, tf.float64, tf.float16, tf.bfloat16))
 
 
@@ -26,7 +26,7 @@ def _wide(kind: Any) -> Any:
 def matmul(x1: Tensor, x2: Tensor) -> Tensor:
     """Matrix product; vectors and batches as NumPy."""
     kind = x1.dtype
-    if kind not in _KERNELS:
+    if kind not in KERNELS:
         return _cast(_product(_cast(x1, _wide(kind)), _cast(x2, _wide(kind))), kind)
     return _product(x1, x2)
 
@@ -35,24 +35,9 @@ def _product(x1: Tensor, x2: Tensor) -> Tensor:
     n, m = x1.shape.rank, x2.shape.rank
     if n == 2 and m == 2:
         return _matmul(x1, x2)
-    if m == 2 and n > 2:
-        return flat_product(x1, x2)
     if n == 1 or m == 1:
         return _with_vector(x1, x2, n, m)
     return _batch_matmul(x1, x2)
-
-
-def flat_product(x1: Tensor, x2: Tensor, bias: Tensor | None = None) -> Tensor:
-    """A batch times one matrix, as a single product (the batched kernel would loop, and so would its gradient)."""
-    sizes = x1.shape.as_list()
-    known = [*sizes[:-1], x2.shape[-1]]
-    if known.count(None) > 1:
-        known = [*dims(x1)[:-1], x2.shape[-1] if x2.shape[-1] is not None else tf.shape(x2)[-1]]
-    elif None in known:
-        known[known.index(None)] = -1
-    width = sizes[-1] if sizes[-1] is not None else tf.shape(x1)[-1]
-    out = _matmul(_reshape(x1, shape_vector((-1, width))), x2)
-    return _reshape(out if bias is None else _bias_add(out, bias), shape_vector(known))
 
 
 def _with_vector(x1: Tensor, x2: Tensor, n: int, m: int) -> Tensor:
@@ -76,7 +61,7 @@ def _equation(subscripts: str, count: int) -> str:
 def einsum(operands: Sequence[Tensor], subscripts: str) -> Tensor:
     """Sum of products, by Einstein's convention."""
     kind = operands[0].dtype
-    if kind not in _KERNELS:
+    if kind not in KERNELS:
         out = einsum([_cast(x, _wide(kind)) for x in operands], subscripts)
         return _cast(out, kind)
     equation = _equation(subscripts, len(operands))

@@ -21,7 +21,7 @@ from kfront.backends.tensorflow.common import (
     size_of,
     via,
 )
-from kfront.backends.tensorflow.linalg import flat_product, matmul
+from kfront.backends.tensorflow.linalg import matmul
 from kfront.backends.tensorflow.reduce import listed
 from kfront.core.op import OPS
 from kfront.core.sparse import sparse_one_hot
@@ -33,7 +33,7 @@ _matmul, _bias_add = raw("MatMul"), raw("BiasAdd")
 _softmax, _log_softmax, _sigmoid = raw("Softmax"), raw("LogSoftmax"), raw("Sigmoid")
 _maximum, _tanh, _erf = raw("Maximum"), raw("Tanh"), raw("Erf")
 _HALF = (tf.float16, tf.bfloat16)
-_FLOATS = frozenset((tf.float32, tf.float64, *_HALF))
+FLOATS = frozenset((tf.float32, tf.float64, *_HALF))
 _less, _greater = raw("Less"), raw("Greater")
 
 
@@ -270,11 +270,8 @@ def embedding(indices: Tensor, table: Tensor) -> Tensor:
 
 def linear(x: Tensor, kernel: Tensor, bias: Tensor | None = None) -> Tensor:
     """x @ kernel + bias over the last axis."""
-    n = x.shape.rank
-    if n < 2 or x.dtype not in _FLOATS:
+    if x.shape.rank != 2 or x.dtype not in FLOATS:
         out = matmul(x, kernel)
         return out if bias is None else _add(out, bias)
-    if n > 2:
-        return flat_product(x, kernel, bias)
     out = _matmul(x, kernel)
     return out if bias is None else _bias_add(out, bias)

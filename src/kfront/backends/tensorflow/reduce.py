@@ -237,13 +237,6 @@ def searchsorted(sorted_sequence: Tensor, values: Tensor, side: str = "left") ->
     return _reshape(flat, shape_vector(dims(values)))
 
 
-def row_counts(x: Tensor, depth: int, dtype: str, binary: bool) -> Tensor:
-    """See `Backend.row_counts`; the kernel leaves out what is not below `size`, and takes nothing negative."""
-    rows = _reshape(tf.where(x < 0, depth, x), (-1, x.shape[-1]))
-    counts = tf.raw_ops.DenseBincount(input=rows, size=depth, weights=constant((), tf.float32), binary_output=binary)
-    return _cast(_reshape(counts, (*x.shape[:-1], depth)), dtype)
-
-
 def bincount(x: Tensor, weights: Tensor | None = None, minlength: Any = 0, sparse: bool = False) -> Tensor:
     """How often each number occurs on the last axis (its weights added up, if given)."""
     x = _cast(x, tf.int32)

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from kfront.backends.tensorflow.common import constant, dims, nonnegative, raw, shape_vector, via
 from kfront.core import shapes
-from kfront.ops.shape import padded_by_index
+from kfront.ops.shapes import padded_by_index
 
 Tensor = Any
 _reshape, _transpose = raw("Reshape"), raw("Transpose")

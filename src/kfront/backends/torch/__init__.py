@@ -25,9 +25,9 @@ from kfront.backends.torch import (
     index,
     linalg,
     nn,
+    pool,
     random,
     reduce,
-    rnn,
     shape,
     sparse,
     transforms,
@@ -37,6 +37,7 @@ from kfront.backends.torch import native as _native
 from kfront.backends.torch import step as _step
 from kfront.backends.torch.common import DTYPES, NAMES, WIDER, current_device, native, on_device
 from kfront.backends.torch.foreach import TorchForeach
+from kfront.backends.torch.tuned import TABLE
 from kfront.core.dtypes import standardize
 from kfront.core.errors import DTypeError
 from kfront.core.state import state
@@ -68,9 +69,9 @@ class TorchBackend(Backend):
     Variable = _native.TorchVariable
     dtypes = DTYPES
     seed_dtype = "int64"
-    modules = (elementwise, reduce, create, shape, index, linalg, nn, conv, rnn, fft, image, random, control)
+    modules = (elementwise, reduce, create, shape, index, linalg, nn, conv, pool, fft, image, random, control)
     foreach_type = TorchForeach
-    mean_of_picked = staticmethod(nn.mean_of_picked)
+    tuned_table = TABLE
     value_and_grad = staticmethod(_step.value_and_grad)
     compile_step = staticmethod(_step.compile_step)
     is_sparse = staticmethod(sparse.is_sparse)

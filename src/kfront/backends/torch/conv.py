@@ -1,4 +1,4 @@
-"""Convolution and pooling on torch.
+"""Convolution on torch.
 
 A channels_last tensor permuted to (batch, channels, …) already is in torch's channels_last memory format, so nothing
 is copied. One spatial axis runs as two with size 1 (torch has no channels_last for three axes).
@@ -6,7 +6,6 @@ is copied. One spatial axis runs as two with size 1 (torch has no channels_last 
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
@@ -15,36 +14,33 @@ import torch.nn.functional as F
 Tensor = torch.Tensor
 _CONV = (None, None, torch.conv2d, torch.conv3d)
 _CONV_T = (None, None, torch.conv_transpose2d, torch.conv_transpose3d)
-_MAX = (None, None, F.max_pool2d, F.max_pool3d)
-_AVERAGE = (None, None, F.avg_pool2d, F.avg_pool3d)
-_HALVES = (torch.float16, torch.bfloat16)
 _FIRST = {3: (0, 2, 1), 4: (0, 3, 1, 2), 5: (0, 4, 1, 2, 3)}
 _LAST = {3: (0, 2, 1), 4: (0, 2, 3, 1), 5: (0, 2, 3, 4, 1)}
 _KERNEL = {3: (2, 1, 0), 4: (3, 2, 0, 1), 5: (4, 3, 0, 1, 2)}
 
 
-def _each(value: Any, n: int) -> tuple[int, ...]:
+def each(value: Any, n: int) -> tuple[int, ...]:
     """One value per spatial axis."""
     if value.__class__ is int:
         return (value,) * n
     return tuple(value) if len(value) == n else tuple(value) * n
 
 
-def _enter(x: Tensor, data_format: str) -> Tensor:
+def enter(x: Tensor, data_format: str) -> Tensor:
     """To (batch, channels, …), with one spatial axis made two."""
     if data_format == "channels_last":
         x = x.permute(_FIRST[x.ndim])
     return x.unsqueeze(2) if x.ndim == 3 else x
 
 
-def _leave(x: Tensor, ndim: int, data_format: str) -> Tensor:
+def leave(x: Tensor, ndim: int, data_format: str) -> Tensor:
     """Back to the layout of the operand, which had `ndim` axes."""
     if ndim == 3:
         x = x.squeeze(2)
     return x.permute(_LAST[ndim]) if data_format == "channels_last" else x
 
 
-def _line(values: tuple[int, ...], fill: int) -> tuple[int, ...]:
+def line(values: tuple[int, ...], fill: int) -> tuple[int, ...]:
     """The same for the axis that one spatial axis gains."""
     return (fill, *values) if len(values) == 1 else values
 
@@ -55,7 +51,7 @@ def _same(size: int, window: int, stride: int) -> tuple[int, int]:
     return (total // 2, total - total // 2) if total > 0 else (0, 0)
 
 
-def _padding(
+def padded(
     x: Tensor, windows: tuple[int, ...], strides: tuple[int, ...], padding: str, fill: float = 0.0
 ) -> tuple[Tensor, tuple[int, ...]]:
     """`x` padded where both sides differ, and the padding that the kernel can do itself."""
@@ -71,10 +67,31 @@ def _windows(sizes: tuple[int, ...], dilation: tuple[int, ...]) -> tuple[int, ..
     return tuple((k - 1) * d + 1 for k, d in zip(sizes, dilation, strict=True))
 
 
-def _convolve(x: Tensor, weight: Tensor, strides: Any, padding: str, dilation: Any, groups: int) -> Tensor:
-    """On (batch, channels, …) and (out, in / groups, …)."""
-    x, pads = _padding(x, _windows(tuple(weight.shape[2:]), dilation), strides, padding)
-    return _CONV[len(strides)](x, weight, None, strides, pads, dilation, groups)  # type: ignore[misc]
+def torch_kernel(kernel: Tensor) -> Tensor:
+    """(…, in, out) to (out, in, …), with one spatial axis made two."""
+    weight = kernel.permute(_KERNEL[kernel.ndim])
+    return weight.unsqueeze(2) if kernel.ndim == 3 else weight
+
+
+def depthwise_kernel(kernel: Tensor) -> Tensor:
+    """(…, channels, multiplier) to (channels * multiplier, 1, …), with one spatial axis made two."""
+    n = kernel.ndim - 2
+    weight = kernel.permute((n, n + 1, *range(n))).reshape((-1, 1, *kernel.shape[:n]))
+    return weight.unsqueeze(2) if n == 1 else weight
+
+
+def convolve(
+    inputs: Tensor, weight: Tensor, strides: Any, padding: str, data_format: str, dilation_rate: Any
+) -> Tensor:
+    """Convolution by a kernel in torch's order; the groups follow from it."""
+    ndim = inputs.ndim
+    n = ndim - 2
+    x = enter(inputs, data_format)
+    strides, dilation = line(each(strides, n), 1), line(each(dilation_rate, n), 1)
+    x, pads = padded(x, _windows(tuple(weight.shape[2:]), dilation), strides, padding)
+    groups = x.shape[1] // weight.shape[1]
+    out = _CONV[len(strides)](x, weight, None, strides, pads, dilation, groups)  # type: ignore[misc]
+    return leave(out, ndim, data_format)
 
 
 def conv(
@@ -85,22 +102,7 @@ def conv(
     data_format: str = "channels_last",
     dilation_rate: Any = 1,
 ) -> Tensor:
-    ndim = inputs.ndim
-    n = ndim - 2
-    x = _enter(inputs, data_format)
-    weight = kernel.permute(_KERNEL[ndim]).contiguous()  # its backward is slow on a permuted kernel
-    if n == 1:
-        weight = weight.unsqueeze(2)
-    strides, dilation = _line(_each(strides, n), 1), _line(_each(dilation_rate, n), 1)
-    out = _convolve(x, weight, strides, padding, dilation, x.shape[1] // weight.shape[1])
-    return _leave(out, ndim, data_format)
-
-
-def _depth_kernel(kernel: Tensor) -> Tensor:
-    """(…, channels, multiplier) to (channels * multiplier, 1, …)."""
-    n = kernel.ndim - 2
-    weight = kernel.permute((n, n + 1, *range(n))).reshape((-1, 1, *kernel.shape[:n])).contiguous()  # as in `conv`
-    return weight.unsqueeze(2) if n == 1 else weight
+    return convolve(inputs, torch_kernel(kernel), strides, padding, data_format, dilation_rate)
 
 
 def depthwise_conv(
@@ -111,12 +113,7 @@ def depthwise_conv(
     data_format: str = "channels_last",
     dilation_rate: Any = 1,
 ) -> Tensor:
-    ndim = inputs.ndim
-    n = ndim - 2
-    x = _enter(inputs, data_format)
-    strides, dilation = _line(_each(strides, n), 1), _line(_each(dilation_rate, n), 1)
-    out = _convolve(x, _depth_kernel(kernel), strides, padding, dilation, x.shape[1])
-    return _leave(out, ndim, data_format)
+    return convolve(inputs, depthwise_kernel(kernel), strides, padding, data_format, dilation_rate)
 
 
 def separable_conv(
@@ -149,25 +146,24 @@ def _transposed_axis(
     return crop, extra if extra > 0 else 0, size
 
 
-def conv_transpose(
+def convolve_transposed(
     inputs: Tensor,
-    kernel: Tensor,
-    strides: Any = 1,
-    padding: str = "valid",
-    output_padding: Any = None,
-    data_format: str = "channels_last",
-    dilation_rate: Any = 1,
+    weight: Tensor,
+    strides: Any,
+    padding: str,
+    output_padding: Any,
+    data_format: str,
+    dilation_rate: Any,
 ) -> Tensor:
+    """The gradient of a convolution by its input, by a kernel in torch's order."""
     ndim = inputs.ndim
     n = ndim - 2
-    x = _enter(inputs, data_format)
-    weight = kernel.permute(_KERNEL[ndim]).contiguous()
-    weight = weight.unsqueeze(2) if n == 1 else weight
-    strides, dilation = _line(_each(strides, n), 1), _line(_each(dilation_rate, n), 1)
-    extra = (None,) * n if output_padding is None else _each(output_padding, n)
+    x = enter(inputs, data_format)
+    strides, dilation = line(each(strides, n), 1), line(each(dilation_rate, n), 1)
+    extra = (None,) * n if output_padding is None else each(output_padding, n)
     plan = [
         _transposed_axis(*axis[:4], padding, axis[4])
-        for axis in zip(x.shape[2:], weight.shape[2:], strides, dilation, _line(extra, 0), strict=True)
+        for axis in zip(x.shape[2:], weight.shape[2:], strides, dilation, line(extra, 0), strict=True)
     ]
     crops, adds, sizes = zip(*plan, strict=True)
     limits = [max(s, d) for s, d in zip(strides, dilation, strict=True)]
@@ -179,41 +175,17 @@ def conv_transpose(
     for axis, size in enumerate(sizes):
         if out.shape[axis + 2] != size:
             out = torch.narrow(out, axis + 2, 0, size)
-    return _leave(out, ndim, data_format)
+    return leave(out, ndim, data_format)
 
 
-# ---- pooling ---------------------------------------------------------------------------------------------------------
-
-
-def _pool_setup(inputs: Tensor, pool_size: Any, strides: Any, data_format: str) -> Any:
-    n = inputs.ndim - 2
-    size = _each(pool_size, n)
-    steps = size if strides is None else _each(strides, n)
-    return _enter(inputs, data_format), _line(size, 1), _line(steps, 1)
-
-
-def max_pool(
-    inputs: Tensor, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: str = "channels_last"
+def conv_transpose(
+    inputs: Tensor,
+    kernel: Tensor,
+    strides: Any = 1,
+    padding: str = "valid",
+    output_padding: Any = None,
+    data_format: str = "channels_last",
+    dilation_rate: Any = 1,
 ) -> Tensor:
-    x, size, steps = _pool_setup(inputs, pool_size, strides, data_format)
-    lowest = -math.inf if x.dtype.is_floating_point else torch.iinfo(x.dtype).min
-    x, pads = _padding(x, size, steps, padding, lowest)
-    out = _MAX[len(size)](x, size, steps, pads)  # type: ignore[misc]
-    return _leave(out, inputs.ndim, data_format)
-
-
-def average_pool(
-    inputs: Tensor, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: str = "channels_last"
-) -> Tensor:
-    if inputs.ndim == 5 and inputs.dtype in _HALVES and inputs.device.type == "cpu":  # avg_pool3d is not there for them
-        return average_pool(inputs.float(), pool_size, strides, padding, data_format).to(inputs.dtype)
-    x, size, steps = _pool_setup(inputs, pool_size, strides, data_format)
-    padded, pads = _padding(x, size, steps, padding)
-    pool = _AVERAGE[len(size)]
-    if padded is x:
-        out = pool(x, size, steps, pads, False, False)  # type: ignore[misc]
-    else:  # padding that differs between sides: divide by the share of each window that lies inside
-        ones = torch.ones((1, 1, *x.shape[2:]), dtype=x.dtype, device=x.device)
-        inside = pool(_padding(ones, size, steps, padding)[0], size, steps)  # type: ignore[misc]
-        out = pool(padded, size, steps) / inside  # type: ignore[misc]
-    return _leave(out, inputs.ndim, data_format)
+    weight = torch_kernel(kernel)
+    return convolve_transposed(inputs, weight, strides, padding, output_padding, data_format, dilation_rate)

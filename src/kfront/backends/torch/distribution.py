@@ -18,10 +18,12 @@ import torch.distributed as dist
 from torch._utils import _flatten_dense_tensors, _unflatten_dense_tensors
 
 from kfront.backends.distributor import Distributor
+from kfront.backends.seeding import set_random_seed
 from kfront.backends.torch.common import current_device
 from kfront.backends.torch.native import SEED_NAME, TorchVariable
 from kfront.core import tree
 from kfront.core.errors import ArgumentError
+from kfront.core.rng import make_default_seed
 
 __all__ = ["SharedVariable", "TorchDistributor", "total"]
 
@@ -104,9 +106,6 @@ class TorchDistributor(Distributor):
 
     def initialize(self, address: str | None, count: int | None, mine: int | None) -> None:
         """Make the group of processes; draw the seeds that the first one draws."""
-        from kfront.core.rng import make_default_seed
-        from kfront.utils import set_random_seed
-
         if count == 1:
             return
         if not _together():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,7 +16,6 @@ from kfront.core.state import state
 __all__ = ["TorchForeach"]
 
 _compiling = torch.compiler.is_compiling
-_FUSED = (torch.float32, torch.float64)
 
 
 def _number(x: Any) -> bool:
@@ -37,9 +35,9 @@ def _constant(x: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     return found
 
 
-def _new_or_spent(new: Any, in_place: Any, xs: Sequence[Any], spent: bool, *args: Any) -> list[Any]:
-    """What `new` gives, in the memory of `xs` if that is spent."""
-    if not spent:
+def _new_or_in_place(new: Any, in_place: Any, xs: Sequence[Any], donate: bool, *args: Any) -> list[Any]:
+    """What `new` gives, in the memory of `xs` if those are donated."""
+    if not donate:
         return list(new(xs, *args))
     in_place(xs, *args)
     return list(xs)
@@ -86,20 +84,20 @@ class TorchForeach(Foreach):
             return list(y)
         return y if y.dtype == like.dtype else y.to(like.dtype)
 
-    def add(self, xs: Sequence[Any], y: Any, spent: bool = False) -> list[Any]:
-        return _new_or_spent(torch._foreach_add, torch._foreach_add_, xs, spent, self._tensors(y, xs[0]))
+    def add(self, xs: Sequence[Any], y: Any, donate: bool = False) -> list[Any]:
+        return _new_or_in_place(torch._foreach_add, torch._foreach_add_, xs, donate, self._tensors(y, xs[0]))
 
-    def sub(self, xs: Sequence[Any], y: Any, spent: bool = False) -> list[Any]:
+    def sub(self, xs: Sequence[Any], y: Any, donate: bool = False) -> list[Any]:
         y = self._tensors(y, xs[0])
         if not _number(y) and not isinstance(y, list):
-            return self.add(xs, -y, spent)
-        return _new_or_spent(torch._foreach_sub, torch._foreach_sub_, xs, spent, y)
+            return self.add(xs, -y, donate)
+        return _new_or_in_place(torch._foreach_sub, torch._foreach_sub_, xs, donate, y)
 
-    def mul(self, xs: Sequence[Any], y: Any, spent: bool = False) -> list[Any]:
-        return _new_or_spent(torch._foreach_mul, torch._foreach_mul_, xs, spent, self._tensors(y, xs[0]))
+    def mul(self, xs: Sequence[Any], y: Any, donate: bool = False) -> list[Any]:
+        return _new_or_in_place(torch._foreach_mul, torch._foreach_mul_, xs, donate, self._tensors(y, xs[0]))
 
-    def div(self, xs: Sequence[Any], y: Any, spent: bool = False) -> list[Any]:
-        return _new_or_spent(torch._foreach_div, torch._foreach_div_, xs, spent, self._tensors(y, xs[0]))
+    def div(self, xs: Sequence[Any], y: Any, donate: bool = False) -> list[Any]:
+        return _new_or_in_place(torch._foreach_div, torch._foreach_div_, xs, donate, self._tensors(y, xs[0]))
 
     def pow(self, xs: Sequence[Any], y: Any) -> list[Any]:
         if _number(y):
@@ -114,8 +112,8 @@ class TorchForeach(Foreach):
     def clip(self, xs: Sequence[Any], low: float, high: float) -> list[Any]:
         return list(torch._foreach_clamp_min(torch._foreach_clamp_max(xs, high), low))
 
-    def sqrt(self, xs: Sequence[Any], spent: bool = False) -> list[Any]:
-        return _new_or_spent(torch._foreach_sqrt, torch._foreach_sqrt_, xs, spent)
+    def sqrt(self, xs: Sequence[Any], donate: bool = False) -> list[Any]:
+        return _new_or_in_place(torch._foreach_sqrt, torch._foreach_sqrt_, xs, donate)
 
     def square(self, xs: Sequence[Any]) -> list[Any]:
         return list(torch._foreach_mul(xs, xs))
@@ -180,7 +178,7 @@ class TorchForeach(Foreach):
             with torch.no_grad():
                 torch._foreach_zero_(out)
 
-    def _in_place(self, variables: Sequence[Any]) -> list[Any] | None:
+    def in_place(self, variables: Sequence[Any]) -> list[Any] | None:
         """The storage to change in place; None where the Variables stand for other values (scopes, `bind`)."""
         if state.stateless is not None or type(variables[0]._value) is not Parameter:
             return None
@@ -188,11 +186,11 @@ class TorchForeach(Foreach):
 
     def _unlent(self, variables: Sequence[Any]) -> list[Any] | None:
         """The storage whose values nothing else needs any more; None where there is some that is lent, or none."""
-        out = self._in_place(variables)
+        out = self.in_place(variables)
         return None if out is None or any(v._lent for v in variables) else out
 
     def add_to(self, variables: Sequence[Any], xs: Sequence[Any], factor: Any = None) -> list[Any]:
-        out = self._in_place(variables)
+        out = self.in_place(variables)
         if out is None:
             return super().add_to(variables, xs, factor)
         if factor is None:
@@ -204,28 +202,28 @@ class TorchForeach(Foreach):
         return out
 
     def mul_to(self, variables: Sequence[Any], y: Any) -> list[Any]:
-        out = self._in_place(variables)
+        out = self.in_place(variables)
         if out is None:
             return super().mul_to(variables, y)
         torch._foreach_mul_(out, self._tensors(y, out[0]))
         return out
 
     def maximum_to(self, variables: Sequence[Any], xs: Sequence[Any]) -> list[Any]:
-        out = self._in_place(variables)
+        out = self.in_place(variables)
         if out is None:
             return super().maximum_to(variables, xs)
         torch._foreach_maximum_(out, xs)
         return out
 
     def lerp_to(self, variables: Sequence[Any], xs: Sequence[Any], weight: Any) -> list[Any]:
-        out = self._in_place(variables)
+        out = self.in_place(variables)
         if out is None or not _number(weight):
             return super().lerp_to(variables, xs, weight)
         torch._foreach_lerp_(out, xs, weight)
         return out
 
     def lerp_square_to(self, variables: Sequence[Any], xs: Sequence[Any], weight: Any) -> list[Any]:
-        out = self._in_place(variables)
+        out = self.in_place(variables)
         if out is None or not _number(weight):
             return super().lerp_square_to(variables, xs, weight)
         torch._foreach_mul_(out, 1.0 - weight)
@@ -233,14 +231,14 @@ class TorchForeach(Foreach):
         return out
 
     def addcmul_to(self, variables: Sequence[Any], a: Sequence[Any], b: Sequence[Any], value: Any = None) -> list[Any]:
-        out = self._in_place(variables)
+        out = self.in_place(variables)
         if out is None or not (value is None or _number(value)):
             return super().addcmul_to(variables, a, b, value)
         torch._foreach_addcmul_(out, a, b, 1.0 if value is None else value)
         return out
 
     def addcdiv_to(self, variables: Sequence[Any], a: Sequence[Any], b: Sequence[Any], value: Any = 1.0) -> list[Any]:
-        out = self._in_place(variables)
+        out = self.in_place(variables)
         if out is None:
             return super().addcdiv_to(variables, a, b, value)
         if _number(value):
@@ -248,50 +246,3 @@ class TorchForeach(Foreach):
         else:
             torch._foreach_add_(out, self.mul(torch._foreach_div(a, b), value))
         return out
-
-    # -- whole rules --------------------------------------------------------------------------------------------------
-
-    def adam(
-        self,
-        variables: Sequence[Any],
-        grads: Sequence[Any],
-        means: Sequence[Any],
-        squares: Sequence[Any],
-        largest: Sequence[Any] | None,
-        learning_rate: Any,
-        step: Any,
-        beta_1: float,
-        beta_2: float,
-        epsilon: float,
-    ) -> bool:
-        """One pass over memory by torch's fused kernel.
-
-        It adds epsilon to the root after the correction for the first steps, Keras before: hence the factor. Its
-        amsgrad form differs in the same way, but on the largest square, so that one is left to the general form.
-        """
-        values = self._in_place(variables)
-        if values is None or largest is not None or step.__class__ is not int:
-            return False
-        if learning_rate.__class__ is not float or values[0].dtype not in _FUSED:
-            return False
-        # The kernel walks memory and does not look at strides; a convolution's gradient comes in channels_last.
-        if not all(v.is_contiguous() for v in values):
-            return False
-        grads = [g if g.is_contiguous() else g.contiguous() for g in grads]
-        now = torch.full((), float(step), device=values[0].device)
-        torch._fused_adam_(
-            values,
-            grads,
-            [v._value for v in means],
-            [v._value for v in squares],
-            [],
-            [now] * len(values),
-            lr=learning_rate,
-            beta1=beta_1,
-            beta2=beta_2,
-            weight_decay=0.0,
-            eps=epsilon / math.sqrt(1.0 - beta_2**step),
-            amsgrad=False,
-            maximize=False,
-        )
-        return True

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from kfront.backends.torch.common import at_hand, axes_of, native
+from kfront.backends.torch.common import axes_of, native
 from kfront.config import epsilon
 from kfront.core.errors import ShapeError
 from kfront.core.sparse import sparse_one_hot
@@ -267,18 +267,13 @@ def one_hot(x: Tensor, num_classes: int, axis: int = -1, dtype: Any = None, spar
         return sparse_one_hot(x, num_classes, axis, dtype)
     kind = native(dtype)
     x = x.to(torch.int64)
-    if num_classes < 128:
-        out = (x.unsqueeze(-1) == torch.arange(num_classes, device=x.device)).to(kind)
-    else:
-        inside = torch.logical_and(x >= 0, x < num_classes).to(kind).unsqueeze(-1)
-        out = torch.zeros((*x.shape, num_classes), dtype=kind, device=x.device)
-        out = out.scatter(-1, x.clamp(0, num_classes - 1).unsqueeze(-1), inside)
+    inside = torch.logical_and(x >= 0, x < num_classes).to(kind).unsqueeze(-1)
+    out = torch.zeros((*x.shape, num_classes), dtype=kind, device=x.device)
+    out = out.scatter(-1, x.clamp(0, max(num_classes - 1, 0)).unsqueeze(-1), inside) if num_classes else out
     return out if axis == -1 or axis == x.ndim else torch.movedim(out, -1, axis)
 
 
 # ---- losses ----------------------------------------------------------------------------------------------------------
-
-_NO_LABEL = -(1 << 62)  # what the kernel leaves out: nothing
 
 
 def _check(name: str, fits: bool, target: Tensor, output: Tensor) -> None:
@@ -287,7 +282,8 @@ def _check(name: str, fits: bool, target: Tensor, output: Tensor) -> None:
         raise ShapeError(f"[{name}] expected shapes that fit, got {tuple(target.shape)} and {tuple(output.shape)}.")
 
 
-def _log_probabilities(output: Tensor, from_logits: bool, axis: int) -> Tensor:
+def log_probabilities(output: Tensor, from_logits: bool, axis: int) -> Tensor:
+    """Of what a crossentropy is given."""
     if from_logits:
         return torch.log_softmax(output, axis)
     edge = epsilon()
@@ -305,7 +301,7 @@ def binary_crossentropy(target: Tensor, output: Tensor, from_logits: bool = Fals
 
 def categorical_crossentropy(target: Tensor, output: Tensor, from_logits: bool = False, axis: int = -1) -> Tensor:
     _check("categorical_crossentropy", target.shape == output.shape, target, output)
-    return torch.sum(target * _log_probabilities(output, from_logits, axis), axis).neg()
+    return torch.sum(target * log_probabilities(output, from_logits, axis), axis).neg()
 
 
 def sparse_categorical_crossentropy(
@@ -318,19 +314,12 @@ def sparse_categorical_crossentropy(
     shape = output.shape
     _check("sparse_categorical_crossentropy", target.shape == shape[:axis] + shape[axis + 1 :], target, output)
     target = target.to(torch.int64)
-    logs = _log_probabilities(output, from_logits, axis)
+    logs = log_probabilities(output, from_logits, axis)
     if axis != ndim - 1:
         logs = torch.movedim(logs, axis, -1)
     if ndim != 2:
         return _picked(logs.reshape(-1, shape[axis]), target.reshape(-1)).reshape(target.shape)
     return _picked(logs, target)
-
-
-def mean_of_picked(target: Tensor, output: Tensor, from_logits: bool) -> Tensor | None:
-    """See `Backend.mean_of_picked`."""
-    if target.is_floating_point() or not at_hand(target) or not target.numel():
-        return None  # the kernel says only on the CPU which labels are no classes
-    return _nn.nll_loss_nd(_log_probabilities(output, from_logits, -1), target.to(torch.int64), None, 1, _NO_LABEL)
 
 
 def _picked(logs: Tensor, target: Tensor) -> Tensor:

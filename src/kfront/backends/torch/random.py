@@ -22,7 +22,7 @@ _STEP = torch.tensor([0, 1])
 _CPU = torch.device("cpu")
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _MASK = 0xFFFFFFFF
-_HALF = frozenset((torch.float16, torch.bfloat16))
+HALF = frozenset((torch.float16, torch.bfloat16))
 
 
 class _Generators(threading.local):
@@ -54,7 +54,7 @@ def next_key(variable: Any) -> Tensor:
 # ---- torch's generators ----------------------------------------------------------------------------------------------
 
 
-def _seeded(key: Tensor, device: torch.device | None = None) -> tuple[torch.Generator, torch.device]:
+def seeded(key: Tensor, device: torch.device | None = None) -> tuple[torch.Generator, torch.device]:
     """The generator of a device (else the current), seeded from the key: mixed, as the CPU's takes 32 bits of it."""
     device = device or current_device() or _CPU
     generator = _mine.by_device.get(device)
@@ -73,7 +73,7 @@ def random_normal(key: Tensor, shape: Any, dtype: Any) -> Tensor:
     if torch.compiler.is_compiling():
         u = _unit(key, shape) * 2 - (1 - 2**-24)
         return (torch.erfinv(u) * math.sqrt(2)).to(kind)
-    generator, device = _seeded(key)
+    generator, device = seeded(key)
     return torch.randn(shape, generator=generator, dtype=kind, device=device)
 
 
@@ -81,7 +81,7 @@ def random_uniform(key: Tensor, shape: Any, dtype: Any) -> Tensor:
     kind = native(dtype)
     if torch.compiler.is_compiling():
         return _unit(key, shape).to(kind)
-    generator, device = _seeded(key)
+    generator, device = seeded(key)
     return torch.rand(shape, generator=generator, dtype=kind, device=device)
 
 
@@ -90,7 +90,7 @@ def random_randint(key: Tensor, shape: Any, minval: Any, maxval: Any, dtype: Any
     if isinstance(minval, Tensor) or isinstance(maxval, Tensor) or torch.compiler.is_compiling():
         bits = torch.bitwise_and(random_bits(key, shape), 0x7FFFFFFF).to(torch.int64)
         return (minval + bits % (maxval - minval)).to(kind)
-    generator, device = _seeded(key)
+    generator, device = seeded(key)
     return torch.randint(int(minval), int(maxval), shape, generator=generator, device=device).to(kind)
 
 
@@ -98,42 +98,24 @@ def random_gamma(key: Tensor, alpha: Tensor, shape: Any, dtype: Any) -> Tensor:
     if torch.compiler.is_compiling():
         return OPS["random_gamma"].body(key, alpha, shape, dtype)  # type: ignore[misc]
     alpha = alpha.expand(shape)
-    alpha = alpha.float() if alpha.dtype in _HALF else alpha
-    return torch._standard_gamma(alpha, _seeded(key, alpha.device)[0]).to(native(dtype))
+    alpha = alpha.float() if alpha.dtype in HALF else alpha
+    return torch._standard_gamma(alpha, seeded(key, alpha.device)[0]).to(native(dtype))
 
 
 def random_binomial(key: Tensor, counts: Tensor, probabilities: Tensor, shape: Any, dtype: Any) -> Tensor:
     if torch.compiler.is_compiling():
         return OPS["random_binomial"].body(key, counts, probabilities, shape, dtype)  # type: ignore[misc]
     counts, probabilities = counts.expand(shape), probabilities.expand(shape)
-    if counts.dtype in _HALF:
+    if counts.dtype in HALF:
         counts, probabilities = counts.float(), probabilities.float()
-    return torch.binomial(counts, probabilities, _seeded(key, counts.device)[0]).to(native(dtype))
+    return torch.binomial(counts, probabilities, seeded(key, counts.device)[0]).to(native(dtype))
 
 
 def random_shuffle(key: Tensor, x: Tensor, axis: int) -> Tensor:
     if state.portable_random or torch.compiler.is_compiling():
         return OPS["random_shuffle"].body(key, x, axis)  # type: ignore[misc]
-    generator, device = _seeded(key, x.device)
+    generator, device = seeded(key, x.device)
     return torch.index_select(x, axis, torch.randperm(x.shape[axis], generator=generator, device=device))
-
-
-def random_dropout(key: Tensor, inputs: Tensor, rate: float, noise_shape: Any) -> Tensor:
-    if state.portable_random or torch.compiler.is_compiling():
-        return OPS["random_dropout"].body(key, inputs, rate, noise_shape)  # type: ignore[misc]
-    generator, device = _seeded(key, inputs.device)
-    keep = 1.0 - rate
-    # on CPU `bernoulli_` takes six times as long as uniform numbers; narrow types have too few of them
-    kind = torch.float32 if device.type == "cpu" and inputs.dtype in _HALF else inputs.dtype
-    if noise_shape is None:
-        noise = torch.empty_like(inputs, dtype=kind, requires_grad=False)
-    else:
-        noise = torch.empty(noise_shape, dtype=kind, device=device)
-    if device.type == "cpu":
-        noise = (noise.uniform_(generator=generator) >= rate).to(inputs.dtype)
-    else:
-        noise = noise.bernoulli_(keep, generator=generator)
-    return inputs * noise.div_(keep)
 
 
 # ---- threefry --------------------------------------------------------------------------------------------------------

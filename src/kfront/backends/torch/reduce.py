@@ -127,14 +127,10 @@ def argsort(x: Tensor, axis: Any = -1) -> Tensor:
 
 
 def top_k(x: Tensor, k: int, sorted: bool = True) -> tuple[Tensor, Tensor]:
-    # Which of equal values torch.topk takes is not defined, the other engines take the first. A stable sort does too
-    # but is 20 times slower on the CPU: there it is kept for values that are equal among the first k + 1.
-    # https://docs.pytorch.org/docs/stable/generated/torch.topk.html
-    if x.dtype is not torch.bool and 16 < x.shape[-1] > k and x.is_cpu and not torch.compiler.is_compiling():
-        best, indices = torch.topk(x.detach(), k + 1, -1, True, True)
-        if not bool(torch.any(best[..., 1:] == best[..., :-1])):
-            indices = indices[..., :k]
-            return torch.gather(x, -1, indices), indices.to(torch.int32)
+    """Of equal values the first, as on the other engines; which `torch.topk` takes is not defined.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.topk.html
+    """
     values, indices = torch.sort(x, dim=-1, descending=True, stable=True)
     return values[..., :k], indices[..., :k].to(torch.int32)
 

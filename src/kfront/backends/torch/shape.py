@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from kfront.backends.torch.common import axes_of
 from kfront.core.errors import ShapeError
 from kfront.core.shapes import pad_pairs
-from kfront.ops.shape import padded_by_index
+from kfront.ops.shapes import padded_by_index
 
 Tensor = torch.Tensor
 

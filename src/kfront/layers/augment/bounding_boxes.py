@@ -10,7 +10,7 @@ from kfront.core.options import Option, normalisers, positive
 from kfront.core.registry import serializable
 from kfront.core.typing import Tensor
 from kfront.layers.augment.image_layer import Boxes, ImageLayer, Transformation
-from kfront.ops.elementwise import dtype_of
+from kfront.ops.primitives.dtypes import dtype_of
 
 __all__ = ["MaxNumBoundingBoxes"]
 

@@ -21,8 +21,8 @@ from kfront.layers.augment.image_layer import (
     strength,
 )
 from kfront.layers.options import IntOrInts
-from kfront.ops.elementwise import dtype_of
 from kfront.ops.image_filter import blurred
+from kfront.ops.primitives.dtypes import dtype_of
 from kfront.ops.random import normal
 
 __all__ = ["RandomErasing", "RandomGaussianBlur", "RandomSharpness", "random_boxes"]

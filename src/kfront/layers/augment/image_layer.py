@@ -20,7 +20,7 @@ from kfront.core.rng import SeedGenerator, check_seed
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.typing import Seed, Tensor
 from kfront.layers.preprocess.data_layer import DataLayer
-from kfront.ops.elementwise import dtype_of
+from kfront.ops.primitives.dtypes import dtype_of
 from kfront.ops.random import uniform
 
 __all__ = [

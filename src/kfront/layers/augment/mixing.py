@@ -20,7 +20,7 @@ from kfront.layers.augment.image_layer import (
     per_image,
     strength,
 )
-from kfront.ops.elementwise import dtype_of
+from kfront.ops.primitives.dtypes import dtype_of
 from kfront.ops.random import beta, shuffle
 
 __all__ = ["CutMix", "MixUp"]

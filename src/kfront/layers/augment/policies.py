@@ -15,7 +15,7 @@ from kfront.layers.augment.effects import RandomSharpness
 from kfront.layers.augment.geometry import RandomRotation, RandomShear, RandomTranslation
 from kfront.layers.augment.image_layer import Boxes, ImageData, Limits, Transformation, number_pair, pair_within
 from kfront.layers.augment.tone import AutoContrast, Equalization, RandomPosterization, Solarization
-from kfront.ops.elementwise import dtype_of
+from kfront.ops.primitives.dtypes import dtype_of
 from kfront.ops.random import gamma, randint
 
 __all__ = ["AugMix", "RandAugment"]

@@ -13,7 +13,7 @@ from kfront.core.spec import KerasTensor
 from kfront.core.typing import Seed, Tensor
 from kfront.layers.augment.geometry_base import boxes_in_pixels, boxes_of_pixels, with_channels
 from kfront.layers.augment.image_layer import Boxes, Extent, ImageData, ImageLayer, RandomImageLayer, Transformation
-from kfront.ops._images import larger, share, smaller, window
+from kfront.ops.image_common import larger, share, smaller, window
 from kfront.ops.random import uniform
 
 __all__ = ["CenterCrop", "RandomCrop", "Resizing"]

@@ -22,8 +22,8 @@ from kfront.layers.augment.image_layer import (
     rescaled,
 )
 from kfront.layers.options import IntOrInts
-from kfront.ops.elementwise import dtype_of
-from kfront.ops.segment import segment_sum
+from kfront.ops.primitives.dtypes import dtype_of
+from kfront.ops.primitives.reductions import segment_sum
 
 __all__ = [
     "AutoContrast",

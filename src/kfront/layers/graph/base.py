@@ -11,8 +11,8 @@ from kfront.core.options import Option, normalisers, one_of
 from kfront.core.registry import serializable
 from kfront.core.typing import Shape, Tensor
 from kfront.layers.options import OptionLayer, documented, known_axis
-from kfront.ops.elementwise import dtype_of
-from kfront.ops.shape import dim
+from kfront.ops.primitives.dtypes import dtype_of
+from kfront.ops.primitives.shapes import dim
 
 __all__ = ["Edges", "MessagePassing", "node_mask"]
 

@@ -14,8 +14,8 @@ from kfront.core.variable import Variable
 from kfront.layers.base import Layer
 from kfront.layers.graph.base import CALL_DOC, UNWRITTEN, Edges, MessagePassing, flag, weights_of_edges
 from kfront.layers.options import documented
-from kfront.ops.elementwise import dtype_of
-from kfront.ops.nn_core import linear
+from kfront.ops.matrix import linear
+from kfront.ops.primitives.dtypes import dtype_of
 
 __all__ = ["EdgeConditionedConv", "GCNConv", "GINConv", "SAGEConv"]
 

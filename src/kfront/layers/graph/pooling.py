@@ -12,8 +12,8 @@ from kfront.core.spec import Abstract
 from kfront.core.typing import Shape, Tensor
 from kfront.layers.graph.base import AGGREGATIONS, Edges, node_mask
 from kfront.layers.options import OptionLayer, known_axis
-from kfront.ops.elementwise import dtype_of
-from kfront.ops.shape import dim
+from kfront.ops.primitives.dtypes import dtype_of
+from kfront.ops.primitives.shapes import dim
 
 __all__ = ["GraphReadout", "TopKPooling"]
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from kfront.backends import backend_scope, owner_of
-from kfront.core import tree
+from kfront.core import guard, tree
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.typing import Store
 from kfront.layers.base import Layer
@@ -104,6 +104,17 @@ class HostLayer(DataLayer):
         shapes = tree.map_structure(lambda x: tuple(x.shape), inputs)
         sparse = getattr(self, "sparse", False)
         return Abstract(self.compute_output_shape(shapes), self.output_dtype_for(inputs), sparse)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """A layer from its config, which holds a vocabulary itself: the path of one is for the constructor.
+
+        Raises:
+            UnsafeFileError: for a path, unless the call that loads has ``safe_mode=False``.
+        """
+        for argument in ("vocabulary", "idf_weights"):
+            guard.refuse_path(cls.__name__, argument, config.get(argument), in_config=True)
+        return super().from_config(config)
 
     def get_build_config(self) -> Any:
         """Nothing is built."""

@@ -61,7 +61,7 @@ def make_data(
 
 
 def _weigh(data: Any, class_weight: dict[int, float]) -> None:
-    """Let a source yield sample weights from class weights."""
+    """Make a source yield sample weights from class weights."""
     inner = data.batches
     data.batches = lambda skip=0: ((a, b, class_weights(class_weight, b, w)) for a, b, w in inner(skip))
 
@@ -121,7 +121,7 @@ def _is_array_like(x: Any) -> bool:
 
 
 def _length(x: Any, steps: int | None) -> int | None:
-    """The number of batches: what `x` says, cut to a sane number (grain repeats by a length of 2**63)."""
+    """The number of batches: what `x` says, bounded (grain repeats by a length of 2**63)."""
     try:
         count = len(x)
     except (TypeError, OverflowError, NotImplementedError):
@@ -169,7 +169,7 @@ def _table(x: Any, y: Any, size: int, shuffle: bool | str) -> Data:
 
 
 def _columns(rows: dict[str, Any], targets: Sequence[str] | None, alone: bool) -> Any:
-    """Rows (a dict of columns) as inputs, or inputs and targets; one column of either stands alone."""
+    """Rows (a dict of columns) as inputs, or inputs and targets; a single column is not nested."""
     arrays = {name: _column(name, values) for name, values in rows.items()}
     inputs: Any = {n: a for n, a in arrays.items() if n not in (targets or ())}
     if len(inputs) == 1:

@@ -23,7 +23,7 @@ from kfront.core.state import state
 
 __all__ = ["ReadAhead"]
 
-_SLOW = 1e-3  # seconds for a batch; a hand-over between threads takes about a tenth of that
+_SLOW = 1e-3  # seconds for a batch; passing a batch between threads takes about a tenth of that
 _END = object()
 
 
@@ -102,7 +102,7 @@ class ReadAhead:
     def _next_ready(self) -> Any:
         batch = self._ready.get()
         if batch is _END or isinstance(batch, _Failure):
-            self._ready.put(_END)  # for whoever asks again
+            self._ready.put(_END)  # for the next call
             if batch is _END:
                 raise StopIteration
             raise batch.error
@@ -113,7 +113,7 @@ class ReadAhead:
         return self
 
     def __exit__(self, *exc: Any) -> None:
-        """Let the batch that is being made be finished, and begin no other."""
+        """Wait for the batch that is being made, and begin no other."""
         if self._thread is not None:
             self._stopped = True
             self._room.release()

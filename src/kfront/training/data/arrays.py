@@ -10,6 +10,7 @@ import numpy as np
 from kfront.config import floatx
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, DataError
+from kfront.core.operators import VariableBase
 from kfront.core.rng import make_default_seed, permutation
 from kfront.core.spec import is_text
 from kfront.training.data.base import Batch, Data, origin
@@ -93,7 +94,7 @@ def to_array(x: Any, name: str, backend: Any) -> Any:
         x = x.to_numpy()
     elif backend.is_tensor(x) or "torch" in kind or "tensorflow" in kind:
         x = backend.to_numpy(x if backend.is_tensor(x) else backend.convert(x))
-    elif hasattr(x, "_is_variable"):
+    elif isinstance(x, VariableBase):
         x = x.numpy()
     elif not isinstance(x, np.ndarray):
         try:
@@ -215,8 +216,14 @@ def check_sizes(x: Any, y: Any, sample_weight: Any) -> int:
     return next(iter(sizes.values()))
 
 
-def class_weights(class_weight: dict[int, float], y: Any, sample_weight: Any) -> Any:
-    """Sample weights from class weights and labels (integers, or one-hot rows)."""
+def class_weights(class_weight: dict[int, float], y: Any, sample_weight: Any = None) -> Any:
+    """Sample weights from class weights and labels (integers, or one-hot rows).
+
+    Raises:
+        ArgumentError: there are sample weights already, or other targets than one array.
+    """
+    if sample_weight is not None:
+        raise ArgumentError("[fit] expected one of `sample_weight` and `class_weight`, got both; multiply them.")
     if tree.is_nested(y):
         raise ArgumentError("[fit] expected a model with one output for `class_weight`, got nested targets.")
     if y is None:
@@ -228,8 +235,7 @@ def class_weights(class_weight: dict[int, float], y: Any, sample_weight: Any) ->
     table = np.ones(max(int(labels.max(initial=0)), *map(int, class_weight)) + 1, dtype="float32")
     for k, v in class_weight.items():
         table[int(k)] = v
-    weights = table[labels]
-    return weights if sample_weight is None else weights * np.asarray(sample_weight)
+    return table[labels]
 
 
 def split_arrays(x: Any, y: Any, sample_weight: Any, fraction: float) -> tuple[Batch, Batch]:

@@ -45,9 +45,11 @@ class Data:
         Args:
             batches: an iterator over them.
             most: how many will be taken at most, None for all.
-            followed: whether a callback writes down where the source stands, which must then not run ahead.
+            followed: whether a callback saves the position of the source, which must then not run ahead.
         """
-        alone = self.waits and not self.engines  # else it would draw numbers between those that the steps draw
+        alone = (
+            self.waits and not self.engines
+        )  # else the thread would draw random numbers between those that the steps draw
         depth = read_ahead() if alone and not followed else 0
         return ReadAhead(batches, depth, most) if depth else nullcontext(islice(batches, most))
 
@@ -78,11 +80,11 @@ class Data:
         return None
 
     def position(self) -> Any:
-        """Where the source stands now, in terms of its own."""
+        """The position of the source, in a form of its own."""
         return None
 
     def resume(self, mark: Any, position: Any, batch: int, random: Callable[[Any], None]) -> Iterator[Batch] | None:
-        """Bring a new source to where an old one stood.
+        """Set a new source to the position of an old one.
 
         Args:
             mark: of the epoch that was cut off.
@@ -96,7 +98,7 @@ class Data:
         return None
 
     def go_to(self, position: Any) -> None:
-        """Bring a new source, between two runs through it, to where an old one stood."""
+        """Set a new source, between two epochs, to the position of an old one."""
 
 
 def origin(x: Any) -> str:

@@ -1,6 +1,6 @@
 """Data that come as batches, or sample by sample: iterators, loaders, `PyDataset`, indexable datasets.
 
-Each knows how to get back, in another process, to where it stood; see `kfront.training.progress`.
+Each can be set, in another process, to the position that it had; see `kfront.training.progress`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from kfront.core.errors import DataError
 from kfront.core.rng import make_default_seed, permutation
 from kfront.training.data.arrays import check_batch_size, epoch_order
 from kfront.training.data.base import Batch, Data, unpack
-from kfront.utils import py_dataset
 
 __all__ = ["IndexedData", "IterableData", "LoaderData", "SequenceData"]
 
@@ -69,7 +68,7 @@ class IterableData(Data):
         self._random = random
 
     def mark(self) -> Any:
-        """The generators at the time the iterator was made; one that lives through all epochs has one mark."""
+        """The generators at the time the iterator was made; one iterator for all epochs has one mark."""
         if self._random is not None and (self.restart or self._first_mark is None):
             self._first_mark = self._random()
         return {"random": self._first_mark, "source": _own_state(self._stateful)}
@@ -78,7 +77,7 @@ class IterableData(Data):
         return {"made": self._made, "taken": self._taken, "iterator": _own_state(self._live)}
 
     def resume(self, mark: Any, position: Any, batch: int, random: Callable[[Any], None]) -> Iterator[Batch] | None:
-        """The iterators of earlier epochs are made again; of this one, the batches that were taken are passed over.
+        """The iterators of earlier epochs are made again; of this one, the batches that were taken are skipped.
 
         Sources and iterators that know their own state (`state_dict` or `get_state`) are set to it instead.
         """
@@ -114,7 +113,7 @@ class IterableData(Data):
 
 
 def _own_state(x: Any) -> Any:
-    """What an object says about its own state: torchdata's and datasets' `state_dict`, grain's `get_state`."""
+    """The state that an object reports: torchdata's and datasets' `state_dict`, grain's `get_state`."""
     for name in ("state_dict", "get_state"):
         method = getattr(x, name, None)
         if callable(method):
@@ -124,7 +123,7 @@ def _own_state(x: Any) -> Any:
 
 
 def _set_own_state(x: Any, saved: Any) -> bool:
-    """Hand an object its state; False if none was saved."""
+    """Give an object its state; False if none was saved."""
     if saved is None:
         return False
     setter = getattr(x, {"state_dict": "load_state_dict", "get_state": "set_state"}[saved["by"]], None)
@@ -195,6 +194,8 @@ class SequenceData(Data):
     """
 
     def __init__(self, source: Any, shuffle: bool | str) -> None:
+        from kfront.utils import py_dataset  # worker pools take longer to import than all of training
+
         self.source, self.shuffle = source, shuffle
         self.steps = source.num_batches
         self.waits = source.workers == 1 and not source.use_multiprocessing

@@ -1,0 +1,62 @@
+"""JAX: pooling."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from kfront.backends.jax.common import compiled, filled_windows, per_axis
+
+__all__ = ["average_by", "average_pool", "largest", "max_pool", "pool_op", "window_sum"]
+
+
+def pool_op(run: Any) -> Any:
+    """A pooling op by a function of (inputs, window, strides, padding), with sizes for all axes."""
+
+    def pool(inputs: Any, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: Any = None) -> Any:
+        n = inputs.ndim - 2
+        size = per_axis(pool_size, n)
+        step = size if strides is None else per_axis(strides, n)
+        if data_format == "channels_last":
+            out = run(inputs, (1, *size, 1), (1, *step, 1), padding)
+        else:
+            out = run(inputs, (1, 1, *size), (1, 1, *step), padding)
+        return filled_windows(out, inputs)
+
+    return pool
+
+
+@compiled(1, 2, 3)
+def largest(x: Any, size: Any, step: Any, padding: str) -> Any:
+    """Largest value of each window; of several equal ones the first has the gradient."""
+    lowest = -jnp.inf if jnp.issubdtype(x.dtype, jnp.floating) else jnp.iinfo(x.dtype).min
+    return lax.reduce_window(x, np.array(lowest, x.dtype), lax.max, size, step, padding.upper())
+
+
+def window_sum(x: Any, size: Any, step: Any, padding: str) -> Any:
+    """Sum of each window."""
+    zero = np.zeros((), x.dtype)  # not traced: JAX knows the window sum, and its gradient, by the constant
+    return lax.reduce_window(x, zero, lax.add, size, step, padding.upper())
+
+
+def average_by(total: Any) -> Any:
+    """Mean of each window, padding left out, by a function that sums windows."""
+
+    @compiled(1, 2, 3)
+    def average(x: Any, size: Any, step: Any, padding: str) -> Any:
+        if x.dtype.itemsize < 4:  # the sums would be rounded at each step
+            return average(x.astype("float32"), size, step, padding).astype(x.dtype)
+        found = total(x, size, step, padding)
+        if padding == "valid":
+            return found / jnp.array(math.prod(size), x.dtype)
+        ones = jnp.ones([n if s > 1 else 1 for n, s in zip(x.shape, size, strict=True)], x.dtype)
+        return found / window_sum(ones, size, step, padding)
+
+    return average
+
+
+max_pool, average_pool = pool_op(largest), pool_op(average_by(window_sum))

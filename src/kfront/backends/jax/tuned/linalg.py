@@ -1,0 +1,41 @@
+"""Products on JAX, and linear maps."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax.numpy as jnp
+
+from kfront.backends.jax.common import compiled, on_cpu
+from kfront.backends.jax.tuned.table import tuned
+
+__all__ = ["linear", "matmul", "product"]
+
+_REASON = "XLA on CPU takes up to twice the time for a product over the last of three axes, above all for its gradients"
+_UNTIL = "XLA's dot with several free axes is as fast as one with two"
+
+
+def product(x: Any, matrix: Any) -> Any:
+    """(..., n) by (n, m), as one product of matrices."""
+    lead = x.shape[:-1]
+    if len(lead) < 2 or not on_cpu() or not all(d.__class__ is int for d in lead):
+        return jnp.matmul(x, matrix)
+    return jnp.matmul(x.reshape(math.prod(lead), x.shape[-1]), matrix).reshape(*lead, matrix.shape[-1])
+
+
+_product = compiled()(product)
+
+
+@tuned("matmul", reason=_REASON, benchmark="tuned:matmul", until=_UNTIL)
+def matmul(x1: Any, x2: Any) -> Any:
+    """Product of matrices, of batches of them, or of vectors."""
+    return _product(x1, x2) if x1.ndim > 2 and x2.ndim == 2 else jnp.matmul(x1, x2)
+
+
+@tuned("linear", reason=_REASON, benchmark="tuned:linear", until=_UNTIL)
+@compiled()
+def linear(x: Any, kernel: Any, bias: Any) -> Any:
+    """Product over the last axis, plus a bias."""
+    y = product(x, kernel)
+    return y if bias is None else y + bias

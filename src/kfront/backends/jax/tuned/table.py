@@ -1,0 +1,10 @@
+"""The table of JAX's tuned kernels; modules of this package fill it."""
+
+from __future__ import annotations
+
+from kfront.backends.tuned import TunedTable
+
+__all__ = ["TABLE", "tuned"]
+
+TABLE = TunedTable("jax")
+tuned = TABLE.tuned

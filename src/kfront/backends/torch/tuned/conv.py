@@ -1,0 +1,67 @@
+"""Convolution on torch, with kernels that are contiguous in torch's order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from kfront.backends.torch import conv as plain
+from kfront.backends.torch.tuned.table import tuned
+
+Tensor = torch.Tensor
+_REASON = "the backward pass of torch's convolutions on CPU is slow for a kernel that is a permuted view"
+_UNTIL = "the rows are as fast with the plain forms"
+
+
+@tuned("conv", reason=_REASON, benchmark="eager_layers:Conv2D", until=_UNTIL)
+def conv(
+    inputs: Tensor,
+    kernel: Tensor,
+    strides: Any = 1,
+    padding: str = "valid",
+    data_format: str = "channels_last",
+    dilation_rate: Any = 1,
+) -> Tensor:
+    return plain.convolve(inputs, plain.torch_kernel(kernel).contiguous(), strides, padding, data_format, dilation_rate)
+
+
+@tuned("depthwise_conv", reason=_REASON, benchmark="eager_layers:DepthwiseConv2D", until=_UNTIL)
+def depthwise_conv(
+    inputs: Tensor,
+    kernel: Tensor,
+    strides: Any = 1,
+    padding: str = "valid",
+    data_format: str = "channels_last",
+    dilation_rate: Any = 1,
+) -> Tensor:
+    weight = plain.depthwise_kernel(kernel).contiguous()
+    return plain.convolve(inputs, weight, strides, padding, data_format, dilation_rate)
+
+
+@tuned("separable_conv", reason=_REASON, benchmark="tuned:separable_conv", until=_UNTIL)
+def separable_conv(
+    inputs: Tensor,
+    depthwise_kernel: Tensor,
+    pointwise_kernel: Tensor,
+    strides: Any = 1,
+    padding: str = "valid",
+    data_format: str = "channels_last",
+    dilation_rate: Any = 1,
+) -> Tensor:
+    out = depthwise_conv(inputs, depthwise_kernel, strides, padding, data_format, dilation_rate)
+    return conv(out, pointwise_kernel, 1, "valid", data_format, 1)
+
+
+@tuned("conv_transpose", reason=_REASON, benchmark="tuned:conv_transpose", until=_UNTIL)
+def conv_transpose(
+    inputs: Tensor,
+    kernel: Tensor,
+    strides: Any = 1,
+    padding: str = "valid",
+    output_padding: Any = None,
+    data_format: str = "channels_last",
+    dilation_rate: Any = 1,
+) -> Tensor:
+    weight = plain.torch_kernel(kernel).contiguous()
+    return plain.convolve_transposed(inputs, weight, strides, padding, output_padding, data_format, dilation_rate)

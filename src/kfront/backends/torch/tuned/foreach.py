@@ -1,0 +1,66 @@
+"""Rules of optimizers by torch's fused kernels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from kfront.backends.torch.foreach import TorchForeach
+from kfront.backends.torch.tuned.table import tuned
+
+_FUSED = (torch.float32, torch.float64)
+
+
+@tuned(
+    "foreach.adam",
+    reason="the rule in multi-tensor functions passes over memory seven times",
+    benchmark="updates:Adam",
+    until="never, unless `updates` shows the general form as fast",
+)
+def adam(
+    self: TorchForeach,
+    variables: Sequence[Any],
+    grads: Sequence[Any],
+    means: Sequence[Any],
+    squares: Sequence[Any],
+    largest: Sequence[Any] | None,
+    learning_rate: Any,
+    step: Any,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+) -> bool:
+    """One pass over memory by torch's fused kernel.
+
+    It adds epsilon to the root after the correction for the first steps, Keras before: hence the factor. Its
+    amsgrad form differs in the same way, but on the largest square, so that one is left to the general form.
+    """
+    values = self.in_place(variables)
+    if values is None or largest is not None or step.__class__ is not int:
+        return False
+    if learning_rate.__class__ is not float or values[0].dtype not in _FUSED:
+        return False
+    # The kernel walks memory and does not look at strides; a convolution's gradient comes in channels_last.
+    if not all(v.is_contiguous() for v in values):
+        return False
+    grads = [g if g.is_contiguous() else g.contiguous() for g in grads]
+    now = torch.full((), float(step), device=values[0].device)
+    torch._fused_adam_(
+        values,
+        grads,
+        [v._value for v in means],
+        [v._value for v in squares],
+        [],
+        [now] * len(values),
+        lr=learning_rate,
+        beta1=beta_1,
+        beta2=beta_2,
+        weight_decay=0.0,
+        eps=epsilon / math.sqrt(1.0 - beta_2**step),
+        amsgrad=False,
+        maximize=False,
+    )
+    return True

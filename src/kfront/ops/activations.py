@@ -1,0 +1,324 @@
+"""Activation functions."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from kfront.core import shapes
+from kfront.core.dtypes import floating, numeric
+from kfront.core.op import op
+from kfront.ops.elementwise import square
+from kfront.ops.primitives.arithmetic import abs, add, divide, multiply, negative, subtract
+from kfront.ops.primitives.creation import arange
+from kfront.ops.primitives.dtypes import cast, dtype_of
+from kfront.ops.primitives.elementary import erf, expm1, sqrt, tanh
+from kfront.ops.primitives.indexing import where
+from kfront.ops.primitives.logic import greater, greater_equal, less, less_equal
+from kfront.ops.primitives.nn import relu, sigmoid, softplus
+from kfront.ops.primitives.reductions import cumsum, sum
+from kfront.ops.primitives.shapes import dim, flip, reshape, split
+from kfront.ops.primitives.sorting import sort
+
+
+@op(dtype=floating, zeros="kept", fuse=True, home="nn")
+def relu6(x: Any) -> Any:
+    """min(max(x, 0), 6).
+
+    Args:
+        x: tensor of any shape; integers become floatx.
+
+    Returns:
+        tensor of the shape of `x`, floating.
+    """
+    return where(greater_equal(x, 6), 6, relu(x))
+
+
+@op(dtype=floating, zeros="kept", fuse=True, home="nn")
+def leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:
+    """x above 0, `negative_slope` * x below.
+
+    Args:
+        x: tensor of any shape; integers become floatx.
+        negative_slope: slope below 0.
+
+    Returns:
+        tensor of the shape of `x`, floating.
+    """
+    return where(greater(x, 0), x, multiply(x, negative_slope))
+
+
+@op(dtype=floating, zeros="kept", fuse=True, home="nn")
+def elu(x: Any, alpha: float = 1.0) -> Any:
+    """x above 0, alpha * (exp(x) - 1) below (Clevert et al., 2015, arXiv:1511.07289).
+
+    Args:
+        x: tensor of any shape; integers become floatx.
+        alpha: minus the limit at -inf.
+
+    Returns:
+        tensor of the shape of `x`, floating.
+    """
+    positive = greater(x, 0)
+    return where(positive, x, multiply(alpha, expm1(where(positive, 0, x))))
+
+
+@op(dtype=floating, zeros="kept", fuse=True, home="nn")
+def selu(x: Any) -> Any:
+    """Scaled `elu` that keeps mean 0 and variance 1 (Klambauer et al., 2017, arXiv:1706.02515).
+
+    Args:
+        x: tensor of any shape; integers become floatx.
+
+    Returns:
+        tensor of the shape of `x`, floating.
+    """
+    return multiply(1.0507009873554805, elu(x, 1.6732632423543772))
+
+
+@op(dtype=floating, zeros="kept", fuse=True, home="nn")
+def celu(x: Any, alpha: float = 1.0) -> Any:
+    """x above 0, alpha * (exp(x / alpha) - 1) below (Barron, 2017, arXiv:1704.07483).
+
+    Args:
+        x: tensor of any shape; integers become floatx.
+        alpha: minus the limit at -inf.
+
+    Returns:
+        tensor of the shape of `x`, floating.
+    """
+    positive = greater(x, 0)
+    return where(positive, x, multiply(alpha, expm1(divide(where(positive, 0, x), alpha))))
+
+
+@op(dtype=floating, zeros="kept", home="nn")
+def gelu(x: Any, approximate: bool = True) -> Any:
+    """x times the distribution function of the standard normal (Hendrycks and Gimpel, 2016, arXiv:1606.08415).
+
+    Args:
+        x: tensor of any shape; integers become floatx.
+        approximate: whether the formula with tanh is used instead of erf.
+
+    Returns:
+        tensor of the shape of `x`, floating.
+    """
+    if approximate:
+        inner = multiply(math.sqrt(2 / math.pi), add(x, multiply(0.044715, multiply(x, square(x)))))
+        return multiply(multiply(0.5, x), add(1.0, tanh(inner)))
+    return multiply(multiply(0.5, x), add(1.0, erf(divide(x, math.sqrt(2)))))
+
+
+@op(dtype=floating, zeros="kept", home="nn", aliases=("swish",))
+def silu(x: Any) -> Any:
+    """x * sigmoid(x), also known as swish (Ramachandran et al., 2017, arXiv:1710.05941).
+
+    Args:
+        x: tensor of any shape; integers become floatx.
+
+    Returns:
+        tensor of the shape of `x`, floating.
+    """
+    return multiply(x, sigmoid(x))
+
+
+@op(dtype=floating, zeros="filled", home="nn")
+def log_sigmoid(x: Any) -> Any:
+    """log(sigmoid(x)), without overflow.
+
+    Args:
+        x: tensor of any shape; integers become floatx.
+
+    Returns:
+        tensor of the shape of `x`, floating, at most 0.
+    """
+    return negative(softplus(negative(x)))
+
+
+@op(dtype=floating, zeros="kept", fuse=True, home="nn")
+def softsign(x: Any) -> Any:
+    """x / (1 + |x|).
+
+    Args:
+        x: tensor of any shape; integers become floatx.
+
+    Returns:
+        tensor of the shape of `x`, floating, in (-1, 1).
+    """
+    return divide(x, add(1.0, abs(x)))
+
+
+@op(dtype=floating, zeros="filled", fuse=True, home="nn")
+def hard_sigmoid(x: Any) -> Any:
+    """x / 6 + 1/2, cut off at 0 and 1: a sigmoid of straight lines.
+
+    Args:
+        x: tensor of any shape; integers become floatx.
+
+    Returns:
+        tensor of the shape of `x`, floating, in [0, 1].
+    """
+    return where(less_equal(x, -3), 0.0, where(greater_equal(x, 3), 1.0, divide(add(x, 3.0), 6.0)))
+
+
+@op(dtype=floating, fuse=True, home="nn", aliases=("hard_swish",))
+def hard_silu(x: Any) -> Any:
+    """x * hard_sigmoid(x), also known as hard swish (Howard et al., 2019, arXiv:1905.02244).
+
+    Args:
+        x: tensor of any shape; integers become floatx.
+
+    Returns:
+        tensor of the shape of `x`, floating.
+    """
+    curve = divide(multiply(x, add(x, 3.0)), 6.0)
+    return where(less_equal(x, -3), 0.0, where(greater_equal(x, 3), x, curve))
+
+
+@op(dtype=numeric, zeros="kept", fuse=True, home="nn")
+def hard_tanh(x: Any) -> Any:
+    """x, cut off at -1 and 1.
+
+    Args:
+        x: tensor of any shape.
+
+    Returns:
+        tensor of the shape and dtype of `x`.
+    """
+    x = where(greater_equal(x, 1), 1, x)
+    return x if dtype_of(x).startswith("u") else where(less_equal(x, -1), -1, x)
+
+
+@op(dtype=floating, zeros="kept", fuse=True, home="nn")
+def tanh_shrink(x: Any) -> Any:
+    """x - tanh(x).
+
+    Args:
+        x: tensor of any shape; integers become floatx.
+
+    Returns:
+        tensor of the shape of `x`, floating.
+    """
+    return subtract(x, tanh(x))
+
+
+@op(dtype=floating, zeros="kept", fuse=True, home="nn")
+def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
+    """x where |x| is above a threshold, 0 elsewhere.
+
+    Args:
+        x: tensor of any shape; integers become floatx.
+        threshold: the threshold.
+
+    Returns:
+        tensor of the shape of `x`, floating.
+    """
+    return where(less_equal(abs(x), threshold), 0.0, x)
+
+
+@op(dtype=floating, zeros="kept", fuse=True, home="nn")
+def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
+    """x moved towards 0 by a threshold, 0 within it.
+
+    Args:
+        x: tensor of any shape; integers become floatx.
+        threshold: the threshold.
+
+    Returns:
+        tensor of the shape of `x`, floating.
+    """
+    outside = where(less(x, 0), add(x, threshold), subtract(x, threshold))
+    return where(less_equal(abs(x), threshold), 0.0, outside)
+
+
+@op(dtype=floating, fuse=True, home="nn")
+def threshold(x: Any, threshold: float, default_value: float) -> Any:
+    """x where it is above a threshold, a fixed value elsewhere.
+
+    Args:
+        x: tensor of any shape; integers become floatx.
+        threshold: the threshold.
+        default_value: the value elsewhere.
+
+    Returns:
+        tensor of the shape of `x`, floating.
+    """
+    return where(less_equal(x, threshold), default_value, x)
+
+
+@op(dtype=floating, fuse=True, home="nn")
+def squareplus(x: Any, b: float = 4) -> Any:
+    """(x + sqrt(x^2 + b)) / 2: a smooth `relu` (Barron, 2021, arXiv:2112.11687).
+
+    Args:
+        x: tensor of any shape; integers become floatx.
+        b: smoothness.
+
+    Returns:
+        tensor of the shape of `x`, floating.
+    """
+    return multiply(0.5, add(x, sqrt(add(square(x), b))))
+
+
+@op(dtype=floating, fuse=True, home="nn")
+def sparse_plus(x: Any) -> Any:
+    """0 below -1, (x + 1)^2 / 4 up to 1, x above.
+
+    Args:
+        x: tensor of any shape; integers become floatx.
+
+    Returns:
+        tensor of the shape of `x`, floating.
+    """
+    curve = multiply(0.25, square(add(x, 1.0)))
+    return where(less_equal(x, -1), 0.0, where(greater_equal(x, 1), x, curve))
+
+
+@op(dtype=floating, fuse=True, home="nn")
+def sparse_sigmoid(x: Any) -> Any:
+    """(x + 1) / 2, cut off at 0 and 1.
+
+    Args:
+        x: tensor of any shape; integers become floatx.
+
+    Returns:
+        tensor of the shape of `x`, floating, in [0, 1].
+    """
+    return where(less_equal(x, -1), 0.0, where(greater_equal(x, 1), 1.0, multiply(0.5, add(x, 1.0))))
+
+
+@op(dtype=floating, fuse=True, home="nn")
+def glu(x: Any, axis: int = -1) -> Any:
+    """The first half of an axis times the sigmoid of the second (Dauphin et al., 2016, arXiv:1612.08083).
+
+    Args:
+        x: tensor; its length along `axis` is even.
+        axis: along which axis.
+
+    Returns:
+        tensor with half the length along `axis`, floating.
+    """
+    a, b = split(x, 2, axis)
+    return multiply(a, sigmoid(b))
+
+
+@op(dtype=floating, fuse=True, home="nn")
+def sparsemax(x: Any, axis: int = -1) -> Any:
+    """The nearest point of the probability simplex: a sparse softmax (Martins and Astudillo, 2016, arXiv:1602.02068).
+
+    Args:
+        x: tensor; integers become floatx.
+        axis: axis along which the result sums up to 1.
+
+    Returns:
+        tensor of the shape of `x`, floating.
+    """
+    ordered = flip(sort(x, axis), axis)
+    rank = len(x.shape)
+    a = shapes.axis_of(axis, rank)
+    places = cast(add(arange(dim(x, axis)), 1), dtype_of(x))
+    places = reshape(places, tuple(-1 if i == a else 1 for i in range(rank)))
+    total = cumsum(ordered, axis)
+    support = greater(add(1.0, multiply(places, ordered)), total)
+    count = sum(cast(support, dtype_of(x)), axis, True)
+    tau = divide(subtract(sum(where(support, ordered, 0.0), axis, True), 1.0), count)
+    return relu(subtract(x, tau))

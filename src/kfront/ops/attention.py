@@ -1,0 +1,108 @@
+"""Scaled dot-product attention."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from kfront.core import shapes
+from kfront.core.dtypes import result_type, to_float
+from kfront.core.errors import ShapeError
+from kfront.core.op import in_front_of, op
+from kfront.ops.casting import widen
+from kfront.ops.primitives.arithmetic import add, divide, multiply
+from kfront.ops.primitives.creation import arange
+from kfront.ops.primitives.dtypes import cast, dtype_of, limits
+from kfront.ops.primitives.elementary import tanh
+from kfront.ops.primitives.indexing import where
+from kfront.ops.primitives.linalg import einsum
+from kfront.ops.primitives.logic import greater_equal, logical_and
+from kfront.ops.primitives.nn import softmax
+from kfront.ops.primitives.shapes import dim, expand_dims, repeat
+
+
+def _attention_rule(query: Any, key: Any, value: Any, bias: Any, mask: Any) -> tuple[Any, Any]:
+    d = to_float(result_type(query, key, value))
+    return (d, d, d, None if bias is None else to_float(result_type(bias)), None if mask is None else "bool"), d
+
+
+@op(
+    ("query", "key", "value", "bias", "mask"),
+    _attention_rule,
+    name="dot_product_attention",
+    home="nn",
+    call_args=("query", "key", "value", "bias", "mask", "scale"),
+)
+def _attention(
+    query: Any,
+    key: Any,
+    value: Any,
+    bias: Any = None,
+    mask: Any = None,
+    scale: float | None = None,
+    is_causal: bool = False,
+    flash_attention: bool | None = None,
+    attn_logits_soft_cap: float | None = None,
+) -> Any:
+    heads, key_heads = query.shape[2], key.shape[2]
+    if heads != key_heads and None not in (heads, key_heads):
+        key, value = repeat(key, heads // key_heads, 2), repeat(value, heads // key_heads, 2)
+    scale = 1.0 / math.sqrt(query.shape[-1]) if scale is None else scale
+    scores = widen(einsum("btnh,bsnh->bnts", multiply(query, scale), key))
+    if attn_logits_soft_cap is not None:
+        scores = multiply(attn_logits_soft_cap, tanh(divide(scores, attn_logits_soft_cap)))
+    if bias is not None:
+        scores = add(scores, cast(bias, dtype_of(scores)))
+    allowed = _allowed(scores, mask, is_causal)
+    if allowed is not None:
+        scores = where(allowed, scores, 0.7 * limits(dtype_of(scores))[0])
+    weights = cast(softmax(scores, -1), dtype_of(value))
+    return einsum("bnts,bsnh->btnh", weights, value)
+
+
+@in_front_of(_attention)
+def dot_product_attention(
+    query: Any,
+    key: Any,
+    value: Any,
+    bias: Any = None,
+    mask: Any = None,
+    scale: float | None = None,
+    is_causal: bool = False,
+    flash_attention: bool | None = None,
+    attn_logits_soft_cap: float | None = None,
+) -> Any:
+    """Mean of values, weighted by how well their keys fit a query (Vaswani et al., 2017, arXiv:1706.03762).
+
+    Args:
+        query: tensor of shape (batch, targets, heads, depth).
+        key: tensor of shape (batch, sources, key heads, depth); key heads divide heads.
+        value: tensor of shape (batch, sources, key heads, depth).
+        bias: tensor that broadcasts to (batch, heads, targets, sources), added to the scores.
+        mask: bool tensor that broadcasts to it; False leaves a source out.
+        scale: factor of the scores; 1 / sqrt(depth) if None.
+        is_causal: whether a target sees only sources that are not behind it.
+        flash_attention: whether the engine's fused kernel is used; its choice if None.
+        attn_logits_soft_cap: scores are squeezed into (-cap, cap) by tanh.
+
+    Returns:
+        tensor of shape (batch, targets, heads, depth), in the promoted dtype.
+
+    Raises:
+        ShapeError: if a rank is not 4.
+    """
+    for name, x in (("query", query), ("key", key), ("value", value)):
+        if len(shapes.shape_of(x)) != 4:
+            raise ShapeError(
+                f"[dot_product_attention] expected `{name}` of shape (batch, length, heads, depth), "
+                f"got {shapes.shape_of(x)}."
+            )
+    return _attention(query, key, value, bias, mask, scale, is_causal, flash_attention, attn_logits_soft_cap)
+
+
+def _allowed(scores: Any, mask: Any, is_causal: bool) -> Any:
+    if not is_causal:
+        return mask
+    targets, sources = arange(dim(scores, -2)), arange(dim(scores, -1))
+    causal = greater_equal(expand_dims(targets, 1), expand_dims(sources, 0))
+    return causal if mask is None else logical_and(mask, causal)

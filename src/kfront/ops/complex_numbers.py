@@ -1,0 +1,176 @@
+"""Complex numbers. They are at home in few ops; where an engine has none, these raise `UnsupportedError`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kfront.core.dtypes import COMPLEX, floating, to_float
+from kfront.core.errors import ShapeError
+from kfront.core.op import op
+from kfront.core.spec import Abstract, KerasTensor
+from kfront.ops.creation import zeros_like
+from kfront.ops.primitives.arguments import missing
+from kfront.ops.primitives.arithmetic import add, arctan2, multiply, negative
+from kfront.ops.primitives.dtypes import cast, dtype_of
+from kfront.ops.primitives.elementary import cos, sin
+from kfront.ops.primitives.indexing import get_item
+from kfront.ops.primitives.logic import equal
+from kfront.ops.primitives.shapes import stack
+
+
+def _real_dtype(dtype: str) -> str:
+    return {"complex64": "float32", "complex128": "float64"}.get(dtype, dtype)
+
+
+@op(2, floating)
+def to_complex(re: Any, im: Any) -> Any:
+    """A complex tensor of its two parts. Not public; engines define it.
+
+    Args:
+        re: real parts, float32 or float64.
+        im: imaginary parts, of the same shape.
+
+    Returns:
+        complex64 or complex128 tensor.
+    """
+    if isinstance(re, KerasTensor) or isinstance(im, KerasTensor):
+        out = add(re, im)
+        return Abstract(out.shape, "complex128" if out.dtype == "float64" else "complex64")
+    return missing("to_complex")
+
+
+@op()
+def complex_parts(x: Any) -> Any:
+    """The parts of a complex tensor. Not public; engines define it.
+
+    Args:
+        x: complex tensor.
+
+    Returns:
+        Tuple (real, imaginary).
+    """
+    if isinstance(x, KerasTensor):
+        return (Abstract(x.shape, _real_dtype(x.dtype)),) * 2
+    return missing("complex_parts")
+
+
+def _is_complex(x: Any) -> bool:
+    return dtype_of(x) in COMPLEX
+
+
+@op(zeros="kept", home="numpy")
+def real(x: Any) -> Any:
+    """Real part.
+
+    Args:
+        x: tensor of any shape.
+
+    Returns:
+        tensor of the shape of `x`, real.
+    """
+    return complex_parts(x)[0] if _is_complex(x) else x
+
+
+@op(zeros="kept", home="numpy")
+def imag(x: Any) -> Any:
+    """Imaginary part; 0 for real tensors.
+
+    Args:
+        x: tensor of any shape.
+
+    Returns:
+        tensor of the shape of `x`, real.
+    """
+    return complex_parts(x)[1] if _is_complex(x) else zeros_like(x)
+
+
+@op(zeros="kept", home="numpy", aliases=("conjugate",))
+def conj(x: Any) -> Any:
+    """Complex conjugate; real tensors stay.
+
+    Args:
+        x: tensor of any shape.
+
+    Returns:
+        tensor of the shape and dtype of `x`.
+    """
+    if not _is_complex(x):
+        return x
+    re, im = complex_parts(x)
+    return to_complex(re, negative(im))
+
+
+@op(fuse=True, home="numpy")
+def angle(x: Any) -> Any:
+    """Angle in the complex plane, in radians.
+
+    Args:
+        x: tensor of any shape.
+
+    Returns:
+        tensor of the shape of `x`, floating.
+    """
+    if _is_complex(x):
+        re, im = complex_parts(x)
+        return arctan2(im, re)
+    x = cast(x, to_float(dtype_of(x)))
+    return arctan2(zeros_like(x), x)
+
+
+@op(home="numpy")
+def isreal(x: Any) -> Any:
+    """Whether the imaginary part is 0.
+
+    Args:
+        x: tensor of any shape.
+
+    Returns:
+        bool tensor of the shape of `x`.
+    """
+    return equal(imag(x), 0)
+
+
+@op(2, floating, fuse=True, home="nn")
+def polar(abs_: Any, angle: Any) -> Any:
+    """Complex numbers from length and angle.
+
+    Args:
+        abs_: lengths, floating tensor.
+        angle: angles in radians, of the same shape.
+
+    Returns:
+        complex64 or complex128 tensor.
+    """
+    return to_complex(multiply(abs_, cos(angle)), multiply(abs_, sin(angle)))
+
+
+@op(dtype=floating, home="math")
+def view_as_complex(x: Any) -> Any:
+    """Pairs (real, imaginary) in the last axis as complex numbers.
+
+    Args:
+        x: floating tensor of shape (..., 2); halves become float32.
+
+    Returns:
+        complex tensor of shape (...,).
+
+    Raises:
+        ShapeError: if the last axis is not of length 2.
+    """
+    if not len(x.shape) or x.shape[-1] != 2:
+        raise ShapeError(f"[view_as_complex] expected `x` of shape (..., 2), got {tuple(x.shape)}.")
+    x = cast(x, "float32") if dtype_of(x) in ("float16", "bfloat16") else x
+    return to_complex(get_item(x, (..., 0)), get_item(x, (..., 1)))
+
+
+@op(home="math")
+def view_as_real(x: Any) -> Any:
+    """Complex numbers as pairs (real, imaginary) in a new last axis.
+
+    Args:
+        x: complex tensor.
+
+    Returns:
+        tensor of shape x.shape + (2,), real.
+    """
+    return stack([real(x), imag(x)], -1)

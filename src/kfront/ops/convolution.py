@@ -1,0 +1,104 @@
+"""Convolutions in two steps, and pooling to a given size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kfront.core import shapes_nn
+from kfront.core.dtypes import floating, keep
+from kfront.core.errors import ShapeError
+from kfront.core.op import op
+from kfront.ops.matrix import tensordot
+from kfront.ops.primitives.arguments import WINDOWED, data_format
+from kfront.ops.primitives.creation import convert_to_tensor
+from kfront.ops.primitives.dtypes import dtype_of
+from kfront.ops.primitives.indexing import take
+from kfront.ops.primitives.nn import conv, depthwise_conv
+from kfront.ops.reductions import amax
+from kfront.ops.shapes import moveaxis
+
+
+@op(3, floating, prepare=WINDOWED, fuse=True, home="nn")
+def separable_conv(
+    inputs: Any,
+    depthwise_kernel: Any,
+    pointwise_kernel: Any,
+    strides: Any = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: Any = 1,
+) -> Any:
+    """Depthwise convolution, then a convolution with windows of 1 that mixes channels.
+
+    Args:
+        inputs: tensor of shape (batch, *spatial, channels), or (batch, channels, *spatial).
+        depthwise_kernel: tensor of shape (*window, channels, multiplier).
+        pointwise_kernel: tensor of shape (*ones, channels * multiplier, filters).
+        strides: int or one per spatial axis.
+        padding: "valid" or "same".
+        data_format: "channels_last" or "channels_first"; the configured one if None.
+        dilation_rate: int or one per spatial axis.
+
+    Returns:
+        tensor with `filters` channels, floating.
+    """
+    y = depthwise_conv(inputs, depthwise_kernel, strides, padding, data_format, dilation_rate)
+    return conv(y, pointwise_kernel, 1, "valid", data_format)
+
+
+def _bins(n: Any, size: int) -> list[tuple[int, int]]:
+    """First and last + 1 element of each of `size` windows that cover `n` elements."""
+    if not isinstance(n, int):
+        raise ShapeError("expected spatial axes of known length.")
+    return [(i * n // size, -(-(i + 1) * n // size)) for i in range(size)]
+
+
+def _adaptive(inputs: Any, output_size: Any, layout: str, pool_axis: Any) -> Any:
+    n = len(inputs.shape) - 2
+    sizes = shapes_nn.spatial(output_size, n, "output_size")
+    first = 1 if layout == "channels_last" else 2
+    for axis, size in enumerate(sizes, first):
+        inputs = pool_axis(inputs, axis, _bins(inputs.shape[axis], size))
+    return inputs
+
+
+@op(dtype=floating, prepare={"data_format": data_format}, fuse=True, home="nn")
+def adaptive_average_pool(inputs: Any, output_size: Any, data_format: str | None = None) -> Any:
+    """Mean of windows that are chosen so that the output has a given size.
+
+    Args:
+        inputs: tensor of shape (batch, *spatial, channels), or (batch, channels, *spatial), spatial axes known.
+        output_size: int or one per spatial axis.
+        data_format: "channels_last" or "channels_first"; the configured one if None.
+
+    Returns:
+        tensor with spatial axes of `output_size`, floating.
+    """
+
+    def pool_axis(x: Any, axis: int, bins: list[tuple[int, int]]) -> Any:
+        rows = [[1 / (b - a) if a <= i < b else 0.0 for a, b in bins] for i in range(bins[-1][1])]
+        weights = convert_to_tensor(rows, dtype_of(x))
+        return moveaxis(tensordot(x, weights, ((axis,), (0,))), -1, axis)
+
+    return _adaptive(inputs, output_size, str(data_format), pool_axis)
+
+
+@op(dtype=keep, prepare={"data_format": data_format}, fuse=True, home="nn")
+def adaptive_max_pool(inputs: Any, output_size: Any, data_format: str | None = None) -> Any:
+    """Largest value of windows that are chosen so that the output has a given size.
+
+    Args:
+        inputs: tensor of shape (batch, *spatial, channels), or (batch, channels, *spatial), spatial axes known.
+        output_size: int or one per spatial axis.
+        data_format: "channels_last" or "channels_first"; the configured one if None.
+
+    Returns:
+        tensor with spatial axes of `output_size`, in the dtype of `inputs`.
+    """
+
+    def pool_axis(x: Any, axis: int, bins: list[tuple[int, int]]) -> Any:
+        longest = max(b - a for a, b in bins)
+        places = [[min(a + i, b - 1) for i in range(longest)] for a, b in bins]
+        return amax(take(x, convert_to_tensor(places), axis), axis + 1)
+
+    return _adaptive(inputs, output_size, str(data_format), pool_axis)

@@ -1,0 +1,200 @@
+"""Tensors like others, and sequences of numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from kfront.core.dtypes import floating, result_type, standardize, static_rule, to_float
+from kfront.core.op import op
+from kfront.core.op_registry import function
+from kfront.core.spec import Abstract, KerasTensor
+from kfront.ops.primitives.arguments import optional_dtype
+from kfront.ops.primitives.arithmetic import add, divide, floor, multiply, power, subtract
+from kfront.ops.primitives.creation import arange, full, ones, zeros
+from kfront.ops.primitives.dtypes import cast, dtype_of
+from kfront.ops.primitives.shapes import dim, expand_dims, flip, shape
+from kfront.ops.shapes import moveaxis
+
+
+@op(fuse=True, home="numpy")
+def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
+    """Matrix of powers (Vandermonde).
+
+    Args:
+        x: tensor of shape (n,).
+        N: number of columns; n if None.
+        increasing: whether powers ascend from 0.
+
+    Returns:
+        tensor of shape (n, N), in the dtype of `x`.
+    """
+    columns = dim(x, 0) if N is None else N
+    out = power(expand_dims(x, 1), arange(0, columns, 1, dtype_of(x)))
+    return out if increasing else flip(out, 1)
+
+
+def _like(make: Callable[..., Any], x: Any, dtype: Any, *fill: Any) -> Any:
+
+    kind = dtype_of(x) if dtype is None else dtype
+    return Abstract(x.shape, kind) if isinstance(x, KerasTensor) else make(shape(x), *fill, kind)
+
+
+@op(prepare={"dtype": optional_dtype}, zeros="filled", fuse=True, home="numpy")
+def zeros_like(x: Any, dtype: Any = None) -> Any:
+    """Zeros in the shape of another tensor.
+
+    Args:
+        x: tensor.
+        dtype: dtype name; that of `x` if None.
+
+    Returns:
+        tensor of the shape of `x`.
+    """
+    return _like(zeros, x, dtype)
+
+
+@op(prepare={"dtype": optional_dtype}, zeros="filled", fuse=True, home="numpy")
+def ones_like(x: Any, dtype: Any = None) -> Any:
+    """Ones in the shape of another tensor.
+
+    Args:
+        x: tensor.
+        dtype: dtype name; that of `x` if None.
+
+    Returns:
+        tensor of the shape of `x`.
+    """
+    return _like(ones, x, dtype)
+
+
+@op(prepare={"dtype": optional_dtype}, home="numpy")
+def empty_like(x: Any, dtype: Any = None) -> Any:
+    """A tensor in the shape of another, whose values do not matter (here: zeros).
+
+    Args:
+        x: tensor.
+        dtype: dtype name; that of `x` if None.
+
+    Returns:
+        tensor of the shape of `x`.
+    """
+    return _like(zeros, x, dtype)
+
+
+@op(prepare={"dtype": optional_dtype}, home="numpy", call_args=("x", "fill_value"))
+def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Any:
+    """One value in the shape of another tensor.
+
+    Args:
+        x: tensor.
+        fill_value: number, or tensor that broadcasts.
+        dtype: dtype name; that of `x` if None.
+
+    Returns:
+        tensor of the shape of `x`.
+    """
+    return _like(full, x, dtype, fill_value)
+
+
+@static_rule
+def _linspace_rule(dtypes: tuple[Any, ...], dtype: Any = None, **static: Any) -> tuple[Any, Any]:
+    d = dtype or to_float(result_type(*dtypes))
+    return to_float(d), d
+
+
+@op(2, _linspace_rule, prepare={"dtype": optional_dtype}, fuse=True, home="numpy")
+def linspace(
+    start: Any,
+    stop: Any,
+    num: int = 50,
+    endpoint: bool = True,
+    retstep: bool = False,
+    dtype: Any = None,
+    axis: int = 0,
+) -> Any:
+    """Numbers at equal distances over an interval.
+
+    Args:
+        start: first number, or tensor of first numbers.
+        stop: last number, or tensor; the shapes broadcast.
+        num: how many.
+        endpoint: whether `stop` is the last one; otherwise it is one step behind it.
+        retstep: whether the distance is returned as well.
+        dtype: dtype name; floating if None.
+        axis: place of the new axis in the result.
+
+    Returns:
+        tensor with an axis of length `num`; with `retstep` a tuple (tensor, step).
+    """
+    kind = dtype_of(start)
+    width = subtract(stop, start)
+    parts = num - 1 if endpoint else num
+    step = divide(width, float(parts)) if parts > 0 else multiply(width, math.nan)
+    shape = tuple(width.shape)
+    places = arange(0, num, 1, kind)
+    for _ in shape:
+        places = expand_dims(places, -1)
+    # two weights instead of start + i * step: both ends come out exactly
+    share = divide(places, float(max(parts, 1)))
+    y = add(multiply(subtract(1.0, share), start), multiply(share, stop))
+    y = _move_axis(y, axis, len(shape) + 1)
+    if dtype is not None and kind != dtype:
+        y = cast(floor(y), dtype)
+    return (y, cast(step, dtype or kind)) if retstep else y
+
+
+def _move_axis(y: Any, axis: int, rank: int) -> Any:
+
+    return y if axis in (0, -rank) else moveaxis(y, 0, axis)
+
+
+@function("numpy", call_args=("start", "stop"))
+def logspace(
+    start: Any,
+    stop: Any,
+    num: int = 50,
+    endpoint: bool = True,
+    base: Any = 10,
+    dtype: Any = None,
+    axis: int = 0,
+) -> Any:
+    """Numbers at equal ratios: `base` to the powers of `linspace`.
+
+    Args:
+        start: first exponent, or tensor of first exponents.
+        stop: last exponent, or tensor; the shapes broadcast.
+        num: how many.
+        endpoint: whether `stop` is the last exponent.
+        base: the base.
+        dtype: dtype name; floating if None.
+        axis: place of the new axis in the result.
+
+    Returns:
+        tensor with an axis of length `num`.
+    """
+    y = power(base, linspace(start, stop, num, endpoint, False, None, axis))
+    return y if dtype is None else cast(y, dtype)
+
+
+@op(2, floating, home="numpy")
+def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Any:
+    """Numbers at equal ratios between two ends.
+
+    Args:
+        start: first number, or tensor of first numbers, not 0.
+        stop: last number, or tensor, of the same sign; the shapes broadcast.
+        num: how many.
+        endpoint: whether `stop` is the last one.
+        dtype: dtype name; floating if None.
+        axis: place of the new axis in the result.
+
+    Returns:
+        tensor with an axis of length `num`.
+    """
+    ratio = divide(stop, start)
+    share = linspace(multiply(ratio, 0.0), add(multiply(ratio, 0.0), 1.0), num, endpoint)
+    y = multiply(start, power(ratio, share))
+    y = y if axis in (0, -len(y.shape)) else moveaxis(y, 0, axis)
+    return y if dtype is None else cast(y, standardize(dtype))

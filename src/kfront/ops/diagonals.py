@@ -1,0 +1,154 @@
+"""Diagonals and triangles of matrices."""
+
+from __future__ import annotations
+
+import builtins
+from typing import Any
+
+from kfront.core import shapes
+from kfront.core.dtypes import standardize
+from kfront.core.errors import ShapeError
+from kfront.core.op import op
+from kfront.core.op_registry import function
+from kfront.ops.primitives.arithmetic import add, minimum, multiply, subtract
+from kfront.ops.primitives.creation import arange
+from kfront.ops.primitives.dtypes import cast, dtype_of
+from kfront.ops.primitives.indexing import take, where
+from kfront.ops.primitives.logic import equal, greater_equal
+from kfront.ops.primitives.reductions import sum
+from kfront.ops.primitives.shapes import broadcast_to, dim, expand_dims, pad, reshape, transpose
+from kfront.ops.shapes import ravel
+
+
+@op(fuse=True, home="numpy")
+def diagflat(x: Any, k: int = 0) -> Any:
+    """A matrix with the flattened tensor on a diagonal.
+
+    Args:
+        x: tensor.
+        k: which diagonal, above the main one when positive.
+
+    Returns:
+        tensor of rank 2.
+    """
+    return diag(ravel(x), k)
+
+
+@function("numpy")
+def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Any:
+    """Ones on and below a diagonal, zeros above.
+
+    Args:
+        N: number of rows.
+        M: number of columns; `N` if None.
+        k: which diagonal, above the main one when positive.
+        dtype: dtype name; floatx if None.
+
+    Returns:
+        tensor of shape (N, M).
+    """
+    rows, columns = expand_dims(arange(N), 1), arange(N if M is None else M)
+    return cast(greater_equal(add(rows, k), columns), standardize(dtype))
+
+
+def _offsets(x: Any) -> Any:
+    """Column minus row for each place of the last two axes."""
+    rows, columns = arange(dim(x, -2)), arange(dim(x, -1))
+    return subtract(expand_dims(columns, 0), expand_dims(rows, 1))
+
+
+@op(fuse=True, home="numpy")
+def tril(x: Any, k: int = 0) -> Any:
+    """The lower triangle; zeros above a diagonal.
+
+    Args:
+        x: tensor of rank >= 2.
+        k: which diagonal is the last to stay, above the main one when positive.
+
+    Returns:
+        tensor of the shape and dtype of `x`.
+    """
+    return where(greater_equal(k, _offsets(x)), x, cast(0, dtype_of(x)))
+
+
+@op(fuse=True, home="numpy")
+def triu(x: Any, k: int = 0) -> Any:
+    """The upper triangle; zeros below a diagonal.
+
+    Args:
+        x: tensor of rank >= 2.
+        k: which diagonal is the first to stay, above the main one when positive.
+
+    Returns:
+        tensor of the shape and dtype of `x`.
+    """
+    return where(greater_equal(_offsets(x), k), x, cast(0, dtype_of(x)))
+
+
+@op(fuse=True, home="numpy")
+def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    """The elements of a diagonal.
+
+    Args:
+        x: tensor of rank >= 2.
+        offset: which diagonal, above the main one when positive.
+        axis1: axis of rows.
+        axis2: axis of columns.
+
+    Returns:
+        tensor without the two axes, with the diagonal as its last axis.
+    """
+    rank = len(x.shape)
+    a, b = shapes.axes_of((axis1, axis2), rank)
+    kept = [i for i in range(rank) if i not in (a, b)]
+    rows, columns = dim(x, a), dim(x, b)
+    lead = [dim(x, i) for i in kept]
+    flat = reshape(transpose(x, (*kept, a, b)), (*lead, -1))
+    up, down = builtins.max(offset, 0), builtins.max(-offset, 0)
+    if isinstance(rows, int) and isinstance(columns, int):
+        n: Any = builtins.max(0, builtins.min(rows - down, columns - up))
+        places = arange(n) * (columns + 1) + (down * columns + up)
+    else:
+        n = minimum(subtract(rows, down), subtract(columns, up))
+        places = add(multiply(arange(n), add(columns, 1)), add(multiply(columns, down), up))
+    return take(flat, places, -1)
+
+
+@op(fuse=True, home="numpy")
+def diag(x: Any, k: int = 0) -> Any:
+    """A diagonal of a matrix, or a matrix with a given diagonal.
+
+    Args:
+        x: tensor of rank 1 or 2.
+        k: which diagonal, above the main one when positive.
+
+    Returns:
+        tensor of rank 2 or 1.
+
+    Raises:
+        ShapeError: for another rank.
+    """
+    if len(x.shape) == 2:
+        return diagonal(x, k)
+    if len(x.shape) != 1:
+        raise ShapeError(f"[diag] expected `x` of rank 1 or 2, got shape {tuple(x.shape)}.")
+    column = expand_dims(pad(x, ((builtins.max(-k, 0), builtins.max(k, 0)),)), 1)
+    n = dim(column, 0)
+    grid = broadcast_to(column, (n, n) if isinstance(n, int) else [n, n])
+    return where(equal(_offsets(grid), k), grid, cast(0, dtype_of(x)))
+
+
+@op(fuse=True, home="numpy")
+def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    """Sum of a diagonal.
+
+    Args:
+        x: tensor of rank >= 2; narrow integers are widened.
+        offset: which diagonal, above the main one when positive.
+        axis1: axis of rows.
+        axis2: axis of columns.
+
+    Returns:
+        tensor without the two axes.
+    """
+    return sum(diagonal(x, offset, axis1, axis2), -1)

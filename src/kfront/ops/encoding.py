@@ -1,0 +1,70 @@
+"""Class numbers as vectors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kfront.core.dtypes import result_type
+from kfront.core.errors import ShapeError
+from kfront.core.op import in_front_of, op
+from kfront.core.sparse import sparse_multi_hot
+from kfront.core.spec import KerasTensor
+from kfront.ops.primitives.arguments import dtype_name
+from kfront.ops.primitives.indexing import take
+from kfront.ops.primitives.nn import one_hot
+from kfront.ops.primitives.reductions import max
+
+
+def _table_rule(indices: Any, table: Any) -> tuple[Any, Any]:
+    return None, result_type(table)
+
+
+_table_rule.keeps = True  # type: ignore[attr-defined]
+
+
+@op(2, _table_rule, zeros="filled")
+def embedding(indices: Any, table: Any) -> Any:
+    """Rows of a table.
+
+    Args:
+        indices: integer tensor of any shape.
+        table: tensor of shape (rows, n).
+
+    Returns:
+        tensor of shape indices.shape + (n,), in the dtype of `table`.
+    """
+    return take(table, indices, 0)
+
+
+@op(name="multi_hot", prepare={"dtype": dtype_name}, zeros="filled", home="nn")
+def _multi_hot(inputs: Any, num_classes: int, axis: int, dtype: Any, sparse: bool) -> Any:
+    if sparse and not isinstance(inputs, KerasTensor):
+        return sparse_multi_hot(inputs, num_classes, axis, dtype)
+    return max(one_hot(inputs, num_classes, axis, dtype), 1 if len(inputs.shape) > 1 else 0)
+
+
+@in_front_of(_multi_hot)
+def multi_hot(
+    inputs: Any, num_classes: int | None = None, axis: int = -1, dtype: Any = None, sparse: bool = False, **kwargs: Any
+) -> Any:
+    """A 1 at the place of every class number of a sample, zeros elsewhere.
+
+    Args:
+        inputs: integer tensor of shape (n,) or (batch, n, ...).
+        num_classes: number of classes.
+        axis: place of the axis of classes in the result.
+        dtype: dtype name; floatx if None.
+        sparse: whether the result is a sparse tensor, on an engine that has them.
+        **kwargs: `num_tokens`, an old name of `num_classes`.
+
+    Returns:
+        tensor of shape (num_classes,) or (batch, num_classes, ...).
+
+    Raises:
+        ShapeError: if `num_classes` is not given.
+        UnsupportedError: with `sparse`, on an engine without sparse tensors.
+    """
+    num_classes = kwargs.get("num_tokens") if num_classes is None else num_classes
+    if num_classes is None:
+        raise ShapeError("[multi_hot] expected `num_classes`, got None.")
+    return _multi_hot(inputs, num_classes, axis, dtype, sparse)

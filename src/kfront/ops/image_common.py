@@ -1,0 +1,129 @@
+"""What the image ops share: layouts, the dtype they compute in, windows along an axis, sizes that may be unknown."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from kfront.core.dtypes import FLOATS
+from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
+from kfront.ops.arithmetic import clip
+from kfront.ops.casting import saturate_cast
+from kfront.ops.primitives.arithmetic import abs as absolute
+from kfront.ops.primitives.arithmetic import add, floor, floor_divide, maximum, minimum, multiply, round, sign, subtract
+from kfront.ops.primitives.creation import arange
+from kfront.ops.primitives.dtypes import cast, dtype_of
+from kfront.ops.primitives.indexing import get_item, take, where
+from kfront.ops.primitives.logic import equal
+from kfront.ops.primitives.shapes import dim, key_on, pad, reshape
+
+
+def spatial_axes(images: Any, layout: str, rank: int = 2) -> tuple[tuple[int, ...], int]:
+    """The spatial axes and the channel axis of an image (or volume), or of a batch of them.
+
+    Raises:
+        ShapeError: if the rank is neither that of an image nor of a batch.
+    """
+    n = len(images.shape)
+    if n not in (rank + 1, rank + 2):
+        raise ShapeError(
+            f"expected `images` of rank {rank + 1} (one) or {rank + 2} (a batch), got shape {tuple(images.shape)}."
+        )
+    first = n - rank - 1
+    if layout == "channels_last":
+        return tuple(range(first, first + rank)), n - 1
+    return tuple(range(first + 1, n)), first
+
+
+def pair(name: str, length: int = 2) -> Any:
+    """A function for `prepare` that makes a tuple of `length` ints of an int or a sequence; None stays."""
+
+    def check(value: Any) -> Any:
+        if value is None:
+            return None
+        if isinstance(value, (int, np.integer)):
+            return (int(value),) * length
+        if isinstance(value, (str, float)) or not hasattr(value, "__len__") or len(value) != length:
+            raise ArgumentTypeError(f"expected `{name}` to be an int or {length} ints, got {value!r}.")
+        return tuple(int(v) for v in value)
+
+    return check
+
+
+def compute_dtype(x: Any) -> str:
+    """float64 for float64, float32 for everything else: halves and integers would lose too much on the way."""
+    return "float64" if dtype_of(x) == "float64" else "float32"
+
+
+def half_away(x: Any) -> Any:
+    """The nearest integer, halves away from zero."""
+    return multiply(sign(x), floor(add(absolute(x), 0.5)))
+
+
+def restore(y: Any, dtype: str, rounding: Callable[[Any], Any] = round) -> Any:
+    """Computed values in the dtype of the images: integers are rounded and kept in range."""
+    if dtype_of(y) == dtype:
+        return y
+    return cast(y, dtype) if dtype in FLOATS else saturate_cast(rounding(y), dtype)
+
+
+def integer_part(y: Any, dtype: str) -> Any:
+    """As `restore`, with fractions cut off."""
+    return restore(y, dtype, lambda x: x)
+
+
+def larger(a: Any, b: Any) -> Any:
+    """The larger of two sizes (or steps)."""
+    return max(a, b) if isinstance(a, (int, float)) and isinstance(b, (int, float)) else maximum(a, b)
+
+
+def smaller(a: Any, b: Any) -> Any:
+    """The smaller of two sizes."""
+    return min(a, b) if isinstance(a, int) and isinstance(b, int) else minimum(a, b)
+
+
+def highest(n: Any) -> Any:
+    """The last position along an axis of length `n`."""
+    return n - 1 if isinstance(n, int) else subtract(n, 1)
+
+
+def share(n: Any, numerator: int, denominator: int) -> Any:
+    """``n * numerator // denominator`` of a size."""
+    if isinstance(n, int):
+        return n * numerator // denominator
+    return floor_divide(multiply(n, numerator), denominator)
+
+
+def along(x: Any, rank: int, axis: int) -> Any:
+    """A vector as a tensor of `rank` axes of length 1 but for `axis`."""
+    return reshape(x, tuple(-1 if i == axis else 1 for i in range(rank)))
+
+
+def window(x: Any, axis: int, start: Any, length: Any, fill: Any = 0) -> Any:
+    """`length` places from `start` on (may be negative) along an axis; places outside hold `fill`.
+
+    The result of known `start`, `length` and size is a slice that is padded; of others, elements picked by position.
+    """
+    n = dim(x, axis)
+    if all(isinstance(v, int) for v in (n, start, length)):
+        stop = start + length
+        before, after = max(0, -start), max(0, stop - n)
+        if start > 0 or stop < n:
+            x = get_item(x, key_on(len(x.shape), axis, builtins.slice(max(0, start), min(n, stop))))
+        if not before and not after:
+            return x
+        widths = tuple((before, after) if i == axis else (0, 0) for i in range(len(x.shape)))
+        return pad(x, widths, "constant", fill or None)
+    places = add(arange(length), start)
+    inside = clip(places, 0, highest(n))
+    return where(along(equal(places, inside), len(x.shape), axis), take(x, inside, axis), cast(fill, dtype_of(x)))
+
+
+def two_of_three(name: str, before: Any, after: Any, target: Any, labels: tuple[str, str, str]) -> None:
+    """Check that exactly two of the three are given."""
+    if sum(v is not None for v in (before, after, target)) != 2:
+        given = ", ".join(f"{k}={v}" for k, v in zip(labels, (before, after, target), strict=True))
+        raise ArgumentError(f"[{name}] expected exactly two of {', '.join(labels)}, got {given}.")

@@ -1,0 +1,53 @@
+"""Divisors of integers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kfront.core.dtypes import promote
+from kfront.core.op import op
+from kfront.core.spec import KerasTensor
+from kfront.ops.control import while_loop
+from kfront.ops.primitives.arithmetic import abs, add, floor_divide, mod, multiply
+from kfront.ops.primitives.indexing import where
+from kfront.ops.primitives.logic import equal, not_equal
+from kfront.ops.primitives.reductions import any
+
+
+@op(2, promote, fuse=True, home="numpy")
+def gcd(x1: Any, x2: Any) -> Any:
+    """Greatest common divisor, >= 0.
+
+    Args:
+        x1: integer tensor, or int.
+        x2: integer tensor, or int; the shapes broadcast.
+
+    Returns:
+        tensor of the broadcast shape, in the promoted dtype.
+    """
+    if isinstance(x1, KerasTensor) or isinstance(x2, KerasTensor):
+        return add(x1, x2)
+    zero = multiply(add(x1, x2), 0)
+    a, b = (abs(add(x, zero)) for x in (x1, x2))
+
+    def step(a: Any, b: Any) -> tuple[Any, Any]:
+        done = equal(b, 0)
+        rest = mod(a, where(done, 1, b))
+        return where(done, a, b), where(done, 0, rest)
+
+    return while_loop(lambda a, b: any(not_equal(b, 0)), step, (a, b))[0]
+
+
+@op(2, promote, fuse=True, home="numpy")
+def lcm(x1: Any, x2: Any) -> Any:
+    """Least common multiple, >= 0; 0 if one of the two is 0.
+
+    Args:
+        x1: integer tensor, or int.
+        x2: integer tensor, or int; the shapes broadcast.
+
+    Returns:
+        tensor of the broadcast shape, in the promoted dtype.
+    """
+    divisor = gcd(x1, x2)
+    return abs(multiply(floor_divide(x1, where(equal(divisor, 0), 1, divisor)), x2))

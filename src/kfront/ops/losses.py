@@ -1,0 +1,152 @@
+"""Crossentropies, and the ratio of signal and noise."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from kfront.core import shapes
+from kfront.core.dtypes import floating, result_type, to_float
+from kfront.core.errors import ShapeError
+from kfront.core.op import op
+from kfront.ops.arithmetic import clip
+from kfront.ops.elementwise import square
+from kfront.ops.primitives.arguments import epsilon
+from kfront.ops.primitives.arithmetic import add, divide, multiply, negative, subtract
+from kfront.ops.primitives.elementary import exp, log, log1p
+from kfront.ops.primitives.indexing import take_along_axis, where
+from kfront.ops.primitives.logic import greater_equal, less, logical_and
+from kfront.ops.primitives.nn import log_softmax
+from kfront.ops.primitives.reductions import mean, sum
+from kfront.ops.primitives.shapes import dim, expand_dims, squeeze
+
+
+def _loss_rule(target: Any, output: Any) -> tuple[Any, Any]:
+    d = to_float(result_type(output))
+    return d, d
+
+
+def _same_shape(name: str, target: Any, output: Any) -> None:
+    t, o = tuple(target.shape), tuple(output.shape)
+    if len(t) != len(o) or any(None not in p and p[0] != p[1] for p in zip(t, o, strict=True)):
+        raise ShapeError(f"[{name}] expected `target` and `output` of one shape, got {t} and {o}.")
+
+
+def _log_probabilities(output: Any, from_logits: bool, axis: int) -> Any:
+    if from_logits:
+        return log_softmax(output, axis)
+    eps = epsilon(None)
+    output = divide(output, sum(output, axis, True))
+    return log(_inside(output, eps))
+
+
+def _inside(x: Any, eps: float) -> Any:
+
+    return clip(x, eps, 1.0 - eps)
+
+
+@op(2, _loss_rule, fuse=True, home="nn")
+def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Any:
+    """-sum(target * log(output)) along the axis of classes.
+
+    Args:
+        target: probabilities, tensor of shape (..., classes).
+        output: probabilities or logits, tensor of the same shape.
+        from_logits: whether `output` holds logits.
+        axis: the axis of classes.
+
+    Returns:
+        tensor without that axis, in the dtype of `output`.
+
+    Raises:
+        ShapeError: if the shapes differ.
+    """
+    _same_shape("categorical_crossentropy", target, output)
+    if not len(target.shape):
+        raise ShapeError("[categorical_crossentropy] expected `target` of rank >= 1, got a scalar.")
+    return negative(sum(multiply(target, _log_probabilities(output, from_logits, axis)), axis))
+
+
+def _sparse_loss_rule(target: Any, output: Any) -> tuple[Any, Any]:
+    d = to_float(result_type(output))
+    return ("int32", d), d
+
+
+@op(2, _sparse_loss_rule, home="nn")
+def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Any:
+    """-log(output) of the class that is right; 0 for a class number out of range.
+
+    Args:
+        target: class numbers, integer tensor of the shape of `output` without the axis of classes (or with 1 there).
+        output: probabilities or logits, tensor of shape (..., classes).
+        from_logits: whether `output` holds logits.
+        axis: the axis of classes.
+
+    Returns:
+        tensor of the shape of `target`, in the dtype of `output`.
+
+    Raises:
+        ShapeError: if the shapes do not fit.
+    """
+    rank = len(output.shape)
+    if not rank:
+        raise ShapeError("[sparse_categorical_crossentropy] expected `output` of rank >= 1, got a scalar.")
+    a = shapes.axis_of(axis, rank)
+    if len(target.shape) == rank and target.shape[a] == 1:
+        target = squeeze(target, a)
+    t, o = tuple(target.shape), tuple(output.shape)
+    rest = o[:a] + o[a + 1 :]
+    if len(t) != len(rest) or any(None not in p and p[0] != p[1] for p in zip(t, rest, strict=True)):
+        raise ShapeError(
+            f"[sparse_categorical_crossentropy] expected `target` of shape {rest} for `output` of shape {o}, got {t}."
+        )
+    logs = _log_probabilities(output, from_logits, axis)
+    inside = logical_and(greater_equal(target, 0), less(target, dim(output, a)))
+    picked = take_along_axis(logs, expand_dims(where(inside, target, 0), a), a)
+    return where(inside, negative(squeeze(picked, a)), 0.0)
+
+
+@op(2, _loss_rule, fuse=True, home="nn")
+def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> Any:
+    """-(target * log(output) + (1 - target) * log(1 - output)), elementwise.
+
+    Args:
+        target: probabilities, tensor of any shape.
+        output: probabilities or logits, tensor of the same shape.
+        from_logits: whether `output` holds logits.
+
+    Returns:
+        tensor of that shape, in the dtype of `output`.
+
+    Raises:
+        ShapeError: if the shapes differ.
+    """
+    _same_shape("binary_crossentropy", target, output)
+    if from_logits:
+        positive = greater_equal(output, 0)  # not relu and abs: the gradient at 0 would be wrong
+        smooth = log1p(exp(where(positive, negative(output), output)))
+        return add(subtract(where(positive, output, 0.0), multiply(output, target)), smooth)
+    output = _inside(output, epsilon(None))
+    right = multiply(target, log(output))
+    wrong = multiply(subtract(1.0, target), log(subtract(1.0, output)))
+    return negative(add(right, wrong))
+
+
+@op(2, floating, fuse=True, home="nn", class_name="PSNR")
+def psnr(x1: Any, x2: Any, max_val: float) -> Any:
+    """Peak signal-to-noise ratio in decibels.
+
+    Args:
+        x1: tensor.
+        x2: tensor of the same shape.
+        max_val: largest value a signal can take.
+
+    Returns:
+        tensor of shape (), floating.
+
+    Raises:
+        ShapeError: if the shapes differ.
+    """
+    _same_shape("psnr", x1, x2)
+    error = mean(square(subtract(x1, x2)))
+    return subtract(20 * math.log10(max_val), multiply(10 / math.log(10), log(error)))

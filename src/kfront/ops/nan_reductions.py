@@ -1,0 +1,285 @@
+"""Reductions and cumulative results that leave NaN out."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from kfront.core import shapes
+from kfront.core.dtypes import floating, keep
+from kfront.core.op import op
+from kfront.ops.elementwise import square
+from kfront.ops.primitives.arguments import optional_dtype
+from kfront.ops.primitives.arithmetic import add, ceil, divide, floor, maximum, multiply, round, subtract
+from kfront.ops.primitives.dtypes import cast, dtype_of, is_floating
+from kfront.ops.primitives.elementary import sqrt
+from kfront.ops.primitives.indexing import take_along_axis, where
+from kfront.ops.primitives.logic import isnan, logical_not
+from kfront.ops.primitives.reductions import all, argmax, argmin, cumprod, cumsum, max, min, prod, sum
+from kfront.ops.primitives.shapes import expand_dims, reshape, squeeze
+from kfront.ops.primitives.sorting import sort
+from kfront.ops.shapes import moveaxis
+from kfront.ops.statistics import METHODS, to_last
+
+
+def _filled(x: Any, value: Any) -> Any:
+    """`x` with NaN replaced."""
+    return where(isnan(x), value, x) if is_floating(x) else x
+
+
+@op(fuse=True, home="numpy")
+def nansum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Sum over axes with NaN as 0.
+
+    Args:
+        x: tensor.
+        axis: int, tuple of ints, or None for all.
+        keepdims: whether reduced axes stay, with length 1.
+
+    Returns:
+        tensor without the reduced axes.
+    """
+    return sum(_filled(x, 0.0), axis, keepdims)
+
+
+@op(fuse=True, home="numpy")
+def nanprod(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Product over axes with NaN as 1.
+
+    Args:
+        x: tensor.
+        axis: int, tuple of ints, or None for all.
+        keepdims: whether reduced axes stay, with length 1.
+
+    Returns:
+        tensor without the reduced axes.
+    """
+    return prod(_filled(x, 1.0), axis, keepdims)
+
+
+@op(dtype=floating, fuse=True, home="numpy")
+def nanmean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Mean over axes of what is not NaN.
+
+    Args:
+        x: tensor; integers become floatx.
+        axis: int, tuple of ints, or None for all.
+        keepdims: whether reduced axes stay, with length 1.
+
+    Returns:
+        tensor without the reduced axes, floating; NaN where nothing is left.
+    """
+    return _mean(_filled(x, 0.0), x, axis, keepdims)
+
+
+def _mean(parts: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    """The sum of `parts`, divided by the count of what is not NaN in `x`."""
+    count = sum(cast(logical_not(isnan(x)), "float32"), axis, keepdims)
+    total = sum(parts, axis, keepdims)
+    return divide(total, cast(count, dtype_of(total)))
+
+
+@op(dtype=floating, fuse=True, home="numpy")
+def nanvar(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Variance over axes of what is not NaN.
+
+    Args:
+        x: tensor; integers become floatx.
+        axis: int, tuple of ints, or None for all.
+        keepdims: whether reduced axes stay, with length 1.
+
+    Returns:
+        tensor without the reduced axes, floating; NaN where nothing is left.
+    """
+    deviations = subtract(_filled(x, 0.0), nanmean(x, axis, True))  # NaN for infinities, as their variance is
+    return _mean(where(isnan(x), 0.0, square(deviations)), x, axis, keepdims)
+
+
+@op(dtype=floating, fuse=True, home="numpy")
+def nanstd(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Standard deviation over axes of what is not NaN.
+
+    Args:
+        x: tensor; integers become floatx.
+        axis: int, tuple of ints, or None for all.
+        keepdims: whether reduced axes stay, with length 1.
+
+    Returns:
+        tensor without the reduced axes, floating; NaN where nothing is left.
+    """
+    return sqrt(nanvar(x, axis, keepdims))
+
+
+@op(dtype=keep, fuse=True, home="numpy")
+def nanmax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Largest value over axes of what is not NaN.
+
+    Args:
+        x: tensor.
+        axis: int, tuple of ints, or None for all.
+        keepdims: whether reduced axes stay, with length 1.
+
+    Returns:
+        tensor without the reduced axes, in the dtype of `x`; NaN where nothing is left.
+    """
+    return _extreme(max, -math.inf, x, axis, keepdims)
+
+
+@op(dtype=keep, fuse=True, home="numpy")
+def nanmin(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Smallest value over axes of what is not NaN.
+
+    Args:
+        x: tensor.
+        axis: int, tuple of ints, or None for all.
+        keepdims: whether reduced axes stay, with length 1.
+
+    Returns:
+        tensor without the reduced axes, in the dtype of `x`; NaN where nothing is left.
+    """
+    return _extreme(min, math.inf, x, axis, keepdims)
+
+
+def _extreme(reduce: Any, neutral: float, x: Any, axis: Any, keepdims: bool) -> Any:
+    if not is_floating(x):
+        return reduce(x, axis, keepdims)
+    missing = isnan(x)
+    out = reduce(where(missing, neutral, x), axis, keepdims)
+    return where(all(missing, axis, keepdims), math.nan, out)
+
+
+@op(dtype=keep, fuse=True, home="numpy")
+def nanargmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+    """Position of the largest value that is not NaN; -1 where there is none.
+
+    Args:
+        x: tensor.
+        axis: int, or None for the position in the flat tensor.
+        keepdims: whether the reduced axis stays, with length 1.
+
+    Returns:
+        int32 tensor without the reduced axis.
+    """
+    return _position(argmax, -math.inf, x, axis, keepdims)
+
+
+@op(dtype=keep, fuse=True, home="numpy")
+def nanargmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+    """Position of the smallest value that is not NaN; -1 where there is none.
+
+    Args:
+        x: tensor.
+        axis: int, or None for the position in the flat tensor.
+        keepdims: whether the reduced axis stays, with length 1.
+
+    Returns:
+        int32 tensor without the reduced axis.
+    """
+    return _position(argmin, math.inf, x, axis, keepdims)
+
+
+def _position(find: Any, neutral: float, x: Any, axis: Any, keepdims: bool) -> Any:
+    if not is_floating(x):
+        return find(x, axis, keepdims)
+    missing = isnan(x)
+    out = find(where(missing, neutral, x), axis, keepdims)
+    return where(all(missing, axis, keepdims), -1, out)
+
+
+@op(dtype=keep, prepare={"dtype": optional_dtype}, fuse=True, home="numpy")
+def nancumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
+    """Sums of the elements so far, NaN as 0.
+
+    Args:
+        x: tensor; bool becomes int32.
+        axis: int, or None for the flat tensor.
+        dtype: dtype to compute in; that of `x` if None.
+
+    Returns:
+        tensor of the shape of `x`, of rank 1 when `axis` is None.
+    """
+    return cumsum(_filled(x, 0.0), axis, dtype)
+
+
+@op(dtype=keep, prepare={"dtype": optional_dtype}, fuse=True, home="numpy")
+def nancumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
+    """Products of the elements so far, NaN as 1.
+
+    Args:
+        x: tensor; bool becomes int32.
+        axis: int, or None for the flat tensor.
+        dtype: dtype to compute in; that of `x` if None.
+
+    Returns:
+        tensor of the shape of `x`, of rank 1 when `axis` is None.
+    """
+    return cumprod(_filled(x, 1.0), axis, dtype)
+
+
+@op(2, floating, prepare={"method": METHODS}, fuse=True, home="numpy")
+def nanpercentile(x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Any:
+    """As `percentile`, of what is not NaN.
+
+    Args:
+        x: tensor; integers become floatx.
+        q: percentages in [0, 100], a number or a tensor of shape (m,).
+        axis: int, tuple of ints, or None for all.
+        method: "linear", "lower", "higher", "midpoint" or "nearest".
+        keepdims: whether reduced axes stay, with length 1.
+
+    Returns:
+        tensor of shape q.shape + x.shape without the reduced axes, floating.
+    """
+    return nanquantile(x, divide(q, 100.0), axis, method, keepdims)
+
+
+@op(2, floating, prepare={"method": METHODS}, fuse=True, home="numpy")
+def nanquantile(x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Any:
+    """As `quantile`, of what is not NaN.
+
+    Args:
+        x: tensor; integers become floatx.
+        q: fractions in [0, 1], a number or a tensor of shape (m,).
+        axis: int, tuple of ints, or None for all.
+        method: "linear", "lower", "higher", "midpoint" or "nearest".
+        keepdims: whether reduced axes stay, with length 1.
+
+    Returns:
+        tensor of shape q.shape + x.shape without the reduced axes, floating; NaN where nothing is left.
+    """
+    gone = shapes.axes_of(axis, len(x.shape))
+    lines = to_last(x, gone)
+    missing = isnan(lines)
+    ordered = sort(where(missing, math.inf, lines), -1)
+    count = sum(cast(logical_not(missing), dtype_of(q)), -1, True)
+    places = multiply(reshape(q, (-1,)), maximum(subtract(count, 1.0), 0.0))
+    low, high = floor(places), ceil(places)
+    a, b = (take_along_axis(ordered, cast(i, "int32"), -1) for i in (low, high))
+    if method == "nearest":
+        out = take_along_axis(ordered, cast(round(places), "int32"), -1)
+    elif method == "midpoint":
+        out = multiply(add(a, b), 0.5)
+    elif method == "linear":
+        share = subtract(places, low)
+        out = add(multiply(a, subtract(1.0, share)), multiply(b, share))
+    else:
+        out = a if method == "lower" else b
+    out = where(all(missing, -1, True), math.nan, out)
+    scalar = not len(q.shape)
+    out = squeeze(out, -1) if scalar else moveaxis(out, -1, 0)
+    return expand_dims(out, tuple(i + (0 if scalar else 1) for i in gone)) if keepdims and gone else out
+
+
+@op(dtype=floating, fuse=True, home="numpy")
+def nanmedian(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """As `median`, of what is not NaN.
+
+    Args:
+        x: tensor; integers become floatx.
+        axis: int, tuple of ints, or None for all.
+        keepdims: whether reduced axes stay, with length 1.
+
+    Returns:
+        tensor without the reduced axes, floating; NaN where nothing is left.
+    """
+    return nanquantile(x, 0.5, axis, "midpoint", keepdims)

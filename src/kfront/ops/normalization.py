@@ -1,0 +1,209 @@
+"""Moments and normalization."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kfront.core import shapes
+from kfront.core.dtypes import floating, result_type, to_float
+from kfront.core.errors import ShapeError
+from kfront.core.op import in_front_of, op
+from kfront.ops.casting import widen
+from kfront.ops.elementwise import square
+from kfront.ops.matrix import norm
+from kfront.ops.primitives.arguments import epsilon
+from kfront.ops.primitives.arithmetic import add, divide, maximum, minimum, multiply, negative, subtract
+from kfront.ops.primitives.control import stop_gradient
+from kfront.ops.primitives.dtypes import cast, dtype_of
+from kfront.ops.primitives.elementary import rsqrt
+from kfront.ops.primitives.reductions import mean, sum, var
+from kfront.ops.primitives.shapes import dim, reshape
+
+_LARGEST_HALF = 65504.0
+
+
+@op(dtype=floating, fuse=True, home="nn")
+def moments(x: Any, axes: Any, keepdims: bool = False, synchronized: bool = False) -> Any:
+    """Mean and variance over axes.
+
+    Args:
+        x: tensor; halves are computed in float32.
+        axes: int or sequence of ints.
+        keepdims: whether reduced axes stay, with length 1.
+        synchronized: whether replicas (of `tf.distribute`, processes of `torch.distributed`) are taken together.
+
+    Returns:
+        Tuple (mean, variance) in the dtype of `x`; a variance beyond float16 is the largest number of it.
+    """
+    axes = tuple(axes) if isinstance(axes, (list, tuple)) else axes
+    y = widen(x)
+    kind = dtype_of(x)
+    spread = var(y, axes, keepdims)
+    if kind == "float16":
+        spread = minimum(spread, _LARGEST_HALF)
+    return cast(mean(y, axes, keepdims), kind), cast(spread, kind)
+
+
+@op(
+    ("x", "mean", "variance", "offset", "scale"),
+    floating,
+    prepare={"epsilon": epsilon},
+    fuse=True,
+    home="nn",
+    class_name="BatchNorm",
+)
+def batch_normalization(
+    x: Any, mean: Any, variance: Any, axis: int, offset: Any = None, scale: Any = None, epsilon: float = 1e-3
+) -> Any:
+    """(x - mean) / sqrt(variance + epsilon) * scale + offset (Ioffe and Szegedy, 2015, arXiv:1502.03167).
+
+    Args:
+        x: tensor.
+        mean: tensor of shape (n,), n the length of the axis.
+        variance: tensor of shape (n,).
+        axis: the axis that keeps its own statistics.
+        offset: tensor of shape (n,), or None.
+        scale: tensor of shape (n,), or None.
+        epsilon: keeps the divisor away from 0.
+
+    Returns:
+        tensor of the shape of `x`, in the promoted dtype.
+    """
+    rank = len(x.shape)
+    a = shapes.axis_of(axis, rank)
+    line = tuple(-1 if i == a else 1 for i in range(rank))
+    factor = rsqrt(add(variance, epsilon))
+    if scale is not None:
+        factor = multiply(factor, scale)
+    shift = negative(multiply(mean, factor))
+    if offset is not None:
+        shift = add(shift, offset)
+    return add(multiply(x, reshape(factor, line)), reshape(shift, line))
+
+
+def _train_rule(x: Any, offset: Any, scale: Any) -> tuple[Any, Any]:
+    d = to_float(result_type(x, offset, scale))
+    return d, [d, d, d]
+
+
+@op(("x", "offset", "scale"), _train_rule, prepare={"epsilon": epsilon})
+def batch_normalization_train(x: Any, offset: Any, scale: Any, axis: int, epsilon: float) -> Any:
+    """`batch_normalization` by the statistics of the batch itself, which come out as well. Not public.
+
+    Args:
+        x: tensor.
+        offset: tensor of shape (n,), n the length of the axis, or None.
+        scale: tensor of shape (n,), or None.
+        axis: the axis that keeps its own statistics.
+        epsilon: keeps the divisor away from 0.
+
+    Returns:
+        Tuple (y, mean, variance); the last two of shape (n,), biased, without gradient.
+    """
+    rank = len(x.shape)
+    a = shapes.axis_of(axis, rank)
+    mean, variance = moments(x, tuple(i for i in range(rank) if i != a))
+    y = batch_normalization(x, mean, variance, axis, offset, scale, epsilon)
+    return y, stop_gradient(mean), stop_gradient(variance)
+
+
+def _along_axes(weight: Any, x: Any, axes: tuple[int, ...]) -> Any:
+    """A weight over `axes` in a shape that broadcasts to `x`."""
+    rank = len(x.shape)
+    if len(weight.shape) == rank or axes == tuple(range(rank - len(axes), rank)):
+        return weight
+    return reshape(weight, tuple(dim(x, i) if i in axes else 1 for i in range(rank)))
+
+
+def _normal_rule(x: Any, *weights: Any) -> tuple[Any, Any]:
+    d = to_float(result_type(x))
+    return (d, *(None,) * len(weights)), d
+
+
+@op(
+    ("x", "gamma", "beta"),
+    _normal_rule,
+    name="layer_normalization",
+    prepare={"epsilon": epsilon},
+    fuse=True,
+    home="nn",
+    class_name="LayerNorm",
+)
+def _layer_normalization(x: Any, gamma: Any = None, beta: Any = None, axis: Any = -1, epsilon: Any = None) -> Any:
+    axes = tuple(sorted(shapes.axes_of(tuple(axis) if isinstance(axis, list) else axis, len(x.shape))))
+    y = widen(x)
+    y = subtract(y, mean(y, axes, True))
+    y = multiply(y, rsqrt(add(mean(square(y), axes, True), epsilon)))
+    if gamma is not None:
+        y = multiply(y, cast(_along_axes(gamma, x, axes), dtype_of(y)))
+    if beta is not None:
+        y = add(y, cast(_along_axes(beta, x, axes), dtype_of(y)))
+    return cast(y, dtype_of(x))
+
+
+@in_front_of(_layer_normalization)
+def layer_normalization(
+    x: Any, gamma: Any = None, beta: Any = None, axis: Any = -1, epsilon: float | None = None, **kwargs: Any
+) -> Any:
+    """Mean 0 and variance 1 along axes, then scaled and shifted (Ba et al., 2016, arXiv:1607.06450).
+
+    Args:
+        x: tensor; halves are computed in float32.
+        gamma: scale, of the shape of `x` along `axis`, or None.
+        beta: shift, of the same shape, or None.
+        axis: int or sequence of ints.
+        epsilon: keeps the divisor away from 0; the configured one if None.
+        **kwargs: `rms_scaling=True`, kept for compatibility, stands for `rms_normalization`.
+
+    Returns:
+        tensor of the shape and dtype of `x`.
+    """
+    if kwargs.get("rms_scaling"):
+        return rms_normalization(x, gamma, axis, epsilon)
+    return _layer_normalization(x, gamma, beta, axis, epsilon)
+
+
+@op(("x", "scale"), _normal_rule, prepare={"epsilon": epsilon}, fuse=True, home="nn", class_name="RMSNorm")
+def rms_normalization(x: Any, scale: Any = None, axis: Any = -1, epsilon: Any = None) -> Any:
+    """x divided by its root mean square along axes (Zhang and Sennrich, 2019, arXiv:1910.07467).
+
+    Args:
+        x: tensor; halves are computed in float32.
+        scale: scale, of the shape of `x` along `axis`, or None.
+        axis: int or sequence of ints.
+        epsilon: keeps the divisor away from 0; the configured one if None.
+
+    Returns:
+        tensor of the shape and dtype of `x`.
+    """
+    axes = tuple(sorted(shapes.axes_of(tuple(axis) if isinstance(axis, list) else axis, len(x.shape))))
+    y = widen(x)
+    y = multiply(y, rsqrt(add(mean(square(y), axes, True), epsilon)))
+    if scale is not None:
+        y = multiply(y, cast(_along_axes(scale, x, axes), dtype_of(y)))
+    return cast(y, dtype_of(x))
+
+
+@op(dtype=floating, prepare={"epsilon": epsilon}, fuse=True, home="nn")
+def normalize(x: Any, axis: Any = -1, order: Any = 2, epsilon: Any = None) -> Any:
+    """x divided by its norm along axes; what is shorter than `epsilon` is divided by that.
+
+    Args:
+        x: tensor; integers become floatx.
+        axis: int, or a sequence of ints.
+        order: order of the norm, a positive number.
+        epsilon: least divisor; the configured one if None.
+
+    Returns:
+        tensor of the shape of `x`, floating.
+
+    Raises:
+        ShapeError: if `order` is not a positive number.
+    """
+    if not isinstance(order, (int, float)) or order < 1:
+        raise ShapeError(f"[normalize] expected `order` to be a number >= 1, got {order!r}.")
+    axes = shapes.axes_of(tuple(axis) if isinstance(axis, list) else axis, len(x.shape))
+    if order == 2:
+        total = sum(square(x), axes, True)
+        return multiply(x, rsqrt(maximum(total, epsilon * epsilon)))
+    return divide(x, maximum(norm(x, order, axes[0] if len(axes) == 1 else axes, True), epsilon))

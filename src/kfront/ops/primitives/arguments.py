@@ -1,0 +1,113 @@
+"""Functions that ops name in `prepare`: they check and normalize an argument before engine and inference see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+import numpy as np
+
+from kfront import config
+from kfront.core.dtypes import standardize
+from kfront.core.errors import ArgumentError, ArgumentTypeError, UnsupportedError
+from kfront.core.spec import KerasTensor
+from kfront.core.state import state
+
+
+def shape_tuple(shape: Any) -> Any:
+    """A shape as a tuple of ints, tensors and None; a list when an entry is symbolic (ops then infer)."""
+    if shape.__class__ is tuple:
+        for d in shape:
+            if d.__class__ is not int:
+                break
+        else:
+            return shape
+    if isinstance(shape, (int, np.integer)):
+        return (int(shape),)
+    if not hasattr(shape, "__len__") or isinstance(shape, str):
+        raise ArgumentTypeError(f"expected a shape: an int or a sequence of ints, got {shape!r}.")
+
+    dims = [int(d) if isinstance(d, np.integer) else d for d in shape]
+    return dims if any(isinstance(d, KerasTensor) for d in dims) else tuple(dims)
+
+
+shape_tuple.gives_tuple = True  # type: ignore[attr-defined]
+
+
+def new_shape(shape: Any) -> Any:
+    """As `shape_tuple`, for reshape: a single None stands for -1."""
+    dims = shape_tuple(shape)
+    if any(d is None for d in dims):
+        if sum(d is None or (d.__class__ is int and d == -1) for d in dims) > 1:
+            raise ArgumentError(f"expected at most one unknown dimension in `newshape`, got {dims}.")
+        return dims.__class__(-1 if d is None else d for d in dims)
+    return dims
+
+
+new_shape.gives_tuple = True  # type: ignore[attr-defined]
+
+
+def dtype_name(dtype: Any) -> str:
+    """A dtype as its name; None means floatx."""
+    return standardize(dtype)
+
+
+def optional_dtype(dtype: Any) -> str | None:
+    """A dtype as its name; None stays."""
+    return None if dtype is None else standardize(dtype)
+
+
+def option(name: str, *values: str) -> Callable[[Any], str]:
+    """A function that checks a string option against `values`, whatever its case."""
+    allowed = frozenset(values)
+
+    def check(value: Any) -> str:
+        if value.__class__ is str:
+            if value in allowed:
+                return value
+            if value.lower() in allowed:
+                return value.lower()
+        raise ArgumentError(f"expected `{name}` to be one of {', '.join(map(repr, values))}, got {value!r}.")
+
+    return check
+
+
+_layout = option("data_format", "channels_last", "channels_first")
+
+
+def data_format(value: Any) -> str:
+    """The layout; None means `kfront.config.image_data_format()`."""
+    return config.image_data_format() if value is None else _layout(value)
+
+
+def epsilon(value: Any) -> Any:
+    """A fuzz factor; None means `kfront.config.epsilon()`."""
+    return config.epsilon() if value is None else value
+
+
+def int_or_tuple(name: str) -> Callable[[Any], Any]:
+    """A function that turns a sequence of ints into a tuple and lets an int through."""
+
+    def check(value: Any) -> Any:
+        if value.__class__ is int or value is None:
+            return value
+        if isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, str):
+            return tuple(int(v) for v in value)
+        if isinstance(value, np.integer):
+            return int(value)
+        raise ArgumentTypeError(f"expected `{name}` to be an int or a sequence of ints, got {value!r}.")
+
+    return check
+
+
+_padding = option("padding", "valid", "same")
+WINDOWED: dict[str, Any] = {"padding": _padding, "data_format": data_format}
+
+
+def missing(name: str) -> NoReturn:
+    """Say that the engine has no form of an op that cannot be composed.
+
+    Raises:
+        UnsupportedError: each time.
+    """
+    raise UnsupportedError(f"[{name}] expected an engine that has it, got {state.backend.name!r}.")

@@ -1,0 +1,254 @@
+"""Tensors from numbers and from nothing, and back to NumPy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from kfront.core import shapes
+from kfront.core.dtypes import from_argument, result_type, standardize
+from kfront.core.op import in_front_of, op
+from kfront.core.op_registry import function
+from kfront.core.operators import VariableBase
+from kfront.core.spec import KerasTensor
+from kfront.core.state import current, state
+from kfront.ops.primitives.arguments import dtype_name, shape_tuple
+from kfront.ops.primitives.dtypes import cast, dtype_of
+
+_SHAPED: dict[str, Any] = {"shape": shape_tuple, "dtype": dtype_name}
+
+
+@op(0, from_argument, shapes.given, prepare=_SHAPED, home="numpy")
+def zeros(shape: Any, dtype: Any = None) -> Any:
+    """Zeros.
+
+    Args:
+        shape: int or tuple of ints.
+        dtype: dtype name; floatx if None.
+
+    Returns:
+        tensor of that shape and dtype.
+    """
+
+
+@op(0, from_argument, shapes.given, prepare=_SHAPED, home="numpy")
+def ones(shape: Any, dtype: Any = None) -> Any:
+    """Ones.
+
+    Args:
+        shape: int or tuple of ints.
+        dtype: dtype name; floatx if None.
+
+    Returns:
+        tensor of that shape and dtype.
+    """
+
+
+@op(0, from_argument, shapes.given, prepare=_SHAPED, home="numpy", call_args=("fill_value",))
+def full(shape: Any, fill_value: Any, dtype: Any = None) -> Any:
+    """One value everywhere.
+
+    Args:
+        shape: int or tuple of ints.
+        fill_value: number, or tensor that broadcasts to `shape`.
+        dtype: dtype name; floatx if None.
+
+    Returns:
+        tensor of that shape and dtype.
+    """
+
+
+@op(0, from_argument, shapes.arange, name="arange", home="numpy", call_args=("start", "stop", "step"))
+def _arange(start: Any, stop: Any, step: Any, dtype: Any) -> Any: ...
+
+
+@in_front_of(_arange)
+def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> Any:
+    """Numbers at equal distances, the end not included.
+
+    Args:
+        start: first number; the end when `stop` is None (then the first is 0).
+        stop: end, not included.
+        step: distance, 1 if None.
+        dtype: dtype name; if None the common one of the arguments: int32 for Python ints, floatx for floats.
+
+    Returns:
+        tensor of rank 1.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.arange(1, 7, 2).tolist()
+    [1, 3, 5]
+    """
+    if stop is None:
+        start, stop = 0, start
+    step = 1 if step is None else step
+    if dtype is None:
+        dtype = result_type(*(_number_type(v) for v in (start, stop, step)))
+    if all(type(v) in (int, float) for v in (start, stop, step)) and (stop - start) * step < 0:
+        stop = start  # none, where torch and TensorFlow would raise
+    return _arange(start, stop, step, standardize(dtype))
+
+
+def _number_type(value: Any) -> Any:
+    if isinstance(value, (bool, int, np.integer)):
+        return int
+    return float if isinstance(value, (float, np.floating)) else dtype_of(value)
+
+
+@op(0, from_argument, shapes.eye, prepare={"dtype": dtype_name}, home="numpy")
+def eye(N: Any, M: Any = None, k: int = 0, dtype: Any = None) -> Any:
+    """Ones on a diagonal, zeros elsewhere.
+
+    Args:
+        N: number of rows.
+        M: number of columns; `N` if None.
+        k: which diagonal, above the main one when positive.
+        dtype: dtype name; floatx if None.
+
+    Returns:
+        tensor of shape (N, M).
+    """
+
+
+@function("core", call_args=("x",))
+def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, ragged: bool | None = None) -> Any:
+    """A tensor of the current backend.
+
+    Args:
+        x: tensor of any engine, NumPy array, nested lists of numbers, or number.
+        dtype: dtype name; if None arrays keep theirs, Python floats become floatx, ints int32.
+        sparse: False makes sparse tensors dense; True makes dense ones sparse; None leaves them. Sparse matrices of
+            SciPy become sparse tensors where the engine has them and this is not False.
+        ragged: False makes ragged tensors dense; others are left.
+
+    Returns:
+        tensor; a symbolic tensor stays symbolic. A tensor of another engine is taken without a copy where the engines
+        allow it: do not change it in place afterwards.
+
+    Raises:
+        UnsupportedError: with `sparse=True`, on an engine without sparse tensors.
+    """
+    dtype = None if dtype is None else standardize(dtype)
+    if isinstance(x, KerasTensor):
+        return x if dtype is None or dtype == x.dtype else cast(x, dtype)
+    b = state.backend or current()
+    if sparse is not None or ragged is False or hasattr(x, "tocoo"):
+        return _converted(b, x, dtype, sparse, ragged)
+    if type(x) in b.types:
+        return x if dtype is None or b.dtype_name(x.dtype) == dtype else b.cast(x, dtype)
+    return b.convert(x, dtype)
+
+
+def _converted(b: Any, x: Any, dtype: str | None, sparse: bool | None, ragged: bool | None) -> Any:
+    """Conversion of what may be sparse or ragged, or is to become so."""
+    if hasattr(x, "tocoo"):  # SciPy
+        if sparse is False or not b.has_sparse:
+            if sparse:
+                raise b._no_sparse()
+            return b.convert(x.toarray(), dtype)
+        x = x.tocoo()
+        places = b.convert(np.stack([x.row, x.col], 1).astype("int64"))
+        return b.make_sparse(places, b.convert(x.data, dtype), tuple(map(int, x.shape)), False)
+    x = b.convert(x)
+    if ragged is False and hasattr(x, "to_tensor"):
+        x = x.to_tensor()
+    if sparse is False and b.is_sparse(x):
+        x = b.densify(x)
+    elif sparse and not b.is_sparse(x):
+        if not b.has_sparse:
+            raise b._no_sparse()
+        x = b.to_sparse(x)
+    return x if dtype is None or b.dtype_name(x.dtype) == dtype else cast(x, dtype)
+
+
+@function("numpy", call_args=("x",))
+def array(x: Any, dtype: Any = None) -> Any:
+    """A tensor of the current backend from numbers; see `convert_to_tensor`.
+
+    Args:
+        x: tensor, NumPy array, nested lists of numbers, or number.
+        dtype: dtype name.
+
+    Returns:
+        tensor.
+    """
+    return convert_to_tensor(x, dtype)
+
+
+@function("core")
+def convert_to_numpy(x: Any) -> np.ndarray:
+    """The values as a NumPy array.
+
+    Args:
+        x: tensor, or anything `convert_to_tensor` takes.
+
+    Returns:
+        NumPy array that may be written to; bfloat16 comes as ml_dtypes.bfloat16. It may share memory with a tensor
+        (on torch, as there), never with a Variable.
+    """
+    if isinstance(x, VariableBase):
+        return x.numpy()
+    b = state.backend or current()
+    found = b.to_numpy(x if b.is_tensor(x) else b.convert(x))
+    return found if found.flags.writeable else found.copy()
+
+
+@function("core")
+def is_tensor(x: Any) -> bool:
+    """Whether `x` is a tensor of the current backend.
+
+    Args:
+        x: anything.
+
+    Returns:
+        A bool; False for symbolic tensors.
+    """
+    return (state.backend or current()).is_tensor(x)
+
+
+@function("core")
+def dtype(x: Any) -> str:
+    """The dtype name of a tensor.
+
+    Args:
+        x: tensor, Variable, symbolic tensor, array or number.
+
+    Returns:
+        A name such as "float32".
+    """
+    if isinstance(x, KerasTensor) or hasattr(x, "_is_variable"):
+        return x.dtype
+    if isinstance(x, (bool, int, float)):
+        return result_type(type(x))
+    return standardize(x.dtype) if hasattr(x, "dtype") else dtype(convert_to_tensor(x))
+
+
+@function("numpy")
+def empty(shape: Any, dtype: Any = None) -> Any:
+    """A tensor whose values do not matter (here: zeros).
+
+    Args:
+        shape: int or tuple of ints.
+        dtype: dtype name; floatx if None.
+
+    Returns:
+        tensor of that shape and dtype.
+    """
+    return zeros(shape, dtype)
+
+
+@function("numpy")
+def identity(n: int, dtype: Any = None) -> Any:
+    """The unit matrix.
+
+    Args:
+        n: number of rows and columns.
+        dtype: dtype name; floatx if None.
+
+    Returns:
+        tensor of shape (n, n).
+    """
+    return eye(n, None, 0, dtype)

@@ -1,0 +1,249 @@
+"""Exponentials, logarithms, roots and trigonometric functions, elementwise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kfront.core import shapes
+from kfront.core.dtypes import floating
+from kfront.core.op import op
+
+
+@op(dtype=floating, shape=shapes.same, zeros="filled", home="numpy")
+def exp(x: Any) -> Any:
+    """Exponential, elementwise.
+
+    Args:
+        x: tensor of any shape; integers and bool become floatx.
+
+    Returns:
+        tensor of the shape of `x`, floating.
+    """
+
+
+@op(dtype=floating, shape=shapes.same, zeros="filled", home="numpy")
+def log(x: Any) -> Any:
+    """Natural logarithm, elementwise; NaN below 0, -inf at 0.
+
+    Args:
+        x: tensor of any shape; integers and bool become floatx.
+
+    Returns:
+        tensor of the shape of `x`, floating.
+    """
+
+
+@op(dtype=floating, shape=shapes.same, zeros="kept", home="numpy")
+def log1p(x: Any) -> Any:
+    """log(1 + x), accurate for small x.
+
+    Args:
+        x: tensor of any shape; integers and bool become floatx.
+
+    Returns:
+        tensor of the shape of `x`, floating.
+    """
+
+
+@op(dtype=floating, shape=shapes.same, zeros="kept", home="numpy")
+def expm1(x: Any) -> Any:
+    """exp(x) - 1, accurate for small x.
+
+    Args:
+        x: tensor of any shape; integers and bool become floatx.
+
+    Returns:
+        tensor of the shape of `x`, floating.
+    """
+
+
+@op(dtype=floating, shape=shapes.same, zeros="kept", home="numpy")
+def sqrt(x: Any) -> Any:
+    """Square root, elementwise; NaN below 0.
+
+    Args:
+        x: tensor of any shape; integers and bool become floatx.
+
+    Returns:
+        tensor of the shape of `x`, floating.
+    """
+
+
+@op(dtype=floating, shape=shapes.same, zeros="filled", home="math")
+def rsqrt(x: Any) -> Any:
+    """1 / sqrt(x), elementwise.
+
+    Args:
+        x: tensor of any shape; integers and bool become floatx.
+
+    Returns:
+        tensor of the shape of `x`, floating.
+    """
+
+
+@op(dtype=floating, shape=shapes.same, zeros="kept", home="numpy")
+def sin(x: Any) -> Any:
+    """Sine of an angle in radians.
+
+    Args:
+        x: tensor of any shape; integers and bool become floatx.
+
+    Returns:
+        tensor of the shape of `x`, floating.
+    """
+
+
+@op(dtype=floating, shape=shapes.same, zeros="filled", home="numpy")
+def cos(x: Any) -> Any:
+    """Cosine of an angle in radians.
+
+    Args:
+        x: tensor of any shape; integers and bool become floatx.
+
+    Returns:
+        tensor of the shape of `x`, floating.
+    """
+
+
+@op(dtype=floating, shape=shapes.same, zeros="kept", home="numpy")
+def tan(x: Any) -> Any:
+    """Tangent of an angle in radians.
+
+    Args:
+        x: tensor of any shape; integers and bool become floatx.
+
+    Returns:
+        tensor of the shape of `x`, floating.
+    """
+
+
+@op(dtype=floating, shape=shapes.same, zeros="kept", home="numpy")
+def arcsin(x: Any) -> Any:
+    """Inverse sine, in [-pi/2, pi/2]; NaN outside [-1, 1].
+
+    Args:
+        x: tensor of any shape; integers and bool become floatx.
+
+    Returns:
+        tensor of the shape of `x`, floating.
+    """
+
+
+@op(dtype=floating, shape=shapes.same, zeros="filled", home="numpy")
+def arccos(x: Any) -> Any:
+    """Inverse cosine, in [0, pi]; NaN outside [-1, 1].
+
+    Args:
+        x: tensor of any shape; integers and bool become floatx.
+
+    Returns:
+        tensor of the shape of `x`, floating.
+    """
+
+
+@op(dtype=floating, shape=shapes.same, zeros="kept", home="numpy")
+def arctan(x: Any) -> Any:
+    """Inverse tangent, in [-pi/2, pi/2].
+
+    Args:
+        x: tensor of any shape; integers and bool become floatx.
+
+    Returns:
+        tensor of the shape of `x`, floating.
+    """
+
+
+@op(dtype=floating, shape=shapes.same, zeros="kept", home="numpy")
+def sinh(x: Any) -> Any:
+    """Hyperbolic sine.
+
+    Args:
+        x: tensor of any shape; integers and bool become floatx.
+
+    Returns:
+        tensor of the shape of `x`, floating.
+    """
+
+
+@op(dtype=floating, shape=shapes.same, zeros="filled", home="numpy")
+def cosh(x: Any) -> Any:
+    """Hyperbolic cosine.
+
+    Args:
+        x: tensor of any shape; integers and bool become floatx.
+
+    Returns:
+        tensor of the shape of `x`, floating.
+    """
+
+
+@op(dtype=floating, shape=shapes.same, zeros="kept", home="numpy")
+def tanh(x: Any) -> Any:
+    """Hyperbolic tangent.
+
+    Args:
+        x: tensor of any shape; integers and bool become floatx.
+
+    Returns:
+        tensor of the shape of `x`, floating.
+    """
+
+
+@op(dtype=floating, shape=shapes.same, zeros="kept", home="numpy")
+def arcsinh(x: Any) -> Any:
+    """Inverse hyperbolic sine.
+
+    Args:
+        x: tensor of any shape; integers and bool become floatx.
+
+    Returns:
+        tensor of the shape of `x`, floating.
+    """
+
+
+@op(dtype=floating, shape=shapes.same, zeros="filled", home="numpy")
+def arccosh(x: Any) -> Any:
+    """Inverse hyperbolic cosine; NaN below 1.
+
+    Args:
+        x: tensor of any shape; integers and bool become floatx.
+
+    Returns:
+        tensor of the shape of `x`, floating.
+    """
+
+
+@op(dtype=floating, shape=shapes.same, zeros="kept", home="numpy")
+def arctanh(x: Any) -> Any:
+    """Inverse hyperbolic tangent; NaN outside [-1, 1].
+
+    Args:
+        x: tensor of any shape; integers and bool become floatx.
+
+    Returns:
+        tensor of the shape of `x`, floating.
+    """
+
+
+@op(dtype=floating, shape=shapes.same, zeros="kept", home="math")
+def erf(x: Any) -> Any:
+    """Gauss error function, 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x.
+
+    Args:
+        x: tensor of any shape; integers and bool become floatx.
+
+    Returns:
+        tensor of the shape of `x`, floating.
+    """
+
+
+@op(dtype=floating, shape=shapes.same, home="math")
+def erfinv(x: Any) -> Any:
+    """Inverse of the Gauss error function; NaN outside [-1, 1].
+
+    Args:
+        x: tensor of any shape; integers and bool become floatx.
+
+    Returns:
+        tensor of the shape of `x`, floating.
+    """

@@ -1,0 +1,120 @@
+"""Fourier transforms. Complex values come as pairs of real tensors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kfront.core import shapes_nn
+from kfront.core.dtypes import result_type, to_float
+from kfront.core.errors import ArgumentError
+from kfront.core.op import in_front_of, op
+
+
+def _pair_rule(*dtypes: Any) -> tuple[Any, Any]:
+    d = transform_dtype(*dtypes)
+    return d, [d, d]
+
+
+def _real_rule(*dtypes: Any) -> tuple[Any, Any]:
+    d = transform_dtype(*dtypes)
+    return d, d
+
+
+def transform_dtype(*dtypes: Any) -> str:
+    """The dtype in which a transform of real tensors is computed."""
+    d = to_float(result_type(*dtypes))
+    return d if d == "float64" else "float32"
+
+
+@op(2, _pair_rule, shapes_nn.transform, name="fft", home="math", call_args=("x",), class_name="FFT")
+def _fft(real: Any, imag: Any) -> Any: ...
+
+
+@op(2, _pair_rule, shapes_nn.transform, name="fft2", home="math", call_args=("x",), class_name="FFT2")
+def _fft2(real: Any, imag: Any) -> Any: ...
+
+
+@op(2, _pair_rule, shapes_nn.transform, name="ifft2", home="math", call_args=("x",), class_name="IFFT2")
+def _ifft2(real: Any, imag: Any) -> Any: ...
+
+
+@op(dtype=_pair_rule, shape=shapes_nn.rfft, home="math", class_name="RFFT")
+def rfft(x: Any, fft_length: int | None = None) -> Any:
+    """Fourier transform of real signals along the last axis: the half of the spectrum that says it all.
+
+    Args:
+        x: tensor of shape (..., n).
+        fft_length: length to which signals are cut or filled with zeros; n if None.
+
+    Returns:
+        Tuple (real, imaginary), floating, of shape (..., fft_length // 2 + 1).
+    """
+
+
+@op(2, _real_rule, shapes_nn.irfft, name="irfft", home="math", call_args=("x",), class_name="IRFFT")
+def irfft_of_parts(real: Any, imag: Any, fft_length: int | None = None) -> Any:
+    """`irfft` of the two parts of a complex tensor."""
+
+
+def real_and_imaginary(name: str, x: Any) -> tuple[Any, Any]:
+    """The two parts of a complex tensor.
+
+    Raises:
+        ArgumentError: `x` is no pair.
+    """
+    if not isinstance(x, (tuple, list)) or len(x) != 2:
+        raise ArgumentError(f"[{name}] expected `x` to be a tuple (real, imaginary), got {type(x).__name__}.")
+    return x[0], x[1]
+
+
+@in_front_of(_fft)
+def fft(x: Any) -> tuple[Any, Any]:
+    """Fourier transform along the last axis.
+
+    Args:
+        x: tuple (real, imaginary) of tensors of shape (..., n).
+
+    Returns:
+        Tuple (real, imaginary) of the same shape, floating.
+    """
+    return _fft(*real_and_imaginary("fft", x))
+
+
+@in_front_of(_fft2)
+def fft2(x: Any) -> tuple[Any, Any]:
+    """Fourier transform along the last two axes.
+
+    Args:
+        x: tuple (real, imaginary) of tensors of shape (..., m, n).
+
+    Returns:
+        Tuple (real, imaginary) of the same shape, floating.
+    """
+    return _fft2(*real_and_imaginary("fft2", x))
+
+
+@in_front_of(_ifft2)
+def ifft2(x: Any) -> tuple[Any, Any]:
+    """Inverse of `fft2`.
+
+    Args:
+        x: tuple (real, imaginary) of tensors of shape (..., m, n).
+
+    Returns:
+        Tuple (real, imaginary) of the same shape, floating.
+    """
+    return _ifft2(*real_and_imaginary("ifft2", x))
+
+
+@in_front_of(irfft_of_parts)
+def irfft(x: Any, fft_length: int | None = None) -> Any:
+    """Inverse of `rfft`.
+
+    Args:
+        x: tuple (real, imaginary) of tensors of shape (..., k).
+        fft_length: length of the signals; 2 * (k - 1) if None.
+
+    Returns:
+        tensor of shape (..., fft_length), floating.
+    """
+    return irfft_of_parts(*real_and_imaginary("irfft", x), fft_length)

@@ -1,0 +1,242 @@
+"""Taking elements of tensors and replacing them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from kfront.core import shapes
+from kfront.core.dtypes import keep, result_type
+from kfront.core.op import in_front_of, op
+from kfront.core.state import state
+from kfront.ops.primitives.arguments import option, shape_tuple
+
+
+def _first(x: Any, *others: Any) -> tuple[Any, Any]:
+    return None, result_type(x)
+
+
+_first.keeps = True  # type: ignore[attr-defined]
+
+
+@op(2, _first, shapes.take, zeros="filled", home="numpy")
+def take(x: Any, indices: Any, axis: int | None = None) -> Any:
+    """Elements at positions along an axis.
+
+    Args:
+        x: tensor.
+        indices: integer tensor of any shape; negative ones count from the end.
+        axis: int, or None to index the flat tensor.
+
+    Returns:
+        tensor with the shape of `indices` in the place of the axis, in the dtype of `x`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.take(ops.array([10, 20, 30]), [2, 0]).tolist()
+    [30, 10]
+    """
+
+
+@op(2, _first, shapes.take_along_axis, home="numpy")
+def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Any:
+    """Elements at positions along an axis, with positions for each line along it.
+
+    Args:
+        x: tensor.
+        indices: integer tensor of the rank of `x`; other axes broadcast.
+        axis: int, or None to index the flat tensor.
+
+    Returns:
+        tensor of the shape of `indices` (broadcast), in the dtype of `x`.
+    """
+
+
+def _key(key: Any) -> Any:
+    if isinstance(key, (list, np.ndarray)):
+        return (np.asarray(key),)
+    if isinstance(key, tuple) and any(isinstance(k, list) for k in key):
+        return tuple(np.asarray(k) if isinstance(k, list) else k for k in key)
+    return key
+
+
+@op(dtype=keep, shape=shapes.get_item, prepare={"key": _key}, zeros="filled", home="numpy", call_args=("x", "key"))
+def get_item(x: Any, key: Any) -> Any:
+    """``x[key]`` as NumPy means it.
+
+    Args:
+        x: tensor.
+        key: ints, slices, ``...``, None (a new axis), integer tensors or lists, bool masks, or a tuple of these.
+
+    Returns:
+        tensor in the dtype of `x`.
+
+    Raises:
+        ShapeError: for too many indices, or an int out of range.
+    """
+
+
+@op(dtype=keep, shape=shapes.slice_, prepare={"shape": shape_tuple}, home="core", call_args=("inputs", "start_indices"))
+def slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
+    """A block of a tensor.
+
+    Args:
+        inputs: tensor of rank n.
+        start_indices: n ints, or an integer tensor of shape (n,): the first position along each axis.
+        shape: n ints: how many along each axis.
+
+    Returns:
+        tensor of shape `shape`.
+    """
+
+
+def _update_rule(inputs: Any, updates: Any) -> tuple[Any, Any]:
+    d = result_type(inputs)
+    return (None, d), d
+
+
+@op(
+    ("inputs", "updates"),
+    _update_rule,
+    shapes.slice_update,
+    home="core",
+    call_args=("inputs", "start_indices", "updates"),
+)
+def slice_update(inputs: Any, start_indices: Any, updates: Any) -> Any:
+    """A tensor with a block replaced.
+
+    Args:
+        inputs: tensor of rank n.
+        start_indices: n ints, or an integer tensor of shape (n,): where the block begins.
+        updates: tensor of rank n that fits inside, cast to the dtype of `inputs`.
+
+    Returns:
+        tensor of the shape and dtype of `inputs`.
+    """
+
+
+def _scatter_rule(indices: Any, values: Any) -> tuple[Any, Any]:
+    return None, result_type(values)
+
+
+_scatter_rule.keeps = True  # type: ignore[attr-defined]
+
+
+@op(2, _scatter_rule, shapes.scatter, prepare={"shape": shape_tuple}, home="core")
+def scatter(indices: Any, values: Any, shape: Any) -> Any:
+    """Zeros with values put at positions; values for one position add up.
+
+    Args:
+        indices: integer tensor of shape (..., k): coordinates along the first k axes of the result.
+        values: tensor of shape indices.shape[:-1] + shape[k:].
+        shape: shape of the result.
+
+    Returns:
+        tensor of shape `shape`, in the dtype of `values`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.scatter([[0], [2]], ops.array([5, 7]), (4,)).tolist()
+    [5, 0, 7, 0]
+    """
+
+
+def _scatter_update_rule(inputs: Any, indices: Any, updates: Any) -> tuple[Any, Any]:
+    d = result_type(inputs)
+    return (None, None, d), d
+
+
+_REDUCTIONS = option("reduction", "add", "max", "min", "mul")
+
+
+def _reduction(value: Any) -> Any:
+    return None if value is None else _REDUCTIONS(value)
+
+
+@op(3, _scatter_update_rule, shapes.scatter_update, prepare={"reduction": _reduction}, home="core")
+def scatter_update(inputs: Any, indices: Any, updates: Any, reduction: str | None = None) -> Any:
+    """A tensor with elements at positions replaced, or combined.
+
+    Args:
+        inputs: tensor.
+        indices: integer tensor of shape (..., k): coordinates along the first k axes.
+        updates: tensor of shape indices.shape[:-1] + inputs.shape[k:], cast to the dtype of `inputs`.
+        reduction: None to replace (the last one wins), "add", "max", "min" or "mul" to combine.
+
+    Returns:
+        tensor of the shape and dtype of `inputs`.
+
+    Raises:
+        ArgumentError: for an unknown `reduction`.
+    """
+
+
+def _nonzero_shape(x: Any) -> list[tuple[int | None, ...]]:
+    return [(None,)] * len(shapes.shape_of(x))
+
+
+def _positions(x: Any) -> tuple[Any, Any]:
+    return None, "int32"
+
+
+@op(dtype=_positions, shape=_nonzero_shape, home="numpy")
+def nonzero(x: Any) -> Any:
+    """Positions of the elements that are not 0.
+
+    Args:
+        x: tensor of rank n.
+
+    Returns:
+        Tuple of n int32 tensors, one for each axis. How many there are depends on the values.
+    """
+
+
+def _where_rule(condition: Any, x1: Any, x2: Any) -> tuple[Any, Any]:
+    d = result_type(x1, x2)
+    return ("bool", d, d), d
+
+
+@op(3, _where_rule, shapes.elementwise, name="where", zeros="filled", home="numpy")
+def _where(condition: Any, x1: Any, x2: Any) -> Any: ...
+
+
+@in_front_of(_where)
+def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
+    """Elements of `x1` where `condition` is true, of `x2` elsewhere.
+
+    Args:
+        condition: bool tensor.
+        x1: tensor or Python scalar; leave out both for the positions of true elements (as `nonzero`).
+        x2: tensor or Python scalar; the three shapes broadcast.
+
+    Returns:
+        tensor of the broadcast shape, in the common dtype of `x1` and `x2`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.where(ops.array([True, False]), ops.array([1, 2]), 0).tolist()
+    [1, 0]
+    """
+    if x1 is None and x2 is None:
+        return nonzero(condition)
+    if _fits(condition, x1, x2):
+        try:
+            return state.backend.where(condition, x1, x2)
+        except Exception as error:
+            _where.op.fail(state.backend, error, (condition, x1, x2), ())
+    return _where(condition, x1, x2)
+
+
+def _fits(condition: Any, x1: Any, x2: Any) -> bool:
+    """Whether the engine takes them as they are: a bool tensor, and tensors of one dtype or a float beside one."""
+    b = state.backend
+    types = b.types
+    if type(condition) not in types or condition.dtype not in b.ok_logical_not:
+        return False
+    if type(x1) in types:
+        return x1.dtype == x2.dtype if type(x2) in types else type(x2) is float and x1.dtype in b.ok_sin
+    return type(x1) is float and type(x2) in types and x2.dtype in b.ok_sin

@@ -1,0 +1,216 @@
+"""Products and decompositions of matrices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kfront.core import shapes
+from kfront.core.dtypes import floating, result_type, to_float
+from kfront.core.errors import ArgumentError
+from kfront.core.op import in_front_of, op
+from kfront.ops.primitives.arguments import option
+
+
+def _matmul_rule(x1: Any, x2: Any) -> tuple[Any, Any]:
+    d = "int32" if x1 == x2 == "int8" else result_type(x1, x2)
+    return d, d
+
+
+@op(2, _matmul_rule, shapes.matmul, zeros="joined", home="numpy")
+def matmul(x1: Any, x2: Any) -> Any:
+    """Matrix product.
+
+    Args:
+        x1: tensor of shape (..., m, k), or (k,).
+        x2: tensor of shape (..., k, n), or (k,); leading axes broadcast.
+
+    Returns:
+        tensor of shape (..., m, n) in the promoted dtype; int8 by int8 gives int32.
+
+    Raises:
+        ShapeError: if the inner dimensions differ.
+    """
+
+
+def _einsum_rule(*operands: Any) -> tuple[Any, Any]:
+    d = "int32" if set(operands) == {"int8"} else result_type(*operands)
+    return d, d
+
+
+@op("list", _einsum_rule, shapes.einsum, name="einsum", home="numpy", call_args=("*operands",))
+def _einsum(operands: Any, subscripts: str) -> Any: ...
+
+
+@in_front_of(_einsum)
+def einsum(subscripts: str, *operands: Any, **kwargs: Any) -> Any:
+    """Sum of products over named axes (Einstein's convention).
+
+    Args:
+        subscripts: such as "ij,jk->ik"; "..." stands for axes that broadcast.
+        *operands: tensors, one for each term.
+        **kwargs: kept for compatibility.
+
+    Returns:
+        tensor in the promoted dtype; int8 alone gives int32.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> float(ops.einsum("i,i->", ops.array([1.0, 2.0]), ops.array([3.0, 4.0])))
+    11.0
+    """
+    if not isinstance(subscripts, str):
+        raise ArgumentError(f"[einsum] expected `subscripts` to be a string, got {subscripts!r}.")
+    return _einsum(list(operands), subscripts)
+
+
+@op(dtype=floating, shape=shapes.square, home="linalg")
+def cholesky(x: Any, upper: bool = False) -> Any:
+    """Triangular factor of symmetric positive definite matrices: x = L L^T.
+
+    Args:
+        x: tensor of shape (..., n, n).
+        upper: whether the upper factor U with x = U^T U is returned.
+
+    Returns:
+        tensor of the shape of `x`, floating.
+    """
+
+
+@op(dtype=floating, shape=shapes.determinant, home="linalg")
+def det(x: Any) -> Any:
+    """Determinant.
+
+    Args:
+        x: tensor of shape (..., n, n).
+
+    Returns:
+        tensor of shape (...,), floating.
+    """
+
+
+@op(dtype=floating, shape=shapes.square, home="linalg")
+def inv(x: Any) -> Any:
+    """Inverse of matrices.
+
+    Args:
+        x: tensor of shape (..., n, n).
+
+    Returns:
+        tensor of the shape of `x`, floating.
+    """
+
+
+@op(2, floating, shapes.solve, home="linalg")
+def solve(a: Any, b: Any) -> Any:
+    """The x with a x = b.
+
+    Args:
+        a: tensor of shape (..., n, n).
+        b: tensor of shape (..., n, m), or (..., n).
+
+    Returns:
+        tensor of the shape of `b`, floating.
+    """
+
+
+@op(2, floating, shapes.solve, home="linalg")
+def solve_triangular(a: Any, b: Any, lower: bool = False) -> Any:
+    """The x with a x = b for triangular `a`.
+
+    Args:
+        a: tensor of shape (..., n, n); only one triangle is read.
+        b: tensor of shape (..., n, m), or (..., n).
+        lower: whether it is the lower triangle.
+
+    Returns:
+        tensor of the shape of `b`, floating.
+    """
+
+
+def _several(count: int) -> Any:
+    def rule(x: Any) -> tuple[Any, Any]:
+        d = to_float(result_type(x))
+        return d, [d] * count
+
+    return rule
+
+
+@op(dtype=_several(2), shape=shapes.qr, prepare={"mode": option("mode", "reduced", "complete")}, home="linalg")
+def qr(x: Any, mode: str = "reduced") -> Any:
+    """Orthogonal and upper triangular factor: x = Q R.
+
+    Args:
+        x: tensor of shape (..., m, n).
+        mode: "reduced" for Q of shape (..., m, min(m, n)), "complete" for (..., m, m).
+
+    Returns:
+        Tuple (Q, R), floating.
+    """
+
+
+def _svd_rule(x: Any) -> tuple[Any, Any]:
+    d = to_float(result_type(x))
+    return d, d
+
+
+@op(dtype=_svd_rule, shape=shapes.svd, home="linalg", class_name="SVD")
+def svd(x: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
+    """Singular value decomposition: x = U diag(S) V^H.
+
+    Args:
+        x: tensor of shape (..., m, n).
+        full_matrices: whether U and V^H are square.
+        compute_uv: whether they are computed at all.
+
+    Returns:
+        Tuple (U, S, V^H), or S alone: shape (..., min(m, n)), descending.
+    """
+
+
+@op(dtype=_several(2), shape=shapes.eigh, home="linalg")
+def eigh(x: Any) -> Any:
+    """Eigenvalues and eigenvectors of symmetric (Hermitian) matrices.
+
+    Args:
+        x: tensor of shape (..., n, n).
+
+    Returns:
+        Tuple (values, vectors): shape (..., n), ascending, and (..., n, n), vectors in columns.
+    """
+
+
+def _eig_rule(x: Any) -> tuple[Any, Any]:
+    d = to_float(result_type(x))
+    kind = {"float64": "complex128", "complex128": "complex128"}.get(d, "complex64")
+    return d, [kind, kind]
+
+
+@op(dtype=_eig_rule, shape=shapes.eigh, home="linalg")
+def eig(x: Any) -> Any:
+    """Eigenvalues and eigenvectors of square matrices.
+
+    Args:
+        x: tensor of shape (..., n, n).
+
+    Returns:
+        Tuple (values, vectors), complex: shape (..., n) and (..., n, n), vectors in columns.
+    """
+
+
+def _lu_rule(x: Any) -> tuple[Any, Any]:
+    d = to_float(result_type(x))
+    return d, [d, "int32"]
+
+
+@op(dtype=_lu_rule, shape=shapes.lu_factor, home="linalg")
+def lu_factor(x: Any) -> Any:
+    """LU factors with pivoting, packed into one matrix (as LAPACK's getrf).
+
+    Args:
+        x: tensor of shape (..., m, n).
+
+    Returns:
+        Tuple (lu, pivots): U with its diagonal and L below it, and int32 of shape (..., min(m, n)): row i was exchanged
+        with row ``pivots[i]``, counted from 0.
+    """

@@ -1,0 +1,219 @@
+"""Activations, convolutions and pooling that engines have kernels for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kfront.core import shapes, shapes_nn
+from kfront.core.dtypes import floating, keep, numeric, static_rule
+from kfront.core.op import op
+from kfront.ops.primitives.arguments import WINDOWED, dtype_name
+
+
+@op(dtype=numeric, shape=shapes.same, zeros="kept", home="nn")
+def relu(x: Any) -> Any:
+    """max(x, 0), with gradient 0 at 0.
+
+    Args:
+        x: tensor of any shape.
+
+    Returns:
+        tensor of the shape and dtype of `x`.
+    """
+
+
+@op(dtype=floating, shape=shapes.same, zeros="filled", home="nn")
+def sigmoid(x: Any) -> Any:
+    """1 / (1 + exp(-x)).
+
+    Args:
+        x: tensor of any shape; integers become floatx.
+
+    Returns:
+        tensor of the shape of `x`, floating, in [0, 1].
+    """
+
+
+@op(dtype=floating, shape=shapes.over, zeros="filled", home="nn")
+def softmax(x: Any, axis: Any = -1) -> Any:
+    """exp(x) divided by its sum along axes.
+
+    Args:
+        x: tensor; integers become floatx.
+        axis: int, tuple of ints, or None for all: axes along which the result sums up to 1.
+
+    Returns:
+        tensor of the shape of `x`, floating.
+    """
+
+
+@op(dtype=floating, shape=shapes.over, zeros="filled", home="nn")
+def log_softmax(x: Any, axis: Any = -1) -> Any:
+    """Logarithm of `softmax`, accurate where that is close to 0.
+
+    Args:
+        x: tensor; integers become floatx.
+        axis: int, tuple of ints, or None for all.
+
+    Returns:
+        tensor of the shape of `x`, floating.
+    """
+
+
+@op(dtype=floating, shape=shapes.same, zeros="filled", home="nn")
+def softplus(x: Any) -> Any:
+    """log(1 + exp(x)), without overflow.
+
+    Args:
+        x: tensor of any shape; integers become floatx.
+
+    Returns:
+        tensor of the shape of `x`, floating.
+    """
+
+
+@op(2, floating, shapes_nn.conv, prepare=WINDOWED, home="nn")
+def conv(
+    inputs: Any,
+    kernel: Any,
+    strides: Any = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: Any = 1,
+) -> Any:
+    """Convolution (cross-correlation) over the spatial axes.
+
+    Args:
+        inputs: tensor of shape (batch, *spatial, channels), or (batch, channels, *spatial).
+        kernel: tensor of shape (*window, channels / groups, filters); groups follow from the channels.
+        strides: int or one per spatial axis.
+        padding: "valid" (none) or "same" (the output is as long as the input, for strides of 1).
+        data_format: "channels_last" or "channels_first"; the configured one if None.
+        dilation_rate: int or one per spatial axis: distance of the kernel's elements.
+
+    Returns:
+        tensor of shape (batch, *spatial, filters), or (batch, filters, *spatial), floating.
+
+    Raises:
+        ShapeError: if the channels do not fit.
+        ArgumentError: for an unknown `padding` or `data_format`, or strides together with dilation.
+    """
+
+
+@op(2, floating, shapes_nn.depthwise_conv, prepare=WINDOWED, home="nn")
+def depthwise_conv(
+    inputs: Any,
+    kernel: Any,
+    strides: Any = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: Any = 1,
+) -> Any:
+    """Convolution of each channel with filters of its own.
+
+    Args:
+        inputs: tensor of shape (batch, *spatial, channels), or (batch, channels, *spatial).
+        kernel: tensor of shape (*window, channels, multiplier).
+        strides: int or one per spatial axis.
+        padding: "valid" or "same".
+        data_format: "channels_last" or "channels_first"; the configured one if None.
+        dilation_rate: int or one per spatial axis.
+
+    Returns:
+        tensor with channels * multiplier channels (those of one input channel next to each other), floating.
+    """
+
+
+@op(2, floating, shapes_nn.conv_transpose, prepare=WINDOWED, home="nn")
+def conv_transpose(
+    inputs: Any,
+    kernel: Any,
+    strides: Any = 1,
+    padding: str = "valid",
+    output_padding: Any = None,
+    data_format: str | None = None,
+    dilation_rate: Any = 1,
+) -> Any:
+    """Transposed convolution: each element puts a scaled copy of the kernel into the output.
+
+    Args:
+        inputs: tensor of shape (batch, *spatial, channels), or (batch, channels, *spatial).
+        kernel: tensor of shape (*window, filters, channels).
+        strides: int or one per spatial axis: distance of the copies.
+        padding: "valid" or "same" (the output is `strides` times as long).
+        output_padding: int or one per spatial axis: elements added at the end; worked out if None.
+        data_format: "channels_last" or "channels_first"; the configured one if None.
+        dilation_rate: int or one per spatial axis.
+
+    Returns:
+        tensor of shape (batch, *spatial, filters), or (batch, filters, *spatial), floating.
+    """
+
+
+@op(dtype=keep, shape=shapes_nn.pool, prepare=WINDOWED, home="nn")
+def max_pool(
+    inputs: Any, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: str | None = None
+) -> Any:
+    """Largest value of each window.
+
+    Args:
+        inputs: tensor of shape (batch, *spatial, channels), or (batch, channels, *spatial).
+        pool_size: int or one per spatial axis.
+        strides: int or one per spatial axis; `pool_size` if None.
+        padding: "valid" or "same" (padded places do not count).
+        data_format: "channels_last" or "channels_first"; the configured one if None.
+
+    Returns:
+        tensor with shorter spatial axes, in the dtype of `inputs`.
+    """
+
+
+@op(dtype=floating, shape=shapes_nn.pool, prepare=WINDOWED, home="nn")
+def average_pool(
+    inputs: Any, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: str | None = None
+) -> Any:
+    """Mean of each window.
+
+    Args:
+        inputs: tensor of shape (batch, *spatial, channels), or (batch, channels, *spatial).
+        pool_size: int or one per spatial axis.
+        strides: int or one per spatial axis; `pool_size` if None.
+        padding: "valid" or "same" (padded places do not count).
+        data_format: "channels_last" or "channels_first"; the configured one if None.
+
+    Returns:
+        tensor with shorter spatial axes, floating.
+    """
+
+
+@static_rule
+def _one_hot_rule(dtypes: tuple[Any, ...], dtype: Any = None, **static: Any) -> tuple[Any, Any]:
+    return None, dtype
+
+
+_one_hot_rule.keeps = True  # type: ignore[attr-defined]
+
+
+@op(dtype=_one_hot_rule, shape=shapes_nn.one_hot, prepare={"dtype": dtype_name}, zeros="filled", home="nn")
+def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Any:
+    """A 1 at the place of each class number, zeros elsewhere; only zeros for numbers out of range.
+
+    Args:
+        x: integer tensor of any shape.
+        num_classes: number of classes.
+        axis: place of the new axis in the result.
+        dtype: dtype name; floatx if None.
+        sparse: whether the result is a sparse tensor, on an engine that has them.
+
+    Returns:
+        tensor with an axis of length `num_classes` more.
+
+    Raises:
+        UnsupportedError: with `sparse`, on an engine without sparse tensors.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.one_hot(ops.array([2, 0]), 3).tolist()
+    [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
+    """

@@ -1,0 +1,65 @@
+"""Random numbers from a key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kfront.core import shapes
+from kfront.core.dtypes import static_rule
+from kfront.core.op import op
+
+
+@static_rule
+def _by_argument(dtypes: tuple[Any, ...], dtype: Any = None, **static: Any) -> tuple[Any, Any]:
+    return None, dtype
+
+
+_by_argument.keeps = True  # type: ignore[attr-defined]
+
+
+def _given(key: Any, shape: Any, **static: Any) -> Any:
+    return shapes.given(shape)
+
+
+@op(1, _by_argument, _given)
+def random_normal(key: Any, shape: Any, dtype: str) -> Any:
+    """Standard normal numbers.
+
+    Args:
+        key: integer tensor of shape (2,).
+        shape: tuple of ints or scalar tensors.
+        dtype: floating dtype name.
+
+    Returns:
+        tensor of that shape and dtype.
+    """
+
+
+@op(1, _by_argument, _given)
+def random_uniform(key: Any, shape: Any, dtype: str) -> Any:
+    """Numbers in [0, 1).
+
+    Args:
+        key: integer tensor of shape (2,).
+        shape: tuple of ints or scalar tensors.
+        dtype: floating dtype name.
+
+    Returns:
+        tensor of that shape and dtype.
+    """
+
+
+@op(1, _by_argument, _given)
+def random_randint(key: Any, shape: Any, minval: Any, maxval: Any, dtype: str) -> Any:
+    """Integers in [minval, maxval).
+
+    Args:
+        key: integer tensor of shape (2,).
+        shape: tuple of ints or scalar tensors.
+        minval: int, or tensor that broadcasts.
+        maxval: int, or tensor that broadcasts.
+        dtype: integer dtype name.
+
+    Returns:
+        tensor of that shape and dtype.
+    """

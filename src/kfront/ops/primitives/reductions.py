@@ -1,0 +1,297 @@
+"""Sums, means, extremes and running sums along axes, and sums over segments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kfront.core import shapes, shapes_nn
+from kfront.core.dtypes import floating, index_result, keep, logical, result_type, static_rule, sum_like
+from kfront.core.op import op
+from kfront.ops.primitives.arguments import optional_dtype
+
+
+@op(dtype=sum_like, shape=shapes.reduction, zeros="reduced", home="numpy")
+def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Sum over axes.
+
+    Args:
+        x: tensor; bool and integers narrower than 32 bits are widened first.
+        axis: int, tuple of ints, or None for all.
+        keepdims: whether reduced axes stay, with length 1.
+
+    Returns:
+        tensor without the reduced axes.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.sum(ops.array([[1, 2], [3, 4]]), axis=0).tolist()
+    [4, 6]
+    """
+
+
+@static_rule
+def _prod_rule(dtypes: tuple[Any, ...], dtype: Any = None, **static: Any) -> tuple[Any, Any]:
+    d = dtype or sum_like(*dtypes)[1]
+    return d, d
+
+
+@op(dtype=_prod_rule, shape=shapes.reduction, prepare={"dtype": optional_dtype}, zeros="filled", home="numpy")
+def prod(x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Any:
+    """Product over axes.
+
+    Args:
+        x: tensor; bool and integers narrower than 32 bits are widened first.
+        axis: int, tuple of ints, or None for all.
+        keepdims: whether reduced axes stay, with length 1.
+        dtype: dtype to compute in.
+
+    Returns:
+        tensor without the reduced axes.
+    """
+
+
+@op(dtype=keep, shape=shapes.reduction, zeros="filled", home="numpy")
+def max(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Any:
+    """Largest value over axes; NaN if one is NaN.
+
+    Args:
+        x: tensor.
+        axis: int, tuple of ints, or None for all.
+        keepdims: whether reduced axes stay, with length 1.
+        initial: number that takes part as well; needed to reduce an empty axis.
+
+    Returns:
+        tensor without the reduced axes, in the dtype of `x`.
+    """
+
+
+@op(dtype=keep, shape=shapes.reduction, zeros="filled", home="numpy")
+def min(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Any:
+    """Smallest value over axes; NaN if one is NaN.
+
+    Args:
+        x: tensor.
+        axis: int, tuple of ints, or None for all.
+        keepdims: whether reduced axes stay, with length 1.
+        initial: number that takes part as well; needed to reduce an empty axis.
+
+    Returns:
+        tensor without the reduced axes, in the dtype of `x`.
+    """
+
+
+@op(dtype=floating, shape=shapes.reduction, zeros="reduced", home="numpy")
+def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Arithmetic mean over axes.
+
+    Args:
+        x: tensor; integers become floatx.
+        axis: int, tuple of ints, or None for all.
+        keepdims: whether reduced axes stay, with length 1.
+
+    Returns:
+        tensor without the reduced axes, floating.
+    """
+
+
+@op(dtype=floating, shape=shapes.reduction, zeros="filled", home="numpy")
+def var(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Variance over axes (divided by the number of elements).
+
+    Args:
+        x: tensor; integers become floatx.
+        axis: int, tuple of ints, or None for all.
+        keepdims: whether reduced axes stay, with length 1.
+
+    Returns:
+        tensor without the reduced axes, floating.
+    """
+
+
+@op(dtype=floating, shape=shapes.reduction, zeros="filled", home="numpy")
+def std(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Standard deviation over axes (divided by the number of elements).
+
+    Args:
+        x: tensor; integers become floatx.
+        axis: int, tuple of ints, or None for all.
+        keepdims: whether reduced axes stay, with length 1.
+
+    Returns:
+        tensor without the reduced axes, floating.
+    """
+
+
+@op(dtype=logical, shape=shapes.reduction, zeros="filled", home="numpy")
+def all(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Whether every element over axes is true (not 0).
+
+    Args:
+        x: tensor, cast to bool.
+        axis: int, tuple of ints, or None for all.
+        keepdims: whether reduced axes stay, with length 1.
+
+    Returns:
+        bool tensor without the reduced axes.
+    """
+
+
+@op(dtype=logical, shape=shapes.reduction, zeros="filled", home="numpy")
+def any(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Whether some element over axes is true (not 0).
+
+    Args:
+        x: tensor, cast to bool.
+        axis: int, tuple of ints, or None for all.
+        keepdims: whether reduced axes stay, with length 1.
+
+    Returns:
+        bool tensor without the reduced axes.
+    """
+
+
+@op(dtype=floating, shape=shapes.reduction, home="math")
+def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """log(sum(exp(x))) over axes, without overflow.
+
+    Args:
+        x: tensor; integers become floatx.
+        axis: int, tuple of ints, or None for all.
+        keepdims: whether reduced axes stay, with length 1.
+
+    Returns:
+        tensor without the reduced axes, floating.
+    """
+
+
+@op(dtype=index_result, shape=shapes.arg_reduction, zeros="filled", home="numpy")
+def argmax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Position of the largest value, the first one if there are several.
+
+    Args:
+        x: tensor.
+        axis: int, or None for the position in the flat tensor.
+        keepdims: whether the reduced axis stays, with length 1.
+
+    Returns:
+        int32 tensor without the reduced axis.
+    """
+
+
+@op(dtype=index_result, shape=shapes.arg_reduction, zeros="filled", home="numpy")
+def argmin(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Position of the smallest value, the first one if there are several.
+
+    Args:
+        x: tensor.
+        axis: int, or None for the position in the flat tensor.
+        keepdims: whether the reduced axis stays, with length 1.
+
+    Returns:
+        int32 tensor without the reduced axis.
+    """
+
+
+@static_rule
+def _scan_rule(dtypes: tuple[Any, ...], dtype: Any = None, **static: Any) -> tuple[Any, Any]:
+    d = dtype or result_type(*dtypes)
+    d = "int32" if d == "bool" else d
+    return d, d
+
+
+@op(dtype=_scan_rule, shape=shapes.scanned, prepare={"dtype": optional_dtype}, zeros="filled", home="numpy")
+def cumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
+    """Sums of the elements so far along an axis.
+
+    Args:
+        x: tensor; bool becomes int32.
+        axis: int, or None for the flat tensor.
+        dtype: dtype to compute in; that of `x` if None.
+
+    Returns:
+        tensor of the shape of `x`, of rank 1 when `axis` is None.
+    """
+
+
+@op(dtype=_scan_rule, shape=shapes.scanned, prepare={"dtype": optional_dtype}, home="numpy")
+def cumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
+    """Products of the elements so far along an axis.
+
+    Args:
+        x: tensor; bool becomes int32.
+        axis: int, or None for the flat tensor.
+        dtype: dtype to compute in; that of `x` if None.
+
+    Returns:
+        tensor of the shape of `x`, of rank 1 when `axis` is None.
+    """
+
+
+def _bincount_rule(x: Any, weights: Any) -> tuple[Any, Any]:
+    return None, "int32" if weights is None else result_type(weights)
+
+
+_bincount_rule.keeps = True  # type: ignore[attr-defined]
+
+
+@op(("x", "weights"), _bincount_rule, shapes.bincount, home="numpy", call_args=("x",))
+def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = False) -> Any:
+    """How often each integer occurs.
+
+    Args:
+        x: tensor of integers >= 0, of shape (n,) or (batch, n).
+        weights: tensor of the shape of `x`: what each occurrence counts, 1 if None.
+        minlength: least length of the result.
+        sparse: whether the result is a sparse tensor, on an engine that has them.
+
+    Returns:
+        tensor of shape (m,) or (batch, m), m the largest value + 1 or `minlength`; int32, or the dtype of `weights`.
+
+    Raises:
+        UnsupportedError: with `sparse`, on an engine without sparse tensors.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.bincount(ops.array([1, 1, 3])).tolist()
+    [0, 2, 0, 1]
+    """
+
+
+def segment_rule(data: Any, segment_ids: Any) -> tuple[Any, Any]:
+    """The dtype rule of reductions over segments: that of the data."""
+    return None, result_type(data)
+
+
+segment_rule.keeps = True  # type: ignore[attr-defined]
+
+
+@op(2, segment_rule, shapes_nn.segment, home="math")
+def segment_sum(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> Any:
+    """Sum of the rows of each segment.
+
+    Args:
+        data: tensor of shape (n, ...).
+        segment_ids: integer tensor of shape (n,): the segment of each row; rows out of range are left out.
+        num_segments: number of segments; the largest number + 1 if None (not while tracing).
+        sorted: whether `segment_ids` ascend.
+
+    Returns:
+        tensor of shape (num_segments, ...), in the dtype of `data`; 0 for empty segments.
+    """
+
+
+@op(2, segment_rule, shapes_nn.segment, home="math")
+def segment_max(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> Any:
+    """Largest values of the rows of each segment.
+
+    Args:
+        data: tensor of shape (n, ...).
+        segment_ids: integer tensor of shape (n,): the segment of each row; rows out of range are left out.
+        num_segments: number of segments; the largest number + 1 if None (not while tracing).
+        sorted: whether `segment_ids` ascend.
+
+    Returns:
+        tensor of shape (num_segments, ...), in the dtype of `data`; -inf (the least integer) for empty segments.
+    """

@@ -1,0 +1,334 @@
+"""The shape of a tensor; reshaping, joining, cutting, padding and reordering tensors."""
+
+from __future__ import annotations
+
+import builtins
+from typing import Any
+
+import numpy as np
+
+from kfront.core import shapes
+from kfront.core.dtypes import keep, promote
+from kfront.core.errors import ArgumentError
+from kfront.core.op import in_front_of, op
+from kfront.core.op_registry import function
+from kfront.core.spec import Abstract, KerasTensor
+from kfront.core.state import state
+from kfront.ops.primitives.arguments import int_or_tuple, new_shape, option, shape_tuple
+
+
+def _sizes(x: Any) -> list[tuple[int | None, ...]]:
+    return [()] * len(shapes.shape_of(x))
+
+
+def _sizes_rule(x: Any) -> tuple[Any, Any]:
+    return None, "int32"
+
+
+@op(dtype=_sizes_rule, shape=_sizes, name="shape", zeros="filled", home="core", call_args=())
+def _shape(x: Any) -> Any: ...
+
+
+@in_front_of(_shape)
+def shape(x: Any) -> tuple[Any, ...]:
+    """The shape of a tensor, usable under tracing as well.
+
+    Args:
+        x: tensor.
+
+    Returns:
+        Tuple with an int per dimension; where the engine does not know it yet a scalar int32 tensor (None for a
+        symbolic tensor outside a layer call).
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.shape(ops.zeros((2, 3)))
+    (2, 3)
+    """
+    if isinstance(x, KerasTensor):
+        if type(x) is Abstract:
+            return tuple(Abstract((), "int32") if d is None else d for d in x.shape)
+        return tuple(x.shape)
+    return tuple(_shape(x))
+
+
+def dim(x: Any, axis: int) -> Any:
+    """One dimension of a tensor: an int, or a scalar int32 tensor where it is not known."""
+    if isinstance(x, KerasTensor):
+        d = x.shape[axis]
+    else:
+        b = state.backend
+        d = b.static_shape(x)[axis] if b.is_tensor(x) else np.shape(x)[axis]
+    return shape(x)[axis] if d is None else d
+
+
+def key_on(rank: int, axis: int, item: Any) -> tuple[Any, ...]:
+    """Index key that applies `item` to one axis."""
+    a = shapes.axis_of(axis, rank)
+    return (*(slice(None),) * a, item)
+
+
+@function("numpy", call_args=("x",))
+def ndim(x: Any) -> int:
+    """The number of dimensions.
+
+    Args:
+        x: tensor.
+
+    Returns:
+        An int.
+    """
+    return len(shapes.shape_of(x))
+
+
+@op(dtype=keep, shape=shapes.reshape, prepare={"newshape": new_shape}, zeros="moved", home="numpy")
+def reshape(x: Any, newshape: Any) -> Any:
+    """The same elements in another shape, in row-major order.
+
+    Args:
+        x: tensor.
+        newshape: int or tuple of ints; one may be -1 and is worked out.
+
+    Returns:
+        tensor of shape `newshape`.
+
+    Raises:
+        ShapeError: if the number of elements differs.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.shape(ops.reshape(ops.zeros((2, 6)), (-1, 3)))
+    (4, 3)
+    """
+
+
+@op(dtype=keep, shape=shapes.transpose, zeros="moved", home="numpy")
+def transpose(x: Any, axes: Any = None) -> Any:
+    """Axes in another order.
+
+    Args:
+        x: tensor.
+        axes: permutation of the axes; reversed if None.
+
+    Returns:
+        tensor whose axis i is axis ``axes[i]`` of `x`.
+    """
+
+
+@op(dtype=keep, shape=shapes.broadcast_to, prepare={"shape": shape_tuple}, home="numpy")
+def broadcast_to(x: Any, shape: Any) -> Any:
+    """Repeat along axes of length 1, and new leading ones.
+
+    Args:
+        x: tensor.
+        shape: shape that `x` broadcasts to.
+
+    Returns:
+        tensor of that shape.
+    """
+
+
+@op("list", promote, shapes.concatenate, zeros="joined", home="numpy")
+def concatenate(xs: Any, axis: int = 0) -> Any:
+    """Join tensors along an axis they have.
+
+    Args:
+        xs: list of tensors that agree in all other axes.
+        axis: along which axis.
+
+    Returns:
+        tensor in the promoted dtype.
+    """
+
+
+@op("list", promote, shapes.stack, zeros="filled", home="numpy")
+def stack(x: Any, axis: int = 0) -> Any:
+    """Join tensors along a new axis.
+
+    Args:
+        x: list of tensors of one shape.
+        axis: place of the new axis in the result.
+
+    Returns:
+        tensor in the promoted dtype.
+    """
+
+
+def _sections(value: Any) -> Any:
+    if isinstance(value, (int, np.integer)):
+        return int(value)
+    if hasattr(value, "__len__") and not isinstance(value, KerasTensor):
+        return tuple(int(v) for v in value)
+    raise ArgumentError(f"expected `indices_or_sections` to be an int or a sequence of ints, got {value!r}.")
+
+
+@op(
+    dtype=keep,
+    shape=shapes.split,
+    name="split",
+    prepare={"indices_or_sections": _sections},
+    zeros="filled",
+    home="numpy",
+)
+def _split(x: Any, indices_or_sections: Any, axis: int = 0) -> Any: ...
+
+
+@in_front_of(_split)
+def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+    """Cut a tensor into parts along an axis.
+
+    Args:
+        x: tensor.
+        indices_or_sections: number of equal parts, or the positions of the cuts.
+        axis: along which axis.
+
+    Returns:
+        List of tensors.
+
+    Raises:
+        ShapeError: if the axis cannot be cut into that many equal parts.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> [part.tolist() for part in ops.split(ops.arange(5), [2, 3])]
+    [[0, 1], [2], [3, 4]]
+    """
+    return list(_split(x, indices_or_sections, axis))
+
+
+_PAD_MODES = option("mode", "constant", "reflect", "symmetric", "edge", "wrap")
+
+
+def _pad_width(value: Any) -> Any:
+    if isinstance(value, (int, np.integer)):
+        return int(value)
+    return tuple(tuple(p) if hasattr(p, "__len__") else p for p in value)
+
+
+@op(
+    dtype=keep,
+    shape=shapes.pad,
+    name="pad",
+    prepare={"mode": _PAD_MODES, "pad_width": _pad_width},
+    home="numpy",
+    call_args=("x", "constant_values"),
+)
+def _pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Any: ...
+
+
+@in_front_of(_pad)
+def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Any:
+    """Add elements before and after along each axis.
+
+    Args:
+        x: tensor.
+        pad_width: (before, after) for each axis; one pair or an int for all axes.
+        mode: "constant", "reflect" (mirrored without the edge), "symmetric" (with the edge), "edge" or "wrap".
+        constant_values: number to pad with, 0 if None; only for "constant".
+
+    Returns:
+        tensor in the dtype of `x`.
+
+    Raises:
+        ArgumentError: for an unknown mode, or `constant_values` with another mode.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.pad(ops.array([1, 2, 3]), (2, 0), "reflect").tolist()
+    [3, 2, 1, 2, 3]
+    """
+    if constant_values is not None and mode != "constant":
+        raise ArgumentError(f"[pad] expected no `constant_values` with mode {mode!r}, got {constant_values!r}.")
+    return _pad(x, pad_width, mode, constant_values)
+
+
+@op(dtype=keep, shape=shapes.over, home="numpy")
+def flip(x: Any, axis: Any = None) -> Any:
+    """Elements in reverse order along axes.
+
+    Args:
+        x: tensor.
+        axis: int, tuple of ints, or None for all.
+
+    Returns:
+        tensor of the shape and dtype of `x`.
+    """
+
+
+@op(dtype=keep, shape=shapes.roll, home="numpy")
+def roll(x: Any, shift: Any, axis: Any = None) -> Any:
+    """Move elements along axes; what falls off comes in at the other end.
+
+    Args:
+        x: tensor.
+        shift: int or tuple of ints: by how many places.
+        axis: int, tuple of ints, or None to roll the flat tensor.
+
+    Returns:
+        tensor of the shape and dtype of `x`.
+    """
+
+
+@op(dtype=keep, shape=shapes.repeat, home="numpy")
+def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
+    """Each element several times in a row.
+
+    Args:
+        x: tensor.
+        repeats: int, or a number for each element of the axis.
+        axis: int, or None for the flat tensor.
+
+    Returns:
+        tensor in the dtype of `x`.
+    """
+
+
+@op(dtype=keep, shape=shapes.tile, prepare={"repeats": shape_tuple}, home="numpy")
+def tile(x: Any, repeats: Any) -> Any:
+    """The whole tensor several times along each axis.
+
+    Args:
+        x: tensor.
+        repeats: int or tuple of ints.
+
+    Returns:
+        tensor in the dtype of `x`.
+    """
+
+
+@op(dtype=keep, shape=shapes.expand_dims, prepare={"axis": int_or_tuple("axis")}, zeros="moved", home="numpy")
+def expand_dims(x: Any, axis: Any) -> Any:
+    """Insert axes of length 1.
+
+    Args:
+        x: tensor.
+        axis: int or tuple of ints: places in the result.
+
+    Returns:
+        tensor with more axes.
+    """
+
+
+@op(dtype=keep, shape=shapes.squeeze, prepare={"axis": int_or_tuple("axis")}, zeros="moved", home="numpy")
+def squeeze(x: Any, axis: Any = None) -> Any:
+    """Take out axes of length 1.
+
+    Args:
+        x: tensor.
+        axis: int, tuple of ints, or None for all of length 1.
+
+    Returns:
+        tensor with fewer axes.
+
+    Raises:
+        ShapeError: if a named axis is longer.
+    """
+
+
+def span_on(start: int) -> Any:
+    """All but the first entry, or all but the last: for differences of neighbours."""
+    return builtins.slice(1, None) if start else builtins.slice(None, -1)

@@ -1,0 +1,87 @@
+"""Sorting, and searching what is sorted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kfront.core import shapes
+from kfront.core.dtypes import index_result, keep, result_type
+from kfront.core.op import op
+from kfront.ops.primitives.arguments import option
+
+
+@op(dtype=keep, shape=shapes.along, home="numpy")
+def sort(x: Any, axis: int | None = -1) -> Any:
+    """Ascending order along an axis.
+
+    Args:
+        x: tensor.
+        axis: int, or None for the flat tensor.
+
+    Returns:
+        tensor of the shape and dtype of `x`.
+    """
+
+
+@op(dtype=index_result, shape=shapes.along, home="numpy")
+def argsort(x: Any, axis: int | None = -1) -> Any:
+    """Positions that put an axis into ascending order; equal elements keep their order.
+
+    Args:
+        x: tensor.
+        axis: int, or None for the flat tensor.
+
+    Returns:
+        int32 tensor of the shape of `x`.
+    """
+
+
+def _top_k_rule(x: Any) -> tuple[Any, Any]:
+    return None, [result_type(x), "int32"]
+
+
+@op(dtype=_top_k_rule, shape=shapes.top_k, home="math")
+def top_k(x: Any, k: int, sorted: bool = True) -> Any:
+    """The k largest elements along the last axis, and where they are.
+
+    Args:
+        x: tensor of shape (..., n).
+        k: how many, at most n.
+        sorted: whether they come in descending order.
+
+    Returns:
+        Tuple (values, indices): shape (..., k), in the dtype of `x` and int32.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> values, indices = ops.top_k(ops.array([1.0, 3.0, 2.0]), 2)
+    >>> values.tolist(), indices.tolist()
+    ([3.0, 2.0], [1, 2])
+    """
+
+
+def _search_rule(a: Any, b: Any) -> tuple[Any, Any]:
+    return result_type(a, b), "int32"
+
+
+@op(
+    2,
+    _search_rule,
+    shapes.searchsorted,
+    prepare={"side": option("side", "left", "right")},
+    zeros="filled",
+    home="numpy",
+    class_name="SearchSorted",
+)
+def searchsorted(sorted_sequence: Any, values: Any, side: str = "left") -> Any:
+    """Where values would be inserted into a sorted sequence.
+
+    Args:
+        sorted_sequence: ascending tensor of shape (n,).
+        values: tensor of any shape.
+        side: "left" for the first suitable position, "right" for the last.
+
+    Returns:
+        int32 tensor of the shape of `values`, in [0, n].
+    """

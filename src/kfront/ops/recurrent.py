@@ -1,0 +1,136 @@
+"""Whole recurrent layers as one op, so that engines can put their fused kernels in. Not public."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kfront.core.dtypes import result_type, to_float
+from kfront.core.op import op
+from kfront.ops.control import scan
+from kfront.ops.matrix import linear
+from kfront.ops.primitives.arithmetic import add, multiply, subtract
+from kfront.ops.primitives.creation import arange
+from kfront.ops.primitives.elementary import tanh
+from kfront.ops.primitives.indexing import get_item, where
+from kfront.ops.primitives.linalg import matmul
+from kfront.ops.primitives.logic import less
+from kfront.ops.primitives.nn import sigmoid
+from kfront.ops.primitives.shapes import dim, expand_dims, flip, split
+from kfront.ops.shapes import swapaxes
+
+
+def _rule(*dtypes: Any) -> tuple[Any, Any]:
+    """Everything in the common floating dtype, but the lengths (last) int32."""
+    d = to_float(result_type(*dtypes[:-1]))
+    return (*(d,) * (len(dtypes) - 1), "int32"), d
+
+
+def _run(cell: Any, init: tuple[Any, ...], x: Any, projected: Any, lengths: Any, go_backwards: bool) -> Any:
+    """Scan `cell` over time; `init` holds the states, the first of them is the output."""
+    places = arange(dim(x, 1))
+    times = swapaxes(projected, 0, 1)
+
+    def step(states: tuple[Any, ...], item: Any) -> Any:
+        z, t = item
+        new = cell(states, z)
+        if lengths is None:
+            return new, new[0]
+        valid = expand_dims(less(t, lengths), 1)
+        return tuple(where(valid, n, o) for n, o in zip(new, states, strict=True)), where(valid, new[0], 0.0)
+
+    states, outputs = scan(step, init, (times, places), reverse=go_backwards)
+    outputs = swapaxes(outputs, 0, 1)
+    return (_reversed(outputs) if go_backwards else outputs), states
+
+
+def _reversed(outputs: Any) -> Any:
+
+    return flip(outputs, 1)
+
+
+@op(("x", "h0", "c0", "kernel", "recurrent_kernel", "bias", "lengths"), _rule)
+def lstm_sequence(
+    x: Any,
+    h0: Any,
+    c0: Any,
+    kernel: Any,
+    recurrent_kernel: Any,
+    bias: Any = None,
+    lengths: Any = None,
+    go_backwards: bool = False,
+) -> Any:
+    """LSTM over a batch of sequences (Hochreiter and Schmidhuber, 1997), tanh and sigmoid.
+
+    Args:
+        x: tensor of shape (batch, time, features).
+        h0: first output, tensor of shape (batch, units).
+        c0: first cell state, tensor of shape (batch, units).
+        kernel: tensor of shape (features, 4 * units), gates in the order input, forget, cell, output.
+        recurrent_kernel: tensor of shape (units, 4 * units).
+        bias: tensor of shape (4 * units,), or None.
+        lengths: int32 tensor of shape (batch,): steps from there on are left out; states stay, outputs are 0.
+        go_backwards: whether time runs from the end; outputs come in the order of computation.
+
+    Returns:
+        Tuple (outputs, h, c): shape (batch, time, units), (batch, units), (batch, units).
+    """
+
+    def cell(states: tuple[Any, ...], z: Any) -> tuple[Any, ...]:
+        h, c = states
+        i, f, g, o = split(add(z, matmul(h, recurrent_kernel)), 4, -1)
+        c = add(multiply(sigmoid(f), c), multiply(sigmoid(i), tanh(g)))
+        return multiply(sigmoid(o), tanh(c)), c
+
+    outputs, (h, c) = _run(cell, (h0, c0), x, linear(x, kernel, bias), lengths, go_backwards)
+    return outputs, h, c
+
+
+@op(("x", "h0", "kernel", "recurrent_kernel", "bias", "lengths"), _rule)
+def gru_sequence(
+    x: Any,
+    h0: Any,
+    kernel: Any,
+    recurrent_kernel: Any,
+    bias: Any = None,
+    lengths: Any = None,
+    reset_after: bool = True,
+    go_backwards: bool = False,
+) -> Any:
+    """GRU over a batch of sequences (Cho et al., 2014, arXiv:1406.1078), tanh and sigmoid.
+
+    Args:
+        x: tensor of shape (batch, time, features).
+        h0: first output, tensor of shape (batch, units).
+        kernel: tensor of shape (features, 3 * units), gates in the order update, reset, candidate.
+        recurrent_kernel: tensor of shape (units, 3 * units).
+        bias: tensor of shape (3 * units,), (2, 3 * units) with `reset_after` (for input and state), or None.
+        lengths: int32 tensor of shape (batch,): steps from there on are left out; the state stays, outputs are 0.
+        reset_after: whether the reset gate is applied after the recurrent product.
+        go_backwards: whether time runs from the end; outputs come in the order of computation.
+
+    Returns:
+        Tuple (outputs, h): shape (batch, time, units), (batch, units).
+    """
+    state_bias = None
+    if bias is not None and reset_after and len(bias.shape) == 2:
+        bias, state_bias = get_item(bias, 0), get_item(bias, 1)
+    units = h0.shape[-1]
+    gates, candidate = get_item(recurrent_kernel, (..., slice(None, 2 * units))), None
+    if not reset_after:
+        candidate = get_item(recurrent_kernel, (..., slice(2 * units, None)))
+
+    def cell(states: tuple[Any, ...], z: Any) -> tuple[Any, ...]:
+        (h,) = states
+        xz, xr, xh = split(z, 3, -1)
+        if reset_after:
+            hz, hr, hh = split(linear(h, recurrent_kernel, state_bias), 3, -1)
+            update, reset = sigmoid(add(xz, hz)), sigmoid(add(xr, hr))
+            new = tanh(add(xh, multiply(reset, hh)))
+        else:
+            hz, hr = split(matmul(h, gates), 2, -1)
+            update, reset = sigmoid(add(xz, hz)), sigmoid(add(xr, hr))
+            new = tanh(add(xh, matmul(multiply(reset, h), candidate)))
+        return (add(multiply(update, h), multiply(subtract(1.0, update), new)),)
+
+    outputs, (h,) = _run(cell, (h0,), x, linear(x, kernel, bias), lengths, go_backwards)
+    return outputs, h

@@ -1,0 +1,161 @@
+"""Reductions along axes and over segments; differences and integrals of samples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kfront.core import shapes
+from kfront.core.dtypes import floating, is_int, keep
+from kfront.core.op import op
+from kfront.ops.creation import ones_like
+from kfront.ops.primitives.arithmetic import add, divide, multiply, negative, subtract
+from kfront.ops.primitives.dtypes import cast, dtype_of
+from kfront.ops.primitives.indexing import get_item, scatter_update, where
+from kfront.ops.primitives.logic import bitwise_invert, greater_equal, less, logical_and, not_equal
+from kfront.ops.primitives.reductions import max, min, segment_max, segment_rule, segment_sum, sum
+from kfront.ops.primitives.shapes import expand_dims, key_on, reshape, span_on
+
+
+@op(dtype=keep, zeros="filled", fuse=True, home="numpy")
+def amax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Largest value over axes; see `max`.
+
+    Args:
+        x: tensor.
+        axis: int, tuple of ints, or None for all.
+        keepdims: whether reduced axes stay, with length 1.
+
+    Returns:
+        tensor without the reduced axes, in the dtype of `x`.
+    """
+    return max(x, axis, keepdims)
+
+
+@op(dtype=keep, zeros="filled", fuse=True, home="numpy")
+def amin(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Smallest value over axes; see `min`.
+
+    Args:
+        x: tensor.
+        axis: int, tuple of ints, or None for all.
+        keepdims: whether reduced axes stay, with length 1.
+
+    Returns:
+        tensor without the reduced axes, in the dtype of `x`.
+    """
+    return min(x, axis, keepdims)
+
+
+@op(dtype=keep, fuse=True, home="numpy")
+def ptp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Largest minus smallest value over axes.
+
+    Args:
+        x: tensor.
+        axis: int, tuple of ints, or None for all.
+        keepdims: whether reduced axes stay, with length 1.
+
+    Returns:
+        tensor without the reduced axes, in the dtype of `x`.
+    """
+    return subtract(max(x, axis, keepdims), min(x, axis, keepdims))
+
+
+@op(zeros="filled", fuse=True, home="numpy")
+def count_nonzero(x: Any, axis: Any = None) -> Any:
+    """Number of elements that are not 0.
+
+    Args:
+        x: tensor.
+        axis: int, tuple of ints, or None for all.
+
+    Returns:
+        int32 tensor without the reduced axes.
+    """
+    return sum(cast(not_equal(x, 0), "int32"), axis)
+
+
+@op(dtype=keep, fuse=True, home="numpy")
+def diff(a: Any, n: int = 1, axis: int = -1) -> Any:
+    """Differences of neighbours along an axis.
+
+    Args:
+        a: tensor.
+        n: how often it is applied.
+        axis: along which axis.
+
+    Returns:
+        tensor with `n` fewer elements along `axis`, in the dtype of `a`.
+    """
+    for _ in range(n):
+        rank = len(a.shape)
+        after, before = a[key_on(rank, axis, slice(1, None))], a[key_on(rank, axis, slice(None, -1))]
+        a = not_equal(after, before) if dtype_of(a) == "bool" else subtract(after, before)
+    return a
+
+
+@op(2, segment_rule, home="math")
+def segment_min(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> Any:
+    """Smallest values of the rows of each segment.
+
+    Args:
+        data: tensor of shape (n, ...).
+        segment_ids: integer tensor of shape (n,): the segment of each row; rows out of range are left out.
+        num_segments: number of segments; the largest number + 1 if None (not while tracing).
+        sorted: whether `segment_ids` ascend.
+
+    Returns:
+        tensor of shape (num_segments, ...), in the dtype of `data`; inf (the largest integer) for empty segments.
+    """
+    # of integers the complement turns the order round without overflow
+    turn = bitwise_invert if is_int(dtype_of(data)) else negative
+    return turn(segment_max(turn(data), segment_ids, num_segments, sorted))
+
+
+@op(2, segment_rule, home="math")
+def segment_prod(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> Any:
+    """Product of the rows of each segment.
+
+    Args:
+        data: tensor of shape (n, ...).
+        segment_ids: integer tensor of shape (n,): the segment of each row; rows out of range are left out.
+        num_segments: number of segments; the largest number + 1 if None (not while tracing).
+        sorted: whether `segment_ids` ascend.
+
+    Returns:
+        tensor of shape (num_segments, ...), in the dtype of `data`; 1 for empty segments.
+    """
+    if num_segments is None:
+        num_segments = int(max(segment_ids)) + 1
+    base = segment_sum(data, segment_ids, num_segments + 1)
+    inside = logical_and(greater_equal(segment_ids, 0), less(segment_ids, num_segments))
+    places = expand_dims(where(inside, segment_ids, num_segments), 1)
+    out = scatter_update(ones_like(base), places, data, "mul")
+    return out[:num_segments]
+
+
+@op(("y", "x"), floating, fuse=True, home="numpy", call_args=("y",))
+def trapezoid(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1) -> Any:
+    """Integral along an axis by the trapezoidal rule.
+
+    Args:
+        y: tensor of values.
+        x: where they are, of shape (n,) or that of `y`; equally spaced if None.
+        dx: their distance when `x` is None.
+        axis: along which axis.
+
+    Returns:
+        tensor without that axis, floating.
+    """
+    rank = len(y.shape)
+    after, before = (key_on(rank, axis, span_on(s)) for s in (1, 0))
+    heights = divide(add(get_item(y, after), get_item(y, before)), 2.0)
+    if x is None:
+        return sum(multiply(heights, dx), axis)
+    if len(x.shape) == 1:
+        widths = subtract(get_item(x, span_on(1)), get_item(x, span_on(0)))
+        a = shapes.axis_of(axis, rank)
+        widths = reshape(widths, tuple(-1 if i == a else 1 for i in range(rank)))
+    else:
+        widths = subtract(get_item(x, after), get_item(x, before))
+    return sum(multiply(heights, widths), axis)

@@ -1,0 +1,206 @@
+"""Places of values: ranks, bins, sets."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Sequence
+from typing import Any
+
+from kfront.core import shapes
+from kfront.core.dtypes import keep
+from kfront.core.errors import ArgumentError
+from kfront.core.op import op
+from kfront.core.op_registry import function
+from kfront.core.spec import Abstract, KerasTensor
+from kfront.ops.creation import ones_like
+from kfront.ops.primitives.arithmetic import floor_divide, mod, subtract
+from kfront.ops.primitives.creation import arange, array
+from kfront.ops.primitives.dtypes import cast
+from kfront.ops.primitives.indexing import get_item, slice, take, take_along_axis, where
+from kfront.ops.primitives.logic import greater, isfinite, less, logical_and, logical_not, not_equal
+from kfront.ops.primitives.reductions import all, any, cumsum, segment_sum, sum
+from kfront.ops.primitives.shapes import concatenate, dim, expand_dims, reshape, span_on
+from kfront.ops.primitives.sorting import argsort, searchsorted
+from kfront.ops.shapes import moveaxis
+
+
+@op(home="numpy")
+def unravel_index(indices: Any, shape: Sequence[int]) -> tuple[Any, ...]:
+    """Coordinates of positions in a flat tensor.
+
+    Args:
+        indices: integer tensor of any shape; negative ones count from the end.
+        shape: shape of the tensor.
+
+    Returns:
+        Tuple of integer tensors of the shape of `indices`, one for each axis.
+
+    Raises:
+        ArgumentError: if a dimension is None.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> [i.tolist() for i in ops.unravel_index(ops.array([5]), (2, 4))]
+    [[1], [1]]
+    """
+    if None in shape:
+        raise ArgumentError(f"[unravel_index] expected a fully known `shape`, got {tuple(shape)}.")
+    out: list[Any] = []
+    for d in reversed(tuple(shape)):
+        out.append(mod(indices, d))
+        indices = floor_divide(indices, d)
+    return tuple(reversed(out))
+
+
+@op(dtype=keep, home="numpy")
+def argpartition(x: Any, kth: int, axis: int | None = -1) -> Any:
+    """Positions that put the kth smallest element of an axis into its place, smaller ones before it.
+
+    Args:
+        x: tensor.
+        kth: place in the sorted order.
+        axis: int, or None for the flat tensor.
+
+    Returns:
+        int32 tensor of the shape of `x`.
+    """
+    return argsort(x, axis)
+
+
+@op(2, fuse=True, home="math")
+def in_top_k(targets: Any, predictions: Any, k: int) -> Any:
+    """Whether a target is among the k classes with the highest scores; ties with the kth count.
+
+    Args:
+        targets: integer tensor of shape (batch,).
+        predictions: floating tensor of shape (batch, classes).
+        k: how many classes count.
+
+    Returns:
+        bool tensor of shape (batch,); False where the target's score is not finite.
+    """
+    score = take_along_axis(predictions, expand_dims(cast(targets, "int32"), -1), -1)
+    better = sum(cast(greater(predictions, score), "int32"), -1)
+    return logical_and(less(better, k), all(isfinite(score), -1))
+
+
+@op(2, zeros="filled", fuse=True, home="numpy")
+def digitize(x: Any, bins: Any) -> Any:
+    """Number of the bin each value falls into.
+
+    Args:
+        x: tensor of any shape.
+        bins: ascending tensor of shape (n,), the limits.
+
+    Returns:
+        int32 tensor of the shape of `x`, i where ``bins[i - 1] <= x < bins[i]``.
+    """
+    return searchsorted(bins, x, "right")
+
+
+@function("numpy", call_args=("x",))
+def unique(
+    x: Any,
+    sorted: bool = True,
+    return_index: bool = False,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    axis: int | None = None,
+    size: int | None = None,
+    fill_value: Any = None,
+) -> Any:
+    """The distinct elements of a tensor, ascending.
+
+    Args:
+        x: tensor.
+        sorted: kept for compatibility; the result is ascending.
+        return_index: whether the position of each one's first occurrence is returned.
+        return_inverse: whether the place of each element among the distinct ones is returned.
+        return_counts: whether the number of occurrences is returned.
+        axis: slices along this axis are compared; elements of the flat tensor if None.
+        size: number of results: cut off, or filled up; as many as there are if None (not in compiled JAX code).
+        fill_value: what it is filled up with; the smallest element if None.
+
+    Returns:
+        tensor, or a tuple (values, index, inverse, counts) of what was asked for; positions are int32.
+    """
+    if isinstance(x, KerasTensor):
+        return _unique_spec(x, return_index, return_inverse, return_counts, axis, size)
+    x = array(x)
+    table = reshape(x, (-1, 1)) if axis is None else _rows(x, axis)
+    order = _row_order(table)
+    lines = take(table, order, 0)
+    first = concatenate([ones_like(order, "bool")[:1], _differs(lines)], 0)
+    group = subtract(cumsum(cast(first, "int32")), 1)
+    found = sum(cast(first, "int32"))
+    starts = argsort(cast(logical_not(first), "int32"))
+    n = _count(found) if size is None else size
+    starts = _take_first(starts, n, dim(order, 0))
+    values = _values(x, take(order, starts, 0), axis)
+    if size is not None:
+        values = _refill(values, found, size, fill_value, axis)
+    inverse = take(group, argsort(order), 0)
+    counts = segment_sum(ones_like(group), group, None if size is None else dim(order, 0))
+    extra = [
+        (return_index, lambda: take(order, starts, 0)),
+        (return_inverse, lambda: reshape(inverse, x.shape) if axis is None else inverse),
+        (return_counts, lambda: _take_first(counts, n, dim(counts, 0))),
+    ]
+    out = [values, *(make() for wanted, make in extra if wanted)]
+    return out[0] if len(out) == 1 else tuple(out)
+
+
+def _rows(x: Any, axis: int) -> Any:
+    x = moveaxis(x, axis, 0)
+    return reshape(x, (dim(x, 0), -1)) if len(x.shape) > 1 else expand_dims(x, 1)
+
+
+def _row_order(table: Any) -> Any:
+    """Stable ascending order of rows: by the last column first, by the first column last."""
+    order = argsort(get_item(table, (builtins.slice(None), -1)))
+    columns = dim(table, 1)
+    for c in reversed(list(builtins.range(columns - 1))):
+        order = take(order, argsort(take(get_item(table, (builtins.slice(None), c)), order, 0)), 0)
+    return order
+
+
+def _differs(lines: Any) -> Any:
+    return any(not_equal(get_item(lines, span_on(1)), get_item(lines, span_on(0))), -1)
+
+
+def _count(found: Any) -> Any:
+    try:
+        return int(found)
+    except Exception:
+        return found  # a traced scalar: engines with dynamic shapes slice by it
+
+
+def _take_first(x: Any, n: Any, length: Any) -> Any:
+    """The first n; positions past the end repeat the first element."""
+    if isinstance(n, int) and isinstance(length, int) and n > length:
+        return concatenate([x, take(x, arange(n - length) * 0, 0)], 0)
+    return slice(x, [0], [n])
+
+
+def _values(x: Any, places: Any, axis: int | None) -> Any:
+    return take(reshape(x, (-1,)), places, 0) if axis is None else take(x, places, axis)
+
+
+def _refill(values: Any, found: Any, size: int, fill_value: Any, axis: int | None) -> Any:
+    rank = len(values.shape)
+    a = 0 if axis is None else shapes.axis_of(axis, rank)
+    valid = reshape(greater(found, arange(size)), tuple(-1 if i == a else 1 for i in builtins.range(rank)))
+    fill = take(values, array([0]), a) if fill_value is None else fill_value
+    return where(valid, values, fill)
+
+
+def _unique_spec(x: Any, index: bool, inverse: bool, counts: bool, axis: int | None, size: int | None) -> Any:
+    s = shapes.shape_of(x)
+    shape = (size,) if axis is None else tuple(size if i == axis % len(s) else d for i, d in enumerate(s))
+    whole = s if axis is None else (s[axis],)
+    out = [Abstract(shape, x.dtype)]
+    for wanted, rest in ((index, (size,)), (inverse, whole), (counts, (size,))):
+        if wanted:
+            out.append(Abstract(rest, "int32"))
+    return out[0] if len(out) == 1 else tuple(out)

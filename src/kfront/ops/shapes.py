@@ -1,0 +1,379 @@
+"""Joining, cutting and reordering tensors."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from kfront.core import shapes
+from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.op import in_front_of, op
+from kfront.core.op_registry import function
+from kfront.ops.arithmetic import clip
+from kfront.ops.primitives.arithmetic import maximum, minimum, mod, multiply, subtract
+from kfront.ops.primitives.creation import arange
+from kfront.ops.primitives.indexing import get_item, take
+from kfront.ops.primitives.shapes import (
+    broadcast_to,
+    concatenate,
+    dim,
+    expand_dims,
+    flip,
+    key_on,
+    reshape,
+    shape,
+    split,
+    transpose,
+)
+
+
+def _rank(x: Any) -> int:
+    return len(x.shape) if hasattr(x, "shape") else np.ndim(x)
+
+
+@function("numpy", call_args=("x",))
+def vsplit(x: Any, indices_or_sections: Any) -> list[Any]:
+    """Cut along axis 0; see `split`.
+
+    Args:
+        x: tensor of rank >= 2.
+        indices_or_sections: number of equal parts, or the positions of the cuts.
+
+    Returns:
+        List of tensors.
+    """
+    return split(x, indices_or_sections, 0)
+
+
+@function("numpy", call_args=("x",))
+def hsplit(x: Any, indices_or_sections: Any) -> list[Any]:
+    """Cut along axis 1, along axis 0 for rank 1; see `split`.
+
+    Args:
+        x: tensor.
+        indices_or_sections: number of equal parts, or the positions of the cuts.
+
+    Returns:
+        List of tensors.
+    """
+    return split(x, indices_or_sections, 0 if _rank(x) == 1 else 1)
+
+
+@function("numpy", call_args=("x",))
+def dsplit(x: Any, indices_or_sections: Any) -> list[Any]:
+    """Cut along axis 2; see `split`.
+
+    Args:
+        x: tensor of rank >= 3.
+        indices_or_sections: number of equal parts, or the positions of the cuts.
+
+    Returns:
+        List of tensors.
+    """
+    return split(x, indices_or_sections, 2)
+
+
+@op(home="numpy")
+def fliplr(x: Any) -> Any:
+    """Reverse axis 1.
+
+    Args:
+        x: tensor of rank >= 2.
+
+    Returns:
+        tensor of the shape and dtype of `x`.
+    """
+    return flip(x, 1)
+
+
+@op(home="numpy")
+def flipud(x: Any) -> Any:
+    """Reverse axis 0.
+
+    Args:
+        x: tensor of rank >= 1.
+
+    Returns:
+        tensor of the shape and dtype of `x`.
+    """
+    return flip(x, 0)
+
+
+@op(zeros="filled", home="numpy")
+def size(x: Any) -> Any:
+    """The number of elements.
+
+    Args:
+        x: tensor.
+
+    Returns:
+        An int, or a scalar int32 tensor where a dimension is not known.
+    """
+    out: Any = 1
+    for d in shape(x):
+        out = out * d if isinstance(out, int) and isinstance(d, int) else multiply(out, d)
+    return out
+
+
+def padded_by_index(x: Any, pad_width: Any, mode: str) -> Any:
+    """`pad` in any mode but "constant" by reading elements anew, for engines whose kernels do not cover it.
+
+    Args:
+        x: tensor.
+        pad_width: (before, after) for each axis.
+        mode: as for `pad`.
+    """
+    for axis, (before, after) in enumerate(pad_width):
+        if before or after:
+            n = dim(x, axis)
+            x = take(x, _source(arange(-before, n + after), n, mode), axis)
+    return x
+
+
+def _source(places: Any, n: Any, mode: str) -> Any:
+    """Where elements at `places`, some of which lie outside an axis of length `n`, come from."""
+    if mode == "edge":
+        return clip(places, 0, n - 1)
+    if mode == "wrap":
+        return mod(places, n)
+    edge = int(mode == "symmetric")  # whether the edge itself comes twice
+    places = mod(places, maximum(2 * n - 2 + 2 * edge, 1))
+    return minimum(places, subtract(2 * n - 2 + edge, places))
+
+
+@op(zeros="kept", home="numpy")
+def copy(x: Any) -> Any:
+    """A tensor with the same values.
+
+    Args:
+        x: tensor.
+
+    Returns:
+        tensor of the shape and dtype of `x`.
+    """
+    return x
+
+
+@op(fuse=True, home="numpy")
+def ravel(x: Any) -> Any:
+    """All elements in one axis.
+
+    Args:
+        x: tensor.
+
+    Returns:
+        tensor of rank 1.
+    """
+    return reshape(x, (-1,))
+
+
+@op(zeros="moved", fuse=True, home="numpy")
+def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
+    """Exchange two axes.
+
+    Args:
+        x: tensor.
+        axis1: an axis.
+        axis2: another axis.
+
+    Returns:
+        tensor with the two exchanged.
+    """
+    order = list(range(len(x.shape)))
+    order[axis1], order[axis2] = order[axis2], order[axis1]
+    return transpose(x, tuple(order))
+
+
+@op(zeros="moved", fuse=True, home="numpy")
+def moveaxis(x: Any, source: Any, destination: Any) -> Any:
+    """Move axes; the others keep their order.
+
+    Args:
+        x: tensor.
+        source: int or tuple of ints: where they are.
+        destination: int or tuple of ints: where they go.
+
+    Returns:
+        tensor with the axes moved.
+    """
+    rank = len(x.shape)
+    start = shapes.axes_of(source, rank, "source")
+    end = shapes.axes_of(destination, rank, "destination")
+    if len(start) != len(end):
+        raise ShapeError(f"[moveaxis] expected as many `source` as `destination` axes, got {source} and {destination}.")
+    order = [i for i in range(rank) if i not in start]
+    for to, at in sorted(zip(end, start, strict=True)):
+        order.insert(to, at)
+    return transpose(x, tuple(order))
+
+
+@op(2, home="numpy")
+def append(x1: Any, x2: Any, axis: int | None = None) -> Any:
+    """One tensor behind another.
+
+    Args:
+        x1: tensor.
+        x2: tensor.
+        axis: along which axis; both are flattened if None.
+
+    Returns:
+        tensor in the promoted dtype.
+    """
+    if axis is None:
+        x1, x2, axis = ravel(x1), ravel(x2), 0
+    return concatenate([x1, x2], axis)
+
+
+def _at_least(x: Any, rank: int) -> Any:
+    """As NumPy's atleast_1d/2d/3d."""
+    have = len(x.shape)
+    if have >= rank:
+        return x
+    if rank == 3:
+        return reshape(x, (1, -1, 1)) if have < 2 else expand_dims(x, 2)
+    return reshape(x, (1,) * (rank - 1) + (-1,))
+
+
+@op("list", fuse=True, home="numpy")
+def hstack(xs: Any) -> Any:
+    """Join along axis 1, along axis 0 for rank 1.
+
+    Args:
+        xs: list of tensors.
+
+    Returns:
+        tensor in the promoted dtype.
+    """
+    xs = [_at_least(x, 1) for x in xs]
+    return concatenate(xs, 0 if len(xs[0].shape) == 1 else 1)
+
+
+@op("list", fuse=True, home="numpy")
+def vstack(xs: Any) -> Any:
+    """Join along axis 0; tensors of rank 1 are rows.
+
+    Args:
+        xs: list of tensors.
+
+    Returns:
+        tensor in the promoted dtype, of rank >= 2.
+    """
+    return concatenate([_at_least(x, 2) for x in xs], 0)
+
+
+@op("list", fuse=True, home="numpy")
+def dstack(xs: Any) -> Any:
+    """Join along axis 2, which is added where it is missing.
+
+    Args:
+        xs: list of tensors.
+
+    Returns:
+        tensor in the promoted dtype, of rank >= 3.
+    """
+    return concatenate([_at_least(x, 3) for x in xs], 2)
+
+
+@op(zeros="filled", home="core")
+def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
+    """The slices along an axis.
+
+    Args:
+        x: tensor.
+        num: length of the axis; needed only where it is not known.
+        axis: along which axis.
+
+    Returns:
+        List of tensors with one axis less.
+
+    Raises:
+        ShapeError: if the length of the axis is not known and `num` is None.
+    """
+    rank = len(x.shape)
+    n = num if num is not None else dim(x, axis)
+    if not isinstance(n, int):
+        raise ShapeError(f"[unstack] expected axis {axis} of known length, got shape {x.shape}; pass `num`.")
+
+    return [get_item(x, key_on(rank, axis, i)) for i in range(n)]
+
+
+@function("numpy", call_args=("x",))
+def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+    """As `split`, with parts that differ by one where the axis does not divide evenly.
+
+    Args:
+        x: tensor.
+        indices_or_sections: number of parts, or the positions of the cuts.
+        axis: along which axis.
+
+    Returns:
+        List of tensors.
+    """
+    if isinstance(indices_or_sections, int):
+        n = dim(x, axis)
+        if not isinstance(n, int):
+            raise ShapeError(f"[array_split] expected axis {axis} of known length, got shape {x.shape}.")
+        small, longer = divmod(n, indices_or_sections)
+        sizes = [small + 1] * longer + [small] * (indices_or_sections - longer)
+        indices_or_sections = [builtins.sum(sizes[: i + 1]) for i in range(len(sizes) - 1)]
+    return split(x, indices_or_sections, axis)
+
+
+@op("list", name="meshgrid", home="numpy", call_args=("*x",))
+def _meshgrid(xs: Any, indexing: str) -> Any:
+    lines = [ravel(v) for v in xs]
+    order = list(range(len(lines)))
+    if indexing == "xy" and len(lines) > 1:
+        order[0], order[1] = 1, 0
+    grid = [dim(lines[i], 0) for i in order]
+    out = []
+    for i, line in enumerate(lines):
+        place = order.index(i)
+        out.append(broadcast_to(reshape(line, tuple(-1 if j == place else 1 for j in range(len(lines)))), grid))
+    return tuple(out)
+
+
+@in_front_of(_meshgrid)
+def meshgrid(*x: Any, indexing: str = "xy") -> list[Any]:
+    """Coordinate tensors of a grid.
+
+    Args:
+        *x: tensors of rank 1 (or 0): the coordinates along each axis.
+        indexing: "xy" (the first two axes exchanged, as for images) or "ij" (as for matrices).
+
+    Returns:
+        List of tensors, one for each argument, all of the grid's shape.
+
+    Raises:
+        ArgumentError: for an unknown `indexing`.
+    """
+    if indexing not in ("xy", "ij"):
+        raise ArgumentError(f"[meshgrid] expected `indexing` 'xy' or 'ij', got {indexing!r}.")
+    return list(_meshgrid(x, indexing)) if x else []
+
+
+@op(fuse=True, home="numpy")
+def rot90(array: Any, k: int = 1, axes: Sequence[int] = (0, 1)) -> Any:
+    """Rotate by 90 degrees in the plane of two axes, from the first towards the second.
+
+    Args:
+        array: tensor of rank >= 2.
+        k: how many times.
+        axes: the two axes.
+
+    Returns:
+        tensor in the dtype of `array`.
+    """
+    rank = len(array.shape)
+    a, b = shapes.axes_of(tuple(axes), rank, "axes")
+    k %= 4
+    if k == 0:
+        return array
+    if k == 2:
+        return flip(array, (a, b))
+    if k == 1:
+        return swapaxes(flip(array, b), a, b)
+    return flip(swapaxes(array, a, b), b)

@@ -1,0 +1,115 @@
+"""Window functions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from kfront.config import floatx
+from kfront.core.op_registry import function
+from kfront.ops.arithmetic import clip
+from kfront.ops.elementwise import i0, square
+from kfront.ops.primitives.arithmetic import abs, add, divide, maximum, multiply, subtract
+from kfront.ops.primitives.creation import arange
+from kfront.ops.primitives.dtypes import cast
+from kfront.ops.primitives.elementary import cos, sqrt
+from kfront.ops.primitives.indexing import where
+from kfront.ops.primitives.logic import equal
+
+
+def _window(x: Any, shape_of_t: Callable[[Any], Any]) -> Any:
+    """`shape_of_t` on t from 0 to 1 over `x` places; a single place is 1."""
+    if isinstance(x, int):
+        t = divide(arange(x, dtype=floatx()), float(max(x - 1, 1)))
+        return shape_of_t(t) if x != 1 else add(multiply(t, 0.0), 1.0)
+    last = maximum(subtract(x, 1), 1)
+    t = divide(cast(arange(x), floatx()), cast(last, floatx()))
+    return where(equal(x, 1), 1.0, shape_of_t(t))
+
+
+def _cosines(*weights: float) -> Callable[[Any], Any]:
+    def run(t: Any) -> Any:
+        out: Any = weights[0]
+        for k, w in enumerate(weights[1:], 1):
+            out = add(multiply(cos(multiply(t, 2 * math.pi * k)), w), out)
+        return out
+
+    return run
+
+
+@function("numpy")
+def bartlett(x: Any) -> Any:
+    """Triangle from 0 over 1 to 0.
+
+    Args:
+        x: number of places, an int or scalar integer tensor.
+
+    Returns:
+        floating tensor of shape (x,).
+    """
+    return _window(x, lambda t: subtract(1.0, abs(subtract(multiply(t, 2.0), 1.0))))
+
+
+@function("numpy")
+def blackman(x: Any) -> Any:
+    """Window of two cosines (Blackman and Tukey, 1958).
+
+    Args:
+        x: number of places, an int or scalar integer tensor.
+
+    Returns:
+        floating tensor of shape (x,).
+    """
+    return _window(x, _cosines(0.42, -0.5, 0.08))
+
+
+@function("numpy")
+def hamming(x: Any) -> Any:
+    """Raised cosine that does not quite reach 0.
+
+    Args:
+        x: number of places, an int or scalar integer tensor.
+
+    Returns:
+        floating tensor of shape (x,).
+    """
+    return _window(x, _cosines(0.54, -0.46))
+
+
+@function("numpy")
+def hanning(x: Any) -> Any:
+    """Raised cosine from 0 over 1 to 0.
+
+    Args:
+        x: number of places, an int or scalar integer tensor.
+
+    Returns:
+        floating tensor of shape (x,).
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.round(ops.hanning(5), 3).tolist()
+    [0.0, 0.5, 1.0, 0.5, 0.0]
+    """
+    return _window(x, _cosines(0.5, -0.5))
+
+
+@function("numpy")
+def kaiser(x: Any, beta: Any) -> Any:
+    """Window of Bessel functions whose side lobes `beta` sets.
+
+    Args:
+        x: number of places, an int or scalar integer tensor.
+        beta: shape, a number; larger is narrower.
+
+    Returns:
+        floating tensor of shape (x,).
+    """
+
+    def shape_of_t(t: Any) -> Any:
+        inside = clip(subtract(1.0, square(subtract(multiply(t, 2.0), 1.0))), 0.0, 1.0)
+        return divide(i0(multiply(sqrt(inside), beta)), i0(cast(beta, floatx())))
+
+    return _window(x, shape_of_t)

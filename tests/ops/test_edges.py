@@ -1,0 +1,55 @@
+"""Edges of ops and of what engines give back, each as Keras has it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import kfront
+from kfront import layers, ops
+from kfront.core.state import state
+
+
+@pytest.mark.parametrize(
+    ("x", "mean", "variance"),
+    [([60000.0, 60000.0, 60000.0, 1.0], 44992.0, 65504.0), ([300.0, -300.0, 60000.0, -60000.0], 0.0, 65504.0)],
+)
+def test_moments_of_float16_stay_finite(x: Any, mean: float, variance: float, backend: Any) -> None:
+    found = ops.moments(ops.convert_to_tensor(x, "float16"), axes=0)
+    assert [float(ops.convert_to_numpy(v)) for v in found] == [mean, variance]
+
+
+@pytest.mark.parametrize("portable", [False, True])
+@pytest.mark.parametrize(("rate", "expected"), [(0.0, [1.0, 2.0]), (1.0, [0.0, 0.0])])
+def test_dropout_of_nothing_and_of_all(
+    rate: float, expected: list[float], portable: bool, backend: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(state, "portable_random", portable)
+    out = kfront.random.dropout(ops.convert_to_tensor([1.0, 2.0]), rate, seed=1)
+    assert ops.convert_to_numpy(out).tolist() == expected
+
+
+def test_arrays_may_be_written_to(backend: Any) -> None:
+    array = ops.convert_to_numpy(ops.ones(2))
+    array[0] = 5
+    variable = kfront.Variable([1.0, 1.0])
+    for array in (ops.convert_to_numpy(variable), variable.numpy()):
+        array[0] = 5
+    assert variable.numpy().tolist() == [1.0, 1.0]
+    model = kfront.Sequential([layers.Dense(1)])
+    x = np.ones((2, 2), "float32")
+    for out in (model.predict(x, verbose=0), model.predict(x, batch_size=1, verbose=0), model.predict_on_batch(x)):
+        out[0] = 1
+
+
+@pytest.mark.parametrize("name", ["Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate"])
+def test_merged_sparse_inputs_stay_sparse(name: str, backend: Any) -> None:
+    sparse, dense = kfront.Input((3,), sparse=True), kfront.Input((3,))
+    layer = getattr(layers, name)
+    assert [layer()(pair).sparse for pair in ([sparse, sparse], [sparse, dense], [dense, sparse])] == [
+        True,
+        False,
+        False,
+    ]
