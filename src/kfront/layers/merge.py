@@ -95,12 +95,12 @@ class Merge(OptionLayer):
             ) from None
         return (next(iter(batches), None), *rest) if rank else ()
 
-    def compute_output_spec(self, inputs: Sequence[Tensor]) -> KerasTensor:
+    def compute_output_spec(self, inputs: Sequence[KerasTensor]) -> KerasTensor:
         """The spec of the output."""
         self._checked([x.shape for x in inputs] if isinstance(inputs, (list, tuple)) else inputs)
         return self._inferred(inputs)
 
-    def _inferred(self, inputs: Sequence[Tensor]) -> Any:
+    def _inferred(self, inputs: Sequence[KerasTensor]) -> KerasTensor:
         out = self._merge(_of_one_rank([Abstract(x.shape, x.dtype) for x in inputs]), [None] * len(inputs))
         shape = self.compute_output_shape([x.shape for x in inputs])
         return Abstract(shape, out.dtype, all(x.sparse for x in inputs))
@@ -287,13 +287,13 @@ class Concatenate(Merge):
         out[axis] = None if None in sizes else sum(d for d in sizes if d is not None)
         return tuple(out)
 
-    def compute_output_spec(self, inputs: Sequence[Tensor]) -> KerasTensor:
+    def compute_output_spec(self, inputs: Sequence[KerasTensor]) -> KerasTensor:
         """The spec of the output."""
         if not isinstance(inputs, (list, tuple)):
             self._checked(inputs)
         return self._inferred(inputs)
 
-    def _inferred(self, inputs: Sequence[Tensor]) -> Any:
+    def _inferred(self, inputs: Sequence[KerasTensor]) -> KerasTensor:
         shape = self.compute_output_shape([tuple(x.shape) for x in inputs])
         return Abstract(shape, result_type(*(x.dtype for x in inputs)), all(x.sparse for x in inputs))
 
@@ -394,7 +394,7 @@ class Dot(Merge):
         rest = (*x[1:a], *x[a + 1 :], *y[1:b], *y[b + 1 :])
         return (y[0] if x[0] is None else x[0], *(rest or (1,)))
 
-    def compute_output_spec(self, inputs: Sequence[Tensor]) -> KerasTensor:
+    def compute_output_spec(self, inputs: Sequence[KerasTensor]) -> KerasTensor:
         """The spec of the output."""
         if not isinstance(inputs, (list, tuple)):
             self._checked(inputs)

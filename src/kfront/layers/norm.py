@@ -360,10 +360,10 @@ class LayerNormalization(_Affine):
             return self._scaled(inputs)
         return layer_normalization(inputs, _value(self.gamma), _value(self.beta), self.axis, self.epsilon)
 
-    def _scaled(self, inputs: Any) -> Any:
+    def _scaled(self, inputs: Tensor) -> Tensor:
         """Divided by the root of the variance, as Keras has it; the mean stays. `RMSNormalization` takes squares."""
         rank, kind = len(inputs.shape), dtype_of(inputs)
-        axes = [a % rank for a in self.axis]
+        axes = [a % rank for a in ([self.axis] if isinstance(self.axis, int) else self.axis)]
         x = ops.cast(inputs, "float32") if kind in ("float16", "bfloat16") else inputs
         factor = ops.rsqrt(ops.add(ops.var(x, axis=axes, keepdims=True), self.epsilon))
         gamma = ops.reshape(self.gamma.value, [inputs.shape[a] if a in axes else 1 for a in range(rank)])
