@@ -38,8 +38,7 @@ class Deep(Wide):
     _normalise = normalisers(mode=one_of("third"), units=positive)
 
     def __init__(self, depth: int = 2, table_initializer: Any = "zeros", name: str = "deep", **kwargs: Any) -> None:
-        super().__init__(**base_arguments(locals()))
-        self._store(locals())
+        super().__init__(**self._store(locals()))
 
 
 class Silent(Deep):

@@ -142,7 +142,7 @@ BAD: list[tuple[Any, str]] = [
     (lambda: losses.get("categorical_crossentropi"), "name of a loss"),
     (lambda: losses.get(3), "got 3"),
     (lambda: losses.MeanSquaredError(reduction="average"), "reduction"),
-    (lambda: losses.CategoricalGeneralizedCrossEntropy(q=2.0), "0 < `q` < 1"),
+    (lambda: losses.CategoricalGeneralizedCrossEntropy(q=2.0), "`q` in \\(0, 1\\)"),
 ]
 
 

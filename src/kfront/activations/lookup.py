@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
-from typing import Any
 
 from kfront import ops
 from kfront.activations import functions
+from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError
 from kfront.core.registry import get_registered_object
+from kfront.core.typing import Activation, ActivationLike, Config, CustomObjects
 
 __all__ = ["deserialize", "get", "serialize"]
 
-_FUNCTIONS: dict[str, Callable[..., Any]] = {name: getattr(functions, name) for name in functions.__all__}
+_FUNCTIONS: dict[str, Activation] = {name: getattr(functions, name) for name in functions.__all__}
 
 
-def serialize(activation: Any) -> Any:
+def serialize(activation: Activation) -> str | Config:
     """The config of an activation, as files hold it.
 
     Args:
@@ -24,19 +24,24 @@ def serialize(activation: Any) -> Any:
 
     Returns:
         A name, or a config.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.activations.serialize(kfront.activations.silu)
+    'silu'
     """
     name = getattr(activation, "__name__", None)
     if name in _FUNCTIONS and activation in (_FUNCTIONS[name], getattr(ops, name, None)):
         return name
-    from kfront import saving
 
-    config = saving.serialize_keras_object(activation)
+    config = serialize_keras_object(activation)
     if isinstance(config, dict) and config.get("class_name") == "function" and config.get("config") in _FUNCTIONS:
         return config["config"]
     return config
 
 
-def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+def deserialize(config: str | Config, custom_objects: CustomObjects = None) -> Activation:
     """An activation from its config or name.
 
     Args:
@@ -45,6 +50,15 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
 
     Raises:
         ArgumentError: if there is no such activation.
+
+    Returns:
+        A callable.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.activations.deserialize("relu").__name__
+    'relu'
     """
     if isinstance(config, str):
         found = get_registered_object(config, custom_objects, _FUNCTIONS)
@@ -53,18 +67,17 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
         return found
     if isinstance(config, dict) and config.get("class_name") == "function" and config.get("config") in _FUNCTIONS:
         return _FUNCTIONS[config["config"]]
-    from kfront import saving
 
-    return saving.deserialize_keras_object(config, custom_objects=custom_objects)
+    return deserialize_keras_object(config, custom_objects=custom_objects)
 
 
-def _unknown(name: Any) -> ArgumentError:
+def _unknown(name: object) -> ArgumentError:
     close = difflib.get_close_matches(str(name), _FUNCTIONS, 1)
     hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(sorted(_FUNCTIONS))}."
     return ArgumentError(f"[activations.get] expected the name of an activation, got {name!r}; {hint}")
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: ActivationLike) -> Activation:
     """An activation function.
 
     Args:

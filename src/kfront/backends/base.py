@@ -78,6 +78,10 @@ class Backend:
     modules: tuple[ModuleType, ...] = ()
     tuned_table: TunedTable | None = None
 
+    if TYPE_CHECKING:  # every op is an attribute, see `finish`
+
+        def __getattr__(self, name: str) -> Any: ...
+
     def __reduce__(self) -> Any:
         return named, (self.name,)
 

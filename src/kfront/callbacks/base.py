@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from kfront.core.typing import Config
+
+if TYPE_CHECKING:
+    from kfront.models import Model
 
 __all__ = ["Callback"]
 
-Logs = dict[str, Any] | None
+Logs: TypeAlias = dict[str, Any] | None
 
 
 class Callback:
@@ -31,27 +36,27 @@ class Callback:
     _last = False  # whether its hooks run after those of the others
 
     def __init__(self) -> None:
-        self.params: dict[str, Any] | None = None
-        self._model: Any = None
+        self.params: Config | None = None
+        self._model: Model | None = None
 
     @property
     def model(self) -> Any:
         """The model that is trained."""
         return self.__dict__.get("_model")
 
-    def set_params(self, params: dict[str, Any]) -> None:
+    def set_params(self, params: Config) -> None:
         """Called before training with the parameters of the loop."""
         self.params = params
 
-    def set_model(self, model: Any) -> None:
+    def set_model(self, model: Model) -> None:
         """Called before training with the model."""
         self._model = model
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> Config:
         """What the callback must remember for a run that is taken up in another process: plain values and arrays."""
         return {name: getattr(self, name) for name in self._remembered}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: Config) -> None:
         """Remember what `state_dict` gave.
 
         Args:

@@ -7,13 +7,13 @@ import os
 import warnings
 import zipfile
 from pathlib import Path
-from typing import Any
 
 from kfront.callbacks.base import Callback, Logs
 from kfront.callbacks.monitor import MonitorCallback
 from kfront.core.errors import ArgumentError, SavingError
 from kfront.core.files import atomic_write
 from kfront.core.registry import serializable
+from kfront.core.typing import Config
 from kfront.saving.background import PendingSave
 from kfront.saving.walk import stored_variables
 from kfront.saving.weights_h5 import read_weights, write_weights
@@ -36,7 +36,7 @@ class SavingCallback(MonitorCallback):
     _remembered = ("best", "_batches_since_save")
 
     def __init__(
-        self, monitor: str, verbose: int, save_best_only: bool, mode: str, save_freq: int | str, threshold: Any
+        self, monitor: str, verbose: int, save_best_only: bool, mode: str, save_freq: int | str, threshold: float | None
     ) -> None:
         super().__init__(monitor, mode, threshold)
         self.verbose, self.save_best_only, self.save_freq = verbose, save_best_only, save_freq
@@ -161,7 +161,7 @@ class ModelCheckpoint(SavingCallback):
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         if self.verbose:
             print_msg(f"Epoch {epoch + 1}: saving the model to {path}")
-        later: dict[str, Any] = {"background": True} if self.save_on_background else {}
+        later: Config = {"background": True} if self.save_on_background else {}
         if self.save_weights_only:
             self._pending = self.model.save_weights(path, True, self.max_shard_size, **later)
         else:
@@ -173,7 +173,7 @@ class ModelCheckpoint(SavingCallback):
         if pending is not None:
             pending.wait()
 
-    def _path(self, epoch: int, batch: int | None, logs: dict[str, Any]) -> str:
+    def _path(self, epoch: int, batch: int | None, logs: Config) -> str:
         known = {**logs, "epoch": epoch + 1, **({} if batch is None else {"batch": batch + 1})}
         try:
             return self.filepath.format(**known)
@@ -254,7 +254,7 @@ class BackupAndRestore(Callback):
             self._last_batch_seen = snapshot["batch"]
             progress.go_on(snapshot, lambda: read_weights(self.model, io.BytesIO(weights), self.backup_dir))
 
-    def _read(self) -> tuple[dict[str, Any], bytes] | None:
+    def _read(self) -> tuple[Config, bytes] | None:
         files = [path for path in (self._latest, self._previous) if path.exists()]
         for path in files:
             try:

@@ -15,9 +15,11 @@ import time
 import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
 import numpy as np
+
+from kfront.core.typing import TensorLike
 
 __all__ = ["EventWriter", "masked_crc", "png"]
 
@@ -129,13 +131,13 @@ class EventWriter:
 
     _made = 0
 
-    def __init__(self, folder: Any) -> None:
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
         path = Path(folder)
         path.mkdir(parents=True, exist_ok=True)
         EventWriter._made += 1
         now = time.time()
         name = f"events.out.tfevents.{int(now)}.{socket.gethostname()}.{os.getpid()}.{EventWriter._made}"
-        self._file: Any = open(path / name, "ab")  # noqa: SIM115
+        self._file: BinaryIO = open(path / name, "ab")  # noqa: SIM115
         self._record(_double(1, now) + _bytes(3, "brain.Event:2"))
 
     def _record(self, event: bytes) -> None:
@@ -143,11 +145,11 @@ class EventWriter:
         crc = struct.pack("<I", masked_crc(length)), struct.pack("<I", masked_crc(event))
         self._file.write(length + crc[0] + event + crc[1])
 
-    def _summary(self, tag: str, value: bytes, step: Any) -> None:
+    def _summary(self, tag: str, value: bytes, step: int) -> None:
         summary = _bytes(1, _bytes(1, tag) + value)
         self._record(_double(1, time.time()) + _int(2, int(step)) + _bytes(5, summary))
 
-    def scalar(self, name: str, data: Any, step: Any = 0) -> None:
+    def scalar(self, name: str, data: float, step: int = 0) -> None:
         """Write a number.
 
         Args:
@@ -157,7 +159,7 @@ class EventWriter:
         """
         self._summary(name, _float(2, float(data)), step)
 
-    def histogram(self, name: str, data: Any, step: Any = 0, buckets: int = 30) -> None:
+    def histogram(self, name: str, data: TensorLike, step: int = 0, buckets: int = 30) -> None:
         """Write how values are spread.
 
         Args:
@@ -168,7 +170,7 @@ class EventWriter:
         """
         self._summary(name, _bytes(5, _histogram(np.asarray(data), buckets)), step)
 
-    def image(self, name: str, data: Any, step: Any = 0) -> None:
+    def image(self, name: str, data: TensorLike, step: int = 0) -> None:
         """Write images.
 
         Args:

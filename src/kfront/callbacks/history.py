@@ -7,6 +7,7 @@ from typing import Any
 
 from kfront.callbacks.base import Callback, Logs
 from kfront.core.registry import serializable
+from kfront.core.typing import Config
 from kfront.utils.io_utils import print_msg
 from kfront.utils.progbar import Progbar
 
@@ -34,7 +35,7 @@ class History(Callback):
 
     def __init__(self) -> None:
         super().__init__()
-        self.history: dict[str, list[Any]] = {}
+        self.history: dict[str, list[float]] = {}
         self.epoch: list[int] = []
 
     def on_train_begin(self, logs: Logs = None) -> None:
@@ -59,6 +60,13 @@ class ProgbarLogger(Callback):
     read from the device. Where the output is not a terminal, one line is written for each epoch.
 
     `fit`, `evaluate` and `predict` add one themselves unless ``verbose=0``.
+
+    Example:
+
+    >>> import kfront
+    >>> callbacks = kfront.callbacks.CallbackList([kfront.callbacks.ProgbarLogger()])
+    >>> type(callbacks.callbacks[0]).__name__
+    'ProgbarLogger'
     """
 
     def __init__(self) -> None:
@@ -69,7 +77,7 @@ class ProgbarLogger(Callback):
         self._due = 0.0
         self._verbose, self._epochs = 1, 1
 
-    def set_params(self, params: dict[str, Any]) -> None:
+    def set_params(self, params: Config) -> None:
         """Take over how much to show."""
         super().set_params(params)
         self._verbose = int(params.get("verbose", 1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from kfront.core.errors import ArgumentError
 from kfront.core.operators import VariableBase
 from kfront.core.registry import serializable
 from kfront.utils.io_utils import print_msg
+
+if TYPE_CHECKING:
+    from kfront.optimizers.base import Optimizer
 
 __all__ = ["EarlyStopping", "MonitorCallback", "ReduceLROnPlateau"]
 
@@ -36,7 +39,7 @@ class MonitorCallback(Callback):
     _remembered = ("best",)
 
     def __init__(
-        self, monitor: str = "val_loss", mode: str = "auto", baseline: Any = None, min_delta: float = 0
+        self, monitor: str = "val_loss", mode: str = "auto", baseline: float | None = None, min_delta: float = 0
     ) -> None:
         super().__init__()
         if mode not in ("auto", "min", "max"):
@@ -45,7 +48,7 @@ class MonitorCallback(Callback):
         self.monitor, self.mode = monitor, mode
         self.best = baseline
         self.min_delta = abs(min_delta)
-        self.monitor_op: Callable[[Any, Any], bool] | None = None
+        self.monitor_op: Callable[[float, float], bool] | None = None
         if mode != "auto":
             self._set_monitor_op()
 
@@ -72,7 +75,7 @@ class MonitorCallback(Callback):
             "pass mode='min' or mode='max'."
         )
 
-    def _is_improvement(self, value: Any, reference: Any) -> bool:
+    def _is_improvement(self, value: float, reference: float | None) -> bool:
         if reference is None:
             return True
         if self.monitor_op is None:
@@ -80,7 +83,7 @@ class MonitorCallback(Callback):
         assert self.monitor_op is not None
         return self.monitor_op(value - self._sign * self.min_delta, reference)
 
-    def get_monitor_value(self, logs: Logs) -> Any:
+    def get_monitor_value(self, logs: Logs) -> float | None:
         """The watched result, None (with a warning) where `logs` does not have it; of several values their mean."""
         value = (logs or {}).get(self.monitor)
         if value is None:
@@ -132,7 +135,7 @@ class EarlyStopping(MonitorCallback):
         self.patience, self.verbose, self.baseline = patience, verbose, baseline
         self.restore_best_weights, self.start_from_epoch = restore_best_weights, start_from_epoch
         self.wait = self.stopped_epoch = self.best_epoch = 0
-        self.best_weights: Any = None
+        self.best_weights: list[np.ndarray] | None = None
 
     def on_train_begin(self, logs: Logs = None) -> None:
         """Start anew."""
@@ -263,7 +266,7 @@ def read_rates(model: Any) -> dict[str, float]:
     return {name: _read(optimizer) for name, optimizer in model.optimizer._rated.items()}
 
 
-def _read(optimizer: Any) -> float:
+def _read(optimizer: Optimizer) -> float:
     rate = optimizer.learning_rate
     if isinstance(rate, VariableBase):
         return float(rate.numpy())

@@ -35,6 +35,13 @@ class OrbaxCheckpoint(SavingCallback):
     Raises:
         ImportError: Orbax is not installed.
         ArgumentError: an argument does not fit.
+
+    Example:
+
+    >>> import importlib.util, tempfile
+    >>> import kfront
+    >>> if importlib.util.find_spec("orbax"):
+    ...     saver = kfront.callbacks.OrbaxCheckpoint(tempfile.mkdtemp(), save_freq="epoch", max_to_keep=2)
     """
 
     def __init__(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import os
 import urllib.parse
 import urllib.request
 import warnings
@@ -17,6 +18,7 @@ from kfront.callbacks.base import Callback, Logs
 from kfront.callbacks.monitor import read_rates
 from kfront.core.errors import ArgumentError, ArgumentTypeError
 from kfront.core.registry import serializable
+from kfront.core.typing import AnyCallable
 from kfront.utils.io_utils import print_msg
 
 __all__ = ["CSVLogger", "LambdaCallback", "LearningRateScheduler", "RemoteMonitor", "SwapEMAWeights", "TerminateOnNaN"]
@@ -45,12 +47,12 @@ class LambdaCallback(Callback):
 
     def __init__(
         self,
-        on_epoch_begin: Callable[..., Any] | None = None,
-        on_epoch_end: Callable[..., Any] | None = None,
-        on_train_begin: Callable[..., Any] | None = None,
-        on_train_end: Callable[..., Any] | None = None,
-        on_train_batch_begin: Callable[..., Any] | None = None,
-        on_train_batch_end: Callable[..., Any] | None = None,
+        on_epoch_begin: AnyCallable | None = None,
+        on_epoch_end: AnyCallable | None = None,
+        on_train_begin: AnyCallable | None = None,
+        on_train_end: AnyCallable | None = None,
+        on_train_batch_begin: AnyCallable | None = None,
+        on_train_batch_end: AnyCallable | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__()
@@ -154,7 +156,7 @@ class CSVLogger(Callback):
     ','
     """
 
-    def __init__(self, filename: Any, separator: str = ",", append: bool = False) -> None:
+    def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
         super().__init__()
         self.filename, self.sep, self.append = str(filename), separator, append
         self.keys: list[str] | None = None
@@ -213,6 +215,13 @@ class RemoteMonitor(Callback):
         field: form field that holds the results as JSON.
         headers: HTTP headers.
         send_as_json: send JSON as the body instead of a form.
+
+    Example:
+
+    >>> import kfront
+    >>> monitor = kfront.callbacks.RemoteMonitor("http://localhost:9000", send_as_json=True)
+    >>> monitor.root + monitor.path
+    'http://localhost:9000/publish/epoch/end/'
     """
 
     def __init__(

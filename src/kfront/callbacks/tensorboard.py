@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +92,7 @@ class TensorBoard(Callback):
             self._writers[run] = EventWriter(Path(self.log_dir) / run)
         return self._writers[run]
 
-    def _write(self, run: str, values: dict[str, Any], step: int) -> None:
+    def _write(self, run: str, values: Mapping[str, float], step: int) -> None:
         writer = self._writer(run)
         for name, value in values.items():
             if np.ndim(value) == 0:
@@ -187,7 +187,7 @@ class TensorBoard(Callback):
             self._close()
 
 
-def _batches(given: Any) -> tuple[int, int]:
+def _batches(given: int | Sequence[int] | str) -> tuple[int, int]:
     """The first and last batch to be profiled, (0, 0) for none."""
     pair = [given, given] if isinstance(given, int) else list(given) if isinstance(given, (list, tuple)) else []
     if len(pair) != 2 or not all(isinstance(n, int) and n >= 0 for n in pair) or pair[0] > pair[1]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Self
 
 from kfront import ops
 from kfront.config import epsilon
 from kfront.core.lookup import Lookup
+from kfront.core.options import Configurable
 from kfront.core.registry import serializable
+from kfront.core.typing import AnyCallable, Config, ConstraintLike, CustomObjects, Tensor
 
 __all__ = ["Constraint", "MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm", "deserialize", "get", "serialize"]
 
 
-class Constraint:
+class Constraint(Configurable):
     """Maps a weight to the nearest one that is allowed.
 
     A subclass defines ``__call__(self, w)``; `get_config` gives its constructor arguments.
@@ -26,21 +29,17 @@ class Constraint:
     >>> layer = kfront.layers.Dense(4, kernel_constraint=ZeroMean())
     """
 
-    def __call__(self, w: Any) -> Any:
+    def __call__(self, w: Tensor) -> Tensor:
         """The weight's next value."""
         raise NotImplementedError(f"[{type(self).__name__}] expected the class to define `__call__(w)`.")
 
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        return {}
-
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: Config) -> Self:
         """A constraint from its config."""
         return cls(**config)
 
 
-def _norms(w: Any, axis: Any) -> Any:
+def _norms(w: Tensor, axis: int | Sequence[int]) -> Tensor:
     return ops.sqrt(ops.sum(ops.square(w), axis=axis, keepdims=True))
 
 
@@ -65,17 +64,16 @@ class MaxNorm(Constraint):
     [0.6, 0.8]
     """
 
-    def __init__(self, max_value: float = 2, axis: Any = 0) -> None:
-        self.max_value, self.axis = max_value, axis
+    max_value: float
+    axis: int | Sequence[int]
 
-    def __call__(self, w: Any) -> Any:
+    def __init__(self, max_value: float = 2, axis: int | Sequence[int] = 0) -> None:
+        super().__init__(**self._store(locals()))
+
+    def __call__(self, w: Tensor) -> Tensor:
         """The weight's next value."""
         norms = _norms(w, self.axis)
         return w * (ops.clip(norms, 0, self.max_value) / (_epsilon() + norms))
-
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        return {"max_value": self.max_value, "axis": self.axis}
 
 
 @serializable("keras.constraints")
@@ -89,7 +87,7 @@ class NonNeg(Constraint):
     [0.0, 2.0]
     """
 
-    def __call__(self, w: Any) -> Any:
+    def __call__(self, w: Tensor) -> Tensor:
         """The weight's next value."""
         return ops.relu(w)
 
@@ -109,16 +107,14 @@ class UnitNorm(Constraint):
     [0.6, 0.8]
     """
 
-    def __init__(self, axis: Any = 0) -> None:
-        self.axis = axis
+    axis: int | Sequence[int]
 
-    def __call__(self, w: Any) -> Any:
+    def __init__(self, axis: int | Sequence[int] = 0) -> None:
+        super().__init__(**self._store(locals()))
+
+    def __call__(self, w: Tensor) -> Tensor:
         """The weight's next value."""
         return w / (_epsilon() + _norms(w, self.axis))
-
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        return {"axis": self.axis}
 
 
 @serializable("keras.constraints")
@@ -138,24 +134,27 @@ class MinMaxNorm(Constraint):
     [6.0, 8.0]
     """
 
-    def __init__(self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: Any = 0) -> None:
-        self.min_value, self.max_value, self.rate, self.axis = min_value, max_value, rate, axis
+    min_value: float
+    max_value: float
+    rate: float
+    axis: int | Sequence[int]
 
-    def __call__(self, w: Any) -> Any:
+    def __init__(
+        self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: int | Sequence[int] = 0
+    ) -> None:
+        super().__init__(**self._store(locals()))
+
+    def __call__(self, w: Tensor) -> Tensor:
         """The weight's next value."""
         norms = _norms(w, self.axis)
         wanted = self.rate * ops.clip(norms, self.min_value, self.max_value) + (1 - self.rate) * norms
         return w * (wanted / (_epsilon() + norms))
 
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        return {"min_value": self.min_value, "max_value": self.max_value, "rate": self.rate, "axis": self.axis}
-
 
 _lookup = Lookup("constraint", {c.__name__: c for c in (MaxNorm, MinMaxNorm, NonNeg, UnitNorm)})
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: ConstraintLike | type[Constraint]) -> Any:
     """The constraint that `identifier` stands for.
 
     Args:
@@ -173,16 +172,39 @@ def get(identifier: Any) -> Any:
     return _lookup.get(identifier)
 
 
-def serialize(constraint: Any) -> Any:
-    """The config of a constraint."""
+def serialize(constraint: Constraint | AnyCallable) -> Config:
+    """The config of a constraint.
+
+    Args:
+        constraint: a constraint, or a registered function.
+
+    Returns:
+        Its config: a dict with `class_name` and `config`, or the name of a function.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.constraints.serialize(kfront.constraints.NonNeg())["class_name"]
+    'NonNeg'
+    """
     return _lookup.serialize(constraint)
 
 
-def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+def deserialize(config: Config | str, custom_objects: CustomObjects = None) -> Any:
     """A constraint from its config.
 
     Args:
         config: what `serialize` gave.
         custom_objects: dict name -> class or function for names that are not kfront's.
+
+    Returns:
+        The constraint.
+
+    Example:
+
+    >>> import kfront
+    >>> config = kfront.constraints.serialize(kfront.constraints.NonNeg())
+    >>> type(kfront.constraints.deserialize(config)).__name__
+    'NonNeg'
     """
     return _lookup.deserialize(config, custom_objects)

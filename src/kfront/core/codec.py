@@ -18,7 +18,7 @@ import numpy as np
 
 from kfront.core import guard, registry
 from kfront.core.dtypes import ALL, numpy_dtype
-from kfront.core.errors import KfrontError, SavingError, UnsafeFileError
+from kfront.core.errors import SavingError, UnsafeFileError
 from kfront.core.op_codec import deserialize_op_call, is_op_config, serialize_op_call
 from kfront.core.operation import OpCall, Operation
 from kfront.core.operators import VariableBase

@@ -3,15 +3,14 @@
     class Scaled(Configurable):
         factor: float
 
-        def __init__(self, factor: float = 1.0) -> None:
-            super().__init__()
-            self._store(locals())
+        def __init__(self, factor: float = 1.0, name: str | None = None) -> None:
+            super().__init__(**self._store(locals()))
 
-`_store(locals())` keeps each argument that this `__init__` names and no base does, under the same name;
-`get_config` returns what every `__init__` of the class's bases stored. On the way in an option is normalised, on the
-way out it is made plain. Both come from one table, by the option's name or by the name's last word
-(`kernel_initializer` is an `initializer`); `_normalise` of a class has entries of its own. A name that maps to None
-there is no option: `__init__` deals with it. One that maps to `kept` is stored, but not in the config.
+`_store(locals())` keeps each argument that this `__init__` names and no base does, under the same name, and returns
+the others, which are the base's; `get_config` returns what every `__init__` of the class's bases stored. On the way in
+an option is normalised, on the way out it is made plain. Both come from one table, by the option's name or by the
+name's last word (`kernel_initializer` is an `initializer`); `_normalise` of a class has entries of its own. A name that
+maps to None there is no option: `__init__` deals with it. One that maps to `kept` is stored, but not in the config.
 
 What there is to do is found once per class from the signature; an instance costs a loop over a tuple.
 """
@@ -22,13 +21,14 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from types import FunctionType, MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias, TypeGuard, TypeVar
 
 import numpy as np
 
 from kfront.core import settings
 from kfront.core.errors import ArgumentError
 from kfront.core.tracking import PLAIN
+from kfront.core.typing import AnyCallable, Config
 
 __all__ = [
     "Check",
@@ -58,7 +58,11 @@ __all__ = [
     "with_defaults",
 ]
 
-Check = Callable[[Any, str, Any], Any]  # (object or name of its class, name of the option, value) -> value
+Found = TypeVar("Found")
+
+Check: TypeAlias = Callable[[Any, str, Any], Any]  # (object or name of its class, name of the option, value) -> value
+Convert: TypeAlias = Callable[[Any], Any]  # value -> value
+Arguments: TypeAlias = Mapping[str, Any]  # `locals()` of an `__init__`
 
 
 def plain(value: Any) -> Any:
@@ -79,8 +83,8 @@ class Option(NamedTuple):
     """
 
     check: Check | None = None
-    get: Callable[[Any], Any] | None = None
-    write: Callable[[Any], Any] | None = plain
+    get: Convert | None = None
+    write: Convert | None = plain
     tracked: bool = False
 
 
@@ -90,7 +94,7 @@ _TABLE: dict[str, Option] = {}
 _NAMESPACES: dict[str, tuple[str, bool]] = {}  # key -> package that has `get` and `serialize`, may values be layers
 
 
-def register_option(*keys: str, check: Check | None = None, write: Callable[[Any], Any] = plain) -> None:
+def register_option(*keys: str, check: Check | None = None, write: Convert = plain) -> None:
     """Enter what holds for every option of these names, unless a class says otherwise.
 
     Args:
@@ -184,7 +188,7 @@ def _signature(cls: type) -> _Signature:
     return found
 
 
-def _declaring(given: Mapping[str, Any]) -> type:
+def _declaring(given: Arguments) -> type:
     """The class whose `__init__` has these local variables."""
     try:
         return given["__class__"]
@@ -195,7 +199,7 @@ def _declaring(given: Mapping[str, Any]) -> type:
         ) from None
 
 
-def base_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
+def base_arguments(given: Arguments) -> Config:
     """What an `__init__` passes on: the arguments that a base names too, and its **kwargs.
 
     Args:
@@ -225,7 +229,7 @@ def _stores(cls: type) -> bool:
     return code is not None and "_store" in code.co_names
 
 
-def _cached(cls: type, name: str, key: Any, make: Callable[[], Any]) -> Any:
+def _cached(cls: type, name: str, key: type | None, make: Callable[[], Found]) -> Found:
     """What was found out about a class and is kept in it, not handed down to its subclasses."""
     table = cls.__dict__.get(name)
     if table is None:
@@ -245,8 +249,8 @@ def option_names(cls: type) -> tuple[str, ...]:
     return tuple(_writers(cls))
 
 
-def _writers(cls: type) -> dict[str, Callable[[Any], Any]]:
-    def find() -> dict[str, Callable[[Any], Any]]:
+def _writers(cls: type) -> dict[str, Convert]:
+    def find() -> dict[str, Convert]:
         bases = [base for base in reversed(cls.__mro__) if _stores(base)]
         found = {name: _find(cls, name) for base in bases for name in _signature(base).own}
         return {name: entry.write for name, entry in found.items() if entry is not None and entry.write is not None}
@@ -258,7 +262,7 @@ class _Reader(NamedTuple):
     """How `_store` treats one option of a class."""
 
     name: str
-    get: Callable[[Any], Any] | None
+    get: Convert | None
     check: Check | None
     direct: bool  # whether the value goes into `__dict__`, whatever it is
     plain: frozenset[type]  # types of values that go into `__dict__`; others are set as attributes
@@ -280,7 +284,7 @@ def _readers(cls: type, declaring: type) -> tuple[_Reader, ...]:
     return _cached(cls, "_option_readers", declaring, find)
 
 
-def with_defaults(function: Callable[..., Any], **defaults: Any) -> Any:
+def with_defaults(function: AnyCallable, **defaults: object) -> AnyCallable:
     """The same function with other default values: how one `__init__` serves several classes."""
     names = function.__code__.co_varnames[: function.__code__.co_argcount]
     values = dict(zip(reversed(names), reversed(function.__defaults__ or ()), strict=False))
@@ -296,11 +300,14 @@ class Configurable:
 
     _normalise: Mapping[str, Check | Option | None] = normalisers()
 
-    def _store(self, given: Mapping[str, Any]) -> None:
+    def _store(self, given: Arguments) -> Config:
         """Normalise and keep the arguments that the calling `__init__` names and no base does.
 
         Args:
             given: `locals()` of that `__init__`, which has to use `super()`.
+
+        Returns:
+            What `base_arguments` returns: the arguments for the base.
 
         Raises:
             ArgumentError: if an option has a value that its entry in the table does not allow.
@@ -316,12 +323,13 @@ class Configurable:
                 fields[name] = value
             else:
                 setattr(self, name, value)
+        return base_arguments(given)
 
-    def _stored_options(self) -> dict[str, Any]:
+    def _stored_options(self) -> Config:
         """Name and plain value of every option."""
         return {name: write(getattr(self, name)) for name, write in _writers(type(self)).items()}
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
         return self._stored_options()
 
@@ -336,37 +344,35 @@ class WrapsFunction(Configurable):
     is that of the function, or what the class statement gives as `name`.
     """
 
-    _function: Callable[..., Any]
-    _function_options: dict[str, Any]
+    _function: AnyCallable
+    _function_options: Arguments = MappingProxyType({})
 
-    def __init_subclass__(
-        cls, function: Callable[..., Any] | None = None, name: str | None = None, **rest: Any
-    ) -> None:
+    def __init_subclass__(cls, function: AnyCallable | None = None, name: str | None = None, **rest: Any) -> None:
         super().__init_subclass__(**rest)
         if function is not None:
             cls._function = staticmethod(function)
             if "__init__" not in cls.__dict__:
                 cls.__init__ = with_defaults(cls.__init__, name=name or function.__name__)  # type: ignore[method-assign]
 
-    def _store(self, given: Mapping[str, Any]) -> None:
-        super()._store(given)
+    def _store(self, given: Arguments) -> Config:
+        rest = super()._store(given)
         self._function_options = {name: getattr(self, name) for name in option_names(type(self))}
+        return rest
 
 
 # ---- checks ----------------------------------------------------------------------------------------------------------
 
 
-def _who(owner: Any) -> str:
-    """What messages call an object: its `_label`, or the name of its class."""
-    return owner if isinstance(owner, str) else getattr(owner, "_label", None) or type(owner).__name__
+def _who(owner: object) -> str:
+    return owner if isinstance(owner, str) else type(owner).__name__
 
 
-def is_int(value: Any) -> bool:
+def is_int(value: object) -> TypeGuard[int]:
     """Whether `value` is a Python or NumPy int and no bool."""
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
-def positive(owner: Any, name: str, value: Any) -> int:
+def positive(owner: object, name: str, value: object) -> int:
     """`value` as an int.
 
     Raises:
@@ -377,7 +383,7 @@ def positive(owner: Any, name: str, value: Any) -> int:
     raise ArgumentError(f"[{_who(owner)}] expected `{name}` to be a positive int, got {value!r}.")
 
 
-def int_tuple(owner: Any, name: str, value: Any, n: int, least: int = 1) -> tuple[int, ...]:
+def int_tuple(owner: object, name: str, value: object, n: int, least: int = 1) -> tuple[int, ...]:
     """An int, or a sequence of `n` ints, as a tuple of `n`.
 
     Raises:
@@ -393,7 +399,7 @@ def int_tuple(owner: Any, name: str, value: Any, n: int, least: int = 1) -> tupl
     return tuple(int(v) for v in out)
 
 
-def each_rank(owner: Any, name: str, value: Any) -> tuple[int, ...]:
+def each_rank(owner: Any, name: str, value: object) -> tuple[int, ...]:
     """An int >= 1, or one for each spatial axis of the owner's `rank`, as a tuple."""
     return int_tuple(owner, name, value, owner.rank)
 
@@ -401,7 +407,7 @@ def each_rank(owner: Any, name: str, value: Any) -> tuple[int, ...]:
 _LAYOUTS = ("channels_last", "channels_first")
 
 
-def data_format(owner: Any, name: str, value: Any) -> str:
+def data_format(owner: object, name: str, value: object) -> str:
     """The layout; the configured one if None.
 
     Raises:
@@ -416,8 +422,8 @@ def data_format(owner: Any, name: str, value: Any) -> str:
 
 
 def choice(
-    owner: Any, name: str, value: Any, allowed: Sequence[str | None], case: Callable[[str], str] = str.lower
-) -> Any:
+    owner: object, name: str, value: str | None, allowed: Sequence[str | None], case: Callable[[str], str] = str.lower
+) -> str | None:
     """A string option, in the case that `case` gives it.
 
     Raises:
@@ -434,7 +440,7 @@ def one_of(*allowed: str | None, case: Callable[[str], str] = str.lower) -> Chec
     return lambda owner, name, value: choice(owner, name, value, allowed, case)
 
 
-def rate_between(owner: Any, name: str, value: Any, low: float = 0.0, high: float = 1.0) -> Any:
+def rate_between(owner: object, name: str, value: Any, low: float = 0.0, high: float = 1.0) -> Any:
     """A number within bounds.
 
     Raises:
@@ -455,7 +461,7 @@ def number(wanted: str, test: Callable[[Any], bool]) -> Check:
         test: a comparison.
     """
 
-    def check(owner: Any, name: str, value: Any) -> Any:
+    def check(owner: object, name: str, value: Any) -> Any:
         try:
             if test(value):
                 return value

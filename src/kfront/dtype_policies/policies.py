@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, MutableMapping
-from typing import Any
+from types import ModuleType
+from typing import Any, Self
 
 from kfront.core import dtypes, guard, settings
 from kfront.core.codec import deserialize_keras_object, serialize_keras_object
@@ -12,6 +13,7 @@ from kfront.core.naming import matching
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.state import current
+from kfront.core.typing import Config, CustomObjects, DTypeLike
 
 __all__ = [
     "DTypePolicy",
@@ -65,7 +67,8 @@ class DTypePolicy:
             return found
         if name not in dtypes.ALL:
             raise ArgumentError(
-                f"[DTypePolicy] expected a dtype name such as 'float32', or one of {', '.join(_MIXED)}, got {name!r:.100}."
+                f"[DTypePolicy] expected a dtype name such as 'float32', or one of {', '.join(_MIXED)}, "
+                f"got {name!r:.100}."
             )
         return name, name
 
@@ -113,18 +116,18 @@ class DTypePolicy:
     def __repr__(self) -> str:
         return f'<DTypePolicy "{self._name}">'
 
-    def __eq__(self, other: Any) -> bool:
+    def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and other.get_config() == self.get_config()
 
     def __hash__(self) -> int:
         return hash((type(self).__name__, self._name))
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
         return {"name": self.name}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: Config) -> Self:
         """A policy from its config."""
         return cls(**config)
 
@@ -135,6 +138,13 @@ class FloatDTypePolicy(DTypePolicy):
 
     Args:
         name: as for `DTypePolicy`.
+
+    Example:
+
+    >>> import kfront
+    >>> from kfront.dtype_policies.policies import FloatDTypePolicy
+    >>> FloatDTypePolicy("mixed_float16").compute_dtype
+    'float16'
     """
 
 
@@ -159,12 +169,12 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
     ('mixed_bfloat16', 'float32')
     """
 
-    def __init__(self, default_policy: Any = None, policy_map: dict[str, Any] | None = None) -> None:
+    def __init__(self, default_policy: DTypeLike = None, policy_map: dict[str, DTypeLike] | None = None) -> None:
         if policy_map is not None and not isinstance(policy_map, dict):
             raise ArgumentTypeError(f"[DTypePolicyMap] expected `policy_map` to be a dict, got {policy_map!r}.")
         self._given = default_policy
         self._default_policy = get(default_policy)
-        self._policies: dict[str, Any] = {k: get(v) for k, v in (policy_map or {}).items()}
+        self._policies: dict[str, DTypePolicy] = {k: get(v) for k, v in (policy_map or {}).items()}
         self._name = f"map_{self._default_policy.name}"
 
     @property
@@ -194,7 +204,7 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
         """
         return matching("DTypePolicyMap", self._policies, path)
 
-    def __setitem__(self, key: str, policy: Any) -> None:
+    def __setitem__(self, key: str, policy: DTypeLike) -> None:
         if key in self._policies:
             raise ArgumentError(f"[DTypePolicyMap] expected a new key, got {key!r}, which is set; delete it first.")
         self._policies[key] = get(policy)
@@ -218,13 +228,13 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
     __hash__ = DTypePolicy.__hash__
     __eq__ = DTypePolicy.__eq__
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
         given = None if self._given is None else serialize(self._default_policy)
         return {"default_policy": given, "policy_map": {k: serialize(p) for k, p in self._policies.items()}}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> DTypePolicyMap:
+    def from_config(cls, config: Config) -> DTypePolicyMap:
         """A map from its config."""
         policies = config.get("policy_map")
         if isinstance(policies, Mapping):
@@ -235,7 +245,7 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
 _shared: dict[str, DTypePolicy] = {}
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: DTypeLike) -> DTypePolicy:
     """The policy that `identifier` stands for.
 
     Args:
@@ -269,17 +279,17 @@ def get(identifier: Any) -> Any:
     return found
 
 
-def dtype_policy() -> Any:
+def dtype_policy() -> DTypePolicy:
     """The `DTypePolicy` of layers that are made without one: floatx unless set otherwise."""
     return settings.now.dtype_policy or _first_policy()
 
 
-def _first_policy() -> Any:
-    settings.now.dtype_policy = DTypePolicy(settings.floatx())
-    return settings.now.dtype_policy
+def _first_policy() -> DTypePolicy:
+    policy = settings.now.dtype_policy = DTypePolicy(settings.floatx())
+    return policy
 
 
-def set_dtype_policy(policy: Any) -> None:
+def set_dtype_policy(policy: DTypeLike) -> None:
     """Set the dtype policy of layers that are made from now on without one.
 
     Args:
@@ -294,30 +304,53 @@ def set_dtype_policy(policy: Any) -> None:
     settings.now.dtype_policy, settings.now.policy_is_default = policy, policy is None
 
 
-def _quantized() -> Any:
+def _quantized() -> ModuleType:
     """The module of the policies of quantized layers, which imports this one."""
     from kfront.dtype_policies import quantized
 
     return quantized
 
 
-def _quantized_policy(name: str) -> Any:
+def _quantized_policy(name: str) -> DTypePolicy | None:
     if "_from_" not in name:
         return None
     return _quantized().parse(name)
 
 
-def serialize(dtype_policy: Any) -> Any:
-    """The config of a policy."""
+def serialize(dtype_policy: DTypePolicy) -> Config:
+    """The config of a policy.
+
+    Args:
+        dtype_policy: a policy.
+
+    Returns:
+        Its config: a dict with `class_name` and `config`.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.dtype_policies.serialize(kfront.dtype_policies.DTypePolicy("mixed_float16"))["class_name"]
+    'DTypePolicy'
+    """
     return serialize_keras_object(dtype_policy)
 
 
-def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+def deserialize(config: Config, custom_objects: CustomObjects = None) -> DTypePolicy:
     """A policy from its config.
 
     Args:
         config: what `serialize` gave.
         custom_objects: dict name -> class for names that are not kfront's.
+
+    Returns:
+        The policy.
+
+    Example:
+
+    >>> import kfront
+    >>> config = kfront.dtype_policies.serialize(kfront.dtype_policies.DTypePolicy("mixed_float16"))
+    >>> type(kfront.dtype_policies.deserialize(config)).__name__
+    'DTypePolicy'
     """
     quantized = _quantized()
     classes = {c.__name__: c for c in (DTypePolicy, FloatDTypePolicy, DTypePolicyMap)}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from kfront.core.errors import ArgumentError
 from kfront.core.registry import serializable
+from kfront.core.typing import Config
 from kfront.dtype_policies.policies import DTypePolicy, get
 
 __all__ = [
@@ -57,7 +57,7 @@ class QuantizedDTypePolicy(DTypePolicy):
         """How the layer is quantized."""
         return self._quantization_mode
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
         return {"mode": self._text, "source_name": self._source_name}
 
@@ -73,6 +73,16 @@ class QuantizedFloat8DTypePolicy(QuantizedDTypePolicy):
         mode: "float8".
         source_name: name of the policy before; the global one if None.
         amax_history_length: how many steps the scales look back.
+
+    Raises:
+        ArgumentError: for another mode, or a length that is not a positive int.
+
+    Example:
+
+    >>> import kfront
+    >>> policy = kfront.dtype_policies.QuantizedFloat8DTypePolicy("float8", "mixed_bfloat16")
+    >>> policy.quantization_mode, policy.compute_dtype, policy.amax_history_length
+    ('float8', 'bfloat16', 1024)
     """
 
     _form = re.compile(r"(float8)")
@@ -93,7 +103,7 @@ class QuantizedFloat8DTypePolicy(QuantizedDTypePolicy):
         """How many steps the scales look back."""
         return self._amax_history_length
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
         return {**super().get_config(), "amax_history_length": self._amax_history_length}
 
@@ -105,6 +115,16 @@ class Int4DTypePolicy(QuantizedDTypePolicy):
     Args:
         mode: "int4/<block size>", with -1 for one block.
         source_name: name of the policy before; the global one if None.
+
+    Raises:
+        ArgumentError: for another mode.
+
+    Example:
+
+    >>> import kfront
+    >>> policy = kfront.dtype_policies.Int4DTypePolicy("int4/128", "float32")
+    >>> policy.name, policy.block_size
+    ('int4/128_from_float32', 128)
     """
 
     _form = re.compile(r"(int4)/(-1|[1-9]\d*)")
@@ -135,6 +155,16 @@ class GPTQDTypePolicy(_Calibrated):
     Args:
         mode: "gptq/<bits>/<group size>", bits 2, 3, 4 or 8, group size -1 for one group.
         source_name: name of the policy before; the global one if None.
+
+    Raises:
+        ArgumentError: for another mode.
+
+    Example:
+
+    >>> import kfront
+    >>> policy = kfront.dtype_policies.GPTQDTypePolicy("gptq/4/-1", "float32")
+    >>> policy.weight_bits, policy.group_size
+    (4, -1)
     """
 
     _form = re.compile(r"(gptq)/([2348])/(-1|[1-9]\d*)")
@@ -148,6 +178,16 @@ class AWQDTypePolicy(_Calibrated):
     Args:
         mode: "awq/4/<group size>", group size -1 for one group.
         source_name: name of the policy before; the global one if None.
+
+    Raises:
+        ArgumentError: for another mode.
+
+    Example:
+
+    >>> import kfront
+    >>> policy = kfront.dtype_policies.AWQDTypePolicy("awq/4/128", "float32")
+    >>> policy.weight_bits, policy.group_size
+    (4, 128)
     """
 
     _form = re.compile(r"(awq)/(4)/(-1|[1-9]\d*)")

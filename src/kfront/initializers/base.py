@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Self, TypeAlias
 
 import numpy as np
 
@@ -10,17 +11,21 @@ from kfront.backends import current
 from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.dtypes import FLOATS, is_float, standardize
 from kfront.core.errors import ArgumentTypeError, DTypeError
+from kfront.core.options import Configurable, normalisers
 from kfront.core.rng import SeedGenerator, make_default_seed, passing_generator
+from kfront.core.typing import Config, DTypeLike, Seed, Tensor
 
 __all__ = ["Initializer", "RandomInitializer", "plain_shape"]
 
+IntShape: TypeAlias = int | Sequence[int]
 
-def plain_shape(shape: Any) -> tuple[int, ...]:
+
+def plain_shape(shape: IntShape) -> tuple[int, ...]:
     """`shape` as a tuple of Python ints."""
     return (int(shape),) if isinstance(shape, (int, np.integer)) else tuple(int(d) for d in shape)
 
 
-class Initializer:
+class Initializer(Configurable):
     """Makes the first value of a variable.
 
     A subclass defines ``__call__(self, shape, dtype=None)``; `get_config` gives its constructor arguments.
@@ -35,7 +40,7 @@ class Initializer:
     (2, 3)
     """
 
-    def __call__(self, shape: Any, dtype: Any = None) -> Any:
+    def __call__(self, shape: IntShape, dtype: DTypeLike = None) -> Tensor:
         """The first value, a tensor of the current backend.
 
         Args:
@@ -44,16 +49,12 @@ class Initializer:
         """
         raise NotImplementedError(f"[{type(self).__name__}] expected the class to define `__call__(shape, dtype)`.")
 
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        return {}
-
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: Config) -> Self:
         """An initializer from its config."""
         return cls(**config)
 
-    def clone(self) -> Any:
+    def clone(self) -> Self:
         """A new initializer of the same config; one without a seed draws a new one."""
         return type(self).from_config(self.get_config())
 
@@ -61,7 +62,7 @@ class Initializer:
 class HostInitializer(Initializer):
     """An initializer whose numbers are made with NumPy, the same on every backend; subclasses define `host`."""
 
-    def __call__(self, shape: Any, dtype: Any = None) -> Any:
+    def __call__(self, shape: IntShape, dtype: DTypeLike = None) -> Tensor:
         """The first value, a tensor of the current backend.
 
         Args:
@@ -71,7 +72,7 @@ class HostInitializer(Initializer):
         dtype = standardize(dtype)
         return current().convert(self.host(shape, dtype), dtype)
 
-    def host(self, shape: Any, dtype: str) -> np.ndarray:
+    def host(self, shape: IntShape, dtype: str) -> np.ndarray:
         """The first value as a NumPy array."""
         raise NotImplementedError
 
@@ -83,7 +84,10 @@ class RandomInitializer(HostInitializer):
         seed: an int: the same values at each call; a SeedGenerator: new values at each call; None: an int drawn now.
     """
 
-    def __init__(self, seed: Any = None) -> None:
+    _normalise = normalisers(seed=None)  # the config holds what was given, `seed` what is drawn from
+
+    def __init__(self, seed: Seed = None) -> None:
+        super().__init__()
         if isinstance(seed, dict):
             seed = deserialize_keras_object(seed)
         self._init_seed = seed
@@ -106,7 +110,7 @@ class RandomInitializer(HostInitializer):
             seed = (int(count) << 32) | int(start)
         return passing_generator(seed)
 
-    def work_dtype(self, dtype: str) -> Any:
+    def work_dtype(self, dtype: str) -> type[np.floating]:
         """The NumPy dtype to draw in for a result of `dtype`.
 
         Raises:
@@ -119,9 +123,9 @@ class RandomInitializer(HostInitializer):
             )
         return np.float64 if dtype == "float64" else np.float32
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
         seed = self._init_seed
         if isinstance(seed, SeedGenerator):
             seed = serialize_keras_object(seed)
-        return {"seed": seed}
+        return {"seed": seed, **super().get_config()}

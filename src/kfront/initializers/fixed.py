@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 
@@ -11,10 +12,14 @@ from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.dtypes import numpy_dtype
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.operators import VariableBase
+from kfront.core.options import Option, normalisers, one_of
 from kfront.core.registry import serializable
-from kfront.initializers.base import HostInitializer, plain_shape
+from kfront.core.typing import Config, TensorLike
+from kfront.initializers.base import HostInitializer, IntShape, plain_shape
 
 __all__ = ["STFT", "Constant", "Identity", "Ones", "Zeros"]
+
+Window: TypeAlias = str | Sequence[float] | np.ndarray | None
 
 
 @serializable("keras.initializers")
@@ -28,7 +33,7 @@ class Zeros(HostInitializer):
     0.0
     """
 
-    def host(self, shape: Any, dtype: str) -> np.ndarray:
+    def host(self, shape: IntShape, dtype: str) -> np.ndarray:
         """The first value as a NumPy array."""
         return np.zeros(plain_shape(shape), numpy_dtype(dtype))
 
@@ -44,9 +49,15 @@ class Ones(HostInitializer):
     1.0
     """
 
-    def host(self, shape: Any, dtype: str) -> np.ndarray:
+    def host(self, shape: IntShape, dtype: str) -> np.ndarray:
         """The first value as a NumPy array."""
         return np.ones(plain_shape(shape), numpy_dtype(dtype))
+
+
+def _written(value: TensorLike) -> float | Config:
+    if isinstance(value, (int, float)):
+        return value
+    return serialize_keras_object(value)
 
 
 @serializable("keras.initializers")
@@ -63,10 +74,13 @@ class Constant(HostInitializer):
     3.0
     """
 
-    def __init__(self, value: Any = 0.0) -> None:
-        self.value = value
+    value: TensorLike
+    _normalise = normalisers(value=Option(write=_written))
 
-    def host(self, shape: Any, dtype: str) -> np.ndarray:
+    def __init__(self, value: TensorLike = 0.0) -> None:
+        super().__init__(**self._store(locals()))
+
+    def host(self, shape: IntShape, dtype: str) -> np.ndarray:
         """The first value as a NumPy array."""
         shape, value = plain_shape(shape), self.value
         if isinstance(value, VariableBase):
@@ -81,15 +95,8 @@ class Constant(HostInitializer):
                 f"[Constant] expected a value that broadcasts to shape {shape}, got one of shape {value.shape}."
             ) from None
 
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        if isinstance(self.value, (int, float)):
-            return {"value": self.value}
-
-        return {"value": serialize_keras_object(self.value)}
-
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Constant:
+    def from_config(cls, config: Config) -> Constant:
         """An initializer from its config."""
         value = config.get("value", 0.0)
         if isinstance(value, dict):
@@ -114,19 +121,25 @@ class Identity(HostInitializer):
     [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
     """
 
-    def __init__(self, gain: float = 1.0) -> None:
-        self.gain = gain
+    gain: float
 
-    def host(self, shape: Any, dtype: str) -> np.ndarray:
+    def __init__(self, gain: float = 1.0) -> None:
+        super().__init__(**self._store(locals()))
+
+    def host(self, shape: IntShape, dtype: str) -> np.ndarray:
         """The first value as a NumPy array."""
         shape = plain_shape(shape)
         if len(shape) != 2:
             raise ShapeError(f"[Identity] expected a shape of rank 2, got {shape}; it only makes matrices.")
         return (np.eye(*shape) * self.gain).astype(numpy_dtype(dtype))
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments; `gain` only where it is not 1, as files written by Keras have none."""
         return {} if self.gain == 1.0 else {"gain": self.gain}
+
+
+def _numbers(window: Window) -> str | list[float] | None:
+    return window if window is None or isinstance(window, str) else np.asarray(window).tolist()
 
 
 @serializable("keras.initializers", None, "STFTInitializer")
@@ -153,17 +166,23 @@ class STFT(HostInitializer):
     [1.0, -1.0, 1.0, -1.0]
     """
 
+    side: str
+    window: Window
+    scaling: str | None
+    periodic: bool
+    _normalise = normalisers(
+        side=one_of("real", "imag", case=str),
+        scaling=one_of("density", "spectrum", None, case=str),
+        window=Option(write=_numbers),
+    )
+
     def __init__(
-        self, side: str = "real", window: Any = "hann", scaling: str | None = "density", periodic: bool = False
+        self, side: str = "real", window: Window = "hann", scaling: str | None = "density", periodic: bool = False
     ) -> None:
-        if side not in ("real", "imag"):
-            raise ArgumentError(f"[STFT] expected `side` 'real' or 'imag', got {side!r}.")
-        if scaling not in ("density", "spectrum", None):
-            raise ArgumentError(f"[STFT] expected `scaling` 'density', 'spectrum' or None, got {scaling!r}.")
-        self.side, self.window, self.scaling, self.periodic = side, window, scaling, periodic
+        super().__init__(**self._store(locals()))
         self._window(8) if isinstance(window, str) else None  # an unknown name is an error now
 
-    def host(self, shape: Any, dtype: str) -> np.ndarray:
+    def host(self, shape: IntShape, dtype: str) -> np.ndarray:
         """The first value as a NumPy array."""
         shape = plain_shape(shape)
         if len(shape) != 3 or shape[1] != 1:
@@ -197,10 +216,3 @@ class STFT(HostInitializer):
                 f"[STFT] expected the name of a window, got {self.window!r}; pass its numbers, or install SciPy for "
                 "those of `scipy.signal.windows`."
             ) from e
-
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        window = (
-            self.window if self.window is None or isinstance(self.window, str) else np.asarray(self.window).tolist()
-        )
-        return {"side": self.side, "window": window, "periodic": self.periodic, "scaling": self.scaling}

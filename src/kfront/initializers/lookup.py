@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from kfront import ops
 from kfront.core.errors import ShapeError
 from kfront.core.lookup import Lookup
+from kfront.core.typing import AnyCallable, Config, CustomObjects, DTypeLike, InitializerLike, Tensor, TensorLike
 from kfront.initializers import fixed, sampled
+from kfront.initializers.base import Initializer
 
 __all__ = ["deserialize", "get", "serialize"]
 
@@ -27,7 +30,7 @@ _lookup = Lookup(
 )
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: InitializerLike | type[Initializer] | TensorLike) -> Any:
     """The initializer that `identifier` stands for.
 
     Args:
@@ -46,10 +49,10 @@ def get(identifier: Any) -> Any:
     return _values(identifier) if hasattr(identifier, "__array__") else _lookup.get(identifier)
 
 
-def _values(values: Any) -> Any:
+def _values(values: Any) -> AnyCallable:
     """A function that gives the values of an array as first values of a variable."""
 
-    def initialize(shape: Any = None, dtype: Any = None) -> Any:
+    def initialize(shape: Sequence[int] | None = None, dtype: DTypeLike = None) -> Tensor:
         if shape is not None and tuple(shape) != tuple(values.shape):
             raise ShapeError(
                 f"[initializers.get] expected an array of the variable's shape {tuple(shape)}, got one of "
@@ -61,16 +64,39 @@ def _values(values: Any) -> Any:
     return initialize
 
 
-def serialize(initializer: Any) -> Any:
-    """The config of an initializer."""
+def serialize(initializer: Initializer | AnyCallable) -> Config:
+    """The config of an initializer.
+
+    Args:
+        initializer: an initializer, or a registered function.
+
+    Returns:
+        Its config: a dict with `class_name` and `config`, or the name of a function.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.initializers.serialize(kfront.initializers.Zeros())["class_name"]
+    'Zeros'
+    """
     return _lookup.serialize(initializer)
 
 
-def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+def deserialize(config: Config | str, custom_objects: CustomObjects = None) -> Any:
     """An initializer from its config.
 
     Args:
         config: what `serialize` gave.
         custom_objects: dict name -> class or function for names that are not kfront's.
+
+    Returns:
+        The initializer.
+
+    Example:
+
+    >>> import kfront
+    >>> config = kfront.initializers.serialize(kfront.initializers.Zeros())
+    >>> type(kfront.initializers.deserialize(config)).__name__
+    'Zeros'
     """
     return _lookup.deserialize(config, custom_objects)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import copy
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import Self, TypeAlias
 
 import numpy as np
 
 from kfront.core.dtypes import numpy_dtype
-from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.errors import ShapeError
+from kfront.core.options import above_zero, kept, normalisers, one_of
 from kfront.core.registry import serializable
-from kfront.initializers.base import RandomInitializer, plain_shape
+from kfront.core.typing import Seed
+from kfront.initializers.base import IntShape, RandomInitializer, plain_shape
 
 __all__ = [
     "GlorotNormal",
@@ -27,14 +30,16 @@ __all__ = [
     "VarianceScaling",
 ]
 
+Axes: TypeAlias = int | Sequence[int] | None
+
 _TRUNCATED_STD = 0.87962566103423978  # standard deviation of a unit normal cut off at -2 and 2
 
 
-def _normal(rng: np.random.Generator, shape: tuple[int, ...], kind: Any) -> np.ndarray:
+def _normal(rng: np.random.Generator, shape: tuple[int, ...], kind: type[np.floating]) -> np.ndarray:
     return rng.standard_normal(shape, dtype=kind)
 
 
-def _truncated(rng: np.random.Generator, shape: tuple[int, ...], kind: Any) -> np.ndarray:
+def _truncated(rng: np.random.Generator, shape: tuple[int, ...], kind: type[np.floating]) -> np.ndarray:
     """Unit normal values within [-2, 2]: those outside are drawn again."""
     out = rng.standard_normal(math.prod(shape), dtype=kind)
     bad = np.flatnonzero(np.abs(out) > 2)
@@ -45,7 +50,7 @@ def _truncated(rng: np.random.Generator, shape: tuple[int, ...], kind: Any) -> n
     return out.reshape(shape)
 
 
-def _uniform(rng: np.random.Generator, shape: tuple[int, ...], kind: Any) -> np.ndarray:
+def _uniform(rng: np.random.Generator, shape: tuple[int, ...], kind: type[np.floating]) -> np.ndarray:
     return rng.random(shape, dtype=kind)
 
 
@@ -72,20 +77,17 @@ class RandomNormal(RandomInitializer):
     (3, 4)
     """
 
+    mean: float
+    stddev: float
     _draw = staticmethod(_normal)
 
-    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: Any = None) -> None:
-        super().__init__(seed)
-        self.mean, self.stddev = mean, stddev
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: Seed = None) -> None:
+        super().__init__(**self._store(locals()))
 
-    def host(self, shape: Any, dtype: str) -> np.ndarray:
+    def host(self, shape: IntShape, dtype: str) -> np.ndarray:
         """The first value as a NumPy array."""
         x = self._draw(self.generator(), plain_shape(shape), self.work_dtype(dtype))
         return _scaled(x, self.stddev, self.mean, dtype)
-
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        return {**super().get_config(), "mean": self.mean, "stddev": self.stddev}
 
 
 @serializable("keras.initializers")
@@ -124,25 +126,23 @@ class RandomUniform(RandomInitializer):
     (3, 4)
     """
 
-    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: Any = None) -> None:
-        super().__init__(seed)
-        self.minval, self.maxval = minval, maxval
+    minval: float
+    maxval: float
 
-    def host(self, shape: Any, dtype: str) -> np.ndarray:
+    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: Seed = None) -> None:
+        super().__init__(**self._store(locals()))
+
+    def host(self, shape: IntShape, dtype: str) -> np.ndarray:
         """The first value as a NumPy array."""
         x = _uniform(self.generator(), plain_shape(shape), self.work_dtype(dtype))
         return _scaled(x, self.maxval - self.minval, self.minval, dtype)
 
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        return {**super().get_config(), "minval": self.minval, "maxval": self.maxval}
 
-
-def _axes(axes: Any, rank: int) -> tuple[int, ...]:
+def _axes(axes: int | Sequence[int], rank: int) -> tuple[int, ...]:
     return tuple(a % rank for a in ((axes,) if isinstance(axes, int) else axes))
 
 
-def compute_fans(shape: tuple[int, ...], input_axes: Any = None, output_axes: Any = None) -> tuple[int, int]:
+def compute_fans(shape: tuple[int, ...], input_axes: Axes = None, output_axes: Axes = None) -> tuple[int, int]:
     """Numbers of inputs and outputs that one unit of a kernel is connected to.
 
     Args:
@@ -155,8 +155,9 @@ def compute_fans(shape: tuple[int, ...], input_axes: Any = None, output_axes: An
         return 1, 1
     if rank == 1:
         return shape[0], shape[0]
-    both = input_axes is not None and output_axes is not None
-    inputs, outputs = (_axes(input_axes, rank), _axes(output_axes, rank)) if both else ((rank - 2,), (rank - 1,))
+    inputs, outputs = (rank - 2,), (rank - 1,)
+    if input_axes is not None and output_axes is not None:
+        inputs, outputs = _axes(input_axes, rank), _axes(output_axes, rank)
     field = math.prod(d for i, d in enumerate(shape) if i not in inputs and i not in outputs)
     return math.prod(shape[i] for i in inputs) * field, math.prod(shape[i] for i in outputs) * field
 
@@ -182,31 +183,31 @@ class VarianceScaling(RandomInitializer):
     (3, 4)
     """
 
-    _MODES = ("fan_in", "fan_out", "fan_avg")
-    _DISTRIBUTIONS = ("truncated_normal", "untruncated_normal", "uniform")
+    scale: float
+    mode: str
+    distribution: str
+    input_axes: Axes
+    output_axes: Axes
+    _normalise = normalisers(
+        scale=above_zero,
+        mode=one_of("fan_in", "fan_out", "fan_avg", case=str),
+        distribution=one_of("truncated_normal", "untruncated_normal", "uniform", case=str),
+    )
 
     def __init__(
         self,
         scale: float = 1.0,
         mode: str = "fan_in",
         distribution: str = "truncated_normal",
-        seed: Any = None,
-        input_axes: Any = None,
-        output_axes: Any = None,
+        seed: Seed = None,
+        input_axes: Axes = None,
+        output_axes: Axes = None,
     ) -> None:
-        who = type(self).__name__
-        if not scale > 0:
-            raise ArgumentError(f"[{who}] expected `scale` > 0, got {scale!r}.")
-        if mode not in self._MODES:
-            raise ArgumentError(f"[{who}] expected `mode` in {self._MODES}, got {mode!r}.")
-        distribution = "truncated_normal" if distribution == "normal" else distribution
-        if distribution not in self._DISTRIBUTIONS:
-            raise ArgumentError(f"[{who}] expected `distribution` in {self._DISTRIBUTIONS}, got {distribution!r}.")
         super().__init__(seed)
-        self.scale, self.mode, self.distribution = scale, mode, distribution
-        self.input_axes, self.output_axes = input_axes, output_axes
+        distribution = "truncated_normal" if distribution == "normal" else distribution
+        self._store(locals())
 
-    def host(self, shape: Any, dtype: str) -> np.ndarray:
+    def host(self, shape: IntShape, dtype: str) -> np.ndarray:
         """The first value as a NumPy array."""
         shape = plain_shape(shape)
         fan_in, fan_out = compute_fans(shape, self.input_axes, self.output_axes)
@@ -220,7 +221,7 @@ class VarianceScaling(RandomInitializer):
             return _scaled(_truncated(rng, shape, kind), math.sqrt(variance) / _TRUNCATED_STD, 0.0, dtype)
         return _scaled(_normal(rng, shape, kind), math.sqrt(variance), 0.0, dtype)
 
-    def counting(self, input_axes: tuple[int, ...], output_axes: tuple[int, ...]) -> Any:
+    def counting(self, input_axes: tuple[int, ...], output_axes: tuple[int, ...]) -> Self:
         """The same with these axes of inputs and outputs, unless it has both itself.
 
         Args:
@@ -233,85 +234,135 @@ class VarianceScaling(RandomInitializer):
         found.input_axes, found.output_axes = input_axes, output_axes
         return found
 
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        return {
-            **super().get_config(),
-            "scale": self.scale,
-            "mode": self.mode,
-            "distribution": self.distribution,
-            "input_axes": self.input_axes,
-            "output_axes": self.output_axes,
-        }
-
 
 class _NamedScaling(VarianceScaling):
     """A named case of VarianceScaling."""
 
+    _normalise = normalisers(scale=kept, mode=kept, distribution=kept)
     _case: tuple[float, str, str] = (1.0, "fan_in", "truncated_normal")
 
-    def __init__(self, seed: Any = None, input_axes: Any = None, output_axes: Any = None) -> None:
+    def __init__(self, seed: Seed = None, input_axes: Axes = None, output_axes: Axes = None) -> None:
         super().__init__(*self._case, seed, input_axes, output_axes)
 
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        config = super().get_config()
-        return {n: config[n] for n in ("seed", "input_axes", "output_axes")}
 
-
-def _named(name: str, case: tuple[float, str, str], what: str, paper: str) -> type:
-    doc = f"""{what}
+@serializable("keras.initializers")
+class GlorotUniform(_NamedScaling):
+    """Uniform values within ±sqrt(6 / (fan_in + fan_out)) (also called Xavier).
 
     Args:
         seed: int, SeedGenerator or None; with an int the values are the same at each call, on every backend.
         input_axes, output_axes: axes of the shape that count inputs and outputs (both or none); the last two if None.
 
-    Reference: {paper}
+    Reference: Glorot and Bengio, 2010, Understanding the difficulty of training deep feedforward neural networks.
 
     Example:
 
     >>> import kfront
-    >>> tuple(kfront.initializers.{name}(seed=1)((3, 4)).shape)
+    >>> tuple(kfront.initializers.GlorotUniform(seed=1)((3, 4)).shape)
     (3, 4)
     """
-    body = {"__doc__": doc, "__module__": __name__, "_case": case}
-    return serializable("keras.initializers")(type(name, (_NamedScaling,), body))
+
+    _case = (1.0, "fan_avg", "uniform")
 
 
-_GLOROT = "Glorot and Bengio, 2010, Understanding the difficulty of training deep feedforward neural networks."
-_HE = "He et al., 2015, https://arxiv.org/abs/1502.01852."
-_LECUN = "LeCun et al., 1998, Efficient BackProp."
+@serializable("keras.initializers")
+class GlorotNormal(_NamedScaling):
+    """Truncated normal values of variance 2 / (fan_in + fan_out) (also called Xavier).
 
-GlorotUniform: Any = _named(
-    "GlorotUniform",
-    (1.0, "fan_avg", "uniform"),
-    "Uniform values within ±sqrt(6 / (fan_in + fan_out)) (also called Xavier).",
-    _GLOROT,
-)
-GlorotNormal: Any = _named(
-    "GlorotNormal",
-    (1.0, "fan_avg", "truncated_normal"),
-    "Truncated normal values of variance 2 / (fan_in + fan_out) (also called Xavier).",
-    _GLOROT,
-)
-HeUniform: Any = _named(
-    "HeUniform", (2.0, "fan_in", "uniform"), "Uniform values within ±sqrt(6 / fan_in), for layers before a ReLU.", _HE
-)
-HeNormal: Any = _named(
-    "HeNormal",
-    (2.0, "fan_in", "truncated_normal"),
-    "Truncated normal values of variance 2 / fan_in, for layers before a ReLU.",
-    _HE,
-)
-LecunUniform: Any = _named(
-    "LecunUniform", (1.0, "fan_in", "uniform"), "Uniform values within ±sqrt(3 / fan_in).", _LECUN
-)
-LecunNormal: Any = _named(
-    "LecunNormal",
-    (1.0, "fan_in", "truncated_normal"),
-    "Truncated normal values of variance 1 / fan_in, for layers before a SELU.",
-    _LECUN,
-)
+    Args:
+        seed: int, SeedGenerator or None; with an int the values are the same at each call, on every backend.
+        input_axes, output_axes: axes of the shape that count inputs and outputs (both or none); the last two if None.
+
+    Reference: Glorot and Bengio, 2010, Understanding the difficulty of training deep feedforward neural networks.
+
+    Example:
+
+    >>> import kfront
+    >>> tuple(kfront.initializers.GlorotNormal(seed=1)((3, 4)).shape)
+    (3, 4)
+    """
+
+    _case = (1.0, "fan_avg", "truncated_normal")
+
+
+@serializable("keras.initializers")
+class HeUniform(_NamedScaling):
+    """Uniform values within ±sqrt(6 / fan_in), for layers before a ReLU.
+
+    Args:
+        seed: int, SeedGenerator or None; with an int the values are the same at each call, on every backend.
+        input_axes, output_axes: axes of the shape that count inputs and outputs (both or none); the last two if None.
+
+    Reference: He et al., 2015, https://arxiv.org/abs/1502.01852.
+
+    Example:
+
+    >>> import kfront
+    >>> tuple(kfront.initializers.HeUniform(seed=1)((3, 4)).shape)
+    (3, 4)
+    """
+
+    _case = (2.0, "fan_in", "uniform")
+
+
+@serializable("keras.initializers")
+class HeNormal(_NamedScaling):
+    """Truncated normal values of variance 2 / fan_in, for layers before a ReLU.
+
+    Args:
+        seed: int, SeedGenerator or None; with an int the values are the same at each call, on every backend.
+        input_axes, output_axes: axes of the shape that count inputs and outputs (both or none); the last two if None.
+
+    Reference: He et al., 2015, https://arxiv.org/abs/1502.01852.
+
+    Example:
+
+    >>> import kfront
+    >>> tuple(kfront.initializers.HeNormal(seed=1)((3, 4)).shape)
+    (3, 4)
+    """
+
+    _case = (2.0, "fan_in", "truncated_normal")
+
+
+@serializable("keras.initializers")
+class LecunUniform(_NamedScaling):
+    """Uniform values within ±sqrt(3 / fan_in).
+
+    Args:
+        seed: int, SeedGenerator or None; with an int the values are the same at each call, on every backend.
+        input_axes, output_axes: axes of the shape that count inputs and outputs (both or none); the last two if None.
+
+    Reference: LeCun et al., 1998, Efficient BackProp.
+
+    Example:
+
+    >>> import kfront
+    >>> tuple(kfront.initializers.LecunUniform(seed=1)((3, 4)).shape)
+    (3, 4)
+    """
+
+    _case = (1.0, "fan_in", "uniform")
+
+
+@serializable("keras.initializers")
+class LecunNormal(_NamedScaling):
+    """Truncated normal values of variance 1 / fan_in, for layers before a SELU.
+
+    Args:
+        seed: int, SeedGenerator or None; with an int the values are the same at each call, on every backend.
+        input_axes, output_axes: axes of the shape that count inputs and outputs (both or none); the last two if None.
+
+    Reference: LeCun et al., 1998, Efficient BackProp.
+
+    Example:
+
+    >>> import kfront
+    >>> tuple(kfront.initializers.LecunNormal(seed=1)((3, 4)).shape)
+    (3, 4)
+    """
+
+    _case = (1.0, "fan_in", "truncated_normal")
 
 
 @serializable("keras.initializers", None, "OrthogonalInitializer")
@@ -335,11 +386,12 @@ class Orthogonal(RandomInitializer):
     1.0
     """
 
-    def __init__(self, gain: float = 1.0, seed: Any = None) -> None:
-        super().__init__(seed)
-        self.gain = gain
+    gain: float
 
-    def host(self, shape: Any, dtype: str) -> np.ndarray:
+    def __init__(self, gain: float = 1.0, seed: Seed = None) -> None:
+        super().__init__(**self._store(locals()))
+
+    def host(self, shape: IntShape, dtype: str) -> np.ndarray:
         """The first value as a NumPy array."""
         shape = plain_shape(shape)
         if len(shape) < 2:
@@ -352,7 +404,3 @@ class Orthogonal(RandomInitializer):
         if rows < columns:
             q = q.T
         return np.ascontiguousarray(q.reshape(shape) * self.gain).astype(numpy_dtype(dtype))
-
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        return {**super().get_config(), "gain": self.gain}

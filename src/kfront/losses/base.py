@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Self, TypeAlias
 
 from kfront import config
 from kfront.backends import current
 from kfront.core import tree
+from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.dtypes import standardize
 from kfront.core.errors import ArgumentError
 from kfront.core.naming import auto_name
+from kfront.core.options import Configurable, WrapsFunction
 from kfront.core.registry import serializable
 from kfront.core.spec import KerasTensor
 from kfront.core.state import state
+from kfront.core.typing import AnyCallable, Backend, Config, DTypeLike, Nested, Tensor, TensorLike
 
-__all__ = ["Loss", "LossFunctionWrapper", "align_weights", "reduce_weighted"]
+__all__ = ["FunctionLoss", "Loss", "LossFunctionWrapper", "align_weights", "reduce_weighted"]
 
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none", None)
 _MEANS = ("sum_over_batch_size", "mean")
 
 
+Targets: TypeAlias = "Nested[TensorLike]"
+
+
 @serializable("keras.losses")
-class Loss:
+class Loss(Configurable):
     """Base of the losses: define `call(y_true, y_pred)`, which gives one value per sample.
 
     Args:
@@ -45,11 +50,10 @@ class Loss:
     8.5
     """
 
-    arguments: tuple[str, ...] = ()  # constructor arguments of a subclass that go into its config
     takes_labels = False  # whether integer targets reach `call` as they are
 
     def __init__(
-        self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None
+        self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: DTypeLike = None
     ) -> None:
         self.name = name if name is not None else auto_name(type(self).__name__)
         if reduction not in REDUCTIONS:
@@ -61,14 +65,14 @@ class Loss:
         self._given_dtype = dtype
         self._dtype = _compute_dtype(dtype)
         self._plain = True  # whether values never carry a mask of their own
-        self._native: dict[Any, Any] = {}
+        self._native: dict[Backend, Any] = {}  # the engine's dtype for `dtype`
 
     @property
     def dtype(self) -> str:
         """The dtype that is computed in."""
         return self._dtype
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+    def __call__(self, y_true: Targets, y_pred: Targets, sample_weight: TensorLike | None = None) -> Tensor:
         """The reduced loss.
 
         Args:
@@ -82,22 +86,24 @@ class Loss:
         b = state.backend
         if sample_weight is None and not state.any_mask_seen and self._plain and type(y_pred) in b.types:
             native = self._native.get(b) or self._native_dtype(b)
-            if y_pred.dtype == native and type(y_true) in b.types and (self.takes_labels or y_true.dtype == native):
+            true: Any = y_true
+            pred: Any = y_pred
+            if pred.dtype == native and type(true) in b.types and (self.takes_labels or true.dtype == native):
                 if self.reduction in _MEANS:
-                    return self._mean(b, y_true, y_pred)
-                return self._reduce(self.call(y_true, y_pred), None, None)
+                    return self._mean(b, true, pred)
+                return self._reduce(self.call(true, pred), None, None)
         return self._general(y_true, y_pred, sample_weight)
 
-    def _mean(self, b: Any, y_true: Any, y_pred: Any) -> Any:
+    def _mean(self, b: Backend, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """The mean of all values, for native tensors without weights and masks."""
         values = self.call(y_true, y_pred)
         return b.mean(values, None, False) if type(values) in b.types else self._reduce(values, None, None)
 
-    def _native_dtype(self, b: Any) -> Any:
+    def _native_dtype(self, b: Backend) -> Any:
         native = self._native[b] = b.native_dtype(self._dtype)
         return native
 
-    def _general(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
+    def _general(self, y_true: Targets, y_pred: Targets, sample_weight: TensorLike | None) -> Tensor:
         b = current()
         mask = b.get_mask(y_pred) if state.any_mask_seen and not tree.is_nested(y_pred) else None
         y_pred = _convert(y_pred, self._dtype, b, False)
@@ -108,10 +114,10 @@ class Loss:
             mask = own if mask is None else b.logical_and(mask, own)
         return self._reduce(values, sample_weight, mask)
 
-    def _reduce(self, values: Any, sample_weight: Any, mask: Any) -> Any:
+    def _reduce(self, values: Tensor, sample_weight: TensorLike | None, mask: Tensor | None) -> Tensor:
         return reduce_weighted(values, sample_weight, mask, self.reduction, self._dtype)
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: Any, y_pred: Any) -> Tensor:
         """Values, one per sample; subclasses define it.
 
         Args:
@@ -120,28 +126,27 @@ class Loss:
         """
         raise NotImplementedError(f"[{type(self).__name__}] expected the class to define `call(y_true, y_pred)`.")
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
         out = {"name": self.name, "reduction": self.reduction}
         if self._given_dtype is not None:
             out["dtype"] = self._dtype
-        out.update({k: getattr(self, k) for k in self.arguments})
-        return out
+        return {**out, **self._stored_options()}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: Config) -> Self:
         """A loss from its config."""
         return cls(**config)
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> Config:
         return {k: v for k, v in {**self.__dict__, "_native": {}}.items() if k != "_of_error"}
 
-    def __setstate__(self, kept: dict[str, Any]) -> None:
+    def __setstate__(self, kept: Config) -> None:
         self.__dict__.update(kept, _of_error=getattr(kept.get("fn"), "_of_error", None))
 
 
 @serializable("keras.src.losses.losses")
-class LossFunctionWrapper(Loss):
+class LossFunctionWrapper(Loss, WrapsFunction):
     """A loss from a function of targets and predictions.
 
     Args:
@@ -154,62 +159,64 @@ class LossFunctionWrapper(Loss):
 
     def __init__(
         self,
-        fn: Callable[..., Any],
+        fn: AnyCallable,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(name, reduction, dtype)
-        self.fn, self._fn_kwargs = fn, kwargs
+        self.fn, self._function_options = fn, kwargs
         self._of_error = getattr(fn, "_of_error", None)
         if type(self) is LossFunctionWrapper:
             self._plain = not hasattr(fn, "_sets_mask")
             self.takes_labels = hasattr(fn, "_takes_labels")
-        for k, v in kwargs.items():
-            if k in self.arguments:
-                setattr(self, k, v)
 
-    def _mean(self, b: Any, y_true: Any, y_pred: Any) -> Any:
+    def _mean(self, b: Backend, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """As in `Loss`; where it is the mean of a function of the errors, with one reduction instead of two.
 
         A function may have its mean as a whole, which gives None where the engine has nothing for it.
         """
         if self._of_error is None:
             whole = getattr(self.fn, "_whole", None)
-            mean = None if whole is None else whole(b, y_true, y_pred, **self._fn_kwargs)
+            mean = None if whole is None else whole(b, y_true, y_pred, **self._function_options)
             return super()._mean(b, y_true, y_pred) if mean is None else mean
         if y_true.shape != y_pred.shape:
             return super()._mean(b, y_true, y_pred)
         return b.mean(self._of_error(b, b.subtract(y_pred, y_true)), None, False)
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: Any, y_pred: Any) -> Tensor:
         """The function's values."""
-        return self.fn(y_true, y_pred, **self._fn_kwargs)
+        return self.fn(y_true, y_pred, **self._function_options)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
         out = super().get_config()
         if type(self) is LossFunctionWrapper:
-            from kfront import saving
-
-            out.update(fn=saving.serialize_keras_object(self.fn), **self._fn_kwargs)
+            out.update(fn=serialize_keras_object(self.fn), **self._function_options)
         return out
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: Config) -> Self:
         """A loss from its config."""
         if isinstance(config.get("fn"), (dict, str)):
-            from kfront import saving
-
-            config = {**config, "fn": saving.deserialize_keras_object(config["fn"])}
+            config = {**config, "fn": deserialize_keras_object(config["fn"])}
         return cls(**config)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, reduction={self.reduction}>"
 
 
-def _compute_dtype(dtype: Any) -> str:
+class FunctionLoss(LossFunctionWrapper):
+    """Base of the losses of this package, each of which names its function in the class statement."""
+
+    def __init__(
+        self, reduction: str | None = "sum_over_batch_size", name: str | None = None, dtype: DTypeLike = None
+    ) -> None:
+        super().__init__(self._function, reduction, name, dtype, **self._function_options)
+
+
+def _compute_dtype(dtype: DTypeLike) -> str:
     if dtype is None:
         return config.floatx()
     found = getattr(dtype, "compute_dtype", None)
@@ -220,7 +227,7 @@ def _compute_dtype(dtype: Any) -> str:
     return found or standardize(dtype)
 
 
-def _convert(x: Any, dtype: str, b: Any, keep_labels: bool) -> Any:
+def _convert(x: Any, dtype: str, b: Backend, keep_labels: bool) -> Any:
     """Tensors of `dtype` in the place of array-likes; integer labels may stay as they are."""
     if isinstance(x, dict):
         return {k: _convert(v, dtype, b, keep_labels) for k, v in x.items()}
@@ -239,7 +246,7 @@ def _convert(x: Any, dtype: str, b: Any, keep_labels: bool) -> Any:
     return x
 
 
-def align_weights(weights: Any, values: Any) -> Any:
+def align_weights(weights: Tensor, values: Tensor) -> Tensor:
     """`weights` with axes of size 1 behind, so that they broadcast over `values` from the first axis on.
 
     Weights of shape (batch,) belong to samples, whatever the other axes of `values` are.
@@ -257,7 +264,9 @@ def align_weights(weights: Any, values: Any) -> Any:
     return weights
 
 
-def reduce_weighted(values: Any, sample_weight: Any, mask: Any, reduction: str | None, dtype: str) -> Any:
+def reduce_weighted(
+    values: Tensor, sample_weight: TensorLike | None, mask: Tensor | None, reduction: str | None, dtype: str
+) -> Tensor:
     """Weighted values as one number.
 
     Args:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
-from kfront.core.errors import ArgumentError
+from kfront.core.options import normalisers, number
 from kfront.core.registry import serializable
+from kfront.core.typing import DTypeLike
 from kfront.losses import classification, regression
-from kfront.losses.base import LossFunctionWrapper
+from kfront.losses.base import FunctionLoss
 
 __all__ = [
     "CTC",
@@ -36,7 +37,7 @@ __all__ = [
 
 
 @serializable("keras.losses")
-class MeanSquaredError(LossFunctionWrapper):
+class MeanSquaredError(FunctionLoss, function=regression.mean_squared_error):
     """The mean of squared errors.
 
     Args:
@@ -50,17 +51,9 @@ class MeanSquaredError(LossFunctionWrapper):
     2.5
     """
 
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "mean_squared_error",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(regression.mean_squared_error, reduction, name, dtype)
-
 
 @serializable("keras.losses")
-class MeanAbsoluteError(LossFunctionWrapper):
+class MeanAbsoluteError(FunctionLoss, function=regression.mean_absolute_error):
     """The mean of absolute errors.
 
     Args:
@@ -74,17 +67,9 @@ class MeanAbsoluteError(LossFunctionWrapper):
     1.5
     """
 
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "mean_absolute_error",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(regression.mean_absolute_error, reduction, name, dtype)
-
 
 @serializable("keras.losses")
-class MeanAbsolutePercentageError(LossFunctionWrapper):
+class MeanAbsolutePercentageError(FunctionLoss, function=regression.mean_absolute_percentage_error):
     """The mean of absolute errors in per cent of the targets.
 
     Args:
@@ -98,17 +83,9 @@ class MeanAbsolutePercentageError(LossFunctionWrapper):
     25.0
     """
 
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "mean_absolute_percentage_error",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(regression.mean_absolute_percentage_error, reduction, name, dtype)
-
 
 @serializable("keras.losses")
-class MeanSquaredLogarithmicError(LossFunctionWrapper):
+class MeanSquaredLogarithmicError(FunctionLoss, function=regression.mean_squared_logarithmic_error):
     """The mean of squared differences of ``log(1 + y)``.
 
     Args:
@@ -122,17 +99,9 @@ class MeanSquaredLogarithmicError(LossFunctionWrapper):
     0.0
     """
 
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "mean_squared_logarithmic_error",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(regression.mean_squared_logarithmic_error, reduction, name, dtype)
-
 
 @serializable("keras.losses")
-class CosineSimilarity(LossFunctionWrapper):
+class CosineSimilarity(FunctionLoss, function=regression.cosine_similarity):
     """Minus the cosine between targets and predictions.
 
     Args:
@@ -147,20 +116,18 @@ class CosineSimilarity(LossFunctionWrapper):
     -1.0
     """
 
-    arguments = ("axis",)
-
     def __init__(
         self,
         axis: int = -1,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "cosine_similarity",
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
-        super().__init__(regression.cosine_similarity, reduction, name, dtype, axis=axis)
+        super().__init__(**self._store(locals()))
 
 
 @serializable("keras.losses")
-class Huber(LossFunctionWrapper):
+class Huber(FunctionLoss, function=regression.huber):
     """Squared for small errors, linear for large ones.
 
     Args:
@@ -175,20 +142,18 @@ class Huber(LossFunctionWrapper):
     1.5
     """
 
-    arguments = ("delta",)
-
     def __init__(
         self,
         delta: float = 1.0,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "huber_loss",
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
-        super().__init__(regression.huber, reduction, name, dtype, delta=delta)
+        super().__init__(**self._store(locals()))
 
 
 @serializable("keras.losses")
-class LogCosh(LossFunctionWrapper):
+class LogCosh(FunctionLoss, function=regression.log_cosh):
     """The mean of ``log(cosh(error))``.
 
     Args:
@@ -202,17 +167,9 @@ class LogCosh(LossFunctionWrapper):
     0.4338
     """
 
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "log_cosh",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(regression.log_cosh, reduction, name, dtype)
-
 
 @serializable("keras.losses")
-class Poisson(LossFunctionWrapper):
+class Poisson(FunctionLoss, function=regression.poisson):
     """The mean of ``y_pred - y_true * log(y_pred)``.
 
     Args:
@@ -226,17 +183,9 @@ class Poisson(LossFunctionWrapper):
     1.0
     """
 
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "poisson",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(regression.poisson, reduction, name, dtype)
-
 
 @serializable("keras.losses")
-class Hinge(LossFunctionWrapper):
+class Hinge(FunctionLoss, function=classification.hinge):
     """The mean of ``max(0, 1 - y_true * y_pred)``, targets -1 and 1 (or 0 and 1).
 
     Args:
@@ -250,17 +199,9 @@ class Hinge(LossFunctionWrapper):
     0.75
     """
 
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "hinge",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(classification.hinge, reduction, name, dtype)
-
 
 @serializable("keras.losses")
-class SquaredHinge(LossFunctionWrapper):
+class SquaredHinge(FunctionLoss, function=classification.squared_hinge):
     """The mean of ``max(0, 1 - y_true * y_pred) ** 2``, targets -1 and 1 (or 0 and 1).
 
     Args:
@@ -274,17 +215,9 @@ class SquaredHinge(LossFunctionWrapper):
     1.0
     """
 
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "squared_hinge",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(classification.squared_hinge, reduction, name, dtype)
-
 
 @serializable("keras.losses")
-class CategoricalHinge(LossFunctionWrapper):
+class CategoricalHinge(FunctionLoss, function=classification.categorical_hinge):
     """``max(0, 1 + highest wrong score - right score)`` for one-hot targets.
 
     Args:
@@ -298,17 +231,9 @@ class CategoricalHinge(LossFunctionWrapper):
     0.75
     """
 
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "categorical_hinge",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(classification.categorical_hinge, reduction, name, dtype)
-
 
 @serializable("keras.losses")
-class KLDivergence(LossFunctionWrapper):
+class KLDivergence(FunctionLoss, function=classification.kl_divergence):
     """``sum(y_true * log(y_true / y_pred))`` for probabilities.
 
     Args:
@@ -322,17 +247,9 @@ class KLDivergence(LossFunctionWrapper):
     0.6931
     """
 
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "kl_divergence",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(classification.kl_divergence, reduction, name, dtype)
-
 
 @serializable("keras.losses")
-class BinaryCrossentropy(LossFunctionWrapper):
+class BinaryCrossentropy(FunctionLoss, function=classification.binary_crossentropy):
     """Crossentropy of yes-or-no targets.
 
     Args:
@@ -349,8 +266,6 @@ class BinaryCrossentropy(LossFunctionWrapper):
     0.6931
     """
 
-    arguments = ("from_logits", "label_smoothing", "axis")
-
     def __init__(
         self,
         from_logits: bool = False,
@@ -358,14 +273,13 @@ class BinaryCrossentropy(LossFunctionWrapper):
         axis: int = -1,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "binary_crossentropy",
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
-        own = {"from_logits": from_logits, "label_smoothing": label_smoothing, "axis": axis}
-        super().__init__(classification.binary_crossentropy, reduction, name, dtype, **own)
+        super().__init__(**self._store(locals()))
 
 
 @serializable("keras.losses")
-class CategoricalCrossentropy(LossFunctionWrapper):
+class CategoricalCrossentropy(FunctionLoss, function=classification.categorical_crossentropy):
     """Crossentropy of one-hot targets.
 
     Args:
@@ -382,8 +296,6 @@ class CategoricalCrossentropy(LossFunctionWrapper):
     0.6931
     """
 
-    arguments = ("from_logits", "label_smoothing", "axis")
-
     def __init__(
         self,
         from_logits: bool = False,
@@ -391,14 +303,13 @@ class CategoricalCrossentropy(LossFunctionWrapper):
         axis: int = -1,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "categorical_crossentropy",
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
-        own = {"from_logits": from_logits, "label_smoothing": label_smoothing, "axis": axis}
-        super().__init__(classification.categorical_crossentropy, reduction, name, dtype, **own)
+        super().__init__(**self._store(locals()))
 
 
 @serializable("keras.losses")
-class SparseCategoricalCrossentropy(LossFunctionWrapper):
+class SparseCategoricalCrossentropy(FunctionLoss, function=classification.sparse_categorical_crossentropy):
     """Crossentropy of integer targets.
 
     Args:
@@ -415,7 +326,6 @@ class SparseCategoricalCrossentropy(LossFunctionWrapper):
     0.6931
     """
 
-    arguments = ("from_logits", "ignore_class", "axis")
     takes_labels = True
 
     def __init__(
@@ -425,15 +335,14 @@ class SparseCategoricalCrossentropy(LossFunctionWrapper):
         reduction: str | None = "sum_over_batch_size",
         axis: int = -1,
         name: str | None = "sparse_categorical_crossentropy",
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
-        own = {"from_logits": from_logits, "ignore_class": ignore_class, "axis": axis}
-        super().__init__(classification.sparse_categorical_crossentropy, reduction, name, dtype, **own)
+        super().__init__(**self._store(locals()))
         self._plain = ignore_class is None
 
 
 @serializable("keras.losses")
-class BinaryFocalCrossentropy(LossFunctionWrapper):
+class BinaryFocalCrossentropy(FunctionLoss, function=classification.binary_focal_crossentropy):
     """Binary crossentropy in which easy samples count less.
 
     Args:
@@ -455,8 +364,6 @@ class BinaryFocalCrossentropy(LossFunctionWrapper):
     0.1733
     """
 
-    arguments = ("apply_class_balancing", "alpha", "gamma", "from_logits", "label_smoothing", "axis")
-
     def __init__(
         self,
         apply_class_balancing: bool = False,
@@ -467,15 +374,13 @@ class BinaryFocalCrossentropy(LossFunctionWrapper):
         axis: int = -1,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "binary_focal_crossentropy",
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
-        own: dict[str, Any] = {"apply_class_balancing": apply_class_balancing, "alpha": alpha, "gamma": gamma}
-        own.update({"from_logits": from_logits, "label_smoothing": label_smoothing, "axis": axis})
-        super().__init__(classification.binary_focal_crossentropy, reduction, name, dtype, **own)
+        super().__init__(**self._store(locals()))
 
 
 @serializable("keras.losses")
-class CategoricalFocalCrossentropy(LossFunctionWrapper):
+class CategoricalFocalCrossentropy(FunctionLoss, function=classification.categorical_focal_crossentropy):
     """Categorical crossentropy in which easy samples count less.
 
     Args:
@@ -496,8 +401,6 @@ class CategoricalFocalCrossentropy(LossFunctionWrapper):
     0.0433
     """
 
-    arguments = ("alpha", "gamma", "from_logits", "label_smoothing", "axis")
-
     def __init__(
         self,
         alpha: float = 0.25,
@@ -507,15 +410,13 @@ class CategoricalFocalCrossentropy(LossFunctionWrapper):
         axis: int = -1,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "categorical_focal_crossentropy",
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
-        own: dict[str, Any] = {"alpha": alpha, "gamma": gamma}
-        own.update({"from_logits": from_logits, "label_smoothing": label_smoothing, "axis": axis})
-        super().__init__(classification.categorical_focal_crossentropy, reduction, name, dtype, **own)
+        super().__init__(**self._store(locals()))
 
 
 @serializable("keras.losses")
-class CategoricalGeneralizedCrossEntropy(LossFunctionWrapper):
+class CategoricalGeneralizedCrossEntropy(FunctionLoss, function=classification.categorical_generalized_cross_entropy):
     """Crossentropy that wrong labels move little; integer targets.
 
     Args:
@@ -533,23 +434,21 @@ class CategoricalGeneralizedCrossEntropy(LossFunctionWrapper):
     1.0
     """
 
-    arguments = ("q",)
     takes_labels = True
+    _normalise = normalisers(q=number("in (0, 1)", lambda x: 0 < x < 1))
 
     def __init__(
         self,
         q: float = 0.5,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "categorical_generalized_cross_entropy",
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
-        if not 0 < q < 1:
-            raise ArgumentError(f"[{name}] expected 0 < `q` < 1, got {q!r}.")
-        super().__init__(classification.categorical_generalized_cross_entropy, reduction, name, dtype, q=q)
+        super().__init__(**self._store(locals()))
 
 
 @serializable("keras.losses")
-class Dice(LossFunctionWrapper):
+class Dice(FunctionLoss, function=classification.dice):
     """One minus the Dice coefficient, for segmentation.
 
     Args:
@@ -564,20 +463,18 @@ class Dice(LossFunctionWrapper):
     0.0
     """
 
-    arguments = ("axis",)
-
     def __init__(
         self,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "dice",
-        axis: Any = None,
-        dtype: Any = None,
+        axis: int | Sequence[int] | None = None,
+        dtype: DTypeLike = None,
     ) -> None:
-        super().__init__(classification.dice, reduction, name, dtype, axis=axis)
+        super().__init__(**self._store(locals()))
 
 
 @serializable("keras.losses")
-class Tversky(LossFunctionWrapper):
+class Tversky(FunctionLoss, function=classification.tversky):
     """One minus the Tversky index, for segmentation.
 
     Args:
@@ -597,22 +494,20 @@ class Tversky(LossFunctionWrapper):
     0.0
     """
 
-    arguments = ("alpha", "beta", "axis")
-
     def __init__(
         self,
         alpha: float = 0.5,
         beta: float = 0.5,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "tversky",
-        axis: Any = None,
-        dtype: Any = None,
+        axis: int | Sequence[int] | None = None,
+        dtype: DTypeLike = None,
     ) -> None:
-        super().__init__(classification.tversky, reduction, name, dtype, alpha=alpha, beta=beta, axis=axis)
+        super().__init__(**self._store(locals()))
 
 
 @serializable("keras.losses")
-class Circle(LossFunctionWrapper):
+class Circle(FunctionLoss, function=classification.circle):
     """Circle loss of embeddings, for integer class targets.
 
     Args:
@@ -632,7 +527,6 @@ class Circle(LossFunctionWrapper):
     True
     """
 
-    arguments = ("gamma", "margin", "remove_diagonal")
     takes_labels = True
 
     def __init__(
@@ -642,16 +536,14 @@ class Circle(LossFunctionWrapper):
         remove_diagonal: bool = True,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "circle",
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
-        super().__init__(
-            classification.circle, reduction, name, dtype, gamma=gamma, margin=margin, remove_diagonal=remove_diagonal
-        )
+        super().__init__(**self._store(locals()))
         self._plain = False
 
 
 @serializable("keras.losses")
-class CTC(LossFunctionWrapper):
+class CTC(FunctionLoss, function=classification.ctc):
     """Connectionist temporal classification, for targets without an alignment to the steps of the prediction.
 
     Args:
@@ -666,11 +558,3 @@ class CTC(LossFunctionWrapper):
     """
 
     takes_labels = True
-
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "ctc",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(classification.ctc, reduction, name, dtype)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -11,7 +11,8 @@ from kfront.core.errors import DataError, ShapeError
 from kfront.core.registry import serializable
 from kfront.core.spec import KerasTensor
 from kfront.core.state import state
-from kfront.losses.regression import MODULES, pair
+from kfront.core.typing import Backend, Scalar, Tensor, TensorLike
+from kfront.losses.regression import MODULES, as_tensors, pair, same_dtype
 
 __all__ = [
     "binary_crossentropy",
@@ -34,25 +35,25 @@ __all__ = [
 # ---- crossentropies --------------------------------------------------------------------------------------------------
 
 
-def _smooth(y_true: Any, amount: float, classes: int) -> Any:
+def _smooth(y_true: Tensor, amount: float, classes: int) -> Tensor:
     return ops.add(ops.multiply(y_true, 1.0 - amount), amount / classes)
 
 
 @serializable(MODULES, None, "bce", "BCE")
 def binary_crossentropy(
-    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
-) -> Any:
+    y_true: TensorLike, y_pred: TensorLike, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
+) -> Tensor:
     """Crossentropy of yes-or-no targets: ``-mean(y_true * log(p) + (1 - y_true) * log(1 - p), axis)``.
 
     Args:
-        y_true: targets, 0 or 1.
-        y_pred: probabilities, or logits.
+        y_true: targets, 0 or 1, of shape (batch, ..., size) and any dtype.
+        y_pred: floating probabilities, or logits, of the same shape.
         from_logits: whether `y_pred` are logits.
         label_smoothing: from 0 to 1: how far targets are drawn towards 0.5.
         axis: axis that the mean is taken over.
 
     Returns:
-        One value per sample.
+        One value per sample: a tensor of shape (batch, ...), of the dtype of `y_pred`.
 
     Example:
 
@@ -68,19 +69,19 @@ def binary_crossentropy(
 
 @serializable(MODULES)
 def categorical_crossentropy(
-    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
-) -> Any:
+    y_true: TensorLike, y_pred: TensorLike, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
+) -> Tensor:
     """Crossentropy of one-hot targets: ``-sum(y_true * log(p), axis)``.
 
     Args:
-        y_true: targets, one-hot or probabilities.
-        y_pred: probabilities (scaled to a sum of 1), or logits.
+        y_true: targets, one-hot or probabilities, of shape (batch, ..., classes).
+        y_pred: floating probabilities (scaled to a sum of 1), or logits, of the same shape.
         from_logits: whether `y_pred` are logits.
         label_smoothing: from 0 to 1: how far targets are drawn towards equal probabilities.
         axis: axis of the classes.
 
     Returns:
-        One value per sample.
+        One value per sample: a tensor of shape (batch, ...), of the dtype of `y_pred`.
 
     Example:
 
@@ -88,10 +89,7 @@ def categorical_crossentropy(
     >>> round(float(kfront.losses.categorical_crossentropy([[0.0, 1.0]], [[0.5, 0.5]])[0]), 4)
     0.6931
     """
-    types = state.backend.types
-    if type(y_pred) not in types or type(y_true) not in types or y_true.dtype != y_pred.dtype:
-        y_pred = ops.convert_to_tensor(y_pred)
-        y_true = ops.cast(ops.convert_to_tensor(y_true), y_pred.dtype)
+    y_true, y_pred = same_dtype(y_true, y_pred)
     if label_smoothing:
         y_true = _smooth(y_true, label_smoothing, y_true.shape[axis])
     return ops.categorical_crossentropy(y_true, y_pred, from_logits, axis)
@@ -99,19 +97,19 @@ def categorical_crossentropy(
 
 @serializable(MODULES)
 def sparse_categorical_crossentropy(
-    y_true: Any, y_pred: Any, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1
-) -> Any:
+    y_true: TensorLike, y_pred: TensorLike, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1
+) -> Tensor:
     """Crossentropy of integer targets: ``-log(p[y_true])``.
 
     Args:
         y_true: class numbers from 0, with the shape of `y_pred` less its class axis (a last axis of size 1 is allowed).
-        y_pred: probabilities (scaled to a sum of 1), or logits.
+        y_pred: floating probabilities (scaled to a sum of 1), or logits, of shape (batch, ..., classes).
         from_logits: whether `y_pred` are logits.
         ignore_class: a class number (-1, say) that does not count: 0, and left out of means.
         axis: axis of the classes.
 
     Returns:
-        One value per sample.
+        One value per sample: a tensor of shape (batch, ...), of the dtype of `y_pred`.
 
     Raises:
         DataError: a label is not a class (where the labels can be seen: not in compiled steps).
@@ -122,15 +120,13 @@ def sparse_categorical_crossentropy(
     >>> round(float(kfront.losses.sparse_categorical_crossentropy([1], [[0.5, 0.5]])[0]), 4)
     0.6931
     """
-    types = state.backend.types
-    if type(y_pred) not in types or type(y_true) not in types:
-        y_pred, y_true = ops.convert_to_tensor(y_pred), ops.convert_to_tensor(y_true)
-    if len(y_true.shape) == len(y_pred.shape) and len(y_true.shape) > 1 and y_true.shape[-1] == 1:
-        y_true = ops.squeeze(y_true, -1)
+    labels, scores = as_tensors(y_true, y_pred)
+    if len(labels.shape) == len(scores.shape) and len(labels.shape) > 1 and labels.shape[-1] == 1:
+        labels = ops.squeeze(labels, -1)
     if ignore_class is None:
-        return _sparse(y_true, y_pred, from_logits, axis)
-    valid = ops.not_equal(y_true, ignore_class)
-    values = _sparse(ops.where(valid, y_true, ops.zeros_like(y_true)), y_pred, from_logits, axis)
+        return _sparse(labels, scores, from_logits, axis)
+    valid = ops.not_equal(labels, ignore_class)
+    values = _sparse(ops.where(valid, labels, ops.zeros_like(labels)), scores, from_logits, axis)
     values = ops.where(valid, values, ops.zeros_like(values))
     if not isinstance(values, KerasTensor):
         state.any_mask_seen = True
@@ -138,7 +134,7 @@ def sparse_categorical_crossentropy(
     return values
 
 
-def _sparse(y_true: Any, y_pred: Any, from_logits: bool, axis: int) -> Any:
+def _sparse(y_true: Tensor, y_pred: Tensor, from_logits: bool, axis: int) -> Tensor:
     b = state.backend
     if type(y_true) in b.types:
         span = b.foreach.label_range(y_true)
@@ -153,7 +149,7 @@ def _sparse(y_true: Any, y_pred: Any, from_logits: bool, axis: int) -> Any:
     return ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits, axis)
 
 
-def _check_span(span: tuple[Any, Any], classes: int | None) -> None:
+def _check_span(span: tuple[Scalar, Scalar], classes: int | None) -> None:
     low, high = span
     if classes is not None and not (low >= 0 and high < classes):
         bad = low if not low >= 0 else high
@@ -167,8 +163,13 @@ sparse_categorical_crossentropy._takes_labels = True  # type: ignore[attr-define
 
 
 def _sparse_mean(
-    b: Any, y_true: Any, y_pred: Any, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1
-) -> Any:
+    b: Backend,
+    y_true: Tensor,
+    y_pred: Tensor,
+    from_logits: bool = False,
+    ignore_class: int | None = None,
+    axis: int = -1,
+) -> Tensor | None:
     """The mean over rows by one kernel, which looks whether labels are classes; None where that is not to be had."""
     shape = y_pred.shape
     fused = b.fused_sparse_crossentropy_mean
@@ -188,20 +189,20 @@ sparse_categorical_crossentropy._whole = _sparse_mean  # type: ignore[attr-defin
 
 @serializable(MODULES)
 def binary_focal_crossentropy(
-    y_true: Any,
-    y_pred: Any,
+    y_true: TensorLike,
+    y_pred: TensorLike,
     apply_class_balancing: bool = False,
     alpha: float = 0.25,
     gamma: float = 2.0,
     from_logits: bool = False,
     label_smoothing: float = 0.0,
     axis: int = -1,
-) -> Any:
+) -> Tensor:
     """Binary crossentropy times ``(1 - p_t) ** gamma``, where p_t is the probability given to the right answer.
 
     Args:
-        y_true: targets, 0 or 1.
-        y_pred: probabilities, or logits.
+        y_true: targets, 0 or 1, of shape (batch, ..., size) and any dtype.
+        y_pred: floating probabilities, or logits, of the same shape.
         apply_class_balancing: weigh class 1 by `alpha` and class 0 by ``1 - alpha``.
         alpha: weight of class 1.
         gamma: how much less easy samples count.
@@ -210,7 +211,7 @@ def binary_focal_crossentropy(
         axis: axis that the mean is taken over.
 
     Returns:
-        One value per sample.
+        One value per sample: a tensor of shape (batch, ...), of the dtype of `y_pred`.
 
     Reference: Lin et al., 2017, "Focal loss for dense object detection", arXiv:1708.02002.
 
@@ -234,7 +235,7 @@ def binary_focal_crossentropy(
     return ops.mean(values, axis)
 
 
-def _probabilities(y_pred: Any, from_logits: bool, axis: int) -> Any:
+def _probabilities(y_pred: Tensor, from_logits: bool, axis: int) -> Tensor:
     """Probabilities with a sum of 1, kept epsilon away from 0 and 1."""
     if from_logits:
         y_pred = ops.softmax(y_pred, axis)
@@ -244,14 +245,14 @@ def _probabilities(y_pred: Any, from_logits: bool, axis: int) -> Any:
 
 @serializable(MODULES)
 def categorical_focal_crossentropy(
-    y_true: Any,
-    y_pred: Any,
+    y_true: TensorLike,
+    y_pred: TensorLike,
     alpha: float = 0.25,
     gamma: float = 2.0,
     from_logits: bool = False,
     label_smoothing: float = 0.0,
     axis: int = -1,
-) -> Any:
+) -> Tensor:
     """Categorical crossentropy with each class's term times ``alpha * (1 - p) ** gamma``.
 
     Args:
@@ -264,7 +265,7 @@ def categorical_focal_crossentropy(
         axis: axis of the classes.
 
     Returns:
-        One value per sample.
+        One value per sample: a tensor of shape (batch, ...), of the dtype of `y_pred`.
 
     Reference: Lin et al., 2017, "Focal loss for dense object detection", arXiv:1708.02002.
 
@@ -283,7 +284,7 @@ def categorical_focal_crossentropy(
 
 
 @serializable("keras.losses")
-def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) -> Any:
+def categorical_generalized_cross_entropy(y_true: TensorLike, y_pred: TensorLike, q: float) -> Tensor:
     """``(1 - p ** q) / q``, where p is the probability of the right class: little moved by wrong labels.
 
     Args:
@@ -292,7 +293,7 @@ def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) ->
         q: from 0 (crossentropy) to 1 (mean absolute error), both excluded.
 
     Returns:
-        One value per sample.
+        One value per sample: a tensor of shape (batch, ...), of the dtype of `y_pred`.
 
     Reference: Zhang and Sabuncu, 2018, "Generalized cross entropy loss for training deep neural networks with noisy
     labels", arXiv:1805.07836.
@@ -303,7 +304,7 @@ def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) ->
     >>> kfront.losses.categorical_generalized_cross_entropy([1], [[0.75, 0.25]], q=0.5).tolist()
     [1.0]
     """
-    y_pred = ops.convert_to_tensor(y_pred)
+    y_true, y_pred = as_tensors(y_true, y_pred)
     right = ops.one_hot(ops.cast(y_true, "int32"), y_pred.shape[-1], dtype=y_pred.dtype)
     right = ops.sum(ops.multiply(right, y_pred), axis=-1)
     return ops.divide(ops.subtract(1.0, ops.power(right, q)), q)
@@ -313,7 +314,7 @@ categorical_generalized_cross_entropy._takes_labels = True  # type: ignore[attr-
 
 
 @serializable(MODULES, None, "kld", "KLD")
-def kl_divergence(y_true: Any, y_pred: Any) -> Any:
+def kl_divergence(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """``sum(y_true * log(y_true / y_pred), axis=-1)``.
 
     Args:
@@ -321,7 +322,7 @@ def kl_divergence(y_true: Any, y_pred: Any) -> Any:
         y_pred: predicted probabilities of the same shape.
 
     Returns:
-        One value per sample.
+        One value per sample: a tensor of shape (batch, ...), of the dtype of `y_pred`.
 
     Example:
 
@@ -337,19 +338,19 @@ def kl_divergence(y_true: Any, y_pred: Any) -> Any:
 # ---- hinges ----------------------------------------------------------------------------------------------------------
 
 
-def _signs(y_true: Any) -> Any:
+def _signs(y_true: Tensor) -> Tensor:
     """Targets of 0 and 1 as -1 and 1; others as they are."""
     binary = ops.all(ops.logical_or(ops.equal(y_true, 0), ops.equal(y_true, 1)))
     return ops.where(binary, ops.subtract(ops.multiply(y_true, 2.0), 1.0), y_true)
 
 
-def _margin(y_true: Any, y_pred: Any) -> Any:
+def _margin(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     y_true, y_pred = pair(y_true, y_pred)
     return ops.maximum(ops.subtract(1.0, ops.multiply(_signs(y_true), y_pred)), 0.0)
 
 
 @serializable(MODULES)
-def hinge(y_true: Any, y_pred: Any) -> Any:
+def hinge(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """``mean(max(0, 1 - y_true * y_pred), axis=-1)``.
 
     Args:
@@ -357,7 +358,7 @@ def hinge(y_true: Any, y_pred: Any) -> Any:
         y_pred: predictions of the same shape.
 
     Returns:
-        One value per sample.
+        One value per sample: a tensor of shape (batch, ...), of the dtype of `y_pred`.
 
     Example:
 
@@ -369,7 +370,7 @@ def hinge(y_true: Any, y_pred: Any) -> Any:
 
 
 @serializable(MODULES)
-def squared_hinge(y_true: Any, y_pred: Any) -> Any:
+def squared_hinge(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """``mean(max(0, 1 - y_true * y_pred) ** 2, axis=-1)``.
 
     Args:
@@ -377,7 +378,7 @@ def squared_hinge(y_true: Any, y_pred: Any) -> Any:
         y_pred: predictions of the same shape.
 
     Returns:
-        One value per sample.
+        One value per sample: a tensor of shape (batch, ...), of the dtype of `y_pred`.
 
     Example:
 
@@ -389,7 +390,7 @@ def squared_hinge(y_true: Any, y_pred: Any) -> Any:
 
 
 @serializable(MODULES)
-def categorical_hinge(y_true: Any, y_pred: Any) -> Any:
+def categorical_hinge(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """``max(0, 1 + the highest score of a wrong class - the score of the right one)``.
 
     Args:
@@ -397,7 +398,7 @@ def categorical_hinge(y_true: Any, y_pred: Any) -> Any:
         y_pred: scores.
 
     Returns:
-        One value per sample.
+        One value per sample: a tensor of shape (batch, ...), of the dtype of `y_pred`.
 
     Example:
 
@@ -415,7 +416,7 @@ def categorical_hinge(y_true: Any, y_pred: Any) -> Any:
 
 
 @serializable("keras.losses")
-def ctc(y_true: Any, y_pred: Any) -> Any:
+def ctc(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """Connectionist temporal classification: -log of the probability of all alignments that yield the target.
 
     Args:
@@ -423,7 +424,7 @@ def ctc(y_true: Any, y_pred: Any) -> Any:
         y_pred: logits of shape (batch, steps, classes).
 
     Returns:
-        One value per sample.
+        One value per sample: a tensor of shape (batch, ...), of the dtype of `y_pred`.
 
     Raises:
         ShapeError: shapes of other ranks.
@@ -437,7 +438,7 @@ def ctc(y_true: Any, y_pred: Any) -> Any:
     >>> round(float(kfront.losses.ctc([[1]], kfront.ops.zeros((1, 1, 2)))[0]), 4)
     0.6931
     """
-    y_pred, y_true = ops.convert_to_tensor(y_pred), ops.convert_to_tensor(y_true)
+    y_true, y_pred = as_tensors(y_true, y_pred)
     if len(y_true.shape) != 2 or len(y_pred.shape) != 3:
         raise ShapeError(
             f"[ctc] expected targets of shape (batch, target steps) and predictions of shape (batch, steps, classes), "
@@ -456,7 +457,7 @@ ctc._takes_labels = True  # type: ignore[attr-defined]
 
 
 @serializable("keras.losses")
-def dice(y_true: Any, y_pred: Any, axis: Any = None) -> Any:
+def dice(y_true: TensorLike, y_pred: TensorLike, axis: int | Sequence[int] | None = None) -> Tensor:
     """``1 - 2 * sum(y_true * y_pred) / (sum(y_true) + sum(y_pred))``.
 
     Args:
@@ -480,7 +481,13 @@ def dice(y_true: Any, y_pred: Any, axis: Any = None) -> Any:
 
 
 @serializable("keras.losses")
-def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axis: Any = None) -> Any:
+def tversky(
+    y_true: TensorLike,
+    y_pred: TensorLike,
+    alpha: float = 0.5,
+    beta: float = 0.5,
+    axis: int | Sequence[int] | None = None,
+) -> Tensor:
     """One minus the Tversky index ``tp / (tp + alpha * fn + beta * fp)``.
 
     Args:
@@ -513,14 +520,14 @@ def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axi
 
 @serializable("keras.losses")
 def circle(
-    y_true: Any,
-    y_pred: Any,
-    ref_labels: Any = None,
-    ref_embeddings: Any = None,
+    y_true: TensorLike,
+    y_pred: TensorLike,
+    ref_labels: TensorLike | None = None,
+    ref_embeddings: TensorLike | None = None,
     remove_diagonal: bool = True,
     gamma: float = 80,
     margin: float = 0.4,
-) -> Any:
+) -> Tensor:
     """Circle loss: embeddings of one class are drawn together, those of others pushed apart, by their cosines.
 
     Args:
@@ -544,8 +551,8 @@ def circle(
     >>> kfront.losses.circle([0, 1], [[1.0, 0.0], [0.0, 1.0]]).shape[0]
     2
     """
-    y_pred = ops.convert_to_tensor(y_pred)
-    y_true = ops.cast(ops.convert_to_tensor(y_true), "int32")
+    y_true, y_pred = as_tensors(y_true, y_pred)
+    y_true = ops.cast(y_true, "int32")
     others = y_pred if ref_embeddings is None else ops.cast(ref_embeddings, y_pred.dtype)
     labels = y_true if ref_labels is None else ops.cast(ref_labels, "int32")
     alike = ops.equal(ops.reshape(y_true, (-1, 1)), ops.reshape(labels, (1, -1)))
@@ -564,13 +571,13 @@ def circle(
     return values
 
 
-def _diagonal(x: Any) -> Any:
+def _diagonal(x: Tensor) -> Tensor:
     if isinstance(x, KerasTensor) or None in tuple(x.shape):
         size = ops.shape(x)
         return ops.equal(ops.reshape(ops.arange(size[0]), (-1, 1)), ops.reshape(ops.arange(size[1]), (1, -1)))
     return ops.cast(np.eye(*x.shape), "bool")
 
 
-def _log_sum(x: Any, where: Any) -> Any:
+def _log_sum(x: Tensor, where: Tensor) -> Tensor:
     """log(sum(exp(x))) over the last axis, of the places where `where` holds."""
     return ops.logsumexp(ops.where(where, x, ops.full_like(x, -1e9)), axis=-1)

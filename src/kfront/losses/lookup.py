@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
+from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError
 from kfront.core.registry import get_registered_object
+from kfront.core.typing import AnyCallable, Config, CustomObjects
 from kfront.losses import classes, classification, regression
-from kfront.losses.base import Loss, LossFunctionWrapper
+from kfront.losses.base import Loss
 
 __all__ = ["deserialize", "get", "serialize"]
 
-_CLASSES: dict[str, Any] = {name: getattr(classes, name) for name in classes.__all__}
-_FUNCTIONS: dict[str, Callable[..., Any]] = {
+LossFunction: TypeAlias = "AnyCallable | Loss"
+
+_CLASSES: dict[str, type[Loss]] = {name: getattr(classes, name) for name in classes.__all__}
+_FUNCTIONS: dict[str, AnyCallable] = {
     name: getattr(module, name) for module in (regression, classification) for name in module.__all__
 }
 for _short, _long in {
@@ -27,35 +30,51 @@ for _short, _long in {
     _FUNCTIONS[_short] = _FUNCTIONS[_short.upper()] = _FUNCTIONS[_long]
 
 
-def serialize(loss: Any) -> Any:
+def serialize(loss: LossFunction) -> Config | str:
     """The config of a loss, as files hold it.
 
     Args:
         loss: a Loss or a function.
+
+    Returns:
+        Its config: a dict with `class_name` and `config`, or the name of a function.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.losses.serialize(kfront.losses.Huber())["class_name"]
+    'Huber'
     """
-    from kfront import saving
-
-    return saving.serialize_keras_object(loss)
+    return serialize_keras_object(loss)
 
 
-def deserialize(name: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+def deserialize(name: Config | str, custom_objects: CustomObjects = None) -> Any:
     """A loss from its config or name.
 
     Args:
         name: as `serialize` returns it, ``{"class_name": …, "config": …}``, or the name of a function or class.
         custom_objects: classes and functions by name.
+
+    Returns:
+        The loss.
+
+    Example:
+
+    >>> import kfront
+    >>> config = kfront.losses.serialize(kfront.losses.Huber())
+    >>> type(kfront.losses.deserialize(config)).__name__
+    'Huber'
     """
     if isinstance(name, str):
         found = get_registered_object(name, custom_objects)
         return found if found is not None else get(name)
-    from kfront import saving
 
     if isinstance(name, dict) and "module" not in name and name.get("class_name") in _CLASSES:
         name = {"module": "keras.losses", "registered_name": None, **name}
-    return saving.deserialize_keras_object(name, custom_objects=custom_objects)
+    return deserialize_keras_object(name, custom_objects=custom_objects)
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: str | Config | type[Loss] | LossFunction | None) -> Any:
     """A loss function or Loss.
 
     Args:
@@ -92,6 +111,3 @@ def get(identifier: Any) -> Any:
     if callable(identifier):
         return identifier
     raise ArgumentError(f"[losses.get] expected a name, a config or a callable, got {identifier!r}.")
-
-
-LossFunction = Callable[..., Any] | Loss | LossFunctionWrapper

@@ -8,6 +8,7 @@ from typing import Any
 from kfront import config, ops
 from kfront.core.registry import serializable
 from kfront.core.state import state
+from kfront.core.typing import Tensor, TensorLike
 
 __all__ = [
     "cosine_similarity",
@@ -23,7 +24,7 @@ __all__ = [
 MODULES = ("keras.losses", "keras.metrics")
 
 
-def pair(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+def pair(y_true: Any, y_pred: Any) -> tuple[Tensor, Tensor]:
     """Both as tensors of the dtype of `y_pred` and of one rank, where the ranks differ by an axis of size 1."""
     types = state.backend.types
     if type(y_pred) not in types or type(y_true) not in types or y_true.dtype != y_pred.dtype:
@@ -33,7 +34,30 @@ def pair(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
     return (y_true, y_pred) if a == b else same_rank(y_true, y_pred)
 
 
-def same_rank(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+def as_tensor(x: Any, dtype: str | None = None) -> Tensor:
+    """A tensor of `dtype`, or of the dtype that it has."""
+    x = ops.convert_to_tensor(x)
+    return x if dtype is None else ops.cast(x, dtype)
+
+
+def as_tensors(y_true: Any, y_pred: Any) -> tuple[Tensor, Tensor]:
+    """Both as tensors, each of its own dtype."""
+    types = state.backend.types
+    if type(y_pred) not in types or type(y_true) not in types:
+        y_pred, y_true = ops.convert_to_tensor(y_pred), ops.convert_to_tensor(y_true)
+    return y_true, y_pred
+
+
+def same_dtype(y_true: Any, y_pred: Any) -> tuple[Tensor, Tensor]:
+    """Both as tensors of the dtype of `y_pred`."""
+    types = state.backend.types
+    if type(y_pred) not in types or type(y_true) not in types or y_true.dtype != y_pred.dtype:
+        y_pred = ops.convert_to_tensor(y_pred)
+        y_true = ops.cast(ops.convert_to_tensor(y_true), y_pred.dtype)
+    return y_true, y_pred
+
+
+def same_rank(y_true: Any, y_pred: Any) -> tuple[Tensor, Tensor]:
     """Both with as many axes, where one has a last axis of size 1 too many."""
     a, b = len(y_true.shape), len(y_pred.shape)
     if a == b + 1 and y_true.shape[-1] == 1:
@@ -44,15 +68,15 @@ def same_rank(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
 
 
 @serializable(MODULES, None, "mse", "MSE")
-def mean_squared_error(y_true: Any, y_pred: Any) -> Any:
+def mean_squared_error(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """``mean((y_true - y_pred) ** 2, axis=-1)``.
 
     Args:
-        y_true: targets.
-        y_pred: predictions of the same shape.
+        y_true: targets of shape (batch, ..., size), of any dtype.
+        y_pred: floating predictions of the same shape.
 
     Returns:
-        One value per sample.
+        One value per sample: a tensor of shape (batch, ...), of the dtype of `y_pred`.
 
     Example:
 
@@ -68,15 +92,15 @@ mean_squared_error._of_error = lambda b, error: b.multiply(error, error)  # type
 
 
 @serializable(MODULES, None, "mae", "MAE")
-def mean_absolute_error(y_true: Any, y_pred: Any) -> Any:
+def mean_absolute_error(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """``mean(abs(y_true - y_pred), axis=-1)``.
 
     Args:
-        y_true: targets.
-        y_pred: predictions of the same shape.
+        y_true: targets of shape (batch, ..., size), of any dtype.
+        y_pred: floating predictions of the same shape.
 
     Returns:
-        One value per sample.
+        One value per sample: a tensor of shape (batch, ...), of the dtype of `y_pred`.
 
     Example:
 
@@ -92,15 +116,15 @@ mean_absolute_error._of_error = lambda b, error: b.abs(error)  # type: ignore[at
 
 
 @serializable(MODULES, None, "mape", "MAPE")
-def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Any:
+def mean_absolute_percentage_error(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """``100 * mean(abs((y_true - y_pred) / y_true), axis=-1)``; targets are kept at least epsilon away from 0.
 
     Args:
-        y_true: targets.
-        y_pred: predictions of the same shape.
+        y_true: targets of shape (batch, ..., size), of any dtype.
+        y_pred: floating predictions of the same shape.
 
     Returns:
-        One value per sample, in per cent.
+        One value per sample, in per cent: a tensor of shape (batch, ...), of the dtype of `y_pred`.
 
     Example:
 
@@ -114,15 +138,15 @@ def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Any:
 
 
 @serializable(MODULES, None, "msle", "MSLE")
-def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Any:
+def mean_squared_logarithmic_error(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """``mean((log(y_true + 1) - log(y_pred + 1)) ** 2, axis=-1)``; values below epsilon count as epsilon.
 
     Args:
-        y_true: targets.
-        y_pred: predictions of the same shape.
+        y_true: targets of shape (batch, ..., size), of any dtype.
+        y_pred: floating predictions of the same shape.
 
     Returns:
-        One value per sample.
+        One value per sample: a tensor of shape (batch, ...), of the dtype of `y_pred`.
 
     Example:
 
@@ -136,16 +160,16 @@ def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Any:
 
 
 @serializable(MODULES)
-def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Any:
+def huber(y_true: TensorLike, y_pred: TensorLike, delta: float = 1.0) -> Tensor:
     """Half the squared error where it is at most `delta`, a straight line from there on; the mean over the last axis.
 
     Args:
-        y_true: targets.
-        y_pred: predictions of the same shape.
+        y_true: targets of shape (batch, ..., size), of any dtype.
+        y_pred: floating predictions of the same shape.
         delta: where the line begins.
 
     Returns:
-        One value per sample.
+        One value per sample: a tensor of shape (batch, ...), of the dtype of `y_pred`.
 
     Example:
 
@@ -160,15 +184,15 @@ def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Any:
 
 
 @serializable(MODULES)
-def log_cosh(y_true: Any, y_pred: Any) -> Any:
+def log_cosh(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """``mean(log(cosh(y_pred - y_true)), axis=-1)``.
 
     Args:
-        y_true: targets.
-        y_pred: predictions of the same shape.
+        y_true: targets of shape (batch, ..., size), of any dtype.
+        y_pred: floating predictions of the same shape.
 
     Returns:
-        One value per sample.
+        One value per sample: a tensor of shape (batch, ...), of the dtype of `y_pred`.
 
     Example:
 
@@ -182,16 +206,16 @@ def log_cosh(y_true: Any, y_pred: Any) -> Any:
 
 
 @serializable(MODULES)
-def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
+def cosine_similarity(y_true: TensorLike, y_pred: TensorLike, axis: int = -1) -> Tensor:
     """Minus the cosine of the angle between targets and predictions: -1 where they point the same way.
 
     Args:
-        y_true: targets.
-        y_pred: predictions of the same shape.
+        y_true: targets of shape (batch, ..., size), of any dtype.
+        y_pred: floating predictions of the same shape.
         axis: axis of the vectors.
 
     Returns:
-        One value per vector.
+        One value per vector: a tensor of the shape without `axis`, of the dtype of `y_pred`.
 
     Example:
 
@@ -205,15 +229,15 @@ def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
 
 
 @serializable(MODULES)
-def poisson(y_true: Any, y_pred: Any) -> Any:
+def poisson(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """``mean(y_pred - y_true * log(y_pred), axis=-1)``.
 
     Args:
-        y_true: targets.
-        y_pred: predictions of the same shape, positive.
+        y_true: targets of shape (batch, ..., size), of any dtype.
+        y_pred: floating predictions of the same shape, positive.
 
     Returns:
-        One value per sample.
+        One value per sample: a tensor of shape (batch, ...), of the dtype of `y_pred`.
 
     Example:
 

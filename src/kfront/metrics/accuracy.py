@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from kfront import ops
 from kfront.config import floatx
-from kfront.core.errors import ArgumentError
+from kfront.core.options import normalisers, number
 from kfront.core.registry import serializable
 from kfront.core.state import state
-from kfront.losses.regression import pair
-from kfront.metrics.reduction import MeanMetricWrapper
+from kfront.core.typing import DTypeLike, Tensor, TensorLike
+from kfront.losses.regression import as_tensor, as_tensors, pair
+from kfront.metrics.reduction import FunctionMetric
 
 __all__ = [
     "Accuracy",
@@ -27,12 +26,7 @@ __all__ = [
 ]
 
 
-def _native(y_true: Any, y_pred: Any) -> bool:
-    types = state.backend.types
-    return type(y_pred) in types and type(y_true) in types
-
-
-def _to_float(matches: Any) -> Any:
+def _to_float(matches: Tensor) -> Tensor:
     b = state.backend
     return b.cast(matches, floatx()) if type(matches) in b.types else ops.cast(matches, floatx())
 
@@ -40,57 +34,54 @@ def _to_float(matches: Any) -> Any:
 # ---- which predictions are right, as booleans ------------------------------------------------------------------------
 
 
-def _equal(y_true: Any, y_pred: Any) -> Any:
+def _equal(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     y_true, y_pred = pair(y_true, y_pred)
     return ops.equal(y_true, y_pred)
 
 
-def _binary(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Any:
+def _binary(y_true: TensorLike, y_pred: TensorLike, threshold: float = 0.5) -> Tensor:
     y_true, y_pred = pair(y_true, y_pred)
     return ops.equal(y_true, ops.cast(ops.greater(y_pred, threshold), y_true.dtype))
 
 
-def _categorical(y_true: Any, y_pred: Any) -> Any:
-    if _native(y_true, y_pred):
-        b = state.backend
+def _categorical(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
+    b = state.backend
+    if type(y_pred) in b.types and type(y_true) in b.types:
         return b.equal(b.argmax(y_true, -1, False), b.argmax(y_pred, -1, False))
     return ops.equal(ops.argmax(y_true, axis=-1), ops.argmax(y_pred, axis=-1))
 
 
-def _flat_labels(y_true: Any, y_pred: Any) -> Any:
+def _flat_labels(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """Integer labels without a last axis of size 1 too many."""
-    if not _native(y_true, y_pred):
-        y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
-    shape = y_true.shape
-    if len(shape) == len(y_pred.shape) and len(shape) > 1 and shape[-1] == 1:
-        return ops.squeeze(y_true, -1)
-    return y_true
+    labels, scores = as_tensors(y_true, y_pred)
+    shape = labels.shape
+    if len(shape) == len(scores.shape) and len(shape) > 1 and shape[-1] == 1:
+        return ops.squeeze(labels, -1)
+    return labels
 
 
-def _sparse(y_true: Any, y_pred: Any) -> Any:
-    y_true = _flat_labels(y_true, y_pred)
-    best = ops.argmax(y_pred, axis=-1)
-    return ops.equal(y_true, best)
+def _sparse(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
+    return ops.equal(_flat_labels(y_true, y_pred), ops.argmax(y_pred, axis=-1))
 
 
-def _rows(x: Any) -> Any:
+def _rows(x: Tensor) -> Tensor:
     """All axes but the last as one."""
     return x if len(x.shape) == 2 else ops.reshape(x, (-1, x.shape[-1]))
 
 
-def _sparse_top_k(y_true: Any, y_pred: Any, k: int = 5, from_sorted_ids: bool = False) -> Any:
-    y_true = ops.cast(_flat_labels(y_true, y_pred), "int32")
-    y_pred = ops.convert_to_tensor(y_pred)
-    flat = ops.reshape(y_true, (-1,))
+def _sparse_top_k(y_true: TensorLike, y_pred: TensorLike, k: int = 5, from_sorted_ids: bool = False) -> Tensor:
+    labels = ops.cast(_flat_labels(y_true, y_pred), "int32")
+    scores = _rows(as_tensor(y_pred))
+    flat = ops.reshape(labels, (-1,))
     if from_sorted_ids:
-        found = ops.equal(ops.expand_dims(flat, -1), ops.cast(_rows(y_pred)[:, :k], "int32"))
+        found = ops.equal(ops.expand_dims(flat, -1), ops.cast(scores[:, :k], "int32"))
         matches = ops.any(found, axis=-1)
     else:
-        matches = ops.in_top_k(flat, _rows(y_pred), k)
-    return matches if len(y_true.shape) == 1 else ops.reshape(matches, ops.shape(y_true))
+        matches = ops.in_top_k(flat, scores, k)
+    return matches if len(labels.shape) == 1 else ops.reshape(matches, ops.shape(labels))
 
 
-def _top_k(y_true: Any, y_pred: Any, k: int = 5) -> Any:
+def _top_k(y_true: TensorLike, y_pred: TensorLike, k: int = 5) -> Tensor:
     return _sparse_top_k(ops.argmax(y_true, axis=-1), y_pred, k)
 
 
@@ -98,12 +89,12 @@ def _top_k(y_true: Any, y_pred: Any, k: int = 5) -> Any:
 
 
 @serializable("keras.metrics")
-def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Any:
+def binary_accuracy(y_true: TensorLike, y_pred: TensorLike, threshold: float = 0.5) -> Tensor:
     """1.0 where a prediction lies on the right side of `threshold`.
 
     Args:
-        y_true: targets, 0 or 1.
-        y_pred: predictions of the same shape.
+        y_true: targets, 0 or 1, of shape (batch, ..., size).
+        y_pred: floating predictions of the same shape.
         threshold: a prediction above it counts as 1.
 
     Returns:
@@ -119,15 +110,15 @@ def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Any:
 
 
 @serializable("keras.metrics")
-def categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
+def categorical_accuracy(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """1.0 where the highest score is that of the right class.
 
     Args:
-        y_true: one-hot targets.
-        y_pred: scores.
+        y_true: one-hot targets of shape (batch, ..., classes).
+        y_pred: floating scores of the same shape.
 
     Returns:
-        One float per sample.
+        One float per sample: a tensor of shape (batch, ...), of the dtype floatx.
 
     Example:
 
@@ -139,15 +130,15 @@ def categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
 
 
 @serializable("keras.metrics")
-def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
+def sparse_categorical_accuracy(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """1.0 where the highest score is that of the right class.
 
     Args:
-        y_true: class numbers.
-        y_pred: scores.
+        y_true: class numbers, integers of shape (batch, ...) or (batch, ..., 1).
+        y_pred: floating scores of shape (batch, ..., classes).
 
     Returns:
-        One float per sample.
+        One float per sample: a tensor of shape (batch, ...), of the dtype floatx.
 
     Example:
 
@@ -159,16 +150,16 @@ def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
 
 
 @serializable("keras.metrics")
-def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Any:
+def top_k_categorical_accuracy(y_true: TensorLike, y_pred: TensorLike, k: int = 5) -> Tensor:
     """1.0 where the right class is among the `k` highest scores.
 
     Args:
-        y_true: one-hot targets.
-        y_pred: scores.
+        y_true: one-hot targets of shape (batch, ..., classes).
+        y_pred: floating scores of the same shape.
         k: how many.
 
     Returns:
-        One float per sample.
+        One float per sample: a tensor of shape (batch, ...), of the dtype floatx.
 
     Example:
 
@@ -180,17 +171,19 @@ def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Any:
 
 
 @serializable("keras.metrics")
-def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from_sorted_ids: bool = False) -> Any:
+def sparse_top_k_categorical_accuracy(
+    y_true: TensorLike, y_pred: TensorLike, k: int = 5, from_sorted_ids: bool = False
+) -> Tensor:
     """1.0 where the right class is among the `k` highest scores.
 
     Args:
-        y_true: class numbers.
-        y_pred: scores; with `from_sorted_ids` class numbers, best first.
+        y_true: class numbers, integers of shape (batch, ...) or (batch, ..., 1).
+        y_pred: floating scores of shape (batch, ..., classes); with `from_sorted_ids` class numbers, best first.
         k: how many.
         from_sorted_ids: whether `y_pred` holds class numbers.
 
     Returns:
-        One float per sample.
+        One float per sample: a tensor of shape (batch, ...), of the dtype floatx.
 
     Example:
 
@@ -204,8 +197,12 @@ def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from
 # ---- the metrics -----------------------------------------------------------------------------------------------------
 
 
+class _Share(FunctionMetric):
+    _direction = "up"
+
+
 @serializable("keras.metrics")
-class Accuracy(MeanMetricWrapper):
+class Accuracy(_Share, function=_equal, name="accuracy"):
     """How often predictions equal targets.
 
     Args:
@@ -218,14 +215,9 @@ class Accuracy(MeanMetricWrapper):
     0.5
     """
 
-    _direction = "up"
-
-    def __init__(self, name: str | None = "accuracy", dtype: Any = None) -> None:
-        super().__init__(_equal, name, dtype)
-
 
 @serializable("keras.metrics")
-class BinaryAccuracy(MeanMetricWrapper):
+class BinaryAccuracy(_Share, function=_binary):
     """How often predictions lie on the right side of a threshold.
 
     Args:
@@ -242,17 +234,14 @@ class BinaryAccuracy(MeanMetricWrapper):
     0.5
     """
 
-    _direction = "up"
-    arguments = ("threshold",)
+    _normalise = normalisers(threshold=number("from 0 to 1", lambda x: x is None or 0 <= x <= 1))
 
-    def __init__(self, name: str | None = "binary_accuracy", dtype: Any = None, threshold: float = 0.5) -> None:
-        if threshold is not None and not 0 <= threshold <= 1:
-            raise ArgumentError(f"[{name}] expected `threshold` from 0 to 1, got {threshold!r}.")
-        super().__init__(_binary, name, dtype, threshold=threshold)
+    def __init__(self, name: str | None = "binary_accuracy", dtype: DTypeLike = None, threshold: float = 0.5) -> None:
+        super().__init__(**self._store(locals()))
 
 
 @serializable("keras.metrics")
-class CategoricalAccuracy(MeanMetricWrapper):
+class CategoricalAccuracy(_Share, function=_categorical, name="categorical_accuracy"):
     """How often the highest score is that of the right class; one-hot targets.
 
     Args:
@@ -265,14 +254,9 @@ class CategoricalAccuracy(MeanMetricWrapper):
     1.0
     """
 
-    _direction = "up"
-
-    def __init__(self, name: str | None = "categorical_accuracy", dtype: Any = None) -> None:
-        super().__init__(_categorical, name, dtype)
-
 
 @serializable("keras.metrics")
-class SparseCategoricalAccuracy(MeanMetricWrapper):
+class SparseCategoricalAccuracy(_Share, function=_sparse, name="sparse_categorical_accuracy"):
     """How often the highest score is that of the right class; integer targets.
 
     Args:
@@ -285,14 +269,9 @@ class SparseCategoricalAccuracy(MeanMetricWrapper):
     1.0
     """
 
-    _direction = "up"
-
-    def __init__(self, name: str | None = "sparse_categorical_accuracy", dtype: Any = None) -> None:
-        super().__init__(_sparse, name, dtype)
-
 
 @serializable("keras.metrics")
-class TopKCategoricalAccuracy(MeanMetricWrapper):
+class TopKCategoricalAccuracy(_Share, function=_top_k):
     """How often the right class is among the `k` highest scores; one-hot targets.
 
     Args:
@@ -306,15 +285,12 @@ class TopKCategoricalAccuracy(MeanMetricWrapper):
     1.0
     """
 
-    _direction = "up"
-    arguments = ("k",)
-
-    def __init__(self, k: int = 5, name: str | None = "top_k_categorical_accuracy", dtype: Any = None) -> None:
-        super().__init__(_top_k, name, dtype, k=k)
+    def __init__(self, k: int = 5, name: str | None = "top_k_categorical_accuracy", dtype: DTypeLike = None) -> None:
+        super().__init__(**self._store(locals()))
 
 
 @serializable("keras.metrics")
-class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
+class SparseTopKCategoricalAccuracy(_Share, function=_sparse_top_k):
     """How often the right class is among the `k` highest scores; integer targets.
 
     Args:
@@ -329,14 +305,11 @@ class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
     1.0
     """
 
-    _direction = "up"
-    arguments = ("k", "from_sorted_ids")
-
     def __init__(
         self,
         k: int = 5,
         name: str | None = "sparse_top_k_categorical_accuracy",
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         from_sorted_ids: bool = False,
     ) -> None:
-        super().__init__(_sparse_top_k, name, dtype, k=k, from_sorted_ids=from_sorted_ids)
+        super().__init__(**self._store(locals()))

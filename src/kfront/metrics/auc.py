@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from kfront import config, ops
 from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.options import normalisers, one_of
 from kfront.core.registry import serializable
-from kfront.metrics.confusion import Batch, Curve, check_thresholds, spread
+from kfront.core.typing import Config, DTypeLike, Shape, Tensor, TensorLike
+from kfront.losses.regression import as_tensor
+from kfront.metrics.confusion import Batch, Curve, Thresholds, check_thresholds, spread
 
 __all__ = ["AUC"]
 
@@ -41,8 +43,19 @@ class AUC(Curve):
     0.75
     """
 
+    num_thresholds: int
+    curve: str
+    summation_method: str
+    multi_label: bool
+    num_labels: int | None
+    label_weights: Sequence[float] | None
+    from_logits: bool
+    _normalise = normalisers(
+        curve=one_of("ROC", "PR", case=str.upper),
+        summation_method=one_of("interpolation", "minoring", "majoring"),
+        thresholds=None,
+    )
     _direction = "up"
-    thresholds: Sequence[float] = ()
 
     def __init__(
         self,
@@ -50,26 +63,17 @@ class AUC(Curve):
         curve: str = "ROC",
         summation_method: str = "interpolation",
         name: str | None = None,
-        dtype: Any = None,
-        thresholds: Any = None,
+        dtype: DTypeLike = None,
+        thresholds: Thresholds = None,
         multi_label: bool = False,
         num_labels: int | None = None,
-        label_weights: Any = None,
+        label_weights: Sequence[float] | None = None,
         from_logits: bool = False,
     ) -> None:
         super().__init__(dtype, name)
-        if str(curve).upper() not in ("ROC", "PR"):
-            raise ArgumentError(f"[{self.name}] expected `curve` to be 'ROC' or 'PR', got {curve!r}.")
-        if str(summation_method).lower() not in ("interpolation", "minoring", "majoring"):
-            raise ArgumentError(
-                f"[{self.name}] expected `summation_method` to be 'interpolation', 'minoring' or 'majoring', "
-                f"got {summation_method!r}."
-            )
+        self._store(locals())
         if num_labels and not multi_label:
             raise ArgumentError(f"[{self.name}] expected multi_label=True with `num_labels`, got False.")
-        self.curve, self.summation_method = str(curve).upper(), str(summation_method).lower()
-        self.multi_label, self.num_labels, self.from_logits = multi_label, num_labels, from_logits
-        self.label_weights = label_weights
         self._given = thresholds is not None
         self.thresholds = self._all_thresholds(thresholds, num_thresholds)
         self.num_thresholds = len(self.thresholds)
@@ -78,7 +82,7 @@ class AUC(Curve):
         if not multi_label or num_labels:
             self.build((None, num_labels) if multi_label else (), ())
 
-    def _all_thresholds(self, thresholds: Any, num_thresholds: int) -> list[float]:
+    def _all_thresholds(self, thresholds: Thresholds, num_thresholds: int) -> list[float]:
         if thresholds is None:
             if num_thresholds <= 1:
                 raise ArgumentError(f"[{self.name}] expected `num_thresholds` > 1, got {num_thresholds!r}.")
@@ -86,7 +90,7 @@ class AUC(Curve):
         inner = sorted(check_thresholds(self.name, thresholds))
         return [-config.epsilon(), *(float(t) for t in inner), 1.0 + config.epsilon()]
 
-    def build(self, y_true_shape: Any, y_pred_shape: Any) -> None:
+    def build(self, y_true_shape: Shape, y_pred_shape: Shape) -> None:
         """Create the state, which needs the number of labels with `multi_label`.
 
         Args:
@@ -104,7 +108,7 @@ class AUC(Curve):
         self._create(shape)
         self.built = True
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:
         """Add a batch.
 
         Args:
@@ -112,7 +116,7 @@ class AUC(Curve):
             y_pred: predictions from 0 to 1 (or logits), of the same shape.
             sample_weight: weights.
         """
-        y_pred = ops.convert_to_tensor(y_pred)
+        y_pred = as_tensor(y_pred)
         if not self.built:
             self.build(tuple(getattr(y_true, "shape", ())), tuple(y_pred.shape))
         if self.from_logits:
@@ -122,7 +126,7 @@ class AUC(Curve):
             batch.scale(ops.convert_to_tensor(self.label_weights, dtype=self._dtype))
         self._count(batch, self._labels if self.multi_label else None)
 
-    def result(self) -> Any:
+    def result(self) -> Tensor:
         """The area so far."""
         tp, fp, tn, fn = (
             v.value for v in (self.true_positives, self.false_positives, self.true_negatives, self.false_negatives)
@@ -136,7 +140,7 @@ class AUC(Curve):
             x, y = recall, ops.divide_no_nan(tp, ops.add(tp, fp))
         return self._total(ops.multiply(ops.subtract(x[:-1], x[1:]), self._heights(y[:-1], y[1:])))
 
-    def interpolate_pr_auc(self) -> Any:
+    def interpolate_pr_auc(self) -> Tensor:
         """The area under the precision-recall curve, with counts that grow linearly between thresholds.
 
         Reference: Davis and Goadrich, 2006, https://www.biostat.wisc.edu/~page/rocpr.pdf.
@@ -145,7 +149,7 @@ class AUC(Curve):
             _interpolated(self.true_positives.value, self.false_positives.value, self.false_negatives.value)
         )
 
-    def _total(self, areas: Any) -> Any:
+    def _total(self, areas: Tensor) -> Tensor:
         """The sum of the areas between thresholds, the mean over labels."""
         if not self.multi_label:
             return ops.sum(areas)
@@ -155,26 +159,16 @@ class AUC(Curve):
         weights = ops.convert_to_tensor(self.label_weights, dtype=self._dtype)
         return ops.divide_no_nan(ops.sum(ops.multiply(by_label, weights)), ops.sum(weights))
 
-    def _heights(self, left: Any, right: Any) -> Any:
+    def _heights(self, left: Tensor, right: Tensor) -> Tensor:
         if self.summation_method == "minoring":
             return ops.minimum(left, right)
         if self.summation_method == "majoring":
             return ops.maximum(left, right)
         return ops.multiply(ops.add(left, right), 0.5)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
-        own = {
-            "num_thresholds": self.num_thresholds,
-            "curve": self.curve,
-            "summation_method": self.summation_method,
-            "multi_label": self.multi_label,
-            "num_labels": self.num_labels,
-            "label_weights": self.label_weights,
-            "from_logits": self.from_logits,
-        }
-        if self._given:
-            own["thresholds"] = self.thresholds[1:-1]
+        own = {"thresholds": self.thresholds[1:-1]} if self._given else {}
         return {**super().get_config(), **own}
 
 
@@ -183,7 +177,7 @@ def _is_spread(thresholds: list[float]) -> bool:
     return all(abs(a - b) < 1e-9 for a, b in zip(thresholds, even, strict=True))
 
 
-def _interpolated(tp: Any, fp: Any, fn: Any) -> Any:
+def _interpolated(tp: Tensor, fp: Tensor, fn: Tensor) -> Tensor:
     """Area of each interval of the precision-recall curve when true positives grow linearly with predictions.
 
     Between two thresholds precision is (slope * p + start) / p for p predicted positives; its integral over recall is

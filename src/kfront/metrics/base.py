@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Self
 
 from kfront.backends import backend_scope, current
 from kfront.core import tree
 from kfront.core.errors import ArgumentError
 from kfront.core.naming import auto_name, name_scope
+from kfront.core.options import Configurable
 from kfront.core.registry import serializable
 from kfront.core.state import state
 from kfront.core.tracking import Tracker
+from kfront.core.typing import Backend, Config, DTypeLike, InitializerLike, ShapeLike, Tensor, TensorLike
 from kfront.core.variable import StatelessScope, Variable
 from kfront.losses.base import _compute_dtype
 
@@ -29,7 +31,7 @@ def _nobody(attribute: str, added: list[Any], removed: list[Any]) -> None:
 
 
 @serializable("keras.metrics")
-class Metric:
+class Metric(Configurable):
     """Base of the metrics: create state in `__init__`, define `update_state` and `result`.
 
     Args:
@@ -56,15 +58,14 @@ class Metric:
     3.0
     """
 
-    arguments: tuple[str, ...] = ()  # constructor arguments of a subclass that go into its config
     _direction: str | None = None  # "up" or "down": what is better, for callbacks
     _tracked_kind = "metric"  # layers file it as such
 
     name: str
     _tracker: Tracker
-    _backend: Any
+    _backend: Backend
 
-    def __init__(self, dtype: Any = None, name: str | None = None) -> None:
+    def __init__(self, dtype: DTypeLike = None, name: str | None = None) -> None:
         fields = self.__dict__
         fields["_tracker"] = Tracker(_kind_of, _nobody)
         fields["_backend"] = current()
@@ -96,18 +97,18 @@ class Metric:
         return self._dtype
 
     @property
-    def variables(self) -> list[Any]:
+    def variables(self) -> list[Variable]:
         """The state: its own Variables, then those of metrics inside it."""
         return [*self._own, *(v for m in self._inner for v in m.variables)]
 
     def add_variable(
         self,
-        shape: Any,
-        initializer: Any = "zeros",
-        dtype: Any = None,
+        shape: ShapeLike,
+        initializer: InitializerLike = "zeros",
+        dtype: DTypeLike = None,
         aggregation: str = "sum",
         name: str | None = None,
-    ) -> Any:
+    ) -> Variable:
         """Add a Variable to the state.
 
         Args:
@@ -136,7 +137,13 @@ class Metric:
         self._tracker.track(f"_weight_{len(self._tracker.items)}_{made.name}", made)
         return made
 
-    def add_weight(self, shape: Any = (), initializer: Any = None, dtype: Any = None, name: str | None = None) -> Any:
+    def add_weight(
+        self,
+        shape: ShapeLike = (),
+        initializer: InitializerLike = None,
+        dtype: DTypeLike = None,
+        name: str | None = None,
+    ) -> Variable:
         """As `add_variable`, for a scalar of zero unless told otherwise."""
         return self.add_variable(shape, initializer, dtype, name=name)
 
@@ -149,7 +156,7 @@ class Metric:
             with backend_scope(b):
                 b.foreach.zero(self._own)
 
-    def update_state(self, *args: Any, **kwargs: Any) -> Any:
+    def update_state(self, *args: Any, **kwargs: Any) -> None:
         """Take in a batch; subclasses define it."""
         raise NotImplementedError(f"[{type(self).__name__}] expected the class to define `update_state`.")
 
@@ -167,13 +174,13 @@ class Metric:
 
     # -- without side effects -----------------------------------------------------------------------------------------
 
-    def _scope(self, values: Any) -> StatelessScope:
+    def _scope(self, values: Sequence[TensorLike]) -> StatelessScope:
         mine = self.variables
         if len(values) != len(mine):
             raise ArgumentError(f"[{self.name}] expected values of {len(mine)} variables, got {len(values)}.")
         return StatelessScope(state_mapping=list(zip(mine, values, strict=True)))
 
-    def stateless_update_state(self, metric_variables: Any, *args: Any, **kwargs: Any) -> Any:
+    def stateless_update_state(self, metric_variables: Sequence[TensorLike], *args: Any, **kwargs: Any) -> list[Tensor]:
         """`update_state` as a function of values.
 
         Args:
@@ -188,20 +195,20 @@ class Metric:
             self.update_state(*args, **kwargs)
             return [scope.get_current_value(v) for v in self.variables]
 
-    def stateless_result(self, metric_variables: Any) -> Any:
+    def stateless_result(self, metric_variables: Sequence[TensorLike]) -> Any:
         """`result` as a function of values.
 
         Args:
             metric_variables: values of `variables`.
         """
         with self._scope(metric_variables):
-            return tree.map_structure(lambda x: x.value if hasattr(x, "_is_variable") else x, self.result())
+            return tree.map_structure(lambda x: x.value if isinstance(x, Variable) else x, self.result())
 
     def _on_host(self) -> Any:
         """The result for those who read it at once: a tensor, or a number that is cheaper to have."""
         return self.result()
 
-    def stateless_reset_state(self) -> Any:
+    def stateless_reset_state(self) -> list[Tensor]:
         """Values of `variables` to start with."""
         mine = self.variables
         with StatelessScope() as scope:
@@ -210,19 +217,19 @@ class Metric:
 
     # -- config -------------------------------------------------------------------------------------------------------
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
-        return {"name": self.name, "dtype": self._dtype, **{k: getattr(self, k) for k in self.arguments}}
+        return {"name": self.name, "dtype": self._dtype, **self._stored_options()}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: Config) -> Self:
         """A metric from its config."""
         return cls(**config)
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> Config:
         return {**self.__dict__, "_backend": self._backend.name}
 
-    def __setstate__(self, kept: dict[str, Any]) -> None:
+    def __setstate__(self, kept: Config) -> None:
         from kfront.backends import get
 
         self.__dict__.update(kept, _backend=get(kept["_backend"]))
@@ -237,7 +244,7 @@ def reset_all(metrics: Iterable[Any]) -> None:
     Args:
         metrics: Metrics, or objects that have `reset_state`.
     """
-    together: dict[Any, list[Any]] = {}
+    together: dict[Backend, list[Variable]] = {}
     for m in metrics:
         if getattr(type(m), "reset_state", None) is Metric.reset_state and not m._inner:
             together.setdefault(m._backend, []).extend(m._own)

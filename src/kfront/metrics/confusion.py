@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from kfront import config, ops
 from kfront.core.errors import ArgumentError
+from kfront.core.options import above_zero, from_0_to_1, normalisers
 from kfront.core.registry import serializable
 from kfront.core.state import state
+from kfront.core.typing import Config, DTypeLike, Tensor, TensorLike
+from kfront.core.variable import Variable
 from kfront.losses.base import align_weights
-from kfront.losses.regression import pair
+from kfront.losses.regression import as_tensor, pair
 from kfront.metrics.base import Metric
 from kfront.metrics.reduction import _with_mask
 
@@ -28,17 +32,20 @@ __all__ = [
     "TruePositives",
 ]
 
+Thresholds: TypeAlias = float | Sequence[float] | None
+
 LOWEST = -1e10  # score of an entry outside the top k, and the threshold that lets all others pass
 
 
-def check_thresholds(who: str | None, thresholds: Any, default: float = 0.5) -> list[float]:
+def check_thresholds(who: str | None, thresholds: Thresholds, default: float = 0.5) -> list[float]:
     """`thresholds` (None, a float or a list) as a list.
 
     Raises:
         ArgumentError: one is not from 0 to 1.
     """
-    found = [default] if thresholds is None else thresholds
-    found = list(found) if isinstance(found, (list, tuple, np.ndarray)) else [found]
+    found: list[Any] = [default] if thresholds is None else [thresholds]
+    if isinstance(thresholds, (list, tuple, np.ndarray)):
+        found = list(thresholds)
     bad = [t for t in found if t is None or (not 0 <= t <= 1 and t != LOWEST)]
     if bad:
         raise ArgumentError(f"[{who}] expected `thresholds` from 0 to 1, got {bad}.")
@@ -70,11 +77,17 @@ class Batch:
     __slots__ = ("negative", "positive", "scores")
 
     def __init__(
-        self, y_true: Any, y_pred: Any, weight: Any, dtype: str, top_k: int | None = None, class_id: int | None = None
+        self,
+        y_true: TensorLike,
+        y_pred: TensorLike,
+        weight: TensorLike | None,
+        dtype: str,
+        top_k: int | None = None,
+        class_id: int | None = None,
     ) -> None:
         mask = state.backend.get_mask(y_pred) if state.any_mask_seen and hasattr(y_pred, "shape") else None
         weight = _with_mask(mask, weight, dtype)
-        y_pred = ops.cast(ops.convert_to_tensor(y_pred), dtype)
+        y_pred = as_tensor(y_pred, dtype)
         y_true, y_pred = pair(y_true, y_pred)
         if top_k is not None:
             y_pred = _keep_top(y_pred, top_k)
@@ -84,25 +97,24 @@ class Batch:
         self.scores = y_pred
         self.positive, self.negative = is_positive, ops.subtract(1.0, is_positive)
         if weight is not None:
-            weight = ops.cast(ops.convert_to_tensor(weight), dtype)
-            if class_id is not None and len(weight.shape) > len(y_pred.shape):
-                weight = weight[..., class_id] if weight.shape[-1] != 1 else ops.squeeze(weight, -1)
-            weight = align_weights(weight, y_pred)
-            self.positive, self.negative = ops.multiply(self.positive, weight), ops.multiply(self.negative, weight)
+            weights = as_tensor(weight, dtype)
+            if class_id is not None and len(weights.shape) > len(y_pred.shape):
+                weights = weights[..., class_id] if weights.shape[-1] != 1 else ops.squeeze(weights, -1)
+            self.scale(align_weights(weights, y_pred))
 
-    def scale(self, weights: Any) -> None:
-        """Weigh the last axis (labels)."""
+    def scale(self, weights: Tensor) -> None:
+        """Multiply by weights of the samples, or of the last axis (labels)."""
         self.positive, self.negative = ops.multiply(self.positive, weights), ops.multiply(self.negative, weights)
 
 
-def _keep_top(y_pred: Any, k: int) -> Any:
+def _keep_top(y_pred: Tensor, k: int) -> Tensor:
     """Scores, `LOWEST` where an entry is not among the `k` highest of the last axis."""
     _, best = ops.top_k(y_pred, k, sorted=False)
     kept = ops.sum(ops.one_hot(best, y_pred.shape[-1], axis=-1, dtype=y_pred.dtype), axis=-2)
     return ops.add(ops.multiply(y_pred, kept), ops.multiply(ops.subtract(1.0, kept), LOWEST))
 
 
-def count_passing(batch: Batch, thresholds: Any) -> tuple[Any, Any]:
+def count_passing(batch: Batch, thresholds: Tensor) -> tuple[Tensor, Tensor]:
     """Weights of positive and of negative targets whose score is above each threshold, shape (thresholds,) each."""
     scores = ops.reshape(batch.scores, (1, -1))
     passing = ops.cast(ops.greater(scores, ops.reshape(thresholds, (-1, 1))), scores.dtype)
@@ -111,7 +123,7 @@ def count_passing(batch: Batch, thresholds: Any) -> tuple[Any, Any]:
     return counts[:, 0], counts[:, 1]
 
 
-def count_spread(batch: Batch, num_thresholds: int, labels: int | None) -> tuple[Any, Any]:
+def count_spread(batch: Batch, num_thresholds: int, labels: int | None) -> tuple[Tensor, Tensor]:
     """As `count_passing` for the thresholds of `spread`, in one pass over the batch.
 
     Args:
@@ -137,22 +149,21 @@ def count_spread(batch: Batch, num_thresholds: int, labels: int | None) -> tuple
 class _Count(Metric):
     """One of the four counts at each threshold."""
 
-    arguments = ("init_thresholds",)
     _passing, _positive = True, True
 
-    def __init__(self, thresholds: Any = None, name: str | None = None, dtype: Any = None) -> None:
+    def __init__(self, thresholds: Thresholds = None, name: str | None = None, dtype: DTypeLike = None) -> None:
         super().__init__(dtype, name)
         self.init_thresholds = thresholds
         self.thresholds = check_thresholds(self.name, thresholds)
         self.accumulator = self.add_variable((len(self.thresholds),), "zeros", name="accumulator")
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:
         """Add a batch.
 
         Args:
-            y_true: targets, 0 or 1.
-            y_pred: predictions from 0 to 1, of the same shape.
-            sample_weight: weights.
+            y_true: targets, 0 or 1, of any shape and dtype.
+            y_pred: floating predictions from 0 to 1, of the same shape.
+            sample_weight: weights that broadcast over them from the first axis on.
         """
         batch = Batch(y_true, y_pred, sample_weight, self._dtype)
         thresholds = ops.convert_to_tensor(self.thresholds, dtype=self._dtype)
@@ -161,13 +172,13 @@ class _Count(Metric):
             found = ops.subtract(ops.sum(batch.positive if self._positive else batch.negative), found)
         self.accumulator.assign_add(found)
 
-    def result(self) -> Any:
+    def result(self) -> Tensor:
         """The count, or one for each threshold."""
         return self.accumulator.value if len(self.thresholds) > 1 else self.accumulator.value[0]
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
-        return {"name": self.name, "dtype": self._dtype, "thresholds": self.init_thresholds}
+        return {**super().get_config(), "thresholds": self.init_thresholds}
 
 
 @serializable("keras.metrics")
@@ -251,51 +262,53 @@ class FalseNegatives(_Count):
 class _Ratio(Metric):
     """True positives over true positives and something else."""
 
+    top_k: int | None
+    class_id: int | None
+    _normalise = normalisers(thresholds=None)
     _direction = "up"
     _other = ""
 
     def __init__(
         self,
-        thresholds: Any = None,
+        thresholds: Thresholds = None,
         top_k: int | None = None,
         class_id: int | None = None,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
-        super().__init__(dtype, name)
-        self.init_thresholds, self.top_k, self.class_id = thresholds, top_k, class_id
+        super().__init__(**self._store(locals()))
+        self.init_thresholds = thresholds
         self.thresholds = check_thresholds(self.name, thresholds, 0.5 if top_k is None else LOWEST)
         shape = (len(self.thresholds),)
         self.true_positives = self.add_variable(shape, "zeros", name="true_positives")
         self._second = self.add_variable(shape, "zeros", name=self._other)
         object.__setattr__(self, self._other, self._second)
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:
         """Add a batch.
 
         Args:
-            y_true: targets, 0 or 1.
-            y_pred: predictions from 0 to 1, of the same shape.
-            sample_weight: weights.
+            y_true: targets, 0 or 1, of any shape and dtype.
+            y_pred: floating predictions from 0 to 1, of the same shape.
+            sample_weight: weights that broadcast over them from the first axis on.
         """
         batch = Batch(y_true, y_pred, sample_weight, self._dtype, self.top_k, self.class_id)
         true, false = count_passing(batch, ops.convert_to_tensor(self.thresholds, dtype=self._dtype))
         self.true_positives.assign_add(true)
         self._second.assign_add(self._else(batch, true, false))
 
-    def _else(self, batch: Batch, true: Any, false: Any) -> Any:
+    def _else(self, batch: Batch, true: Tensor, false: Tensor) -> Tensor:
         raise NotImplementedError
 
-    def result(self) -> Any:
+    def result(self) -> Tensor:
         """The ratio, or one for each threshold; 0 where nothing was counted."""
         true = self.true_positives.value
         out = ops.divide_no_nan(true, ops.add(true, self._second.value))
         return out if len(self.thresholds) > 1 else out[0]
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
-        own = {"thresholds": self.init_thresholds, "top_k": self.top_k, "class_id": self.class_id}
-        return {**super().get_config(), **own}
+        return {**super().get_config(), "thresholds": self.init_thresholds}
 
 
 @serializable("keras.metrics")
@@ -317,7 +330,7 @@ class Precision(_Ratio):
 
     _other = "false_positives"
 
-    def _else(self, batch: Batch, true: Any, false: Any) -> Any:
+    def _else(self, batch: Batch, true: Tensor, false: Tensor) -> Tensor:
         return false
 
 
@@ -340,7 +353,7 @@ class Recall(_Ratio):
 
     _other = "false_negatives"
 
-    def _else(self, batch: Batch, true: Any, false: Any) -> Any:
+    def _else(self, batch: Batch, true: Tensor, false: Tensor) -> Tensor:
         return ops.subtract(ops.sum(batch.positive), true)
 
 
@@ -353,10 +366,10 @@ class Curve(Metric):
     """The four counts at many thresholds."""
 
     thresholds: list[float]
-    true_positives: Any
-    false_positives: Any
-    true_negatives: Any
-    false_negatives: Any
+    true_positives: Variable
+    false_positives: Variable
+    true_negatives: Variable
+    false_negatives: Variable
     _evenly = True
 
     def _create(self, shape: tuple[int, ...]) -> None:
@@ -376,7 +389,7 @@ class Curve(Metric):
         self.true_negatives.assign_add(ops.subtract(ops.sum(batch.negative, axis), false))
         self.false_negatives.assign_add(ops.subtract(ops.sum(batch.positive, axis), true))
 
-    def _count_columns(self, batch: Batch, labels: int) -> tuple[Any, Any]:
+    def _count_columns(self, batch: Batch, labels: int) -> tuple[Tensor, Tensor]:
         thresholds = ops.reshape(ops.convert_to_tensor(self.thresholds, dtype=self._dtype), (-1, 1, 1))
         scores, positive, negative = (
             ops.reshape(x, (1, -1, labels)) for x in (batch.scores, batch.positive, batch.negative)
@@ -392,42 +405,37 @@ class Curve(Metric):
 class _At(Curve):
     """The best value of one ratio among the thresholds at which another reaches `value`."""
 
+    num_thresholds: int
+    class_id: int | None
+    _normalise = normalisers(
+        **dict.fromkeys(("specificity", "sensitivity", "precision", "recall"), from_0_to_1), num_thresholds=above_zero
+    )
     _direction = "up"
-    _value_name = ""
+    value: float
 
-    def _start(self, value: float, num_thresholds: int, class_id: int | None) -> None:
-        if not 0 <= value <= 1:
-            raise ArgumentError(f"[{self.name}] expected `{self._value_name}` from 0 to 1, got {value!r}.")
-        if num_thresholds <= 0:
-            raise ArgumentError(f"[{self.name}] expected `num_thresholds` > 0, got {num_thresholds!r}.")
-        self.value, self.num_thresholds, self.class_id = value, num_thresholds, class_id
-        setattr(self, self._value_name, value)
+    def __init__(self, num_thresholds: int, class_id: int | None, name: str | None, dtype: DTypeLike) -> None:
+        super().__init__(**self._store(locals()))
         self.thresholds = [0.5] if num_thresholds == 1 else spread(num_thresholds)
         self._evenly = num_thresholds > 1
         self._create((len(self.thresholds),))
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:
         """Add a batch.
 
         Args:
-            y_true: targets, 0 or 1.
-            y_pred: predictions from 0 to 1, of the same shape.
-            sample_weight: weights.
+            y_true: targets, 0 or 1, of any shape and dtype.
+            y_pred: floating predictions from 0 to 1, of the same shape.
+            sample_weight: weights that broadcast over them from the first axis on.
         """
         self._count(Batch(y_true, y_pred, sample_weight, self._dtype, class_id=self.class_id))
 
-    def _ratio(self, of: Any, rest: Any) -> Any:
+    def _ratio(self, of: Variable, rest: Variable) -> Tensor:
         return ops.divide_no_nan(of.value, ops.add(of.value, rest.value))
 
-    def _best(self, reached: Any, wanted: Any) -> Any:
+    def _best(self, reached: Tensor, wanted: Tensor) -> Tensor:
         """The largest of `wanted` where `reached` is at least the value; 0 if it is nowhere."""
         enough = ops.greater_equal(reached, self.value)
         return ops.max(ops.where(enough, wanted, ops.zeros_like(wanted)))
-
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        own = {"class_id": self.class_id, "num_thresholds": self.num_thresholds, self._value_name: self.value}
-        return {**super().get_config(), **own}
 
 
 @serializable("keras.metrics")
@@ -447,20 +455,18 @@ class SensitivityAtSpecificity(_At):
     0.5
     """
 
-    _value_name = "specificity"
-
     def __init__(
         self,
         specificity: float,
         num_thresholds: int = 200,
         class_id: int | None = None,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
-        super().__init__(dtype, name)
-        self._start(specificity, num_thresholds, class_id)
+        super().__init__(**self._store(locals()))
+        self.value = specificity
 
-    def result(self) -> Any:
+    def result(self) -> Tensor:
         """The sensitivity."""
         specificity = self._ratio(self.true_negatives, self.false_positives)
         return self._best(specificity, self._ratio(self.true_positives, self.false_negatives))
@@ -483,20 +489,18 @@ class SpecificityAtSensitivity(_At):
     0.6667
     """
 
-    _value_name = "sensitivity"
-
     def __init__(
         self,
         sensitivity: float,
         num_thresholds: int = 200,
         class_id: int | None = None,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
-        super().__init__(dtype, name)
-        self._start(sensitivity, num_thresholds, class_id)
+        super().__init__(**self._store(locals()))
+        self.value = sensitivity
 
-    def result(self) -> Any:
+    def result(self) -> Tensor:
         """The specificity."""
         sensitivity = self._ratio(self.true_positives, self.false_negatives)
         return self._best(sensitivity, self._ratio(self.true_negatives, self.false_positives))
@@ -519,20 +523,18 @@ class PrecisionAtRecall(_At):
     0.5
     """
 
-    _value_name = "recall"
-
     def __init__(
         self,
         recall: float,
         num_thresholds: int = 200,
         class_id: int | None = None,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
-        super().__init__(dtype, name)
-        self._start(recall, num_thresholds, class_id)
+        super().__init__(**self._store(locals()))
+        self.value = recall
 
-    def result(self) -> Any:
+    def result(self) -> Tensor:
         """The precision."""
         recall = self._ratio(self.true_positives, self.false_negatives)
         return self._best(recall, self._ratio(self.true_positives, self.false_positives))
@@ -555,20 +557,18 @@ class RecallAtPrecision(_At):
     0.5
     """
 
-    _value_name = "precision"
-
     def __init__(
         self,
         precision: float,
         num_thresholds: int = 200,
         class_id: int | None = None,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
-        super().__init__(dtype, name)
-        self._start(precision, num_thresholds, class_id)
+        super().__init__(**self._store(locals()))
+        self.value = precision
 
-    def result(self) -> Any:
+    def result(self) -> Tensor:
         """The recall."""
         precision = self._ratio(self.true_positives, self.false_positives)
         return self._best(precision, self._ratio(self.true_positives, self.false_negatives))

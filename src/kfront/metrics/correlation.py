@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from kfront import config, ops
-from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.errors import ShapeError
+from kfront.core.options import normalisers, not_negative, one_of
 from kfront.core.registry import serializable
-from kfront.losses.regression import pair
+from kfront.core.typing import DTypeLike, Shape, Tensor, TensorLike
+from kfront.losses.regression import as_tensor, pair
 from kfront.metrics.base import Metric
-from kfront.metrics.reduction import MeanMetricWrapper
+from kfront.metrics.reduction import FunctionMetric
 
 __all__ = [
     "ConcordanceCorrelation",
@@ -41,26 +41,24 @@ class R2Score(Metric):
     """
 
     _direction = "up"
-    arguments = ("class_aggregation", "num_regressors")
+    class_aggregation: str | None
+    num_regressors: int
+    _normalise = normalisers(
+        class_aggregation=one_of(None, "uniform_average", "variance_weighted_average"), num_regressors=not_negative
+    )
 
     def __init__(
         self,
         class_aggregation: str | None = "uniform_average",
         num_regressors: int = 0,
         name: str | None = "r2_score",
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
-        super().__init__(dtype, name)
-        allowed = (None, "uniform_average", "variance_weighted_average")
-        if class_aggregation not in allowed:
-            raise ArgumentError(f"[{self.name}] expected `class_aggregation` in {allowed}, got {class_aggregation!r}.")
-        if num_regressors < 0:
-            raise ArgumentError(f"[{self.name}] expected `num_regressors` >= 0, got {num_regressors!r}.")
-        self.class_aggregation, self.num_regressors = class_aggregation, num_regressors
+        super().__init__(**self._store(locals()))
         self.num_samples = self.add_variable((), "zeros", name="num_samples")
         self.built = False
 
-    def build(self, y_true_shape: Any, y_pred_shape: Any) -> None:
+    def build(self, y_true_shape: Shape, y_pred_shape: Shape) -> None:
         """Create the state, which needs the number of outputs.
 
         Args:
@@ -82,7 +80,7 @@ class R2Score(Metric):
         self.count = self.add_variable(shape, "zeros", name="count")
         self.built = True
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:
         """Add a batch.
 
         Args:
@@ -90,12 +88,12 @@ class R2Score(Metric):
             y_pred: predictions of the same shape.
             sample_weight: one weight per sample.
         """
-        y_true, y_pred = (ops.cast(ops.convert_to_tensor(y), self._dtype) for y in (y_true, y_pred))
+        y_true, y_pred = (as_tensor(y, self._dtype) for y in (y_true, y_pred))
         if not self.built:
             self.build(tuple(y_true.shape), tuple(y_pred.shape))
         weight = ops.ones_like(y_true[:, :1])
         if sample_weight is not None:
-            weight = ops.reshape(ops.cast(ops.convert_to_tensor(sample_weight), self._dtype), (-1, 1))
+            weight = ops.reshape(as_tensor(sample_weight, self._dtype), (-1, 1))
         weighted = ops.multiply(y_true, weight)
         self.sum.assign_add(ops.sum(weighted, axis=0))
         self.squared_sum.assign_add(ops.sum(ops.multiply(y_true, weighted), axis=0))
@@ -108,7 +106,7 @@ class R2Score(Metric):
         """Start anew."""
         super().reset_state()
 
-    def result(self) -> Any:
+    def result(self) -> Tensor:
         """The score so far."""
         if not self.built:
             return ops.zeros((), self._dtype)
@@ -125,20 +123,20 @@ class R2Score(Metric):
             score = self._adjusted(score)
         return score
 
-    def _adjusted(self, score: Any) -> Any:
+    def _adjusted(self, score: Tensor) -> Tensor:
         n, p = self.num_samples.value, self.num_regressors
         value = ops.divide(ops.multiply(ops.subtract(1.0, score), ops.subtract(n, 1.0)), ops.subtract(n, p + 1.0))
         return ops.where(ops.less_equal(n, p + 1.0), score, ops.subtract(1.0, value))
 
 
-def _centred(y_true: Any, y_pred: Any, axis: int) -> tuple[Any, Any, Any, Any]:
+def _centred(y_true: TensorLike, y_pred: TensorLike, axis: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     y_true, y_pred = pair(y_true, y_pred)
     means = tuple(ops.mean(y, axis=axis, keepdims=True) for y in (y_true, y_pred))
     return ops.subtract(y_true, means[0]), ops.subtract(y_pred, means[1]), *means
 
 
 @serializable("keras.metrics")
-def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
+def pearson_correlation(y_true: TensorLike, y_pred: TensorLike, axis: int = -1) -> Tensor:
     """Covariance over the product of the standard deviations.
 
     Args:
@@ -162,7 +160,7 @@ def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
 
 
 @serializable("keras.metrics")
-def concordance_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
+def concordance_correlation(y_true: TensorLike, y_pred: TensorLike, axis: int = -1) -> Tensor:
     """As Pearson's correlation, lowered by differences of mean and scale.
 
     Args:
@@ -188,13 +186,13 @@ def concordance_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
     return ops.divide(ops.multiply(covariance, 2.0), ops.add(ops.add(variances, apart), config.epsilon()))
 
 
-class _Correlation(MeanMetricWrapper):
+class _Correlation(FunctionMetric):
     _direction = "up"
-    arguments = ("axis",)
+    axis: int
 
 
 @serializable("keras.metrics")
-class PearsonCorrelation(_Correlation):
+class PearsonCorrelation(_Correlation, function=pearson_correlation):
     """The mean of Pearson's correlation of targets and predictions.
 
     Args:
@@ -208,12 +206,12 @@ class PearsonCorrelation(_Correlation):
     1.0
     """
 
-    def __init__(self, name: str | None = "pearson_correlation", dtype: Any = None, axis: int = -1) -> None:
-        super().__init__(pearson_correlation, name, dtype, axis=axis)
+    def __init__(self, name: str | None = "pearson_correlation", dtype: DTypeLike = None, axis: int = -1) -> None:
+        super().__init__(**self._store(locals()))
 
 
 @serializable("keras.metrics")
-class ConcordanceCorrelation(_Correlation):
+class ConcordanceCorrelation(_Correlation, function=concordance_correlation):
     """The mean of the concordance correlation of targets and predictions.
 
     Args:
@@ -227,5 +225,5 @@ class ConcordanceCorrelation(_Correlation):
     1.0
     """
 
-    def __init__(self, name: str | None = "concordance_correlation", dtype: Any = None, axis: int = -1) -> None:
-        super().__init__(concordance_correlation, name, dtype, axis=axis)
+    def __init__(self, name: str | None = "concordance_correlation", dtype: DTypeLike = None, axis: int = -1) -> None:
+        super().__init__(**self._store(locals()))

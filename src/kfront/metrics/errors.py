@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from kfront import ops
 from kfront.core.registry import serializable
+from kfront.core.typing import DTypeLike, Tensor, TensorLike
 from kfront.losses import classification, regression
-from kfront.metrics.reduction import Mean, MeanMetricWrapper
+from kfront.metrics.reduction import FunctionMetric, Mean
 
 __all__ = [
     "BinaryCrossentropy",
@@ -28,8 +27,12 @@ __all__ = [
 ]
 
 
+class _Error(FunctionMetric):
+    _direction = "down"
+
+
 @serializable("keras.metrics")
-class MeanSquaredError(MeanMetricWrapper):
+class MeanSquaredError(_Error, function=regression.mean_squared_error):
     """The mean of squared errors.
 
     Args:
@@ -42,14 +45,9 @@ class MeanSquaredError(MeanMetricWrapper):
     2.5
     """
 
-    _direction = "down"
-
-    def __init__(self, name: str | None = "mean_squared_error", dtype: Any = None) -> None:
-        super().__init__(regression.mean_squared_error, name, dtype)
-
 
 @serializable("keras.metrics")
-class MeanAbsoluteError(MeanMetricWrapper):
+class MeanAbsoluteError(_Error, function=regression.mean_absolute_error):
     """The mean of absolute errors.
 
     Args:
@@ -62,14 +60,9 @@ class MeanAbsoluteError(MeanMetricWrapper):
     1.5
     """
 
-    _direction = "down"
-
-    def __init__(self, name: str | None = "mean_absolute_error", dtype: Any = None) -> None:
-        super().__init__(regression.mean_absolute_error, name, dtype)
-
 
 @serializable("keras.metrics")
-class MeanAbsolutePercentageError(MeanMetricWrapper):
+class MeanAbsolutePercentageError(_Error, function=regression.mean_absolute_percentage_error):
     """The mean of absolute errors in per cent of the targets.
 
     Args:
@@ -82,14 +75,9 @@ class MeanAbsolutePercentageError(MeanMetricWrapper):
     25.0
     """
 
-    _direction = "down"
-
-    def __init__(self, name: str | None = "mean_absolute_percentage_error", dtype: Any = None) -> None:
-        super().__init__(regression.mean_absolute_percentage_error, name, dtype)
-
 
 @serializable("keras.metrics")
-class MeanSquaredLogarithmicError(MeanMetricWrapper):
+class MeanSquaredLogarithmicError(_Error, function=regression.mean_squared_logarithmic_error):
     """The mean of squared differences of ``log(1 + y)``.
 
     Args:
@@ -102,14 +90,9 @@ class MeanSquaredLogarithmicError(MeanMetricWrapper):
     0.0
     """
 
-    _direction = "down"
-
-    def __init__(self, name: str | None = "mean_squared_logarithmic_error", dtype: Any = None) -> None:
-        super().__init__(regression.mean_squared_logarithmic_error, name, dtype)
-
 
 @serializable("keras.metrics")
-class LogCoshError(MeanMetricWrapper):
+class LogCoshError(_Error, function=regression.log_cosh, name="logcosh"):
     """The mean of ``log(cosh(error))``.
 
     Args:
@@ -122,14 +105,9 @@ class LogCoshError(MeanMetricWrapper):
     0.0
     """
 
-    _direction = "down"
-
-    def __init__(self, name: str | None = "logcosh", dtype: Any = None) -> None:
-        super().__init__(regression.log_cosh, name, dtype)
-
 
 @serializable("keras.metrics")
-class Poisson(MeanMetricWrapper):
+class Poisson(_Error, function=regression.poisson):
     """The mean of ``y_pred - y_true * log(y_pred)``.
 
     Args:
@@ -142,14 +120,9 @@ class Poisson(MeanMetricWrapper):
     1.0
     """
 
-    _direction = "down"
-
-    def __init__(self, name: str | None = "poisson", dtype: Any = None) -> None:
-        super().__init__(regression.poisson, name, dtype)
-
 
 @serializable("keras.metrics")
-class KLDivergence(MeanMetricWrapper):
+class KLDivergence(_Error, function=classification.kl_divergence):
     """``sum(y_true * log(y_true / y_pred))`` of probabilities.
 
     Args:
@@ -162,14 +135,9 @@ class KLDivergence(MeanMetricWrapper):
     0.0
     """
 
-    _direction = "down"
-
-    def __init__(self, name: str | None = "kl_divergence", dtype: Any = None) -> None:
-        super().__init__(classification.kl_divergence, name, dtype)
-
 
 @serializable("keras.metrics")
-class Hinge(MeanMetricWrapper):
+class Hinge(_Error, function=classification.hinge):
     """The mean of ``max(0, 1 - y_true * y_pred)``.
 
     Args:
@@ -182,14 +150,9 @@ class Hinge(MeanMetricWrapper):
     0.75
     """
 
-    _direction = "down"
-
-    def __init__(self, name: str | None = "hinge", dtype: Any = None) -> None:
-        super().__init__(classification.hinge, name, dtype)
-
 
 @serializable("keras.metrics")
-class SquaredHinge(MeanMetricWrapper):
+class SquaredHinge(_Error, function=classification.squared_hinge):
     """The mean of ``max(0, 1 - y_true * y_pred) ** 2``.
 
     Args:
@@ -202,14 +165,9 @@ class SquaredHinge(MeanMetricWrapper):
     1.0
     """
 
-    _direction = "down"
-
-    def __init__(self, name: str | None = "squared_hinge", dtype: Any = None) -> None:
-        super().__init__(classification.squared_hinge, name, dtype)
-
 
 @serializable("keras.metrics")
-class CategoricalHinge(MeanMetricWrapper):
+class CategoricalHinge(_Error, function=classification.categorical_hinge):
     """``max(0, 1 + highest wrong score - right score)``; one-hot targets.
 
     Args:
@@ -222,14 +180,9 @@ class CategoricalHinge(MeanMetricWrapper):
     0.75
     """
 
-    _direction = "down"
-
-    def __init__(self, name: str | None = "categorical_hinge", dtype: Any = None) -> None:
-        super().__init__(classification.categorical_hinge, name, dtype)
-
 
 @serializable("keras.metrics")
-class BinaryCrossentropy(MeanMetricWrapper):
+class BinaryCrossentropy(_Error, function=classification.binary_crossentropy):
     """Crossentropy of yes-or-no targets.
 
     Args:
@@ -244,23 +197,18 @@ class BinaryCrossentropy(MeanMetricWrapper):
     0.6931
     """
 
-    _direction = "down"
-    arguments = ("from_logits", "label_smoothing")
-
     def __init__(
         self,
         name: str | None = "binary_crossentropy",
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         from_logits: bool = False,
         label_smoothing: float = 0,
     ) -> None:
-        super().__init__(
-            classification.binary_crossentropy, name, dtype, from_logits=from_logits, label_smoothing=label_smoothing
-        )
+        super().__init__(**self._store(locals()))
 
 
 @serializable("keras.metrics")
-class CategoricalCrossentropy(MeanMetricWrapper):
+class CategoricalCrossentropy(_Error, function=classification.categorical_crossentropy):
     """Crossentropy of one-hot targets.
 
     Args:
@@ -276,23 +224,19 @@ class CategoricalCrossentropy(MeanMetricWrapper):
     0.6931
     """
 
-    _direction = "down"
-    arguments = ("from_logits", "label_smoothing", "axis")
-
     def __init__(
         self,
         name: str | None = "categorical_crossentropy",
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         from_logits: bool = False,
         label_smoothing: float = 0,
         axis: int = -1,
     ) -> None:
-        own = {"from_logits": from_logits, "label_smoothing": label_smoothing, "axis": axis}
-        super().__init__(classification.categorical_crossentropy, name, dtype, **own)
+        super().__init__(**self._store(locals()))
 
 
 @serializable("keras.metrics")
-class SparseCategoricalCrossentropy(MeanMetricWrapper):
+class SparseCategoricalCrossentropy(_Error, function=classification.sparse_categorical_crossentropy):
     """Crossentropy of integer targets.
 
     Args:
@@ -308,23 +252,23 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
     0.6931
     """
 
-    _direction = "down"
-    arguments = ("from_logits", "ignore_class", "axis")
-
     def __init__(
         self,
         name: str | None = "sparse_categorical_crossentropy",
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         from_logits: bool = False,
         ignore_class: int | None = None,
         axis: int = -1,
     ) -> None:
-        own = {"from_logits": from_logits, "ignore_class": ignore_class, "axis": axis}
-        super().__init__(classification.sparse_categorical_crossentropy, name, dtype, **own)
+        super().__init__(**self._store(locals()))
+
+
+def _cosine(y_true: TensorLike, y_pred: TensorLike, axis: int = -1) -> Tensor:
+    return ops.negative(regression.cosine_similarity(y_true, y_pred, axis))
 
 
 @serializable("keras.metrics")
-class CosineSimilarity(MeanMetricWrapper):
+class CosineSimilarity(FunctionMetric, function=_cosine):
     """The cosine of the angle between targets and predictions: 1 where they point the same way.
 
     Args:
@@ -339,14 +283,9 @@ class CosineSimilarity(MeanMetricWrapper):
     """
 
     _direction = "up"
-    arguments = ("axis",)
 
-    def __init__(self, name: str | None = "cosine_similarity", dtype: Any = None, axis: int = -1) -> None:
-        super().__init__(_cosine, name, dtype, axis=axis)
-
-
-def _cosine(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
-    return ops.negative(regression.cosine_similarity(y_true, y_pred, axis))
+    def __init__(self, name: str | None = "cosine_similarity", dtype: DTypeLike = None, axis: int = -1) -> None:
+        super().__init__(**self._store(locals()))
 
 
 @serializable("keras.metrics")
@@ -365,20 +304,20 @@ class RootMeanSquaredError(Mean):
 
     _direction = "down"
 
-    def __init__(self, name: str | None = "root_mean_squared_error", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "root_mean_squared_error", dtype: DTypeLike = None) -> None:
         super().__init__(name, dtype)
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:
         """Add a batch.
 
         Args:
-            y_true: targets.
-            y_pred: predictions of the same shape.
+            y_true: targets of shape (batch, ...).
+            y_pred: floating predictions of the same shape.
             sample_weight: weights of the samples.
         """
         y_true, y_pred = regression.pair(y_true, y_pred)
         super().update_state(ops.square(ops.subtract(y_pred, y_true)), sample_weight)
 
-    def result(self) -> Any:
+    def result(self) -> Tensor:
         """The root of the mean so far."""
         return ops.sqrt(super().result())

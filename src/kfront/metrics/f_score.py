@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from kfront import config, ops
-from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.errors import ShapeError
+from kfront.core.options import kept, normalisers, number, one_of
 from kfront.core.registry import serializable
+from kfront.core.typing import DTypeLike, Shape, Tensor, TensorLike
+from kfront.core.variable import Variable
+from kfront.losses.regression import as_tensor
 from kfront.metrics.base import Metric
 
 __all__ = ["F1Score", "FBetaScore"]
@@ -35,11 +37,18 @@ class FBetaScore(Metric):
     """
 
     _direction = "up"
-    arguments = ("average", "beta", "threshold")
-    true_positives: Any
-    false_positives: Any
-    false_negatives: Any
-    intermediate_weights: Any
+    average: str | None
+    beta: float
+    threshold: float | None
+    _normalise = normalisers(
+        average=one_of(None, "micro", "macro", "weighted"),
+        beta=number("to be a float above 0", lambda x: isinstance(x, float) and x > 0),
+        threshold=number("in (0, 1] or None", lambda x: x is None or (isinstance(x, float) and 0 < x <= 1)),
+    )
+    true_positives: Variable
+    false_positives: Variable
+    false_negatives: Variable
+    intermediate_weights: Variable
 
     def __init__(
         self,
@@ -47,22 +56,13 @@ class FBetaScore(Metric):
         beta: float = 1.0,
         threshold: float | None = None,
         name: str | None = "fbeta_score",
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
-        super().__init__(dtype, name)
-        if average not in (None, "micro", "macro", "weighted"):
-            raise ArgumentError(
-                f"[{self.name}] expected `average` to be None, 'micro', 'macro' or 'weighted', got {average!r}."
-            )
-        if not isinstance(beta, float) or beta <= 0:
-            raise ArgumentError(f"[{self.name}] expected `beta` to be a float above 0, got {beta!r}.")
-        if threshold is not None and (not isinstance(threshold, float) or not 0 < threshold <= 1):
-            raise ArgumentError(f"[{self.name}] expected `threshold` in (0, 1] or None, got {threshold!r}.")
-        self.average, self.beta, self.threshold = average, beta, threshold
+        super().__init__(**self._store(locals()))
         self.axis = None if average == "micro" else 0
         self.built = False
 
-    def build(self, y_true_shape: Any, y_pred_shape: Any) -> None:
+    def build(self, y_true_shape: Shape, y_pred_shape: Shape) -> None:
         """Create the state, which needs the number of classes.
 
         Args:
@@ -82,7 +82,7 @@ class FBetaScore(Metric):
             setattr(self, name, self.add_variable(shape, "zeros", name=name))
         self.built = True
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:
         """Add a batch.
 
         Args:
@@ -90,7 +90,7 @@ class FBetaScore(Metric):
             y_pred: predictions, same shape.
             sample_weight: one weight per sample.
         """
-        y_true, y_pred = (ops.cast(ops.convert_to_tensor(y), self._dtype) for y in (y_true, y_pred))
+        y_true, y_pred = (as_tensor(y, self._dtype) for y in (y_true, y_pred))
         if not self.built:
             self.build(tuple(y_true.shape), tuple(y_pred.shape))
         if self.threshold is None:
@@ -98,20 +98,20 @@ class FBetaScore(Metric):
             chosen = ops.logical_and(ops.greater_equal(y_pred, highest), ops.greater(ops.absolute(y_pred), 1e-9))
         else:
             chosen = ops.greater(y_pred, self.threshold)
-        chosen, y_true = ops.cast(chosen, self._dtype), ops.cast(y_true, self._dtype)
+        chosen = ops.cast(chosen, self._dtype)
         weight = None
         if sample_weight is not None:
-            weight = ops.cast(ops.convert_to_tensor(sample_weight), self._dtype)
+            weight = as_tensor(sample_weight, self._dtype)
             weight = ops.expand_dims(weight, 1) if len(weight.shape) == 1 else weight
         self.true_positives.assign_add(self._sum(ops.multiply(chosen, y_true), weight))
         self.false_positives.assign_add(self._sum(ops.multiply(chosen, ops.subtract(1.0, y_true)), weight))
         self.false_negatives.assign_add(self._sum(ops.multiply(ops.subtract(1.0, chosen), y_true), weight))
         self.intermediate_weights.assign_add(self._sum(y_true, weight))
 
-    def _sum(self, x: Any, weight: Any) -> Any:
+    def _sum(self, x: Tensor, weight: Tensor | None) -> Tensor:
         return ops.sum(x if weight is None else ops.multiply(x, weight), axis=self.axis)
 
-    def result(self) -> Any:
+    def result(self) -> Tensor:
         """The score, or one for each class."""
         if not self.built:
             return ops.zeros((), self._dtype)
@@ -144,13 +144,13 @@ class F1Score(FBetaScore):
     0.6667
     """
 
-    arguments = ("average", "threshold")
+    _normalise = normalisers(beta=kept)
 
     def __init__(
         self,
         average: str | None = None,
         threshold: float | None = None,
         name: str | None = "f1_score",
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
-        super().__init__(average, 1.0, threshold, name, dtype)
+        super().__init__(**self._store(locals()))

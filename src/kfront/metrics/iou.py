@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from collections.abc import Sequence
 
 from kfront import ops
 from kfront.core.dtypes import is_float
 from kfront.core.errors import ArgumentError
+from kfront.core.options import kept, normalisers
 from kfront.core.registry import serializable
+from kfront.core.typing import DTypeLike, Tensor, TensorLike
+from kfront.losses.regression import as_tensor
 from kfront.metrics.base import Metric
 
 __all__ = ["BinaryIoU", "IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU"]
@@ -17,27 +20,31 @@ __all__ = ["BinaryIoU", "IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU"]
 class _Confusion(Metric):
     """The confusion matrix of class numbers."""
 
+    num_classes: int
+    ignore_class: int | None
+    sparse_y_true: bool
+    sparse_y_pred: bool
+    axis: int
     _direction = "up"
 
     def __init__(
         self,
         num_classes: int,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         ignore_class: int | None = None,
         sparse_y_true: bool = True,
         sparse_y_pred: bool = True,
         axis: int = -1,
     ) -> None:
         super().__init__("int32" if dtype is None else dtype, name)
-        self.num_classes, self.ignore_class, self.axis = num_classes, ignore_class, axis
-        self.sparse_y_true, self.sparse_y_pred = sparse_y_true, sparse_y_pred
+        self._store(locals())
         self.total_confusion_matrix = self.add_variable(
             (num_classes, num_classes), "zeros", name="total_confusion_matrix"
         )
         self._counts = not is_float(self._dtype)  # whether fractions are cut off, and nobody has been told so yet
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:
         """Add a batch.
 
         Args:
@@ -46,7 +53,7 @@ class _Confusion(Metric):
             sample_weight: weights of the values; fractions are cut off, with a warning, unless the metric is made with
                 a floating dtype, because it counts in int32 by default.
         """
-        y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
+        y_true, y_pred = as_tensor(y_true), as_tensor(y_pred)
         if not self.sparse_y_true:
             y_true = ops.argmax(y_true, axis=self.axis)
         if not self.sparse_y_pred:
@@ -55,7 +62,7 @@ class _Confusion(Metric):
         if sample_weight is None:
             weight = ops.ones_like(y_true, dtype=self._dtype)
         else:
-            weight = ops.convert_to_tensor(sample_weight)
+            weight = as_tensor(sample_weight)
             if self._counts and is_float(self._backend.dtype_name(weight.dtype)):
                 self._look_at(weight)
             weight = ops.reshape(ops.cast(weight, self._dtype), (-1,))
@@ -67,7 +74,7 @@ class _Confusion(Metric):
         counts = ops.segment_sum(weight, ops.add(ops.multiply(y_true, n), y_pred), n * n)
         self.total_confusion_matrix.assign_add(ops.reshape(counts, (n, n)))
 
-    def _look_at(self, weight: Any) -> None:
+    def _look_at(self, weight: Tensor) -> None:
         """Warn once if weights have fractions, which would be lost; where they cannot be read, if they may have."""
         b = self._backend
         self._counts = False
@@ -80,7 +87,7 @@ class _Confusion(Metric):
                 stacklevel=4,
             )
 
-    def _parts(self) -> tuple[Any, Any]:
+    def _parts(self) -> tuple[Tensor, Tensor]:
         """Diagonal and sizes of the unions, as floats."""
         from kfront.config import floatx
 
@@ -89,13 +96,8 @@ class _Confusion(Metric):
         total = ops.add(ops.sum(matrix, axis=0), ops.sum(matrix, axis=1))
         return diagonal, ops.subtract(total, diagonal)
 
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        own = {k: getattr(self, k) for k in ("ignore_class", "sparse_y_true", "sparse_y_pred", "axis")}
-        return {**super().get_config(), "num_classes": self.num_classes, **own}
 
-
-def _mean_of_seen(ratio: Any, union: Any) -> Any:
+def _mean_of_seen(ratio: Tensor, union: Tensor) -> Tensor:
     """Mean over the classes that occur."""
     seen = ops.cast(ops.greater(union, 0), ratio.dtype)
     return ops.divide_no_nan(ops.sum(ops.multiply(ratio, seen)), ops.sum(seen))
@@ -124,33 +126,31 @@ class IoU(_Confusion):
     0.3333
     """
 
+    target_class_ids: list[int]
+    _normalise = normalisers(target_class_ids=lambda _, __, ids: list(ids))
+
     def __init__(
         self,
         num_classes: int,
-        target_class_ids: Any,
+        target_class_ids: Sequence[int],
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         ignore_class: int | None = None,
         sparse_y_true: bool = True,
         sparse_y_pred: bool = True,
         axis: int = -1,
     ) -> None:
-        super().__init__(num_classes, name, dtype, ignore_class, sparse_y_true, sparse_y_pred, axis)
+        super().__init__(**self._store(locals()))
         if max(target_class_ids) >= num_classes:
             raise ArgumentError(
                 f"[{self.name}] expected `target_class_ids` below {num_classes}, got {list(target_class_ids)}."
             )
-        self.target_class_ids = list(target_class_ids)
 
-    def result(self) -> Any:
+    def result(self) -> Tensor:
         """The mean over the target classes that occur."""
         diagonal, union = self._parts()
         diagonal, union = (ops.take(x, ops.convert_to_tensor(self.target_class_ids), axis=0) for x in (diagonal, union))
         return _mean_of_seen(ops.divide_no_nan(diagonal, union), union)
-
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        return {**super().get_config(), "target_class_ids": self.target_class_ids}
 
 
 @serializable("keras.metrics")
@@ -169,13 +169,22 @@ class BinaryIoU(IoU):
     0.3333
     """
 
-    def __init__(
-        self, target_class_ids: Any = (0, 1), threshold: float = 0.5, name: str | None = None, dtype: Any = None
-    ) -> None:
-        super().__init__(2, target_class_ids, name, dtype)
-        self.threshold = threshold
+    threshold: float
+    _normalise = normalisers(
+        **dict.fromkeys(("num_classes", "ignore_class", "sparse_y_true", "sparse_y_pred", "axis"), kept)
+    )
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def __init__(
+        self,
+        target_class_ids: Sequence[int] = (0, 1),
+        threshold: float = 0.5,
+        name: str | None = None,
+        dtype: DTypeLike = None,
+    ) -> None:
+        super().__init__(2, **self._store(locals()))
+        self._store(locals())
+
+    def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:
         """Add a batch.
 
         Args:
@@ -183,14 +192,9 @@ class BinaryIoU(IoU):
             y_pred: predictions.
             sample_weight: weights of the values.
         """
-        y_pred = ops.convert_to_tensor(y_pred)
+        y_pred = as_tensor(y_pred)
         above = ops.cast(ops.greater_equal(y_pred, self.threshold), "int32")
         super().update_state(y_true, above, sample_weight)
-
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        own = {"target_class_ids": self.target_class_ids, "threshold": self.threshold}
-        return {**own, "name": self.name, "dtype": self._dtype}
 
 
 @serializable("keras.metrics")
@@ -212,7 +216,7 @@ class MeanIoU(_Confusion):
     0.3333
     """
 
-    def result(self) -> Any:
+    def result(self) -> Tensor:
         """The mean over the classes that occur."""
         diagonal, union = self._parts()
         return _mean_of_seen(ops.divide_no_nan(diagonal, union), union)
@@ -238,21 +242,19 @@ class OneHotIoU(IoU):
     0.5
     """
 
+    _normalise = normalisers(sparse_y_true=kept)
+
     def __init__(
         self,
         num_classes: int,
-        target_class_ids: Any,
+        target_class_ids: Sequence[int],
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         ignore_class: int | None = None,
         sparse_y_pred: bool = False,
         axis: int = -1,
     ) -> None:
-        super().__init__(num_classes, target_class_ids, name, dtype, ignore_class, False, sparse_y_pred, axis)
-
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        return {k: v for k, v in super().get_config().items() if k != "sparse_y_true"}
+        super().__init__(**self._store(locals()), sparse_y_true=False)
 
 
 @serializable("keras.metrics")
@@ -274,17 +276,15 @@ class OneHotMeanIoU(MeanIoU):
     0.25
     """
 
+    _normalise = normalisers(sparse_y_true=kept)
+
     def __init__(
         self,
         num_classes: int,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         ignore_class: int | None = None,
         sparse_y_pred: bool = False,
         axis: int = -1,
     ) -> None:
-        super().__init__(num_classes, name, dtype, ignore_class, False, sparse_y_pred, axis)
-
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        return {k: v for k, v in super().get_config().items() if k != "sparse_y_true"}
+        super().__init__(**self._store(locals()), sparse_y_true=False)

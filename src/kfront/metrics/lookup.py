@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError
 from kfront.core.naming import to_snake_case
 from kfront.core.registry import get_registered_object
+from kfront.core.typing import AnyCallable, Config, CustomObjects
 from kfront.metrics.base import Metric
 
 __all__ = ["deserialize", "get", "serialize"]
@@ -50,38 +52,53 @@ _NOT_ALONE = {
 }
 
 
-def _class(name: str) -> Any:
+def _class(name: str) -> type[Metric]:
     return getattr(importlib.import_module(f"kfront.metrics.{_CLASSES[name]}"), name)
 
 
-def serialize(metric: Any) -> Any:
+def serialize(metric: Metric | AnyCallable) -> Config | str:
     """The config of a metric, as files hold it.
 
     Args:
         metric: a Metric or a function.
+
+    Returns:
+        Its config: a dict with `class_name` and `config`, or the name of a function.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.metrics.serialize(kfront.metrics.MeanIoU(2))["class_name"]
+    'MeanIoU'
     """
-    from kfront import saving
-
-    return saving.serialize_keras_object(metric)
+    return serialize_keras_object(metric)
 
 
-def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+def deserialize(config: Config | str, custom_objects: CustomObjects = None) -> Any:
     """A metric from its config.
 
     Args:
         config: as `serialize` returns it, or ``{"class_name": …, "config": …}``.
         custom_objects: classes and functions by name.
-    """
-    from kfront import saving
 
+    Returns:
+        The metric.
+
+    Example:
+
+    >>> import kfront
+    >>> config = kfront.metrics.serialize(kfront.metrics.MeanIoU(2))
+    >>> type(kfront.metrics.deserialize(config)).__name__
+    'MeanIoU'
+    """
     if isinstance(config, dict) and config.get("class_name") in _CLASSES:
         _class(config["class_name"])
         if "module" not in config:
             config = {"module": "keras.metrics", "registered_name": None, **config}
-    return saving.deserialize_keras_object(config, custom_objects=custom_objects)
+    return deserialize_keras_object(config, custom_objects=custom_objects)
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: str | Config | type[Metric] | Metric | AnyCallable | None) -> Any:
     """A metric.
 
     Args:

@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 from kfront import ops
+from kfront.core.codec import deserialize_keras_object, serialize_keras_object
+from kfront.core.options import WrapsFunction
 from kfront.core.registry import serializable
 from kfront.core.state import state
+from kfront.core.typing import AnyCallable, Config, DTypeLike, Foreach, Scalar, Tensor, TensorLike
 from kfront.losses.base import align_weights
+from kfront.losses.regression import as_tensor
 from kfront.metrics.base import Metric
 
-__all__ = ["Mean", "MeanMetricWrapper", "Sum"]
+__all__ = ["FunctionMetric", "Mean", "MeanMetricWrapper", "Sum"]
 
 
-def _per_sample(values: Any, weights: Any, dtype: str, reduce: Callable[..., Any]) -> tuple[Any, Any]:
+def _per_sample(
+    values: TensorLike, weights: TensorLike | None, dtype: str, reduce: AnyCallable
+) -> tuple[Tensor, Tensor | None]:
     """Weighted values reduced to the batch axis, and the weights spread over them likewise (None without weights)."""
-    values = ops.cast(ops.convert_to_tensor(values), dtype)
+    x = as_tensor(values, dtype)
     if weights is None:
-        axes = tuple(range(1, len(values.shape)))
-        return (reduce(values, axis=axes) if axes else values), None
-    weights = align_weights(ops.cast(ops.convert_to_tensor(weights), dtype), values)
-    values = ops.multiply(values, weights)
-    if weights.shape != values.shape:
-        weights = ops.broadcast_to(weights, ops.shape(values))
-    if len(values.shape) > 1:
-        values = reduce(values, axis=tuple(range(1, len(values.shape))))
-    if len(weights.shape) > 1:
-        weights = reduce(weights, axis=tuple(range(1, len(weights.shape))))
-    return values, weights
+        axes = tuple(range(1, len(x.shape)))
+        return (reduce(x, axis=axes) if axes else x), None
+    w = align_weights(as_tensor(weights, dtype), x)
+    x = ops.multiply(x, w)
+    if w.shape != x.shape:
+        w = ops.broadcast_to(w, ops.shape(x))
+    if len(x.shape) > 1:
+        x = reduce(x, axis=tuple(range(1, len(x.shape))))
+    if len(w.shape) > 1:
+        w = reduce(w, axis=tuple(range(1, len(w.shape))))
+    return x, w
 
 
 @serializable("keras.metrics")
@@ -46,11 +51,11 @@ class Sum(Metric):
     2.0
     """
 
-    def __init__(self, name: str | None = "sum", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "sum", dtype: DTypeLike = None) -> None:
         super().__init__(dtype, name)
         self.total = self.add_variable((), "zeros", name="total")
 
-    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+    def update_state(self, values: TensorLike, sample_weight: TensorLike | None = None) -> None:
         """Add values.
 
         Args:
@@ -60,7 +65,7 @@ class Sum(Metric):
         values, _ = _per_sample(values, sample_weight, self._dtype, ops.sum)
         self._backend.foreach.increment(self.total, ops.sum(values))
 
-    def result(self) -> Any:
+    def result(self) -> Tensor:
         """The sum so far."""
         return self.total.value
 
@@ -80,12 +85,12 @@ class Mean(Metric):
     2.0
     """
 
-    def __init__(self, name: str | None = "mean", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "mean", dtype: DTypeLike = None) -> None:
         super().__init__(dtype, name)
         self.total = self.add_variable((), "zeros", name="total")
         self.count = self.add_variable((), "zeros", name="count")
 
-    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+    def update_state(self, values: TensorLike, sample_weight: TensorLike | None = None) -> None:
         """Add values.
 
         Args:
@@ -96,13 +101,14 @@ class Mean(Metric):
         fe = b.foreach
         if type(values) in b.types and (sample_weight is None or sample_weight.__class__ in (int, float)):
             weight = 1 if sample_weight is None else sample_weight
-            shape = values.shape
+            x: Any = values
+            shape = x.shape
             if len(shape) == 0:
-                fe.tally(self.total, self.count, values, weight, weight)
+                fe.tally(self.total, self.count, x, weight, weight)
                 return
             if weight == 1 and None not in shape and all(shape):
-                same = values.dtype == b.native_dtype(self._dtype)
-                total = b.sum(values if same else b.cast(values, self._dtype), None, False)
+                same = x.dtype == b.native_dtype(self._dtype)
+                total = b.sum(x if same else b.cast(x, self._dtype), None, False)
                 samples = shape[0]
                 inner = 1
                 for d in shape[1:]:
@@ -111,20 +117,20 @@ class Mean(Metric):
                 return
         self._add(fe, values, sample_weight)
 
-    def _add(self, fe: Any, values: Any, sample_weight: Any) -> None:
-        values, weights = _per_sample(values, sample_weight, self._dtype, ops.mean)
+    def _add(self, fe: Foreach, values: TensorLike, sample_weight: TensorLike | None) -> None:
+        x, weights = _per_sample(values, sample_weight, self._dtype, ops.mean)
         if weights is None:
-            count: Any = ops.shape(values)[0] if len(values.shape) else 1
+            count: Any = ops.shape(x)[0] if len(x.shape) else 1
             count = count if isinstance(count, int) else ops.cast(count, self._dtype)
         else:
             count = ops.sum(weights)
-        fe.tally(self.total, self.count, ops.sum(values), count)
+        fe.tally(self.total, self.count, ops.sum(x), count)
 
-    def result(self) -> Any:
+    def result(self) -> Tensor:
         """The mean so far, 0 before any value."""
         return ops.divide_no_nan(self.total.value, self.count.value)
 
-    def _on_host(self) -> Any:
+    def _on_host(self) -> Scalar:
         """Two numbers are read and divided sooner than tensors are, with the same bits."""
         if type(self).result is not Mean.result:
             return self.result()
@@ -133,7 +139,7 @@ class Mean(Metric):
 
 
 @serializable("keras.metrics")
-class MeanMetricWrapper(Mean):
+class MeanMetricWrapper(Mean, WrapsFunction):
     """The weighted mean of a function of targets and predictions.
 
     Args:
@@ -150,14 +156,11 @@ class MeanMetricWrapper(Mean):
     4.0
     """
 
-    def __init__(self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
+    def __init__(self, fn: AnyCallable, name: str | None = None, dtype: DTypeLike = None, **kwargs: Any) -> None:
         super().__init__(name, dtype)
-        self._fn, self._fn_kwargs = fn, kwargs
-        for k, v in kwargs.items():
-            if k in self.arguments:
-                setattr(self, k, v)
+        self._fn, self._function_options = fn, kwargs
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:
         """Add a batch.
 
         Args:
@@ -165,7 +168,7 @@ class MeanMetricWrapper(Mean):
             y_pred: predictions; a Keras mask on them leaves masked steps out.
             sample_weight: weights of the samples.
         """
-        values = self._fn(y_true, y_pred, **self._fn_kwargs)
+        values = self._fn(y_true, y_pred, **self._function_options)
         if state.any_mask_seen:
             get_mask = self._backend.get_mask
             sample_weight = _with_mask(get_mask(y_pred), sample_weight, self._dtype)
@@ -173,31 +176,33 @@ class MeanMetricWrapper(Mean):
                 sample_weight = _with_mask(get_mask(values), sample_weight, self._dtype)
         Mean.update_state(self, values, sample_weight)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
         out = super().get_config()
         if type(self) is MeanMetricWrapper:
-            from kfront import saving
-
-            out.update(fn=saving.serialize_keras_object(self._fn), **self._fn_kwargs)
+            out.update(fn=serialize_keras_object(self._fn), **self._function_options)
         return out
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: Config) -> Self:
         """A metric from its config."""
         if isinstance(config.get("fn"), (dict, str)):
-            from kfront import saving
-
-            config = {**config, "fn": saving.deserialize_keras_object(config["fn"])}
+            config = {**config, "fn": deserialize_keras_object(config["fn"])}
         return cls(**config)
 
 
-def _with_mask(mask: Any, weights: Any, dtype: str) -> Any:
+class FunctionMetric(MeanMetricWrapper):
+    """Base of the metrics of this package that name their function in the class statement."""
+
+    def __init__(self, name: str | None = None, dtype: DTypeLike = None) -> None:
+        super().__init__(self._function, name, dtype, **self._function_options)
+
+
+def _with_mask(mask: Tensor | None, weights: TensorLike | None, dtype: str) -> TensorLike | None:
     """Sample weights that are 0 where the mask is False."""
     if mask is None:
         return weights
-    mask = ops.cast(mask, dtype)
+    seen: Tensor = ops.cast(mask, dtype)
     if weights is None:
-        return mask
-    weights = ops.cast(ops.convert_to_tensor(weights), dtype)
-    return ops.multiply(mask, align_weights(weights, mask))
+        return seen
+    return ops.multiply(seen, align_weights(as_tensor(weights, dtype), seen))

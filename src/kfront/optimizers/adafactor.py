@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Unpack
 
 from kfront import ops
 from kfront.core.registry import serializable
+from kfront.core.typing import Foreach, Scalar, Tensor
+from kfront.core.variable import Variable
 from kfront.optimizers.base import Group, Optimizer
+from kfront.optimizers.plan import MoreOptions
 from kfront.optimizers.scalars import minimum
+from kfront.optimizers.schedules import LearningRate
 
 __all__ = ["Adafactor"]
 
@@ -44,9 +49,15 @@ class Adafactor(Optimizer):
     array([[0.9, 0.9]], dtype=float32)
     """
 
+    beta_2_decay: float
+    epsilon_1: float
+    epsilon_2: float
+    clip_threshold: float
+    relative_step: bool
+
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: LearningRate = 0.001,
         beta_2_decay: float = -0.8,
         epsilon_1: float = 1e-30,
         epsilon_2: float = 1e-3,
@@ -62,19 +73,14 @@ class Adafactor(Optimizer):
         loss_scale_factor: float | None = None,
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[MoreOptions],
     ) -> None:
-        super().__init__(
-            learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
-            ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps, name, **kwargs,
-        )  # fmt: skip
-        self.beta_2_decay, self.epsilon_1, self.epsilon_2 = beta_2_decay, epsilon_1, epsilon_2
-        self.clip_threshold, self.relative_step = clip_threshold, relative_step
-        self._rows: list[Any] = []
-        self._columns: list[Any] = []
-        self._velocities: list[Any] = []
+        super().__init__(**self._store(locals()))
+        self._rows: list[Variable] = []
+        self._columns: list[Variable] = []
+        self._velocities: list[Variable] = []
 
-    def build(self, variables: Any) -> None:
+    def build(self, variables: Sequence[Variable]) -> None:
         """Create the state for the variables that will be optimized."""
         if self.built:
             return
@@ -86,13 +92,13 @@ class Adafactor(Optimizer):
             self._columns.append(self._mean_of(v, shape[:-2] + shape[-1:] if matrix else None))
             self._velocities.append(self.add_variable_from_reference(v, "velocity"))
 
-    def _mean_of(self, variable: Any, shape: tuple[int, ...] | None) -> Any:
+    def _mean_of(self, variable: Variable, shape: tuple[int, ...] | None) -> Variable:
         """A slot; a single 0, which files have a place for, where there are neither rows nor columns."""
         if shape is not None:
             return self.add_variable(shape, "zeros", variable.dtype, name=variable.name)
         return self._new_variable(0, "int32", variable.name, "none")
 
-    def update_group(self, fe: Any, group: Group, grads: list[Any], learning_rate: Any, step: Any) -> None:
+    def update_group(self, fe: Foreach, group: Group, grads: list[Tensor], learning_rate: Scalar, step: Scalar) -> None:
         """The rule."""
         rate = minimum(learning_rate, step**-0.5) if self.relative_step else learning_rate
         updates = fe.div(grads, fe.sqrt(self._mean_squares(fe, group, grads, 1.0 - step**self.beta_2_decay)))
@@ -102,11 +108,11 @@ class Adafactor(Optimizer):
         )
         fe.add_to(group.variables, fe.mul(updates, scales), -rate)
 
-    def _mean_squares(self, fe: Any, group: Group, grads: list[Any], old: Any) -> list[Any]:
+    def _mean_squares(self, fe: Foreach, group: Group, grads: list[Tensor], old: Scalar) -> list[Tensor]:
         """The running means of the squares of each gradient, which have the weight `old`, brought up to date."""
         squares = fe.add(fe.square(grads), self.epsilon_1)
         slots, rows, columns = (group.of(x) for x in (self._velocities, self._rows, self._columns))
-        means = dict.fromkeys(range(len(grads)))
+        means: dict[int, Any] = dict.fromkeys(range(len(grads)))
         flat = [i for i in means if len(group.variables[i].shape) < 2]
         if flat:
             new = fe.lerp_to([slots[i] for i in flat], [squares[i] for i in flat], 1.0 - old)
@@ -121,12 +127,7 @@ class Adafactor(Optimizer):
             means.update(zip(whole, new, strict=True))
         return list(means.values())
 
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        names = ("beta_2_decay", "epsilon_1", "epsilon_2", "clip_threshold", "relative_step")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
-
-def _rms(fe: Any, xs: list[Any]) -> list[Any]:
+def _rms(fe: Foreach, xs: list[Tensor]) -> list[Tensor]:
     """Root mean squares, each a 0-d tensor."""
     return fe.mul(fe.norms(xs), [1.0 / math.sqrt(max(1, math.prod(x.shape))) for x in xs])

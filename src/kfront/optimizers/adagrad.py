@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Unpack
 
 from kfront import initializers
 from kfront.core.registry import serializable
+from kfront.core.typing import Foreach, Scalar, Tensor
+from kfront.core.variable import Variable
 from kfront.optimizers.base import Group, Optimizer
+from kfront.optimizers.plan import MoreOptions
+from kfront.optimizers.schedules import LearningRate
 
 __all__ = ["Adadelta", "Adagrad"]
 
@@ -36,9 +41,12 @@ class Adagrad(Optimizer):
     0.905
     """
 
+    initial_accumulator_value: float
+    epsilon: float
+
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: LearningRate = 0.001,
         initial_accumulator_value: float = 0.1,
         epsilon: float = 1e-7,
         weight_decay: float | None = None,
@@ -51,15 +59,11 @@ class Adagrad(Optimizer):
         loss_scale_factor: float | None = None,
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[MoreOptions],
     ) -> None:
-        super().__init__(
-            learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
-            ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps, name, **kwargs,
-        )  # fmt: skip
-        self.initial_accumulator_value, self.epsilon = initial_accumulator_value, epsilon
+        super().__init__(**self._store(locals()))
 
-    def build(self, variables: Any) -> None:
+    def build(self, variables: Sequence[Variable]) -> None:
         """Create the state for the variables that will be optimized."""
         if self.built:
             return
@@ -67,16 +71,11 @@ class Adagrad(Optimizer):
         start = initializers.Constant(self.initial_accumulator_value)
         self._accumulated = self.add_optimizer_variables(variables, "accumulator", start)
 
-    def update_group(self, fe: Any, group: Group, grads: list[Any], learning_rate: Any, step: Any) -> None:
+    def update_group(self, fe: Foreach, group: Group, grads: list[Tensor], learning_rate: Scalar, step: Scalar) -> None:
         """The rule."""
         slots = group.of(self._accumulated)
         total = fe.addcmul_to(slots, grads, grads)
         fe.addcdiv_to(group.variables, grads, fe.sqrt(fe.add(total, self.epsilon), donate=True), -learning_rate)
-
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        own = {"initial_accumulator_value": self.initial_accumulator_value, "epsilon": self.epsilon}
-        return {**super().get_config(), **own}
 
 
 @serializable("keras.optimizers")
@@ -101,9 +100,12 @@ class Adadelta(Optimizer):
     True
     """
 
+    rho: float
+    epsilon: float
+
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: LearningRate = 0.001,
         rho: float = 0.95,
         epsilon: float = 1e-7,
         weight_decay: float | None = None,
@@ -116,15 +118,11 @@ class Adadelta(Optimizer):
         loss_scale_factor: float | None = None,
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[MoreOptions],
     ) -> None:
-        super().__init__(
-            learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
-            ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps, name, **kwargs,
-        )  # fmt: skip
-        self.rho, self.epsilon = rho, epsilon
+        super().__init__(**self._store(locals()))
 
-    def build(self, variables: Any) -> None:
+    def build(self, variables: Sequence[Variable]) -> None:
         """Create the state for the variables that will be optimized."""
         if self.built:
             return
@@ -132,7 +130,7 @@ class Adadelta(Optimizer):
         names = ["accumulated_grad", "accumulated_delta_var"]
         self._grads, self._deltas = self.add_optimizer_variables(variables, names)
 
-    def update_group(self, fe: Any, group: Group, grads: list[Any], learning_rate: Any, step: Any) -> None:
+    def update_group(self, fe: Foreach, group: Group, grads: list[Tensor], learning_rate: Scalar, step: Scalar) -> None:
         """The rule."""
         of_grads = fe.lerp_square_to(group.of(self._grads), grads, 1.0 - self.rho)
         slots = group.of(self._deltas)
@@ -140,7 +138,3 @@ class Adadelta(Optimizer):
         deltas = fe.mul(fe.sqrt(ratio, donate=True), grads, donate=True)
         fe.lerp_square_to(slots, deltas, 1.0 - self.rho)
         fe.add_to(group.variables, deltas, -learning_rate)
-
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        return {**super().get_config(), "rho": self.rho, "epsilon": self.epsilon}

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Unpack
 
 from kfront.core.errors import ArgumentError
 from kfront.core.registry import serializable
+from kfront.core.typing import Foreach, Scalar, Tensor
+from kfront.core.variable import Variable
 from kfront.optimizers.base import Group, Optimizer
+from kfront.optimizers.plan import MoreOptions
 from kfront.optimizers.scalars import sqrt
+from kfront.optimizers.schedules import LearningRate
 
 __all__ = ["Adam", "AdamW", "Adamax", "Nadam", "adam_rule"]
 
 
 def adam_rule(
-    fe: Any,
-    variables: list[Any],
-    grads: list[Any],
-    means: list[Any],
-    squares: list[Any],
-    largest: list[Any] | None,
-    learning_rate: Any,
-    step: Any,
+    fe: Foreach,
+    variables: list[Variable],
+    grads: list[Tensor],
+    means: list[Variable],
+    squares: list[Variable],
+    largest: list[Variable] | None,
+    learning_rate: Scalar,
+    step: Scalar,
     beta_1: float,
     beta_2: float,
     epsilon: float,
@@ -65,9 +70,14 @@ class Adam(Optimizer):
     0.9
     """
 
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    amsgrad: bool
+
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: LearningRate = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
@@ -82,18 +92,14 @@ class Adam(Optimizer):
         loss_scale_factor: float | None = None,
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[MoreOptions],
     ) -> None:
-        super().__init__(
-            learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
-            ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps, name, **kwargs,
-        )  # fmt: skip
-        self.beta_1, self.beta_2, self.epsilon, self.amsgrad = beta_1, beta_2, epsilon, amsgrad
-        self._momentums: list[Any] = []
-        self._velocities: list[Any] = []
-        self._velocity_hats: list[Any] = []
+        super().__init__(**self._store(locals()))
+        self._momentums: list[Variable] = []
+        self._velocities: list[Variable] = []
+        self._velocity_hats: list[Variable] = []
 
-    def build(self, variables: Any) -> None:
+    def build(self, variables: Sequence[Variable]) -> None:
         """Create the state for the variables that will be optimized."""
         if self.built:
             return
@@ -102,16 +108,11 @@ class Adam(Optimizer):
         if self.amsgrad:
             self._velocity_hats = self.add_optimizer_variables(variables, "velocity_hat")
 
-    def update_group(self, fe: Any, group: Group, grads: list[Any], learning_rate: Any, step: Any) -> None:
+    def update_group(self, fe: Foreach, group: Group, grads: list[Tensor], learning_rate: Scalar, step: Scalar) -> None:
         """The rule."""
         slots = (group.of(self._momentums), group.of(self._velocities))
         hats = group.of(self._velocity_hats) if self.amsgrad else None
         adam_rule(fe, group.variables, grads, *slots, hats, learning_rate, step, self.beta_1, self.beta_2, self.epsilon)
-
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        own = {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon, "amsgrad": self.amsgrad}
-        return {**super().get_config(), **own}
 
 
 @serializable("keras.optimizers")
@@ -125,6 +126,9 @@ class AdamW(Adam):
         clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency, loss_scale_factor,
             gradient_accumulation_steps, name: see `Optimizer`.
 
+    Raises:
+        ArgumentError: if `weight_decay` is None.
+
     Reference: Loshchilov and Hutter, 2017, "Decoupled weight decay regularization", arXiv:1711.05101.
 
     Example:
@@ -136,7 +140,7 @@ class AdamW(Adam):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: LearningRate = 0.001,
         weight_decay: float | None = 0.004,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
@@ -151,13 +155,9 @@ class AdamW(Adam):
         loss_scale_factor: float | None = None,
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[MoreOptions],
     ) -> None:
-        super().__init__(
-            learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay, clipnorm, clipvalue, global_clipnorm,
-            use_ema, ema_momentum, ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps, name,
-            **kwargs,
-        )  # fmt: skip
+        super().__init__(**self._store(locals()))
         if self.weight_decay is None:
             raise ArgumentError("[AdamW] expected a float as `weight_decay`, got None; use Adam for none.")
 
@@ -187,9 +187,13 @@ class Adamax(Optimizer):
     0.9
     """
 
+    beta_1: float
+    beta_2: float
+    epsilon: float
+
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: LearningRate = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
@@ -203,33 +207,24 @@ class Adamax(Optimizer):
         loss_scale_factor: float | None = None,
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[MoreOptions],
     ) -> None:
-        super().__init__(
-            learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
-            ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps, name, **kwargs,
-        )  # fmt: skip
-        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
+        super().__init__(**self._store(locals()))
 
-    def build(self, variables: Any) -> None:
+    def build(self, variables: Sequence[Variable]) -> None:
         """Create the state for the variables that will be optimized."""
         if self.built:
             return
         super().build(variables)
         self._m, self._u = self.add_optimizer_variables(variables, ["momentum", "norm"])
 
-    def update_group(self, fe: Any, group: Group, grads: list[Any], learning_rate: Any, step: Any) -> None:
+    def update_group(self, fe: Foreach, group: Group, grads: list[Tensor], learning_rate: Scalar, step: Scalar) -> None:
         """The rule."""
         m = fe.lerp_to(group.of(self._m), grads, 1.0 - self.beta_1)
         slots = group.of(self._u)
         fe.mul_to(slots, self.beta_2)
         u = fe.maximum_to(slots, fe.abs(grads))
         fe.addcdiv_to(group.variables, m, fe.add(u, self.epsilon), -learning_rate / (1.0 - self.beta_1**step))
-
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        own = {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
-        return {**super().get_config(), **own}
 
 
 @serializable("keras.optimizers")
@@ -255,9 +250,13 @@ class Nadam(Optimizer):
     True
     """
 
+    beta_1: float
+    beta_2: float
+    epsilon: float
+
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: LearningRate = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
@@ -271,15 +270,11 @@ class Nadam(Optimizer):
         loss_scale_factor: float | None = None,
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[MoreOptions],
     ) -> None:
-        super().__init__(
-            learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
-            ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps, name, **kwargs,
-        )  # fmt: skip
-        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
+        super().__init__(**self._store(locals()))
 
-    def build(self, variables: Any) -> None:
+    def build(self, variables: Sequence[Variable]) -> None:
         """Create the state for the variables that will be optimized."""
         if self.built:
             return
@@ -287,18 +282,18 @@ class Nadam(Optimizer):
         self._momentums, self._velocities = self.add_optimizer_variables(variables, ["momentum", "velocity"])
         self._u_product = self._new_variable(1.0, "float32", None, "none")
 
-    def _momentum_at(self, step: Any) -> Any:
+    def _momentum_at(self, step: Scalar) -> Scalar:
         return self.beta_1 * (1.0 - 0.5 * 0.96**step)
 
-    def prepare(self, fe: Any, step: Any) -> None:
+    def prepare(self, fe: Foreach, step: Scalar) -> None:
         """Move the product of the momentum schedule on."""
         self._u_product.assign(self._product(fe) * self._momentum_at(step))
 
-    def _product(self, fe: Any) -> Any:
+    def _product(self, fe: Foreach) -> Scalar:
         known = fe.number(self._u_product)
         return self._u_product.value if known is None else known
 
-    def update_group(self, fe: Any, group: Group, grads: list[Any], learning_rate: Any, step: Any) -> None:
+    def update_group(self, fe: Foreach, group: Group, grads: list[Tensor], learning_rate: Scalar, step: Scalar) -> None:
         """The rule."""
         m = fe.lerp_to(group.of(self._momentums), grads, 1.0 - self.beta_1)
         v = fe.lerp_square_to(group.of(self._velocities), grads, 1.0 - self.beta_2)
@@ -309,8 +304,3 @@ class Nadam(Optimizer):
         divisor = fe.add(root, self.epsilon, donate=True)
         fe.addcdiv_to(group.variables, m, divisor, -learning_rate * of_mean)
         fe.addcdiv_to(group.variables, grads, divisor, -learning_rate * of_gradient)
-
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        own = {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
-        return {**super().get_config(), **own}

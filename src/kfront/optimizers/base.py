@@ -11,24 +11,29 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Self, TypeAlias, TypeGuard, Unpack
 
 from kfront.backends import backend_scope, current
+from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError, ArgumentTypeError, NotBuiltError
 from kfront.core.naming import auto_name, name_scope
+from kfront.core.options import Configurable
 from kfront.core.registry import serializable
 from kfront.core.state import distribution_on, state
-from kfront.core.variable import StatelessScope
+from kfront.core.typing import Config, CustomObjects, Foreach, Scalar, Tensor, TensorLike
+from kfront.core.variable import StatelessScope, Variable
 from kfront.optimizers import scalars
-from kfront.optimizers.plan import Group, ParamGroup, Plan, check_param_groups, frozen_positions
-from kfront.optimizers.schedules import LearningRateSchedule
+from kfront.optimizers.plan import Group, MoreOptions, ParamGroup, Plan, check_param_groups, frozen_positions
+from kfront.optimizers.schedules import LearningRate, LearningRateSchedule
 from kfront.optimizers.state_owner import StateOwner
 
 __all__ = ["Group", "Optimizer"]
 
+Gradients: TypeAlias = Sequence[Tensor | None]
+
 
 @serializable("keras.optimizers")
-class Optimizer(StateOwner):
+class Optimizer(Configurable, StateOwner):
     """Base of the optimizers.
 
     Args:
@@ -60,11 +65,12 @@ class Optimizer(StateOwner):
     """
 
     loss_scale_factor: float | None = None
-    _reduction: Any = None  # what is done to gradients first, with processes that work together
+    # what is done to gradients first, with processes that work together
+    _reduction: Callable[[list[Tensor]], list[Tensor]] | None = None
 
     def __init__(
         self,
-        learning_rate: Any,
+        learning_rate: LearningRate,
         weight_decay: float | None = None,
         clipnorm: float | None = None,
         clipvalue: float | None = None,
@@ -75,7 +81,7 @@ class Optimizer(StateOwner):
         loss_scale_factor: float | None = None,
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[MoreOptions],
     ) -> None:
         groups = kwargs.pop("param_groups", None)
         if kwargs:
@@ -95,19 +101,19 @@ class Optimizer(StateOwner):
         self._check_arguments(use_ema, ema_momentum, ema_overwrite_frequency, gradient_accumulation_steps)
         self.built = False
         self._backend = current()
-        self._variables: list[Any] = []
-        self._trainable_variables: list[Any] = []
+        self._variables: list[Variable] = []
+        self._trainable_variables: list[Variable] = []
         self._positions: dict[int, int] = {}
         self._plans: dict[tuple[int, ...] | None, Plan] = {}
-        self._averages: list[Any] = []
-        self._accumulators: list[Any] = []
+        self._averages: list[Variable] = []
+        self._accumulators: list[Variable] = []
         self._excluded: tuple[set[int], list[str]] = (set(), [])
         self._by_variable = _is_per_variable(type(self))
         with self._backend.eager(), name_scope(self.name, caller=self):
             self._iterations = self._new_variable(0, "int32", "iteration", "only_first_replica")
-            self._learning_rate: Any = self._make_rate(learning_rate)
+            self._learning_rate = self._make_rate(learning_rate)
 
-    def _check_arguments(self, use_ema: Any, momentum: Any, overwrite: Any, accumulate: Any) -> None:
+    def _check_arguments(self, use_ema: bool, momentum: float, overwrite: int | None, accumulate: int | None) -> None:
         who = type(self).__name__
         for name in ("clipnorm", "clipvalue", "global_clipnorm"):
             value = getattr(self, name)
@@ -125,13 +131,11 @@ class Optimizer(StateOwner):
         if accumulate is not None and (not isinstance(accumulate, int) or accumulate < 2):
             raise ArgumentError(f"[{who}] expected `gradient_accumulation_steps` >= 2 or None, got {accumulate!r}.")
 
-    def _make_rate(self, rate: Any) -> Any:
-        if isinstance(rate, LearningRateSchedule):
-            return rate
-        if _is_callable(rate):
+    def _make_rate(self, rate: LearningRate) -> LearningRateSchedule | Callable[[], Scalar] | Variable:
+        if isinstance(rate, LearningRateSchedule) or _is_callable(rate):
             return rate
         try:
-            value = float(rate)
+            value = float(rate)  # type: ignore[arg-type]
         except (TypeError, ValueError):
             raise ArgumentError(
                 f"[{type(self).__name__}] expected `learning_rate` to be a float, a LearningRateSchedule or a "
@@ -142,27 +146,27 @@ class Optimizer(StateOwner):
     # -- variables ----------------------------------------------------------------------------------------------------
 
     @property
-    def iterations(self) -> Any:
+    def iterations(self) -> Variable | Tensor:
         """The number of updates made: a Variable, or a tensor where gradients are accumulated."""
         n = self.gradient_accumulation_steps
         return self._iterations if not n else self._iterations.value // n
 
     @property
-    def learning_rate(self) -> Any:
+    def learning_rate(self) -> Variable | Scalar:
         """The learning rate: its Variable, or the current value of the schedule. May be set to a float."""
         rate = self._learning_rate
-        if isinstance(rate, LearningRateSchedule):
-            return rate(self._iterations)
-        return rate() if _is_callable(rate) else rate
+        if isinstance(rate, Variable):
+            return rate
+        return rate(self._iterations) if isinstance(rate, LearningRateSchedule) else rate()
 
     @learning_rate.setter
-    def learning_rate(self, value: Any) -> None:
+    def learning_rate(self, value: LearningRate) -> None:
         old = self._learning_rate
         if isinstance(value, LearningRateSchedule) or _is_callable(value):
             self._changed()
             self._variables[:] = [v for v in self._variables if v is not old]
             self._learning_rate = value
-        elif not hasattr(old, "_is_variable"):
+        elif not isinstance(old, Variable):
             raise ArgumentTypeError(
                 f"[{self.name}] expected no new value: its learning rate comes from {old!r}; create the optimizer "
                 "with a float to be able to set the rate."
@@ -208,7 +212,7 @@ class Optimizer(StateOwner):
         return check_param_groups(self.name, groups)
 
     @property
-    def _settings(self) -> tuple[Any, ...]:
+    def _settings(self) -> tuple[object, ...]:
         """Changes when a compiled step no longer does what the optimizer is set to."""
         return (self._version,)
 
@@ -217,7 +221,7 @@ class Optimizer(StateOwner):
         self._plans = {}
         self._version += 1
 
-    def build(self, variables: Any) -> None:
+    def build(self, variables: Sequence[Variable]) -> None:
         """Create the state for the variables that will be optimized.
 
         Args:
@@ -225,7 +229,7 @@ class Optimizer(StateOwner):
         """
         variables = list(variables)
         for v in variables:
-            if not hasattr(v, "_is_variable"):
+            if not isinstance(v, Variable):
                 raise ArgumentTypeError(f"[{self.name}] expected a list of Variables to build for, got {v!r} in it.")
         self._trainable_variables = variables
         self._positions = {id(v): i for i, v in enumerate(variables)}
@@ -239,13 +243,13 @@ class Optimizer(StateOwner):
             self._accumulators = self.add_optimizer_variables(variables, "gradient_accumulator")
         self.built = True
 
-    def _ensure_built(self, variables: Any) -> None:
+    def _ensure_built(self, variables: Sequence[Variable]) -> None:
         if self.built:
             return
         with self._backend.eager():
             self.build(variables)
 
-    def _get_variable_index(self, variable: Any) -> int:
+    def _get_variable_index(self, variable: Variable) -> int:
         """Position of a variable among those the optimizer was built for."""
         found = self._positions.get(id(variable))
         if found is None:
@@ -257,7 +261,7 @@ class Optimizer(StateOwner):
 
     # -- one update ---------------------------------------------------------------------------------------------------
 
-    def apply_gradients(self, grads_and_vars: Any) -> Any:
+    def apply_gradients(self, grads_and_vars: Iterable[tuple[Tensor | None, Variable]]) -> Variable:
         """Update variables.
 
         Args:
@@ -270,7 +274,7 @@ class Optimizer(StateOwner):
         self.apply([g for g, _ in pairs], [v for _, v in pairs])
         return self._iterations
 
-    def apply(self, grads: Any, trainable_variables: Any = None) -> None:
+    def apply(self, grads: Gradients, trainable_variables: Sequence[Variable] | None = None) -> None:
         """Update variables by their gradients.
 
         Args:
@@ -305,19 +309,20 @@ class Optimizer(StateOwner):
         with b.no_grad():
             self._apply(b.foreach, plan, grads)
 
-    def _plan(self, grads: list[Any], variables: Any) -> tuple[Plan, list[Any]]:
+    def _plan(self, given: list[Tensor | None], variables: Sequence[Variable]) -> tuple[Plan, list[Tensor]]:
         """The plan for these variables, and the gradients in its order: native, of their variables' dtypes."""
         mine = self._trainable_variables
         plan = self._plans.get(None) if len(variables) == len(mine) else None
         if plan is not None:
-            for v, m, g in zip(variables, mine, grads, strict=True):
+            for v, m, g in zip(variables, mine, given, strict=True):
                 if v is not m or g is None:
                     plan = None
                     break
+        grads: list[Any] = given
         if plan is None:
-            plan, grads = self._partial_plan(grads, variables)
+            plan, grads = self._partial_plan(given, variables)
         elif plan.order is not None:
-            grads = [grads[i] for i in plan.order]
+            grads = [given[i] for i in plan.order]
         native, types = plan.native, self._backend.types
         if native is not None:
             for g in grads:
@@ -327,7 +332,7 @@ class Optimizer(StateOwner):
                 return plan, grads
         return plan, self._native(plan, grads)
 
-    def _partial_plan(self, grads: list[Any], variables: Any) -> tuple[Plan, list[Any]]:
+    def _partial_plan(self, grads: list[Tensor | None], variables: Sequence[Variable]) -> tuple[Plan, list[Tensor]]:
         found = {self._get_variable_index(v): g for v, g in zip(variables, grads, strict=True) if g is not None}
         if len(found) < len(grads):
             missing = [v.path for v, g in zip(variables, grads, strict=True) if g is None]
@@ -344,13 +349,13 @@ class Optimizer(StateOwner):
             plan = self._plans[key] = Plan(self, positions)
         return plan, [found[i] for i in (positions if plan.order is None else plan.order)]
 
-    def _native(self, plan: Plan, grads: list[Any]) -> list[Any]:
+    def _native(self, plan: Plan, grads: list[Tensor]) -> list[Tensor]:
         b, mine = self._backend, self._trainable_variables
         order = range(len(mine)) if plan.order is None else plan.order
         grads = [b.cast(b.convert(g), mine[i]._dtype) for i, g in zip(order, grads, strict=True)]
         return grads if self._reduction is None else self._reduction(grads)
 
-    def _apply(self, fe: Any, plan: Plan, grads: list[Any]) -> None:
+    def _apply(self, fe: Foreach, plan: Plan, grads: list[Tensor]) -> None:
         """Everything of one call, in order: unscale, accumulate or update, constrain, count."""
         if plan.overwritten:
             n = len(plan.positions)
@@ -369,7 +374,7 @@ class Optimizer(StateOwner):
             v.assign(v.constraint(v.value))
         fe.increment(self._iterations, 1)
 
-    def _update(self, fe: Any, plan: Plan, grads: list[Any]) -> None:
+    def _update(self, fe: Foreach, plan: Plan, grads: list[Tensor]) -> None:
         """Clip, decay, run the rule."""
         if self.clipnorm is not None or self.clipvalue is not None or self.global_clipnorm is not None:
             grads = self._clip(fe, grads)
@@ -390,7 +395,7 @@ class Optimizer(StateOwner):
                 mine = [found[i] for i in group.positions]
                 self.update_group(fe, group, mine, rate if factor == 1.0 else rate * factor, step)
 
-    def _step(self, fe: Any) -> Any:
+    def _step(self, fe: Foreach) -> Scalar:
         """The number of this update, from 1."""
         done = fe.number(self._iterations)
         n = self.gradient_accumulation_steps
@@ -399,10 +404,10 @@ class Optimizer(StateOwner):
             return self._backend.cast(now // n + 1 if n else now + 1, "float32")
         return done // n + 1 if n else done + 1
 
-    def _rate(self, fe: Any) -> Any:
+    def _rate(self, fe: Foreach) -> Scalar:
         """The learning rate now, a Python number or a 0-d float32 tensor."""
         rate = self._learning_rate
-        if hasattr(rate, "_is_variable"):
+        if isinstance(rate, Variable):
             value = fe.number(rate)
             return rate.value if value is None else value
         if isinstance(rate, LearningRateSchedule):
@@ -413,7 +418,7 @@ class Optimizer(StateOwner):
             return float(value)
         return self._backend.cast(self._backend.convert(value), "float32")
 
-    def _update_one_by_one(self, plan: Plan, grads: list[Any], rate: Any) -> None:
+    def _update_one_by_one(self, plan: Plan, grads: list[Tensor], rate: Scalar) -> None:
         found = dict(zip(plan.positions, grads, strict=True))
         for group in plan.groups:
             own = rate if group.factor == 1.0 else rate * group.factor
@@ -421,7 +426,7 @@ class Optimizer(StateOwner):
             for i, v in zip(group.positions, group.variables, strict=True):
                 self.update_step(found[i], v, own)
 
-    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+    def update_step(self, gradient: Tensor, variable: Variable, learning_rate: Scalar) -> None:
         """The rule for one variable: a subclass of your own defines this.
 
         Args:
@@ -435,10 +440,10 @@ class Optimizer(StateOwner):
         group = Group([variable], [self._get_variable_index(variable)], len(self._trainable_variables) == 1)
         self.update_group(fe, group, [gradient], learning_rate, self._step(fe))
 
-    def prepare(self, fe: Any, step: Any) -> None:
+    def prepare(self, fe: Foreach, step: Scalar) -> None:
         """What a rule does once in each update, before the variables' turn."""
 
-    def update_group(self, fe: Any, group: Group, grads: list[Any], learning_rate: Any, step: Any) -> None:
+    def update_group(self, fe: Foreach, group: Group, grads: list[Tensor], learning_rate: Scalar, step: Scalar) -> None:
         """The rule for variables of one dtype.
 
         Args:
@@ -450,21 +455,21 @@ class Optimizer(StateOwner):
         """
         raise NotImplementedError(f"[{type(self).__name__}] expected the class to define `update_step`.")
 
-    def assign(self, variable: Any, value: Any) -> None:
+    def assign(self, variable: Variable, value: TensorLike) -> None:
         """Set a Variable, inside `update_step`."""
         variable.assign(value)
 
-    def assign_add(self, variable: Any, value: Any) -> None:
+    def assign_add(self, variable: Variable, value: TensorLike) -> None:
         """Add to a Variable, inside `update_step`."""
         variable.assign_add(value)
 
-    def assign_sub(self, variable: Any, value: Any) -> None:
+    def assign_sub(self, variable: Variable, value: TensorLike) -> None:
         """Subtract from a Variable, inside `update_step`."""
         variable.assign_sub(value)
 
     # -- clipping, decay, averages, accumulation ----------------------------------------------------------------------
 
-    def _clip(self, fe: Any, grads: list[Any]) -> list[Any]:
+    def _clip(self, fe: Foreach, grads: list[Tensor]) -> list[Tensor]:
         if self.clipvalue is not None and self.clipvalue > 0:
             return fe.clip(grads, -self.clipvalue, self.clipvalue)
         if self.clipnorm is not None and self.clipnorm > 0:
@@ -474,7 +479,9 @@ class Optimizer(StateOwner):
             return fe.mul(grads, self.global_clipnorm / fe.maximum([norm], self.global_clipnorm)[0])
         return grads
 
-    def exclude_from_weight_decay(self, var_list: Any = None, var_names: Any = None) -> None:
+    def exclude_from_weight_decay(
+        self, var_list: Iterable[Variable] | None = None, var_names: Iterable[str] | None = None
+    ) -> None:
         """Leave variables out of weight decay; call it before the first update.
 
         Args:
@@ -493,15 +500,15 @@ class Optimizer(StateOwner):
         variables.update(id(v) for v in var_list or ())
         names.extend(var_names or ())
 
-    def _use_weight_decay(self, variable: Any) -> bool:
+    def _use_weight_decay(self, variable: Variable) -> bool:
         variables, names = self._excluded
         return id(variable) not in variables and not any(re.search(n, variable.name) for n in names)
 
-    def _decay_of(self, variable: Any) -> float:
+    def _decay_of(self, variable: Variable) -> float:
         """The weight decay of one variable."""
         return self._weight_decay if self._weight_decay and self._use_weight_decay(variable) else 0.0
 
-    def _average(self, fe: Any, plan: Plan, step: Any) -> None:
+    def _average(self, fe: Foreach, plan: Plan, step: Scalar) -> None:
         """Move the averages; set the variables to them where it is time to."""
         averages = [self._averages[i] for i in plan.positions]
         weight = 1.0 - self.ema_momentum * scalars.where(scalars.greater(step, 1), 1.0, 0.0)
@@ -510,14 +517,16 @@ class Optimizer(StateOwner):
         if every:
             self._assign_if(fe, scalars.equal(step % every, 0), plan.variables, new)
 
-    def _assign_if(self, fe: Any, condition: Any, variables: list[Any], values: list[Any]) -> None:
+    def _assign_if(
+        self, fe: Foreach, condition: bool | Tensor, variables: list[Variable], values: list[Tensor]
+    ) -> None:
         if isinstance(condition, bool):
             if condition:
                 fe.assign(variables, values)
             return
         fe.assign(variables, fe.where(condition, values, fe.values(variables)))
 
-    def _accumulate(self, fe: Any, plan: Plan, grads: list[Any]) -> None:
+    def _accumulate(self, fe: Foreach, plan: Plan, grads: list[Tensor]) -> None:
         """Add to the accumulators; every so many calls update by their mean and empty them."""
         n = self.gradient_accumulation_steps or 1
         slots = [self._accumulators[i] for i in plan.positions]
@@ -534,7 +543,7 @@ class Optimizer(StateOwner):
         self._update_if(fe, due, plan, fe.mul(sums, 1.0 / n))
         fe.assign(slots, fe.where(due, fe.zeros_like(sums), sums))
 
-    def _update_if(self, fe: Any, condition: Any, plan: Plan, grads: list[Any]) -> None:
+    def _update_if(self, fe: Foreach, condition: bool | Tensor, plan: Plan, grads: list[Tensor]) -> None:
         """Update where a 0-d tensor is true: both outcomes are computed, one is kept."""
         with StatelessScope() as scope:
             self._update(fe, plan, grads)
@@ -548,11 +557,11 @@ class Optimizer(StateOwner):
         """Optimizers with a learning rate of their own, by the names that these have in logs."""
         return {"learning_rate": self}
 
-    def scale_loss(self, loss: Any) -> Any:
+    def scale_loss(self, loss: Tensor) -> Tensor:
         """The loss to differentiate: times `loss_scale_factor`, if there is one."""
         return loss if self.loss_scale_factor is None else loss * self.loss_scale_factor
 
-    def finalize_variable_values(self, var_list: Any) -> None:
+    def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:
         """Called when training ends: with `use_ema`, sets the variables to their averages.
 
         Args:
@@ -568,7 +577,9 @@ class Optimizer(StateOwner):
 
     # -- without side effects -----------------------------------------------------------------------------------------
 
-    def stateless_apply(self, optimizer_variables: Any, grads: Any, trainable_variables: Any) -> tuple[Any, Any]:
+    def stateless_apply(
+        self, optimizer_variables: Sequence[TensorLike], grads: Gradients, trainable_variables: Sequence[TensorLike]
+    ) -> tuple[list[Tensor], list[Tensor]]:
         """One update as a function of values.
 
         Args:
@@ -603,31 +614,31 @@ class Optimizer(StateOwner):
 
     # -- saving -------------------------------------------------------------------------------------------------------
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments; the learning rate as it is now."""
-        out: dict[str, Any] = {"name": self.name, "learning_rate": self._rate_config()}
+        out: Config = {"name": self.name, "learning_rate": self._rate_config()}
         for name in ("weight_decay", "clipnorm", "global_clipnorm", "clipvalue", "use_ema", "ema_momentum"):
             out[name] = getattr(self, name)
         for name in ("ema_overwrite_frequency", "loss_scale_factor", "gradient_accumulation_steps"):
             out[name] = getattr(self, name)
+        out.update(self._stored_options())
         if self._param_groups:  # Keras has no such argument: files without groups stay files of Keras
             out["param_groups"] = self.param_groups
         return out
 
-    def _rate_config(self) -> Any:
+    def _rate_config(self) -> float | Config:
         rate = self._learning_rate
-        if hasattr(rate, "_is_variable"):
+        if isinstance(rate, Variable):
             return float(rate.numpy())
         if isinstance(rate, LearningRateSchedule):
             from kfront.optimizers import schedules
 
             return schedules.serialize(rate)
-        from kfront import saving
 
-        return saving.serialize_keras_object(rate)
+        return serialize_keras_object(rate)
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+    def from_config(cls, config: Config, custom_objects: CustomObjects = None) -> Self:
         """An optimizer from its config.
 
         Args:
@@ -636,11 +647,7 @@ class Optimizer(StateOwner):
         """
         config = dict(config)
         if isinstance(config.get("learning_rate"), dict):
-            from kfront import saving
-
-            config["learning_rate"] = saving.deserialize_keras_object(
-                config["learning_rate"], custom_objects=custom_objects
-            )
+            config["learning_rate"] = deserialize_keras_object(config["learning_rate"], custom_objects=custom_objects)
         return cls(**config)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -658,8 +665,8 @@ class Optimizer(StateOwner):
         self._excluded = ({id(v) for v in variables}, names)
 
 
-def _is_callable(rate: Any) -> bool:
-    return callable(rate) and not hasattr(rate, "_is_variable")
+def _is_callable(rate: object) -> TypeGuard[Callable[[], Scalar]]:
+    return callable(rate) and not isinstance(rate, Variable)
 
 
 def _is_per_variable(cls: type, only: str = "") -> bool:
@@ -672,7 +679,3 @@ def _is_per_variable(cls: type, only: str = "") -> bool:
         if "update_step" in one.__dict__ and not only:
             return True
     return True
-
-
-Rule = Callable[..., Any]
-Slots = Sequence[Any]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Unpack
 
 from kfront import initializers
-from kfront.core.errors import ArgumentError
+from kfront.core.options import normalisers, not_negative, number
 from kfront.core.registry import serializable
+from kfront.core.typing import Foreach, Scalar, Tensor
+from kfront.core.variable import Variable
 from kfront.optimizers.base import Group, Optimizer
+from kfront.optimizers.plan import MoreOptions
+from kfront.optimizers.schedules import LearningRate
 
 __all__ = ["Ftrl"]
 
@@ -41,9 +46,23 @@ class Ftrl(Optimizer):
     True
     """
 
+    learning_rate_power: float
+    initial_accumulator_value: float
+    l1_regularization_strength: float
+    l2_regularization_strength: float
+    l2_shrinkage_regularization_strength: float
+    beta: float
+    _normalise = normalisers(
+        learning_rate_power=number("<= 0", lambda x: x <= 0),
+        initial_accumulator_value=not_negative,
+        l1_regularization_strength=not_negative,
+        l2_regularization_strength=not_negative,
+        l2_shrinkage_regularization_strength=not_negative,
+    )
+
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: LearningRate = 0.001,
         learning_rate_power: float = -0.5,
         initial_accumulator_value: float = 0.1,
         l1_regularization_strength: float = 0.0,
@@ -60,24 +79,11 @@ class Ftrl(Optimizer):
         loss_scale_factor: float | None = None,
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[MoreOptions],
     ) -> None:
-        super().__init__(
-            learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
-            ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps, name, **kwargs,
-        )  # fmt: skip
-        self.learning_rate_power, self.beta = learning_rate_power, beta
-        self.initial_accumulator_value = initial_accumulator_value
-        self.l1_regularization_strength = l1_regularization_strength
-        self.l2_regularization_strength = l2_regularization_strength
-        self.l2_shrinkage_regularization_strength = l2_shrinkage_regularization_strength
-        if learning_rate_power > 0:
-            raise ArgumentError(f"[Ftrl] expected `learning_rate_power` <= 0, got {learning_rate_power!r}.")
-        for one in _NOT_NEGATIVE:
-            if getattr(self, one) < 0:
-                raise ArgumentError(f"[Ftrl] expected `{one}` >= 0, got {getattr(self, one)!r}.")
+        super().__init__(**self._store(locals()))
 
-    def build(self, variables: Any) -> None:
+    def build(self, variables: Sequence[Variable]) -> None:
         """Create the state for the variables that will be optimized."""
         if self.built:
             return
@@ -86,7 +92,7 @@ class Ftrl(Optimizer):
         both = self.add_optimizer_variables(variables, ["accumulator", "linear"], [start, "zeros"])
         self._sums, self._linears = both
 
-    def update_group(self, fe: Any, group: Group, grads: list[Any], learning_rate: Any, step: Any) -> None:
+    def update_group(self, fe: Foreach, group: Group, grads: list[Tensor], learning_rate: Scalar, step: Scalar) -> None:
         """The rule."""
         power = -self.learning_rate_power
         slots, linears = group.of(self._sums), group.of(self._linears)
@@ -102,16 +108,3 @@ class Ftrl(Optimizer):
         fe.assign(group.variables, fe.div(fe.sub(fe.clip(linear, -l1, l1), linear), curve))
         fe.assign(slots, new)
         fe.assign(linears, linear)
-
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        own = {name: getattr(self, name) for name in ("learning_rate_power", *_NOT_NEGATIVE, "beta")}
-        return {**super().get_config(), **own}
-
-
-_NOT_NEGATIVE = (
-    "initial_accumulator_value",
-    "l1_regularization_strength",
-    "l2_regularization_strength",
-    "l2_shrinkage_regularization_strength",
-)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Unpack
 
-from kfront.core.errors import ArgumentError
+from kfront.core.options import normalisers, number
 from kfront.core.registry import serializable
+from kfront.core.typing import Foreach, Scalar, Tensor
+from kfront.core.variable import Variable
 from kfront.optimizers.base import Group, Optimizer
+from kfront.optimizers.plan import MoreOptions
+from kfront.optimizers.schedules import LearningRate
 
 __all__ = ["Lamb", "Lion"]
 
@@ -38,9 +43,13 @@ class Lion(Optimizer):
     0.9
     """
 
+    beta_1: float
+    beta_2: float
+    _normalise = normalisers(beta_1=number("in (0, 1]", lambda x: 0 < x <= 1))
+
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: LearningRate = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.99,
         weight_decay: float | None = None,
@@ -53,33 +62,23 @@ class Lion(Optimizer):
         loss_scale_factor: float | None = None,
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[MoreOptions],
     ) -> None:
-        if not 0 < beta_1 <= 1:
-            raise ArgumentError(f"[Lion] expected `beta_1` in (0, 1], got {beta_1!r}.")
-        super().__init__(
-            learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
-            ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps, name, **kwargs,
-        )  # fmt: skip
-        self.beta_1, self.beta_2 = beta_1, beta_2
+        super().__init__(**self._store(locals()))
 
-    def build(self, variables: Any) -> None:
+    def build(self, variables: Sequence[Variable]) -> None:
         """Create the state for the variables that will be optimized."""
         if self.built:
             return
         super().build(variables)
         self._momentums = self.add_optimizer_variables(variables, "momentum")
 
-    def update_group(self, fe: Any, group: Group, grads: list[Any], learning_rate: Any, step: Any) -> None:
+    def update_group(self, fe: Foreach, group: Group, grads: list[Tensor], learning_rate: Scalar, step: Scalar) -> None:
         """The rule."""
         slots = group.of(self._momentums)
         direction = fe.sign(fe.lerp(fe.values(slots), grads, 1.0 - self.beta_1))
         fe.lerp_to(slots, grads, 1.0 - self.beta_2)
         fe.add_to(group.variables, direction, -learning_rate)
-
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        return {**super().get_config(), "beta_1": self.beta_1, "beta_2": self.beta_2}
 
 
 @serializable("keras.optimizers")
@@ -106,9 +105,13 @@ class Lamb(Optimizer):
     0.9
     """
 
+    beta_1: float
+    beta_2: float
+    epsilon: float
+
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: LearningRate = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
@@ -122,22 +125,18 @@ class Lamb(Optimizer):
         loss_scale_factor: float | None = None,
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[MoreOptions],
     ) -> None:
-        super().__init__(
-            learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
-            ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps, name, **kwargs,
-        )  # fmt: skip
-        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
+        super().__init__(**self._store(locals()))
 
-    def build(self, variables: Any) -> None:
+    def build(self, variables: Sequence[Variable]) -> None:
         """Create the state for the variables that will be optimized."""
         if self.built:
             return
         super().build(variables)
         self._momentums, self._velocities = self.add_optimizer_variables(variables, ["momentum", "velocity"])
 
-    def update_group(self, fe: Any, group: Group, grads: list[Any], learning_rate: Any, step: Any) -> None:
+    def update_group(self, fe: Foreach, group: Group, grads: list[Tensor], learning_rate: Scalar, step: Scalar) -> None:
         """The rule."""
         m = fe.lerp_to(group.of(self._momentums), grads, 1.0 - self.beta_1)
         v = fe.lerp_square_to(group.of(self._velocities), grads, 1.0 - self.beta_2)
@@ -147,8 +146,3 @@ class Lamb(Optimizer):
         own, made = fe.norms(fe.values(group.variables)), fe.norms(steps)
         ratios = [fe.where((w > 0) & (s > 0), [w / s], 1.0)[0] for w, s in zip(own, made, strict=True)]
         fe.add_to(group.variables, fe.mul(steps, ratios, donate=True), -learning_rate)
-
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        own = {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
-        return {**super().get_config(), **own}

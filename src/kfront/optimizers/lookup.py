@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError
 from kfront.core.registry import get_registered_object
+from kfront.core.typing import Config, CustomObjects
 from kfront.optimizers.base import Optimizer
 
 __all__ = ["deserialize", "get", "serialize"]
@@ -42,31 +44,50 @@ def _named() -> list[str]:
     return sorted(name for name, (_, cls) in _NAMES.items() if cls not in _WRAPPERS)
 
 
-def serialize(optimizer: Optimizer) -> dict[str, Any]:
-    """The config of an optimizer, as files hold it."""
-    from kfront import saving
+def serialize(optimizer: Optimizer) -> Config:
+    """The config of an optimizer, as files hold it.
 
-    return saving.serialize_keras_object(optimizer)
+    Args:
+        optimizer: an optimizer, or a registered function.
+
+    Returns:
+        Its config: a dict with `class_name` and `config`, or the name of a function.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.optimizers.serialize(kfront.optimizers.Adam())["class_name"]
+    'Adam'
+    """
+    return serialize_keras_object(optimizer)
 
 
-def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Optimizer:
+def deserialize(config: Config, custom_objects: CustomObjects = None) -> Optimizer:
     """An optimizer from its config.
 
     Args:
         config: as `serialize` returns it, or ``{"class_name": …, "config": …}``; class names of kfront's own
             optimizers may be in lower case.
         custom_objects: classes by name.
-    """
-    from kfront import saving
 
+    Returns:
+        The optimizer.
+
+    Example:
+
+    >>> import kfront
+    >>> config = kfront.optimizers.serialize(kfront.optimizers.Adam())
+    >>> type(kfront.optimizers.deserialize(config)).__name__
+    'Adam'
+    """
     _load_all()
     known = _NAMES.get(str(config.get("class_name", "")).lower()) if isinstance(config, dict) else None
     if known is not None and not config.get("registered_name"):
         config = {**config, "module": "keras.optimizers", "class_name": known[1], "registered_name": None}
-    return saving.deserialize_keras_object(config, custom_objects=custom_objects)
+    return deserialize_keras_object(config, custom_objects=custom_objects)
 
 
-def get(identifier: Any) -> Optimizer:
+def get(identifier: str | Config | Optimizer) -> Optimizer:
     """An optimizer from a name (``"adam"``), a config, or an optimizer.
 
     Args:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Self
 
+from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError
 from kfront.core.registry import serializable
 from kfront.core.state import state
-from kfront.core.variable import StatelessScope
+from kfront.core.typing import Config, CustomObjects, Foreach, Scalar, Tensor
+from kfront.core.variable import StatelessScope, Variable
 from kfront.optimizers import scalars
 from kfront.optimizers.base import Optimizer
-from kfront.optimizers.plan import ParamGroup
+from kfront.optimizers.plan import ParamGroup, Plan
+from kfront.optimizers.schedules import LearningRate
 
 __all__ = ["LossScaleOptimizer"]
 
@@ -68,10 +72,10 @@ class LossScaleOptimizer(Optimizer):
         super().__init__(0.0, name=name)
         self.inner_optimizer, self.scales_loss = inner_optimizer, True
         self.initial_scale, self.dynamic_growth_steps = initial_scale, dynamic_growth_steps
-        self.step_counter: Any = None
+        self.step_counter: Any = None  # Variables, once it is built
         self.dynamic_scale: Any = None
 
-    def build(self, var_list: Any) -> None:
+    def build(self, var_list: Sequence[Variable]) -> None:
         """Create the state, and the inner optimizer's."""
         if self.built:
             return
@@ -83,26 +87,26 @@ class LossScaleOptimizer(Optimizer):
         super().build(var_list)
 
     @property
-    def variables(self) -> list[Any]:
+    def variables(self) -> list[Variable]:
         """Its own Variables, then the inner optimizer's."""
         return [*self._variables, *self.inner_optimizer.variables]
 
     @property
-    def _saved_variables(self) -> list[Any]:
+    def _saved_variables(self) -> list[Variable]:
         return self.variables
 
     @property
-    def iterations(self) -> Any:
+    def iterations(self) -> Variable | Tensor:
         """The number of updates of the inner optimizer."""
         return self.inner_optimizer.iterations
 
     @property
-    def learning_rate(self) -> Any:
+    def learning_rate(self) -> Variable | Scalar:
         """The inner optimizer's learning rate."""
         return self.inner_optimizer.learning_rate
 
     @learning_rate.setter
-    def learning_rate(self, value: Any) -> None:
+    def learning_rate(self, value: LearningRate) -> None:
         self.inner_optimizer.learning_rate = value
 
     @property
@@ -115,14 +119,14 @@ class LossScaleOptimizer(Optimizer):
         return self.inner_optimizer.param_groups
 
     @param_groups.setter
-    def param_groups(self, groups: Any) -> None:
+    def param_groups(self, groups: Iterable[ParamGroup] | None) -> None:
         self.inner_optimizer.param_groups = groups
 
     @property
-    def _settings(self) -> tuple[Any, ...]:
+    def _settings(self) -> tuple[object, ...]:
         return (self._version, *self.inner_optimizer._settings)
 
-    def check_finite(self, grads: Any) -> Any:
+    def check_finite(self, grads: Iterable[Tensor | None]) -> bool | Tensor:
         """Whether all gradients are finite.
 
         Args:
@@ -134,7 +138,7 @@ class LossScaleOptimizer(Optimizer):
         found = [self._backend.convert(g) for g in grads if g is not None]
         return self._backend.foreach.all_finite(found) if found else True
 
-    def scale_loss(self, loss: Any) -> Any:
+    def scale_loss(self, loss: Tensor) -> Tensor:
         """The loss times the current scale."""
         if self.dynamic_scale is None:
             return loss * self.initial_scale
@@ -145,7 +149,7 @@ class LossScaleOptimizer(Optimizer):
             scale = self._backend.cast(self.dynamic_scale.value, self._backend.dtype_name(loss.dtype))
         return loss * scale
 
-    def _apply(self, fe: Any, plan: Any, grads: list[Any]) -> None:
+    def _apply(self, fe: Foreach, plan: Plan, grads: list[Tensor]) -> None:
         finite = self.check_finite(grads)
         scale = fe.number(self.dynamic_scale)
         scale = self.dynamic_scale.value if scale is None else scale
@@ -156,14 +160,14 @@ class LossScaleOptimizer(Optimizer):
             self._run_where(fe, plan, grads, scale, finite)
         self._move_scale(fe, finite, scale)
 
-    def _run_inner(self, fe: Any, plan: Any, grads: list[Any], scale: Any) -> None:
+    def _run_inner(self, fe: Foreach, plan: Plan, grads: list[Tensor], scale: Scalar) -> None:
         order = [*plan.positions, *plan.overwritten]
         n = len(plan.positions)  # what comes behind are values, not derivatives of the loss
         factor = self.inner_optimizer.loss_scale_factor or 1.0  # the loss was not multiplied by it, but it will divide
         scaled = fe.mul(grads[:n], factor / scale) if n else []
         self.inner_optimizer.apply([*scaled, *grads[n:]], [self._trainable_variables[i] for i in order])
 
-    def _run_where(self, fe: Any, plan: Any, grads: list[Any], scale: Any, finite: Any) -> None:
+    def _run_where(self, fe: Foreach, plan: Plan, grads: list[Tensor], scale: Scalar, finite: bool | Tensor) -> None:
         """Run the inner optimizer in a scope, and keep its results where the gradients are finite."""
         with StatelessScope() as scope:
             self._run_inner(fe, plan, grads, scale)
@@ -173,7 +177,7 @@ class LossScaleOptimizer(Optimizer):
         for v, x in changed:
             fe.assign([v], fe.where(finite, [x], fe.values([v])))
 
-    def _move_scale(self, fe: Any, finite: Any, scale: Any) -> None:
+    def _move_scale(self, fe: Foreach, finite: bool | Tensor, scale: Scalar) -> None:
         done = fe.number(self.step_counter)
         done = (self.step_counter.value if done is None else done) + 1
         due = scalars.equal(done, self.dynamic_growth_steps)
@@ -189,25 +193,21 @@ class LossScaleOptimizer(Optimizer):
         going_on = scalars.where(b.logical_and(finite, b.logical_not(due)), done, 0.0)
         self.step_counter.assign(b.cast(going_on, "int32"))
 
-    def finalize_variable_values(self, var_list: Any) -> None:
+    def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:
         """Called when training ends."""
         self.inner_optimizer.finalize_variable_values(var_list)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
-        from kfront import saving
-
         return {
             "name": self.name,
-            "inner_optimizer": saving.serialize_keras_object(self.inner_optimizer),
+            "inner_optimizer": serialize_keras_object(self.inner_optimizer),
             "initial_scale": self.initial_scale,
             "dynamic_growth_steps": self.dynamic_growth_steps,
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+    def from_config(cls, config: Config, custom_objects: CustomObjects = None) -> Self:
         """An optimizer from its config."""
-        from kfront import saving
-
-        inner = saving.deserialize_keras_object(config["inner_optimizer"], custom_objects=custom_objects)
+        inner = deserialize_keras_object(config["inner_optimizer"], custom_objects=custom_objects)
         return cls(inner, **{k: v for k, v in config.items() if k != "inner_optimizer"})

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from typing import NoReturn
 
+from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError, ArgumentTypeError
 from kfront.core.naming import matching
 from kfront.core.registry import serializable
+from kfront.core.typing import Config, CustomObjects, Foreach, Tensor
+from kfront.core.variable import Variable
 from kfront.optimizers.base import Optimizer
+from kfront.optimizers.plan import ParamGroup, Plan
 
 __all__ = ["MultiOptimizer", "OptimizerMap"]
 
@@ -79,28 +83,25 @@ class OptimizerMap(MutableMapping[str, Optimizer]):
     def __iter__(self) -> Iterator[str]:
         return iter(self._map)
 
-    def __call__(self, variable: Any) -> Optimizer:
+    def __call__(self, variable: Variable) -> Optimizer:
         """The optimizer of a Variable."""
         return self[variable.path]
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
-        from kfront import saving
-
-        pack = saving.serialize_keras_object
+        pack = serialize_keras_object
         return {
             "default_optimizer": pack(self._default_optimizer),
             "optimizer_map": {pattern: pack(optimizer) for pattern, optimizer in self._map.items()},
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> OptimizerMap:
+    def from_config(cls, config: Config, custom_objects: CustomObjects = None) -> OptimizerMap:
         """A map from its config."""
-        from kfront import saving
         from kfront.core import guard
 
-        def unpack(one: Any) -> Any:
-            return saving.deserialize_keras_object(one, custom_objects=custom_objects)
+        def unpack(one: Config) -> Optimizer:
+            return deserialize_keras_object(one, custom_objects=custom_objects)
 
         chosen = (config.get("optimizer_map") or {}).items()
         rest = {guard.pattern(key, "optimizer_map"): unpack(one) for key, one in chosen}
@@ -135,7 +136,7 @@ class MultiOptimizer(Optimizer):
 
     def __init__(
         self,
-        optimizer_map: OptimizerMap | Callable[[Any], Optimizer],
+        optimizer_map: OptimizerMap | Callable[[Variable], Optimizer],
         loss_scale_factor: float | None = None,
         name: str | None = None,
     ) -> None:
@@ -148,7 +149,7 @@ class MultiOptimizer(Optimizer):
         self._optimizers: list[Optimizer] = []
         self._shares: list[tuple[Optimizer, set[int]]] = []
 
-    def build(self, var_list: Any) -> None:
+    def build(self, var_list: Sequence[Variable]) -> None:
         """Choose each variable's optimizer, and create the state of all."""
         if self.built:
             return
@@ -172,12 +173,12 @@ class MultiOptimizer(Optimizer):
         return self._optimizers
 
     @property
-    def variables(self) -> list[Any]:
+    def variables(self) -> list[Variable]:
         """Its own Variables, then those of its optimizers."""
         return [*self._variables, *(v for one in self._optimizers for v in one.variables)]
 
     @property
-    def _saved_variables(self) -> list[Any]:
+    def _saved_variables(self) -> list[Variable]:
         return self.variables
 
     @property
@@ -185,19 +186,19 @@ class MultiOptimizer(Optimizer):
         return {f"learning_rate_{one.name}": one for one in self._optimizers}
 
     @property
-    def learning_rate(self) -> Any:
+    def learning_rate(self) -> NoReturn:
         """There is none: each of `optimizers` has its own."""
         raise _NoLearningRate(
             "[MultiOptimizer] expected no use of `learning_rate`, got one; each of its `optimizers` has its own."
         )
 
     @learning_rate.setter
-    def learning_rate(self, value: Any) -> None:
+    def learning_rate(self, value: object) -> None:
         raise _NoLearningRate(
             f"[MultiOptimizer] expected no `learning_rate`, got {value!r}; set it on one of its `optimizers`."
         )
 
-    def _check_param_groups(self, groups: Any) -> Any:
+    def _check_param_groups(self, groups: Iterable[ParamGroup] | None) -> list[ParamGroup]:
         if groups:
             raise ArgumentError(
                 f"[MultiOptimizer] expected no `param_groups`, got {groups!r}; set them on one of its `optimizers`."
@@ -205,10 +206,10 @@ class MultiOptimizer(Optimizer):
         return []
 
     @property
-    def _settings(self) -> tuple[Any, ...]:
+    def _settings(self) -> tuple[object, ...]:
         return (self._version, *(one._settings for one in self._optimizers))
 
-    def _apply(self, fe: Any, plan: Any, grads: list[Any]) -> None:
+    def _apply(self, fe: Foreach, plan: Plan, grads: list[Tensor]) -> None:
         mine = self._trainable_variables
         order = range(len(mine)) if plan.order is None else plan.order
         found = dict(zip(order, grads, strict=True))
@@ -218,37 +219,33 @@ class MultiOptimizer(Optimizer):
             one.apply([found[i] for i in which], [mine[i] for i in which])
         fe.increment(self._iterations, 1)
 
-    def _unscale(self, fe: Any, grads: dict[int, Any], which: list[int], one: Optimizer) -> None:
+    def _unscale(self, fe: Foreach, grads: dict[int, Tensor], which: list[int], one: Optimizer) -> None:
         """Divide by the loss scale; one that `one` has does not act on the loss, but `one` will divide by it."""
         factor = (one.loss_scale_factor or 1.0) / (self.loss_scale_factor or 1.0)
         if factor != 1.0 and which:
             grads.update(zip(which, fe.mul([grads[i] for i in which], factor), strict=True))
 
-    def finalize_variable_values(self, var_list: Any) -> None:
+    def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:
         """Called when training ends: each optimizer finishes with its variables."""
         for one, positions in self._shares:
             one.finalize_variable_values([v for v in var_list if self._get_variable_index(v) in positions])
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
-        from kfront import saving
-
         return {
-            "optimizer_map": saving.serialize_keras_object(self.optimizer_map),
+            "optimizer_map": serialize_keras_object(self.optimizer_map),
             "loss_scale_factor": self.loss_scale_factor,
             "name": self.name,
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> MultiOptimizer:
+    def from_config(cls, config: Config, custom_objects: CustomObjects = None) -> MultiOptimizer:
         """An optimizer from its config."""
-        from kfront import saving
-
-        chosen = saving.deserialize_keras_object(config["optimizer_map"], custom_objects=custom_objects)
+        chosen = deserialize_keras_object(config["optimizer_map"], custom_objects=custom_objects)
         return cls(chosen, **{k: v for k, v in config.items() if k != "optimizer_map"})
 
 
-def _checked(who: str, optimizer: Any) -> Optimizer:
+def _checked(who: str, optimizer: object) -> Optimizer:
     if not isinstance(optimizer, Optimizer):
         raise ArgumentTypeError(f"[{who}] expected an Optimizer, got {optimizer!r}.")
     return optimizer

@@ -5,12 +5,17 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from kfront import ops
+from kfront.core.options import normalisers
 from kfront.core.registry import serializable
+from kfront.core.typing import Foreach, Scalar, Tensor
+from kfront.core.variable import Variable
 from kfront.optimizers.adam import adam_rule
 from kfront.optimizers.base import Group, Optimizer
+from kfront.optimizers.plan import MoreOptions
+from kfront.optimizers.schedules import LearningRate
 
 __all__ = ["Muon"]
 
@@ -57,9 +62,25 @@ class Muon(Optimizer):
     (True, 0.0)
     """
 
+    adam_beta_1: float
+    adam_beta_2: float
+    adam_weight_decay: float | None
+    epsilon: float
+    exclude_layers: list[str]
+    exclude_embeddings: bool
+    muon_a: float
+    muon_b: float
+    muon_c: float
+    adam_lr_ratio: float
+    momentum: float
+    ns_steps: int
+    nesterov: bool
+    rms_rate: float | None
+    _normalise = normalisers(exclude_layers=lambda _, __, patterns: list(patterns or ()))
+
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: LearningRate = 0.001,
         adam_beta_1: float = 0.9,
         adam_beta_2: float = 0.999,
         adam_weight_decay: float | None = 0.004,
@@ -84,21 +105,13 @@ class Muon(Optimizer):
         ns_steps: int = 5,
         nesterov: bool = True,
         rms_rate: float | None = 0.2,
-        **kwargs: Any,
+        **kwargs: Unpack[MoreOptions],
     ) -> None:
-        super().__init__(
-            learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
-            ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps, name, **kwargs,
-        )  # fmt: skip
-        self.adam_beta_1, self.adam_beta_2, self.epsilon = adam_beta_1, adam_beta_2, epsilon
-        self.adam_weight_decay, self.adam_lr_ratio = adam_weight_decay, adam_lr_ratio
-        self.exclude_layers, self.exclude_embeddings = list(exclude_layers or ()), exclude_embeddings
-        self.muon_a, self.muon_b, self.muon_c = muon_a, muon_b, muon_c
-        self.momentum, self.ns_steps, self.nesterov, self.rms_rate = momentum, ns_steps, nesterov, rms_rate
-        self._momentums: list[Any] = []
-        self._velocities: list[Any] = []
+        super().__init__(**self._store(locals()))
+        self._momentums: list[Variable] = []
+        self._velocities: list[Variable | None] = []
 
-    def build(self, variables: Any) -> None:
+    def build(self, variables: Sequence[Variable]) -> None:
         """Create the state for the variables that will be optimized."""
         if self.built:
             return
@@ -107,17 +120,17 @@ class Muon(Optimizer):
             self._momentums.append(self.add_variable_from_reference(v, "momentum"))
             self._velocities.append(self.add_variable_from_reference(v, "velocity") if self._uses_adam(v) else None)
 
-    def _uses_adam(self, variable: Any) -> bool:
+    def _uses_adam(self, variable: Variable) -> bool:
         path = variable.path
         if len(variable.shape) != 2 or (self.exclude_embeddings and "embedding" in path.lower()):
             return True
         return any(re.search(pattern, path) for pattern in self.exclude_layers)
 
-    def _decay_of(self, variable: Any) -> float:
+    def _decay_of(self, variable: Variable) -> float:
         decay = self.adam_weight_decay if self._uses_adam(variable) else self.weight_decay
         return decay if decay and self._use_weight_decay(variable) else 0.0
 
-    def update_group(self, fe: Any, group: Group, grads: list[Any], learning_rate: Any, step: Any) -> None:
+    def update_group(self, fe: Foreach, group: Group, grads: list[Tensor], learning_rate: Scalar, step: Scalar) -> None:
         """Both rules, each on its variables."""
         rows = list(zip(group.variables, grads, group.of(self._momentums), group.of(self._velocities), strict=True))
         adam, muon = [r for r in rows if r[3] is not None], [r for r in rows if r[3] is None]
@@ -129,13 +142,15 @@ class Muon(Optimizer):
             variables, grads, ms, _ = map(list, zip(*muon, strict=True))
             self._muon_rule(fe, variables, grads, ms, learning_rate)
 
-    def _muon_rule(self, fe: Any, variables: list[Any], grads: list[Any], slots: list[Any], learning_rate: Any) -> None:
+    def _muon_rule(
+        self, fe: Foreach, variables: list[Variable], grads: list[Tensor], slots: list[Variable], learning_rate: Scalar
+    ) -> None:
         fe.mul_to(slots, self.momentum)
         m = fe.add_to(slots, grads)
         steps = self._orthogonal(fe.add(grads, fe.mul(m, self.momentum)) if self.nesterov else m)
         fe.add_to(variables, [self.lr_adjust(x) for x in steps], -learning_rate)
 
-    def _orthogonal(self, matrices: list[Any]) -> list[Any]:
+    def _orthogonal(self, matrices: list[Tensor]) -> list[Tensor]:
         """`zeropower_via_newtonschulz5` of each, those of one shape together."""
         alike: dict[tuple[int, ...], list[int]] = {}
         for i, x in enumerate(matrices):
@@ -147,7 +162,7 @@ class Muon(Optimizer):
                 out[i] = one
         return out
 
-    def zeropower_via_newtonschulz5(self, x: Any, steps: int) -> Any:
+    def zeropower_via_newtonschulz5(self, x: Tensor, steps: int) -> Tensor:
         """About the nearest orthogonal matrices: all singular values come near 1.
 
         Args:
@@ -162,18 +177,10 @@ class Muon(Optimizer):
             x = self.muon_a * x + ops.matmul(self.muon_b * a + self.muon_c * ops.matmul(a, a), x)
         return self.transpose_last_axis(x) if tall else x
 
-    def transpose_last_axis(self, x: Any) -> Any:
+    def transpose_last_axis(self, x: Tensor) -> Tensor:
         """`x` with its last two axes exchanged."""
         return ops.swapaxes(x, -2, -1)
 
-    def lr_adjust(self, x: Any) -> Any:
+    def lr_adjust(self, x: Tensor) -> Tensor:
         """An orthogonal matrix scaled to the size of Adam's steps; as it is if `rms_rate` is None."""
         return x if self.rms_rate is None else x * (self.rms_rate * math.sqrt(max(x.shape)))
-
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        names = (
-            "adam_beta_1 adam_beta_2 epsilon exclude_layers muon_a muon_b muon_c adam_lr_ratio momentum ns_steps "
-            "nesterov exclude_embeddings adam_weight_decay rms_rate"
-        )
-        return {**super().get_config(), **{name: getattr(self, name) for name in names.split()}}

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any, NotRequired, TypedDict
+from typing import TYPE_CHECKING, NotRequired, TypedDict, TypeVar
 
 from kfront.core.errors import ArgumentError
+from kfront.core.variable import Variable
 
-__all__ = ["Group", "ParamGroup", "Plan", "check_param_groups", "frozen_positions"]
+if TYPE_CHECKING:
+    from kfront.optimizers.base import Optimizer
+
+Slot = TypeVar("Slot", bound="Variable | None")
+
+__all__ = ["Group", "MoreOptions", "ParamGroup", "Plan", "check_param_groups", "frozen_positions"]
 
 
 class ParamGroup(TypedDict):
@@ -25,6 +31,12 @@ class ParamGroup(TypedDict):
     learning_rate: NotRequired[float]
     weight_decay: NotRequired[float]
     frozen: NotRequired[bool]
+
+
+class MoreOptions(TypedDict, total=False):
+    """The **kwargs of optimizers."""
+
+    param_groups: Iterable[ParamGroup] | None
 
 
 _EVERY: ParamGroup = {"pattern": ""}
@@ -75,12 +87,12 @@ class Group:
 
     __slots__ = ("dtype", "factor", "full", "native", "positions", "variables")
 
-    def __init__(self, variables: list[Any], positions: list[int], full: bool, factor: float = 1.0) -> None:
+    def __init__(self, variables: list[Variable], positions: list[int], full: bool, factor: float = 1.0) -> None:
         self.variables, self.positions, self.full, self.factor = variables, positions, full, factor
         self.dtype = variables[0]._dtype
         self.native = variables[0]._backend.native_dtype(self.dtype)
 
-    def of(self, slots: list[Any]) -> list[Any]:
+    def of(self, slots: list[Slot]) -> list[Slot]:
         """The slot Variables of this group, of a list with one for each variable of the optimizer."""
         return slots if self.full else [slots[i] for i in self.positions]
 
@@ -101,7 +113,7 @@ class Plan:
 
     __slots__ = ("constrained", "decays", "groups", "native", "order", "overwritten", "positions", "variables")
 
-    def __init__(self, optimizer: Any, positions: list[int]) -> None:
+    def __init__(self, optimizer: Optimizer, positions: list[int]) -> None:
         mine = optimizer._trainable_variables
         special = _special(optimizer.name, optimizer._param_groups, mine)
         positions = [i for i in positions if not special.get(i, _EVERY).get("frozen")]
@@ -112,7 +124,7 @@ class Plan:
         self.variables = [mine[i] for i in self.positions]
         self.constrained = [mine[i] for i in positions if mine[i].constraint is not None]
         alike: dict[tuple[str, float], list[int]] = {}
-        decayed: dict[float, list[Any]] = {}
+        decayed: dict[float, list[Variable]] = {}
         for i in self.positions:
             factors = special.get(i, _EVERY)
             rate = float(factors.get("learning_rate", 1.0))
@@ -129,7 +141,7 @@ class Plan:
         self.decays = [(variables, factor) for factor, variables in decayed.items() if factor]
 
 
-def _special(who: str, groups: list[ParamGroup], variables: list[Any]) -> dict[int, ParamGroup]:
+def _special(who: str, groups: list[ParamGroup], variables: list[Variable]) -> dict[int, ParamGroup]:
     """The first group that each variable belongs to, by position."""
     if not groups:
         return {}
@@ -149,6 +161,6 @@ def _special(who: str, groups: list[ParamGroup], variables: list[Any]) -> dict[i
     return out
 
 
-def frozen_positions(who: str, groups: list[ParamGroup], variables: list[Any]) -> set[int]:
+def frozen_positions(who: str, groups: list[ParamGroup], variables: list[Variable]) -> set[int]:
     """Positions of the variables that are to be left as they are."""
     return {i for i, group in _special(who, groups, variables).items() if group.get("frozen")}

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Unpack
 
 from kfront.core.registry import serializable
+from kfront.core.typing import Foreach, Scalar, Tensor
+from kfront.core.variable import Variable
 from kfront.optimizers.base import Group, Optimizer
+from kfront.optimizers.plan import MoreOptions
+from kfront.optimizers.schedules import LearningRate
 
 __all__ = ["RMSprop"]
 
@@ -36,9 +41,14 @@ class RMSprop(Optimizer):
     0.684
     """
 
+    rho: float
+    momentum: float
+    epsilon: float
+    centered: bool
+
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: LearningRate = 0.001,
         rho: float = 0.9,
         momentum: float = 0.0,
         epsilon: float = 1e-7,
@@ -53,18 +63,14 @@ class RMSprop(Optimizer):
         loss_scale_factor: float | None = None,
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[MoreOptions],
     ) -> None:
-        super().__init__(
-            learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
-            ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps, name, **kwargs,
-        )  # fmt: skip
-        self.rho, self.momentum, self.epsilon, self.centered = rho, momentum, epsilon, centered
-        self._velocities: list[Any] = []
-        self._momentums: list[Any] = []
-        self._average_gradients: list[Any] = []
+        super().__init__(**self._store(locals()))
+        self._velocities: list[Variable] = []
+        self._momentums: list[Variable] = []
+        self._average_gradients: list[Variable] = []
 
-    def build(self, variables: Any) -> None:
+    def build(self, variables: Sequence[Variable]) -> None:
         """Create the state for the variables that will be optimized."""
         if self.built:
             return
@@ -75,7 +81,7 @@ class RMSprop(Optimizer):
         if self.centered:
             self._average_gradients = self.add_optimizer_variables(variables, "average_gradient")
 
-    def update_group(self, fe: Any, group: Group, grads: list[Any], learning_rate: Any, step: Any) -> None:
+    def update_group(self, fe: Foreach, group: Group, grads: list[Tensor], learning_rate: Scalar, step: Scalar) -> None:
         """The rule."""
         spread = fe.lerp_square_to(group.of(self._velocities), grads, 1.0 - self.rho)
         if self.centered:
@@ -88,8 +94,3 @@ class RMSprop(Optimizer):
             fe.add_to(group.variables, fe.addcdiv_to(slots, grads, divisor, learning_rate), -1.0)
         else:
             fe.addcdiv_to(group.variables, grads, divisor, -learning_rate)
-
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        own = {"rho": self.rho, "momentum": self.momentum, "epsilon": self.epsilon, "centered": self.centered}
-        return {**super().get_config(), **own}

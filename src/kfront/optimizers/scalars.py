@@ -6,74 +6,70 @@ Native tensors of every engine have `+ - * / % **`; these are the functions that
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from kfront.core.state import state
+from kfront.core.typing import Scalar, Tensor
 
 __all__ = ["ceil", "cos", "equal", "floor", "greater", "less_equal", "log", "maximum", "minimum", "sqrt", "where"]
 
 
-def _is_number(x: Any) -> bool:
-    return isinstance(x, (int, float))
-
-
-def sqrt(x: Any) -> Any:
+def sqrt(x: Scalar) -> Scalar:
     """Square root."""
-    return math.sqrt(x) if _is_number(x) else x**0.5
+    return math.sqrt(x) if isinstance(x, (int, float)) else x**0.5
 
 
-def log(x: Any) -> Any:
+def log(x: Scalar) -> Scalar:
     """Natural logarithm."""
-    return math.log(x) if _is_number(x) else state.backend.log(x)
+    return math.log(x) if isinstance(x, (int, float)) else state.backend.log(x)
 
 
-def cos(x: Any) -> Any:
+def cos(x: Scalar) -> Scalar:
     """Cosine."""
-    return math.cos(x) if _is_number(x) else state.backend.cos(x)
+    return math.cos(x) if isinstance(x, (int, float)) else state.backend.cos(x)
 
 
-def floor(x: Any) -> Any:
+def floor(x: Scalar) -> Scalar:
     """The next whole number below."""
-    return float(math.floor(x)) if _is_number(x) else state.backend.floor(x)
+    return float(math.floor(x)) if isinstance(x, (int, float)) else state.backend.floor(x)
 
 
-def ceil(x: Any) -> Any:
+def ceil(x: Scalar) -> Scalar:
     """The next whole number above."""
-    return float(math.ceil(x)) if _is_number(x) else state.backend.ceil(x)
+    return float(math.ceil(x)) if isinstance(x, (int, float)) else state.backend.ceil(x)
 
 
-def minimum(x: Any, y: float) -> Any:
+def minimum(x: Scalar, y: Scalar) -> Scalar:
     """The smaller one; `y` is a Python number or a tensor like `x`."""
-    return min(x, y) if _is_number(x) and _is_number(y) else where(x <= y, x, y)
+    return min(x, y) if isinstance(x, (int, float)) and isinstance(y, (int, float)) else where(x <= y, x, y)
 
 
-def maximum(x: Any, y: float) -> Any:
+def maximum(x: Scalar, y: Scalar) -> Scalar:
     """The larger one; `y` is a Python number or a tensor like `x`."""
-    return max(x, y) if _is_number(x) and _is_number(y) else where(x >= y, x, y)
+    return max(x, y) if isinstance(x, (int, float)) and isinstance(y, (int, float)) else where(x >= y, x, y)
 
 
-def greater(x: Any, y: float) -> Any:
+def greater(x: Scalar, y: Scalar) -> bool | Tensor:
     """``x > y``: a bool or a 0-d tensor."""
     return x > y
 
 
-def less_equal(x: Any, y: float) -> Any:
+def less_equal(x: Scalar, y: Scalar) -> bool | Tensor:
     """``x <= y``: a bool or a 0-d tensor."""
     return x <= y
 
 
-def equal(x: Any, y: Any) -> Any:
+def equal(x: Scalar, y: Scalar) -> bool | Tensor:
     """``x == y``: a bool or a 0-d tensor."""
-    if _is_number(x):
+    if isinstance(x, (int, float)):
         return x == y
     b = state.backend
     return b.equal(x, b.convert(y, b.dtype_name(x.dtype)))
 
 
-def where(condition: Any, x: Any, y: Any) -> Any:
+def where(condition: bool | Tensor, x: Scalar, y: Scalar) -> Scalar:
     """``x`` if the condition holds, else ``y``; the results are floats."""
     if isinstance(condition, bool):
         return x if condition else y
     b = state.backend
-    x, y = (b.convert(v, "float32") if _is_number(v) else b.cast(v, "float32") for v in (x, y))
+    x, y = (b.convert(v, "float32") if isinstance(v, (int, float)) else b.cast(v, "float32") for v in (x, y))
     return b.where(condition, x, y)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Unpack
 
-from kfront.core.errors import ArgumentError
+from kfront.core.options import normalisers, number
 from kfront.core.registry import serializable
+from kfront.core.typing import Foreach, Scalar, Tensor
+from kfront.core.variable import Variable
 from kfront.optimizers.base import Group, Optimizer
+from kfront.optimizers.plan import MoreOptions
 from kfront.optimizers.scalars import minimum
+from kfront.optimizers.schedules import LearningRate
 
 __all__ = ["ScheduleFreeAdamW"]
 
@@ -43,9 +48,15 @@ class ScheduleFreeAdamW(Optimizer):
     0.9
     """
 
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    warmup_steps: int
+    _normalise = normalisers(beta_1=number("in (0, 1)", lambda x: 0 < x < 1))
+
     def __init__(
         self,
-        learning_rate: Any = 0.0025,
+        learning_rate: LearningRate = 0.0025,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
@@ -60,19 +71,13 @@ class ScheduleFreeAdamW(Optimizer):
         loss_scale_factor: float | None = None,
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[MoreOptions],
     ) -> None:
-        if not 0 < beta_1 < 1:
-            raise ArgumentError(f"[ScheduleFreeAdamW] expected `beta_1` in (0, 1), got {beta_1!r}.")
-        super().__init__(
-            learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
-            ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps, name, **kwargs,
-        )  # fmt: skip
-        self.beta_1, self.beta_2, self.epsilon, self.warmup_steps = beta_1, beta_2, epsilon, warmup_steps
-        self._momentums: list[Any] = []
-        self._velocities: list[Any] = []
+        super().__init__(**self._store(locals()))
+        self._momentums: list[Variable] = []
+        self._velocities: list[Variable] = []
 
-    def build(self, variables: Any) -> None:
+    def build(self, variables: Sequence[Variable]) -> None:
         """Create the state for the variables that will be optimized; z starts at their values."""
         if self.built:
             return
@@ -81,7 +86,7 @@ class ScheduleFreeAdamW(Optimizer):
             self._momentums.append(self.add_variable_from_reference(v, "momentum", lambda *_, v=v, **__: v.value))
             self._velocities.append(self.add_variable_from_reference(v, "velocity"))
 
-    def update_group(self, fe: Any, group: Group, grads: list[Any], learning_rate: Any, step: Any) -> None:
+    def update_group(self, fe: Foreach, group: Group, grads: list[Tensor], learning_rate: Scalar, step: Scalar) -> None:
         """The rule."""
         fast, b1 = group.of(self._momentums), self.beta_1
         if self.warmup_steps:
@@ -93,10 +98,10 @@ class ScheduleFreeAdamW(Optimizer):
         x = fe.lerp(x, z, 1.0 / step)
         fe.assign(group.variables, fe.lerp(z, x, b1))
 
-    def _x(self, fe: Any, ys: list[Any], zs: list[Any]) -> list[Any]:
+    def _x(self, fe: Foreach, ys: list[Tensor], zs: list[Tensor]) -> list[Tensor]:
         return fe.mul(fe.sub(ys, fe.mul(zs, 1.0 - self.beta_1)), 1.0 / self.beta_1)
 
-    def averages(self, variables: Any = None) -> list[Any]:
+    def averages(self, variables: Sequence[Variable] | None = None) -> list[Tensor]:
         """The mean sequence x, at which a model is best evaluated.
 
         Args:
@@ -110,8 +115,3 @@ class ScheduleFreeAdamW(Optimizer):
         with self._backend.no_grad():
             fast = [self._momentums[self._get_variable_index(v)] for v in variables]
             return [self._x(fe, fe.values([v]), fe.values([z]))[0] for v, z in zip(variables, fast, strict=True)]
-
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        names = ("beta_1", "beta_2", "epsilon", "warmup_steps")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Self, TypeAlias
 
+from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError, ArgumentTypeError
+from kfront.core.options import Configurable, above_zero, normalisers, option_names
 from kfront.core.registry import serializable
+from kfront.core.typing import Config, CustomObjects, Scalar
+from kfront.core.variable import Variable
 from kfront.optimizers import scalars
 
 __all__ = [
@@ -27,7 +32,7 @@ def __dir__() -> list[str]:
 
 
 @serializable("keras.optimizers.schedules")
-class LearningRateSchedule:
+class LearningRateSchedule(Configurable):
     """Base of schedules: define `__call__(step)` and `get_config()`.
 
     Example:
@@ -40,7 +45,7 @@ class LearningRateSchedule:
     0.025
     """
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: Scalar | Variable) -> Scalar:
         """The learning rate at a step.
 
         Args:
@@ -48,16 +53,18 @@ class LearningRateSchedule:
         """
         raise NotImplementedError(f"[{type(self).__name__}] expected the class to define `__call__(step)`.")
 
-    def at(self, step: Any, number: int | None) -> Any:
+    def at(self, step: Variable, number: int | None) -> Scalar:
         """The rate for an optimizer: `step` is its Variable, `number` its value where that is at hand."""
         return self(step)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
-        raise NotImplementedError(f"[{type(self).__name__}] expected the class to define `get_config`.")
+        if not option_names(type(self)):
+            raise NotImplementedError(f"[{type(self).__name__}] expected the class to define `get_config`.")
+        return super().get_config()
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: Config) -> Self:
         """A schedule from its config."""
         return cls(**config)
 
@@ -66,12 +73,12 @@ class _Formula(LearningRateSchedule):
     """A schedule given by `rate(step)`, where `step` is a float or a 0-d float32 tensor."""
 
     name: str
-    arguments: tuple[str, ...] = ()
+    _normalise = normalisers(decay_steps=above_zero, first_decay_steps=above_zero)
 
-    def rate(self, step: Any) -> Any:
+    def rate(self, step: Scalar) -> Scalar:
         raise NotImplementedError
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: Scalar | Variable) -> Scalar:
         """The learning rate at a step, a 0-d float32 tensor.
 
         Args:
@@ -82,22 +89,13 @@ class _Formula(LearningRateSchedule):
         b = current()
         if isinstance(step, (int, float)):
             return b.convert(self.rate(float(step)), "float32")
-        step = step.value if hasattr(step, "_is_variable") else b.convert(step)
+        step = step.value if isinstance(step, Variable) else b.convert(step)
         return b.cast(b.convert(self.rate(b.cast(step, "float32"))), "float32")
 
-    def at(self, step: Any, number: int | None) -> Any:
+    def at(self, step: Variable, number: int | None) -> Scalar:
         if number is not None and type(self).__call__ is _Formula.__call__:
             return self.rate(float(number))
         return self(step)
-
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        return {name: getattr(self, name) for name in self.arguments}
-
-
-def _positive(who: str, name: str, value: Any) -> None:
-    if isinstance(value, (int, float)) and value <= 0:
-        raise ArgumentError(f"[{who}] expected `{name}` > 0, got {value!r}.")
 
 
 @serializable("keras.optimizers.schedules")
@@ -119,7 +117,10 @@ class ExponentialDecay(_Formula):
     0.025
     """
 
-    arguments = ("initial_learning_rate", "decay_steps", "decay_rate", "staircase", "name")
+    initial_learning_rate: float
+    decay_steps: int
+    decay_rate: float
+    staircase: bool
 
     def __init__(
         self,
@@ -129,11 +130,9 @@ class ExponentialDecay(_Formula):
         staircase: bool = False,
         name: str = "ExponentialDecay",
     ) -> None:
-        _positive(name, "decay_steps", decay_steps)
-        self.initial_learning_rate, self.decay_steps = initial_learning_rate, decay_steps
-        self.decay_rate, self.staircase, self.name = decay_rate, staircase, name
+        super().__init__(**self._store(locals()))
 
-    def rate(self, step: Any) -> Any:
+    def rate(self, step: Scalar) -> Scalar:
         part = step / self.decay_steps
         part = scalars.floor(part) if self.staircase else part
         return self.initial_learning_rate * self.decay_rate**part
@@ -158,7 +157,10 @@ class InverseTimeDecay(_Formula):
     0.05
     """
 
-    arguments = ExponentialDecay.arguments
+    initial_learning_rate: float
+    decay_steps: int
+    decay_rate: float
+    staircase: bool
 
     def __init__(
         self,
@@ -168,11 +170,9 @@ class InverseTimeDecay(_Formula):
         staircase: bool = False,
         name: str = "InverseTimeDecay",
     ) -> None:
-        _positive(name, "decay_steps", decay_steps)
-        self.initial_learning_rate, self.decay_steps = initial_learning_rate, decay_steps
-        self.decay_rate, self.staircase, self.name = decay_rate, staircase, name
+        super().__init__(**self._store(locals()))
 
-    def rate(self, step: Any) -> Any:
+    def rate(self, step: Scalar) -> Scalar:
         part = step / self.decay_steps
         part = scalars.floor(part) if self.staircase else part
         return self.initial_learning_rate / (part * self.decay_rate + 1.0)
@@ -198,17 +198,18 @@ class PiecewiseConstantDecay(_Formula):
     [0.1, 0.01, 0.001]
     """
 
-    arguments = ("boundaries", "values", "name")
+    boundaries: Sequence[float]
+    values: Sequence[float]
 
-    def __init__(self, boundaries: Any, values: Any, name: str = "PiecewiseConstant") -> None:
+    def __init__(self, boundaries: Sequence[float], values: Sequence[float], name: str = "PiecewiseConstant") -> None:
         if len(boundaries) != len(values) - 1:
             raise ArgumentError(
                 f"[{name}] expected one value more than boundaries, got {len(boundaries)} boundaries and "
                 f"{len(values)} values."
             )
-        self.boundaries, self.values, self.name = boundaries, values, name
+        super().__init__(**self._store(locals()))
 
-    def rate(self, step: Any) -> Any:
+    def rate(self, step: Scalar) -> Scalar:
         out = self.values[-1]
         for boundary, value in zip(reversed(self.boundaries), reversed(self.values[:-1]), strict=True):
             out = scalars.where(scalars.less_equal(step, boundary), value, out)
@@ -235,7 +236,11 @@ class PolynomialDecay(_Formula):
     0.05
     """
 
-    arguments = ("initial_learning_rate", "decay_steps", "end_learning_rate", "power", "cycle", "name")
+    initial_learning_rate: float
+    decay_steps: int
+    end_learning_rate: float
+    power: float
+    cycle: bool
 
     def __init__(
         self,
@@ -246,11 +251,9 @@ class PolynomialDecay(_Formula):
         cycle: bool = False,
         name: str = "PolynomialDecay",
     ) -> None:
-        _positive(name, "decay_steps", decay_steps)
-        self.initial_learning_rate, self.decay_steps = initial_learning_rate, decay_steps
-        self.end_learning_rate, self.power, self.cycle, self.name = end_learning_rate, power, cycle, name
+        super().__init__(**self._store(locals()))
 
-    def rate(self, step: Any) -> Any:
+    def rate(self, step: Scalar) -> Scalar:
         if self.cycle:
             total = scalars.maximum(scalars.ceil(step / self.decay_steps), 1.0) * self.decay_steps
         else:
@@ -281,7 +284,11 @@ class CosineDecay(_Formula):
     [0.0, 0.05, 0.1, 0.05, 0.0]
     """
 
-    arguments = ("initial_learning_rate", "decay_steps", "alpha", "name", "warmup_target", "warmup_steps")
+    initial_learning_rate: float
+    decay_steps: int
+    alpha: float
+    warmup_target: float | None
+    warmup_steps: int
 
     def __init__(
         self,
@@ -292,15 +299,13 @@ class CosineDecay(_Formula):
         warmup_target: float | None = None,
         warmup_steps: int = 0,
     ) -> None:
-        _positive(name, "decay_steps", decay_steps)
-        self.initial_learning_rate, self.decay_steps, self.alpha = initial_learning_rate, decay_steps, alpha
-        self.name, self.warmup_target, self.warmup_steps = name, warmup_target, warmup_steps
+        super().__init__(**self._store(locals()))
 
-    def _decayed(self, step: Any, start: float) -> Any:
+    def _decayed(self, step: Scalar, start: float) -> Scalar:
         part = scalars.minimum(step, float(self.decay_steps)) / self.decay_steps
         return ((1.0 - self.alpha) * 0.5 * (scalars.cos(part * math.pi) + 1.0) + self.alpha) * start
 
-    def rate(self, step: Any) -> Any:
+    def rate(self, step: Scalar) -> Scalar:
         target = self.warmup_target
         if target is None:
             return self._decayed(step, self.initial_learning_rate)
@@ -334,7 +339,11 @@ class CosineDecayRestarts(_Formula):
     [0.1, 0.05, 0.1, 0.05]
     """
 
-    arguments = ("initial_learning_rate", "first_decay_steps", "t_mul", "m_mul", "alpha", "name")
+    initial_learning_rate: float
+    first_decay_steps: int
+    t_mul: float
+    m_mul: float
+    alpha: float
 
     def __init__(
         self,
@@ -345,11 +354,9 @@ class CosineDecayRestarts(_Formula):
         alpha: float = 0.0,
         name: str = "SGDRDecay",
     ) -> None:
-        _positive(name, "first_decay_steps", first_decay_steps)
-        self.initial_learning_rate, self.first_decay_steps = initial_learning_rate, first_decay_steps
-        self.t_mul, self.m_mul, self.alpha, self.name = t_mul, m_mul, alpha, name
+        super().__init__(**self._store(locals()))
 
-    def rate(self, step: Any) -> Any:
+    def rate(self, step: Scalar) -> Scalar:
         part = step / self.first_decay_steps  # in units of the first period
         if self.t_mul == 1.0:
             period = scalars.floor(part)
@@ -362,14 +369,15 @@ class CosineDecayRestarts(_Formula):
         return ((1.0 - self.alpha) * height + self.alpha) * self.initial_learning_rate
 
 
-def serialize(learning_rate_schedule: LearningRateSchedule) -> dict[str, Any]:
+LearningRate: TypeAlias = float | LearningRateSchedule | Callable[[], Scalar]
+
+
+def serialize(learning_rate_schedule: LearningRateSchedule) -> Config:
     """The config of a schedule, as files hold it."""
-    from kfront import saving
-
-    return saving.serialize_keras_object(learning_rate_schedule)
+    return serialize_keras_object(learning_rate_schedule)
 
 
-def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+def deserialize(config: Config, custom_objects: CustomObjects = None) -> LearningRateSchedule:
     """A schedule from its config.
 
     Args:
@@ -379,11 +387,9 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
     Raises:
         ArgumentTypeError: the config is of something else.
     """
-    from kfront import saving
-
     if isinstance(config, dict) and "module" not in config and config.get("class_name") in __all__:
         config = {"module": "keras.optimizers.schedules", "registered_name": None, **config}
-    found = saving.deserialize_keras_object(config, custom_objects=custom_objects)
+    found = deserialize_keras_object(config, custom_objects=custom_objects)
     if not isinstance(found, LearningRateSchedule):
         raise ArgumentTypeError(f"[schedules] expected the config of a LearningRateSchedule, got that of {found!r}.")
     return found

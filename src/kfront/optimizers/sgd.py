@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Unpack
 
-from kfront.core.errors import ArgumentError
+from kfront.core.options import from_0_to_1, normalisers
 from kfront.core.registry import serializable
+from kfront.core.typing import Foreach, Scalar, Tensor
+from kfront.core.variable import Variable
 from kfront.optimizers.base import Group, Optimizer
+from kfront.optimizers.plan import MoreOptions
+from kfront.optimizers.schedules import LearningRate
 
 __all__ = ["SGD"]
 
@@ -37,9 +42,13 @@ class SGD(Optimizer):
     array([0.9], dtype=float32)
     """
 
+    momentum: float
+    nesterov: bool
+    _normalise = normalisers(momentum=from_0_to_1)
+
     def __init__(
         self,
-        learning_rate: Any = 0.01,
+        learning_rate: LearningRate = 0.01,
         momentum: float = 0.0,
         nesterov: bool = False,
         weight_decay: float | None = None,
@@ -52,18 +61,12 @@ class SGD(Optimizer):
         loss_scale_factor: float | None = None,
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[MoreOptions],
     ) -> None:
-        if not isinstance(momentum, (int, float)) or not 0 <= momentum <= 1:
-            raise ArgumentError(f"[SGD] expected `momentum` from 0 to 1, got {momentum!r}.")
-        super().__init__(
-            learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
-            ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps, name, **kwargs,
-        )  # fmt: skip
-        self.momentum, self.nesterov = momentum, nesterov
-        self._momentums: list[Any] = []
+        super().__init__(**self._store(locals()))
+        self._momentums: list[Variable] = []
 
-    def build(self, variables: Any) -> None:
+    def build(self, variables: Sequence[Variable]) -> None:
         """Create the state for the variables that will be optimized."""
         if self.built:
             return
@@ -71,7 +74,7 @@ class SGD(Optimizer):
         if self.momentum != 0:
             self._momentums = self.add_optimizer_variables(variables, "momentum")
 
-    def update_group(self, fe: Any, group: Group, grads: list[Any], learning_rate: Any, step: Any) -> None:
+    def update_group(self, fe: Foreach, group: Group, grads: list[Tensor], learning_rate: Scalar, step: Scalar) -> None:
         """The rule."""
         if not self.momentum:
             fe.add_to(group.variables, grads, -learning_rate)
@@ -84,7 +87,3 @@ class SGD(Optimizer):
             fe.add_to(group.variables, grads, -learning_rate)
         else:
             fe.add_to(group.variables, v)
-
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        return {**super().get_config(), "momentum": self.momentum, "nesterov": self.nesterov}

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from kfront.core.errors import ArgumentError, NotBuiltError
 from kfront.core.naming import name_scope
+from kfront.core.typing import Backend, DTypeLike, InitializerLike, ShapeLike, Store, TensorLike
 from kfront.core.variable import Variable
+
+if TYPE_CHECKING:
+    from kfront.distribution import TensorLayout
 
 __all__ = ["StateOwner"]
 
@@ -17,33 +22,35 @@ class StateOwner:
 
     name: str
     built: bool
-    _backend: Any
-    _variables: list[Any]
+    _backend: Backend
+    _variables: list[Variable]
 
-    def _new_variable(self, value: Any, dtype: str, name: str | None, aggregation: str, shape: Any = None) -> Any:
+    def _new_variable(
+        self, value: TensorLike, dtype: str, name: str | None, aggregation: str, shape: ShapeLike | None = None
+    ) -> Variable:
         made = Variable(value, shape, dtype, trainable=False, autocast=False, aggregation=aggregation, name=name)
         self._variables.append(made)
         return made
 
     @property
-    def variables(self) -> list[Any]:
+    def variables(self) -> list[Variable]:
         """Every Variable of the optimizer: step, learning rate (unless it is a schedule), averages, slots."""
         return list(self._variables)
 
     @property
-    def _saved_variables(self) -> list[Any]:
+    def _saved_variables(self) -> list[Variable]:
         """Those that files hold under the optimizer's own name."""
         return self._variables
 
     def add_variable(
         self,
-        shape: Any,
-        initializer: Any = "zeros",
-        dtype: Any = None,
+        shape: ShapeLike,
+        initializer: InitializerLike = "zeros",
+        dtype: DTypeLike = None,
         aggregation: str = "none",
-        layout: Any = None,
+        layout: TensorLayout | None = None,
         name: str | None = None,
-    ) -> Any:
+    ) -> Variable:
         """Add a Variable to the optimizer's state.
 
         Args:
@@ -73,8 +80,8 @@ class StateOwner:
         return made
 
     def add_variable_from_reference(
-        self, reference_variable: Any, name: str | None = None, initializer: Any = "zeros"
-    ) -> Any:
+        self, reference_variable: Variable, name: str | None = None, initializer: InitializerLike = "zeros"
+    ) -> Variable:
         """Add a Variable with the shape and dtype of a variable that is optimized.
 
         Args:
@@ -92,7 +99,12 @@ class StateOwner:
             reference_variable.shape, initializer, reference_variable.dtype, layout=layout, name=full
         )
 
-    def add_optimizer_variables(self, trainable_variables: Any, name: Any, initializer: Any = "zeros") -> Any:
+    def add_optimizer_variables(
+        self,
+        trainable_variables: Sequence[Variable],
+        name: str | Sequence[str],
+        initializer: InitializerLike | Sequence[InitializerLike] = "zeros",
+    ) -> Any:
         """Add one state Variable, or several, for each variable that is optimized.
 
         Args:
@@ -106,9 +118,9 @@ class StateOwner:
         Raises:
             ArgumentError: if the lists differ in length.
         """
-        several = isinstance(name, (list, tuple))
+        several = not isinstance(name, str)
         names = list(name) if several else [name]
-        inits = list(initializer) if isinstance(initializer, (list, tuple)) else [initializer] * len(names)
+        inits: list[Any] = list(initializer) if isinstance(initializer, (list, tuple)) else [initializer] * len(names)
         if len(inits) != len(names):
             raise ArgumentError(
                 f"[{self.name}] expected one initializer for each of {len(names)} names, got {len(inits)}."
@@ -119,7 +131,7 @@ class StateOwner:
                 found.append(None if v.overwrite_with_gradient else self.add_variable_from_reference(v, n, init))
         return out if several else out[0]
 
-    def save_own_variables(self, store: Any) -> None:
+    def save_own_variables(self, store: Store) -> None:
         """Put each variable's value into `store` under its position.
 
         Args:
@@ -128,7 +140,7 @@ class StateOwner:
         for i, v in enumerate(self.variables):
             store[str(i)] = v.numpy()
 
-    def load_own_variables(self, store: Any) -> None:
+    def load_own_variables(self, store: Store) -> None:
         """Set the variables from `store`; with another number of values in it, warn and set none.
 
         Args:
@@ -145,7 +157,7 @@ class StateOwner:
         for i, v in enumerate(mine):
             v.assign(store[str(i)])
 
-    def set_weights(self, weights: Any) -> None:
+    def set_weights(self, weights: Sequence[TensorLike]) -> None:
         """Set all variables.
 
         Args:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kfront.core.lazy import lazy_namespace, names
+from kfront.core.options import register_namespace
 
 __getattr__, __dir__, __all__ = lazy_namespace(
     __name__,
@@ -19,3 +20,5 @@ __getattr__, __dir__, __all__ = lazy_namespace(
         ),
     },
 )
+
+register_namespace("quantizer", __name__)

@@ -8,12 +8,15 @@ each two of them, which is all that the error of the outputs depends on: for a c
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Protocol, Self
 
 import numpy as np
 
 from kfront.core.errors import ArgumentError
+from kfront.core.options import Option, is_int, kept, normalisers, number, positive
 from kfront.core.registry import serializable
+from kfront.core.typing import AnyCallable, Config
 from kfront.quantizers.configs import QuantizationConfig
 
 __all__ = ["AWQConfig", "GPTQConfig", "Quantized", "Statistics", "awq", "gptq", "nearest"]
@@ -21,52 +24,62 @@ __all__ = ["AWQConfig", "GPTQConfig", "Quantized", "Statistics", "awq", "gptq", 
 _CHUNK = 128  # columns whose errors are passed on to those behind them at once
 
 
+class Tokenizer(Protocol):
+    """An object that turns a text into tokens."""
+
+    def tokenize(self, text: str, /) -> Iterable[int]: ...
+
+
+_DATA = Option(write=lambda _: None, tracked=True)  # files do not hold it
+
+
+def _known_bits(owner: _CalibratedConfig, name: str, value: int) -> int:
+    if value not in owner._bits:
+        raise ArgumentError(f"[{type(owner).__name__}] expected `{name}` in {list(owner._bits)}, got {value!r}.")
+    return value
+
+
 class _CalibratedConfig(QuantizationConfig):
     """What both configs have."""
 
+    dataset: Iterable[Any] | None
+    tokenizer: AnyCallable | Tokenizer | None
+    weight_bits: int
+    num_samples: int
+    sequence_length: int
+    group_size: int
+    quantization_layer_structure: Config | None
+    _normalise = normalisers(
+        dataset=_DATA,
+        tokenizer=_DATA,
+        weight_quantizer=kept,
+        activation_quantizer=kept,
+        weight_bits=_known_bits,
+        num_samples=positive,
+        sequence_length=positive,
+        group_size=number("to be a positive int or -1", lambda x: is_int(x) and (x > 0 or x == -1)),
+    )
     _bits: tuple[int, ...] = ()
 
     def __init__(
         self,
-        dataset: Any,
-        tokenizer: Any,
+        dataset: Iterable[Any] | None,
+        tokenizer: AnyCallable | Tokenizer | None,
         weight_bits: int,
         num_samples: int,
         sequence_length: int,
         group_size: int,
-        quantization_layer_structure: dict[str, Any] | None,
+        quantization_layer_structure: Config | None,
     ) -> None:
-        super().__init__()
-        if weight_bits not in self._bits:
-            raise ArgumentError(
-                f"[{type(self).__name__}] expected `weight_bits` in {list(self._bits)}, got {weight_bits!r}."
-            )
-        self._check_positive(num_samples=num_samples, sequence_length=sequence_length)
-        if group_size != -1:
-            self._check_positive(group_size=group_size)
-        self.dataset, self.tokenizer = dataset, tokenizer
-        self.weight_bits, self.group_size = weight_bits, group_size
-        self.num_samples, self.sequence_length = num_samples, sequence_length
-        self.quantization_layer_structure = quantization_layer_structure
-
-    def _check_positive(self, **values: Any) -> None:
-        for name, value in values.items():
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                also = " or -1" if name == "group_size" else ""
-                raise ArgumentError(
-                    f"[{type(self).__name__}] expected `{name}` to be a positive int{also}, got {value!r}."
-                )
+        super().__init__(**self._store(locals()))
 
     def dtype_policy_string(self) -> str:
         """What the dtype policy of a quantized layer begins with."""
         return f"{self.mode}/{self.weight_bits}/{self.group_size}"
 
-    def without_data(self) -> Any:
+    def without_data(self) -> Self:
         """The same config without data, tokenizer and layers, which a quantized layer keeps."""
         return type(self)(**{**self.get_config(), "quantization_layer_structure": None})
-
-    def _own(self, *names: str) -> dict[str, Any]:
-        return {"dataset": None, "tokenizer": None, **{name: getattr(self, name) for name in names}}
 
 
 @serializable("keras.quantizers")
@@ -106,13 +119,18 @@ class GPTQConfig(_CalibratedConfig):
     Reference: Frantar et al., 2022, https://arxiv.org/abs/2210.17323.
     """
 
+    per_channel: bool
+    hessian_damping: float
+    symmetric: bool
+    activation_order: bool
+    _normalise = normalisers(hessian_damping=number("between 0 and 1", lambda x: 0 <= x <= 1))
     _mode = "gptq"
     _bits = (2, 3, 4, 8)
 
     def __init__(
         self,
-        dataset: Any,
-        tokenizer: Any,
+        dataset: Iterable[Any] | None,
+        tokenizer: AnyCallable | Tokenizer | None,
         *,
         weight_bits: int = 4,
         num_samples: int = 128,
@@ -122,33 +140,13 @@ class GPTQConfig(_CalibratedConfig):
         group_size: int = 128,
         symmetric: bool = False,
         activation_order: bool = False,
-        quantization_layer_structure: dict[str, Any] | None = None,
+        quantization_layer_structure: Config | None = None,
     ) -> None:
-        super().__init__(
-            dataset, tokenizer, weight_bits, num_samples, sequence_length, group_size, quantization_layer_structure
-        )
-        if not 0 <= hessian_damping <= 1:
-            raise ArgumentError(f"[GPTQConfig] expected `hessian_damping` between 0 and 1, got {hessian_damping!r}.")
-        self.per_channel, self.symmetric = per_channel, symmetric
-        self.hessian_damping, self.activation_order = hessian_damping, activation_order
+        super().__init__(**self._store(locals()))
 
     def quantized(self, weight: np.ndarray, statistics: Statistics) -> Quantized:
         """A matrix in few bits."""
         return gptq(weight, statistics, self)
-
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments, without the data."""
-        return self._own(
-            "weight_bits",
-            "num_samples",
-            "per_channel",
-            "sequence_length",
-            "hessian_damping",
-            "group_size",
-            "symmetric",
-            "activation_order",
-            "quantization_layer_structure",
-        )
 
 
 @serializable("keras.quantizers")
@@ -178,41 +176,28 @@ class AWQConfig(_CalibratedConfig):
     Reference: Lin et al., 2023, https://arxiv.org/abs/2306.00978.
     """
 
+    num_grid_points: int
+    _normalise = normalisers(num_grid_points=positive)
     _mode = "awq"
     _bits = (4,)
 
     def __init__(
         self,
-        dataset: Any,
-        tokenizer: Any,
+        dataset: Iterable[Any] | None,
+        tokenizer: AnyCallable | Tokenizer | None,
         *,
         weight_bits: int = 4,
         num_samples: int = 128,
         sequence_length: int = 512,
         group_size: int = 128,
         num_grid_points: int = 20,
-        quantization_layer_structure: dict[str, Any] | None = None,
+        quantization_layer_structure: Config | None = None,
     ) -> None:
-        super().__init__(
-            dataset, tokenizer, weight_bits, num_samples, sequence_length, group_size, quantization_layer_structure
-        )
-        self._check_positive(num_grid_points=num_grid_points)
-        self.num_grid_points = num_grid_points
+        super().__init__(**self._store(locals()))
 
     def quantized(self, weight: np.ndarray, statistics: Statistics) -> Quantized:
         """A matrix in few bits."""
         return awq(weight, statistics, self)
-
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments, without the data."""
-        return self._own(
-            "weight_bits",
-            "num_samples",
-            "sequence_length",
-            "group_size",
-            "num_grid_points",
-            "quantization_layer_structure",
-        )
 
 
 class Statistics:

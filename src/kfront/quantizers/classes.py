@@ -3,38 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self, TypeAlias
 
 from kfront.core.dtypes import standardize
 from kfront.core.errors import ArgumentError
 from kfront.core.lookup import Lookup
+from kfront.core.options import Configurable, normalisers
 from kfront.core.registry import serializable
+from kfront.core.typing import AnyCallable, Config, CustomObjects, Tensor, TensorLike
 from kfront.quantizers.functions import abs_max_quantize
 
 __all__ = ["AbsMaxQuantizer", "Quantizer", "deserialize", "get", "serialize"]
 
 
 @serializable("keras.quantizers")
-class Quantizer:
+class Quantizer(Configurable):
     """Base of quantizers: callables that give (quantized, scale) for a tensor.
 
     Args:
         output_dtype: dtype of the quantized tensor.
+
+    Example:
+
+    >>> import kfront
+    >>> class Halves(kfront.quantizers.Quantizer):
+    ...     def __call__(self, x):
+    ...         return kfront.ops.cast(kfront.ops.round(x * 2), self.output_dtype), 2.0
+    >>> values, scale = Halves()(kfront.ops.array([0.5, -1.0]))
+    >>> kfront.ops.convert_to_numpy(values).tolist()
+    [1, -2]
     """
 
-    def __init__(self, output_dtype: str = "int8") -> None:
-        self.output_dtype = standardize(output_dtype)
+    output_dtype: str
+    _normalise = normalisers(output_dtype=lambda _, __, dtype: standardize(dtype))
 
-    def __call__(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+    def __init__(self, output_dtype: str = "int8") -> None:
+        super().__init__(**self._store(locals()))
+
+    def __call__(self, x: TensorLike, *args: Any, **kwargs: Any) -> Any:
         """Quantize a tensor; subclasses define it."""
         raise NotImplementedError(f"[{type(self).__name__}] expected the class to define `__call__(self, x)`.")
 
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        return {"output_dtype": self.output_dtype}
-
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: Config) -> Self:
         """A quantizer from its config."""
         return cls(**config)
 
@@ -43,6 +54,12 @@ class Quantizer:
 
     def __hash__(self) -> int:
         return hash(type(self).__name__)
+
+
+def _in_order(owner: object, name: str, value: Sequence[float]) -> tuple[float, float]:
+    if len(value) != 2 or not value[0] < value[1]:
+        raise ArgumentError(f"[AbsMaxQuantizer] expected `{name}` to be (smallest, largest), got {value!r}.")
+    return value[0], value[1]
 
 
 @serializable("keras.quantizers")
@@ -66,6 +83,14 @@ class AbsMaxQuantizer(Quantizer):
     [[63, -127]]
     """
 
+    axis: tuple[int, ...] | None
+    value_range: tuple[float, float]
+    epsilon: float
+    _normalise = normalisers(
+        axis=lambda _, __, axis: (axis,) if isinstance(axis, int) else None if axis is None else tuple(axis),
+        value_range=_in_order,
+    )
+
     def __init__(
         self,
         axis: int | Sequence[int] | None = None,
@@ -73,16 +98,11 @@ class AbsMaxQuantizer(Quantizer):
         epsilon: float = 1e-7,
         output_dtype: str = "int8",
     ) -> None:
-        super().__init__(output_dtype)
-        if len(value_range) != 2 or not value_range[0] < value_range[1]:
-            raise ArgumentError(
-                f"[AbsMaxQuantizer] expected `value_range` to be (smallest, largest), got {value_range!r}."
-            )
-        self.axis = (axis,) if isinstance(axis, int) else None if axis is None else tuple(axis)
-        self.value_range = tuple(value_range)
-        self.epsilon = epsilon
+        super().__init__(**self._store(locals()))
 
-    def __call__(self, x: Any, axis: int | Sequence[int] | None = None, to_numpy: bool = False) -> tuple[Any, Any]:
+    def __call__(
+        self, x: TensorLike, axis: int | Sequence[int] | None = None, to_numpy: bool = False
+    ) -> tuple[Tensor, Tensor]:
         """Quantize.
 
         Args:
@@ -96,16 +116,18 @@ class AbsMaxQuantizer(Quantizer):
         axes = self.axis if axis is None else axis
         return abs_max_quantize(x, axes, self.value_range, self.output_dtype, self.epsilon, to_numpy)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
-        config = {"value_range": self.value_range, "epsilon": self.epsilon, "output_dtype": self.output_dtype}
-        return config if self.axis is None else {**config, "axis": self.axis}
+        config = super().get_config()
+        return {name: value for name, value in config.items() if name != "axis" or value is not None}
 
+
+QuantizerLike: TypeAlias = str | Config | type[Quantizer] | Quantizer | AnyCallable | None
 
 _lookup = Lookup("quantizer", {"AbsMaxQuantizer": AbsMaxQuantizer}, {"abs_max": AbsMaxQuantizer})
 
 
-def get(identifier: Any, **kwargs: Any) -> Any:
+def get(identifier: QuantizerLike, **kwargs: Any) -> Any:
     """The quantizer that `identifier` stands for.
 
     Args:
@@ -126,20 +148,39 @@ def get(identifier: Any, **kwargs: Any) -> Any:
     return type(found)(**kwargs) if kwargs and isinstance(found, Quantizer) else found
 
 
-def serialize(initializer: Any) -> Any:
+def serialize(initializer: Quantizer | AnyCallable | None) -> Config | None:
     """The config of a quantizer.
 
     Args:
         initializer: a quantizer, or None.
+
+    Returns:
+        Its config: a dict with `class_name` and `config`, or the name of a function.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.quantizers.serialize(kfront.quantizers.AbsMaxQuantizer())["class_name"]
+    'AbsMaxQuantizer'
     """
     return None if initializer is None else _lookup.serialize(initializer)
 
 
-def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+def deserialize(config: Config | str | None, custom_objects: CustomObjects = None) -> Any:
     """A quantizer from its config.
 
     Args:
         config: what `serialize` gave, or None.
         custom_objects: dict name -> class for names that are not kfront's.
+
+    Returns:
+        The quantizer.
+
+    Example:
+
+    >>> import kfront
+    >>> config = kfront.quantizers.serialize(kfront.quantizers.AbsMaxQuantizer())
+    >>> type(kfront.quantizers.deserialize(config)).__name__
+    'AbsMaxQuantizer'
     """
     return None if config is None else _lookup.deserialize(config, custom_objects)

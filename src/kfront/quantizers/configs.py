@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar, Self
 
 from kfront.core.errors import ArgumentError
+from kfront.core.options import Configurable, kept, normalisers, number
 from kfront.core.registry import serializable
-from kfront.quantizers.classes import AbsMaxQuantizer, deserialize, get, serialize
+from kfront.core.typing import Config
+from kfront.quantizers.classes import AbsMaxQuantizer, Quantizer, QuantizerLike, deserialize
 
 __all__ = [
     "CALIBRATED",
@@ -23,20 +25,32 @@ MODES = ("int8", "int4", "float8", *CALIBRATED)
 
 
 @serializable("keras.quantizers")
-class QuantizationConfig:
+class QuantizationConfig(Configurable):
     """Base of the configs.
 
     Args:
         weight_quantizer: quantizer of weights; the layer's choice if None.
         activation_quantizer: quantizer of inputs; they stay floating if None.
+
+    Raises:
+        ArgumentError: if a quantizer's output dtype is not that of the config.
+
+    Example:
+
+    >>> import kfront
+    >>> config = kfront.quantizers.Int8QuantizationConfig()
+    >>> isinstance(config, kfront.quantizers.QuantizationConfig), config.mode
+    (True, 'int8')
     """
 
     _mode: ClassVar[str] = ""
     _dtype: ClassVar[str] = "int8"
 
-    def __init__(self, weight_quantizer: Any = None, activation_quantizer: Any = None) -> None:
-        self.weight_quantizer = get(weight_quantizer)
-        self.activation_quantizer = get(activation_quantizer)
+    weight_quantizer: Quantizer | None
+    activation_quantizer: Quantizer | None
+
+    def __init__(self, weight_quantizer: QuantizerLike = None, activation_quantizer: QuantizerLike = None) -> None:
+        super().__init__(**self._store(locals()))
         for name in ("weight_quantizer", "activation_quantizer"):
             dtype = getattr(getattr(self, name), "output_dtype", self._dtype)
             if dtype != self._dtype:
@@ -54,24 +68,19 @@ class QuantizationConfig:
         return self.mode
 
     @staticmethod
-    def weight_quantizer_or_default(config: Any, default: Any) -> Any:
+    def weight_quantizer_or_default(config: QuantizationConfig | None, default: Quantizer | None) -> Quantizer | None:
         """The weight quantizer of a config, or `default`."""
         return default if config is None or config.weight_quantizer is None else config.weight_quantizer
 
     @staticmethod
-    def activation_quantizer_or_default(config: Any, default: Any) -> Any:
+    def activation_quantizer_or_default(
+        config: QuantizationConfig | None, default: Quantizer | None
+    ) -> Quantizer | None:
         """The activation quantizer of a config, which may be None; `default` without a config."""
         return default if config is None else config.activation_quantizer
 
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        return {
-            "weight_quantizer": serialize(self.weight_quantizer),
-            "activation_quantizer": serialize(self.activation_quantizer),
-        }
-
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: Config) -> Self:
         """A config from its own config."""
         return cls(**{k: deserialize(v) if isinstance(v, dict) and "class_name" in v else v for k, v in config.items()})
 
@@ -105,9 +114,13 @@ class Int8QuantizationConfig(QuantizationConfig):
 
     _mode = "int8"
 
-    def __init__(self, weight_quantizer: Any = None, activation_quantizer: Any = "default") -> None:
+    def __init__(self, weight_quantizer: QuantizerLike = None, activation_quantizer: QuantizerLike = "default") -> None:
         default = activation_quantizer == "default" if isinstance(activation_quantizer, str) else False
         super().__init__(weight_quantizer, AbsMaxQuantizer() if default else activation_quantizer)
+
+
+def _is_block_size(value: object) -> bool:
+    return value is None or (isinstance(value, int) and not isinstance(value, bool) and (value > 0 or value == -1))
 
 
 @serializable("keras.quantizers")
@@ -122,50 +135,55 @@ class Int4QuantizationConfig(QuantizationConfig):
 
     Raises:
         ArgumentError: for another block size.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.quantizers.Int4QuantizationConfig(block_size=64).dtype_policy_string()
+    'int4/64'
     """
 
+    block_size: int | None
+    _normalise = normalisers(block_size=number("to be None, -1 or a positive int", _is_block_size))
     _mode = "int4"
 
     def __init__(
-        self, weight_quantizer: Any = None, activation_quantizer: Any = "default", block_size: int | None = 128
+        self,
+        weight_quantizer: QuantizerLike = None,
+        activation_quantizer: QuantizerLike = "default",
+        block_size: int | None = 128,
     ) -> None:
         default = activation_quantizer == "default" if isinstance(activation_quantizer, str) else False
         super().__init__(weight_quantizer, None if default else activation_quantizer)
-        if block_size is not None and (
-            isinstance(block_size, bool) or not isinstance(block_size, int) or not (block_size > 0 or block_size == -1)
-        ):
-            raise ArgumentError(
-                f"[Int4QuantizationConfig] expected `block_size` to be None, -1 or a positive int, got {block_size!r}."
-            )
-        self.block_size = block_size
+        self._store(locals())
 
     def dtype_policy_string(self) -> str:
         """What the dtype policy of a quantized layer begins with."""
         return f"int4/{-1 if self.block_size is None else self.block_size}"
 
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        return {**super().get_config(), "block_size": self.block_size}
-
 
 @serializable("keras.quantizers")
 class Float8QuantizationConfig(QuantizationConfig):
-    """Training with inputs, weights and gradients in 8-bit floats (https://arxiv.org/abs/2209.05433)."""
+    """Training with inputs, weights and gradients in 8-bit floats (https://arxiv.org/abs/2209.05433).
 
+    Example:
+
+    >>> import kfront
+    >>> kfront.quantizers.Float8QuantizationConfig().dtype_policy_string()
+    'float8'
+    """
+
+    _normalise = normalisers(weight_quantizer=kept, activation_quantizer=kept)
     _mode = "float8"
 
     def __init__(self) -> None:
         super().__init__()
 
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments: none."""
-        return {}
-
 
 _BY_MODE = {c._mode: c for c in (Int8QuantizationConfig, Int4QuantizationConfig, Float8QuantizationConfig)}
 
 
-def config_for(who: str, mode: Any, config: Any) -> Any:
+def config_for(who: str, mode: str | None, config: QuantizationConfig | None) -> QuantizationConfig:
     """The config that the arguments of `quantize` stand for.
 
     Raises:

@@ -12,6 +12,7 @@ from kfront import ops
 from kfront.backends import backend_scope, current
 from kfront.core.dtypes import is_float, standardize
 from kfront.core.errors import ArgumentError, DTypeError, ShapeError
+from kfront.core.typing import AnyCallable, Tensor, TensorLike
 from kfront.ops.primitives.dtypes import dtype_of
 
 __all__ = [
@@ -27,7 +28,7 @@ __all__ = [
 ]
 
 
-def _on_host(function: Any, inputs: Any, *args: Any) -> tuple[Any, ...]:
+def _on_host(function: AnyCallable, inputs: TensorLike, *args: Any) -> tuple[Tensor, ...]:
     """A function run by NumPy, its results as tensors of the current backend."""
     b = current()
     with backend_scope("numpy") as host:
@@ -35,20 +36,20 @@ def _on_host(function: Any, inputs: Any, *args: Any) -> tuple[Any, ...]:
     return tuple(b.convert(x) for x in found)
 
 
-def _rounded(x: Any, value_range: Sequence[float], dtype: str) -> Any:
+def _rounded(x: Tensor, value_range: Sequence[float], dtype: str) -> Tensor:
     """The nearest values of a range, halves to the even neighbour."""
     low, high = value_range
     return ops.cast(ops.clip(ops.round(x), low, high), dtype)
 
 
 def abs_max_quantize(
-    inputs: Any,
+    inputs: TensorLike,
     axis: int | Sequence[int] | None,
     value_range: Sequence[float] = (-127, 127),
     dtype: str = "int8",
     epsilon: float = 1e-7,
     to_numpy: bool = False,
-) -> tuple[Any, Any]:
+) -> tuple[Tensor, Tensor]:
     """Symmetric quantization: the largest absolute value goes to the end of the range.
 
     Args:
@@ -62,6 +63,9 @@ def abs_max_quantize(
     Returns:
         (quantized, scale): ``quantized / scale`` is about `inputs`; the scale has size 1 on the axes, and the dtype of
         the inputs.
+
+    Raises:
+        DTypeError: if `inputs` are not floating.
 
     Example:
 
@@ -83,13 +87,13 @@ def abs_max_quantize(
 
 
 def abs_max_quantize_grouped_with_zero_point(
-    inputs: Any,
+    inputs: TensorLike,
     block_size: int,
     value_range: Sequence[int] = (-8, 7),
     dtype: str = "int8",
     epsilon: float = 1e-7,
     to_numpy: bool = False,
-) -> tuple[Any, Any, Any]:
+) -> tuple[Tensor, Tensor, Tensor]:
     """Asymmetric quantization of a matrix in blocks of rows: each block has a scale and a zero point per column.
 
     Args:
@@ -142,7 +146,7 @@ def abs_max_quantize_grouped_with_zero_point(
     return quantized, ops.cast(ops.squeeze(scale, 1), given), ops.cast(ops.squeeze(zero, 1), dtype)
 
 
-def dequantize_grouped(quantized: Any, scale: Any, zero: Any, group: Any, axis: int = 0) -> Any:
+def dequantize_grouped(quantized: Tensor, scale: Tensor, zero: Tensor, group: Tensor, axis: int = 0) -> Tensor:
     """``(quantized - zero) * scale`` with the scale and zero point of each row's group.
 
     Args:
@@ -168,7 +172,7 @@ def _nibbles(name: str, dtype: str) -> str:
     return found
 
 
-def pack_int4(arr: Any, axis: int = 0, dtype: str = "int8") -> tuple[Any, tuple[int, ...], int]:
+def pack_int4(arr: Tensor | np.ndarray, axis: int = 0, dtype: str = "int8") -> tuple[Tensor, tuple[int, ...], int]:
     """Two numbers of 4 bits in each byte: the first of a pair in the low bits.
 
     Args:
@@ -203,7 +207,7 @@ def pack_int4(arr: Any, axis: int = 0, dtype: str = "int8") -> tuple[Any, tuple[
     return packed, tuple(packed.shape), size
 
 
-def unpack_int4(packed: Any, orig_len: int, axis: int = 0, dtype: str = "int8") -> Any:
+def unpack_int4(packed: Tensor, orig_len: int, axis: int = 0, dtype: str = "int8") -> Tensor:
     """What `pack_int4` packed.
 
     Args:
@@ -239,13 +243,13 @@ def unpack_int4(packed: Any, orig_len: int, axis: int = 0, dtype: str = "int8") 
 
 
 def fake_quant_with_min_max_vars(
-    inputs: Any,
-    min_vals: Any,
-    max_vals: Any,
+    inputs: TensorLike,
+    min_vals: TensorLike,
+    max_vals: TensorLike,
     num_bits: int = 8,
     narrow_range: bool = False,
     axis: int | None = None,
-) -> Any:
+) -> Tensor:
     """The values that `inputs` would have after quantization to a range and back, with gradients through it.
 
     The range is moved a little so that 0 is one of its values (https://arxiv.org/abs/1712.05877, section 3). Inputs
@@ -261,6 +265,14 @@ def fake_quant_with_min_max_vars(
 
     Returns:
         tensor like `inputs`.
+
+    Example:
+
+    >>> import kfront
+    >>> x = kfront.ops.array([-1.0, 0.25, 9.0])
+    >>> y = kfront.quantizers.fake_quant_with_min_max_vars(x, 0.0, 3.0, num_bits=2)
+    >>> kfront.ops.convert_to_numpy(y).tolist()
+    [0.0, 0.0, 3.0]
     """
     x = ops.convert_to_tensor(inputs)
     kind = dtype_of(x)
@@ -277,7 +289,7 @@ def fake_quant_with_min_max_vars(
     first, last = float(narrow_range), float(2**num_bits - 1)
 
     @ops.custom_gradient
-    def pretend(x: Any, low: Any, high: Any) -> Any:
+    def pretend(x: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, AnyCallable]:
         scale = ops.divide(ops.subtract(high, low), last - first)
         zero = ops.clip(ops.round(ops.subtract(first, ops.divide(low, scale))), first, last)
         least, most = (ops.multiply(ops.subtract(end, zero), scale) for end in (first, last))
@@ -285,7 +297,7 @@ def fake_quant_with_min_max_vars(
         steps = ops.floor(ops.add(ops.divide(ops.subtract(inside, least), scale), 0.5))
         y = ops.add(ops.multiply(steps, scale), least)
 
-        def grad(*args: Any, upstream: Any = None) -> Any:
+        def grad(*args: Tensor, upstream: Tensor | None = None) -> tuple[Tensor, ...]:
             dy = args[0] if upstream is None else upstream
             below, above = ops.cast(ops.less(x, least), dy.dtype), ops.cast(ops.greater(x, most), dy.dtype)
             within = ops.subtract(1.0, ops.add(below, above))
@@ -300,7 +312,7 @@ def fake_quant_with_min_max_vars(
 # ---- float8 ----------------------------------------------------------------------------------------------------------
 
 
-def compute_float8_scale(amax: Any, scale: Any, dtype_max: float, margin: int = 0) -> Any:
+def compute_float8_scale(amax: TensorLike, scale: TensorLike, dtype_max: float, margin: int = 0) -> Tensor:
     """The scale that brings values up to `amax` into the range of a float8 dtype.
 
     Args:
@@ -313,13 +325,19 @@ def compute_float8_scale(amax: Any, scale: Any, dtype_max: float, margin: int = 
         tensor like `scale`; values are divided by it.
 
     Reference: Micikevicius et al., 2022, https://arxiv.org/abs/2209.05433.
+
+    Example:
+
+    >>> import kfront
+    >>> float(kfront.quantizers.compute_float8_scale(896.0, 1.0, dtype_max=448.0))
+    2.0
     """
     amax, scale = ops.convert_to_tensor(amax), ops.convert_to_tensor(scale)
     usable = ops.logical_and(ops.greater(amax, 0.0), ops.isfinite(amax))
     return ops.where(usable, ops.divide(ops.multiply(amax, 2.0**margin), dtype_max), scale)
 
 
-def compute_float8_amax_history(x: Any, amax_history: Any) -> Any:
+def compute_float8_amax_history(x: TensorLike, amax_history: TensorLike) -> Tensor:
     """The history of largest absolute values, moved on by one, with that of `x` in front.
 
     Args:
@@ -328,13 +346,20 @@ def compute_float8_amax_history(x: Any, amax_history: Any) -> Any:
 
     Returns:
         tensor like `amax_history`.
+
+    Example:
+
+    >>> import kfront
+    >>> history = kfront.quantizers.compute_float8_amax_history([-3.0, 1.0], [4.0, 5.0, 0.0])
+    >>> kfront.ops.convert_to_numpy(history).tolist()
+    [3.0, 0.0, 4.0]
     """
     history = ops.convert_to_tensor(amax_history)
     newest = ops.cast(ops.max(ops.abs(ops.convert_to_tensor(x))), history.dtype)
     return ops.concatenate([ops.reshape(newest, (1,)), ops.roll(history, -1)[1:]])
 
 
-def quantize_and_dequantize(inputs: Any, scale: Any, quantized_dtype: str, compute_dtype: str) -> Any:
+def quantize_and_dequantize(inputs: TensorLike, scale: TensorLike, quantized_dtype: str, compute_dtype: str) -> Tensor:
     """The values that `inputs` have after a conversion to float8 and back.
 
     Args:
@@ -342,6 +367,17 @@ def quantize_and_dequantize(inputs: Any, scale: Any, quantized_dtype: str, compu
         scale: what values are divided by.
         quantized_dtype: "float8_e4m3fn" or "float8_e5m2".
         compute_dtype: dtype of the result.
+
+    Returns:
+        tensor of `compute_dtype` and of the shape of `inputs`.
+
+    Example:
+
+    >>> import kfront
+    >>> x = kfront.ops.array([1.06, 1000.0])
+    >>> y = kfront.quantizers.quantize_and_dequantize(x, 1.0, "float8_e4m3fn", "float32")
+    >>> kfront.ops.convert_to_numpy(y).tolist()
+    [1.0, 448.0]
     """
     largest = float(ml_dtypes.finfo(quantized_dtype).max)
     scale = ops.cast(scale, compute_dtype)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Self
 
 from kfront import ops
-from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.errors import ShapeError
 from kfront.core.lookup import Lookup
+from kfront.core.options import Configurable, Option, normalisers, number, one_of, option_names
 from kfront.core.registry import serializable
+from kfront.core.typing import AnyCallable, Config, CustomObjects, RegularizerLike, Scalar, Tensor
 
 __all__ = ["L1", "L1L2", "L2", "OrthogonalRegularizer", "Regularizer", "deserialize", "get", "serialize"]
 
 
-class Regularizer:
+class Regularizer(Configurable):
     """Maps a weight or an activation to a scalar penalty that is added to the loss.
 
     A subclass defines ``__call__(self, x)``; `get_config` gives its constructor arguments.
@@ -27,26 +29,36 @@ class Regularizer:
     >>> layer = kfront.layers.Dense(4, kernel_regularizer=Spread())
     """
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Tensor) -> Scalar:
         """The penalty of `x`, a scalar tensor."""
         return 0.0
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
-        raise NotImplementedError(f"[{type(self).__name__}] expected the class to define `get_config` to be saved.")
+        if not option_names(type(self)):
+            raise NotImplementedError(f"[{type(self).__name__}] expected the class to define `get_config` to be saved.")
+        return super().get_config()
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: Config) -> Self:
         """A regularizer from its config."""
         return cls(**config)
 
 
-def _factor(who: str, name: str, value: Any) -> float:
-    if hasattr(value, "item"):
-        value = value.item()
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
-        raise ArgumentError(f"[{who}] expected `{name}` to be a finite number >= 0, got {value!r}.")
-    return value
+_factor = number(
+    "to be a finite number >= 0",
+    lambda x: isinstance(x, (int, float)) and not isinstance(x, bool) and math.isfinite(x) and x >= 0,
+)
+
+
+def _factor_or(default: float | None) -> Option:
+    """A factor, `default` in the place of None."""
+
+    def check(owner: object, name: str, value: Any) -> float:
+        value = default if value is None else value
+        return _factor(owner, name, value.item() if hasattr(value, "item") else value)
+
+    return Option(check, write=float)
 
 
 @serializable("keras.regularizers")
@@ -66,16 +78,15 @@ class L1(Regularizer):
     0.6
     """
 
-    def __init__(self, l1: float | None = 0.01) -> None:
-        self.l1 = _factor("L1", "l1", 0.01 if l1 is None else l1)
+    l1: float
+    _normalise = normalisers(l1=_factor_or(0.01))
 
-    def __call__(self, x: Any) -> Any:
+    def __init__(self, l1: float | None = 0.01) -> None:
+        super().__init__(**self._store(locals()))
+
+    def __call__(self, x: Tensor) -> Scalar:
         """The penalty of `x`, a scalar tensor."""
         return self.l1 * ops.sum(ops.absolute(x))
-
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        return {"l1": float(self.l1)}
 
 
 @serializable("keras.regularizers")
@@ -95,16 +106,15 @@ class L2(Regularizer):
     2.4
     """
 
-    def __init__(self, l2: float | None = 0.01) -> None:
-        self.l2 = _factor("L2", "l2", 0.01 if l2 is None else l2)
+    l2: float
+    _normalise = normalisers(l2=_factor_or(0.01))
 
-    def __call__(self, x: Any) -> Any:
+    def __init__(self, l2: float | None = 0.01) -> None:
+        super().__init__(**self._store(locals()))
+
+    def __call__(self, x: Tensor) -> Scalar:
         """The penalty of `x`, a scalar tensor."""
         return self.l2 * ops.sum(ops.square(x))
-
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        return {"l2": float(self.l2)}
 
 
 @serializable("keras.regularizers")
@@ -124,23 +134,21 @@ class L1L2(Regularizer):
     3.6
     """
 
-    def __init__(self, l1: float | None = 0.0, l2: float | None = 0.0) -> None:
-        self.l1 = _factor("L1L2", "l1", 0.0 if l1 is None else l1)
-        self.l2 = _factor("L1L2", "l2", 0.0 if l2 is None else l2)
+    l1: float
+    l2: float
+    _normalise = normalisers(l1=_factor_or(0.0), l2=_factor_or(0.0))
 
-    def __call__(self, x: Any) -> Any:
+    def __init__(self, l1: float | None = 0.0, l2: float | None = 0.0) -> None:
+        super().__init__(**self._store(locals()))
+
+    def __call__(self, x: Tensor) -> Scalar:
         """The penalty of `x`, a scalar tensor."""
         if not self.l1 and not self.l2:
             return ops.zeros((), dtype=x.dtype if hasattr(x, "dtype") else None)
-        out = self.l1 * ops.sum(ops.absolute(x)) if self.l1 else None
-        if not self.l2:
-            return out
-        square = self.l2 * ops.sum(ops.square(x))
-        return square if out is None else out + square
-
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        return {"l1": float(self.l1), "l2": float(self.l2)}
+        terms = [self.l1 * ops.sum(ops.absolute(x))] if self.l1 else []
+        if self.l2:
+            terms.append(self.l2 * ops.sum(ops.square(x)))
+        return terms[0] if len(terms) == 1 else terms[0] + terms[1]
 
 
 @serializable("keras.regularizers")
@@ -162,13 +170,14 @@ class OrthogonalRegularizer(Regularizer):
     0.0
     """
 
-    def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
-        self.factor = _factor("OrthogonalRegularizer", "factor", factor)
-        if mode not in ("rows", "columns"):
-            raise ArgumentError(f"[OrthogonalRegularizer] expected `mode` 'rows' or 'columns', got {mode!r}.")
-        self.mode = mode
+    factor: float
+    mode: str
+    _normalise = normalisers(factor=_factor_or(None), mode=one_of("rows", "columns", case=str))
 
-    def __call__(self, x: Any) -> Any:
+    def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
+        super().__init__(**self._store(locals()))
+
+    def __call__(self, x: Tensor) -> Scalar:
         """The penalty of `x`, a scalar tensor."""
         if not hasattr(x, "shape"):
             x = ops.convert_to_tensor(x)
@@ -181,15 +190,11 @@ class OrthogonalRegularizer(Regularizer):
         off_diagonal = ops.absolute(cosines * (1.0 - ops.eye(count, dtype=cosines.dtype)))
         return self.factor * ops.sum(off_diagonal) / max(1, count * (count - 1))
 
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        return {"factor": float(self.factor), "mode": self.mode}
-
 
 _lookup = Lookup("regularizer", {c.__name__: c for c in (L1, L2, L1L2, OrthogonalRegularizer)}, {"l1_l2": L1L2})
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: RegularizerLike | type[Regularizer]) -> Any:
     """The regularizer that `identifier` stands for.
 
     Args:
@@ -207,16 +212,39 @@ def get(identifier: Any) -> Any:
     return _lookup.get(identifier)
 
 
-def serialize(regularizer: Any) -> Any:
-    """The config of a regularizer."""
+def serialize(regularizer: Regularizer | AnyCallable) -> Config:
+    """The config of a regularizer.
+
+    Args:
+        regularizer: a regularizer, or a registered function.
+
+    Returns:
+        Its config: a dict with `class_name` and `config`, or the name of a function.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.regularizers.serialize(kfront.regularizers.L2(0.1))["class_name"]
+    'L2'
+    """
     return _lookup.serialize(regularizer)
 
 
-def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+def deserialize(config: Config | str, custom_objects: CustomObjects = None) -> Any:
     """A regularizer from its config.
 
     Args:
         config: what `serialize` gave.
         custom_objects: dict name -> class or function for names that are not kfront's.
+
+    Returns:
+        The regularizer.
+
+    Example:
+
+    >>> import kfront
+    >>> config = kfront.regularizers.serialize(kfront.regularizers.L2(0.1))
+    >>> type(kfront.regularizers.deserialize(config)).__name__
+    'L2'
     """
     return _lookup.deserialize(config, custom_objects)
