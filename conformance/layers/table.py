@@ -15,7 +15,7 @@ from operator import attrgetter
 from typing import Any
 
 import kfront
-from kfront.layers.calling import call_info
+from kfront.layers.call_signature import call_info
 
 from ..suite import Case
 from . import (
@@ -24,7 +24,7 @@ from . import (
     rows_adaptive_and_wrapped,
     rows_basic,
     rows_graph,
-    rows_image_colour,
+    rows_image_color,
     rows_image_geometry,
     rows_preprocessing,
     rows_sequence,
@@ -42,7 +42,7 @@ ROWS: list[Row] = [
     *rows_graph.ROWS,
     *rows_preprocessing.ROWS,
     *rows_image_geometry.ROWS,
-    *rows_image_colour.ROWS,
+    *rows_image_color.ROWS,
 ]
 # exported names that are no layers, and where they are tested
 ELSEWHERE = {

@@ -1,5 +1,11 @@
 # Written by tools/stubs.py from the table in the module of the same name.
-from kfront.backends import backend as backend, default_backend as default_backend, set_backend as set_backend
+from kfront.backends import (
+    backend as backend,
+    default_backend as default_backend,
+    set_backend as set_backend,
+    set_tuned_kernels as set_tuned_kernels,
+    tuned_kernels as tuned_kernels,
+)
 from kfront.core.settings import (
     disable_flash_attention as disable_flash_attention,
     disable_interactive_logging as disable_interactive_logging,
@@ -60,4 +66,6 @@ __all__ = [
     "set_max_steps_per_epoch",
     "set_portable_random",
     "set_read_ahead",
+    "set_tuned_kernels",
+    "tuned_kernels",
 ]

@@ -20,8 +20,8 @@ from kfront.core.errors import (
     UnsafeFileError,
     UnsupportedError,
 )
-from kfront.layers.preprocessing import hashes
-from kfront.layers.preprocessing.strings import pack
+from kfront.layers.preprocess import hash_functions
+from kfront.layers.preprocess.packed_strings import pack
 from kfront.utils.dataset import Dataset
 
 L = kfront.layers
@@ -43,17 +43,17 @@ def test_hashes_are_those_of_tensorflow():
     words += ["".join(map(chr, rng.integers(33, 1200, n))) for n in range(120)]
     data = tf.constant([w.encode() for w in words])
     want = tf.fingerprint(data).numpy().view("<u8")[:, 0]
-    np.testing.assert_array_equal(hashes.fingerprint(pack(words)), want)
+    np.testing.assert_array_equal(hash_functions.fingerprint(pack(words)), want)
     for key in ((3, 4), (133, 133), (1, 2**63 - 1)):
         want = tf.strings.to_hash_bucket_strong(data, 2**62, key=list(key)).numpy()
-        np.testing.assert_array_equal(hashes.bins(pack(words), 2**62, key), want)
+        np.testing.assert_array_equal(hash_functions.bins(pack(words), 2**62, key), want)
 
 
 def test_siphash_of_the_paper():
     """Appendix A of the paper: the key 00…0f and the 15 bytes 00…0e give a129ca6149be45e5."""
     key = (0x0706050403020100, 0x0F0E0D0C0B0A0908)
-    assert hex(int(hashes.siphash(pack([bytes(range(15))]), key)[0])) == "0xa129ca6149be45e5"
-    assert hashes.fingerprint(pack([])).shape == hashes.siphash(pack([]), (1, 2)).shape == (0,)
+    assert hex(int(hash_functions.siphash(pack([bytes(range(15))]), key)[0])) == "0xa129ca6149be45e5"
+    assert hash_functions.fingerprint(pack([])).shape == hash_functions.siphash(pack([]), (1, 2)).shape == (0,)
 
 
 # ---- what adapt reads ------------------------------------------------------------------------------------------------
@@ -332,7 +332,7 @@ def test_nothing_here_imports_an_engine():
 @pytest.mark.parametrize("shape", [(5,), (3, 4), (2, 3, 2), (4, 0), (0, 3)])
 def test_categories_are_counted_as_vectors_of_each_would_be(backend: Any, mode: str, shape: tuple[int, ...]) -> None:
     """Numbers that are no categories count for nothing."""
-    from kfront.layers.preprocessing.encoding import encode
+    from kfront.layers.preprocess.encoding import encode
 
     x = np.random.default_rng(0).integers(-2, 8, shape)
     weights = np.random.default_rng(1).random(shape).astype("float32") if mode == "count" else None

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import kfront
-from kfront.layers.preprocessing import byte_table, encoding
-from kfront.layers.preprocessing.byte_table import ByteTable
-from kfront.layers.preprocessing.strings import digits, pack, packed, words_between
+from kfront.layers.preprocess import byte_table, encoding
+from kfront.layers.preprocess.byte_table import ByteTable
+from kfront.layers.preprocess.packed_strings import digits, pack, packed, words_between
 
 L = kfront.layers
 RNG = np.random.default_rng(0)

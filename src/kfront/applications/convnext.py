@@ -11,9 +11,10 @@ from kfront.applications._builder import Architecture, Request, channel_axis, cl
 from kfront.applications._signatures import family, scaled_images
 from kfront.applications.imagenet_utils import MEAN, STD, decode_predictions, preprocessing
 from kfront.core.errors import ArgumentError
+from kfront.core.options import normalisers, positive
 from kfront.core.registry import serializable
 from kfront.initializers import Constant
-from kfront.layers.options import OptionLayer, positive
+from kfront.layers.options import OptionLayer
 from kfront.models.functional import Functional
 from kfront.models.sequential import Sequential
 
@@ -44,13 +45,13 @@ class LayerScale(OptionLayer):
         **kwargs: name, trainable, dtype.
     """
 
-    _options = ("init_values", "projection_dim")
+    _normalise = normalisers(projection_dim=positive)
     init_values: float
     projection_dim: int
 
     def __init__(self, init_values: float, projection_dim: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._set(init_values=init_values, projection_dim=positive("LayerScale", "projection_dim", projection_dim))
+        self._store(locals())
 
     def build(self, input_shape: Any) -> None:
         """Make the weight for each channel."""

@@ -37,12 +37,11 @@ class CustomScaleLayer(OptionLayer):
         **kwargs: name, trainable, dtype.
     """
 
-    _options = ("scale",)
     scale: float
 
     def __init__(self, scale: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._set(scale=scale)
+        self._store(locals())
 
     def call(self, inputs: Any) -> Any:
         """The sum for a list of two tensors of one shape."""

@@ -13,7 +13,7 @@ from kfront.core import tree
 from kfront.core.errors import ArgumentError, ArgumentTypeError, KfrontError, UnsupportedError
 from kfront.core.state import state
 from kfront.export.signature import model_signature, standardize_signature
-from kfront.layers.preprocessing.host_layer import HostLayer
+from kfront.layers.preprocess.host_layer import HostLayer
 from kfront.models.cloning import convert
 
 __all__ = ["export_model", "host_layers", "inference", "refuse_host_layers"]

@@ -9,13 +9,42 @@ from kfront.layers.activation import (
     Softmax as Softmax,
 )
 from kfront.layers.attention import AdditiveAttention as AdditiveAttention, Attention as Attention
-from kfront.layers.base import InputSpec as InputSpec, Layer as Layer
-from kfront.layers.cells import (
-    GRUCell as GRUCell,
-    LSTMCell as LSTMCell,
-    SimpleRNNCell as SimpleRNNCell,
-    StackedRNNCells as StackedRNNCells,
+from kfront.layers.augment.bounding_boxes import MaxNumBoundingBoxes as MaxNumBoundingBoxes
+from kfront.layers.augment.color import (
+    RandomBrightness as RandomBrightness,
+    RandomColorDegeneration as RandomColorDegeneration,
+    RandomColorJitter as RandomColorJitter,
+    RandomContrast as RandomContrast,
+    RandomGrayscale as RandomGrayscale,
+    RandomHue as RandomHue,
+    RandomInvert as RandomInvert,
+    RandomSaturation as RandomSaturation,
 )
+from kfront.layers.augment.effects import (
+    RandomErasing as RandomErasing,
+    RandomGaussianBlur as RandomGaussianBlur,
+    RandomSharpness as RandomSharpness,
+)
+from kfront.layers.augment.geometry import (
+    RandomElasticTransform as RandomElasticTransform,
+    RandomFlip as RandomFlip,
+    RandomPerspective as RandomPerspective,
+    RandomRotation as RandomRotation,
+    RandomShear as RandomShear,
+    RandomTranslation as RandomTranslation,
+    RandomZoom as RandomZoom,
+)
+from kfront.layers.augment.mixing import CutMix as CutMix, MixUp as MixUp
+from kfront.layers.augment.policies import AugMix as AugMix, RandAugment as RandAugment
+from kfront.layers.augment.resize import CenterCrop as CenterCrop, RandomCrop as RandomCrop, Resizing as Resizing
+from kfront.layers.augment.tone import (
+    AutoContrast as AutoContrast,
+    ContrastLimitedAdaptiveHistogramEqualization as ContrastLimitedAdaptiveHistogramEqualization,
+    Equalization as Equalization,
+    RandomPosterization as RandomPosterization,
+    Solarization as Solarization,
+)
+from kfront.layers.base import InputSpec as InputSpec, Layer as Layer
 from kfront.layers.conv import (
     Conv1D as Conv1D,
     Conv1D as Convolution1D,
@@ -52,7 +81,6 @@ from kfront.layers.foreign import (
     TorchModuleWrapper as TorchModuleWrapper,
 )
 from kfront.layers.input_layer import Input as Input, InputLayer as InputLayer
-from kfront.layers.lookup import deserialize as deserialize, serialize as serialize
 from kfront.layers.merge import (
     Add as Add,
     Average as Average,
@@ -114,52 +142,23 @@ from kfront.layers.pool import (
     MaxPooling3D as MaxPool3D,
     MaxPooling3D as MaxPooling3D,
 )
-from kfront.layers.preprocessing.audio import MelSpectrogram as MelSpectrogram, STFTSpectrogram as STFTSpectrogram
-from kfront.layers.preprocessing.category_encoding import CategoryEncoding as CategoryEncoding
-from kfront.layers.preprocessing.colour import (
-    RandomBrightness as RandomBrightness,
-    RandomColorDegeneration as RandomColorDegeneration,
-    RandomColorJitter as RandomColorJitter,
-    RandomContrast as RandomContrast,
-    RandomGrayscale as RandomGrayscale,
-    RandomHue as RandomHue,
-    RandomInvert as RandomInvert,
-    RandomSaturation as RandomSaturation,
-)
-from kfront.layers.preprocessing.discretization import Discretization as Discretization
-from kfront.layers.preprocessing.effects import (
-    RandomErasing as RandomErasing,
-    RandomGaussianBlur as RandomGaussianBlur,
-    RandomSharpness as RandomSharpness,
-)
-from kfront.layers.preprocessing.geometry import (
-    RandomElasticTransform as RandomElasticTransform,
-    RandomFlip as RandomFlip,
-    RandomPerspective as RandomPerspective,
-    RandomRotation as RandomRotation,
-    RandomShear as RandomShear,
-    RandomTranslation as RandomTranslation,
-    RandomZoom as RandomZoom,
-)
-from kfront.layers.preprocessing.hashing import HashedCrossing as HashedCrossing, Hashing as Hashing
-from kfront.layers.preprocessing.integer_lookup import IntegerLookup as IntegerLookup
-from kfront.layers.preprocessing.max_boxes import MaxNumBoundingBoxes as MaxNumBoundingBoxes
-from kfront.layers.preprocessing.mixing import CutMix as CutMix, MixUp as MixUp
-from kfront.layers.preprocessing.normalization import Normalization as Normalization
-from kfront.layers.preprocessing.pipeline import Pipeline as Pipeline
-from kfront.layers.preprocessing.policies import AugMix as AugMix, RandAugment as RandAugment
-from kfront.layers.preprocessing.rescaling import Rescaling as Rescaling
-from kfront.layers.preprocessing.resize import CenterCrop as CenterCrop, RandomCrop as RandomCrop, Resizing as Resizing
-from kfront.layers.preprocessing.string_lookup import StringLookup as StringLookup
-from kfront.layers.preprocessing.text_vectorization import TextVectorization as TextVectorization
-from kfront.layers.preprocessing.tone import (
-    AutoContrast as AutoContrast,
-    ContrastLimitedAdaptiveHistogramEqualization as ContrastLimitedAdaptiveHistogramEqualization,
-    Equalization as Equalization,
-    RandomPosterization as RandomPosterization,
-    Solarization as Solarization,
-)
+from kfront.layers.preprocess.audio import MelSpectrogram as MelSpectrogram, STFTSpectrogram as STFTSpectrogram
+from kfront.layers.preprocess.category_encoding import CategoryEncoding as CategoryEncoding
+from kfront.layers.preprocess.discretization import Discretization as Discretization
+from kfront.layers.preprocess.hashing import HashedCrossing as HashedCrossing, Hashing as Hashing
+from kfront.layers.preprocess.integer_lookup import IntegerLookup as IntegerLookup
+from kfront.layers.preprocess.normalization import Normalization as Normalization
+from kfront.layers.preprocess.pipeline import Pipeline as Pipeline
+from kfront.layers.preprocess.rescaling import Rescaling as Rescaling
+from kfront.layers.preprocess.string_lookup import StringLookup as StringLookup
+from kfront.layers.preprocess.text_vectorization import TextVectorization as TextVectorization
 from kfront.layers.recurrent import GRU as GRU, LSTM as LSTM, RNN as RNN, SimpleRNN as SimpleRNN
+from kfront.layers.recurrent_cells import (
+    GRUCell as GRUCell,
+    LSTMCell as LSTMCell,
+    SimpleRNNCell as SimpleRNNCell,
+    StackedRNNCells as StackedRNNCells,
+)
 from kfront.layers.regularize import (
     ActivityRegularization as ActivityRegularization,
     AlphaDropout as AlphaDropout,
@@ -186,6 +185,7 @@ from kfront.layers.reshape import (
     ZeroPadding3D as ZeroPadding3D,
 )
 from kfront.layers.reversible_embedding import ReversibleEmbedding as ReversibleEmbedding
+from kfront.layers.serialization import deserialize as deserialize, serialize as serialize
 from kfront.layers.spectral_norm import SpectralNormalization as SpectralNormalization
 from kfront.layers.wrappers import (
     Bidirectional as Bidirectional,

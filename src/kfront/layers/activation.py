@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from kfront import activations, ops
 from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.options import Option, normalisers
 from kfront.core.registry import serializable
+from kfront.core.typing import (
+    ActivationLike,
+    ConstraintLike,
+    InitializerLike,
+    RegularizerLike,
+    Shape,
+    Tensor,
+)
 from kfront.layers.base import InputSpec
 from kfront.layers.options import OptionLayer, known_axis
 from kfront.ops.primitives.dtypes import dtype_of
@@ -23,12 +33,14 @@ class _Elementwise(OptionLayer):
         self._built_when_made()
 
 
-def _not_negative(who: str, name: str, value: Any, optional: bool = False) -> Any:
-    if value is None and optional:
-        return None
+def _not_negative(layer: OptionLayer, name: str, value: Any) -> Any:
     if value is None or isinstance(value, bool) or not value >= 0:
-        raise ArgumentError(f"[{who}] expected `{name}` to be a number >= 0, got {value!r}.")
+        raise ArgumentError(f"[{type(layer).__name__}] expected `{name}` to be a number >= 0, got {value!r}.")
     return value
+
+
+def _limit(layer: OptionLayer, name: str, value: object) -> Any:
+    return None if value is None else _not_negative(layer, name, value)
 
 
 @serializable("keras.layers")
@@ -39,6 +51,8 @@ class Activation(_Elementwise):
         activation: name or function.
         **kwargs: name, trainable, dtype.
 
+    Input: floating tensor of any shape. Output: tensor of the same shape and dtype.
+
     Example:
 
     >>> import kfront
@@ -47,14 +61,13 @@ class Activation(_Elementwise):
     [0.0, 2.0]
     """
 
-    _options = ("activation",)
+    activation: Callable[..., Any]
 
-    def __init__(self, activation: Any, **kwargs: Any) -> None:
+    def __init__(self, activation: ActivationLike, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._set(activation=activation)
-        self.activation: Any
+        self._store(locals())
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """``activation(inputs)``."""
         return self.activation(inputs)
 
@@ -69,6 +82,8 @@ class ReLU(_Elementwise):
         threshold: where the unit begins to pass its input on.
         **kwargs: name, trainable, dtype.
 
+    Input: floating tensor of any shape. Output: tensor of the same shape and dtype.
+
     Raises:
         ArgumentError: if a number is negative.
 
@@ -80,18 +95,19 @@ class ReLU(_Elementwise):
     [0.0, 0.5, 1.0]
     """
 
-    _options = ("max_value", "negative_slope", "threshold")
+    _normalise = normalisers(max_value=_limit, negative_slope=_not_negative, threshold=_not_negative)
+    max_value: float | None
+    negative_slope: float
+    threshold: float
 
     def __init__(
         self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, **kwargs: Any
     ) -> None:
         negative_slope = kwargs.pop("alpha", negative_slope)
         super().__init__(**kwargs)
-        self.max_value = _not_negative("ReLU", "max_value", max_value, optional=True)
-        self.negative_slope = _not_negative("ReLU", "negative_slope", negative_slope)
-        self.threshold = _not_negative("ReLU", "threshold", threshold)
+        self._store(locals())
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         if self.max_value is None and not self.negative_slope and not self.threshold:
             return ops.relu(inputs)
@@ -108,6 +124,8 @@ class LeakyReLU(_Elementwise):
         negative_slope: slope below zero.
         **kwargs: name, trainable, dtype.
 
+    Input: floating tensor of any shape. Output: tensor of the same shape and dtype.
+
     Raises:
         ArgumentError: if the slope is negative.
 
@@ -119,14 +137,15 @@ class LeakyReLU(_Elementwise):
     [-0.5, 2.0]
     """
 
-    _options = ("negative_slope",)
+    _normalise = normalisers(negative_slope=_not_negative)
+    negative_slope: float
 
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
         negative_slope = kwargs.pop("alpha", negative_slope)
         super().__init__(**kwargs)
-        self.negative_slope = _not_negative("LeakyReLU", "negative_slope", negative_slope)
+        self._store(locals())
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         return ops.leaky_relu(inputs, self.negative_slope)
 
@@ -139,6 +158,8 @@ class ELU(_Elementwise):
         alpha: the value approached far below zero is -alpha.
         **kwargs: name, trainable, dtype.
 
+    Input: floating tensor of any shape. Output: tensor of the same shape and dtype.
+
     Reference: Clevert et al., 2016, https://arxiv.org/abs/1511.07289.
 
     Example:
@@ -149,15 +170,21 @@ class ELU(_Elementwise):
     [-0.632, 2.0]
     """
 
-    _options = ("alpha",)
+    alpha: float
 
     def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.alpha = alpha
+        self._store(locals())
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         return ops.elu(inputs, self.alpha)
+
+
+def _axis_list(layer: OptionLayer, name: str, axes: Any) -> list[int] | None:
+    if axes is None:
+        return None
+    return [axes] if isinstance(axes, int) else list(axes)
 
 
 @serializable("keras.layers")
@@ -171,6 +198,8 @@ class PReLU(OptionLayer):
         shared_axes: axes (the batch is axis 0) along which one alpha serves all, such as [1, 2] for images.
         **kwargs: name, trainable, dtype.
 
+    Input: floating tensor of shape (batch, ...). Output: tensor of the same shape and dtype.
+
     Reference: He et al., 2015, https://arxiv.org/abs/1502.01852.
 
     Example:
@@ -181,35 +210,26 @@ class PReLU(OptionLayer):
     [[-1.0, 2.0]]
     """
 
-    _options = ("alpha_initializer", "alpha_regularizer", "alpha_constraint", "shared_axes")
     alpha: Any = None
-    alpha_initializer: Any
-    alpha_regularizer: Any
-    alpha_constraint: Any
+    alpha_initializer: InitializerLike
+    alpha_regularizer: RegularizerLike
+    alpha_constraint: ConstraintLike
+    _normalise = normalisers(shared_axes=_axis_list)
+    shared_axes: list[int] | None
 
     def __init__(
         self,
-        alpha_initializer: Any = "Zeros",
-        alpha_regularizer: Any = None,
-        alpha_constraint: Any = None,
-        shared_axes: Any = None,
+        alpha_initializer: InitializerLike = "Zeros",
+        alpha_regularizer: RegularizerLike = None,
+        alpha_constraint: ConstraintLike = None,
+        shared_axes: int | Sequence[int] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
-        self._set(
-            alpha_initializer=alpha_initializer,
-            alpha_regularizer=alpha_regularizer,
-            alpha_constraint=alpha_constraint,
-            shared_axes=None
-            if shared_axes is None
-            else [shared_axes]
-            if isinstance(shared_axes, int)
-            else list(shared_axes),
-        )
-        self.shared_axes: list[int] | None
+        self._store(locals())
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Create alpha, of the input's shape without the batch and 1 along shared axes."""
         rank, shared = len(input_shape), {a % len(input_shape) for a in self.shared_axes or ()}
         own = [a for a in range(1, rank) if a not in shared]
@@ -223,11 +243,11 @@ class PReLU(OptionLayer):
         )
         self.input_spec = InputSpec(ndim=rank, axes={a: input_shape[a] for a in own})
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         return ops.subtract(ops.relu(inputs), ops.multiply(self.alpha.value, ops.relu(ops.negative(inputs))))
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """`input_shape`."""
         return tuple(input_shape)
 
@@ -242,6 +262,11 @@ class Softmax(_Elementwise):
 
     Call arguments: `inputs`; `mask`, bool tensor of their shape, False at elements that get no share.
 
+    Input: floating tensor of any shape. Output: tensor of the same shape and dtype.
+
+    Raises:
+        ShapeError: if the mask does not have the shape of the inputs.
+
     Example:
 
     >>> import kfront
@@ -250,14 +275,14 @@ class Softmax(_Elementwise):
     [0.21, 0.58, 0.21]
     """
 
-    _options = ("axis",)
+    _normalise = normalisers(axis=Option())
+    axis: Any
 
-    def __init__(self, axis: Any = -1, **kwargs: Any) -> None:
+    def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.__dict__["axis"] = axis
-        self.axis: Any
+        self._store(locals())
 
-    def call(self, inputs: Any, mask: Any = None) -> Any:
+    def call(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         """The layer's output, see the class."""
         if mask is not None:
             self._check_mask(tuple(mask.shape), tuple(inputs.shape))

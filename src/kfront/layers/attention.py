@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from kfront import ops
 from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.options import Option, base_arguments, between, normalisers, one_of
 from kfront.core.registry import serializable
 from kfront.core.rng import SeedGenerator
 from kfront.core.spec import Abstract
-from kfront.layers.options import OptionLayer, choice, documented, known_axis, rate_between
+from kfront.core.typing import Seed, Shape, Tensor
+from kfront.layers.options import OptionLayer, documented, known_axis
 from kfront.ops.primitives.dtypes import dtype_of
 from kfront.ops.primitives.shapes import dim
 from kfront.ops.random import dropout
@@ -19,13 +22,13 @@ __all__ = ["AdditiveAttention", "Attention", "causal_mask", "masked_softmax"]
 _HALF = ("float16", "bfloat16")
 
 
-def causal_mask(scores: Any) -> Any:
+def causal_mask(scores: Tensor) -> Tensor:
     """True where a source is not behind the target, (targets, sources): the last two axes of `scores`."""
     targets, sources = ops.arange(dim(scores, -2)), ops.arange(dim(scores, -1))
     return ops.greater_equal(ops.expand_dims(targets, 1), ops.expand_dims(sources, 0))
 
 
-def masked_softmax(scores: Any, mask: Any, axis: Any = -1) -> Any:
+def masked_softmax(scores: Tensor, mask: Any, axis: Any = -1) -> Tensor:
     """Softmax in which masked places get no share; in float32 for halves.
 
     Args:
@@ -80,30 +83,30 @@ _CALL = """
 class Attention(OptionLayer):
     """Means of values, weighted by how well their keys fit a query."""
 
-    _options = ("use_scale", "score_mode", "dropout", "seed")
-    seed_generator: Any = None
+    seed_generator: SeedGenerator | None = None
     scale: Any = None
     concat_score_weight: Any = None
+    _normalise = normalisers(dropout=between(0, 1), score_mode=one_of("dot", "concat"))
+    use_scale: bool
+    score_mode: str
+    dropout: float
+    seed: Seed
 
     def __init__(
         self,
         use_scale: bool = False,
         score_mode: str = "dot",
         dropout: float = 0.0,
-        seed: Any = None,
+        seed: Seed = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        who = type(self).__name__
-        self.use_scale = use_scale
-        self.score_mode = choice(who, "score_mode", score_mode, ("dot", "concat"))
-        self.dropout = rate_between(who, "dropout", dropout)
-        self.seed = seed
+        self._store(locals())
         if self.dropout > 0:
             self.seed_generator = SeedGenerator(seed)
         self.supports_masking = True
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Sequence[Shape]) -> None:
         """Create the factors."""
         self._check_depth(self._checked(input_shape))
         if self.use_scale:
@@ -132,7 +135,7 @@ class Attention(OptionLayer):
                 f"{tuple(key)}; project one of them, or pass another key."
             )
 
-    def _scores(self, query: Any, key: Any) -> Any:
+    def _scores(self, query: Tensor, key: Tensor) -> Tensor:
         if self.score_mode == "dot":
             scores = ops.matmul(query, ops.transpose(key, (0, 2, 1)))
             return scores if self.scale is None else ops.multiply(scores, self.scale.value)
@@ -179,11 +182,11 @@ class Attention(OptionLayer):
             )
         return mask[0], mask[1]
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Tensor | None:
         """The mask of the query."""
         return mask[0] if isinstance(mask, (list, tuple)) and mask else None
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         """(*query shape[:-1], value shape[-1])."""
         query, value, *_ = self._checked(input_shape)
         return (*query[:-1], value[-1])
@@ -224,12 +227,12 @@ class Attention(OptionLayer):
 class AdditiveAttention(Attention):
     """Means of values, weighted by the sum of ``scale * tanh(query + key)``."""
 
-    _options = ("use_scale", "dropout", "seed")
+    _normalise = normalisers(score_mode=Option(one_of("dot", "concat"), write=None))
 
     def __init__(self, use_scale: bool = True, dropout: float = 0.0, **kwargs: Any) -> None:
-        super().__init__(use_scale=use_scale, dropout=dropout, **kwargs)
+        super().__init__(**base_arguments(locals()))
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Sequence[Shape]) -> None:
         """Create the factors."""
         self._check_depth(self._checked(input_shape))
         value = input_shape[1]
@@ -238,6 +241,6 @@ class AdditiveAttention(Attention):
                 name="scale", shape=(known_axis(self.name, value),), initializer="glorot_uniform"
             )
 
-    def _scores(self, query: Any, key: Any) -> Any:
+    def _scores(self, query: Tensor, key: Tensor) -> Tensor:
         terms = ops.tanh(ops.add(ops.expand_dims(query, -2), ops.expand_dims(key, -3)))
         return ops.sum(terms if self.scale is None else ops.multiply(terms, self.scale.value), axis=-1)

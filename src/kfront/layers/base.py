@@ -3,8 +3,8 @@
 A class is written once. `Layer.__new__` makes (once per class and backend) a subclass that mixes in the engine's
 native base, so on torch a layer is a `torch.nn.Module`, on JAX a pytree, on TensorFlow a trackable.
 
-A call takes the short way (`_run`) when the layer is built and one native tensor of the compute dtype comes in with no
-mask; everything else (building, conversion, masks, symbolic values, autocast, losses) is `_run_general`.
+A call takes the fast path (`_run`) when the layer is built and one native tensor of the compute dtype comes in without
+a mask; everything else (building, conversion, masks, symbolic values, autocast, losses) is `_run_general`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from kfront import constraints, dtype_policies, initializers, regularizers
+from kfront import constraints, dtype_policies, initializers, ops, regularizers
 from kfront.backends import backend_scope, current
 from kfront.core import tree
 from kfront.core.dtypes import is_float
@@ -30,21 +30,34 @@ from kfront.core.errors import (
 from kfront.core.naming import auto_name, current_path, name_scope, path_scope
 from kfront.core.operation import Operation, record
 from kfront.core.registry import serializable
-from kfront.core.spec import Abstract, KerasTensor, abstract, is_text, standardize_shape
+from kfront.core.spec import Abstract, KerasTensor, abstract, standardize_shape
 from kfront.core.state import distribution_on, state
 from kfront.core.symbolic import SymbolicScope
 from kfront.core.tracking import PLAIN, structure
+from kfront.core.typing import (
+    Backend,
+    Config,
+    ConstraintLike,
+    DTypeLike,
+    InitializerLike,
+    RegularizerLike,
+    Shape,
+    Store,
+)
 from kfront.core.variable import StatelessScope, Variable
+from kfront.layers.auto_config import auto_config, named_shapes, tuples
 from kfront.layers.binding import bind_class, kind_of, make_tracker, rebuild, saved_state
-from kfront.layers.calling import build_arguments, call_info
-from kfront.layers.config import auto_config, has_float, named_shapes, numeric, shape_info, tuples
-from kfront.layers.inference import build_by_call, spec_by_call
-from kfront.layers.inner_policies import note_configs, settle, with_quantizers, written
+from kfront.layers.call_signature import build_arguments, call_info, shape_info
 from kfront.layers.input_spec import InputSpec, check_inputs, shape_test
+from kfront.layers.inputs import convert_inputs
 from kfront.layers.owner import Owner
+from kfront.layers.sublayer_policies import apply_policies, keep_quantizers, serialized_policy, with_quantizers
+from kfront.layers.symbolic_call import build_by_call, spec_by_call
 from kfront.layers.unquantized import Unquantized
 
 __all__ = ["InputSpec", "Layer"]
+
+_UNTRACKED = PLAIN | {InputSpec}  # types of attributes that hold nothing to be filed
 
 
 def _wrap_build(build: Callable[..., None]) -> Callable[..., None]:
@@ -58,14 +71,14 @@ def _wrap_build(build: Callable[..., None]) -> Callable[..., None]:
         scope = state.stateless
         with name_scope(self.name, caller=self):
             self._path = current_path()
-            settle(self)
+            apply_policies(self)
             if scope is not None and scope.except_builds:
                 state.stateless = None
             try:
                 build(self, *args, **kwargs)
             finally:
                 state.stateless = scope
-        self._build_shapes = (args, kwargs)
+        self.__dict__["_build_shapes"] = (args, kwargs)
         self._finish_build()
         return None
 
@@ -83,6 +96,11 @@ class Layer(Owner, Unquantized, Operation):
         dtype: dtype name or policy; the global policy if None.
         autocast: whether floating inputs are cast to the compute dtype.
         name: its name, without "/"; made from the class name if None.
+
+    Input and output: those of `call`, which a subclass defines.
+
+    Raises:
+        ArgumentError: for an unknown argument, or a name with "/".
 
     Attributes:
         built: whether the weights exist.
@@ -139,9 +157,9 @@ class Layer(Owner, Unquantized, Operation):
     def __init__(
         self,
         *,
-        activity_regularizer: Any = None,
+        activity_regularizer: RegularizerLike = None,
         trainable: bool = True,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         autocast: bool = True,
         name: str | None = None,
         **kwargs: Any,
@@ -177,7 +195,7 @@ class Layer(Owner, Unquantized, Operation):
         self._refresh_policy()
 
     def _refresh_policy(self) -> None:
-        """What the short way of a call needs to know of the dtype policy."""
+        """Store what the fast path of a call reads of the dtype policy."""
         fields, policy = self.__dict__, self._dtype_policy
         compute, variable = policy.compute_dtype, policy.variable_dtype
         fields["_scope_dtype"] = compute if compute != variable and is_float(compute or "") else None
@@ -186,7 +204,7 @@ class Layer(Owner, Unquantized, Operation):
     # -- attributes ---------------------------------------------------------------------------------------------------
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if type(value) not in PLAIN:
+        if type(value) not in _UNTRACKED:
             tracker = self.__dict__.get("_tracker")
             if tracker is not None:
                 native = self._backend.native_types
@@ -281,12 +299,12 @@ class Layer(Owner, Unquantized, Operation):
     def add_weight(
         self,
         shape: Any = None,
-        initializer: Any = None,
-        dtype: Any = None,
+        initializer: InitializerLike = None,
+        dtype: str | None = None,
         trainable: bool = True,
         autocast: bool = True,
-        regularizer: Any = None,
-        constraint: Any = None,
+        regularizer: RegularizerLike = None,
+        constraint: ConstraintLike = None,
         aggregation: str = "none",
         overwrite_with_gradient: bool = False,
         name: str | None = None,
@@ -336,7 +354,7 @@ class Layer(Owner, Unquantized, Operation):
 
     add_variable = add_weight
 
-    def get_build_config(self) -> dict[str, Any] | None:
+    def get_build_config(self) -> Config | None:
         """What `build_from_config` needs: the shapes `build` was called with."""
         if self._build_shapes is None:
             return None
@@ -344,11 +362,11 @@ class Layer(Owner, Unquantized, Operation):
         shapes = named_shapes(type(self), args, kwargs)
         return shapes and with_quantizers(self, shapes)
 
-    def build_from_config(self, config: dict[str, Any]) -> None:
+    def build_from_config(self, config: Config) -> None:
         """Create the weights from `get_build_config`."""
         if not config or self.built:
             return
-        config = note_configs(self, config)
+        config = keep_quantizers(self, config)
         if "input_shape" in config:
             self.build(tuples(config["input_shape"]))
         elif "shapes_dict" in config:
@@ -365,7 +383,7 @@ class Layer(Owner, Unquantized, Operation):
             if not self.built:
                 self._finish_build()
 
-    def _shape_of(self, x: Any) -> tuple[int | None, ...]:
+    def _shape_of(self, x: Any) -> Shape:
         return tuple(x.shape) if isinstance(x, (KerasTensor, Variable)) else self._backend.static_shape(x)
 
     # -- calling ------------------------------------------------------------------------------------------------------
@@ -409,7 +427,7 @@ class Layer(Owner, Unquantized, Operation):
     __call__ = _run
 
     def _plain_list(self, items: list[Any], st: Any, b: Any) -> bool:
-        """Whether a list of inputs may take the short way: native tensors that need no cast, no masks around."""
+        """Whether a list of inputs may take the fast path: native tensors that need no cast, no masks around."""
         if self._fits_spec is not None or st.any_mask_seen or st.add_loss_used or st.autocast != self._scope_dtype:
             return False
         types, passing = b.types, self._pass_dtypes
@@ -433,7 +451,7 @@ class Layer(Owner, Unquantized, Operation):
         if "training" in kwargs and not (info.training or info.var_keyword):
             kwargs = dict(kwargs)  # for the sublayers only
             given = kwargs.pop("training")
-        args, kwargs = self._convert_inputs(args, kwargs)
+        args, kwargs = convert_inputs(self, args, kwargs)
         named = info.bind(self.name, args, kwargs)
         symbolic = any(isinstance(x, KerasTensor) for x in tree.flatten((args, kwargs)))
         if self._input_spec is not None and args:
@@ -498,7 +516,7 @@ class Layer(Owner, Unquantized, Operation):
         return self._run_general(args, kwargs)
 
     def _become_ready(self, info: Any) -> None:
-        """Allow the short way from now on, if the layer is plain enough."""
+        """Allow the fast path from now on, if the layer is plain enough."""
         fields = self.__dict__
         fields["_takes_training"] = info.training
         fields["_makes_mask"] = self.supports_masking and self._computes_mask
@@ -511,47 +529,7 @@ class Layer(Owner, Unquantized, Operation):
             and not info.defaults.get("training")
         )
 
-    _needs_general = False  # a class whose every call must take the general way sets this
-
-    def _convert_inputs(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        b, dtype = self._backend, self.compute_dtype
-        cast = self.autocast and dtype is not None and is_float(dtype)
-
-        def one(x: Any) -> Any:
-            if isinstance(x, KerasTensor):
-                if cast and is_float(x.dtype) and x.dtype != dtype:
-                    from kfront import ops
-
-                    out = ops.cast(x, dtype)
-                    out._keras_mask = x._keras_mask
-                    return out
-                return x
-            if is_text(x):
-                return b.convert(x) if "string" in b.dtypes else x
-            if b.is_tensor(x):
-                pass
-            elif isinstance(x, Variable):
-                return x.value
-            elif hasattr(x, "__array__") or hasattr(x, "__dlpack__"):
-                x = b.convert(x)
-            else:
-                return x
-            if cast and x.dtype not in self._pass_dtypes:
-                mask = b.get_mask(x) if state.any_mask_seen else None
-                x = b.cast(x, dtype)
-                if mask is not None:
-                    b.set_mask(x, mask)
-            return x
-
-        def first(x: Any) -> Any:
-            """The first argument may be plain numbers or nested lists of them."""
-            if isinstance(x, (int, float, bool)) or (isinstance(x, list) and numeric(x)):
-                return one(b.convert(x, dtype if cast and has_float(x) else None))
-            return tree.map_structure(one, x)
-
-        if args:
-            args = (first(args[0]), *(tree.map_structure(one, a) for a in args[1:]))
-        return args, {k: tree.map_structure(one, v) if k != "training" else v for k, v in kwargs.items()}
+    _needs_general = False  # a class whose every call must take the general path sets this
 
     def _resolve_training(self, named: dict[str, Any], info: Any) -> bool | None:
         training = named.get("training")
@@ -685,8 +663,6 @@ class Layer(Owner, Unquantized, Operation):
     def _add_activity_loss(self, outputs: Any) -> None:
         for x in tree.flatten(outputs):
             if self._backend.is_tensor(x):
-                from kfront import ops
-
                 batch = ops.cast(ops.shape(x)[0], self._backend.dtype_name(x.dtype))
                 self.add_loss(ops.divide(self.activity_regularizer(x), ops.maximum(batch, 1)))
 
@@ -760,9 +736,9 @@ class Layer(Owner, Unquantized, Operation):
 
     # -- configuration ------------------------------------------------------------------------------------------------
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments: the base's, and for a class without its own `get_config` what it was made with."""
-        config = {"name": self.name, "trainable": self.trainable, "dtype": written(self)}
+        config = {"name": self.name, "trainable": self.trainable, "dtype": serialized_policy(self)}
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
         if hasattr(type(self).get_config, "_automatic"):
@@ -771,7 +747,7 @@ class Layer(Owner, Unquantized, Operation):
 
     get_config._automatic = True  # type: ignore[attr-defined]
 
-    def load_own_variables(self, store: Any) -> None:
+    def load_own_variables(self, store: Store) -> None:
         """Read this layer's own variables from a mapping "0", "1" … -> array."""
         own = self._ordered()
         if len(store.keys()) != len(own):
@@ -784,7 +760,7 @@ class Layer(Owner, Unquantized, Operation):
         for i, v in enumerate(own):
             v.assign(store[f"{i}"])
 
-    def save_own_variables(self, store: Any) -> None:
+    def save_own_variables(self, store: Store) -> None:
         """Write this layer's own variables to a mapping "0", "1" … -> array."""
         for i, v in enumerate(self._ordered()):
             store[f"{i}"] = v.numpy()
@@ -803,7 +779,7 @@ class Layer(Owner, Unquantized, Operation):
 
 
 @functools.cache
-def _passing(backend: Any, compute: str | None, autocast: bool) -> frozenset[Any]:
+def _passing(backend: Backend, compute: str | None, autocast: bool) -> frozenset[Any]:
     """The engine's dtypes that inputs keep: all but floating ones that are not the compute dtype."""
     names = [d for d in backend.dtypes if not is_float(d) or d == compute or not autocast]
     return frozenset(backend.native_dtype(d) for d in names)

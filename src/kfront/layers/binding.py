@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from kfront.backends import get
 from kfront.core.tracking import Tracker
+from kfront.core.typing import Backend
 from kfront.core.variable import Variable
-from kfront.layers.calling import call_info
+from kfront.layers.call_signature import call_info
 
 __all__ = ["bind_class", "kind_of", "make_tracker", "rebuild", "saved_state"]
 
 _bound: dict[tuple[type, str], type] = {}
 
 
-def bind_class(cls: type, backend: Any, root: type) -> type:
+def bind_class(cls: type, backend: Backend, root: type) -> type:
     """The subclass of `cls` with the backend's native base; made once."""
     if "_unbound" in cls.__dict__:
         return cls
@@ -24,7 +26,7 @@ def bind_class(cls: type, backend: Any, root: type) -> type:
     return found
 
 
-def _make(cls: type, backend: Any, root: type) -> type:
+def _make(cls: type, backend: Backend, root: type) -> type:
     native = backend.native_base
     fields: dict[str, Any] = {
         "__module__": cls.__module__,
@@ -85,8 +87,7 @@ def saved_state(layer: Any) -> dict[str, Any]:
 
 def rebuild(cls: type, backend_name: str) -> Any:
     """An empty layer of that class, bound to that backend, for `__setstate__`."""
-    from kfront.backends import get
-    from kfront.layers.base import Layer
+    from kfront.layers.base import Layer  # which imports this module
 
     backend = get(backend_name)
     out = object.__new__(bind_class(cls, backend, Layer))

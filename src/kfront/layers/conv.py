@@ -8,21 +8,23 @@ from typing import Any
 from kfront import ops
 from kfront.core import shapes_nn
 from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.options import base_arguments, choice, each_rank, int_tuple, normalisers, positive, with_defaults
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract
+from kfront.core.typing import (
+    Activation,
+    ActivationLike,
+    ConstraintLike,
+    InitializerLike,
+    RegularizerLike,
+    Shape,
+    Tensor,
+)
+from kfront.core.variable import Variable
 from kfront.layers.base import InputSpec
 from kfront.layers.core import _linear_activation
 from kfront.layers.lora import LoraLayer
-from kfront.layers.options import (
-    OptionLayer,
-    choice,
-    data_format,
-    documented,
-    int_tuple,
-    known_axis,
-    positive,
-    with_defaults,
-)
+from kfront.layers.options import IntOrInts, OptionLayer, documented, known_axis
 from kfront.ops.convolution import separable_conv
 from kfront.ops.primitives.nn import conv, conv_transpose, depthwise_conv
 
@@ -65,33 +67,41 @@ class _Windowed(OptionLayer):
     """What all convolution layers share: the window, the bias, the activation."""
 
     rank = 0
+    _normalise = normalisers(
+        depth_multiplier=positive,
+        dilation_rate=each_rank,
+        padding=lambda layer, name, value: choice(layer, name, value, layer._paddings),
+        strides=each_rank,
+    )
     _paddings: tuple[str, ...] = ("valid", "same")
-    activation: Any
+    _writes_activity_regularizer = True
+    filters: int
+    kernel_size: tuple[int, ...]
+    strides: tuple[int, ...]
+    dilation_rate: tuple[int, ...]
+    padding: str
+    data_format: str
+    depth_multiplier: int
+    activation: Activation
     use_bias: bool
-    bias: Any = None
-    bias_initializer: Any
-    bias_regularizer: Any
-    bias_constraint: Any
+    bias: Variable | None = None
+    bias_initializer: InitializerLike
+    bias_regularizer: RegularizerLike
+    bias_constraint: ConstraintLike
 
-    def _set_window(self, kernel_size: Any, strides: Any, padding: Any, layout: Any, dilation_rate: Any) -> None:
-        who, n = type(self).__name__, self.rank
-        self.kernel_size = int_tuple(who, "kernel_size", kernel_size, n)
-        self.strides = int_tuple(who, "strides", strides, n)
-        self.dilation_rate = int_tuple(who, "dilation_rate", dilation_rate, n)
-        self.padding = choice(who, "padding", padding, self._paddings)
-        self.data_format = data_format(who, layout)
+    def _check_window(self) -> None:
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
             raise ArgumentError(
-                f"[{who}] expected `strides` or `dilation_rate` to be 1, got strides {self.strides} and dilation_rate "
-                f"{self.dilation_rate}; use two layers."
+                f"[{type(self).__name__}] expected `strides` or `dilation_rate` to be 1, got strides {self.strides} "
+                f"and dilation_rate {self.dilation_rate}; use two layers."
             )
-        self.input_spec = InputSpec(ndim=n + 2)
+        self.input_spec = InputSpec(ndim=self.rank + 2)
 
     @property
     def _channel_axis(self) -> int:
         return -1 if self.data_format == "channels_last" else 1
 
-    def _channels(self, input_shape: Any) -> int:
+    def _channels(self, input_shape: Shape) -> int:
         """The number of input channels; from now on inputs must have as many."""
         if len(input_shape) != self.rank + 2:
             raise ShapeError(
@@ -113,7 +123,7 @@ class _Windowed(OptionLayer):
             constraint=getattr(self, f"{options}_constraint"),
         )
 
-    def _finish(self, outputs: Any) -> Any:
+    def _finish(self, outputs: Tensor) -> Tensor:
         """Add the bias and apply the activation."""
         bias = self.bias
         if bias is not None:
@@ -126,7 +136,7 @@ class _Windowed(OptionLayer):
             return outputs
         return activation(outputs)
 
-    def _shape(self, rule: Callable[..., Any], input_shape: Any, kernel_shape: tuple[Any, ...], *static: Any) -> Any:
+    def _shape(self, rule: Callable[..., Any], input_shape: Shape, kernel_shape: tuple[Any, ...], *static: Any) -> Any:
         try:
             specs = (Abstract(tuple(input_shape), "float32"), Abstract(kernel_shape, "float32"))
             return rule(*specs, self.strides, *static)
@@ -137,7 +147,7 @@ class _Windowed(OptionLayer):
                 "use larger inputs, a smaller kernel or padding='same'."
             ) from None
 
-    def _known_channels(self, input_shape: Any) -> int | None:
+    def _known_channels(self, input_shape: Shape) -> int | None:
         return input_shape[self._channel_axis] if len(input_shape) == self.rank + 2 else None
 
 
@@ -147,68 +157,42 @@ class _Windowed(OptionLayer):
 class BaseConv(_Windowed, LoraLayer):
     """Convolution layer of any rank."""
 
-    _options = (
-        "filters",
-        "kernel_size",
-        "strides",
-        "padding",
-        "data_format",
-        "dilation_rate",
-        "groups",
-        "activation",
-        "use_bias",
-        "kernel_initializer",
-        "bias_initializer",
-        "kernel_regularizer",
-        "bias_regularizer",
-        "activity_regularizer",
-        "kernel_constraint",
-        "bias_constraint",
-    )
+    _normalise = normalisers(groups=positive)
+    groups: int
     kernel: Any = None
 
     def __init__(
         self,
         filters: int,
-        kernel_size: Any,
-        strides: Any = 1,
+        kernel_size: IntOrInts,
+        strides: IntOrInts = 1,
         padding: str = "valid",
         data_format: str | None = None,
-        dilation_rate: Any = 1,
+        dilation_rate: IntOrInts = 1,
         groups: int = 1,
-        activation: Any = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         lora = kwargs.pop("lora_rank", None), kwargs.pop("lora_alpha", None)
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self._set_lora(*lora)
-        who = type(self).__name__
-        self.filters, self.groups = positive(who, "filters", filters), positive(who, "groups", groups)
+        self._store(locals())
         if self.filters % self.groups:
             raise ArgumentError(
-                f"[{who}] expected `groups` to divide `filters`, got filters={filters} and groups={groups}."
+                f"[{type(self).__name__}] expected `groups` to divide `filters`, got filters={filters} and "
+                f"groups={groups}."
             )
-        self._set_window(kernel_size, strides, padding, data_format, dilation_rate)
-        self._set(
-            activation=activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
-        )
+        self._check_window()
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Create kernel and bias."""
         channels = self._channels(input_shape)
         self.kernel = self._weight("kernel", (*self.kernel_size, channels // self.groups, self.filters), "kernel")
@@ -216,11 +200,11 @@ class BaseConv(_Windowed, LoraLayer):
             self.bias = self._weight("bias", (self.filters,), "bias")
         self._start_lora()
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         return self._finish(self.convolution_op(inputs, self.kernel.value))
 
-    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
+    def convolution_op(self, inputs: Tensor, kernel: Any) -> Tensor:
         """The convolution, without bias and activation; subclasses may compute it otherwise."""
         padding = self.padding
         if padding == "causal":
@@ -231,7 +215,7 @@ class BaseConv(_Windowed, LoraLayer):
         time = ((self.kernel_size[0] - 1) * self.dilation_rate[0], 0)
         return ((0, 0), time, (0, 0)) if self.data_format == "channels_last" else ((0, 0), (0, 0), time)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The input's shape with `filters` channels and the places that the window takes."""
         padding, channels = self.padding, self._known_channels(input_shape)
         if channels is not None and channels % self.groups:
@@ -254,6 +238,9 @@ _CONV = """
         kernel_initializer: first value of the kernel.
         kernel_regularizer: function of the kernel that is added to the loss.
         kernel_constraint: function applied to the kernel after each update.<common>
+
+    Input: tensor of shape (batch, {axes}, channels), or (batch, channels, {axes}) with "channels_first". Output: tensor
+    of the same rank and layout, with filters channels.
 
     Attributes:
         kernel: Variable of shape (*kernel_size, channels / groups, filters).
@@ -310,91 +297,65 @@ class Conv3D(BaseConv):
 # ---- transposed ------------------------------------------------------------------------------------------------------
 
 
+def _padding_or_none(layer: BaseConvTranspose, name: str, value: object) -> tuple[int, ...] | None:
+    return None if value is None else int_tuple(layer, name, value, layer.rank, least=0)
+
+
 class BaseConvTranspose(_Windowed):
     """Transposed convolution layer of any rank."""
 
-    _options = (
-        "filters",
-        "kernel_size",
-        "strides",
-        "padding",
-        "output_padding",
-        "data_format",
-        "dilation_rate",
-        "activation",
-        "use_bias",
-        "kernel_initializer",
-        "bias_initializer",
-        "kernel_regularizer",
-        "bias_regularizer",
-        "activity_regularizer",
-        "kernel_constraint",
-        "bias_constraint",
-    )
+    _normalise = normalisers(output_padding=_padding_or_none)
+    output_padding: tuple[int, ...] | None
     kernel: Any = None
 
     def __init__(
         self,
         filters: int,
-        kernel_size: Any,
-        strides: Any = 1,
+        kernel_size: IntOrInts,
+        strides: IntOrInts = 1,
         padding: str = "valid",
-        output_padding: Any = None,
+        output_padding: IntOrInts | None = None,
         data_format: str | None = None,
-        dilation_rate: Any = 1,
-        activation: Any = None,
+        dilation_rate: IntOrInts = 1,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        self.filters = positive(type(self).__name__, "filters", filters)
-        self._set_window(kernel_size, strides, padding, data_format, dilation_rate)
-        self._set_output_padding(output_padding)
-        self._set(
-            activation=activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
-        )
+        self._store(locals())
+        self._check_window()
 
-    def _set_output_padding(self, value: Any) -> None:
-        self.output_padding: tuple[int, ...] | None = None
-        if value is None:
-            return
-        who = type(self).__name__
-        self.output_padding = int_tuple(who, "output_padding", value, self.rank, least=0)
-        if any(p >= s for p, s in zip(self.output_padding, self.strides, strict=True)):
+    def _check_window(self) -> None:
+        super()._check_window()
+        padding = self.output_padding
+        if padding is not None and any(p >= s for p, s in zip(padding, self.strides, strict=True)):
             raise ArgumentError(
-                f"[{who}] expected `output_padding` below `strides` on every axis, got output_padding "
-                f"{self.output_padding} and strides {self.strides}."
+                f"[{type(self).__name__}] expected `output_padding` below `strides` on every axis, got output_padding "
+                f"{padding} and strides {self.strides}."
             )
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Create kernel and bias."""
         channels = self._channels(input_shape)
         self.kernel = self._weight("kernel", (*self.kernel_size, self.filters, channels), "kernel")
         if self.use_bias:
             self.bias = self._weight("bias", (self.filters,), "bias")
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         layout, rate = self.data_format, self.dilation_rate
         kernel = self.kernel.value
         outputs = conv_transpose(inputs, kernel, self.strides, self.padding, self.output_padding, layout, rate)
         return self._finish(outputs)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The input's shape with `filters` channels, lengthened by the strides."""
         kernel = (*self.kernel_size, self.filters, self._known_channels(input_shape))
         static = (self.padding, self.output_padding, self.data_format, self.dilation_rate)
@@ -410,6 +371,9 @@ _TRANSPOSE = """
         kernel_initializer: first value of the kernel.
         kernel_regularizer: function of the kernel that is added to the loss.
         kernel_constraint: function applied to the kernel after each update.<common>
+
+    Input: tensor of shape (batch, {axes}, channels), or (batch, channels, {axes}) with "channels_first". Output: tensor
+    of the same rank and layout, with filters channels.
 
     Attributes:
         kernel: Variable of shape (*kernel_size, filters, channels).
@@ -448,42 +412,24 @@ class Conv3DTranspose(BaseConvTranspose):
     def __init__(
         self,
         filters: int,
-        kernel_size: Any,
-        strides: Any = (1, 1, 1),
+        kernel_size: IntOrInts,
+        strides: IntOrInts = (1, 1, 1),
         padding: str = "valid",
         data_format: str | None = None,
-        output_padding: Any = None,
-        dilation_rate: Any = (1, 1, 1),
-        activation: Any = None,
+        output_padding: IntOrInts | None = None,
+        dilation_rate: IntOrInts = (1, 1, 1),
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:  # in Keras `data_format` stands before `output_padding` here, unlike in the other ranks
-        super().__init__(
-            filters,
-            kernel_size,
-            strides=strides,
-            padding=padding,
-            output_padding=output_padding,
-            data_format=data_format,
-            dilation_rate=dilation_rate,
-            activation=activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            activity_regularizer=activity_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
-            **kwargs,
-        )
+        super().__init__(**base_arguments(locals()))
 
 
 # ---- depthwise -------------------------------------------------------------------------------------------------------
@@ -492,71 +438,44 @@ class Conv3DTranspose(BaseConvTranspose):
 class BaseDepthwiseConv(_Windowed):
     """Depthwise convolution layer of any rank."""
 
-    _options = (
-        "depth_multiplier",
-        "kernel_size",
-        "strides",
-        "padding",
-        "data_format",
-        "dilation_rate",
-        "activation",
-        "use_bias",
-        "depthwise_initializer",
-        "bias_initializer",
-        "depthwise_regularizer",
-        "bias_regularizer",
-        "activity_regularizer",
-        "depthwise_constraint",
-        "bias_constraint",
-    )
     kernel: Any = None
 
     def __init__(
         self,
-        kernel_size: Any,
-        strides: Any = 1,
+        kernel_size: IntOrInts,
+        strides: IntOrInts = 1,
         padding: str = "valid",
         depth_multiplier: int = 1,
         data_format: str | None = None,
-        dilation_rate: Any = 1,
-        activation: Any = None,
+        dilation_rate: IntOrInts = 1,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        depthwise_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        depthwise_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        depthwise_constraint: Any = None,
-        bias_constraint: Any = None,
+        depthwise_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        depthwise_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        depthwise_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        self.depth_multiplier = positive(type(self).__name__, "depth_multiplier", depth_multiplier)
-        self._set_window(kernel_size, strides, padding, data_format, dilation_rate)
-        self._set(
-            activation=activation,
-            use_bias=use_bias,
-            depthwise_initializer=depthwise_initializer,
-            bias_initializer=bias_initializer,
-            depthwise_regularizer=depthwise_regularizer,
-            bias_regularizer=bias_regularizer,
-            depthwise_constraint=depthwise_constraint,
-            bias_constraint=bias_constraint,
-        )
+        self._store(locals())
+        self._check_window()
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Create kernel and bias."""
         channels = self._channels(input_shape)
         self.kernel = self._weight("kernel", (*self.kernel_size, channels, self.depth_multiplier), "depthwise")
         if self.use_bias:
             self.bias = self._weight("bias", (channels * self.depth_multiplier,), "bias")
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         kernel, layout = self.kernel.value, self.data_format
         return self._finish(depthwise_conv(inputs, kernel, self.strides, self.padding, layout, self.dilation_rate))
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The input's shape with channels * depth_multiplier channels and the places that the window takes."""
         kernel = (*self.kernel_size, self._known_channels(input_shape), self.depth_multiplier)
         static = (self.padding, self.data_format, self.dilation_rate)
@@ -570,6 +489,9 @@ _DEPTHWISE = """
         depthwise_initializer: first value of the kernel.
         depthwise_regularizer: function of the kernel that is added to the loss.
         depthwise_constraint: function applied to the kernel after each update.<common>
+
+    Input: tensor of shape (batch, {axes}, channels), or (batch, channels, {axes}) with "channels_first". Output: tensor
+    of the same rank and layout, with channels * depth_multiplier channels.
 
     Attributes:
         kernel: Variable of shape (*kernel_size, channels, depth_multiplier).
@@ -604,73 +526,37 @@ class DepthwiseConv2D(BaseDepthwiseConv):
 class BaseSeparableConv(_Windowed):
     """Separable convolution layer of any rank."""
 
-    _options = (
-        "depth_multiplier",
-        "filters",
-        "kernel_size",
-        "strides",
-        "padding",
-        "data_format",
-        "dilation_rate",
-        "activation",
-        "use_bias",
-        "depthwise_initializer",
-        "pointwise_initializer",
-        "bias_initializer",
-        "depthwise_regularizer",
-        "pointwise_regularizer",
-        "bias_regularizer",
-        "activity_regularizer",
-        "depthwise_constraint",
-        "pointwise_constraint",
-        "bias_constraint",
-    )
     depthwise_kernel: Any = None
     pointwise_kernel: Any = None
 
     def __init__(
         self,
         filters: int,
-        kernel_size: Any,
-        strides: Any = 1,
+        kernel_size: IntOrInts,
+        strides: IntOrInts = 1,
         padding: str = "valid",
         data_format: str | None = None,
-        dilation_rate: Any = 1,
+        dilation_rate: IntOrInts = 1,
         depth_multiplier: int = 1,
-        activation: Any = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        depthwise_initializer: Any = "glorot_uniform",
-        pointwise_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        depthwise_regularizer: Any = None,
-        pointwise_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        depthwise_constraint: Any = None,
-        pointwise_constraint: Any = None,
-        bias_constraint: Any = None,
+        depthwise_initializer: InitializerLike = "glorot_uniform",
+        pointwise_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        depthwise_regularizer: RegularizerLike = None,
+        pointwise_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        depthwise_constraint: ConstraintLike = None,
+        pointwise_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        who = type(self).__name__
-        self.filters = positive(who, "filters", filters)
-        self.depth_multiplier = positive(who, "depth_multiplier", depth_multiplier)
-        self._set_window(kernel_size, strides, padding, data_format, dilation_rate)
-        self._set(
-            activation=activation,
-            use_bias=use_bias,
-            depthwise_initializer=depthwise_initializer,
-            pointwise_initializer=pointwise_initializer,
-            bias_initializer=bias_initializer,
-            depthwise_regularizer=depthwise_regularizer,
-            pointwise_regularizer=pointwise_regularizer,
-            bias_regularizer=bias_regularizer,
-            depthwise_constraint=depthwise_constraint,
-            pointwise_constraint=pointwise_constraint,
-            bias_constraint=bias_constraint,
-        )
+        self._store(locals())
+        self._check_window()
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Create both kernels and the bias."""
         channels, many = self._channels(input_shape), self.depth_multiplier
         self.depthwise_kernel = self._weight("depthwise_kernel", (*self.kernel_size, channels, many), "depthwise")
@@ -679,13 +565,13 @@ class BaseSeparableConv(_Windowed):
         if self.use_bias:
             self.bias = self._weight("bias", (self.filters,), "bias")
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         kernels = (self.depthwise_kernel.value, self.pointwise_kernel.value)
         static = (self.strides, self.padding, self.data_format, self.dilation_rate)
         return self._finish(separable_conv(inputs, *kernels, *static))
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The input's shape with `filters` channels and the places that the window takes."""
         kernel = (*self.kernel_size, self._known_channels(input_shape), self.depth_multiplier)
         static = (self.padding, self.data_format, self.dilation_rate)
@@ -702,6 +588,9 @@ _SEPARABLE = """
         depthwise_initializer, pointwise_initializer: first values of the kernels.
         depthwise_regularizer, pointwise_regularizer: functions of the kernels that are added to the loss.
         depthwise_constraint, pointwise_constraint: functions applied to the kernels after each update.<common>
+
+    Input: tensor of shape (batch, {axes}, channels), or (batch, channels, {axes}) with "channels_first". Output: tensor
+    of the same rank and layout, with filters channels.
 
     Attributes:
         depthwise_kernel: Variable of shape (*kernel_size, channels, depth_multiplier).

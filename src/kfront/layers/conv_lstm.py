@@ -7,19 +7,18 @@ from typing import Any
 from kfront import ops
 from kfront.core import shapes_nn
 from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.options import each_rank, kept, normalisers, one_of
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract
+from kfront.core.typing import ActivationLike, ConstraintLike, InitializerLike, RegularizerLike, Seed, Shape, Tensor
 from kfront.layers.base import InputSpec
-from kfront.layers.cells import CELL_WEIGHTS, WEIGHTS_DOC, BaseCell, ForgetBias
-from kfront.layers.options import choice, data_format, int_tuple, known_axis, positive
-from kfront.layers.recurrent import FLAGS, OfCell, forward_options, run_steps
+from kfront.layers.options import IntOrInts, known_axis
+from kfront.layers.recurrent import OfCell, run_steps
+from kfront.layers.recurrent_cells import WEIGHTS_DOC, BaseCell, ForgetBias
 from kfront.ops.primitives.nn import conv
 from kfront.ops.primitives.shapes import dim
 
 __all__ = ["ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"]
-
-_WINDOW = ("filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate")
-_GATES = ("activation", "recurrent_activation", "use_bias", "unit_forget_bias")
 
 
 class ConvLSTMCell(BaseCell):
@@ -27,40 +26,67 @@ class ConvLSTMCell(BaseCell):
 
     Args:
         rank: number of spatial axes.
-        units: number of output channels.
-        window: kernel_size, strides, padding, data_format, dilation_rate.
-        dropout, recurrent_dropout, seed: as for the layer.
-        options: the other options.
+        filters: number of output channels.
+        kernel_size, strides, padding, data_format, dilation_rate: the window, as for the layer.
         **kwargs: name, trainable, dtype.
     """
 
+    _normalise = normalisers(
+        dilation_rate=each_rank,
+        padding=one_of("valid", "same"),
+        rank=kept,
+        strides=each_rank,
+    )
     _gates = 4
+    filters: int
     kernel_size: tuple[int, ...]
     strides: tuple[int, ...]
     dilation_rate: tuple[int, ...]
     padding: str
     data_format: str
     unit_forget_bias: bool
+    rank: int
 
     def __init__(
         self,
         rank: int,
-        units: int,
-        window: dict[str, Any],
+        filters: int,
+        kernel_size: IntOrInts,
+        strides: IntOrInts,
+        padding: str,
+        data_format: str | None,
+        dilation_rate: IntOrInts,
+        activation: ActivationLike,
+        recurrent_activation: ActivationLike,
+        use_bias: bool,
+        kernel_initializer: InitializerLike,
+        recurrent_initializer: InitializerLike,
+        bias_initializer: InitializerLike,
+        unit_forget_bias: bool,
+        kernel_regularizer: RegularizerLike,
+        recurrent_regularizer: RegularizerLike,
+        bias_regularizer: RegularizerLike,
+        kernel_constraint: ConstraintLike,
+        recurrent_constraint: ConstraintLike,
+        bias_constraint: ConstraintLike,
         dropout: float,
         recurrent_dropout: float,
-        seed: Any,
-        options: dict[str, Any],
+        seed: Seed,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self._start(units, dropout, recurrent_dropout, seed, **options)
-        self._set(rank=rank, filters=units, **window)
-        self.rank: int
-        self.__dict__["state_size"] = [units, units]
+        self._store(locals())
+        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
+            raise ArgumentError(
+                f"[ConvLSTM{rank}D] expected `strides` or `dilation_rate` to be 1, got strides {self.strides} and "
+                f"dilation_rate {self.dilation_rate}."
+            )
+        self.units = self.filters
+        self._start()
+        self.__dict__["state_size"] = [self.units, self.units]
         self._axis = -1 if self.data_format == "channels_last" else 1
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Create kernel, recurrent kernel and bias."""
         columns = self._gates * self.units
         inputs = known_axis(self.name, input_shape, self._axis)
@@ -73,7 +99,7 @@ class ConvLSTMCell(BaseCell):
         found = super()._initializer(options)
         return ForgetBias(found, self.units) if options == "bias" and self.unit_forget_bias else found
 
-    def project(self, x: Any) -> Any:
+    def project(self, x: Tensor) -> Tensor:
         """The part of the gates that comes from inputs of shape (batch, *space and channels)."""
         z = conv(x, self.kernel.value, self.strides, self.padding, self.data_format, self.dilation_rate)
         if self.bias is None:
@@ -81,7 +107,7 @@ class ConvLSTMCell(BaseCell):
         bias = self.bias.value
         return ops.add(z, bias if self._axis == -1 else ops.reshape(bias, (-1, *(1,) * self.rank)))
 
-    def advance(self, z: Any, states: tuple[Any, ...], mask: Any = None) -> tuple[Any, ...]:
+    def advance(self, z: Tensor, states: tuple[Tensor, ...], mask: Tensor | None = None) -> tuple[Tensor, ...]:
         """New states, the output first."""
         h, c = states
         h = h if mask is None else ops.multiply(h, mask)
@@ -91,7 +117,7 @@ class ConvLSTMCell(BaseCell):
         c = ops.add(ops.multiply(gate(f), c), ops.multiply(gate(i), act(g)))
         return ops.multiply(gate(o), act(c)), c
 
-    def state_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+    def state_shape(self, input_shape: Shape) -> Shape:
         """Shape of output and states for one step's input shape.
 
         Raises:
@@ -106,90 +132,54 @@ class BaseConvLSTM(OfCell):
     """A convolutional LSTM layer, of any rank."""
 
     rank = 0
-    _options = (*FLAGS, *_WINDOW, *_GATES, *CELL_WEIGHTS, "activity_regularizer", "seed")
+    _cell_class = ConvLSTMCell
+    _cell_name = "conv_lstm_cell"
+    _size = "filters"
     _state_shape: tuple[int | None, ...] = ()
 
     def __init__(
         self,
         filters: int,
-        kernel_size: Any,
-        strides: Any = 1,
+        kernel_size: IntOrInts,
+        strides: IntOrInts = 1,
         padding: str = "valid",
         data_format: str | None = None,
-        dilation_rate: Any = 1,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
+        dilation_rate: IntOrInts = 1,
+        activation: ActivationLike = "tanh",
+        recurrent_activation: ActivationLike = "sigmoid",
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        recurrent_initializer: InitializerLike = "orthogonal",
+        bias_initializer: InitializerLike = "zeros",
         unit_forget_bias: bool = True,
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_regularizer: RegularizerLike = None,
+        recurrent_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        recurrent_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
-        seed: Any = None,
+        seed: Seed = None,
         return_sequences: bool = False,
         return_state: bool = False,
         go_backwards: bool = False,
         stateful: bool = False,
         **kwargs: Any,
     ) -> None:
-        window = self._window(kernel_size, strides, padding, data_format, dilation_rate)
-        options = {
-            "activation": activation,
-            "recurrent_activation": recurrent_activation,
-            "use_bias": use_bias,
-            "kernel_initializer": kernel_initializer,
-            "recurrent_initializer": recurrent_initializer,
-            "bias_initializer": bias_initializer,
-            "unit_forget_bias": unit_forget_bias,
-            "kernel_regularizer": kernel_regularizer,
-            "recurrent_regularizer": recurrent_regularizer,
-            "bias_regularizer": bias_regularizer,
-            "kernel_constraint": kernel_constraint,
-            "recurrent_constraint": recurrent_constraint,
-            "bias_constraint": bias_constraint,
-        }
-        own = {"name": "conv_lstm_cell", "dtype": kwargs.get("dtype"), "trainable": kwargs.get("trainable", True)}
-        units = positive(type(self).__name__, "filters", filters)
-        cell = ConvLSTMCell(self.rank, units, window, dropout, recurrent_dropout, seed, options, **own)
-        flags = {
-            "return_sequences": return_sequences,
-            "return_state": return_state,
-            "go_backwards": go_backwards,
-            "stateful": stateful,
-            "activity_regularizer": activity_regularizer,
-        }
-        super(OfCell, self).__init__(cell, **flags, **kwargs)
+        super().__init__(locals())
         self.input_spec = InputSpec(ndim=self.rank + 3)
 
-    def _window(self, kernel_size: Any, strides: Any, padding: Any, layout: Any, dilation_rate: Any) -> dict[str, Any]:
-        who, n = type(self).__name__, self.rank
-        steps, gaps = int_tuple(who, "strides", strides, n), int_tuple(who, "dilation_rate", dilation_rate, n)
-        if max(steps) > 1 and max(gaps) > 1:
-            raise ArgumentError(
-                f"[{who}] expected `strides` or `dilation_rate` to be 1, got strides {steps} and dilation_rate {gaps}."
-            )
-        return {
-            "kernel_size": int_tuple(who, "kernel_size", kernel_size, n),
-            "strides": steps,
-            "padding": choice(who, "padding", padding, ("valid", "same")),
-            "data_format": data_format(who, layout),
-            "dilation_rate": gaps,
-        }
+    def _more_for_cell(self) -> dict[str, Any]:
+        return {"rank": self.rank}
 
-    def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
+    def build(self, sequences_shape: Shape, initial_state_shape: Any = None) -> None:
         """Build the cell, and the carried states of a stateful layer."""
         self._state_shape = self._step_shape(sequences_shape)[1:]
         super().build(sequences_shape, initial_state_shape)
 
-    def _step_shape(self, sequences_shape: Any) -> tuple[int | None, ...]:
+    def _step_shape(self, sequences_shape: Shape) -> Shape:
         try:
             return self.cell.state_shape((sequences_shape[0], *sequences_shape[2:]))
         except ShapeError as error:
@@ -198,7 +188,7 @@ class BaseConvLSTM(OfCell):
                 f"and padding {self.padding!r}; use larger inputs, a smaller kernel or padding='same'."
             ) from None
 
-    def get_initial_state(self, batch_size: Any) -> list[Any]:
+    def get_initial_state(self, batch_size: int | Tensor | None) -> list[Any]:
         """Zeros for both states.
 
         Raises:
@@ -211,7 +201,7 @@ class BaseConvLSTM(OfCell):
             )
         return [ops.zeros((batch_size, *self._state_shape), dtype=self.compute_dtype)] * 2
 
-    def _first_states(self, sequences: Any, initial_state: Any) -> Any:
+    def _first_states(self, sequences: Tensor, initial_state: Any) -> Any:
         if initial_state is None and not self._carried:
             return None  # zeros, made when the sizes are known
         if initial_state is None:
@@ -223,7 +213,7 @@ class BaseConvLSTM(OfCell):
             raise ShapeError(f"[{self.name}] expected 2 initial states of shape {wanted}, got shapes {found}.")
         return states
 
-    def inner_loop(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:
+    def inner_loop(self, sequences: Tensor, initial_state: Any, mask: Tensor | None, training: bool = False) -> Any:
         """Run the cell over time: the convolutions of the inputs for all steps at once, then a scan.
 
         Args:
@@ -249,7 +239,7 @@ class BaseConvLSTM(OfCell):
             keep = cell.get_recurrent_dropout_mask(initial_state[0])
             cell.reset_recurrent_dropout_mask()
 
-        def step(x: Any, before: Any) -> tuple[Any, list[Any]]:
+        def step(x: Tensor, before: Any) -> tuple[Tensor, list[Tensor]]:
             new = cell.advance(x, tuple(before), keep)
             return new[0], list(new)
 
@@ -265,13 +255,13 @@ class BaseConvLSTM(OfCell):
             self.zero_output_for_mask,
         )
 
-    def _dropped(self, sequences: Any) -> Any:
+    def _dropped(self, sequences: Tensor) -> Any:
         """Sequences with dropout, the same places at each step."""
         mask = self.cell.get_dropout_mask(sequences[:, 0])
         self.cell.reset_dropout_mask()
         return sequences if mask is None else ops.multiply(sequences, ops.expand_dims(mask, 1))
 
-    def compute_output_shape(self, sequences_shape: Any, initial_state_shape: Any = None) -> Any:
+    def compute_output_shape(self, sequences_shape: Shape, initial_state_shape: Any = None) -> Any:
         """Shape of the output, or a tuple of it and the shapes of the states."""
         one = self._step_shape(sequences_shape)
         out = (*sequences_shape[:2], *one[1:]) if self.return_sequences else one
@@ -339,7 +329,7 @@ def _of_rank(n: int) -> Any:
     )
     body = {"__doc__": doc, "__module__": __name__, "rank": n}
     made = type(BaseConvLSTM)(f"ConvLSTM{n}D", (BaseConvLSTM,), body)
-    return serializable("keras.layers")(forward_options(BaseConvLSTM._options, made))
+    return serializable("keras.layers")(made)
 
 
 ConvLSTM1D: Any = _of_rank(1)

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import Any
 
 import numpy as np
 
 from kfront import activations, ops
+from kfront.core import codec, registry
+from kfront.core.codec import deserialize_keras_object, is_copying, serialize_keras_object
 from kfront.core.dtypes import is_int
 from kfront.core.errors import ArgumentTypeError, SavingError, ShapeError
+from kfront.core.options import normalisers, positive
 from kfront.core.registry import serializable
+from kfront.core.spec import KerasTensor
+from kfront.core.typing import (
+    Activation,
+    ActivationLike,
+    Config,
+    ConstraintLike,
+    InitializerLike,
+    RegularizerLike,
+    Shape,
+    Tensor,
+)
+from kfront.core.variable import Variable
 from kfront.layers.base import InputSpec, Layer
-from kfront.layers.inference import spec_by_call
-from kfront.layers.options import OptionLayer, known_axis, positive
+from kfront.layers.options import OptionLayer, known_axis
 from kfront.layers.quantized import Layout, Quantizable, QuantizedWeight
+from kfront.layers.symbolic_call import spec_by_call
 from kfront.ops.encoding import embedding
 from kfront.ops.matrix import linear
 from kfront.ops.primitives.dtypes import dtype_of
@@ -57,66 +73,42 @@ class Dense(Quantizable):
     (2, 4)
     """
 
-    _options = (
-        "units",
-        "activation",
-        "use_bias",
-        "kernel_initializer",
-        "bias_initializer",
-        "kernel_regularizer",
-        "bias_regularizer",
-        "kernel_constraint",
-        "bias_constraint",
-        "quantization_config",
-    )
     units: int
-    activation: Any
+    activation: Activation
     use_bias: bool
-    kernel_initializer: Any
-    bias_initializer: Any
-    kernel_regularizer: Any
-    bias_regularizer: Any
-    kernel_constraint: Any
-    bias_constraint: Any
+    kernel_initializer: InitializerLike
+    bias_initializer: InitializerLike
+    kernel_regularizer: RegularizerLike
+    bias_regularizer: RegularizerLike
+    kernel_constraint: ConstraintLike
+    bias_constraint: ConstraintLike
     kernel: Any = None
-    bias: Any = None
+    bias: Variable | None = None
 
     def __init__(
         self,
         units: int,
-        activation: Any = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         lora_rank: int | None = None,
         lora_alpha: float | None = None,
         quantization_config: Any = None,
         **kwargs: Any,
     ) -> None:
-        units = positive("Dense", "units", units)
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        self._set_quantization(quantization_config)
+        self._store(locals())
         self._set_lora(lora_rank, lora_alpha)
-        self._set(
-            units=units,
-            activation=activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
-        )
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Create kernel and bias."""
         inputs = known_axis(self.name, input_shape)
         self._add_weight((inputs, self.units))
@@ -131,7 +123,7 @@ class Dense(Quantizable):
         self.input_spec = InputSpec(min_ndim=2, axes={-1: inputs})
         self._weight_made()
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
+    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         """The layer's output, see the class."""
         bias = self.bias
         if self._special:
@@ -147,16 +139,16 @@ class Dense(Quantizable):
     def _layout(self, shape: tuple[int, ...]) -> Layout:
         return Layout(shape, (0,), (1,), shape[1:])
 
-    def _contract(self, x: Any, kernel: Any) -> Any:
+    def _contract(self, x: Tensor, kernel: Tensor) -> Tensor:
         return ops.matmul(x, kernel)
 
-    def _contract_back(self, dy: Any, kernel: Any, rank: int) -> Any:
+    def _contract_back(self, dy: Tensor, kernel: Tensor, rank: int) -> Tensor:
         return ops.matmul(dy, ops.transpose(kernel))
 
     def _input_axes(self, rank: int) -> tuple[int, ...]:
         return (rank - 1,)
 
-    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """(*input_shape[:-1], units)."""
         return (*input_shape[:-1], self.units)
 
@@ -194,19 +186,14 @@ class Embedding(Quantizable):
     (2, 10, 64)
     """
 
-    _options = (
-        "input_dim",
-        "output_dim",
-        "embeddings_initializer",
-        "embeddings_regularizer",
-        "activity_regularizer",
-        "embeddings_constraint",
-        "mask_zero",
-        "quantization_config",
-    )
-    embeddings_initializer: Any
-    embeddings_regularizer: Any
-    embeddings_constraint: Any
+    _normalise = normalisers(input_dim=positive, output_dim=positive, weights=None)
+    _writes_activity_regularizer = True
+    input_dim: int
+    output_dim: int
+    mask_zero: bool
+    embeddings_initializer: InitializerLike
+    embeddings_regularizer: RegularizerLike
+    embeddings_constraint: ConstraintLike
     _adapted = "embeddings"
     _modes = ("int8", "int4")
     embeddings: Any = None
@@ -215,9 +202,9 @@ class Embedding(Quantizable):
         self,
         input_dim: int,
         output_dim: int,
-        embeddings_initializer: Any = "uniform",
-        embeddings_regularizer: Any = None,
-        embeddings_constraint: Any = None,
+        embeddings_initializer: InitializerLike = "uniform",
+        embeddings_regularizer: RegularizerLike = None,
+        embeddings_constraint: ConstraintLike = None,
         mask_zero: bool = False,
         weights: Any = None,
         lora_rank: int | None = None,
@@ -226,21 +213,9 @@ class Embedding(Quantizable):
         **kwargs: Any,
     ) -> None:
         kwargs.pop("input_length", None)
-        input_dim = positive("Embedding", "input_dim", input_dim)
-        output_dim = positive("Embedding", "output_dim", output_dim)
         super().__init__(**{**kwargs, "autocast": False})
-        self._set_quantization(quantization_config)
+        self._store(locals())
         self._set_lora(lora_rank, lora_alpha)
-        self._set(
-            input_dim=input_dim,
-            output_dim=output_dim,
-            embeddings_initializer=embeddings_initializer,
-            embeddings_regularizer=embeddings_regularizer,
-            embeddings_constraint=embeddings_constraint,
-        )
-        self.input_dim: int
-        self.output_dim: int
-        self.mask_zero = mask_zero
         self.supports_masking = mask_zero
         if weights is not None:
             self.build()
@@ -253,14 +228,14 @@ class Embedding(Quantizable):
                 )
             self.embeddings.assign(table)
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: Shape | None = None) -> None:
         """Create the table."""
         if self.built:
             return
         self._add_weight((self.input_dim, self.output_dim))
         self._weight_made()
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         if not is_int(dtype_of(inputs)):
             inputs = ops.cast(inputs, "int32")
@@ -270,17 +245,17 @@ class Embedding(Quantizable):
         rows = ops.matmul(embedding(inputs, table.a.value), table.b.value)
         return ops.add(self._rows(table.base, inputs), ops.multiply(rows, table.scale))
 
-    def _rows(self, table: Any, inputs: Any) -> Any:
+    def _rows(self, table: Any, inputs: Tensor) -> Tensor:
         return table.taken(inputs) if isinstance(table, QuantizedWeight) else embedding(inputs, table.value)
 
     def _layout(self, shape: tuple[int, ...]) -> Layout:
         return Layout(shape, (1,), (0,), shape[:1], rows=False)
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor | None:
         """Where the numbers are not 0, with `mask_zero`."""
         return ops.not_equal(inputs, 0) if self.mask_zero else None
 
-    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """(*input_shape, output_dim)."""
         return (*input_shape, self.output_dim)
 
@@ -304,24 +279,21 @@ class Masking(OptionLayer):
     [[False, True]]
     """
 
-    _options = ("mask_value",)
+    mask_value: Any
 
     def __init__(self, mask_value: Any = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if isinstance(mask_value, dict):
-            from kfront.core import codec
-
             mask_value = codec.deserialize_keras_object(mask_value)
-        self.__dict__["mask_value"] = mask_value
-        self.mask_value: Any
+        self._store(locals())
         self.supports_masking = True
         self._built_when_made()
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor | None:
         """Where any feature differs from `mask_value`."""
         return ops.any(ops.not_equal(inputs, self.mask_value), axis=-1)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         there = ops.any(ops.not_equal(inputs, self.mask_value), axis=-1, keepdims=True)
         return ops.where(there, inputs, ops.zeros_like(inputs))
@@ -344,19 +316,19 @@ class Identity(Layer):
         self.supports_masking = True
         self._built_when_made()
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """`inputs`."""
         return inputs
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Any:
         """`input_shape`."""
         return input_shape
 
-    def compute_output_spec(self, inputs: Any) -> Any:
+    def compute_output_spec(self, inputs: KerasTensor) -> KerasTensor:
         """The spec of `inputs`."""
         return inputs
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
         return super().get_config()
 
@@ -379,6 +351,12 @@ class Lambda(Layer):
         arguments: dict of further keyword arguments of the function.
         **kwargs: name, trainable, dtype.
 
+    Input: what the function takes. Output: what it returns.
+
+    Raises:
+        ArgumentTypeError: if `function` is not callable.
+        SavingError: by `get_config`, if the function is anonymous.
+
     Example:
 
     >>> import kfront
@@ -388,7 +366,7 @@ class Lambda(Layer):
     """
 
     def __init__(
-        self, function: Any, output_shape: Any = None, mask: Any = None, arguments: Any = None, **kwargs: Any
+        self, function: Any, output_shape: Any = None, mask: Tensor | None = None, arguments: Any = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         if not callable(function):
@@ -397,12 +375,10 @@ class Lambda(Layer):
         self.arguments = dict(arguments or {})
         self._output_shape, self.mask = output_shape, mask
         self.supports_masking = mask is not None
-        from inspect import signature
-
         names = signature(function).parameters
         self._takes = tuple(n for n in ("training", "mask") if n in names)
 
-    def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
+    def call(self, inputs: Any, mask: Tensor | None = None, training: bool | None = None) -> Any:
         """``function(inputs)``."""
         more = dict(self.arguments)
         for name, value in (("training", training), ("mask", mask)):
@@ -410,7 +386,7 @@ class Lambda(Layer):
                 more[name] = value
         return self.function(inputs, **more)
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Any, mask: Tensor | None = None) -> Tensor | None:
         """The mask given to the constructor, or what it computes."""
         return self.mask(inputs, mask) if callable(self.mask) else self.mask
 
@@ -424,23 +400,21 @@ class Lambda(Layer):
         first = input_shape[0] if isinstance(input_shape, list) else input_shape
         return (first[0], *((given,) if isinstance(given, int) else given))
 
-    def compute_output_spec(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
+    def compute_output_spec(self, inputs: Any, mask: Tensor | None = None, training: bool | None = None) -> KerasTensor:
         """Specs of the outputs: the function run on abstract values, where no shape was given."""
         if self._output_shape is not None:
             return super().compute_output_spec(inputs, mask=mask, training=training)
         return spec_by_call(self, (inputs,), {"mask": mask, "training": training})
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Lambda:
+    def from_config(cls, config: Config) -> Lambda:
         """A layer from its config; functions are found by their registered names."""
-        from kfront.core.codec import deserialize_keras_object
-
         found = {
             n: deserialize_keras_object(v) if isinstance(v, dict) and n in _FUNCTIONS else v for n, v in config.items()
         }
         return cls(**found)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments.
 
         Raises:
@@ -453,9 +427,6 @@ class Lambda(Layer):
         return {**super().get_config(), **config}
 
     def _by_name(self, what: str, function: Any) -> Any:
-        from kfront.core import registry
-        from kfront.core.codec import is_copying, serialize_keras_object
-
         anonymous = getattr(function, "__name__", "") == "<lambda>" and not registry.is_registered(function)
         if anonymous and not is_copying():
             raise SavingError(

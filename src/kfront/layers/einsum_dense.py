@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from kfront import ops
 from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.options import normalisers
 from kfront.core.registry import serializable
+from kfront.core.typing import (
+    Activation,
+    ActivationLike,
+    Config,
+    ConstraintLike,
+    InitializerLike,
+    RegularizerLike,
+    Shape,
+    Tensor,
+)
+from kfront.core.variable import Variable
 from kfront.initializers import VarianceScaling
 from kfront.layers.core import _linear_activation
 from kfront.layers.quantized import Layout, Quantizable
@@ -80,6 +93,8 @@ class EinsumDense(Quantizable):
         quantization_config: how `quantize` and a quantized dtype policy quantize the kernel; their default if None.
         **kwargs: activity_regularizer, name, trainable, dtype.
 
+    Input: tensor whose axes are those of the first term of `equation`. Output: tensor of shape (batch, *output_shape).
+
     Attributes:
         kernel: Variable; its axes are those of the equation's second term.
         bias: Variable, or None.
@@ -96,46 +111,40 @@ class EinsumDense(Quantizable):
     (2, 3, 4, 5)
     """
 
-    _options = (
-        "output_shape",
-        "equation",
-        "activation",
-        "bias_axes",
-        "kernel_initializer",
-        "bias_initializer",
-        "kernel_regularizer",
-        "bias_regularizer",
-        "activity_regularizer",
-        "kernel_constraint",
-        "bias_constraint",
-        "quantization_config",
-    )
-    activation: Any
-    kernel_initializer: Any
-    bias_initializer: Any
-    kernel_regularizer: Any
-    bias_regularizer: Any
-    kernel_constraint: Any
-    bias_constraint: Any
+    activation: Activation
+    kernel_initializer: InitializerLike
+    bias_initializer: InitializerLike
+    kernel_regularizer: RegularizerLike
+    bias_regularizer: RegularizerLike
+    kernel_constraint: ConstraintLike
+    bias_constraint: ConstraintLike
     kernel: Any = None
-    bias: Any = None
+    bias: Variable | None = None
+    _normalise = normalisers(
+        gptq_unpacked_column_size=None,
+        output_shape=lambda layer, name, value: (value,) if isinstance(value, int) else tuple(value),
+    )
+    _writes_activity_regularizer = True
+    equation: str
+    output_shape: tuple[int | None, ...]
     _terms: Equation
     _letters: tuple[list[str], list[str]]
     _contracted = 0
     _zero_name = "zero_point"
+    bias_axes: str | None
 
     def __init__(
         self,
         equation: str,
-        output_shape: Any,
-        activation: Any = None,
+        output_shape: int | Sequence[int | None],
+        activation: ActivationLike = None,
         bias_axes: str | None = None,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         lora_rank: int | None = None,
         lora_alpha: float | None = None,
         gptq_unpacked_column_size: int | None = None,
@@ -143,29 +152,16 @@ class EinsumDense(Quantizable):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self._set_quantization(quantization_config)
-        self._set_lora(lora_rank, lora_alpha)
         self.__dict__["_terms"] = Equation(equation)
-        self.equation = equation
-        self.output_shape = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
         for axis in bias_axes or "":
             if axis not in self._terms.outputs:
                 raise ArgumentError(
                     f"[EinsumDense] expected `bias_axes` among the output axes of {equation!r}, got {bias_axes!r}."
                 )
-        self._set(
-            activation=activation,
-            bias_axes=bias_axes,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
-        )
-        self.bias_axes: str | None
+        self._store(locals())
+        self._set_lora(lora_rank, lora_alpha)
 
-    def _sizes(self, input_shape: Any) -> tuple[list[str], list[str], dict[str, int | None]]:
+    def _sizes(self, input_shape: Shape) -> tuple[list[str], list[str], dict[str, int | None]]:
         """Input letters, output letters, and the size behind each letter, None where it is not known."""
         who, wanted = f"[{self.name}]", self.output_shape
         try:
@@ -198,7 +194,7 @@ class EinsumDense(Quantizable):
         i = letters.index("...")
         return letters[:i], True, letters[i + 1 :]
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Create kernel and bias."""
         inputs, outputs, sizes = self._sizes(input_shape)
         shape = []
@@ -248,7 +244,7 @@ class EinsumDense(Quantizable):
         plain = n > 0 and kernel[:n] == shared == inputs[-n:] and outputs == inputs[:-n] + kernel[n:]
         return n if plain and (self.bias is None or len(self.bias.shape) <= len(kernel) - n) else 0
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
+    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         """The layer's output, see the class."""
         bias = self.bias
         if self._special:
@@ -265,7 +261,7 @@ class EinsumDense(Quantizable):
             return outputs
         return activation(outputs)
 
-    def _as_dense(self, inputs: Any, kernel: Any, bias: Any) -> Any:
+    def _as_dense(self, inputs: Tensor, kernel: Any, bias: Any) -> Any:
         """One product of matrices: several times faster than einsum on small tensors."""
         n, shape = self._contracted, self.kernel.shape
         out = shape[n:]
@@ -307,17 +303,17 @@ class EinsumDense(Quantizable):
         rows = np.moveaxis(inputs, summed, range(-len(summed), 0))
         return rows.reshape(-1, self._calibrated_sizes()[1])
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
         config = super().get_config()
         if self.quantization_mode == "gptq" and self.built:
             config["gptq_unpacked_column_size"] = self._calibrated_sizes()[0]
         return config
 
-    def _contract(self, x: Any, kernel: Any) -> Any:
+    def _contract(self, x: Tensor, kernel: Tensor) -> Tensor:
         return ops.einsum(self.equation, x, kernel)
 
-    def _contract_back(self, dy: Any, kernel: Any, rank: int) -> Any:
+    def _contract_back(self, dy: Tensor, kernel: Tensor, rank: int) -> Tensor:
         left, right = self.equation.replace(" ", "").split("->")
         given, weight = left.split(",")
         return ops.einsum(f"{right},{weight}->{given}", dy, kernel)
@@ -326,7 +322,7 @@ class EinsumDense(Quantizable):
         inputs, outputs = self._terms.expanded(rank)
         return tuple(i for i, c in enumerate(inputs) if c not in outputs)
 
-    def _input_scale(self, scale: Any, rank: int) -> Any:
+    def _input_scale(self, scale: Any, rank: int) -> Tensor:
         inputs, outputs = self._terms.expanded(rank)
         summed = self._input_axes(rank)
         found = ops.squeeze(scale, summed)
@@ -335,7 +331,7 @@ class EinsumDense(Quantizable):
         new = [i for i, c in enumerate(outputs) if c not in there]
         return ops.expand_dims(found, new) if new else found
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The shape behind the equation's right-hand side."""
         _, outputs, sizes = self._sizes(input_shape)
         return tuple(sizes.get(c) for c in outputs)

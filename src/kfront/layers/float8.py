@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from kfront import ops
+from kfront.core.typing import Tensor
 from kfront.quantizers.functions import compute_float8_amax_history, compute_float8_scale, quantize_and_dequantize
 
 __all__ = ["Float8"]
@@ -43,31 +44,31 @@ class Float8:
                 pair.append(variable)
             self.pairs[name] = (pair[0], pair[1])
 
-    def through(self, name: str, x: Any, training: bool) -> Any:
+    def through(self, name: str, x: Tensor, training: bool) -> Tensor:
         """`x` as float8 keeps it; in training the scale and history move on."""
         scale, history = self.pairs[name]
         dtype = x.dtype
 
         @ops.custom_gradient
-        def pretend(x: Any, scale: Any, history: Any) -> Any:
+        def pretend(x: Tensor, scale: Any, history: Any) -> Any:
             new = _moved(x, scale, history, E4M3[1]) if training else (scale, history)
             y = quantize_and_dequantize(x, scale if not training else new[0], E4M3[0], dtype)
 
-            def grad(*args: Any, upstream: Any = None) -> Any:
+            def grad(*args: Any, upstream: Tensor | None = None) -> Any:
                 return args[0] if upstream is None else upstream, *new
 
             return y, grad
 
         return pretend(x, scale.value, history.value)
 
-    def gradient_through(self, x: Any) -> Any:
+    def gradient_through(self, x: Tensor) -> Tensor:
         """`x` itself, whose gradient goes through float8."""
         scale, history = self.pairs["outputs_grad"]
         dtype = x.dtype
 
         @ops.custom_gradient
-        def pretend(x: Any, scale: Any, history: Any) -> Any:
-            def grad(*args: Any, upstream: Any = None) -> Any:
+        def pretend(x: Tensor, scale: Any, history: Any) -> Any:
+            def grad(*args: Any, upstream: Tensor | None = None) -> Any:
                 dy = args[0] if upstream is None else upstream
                 new = _moved(dy, scale, history, E5M2[1])
                 return quantize_and_dequantize(dy, new[0], E5M2[0], dtype), *new
@@ -77,6 +78,6 @@ class Float8:
         return pretend(x, scale.value, history.value)
 
 
-def _moved(x: Any, scale: Any, history: Any, largest: float) -> tuple[Any, Any]:
+def _moved(x: Tensor, scale: Any, history: Any, largest: float) -> tuple[Any, Any]:
     """The next scale, from the history so far, and the history with `x`."""
     return compute_float8_scale(ops.max(history), scale, largest), compute_float8_amax_history(x, history)

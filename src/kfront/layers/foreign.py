@@ -9,13 +9,17 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
+from kfront.core import guard
+from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError, ArgumentTypeError, SavingError, ShapeError, UnsafeFileError
 from kfront.core.registry import serializable
 from kfront.core.rng import SeedGenerator
+from kfront.core.spec import Abstract
+from kfront.core.typing import Config, DTypeLike, Seed, Store
 from kfront.layers.base import Layer
 
 __all__ = ["FlaxLayer", "JaxLayer", "TFSMLayer", "TorchModuleWrapper"]
@@ -45,6 +49,8 @@ class TorchModuleWrapper(_OfEngine):
         name: the layer's name.
         output_shape: shape of the output, None for unknown sizes; worked out by torch if None.
         **kwargs: trainable, dtype.
+
+    Input and output: those of the module.
 
     Attributes:
         module: the module.
@@ -93,17 +99,15 @@ class TorchModuleWrapper(_OfEngine):
     def compute_output_spec(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
         """Shapes and dtypes of the outputs: `output_shape`, or what the module gives for tensors without values."""
         if self.output_shape is not None:
-            from kfront.core.spec import Abstract
-
             return Abstract(self.output_shape, self.compute_dtype)
         return self._backend.compute_spec(self.call, *args, **kwargs)
 
-    def save_own_variables(self, store: Any) -> None:
+    def save_own_variables(self, store: Store) -> None:
         """Write the module's `state_dict`."""
         for name, value in self._engine.state(self.module).items():
             store[name] = value
 
-    def load_own_variables(self, store: Any) -> None:
+    def load_own_variables(self, store: Store) -> None:
         """Read the module's `state_dict`.
 
         Raises:
@@ -117,12 +121,12 @@ class TorchModuleWrapper(_OfEngine):
             raise ShapeError(f"[{self.name}] expected a state_dict with {wanted}, got {got} in the file.")
         self._engine.load(self.module, found)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments but for the module."""
         return {**super().get_config(), "output_shape": self.output_shape}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: Config) -> Self:
         """A layer from its config, which cannot hold the module.
 
         Raises:
@@ -145,9 +149,9 @@ class _OfJax(_OfEngine):
     """A layer around functions of JAX: what JaxLayer and FlaxLayer share."""
 
     _kind = "jax"
-    seed_generator: Any
+    seed_generator: SeedGenerator
 
-    def _start(self, seed: Any) -> None:
+    def _start(self, seed: Seed) -> None:
         self._engine  # noqa: B018  (refuse other engines at once)
         self.seed_generator = SeedGenerator(seed)
         self._trees: dict[str, Any] = {}
@@ -265,7 +269,7 @@ class JaxLayer(_OfJax):
         init_fn: Callable[..., Any] | None = None,
         params: Any = None,
         state: Any = None,
-        seed: Any = None,
+        seed: Seed = None,
         native_serialization_platforms: Any = None,
         **kwargs: Any,
     ) -> None:
@@ -311,10 +315,8 @@ class JaxLayer(_OfJax):
             )
         return out
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments; functions by the names under which they are registered."""
-        from kfront.core.codec import serialize_keras_object
-
         return {
             **super().get_config(),
             "call_fn": serialize_keras_object(self.call_fn),
@@ -323,14 +325,12 @@ class JaxLayer(_OfJax):
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: Config) -> Self:
         """A layer from its config; its functions are those that were registered or passed under their names."""
         return cls(**_made(config, ("call_fn", "init_fn")))
 
 
-def _made(config: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    from kfront.core.codec import deserialize_keras_object
-
+def _made(config: Config, names: tuple[str, ...]) -> dict[str, Any]:
     found = {n: deserialize_keras_object(config[n]) for n in names if isinstance(config.get(n), dict)}
     return {**config, **found}
 
@@ -347,12 +347,23 @@ class FlaxLayer(_OfJax):
         variables: dict of collections as `Module.init` returns, for linen; made when the layer is built if None.
         **kwargs: name, trainable, dtype, seed.
 
+    Call arguments: `inputs`, what the module takes; `training`. Returns what the module returns.
+
     Attributes:
         module: the module.
 
     Raises:
         ArgumentTypeError: if `module` is of neither kind.
         UnsupportedError: on an engine other than JAX and TensorFlow, or without Flax.
+
+    Example:
+
+    >>> import kfront
+    >>> from flax import linen
+    >>> with kfront.backend_scope("jax"):
+    ...     layer = kfront.layers.FlaxLayer(linen.Dense(2))
+    ...     tuple(layer(kfront.ops.ones((4, 3))).shape)
+    (4, 2)
     """
 
     def __init__(self, module: Any, method: Any = None, variables: Any = None, **kwargs: Any) -> None:
@@ -372,10 +383,8 @@ class FlaxLayer(_OfJax):
     def _apply_to(self, params: Any, state: Any, rng: Any, inputs: Any, training: bool) -> tuple[Any, Any]:
         return self._functions.apply(params, state, rng, inputs, training)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments; the module's class must be registered and have `get_config`."""
-        from kfront.core.codec import serialize_keras_object
-
         if not hasattr(self.module, "get_config"):
             raise SavingError(
                 f"[{self.name}] expected a module with `get_config`, of a registered class, got {type(self.module)}."
@@ -386,7 +395,7 @@ class FlaxLayer(_OfJax):
         return {**super().get_config(), "module": serialize_keras_object(self.module), "method": method}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: Config) -> Self:
         """A layer from its config; the module's class is one that was registered or passed."""
         return cls(**_made(config, ("module", "method")))
 
@@ -408,10 +417,21 @@ class TFSMLayer(_OfEngine):
 
     Call arguments: `inputs`, one tensor or nested ones; `training`.
 
+    Returns what the function returns.
+
     Raises:
         ArgumentError: if there is no such folder or function.
         UnsupportedError: on an engine other than TensorFlow.
         UnsafeFileError: if the path comes from a file or config: a SavedModel holds code.
+
+    Example:
+
+    >>> import tempfile, kfront
+    >>> with kfront.backend_scope("tensorflow"), tempfile.TemporaryDirectory() as folder:
+    ...     model = kfront.Sequential([kfront.Input((3,)), kfront.layers.Dense(2)])
+    ...     model.export(folder, verbose=False)
+    ...     tuple(kfront.layers.TFSMLayer(folder)(kfront.ops.ones((4, 3))).shape)
+    (4, 2)
     """
 
     _kind = "savedmodel"
@@ -423,10 +443,8 @@ class TFSMLayer(_OfEngine):
         call_training_endpoint: str | None = None,
         trainable: bool = True,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
-        from kfront.core import guard
-
         guard.refuse_path(type(self).__name__, "filepath", filepath)
         super().__init__(trainable=trainable, name=name, dtype=dtype)
         self.filepath, self.call_endpoint = os.fspath(filepath), call_endpoint
@@ -454,7 +472,7 @@ class TFSMLayer(_OfEngine):
         """Shapes and dtypes of the outputs, from TensorFlow."""
         return self._backend.compute_spec(self.call, inputs, **kwargs)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
         return {
             **super().get_config(),
@@ -464,14 +482,12 @@ class TFSMLayer(_OfEngine):
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: Config) -> Self:
         """A layer from its config.
 
         Raises:
             UnsafeFileError: unless the call that loads has ``safe_mode=False``.
         """
-        from kfront.core import guard
-
         if guard.is_safe():
             raise UnsafeFileError(
                 "[TFSMLayer] expected no SavedModel in a config, got one: it holds code and names another file. Make "

@@ -8,6 +8,7 @@ from kfront.core.errors import ArgumentError
 from kfront.core.operation import Node
 from kfront.core.registry import serializable
 from kfront.core.spec import KerasTensor, standardize_shape
+from kfront.core.typing import Config, DTypeLike
 from kfront.layers.base import Layer
 
 __all__ = ["Input", "InputLayer"]
@@ -27,6 +28,17 @@ class InputLayer(Layer):
         input_tensor: an existing KerasTensor to stand for the input.
         optional: whether None may be passed.
         name: the layer's name.
+
+    Output: a KerasTensor of shape ``batch_shape``; the layer is not called, `Input` returns it.
+
+    Raises:
+        ArgumentError: unless one of `shape` and `batch_shape` is given, or if `input_tensor` is no KerasTensor.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.layers.InputLayer(shape=(3,)).batch_shape
+    (None, 3)
     """
 
     batch_shape: tuple[int | None, ...] = ()
@@ -35,7 +47,7 @@ class InputLayer(Layer):
         self,
         shape: Any = None,
         batch_size: int | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         sparse: bool | None = None,
         ragged: bool | None = None,
         batch_shape: Any = None,
@@ -79,7 +91,7 @@ class InputLayer(Layer):
         """The dtype of the data."""
         return self._inbound_nodes[0].outputs[0].dtype
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
         return {
             "batch_shape": self.batch_shape,
@@ -94,7 +106,7 @@ class InputLayer(Layer):
 def Input(
     shape: Any = None,
     batch_size: int | None = None,
-    dtype: Any = None,
+    dtype: DTypeLike = None,
     sparse: bool | None = None,
     ragged: bool | None = None,
     batch_shape: Any = None,

@@ -9,6 +9,7 @@ from kfront.core import tree
 from kfront.core.errors import ArgumentError, DTypeError, ShapeError
 from kfront.core.registry import serializable
 from kfront.core.spec import standardize_shape
+from kfront.core.typing import Config, DTypeLike
 
 __all__ = ["InputSpec", "check_inputs", "shape_test"]
 
@@ -26,11 +27,26 @@ class InputSpec:
         allow_last_axis_squeeze: whether a last axis of size 1 may be missing or added.
         name: the input's name.
         optional: whether None may be passed.
+
+    Raises:
+        ArgumentError: if `axes` is no dict of ints, or names an axis beyond the rank.
+
+    Example:
+
+    >>> import kfront
+    >>> class Flat(kfront.layers.Layer):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.input_spec = kfront.layers.InputSpec(ndim=2, axes={-1: 3})
+    ...     def call(self, inputs):
+    ...         return inputs
+    >>> tuple(Flat()(kfront.ops.ones((2, 3))).shape)
+    (2, 3)
     """
 
     def __init__(
         self,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         shape: Any = None,
         ndim: int | None = None,
         max_ndim: int | None = None,
@@ -54,13 +70,13 @@ class InputSpec:
         if self.axes and limit is not None and max(self.axes) > limit - 1:
             raise ArgumentError(f"[InputSpec] expected axes below {limit}, got {max(self.axes)}.")
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
         names = ("dtype", "shape", "ndim", "max_ndim", "min_ndim", "axes")
         return {n: getattr(self, n) for n in names}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> InputSpec:
+    def from_config(cls, config: Config) -> InputSpec:
         """A spec from its config."""
         return cls(**config)
 

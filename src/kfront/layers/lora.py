@@ -8,14 +8,16 @@ import numpy as np
 
 from kfront import ops
 from kfront.core.errors import ArgumentError, NotBuiltError
-from kfront.layers.options import OptionLayer, positive
-from kfront.layers.stand_in import StandIn
+from kfront.core.options import positive
+from kfront.core.typing import Config, InitializerLike, Store
+from kfront.layers.derived_weight import DerivedWeight
+from kfront.layers.options import OptionLayer
 
 __all__ = ["LoraLayer", "LowRankWeight"]
 
 
-class LowRankWeight(StandIn):
-    """Stands for ``base + scale * a @ b`` where a layer reads its weight.
+class LowRankWeight(DerivedWeight):
+    """The weight ``base + scale * a @ b``, computed when it is read.
 
     Args:
         base: the frozen Variable.
@@ -59,7 +61,7 @@ class LoraLayer(OptionLayer):
 
     def _set_lora(self, rank: Any, alpha: Any) -> None:
         if rank is not None:
-            self.lora_rank = positive(type(self).__name__, "lora_rank", rank)
+            self.lora_rank = positive(self, "lora_rank", rank)
             self.lora_alpha = self.lora_rank if alpha is None else alpha
 
     def _start_lora(self) -> None:
@@ -71,8 +73,8 @@ class LoraLayer(OptionLayer):
         self,
         rank: int,
         lora_alpha: float | None = None,
-        a_initializer: Any = "he_uniform",
-        b_initializer: Any = "zeros",
+        a_initializer: InitializerLike = "he_uniform",
+        b_initializer: InitializerLike = "zeros",
     ) -> None:
         """Freeze the weight and train a product of two matrices that is added to it.
 
@@ -123,7 +125,7 @@ class LoraLayer(OptionLayer):
         weight = getattr(self, self._adapted)
         return [v for v in self._ordered() if v is not weight.a and v is not weight.b]
 
-    def save_own_variables(self, store: Any) -> None:
+    def save_own_variables(self, store: Store) -> None:
         """Write the variables; the product is added to the weight, so that any layer of this kind can read them."""
         if not self.lora_enabled:
             return super().save_own_variables(store)
@@ -131,7 +133,7 @@ class LoraLayer(OptionLayer):
             store[f"{i}"] = (getattr(self, self._adapted) if v is self._base else v).numpy()
         return None
 
-    def load_own_variables(self, store: Any) -> None:
+    def load_own_variables(self, store: Store) -> None:
         """Read the variables; the product starts anew."""
         if not self.lora_enabled:
             return super().load_own_variables(store)
@@ -144,7 +146,7 @@ class LoraLayer(OptionLayer):
         second.assign(np.zeros(second.shape, "float32"))
         return None
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
         config = super().get_config()
         if self.lora_rank is not None:

@@ -7,10 +7,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from kfront import ops
+from kfront.core.dtypes import result_type
 from kfront.core.errors import ArgumentError, ArgumentTypeError, KfrontError, ShapeError
+from kfront.core.options import normalisers
 from kfront.core.registry import serializable
 from kfront.core.shapes import broadcast
+from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.state import state
+from kfront.core.typing import Shape, Tensor
 from kfront.layers.base import Layer
 from kfront.layers.options import OptionLayer, documented
 
@@ -54,7 +58,7 @@ class Merge(OptionLayer):
             ShapeError: if the number of inputs is wrong, or their batch sizes differ.
         """
         if not isinstance(shapes, (list, tuple)) or not all(isinstance(s, (list, tuple)) for s in shapes):
-            got = "none" if shapes is None else f"one tensor of shape {shapes}"
+            got = "none" if shapes is None else f"one tensor of shape {getattr(shapes, 'shape', shapes)}"
             raise ShapeError(f"[{self.name}] expected a list of inputs, got {got}; pass [x, y].")
         if self._count is not None and len(shapes) != self._count:
             raise ShapeError(f"[{self.name}] expected exactly {self._count} inputs, got {len(shapes)}: {list(shapes)}.")
@@ -62,20 +66,20 @@ class Merge(OptionLayer):
             raise ShapeError(f"[{self.name}] expected at least one input, got an empty list.")
         return [tuple(s) for s in shapes]
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Sequence[Shape]) -> None:
         """Check the input shapes."""
         self.compute_output_shape(input_shape)
 
-    def _merge(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Any:
+    def _merge(self, inputs: Sequence[Tensor], masks: Sequence[Tensor | None]) -> Tensor:
         raise NotImplementedError
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Sequence[Tensor]) -> Tensor:
         """The layer's output, see the class."""
         inputs = _of_one_rank(inputs)
         masks = [self._backend.get_mask(x) for x in inputs] if state.any_mask_seen else [None] * len(inputs)
         return self._merge(inputs, [_spread(m, x) for m, x in zip(masks, inputs, strict=True)])
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         """The broadcast shape."""
         shapes = self._checked(input_shape)
         batches = {s[0] for s in shapes if s} - {None}
@@ -91,19 +95,17 @@ class Merge(OptionLayer):
             ) from None
         return (next(iter(batches), None), *rest) if rank else ()
 
-    def compute_output_spec(self, inputs: Any) -> Any:
+    def compute_output_spec(self, inputs: Sequence[KerasTensor]) -> KerasTensor:
         """The spec of the output."""
-        self.compute_output_shape([x.shape for x in inputs] if isinstance(inputs, (list, tuple)) else inputs.shape)
+        self._checked([x.shape for x in inputs] if isinstance(inputs, (list, tuple)) else inputs)
         return self._inferred(inputs)
 
-    def _inferred(self, inputs: Any) -> Any:
-        from kfront.core.spec import Abstract
-
+    def _inferred(self, inputs: Sequence[KerasTensor]) -> KerasTensor:
         out = self._merge(_of_one_rank([Abstract(x.shape, x.dtype) for x in inputs]), [None] * len(inputs))
         shape = self.compute_output_shape([x.shape for x in inputs])
         return Abstract(shape, out.dtype, all(x.sparse for x in inputs))
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Sequence[Tensor], mask: Any = None) -> Tensor | None:
         """Where any input counts; None unless all inputs have masks."""
         if mask is None:
             return None
@@ -114,7 +116,7 @@ class Merge(OptionLayer):
         return functools.reduce(ops.logical_or, mask)
 
 
-def _of_one_rank(inputs: Sequence[Any]) -> list[Any]:
+def _of_one_rank(inputs: Sequence[Tensor]) -> list[Any]:
     rank = max(len(x.shape) for x in inputs)
     out = []
     for x in inputs:
@@ -124,7 +126,7 @@ def _of_one_rank(inputs: Sequence[Any]) -> list[Any]:
     return out
 
 
-def _spread(mask: Any, x: Any) -> Any:
+def _spread(mask: Any, x: Tensor) -> Tensor | None:
     """A mask with axes of size 1 behind, up to the rank of `x`."""
     if mask is not None:
         for _ in range(len(x.shape) - len(mask.shape)):
@@ -157,7 +159,7 @@ def _doc(name: str, result: str, more: str = "") -> str:
 class Add(Merge):
     """Adds tensors."""
 
-    def _merge(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Any:
+    def _merge(self, inputs: Sequence[Tensor], masks: Sequence[Tensor | None]) -> Tensor:
         return functools.reduce(ops.add, inputs)
 
 
@@ -168,7 +170,7 @@ class Subtract(Merge):
 
     _count = 2
 
-    def _merge(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Any:
+    def _merge(self, inputs: Sequence[Tensor], masks: Sequence[Tensor | None]) -> Tensor:
         return ops.subtract(inputs[0], inputs[1])
 
 
@@ -177,7 +179,7 @@ class Subtract(Merge):
 class Multiply(Merge):
     """Multiplies tensors."""
 
-    def _merge(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Any:
+    def _merge(self, inputs: Sequence[Tensor], masks: Sequence[Tensor | None]) -> Tensor:
         known = [m for m in masks if m is not None]
         if not known:
             return functools.reduce(ops.multiply, inputs)
@@ -187,7 +189,7 @@ class Multiply(Merge):
         return ops.where(functools.reduce(ops.logical_or, known), out, ops.zeros_like(out))
 
 
-def _or_one(x: Any, mask: Any) -> Any:
+def _or_one(x: Tensor, mask: Any) -> Tensor:
     return x if mask is None else ops.where(mask, x, ops.ones_like(x))
 
 
@@ -196,7 +198,7 @@ def _or_one(x: Any, mask: Any) -> Any:
 class Average(Merge):
     """The mean of tensors."""
 
-    def _merge(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Any:
+    def _merge(self, inputs: Sequence[Tensor], masks: Sequence[Tensor | None]) -> Tensor:
         return ops.divide(functools.reduce(ops.add, inputs), len(inputs))
 
 
@@ -205,7 +207,7 @@ class _Extreme(Merge):
 
     _pick: Any = None
 
-    def _merge(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Any:
+    def _merge(self, inputs: Sequence[Tensor], masks: Sequence[Tensor | None]) -> Tensor:
         out, have = inputs[0], masks[0]
         for x, mask in zip(inputs[1:], masks[1:], strict=True):
             best = self._pick(out, x)
@@ -255,20 +257,20 @@ class Concatenate(Merge):
     (2, 8)
     """
 
-    _options = ("axis",)
+    axis: int
 
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.axis = axis
+        self._store(locals())
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Sequence[Tensor]) -> Tensor:
         """The layer's output, see the class."""
         return self._merge(inputs, ())
 
-    def _merge(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Any:
+    def _merge(self, inputs: Sequence[Tensor], masks: Sequence[Tensor | None]) -> Tensor:
         return ops.concatenate(inputs, axis=self.axis)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         """The first input's shape, with the sum of the sizes on `axis`."""
         shapes = self._checked(input_shape)
         rank = len(shapes[0])
@@ -285,20 +287,17 @@ class Concatenate(Merge):
         out[axis] = None if None in sizes else sum(d for d in sizes if d is not None)
         return tuple(out)
 
-    def compute_output_spec(self, inputs: Any) -> Any:
+    def compute_output_spec(self, inputs: Sequence[KerasTensor]) -> KerasTensor:
         """The spec of the output."""
         if not isinstance(inputs, (list, tuple)):
-            self._checked(inputs.shape)
+            self._checked(inputs)
         return self._inferred(inputs)
 
-    def _inferred(self, inputs: Any) -> Any:
-        from kfront.core.dtypes import result_type
-        from kfront.core.spec import Abstract
-
+    def _inferred(self, inputs: Sequence[KerasTensor]) -> KerasTensor:
         shape = self.compute_output_shape([tuple(x.shape) for x in inputs])
         return Abstract(shape, result_type(*(x.dtype for x in inputs)), all(x.sparse for x in inputs))
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Sequence[Tensor], mask: Any = None) -> Tensor | None:
         """The masks, put together in the same way; inputs without one count everywhere."""
         if mask is None or not isinstance(mask, (list, tuple)) or all(m is None for m in mask):
             return None
@@ -307,6 +306,15 @@ class Concatenate(Merge):
             full = ops.ones_like(x, dtype="bool")
             parts.append(full if m is None else ops.logical_and(full, _spread(m, x)))
         return ops.any(ops.concatenate(parts, axis=self.axis), axis=-1)
+
+
+def _axis_or_pair(layer: Merge, name: str, axes: object) -> Any:
+    if not isinstance(axes, int):
+        if not isinstance(axes, (list, tuple)) or not all(isinstance(a, int) for a in axes):
+            raise ArgumentTypeError(f"[Dot] expected `axes` to be an int or a pair of ints, got {axes!r}.")
+        if len(axes) != 2:
+            raise ArgumentError(f"[Dot] expected `axes` to be an int or a pair of ints, got {axes!r}.")
+    return axes
 
 
 @serializable("keras.layers")
@@ -333,19 +341,14 @@ class Dot(Merge):
     11.0
     """
 
-    _options = ("axes", "normalize")
+    _normalise = normalisers(axes=_axis_or_pair)
     _count = 2
+    axes: Any
+    normalize: bool
 
     def __init__(self, axes: Any, normalize: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if not isinstance(axes, int):
-            if not isinstance(axes, (list, tuple)) or not all(isinstance(a, int) for a in axes):
-                raise ArgumentTypeError(f"[Dot] expected `axes` to be an int or a pair of ints, got {axes!r}.")
-            if len(axes) != 2:
-                raise ArgumentError(f"[Dot] expected `axes` to be an int or a pair of ints, got {axes!r}.")
-        self.__dict__["axes"] = axes
-        self.axes: Any
-        self.normalize = normalize
+        self._store(locals())
 
     def _axes_for(self, shapes: Sequence[Sequence[Any]]) -> tuple[int, int]:
         given = (self.axes,) * 2 if isinstance(self.axes, int) else self.axes
@@ -365,11 +368,11 @@ class Dot(Merge):
             )
         return found[0], found[1]
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Sequence[Tensor]) -> Tensor:
         """The layer's output, see the class."""
         return self._merge(inputs, ())
 
-    def _merge(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Any:
+    def _merge(self, inputs: Sequence[Tensor], masks: Sequence[Tensor | None]) -> Tensor:
         x, y = inputs
         a, b = self._axes_for([tuple(x.shape), tuple(y.shape)])
         if self.normalize:
@@ -382,7 +385,7 @@ class Dot(Merge):
         out = ops.einsum(f"{''.join(left)},{''.join(right)}->{''.join(rest)}", x, y)
         return ops.expand_dims(out, 1) if len(rest) == 1 else out
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         """(batch, *axes left of the first, *axes left of the second)."""
         x, y = self._checked(input_shape)
         if not x or not y or (None not in (x[0], y[0]) and x[0] != y[0]):
@@ -391,98 +394,201 @@ class Dot(Merge):
         rest = (*x[1:a], *x[a + 1 :], *y[1:b], *y[b + 1 :])
         return (y[0] if x[0] is None else x[0], *(rest or (1,)))
 
-    def compute_output_spec(self, inputs: Any) -> Any:
+    def compute_output_spec(self, inputs: Sequence[KerasTensor]) -> KerasTensor:
         """The spec of the output."""
         if not isinstance(inputs, (list, tuple)):
-            self._checked(inputs.shape)
+            self._checked(inputs)
         return super()._inferred(inputs)
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Sequence[Tensor], mask: Any = None) -> Tensor | None:
         """None."""
         return None
 
 
-def _functional(cls: type[Layer], inputs: Any, *args: Any, **kwargs: Any) -> Any:
+def _functional(cls: type[Layer], inputs: Sequence[Tensor], *args: Any, **kwargs: Any) -> Any:
     return cls(*args, **kwargs)(inputs)
 
 
-def add(inputs: Any, **kwargs: Any) -> Any:
+def add(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
     """`Add` as a function.
 
     Args:
         inputs: list of tensors.
         **kwargs: of the layer.
+
+    Returns:
+        tensor of the broadcast shape.
+
+    Raises:
+        ShapeError: if the shapes do not fit together.
+
+    Example:
+
+    >>> import kfront
+    >>> x, y = kfront.ops.convert_to_tensor([[4.0]]), kfront.ops.convert_to_tensor([[2.0]])
+    >>> float(kfront.layers.add([x, y])[0, 0])
+    6.0
     """
     return _functional(Add, inputs, **kwargs)
 
 
-def subtract(inputs: Any, **kwargs: Any) -> Any:
+def subtract(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
     """`Subtract` as a function.
 
     Args:
         inputs: list of two tensors.
         **kwargs: of the layer.
+
+    Returns:
+        tensor of the broadcast shape.
+
+    Raises:
+        ShapeError: if the shapes do not fit together.
+
+    Example:
+
+    >>> import kfront
+    >>> x, y = kfront.ops.convert_to_tensor([[4.0]]), kfront.ops.convert_to_tensor([[2.0]])
+    >>> float(kfront.layers.subtract([x, y])[0, 0])
+    2.0
     """
     return _functional(Subtract, inputs, **kwargs)
 
 
-def multiply(inputs: Any, **kwargs: Any) -> Any:
+def multiply(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
     """`Multiply` as a function.
 
     Args:
         inputs: list of tensors.
         **kwargs: of the layer.
+
+    Returns:
+        tensor of the broadcast shape.
+
+    Raises:
+        ShapeError: if the shapes do not fit together.
+
+    Example:
+
+    >>> import kfront
+    >>> x, y = kfront.ops.convert_to_tensor([[4.0]]), kfront.ops.convert_to_tensor([[2.0]])
+    >>> float(kfront.layers.multiply([x, y])[0, 0])
+    8.0
     """
     return _functional(Multiply, inputs, **kwargs)
 
 
-def average(inputs: Any, **kwargs: Any) -> Any:
+def average(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
     """`Average` as a function.
 
     Args:
         inputs: list of tensors.
         **kwargs: of the layer.
+
+    Returns:
+        tensor of the broadcast shape.
+
+    Raises:
+        ShapeError: if the shapes do not fit together.
+
+    Example:
+
+    >>> import kfront
+    >>> x, y = kfront.ops.convert_to_tensor([[4.0]]), kfront.ops.convert_to_tensor([[2.0]])
+    >>> float(kfront.layers.average([x, y])[0, 0])
+    3.0
     """
     return _functional(Average, inputs, **kwargs)
 
 
-def maximum(inputs: Any, **kwargs: Any) -> Any:
+def maximum(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
     """`Maximum` as a function.
 
     Args:
         inputs: list of tensors.
         **kwargs: of the layer.
+
+    Returns:
+        tensor of the broadcast shape.
+
+    Raises:
+        ShapeError: if the shapes do not fit together.
+
+    Example:
+
+    >>> import kfront
+    >>> x, y = kfront.ops.convert_to_tensor([[4.0]]), kfront.ops.convert_to_tensor([[2.0]])
+    >>> float(kfront.layers.maximum([x, y])[0, 0])
+    4.0
     """
     return _functional(Maximum, inputs, **kwargs)
 
 
-def minimum(inputs: Any, **kwargs: Any) -> Any:
+def minimum(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
     """`Minimum` as a function.
 
     Args:
         inputs: list of tensors.
         **kwargs: of the layer.
+
+    Returns:
+        tensor of the broadcast shape.
+
+    Raises:
+        ShapeError: if the shapes do not fit together.
+
+    Example:
+
+    >>> import kfront
+    >>> x, y = kfront.ops.convert_to_tensor([[4.0]]), kfront.ops.convert_to_tensor([[2.0]])
+    >>> float(kfront.layers.minimum([x, y])[0, 0])
+    2.0
     """
     return _functional(Minimum, inputs, **kwargs)
 
 
-def concatenate(inputs: Any, axis: int = -1, **kwargs: Any) -> Any:
+def concatenate(inputs: Sequence[Tensor], axis: int = -1, **kwargs: Any) -> Any:
     """`Concatenate` as a function.
 
     Args:
         inputs: list of tensors.
         axis: the axis.
         **kwargs: of the layer.
+
+    Returns:
+        tensor with the sum of the sizes on `axis`.
+
+    Raises:
+        ShapeError: if the shapes do not fit together.
+
+    Example:
+
+    >>> import kfront
+    >>> tuple(kfront.layers.concatenate([kfront.ops.ones((2, 3)), kfront.ops.ones((2, 5))]).shape)
+    (2, 8)
     """
     return _functional(Concatenate, inputs, axis=axis, **kwargs)
 
 
-def dot(inputs: Any, axes: Any = -1, **kwargs: Any) -> Any:
+def dot(inputs: Sequence[Tensor], axes: Any = -1, **kwargs: Any) -> Any:
     """`Dot` as a function.
 
     Args:
         inputs: list of two tensors.
         axes: the axis of both, or a pair.
         **kwargs: of the layer.
+
+    Returns:
+        tensor of the axes left of the first and then of the second; of shape (batch, 1) if none are left.
+
+    Raises:
+        ShapeError: if the sizes on the axes differ.
+
+    Example:
+
+    >>> import kfront
+    >>> x, y = kfront.ops.convert_to_tensor([[1.0, 2.0]]), kfront.ops.convert_to_tensor([[3.0, 4.0]])
+    >>> float(kfront.layers.dot([x, y], axes=1)[0, 0])
+    11.0
     """
     return _functional(Dot, inputs, axes=axes, **kwargs)

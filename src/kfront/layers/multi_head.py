@@ -4,59 +4,58 @@ from __future__ import annotations
 
 import math
 import string
+from collections.abc import Sequence
 from typing import Any
 
 from kfront import config, ops
 from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.options import Option, between, normalisers, positive
 from kfront.core.registry import serializable
 from kfront.core.rng import SeedGenerator
 from kfront.core.spec import Abstract
+from kfront.core.typing import ConstraintLike, InitializerLike, RegularizerLike, Seed, Shape, Tensor
 from kfront.layers.attention import masked_softmax
 from kfront.layers.einsum_dense import EinsumDense
-from kfront.layers.head_hooks import HeadHooks
-from kfront.layers.options import OptionLayer, documented, positive, rate_between
+from kfront.layers.multi_head_hooks import HeadHooks
+from kfront.layers.options import OptionLayer, documented, known_axis
 from kfront.ops.attention import dot_product_attention
 from kfront.ops.primitives.shapes import dim
 from kfront.ops.random import dropout
 
 __all__ = ["GroupedQueryAttention", "MultiHeadAttention"]
 
-_WEIGHTS = (
-    "kernel_initializer",
-    "bias_initializer",
-    "kernel_regularizer",
-    "bias_regularizer",
-    "activity_regularizer",
-    "kernel_constraint",
-    "bias_constraint",
-    "seed",
-)
-
 
 class _Heads(OptionLayer):
     """What both layers share: projections, masks, and attention between projected tensors."""
 
+    _normalise = normalisers(
+        attention_axes=lambda layer, name, value: _axes_of(value),
+        dropout=between(0, 1),
+        flash_attention=Option(lambda layer, name, value: _flash_attention(value), write=None),
+        head_dim=positive,
+        key_dim=positive,
+        num_heads=positive,
+        num_key_value_heads=positive,
+        num_query_heads=positive,
+        output_shape=lambda layer, name, value: _output_shape(value),
+        sliding_window=lambda layer, name, value: None if value is None else positive(layer, name, value),
+        value_dim=lambda layer, name, value: layer.key_dim if value is None else positive(layer, name, value),
+    )
+    _writes_activity_regularizer = True
+    flash_attention: bool
     use_bias: bool
     use_gate: bool
     dropout: float
     sliding_window: int | None
-    seed: Any
-    seed_generator: Any = None
-    kernel_initializer: Any
-    bias_initializer: Any
-    kernel_regularizer: Any
-    bias_regularizer: Any
-    kernel_constraint: Any
-    bias_constraint: Any
+    seed: Seed
+    seed_generator: SeedGenerator | None = None
+    kernel_initializer: InitializerLike
+    bias_initializer: InitializerLike
+    kernel_regularizer: RegularizerLike
+    bias_regularizer: RegularizerLike
+    kernel_constraint: ConstraintLike
+    bias_constraint: ConstraintLike
     _axes: tuple[int, ...] = (1,)
-
-    def _start(self, flash_attention: bool | None, dropout: Any, sliding_window: Any, **options: Any) -> None:
-        who = type(self).__name__
-        self.dropout = rate_between(who, "dropout", dropout)
-        self.sliding_window = None if sliding_window is None else positive(who, "sliding_window", sliding_window)
-        self.flash_attention = config.is_flash_attention_enabled() if flash_attention is None else flash_attention
-        self._set(**options)
-        self.supports_masking = True
 
     def _start_dropout(self) -> None:
         if self.dropout > 0 and self.seed_generator is None:
@@ -94,7 +93,7 @@ class _Heads(OptionLayer):
 
     # -- masks ----------------------------------------------------------------------------------------------------
 
-    def _mask(self, query: Any, key: Any, masks: tuple[Any, ...], causal: bool) -> Any:
+    def _mask(self, query: Tensor, key: Tensor, masks: tuple[Tensor | None, ...], causal: bool) -> Any:
         """One mask (batch, targets, sources) of all that say something, or None.
 
         Args:
@@ -118,7 +117,7 @@ class _Heads(OptionLayer):
             out = part if out is None else ops.logical_and(out, part)
         return out
 
-    def _distance(self, query: Any, key: Any) -> Any:
+    def _distance(self, query: Tensor, key: Tensor) -> Tensor:
         """How far each source is behind its target, (1, targets, sources), along the first attention axis."""
         targets, sources = ops.arange(dim(query, self._axes[0])), ops.arange(dim(key, self._axes[0]))
         return ops.expand_dims(ops.subtract(ops.expand_dims(targets, 1), ops.expand_dims(sources, 0)), 0)
@@ -126,7 +125,14 @@ class _Heads(OptionLayer):
     # -- attention ------------------------------------------------------------------------------------------------
 
     def _attend(
-        self, query: Any, key: Any, value: Any, masks: tuple[Any, ...], causal: bool, training: Any, scores: bool
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Any,
+        masks: tuple[Tensor | None, ...],
+        causal: bool,
+        training: Any,
+        scores: bool,
     ) -> tuple[Any, Any]:
         """(means of values in the shape of the queries, weights or None)."""
         drop = bool(training) and self.dropout > 0
@@ -140,7 +146,7 @@ class _Heads(OptionLayer):
             return out, None
         return self._by_einsum(query, key, value, self._mask(query, key, masks, causal), drop)
 
-    def _by_einsum(self, query: Any, key: Any, value: Any, mask: Any, drop: bool) -> tuple[Any, Any]:
+    def _by_einsum(self, query: Tensor, key: Tensor, value: Any, mask: Tensor | None, drop: bool) -> tuple[Any, Any]:
         target, source, product = self._letters(len(query.shape))
         if len(key.shape) == len(query.shape) and key.shape[-2] != query.shape[-2]:
             groups = query.shape[-2] // key.shape[-2]
@@ -160,7 +166,7 @@ class _Heads(OptionLayer):
         product = f"{free}{target[-2]}{''.join(target[i] for i in axes)}{''.join(source[i] for i in axes)}"
         return target, source, product
 
-    def _weights(self, scores: Any, mask: Any) -> Any:
+    def _weights(self, scores: Tensor, mask: Tensor | None) -> Tensor:
         """Softmax of scores over the sources that a mask lets through."""
         count = len(self._axes)
         if mask is not None:
@@ -221,18 +227,6 @@ _CALL = """
 class MultiHeadAttention(HeadHooks, _Heads):
     """Several heads, each of which takes means of values, weighted by how well their keys fit a query."""
 
-    _options = (
-        "num_heads",
-        "key_dim",
-        "value_dim",
-        "dropout",
-        "use_bias",
-        "use_gate",
-        "output_shape",
-        "attention_axes",
-        "sliding_window",
-        *_WEIGHTS,
-    )
     num_heads: int = 0
     key_dim: int = 0
     value_dim: int = 0
@@ -244,6 +238,8 @@ class MultiHeadAttention(HeadHooks, _Heads):
     value_dense: Any = None
     output_dense: Any = None
     _gate_dense: Any = None
+    output_shape: tuple[int, ...] | None
+    attention_axes: tuple[int, ...] | None
 
     def __init__(
         self,
@@ -252,46 +248,26 @@ class MultiHeadAttention(HeadHooks, _Heads):
         value_dim: int | None = None,
         dropout: float = 0.0,
         use_bias: bool = True,
-        output_shape: Any = None,
-        attention_axes: Any = None,
+        output_shape: int | Sequence[int | None] | None = None,
+        attention_axes: int | Sequence[int] | None = None,
         sliding_window: int | None = None,
         flash_attention: bool | None = None,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         use_gate: bool = False,
-        seed: Any = None,
+        seed: Seed = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        who = "MultiHeadAttention"
-        self.num_heads, self.key_dim = positive(who, "num_heads", num_heads), positive(who, "key_dim", key_dim)
-        self.value_dim = self.key_dim if value_dim is None else positive(who, "value_dim", value_dim)
-        self.__dict__["output_shape"] = _output_shape(output_shape)
-        self.output_shape: tuple[int, ...] | None
-        axes = (attention_axes,) if isinstance(attention_axes, int) else attention_axes
-        self.__dict__["attention_axes"] = None if axes is None else tuple(axes)
-        self.attention_axes: tuple[int, ...] | None
-        self._start(
-            flash_attention,
-            dropout,
-            sliding_window,
-            use_bias=use_bias,
-            use_gate=use_gate,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
-            seed=seed,
-        )
+        self._store(locals())
+        self.supports_masking = True
 
-    def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
+    def build(self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None) -> None:
         """Create the projections."""
         key_shape = value_shape if key_shape is None else key_shape
         self.compute_output_shape(query_shape, value_shape, key_shape)
@@ -307,7 +283,7 @@ class MultiHeadAttention(HeadHooks, _Heads):
         self.value_dense = self._into_heads("value", len(value_shape), self.num_heads, self.value_dim)
         self.value_dense.build(value_shape)
         self._start_dropout()
-        out = self.output_shape or (query_shape[-1],)
+        out = self.output_shape or (known_axis(self.name, query_shape),)
         self.output_dense = self._out_of_heads("attention_output", rank, out)
         self.output_dense.build((*query_shape[:-1], self.num_heads, self.value_dim))
 
@@ -323,13 +299,13 @@ class MultiHeadAttention(HeadHooks, _Heads):
 
     def call(
         self,
-        query: Any,
-        value: Any,
-        key: Any = None,
-        query_mask: Any = None,
-        value_mask: Any = None,
-        key_mask: Any = None,
-        attention_mask: Any = None,
+        query: Tensor,
+        value: Tensor,
+        key: Tensor | None = None,
+        query_mask: Tensor | None = None,
+        value_mask: Tensor | None = None,
+        key_mask: Tensor | None = None,
+        attention_mask: Tensor | None = None,
         return_attention_scores: bool = False,
         training: bool | None = None,
         use_causal_mask: bool = False,
@@ -348,20 +324,20 @@ class MultiHeadAttention(HeadHooks, _Heads):
         out = self.output_dense(out)
         return (out, weights) if return_attention_scores else out
 
-    def compute_output_shape(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> Any:
+    def compute_output_shape(self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None) -> Any:
         """(*query shape[:-1], features of the query or `output_shape`)."""
         _check_shapes(self.name, query_shape, value_shape, value_shape if key_shape is None else key_shape)
         return (*query_shape[:-1], *(self.output_shape or query_shape[-1:]))
 
     def compute_output_spec(
         self,
-        query: Any,
-        value: Any,
-        key: Any = None,
-        query_mask: Any = None,
-        value_mask: Any = None,
-        key_mask: Any = None,
-        attention_mask: Any = None,
+        query: Tensor,
+        value: Tensor,
+        key: Tensor | None = None,
+        query_mask: Tensor | None = None,
+        value_mask: Tensor | None = None,
+        key_mask: Tensor | None = None,
+        attention_mask: Tensor | None = None,
         return_attention_scores: bool = False,
         training: bool | None = None,
         use_causal_mask: bool = False,
@@ -380,6 +356,15 @@ class MultiHeadAttention(HeadHooks, _Heads):
         return out, Abstract((*free, self.num_heads, *sizes), self.compute_dtype)
 
 
+def _axes_of(value: Any) -> tuple[int, ...] | None:
+    axes = (value,) if isinstance(value, int) else value
+    return None if axes is None else tuple(axes)
+
+
+def _flash_attention(value: bool | None) -> bool | None:
+    return config.is_flash_attention_enabled() if value is None else value
+
+
 def _output_shape(value: Any) -> tuple[int, ...] | None:
     if value is None:
         return None
@@ -390,7 +375,7 @@ def _output_shape(value: Any) -> tuple[int, ...] | None:
     raise ArgumentError(f"[MultiHeadAttention] expected `output_shape` to be an int, a tuple or None, got {value!r}.")
 
 
-def _check_shapes(who: str, query: Any, value: Any, key: Any) -> None:
+def _check_shapes(who: str, query: Shape, value: Shape, key: Shape) -> None:
     for name, shape in (("query", query), ("value", value), ("key", key)):
         if len(shape) < 3:
             raise ShapeError(
@@ -437,21 +422,14 @@ def _check_shapes(who: str, query: Any, value: Any, key: Any) -> None:
 class GroupedQueryAttention(_Heads):
     """Attention with several heads, in which groups of query heads share the heads of key and value."""
 
-    _options = (
-        "head_dim",
-        "num_query_heads",
-        "num_key_value_heads",
-        "use_bias",
-        "use_gate",
-        "sliding_window",
-        "dropout",
-        *_WEIGHTS,
-    )
     _query_dense: Any = None
     _key_dense: Any = None
     _value_dense: Any = None
     _output_dense: Any = None
     _gate_dense: Any = None
+    head_dim: int
+    num_query_heads: int
+    num_key_value_heads: int
 
     def __init__(
         self,
@@ -462,43 +440,27 @@ class GroupedQueryAttention(_Heads):
         use_bias: bool = True,
         sliding_window: int | None = None,
         flash_attention: bool | None = None,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         use_gate: bool = False,
-        seed: Any = None,
+        seed: Seed = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        who = "GroupQueryAttention"
-        self.head_dim = positive(who, "head_dim", head_dim)
-        self.num_query_heads = positive(who, "num_query_heads", num_query_heads)
-        self.num_key_value_heads = positive(who, "num_key_value_heads", num_key_value_heads)
+        self._store(locals())
         if self.num_query_heads % self.num_key_value_heads:
             raise ArgumentError(
-                f"[{who}] expected `num_key_value_heads` to divide `num_query_heads`, got {num_key_value_heads} and "
-                f"{num_query_heads}."
+                f"[GroupQueryAttention] expected `num_key_value_heads` to divide `num_query_heads`, got "
+                f"{num_key_value_heads} and {num_query_heads}."
             )
-        self._start(
-            flash_attention,
-            dropout,
-            sliding_window,
-            use_bias=use_bias,
-            use_gate=use_gate,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
-            seed=seed,
-        )
+        self.supports_masking = True
 
-    def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
+    def build(self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None) -> None:
         """Create the projections."""
         key_shape = value_shape if key_shape is None else key_shape
         self.compute_output_shape(query_shape, value_shape, key_shape)
@@ -513,18 +475,18 @@ class GroupedQueryAttention(_Heads):
         self._value_dense = self._into_heads("value", 3, narrow, size)
         self._value_dense.build(value_shape)
         self._start_dropout()
-        self._output_dense = self._out_of_heads("attention_output", 3, (query_shape[-1],))
+        self._output_dense = self._out_of_heads("attention_output", 3, (known_axis(self.name, query_shape),))
         self._output_dense.build((*query_shape[:-1], wide, size))
 
     def call(
         self,
-        query: Any,
-        value: Any,
-        key: Any = None,
-        query_mask: Any = None,
-        value_mask: Any = None,
-        key_mask: Any = None,
-        attention_mask: Any = None,
+        query: Tensor,
+        value: Tensor,
+        key: Tensor | None = None,
+        query_mask: Tensor | None = None,
+        value_mask: Tensor | None = None,
+        key_mask: Tensor | None = None,
+        attention_mask: Tensor | None = None,
         return_attention_scores: bool = False,
         training: bool | None = None,
         use_causal_mask: bool = False,
@@ -539,7 +501,7 @@ class GroupedQueryAttention(_Heads):
         out = self._output_dense(out)
         return (out, weights) if return_attention_scores else out
 
-    def compute_output_shape(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> Any:
+    def compute_output_shape(self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None) -> Any:
         """The query's shape."""
         _check_shapes(self.name, query_shape, value_shape, value_shape if key_shape is None else key_shape)
         if len(query_shape) != 3:
@@ -548,13 +510,13 @@ class GroupedQueryAttention(_Heads):
 
     def compute_output_spec(
         self,
-        query: Any,
-        value: Any,
-        key: Any = None,
-        query_mask: Any = None,
-        value_mask: Any = None,
-        key_mask: Any = None,
-        attention_mask: Any = None,
+        query: Tensor,
+        value: Tensor,
+        key: Tensor | None = None,
+        query_mask: Tensor | None = None,
+        value_mask: Tensor | None = None,
+        key_mask: Tensor | None = None,
+        attention_mask: Tensor | None = None,
         return_attention_scores: bool = False,
         training: bool | None = None,
         use_causal_mask: bool = False,

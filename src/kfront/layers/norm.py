@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from kfront import ops
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
+from kfront.core.options import normalisers
 from kfront.core.registry import serializable
+from kfront.core.typing import Config, ConstraintLike, InitializerLike, RegularizerLike, Shape, Tensor
 from kfront.layers.base import InputSpec
 from kfront.layers.options import OptionLayer, known_axis
 from kfront.ops.normalization import (
@@ -27,14 +30,6 @@ __all__ = [
 ]
 
 _HALF = ("float16", "bfloat16")
-_AFFINE = (
-    "beta_initializer",
-    "gamma_initializer",
-    "beta_regularizer",
-    "gamma_regularizer",
-    "beta_constraint",
-    "gamma_constraint",
-)
 
 
 class _Affine(OptionLayer):
@@ -45,12 +40,12 @@ class _Affine(OptionLayer):
     epsilon: float
     gamma: Any = None
     beta: Any = None
-    beta_initializer: Any
-    gamma_initializer: Any
-    beta_regularizer: Any
-    gamma_regularizer: Any
-    beta_constraint: Any
-    gamma_constraint: Any
+    beta_initializer: InitializerLike
+    gamma_initializer: InitializerLike
+    beta_regularizer: RegularizerLike
+    gamma_regularizer: RegularizerLike
+    beta_constraint: ConstraintLike
+    gamma_constraint: ConstraintLike
 
     def _add_affine(self, shape: tuple[int, ...]) -> None:
         for name, wanted in (("gamma", self.scale), ("beta", self.center)):
@@ -65,17 +60,31 @@ class _Affine(OptionLayer):
                 )
                 setattr(self, name, weight)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """`input_shape`."""
         return tuple(input_shape)
 
 
-def _axis_list(who: str, axis: Any) -> Any:
+def _axis_or_axes(layer: OptionLayer, name: str, axis: object) -> int | list[int]:
     if isinstance(axis, int) and not isinstance(axis, bool):
         return axis
     if isinstance(axis, (list, tuple)) and all(isinstance(a, int) for a in axis):
         return list(axis)
-    raise ArgumentTypeError(f"[{who}] expected `axis` to be an int or a list of ints, got {axis!r}.")
+    raise ArgumentTypeError(f"[{type(layer).__name__}] expected `axis` to be an int or a list of ints, got {axis!r}.")
+
+
+def _one_axis(layer: OptionLayer, name: str, axis: object) -> int:
+    if isinstance(axis, (list, tuple)) and len(axis) == 1:
+        axis = axis[0]
+    if not isinstance(axis, int) or isinstance(axis, bool):
+        raise ArgumentTypeError(f"[{type(layer).__name__}] expected `axis` to be an int, got {axis!r}.")
+    return axis
+
+
+def _group_count(layer: OptionLayer, name: str, groups: object) -> int:
+    if not isinstance(groups, int) or isinstance(groups, bool) or (groups < 1 and groups != -1):
+        raise ArgumentError(f"[{type(layer).__name__}] expected `groups` to be a positive int or -1, got {groups!r}.")
+    return groups
 
 
 def _value(variable: Any) -> Any:
@@ -117,6 +126,13 @@ class BatchNormalization(_Affine):
     Call arguments: `inputs`; `training`, whether to use (and average) the batch's statistics; `mask`, bool tensor of
     the leading axes of `inputs`, False at elements that do not count.
 
+    Output: tensor of the same shape and dtype.
+
+    Raises:
+        ArgumentError: for an unknown key of `renorm_clipping`.
+        ArgumentTypeError: if `axis` is not an int.
+        ShapeError: if a mask does not fit.
+
     Attributes:
         gamma, beta: Variables of shape (channels,), or None.
         moving_mean, moving_variance: Variables of shape (channels,), not trained.
@@ -132,24 +148,10 @@ class BatchNormalization(_Affine):
     [-1.0, 1.0]
     """
 
-    _options = (
-        "axis",
-        "momentum",
-        "epsilon",
-        "center",
-        "scale",
-        "beta_initializer",
-        "gamma_initializer",
-        "moving_mean_initializer",
-        "moving_variance_initializer",
-        "beta_regularizer",
-        "gamma_regularizer",
-        "beta_constraint",
-        "gamma_constraint",
-        "synchronized",
-        "renorm",
-        "renorm_clipping",
-        "renorm_momentum",
+    _normalise = normalisers(
+        axis=_one_axis,
+        epsilon=lambda layer, name, value: float(value),
+        momentum=lambda layer, name, value: float(value),
     )
     synchronized: bool
     renorm: bool
@@ -160,8 +162,10 @@ class BatchNormalization(_Affine):
     renorm_stddev: Any = None
     moving_mean: Any = None
     moving_variance: Any = None
-    moving_mean_initializer: Any
-    moving_variance_initializer: Any
+    moving_mean_initializer: InitializerLike
+    moving_variance_initializer: InitializerLike
+    axis: int
+    momentum: float
 
     def __init__(
         self,
@@ -170,14 +174,14 @@ class BatchNormalization(_Affine):
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        moving_mean_initializer: Any = "zeros",
-        moving_variance_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
+        beta_initializer: InitializerLike = "zeros",
+        gamma_initializer: InitializerLike = "ones",
+        moving_mean_initializer: InitializerLike = "zeros",
+        moving_variance_initializer: InitializerLike = "ones",
+        beta_regularizer: RegularizerLike = None,
+        gamma_regularizer: RegularizerLike = None,
+        beta_constraint: ConstraintLike = None,
+        gamma_constraint: ConstraintLike = None,
         renorm: bool = False,
         renorm_clipping: Any = None,
         renorm_momentum: float = 0.99,
@@ -185,34 +189,11 @@ class BatchNormalization(_Affine):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if isinstance(axis, (list, tuple)) and len(axis) == 1:
-            axis = axis[0]
-        if not isinstance(axis, int) or isinstance(axis, bool):
-            raise ArgumentTypeError(f"[BatchNormalization] expected `axis` to be an int, got {axis!r}.")
-        self._set(
-            axis=axis,
-            momentum=float(momentum),
-            epsilon=float(epsilon),
-            center=center,
-            scale=scale,
-            beta_initializer=beta_initializer,
-            gamma_initializer=gamma_initializer,
-            moving_mean_initializer=moving_mean_initializer,
-            moving_variance_initializer=moving_variance_initializer,
-            beta_regularizer=beta_regularizer,
-            gamma_regularizer=gamma_regularizer,
-            beta_constraint=beta_constraint,
-            gamma_constraint=gamma_constraint,
-            synchronized=synchronized,
-            renorm=renorm,
-            renorm_clipping=_clipping(renorm_clipping) if renorm else renorm_clipping,
-            renorm_momentum=renorm_momentum,
-        )
-        self.axis: int
-        self.momentum: float
+        renorm_clipping = _clipping(renorm_clipping) if renorm else renorm_clipping
+        self._store(locals())
         self.supports_masking = True
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Create scale, shift and moving averages."""
         channels = known_axis(self.name, input_shape, self.axis)
         self._add_affine((channels,))
@@ -229,7 +210,7 @@ class BatchNormalization(_Affine):
         own = self.axis % rank
         self._reduced = tuple(a for a in range(rank) if a != own)
 
-    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+    def call(self, inputs: Tensor, training: bool | None = None, mask: Tensor | None = None) -> Tensor:
         """The layer's output, see the class."""
         kind = dtype_of(inputs)
         x = ops.cast(inputs, "float32") if kind in _HALF else inputs
@@ -253,7 +234,7 @@ class BatchNormalization(_Affine):
         moving = (self.moving_mean, self.moving_variance)
         self._backend.foreach.lerp_to(moving, (mean, variance), 1.0 - self.momentum)
 
-    def _renormalized(self, x: Any, mean: Any, variance: Any, beta: Any, gamma: Any) -> Any:
+    def _renormalized(self, x: Tensor, mean: Any, variance: Any, beta: Any, gamma: Any) -> Tensor:
         """Normalize by the batch, corrected towards the running statistics, which then follow."""
         stddev = ops.sqrt(ops.add(variance, self.epsilon))
         limits, seen = self.renorm_clipping, self.renorm_stddev.value
@@ -276,7 +257,7 @@ class BatchNormalization(_Affine):
         self.moving_variance.assign(ops.subtract(ops.square(self.moving_stddev.value), self.epsilon))
         return outputs
 
-    def _batch_moments(self, x: Any, mask: Any) -> tuple[Any, Any]:
+    def _batch_moments(self, x: Tensor, mask: Tensor | None) -> tuple[Any, Any]:
         if mask is None:
             return moments(x, self._reduced, synchronized=self.synchronized)
         rank, axes = len(x.shape), self._reduced
@@ -318,6 +299,11 @@ class LayerNormalization(_Affine):
         beta_constraint, gamma_constraint: functions applied to the weights after each update.
         **kwargs: name, trainable, dtype.
 
+    Input: tensor of shape (batch, ...). Output: tensor of the same shape and dtype.
+
+    Raises:
+        ArgumentTypeError: if `axis` is neither an int nor a list of ints.
+
     Attributes:
         gamma, beta: Variables of the inputs' shape along `axis`, or None.
 
@@ -331,42 +317,31 @@ class LayerNormalization(_Affine):
     [-1.0, 1.0]
     """
 
-    _options = ("axis", "epsilon", "center", "scale", "rms_scaling", *_AFFINE)
+    _normalise = normalisers(axis=_axis_or_axes)
+    axis: int | list[int]
+    rms_scaling: bool
 
     def __init__(
         self,
-        axis: Any = -1,
+        axis: int | Sequence[int] = -1,
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
+        beta_initializer: InitializerLike = "zeros",
+        gamma_initializer: InitializerLike = "ones",
+        beta_regularizer: RegularizerLike = None,
+        gamma_regularizer: RegularizerLike = None,
+        beta_constraint: ConstraintLike = None,
+        gamma_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         rms_scaling = kwargs.pop("rms_scaling", False)
         super().__init__(**kwargs)
-        self._set(
-            axis=_axis_list("LayerNormalization", axis),
-            epsilon=epsilon,
-            center=center,
-            scale=scale,
-            rms_scaling=rms_scaling,
-            beta_initializer=beta_initializer,
-            gamma_initializer=gamma_initializer,
-            beta_regularizer=beta_regularizer,
-            gamma_regularizer=gamma_regularizer,
-            beta_constraint=beta_constraint,
-            gamma_constraint=gamma_constraint,
-        )
-        self.axis: Any
-        self.rms_scaling: bool
+        self._store(locals())
+        self.rms_scaling = rms_scaling
         self.supports_masking = True
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Create scale and shift."""
         axes = self.axis if isinstance(self.axis, list) else [self.axis]
         self.__dict__["axis"] = axes
@@ -375,16 +350,20 @@ class LayerNormalization(_Affine):
             self.center, self.scale = False, True
         self._add_affine(shape)
 
-    def call(self, inputs: Any) -> Any:
+    def get_config(self) -> Config:
+        """Constructor arguments."""
+        return {**super().get_config(), "rms_scaling": self.rms_scaling}
+
+    def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         if self.rms_scaling:
             return self._scaled(inputs)
         return layer_normalization(inputs, _value(self.gamma), _value(self.beta), self.axis, self.epsilon)
 
-    def _scaled(self, inputs: Any) -> Any:
+    def _scaled(self, inputs: Tensor) -> Tensor:
         """Divided by the root of the variance, as Keras has it; the mean stays. `RMSNormalization` takes squares."""
         rank, kind = len(inputs.shape), dtype_of(inputs)
-        axes = [a % rank for a in self.axis]
+        axes = [a % rank for a in ([self.axis] if isinstance(self.axis, int) else self.axis)]
         x = ops.cast(inputs, "float32") if kind in ("float16", "bfloat16") else inputs
         factor = ops.rsqrt(ops.add(ops.var(x, axis=axes, keepdims=True), self.epsilon))
         gamma = ops.reshape(self.gamma.value, [inputs.shape[a] if a in axes else 1 for a in range(rank)])
@@ -400,6 +379,11 @@ class RMSNormalization(OptionLayer):
         epsilon: added to the mean square.
         **kwargs: name, trainable, dtype.
 
+    Input: tensor of shape (batch, ...). Output: tensor of the same shape and dtype.
+
+    Raises:
+        ArgumentTypeError: if `axis` is neither an int nor a list of ints.
+
     Attributes:
         scale: Variable of the inputs' shape along `axis`.
 
@@ -413,27 +397,27 @@ class RMSNormalization(OptionLayer):
     [1.0, -1.0]
     """
 
-    _options = ("axis", "epsilon")
+    _normalise = normalisers(axis=_axis_or_axes)
     scale: Any = None
+    axis: int | list[int]
+    epsilon: float
 
-    def __init__(self, axis: Any = -1, epsilon: float = 1e-6, **kwargs: Any) -> None:
+    def __init__(self, axis: int | Sequence[int] = -1, epsilon: float = 1e-6, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.__dict__["axis"] = _axis_list("RMSNormalization", axis)
-        self.axis: Any
-        self.epsilon = epsilon
+        self._store(locals())
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Create the scale."""
         axes = self.axis if isinstance(self.axis, list) else [self.axis]
         self.__dict__["axis"] = axes
         shape = tuple(known_axis(self.name, input_shape, a) for a in axes)
         self.scale = self.add_weight(name="scale", shape=shape, initializer="ones", autocast=False)
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         """The layer's output, see the class."""
         return rms_normalization(x, self.scale.value, self.axis, self.epsilon)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """`input_shape`."""
         return tuple(input_shape)
 
@@ -453,6 +437,12 @@ class GroupNormalization(_Affine):
         beta_constraint, gamma_constraint: functions applied to the weights after each update.
         **kwargs: name, trainable, dtype.
 
+    Input: tensor of shape (batch, ...). Output: tensor of the same shape and dtype.
+
+    Raises:
+        ArgumentError: if `groups` is neither a positive int nor -1.
+        ShapeError: if `groups` does not divide the number of channels.
+
     Attributes:
         gamma, beta: Variables of shape (channels,), or None.
 
@@ -467,7 +457,9 @@ class GroupNormalization(_Affine):
     [-1.0, 1.0, -1.0, 1.0]
     """
 
-    _options = ("groups", "axis", "epsilon", "center", "scale", *_AFFINE)
+    _normalise = normalisers(groups=_group_count)
+    groups: int
+    axis: int
 
     def __init__(
         self,
@@ -476,35 +468,19 @@ class GroupNormalization(_Affine):
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
+        beta_initializer: InitializerLike = "zeros",
+        gamma_initializer: InitializerLike = "ones",
+        beta_regularizer: RegularizerLike = None,
+        gamma_regularizer: RegularizerLike = None,
+        beta_constraint: ConstraintLike = None,
+        gamma_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if not isinstance(groups, int) or isinstance(groups, bool) or (groups < 1 and groups != -1):
-            raise ArgumentError(f"[GroupNormalization] expected `groups` to be a positive int or -1, got {groups!r}.")
-        self._set(
-            groups=groups,
-            axis=axis,
-            epsilon=epsilon,
-            center=center,
-            scale=scale,
-            beta_initializer=beta_initializer,
-            gamma_initializer=gamma_initializer,
-            beta_regularizer=beta_regularizer,
-            gamma_regularizer=gamma_regularizer,
-            beta_constraint=beta_constraint,
-            gamma_constraint=gamma_constraint,
-        )
-        self.groups: int
-        self.axis: int
+        self._store(locals())
         self.supports_masking = True
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Create scale and shift."""
         channels = known_axis(self.name, input_shape, self.axis)
         if self.groups == -1:
@@ -517,7 +493,7 @@ class GroupNormalization(_Affine):
         self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: channels})
         self._add_affine((channels,))
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         kind, rank = dtype_of(inputs), len(inputs.shape)
         axis = self.axis % rank
@@ -543,6 +519,11 @@ class UnitNormalization(OptionLayer):
         axis: axis or axes of one vector.
         **kwargs: name, trainable, dtype.
 
+    Input: tensor of shape (batch, ...). Output: tensor of the same shape and dtype.
+
+    Raises:
+        ArgumentTypeError: if `axis` is neither an int nor a list of ints.
+
     Example:
 
     >>> import kfront
@@ -551,15 +532,15 @@ class UnitNormalization(OptionLayer):
     [0.6, 0.8]
     """
 
-    _options = ("axis",)
+    _normalise = normalisers(axis=_axis_or_axes)
+    axis: int | list[int]
 
-    def __init__(self, axis: Any = -1, **kwargs: Any) -> None:
+    def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.__dict__["axis"] = _axis_list("UnitNormalization", axis)
-        self.axis: Any
+        self._store(locals())
         self.supports_masking = True
         self._built_when_made()
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         return ops.normalize(inputs, axis=self.axis, order=2, epsilon=1e-12)

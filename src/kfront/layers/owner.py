@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from kfront.core.errors import NotBuiltError, ShapeError
-from kfront.core.tracking import structure
+from kfront.core.tracking import Tracker, structure
+from kfront.core.variable import Variable
 
 __all__ = ["Owner"]
 
@@ -19,10 +20,10 @@ class Owner:
     name: str
     built: bool
     trainable: bool
-    _tracker: Any
+    _tracker: Tracker
 
     @property
-    def _own_variables(self) -> list[Any]:
+    def _own_variables(self) -> list[Variable]:
         return self._tracker.of_kind("variable")
 
     @property
@@ -76,42 +77,42 @@ class Owner:
         return bool(seen)
 
     @property
-    def variables(self) -> list[Any]:
+    def variables(self) -> list[Variable]:
         """All variables, the states of seed generators included."""
         return [*self._collect("variables", lambda x: [*x._ordered(), *(s.state for s in x._seed_generators)])]
 
-    def _disown(self, variable: Any) -> None:
+    def _disown(self, variable: Variable) -> None:
         """Take a variable out of the layer, whatever attributes hold it."""
         items = self._tracker.items
         for attribute in [a for a, held in items.items() if any(x is variable for _, x in held)]:
             self._tracker.forget(attribute)
 
-    def _ordered(self) -> list[Any]:
+    def _ordered(self) -> list[Variable]:
         own = self._own_variables
         return [v for v in own if v._settable_trainable] + [v for v in own if not v._settable_trainable]
 
     @property
-    def weights(self) -> list[Any]:
+    def weights(self) -> list[Variable]:
         """Trainable and other weights, without the states of seed generators."""
         return [*self._collect("weights", lambda x: x._ordered())]
 
     @property
-    def trainable_variables(self) -> list[Any]:
+    def trainable_variables(self) -> list[Variable]:
         """The variables that optimizers update."""
         return [*self._kept("trainable", lambda: [v for v in self.variables if v.trainable])] if self.trainable else []
 
     @property
-    def trainable_weights(self) -> list[Any]:
+    def trainable_weights(self) -> list[Variable]:
         """The weights that optimizers update."""
         return [v for v in self.weights if v.trainable] if self.trainable else []
 
     @property
-    def non_trainable_variables(self) -> list[Any]:
+    def non_trainable_variables(self) -> list[Variable]:
         """The variables that optimizers leave alone."""
         return [v for v in self.variables if not v.trainable] if self.trainable else self.variables
 
     @property
-    def non_trainable_weights(self) -> list[Any]:
+    def non_trainable_weights(self) -> list[Variable]:
         """The weights that optimizers leave alone."""
         return [v for v in self.weights if not v.trainable] if self.trainable else self.weights
 
@@ -121,7 +122,7 @@ class Owner:
         return [*self._collect("metrics", lambda x: x._metrics)]
 
     @property
-    def metrics_variables(self) -> list[Any]:
+    def metrics_variables(self) -> list[Variable]:
         """The variables of its metrics."""
         return [v for m in self.metrics for v in m.variables]
 

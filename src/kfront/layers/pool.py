@@ -7,10 +7,12 @@ from typing import Any
 from kfront import ops
 from kfront.core import shapes_nn
 from kfront.core.errors import ShapeError
+from kfront.core.options import each_rank, normalisers, one_of, with_defaults
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract
+from kfront.core.typing import Shape, Tensor
 from kfront.layers.base import InputSpec
-from kfront.layers.options import OptionLayer, choice, data_format, documented, int_tuple, with_defaults
+from kfront.layers.options import IntOrInts, OptionLayer, documented
 from kfront.ops.convolution import adaptive_average_pool, adaptive_max_pool
 from kfront.ops.primitives.dtypes import dtype_of
 from kfront.ops.primitives.nn import average_pool, max_pool
@@ -38,10 +40,14 @@ __all__ = [
 
 _AXES = {1: "length", 2: "height, width", 3: "depth, height, width"}
 _SHAPES = {1: (2, 6, 3), 2: (2, 6, 6, 3), 3: (2, 6, 6, 6, 3)}
+_SAME_RANK = "of the same rank, with a number for each window"
+_CHANNELS = "of shape (batch, channels), or of the same rank with `keepdims`"
 _TAIL = """
         data_format: "channels_last" (batch, {axes}, channels) or "channels_first" (batch, channels, {axes}); the
             configured one if None.{more}
         **kwargs: name, trainable, dtype.
+
+    Input: tensor of rank {rank} in the layout of `data_format`. Output: tensor {output}.
 
     Raises:
         ArgumentError: if an option is not allowed.
@@ -56,8 +62,9 @@ _TAIL = """
     """
 
 
-def _doc(head: str, name: str, n: int, args: str, out: Any, more: str = "") -> str:
-    return (head + _TAIL).format(n=n, axes=_AXES[n], name=name, args=args, shape=_SHAPES[n], out=out, more=more)
+def _doc(head: str, name: str, n: int, args: str, output: str, out: Any, more: str = "") -> str:
+    options = {"n": n, "axes": _AXES[n], "name": name, "args": args, "shape": _SHAPES[n], "out": out, "more": more}
+    return (head + _TAIL).format(**options, rank=n + 2, output=output)
 
 
 # ---- windows ---------------------------------------------------------------------------------------------------------
@@ -66,36 +73,36 @@ def _doc(head: str, name: str, n: int, args: str, out: Any, more: str = "") -> s
 class BasePooling(OptionLayer):
     """Pooling over windows, of any rank."""
 
-    _options = ("pool_size", "padding", "strides", "data_format")
+    _normalise = normalisers(
+        padding=one_of("valid", "same"),
+        strides=lambda layer, name, value: layer.pool_size if value is None else each_rank(layer, name, value),
+    )
+    pool_size: tuple[int, ...]
+    strides: tuple[int, ...]
+    padding: str
+    data_format: str
     rank = 0
     _pool: Any = None
 
     def __init__(
         self,
-        pool_size: Any,
-        strides: Any = None,
+        pool_size: IntOrInts,
+        strides: IntOrInts | None = None,
         padding: str = "valid",
         data_format: str | None = None,
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(name=name, **kwargs)
-        who, n = type(self).__name__, self.rank
-        self.pool_size = int_tuple(who, "pool_size", pool_size, n)
-        self.strides = self.pool_size if strides is None else int_tuple(who, "strides", strides, n)
-        self.padding = choice(who, "padding", padding, ("valid", "same"))
-        self._set_layout(data_format)
-        self.input_spec = InputSpec(ndim=n + 2)
+        self._store(locals())
+        self.input_spec = InputSpec(ndim=self.rank + 2)
         self._built_when_made()
 
-    def _set_layout(self, layout: Any) -> None:
-        self.data_format = data_format(type(self).__name__, layout)
-
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         return self._pool(inputs, self.pool_size, self.strides, self.padding, self.data_format)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The input's shape with the places that the window takes."""
         try:
             spec = Abstract(tuple(input_shape), "float32")
@@ -119,7 +126,7 @@ def _windows(kind: str, what: str, n: int, pool: Any, init: Any) -> Any:
     name, head = f"{kind}Pooling{n}D", _WINDOW.format(what=what, es="is" if n == 1 else "es")
     out = (2, *(3,) * n, 3)
     body = {
-        "__doc__": _doc(head, name, n, "2", out),
+        "__doc__": _doc(head, name, n, "2", _SAME_RANK, out),
         "__module__": __name__,
         "rank": n,
         "_pool": staticmethod(pool),
@@ -143,24 +150,22 @@ AveragePooling3D: Any = _windows("Average", "Mean", 3, average_pool, _of_any)
 class BaseAdaptivePooling(OptionLayer):
     """Pooling into a given number of windows, of any rank."""
 
-    _options = ("output_size", "data_format")
+    _normalise = normalisers(output_size=each_rank)
+    output_size: tuple[int, ...]
+    data_format: str
     rank = 0
     _pool: Any = None
 
-    def __init__(self, output_size: Any, data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, output_size: IntOrInts, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.output_size = int_tuple(type(self).__name__, "output_size", output_size, self.rank)
-        self._set_layout(data_format)
+        self._store(locals())
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
-    def _set_layout(self, layout: Any) -> None:
-        self.data_format = data_format(type(self).__name__, layout)
-
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         return self._pool(inputs, self.output_size, self.data_format)
 
-    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The input's shape with `output_size` for the spatial axes."""
         if self.data_format == "channels_last":
             return (input_shape[0], *self.output_size, input_shape[-1])
@@ -178,7 +183,7 @@ _ADAPTIVE = """{what} of windows over {{n}} spatial ax{es} that are chosen so th
 def _adaptive(kind: str, what: str, n: int, pool: Any) -> Any:
     name, head = f"Adaptive{kind}Pooling{n}D", _ADAPTIVE.format(what=what, es="is" if n == 1 else "es")
     body = {
-        "__doc__": _doc(head, name, n, "4", (2, *(4,) * n, 3)),
+        "__doc__": _doc(head, name, n, "4", _SAME_RANK, (2, *(4,) * n, 3)),
         "__module__": __name__,
         "rank": n,
         "_pool": staticmethod(pool),
@@ -200,32 +205,30 @@ AdaptiveAveragePooling3D: Any = _adaptive("Average", "Mean", 3, adaptive_average
 class BaseGlobalPooling(OptionLayer):
     """Pooling over all spatial axes, of any rank."""
 
-    _options = ("data_format", "keepdims")
+    data_format: str
+    keepdims: bool
+    _axes: tuple[int, ...]
     rank = 0
     _reduce: Any = None
 
     def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._set_layout(data_format)
-        self.keepdims = keepdims
+        self._store(locals())
         self.input_spec = InputSpec(ndim=self.rank + 2)
         self._built_when_made()
-
-    def _set_layout(self, layout: Any) -> None:
-        self.data_format = data_format(type(self).__name__, layout)
         first = 1 if self.data_format == "channels_last" else 2
-        self._axes = tuple(range(first, first + self.rank))
+        self.__dict__["_axes"] = tuple(range(first, first + self.rank))
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         return self._reduce(inputs, self._axes, self.keepdims)
 
 
-def _maximum(x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
+def _maximum(x: Tensor, axes: tuple[int, ...], keepdims: bool) -> Tensor:
     return ops.max(x, axis=axes, keepdims=keepdims)
 
 
-def _mean(x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
+def _mean(x: Tensor, axes: tuple[int, ...], keepdims: bool) -> Tensor:
     return ops.mean(x, axis=axes, keepdims=keepdims)
 
 
@@ -238,7 +241,7 @@ _KEEP = "\n        keepdims: whether the spatial axes stay, with length 1."
 def _over_all(kind: str, what: str, n: int, reduce: Any) -> Any:
     name, head = f"Global{kind}Pooling{n}D", _GLOBAL.format(what=what, es="is" if n == 1 else "es")
     body = {
-        "__doc__": _doc(head, name, n, "", (2, 3), _KEEP),
+        "__doc__": _doc(head, name, n, "", _CHANNELS, (2, 3), _KEEP),
         "__module__": __name__,
         "rank": n,
         "_reduce": staticmethod(reduce),
@@ -255,7 +258,7 @@ GlobalAveragePooling3D: Any = _over_all("Average", "Mean", 3, _mean)
 
 
 @serializable("keras.layers", None, "GlobalAvgPool1D")
-@documented(_doc("Args:", "GlobalAveragePooling1D", 1, "", (2, 3), _KEEP))
+@documented(_doc("Args:", "GlobalAveragePooling1D", 1, "", _CHANNELS, (2, 3), _KEEP))
 class GlobalAveragePooling1D(BaseGlobalPooling):
     """Mean over the spatial axis; steps that a mask leaves out do not count."""
 
@@ -266,7 +269,7 @@ class GlobalAveragePooling1D(BaseGlobalPooling):
         super().__init__(data_format=data_format, keepdims=keepdims, **kwargs)
         self.supports_masking = True
 
-    def call(self, inputs: Any, mask: Any = None) -> Any:
+    def call(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         """The layer's output, see the class."""
         if mask is None:
             return self._reduce(inputs, self._axes, self.keepdims)
@@ -274,6 +277,6 @@ class GlobalAveragePooling1D(BaseGlobalPooling):
         total = ops.sum(ops.multiply(inputs, weights), axis=self._axes, keepdims=self.keepdims)
         return ops.divide(total, ops.sum(weights, axis=self._axes, keepdims=self.keepdims))
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor | None:
         """None: time is gone."""
         return None

@@ -1,8 +1,8 @@
 """Layers whose weight is kept in 8 or 4 bits, or that train in float8.
 
 A quantized weight is several Variables: the values, the scale, and with blocks the zero points and the block of each
-input. Where the layer reads the weight stands a `QuantizedWeight`, which gives it in floating point; so a layer that
-only stores its weight in few bits needs no other `call`, and low-rank adaptation works on top of it.
+input. The layer reads a `QuantizedWeight`, which computes the floating-point values; so a layer that only stores its
+weight in few bits needs no other `call`, and low-rank adaptation works on top of it.
 """
 
 from __future__ import annotations
@@ -15,10 +15,13 @@ from typing import Any
 import numpy as np
 
 from kfront import ops, quantizers
+from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError, NotBuiltError, ShapeError, UnsupportedError
+from kfront.core.options import Option, normalisers
+from kfront.core.typing import Store, Tensor
+from kfront.layers.derived_weight import DerivedWeight
 from kfront.layers.float8 import Float8
 from kfront.layers.lora import LoraLayer, LowRankWeight
-from kfront.layers.stand_in import StandIn
 from kfront.quantizers.calibrated import Quantized, Statistics, nearest
 from kfront.quantizers.configs import CALIBRATED, config_for
 from kfront.quantizers.functions import dequantize_grouped
@@ -67,27 +70,27 @@ class Layout:
         """Size of the packed axis before packing."""
         return (self.sizes if self.rows else self.sizes[::-1])[self.pack]
 
-    def to_matrix(self, weight: Any) -> Any:
+    def to_matrix(self, weight: Any) -> Tensor:
         """The weight as a matrix of as many rows as inputs; its axes keep their order."""
         return ops.reshape(weight if self.rows else ops.transpose(weight), self.sizes)
 
-    def from_matrix(self, matrix: Any) -> Any:
+    def from_matrix(self, matrix: Any) -> Tensor:
         """The weight of a matrix as it is stored."""
         return ops.reshape(matrix, self.shape)
 
-    def scale_to_stored(self, scale: Any) -> Any:
+    def scale_to_stored(self, scale: Any) -> Tensor:
         """A scale of size 1 along the inputs, as it is stored."""
         return ops.reshape(ops.transpose(scale, (*self.inputs, *self.outputs)), self.scale)
 
-    def scale_beside(self, stored: Any) -> Any:
+    def scale_beside(self, stored: Any) -> Tensor:
         """A stored scale in a shape that broadcasts against the weight."""
         order = (*self.inputs, *self.outputs)
         spread = ops.reshape(stored, tuple(1 if i in self.inputs else self.shape[i] for i in order))
         return ops.transpose(spread, np.argsort(order).tolist())
 
 
-class QuantizedWeight(StandIn):
-    """Stands for a weight in floating point where a layer reads it.
+class QuantizedWeight(DerivedWeight):
+    """A weight whose floating-point values are computed from stored integers when it is read.
 
     Args:
         layout: how the weight is cut up.
@@ -118,11 +121,11 @@ class QuantizedWeight(StandIn):
             matrix = dequantize_grouped(values, scale, self.zero.value, self.group.value, 0 if layout.rows else 1)
         return layout.from_matrix(matrix)
 
-    def unpacked(self) -> Any:
+    def unpacked(self) -> Tensor:
         """The matrix of 4-bit values, one in a byte."""
         return quantizers.unpack_int4(self.stored.value, self.layout.packed_size, self.layout.pack)
 
-    def taken(self, rows: Any) -> Any:
+    def taken(self, rows: Tensor) -> Tensor:
         """Some rows of a table: only these are computed."""
         scale = ops.take(self.scale.value, rows, axis=0)
         values = ops.take(self.stored.value, rows, axis=0)
@@ -203,7 +206,7 @@ class CalibratedWeight(QuantizedWeight):
             matrix = ops.divide(matrix, self.factors.value)
         return ops.transpose(ops.reshape(matrix, self._sizes), np.argsort(self._order).tolist())
 
-    def unpacked(self) -> Any:
+    def unpacked(self) -> Tensor:
         """The matrix of values, one in a byte."""
         if self.bits != 4:
             return self.stored.value
@@ -249,6 +252,16 @@ def _fitting(scale: Any, layout: Layout) -> Any:
     return layout.scale_to_stored(scale)
 
 
+def _read_config(layer: Quantizable, name: str, config: object) -> Any:
+    if isinstance(config, dict):
+        config = deserialize_keras_object(config)
+    return None if config is None else config_for(layer.name, None, config)
+
+
+def _write_config(config: Any) -> Any:
+    return None if config is None else serialize_keras_object(config)
+
+
 class Quantizable(LoraLayer):
     """A layer that can be quantized.
 
@@ -256,6 +269,11 @@ class Quantizable(LoraLayer):
         quantization_config: how it is quantized, or None.
     """
 
+    _normalise = normalisers(
+        lora_alpha=None,
+        lora_rank=None,
+        quantization_config=Option(check=_read_config, write=_write_config),
+    )
     quantization_config: Any = None
     kernel: Any
     g_idx: Any
@@ -265,11 +283,7 @@ class Quantizable(LoraLayer):
     _special = False  # whether the product needs more than the weight
 
     def _set_quantization(self, config: Any) -> None:
-        if isinstance(config, dict):
-            from kfront.core.codec import deserialize_keras_object
-
-            config = deserialize_keras_object(config)
-        self.__dict__["quantization_config"] = config if config is None else config_for(self.name, None, config)
+        self.__dict__["quantization_config"] = _read_config(self, "quantization_config", config)
 
     def _layout(self, shape: tuple[int, ...]) -> Layout:
         """How the weight is cut up; subclasses define it."""
@@ -469,11 +483,11 @@ class Quantizable(LoraLayer):
 
     # -- calling ------------------------------------------------------------------------------------------------------
 
-    def _contract(self, x: Any, kernel: Any) -> Any:
+    def _contract(self, x: Tensor, kernel: Tensor) -> Tensor:
         """The product of inputs and weight; subclasses that take quantized inputs define it."""
         raise NotImplementedError
 
-    def _contract_back(self, dy: Any, kernel: Any, rank: int) -> Any:
+    def _contract_back(self, dy: Tensor, kernel: Tensor, rank: int) -> Tensor:
         """The gradient of the inputs, which have that rank."""
         raise NotImplementedError
 
@@ -481,11 +495,11 @@ class Quantizable(LoraLayer):
         """The axes of inputs that are summed over."""
         raise NotImplementedError
 
-    def _input_scale(self, scale: Any, rank: int) -> Any:
+    def _input_scale(self, scale: Any, rank: int) -> Tensor:
         """A scale of inputs, of size 1 on these axes, in a shape that broadcasts against the product."""
         return scale
 
-    def _special_product(self, x: Any, training: bool | None) -> Any:
+    def _special_product(self, x: Tensor, training: bool | None) -> Tensor:
         """The product where more is to be done than reading the weight: float8, or quantized inputs."""
         if self._float8 is not None:
             kernel = self._float8.through("kernel", self.kernel.value, bool(training))
@@ -502,17 +516,17 @@ class Quantizable(LoraLayer):
         more = ops.matmul(self.kernel.a.value, self.kernel.b.value)
         return ops.add(y, ops.multiply(self._contract(x, more), self.kernel.scale))
 
-    def _product_of_integers(self, x: Any, weight: Any) -> Any:
+    def _product_of_integers(self, x: Tensor, weight: Any) -> Tensor:
         rank = len(x.shape)
         axes, values, scale = self._input_axes(rank), weight.stored.value, weight.scale.value
 
         @ops.custom_gradient
-        def product(x: Any) -> Any:
+        def product(x: Tensor) -> Any:
             small, own = self._quantize_inputs(x, axes)
             y = ops.cast(self._contract(small, values), x.dtype)
             y = ops.divide(y, ops.multiply(self._input_scale(own, rank), scale))
 
-            def grad(*args: Any, upstream: Any = None) -> Any:
+            def grad(*args: Any, upstream: Tensor | None = None) -> Any:
                 dy = args[0] if upstream is None else upstream
                 return self._contract_back(dy, weight.value, rank)
 
@@ -520,10 +534,10 @@ class Quantizable(LoraLayer):
 
         return product(x)
 
-    def _quantize_inputs(self, x: Any, axes: tuple[int, ...]) -> tuple[Any, Any]:
+    def _quantize_inputs(self, x: Tensor, axes: tuple[int, ...]) -> tuple[Any, Any]:
         return self._inputs_quantizer()(x, axis=axes)
 
-    def _rounded(self, x: Any) -> Any:
+    def _rounded(self, x: Tensor) -> Tensor:
         """Inputs as their quantized values tell them, with slope 1."""
         small, scale = self._quantize_inputs(x, self._input_axes(len(x.shape)))
         return ops.add(x, ops.stop_gradient(ops.subtract(ops.divide(ops.cast(small, x.dtype), scale), x)))
@@ -574,7 +588,7 @@ class Quantizable(LoraLayer):
     def _plain_order(self) -> list[Any]:
         return self._plain_variables() if self.lora_enabled else self._ordered()
 
-    def save_own_variables(self, store: Any) -> None:
+    def save_own_variables(self, store: Store) -> None:
         """Write the variables; a low-rank product is added to the weight first."""
         weight = getattr(self, self._adapted)
         base = weight.base if isinstance(weight, LowRankWeight) else weight
@@ -589,7 +603,7 @@ class Quantizable(LoraLayer):
             store[f"{i}"] = self._backend.to_numpy(new[id(v)]) if id(v) in new else v.numpy()
         return None
 
-    def load_own_variables(self, store: Any) -> None:
+    def load_own_variables(self, store: Store) -> None:
         """Read the variables; a low-rank product starts anew."""
         weight = getattr(self, self._adapted)
         base = weight.base if isinstance(weight, LowRankWeight) else weight
@@ -603,12 +617,3 @@ class Quantizable(LoraLayer):
         if base is not weight:
             weight.b.assign(np.zeros(weight.b.shape, "float32"))
         return None
-
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        from kfront.core.codec import serialize_keras_object
-
-        config = super().get_config()
-        if self.quantization_config is not None:
-            config["quantization_config"] = serialize_keras_object(self.quantization_config)
-        return config

@@ -9,19 +9,34 @@ outputs back to their places.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Self
 
 import numpy as np
 
 from kfront import ops
 from kfront.core import tree
+from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.options import base_arguments, normalisers, option_names, positive
 from kfront.core.registry import serializable
 from kfront.core.spec import KerasTensor
+from kfront.core.typing import (
+    ActivationLike,
+    Backend,
+    Config,
+    ConstraintLike,
+    InitializerLike,
+    Nested,
+    RegularizerLike,
+    Seed,
+    Shape,
+    Tensor,
+)
 from kfront.core.variable import Variable
 from kfront.layers.base import InputSpec
-from kfront.layers.cells import (
+from kfront.layers.options import OptionLayer, documented
+from kfront.layers.recurrent_cells import (
     WEIGHTS_DOC,
     BaseCell,
     GRUCell,
@@ -37,14 +52,11 @@ from kfront.layers.cells import (
     step_of,
     stop_dropout,
 )
-from kfront.layers.options import OptionLayer, documented, positive
 from kfront.ops.control import scan
 from kfront.ops.primitives.dtypes import dtype_of
 from kfront.ops.primitives.shapes import dim
 
 __all__ = ["GRU", "LSTM", "RNN", "SimpleRNN"]
-
-FLAGS = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll", "zero_output_for_mask")
 
 
 class _Carried:
@@ -60,7 +72,7 @@ def run_steps(
     step: Callable[[Any, Any], tuple[Any, Any]],
     xs: Any,
     states: Any,
-    mask: Any,
+    mask: Tensor | None,
     zeros: Any,
     collect: bool,
     backwards: bool,
@@ -108,7 +120,7 @@ def run_steps(
     return carry[0], outputs, tree.pack_sequence_as(states, carry[1:])
 
 
-def _column(mask: Any, like: Any) -> Any:
+def _column(mask: Tensor, like: Tensor) -> Tensor:
     """A mask of shape (batch,) with axes of size 1 up to the rank of `like`."""
     return ops.reshape(mask, (-1, *(1,) * (len(like.shape) - 1)))
 
@@ -161,14 +173,14 @@ _RNN_TAIL = """
 class RNN(OptionLayer):
     """Runs a cell over the steps of sequences."""
 
-    _options = FLAGS
+    _normalise = normalisers(cell=None)
     return_sequences: bool
     return_state: bool
     go_backwards: bool
     stateful: bool
     unroll: bool
     zero_output_for_mask: bool
-    use_cudnn: Any = "auto"
+    use_cudnn: str | bool = "auto"
     _carried: Any = ()
 
     def __init__(
@@ -186,14 +198,7 @@ class RNN(OptionLayer):
         cell = StackedRNNCells(cell) if isinstance(cell, (list, tuple)) else cell
         check_cell(type(self).__name__, cell)
         self.cell = cell
-        self._set(
-            return_sequences=return_sequences,
-            return_state=return_state,
-            go_backwards=go_backwards,
-            stateful=stateful,
-            unroll=unroll,
-            zero_output_for_mask=zero_output_for_mask,
-        )
+        self._store(locals())
         self.supports_masking = True
 
     @property
@@ -209,7 +214,7 @@ class RNN(OptionLayer):
             return None
         return tree.pack_sequence_as(self._state_form, [c.state for c in self._carried])
 
-    def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
+    def build(self, sequences_shape: Shape, initial_state_shape: Any = None) -> None:
         """Build the cell, and the carried states of a stateful layer."""
         step_shape = (sequences_shape[0], *sequences_shape[2:])
         if hasattr(self.cell, "build") and not getattr(self.cell, "built", True):
@@ -231,18 +236,18 @@ class RNN(OptionLayer):
                 for s in tree.flatten(first)
             ]
 
-    def get_build_config(self) -> dict[str, Any] | None:
+    def get_build_config(self) -> Config | None:
         """The shapes `build` was called with."""
         config = super().get_build_config()
         if config is not None and "sequences_shape" in config:
             return {"input_shape": config["sequences_shape"]}
         return config
 
-    def get_initial_state(self, batch_size: Any) -> list[Any]:
+    def get_initial_state(self, batch_size: int | Tensor | None) -> list[Any]:
         """The first states for that batch size: zeros, or what the cell says."""
         return initial_state_of(self.cell, batch_size, self.compute_dtype)
 
-    def _first_states(self, sequences: Any, initial_state: Any) -> Any:
+    def _first_states(self, sequences: Tensor, initial_state: Any) -> Any:
         if initial_state is None:
             if self._carried:
                 self._check_batch(sequences.shape[0])
@@ -260,7 +265,13 @@ class RNN(OptionLayer):
                 f"carries, got {size}."
             )
 
-    def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
+    def call(
+        self,
+        sequences: Tensor,
+        initial_state: Nested[Tensor] | None = None,
+        mask: Tensor | None = None,
+        training: bool = False,
+    ) -> Any:
         """The layer's output, see the class."""
         self._check_unroll(sequences)
         if isinstance(mask, (list, tuple)):
@@ -272,19 +283,19 @@ class RNN(OptionLayer):
         result = outputs if self.return_sequences else last
         return (result, *states) if self.return_state else result
 
-    def _check_unroll(self, sequences: Any) -> None:
+    def _check_unroll(self, sequences: Tensor) -> None:
         if self.unroll and sequences.shape[1] is None:
             raise ShapeError(
                 f"[{self.name}] expected a fixed number of steps for `unroll=True`, got inputs of shape "
                 f"{tuple(sequences.shape)}; give it in Input(shape=...)."
             )
 
-    def compute_output_spec(self, sequences: Any, *args: Any, **kwargs: Any) -> Any:
+    def compute_output_spec(self, sequences: Tensor, *args: Any, **kwargs: Any) -> Any:
         """Specs of the outputs."""
         self._check_unroll(sequences)
         return super().compute_output_spec(sequences, *args, **kwargs)
 
-    def inner_loop(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:
+    def inner_loop(self, sequences: Tensor, initial_state: Any, mask: Tensor | None, training: bool = False) -> Any:
         """Run the cell over time.
 
         Args:
@@ -309,7 +320,7 @@ class RNN(OptionLayer):
             if training:
                 stop_dropout(self.cell)
 
-    def _by_parts(self, sequences: Any, states: tuple[Any, ...], mask: Any, training: bool) -> Any:
+    def _by_parts(self, sequences: Tensor, states: tuple[Tensor, ...], mask: Tensor | None, training: bool) -> Any:
         """A built-in cell: the engine's op for whole sequences, or else a scan over what needs the states."""
         cell, keep = self.cell, None
         if training and (cell.dropout or cell.recurrent_dropout):
@@ -317,13 +328,13 @@ class RNN(OptionLayer):
         if keep is None and self.use_cudnn is not False and cell.usual():
             return self._fused(sequences, states, mask)
 
-        def step(z: Any, before: Any) -> tuple[Any, list[Any]]:
+        def step(z: Tensor, before: Any) -> tuple[Tensor, list[Tensor]]:
             new = cell.advance(z, tuple(before), keep)
             return new[0], list(new)
 
         return self._steps(step, cell.project(sequences), list(states), mask, dim(sequences, 0))
 
-    def _dropped(self, sequences: Any, h: Any) -> tuple[Any, Any]:
+    def _dropped(self, sequences: Tensor, h: Tensor) -> tuple[Any, Any]:
         """Sequences with dropout, and the mask of the states; the same ones at each step."""
         cell = self.cell
         try:
@@ -334,7 +345,7 @@ class RNN(OptionLayer):
         finally:
             stop_dropout(cell)
 
-    def _fused(self, x: Any, states: tuple[Any, ...], mask: Any) -> Any:
+    def _fused(self, x: Tensor, states: tuple[Tensor, ...], mask: Tensor | None) -> Any:
         sequence, (padding, steps) = self.cell.sequence, _padding(self._backend, mask)
         if padding == "none":
             outputs, *new = sequence(x, states, None, self.go_backwards)
@@ -361,7 +372,7 @@ class RNN(OptionLayer):
             outputs = ops.where(ops.expand_dims(mask, 2), outputs, ops.expand_dims(shown, 1))
         return last, outputs, new
 
-    def _spread(self, outputs: Any, mask: Any) -> Any:
+    def _spread(self, outputs: Tensor, mask: Tensor | None) -> Tensor:
         """Outputs of the steps that count, which come first in `outputs`, at their places."""
         count = ops.cumsum(ops.cast(mask, "int32"), axis=1)
         outputs = _steps_at(outputs, ops.maximum(ops.subtract(count, 1), 0))
@@ -371,13 +382,13 @@ class RNN(OptionLayer):
     def _cell_step(self, states: list[Any], training: bool) -> Callable[[Any, Any], Any]:
         run = step_of(self.cell, training)
 
-        def step(x: Any, before: Any) -> tuple[Any, Any]:
+        def step(x: Tensor, before: Any) -> tuple[Any, Any]:
             out, new = run(x, before)
             return out, new if isinstance(new, (list, tuple)) else [new]
 
         return step
 
-    def _steps(self, step: Any, xs: Any, states: Any, mask: Any, batch: Any) -> Any:
+    def _steps(self, step: Any, xs: Any, states: Any, mask: Tensor | None, batch: Any) -> Any:
         size = output_size_of(self.cell)
         sizes = tuple(size) if isinstance(size, (list, tuple)) else (size,)
         zeros = ops.zeros((batch, *sizes), dtype=dtype_of(tree.flatten(states)[0]))
@@ -393,7 +404,7 @@ class RNN(OptionLayer):
             self.zero_output_for_mask,
         )
 
-    def compute_output_shape(self, sequences_shape: Any, initial_state_shape: Any = None) -> Any:
+    def compute_output_shape(self, sequences_shape: Shape, initial_state_shape: Any = None) -> Any:
         """Shape of the output, or a tuple of it and the shapes of the states."""
         batch, time = sequences_shape[:2]
         size = output_size_of(self.cell)
@@ -406,7 +417,7 @@ class RNN(OptionLayer):
         )
         return (out, *states)
 
-    def compute_mask(self, _: Any, mask: Any) -> Any:
+    def compute_mask(self, _: Any, mask: Tensor | None) -> Any:
         """The mask with `return_sequences`, None else (and None for states)."""
         mask = mask[0] if isinstance(mask, (list, tuple)) else mask
         out = mask if self.return_sequences else None
@@ -423,21 +434,17 @@ class RNN(OptionLayer):
 
     reset_states = reset_state
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
         config = super().get_config()
         if type(self).__init__ is RNN.__init__:
-            from kfront.core.codec import serialize_keras_object
-
             config["cell"] = serialize_keras_object(self.cell)
         return config
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: Config) -> Self:
         """A layer from its config."""
         if isinstance(config.get("cell"), dict):
-            from kfront.core.codec import deserialize_keras_object
-
             config = {**config, "cell": deserialize_keras_object(config["cell"])}
         return cls(**config)
 
@@ -450,22 +457,43 @@ def _leaf_sizes(size: Any) -> Any:
 
 
 class OfCell(RNN):
-    """A layer over one of the built-in cells: its options are the cell's, and so are its weights."""
+    """A layer over one of the built-in cells: the options of the cell are options of the layer, and so are its weights.
 
-    _cell_class: type[BaseCell]
+    Args:
+        given: local variables of the `__init__` of a subclass: each is an option of the cell or an argument of `RNN`.
+    """
+
+    _cell_class: type[BaseCell] = BaseCell
+    _cell_name = ""
+    _size = "units"  # the option that is the cell's size
+    _writes_activity_regularizer = True
     cell: Any
 
-    def _begin(self, cell_options: dict[str, Any], flags: dict[str, Any], kwargs: dict[str, Any]) -> None:
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name in option_names(cls._cell_class):
+            if not hasattr(cls, name):
+                setattr(cls, name, property(lambda self, name=name: getattr(self.cell, name)))
+
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        positive(self, self._size, given[self._size])
+        kwargs = base_arguments(given)
         kwargs.pop("implementation", None)
-        name = {"SimpleRNNCell": "simple_rnn_cell", "LSTMCell": "lstm_cell", "GRUCell": "gru_cell"}
-        positive(type(self).__name__, "units", cell_options["units"])
-        own = {"name": name[self._cell_class.__name__], "dtype": kwargs.get("dtype")}
-        cell = self._cell_class(**cell_options, **own, trainable=kwargs.get("trainable", True))
-        RNN.__init__(self, cell, **flags, **kwargs)
+        options = {name: given[name] for name in option_names(self._cell_class)}
+        options.update(self._more_for_cell(), dtype=kwargs.get("dtype"), trainable=kwargs.get("trainable", True))
+        super().__init__(self._cell_class(**options, name=self._cell_name), **kwargs)
         self.input_spec = InputSpec(ndim=3)
 
+    def _more_for_cell(self) -> dict[str, Any]:
+        """Arguments of the cell that the layer has no option for."""
+        return {}
 
-def _padding(backend: Any, mask: Any) -> tuple[str, int | None]:
+    def get_config(self) -> Config:
+        """Constructor arguments: those of `RNN` and of the cell."""
+        return {**super().get_config(), **self.cell._stored_options()}
+
+
+def _padding(backend: Backend, mask: Tensor | None) -> tuple[str, int | None]:
     """Where a mask leaves steps out: "none", at the "end", or "any" place, as is assumed while an engine traces.
 
     And how many steps the longest sequence has at most, in eighths of the time: engines compile for each number.
@@ -482,19 +510,11 @@ def _padding(backend: Any, mask: Any) -> tuple[str, int | None]:
     return ("end" if (valid[:, :-1] >= valid[:, 1:]).all() else "any"), steps
 
 
-def _steps_at(x: Any, at: Any) -> Any:
+def _steps_at(x: Tensor, at: Any) -> Tensor:
     """The steps of sequences (batch, time, features) at positions (batch, n): rows, which engines move fast."""
     first = ops.arange(dim(x, 0), dtype="int32") * dim(x, 1)
     rows = ops.reshape(x, (-1, x.shape[-1]))
     return ops.take(rows, ops.add(ops.cast(at, "int32"), ops.expand_dims(first, 1)), axis=0)
-
-
-def forward_options(options: tuple[str, ...], cls: Any) -> Any:
-    """Make the cell's options readable on the layer."""
-    for name in options:
-        if name not in FLAGS and name != "activity_regularizer":
-            setattr(cls, name, property(lambda self, name=name: getattr(self.cell, name)))
-    return cls
 
 
 def _doc(name: str, options: str, more: str = "", forget: str = "", paper: str = "") -> str:
@@ -503,6 +523,10 @@ def _doc(name: str, options: str, more: str = "", forget: str = "", paper: str =
     Args:
         units: size of outputs and states.{options}{WEIGHTS_DOC.format(forget=forget)}
         activity_regularizer: function of the output that is added to the loss.{tail}
+
+    Raises:
+        ArgumentError: if `units` is not a positive int, or another option is not allowed.
+        ShapeError: if inputs or states do not fit.
 {paper}
     Example:
 
@@ -511,22 +535,6 @@ def _doc(name: str, options: str, more: str = "", forget: str = "", paper: str =
     >>> tuple(layer(kfront.ops.ones((2, 5, 3))).shape)
     (2, 4)
     """
-
-
-_SHARED = (
-    "kernel_initializer",
-    "recurrent_initializer",
-    "bias_initializer",
-    "kernel_regularizer",
-    "recurrent_regularizer",
-    "bias_regularizer",
-    "activity_regularizer",
-    "kernel_constraint",
-    "recurrent_constraint",
-    "bias_constraint",
-    "dropout",
-    "recurrent_dropout",
-)
 
 
 @serializable("keras.layers")
@@ -540,23 +548,23 @@ class SimpleRNN(OfCell):
     """Recurrent layer whose output is fed back: ``h = activation(x @ kernel + h @ recurrent_kernel + bias)``."""
 
     _cell_class = SimpleRNNCell
-    _options = (*FLAGS, "units", "activation", "use_bias", *_SHARED)
+    _cell_name = "simple_rnn_cell"
 
     def __init__(
         self,
         units: int,
-        activation: Any = "tanh",
+        activation: ActivationLike = "tanh",
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        recurrent_initializer: InitializerLike = "orthogonal",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        recurrent_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        recurrent_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         return_sequences: bool = False,
@@ -564,40 +572,15 @@ class SimpleRNN(OfCell):
         go_backwards: bool = False,
         stateful: bool = False,
         unroll: bool = False,
-        seed: Any = None,
+        seed: Seed = None,
         **kwargs: Any,
     ) -> None:
-        cell = {
-            "units": units,
-            "activation": activation,
-            "use_bias": use_bias,
-            "kernel_initializer": kernel_initializer,
-            "recurrent_initializer": recurrent_initializer,
-            "bias_initializer": bias_initializer,
-            "kernel_regularizer": kernel_regularizer,
-            "recurrent_regularizer": recurrent_regularizer,
-            "bias_regularizer": bias_regularizer,
-            "kernel_constraint": kernel_constraint,
-            "recurrent_constraint": recurrent_constraint,
-            "bias_constraint": bias_constraint,
-            "dropout": dropout,
-            "recurrent_dropout": recurrent_dropout,
-            "seed": seed,
-        }
-        flags = {
-            "return_sequences": return_sequences,
-            "return_state": return_state,
-            "go_backwards": go_backwards,
-            "stateful": stateful,
-            "unroll": unroll,
-            "activity_regularizer": activity_regularizer,
-        }
-        self._begin(cell, flags, kwargs)
+        super().__init__(locals())
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments; Keras leaves the seed out, so it is there only when one was given."""
-        seed = self.cell.seed
-        return {**super().get_config(), **({} if seed is None else {"seed": seed})}
+        config = super().get_config()
+        return config if config["seed"] is not None else {n: v for n, v in config.items() if n != "seed"}
 
 
 @serializable("keras.layers")
@@ -615,73 +598,37 @@ class LSTM(OfCell):
     """Long short-term memory: a recurrent layer whose gates decide what its cell state keeps."""
 
     _cell_class = LSTMCell
-    _options = (
-        *FLAGS,
-        "units",
-        "activation",
-        "recurrent_activation",
-        "use_bias",
-        "unit_forget_bias",
-        *_SHARED,
-        "seed",
-    )
+    _cell_name = "lstm_cell"
 
     def __init__(
         self,
         units: int,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
+        activation: ActivationLike = "tanh",
+        recurrent_activation: ActivationLike = "sigmoid",
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        recurrent_initializer: InitializerLike = "orthogonal",
+        bias_initializer: InitializerLike = "zeros",
         unit_forget_bias: bool = True,
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_regularizer: RegularizerLike = None,
+        recurrent_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        recurrent_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
-        seed: Any = None,
+        seed: Seed = None,
         return_sequences: bool = False,
         return_state: bool = False,
         go_backwards: bool = False,
         stateful: bool = False,
         unroll: bool = False,
-        use_cudnn: Any = "auto",
+        use_cudnn: str | bool = "auto",
         **kwargs: Any,
     ) -> None:
-        cell = {
-            "units": units,
-            "activation": activation,
-            "recurrent_activation": recurrent_activation,
-            "use_bias": use_bias,
-            "kernel_initializer": kernel_initializer,
-            "recurrent_initializer": recurrent_initializer,
-            "bias_initializer": bias_initializer,
-            "unit_forget_bias": unit_forget_bias,
-            "kernel_regularizer": kernel_regularizer,
-            "recurrent_regularizer": recurrent_regularizer,
-            "bias_regularizer": bias_regularizer,
-            "kernel_constraint": kernel_constraint,
-            "recurrent_constraint": recurrent_constraint,
-            "bias_constraint": bias_constraint,
-            "dropout": dropout,
-            "recurrent_dropout": recurrent_dropout,
-            "seed": seed,
-        }
-        flags = {
-            "return_sequences": return_sequences,
-            "return_state": return_state,
-            "go_backwards": go_backwards,
-            "stateful": stateful,
-            "unroll": unroll,
-            "activity_regularizer": activity_regularizer,
-        }
-        self._begin(cell, flags, kwargs)
+        super().__init__(locals())
         self.use_cudnn = check_cudnn("LSTM", use_cudnn)
 
 
@@ -701,64 +648,37 @@ class GRU(OfCell):
     """Gated recurrent unit: a recurrent layer whose gates decide what its state keeps."""
 
     _cell_class = GRUCell
-    _options = (*FLAGS, "units", "activation", "recurrent_activation", "use_bias", *_SHARED, "reset_after", "seed")
+    _cell_name = "gru_cell"
 
     def __init__(
         self,
         units: int,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
+        activation: ActivationLike = "tanh",
+        recurrent_activation: ActivationLike = "sigmoid",
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        recurrent_initializer: InitializerLike = "orthogonal",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        recurrent_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        recurrent_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
-        seed: Any = None,
+        seed: Seed = None,
         return_sequences: bool = False,
         return_state: bool = False,
         go_backwards: bool = False,
         stateful: bool = False,
         unroll: bool = False,
         reset_after: bool = True,
-        use_cudnn: Any = "auto",
+        use_cudnn: str | bool = "auto",
         **kwargs: Any,
     ) -> None:
-        cell = {
-            "units": units,
-            "activation": activation,
-            "recurrent_activation": recurrent_activation,
-            "use_bias": use_bias,
-            "kernel_initializer": kernel_initializer,
-            "recurrent_initializer": recurrent_initializer,
-            "bias_initializer": bias_initializer,
-            "kernel_regularizer": kernel_regularizer,
-            "recurrent_regularizer": recurrent_regularizer,
-            "bias_regularizer": bias_regularizer,
-            "kernel_constraint": kernel_constraint,
-            "recurrent_constraint": recurrent_constraint,
-            "bias_constraint": bias_constraint,
-            "dropout": dropout,
-            "recurrent_dropout": recurrent_dropout,
-            "reset_after": reset_after,
-            "seed": seed,
-        }
-        flags = {
-            "return_sequences": return_sequences,
-            "return_state": return_state,
-            "go_backwards": go_backwards,
-            "stateful": stateful,
-            "unroll": unroll,
-            "activity_regularizer": activity_regularizer,
-        }
-        self._begin(cell, flags, kwargs)
+        super().__init__(locals())
         self.use_cudnn = check_cudnn("GRU", use_cudnn)
 
 
@@ -771,7 +691,3 @@ def check_cudnn(who: str, value: Any) -> Any:
     if value not in ("auto", True, False):
         raise ArgumentError(f"[{who}] expected `use_cudnn` to be 'auto', True or False, got {value!r}.")
     return value
-
-
-for _cls in (SimpleRNN, LSTM, GRU):
-    forward_options(_cls._options, _cls)

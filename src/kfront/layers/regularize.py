@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from kfront import ops, regularizers
 from kfront.core.errors import ArgumentError
+from kfront.core.options import base_arguments, between, normalisers
 from kfront.core.registry import serializable
 from kfront.core.rng import SeedGenerator
+from kfront.core.typing import Config, DTypeLike, Seed, Shape, Tensor
 from kfront.layers.base import InputSpec
-from kfront.layers.options import OptionLayer, data_format, documented, rate_between
+from kfront.layers.options import OptionLayer, documented
 from kfront.ops.primitives.dtypes import dtype_of
 from kfront.ops.random import dropout, normal, uniform
 
@@ -26,36 +29,36 @@ __all__ = [
 ]
 
 
-class _Random(OptionLayer):
-    """A layer that draws random numbers in training, from a seed of its own."""
-
-    seed: Any
-    seed_generator: Any = None
-
-    def _start(self, level: str, value: Any, seed: Any) -> None:
-        """Store the strength of the noise and the seed; the generator only where there is noise."""
-        self.__dict__[level] = rate_between(type(self).__name__, level, value)
-        self.seed = seed
-        if value > 0:
-            self.seed_generator = SeedGenerator(seed)
-        self.supports_masking = True
-        self._built_when_made()
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        """`input_shape`."""
-        return tuple(input_shape)
-
-
-def _noise_shape(who: str, shape: Any) -> Any:
+def _noise_shape(layer: OptionLayer, name: str, shape: object) -> Any:
     if shape is None:
         return None
     if not isinstance(shape, (list, tuple)) or any(
         d is not None and (not isinstance(d, int) or isinstance(d, bool) or d < 1) for d in shape
     ):
         raise ArgumentError(
-            f"[{who}] expected `noise_shape` to be a sequence of positive ints and None, got {shape!r}."
+            f"[{type(layer).__name__}] expected `noise_shape` to be a sequence of positive ints and None, got "
+            f"{shape!r}."
         )
     return tuple(shape)
+
+
+class _Random(OptionLayer):
+    """A layer that draws random numbers in training, from a seed of its own."""
+
+    _normalise = normalisers(noise_shape=_noise_shape, rate=between(0, 1), stddev=between(0, 1))
+    seed: Seed
+    seed_generator: SeedGenerator | None = None
+
+    def _start(self, strength: float, seed: Seed) -> None:
+        """Make the generator of random numbers, if there is noise."""
+        if strength > 0:
+            self.seed_generator = SeedGenerator(seed)
+        self.supports_masking = True
+        self._built_when_made()
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """`input_shape`."""
+        return tuple(input_shape)
 
 
 @serializable("keras.layers")
@@ -71,6 +74,8 @@ class Dropout(_Random):
 
     Call arguments: `inputs`; `training`.
 
+    Input: floating tensor of any shape. Output: tensor of the same shape and dtype.
+
     Raises:
         ArgumentError: if `rate` is not between 0 and 1.
 
@@ -84,16 +89,17 @@ class Dropout(_Random):
     1.0
     """
 
-    _options = ("rate", "seed", "noise_shape")
     rate: float
+    noise_shape: Sequence[int | None] | None = None
 
-    def __init__(self, rate: float, noise_shape: Any = None, seed: Any = None, **kwargs: Any) -> None:
+    def __init__(
+        self, rate: float, noise_shape: Sequence[int | None] | None = None, seed: Seed = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
-        self._start("rate", rate, seed)
-        self.__dict__["noise_shape"] = _noise_shape(type(self).__name__, noise_shape)
-        self.noise_shape: Any
+        self._store(locals())
+        self._start(rate, seed)
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         """The layer's output, see the class."""
         if not training or self.rate == 0:
             return inputs
@@ -106,11 +112,13 @@ class BaseSpatialDropout(Dropout):
     rank = 0
     data_format = "channels_last"
 
-    def _begin(self, rate: float, seed: Any, name: str | None, dtype: Any) -> None:
-        Dropout.__init__(self, rate, seed=seed, name=name, dtype=dtype)
+    _normalise = normalisers(noise_shape=None)
+
+    def __init__(self, rate: float, seed: Seed = None, name: str | None = None, dtype: DTypeLike = None) -> None:
+        super().__init__(rate, seed=seed, name=name, dtype=dtype)
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         """The layer's output, see the class."""
         if not training or self.rate == 0:
             return inputs
@@ -118,7 +126,7 @@ class BaseSpatialDropout(Dropout):
         shape = (None, *ones, None) if self.data_format == "channels_last" else (None, None, *ones)
         return dropout(inputs, self.rate, shape, self.seed_generator)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
         config = {"rate": self.rate, "seed": self.seed, "name": self.name, "dtype": self.dtype}
         return config if self.rank == 1 else {**config, "data_format": self.data_format}
@@ -131,7 +139,7 @@ _SPATIAL = """
         name: the layer's name.
         dtype: dtype name or policy.
 
-    Call arguments: `inputs`, tensor of rank {ndim}; `training`.
+    Call arguments: `inputs`, tensor of rank {ndim}; `training`. Output: tensor of the same shape and dtype.
 
     Reference: Tompson et al., 2015, https://arxiv.org/abs/1411.4280.
 
@@ -153,9 +161,6 @@ class SpatialDropout1D(BaseSpatialDropout):
 
     rank = 1
 
-    def __init__(self, rate: float, seed: Any = None, name: str | None = None, dtype: Any = None) -> None:
-        self._begin(rate, seed, name, dtype)
-
 
 @serializable("keras.layers")
 @documented(_SPATIAL.format(layout=_LAYOUT, ndim=4, n=2, shape=(2, 3, 4, 5)))
@@ -165,13 +170,15 @@ class SpatialDropout2D(BaseSpatialDropout):
     rank = 2
 
     def __init__(
-        self, rate: float, data_format: str | None = None, seed: Any = None, name: str | None = None, dtype: Any = None
+        self,
+        rate: float,
+        data_format: str | None = None,
+        seed: Seed = None,
+        name: str | None = None,
+        dtype: DTypeLike = None,
     ) -> None:
-        self._begin(rate, seed, name, dtype)
-        self._set_layout(data_format)
-
-    def _set_layout(self, layout: Any) -> None:
-        self.data_format = data_format(type(self).__name__, layout)
+        super().__init__(**base_arguments(locals()))
+        self._store(locals())
 
 
 @serializable("keras.layers")
@@ -191,6 +198,8 @@ class GaussianDropout(_Random):
         seed: int, for the same numbers in each run.
         **kwargs: name, trainable, dtype.
 
+    Input: floating tensor of any shape. Output: tensor of the same shape and dtype.
+
     Reference: Srivastava et al., 2014, https://jmlr.org/papers/v15/srivastava14a.html.
 
     Example:
@@ -201,14 +210,14 @@ class GaussianDropout(_Random):
     1.0
     """
 
-    _options = ("rate", "seed")
     rate: float
 
-    def __init__(self, rate: float, seed: Any = None, **kwargs: Any) -> None:
+    def __init__(self, rate: float, seed: Seed = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._start("rate", rate, seed)
+        self._store(locals())
+        self._start(rate, seed)
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         """The layer's output, see the class."""
         if not training or self.rate == 0:
             return inputs
@@ -227,6 +236,8 @@ class GaussianNoise(_Random):
         seed: int, for the same numbers in each run.
         **kwargs: name, trainable, dtype.
 
+    Input: floating tensor of any shape. Output: tensor of the same shape and dtype.
+
     Example:
 
     >>> import kfront
@@ -235,14 +246,14 @@ class GaussianNoise(_Random):
     1.0
     """
 
-    _options = ("stddev", "seed")
     stddev: float
 
-    def __init__(self, stddev: float, seed: Any = None, **kwargs: Any) -> None:
+    def __init__(self, stddev: float, seed: Seed = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._start("stddev", stddev, seed)
+        self._store(locals())
+        self._start(stddev, seed)
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         """The layer's output, see the class."""
         if not training or self.stddev == 0:
             return inputs
@@ -265,6 +276,8 @@ class AlphaDropout(_Random):
         seed: int, for the same masks in each run.
         **kwargs: name, trainable, dtype.
 
+    Input: floating tensor of any shape. Output: tensor of the same shape and dtype.
+
     Reference: Klambauer et al., 2017, https://arxiv.org/abs/1706.02515.
 
     Example:
@@ -275,16 +288,17 @@ class AlphaDropout(_Random):
     1.0
     """
 
-    _options = ("rate", "seed", "noise_shape")
     rate: float
+    noise_shape: Sequence[int | None] | None = None
 
-    def __init__(self, rate: float, noise_shape: Any = None, seed: Any = None, **kwargs: Any) -> None:
+    def __init__(
+        self, rate: float, noise_shape: Sequence[int | None] | None = None, seed: Seed = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
-        self._start("rate", rate, seed)
-        self.__dict__["noise_shape"] = _noise_shape(type(self).__name__, noise_shape)
-        self.noise_shape: Any
+        self._store(locals())
+        self._start(rate, seed)
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         """The layer's output, see the class."""
         rate, floor = self.rate, _SELU_FLOOR
         if not training or rate == 0:
@@ -320,19 +334,17 @@ class ActivityRegularization(OptionLayer):
     0.2
     """
 
-    _options = ("l1", "l2")
-
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
         super().__init__(activity_regularizer=regularizers.L1L2(l1=l1, l2=l2), **kwargs)
-        self.l1, self.l2 = l1, l2
+        self._store(locals())
         self.supports_masking = True
         self._built_when_made()
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """`inputs`."""
         return inputs
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
         config = super().get_config()
         config.pop("activity_regularizer", None)

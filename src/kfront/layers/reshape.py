@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from kfront import ops
 from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.options import each_rank, normalisers, one_of, positive, with_defaults
 from kfront.core.registry import serializable
+from kfront.core.spec import Abstract, KerasTensor
+from kfront.core.typing import Shape, Tensor
 from kfront.layers.base import InputSpec
-from kfront.layers.options import OptionLayer, choice, data_format, documented, int_tuple, positive, with_defaults
+from kfront.layers.options import IntOrInts, OptionLayer, documented
 from kfront.ops.primitives.shapes import dim
 
 __all__ = [
@@ -46,17 +50,14 @@ class Flatten(OptionLayer):
     (2, 12)
     """
 
-    _options = ("data_format",)
+    data_format: str
 
     def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._set_layout(data_format)
+        self._store(locals())
         self.input_spec = InputSpec(min_ndim=1)
 
-    def _set_layout(self, layout: Any) -> None:
-        self.data_format = data_format("Flatten", layout)
-
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         rank = len(inputs.shape)
         if rank < 2:
@@ -66,20 +67,33 @@ class Flatten(OptionLayer):
         rest = tuple(inputs.shape[1:])
         return ops.reshape(inputs, (dim(inputs, 0), -1) if None in rest else (-1, math.prod(rest)))
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """(batch, product of the others)."""
-        rest = input_shape[1:]
-        return (input_shape[0], None if None in rest else math.prod(rest))
+        return (input_shape[0], _product(input_shape[1:]))
 
-    def compute_output_spec(self, inputs: Any) -> Any:
+    def compute_output_spec(self, inputs: KerasTensor) -> KerasTensor:
         """The spec of the output, in the dtype of the input."""
         return _spec(self.compute_output_shape(inputs.shape), inputs)
 
 
-def _spec(shape: Any, like: Any) -> Any:
-    from kfront.core.spec import Abstract
+def _product(sizes: Shape) -> int | None:
+    """The product of sizes; None if one is not known."""
+    return math.prod(d for d in sizes if d is not None) if None not in sizes else None
 
+
+def _spec(shape: Any, like: Tensor) -> Any:
     return Abstract(shape, like.dtype)
+
+
+def _target_shape(layer: OptionLayer, name: str, value: Any) -> tuple[int, ...]:
+    shape = (value,) if isinstance(value, int) else tuple(value)
+    shape = tuple(-1 if d is None else d for d in shape)
+    if any(not isinstance(d, int) or isinstance(d, bool) or d < -1 for d in shape) or shape.count(-1) > 1:
+        raise ArgumentError(
+            f"[{type(layer).__name__}] expected `target_shape` to be a sequence of ints >= 0 with at most one -1, got "
+            f"{value!r}."
+        )
+    return shape
 
 
 @serializable("keras.layers")
@@ -89,6 +103,8 @@ class Reshape(OptionLayer):
     Args:
         target_shape: shape without the batch; one entry may be -1 and is worked out.
         **kwargs: name, trainable, dtype.
+
+    Input: tensor of shape (batch, ...). Output: tensor of shape (batch, *target_shape).
 
     Raises:
         ArgumentError: if `target_shape` is not a sequence of ints with at most one -1.
@@ -101,33 +117,26 @@ class Reshape(OptionLayer):
     (2, 6, 2)
     """
 
-    _options = ("target_shape",)
+    _normalise = normalisers(target_shape=_target_shape)
+    target_shape: tuple[int, ...]
 
-    def __init__(self, target_shape: Any, **kwargs: Any) -> None:
+    def __init__(self, target_shape: IntOrInts, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        shape = (target_shape,) if isinstance(target_shape, int) else tuple(target_shape)
-        shape = tuple(-1 if d is None else d for d in shape)
-        if any(not isinstance(d, int) or isinstance(d, bool) or d < -1 for d in shape) or shape.count(-1) > 1:
-            raise ArgumentError(
-                "[Reshape] expected `target_shape` to be a sequence of ints >= 0 with at most one -1, "
-                f"got {target_shape!r}."
-            )
-        self.target_shape = shape
+        self._store(locals())
         self._built_when_made()
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         rest = tuple(inputs.shape[1:])
         if None not in rest:
             return ops.reshape(inputs, (-1, *self._resolved(inputs.shape)))
         return ops.reshape(inputs, (dim(inputs, 0), *self.target_shape))
 
-    def _resolved(self, input_shape: Any) -> tuple[int | None, ...]:
+    def _resolved(self, input_shape: Shape) -> Shape:
         """The target shape with its -1 worked out, where the input's sizes are known."""
-        target, rest = self.target_shape, input_shape[1:]
-        if None in rest:
+        target, have = self.target_shape, _product(input_shape[1:])
+        if have is None:
             return tuple(None if d == -1 else d for d in target)
-        have = math.prod(rest)
         fixed = math.prod([d for d in target if d != -1])
         if (have != fixed) if -1 not in target else (fixed == 0 or have % fixed):
             raise ShapeError(
@@ -136,13 +145,22 @@ class Reshape(OptionLayer):
             )
         return tuple(have // fixed if d == -1 else d for d in target)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """(batch, *target_shape)."""
         return (input_shape[0], *self._resolved(input_shape))
 
-    def compute_output_spec(self, inputs: Any) -> Any:
+    def compute_output_spec(self, inputs: KerasTensor) -> KerasTensor:
         """The spec of the output, in the dtype of the input."""
         return _spec(self.compute_output_shape(inputs.shape), inputs)
+
+
+def _permutation(layer: OptionLayer, name: str, value: Any) -> tuple[int, ...]:
+    dims = tuple(value)
+    if sorted(dims) != list(range(1, len(dims) + 1)):
+        raise ArgumentError(
+            f"[{type(layer).__name__}] expected `dims` to hold 1 to {len(dims)} once each, got {value!r}."
+        )
+    return dims
 
 
 @serializable("keras.layers")
@@ -152,6 +170,8 @@ class Permute(OptionLayer):
     Args:
         dims: for each axis of the output the axis of the input it comes from, counted from 1 (the batch is 0).
         **kwargs: name, trainable, dtype.
+
+    Input: tensor of shape (batch, ...). Output: tensor of the same rank, with its axes in the order of `dims`.
 
     Raises:
         ArgumentError: if `dims` are not the numbers from 1 on in some order.
@@ -163,16 +183,15 @@ class Permute(OptionLayer):
     (2, 4, 3)
     """
 
-    _options = ("dims",)
+    _normalise = normalisers(dims=_permutation)
+    dims: tuple[int, ...]
 
-    def __init__(self, dims: Any, **kwargs: Any) -> None:
+    def __init__(self, dims: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.dims = tuple(dims)
-        if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
-            raise ArgumentError(f"[Permute] expected `dims` to hold 1 to {len(self.dims)} once each, got {dims!r}.")
+        self._store(locals())
         self.input_spec = InputSpec(ndim=len(self.dims) + 1)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         return ops.transpose(inputs, (0, *self.dims))
 
@@ -194,14 +213,15 @@ class RepeatVector(OptionLayer):
     (2, 4, 3)
     """
 
-    _options = ("n",)
+    _normalise = normalisers(n=positive)
+    n: int
 
     def __init__(self, n: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.n = positive("RepeatVector", "n", n)
+        self._store(locals())
         self.input_spec = InputSpec(ndim=2)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         return ops.repeat(ops.expand_dims(inputs, 1), self.n, axis=1)
 
@@ -212,6 +232,9 @@ _EDGES_DOC = """
     Args:
         {option}: int: so many at either end; {forms}.{layout}
         **kwargs: name, trainable, dtype.
+
+    Input: tensor with a batch, {n} spatial ax{es} and channels. Output: tensor of the same rank, with other lengths of
+    the spatial axes.
 
     Raises:
         ArgumentError: if `{option}` has another form, or a number is negative.
@@ -227,10 +250,11 @@ _LAYOUT = """
         data_format: "channels_last" or "channels_first"; the configured one if None."""
 
 
-def _pairs(who: str, option: str, value: Any, n: int) -> tuple[tuple[int, int], ...]:
-    """An int, one number or pair per axis (for one axis: a pair) as a pair for each axis."""
+def _pairs(layer: _Edges, name: str, value: object) -> tuple[Any, ...]:
+    """An int, one number or pair per axis (for one axis: a pair) as a pair for each axis; the pair itself for one."""
+    n = layer.rank
     wrong = ArgumentError(
-        f"[{who}] expected `{option}` to be an int, or {n} ints or pairs of ints >= 0, got {value!r}."
+        f"[{type(layer).__name__}] expected `{name}` to be an int, or {n} ints or pairs of ints >= 0, got {value!r}."
     )
     if n == 1 and isinstance(value, (list, tuple)) and len(value) == 2:
         value = (value,)
@@ -247,38 +271,36 @@ def _pairs(who: str, option: str, value: Any, n: int) -> tuple[tuple[int, int], 
         ):
             raise wrong
         out.append((int(pair[0]), int(pair[1])))
-    return tuple(out)
+    return out[0] if n == 1 else tuple(out)
 
 
 class _Edges(OptionLayer):
     """Base of layers that act on the ends of the spatial axes."""
 
+    _normalise = normalisers(cropping=_pairs, padding=_pairs)
     rank = 0
-    _option = ""
+    data_format = "channels_last"
+    _edges: tuple[tuple[int, int], ...]
 
-    def _set_edges(self, value: Any, layout: Any) -> None:
-        who = type(self).__name__
-        pairs = _pairs(who, self._option, value, self.rank)
-        self.__dict__[self._option] = pairs[0] if self.rank == 1 else pairs
-        self._edges = pairs
-        self.data_format = data_format(who, layout)
+    def _set_edges(self, pairs: Any) -> None:
+        self.__dict__["_edges"] = (pairs,) if self.rank == 1 else pairs
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
     def _first(self) -> int:
         return 1 if self.data_format == "channels_last" else 2
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The input's shape with other lengths of the spatial axes."""
         out, first = list(input_shape), self._first()
         for axis, (a, b) in enumerate(self._edges, first):
-            if out[axis] is not None:
-                out[axis] = self._length(input_shape, out[axis], a + b)
+            size = out[axis]
+            out[axis] = None if size is None else self._length(input_shape, size, a + b)
         return tuple(out)
 
-    def _length(self, input_shape: Any, n: int, edges: int) -> int:
+    def _length(self, input_shape: Shape, n: int, edges: int) -> int:
         raise NotImplementedError
 
-    def compute_output_spec(self, inputs: Any) -> Any:
+    def compute_output_spec(self, inputs: KerasTensor) -> KerasTensor:
         """The spec of the output, in the dtype of the input."""
         return _spec(self.compute_output_shape(inputs.shape), inputs)
 
@@ -286,14 +308,16 @@ class _Edges(OptionLayer):
 class BaseCropping(_Edges):
     """Cropping, of any rank."""
 
-    _option = "cropping"
-    _options = ("cropping", "data_format")
+    cropping: tuple[Any, ...]
 
-    def __init__(self, cropping: Any, data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, cropping: IntOrInts | Sequence[Sequence[int]], data_format: str | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
-        self._set_edges(cropping, data_format)
+        self._store(locals())
+        self._set_edges(self.cropping)
 
-    def _length(self, input_shape: Any, n: int, edges: int) -> int:
+    def _length(self, input_shape: Shape, n: int, edges: int) -> int:
         if n <= edges:
             raise ShapeError(
                 f"[{self.name}] expected inputs longer than the {edges} elements that are cropped, got shape "
@@ -301,7 +325,7 @@ class BaseCropping(_Edges):
             )
         return n - edges
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         self.compute_output_shape(tuple(inputs.shape))
         keep = [slice(None)] * self._first()
@@ -312,17 +336,19 @@ class BaseCropping(_Edges):
 class BaseZeroPadding(_Edges):
     """Zero padding, of any rank."""
 
-    _option = "padding"
-    _options = ("padding", "data_format")
+    padding: tuple[Any, ...]
 
-    def __init__(self, padding: Any, data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, padding: IntOrInts | Sequence[Sequence[int]], data_format: str | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
-        self._set_edges(padding, data_format)
+        self._store(locals())
+        self._set_edges(self.padding)
 
-    def _length(self, input_shape: Any, n: int, edges: int) -> int:
+    def _length(self, input_shape: Shape, n: int, edges: int) -> int:
         return n + edges
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         widths = [(0, 0)] * (self.rank + 2)
         widths[self._first() : self._first() + self.rank] = self._edges
@@ -336,6 +362,8 @@ def _edges_doc(name: str, n: int, args: str, shape: Any, out: Any) -> str:
         option="cropping" if crop else "padding",
         forms=forms,
         layout="" if crop and n == 1 else _LAYOUT,
+        n=n,
+        es="is" if n == 1 else "es",
         name=name,
         args=args,
         shape=shape,
@@ -349,9 +377,9 @@ class Cropping1D(BaseCropping):
     """Cuts elements from the ends of the length of every sample."""
 
     rank = 1
-    _options = ("cropping",)
+    _normalise = normalisers(data_format=None)
 
-    def __init__(self, cropping: Any = (1, 1), **kwargs: Any) -> None:
+    def __init__(self, cropping: IntOrInts | Sequence[Sequence[int]] = (1, 1), **kwargs: Any) -> None:
         super().__init__(cropping, "channels_last", **kwargs)
 
 
@@ -406,14 +434,17 @@ class ZeroPadding3D(BaseZeroPadding):
 class _UpSampling(OptionLayer):
     """Repeats elements along the spatial axes."""
 
+    _normalise = normalisers(
+        size=each_rank, interpolation=one_of("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
+    )
     rank = 0
     data_format = "channels_last"
-    size: Any
+    size: int | tuple[int, ...]
 
     def _factors(self) -> tuple[int, ...]:
         return (self.size,) if isinstance(self.size, int) else self.size
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         first = 1 if self.data_format == "channels_last" else 2
         for axis, factor in enumerate(self._factors(), first):
@@ -421,14 +452,15 @@ class _UpSampling(OptionLayer):
                 inputs = ops.repeat(inputs, factor, axis=axis)
         return inputs
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The input's shape with spatial axes `size` times as long."""
         out, first = list(input_shape), 1 if self.data_format == "channels_last" else 2
         for axis, factor in enumerate(self._factors(), first):
-            out[axis] = None if out[axis] is None else out[axis] * factor
+            size = out[axis]
+            out[axis] = None if size is None else size * factor
         return tuple(out)
 
-    def compute_output_spec(self, inputs: Any) -> Any:
+    def compute_output_spec(self, inputs: KerasTensor) -> KerasTensor:
         """The spec of the output, in the dtype of the input."""
         return _spec(self.compute_output_shape(inputs.shape), inputs)
 
@@ -441,6 +473,11 @@ class UpSampling1D(_UpSampling):
         size: number of repetitions.
         **kwargs: name, trainable, dtype.
 
+    Input: tensor of shape (batch, time, features). Output: tensor of shape (batch, size * time, features).
+
+    Raises:
+        ArgumentError: if `size` is not a positive int.
+
     Example:
 
     >>> import kfront
@@ -448,12 +485,12 @@ class UpSampling1D(_UpSampling):
     (2, 12, 5)
     """
 
-    _options = ("size",)
+    _normalise = normalisers(size=positive)
     rank = 1
 
     def __init__(self, size: int = 2, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.size = positive("UpSampling1D", "size", size)
+        self._store(locals())
         self.input_spec = InputSpec(ndim=3)
 
 
@@ -467,6 +504,11 @@ class UpSampling2D(_UpSampling):
         interpolation: "nearest" repeats elements; "bilinear", "bicubic", "lanczos3", "lanczos5" resize.
         **kwargs: name, trainable, dtype.
 
+    Input: tensor of rank 4 in the layout of `data_format`. Output: the same with height and width times `size`.
+
+    Raises:
+        ArgumentError: if an option is not allowed.
+
     Example:
 
     >>> import kfront
@@ -474,23 +516,18 @@ class UpSampling2D(_UpSampling):
     (1, 6, 8, 5)
     """
 
-    _options = ("size", "data_format", "interpolation")
     rank = 2
+    size: tuple[int, ...]
+    interpolation: str
 
     def __init__(
-        self, size: Any = (2, 2), data_format: str | None = None, interpolation: str = "nearest", **kwargs: Any
+        self, size: IntOrInts = (2, 2), data_format: str | None = None, interpolation: str = "nearest", **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.size = int_tuple("UpSampling2D", "size", size, 2)
-        kinds = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
-        self.interpolation = choice("UpSampling2D", "interpolation", interpolation, kinds)
-        self._set_layout(data_format)
+        self._store(locals())
         self.input_spec = InputSpec(ndim=4)
 
-    def _set_layout(self, layout: Any) -> None:
-        self.data_format = data_format("UpSampling2D", layout)
-
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
         if self.interpolation == "nearest":
             return super().call(inputs)
@@ -509,6 +546,11 @@ class UpSampling3D(_UpSampling):
         data_format: "channels_last" or "channels_first"; the configured one if None.
         **kwargs: name, trainable, dtype.
 
+    Input: tensor of rank 5 in the layout of `data_format`. Output: the same with depth, height and width times `size`.
+
+    Raises:
+        ArgumentError: if an option is not allowed.
+
     Example:
 
     >>> import kfront
@@ -516,14 +558,9 @@ class UpSampling3D(_UpSampling):
     (1, 4, 6, 8, 5)
     """
 
-    _options = ("size", "data_format")
     rank = 3
 
-    def __init__(self, size: Any = (2, 2, 2), data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, size: IntOrInts = (2, 2, 2), data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.size = int_tuple("UpSampling3D", "size", size, 3)
-        self._set_layout(data_format)
+        self._store(locals())
         self.input_spec = InputSpec(ndim=5)
-
-    def _set_layout(self, layout: Any) -> None:
-        self.data_format = data_format("UpSampling3D", layout)

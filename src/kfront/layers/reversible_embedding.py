@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from kfront import ops
-from kfront.core.dtypes import standardize
+from kfront.core.dtypes import is_float, standardize
+from kfront.core.options import base_arguments, normalisers
 from kfront.core.registry import serializable
-from kfront.core.spec import Abstract
+from kfront.core.spec import Abstract, KerasTensor
+from kfront.core.typing import ConstraintLike, InitializerLike, RegularizerLike, Shape, Tensor
 from kfront.layers.core import Embedding
 from kfront.layers.options import known_axis
 from kfront.layers.quantized import Layout, QuantizedWeight
+from kfront.ops.elementwise import dtype_of
 
 __all__ = ["ReversibleEmbedding"]
 
@@ -52,36 +55,29 @@ class ReversibleEmbedding(Embedding):
     (2, 10, 100)
     """
 
-    _options = (*Embedding._options, "tie_weights", "reverse_dtype", "logit_soft_cap")
+    _normalise = normalisers(reverse_dtype=lambda layer, name, value: None if value is None else standardize(value))
     reverse_embeddings: Any = None
+    tie_weights: bool
+    reverse_dtype: str | None
+    logit_soft_cap: float | None
 
     def __init__(
         self,
         input_dim: int,
         output_dim: int,
         tie_weights: bool = True,
-        embeddings_initializer: Any = "uniform",
-        embeddings_regularizer: Any = None,
-        embeddings_constraint: Any = None,
+        embeddings_initializer: InitializerLike = "uniform",
+        embeddings_regularizer: RegularizerLike = None,
+        embeddings_constraint: ConstraintLike = None,
         mask_zero: bool = False,
         reverse_dtype: str | None = None,
         logit_soft_cap: float | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            input_dim,
-            output_dim,
-            embeddings_initializer=embeddings_initializer,
-            embeddings_regularizer=embeddings_regularizer,
-            embeddings_constraint=embeddings_constraint,
-            mask_zero=mask_zero,
-            **kwargs,
-        )
-        self.tie_weights = tie_weights
-        self.reverse_dtype = None if reverse_dtype is None else standardize(reverse_dtype)
-        self.logit_soft_cap = logit_soft_cap
+        super().__init__(**base_arguments(locals()))
+        self._store(locals())
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: Shape | None = None) -> None:
         """Create the table, and the matrix of the way back."""
         super().build(input_shape)
         if not self.tie_weights and self.reverse_embeddings is None and self.quantization_mode is None:
@@ -91,7 +87,7 @@ class ReversibleEmbedding(Embedding):
                 name="reverse_embeddings",
             )
 
-    def call(self, inputs: Any, reverse: bool = False) -> Any:
+    def call(self, inputs: Tensor, reverse: bool = False) -> Tensor:
         """The layer's output, see the class."""
         if not reverse:
             return super().call(inputs)
@@ -105,7 +101,7 @@ class ReversibleEmbedding(Embedding):
         cap = self.logit_soft_cap
         return logits if cap is None else ops.multiply(ops.tanh(ops.divide(logits, cap)), cap)
 
-    def quantized_build(self, embeddings_shape: Any, mode: str, config: Any = None) -> None:
+    def quantized_build(self, embeddings_shape: tuple[int, ...], mode: str, config: Any = None) -> None:
         """Create the Variables of the quantized table, and those of the way back."""
         super().quantized_build(embeddings_shape, mode, config)
         self.__dict__["_special"] = self._inputs_quantizer() is not None
@@ -133,23 +129,20 @@ class ReversibleEmbedding(Embedding):
         last = [v for v in way_back.variables if v is not way_back.group]
         return [*(v for v in order if all(v is not x for x in last)), *last]
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor | None:
         """Where the numbers are not 0, with `mask_zero`; on the way back the mask of the vectors."""
         from_numbers = self.mask_zero and not _is_float(inputs)
         return ops.not_equal(inputs, 0) if from_numbers else mask
 
-    def compute_output_shape(self, input_shape: Any, reverse: bool = False) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: Shape, reverse: bool = False) -> Shape:
         """(*input_shape, output_dim), or with `reverse` (..., input_dim)."""
         return (*input_shape[:-1], self.input_dim) if reverse else (*input_shape, self.output_dim)
 
-    def compute_output_spec(self, inputs: Any, reverse: bool = False) -> Any:
+    def compute_output_spec(self, inputs: KerasTensor, reverse: bool = False) -> KerasTensor:
         """Shape and dtype of the output."""
         dtype = (self.reverse_dtype if reverse else None) or self.compute_dtype
         return Abstract(self.compute_output_shape(tuple(inputs.shape), reverse), dtype)
 
 
-def _is_float(x: Any) -> bool:
-    from kfront.core.dtypes import is_float
-    from kfront.ops.primitives.dtypes import dtype_of
-
+def _is_float(x: Tensor) -> bool:
     return is_float(dtype_of(x))

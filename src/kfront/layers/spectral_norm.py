@@ -6,7 +6,9 @@ from typing import Any
 
 from kfront import ops
 from kfront.core.errors import ArgumentError
+from kfront.core.options import normalisers, positive
 from kfront.core.registry import serializable
+from kfront.core.typing import Shape, Tensor
 from kfront.core.variable import AutocastScope
 from kfront.initializers import TruncatedNormal
 from kfront.layers.base import InputSpec
@@ -31,6 +33,8 @@ class SpectralNormalization(Wrapper):
 
     Call arguments: `inputs`, as for the layer; `training`, whether to normalize the weight.
 
+    Output: that of the layer.
+
     Attributes:
         layer: the layer.
         kernel: its weight.
@@ -49,19 +53,16 @@ class SpectralNormalization(Wrapper):
     (2, 4)
     """
 
-    _options = ("power_iterations",)
+    _normalise = normalisers(power_iterations=positive)
+    power_iterations: int
     kernel: Any = None
     vector_u: Any = None
 
     def __init__(self, layer: Any, power_iterations: int = 1, **kwargs: Any) -> None:
         super().__init__(layer, **kwargs)
-        if isinstance(power_iterations, bool) or not isinstance(power_iterations, int) or power_iterations <= 0:
-            raise ArgumentError(
-                f"[SpectralNormalization] expected `power_iterations` to be a positive int, got {power_iterations!r}."
-            )
-        self.power_iterations = power_iterations
+        self._store(locals())
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Build the layer inside, and the estimate of the singular vector."""
         super().build(input_shape)
         self.input_spec = InputSpec(shape=(None, *input_shape[1:]))
@@ -78,7 +79,7 @@ class SpectralNormalization(Wrapper):
             trainable=False,
         )
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         """The layer's output, see the class."""
         if training:
             self._normalize()
@@ -107,10 +108,10 @@ class SpectralNormalization(Wrapper):
         sigma = ops.matmul(ops.matmul(v, matrix), ops.transpose(u))
         return u, ops.divide(weight, ops.reshape(sigma, (1,) * len(weight.shape)))
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The layer's output shape."""
         return self.layer.compute_output_shape(input_shape)
 
 
-def _unit(x: Any) -> Any:
+def _unit(x: Tensor) -> Tensor:
     return ops.multiply(x, ops.rsqrt(ops.maximum(ops.sum(ops.square(x)), _SMALL)))

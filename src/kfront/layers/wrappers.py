@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 from kfront import ops
 from kfront.core import tree
+from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.registry import serializable
+from kfront.core.typing import Config, Shape, Tensor
 from kfront.layers.base import InputSpec, Layer
-from kfront.layers.calling import call_info
+from kfront.layers.call_signature import call_info
 from kfront.layers.options import OptionLayer
 from kfront.ops.primitives.shapes import dim
 
@@ -29,11 +31,22 @@ class Wrapper(OptionLayer):
         layer: the layer.
         **kwargs: name, trainable, dtype.
 
+    Input and output: as the subclass defines them.
+
     Attributes:
         layer: the layer.
 
     Raises:
         ArgumentTypeError: if `layer` is no layer.
+
+    Example:
+
+    >>> import kfront
+    >>> class Twice(kfront.layers.Wrapper):
+    ...     def call(self, inputs):
+    ...         return self.layer(self.layer(inputs))
+    >>> tuple(Twice(kfront.layers.Dense(3))(kfront.ops.ones((2, 3))).shape)
+    (2, 3)
     """
 
     _writes_sublayers = True
@@ -48,21 +61,17 @@ class Wrapper(OptionLayer):
         if not self.layer.built:
             self.layer.build(input_shape)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
-        from kfront.core.codec import serialize_keras_object
-
         return {**super().get_config(), "layer": serialize_keras_object(self.layer)}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+    def from_config(cls, config: Config, custom_objects: dict[str, Any] | None = None) -> Self:
         """A layer from its config."""
         return cls(**_with_layers(config, ("layer",), custom_objects))
 
 
-def _with_layers(config: dict[str, Any], names: tuple[str, ...], custom_objects: Any) -> dict[str, Any]:
-    from kfront.core.codec import deserialize_keras_object
-
+def _with_layers(config: Config, names: tuple[str, ...], custom_objects: dict[str, Any] | None) -> dict[str, Any]:
     found = {
         n: deserialize_keras_object(config[n], custom_objects=custom_objects)
         for n in names
@@ -97,7 +106,7 @@ class TimeDistributed(Wrapper):
         super().__init__(layer, **kwargs)
         self.supports_masking = True
 
-    def _step_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+    def _step_shape(self, input_shape: Any) -> Shape:
         if not isinstance(input_shape, (list, tuple)) or len(input_shape) < 3:
             raise ShapeError(
                 f"[{self.name}] expected inputs of shape (batch, time, ...) with at least 3 axes, got {input_shape}."
@@ -108,7 +117,7 @@ class TimeDistributed(Wrapper):
         """Build the layer inside for one time step."""
         super().build(self._step_shape(input_shape))
 
-    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+    def call(self, inputs: Any, training: bool | None = None, mask: Tensor | None = None) -> Any:
         """The layer's output, see the class."""
         batch, time = dim(inputs, 0), dim(inputs, 1)
         if mask is not None:
@@ -120,7 +129,7 @@ class TimeDistributed(Wrapper):
         out = self.layer(steps, **more)
         return tree.map_structure(lambda y: ops.reshape(y, (batch, time, *ops.shape(y)[1:])), out)
 
-    def _check_mask(self, mask: Any, inputs: Any) -> None:
+    def _check_mask(self, mask: Tensor, inputs: Any) -> None:
         have, wanted = tuple(mask.shape[:2]), tuple(inputs.shape[:2])
         if len(have) < 2 or any(None not in pair and pair[0] != pair[1] for pair in zip(have, wanted, strict=True)):
             raise ShapeError(f"[{self.name}] expected a mask of shape {wanted} (batch, time), got {tuple(mask.shape)}.")
@@ -130,7 +139,7 @@ class TimeDistributed(Wrapper):
         inner = self.layer.compute_output_shape(self._step_shape(input_shape))
         return tree.map_shape_structure(lambda s: (s[0], input_shape[1], *s[1:]), inner)
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Any, mask: Tensor | None = None) -> Any:
         """The mask of the inputs."""
         return mask
 
@@ -152,6 +161,9 @@ class Bidirectional(OptionLayer):
 
     Call arguments: `sequences`, tensor of shape (batch, time, ...); `initial_state`, list of the first states of the
     forward and then of the backward layer; `mask`, bool tensor (batch, time); `training`.
+
+    Returns: tensor of shape (batch, features), or (batch, time, features) where the layers return sequences, merged as
+    `merge_mode` says; a pair of tensors without it; with `return_state` followed by the last states of both layers.
 
     Attributes:
         forward_layer, backward_layer: the two layers.
@@ -214,14 +226,16 @@ class Bidirectional(OptionLayer):
         if self._first_weights is not None:
             self.set_weights(self._first_weights)
 
-    def get_build_config(self) -> dict[str, Any] | None:
+    def get_build_config(self) -> Config | None:
         """The shapes `build` was called with."""
         config = super().get_build_config()
         if config is not None and "sequences_shape" in config:
             return {"input_shape": config["sequences_shape"]}
         return config
 
-    def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool | None = None) -> Any:
+    def call(
+        self, sequences: Any, initial_state: Any = None, mask: Tensor | None = None, training: bool | None = None
+    ) -> Any:
         """The layer's output, see the class."""
         ahead: dict[str, Any] = {} if mask is None else {"mask": mask}  # `training` reaches inner calls by itself
         back = dict(ahead)
@@ -266,7 +280,7 @@ class Bidirectional(OptionLayer):
             return merged
         return (*merged, *states, *states) if self.merge_mode is None else (merged, *states, *states)
 
-    def compute_mask(self, _: Any, mask: Any) -> Any:
+    def compute_mask(self, _: Any, mask: Tensor | None) -> Any:
         """The mask with `return_sequences` (once for each output), None else."""
         mask = mask[0] if isinstance(mask, (list, tuple)) else mask
         out = mask if self.return_sequences else None
@@ -279,10 +293,8 @@ class Bidirectional(OptionLayer):
 
     reset_states = reset_state
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
-        from kfront.core.codec import serialize_keras_object
-
         return {
             **super().get_config(),
             "merge_mode": self.merge_mode,
@@ -291,7 +303,7 @@ class Bidirectional(OptionLayer):
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Bidirectional:
+    def from_config(cls, config: Config, custom_objects: dict[str, Any] | None = None) -> Bidirectional:
         """A layer from its config."""
         return cls(**_with_layers(config, ("layer", "backward_layer"), custom_objects))
 

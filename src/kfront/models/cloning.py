@@ -12,8 +12,8 @@ from kfront.core import codec, tree
 from kfront.core.errors import ArgumentError
 from kfront.core.operation import OpCall
 from kfront.layers.base import Layer
-from kfront.layers.inner_policies import note_configs
 from kfront.layers.input_layer import Input, InputLayer
+from kfront.layers.sublayer_policies import keep_quantizers
 from kfront.models.functional import Functional
 from kfront.models.graph import clone_graph
 from kfront.models.model import Model
@@ -75,7 +75,7 @@ def clone_by_config(layer: Any, built: bool = True) -> Any:
         return codec.deserialize_keras_object(form, custom_objects=table)
     build_config = form.pop("build_config", None)
     made = codec.deserialize_keras_object(form, custom_objects=table)
-    note_configs(made, build_config or {})
+    keep_quantizers(made, build_config or {})
     return made
 
 

@@ -16,7 +16,7 @@ from kfront.core.op_codec import OpRecipe, call_arguments
 from kfront.core.operation import OpCall
 from kfront.core.spec import KerasTensor
 from kfront.layers.base import Layer
-from kfront.layers.calling import call_info
+from kfront.layers.call_signature import call_info
 
 __all__ = [
     "deserialize_functional",

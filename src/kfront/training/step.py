@@ -13,7 +13,7 @@ from kfront.core import tree
 from kfront.core.rng import global_seed_generator
 from kfront.core.state import distribution_on, state
 from kfront.core.tracking import structure
-from kfront.layers.calling import call_info
+from kfront.layers.call_signature import call_info
 from kfront.training.compiled import first_size
 from kfront.utils.data_utils import pack_x_y_sample_weight
 

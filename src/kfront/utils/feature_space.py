@@ -11,9 +11,10 @@ from kfront import layers, ops
 from kfront.backends import backend_scope
 from kfront.core.errors import ArgumentError, NotBuiltError
 from kfront.core.naming import auto_name
+from kfront.core.options import normalisers, one_of
 from kfront.core.registry import serializable
-from kfront.layers.preprocessing.adapting import host_array
-from kfront.layers.preprocessing.data_layer import DataLayer
+from kfront.layers.preprocess.adapting import host_array
+from kfront.layers.preprocess.data_layer import DataLayer
 from kfront.saving import deserialize_keras_object, save_model, serialize_keras_object
 
 __all__ = ["Cross", "Feature", "FeatureSpace", "TFDIdentity"]
@@ -140,6 +141,7 @@ class FeatureSpace(DataLayer):
     [[0.0, 1.0, 0.0, -1.0], [0.0, 0.0, 1.0, 1.0]]
     """
 
+    _normalise = normalisers(crosses=None, features=None, output_mode=one_of("concat", "dict", case=str))
     features: dict[str, Feature]
     crosses: list[Cross]
     output_mode: str
@@ -161,10 +163,7 @@ class FeatureSpace(DataLayer):
         super().__init__(name=name)
         if not features or not isinstance(features, dict):
             raise ArgumentError(f"[FeatureSpace] expected `features` to be a dict name -> feature, got {features!r}.")
-        if output_mode not in ("concat", "dict"):
-            raise ArgumentError(f"[FeatureSpace] expected `output_mode` 'concat' or 'dict', got {output_mode!r}.")
-        self._set(crossing_dim=crossing_dim, hashing_dim=hashing_dim, output_mode=output_mode)
-        self._set(num_discretization_bins=num_discretization_bins)
+        self._store(locals())
         made = {n: self._feature(n, f) for n, f in features.items()}
         found = [self._cross(c, made) for c in crosses or ()]
         parts: dict[str, Any] = {**made, **{c.name: c for c in found}}
@@ -405,11 +404,8 @@ class FeatureSpace(DataLayer):
         """Constructor arguments."""
         return {
             "features": {n: serialize_keras_object(f) for n, f in self.features.items()},
-            "output_mode": self.output_mode,
             "crosses": [serialize_keras_object(c) for c in self.crosses],
-            "crossing_dim": self.crossing_dim,
-            "hashing_dim": self.hashing_dim,
-            "num_discretization_bins": self.num_discretization_bins,
+            **self._stored_options(),
         }
 
     @classmethod

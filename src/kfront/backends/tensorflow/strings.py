@@ -13,11 +13,11 @@ from typing import Any
 
 import tensorflow as tf
 
-from kfront.layers.preprocessing.hashing import HashedCrossing, Hashing
-from kfront.layers.preprocessing.index_lookup import DROPPED, MISSING
-from kfront.layers.preprocessing.integer_lookup import IntegerLookup
-from kfront.layers.preprocessing.string_lookup import StringLookup
-from kfront.layers.preprocessing.text_vectorization import TextVectorization
+from kfront.layers.preprocess.hashing import HashedCrossing, Hashing
+from kfront.layers.preprocess.index_lookup import DROPPED, MISSING
+from kfront.layers.preprocess.integer_lookup import IntegerLookup
+from kfront.layers.preprocess.string_lookup import StringLookup
+from kfront.layers.preprocess.text_vectorization import TextVectorization
 
 __all__ = ["native_layer", "tables_in"]
 

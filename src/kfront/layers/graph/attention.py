@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from kfront import ops
+from kfront.core.options import between, normalisers, positive
 from kfront.core.registry import serializable
 from kfront.core.rng import SeedGenerator
-from kfront.layers.graph.base import CALL_DOC, Edges, MessagePassing
-from kfront.layers.options import documented, positive, rate_between
+from kfront.core.typing import Activation, ActivationLike, InitializerLike, RegularizerLike, Seed, Tensor
+from kfront.core.variable import Variable
+from kfront.layers.graph.base import CALL_DOC, UNWRITTEN, Edges, MessagePassing, flag
+from kfront.layers.options import documented
 from kfront.ops.random import dropout
 
 __all__ = ["GATConv", "GATv2Conv"]
@@ -51,65 +54,53 @@ def _doc(name: str, paper: str, share: str = "") -> str:
 class _Attention(MessagePassing):
     """Nodes take means of their neighbours' projections, weighted by a softmax over scores."""
 
-    _options: tuple[str, ...] = (
-        "units",
-        "heads",
-        "concat",
-        "activation",
-        "negative_slope",
-        "dropout",
-        "self_loops",
-        "use_bias",
-        "kernel_initializer",
-        "bias_initializer",
-        "kernel_regularizer",
-        "bias_regularizer",
-        "seed",
-    )
-    activation: Any
+    activation: Activation
     use_bias: bool
-    kernel_initializer: Any
-    bias_initializer: Any
-    kernel_regularizer: Any
-    bias_regularizer: Any
-    bias: Any = None
+    kernel_initializer: InitializerLike
+    bias_initializer: InitializerLike
+    kernel_regularizer: RegularizerLike
+    bias_regularizer: RegularizerLike
+    bias: Variable | None = None
+    concat: bool
+    dropout: float
+    negative_slope: float
+    _normalise = normalisers(
+        aggregate=UNWRITTEN,
+        concat=flag,
+        dropout=between(0, 1),
+        heads=positive,
+        negative_slope=lambda layer, name, value: float(value),
+        self_loops=flag,
+        share_weights=flag,
+    )
+    units: int
+    heads: int
+    concat: bool
+    dropout: float
+    negative_slope: float
+    self_loops: bool
+    seed: Seed
 
     def __init__(
         self,
         units: int,
         heads: int = 1,
         concat: bool = True,
-        activation: Any = None,
+        activation: ActivationLike = None,
         negative_slope: float = 0.2,
         dropout: float = 0.0,
         self_loops: bool = True,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        who = type(self).__name__
-        self.units, self.heads = positive(who, "units", units), positive(who, "heads", heads)
-        self._set(
-            concat=bool(concat),
-            activation=activation,
-            negative_slope=float(negative_slope),
-            dropout=rate_between(who, "dropout", dropout),
-            seed=seed,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-        )
-        self.concat: bool
-        self.dropout: float
-        self.negative_slope: float
-        self.self_loops = self.__dict__["_loops"] = bool(self_loops)
+        self._store(locals())
+        self.__dict__["_loops"] = self.self_loops
         self.seed_generator = SeedGenerator(seed) if dropout else None
 
     def _width(self, features: int) -> int:
@@ -119,18 +110,18 @@ class _Attention(MessagePassing):
         if self.use_bias:
             self.bias = self._kernel("bias", (self._width(0),), "bias")
 
-    def _projected(self, x: Any, kernel: Any) -> Any:
+    def _projected(self, x: Tensor, kernel: Any) -> Tensor:
         """(nodes, heads, units)."""
         return ops.reshape(ops.matmul(x, kernel.value), (-1, self.heads, self.units))
 
-    def _leaky(self, x: Any) -> Any:
+    def _leaky(self, x: Tensor) -> Tensor:
         return ops.leaky_relu(x, negative_slope=self.negative_slope)
 
-    def _scored(self, x: Any, edges: Edges) -> tuple[Any, Any]:
+    def _scored(self, x: Tensor, edges: Edges) -> tuple[Tensor, Tensor]:
         """(values of the nodes (nodes, heads, units), scores of the edges (edges, heads))."""
         raise NotImplementedError
 
-    def propagate(self, x: Any, edges: Edges, extra: list[Any], training: bool) -> Any:
+    def propagate(self, x: Tensor, edges: Edges, extra: list[Tensor], training: bool) -> Tensor:
         """New features of all nodes."""
         values, scores = self._scored(x, edges)
         weights = edges.softmax(scores)
@@ -152,13 +143,13 @@ class GATConv(_Attention):
     source_attention: Any = None
     target_attention: Any = None
 
-    def _build(self, features: int, extra: list[Any]) -> None:
+    def _build(self, features: int, extra: list[int]) -> None:
         self.kernel = self._kernel("kernel", (features, self.heads * self.units))
         self.source_attention = self._kernel("source_attention", (self.heads, self.units))
         self.target_attention = self._kernel("target_attention", (self.heads, self.units))
         self._add_bias()
 
-    def _scored(self, x: Any, edges: Edges) -> tuple[Any, Any]:
+    def _scored(self, x: Tensor, edges: Edges) -> tuple[Tensor, Tensor]:
         values = self._projected(x, self.kernel)
         parts = [
             ops.sum(ops.multiply(values, a.value), axis=-1) for a in (self.source_attention, self.target_attention)
@@ -177,23 +168,23 @@ class GATConv(_Attention):
 class GATv2Conv(_Attention):
     """Graph attention that can prefer any node: scores ``a . leaky_relu(W_source x[source] + W_target x[target])``."""
 
-    _options = (*_Attention._options, "share_weights")
     kernel: Any = None
     target_kernel: Any = None
     attention: Any = None
+    share_weights: bool
 
     def __init__(self, units: int, heads: int = 1, share_weights: bool = False, **kwargs: Any) -> None:
         super().__init__(units, heads, **kwargs)
-        self.share_weights = bool(share_weights)
+        self._store(locals())
 
-    def _build(self, features: int, extra: list[Any]) -> None:
+    def _build(self, features: int, extra: list[int]) -> None:
         self.kernel = self._kernel("kernel", (features, self.heads * self.units))
         if not self.share_weights:
             self.target_kernel = self._kernel("target_kernel", (features, self.heads * self.units))
         self.attention = self._kernel("attention", (self.heads, self.units))
         self._add_bias()
 
-    def _scored(self, x: Any, edges: Edges) -> tuple[Any, Any]:
+    def _scored(self, x: Tensor, edges: Edges) -> tuple[Tensor, Tensor]:
         values = self._projected(x, self.kernel)
         ends = values if self.share_weights else self._projected(x, self.target_kernel)
         hidden = self._leaky(ops.add(edges.from_sources(values), edges.from_targets(ends)))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from kfront import ops
 from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.options import Option, normalisers, one_of
 from kfront.core.registry import serializable
-from kfront.layers.options import OptionLayer, choice, documented
+from kfront.core.typing import Shape, Tensor
+from kfront.layers.options import OptionLayer, documented, known_axis
 from kfront.ops.primitives.dtypes import dtype_of
 from kfront.ops.primitives.shapes import dim
 
@@ -26,6 +29,14 @@ CALL_DOC = """
         ShapeError: if inputs do not fit."""
 
 
+UNWRITTEN = Option(one_of(*AGGREGATIONS), write=None)  # of `aggregate`, for layers that have it fixed
+
+
+def flag(layer: OptionLayer, name: str, value: object) -> bool:
+    """The value as a bool."""
+    return bool(value)
+
+
 class Edges:
     """The edges of one graph, or of a batch of graphs as one.
 
@@ -41,7 +52,7 @@ class Edges:
         loops: number of edges that were added.
     """
 
-    def __init__(self, edge_index: Any, x: Any, mask: Any = None, loops: bool = False) -> None:
+    def __init__(self, edge_index: Tensor, x: Tensor, mask: Tensor | None = None, loops: bool = False) -> None:
         edge_index = ops.cast(edge_index, "int32")
         count = dim(x, -2)
         self.nodes = count
@@ -66,23 +77,23 @@ class Edges:
             own = ops.arange(self.nodes, dtype="int32")
             self.sources, self.targets = ops.concatenate([self.sources, own]), ops.concatenate([self.targets, own])
 
-    def from_sources(self, x: Any) -> Any:
+    def from_sources(self, x: Tensor) -> Tensor:
         """The rows of the nodes that edges leave."""
         return ops.take(x, self.sources, axis=0)
 
-    def from_targets(self, x: Any) -> Any:
+    def from_targets(self, x: Tensor) -> Tensor:
         """The rows of the nodes that edges lead to."""
         return ops.take(x, ops.maximum(self.targets, 0), axis=0)
 
-    def sum(self, messages: Any) -> Any:
+    def sum(self, messages: Tensor) -> Tensor:
         """For each node the sum of the messages of the edges that lead to it."""
         return ops.segment_sum(messages, self.targets, self.nodes)
 
-    def degrees(self, dtype: str) -> Any:
+    def degrees(self, dtype: str) -> Tensor:
         """The number of edges that lead to each node."""
         return self.sum(ops.ones_like(self.targets, dtype=dtype))
 
-    def aggregate(self, messages: Any, how: str) -> Any:
+    def aggregate(self, messages: Tensor, how: str) -> Tensor:
         """Sum, mean or maximum of messages (edges, features) at each node; 0 where no edge leads."""
         if how == "sum":
             return self.sum(messages)
@@ -92,7 +103,7 @@ class Edges:
         most = ops.segment_max(messages, self.targets, self.nodes)
         return ops.where(ops.greater(degrees, 0), most, 0)
 
-    def softmax(self, scores: Any) -> Any:
+    def softmax(self, scores: Tensor) -> Tensor:
         """Scores (edges, heads) as weights that sum to 1 over the edges that lead to one node."""
         most = ops.stop_gradient(ops.segment_max(scores, self.targets, self.nodes))
         shifted = ops.exp(ops.subtract(scores, self.from_targets(ops.where(ops.isfinite(most), most, 0))))
@@ -102,11 +113,11 @@ class Edges:
         return ops.divide(shifted, ops.where(ops.greater(total, 0), total, 1))
 
 
-def _within(numbers: Any, count: Any) -> Any:
+def _within(numbers: Tensor, count: Any) -> Tensor:
     return ops.logical_and(ops.greater_equal(numbers, 0), ops.less(numbers, count))
 
 
-def node_mask(mask: Any) -> Any:
+def node_mask(mask: Any) -> Tensor | None:
     """The mask of the nodes among those of a layer's inputs."""
     return mask[0] if isinstance(mask, (list, tuple)) else mask
 
@@ -136,14 +147,14 @@ def node_mask(mask: Any) -> Any:
 class MessagePassing(OptionLayer):
     """Base of layers in which nodes gather messages along edges."""
 
-    _options: tuple[str, ...] = ("aggregate",)
+    _normalise = normalisers(aggregate=one_of(*AGGREGATIONS))
     _loops = False  # whether each node gets an edge to itself
     _extra = 0  # how many inputs there may be besides nodes and edges
     aggregate: str
 
     def __init__(self, aggregate: str = "sum", **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.aggregate = choice(type(self).__name__, "aggregate", aggregate, AGGREGATIONS)
+        self._store(locals())
         self.supports_masking = True
 
     def _check(self, shapes: Any) -> tuple[Any, ...]:
@@ -165,14 +176,14 @@ class MessagePassing(OptionLayer):
             raise ShapeError(f"[{self.name}] expected a known number of features, got x of shape {nodes}.")
         return tuple(tuple(s) for s in shapes)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Sequence[Shape]) -> None:
         """Create the weights."""
-        self._build(self._check(input_shape)[0][-1], [s[-1] for s in input_shape[2:]])
+        self._build(self._check(input_shape)[0][-1], [known_axis(self.name, s) for s in input_shape[2:]])
 
-    def _build(self, features: int, extra: list[Any]) -> None:
+    def _build(self, features: int, extra: list[int]) -> None:
         """Create the weights for that number of node features, and last axes of further inputs."""
 
-    def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
+    def call(self, inputs: Sequence[Tensor], mask: Tensor | None = None, training: bool | None = None) -> Tensor:
         """The layer's output, see the class."""
         shapes = self._check([v.shape for v in inputs])
         x, edge_index, *extra = inputs
@@ -186,7 +197,7 @@ class MessagePassing(OptionLayer):
             out = ops.multiply(out, ops.expand_dims(ops.cast(ops.reshape(mask, (-1,)), dtype_of(out)), 1))
         return ops.reshape(out, (*ops.shape(x)[:-1], out.shape[-1])) if len(shapes[0]) == 3 else out
 
-    def propagate(self, x: Any, edges: Edges, extra: list[Any], training: bool) -> Any:
+    def propagate(self, x: Tensor, edges: Edges, extra: list[Tensor], training: bool) -> Tensor:
         """New features of all nodes.
 
         Args:
@@ -197,11 +208,11 @@ class MessagePassing(OptionLayer):
         """
         return self.update(x, edges.aggregate(self.message(x, edges, extra), self.aggregate))
 
-    def message(self, x: Any, edges: Edges, extra: list[Any]) -> Any:
+    def message(self, x: Tensor, edges: Edges, extra: list[Tensor]) -> Tensor:
         """What edges carry, a tensor of shape (edges, ...)."""
         return edges.from_sources(x)
 
-    def update(self, x: Any, gathered: Any) -> Any:
+    def update(self, x: Tensor, gathered: Tensor) -> Tensor:
         """New features from old ones and what was gathered."""
         return gathered
 
@@ -209,12 +220,12 @@ class MessagePassing(OptionLayer):
         """The number of output features."""
         return features
 
-    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         """The shape of `x` with the layer's features."""
         nodes = self._check(input_shape)[0]
         return (*nodes[:-1], self._width(nodes[-1]))
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Any, mask: Tensor | None = None) -> Tensor | None:
         """The mask of the nodes."""
         return node_mask(mask)
 
@@ -227,7 +238,7 @@ class MessagePassing(OptionLayer):
         )
 
 
-def weights_of_edges(who: str, edges: Edges, extra: list[Any], dtype: str) -> Any:
+def weights_of_edges(who: str, edges: Edges, extra: list[Tensor], dtype: str) -> Tensor:
     """The weight of each edge, (edges,): those given as a third input of shape (..., edges), 1 otherwise."""
     if not extra:
         return ops.ones_like(edges.targets, dtype=dtype)

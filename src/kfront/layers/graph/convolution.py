@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 from kfront import ops
+from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentTypeError, ShapeError
+from kfront.core.options import normalisers, positive
 from kfront.core.registry import serializable
+from kfront.core.typing import Activation, ActivationLike, Config, InitializerLike, RegularizerLike, Tensor
+from kfront.core.variable import Variable
 from kfront.layers.base import Layer
-from kfront.layers.graph.base import CALL_DOC, Edges, MessagePassing, weights_of_edges
-from kfront.layers.options import documented, positive
+from kfront.layers.graph.base import CALL_DOC, UNWRITTEN, Edges, MessagePassing, flag, weights_of_edges
+from kfront.layers.options import documented
 from kfront.ops.matrix import linear
 from kfront.ops.primitives.dtypes import dtype_of
 
 __all__ = ["EdgeConditionedConv", "GCNConv", "GINConv", "SAGEConv"]
 
-_WEIGHTS = (
-    "use_bias",
-    "kernel_initializer",
-    "bias_initializer",
-    "kernel_regularizer",
-    "bias_regularizer",
-)
 _COMMON = """
         use_bias: whether there is a bias.
         kernel_initializer: first values of the kernels.
@@ -34,18 +31,19 @@ _COMMON = """
 class _Convolution(MessagePassing):
     """A layer with `units` outputs, kernels and a bias."""
 
+    _normalise = normalisers(
+        hidden_units=lambda layer, name, value: None if value is None else positive(layer, name, value),
+        normalize=flag,
+        self_loops=flag,
+    )
     units: int
-    activation: Any
+    activation: Activation
     use_bias: bool
-    kernel_initializer: Any
-    bias_initializer: Any
-    kernel_regularizer: Any
-    bias_regularizer: Any
-    bias: Any = None
-
-    def _start(self, units: Any, **options: Any) -> None:
-        self.units = positive(type(self).__name__, "units", units)
-        self._set(**options)
+    kernel_initializer: InitializerLike
+    bias_initializer: InitializerLike
+    kernel_regularizer: RegularizerLike
+    bias_regularizer: RegularizerLike
+    bias: Variable | None = None
 
     def _width(self, features: int) -> int:
         return self.units
@@ -54,7 +52,7 @@ class _Convolution(MessagePassing):
         if self.use_bias:
             self.bias = self._kernel("bias", (self.units,), "bias")
 
-    def _finish(self, out: Any) -> Any:
+    def _finish(self, out: Any) -> Tensor:
         out = out if self.bias is None else ops.add(out, self.bias.value)
         return out if self.activation is None else self.activation(out)
 
@@ -97,39 +95,32 @@ class GCNConv(_Convolution):
     A holds the weights of the edges, with self-loops, and D the degrees: the sums of the weights that lead to a node.
     """
 
-    _options = ("units", "activation", "self_loops", *_WEIGHTS)
     _extra = 1
     kernel: Any = None
+    _normalise = normalisers(aggregate=UNWRITTEN)
+    self_loops: bool
 
     def __init__(
         self,
         units: int,
-        activation: Any = None,
+        activation: ActivationLike = None,
         self_loops: bool = True,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self._start(
-            units,
-            activation=activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-        )
-        self.self_loops = self.__dict__["_loops"] = bool(self_loops)
+        self._store(locals())
+        self.__dict__["_loops"] = self.self_loops
 
-    def _build(self, features: int, extra: list[Any]) -> None:
+    def _build(self, features: int, extra: list[int]) -> None:
         self.kernel = self._kernel("kernel", (features, self.units))
         self._add_bias()
 
-    def propagate(self, x: Any, edges: Edges, extra: list[Any], training: bool) -> Any:
+    def propagate(self, x: Tensor, edges: Edges, extra: list[Tensor], training: bool) -> Tensor:
         """New features of all nodes."""
         weight = weights_of_edges(self.name, edges, extra, dtype_of(x))
         degree = edges.sum(weight)
@@ -157,41 +148,32 @@ class GCNConv(_Convolution):
 class SAGEConv(_Convolution):
     """GraphSAGE: ``x @ kernel + neighbours @ neighbour_kernel + bias`` with the mean (sum, maximum) of neighbours."""
 
-    _options = ("units", "activation", "aggregate", "normalize", *_WEIGHTS)
     kernel: Any = None
     neighbour_kernel: Any = None
+    normalize: bool
 
     def __init__(
         self,
         units: int,
-        activation: Any = None,
+        activation: ActivationLike = None,
         aggregate: str = "mean",
         normalize: bool = False,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(aggregate=aggregate, **kwargs)
-        self._start(
-            units,
-            activation=activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-        )
-        self.normalize = bool(normalize)
+        self._store(locals())
 
-    def _build(self, features: int, extra: list[Any]) -> None:
+    def _build(self, features: int, extra: list[int]) -> None:
         self.kernel = self._kernel("kernel", (features, self.units))
         self.neighbour_kernel = self._kernel("neighbour_kernel", (features, self.units))
         self._add_bias()
 
-    def update(self, x: Any, gathered: Any) -> Any:
+    def update(self, x: Tensor, gathered: Tensor) -> Tensor:
         """New features from old ones and the neighbours'."""
         bias = None if self.bias is None else self.bias.value
         out = ops.add(linear(x, self.kernel.value, bias), ops.matmul(gathered, self.neighbour_kernel.value))
@@ -223,17 +205,21 @@ class SAGEConv(_Convolution):
 class GINConv(MessagePassing):
     """Graph isomorphism network: ``layer((1 + epsilon) * x + sum of the neighbours)``."""
 
-    _options = ("train_epsilon",)
+    _normalise = normalisers(aggregate=UNWRITTEN, epsilon=None, layer=None, train_epsilon=flag)
+    layer: Layer
+    epsilon: Any
+    train_epsilon: bool
 
     def __init__(self, layer: Any, epsilon: float = 0.0, train_epsilon: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not isinstance(layer, Layer):
             raise ArgumentTypeError(f"[GINConv] expected `layer` to be a layer, got {layer!r}.")
-        self.layer, self.train_epsilon = layer, bool(train_epsilon)
+        self._store(locals())
+        self.layer = layer
         self._first_epsilon = float(epsilon)
-        self.epsilon: Any = float(epsilon)
+        self.epsilon = float(epsilon)
 
-    def _build(self, features: int, extra: list[Any]) -> None:
+    def _build(self, features: int, extra: list[int]) -> None:
         if self.train_epsilon:
             first = self._first_epsilon
             self.epsilon = self.add_weight(
@@ -242,7 +228,7 @@ class GINConv(MessagePassing):
         if not self.layer.built:
             self.layer.build((None, features))
 
-    def update(self, x: Any, gathered: Any) -> Any:
+    def update(self, x: Tensor, gathered: Tensor) -> Tensor:
         """New features from old ones and the neighbours'."""
         own = self.epsilon.value if self.train_epsilon else self.epsilon
         return self.layer(ops.add(ops.multiply(x, ops.add(own, 1.0) if self.train_epsilon else own + 1.0), gathered))
@@ -250,18 +236,14 @@ class GINConv(MessagePassing):
     def _width(self, features: int) -> int:
         return self.layer.compute_output_shape((None, features))[-1]
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
-        from kfront.core.codec import serialize_keras_object
-
         own = {"layer": serialize_keras_object(self.layer), "epsilon": self._first_epsilon}
         return {**super().get_config(), **own}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: Config) -> Self:
         """A layer from its config."""
-        from kfront.core.codec import deserialize_keras_object
-
         config = dict(config)
         if isinstance(config.get("layer"), dict):
             config["layer"] = deserialize_keras_object(config["layer"])
@@ -289,40 +271,29 @@ class EdgeConditionedConv(_Convolution):
     ``x @ kernel + sum(x[source] @ matrix(edge_features)) + bias``, each matrix of shape (features, units).
     """
 
-    _options = ("units", "activation", "aggregate", "hidden_units", *_WEIGHTS)
     _extra = 1
     kernel: Any = None
     edge_kernel: Any = None
     edge_bias: Any = None
     hidden_kernel: Any = None
     hidden_bias: Any = None
+    hidden_units: int | None
 
     def __init__(
         self,
         units: int,
-        activation: Any = None,
+        activation: ActivationLike = None,
         aggregate: str = "sum",
         hidden_units: int | None = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(aggregate=aggregate, **kwargs)
-        self._start(
-            units,
-            activation=activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-        )
-        self.hidden_units = (
-            None if hidden_units is None else positive("EdgeConditionedConv", "hidden_units", hidden_units)
-        )
+        self._store(locals())
 
     def _check(self, shapes: Any) -> tuple[Any, ...]:
         shapes = super()._check(shapes)
@@ -333,7 +304,7 @@ class EdgeConditionedConv(_Convolution):
             )
         return shapes
 
-    def _build(self, features: int, extra: list[Any]) -> None:
+    def _build(self, features: int, extra: list[int]) -> None:
         (width,) = extra
         if self.hidden_units is not None:
             self.hidden_kernel = self._kernel("hidden_kernel", (width, self.hidden_units))
@@ -344,7 +315,7 @@ class EdgeConditionedConv(_Convolution):
         self.kernel = self._kernel("kernel", (features, self.units))
         self._add_bias()
 
-    def message(self, x: Any, edges: Edges, extra: list[Any]) -> Any:
+    def message(self, x: Tensor, edges: Edges, extra: list[Tensor]) -> Tensor:
         """The sources' features through the matrix of each edge."""
         given = extra[0]
         if self.hidden_kernel is not None:
@@ -353,6 +324,6 @@ class EdgeConditionedConv(_Convolution):
         matrices = ops.reshape(matrices, (-1, x.shape[-1], self.units))
         return ops.squeeze(ops.matmul(ops.expand_dims(edges.from_sources(x), 1), matrices), 1)
 
-    def update(self, x: Any, gathered: Any) -> Any:
+    def update(self, x: Tensor, gathered: Tensor) -> Tensor:
         """New features from old ones and what was gathered."""
         return self._finish(ops.add(ops.matmul(x, self.kernel.value), gathered))

@@ -6,9 +6,12 @@ from typing import Any
 
 from kfront import ops
 from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.options import normalisers, one_of
 from kfront.core.registry import serializable
+from kfront.core.spec import Abstract
+from kfront.core.typing import Shape, Tensor
 from kfront.layers.graph.base import AGGREGATIONS, Edges, node_mask
-from kfront.layers.options import OptionLayer, choice, known_axis
+from kfront.layers.options import OptionLayer, known_axis
 from kfront.ops.primitives.dtypes import dtype_of
 from kfront.ops.primitives.shapes import dim
 
@@ -43,15 +46,16 @@ class GraphReadout(OptionLayer):
     [2.0, 5.0]
     """
 
-    _options = ("mode", "num_graphs")
+    _normalise = normalisers(mode=one_of(*AGGREGATIONS))
+    mode: str
+    num_graphs: int | None
 
     def __init__(self, mode: str = "sum", num_graphs: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.mode = choice("GraphReadout", "mode", mode, AGGREGATIONS)
-        self.num_graphs = num_graphs
+        self._store(locals())
         self.supports_masking = True
 
-    def call(self, inputs: Any, mask: Any = None) -> Any:
+    def call(self, inputs: Any, mask: Tensor | None = None) -> Any:
         """The layer's output, see the class."""
         if isinstance(inputs, (list, tuple)):
             x, ids = inputs
@@ -64,13 +68,13 @@ class GraphReadout(OptionLayer):
         mask = ops.ones(ops.shape(inputs)[:2], dtype="bool") if mask is None else ops.cast(mask, "bool")
         return _over_nodes(inputs, ops.expand_dims(mask, 2), self.mode)
 
-    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: Any) -> Shape:
         """(graphs, features)."""
         if isinstance(input_shape[0], (list, tuple)):
             return (self.num_graphs, input_shape[0][-1])
         return (input_shape[0], input_shape[-1])
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Any, mask: Tensor | None = None) -> Any:
         """None: nodes are gone."""
         return None
 
@@ -82,13 +86,20 @@ class _Groups(Edges):
         self.targets, self.nodes = targets, count
 
 
-def _over_nodes(x: Any, kept: Any, mode: str) -> Any:
+def _over_nodes(x: Tensor, kept: Any, mode: str) -> Tensor:
     count = ops.sum(ops.cast(kept, dtype_of(x)), axis=1)
     if mode == "max":
         most = ops.max(ops.where(kept, x, -float("inf")), axis=1)
         return ops.where(ops.greater(count, 0), most, 0)
     total = ops.sum(ops.where(kept, x, 0), axis=1)
     return total if mode == "sum" else ops.divide(total, ops.maximum(count, 1))
+
+
+def _count_or_share(layer: OptionLayer, name: str, k: Any) -> int | float:
+    whole = isinstance(k, int) and not isinstance(k, bool)
+    if not (whole or isinstance(k, float)) or k <= 0 or (not whole and k > 1):
+        raise ArgumentError(f"[TopKPooling] expected `k` to be a positive int, or a float up to 1, got {k!r}.")
+    return k
 
 
 @serializable("kfront.layers.graph")
@@ -125,15 +136,13 @@ class TopKPooling(OptionLayer):
     [(1, 2, 4), (1, 2, 2)]
     """
 
-    _options = ("k",)
+    _normalise = normalisers(k=_count_or_share)
+    k: int | float
     projection: Any = None
 
     def __init__(self, k: int | float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        whole = isinstance(k, int) and not isinstance(k, bool)
-        if not (whole or isinstance(k, float)) or k <= 0 or (not whole and k > 1):
-            raise ArgumentError(f"[TopKPooling] expected `k` to be a positive int, or a float up to 1, got {k!r}.")
-        self.k = k
+        self._store(locals())
         self.supports_masking = True
 
     def _count_kept(self, nodes: int) -> int:
@@ -152,7 +161,7 @@ class TopKPooling(OptionLayer):
             name="projection", shape=(known_axis(self.name, shapes[0]),), initializer="glorot_uniform"
         )
 
-    def call(self, inputs: Any, mask: Any = None) -> Any:
+    def call(self, inputs: Any, mask: Tensor | None = None) -> Any:
         """The layer's output, see the class."""
         x, edge_index = inputs
         mask, batch, nodes = node_mask(mask), dim(x, 0), x.shape[1]
@@ -168,7 +177,7 @@ class TopKPooling(OptionLayer):
             kept = ops.multiply(kept, ops.expand_dims(ops.cast(self._valid(mask, k), dtype_of(kept)), 2))
         return kept, self._renumbered(ops.cast(edge_index, "int32"), places, batch, nodes)
 
-    def _renumbered(self, edge_index: Any, places: Any, batch: Any, nodes: int) -> Any:
+    def _renumbered(self, edge_index: Tensor, places: Any, batch: Any, nodes: int) -> Tensor:
         """Edges by the new numbers of their nodes, -1 for both if one is gone."""
         k = places.shape[1]
         first = ops.expand_dims(ops.arange(batch, dtype="int32") * nodes, 1)
@@ -182,7 +191,7 @@ class TopKPooling(OptionLayer):
         both = ops.all(ops.greater_equal(found, 0), axis=1, keepdims=True)
         return ops.where(both, found, -1)
 
-    def _valid(self, mask: Any, k: int) -> Any:
+    def _valid(self, mask: Tensor, k: int) -> Tensor:
         count = ops.sum(ops.cast(mask, "int32"), axis=1, keepdims=True)
         return ops.less(ops.arange(k, dtype="int32"), count)
 
@@ -193,12 +202,10 @@ class TopKPooling(OptionLayer):
 
     def compute_output_spec(self, inputs: Any) -> Any:
         """Shapes and dtypes of nodes and edges."""
-        from kfront.core.spec import Abstract
-
         shapes = self.compute_output_shape([tuple(v.shape) for v in inputs])
         return Abstract(shapes[0], self.compute_dtype), Abstract(shapes[1], "int32")
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Any, mask: Tensor | None = None) -> Any:
         """Which of the kept nodes exist."""
         mask = node_mask(mask)
         return None if mask is None else (self._valid(mask, self._count_kept(inputs[0].shape[1])), None)

@@ -1,0 +1,600 @@
+"""Image layers that move what is in the images: flips, rotations, translations, zooms, shears, perspectives, waves."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from kfront import ops
+from kfront.core.options import Option, base_arguments, between, normalisers, one_of
+from kfront.core.registry import serializable
+from kfront.core.spec import Abstract, KerasTensor
+from kfront.core.typing import Seed, Tensor
+from kfront.layers.augment.geometry_base import (
+    FILL_MODES,
+    MovedImages,
+    ShiftedBoxes,
+    boxes_in_pixels,
+    boxes_of_pixels,
+    columns_changed,
+    projective,
+    with_channels,
+)
+from kfront.layers.augment.image_layer import (
+    Boxes,
+    Extent,
+    ImageData,
+    Limits,
+    RandomImageLayer,
+    Transformation,
+    number_pair,
+    pair_within,
+    per_image,
+    strength,
+)
+from kfront.layers.options import documented
+from kfront.ops.image_resample import displaced, homography, images_at
+from kfront.ops.random import normal
+
+__all__ = [
+    "RandomElasticTransform",
+    "RandomFlip",
+    "RandomPerspective",
+    "RandomRotation",
+    "RandomShear",
+    "RandomTranslation",
+    "RandomZoom",
+]
+
+_SHARED = """
+        fill_mode: what lies outside of an image: "reflect" (mirrored with the edge), "wrap" (the other end), "nearest"
+            (the edge) or "constant" (`fill_value`).
+        interpolation: "bilinear" or "nearest".
+        seed: int, for the same transformations in each run.
+        fill_value: number outside for "constant".
+        data_format: "channels_last" or "channels_first"; the configured one if None.
+        **kwargs: bounding_box_format, name, trainable, dtype.
+
+    Call arguments:
+        data: images of shape (batch, height, width, channels) or (height, width, channels), or a dict with "images" and
+            any of "labels", "bounding_boxes" and "segmentation_masks".
+        training: whether to act; images pass unchanged otherwise.
+
+    Returns:
+        images of the same shape, floating, or a dict like the input.
+
+    Raises:
+        ArgumentError: for a factor out of bounds, or an unknown option.
+"""
+
+
+@serializable("keras.layers")
+class RandomFlip(RandomImageLayer):
+    """Flips images, each direction with a probability of one half.
+
+    Args:
+        mode: "horizontal" (left and right change places), "vertical", or "horizontal_and_vertical": both, independently
+            of each other.
+        seed: int, for the same flips in each run.
+        data_format: "channels_last" or "channels_first"; the configured one if None.
+        **kwargs: bounding_box_format, name, trainable, dtype.
+
+    Call arguments:
+        data: images of shape (batch, height, width, channels) or (height, width, channels), or a dict with "images" and
+            any of "labels", "bounding_boxes" and "segmentation_masks".
+        training: whether to act; images pass unchanged otherwise.
+
+    Returns:
+        images of the same shape, floating, or a dict like the input.
+
+    Raises:
+        ArgumentError: for an unknown `mode`.
+
+    Example:
+
+    >>> import numpy as np, kfront
+    >>> tuple(kfront.layers.RandomFlip(seed=0)(np.ones((4, 8, 8, 3)), training=True).shape)
+    (4, 8, 8, 3)
+    """
+
+    _USE_BASE_FACTOR = False
+    mode: str
+    _normalise = normalisers(mode=one_of("horizontal", "vertical", "horizontal_and_vertical"))
+
+    def __init__(
+        self,
+        mode: str = "horizontal_and_vertical",
+        seed: Seed = None,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**base_arguments(locals()))
+        self._store(locals())
+
+    def get_random_transformation(self, data: ImageData, training: bool = True, seed: Seed = None) -> Transformation:
+        """Whether to flip, a dict of bools of shape (batch,) by direction, and the size of images."""
+        if not training:
+            return None
+        height, width = self._sizes(data)
+        ways = [w for w in ("horizontal", "vertical") if w in self.mode]
+        numbers = self._draw(data, 0.0, 1.0, len(ways), seed=seed)
+        flips = {w: ops.less(numbers[:, i], 0.5) for i, w in enumerate(ways)}
+        return {"flips": flips, "height": height, "width": width}
+
+    def _flipped(self, images: Tensor, transformation: Transformation) -> Tensor:
+        axes = {"horizontal": self.width_axis, "vertical": self.height_axis}
+        for way, flip in transformation["flips"].items():
+            images = ops.where(per_image(flip), ops.flip(images, axes[way]), images)
+        return images
+
+    def transform_images(self, images: Tensor, transformation: Transformation = None, training: bool = True) -> Tensor:
+        """The flipped images."""
+        images = self._computed(images)
+        return images if transformation is None else self._flipped(images, transformation)
+
+    def transform_segmentation_masks(
+        self, segmentation_masks: Tensor, transformation: Transformation = None, training: bool = True
+    ) -> Tensor:
+        """The flipped masks."""
+        if transformation is None:
+            return segmentation_masks
+        return with_channels(self, segmentation_masks, lambda m: self._flipped(m, transformation))
+
+    def transform_bounding_boxes(
+        self, bounding_boxes: Boxes, transformation: Transformation = None, training: bool = True
+    ) -> Boxes:
+        """The flipped boxes."""
+        if transformation is None:
+            return bounding_boxes
+        height, width = transformation["height"], transformation["width"]
+        left, top, right, bottom = ops.split(boxes_in_pixels(self, bounding_boxes, height, width), 4, -1)
+        flips = {w: per_image(f, 3) for w, f in transformation["flips"].items()}
+        if "horizontal" in flips:
+            end = ops.cast(width, ops.dtype(left))
+            left, right = (
+                ops.where(flips["horizontal"], ops.subtract(end, b), a) for a, b in ((left, right), (right, left))
+            )
+        if "vertical" in flips:
+            end = ops.cast(height, ops.dtype(top))
+            top, bottom = (
+                ops.where(flips["vertical"], ops.subtract(end, b), a) for a, b in ((top, bottom), (bottom, top))
+            )
+        pixels = ops.concatenate([left, top, right, bottom], -1)
+        return boxes_of_pixels(self, bounding_boxes, pixels, height, width)
+
+
+def _centered(a: tuple[Extent, Extent], b: tuple[Extent, Extent], height: Extent, width: Extent) -> Tensor:
+    """Transforms by the matrix (a, b) that leave the middle pixel of images in its place."""
+    cx, cy = ops.multiply(ops.subtract(width, 1.0), 0.5), ops.multiply(ops.subtract(height, 1.0), 0.5)
+    dx = ops.subtract(cx, ops.add(ops.multiply(a[0], cx), ops.multiply(a[1], cy)))
+    dy = ops.subtract(cy, ops.add(ops.multiply(b[0], cx), ops.multiply(b[1], cy)))
+    return projective((*a, dx), (*b, dy))
+
+
+@serializable("keras.layers")
+@documented(f"""Args:
+        factor: largest angle as a share of a full turn, or a pair of limits; counterclockwise if positive.{_SHARED}
+    Example:
+
+    >>> import numpy as np, kfront
+    >>> tuple(kfront.layers.RandomRotation(0.1)(np.ones((4, 8, 8, 3)), training=True).shape)
+    (4, 8, 8, 3)
+    """)
+class RandomRotation(MovedImages):
+    """Rotates images about their centers by random angles."""
+
+    _USE_BASE_FACTOR = True
+    _normalise = normalisers(factor=strength)
+
+    def __init__(
+        self,
+        factor: Limits,
+        fill_mode: str = "reflect",
+        interpolation: str = "bilinear",
+        seed: Seed = None,
+        fill_value: float = 0.0,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**base_arguments(locals()))
+        self._store(locals())
+
+    def transform_of(self, data: ImageData, height: Extent, width: Extent, seed: Seed) -> Tensor:
+        """Rotations."""
+        low, high = self.factor
+        angle = self._draw(data, low * 2 * math.pi, high * 2 * math.pi, seed=seed)
+        c, s = ops.cos(angle), ops.sin(angle)
+        return _centered((c, ops.negative(s)), (s, c), height, width)
+
+
+def _given(layer: MovedImages, name: str, factor: Limits) -> Any:
+    """A factor as the config has it: a number, or a pair (which files make a list)."""
+    return tuple(factor) if isinstance(factor, list) else factor
+
+
+@serializable("keras.layers")
+@documented(f"""Args:
+        height_factor: largest shift as a share of the height, or a pair of limits; downwards if positive.
+        width_factor: largest shift as a share of the width, or a pair of limits; to the right if positive.{_SHARED}
+    Example:
+
+    >>> import numpy as np, kfront
+    >>> tuple(kfront.layers.RandomTranslation(0.1, 0.2)(np.ones((4, 8, 8, 3)), training=True).shape)
+    (4, 8, 8, 3)
+    """)
+class RandomTranslation(ShiftedBoxes, MovedImages):
+    """Shifts images by random distances."""
+
+    _normalise = normalisers(height_factor=Option(_given), width_factor=Option(_given))
+    height_factor: Any
+    width_factor: Any
+
+    def __init__(
+        self,
+        height_factor: Limits,
+        width_factor: Limits,
+        fill_mode: str = "reflect",
+        interpolation: str = "bilinear",
+        seed: Seed = None,
+        fill_value: float = 0.0,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**base_arguments(locals()))
+        self._store(locals())
+        self._limits = [
+            number_pair("RandomTranslation", name, value, -1.0, 1.0)
+            for name, value in (("height_factor", height_factor), ("width_factor", width_factor))
+        ]
+
+    def transform_of(self, data: ImageData, height: Extent, width: Extent, seed: Seed) -> Tensor:
+        """Shifts."""
+        rows, columns = _ranges(self._draw(data, 0.0, 1.0, 2, seed=seed), self._limits)
+        dx, dy = ops.multiply(columns, width), ops.multiply(rows, height)
+        return projective((1.0, 0.0, ops.negative(dx)), (0.0, 1.0, ops.negative(dy)))
+
+
+def _ranges(shares: Tensor, limits: Any) -> list[Any]:
+    """Numbers between limits, one for each image: a list with an entry for each pair of limits."""
+    return [ops.add(ops.multiply(shares[:, i], high - low), low) for i, (low, high) in enumerate(limits)]
+
+
+@serializable("keras.layers")
+@documented(f"""Args:
+        height_factor: largest change of the height that is seen, as a share of it, or a pair of limits: 0.2 shows 20%
+            more (things get smaller), -0.2 shows 20% less.
+        width_factor: the same for the width; None for that of the height, which keeps the aspect ratio.{_SHARED}
+    Example:
+
+    >>> import numpy as np, kfront
+    >>> tuple(kfront.layers.RandomZoom((-0.2, 0.2))(np.ones((4, 8, 8, 3)), training=True).shape)
+    (4, 8, 8, 3)
+    """)
+class RandomZoom(MovedImages):
+    """Zooms into or out of images by random factors."""
+
+    _normalise = normalisers(height_factor=Option(_given), width_factor=Option(_given))
+    height_factor: Any
+    width_factor: Any
+
+    def __init__(
+        self,
+        height_factor: Limits,
+        width_factor: Limits | None = None,
+        fill_mode: str = "reflect",
+        interpolation: str = "bilinear",
+        seed: Seed = None,
+        fill_value: float = 0.0,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**base_arguments(locals()))
+        self._store(locals())
+        self._limits = [
+            number_pair("RandomZoom", name, value, -1.0, 1.0)
+            for name, value in (("height_factor", height_factor), ("width_factor", width_factor))
+            if value is not None
+        ]
+
+    def transform_of(self, data: ImageData, height: Extent, width: Extent, seed: Seed) -> Tensor:
+        """Zooms about the center."""
+        factors = _ranges(self._draw(data, 0.0, 1.0, len(self._limits), seed=seed), self._limits)
+        y, x = (ops.add(f, 1.0) for f in (factors[0], factors[-1]))
+        return _centered((x, 0.0), (0.0, y), height, width)
+
+    def get_clipped_bbox(
+        self, bounding_boxes: Boxes, h_end: Extent, h_start: Extent, w_end: Extent, w_start: Extent
+    ) -> Boxes:
+        """Boxes cut off at a window of the image, and counted from its corner.
+
+        Args:
+            bounding_boxes: dict with "boxes", corners of shape (batch, boxes, 4), and "labels".
+            h_end: lower end of the window, in the unit of the boxes.
+            h_start: upper end.
+            w_end: right end.
+            w_start: left end.
+
+        Returns:
+            A dict like `bounding_boxes`; a box outside of the window has no area.
+        """
+
+        def change(*sides: Any) -> list[Any]:
+            ends = (w_start, w_end), (h_start, h_end)
+            return [ops.clip(v, *ends[i % 2]) - ends[i % 2][0] for i, v in enumerate(sides)]
+
+        return columns_changed(bounding_boxes, change)
+
+
+def _shear(layer: RandomShear, name: str, value: object) -> tuple[float, float]:
+    """Limits of a shear without its direction; (-a, a), which older files have, is (0, a)."""
+    low, high = number_pair("RandomShear", name, value, 0.0, 1.0)
+    return (0.0, high) if low == -high else (low, high)
+
+
+@serializable("keras.layers")
+@documented(f"""Args:
+        x_factor: largest shear along x, or a pair of limits between 0 and 1: by how many pixels a row is shifted
+            against the one above it. The direction is random.
+        y_factor: largest shear along y, of columns.{_SHARED}
+    Example:
+
+    >>> import numpy as np, kfront
+    >>> tuple(kfront.layers.RandomShear(0.2, 0.1)(np.ones((4, 8, 8, 3)), training=True).shape)
+    (4, 8, 8, 3)
+    """)
+class RandomShear(ShiftedBoxes, MovedImages):
+    """Shears images by random factors."""
+
+    x_factor: tuple[float, float]
+    y_factor: tuple[float, float]
+    _normalise = normalisers(x_factor=_shear, y_factor=_shear)
+
+    def __init__(
+        self,
+        x_factor: Limits = 0.0,
+        y_factor: Limits = 0.0,
+        interpolation: str = "bilinear",
+        fill_mode: str = "reflect",
+        fill_value: float = 0.0,
+        data_format: str | None = None,
+        seed: Seed = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**base_arguments(locals()))
+        self._store(locals())
+
+    def transform_of(self, data: ImageData, height: Extent, width: Extent, seed: Seed) -> Tensor:
+        """Shears that leave the first pixel in its place."""
+        numbers = self._draw(data, 0.0, 1.0, 4, seed=seed)
+        x, y = (
+            ops.where(ops.less(numbers[:, i + 2], 0.5), ops.negative(f), f)
+            for i, f in enumerate(_ranges(numbers, (self.x_factor, self.y_factor)))
+        )
+        return projective((1.0, x, 0.0), (y, 1.0, 0.0))
+
+
+@serializable("keras.layers")
+class RandomPerspective(MovedImages):
+    """Shows images from elsewhere: moves their corners at random.
+
+    Args:
+        factor: probability for an image to be moved, at most; or a pair of limits that it is drawn from.
+        scale: how far corners move, from 0 to 1: each coordinate changes by at most half of `scale` times its value.
+        interpolation: "bilinear" or "nearest".
+        fill_value: number outside of an image.
+        seed: int, for the same transformations in each run.
+        data_format: "channels_last" or "channels_first"; the configured one if None.
+        **kwargs: bounding_box_format, name, trainable, dtype.
+
+    Call arguments:
+        data: images of shape (batch, height, width, channels) or (height, width, channels), or a dict with "images" and
+            any of "labels", "bounding_boxes" and "segmentation_masks".
+        training: whether to act; images pass unchanged otherwise.
+
+    Returns:
+        images of the same shape, floating, or a dict like the input.
+
+    Raises:
+        ArgumentError: for a number out of bounds, or an unknown option.
+
+    Example:
+
+    >>> import numpy as np, kfront
+    >>> tuple(kfront.layers.RandomPerspective(0.5, scale=0.3)(np.ones((4, 8, 8, 3)), training=True).shape)
+    (4, 8, 8, 3)
+    """
+
+    _USE_BASE_FACTOR = True
+    _FACTOR_BOUNDS = (0, 1)
+    scale: float
+    _normalise = normalisers(factor=strength, scale=between(0, 1))
+
+    def __init__(
+        self,
+        factor: Limits = 1.0,
+        scale: float = 1.0,
+        interpolation: str = "bilinear",
+        fill_value: float = 0.0,
+        seed: Seed = None,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**base_arguments(locals()))
+        self._store(locals())
+
+    def transform_of(self, data: ImageData, height: Extent, width: Extent, seed: Seed) -> Tensor:
+        """Projective transforms, of some images the one that moves nothing."""
+        numbers = self._draw(data, 0.0, 1.0, 10, seed=seed)
+        right, bottom = ops.subtract(width, 1.0), ops.subtract(height, 1.0)
+        zero = ops.zeros_like(ops.multiply(right, 1.0))
+        corners = [[zero, zero], [right, zero], [zero, bottom], [right, bottom]]
+        start = ops.stack([ops.stack([ops.add(zero, v) for v in point]) for point in corners])
+        noise = ops.multiply(ops.subtract(ops.reshape(numbers[:, :8], (-1, 4, 2)), 0.5), self.scale)
+        end = ops.multiply(start, ops.add(noise, 1.0))
+        transform = homography(ops.broadcast_to(start, ops.shape(end)), end)
+        same = ops.cast(ops.convert_to_tensor([1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0]), "float32")
+        return ops.where(ops.expand_dims(_chosen(numbers[:, 8:], self.factor), 1), transform, same)
+
+
+def _chosen(numbers: Tensor, factor: tuple[float, float]) -> Tensor:
+    """Which images are transformed: each with a probability of its own between two limits.
+
+    Args:
+        numbers: two uniform numbers for each image.
+        factor: the limits.
+    """
+    low, high = factor
+    return ops.less(numbers[:, 0], ops.add(ops.multiply(numbers[:, 1], high - low), low))
+
+
+@serializable("keras.layers")
+class RandomElasticTransform(RandomImageLayer):
+    """Deforms images as if they were printed on something soft.
+
+    Args:
+        factor: probability for an image to be deformed, at most; or a pair of limits that it is drawn from.
+        scale: strength of the deformation, at most; or a pair of limits that it is drawn from. At 1, displacements
+            have a deviation of about 3% of the larger side and are smooth over 5% of the smaller one.
+        interpolation: "bilinear" or "nearest".
+        fill_mode: what lies outside of an image: "reflect" (mirrored with the edge), "wrap" (the other end), "nearest"
+            (the edge) or "constant" (`fill_value`).
+        fill_value: number outside for "constant".
+        value_range: lowest and highest value of the images, to which results are kept.
+        seed: int, for the same transformations in each run.
+        data_format: "channels_last" or "channels_first"; the configured one if None.
+        **kwargs: bounding_box_format, name, trainable, dtype.
+
+    Call arguments:
+        data: images of shape (batch, height, width, channels) or (height, width, channels), or a dict with "images" and
+            any of "labels", "bounding_boxes" and "segmentation_masks".
+        training: whether to act; images pass unchanged otherwise.
+
+    Returns:
+        images of the same shape, floating, or a dict like the input.
+
+    Raises:
+        ArgumentError: for a number out of bounds, or an unknown option.
+
+    Reference:
+        Simard, Steinkraus, Platt, 2003, "Best practices for convolutional neural networks applied to visual document
+        analysis".
+
+    Example:
+
+    >>> import numpy as np, kfront
+    >>> tuple(kfront.layers.RandomElasticTransform(scale=0.5)(np.ones((4, 8, 8, 3)), training=True).shape)
+    (4, 8, 8, 3)
+    """
+
+    _USE_BASE_FACTOR = True
+    _FACTOR_BOUNDS = (0, 1)
+    scale: tuple[float, float]
+    value_range: tuple[float, float]
+    interpolation: str
+    fill_mode: str
+    fill_value: float
+    _normalise = normalisers(
+        factor=strength,
+        fill_mode=one_of(*FILL_MODES),
+        interpolation=one_of("nearest", "bilinear"),
+        scale=pair_within(0, 1),
+    )
+
+    def __init__(
+        self,
+        factor: Limits = 1.0,
+        scale: Limits = 1.0,
+        interpolation: str = "bilinear",
+        fill_mode: str = "reflect",
+        fill_value: float = 0.0,
+        value_range: Limits = (0, 255),
+        seed: Seed = None,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**base_arguments(locals()))
+        self._store(locals())
+
+    def get_random_transformation(self, data: ImageData, training: bool = True, seed: Seed = None) -> Transformation:
+        """Displacements of shape (batch, height, width, 2), and the size of images; None when not training."""
+        if not training:
+            return None
+        height, width = self._sizes(data)
+        numbers = self._draw(data, 0.0, 1.0, 3, seed=seed)
+        scale = ops.multiply(_ranges(numbers, (self.scale,))[0], _chosen_as_float(numbers[:, 1:], self.factor))
+        alpha, sigma = self.get_elastic_transform_params(height, width, scale)
+        noise = self._noise(data, height, width, seed)
+        field = ops.multiply(_smooth(noise, sigma), per_image(ops.multiply(alpha, sigma)))
+        return {"field": field, "height": height, "width": width}
+
+    def get_elastic_transform_params(self, height: Extent, width: Extent, factor: Extent) -> tuple[Any, Any]:
+        """Strength and smoothness (alpha, sigma) in pixels for images of a size, as `elastic_transform` takes them."""
+        if all(isinstance(v, (int, float)) for v in (height, width, factor)):
+            return 0.1 * max(height, width) * factor, 0.05 * min(height, width) * factor
+        h, w = (ops.cast(v, "float32") for v in (height, width))
+        alpha = ops.multiply(factor, ops.multiply(ops.maximum(h, w), 0.1))
+        return alpha, ops.multiply(factor, ops.multiply(ops.minimum(h, w), 0.05))
+
+    def _noise(self, data: ImageData, height: Extent, width: Extent, seed: Seed) -> Tensor:
+        shape = (self._batch_size(data), height, width, 2)
+        if isinstance(self._images(data), KerasTensor):
+            return Abstract(tuple(d if isinstance(d, int) else None for d in shape), "float32")
+        return normal(shape, dtype="float32", seed=self.generator if seed is None else seed)
+
+    def _deformed(self, images: Tensor, transformation: Transformation, interpolation: str) -> Tensor:
+        options = (interpolation, self.fill_mode, self.fill_value, self.data_format)
+        return displaced(images, transformation["field"], *options)
+
+    def transform_images(self, images: Tensor, transformation: Transformation = None, training: bool = True) -> Tensor:
+        """The deformed images."""
+        images = self._computed(images)
+        if transformation is None:
+            return images
+        return ops.clip(self._deformed(images, transformation, self.interpolation), *self.value_range)
+
+    def transform_segmentation_masks(
+        self, segmentation_masks: Tensor, transformation: Transformation = None, training: bool = True
+    ) -> Tensor:
+        """The deformed masks: each pixel is one of the input."""
+        if transformation is None:
+            return segmentation_masks
+        return with_channels(self, segmentation_masks, lambda m: self._deformed(m, transformation, "nearest"))
+
+    def transform_bounding_boxes(
+        self, bounding_boxes: Boxes, transformation: Transformation = None, training: bool = True
+    ) -> Boxes:
+        """Upright boxes around the corners and the middles of the sides of the deformed boxes."""
+        if transformation is None:
+            return bounding_boxes
+        height, width = transformation["height"], transformation["width"]
+        x1, y1, x2, y2 = ops.split(boxes_in_pixels(self, bounding_boxes, height, width), 4, -1)
+        xm, ym = (ops.multiply(ops.add(a, b), 0.5) for a, b in ((x1, x2), (y1, y2)))
+        x = ops.concatenate([x1, xm, x2, x2, x2, xm, x1, x1], -1)
+        y = ops.concatenate([y1, y1, y1, ym, y2, y2, y2, ym], -1)
+        u, v = x, y
+        for _ in range(4):  # pixel p comes from p + field(p): solve p + field(p) = (x, y) by iteration
+            shift = images_at(transformation["field"], v, u, "bilinear", "nearest", 0.0, "channels_last")
+            v, u = (ops.subtract(at, ops.cast(shift[..., i], ops.dtype(at))) for i, at in enumerate((y, x)))
+        ends = [ops.amin(u, -1), ops.amin(v, -1), ops.amax(u, -1), ops.amax(v, -1)]
+        return boxes_of_pixels(self, bounding_boxes, ops.stack(ends, -1), height, width)
+
+
+def _chosen_as_float(numbers: Tensor, factor: tuple[float, float]) -> Any:
+    return ops.cast(_chosen(numbers, factor), "float32")
+
+
+def _smooth(noise: Tensor, sigma: Tensor) -> Tensor:
+    """Noise of shape (batch, height, width, channels) smoothed by Gaussians of deviation `sigma`, of shape (batch,).
+
+    As products with matrices, so that deviations may differ between images and be unknown before.
+    """
+    sigma = per_image(ops.maximum(sigma, 1e-2), 3)
+    for equation, axis in (("bij,bjwc->biwc", 1), ("bij,bhjc->bhic", 2)):
+        n = ops.shape(noise)[axis]
+        at = ops.cast(ops.arange(n), "float32")
+        apart = ops.divide(ops.subtract(ops.expand_dims(at, 1), at), sigma)
+        # the sum of exp(-d²/2σ²) over all whole d: 1 for small deviations, √(2π) σ from about 0.7 on
+        near = ops.add(ops.multiply(ops.exp(ops.divide(-0.5, ops.square(sigma))), 2.0), 1.0)
+        total = ops.maximum(near, ops.multiply(sigma, math.sqrt(2 * math.pi)))
+        noise = ops.einsum(equation, ops.divide(ops.exp(ops.multiply(ops.square(apart), -0.5)), total), noise)
+    return noise

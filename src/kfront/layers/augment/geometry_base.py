@@ -1,0 +1,165 @@
+"""What the geometric image layers share: masks without channels, boxes in pixels, projective transforms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from kfront import ops
+from kfront.core.dtypes import is_float
+from kfront.core.options import normalisers, one_of
+from kfront.core.typing import Seed, Tensor
+from kfront.layers.augment.image_layer import Boxes, Extent, ImageData, Limits, RandomImageLayer, Transformation
+from kfront.utils.bounding_boxes.formats import corners, from_corners
+from kfront.utils.bounding_boxes.geometry import clip_to_image_size, moved
+
+__all__ = [
+    "FILL_MODES",
+    "MovedImages",
+    "ShiftedBoxes",
+    "boxes_in_pixels",
+    "boxes_of_pixels",
+    "columns_changed",
+    "projective",
+    "with_channels",
+]
+
+FILL_MODES = ("reflect", "wrap", "constant", "nearest")
+
+
+def with_channels(layer: Any, masks: Any, move: Callable[[Any], Any]) -> Tensor:
+    """`move` applied to a batch of masks, which may lack the axis of channels."""
+    masks = ops.convert_to_tensor(masks)
+    if len(masks.shape) == 4:
+        return move(masks)
+    axis = layer.channel_axis
+    return ops.squeeze(move(ops.expand_dims(masks, axis)), axis)
+
+
+def boxes_in_pixels(layer: Any, bounding_boxes: Boxes, height: Extent, width: Extent) -> Tensor:
+    """Corners (left, top, right, bottom) of boxes in the layer's format."""
+    boxes = ops.convert_to_tensor(bounding_boxes["boxes"])
+    if not is_float(ops.dtype(boxes)):
+        boxes = ops.cast(boxes, "float32")
+    return corners(layer.name, boxes, layer.bounding_box_format, height, width)
+
+
+def boxes_of_pixels(layer: Any, bounding_boxes: Boxes, pixels: Tensor, height: Extent, width: Extent) -> Boxes:
+    """`bounding_boxes` with other corners, in the layer's format: cut off at the borders, lost ones labelled -1."""
+    out = clip_to_image_size({**bounding_boxes, "boxes": pixels}, height, width)
+    boxes = from_corners(layer.name, out["boxes"], layer.bounding_box_format, height, width)
+    return {**out, "boxes": boxes}
+
+
+def projective(a: Sequence[Any], b: Sequence[Any], c: Sequence[Any] = (0.0, 0.0)) -> Tensor:
+    """Transforms of shape (batch, 8) from their numbers, tensors of shape (batch,) or Python numbers."""
+    parts = [*a, *b, *c]
+    like = next(p for p in parts if not isinstance(p, (int, float)))
+    zero = ops.zeros_like(like)
+    return ops.stack([ops.add(zero, p) for p in parts], -1)
+
+
+def _forward(transform: Tensor) -> Tensor:
+    """The matrices (batch, 3, 3) that move points as `transform` moves the pixels, which it looks up the other way.
+
+    The inverse up to a factor, which is all that counts: the adjugate, made of cross products of rows.
+    """
+    rows = ops.concatenate([transform, ops.ones_like(transform[:, :1])], -1)
+    a, b, c = rows[:, 0:3], rows[:, 3:6], rows[:, 6:9]
+    return ops.stack([ops.cross(b, c), ops.cross(c, a), ops.cross(a, b)], -1)
+
+
+class MovedImages(RandomImageLayer):
+    """Base of layers that move images by a random projective transform: a subclass says by which.
+
+    A transformation is a dict with "transform", of shape (batch, 8) as for `kfront.ops.image.affine_transform`, and the
+    "height" and "width" of images.
+    """
+
+    _normalise = normalisers(fill_mode=one_of(*FILL_MODES), interpolation=one_of("nearest", "bilinear"))
+    _USE_BASE_FACTOR = False
+    fill_mode: str = "constant"
+    fill_value: float
+    interpolation: str
+
+    def transform_of(self, data: ImageData, height: Extent, width: Extent, seed: Seed) -> Tensor:
+        """Transforms of shape (batch, 8), float32.
+
+        Args:
+            data: the inputs.
+            height: height of the images, a number or a scalar tensor, float32.
+            width: width of the images.
+            seed: for `_draw`.
+        """
+        raise NotImplementedError
+
+    def get_random_transformation(self, data: ImageData, training: bool = True, seed: Seed = None) -> Transformation:
+        """The transforms and the size of images; None when not training."""
+        if not training:
+            return None
+        height, width = self._sizes(data)
+        h, w = (float(v) if isinstance(v, int) else ops.cast(v, "float32") for v in (height, width))
+        return {"transform": self.transform_of(data, h, w, seed), "height": height, "width": width}
+
+    def get_transformed_x_y(self, x: Tensor, y: Tensor, transform: Tensor) -> tuple[Tensor, Tensor]:
+        """Where the points (x, y), of shape (batch, ...), are looked up by `transform`, of shape (batch, 8)."""
+        x, y = ops.convert_to_tensor(x), ops.convert_to_tensor(y)
+        columns = ops.split(ops.convert_to_tensor(transform), 8, -1)
+        a0, a1, a2, b0, b1, b2, c0, c1 = (ops.reshape(c, (-1, *(1,) * (len(x.shape) - 1))) for c in columns)
+        k = c0 * x + c1 * y + 1.0
+        return (a0 * x + a1 * y + a2) / k, (b0 * x + b1 * y + b2) / k
+
+    def _moved(self, images: Tensor, transformation: Transformation, interpolation: str) -> Tensor:
+        options = (interpolation, self.fill_mode, self.fill_value, self.data_format)
+        return ops.image.affine_transform(images, transformation["transform"], *options)
+
+    def transform_images(self, images: Tensor, transformation: Transformation = None, training: bool = True) -> Tensor:
+        """The moved images."""
+        images = self._computed(images)
+        if not training or transformation is None:
+            return images
+        return self._moved(images, transformation, self.interpolation)
+
+    def transform_segmentation_masks(
+        self, segmentation_masks: Tensor, transformation: Transformation = None, training: bool = True
+    ) -> Tensor:
+        """The moved masks: each pixel is one of the input."""
+        if not training or transformation is None:
+            return segmentation_masks
+        return with_channels(self, segmentation_masks, lambda m: self._moved(m, transformation, "nearest"))
+
+    def transform_bounding_boxes(
+        self, bounding_boxes: Boxes, transformation: Transformation = None, training: bool = True
+    ) -> Boxes:
+        """Upright boxes around the moved boxes."""
+        if not training or transformation is None:
+            return bounding_boxes
+        height, width = transformation["height"], transformation["width"]
+        pixels = boxes_in_pixels(self, bounding_boxes, height, width)
+        matrix = ops.cast(_forward(transformation["transform"]), ops.dtype(pixels))
+        return boxes_of_pixels(self, bounding_boxes, moved(pixels, matrix), height, width)
+
+
+def columns_changed(bounding_boxes: Boxes, change: Callable[..., Sequence[Any]]) -> Boxes:
+    """`bounding_boxes` with `change` applied to the columns left, top, right and bottom, each (batch, boxes)."""
+    boxes = ops.convert_to_tensor(bounding_boxes["boxes"])
+    return {**bounding_boxes, "boxes": ops.stack(change(*(boxes[..., i] for i in range(4))), -1)}
+
+
+class ShiftedBoxes:
+    """The method that Keras's layers have besides for moving boxes by hand."""
+
+    def get_shifted_bbox(self, bounding_boxes: Boxes, w_shift_factor: Limits, h_shift_factor: Limits) -> Boxes:
+        """Boxes moved to the left and up.
+
+        Args:
+            bounding_boxes: dict with "boxes", corners of shape (batch, boxes, 4), and "labels".
+            w_shift_factor: how far to the left, in the unit of the boxes; number or tensor that broadcasts to
+                (batch, boxes).
+            h_shift_factor: how far up.
+
+        Returns:
+            A dict like `bounding_boxes`; boxes are not cut off.
+        """
+        w, h = w_shift_factor, h_shift_factor
+        return columns_changed(bounding_boxes, lambda a, b, c, d: (a - w, b - h, c - w, d - h))

@@ -1,0 +1,346 @@
+"""The base of all image layers: one random transformation per image, applied to the image and to what belongs to it.
+
+A subclass defines `get_random_transformation` and the `transform_*` methods that do not leave their input as it is. The
+methods see batches only; a single image goes through as a batch of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, TypeAlias, TypeGuard
+
+import numpy as np
+
+from kfront import ops
+from kfront.core import tree
+from kfront.core.dtypes import is_float
+from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.options import Check, normalisers
+from kfront.core.rng import SeedGenerator, check_seed
+from kfront.core.spec import Abstract, KerasTensor
+from kfront.core.typing import Seed, Tensor
+from kfront.layers.preprocess.data_layer import DataLayer
+from kfront.ops.primitives.dtypes import dtype_of
+from kfront.ops.random import uniform
+
+__all__ = [
+    "ImageLayer",
+    "RandomImageLayer",
+    "back",
+    "number_pair",
+    "pair_within",
+    "per_image",
+    "rescaled",
+    "strength",
+    "value_pair",
+]
+
+Boxes: TypeAlias = dict[str, Any]
+"""Bounding boxes: tensors "boxes" of shape (batch, n, 4) and "labels" of shape (batch, n)."""
+
+Limits: TypeAlias = float | Sequence[float]
+"""A number, or a pair of limits."""
+
+Extent: TypeAlias = "float | Tensor"
+"""A height or width: a number, or a scalar tensor where it is not known yet."""
+
+ImageData: TypeAlias = "Tensor | dict[str, Any]"
+"""What image layers take: images, or a dict with "images" and what belongs to them."""
+
+Transformation: TypeAlias = Any
+"""The parameters that a layer draws; only its own `transform_*` methods look into them."""
+
+# key of an input dict -> the method that transforms what is there
+_METHODS = {
+    "images": "transform_images",
+    "bounding_boxes": "transform_bounding_boxes",
+    "labels": "transform_labels",
+    "segmentation_masks": "transform_segmentation_masks",
+}
+
+
+class ImageLayer(DataLayer):
+    """Base of layers that transform images, and labels, bounding boxes and segmentation masks with them.
+
+    Args:
+        factor: strength of the transformation, a number or a pair of limits; only for classes with `_USE_BASE_FACTOR`.
+        bounding_box_format: format of bounding boxes among the inputs, e.g. "xyxy"; needed if there are any.
+        data_format: "channels_last" or "channels_first"; the configured one if None.
+        **kwargs: name, trainable, dtype.
+
+    Attributes:
+        height_axis, width_axis, channel_axis: axes of images, counted from the end.
+
+    Call arguments:
+        data: images of shape (batch, height, width, channels) or (height, width, channels), channels before the others
+            in the layout "channels_first"; or a dict with "images" and any of "labels", "bounding_boxes" (a dict with
+            "boxes" and "labels") and "segmentation_masks". Other entries are handed on.
+        training: whether random layers act.
+    """
+
+    _normalise = normalisers(
+        factor=None, value_range=lambda layer, name, value: value_pair(type(layer).__name__, value)
+    )
+    _omitted: ClassVar = {"bounding_box_format": None}
+    _USE_BASE_FACTOR: ClassVar[bool] = True
+    _FACTOR_BOUNDS: ClassVar[tuple[float, float]] = (-1, 1)
+    bounding_box_format: str | None
+    data_format: str
+    factor: tuple[float, float]
+    height_axis: int
+    width_axis: int
+    channel_axis: int
+
+    def __init__(
+        self,
+        factor: Limits | None = None,
+        bounding_box_format: str | None = None,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if self._USE_BASE_FACTOR:
+            self.__dict__["factor"] = strength(self, "factor", factor)
+        elif factor is not None:
+            raise ArgumentError(
+                f"[{type(self).__name__}] expected no `factor`, got {factor!r}; this layer has no strength to set."
+            )
+        self._store(locals())
+        last = self.data_format == "channels_last"
+        self.height_axis, self.width_axis, self.channel_axis = (-3, -2, -1) if last else (-2, -1, -3)
+        self._built_when_made()
+
+    # -- what subclasses define ---------------------------------------------------------------------------------------
+
+    def get_random_transformation(self, data: ImageData, training: bool = True, seed: Seed = None) -> Transformation:
+        """The parameters of the transformation: anything that the `transform_*` methods understand, or None.
+
+        Args:
+            data: as for a call.
+            training: whether to act.
+            seed: int, SeedGenerator or None for the layer's own.
+        """
+        return None
+
+    def transform_images(self, images: Tensor, transformation: Transformation = None, training: bool = True) -> Tensor:
+        """The transformed images, of shape (batch, height, width, channels) in the layer's layout."""
+        return images
+
+    def transform_labels(self, labels: Tensor, transformation: Transformation = None, training: bool = True) -> Tensor:
+        """The labels of the transformed images, of shape (batch, ...)."""
+        return labels
+
+    def transform_bounding_boxes(
+        self, bounding_boxes: Boxes, transformation: Transformation = None, training: bool = True
+    ) -> Boxes:
+        """The boxes in the transformed images: a dict with "boxes" (batch, n, 4) and "labels" (batch, n)."""
+        return bounding_boxes
+
+    def transform_segmentation_masks(
+        self, segmentation_masks: Tensor, transformation: Transformation = None, training: bool = True
+    ) -> Tensor:
+        """The masks of the transformed images, of shape (batch, height, width, ...)."""
+        return segmentation_masks
+
+    # -- one image ----------------------------------------------------------------------------------------------------
+
+    def transform_single_image(self, image: Tensor, transformation: Transformation, training: bool = True) -> Tensor:
+        """`transform_images` of one image."""
+        return self._single(self.transform_images, image, transformation, training)
+
+    def transform_single_label(self, label: Tensor, transformation: Transformation, training: bool = True) -> Tensor:
+        """`transform_labels` of one label."""
+        return self._single(self.transform_labels, label, transformation, training)
+
+    def transform_single_bounding_box(
+        self, bounding_box: Boxes, transformation: Transformation, training: bool = True
+    ) -> Boxes:
+        """`transform_bounding_boxes` of the boxes in one image."""
+        return self._single(self.transform_bounding_boxes, bounding_box, transformation, training)
+
+    def transform_single_segmentation_mask(
+        self, segmentation_mask: Tensor, transformation: Transformation, training: bool = True
+    ) -> Tensor:
+        """`transform_segmentation_masks` of one mask."""
+        return self._single(self.transform_segmentation_masks, segmentation_mask, transformation, training)
+
+    def _single(self, method: Callable[..., Any], value: Any, transformation: Transformation, training: bool) -> Any:
+        batch = tree.map_structure(lambda x: ops.expand_dims(ops.convert_to_tensor(x), 0), value)
+        return tree.map_structure(_first, method(batch, transformation=transformation, training=training))
+
+    # -- calls --------------------------------------------------------------------------------------------------------
+
+    def call(self, data: ImageData, training: bool = True) -> Any:
+        """The transformed images, or a dict like `data`."""
+        batched = self._is_batched(data)
+        transformation = self.get_random_transformation(data, training=training)
+
+        def apply(name: str, value: Any) -> Any:
+            method = getattr(self, name)
+            if batched:
+                return method(value, transformation=transformation, training=training)
+            return self._single(method, value, transformation, training)
+
+        if not isinstance(data, dict):
+            return apply("transform_images", data)
+        if data.get("bounding_boxes") is not None and not self.bounding_box_format:
+            raise ArgumentError(
+                f"[{self.name}] expected `bounding_box_format` for inputs with bounding boxes, got None; make the "
+                f"layer as {type(self).__name__}(..., bounding_box_format='xyxy') or in the format they have."
+            )
+        done = {k: apply(m, data[k]) for k, m in _METHODS.items() if k in data}
+        return {k: done.get(k, v) for k, v in data.items()}
+
+    def _images(self, data: ImageData) -> Any:
+        """The images among the inputs."""
+        if not isinstance(data, dict):
+            return data
+        if "images" not in data:
+            raise ArgumentError(f"[{self.name}] expected a dict with the key 'images', got {sorted(map(str, data))}.")
+        return data["images"]
+
+    def _is_batched(self, data: ImageData) -> bool:
+        """Whether there is a batch of images, not a single one.
+
+        Raises:
+            ShapeError: if the rank of the images is neither 3 nor 4.
+        """
+        shape = getattr(self._images(data), "shape", None)
+        if shape is None or len(shape) not in (3, 4):
+            got = type(data).__name__ if shape is None else f"shape {tuple(shape)}"
+            raise ShapeError(
+                f"[{self.name}] expected images of rank 3 (one image) or 4 (a batch), got {got}; several inputs go in "
+                "one dict with the key 'images'."
+            )
+        return len(shape) == 4
+
+    # -- helpers of subclasses ----------------------------------------------------------------------------------------
+
+    def _sizes(self, data: ImageData) -> tuple[Tensor, Tensor]:
+        """Height and width of the images: ints, or scalar tensors where they are not known before."""
+        shape = ops.shape(self._images(data))
+        return shape[self.height_axis], shape[self.width_axis]
+
+    def _batch_size(self, data: ImageData) -> Any:
+        """Number of images: an int, or a scalar tensor where it is not known before; 1 for a single image."""
+        images = self._images(data)
+        return ops.shape(images)[0] if len(images.shape) == 4 else 1
+
+    def _computed(self, images: Tensor) -> Tensor:
+        """Images in the layer's compute dtype."""
+        dtype = self.compute_dtype
+        return ops.cast(images, dtype if is_float(dtype) else "float32")
+
+
+class RandomImageLayer(ImageLayer):
+    """Base of image layers that draw random numbers.
+
+    Args:
+        seed: int, for the same transformations in each run.
+    """
+
+    _normalise = normalisers(seed=lambda layer, name, value: check_seed(value, type(layer).__name__))
+    seed: Seed
+
+    def __init__(self, *args: Any, seed: Seed = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._store(locals())
+        self.generator = seed if isinstance(seed, SeedGenerator) else SeedGenerator(seed)
+
+    def _draw(
+        self,
+        data: ImageData,
+        low: float | Tensor = 0.0,
+        high: float | Tensor = 1.0,
+        *more: Any,
+        seed: Seed = None,
+        dtype: str = "float32",
+    ) -> Tensor:
+        """Uniform numbers in [low, high), of shape (batch, *more); one number for each image without `more`.
+
+        Nothing is drawn for symbolic images.
+        """
+        return self._once(data, low, high, self._batch_size(data), *more, seed=seed, dtype=dtype)
+
+    def _once(
+        self,
+        data: ImageData,
+        low: float | Tensor = 0.0,
+        high: float | Tensor = 1.0,
+        *shape: Any,
+        seed: Seed = None,
+        dtype: str = "float32",
+    ) -> Tensor:
+        """Uniform numbers in [low, high), of this shape, for all images together."""
+        if isinstance(self._images(data), KerasTensor):
+            return Abstract(tuple(d if isinstance(d, int) else None for d in shape), dtype)
+        return uniform(shape, low, high, dtype=dtype, seed=self.generator if seed is None else seed)
+
+
+def _first(x: Tensor) -> Tensor:
+    return ops.squeeze(x, 0)
+
+
+def per_image(values: Any, rank: int = 4) -> Tensor:
+    """Numbers of shape (batch,) in the shape (batch, 1, ...) of this rank."""
+    return ops.reshape(values, (-1, *(1,) * (rank - 1)))
+
+
+def rescaled(x: Tensor, old: Sequence[float], new: Sequence[float]) -> Tensor:
+    """Values from the range `old` in the range `new`; floating tensors."""
+    if tuple(old) == tuple(new):
+        return x
+    scale = (new[1] - new[0]) / (old[1] - old[0])
+    return ops.add(ops.multiply(ops.subtract(x, old[0]), scale), new[0])
+
+
+def back(x: Tensor, like: Tensor) -> Tensor:
+    """`x` in the dtype of `like`; rounded towards zero where that is an integer type."""
+    return ops.cast(x, dtype_of(like))
+
+
+def _number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, (int, float, np.number))
+
+
+def number_pair(who: str, name: str, value: Any, low: float, high: float) -> tuple[float, float]:
+    """Limits from which a strength is drawn: a pair in order, or a number within bounds, which makes a pair.
+
+    A number stands for (0, number) if `low` is not negative, else for (-number, number).
+
+    Raises:
+        ArgumentError: if it is neither, or lies out of bounds.
+    """
+    pair = sorted(value) if isinstance(value, (list, tuple, np.ndarray)) and all(map(_number, value)) else []
+    if len(pair) == 2 and pair[0] <= high and pair[1] >= low:
+        return (pair[0], pair[1])
+    if _number(value) and low <= value <= high:
+        return (-abs(value), abs(value)) if low < 0 else (0, value)
+    raise ArgumentError(
+        f"[{who}] expected `{name}` to be a number between {low:g} and {high:g}, or a pair of them, got {value!r}."
+    )
+
+
+def strength(layer: ImageLayer, name: str, value: object) -> tuple[float, float]:
+    """Limits of a strength within the bounds of the layer's class; 0 if None."""
+    return number_pair(type(layer).__name__, name, value or 0.0, *layer._FACTOR_BOUNDS)
+
+
+def pair_within(low: float, high: float) -> Check:
+    """The check that an option is a pair of limits, or a number, within bounds."""
+    return lambda layer, name, value: number_pair(type(layer).__name__, name, value, low, high)
+
+
+def value_pair(who: str, value: Any) -> tuple[float, float]:
+    """The lowest and the highest value that images can have.
+
+    Raises:
+        ArgumentError: if it is no pair of different numbers.
+    """
+    pair = tuple(value) if isinstance(value, (list, tuple, np.ndarray)) else ()
+    if len(pair) != 2 or not all(map(_number, pair)) or pair[0] == pair[1]:
+        raise ArgumentError(
+            f"[{who}] expected `value_range` to be a pair (lowest, highest), got {value!r}; images have (0, 255) or "
+            "(0, 1) as a rule."
+        )
+    return (min(pair), max(pair))

@@ -1,0 +1,65 @@
+"""Configs of layers that define none: the arguments of the constructor, and the shapes that `build` got."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from kfront.core import codec
+from kfront.core.errors import ArgumentError
+
+__all__ = ["auto_config", "named_shapes", "tuples"]
+
+
+def tuples(shape: Any) -> Any:
+    """JSON turns tuples into lists: shapes as tuples again."""
+    if isinstance(shape, dict):
+        return {k: tuples(v) for k, v in shape.items()}
+    if isinstance(shape, (list, tuple)):
+        if all(d is None or isinstance(d, int) for d in shape):
+            return tuple(shape)
+        return [tuples(s) for s in shape]
+    return shape
+
+
+def named_shapes(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any] | None:
+    """The shapes a class's `build` was called with, as its build config: one under "input_shape", more by name."""
+    signature = inspect.signature(cls.build)  # type: ignore[attr-defined]
+    shapes: dict[str, Any] = {}
+    for name, value in list(signature.bind(None, *args, **kwargs).arguments.items())[1:]:
+        kind = signature.parameters[name].kind
+        if kind is inspect.Parameter.VAR_KEYWORD:
+            shapes.update(value)
+        elif kind is inspect.Parameter.VAR_POSITIONAL:
+            shapes.update({f"{name}{i}": v for i, v in enumerate(value)})
+        else:
+            shapes[name] = value
+    if not shapes:
+        return None
+    return {"input_shape": next(iter(shapes.values()))} if len(shapes) == 1 else {"shapes_dict": shapes}
+
+
+def auto_config(layer: Any, base: type) -> dict[str, Any]:
+    """The arguments a layer was made with, for classes that define no `get_config`."""
+    cls = type(layer)
+    if cls.__init__ is base.__init__:
+        return {}
+    args, kwargs = layer._init_args
+    try:
+        bound = inspect.signature(cls.__init__).bind(layer, *args, **kwargs)
+    except TypeError:
+        return {}
+    config: dict[str, Any] = {}
+    for name, p in list(inspect.signature(cls.__init__).parameters.items())[1:]:
+        if name in bound.arguments:
+            value = bound.arguments[name]
+            if p.kind is p.VAR_KEYWORD:
+                config.update(value)
+            elif p.kind is p.VAR_POSITIONAL:
+                raise ArgumentError(
+                    f"[{layer.name}] expected `get_config` to be defined: `__init__` takes *{name}, which cannot be "
+                    "written down automatically."
+                )
+            else:
+                config[name] = value
+    return {k: codec.serialize_keras_object(v) for k, v in config.items()}

@@ -1,0 +1,71 @@
+"""Conversion of what a layer is called with to tensors of its backend, in its compute dtype."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from kfront.core import tree
+from kfront.core.dtypes import is_float
+from kfront.core.spec import KerasTensor, is_text
+from kfront.core.state import state
+from kfront.core.variable import Variable
+from kfront.ops.primitives.dtypes import cast
+
+__all__ = ["convert_inputs"]
+
+
+def numeric(x: Any) -> bool:
+    """Whether `x` is a number, or nested lists of numbers."""
+    if isinstance(x, (list, tuple)):
+        return bool(x) and all(numeric(v) for v in x)
+    return isinstance(x, (int, float, bool, np.number))
+
+
+def has_float(x: Any) -> bool:
+    """Whether a float is among nested numbers."""
+    return any(isinstance(v, (float, np.floating)) for v in tree.flatten(x))
+
+
+def convert_inputs(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments of a call, arrays made tensors of the layer's backend and floating ones cast to its compute dtype.
+
+    Args:
+        layer: the layer.
+        args: positional arguments; the first may also be a number, or nested lists of numbers.
+        kwargs: keyword arguments.
+    """
+    b, dtype = layer._backend, layer.compute_dtype
+    casts = layer.autocast and dtype is not None and is_float(dtype)
+
+    def one(x: Any) -> Any:
+        if isinstance(x, KerasTensor):
+            if not casts or not is_float(x.dtype) or x.dtype == dtype:
+                return x
+            out = cast(x, dtype)
+            out._keras_mask = x._keras_mask
+            return out
+        if is_text(x):
+            return b.convert(x) if "string" in b.dtypes else x
+        if isinstance(x, Variable):
+            return x.value
+        if not b.is_tensor(x):
+            if not (hasattr(x, "__array__") or hasattr(x, "__dlpack__")):
+                return x
+            x = b.convert(x)
+        if casts and x.dtype not in layer._pass_dtypes:
+            mask = b.get_mask(x) if state.any_mask_seen else None
+            x = b.cast(x, dtype)
+            if mask is not None:
+                b.set_mask(x, mask)
+        return x
+
+    def first(x: Any) -> Any:
+        if isinstance(x, (int, float, bool)) or (isinstance(x, list) and numeric(x)):
+            return one(b.convert(x, dtype if casts and has_float(x) else None))
+        return tree.map_structure(one, x)
+
+    if args:
+        args = (first(args[0]), *(tree.map_structure(one, a) for a in args[1:]))
+    return args, {k: tree.map_structure(one, v) if k != "training" else v for k, v in kwargs.items()}

@@ -1,0 +1,128 @@
+"""The protected members by which published subclasses of `MultiHeadAttention` reach into it.
+
+Layers with caches, relative positions or projections of their own derive from `MultiHeadAttention` and use names that
+start with an underscore. They mean the same here: options and projections under a second name, and the three steps of
+attention as methods.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from kfront import ops
+from kfront.core.state import state
+from kfront.core.typing import Tensor
+from kfront.ops.random import dropout
+
+__all__ = ["HeadHooks"]
+
+
+def _second_name(of: str) -> Any:
+    """A property that reads and sets another attribute."""
+
+    def read(self: Any) -> Any:
+        return getattr(self, of)
+
+    def write(self: Any, value: Any) -> None:
+        self._tracker.forget(f"_{of}")  # a sublayer is filed under its first name only
+        setattr(self, of, value)
+
+    return property(read, write, doc=f"`{of}`.")
+
+
+class HeadHooks:
+    """Second names and overridable steps of multi-head attention."""
+
+    _num_heads = _second_name("num_heads")
+    _key_dim = _second_name("key_dim")
+    _value_dim = _second_name("value_dim")
+    _use_bias = _second_name("use_bias")
+    _dropout = _second_name("dropout")
+    _output_shape = _second_name("output_shape")
+    _attention_axes = _second_name("attention_axes")
+    _flash_attention = _second_name("flash_attention")
+    _query_dense = _second_name("query_dense")
+    _key_dense = _second_name("key_dense")
+    _value_dense = _second_name("value_dense")
+    _output_dense = _second_name("output_dense")
+    _kernel_initializer = _second_name("kernel_initializer")
+    _bias_initializer = _second_name("bias_initializer")
+    _kernel_regularizer = _second_name("kernel_regularizer")
+    _bias_regularizer = _second_name("bias_regularizer")
+    _kernel_constraint = _second_name("kernel_constraint")
+    _bias_constraint = _second_name("bias_constraint")
+    _activity_regularizer = _second_name("activity_regularizer")
+
+    _dot_product_equation: str
+    _combine_equation: str
+    _attends_itself: ClassVar[bool] = False  # whether a subclass has its own `_compute_attention` or mask
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        steps = ("_compute_attention", "_compute_attention_mask", "_masked_softmax")
+        cls._attends_itself = any(getattr(cls, s) is not getattr(HeadHooks, s) for s in steps)
+
+    def _get_common_kwargs_for_sublayer(self: Any) -> dict[str, Any]:
+        """Options that all projections share, initializers copied so that they do not start out equal."""
+        clone = lambda x: x.clone() if hasattr(x, "clone") else x  # noqa: E731
+        return {
+            "kernel_initializer": clone(self.kernel_initializer),
+            "bias_initializer": clone(self.bias_initializer),
+            "kernel_regularizer": self.kernel_regularizer,
+            "bias_regularizer": self.bias_regularizer,
+            "kernel_constraint": self.kernel_constraint,
+            "bias_constraint": self.bias_constraint,
+            "dtype": self.dtype_policy,
+        }
+
+    def _build_attention(self: Any, rank: int) -> None:
+        """Prepare for projected inputs of a rank, (batch, ..., heads, size)."""
+        self._set_axes(rank - 1)
+        target, source, product = self._letters(rank)
+        self._dot_product_equation = f"{source},{target}->{product}"
+        self._combine_equation = f"{product},{source}->{target}"
+        self._start_dropout()
+
+    @property
+    def _dropout_layer(self: Any) -> Callable[..., Any]:
+        """Drops attention weights in training."""
+
+        def drop(weights: Any, training: bool | None = None) -> Any:
+            training = state.training if training is None else training
+            return dropout(weights, self.dropout, None, self.seed_generator) if training and self.dropout else weights
+
+        return drop
+
+    def _masked_softmax(self: Any, attention_scores: Any, attention_mask: Tensor | None = None) -> Tensor:
+        """Weights (batch, heads, targets, sources) from scores, 0 where the mask (batch, targets, sources) is False."""
+        return self._weights(attention_scores, attention_mask)
+
+    def _compute_attention_mask(
+        self: Any,
+        query: Tensor,
+        value: Any,
+        query_mask: Tensor | None = None,
+        value_mask: Tensor | None = None,
+        key_mask: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        use_causal_mask: bool = False,
+    ) -> Any:
+        """One mask of all, (batch, targets, sources), or None."""
+        return self._mask(query, value, (value_mask, key_mask, attention_mask), use_causal_mask)
+
+    def _compute_causal_mask(self: Any, query: Tensor, value: Any = None) -> Tensor:
+        """True where a source is not behind its target, (1, targets, sources)."""
+        return ops.greater_equal(self._distance(query, query if value is None else value), 0)
+
+    def _compute_attention(
+        self: Any,
+        query: Tensor,
+        key: Tensor,
+        value: Any,
+        attention_mask: Tensor | None = None,
+        training: bool | None = None,
+        return_attention_scores: bool = False,
+    ) -> tuple[Any, Any]:
+        """(means of values, weights or None) of projected inputs (batch, ..., heads, size)."""
+        return self._attend(query, key, value, (None, None, attention_mask), False, training, return_attention_scores)

@@ -1,0 +1,59 @@
+"""`Rescaling`: values times a number, plus a number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kfront import ops
+from kfront.core.dtypes import is_float
+from kfront.core.options import Option, normalisers
+from kfront.core.registry import serializable
+from kfront.core.typing import Shape, Tensor
+from kfront.layers.preprocess.data_layer import DataLayer
+
+__all__ = ["Rescaling"]
+
+
+@serializable("keras.layers")
+class Rescaling(DataLayer):
+    """Multiplies values by `scale` and adds `offset`; in training and otherwise.
+
+    Args:
+        scale: number, or a list of numbers that broadcasts against the inputs.
+        offset: number, or a list of numbers that broadcasts against the inputs.
+        **kwargs: name, trainable, dtype.
+
+    Call arguments: `inputs`, tensor of any shape and dtype. Returns a tensor of that shape in the layer's dtype.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.layers.Rescaling(1 / 127.5, offset=-1)([0, 255]).tolist()
+    [-1.0, 1.0]
+    """
+
+    _normalise = normalisers(offset=Option(), scale=Option())
+    scale: Any
+    offset: Any
+
+    def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._store(locals())
+        self.supports_masking = True
+        self._built_when_made()
+
+    def call(self, inputs: Tensor) -> Tensor:
+        """The rescaled inputs."""
+        dtype = self.compute_dtype
+        x = ops.cast(inputs, dtype)
+        number = float if is_float(dtype) else int
+
+        def operand(value: Any) -> Any:
+            plain = isinstance(value, (int, float)) and number(value) == value
+            return value if plain else ops.convert_to_tensor(value, dtype=dtype)
+
+        return ops.add(ops.multiply(x, operand(self.scale)), operand(self.offset))
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """That of the inputs."""
+        return tuple(input_shape)

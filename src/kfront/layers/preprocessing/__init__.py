@@ -1,1 +1,0 @@
-"""Layers that prepare model inputs; `kfront.layers` is their public place."""

@@ -1,0 +1,604 @@
+"""Recurrent cells: one time step of SimpleRNN, LSTM and GRU, and cells on top of each other."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from kfront import activations, ops
+from kfront.backends import current
+from kfront.core import tree
+from kfront.core.codec import deserialize_keras_object, serialize_keras_object
+from kfront.core.dtypes import numpy_dtype
+from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
+from kfront.core.options import normalisers
+from kfront.core.registry import serializable
+from kfront.core.rng import SeedGenerator
+from kfront.core.typing import (
+    Activation,
+    ActivationLike,
+    Config,
+    ConstraintLike,
+    InitializerLike,
+    RegularizerLike,
+    Seed,
+    Shape,
+    Tensor,
+)
+from kfront.core.variable import Variable
+from kfront.layers.base import Layer
+from kfront.layers.options import OptionLayer, documented, known_axis
+from kfront.ops.matrix import linear
+from kfront.ops.random import dropout
+from kfront.ops.recurrent import gru_sequence, lstm_sequence
+
+__all__ = ["GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"]
+
+_tanh, _sigmoid = activations.tanh, activations.sigmoid
+WEIGHTS_DOC = """
+        use_bias: whether there is a bias.
+        kernel_initializer, recurrent_initializer, bias_initializer: first values of the weights.{forget}
+        kernel_regularizer, recurrent_regularizer, bias_regularizer: functions of the weights that are added to the
+            loss.
+        kernel_constraint, recurrent_constraint, bias_constraint: functions applied to the weights after each update.
+        dropout: rate at which inputs are dropped in training, the same ones at each step.
+        recurrent_dropout: rate at which states are dropped in training, the same ones at each step.
+        seed: int, for the same dropout in each run."""
+
+
+class DropoutRNNCell(OptionLayer):
+    """A cell whose inputs and states can be dropped, with one mask for all steps of a sequence."""
+
+    dropout: float
+    recurrent_dropout: float
+    seed_generator: SeedGenerator | None = None
+    _masks: tuple[Any, Any] = (None, None)
+
+    def get_dropout_mask(self, step_input: Tensor) -> Any:
+        """The mask of the inputs, made on first use; None without dropout."""
+        return self._mask(0, self.dropout, step_input)
+
+    def get_recurrent_dropout_mask(self, step_input: Tensor) -> Any:
+        """The mask of the states, made on first use; None without recurrent dropout."""
+        return self._mask(1, self.recurrent_dropout, step_input)
+
+    def _mask(self, which: int, rate: float, like: Tensor) -> Any:
+        if not rate:
+            return None
+        masks = list(self._masks)
+        if masks[which] is None:
+            masks[which] = dropout(ops.ones_like(like), rate, None, self.seed_generator)
+            self.__dict__["_masks"] = tuple(masks)
+        return masks[which]
+
+    def reset_dropout_mask(self) -> None:
+        """Forget the mask of the inputs: the next sequence gets a new one."""
+        self.__dict__["_masks"] = (None, self._masks[1])
+
+    def reset_recurrent_dropout_mask(self) -> None:
+        """Forget the mask of the states."""
+        self.__dict__["_masks"] = (self._masks[0], None)
+
+
+def _clipped_rate(cell: BaseCell, name: str, rate: object) -> float:
+    if isinstance(rate, bool) or not isinstance(rate, (int, float, np.number)):
+        raise ArgumentError(f"[{type(cell).__name__}] expected `{name}` to be a number between 0 and 1, got {rate!r}.")
+    return min(1.0, max(0.0, float(rate)))
+
+
+class BaseCell(DropoutRNNCell):
+    """What the three cells share: weights, dropout, and a step in two parts.
+
+    `project` needs the inputs only and can be done for all steps at once; `advance` needs the states.
+    """
+
+    _normalise = normalisers(dropout=_clipped_rate, recurrent_dropout=_clipped_rate)
+    seed: Seed
+    units: int
+    use_bias: bool
+    activation: Activation
+    recurrent_activation: Activation
+    kernel: Any = None
+    recurrent_kernel: Any = None
+    bias: Variable | None = None
+    state_size: Any
+    output_size: int
+    _gates = 1
+
+    def _start(self) -> None:
+        self.seed_generator = SeedGenerator(self.seed)
+        self.__dict__["state_size"] = self.output_size = self.units
+
+    def build(self, input_shape: Shape) -> None:
+        """Create kernel, recurrent kernel and bias."""
+        inputs, columns = known_axis(self.name, input_shape), self._gates * self.units
+        self.kernel = self._weight("kernel", "kernel", (inputs, columns))
+        self.recurrent_kernel = self._weight("recurrent_kernel", "recurrent", (self.units, columns))
+        if self.use_bias:
+            self.bias = self._weight("bias", "bias", self._bias_shape(columns))
+
+    def _bias_shape(self, columns: int) -> tuple[int, ...]:
+        return (columns,)
+
+    def _weight(self, name: str, options: str, shape: tuple[int, ...]) -> Any:
+        return self.add_weight(
+            name=name,
+            shape=shape,
+            initializer=self._initializer(options),
+            regularizer=getattr(self, f"{options}_regularizer"),
+            constraint=getattr(self, f"{options}_constraint"),
+        )
+
+    def _initializer(self, options: str) -> Any:
+        return getattr(self, f"{options}_initializer")
+
+    def project(self, x: Tensor) -> Tensor:
+        """The part of the gates that comes from inputs of shape (..., features)."""
+        return linear(x, self.kernel.value, None if self.bias is None else self.bias.value)
+
+    def advance(self, z: Tensor, states: tuple[Tensor, ...], mask: Tensor | None = None) -> tuple[Tensor, ...]:
+        """New states, the output first.
+
+        Args:
+            z: what `project` gives for one step.
+            states: the states before.
+            mask: dropout mask of the first state where it enters the gates, or None.
+        """
+        raise NotImplementedError
+
+    def call(self, inputs: Tensor, states: Any, training: bool = False) -> Any:
+        """One step.
+
+        Args:
+            inputs: tensor of shape (batch, features).
+            states: list of tensors of shape (batch, units).
+            training: whether dropout acts.
+
+        Returns:
+            (output, new states).
+        """
+        nested = isinstance(states, (list, tuple))
+        before = tuple(states) if nested else (states,)
+        mask = None
+        if training:
+            inputs, mask = self.dropped(inputs), self.get_recurrent_dropout_mask(before[0])
+        new = self.advance(self.project(inputs), before, mask)
+        return new[0], list(new) if nested else new[0]
+
+    def usual(self) -> bool:
+        """Whether `sequence` computes this cell: engines have fused kernels for the usual activations only."""
+        return False
+
+    def sequence(
+        self, x: Tensor, states: tuple[Tensor, ...], lengths: Tensor | None, go_backwards: bool
+    ) -> tuple[Tensor, ...]:
+        """Outputs of all steps, in the order of computation, and the last states.
+
+        Args:
+            x: tensor of shape (batch, time, features).
+            states: the first states.
+            lengths: int tensor (batch,), steps from there on are left out; None for none.
+            go_backwards: whether time runs from the end.
+        """
+        raise NotImplementedError
+
+    def dropped(self, inputs: Tensor) -> Tensor:
+        """Inputs with dropout, (batch, features)."""
+        mask = self.get_dropout_mask(inputs)
+        return inputs if mask is None else ops.multiply(inputs, mask)
+
+    def get_initial_state(self, batch_size: int | Tensor | None = None) -> list[Any]:
+        """Zeros for all states."""
+        zeros = ops.zeros((batch_size, self.units), dtype=self.compute_dtype)
+        return [zeros] * (len(self.state_size) if isinstance(self.state_size, list) else 1)
+
+    def compute_output_shape(self, input_shape: Shape, states_shape: Any = None) -> Any:
+        """(output shape, state shapes)."""
+        one = (input_shape[0], self.units)
+        return one, [one] * (len(self.state_size) if isinstance(self.state_size, list) else 1)
+
+
+def _doc(name: str, options: str, states: str, forget: str = "", paper: str = "") -> str:
+    return f"""
+    Args:
+        units: size of state and output.{options}{WEIGHTS_DOC.format(forget=forget)}
+        **kwargs: name, trainable, dtype.
+
+    Call arguments: `sequence`, tensor of shape (batch, features); `states`, list of tensors of shape (batch, units):
+    {states}; `training`. Returns (output, new states).
+
+    Raises:
+        ArgumentError: if `units` is not a positive int, or a dropout is no number.
+{paper}
+    Example:
+
+    >>> import kfront
+    >>> cell = kfront.layers.{name}(4)
+    >>> output, states = cell(kfront.ops.ones((2, 3)), cell.get_initial_state(2))
+    >>> tuple(output.shape)
+    (2, 4)
+    """
+
+
+@serializable("keras.layers")
+@documented(
+    _doc(
+        "SimpleRNNCell",
+        "\n        activation: name or function; none if None.",
+        "the last output",
+    )
+)
+class SimpleRNNCell(BaseCell):
+    """One step of a SimpleRNN: ``h = activation(x @ kernel + h @ recurrent_kernel + bias)``."""
+
+    def __init__(
+        self,
+        units: int,
+        activation: ActivationLike = "tanh",
+        use_bias: bool = True,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        recurrent_initializer: InitializerLike = "orthogonal",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        recurrent_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        recurrent_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: Seed = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self._store(locals())
+        self._start()
+
+    def call(self, sequence: Tensor, states: Any, training: bool = False) -> Any:
+        """One step, see the class."""
+        return super().call(sequence, states, training)
+
+    def advance(self, z: Tensor, states: tuple[Tensor, ...], mask: Tensor | None = None) -> tuple[Tensor, ...]:
+        """New states, the output first."""
+        h = states[0] if mask is None else ops.multiply(states[0], mask)
+        out = ops.add(z, ops.matmul(h, self.recurrent_kernel.value))
+        return (out if self.activation is None else self.activation(out),)
+
+
+class ForgetBias:
+    """Ones for the forget gate, the given initializer for the others."""
+
+    def __init__(self, initializer: Callable[..., Any], units: int) -> None:
+        self.initializer, self.units = initializer, units
+
+    def __call__(self, shape: Shape, dtype: str = "float32") -> np.ndarray:
+        make = getattr(self.initializer, "host", self.initializer)
+        parts = [make((n * self.units,), dtype=dtype) for n in (1, 2)]
+        first, rest = (x if isinstance(x, np.ndarray) else current().to_numpy(current().convert(x)) for x in parts)
+        return np.concatenate([first, np.ones(self.units), rest]).astype(numpy_dtype(dtype))
+
+
+@serializable("keras.layers")
+@documented(
+    _doc(
+        "LSTMCell",
+        "\n        activation: name or function of candidate and output; none if None."
+        "\n        recurrent_activation: name or function of the gates; none if None.",
+        "the last output and the cell state",
+        "\n        unit_forget_bias: whether the bias of the forget gate starts at 1.",
+        "\n    Reference: Hochreiter and Schmidhuber, 1997, Long short-term memory.\n",
+    )
+)
+class LSTMCell(BaseCell):
+    """One step of an LSTM."""
+
+    _gates = 4
+    unit_forget_bias: bool
+
+    def __init__(
+        self,
+        units: int,
+        activation: ActivationLike = "tanh",
+        recurrent_activation: ActivationLike = "sigmoid",
+        use_bias: bool = True,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        recurrent_initializer: InitializerLike = "orthogonal",
+        bias_initializer: InitializerLike = "zeros",
+        unit_forget_bias: bool = True,
+        kernel_regularizer: RegularizerLike = None,
+        recurrent_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        recurrent_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: Seed = None,
+        **kwargs: Any,
+    ) -> None:
+        kwargs.pop("implementation", None)
+        super().__init__(**kwargs)
+        self._store(locals())
+        self._start()
+        self.__dict__["state_size"] = [self.units, self.units]
+
+    def _initializer(self, options: str) -> Any:
+        found = super()._initializer(options)
+        return ForgetBias(found, self.units) if options == "bias" and self.unit_forget_bias else found
+
+    def advance(self, z: Tensor, states: tuple[Tensor, ...], mask: Tensor | None = None) -> tuple[Tensor, ...]:
+        """New states, the output first."""
+        h, c = states
+        h = h if mask is None else ops.multiply(h, mask)
+        gate, act = self.recurrent_activation, self.activation
+        i, f, g, o = ops.split(ops.add(z, ops.matmul(h, self.recurrent_kernel.value)), 4, axis=-1)
+        c = ops.add(ops.multiply(gate(f), c), ops.multiply(gate(i), act(g)))
+        return ops.multiply(gate(o), act(c)), c
+
+    def usual(self) -> bool:
+        """Whether `sequence` computes this cell."""
+        return self.activation is _tanh and self.recurrent_activation is _sigmoid
+
+    def sequence(
+        self, x: Tensor, states: tuple[Tensor, ...], lengths: Tensor | None, go_backwards: bool
+    ) -> tuple[Tensor, ...]:
+        """Outputs of all steps and the last states."""
+        kernel, recurrent = self.kernel.value, self.recurrent_kernel.value
+        bias = None if self.bias is None else self.bias.value
+        return lstm_sequence(x, states[0], states[1], kernel, recurrent, bias, lengths, go_backwards)
+
+
+@serializable("keras.layers")
+@documented(
+    _doc(
+        "GRUCell",
+        "\n        activation: name or function of the candidate; none if None."
+        "\n        recurrent_activation: name or function of the gates; none if None.",
+        "the last output",
+        "\n        reset_after: whether the reset gate is applied after the recurrent product (as fused kernels do).",
+        "\n    Reference: Cho et al., 2014, https://arxiv.org/abs/1406.1078.\n",
+    )
+)
+class GRUCell(BaseCell):
+    """One step of a GRU."""
+
+    _gates = 3
+    reset_after: bool
+
+    def __init__(
+        self,
+        units: int,
+        activation: ActivationLike = "tanh",
+        recurrent_activation: ActivationLike = "sigmoid",
+        use_bias: bool = True,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        recurrent_initializer: InitializerLike = "orthogonal",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        recurrent_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        recurrent_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        reset_after: bool = True,
+        seed: Seed = None,
+        **kwargs: Any,
+    ) -> None:
+        kwargs.pop("implementation", None)
+        super().__init__(**kwargs)
+        self._store(locals())
+        self._start()
+
+    def _bias_shape(self, columns: int) -> tuple[int, ...]:
+        return (2, columns) if self.reset_after else (columns,)
+
+    def project(self, x: Tensor) -> Tensor:
+        """The part of the gates that comes from inputs of shape (..., features)."""
+        bias = None if self.bias is None else self.bias.value
+        if bias is not None and self.reset_after:
+            bias = bias[0]
+        return linear(x, self.kernel.value, bias)
+
+    def advance(self, z: Tensor, states: tuple[Tensor, ...], mask: Tensor | None = None) -> tuple[Tensor, ...]:
+        """New states, the output first."""
+        (h,) = states
+        seen = h if mask is None else ops.multiply(h, mask)
+        gate, act, recurrent = self.recurrent_activation, self.activation, self.recurrent_kernel.value
+        xz, xr, xh = ops.split(z, 3, axis=-1)
+        if self.reset_after:
+            bias = None if self.bias is None else self.bias.value[1]
+            hz, hr, hh = ops.split(linear(seen, recurrent, bias), 3, axis=-1)
+            update, reset = gate(ops.add(xz, hz)), gate(ops.add(xr, hr))
+            new = act(ops.add(xh, ops.multiply(reset, hh)))
+        else:
+            cut = 2 * self.units
+            hz, hr = ops.split(ops.matmul(seen, recurrent[:, :cut]), 2, axis=-1)
+            update, reset = gate(ops.add(xz, hz)), gate(ops.add(xr, hr))
+            new = act(ops.add(xh, ops.matmul(ops.multiply(reset, seen), recurrent[:, cut:])))
+        return (ops.add(ops.multiply(update, h), ops.multiply(ops.subtract(1.0, update), new)),)
+
+    def usual(self) -> bool:
+        """Whether `sequence` computes this cell."""
+        return self.activation is _tanh and self.recurrent_activation is _sigmoid
+
+    def sequence(
+        self, x: Tensor, states: tuple[Tensor, ...], lengths: Tensor | None, go_backwards: bool
+    ) -> tuple[Tensor, ...]:
+        """Outputs of all steps and the last states."""
+        kernel, recurrent = self.kernel.value, self.recurrent_kernel.value
+        bias = None if self.bias is None else self.bias.value
+        return gru_sequence(x, states[0], kernel, recurrent, bias, lengths, self.reset_after, go_backwards)
+
+
+def is_plain(cell: Any, layer: Any) -> bool:
+    """Whether a cell is a built-in one that computes in the dtypes of `layer`: then its parts may be run one by one."""
+    for cls in (LSTMCell, GRUCell, SimpleRNNCell):
+        if isinstance(cell, cls):
+            own = type(cell)
+            same = all(getattr(own, n) is getattr(cls, n) for n in ("call", "project", "advance"))
+            return same and cell.compute_dtype == layer.compute_dtype and cell._scope_dtype == layer._scope_dtype
+    return False
+
+
+def check_cell(who: str, cell: Any) -> None:
+    """Raise unless `cell` can be used as a recurrent cell.
+
+    Raises:
+        ArgumentTypeError: if it has no `call` or no `state_size`.
+    """
+    for needed in ("call", "state_size"):
+        if not hasattr(cell, needed):
+            raise ArgumentTypeError(
+                f"[{who}] expected a cell with `{needed}`, such as LSTMCell, got {cell!r}; a cell is a layer with "
+                "`call(inputs, states)` and `state_size`, an int or a list of ints."
+            )
+
+
+@serializable("keras.layers")
+class StackedRNNCells(OptionLayer):
+    """Cells on top of each other, as one cell.
+
+    Args:
+        cells: list of cells; each one's output is the input of the next.
+        **kwargs: name, trainable, dtype.
+
+    Call arguments: `inputs`, tensor of shape (batch, features); `states`, list with those of each cell;
+    `training`. Returns (output of the last cell, new states).
+
+    Raises:
+        ArgumentTypeError: if one is no cell.
+
+    Example:
+
+    >>> import kfront
+    >>> cells = [kfront.layers.LSTMCell(4), kfront.layers.GRUCell(3)]
+    >>> layer = kfront.layers.RNN(kfront.layers.StackedRNNCells(cells))
+    >>> tuple(layer(kfront.ops.ones((2, 5, 1))).shape)
+    (2, 3)
+    """
+
+    def __init__(self, cells: Sequence[Any], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        for cell in cells:
+            check_cell("StackedRNNCells", cell)
+        self.cells = list(cells)
+
+    @property
+    def state_size(self) -> list[Any]:
+        """The state size(s) of each cell."""
+        return [c.state_size for c in self.cells]
+
+    @property
+    def output_size(self) -> Any:
+        """The output size of the last cell."""
+        return output_size_of(self.cells[-1])
+
+    def get_initial_state(self, batch_size: int | Tensor | None = None) -> list[Any]:
+        """First states of each cell."""
+        return [initial_state_of(c, batch_size, self.compute_dtype) for c in self.cells]
+
+    def build(self, input_shape: Shape) -> None:
+        """Build each cell for the output of the one before."""
+        for cell in self.cells:
+            if isinstance(cell, Layer) and not cell.built:
+                cell.build(input_shape)
+            size = output_size_of(cell)
+            input_shape = (input_shape[0], *(size if isinstance(size, (list, tuple)) else (size,)))
+
+    def call(self, inputs: Tensor, states: Any, training: bool = False, **kwargs: Any) -> Any:
+        """One step of all cells.
+
+        Args:
+            inputs: tensor of shape (batch, features).
+            states: list with the states of each cell.
+            training: whether dropout acts.
+            **kwargs: passed to each cell.
+        """
+        new = []
+        for cell, state in zip(self.cells, states, strict=True):
+            inputs, state = step_of(cell, training, **kwargs)(inputs, state)
+            new.append(state)
+        return inputs, new
+
+    def compute_output_shape(self, input_shape: Shape, states_shape: Any = None) -> Any:
+        """(output shape, state shapes)."""
+        batch, size = input_shape[0], self.output_size
+        states = [tree.map_structure(lambda n: (batch, n), c.state_size) for c in self.cells]
+        return (batch, *(size if isinstance(size, (list, tuple)) else (size,))), states
+
+    def get_config(self) -> Config:
+        """Constructor arguments."""
+        return {**super().get_config(), "cells": [serialize_keras_object(c) for c in self.cells]}
+
+    @classmethod
+    def from_config(cls, config: Config) -> StackedRNNCells:
+        """A layer from its config."""
+        config = dict(config)
+        return cls([deserialize_keras_object(c) for c in config.pop("cells")], **config)
+
+
+def output_size_of(cell: Any) -> Any:
+    """Size of a cell's output: its `output_size`, else its first state's size."""
+    found = getattr(cell, "output_size", None)
+    return tree.flatten(cell.state_size)[0] if found is None else found
+
+
+def initial_state_of(cell: Any, batch_size: int | Tensor | None, dtype: str) -> Any:
+    """A cell's first states, nested as it wants them; zeros if it does not say."""
+    if hasattr(cell, "get_initial_state"):
+        return cell.get_initial_state(batch_size=batch_size)
+    zeros = tree.map_structure(lambda n: ops.zeros((batch_size, n), dtype=dtype), cell.state_size)
+    return zeros if isinstance(zeros, (list, tuple)) else [zeros]
+
+
+def sub_cells(cell: Any) -> list[Any]:
+    """The cell, or the cells that it stacks."""
+    return [c for sub in cell.cells for c in sub_cells(sub)] if isinstance(cell, StackedRNNCells) else [cell]
+
+
+def start_dropout(cell: Any, batch_size: int | Tensor | None, dtype: str) -> None:
+    """Make the dropout masks that all steps of a sequence share, outside of the loop."""
+    for one in sub_cells(cell):
+        if isinstance(one, BaseCell):
+            for rate, make, n in (
+                (one.dropout, one.get_dropout_mask, one.kernel.shape[0]),
+                (one.recurrent_dropout, one.get_recurrent_dropout_mask, one.units),
+            ):
+                if rate:
+                    make(ops.ones((batch_size, n), dtype=dtype))
+
+
+def stop_dropout(cell: Any) -> None:
+    """Forget the dropout masks of a sequence."""
+    for one in sub_cells(cell):
+        if isinstance(one, DropoutRNNCell):
+            one.reset_dropout_mask()
+            one.reset_recurrent_dropout_mask()
+
+
+def step_of(cell: Any, training: bool, **kwargs: Any) -> Any:
+    """The cell as a function (inputs, states) -> (output, states)."""
+    names = inspect.signature(cell.call).parameters
+    if "training" in names:
+        kwargs["training"] = training
+    return lambda inputs, states: cell(inputs, states, **kwargs)
+
+
+def states_must_fit(who: str, states: list[Any], sizes: list[Any]) -> None:
+    """Raise unless there is one state of the right size for each.
+
+    Raises:
+        ShapeError: otherwise.
+    """
+    found = [tuple(s.shape) for s in tree.flatten(states)]
+    wanted = tree.flatten(sizes)
+    if len(found) != len(wanted) or any(isinstance(n, int) and s[-1] != n for s, n in zip(found, wanted, strict=True)):
+        raise ShapeError(
+            f"[{who}] expected {len(wanted)} initial state(s) with last axes {wanted}, got shapes {found}; pass "
+            "`initial_state` as a list of tensors of shape (batch, size)."
+        )

@@ -1,0 +1,46 @@
+"""Runs a layer's `call` on symbolic inputs, to infer its outputs or to build its sublayers."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+from kfront.backends import backend_scope
+from kfront.core import tree
+from kfront.core.errors import KfrontError
+from kfront.core.spec import NoValueError, abstract
+from kfront.core.variable import Forgetting
+
+__all__ = ["build_by_call", "spec_by_call"]
+
+
+def spec_by_call(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Specs of what `layer.call` returns, from running it on abstract values.
+
+    Code of the engine itself cannot run on these: then the engine is asked. What the call assigns to variables is
+    forgotten, since nothing has been computed.
+    """
+    args, kwargs = tree.map_structure(abstract, (args, layer._with_masks(args, kwargs)))
+    try:
+        with backend_scope(layer._backend), Forgetting():
+            return layer.call(*args, **kwargs)
+    except Exception as error:
+        if isinstance(error, KfrontError) and not isinstance(error, NoValueError):
+            raise
+        try:
+            return layer._backend.compute_spec(layer.call, *args, **kwargs)
+        except KfrontError:
+            raise
+        except Exception:
+            raise error from None
+
+
+def build_by_call(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Build the sublayers that `layer.call` uses, where the class tells its output's shape but has no `build`.
+
+    A file of weights read before the first call on data needs them. A `call` that symbolic values do not get through,
+    which is a reason to tell the shape, leaves the rest to that first call.
+    """
+    if any(not sub.built for sub in layer._flatten_layers(include_self=False)):
+        with contextlib.suppress(Exception):
+            spec_by_call(layer, args, kwargs)
