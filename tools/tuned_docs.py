@@ -28,9 +28,9 @@ kfront.config.set_tuned_kernels(False)  # or KFRONT_TUNED_KERNELS=0 in the envir
 Call it before a model is compiled: compiled steps keep the form with which they were traced (on JAX they are traced
 again). It concerns every backend and every thread. `None` returns to what the environment says.
 
-`python -m benchmarks --engine jax --only tuned` times each kernel beside its plain form, values and gradients; the other
-rows that are named below belong to `python -m benchmarks --only <case> --parts <part>`. `python -m conformance --plain`
-runs the conformance suite on the plain forms.
+`python -m benchmarks --engine jax --only tuned` times each kernel beside its plain form, values and gradients; other
+rows that are named below are those of `python -m benchmarks --only <case> --parts <part>`. `python -m conformance
+--plain` runs the conformance suite on the plain forms.
 
 This page is written by `python tools/tuned_docs.py`.
 """

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import os
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -563,3 +566,21 @@ def test_batches_arrive_whole(b):
         fed = [b.feed(np.full((1000, 1000), i, "float32")) for i in range(20)]
         sums = [float(x.sum()) for x in fed]
     assert sums == [i * 1e6 for i in range(20)] and all(x.is_cuda for x in fed)
+
+
+def test_an_op_imports_neither_the_compiler_nor_sympy():
+    code = "import sys, kfront\nkfront.ops.add(1.0, 2.0)\n"
+    code += "print([m for m in ('torch._dynamo', 'sympy') if m in sys.modules])"
+    env = {**os.environ, "KERAS_BACKEND": "torch"}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_mark_of_a_constant_is_torchs_own():
+    from kfront.backends.torch import transforms
+
+    def marked():
+        return True
+
+    torch.compiler.assume_constant_result(marked)
+    assert marked.__dict__.items() <= transforms._may_assign.__dict__.items()

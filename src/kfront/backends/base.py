@@ -115,10 +115,10 @@ class Backend:
     def _attach(self, name: str, one: Op) -> None:
         if not hasattr(self, name):
             setattr(self, name, one.body)
-        setattr(self, f"ok_{name}", self._untouched(one))
+        setattr(self, f"ok_{name}", self._unchanged_dtypes(one))
         if one.weak and len(one.tensors) == 2:
-            setattr(self, f"oki_{name}", self._beside(one, int))
-            setattr(self, f"okf_{name}", self._beside(one, float))
+            setattr(self, f"oki_{name}", self._unchanged_with(one, int))
+            setattr(self, f"okf_{name}", self._unchanged_with(one, float))
 
     def use_tuned_kernels(self, on: bool) -> None:
         """Run the tuned kernels, or their plain forms; see `kfront.config.set_tuned_kernels`."""
@@ -129,14 +129,14 @@ class Backend:
         """What runs in place of a tuned kernel when these are off; None for a hook that has none."""
         return self.__dict__["_plain_forms"][op]
 
-    def _untouched(self, one: Op) -> frozenset[Any]:
+    def _unchanged_dtypes(self, one: Op) -> frozenset[Any]:
         """Native dtypes that operands of one dtype keep under the op's rule."""
         if one.rule is None or one.static_dtype:
             return frozenset()
         count = max(1, len(one.tensors))
         return frozenset(self.native_dtype(d) for d in self.dtypes if _keeps(one, d, (d,) * count))
 
-    def _beside(self, one: Op, number: type) -> frozenset[Any]:
+    def _unchanged_with(self, one: Op, number: type) -> frozenset[Any]:
         """Native dtypes that a tensor keeps beside a Python number."""
         return frozenset(self.native_dtype(d) for d in self.dtypes if _keeps(one, d, (d, number)))
 

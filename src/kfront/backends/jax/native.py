@@ -68,7 +68,7 @@ class JaxVariable(Variable):
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def _state(self) -> dict[str, Any]:
-        _let_go(self)
+        _end_residence(self)
         return {k: v for k, v in super()._state().items() if k != "_resident_in"}
 
     def _make(self, value: Any) -> None:
@@ -103,7 +103,7 @@ class JaxVariable(Variable):
         return super().assign(value)
 
     def _write(self, value: Any) -> None:
-        _let_go(self)
+        _end_residence(self)
         self._value = strong(value)
 
     def _outcome(self) -> Any:
@@ -114,7 +114,7 @@ class JaxVariable(Variable):
         return self.value
 
 
-def _let_go(variable: Any) -> None:
+def _end_residence(variable: Any) -> None:
     """Before a Variable is assigned: its value is not resident with a step any more."""
     if variable._resident_in is not None:
         _ = variable._value
@@ -122,7 +122,7 @@ def _let_go(variable: Any) -> None:
 
 def store(variable: Any, value: Any) -> None:
     """Put a value that came out of a traced function into a Variable."""
-    _let_go(variable)
+    _end_residence(variable)
     entries = _local.entries
     if entries is not None:
         entries.setdefault(id(variable), (variable, variable._value))

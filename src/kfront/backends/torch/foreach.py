@@ -56,7 +56,12 @@ class TorchForeach(Foreach):
     def increment(self, variable: Any, by: Any, times: Any = 1) -> None:
         """V += by * times."""
         value = variable._value
-        if state.stateless is not None or type(value) is not Parameter or variable._lent or times.__class__ is not int:
+        if (
+            state.stateless is not None
+            or type(value) is not Parameter
+            or variable._aliased_by_autograd
+            or times.__class__ is not int
+        ):
             super().increment(variable, by, times)
         elif by.__class__ is int and not _compiling():
             value.add_(_constant(by, value.dtype, value.device), alpha=times)
@@ -163,7 +168,7 @@ class TorchForeach(Foreach):
 
     def assign(self, variables: Sequence[Any], values: Sequence[Any]) -> None:
         """Copies into the Variables' storage."""
-        out = self._unlent(variables)
+        out = self._not_aliased(variables)
         if out is None:
             super().assign(variables, values)
         else:
@@ -171,7 +176,7 @@ class TorchForeach(Foreach):
                 torch._foreach_copy_(out, values)
 
     def zero(self, variables: Sequence[Any]) -> None:
-        out = self._unlent(variables)
+        out = self._not_aliased(variables)
         if out is None:
             super().zero(variables)
         else:
@@ -184,10 +189,10 @@ class TorchForeach(Foreach):
             return None
         return [v._value for v in variables]
 
-    def _unlent(self, variables: Sequence[Any]) -> list[Any] | None:
-        """The storage whose values nothing else needs any more; None where there is some that is lent, or none."""
+    def _not_aliased(self, variables: Sequence[Any]) -> list[Any] | None:
+        """The storage, where autograd has saved none of it for a backward pass; else None."""
         out = self.in_place(variables)
-        return None if out is None or any(v._lent for v in variables) else out
+        return None if out is None or any(v._aliased_by_autograd for v in variables) else out
 
     def add_to(self, variables: Sequence[Any], xs: Sequence[Any], factor: Any = None) -> list[Any]:
         out = self.in_place(variables)

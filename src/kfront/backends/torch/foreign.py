@@ -25,7 +25,7 @@ class Adopted(TorchVariable):
         assert held is not None
         fields = self.__dict__
         fields.update(_module=module, _leaf=leaf, name=name, path=path, _owner=None, _layout=None)
-        fields.update(_regularizer=None, _constraint=None, _autocast=True, _lent=False)
+        fields.update(_regularizer=None, _constraint=None, _autocast=True, _aliased_by_autograd=False)
         fields["_trainable"] = fields["_settable_trainable"] = held.requires_grad
 
     _elsewhere = True

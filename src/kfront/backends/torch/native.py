@@ -31,7 +31,7 @@ class TorchVariable(Variable):
     forward pass is as safe as on the other engines.
     """
 
-    _lent = False
+    _aliased_by_autograd = False
     _elsewhere = False  # whether the Parameter belongs to a module of its own
 
     def _make(self, value: Any) -> None:
@@ -46,15 +46,17 @@ class TorchVariable(Variable):
                 tensor = tensor.to(device)
             self._dtype = NAMES[tensor.dtype]
             self._value = Parameter(tensor, requires_grad=self._trainable and _differentiable(tensor))
-        self._lent = False  # of its own from the start: compiled code is guarded by an attribute's absence
+        self._aliased_by_autograd = (
+            False  # of its own from the start: compiled code is guarded by an attribute's absence
+        )
 
     @property
     def value(self) -> Any:
         """The native tensor, in the autocast dtype inside such a scope."""
         value = self._value
-        if not self._trainable and torch.is_grad_enabled() and _lendable(value):
+        if not self._trainable and torch.is_grad_enabled() and _may_be_saved(value):
             value = value.data
-            self._lent = True
+            self._aliased_by_autograd = True
         cast = state.autocast
         if cast is not None and self._autocast and cast != self._dtype and value.is_floating_point():
             return value.to(native(cast))
@@ -64,9 +66,9 @@ class TorchVariable(Variable):
         mine = self._value
         if type(mine) is not Parameter:
             self._value = value
-        elif self._lent and not torch.compiler.is_compiling():
+        elif self._aliased_by_autograd and not torch.compiler.is_compiling():
             mine.data = value.detach().to(mine.device, mine.dtype, copy=True)
-            self._lent = False
+            self._aliased_by_autograd = False
         else:
             with torch.no_grad():
                 mine.copy_(value)
@@ -87,7 +89,7 @@ class TorchVariable(Variable):
         """Take `tensor` as the storage (torch made a new one, or converted it)."""
         if self.name == SEED_NAME and not tensor.is_meta:
             tensor.data = tensor.data.to("cpu", torch.int64)  # keys are read on the host
-        self._value, self._lent = tensor, False
+        self._value, self._aliased_by_autograd = tensor, False
         self._dtype, self._shape = NAMES[tensor.dtype], tuple(tensor.shape)
 
     @classmethod
@@ -99,7 +101,7 @@ class TorchVariable(Variable):
         return func(*args, **kwargs)
 
 
-def _lendable(value: Any) -> bool:
+def _may_be_saved(value: Any) -> bool:
     """Whether autograd could save a Parameter that may be assigned: a floating constant, not while compiling."""
     return (
         type(value) is Parameter

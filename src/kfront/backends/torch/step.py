@@ -77,7 +77,7 @@ def compile_step(fn: Callable[..., Any], state: Callable[[], Sequence[Any]], jit
 
     The first call runs eagerly: layers and ops then work out things that would break the graph, and keep them.
     """
-    _keep_memory()
+    _raise_mmap_threshold()
     if jit is not True:
         return fn
     compiled: Any = torch.compile(fn)
@@ -89,7 +89,7 @@ def compile_step(fn: Callable[..., Any], state: Callable[[], Sequence[Any]], jit
             warm = True
             return fn(*args)
         try:
-            with _whole_step():
+            with _capture_autograd():
                 return compiled(*args)
         except Exception as error:
             if not _from_compiler(error):
@@ -103,7 +103,7 @@ def compile_step(fn: Callable[..., Any], state: Callable[[], Sequence[Any]], jit
 
 
 @functools.cache
-def _keep_memory() -> None:
+def _raise_mmap_threshold() -> None:
     """Have glibc keep what a step frees for the next step.
 
     It gives memory at the end of its heap back to the system, page by page, and asks for it again at the next step,
@@ -133,7 +133,7 @@ def upload(tensor: Tensor, device: torch.device) -> Tensor:
     return out
 
 
-class _whole_step:
+class _capture_autograd:
     """Context in which gradients are captured with the rest of a step, in one graph (newer torch; off by default)."""
 
     def __enter__(self) -> None:
