@@ -86,7 +86,7 @@ ad.primitive_transposes[_take] = _transpose
 batching.primitive_batchers[_take] = _batch
 
 
-_taken_compiled = compiled(2)(taken)
+taken_rows = compiled(2)(taken)
 
 
 @tuned(
@@ -97,13 +97,7 @@ _taken_compiled = compiled(2)(taken)
 )
 def take(x: Any, indices: Any, axis: int | None = None) -> Any:
     """Elements at positions; negative ones count from the end, those out of range give NaN."""
-    return plain.take(x, indices) if axis is None else _taken_compiled(x, indices, axis)
-
-
-@tuned("embedding", reason=f"as of `take`: {FILL}", benchmark="tuned:embedding", until=UNTIL)
-def embedding(indices: Any, table: Any) -> Any:
-    """Rows of `table`."""
-    return _taken_compiled(table, indices, 0)
+    return plain.take(x, indices) if axis is None else taken_rows(x, indices, axis)
 
 
 scatter = tuned("scatter", reason=FILL, benchmark="tuned:scatter", until=UNTIL)(plain.scatter_op(filled))
@@ -127,8 +121,8 @@ def _block(x: Any, start: Any, size: Any, drop: Any, new: Any) -> Any:
 
 @tuned(
     "get_item",
-    reason="jax compiles an index of Python ints and slices anew for each place that it names: 20 ms where one call "
-    "takes 6 us (jax 0.10)",
+    reason="jax builds an index of Python ints and slices anew for each place that it names, which takes five times as "
+    "long as a compiled block (jax 0.10)",
     benchmark="tuned:get_item",
     until="indexing with Python numbers reuses what was compiled for another place",
 )

@@ -10,10 +10,10 @@ import jax.numpy as jnp
 from kfront.backends.jax.common import compiled, on_cpu
 from kfront.backends.jax.tuned.table import tuned
 
-__all__ = ["linear", "matmul", "product"]
+__all__ = ["REASON", "UNTIL", "matmul", "product"]
 
-_REASON = "XLA on CPU takes up to twice the time for a product over the last of three axes, above all for its gradients"
-_UNTIL = "XLA's dot with several free axes is as fast as one with two"
+REASON = "XLA on CPU takes up to twice the time for a product over the last of three axes, above all for its gradients"
+UNTIL = "XLA's dot with several free axes is as fast as one with two"
 
 
 def product(x: Any, matrix: Any) -> Any:
@@ -27,15 +27,7 @@ def product(x: Any, matrix: Any) -> Any:
 _product = compiled()(product)
 
 
-@tuned("matmul", reason=_REASON, benchmark="tuned:matmul", until=_UNTIL)
+@tuned("matmul", reason=REASON, benchmark="tuned:matmul", until=UNTIL)
 def matmul(x1: Any, x2: Any) -> Any:
     """Product of matrices, of batches of them, or of vectors."""
     return _product(x1, x2) if x1.ndim > 2 and x2.ndim == 2 else jnp.matmul(x1, x2)
-
-
-@tuned("linear", reason=_REASON, benchmark="tuned:linear", until=_UNTIL)
-@compiled()
-def linear(x: Any, kernel: Any, bias: Any) -> Any:
-    """Product over the last axis, plus a bias."""
-    y = product(x, kernel)
-    return y if bias is None else y + bias

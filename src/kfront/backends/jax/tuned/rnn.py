@@ -19,7 +19,8 @@ from jax.custom_derivatives import SymbolicZero
 from jax.nn import sigmoid
 
 from kfront.backends.jax.common import compiled, on_cpu
-from kfront.backends.jax.tuned.linalg import linear, product
+from kfront.backends.jax.tuned.linalg import product
+from kfront.backends.jax.tuned.nn import linear
 from kfront.backends.jax.tuned.table import tuned
 
 __all__ = ["gru_sequence", "lstm_sequence"]
