@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +22,18 @@ import numpy as np
 from kfront.backends.distributor import Distributor
 from kfront.backends.foreach import Foreach
 from kfront.backends.tuned import TunedTable
+from kfront.backends.typing import Closure
 from kfront.core.dtypes import ALL, numpy_dtype, standardize
 from kfront.core.errors import BackendError, UnsupportedError
 from kfront.core.op import OPS, Op
 from kfront.core.state import named
+from kfront.core.typing import DTypeLike, Nested, Tensor
+
+if TYPE_CHECKING:
+    from kfront.core.spec import KerasTensor
+    from kfront.core.variable import Variable
+    from kfront.layers.base import Layer
+
 
 __all__ = ["Backend", "Foreach"]
 
@@ -82,13 +91,8 @@ class Backend:
 
         def __getattr__(self, name: str) -> Any: ...
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> tuple[object, ...]:
         return named, (self.name,)
-
-    if TYPE_CHECKING:
-
-        def __getattr__(self, op: str) -> Callable[..., Any]:
-            """The ops: functions of the adapter's modules, and the composed ones."""
 
     # -- registration -------------------------------------------------------------------------------------------------
 
@@ -146,38 +150,38 @@ class Backend:
 
     # -- tensors ------------------------------------------------------------------------------------------------------
 
-    def is_tensor(self, x: Any) -> bool:
+    def is_tensor(self, x: object) -> bool:
         """Whether `x` is a tensor of this engine, traced ones included."""
         raise NotImplementedError
 
-    def native_dtype(self, name: str) -> Any:
+    def native_dtype(self, name: str) -> object:
         """The engine's dtype of that name."""
         raise NotImplementedError
 
-    def dtype_name(self, dtype: Any) -> str:
+    def dtype_name(self, dtype: DTypeLike) -> str:
         """The name of an engine dtype."""
         return standardize(dtype)
 
-    def static_shape(self, x: Any) -> tuple[int | None, ...]:
+    def static_shape(self, x: Tensor) -> tuple[int | None, ...]:
         """The shape as ints, None where it is not known."""
         return tuple(x.shape)
 
-    def convert(self, x: Any, dtype: str | None = None) -> Any:
+    def convert(self, x: object, dtype: str | None = None) -> Tensor:
         """A native tensor of anything array-like: Python numbers and lists, NumPy, Variables, other engines' tensors.
 
         Python floats become floatx, ints int32, bools bool; arrays keep their dtype.
         """
         raise NotImplementedError
 
-    def cast(self, x: Any, dtype: str) -> Any:
+    def cast(self, x: Tensor, dtype: str) -> Tensor:
         """A native tensor in another dtype."""
         raise NotImplementedError
 
-    def to_numpy(self, x: Any) -> np.ndarray:
+    def to_numpy(self, x: Tensor) -> np.ndarray:
         """The value as a NumPy array (bfloat16 and float8 through ml_dtypes)."""
         return np.asarray(x)
 
-    def host_value(self, value: Any, dtype: str) -> Any:
+    def host_value(self, value: Tensor, dtype: str) -> Any:
         """`value` as a NumPy array of `dtype`, or as it is when it is a native tensor of that dtype."""
         if self.is_tensor(value):
             return value if self.dtype_name(value.dtype) == dtype else self.cast(value, dtype)
@@ -187,23 +191,23 @@ class Backend:
 
     # An engine with sparse tensors defines these (see `kfront.core.sparse`), and `to_sparse`.
 
-    def is_sparse(self, x: Any) -> bool:
+    def is_sparse(self, x: object) -> bool:
         """Whether `x` is a sparse tensor of this engine."""
         return False
 
-    def sparse_parts(self, x: Any) -> tuple[Any, Any, tuple[Any, ...]]:
+    def sparse_parts(self, x: Tensor) -> tuple[Any, Any, tuple[Tensor, ...]]:
         """What a sparse tensor consists of: indices of shape (n, rank), values of shape (n,), its shape."""
         raise self._no_sparse()
 
-    def make_sparse(self, indices: Any, values: Any, shape: tuple[Any, ...], unique: bool) -> Any:
+    def make_sparse(self, indices: Any, values: Nested[Tensor], shape: tuple[int, ...], unique: bool) -> Tensor:
         """A sparse tensor; values at the same place are added up unless they are `unique`."""
         raise self._no_sparse()
 
-    def densify(self, x: Any) -> Any:
+    def densify(self, x: Tensor) -> Tensor:
         """A sparse tensor as a dense one."""
         return x
 
-    def sparse_matmul(self, x: Any, y: Any) -> Any:
+    def sparse_matmul(self, x: Tensor, y: Tensor) -> Tensor:
         """Product of a sparse matrix and a dense one."""
         raise self._no_sparse()
 
@@ -218,16 +222,16 @@ class Backend:
             "use torch, jax or tensorflow, or make it dense."
         )
 
-    def set_mask(self, x: Any, mask: Any) -> None:
+    def set_mask(self, x: Tensor, mask: Tensor) -> None:
         """Attach a Keras mask to a tensor."""
         with contextlib.suppress(AttributeError):
             x._keras_mask = mask
 
-    def get_mask(self, x: Any) -> Any:
+    def get_mask(self, x: Tensor) -> Tensor | None:
         """The mask attached to a tensor, or None."""
         return getattr(x, "_keras_mask", None)
 
-    def compute_spec(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    def compute_spec(self, fn: Closure[Tensor], *args: object, **kwargs: object) -> object:
         """Outputs of raw framework code on abstract values, by the engine's own abstract evaluation."""
         raise UnsupportedError(
             f"[{self.name}] expected `compute_output_shape` to be defined: this engine cannot infer the shapes of "
@@ -249,10 +253,10 @@ class Backend:
 
     # -- layers and variables -----------------------------------------------------------------------------------------
 
-    def init_layer(self, layer: Any) -> None:
+    def init_layer(self, layer: Layer) -> None:
         """Called before a layer's `__init__`."""
 
-    def native_members(self, cls: type, root: type) -> dict[str, Any]:
+    def native_members(self, cls: type, root: type) -> dict[str, object]:
         """Class members for a layer class bound to this backend, beside `native_base` (e.g. `__call__`, `forward`).
 
         Args:
@@ -261,17 +265,17 @@ class Backend:
         """
         return {}
 
-    def set_native_attribute(self, layer: Any, name: str, value: Any) -> None:
+    def set_native_attribute(self, layer: Layer, name: str, value: Tensor) -> None:
         """One of `native_types` became an attribute of a layer."""
         object.__setattr__(layer, name, value)
 
-    def track_variable(self, layer: Any, attribute: str, variable: Any) -> None:
+    def track_variable(self, layer: Layer, attribute: str, variable: Variable) -> None:
         """A variable became an attribute of a layer."""
 
-    def track_layer(self, layer: Any, attribute: str, sublayer: Any) -> None:
+    def track_layer(self, layer: Layer, attribute: str, sublayer: Layer) -> None:
         """A layer became an attribute of a layer."""
 
-    def untrack(self, layer: Any, attribute: str) -> None:
+    def untrack(self, layer: Layer, attribute: str) -> None:
         """An attribute that held a variable or layer is gone."""
 
     def register_layer_class(self, cls: type) -> None:
@@ -279,19 +283,19 @@ class Backend:
 
     # -- execution ----------------------------------------------------------------------------------------------------
 
-    def eager(self) -> Any:
+    def eager(self) -> AbstractContextManager[object]:
         """Context in which values are concrete even while the engine traces."""
         return NULL
 
-    def no_grad(self) -> Any:
+    def no_grad(self) -> AbstractContextManager[object]:
         """Context in which nothing is recorded for gradients."""
         return NULL
 
-    def device(self, name: str | None) -> Any:
+    def device(self, name: str | None) -> AbstractContextManager[object]:
         """Context in which new tensors and variables live on a device such as "cpu", "gpu:0"."""
         return NULL
 
-    def feed(self, x: Any, fresh: bool = False) -> Any:
+    def feed(self, x: Tensor, fresh: bool = False) -> Any:
         """A NumPy array or tensor of a batch as compiled steps take it best.
 
         Args:
@@ -332,7 +336,7 @@ class Backend:
         """
         return getattr(importlib.import_module(self.exports[format]), f"write_{format}")
 
-    def export_archive(self) -> Any:
+    def export_archive(self) -> type | None:
         """The class behind `kfront.export.ExportArchive`, None if the engine has no SavedModels."""
         return None
 
@@ -344,15 +348,15 @@ class Backend:
         """Whether the engine is tracing or compiling at the moment."""
         return False
 
-    def has_value(self, x: Any) -> bool:
+    def has_value(self, x: object) -> bool:
         """Whether the numbers in a tensor can be read now: nothing is traced or transformed around it."""
         return not self.is_tracing()
 
-    def host_handle(self, caller: Any) -> Any:
+    def host_handle(self, caller: object) -> Any:
         """What traced code needs to find `caller` for a `host_call`; made when the caller is."""
         return None
 
-    def native_layer(self, layer: Any) -> Callable[..., Any] | None:
+    def native_layer(self, layer: Layer) -> Closure[Tensor] | None:
         """What a layer for the host does, as a function of tensors that are traced; None if that needs Python.
 
         Args:
@@ -360,7 +364,7 @@ class Backend:
         """
         return None
 
-    def host_call(self, caller: Any, tensors: Sequence[Any], spec: Any) -> Any:
+    def host_call(self, caller: object, tensors: Sequence[Tensor], spec: KerasTensor) -> Any:
         """Inside traced code: a call of `caller.on_arrays`, with NumPy arrays, whenever that code runs.
 
         Args:
@@ -373,7 +377,7 @@ class Backend:
             "back to the host; run this layer on the data before the model."
         )
 
-    def dataset(self, dataset: Any, spec: Any) -> Any:
+    def dataset(self, dataset: Any, spec: KerasTensor) -> object:
         """A `kfront.utils.dataset.Dataset` in the form that users of this engine expect; that itself as a rule.
 
         Args:
@@ -382,17 +386,17 @@ class Backend:
         """
         return dataset
 
-    def synchronize(self, x: Any) -> Any:
+    def synchronize(self, x: Tensor) -> object:
         """Wait until `x` is computed."""
         return x
 
-    def profiler(self, folder: str) -> Any:
+    def profiler(self, folder: str) -> AbstractContextManager[object]:
         """Context in which the engine's profiler runs; it writes for TensorBoard below `folder`."""
         raise UnsupportedError(
             f"[{self.name}] expected an engine with a profiler, got {self.name!r}; pass `profile_batch=0`."
         )
 
-    def next_key(self, variable: Any) -> Any:
+    def next_key(self, variable: Variable) -> Tensor:
         """The value of a SeedGenerator's state (shape (2,)), which is then advanced by [0, 1]."""
         key = variable.value
         variable.assign(self.add(key, self.convert(np.array([0, 1]), self.seed_dtype)))
@@ -401,7 +405,7 @@ class Backend:
     def set_random_seed(self, seed: int) -> None:
         """Seed the engine's global generators."""
 
-    def random_state(self) -> Any:
+    def random_state(self) -> object:
         """State of the engine's global generators: nested lists and dicts of arrays, None if it has none."""
         return None
 
@@ -409,8 +413,8 @@ class Backend:
         """Set the engine's global generators to what `random_state` gave."""
 
     def value_and_grad(
-        self, fn: Callable[[], tuple[Any, Any]], variables: Sequence[Any], state: Sequence[Any] = ()
-    ) -> tuple[Any, Any, list[Any]]:
+        self, fn: Callable[[], tuple[Any, Any]], variables: Sequence[Variable], state: Sequence[Variable] = ()
+    ) -> tuple[Any, Any, list[Tensor]]:
         """Value and gradients of a closure.
 
         Args:
@@ -429,7 +433,9 @@ class Backend:
             "choose torch, jax or tensorflow, e.g. `kfront.convert(model, 'jax')`."
         )
 
-    def vjp(self, fn: Any, holders: Sequence[Any], once: bool = False) -> tuple[list[Any], list[Any], Any]:
+    def vjp(
+        self, fn: Closure[Tensor], holders: Sequence[Variable], once: bool = False
+    ) -> tuple[list[Tensor], list[Tensor], Any]:
         """Results of a closure, and what takes their gradients back; `kfront.transforms` rests on it.
 
         Args:
@@ -445,15 +451,17 @@ class Backend:
         """
         raise self._no_gradients()
 
-    def jvp(self, fn: Any, holders: Sequence[Any], tangents: Sequence[Any]) -> tuple[list[Any], list[Any], list[Any]]:
+    def jvp(
+        self, fn: Closure[Tensor], holders: Sequence[Variable], tangents: Sequence[Tensor]
+    ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
         """Results of a closure and their derivatives in a direction: (results, others, derivatives); see `vjp`."""
         raise self._no_gradients()
 
-    def checkpoint(self, fn: Callable[..., list[Any]], tensors: Sequence[Any]) -> list[Any]:
+    def checkpoint(self, fn: Callable[..., list[Any]], tensors: Sequence[Tensor]) -> list[Tensor]:
         """`fn(*tensors)`, a list of tensors, computed once more for the gradient instead of kept."""
         return fn(*tensors)
 
-    def compile_step(self, fn: Callable[..., Any], state: Callable[[], Sequence[Any]], jit: bool | str) -> Any:
+    def compile_step(self, fn: Closure[Tensor], state: Callable[[], Sequence[Any]], jit: bool | str) -> Any:
         """A callable like `fn` that runs compiled where that pays.
 
         Args:
@@ -471,7 +479,7 @@ class Backend:
         return False
 
     def compile_loop(
-        self, fn: Callable[..., Any], state: Callable[[], Sequence[Any]], jit: bool | str, count: int | None = None
+        self, fn: Closure[Tensor], state: Callable[[], Sequence[Any]], jit: bool | str, count: int | None = None
     ) -> Any:
         """As `compile_step` for a list of batches: runs `fn` on each on the device, returns the last result.
 

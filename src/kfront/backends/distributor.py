@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from kfront.backends.typing import Closure
 from kfront.core.errors import UnsupportedError
+from kfront.core.typing import Tensor
+
+if TYPE_CHECKING:
+    from kfront.backends.base import Backend
+    from kfront.core.variable import Variable
+    from kfront.distribution import Distribution, TensorLayout
+    from kfront.models.model import Model
+
 
 __all__ = ["Distributor"]
 
@@ -18,7 +27,7 @@ class Distributor:
         backend: the Backend.
     """
 
-    def __init__(self, backend: Any) -> None:
+    def __init__(self, backend: Backend) -> None:
         self.b = backend
 
     def _unsupported(self, what: str) -> UnsupportedError:
@@ -45,29 +54,29 @@ class Distributor:
 
     # -- layouts ------------------------------------------------------------------------------------------------------
 
-    def mesh(self, mesh: Any) -> Any:
+    def mesh(self, mesh: Any) -> object:
         """The engine's own mesh of a DeviceMesh."""
         raise self._unsupported("meshes of its own")
 
-    def layout(self, layout: Any) -> Any:
+    def layout(self, layout: TensorLayout) -> object:
         """The engine's own layout of a TensorLayout."""
         raise self._unsupported("layouts of its own")
 
-    def is_layout(self, x: Any) -> bool:
+    def is_layout(self, x: Tensor) -> bool:
         """Whether `x` is a layout of the engine's own."""
         return False
 
-    def place(self, tensor: Any, layout: Any) -> Any:
+    def place(self, tensor: Any, layout: TensorLayout) -> Tensor:
         """The tensor in a layout of the engine's own."""
         raise self._unsupported("layouts of its own")
 
-    def constrain(self, tensor: Any, layout: Any) -> Any:
+    def constrain(self, tensor: Any, layout: TensorLayout) -> Tensor:
         """As `place`; a tensor that cannot be divided stays as it is."""
         raise self._unsupported("layouts of its own")
 
     # -- models -------------------------------------------------------------------------------------------------------
 
-    def check(self, distribution: Any) -> None:
+    def check(self, distribution: Distribution) -> None:
         """Whether the engine has this kind of distribution.
 
         Raises:
@@ -75,11 +84,11 @@ class Distributor:
         """
         raise self._unsupported(type(distribution).__name__)
 
-    def lay_out(self, variable: Any, layout: Any) -> None:
+    def lay_out(self, variable: Variable, layout: TensorLayout) -> None:
         """A Variable is about to be made in a layout; it has a shape and a path, but no value."""
         raise self._unsupported("layouts of Variables")
 
-    def step(self, run: Callable[..., Any], kind: str, distribution: Any, model: Any) -> Callable[..., Any]:
+    def step(self, run: Callable[..., Any], kind: str, distribution: Distribution, model: Model) -> Closure[Tensor]:
         """A compiled step or loop that is given whole batches.
 
         Args:
@@ -90,10 +99,10 @@ class Distributor:
         """
         raise self._unsupported(type(distribution).__name__)
 
-    def reduction(self, distribution: Any) -> Callable[[list[Any]], list[Any]] | None:
+    def reduction(self, distribution: Distribution) -> Callable[[list[Any]], list[Any]] | None:
         """What an optimizer does with its gradients first, None for nothing."""
         return None
 
-    def gathered(self, model: Any, logs: Any) -> AbstractContextManager[Any]:
+    def gathered(self, model: Model, logs: Any) -> AbstractContextManager[Any]:
         """Context in which metrics are those of all processes; it gives the logs of own steps, brought together."""
         return nullcontext(logs)

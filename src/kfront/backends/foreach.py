@@ -7,9 +7,15 @@ subclasses it. Names that end in `_to` change Variables and return their new val
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from kfront.core.op_registry import ops
+from kfront.core.typing import Tensor
+
+if TYPE_CHECKING:
+    from kfront.backends.base import Backend
+    from kfront.core.variable import Variable
+
 
 __all__ = ["Foreach"]
 
@@ -21,45 +27,47 @@ class Foreach:
     tensors. `donate` says that those of the first operand are not needed any more: an engine may take their memory.
     """
 
-    def __init__(self, backend: Any) -> None:
+    def __init__(self, backend: Backend) -> None:
         self.b = backend
 
-    def _scalar(self, x: Any, like: Any) -> Any:
+    def _scalar(self, x: Tensor, like: Tensor) -> Tensor:
         """A Python number as it is, a 0-d tensor in the dtype of `like`."""
         if isinstance(x, (int, float)) or x.dtype == like.dtype:
             return x
         return self.b.cast(x, self.b.dtype_name(like.dtype))
 
-    def _map2(self, name: str, xs: Sequence[Any], y: Any) -> list[Any]:
+    def _map2(self, name: str, xs: Sequence[Tensor], y: Tensor) -> list[Tensor]:
         f = getattr(self.b, name)
         if isinstance(y, (list, tuple)):
             return [f(a, b) for a, b in zip(xs, y, strict=True)]
         y = self._scalar(y, xs[0])
         return [f(a, y) for a in xs]
 
-    def _map(self, name: str, xs: Sequence[Any]) -> list[Any]:
+    def _map(self, name: str, xs: Sequence[Tensor]) -> list[Tensor]:
         f = getattr(self.b, name)
         return [f(a) for a in xs]
 
     # -- single numbers -----------------------------------------------------------------------------------------------
 
-    def number(self, variable: Any) -> Any:
+    def number(self, variable: Variable) -> float | None:
         """The value of a 0-d Variable as a Python number if it can be had without waiting, else None.
 
         None is always a right answer; the caller then computes with 0-d tensors.
         """
         return None
 
-    def increment(self, variable: Any, by: Any, times: Any = 1) -> None:
+    def increment(self, variable: Variable, by: Tensor | float, times: Tensor | float = 1) -> None:
         """Add a Python number or a 0-d tensor, times a Python number or 0-d tensor, to a 0-d Variable."""
         variable.assign_add(by if times.__class__ is int and times == 1 else self.b.multiply(by, times))
 
-    def tally(self, total: Any, count: Any, value: Any, number: Any, times: Any = 1) -> None:
+    def tally(
+        self, total: Tensor, count: Tensor, value: Tensor, number: Tensor | float, times: Tensor | float = 1
+    ) -> None:
         """``total += value * times`` and ``count += number``, for 0-d Variables and 0-d tensors or Python numbers."""
         self.increment(total, value, times)
         self.increment(count, number)
 
-    def label_range(self, x: Any) -> tuple[Any, Any] | None:
+    def label_range(self, x: Tensor) -> tuple[Tensor, Tensor] | None:
         """Smallest and largest element, to check labels; None if they are not at hand."""
         if self.b.is_tracing():
             return None
@@ -68,89 +76,93 @@ class Foreach:
 
     # -- reading and arithmetic ---------------------------------------------------------------------------------------
 
-    def values(self, variables: Sequence[Any]) -> list[Any]:
+    def values(self, variables: Sequence[Variable]) -> list[Tensor]:
         """The native tensors of Variables."""
         return [v._read() for v in variables]
 
-    def add(self, xs: Sequence[Any], y: Any, donate: bool = False) -> list[Any]:
+    def add(self, xs: Sequence[Tensor], y: Tensor, donate: bool = False) -> list[Tensor]:
         """``x + y``."""
         return self._map2("add", xs, y)
 
-    def sub(self, xs: Sequence[Any], y: Any, donate: bool = False) -> list[Any]:
+    def sub(self, xs: Sequence[Tensor], y: Tensor, donate: bool = False) -> list[Tensor]:
         """``x - y``."""
         return self._map2("subtract", xs, y)
 
-    def mul(self, xs: Sequence[Any], y: Any, donate: bool = False) -> list[Any]:
+    def mul(self, xs: Sequence[Tensor], y: Tensor, donate: bool = False) -> list[Tensor]:
         """``x * y``."""
         return self._map2("multiply", xs, y)
 
-    def div(self, xs: Sequence[Any], y: Any, donate: bool = False) -> list[Any]:
+    def div(self, xs: Sequence[Tensor], y: Tensor, donate: bool = False) -> list[Tensor]:
         """``x / y``."""
         return self._map2("divide", xs, y)
 
-    def pow(self, xs: Sequence[Any], y: Any) -> list[Any]:
+    def pow(self, xs: Sequence[Tensor], y: Tensor) -> list[Tensor]:
         """``x ** y``."""
         return self._map2("power", xs, y)
 
-    def maximum(self, xs: Sequence[Any], y: Any) -> list[Any]:
+    def maximum(self, xs: Sequence[Tensor], y: Tensor) -> list[Tensor]:
         """The larger elements."""
         if isinstance(y, (int, float)):
             y = self.b.convert(float(y), self.b.dtype_name(xs[0].dtype))
         return self._map2("maximum", xs, y)
 
-    def clip(self, xs: Sequence[Any], low: float, high: float) -> list[Any]:
+    def clip(self, xs: Sequence[Tensor], low: float, high: float) -> list[Tensor]:
         """Elements kept from `low` to `high`."""
         return [self.b.clip(x, low, high) for x in xs]
 
-    def where(self, condition: Any, xs: Sequence[Any], ys: Any) -> list[Any]:
+    def where(self, condition: Tensor, xs: Sequence[Tensor], ys: Tensor) -> list[Tensor]:
         """Elements of x where `condition` (one tensor for all, or a list) holds, else of y."""
         conditions = condition if isinstance(condition, (list, tuple)) else [condition] * len(xs)
         if isinstance(ys, (int, float)):
             ys = [self.b.convert(float(ys), self.b.dtype_name(x.dtype)) for x in xs]
         return [self.b.where(c, x, y) for c, x, y in zip(conditions, xs, ys, strict=True)]
 
-    def sqrt(self, xs: Sequence[Any], donate: bool = False) -> list[Any]:
+    def sqrt(self, xs: Sequence[Tensor], donate: bool = False) -> list[Tensor]:
         """Square roots."""
         return self._map("sqrt", xs)
 
-    def square(self, xs: Sequence[Any]) -> list[Any]:
+    def square(self, xs: Sequence[Tensor]) -> list[Tensor]:
         """Squares."""
         return [self.b.multiply(x, x) for x in xs]
 
-    def abs(self, xs: Sequence[Any]) -> list[Any]:
+    def abs(self, xs: Sequence[Tensor]) -> list[Tensor]:
         """Absolute values."""
         return self._map("abs", xs)
 
-    def neg(self, xs: Sequence[Any]) -> list[Any]:
+    def neg(self, xs: Sequence[Tensor]) -> list[Tensor]:
         """``-x``."""
         return self._map("negative", xs)
 
-    def sign(self, xs: Sequence[Any]) -> list[Any]:
+    def sign(self, xs: Sequence[Tensor]) -> list[Tensor]:
         """Signs."""
         return self._map("sign", xs)
 
-    def zeros_like(self, xs: Sequence[Any]) -> list[Any]:
+    def zeros_like(self, xs: Sequence[Tensor]) -> list[Tensor]:
         """Zeros."""
         return self._map("zeros_like", xs)
 
-    def lerp(self, xs: Sequence[Any], ys: Sequence[Any], weight: Any) -> list[Any]:
+    def lerp(self, xs: Sequence[Tensor], ys: Sequence[Tensor], weight: Tensor) -> list[Tensor]:
         """``x + (y - x) * weight``."""
         return self.add(xs, self.mul(self.sub(ys, xs), weight))
 
-    def addcmul(self, xs: Sequence[Any], a: Sequence[Any], b: Sequence[Any], value: Any = None) -> list[Any]:
+    def addcmul(
+        self, xs: Sequence[Tensor], a: Sequence[Tensor], b: Sequence[Tensor], value: Tensor | None = None
+    ) -> list[Tensor]:
         """``x + value * a * b`` (value None: 1)."""
         product = self.mul(a, b)
         return self.add(xs, product if value is None else self.mul(product, value))
 
-    def addcdiv(self, xs: Sequence[Any], a: Sequence[Any], b: Sequence[Any], value: Any = 1.0) -> list[Any]:
+    def addcdiv(
+        self, xs: Sequence[Tensor], a: Sequence[Tensor], b: Sequence[Tensor], value: Tensor = 1.0
+    ) -> list[Tensor]:
         """``x + value * a / b``."""
         return self.add(xs, self.mul(self.div(a, b), value))
 
-    def norms(self, xs: Sequence[Any]) -> list[Any]:
+    def norms(self, xs: Sequence[Tensor]) -> list[Tensor]:
         """Euclidean norms, each a 0-d tensor."""
         return [self.b.sqrt(ops.sum(self.b.multiply(x, x))) for x in xs]
 
-    def global_norm(self, xs: Sequence[Any]) -> Any:
+    def global_norm(self, xs: Sequence[Tensor]) -> Tensor:
         """The Euclidean norm of all elements together, a 0-d tensor."""
         sums = [ops.sum(self.b.multiply(x, x)) for x in xs]
         total = sums[0]
@@ -158,56 +170,62 @@ class Foreach:
             total = self.b.add(total, one)
         return self.b.sqrt(total)
 
-    def clip_norms(self, xs: Sequence[Any], most: float) -> list[Any]:
+    def clip_norms(self, xs: Sequence[Tensor], most: float) -> list[Tensor]:
         """Each x scaled down to the norm `most` where its norm is larger."""
         return self.mul(xs, [most / n for n in self.maximum(self.norms(xs), most)])
 
-    def all_finite(self, xs: Sequence[Any]) -> Any:
+    def all_finite(self, xs: Sequence[Tensor]) -> Tensor:
         """Whether no element is infinite or NaN: a bool where that is known without waiting, else a 0-d tensor."""
         found = [ops.all(self.b.isfinite(x)) for x in xs]
         return found[0] if len(found) == 1 else ops.all(ops.stack(found))
 
     # -- changing Variables -------------------------------------------------------------------------------------------
 
-    def assign(self, variables: Sequence[Any], values: Sequence[Any]) -> None:
+    def assign(self, variables: Sequence[Variable], values: Sequence[Tensor]) -> None:
         """Set Variables to values of their shape and dtype."""
         for v, x in zip(variables, values, strict=True):
             v.assign(x)
 
-    def zero(self, variables: Sequence[Any]) -> None:
+    def zero(self, variables: Sequence[Variable]) -> None:
         """Set Variables to zero."""
         self.assign(variables, [self.b.zeros(v._shape, v._dtype) for v in variables])
 
-    def _set(self, variables: Sequence[Any], values: list[Any]) -> list[Any]:
+    def _set(self, variables: Sequence[Variable], values: list[Tensor]) -> list[Tensor]:
         self.assign(variables, values)
         return values
 
-    def add_to(self, variables: Sequence[Any], xs: Sequence[Any], factor: Any = None) -> list[Any]:
+    def add_to(
+        self, variables: Sequence[Variable], xs: Sequence[Tensor], factor: Tensor | float | None = None
+    ) -> list[Tensor]:
         """``v + factor * x`` (factor None: 1)."""
         xs = xs if factor is None else self.mul(xs, factor)
         return self._set(variables, self.add(self.values(variables), xs))
 
-    def mul_to(self, variables: Sequence[Any], y: Any) -> list[Any]:
+    def mul_to(self, variables: Sequence[Variable], y: Tensor) -> list[Tensor]:
         """``v * y``."""
         return self._set(variables, self.mul(self.values(variables), y))
 
-    def maximum_to(self, variables: Sequence[Any], xs: Sequence[Any]) -> list[Any]:
+    def maximum_to(self, variables: Sequence[Variable], xs: Sequence[Tensor]) -> list[Tensor]:
         """The larger elements of ``v`` and ``x``."""
         return self._set(variables, self.maximum(self.values(variables), xs))
 
-    def lerp_to(self, variables: Sequence[Any], xs: Sequence[Any], weight: Any) -> list[Any]:
+    def lerp_to(self, variables: Sequence[Variable], xs: Sequence[Tensor], weight: Tensor) -> list[Tensor]:
         """``v + (x - v) * weight``: the running mean whose old value has the weight ``1 - weight``."""
         return self._set(variables, self.lerp(self.values(variables), xs, weight))
 
-    def lerp_square_to(self, variables: Sequence[Any], xs: Sequence[Any], weight: Any) -> list[Any]:
+    def lerp_square_to(self, variables: Sequence[Variable], xs: Sequence[Tensor], weight: Tensor) -> list[Tensor]:
         """``v + (x ** 2 - v) * weight``: the running mean of squares."""
         return self._set(variables, self.lerp(self.values(variables), self.square(xs), weight))
 
-    def addcmul_to(self, variables: Sequence[Any], a: Sequence[Any], b: Sequence[Any], value: Any = None) -> list[Any]:
+    def addcmul_to(
+        self, variables: Sequence[Variable], a: Sequence[Tensor], b: Sequence[Tensor], value: Tensor | None = None
+    ) -> list[Tensor]:
         """``v + value * a * b``."""
         return self._set(variables, self.addcmul(self.values(variables), a, b, value))
 
-    def addcdiv_to(self, variables: Sequence[Any], a: Sequence[Any], b: Sequence[Any], value: Any = 1.0) -> list[Any]:
+    def addcdiv_to(
+        self, variables: Sequence[Variable], a: Sequence[Tensor], b: Sequence[Tensor], value: Tensor = 1.0
+    ) -> list[Tensor]:
         """``v + value * a / b``."""
         return self._set(variables, self.addcdiv(self.values(variables), a, b, value))
 
@@ -215,13 +233,13 @@ class Foreach:
 
     def adam(
         self,
-        variables: Sequence[Any],
-        grads: Sequence[Any],
-        means: Sequence[Any],
-        squares: Sequence[Any],
-        largest: Sequence[Any] | None,
-        learning_rate: Any,
-        step: Any,
+        variables: Sequence[Variable],
+        grads: Sequence[Tensor],
+        means: Sequence[Variable],
+        squares: Sequence[Variable],
+        largest: Sequence[Variable] | None,
+        learning_rate: Tensor | float,
+        step: Tensor,
         beta_1: float,
         beta_2: float,
         epsilon: float,

@@ -5,14 +5,17 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 
 from kfront import config
 from kfront.backends.base import Backend
+from kfront.backends.distributor import Distributor
 from kfront.backends.jax import (
     control,
     conv,
@@ -36,11 +39,17 @@ from kfront.backends.jax import (
 )
 from kfront.backends.jax.common import ARRAY, TRACER, _identity, canonical, compiled, lift, tracing, x64
 from kfront.backends.jax.tuned import TABLE
+from kfront.backends.typing import Closure
 from kfront.core.dtypes import ALL, standardize
 from kfront.core.errors import BackendError, DTypeError
 from kfront.core.op import OPS
 from kfront.core.operators import VariableBase
 from kfront.core.spec import KerasTensor
+from kfront.core.typing import DTypeLike
+
+if TYPE_CHECKING:
+    from kfront.core.op import Op
+
 
 __all__ = ["JaxBackend", "make_backend"]
 
@@ -81,7 +90,7 @@ class JaxBackend(Backend):
         "tf_saved_model": "kfront.backends.jax.saved_model",
     }
 
-    def export_archive(self) -> Any:
+    def export_archive(self) -> type | None:
         """The archive of SavedModels."""
         from kfront.backends.jax.saved_model import JaxArchive
 
@@ -104,7 +113,7 @@ class JaxBackend(Backend):
         if self.matmul is not before:
             jax.clear_caches()
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> tuple[object, ...]:
         from kfront.backends import get
 
         return get, (self.name,)
@@ -118,24 +127,24 @@ class JaxBackend(Backend):
 
     foreign_kinds = {"jax": "kfront.backends.jax.foreign"}  # noqa: RUF012
 
-    def is_tensor(self, x: Any) -> bool:
+    def is_tensor(self, x: object) -> bool:
         """Whether `x` is an array or a tracer."""
         return type(x) is ARRAY or isinstance(x, (jax.Array, sparse.BCOO))
 
-    def native_dtype(self, name: str) -> Any:
+    def native_dtype(self, name: str) -> np.dtype:
         """The NumPy dtype object that `x.dtype` is."""
         return jnp.dtype(name)
 
-    def dtype_name(self, dtype: Any) -> str:
+    def dtype_name(self, dtype: DTypeLike) -> str:
         """The name of an engine dtype."""
         found = _NAMES.get(dtype) if dtype.__class__ is not str else None
         return found or standardize(dtype)
 
-    def static_shape(self, x: Any) -> tuple[int, ...]:
+    def static_shape(self, x: Array) -> tuple[int, ...]:
         """The shape; every dimension is known."""
         return x.shape
 
-    def convert(self, x: Any, dtype: str | None = None) -> Any:
+    def convert(self, x: object, dtype: str | None = None) -> Array:
         """A JAX array of anything array-like."""
         kind = type(x)
         if kind is ARRAY or isinstance(x, TRACER):
@@ -149,29 +158,29 @@ class JaxBackend(Backend):
             return self.convert(x, dtype)
         return _convert_host(x, None if dtype is None else canonical(dtype))
 
-    def cast(self, x: Any, dtype: str) -> Any:
+    def cast(self, x: Array, dtype: str) -> Array:
         """`x` in another dtype."""
         return elementwise.cast(x, dtype)
 
-    def to_numpy(self, x: Any) -> np.ndarray:
+    def to_numpy(self, x: Array) -> np.ndarray:
         """The value as a NumPy array (it may share memory and be read-only)."""
         x = sparse.densify(x) if type(x) is sparse.BCOO else x
         return x.numpy() if isinstance(x, VariableBase) else np.asarray(x)
 
-    def set_mask(self, x: Any, mask: Any) -> None:
+    def set_mask(self, x: Array, mask: Array) -> None:
         """Attach a mask."""
         native.set_mask(x, mask)
 
-    def get_mask(self, x: Any) -> Any:
+    def get_mask(self, x: Array) -> Array | None:
         """The mask of a tensor, or None."""
         return native.get_mask(x)
 
-    def compute_spec(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    def compute_spec(self, fn: Closure[Array], *args: object, **kwargs: object) -> object:
         """Outputs of raw JAX code: `jax.eval_shape`, twice, to tell known dimensions from unknown ones."""
         flat, structure = jax.tree_util.tree_flatten((args, kwargs))
         first, second = (_eval_shape(fn, flat, structure, fill) for fill in (83, 97))
 
-        def merge(a: Any, b: Any) -> Any:
+        def merge(a: Array, b: Array) -> Any:
             return KerasTensor([m if m == n else None for m, n in zip(a.shape, b.shape, strict=True)], a.dtype)
 
         return jax.tree_util.tree_map(merge, first, second)
@@ -182,7 +191,7 @@ class JaxBackend(Backend):
         """Make a layer class a pytree."""
         native.register_layer_class(cls)
 
-    def make_distributor(self) -> Any:
+    def make_distributor(self) -> Distributor:
         """Meshes of `jax.sharding`."""
         from kfront.backends.jax.distribution import JaxDistributor
 
@@ -190,7 +199,7 @@ class JaxBackend(Backend):
 
     # -- execution ----------------------------------------------------------------------------------------------------
 
-    def eager(self) -> Any:
+    def eager(self) -> AbstractContextManager[object]:
         """Context in which values are concrete even while JAX traces."""
         return jax.ensure_compile_time_eval()
 
@@ -198,29 +207,29 @@ class JaxBackend(Backend):
         """Whether a computation is being staged out (`jit`, `scan`, `eval_shape` of one)."""
         return tracing()
 
-    def has_value(self, x: Any) -> bool:
+    def has_value(self, x: object) -> bool:
         """Whether `x` is an array, not a tracer (of `jit`, but also of an eager `vmap` or `grad`)."""
         return not isinstance(x, TRACER)
 
-    def device(self, name: str | None) -> Any:
+    def device(self, name: str | None) -> AbstractContextManager[object]:
         """Context in which new arrays live on a device such as "cpu", "gpu:0"."""
         return contextlib.nullcontext() if name is None else jax.default_device(_device(name))
 
-    def synchronize(self, x: Any) -> Any:
+    def synchronize(self, x: Array) -> object:
         """Wait until `x` is computed."""
         return jax.block_until_ready(x)
 
-    def profiler(self, folder: str) -> Any:
+    def profiler(self, folder: str) -> AbstractContextManager[object]:
         """Context in which `jax.profiler` runs."""
         return jax.profiler.trace(folder)
 
-    def next_key(self, variable: Any) -> Any:
+    def next_key(self, variable: Variable) -> Array:
         """The state of a SeedGenerator, which is then advanced."""
         key = variable._value
         variable.assign(_advance(key))
         return key
 
-    def feed(self, x: Any, fresh: bool = False) -> Any:
+    def feed(self, x: Array, fresh: bool = False) -> Any:
         """A NumPy array goes into compiled code as it is: `jit` takes it faster than `jnp.asarray` does.
 
         Unless it is fresh a copy does, because `jit` on CPU may read it after it has returned, when a generator already
@@ -231,7 +240,7 @@ class JaxBackend(Backend):
         return x if fresh else np.array(x)
 
     def value_and_grad(
-        self, fn: Callable[[], tuple[Any, Any]], variables: Sequence[Any], state: Sequence[Any] = ()
+        self, fn: Callable[[], tuple[Any, Any]], variables: Sequence[Variable], state: Sequence[Variable] = ()
     ) -> tuple[Any, Any, list[Any]]:
         """Value and gradients of a closure over Variables."""
         return step.value_and_grad(fn, variables, state)
@@ -246,12 +255,12 @@ class JaxBackend(Backend):
     jvp = staticmethod(transforms.jvp)
     checkpoint = staticmethod(transforms.checkpoint)
 
-    def compile_step(self, fn: Callable[..., Any], state: Callable[[], Sequence[Any]], jit: bool | str) -> Any:
+    def compile_step(self, fn: Closure[Array], state: Callable[[], Sequence[Any]], jit: bool | str) -> Any:
         """`fn` under `jax.jit`, its state donated."""
         return step.Step(fn, state) if jit else fn
 
     def compile_loop(
-        self, fn: Callable[..., Any], state: Callable[[], Sequence[Any]], jit: bool | str, count: int | None = None
+        self, fn: Closure[Array], state: Callable[[], Sequence[Any]], jit: bool | str, count: int | None = None
     ) -> Callable[[Iterable[Any]], Any]:
         """`fn` over a list of batches in one `lax.scan`."""
         return step.Loop(fn, state, count) if jit else super().compile_loop(fn, state, jit, count)
@@ -261,13 +270,13 @@ class JaxBackend(Backend):
         return isinstance(error, _TRACING)
 
 
-def _fused(one: Any) -> Callable[..., Any]:
+def _fused(one: Op) -> Closure[Array]:
     """A composed op's body compiled for its static arguments and the settings that bodies read."""
     static = [0, *(i + 1 for i, n in enumerate(one.parameters) if n in one.static)]
     body = one.body
     run = jax.jit(lambda settings, *args: body(*args), static_argnums=static, inline=True)
 
-    def call(*args: Any) -> Any:
+    def call(*args: object) -> Any:
         try:
             return run((config.floatx(), config.epsilon(), config.image_data_format()), *args)
         except (TypeError, ValueError, IndexError):  # unhashable static argument, body that reads values, error
@@ -299,7 +308,7 @@ def _scalar_type(name: str) -> Any:
     return jnp.dtype(name).type
 
 
-def _convert_host(x: Any, dtype: str | None) -> Any:
+def _convert_host(x: object, dtype: str | None) -> Array:
     if isinstance(x, (list, tuple)):
         return _convert_list(x, dtype)
     if isinstance(x, KerasTensor):
@@ -314,7 +323,7 @@ def _convert_host(x: Any, dtype: str | None) -> Any:
     return lift(x, dtype)
 
 
-def _convert_list(x: Any, dtype: str | None) -> Any:
+def _convert_list(x: object, dtype: str | None) -> Array:
     leaves = jax.tree_util.tree_leaves(x, is_leaf=lambda v: not isinstance(v, (list, tuple)))
     if any(isinstance(v, (jax.Array, VariableBase)) for v in leaves):
         x = jax.tree_util.tree_map(lambda v: v.value if isinstance(v, VariableBase) else v, x)
@@ -328,7 +337,7 @@ def _convert_list(x: Any, dtype: str | None) -> Any:
     return _convert_host(found, dtype)
 
 
-def _shared(x: Any) -> Any:
+def _shared(x: object) -> Array | None:
     """An array in the memory of another engine's tensor, None where it must be copied: do not change the tensor."""
     if not hasattr(x, "__dlpack__"):
         return None
@@ -339,7 +348,7 @@ def _shared(x: Any) -> Any:
     return out if canonical(out.dtype) == out.dtype.name else None
 
 
-def _from_other(x: Any) -> Any:
+def _from_other(x: object) -> Any:
     """A NumPy array of another library's tensor."""
     if hasattr(x, "detach"):  # torch
         x = x.detach().cpu()
@@ -351,11 +360,11 @@ def _from_other(x: Any) -> Any:
     return np.asarray(x)
 
 
-def _eval_shape(fn: Callable[..., Any], flat: list[Any], structure: Any, fill: int) -> Any:
+def _eval_shape(fn: Closure[Array], flat: list[Any], structure: Any, fill: int) -> Any:
     specs = [x if not isinstance(x, KerasTensor) else _filled(x, fill) for x in flat]
     places = [i for i, x in enumerate(flat) if isinstance(x, KerasTensor)]
 
-    def run(values: list[Any]) -> Any:
+    def run(values: list[Array]) -> Any:
         full = list(specs)
         for i, v in zip(places, values, strict=True):
             full[i] = v
@@ -366,7 +375,7 @@ def _eval_shape(fn: Callable[..., Any], flat: list[Any], structure: Any, fill: i
     return jax.eval_shape(run, [specs[i] for i in places])
 
 
-def _filled(x: Any, fill: int) -> Any:
+def _filled(x: Array, fill: int) -> Any:
     return jax.ShapeDtypeStruct([fill if d is None else d for d in x.shape], canonical(x.dtype))
 
 

@@ -11,9 +11,12 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax import Array
 from jax.export import is_symbolic_dim
 
+from kfront.backends.typing import Axes, Function
 from kfront.core.dtypes import standardize
+from kfront.core.typing import DTypeLike, ShapeLike
 
 try:  # private; a client of XLA must not be made yet, for `jax.distributed.initialize` has to come before
     from jax._src.array import ArrayImpl as ARRAY
@@ -26,7 +29,7 @@ _NARROW = {"float64": "float32", "int64": "int32", "uint64": "uint32", "complex1
 def compiled(*static: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Decorator: compile once per shapes and values of the arguments at the positions `static` (must be hashable)."""
 
-    def decorate(fn: Callable[..., Any]) -> Callable[..., Any]:
+    def decorate(fn: Function[Array]) -> Function[Array]:
         return jax.jit(fn, static_argnums=static, inline=True)
 
     return decorate
@@ -37,7 +40,7 @@ def x64() -> bool:
     return bool(jax.config.read("jax_enable_x64"))
 
 
-def canonical(dtype: Any) -> str:
+def canonical(dtype: DTypeLike) -> str:
     """The name of the dtype that JAX stores for `dtype`: 64-bit types narrow to 32 bits unless x64 is enabled."""
     name = standardize(dtype)
     return _NARROW[name] if name in _NARROW and not x64() else name
@@ -59,7 +62,7 @@ def on_cpu() -> bool:
     return jax.default_backend() == "cpu"
 
 
-def lift(x: Any, dtype: str | None = None) -> Any:
+def lift(x: Array, dtype: str | None = None) -> Array:
     """A JAX array of a NumPy array or number, in `dtype` or its own.
 
     The memory is copied first: on CPU JAX reads it later than it returns, even in `jnp.array` (seen with jax 0.10), so
@@ -70,12 +73,12 @@ def lift(x: Any, dtype: str | None = None) -> Any:
     return _identity(np.array(x, dtype))
 
 
-def axes(axis: Any) -> Any:
+def axes(axis: Axes) -> int | tuple[int, ...] | None:
     """An axis argument in hashable form."""
     return tuple(axis) if axis.__class__ is list else axis
 
 
-def dims(shape: Any) -> tuple[int, ...]:
+def dims(shape: ShapeLike) -> tuple[int, ...]:
     """A shape argument in hashable form; entries may be concrete 0-d arrays, and symbolic in code that is exported."""
     if shape.__class__ is int:
         return (shape,)
@@ -85,7 +88,7 @@ def dims(shape: Any) -> tuple[int, ...]:
     return tuple(shape)
 
 
-def nested(x: Any) -> Any:
+def nested(x: object) -> object:
     """A nested list of numbers in hashable form."""
     if isinstance(x, (list, tuple)):
         return tuple(nested(i) for i in x)
@@ -94,7 +97,7 @@ def nested(x: Any) -> Any:
     return x
 
 
-def concrete(x: Any) -> bool:
+def concrete(x: object) -> bool:
     """Whether the value of `x` is known now."""
     return not isinstance(x, TRACER)
 
@@ -104,7 +107,7 @@ def per_axis(value: int | Sequence[int], n: int) -> tuple[int, ...]:
     return (value,) * n if isinstance(value, int) else tuple(int(v) for v in value)
 
 
-def filled_windows(out: Any, inputs: Any) -> Any:
+def filled_windows(out: Array, inputs: Array) -> Array:
     """XLA gives an empty result where the window is larger than the input; that is an error here, as elsewhere."""
     if 0 in out.shape and 0 not in inputs.shape:
         raise ValueError("the window is larger than the input")

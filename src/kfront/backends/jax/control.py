@@ -9,42 +9,48 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
+from jax import Array, lax
 
 from kfront.backends.jax.common import ARRAY, tracing
 from kfront.backends.jax.native import Journal, store, strong
+from kfront.backends.typing import Closure
 from kfront.core.operators import VariableBase
+from kfront.core.typing import Nested
 from kfront.core.variable import bind
+
+if TYPE_CHECKING:
+    from kfront.core.variable import Variable
+
 
 _EAGER_STEPS = 200  # loops up to this length run in Python on concrete values
 
 
-def _arrays(x: Any) -> Any:
+def _arrays(x: Array) -> Nested[Array]:
     """`x` with arrays for Variables and Python numbers."""
     return jax.tree_util.tree_map(_array, x)
 
 
-def _array(x: Any) -> Any:
+def _array(x: Array) -> Nested[Array]:
     if type(x) is ARRAY:
         return x
     return strong(jnp.asarray(x.value if isinstance(x, VariableBase) else x))
 
 
-def _eager(*values: Any) -> bool:
+def _eager(*values: Nested[Array]) -> bool:
     """Whether all values are concrete and nothing is being staged out."""
     return all(type(x) is ARRAY for x in jax.tree_util.tree_leaves(values)) and not tracing()
 
 
-def _pure(known: Sequence[Any], missed: dict[int, Any], fn: Callable[..., Any]) -> Callable[..., Any]:
+def _pure(known: Sequence[Variable], missed: dict[int, Any], fn: Closure[Array]) -> Closure[Array]:
     """`fn` as a function of (values of `known`, *args); other Variables that it assigns are put in `missed`."""
     ids = set(map(id, known))
 
-    def call(values: Sequence[Any], *args: Any) -> tuple[list[Any], Any]:
+    def call(values: Sequence[Array], *args: object) -> tuple[list[Any], Any]:
         with bind(known, values), Journal() as journal:
             out = _arrays(fn(*args))
             missed.update((id(v), v) for v in journal.written() if id(v) not in ids)
@@ -53,14 +59,14 @@ def _pure(known: Sequence[Any], missed: dict[int, Any], fn: Callable[..., Any]) 
     return call
 
 
-def _carried(run: Callable[[list[Any], Callable[..., Callable[..., Any]]], Any]) -> Any:
+def _carried(run: Callable[[list[Any], Callable[..., Callable[..., Any]]], Any]) -> Nested[Array]:
     """Run control flow; the Variables that its functions assign are carried through it and hold their new values.
 
     Args:
         run: called as ``run(written, pure)``; returns (new values of `written`, output). `pure` makes a user's function
             a function of (values of `written`, *args) that returns (their new values, output).
     """
-    written: list[Any] = []
+    written: list[Variable] = []
     while True:
         missed: dict[int, Any] = {}
         values, out = run(written, functools.partial(_pure, tuple(written), missed))
@@ -72,14 +78,14 @@ def _carried(run: Callable[[list[Any], Callable[..., Callable[..., Any]]], Any])
     return out
 
 
-def _now(written: Sequence[Any]) -> list[Any]:
+def _now(written: Sequence[Variable]) -> list[Array]:
     return [v._value for v in written]
 
 
 # ---- branches --------------------------------------------------------------------------------------------------------
 
 
-def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
+def cond(pred: Nested[Array], true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Nested[Array]:
     """One branch or the other."""
     pred = _array(pred)
     if type(pred) is ARRAY:
@@ -89,7 +95,7 @@ def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> 
     )
 
 
-def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
+def switch(index: Nested[Array], branches: Sequence[Closure[Array]], *operands: Nested[Array]) -> Nested[Array]:
     """One of several functions; the index is held in range."""
     index = _array(index)
     if type(index) is ARRAY:
@@ -104,12 +110,12 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
 
 
 def while_loop(
-    cond: Callable[..., Any], body: Callable[..., Any], loop_vars: Any, maximum_iterations: int | None = None
+    cond: Closure[Array], body: Closure[Array], loop_vars: Nested[Array], maximum_iterations: int | None = None
 ) -> Any:
     """Run `body(*loop_vars)` while `cond(*loop_vars)`."""
     several = isinstance(loop_vars, (tuple, list))
 
-    def step(now: tuple[Any, ...]) -> tuple[Any, ...]:
+    def step(now: tuple[Any, ...]) -> tuple[Array, ...]:
         new = body(*now)
         return _arrays(tuple(new) if several and isinstance(new, (tuple, list)) else (new,))
 
@@ -126,7 +132,7 @@ def while_loop(
     return list(now) if isinstance(loop_vars, list) else now
 
 
-def _while_eager(cond: Any, step: Any, now: Any, most: Any) -> tuple[Any, int, bool]:
+def _while_eager(cond: Closure[Array], step: Closure[Array], now: Nested[Array], most: Any) -> tuple[Any, int, bool]:
     """Steps in Python: (values, how many, whether there may be more to do).
 
     As many as there are while a gradient is taken, which JAX takes of these steps but not of its own loop.
@@ -145,18 +151,18 @@ def _while_eager(cond: Any, step: Any, now: Any, most: Any) -> tuple[Any, int, b
     return now, 0, False  # not reached: the count has no end
 
 
-def _differentiated(now: Any) -> bool:
+def _differentiated(now: Nested[Array]) -> bool:
     """Whether a gradient is taken of the values."""
     return any(type(x).__name__ in ("JVPTracer", "LinearizeTracer") for x in jax.tree_util.tree_leaves(now))
 
 
-def _while_bounded(cond: Any, step: Any, now: Any, most: int) -> Any:
+def _while_bounded(cond: Closure[Array], step: Closure[Array], now: Nested[Array], most: int) -> Any:
     """The loop as one of known length, of which the gradient can be taken; steps after its end do nothing."""
 
-    def run(written: list[Any], pure: Any) -> Any:
+    def run(written: list[Variable], pure: Any) -> Any:
         body = pure(step)
 
-        def once(carry: Any, _: Any) -> Any:
+        def once(carry: Nested[Array], _: Any) -> Nested[Array]:
             values, now, go_on = carry
             with bind(written, values), Journal():
                 go_on = go_on & _array(cond(*now)).astype(bool).reshape(())
@@ -169,17 +175,17 @@ def _while_bounded(cond: Any, step: Any, now: Any, most: int) -> Any:
     return _carried(run)
 
 
-def _while_traced(cond: Any, step: Any, now: Any, done: int, most: Any) -> Any:
-    def run(written: list[Any], pure: Any) -> Any:
+def _while_traced(cond: Closure[Array], step: Closure[Array], now: Nested[Array], done: int, most: Any) -> Any:
+    def run(written: list[Variable], pure: Any) -> Any:
         body = pure(step)
 
-        def test(carry: Any) -> Any:
+        def test(carry: Nested[Array]) -> Nested[Array]:
             values, i, now = carry
             with bind(written, values), Journal():
                 go_on = _array(cond(*now)).astype(bool).reshape(())
             return go_on if most is None else go_on & (i < most)
 
-        def once(carry: Any) -> Any:
+        def once(carry: Nested[Array]) -> Nested[Array]:
             values, i, now = carry
             values, now = body(values, now)
             return values, i + 1, now
@@ -190,7 +196,9 @@ def _while_traced(cond: Any, step: Any, now: Any, done: int, most: Any) -> Any:
     return _carried(run)
 
 
-def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_val: Any) -> Any:
+def fori_loop(
+    lower: Nested[Array], upper: Nested[Array], body_fun: Callable[[Any, Any], Any], init_val: Nested[Array]
+) -> Any:
     """Run `value = body_fun(i, value)` for i from `lower` to `upper` - 1."""
     known = [int(v) if isinstance(v, (int, np.integer)) or type(v) is ARRAY else v for v in (lower, upper)]
     lower, upper, value = _array(lower), _array(upper), _arrays(init_val)
@@ -200,7 +208,7 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_
         return value
     low, high = (v if isinstance(v, int) else _array(v) for v in known)  # known bounds can be differentiated
 
-    def run(written: list[Any], pure: Any) -> Any:
+    def run(written: list[Variable], pure: Any) -> Nested[Array]:
         body = pure(body_fun)
         return lax.fori_loop(low, high, lambda i, carry: body(carry[0], i, carry[1]), (_now(written), value))
 
@@ -209,8 +217,8 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_
 
 def scan(
     f: Callable[[Any, Any], Any],
-    init: Any,
-    xs: Any = None,
+    init: Nested[Array],
+    xs: Nested[Array] | None = None,
     length: int | None = None,
     reverse: bool = False,
     unroll: int | bool = 1,
@@ -222,10 +230,10 @@ def scan(
     if n and n <= _EAGER_STEPS and all(x.shape[0] == n for x in leaves) and length in (None, n) and _eager(init, xs):
         return _scan_eager(f, init, xs, n, reverse)
 
-    def run(written: list[Any], pure: Any) -> Any:
+    def run(written: list[Variable], pure: Any) -> Any:
         body = pure(f)
 
-        def once(carry: Any, x: Any) -> Any:
+        def once(carry: Nested[Array], x: Array) -> Nested[Array]:
             values, (state, y) = body(carry[0], carry[1], x)
             return (values, state), y
 
@@ -235,7 +243,7 @@ def scan(
     return _carried(run)
 
 
-def _scan_eager(f: Any, carry: Any, xs: Any, n: int, reverse: bool) -> tuple[Any, Any]:
+def _scan_eager(f: Closure[Array], carry: Nested[Array], xs: Nested[Array], n: int, reverse: bool) -> tuple[Any, Any]:
     leaves, structure = jax.tree_util.tree_flatten(xs)
     columns = [list(x) for x in leaves]
     ys = []
@@ -251,34 +259,34 @@ def _scan_eager(f: Any, carry: Any, xs: Any, n: int, reverse: bool) -> tuple[Any
 # ---- transforms ------------------------------------------------------------------------------------------------------
 
 
-def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
+def vectorized_map(function: Closure[Array], elements: Nested[Array]) -> Nested[Array]:
     """`function` of all elements along the first axis at once; what it assigns must not depend on them."""
     batch = _arrays(elements)
     return _carried(lambda written, pure: jax.vmap(pure(function), (None, 0), (None, 0))(_now(written), batch))
 
 
-def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
+def custom_gradient(f: Closure[Array]) -> Closure[Array]:
     """`f` returns (output, gradient function of the upstream gradients)."""
 
-    def flat(*args: Any, **kwargs: Any) -> Any:
+    def flat(*args: object, **kwargs: object) -> Nested[Array]:
         out, gradient = f(*args, **kwargs)
         return out, lambda upstream: gradient(*jax.tree_util.tree_leaves(upstream))
 
     wrapped = jax.custom_gradient(flat)
 
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def call(*args: object, **kwargs: object) -> Nested[Array]:
         return wrapped(*_values(args), **_values(kwargs))
 
     return call
 
 
-def _values(x: Any) -> Any:
+def _values(x: Array) -> Nested[Array]:
     return jax.tree_util.tree_map(lambda v: v.value if isinstance(v, VariableBase) else v, x)
 
 
 # ---- gradients -------------------------------------------------------------------------------------------------------
 
 
-def stop_gradient(variable: Any) -> Any:
+def stop_gradient(variable: Variable) -> Nested[Array]:
     """Nothing flows back from here; an array that is not being traced has nothing to stop."""
     return variable if type(variable) is ARRAY else lax.stop_gradient(variable)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax.numpy as jnp
-from jax import lax
+from jax import Array, lax
 
 from kfront.backends.jax.common import compiled, filled_windows, per_axis
+from kfront.backends.typing import Function, Sizes
 from kfront.core.errors import ArgumentError
 
 __all__ = ["Window", "conv", "conv_op", "conv_transpose", "conv_transpose_op", "convolve", "depthwise_op", "stretched"]
@@ -28,17 +29,17 @@ def dimension_numbers(rank: int, data_format: str) -> tuple[str, str, str]:
     return data, f"{space}IO", data
 
 
-def conv_op(run: Any) -> Any:
+def conv_op(run: Function[Array]) -> Function[Array]:
     """The op `conv` by a function of (inputs, kernel, strides, padding, data format, dilation)."""
 
     def conv(
-        inputs: Any,
-        kernel: Any,
-        strides: Any = 1,
-        padding: Any = "valid",
-        data_format: Any = None,
-        dilation_rate: Any = 1,
-    ) -> Any:
+        inputs: Array,
+        kernel: Array,
+        strides: Sizes = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: Sizes = 1,
+    ) -> Array:
         """N-d convolution; the groups follow from the kernel."""
         n = inputs.ndim - 2
         out = run(inputs, kernel, per_axis(strides, n), padding, data_format, per_axis(dilation_rate, n))
@@ -47,17 +48,17 @@ def conv_op(run: Any) -> Any:
     return conv
 
 
-def depthwise_op(run: Any) -> Any:
+def depthwise_op(run: Function[Array]) -> Function[Array]:
     """The op `depthwise_conv` by the function that `conv_op` takes."""
 
     @compiled(2, 3, 4, 5)
-    def depthwise(x: Any, kernel: Any, *how: Any) -> Any:
+    def depthwise(x: Array, kernel: Array, *how: Array) -> Array:
         return run(x, kernel.reshape(*kernel.shape[:-2], 1, kernel.shape[-2] * kernel.shape[-1]), *how)
 
     return conv_op(depthwise)
 
 
-def check_groups(x: Any, kernel: Any, data_format: str) -> int:
+def check_groups(x: Array, kernel: Array, data_format: str) -> int:
     """The number of groups.
 
     Raises:
@@ -73,7 +74,7 @@ def check_groups(x: Any, kernel: Any, data_format: str) -> int:
 
 
 @compiled(2, 3, 4, 5)
-def convolve(x: Any, kernel: Any, strides: Any, padding: Any, data_format: str, dilation: Any) -> Any:
+def convolve(x: Array, kernel: Array, strides: Sizes, padding: str, data_format: str, dilation: Sizes) -> Array:
     """A convolution by XLA's own; strides and dilation per spatial axis."""
     groups = check_groups(x, kernel, data_format)
     return lax.conv_general_dilated(
@@ -102,18 +103,18 @@ def _transpose_pads(k: int, s: int, d: int, padding: str, extra: int | None) -> 
     return left, size + span - 2 - left
 
 
-def conv_transpose_op(run: Any) -> Any:
+def conv_transpose_op(run: Function[Array]) -> Function[Array]:
     """The op `conv_transpose` by a function of (inputs, kernel, window, data format)."""
 
     def conv_transpose(
-        inputs: Any,
-        kernel: Any,
-        strides: Any = 1,
+        inputs: Array,
+        kernel: Array,
+        strides: Sizes = 1,
         padding: str = "valid",
-        output_padding: Any = None,
-        data_format: Any = None,
-        dilation_rate: Any = 1,
-    ) -> Any:
+        output_padding: Sizes | None = None,
+        data_format: str | None = None,
+        dilation_rate: Sizes = 1,
+    ) -> Array:
         """The gradient of a convolution by its input; the kernel is (*spatial, out, in)."""
         n = inputs.ndim - 2
         strides, dilation = per_axis(strides, n), per_axis(dilation_rate, n)
@@ -128,7 +129,7 @@ def conv_transpose_op(run: Any) -> Any:
 
 
 @compiled(2, 3)
-def stretched(x: Any, kernel: Any, window: Window, data_format: str) -> Any:
+def stretched(x: Array, kernel: Array, window: Window, data_format: str) -> Array:
     """The convolution of the input with zeros between its elements."""
     n = x.ndim - 2
     data, spatial, _ = dimension_numbers(n, data_format)

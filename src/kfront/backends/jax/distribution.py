@@ -6,12 +6,11 @@ numbers are those of one device. So nothing but the placement stands here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
-from jax import lax
+from jax import Array, lax
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
@@ -20,8 +19,16 @@ from kfront.backends.jax.common import TRACER, canonical
 from kfront.backends.jax.native import JaxVariable, strong
 from kfront.backends.jax.sparse import BCOO
 from kfront.backends.seeding import set_random_seed
+from kfront.backends.typing import Closure
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.rng import make_default_seed
+from kfront.core.typing import Nested
+
+if TYPE_CHECKING:
+    from kfront.core.variable import Variable
+    from kfront.distribution import Distribution, TensorLayout
+    from kfront.models.model import Model
+
 
 __all__ = ["JaxDistributor", "PlacedVariable"]
 
@@ -31,7 +38,7 @@ class PlacedVariable(JaxVariable):
 
     _sharding: Any
 
-    def _make(self, value: Any) -> None:
+    def _make(self, value: Array) -> None:
         if isinstance(value, TRACER):
             super()._make(value)
             return
@@ -39,10 +46,10 @@ class PlacedVariable(JaxVariable):
         with jax.ensure_compile_time_eval():
             self._value = put(np.array(value, self._dtype), self._sharding)
 
-    def _write(self, value: Any) -> None:
+    def _write(self, value: Array) -> None:
         super()._write(put(strong(value), self._sharding))
 
-    def _outcome(self) -> Any:
+    def _outcome(self) -> Array:
         return lax.with_sharding_constraint(strong(self._value), self._sharding)
 
     def numpy(self) -> np.ndarray:
@@ -50,7 +57,7 @@ class PlacedVariable(JaxVariable):
         value = self._value
         return super().numpy() if value.is_fully_addressable else multihost_utils.process_allgather(value, tiled=True)
 
-    def _state(self) -> dict[str, Any]:
+    def _state(self) -> dict[str, object]:
         own = ("_layout", "_sharding")  # devices are those of this process
         return {k: v for k, v in super()._state().items() if k not in own}
 
@@ -63,7 +70,7 @@ def _short(sharding: NamedSharding) -> NamedSharding:
     return NamedSharding(sharding.mesh, PartitionSpec(*axes))
 
 
-def put(x: Any, sharding: Any) -> Any:
+def put(x: Array, sharding: Any) -> Array:
     """An array where it belongs; in compiled code, a demand on the compiler."""
     if isinstance(x, TRACER):
         return lax.with_sharding_constraint(x, sharding)
@@ -112,30 +119,30 @@ class JaxDistributor(Distributor):
             raise ArgumentError(f"[DeviceMesh] expected devices among {sorted(known)}, got {missing}.")
         return Mesh(np.array(found).reshape(mesh.shape), tuple(mesh.axis_names))
 
-    def layout(self, layout: Any) -> NamedSharding:
+    def layout(self, layout: TensorLayout) -> NamedSharding:
         """A `jax.sharding.NamedSharding`."""
         return NamedSharding(layout.device_mesh.backend_mesh, PartitionSpec(*layout.axes))
 
-    def is_layout(self, x: Any) -> bool:
+    def is_layout(self, x: Array) -> bool:
         """Whether `x` is a sharding."""
         return isinstance(x, jax.sharding.Sharding)
 
-    def place(self, tensor: Any, layout: Any) -> Any:
+    def place(self, tensor: Array, layout: TensorLayout) -> Array:
         """The tensor in a sharding."""
         _check_fits("distribute_tensor", tensor.shape, layout)
         return put(tensor, layout)
 
-    def constrain(self, tensor: Any, layout: Any) -> Any:
+    def constrain(self, tensor: Array, layout: TensorLayout) -> Array:
         """The tensor in a sharding, where that goes."""
         return put(tensor, layout) if _fits(tensor.shape, layout) else tensor
 
     # -- models -------------------------------------------------------------------------------------------------------
 
-    def check(self, distribution: Any) -> None:
+    def check(self, distribution: Distribution) -> None:
         """Whether its devices are there."""
         _ = distribution.device_mesh.backend_mesh
 
-    def lay_out(self, variable: Any, layout: Any) -> None:
+    def lay_out(self, variable: Variable, layout: TensorLayout) -> None:
         """Let the Variable be made on the mesh."""
         if len(layout.axes) > len(variable.shape):
             raise ShapeError(
@@ -146,11 +153,11 @@ class JaxDistributor(Distributor):
         variable._layout, variable.__class__ = layout, PlacedVariable
         variable._sharding = _short(layout.backend_layout)
 
-    def step(self, run: Callable[..., Any], kind: str, distribution: Any, model: Any) -> Callable[..., Any]:
+    def step(self, run: Closure[Array], kind: str, distribution: Distribution, model: Model) -> Closure[Array]:
         """The step on batches that are split over the devices."""
         feed = _Feed(distribution)
 
-        def step(*args: Any) -> Any:
+        def step(*args: object) -> Any:
             out = run(*feed(args))
             if kind == "predict" and feed.processes > 1:
                 return jax.tree_util.tree_map(lambda x: multihost_utils.process_allgather(x, tiled=True), out)
@@ -164,15 +171,15 @@ class JaxDistributor(Distributor):
 class _Feed:
     """Puts the arrays of a batch on the devices."""
 
-    def __init__(self, distribution: Any) -> None:
+    def __init__(self, distribution: Distribution) -> None:
         self.distribution = distribution
         self.processes, self.parts = distribution.num_processes, distribution.num_model_replicas
         self.known: dict[tuple[int, ...], Any] = {}  # shape -> sharding
 
-    def __call__(self, batch: Any) -> Any:
+    def __call__(self, batch: Nested[Array]) -> Any:
         return jax.tree_util.tree_map(self._put, batch, is_leaf=lambda x: type(x) is BCOO)
 
-    def _put(self, x: Any) -> Any:
+    def _put(self, x: Array) -> Any:
         if type(x) is BCOO or x.dtype.kind in "OSUT":
             return x
         sharding = self.known.get(x.shape)

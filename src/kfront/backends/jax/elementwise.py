@@ -8,9 +8,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
+from jax import Array, lax
 
 from kfront.backends.jax.common import ARRAY, TRACER, canonical, compiled
+from kfront.core.typing import DTypeLike
 
 exp, exp2, log, log1p, log2, log10, expm1 = jnp.exp, jnp.exp2, jnp.log, jnp.log1p, jnp.log2, jnp.log10, jnp.expm1
 sqrt, cbrt, sinc = jnp.sqrt, jnp.cbrt, jnp.sinc
@@ -34,7 +35,7 @@ bitwise_and, bitwise_or, bitwise_xor = (compiled()(f) for f in (jnp.bitwise_and,
 _power, _integer_power = compiled()(jnp.power), compiled(1)(lax.integer_pow)
 
 
-def power(x1: Any, x2: Any) -> Any:
+def power(x1: Array, x2: Array) -> Array:
     """A small whole exponent becomes products, which are exact and have exact gradients."""
     kind = x2.__class__
     if kind in (int, float) and -32 <= x2 <= 32 and int(x2) == x2 and hasattr(x1, "dtype"):
@@ -43,7 +44,7 @@ def power(x1: Any, x2: Any) -> Any:
 
 
 @jax.custom_jvp
-def _magnitude(x: Any) -> Any:
+def _magnitude(x: Array) -> Array:
     return lax.abs(x)
 
 
@@ -51,7 +52,7 @@ _magnitude.defjvps(lambda tangent, out, x: tangent * lax.sign(x))  # 0 at 0, whe
 
 
 @compiled()
-def abs(x: Any) -> Any:
+def abs(x: Array) -> Array:
     """Absolute value with gradient 0 at 0."""
     return _magnitude(x) if jnp.issubdtype(x.dtype, jnp.floating) else jnp.abs(x)
 
@@ -67,7 +68,7 @@ mod = compiled()(jnp.mod)
 
 
 @compiled()
-def arctan2(x1: Any, x2: Any) -> Any:
+def arctan2(x1: Array, x2: Array) -> Array:
     """The angle of (x2, x1); its gradient at the origin is 0, where JAX has NaN."""
     origin = (x1 == 0) & (x2 == 0)
     elsewhere = jnp.arctan2(x1, jnp.where(origin, 1, x2))
@@ -75,7 +76,7 @@ def arctan2(x1: Any, x2: Any) -> Any:
 
 
 @compiled(1)
-def _round(x: Any, decimals: int) -> Any:
+def _round(x: Array, decimals: int) -> Array:
     if decimals < 0 and jnp.issubdtype(x.dtype, jnp.integer):  # jax.numpy.round has no negative decimals for ints
         unit = jnp.asarray(10**-decimals, x.dtype)
         low = x - jnp.mod(x, unit)
@@ -85,29 +86,29 @@ def _round(x: Any, decimals: int) -> Any:
     return x if jnp.issubdtype(x.dtype, jnp.integer) else jnp.round(x, decimals)
 
 
-def round(x: Any, decimals: int = 0) -> Any:
+def round(x: Array, decimals: int = 0) -> Array:
     """Half to even, as NumPy."""
     return _round(x, decimals)
 
 
 @compiled()
-def _clip(x: Any, x_min: Any, x_max: Any) -> Any:
+def _clip(x: Array, x_min: Array | float | None, x_max: Array | float | None) -> Array:
     if x_min is not None:
         x = jnp.where(_beyond(jnp.less(x, x_min), x_min), x_min, x)
     return x if x_max is None else jnp.where(_beyond(jnp.greater(x, x_max), x_max), x_max, x)
 
 
-def _beyond(outside: Any, bound: Any) -> Any:
+def _beyond(outside: Array, bound: Array) -> Array:
     """Where a bound is what comes out: outside of it, and where it is NaN."""
     return outside | jnp.isnan(bound) if isinstance(bound, jax.Array) else outside
 
 
-def clip(x: Any, x_min: Any, x_max: Any) -> Any:
+def clip(x: Array, x_min: Array | float | None, x_max: Array | float | None) -> Array:
     """Gradient 1 at the bounds, as torch and TensorFlow have it (jnp.clip has 1/2)."""
     return _clip(x, _bound(x, x_min), _bound(x, x_max))
 
 
-def _bound(x: Any, value: Any) -> Any:
+def _bound(x: Array, value: Array) -> Array:
     """A Python int as a number that the dtype of `x` holds: JAX refuses those that overflow."""
     if value.__class__ is not int or not hasattr(x, "dtype"):
         return value
@@ -120,11 +121,11 @@ def _bound(x: Any, value: Any) -> Any:
 # ---- dtypes ----------------------------------------------------------------------------------------------------------
 
 
-def _caster(name: str) -> Any:
+def _caster(name: str) -> tuple[Array, Array]:
     dtype = jnp.dtype(name)
 
     @compiled()
-    def run(x: Any) -> Any:
+    def run(x: Array) -> Array:
         if jnp.issubdtype(x.dtype, jnp.complexfloating) and not jnp.issubdtype(dtype, jnp.complexfloating):
             x = x.real if name != "bool" else x != 0
         return lax.convert_element_type(x, dtype)
@@ -135,7 +136,7 @@ def _caster(name: str) -> Any:
 _casters: dict[str, Any] = {}
 
 
-def cast(x: Any, dtype: Any) -> Any:
+def cast(x: Array, dtype: DTypeLike) -> Array:
     """`x` in another dtype; 64-bit types narrow unless x64 is enabled."""
     name = canonical(dtype)
     found = _casters.get(name)
@@ -147,18 +148,18 @@ def cast(x: Any, dtype: Any) -> Any:
 
 
 @compiled(1)
-def _bitcast(x: Any, dtype: str) -> Any:
+def _bitcast(x: Array, dtype: str) -> Array:
     return x.view(dtype)
 
 
 to_complex = compiled()(lax.complex)
 
 
-def complex_parts(x: Any) -> tuple[Any, Any]:
+def complex_parts(x: Array) -> tuple[Array, Array]:
     """(real, imaginary) part."""
     return jnp.real(x), jnp.imag(x)
 
 
-def view(x: Any, dtype: Any = None) -> Any:
+def view(x: Array, dtype: DTypeLike = None) -> Array:
     """The same bits read as another dtype."""
     return x if dtype is None else _bitcast(x, canonical(dtype))

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
-from jax import export
+from jax import Array, export
 
 from kfront.backends import get
 from kfront.backends.jax.common import canonical
 from kfront.backends.jax.native import Journal, Trace
 from kfront.core import tree
 from kfront.core.files import atomic_write
+from kfront.core.typing import Nested
+
+if TYPE_CHECKING:
+    from kfront.core.spec import KerasTensor
+    from kfront.models.model import Model
+
 
 __all__ = ["arguments", "polymorphic", "write_stablehlo"]
 
 
 def write_stablehlo(
-    model: Any,
-    signature: tuple[Any, ...],
+    model: Model,
+    signature: tuple[Nested[KerasTensor], ...],
     path: str,
     *,
     platforms: Sequence[str] | None = None,
@@ -35,7 +41,7 @@ def write_stablehlo(
         constraints: what holds for the unknown sizes "batch", "n0", "n1" …, such as "n0 >= 3".
     """
 
-    def serve(*inputs: Any) -> Any:
+    def serve(*inputs: Nested[Array]) -> Any:
         with Journal(), Trace():
             return model(*inputs)
 
@@ -44,22 +50,22 @@ def write_stablehlo(
         file.write(exported.serialize())
 
 
-def polymorphic(signature: tuple[Any, ...]) -> list[Any]:
+def polymorphic(signature: tuple[Nested[KerasTensor], ...]) -> list[Array]:
     """Shapes as JAX writes them: all unknown batch sizes are one, every other unknown size is its own."""
     count = iter(range(1 << 20))
 
-    def one(x: Any) -> str:
+    def one(x: Array) -> str:
         dims = (str(n) if n is not None else "batch" if i == 0 else f"n{next(count)}" for i, n in enumerate(x.shape))
         return f"({', '.join(dims)},)" if x.shape else "()"
 
     return tree.map_structure(one, list(signature))
 
 
-def arguments(signature: tuple[Any, ...], constraints: Sequence[str] = ()) -> tuple[Any, ...]:
+def arguments(signature: tuple[Nested[KerasTensor], ...], constraints: Sequence[str] = ()) -> tuple[Array, ...]:
     """Arguments with symbolic sizes."""
     scope = export.SymbolicScope(constraints)
 
-    def one(x: Any, shape: str) -> Any:
+    def one(x: Array, shape: str) -> Any:
         dims = export.symbolic_shape(shape, scope=scope)
         return jax.ShapeDtypeStruct(dims, get("jax").native_dtype(canonical(x.dtype)))
 

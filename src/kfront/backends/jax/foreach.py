@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
@@ -13,13 +13,17 @@ from kfront.backends.foreach import Foreach
 from kfront.backends.jax.native import journaling
 from kfront.core.state import state
 
+if TYPE_CHECKING:
+    from kfront.core.variable import Variable
+
+
 __all__ = ["JaxForeach"]
 
 
 class JaxForeach(Foreach):
     """Variables hold new arrays after a change."""
 
-    def zero(self, variables: Sequence[Any]) -> None:
+    def zero(self, variables: Sequence[Variable]) -> None:
         values = _zeros(tuple([(v._shape, v._dtype) for v in variables]))()
         if journaling() or state.stateless is not None:
             self.assign(variables, values)

@@ -3,34 +3,43 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
+from jax import Array
 
+from kfront.backends.typing import Closure
 from kfront.core import tree
 from kfront.core.errors import ArgumentTypeError, UnsupportedError
+from kfront.core.typing import Nested
+
+if TYPE_CHECKING:
+    from kfront.layers.base import Layer
+
 
 __all__ = ["first", "flatten", "flax", "leaves", "ones", "parts", "run", "unflatten"]
 
 
-def first(fn: Any, rng: Any, inputs: Any) -> Any:
+def first(fn: Closure[Array], rng: Array, inputs: Nested[Array]) -> Any:
     """What `fn` gives for a key and inputs."""
     return fn(jnp.asarray(rng).astype("uint32"), inputs)
 
 
-def run(layer: Any, fn: Any, rng: Any, inputs: Any, training: bool, *variables: Any) -> tuple[Any, Any]:
+def run(
+    layer: Layer, fn: Closure[Array], rng: Array, inputs: Nested[Array], training: bool, *variables: Any
+) -> tuple[Any, Any]:
     """(outputs, leaves of the new state) of ``fn(*variables, rng, inputs, training)``."""
     outputs, new = fn(*variables, rng, inputs, training)
     return outputs, leaves(new)
 
 
-def parts(values: Any) -> tuple[list[Any], Any]:
+def parts(values: Nested[Array]) -> tuple[list[Any], Any]:
     """The leaves of a pytree, whatever they are, and the structure."""
     return jax.tree_util.tree_flatten(values)
 
 
-def flatten(values: Any) -> tuple[list[tuple[str, Any]], Any]:
+def flatten(values: Nested[Array]) -> tuple[list[tuple[str, Any]], Any]:
     """Pairs (name made of the path, array), and the structure."""
     found, structure = jax.tree_util.tree_flatten_with_path(values)
     return [(_name(path), jnp.asarray(x)) for path, x in found], structure
@@ -41,12 +50,12 @@ def _name(path: Any) -> str:
     return ".".join(p for p in parts if p != "value").replace("/", ".")
 
 
-def unflatten(structure: Any, values: Any) -> Any:
+def unflatten(structure: Any, values: Nested[Array]) -> Any:
     """The pytree of these leaves."""
     return jax.tree_util.tree_unflatten(structure, values)
 
 
-def leaves(values: Any) -> list[Any]:
+def leaves(values: Nested[Array]) -> list[Array]:
     """The leaves of a pytree."""
     return jax.tree_util.tree_leaves(values)
 
@@ -74,7 +83,7 @@ def flax(module: Any, method: Any, who: str) -> Any:
     raise ArgumentTypeError(f"[{who}] expected a flax.linen.Module or flax.nnx.Module, got {module!r}.")
 
 
-def _takes_training(fn: Any) -> bool:
+def _takes_training(fn: Closure[Array]) -> bool:
     return "training" in inspect.signature(fn).parameters
 
 
@@ -93,12 +102,12 @@ class _Linen:
     def _split(self, variables: Any) -> tuple[Any, Any]:
         return variables.get("params", {}), {k: v for k, v in variables.items() if k != "params"}
 
-    def init(self, rng: Any, inputs: Any) -> tuple[Any, Any]:
+    def init(self, rng: Array, inputs: Nested[Array]) -> tuple[Any, Any]:
         """First (params, state)."""
         more = {"training": True} if self.more else {}
         return self._split(self.module.init({"params": rng}, inputs, method=self.method, **more))
 
-    def apply(self, params: Any, state: Any, rng: Any, inputs: Any, training: bool) -> tuple[Any, Any]:
+    def apply(self, params: Any, state: Any, rng: Array, inputs: Nested[Array], training: bool) -> tuple[Any, Any]:
         """(outputs, new state)."""
         more = {"training": training} if self.more else {}
         out, changed = self.module.apply(
@@ -126,11 +135,11 @@ class _Nnx:
         """(params, state) of the module."""
         return self.params, self.state
 
-    def init(self, rng: Any, inputs: Any) -> tuple[Any, Any]:
+    def init(self, rng: Array, inputs: Nested[Array]) -> tuple[Any, Any]:
         """The module has its values already."""
         return self.params, self.state
 
-    def apply(self, params: Any, state: Any, rng: Any, inputs: Any, training: bool) -> tuple[Any, Any]:
+    def apply(self, params: Any, state: Any, rng: Array, inputs: Nested[Array], training: bool) -> tuple[Any, Any]:
         """(outputs, new state)."""
         nnx = self.nnx
         module = nnx.merge(self.graph, params, jax.tree_util.tree_map(lambda k: _moved(k, rng), self.keys), state)
@@ -140,7 +149,7 @@ class _Nnx:
         return out, nnx.split(module, nnx.Param, nnx.RngState, ...)[3]
 
 
-def _moved(key: Any, rng: Any) -> Any:
+def _moved(key: Any, rng: Array) -> Any:
     """A key of the module's random streams, another one for each call; counters stay."""
     if not jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
         return key

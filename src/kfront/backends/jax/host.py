@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
+from jax import Array
 
 from kfront.backends.jax.common import canonical
+
+if TYPE_CHECKING:
+    from kfront.core.spec import KerasTensor
+
 
 __all__ = ["host_call"]
 
 
-def host_call(caller: Any, tensors: Sequence[Any], spec: Any) -> Any:
+def host_call(caller: object, tensors: Sequence[Array], spec: KerasTensor) -> Any:
     """See `Backend.host_call`."""
     dtype = np.dtype(canonical(spec.dtype))
     out = jax.ShapeDtypeStruct(spec.shape, dtype)

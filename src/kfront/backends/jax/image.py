@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from jax import Array
 
 from kfront.backends.jax.common import compiled
 from kfront.core.op import OPS
 
 
-def _compiled_body(name: str, *static: int) -> Any:
+def _compiled_body(name: str, *static: int) -> Array:
     """The op's own body, compiled once per shapes and values of the arguments at the positions `static`."""
     return compiled(*static)(OPS[name].body)
 

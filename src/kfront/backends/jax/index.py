@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import builtins
+from collections.abc import Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
+from jax import Array, lax
 
 from kfront.backends.jax.common import ARRAY, compiled, concrete, dims
 from kfront.backends.jax.elementwise import cast
+from kfront.backends.typing import Function
 from kfront.core.errors import ArgumentError
 from kfront.core.operators import VariableBase
+from kfront.core.typing import DTypeLike, ShapeLike
 
 # ---- reading and writing ---------------------------------------------------------------------------------------------
 
@@ -21,29 +24,29 @@ _take = compiled(2)(lambda x, i, axis: jnp.take(x, i, axis))
 _take_along_axis = compiled(2)(lambda x, i, axis: jnp.take_along_axis(x, i, axis))
 
 
-def take(x: Any, indices: Any, axis: int | None = None) -> Any:
+def take(x: Array, indices: Array, axis: int | None = None) -> Array:
     """Elements at positions; negative ones count from the end, those out of range give NaN."""
     return _take(x, indices, axis)
 
 
-def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Any:
+def take_along_axis(x: Array, indices: Array, axis: int | None = None) -> Array:
     """Elements at positions along one axis, for each position of the other axes."""
     return _take_along_axis(x, indices, axis)
 
 
-def get_item(x: Any, key: Any) -> Any:
+def get_item(x: Array, key: Any) -> Array:
     """`x[key]`."""
     if key.__class__ is tuple:
         key = tuple(_index(k) for k in key)
     return x[_index(key)]
 
 
-def nonzero(x: Any) -> tuple[Any, ...]:
+def nonzero(x: Array) -> tuple[Array, ...]:
     """Positions of what is not 0; their number depends on the values, so not inside compiled code."""
     return tuple(cast(i, "int32") for i in jnp.nonzero(x))
 
 
-def _index(k: Any) -> Any:
+def _index(k: object) -> object:
     if k.__class__ is list:
         return jnp.asarray(k)
     if k.__class__ is np.bool_:
@@ -58,7 +61,7 @@ _slice = compiled(2)(lambda x, start, shape: lax.dynamic_slice(x, tuple(start), 
 _slice_update = compiled()(lambda x, start, updates: lax.dynamic_update_slice(x, updates, tuple(start)))
 
 
-def slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
+def slice(inputs: Array, start_indices: Array | Sequence[int], shape: ShapeLike) -> Array:
     """A block of `shape` that begins at `start_indices`; -1 in `shape` means up to the end."""
     shape = dims(shape)
     if -1 in shape:
@@ -66,27 +69,27 @@ def slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
     return _slice(inputs, _starts(start_indices), shape)
 
 
-def slice_update(inputs: Any, start_indices: Any, updates: Any) -> Any:
+def slice_update(inputs: Array, start_indices: Array | Sequence[int], updates: Array) -> Array:
     """`inputs` with the block that begins at `start_indices` replaced."""
     return _slice_update(inputs, _starts(start_indices), updates)
 
 
-def _starts(start: Any) -> Any:
+def _starts(start: Array | Sequence[int]) -> Array | tuple[int, ...]:
     return tuple(start) if start.__class__ is list else start
 
 
-def _columns(indices: Any) -> tuple[Any, ...]:
+def _columns(indices: Array) -> tuple[Array, ...]:
     return tuple(indices[..., i] for i in range(indices.shape[-1]))
 
 
-def scatter_op(full: Any) -> Any:
+def scatter_op(full: Function[Array]) -> Function[Array]:
     """The op `scatter`, into an array that `full` makes."""
 
     @compiled(2)
-    def run(indices: Any, values: Any, shape: tuple[int, ...]) -> Any:
+    def run(indices: Array, values: Array, shape: tuple[int, ...]) -> Array:
         return full(shape, 0, values.dtype).at[_columns(indices)].add(values)
 
-    def scatter(indices: Any, values: Any, shape: Any) -> Any:
+    def scatter(indices: Array, values: Array, shape: ShapeLike) -> Array:
         """Zeros with `values` added at `indices`."""
         return run(indices, values, dims(shape))
 
@@ -98,7 +101,7 @@ _REDUCTIONS = {None: "set", "add": "add", "max": "max", "min": "min", "mul": "mu
 
 
 @jax.custom_jvp
-def multiplied_at(x: Any, index: Any, updates: Any) -> Any:
+def multiplied_at(x: Array, index: Array, updates: Array) -> Array:
     """`x` with its elements at `index` (a tuple) multiplied by each of the updates for them.
 
     JAX differentiates this only where no place occurs twice (`unique_indices`), which nobody can promise here.
@@ -107,13 +110,15 @@ def multiplied_at(x: Any, index: Any, updates: Any) -> Any:
 
 
 @multiplied_at.defjvp
-def _multiplied_at_jvp(primals: Any, tangents: Any) -> Any:
+def _multiplied_at_jvp(primals: Array, tangents: Array) -> tuple[Array, Array]:
     x, index, updates = primals
     dx, _, du = tangents
     zeros = (x == 0).astype(jnp.int32).at[index].add((updates == 0).astype(jnp.int32), mode="drop")
     product = jnp.where(x == 0, 1, x).at[index].multiply(jnp.where(updates == 0, 1, updates), mode="drop")
 
-    def others(factor: Any, zeros: Any, product: Any) -> Any:  # product of all factors of an element but this one
+    def others(
+        factor: Array | float | None, zeros: Array, product: Array
+    ) -> Array:  # product of all factors of an element but this one
         rest = product / jnp.where(factor == 0, 1, factor)
         return jnp.where(zeros == (factor == 0), rest, 0)
 
@@ -122,13 +127,13 @@ def _multiplied_at_jvp(primals: Any, tangents: Any) -> Any:
 
 
 @compiled(3)
-def _scatter_update(inputs: Any, indices: Any, updates: Any, how: str) -> Any:
+def _scatter_update(inputs: Array, indices: Array, updates: Array, how: str) -> Array:
     if how == "multiply":
         return multiplied_at(inputs, _columns(indices), updates.astype(inputs.dtype))
     return getattr(inputs.at[_columns(indices)], how)(updates.astype(inputs.dtype))
 
 
-def scatter_update(inputs: Any, indices: Any, updates: Any, reduction: str | None = None) -> Any:
+def scatter_update(inputs: Array, indices: Array, updates: Array, reduction: str | None = None) -> Array:
     """`inputs` with `updates` set, or combined, at `indices`."""
     if reduction not in _REDUCTIONS:
         raise ArgumentError(f"[scatter_update] expected `reduction` in {tuple(_REDUCTIONS)}, got {reduction!r}.")
@@ -138,10 +143,10 @@ def scatter_update(inputs: Any, indices: Any, updates: Any, reduction: str | Non
 # ---- segments --------------------------------------------------------------------------------------------------------
 
 
-def _segments(fn: Any) -> Any:
+def _segments(fn: Function[Array]) -> Function[Array]:
     run = compiled(2, 3)(fn)
 
-    def reduce(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> Any:
+    def reduce(data: Array, segment_ids: Array, num_segments: int | None = None, sorted: bool = False) -> Array:
         if num_segments is None:
             if not concrete(segment_ids):
                 raise ArgumentError("[segment ops] expected `num_segments` inside compiled code on JAX, got None.")
@@ -151,7 +156,7 @@ def _segments(fn: Any) -> Any:
     return reduce
 
 
-def segment_op(scatter: Any, start: Any, full: Any) -> Any:
+def segment_op(scatter: Function[Array], start: Array, full: Function[Array]) -> Function[Array]:
     """Segments by a scatter into an array of `start(dtype)`; ids out of range, negative ones as well, are left out.
 
     Args:
@@ -160,7 +165,7 @@ def segment_op(scatter: Any, start: Any, full: Any) -> Any:
         full: makes an array of one number, as `lax.full`.
     """
 
-    def run(data: Any, ids: Any, n: int, ordered: bool) -> Any:
+    def run(data: Array, ids: Array, n: int, ordered: bool) -> Array:
         where_ = lax.ScatterDimensionNumbers(tuple(range(ids.ndim, data.ndim)), (0,), (0,))
         out = full((n, *data.shape[ids.ndim :]), start(data.dtype), data.dtype)
         mode = lax.GatherScatterMode.FILL_OR_DROP
@@ -169,22 +174,22 @@ def segment_op(scatter: Any, start: Any, full: Any) -> Any:
     return _segments(run)
 
 
-def lowest(dtype: Any) -> Any:
+def lowest(dtype: np.dtype) -> float:
     """What no number of a dtype is below."""
     return _limit(dtype, -1)
 
 
-def highest(dtype: Any) -> Any:
+def highest(dtype: np.dtype) -> float:
     """What no number of a dtype is above."""
     return _limit(dtype, 1)
 
 
-def zero(dtype: Any) -> int:
+def zero(dtype: DTypeLike) -> int:
     """What a sum begins with."""
     return 0
 
 
-def _limit(dtype: Any, sign: int) -> Any:
+def _limit(dtype: np.dtype, sign: int) -> float:
     if jnp.issubdtype(dtype, jnp.inexact):
         return sign * jnp.inf
     if dtype == "bool":
@@ -197,7 +202,7 @@ segment_max = segment_op(lax.scatter_max, lowest, lax.full)
 segment_min = segment_op(lax.scatter_min, highest, lax.full)
 
 
-def _segment_prod(data: Any, ids: Any, n: int, indices_are_sorted: bool) -> Any:
+def _segment_prod(data: Array, ids: Array, n: int, indices_are_sorted: bool) -> Array:
     places = jnp.where(ids < 0, n, ids)  # negative ones would count from the end
     return multiplied_at(jnp.ones((n, *data.shape[1:]), data.dtype), (places,), data)
 

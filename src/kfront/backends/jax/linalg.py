@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax import Array
 
 from kfront.backends.jax.common import ARRAY, axes, compiled
+from kfront.backends.typing import Axes
 from kfront.core.errors import ArgumentError
 
 matmul = jnp.matmul
@@ -18,18 +19,18 @@ det = compiled()(jnp.linalg.det)
 
 
 @compiled(1)
-def einsum(operands: Sequence[Any], subscripts: str) -> Any:
+def einsum(operands: Sequence[Array], subscripts: str) -> Array:
     """Sum of products by index letters."""
     return jnp.einsum(subscripts, *operands)
 
 
 @compiled(1)
-def _cholesky(x: Any, upper: bool) -> tuple[Any, Any]:
+def _cholesky(x: Array, upper: bool) -> tuple[Array, Array]:
     out = jnp.linalg.cholesky(x, upper=upper)
     return out, jnp.isnan(out).any() & ~jnp.isnan(x).any()
 
 
-def cholesky(x: Any, upper: bool = False) -> Any:
+def cholesky(x: Array, upper: bool = False) -> Array:
     """Triangular factor; while tracing, NaN where the matrix is not positive definite."""
     out, failed = _cholesky(x, upper)
     if type(failed) is ARRAY and failed:
@@ -38,37 +39,37 @@ def cholesky(x: Any, upper: bool = False) -> Any:
 
 
 @compiled(1)
-def qr(x: Any, mode: str = "reduced") -> Any:
+def qr(x: Array, mode: str = "reduced") -> Array:
     """(Q, R)."""
     return tuple(jnp.linalg.qr(x, mode=mode))
 
 
 @compiled(1, 2)
-def svd(x: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
+def svd(x: Array, full_matrices: bool = True, compute_uv: bool = True) -> Array:
     """(U, S, V^H), or S alone."""
     found = jnp.linalg.svd(x, full_matrices=full_matrices, compute_uv=compute_uv)
     return tuple(found) if compute_uv else found
 
 
 @compiled()
-def eigh(x: Any) -> tuple[Any, Any]:
+def eigh(x: Array) -> tuple[Array, Array]:
     """(eigenvalues, eigenvectors) of a symmetric matrix."""
     return tuple(jnp.linalg.eigh(x))
 
 
-def eig(x: Any) -> tuple[Any, Any]:
+def eig(x: Array) -> tuple[Array, Array]:
     """(eigenvalues, eigenvectors), complex; JAX documents it for CPU only."""
     return tuple(jnp.linalg.eig(x))
 
 
 @compiled(2)
-def solve_triangular(a: Any, b: Any, lower: bool = False) -> Any:
+def solve_triangular(a: Array, b: Array, lower: bool = False) -> Array:
     """Solution of a triangular system."""
     return jax.scipy.linalg.solve_triangular(a, b, lower=lower)
 
 
 @compiled()
-def lu_factor(x: Any) -> tuple[Any, Any]:
+def lu_factor(x: Array) -> tuple[Array, Array]:
     """(LU, pivots)."""
     lu, pivots = jax.scipy.linalg.lu_factor(x)
     return lu, pivots.astype("int32")
@@ -77,10 +78,10 @@ def lu_factor(x: Any) -> tuple[Any, Any]:
 _tensordot = compiled(2)(lambda a, b, axes_: jnp.tensordot(a, b, axes_))
 
 
-def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
+def tensordot(x1: Array, x2: Array, axes: Axes = 2) -> Array:
     """Contraction over axes."""
     return _tensordot(x1, x2, _pair(axes))
 
 
-def _pair(value: Any) -> Any:
+def _pair(value: int | Sequence[Axes]) -> int | tuple[Axes, ...]:
     return tuple(axes(v) for v in value) if isinstance(value, (list, tuple)) else value

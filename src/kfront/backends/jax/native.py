@@ -10,11 +10,11 @@ import copy
 import threading
 import weakref
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
-from jax import lax
+from jax import Array, lax
 
 from kfront.backends.jax.common import TRACER, canonical, lift
 from kfront.backends.jax.step_state import StepState, resident_value
@@ -22,6 +22,10 @@ from kfront.core.dtypes import FLOATS
 from kfront.core.state import state
 from kfront.core.variable import Variable
 from kfront.layers.binding import saved_state
+
+if TYPE_CHECKING:
+    from kfront.layers.base import Layer
+
 
 __all__ = [
     "JaxVariable",
@@ -46,7 +50,7 @@ class _Local(threading.local):
 _local = _Local()
 
 
-def strong(x: Any) -> Any:
+def strong(x: Array) -> Any:
     """`x` without JAX's weak type: a weakly typed array is another input type to `jit` and would trace again."""
     return lax.convert_element_type(x, x.dtype) if getattr(x, "weak_type", False) else x
 
@@ -67,11 +71,11 @@ class JaxVariable(Variable):
                 break
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
-    def _state(self) -> dict[str, Any]:
+    def _state(self) -> dict[str, object]:
         _end_residence(self)
         return {k: v for k, v in super()._state().items() if k != "_resident_in"}
 
-    def _make(self, value: Any) -> None:
+    def _make(self, value: Array) -> None:
         self._dtype = canonical(self._dtype)
         if isinstance(value, TRACER):  # made from a computed value while tracing
             self._value = strong(value)
@@ -80,7 +84,7 @@ class JaxVariable(Variable):
             self._value = lift(value, self._dtype) if isinstance(value, np.ndarray) else strong(value)
 
     @property
-    def value(self) -> Any:
+    def value(self) -> Array:
         """The array, in the autocast dtype inside such a scope."""
         reads, cast = _local.reads, state.autocast
         if reads is not None:
@@ -89,38 +93,38 @@ class JaxVariable(Variable):
             return self._value
         return self._backend.cast(self._value, cast)
 
-    def _read(self) -> Any:
+    def _read(self) -> Array:
         reads = _local.reads
         if reads is not None:
             reads[id(self)] = self
         return self._value
 
-    def assign(self, value: Any) -> Any:
+    def assign(self, value: Array) -> Array:
         """Set the value; returns it."""
         entries = _local.entries
         if entries is not None:
             entries.setdefault(id(self), (self, self._value))
         return super().assign(value)
 
-    def _write(self, value: Any) -> None:
+    def _write(self, value: Array) -> None:
         _end_residence(self)
         self._value = strong(value)
 
-    def _outcome(self) -> Any:
+    def _outcome(self) -> Array:
         """The value that compiled code has assigned, as it is to come out."""
         return strong(self._value)
 
-    def __jax_array__(self) -> Any:
+    def __jax_array__(self) -> Array:
         return self.value
 
 
-def _end_residence(variable: Any) -> None:
+def _end_residence(variable: Variable) -> None:
     """Before a Variable is assigned: its value is not resident with a step any more."""
     if variable._resident_in is not None:
         _ = variable._value
 
 
-def store(variable: Any, value: Any) -> None:
+def store(variable: Variable, value: Array) -> None:
     """Put a value that came out of a traced function into a Variable."""
     _end_residence(variable)
     entries = _local.entries
@@ -145,12 +149,12 @@ class Journal:
         _local.entries = self.entries
         return self
 
-    def __exit__(self, *exc: Any) -> None:
+    def __exit__(self, *exc: object) -> None:
         _local.entries = self._outer
         for variable, old in self.entries.values():
             variable._value = old
 
-    def written(self) -> list[Any]:
+    def written(self) -> list[Array]:
         """The Variables whose value is another than at the start, in the order of their first assignment."""
         return [v for v, old in self.entries.values() if v._value is not old]
 
@@ -165,7 +169,7 @@ class Reads:
         _local.reads = self.found = {}
         return self.found
 
-    def __exit__(self, *exc: Any) -> None:
+    def __exit__(self, *exc: object) -> None:
         _local.reads = self._outer
         if self._outer is not None:
             self._outer.update(self.found)
@@ -179,7 +183,7 @@ _masks: dict[int, tuple[Any, Any]] = {}
 _MOST_MASKS = 4096
 
 
-def set_mask(x: Any, mask: Any) -> None:
+def set_mask(x: Array, mask: Array) -> None:
     """Attach a mask to an array or tracer."""
     if not isinstance(x, TRACER):
         x._keras_mask = mask
@@ -189,7 +193,7 @@ def set_mask(x: Any, mask: Any) -> None:
     _masks[id(x)] = (x, mask)
 
 
-def get_mask(x: Any) -> Any:
+def get_mask(x: Array) -> Array | None:
     """The mask of an array or tracer, or None."""
     return _masks.get(id(x), (None, None))[1] if isinstance(x, TRACER) else getattr(x, "_keras_mask", None)
 
@@ -203,19 +207,19 @@ class Trace:
         self._before, self._logits = set(_masks), _local.logits
         _local.logits = {}
 
-    def __exit__(self, *exc: Any) -> None:
+    def __exit__(self, *exc: object) -> None:
         _local.logits = self._logits
         for key in [k for k in _masks if k not in self._before]:
             _masks.pop(key, None)
 
 
-def set_logits(x: Any, logits: Any, axis: int) -> None:
+def set_logits(x: Array, logits: Any, axis: int) -> None:
     """Note in a trace that `x` is the softmax of `logits` over one axis."""
     if _local.logits is not None and isinstance(x, TRACER):
         _local.logits[id(x)] = (x, logits, axis % x.ndim)
 
 
-def get_logits(x: Any, axis: int) -> Any:
+def get_logits(x: Array, axis: int) -> Any:
     """What `x` is the softmax of over this axis, None if that is not known."""
     _, logits, over = (_local.logits or {}).get(id(x), (None, None, None))
     return logits if over == axis % x.ndim else None
@@ -229,7 +233,7 @@ class _Identity:
 
     __slots__ = ("layer",)
 
-    def __init__(self, layer: Any) -> None:
+    def __init__(self, layer: Layer) -> None:
         self.layer = layer
 
     def __eq__(self, other: Any) -> bool:
@@ -246,31 +250,31 @@ _PENDING = "_jax_pending"  # attribute of a layer made by unflatten whose conten
 _origins: weakref.WeakKeyDictionary[Any, _Identity] = weakref.WeakKeyDictionary()
 
 
-def _identity(layer: Any) -> _Identity:
+def _identity(layer: Layer) -> _Identity:
     return _origins.get(layer) or _Identity(layer)
 
 
-def _flatten(layer: Any) -> tuple[Sequence[Any], _Identity]:
+def _flatten(layer: Layer) -> tuple[Sequence[Any], _Identity]:
     pending = layer.__dict__.get(_PENDING)
     if pending is not None:
         return pending
     return [v._value for v in layer.variables], _identity(layer)
 
 
-def _flatten_with_keys(layer: Any) -> tuple[Sequence[Any], _Identity]:
+def _flatten_with_keys(layer: Layer) -> tuple[Sequence[Any], _Identity]:
     values, identity = _flatten(layer)
     names = [jax.tree_util.DictKey(v.path) for v in identity.layer.variables]
     return list(zip(names, values, strict=True)), identity
 
 
-def _unflatten(cls: type, identity: _Identity, values: Sequence[Any]) -> Any:
+def _unflatten(cls: type, identity: _Identity, values: Sequence[Array]) -> Any:
     """A layer like the original that computes with `values`; it is filled when an attribute is first asked for."""
     out = object.__new__(cls)
     out.__dict__[_PENDING] = (list(values), identity)
     return out
 
 
-def _fill(layer: Any) -> None:
+def _fill(layer: Layer) -> None:
     """Give a layer made by `_unflatten` its contents: those of the original, Variables with values of their own."""
     values, identity = layer.__dict__.pop(_PENDING)
     original = identity.layer

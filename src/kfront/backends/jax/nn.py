@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
+from jax import Array
 
 from kfront.backends.jax.common import axes, canonical, compiled, on_cpu
 from kfront.backends.jax.native import set_logits
+from kfront.backends.typing import Axes, Function
 from kfront.core.errors import ArgumentError
 from kfront.core.sparse import sparse_one_hot
+from kfront.core.typing import DTypeLike
 
 # ---- activations -----------------------------------------------------------------------------------------------------
 
@@ -21,7 +22,7 @@ silu = compiled()(jax.nn.silu)
 log_sigmoid = compiled()(jax.nn.log_sigmoid)
 
 
-def softmax(x: Any, axis: Any = -1) -> Any:
+def softmax(x: Array, axis: Axes = -1) -> Array:
     """Softmax over one axis or several; over all if None."""
     y = _softmax(x, tuple(range(x.ndim)) if axis is None else axes(axis))
     if axis.__class__ is int:
@@ -29,19 +30,19 @@ def softmax(x: Any, axis: Any = -1) -> Any:
     return y
 
 
-def log_softmax(x: Any, axis: Any = -1) -> Any:
+def log_softmax(x: Array, axis: Axes = -1) -> Array:
     """Log of the softmax."""
     return _log_softmax(x, tuple(range(x.ndim)) if axis is None else axes(axis))
 
 
 @compiled(1)
-def gelu(x: Any, approximate: bool = True) -> Any:
+def gelu(x: Array, approximate: bool = True) -> Array:
     """GELU, with tanh if approximate."""
     return jax.nn.gelu(x, approximate)
 
 
 @compiled()
-def linear(x: Any, kernel: Any, bias: Any) -> Any:
+def linear(x: Array, kernel: Array, bias: Array) -> Array:
     """Product over the last axis, plus a bias."""
     y = jnp.matmul(x, kernel)
     return y if bias is None else y + bias
@@ -51,12 +52,12 @@ def linear(x: Any, kernel: Any, bias: Any) -> Any:
 
 
 @compiled(1, 2, 3)
-def _one_hot(x: Any, num_classes: int, axis: int, dtype: str) -> Any:
+def _one_hot(x: Array, num_classes: int, axis: int, dtype: str) -> Array:
     x = x if jnp.issubdtype(x.dtype, jnp.integer) else x.astype("int32")
     return jax.nn.one_hot(x, num_classes, dtype=dtype, axis=axis)
 
 
-def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Any:
+def one_hot(x: Array, num_classes: int, axis: int = -1, dtype: DTypeLike = None, sparse: bool = False) -> Array:
     """Rows of zeros with a one at the class; classes out of range give zeros only."""
     if sparse:
         return sparse_one_hot(x, num_classes, axis, dtype)
@@ -67,7 +68,17 @@ def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse:
 
 
 @compiled(5, 6, 7, 8)
-def attention(q: Any, k: Any, v: Any, bias: Any, mask: Any, scale: Any, is_causal: bool, how: Any, cap: Any) -> Any:
+def attention(
+    q: Array,
+    k: Array,
+    v: Array,
+    bias: Array,
+    mask: Array,
+    scale: Array | float | None,
+    is_causal: bool,
+    how: Array,
+    cap: float | None,
+) -> Array:
     """Attention by `jax.nn.dot_product_attention`, where it has what is asked for."""
     mask = None if mask is None else mask.astype(bool)
     kind = q.dtype
@@ -81,8 +92,15 @@ def attention(q: Any, k: Any, v: Any, bias: Any, mask: Any, scale: Any, is_causa
 
 
 def attention_by_products(
-    q: Any, k: Any, v: Any, bias: Any, allowed: Any, scale: Any, is_causal: bool, cap: Any
-) -> Any:
+    q: Array,
+    k: Array,
+    v: Array,
+    bias: Array,
+    allowed: Array,
+    scale: Array | float | None,
+    is_causal: bool,
+    cap: float | None,
+) -> Array:
     """What `jax.nn.dot_product_attention` lacks: a cap, values of another depth, float64."""
     groups = q.shape[2] // k.shape[2]
     k, v = (jnp.repeat(t, groups, 2) if groups > 1 else t for t in (k, v))
@@ -99,20 +117,20 @@ def attention_by_products(
     return jnp.einsum("bnts,bsnh->btnh", jax.nn.softmax(logits, -1).astype(v.dtype), v)
 
 
-def attention_op(attend: Any) -> Any:
+def attention_op(attend: Array) -> Function[Array]:
     """The op `dot_product_attention` by a function of its operands and (scale, causal, implementation, cap)."""
 
     def dot_product_attention(
-        query: Any,
-        key: Any,
-        value: Any,
-        bias: Any = None,
-        mask: Any = None,
-        scale: Any = None,
+        query: Array,
+        key: Array,
+        value: Array,
+        bias: Array | None = None,
+        mask: Array | None = None,
+        scale: Array | float | None = None,
         is_causal: bool = False,
-        flash_attention: Any = None,
-        attn_logits_soft_cap: Any = None,
-    ) -> Any:
+        flash_attention: bool | None = None,
+        attn_logits_soft_cap: float | None = None,
+    ) -> Array:
         """Attention over (batch, length, heads, size)."""
         if attn_logits_soft_cap is not None and flash_attention:
             raise ArgumentError(
@@ -128,7 +146,7 @@ def attention_op(attend: Any) -> Any:
 dot_product_attention = attention_op(attention)
 
 
-def embedding(indices: Any, table: Any) -> Any:
+def embedding(indices: Array, table: Array) -> Array:
     """Rows of `table`."""
     return _rows(table, indices)
 

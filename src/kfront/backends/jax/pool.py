@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
+from jax import Array, lax
 
 from kfront.backends.jax.common import compiled, filled_windows, per_axis
+from kfront.backends.typing import Function, Sizes
 
 __all__ = ["average_by", "average_pool", "largest", "max_pool", "pool_op", "window_sum"]
 
 
-def pool_op(run: Any) -> Any:
+def pool_op(run: Function[Array]) -> Function[Array]:
     """A pooling op by a function of (inputs, window, strides, padding), with sizes for all axes."""
 
-    def pool(inputs: Any, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: Any = None) -> Any:
+    def pool(
+        inputs: Array,
+        pool_size: Sizes,
+        strides: Sizes | None = None,
+        padding: str = "valid",
+        data_format: str | None = None,
+    ) -> Array:
         n = inputs.ndim - 2
         size = per_axis(pool_size, n)
         step = size if strides is None else per_axis(strides, n)
@@ -31,23 +37,23 @@ def pool_op(run: Any) -> Any:
 
 
 @compiled(1, 2, 3)
-def largest(x: Any, size: Any, step: Any, padding: str) -> Any:
+def largest(x: Array, size: tuple[int, ...], step: tuple[int, ...], padding: str) -> Array:
     """Largest value of each window; of several equal ones the first has the gradient."""
     lowest = -jnp.inf if jnp.issubdtype(x.dtype, jnp.floating) else jnp.iinfo(x.dtype).min
     return lax.reduce_window(x, np.array(lowest, x.dtype), lax.max, size, step, padding.upper())
 
 
-def window_sum(x: Any, size: Any, step: Any, padding: str) -> Any:
+def window_sum(x: Array, size: tuple[int, ...], step: tuple[int, ...], padding: str) -> Array:
     """Sum of each window."""
     zero = np.zeros((), x.dtype)  # not traced: JAX knows the window sum, and its gradient, by the constant
     return lax.reduce_window(x, zero, lax.add, size, step, padding.upper())
 
 
-def average_by(total: Any) -> Any:
+def average_by(total: int) -> Function[Array]:
     """Mean of each window, padding left out, by a function that sums windows."""
 
     @compiled(1, 2, 3)
-    def average(x: Any, size: Any, step: Any, padding: str) -> Any:
+    def average(x: Array, size: tuple[int, ...], step: tuple[int, ...], padding: str) -> Array:
         if x.dtype.itemsize < 4:  # the sums would be rounded at each step
             return average(x.astype("float32"), size, step, padding).astype(x.dtype)
         found = total(x, size, step, padding)

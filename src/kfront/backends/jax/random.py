@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax import lax
+from jax import Array, lax
 from jax.extend.random import threefry_2x32
 
 from kfront.backends.jax.common import canonical, compiled, dims
+from kfront.core.typing import ShapeLike
 
 
-def _key(raw: Any) -> Any:
+def _key(raw: Array) -> Array:
     return jax.random.wrap_key_data(raw.astype("uint32"), impl="threefry2x32")
 
 
-def raw_bits(key: Any, shape: tuple[int, ...]) -> Any:
+def raw_bits(key: Array, shape: tuple[int, ...]) -> Array:
     """uint32 bits: counter i and counter i + half go through the cipher together."""
     size = math.prod(shape)
     half = (size + 1) // 2
@@ -29,7 +29,7 @@ def raw_bits(key: Any, shape: tuple[int, ...]) -> Any:
 _signed_bits = compiled(1)(lambda key, shape: lax.bitcast_convert_type(raw_bits(key, shape), "int32"))
 
 
-def random_bits(key: Any, shape: Any) -> Any:
+def random_bits(key: Array, shape: ShapeLike) -> Array:
     """The portable bits."""
     return _signed_bits(key, dims(shape))
 
@@ -42,38 +42,38 @@ _beta = compiled(3, 4)(lambda key, a, b, shape, dtype: jax.random.beta(_key(key)
 _binomial = compiled(3, 4)(lambda key, n, p, shape, dtype: jax.random.binomial(_key(key), n, p, shape, dtype))
 
 
-def random_normal(key: Any, shape: Any, dtype: str) -> Any:
+def random_normal(key: Array, shape: ShapeLike, dtype: str) -> Array:
     """Standard normal numbers."""
     return _normal(key, dims(shape), canonical(dtype))
 
 
-def random_uniform(key: Any, shape: Any, dtype: str) -> Any:
+def random_uniform(key: Array, shape: ShapeLike, dtype: str) -> Array:
     """Numbers in [0, 1)."""
     return _uniform(key, dims(shape), canonical(dtype))
 
 
-def random_randint(key: Any, shape: Any, minval: Any, maxval: Any, dtype: str) -> Any:
+def random_randint(key: Array, shape: ShapeLike, minval: Array | int, maxval: Array | int, dtype: str) -> Array:
     """Integers in [minval, maxval)."""
     return _randint(key, dims(shape), minval, maxval, canonical(dtype))
 
 
-def random_gamma(key: Any, alpha: Any, shape: Any, dtype: str) -> Any:
+def random_gamma(key: Array, alpha: Array, shape: ShapeLike, dtype: str) -> Array:
     """Gamma distributed numbers."""
     return _gamma(key, alpha, dims(shape), canonical(dtype))
 
 
-def random_beta(key: Any, alpha: Any, beta: Any, shape: Any, dtype: str) -> Any:
+def random_beta(key: Array, alpha: Array, beta: Array, shape: ShapeLike, dtype: str) -> Array:
     """Beta distributed numbers, computed from logarithms: small parameters do not give 0 / 0."""
     return _beta(key, alpha, beta, dims(shape), canonical(dtype))
 
 
-def random_binomial(key: Any, counts: Any, probabilities: Any, shape: Any, dtype: str) -> Any:
+def random_binomial(key: Array, counts: Array, probabilities: Array, shape: ShapeLike, dtype: str) -> Array:
     """Numbers of successes."""
     return _binomial(key, counts, probabilities, dims(shape), canonical(dtype))
 
 
 @compiled(2, 3)
-def random_categorical(key: Any, logits: Any, num_samples: int, dtype: str) -> Any:
+def random_categorical(key: Array, logits: Array, num_samples: int, dtype: str) -> Array:
     """Class numbers."""
     shape = (logits.shape[0], num_samples)
     return jax.random.categorical(_key(key), logits[:, None, :], shape=shape).astype(dtype)

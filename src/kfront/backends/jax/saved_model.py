@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
+from jax import Array
 from jax.experimental import jax2tf
 
 from kfront.backends import backend_scope, get
 from kfront.backends.jax.export import arguments, polymorphic
 from kfront.backends.jax.native import Journal, Reads, Trace, store
+from kfront.backends.typing import Closure
+from kfront.core.typing import Nested
+
+if TYPE_CHECKING:
+    from kfront.core.spec import KerasTensor
+    from kfront.core.variable import Variable
+    from kfront.models.model import Model
+
 
 _tensorflow = get("tensorflow")  # says what to install without it
 
@@ -33,7 +42,7 @@ class JaxArchive(Archive):
         super().__init__()
         self._copies: dict[int, tuple[Any, Any]] = {}  # of each Variable: itself, its copy
 
-    def native(self, variable: Any) -> Any:
+    def native(self, variable: Variable) -> Any:
         found = self._copies.get(id(variable))
         if found is None:
             with backend_scope(_tensorflow):
@@ -44,10 +53,10 @@ class JaxArchive(Archive):
     def function(
         self,
         fn: Callable[..., Any],
-        signature: tuple[Any, ...],
+        signature: tuple[Nested[KerasTensor], ...],
         is_static: bool | None = None,
         jax2tf_kwargs: dict[str, Any] | None = None,
-    ) -> Callable[..., Any]:
+    ) -> Closure[Array]:
         given = dict(jax2tf_kwargs or {})
         shapes = given.pop("polymorphic_shapes", None) or polymorphic(signature)
         read, written = _state(fn, arguments(signature, given.get("polymorphic_constraints", ())))
@@ -55,7 +64,7 @@ class JaxArchive(Archive):
         self._hold(read)
         converted = jax2tf.convert(_pure(fn, read, written), polymorphic_shapes=[None, *shapes], **given)
 
-        def call(*inputs: Any) -> Any:
+        def call(*inputs: Nested[Array]) -> Any:
             out, new = converted([self.native(v).value() for v in read], *inputs)
             for v, x in zip(written, new, strict=True):
                 self.native(v).assign(x)
@@ -63,7 +72,9 @@ class JaxArchive(Archive):
 
         return call
 
-    def endpoint(self, name: str, fn: Any, signature: tuple[Any, ...] | None, **options: Any) -> Any:
+    def endpoint(
+        self, name: str, fn: Closure[Array], signature: tuple[Nested[KerasTensor], ...] | None, **options: object
+    ) -> Any:
         """Add a function, after seeing that TensorFlow can read what JAX wrote."""
         traced = super().endpoint(name, fn, signature, **options)
         if signature is None:
@@ -74,8 +85,8 @@ class JaxArchive(Archive):
 
 
 def write_tf_saved_model(
-    model: Any,
-    signature: tuple[Any, ...],
+    model: Model,
+    signature: tuple[Nested[KerasTensor], ...],
     path: str,
     *,
     is_static: bool | None = None,
@@ -98,9 +109,9 @@ def write_tf_saved_model(
 
 def _state(fn: Callable[..., Any], inputs: tuple[Any, ...]) -> tuple[list[Any], list[Any]]:
     """The Variables that a function reads, and those that it assigns."""
-    written: list[Any] = []
+    written: list[Variable] = []
 
-    def run(*inputs: Any) -> Any:
+    def run(*inputs: Nested[Array]) -> Any:
         with Journal() as journal, Trace():
             out = fn(*inputs)
             written[:] = journal.written()
@@ -111,10 +122,10 @@ def _state(fn: Callable[..., Any], inputs: tuple[Any, ...]) -> tuple[list[Any], 
     return list({**found, **{id(v): v for v in written}}.values()), written
 
 
-def _pure(fn: Callable[..., Any], read: list[Any], written: list[Any]) -> Callable[..., Any]:
+def _pure(fn: Callable[..., Any], read: list[Variable], written: list[Variable]) -> Closure[Array]:
     """`fn` with the values of its Variables as first argument, and with new ones as second result."""
 
-    def pure(values: list[Any], *inputs: Any) -> Any:
+    def pure(values: list[Array], *inputs: Nested[Array]) -> Any:
         with Journal(), Trace():
             for v, x in zip(read, values, strict=True):
                 store(v, x)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 from jax.experimental.sparse import BCOO
 
 from kfront.backends.jax.common import TRACER
@@ -14,19 +13,19 @@ from kfront.backends.jax.common import TRACER
 __all__ = ["BCOO", "densify", "is_sparse", "make_sparse", "sparse_matmul", "sparse_parts", "to_sparse"]
 
 
-def is_sparse(x: Any) -> bool:
+def is_sparse(x: Array) -> bool:
     """Whether `x` is sparse."""
     return isinstance(x, BCOO)
 
 
-def sparse_parts(x: Any) -> tuple[Any, Any, tuple[int, ...]]:
+def sparse_parts(x: Array) -> tuple[Array, Array, tuple[int, ...]]:
     """(indices of shape (n, rank), values of shape (n,), shape)."""
     if x.n_batch or x.n_dense:
         x = x.update_layout(n_batch=0, n_dense=0, on_inefficient=None)
     return x.indices, x.data, x.shape
 
 
-def make_sparse(indices: Any, values: Any, shape: tuple[int, ...], unique: bool) -> Any:
+def make_sparse(indices: Array, values: Array, shape: tuple[int, ...], unique: bool) -> Array:
     """A sparse tensor; values at the same place are added up unless they are `unique`."""
     shape = tuple(map(int, shape))
     out = BCOO((values, indices), shape=shape, unique_indices=unique)
@@ -37,14 +36,14 @@ def make_sparse(indices: Any, values: Any, shape: tuple[int, ...], unique: bool)
     return out.sum_duplicates(nse=most, remove_zeros=False)
 
 
-def to_sparse(x: Any) -> Any:
+def to_sparse(x: Array) -> Array:
     """A dense tensor as a sparse one."""
     if isinstance(x, TRACER):
         return BCOO.fromdense(x, nse=x.size)
     return BCOO.fromdense(jnp.asarray(x))
 
 
-def densify(x: Any) -> Any:
+def densify(x: Array) -> Array:
     """The dense tensor."""
     if x.dtype == bool:  # which BCOO cannot add up
         return BCOO((x.data.astype("int8"), x.indices), shape=x.shape).todense().astype(bool)
@@ -52,6 +51,6 @@ def densify(x: Any) -> Any:
 
 
 @jax.jit
-def sparse_matmul(x: Any, y: Any) -> Any:
+def sparse_matmul(x: Array, y: Array) -> Array:
     """Sparse (m, k) by dense (k, n)."""
     return x @ y

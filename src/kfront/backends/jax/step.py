@@ -4,29 +4,35 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
+from jax import Array, lax
 from jax.extend.core import jaxpr_as_fun
 
 from kfront.backends.jax.common import TRACER
 from kfront.backends.jax.native import Journal, Reads, Trace, journaling, store
 from kfront.backends.jax.step_state import Borrowed, StepState, copy_of
+from kfront.backends.typing import Closure
 from kfront.core.errors import UnsupportedError
 from kfront.core.operators import VariableBase
 from kfront.core.spec import is_text
 from kfront.core.state import state as scopes
+from kfront.core.typing import Nested
 from kfront.core.variable import bind
+
+if TYPE_CHECKING:
+    from kfront.core.variable import Variable
+
 
 __all__ = ["Loop", "Step", "value_and_grad"]
 
 
 def value_and_grad(
-    fn: Callable[[], tuple[Any, Any]], variables: Sequence[Any], state: Sequence[Any] = ()
-) -> tuple[Any, Any, list[Any]]:
+    fn: Callable[[], tuple[Any, Any]], variables: Sequence[Variable], state: Sequence[Variable] = ()
+) -> tuple[Any, Any, list[Array]]:
     """Value and gradients of a closure; what it assigned is in the Variables afterwards.
 
     Args:
@@ -38,9 +44,9 @@ def value_and_grad(
         (loss, the other result, gradients in the order of `variables`, None for those that are not floating).
     """
     chosen = [v for v in variables if jnp.issubdtype(v._value.dtype, jnp.inexact)]
-    written: list[Any] = []
+    written: list[Variable] = []
 
-    def run(values: list[Any]) -> tuple[Any, Any]:
+    def run(values: list[Array]) -> tuple[Any, Any]:
         with bind(chosen, values), Journal() as journal:
             loss, aux = fn()
             written[:] = journal.written()
@@ -57,7 +63,7 @@ class _Stale(Exception):
     """The set of Variables is not the one the step was prepared for."""
 
 
-def _ordered(x: Any) -> Any:
+def _ordered(x: Array) -> Any:
     """`x` with dicts as OrderedDicts: JAX returns those in their order, and plain dicts sorted."""
     if type(x) is dict:
         return OrderedDict((k, _ordered(v)) for k, v in x.items())
@@ -77,24 +83,24 @@ class Step:
         state: gives the list of Variables; asked when the step is traced.
     """
 
-    def __init__(self, fn: Callable[..., Any], state: Callable[[], Sequence[Any]]) -> None:
+    def __init__(self, fn: Closure[Array], state: Callable[[], Sequence[Any]]) -> None:
         self.fn, self.state = fn, state
-        self.variables: list[Any] = []
-        self.extra: list[Any] = []  # read or assigned by `fn`, but not in `state()`
-        self.written: list[Any] = []
-        self.read: list[Any] = []
+        self.variables: list[Variable] = []
+        self.extra: list[Variable] = []  # read or assigned by `fn`, but not in `state()`
+        self.written: list[Variable] = []
+        self.read: list[Variable] = []
         self.traced: tuple[Any, Any] | None = None
         self.compiled: Any = None
         self.resident = StepState([])
 
     # -- tracing ------------------------------------------------------------------------------------------------------
 
-    def _ask(self) -> list[Any]:
+    def _ask(self) -> list[Array]:
         found = {id(v): v for v in self.state()}
         found.update((id(v), v) for v in self.extra)
         return list(found.values())
 
-    def _run(self, values: Sequence[Any], args: Any) -> tuple[list[Any], Any]:
+    def _run(self, values: Sequence[Array], args: object) -> tuple[list[Array], Any]:
         """Trace `fn`: (new values of the Variables, output)."""
         variables = self.variables
         with Trace(), bind(variables, values), Reads() as reads, Journal() as journal:
@@ -131,7 +137,7 @@ class Step:
         self.compiled = jax.jit(self.pure, donate_argnums=0)
         self.resident = StepState(self.written)
 
-    def pure(self, written: Sequence[Any], read: Sequence[Any], args: Any) -> tuple[list[Any], Any]:
+    def pure(self, written: Sequence[Variable], read: Sequence[Array], args: object) -> tuple[list[Array], Any]:
         """The step as a function of values: (new values of `written`, output)."""
         new = dict(zip(map(id, self.written), written, strict=True))
         new.update(zip(map(id, self.read), read, strict=True))
@@ -152,7 +158,7 @@ class Step:
 
     # -- running ------------------------------------------------------------------------------------------------------
 
-    def step(self, *args: Any) -> Any:
+    def step(self, *args: object) -> Any:
         """Run it once."""
         if self.compiled is None:
             self.prepare(args)
@@ -164,7 +170,7 @@ class Step:
 
     __call__ = step
 
-    def _execute(self, compiled: Any, args: Any) -> Any:
+    def _execute(self, compiled: Any, args: object) -> Any:
         # read before the lock is taken: another step, in another thread, may have these
         with Borrowed(self.read) as read:
             if journaling() or scopes.stateless is not None:
@@ -184,7 +190,7 @@ class Step:
                     _explain(error, self.written)
                     raise
 
-    def _execute_inside(self, compiled: Any, read: list[Any], args: Any) -> Any:
+    def _execute_inside(self, compiled: Any, read: list[Variable], args: object) -> Any:
         """Inside another transform or a scope, to which the new values belong."""
         try:
             new, out = compiled([copy_of(v._value) for v in self.written], read, args)
@@ -198,7 +204,7 @@ class Step:
                 v._value = x
         return out
 
-    def expect(self, full: tuple[Any, ...], rest: tuple[Any, ...]) -> None:
+    def expect(self, full: tuple[Nested[Array], ...], rest: tuple[Nested[Array], ...]) -> None:
         """Compile for the smaller last batch before it comes; nothing is changed.
 
         Args:
@@ -212,13 +218,13 @@ class Step:
             self.compiled(list(map(copy_of, values[:count])), values[count:], rest)
 
 
-def _apart(out: Any, values: Sequence[Any]) -> Any:
+def _apart(out: Any, values: Sequence[Array]) -> Any:
     """`out`, with copies where it is the value of a Variable: an array that is handed out is not one to be donated."""
     own = set(map(id, values))
     return jax.tree_util.tree_map(lambda x: jnp.copy(x) if id(x) in own else x, out)
 
 
-def _explain(error: BaseException, variables: Sequence[Any]) -> None:
+def _explain(error: BaseException, variables: Sequence[Variable]) -> None:
     """Say so where a failed execution has taken the state with it; otherwise the Variables hold what they held."""
     lost = [v.path for v in variables if not isinstance(v._value, TRACER) and v._value.is_deleted()]
     if lost and hasattr(error, "add_note"):
@@ -241,11 +247,11 @@ class Loop(Step):
 
     looped: Any = None
 
-    def __init__(self, fn: Callable[..., Any], state: Callable[[], Sequence[Any]], count: int | None = None) -> None:
+    def __init__(self, fn: Closure[Array], state: Callable[[], Sequence[Any]], count: int | None = None) -> None:
         super().__init__(fn, state)
         self.count = count
 
-    def many(self, written: Sequence[Any], read: Sequence[Any], stacked: Any) -> tuple[Any, Any]:
+    def many(self, written: Sequence[Variable], read: Sequence[Array], stacked: Nested[Array]) -> tuple[Any, Any]:
         """All steps: (new values of `written`, the last output)."""
         written, outputs = lax.scan(lambda values, args: self.pure(values, read, args), list(written), stacked)
         return written, jax.tree_util.tree_map(lambda y: y[-1], outputs)

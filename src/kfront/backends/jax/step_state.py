@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
+from jax import Array
 
 from kfront.backends.jax.common import TRACER
 
@@ -98,7 +99,7 @@ class StepState:
 
     def __init__(self, variables: Sequence[JaxVariable]) -> None:
         self.variables = list(variables)
-        self.values: list[Any] = [None] * len(self.variables)
+        self.values: list[Array] = [None] * len(self.variables)
         self.missing = set(range(len(self.variables)))
         self.lock = threading.RLock()
         self.lent = 0
@@ -109,7 +110,7 @@ class StepState:
         """Whether all values are resident."""
         return not self.missing
 
-    def __enter__(self) -> list[Any]:
+    def __enter__(self) -> list[Array]:
         self.lock.acquire()
         while self.missing:
             self.lock.release()
@@ -136,7 +137,7 @@ class StepState:
                 self.values[i] = x
                 self._keep(i)
 
-    def put(self, values: list[Any]) -> None:
+    def put(self, values: list[Array]) -> None:
         """What a run has returned; Variables that were looked at while it was traced have old values."""
         self.values = values
         if self.missing:

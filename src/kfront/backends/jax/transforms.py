@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
+from jax import Array
 
 from kfront.backends.jax.native import Journal, store
+from kfront.backends.typing import Closure
 from kfront.core.errors import UnsupportedError
 from kfront.core.variable import bind
+
+if TYPE_CHECKING:
+    from kfront.core.variable import Variable
+
 
 __all__ = ["checkpoint", "jvp", "vjp"]
 
 
-def _conj(xs: Sequence[Any]) -> list[Any]:
+def _conj(xs: Sequence[Array]) -> list[Array]:
     """Complex gradients are conjugated: here, as on the other engines, they point to where the value grows."""
     return [x.conj() if jax.numpy.iscomplexobj(x) else x for x in xs]
 
 
-def _pure(fn: Callable[..., Any], holders: Sequence[Any], written: list[Any]) -> Callable[..., Any]:
+def _pure(fn: Closure[Array], holders: Sequence[Variable], written: list[Variable]) -> Closure[Array]:
     """`fn` as a function of the values of `holders`: (results, (others, new values of `written`))."""
 
-    def run(values: Sequence[Any]) -> Any:
+    def run(values: Sequence[Array]) -> Any:
         with bind(holders, values), Journal() as journal:
             results, others = fn()
             written[:] = journal.written()
@@ -31,19 +37,19 @@ def _pure(fn: Callable[..., Any], holders: Sequence[Any], written: list[Any]) ->
     return run
 
 
-def _keep(written: Sequence[Any], values: Sequence[Any]) -> None:
+def _keep(written: Sequence[Variable], values: Sequence[Array]) -> None:
     for v, x in zip(written, values, strict=True):
         store(v, x)
 
 
-def vjp(fn: Any, holders: Sequence[Any], once: bool = False) -> tuple[list[Any], list[Any], Any]:
+def vjp(fn: Closure[Array], holders: Sequence[Variable], once: bool = False) -> tuple[list[Array], list[Array], Any]:
     """See `Backend.vjp`."""
-    written: list[Any] = []
+    written: list[Variable] = []
     run = _pure(fn, holders, written)
     results, pull, (others, new) = jax.vjp(run, [h._value for h in holders], has_aux=True)
     _keep(written, new)
 
-    def back(gradients: Sequence[Any]) -> list[Any]:
+    def back(gradients: Sequence[Array]) -> list[Array]:
         try:
             return _conj(pull(_conj(gradients))[0])
         except ValueError as error:
@@ -57,20 +63,22 @@ def vjp(fn: Any, holders: Sequence[Any], once: bool = False) -> tuple[list[Any],
     return results, others, back
 
 
-def jvp(fn: Any, holders: Sequence[Any], tangents: Sequence[Any]) -> tuple[list[Any], list[Any], list[Any]]:
+def jvp(
+    fn: Closure[Array], holders: Sequence[Variable], tangents: Sequence[Array]
+) -> tuple[list[Array], list[Array], list[Array]]:
     """See `Backend.jvp`."""
-    written: list[Any] = []
+    written: list[Variable] = []
     run = _pure(fn, holders, written)
     results, slopes, (others, new) = jax.jvp(run, ([h._value for h in holders],), (list(tangents),), has_aux=True)
     _keep(written, new)
     return results, others, slopes
 
 
-def checkpoint(fn: Callable[..., list[Any]], tensors: Sequence[Any]) -> list[Any]:
+def checkpoint(fn: Callable[..., list[Any]], tensors: Sequence[Array]) -> list[Array]:
     """See `Backend.checkpoint`."""
-    written: list[Any] = []
+    written: list[Variable] = []
 
-    def run(values: Sequence[Any]) -> Any:
+    def run(values: Sequence[Array]) -> Any:
         with Journal() as journal:
             results = fn(*values)
             written[:] = journal.written()

@@ -25,6 +25,7 @@ from kfront.backends.numpy import (
 )
 from kfront.core.dtypes import ALL, standardize
 from kfront.core.operators import VariableBase
+from kfront.core.typing import DTypeLike
 from kfront.core.variable import Variable
 
 __all__ = ["NumpyBackend", "make_backend"]
@@ -38,10 +39,10 @@ _EXTENDED = (ml_dtypes.bfloat16, ml_dtypes.float8_e4m3fn, ml_dtypes.float8_e5m2)
 class NumpyVariable(Variable):
     """A Variable whose storage is a NumPy array."""
 
-    def _make(self, value: Any) -> None:
+    def _make(self, value: object) -> None:
         self._value = np.array(value, dtype=_NATIVE.get(self._dtype))
 
-    def _write(self, value: Any) -> None:
+    def _write(self, value: object) -> None:
         self._value = np.array(value)  # the caller's memory may change, that of a mapped file too
 
 
@@ -55,19 +56,19 @@ class NumpyBackend(Backend):
     trainable = False
     modules = (elementwise, reduce, create, shape, index, linalg, nn, conv, pool, fft, random, control)
 
-    def is_tensor(self, x: Any) -> bool:
+    def is_tensor(self, x: object) -> bool:
         return isinstance(x, (np.ndarray, np.generic))
 
     def native_dtype(self, name: str) -> np.dtype:
         return _NATIVE[name] if name in _NATIVE else numpy_dtype(name)
 
-    def dtype_name(self, dtype: Any) -> str:
+    def dtype_name(self, dtype: DTypeLike) -> str:
         found = _NAMES.get(dtype)
         if found is not None:
             return found
         return "string" if getattr(dtype, "kind", "") in "OUS" else standardize(dtype)
 
-    def convert(self, x: Any, dtype: str | None = None) -> Any:
+    def convert(self, x: object, dtype: str | None = None) -> np.ndarray:
         if isinstance(x, VariableBase):
             x = x.value
         if isinstance(x, (np.ndarray, np.generic)):
@@ -82,18 +83,18 @@ class NumpyBackend(Backend):
             return _narrow(out)
         return out
 
-    def cast(self, x: Any, dtype: str) -> Any:
+    def cast(self, x: np.ndarray, dtype: str) -> np.ndarray:
         return elementwise.cast(x, dtype)
 
-    def to_numpy(self, x: Any) -> np.ndarray:
+    def to_numpy(self, x: np.ndarray) -> np.ndarray:
         return np.asarray(_host(x))
 
-    def set_mask(self, x: Any, mask: Any) -> None:
+    def set_mask(self, x: np.ndarray, mask: np.ndarray) -> None:
         if isinstance(x, np.ndarray):
             key = id(x)
             _masks[key] = (weakref.ref(x, lambda _: _masks.pop(key, None)), mask)
 
-    def get_mask(self, x: Any) -> Any:
+    def get_mask(self, x: np.ndarray) -> np.ndarray | None:
         found = _masks.get(id(x))
         return found[1] if found is not None and found[0]() is x else None
 
@@ -102,7 +103,7 @@ class NumpyBackend(Backend):
 _masks: dict[int, tuple[weakref.ref[Any], Any]] = {}
 
 
-def _host(x: Any) -> Any:
+def _host(x: object) -> Any:
     """Tensors of other engines and Variables as arrays, also inside lists."""
     if isinstance(x, (list, tuple)):
         return [_host(v) for v in x]
@@ -116,7 +117,7 @@ def _host(x: Any) -> Any:
     return np.asarray(x) if hasattr(x, "__array__") else x
 
 
-def _has_arrays(x: Any) -> bool:
+def _has_arrays(x: np.ndarray) -> bool:
     return any(_has_arrays(v) for v in x) if isinstance(x, (list, tuple)) else hasattr(x, "dtype")
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 
+from kfront.backends.typing import Axes, Function
 from kfront.core.dtypes import numpy_dtype
 
 __all__ = ["HALVES", "dtype_of", "lowest", "quiet", "tuple_axis", "wide"]
@@ -18,22 +18,22 @@ HALVES = frozenset(
 )
 
 
-def quiet(fn: Callable[..., Any]) -> Callable[..., Any]:
+def quiet(fn: Function[np.ndarray]) -> Function[np.ndarray]:
     """`fn` without NumPy's warnings: other engines give inf and NaN silently."""
 
     @functools.wraps(fn)
-    def run(*args: Any) -> Any:
+    def run(*args: object) -> np.ndarray:
         with np.errstate(all="ignore"):
             return fn(*args)
 
     return run
 
 
-def wide(fn: Callable[..., Any]) -> Callable[..., Any]:
+def wide(fn: Function[np.ndarray]) -> Function[np.ndarray]:
     """`fn` computed in float32 for halves, whose sums are not accurate (and which LAPACK does not have)."""
 
     @functools.wraps(fn)
-    def run(x: Any, *args: Any) -> Any:
+    def run(x: np.ndarray, *args: object) -> np.ndarray:
         with np.errstate(all="ignore"):
             kind = x.dtype
             if kind not in HALVES:
@@ -45,7 +45,7 @@ def wide(fn: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def _back(kind: Any, x: Any) -> Any:
+def _back(kind: np.dtype, x: np.ndarray) -> np.ndarray:
     return x.astype(kind) if x.dtype == np.float32 else x
 
 
@@ -64,6 +64,6 @@ def lowest(dtype: np.dtype) -> Any:
     return -np.inf
 
 
-def tuple_axis(axis: Any) -> Any:
+def tuple_axis(axis: Axes) -> int | tuple[int, ...] | None:
     """A list of axes as a tuple."""
     return tuple(axis) if isinstance(axis, list) else axis

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import string
-from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from kfront.backends.numpy.common import wide
+from kfront.backends.typing import Sizes
 from kfront.core.shapes_nn import output_pads, spatial, transpose_padding
 
 
-def channels_last(x: Any, data_format: str) -> Any:
+def channels_last(x: np.ndarray, data_format: str) -> np.ndarray:
     return x if data_format == "channels_last" else np.moveaxis(x, 1, -1)
 
 
-def original_layout(y: Any, data_format: str) -> Any:
+def original_layout(y: np.ndarray, data_format: str) -> np.ndarray:
     return y if data_format == "channels_last" else np.moveaxis(y, -1, 1)
 
 
@@ -25,7 +25,9 @@ def _same_pads(n: int, size: int, stride: int, dilation: int = 1) -> tuple[int, 
     return total // 2, total - total // 2
 
 
-def padded(x: Any, sizes: Any, strides: Any, dilation: Any, padding: str, value: Any = 0) -> Any:
+def padded(
+    x: np.ndarray, sizes: tuple[int, ...], strides: Sizes, dilation: Sizes, padding: str, value: np.ndarray = 0
+) -> np.ndarray:
     """`x` (batch, *spatial, channels) with the padding of "same"."""
     if padding == "valid":
         return x
@@ -33,7 +35,7 @@ def padded(x: Any, sizes: Any, strides: Any, dilation: Any, padding: str, value:
     return np.pad(x, [(0, 0), *pads, (0, 0)], constant_values=value)
 
 
-def windows(x: Any, sizes: Any, strides: Any, dilation: Any) -> Any:
+def windows(x: np.ndarray, sizes: tuple[int, ...], strides: Sizes, dilation: Sizes) -> np.ndarray:
     """View of shape (batch, *places, channels, *window)."""
     reach = tuple((k - 1) * d + 1 for k, d in zip(sizes, dilation, strict=True))
     axes = tuple(range(1, x.ndim - 1))
@@ -43,7 +45,7 @@ def windows(x: Any, sizes: Any, strides: Any, dilation: Any) -> Any:
     return view[(slice(None), *places, slice(None), *window)]
 
 
-def _correlate(x: Any, kernel: Any, strides: Any, dilation: Any) -> Any:
+def _correlate(x: np.ndarray, kernel: np.ndarray, strides: Sizes, dilation: Sizes) -> np.ndarray:
     """Convolution without padding, channels last."""
     n = x.ndim - 2
     view = windows(x, kernel.shape[:n], strides, dilation)
@@ -57,7 +59,9 @@ def _correlate(x: Any, kernel: Any, strides: Any, dilation: Any) -> Any:
 
 
 @wide
-def conv(inputs: Any, kernel: Any, strides: Any, padding: str, data_format: str, dilation_rate: Any) -> Any:
+def conv(
+    inputs: np.ndarray, kernel: np.ndarray, strides: Sizes, padding: str, data_format: str, dilation_rate: Sizes
+) -> np.ndarray:
     x = channels_last(inputs, data_format)
     n = x.ndim - 2
     strides, dilation = spatial(strides, n, "strides"), spatial(dilation_rate, n, "dilation_rate")
@@ -66,7 +70,9 @@ def conv(inputs: Any, kernel: Any, strides: Any, padding: str, data_format: str,
 
 
 @wide
-def depthwise_conv(inputs: Any, kernel: Any, strides: Any, padding: str, data_format: str, dilation_rate: Any) -> Any:
+def depthwise_conv(
+    inputs: np.ndarray, kernel: np.ndarray, strides: Sizes, padding: str, data_format: str, dilation_rate: Sizes
+) -> np.ndarray:
     x = channels_last(inputs, data_format)
     n = x.ndim - 2
     strides, dilation = spatial(strides, n, "strides"), spatial(dilation_rate, n, "dilation_rate")
@@ -79,8 +85,14 @@ def depthwise_conv(inputs: Any, kernel: Any, strides: Any, padding: str, data_fo
 
 @wide
 def conv_transpose(
-    inputs: Any, kernel: Any, strides: Any, padding: str, output_padding: Any, data_format: str, dilation_rate: Any
-) -> Any:
+    inputs: np.ndarray,
+    kernel: np.ndarray,
+    strides: Sizes,
+    padding: str,
+    output_padding: Sizes,
+    data_format: str,
+    dilation_rate: Sizes,
+) -> np.ndarray:
     x = channels_last(inputs, data_format)
     n = x.ndim - 2
     strides, dilation = spatial(strides, n, "strides"), spatial(dilation_rate, n, "dilation_rate")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import operator
-from typing import Any
 
 import numpy as np
 
 from kfront.backends.numpy.common import HALVES, dtype_of, quiet
+from kfront.backends.typing import Function
 
 exp = quiet(np.exp)
 log = quiet(np.log)
@@ -40,10 +40,10 @@ isfinite = np.isfinite
 square = quiet(np.square)
 
 
-def _weak(fn: Any) -> Any:
+def _weak(fn: Function[np.ndarray]) -> Function[np.ndarray]:
     """Arithmetic in which a Python scalar takes the array's dtype; NumPy does not for the dtypes of ml_dtypes."""
 
-    def run(x1: Any, x2: Any) -> Any:
+    def run(x1: np.ndarray, x2: np.ndarray) -> np.ndarray:
         if type(x2) in _PYTHON and x1.dtype.kind == "V":
             x2 = x1.dtype.type(x2)
         elif type(x1) in _PYTHON and x2.dtype.kind == "V":
@@ -92,7 +92,7 @@ left_shift = np.left_shift
 right_shift = np.right_shift
 
 
-def where(condition: Any, x1: Any, x2: Any) -> Any:
+def where(condition: np.ndarray, x1: np.ndarray, x2: np.ndarray) -> np.ndarray:
     if type(x2) is float:
         x2 = x1.dtype.type(x2)
     elif type(x1) is float:
@@ -100,39 +100,39 @@ def where(condition: Any, x1: Any, x2: Any) -> Any:
     return np.where(condition, x1, x2)
 
 
-def view(x: Any, dtype: str | None = None) -> Any:
+def view(x: np.ndarray, dtype: str | None = None) -> np.ndarray:
     return x if dtype is None else np.ascontiguousarray(x).view(dtype_of(dtype))
 
 
-def to_complex(re: Any, im: Any) -> Any:
+def to_complex(re: np.ndarray, im: np.ndarray) -> np.ndarray:
     y = np.empty(np.broadcast(re, im).shape, np.result_type(re, np.complex64))  # re + 1j * im has NaN of infinities
     y.real, y.imag = re, im
     return y
 
 
-def complex_parts(x: Any) -> Any:
+def complex_parts(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.real(x), np.imag(x)
 
 
-def cast(x: Any, dtype: str) -> Any:
+def cast(x: np.ndarray, dtype: str) -> np.ndarray:
     with np.errstate(all="ignore"):
         return x.astype(dtype_of(dtype), copy=False)
 
 
 @quiet
-def rsqrt(x: Any) -> Any:
+def rsqrt(x: np.ndarray) -> np.ndarray:
     return 1 / np.sqrt(x)
 
 
 @quiet
-def round(x: Any, decimals: int = 0) -> Any:
+def round(x: np.ndarray, decimals: int = 0) -> np.ndarray:
     if x.dtype in HALVES and decimals:
         return np.round(x.astype(np.float32), decimals).astype(x.dtype)
     return np.round(x, decimals) if decimals or x.dtype.kind not in "iu" else x
 
 
 @_weak
-def power(x1: Any, x2: Any) -> Any:
+def power(x1: np.ndarray, x2: np.ndarray) -> np.ndarray:
     if getattr(x1, "dtype", np.dtype(int)).kind in "iu" and getattr(x2, "dtype", np.dtype(int)).kind in "iu":
         kind = x1.dtype if hasattr(x1, "dtype") else x2.dtype
         if np.any(np.less(x2, 0)):  # NumPy refuses; other engines truncate
@@ -143,12 +143,12 @@ def power(x1: Any, x2: Any) -> Any:
 # ---- special functions -----------------------------------------------------------------------------------------------
 
 
-def relu(x: Any) -> Any:
+def relu(x: np.ndarray) -> np.ndarray:
     return np.maximum(x, x.dtype.type(0))
 
 
 @quiet
-def sigmoid(x: Any) -> Any:
+def sigmoid(x: np.ndarray) -> np.ndarray:
     half = np.exp(-np.abs(x))
     return np.where(x >= 0, 1 / (1 + half), half / (1 + half))
 
@@ -188,11 +188,11 @@ _FAR = (
 )  # fmt: skip
 
 
-def _ratio(x: Any, coefficients: tuple[Any, Any]) -> Any:
+def _ratio(x: np.ndarray, coefficients: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
     return np.polyval(coefficients[0], x) / np.polyval(coefficients[1], x)
 
 
-def _complement64(y: Any) -> Any:
+def _complement64(y: np.ndarray) -> np.ndarray:
     """1 - erf(y) for y >= 0.46875."""
     middle = _ratio(np.clip(y, 0.4, 4.0), _MIDDLE)
     inverse = 1 / np.square(np.maximum(y, 4.0))
@@ -200,30 +200,30 @@ def _complement64(y: Any) -> Any:
     return np.exp(-np.square(y)) * np.where(y <= 4.0, middle, tail)
 
 
-def _erf64(x: Any) -> Any:
+def _erf64(x: np.ndarray) -> np.ndarray:
     y = np.abs(x)
     near = x * _ratio(np.square(np.minimum(y, 0.5)), _NEAR)
     return np.where(y <= 0.46875, near, np.copysign(1 - _complement64(y), x))
 
 
 @quiet
-def erfc(x: Any) -> Any:
+def erfc(x: np.ndarray) -> np.ndarray:
     y = np.asarray(x, np.float64)
     return np.where(y < 0.5, 1 - _erf64(y), _complement64(np.maximum(y, 0.46875))).astype(x.dtype)
 
 
 @quiet
-def i0(x: Any) -> Any:
+def i0(x: np.ndarray) -> np.ndarray:
     return np.i0(np.asarray(x, np.float64)).astype(x.dtype)
 
 
 @quiet
-def erf(x: Any) -> Any:
+def erf(x: np.ndarray) -> np.ndarray:
     return _erf64(np.asarray(x, np.float64)).astype(x.dtype)
 
 
 @quiet
-def erfinv(x: Any) -> Any:
+def erfinv(x: np.ndarray) -> np.ndarray:
     y = np.asarray(x, np.float64)
     log = np.log1p(-y * y)
     a = 2 / (np.pi * 0.147) + log / 2  # Winitzki's approximation, then Newton steps

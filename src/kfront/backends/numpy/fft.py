@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 
+from kfront.backends.typing import Function
 
-def _parts(z: Any, kind: Any) -> tuple[Any, Any]:
+
+def _parts(z: np.ndarray, kind: np.dtype) -> tuple[np.ndarray, np.ndarray]:
     return z.real.astype(kind), z.imag.astype(kind)
 
 
-def _complex(transform: Callable[..., Any]) -> Callable[..., Any]:
-    def run(real: Any, imag: Any) -> Any:
+def _complex(transform: Function[np.ndarray]) -> Function[np.ndarray]:
+    def run(real: np.ndarray, imag: np.ndarray) -> np.ndarray:
         return _parts(transform(real + 1j * imag), real.dtype)
 
     return run
@@ -24,9 +23,9 @@ fft2 = _complex(np.fft.fft2)
 ifft2 = _complex(np.fft.ifft2)
 
 
-def rfft(x: Any, fft_length: Any = None) -> Any:
+def rfft(x: np.ndarray, fft_length: np.ndarray | None = None) -> np.ndarray:
     return _parts(np.fft.rfft(x, fft_length), x.dtype)
 
 
-def irfft(real: Any, imag: Any, fft_length: Any = None) -> Any:
+def irfft(real: np.ndarray, imag: np.ndarray, fft_length: np.ndarray | None = None) -> np.ndarray:
     return np.fft.irfft(real + 1j * imag, fft_length).astype(real.dtype)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from kfront.backends.numpy.common import HALVES, wide
@@ -11,11 +9,11 @@ from kfront.core.shapes import einsum_terms
 
 
 @wide
-def matmul(x1: Any, x2: Any) -> Any:
+def matmul(x1: np.ndarray, x2: np.ndarray) -> np.ndarray:
     return np.matmul(x1, x2)
 
 
-def einsum(operands: list[Any], subscripts: str) -> Any:
+def einsum(operands: list[np.ndarray], subscripts: str) -> np.ndarray:
     kind = operands[0].dtype
     if kind in HALVES:
         operands = [x.astype(np.float32) for x in operands]
@@ -24,7 +22,7 @@ def einsum(operands: list[Any], subscripts: str) -> Any:
 
 
 @wide
-def cholesky(x: Any, upper: bool = False) -> Any:
+def cholesky(x: np.ndarray, upper: bool = False) -> np.ndarray:
     factor = np.linalg.cholesky(x)
     return np.swapaxes(factor, -1, -2) if upper else factor
 
@@ -34,46 +32,46 @@ det = wide(np.linalg.det)
 
 
 @wide
-def slogdet(x: Any) -> Any:
+def slogdet(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     sign, log = np.linalg.slogdet(x)
     return sign, log
 
 
 @wide
-def solve(a: Any, b: Any) -> Any:
+def solve(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     if b.ndim == a.ndim - 1:
         return np.linalg.solve(a, b[..., None])[..., 0]
     return np.linalg.solve(a, b)
 
 
-def solve_triangular(a: Any, b: Any, lower: bool = False) -> Any:
+def solve_triangular(a: np.ndarray, b: np.ndarray, lower: bool = False) -> np.ndarray:
     return solve(np.tril(a) if lower else np.triu(a), b)
 
 
 @wide
-def qr(x: Any, mode: str = "reduced") -> Any:
+def qr(x: np.ndarray, mode: str = "reduced") -> tuple[np.ndarray, np.ndarray]:
     q, r = np.linalg.qr(x, mode)  # type: ignore[call-overload]
     return q, r
 
 
 @wide
-def svd(x: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
+def svd(x: np.ndarray, full_matrices: bool = True, compute_uv: bool = True) -> np.ndarray:
     out = np.linalg.svd(x, full_matrices, compute_uv)
     return tuple(out) if compute_uv else out
 
 
 @wide
-def eigh(x: Any) -> Any:
+def eigh(x: np.ndarray) -> np.ndarray:
     return tuple(np.linalg.eigh(x))
 
 
-def eig(x: Any) -> Any:
+def eig(x: np.ndarray) -> np.ndarray:
     kind = np.complex128 if x.dtype in (np.float64, np.complex128) else np.complex64
     return tuple(v.astype(kind) for v in np.linalg.eig(x.astype(np.float32) if x.dtype in HALVES else x))
 
 
 @wide
-def lu_factor(x: Any) -> Any:
+def lu_factor(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     lu = np.array(x)
     m, n = lu.shape[-2:]
     flat = lu.reshape(-1, m, n)

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from kfront.backends.numpy.common import HALVES, dtype_of
+from kfront.core.typing import ShapeLike
 
 
-def _generator(key: Any) -> np.random.Generator:
+def _generator(key: np.ndarray) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=np.asarray(key).astype(np.uint64)))
 
 
-def _draw_dtype(dtype: str) -> Any:
+def _draw_dtype(dtype: str) -> np.dtype:
     kind = dtype_of(dtype)
     return np.float32 if kind in HALVES else kind
 
 
-def random_normal(key: Any, shape: Any, dtype: str) -> Any:
+def random_normal(key: np.ndarray, shape: ShapeLike, dtype: str) -> np.ndarray:
     return _generator(key).standard_normal(shape, _draw_dtype(dtype)).astype(dtype_of(dtype), copy=False)
 
 
-def random_uniform(key: Any, shape: Any, dtype: str) -> Any:
+def random_uniform(key: np.ndarray, shape: ShapeLike, dtype: str) -> np.ndarray:
     kind = dtype_of(dtype)
     if kind in HALVES:  # rounding must not reach 1
         bits = {np.dtype(np.float16): 11}.get(kind, 8)
@@ -30,20 +29,24 @@ def random_uniform(key: Any, shape: Any, dtype: str) -> Any:
     return _generator(key).random(shape, kind)
 
 
-def random_randint(key: Any, shape: Any, minval: Any, maxval: Any, dtype: str) -> Any:
+def random_randint(
+    key: np.ndarray, shape: ShapeLike, minval: np.ndarray | int, maxval: np.ndarray | int, dtype: str
+) -> np.ndarray:
     return np.asarray(_generator(key).integers(minval, maxval, shape)).astype(dtype_of(dtype))
 
 
-def random_gamma(key: Any, alpha: Any, shape: Any, dtype: str) -> Any:
+def random_gamma(key: np.ndarray, alpha: np.ndarray, shape: ShapeLike, dtype: str) -> np.ndarray:
     return _generator(key).standard_gamma(alpha.astype(np.float64), shape).astype(dtype_of(dtype))
 
 
-def random_binomial(key: Any, counts: Any, probabilities: Any, shape: Any, dtype: str) -> Any:
+def random_binomial(
+    key: np.ndarray, counts: np.ndarray, probabilities: np.ndarray, shape: ShapeLike, dtype: str
+) -> np.ndarray:
     draws = _generator(key).binomial(counts.astype(np.int64), probabilities.astype(np.float64), shape)
     return np.asarray(draws).astype(dtype_of(dtype))
 
 
-def random_shuffle(key: Any, x: Any, axis: int) -> Any:
+def random_shuffle(key: np.ndarray, x: np.ndarray, axis: int) -> np.ndarray:
     return _generator(key).permutation(x, axis)
 
 
@@ -52,7 +55,7 @@ def random_shuffle(key: Any, x: Any, axis: int) -> Any:
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 
 
-def random_bits(key: Any, shape: Any) -> Any:
+def random_bits(key: np.ndarray, shape: ShapeLike) -> np.ndarray:
     n = int(np.prod(shape, dtype=np.int64))
     half = (n + 1) // 2
     k0, k1 = np.asarray(key).astype(np.uint32)

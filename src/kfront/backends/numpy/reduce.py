@@ -2,61 +2,64 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from kfront.backends.numpy.common import tuple_axis, wide
+from kfront.backends.typing import Axes
 from kfront.core.sparse import sparse_bincount
 
 
 @wide
-def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def sum(x: np.ndarray, axis: Axes = None, keepdims: bool = False) -> np.ndarray:
     return np.sum(x, tuple_axis(axis), x.dtype, keepdims=keepdims)
 
 
 @wide
-def prod(x: Any, axis: Any = None, keepdims: bool = False, dtype: str | None = None) -> Any:
+def prod(x: np.ndarray, axis: Axes = None, keepdims: bool = False, dtype: str | None = None) -> np.ndarray:
     return np.prod(x, tuple_axis(axis), x.dtype, keepdims=keepdims)
 
 
-def max(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Any:
+def max(
+    x: np.ndarray, axis: Axes = None, keepdims: bool = False, initial: np.ndarray | float | None = None
+) -> np.ndarray:
     return np.max(x, tuple_axis(axis), keepdims=keepdims, **_initial(x, initial))
 
 
-def min(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Any:
+def min(
+    x: np.ndarray, axis: Axes = None, keepdims: bool = False, initial: np.ndarray | float | None = None
+) -> np.ndarray:
     return np.min(x, tuple_axis(axis), keepdims=keepdims, **_initial(x, initial))
 
 
-def _initial(x: Any, initial: Any) -> dict[str, Any]:
+def _initial(x: np.ndarray, initial: np.ndarray | float | None) -> dict[str, object]:
     return {} if initial is None else {"initial": np.asarray(initial).astype(x.dtype)[()]}
 
 
 @wide
-def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def mean(x: np.ndarray, axis: Axes = None, keepdims: bool = False) -> np.ndarray:
     return np.mean(x, tuple_axis(axis), keepdims=keepdims)
 
 
 @wide
-def var(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def var(x: np.ndarray, axis: Axes = None, keepdims: bool = False) -> np.ndarray:
     return np.var(x, tuple_axis(axis), keepdims=keepdims)
 
 
 @wide
-def std(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def std(x: np.ndarray, axis: Axes = None, keepdims: bool = False) -> np.ndarray:
     return np.std(x, tuple_axis(axis), keepdims=keepdims)
 
 
-def all(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def all(x: np.ndarray, axis: Axes = None, keepdims: bool = False) -> np.ndarray:
     return np.all(x, tuple_axis(axis), keepdims=keepdims)
 
 
-def any(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def any(x: np.ndarray, axis: Axes = None, keepdims: bool = False) -> np.ndarray:
     return np.any(x, tuple_axis(axis), keepdims=keepdims)
 
 
 @wide
-def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def logsumexp(x: np.ndarray, axis: Axes = None, keepdims: bool = False) -> np.ndarray:
     axis = tuple_axis(axis)
     top = np.max(x, axis, keepdims=True)
     top = np.where(np.isfinite(top), top, 0)
@@ -64,33 +67,33 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return out if keepdims else np.sum(out, axis)
 
 
-def argmax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def argmax(x: np.ndarray, axis: Axes = None, keepdims: bool = False) -> np.ndarray:
     return np.argmax(x, axis, keepdims=keepdims).astype(np.int32)
 
 
-def argmin(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def argmin(x: np.ndarray, axis: Axes = None, keepdims: bool = False) -> np.ndarray:
     return np.argmin(x, axis, keepdims=keepdims).astype(np.int32)
 
 
 @wide
-def cumsum(x: Any, axis: Any = None, dtype: str | None = None) -> Any:
+def cumsum(x: np.ndarray, axis: Axes = None, dtype: str | None = None) -> np.ndarray:
     return np.cumsum(x, axis, x.dtype)
 
 
 @wide
-def cumprod(x: Any, axis: Any = None, dtype: str | None = None) -> Any:
+def cumprod(x: np.ndarray, axis: Axes = None, dtype: str | None = None) -> np.ndarray:
     return np.cumprod(x, axis, x.dtype)
 
 
-def sort(x: Any, axis: Any = -1) -> Any:
+def sort(x: np.ndarray, axis: Axes = -1) -> np.ndarray:
     return np.sort(x, axis)
 
 
-def argsort(x: Any, axis: Any = -1) -> Any:
+def argsort(x: np.ndarray, axis: Axes = -1) -> np.ndarray:
     return np.argsort(x, axis, kind="stable").astype(np.int32)
 
 
-def top_k(x: Any, k: int, sorted: bool = True) -> Any:
+def top_k(x: np.ndarray, k: int, sorted: bool = True) -> tuple[np.ndarray, np.ndarray]:
     backwards = np.argsort(x[..., ::-1], -1, kind="stable")[..., ::-1][
         ..., :k
     ]  # so that the first of equals comes first
@@ -98,11 +101,11 @@ def top_k(x: Any, k: int, sorted: bool = True) -> Any:
     return np.take_along_axis(x, places, -1), places.astype(np.int32)
 
 
-def searchsorted(sorted_sequence: Any, values: Any, side: str = "left") -> Any:
+def searchsorted(sorted_sequence: np.ndarray, values: np.ndarray, side: str = "left") -> np.ndarray:
     return np.asarray(np.searchsorted(sorted_sequence, values, side)).astype(np.int32)
 
 
-def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = False) -> Any:
+def bincount(x: np.ndarray, weights: np.ndarray | None = None, minlength: int = 0, sparse: bool = False) -> np.ndarray:
     if sparse:
         return sparse_bincount(x, weights, minlength)
     kind = np.int32 if weights is None else weights.dtype

@@ -2,72 +2,76 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
 from kfront.backends.numpy.common import tuple_axis
+from kfront.backends.typing import Axes, Sizes
 from kfront.core.shapes import pad_pairs
+from kfront.core.typing import Nested, ShapeLike
 
 copy = np.copy
 
 
-def shape(x: Any) -> tuple[int, ...]:
+def shape(x: np.ndarray) -> tuple[int, ...]:
     return np.shape(x)
 
 
-def reshape(x: Any, newshape: Any) -> Any:
+def reshape(x: np.ndarray, newshape: ShapeLike) -> np.ndarray:
     return np.reshape(x, newshape)
 
 
-def transpose(x: Any, axes: Any = None) -> Any:
+def transpose(x: np.ndarray, axes: Axes = None) -> np.ndarray:
     return np.transpose(x, axes)
 
 
-def broadcast_to(x: Any, shape: Any) -> Any:
+def broadcast_to(x: np.ndarray, shape: ShapeLike) -> np.ndarray:
     if -1 in shape:
         lead = len(shape) - np.ndim(x)
         shape = tuple(np.shape(x)[i - lead] if d == -1 else d for i, d in enumerate(shape))
     return np.broadcast_to(x, shape)
 
 
-def concatenate(xs: Any, axis: int = 0) -> Any:
+def concatenate(xs: np.ndarray, axis: int = 0) -> np.ndarray:
     return np.concatenate(xs, axis)
 
 
-def stack(x: Any, axis: int = 0) -> Any:
+def stack(x: np.ndarray, axis: int = 0) -> np.ndarray:
     return np.stack(x, axis)
 
 
-def split(x: Any, indices_or_sections: Any, axis: int = 0) -> Any:
+def split(x: np.ndarray, indices_or_sections: int | Sequence[int], axis: int = 0) -> tuple[np.ndarray, ...]:
     return tuple(np.split(x, indices_or_sections, axis))
 
 
-def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Any:
+def pad(
+    x: np.ndarray, pad_width: Nested[int], mode: str = "constant", constant_values: np.ndarray | float | None = None
+) -> np.ndarray:
     pairs = pad_pairs(pad_width, x.ndim)
     extra = {"constant_values": constant_values or 0} if mode == "constant" else {}
     return np.pad(x, pairs, mode, **extra)  # type: ignore[call-overload]
 
 
-def flip(x: Any, axis: Any = None) -> Any:
+def flip(x: np.ndarray, axis: Axes = None) -> np.ndarray:
     return np.flip(x, tuple_axis(axis))
 
 
-def roll(x: Any, shift: Any, axis: Any = None) -> Any:
+def roll(x: np.ndarray, shift: Sizes, axis: Axes = None) -> np.ndarray:
     return np.roll(x, shift, axis)
 
 
-def repeat(x: Any, repeats: Any, axis: Any = None) -> Any:
+def repeat(x: np.ndarray, repeats: Sizes, axis: Axes = None) -> np.ndarray:
     return np.repeat(x, repeats, axis)
 
 
-def tile(x: Any, repeats: Any) -> Any:
+def tile(x: np.ndarray, repeats: Sizes) -> np.ndarray:
     return np.tile(x, repeats)
 
 
-def expand_dims(x: Any, axis: Any) -> Any:
+def expand_dims(x: np.ndarray, axis: Axes) -> np.ndarray:
     return np.expand_dims(x, axis)
 
 
-def squeeze(x: Any, axis: Any = None) -> Any:
+def squeeze(x: np.ndarray, axis: Axes = None) -> np.ndarray:
     return np.squeeze(x, axis)

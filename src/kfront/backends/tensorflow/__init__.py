@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
-from typing import Any
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kfront.backends.base import Backend
 from kfront.backends.tensorflow import common  # first: it sets the log level default
+from kfront.backends.typing import Closure
+from kfront.core.typing import DTypeLike
 
 import tensorflow as tf  # isort: skip
 
@@ -37,6 +40,12 @@ from kfront.backends.tensorflow.foreach import TensorFlowForeach
 from kfront.backends.tensorflow.tuned import TABLE
 from kfront.core.spec import Abstract
 from kfront.core.variable import Variable
+
+if TYPE_CHECKING:
+    from tensorflow import Tensor
+
+    from kfront.layers.base import Layer
+
 
 __all__ = ["TensorFlowBackend", "make_backend"]
 
@@ -102,37 +111,37 @@ class TensorFlowBackend(Backend):
         "litert": "kfront.backends.tensorflow.litert",
     }
 
-    def native_layer(self, layer: Any) -> Any:
+    def native_layer(self, layer: Layer) -> Any:
         """A layer for strings in TensorFlow's ops."""
         from kfront.backends.tensorflow.strings import native_layer
 
         return native_layer(layer)
 
-    def export_archive(self) -> Any:
+    def export_archive(self) -> type | None:
         """The archive of SavedModels."""
         from kfront.backends.tensorflow.export import Archive
 
         return Archive
 
-    def is_tensor(self, x: Any) -> bool:
+    def is_tensor(self, x: object) -> bool:
         """Whether `x` is a TensorFlow tensor (dense, symbolic, sparse or ragged)."""
         return isinstance(x, _TENSORS)
 
-    def native_dtype(self, name: str) -> Any:
+    def native_dtype(self, name: str) -> tf.DType:
         """The `tf.DType` of that name."""
         found = _NATIVE.get(name)
         return found if found is not None else tf.as_dtype(name)
 
-    def dtype_name(self, dtype: Any) -> str:
+    def dtype_name(self, dtype: DTypeLike) -> str:
         """The name of a `tf.DType`."""
         found = _NAMES.get(dtype) if isinstance(dtype, tf.DType) else None
         return found if found is not None else super().dtype_name(dtype)
 
-    def static_shape(self, x: Any) -> tuple[int | None, ...]:
+    def static_shape(self, x: Tensor) -> tuple[int | None, ...]:
         """The shape as ints, None where it is not known."""
         return tuple(x.shape.as_list()) if isinstance(x.shape, tf.TensorShape) else tuple(x.shape)
 
-    def convert(self, x: Any, dtype: str | None = None) -> Any:
+    def convert(self, x: object, dtype: str | None = None) -> Tensor:
         """A tensor of anything array-like; see `Backend.convert`."""
         if x.__class__ in self.types:
             return x if dtype is None else elementwise.cast(x, dtype)
@@ -155,14 +164,14 @@ class TensorFlowBackend(Backend):
             return shared if dtype is None else elementwise.cast(shared, dtype)
         return _array(_host(x), dtype)
 
-    def cast(self, x: Any, dtype: str) -> Any:
+    def cast(self, x: Tensor, dtype: str) -> Tensor:
         """`x` in another dtype."""
         if x.__class__ in self.types:
             return elementwise.cast(x, dtype)
         x = x if isinstance(x, _TENSORS) else self.convert(x)
         return tf.cast(x, dtype)
 
-    def to_numpy(self, x: Any) -> np.ndarray:
+    def to_numpy(self, x: Tensor) -> np.ndarray:
         """The value as a NumPy array."""
         if isinstance(x, tf.SparseTensor):
             x = tf.sparse.to_dense(x)
@@ -172,45 +181,45 @@ class TensorFlowBackend(Backend):
             x = tf.convert_to_tensor(x)
         return np.asarray(x.numpy()) if hasattr(x, "numpy") else np.asarray(x)
 
-    def compute_spec(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    def compute_spec(self, fn: Closure[Tensor], *args: object, **kwargs: object) -> object:
         """Outputs of raw TensorFlow code on abstract values, by tracing it."""
 
-        def abstract(x: Any) -> Any:
+        def abstract(x: Tensor) -> Any:
             return Abstract(self.static_shape(x), self.dtype_name(x.dtype)) if isinstance(x, tf.Tensor) else x
 
         return step.compute_spec(abstract, fn, args, kwargs)
 
     # -- layers -------------------------------------------------------------------------------------------------------
 
-    def set_native_attribute(self, layer: Any, name: str, value: Any) -> None:
+    def set_native_attribute(self, layer: Layer, name: str, value: object) -> None:
         """A `tf.Module` or `tf.Variable` became an attribute of a layer."""
         object.__setattr__(layer, name, value)
         layer._tf_track(name, value)
 
-    def track_variable(self, layer: Any, attribute: str, variable: Any) -> None:
+    def track_variable(self, layer: Layer, attribute: str, variable: Variable) -> None:
         """Make a variable a trackable child of a layer."""
         layer._tf_track(attribute, variable)
 
-    def track_layer(self, layer: Any, attribute: str, sublayer: Any) -> None:
+    def track_layer(self, layer: Layer, attribute: str, sublayer: Layer) -> None:
         """Make a layer a trackable child of a layer."""
         if isinstance(sublayer, native.Trackable):
             layer._tf_track(attribute, sublayer)
 
-    def untrack(self, layer: Any, attribute: str) -> None:
+    def untrack(self, layer: Layer, attribute: str) -> None:
         """Forget a trackable child."""
         layer._tf_untrack(attribute)
 
     # -- execution ----------------------------------------------------------------------------------------------------
 
-    def eager(self) -> Any:
+    def eager(self) -> AbstractContextManager[object]:
         """Lift out of graphs that are being traced."""
         return tf.init_scope()
 
-    def no_grad(self) -> Any:
+    def no_grad(self) -> AbstractContextManager[object]:
         """Pause all gradient tapes."""
         return stop_recording()
 
-    def device(self, name: str | None) -> Any:
+    def device(self, name: str | None) -> AbstractContextManager[object]:
         """Context with a device such as "cpu" or "gpu:0"."""
         if name is None:
             return contextlib.nullcontext()
@@ -222,17 +231,17 @@ class TensorFlowBackend(Backend):
         """Whether a graph is being built."""
         return not tf.executing_eagerly()
 
-    def synchronize(self, x: Any) -> Any:
+    def synchronize(self, x: Tensor) -> object:
         """Wait for the devices; CPU ops are done when they return."""
         if tf.config.list_logical_devices("GPU"):
             tf.test.experimental.sync_devices()
         return x
 
-    def profiler(self, folder: str) -> Any:
+    def profiler(self, folder: str) -> AbstractContextManager[object]:
         """Context in which `tf.profiler` runs."""
         return tf.profiler.experimental.Profile(folder)
 
-    def next_key(self, variable: Any) -> Any:
+    def next_key(self, variable: Variable) -> Tensor:
         """The seed state, advanced by [0, 1] after it was read."""
         key = variable.value
         variable.assign(_add(key, common.constant((0, 1), key.dtype)))
@@ -243,7 +252,7 @@ class TensorFlowBackend(Backend):
         tf.random.set_seed(seed)
 
     def value_and_grad(
-        self, fn: Callable[[], tuple[Any, Any]], variables: Sequence[Any], state: Sequence[Any] = ()
+        self, fn: Callable[[], tuple[Any, Any]], variables: Sequence[Variable], state: Sequence[Variable] = ()
     ) -> tuple[Any, Any, list[Any]]:
         """Value and gradients of a closure; see `Backend.value_and_grad`."""
         return step.value_and_grad(fn, variables, state)
@@ -257,12 +266,12 @@ class TensorFlowBackend(Backend):
     jvp = staticmethod(transforms.jvp)
     checkpoint = staticmethod(transforms.checkpoint)
 
-    def compile_step(self, fn: Callable[..., Any], state: Callable[[], Sequence[Any]], jit: bool | str) -> Any:
+    def compile_step(self, fn: Closure[Tensor], state: Callable[[], Sequence[Any]], jit: bool | str) -> Any:
         """`fn` as a `tf.function`; see `Backend.compile_step`."""
         return step.compile_step(fn, state, jit)
 
     def compile_loop(
-        self, fn: Callable[..., Any], state: Callable[[], Sequence[Any]], jit: bool | str, count: int | None = None
+        self, fn: Closure[Tensor], state: Callable[[], Sequence[Any]], jit: bool | str, count: int | None = None
     ) -> Any:
         """Several batches in one graph call; see `Backend.compile_loop`."""
         return step.compile_loop(fn, state, jit)
@@ -275,7 +284,7 @@ class TensorFlowBackend(Backend):
 _add = common.raw("AddV2")
 
 
-def _scalar(x: Any, dtype: str | None) -> Any:
+def _scalar(x: object, dtype: str | None) -> Tensor:
     if dtype is None:
         if x.__class__ is int:
             dtype = "int32" if -(2**31) <= x < 2**31 else "int64"
@@ -289,7 +298,7 @@ def _scalar(x: Any, dtype: str | None) -> Any:
     return tf.constant(x, kind)
 
 
-def _sequence(x: Any, narrow: bool = True) -> Any:
+def _sequence(x: object, narrow: bool = True) -> Tensor:
     """A nested list: packed if it holds tensors, else a NumPy array, in the dtypes of Python numbers if `narrow`."""
     leaves = tf.nest.flatten(x)
     if any(isinstance(v, (tf.Tensor, tf.Variable, Variable)) for v in leaves):
@@ -304,7 +313,7 @@ def _sequence(x: Any, narrow: bool = True) -> Any:
     return out
 
 
-def _shared(x: Any) -> Any:
+def _shared(x: object) -> Tensor | None:
     """A tensor in the memory of another engine's, None where it must be copied: do not change the other one."""
     if hasattr(x, "detach"):  # torch
         fits = x.layout.__str__() == "torch.strided" and x.device.type == "cpu" and x.is_contiguous()
@@ -319,11 +328,11 @@ def _shared(x: Any) -> Any:
         return None
 
 
-def _traced(x: Any) -> bool:
+def _traced(x: object) -> bool:
     return not x.__class__.__name__.startswith("Array")
 
 
-def _host(x: Any) -> np.ndarray:
+def _host(x: object) -> np.ndarray:
     """NumPy view of another library's array."""
     if isinstance(x, np.ndarray):
         return x
@@ -337,7 +346,7 @@ def _host(x: Any) -> np.ndarray:
     return np.asarray(x)
 
 
-def _array(x: Any, dtype: str | None) -> Any:
+def _array(x: object, dtype: str | None) -> Tensor:
     if dtype is None or not isinstance(x, np.ndarray):
         return tf.convert_to_tensor(x) if dtype is None else elementwise.cast(tf.convert_to_tensor(x), dtype)
     kind = _NATIVE[dtype]

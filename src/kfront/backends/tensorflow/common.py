@@ -13,8 +13,15 @@ import importlib.machinery
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from kfront.backends.typing import Axes, Function
+from kfront.core.typing import DTypeLike, ShapeLike
+
+if TYPE_CHECKING:
+    from kfront.core.spec import KerasTensor
+
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # only the default: silences start-up notices of the C++ side
 
@@ -30,7 +37,7 @@ class _Later(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def __init__(self) -> None:
         self.thread = threading.get_ident()
 
-    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
+    def find_spec(self, fullname: str, path: Tensor | None = None, target: Tensor | None = None) -> Any:
         if fullname not in ("keras", "tf_keras", "jax") or threading.get_ident() != self.thread:
             return None
         spec = importlib.machinery.PathFinder.find_spec(fullname, path)
@@ -38,10 +45,10 @@ class _Later(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             spec.loader = self
         return spec
 
-    def create_module(self, spec: Any) -> Any:
+    def create_module(self, spec: KerasTensor) -> Any:
         raise ImportError(f"{spec.name} is left out while TensorFlow is loaded", name=spec.name)
 
-    def exec_module(self, module: Any) -> None:
+    def exec_module(self, module: object) -> None:
         raise ImportError
 
 
@@ -76,13 +83,13 @@ except ImportError:  # pragma: no cover
         return True
 
 
-Tensor = Any
+Tensor = tf.Tensor
 EagerTensor: type = tf.__internal__.EagerTensor
 SymbolicTensor: type = tf.__internal__.SymbolicTensor
 eager_types = frozenset((EagerTensor, SymbolicTensor))
 
 
-def raw(name: str) -> Callable[..., Any]:
+def raw(name: str) -> Function[Tensor]:
     """The generated function of a TensorFlow op; arguments by position in the order of the op's definition."""
     public = getattr(tf.raw_ops, name)
     inner = getattr(public, "__wrapped__", None)
@@ -95,7 +102,7 @@ def raw(name: str) -> Callable[..., Any]:
 
 
 @functools.lru_cache(maxsize=16384)
-def constant(value: Any, dtype: Any = tf.int32) -> Tensor:
+def constant(value: Tensor, dtype: DTypeLike = tf.int32) -> Tensor:
     """A host tensor of a hashable Python value, made once.
 
     Converting a tuple costs an eager call about 13 us. Captured by a graph, small eager tensors become `Const` nodes.
@@ -104,7 +111,7 @@ def constant(value: Any, dtype: Any = tf.int32) -> Tensor:
         return tf.constant(value, dtype)
 
 
-def shape_vector(shape: Any) -> Any:
+def shape_vector(shape: ShapeLike) -> Tensor:
     """A shape (ints, or ints mixed with scalar tensors, or one tensor) in the form that generated ops take."""
     if isinstance(shape, tf.Tensor):
         return shape
@@ -120,7 +127,7 @@ def shape_vector(shape: Any) -> Any:
 _all_axes = [tuple(range(n)) for n in range(16)]
 
 
-def axes_of(x: Tensor, axis: Any) -> Any:
+def axes_of(x: Tensor, axis: Axes) -> Tensor:
     """Reduction axes in the form that generated ops take; None means all."""
     if axis is None:
         rank = x.shape.rank
@@ -128,7 +135,7 @@ def axes_of(x: Tensor, axis: Any) -> Any:
     return axis if axis.__class__ is int else constant(tuple(int(a) for a in _sequence(axis)))
 
 
-def _sequence(axis: Any) -> Iterable[Any]:
+def _sequence(axis: Axes) -> Iterable[Tensor]:
     return axis if isinstance(axis, (tuple, list)) else (axis,)
 
 
@@ -137,13 +144,13 @@ def nonnegative(axis: int, rank: int) -> int:
     return axis + rank if axis < 0 else axis
 
 
-def size_of(x: Tensor, axis: int) -> Any:
+def size_of(x: Tensor, axis: int) -> Tensor:
     """The size of one axis: an int where it is known, else a scalar tensor."""
     size = x.shape[axis]
     return size if size is not None else tf.shape(x)[axis]
 
 
-def dims(x: Tensor) -> list[Any]:
+def dims(x: Tensor) -> list[int]:
     """The sizes of all axes: ints where known, else scalar tensors."""
     known = x.shape.as_list()
     if None in known:
@@ -152,10 +159,10 @@ def dims(x: Tensor) -> list[Any]:
     return known
 
 
-def broadcast_sizes(a: Sequence[Any], b: Sequence[Any]) -> list[Any]:
+def broadcast_sizes(a: Sequence[Tensor], b: Sequence[Tensor]) -> list[Tensor]:
     """The sizes (ints, scalar tensors) that two lists of one length broadcast to."""
 
-    def joined(x: Any, y: Any) -> Any:
+    def joined(x: Tensor, y: Tensor) -> Tensor:
         for size, other in ((x, y), (y, x)):
             if isinstance(size, int):
                 return other if size == 1 else size
@@ -164,12 +171,12 @@ def broadcast_sizes(a: Sequence[Any], b: Sequence[Any]) -> list[Any]:
     return [joined(x, y) for x, y in zip(a, b, strict=True)]
 
 
-def via(f: Callable[..., Any], dtype: Any, x: Tensor, *args: Any) -> Tensor:
+def via(f: Function[Tensor], dtype: DTypeLike, x: Tensor, *args: object) -> Tensor:
     """`f` run in another dtype, and cast back: for kernels that TensorFlow lacks."""
     return tf.cast(f(tf.cast(x, dtype), *args), x.dtype)
 
 
-def product(sizes: Sequence[Any]) -> Any:
+def product(sizes: Sequence[int]) -> Tensor:
     """The product of sizes that may be scalar tensors."""
     out: Any = 1
     for s in sizes:

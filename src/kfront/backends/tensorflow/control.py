@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
 from kfront.backends.tensorflow.common import raw, target
+from kfront.backends.typing import Closure
 from kfront.core.errors import ShapeError
 from kfront.core.operators import VariableBase
+from kfront.core.typing import DTypeLike, Nested
 
-Tensor = Any
+if TYPE_CHECKING:
+    from kfront.core.variable import Variable
 
 
-def _tensors(tree: Any) -> Any:
+Tensor = tf.Tensor
+
+
+def _tensors(tree: Nested[Tensor]) -> Any:
     """A nested structure with kfront Variables read and Python numbers converted."""
     from kfront.core.state import state
 
-    def one(x: Any) -> Any:
+    def one(x: Tensor) -> Nested[Tensor]:
         return x if x is None or isinstance(x, (tf.Tensor, tf.TensorArray)) else state.backend.convert(x)
 
     return tf.nest.map_structure(one, tree)
 
 
-def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
+def cond(pred: Nested[Tensor], true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Nested[Tensor]:
     """The result of one of two functions."""
     if isinstance(pred, bool):
         return true_fn() if pred else false_fn()
@@ -40,13 +46,13 @@ def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> 
 
 
 def while_loop(
-    cond: Callable[..., Any], body: Callable[..., Any], loop_vars: Any, maximum_iterations: int | None = None
+    cond: Closure[Tensor], body: Closure[Tensor], loop_vars: Nested[Tensor], maximum_iterations: int | None = None
 ) -> Any:
     """Repeat `body` as long as `cond` holds."""
     single = not isinstance(loop_vars, (tuple, list))
     values = _tensors((loop_vars,) if single else tuple(loop_vars))
 
-    def step(*args: Any) -> tuple[Any, ...]:
+    def step(*args: object) -> tuple[Tensor, ...]:
         out = body(*args)
         return _tensors((out,) if single or not isinstance(out, (tuple, list)) else tuple(out))
 
@@ -54,7 +60,7 @@ def while_loop(
     return out[0] if single else list(out) if isinstance(loop_vars, list) else tuple(out)
 
 
-def _loop(cond: Callable[..., Any], step: Callable[..., Any], values: tuple[Any, ...], most: Any = None) -> Any:
+def _loop(cond: Closure[Tensor], step: Closure[Tensor], values: tuple[Tensor, ...], most: Any = None) -> Nested[Tensor]:
     """`tf.while_loop`; if sizes change on the way, once more with these sizes left open."""
     try:
         return tf.while_loop(cond, step, values, maximum_iterations=most)
@@ -64,7 +70,7 @@ def _loop(cond: Callable[..., Any], step: Callable[..., Any], values: tuple[Any,
     return tf.while_loop(cond, step, values, _invariants(step, values), maximum_iterations=most)
 
 
-def _invariants(step: Callable[..., Any], values: tuple[Any, ...]) -> Any:
+def _invariants(step: Closure[Tensor], values: tuple[Tensor, ...]) -> Nested[Tensor]:
     """Shapes of loop variables with the sizes left open that one run of the body, traced aside, changes."""
     scratch = tf.__internal__.FuncGraph("kfront_probe")
     with scratch.as_default():
@@ -72,7 +78,7 @@ def _invariants(step: Callable[..., Any], values: tuple[Any, ...]) -> Any:
     return tf.nest.map_structure(lambda a, b: _common(_shape_of(a), _shape_of(b)), values, after)
 
 
-def _shape_of(x: Any) -> tf.TensorShape:
+def _shape_of(x: Tensor) -> tf.TensorShape:
     return x.shape if isinstance(x, tf.Tensor) else tf.TensorShape(None)
 
 
@@ -82,12 +88,14 @@ def _common(a: tf.TensorShape, b: tf.TensorShape) -> tf.TensorShape:
     return tf.TensorShape([x if x == y else None for x, y in zip(a.as_list(), b.as_list(), strict=True)])
 
 
-def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_val: Any) -> Any:
+def fori_loop(
+    lower: Nested[Tensor], upper: Nested[Tensor], body_fun: Callable[[Any, Any], Any], init_val: Nested[Tensor]
+) -> Any:
     """Run `body_fun(i, value)` for each i."""
     start, limit = tf.convert_to_tensor(lower), tf.convert_to_tensor(upper)
     limit = tf.cast(limit, start.dtype)
 
-    def step(i: Any, value: Any) -> tuple[Any, Any]:
+    def step(i: Any, value: Tensor) -> tuple[Any, Any]:
         return i + 1, _tensors(body_fun(i, value))
 
     return _loop(lambda i, _: i < limit, step, (start, _tensors(init_val)))[1]
@@ -95,11 +103,11 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_
 
 def scan(
     f: Callable[[Any, Any], tuple[Any, Any]],
-    init: Any,
-    xs: Any = None,
+    init: Nested[Tensor],
+    xs: Nested[Tensor] | None = None,
     length: int | None = None,
     reverse: bool = False,
-    unroll: Any = 1,
+    unroll: int | bool = 1,
 ) -> tuple[Any, Any]:
     """Carry a value along the first axis of `xs`, and stack what `f` gives at each step."""
     carry = _tensors(init)
@@ -121,7 +129,9 @@ def scan(
     return _scan_loop(f, carry, xs, static if static is not None else tf.shape(leaves[0])[0], reverse)
 
 
-def _scan_unrolled(f: Any, carry: Any, xs: Any, n: int, reverse: bool) -> tuple[Any, Any]:
+def _scan_unrolled(
+    f: Closure[Tensor], carry: Nested[Tensor], xs: Nested[Tensor], n: int, reverse: bool
+) -> tuple[Any, Any]:
     columns = [] if xs is None else [tf.unstack(x, n) for x in tf.nest.flatten(xs)]
     outs = []
     for i in range(n - 1, -1, -1) if reverse else range(n):
@@ -134,13 +144,13 @@ def _scan_unrolled(f: Any, carry: Any, xs: Any, n: int, reverse: bool) -> tuple[
     return carry, tf.nest.map_structure(lambda *ys: None if ys[0] is None else tf.stack(ys), *outs)
 
 
-def _scan_loop(f: Any, carry: Any, xs: Any, n: Any, reverse: bool) -> tuple[Any, Any]:
+def _scan_loop(f: Closure[Tensor], carry: Nested[Tensor], xs: Nested[Tensor], n: Any, reverse: bool) -> tuple[Any, Any]:
     inputs = [] if xs is None else [_array(x.dtype, n).unstack(x) for x in tf.nest.flatten(xs)]
     spec = _step_outputs(f, carry, xs)
     results = [s for s in tf.nest.flatten(spec) if s is not None]
     places = [i for i, s in enumerate(tf.nest.flatten(spec)) if s is not None]
 
-    def body(count: Any, value: Any, written: list[Any]) -> tuple[Any, Any, list[Any]]:
+    def body(count: Any, value: Tensor, written: list[Variable]) -> tuple[Any, Any, list[Any]]:
         i = n - 1 - count if reverse else count
         x = None if xs is None else tf.nest.pack_sequence_as(xs, [a.read(i) for a in inputs])
         value, y = f(value, x)
@@ -155,7 +165,7 @@ def _scan_loop(f: Any, carry: Any, xs: Any, n: Any, reverse: bool) -> tuple[Any,
     return carry, tf.nest.pack_sequence_as(spec, out)
 
 
-def _array(dtype: Any, n: Any) -> tf.TensorArray:
+def _array(dtype: DTypeLike, n: Any) -> tf.TensorArray:
     return tf.TensorArray(dtype, size=n, clear_after_read=False)
 
 
@@ -165,7 +175,7 @@ def _with_shape(x: Tensor, shape: tf.TensorShape) -> Tensor:
     return x
 
 
-def _step_outputs(f: Any, carry: Any, xs: Any) -> Any:
+def _step_outputs(f: Closure[Tensor], carry: Nested[Tensor], xs: Nested[Tensor]) -> Nested[Tensor]:
     """Specs of the second result of `f`, found by tracing one step aside."""
     scratch = tf.__internal__.FuncGraph("kfront_probe")
     with scratch.as_default():
@@ -175,7 +185,7 @@ def _step_outputs(f: Any, carry: Any, xs: Any) -> Any:
         return tf.nest.map_structure(lambda t: None if t is None else tf.TensorSpec(t.shape, t.dtype), y)
 
 
-def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
+def vectorized_map(function: Closure[Tensor], elements: Nested[Tensor]) -> Nested[Tensor]:
     """Apply a function to each element of the first axis, all at once."""
     elements = _tensors(elements)
     if not tf.executing_eagerly():
@@ -185,7 +195,7 @@ def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
     return once(elements)
 
 
-def _vectorized(function: Callable[[Any], Any], elements: Any) -> Any:
+def _vectorized(function: Closure[Tensor], elements: Nested[Tensor]) -> Nested[Tensor]:
     try:
         return tf.vectorized_map(function, elements)
     except (ValueError, TypeError) as error:
@@ -196,19 +206,19 @@ def _vectorized(function: Callable[[Any], Any], elements: Any) -> Any:
         return tf.map_fn(lambda x: _tensors(function(x)), elements, fn_output_signature=signature)
 
 
-def switch(index: Any, branches: Any, *operands: Any) -> Any:
+def switch(index: Nested[Tensor], branches: Any, *operands: Nested[Tensor]) -> Nested[Tensor]:
     """The result of one of several functions; the index is held in range."""
     index = tf.reshape(tf.clip_by_value(tf.cast(index, tf.int32), 0, len(branches) - 1), ())
     return tf.switch_case(index, [lambda b=b: b(*operands) for b in branches])
 
 
-def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
+def custom_gradient(f: Closure[Tensor]) -> Closure[Tensor]:
     """A function that brings its own gradient: it returns (result, gradient function)."""
 
-    def inner(*args: Any) -> Any:
+    def inner(*args: object) -> Any:
         out, grad = f(*args)
 
-        def backward(*upstream: Any, variables: Any = None) -> Any:
+        def backward(*upstream: Nested[Tensor], variables: Any = None) -> Nested[Tensor]:
             found = grad(*upstream)
             return found if variables is None else (found, [None] * len(variables))
 
@@ -216,7 +226,7 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
 
     wrapped = tf.custom_gradient(inner)
 
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def call(*args: object, **kwargs: object) -> Nested[Tensor]:
         return wrapped(*_tensors(args), **kwargs)
 
     return call

@@ -6,16 +6,17 @@ Kernels on the CPU know only channels-last, so channels-first is a transpose on 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from kfront.backends.tensorflow.common import constant, dims, raw, shape_vector, size_of
+from kfront.backends.typing import Function, Sizes
 from kfront.core.shapes_nn import transpose_padding
 
-Tensor = Any
+Tensor = tf.Tensor
 _reshape, _transpose = raw("Reshape"), raw("Transpose")
 
 
@@ -23,7 +24,7 @@ _conv2d, _conv3d, _depthwise = raw("Conv2D"), raw("Conv3D"), raw("DepthwiseConv2
 _conv2d_input, _conv3d_input = raw("Conv2DBackpropInput"), raw("Conv3DBackpropInputV2")
 
 
-def each(value: Any, rank: int) -> tuple[int, ...]:
+def each(value: Tensor, rank: int) -> tuple[int, ...]:
     return (int(value),) * rank if isinstance(value, (int, np.integer)) else tuple(int(v) for v in value)
 
 
@@ -37,11 +38,11 @@ def _to_first(x: Tensor) -> Tensor:
     return _transpose(x, constant((0, n - 1, *range(1, n - 1))))
 
 
-def in_channels_last(f: Callable[..., Any]) -> Callable[..., Any]:
+def in_channels_last(f: Function[Tensor]) -> Function[Tensor]:
     """Run a function of channels-last tensors on either layout; `data_format` is its fifth argument."""
 
     @functools.wraps(f)
-    def run(x: Tensor, kernel: Any, strides: Any, padding: str, data_format: str, *rest: Any) -> Tensor:
+    def run(x: Tensor, kernel: Tensor, strides: Sizes, padding: str, data_format: str, *rest: Tensor) -> Tensor:
         if data_format != "channels_first":
             return f(x, kernel, strides, padding, *rest)
         return _to_first(f(_to_last(x), kernel, strides, padding, *rest))
@@ -50,7 +51,7 @@ def in_channels_last(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @functools.lru_cache(maxsize=16)
-def _dilates(kind: Any) -> bool:
+def _dilates(kind: tf.DType) -> bool:
     """Whether the kernels for a dtype (oneDNN, CUDA) differentiate dilated and grouped convolutions; Eigen's do not."""
     with tf.init_scope():
         x, k = tf.ones((1, 5, 5, 2), kind), tf.ones((2, 2, 1, 2), kind)
@@ -78,7 +79,7 @@ def _stuffed(kernel: Tensor, dilation: Sequence[int]) -> Tensor:
 
 
 @in_channels_last
-def conv(inputs: Tensor, kernel: Tensor, strides: Any, padding: str, dilation_rate: Any) -> Tensor:
+def conv(inputs: Tensor, kernel: Tensor, strides: Sizes, padding: str, dilation_rate: Sizes) -> Tensor:
     """Convolution over 1, 2 or 3 axes; grouped if the kernel takes fewer channels than there are."""
     if inputs.shape[0] == 0:  # for an empty batch the oneDNN kernel gives the shape of the input
         one = tf.zeros([1, *dims(inputs)[1:]], inputs.dtype)
@@ -94,7 +95,9 @@ def conv(inputs: Tensor, kernel: Tensor, strides: Any, padding: str, dilation_ra
     return _dense_conv(inputs, kernel, rank, steps, padding, dilation)
 
 
-def _dense_conv(x: Tensor, kernel: Tensor, rank: int, steps: Any, padding: str, dilation: Any) -> Tensor:
+def _dense_conv(
+    x: Tensor, kernel: Tensor, rank: int, steps: Sequence[int | Tensor], padding: str, dilation: Sizes
+) -> Tensor:
     mode = padding.upper()
     if rank == 3:
         return _conv3d(x, kernel, [1, *steps, 1], mode, "NDHWC", [1, *dilation, 1])
@@ -107,7 +110,7 @@ def _dense_conv(x: Tensor, kernel: Tensor, rank: int, steps: Any, padding: str, 
 
 
 @in_channels_last
-def depthwise_conv(inputs: Tensor, kernel: Tensor, strides: Any, padding: str, dilation_rate: Any) -> Tensor:
+def depthwise_conv(inputs: Tensor, kernel: Tensor, strides: Sizes, padding: str, dilation_rate: Sizes) -> Tensor:
     """One filter (or several) for each channel.
 
     Dilation is always written into the kernel: with `dilations`, the oneDNN kernel's gradients are wrong (TensorFlow
@@ -141,11 +144,11 @@ def _padded(x: Tensor, sizes: Sequence[int], steps: Sequence[int]) -> Tensor:
 def conv_transpose(
     inputs: Tensor,
     kernel: Tensor,
-    strides: Any = 1,
+    strides: Sizes = 1,
     padding: str = "valid",
-    output_padding: Any = None,
+    output_padding: Sizes | None = None,
     data_format: str = "channels_last",
-    dilation_rate: Any = 1,
+    dilation_rate: Sizes = 1,
 ) -> Tensor:
     """Gradient of convolution by its input, as a layer.
 
@@ -166,7 +169,7 @@ def conv_transpose(
     return _cut(out, cuts)
 
 
-def _full_transpose(x: Tensor, kernel: Tensor, shape: list[Any], steps: tuple[int, ...]) -> Tensor:
+def _full_transpose(x: Tensor, kernel: Tensor, shape: list[int], steps: tuple[int, ...]) -> Tensor:
     rank = len(steps)
     if rank == 3:
         return _conv3d_input(shape_vector(shape), kernel, x, [1, *steps, 1], "VALID")

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import tensorflow as tf
 
 from kfront import config
 from kfront.backends.tensorflow.common import constant, raw, shape_vector
+from kfront.core.typing import ShapeLike
 
-Tensor = Any
+Tensor = tf.Tensor
 _cast = raw("Cast")
 _broadcast = raw("BroadcastTo")
 _expand = raw("ExpandDims")
 
 
-def zeros(shape: Any, dtype: str | None = None) -> Tensor:
+def zeros(shape: ShapeLike, dtype: str | None = None) -> Tensor:
     """All 0."""
     return _filled(shape, 0, dtype)
 
 
-def ones(shape: Any, dtype: str | None = None) -> Tensor:
+def ones(shape: ShapeLike, dtype: str | None = None) -> Tensor:
     """All 1."""
     return _filled(shape, 1, dtype)
 
@@ -28,7 +27,7 @@ def ones(shape: Any, dtype: str | None = None) -> Tensor:
 _fill = raw("Fill")
 
 
-def _filled(shape: Any, value: Any, dtype: str | None) -> Tensor:
+def _filled(shape: ShapeLike, value: Tensor, dtype: str | None) -> Tensor:
     kind = tf.as_dtype(dtype or config.floatx())
     if kind == tf.string:
         value = ""
@@ -39,7 +38,7 @@ def _filled(shape: Any, value: Any, dtype: str | None) -> Tensor:
     return _fill(shape_vector(shape), constant(value, kind))
 
 
-def full(shape: Any, fill_value: Any, dtype: str | None = None) -> Tensor:
+def full(shape: ShapeLike, fill_value: Tensor | float, dtype: str | None = None) -> Tensor:
     """All one value, or an array that is broadcast."""
     value = tf.cast(fill_value, tf.as_dtype(dtype or config.floatx()))
     return _fill(shape_vector(shape), value) if value.shape.rank == 0 else _broadcast(value, shape_vector(shape))
@@ -58,7 +57,9 @@ def ones_like(x: Tensor, dtype: str | None = None) -> Tensor:
 _zeros_like, _ones_like = raw("ZerosLike"), raw("OnesLike")
 
 
-def arange(start: Any, stop: Any, step: Any, dtype: str) -> Tensor:
+def arange(
+    start: Tensor | float | None, stop: Tensor | float | None, step: Tensor | float | None, dtype: str
+) -> Tensor:
     """Evenly spaced numbers, the end left out."""
     kind = tf.as_dtype(dtype)
     if kind in (tf.int32, tf.int64, tf.float32, tf.float64):
@@ -68,7 +69,7 @@ def arange(start: Any, stop: Any, step: Any, dtype: str) -> Tensor:
     return tf.cast(tf.range(*bounds), kind)
 
 
-def eye(N: Any, M: Any = None, k: int = 0, dtype: str | None = None) -> Tensor:
+def eye(N: int, M: int | None = None, k: int = 0, dtype: str | None = None) -> Tensor:
     """1 on the k-th diagonal, else 0."""
     rows = _expand(tf.range(N), 1)
     columns = tf.range(N if M is None else M)

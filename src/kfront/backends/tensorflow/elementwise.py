@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
-from typing import Any
 
 import tensorflow as tf
 
 from kfront.backends.tensorflow.common import constant, dims, raw, records, via
 from kfront.backends.tensorflow.control import stop_gradient
+from kfront.backends.typing import Function
 
-Tensor = Any
+Tensor = tf.Tensor
 _cast = raw("Cast")
 _select = raw("SelectV2")
 _not_equal = raw("NotEqual")
@@ -27,7 +26,7 @@ _FLOATING = (tf.float32, tf.float64, tf.float16, tf.bfloat16)
 _UNSIGNED = (tf.uint8, tf.uint16, tf.uint32, tf.uint64, tf.bool)
 
 
-def _half_through_float32(f: Callable[..., Any]) -> Callable[..., Any]:
+def _half_through_float32(f: Function[Tensor]) -> Function[Tensor]:
     """`f` for half precision too, where the kernel exists for float32 and float64 only."""
 
     @functools.wraps(f)
@@ -66,7 +65,7 @@ def cast(x: Tensor, dtype: str) -> Tensor:
 # ---- one operand -----------------------------------------------------------------------------------------------------
 
 
-def _only_floats(name: str) -> Callable[..., Any]:
+def _only_floats(name: str) -> Function[Tensor]:
     """A rounding op: whole numbers are left as they are."""
     kernel = raw(name)
 
@@ -116,7 +115,7 @@ def sign(x: Tensor) -> Tensor:
     return _cast(_not_equal(x, constant(0, x.dtype)), x.dtype) if x.dtype in _UNSIGNED else _sign(x)
 
 
-def _float_test(name: str, otherwise: bool) -> Callable[..., Any]:
+def _float_test(name: str, otherwise: bool) -> Function[Tensor]:
     kernel = raw(name)
 
     def test(x: Tensor) -> Tensor:
@@ -152,7 +151,9 @@ def bitwise_invert(x: Tensor) -> Tensor:
 _FAILED = (TypeError, ValueError, tf.errors.OpError)
 
 
-def _binary(name: str, for_bool: Callable[..., Any] | None = None, wide: Any = None, lacks: Any = ()) -> Any:
+def _binary(
+    name: str, for_bool: Function[Tensor] | None = None, wide: Tensor | None = None, lacks: Tensor = ()
+) -> Function[Tensor]:
     """A generated binary op that also takes what it does not know itself.
 
     The generated op runs at once; only when it refuses are the operands looked at: in graphs it takes a Python scalar
@@ -189,12 +190,12 @@ def _binary(name: str, for_bool: Callable[..., Any] | None = None, wide: Any = N
     return run
 
 
-def _number(x: Any, kind: Any) -> Tensor:
+def _number(x: float, kind: tf.DType) -> Tensor:
     """A Python scalar in the dtype of the tensor it meets."""
     return tf.constant(int(x) if x.__class__ is bool and kind != tf.bool else x, kind)
 
 
-def _as_int8(kernel: Callable[..., Any]) -> Callable[..., Any]:
+def _as_int8(kernel: Function[Tensor]) -> Function[Tensor]:
     return lambda x1, x2: kernel(_cast(x1, tf.int8), _cast(x2, tf.int8))
 
 
@@ -208,7 +209,7 @@ _larger = _binary("Maximum", logical_or)
 _smaller = _binary("Minimum", logical_and)
 
 
-def _extreme(kernel: Callable[..., Any]) -> Callable[..., Any]:
+def _extreme(kernel: Function[Tensor]) -> Function[Tensor]:
     """Maximum or minimum. The kernel's gradient goes to the first operand where both are equal; while a tape records,
     half of it comes from either order, as on the other engines (composed ops such as `hypot` rest on that).
     """
@@ -260,7 +261,7 @@ def square(x: Tensor) -> Tensor:
     return x if x.dtype == tf.bool else _square(x)
 
 
-def where(condition: Tensor, x1: Any, x2: Any) -> Tensor:
+def where(condition: Tensor, x1: Tensor, x2: Tensor) -> Tensor:
     """Choice between two tensors, or a tensor and a float, which graphs do not convert."""
     if x1.__class__ is float:
         x1 = constant(x1, x2.dtype)
@@ -280,7 +281,7 @@ def logaddexp(x1: Tensor, x2: Tensor) -> Tensor:
 _is_nan, _greater = raw("IsNan"), raw("Greater")
 
 
-def clip(x: Tensor, x_min: Any, x_max: Any) -> Tensor:
+def clip(x: Tensor, x_min: Tensor | float | None, x_max: Tensor | float | None) -> Tensor:
     """x held between two bounds; None stands for no bound."""
     x = x if x_min is None else _larger(x, x_min)
     return x if x_max is None else _smaller(x, x_max)

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
 from kfront.backends.tensorflow.strings import tables_in
+from kfront.backends.typing import Closure
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, ArgumentTypeError, UnsupportedError
 from kfront.core.files import atomic_folder
+from kfront.core.typing import Nested
 from kfront.export.signature import named_outputs, standardize_signature
+
+if TYPE_CHECKING:
+    from tensorflow import Tensor
+
+    from kfront.core.spec import KerasTensor
+    from kfront.core.variable import Variable
+    from kfront.models.model import Model
+
 
 __all__ = ["Archive", "write_tf_saved_model"]
 
@@ -36,7 +46,7 @@ class Archive:
         """Whether the saved object has this attribute."""
         return name in _GROUPS or hasattr(self.root, name)
 
-    def native(self, variable: Any) -> Any:
+    def native(self, variable: Variable) -> Any:
         """The `tf.Variable` of a Variable."""
         return variable._value
 
@@ -45,7 +55,7 @@ class Archive:
             held = self.native(v)
             self._held[id(held)] = (held, bool(v.trainable))
 
-    def track(self, resource: Any, variables: list[Any] | None) -> None:
+    def track(self, resource: Any, variables: list[Variable] | None) -> None:
         """Save variables, or a trackable object."""
         if variables is not None:
             self._hold(variables)
@@ -56,11 +66,13 @@ class Archive:
                 f"[ExportArchive] expected a layer, a model or an object that TensorFlow can track, got {resource!r}."
             )
 
-    def function(self, fn: Callable[..., Any], signature: tuple[Any, ...]) -> Callable[..., Any]:
+    def function(self, fn: Callable[..., Any], signature: tuple[Nested[KerasTensor], ...]) -> Closure[Tensor]:
         """`fn` in TensorFlow's ops."""
         return lambda *inputs: fn(*inputs)
 
-    def endpoint(self, name: str, fn: Any, signature: tuple[Any, ...] | None, **options: Any) -> Any:
+    def endpoint(
+        self, name: str, fn: Closure[Tensor], signature: tuple[Nested[KerasTensor], ...] | None, **options: object
+    ) -> Any:
         """Add a function, which is traced here."""
         if signature is None:
             traced, signature = _as_traced(fn)
@@ -76,7 +88,7 @@ class Archive:
         self.endpoints[name] = _served(traced, signature)
         return traced
 
-    def try_out(self, traced: Any, signature: tuple[Any, ...], source: str) -> None:
+    def try_out(self, traced: Any, signature: tuple[Nested[KerasTensor], ...], source: str) -> None:
         """See that a function runs, which is not told from its graph where another engine wrote it.
 
         Raises:
@@ -95,7 +107,7 @@ class Archive:
             for v, value in before:
                 v.assign(value)
 
-    def collection(self, name: str, variables: list[Any]) -> None:
+    def collection(self, name: str, variables: list[Variable]) -> None:
         """Add a list of variables."""
         setattr(self.root, name, [self.native(v) for v in variables])
 
@@ -111,7 +123,7 @@ class Archive:
             tf.saved_model.save(self.root, str(folder), signatures=signatures, options=options)
 
 
-def write_tf_saved_model(model: Any, signature: tuple[Any, ...], path: str) -> None:
+def write_tf_saved_model(model: Model, signature: tuple[Nested[KerasTensor], ...], path: str) -> None:
     """A model as a SavedModel with the endpoint "serve"."""
     archive = Archive()
     archive.track(model, list(model.variables))
@@ -119,11 +131,11 @@ def write_tf_saved_model(model: Any, signature: tuple[Any, ...], path: str) -> N
     archive.save(path)
 
 
-def _spec(x: Any) -> Any:
+def _spec(x: Tensor) -> Any:
     return tf.TensorSpec(x.shape, x.dtype, name=x.name)
 
 
-def _as_traced(fn: Any) -> tuple[Any, tuple[Any, ...]]:
+def _as_traced(fn: Closure[Tensor]) -> tuple[Any, tuple[Any, ...]]:
     """A `tf.function` that has been called, and the arguments that it was called with first."""
     listed = getattr(fn, "_list_all_concrete_functions", None)
     found = listed() if listed is not None else []
@@ -138,11 +150,11 @@ def _as_traced(fn: Any) -> tuple[Any, tuple[Any, ...]]:
     return fn, standardize_signature(args)
 
 
-def _served(traced: Any, signature: tuple[Any, ...]) -> Any:
+def _served(traced: Any, signature: tuple[Nested[KerasTensor], ...]) -> Any:
     """A function of named tensors that returns a dict of them, as TF Serving wants it."""
     flat = tree.flatten(signature)
 
-    def serve(**named: Any) -> dict[str, Any]:
+    def serve(**named: Any) -> dict[str, object]:
         return named_outputs(traced(*tree.pack_sequence_as(signature, [named[x.name] for x in flat])))
 
     return tf.function(serve, autograph=False).get_concrete_function(**{x.name: _spec(x) for x in flat})

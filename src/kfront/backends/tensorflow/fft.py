@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import tensorflow as tf
 
 from kfront.backends.tensorflow.common import raw, size_of
+from kfront.backends.typing import Function
 
-Tensor = Any
+Tensor = tf.Tensor
 
 
 def _complex(real: Tensor, imag: Tensor) -> Tensor:
@@ -19,12 +17,12 @@ def _complex(real: Tensor, imag: Tensor) -> Tensor:
     return tf.complex(real, imag)
 
 
-def _pair(x: Tensor, kind: Any) -> tuple[Tensor, Tensor]:
+def _pair(x: Tensor, kind: tf.DType) -> tuple[Tensor, Tensor]:
     parts = tf.math.real(x), tf.math.imag(x)
     return parts if parts[0].dtype == kind else tuple(tf.cast(p, kind) for p in parts)  # type: ignore[return-value]
 
 
-def _transform(name: str) -> Callable[..., Any]:
+def _transform(name: str) -> Function[Tensor]:
     kernel = raw(name)
 
     def run(real: Tensor, imag: Tensor) -> tuple[Tensor, Tensor]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
@@ -14,13 +14,19 @@ from kfront.backends.tensorflow import native
 from kfront.backends.tensorflow.common import constant, raw
 from kfront.core.state import state
 
+if TYPE_CHECKING:
+    from tensorflow import Tensor
+
+    from kfront.core.variable import Variable
+
+
 __all__ = ["TensorFlowForeach"]
 
 _descend = raw("ResourceApplyGradientDescent")
 _FUSED = (tf.float32, tf.float64, tf.float16, tf.bfloat16)
 
 
-def plain_variables(variables: Sequence[Any]) -> bool:
+def plain_variables(variables: Sequence[Variable]) -> bool:
     """Whether all are real floating `tf.Variable`s at the moment: no scope holds other values for them."""
     if state.stateless is not None:
         return False
@@ -28,7 +34,7 @@ def plain_variables(variables: Sequence[Any]) -> bool:
     return all(x.__class__ is native.PlainVariable and x.dtype in _FUSED for x in held)
 
 
-def scalar_of(x: Any, kind: Any) -> Any:
+def scalar_of(x: Tensor | float, kind: tf.DType) -> Tensor:
     """A Python number or 0-d tensor in a dtype."""
     if x.__class__ is float or x.__class__ is int:
         return constant(float(x), kind)
@@ -38,14 +44,14 @@ def scalar_of(x: Any, kind: Any) -> Any:
 class TensorFlowForeach(Foreach):
     """Variables are changed in place, except inside a scope that holds other values for them."""
 
-    def number(self, variable: Any) -> Any:
+    def number(self, variable: Variable) -> float | None:
         """The value, unless a graph is being built or it is on another device."""
         held = variable._value
         if not tf.executing_eagerly() or "CPU" not in (held.device or "CPU"):
             return None
         return held.numpy().item()
 
-    def zero(self, variables: Sequence[Any]) -> None:
+    def zero(self, variables: Sequence[Variable]) -> None:
         plain = all(v._value.__class__ is native.PlainVariable for v in variables)
         if state.stateless is not None or not plain or not tf.executing_eagerly():
             super().zero(variables)
@@ -55,7 +61,9 @@ class TensorFlowForeach(Foreach):
             make = _zeros if math.prod(v._shape) <= 4096 else tf.zeros  # small ones are kept
             native.assign_in_place(held.handle, make(v._shape, held.dtype))
 
-    def add_to(self, variables: Sequence[Any], xs: Sequence[Any], factor: Any = None) -> list[Any]:
+    def add_to(
+        self, variables: Sequence[Variable], xs: Sequence[Tensor], factor: Tensor | float | None = None
+    ) -> list[Tensor]:
         if not plain_variables(variables):
             return super().add_to(variables, xs, factor)
         held = [v._value for v in variables]
@@ -70,5 +78,5 @@ class TensorFlowForeach(Foreach):
 
 
 @functools.lru_cache(maxsize=256)
-def _zeros(shape: tuple[int, ...], kind: Any) -> Any:
+def _zeros(shape: tuple[int, ...], kind: tf.DType) -> Tensor:
     return tf.zeros(shape, kind)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
 from kfront.backends import get
 from kfront.backends.tensorflow.native import TensorFlowVariable
 from kfront.core.errors import ArgumentError
+from kfront.core.typing import Nested
+
+if TYPE_CHECKING:
+    from tensorflow import Tensor
+
 
 __all__ = ["Adopted", "endpoint", "load", "run", "variables"]
 
@@ -22,7 +27,7 @@ class Adopted(TensorFlowVariable):
         name = held.name.split(":")[0].replace("/", ".")
         super().__init__(held.read_value(), dtype=held.dtype.name, trainable=trainable, name=name)
 
-    def _make(self, value: Any) -> None:
+    def _make(self, value: Tensor) -> None:
         self._value = self._held
 
 
@@ -47,7 +52,7 @@ def endpoint(loaded: Any, name: str) -> Any:
     return found
 
 
-def variables(loaded: Any) -> Iterator[Any]:
+def variables(loaded: Any) -> Iterator[Tensor]:
     """A Variable for each `tf.Variable` of a SavedModel, those that are trained first."""
     own = list({id(v): v for v in (*getattr(loaded, "variables", ()), *_held(loaded, set()))}.values())
     trained = {id(v) for v in getattr(loaded, "trainable_variables", [v for v in own if v.trainable])}
@@ -55,7 +60,7 @@ def variables(loaded: Any) -> Iterator[Any]:
         yield Adopted(held, id(held) in trained)
 
 
-def _held(part: Any, seen: set[int]) -> Iterator[Any]:
+def _held(part: Any, seen: set[int]) -> Iterator[Tensor]:
     """The `tf.Variable`s among the children of a trackable, however deep."""
     seen.add(id(part))
     for child in part._trackable_children().values():
@@ -65,7 +70,7 @@ def _held(part: Any, seen: set[int]) -> Iterator[Any]:
             yield from _held(child, seen)
 
 
-def run(function: Any, inputs: Any, kwargs: Any) -> Any:
+def run(function: Any, inputs: Nested[Tensor], kwargs: Any) -> Any:
     """Call a function of a SavedModel; signatures take arguments by name and return a dict, of one if there is one."""
     named = getattr(function, "structured_input_signature", None)
     b = get("tensorflow")

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, WeakMethod
 
 import numpy as np
 import tensorflow as tf
 
+from kfront.backends.typing import Closure
 from kfront.core.errors import UnsupportedError
+from kfront.core.typing import Nested
+
+if TYPE_CHECKING:
+    from tensorflow import Tensor
+
+    from kfront.layers.base import Layer
+
 
 __all__ = ["first", "flatten", "flax", "leaves", "ones", "run", "unflatten"]
 
@@ -31,13 +39,15 @@ first, flax, leaves, ones, unflatten = _jax.first, _jax.flax, _jax.leaves, _jax.
 _functions: WeakKeyDictionary[Any, dict[Any, Any]] = WeakKeyDictionary()  # layer -> what was traced for it
 
 
-def flatten(values: Any) -> tuple[list[tuple[str, Any]], Any]:
+def flatten(values: Nested[Tensor]) -> tuple[list[tuple[str, Any]], Any]:
     """Pairs (name made of the path, array), and the structure."""
     found, structure = _jax.flatten(values)
     return [(name, np.asarray(x)) for name, x in found], structure
 
 
-def run(layer: Any, fn: Callable[..., Any], rng: Any, inputs: Any, training: bool, *variables: Any) -> tuple[Any, Any]:
+def run(
+    layer: Layer, fn: Callable[..., Any], rng: Tensor, inputs: Nested[Tensor], training: bool, *variables: Any
+) -> tuple[Any, Any]:
     """(outputs, leaves of the new state) of a function of JAX: ``fn(*variables, rng, inputs, training)``.
 
     Called eagerly, it is traced once for each signature. Sizes of inputs that a traced function leaves open are open in
@@ -54,16 +64,16 @@ def run(layer: Any, fn: Callable[..., Any], rng: Any, inputs: Any, training: boo
     return found[key](rng, flat, *variables)
 
 
-def _converted(layer: Any, fn: Any, structure: Any, training: bool) -> Callable[..., Any]:
+def _converted(layer: Layer, fn: Closure[Tensor], structure: Any, training: bool) -> Closure[Tensor]:
     """`fn`, a method of the layer, as a function of tensors; it keeps no layer alive."""
     method, platforms = WeakMethod(fn), getattr(layer, "native_serialization_platforms", None)
     options = {"native_serialization_platforms": platforms} if platforms else {}
 
-    def called(rng: Any, flat: list[Any], *variables: Any) -> Any:
+    def called(rng: Tensor, flat: list[Any], *variables: Any) -> Any:
         outputs, new = method()(*variables, rng, _jax.unflatten(structure, flat), training)  # type: ignore[misc]
         return outputs, _jax.leaves(new)
 
-    def converted(rng: Any, flat: list[Any], *variables: Any) -> Any:
+    def converted(rng: Tensor, flat: list[Any], *variables: Any) -> Any:
         def run(shapes: list[str | None] | None) -> Any:
             all_shapes = shapes and (None, shapes, *(None for _ in variables))
             return _jax2tf.convert(called, polymorphic_shapes=all_shapes, **options)(rng, flat, *variables)

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
 from kfront.core import tree
 
+if TYPE_CHECKING:
+    from tensorflow import Tensor
+
+    from kfront.core.spec import KerasTensor
+
+
 __all__ = ["dataset", "host_call", "to_ragged", "to_sparse"]
 
 
-def host_call(caller: Any, tensors: Sequence[Any], spec: Any) -> Any:
+def host_call(caller: object, tensors: Sequence[Tensor], spec: KerasTensor) -> Any:
     """See `Backend.host_call`. The graph holds on to the caller, so it runs in this process only."""
     dtype = tf.as_dtype(spec.dtype)
 
@@ -26,17 +32,17 @@ def host_call(caller: Any, tensors: Sequence[Any], spec: Any) -> Any:
     return out
 
 
-def to_sparse(x: Any) -> Any:
+def to_sparse(x: Tensor) -> Tensor:
     """A dense tensor as a `tf.SparseTensor`."""
     return tf.sparse.from_dense(x)
 
 
-def to_ragged(x: Any) -> Any:
+def to_ragged(x: Tensor) -> Any:
     """A dense tensor as a `tf.RaggedTensor` without the zeros at the ends of its rows."""
     return tf.RaggedTensor.from_tensor(x, padding=0) if len(x.shape) > 1 else x[: tf.math.count_nonzero(x)]
 
 
-def dataset(made: Any, spec: Any) -> Any:
+def dataset(made: Any, spec: KerasTensor) -> object:
     """See `Backend.dataset`: a `tf.data.Dataset`, with the attributes of the other."""
     ragged = any(s.ragged for s in tree.flatten(spec))
     signature = tree.map_structure(_type_spec, spec)
@@ -52,7 +58,7 @@ def dataset(made: Any, spec: Any) -> Any:
     return out
 
 
-def _type_spec(spec: Any) -> Any:
+def _type_spec(spec: KerasTensor) -> Any:
     if spec.ragged:
         return tf.RaggedTensorSpec(spec.shape, spec.dtype, ragged_rank=1)
     return tf.TensorSpec(spec.shape, spec.dtype)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from builtins import slice as slice_of
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,10 +22,12 @@ from kfront.backends.tensorflow.common import (
     size_of,
 )
 from kfront.backends.tensorflow.shape import ravel
+from kfront.backends.typing import Function
 from kfront.core import shapes
 from kfront.core.operators import VariableBase
+from kfront.core.typing import ShapeLike
 
-Tensor = Any
+Tensor = tf.Tensor
 _cast = raw("Cast")
 _not_equal = raw("NotEqual")
 
@@ -47,7 +49,7 @@ _gather, _less, _add = raw("GatherV2"), raw("Less"), raw("AddV2")
 _INDEX = (tf.int32, tf.int64)
 
 
-def _wrapped(indices: Tensor, size: Any) -> Tensor:
+def _wrapped(indices: Tensor, size: Tensor) -> Tensor:
     """Indices as the gather kernels take them: negative ones count from the end."""
     if indices.dtype.is_unsigned or indices.dtype == tf.bool:
         return _cast(indices, tf.int64 if indices.dtype in (tf.uint32, tf.uint64) else tf.int32)
@@ -82,7 +84,7 @@ def take_along_axis(x: Tensor, indices: Tensor, axis: int | None = None) -> Tens
     return _transpose(out, constant(tuple(np.argsort(order).tolist()))) if swap else out
 
 
-def _matched(x: Tensor, indices: Tensor) -> Any:
+def _matched(x: Tensor, indices: Tensor) -> Tensor:
     """Both with the same sizes on all axes but the last."""
     common = broadcast_sizes(dims(x)[:-1], dims(indices)[:-1])
     return (_broadcast(t, shape_vector([*common, size_of(t, -1)])) for t in (x, indices))
@@ -103,7 +105,7 @@ def get_item(x: Tensor, key: Any) -> Tensor:
 _strided_slice = raw("StridedSlice")
 
 
-def _strided(keys: Sequence[Any]) -> tuple[Any, ...] | None:
+def _strided(keys: Sequence[Tensor]) -> tuple[Tensor, ...] | None:
     """Arguments of the strided slice op for ints, slices with int bounds, None and `...`; None for other keys."""
     rows: list[tuple[int, int, int]] = []
     no_begin = no_end = dots = new = drop = 0
@@ -129,7 +131,7 @@ def _strided(keys: Sequence[Any]) -> tuple[Any, ...] | None:
     return begin, end, strides, no_begin, no_end, dots, new, drop
 
 
-def _advanced(x: Tensor, keys: list[Any]) -> Tensor:
+def _advanced(x: Tensor, keys: list[Tensor]) -> Tensor:
     """Indexing with arrays: the plain parts first, then the arrays, which are broadcast together."""
     keys = shapes.complete_key([_index_array(k) for k in keys], x.shape.rank)
     x, keys = _numbered(x, keys)
@@ -149,7 +151,7 @@ def _advanced(x: Tensor, keys: list[Any]) -> Tensor:
     return _gather_places(x, places)
 
 
-def _numbered(x: Tensor, keys: list[Any]) -> tuple[Tensor, list[Any]]:
+def _numbered(x: Tensor, keys: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
     """True and False as indices choose from an axis of their own."""
     masks = [isinstance(k, tf.Tensor) and k.dtype == tf.bool for k in keys]
     alone = [m and k.shape.rank == 0 for k, m in zip(keys, masks, strict=True)]
@@ -160,7 +162,7 @@ def _numbered(x: Tensor, keys: list[Any]) -> tuple[Tensor, list[Any]]:
     return x, [tf.reshape(k, (1,)) if a else k for k, a in zip(keys, alone, strict=True)]
 
 
-def _index_array(k: Any) -> Any:
+def _index_array(k: object) -> object:
     if k is None or k is Ellipsis or isinstance(k, slice_of) or (isinstance(k, int) and k.__class__ is not bool):
         return k
     if isinstance(k, VariableBase):
@@ -173,7 +175,7 @@ def _index_array(k: Any) -> Any:
     return out
 
 
-def _nonzero_parts(k: Any) -> list[Any]:
+def _nonzero_parts(k: Tensor) -> list[Tensor]:
     if isinstance(k, tf.Tensor) and k.dtype == tf.bool:
         return tf.unstack(_cast(tf.where(k), tf.int32), k.shape.rank, axis=1)
     return [k]
@@ -199,18 +201,18 @@ def _gather_places(x: Tensor, places: list[tuple[int, Tensor]]) -> Tensor:
     return tf.transpose(out, order)
 
 
-def slice(inputs: Tensor, start_indices: Any, shape: Any) -> Tensor:
+def slice(inputs: Tensor, start_indices: Tensor | Sequence[int], shape: ShapeLike) -> Tensor:
     """A block of a fixed shape that starts at indices."""
     return raw("Slice")(inputs, _starts(start_indices), shape_vector(shape))
 
 
-def _starts(start: Any) -> Any:
+def _starts(start: Tensor) -> Tensor:
     if isinstance(start, (tf.Tensor, np.ndarray, VariableBase)):
         return tf.cast(start, tf.int32)
     return shape_vector(start)
 
 
-def slice_update(inputs: Tensor, start_indices: Any, updates: Tensor) -> Tensor:
+def slice_update(inputs: Tensor, start_indices: Tensor | Sequence[int], updates: Tensor) -> Tensor:
     """With a block written at indices."""
     begin = _starts(start_indices)
     rank = inputs.shape.rank
@@ -223,7 +225,7 @@ def slice_update(inputs: Tensor, start_indices: Any, updates: Tensor) -> Tensor:
 # ---- writing by index, segments --------------------------------------------------------------------------------------
 
 
-def scatter(indices: Tensor, values: Tensor, shape: Any) -> Tensor:
+def scatter(indices: Tensor, values: Tensor, shape: ShapeLike) -> Tensor:
     """Zeros with values added at indices."""
     if indices.dtype not in _INDEX:
         indices = _cast(indices, tf.int32)
@@ -265,7 +267,7 @@ def _scattered_product(inputs: Tensor, indices: Tensor, updates: Tensor) -> Tens
     return _reshape(out, shape_vector(sizes))
 
 
-def _flat_places(inputs: Tensor, indices: Tensor) -> tuple[Tensor, Any]:
+def _flat_places(inputs: Tensor, indices: Tensor) -> tuple[Tensor, Tensor]:
     """The places that `indices` name among the flattened leading axes, in one axis, and how many there are."""
     depth, sizes = indices.shape[-1], dims(inputs)
     strides = [product(sizes[i + 1 : depth]) for i in range(depth)]
@@ -282,11 +284,11 @@ def _last_ones(inputs: Tensor, indices: Tensor, updates: Tensor) -> Tensor:
     return _select(_reshape(stays, shape_vector(shape)), updates, tf.stop_gradient(updates))
 
 
-def _segment(name: str, empty: float | None = None) -> Callable[..., Any]:
+def _segment(name: str, empty: float | None = None) -> Function[Tensor]:
     """A segment op; ids out of range are left out, `empty` is the value of floating segments without elements."""
     kernel = raw(name)
 
-    def segment(data: Tensor, segment_ids: Tensor, num_segments: Any = None, sorted: bool = False) -> Tensor:
+    def segment(data: Tensor, segment_ids: Tensor, num_segments: int | None = None, sorted: bool = False) -> Tensor:
         if data.dtype == tf.bool:
             return _cast(segment(_cast(data, tf.int32), segment_ids, num_segments), tf.bool)
         ids = segment_ids if segment_ids.dtype in _INDEX else _cast(segment_ids, tf.int32)

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import tensorflow as tf
 
 from kfront.backends.tensorflow.common import dims, raw, size_of
+from kfront.backends.typing import Function
 from kfront.core import shapes
 
-Tensor = Any
+Tensor = tf.Tensor
 _cast, _reshape, _expand = raw("Cast"), raw("Reshape"), raw("ExpandDims")
 _matmul, _batch_matmul, _einsum = raw("MatMul"), raw("BatchMatMulV2"), raw("Einsum")
 KERNELS = frozenset((tf.float32, tf.float64, tf.float16, tf.bfloat16, tf.int32, tf.int64, tf.complex64, tf.complex128))
 _FLOATS = frozenset((tf.float32, tf.float64, tf.float16, tf.bfloat16))
 
 
-def _wide(kind: Any) -> Any:
+def _wide(kind: tf.DType) -> tf.DType:
     """The dtype to multiply in where there is no kernel."""
     return tf.int64 if kind in (tf.uint32, tf.uint64) else tf.int32
 
@@ -73,11 +73,11 @@ def einsum(operands: Sequence[Tensor], subscripts: str) -> Tensor:
 # ---- decompositions --------------------------------------------------------------------------------------------------
 
 
-def _in_float32(f: Callable[..., Any]) -> Callable[..., Any]:
+def _in_float32(f: Function[Tensor]) -> Function[Tensor]:
     """`f` for half precision too, which the kernels lack."""
 
     @functools.wraps(f)
-    def run(x: Tensor, *args: Any) -> Any:
+    def run(x: Tensor, *args: object) -> Tensor:
         if x.dtype not in _HALVES:
             return f(x, *args)
         wide = [_cast(a, tf.float32) if isinstance(a, tf.Tensor) else a for a in args]
@@ -105,7 +105,7 @@ def det(x: Tensor) -> Tensor:
 
 
 @tf.custom_gradient
-def _det(x: Tensor) -> Any:
+def _det(x: Tensor) -> tuple[Tensor, Tensor]:
     """TensorFlow's own gradient raises at singular matrices, where it is the matrix of cofactors."""
     out = tf.linalg.det(x)
 
@@ -138,11 +138,11 @@ def slogdet(x: Tensor) -> tuple[Tensor, Tensor]:
     return sign, tf.where(singular, none, regular)
 
 
-def _for_vectors(f: Callable[..., Any]) -> Callable[..., Any]:
+def _for_vectors(f: Function[Tensor]) -> Function[Tensor]:
     """A solver of matrices for a vector on the right side too."""
 
     @functools.wraps(f)
-    def run(a: Tensor, b: Tensor, *args: Any) -> Tensor:
+    def run(a: Tensor, b: Tensor, *args: object) -> Tensor:
         if b.shape.rank == a.shape.rank - 1:
             return tf.squeeze(f(a, _expand(b, -1), *args), -1)
         return f(a, b, *args)
@@ -174,7 +174,7 @@ def qr(x: Tensor, mode: str = "reduced") -> tuple[Tensor, Tensor]:
 
 
 @_in_float32
-def svd(x: Tensor, full_matrices: bool = True, compute_uv: bool = True) -> Any:
+def svd(x: Tensor, full_matrices: bool = True, compute_uv: bool = True) -> Tensor:
     """Singular values, largest first, with (u, s, vh) or alone."""
     if not compute_uv:
         return tf.linalg.svd(x, compute_uv=False)
@@ -228,14 +228,14 @@ def _lu_of_tall(x: Tensor, n: int) -> tuple[Tensor, Tensor]:
     return tf.concat([top, tf.linalg.matrix_transpose(lower)], -2), pivots
 
 
-def _exchanges(permutation: Tensor, count: Any) -> tuple[Tensor, Tensor]:
+def _exchanges(permutation: Tensor, count: int | Tensor) -> tuple[Tensor, Tensor]:
     """Of the row exchanges that make a permutation, the first `count`: the order of rows after them, and the pivots."""
     size = size_of(permutation, -1)
     index = tf.range(size)
     order = tf.broadcast_to(index, tf.shape(permutation))
     batch = permutation.shape.rank - 1
 
-    def exchange(i: Tensor, order: Tensor, found: tf.TensorArray) -> tuple[Any, ...]:
+    def exchange(i: Tensor, order: Tensor, found: tf.TensorArray) -> tuple[Tensor, ...]:
         wanted = tf.gather(permutation, [i], axis=-1)
         place = tf.argmax(tf.cast(tf.equal(order, wanted), tf.int32), -1, output_type=tf.int32)
         there = _expand(place, -1)

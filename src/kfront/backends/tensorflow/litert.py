@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
 from kfront.backends.tensorflow.common import target
 from kfront.backends.tensorflow.export import Archive
 from kfront.core.files import atomic_write
+from kfront.core.typing import Nested
+
+if TYPE_CHECKING:
+    from tensorflow import Tensor
+
+    from kfront.core.spec import KerasTensor
+    from kfront.models.model import Model
+
 
 __all__ = ["write_litert"]
 
 
 def write_litert(
-    model: Any,
-    signature: tuple[Any, ...],
+    model: Model,
+    signature: tuple[Nested[KerasTensor], ...],
     path: str,
     *,
-    optimizations: Sequence[Any] = (),
+    optimizations: Sequence[Tensor] = (),
     representative_dataset: Callable[[], Any] | None = None,
     experimental_new_quantizer: bool | None = None,
     allow_custom_ops: bool = False,

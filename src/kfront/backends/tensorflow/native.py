@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
@@ -11,7 +11,12 @@ from kfront.backends.tensorflow.common import eager_types, raw
 from kfront.core.dtypes import ALL, FLOATS
 from kfront.core.spec import KerasTensor
 from kfront.core.state import state
+from kfront.core.typing import DTypeLike
 from kfront.core.variable import Variable
+
+if TYPE_CHECKING:
+    from tensorflow import Tensor
+
 
 try:  # the hook by which a tape learns of a read; private, so there is a slower public way below
     from tensorflow.python.eager.tape import variable_accessed
@@ -85,7 +90,7 @@ class TensorFlowVariable(Variable, Trackable, tf.__internal__.types.Tensor):
 
     _should_act_as_resource_variable = True
 
-    def _make(self, value: Any) -> None:
+    def _make(self, value: Tensor) -> None:
         self._shape = _Shape(self._shape)
         with tf.init_scope():
             self._value = tf.Variable(
@@ -97,7 +102,7 @@ class TensorFlowVariable(Variable, Trackable, tf.__internal__.types.Tensor):
                 shape=self._shape,
             )
 
-    def _write(self, value: Any) -> None:
+    def _write(self, value: Tensor) -> None:
         held = self._value
         if held.__class__ is PlainVariable:
             assign_in_place(held.handle, value)
@@ -106,12 +111,12 @@ class TensorFlowVariable(Variable, Trackable, tf.__internal__.types.Tensor):
         else:
             self._value = value
 
-    def _read(self) -> Any:
+    def _read(self) -> Tensor:
         held = self._value
         return held if held.__class__ in eager_types else read(held)
 
     @property
-    def value(self) -> Any:
+    def value(self) -> Tensor:
         """The tensor, in the autocast dtype inside such a scope."""
         held = self._value
         out = held if held.__class__ in eager_types else read(held)
@@ -126,15 +131,15 @@ class TensorFlowVariable(Variable, Trackable, tf.__internal__.types.Tensor):
         cast = state.autocast
         return _NAMES[cast if cast is not None and self._autocast and self._dtype in FLOATS else self._dtype]
 
-    def assign_add(self, value: Any) -> Any:
+    def assign_add(self, value: Tensor) -> Tensor:
         """Add `value`; returns the new value."""
         return self._step(value, add_in_place, "add")
 
-    def assign_sub(self, value: Any) -> Any:
+    def assign_sub(self, value: Tensor) -> Tensor:
         """Subtract `value`; returns the new value."""
         return self._step(value, _assign_sub, "subtract")
 
-    def _step(self, value: Any, in_place: Any, name: str) -> Any:
+    def _step(self, value: Tensor, in_place: Any, name: str) -> Tensor:
         if isinstance(value, KerasTensor):
             return self._check_symbolic(value)
         value = self._same(value)
@@ -152,14 +157,14 @@ class TensorFlowVariable(Variable, Trackable, tf.__internal__.types.Tensor):
         """The resource handle of the `tf.Variable`."""
         return self._value.handle
 
-    def __tf_tensor__(self, dtype: Any = None, name: Any = None) -> Any:
+    def __tf_tensor__(self, dtype: DTypeLike = None, name: Any = None) -> Any:
         out = self.value
         return out if dtype is None or dtype == out.dtype else tf.cast(out, dtype)
 
-    def _trackable_children(self, save_type: Any = "checkpoint", **kwargs: Any) -> dict[str, Any]:
+    def _trackable_children(self, save_type: Any = "checkpoint", **kwargs: object) -> dict[str, object]:
         return {"value": self._value} if isinstance(self._value, tf.Variable) else {}
 
-    def _state(self) -> dict[str, Any]:
+    def _state(self) -> dict[str, object]:
         kept = {k: v for k, v in super()._state().items() if not k.startswith("_self_")}
         kept.pop("_value", None)
         kept["_saved"] = self._backend.to_numpy(self._value)
@@ -178,7 +183,9 @@ class LayerBase(Trackable):
 
     _tf_children: dict[str, Any]
 
-    def _trackable_children(self, save_type: Any = "checkpoint", cache: Any = None, **kwargs: Any) -> dict[str, Any]:
+    def _trackable_children(
+        self, save_type: Any = "checkpoint", cache: Any = None, **kwargs: object
+    ) -> dict[str, object]:
         children = dict(super()._trackable_children(save_type, **kwargs))
         children.update({name: _native(child) for name, child in self._tf_named().items()})
         if save_type == "savedmodel":
@@ -186,7 +193,7 @@ class LayerBase(Trackable):
             children.update({k: v for k, v in self.__dict__.items() if isinstance(v, functions)})
         return children
 
-    def _tf_named(self) -> dict[str, Any]:
+    def _tf_named(self) -> dict[str, object]:
         """Children by name. A weight has a provisional name until it becomes an attribute; then that one counts."""
         children = self.__dict__.get("_tf_children", {})
         named = {id(c) for n, c in children.items() if not n.startswith("_weight_")}

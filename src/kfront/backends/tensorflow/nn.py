@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -23,10 +22,11 @@ from kfront.backends.tensorflow.common import (
 )
 from kfront.backends.tensorflow.linalg import matmul
 from kfront.backends.tensorflow.reduce import listed
+from kfront.backends.typing import Axes, Function
 from kfront.core.op import OPS
 from kfront.core.sparse import sparse_one_hot
 
-Tensor = Any
+Tensor = tf.Tensor
 _cast, _reshape, _transpose, _select = raw("Cast"), raw("Reshape"), raw("Transpose"), raw("SelectV2")
 _add, _sub, _mul, _div = raw("AddV2"), raw("Sub"), raw("Mul"), raw("RealDiv")
 _matmul, _bias_add = raw("MatMul"), raw("BiasAdd")
@@ -44,10 +44,10 @@ relu6 = raw("Relu6")
 _elu, _leaky = raw("Elu"), raw("LeakyRelu")
 
 
-def _along(kernel: Callable[..., Any]) -> Callable[..., Any]:
+def _along(kernel: Function[Tensor]) -> Function[Tensor]:
     """A kernel for the last axis, on any axis or axes."""
 
-    def run(x: Tensor, axis: Any = -1) -> Tensor:
+    def run(x: Tensor, axis: Axes = -1) -> Tensor:
         rank = x.shape.rank
         if axis == -1 and rank <= 5:
             return kernel(x)
@@ -110,7 +110,7 @@ def gelu(x: Tensor, approximate: bool = True) -> Tensor:
 # ---- encodings -------------------------------------------------------------------------------------------------------
 
 
-def one_hot(x: Tensor, num_classes: int, axis: int, dtype: str, sparse: bool) -> Any:
+def one_hot(x: Tensor, num_classes: int, axis: int, dtype: str, sparse: bool) -> Tensor:
     """1 at the index, else 0, on a new axis; all 0 for an index out of range."""
     if sparse:
         return sparse_one_hot(x, num_classes, axis, dtype)
@@ -151,7 +151,7 @@ def batch_normalization_train(
 _mean, _square, _rsqrt = raw("Mean"), raw("Square"), raw("Rsqrt")
 
 
-def _normalized(x: Tensor, axis: Any, epsilon: float, center: bool) -> tuple[Tensor, Any]:
+def _normalized(x: Tensor, axis: Axes, epsilon: float, center: bool) -> tuple[Tensor, Tensor]:
     """x in at least float32, (without its mean) divided by its root mean square over axes; and these axes."""
     rank = x.shape.rank
     axes = sorted(nonnegative(a, rank) for a in (axis if isinstance(axis, (tuple, list)) else (axis,)))
@@ -172,7 +172,7 @@ def _weight(w: Tensor, like: Tensor, axes: Sequence[int]) -> Tensor:
 
 
 def layer_normalization(
-    x: Tensor, gamma: Tensor | None = None, beta: Tensor | None = None, axis: Any = -1, epsilon: float = 1e-7
+    x: Tensor, gamma: Tensor | None = None, beta: Tensor | None = None, axis: Axes = -1, epsilon: float = 1e-7
 ) -> Tensor:
     """Mean 0 and variance 1 over axes, then scaled and shifted."""
     out, axes = _normalized(x, axis, epsilon, True)
@@ -181,7 +181,7 @@ def layer_normalization(
     return out if out.dtype == x.dtype else _cast(out, x.dtype)
 
 
-def rms_normalization(x: Tensor, scale: Tensor | None = None, axis: Any = -1, epsilon: float = 1e-7) -> Tensor:
+def rms_normalization(x: Tensor, scale: Tensor | None = None, axis: Axes = -1, epsilon: float = 1e-7) -> Tensor:
     """Root mean square 1 over axes, then scaled."""
     out, axes = _normalized(x, axis, epsilon, False)
     out = out if scale is None else _mul(out, _weight(scale, out, axes))
@@ -199,7 +199,7 @@ def categorical_crossentropy(target: Tensor, output: Tensor, from_logits: bool =
     return _of_rows(_cross_entropy, output, target)
 
 
-def _of_rows(kernel: Callable[..., Any], logits: Tensor, target: Tensor) -> Tensor:
+def _of_rows(kernel: Function[Tensor], logits: Tensor, target: Tensor) -> Tensor:
     """A fused loss, which takes rows, of logits of any rank."""
     if logits.shape.rank == 2:
         return kernel(logits, target)[0]
@@ -230,7 +230,7 @@ def sparse_categorical_crossentropy(
     return _select(inside, loss, constant(0, loss.dtype))
 
 
-def moments(x: Tensor, axes: Any, keepdims: bool = False, synchronized: bool = False) -> tuple[Tensor, Tensor]:
+def moments(x: Tensor, axes: Axes, keepdims: bool = False, synchronized: bool = False) -> tuple[Tensor, Tensor]:
     """Mean and variance over axes; half precision is accumulated in float32.
 
     With `synchronized`, the replicas of a `tf.distribute` strategy are taken together.

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Sequence
 
 import tensorflow as tf
 
 from kfront.backends.tensorflow.common import dims, raw, shape_vector, size_of
 from kfront.backends.tensorflow.conv import each, in_channels_last
+from kfront.backends.typing import Function, Sizes
 from kfront.core.errors import ShapeError
 
-Tensor = Any
+Tensor = tf.Tensor
 _reshape = raw("Reshape")
 
 
-def _pool(flat: str, deep: str, lacks: Any) -> Callable[..., Any]:
+def _pool(flat: str, deep: str, lacks: Tensor) -> Function[Tensor]:
     kernel2, kernel3 = raw(flat), raw(deep)
 
-    def windows(x: Tensor, size: Any, steps: Any, mode: str) -> Tensor:
+    def windows(x: Tensor, size: Sequence[int | Tensor], steps: Sequence[int | Tensor], mode: str) -> Tensor:
         if len(size) == 1:
             out = kernel2(tf.expand_dims(x, 1), [1, 1, *size, 1], [1, 1, *steps, 1], mode)
             return tf.squeeze(out, 1)
@@ -28,7 +28,7 @@ def _pool(flat: str, deep: str, lacks: Any) -> Callable[..., Any]:
             return in_two(x, size, steps, mode)
         return kernel3(x, [1, *size, 1], [1, *steps, 1], mode)
 
-    def in_two(x: Tensor, size: Any, steps: Any, mode: str) -> Tensor:
+    def in_two(x: Tensor, size: Sequence[int | Tensor], steps: Sequence[int | Tensor], mode: str) -> Tensor:
         b, d, h, w, c = dims(x)
         out = kernel2(_reshape(x, shape_vector([-1, h, w, c])), [1, *size[1:], 1], [1, *steps[1:], 1], mode)
         _, h2, w2, _ = dims(out)
@@ -37,7 +37,7 @@ def _pool(flat: str, deep: str, lacks: Any) -> Callable[..., Any]:
         return _reshape(out, shape_vector([b, size_of(out, 1), h2, w2, c]))
 
     @in_channels_last
-    def pool(inputs: Tensor, pool_size: Any, strides: Any, padding: str) -> Tensor:
+    def pool(inputs: Tensor, pool_size: Sizes, strides: Sizes, padding: str) -> Tensor:
         rank = inputs.shape.rank - 2
         size = each(pool_size, rank)
         sizes = inputs.shape.as_list()[1:-1]

@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import tensorflow as tf
 
 from kfront.backends.tensorflow.common import raw, shape_vector
+from kfront.core.typing import ShapeLike
 
-Tensor = Any
+Tensor = tf.Tensor
 _uniform, _normal = raw("StatelessRandomUniform"), raw("StatelessRandomNormal")
 _truncated, _uniform_int = raw("StatelessTruncatedNormal"), raw("StatelessRandomUniformInt")
 _cast = raw("Cast")
 
 
-def random_uniform(key: Tensor, shape: Any, dtype: str) -> Tensor:
+def random_uniform(key: Tensor, shape: ShapeLike, dtype: str) -> Tensor:
     """Uniform in [0, 1)."""
     return _uniform(shape_vector(shape), key, tf.as_dtype(dtype))
 
 
-def random_normal(key: Tensor, shape: Any, dtype: str) -> Tensor:
+def random_normal(key: Tensor, shape: ShapeLike, dtype: str) -> Tensor:
     """Standard normal."""
     return _normal(shape_vector(shape), key, tf.as_dtype(dtype))
 
 
-def random_truncated_normal(key: Tensor, shape: Any, dtype: str) -> Tensor:
+def random_truncated_normal(key: Tensor, shape: ShapeLike, dtype: str) -> Tensor:
     """Standard normal between -2 and 2."""
     return _truncated(shape_vector(shape), key, tf.as_dtype(dtype))
 
 
-def random_randint(key: Tensor, shape: Any, minval: Any, maxval: Any, dtype: str) -> Tensor:
+def random_randint(key: Tensor, shape: ShapeLike, minval: Tensor | int, maxval: Tensor | int, dtype: str) -> Tensor:
     """Uniform integers in [minval, maxval)."""
     kind = tf.as_dtype(dtype)
     work = kind if kind in (tf.int32, tf.int64) else tf.int64
@@ -42,7 +41,7 @@ def random_randint(key: Tensor, shape: Any, minval: Any, maxval: Any, dtype: str
     return out if kind == work else tf.cast(out, kind)
 
 
-def random_gamma(key: Tensor, alpha: Tensor, shape: Any, dtype: str) -> Tensor:
+def random_gamma(key: Tensor, alpha: Tensor, shape: ShapeLike, dtype: str) -> Tensor:
     """Gamma with shape parameter alpha and scale 1."""
     kind = tf.as_dtype(dtype)
     work = kind if kind in (tf.float32, tf.float64) else tf.float32
@@ -50,7 +49,7 @@ def random_gamma(key: Tensor, alpha: Tensor, shape: Any, dtype: str) -> Tensor:
     return out if kind == work else _cast(out, kind)
 
 
-def random_binomial(key: Tensor, counts: Tensor, probabilities: Tensor, shape: Any, dtype: str) -> Tensor:
+def random_binomial(key: Tensor, counts: Tensor, probabilities: Tensor, shape: ShapeLike, dtype: str) -> Tensor:
     """Number of successes."""
     kind = tf.as_dtype(dtype)
     work = kind if kind.is_floating else tf.float32

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import tensorflow as tf
 
 from kfront.backends.tensorflow import common
 from kfront.backends.tensorflow.common import axes_of, constant, dims, nonnegative, raw, shape_vector, size_of, via
 from kfront.backends.tensorflow.elementwise import maximum, minimum
 from kfront.backends.tensorflow.index import take_along_axis
+from kfront.backends.typing import Axes, Function
 from kfront.core.sparse import sparse_bincount
+from kfront.core.typing import DTypeLike
 
-Tensor = Any
+Tensor = tf.Tensor
 _cast = raw("Cast")
 _sum, _prod, _max, _min, _mean = raw("Sum"), raw("Prod"), raw("Max"), raw("Min"), raw("Mean")
 _all, _any = raw("All"), raw("Any")
@@ -23,20 +22,20 @@ _FLOATING = (tf.float32, tf.float64, tf.float16, tf.bfloat16)
 _HALF = (tf.float16, tf.bfloat16)
 
 
-def sum(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+def sum(x: Tensor, axis: Axes = None, keepdims: bool = False) -> Tensor:
     """Sum over axes."""
     return _sum(x, axis if axis.__class__ is int else axes_of(x, axis), keepdims)
 
 
-def prod(x: Tensor, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Tensor:
+def prod(x: Tensor, axis: Axes = None, keepdims: bool = False, dtype: DTypeLike = None) -> Tensor:
     """Product over axes."""
     if dtype is not None:
         x = tf.cast(x, dtype)
     return _prod(x, axes_of(x, axis), keepdims)
 
 
-def _extremum(kernel: Callable[..., Any], for_bool: Callable[..., Any], join: Callable[..., Any]) -> Any:
-    def reduce(x: Tensor, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Tensor:
+def _extremum(kernel: Function[Tensor], for_bool: Function[Tensor], join: Function[Tensor]) -> Function[Tensor]:
+    def reduce(x: Tensor, axis: Axes = None, keepdims: bool = False, initial: Tensor | float | None = None) -> Tensor:
         axis = axis if axis.__class__ is int else axes_of(x, axis)
         out = for_bool(x, axis, keepdims) if x.dtype == tf.bool else kernel(x, axis, keepdims)
         if initial is None:
@@ -51,7 +50,7 @@ max = _extremum(_max, _any, maximum)
 min = _extremum(_min, _all, minimum)
 
 
-def _position(name: str, extreme: float) -> Callable[..., Any]:
+def _position(name: str, extreme: float) -> Function[Tensor]:
     """Where the extreme is; as in NumPy a NaN is taken for it."""
     kernel = raw(name)
 
@@ -76,24 +75,24 @@ def _as_bool(x: Tensor) -> Tensor:
     return x if x.dtype == tf.bool else tf.not_equal(x, constant(0, x.dtype))
 
 
-def all(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+def all(x: Tensor, axis: Axes = None, keepdims: bool = False) -> Tensor:
     """Whether all elements are true (not zero)."""
     return _all(_as_bool(x), axes_of(x, axis), keepdims)
 
 
-def any(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+def any(x: Tensor, axis: Axes = None, keepdims: bool = False) -> Tensor:
     """Whether an element is true (not zero)."""
     return _any(_as_bool(x), axes_of(x, axis), keepdims)
 
 
-def mean(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+def mean(x: Tensor, axis: Axes = None, keepdims: bool = False) -> Tensor:
     """Mean over axes; half precision is accumulated in float32."""
     if x.dtype in _HALF:
         return via(mean, tf.float32, x, axis, keepdims)
     return _mean(x, axis if axis.__class__ is int else axes_of(x, axis), keepdims)
 
 
-def var(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+def var(x: Tensor, axis: Axes = None, keepdims: bool = False) -> Tensor:
     """Variance over axes; half precision is accumulated in float32."""
     if x.dtype in _HALF:
         return via(var, tf.float32, x, axis, keepdims)
@@ -104,7 +103,7 @@ def var(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
     return _mean(_square(_sub(x, _mean(x, axis, True))), axis, keepdims)
 
 
-def std(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+def std(x: Tensor, axis: Axes = None, keepdims: bool = False) -> Tensor:
     """Standard deviation over axes."""
     if x.dtype in _HALF:
         return via(std, tf.float32, x, axis, keepdims)
@@ -113,13 +112,13 @@ def std(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
     return _select(zero, nothing, _sqrt(_select(zero, constant(1, v.dtype), v)))
 
 
-def listed(axis: Any, x: Tensor) -> list[int]:
+def listed(axis: Axes, x: Tensor) -> list[int]:
     if axis is None:
         return list(range(x.shape.rank))
     return list(axis) if isinstance(axis, (tuple, list)) else [axis]
 
 
-def logsumexp(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+def logsumexp(x: Tensor, axis: Axes = None, keepdims: bool = False) -> Tensor:
     """log(sum(exp(x))), finite for large x."""
     axes = axes_of(x, axis)
     top = _max(x, axes, True)
@@ -131,10 +130,10 @@ def logsumexp(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
 # ---- along an axis ---------------------------------------------------------------------------------------------------
 
 
-def _scan(name: str, for_bool: Any = tf.int32) -> Callable[..., Any]:
+def _scan(name: str, for_bool: Tensor = tf.int32) -> Function[Tensor]:
     kernel = raw(name)
 
-    def scan(x: Tensor, axis: int | None = None, dtype: Any = None) -> Tensor:
+    def scan(x: Tensor, axis: int | None = None, dtype: DTypeLike = None) -> Tensor:
         if dtype is not None:
             x = tf.cast(x, dtype)
         if axis is None:
@@ -148,7 +147,7 @@ cumsum = _scan("Cumsum")
 _cumprod = _scan("Cumprod")
 
 
-def cumprod(x: Tensor, axis: int | None = None, dtype: Any = None) -> Tensor:
+def cumprod(x: Tensor, axis: int | None = None, dtype: DTypeLike = None) -> Tensor:
     """Products of the elements so far."""
     if dtype is not None:
         x = tf.cast(x, dtype)
@@ -161,8 +160,8 @@ def _product_so_far(x: Tensor, axis: int) -> Tensor:
     """The kernel's gradient divides by x, which fails at 0; here it is that of log2(n) products of shifted values."""
 
     @tf.custom_gradient
-    def run(x: Tensor) -> Any:
-        def grad(upstream: Tensor) -> Any:
+    def run(x: Tensor) -> tuple[Tensor, Tensor]:
+        def grad(upstream: Tensor) -> Tensor:
             with tf.GradientTape() as tape:
                 tape.watch(x)
                 out = _doubling(x, nonnegative(axis, x.shape.rank))
@@ -237,7 +236,7 @@ def searchsorted(sorted_sequence: Tensor, values: Tensor, side: str = "left") ->
     return _reshape(flat, shape_vector(dims(values)))
 
 
-def bincount(x: Tensor, weights: Tensor | None = None, minlength: Any = 0, sparse: bool = False) -> Tensor:
+def bincount(x: Tensor, weights: Tensor | None = None, minlength: int | Tensor = 0, sparse: bool = False) -> Tensor:
     """How often each number occurs on the last axis (its weights added up, if given)."""
     x = _cast(x, tf.int32)
     top = tf.reduce_max(x) + 1 if x.shape.num_elements() != 0 else constant(0)

@@ -10,10 +10,12 @@ import numpy as np
 import tensorflow as tf
 
 from kfront.backends.tensorflow.common import constant, dims, nonnegative, raw, shape_vector, via
+from kfront.backends.typing import Axes, Sizes
 from kfront.core import shapes
+from kfront.core.typing import Nested, ShapeLike
 from kfront.ops.shapes import padded_by_index
 
-Tensor = Any
+Tensor = tf.Tensor
 _reshape, _transpose = raw("Reshape"), raw("Transpose")
 _broadcast, _concat, _pack = raw("BroadcastTo"), raw("ConcatV2"), raw("Pack")
 _expand, _squeeze = raw("ExpandDims"), raw("Squeeze")
@@ -21,18 +23,18 @@ _gather = raw("GatherV2")
 _reversed_axes = [tuple(range(n))[::-1] for n in range(16)]
 
 
-def shape(x: Tensor) -> tuple[Any, ...]:
+def shape(x: Tensor) -> tuple[int, ...]:
     """Sizes: ints where known, else scalar int32 tensors."""
     return tuple(dims(x))
 
 
-def size(x: Tensor) -> Any:
+def size(x: Tensor) -> Tensor:
     """The number of elements."""
     count = x.shape.num_elements()
     return constant(count) if count is not None else tf.size(x)
 
 
-def reshape(x: Tensor, newshape: Any) -> Tensor:
+def reshape(x: Tensor, newshape: ShapeLike) -> Tensor:
     """Another shape; one size may be -1."""
     return _reshape(x, shape_vector(newshape))
 
@@ -42,7 +44,7 @@ def ravel(x: Tensor) -> Tensor:
     return _reshape(x, constant((-1,)))
 
 
-def transpose(x: Tensor, axes: Any = None) -> Tensor:
+def transpose(x: Tensor, axes: Axes = None) -> Tensor:
     """Axes in another order, reversed if not given."""
     rank = x.shape.rank
     if axes is not None:  # the gradient does not know negative axes
@@ -50,11 +52,11 @@ def transpose(x: Tensor, axes: Any = None) -> Tensor:
     return tf.transpose(x) if rank is None else _transpose(x, constant(_reversed_axes[rank]))
 
 
-def _listed(axis: Any) -> list[int]:
+def _listed(axis: Axes) -> list[int]:
     return list(axis) if isinstance(axis, (tuple, list)) else [axis]
 
 
-def broadcast_to(x: Tensor, shape: Any) -> Tensor:
+def broadcast_to(x: Tensor, shape: ShapeLike) -> Tensor:
     """Repeated to a shape."""
     return _broadcast(x, shape_vector(shape))
 
@@ -76,7 +78,7 @@ def unstack(x: Tensor, num: int | None = None, axis: int = 0) -> list[Tensor]:
     return tf.unstack(x, num, axis)
 
 
-def split(x: Tensor, indices_or_sections: Any, axis: int = 0) -> tuple[Tensor, ...]:
+def split(x: Tensor, indices_or_sections: int | Sequence[int], axis: int = 0) -> tuple[Tensor, ...]:
     """Parts along an axis: so many, or cut at these indices."""
     if isinstance(indices_or_sections, int):
         return tuple(raw("Split")(axis, x, indices_or_sections))
@@ -101,7 +103,7 @@ def _cut(x: Tensor, start: int, count: int, axis: int) -> Tensor:
     return x[tuple(index)]
 
 
-def expand_dims(x: Tensor, axis: Any) -> Tensor:
+def expand_dims(x: Tensor, axis: Axes) -> Tensor:
     """New axes of size 1."""
     if axis.__class__ is int:
         return _expand(x, axis)
@@ -111,18 +113,18 @@ def expand_dims(x: Tensor, axis: Any) -> Tensor:
     return x
 
 
-def squeeze(x: Tensor, axis: Any = None) -> Tensor:
+def squeeze(x: Tensor, axis: Axes = None) -> Tensor:
     """Without axes of size 1."""
     return _squeeze(x, [] if axis is None else _listed(axis))
 
 
-def flip(x: Tensor, axis: Any = None) -> Tensor:
+def flip(x: Tensor, axis: Axes = None) -> Tensor:
     """Reversed along axes."""
     axes = tuple(range(x.shape.rank)) if axis is None else tuple(_listed(axis))
     return raw("ReverseV2")(x, constant(axes))
 
 
-def roll(x: Tensor, shift: Any, axis: Any = None) -> Tensor:
+def roll(x: Tensor, shift: Sizes, axis: Axes = None) -> Tensor:
     """Elements moved along axes, round the end."""
     if axis is None:
         return _reshape(raw("Roll")(ravel(x), shift, 0), shape_vector(dims(x)))
@@ -131,7 +133,7 @@ def roll(x: Tensor, shift: Any, axis: Any = None) -> Tensor:
     return tf.roll(x, shift * (count // len(shift)), axis * (count // len(axis)))
 
 
-def tile(x: Tensor, repeats: Any) -> Tensor:
+def tile(x: Tensor, repeats: Sizes) -> Tensor:
     """The whole tensor repeated along axes."""
     missing = x.shape.rank - len(repeats)
     if missing < 0:
@@ -140,7 +142,7 @@ def tile(x: Tensor, repeats: Any) -> Tensor:
     return via(kernel, tf.int32, x, vector) if x.dtype == tf.uint16 else kernel(x, vector)  # which has no kernel
 
 
-def repeat(x: Tensor, repeats: Any, axis: int | None = None) -> Tensor:
+def repeat(x: Tensor, repeats: Sizes, axis: int | None = None) -> Tensor:
     """Each element repeated along an axis."""
     if axis is None:
         x, axis = ravel(x), 0
@@ -162,7 +164,9 @@ def repeat(x: Tensor, repeats: Any, axis: int | None = None) -> Tensor:
 # ---- padding ---------------------------------------------------------------------------------------------------------
 
 
-def pad(x: Tensor, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Tensor:
+def pad(
+    x: Tensor, pad_width: Nested[int], mode: str = "constant", constant_values: Tensor | float | None = None
+) -> Tensor:
     """Wider at the edges: filled with a constant, reflected, or repeated."""
     pairs = shapes.pad_pairs(pad_width, x.shape.rank)
     if mode == "constant":

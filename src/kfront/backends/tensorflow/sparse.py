@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
+
+if TYPE_CHECKING:
+    from tensorflow import Tensor
+
 
 __all__ = ["densify", "is_sparse", "make_sparse", "sparse_matmul", "sparse_parts"]
 
 
-def is_sparse(x: Any) -> bool:
+def is_sparse(x: Tensor) -> bool:
     """Whether `x` is sparse."""
     return isinstance(x, tf.SparseTensor)
 
 
-def sparse_parts(x: Any) -> tuple[Any, Any, tuple[int, ...]]:
+def sparse_parts(x: Tensor) -> tuple[Tensor, Tensor, tuple[int, ...]]:
     """(indices of shape (n, rank), values of shape (n,), shape: tensors for sizes that are not known)."""
     sizes = tf.unstack(x.dense_shape, len(x.shape))
     return x.indices, x.values, tuple(s if n is None else n for n, s in zip(x.shape, sizes, strict=True))
 
 
-def make_sparse(indices: Any, values: Any, shape: tuple[Any, ...], unique: bool) -> Any:
+def make_sparse(indices: Tensor, values: Tensor, shape: tuple[int, ...], unique: bool) -> Tensor:
     """A sparse tensor, ordered; values at the same place are added up unless they are `unique`."""
     size = tf.stack([tf.cast(n, tf.int64) for n in shape])
     indices = tf.cast(indices, tf.int64)
@@ -37,11 +41,11 @@ def make_sparse(indices: Any, values: Any, shape: tuple[Any, ...], unique: bool)
     return out
 
 
-def densify(x: Any) -> Any:
+def densify(x: Tensor) -> Tensor:
     """The dense tensor."""
     return tf.sparse.to_dense(tf.sparse.reorder(x))
 
 
-def sparse_matmul(x: Any, y: Any) -> Any:
+def sparse_matmul(x: Tensor, y: Tensor) -> Tensor:
     """Sparse (m, k) by dense (k, n)."""
     return tf.sparse.sparse_dense_matmul(x, y)

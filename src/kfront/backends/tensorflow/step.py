@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
 from kfront.backends.tensorflow import common
+from kfront.backends.typing import Closure
+from kfront.core.typing import Nested
+
+if TYPE_CHECKING:
+    from tensorflow import Tensor
+
+    from kfront.core.variable import Variable
+
 
 __all__ = ["cannot_trace", "compile_loop", "compile_step", "compute_spec", "value_and_grad"]
 
@@ -16,8 +24,8 @@ _log = logging.getLogger("kfront")
 
 
 def value_and_grad(
-    fn: Callable[[], tuple[Any, Any]], variables: Sequence[Any], state: Sequence[Any] = ()
-) -> tuple[Any, Any, list[Any]]:
+    fn: Callable[[], tuple[Any, Any]], variables: Sequence[Variable], state: Sequence[Variable] = ()
+) -> tuple[Any, Any, list[Tensor]]:
     """Value and gradients of a closure; see `Backend.value_and_grad`. `state` needs no care: writes are ops."""
     held = [v._value for v in variables]
     with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -28,7 +36,7 @@ def value_and_grad(
     return loss, aux, [tf.convert_to_tensor(g) if isinstance(g, tf.IndexedSlices) else g for g in found]
 
 
-def compile_step(fn: Callable[..., Any], state: Callable[[], Sequence[Any]], jit: bool | str) -> Callable[..., Any]:
+def compile_step(fn: Closure[Tensor], state: Callable[[], Sequence[Any]], jit: bool | str) -> Closure[Tensor]:
     """`fn` as a graph. It is traced anew at most once more for other batch sizes (`reduce_retracing`).
 
     XLA is used only if `jit` is True; where it cannot compile the step, a warning is logged and the plain graph runs.
@@ -47,15 +55,15 @@ class Step:
         xla: whether to compile by XLA.
     """
 
-    def __init__(self, fn: Callable[..., Any], xla: bool = False) -> None:
+    def __init__(self, fn: Closure[Tensor], xla: bool = False) -> None:
         self.fn, self.xla = fn, xla
         self.graphs: dict[Any, Any] = {}  # structure -> tf.function of flat tensors
         self.ready: dict[Any, Any] = {}  # structure, shapes, dtypes -> concrete function
 
-    def __call__(self, *args: Any) -> Any:
+    def __call__(self, *args: object) -> Any:
         if not tf.executing_eagerly() or tf.config.functions_run_eagerly():
             return self.fn(*args)
-        leaves: list[Any] = []
+        leaves: list[Tensor] = []
         structure = _flatten(args, leaves)
         key = _key(structure, leaves)
         found = self.ready.get(key)
@@ -63,7 +71,7 @@ class Step:
             return found._call_flat(leaves, found.captured_inputs)
         return self._first(structure, leaves, key)
 
-    def _first(self, structure: Any, leaves: list[Any], key: Any) -> Any:
+    def _first(self, structure: Any, leaves: list[Tensor], key: Any) -> Any:
         """The first call for these shapes and dtypes."""
         graph = self._traced(structure, leaves, key)
         if not self.xla:
@@ -82,7 +90,7 @@ class Step:
         self._remember(graph, leaves, key)
         return out
 
-    def expect(self, full: tuple[Any, ...], rest: tuple[Any, ...]) -> None:
+    def expect(self, full: tuple[Nested[Tensor], ...], rest: tuple[Nested[Tensor], ...]) -> None:
         """Trace for the usual shapes, and for those of the smaller last batch before it comes; nothing is run.
 
         Args:
@@ -90,13 +98,13 @@ class Step:
             rest: arguments of the other shapes.
         """
         for args in (full, rest):
-            leaves: list[Any] = []
+            leaves: list[Tensor] = []
             structure = _flatten(args, leaves)
             key = _key(structure, leaves)
             if key not in self.ready:
                 self._remember(self._traced(structure, leaves, key), leaves, key)
 
-    def _traced(self, structure: Any, leaves: list[Any], key: Any) -> Any:
+    def _traced(self, structure: Any, leaves: list[Tensor], key: Any) -> Any:
         """The graph for these arguments. Other sizes relax the one that is there, unless its code needs known sizes."""
         kind = (structure, *[x.shape.rank for x in leaves])  # retracing relaxes sizes, and must not relax ranks
         graph = self.graphs.get(key) or self.graphs.get(kind)
@@ -109,7 +117,7 @@ class Step:
                 graph = self.graphs[key] = self._graph(structure, relax=False)
         return graph
 
-    def _remember(self, graph: Any, leaves: list[Any], key: Any) -> None:
+    def _remember(self, graph: Any, leaves: list[Tensor], key: Any) -> None:
         if tf.distribute.has_strategy() or any(x.__class__ is not _Eager for x in leaves):
             return
         made = graph.get_concrete_function(*leaves)
@@ -121,7 +129,7 @@ class Step:
     def _graph(self, structure: Any, relax: bool = True) -> Any:
         xla = self.xla
 
-        def run(*leaves: Any) -> Any:
+        def run(*leaves: object) -> Any:
             rest = iter(leaves)
             with common.target.being(fused=not xla):
                 return self.fn(*_packed(structure, rest))
@@ -133,12 +141,12 @@ _Eager: type = common.EagerTensor
 _LEAF = "*"
 
 
-def _key(structure: Any, leaves: list[Any]) -> Any:
+def _key(structure: Any, leaves: list[Tensor]) -> Any:
     """What a concrete function is found by: structure, shapes and dtypes."""
     return (structure, *[(x._shape_tuple(), x.dtype) if x.__class__ is _Eager else None for x in leaves])
 
 
-def _flatten(x: Any, leaves: list[Any]) -> Any:
+def _flatten(x: Tensor, leaves: list[Tensor]) -> Any:
     """The structure of nested tensors, hashable; the tensors go to `leaves`."""
     kind = x.__class__
     if kind is _Eager:
@@ -156,7 +164,7 @@ def _flatten(x: Any, leaves: list[Any]) -> Any:
     return _LEAF
 
 
-def _packed(structure: Any, leaves: Iterator[Any]) -> Any:
+def _packed(structure: Any, leaves: Iterator[Tensor]) -> Any:
     if structure is None:
         return None
     if structure == _LEAF:
@@ -173,7 +181,7 @@ def _from_compiler(error: Exception) -> bool:
     return any(s in text for s in ("XLA", "compil", "unsupported", "Unsupported", "must be a compile-time constant"))
 
 
-def compile_loop(fn: Callable[..., Any], state: Callable[[], Sequence[Any]], jit: bool | str) -> Callable[..., Any]:
+def compile_loop(fn: Closure[Tensor], state: Callable[[], Sequence[Any]], jit: bool | str) -> Closure[Tensor]:
     """Several batches in one graph call; see `Backend.compile_loop`.
 
     The first batch is run before the loop, which gives the loop its result structure. Batches whose shapes differ
@@ -181,7 +189,7 @@ def compile_loop(fn: Callable[..., Any], state: Callable[[], Sequence[Any]], jit
     """
     step = compile_step(fn, state, jit)
 
-    def many(*batches: Any) -> Any:
+    def many(*batches: object) -> Any:
         leaves = [tf.nest.flatten(b) for b in batches]
         stacked = [None if column[0] is None else tf.stack(column) for column in zip(*leaves, strict=True)]
         first = fn(*batches[0])
@@ -213,11 +221,11 @@ def compile_loop(fn: Callable[..., Any], state: Callable[[], Sequence[Any]], jit
     return run
 
 
-def _tensor(x: Any) -> Any:
+def _tensor(x: Tensor) -> Any:
     return None if x is None else tf.convert_to_tensor(x)
 
 
-def _alike(batches: Sequence[Any]) -> bool:
+def _alike(batches: Sequence[Tensor]) -> bool:
     """Whether all batches have the same shapes."""
     first = [getattr(x, "shape", None) for x in tf.nest.flatten(batches[0])]
     return all([getattr(x, "shape", None) for x in tf.nest.flatten(b)] == first for b in batches[1:])
@@ -231,7 +239,7 @@ def cannot_trace(error: Exception) -> bool:
     return isinstance(error, (TypeError, AttributeError, NotImplementedError)) and "ymbolic" in text
 
 
-def compute_spec(convert: Callable[[Any], Any], fn: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+def compute_spec(convert: Closure[Tensor], fn: Closure[Tensor], args: object, kwargs: object) -> object:
     """Outputs of `fn` on KerasTensors: it is traced, nothing runs.
 
     Args:
@@ -248,7 +256,7 @@ def compute_spec(convert: Callable[[Any], Any], fn: Callable[..., Any], args: An
     specs = [tf.TensorSpec(leaves[i].shape, leaves[i].dtype) for i in places]
     found: list[Any] = []
 
-    def traced(*tensors: Any) -> None:
+    def traced(*tensors: Nested[Tensor]) -> None:
         values = list(leaves)
         for i, t in zip(places, tensors, strict=True):
             values[i] = t

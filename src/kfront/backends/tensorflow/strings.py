@@ -9,15 +9,22 @@ import re
 import string
 import weakref
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
+from kfront.backends.typing import Closure
 from kfront.layers.preprocess.hashing import HashedCrossing, Hashing
 from kfront.layers.preprocess.index_lookup import DROPPED, MISSING
 from kfront.layers.preprocess.integer_lookup import IntegerLookup
 from kfront.layers.preprocess.string_lookup import StringLookup
 from kfront.layers.preprocess.text_vectorization import TextVectorization
+
+if TYPE_CHECKING:
+    from tensorflow import Tensor
+
+    from kfront.layers.base import Layer
+
 
 __all__ = ["native_layer", "tables_in"]
 
@@ -27,7 +34,7 @@ _tables: weakref.WeakKeyDictionary[Any, tuple[Any, Any]] = (
 _PUNCTUATION = f"[{re.escape(string.punctuation)}]"
 
 
-def native_layer(layer: Any) -> Callable[..., Any] | None:
+def native_layer(layer: Layer) -> Closure[Tensor] | None:
     """See `Backend.native_layer`."""
     if getattr(layer, "encoding", "utf-8") != "utf-8":
         return None
@@ -37,13 +44,13 @@ def native_layer(layer: Any) -> Callable[..., Any] | None:
     return None
 
 
-def tables_in(graph: Any) -> list[Any]:
+def tables_in(graph: Any) -> list[Tensor]:
     """The tables that a graph looks values up in; what saves the graph has to save them as well."""
     held = {id(outside) for outside, _ in graph.captures}
     return [table for _, table in _tables.values() if id(table.resource_handle) in held]
 
 
-def _table(layer: Any, tokens: Any, numbers: Sequence[int], missing: int) -> Any:
+def _table(layer: Layer, tokens: Any, numbers: Sequence[int], missing: int) -> Any:
     """The table of a layer, made anew for a new vocabulary."""
     kept = _tables.get(layer)
     if kept is None or kept[0] is not tokens:
@@ -57,7 +64,7 @@ def _table(layer: Any, tokens: Any, numbers: Sequence[int], missing: int) -> Any
 # ---- hashes ----------------------------------------------------------------------------------------------------------
 
 
-def _bins(x: Any, count: int, salt: tuple[int, int] | None) -> Any:
+def _bins(x: Tensor, count: int, salt: tuple[int, int] | None) -> Any:
     if x.dtype != tf.string:
         x = tf.as_string(tf.cast(x, tf.int64) if x.dtype.is_floating else x)
     if salt is None:
@@ -66,7 +73,7 @@ def _bins(x: Any, count: int, salt: tuple[int, int] | None) -> Any:
     return tf.strings.to_hash_bucket_strong(x, count, key)
 
 
-def _hashing(layer: Any, x: Any) -> Any:
+def _hashing(layer: Layer, x: Tensor) -> Any:
     masked = layer.mask_value is not None
     found = _bins(x, layer.num_bins - masked, layer.salt)
     if masked:
@@ -75,14 +82,14 @@ def _hashing(layer: Any, x: Any) -> Any:
     return _binned(layer, found)
 
 
-def _crossing(layer: Any, *features: Any) -> Any:
+def _crossing(layer: Layer, *features: Any) -> Any:
     shape = tf.shape(features[0])
     columns = [tf.reshape(x if x.dtype == tf.string else tf.cast(x, tf.int64), (-1, 1)) for x in features]
     found = tf.sparse.cross_hashed(columns, layer.num_bins).values
     return _binned(layer, tf.reshape(found, shape))
 
 
-def _binned(layer: Any, found: Any) -> Any:
+def _binned(layer: Layer, found: Any) -> Any:
     dtype = tf.as_dtype(layer.compute_dtype)
     return tf.cast(found, dtype) if layer.output_mode == "int" else _encoded(found, layer.num_bins, layer, dtype)
 
@@ -90,7 +97,7 @@ def _binned(layer: Any, found: Any) -> Any:
 # ---- look-ups --------------------------------------------------------------------------------------------------------
 
 
-def _lookup(layer: Any, x: Any) -> Any:
+def _lookup(layer: Layer, x: Tensor) -> Any:
     layer._needs_vocabulary()
     x = _as_tokens(layer, x)
     if layer.invert:
@@ -102,13 +109,13 @@ def _lookup(layer: Any, x: Any) -> Any:
     return found if layer.output_mode == "int" else _vectors(layer, found)
 
 
-def _as_tokens(layer: Any, x: Any) -> Any:
+def _as_tokens(layer: Layer, x: Tensor) -> Any:
     if layer.invert or layer._kind != "string":
         return tf.cast(x, tf.int64)
     return x if x.dtype == tf.string else tf.as_string(x)
 
 
-def _indices(layer: Any, x: Any) -> Any:
+def _indices(layer: Layer, x: Tensor) -> Any:
     """The index of each element; `DROPPED` for the mask token where it has none."""
     first = len(layer._specials())
     table = _table(layer, layer._tokens, range(first, first + len(layer._tokens)), MISSING)
@@ -124,7 +131,7 @@ def _indices(layer: Any, x: Any) -> Any:
     return tf.where(missing, first - layer.num_oov_indices + _oov(layer, x), found)
 
 
-def _oov(layer: Any, x: Any) -> Any:
+def _oov(layer: Layer, x: Tensor) -> Any:
     count = layer.num_oov_indices
     if count == 1:
         return tf.constant(0, tf.int64)
@@ -133,7 +140,7 @@ def _oov(layer: Any, x: Any) -> Any:
     return _bins(x, count, layer.salt)
 
 
-def _vectors(layer: Any, found: Any) -> Any:
+def _vectors(layer: Layer, found: Any) -> Any:
     """Indices as the vectors that a look-up layer makes of them."""
     out = _encoded(found, layer._depth(), layer, tf.float32)
     if layer.output_mode != "tf_idf":
@@ -142,7 +149,7 @@ def _vectors(layer: Any, found: Any) -> Any:
     return out * tf.pad(weights, [[0, layer._depth() - len(layer._idf)]])
 
 
-def _encoded(found: Any, depth: int, layer: Any, dtype: Any) -> Any:
+def _encoded(found: Any, depth: int, layer: Layer, dtype: Any) -> Any:
     """Indices as vectors; negative ones count for nothing."""
     mode, rank = layer.output_mode, found.shape.rank
     if mode == "one_hot":
@@ -161,7 +168,7 @@ def _encoded(found: Any, depth: int, layer: Any, dtype: Any) -> Any:
 # ---- text ------------------------------------------------------------------------------------------------------------
 
 
-def _text(layer: Any, x: Any) -> Any:
+def _text(layer: Layer, x: Tensor) -> Any:
     lookup = layer._lookup_layer
     lookup._needs_vocabulary()
     shape = layer._squeezed(tuple(x.shape))
@@ -184,7 +191,7 @@ def _text(layer: Any, x: Any) -> Any:
     return ids if layer.output_mode == "int" else _vectors(lookup, ids)
 
 
-def _words(layer: Any, texts: Any) -> Any:
+def _words(layer: Layer, texts: Any) -> Any:
     """The tokens of each text, as a ragged tensor."""
     how, split = layer.standardize, layer.split
     if callable(how):
@@ -203,7 +210,7 @@ def _words(layer: Any, texts: Any) -> Any:
     return words if layer.ngrams is None else tf.strings.ngrams(words, layer.ngrams, separator=" ")
 
 
-def _word_indices(layer: Any, lookup: Any, words: Any) -> Any:
+def _word_indices(layer: Layer, lookup: Any, words: Any) -> Any:
     unknown = 1 if layer.output_mode == "int" else 0
     table = _table(lookup, lookup._tokens, range(unknown + 1, unknown + 1 + len(lookup._tokens)), unknown)
     nothing = tf.constant(0 if layer.output_mode == "int" else DROPPED, tf.int64)

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
+from kfront.backends.typing import Closure
 from kfront.core.errors import UnsupportedError
+from kfront.core.typing import Nested
 from kfront.core.variable import Carried, bind
+
+if TYPE_CHECKING:
+    from tensorflow import Tensor
+
+    from kfront.core.variable import Variable
+
 
 __all__ = ["checkpoint", "jvp", "vjp"]
 
 _ZERO = tf.UnconnectedGradients.ZERO
 
 
-def _dense(xs: Sequence[Any]) -> list[Any]:
+def _dense(xs: Sequence[Tensor]) -> list[Tensor]:
     return [tf.convert_to_tensor(x) if isinstance(x, tf.IndexedSlices) else x for x in xs]
 
 
-def _run(fn: Any, holders: Sequence[Any], values: Sequence[Any]) -> tuple[Any, Any, list[tuple[Any, Any]]]:
+def _run(
+    fn: Closure[Tensor], holders: Sequence[Variable], values: Sequence[Tensor]
+) -> tuple[Any, Any, list[tuple[Tensor, Tensor]]]:
     """Results of `fn` while `holders` hold `values`, and what it assigned to them."""
     with bind(holders, values) as bound:
         results, others = fn()
@@ -27,12 +37,12 @@ def _run(fn: Any, holders: Sequence[Any], values: Sequence[Any]) -> tuple[Any, A
     return results, others, [(h, new) for h, x, new in zip(holders, values, now, strict=True) if new is not x]
 
 
-def _alias(holders: Sequence[Any]) -> list[Any]:
+def _alias(holders: Sequence[Variable]) -> list[Tensor]:
     """Tensors of their own: only what is computed from them depends on them, not what was computed before."""
     return [tf.identity(h._value) for h in holders]
 
 
-def vjp(fn: Any, holders: Sequence[Any], once: bool = False) -> tuple[list[Any], list[Any], Any]:
+def vjp(fn: Closure[Tensor], holders: Sequence[Variable], once: bool = False) -> tuple[list[Tensor], list[Tensor], Any]:
     """See `Backend.vjp`."""
     xs = _alias(holders)
     with tf.GradientTape(persistent=not once, watch_accessed_variables=False) as tape:
@@ -41,13 +51,15 @@ def vjp(fn: Any, holders: Sequence[Any], once: bool = False) -> tuple[list[Any],
     for h, x in assigned:
         h._write(x)
 
-    def pull(gradients: Sequence[Any]) -> list[Any]:
+    def pull(gradients: Sequence[Tensor]) -> list[Tensor]:
         return _dense(tape.gradient(results, xs, list(gradients), unconnected_gradients=_ZERO))
 
     return results, others, pull
 
 
-def jvp(fn: Any, holders: Sequence[Any], tangents: Sequence[Any]) -> tuple[list[Any], list[Any], list[Any]]:
+def jvp(
+    fn: Closure[Tensor], holders: Sequence[Variable], tangents: Sequence[Tensor]
+) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
     """See `Backend.jvp`."""
     xs = _alias(holders)
     with tf.autodiff.ForwardAccumulator(xs, list(tangents)) as accumulator:
@@ -65,7 +77,7 @@ def jvp(fn: Any, holders: Sequence[Any], tangents: Sequence[Any]) -> tuple[list[
     return results, others, slopes
 
 
-def checkpoint(fn: Callable[..., list[Any]], tensors: Sequence[Any]) -> list[Any]:
+def checkpoint(fn: Callable[..., list[Any]], tensors: Sequence[Tensor]) -> list[Tensor]:
     """See `Backend.checkpoint`. `fn` is traced; all tensors that it closes over are differentiated by as well."""
     made, scope = _traced(fn, tensors, ())
     before = [v.value for v in scope.variables]
@@ -79,11 +91,11 @@ def checkpoint(fn: Callable[..., list[Any]], tensors: Sequence[Any]) -> list[Any
     return list(found[:count])
 
 
-def _traced(fn: Callable[..., list[Any]], tensors: Sequence[Any], assigned: Sequence[Any]) -> tuple[Any, Carried]:
+def _traced(fn: Callable[..., list[Any]], tensors: Sequence[Tensor], assigned: Sequence[Tensor]) -> tuple[Any, Carried]:
     """`fn` as a graph of the tensors and the values of Variables that it assigns; it returns their new values too."""
     scope = Carried()
 
-    def run(*values: Any) -> list[Any]:
+    def run(*values: Nested[Tensor]) -> list[Tensor]:
         with bind(assigned, values[len(tensors) :]), scope:
             return [*fn(*values[: len(tensors)]), *scope.written()]
 
@@ -91,16 +103,16 @@ def _traced(fn: Callable[..., list[Any]], tensors: Sequence[Any], assigned: Sequ
     return made.get_concrete_function(*tensors, *(v.value for v in assigned)), scope
 
 
-def _twice(made: Any, count: int) -> Callable[..., Any]:
+def _twice(made: Any, count: int) -> Closure[Tensor]:
     """A graph of `count` inputs that runs again for its gradient; what it captures comes as further inputs."""
 
-    def call(inputs: Sequence[Any]) -> list[Any]:
+    def call(inputs: Sequence[Tensor]) -> list[Tensor]:
         rest = iter(inputs[count:])
         captured = [x if x.dtype == tf.resource else next(rest) for x in made.captured_inputs]
         return made._call_flat(list(inputs[:count]), captured)
 
     @tf.custom_gradient
-    def run(*inputs: Any) -> Any:
+    def run(*inputs: Nested[Tensor]) -> Any:
         def backward(*gradients: Any, variables: Any = None) -> Any:
             watched = [x for x in (*inputs, *(variables or ())) if x.dtype.is_floating or x.dtype.is_complex]
             with tf.GradientTape(watch_accessed_variables=False) as tape:

@@ -7,7 +7,8 @@ torch has no arithmetic for uint16, uint32 and uint64; their names stand for int
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ import torch
 from kfront import config
 from kfront.backends import get
 from kfront.backends.base import NULL, Backend, numpy_dtype
+from kfront.backends.distributor import Distributor
 from kfront.backends.torch import (
     control,
     conv,
@@ -38,10 +40,16 @@ from kfront.backends.torch import step as _step
 from kfront.backends.torch.common import DTYPES, NAMES, WIDER, current_device, native, on_device
 from kfront.backends.torch.foreach import TorchForeach
 from kfront.backends.torch.tuned import TABLE
+from kfront.backends.typing import Closure
 from kfront.core.dtypes import standardize
 from kfront.core.errors import DTypeError
 from kfront.core.operators import VariableBase
 from kfront.core.state import state
+from kfront.core.typing import DTypeLike
+
+if TYPE_CHECKING:
+    from kfront.layers.base import Layer
+
 
 __all__ = ["TorchBackend", "make_backend"]
 
@@ -91,7 +99,7 @@ class TorchBackend(Backend):
     def __init__(self) -> None:
         self._faking = 0
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> tuple[object, ...]:
         return get, (self.name,)  # there is one; copies of what holds it hold the same
 
     # -- tensors ------------------------------------------------------------------------------------------------------
@@ -99,20 +107,20 @@ class TorchBackend(Backend):
     foreign_kinds = {"torch": "kfront.backends.torch.foreign"}  # noqa: RUF012
     exports = dict.fromkeys(("torch", "torch_aot", "onnx", "openvino"), "kfront.backends.torch.export")
 
-    def is_tensor(self, x: Any) -> bool:
+    def is_tensor(self, x: object) -> bool:
         return isinstance(x, Tensor)
 
     def native_dtype(self, name: str) -> torch.dtype:
         return native(name)
 
-    def dtype_name(self, dtype: Any) -> str:
+    def dtype_name(self, dtype: DTypeLike) -> str:
         found = NAMES.get(dtype)
         return found if found is not None else standardize(dtype)
 
-    def static_shape(self, x: Any) -> tuple[int, ...]:
+    def static_shape(self, x: Tensor) -> tuple[int, ...]:
         return tuple(x.shape)
 
-    def convert(self, x: Any, dtype: str | None = None) -> Tensor:
+    def convert(self, x: object, dtype: str | None = None) -> Tensor:
         kind = type(x)
         if kind in _SCALARS:
             to = _SCALARS[kind](x) if dtype is None else native(dtype)
@@ -131,7 +139,7 @@ class TorchBackend(Backend):
             x = _from_foreign(x)
         return x if dtype is None or x.dtype is native(dtype) else elementwise.cast(x, dtype)
 
-    def feed(self, x: Any, fresh: bool = False) -> Tensor:
+    def feed(self, x: Tensor, fresh: bool = False) -> Tensor:
         """A batch of the host on its way to the device."""
         if type(x) is not np.ndarray:
             return self.convert(x)
@@ -145,7 +153,7 @@ class TorchBackend(Backend):
         with self.device("cpu"):
             return _step.upload(self.convert(x), device)
 
-    def _from_list(self, x: Any, narrow: bool = True) -> Tensor:
+    def _from_list(self, x: Tensor, narrow: bool = True) -> Tensor:
         """A tensor of nested lists; Python numbers in floatx and int32, or not narrowed because a cast follows."""
         if torch.compiler.is_compiling() and _plain_leaf(x):  # torch.compile follows no NumPy dtypes
             return torch.tensor(x, dtype=_plain_dtype(x), device=current_device())
@@ -164,7 +172,7 @@ class TorchBackend(Backend):
             array = array.astype(numpy_dtype(standardize(None)))
         return _from_numpy(array)
 
-    def to_numpy(self, x: Any) -> np.ndarray:
+    def to_numpy(self, x: Tensor) -> np.ndarray:
         if isinstance(x, VariableBase):
             x = x._value
         if not isinstance(x, Tensor):
@@ -179,17 +187,17 @@ class TorchBackend(Backend):
             return x.contiguous().view(bits).numpy().view(numpy_dtype(name))
         return x.numpy()
 
-    def set_mask(self, x: Any, mask: Any) -> None:
+    def set_mask(self, x: Tensor, mask: Tensor) -> None:
         x._keras_mask = mask
 
-    def compute_spec(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    def compute_spec(self, fn: Closure[Tensor], *args: object, **kwargs: object) -> object:
         """Run `fn` on fake tensors; with two sizes for unknown dimensions, what differs is unknown in the result."""
         from kfront.core import tree
         from kfront.core.spec import Abstract
 
         first, second = (self._fake_run(fn, args, kwargs, n) for n in _SIZES)
 
-        def merge(a: Any, b: Any) -> Any:
+        def merge(a: Tensor, b: Tensor) -> Any:
             if not isinstance(a, Tensor):
                 return a
             dims = tuple(m if m == n else None for m, n in zip(a.shape, b.shape, strict=True))
@@ -197,14 +205,14 @@ class TorchBackend(Backend):
 
         return tree.map_structure(merge, first, second)
 
-    def _fake_run(self, fn: Callable[..., Any], args: Any, kwargs: Any, size: int) -> Any:
+    def _fake_run(self, fn: Closure[Tensor], args: object, kwargs: object, size: int) -> object:
         from torch._subclasses.fake_tensor import FakeTensorMode
 
         from kfront.core import tree
         from kfront.core.spec import KerasTensor
         from kfront.core.variable import StatelessScope
 
-        def fake(x: Any) -> Any:
+        def fake(x: Tensor) -> Any:
             if not isinstance(x, KerasTensor):
                 return x
             return torch.empty([size if d is None else d for d in x.shape], dtype=native(x.dtype))
@@ -219,46 +227,46 @@ class TorchBackend(Backend):
 
     # -- layers -------------------------------------------------------------------------------------------------------
 
-    def init_layer(self, layer: Any) -> None:
+    def init_layer(self, layer: Layer) -> None:
         torch.nn.Module.__init__(layer)
         layer.__dict__["_parameters"] = _native.Parameters()
         layer.__dict__["training"] = False  # as everywhere in Keras: inference unless told; `train()` tells
 
-    def native_members(self, cls: type, root: type) -> dict[str, Any]:
+    def native_members(self, cls: type, root: type) -> dict[str, object]:
         return _native.members(cls, root)
 
-    def set_native_attribute(self, layer: Any, name: str, value: Any) -> None:
+    def set_native_attribute(self, layer: Layer, name: str, value: object) -> None:
         _native.set_native_attribute(layer, name, value)
 
-    def track_variable(self, layer: Any, attribute: str, variable: Any) -> None:
+    def track_variable(self, layer: Layer, attribute: str, variable: Variable) -> None:
         if isinstance(variable, _native.TorchVariable):
             _native.track(layer, attribute, variable)
 
-    def track_layer(self, layer: Any, attribute: str, sublayer: Any) -> None:
+    def track_layer(self, layer: Layer, attribute: str, sublayer: Layer) -> None:
         if isinstance(sublayer, torch.nn.Module):
             _native.track(layer, attribute, sublayer)
 
-    def untrack(self, layer: Any, attribute: str) -> None:
+    def untrack(self, layer: Layer, attribute: str) -> None:
         _native.untrack(layer, attribute)
 
-    def make_distributor(self) -> Any:
+    def make_distributor(self) -> Distributor:
         from kfront.backends.torch.distribution import TorchDistributor
 
         return TorchDistributor(self)
 
     # -- execution ----------------------------------------------------------------------------------------------------
 
-    def eager(self) -> Any:
+    def eager(self) -> AbstractContextManager[object]:
         if self._faking:
             from torch._subclasses.fake_tensor import unset_fake_temporarily
 
             return unset_fake_temporarily()
         return NULL
 
-    def no_grad(self) -> Any:
+    def no_grad(self) -> AbstractContextManager[object]:
         return torch.no_grad()
 
-    def device(self, name: str | None) -> Any:
+    def device(self, name: str | None) -> AbstractContextManager[object]:
         return _DeviceScope(name)
 
     def is_tracing(self) -> bool:
@@ -267,24 +275,24 @@ class TorchBackend(Backend):
     def compiling(self) -> bool:
         return torch.compiler.is_compiling()
 
-    def has_value(self, x: Any) -> bool:
+    def has_value(self, x: object) -> bool:
         return not (torch.compiler.is_compiling() or self._faking or _is_wrapped(x))
 
-    def synchronize(self, x: Any) -> Any:
+    def synchronize(self, x: Tensor) -> object:
         if isinstance(x, Tensor) and x.is_cuda:
             torch.cuda.synchronize(x.device)
         return x
 
-    def profiler(self, folder: str) -> Any:
+    def profiler(self, folder: str) -> AbstractContextManager[object]:
         return torch.profiler.profile(on_trace_ready=torch.profiler.tensorboard_trace_handler(folder))
 
-    def next_key(self, variable: Any) -> Any:
+    def next_key(self, variable: Variable) -> Tensor:
         return random.next_key(variable)
 
     def set_random_seed(self, seed: int) -> None:
         torch.manual_seed(seed)
 
-    def random_state(self) -> Any:
+    def random_state(self) -> object:
         on_devices = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
         return [state.cpu().numpy() for state in (torch.get_rng_state(), *on_devices)]
 
@@ -299,7 +307,7 @@ try:  # tensors inside the transforms of `torch.func`; private, so there may be 
     from torch._C._functorch import is_functorch_wrapped_tensor as _is_wrapped
 except ImportError:  # pragma: no cover
 
-    def _is_wrapped(x: Any) -> bool:
+    def _is_wrapped(x: object) -> bool:
         return False
 
 
@@ -312,7 +320,7 @@ class _DeviceScope:
     def __enter__(self) -> None:
         self._old, state.device = state.device, self.device
 
-    def __exit__(self, *exc: Any) -> None:
+    def __exit__(self, *exc: object) -> None:
         state.device = self._old
 
 
@@ -350,7 +358,7 @@ def _from_numpy(array: np.ndarray) -> Tensor:
     return tensor if device is None else tensor.to(device)
 
 
-def _from_foreign(x: Any) -> Tensor:
+def _from_foreign(x: object) -> Tensor:
     """A tensor of another engine, or anything that NumPy takes."""
     if hasattr(x, "__dlpack__"):
         try:
@@ -364,7 +372,7 @@ def _from_foreign(x: Any) -> Tensor:
     return _from_numpy(np.asarray(x))
 
 
-def _holds_tensor(x: Any) -> bool:
+def _holds_tensor(x: object) -> bool:
     for v in x:
         if isinstance(v, (list, tuple)):
             if _holds_tensor(v):
@@ -374,14 +382,14 @@ def _holds_tensor(x: Any) -> bool:
     return False
 
 
-def _plain_leaf(x: Any) -> bool:
+def _plain_leaf(x: object) -> bool:
     """Whether the first leaf of nested lists is a Python number."""
     while isinstance(x, (list, tuple)) and x:
         x = x[0]
     return isinstance(x, (bool, int, float)) and not isinstance(x, np.generic)
 
 
-def _plain_dtype(x: Any) -> torch.dtype:
+def _plain_dtype(x: object) -> torch.dtype:
     """The dtype of nested lists of Python numbers."""
     found = torch.bool
     for v in x:

@@ -6,12 +6,13 @@ names stand for the next wider signed type: uint16 for int32, uint32 and uint64 
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
+from torch import Tensor
 
+from kfront.backends.typing import Axes
 from kfront.core.dtypes import standardize
 from kfront.core.state import state
+from kfront.core.typing import DTypeLike
 
 __all__ = ["DTYPES", "NAMES", "TORCH", "at_hand", "axes_of", "current_device", "default_device", "native", "on_device"]
 
@@ -38,7 +39,7 @@ TORCH |= {"uint16": torch.int32, "uint32": torch.int64, "uint64": torch.int64}
 WIDER = {torch.uint16: torch.int32, torch.uint32: torch.int64, torch.uint64: torch.int64}
 
 
-def native(dtype: Any) -> torch.dtype:
+def native(dtype: DTypeLike) -> torch.dtype:
     """The torch dtype of a dtype name (or of anything that `standardize` knows)."""
     found = TORCH.get(dtype) if type(dtype) is str else None
     return found if found is not None else TORCH[standardize(dtype)]
@@ -70,7 +71,7 @@ def current_device() -> torch.device | None:
     return _default[0] if _default else default_device()
 
 
-def on_device(name: Any) -> torch.device:
+def on_device(name: Tensor) -> torch.device:
     """The device that a Keras name ("cpu:0", "gpu:1", "cuda") stands for."""
     if isinstance(name, torch.device):
         return name
@@ -78,7 +79,7 @@ def on_device(name: Any) -> torch.device:
     return torch.device("cpu" if name.startswith("cpu") else name)
 
 
-def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
+def axes_of(axis: Axes, ndim: int) -> tuple[int, ...]:
     """`axis` (None, int or sequence) as a tuple of ints, counted from the front."""
     if axis is None:
         return tuple(range(ndim))

@@ -9,26 +9,28 @@ import torch
 from torch.utils import _pytree as pytree
 
 from kfront.backends.torch.step import inside_func, transforming
+from kfront.backends.typing import Closure
 from kfront.core.operators import VariableBase
 from kfront.core.state import state
+from kfront.core.typing import Nested
 
 Tensor = torch.Tensor
 stop_gradient = Tensor.detach
 
 
-def _tensor(x: Any) -> Any:
+def _tensor(x: Tensor) -> Nested[Tensor]:
     """A leaf as a tensor; Variables are read."""
     return x if x is None or isinstance(x, Tensor) else state.backend.convert(x)
 
 
-def _tensors(tree: Any) -> Any:
+def _tensors(tree: Nested[Tensor]) -> Nested[Tensor]:
     return pytree.tree_map(_tensor, tree)
 
 
 # ---- branches --------------------------------------------------------------------------------------------------------
 
 
-def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
+def cond(pred: Nested[Tensor], true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Nested[Tensor]:
     pred = pred.value if isinstance(pred, VariableBase) else pred
     if isinstance(pred, Tensor) and _batched(pred):
         true, false = _tensors(true_fn()), _tensors(false_fn())  # each example takes its own branch
@@ -40,7 +42,7 @@ def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> 
     return true_fn() if pred else false_fn()
 
 
-def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
+def switch(index: Nested[Tensor], branches: Sequence[Closure[Tensor]], *operands: Nested[Tensor]) -> Any:
     index = index.value if isinstance(index, VariableBase) else index
     last = len(branches) - 1
     compiling = isinstance(index, Tensor) and torch.compiler.is_compiling()
@@ -51,7 +53,7 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
         for branch in branches:  # each once: nested calls of `cond` would run them again and again
             _settle(branch, *operands)
 
-    def pick(i: int) -> Any:
+    def pick(i: int) -> Nested[Tensor]:
         if i == last:
             return _fresh(branches[i](*operands))
         here, rest = lambda: _fresh(branches[i](*operands)), lambda: pick(i + 1)
@@ -70,13 +72,13 @@ def _batched(x: Tensor) -> bool:
     return False
 
 
-def _settle(fn: Callable[..., Any], *args: Any) -> None:
+def _settle(fn: Closure[Tensor], *args: object) -> None:
     """Run once outside of a graph of its own, where nothing may be written: ops remember how they promote dtypes."""
     with torch.no_grad():
         fn(*args)
 
 
-def _fresh(tree: Any) -> Any:
+def _fresh(tree: Nested[Tensor]) -> Nested[Tensor]:
     """Copies: the results of such a graph may not be its operands, and those of branches have one order in memory."""
     return pytree.tree_map(lambda x: x if x is None else _tensor(x).clone(memory_format=torch.contiguous_format), tree)
 
@@ -85,11 +87,11 @@ def _fresh(tree: Any) -> Any:
 
 
 def while_loop(
-    cond: Callable[..., Any], body: Callable[..., Any], loop_vars: Any, maximum_iterations: int | None = None
+    cond: Closure[Tensor], body: Closure[Tensor], loop_vars: Nested[Tensor], maximum_iterations: int | None = None
 ) -> Any:
     several = isinstance(loop_vars, (tuple, list))
 
-    def step(*now: Any) -> tuple[Any, ...]:
+    def step(*now: Nested[Tensor]) -> tuple[Tensor, ...]:
         new = body(*now)
         return tuple(_tensors(v) for v in (new if several and isinstance(new, (tuple, list)) else (new,)))
 
@@ -104,22 +106,24 @@ def while_loop(
     return now if several else now[0]
 
 
-def _while_compiled(cond: Callable[..., Any], step: Callable[..., Any], now: tuple[Any, ...], most: Any) -> Any:
+def _while_compiled(cond: Closure[Tensor], step: Closure[Tensor], now: tuple[Any, ...], most: Any) -> Any:
     """The loop as one node of the graph: it runs as long as tensors say."""
     from torch._higher_order_ops.while_loop import while_loop as loop
 
-    def go_on(done: Tensor, *now: Any) -> Tensor:
+    def go_on(done: Tensor, *now: Nested[Tensor]) -> Tensor:
         more = _tensor(cond(*now)).reshape(()) != 0
         return more if most is None else torch.logical_and(more, done < most)
 
-    def run(done: Tensor, *now: Any) -> tuple[Any, ...]:
+    def run(done: Tensor, *now: Nested[Tensor]) -> tuple[Tensor, ...]:
         return (done + 1, *(_fresh(v) for v in step(*now)))
 
     _settle(cond, *now), _settle(step, *now)
     return tuple(loop(go_on, run, (torch.zeros((), dtype=torch.int64), *now))[1:])
 
 
-def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_val: Any) -> Any:
+def fori_loop(
+    lower: Nested[Tensor], upper: Nested[Tensor], body_fun: Callable[[Any, Any], Any], init_val: Nested[Tensor]
+) -> Nested[Tensor]:
     value = _tensors(init_val)
     if torch.compiler.is_compiling() and (isinstance(lower, Tensor) or isinstance(upper, Tensor)):
         start = _tensor(lower)
@@ -132,11 +136,11 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_
 
 def scan(
     f: Callable[[Any, Any], tuple[Any, Any]],
-    init: Any,
-    xs: Any = None,
+    init: Nested[Tensor],
+    xs: Nested[Tensor] | None = None,
     length: int | None = None,
     reverse: bool = False,
-    unroll: Any = 1,
+    unroll: int | bool = 1,
 ) -> tuple[Any, Any]:
     leaves, structure = pytree.tree_flatten(_tensors(xs))
     columns = [None if x is None else torch.unbind(x, 0) for x in leaves]
@@ -153,7 +157,7 @@ def scan(
     return carry, pytree.tree_map(lambda *ys: None if ys[0] is None else torch.stack(ys), *outs)
 
 
-def _no_steps(f: Any, carry: Any, leaves: list[Any], structure: Any) -> Any:
+def _no_steps(f: Closure[Tensor], carry: Nested[Tensor], leaves: list[Tensor], structure: Any) -> Nested[Tensor]:
     """Empty outputs of a scan over nothing, in the shapes that a step would give."""
     x = [None if v is None else v.new_zeros(v.shape[1:]) for v in leaves]
     with torch.no_grad():
@@ -164,7 +168,7 @@ def _no_steps(f: Any, carry: Any, leaves: list[Any], structure: Any) -> Any:
 # ---- transforms ------------------------------------------------------------------------------------------------------
 
 
-def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
+def vectorized_map(function: Closure[Tensor], elements: Nested[Tensor]) -> Nested[Tensor]:
     with transforming():
         return torch.vmap(function, randomness="different")(_tensors(elements))
 
@@ -179,24 +183,24 @@ class _CustomGradient(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(call: Any, *args: Any) -> Any:
+    def forward(call: Any, *args: object) -> Nested[Tensor]:
         return call(*args)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+    def setup_context(ctx: Any, inputs: Nested[Tensor], output: Any) -> None:
         ctx.call, *args = inputs
         ctx.gradient, ctx.call.gradient = ctx.call.gradient, None
         ctx.save_for_backward(*args)
         ctx.save_for_forward(*args)
 
     @staticmethod
-    def jvp(ctx: Any, _: Any, *tangents: Any) -> Any:
+    def jvp(ctx: Any, _: Any, *tangents: Any) -> Nested[Tensor]:
         args = ctx.saved_tensors
         tangents = tuple(torch.zeros_like(x) if t is None else t for x, t in zip(args, tangents, strict=True))
         return torch.func.jvp(ctx.call, args, tangents)[1]
 
     @staticmethod
-    def backward(ctx: Any, *upstream: Any) -> Any:
+    def backward(ctx: Any, *upstream: Nested[Tensor]) -> Nested[Tensor]:
         call, gradient, args = ctx.call, ctx.gradient, ctx.saved_tensors
         if torch.is_grad_enabled() or inside_func():
             call(*args)
@@ -209,19 +213,19 @@ class _CustomGradient(torch.autograd.Function):
 class _Call:
     """A function of flat tensors that keeps the gradient function it returns besides."""
 
-    def __init__(self, f: Callable[..., Any], structure: Any, kwargs: Any) -> None:
+    def __init__(self, f: Closure[Tensor], structure: Any, kwargs: object) -> None:
         self.f, self.structure, self.kwargs = f, structure, kwargs
         self.gradient: Any = None
         self.result: Any = None
 
-    def __call__(self, *leaves: Any) -> tuple[Any, ...]:
+    def __call__(self, *leaves: object) -> tuple[Tensor, ...]:
         out, self.gradient = self.f(*pytree.tree_unflatten(leaves, self.structure), **self.kwargs)
         found, self.result = pytree.tree_flatten(_tensors(out))
         return tuple(x.view_as(x) if any(x is a for a in leaves) else x for x in found)
 
 
-def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
-    def call(*args: Any, **kwargs: Any) -> Any:
+def custom_gradient(f: Closure[Tensor]) -> Closure[Tensor]:
+    def call(*args: object, **kwargs: object) -> Nested[Tensor]:
         leaves, structure = pytree.tree_flatten(_tensors(args))
         one = _Call(f, structure, kwargs)
         return pytree.tree_unflatten(_CustomGradient.apply(one, *leaves), one.result)

@@ -6,10 +6,10 @@ is copied. One spatial axis runs as two with size 1 (torch has no channels_last 
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
+
+from kfront.backends.typing import Sizes
 
 Tensor = torch.Tensor
 _CONV = (None, None, torch.conv2d, torch.conv3d)
@@ -19,7 +19,7 @@ _LAST = {3: (0, 2, 1), 4: (0, 2, 3, 1), 5: (0, 2, 3, 4, 1)}
 _KERNEL = {3: (2, 1, 0), 4: (3, 2, 0, 1), 5: (4, 3, 0, 1, 2)}
 
 
-def each(value: Any, n: int) -> tuple[int, ...]:
+def each(value: Tensor, n: int) -> tuple[int, ...]:
     """One value per spatial axis."""
     if value.__class__ is int:
         return (value,) * n
@@ -81,7 +81,7 @@ def depthwise_kernel(kernel: Tensor) -> Tensor:
 
 
 def convolve(
-    inputs: Tensor, weight: Tensor, strides: Any, padding: str, data_format: str, dilation_rate: Any
+    inputs: Tensor, weight: Tensor, strides: Sizes, padding: str, data_format: str, dilation_rate: Sizes
 ) -> Tensor:
     """Convolution by a kernel in torch's order; the groups follow from it."""
     ndim = inputs.ndim
@@ -97,10 +97,10 @@ def convolve(
 def conv(
     inputs: Tensor,
     kernel: Tensor,
-    strides: Any = 1,
+    strides: Sizes = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: Any = 1,
+    dilation_rate: Sizes = 1,
 ) -> Tensor:
     return convolve(inputs, torch_kernel(kernel), strides, padding, data_format, dilation_rate)
 
@@ -108,10 +108,10 @@ def conv(
 def depthwise_conv(
     inputs: Tensor,
     kernel: Tensor,
-    strides: Any = 1,
+    strides: Sizes = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: Any = 1,
+    dilation_rate: Sizes = 1,
 ) -> Tensor:
     return convolve(inputs, depthwise_kernel(kernel), strides, padding, data_format, dilation_rate)
 
@@ -120,10 +120,10 @@ def separable_conv(
     inputs: Tensor,
     depthwise_kernel: Tensor,
     pointwise_kernel: Tensor,
-    strides: Any = 1,
+    strides: Sizes = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: Any = 1,
+    dilation_rate: Sizes = 1,
 ) -> Tensor:
     out = depthwise_conv(inputs, depthwise_kernel, strides, padding, data_format, dilation_rate)
     return conv(out, pointwise_kernel, 1, "valid", data_format, 1)
@@ -149,11 +149,11 @@ def _transposed_axis(
 def convolve_transposed(
     inputs: Tensor,
     weight: Tensor,
-    strides: Any,
+    strides: Sizes,
     padding: str,
-    output_padding: Any,
+    output_padding: Sizes,
     data_format: str,
-    dilation_rate: Any,
+    dilation_rate: Sizes,
 ) -> Tensor:
     """The gradient of a convolution by its input, by a kernel in torch's order."""
     ndim = inputs.ndim
@@ -181,11 +181,11 @@ def convolve_transposed(
 def conv_transpose(
     inputs: Tensor,
     kernel: Tensor,
-    strides: Any = 1,
+    strides: Sizes = 1,
     padding: str = "valid",
-    output_padding: Any = None,
+    output_padding: Sizes | None = None,
     data_format: str = "channels_last",
-    dilation_rate: Any = 1,
+    dilation_rate: Sizes = 1,
 ) -> Tensor:
     weight = torch_kernel(kernel)
     return convolve_transposed(inputs, weight, strides, padding, output_padding, data_format, dilation_rate)

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.distributed as dist
@@ -21,9 +21,17 @@ from kfront.backends.distributor import Distributor
 from kfront.backends.seeding import set_random_seed
 from kfront.backends.torch.common import current_device
 from kfront.backends.torch.native import SEED_NAME, TorchVariable
+from kfront.backends.typing import Closure
 from kfront.core import tree
 from kfront.core.errors import ArgumentError
 from kfront.core.rng import make_default_seed
+
+if TYPE_CHECKING:
+    from kfront.backends.base import Backend
+    from kfront.core.variable import Variable
+    from kfront.distribution import Distribution, TensorLayout
+    from kfront.models.model import Model
+
 
 __all__ = ["SharedVariable", "TorchDistributor", "total"]
 
@@ -33,7 +41,7 @@ Tensor = torch.Tensor
 class SharedVariable(TorchVariable):
     """A Variable that starts with the value it has in the first process; keys of random ops differ."""
 
-    def _make(self, value: Any) -> None:
+    def _make(self, value: Tensor) -> None:
         super()._make(value)
         if self.name == SEED_NAME:
             self._value.data[0] += dist.get_rank()
@@ -86,7 +94,7 @@ class TorchDistributor(Distributor):
         share: the weight of this process's part of the batch, 1 for parts of the same size.
     """
 
-    def __init__(self, backend: Any) -> None:
+    def __init__(self, backend: Backend) -> None:
         super().__init__(backend)
         self.share = 1.0
 
@@ -125,7 +133,7 @@ class TorchDistributor(Distributor):
 
     # -- models -------------------------------------------------------------------------------------------------------
 
-    def check(self, distribution: Any) -> None:
+    def check(self, distribution: Distribution) -> None:
         """Whether there is a process for each device of a DataParallel."""
         if distribution.splits_variables:
             raise self._unsupported(type(distribution).__name__)
@@ -136,19 +144,19 @@ class TorchDistributor(Distributor):
                 "them with `torchrun --nproc-per-node`, and call `kfront.distribution.initialize()` in each."
             )
 
-    def lay_out(self, variable: Any, layout: Any) -> None:
+    def lay_out(self, variable: Variable, layout: TensorLayout) -> None:
         """Let the Variable start as in the first process."""
         variable._layout = layout
         if self.processes()[0] > 1:
             variable.__class__ = SharedVariable
 
-    def step(self, run: Callable[..., Any], kind: str, distribution: Any, model: Any) -> Callable[..., Any]:
+    def step(self, run: Closure[Tensor], kind: str, distribution: Distribution, model: Model) -> Closure[Tensor]:
         """The step on this process's part of a batch; `predict` gives the outputs of all parts."""
         count, mine = self.processes()
         if count == 1 or not distribution.auto_shard_dataset:
             return run if kind != "predict" or count == 1 else lambda x: self._gather(run(x), None)
 
-        def one(run: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+        def one(run: Closure[Tensor], args: tuple[Any, ...]) -> Any:
             part = _Part(len(tree.flatten(args)[0]), count, mine)
             local = tree.map_structure(lambda x: None if x is None else x[part.rows], args)
             if kind == "predict":
@@ -159,7 +167,7 @@ class TorchDistributor(Distributor):
             finally:
                 self.share = 1.0
 
-        def step(*args: Any) -> Any:
+        def step(*args: object) -> Any:
             if kind == "predict" or len(args) > 1:
                 return one(run, args)
             out = None
@@ -190,7 +198,7 @@ class TorchDistributor(Distributor):
 
         return tree.map_structure(one, out)
 
-    def reduction(self, distribution: Any) -> Callable[[list[Any]], list[Any]] | None:
+    def reduction(self, distribution: Distribution) -> Callable[[list[Any]], list[Any]] | None:
         """The average of the gradients of all processes."""
         return self._average if distribution._backend is self.b and self.processes()[0] > 1 else None
 
@@ -207,7 +215,7 @@ class TorchDistributor(Distributor):
         return out
 
     @contextmanager
-    def gathered(self, model: Any, logs: Any) -> Iterator[Any]:
+    def gathered(self, model: Model, logs: Any) -> Iterator[Tensor]:
         """Metrics are those of all processes inside; statistics that layers keep are averaged for good."""
         count = self.processes()[0]
         if count == 1:
@@ -230,7 +238,7 @@ class TorchDistributor(Distributor):
                 v.assign(x)
 
 
-def _idle(run: Callable[..., Any], local: Any, metrics: list[Any]) -> Any:
+def _idle(run: Closure[Tensor], local: Any, metrics: list[Any]) -> Any:
     """A step for a batch with fewer samples than processes: take part in its exchanges with no weight."""
     before = [v._value.detach().clone() for v in metrics]
     out = run(*local)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
 from kfront.backends.torch.common import TORCH, native
 from kfront.core.dtypes import WEAK, standardize
+from kfront.core.typing import DTypeLike
 
 Tensor = torch.Tensor
 _INTS = frozenset((torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.bool))
@@ -66,7 +65,7 @@ def round(x: Tensor, decimals: int = 0) -> Tensor:
     return torch.round(x.to(torch.float64), decimals=decimals).to(x.dtype)
 
 
-def cast(x: Tensor, dtype: Any) -> Tensor:
+def cast(x: Tensor, dtype: DTypeLike) -> Tensor:
     to = TORCH.get(dtype) if type(dtype) is str else None
     if to is None:
         dtype = standardize(dtype)
@@ -79,7 +78,9 @@ def cast(x: Tensor, dtype: Any) -> Tensor:
     return x.to(to)
 
 
-def nan_to_num(x: Tensor, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Tensor:
+def nan_to_num(
+    x: Tensor, nan: Tensor | float = 0.0, posinf: Tensor | float | None = None, neginf: Tensor | float | None = None
+) -> Tensor:
     if isinstance(nan, Tensor) or isinstance(posinf, Tensor) or isinstance(neginf, Tensor):
         ends = torch.finfo(x.dtype)
         x = torch.where(torch.isnan(x), nan, x)
@@ -99,40 +100,40 @@ bitwise_and, bitwise_or, bitwise_xor = torch.bitwise_and, torch.bitwise_or, torc
 left_shift, right_shift = torch.bitwise_left_shift, torch.bitwise_right_shift
 
 
-def floor_divide(x1: Any, x2: Any) -> Tensor:
+def floor_divide(x1: Tensor, x2: Tensor) -> Tensor:
     if type(x1) in WEAK:  # torch.floor_divide has no derivative, which is 0
         return torch.floor_divide(x1, x2.detach())
     return torch.div(x1, x2, rounding_mode="floor")
 
 
-def equal(x1: Any, x2: Any) -> Tensor:
+def equal(x1: Tensor, x2: Tensor) -> Tensor:
     return torch.eq(x2, x1) if type(x1) in WEAK else torch.eq(x1, x2)
 
 
-def not_equal(x1: Any, x2: Any) -> Tensor:
+def not_equal(x1: Tensor, x2: Tensor) -> Tensor:
     return torch.ne(x2, x1) if type(x1) in WEAK else torch.ne(x1, x2)
 
 
-def less(x1: Any, x2: Any) -> Tensor:
+def less(x1: Tensor, x2: Tensor) -> Tensor:
     return torch.gt(x2, x1) if type(x1) in WEAK else torch.lt(x1, x2)
 
 
-def less_equal(x1: Any, x2: Any) -> Tensor:
+def less_equal(x1: Tensor, x2: Tensor) -> Tensor:
     return torch.ge(x2, x1) if type(x1) in WEAK else torch.le(x1, x2)
 
 
-def greater(x1: Any, x2: Any) -> Tensor:
+def greater(x1: Tensor, x2: Tensor) -> Tensor:
     return torch.lt(x2, x1) if type(x1) in WEAK else torch.gt(x1, x2)
 
 
-def greater_equal(x1: Any, x2: Any) -> Tensor:
+def greater_equal(x1: Tensor, x2: Tensor) -> Tensor:
     return torch.le(x2, x1) if type(x1) in WEAK else torch.ge(x1, x2)
 
 
 where = torch.where
 
 
-def clip(x: Any, x_min: Any, x_max: Any) -> Tensor:
+def clip(x: Tensor, x_min: Tensor | float | None, x_max: Tensor | float | None) -> Tensor:
     if x_min is None and x_max is None:
         return x
     low, high = isinstance(x_min, Tensor), isinstance(x_max, Tensor)

@@ -10,16 +10,23 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
 from torch.utils._pytree import tree_leaves  # dicts in their own order, as programs take them
 
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, BackendError, SavingError
 from kfront.core.files import atomic_write
+from kfront.core.typing import Nested
 from kfront.export.openvino import replace_pair
 from kfront.export.signature import named_outputs
+
+if TYPE_CHECKING:
+    from kfront.core.spec import KerasTensor
+    from kfront.models.model import Model
+
 
 __all__ = ["write_onnx", "write_openvino", "write_torch", "write_torch_aot"]
 
@@ -28,8 +35,8 @@ _MOST = (1 << 31) - 1  # bytes that a protobuf message may have
 
 
 def write_torch(
-    model: Any,
-    signature: tuple[Any, ...],
+    model: Model,
+    signature: tuple[Nested[KerasTensor], ...],
     path: str,
     *,
     strict: bool = False,
@@ -60,7 +67,9 @@ def write_torch(
         torch.export.save(program, file)
 
 
-def write_onnx(model: Any, signature: tuple[Any, ...], path: str, *, opset_version: int | None = None) -> None:
+def write_onnx(
+    model: Model, signature: tuple[Nested[KerasTensor], ...], path: str, *, opset_version: int | None = None
+) -> None:
     """A model as an ONNX graph in one file.
 
     Args:
@@ -93,7 +102,9 @@ def write_onnx(model: Any, signature: tuple[Any, ...], path: str, *, opset_versi
         file.write(proto.SerializeToString())
 
 
-def write_openvino(model: Any, signature: tuple[Any, ...], path: str, *, compress_to_fp16: bool = False) -> None:
+def write_openvino(
+    model: Model, signature: tuple[Nested[KerasTensor], ...], path: str, *, compress_to_fp16: bool = False
+) -> None:
     """A model for OpenVINO: the graph in the file, the weights in one beside it that ends in ".bin".
 
     Args:
@@ -130,7 +141,11 @@ def _in_openvino(program: Any) -> Any:
 
 
 def write_torch_aot(
-    model: Any, signature: tuple[Any, ...], path: str, *, inductor_configs: dict[str, Any] | None = None
+    model: Model,
+    signature: tuple[Nested[KerasTensor], ...],
+    path: str,
+    *,
+    inductor_configs: dict[str, Any] | None = None,
 ) -> None:
     """A model as machine code for this kind of machine, for `torch._inductor.aoti_load_package`.
 
@@ -195,7 +210,7 @@ def _elementary() -> dict[Any, Any]:
     }
 
 
-def _index(x: Any, indices: Any) -> Any:
+def _index(x: Tensor, indices: Any) -> Any:
     """Indexing by 64-bit integers."""
     if not any(i is not None and i.dtype == torch.int32 for i in indices):
         return NotImplemented
@@ -203,13 +218,13 @@ def _index(x: Any, indices: Any) -> Any:
     return torch.ops.aten.index.Tensor(x, wide)
 
 
-def _over_all(op: Any, x: Any, dim: Any = (), keepdim: bool = False) -> Any:
+def _over_all(op: Any, x: Tensor, dim: Any = (), keepdim: bool = False) -> Any:
     """A reduction that names the dimensions even if it is over all."""
     return NotImplemented if dim or not x.ndim else op(x, list(range(x.ndim)), keepdim)
 
 
 def _searchsorted(
-    limits: Any, x: Any, *, out_int32: bool = False, right: bool = False, side: Any = None, sorter: Any = None
+    limits: Any, x: Tensor, *, out_int32: bool = False, right: bool = False, side: Any = None, sorter: Any = None
 ) -> Any:
     """How many of the limits are below, by comparing with each; NaN is above all."""
     limits = limits if sorter is None else limits.gather(-1, sorter)
@@ -218,15 +233,15 @@ def _searchsorted(
     return above.logical_not().sum(-1, dtype=torch.int32 if out_int32 else torch.int64)
 
 
-def _program(model: Any, signature: tuple[Any, ...], dynamic: Any, **options: Any) -> Any:
+def _program(model: Model, signature: tuple[Nested[KerasTensor], ...], dynamic: Any, **options: object) -> Any:
     """The model as a `torch.export` program, in inference mode."""
     device = next((p.device for p in model.parameters()), None)
 
-    def example(x: Any) -> Any:
+    def example(x: Tensor) -> Any:
         shape = [_SIZE if n is None else n for n in x.shape]
         return torch.zeros(shape, dtype=model._backend.native_dtype(x.dtype), device=device)
 
-    def free(x: Any) -> Any:
+    def free(x: Tensor) -> Any:
         return {i: torch.export.Dim.DYNAMIC for i, n in enumerate(x.shape) if n is None}
 
     inputs = tree.map_structure(example, signature)
@@ -238,7 +253,7 @@ def _program(model: Any, signature: tuple[Any, ...], dynamic: Any, **options: An
 
 
 @contextlib.contextmanager
-def _inference(model: Any) -> Iterator[None]:
+def _inference(model: Model) -> Iterator[None]:
     """All modules in evaluation mode, and as they were at the end."""
     training = [m for m in model.modules() if m.training]
     for m in training:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -11,14 +11,19 @@ from torch.nn import Parameter
 
 from kfront.backends.foreach import Foreach
 from kfront.backends.torch.common import at_hand
+from kfront.backends.typing import Function
 from kfront.core.state import state
+
+if TYPE_CHECKING:
+    from kfront.core.variable import Variable
+
 
 __all__ = ["TorchForeach"]
 
 _compiling = torch.compiler.is_compiling
 
 
-def _number(x: Any) -> bool:
+def _number(x: Tensor | float) -> bool:
     return x.__class__ is float or x.__class__ is int
 
 
@@ -35,7 +40,9 @@ def _constant(x: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     return found
 
 
-def _new_or_in_place(new: Any, in_place: Any, xs: Sequence[Any], donate: bool, *args: Any) -> list[Any]:
+def _new_or_in_place(
+    new: Function[Tensor], in_place: Function[Tensor], xs: Sequence[Tensor], donate: bool, *args: object
+) -> list[Tensor]:
     """What `new` gives, in the memory of `xs` if those are donated."""
     if not donate:
         return list(new(xs, *args))
@@ -48,12 +55,12 @@ class TorchForeach(Foreach):
 
     # -- single numbers -----------------------------------------------------------------------------------------------
 
-    def number(self, variable: Any) -> Any:
+    def number(self, variable: Variable) -> float | None:
         """The value, if it is on the CPU and nothing is being traced."""
         value = variable._value
         return value.item() if at_hand(value) else None
 
-    def increment(self, variable: Any, by: Any, times: Any = 1) -> None:
+    def increment(self, variable: Variable, by: Tensor | float, times: Tensor | float = 1) -> None:
         """V += by * times."""
         value = variable._value
         if (
@@ -68,7 +75,7 @@ class TorchForeach(Foreach):
         else:
             value.add_(by.detach() if not _number(by) and by.requires_grad else by, alpha=times)
 
-    def label_range(self, x: Any) -> tuple[Any, Any] | None:
+    def label_range(self, x: Tensor | float) -> tuple[Tensor, Tensor] | None:
         """Smallest and largest element of a tensor on the CPU, None elsewhere and while tracing."""
         if not at_hand(x) or not x.numel():
             return None
@@ -77,11 +84,11 @@ class TorchForeach(Foreach):
 
     # -- reading and arithmetic ---------------------------------------------------------------------------------------
 
-    def values(self, variables: Sequence[Any]) -> list[Any]:
+    def values(self, variables: Sequence[Variable]) -> list[Tensor]:
         """The tensors."""
         return [v._value for v in variables]
 
-    def _tensors(self, y: Any, like: Any) -> Any:
+    def _tensors(self, y: Tensor | float | Sequence[Tensor], like: Tensor) -> Tensor:
         """A second operand as `torch._foreach_*` takes it."""
         if _number(y):
             return y
@@ -89,84 +96,88 @@ class TorchForeach(Foreach):
             return list(y)
         return y if y.dtype == like.dtype else y.to(like.dtype)
 
-    def add(self, xs: Sequence[Any], y: Any, donate: bool = False) -> list[Any]:
+    def add(self, xs: Sequence[Tensor], y: Tensor | float | Sequence[Tensor], donate: bool = False) -> list[Tensor]:
         return _new_or_in_place(torch._foreach_add, torch._foreach_add_, xs, donate, self._tensors(y, xs[0]))
 
-    def sub(self, xs: Sequence[Any], y: Any, donate: bool = False) -> list[Any]:
+    def sub(self, xs: Sequence[Tensor], y: Tensor | float | Sequence[Tensor], donate: bool = False) -> list[Tensor]:
         y = self._tensors(y, xs[0])
         if not _number(y) and not isinstance(y, list):
             return self.add(xs, -y, donate)
         return _new_or_in_place(torch._foreach_sub, torch._foreach_sub_, xs, donate, y)
 
-    def mul(self, xs: Sequence[Any], y: Any, donate: bool = False) -> list[Any]:
+    def mul(self, xs: Sequence[Tensor], y: Tensor | float | Sequence[Tensor], donate: bool = False) -> list[Tensor]:
         return _new_or_in_place(torch._foreach_mul, torch._foreach_mul_, xs, donate, self._tensors(y, xs[0]))
 
-    def div(self, xs: Sequence[Any], y: Any, donate: bool = False) -> list[Any]:
+    def div(self, xs: Sequence[Tensor], y: Tensor | float | Sequence[Tensor], donate: bool = False) -> list[Tensor]:
         return _new_or_in_place(torch._foreach_div, torch._foreach_div_, xs, donate, self._tensors(y, xs[0]))
 
-    def pow(self, xs: Sequence[Any], y: Any) -> list[Any]:
+    def pow(self, xs: Sequence[Tensor], y: Tensor | float | Sequence[Tensor]) -> list[Tensor]:
         if _number(y):
             return list(torch._foreach_pow(xs, y))
         return super().pow(xs, y)
 
-    def maximum(self, xs: Sequence[Any], y: Any) -> list[Any]:
+    def maximum(self, xs: Sequence[Tensor], y: Tensor | float | Sequence[Tensor]) -> list[Tensor]:
         if _number(y) or isinstance(y, (list, tuple)):
             return list(torch._foreach_maximum(xs, y))
         return [torch.maximum(x, y) for x in xs]
 
-    def clip(self, xs: Sequence[Any], low: float, high: float) -> list[Any]:
+    def clip(self, xs: Sequence[Tensor], low: float, high: float) -> list[Tensor]:
         return list(torch._foreach_clamp_min(torch._foreach_clamp_max(xs, high), low))
 
-    def sqrt(self, xs: Sequence[Any], donate: bool = False) -> list[Any]:
+    def sqrt(self, xs: Sequence[Tensor], donate: bool = False) -> list[Tensor]:
         return _new_or_in_place(torch._foreach_sqrt, torch._foreach_sqrt_, xs, donate)
 
-    def square(self, xs: Sequence[Any]) -> list[Any]:
+    def square(self, xs: Sequence[Tensor]) -> list[Tensor]:
         return list(torch._foreach_mul(xs, xs))
 
-    def abs(self, xs: Sequence[Any]) -> list[Any]:
+    def abs(self, xs: Sequence[Tensor]) -> list[Tensor]:
         return list(torch._foreach_abs(xs))
 
-    def neg(self, xs: Sequence[Any]) -> list[Any]:
+    def neg(self, xs: Sequence[Tensor]) -> list[Tensor]:
         return list(torch._foreach_neg(xs))
 
-    def sign(self, xs: Sequence[Any]) -> list[Any]:
+    def sign(self, xs: Sequence[Tensor]) -> list[Tensor]:
         return list(torch._foreach_sign(xs))
 
-    def zeros_like(self, xs: Sequence[Any]) -> list[Any]:
+    def zeros_like(self, xs: Sequence[Tensor]) -> list[Tensor]:
         return [torch.zeros_like(x) for x in xs]
 
-    def lerp(self, xs: Sequence[Any], ys: Sequence[Any], weight: Any) -> list[Any]:
+    def lerp(self, xs: Sequence[Tensor], ys: Sequence[Tensor], weight: Tensor | float) -> list[Tensor]:
         if _number(weight):
             return list(torch._foreach_lerp(xs, ys, weight))
         return super().lerp(xs, ys, weight)
 
-    def addcmul(self, xs: Sequence[Any], a: Sequence[Any], b: Sequence[Any], value: Any = None) -> list[Any]:
+    def addcmul(
+        self, xs: Sequence[Tensor], a: Sequence[Tensor], b: Sequence[Tensor], value: Tensor | float | None = None
+    ) -> list[Tensor]:
         if value is None or _number(value):
             return list(torch._foreach_addcmul(xs, a, b, 1.0 if value is None else value))
         return super().addcmul(xs, a, b, value)
 
-    def addcdiv(self, xs: Sequence[Any], a: Sequence[Any], b: Sequence[Any], value: Any = 1.0) -> list[Any]:
+    def addcdiv(
+        self, xs: Sequence[Tensor], a: Sequence[Tensor], b: Sequence[Tensor], value: Tensor | float = 1.0
+    ) -> list[Tensor]:
         if _number(value):
             return list(torch._foreach_addcdiv(xs, a, b, value))
         return super().addcdiv(xs, a, b, value)
 
-    def norms(self, xs: Sequence[Any]) -> list[Any]:
+    def norms(self, xs: Sequence[Tensor]) -> list[Tensor]:
         return list(torch._foreach_norm(xs))
 
-    def global_norm(self, xs: Sequence[Any]) -> Any:
+    def global_norm(self, xs: Sequence[Tensor]) -> Tensor:
         return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(xs)))
 
-    def clip_norms(self, xs: Sequence[Any], most: float) -> list[Any]:
+    def clip_norms(self, xs: Sequence[Tensor], most: float) -> list[Tensor]:
         norms = torch._foreach_maximum(torch._foreach_norm(xs), most)
         return list(torch._foreach_mul(xs, [most / n for n in norms]))
 
-    def all_finite(self, xs: Sequence[Any]) -> Any:
+    def all_finite(self, xs: Sequence[Tensor]) -> Tensor:
         found = torch.stack([x.isfinite().all() for x in xs]).all()
         return bool(found) if found.is_cpu and not _compiling() else found
 
     # -- changing Variables -------------------------------------------------------------------------------------------
 
-    def assign(self, variables: Sequence[Any], values: Sequence[Any]) -> None:
+    def assign(self, variables: Sequence[Variable], values: Sequence[Tensor]) -> None:
         """Copies into the Variables' storage."""
         out = self._not_aliased(variables)
         if out is None:
@@ -175,7 +186,7 @@ class TorchForeach(Foreach):
             with torch.no_grad():
                 torch._foreach_copy_(out, values)
 
-    def zero(self, variables: Sequence[Any]) -> None:
+    def zero(self, variables: Sequence[Variable]) -> None:
         out = self._not_aliased(variables)
         if out is None:
             super().zero(variables)
@@ -183,18 +194,20 @@ class TorchForeach(Foreach):
             with torch.no_grad():
                 torch._foreach_zero_(out)
 
-    def in_place(self, variables: Sequence[Any]) -> list[Any] | None:
+    def in_place(self, variables: Sequence[Variable]) -> list[Tensor] | None:
         """The storage to change in place; None where the Variables stand for other values (scopes, `bind`)."""
         if state.stateless is not None or type(variables[0]._value) is not Parameter:
             return None
         return [v._value for v in variables]
 
-    def _not_aliased(self, variables: Sequence[Any]) -> list[Any] | None:
+    def _not_aliased(self, variables: Sequence[Variable]) -> list[Tensor] | None:
         """The storage, where autograd has saved none of it for a backward pass; else None."""
         out = self.in_place(variables)
         return None if out is None or any(v._aliased_by_autograd for v in variables) else out
 
-    def add_to(self, variables: Sequence[Any], xs: Sequence[Any], factor: Any = None) -> list[Any]:
+    def add_to(
+        self, variables: Sequence[Variable], xs: Sequence[Tensor], factor: Tensor | float | None = None
+    ) -> list[Tensor]:
         out = self.in_place(variables)
         if out is None:
             return super().add_to(variables, xs, factor)
@@ -206,28 +219,30 @@ class TorchForeach(Foreach):
             torch._foreach_add_(out, self.mul(xs, factor))
         return out
 
-    def mul_to(self, variables: Sequence[Any], y: Any) -> list[Any]:
+    def mul_to(self, variables: Sequence[Variable], y: Tensor | float | Sequence[Tensor]) -> list[Tensor]:
         out = self.in_place(variables)
         if out is None:
             return super().mul_to(variables, y)
         torch._foreach_mul_(out, self._tensors(y, out[0]))
         return out
 
-    def maximum_to(self, variables: Sequence[Any], xs: Sequence[Any]) -> list[Any]:
+    def maximum_to(self, variables: Sequence[Variable], xs: Sequence[Tensor]) -> list[Tensor]:
         out = self.in_place(variables)
         if out is None:
             return super().maximum_to(variables, xs)
         torch._foreach_maximum_(out, xs)
         return out
 
-    def lerp_to(self, variables: Sequence[Any], xs: Sequence[Any], weight: Any) -> list[Any]:
+    def lerp_to(self, variables: Sequence[Variable], xs: Sequence[Tensor], weight: Tensor | float) -> list[Tensor]:
         out = self.in_place(variables)
         if out is None or not _number(weight):
             return super().lerp_to(variables, xs, weight)
         torch._foreach_lerp_(out, xs, weight)
         return out
 
-    def lerp_square_to(self, variables: Sequence[Any], xs: Sequence[Any], weight: Any) -> list[Any]:
+    def lerp_square_to(
+        self, variables: Sequence[Variable], xs: Sequence[Tensor], weight: Tensor | float
+    ) -> list[Tensor]:
         out = self.in_place(variables)
         if out is None or not _number(weight):
             return super().lerp_square_to(variables, xs, weight)
@@ -235,14 +250,22 @@ class TorchForeach(Foreach):
         torch._foreach_addcmul_(out, xs, xs, weight)
         return out
 
-    def addcmul_to(self, variables: Sequence[Any], a: Sequence[Any], b: Sequence[Any], value: Any = None) -> list[Any]:
+    def addcmul_to(
+        self,
+        variables: Sequence[Variable],
+        a: Sequence[Tensor],
+        b: Sequence[Tensor],
+        value: Tensor | float | None = None,
+    ) -> list[Tensor]:
         out = self.in_place(variables)
         if out is None or not (value is None or _number(value)):
             return super().addcmul_to(variables, a, b, value)
         torch._foreach_addcmul_(out, a, b, 1.0 if value is None else value)
         return out
 
-    def addcdiv_to(self, variables: Sequence[Any], a: Sequence[Any], b: Sequence[Any], value: Any = 1.0) -> list[Any]:
+    def addcdiv_to(
+        self, variables: Sequence[Variable], a: Sequence[Tensor], b: Sequence[Tensor], value: Tensor | float = 1.0
+    ) -> list[Tensor]:
         out = self.in_place(variables)
         if out is None:
             return super().addcdiv_to(variables, a, b, value)

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.nn import Module, Parameter
 from torch.nn.parameter import UninitializedTensorMixin
 
 from kfront.backends import get
 from kfront.backends.torch.common import NAMES
 from kfront.backends.torch.native import TorchVariable
+from kfront.core.typing import Nested
+
+if TYPE_CHECKING:
+    from kfront.layers.base import Layer
+
 
 __all__ = ["Adopted", "is_module", "load", "run", "state", "variables"]
 
@@ -36,7 +42,7 @@ class Adopted(TorchVariable):
         return self._module._parameters[self._leaf]
 
     @_value.setter
-    def _value(self, value: Any) -> None:
+    def _value(self, value: Tensor) -> None:
         self._module._parameters[self._leaf] = value
 
     @property
@@ -48,7 +54,7 @@ class Adopted(TorchVariable):
         return tuple(self._value.shape)
 
     @property
-    def value(self) -> Any:
+    def value(self) -> Tensor:
         """The Parameter, in the autocast dtype inside such a scope."""
         from kfront.core.state import state
 
@@ -59,12 +65,12 @@ class Adopted(TorchVariable):
         return Adopted.__new__, (Adopted,), dict(self.__dict__)
 
 
-def is_module(x: Any) -> bool:
+def is_module(x: Tensor) -> bool:
     """Whether `x` is a module whose parameters exist."""
     return isinstance(x, Module) and not any(isinstance(p, UninitializedTensorMixin) for p in x.parameters())
 
 
-def variables(module: Module, layer_name: str) -> Iterator[Any]:
+def variables(module: Module, layer_name: str) -> Iterator[Tensor]:
     """A Variable for each Parameter, each once; Variables that are there already for what is a layer inside."""
     seen: set[int] = set()
     for prefix, part in module.named_modules():
@@ -75,7 +81,7 @@ def variables(module: Module, layer_name: str) -> Iterator[Any]:
                 yield Adopted(part, leaf, name, f"{layer_name}/{name}")
 
 
-def run(layer: Any, args: Any, kwargs: Any, training: bool | None) -> Any:
+def run(layer: Layer, args: Nested[Tensor], kwargs: Any, training: bool | None) -> Any:
     """Call the module of a layer in its training or evaluation mode, in the layer's compute dtype."""
     module = layer.module
     if training is not None and module.training != training:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import itertools
 import weakref
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from kfront.backends.torch.common import native
+
+if TYPE_CHECKING:
+    from kfront.core.spec import KerasTensor
+
 
 __all__ = ["host_call", "host_handle"]
 
@@ -18,7 +23,7 @@ _numbers = itertools.count()
 _callers: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 
 
-def host_handle(caller: Any) -> int:
+def host_handle(caller: object) -> int:
     """The number by which compiled code finds `caller`, while that lives."""
     number = next(_numbers)
     _callers[number] = caller
@@ -36,6 +41,6 @@ def _(tensors: list[torch.Tensor], number: int, shape: list[int], dtype: torch.d
     return torch.empty(shape, dtype=dtype, device=tensors[0].device)
 
 
-def host_call(caller: Any, tensors: Sequence[Any], spec: Any) -> Any:
+def host_call(caller: object, tensors: Sequence[Tensor], spec: KerasTensor) -> Any:
     """See `Backend.host_call`."""
     return _call(list(tensors), caller.host_handle, list(spec.shape), native(spec.dtype))

@@ -15,14 +15,14 @@ _composed: Any = OPS["resize"].body
 
 def resize(
     images: Tensor,
-    size: Any,
+    size: Tensor,
     interpolation: str = "bilinear",
     antialias: bool = False,
     crop_to_aspect_ratio: bool = False,
     pad_to_aspect_ratio: bool = False,
     fill_mode: str = "constant",
     fill_value: float = 0.0,
-    data_format: Any = None,
+    data_format: str | None = None,
 ) -> Tensor:
     """Bilinear, and bicubic by the kernel with a = -1/2, which torch has with antialiasing only."""
     options = (interpolation, antialias, crop_to_aspect_ratio, pad_to_aspect_ratio, fill_mode, fill_value, data_format)

@@ -12,6 +12,7 @@ import torch
 
 from kfront.core.errors import ArgumentError
 from kfront.core.operators import VariableBase
+from kfront.core.typing import ShapeLike
 
 Tensor = torch.Tensor
 
@@ -54,7 +55,7 @@ def get_item(x: Tensor, key: Any) -> Tensor:
     return x[key]
 
 
-def _easy(k: Any) -> bool:
+def _easy(k: Tensor) -> bool:
     """Whether torch takes a key as it is."""
     kind = k.__class__
     if kind is int or k is None or k is Ellipsis:
@@ -71,7 +72,7 @@ def _forward(s: builtins.slice) -> bool:
     )
 
 
-def _get_hard(x: Tensor, keys: tuple[Any, ...]) -> Tensor:
+def _get_hard(x: Tensor, keys: tuple[Tensor, ...]) -> Tensor:
     """Index with lists, arrays, Variables and negative steps, which torch does not have: flip, then slice."""
     ready = [_plain_key(k, x.device) for k in keys]
     used = builtins.sum(_consumed(k) for k in ready)
@@ -91,7 +92,7 @@ def _get_hard(x: Tensor, keys: tuple[Any, ...]) -> Tensor:
     return x[tuple(out)]
 
 
-def _consumed(k: Any) -> int:
+def _consumed(k: Tensor) -> int:
     """How many axes of the source one key stands for."""
     if k is None or k is Ellipsis:
         return 0
@@ -100,7 +101,7 @@ def _consumed(k: Any) -> int:
     return k.ndim if isinstance(k, Tensor) and k.dtype is torch.bool else 1
 
 
-def _plain_key(k: Any, device: Any) -> Any:
+def _plain_key(k: Tensor, device: Tensor) -> Tensor:
     """A key that torch understands."""
     if k is None or k is Ellipsis or isinstance(k, (bool, int)):
         return k
@@ -124,7 +125,7 @@ def _plain_key(k: Any, device: Any) -> Any:
     return k.to(torch.int64)
 
 
-def _starts(start_indices: Any) -> Any:
+def _starts(start_indices: Tensor | Sequence[int]) -> Tensor | list[int]:
     """Start positions as ints, or as a tensor when reading them would wait for the device or break a graph."""
     if isinstance(start_indices, Tensor):
         if torch.compiler.is_compiling() or start_indices.device.type != "cpu":
@@ -137,7 +138,7 @@ def _starts(start_indices: Any) -> Any:
     return [int(s) for s in start_indices]
 
 
-def slice(inputs: Tensor, start_indices: Any, shape: Any) -> Tensor:
+def slice(inputs: Tensor, start_indices: Tensor | Sequence[int], shape: ShapeLike) -> Tensor:
     starts = _starts(start_indices)
     if isinstance(starts, Tensor):
         for axis, n in enumerate(shape):
@@ -148,7 +149,7 @@ def slice(inputs: Tensor, start_indices: Any, shape: Any) -> Tensor:
     return inputs[tuple(builtins.slice(s, s + n) for s, n in zip(starts, shape, strict=True))]
 
 
-def slice_update(inputs: Tensor, start_indices: Any, updates: Tensor) -> Tensor:
+def slice_update(inputs: Tensor, start_indices: Tensor | Sequence[int], updates: Tensor) -> Tensor:
     starts = _starts(start_indices)
     if isinstance(starts, Tensor):
         at = []
@@ -166,7 +167,7 @@ def slice_update(inputs: Tensor, start_indices: Any, updates: Tensor) -> Tensor:
 _REDUCTIONS = {"max": "amax", "min": "amin", "mul": "prod"}
 
 
-def scatter(indices: Tensor, values: Tensor, shape: Any) -> Tensor:
+def scatter(indices: Tensor, values: Tensor, shape: ShapeLike) -> Tensor:
     out = torch.zeros(tuple(shape), dtype=values.dtype, device=values.device)
     return out.index_put(indices.to(torch.int64).unbind(-1), values, accumulate=True)
 
@@ -201,7 +202,7 @@ def _last_ones(inputs: Tensor, at: Sequence[Tensor], updates: Tensor) -> Tensor:
     return torch.where(stays.reshape(*stays.shape, *(1,) * (updates.ndim - stays.ndim)), updates, updates.detach())
 
 
-def _flat_positions(shape: Any, at: Sequence[Tensor]) -> tuple[int, Tensor]:
+def _flat_positions(shape: ShapeLike, at: Sequence[Tensor]) -> tuple[int, Tensor]:
     """Size of what one index stands for, and the positions in the flattened leading axes."""
     lead = shape[: len(at)]
     flat = torch.zeros_like(at[0])

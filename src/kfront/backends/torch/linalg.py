@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
 from kfront.backends.torch.step import inside_func
+from kfront.backends.typing import Axes
 from kfront.core.op import OPS
 
 Tensor = torch.Tensor
@@ -43,7 +42,7 @@ def einsum(operands: list[Tensor], subscripts: str) -> Tensor:
     return torch.einsum(subscripts, operands)
 
 
-def tensordot(x1: Tensor, x2: Tensor, axes: Any = 2) -> Tensor:
+def tensordot(x1: Tensor, x2: Tensor, axes: Axes = 2) -> Tensor:
     if not isinstance(axes, int):
         axes = tuple([a] if isinstance(a, int) else list(a) for a in axes)
     if x1.dtype is torch.bool:
@@ -76,7 +75,7 @@ def qr(x: Tensor, mode: str = "reduced") -> tuple[Tensor, Tensor]:
     return q, r
 
 
-def svd(x: Tensor, full_matrices: bool = True, compute_uv: bool = True) -> Any:
+def svd(x: Tensor, full_matrices: bool = True, compute_uv: bool = True) -> Tensor:
     if not compute_uv:
         return torch.linalg.svdvals(x)
     u, s, vh = torch.linalg.svd(x, full_matrices)
@@ -107,7 +106,7 @@ def slogdet(x: Tensor) -> tuple[Tensor, Tensor]:
     return sign, log + torch.where(singular, none, 0)
 
 
-def norm(x: Tensor, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Tensor:
+def norm(x: Tensor, ord: Tensor | None = None, axis: Axes = None, keepdims: bool = False) -> Tensor:
     if ord is None:
         return torch.linalg.vector_norm(x, 2, axis, keepdims)
     return OPS["norm"].body(x, ord, axis, keepdims)  # type: ignore[misc]

@@ -34,7 +34,7 @@ class TorchVariable(Variable):
     _aliased_by_autograd = False
     _elsewhere = False  # whether the Parameter belongs to a module of its own
 
-    def _make(self, value: Any) -> None:
+    def _make(self, value: Tensor) -> None:
         b = self._backend
         with b.eager():
             if isinstance(value, Tensor):
@@ -51,7 +51,7 @@ class TorchVariable(Variable):
         )
 
     @property
-    def value(self) -> Any:
+    def value(self) -> Tensor:
         """The native tensor, in the autocast dtype inside such a scope."""
         value = self._value
         if not self._trainable and torch.is_grad_enabled() and _may_be_saved(value):
@@ -62,7 +62,7 @@ class TorchVariable(Variable):
             return value.to(native(cast))
         return value
 
-    def _write(self, value: Any) -> None:
+    def _write(self, value: Tensor) -> None:
         mine = self._value
         if type(mine) is not Parameter:
             self._value = value
@@ -85,7 +85,7 @@ class TorchVariable(Variable):
         if type(mine) is Parameter and mine.requires_grad != self._trainable and _differentiable(mine):
             mine.requires_grad_(self._trainable)
 
-    def _follow(self, tensor: Any) -> None:
+    def _follow(self, tensor: Tensor) -> None:
         """Take `tensor` as the storage (torch made a new one, or converted it)."""
         if self.name == SEED_NAME and not tensor.is_meta:
             tensor.data = tensor.data.to("cpu", torch.int64)  # keys are read on the host
@@ -93,7 +93,7 @@ class TorchVariable(Variable):
         self._dtype, self._shape = NAMES[tensor.dtype], tuple(tensor.shape)
 
     @classmethod
-    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_function__(cls, func: Any, types: Any, args: object = (), kwargs: object = None) -> Any:
         """torch's own functions take Variables."""
         from torch.utils._pytree import tree_map
 
@@ -101,7 +101,7 @@ class TorchVariable(Variable):
         return func(*args, **kwargs)
 
 
-def _may_be_saved(value: Any) -> bool:
+def _may_be_saved(value: Tensor) -> bool:
     """Whether autograd could save a Parameter that may be assigned: a floating constant, not while compiling."""
     return (
         type(value) is Parameter
@@ -124,7 +124,7 @@ class Parameters(dict[str, Any]):
 
     owners: dict[str, Variable] = {}  # noqa: RUF012  (until the first is registered, or a copy is complete)
 
-    def __setitem__(self, name: str, value: Any) -> None:
+    def __setitem__(self, name: str, value: Tensor) -> None:
         super().__setitem__(name, value)
         owner = self.owners.get(name)
         if owner is not None:
@@ -177,7 +177,7 @@ def untrack(layer: Module, attribute: str) -> None:
                 _forget(layer, name)
 
 
-def set_native_attribute(layer: Module, name: str, value: Any) -> None:
+def set_native_attribute(layer: Module, name: str, value: Tensor) -> None:
     """A Module or Parameter became an attribute: as in any Module; under a Variable's name it becomes its storage."""
     known = layer.__dict__.get("_native_names", {}).get(name)
     if known is not None and isinstance(value, Parameter) and isinstance(known[0], Variable):
@@ -211,7 +211,7 @@ def _ignored_by_ddp(self: Any) -> list[str]:
     return [n for n, _ in self.named_parameters() if n.endswith(SEED_NAME)]
 
 
-def members(cls: type, root: type) -> dict[str, Any]:
+def members(cls: type, root: type) -> dict[str, object]:
     """What a layer class bound to torch has besides: calls go through `Module.__call__`, so that hooks fire."""
     out: dict[str, Any] = {
         "__call__": Module.__call__,

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 
 from kfront.backends.torch.common import axes_of, native
+from kfront.backends.typing import Axes, Function
 from kfront.config import epsilon
 from kfront.core.errors import ShapeError
 from kfront.core.sparse import sparse_one_hot
+from kfront.core.typing import DTypeLike
 
 Tensor = torch.Tensor
 _nn = torch._C._nn
@@ -46,23 +47,23 @@ def softsign(x: Tensor) -> Tensor:
     return x / (x.abs() + 1)
 
 
-def threshold(x: Tensor, threshold: Any, default_value: Any) -> Tensor:
+def threshold(x: Tensor, threshold: float, default_value: float) -> Tensor:
     return torch.threshold(x, threshold, default_value)
 
 
-def softmax(x: Tensor, axis: Any = -1) -> Tensor:
+def softmax(x: Tensor, axis: Axes = -1) -> Tensor:
     if axis.__class__ is int:
         return torch.softmax(x, axis)
     return _over(torch.softmax, x, axis)
 
 
-def log_softmax(x: Tensor, axis: Any = -1) -> Tensor:
+def log_softmax(x: Tensor, axis: Axes = -1) -> Tensor:
     if axis.__class__ is int:
         return torch.log_softmax(x, axis)
     return _over(torch.log_softmax, x, axis)
 
 
-def _over(fn: Any, x: Tensor, axis: Any) -> Tensor:
+def _over(fn: Function[Tensor], x: Tensor, axis: Axes) -> Tensor:
     """`fn` of one axis, over several (None: all)."""
     axes = axes_of(axis, x.ndim)
     rest = [a for a in range(x.ndim) if a not in axes]
@@ -94,10 +95,10 @@ def dot_product_attention(
     value: Tensor,
     bias: Tensor | None = None,
     mask: Tensor | None = None,
-    scale: Any = None,
+    scale: Tensor | float | None = None,
     is_causal: bool = False,
-    flash_attention: Any = None,
-    attn_logits_soft_cap: Any = None,
+    flash_attention: bool | None = None,
+    attn_logits_soft_cap: float | None = None,
 ) -> Tensor:
     if query.ndim != 4 or key.ndim != 4 or value.ndim != 4:
         raise ShapeError("[dot_product_attention] expected operands of rank 4.")
@@ -128,7 +129,14 @@ def _attention_bias(q: Tensor, k: Tensor, bias: Tensor | None, mask: Tensor | No
 
 
 def _capped_attention(
-    q: Tensor, k: Tensor, v: Tensor, bias: Any, mask: Any, scale: Any, is_causal: bool, cap: float
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    bias: Tensor,
+    mask: Tensor,
+    scale: Tensor | float | None,
+    is_causal: bool,
+    cap: float,
 ) -> Tensor:
     groups = q.shape[1] // k.shape[1]
     if groups > 1:
@@ -144,7 +152,7 @@ def _capped_attention(
 # ---- normalization ---------------------------------------------------------------------------------------------------
 
 
-def _trailing(axis: Any, ndim: int) -> tuple[int, ...] | None:
+def _trailing(axis: Axes, ndim: int) -> tuple[int, ...] | None:
     """The axes if they are the last ones in order, else None."""
     axes = axes_of(axis, ndim)
     return axes if axes == tuple(range(ndim - len(axes), ndim)) else None
@@ -156,7 +164,7 @@ def _as(weight: Tensor | None, x: Tensor) -> Tensor | None:
 
 
 def layer_normalization(
-    x: Tensor, gamma: Tensor | None = None, beta: Tensor | None = None, axis: Any = -1, epsilon: float = 1e-07
+    x: Tensor, gamma: Tensor | None = None, beta: Tensor | None = None, axis: Axes = -1, epsilon: float = 1e-07
 ) -> Tensor:
     gamma, beta = _as(gamma, x), _as(beta, x)
     if axis == -1:
@@ -173,7 +181,7 @@ def layer_normalization(
     return _affine(out, gamma, beta, axes)
 
 
-def rms_normalization(x: Tensor, scale: Tensor | None = None, axis: Any = -1, epsilon: float = 1e-07) -> Tensor:
+def rms_normalization(x: Tensor, scale: Tensor | None = None, axis: Axes = -1, epsilon: float = 1e-07) -> Tensor:
     scale = _as(scale, x)
     axes = _trailing(axis, x.ndim)
     if axes is not None:
@@ -184,7 +192,7 @@ def rms_normalization(x: Tensor, scale: Tensor | None = None, axis: Any = -1, ep
     return _affine(out, scale, None, axes)
 
 
-def _affine(x: Tensor, scale: Tensor | None, offset: Tensor | None, axes: Any) -> Tensor:
+def _affine(x: Tensor, scale: Tensor | None, offset: Tensor | None, axes: Axes) -> Tensor:
     """Scale and shift with weights that lie along `axes`."""
     shape = [n if i in axes else 1 for i, n in enumerate(x.shape)]
     x = x if scale is None else x * scale.reshape(shape)
@@ -231,12 +239,12 @@ def batch_normalization_train(
     return (out if y is x else torch.movedim(out, -1, axis)), mean, variance
 
 
-def _moments(x: Tensor, axes: Any, keepdims: bool) -> tuple[Tensor, Tensor]:
+def _moments(x: Tensor, axes: Axes, keepdims: bool) -> tuple[Tensor, Tensor]:
     variance, mean = torch.var_mean(x, axes, correction=0, keepdim=keepdims)
     return mean, variance
 
 
-def _moments_of_all(x: Tensor, axes: Any, keepdims: bool) -> tuple[Tensor, Tensor]:
+def _moments_of_all(x: Tensor, axes: Axes, keepdims: bool) -> tuple[Tensor, Tensor]:
     """Over what the processes of the default group hold together; gradients cross processes too."""
     from kfront.backends.torch.distribution import total
 
@@ -247,7 +255,7 @@ def _moments_of_all(x: Tensor, axes: Any, keepdims: bool) -> tuple[Tensor, Tenso
     return (mean, variance) if keepdims else (mean.squeeze(axes), variance.squeeze(axes))
 
 
-def moments(x: Tensor, axes: Any, keepdims: bool = False, synchronized: bool = False) -> tuple[Tensor, Tensor]:
+def moments(x: Tensor, axes: Axes, keepdims: bool = False, synchronized: bool = False) -> tuple[Tensor, Tensor]:
     half = x.dtype is torch.float16
     together = synchronized and torch.distributed.is_available() and torch.distributed.is_initialized()
     find = _moments_of_all if together else _moments
@@ -262,7 +270,7 @@ def moments(x: Tensor, axes: Any, keepdims: bool = False, synchronized: bool = F
 # ---- encodings -------------------------------------------------------------------------------------------------------
 
 
-def one_hot(x: Tensor, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Tensor:
+def one_hot(x: Tensor, num_classes: int, axis: int = -1, dtype: DTypeLike = None, sparse: bool = False) -> Tensor:
     if sparse:
         return sparse_one_hot(x, num_classes, axis, dtype)
     kind = native(dtype)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 
 from kfront.backends.torch.conv import each, enter, leave, line, padded
+from kfront.backends.typing import Sizes
 
 Tensor = torch.Tensor
 _MAX = (None, None, F.max_pool2d, F.max_pool3d)
@@ -16,7 +16,7 @@ _AVERAGE = (None, None, F.avg_pool2d, F.avg_pool3d)
 _HALVES = (torch.float16, torch.bfloat16)
 
 
-def _pool_setup(inputs: Tensor, pool_size: Any, strides: Any, data_format: str) -> Any:
+def _pool_setup(inputs: Tensor, pool_size: Sizes, strides: Sizes, data_format: str) -> tuple[Tensor, Tensor, Tensor]:
     n = inputs.ndim - 2
     size = each(pool_size, n)
     steps = size if strides is None else each(strides, n)
@@ -24,7 +24,11 @@ def _pool_setup(inputs: Tensor, pool_size: Any, strides: Any, data_format: str) 
 
 
 def max_pool(
-    inputs: Tensor, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: str = "channels_last"
+    inputs: Tensor,
+    pool_size: Sizes,
+    strides: Sizes | None = None,
+    padding: str = "valid",
+    data_format: str = "channels_last",
 ) -> Tensor:
     x, size, steps = _pool_setup(inputs, pool_size, strides, data_format)
     lowest = -math.inf if x.dtype.is_floating_point else torch.iinfo(x.dtype).min
@@ -34,7 +38,11 @@ def max_pool(
 
 
 def average_pool(
-    inputs: Tensor, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: str = "channels_last"
+    inputs: Tensor,
+    pool_size: Sizes,
+    strides: Sizes | None = None,
+    padding: str = "valid",
+    data_format: str = "channels_last",
 ) -> Tensor:
     if inputs.ndim == 5 and inputs.dtype in _HALVES and inputs.device.type == "cpu":  # avg_pool3d is not there for them
         return average_pool(inputs.float(), pool_size, strides, padding, data_format).to(inputs.dtype)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import threading
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch.nn import Parameter
@@ -16,6 +16,11 @@ from torch.nn import Parameter
 from kfront.backends.torch.common import current_device, native
 from kfront.core.op import OPS
 from kfront.core.state import state
+from kfront.core.typing import DTypeLike, ShapeLike
+
+if TYPE_CHECKING:
+    from kfront.core.variable import Variable
+
 
 Tensor = torch.Tensor
 _STEP = torch.tensor([0, 1])
@@ -35,7 +40,7 @@ class _Generators(threading.local):
 _mine = _Generators()
 
 
-def next_key(variable: Any) -> Tensor:
+def next_key(variable: Variable) -> Tensor:
     """The value of a SeedGenerator's state, which moves on by one."""
     mine = variable._value
     if state.stateless is None and type(mine) is Parameter and not torch.compiler.is_compiling():
@@ -68,7 +73,7 @@ def seeded(key: Tensor, device: torch.device | None = None) -> tuple[torch.Gener
     return generator, device
 
 
-def random_normal(key: Tensor, shape: Any, dtype: Any) -> Tensor:
+def random_normal(key: Tensor, shape: ShapeLike, dtype: DTypeLike) -> Tensor:
     kind = native(dtype)
     if torch.compiler.is_compiling():
         u = _unit(key, shape) * 2 - (1 - 2**-24)
@@ -77,7 +82,7 @@ def random_normal(key: Tensor, shape: Any, dtype: Any) -> Tensor:
     return torch.randn(shape, generator=generator, dtype=kind, device=device)
 
 
-def random_uniform(key: Tensor, shape: Any, dtype: Any) -> Tensor:
+def random_uniform(key: Tensor, shape: ShapeLike, dtype: DTypeLike) -> Tensor:
     kind = native(dtype)
     if torch.compiler.is_compiling():
         return _unit(key, shape).to(kind)
@@ -85,7 +90,9 @@ def random_uniform(key: Tensor, shape: Any, dtype: Any) -> Tensor:
     return torch.rand(shape, generator=generator, dtype=kind, device=device)
 
 
-def random_randint(key: Tensor, shape: Any, minval: Any, maxval: Any, dtype: Any) -> Tensor:
+def random_randint(
+    key: Tensor, shape: ShapeLike, minval: Tensor | int, maxval: Tensor | int, dtype: DTypeLike
+) -> Tensor:
     kind = native(dtype)
     if isinstance(minval, Tensor) or isinstance(maxval, Tensor) or torch.compiler.is_compiling():
         bits = torch.bitwise_and(random_bits(key, shape), 0x7FFFFFFF).to(torch.int64)
@@ -94,7 +101,7 @@ def random_randint(key: Tensor, shape: Any, minval: Any, maxval: Any, dtype: Any
     return torch.randint(int(minval), int(maxval), shape, generator=generator, device=device).to(kind)
 
 
-def random_gamma(key: Tensor, alpha: Tensor, shape: Any, dtype: Any) -> Tensor:
+def random_gamma(key: Tensor, alpha: Tensor, shape: ShapeLike, dtype: DTypeLike) -> Tensor:
     if torch.compiler.is_compiling():
         return OPS["random_gamma"].body(key, alpha, shape, dtype)  # type: ignore[misc]
     alpha = alpha.expand(shape)
@@ -102,7 +109,7 @@ def random_gamma(key: Tensor, alpha: Tensor, shape: Any, dtype: Any) -> Tensor:
     return torch._standard_gamma(alpha, seeded(key, alpha.device)[0]).to(native(dtype))
 
 
-def random_binomial(key: Tensor, counts: Tensor, probabilities: Tensor, shape: Any, dtype: Any) -> Tensor:
+def random_binomial(key: Tensor, counts: Tensor, probabilities: Tensor, shape: ShapeLike, dtype: DTypeLike) -> Tensor:
     if torch.compiler.is_compiling():
         return OPS["random_binomial"].body(key, counts, probabilities, shape, dtype)  # type: ignore[misc]
     counts, probabilities = counts.expand(shape), probabilities.expand(shape)
@@ -130,7 +137,7 @@ def _rotate(x: Tensor, by: int) -> Tensor:
     return torch.bitwise_or(x << by, torch.bitwise_and(x >> (32 - by), (1 << by) - 1))
 
 
-def _words(key: Tensor) -> tuple[Any, Any, Any]:
+def _words(key: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The three words of the key schedule: ints, or 0-d tensors while compiling."""
     if torch.compiler.is_compiling():
         low = key.to(torch.int32)
@@ -158,11 +165,11 @@ def _lanes(key: Tensor, size: int) -> Tensor:
     return torch.cat([x0, x1])[:size]
 
 
-def random_bits(key: Tensor, shape: Any) -> Tensor:
+def random_bits(key: Tensor, shape: ShapeLike) -> Tensor:
     return _lanes(key, math.prod(shape)).reshape(shape)
 
 
-def _unit(key: Tensor, shape: Any) -> Tensor:
+def _unit(key: Tensor, shape: ShapeLike) -> Tensor:
     """Uniform in [0, 1): 24 bits an element."""
     bits = torch.bitwise_and(_lanes(key, math.prod(shape)) >> 8, 0xFFFFFF)
     return (bits.to(torch.float32) * 2**-24).reshape(shape)

@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 import builtins
-from typing import Any
 
 import torch
 
 from kfront.backends.torch.common import axes_of, native
+from kfront.backends.typing import Axes, Function
 from kfront.core.sparse import sparse_bincount
+from kfront.core.typing import DTypeLike
 
 Tensor = torch.Tensor
 
 
-def sum(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+def sum(x: Tensor, axis: Axes = None, keepdims: bool = False) -> Tensor:
     if axis == ():
         return x
     return torch.sum(x, axis, keepdims, dtype=x.dtype)
 
 
-def mean(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+def mean(x: Tensor, axis: Axes = None, keepdims: bool = False) -> Tensor:
     if axis == ():
         return x
     return torch.mean(x, axis, keepdims)
 
 
-def prod(x: Tensor, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Tensor:
+def prod(x: Tensor, axis: Axes = None, keepdims: bool = False, dtype: DTypeLike = None) -> Tensor:
     kind = x.dtype if dtype is None else native(dtype)
     if type(axis) is int:
         return torch.prod(x, axis, keepdims, dtype=kind)
@@ -34,18 +35,25 @@ def prod(x: Tensor, axis: Any = None, keepdims: bool = False, dtype: Any = None)
     return x.to(kind)
 
 
-def max(x: Tensor, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Tensor:
+def max(x: Tensor, axis: Axes = None, keepdims: bool = False, initial: Tensor | float | None = None) -> Tensor:
     return _extreme(torch.amax, torch.maximum, x, axis, keepdims, initial)
 
 
-def min(x: Tensor, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Tensor:
+def min(x: Tensor, axis: Axes = None, keepdims: bool = False, initial: Tensor | float | None = None) -> Tensor:
     return _extreme(torch.amin, torch.minimum, x, axis, keepdims, initial)
 
 
 amax, amin = max, min
 
 
-def _extreme(reduce: Any, pick: Any, x: Tensor, axis: Any, keepdims: bool, initial: Any) -> Tensor:
+def _extreme(
+    reduce: Function[Tensor],
+    pick: Function[Tensor],
+    x: Tensor,
+    axis: Axes,
+    keepdims: bool,
+    initial: Tensor | float | None,
+) -> Tensor:
     if initial is None:
         return x if axis == () else reduce(x, () if axis is None else axis, keepdims)
     start = torch.as_tensor(initial, dtype=x.dtype, device=x.device)
@@ -57,70 +65,70 @@ def _extreme(reduce: Any, pick: Any, x: Tensor, axis: Any, keepdims: bool, initi
     return pick(reduce(x, axes, keepdims) if axes else x, start)
 
 
-def argmax(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+def argmax(x: Tensor, axis: Axes = None, keepdims: bool = False) -> Tensor:
     if x.dtype is torch.bool:
         x = x.to(torch.uint8)
     return torch.argmax(x, axis, keepdims).to(torch.int32)
 
 
-def argmin(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+def argmin(x: Tensor, axis: Axes = None, keepdims: bool = False) -> Tensor:
     if x.dtype is torch.bool:
         x = x.to(torch.uint8)
     return torch.argmin(x, axis, keepdims).to(torch.int32)
 
 
-def all(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+def all(x: Tensor, axis: Axes = None, keepdims: bool = False) -> Tensor:
     if axis == ():
         return x
     return torch.all(x, tuple(axis) if axis.__class__ is list else axis, keepdims)
 
 
-def any(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+def any(x: Tensor, axis: Axes = None, keepdims: bool = False) -> Tensor:
     if axis == ():
         return x
     return torch.any(x, tuple(axis) if axis.__class__ is list else axis, keepdims)
 
 
-def count_nonzero(x: Any, axis: Any = None) -> Tensor:
+def count_nonzero(x: Tensor, axis: Axes = None) -> Tensor:
     some = torch.as_tensor(x) != 0
     return some.to(torch.int32) if axis == () else torch.sum(some, axis, dtype=torch.int32)
 
 
-def var(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+def var(x: Tensor, axis: Axes = None, keepdims: bool = False) -> Tensor:
     if axis == ():
         return torch.zeros_like(x)
     return torch.var(x, axis, correction=0, keepdim=keepdims)
 
 
-def std(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+def std(x: Tensor, axis: Axes = None, keepdims: bool = False) -> Tensor:
     if axis == ():
         return torch.zeros_like(x)
     return torch.std(x, axis, correction=0, keepdim=keepdims)
 
 
-def cumsum(x: Tensor, axis: Any = None, dtype: Any = None) -> Tensor:
+def cumsum(x: Tensor, axis: Axes = None, dtype: DTypeLike = None) -> Tensor:
     if axis is None:
         x, axis = x.reshape(-1), 0
     return torch.cumsum(x, axis, dtype=x.dtype if dtype is None else native(dtype))
 
 
-def cumprod(x: Tensor, axis: Any = None, dtype: Any = None) -> Tensor:
+def cumprod(x: Tensor, axis: Axes = None, dtype: DTypeLike = None) -> Tensor:
     if axis is None:
         x, axis = x.reshape(-1), 0
     return torch.cumprod(x, axis, dtype=x.dtype if dtype is None else native(dtype))
 
 
-def logsumexp(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+def logsumexp(x: Tensor, axis: Axes = None, keepdims: bool = False) -> Tensor:
     return torch.logsumexp(x, tuple(range(x.ndim)) if axis is None else axis, keepdims)
 
 
-def sort(x: Tensor, axis: Any = -1) -> Tensor:
+def sort(x: Tensor, axis: Axes = -1) -> Tensor:
     if axis is None:
         x, axis = x.reshape(-1), 0
     return torch.sort(x, axis)[0]
 
 
-def argsort(x: Tensor, axis: Any = -1) -> Tensor:
+def argsort(x: Tensor, axis: Axes = -1) -> Tensor:
     if axis is None:
         x, axis = x.reshape(-1), 0
     return torch.argsort(x, dim=axis, stable=True).to(torch.int32)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 
 from kfront.backends.torch.common import axes_of
+from kfront.backends.typing import Axes, Sizes
 from kfront.core.errors import ShapeError
 from kfront.core.shapes import pad_pairs
+from kfront.core.typing import Nested
 from kfront.ops.shapes import padded_by_index
 
 Tensor = torch.Tensor
@@ -34,7 +35,7 @@ def transpose(x: Tensor, axes: Sequence[int] | None = None) -> Tensor:
     return x.permute(axes)
 
 
-def expand_dims(x: Tensor, axis: Any) -> Tensor:
+def expand_dims(x: Tensor, axis: Axes) -> Tensor:
     if axis.__class__ is int:
         return x.unsqueeze(axis)
     for a in sorted(axes_of(axis, x.ndim + len(axis))):
@@ -42,7 +43,7 @@ def expand_dims(x: Tensor, axis: Any) -> Tensor:
     return x
 
 
-def squeeze(x: Tensor, axis: Any = None) -> Tensor:
+def squeeze(x: Tensor, axis: Axes = None) -> Tensor:
     if axis is None:
         return x.squeeze()
     if axis.__class__ is int:
@@ -55,11 +56,11 @@ def squeeze(x: Tensor, axis: Any = None) -> Tensor:
     return x.squeeze(tuple(axis))
 
 
-def flip(x: Tensor, axis: Any = None) -> Tensor:
+def flip(x: Tensor, axis: Axes = None) -> Tensor:
     return torch.flip(x, (axis,) if axis.__class__ is int else axes_of(axis, x.ndim))
 
 
-def roll(x: Tensor, shift: Any, axis: Any = None) -> Tensor:
+def roll(x: Tensor, shift: Sizes, axis: Axes = None) -> Tensor:
     if axis is None:
         return torch.roll(x, shift if isinstance(shift, int) else builtins.sum(shift))
     if isinstance(axis, (tuple, list)):
@@ -69,7 +70,7 @@ def roll(x: Tensor, shift: Any, axis: Any = None) -> Tensor:
     return torch.roll(x, shift, axis)
 
 
-def repeat(x: Tensor, repeats: Any, axis: int | None = None) -> Tensor:
+def repeat(x: Tensor, repeats: Sizes, axis: int | None = None) -> Tensor:
     if axis is None:
         x, axis = x.reshape(-1), 0
     if not isinstance(repeats, int):
@@ -79,7 +80,7 @@ def repeat(x: Tensor, repeats: Any, axis: int | None = None) -> Tensor:
     return torch.repeat_interleave(x, repeats, axis)
 
 
-def split(x: Tensor, indices_or_sections: Any, axis: int = 0) -> Any:
+def split(x: Tensor, indices_or_sections: int | Sequence[int], axis: int = 0) -> tuple[Tensor, ...]:
     n = x.shape[axis]
     if isinstance(indices_or_sections, int):
         if n % indices_or_sections:
@@ -103,7 +104,9 @@ def _cut(x: Tensor, at: list[int], axis: int) -> tuple[Tensor, ...]:
 # ---- padding ---------------------------------------------------------------------------------------------------------
 
 
-def pad(x: Tensor, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Tensor:
+def pad(
+    x: Tensor, pad_width: Nested[int], mode: str = "constant", constant_values: Tensor | float | None = None
+) -> Tensor:
     widths = pad_pairs(pad_width, x.ndim)
     if mode == "constant":
         flat = [w for pair in reversed(widths) for w in pair]

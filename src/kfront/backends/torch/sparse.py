@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
 __all__ = ["densify", "is_sparse", "make_sparse", "sparse_matmul", "sparse_parts", "to_sparse"]
@@ -11,7 +9,7 @@ __all__ = ["densify", "is_sparse", "make_sparse", "sparse_matmul", "sparse_parts
 Tensor = torch.Tensor
 
 
-def is_sparse(x: Any) -> bool:
+def is_sparse(x: Tensor) -> bool:
     """Whether `x` is sparse, in any layout."""
     return isinstance(x, Tensor) and x.layout is not torch.strided
 

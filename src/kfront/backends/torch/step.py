@@ -6,9 +6,15 @@ import functools
 import threading
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
+
+from kfront.backends.typing import Closure
+
+if TYPE_CHECKING:
+    from kfront.core.variable import Variable
+
 
 __all__ = ["compile_step", "inside_func", "nesting", "transforming", "upload", "value_and_grad"]
 
@@ -32,7 +38,7 @@ class transforming:
     def __enter__(self) -> None:
         nesting.func += 1
 
-    def __exit__(self, *exc: Any) -> None:
+    def __exit__(self, *exc: object) -> None:
         nesting.func -= 1
 
 
@@ -42,8 +48,8 @@ def inside_func() -> bool:
 
 
 def value_and_grad(
-    fn: Callable[[], tuple[Any, Any]], variables: Sequence[Any], state: Sequence[Any] = ()
-) -> tuple[Any, Any, list[Any]]:
+    fn: Callable[[], tuple[Any, Any]], variables: Sequence[Variable], state: Sequence[Variable] = ()
+) -> tuple[Any, Any, list[Tensor]]:
     """Value and gradients of a closure; see `Backend.value_and_grad`.
 
     Inside another call of this function the graph is kept, so that gradients of gradients work.
@@ -72,7 +78,7 @@ def value_and_grad(
             t.requires_grad_(False)
 
 
-def compile_step(fn: Callable[..., Any], state: Callable[[], Sequence[Any]], jit: bool | str) -> Callable[..., Any]:
+def compile_step(fn: Closure[Tensor], state: Callable[[], Sequence[Any]], jit: bool | str) -> Closure[Tensor]:
     """`fn` under `torch.compile` if `jit` is True, else as it is; a step that cannot be compiled runs eagerly.
 
     The first call runs eagerly: layers and ops then work out things that would break the graph, and keep them.
@@ -83,7 +89,7 @@ def compile_step(fn: Callable[..., Any], state: Callable[[], Sequence[Any]], jit
     compiled: Any = torch.compile(fn)
     warm = False
 
-    def step(*args: Any) -> Any:
+    def step(*args: object) -> Any:
         nonlocal compiled, warm
         if compiled is None or not warm:
             warm = True
@@ -143,7 +149,7 @@ class _capture_autograd:
         if self.before is False:
             config.trace_autograd_ops = True
 
-    def __exit__(self, *exc: Any) -> None:
+    def __exit__(self, *exc: object) -> None:
         if self.before is False:
             import torch._dynamo.config as config
 

@@ -10,12 +10,18 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from kfront.backends.torch.step import inside_func, nesting, transforming
+from kfront.backends.typing import Closure
+from kfront.core.typing import Nested
 from kfront.core.variable import Carried, StatelessScope, bind
+
+if TYPE_CHECKING:
+    from kfront.core.variable import Variable
+
 
 __all__ = ["can_compile", "checkpoint", "jvp", "vjp"]
 
@@ -27,7 +33,7 @@ def can_compile() -> bool:
     return torch.cuda.is_available() or any(shutil.which(c) for c in ("g++", "clang++", "cl"))
 
 
-def vjp(fn: Any, holders: Sequence[Any], once: bool = False) -> tuple[list[Any], list[Any], Any]:
+def vjp(fn: Closure[Tensor], holders: Sequence[Variable], once: bool = False) -> tuple[list[Tensor], list[Tensor], Any]:
     """See `Backend.vjp`."""
     if inside_func():
         return _vjp_inside(fn, holders)
@@ -46,7 +52,7 @@ def vjp(fn: Any, holders: Sequence[Any], once: bool = False) -> tuple[list[Any],
             h._write(new)
     graph = not final and recorded and (outer > 0 or _reaches_others(results, xs))
 
-    def pull(gradients: Sequence[Any]) -> list[Any]:
+    def pull(gradients: Sequence[Tensor]) -> list[Tensor]:
         again = not once or graph
         return _pull(results, xs, gradients, graph, again)
 
@@ -60,7 +66,7 @@ def _leaf(x: Tensor, final: bool) -> Tensor:
     return x.view_as(x) if x.requires_grad and not final else x.detach().requires_grad_()
 
 
-def _pull(results: Sequence[Tensor], xs: Sequence[Tensor], gradients: Any, graph: bool, again: bool) -> list[Any]:
+def _pull(results: Sequence[Tensor], xs: Sequence[Tensor], gradients: Any, graph: bool, again: bool) -> list[Tensor]:
     pairs = [(r, g) for r, g in zip(results, gradients, strict=True) if r.requires_grad]
     if not pairs:
         return [torch.zeros_like(x) for x in xs]
@@ -88,10 +94,10 @@ def _reaches_others(results: Sequence[Tensor], xs: Sequence[Tensor]) -> bool:
     return False
 
 
-def _carry(fn: Any, holders: Sequence[Any], scope: Carried) -> Callable[..., Any]:
+def _carry(fn: Closure[Tensor], holders: Sequence[Variable], scope: Carried) -> Closure[Tensor]:
     """`fn` as a function of the values of `holders`: (results, (others, what it assigned))."""
 
-    def run(*values: Any) -> Any:
+    def run(*values: Nested[Tensor]) -> Any:
         with bind(holders, values), scope:
             results, others = fn()
             return tuple(results), (tuple(others), tuple(scope.written()))
@@ -99,7 +105,7 @@ def _carry(fn: Any, holders: Sequence[Any], scope: Carried) -> Callable[..., Any
     return run
 
 
-def _vjp_inside(fn: Any, holders: Sequence[Any]) -> tuple[list[Any], list[Any], Any]:
+def _vjp_inside(fn: Closure[Tensor], holders: Sequence[Variable]) -> tuple[list[Tensor], list[Tensor], Any]:
     scope = Carried()
     run = _carry(fn, holders, scope)
     with transforming():
@@ -108,7 +114,9 @@ def _vjp_inside(fn: Any, holders: Sequence[Any]) -> tuple[list[Any], list[Any], 
     return list(results), list(others), lambda gradients: list(pull(tuple(gradients)))
 
 
-def jvp(fn: Any, holders: Sequence[Any], tangents: Sequence[Any]) -> tuple[list[Any], list[Any], list[Any]]:
+def jvp(
+    fn: Closure[Tensor], holders: Sequence[Variable], tangents: Sequence[Tensor]
+) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
     """See `Backend.jvp`."""
     scope = Carried()
     run = _carry(fn, holders, scope)

@@ -17,13 +17,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
+from jax import Array, lax
 from jax.custom_derivatives import SymbolicZero
 
 from kfront.backends.jax import conv as plain
 from kfront.backends.jax.common import compiled, on_cpu
 from kfront.backends.jax.tuned.linalg import product
 from kfront.backends.jax.tuned.table import tuned
+from kfront.backends.typing import Sizes
 
 _FIRST = np.int32(0)
 _Form = Callable[[Any, Any, "_Offsets"], Any]
@@ -36,24 +37,24 @@ class _Offsets(plain.Window):
 
     __slots__ = ()
 
-    def spans(self, kernel: Any) -> tuple[int, ...]:
+    def spans(self, kernel: Array) -> tuple[int, ...]:
         """The sizes of a kernel with its dilation."""
         return tuple((k - 1) * d + 1 for k, d in zip(kernel.shape, self.dilation, strict=False))
 
-    def offsets(self, kernel: Any) -> Iterable[tuple[int, ...]]:
+    def offsets(self, kernel: Array) -> Iterable[tuple[int, ...]]:
         """The offsets in a kernel, each an index of its spatial axes."""
         return itertools.product(*map(range, kernel.shape[: len(self.strides)]))
 
-    def sizes(self, shape: Sequence[int], kernel: Any) -> tuple[int, ...]:
+    def sizes(self, shape: Sequence[int], kernel: Array) -> tuple[int, ...]:
         """Spatial sizes of the result for an input of that shape."""
         along = zip(shape[1:], self.pads, self.spans(kernel), self.strides, strict=False)
         return tuple((n + lo + hi - span) // s + 1 for n, (lo, hi), span, s in along)
 
-    def reach(self, kernel: Any) -> list[tuple[int, int]]:
+    def reach(self, kernel: Array) -> list[tuple[int, int]]:
         """(distance from the first to the last element of the kernel, dilation), for each axis."""
         return [(span - 1, d) for span, d in zip(self.spans(kernel), self.dilation, strict=True)]
 
-    def cut(self, whole: Any, kernel: Any) -> Any:
+    def cut(self, whole: Array, kernel: Array) -> Array:
         """The result, cropped from a sum over all offsets that covers the whole input."""
         ends = zip(self.reach(kernel), self.pads, strict=True)
         return _padded(whole, [(lo - r, hi - r, 0) for (r, _), (lo, hi) in ends])
@@ -63,12 +64,12 @@ class _Offsets(plain.Window):
         return _Offsets(*(v[:1] for v in self)), _Offsets(*(v[1:] for v in self))
 
 
-def _channels_last(f: Callable[[Any], Any], x: Any, data_format: str) -> Any:
+def _channels_last(f: Callable[[Array], Array], x: Array, data_format: str) -> Array:
     return f(x) if data_format == "channels_last" else jnp.moveaxis(f(jnp.moveaxis(x, 1, -1)), -1, 1)
 
 
 @compiled(2, 3, 4, 5)
-def _conv(x: Any, kernel: Any, strides: Any, padding: Any, data_format: str, dilation: Any) -> Any:
+def _conv(x: Array, kernel: Array, strides: Sizes, padding: str, data_format: str, dilation: Sizes) -> Array:
     plain.check_groups(x, kernel, data_format)
     if _by_offsets(x, kernel):
         window = _Offsets(strides, (), dilation)
@@ -83,7 +84,7 @@ def _conv(x: Any, kernel: Any, strides: Any, padding: Any, data_format: str, dil
 
 
 @compiled(2, 3)
-def _conv_transpose(x: Any, kernel: Any, window: plain.Window, data_format: str) -> Any:
+def _conv_transpose(x: Array, kernel: Array, window: plain.Window, data_format: str) -> Array:
     if not _by_offsets(x, kernel):
         return plain.stretched(x, kernel, window, data_format)
     return _channels_last(lambda x: _transposed(x, kernel, _Offsets(*window)), x, data_format)
@@ -114,14 +115,14 @@ conv_transpose = tuned(
 # ---- sums over offsets, channels last --------------------------------------------------------------------------------
 
 
-def _by_offsets(x: Any, kernel: Any) -> bool:
+def _by_offsets(x: Array, kernel: Array) -> bool:
     """Whether the sum over offsets pays; sums of narrower types need XLA's wider ones."""
     wide = x.dtype == kernel.dtype and str(x.dtype) in ("float32", "float64")
     known = all(d.__class__ is int for d in x.shape) and 0 not in x.shape
     return wide and known and on_cpu() and math.prod(kernel.shape[:-2]) <= _MAX_OFFSETS
 
 
-def _conv_by_offsets(x: Any, kernel: Any, window: _Offsets) -> Any:
+def _conv_by_offsets(x: Array, kernel: Array, window: _Offsets) -> Array:
     channels, filters = kernel.shape[-2:]
     if channels == 1:
         times = filters // x.shape[-1]
@@ -131,7 +132,7 @@ def _conv_by_offsets(x: Any, kernel: Any, window: _Offsets) -> Any:
     return _dense(x, kernel, window)
 
 
-def _shifted_slices(x: Any, kernel: Any, window: _Offsets) -> Iterator[tuple[tuple[int, ...], Any]]:
+def _shifted_slices(x: Array, kernel: Array, window: _Offsets) -> Iterator[tuple[tuple[int, ...], Array]]:
     """(kernel offset, shifted input slice), for each offset."""
     sizes = window.sizes(x.shape, kernel)
     x = _padded(x, [(lo, hi, 0) for lo, hi in window.pads])
@@ -141,11 +142,11 @@ def _shifted_slices(x: Any, kernel: Any, window: _Offsets) -> Iterator[tuple[tup
         yield offset, lax.slice(x, (0, *first, 0), (x.shape[0], *ends, x.shape[-1]), (1, *window.strides, 1))
 
 
-def _padded(x: Any, ends: Iterable[tuple[int, int, int]]) -> Any:
+def _padded(x: Array, ends: Iterable[tuple[int, int, int]]) -> Array:
     return lax.pad(x, jnp.zeros((), x.dtype), ((0, 0, 0), *ends, (0, 0, 0)))
 
 
-def _added(terms: Iterable[Any]) -> Any:
+def _added(terms: Iterable[Array]) -> Array:
     return functools.reduce(operator.add, terms)
 
 
@@ -159,11 +160,11 @@ def _bilinear(value: _Form, by_x: _Form, by_kernel: _Form) -> _Form:
     """
 
     @partial(jax.custom_jvp, nondiff_argnums=(2,))
-    def form(x: Any, kernel: Any, window: _Offsets) -> Any:
+    def form(x: Array, kernel: Array, window: _Offsets) -> Array:
         return value(x, kernel, window)
 
     @partial(form.defjvp, symbolic_zeros=True)
-    def _tangent(window: _Offsets, primals: Any, tangents: Any) -> tuple[Any, Any]:
+    def _tangent(window: _Offsets, primals: Array, tangents: Array) -> tuple[Array, Array]:
         (x, kernel), (dx, dkernel) = primals, tangents
         y = form(x, kernel, window)
         terms = [] if isinstance(dx, SymbolicZero) else [by_x(dx, kernel, window)]
@@ -173,12 +174,12 @@ def _bilinear(value: _Form, by_x: _Form, by_kernel: _Form) -> _Form:
     return form
 
 
-def _depthwise_value(x: Any, kernel: Any, window: _Offsets) -> Any:
+def _depthwise_value(x: Array, kernel: Array, window: _Offsets) -> Array:
     """Each channel for itself, or one channel by all filters; the kernel is (*spatial, filters)."""
     return _added(part * kernel[offset] for offset, part in _shifted_slices(x, kernel, window))
 
 
-def _depthwise_by_x(change: Any, kernel: Any, window: _Offsets) -> Any:
+def _depthwise_by_x(change: Array, kernel: Array, window: _Offsets) -> Array:
     """With a transpose that is a sum of shifted slices as well."""
     if change.shape[-1] < kernel.shape[-1]:  # one channel by all filters
         return _grouped(change, jnp.expand_dims(kernel, -2), window)
@@ -192,28 +193,28 @@ def _depthwise_by_x(change: Any, kernel: Any, window: _Offsets) -> Any:
     return window.cut(whole, kernel)
 
 
-def _depthwise_by_kernel(x: Any, change: Any, window: _Offsets) -> Any:
+def _depthwise_by_kernel(x: Array, change: Array, window: _Offsets) -> Array:
     return _sum_over_offsets(x, change, window, operator.mul)
 
 
 _depthwise = _bilinear(_depthwise_value, _depthwise_by_x, _depthwise_by_kernel)
 
 
-def _sum_over_offsets(x: Any, change: Any, window: _Offsets, join: Callable[[Any, Any], Any]) -> Any:
+def _sum_over_offsets(x: Array, change: Array, window: _Offsets, join: Callable[[Array, Array], Array]) -> Array:
     """The sum over offsets of `join(shifted input slice, kernel at the offset)`."""
     sizes = window.sizes(x.shape, change)
     ends = [(n - 1) * s + 1 for n, s in zip(sizes, window.strides, strict=True)]
     x = _padded(x, [(lo, hi, 0) for lo, hi in window.pads])
     zeros = jnp.zeros((x.shape[0], *sizes, change.shape[-1]), x.dtype)
 
-    def shifted(first: Any) -> Any:
+    def shifted(first: Array) -> Array:
         part = lax.dynamic_slice(x, (_FIRST, *first, _FIRST), (x.shape[0], *ends, x.shape[-1]))
         return lax.slice(part, (0,) * x.ndim, part.shape, (1, *window.strides, 1))
 
     return _scan_over_offsets(lambda first, own: join(shifted(first), own), change, window, zeros)
 
 
-def _scan_over_offsets(term: Callable[[Any, Any], Any], change: Any, window: _Offsets, zeros: Any) -> Any:
+def _scan_over_offsets(term: Callable[[Array, Array], Array], change: Array, window: _Offsets, zeros: Array) -> Array:
     """The sum over offsets of `term(start of the slice, kernel at the offset)`.
 
     Its transpose computes the gradient of one offset after the other, so that one shifted slice at a time is in memory.
@@ -223,13 +224,13 @@ def _scan_over_offsets(term: Callable[[Any, Any], Any], change: Any, window: _Of
     )
     changes = change.reshape(len(firsts), *change.shape[len(window.strides) :])
 
-    def add(total: Any, now: Any) -> tuple[Any, None]:
+    def add(total: int, now: Array) -> tuple[Array, None]:
         return total + term(*now), None
 
     return lax.scan(jax.checkpoint(add, prevent_cse=False), zeros, (firsts, changes))[0]
 
 
-def _grouped(x: Any, kernel: Any, window: _Offsets) -> Any:
+def _grouped(x: Array, kernel: Array, window: _Offsets) -> Array:
     """All channels of a group, as two-dimensional convolutions of one group: XLA is several times slower in others."""
     groups = x.shape[-1] // kernel.shape[-2]
     if 1 < groups <= _MAX_OFFSETS:
@@ -252,12 +253,12 @@ def _grouped(x: Any, kernel: Any, window: _Offsets) -> Any:
     )
 
 
-def _dense_by_kernel(x: Any, change: Any, window: _Offsets) -> Any:
+def _dense_by_kernel(x: Array, change: Array, window: _Offsets) -> Array:
     """Products of matrices."""
     channels, filters = change.shape[-2:]
     groups = x.shape[-1] // channels
 
-    def joined(part: Any, own: Any) -> Any:
+    def joined(part: Array, own: Array) -> Array:
         if groups == 1:
             return product(part, own)
         rows = part.reshape(-1, groups, channels)
@@ -270,7 +271,7 @@ def _dense_by_kernel(x: Any, change: Any, window: _Offsets) -> Any:
 _dense = _bilinear(_grouped, _grouped, _dense_by_kernel)
 
 
-def _transposed_value(x: Any, kernel: Any, window: _Offsets) -> Any:
+def _transposed_value(x: Array, kernel: Array, window: _Offsets) -> Array:
     """The gradient of a convolution by its input; `window.pads` go around the input with zeros between its elements."""
     if len(window.strides) < 3:
         return plain.stretched(x, kernel, window, "channels_last")
@@ -283,11 +284,11 @@ def _transposed_value(x: Any, kernel: Any, window: _Offsets) -> Any:
     return whole.reshape(*whole.shape[:2], *planes[0].shape[1:])
 
 
-def _transposed_by_kernel(x: Any, change: Any, window: _Offsets) -> Any:
+def _transposed_by_kernel(x: Array, change: Array, window: _Offsets) -> Array:
     along = zip(x.shape[1:-1], window.strides, window.reach(change), strict=True)
     zeros = jnp.zeros((x.shape[0], *((n - 1) * s + 1 + r for n, s, (r, _) in along), change.shape[-2]), x.dtype)
 
-    def placed(first: Any, own: Any) -> Any:
+    def placed(first: Array, own: Array) -> Array:
         part = _padded(product(x, own.T), [(0, 0, s - 1) for s in window.strides])
         return lax.dynamic_update_slice(zeros, part, (_FIRST, *first, _FIRST))
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax.numpy as jnp
+from jax import Array
 
 from kfront.backends.foreach import Foreach
 from kfront.backends.jax.common import TRACER
@@ -18,7 +17,14 @@ from kfront.backends.jax.tuned.table import tuned
     benchmark="fit:mlp",
     until="XLA runs small thunks where it is, or `fit mlp` is as fast with the plain form",
 )
-def tally(self: Foreach, total: Any, count: Any, value: Any, number: Any, times: Any = 1) -> None:
+def tally(
+    self: Foreach,
+    total: Array,
+    count: Array,
+    value: Array | float,
+    number: Array | float | float,
+    times: Array | float = 1,
+) -> None:
     """As `Foreach.tally`."""
     self.increment(total, value, times)
     late = isinstance(value, TRACER)

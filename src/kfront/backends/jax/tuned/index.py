@@ -11,7 +11,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax import lax
+from jax import Array, lax
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 from jax.sharding import AxisType
@@ -19,6 +19,8 @@ from jax.sharding import AxisType
 from kfront.backends.jax import index as plain
 from kfront.backends.jax.common import ARRAY, compiled
 from kfront.backends.jax.tuned.table import tuned
+from kfront.backends.typing import Axes, Function
+from kfront.core.typing import DTypeLike, Nested
 
 __all__ = ["FILL", "UNTIL", "filled", "taken"]
 
@@ -27,7 +29,7 @@ FILL = "XLA's compiler for CPUs fills an array with a constant one element per c
 UNTIL = "XLA fills arrays with vector instructions"
 
 
-def filled(shape: tuple[int, ...], value: Any, dtype: Any) -> jax.Array:
+def filled(shape: tuple[int, ...], value: Array, dtype: DTypeLike) -> jax.Array:
     """An array of one number, to be added to or compared with at a few of its places."""
     if not shape:
         return lax.full(shape, value, dtype)
@@ -39,7 +41,7 @@ def filled(shape: tuple[int, ...], value: Any, dtype: Any) -> jax.Array:
     return lax.platform_dependent(cpu=from_positions, default=lambda: lax.full(shape, value, dtype))
 
 
-def taken(x: Any, indices: Any, axis: int) -> jax.Array:
+def taken(x: Array, indices: Array, axis: int) -> jax.Array:
     """`jnp.take(x, indices, axis)`, as a primitive: no other form has a gradient of its own under all transforms.
 
     Under `shard_map` JAX keeps book of what differs between devices, which only its own primitives can tell.
@@ -53,27 +55,27 @@ def taken(x: Any, indices: Any, axis: int) -> jax.Array:
     return _take.bind(x, indices, axis=axis % x.ndim, fill=None)
 
 
-def _taken(x: Any, indices: Any, *, axis: int, fill: Any) -> jax.Array:
+def _taken(x: Array, indices: Array, *, axis: int, fill: Array) -> jax.Array:
     return jnp.take(x, indices, axis, mode="fill", fill_value=fill)
 
 
-def _aval(x: Any, indices: Any, **how: Any) -> Any:
+def _aval(x: Array, indices: Array, **how: Array) -> Array:
     out = jax.eval_shape(partial(_taken, **how), x, indices)
     return jax.core.ShapedArray(out.shape, out.dtype)
 
 
-def _tangent(dx: Any, x: Any, indices: Any, *, axis: int, fill: Any) -> Any:
+def _tangent(dx: Array, x: Array, indices: Array, *, axis: int, fill: Array) -> Array:
     return _take.bind(dx, indices, axis=axis, fill=0)
 
 
-def _transpose(ct: Any, x: Any, indices: Any, *, axis: int, fill: Any) -> tuple[Any, None]:
+def _transpose(ct: Array, x: Array, indices: Array, *, axis: int, fill: Array) -> tuple[Array, None]:
     if type(ct) is ad.Zero:
         return ad.Zero(x.aval), None
     places = (slice(None),) * axis + (indices,)
     return filled(x.aval.shape, 0, x.aval.dtype).at[places].add(ct, mode="drop"), None
 
 
-def _batch(args: Any, axes: Any, **how: Any) -> tuple[Any, int]:
+def _batch(args: Nested[Array], axes: Axes, **how: Array) -> tuple[Array, int]:
     return jax.vmap(partial(_taken, **how), axes)(*args), 0
 
 
@@ -95,7 +97,7 @@ taken_rows = compiled(2)(taken)
     benchmark="tuned:take",
     until=UNTIL,
 )
-def take(x: Any, indices: Any, axis: int | None = None) -> Any:
+def take(x: Array, indices: Array, axis: int | None = None) -> Array:
     """Elements at positions; negative ones count from the end, those out of range give NaN."""
     return plain.take(x, indices) if axis is None else taken_rows(x, indices, axis)
 
@@ -114,7 +116,7 @@ for _name, _parts in _SEGMENTS.items():
 
 
 @compiled(2, 3, 4)
-def _block(x: Any, start: Any, size: Any, drop: Any, new: Any) -> Any:
+def _block(x: Array, start: Array, size: Array, drop: Array, new: Function[Array]) -> Array:
     out = lax.squeeze(lax.dynamic_slice(x, start, size), drop)
     return lax.expand_dims(out, new) if new else out
 
@@ -126,7 +128,7 @@ def _block(x: Any, start: Any, size: Any, drop: Any, new: Any) -> Any:
     benchmark="tuned:get_item",
     until="indexing with Python numbers reuses what was compiled for another place",
 )
-def get_item(x: Any, key: Any) -> Any:
+def get_item(x: Array, key: Any) -> Array:
     """`x[key]`; a plain block of a concrete array in one compiled call, made anew for its size only."""
     if type(x) is ARRAY:
         plan = _plan(x.shape, key if key.__class__ is tuple else (key,))
@@ -135,7 +137,7 @@ def get_item(x: Any, key: Any) -> Any:
     return plain.get_item(x, key)
 
 
-def _plan(shape: tuple[int, ...], key: tuple[Any, ...]) -> Any:
+def _plan(shape: tuple[int, ...], key: tuple[Array, ...]) -> Any:
     """(starts, sizes, axes to drop, axes to add) for ints, slices without a step, None and ...; None for the rest."""
     full = _complete(key, len(shape))
     if full is None:
@@ -162,7 +164,7 @@ def _plan(shape: tuple[int, ...], key: tuple[Any, ...]) -> Any:
     return tuple(start), tuple(size), tuple(drop), tuple(new)
 
 
-def _complete(key: tuple[Any, ...], rank: int) -> tuple[Any, ...] | None:
+def _complete(key: tuple[Array, ...], rank: int) -> tuple[Array, ...] | None:
     """The key with an entry for each axis, if it is made of ints, slices without a step, None and one ... only."""
     given, dots = 0, None
     for i, k in enumerate(key):
@@ -178,7 +180,7 @@ def _complete(key: tuple[Any, ...], rank: int) -> tuple[Any, ...] | None:
     return (*key, *rest) if dots is None else (*key[:dots], *rest, *key[dots + 1 :])
 
 
-def _plain(k: Any) -> bool:
+def _plain(k: Array) -> bool:
     """Whether the slice has no step and bounds that are Python ints."""
     a, b, step = k.start, k.stop, k.step
     return (step is None or step == 1) and (a is None or a.__class__ is int) and (b is None or b.__class__ is int)

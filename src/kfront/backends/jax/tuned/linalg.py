@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import jax.numpy as jnp
+from jax import Array
 
 from kfront.backends.jax.common import compiled, on_cpu
 from kfront.backends.jax.tuned.table import tuned
@@ -16,7 +16,7 @@ REASON = "XLA on CPU takes up to twice the time for a product over the last of t
 UNTIL = "XLA's dot with several free axes is as fast as one with two"
 
 
-def product(x: Any, matrix: Any) -> Any:
+def product(x: Array, matrix: Array) -> Array:
     """(..., n) by (n, m), as one product of matrices."""
     lead = x.shape[:-1]
     if len(lead) < 2 or not on_cpu() or not all(d.__class__ is int for d in lead):
@@ -28,6 +28,6 @@ _product = compiled()(product)
 
 
 @tuned("matmul", reason=REASON, benchmark="tuned:matmul", until=UNTIL)
-def matmul(x1: Any, x2: Any) -> Any:
+def matmul(x1: Array, x2: Array) -> Array:
     """Product of matrices, of batches of them, or of vectors."""
     return _product(x1, x2) if x1.ndim > 2 and x2.ndim == 2 else jnp.matmul(x1, x2)

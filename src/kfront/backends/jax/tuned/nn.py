@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax import lax
+from jax import Array, lax
 
 from kfront import config
 from kfront.backends.jax.common import compiled, on_cpu
@@ -24,14 +23,14 @@ from kfront.core.op import OPS
 
 @tuned("linear", reason=linalg.REASON, benchmark="tuned:linear", until=linalg.UNTIL)
 @compiled()
-def linear(x: Any, kernel: Any, bias: Any) -> Any:
+def linear(x: Array, kernel: Array, bias: Array) -> Array:
     """Product over the last axis, plus a bias."""
     y = linalg.product(x, kernel)
     return y if bias is None else y + bias
 
 
 @tuned("embedding", reason=f"as of `take`: {index.FILL}", benchmark="tuned:embedding", until=index.UNTIL)
-def embedding(indices: Any, table: Any) -> Any:
+def embedding(indices: Array, table: Array) -> Array:
     """Rows of `table`."""
     return index.taken_rows(table, indices, 0)
 
@@ -40,14 +39,14 @@ def embedding(indices: Any, table: Any) -> Any:
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(1,))
-def _moments(x: Any, over: tuple[int, ...]) -> tuple[Any, Any]:
+def _moments(x: Array, over: tuple[int, ...]) -> tuple[Array, Array]:
     """Mean and variance, in one reading of `x` where no digits are lost by it.
 
     E[x^2] - E[x]^2 is good while no mean is further from 0 than three standard deviations.
     """
     mean = jnp.mean(x, over)
 
-    def centered() -> Any:
+    def centered() -> Array:
         return jnp.mean(jnp.square(x - jnp.expand_dims(mean, over)), over)
 
     if not on_cpu():
@@ -58,7 +57,7 @@ def _moments(x: Any, over: tuple[int, ...]) -> tuple[Any, Any]:
 
 
 @_moments.defjvp
-def _moments_jvp(over: tuple[int, ...], primals: Any, tangents: Any) -> Any:
+def _moments_jvp(over: tuple[int, ...], primals: Array, tangents: Array) -> tuple[Array, Array]:
     (x,), (dx,) = primals, tangents
     mean, variance = _moments(x, over)
     centered = x - jnp.expand_dims(mean, over)  # its mean is 0: what the mean adds to the variance drops out
@@ -73,7 +72,9 @@ def _moments_jvp(over: tuple[int, ...], primals: Any, tangents: Any) -> Any:
     until="XLA computes mean and variance in one pass over memory",
 )
 @compiled(3, 4)
-def batch_normalization_train(x: Any, offset: Any, scale: Any, axis: int, epsilon: float) -> tuple[Any, Any, Any]:
+def batch_normalization_train(
+    x: Array, offset: Array, scale: Array, axis: int, epsilon: float
+) -> tuple[Array, Array, Array]:
     """Normalized by the batch's own moments; with these moments, through which no gradient flows."""
     own = axis % x.ndim
     wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
@@ -89,12 +90,12 @@ _FEW = 128  # classes: among so many, one is found by comparing them all; no sca
 
 
 @compiled(2, 3, 4)
-def _picked_crossentropy(target: Any, output: Any, kind: str, axis: int, least: float) -> Any:
+def _picked_crossentropy(target: Array, output: Array, kind: str, axis: int, least: float) -> Array:
     """Of logits ("logits"), of probabilities that are cut at `least`, or of their logits ("softmax")."""
     count, place = output.shape[axis], jnp.expand_dims(target, axis)
     inside = (place >= 0) & (place < count)
 
-    def pick(x: Any) -> Any:
+    def pick(x: Array) -> Array:
         if isinstance(count, int) and count <= _FEW:
             number = lax.broadcasted_iota(place.dtype, x.shape, axis % x.ndim)
             return jnp.sum(jnp.where(number == place, x, 0), axis)
@@ -117,7 +118,7 @@ def _picked_crossentropy(target: Any, output: Any, kind: str, axis: int, least: 
     benchmark="tuned:sparse_categorical_crossentropy",
     until="XLA on CPU fuses the composed form, forward and backward",
 )
-def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Any:
+def sparse_categorical_crossentropy(target: Array, output: Array, from_logits: bool = False, axis: int = -1) -> Array:
     """-log(output) of the class that is right; 0 for a class number out of range."""
     rank = output.ndim
     if -rank <= axis < rank:
@@ -137,7 +138,17 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
 
 
 @compiled(5, 6, 7, 8)
-def _attention(q: Any, k: Any, v: Any, bias: Any, mask: Any, scale: Any, is_causal: bool, how: Any, cap: Any) -> Any:
+def _attention(
+    q: Array,
+    k: Array,
+    v: Array,
+    bias: Array,
+    mask: Array,
+    scale: Array | float | None,
+    is_causal: bool,
+    how: Array,
+    cap: float | None,
+) -> Array:
     if q.dtype == jnp.float32 and how is None and on_cpu():
         allowed = None if mask is None else mask.astype(bool)
         return attention_by_products(q, k, v, bias, allowed, scale, is_causal, cap)
@@ -146,7 +157,7 @@ def _attention(q: Any, k: Any, v: Any, bias: Any, mask: Any, scale: Any, is_caus
 
 dot_product_attention = tuned(
     "dot_product_attention",
-    reason="jax.nn.dot_product_attention takes 1.6 times as long on CPU as the products and the softmax that it stands for",
+    reason="jax.nn.dot_product_attention takes 1.6 times as long on CPU as its products and softmax one by one",
     benchmark="compiled_layers:MultiHeadAttention",
     until="the row is as fast with the plain form",
 )(attention_op(_attention))

@@ -8,31 +8,31 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax import lax
+from jax import Array, lax
 
 from kfront.backends.jax.common import compiled, on_cpu
 from kfront.backends.jax.pool import average_by, largest, pool_op, window_sum
 from kfront.backends.jax.tuned.table import tuned
+from kfront.backends.typing import Function
 
 _UNTIL = "XLA's reduce_window and select_and_scatter use vector instructions on CPU"
 _MAX_WINDOW = 16  # elements of a window that are compared at once
 
 
 @compiled(1, 2, 3)
-def _max(x: Any, size: Any, step: Any, padding: str) -> Any:
+def _max(x: Array, size: tuple[int, ...], step: tuple[int, ...], padding: str) -> Array:
     places = _places(x, size, step, padding)
     if places is None:
         return largest(x, size, step, padding)
     return _by_axes(x, size, step, places, -math.inf, _largest, _largest_of)
 
 
-def _sum(x: Any, size: Any, step: Any, padding: str) -> Any:
+def _sum(x: Array, size: tuple[int, ...], step: tuple[int, ...], padding: str) -> Array:
     places = _places(x, size, step, padding)
     if places is None:
         return window_sum(x, size, step, padding)
@@ -57,7 +57,7 @@ average_pool = tuned(
 # ---- windows taken apart ---------------------------------------------------------------------------------------------
 
 
-def _places(x: Any, size: Sequence[int], step: Sequence[int], padding: str) -> list[tuple[int, int, int]] | None:
+def _places(x: Array, size: Sequence[int], step: Sequence[int], padding: str) -> list[tuple[int, int, int]] | None:
     """(windows, padding before, padding after) of each axis; None where taking windows apart does not pay.
 
     Padding is negative for what no window reaches. Where there is one window only, XLA is as fast.
@@ -74,8 +74,14 @@ def _places(x: Any, size: Sequence[int], step: Sequence[int], padding: str) -> l
 
 
 def _by_axes(
-    x: Any, size: Any, step: Any, places: Any, outside: float, join: Callable[..., Any], join_along: Callable[..., Any]
-) -> Any:
+    x: Array,
+    size: tuple[int, ...],
+    step: tuple[int, ...],
+    places: int,
+    outside: float,
+    join: Function[Array],
+    join_along: Function[Array],
+) -> Array:
     """Windows joined: `join(parts)` joins the parts of overlapping ones, `join_along(x, axes)` axes of their own."""
     x = lax.pad(x, jnp.array(outside, x.dtype), [(before, after, 0) for _, before, after in places])
     windowed = [a for a in reversed(range(x.ndim)) if size[a] > 1 or step[a] > 1]
@@ -92,18 +98,18 @@ def _by_axes(
     return x
 
 
-def _blocks(x: Any, axis: int, size: int) -> Any:
+def _blocks(x: Array, axis: int, size: int) -> Array:
     """Windows that do not overlap, as an axis after `axis`."""
     return x.reshape(*x.shape[:axis], x.shape[axis] // size, size, *x.shape[axis + 1 :])
 
 
-def _split(x: Any, axes: tuple[int, ...]) -> list[Any]:
+def _split(x: Array, axes: tuple[int, ...]) -> list[Array]:
     """The elements along axes as arrays of their own, row by row."""
     places = itertools.product(*(range(x.shape[a]) for a in axes))
     return [x[tuple(at[axes.index(a)] if a in axes else slice(None) for a in range(x.ndim))] for at in places]
 
 
-def _first_largest(parts: Sequence[Any]) -> tuple[Any, Any]:
+def _first_largest(parts: Sequence[Array]) -> tuple[Array, Array]:
     """(largest values, the numbers of the first parts that have them); NaN counts as the largest."""
     best, number = parts[0], jnp.zeros(parts[0].shape, "int32")
     for n, part in enumerate(parts[1:], 1):
@@ -113,23 +119,23 @@ def _first_largest(parts: Sequence[Any]) -> tuple[Any, Any]:
 
 
 @jax.custom_jvp
-def _largest(parts: Any) -> Any:
+def _largest(parts: Array) -> Array:
     return _first_largest(parts)[0]
 
 
 @_largest.defjvp
-def _largest_jvp(primals: Any, tangents: Any) -> tuple[Any, Any]:
+def _largest_jvp(primals: Array, tangents: Array) -> tuple[Array, Array]:
     best, number = _first_largest(primals[0])
     return best, sum(jnp.where(number == n, d, 0) for n, d in enumerate(tangents[0]))
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(1,))
-def _largest_of(x: Any, axes: tuple[int, ...]) -> Any:
+def _largest_of(x: Array, axes: tuple[int, ...]) -> Array:
     return _first_largest(_split(x, axes))[0]
 
 
 @_largest_of.defjvp
-def _largest_of_jvp(axes: tuple[int, ...], primals: Any, tangents: Any) -> tuple[Any, Any]:
+def _largest_of_jvp(axes: tuple[int, ...], primals: Array, tangents: Array) -> tuple[Array, Array]:
     (x,), (dx,) = primals, tangents
     best, number = _first_largest(_split(x, axes))
     own = jnp.zeros((), "int32")
@@ -138,15 +144,15 @@ def _largest_of_jvp(axes: tuple[int, ...], primals: Any, tangents: Any) -> tuple
     return best, jnp.where(own == jnp.expand_dims(number, axes), dx, 0).sum(axes)
 
 
-def _summed(parts: Any) -> Any:
+def _summed(parts: Array) -> Array:
     return sum(parts[1:], parts[0])
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(1,))
-def _summed_of(x: Any, axes: tuple[int, ...]) -> Any:
+def _summed_of(x: Array, axes: tuple[int, ...]) -> Array:
     return _summed(_split(x, axes))
 
 
 @_summed_of.defjvp
-def _summed_of_jvp(axes: tuple[int, ...], primals: Any, tangents: Any) -> tuple[Any, Any]:
+def _summed_of_jvp(axes: tuple[int, ...], primals: Array, tangents: Array) -> tuple[Array, Array]:
     return _summed_of(primals[0], axes), tangents[0].sum(axes)

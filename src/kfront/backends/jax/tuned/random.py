@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax.numpy as jnp
+from jax import Array
 
 from kfront.backends.jax.common import compiled, dims
 from kfront.backends.jax.random import raw_bits
 from kfront.backends.jax.tuned.table import tuned
+from kfront.core.typing import ShapeLike
 
 
 @compiled(2, 3)
-def _dropout(key: Any, inputs: Any, rate: float, shape: tuple[int, ...]) -> Any:
+def _dropout(key: Array, inputs: Array, rate: float, shape: tuple[int, ...]) -> Array:
     kept = (raw_bits(key, shape) & 0x7FFFFFFF) < int((1.0 - rate) * 2**31)
     return jnp.where(kept, inputs / (1.0 - rate), jnp.zeros((), inputs.dtype))
 
@@ -23,6 +23,6 @@ def _dropout(key: Any, inputs: Any, rate: float, shape: tuple[int, ...]) -> Any:
     benchmark="tuned:random_dropout",
     until="jax.random.bernoulli is as fast",
 )
-def random_dropout(key: Any, inputs: Any, rate: float, noise_shape: Any) -> Any:
+def random_dropout(key: Array, inputs: Array, rate: float, noise_shape: ShapeLike | None) -> Array:
     """The same mask as in portable mode."""
     return _dropout(key, inputs, float(rate), inputs.shape if noise_shape is None else dims(noise_shape))

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import lax
+from jax import Array, lax
 from jax.custom_derivatives import SymbolicZero
 from jax.nn import sigmoid
 
@@ -22,6 +22,7 @@ from kfront.backends.jax.common import compiled, on_cpu
 from kfront.backends.jax.tuned.linalg import product
 from kfront.backends.jax.tuned.nn import linear
 from kfront.backends.jax.tuned.table import tuned
+from kfront.backends.typing import Function
 
 __all__ = ["gru_sequence", "lstm_sequence"]
 
@@ -43,12 +44,12 @@ class _Cell(NamedTuple):
     tangent: Callable[[Any, Any, Any, Any], Any]
 
 
-def _sum(*terms: Any) -> Any:
+def _sum(*terms: Array) -> Array:
     """The sum of those that are not None; None if all are."""
     return reduce(lambda a, b: b if a is None else a if b is None else a + b, terms)
 
 
-def _product(a: Any, b: Any) -> Any:
+def _product(a: Array, b: Array) -> Array:
     """Of all steps at once: (time, batch, n) by (n, m); None if one of them is."""
     return None if a is None or b is None else product(a, b)
 
@@ -56,34 +57,34 @@ def _product(a: Any, b: Any) -> Any:
 # ---- cells -----------------------------------------------------------------------------------------------------------
 
 
-def _lstm_step(z: Any, q: Any, states: Any) -> tuple[Any, Callable[[], Any]]:
+def _lstm_step(z: Array, q: Array, states: Array) -> tuple[Array, Callable[[], Array]]:
     c = states[1]
     i, f, g, o = jnp.split(z + q, 4, -1)
     i, f, g, o = sigmoid(i), sigmoid(f), jnp.tanh(g), sigmoid(o)
     new = f * c + i * g
     t = jnp.tanh(new)
 
-    def slopes() -> Any:
+    def slopes() -> tuple[Array, Array, Array]:
         gates = jnp.concatenate([i * (1 - i) * g, f * (1 - f) * c, (1 - g * g) * i, o * (1 - o) * t], -1)
         return gates, f, o * (1 - t * t)
 
     return (o * t, new), slopes
 
 
-def _lstm_tangent(slopes: Any, given: Any, dq: Any, dstates: Any) -> Any:
+def _lstm_tangent(slopes: Array, given: Array, dq: Array, dstates: Array) -> tuple[Array, Array]:
     gates, forget, output = slopes
     di, df, dg, do = jnp.split(gates * _sum(given, dq), 4, -1)
     dc = forget * dstates[1] + di + df + dg
     return do + output * dc, dc
 
 
-def _gru_step(z: Any, q: Any, states: Any) -> tuple[Any, Callable[[], Any]]:
+def _gru_step(z: Array, q: Array, states: Array) -> tuple[Array, Callable[[], Array]]:
     (h,) = states
     (xz, xr, xh), (qz, qr, qh) = jnp.split(z, 3, -1), jnp.split(q, 3, -1)
     z, r = sigmoid(xz + qz), sigmoid(xr + qr)
     g = jnp.tanh(xh + r * qh)
 
-    def slopes() -> Any:
+    def slopes() -> tuple[Array, Array, Array]:
         candidate = (1 - z) * (1 - g * g)
         gates = jnp.concatenate([(h - g) * z * (1 - z), candidate * qh * r * (1 - r), candidate], -1)
         return gates, z, r
@@ -91,7 +92,7 @@ def _gru_step(z: Any, q: Any, states: Any) -> tuple[Any, Callable[[], Any]]:
     return (z * h + (1 - z) * g,), slopes
 
 
-def _gru_gather(slopes: Any, dz: Any, dq: Any) -> Any:
+def _gru_gather(slopes: Array, dz: Array, dq: Array) -> Array:
     gates, _, r = slopes
     of_input = None if dz is None else sum(jnp.split(gates * dz, 3, -1))
     if dq is None:
@@ -100,7 +101,7 @@ def _gru_gather(slopes: Any, dz: Any, dq: Any) -> Any:
     return _sum(of_input, update + reset + r * candidate)
 
 
-def _gru_tangent(slopes: Any, given: Any, dq: Any, dstates: Any) -> Any:
+def _gru_tangent(slopes: Array, given: Array, dq: Array, dstates: Array) -> tuple[Array]:
     return (_sum(slopes[1] * dstates[0], given, _gru_gather(slopes, None, dq)),)
 
 
@@ -111,16 +112,16 @@ _GRU = _Cell(_gru_step, _gru_gather, _gru_tangent)
 # ---- the scan over time ----------------------------------------------------------------------------------------------
 
 
-def _kept(valid: Any, new: Any, old: Any) -> Any:
+def _kept(valid: Array, new: Function[Array], old: Array) -> Array:
     """The states after a step: the old ones where it is left out."""
     return new if valid is None else jax.tree_util.tree_map(lambda a, b: jnp.where(valid, a, b), new, old)
 
 
-def _scan(cell: _Cell, differentiated: bool, primals: tuple[Any, ...]) -> tuple[Any, Any, Any]:
+def _scan(cell: _Cell, differentiated: bool, primals: tuple[Array, ...]) -> tuple[Array, Array, Array]:
     """The last states, the outputs of all steps, and the slopes at all steps where those are needed."""
     x, valid, states, kernel, recurrent, bias, inner = primals
 
-    def step(states: Any, now: Any) -> Any:
+    def step(states: Array, now: Array) -> tuple[Array, Array]:
         z, keep = now
         z = z if kernel is None else linear(z, kernel, bias)
         new, slopes = cell.step(z, linear(states[0], recurrent, inner), states)
@@ -132,7 +133,9 @@ def _scan(cell: _Cell, differentiated: bool, primals: tuple[Any, ...]) -> tuple[
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _recur(cell: _Cell, x: Any, valid: Any, states: Any, kernel: Any, recurrent: Any, bias: Any, inner: Any) -> Any:
+def _recur(
+    cell: _Cell, x: Array, valid: Array, states: Array, kernel: Array, recurrent: Array, bias: Array, inner: Array
+) -> Array:
     """The last states and the outputs of all steps; x is (time, batch, ...), what the input gives if `kernel` is None.
 
     Steps where `valid`, of shape (time, batch, 1), is false are left out: states and output stay.
@@ -141,7 +144,7 @@ def _recur(cell: _Cell, x: Any, valid: Any, states: Any, kernel: Any, recurrent:
 
 
 @partial(_recur.defjvp, symbolic_zeros=True)
-def _recur_jvp(cell: _Cell, primals: Any, tangents: Any) -> Any:
+def _recur_jvp(cell: _Cell, primals: Array, tangents: Array) -> tuple[Array, Array]:
     x, valid, states, kernel, recurrent, _, _ = primals
     last, outputs, slopes = _scan(cell, True, primals)
     none = jax.tree_util.tree_map(lambda t: None if isinstance(t, SymbolicZero) else t, tangents)
@@ -152,7 +155,7 @@ def _recur_jvp(cell: _Cell, primals: Any, tangents: Any) -> Any:
     if given is not None:
         given = jnp.broadcast_to(given, (*x.shape[:2], given.shape[-1]))
 
-    def step(dstates: Any, now: Any) -> Any:
+    def step(dstates: Array, now: Array) -> tuple[Array, Array]:
         slopes, given, keep = now
         new = cell.tangent(slopes, given, jnp.matmul(dstates[0], recurrent), dstates)
         new = _kept(keep, new, dstates)
@@ -163,7 +166,7 @@ def _recur_jvp(cell: _Cell, primals: Any, tangents: Any) -> Any:
     return (last, outputs), (dlast, doutputs)
 
 
-def _over_time(x: Any, lengths: Any, backwards: bool) -> tuple[Any, Any]:
+def _over_time(x: Array, lengths: Array, backwards: bool) -> tuple[Array, Array]:
     """Time first, in the order of computation, and which steps count: (time, batch, 1), None if all."""
     x = jnp.swapaxes(x, 0, 1)
     valid = None if lengths is None else (jnp.arange(x.shape[0], dtype="int32")[:, None] < lengths)[..., None]
@@ -172,7 +175,7 @@ def _over_time(x: Any, lengths: Any, backwards: bool) -> tuple[Any, Any]:
     return x, valid
 
 
-def _outputs(states: Any, valid: Any) -> Any:
+def _outputs(states: Array, valid: Array) -> Array:
     """Batch first, zero where steps were left out."""
     return jnp.swapaxes(states if valid is None else jnp.where(valid, states, 0), 0, 1)
 
@@ -183,15 +186,15 @@ def _outputs(states: Any, valid: Any) -> Any:
 @tuned("lstm_sequence", reason=_REASON, benchmark="compiled_layers:LSTM", until=_UNTIL)
 @compiled(7)
 def lstm_sequence(
-    x: Any,
-    h0: Any,
-    c0: Any,
-    kernel: Any,
-    recurrent_kernel: Any,
-    bias: Any = None,
-    lengths: Any = None,
+    x: Array,
+    h0: Array,
+    c0: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array | None = None,
+    lengths: Array | None = None,
     go_backwards: bool = False,
-) -> tuple[Any, Any, Any]:
+) -> tuple[Array, Array, Array]:
     """LSTM over (batch, time, features), gates in the order i, f, c, o: (outputs, h, c)."""
     x, valid = _over_time(x, lengths, go_backwards)
     if not on_cpu() or x.shape[-1] > h0.shape[-1]:
@@ -203,15 +206,15 @@ def lstm_sequence(
 @tuned("gru_sequence", reason=_REASON, benchmark="compiled_layers:GRU", until=_UNTIL)
 @compiled(6, 7)
 def gru_sequence(
-    x: Any,
-    h0: Any,
-    kernel: Any,
-    recurrent_kernel: Any,
-    bias: Any = None,
-    lengths: Any = None,
+    x: Array,
+    h0: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array | None = None,
+    lengths: Array | None = None,
     reset_after: bool = True,
     go_backwards: bool = False,
-) -> tuple[Any, Any]:
+) -> tuple[Array, Array]:
     """GRU over (batch, time, features), gates in the order z, r, h: (outputs, h)."""
     inner = None
     if bias is not None and reset_after and bias.ndim == 2:
@@ -225,11 +228,11 @@ def gru_sequence(
     return _outputs(states, valid), h
 
 
-def _reset_before(x: Any, valid: Any, h0: Any, recurrent: Any) -> tuple[Any, Any]:
+def _reset_before(x: Array, valid: Array, h0: Array, recurrent: Array) -> tuple[Array, Array]:
     """The GRU of Cho et al.: its gates need two products of the state, one after the other."""
     gates, candidate = jnp.split(recurrent, [2 * h0.shape[-1]], -1)
 
-    def step(h: Any, now: Any) -> Any:
+    def step(h: Array, now: Array) -> tuple[Array, Array]:
         (xz, xr, xh), keep = jnp.split(now[0], 3, -1), now[1]
         qz, qr = jnp.split(jnp.matmul(h, gates), 2, -1)
         z, r = sigmoid(xz + qz), sigmoid(xr + qr)

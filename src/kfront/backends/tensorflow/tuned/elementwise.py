@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import tensorflow as tf
 
 from kfront.backends.tensorflow import elementwise as plain
 from kfront.backends.tensorflow.common import raw
 from kfront.backends.tensorflow.tuned.table import tuned
 
-Tensor = Any
+Tensor = tf.Tensor
 _square = raw("Square")
 
 

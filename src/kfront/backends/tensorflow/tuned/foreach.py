@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
@@ -11,6 +11,12 @@ from kfront.backends.foreach import Foreach
 from kfront.backends.tensorflow.common import constant, raw
 from kfront.backends.tensorflow.foreach import plain_variables, scalar_of
 from kfront.backends.tensorflow.tuned.table import tuned
+
+if TYPE_CHECKING:
+    from tensorflow import Tensor
+
+    from kfront.core.variable import Variable
+
 
 _adam, _amsgrad = raw("ResourceApplyAdam"), raw("ResourceApplyAdamWithAmsgrad")
 
@@ -23,13 +29,13 @@ _adam, _amsgrad = raw("ResourceApplyAdam"), raw("ResourceApplyAdamWithAmsgrad")
 )
 def adam(
     self: Foreach,
-    variables: Sequence[Any],
-    grads: Sequence[Any],
-    means: Sequence[Any],
-    squares: Sequence[Any],
-    largest: Sequence[Any] | None,
-    learning_rate: Any,
-    step: Any,
+    variables: Sequence[Variable],
+    grads: Sequence[Tensor],
+    means: Sequence[Variable],
+    squares: Sequence[Variable],
+    largest: Sequence[Variable] | None,
+    learning_rate: Tensor | float,
+    step: Tensor,
     beta_1: float,
     beta_2: float,
     epsilon: float,
@@ -55,7 +61,7 @@ def adam(
     return True
 
 
-def _powers(step: Any, beta_1: float, beta_2: float, kind: Any) -> tuple[Any, Any]:
+def _powers(step: Tensor, beta_1: float, beta_2: float, kind: tf.DType) -> tuple[Tensor, Tensor]:
     """beta_1 ** step and beta_2 ** step."""
     if step.__class__ is int or step.__class__ is float:
         return tf.constant(beta_1**step, kind), tf.constant(beta_2**step, kind)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import tensorflow as tf
 
 from kfront.backends.tensorflow import linalg as plain
 from kfront.backends.tensorflow.common import dims, raw, shape_vector
 from kfront.backends.tensorflow.tuned.table import tuned
 
-Tensor = Any
+Tensor = tf.Tensor
 REASON = "the batched kernel multiplies one matrix of a batch after the other, and so does its gradient"
 UNTIL = "TensorFlow's BatchMatMul takes a single right operand as one product"
 _matmul, _bias_add, _reshape = raw("MatMul"), raw("BiasAdd"), raw("Reshape")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+import tensorflow as tf
 
 from kfront.backends.tensorflow import nn as plain
 from kfront.backends.tensorflow.tuned.linalg import REASON, UNTIL, flat_product
 from kfront.backends.tensorflow.tuned.table import tuned
 
-Tensor = Any
+Tensor = tf.Tensor
 
 
 @tuned("linear", reason=REASON, benchmark="tuned:linear", until=UNTIL)

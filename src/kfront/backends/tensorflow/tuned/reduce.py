@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import tensorflow as tf
 
 from kfront.backends.tensorflow.common import constant, raw
 from kfront.backends.tensorflow.tuned.table import tuned
 
-Tensor = Any
+Tensor = tf.Tensor
 _cast, _reshape = raw("Cast"), raw("Reshape")
 
 

@@ -7,7 +7,6 @@ instead of accumulating every intermediate of `tf.while_loop`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import tensorflow as tf
 
@@ -15,8 +14,9 @@ from kfront.backends.tensorflow import common
 from kfront.backends.tensorflow.common import constant, raw, shape_vector, size_of
 from kfront.backends.tensorflow.tuned.table import tuned
 from kfront.core.op import OPS
+from kfront.core.typing import Nested
 
-Tensor = Any
+Tensor = tf.Tensor
 _matmul, _sigmoid, _tanh, _concat = raw("MatMul"), raw("Sigmoid"), raw("Tanh"), raw("ConcatV2")
 _split, _reshape, _transpose, _select = raw("Split"), raw("Reshape"), raw("Transpose"), raw("SelectV2")
 _block_lstm = raw("BlockLSTM")
@@ -114,7 +114,9 @@ def _finished(
 # ---- LSTM -----------------------------------------------------------------------------------------------------------
 
 
-def _fused_lstm(times: Tensor, h0: Tensor, c0: Tensor, kernel: Tensor, recurrent: Tensor, bias: Tensor) -> Any:
+def _fused_lstm(
+    times: Tensor, h0: Tensor, c0: Tensor, kernel: Tensor, recurrent: Tensor, bias: Tensor
+) -> tuple[Tensor, Tensor]:
     """The op wants the gates as i, c, f, o. (The gradient of its successor, BlockLSTMV2, mistakes its own order.)"""
 
     def ordered(w: Tensor, axis: int) -> Tensor:
@@ -129,7 +131,7 @@ def _fused_lstm(times: Tensor, h0: Tensor, c0: Tensor, kernel: Tensor, recurrent
 
 
 @tf.custom_gradient
-def _lstm_loop(projected: Tensor, h0: Tensor, c0: Tensor, recurrent: Tensor) -> Any:
+def _lstm_loop(projected: Tensor, h0: Tensor, c0: Tensor, recurrent: Tensor) -> tuple[Tensor, Tensor]:
     units = h0.shape[-1]
 
     def step(z: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, ...]:
@@ -166,7 +168,7 @@ def _lstm_loop(projected: Tensor, h0: Tensor, c0: Tensor, recurrent: Tensor) -> 
 
 
 @tf.custom_gradient
-def _gru_loop(projected: Tensor, h0: Tensor, recurrent: Tensor, bias: Tensor) -> Any:
+def _gru_loop(projected: Tensor, h0: Tensor, recurrent: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
     """The reset gate is applied after the recurrent product."""
     units = h0.shape[-1]
     gate_widths = constant((2 * units, units))
@@ -207,17 +209,17 @@ def _gru_loop(projected: Tensor, h0: Tensor, recurrent: Tensor, bias: Tensor) ->
 # ---- loops ----------------------------------------------------------------------------------------------------------
 
 
-def _array(like: Tensor, steps: Any) -> tf.TensorArray:
+def _array(like: Tensor, steps: Tensor) -> tf.TensorArray:
     return tf.TensorArray(like.dtype, size=steps, clear_after_read=False)
 
 
-def _forward(step: Any, inputs: Tensor, states: Sequence[Tensor], results: int) -> list[Tensor]:
+def _forward(step: Tensor, inputs: Tensor, states: Sequence[Tensor], results: int) -> list[Tensor]:
     """Run over the first axis; `step` returns the new states, then more to keep. Gives the sequence of each."""
     steps = size_of(inputs, 0)
     rows = _array(inputs, steps).unstack(inputs)
     count = len(states)
 
-    def body(t: Tensor, *carried: Any) -> tuple[Any, ...]:
+    def body(t: Tensor, *carried: Tensor) -> tuple[Tensor, ...]:
         out = step(rows.read(t), *carried[:count])
         written = [a.write(t, v) for a, v in zip(carried[count:], out, strict=True)]
         return t + 1, *out[:count], *written
@@ -227,12 +229,12 @@ def _forward(step: Any, inputs: Tensor, states: Sequence[Tensor], results: int) 
     return [_known(a.stack(), inputs, None) for a in out[1 + count :]]
 
 
-def _backward(step: Any, inputs: Tensor, states: Sequence[Tensor], width: Any) -> tuple[Any, ...]:
+def _backward(step: Tensor, inputs: Tensor, states: Sequence[Tensor], width: Nested[int]) -> tuple[Tensor, ...]:
     """Run over the first axis from its end; the last result of `step` is kept. Gives the states and the sequence."""
     steps = size_of(inputs, 0)
     rows = _array(inputs, steps).unstack(inputs)
 
-    def body(t: Tensor, *carried: Any) -> tuple[Any, ...]:
+    def body(t: Tensor, *carried: Tensor) -> tuple[Tensor, ...]:
         *new, kept = step(rows.read(t), *carried[:-1])
         return t - 1, *new, carried[-1].write(t, kept)
 
@@ -241,7 +243,7 @@ def _backward(step: Any, inputs: Tensor, states: Sequence[Tensor], width: Any) -
     return *out[1:-1], _known(out[-1].stack(), inputs, width)
 
 
-def _known(x: Tensor, like: Tensor, width: Any) -> Tensor:
+def _known(x: Tensor, like: Tensor, width: Nested[int]) -> Tensor:
     """With the static sizes of time and batch that the loop forgets."""
     x.set_shape([like.shape[0], like.shape[1], width])
     return x

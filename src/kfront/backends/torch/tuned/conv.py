@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
 from kfront.backends.torch import conv as plain
 from kfront.backends.torch.tuned.table import tuned
+from kfront.backends.typing import Sizes
 
 Tensor = torch.Tensor
 _REASON = "the backward pass of torch's convolutions on CPU is slow for a kernel that is a permuted view"
@@ -18,10 +17,10 @@ _UNTIL = "the rows are as fast with the plain forms"
 def conv(
     inputs: Tensor,
     kernel: Tensor,
-    strides: Any = 1,
+    strides: Sizes = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: Any = 1,
+    dilation_rate: Sizes = 1,
 ) -> Tensor:
     return plain.convolve(inputs, plain.torch_kernel(kernel).contiguous(), strides, padding, data_format, dilation_rate)
 
@@ -30,10 +29,10 @@ def conv(
 def depthwise_conv(
     inputs: Tensor,
     kernel: Tensor,
-    strides: Any = 1,
+    strides: Sizes = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: Any = 1,
+    dilation_rate: Sizes = 1,
 ) -> Tensor:
     weight = plain.depthwise_kernel(kernel).contiguous()
     return plain.convolve(inputs, weight, strides, padding, data_format, dilation_rate)
@@ -44,10 +43,10 @@ def separable_conv(
     inputs: Tensor,
     depthwise_kernel: Tensor,
     pointwise_kernel: Tensor,
-    strides: Any = 1,
+    strides: Sizes = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: Any = 1,
+    dilation_rate: Sizes = 1,
 ) -> Tensor:
     out = depthwise_conv(inputs, depthwise_kernel, strides, padding, data_format, dilation_rate)
     return conv(out, pointwise_kernel, 1, "valid", data_format, 1)
@@ -57,11 +56,11 @@ def separable_conv(
 def conv_transpose(
     inputs: Tensor,
     kernel: Tensor,
-    strides: Any = 1,
+    strides: Sizes = 1,
     padding: str = "valid",
-    output_padding: Any = None,
+    output_padding: Sizes | None = None,
     data_format: str = "channels_last",
-    dilation_rate: Any = 1,
+    dilation_rate: Sizes = 1,
 ) -> Tensor:
     weight = plain.torch_kernel(kernel).contiguous()
     return plain.convolve_transposed(inputs, weight, strides, padding, output_padding, data_format, dilation_rate)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
 from kfront.backends.torch.foreach import TorchForeach
 from kfront.backends.torch.tuned.table import tuned
+
+if TYPE_CHECKING:
+    from kfront.core.variable import Variable
+
 
 _FUSED = (torch.float32, torch.float64)
 
@@ -22,13 +27,13 @@ _FUSED = (torch.float32, torch.float64)
 )
 def adam(
     self: TorchForeach,
-    variables: Sequence[Any],
-    grads: Sequence[Any],
-    means: Sequence[Any],
-    squares: Sequence[Any],
-    largest: Sequence[Any] | None,
-    learning_rate: Any,
-    step: Any,
+    variables: Sequence[Variable],
+    grads: Sequence[Tensor],
+    means: Sequence[Variable],
+    squares: Sequence[Variable],
+    largest: Sequence[Variable] | None,
+    learning_rate: Tensor | float,
+    step: Tensor,
     beta_1: float,
     beta_2: float,
     epsilon: float,

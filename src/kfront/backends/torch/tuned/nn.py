@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
 from kfront.backends.torch import nn as plain
 from kfront.backends.torch.common import at_hand, native
 from kfront.backends.torch.nn import log_probabilities
 from kfront.backends.torch.tuned.table import tuned
+from kfront.core.typing import DTypeLike
 
 Tensor = torch.Tensor
 _FEW = 128  # classes
@@ -22,7 +21,7 @@ _NO_LABEL = -(1 << 62)  # what the kernel leaves out: nothing
     benchmark="tuned:one_hot",
     until="the row is as fast with the plain form",
 )
-def one_hot(x: Tensor, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Tensor:
+def one_hot(x: Tensor, num_classes: int, axis: int = -1, dtype: DTypeLike = None, sparse: bool = False) -> Tensor:
     """By comparing with each of a few classes."""
     if sparse or num_classes >= _FEW:
         return plain.one_hot(x, num_classes, axis, dtype, sparse)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
 from kfront.backends.torch.random import HALF, seeded
 from kfront.backends.torch.tuned.table import tuned
 from kfront.core.op import OPS
 from kfront.core.state import state
+from kfront.core.typing import ShapeLike
 
 Tensor = torch.Tensor
 
@@ -21,7 +20,7 @@ Tensor = torch.Tensor
     benchmark="tuned:random_dropout",
     until="torch's own dropout takes a generator, and is as fast on CPU",
 )
-def random_dropout(key: Tensor, inputs: Tensor, rate: float, noise_shape: Any) -> Tensor:
+def random_dropout(key: Tensor, inputs: Tensor, rate: float, noise_shape: ShapeLike | None) -> Tensor:
     if state.portable_random or torch.compiler.is_compiling():
         return OPS["random_dropout"].body(key, inputs, rate, noise_shape)  # type: ignore[misc]
     generator, device = seeded(key, inputs.device)

@@ -9,12 +9,10 @@ feature is 1 past the end of a sequence, and its weights shut the gates so that 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import torch
 
 from kfront.backends.torch.tuned.table import tuned
+from kfront.backends.typing import Function
 from kfront.core.op import OPS
 
 Tensor = torch.Tensor
@@ -73,14 +71,14 @@ def _gates(weight: Tensor) -> Tensor:
 
 
 def _run(
-    kernel: Callable[..., Any],
+    kernel: Function[Tensor],
     x: Tensor,
     carry: tuple[Tensor, ...],
     weights: list[Tensor],
     shut: tuple[float, ...],
     lengths: Tensor | None,
     backwards: bool,
-) -> Any:
+) -> Tensor:
     """(outputs, *last states), time by time from the end if `backwards`.
 
     Args:
@@ -113,7 +111,7 @@ def _run(
     return (out, *last)
 
 
-def _call(kernel: Callable[..., Any], x: Tensor, carry: tuple[Tensor, ...], weights: list[Tensor]) -> tuple[Any, ...]:
+def _call(kernel: Function[Tensor], x: Tensor, carry: tuple[Tensor, ...], weights: list[Tensor]) -> tuple[Tensor, ...]:
     if torch.compiler.is_dynamo_compiling() and not _exporting():
         return _call_compiled(kernel, x, carry, weights)
     states = [h.unsqueeze(0) for h in carry]
@@ -124,8 +122,8 @@ def _call(kernel: Callable[..., Any], x: Tensor, carry: tuple[Tensor, ...], weig
 
 
 def _call_compiled(
-    kernel: Callable[..., Any], x: Tensor, carry: tuple[Tensor, ...], weights: list[Tensor]
-) -> tuple[Any, ...]:
+    kernel: Function[Tensor], x: Tensor, carry: tuple[Tensor, ...], weights: list[Tensor]
+) -> tuple[Tensor, ...]:
     from kfront.backends.torch.tuned import rnn_compiled
 
     given = (x.transpose(0, 1), *carry, weights[0].t(), weights[1], *(weights[2:] or [None, None]))
