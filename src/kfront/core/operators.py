@@ -112,7 +112,6 @@ class VariableBase(ArrayOperators):
     Variables are; so are weights that a layer computes from Variables.
     """
 
-    _is_variable = True
     _backend: Backend
     _value: Any
     shape: Any

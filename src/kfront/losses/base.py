@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Self, TypeAlias
 
-from kfront import config
+from kfront import config, dtype_policies, ops
 from kfront.backends import current
 from kfront.core import tree
 from kfront.core.codec import deserialize_keras_object, serialize_keras_object
@@ -221,8 +221,6 @@ def _compute_dtype(dtype: DTypeLike) -> str:
         return config.floatx()
     found = getattr(dtype, "compute_dtype", None)
     if found is None and isinstance(dtype, (str, dict)) and (isinstance(dtype, dict) or dtype.startswith("mixed")):
-        from kfront import dtype_policies
-
         found = dtype_policies.get(dtype).compute_dtype
     return found or standardize(dtype)
 
@@ -234,8 +232,6 @@ def _convert(x: Any, dtype: str, b: Backend, keep_labels: bool) -> Any:
     if isinstance(x, (list, tuple)) and any(isinstance(v, dict) or hasattr(v, "shape") for v in x):
         return [_convert(v, dtype, b, keep_labels) for v in x]
     if isinstance(x, KerasTensor):
-        from kfront import ops
-
         return x if keep_labels or x.dtype == dtype else ops.cast(x, dtype)
     if keep_labels:
         return b.convert(x)
@@ -251,8 +247,6 @@ def align_weights(weights: Tensor, values: Tensor) -> Tensor:
 
     Weights of shape (batch,) belong to samples, whatever the other axes of `values` are.
     """
-    from kfront import ops
-
     have, want = tuple(weights.shape), tuple(values.shape)
     if len(have) > len(want):
         if have[-1] == 1 and len(have) == len(want) + 1:
@@ -276,8 +270,6 @@ def reduce_weighted(
         reduction: see `Loss`.
         dtype: dtype of the weights.
     """
-    from kfront import ops
-
     factor = None
     if sample_weight is not None:
         factor = align_weights(ops.cast(ops.convert_to_tensor(sample_weight), dtype), values)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
-from kfront.backends import backend_scope, current
+from kfront import initializers
+from kfront.backends import backend_scope, current, get
 from kfront.core import tree
 from kfront.core.errors import ArgumentError
 from kfront.core.naming import auto_name, name_scope
+from kfront.core.operators import VariableBase
 from kfront.core.options import Configurable
 from kfront.core.registry import serializable
 from kfront.core.state import state
@@ -21,7 +23,7 @@ __all__ = ["Metric", "reset_all", "result_on_host"]
 
 
 def _kind_of(value: Any) -> str | None:
-    if hasattr(value, "_is_variable"):
+    if isinstance(value, VariableBase):
         return "variable"
     return "metric" if isinstance(value, Metric) else None
 
@@ -121,8 +123,6 @@ class Metric(Configurable):
         Returns:
             The Variable.
         """
-        from kfront import initializers
-
         b = self._backend
         with backend_scope(b), b.eager(), name_scope(self.name, caller=self):
             made = Variable(
@@ -230,8 +230,6 @@ class Metric(Configurable):
         return {**self.__dict__, "_backend": self._backend.name}
 
     def __setstate__(self, kept: Config) -> None:
-        from kfront.backends import get
-
         self.__dict__.update(kept, _backend=get(kept["_backend"]))
 
     def __repr__(self) -> str:

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Sequence
 
 from kfront import ops
+from kfront.config import floatx
 from kfront.core.dtypes import is_float
 from kfront.core.errors import ArgumentError
 from kfront.core.options import kept, normalisers
@@ -89,8 +90,6 @@ class _Confusion(Metric):
 
     def _parts(self) -> tuple[Tensor, Tensor]:
         """Diagonal and sizes of the unions, as floats."""
-        from kfront.config import floatx
-
         matrix = ops.cast(self.total_confusion_matrix.value, floatx())
         diagonal = ops.diagonal(matrix)
         total = ops.add(ops.sum(matrix, axis=0), ops.sum(matrix, axis=1))

@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Self, TypeAlias, TypeGuard, Unpack
 
-from kfront.backends import backend_scope, current
+from kfront.backends import backend_scope, current, get
 from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError, ArgumentTypeError, NotBuiltError
 from kfront.core.naming import auto_name, name_scope
@@ -22,7 +22,7 @@ from kfront.core.registry import serializable
 from kfront.core.state import distribution_on, state
 from kfront.core.typing import Config, CustomObjects, Foreach, Scalar, Tensor, TensorLike
 from kfront.core.variable import StatelessScope, Variable
-from kfront.optimizers import scalars
+from kfront.optimizers import scalars, schedules
 from kfront.optimizers.plan import Group, MoreOptions, ParamGroup, Plan, check_param_groups, frozen_positions
 from kfront.optimizers.schedules import LearningRate, LearningRateSchedule
 from kfront.optimizers.state_owner import StateOwner
@@ -631,8 +631,6 @@ class Optimizer(Configurable, StateOwner):
         if isinstance(rate, Variable):
             return float(rate.numpy())
         if isinstance(rate, LearningRateSchedule):
-            from kfront.optimizers import schedules
-
             return schedules.serialize(rate)
 
         return serialize_keras_object(rate)
@@ -656,8 +654,6 @@ class Optimizer(Configurable, StateOwner):
         return kept
 
     def __setstate__(self, kept: dict[str, Any]) -> None:
-        from kfront.backends import get
-
         self.__dict__.update(kept)
         self._backend = get(kept["_backend"])
         self._positions = {id(v): i for i, v in enumerate(self._trainable_variables)}

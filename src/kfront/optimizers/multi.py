@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from typing import NoReturn
 
+from kfront.core import guard
 from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError, ArgumentTypeError
 from kfront.core.naming import matching
@@ -98,7 +99,6 @@ class OptimizerMap(MutableMapping[str, Optimizer]):
     @classmethod
     def from_config(cls, config: Config, custom_objects: CustomObjects = None) -> OptimizerMap:
         """A map from its config."""
-        from kfront.core import guard
 
         def unpack(one: Config) -> Optimizer:
             return deserialize_keras_object(one, custom_objects=custom_objects)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Self, TypeAlias
 
+from kfront.backends import current
 from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError, ArgumentTypeError
 from kfront.core.options import Configurable, above_zero, normalisers, option_names
@@ -84,8 +85,6 @@ class _Formula(LearningRateSchedule):
         Args:
             step: number of updates made before, an int, a Variable or a 0-d tensor.
         """
-        from kfront.backends import current
-
         b = current()
         if isinstance(step, (int, float)):
             return b.convert(self.rate(float(step)), "float32")

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from kfront import initializers
 from kfront.core.errors import ArgumentError, NotBuiltError
 from kfront.core.naming import name_scope
 from kfront.core.typing import Backend, DTypeLike, InitializerLike, ShapeLike, Store, TensorLike
@@ -64,8 +65,6 @@ class StateOwner:
         Returns:
             The Variable.
         """
-        from kfront import initializers
-
         with self._backend.eager(), name_scope(self.name, caller=self):
             made = Variable(
                 initializers.get(initializer),
