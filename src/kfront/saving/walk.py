@@ -27,14 +27,15 @@ __all__ = ["expect_model", "own_variables", "stored_variables", "walk"]
 Path = tuple[str, ...]
 
 
-def walk(root: Any) -> list[tuple[Path, Any]]:
+def walk(root: Any, skip: Iterable[Any] = ()) -> list[tuple[Path, Any]]:
     """Every object with state below `root`, itself first, with its path.
 
     Args:
         root: a model, layer or optimizer.
+        skip: objects that are passed over, with all that they hold.
     """
     found: list[tuple[Path, Any]] = []
-    _visit(root, (), found, set())
+    _visit(root, (), found, {id(x) for x in skip})
     return found
 
 
