@@ -112,6 +112,26 @@ def rest(k: Any) -> Any:
     return k.Model(x, L.GlobalMaxPooling1D()(L.Masking(0.0)(y)), name="rest")
 
 
+def nested_outputs(k: Any) -> Any:
+    """A model of several inputs and outputs that is called three times, and whose outputs end the graph."""
+    a, b, dense = k.Input((4,), name="a"), k.Input((4,), name="b"), k.layers.Dense(4)
+    inner = k.Model([a, b], [dense(a), dense(b), k.layers.Subtract()([a, b])], name="inner")
+    x, y = k.Input((4,), name="x"), k.Input((4,), name="y")
+    one, two, three = inner([x, y])
+    four = inner([three, one])[2]
+    return k.Model([x, y], [*inner([two, four]), three], name="nested_outputs")
+
+
+def attributes(k: Any) -> Any:
+    """A functional model that holds its layers as attributes too, and a layer that was built without a shape."""
+    embedding, dense = k.layers.Embedding(9, 3), k.layers.Dense(2)
+    embedding.build()
+    x = k.Input((5,), dtype="int32")
+    model = k.Model(x, dense(embedding(x)), name="attributes")
+    model.dense, model.all = dense, [embedding, dense]
+    return model
+
+
 MODELS: dict[str, tuple[Any, Any]] = {
     "mlp": (mlp, [((4, 6), "float")]),
     "cnn": (cnn, [((2, 8, 8, 3), "float")]),
@@ -120,6 +140,8 @@ MODELS: dict[str, tuple[Any, Any]] = {
     "graph": (graph, {"x": ((3, 4), "float"), "y": ((3, 4), "float")}),
     "nested": (nested, [((3, 4), "float")]),
     "rest": (rest, [((2, 4, 3), "float")]),
+    "nested_outputs": (nested_outputs, {"x": ((3, 4), "float"), "y": ((3, 4), "float")}),
+    "attributes": (attributes, [((3, 5), "int")]),
 }
 
 OPTIMIZERS: dict[str, dict[str, Any]] = {

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import kfront
-from kfront.core.errors import SavingError
+from kfront.core import registry
+from kfront.core.errors import SavingError, UnsafeFileError
 from kfront.core.op_registry import call_names, class_of, ops_in_files
 from kfront.models.cloning import clone_by_config
 
@@ -122,3 +123,34 @@ def test_every_public_op_has_a_name_in_files():
     takes_functions.add("shape")  # gives plain numbers for a symbolic tensor
     missing = [n for n in ops.__all__ if n in OPS and OPS[n].tensors and class_of(n) is None]
     assert sorted(set(missing) - takes_functions) == []
+
+
+def test_functions_that_keras_before_3_7_wrote_without_their_package(monkeypatch):
+    monkeypatch.setattr(registry, "_custom", {})
+    monkeypatch.setattr(registry, "_custom_names", {})
+
+    def twice(x):
+        return 2 * x
+
+    config = {"module": "builtins", "class_name": "function", "config": "twice", "registered_name": "function"}
+    with pytest.raises(UnsafeFileError):
+        kfront.saving.deserialize_keras_object(config)
+    kfront.saving.register_keras_serializable("mine")(twice)
+    assert kfront.saving.deserialize_keras_object(config) is twice
+    kfront.saving.register_keras_serializable("other")(lambda x: x)  # another name is no answer
+    assert kfront.saving.deserialize_keras_object(config) is twice
+    kfront.saving.register_keras_serializable("other", name="twice")(lambda x: x)
+    with pytest.raises(SavingError, match="got 2"):
+        kfront.saving.deserialize_keras_object(config)
+    with kfront.saving.custom_object_scope({"twice": twice}):
+        assert kfront.saving.deserialize_keras_object(config) is twice
+
+
+def test_an_unbuilt_sequential_of_a_layer_that_was_built_without_a_shape(backend, tmp_path):
+    embedding = kfront.layers.Embedding(5, 2)
+    embedding.build()
+    assert embedding.get_build_config() == {"shapes_dict": {}}
+    model = kfront.Sequential([embedding])
+    model.save(tmp_path / "m.keras")
+    again = kfront.saving.load_model(tmp_path / "m.keras")
+    np.testing.assert_array_equal(again.layers[0].embeddings.numpy(), embedding.embeddings.numpy())

@@ -504,6 +504,8 @@ def resolve_function(name: Any, module_objects: dict[str, Any] | None = None) ->
         found = module_objects[name]
     if found is None:
         found = _pure_function(name)
+    if found is None:
+        found = _registered_function(name)
     if found is None or not callable(found):
         raise UnsafeFileError(
             f"[load] expected a function that you registered, or a pure one of kfront's (ops, activations, losses, "
@@ -511,6 +513,18 @@ def resolve_function(name: Any, module_objects: dict[str, Any] | None = None) ->
             "`@kfront.saving.register_keras_serializable()` if it is yours."
         )
     return found
+
+
+def _registered_function(name: str) -> Any:
+    """The one function that the user registered under a name in some package: Keras before 3.7 wrote no package."""
+    custom = registry.get_custom_objects()
+    found = [f for key, f in custom.items() if key.rpartition(">")[2] == name and inspect.isfunction(f)]
+    if len(found) > 1:
+        raise SavingError(
+            f"[load] expected one registered function of the name {shown(name)}, got {len(found)}; pass the one that is "
+            "meant in `custom_objects`."
+        )
+    return found[0] if found else None
 
 
 def _pure_function(name: str) -> Any:

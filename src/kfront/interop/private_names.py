@@ -42,6 +42,10 @@ PRIVATE: dict[str, dict[str, str]] = {
         "math": "kfront.ops:",
         "random": "kfront.random:",
     },
+    "backend.common": {
+        **_rows("kfront", "KerasTensor StatelessScope name_scope"),
+        **{name: "kfront:Variable" for name in ("KerasVariable", "Variable")},
+    },
     "callbacks.callback_list": _rows("kfront.callbacks", "CallbackList"),
     "losses.losses": _rows("kfront.losses.base", "LossFunctionWrapper"),
     "losses": _rows("kfront.losses.base", "LossFunctionWrapper"),

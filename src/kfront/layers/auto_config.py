@@ -22,7 +22,7 @@ def tuples(shape: Any) -> Any:
     return shape
 
 
-def named_shapes(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any] | None:
+def named_shapes(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
     """The shapes a class's `build` was called with, as its build config: one under "input_shape", more by name."""
     signature = inspect.signature(cls.build)  # type: ignore[attr-defined]
     shapes: dict[str, Any] = {}
@@ -34,8 +34,6 @@ def named_shapes(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> di
             shapes.update({f"{name}{i}": v for i, v in enumerate(value)})
         else:
             shapes[name] = value
-    if not shapes:
-        return None
     return {"input_shape": next(iter(shapes.values()))} if len(shapes) == 1 else {"shapes_dict": shapes}
 
 

@@ -359,8 +359,7 @@ class Layer(Owner, Unquantized, Operation):
         if self._build_shapes is None:
             return None
         args, kwargs = self._build_shapes
-        shapes = named_shapes(type(self), args, kwargs)
-        return shapes and with_quantizers(self, shapes)
+        return with_quantizers(self, named_shapes(type(self), args, kwargs))
 
     def build_from_config(self, config: Config) -> None:
         """Create the weights from `get_build_config`."""

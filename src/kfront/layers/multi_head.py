@@ -137,12 +137,16 @@ class _Heads(OptionLayer):
         """(means of values in the shape of the queries, weights or None)."""
         drop = bool(training) and self.dropout > 0
         if not scores and not drop and len(query.shape) == 4 and self._axes == (1,):
-            only_causal = causal and self.sliding_window is None
+            zeros = self.dropout > 0  # for targets without a source, as where dropout sees the weights
+            only_causal = causal and self.sliding_window is None and not (zeros and any(m is not None for m in masks))
             mask = self._mask(query, key, masks, causal and not only_causal)
             if mask is not None and len(mask.shape) == 3:
                 mask = ops.expand_dims(mask, 1)
             flash = None if self.flash_attention else False
             out = dot_product_attention(query, key, value, mask=mask, is_causal=only_causal, flash_attention=flash)
+            if zeros and mask is not None:
+                sees = ops.expand_dims(ops.swapaxes(ops.any(mask, axis=-1), 1, 2), -1)
+                out = ops.where(sees, out, ops.zeros_like(out))
             return out, None
         return self._by_einsum(query, key, value, self._mask(query, key, masks, causal), drop)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from kfront.backends import backend_scope, get
 from kfront.core import codec, tree
 from kfront.core.errors import ArgumentError
 from kfront.core.operation import OpCall
+from kfront.core.registry import CustomObjectScope
 from kfront.layers.base import Layer
 from kfront.layers.input_layer import Input, InputLayer
 from kfront.layers.sublayer_policies import keep_quantizers
@@ -30,7 +31,7 @@ def clone_model(
     recursive: bool = False,
     **kwargs: Any,
 ) -> Any:
-    """A new model of the same architecture, with new weights.
+    """A new model of the same architecture, with new weights, compiled alike.
 
     Args:
         model: a Sequential or functional model (a subclassed one is made again from its config).
@@ -54,12 +55,18 @@ def clone_model(
 
     with backend_scope(model._backend):
         if isinstance(model, Sequential):
-            return _clone_sequential(model, input_tensors, one)
-        if isinstance(model, Functional):
-            return _clone_functional(model, input_tensors, one, call_function)
-        if clone_function is not None:
+            new = _clone_sequential(model, input_tensors, one)
+        elif isinstance(model, Functional):
+            new = _clone_functional(model, input_tensors, one, call_function)
+        elif clone_function is not None:
             raise ArgumentError("[clone_model] expected a Sequential or functional model with `clone_function`.")
-        return clone_by_config(model)
+        else:
+            new = clone_by_config(model)
+        if model.compiled:
+            form, table = codec.live_form(model)
+            with CustomObjectScope(table):
+                new.compile_from_config(form["compile_config"])
+        return new
 
 
 def clone_by_config(layer: Any, built: bool = True) -> Any:
@@ -145,10 +152,24 @@ def convert(model: Any, backend: str) -> Any:
         if model.built and not new.built:
             new.build_from_config(model.get_build_config() or {})
         _copy(model.variables, new.variables, model.name)
-        _copy_assets(model, new)
+        for old, fresh in _pairs(model, new):
+            fresh.__dict__["_path"] = old._path
+            _copy_assets(old, fresh)
         if isinstance(model, Model) and model.compiled:
             _copy_training(model, new)
     return new
+
+
+def _pairs(old: Any, new: Any) -> Iterator[tuple[Any, Any]]:
+    """The layers of a model beside those of its copy, where a model built late may list its input first."""
+    yield old, new
+    mine, theirs = old._layers, new._layers
+    if [x.name for x in mine] != [x.name for x in theirs]:
+        named = {x.name: x for x in theirs}
+        mine = [x for x in mine if x.name in named]
+        theirs = [named[x.name] for x in mine]
+    for a, b in zip(mine, theirs, strict=True):
+        yield from _pairs(a, b)
 
 
 def _copy(old: list[Any], new: list[Any], name: str) -> None:
@@ -159,16 +180,16 @@ def _copy(old: list[Any], new: list[Any], name: str) -> None:
         )
     for a, b in zip(old, new, strict=True):
         b.assign(a.numpy())
+        b.name, b.path = a.name, a.path
 
 
-def _copy_assets(model: Any, new: Any) -> None:
-    """Copy what layers keep in files of their own, such as vocabularies."""
-    for old, fresh in zip(model._flatten_layers(), new._flatten_layers(), strict=True):
-        if callable(getattr(old, "save_assets", None)):
-            with tempfile.TemporaryDirectory(prefix="kfront-assets-") as folder:
-                old.save_assets(folder)
-                if os.listdir(folder):
-                    fresh.load_assets(folder)
+def _copy_assets(old: Any, fresh: Any) -> None:
+    """Copy what a layer keeps in files of its own, such as a vocabulary."""
+    if callable(getattr(old, "save_assets", None)):
+        with tempfile.TemporaryDirectory(prefix="kfront-assets-") as folder:
+            old.save_assets(folder)
+            if os.listdir(folder):
+                fresh.load_assets(folder)
 
 
 def _copy_training(model: Any, new: Any) -> None:

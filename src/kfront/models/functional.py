@@ -34,6 +34,7 @@ class Functional(Model):
         ArgumentError: if inputs or outputs are not symbolic, or are not connected.
     """
 
+    _is_graph = True
     _input_dtypes: list[Any]
 
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any) -> None:

@@ -136,6 +136,10 @@ def serialize_functional(model: Any) -> dict[str, Any]:
         operation, node_index, tensor_index = x._keras_history
         return [operation.name, index[id(operation._inbound_nodes[node_index])], tensor_index]
 
+    def end(x: KerasTensor) -> list[Any]:
+        name, node_index, tensor_index = ref(x)
+        return [name, node_index + _first_call(x._keras_history.operation), tensor_index]
+
     layers = []
     for operation in model.operations:
         form = serialize_keras_object(operation)
@@ -148,9 +152,17 @@ def serialize_functional(model: Any) -> dict[str, Any]:
         "name": model.name,
         "trainable": model.trainable,
         "layers": layers,
-        "input_layers": _map(ref, model._inputs_struct),
-        "output_layers": _map(ref, model._outputs_struct),
+        "input_layers": _map(end, model._inputs_struct),
+        "output_layers": _map(end, model._outputs_struct),
     }
+
+
+def _first_call(operation: Any) -> int:
+    """What the inputs and outputs of a graph call the first call of an operation.
+
+    A functional model counts the call that made it there, though not in the calls of the graph.
+    """
+    return int(getattr(operation, "_is_graph", False))
 
 
 def _map(fn: Callable[[Any], Any], value: Any) -> Any:
@@ -237,6 +249,12 @@ class _Caller:
         cycle = " <- ".join(guard.shown(name) for name, _ in [*seen[seen.index(key) :], key][:20])
         return f"[load] expected `inbound_nodes` without a cycle, got layers that wait for each other: {cycle}."
 
+    def ends(self, key: str) -> _Lookup:
+        """The tensors by the references in `input_layers` or `output_layers`."""
+        first = {name: _first_call(operation) for name, operation in self.operations.items()}
+        counted = {(n, i + first[n], t): x for (n, i, t), x in self.tensors.items()}
+        return _Lookup({**self.tensors, **counted}, key)  # a 0 where 1 is the first: files of kfront's first days
+
     def call(self, operation: Any, data: Any) -> Any:
         """Call one operation on the arguments of one node."""
         args, kwargs = deserialize_node(data, _Lookup(self.tensors, "inbound_nodes"))
@@ -277,9 +295,7 @@ def deserialize_functional(cls: Any, config: Any, custom_objects: dict[str, Any]
     with guard.loading(cls.__name__, config, custom_objects):
         guard.expect(config, dict, cls.__name__)
         caller = _make_operations(config)
-        inputs, outputs = (
-            _pick(config.get(key), _Lookup(caller.tensors, key)) for key in ("input_layers", "output_layers")
-        )
+        inputs, outputs = (_pick(config.get(key), caller.ends(key)) for key in ("input_layers", "output_layers"))
         if not tree.flatten(inputs) or not tree.flatten(outputs):
             raise SavingError(f"[{cls.__name__}] expected at least one input and one output, got none.")
         name = guard.expect(config.get("name"), (str, type(None)), "name")

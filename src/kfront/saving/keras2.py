@@ -267,6 +267,7 @@ class _Graph:
             [d.get("inbound_nodes") for d in layers],
         ):
             _collect(value, used)
+        self.functional = {n for n, d in nested.items() if d["class_name"] != "Sequential"}
         # a nested model that was built with its input has a call of its own, which the file does not list
         self.shifted = {n for n, d in nested.items() if self._is_shifted(d, used.get(n, set()), self.calls[n])}
 
@@ -290,12 +291,12 @@ class _Graph:
         """Inputs or outputs of the model; a list of one is that one."""
         if isinstance(value, list) and len(value) == 1 and _is_reference(value[0]):
             value = value[0]
-        if _is_reference(value):
-            return self._triple(value)
+        if _is_reference(value):  # there Keras 3 counts the call of its own that a functional model has, too
+            return value[:3] if value[0] in self.functional else self._triple(value)
         if isinstance(value, dict):
             return {k: self.ends(v) for k, v in value.items()}
         if isinstance(value, list):
-            return [self._triple(v) if _is_reference(v) else self.ends(v) for v in value]
+            return [self.ends(v) for v in value]
         raise SavingError(f"[load] expected [name, node index, tensor index], got {guard.shown(value)}.")
 
     def _triple(self, value: list[Any]) -> list[Any]:

@@ -89,12 +89,15 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwarg
             the Hugging Face hub, with the package `huggingface_hub`; or a binary file that is open.
         skip_mismatch: whether layers that do not fit are passed over, with a warning that lists them.
         **kwargs: `by_name`, for files of the legacy form: load into the layers of the same name, leave others alone.
+            `objects_to_skip`, for ``.weights.h5`` files: layers and other objects that keep what they have.
 
     Raises:
         SavingError: the file is damaged or does not fit; the message lists path, expected and found shape.
     """
-    by_name = bool(kwargs.pop("by_name", False))
+    by_name, skip = bool(kwargs.pop("by_name", False)), kwargs.pop("objects_to_skip", None)
     _no_more(kwargs, "load_weights")
+    if skip is not None:
+        return _load_except(model, filepath, skip_mismatch, list(skip))
     what = shown_path(filepath)
     hub = is_hub_path(filepath)
     path = download(filepath) if hub else filepath
@@ -123,6 +126,14 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwarg
             raise SavingError(f"[load_weights] expected a legacy '.h5' file with `by_name=True`, got {what}.")
         else:
             read_weights(model, file, what, skip_mismatch)
+
+
+def _load_except(model: Any, filepath: Any, skip_mismatch: bool, skip: list[Any]) -> None:
+    what = shown_path(filepath)
+    if is_hub_path(filepath) or not what.endswith(".weights.h5"):
+        raise SavingError(f"[load_weights] expected a '.weights.h5' file with `objects_to_skip`, got {what}.")
+    with open_source(filepath) as file:
+        read_weights(model, file, what, skip_mismatch, skip=skip)
 
 
 def _is_zip(file: Any) -> bool:

@@ -27,14 +27,15 @@ __all__ = ["expect_model", "own_variables", "stored_variables", "walk"]
 Path = tuple[str, ...]
 
 
-def walk(root: Any) -> list[tuple[Path, Any]]:
+def walk(root: Any, skip: Iterable[Any] = ()) -> list[tuple[Path, Any]]:
     """Every object with state below `root`, itself first, with its path.
 
     Args:
         root: a model, layer or optimizer.
+        skip: objects that are passed over, with all that they hold.
     """
     found: list[tuple[Path, Any]] = []
-    _visit(root, (), found, set())
+    _visit(root, (), found, {id(x) for x in skip})
     return found
 
 
@@ -75,8 +76,12 @@ def _has_state(obj: Any) -> bool:
 
 
 def _children(obj: Any) -> list[tuple[str, Any]]:
-    """Attributes that hold objects with state or containers, public names first."""
+    """Attributes that hold objects with state or containers, public names first.
+
+    The layers of a graph come before all: in a subclass of a functional model attributes hold the same ones.
+    """
     cls = type(obj)
+    graph = ("layers",) if issubclass(cls, (Functional, Sequential)) else ()
     skip = _internal_names(cls)
     out: dict[str, Any] = {}
     for name in (*_looked_at(cls), *_properties(cls)):
@@ -92,7 +97,7 @@ def _children(obj: Any) -> list[tuple[str, Any]]:
         if tracker is None or name in tracker.items or not (_is_layer(value) or _is_container(value)):
             out[name] = value
     kept = [(n, v) for n, v in out.items() if _may_hold(v)]
-    return sorted(kept, key=lambda pair: (pair[0].startswith("_"), pair[0]))
+    return sorted(kept, key=lambda pair: (pair[0] not in graph, pair[0].startswith("_"), pair[0]))
 
 
 def _is_container(value: Any) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -155,7 +155,7 @@ class Difference:
 class _Plan:
     """What will be read into what, and what does not fit."""
 
-    def __init__(self, model: Any, reader: H5Reader) -> None:
+    def __init__(self, model: Any, reader: H5Reader, skip: Sequence[Any] = ()) -> None:
         self.reader = reader
         self.pairs: list[tuple[Any, Dataset]] = []
         self.custom: list[tuple[str, Any, Store]] = []
@@ -164,15 +164,18 @@ class _Plan:
         self.visited: set[Path] = set()
         self.old_names = reader.group(("layers",)) is None and reader.group((_OLD_LAYERS,)) is not None
         _build_optimizers(model, reader)
-        for path, obj in walk(model):
-            self._add(self._place(path), obj)
+        found = walk(model)
+        read = {id(obj) for _, obj in (walk(model, skip) if skip else found)}
+        for path, obj in found:
+            path = self._place(path)
+            self.visited.update(path[:i] for i in range(len(path) + 1))
+            if id(obj) in read:
+                self._add(path, obj)
 
     def _place(self, path: Path) -> Path:
         return tuple(_OLD_LAYERS if p == "layers" else p for p in path) if self.old_names else path
 
     def _add(self, path: Path, obj: Any) -> None:
-        for i in range(len(path) + 1):
-            self.visited.add(path[:i])
         here = (*path, "vars")
         own = own_variables(obj)
         if own is None:
@@ -274,7 +277,14 @@ def _build_optimizers(model: Any, reader: H5Reader) -> None:
             optimizer.build(model.trainable_variables)
 
 
-def read_weights(model: Any, file: Any, what: str, skip_mismatch: bool = False, strict_optimizer: bool = False) -> None:
+def read_weights(
+    model: Any,
+    file: Any,
+    what: str,
+    skip_mismatch: bool = False,
+    strict_optimizer: bool = False,
+    skip: Sequence[Any] = (),
+) -> None:
     """Read state that `write_weights` (or Keras) wrote.
 
     Args:
@@ -283,17 +293,25 @@ def read_weights(model: Any, file: Any, what: str, skip_mismatch: bool = False, 
         what: its name, for messages.
         skip_mismatch: whether objects that do not fit are passed over, with a warning that lists them.
         strict_optimizer: whether optimizer state that does not fit is an error too, rather than a warning.
+        skip: objects of the model that keep what they have, with all that they hold.
 
     Raises:
         SavingError: the file does not fit the model; nothing was loaded.
     """
-    read_from(model, H5Reader(file, what), what, skip_mismatch, strict_optimizer)
+    read_from(model, H5Reader(file, what), what, skip_mismatch, strict_optimizer, skip)
 
 
-def read_from(model: Any, reader: Any, what: str, skip_mismatch: bool, strict_optimizer: bool = False) -> None:
+def read_from(
+    model: Any,
+    reader: Any,
+    what: str,
+    skip_mismatch: bool,
+    strict_optimizer: bool = False,
+    skip: Sequence[Any] = (),
+) -> None:
     """`read_weights` from a reader, which is closed at the end."""
     try:
-        plan = _Plan(model, reader)
+        plan = _Plan(model, reader, skip)
         report(model, what, plan.differences, plan.optimizers, plan.unused(), skip_mismatch, strict_optimizer)
         _carry_out(plan, skip_mismatch)
     finally:
