@@ -125,6 +125,7 @@ class Entry:
         random: whether results are random.
         lead: whether only the first array has a dimension that may be unknown (the others are weights).
         compiles: whether it can be compiled with unknown sizes (False where shapes depend on values).
+        like: an op that Hypothesis calls with arguments of the same kinds; without one `families.py` has a row.
     """
 
     name: str
@@ -142,6 +143,7 @@ class Entry:
     random: bool = False
     lead: bool = False
     compiles: bool = True
+    like: str = ""
     samples: list[Sample] = dataclasses.field(default_factory=list)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Entry:

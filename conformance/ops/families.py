@@ -1,6 +1,7 @@
 """What Hypothesis may call each op with: a row for each family of ops whose arguments are alike.
 
-A new op needs its name in a row, or in `WITHOUT` with a reason; `conformance.coverage` misses one that has neither.
+A new op needs its name in a row, or in `WITHOUT` with a reason, unless its entry says which other op it is `like`;
+`conformance.coverage` misses one that has none of these.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 
 from . import calls
 from .draw import KEEP, OMIT, Call, Draw, Family
+from .samples import table
 
 __all__ = ["WITHOUT", "families"]
 
@@ -271,7 +273,7 @@ def families() -> dict[str, Family]:
         if name in out:
             raise ValueError(f"expected one row for each op, got two for {name!r}.")
         out[name] = family
-    return out
+    return out | {e.name: out[e.like] for e in table().values() if e.like}
 
 
 def _named() -> Iterator[tuple[str, Family]]:
