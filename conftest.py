@@ -29,9 +29,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def in_sample(item_id: str, turn: int, share: int) -> bool:
-    """Whether it is a test's turn: `share` turns in succession, each the same in every run, make the whole."""
-    return (zlib.crc32(item_id.encode()) + turn) % share == 0
+def in_sample(row: str, turn: int, share: int) -> bool:
+    """Whether it is a row's turn: `share` turns in succession, each the same in every run, make the whole."""
+    return (zlib.crc32(row.encode()) + turn) % share == 0
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -46,16 +46,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def left_out(items: list[pytest.Item], turn: int) -> set[pytest.Item]:
-    """What a sample leaves to `nox -s full`; of each table at least one test stays."""
-    tables: dict[str, list[pytest.Item]] = {}
+    """What a sample leaves to `nox -s full`; of each table at least one row stays.
+
+    A row is one test, or with `sampled(…, by="name")` all tests of the file that have the same `name`: a fixture then
+    makes what these need, which `tests.conftest.wanted` tells.
+    """
+    tables: dict[tuple[str, int], dict[str, list[pytest.Item]]] = {}
     for item in items:
-        if item.get_closest_marker("sampled"):
-            tables.setdefault(item.nodeid.partition("[")[0], []).append(item)
+        marker = item.get_closest_marker("sampled")
+        if marker is not None:
+            by = marker.kwargs.get("by")
+            table = f"{item.nodeid.partition('::')[0]} by {by}" if by else item.nodeid.partition("[")[0]
+            row = str(item.callspec.params[by]) if by else item.nodeid
+            tables.setdefault((table, marker.args[0]), {}).setdefault(row, []).append(item)
     left: set[pytest.Item] = set()
-    for table in tables.values():
-        share = table[0].get_closest_marker("sampled").args[0]
-        chosen = [item for item in table if in_sample(item.nodeid, turn, share)]
-        left.update(set(table) - set(chosen or table[:1]))
+    for (table, share), rows in tables.items():
+        chosen = [row for row in rows if in_sample(f"{table} {row}", turn, share)] or list(rows)[:1]
+        left.update(item for row in rows.keys() - chosen for item in rows[row])
     return left
 
 

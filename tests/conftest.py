@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+from pathlib import Path
 
 os.environ.setdefault("KFRONT_OFFLINE", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -55,6 +56,12 @@ def pytest_collection_modifyitems(config, items):
     left = {i for i, values in params.items() if any(type(v) is str and v in others for v in values)}
     items[:] = [i for i in items if i not in left]
     config.hook.pytest_deselected(items=list(left))
+
+
+def wanted(session, file, argument):
+    """Values of an argument of a file's tests that are run: those for which a fixture needs to make something."""
+    here = [i.callspec.params for i in session.items if i.path == Path(file) and hasattr(i, "callspec")]
+    return {params[argument] for params in here if argument in params}
 
 
 @pytest.fixture(params=ENGINES)

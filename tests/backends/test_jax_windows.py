@@ -107,6 +107,7 @@ _WINDOWS = [  # shape, window, strides
 ]
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("shape, window, strides", _WINDOWS)
 @pytest.mark.parametrize("padding", ["valid", "same"])
 @pytest.mark.parametrize("kind", ["max", "average"])
@@ -178,6 +179,7 @@ _KERNELS = [  # input, kernel, strides, dilation; groups follow from the channel
 ]
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("shape, kernel, strides, dilation", _KERNELS)
 @pytest.mark.parametrize("padding", ["valid", "same"])
 @pytest.mark.parametrize("by", ["input", "kernel"])
@@ -208,6 +210,7 @@ def test_kernels(shape: Any, kernel: Any, strides: Any, dilation: Any, padding: 
         _same_derivatives(lambda k: own(x, k), lambda k: plain(x, k), k, 2e-4)
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("shape, kernel, strides, dilation", [k for k in _KERNELS if k[1][-2] == k[0][-1]])
 @pytest.mark.parametrize("padding", ["valid", "same"])
 @pytest.mark.parametrize("by", ["input", "kernel"])

@@ -30,7 +30,7 @@ def write(folder: str) -> None:
         np.savez(f"{folder}/{name}.npz", *models.predict(model, name))
         for save in models.FORMS.values():
             save(model, f"{folder}/{name}")
-    for name in models.OPTIMIZERS:
+    for name in json.loads(pathlib.Path(folder, "optimizers.json").read_text()):
         model = models.trainable(keras, name)
         model.save(f"{folder}/{name}.trained.keras")
         if name not in models.NOT_IN_LEGACY:
@@ -137,8 +137,9 @@ def _predict_changed(model: Any, name: str) -> np.ndarray:
 
 def changed(folder: str) -> None:
     """Save the models that were changed after they were made, and open what kfront saved."""
+    names = json.loads(pathlib.Path(folder, "names.json").read_text())
     for job, part in ((_save_changed, "from_keras"), (_load_changed, "to_keras")):
-        for name in changed_models.CASES:
+        for name in names:
             try:
                 job(pathlib.Path(folder) / part, name)
             except Exception:
@@ -181,7 +182,10 @@ def layers(folder: str) -> None:
     import keras
 
     errors = {}
+    chosen = json.loads(pathlib.Path(folder, "cases.json").read_text())
     for i, (module, case) in enumerate(models.layer_cases()):
+        if i not in chosen:
+            continue
         for form in models.LAYER_FORMS:
             own, theirs = f"own{i}.{form}", f"kfront{i}.{form}"
             try:

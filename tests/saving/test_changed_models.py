@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
+import json
 import traceback
 
 import numpy as np
 import pytest
-from tests.conftest import ENGINES, TRAINABLE
+from tests.conftest import ENGINES, TRAINABLE, wanted
 from tests.saving import changed_models as models
 from tests.saving.keras_process import run_keras
 from tests.saving.models import FORMS, load_form
@@ -16,19 +17,26 @@ from tests.saving.models import FORMS, load_form
 import kfront
 
 KERAS_ENGINE = "tensorflow" if "tensorflow" in ENGINES else None  # strings need it
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("keras") is None or KERAS_ENGINE is None, reason="Keras or TensorFlow is not installed"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        importlib.util.find_spec("keras") is None or KERAS_ENGINE is None, reason="Keras or TensorFlow is not installed"
+    ),
+]
 ENGINE_OF = dict(zip(models.CASES, itertools.cycle(TRAINABLE), strict=False))  # which engine's file Keras opens
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, request):
     """What both wrote, and what Keras made of kfront's files: one process of Keras for all."""
     root = tmp_path_factory.mktemp("changed")
     (root / "from_keras").mkdir()
     (root / "to_keras").mkdir()
+    names = wanted(request.session, __file__, "name")
+    (root / "names.json").write_text(json.dumps(sorted(names)))
     for name, engine in ENGINE_OF.items():
+        if name not in names:
+            continue
         with kfront.backend_scope(engine):
             try:
                 models.save(kfront, root / "to_keras", name, FORMS)
@@ -51,6 +59,7 @@ def _close(got, want, name=""):
     np.testing.assert_allclose(got, want, rtol=rtol, atol=atol)
 
 
+@pytest.mark.sampled(4, by="name")
 @pytest.mark.parametrize("name", models.CASES)
 def test_from_keras(backend, folder, name):
     want = _numbers(folder / "from_keras" / f"{name}.npy")
@@ -58,6 +67,7 @@ def test_from_keras(backend, folder, name):
     _close(models.predict(model, name), want, name)
 
 
+@pytest.mark.sampled(4, by="name")
 @pytest.mark.parametrize("name", models.WEIGHTS)
 def test_weights_from_keras(trainable_backend, folder, name):
     want = _numbers(folder / "from_keras" / f"{name}.npy")
@@ -67,6 +77,7 @@ def test_weights_from_keras(trainable_backend, folder, name):
     _close(models.predict(model, name), want, name)
 
 
+@pytest.mark.sampled(4, by="name")
 @pytest.mark.parametrize("name, engine", ENGINE_OF.items())
 def test_other_forms_from_keras(folder, engine, name):
     want = _numbers(folder / "from_keras" / f"{name}.npy")
@@ -76,6 +87,7 @@ def test_other_forms_from_keras(folder, engine, name):
             _close(models.predict(model, name), want, name)
 
 
+@pytest.mark.sampled(4, by="name")
 @pytest.mark.parametrize("name, engine", ENGINE_OF.items())
 def test_to_keras(folder, engine, name):
     want = _numbers(folder / "to_keras" / f"{name}.npy")

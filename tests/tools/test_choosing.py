@@ -30,6 +30,20 @@ def test_short_table(k):
 def test_always():
     pass
 """
+BY_NAME = """
+import pytest
+
+@pytest.mark.sampled(3, by="name")
+@pytest.mark.parametrize("name", [f"n{i}" for i in range(30)])
+@pytest.mark.parametrize("form", ["a", "b"])
+def test_one_way(name, form):
+    pass
+
+@pytest.mark.sampled(3, by="name")
+@pytest.mark.parametrize("name", [f"n{i}" for i in range(30)])
+def test_the_other_way(name):
+    pass
+"""
 SLOW = """
 import time
 
@@ -49,7 +63,7 @@ import pytest
 def test_wrong(name):
     assert not name
 """
-INI = "[pytest]\nmarkers =\n    sampled(share): of its tests one in so many\n    slow\n"
+INI = "[pytest]\nmarkers =\n    sampled(share, by): of its tests one in so many\n    slow\n"
 
 
 def run(folder: Path, text: str, *words: str) -> str:
@@ -73,6 +87,16 @@ def test_turns_of_a_sample_are_fixed_and_together_the_whole(tmp_path):
     for first in range(10):
         assert [sum(in_sample(i, first + k, 3) for k in range(3)) for i in ids] == [1] * 60
     assert len(passed(run(tmp_path, TESTS))) == 62
+
+
+def test_a_sample_by_an_argument_takes_all_tests_of_its_values(tmp_path):
+    seen = [passed(run(tmp_path, BY_NAME, "--sample", str(turn))) for turn in range(3)]
+    names = [{re.search(r"n\d+", test)[0] for test in tests} for tests in seen]
+    assert set().union(*names) == {f"n{i}" for i in range(30)} and sum(map(len, names)) == 30
+    for chosen, tests in zip(names, seen, strict=True):
+        assert tests == {f"test_one_way[{f}-{n}]" for f in "ab" for n in chosen} | {
+            f"test_the_other_way[{n}]" for n in chosen
+        }
 
 
 def test_what_is_named_runs_first(tmp_path):

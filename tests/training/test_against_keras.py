@@ -61,6 +61,7 @@ HOST = {
 }
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", [n for n in scenarios.SCENARIOS if n not in HOST])
 def test_scenario(name, trainable_backend):
     same(scenarios.run(name, kfront), VALUES[name], name)
