@@ -73,7 +73,7 @@ class MaxNorm(Constraint):
     def __call__(self, w: Tensor) -> Tensor:
         """The weight's next value."""
         norms = _norms(w, self.axis)
-        return w * (ops.clip(norms, 0, self.max_value) / (_epsilon() + norms))
+        return ops.multiply(w, ops.clip(norms, 0, self.max_value) / (_epsilon() + norms))
 
 
 @serializable("keras.constraints")
@@ -148,7 +148,7 @@ class MinMaxNorm(Constraint):
         """The weight's next value."""
         norms = _norms(w, self.axis)
         wanted = self.rate * ops.clip(norms, self.min_value, self.max_value) + (1 - self.rate) * norms
-        return w * (wanted / (_epsilon() + norms))
+        return ops.multiply(w, wanted / (_epsilon() + norms))
 
 
 _lookup = Lookup("constraint", {c.__name__: c for c in (MaxNorm, MinMaxNorm, NonNeg, UnitNorm)})

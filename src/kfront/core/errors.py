@@ -53,7 +53,7 @@ class BackendError(KfrontError, ImportError, ValueError):
     """A backend is unknown, not installed or incomplete."""
 
 
-class UnsupportedError(KfrontError, RuntimeError):
+class UnsupportedError(KfrontError, NotImplementedError):
     """The current engine cannot do what was asked."""
 
 

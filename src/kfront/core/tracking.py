@@ -88,15 +88,13 @@ class Tracker:
         added = [(k, x) for k, x in found if id(x) not in had]
         self.changed(attribute, added, [(k, x) for k, x in old if id(x) not in keep])
 
-    def _search(self, value: Any, key: str) -> Iterator[tuple[str, Any]]:
+    def _search(self, value: Any, key: str, around: tuple[Any, ...] = ()) -> Iterator[tuple[str, Any]]:
+        """(key, object) of all that is tracked in a value; `around`: the containers that hold it, which it may hold."""
         if self.kind_of(value) is not None:
             yield key, value
-        elif isinstance(value, dict):
-            for k, v in value.items():
-                yield from self._search(v, f"{key}.{k}" if key else str(k))
-        elif isinstance(value, (list, tuple)) and type(value) is not str:
-            for i, v in enumerate(value):
-                yield from self._search(v, f"{key}.{i}" if key else str(i))
+        elif isinstance(value, (dict, list, tuple)) and not any(value is x for x in around):
+            for k, v in value.items() if isinstance(value, dict) else enumerate(value):
+                yield from self._search(v, f"{key}.{k}" if key else str(k), (*around, value))
 
     def of_kind(self, kind: str) -> list[Any]:
         """Distinct tracked objects of a kind, in the order their attributes were set."""

@@ -117,10 +117,11 @@ class DTypePolicy:
         return f'<DTypePolicy "{self._name}">'
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and other.get_config() == self.get_config()
+        same = getattr(type(other), "_stands_for", type(other)) is getattr(type(self), "_stands_for", type(self))
+        return same and other.get_config() == self.get_config()
 
     def __hash__(self) -> int:
-        return hash((type(self).__name__, self._name))
+        return hash((getattr(type(self), "_stands_for", type(self)).__name__, self._name))
 
     def get_config(self) -> Config:
         """Constructor arguments."""
@@ -146,6 +147,8 @@ class FloatDTypePolicy(DTypePolicy):
     >>> FloatDTypePolicy("mixed_float16").compute_dtype
     'float16'
     """
+
+    _stands_for = DTypePolicy  # the two are equal
 
 
 @serializable("keras.dtype_policies")
@@ -222,7 +225,7 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
         return iter(self._policies)
 
     def __repr__(self) -> str:
-        mapping = {k: p.name for k, p in self._policies.items()}
+        mapping = [(k, p.name) for k, p in self._policies.items()]
         return f"<DTypePolicyMap default_policy={self._default_policy.name}, mapping={mapping}>"
 
     __hash__ = DTypePolicy.__hash__

@@ -57,6 +57,8 @@ class QuantizedDTypePolicy(DTypePolicy):
         """How the layer is quantized."""
         return self._quantization_mode
 
+    mode = quantization_mode
+
     def get_config(self) -> Config:
         """Constructor arguments."""
         return {"mode": self._text, "source_name": self._source_name}

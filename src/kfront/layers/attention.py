@@ -127,8 +127,8 @@ class Attention(OptionLayer):
 
     def _check_depth(self, shapes: Any) -> None:
         query, key = shapes[0], shapes[-1]
-        if len(query) != 3 or len(key) != 3:
-            raise ShapeError(f"[{self.name}] expected inputs of rank 3, got shapes {list(shapes)}.")
+        if len(query) != len(key) or len(query) < 3:
+            raise ShapeError(f"[{self.name}] expected inputs of one rank, 3 or more, got shapes {list(shapes)}.")
         if None not in (query[-1], key[-1]) and query[-1] != key[-1]:
             raise ShapeError(
                 f"[{self.name}] expected query and key of one depth (last axis), got shapes {tuple(query)} and "
@@ -137,7 +137,7 @@ class Attention(OptionLayer):
 
     def _scores(self, query: Tensor, key: Tensor) -> Tensor:
         if self.score_mode == "dot":
-            scores = ops.matmul(query, ops.transpose(key, (0, 2, 1)))
+            scores = ops.matmul(query, ops.swapaxes(key, -2, -1))
             return scores if self.scale is None else ops.multiply(scores, self.scale.value)
         both = ops.add(ops.expand_dims(query, -2), ops.expand_dims(key, -3))
         if self.scale is not None:

@@ -237,12 +237,19 @@ class Layer(Owner, Unquantized, Operation):
 
     @property
     def dtype_policy(self) -> Any:
-        """The dtype policy."""
+        """The dtype policy; a quantized one quantizes a layer that is built."""
         return self._dtype_policy
 
     @dtype_policy.setter
     def dtype_policy(self, value: Any) -> None:
-        self.__dict__["_dtype_policy"] = dtype_policies.get(value)
+        policy = dtype_policies.get(value)
+        if self.built and policy.quantization_mode is not None and self.quantization_mode is None:
+            self._quantize_to(policy)
+        else:
+            self._take_policy(policy)
+
+    def _take_policy(self, policy: Any) -> None:
+        self.__dict__["_dtype_policy"] = policy
         self.__dict__["_ready"] = False
         self._refresh_policy()
 

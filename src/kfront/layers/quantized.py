@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from kfront import ops, quantizers
+from kfront import dtype_policies, ops, quantizers
 from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError, NotBuiltError, ShapeError, UnsupportedError
 from kfront.core.options import Option, normalisers
@@ -328,7 +328,23 @@ class Quantizable(LoraLayer):
     def _take_config(self, config: Any) -> None:
         before = self._dtype_policy
         self.__dict__["quantization_config"] = config
-        self.dtype_policy = f"{config.dtype_policy_string()}_from_{before.name}"
+        self._take_policy(dtype_policies.get(f"{config.dtype_policy_string()}_from_{before.name}"))
+
+    def _quantize_to(self, policy: Any) -> None:
+        mode, given = policy.quantization_mode, self.quantization_config
+        if mode not in self._modes or mode in CALIBRATED:
+            raise UnsupportedError(
+                f"[{self.name}] expected a dtype policy with a mode that needs no data, got {policy!r}."
+            )
+        config = given if given is not None and given.mode == mode else config_for(self.name, mode, None)
+        self.__dict__["quantization_config"] = config
+        self._take_policy(policy)
+        self._quantize(config)
+
+    @property
+    def inputs_quantizer(self) -> Any:
+        """What quantizes the inputs of a quantized layer; None where they stay as they are."""
+        return self._inputs_quantizer() if self.quantization_mode is not None else None
 
     def _quantize(self, config: Any, statistics: Statistics | None = None) -> None:
         name = self._adapted
@@ -389,7 +405,8 @@ class Quantizable(LoraLayer):
                 initializer=initializer,
                 trainable=False,
             )
-            setattr(self, f"_{attribute}{suffix}" if suffix != "g_idx" else "g_idx", variable)
+            place = suffix if suffix == "g_idx" else f"{attribute}{suffix}" if suffix else f"_{attribute}"
+            setattr(self, place, variable)
             return variable
 
         inputs, outputs = layout.sizes

@@ -43,11 +43,12 @@ def apply_policies(layer: Any) -> None:
     fields, own = layer.__dict__, layer._dtype_policy
     if isinstance(own, DTypePolicyMap):
         fields["_policies"] = own
-        layer.dtype_policy = own[layer.path]
+        layer._take_policy(own[layer.path])
     for owner in owners():
         policies = None if owner is layer else getattr(owner, "__dict__", {}).get("_policies")
         if policies is not None and (found := _entry(policies, layer.path, owner.path)) is not None:
-            key, layer.dtype_policy = found
+            key, policy = found
+            layer._take_policy(policy)
             config = owner.__dict__.get("_inner_configs", {}).get(key)
             if config is not None:
                 layer._set_quantization(config)

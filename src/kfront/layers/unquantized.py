@@ -29,6 +29,10 @@ class Unquantized:
         """
         self._has_no("quantize")
 
+    def _quantize_to(self, policy: Any) -> None:
+        """Get a quantized dtype policy after the weights exist."""
+        self._has_no("quantize")
+
     def quantized_build(self, input_shape: Any, mode: str) -> None:
         """Create the Variables of a quantized weight; layers that can override it.
 

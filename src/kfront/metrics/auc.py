@@ -21,7 +21,8 @@ class AUC(Curve):
 
     Args:
         num_thresholds: how many, at least 2; they are spread evenly from 0 to 1.
-        curve: ``"ROC"`` or ``"PR"`` (precision over recall).
+        curve: ``"ROC"``, ``"PR"`` (precision over recall) or ``"PRGAIN"`` (precision gain over recall gain, Flach and
+            Kull, 2015, https://papers.nips.cc/paper/5867).
         summation_method: ``"interpolation"`` (the trapezoid rule for ROC, the interpolation of Davis and Goadrich for
             PR), ``"minoring"`` or ``"majoring"`` (the lower or upper height of each interval).
         name, dtype: see `Metric`.
@@ -51,7 +52,7 @@ class AUC(Curve):
     label_weights: Sequence[float] | None
     from_logits: bool
     _normalise = normalisers(
-        curve=one_of("ROC", "PR", case=str.upper),
+        curve=one_of("ROC", "PR", "PRGAIN", case=str.upper),
         summation_method=one_of("interpolation", "minoring", "majoring"),
         thresholds=None,
     )
@@ -136,6 +137,9 @@ class AUC(Curve):
         recall = ops.divide_no_nan(tp, ops.add(tp, fn))
         if self.curve == "ROC":
             x, y = ops.divide_no_nan(fp, ops.add(fp, tn)), recall
+        elif self.curve == "PRGAIN":
+            odds = ops.divide_no_nan(ops.add(tp, fn), ops.add(fp, tn))
+            x, y = (_gain(wrong, tp, odds) for wrong in (fn, fp))
         else:
             x, y = recall, ops.divide_no_nan(tp, ops.add(tp, fp))
         return self._total(ops.multiply(ops.subtract(x[:-1], x[1:]), self._heights(y[:-1], y[1:])))
@@ -170,6 +174,12 @@ class AUC(Curve):
         """Constructor arguments."""
         own = {"thresholds": self.thresholds[1:-1]} if self._given else {}
         return {**super().get_config(), **own}
+
+
+def _gain(wrong: Tensor, right: Tensor, odds: Tensor) -> Tensor:
+    """Gain of recall (with false negatives) or precision (with false positives) over always saying yes; 0 below it."""
+    gain = ops.subtract(1.0, ops.multiply(odds, ops.divide_no_nan(wrong, right)))
+    return ops.where(ops.greater(right, 0), ops.maximum(gain, 0.0), ops.zeros_like(gain))
 
 
 def _is_spread(thresholds: list[float]) -> bool:

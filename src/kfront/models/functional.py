@@ -136,10 +136,16 @@ class Functional(Model):
 
     @property
     def input_spec(self) -> Any:
-        """InputSpecs of the inputs, flat; the batch size is free."""
+        """InputSpecs of the inputs, flat, with a free batch size, unless others were set."""
+        if self._input_spec is not None:
+            return self._input_spec
         return [
             InputSpec(shape=(None, *x.shape[1:]), name=n) for x, n in zip(self.inputs, self._input_names, strict=True)
         ]
+
+    @input_spec.setter
+    def input_spec(self, value: Any) -> None:
+        Model.input_spec.fset(self, value)
 
     # -- running ------------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from kfront.core.dtypes import is_float
 from kfront.core.errors import ArgumentError, ArgumentTypeError, NotBuiltError
 from kfront.core.naming import name_scope
 from kfront.core.registry import serializable
-from kfront.core.spec import KerasTensor, abstract, is_text
+from kfront.core.spec import Abstract, KerasTensor, abstract, is_text
 from kfront.core.state import state
 from kfront.layers.base import Layer
 from kfront.layers.input_layer import Input, InputLayer
@@ -130,10 +130,14 @@ class Sequential(Model):
             return
         if input_shape is None:
             raise ArgumentError(f"[{self.name}] expected `input_shape`, got None; pass it or start with an `Input`.")
-        if isinstance(input_shape, list) and input_shape and isinstance(input_shape[0], (list, tuple)):
-            raise ArgumentError(f"[{self.name}] expected one input shape, got {input_shape}.")
         if not self._sequence:
             raise ArgumentError(f"[{self.name}] expected at least one layer before `build`, got an empty model.")
+        several = isinstance(input_shape, dict) or any(isinstance(d, (list, tuple)) for d in input_shape)
+        if several:  # the first layer takes a structure of tensors: there is no one `Input` to start a graph with
+            x = tree.map_shape_structure(lambda s: Abstract(s, self._sequence[0].compute_dtype), input_shape)
+            for layer in self._sequence:
+                x = layer(x)
+            return
         dtype = "float32" if self.compute_dtype is None else self._sequence[0].compute_dtype
         head = Input(batch_shape=input_shape, dtype=dtype)._keras_history.operation
         self._start_with(head)

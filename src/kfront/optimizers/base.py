@@ -438,7 +438,8 @@ class Optimizer(Configurable, StateOwner):
             raise NotImplementedError(f"[{type(self).__name__}] expected the class to define `update_step`.")
         fe = self._backend.foreach
         group = Group([variable], [self._get_variable_index(variable)], len(self._trainable_variables) == 1)
-        self.update_group(fe, group, [gradient], learning_rate, self._step(fe))
+        with self._backend.no_grad():
+            self.update_group(fe, group, [gradient], learning_rate, self._step(fe))
 
     def prepare(self, fe: Foreach, step: Scalar) -> None:
         """What a rule does once in each update, before the variables' turn."""

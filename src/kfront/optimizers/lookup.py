@@ -87,8 +87,8 @@ def deserialize(config: Config, custom_objects: CustomObjects = None) -> Optimiz
     return deserialize_keras_object(config, custom_objects=custom_objects)
 
 
-def get(identifier: str | Config | Optimizer) -> Optimizer:
-    """An optimizer from a name (``"adam"``), a config, or an optimizer.
+def get(identifier: str | Config | Optimizer | None) -> Optimizer | None:
+    """An optimizer from a name (``"adam"``), a config, or an optimizer; None stays None.
 
     Args:
         identifier: the name of a class in any case, a dict, or an Optimizer, which is returned as it is.
@@ -102,7 +102,7 @@ def get(identifier: str | Config | Optimizer) -> Optimizer:
     >>> kfront.optimizers.get("adamw").name.startswith("adam_w")
     True
     """
-    if isinstance(identifier, Optimizer):
+    if identifier is None or isinstance(identifier, Optimizer):
         return identifier
     if isinstance(identifier, dict):
         return deserialize(identifier)

@@ -30,7 +30,7 @@ def align(
     """One entry of `spec` for each output.
 
     Args:
-        spec: one entry, or a list or dict (by output name or key) of entries.
+        spec: one entry; or entries in the structure of the outputs, in a flat list, or in a dict by output name or key.
         paths: the outputs' paths in the model's output structure.
         names: the outputs' names.
         what: the argument's name for messages.
@@ -39,23 +39,41 @@ def align(
     Raises:
         ArgumentError: if the structure does not match the outputs.
     """
-    count = len(names)
     if pick(spec):
-        return [spec] * count
+        return [spec] * len(names)
+    parts = _parts(paths)
     if isinstance(spec, dict):
-        keys = [str(p[-1]) if p else n for p, n in zip(paths, names, strict=True)]
-        unknown = set(spec) - set(keys) - set(names)
-        if unknown:
+        last = [str(p[-1]) if p else n for p, n in zip(paths, names, strict=True)]
+        if set(spec) <= set(parts):
+            spec = [spec.get(key) for key in parts]
+        elif set(spec) <= {*last, *names}:
+            return [spec.get(k, spec.get(n)) for k, n in zip(last, names, strict=True)]
+        else:
+            known = {*parts, *last, *names}
             raise ArgumentError(
-                f"[compile] expected `{what}` keys among the outputs {sorted(set(keys) | set(names))}, "
-                f"got {sorted(map(str, unknown))}."
+                f"[compile] expected `{what}` keys among the outputs {sorted(known)}, "
+                f"got {sorted({*map(str, spec)} - known)}."
             )
-        return [spec.get(k, spec.get(n)) for k, n in zip(keys, names, strict=True)]
-    if isinstance(spec, (list, tuple)) and not pick(spec):
-        if len(spec) != count:
-            raise ArgumentError(f"[compile] expected one entry of `{what}` per output ({count}), got {len(spec)}.")
+    if not isinstance(spec, (list, tuple)):
+        raise ArgumentError(f"[compile] expected `{what}` as a name, function, list or dict, got {spec!r}.")
+    if len(spec) == len(names) != len(parts):
         return list(spec)
-    raise ArgumentError(f"[compile] expected `{what}` as a name, function, list or dict, got {spec!r}.")
+    if len(spec) != len(parts):
+        raise ArgumentError(f"[compile] expected one entry of `{what}` per output ({len(names)}), got {len(spec)}.")
+    found: dict[int, Any] = {}
+    for one, places in zip(spec, parts.values(), strict=True):
+        below = [paths[i][1:] for i in places]
+        entries = [one] if below == [()] else align(one, below, [names[i] for i in places], what, pick)
+        found.update(zip(places, entries, strict=True))
+    return [found[i] for i in range(len(names))]
+
+
+def _parts(paths: list[tuple[Any, ...]]) -> dict[str, list[int]]:
+    """The outputs of each part of a structure, by the part's key or place."""
+    parts: dict[str, list[int]] = {}
+    for i, path in enumerate(paths):
+        parts.setdefault(str(path[0]) if path else "", []).append(i)
+    return parts
 
 
 class CompiledLoss:
@@ -99,7 +117,7 @@ class CompiledLoss:
                 self.terms.append((fn, 1.0 if scale is None else float(scale), i))
         self.single = len(flat) == 1 and len(self.terms) == 1 and self.terms[0][1] == 1.0
         if len(self.terms) > 1:
-            self.trackers = [metrics.Mean(name=f"{self.names[i]}_loss") for _, _, i in self.terms]
+            self.trackers = [_tracker(f"{self.names[i]}_loss") for _, _, i in self.terms]
         structure.version += 1
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
@@ -122,15 +140,23 @@ class CompiledLoss:
         return total
 
 
+def _tracker(name: str) -> Any:
+    made = metrics.Mean(name=name.replace("/", "_"))  # of variables; results have the name with the path
+    made.name = name
+    return made
+
+
 def output_names(flat: list[tuple[tuple[Any, ...], Any]], names: list[str] | None) -> list[str]:
-    """What results of each output are called: its key in a dict of outputs, else the name of its layer."""
+    """What results of each output are called: its key in a dict of outputs, else the name of its layer; with a path
+    in front where it is deeper in a structure.
+    """
     known = names is not None and len(names) == len(flat)
     out = []
     for i, (path, _) in enumerate(flat):
-        if path and isinstance(path[0], str):
-            out.append("/".join(map(str, path)))
-        else:
-            out.append(names[i] if names is not None and known else "_".join(map(str, path)) or "output")
+        *before, last = path or ("",)
+        if not isinstance(last, str) or not path:
+            last = names[i] if names is not None and known else str(last) or "output"
+        out.append("/".join([*map(str, before), last]))
     return out
 
 
@@ -224,7 +250,8 @@ class CompiledMetrics:
         for one, i, is_weighted in self.items:
             label = f"{names[i]}_{one.name}" if len(flat) > 1 else one.name
             if label in taken:
-                label = f"weighted_{label}" if is_weighted else label
+                own = f"weighted_{one.name}" if is_weighted else one.name
+                label = f"{names[i]}_{own}" if len(flat) > 1 else own
                 base, n = label, 1
                 while label in taken:
                     label, n = f"{base}_{n}", n + 1
@@ -270,7 +297,7 @@ def _metric_lists(given: Any, paths: list[tuple[Any, ...]], names: list[str]) ->
     flat_list = isinstance(given, (list, tuple)) and all(_is_spec(x) for x in given)
     if flat_list and (len(names) == 1 or len(given) != len(names)):
         return [list(x for x in given if x is not None)] * 1 if len(names) == 1 else [list(given) for _ in names]
-    per_output = align(given, paths, names, "metrics", lambda x: False) if not flat_list else list(given)
+    per_output = align(given, paths, names, "metrics", _is_spec) if not flat_list else list(given)
     return [[] if e is None else [e] if _is_spec(e) else list(e) for e in per_output]
 
 

@@ -42,6 +42,7 @@ class StepMaker:
         self._looked: Any = None
         self._seen: Any = None
         self._own_loss = getattr(model.compute_loss, "__func__", None) is not self._default("compute_loss")
+        self._tells_training = "training" in inspect.signature(model.compute_loss).parameters  # or the user's has none
         self._own_metrics = type(model).compute_metrics is not self._default("compute_metrics")
 
     def _default(self, name: str) -> Any:
@@ -158,7 +159,8 @@ class StepMaker:
         """The loss; directly that of `compile` where nothing is added to it."""
         own = self.model._compile_loss
         if self._own_loss or self.regularized or state.add_loss_used or y is None or own is None or own.terms is None:
-            return self.model.compute_loss(x, y, y_pred, weight, training)
+            more = {"training": training} if self._tells_training else {}
+            return self.model.compute_loss(x, y, y_pred, weight, **more)
         return own(y, y_pred, weight)
 
     def _track(self, model: Any, x: Any, y: Any, y_pred: Any, weight: Any, loss: Any) -> None:

@@ -13,7 +13,7 @@ from kfront.core.typing import ShapeLike
 
 @compiled(2, 3)
 def _dropout(key: Array, inputs: Array, rate: float, shape: tuple[int, ...]) -> Array:
-    kept = (raw_bits(key, shape) & 0x7FFFFFFF) < int((1.0 - rate) * 2**31)
+    kept = (raw_bits(key, shape) & 0x7FFFFFFF) <= int((1.0 - rate) * 2**31) - 1  # a bound that an int32 holds
     return jnp.where(kept, inputs / (1.0 - rate), jnp.zeros((), inputs.dtype))
 
 

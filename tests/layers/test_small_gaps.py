@@ -1,0 +1,103 @@
+"""Small things that programs written for Keras lean on, as Keras 3.15.1 has them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import kfront
+from kfront import constraints, layers, metrics, ops, optimizers
+
+X, Y = np.ones((4, 3), "float32"), np.ones((4, 1), "float32")
+
+
+def values(x: Any) -> Any:
+    return np.asarray(ops.convert_to_numpy(x)).astype("float64")
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [({}, 0.7917), ({"summation_method": "majoring"}, 0.8333), ({"num_thresholds": 5}, 0.9167)],
+)
+def test_area_under_precision_and_recall_gain(options: Any, expected: float, backend: Any) -> None:
+    metric = metrics.AUC(curve="PRGAIN", **options)
+    metric.update_state([0, 0, 1, 1, 1, 0], [0, 0.5, 0.3, 0.9, 0.6, 0.2])
+    assert float(metric.result()) == pytest.approx(expected, abs=1e-4)
+    assert metrics.AUC.from_config(metric.get_config()).curve == "PRGAIN"
+
+
+@pytest.mark.parametrize("make", [lambda: constraints.MaxNorm(1.0), lambda: constraints.MinMaxNorm(0.1, 1.0)])
+def test_constraints_take_arrays(make: Any, backend: Any) -> None:
+    np.testing.assert_allclose(values(make()(np.ones((3, 2), "float32"))), np.full((3, 2), 3**-0.5), rtol=1e-5)
+
+
+@pytest.mark.parametrize("first", ["list", "dict"])
+def test_a_sequential_over_a_structure(first: str, trainable_backend: Any) -> None:
+    class Sum(layers.Layer):
+        def call(self, parts: Any) -> Any:
+            return parts["a"] + parts["b"] if first == "dict" else parts[0] + parts[1]
+
+    data = {"a": X, "b": X} if first == "dict" else [X, X]
+    model = kfront.Sequential([Sum(), layers.Dense(2, kernel_initializer="ones")])
+    np.testing.assert_allclose(values(model(data)), np.full((4, 2), 6.0))
+    model.compile("sgd", "mse")
+    model.fit(data, np.ones((4, 2)), verbose=0)
+    assert model.predict(data, verbose=0).shape == (4, 2)
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (lambda: layers.Attention(), [0.7071, 0.4195, 0.5653, 0.2548, 0.7755]),
+        (lambda: layers.AdditiveAttention(use_scale=False), [0.6751, 0.5205, 0.6244, 0.3253, 0.7526]),
+    ],
+)
+def test_attention_of_rank_four(make: Any, expected: list[float], backend: Any) -> None:
+    x = np.random.default_rng(0).random((2, 3, 4, 5)).astype("float32")
+    np.testing.assert_allclose(values(make()([x, x]))[0, 0, 0], expected, atol=2e-4)
+
+
+def test_a_loss_of_ones_own_without_the_flag(trainable_backend: Any) -> None:
+    class Own(kfront.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.dense = layers.Dense(1)
+
+        def call(self, x: Any) -> Any:
+            return self.dense(x)
+
+        def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None) -> Any:
+            return ops.mean((y - y_pred) ** 2)
+
+    model = Own()
+    model.compile("sgd")
+    assert list(model.fit(X, Y, verbose=0).history) == ["loss"]
+
+
+def test_one_update_of_a_variable(trainable_backend: Any) -> None:
+    variable, optimizer = kfront.Variable(np.ones(2, "float32")), optimizers.SGD(0.5)
+    optimizer.build([variable])
+    optimizer.update_step(ops.ones(2), variable, 0.5)
+    assert variable.numpy().tolist() == [0.5, 0.5]
+    assert optimizers.get(None) is None
+
+
+def test_a_list_that_holds_itself(backend: Any) -> None:
+    class Cyclic(layers.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.parts: list[Any] = []
+            self.parts.append(self.parts)
+            self.parts.append(layers.Dense(1))
+
+    assert len(Cyclic()._layers) == 1
+
+
+def test_input_spec_of_a_model_can_be_set(backend: Any) -> None:
+    inputs = kfront.Input((3,))
+    model = kfront.Model(inputs, layers.Dense(1)(inputs))
+    assert model.input_spec[0].shape == (None, 3)
+    model.input_spec = kfront.InputSpec(shape=(None, 3), dtype="float32")
+    assert model.input_spec.dtype == "float32"

@@ -1,0 +1,88 @@
+"""Losses, weights and metrics of models whose outputs are nested; keys and numbers as Keras 3.15.1 has them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import kfront
+from kfront import layers
+from kfront.core.errors import ArgumentError
+
+X, Y = np.arange(6.0).reshape(3, 2) / 6, np.ones((3, 1))
+SQUARED, ABSOLUTE = 0.3241, 0.5  # of an output that is the sum of a row
+
+
+def model(form: Any) -> Any:
+    """A model whose outputs are Dense layers in the place of the names in `form`."""
+    inputs = kfront.Input((2,))
+    make = lambda name: layers.Dense(1, kernel_initializer="ones", name=name)(inputs)  # noqa: E731
+    return kfront.Model(inputs, kfront.tree.map_structure(make, form))
+
+
+NESTED, LISTS = {"u": "a", "w": ["b", "c"]}, ["a", ["b", "c"]]
+CASES: list[tuple[Any, dict[str, Any], dict[str, float]]] = [
+    (NESTED, {"loss": "mse"}, {"u_loss": SQUARED, "w/b_loss": SQUARED, "w/c_loss": SQUARED, "loss": 3 * SQUARED}),
+    (
+        NESTED,
+        {"loss": {"u": "mse", "w": ["mse", "mae"]}, "loss_weights": {"u": 1.0, "w": [0.5, 2.0]}},
+        {"u_loss": SQUARED, "w/b_loss": SQUARED, "w/c_loss": ABSOLUTE, "loss": 1.4861},
+    ),
+    (NESTED, {"loss": {"u": "mse", "w": ["mse", None]}}, {"u_loss": SQUARED, "w/b_loss": SQUARED, "loss": 0.6481}),
+    (
+        LISTS,
+        {"loss": ["mse", ["mae", "mse"]]},
+        {"a_loss": SQUARED, "1/b_loss": ABSOLUTE, "1/c_loss": SQUARED, "loss": 1.1481},
+    ),
+    (["a", {"q": "b"}], {"loss": ["mse", {"q": "mae"}]}, {"a_loss": SQUARED, "1/q_loss": ABSOLUTE, "loss": 0.8241}),
+    (
+        {"u": {"a1": "a", "b1": "b"}, "v": "c"},
+        {
+            "loss": {"u": {"a1": "mse", "b1": "mae"}, "v": "mse"},
+            "loss_weights": {"u": {"a1": 0.1, "b1": 0.2}, "v": 3.0},
+        },
+        {"u/a1_loss": SQUARED, "u/b1_loss": ABSOLUTE, "v_loss": SQUARED, "loss": 1.1046},
+    ),
+    (
+        ["a", "b"],
+        {"loss": "mse", "metrics": [["mse"], ["mse"]], "weighted_metrics": [["mse"], ["mse"]]},
+        {
+            **dict.fromkeys(("a_loss", "b_loss", "a_mse", "b_mse", "a_weighted_mse", "b_weighted_mse"), SQUARED),
+            "loss": 2 * SQUARED,
+        },
+    ),
+    (
+        NESTED,
+        {"loss": "mse", "metrics": {"w": ["mae", "mse"]}},
+        {"w/b_mae": ABSOLUTE, "w/c_mse": SQUARED, "loss": 3 * SQUARED}
+        | {"u_loss": SQUARED, "w/b_loss": SQUARED, "w/c_loss": SQUARED},
+    ),
+]
+
+
+@pytest.mark.parametrize(("form", "options", "expected"), CASES)
+def test_structures(form: Any, options: Any, expected: Any, trainable_backend: Any) -> None:
+    one = model(form)
+    one.compile("sgd", **options)
+    targets = kfront.tree.map_structure(lambda _: Y, form)
+    history = {k: v[0] for k, v in one.fit(X, targets, verbose=0).history.items()}
+    assert set(history) == set(expected)
+    assert history == pytest.approx(expected, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"loss": {"u": "mse", "nothing": "mse"}},
+        {"loss": {"u": "mse", "w": ["mse", "mae", "mse"]}},
+        {"loss": ["mse"]},
+        {"loss": "mse", "loss_weights": [1.0]},
+    ],
+)
+def test_structures_that_do_not_match(options: Any, trainable_backend: Any) -> None:
+    one = model(NESTED)
+    one.compile("sgd", **options)
+    with pytest.raises(ArgumentError):
+        one.fit(X, {"u": Y, "w": [Y, Y]}, verbose=0)
