@@ -14,7 +14,9 @@ MASK = np.array([[[True, True, False], [False, False, False], [True, False, True
 @pytest.mark.parametrize("cls", [layers.MultiHeadAttention, layers.GroupQueryAttention])
 @pytest.mark.parametrize("causal", [False, True])
 def test_without_a_source(cls, causal, backend):
-    heads = {"num_heads": 2, "key_dim": 4} if cls is layers.MultiHeadAttention else {"num_query_heads": 2, "head_dim": 4}
+    heads = (
+        {"num_heads": 2, "key_dim": 4} if cls is layers.MultiHeadAttention else {"num_query_heads": 2, "head_dim": 4}
+    )
     heads |= {"num_key_value_heads": 1} if cls is layers.GroupQueryAttention else {}
     plain, dropping = cls(**heads, bias_initializer="ones"), cls(**heads, bias_initializer="ones", dropout=0.5)
     options = {"attention_mask": MASK, "use_causal_mask": causal}
