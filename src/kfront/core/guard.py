@@ -521,8 +521,8 @@ def _registered_function(name: str) -> Any:
     found = [f for key, f in custom.items() if key.rpartition(">")[2] == name and inspect.isfunction(f)]
     if len(found) > 1:
         raise SavingError(
-            f"[load] expected one registered function of the name {shown(name)}, got {len(found)}; pass the one that is "
-            "meant in `custom_objects`."
+            f"[load] expected one registered function of the name {shown(name)}, got {len(found)}; pass the one "
+            "that is meant in `custom_objects`."
         )
     return found[0] if found else None
 
