@@ -48,7 +48,7 @@ _lock = threading.RLock()
 
 
 def _entry_points() -> dict[str, Any]:
-    from importlib.metadata import entry_points
+    from importlib.metadata import entry_points  # only for a name that is not a built-in one
 
     return {e.name: e for e in entry_points(group="kfront.backends")}
 

@@ -92,7 +92,7 @@ class JaxBackend(Backend):
 
     def export_archive(self) -> type | None:
         """The archive of SavedModels."""
-        from kfront.backends.jax.saved_model import JaxArchive
+        from kfront.backends.jax.saved_model import JaxArchive  # loads TensorFlow
 
         return JaxArchive
 
@@ -112,11 +112,6 @@ class JaxBackend(Backend):
         super().use_tuned_kernels(on)
         if self.matmul is not before:
             jax.clear_caches()
-
-    def __reduce__(self) -> tuple[object, ...]:
-        from kfront.backends import get
-
-        return get, (self.name,)
 
     @property
     def dtypes(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -193,7 +188,7 @@ class JaxBackend(Backend):
 
     def make_distributor(self) -> Distributor:
         """Meshes of `jax.sharding`."""
-        from kfront.backends.jax.distribution import JaxDistributor
+        from kfront.backends.jax.distribution import JaxDistributor  # its modules of JAX are for several devices
 
         return JaxDistributor(self)
 

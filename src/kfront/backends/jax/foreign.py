@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -73,13 +74,13 @@ def flax(module: Any, method: Any, who: str) -> Any:
         ArgumentTypeError: if it is no such module.
     """
     try:
-        from flax import linen, nnx  # pyright: ignore[reportMissingImports]
+        from flax import linen, nnx  # pyright: ignore[reportMissingImports]  (a library that is not needed otherwise)
     except ImportError:
         raise UnsupportedError(f"[{who}] expected the package flax, got none; do `pip install flax`.") from None
     if isinstance(module, linen.Module):
         return _Linen(module, method)
     if isinstance(module, nnx.Module):
-        return _Nnx(module, method)
+        return _Nnx(nnx, module, method)
     raise ArgumentTypeError(f"[{who}] expected a flax.linen.Module or flax.nnx.Module, got {module!r}.")
 
 
@@ -124,9 +125,7 @@ class _Linen:
 class _Nnx:
     """A `flax.nnx.Module`: what is neither a Param nor a key of a random stream is state."""
 
-    def __init__(self, module: Any, method: Any) -> None:
-        from flax import nnx  # pyright: ignore[reportMissingImports]
-
+    def __init__(self, nnx: ModuleType, module: Any, method: Any) -> None:
         self.nnx, self.method = nnx, method or "__call__"
         self.more = _takes_training(getattr(type(module), self.method))
         self.graph, self.params, self.keys, self.state = nnx.split(module, nnx.Param, nnx.RngState, ...)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
+import ml_dtypes
 import numpy as np
 
 from kfront.backends.base import Backend
@@ -63,6 +64,11 @@ try:  # what `tape.stop_recording()` uses, for all tapes at once; private
 except ImportError:  # pragma: no cover
     stop_recording = contextlib.nullcontext  # type: ignore[assignment]
 
+try:  # private; without it AutoGraph rewrites kfront's code, which works as well
+    from tensorflow.python.autograph.core import config as autograph
+except ImportError:  # pragma: no cover
+    autograph = None  # type: ignore[assignment]
+
 
 def _keep_autograph_out() -> None:
     """Let AutoGraph leave kfront's own code alone inside a user's `@tf.function`.
@@ -70,10 +76,6 @@ def _keep_autograph_out() -> None:
     It would rewrite each layer and op (tracing is 7 times slower) and warn of generated functions without source.
     As in Keras, a layer's `call` is not rewritten either.
     """
-    try:
-        from tensorflow.python.autograph.core import config as autograph
-    except ImportError:  # pragma: no cover
-        return
     rules = getattr(autograph, "CONVERSION_RULES", None)
     if isinstance(rules, tuple) and hasattr(autograph, "DoNotConvert"):
         autograph.CONVERSION_RULES = (autograph.DoNotConvert("kfront"), *rules)
@@ -113,13 +115,13 @@ class TensorFlowBackend(Backend):
 
     def native_layer(self, layer: Layer) -> Any:
         """A layer for strings in TensorFlow's ops."""
-        from kfront.backends.tensorflow.strings import native_layer
+        from kfront.backends.tensorflow.strings import native_layer  # loads layers, which load this
 
         return native_layer(layer)
 
     def export_archive(self) -> type | None:
         """The archive of SavedModels."""
-        from kfront.backends.tensorflow.export import Archive
+        from kfront.backends.tensorflow.export import Archive  # an exporter
 
         return Archive
 
@@ -339,8 +341,6 @@ def _host(x: object) -> np.ndarray:
     if hasattr(x, "detach"):  # torch
         x = x.detach().cpu()
         if str(x.dtype) == "torch.bfloat16":
-            import ml_dtypes
-
             return x.float().numpy().astype(ml_dtypes.bfloat16)
         return x.numpy()
     return np.asarray(x)

@@ -10,6 +10,7 @@ import contextlib
 import functools
 import importlib.abc
 import importlib.machinery
+import inspect
 import os
 import sys
 import threading
@@ -95,8 +96,6 @@ def raw(name: str) -> Function[Tensor]:
     inner = getattr(public, "__wrapped__", None)
     if inner is not None:
         return inner
-    import inspect
-
     names = list(inspect.signature(public).parameters)
     return lambda *args: public(**dict(zip(names, args, strict=False)))
 

@@ -11,6 +11,7 @@ from kfront.backends.tensorflow.common import raw, target
 from kfront.backends.typing import Closure
 from kfront.core.errors import ShapeError
 from kfront.core.operators import VariableBase
+from kfront.core.state import state
 from kfront.core.typing import DTypeLike, Nested
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ Tensor = tf.Tensor
 
 def _tensors(tree: Nested[Tensor]) -> Any:
     """A nested structure with kfront Variables read and Python numbers converted."""
-    from kfront.core.state import state
 
     def one(x: Tensor) -> Nested[Tensor]:
         return x if x is None or isinstance(x, (tf.Tensor, tf.TensorArray)) else state.backend.convert(x)

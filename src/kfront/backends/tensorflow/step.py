@@ -10,6 +10,8 @@ import tensorflow as tf
 
 from kfront.backends.tensorflow import common
 from kfront.backends.typing import Closure
+from kfront.core import tree
+from kfront.core.spec import KerasTensor
 from kfront.core.typing import Nested
 
 if TYPE_CHECKING:
@@ -248,9 +250,6 @@ def compute_spec(convert: Closure[Tensor], fn: Closure[Tensor], args: object, kw
         args: positional arguments, KerasTensors at the places of tensors.
         kwargs: keyword arguments, likewise.
     """
-    from kfront.core import tree
-    from kfront.core.spec import KerasTensor
-
     leaves = tree.flatten((args, kwargs))
     places = [i for i, x in enumerate(leaves) if isinstance(x, KerasTensor)]
     specs = [tf.TensorSpec(leaves[i].shape, leaves[i].dtype) for i in places]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode, unset_fake_temporarily
 
 from kfront import config
 from kfront.backends import get
@@ -41,11 +42,14 @@ from kfront.backends.torch.common import DTYPES, NAMES, WIDER, current_device, n
 from kfront.backends.torch.foreach import TorchForeach
 from kfront.backends.torch.tuned import TABLE
 from kfront.backends.typing import Closure
-from kfront.core.dtypes import standardize
+from kfront.core import tree
+from kfront.core.dtypes import result_type, standardize
 from kfront.core.errors import DTypeError
 from kfront.core.operators import VariableBase
+from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.state import state
 from kfront.core.typing import DTypeLike
+from kfront.core.variable import StatelessScope
 
 if TYPE_CHECKING:
     from kfront.layers.base import Layer
@@ -192,9 +196,6 @@ class TorchBackend(Backend):
 
     def compute_spec(self, fn: Closure[Tensor], *args: object, **kwargs: object) -> object:
         """Run `fn` on fake tensors; with two sizes for unknown dimensions, what differs is unknown in the result."""
-        from kfront.core import tree
-        from kfront.core.spec import Abstract
-
         first, second = (self._fake_run(fn, args, kwargs, n) for n in _SIZES)
 
         def merge(a: Tensor, b: Tensor) -> Any:
@@ -206,11 +207,6 @@ class TorchBackend(Backend):
         return tree.map_structure(merge, first, second)
 
     def _fake_run(self, fn: Closure[Tensor], args: object, kwargs: object, size: int) -> object:
-        from torch._subclasses.fake_tensor import FakeTensorMode
-
-        from kfront.core import tree
-        from kfront.core.spec import KerasTensor
-        from kfront.core.variable import StatelessScope
 
         def fake(x: Tensor) -> Any:
             if not isinstance(x, KerasTensor):
@@ -250,7 +246,7 @@ class TorchBackend(Backend):
         _native.untrack(layer, attribute)
 
     def make_distributor(self) -> Distributor:
-        from kfront.backends.torch.distribution import TorchDistributor
+        from kfront.backends.torch.distribution import TorchDistributor  # a decorator in it loads the compiler
 
         return TorchDistributor(self)
 
@@ -258,8 +254,6 @@ class TorchBackend(Backend):
 
     def eager(self) -> AbstractContextManager[object]:
         if self._faking:
-            from torch._subclasses.fake_tensor import unset_fake_temporarily
-
             return unset_fake_temporarily()
         return NULL
 
@@ -399,8 +393,6 @@ def _plain_dtype(x: object) -> torch.dtype:
 
 
 def _common(parts: Sequence[Tensor]) -> str:
-    from kfront.core.dtypes import result_type
-
     return result_type(*[NAMES[p.dtype] for p in parts])
 
 

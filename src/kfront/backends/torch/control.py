@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+from torch._higher_order_ops.while_loop import while_loop as loop
 from torch.utils import _pytree as pytree
 
 from kfront.backends.torch.step import inside_func, transforming
@@ -108,7 +109,6 @@ def while_loop(
 
 def _while_compiled(cond: Closure[Tensor], step: Closure[Tensor], now: tuple[Any, ...], most: Any) -> Any:
     """The loop as one node of the graph: it runs as long as tensors say."""
-    from torch._higher_order_ops.while_loop import while_loop as loop
 
     def go_on(done: Tensor, *now: Nested[Tensor]) -> Tensor:
         more = _tensor(cond(*now)).reshape(()) != 0

@@ -132,8 +132,8 @@ def write_openvino(
 
 def _in_openvino(program: Any) -> Any:
     """A program as a model of OpenVINO; `convert_model` looks for one of TensorFlow first, which can fail."""
-    from openvino.frontend import FrontEndManager
-    from openvino.frontend.pytorch.fx_decoder import TorchFXPythonDecoder
+    from openvino.frontend import FrontEndManager  # a library of one format
+    from openvino.frontend.pytorch.fx_decoder import TorchFXPythonDecoder  # as above
 
     reader = FrontEndManager().load_by_framework("pytorch")
     decoder = TorchFXPythonDecoder.from_exported_program(program)  # `load` does not keep it
@@ -159,7 +159,7 @@ def write_torch_aot(
         ArgumentError: if the path has another ending.
         BackendError: without a C++ compiler.
     """
-    from torch._inductor import aoti_compile_and_package, cpp_builder
+    from torch._inductor import aoti_compile_and_package, cpp_builder  # the compiler
 
     _check_ending(path, ".pt2", "torch_aot")
     try:

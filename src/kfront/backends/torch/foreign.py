@@ -14,6 +14,7 @@ from torch.nn.parameter import UninitializedTensorMixin
 from kfront.backends import get
 from kfront.backends.torch.common import NAMES
 from kfront.backends.torch.native import TorchVariable
+from kfront.core.state import state as scopes
 from kfront.core.typing import Nested
 
 if TYPE_CHECKING:
@@ -56,9 +57,7 @@ class Adopted(TorchVariable):
     @property
     def value(self) -> Tensor:
         """The Parameter, in the autocast dtype inside such a scope."""
-        from kfront.core.state import state
-
-        value, cast = self._value, state.autocast
+        value, cast = self._value, scopes.autocast
         return value if cast is None or not value.is_floating_point() else value.to(get("torch").native_dtype(cast))
 
     def __reduce_ex__(self, protocol: Any) -> Any:

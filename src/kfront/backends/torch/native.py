@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch.nn import Module, Parameter
+from torch.utils._pytree import tree_map
 
 from kfront.backends.torch.common import NAMES, current_device, native
 from kfront.core.state import state
@@ -95,8 +96,6 @@ class TorchVariable(Variable):
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: object = (), kwargs: object = None) -> Any:
         """torch's own functions take Variables."""
-        from torch.utils._pytree import tree_map
-
         args, kwargs = tree_map(lambda x: x.value if isinstance(x, Variable) else x, (args, kwargs or {}))
         return func(*args, **kwargs)
 

@@ -246,7 +246,7 @@ def _moments(x: Tensor, axes: Axes, keepdims: bool) -> tuple[Tensor, Tensor]:
 
 def _moments_of_all(x: Tensor, axes: Axes, keepdims: bool) -> tuple[Tensor, Tensor]:
     """Over what the processes of the default group hold together; gradients cross processes too."""
-    from kfront.backends.torch.distribution import total
+    from kfront.backends.torch.distribution import total  # a decorator in it loads the compiler
 
     own = x.sum(axes, keepdim=True)
     count = total(torch.full_like(own, x.numel() / max(own.numel(), 1)))

@@ -143,7 +143,7 @@ class _capture_autograd:
     """Context in which gradients are captured with the rest of a step, in one graph (newer torch; off by default)."""
 
     def __enter__(self) -> None:
-        import torch._dynamo.config as config
+        import torch._dynamo.config as config  # the compiler, which runs now
 
         self.before = getattr(config, "trace_autograd_ops", None)
         if self.before is False:
@@ -151,9 +151,7 @@ class _capture_autograd:
 
     def __exit__(self, *exc: object) -> None:
         if self.before is False:
-            import torch._dynamo.config as config
-
-            config.trace_autograd_ops = False
+            torch._dynamo.config.trace_autograd_ops = False
 
 
 def _from_compiler(error: Exception) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.utils.checkpoint import checkpoint as recompute
 
 from kfront.backends.torch.step import inside_func, nesting, transforming
 from kfront.backends.typing import Closure
@@ -133,8 +134,6 @@ def checkpoint(fn: Callable[..., list[Tensor]], tensors: Sequence[Tensor]) -> li
     Inside `torch.func`, which has no hooks for saved tensors, everything is kept. `torch.compile` has an operator for
     it, which marks what the backward graph computes again.
     """
-    from torch.utils.checkpoint import checkpoint as recompute
-
     _may_assign()
     if torch.compiler.is_compiling() and not nesting.func:
         return list(recompute(lambda *values: tuple(fn(*values)), *tensors, use_reentrant=False))

@@ -124,7 +124,7 @@ def _call(kernel: Function[Tensor], x: Tensor, carry: tuple[Tensor, ...], weight
 def _call_compiled(
     kernel: Function[Tensor], x: Tensor, carry: tuple[Tensor, ...], weights: list[Tensor]
 ) -> tuple[Tensor, ...]:
-    from kfront.backends.torch.tuned import rnn_compiled
+    from kfront.backends.torch.tuned import rnn_compiled  # registers operators; only while compiling
 
     given = (x.transpose(0, 1), *carry, weights[0].t(), weights[1], *(weights[2:] or [None, None]))
     op = rnn_compiled.lstm if kernel is _VF.lstm else rnn_compiled.gru
