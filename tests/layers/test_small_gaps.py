@@ -101,3 +101,34 @@ def test_input_spec_of_a_model_can_be_set(backend: Any) -> None:
     assert model.input_spec[0].shape == (None, 3)
     model.input_spec = kfront.InputSpec(shape=(None, 3), dtype="float32")
     assert model.input_spec.dtype == "float32"
+
+
+class Batches(kfront.utils.PyDataset):
+    """Batches (x, y)."""
+
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, i: int) -> Any:
+        return ADAPTED[2 * i : 2 * i + 2], np.ones(2)
+
+
+ADAPTED = np.array([[1.0, 2.0], [3.0, 6.0], [5.0, 4.0]], "float32")
+SOURCES = {
+    "array": lambda: ADAPTED,
+    "list of batches": lambda: [ADAPTED[:2], ADAPTED[2:]],
+    "iterator": lambda: iter([ADAPTED[:2], ADAPTED[2:]]),
+    "pairs": lambda: ((x, np.ones(len(x))) for x in (ADAPTED[:2], ADAPTED[2:])),
+    "PyDataset of pairs": lambda: Batches(),
+    "nested lists": lambda: ADAPTED.tolist(),
+}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_what_normalization_adapts_to(source: str, backend: Any) -> None:
+    layer = layers.Normalization()
+    layer.adapt(SOURCES[source]())
+    np.testing.assert_allclose(values(layer.mean), [[3.0, 4.0]], rtol=1e-6)
+    np.testing.assert_allclose(values(layer.variance), [[8 / 3, 8 / 3]], rtol=1e-6)
+    with pytest.raises(ValueError, match="batch"):
+        layers.Normalization().adapt(iter([]))

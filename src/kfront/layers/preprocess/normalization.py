@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from kfront import ops
-from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.errors import ArgumentError, DataError, ShapeError
 from kfront.core.options import normalisers, plain
 from kfront.core.registry import serializable
 from kfront.core.typing import Config, Shape, Tensor
@@ -110,16 +110,18 @@ class Normalization(DataLayer):
         """Learn mean and variance; what was learned before is forgotten.
 
         Args:
-            data: an array of shape (batch, ...), or a data set of such batches.
+            data: an array of shape (batch, ...), or a data set, iterable or list of such batches; of batches (x, y) the
+                first is taken.
 
         Raises:
             ArgumentError: mean and variance were given.
+            DataError: there are no data.
             ShapeError: the data do not fit the shape that the layer was built for.
         """
         if self.input_mean is not None:
             raise ArgumentError("[Normalization] expected no `adapt`: mean and variance were given when it was made.")
         total, mean, square = 0, np.zeros(()), np.zeros(())
-        for batch in host_batches(data, self.name):
+        for batch in host_batches(_features(data), self.name):
             if not self.built:
                 self.build(batch.shape)
             shape = [d for a, d in enumerate(self._shape) if a in self._kept_axes]
@@ -138,9 +140,10 @@ class Normalization(DataLayer):
             square = square + ((batch - own.reshape(self._shape)) ** 2).sum(others)
             square = square + (own - mean) * step * (total - number)
             mean = mean + step
-        if total:
-            self.adapt_mean.assign(mean.astype("float32"))
-            self.adapt_variance.assign((square / total).astype("float32"))
+        if not total:
+            raise DataError(f"[{self.name}] expected at least one batch to adapt to, got none.")
+        self.adapt_mean.assign(mean.astype("float32"))
+        self.adapt_variance.assign((square / total).astype("float32"))
 
     def finalize_state(self) -> None:
         """Nothing to do: a call reads the weights."""
@@ -177,3 +180,17 @@ class Normalization(DataLayer):
     def get_config(self) -> Config:
         """Constructor arguments."""
         return {**super().get_config(), "mean": plain(self.input_mean), "variance": plain(self.input_variance)}
+
+
+def _features(data: Any) -> Any:
+    """Data that give one array for each batch: x of pairs (x, y), and lists of batches one by one."""
+    if hasattr(data, "shape") or hasattr(data, "to_numpy") or isinstance(data, (str, bytes)):
+        return data
+    if isinstance(data, (list, tuple)):
+        return iter(data) if data and all(getattr(x, "shape", ()) for x in data) else data
+    batches = data
+    if hasattr(data, "as_numpy_iterator"):
+        batches = data.as_numpy_iterator()
+    elif hasattr(data, "num_batches") and hasattr(data, "__getitem__"):
+        batches = (data[i] for i in range(data.num_batches))
+    return (b[0] if isinstance(b, (tuple, list)) and hasattr(b[0], "shape") else b for b in batches)
