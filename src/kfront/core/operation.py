@@ -78,6 +78,7 @@ class Operation:
 
     _around: Any = None  # wraps its calls: the RematScope it was made in, a layout of its outputs
     _holds_segments = False  # whether, in such a scope, its parts are recomputed one by one
+    _is_graph = False  # whether it is a model that was made of symbolic tensors
 
     def __init__(self, name: str | None = None, **kwargs: object) -> None:
         if name is not None and not isinstance(name, str):

@@ -13,7 +13,7 @@ from kfront.core import guard, tree
 from kfront.core.codec import build, serialize_keras_object, tensor_reference
 from kfront.core.errors import SavingError, UnsafeFileError
 from kfront.core.op_codec import OpRecipe, call_arguments
-from kfront.core.operation import OpCall
+from kfront.core.operation import OpCall, Operation
 from kfront.core.spec import KerasTensor
 from kfront.core.typing import Config
 from kfront.layers.base import Layer
@@ -166,7 +166,7 @@ def _first_call(operation: Any) -> int:
 
     A functional model counts the call that made it there, though not in the calls of the graph.
     """
-    return int(getattr(operation, "_is_graph", False))
+    return int(isinstance(operation, Operation) and operation._is_graph)
 
 
 def _map(fn: Callable[[Any], Any], value: Any) -> Any:
