@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from kfront.core.operation import OpCall, Operation
 from kfront.core.operators import VariableBase
 from kfront.core.spec import KerasTensor
 from kfront.core.state import current
+from kfront.core.typing import Config
 
 __all__ = [
     "build",
@@ -73,7 +74,7 @@ def is_copying() -> bool:
     return _live.table is not None
 
 
-def _live_name(obj: Any) -> str | None:
+def _live_name(obj: object) -> str | None:
     if _live.table is None:
         return None
     name = f"live>{len(_live.table)}"
@@ -94,7 +95,7 @@ def sharing_scope() -> Iterator[None]:
         _sharing.seen = outer
 
 
-def serialize_keras_object(obj: Any) -> Any:
+def serialize_keras_object(obj: object) -> Any:
     """The plain form of an object.
 
     Args:
@@ -137,7 +138,7 @@ def serialize_keras_object(obj: Any) -> Any:
     )
 
 
-def _special_form(obj: Any) -> Any:
+def _special_form(obj: object) -> Any:
     if isinstance(obj, np.generic):
         return obj.item()
     if isinstance(obj, np.ndarray):
@@ -166,7 +167,7 @@ def _array_form(kind: str, value: np.ndarray) -> dict[str, Any]:
     return {"class_name": kind, "config": {"value": value.tolist(), "dtype": value.dtype.name}}
 
 
-def tensor_reference(x: KerasTensor, where: Any) -> dict[str, Any]:
+def tensor_reference(x: KerasTensor, where: object) -> dict[str, Any]:
     """The form of a symbolic tensor: shape, dtype and [operation name, node index, tensor index]."""
     return {
         "class_name": "__keras_tensor__",
@@ -174,7 +175,7 @@ def tensor_reference(x: KerasTensor, where: Any) -> dict[str, Any]:
     }
 
 
-def _function_form(fn: Any) -> dict[str, Any]:
+def _function_form(fn: Callable[..., object]) -> dict[str, Any]:
     name = fn.__name__
     live = _live_name(fn)
     if live is not None:
@@ -243,11 +244,11 @@ def _config_of(obj: Any) -> Any:
 
 
 def deserialize_keras_object(
-    config: Any,
+    config: Config,
     custom_objects: dict[str, Any] | None = None,
     safe_mode: bool = True,
     module_objects: dict[str, Any] | None = None,
-    **kwargs: Any,
+    **kwargs: object,
 ) -> Any:
     """The object that a plain form describes.
 
@@ -278,7 +279,7 @@ def deserialize_keras_object(
         return build(config, module_objects)
 
 
-def build(config: Any, module_objects: dict[str, Any] | None = None) -> Any:
+def build(config: object, module_objects: dict[str, Any] | None = None) -> Any:
     """`deserialize_keras_object` inside a loading scope."""
     if isinstance(config, dict):
         if "class_name" in config and "config" in config:
@@ -374,7 +375,7 @@ def deserialize_config_values(config: dict[str, Any]) -> dict[str, Any]:
         return {k: build(v) for k, v in guard.expect(config, dict, "from_config").items()}
 
 
-def live_form(obj: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+def live_form(obj: object) -> tuple[dict[str, Any], dict[str, Any]]:
     """The form of a live object, which need not be registered, and the classes and functions that it names.
 
     Args:
@@ -393,7 +394,7 @@ def live_form(obj: Any) -> tuple[dict[str, Any], dict[str, Any]]:
 # ---- forms of their own ----------------------------------------------------------------------------------------------
 
 
-def _array(config: Any) -> np.ndarray:
+def _array(config: Config) -> np.ndarray:
     guard.expect(config, dict, "__numpy__")
     dtype = guard.expect(config.get("dtype"), str, "__numpy__ dtype")
     if dtype not in ALL or dtype == "string":
@@ -416,25 +417,25 @@ def _array(config: Any) -> np.ndarray:
         ) from None
 
 
-def _tensor(config: Any) -> Any:
+def _tensor(config: Config) -> Any:
     value = _array(config)
     return current().convert(value, value.dtype.name)
 
 
-def _slice(config: Any) -> slice:
+def _slice(config: Config) -> slice:
     guard.expect(config, dict, "__slice__")
     parts = [config.get(k) for k in ("start", "stop", "step")]
     return slice(*(build(guard.expect(p, (int, dict, KerasTensor, type(None)), "__slice__")) for p in parts))
 
 
-def _symbolic(config: Any) -> KerasTensor:
+def _symbolic(config: Config) -> KerasTensor:
     guard.expect(config, dict, "__keras_tensor__")
     shape = guard.expect(config.get("shape"), (list, tuple), "__keras_tensor__ shape")
     dtype = guard.expect(config.get("dtype"), str, "__keras_tensor__ dtype")
     return KerasTensor(tuple(guard.expect(d, (int, type(None)), "__keras_tensor__ shape") for d in shape), dtype)
 
 
-def _code(config: Any) -> Any:
+def _code(config: Config) -> Any:
     raise UnsafeFileError(
         "[load] expected a named function, got the code of a Python lambda: code from a file is never run, whatever "
         "`safe_mode` says; write the function in your program, register it with "

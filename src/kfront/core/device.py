@@ -38,5 +38,5 @@ class device:
         self._scope.__enter__()
         return self
 
-    def __exit__(self, *exc: Any) -> None:
+    def __exit__(self, *exc: object) -> None:
         self._scope.__exit__(*exc)

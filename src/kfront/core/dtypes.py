@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kfront.core.errors import DTypeError
 from kfront.core.settings import floatx
+from kfront.core.typing import DTypeLike, Tensor
+
+if TYPE_CHECKING:
+    from kfront.core.operation import Node
 
 __all__ = [
     "ALL",
@@ -133,7 +137,7 @@ _EDGES: dict[Any, tuple[Any, ...]] = {
 }
 
 
-def _reach(node: Any) -> frozenset[Any]:
+def _reach(node: Node) -> frozenset[Any]:
     return frozenset({node}).union(*(_reach(n) for n in _EDGES[node]))
 
 
@@ -153,7 +157,7 @@ def _joins() -> dict[tuple[Any, Any], Any]:
 _JOINS = _joins()
 
 
-def _join(a: Any, b: Any) -> Any:
+def _join(a: Tensor, b: Any) -> Any:
     found = _JOINS.get((a, b))
     if found is None:
         raise DTypeError(f"[result_type] no dtype holds both {a!r} and {b!r}; cast one of them first.")
@@ -176,7 +180,7 @@ def result_type(*dtypes: Any) -> str:
     return _PYTHON.get(out) or standardize(out)
 
 
-def to_float(dtype: Any) -> str:
+def to_float(dtype: object) -> str:
     """`dtype` if it is floating or complex, else floatx."""
     if dtype in FLOATS or dtype in COMPLEX:
         return dtype
@@ -194,46 +198,46 @@ def static_rule(rule: Rule) -> Rule:
     return rule
 
 
-def keep(*dtypes: Any) -> tuple[Any, Any]:
+def keep(*dtypes: object) -> tuple[Any, Any]:
     """Operands as they are; the result has the first one's dtype."""
     return None, result_type(dtypes[0])
 
 
-def promote(*dtypes: Any) -> tuple[Any, Any]:
+def promote(*dtypes: object) -> tuple[Any, Any]:
     """All operands and the result in the common type."""
     d = result_type(*dtypes)
     return d, d
 
 
-def floating(*dtypes: Any) -> tuple[Any, Any]:
+def floating(*dtypes: object) -> tuple[Any, Any]:
     """As `promote`, and integers become floatx."""
     d = to_float(result_type(*dtypes))
     return d, d
 
 
-def numeric(*dtypes: Any) -> tuple[Any, Any]:
+def numeric(*dtypes: object) -> tuple[Any, Any]:
     """As `promote`, and bool becomes int32."""
     d = result_type(*dtypes)
     d = "int32" if d == "bool" else d
     return d, d
 
 
-def compare(*dtypes: Any) -> tuple[Any, Any]:
+def compare(*dtypes: object) -> tuple[Any, Any]:
     """Operands in the common type, the result bool."""
     return result_type(*dtypes), "bool"
 
 
-def predicate(*dtypes: Any) -> tuple[Any, Any]:
+def predicate(*dtypes: object) -> tuple[Any, Any]:
     """Operands as they are, the result bool."""
     return None, "bool"
 
 
-def logical(*dtypes: Any) -> tuple[Any, Any]:
+def logical(*dtypes: object) -> tuple[Any, Any]:
     """Operands and result bool."""
     return "bool", "bool"
 
 
-def index_result(*dtypes: Any) -> tuple[Any, Any]:
+def index_result(*dtypes: object) -> tuple[Any, Any]:
     """Operands as they are, the result int32 (positions, counts)."""
     return None, "int32"
 
@@ -241,7 +245,7 @@ def index_result(*dtypes: Any) -> tuple[Any, Any]:
 _SUM = {"bool": "int32", "int8": "int32", "int16": "int32", "uint8": "uint32", "uint16": "uint32"}
 
 
-def sum_like(*dtypes: Any) -> tuple[Any, Any]:
+def sum_like(*dtypes: object) -> tuple[Any, Any]:
     """Sums and products: integers narrower than 32 bits are widened first."""
     d = result_type(*dtypes)
     d = _SUM.get(d, d)
@@ -249,7 +253,7 @@ def sum_like(*dtypes: Any) -> tuple[Any, Any]:
 
 
 @static_rule
-def from_argument(dtypes: tuple[Any, ...], dtype: Any = None, **static: Any) -> tuple[Any, Any]:
+def from_argument(dtypes: tuple[Any, ...], dtype: DTypeLike = None, **static: object) -> tuple[Any, Any]:
     """Creation: the result has the dtype given, else floatx."""
     return None, standardize(dtype)
 

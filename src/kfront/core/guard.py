@@ -27,6 +27,7 @@ from kfront.core.errors import KfrontError, SavingError, UnsafeFileError
 from kfront.core.lazy import LAZY
 from kfront.core.op_registry import OPS, class_of
 from kfront.core.state import state
+from kfront.core.typing import CustomObjects
 
 __all__ = [
     "LIMITS",
@@ -104,13 +105,13 @@ class corrupt_file_errors:
 
     __slots__ = ("what", "where")
 
-    def __init__(self, what: str, where: Any) -> None:
+    def __init__(self, what: str, where: object) -> None:
         self.what, self.where = what, where
 
     def __enter__(self) -> None:
         """Nothing to do."""
 
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
         if error is None or isinstance(error, SavingError) or not isinstance(error, Exception):
             return
         if isinstance(error, MemoryError):
@@ -120,7 +121,7 @@ class corrupt_file_errors:
         raise SavingError(f"[load] expected an intact {self.what}, got {problem}.") from None
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """A short, one-line form of something from a file, for messages."""
     try:
         text = repr(value)
@@ -196,7 +197,7 @@ def loading(
         _now.depth, _now.safe, _now.shared = outer
 
 
-def _checked_objects(custom_objects: Any) -> dict[str, Any] | None:
+def _checked_objects(custom_objects: CustomObjects) -> dict[str, Any] | None:
     if custom_objects is not None and not isinstance(custom_objects, dict):
         raise SavingError(
             f"[load] expected `custom_objects` to be a dict name -> class or function, got {shown(custom_objects)}."
@@ -251,7 +252,7 @@ def budget(size: int, what: str) -> Iterator[None]:
 # ---- the form of data ------------------------------------------------------------------------------------------------
 
 
-def expect(value: Any, kinds: type | tuple[type, ...], what: str) -> Any:
+def expect(value: object, kinds: type | tuple[type, ...], what: str) -> Any:
     """`value` if it is of one of `kinds`.
 
     Args:
@@ -387,7 +388,7 @@ def refuse_path(who: str, argument: str, value: Any, in_config: bool = False) ->
 # ---- names -----------------------------------------------------------------------------------------------------------
 
 
-def _user_object(*names: Any) -> Any:
+def _user_object(*names: object) -> Any:
     """What the user passed or registered under one of the names."""
     wanted = [n for n in names if isinstance(n, str)]
     found = registry.scoped_object(*wanted)
@@ -416,7 +417,7 @@ def _builtin(module: str, name: str) -> Any:
     return registry.BUILTIN.get((module, name))
 
 
-def is_users(*names: Any) -> bool:
+def is_users(*names: object) -> bool:
     """Whether the user passed or registered something under one of the names."""
     return _user_object(*names) is not None
 
@@ -479,7 +480,7 @@ def resolve_class(config: dict[str, Any], module_objects: dict[str, Any] | None 
     return found
 
 
-def _unknown(module: Any, name: str, registered: Any) -> str:
+def _unknown(module: object, name: str, registered: object) -> str:
     full = f"{module}.{name}" if module else name
     known = f", registered as {shown(registered)}" if registered not in (None, name) else ""
     return (

@@ -9,6 +9,7 @@ from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError
 from kfront.core.naming import to_snake_case
 from kfront.core.registry import get_registered_object
+from kfront.core.typing import Config
 
 __all__ = ["Lookup"]
 
@@ -28,7 +29,7 @@ class Lookup:
         self.table: dict[str, type] = {to_snake_case(n): c for n, c in classes.items()} | self.classes
         self.table.update(aliases or {})
 
-    def get(self, identifier: Any) -> Any:
+    def get(self, identifier: object) -> Any:
         """The object that `identifier` stands for: None, a name, a config, a class or a callable.
 
         Raises:
@@ -46,11 +47,11 @@ class Lookup:
             raise ArgumentError(self._unknown(identifier))
         return found() if isinstance(found, type) else found
 
-    def serialize(self, obj: Any) -> Any:
+    def serialize(self, obj: object) -> Any:
         """The config of an object of this namespace."""
         return serialize_keras_object(obj)
 
-    def deserialize(self, config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+    def deserialize(self, config: Config, custom_objects: dict[str, Any] | None = None) -> Any:
         """An object from its config."""
         return deserialize_keras_object(config, custom_objects=custom_objects, module_objects=self.table)
 

@@ -15,6 +15,7 @@ from kfront.core.dtypes import WEAK
 from kfront.core.settings import floatx
 from kfront.core.spec import Abstract
 from kfront.core.state import state
+from kfront.core.typing import Tensor
 
 __all__ = ["fresh", "key_of", "recalled"]
 
@@ -62,13 +63,13 @@ def fresh(x: Any) -> Any:
     return kind(map(fresh, x)) if kind is tuple or kind is list else x
 
 
-def _lasting(x: Any) -> bool:
+def _lasting(x: Tensor) -> bool:
     if x.__class__ is tuple or x.__class__ is list:
         return all(map(_lasting, x))
     return x.__class__ is Abstract or x.__class__ in _PLAIN
 
 
-def recalled(known: dict[Any, Any], key: Any, infer: Callable[..., Any], *args: Any) -> Any:
+def recalled(known: dict[Any, Any], key: object, infer: Callable[..., Any], *args: object) -> Any:
     """The result for `key`: from `known`, or inferred and put there.
 
     Args:

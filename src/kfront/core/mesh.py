@@ -34,7 +34,7 @@ class DeviceMesh:
     <DeviceMesh shape=(1, 2), axis_names=['batch', 'model']>
     """
 
-    def __init__(self, shape: Sequence[int], axis_names: Sequence[str], devices: Any = None) -> None:
+    def __init__(self, shape: Sequence[int], axis_names: Sequence[str], devices: object = None) -> None:
         if not shape or not axis_names or len(shape) != len(axis_names):
             raise ArgumentError(
                 f"[DeviceMesh] expected a name for each axis of `shape`, got shape={shape} and axis_names={axis_names}."
@@ -201,7 +201,7 @@ class LayoutMap(MutableMapping[str, Any]):
         found = matching("LayoutMap", self._layouts, key)
         return None if found is None else self._layouts[found]
 
-    def __setitem__(self, key: str, layout: Any) -> None:
+    def __setitem__(self, key: str, layout: object) -> None:
         """Add a layout.
 
         Args:
@@ -233,7 +233,7 @@ class LayoutMap(MutableMapping[str, Any]):
         return iter(self._layouts)
 
 
-def check_mesh(who: str, mesh: Any) -> DeviceMesh:
+def check_mesh(who: str, mesh: object) -> DeviceMesh:
     """`mesh` itself.
 
     Raises:
@@ -244,7 +244,7 @@ def check_mesh(who: str, mesh: Any) -> DeviceMesh:
     return mesh
 
 
-def as_layout(who: str, layout: Any, mesh: DeviceMesh | None) -> TensorLayout:
+def as_layout(who: str, layout: object, mesh: DeviceMesh | None) -> TensorLayout:
     """A TensorLayout of one, or of a tuple of axes.
 
     Raises:

@@ -79,7 +79,7 @@ class name_scope:
         caller: the object that opens the scope; a scope that the same object already holds is not opened twice.
     """
 
-    def __init__(self, name: str, caller: Any = None, **kwargs: Any) -> None:
+    def __init__(self, name: str, caller: object = None, **kwargs: object) -> None:
         if not isinstance(name, str) or "/" in name:
             raise ArgumentError(f"[name_scope] expected a string without '/', got {name!r}.")
         self.name, self.caller, self._pushed = name, caller, False
@@ -91,7 +91,7 @@ class name_scope:
             stack.append((self.name, self.caller))
         return self
 
-    def __exit__(self, *exc: Any) -> None:
+    def __exit__(self, *exc: object) -> None:
         if self._pushed:
             _scopes.stack.pop()
 
@@ -104,7 +104,7 @@ class path_scope:
         caller: the object that the last part belongs to.
     """
 
-    def __init__(self, path: str, caller: Any) -> None:
+    def __init__(self, path: str, caller: object) -> None:
         *outer, last = path.split("/")
         self._stack = [*((name, None) for name in outer), (last, caller)]
 
@@ -112,7 +112,7 @@ class path_scope:
         self._before, _scopes.stack = _scopes.stack, self._stack
         return self
 
-    def __exit__(self, *exc: Any) -> None:
+    def __exit__(self, *exc: object) -> None:
         _scopes.stack = self._before
 
 

@@ -24,6 +24,7 @@ from kfront.core.operators import VariableBase
 from kfront.core.settings import on_floatx
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.state import current, state
+from kfront.core.typing import Backend, Tensor
 
 __all__ = ["OPS", "Op", "in_front_of", "op"]
 
@@ -109,7 +110,7 @@ class Op(Declared):
         except Exception as error:
             self.fail(b, error, tensors, static)
 
-    def _slow_list(self, b: Any, items: Any, static: tuple[Any, ...]) -> Any:
+    def _slow_list(self, b: Backend, items: Any, static: tuple[Any, ...]) -> Any:
         if not isinstance(items, (list, tuple)) and not hasattr(items, "shape"):
             raise ArgumentTypeError(
                 f"[{self.name}] expected a list of tensors as `{self.tensors[0]}`, got {type(items).__name__}."
@@ -147,7 +148,7 @@ class Op(Declared):
             values.append(x)
         return values, key, symbolic
 
-    def _cast(self, b: Any, values: Sequence[Any], key: list[Any], static: tuple[Any, ...]) -> list[Any]:
+    def _cast(self, b: Backend, values: Sequence[Any], key: list[Any], static: tuple[Any, ...]) -> list[Any]:
         keep = not self.static_dtype and not b.compiling()  # a compiler would watch the growing dict
         plan = self.plans.get(k := tuple(key)) if keep else None
         if plan is None:
@@ -251,7 +252,7 @@ class Op(Declared):
         raise error
 
 
-def _symbolic(x: Any) -> bool:
+def _symbolic(x: Tensor) -> bool:
     """Whether a static argument is symbolic, or a shape with a symbolic dimension."""
     if x.__class__ is tuple or x.__class__ is list:
         return any(isinstance(i, KerasTensor) for i in x)
@@ -285,7 +286,7 @@ def _dtypes(operands: Sequence[Any]) -> list[Any]:
     return [x.dtype if isinstance(x, KerasTensor) else None if x is None else type(x) for x in operands]
 
 
-def _abstract(x: Any) -> Any:
+def _abstract(x: Tensor) -> Any:
     if x is None or type(x) in WEAK or type(x) is Abstract:
         return x
     if isinstance(x, KerasTensor):
@@ -394,7 +395,7 @@ def _arrangement(order: str) -> Callable[..., Any]:
     return eval(f"lambda f, t, s: f({order})")
 
 
-def _generate(one: Op, fn: Any) -> Callable[..., Any]:
+def _generate(one: Op, fn: Callable[..., object]) -> Callable[..., Any]:
     ns: dict[str, Any] = {"__builtins__": __builtins__}  # dynamo wants them
     ns |= {"_state": state, "_op": one, "_KfrontError": KfrontError}
     ns |= {f"_prepare_{n}": f for n, f in one.prepare.items()}

@@ -41,7 +41,7 @@ def _arguments_of(op_call: OpCall, node: Any) -> dict[str, Any]:
     return named
 
 
-def _has_symbolic(value: Any) -> bool:
+def _has_symbolic(value: object) -> bool:
     return any(isinstance(x, KerasTensor) for x in tree.flatten(value))
 
 
@@ -81,10 +81,12 @@ class OpRecipe:
         static: its other arguments.
     """
 
-    def __init__(self, name: str, function: Any, names: tuple[str, ...], static: dict[str, Any]) -> None:
+    def __init__(
+        self, name: str, function: Callable[..., object], names: tuple[str, ...], static: dict[str, Any]
+    ) -> None:
         self.name, self.function, self.names, self.static = name, function, names, static
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: object, **kwargs: object) -> Any:
         """Call the op with arguments as a node lists them."""
         out = self._run(list(args), kwargs)
         inner = _new_operations(out, (args, kwargs))
@@ -105,7 +107,7 @@ class OpRecipe:
         return fn(**named)
 
 
-def _positional(fn: Any) -> list[str]:
+def _positional(fn: Callable[..., object]) -> list[str]:
     """The parameters in front of ``*args``."""
     out = []
     for p in inspect.signature(fn).parameters.values():
@@ -115,7 +117,7 @@ def _positional(fn: Any) -> list[str]:
     return out
 
 
-def _new_operations(outputs: Any, inputs: Any) -> list[Any]:
+def _new_operations(outputs: object, inputs: object) -> list[Any]:
     """The operations between symbolic inputs and outputs, the last first."""
     stop = {id(x) for x in tree.flatten(inputs)}
     found: dict[int, Any] = {}

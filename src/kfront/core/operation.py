@@ -6,13 +6,17 @@ makes a `Node`; each resulting KerasTensor remembers (operation, node index, ten
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, UnsupportedError
 from kfront.core.naming import auto_name
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.state import state
+from kfront.core.typing import Tensor
+
+if TYPE_CHECKING:
+    from kfront.core.op import Op
 
 __all__ = ["KerasHistory", "Node", "OpCall", "Operation", "any_symbolic", "record", "record_op"]
 
@@ -37,7 +41,7 @@ class Node:
 
     __slots__ = ("args", "inputs", "kwargs", "operation", "outputs")
 
-    def __init__(self, operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> None:
+    def __init__(self, operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: object) -> None:
         self.operation, self.args, self.kwargs = operation, args, kwargs
         self.inputs = [x for x in tree.flatten((args, kwargs)) if isinstance(x, KerasTensor)]
         self.outputs = [x for x in tree.flatten(outputs) if isinstance(x, KerasTensor)]
@@ -74,8 +78,9 @@ class Operation:
 
     _around: Any = None  # wraps its calls: the RematScope it was made in, a layout of its outputs
     _holds_segments = False  # whether, in such a scope, its parts are recomputed one by one
+    _is_graph = False  # whether it is a model that was made of symbolic tensors
 
-    def __init__(self, name: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, name: str | None = None, **kwargs: object) -> None:
         if name is not None and not isinstance(name, str):
             raise ArgumentError(f"[{type(self).__name__}] expected `name` to be a string, got {name!r}.")
         if name is not None and "/" in name:
@@ -85,7 +90,7 @@ class Operation:
         self._outbound_nodes: list[Node] = []
         self._around = state.remat
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: object, **kwargs: object) -> Any:
         """Run on tensors, or record a node on KerasTensors."""
         if any_symbolic(args, kwargs):
             return self.symbolic_call(*args, **kwargs)
@@ -93,7 +98,7 @@ class Operation:
             return self.rematerialized_call(self.call, *args, **kwargs)(*args, **kwargs)
         return self.call(*args, **kwargs)
 
-    def quantized_call(self, *args: Any, **kwargs: Any) -> Any:
+    def quantized_call(self, *args: object, **kwargs: object) -> Any:
         """The outputs with a quantized weight; operations that can override it.
 
         Raises:
@@ -101,7 +106,7 @@ class Operation:
         """
         raise UnsupportedError(f"[{self.name}] expected an operation with a quantized form, got {type(self).__name__}.")
 
-    def rematerialized_call(self, layer_call: Any, *args: Any, **kwargs: Any) -> Any:
+    def rematerialized_call(self, layer_call: object, *args: object, **kwargs: object) -> Any:
         """The computation of the operation in the `RematScope` that it was made in.
 
         Args:
@@ -114,19 +119,19 @@ class Operation:
         """
         return layer_call if self._around is None else self._around.instead(self, layer_call, args, kwargs)
 
-    def call(self, *args: Any, **kwargs: Any) -> Any:
+    def call(self, *args: object, **kwargs: object) -> Any:
         """The computation; subclasses define it."""
         raise NotImplementedError(f"[{type(self).__name__}] expected the class to define `call`.")
 
-    def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
+    def symbolic_call(self, *args: object, **kwargs: object) -> Any:
         """Infer the outputs and record a node."""
         outputs = self.compute_output_spec(*args, **kwargs)
         return record(self, args, kwargs, outputs)
 
-    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+    def compute_output_spec(self, *args: object, **kwargs: object) -> Any:
         """KerasTensors with the shapes and dtypes of the outputs: by default `call` run on abstract values."""
 
-        def abstract(x: Any) -> Any:
+        def abstract(x: object) -> Any:
             return Abstract(x.shape, x.dtype) if isinstance(x, KerasTensor) else x
 
         args, kwargs = tree.map_structure(abstract, (args, kwargs))
@@ -170,10 +175,10 @@ class Operation:
         return outputs[0] if len(outputs) == 1 else outputs
 
 
-def record(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> Any:
+def record(operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: object) -> Any:
     """Fresh KerasTensors for `outputs`, with their history set."""
 
-    def new(x: Any) -> Any:
+    def new(x: Tensor) -> Any:
         if not isinstance(x, KerasTensor):
             return x
         out = KerasTensor(x.shape, x.dtype, x.sparse, name=auto_name("keras_tensor"))
@@ -194,11 +199,11 @@ class OpCall(Operation):
         name: the node's name; made from the op's name if None.
     """
 
-    def __init__(self, op: Any, static: dict[str, Any] | None = None, name: str | None = None) -> None:
+    def __init__(self, op: Op, static: dict[str, Any] | None = None, name: str | None = None) -> None:
         super().__init__(name if name is not None else auto_name(op.name))
         self.op, self.static = op, dict(static or {})
 
-    def call(self, *tensors: Any, **static: Any) -> Any:
+    def call(self, *tensors: object, **static: object) -> Any:
         """Run the op on tensors; arguments that were recorded need not be repeated."""
         named = dict(zip(self.op.tensors, tensors, strict=False))
         return self.op.public(**named, **{**self.static, **static})
@@ -210,7 +215,7 @@ class OpCall(Operation):
         return {"name": self.name, **{k: v for k, v in self.static.items() if not isinstance(v, KerasTensor)}}
 
 
-def record_op(op: Any, tensors: tuple[Any, ...], static: tuple[Any, ...], outputs: Any) -> Any:
+def record_op(op: Op, tensors: tuple[Any, ...], static: tuple[Any, ...], outputs: object) -> Any:
     """Record a call of `op`; static arguments that hold KerasTensors become inputs of the node too."""
     named = dict(zip(op.static, static, strict=True))
     symbolic = {k: v for k, v in named.items() if any(isinstance(x, KerasTensor) for x in tree.flatten(v))}

@@ -43,17 +43,17 @@ class ArrayOperators:
     def __getitem__(self, key: Any) -> Any:
         return ops.get_item(self, key)
 
-    def __setitem__(self, key: Any, value: Any) -> Any:
+    def __setitem__(self, key: object, value: object) -> Any:
         name = "Variable" if isinstance(self, VariableBase) else "KerasTensor"
         raise ArgumentTypeError(
             f"[{name}] expected no assignment to elements; use kfront.ops.slice_update or "
             "kfront.ops.scatter_update, which return a new tensor (and `assign` it to a Variable)."
         )
 
-    def __divmod__(self, other: Any) -> Any:
+    def __divmod__(self, other: object) -> Any:
         return self // other, self % other
 
-    def __rdivmod__(self, other: Any) -> Any:
+    def __rdivmod__(self, other: object) -> Any:
         return other // self, other % self
 
     def __round__(self, ndigits: int | None = None) -> Any:
@@ -66,7 +66,7 @@ class ArrayOperators:
 
     if TYPE_CHECKING:  # the loops below define them
 
-        def _binary(self, other: Any, /) -> Tensor: ...
+        def _binary(self, other: object, /) -> Tensor: ...
         def _unary(self) -> Tensor: ...
 
         __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _binary
@@ -77,21 +77,21 @@ class ArrayOperators:
 
 
 def _forward(name: str) -> Callable[..., Any]:
-    def method(self: Any, other: Any) -> Any:
+    def method(self: object, other: object) -> Any:
         return getattr(ops, name)(self, other)
 
     return method
 
 
 def _reflected(name: str) -> Callable[..., Any]:
-    def method(self: Any, other: Any) -> Any:
+    def method(self: object, other: object) -> Any:
         return getattr(ops, name)(other, self)
 
     return method
 
 
 def _unary(name: str) -> Callable[..., Any]:
-    def method(self: Any) -> Any:
+    def method(self: object) -> Any:
         return getattr(ops, name)(self)
 
     return method

@@ -52,7 +52,7 @@ def serializable(module: str | tuple[str, ...], name: str | None = None, *aliase
     return decorate
 
 
-def unbound(cls: Any) -> Any:
+def unbound(cls: object) -> Any:
     """The class as its author wrote it, for a class bound to a backend."""
     return cls.__dict__.get("_unbound", cls) if isinstance(cls, type) else cls
 
@@ -133,7 +133,7 @@ class CustomObjectScope:
         _scopes.stack.append(self.custom_objects)
         return self
 
-    def __exit__(self, *exc: Any) -> None:
+    def __exit__(self, *exc: object) -> None:
         _scopes.stack.pop()
 
 

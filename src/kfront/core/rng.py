@@ -18,6 +18,7 @@ from kfront.core.errors import ArgumentError, ArgumentTypeError
 from kfront.core.naming import auto_name, name_scope
 from kfront.core.registry import serializable
 from kfront.core.state import backend_scope, current, state
+from kfront.core.typing import Backend, Seed
 from kfront.core.variable import Variable
 
 __all__ = [
@@ -85,7 +86,7 @@ def permutation(seed: int, count: int) -> np.ndarray:
     return passing_generator(seed).permutation(count)
 
 
-def check_seed(seed: Any, who: str) -> Any:
+def check_seed(seed: Seed, who: str) -> Any:
     """`seed` if it is None, an int or a SeedGenerator; else an error."""
     if seed is None or isinstance(seed, SeedGenerator):
         return seed
@@ -111,7 +112,7 @@ class SeedGenerator:
 
     _tracked_kind = "seed"
 
-    def __init__(self, seed: int | None = None, name: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, seed: int | None = None, name: str | None = None, **kwargs: object) -> None:
         self.name = name if name is not None else auto_name(type(self).__name__)
         if seed is None:
             seed = make_default_seed()
@@ -137,7 +138,7 @@ class SeedGenerator:
         """The next key, a native tensor of shape (2,); the state moves on by one."""
         return self.backend.next_key(self.state)
 
-    def on(self, backend: Any) -> SeedGenerator:
+    def on(self, backend: Backend) -> SeedGenerator:
         """The generator to draw from on a backend: this one, or a twin with the same seed and a state of its own."""
         if backend is self.backend:
             return self
@@ -188,7 +189,7 @@ def global_seed_generator() -> SeedGenerator:
     return found
 
 
-def seed_key(seed: Any) -> Any:
+def seed_key(seed: Seed) -> Any:
     """The native key of a seed.
 
     Args:

@@ -322,7 +322,7 @@ class _Limit:
             return _limit(self.variable, os.environ.get(self.variable) or None)
         return self.value
 
-    def put(self, name: str, value: Any) -> None:
+    def put(self, name: str, value: object) -> None:
         self.value, self.set = _limit(name, value), value is not None
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.spec import KerasTensor
+from kfront.core.typing import DTypeLike, Tensor
 
 __all__ = [
     "axes_of",
@@ -47,7 +48,7 @@ def shape_of(x: Any) -> Shape:
     return tuple(np.shape(x))
 
 
-def known(d: Any) -> int | None:
+def known(d: object) -> int | None:
     """A dimension as an int, or None when it is unknown (None, or a tensor)."""
     if isinstance(d, (int, np.integer)):
         return int(d)
@@ -69,7 +70,7 @@ def axis_of(axis: Any, ndim: int, what: str = "axis") -> int:
     return a % ndim
 
 
-def axes_of(axis: Any, ndim: int, what: str = "axis") -> tuple[int, ...]:
+def axes_of(axis: object, ndim: int, what: str = "axis") -> tuple[int, ...]:
     """Non-negative axes from None (all), an int or a sequence.
 
     Raises:
@@ -116,7 +117,7 @@ def merge(a: int | None, b: int | None, what: str) -> int | None:
     return b if a is None else a
 
 
-def rank_at_least(x: Any, rank: int, what: str = "x") -> Shape:
+def rank_at_least(x: object, rank: int, what: str = "x") -> Shape:
     """The shape of an operand whose rank is at least `rank`."""
     s = shape_of(x)
     if len(s) < rank:
@@ -127,17 +128,17 @@ def rank_at_least(x: Any, rank: int, what: str = "x") -> Shape:
 # ---- elementwise and reductions ------------------------------------------------------------------------------------
 
 
-def same(x: Any, *others: Any, **static: Any) -> Shape:
+def same(x: Tensor, *others: object, **static: object) -> Shape:
     """The first operand's shape."""
     return shape_of(x)
 
 
-def elementwise(*operands: Any, **static: Any) -> Shape:
+def elementwise(*operands: Any, **static: object) -> Shape:
     """Broadcast of all operands; absent ones do not count."""
     return broadcast(*(shape_of(x) for x in operands if x is not None))
 
 
-def reduce(s: Shape, axis: Any, keepdims: bool) -> Shape:
+def reduce(s: Shape, axis: int | Sequence[int] | None, keepdims: bool) -> Shape:
     """`s` with the axes taken out, or 1 with `keepdims`."""
     gone = axes_of(axis, len(s))
     if keepdims:
@@ -145,19 +146,19 @@ def reduce(s: Shape, axis: Any, keepdims: bool) -> Shape:
     return tuple(d for i, d in enumerate(s) if i not in gone)
 
 
-def reduction(x: Any, axis: Any = None, keepdims: bool = False, **static: Any) -> Shape:
+def reduction(x: Tensor, axis: int | Sequence[int] | None = None, keepdims: bool = False, **static: object) -> Shape:
     """Reduction over `axis` (None: all)."""
     return reduce(shape_of(x), axis, keepdims)
 
 
-def arg_reduction(x: Any, axis: Any = None, keepdims: bool = False) -> Shape:
+def arg_reduction(x: Tensor, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Shape:
     """Position of an extreme value along one axis, or in the flat tensor."""
     if axis is not None and not isinstance(axis, int):
         raise ArgumentError(f"expected `axis` to be an int or None, got {axis!r}.")
     return reduction(x, axis, keepdims)
 
 
-def scanned(x: Any, axis: Any = None, **static: Any) -> Shape:
+def scanned(x: Tensor, axis: int | Sequence[int] | None = None, **static: object) -> Shape:
     """Cumulative results: flat when `axis` is None."""
     s = shape_of(x)
     if axis is None:
@@ -166,14 +167,14 @@ def scanned(x: Any, axis: Any = None, **static: Any) -> Shape:
     return s
 
 
-def over(x: Any, axis: Any = None, **static: Any) -> Shape:
+def over(x: Tensor, axis: int | Sequence[int] | None = None, **static: object) -> Shape:
     """Same shape, after checking `axis`; None means all axes."""
     s = shape_of(x)
     axes_of(axis, len(s))
     return s
 
 
-def along(x: Any, axis: Any = -1, **static: Any) -> Shape:
+def along(x: Tensor, axis: int | Sequence[int] | None = -1, **static: object) -> Shape:
     """Same shape, after checking `axis`; None means the flat tensor."""
     s = shape_of(x)
     if axis is None:
@@ -182,7 +183,7 @@ def along(x: Any, axis: Any = -1, **static: Any) -> Shape:
     return s
 
 
-def top_k(x: Any, k: int, sorted: bool = True) -> list[Shape]:
+def top_k(x: Tensor, k: int, sorted: bool = True) -> list[Shape]:
     """Values and positions of the k largest along the last axis."""
     s = rank_at_least(x, 1)
     if s[-1] is not None and known(k) is not None and k > s[-1]:
@@ -197,7 +198,7 @@ def searchsorted(sorted_sequence: Any, values: Any, side: str = "left") -> Shape
     return shape_of(values)
 
 
-def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = False) -> Shape:
+def bincount(x: Tensor, weights: Any = None, minlength: int = 0, sparse: bool = False) -> Shape:
     """Counts; how many is known from the values only."""
     s = shape_of(x)
     if len(s) not in (1, 2):
@@ -210,7 +211,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = Fal
 # ---- shape and indexing --------------------------------------------------------------------------------------------
 
 
-def reshape(x: Any, newshape: Any) -> Shape:
+def reshape(x: Tensor, newshape: Any) -> Shape:
     """`newshape` with -1 filled in where the size is known."""
     s = shape_of(x)
     wanted = [known(d) for d in newshape]
@@ -234,7 +235,7 @@ def reshape(x: Any, newshape: Any) -> Shape:
     return tuple(wanted)
 
 
-def transpose(x: Any, axes: Any = None) -> Shape:
+def transpose(x: Tensor, axes: Sequence[int] | None = None) -> Shape:
     """Permuted dimensions; reversed when `axes` is None."""
     s = shape_of(x)
     if axes is None:
@@ -278,7 +279,7 @@ def concatenate(xs: Any, axis: int = 0) -> Shape:
     return tuple(out)
 
 
-def stack(x: Any, axis: int = 0) -> Shape:
+def stack(x: Tensor, axis: int = 0) -> Shape:
     """One more dimension, as long as the list."""
     shapes = [shape_of(t) for t in x]
     first = shapes[0]
@@ -296,7 +297,7 @@ def _agree(dims: list[int | None], shapes: list[Shape]) -> int | None:
     return fixed.pop() if fixed else None
 
 
-def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Shape]:
+def split(x: Tensor, indices_or_sections: object, axis: int = 0) -> list[Shape]:
     """Equal parts for an int, parts between positions for a sequence."""
     s = rank_at_least(x, 1)
     a = axis_of(axis, len(s))
@@ -344,7 +345,7 @@ def pad_pairs(pad_width: Any, ndim: int) -> tuple[tuple[Any, Any], ...]:
     return pairs  # type: ignore[return-value]
 
 
-def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Shape:
+def pad(x: Tensor, pad_width: object, mode: str = "constant", constant_values: object = None) -> Shape:
     """Each dimension grows by its padding."""
     s = shape_of(x)
     pairs = pad_pairs(pad_width, len(s))
@@ -355,14 +356,14 @@ def known_pad(pair: tuple[Any, Any]) -> int:
     return int(pair[0]) + int(pair[1])
 
 
-def roll(x: Any, shift: Any, axis: Any = None) -> Shape:
+def roll(x: Tensor, shift: object, axis: int | Sequence[int] | None = None) -> Shape:
     """The shape stays."""
     s = shape_of(x)
     axes_of(axis, len(s)) if axis is not None and not isinstance(axis, (tuple, list)) else None
     return s
 
 
-def repeat(x: Any, repeats: Any, axis: int | None = None) -> Shape:
+def repeat(x: object, repeats: Any, axis: int | None = None) -> Shape:
     """One dimension times `repeats`, or the sum of `repeats`."""
     s = shape_of(x)
     if axis is None:
@@ -382,7 +383,7 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Shape:
     return (*s[:a], size, *s[a + 1 :])
 
 
-def tile(x: Any, repeats: Any) -> Shape:
+def tile(x: Tensor, repeats: Any) -> Shape:
     """Each dimension times its repeats; ones are put in front of the shorter of the two."""
     s = shape_of(x)
     r = [known(d) for d in repeats]
@@ -391,7 +392,7 @@ def tile(x: Any, repeats: Any) -> Shape:
     return tuple(None if a is None or b is None else a * b for a, b in zip(s, r, strict=True))
 
 
-def take(x: Any, indices: Any, axis: int | None = None) -> Shape:
+def take(x: object, indices: Any, axis: int | None = None) -> Shape:
     """The indexed axis is replaced by the shape of `indices`."""
     s, i = shape_of(x), shape_of(indices)
     if axis is None:
@@ -400,7 +401,7 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Shape:
     return (*s[:a], *i, *s[a + 1 :])
 
 
-def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Shape:
+def take_along_axis(x: object, indices: Any, axis: int | None = None) -> Shape:
     """Shapes broadcast except on `axis`, whose length is that of `indices`."""
     s, i = shape_of(x), shape_of(indices)
     if axis is None:
@@ -415,7 +416,7 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Shape:
     return tuple(out)
 
 
-def expand_dims(x: Any, axis: Any) -> Shape:
+def expand_dims(x: object, axis: object) -> Shape:
     """Dimensions of 1 at `axis` (positions in the result)."""
     s = list(shape_of(x))
     places = axis if isinstance(axis, (tuple, list)) else (axis,)
@@ -425,7 +426,7 @@ def expand_dims(x: Any, axis: Any) -> Shape:
     return tuple(s)
 
 
-def squeeze(x: Any, axis: Any = None) -> Shape:
+def squeeze(x: Tensor, axis: int | Sequence[int] | None = None) -> Shape:
     """Without dimensions of 1."""
     s = shape_of(x)
     if axis is None:
@@ -437,7 +438,7 @@ def squeeze(x: Any, axis: Any = None) -> Shape:
     return tuple(d for i, d in enumerate(s) if i not in gone)
 
 
-def get_item(x: Any, key: Any) -> Shape:
+def get_item(x: Tensor, key: object) -> Shape:
     """NumPy indexing with ints, slices, Ellipsis, None, and index or mask tensors."""
     s = shape_of(x)
     return _index(s, complete_key(list(key) if isinstance(key, tuple) else [key], len(s)))
@@ -459,7 +460,7 @@ def complete_key(parts: list[Any], rank: int) -> list[Any]:
     return parts[: at[0]] + fill + parts[at[0] + 1 :] if at else parts + fill
 
 
-def _is_mask(k: Any) -> bool:
+def _is_mask(k: object) -> bool:
     return isinstance(k, (bool, np.bool_)) or "bool" in str(getattr(k, "dtype", ""))
 
 
@@ -540,7 +541,7 @@ def slice_(inputs: Any, start_indices: Any, shape: Any) -> Shape:
     return tuple(out)
 
 
-def slice_update(inputs: Any, updates: Any, start_indices: Any) -> Shape:
+def slice_update(inputs: Any, updates: Any, start_indices: object) -> Shape:
     """The shape of `inputs`; `updates` must fit inside."""
     s, u = shape_of(inputs), shape_of(updates)
     if len(s) != len(u):
@@ -555,7 +556,7 @@ def scatter(indices: Any, values: Any, shape: Any) -> Shape:
     return tuple(known(d) for d in shape)
 
 
-def scatter_update(inputs: Any, indices: Any, updates: Any, reduction: Any = None) -> Shape:
+def scatter_update(inputs: Any, indices: Any, updates: Any, reduction: object = None) -> Shape:
     """The shape of `inputs`."""
     s = shape_of(inputs)
     _check_scatter(rank_at_least(indices, 1, "indices"), shape_of(updates), s)
@@ -575,12 +576,12 @@ def _check_scatter(i: Shape, values: Shape, target: Shape) -> None:
 # ---- creation ------------------------------------------------------------------------------------------------------
 
 
-def given(shape: Any, **static: Any) -> Shape:
+def given(shape: Any, **static: object) -> Shape:
     """The shape argument."""
     return tuple(known(d) for d in shape)
 
 
-def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> Shape:
+def arange(start: Any, stop: Any = None, step: Any = None, dtype: DTypeLike = None) -> Shape:
     """The number of steps, when the ends are numbers."""
     if stop is None:
         start, stop = 0, start
@@ -590,7 +591,7 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
     return (max(0, math.ceil((stop - start) / step)),)
 
 
-def linspace(start: Any, stop: Any, num: int = 50, axis: int = 0, retstep: bool = False, **static: Any) -> Any:
+def linspace(start: Any, stop: Any, num: int = 50, axis: int = 0, retstep: bool = False, **static: object) -> Any:
     """`num` in front of the broadcast ends, or at `axis`."""
     s = broadcast(shape_of(start), shape_of(stop))
     a = axis_of(axis, len(s) + 1)
@@ -598,7 +599,7 @@ def linspace(start: Any, stop: Any, num: int = 50, axis: int = 0, retstep: bool 
     return [out, ()] if retstep else out
 
 
-def eye(N: Any, M: Any = None, **static: Any) -> Shape:
+def eye(N: object, M: object = None, **static: object) -> Shape:
     """N rows, M columns."""
     return (known(N), known(N if M is None else M))
 
@@ -673,17 +674,17 @@ def _square(x: Any, what: str = "x") -> Shape:
     return s
 
 
-def square(x: Any, **static: Any) -> Shape:
+def square(x: Tensor, **static: object) -> Shape:
     """Square matrices in, the same out."""
     return _square(x)
 
 
-def determinant(x: Any) -> Shape:
+def determinant(x: Tensor) -> Shape:
     """A number per matrix."""
     return _square(x)[:-2]
 
 
-def solve(a: Any, b: Any, **static: Any) -> Shape:
+def solve(a: Any, b: Any, **static: object) -> Shape:
     """The shape of the right side."""
     s, r = _square(a, "a"), rank_at_least(b, 1, "b")
     rows = r[-1] if len(r) == len(s) - 1 else r[-2] if len(r) > 1 else r[0]  # pyright: ignore[reportGeneralTypeIssues]
@@ -692,7 +693,7 @@ def solve(a: Any, b: Any, **static: Any) -> Shape:
     return r
 
 
-def qr(x: Any, mode: str = "reduced") -> list[Shape]:
+def qr(x: Tensor, mode: str = "reduced") -> list[Shape]:
     """Q and R."""
     s = rank_at_least(x, 2)
     m, n = s[-2:]
@@ -701,7 +702,7 @@ def qr(x: Any, mode: str = "reduced") -> list[Shape]:
     return [(*s[:-1], inner), (*s[:-2], inner, n)]
 
 
-def svd(x: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
+def svd(x: Tensor, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     """U, S and V^H, or S alone."""
     s = rank_at_least(x, 2)
     m, n = s[-2:]
@@ -713,13 +714,13 @@ def svd(x: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     return [(*s[:-2], m, rows), values, (*s[:-2], cols, n)]
 
 
-def eigh(x: Any) -> list[Shape]:
+def eigh(x: Tensor) -> list[Shape]:
     """Eigenvalues and eigenvectors."""
     s = _square(x)
     return [s[:-1], s]
 
 
-def lu_factor(x: Any) -> list[Shape]:
+def lu_factor(x: Tensor) -> list[Shape]:
     """The packed factors and the pivots."""
     s = rank_at_least(x, 2)
     m, n = s[-2:]

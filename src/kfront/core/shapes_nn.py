@@ -8,6 +8,7 @@ import numpy as np
 
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.shapes import Shape, axis_of, known, rank_at_least, shape_of
+from kfront.core.typing import Tensor
 
 __all__ = [
     "conv",
@@ -36,7 +37,7 @@ def spatial(value: Any, n: int, what: str) -> tuple[int, ...]:
     return out
 
 
-def _split_layout(x: Any, data_format: str) -> tuple[Shape, tuple[int | None, ...], int | None]:
+def _split_layout(x: object, data_format: str) -> tuple[Shape, tuple[int | None, ...], int | None]:
     s = rank_at_least(x, 3, "inputs")
     if len(s) > 5:
         raise ShapeError(f"expected `inputs` of rank 3, 4 or 5, got shape {s}.")
@@ -59,8 +60,8 @@ def window_length(n: int | None, size: int | None, stride: int, padding: str, di
 
 
 def conv(
-    inputs: Any, kernel: Any, strides: Any = 1, padding: str = "valid", data_format: str = "channels_last",
-    dilation_rate: Any = 1,
+    inputs: Any, kernel: Any, strides: object = 1, padding: str = "valid", data_format: str = "channels_last",
+    dilation_rate: object = 1,
 ) -> Shape:  # fmt: skip
     """Convolution; groups follow from the channels."""
     s, space, channels = _split_layout(inputs, data_format)
@@ -88,8 +89,8 @@ def _positive(out: list[int | None], s: Shape) -> list[int | None]:
 
 
 def depthwise_conv(
-    inputs: Any, kernel: Any, strides: Any = 1, padding: str = "valid", data_format: str = "channels_last",
-    dilation_rate: Any = 1,
+    inputs: Any, kernel: Any, strides: object = 1, padding: str = "valid", data_format: str = "channels_last",
+    dilation_rate: object = 1,
 ) -> Shape:  # fmt: skip
     """Convolution of each channel for itself."""
     s, space, channels = _split_layout(inputs, data_format)
@@ -121,8 +122,8 @@ def transpose_padding(
 
 
 def conv_transpose(
-    inputs: Any, kernel: Any, strides: Any = 1, padding: str = "valid", output_padding: Any = None,
-    data_format: str = "channels_last", dilation_rate: Any = 1,
+    inputs: Any, kernel: Any, strides: object = 1, padding: str = "valid", output_padding: object = None,
+    data_format: str = "channels_last", dilation_rate: object = 1,
 ) -> Shape:  # fmt: skip
     """The gradient of convolution as a layer of its own."""
     s, space, channels = _split_layout(inputs, data_format)
@@ -154,7 +155,7 @@ def output_pads(value: Any, n: int) -> tuple[int | None, ...]:
 
 
 def pool(
-    inputs: Any, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: str = "channels_last"
+    inputs: Any, pool_size: object, strides: object = None, padding: str = "valid", data_format: str = "channels_last"
 ) -> Shape:
     """Windows over the spatial axes; strides default to the window."""
     s, space, channels = _split_layout(inputs, data_format)
@@ -165,14 +166,14 @@ def pool(
     return _join(s[0], _positive(out, s), channels, data_format)
 
 
-def one_hot(x: Any, num_classes: int, axis: int = -1, **static: Any) -> Shape:
+def one_hot(x: Tensor, num_classes: int, axis: int = -1, **static: object) -> Shape:
     """A new axis of `num_classes`."""
     s = shape_of(x)
     a = axis_of(axis, len(s) + 1)
     return (*s[:a], known(num_classes), *s[a:])
 
 
-def segment(data: Any, segment_ids: Any, num_segments: Any = None, sorted: bool = False) -> Shape:
+def segment(data: Any, segment_ids: Any, num_segments: object = None, sorted: bool = False) -> Shape:
     """`num_segments` in the place of the first axis."""
     s, i = rank_at_least(data, 1, "data"), shape_of(segment_ids)
     if len(i) != 1 or (None not in (i[0], s[0]) and i[0] != s[0]):
@@ -180,19 +181,19 @@ def segment(data: Any, segment_ids: Any, num_segments: Any = None, sorted: bool 
     return (known(num_segments), *s[1:])
 
 
-def transform(real: Any, imag: Any = None, **static: Any) -> list[Shape]:
+def transform(real: Any, imag: object = None, **static: object) -> list[Shape]:
     """Fourier transforms that keep the shape."""
     return [shape_of(real)] * 2
 
 
-def rfft(x: Any, fft_length: Any = None) -> list[Shape]:
+def rfft(x: Tensor, fft_length: object = None) -> list[Shape]:
     """Half of the spectrum."""
     s = rank_at_least(x, 1)
     n = s[-1] if fft_length is None else known(fft_length)
     return [(*s[:-1], None if n is None else n // 2 + 1)] * 2
 
 
-def irfft(real: Any, imag: Any, fft_length: Any = None) -> Shape:
+def irfft(real: Any, imag: object, fft_length: object = None) -> Shape:
     """The signal of half a spectrum."""
     s = rank_at_least(real, 1)
     n = known(fft_length) if fft_length is not None else None if s[-1] is None else 2 * (s[-1] - 1)

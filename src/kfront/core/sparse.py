@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kfront.core.dtypes import WEAK
 from kfront.core.errors import UnsupportedError
 from kfront.core.op_registry import ops
 from kfront.core.state import state
+from kfront.core.typing import Backend, Tensor
+
+if TYPE_CHECKING:
+    from kfront.core.op import Op
 
 __all__ = ["ZEROS", "check", "is_sparse_result", "run", "sparse_bincount", "sparse_multi_hot", "sparse_one_hot"]
 
@@ -32,7 +36,7 @@ ZEROS: dict[str, Callable[[list[bool]], bool]] = {
 _FORMS: dict[str, Callable[..., Any]] = {}
 
 
-def run(op: Any, b: Any, values: Sequence[Any], key: Sequence[Any], static: Sequence[Any]) -> Any:
+def run(op: Op, b: Backend, values: Sequence[Any], key: Sequence[Any], static: Sequence[Any]) -> Any:
     """Run an op with a sparse operand.
 
     Args:
@@ -63,7 +67,7 @@ def run(op: Any, b: Any, values: Sequence[Any], key: Sequence[Any], static: Sequ
     )
 
 
-def is_sparse_result(op: Any, operands: Sequence[Any], static: Sequence[Any]) -> bool:
+def is_sparse_result(op: Op, operands: Sequence[Any], static: Sequence[Any]) -> bool:
     """Whether an op with a symbolic sparse operand gives a sparse tensor.
 
     Args:
@@ -76,7 +80,7 @@ def is_sparse_result(op: Any, operands: Sequence[Any], static: Sequence[Any]) ->
     return ZEROS[op.zeros]([bool(getattr(x, "sparse", False)) for x in operands if x is not None])
 
 
-def check(b: Any) -> None:
+def check(b: Backend) -> None:
     """See that an engine has sparse tensors.
 
     Raises:
@@ -86,19 +90,19 @@ def check(b: Any) -> None:
         raise b._no_sparse()
 
 
-def _cast(b: Any, x: Any, dtype: str) -> Any:
+def _cast(b: Backend, x: Tensor, dtype: str) -> Any:
     if b.is_sparse(x):
         return _of_values(b, x, lambda v: b.cast(v, dtype))
     return b.convert(x, dtype) if type(x) in WEAK else b.cast(x, dtype)
 
 
-def _of_values(b: Any, x: Any, f: Callable[[Any], Any]) -> Any:
+def _of_values(b: Backend, x: Tensor, f: Callable[[Any], Any]) -> Any:
     indices, values, shape = b.sparse_parts(x)
     return b.make_sparse(indices, f(values), shape, True)
 
 
 def _form(*names: str) -> Callable[[Any], Any]:
-    def decorate(f: Any) -> Any:
+    def decorate(f: Callable[..., object]) -> Any:
         for name in names:
             _FORMS[name] = f
         return f
@@ -109,7 +113,7 @@ def _form(*names: str) -> Callable[[Any], Any]:
 # ---- sums, products --------------------------------------------------------------------------------------------------
 
 
-def _joined(b: Any, f: Callable[..., Any], x: Any, y: Any) -> Any:
+def _joined(b: Backend, f: Callable[..., Any], x: Tensor, y: Tensor) -> Any:
     if not (b.is_sparse(x) and b.is_sparse(y)) or tuple(x.shape) != tuple(y.shape):
         return f(*(b.densify(v) if b.is_sparse(v) else v for v in (x, y)))
     (i, u, shape), (j, v, _) = b.sparse_parts(x), b.sparse_parts(y)
@@ -129,7 +133,7 @@ def _at(dense: Any, indices: Any, rank: int) -> Any:
     return ops.get_item(dense, tuple(where))
 
 
-def _scaled(b: Any, f: Callable[..., Any], x: Any, y: Any) -> Any:
+def _scaled(b: Backend, f: Callable[..., Any], x: Tensor, y: Any) -> Any:
     """`f` of a sparse tensor and a dense operand that is broadcast to its shape."""
     indices, values, shape = b.sparse_parts(x)
     if type(y) not in WEAK and len(y.shape) > len(shape):
@@ -140,7 +144,7 @@ def _scaled(b: Any, f: Callable[..., Any], x: Any, y: Any) -> Any:
 
 
 @_form("multiply")
-def _multiply(b: Any, operands: Sequence[Any]) -> Any:
+def _multiply(b: Backend, operands: Sequence[Any]) -> Any:
     x, y = operands
     if not b.is_sparse(x):
         x, y = y, x
@@ -148,14 +152,14 @@ def _multiply(b: Any, operands: Sequence[Any]) -> Any:
 
 
 @_form("divide")
-def _divide(b: Any, operands: Sequence[Any]) -> Any:
+def _divide(b: Backend, operands: Sequence[Any]) -> Any:
     x, y = operands
     y = b.densify(y) if b.is_sparse(y) else y
     return _scaled(b, ops.divide, x, y) if b.is_sparse(x) else ops.divide(x, y)
 
 
 @_form("matmul")
-def _matmul(b: Any, operands: Sequence[Any]) -> Any:
+def _matmul(b: Backend, operands: Sequence[Any]) -> Any:
     x, y = operands
     if len(x.shape) != 2 or len(y.shape) != 2:
         return ops.matmul(*(b.densify(v) if b.is_sparse(v) else v for v in operands))
@@ -167,7 +171,7 @@ def _matmul(b: Any, operands: Sequence[Any]) -> Any:
 
 
 @_form("linear")
-def _linear(b: Any, operands: Sequence[Any]) -> Any:
+def _linear(b: Backend, operands: Sequence[Any]) -> Any:
     x, kernel, bias = operands
     *rows, size = x.shape
     out = _matmul(b, [_reshape(b, [x], (-1, int(size))), kernel])
@@ -179,7 +183,13 @@ def _linear(b: Any, operands: Sequence[Any]) -> Any:
 
 
 @_form("sum")
-def _sum(b: Any, operands: Sequence[Any], axis: Any = None, keepdims: bool = False, **other: Any) -> Any:
+def _sum(
+    b: Backend,
+    operands: Sequence[Any],
+    axis: int | Sequence[int] | None = None,
+    keepdims: bool = False,
+    **other: object,
+) -> Any:
     indices, values, shape = b.sparse_parts(operands[0])
     if axis is None:
         total = ops.sum(values)
@@ -197,7 +207,9 @@ def _sum(b: Any, operands: Sequence[Any], axis: Any = None, keepdims: bool = Fal
 
 
 @_form("mean")
-def _mean(b: Any, operands: Sequence[Any], axis: Any = None, keepdims: bool = False, **other: Any) -> Any:
+def _mean(
+    b: Any, operands: Sequence[Any], axis: int | Sequence[int] | None = None, keepdims: bool = False, **other: object
+) -> Any:
     shape = b.sparse_parts(operands[0])[2]
     axes = range(len(shape)) if axis is None else (axis,) if isinstance(axis, int) else axis
     total = _sum(b, operands, axis, keepdims)
@@ -205,12 +217,12 @@ def _mean(b: Any, operands: Sequence[Any], axis: Any = None, keepdims: bool = Fa
     return _scaled(b, _divided, total, float(count)) if b.is_sparse(total) else _divided(total, float(count))
 
 
-def _divided(x: Any, y: Any) -> Any:
+def _divided(x: Tensor, y: object) -> Any:
     return ops.divide(x, y)
 
 
 @_form("shape")
-def _shape(b: Any, operands: Sequence[Any]) -> Any:
+def _shape(b: Backend, operands: Sequence[Any]) -> Any:
     return tuple(b.sparse_parts(operands[0])[2])
 
 
@@ -218,7 +230,7 @@ def _shape(b: Any, operands: Sequence[Any]) -> Any:
 
 
 @_form("reshape")
-def _reshape(b: Any, operands: Sequence[Any], newshape: Any) -> Any:
+def _reshape(b: Backend, operands: Sequence[Any], newshape: Any) -> Any:
     indices, values, shape = b.sparse_parts(operands[0])
     size, known = math.prod(shape), math.prod(d for d in newshape if d != -1)
     new = [size // known if d == -1 else d for d in newshape]
@@ -233,7 +245,7 @@ def _reshape(b: Any, operands: Sequence[Any], newshape: Any) -> Any:
 
 
 @_form("transpose")
-def _transpose(b: Any, operands: Sequence[Any], axes: Any = None) -> Any:
+def _transpose(b: Backend, operands: Sequence[Any], axes: Sequence[int] | None = None) -> Any:
     indices, values, shape = b.sparse_parts(operands[0])
     axes = [a % len(shape) for a in axes] if axes is not None else list(range(len(shape)))[::-1]
     columns = ops.stack([indices[:, a] for a in axes], 1)
@@ -241,7 +253,7 @@ def _transpose(b: Any, operands: Sequence[Any], axes: Any = None) -> Any:
 
 
 @_form("expand_dims")
-def _expand_dims(b: Any, operands: Sequence[Any], axis: Any) -> Any:
+def _expand_dims(b: Backend, operands: Sequence[Any], axis: Any) -> Any:
     axes = (axis,) if isinstance(axis, int) else tuple(axis)
     shape = list(b.sparse_parts(operands[0])[2])
     rank = len(shape) + len(axes)
@@ -251,7 +263,7 @@ def _expand_dims(b: Any, operands: Sequence[Any], axis: Any) -> Any:
 
 
 @_form("squeeze")
-def _squeeze(b: Any, operands: Sequence[Any], axis: Any = None) -> Any:
+def _squeeze(b: Backend, operands: Sequence[Any], axis: int | Sequence[int] | None = None) -> Any:
     shape = b.sparse_parts(operands[0])[2]
     axes = range(len(shape)) if axis is None else [axis] if isinstance(axis, int) else axis
     gone = {a % len(shape) for a in axes if shape[a] == 1}
@@ -259,7 +271,7 @@ def _squeeze(b: Any, operands: Sequence[Any], axis: Any = None) -> Any:
 
 
 @_form("concatenate")
-def _concatenate(b: Any, operands: Sequence[Any], axis: int = 0) -> Any:
+def _concatenate(b: Backend, operands: Sequence[Any], axis: int = 0) -> Any:
     if not all(map(b.is_sparse, operands)):
         return ops.concatenate([b.densify(x) if b.is_sparse(x) else x for x in operands], axis)
     parts = [b.sparse_parts(x) for x in operands]
@@ -276,7 +288,7 @@ def _concatenate(b: Any, operands: Sequence[Any], axis: int = 0) -> Any:
 # ---- made of class numbers -------------------------------------------------------------------------------------------
 
 
-def _positions(x: Any) -> tuple[list[Any], tuple[Any, ...]]:
+def _positions(x: Tensor) -> tuple[list[Any], tuple[Any, ...]]:
     """Where each element of a dense tensor stands: a vector for each axis; and the sizes of the axes."""
     sizes, columns, step = tuple(ops.shape(x)), [], 1
     place = ops.arange(math.prod(sizes))
@@ -286,7 +298,7 @@ def _positions(x: Any) -> tuple[list[Any], tuple[Any, ...]]:
     return columns, sizes
 
 
-def sparse_one_hot(x: Any, num_classes: int, axis: int, dtype: str) -> Any:
+def sparse_one_hot(x: Tensor, num_classes: int, axis: int, dtype: str) -> Any:
     """`ops.one_hot` as a sparse tensor: one value for each element, 0 for a class out of range."""
     b = state.backend
     check(b)
@@ -298,7 +310,7 @@ def sparse_one_hot(x: Any, num_classes: int, axis: int, dtype: str) -> Any:
     return b.make_sparse(ops.stack(columns, 1), ops.cast(inside, dtype), shape, True)
 
 
-def sparse_multi_hot(x: Any, num_classes: int, axis: int, dtype: str) -> Any:
+def sparse_multi_hot(x: Tensor, num_classes: int, axis: int, dtype: str) -> Any:
     """`ops.multi_hot` as a sparse tensor."""
     b, gone = state.backend, 1 if len(x.shape) > 1 else 0
     indices, values, shape = b.sparse_parts(sparse_one_hot(x, num_classes, axis, "int32"))
@@ -307,7 +319,7 @@ def sparse_multi_hot(x: Any, num_classes: int, axis: int, dtype: str) -> Any:
     return _of_values(b, counts, lambda n: ops.cast(ops.greater(n, 0), dtype))
 
 
-def sparse_bincount(x: Any, weights: Any, length: Any) -> Any:
+def sparse_bincount(x: Tensor, weights: object, length: object) -> Any:
     """`ops.bincount` as a sparse tensor.
 
     Args:

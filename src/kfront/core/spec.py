@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from kfront.core.dtypes import standardize
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.op_registry import ops
 from kfront.core.operators import ArrayOperators
+from kfront.core.typing import DTypeLike, ShapeLike, Tensor
 
 __all__ = [
     "Abstract",
@@ -80,7 +82,7 @@ class KerasTensor(ArrayOperators):
         name: str | None = None,
         ragged_rank: int | None = None,
         row_splits_dtype: Any = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         if sparse and ragged:
             raise ArgumentError("[KerasTensor] expected `sparse` or `ragged`, got both.")
@@ -109,11 +111,11 @@ class KerasTensor(ArrayOperators):
         """The number of dimensions."""
         return len(self.shape)
 
-    def reshape(self, newshape: Any) -> Any:
+    def reshape(self, newshape: ShapeLike) -> Any:
         """`kfront.ops.reshape` of this tensor."""
         return ops.reshape(self, newshape)
 
-    def squeeze(self, axis: Any = None) -> Any:
+    def squeeze(self, axis: int | Sequence[int] | None = None) -> Any:
         """`kfront.ops.squeeze` of this tensor."""
         return ops.squeeze(self, axis)
 
@@ -123,7 +125,7 @@ class KerasTensor(ArrayOperators):
             "use kfront.ops on it, or do this inside a Layer's `call`."
         )
 
-    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+    def __array__(self, *args: object, **kwargs: object) -> Any:
         raise self._no_value("conversion to NumPy")
 
     def __bool__(self) -> bool:
@@ -146,7 +148,7 @@ class KerasTensor(ArrayOperators):
     def __jax_array__(self) -> Any:
         raise self._no_value("use in jax.numpy")
 
-    def __tf_tensor__(self, dtype: Any = None, name: Any = None) -> Any:
+    def __tf_tensor__(self, dtype: DTypeLike = None, name: object = None) -> Any:
         raise self._no_value("use in tf")
 
     def __repr__(self) -> str:
@@ -166,7 +168,7 @@ class Abstract(KerasTensor):
         self._keras_history = self._keras_mask = None
 
 
-def abstract(x: Any) -> Any:
+def abstract(x: object) -> Any:
     """A stand-in for shape inference in the place of a KerasTensor, its mask included; anything else as it is."""
     if not isinstance(x, KerasTensor):
         return x
@@ -175,7 +177,7 @@ def abstract(x: Any) -> Any:
     return out
 
 
-def is_keras_tensor(x: Any) -> bool:
+def is_keras_tensor(x: Tensor) -> bool:
     """Whether `x` is a symbolic tensor."""
     return isinstance(x, KerasTensor)
 

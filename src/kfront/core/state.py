@@ -11,6 +11,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from kfront.core.typing import Backend
+
 __all__ = ["UNSET", "backend_scope", "backends", "current", "distribution_on", "named", "state"]
 
 
@@ -116,11 +118,11 @@ class backend_scope:
         self._old, state.backend = state.backend, self.backend
         return self.backend
 
-    def __exit__(self, *exc: Any) -> None:
+    def __exit__(self, *exc: object) -> None:
         state.backend = self._old
 
 
-def distribution_on(backend: Any) -> Any:
+def distribution_on(backend: Backend) -> Any:
     """The current distribution if it is one of this backend, else None."""
     now = state.distribution
     return now if now is not None and now._backend is backend else None

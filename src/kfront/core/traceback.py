@@ -41,7 +41,7 @@ def filtered(fn: F) -> F:
     """
 
     @functools.wraps(fn)
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def call(*args: object, **kwargs: object) -> Any:
         try:
             return fn(*args, **kwargs)
         except Exception as error:

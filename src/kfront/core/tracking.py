@@ -40,7 +40,7 @@ class Tracker:
         self.locked: str | None = None
         self._kinds: dict[str, list[Any]] | None = None
 
-    def track(self, attribute: str, value: Any) -> Any:
+    def track(self, attribute: str, value: object) -> Any:
         """Record what `value` holds; returns what to store as the attribute."""
         if type(value) in PLAIN:
             if attribute in self.items:
@@ -65,7 +65,7 @@ class Tracker:
         self._file(attribute, found)
         return value
 
-    def refresh(self, attribute: str, value: Any) -> None:
+    def refresh(self, attribute: str, value: object) -> None:
         """A tracked container changed."""
         self._file(attribute, list(self._search(value, "")))
 
@@ -118,7 +118,7 @@ def _wrap(value: Any, tracker: Tracker, attribute: str) -> Any:
 def _reporting(base: type, name: str) -> Callable[..., Any]:
     original = getattr(base, name)
 
-    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def method(self: Any, *args: object, **kwargs: object) -> Any:
         out = original(self, *args, **kwargs)
         tracker = getattr(self, "_tracker", None)
         if tracker is not None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from kfront.core.errors import ArgumentError, ArgumentTypeError
+from kfront.core.typing import Backend, Tensor
 
 __all__ = [
     "MAP_TO_NONE",
@@ -41,7 +42,7 @@ def _keys(d: Mapping[Any, Any]) -> list[Any]:
         return list(d)
 
 
-def is_nested(structure: Any) -> bool:
+def is_nested(structure: object) -> bool:
     """Whether `structure` is a dict, list, tuple or named tuple."""
     return isinstance(structure, (dict, list, tuple))
 
@@ -52,7 +53,7 @@ def _children(structure: Any) -> list[tuple[Any, Any]]:
     return list(enumerate(structure))
 
 
-def _rebuild(like: Any, values: list[Any]) -> Any:
+def _rebuild(like: object, values: list[Any]) -> Any:
     if isinstance(like, dict):
         pairs = dict(zip(_keys(like), values, strict=True))
         ordered = [(k, pairs[k]) for k in like]
@@ -66,14 +67,14 @@ def _rebuild(like: Any, values: list[Any]) -> Any:
     return list(values)
 
 
-def flatten(structure: Any) -> list[Any]:
+def flatten(structure: object) -> list[Any]:
     """The leaves of a structure, in order."""
     out: list[Any] = []
     _flatten_into(structure, out)
     return out
 
 
-def _flatten_into(structure: Any, out: list[Any]) -> None:
+def _flatten_into(structure: object, out: list[Any]) -> None:
     if isinstance(structure, dict):
         for k in _keys(structure):
             _flatten_into(structure[k], out)
@@ -84,7 +85,7 @@ def _flatten_into(structure: Any, out: list[Any]) -> None:
         out.append(structure)
 
 
-def flatten_with_path(structure: Any) -> list[tuple[tuple[Any, ...], Any]]:
+def flatten_with_path(structure: object) -> list[tuple[tuple[Any, ...], Any]]:
     """Pairs (path of keys and positions, leaf)."""
     if not is_nested(structure):
         return [((), structure)]
@@ -142,7 +143,7 @@ def _check_level(a: Any, others: Iterable[Any]) -> None:
             raise ArgumentError(f"[tree] expected structures of the same form, got {a!r} and {b!r}.")
 
 
-def assert_same_structure(a: Any, b: Any, check_types: bool | None = None) -> None:
+def assert_same_structure(a: object, b: Any, check_types: bool | None = None) -> None:
     """Raise ArgumentError unless `a` and `b` have the same form (leaves do not matter).
 
     Args:
@@ -162,14 +163,14 @@ def assert_same_structure(a: Any, b: Any, check_types: bool | None = None) -> No
         assert_same_structure(sub, b[k])
 
 
-def assert_same_paths(a: Any, b: Any) -> None:
+def assert_same_paths(a: Tensor, b: Backend) -> None:
     """Raise ArgumentError unless the leaves of `a` and `b` have the same paths (list or tuple does not matter)."""
     pa, pb = ({p for p, _ in flatten_with_path(s)} for s in (a, b))
     if pa != pb:
         raise ArgumentError(f"[tree] expected the same paths; only in one of the two: {sorted(map(str, pa ^ pb))}.")
 
 
-def pack_sequence_as(structure: Any, flat_sequence: Iterable[Any]) -> Any:
+def pack_sequence_as(structure: object, flat_sequence: Iterable[Any]) -> Any:
     """A structure of the form of `structure` with the leaves of `flat_sequence`.
 
     Raises:
@@ -187,7 +188,7 @@ def pack_sequence_as(structure: Any, flat_sequence: Iterable[Any]) -> Any:
     return _map(lambda _: next(it), (structure,), True)
 
 
-def traverse(func: Callable[[Any], Any], structure: Any, top_down: bool = True) -> Any:
+def traverse(func: Callable[[Any], Any], structure: object, top_down: bool = True) -> Any:
     """Visit every node; a value that `func` returns replaces the node, None leaves it.
 
     Args:
@@ -207,7 +208,7 @@ def traverse(func: Callable[[Any], Any], structure: Any, top_down: bool = True) 
     return structure if new is None else None if new is MAP_TO_NONE else new
 
 
-def lists_to_tuples(structure: Any) -> Any:
+def lists_to_tuples(structure: object) -> Any:
     """The same structure with every list turned into a tuple."""
     if isinstance(structure, dict):
         return _rebuild(structure, [lists_to_tuples(v) for _, v in _children(structure)])
@@ -217,7 +218,7 @@ def lists_to_tuples(structure: Any) -> Any:
     return structure
 
 
-def _is_shape(x: Any) -> bool:
+def _is_shape(x: object) -> bool:
     return isinstance(x, (list, tuple)) and all(d is None or isinstance(d, int) for d in x)
 
 

@@ -20,6 +20,7 @@ from kfront.core.operators import VariableBase
 from kfront.core.spec import KerasTensor, standardize_shape
 from kfront.core.state import current, distribution_on, named, state
 from kfront.core.tracking import structure
+from kfront.core.typing import DTypeLike
 
 __all__ = ["AutocastScope", "Carried", "Forgetting", "StatelessScope", "Variable", "bind"]
 
@@ -54,7 +55,7 @@ class Variable(VariableBase):
     overwrite_with_gradient: bool = False
     _layout: Any = None
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+    def __new__(cls, *args: Any, **kwargs: object) -> Any:
         if cls is Variable:
             cls = current().Variable
         return super().__new__(cls)
@@ -69,8 +70,8 @@ class Variable(VariableBase):
         aggregation: str | None = "none",
         synchronization: str = "auto",
         name: str | None = None,
-        layout: Any = None,
-        **kwargs: Any,
+        layout: object = None,
+        **kwargs: object,
     ) -> None:
         name = name if name is not None else auto_name("variable")
         if not isinstance(name, str) or "/" in name:
@@ -107,7 +108,7 @@ class Variable(VariableBase):
         if layout is not None:
             self._backend.distributor.lay_out(self, layout)
 
-    def _initial(self, initializer: Any, shape: Any, dtype: Any) -> Any:
+    def _initial(self, initializer: object, shape: Any, dtype: DTypeLike) -> Any:
         """The first value as a NumPy array or native tensor of the wanted dtype."""
         b = self._backend
         if isinstance(initializer, str):
@@ -136,11 +137,11 @@ class Variable(VariableBase):
 
     _value: Any
 
-    def _make(self, value: Any) -> None:
+    def _make(self, value: object) -> None:
         """Create the storage from `value` (NumPy array or native tensor)."""
         self._value = self._backend.convert(value, self._dtype)
 
-    def _write(self, value: Any) -> None:
+    def _write(self, value: object) -> None:
         """Store a native tensor of the right shape and dtype."""
         self._value = value
 
@@ -167,7 +168,7 @@ class Variable(VariableBase):
         """The value as a NumPy array (a copy)."""
         return np.array(self._backend.to_numpy(self._value))
 
-    def __dlpack__(self, **kwargs: Any) -> Any:
+    def __dlpack__(self, **kwargs: object) -> Any:
         """The value for another engine, in the same memory."""
         return self._shared().__dlpack__(**kwargs)
 
@@ -215,7 +216,7 @@ class Variable(VariableBase):
         return self._layout
 
     @layout.setter
-    def layout(self, value: Any) -> None:
+    def layout(self, value: object) -> None:
         self._layout = value
 
     # -- writing ------------------------------------------------------------------------------------------------------
@@ -254,19 +255,19 @@ class Variable(VariableBase):
             raise ShapeError(f"[Variable {self.path}] expected a value of shape {self._shape}, got {value.shape}.")
         return value
 
-    def assign_add(self, value: Any) -> Any:
+    def assign_add(self, value: object) -> Any:
         """Add `value`; returns the new value."""
         if isinstance(value, KerasTensor):
             return self._check_symbolic(value)
         return self.assign(self._backend.add(self._value, self._same(value)))
 
-    def assign_sub(self, value: Any) -> Any:
+    def assign_sub(self, value: object) -> Any:
         """Subtract `value`; returns the new value."""
         if isinstance(value, KerasTensor):
             return self._check_symbolic(value)
         return self.assign(self._backend.subtract(self._value, self._same(value)))
 
-    def _same(self, value: Any) -> Any:
+    def _same(self, value: object) -> Any:
         b = self._backend
         value = value.value if isinstance(value, VariableBase) else value
         return b.cast(value, self._dtype) if b.is_tensor(value) else b.convert(value, self._dtype)
@@ -289,7 +290,7 @@ class Variable(VariableBase):
         return self._regularizer
 
     @regularizer.setter
-    def regularizer(self, value: Any) -> None:
+    def regularizer(self, value: object) -> None:
         self._regularizer = _callable_or_none(self, "regularizer", value)
         structure.version += 1
 
@@ -299,13 +300,13 @@ class Variable(VariableBase):
         return self._constraint
 
     @constraint.setter
-    def constraint(self, value: Any) -> None:
+    def constraint(self, value: object) -> None:
         self._constraint = _callable_or_none(self, "constraint", value)
 
     def __repr__(self) -> str:
         return f"<Variable path={self.path}, shape={self._shape}, dtype={self._dtype}, backend={self._backend.name}>"
 
-    def __reduce_ex__(self, protocol: Any) -> Any:
+    def __reduce_ex__(self, protocol: object) -> Any:
         return _restore, (self._backend.name,), self._state()
 
     def _state(self) -> dict[str, Any]:
@@ -327,7 +328,7 @@ def _fits(shape: Sequence[int | None], wanted: Sequence[int]) -> bool:
     return len(shape) == len(wanted) and all(a is None or a == w for a, w in zip(shape, wanted, strict=True))
 
 
-def _callable_or_none(variable: Variable, what: str, value: Any) -> Any:
+def _callable_or_none(variable: Variable, what: str, value: object) -> Any:
     if value is not None and not callable(value):
         raise ArgumentError(f"[Variable {variable.path}] expected `{what}` to be callable or None, got {value!r}.")
     return value
@@ -359,7 +360,7 @@ class bind:
     def __enter__(self) -> bind:
         return self
 
-    def __exit__(self, *exc: Any) -> None:
+    def __exit__(self, *exc: object) -> None:
         self.restore()
 
 
@@ -397,7 +398,7 @@ class StatelessScope:
                     )
                 self._start.append((variable, value))
 
-    def write(self, variable: Variable, value: Any) -> None:
+    def write(self, variable: Variable, value: object) -> None:
         """Let `variable` have `value` until the scope ends."""
         if id(variable) not in self._saved:
             self._saved[id(variable)] = (variable, variable._value)
@@ -408,7 +409,7 @@ class StatelessScope:
         variable, value = update
         self.write(variable, variable._same(value))
 
-    def add_loss(self, loss: Any) -> None:
+    def add_loss(self, loss: object) -> None:
         """Collect a loss."""
         self.losses.append(loss)
 
@@ -428,7 +429,7 @@ class StatelessScope:
             self.write(variable, value)
         return self
 
-    def __exit__(self, *exc: Any) -> None:
+    def __exit__(self, *exc: object) -> None:
         state.stateless, state.losses = self._outer, self._outer_losses
         for variable, value in self._saved.values():
             self.state_mapping[id(variable)] = variable._value
@@ -470,5 +471,5 @@ class AutocastScope:
         self._old, state.autocast = state.autocast, self.dtype
         return self
 
-    def __exit__(self, *exc: Any) -> None:
+    def __exit__(self, *exc: object) -> None:
         state.autocast = self._old

@@ -97,7 +97,7 @@ def initialize(
     current().distributor.initialize(address, count, mine)
 
 
-def distribute_tensor(tensor: Any, layout: Any) -> Any:
+def distribute_tensor(tensor: object, layout: object) -> Any:
     """The tensor in a layout: moved to its devices, or, in compiled code, a constraint for the compiler.
 
     Args:

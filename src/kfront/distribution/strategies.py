@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kfront.backends import current
 from kfront.core import tree
@@ -13,7 +13,12 @@ from kfront.core.errors import ArgumentError
 from kfront.core.mesh import DeviceMesh, LayoutMap, TensorLayout, check_mesh
 from kfront.core.state import state
 from kfront.core.tracking import structure
+from kfront.core.typing import Tensor
 from kfront.distribution.running import list_devices
+
+if TYPE_CHECKING:
+    from kfront.core.variable import Variable
+    from kfront.layers.base import Layer
 
 __all__ = ["DataParallel", "Distribution", "ModelParallel"]
 
@@ -55,7 +60,7 @@ class Distribution:
         axes = [self._batch_dim_name, *[None] * (len(data_shape) - 1)] if len(data_shape) else []
         return TensorLayout(axes, self._device_mesh)
 
-    def get_variable_layout(self, variable: Any) -> TensorLayout:
+    def get_variable_layout(self, variable: Variable) -> TensorLayout:
         """The layout of a variable: its own if it has one, else a copy on each device.
 
         Args:
@@ -114,7 +119,7 @@ class Distribution:
         """Into how many parts processes split a batch: those that hold one replica together share one."""
         return min(self.num_processes, self.num_model_replicas)
 
-    def _adopt(self, layer: Any) -> None:
+    def _adopt(self, layer: Layer) -> None:
         """Called for a layer that is made while this is current."""
 
     @contextmanager
@@ -247,10 +252,10 @@ class ModelParallel(Distribution):
     def __init__(
         self,
         *,
-        layout_map: Any = None,
+        layout_map: object = None,
         batch_dim_name: str | None = None,
         auto_shard_dataset: bool = True,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         mesh = kwargs.pop("device_mesh", None)
         if kwargs:
@@ -262,7 +267,7 @@ class ModelParallel(Distribution):
         self._layout_map = layout_map
         super().__init__(layout_map.device_mesh, batch_dim_name, auto_shard_dataset)
 
-    def get_variable_layout(self, variable: Any) -> TensorLayout:
+    def get_variable_layout(self, variable: Variable) -> TensorLayout:
         """The layout of a variable: its own, that of the map for its path, or a copy on each device.
 
         Args:
@@ -280,7 +285,7 @@ class ModelParallel(Distribution):
         """
         return self._layout_map[path]
 
-    def _adopt(self, layer: Any) -> None:
+    def _adopt(self, layer: Layer) -> None:
         layer.__dict__["_around"] = _Outputs(self, layer.__dict__.get("_around"))
 
 
@@ -305,7 +310,7 @@ class _Outputs:
             return inner
         b = layer._backend
 
-        def placed(*args: Any, **kwargs: Any) -> Any:
+        def placed(*args: object, **kwargs: object) -> Any:
             return tree.map_structure(
                 lambda x: b.distributor.constrain(x, layout.backend_layout) if b.is_tensor(x) else x,
                 inner(*args, **kwargs),
@@ -317,7 +322,7 @@ class _Outputs:
         return _itself, (self.inner,)
 
 
-def _itself(x: Any) -> Any:
+def _itself(x: Tensor) -> Any:
     return x
 
 
@@ -333,7 +338,7 @@ def distribution() -> Any:
     return state.distribution
 
 
-def set_distribution(value: Any) -> None:
+def set_distribution(value: object) -> None:
     """Make a distribution the current one of this thread: variables made from now on lie on its devices.
 
     Models are made, compiled, trained and used while it is current; steps of training are compiled for it.

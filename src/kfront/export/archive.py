@@ -68,7 +68,7 @@ class ExportArchive:
             refuse_host_layers(resource, self._backend)
         self._archive.track(resource, list(resource.variables) if layer else None)
 
-    def add_endpoint(self, name: str, fn: Callable[..., Any], input_signature: Any = None, **kwargs: Any) -> Any:
+    def add_endpoint(self, name: str, fn: Callable[..., Any], input_signature: object = None, **kwargs: object) -> Any:
         """Add a function that can be called after loading; the first one also is "serving_default".
 
         Args:
@@ -113,7 +113,7 @@ class ExportArchive:
         self.track(resource)
         return self.add_endpoint(name, resource, input_signature, **kwargs)
 
-    def add_variable_collection(self, name: str, variables: Any) -> None:
+    def add_variable_collection(self, name: str, variables: object) -> None:
         """Add a list of variables that is an attribute after loading.
 
         Args:
@@ -129,7 +129,7 @@ class ExportArchive:
             raise ArgumentTypeError(f"[ExportArchive] expected a list of Variables, got {variables!r}.")
         self._archive.collection(name, list(variables))
 
-    def write_out(self, filepath: Any, options: Any = None, verbose: bool = True) -> None:
+    def write_out(self, filepath: str | os.PathLike[str], options: object = None, verbose: bool = True) -> None:
         """Write the SavedModel; an older one of that path is replaced when the new one is complete.
 
         Args:
@@ -148,7 +148,7 @@ class ExportArchive:
         if verbose:
             print(f"Exported to {os.fspath(filepath)} with the endpoints {', '.join(endpoints)}.")
 
-    def _check_name(self, name: Any) -> None:
+    def _check_name(self, name: object) -> None:
         if not isinstance(name, str) or not name.isidentifier() or name.startswith("_"):
             raise ArgumentError(f"[ExportArchive] expected a name that can be a method's, got {name!r}.")
         if self._archive.taken(name):

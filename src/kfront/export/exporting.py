@@ -6,15 +6,19 @@ import contextlib
 import inspect
 import os
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kfront.backends import backend_scope, get
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, ArgumentTypeError, KfrontError, UnsupportedError
 from kfront.core.state import state
+from kfront.core.typing import Backend
 from kfront.export.signature import model_signature, standardize_signature
 from kfront.layers.preprocess.host_layer import HostLayer
 from kfront.models.cloning import convert
+
+if TYPE_CHECKING:
+    from kfront.models.model import Model
 
 __all__ = ["export_model", "host_layers", "inference", "refuse_host_layers"]
 
@@ -28,7 +32,12 @@ _HOME = {
 
 
 def export_model(
-    model: Any, filepath: Any, format: str, verbose: bool | None, input_signature: Any, options: dict[str, Any]
+    model: Model,
+    filepath: str | os.PathLike[str],
+    format: str,
+    verbose: bool | None,
+    input_signature: object,
+    options: dict[str, Any],
 ) -> None:
     """Write a model in a format for serving; see `Model.export`."""
     if not isinstance(filepath, (str, os.PathLike)):
@@ -85,7 +94,7 @@ def _shown(signature: tuple[Any, ...]) -> str:
     return ", ".join(f"{x.name}: {x.dtype}{x.shape}" for x in tree.flatten(signature))
 
 
-def host_layers(model: Any, backend: Any, format: str = _STRINGS) -> list[str]:
+def host_layers(model: Any, backend: Backend, format: str = _STRINGS) -> list[str]:
     """The names of layers that need Python, or what a format has not, when they run on a backend."""
     hosted = [layer for layer in model._flatten_layers() if isinstance(layer, HostLayer)]
     native = "native_on" if format == _STRINGS else "in_ops"

@@ -33,7 +33,7 @@ def model_signature(model: Any) -> tuple[Any, ...]:
     return standardize_signature(shapes)
 
 
-def standardize_signature(signature: Any) -> tuple[Any, ...]:
+def standardize_signature(signature: object) -> tuple[Any, ...]:
     """Positional arguments as structures of KerasTensors, each with a name of its own.
 
     Args:
@@ -55,7 +55,7 @@ def standardize_signature(signature: Any) -> tuple[Any, ...]:
     return tuple(tree.map_structure(one, arguments))
 
 
-def named_outputs(outputs: Any) -> dict[str, Any]:
+def named_outputs(outputs: object) -> dict[str, Any]:
     """The leaves of what a model returns by name: the keys of a flat dict, else "output_0" and so on."""
     if isinstance(outputs, dict) and not any(tree.is_nested(x) for x in outputs.values()):
         return {str(k): x for k, x in outputs.items()}

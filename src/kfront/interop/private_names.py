@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any, ClassVar
 
 from kfront.core.state import state
+from kfront.core.typing import Tensor
 from kfront.training.data.arrays import class_weights
 
 __all__ = ["ROOT", "PrivateModule", "stands_for"]
@@ -106,7 +107,7 @@ MODULES: dict[str, str] = {
 # ---- what kfront needs in no other place ---------------------------------------------------------------------------
 
 
-def mark(*args: Any, **kwargs: Any) -> Callable[[Any], Any]:
+def mark(*args: object, **kwargs: object) -> Callable[[Any], Any]:
     """A decorator that changes nothing; Keras lists its public names with one."""
     return lambda thing: thing
 
@@ -120,7 +121,7 @@ def untracked(method: Callable[..., Any]) -> Callable[..., Any]:
     return method
 
 
-def get_keras_mask(x: Any) -> Any:
+def get_keras_mask(x: Tensor) -> Any:
     """The mask of a tensor, None without one."""
     return state.backend.get_mask(x) if state.backend.is_tensor(x) else getattr(x, "_keras_mask", None)
 
@@ -133,7 +134,7 @@ def set_keras_mask(x: Any, mask: Any) -> None:
         x._keras_mask = mask
 
 
-def class_weight_to_sample_weights(y: Any, class_weight: dict[int, float]) -> Any:
+def class_weight_to_sample_weights(y: Tensor, class_weight: dict[int, float]) -> Any:
     """Weights of samples (shape (batch,)) from those of their classes."""
     return class_weights(class_weight, y, None)
 

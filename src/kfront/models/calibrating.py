@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import logging
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,13 +14,17 @@ from kfront.core.errors import ArgumentError, ArgumentTypeError
 from kfront.layers.quantized import Quantizable
 from kfront.quantizers.calibrated import Statistics
 
+if TYPE_CHECKING:
+    from kfront.layers.base import Layer
+    from kfront.models.model import Model
+
 __all__ = ["calibrate", "windows"]
 
 _log = logging.getLogger("kfront")
 _BATCH = 8
 
 
-def calibrate(model: Any, config: Any, wanted: Callable[[Any], bool]) -> None:
+def calibrate(model: Model, config: Any, wanted: Callable[[Any], bool]) -> None:
     """Quantize the layers of block after block, each on the outputs of the quantized blocks before.
 
     Args:
@@ -69,7 +73,7 @@ def _inner(block: Any) -> list[Any]:
     return [x for x in block._flatten_layers() if isinstance(x, Quantizable) and x.quantization_mode is None]
 
 
-def _through(layer: Any, x: np.ndarray) -> np.ndarray:
+def _through(layer: Layer, x: np.ndarray) -> np.ndarray:
     """The output of a layer for a batch; the first of several."""
     b = layer._backend
     out = layer(b.convert(x))
@@ -90,7 +94,7 @@ def _watched(layers: list[Any]) -> Iterator[list[Statistics]]:
 
 
 def _watching(layer: Any, call: Callable[..., Any], statistics: Statistics) -> Callable[..., Any]:
-    def watched(inputs: Any, *args: Any, **kwargs: Any) -> Any:
+    def watched(inputs: Any, *args: object, **kwargs: object) -> Any:
         statistics.add(layer._calibration_rows(np.asarray(layer._backend.to_numpy(inputs), "float64")))
         return call(inputs, *args, **kwargs)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kfront.backends import backend_scope, get
 from kfront.core import codec, tree
@@ -20,16 +20,19 @@ from kfront.models.graph import clone_graph
 from kfront.models.model import Model
 from kfront.models.sequential import Sequential
 
+if TYPE_CHECKING:
+    from kfront.core.operation import Operation
+
 __all__ = ["clone_by_config", "clone_model", "convert"]
 
 
 def clone_model(
-    model: Any,
-    input_tensors: Any = None,
+    model: Model,
+    input_tensors: object = None,
     clone_function: Callable[[Any], Any] | None = None,
     call_function: Callable[..., Any] | None = None,
     recursive: bool = False,
-    **kwargs: Any,
+    **kwargs: object,
 ) -> Any:
     """A new model of the same architecture, with new weights, compiled alike.
 
@@ -48,7 +51,7 @@ def clone_model(
         raise ArgumentError(f"[clone_model] expected a Model, got {type(model).__name__}.")
     make = clone_function or _unbuilt
 
-    def one(layer: Any) -> Any:
+    def one(layer: Layer) -> Any:
         if recursive and isinstance(layer, (Functional, Sequential)):
             return clone_model(layer, None, clone_function, call_function, True)
         return make(layer)
@@ -69,7 +72,7 @@ def clone_model(
         return new
 
 
-def clone_by_config(layer: Any, built: bool = True) -> Any:
+def clone_by_config(layer: Layer, built: bool = True) -> Any:
     """A layer or model of the same config on the current backend, its own classes and functions included.
 
     Args:
@@ -86,11 +89,11 @@ def clone_by_config(layer: Any, built: bool = True) -> Any:
     return made
 
 
-def _unbuilt(layer: Any) -> Any:
+def _unbuilt(layer: Layer) -> Any:
     return clone_by_config(layer, built=False)
 
 
-def _clone_sequential(model: Sequential, input_tensors: Any, make: Callable[[Any], Any]) -> Any:
+def _clone_sequential(model: Sequential, input_tensors: object, make: Callable[[Any], Any]) -> Any:
     layers = [make(layer) for layer in model.layers]
     head = []
     if input_tensors is not None:
@@ -100,14 +103,14 @@ def _clone_sequential(model: Sequential, input_tensors: Any, make: Callable[[Any
     return Sequential([*head, *layers], name=model.name, trainable=model.trainable)
 
 
-def _clone_functional(model: Functional, input_tensors: Any, make: Callable[[Any], Any], call: Any) -> Any:
+def _clone_functional(model: Functional, input_tensors: object, make: Callable[[Any], Any], call: Any) -> Any:
     made: dict[int, Any] = {}
     if input_tensors is None:
         inputs = [Input(batch_shape=x.shape, dtype=x.dtype, name=x._keras_history.operation.name) for x in model.inputs]
     else:
         inputs = tree.flatten(input_tensors)
 
-    def repeat(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def repeat(operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if isinstance(operation, OpCall):
             return operation(*args, **kwargs)
         new = made.get(id(operation))
@@ -123,7 +126,7 @@ def _clone_functional(model: Functional, input_tensors: Any, make: Callable[[Any
     )
 
 
-def convert(model: Any, backend: str) -> Any:
+def convert(model: Model, backend: str) -> Any:
     """The same live model on another backend: weights, compile state, optimizer state, seeds and metrics.
 
     Args:

@@ -8,6 +8,7 @@ from kfront.core import tree
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.operation import Node, Operation
 from kfront.core.spec import Abstract, KerasTensor
+from kfront.core.typing import ShapeLike
 from kfront.models.graph import Graph
 
 __all__ = ["Function", "get_source_inputs"]
@@ -43,7 +44,7 @@ class Function(Operation):
 
     _holds_segments = True
 
-    def __init__(self, inputs: Any, outputs: Any, name: str | None = None) -> None:
+    def __init__(self, inputs: object, outputs: object, name: str | None = None) -> None:
         super().__init__(name=name)
         flat_in, flat_out = tree.flatten(inputs), tree.flatten(outputs)
         for x in (*flat_in, *flat_out):
@@ -70,18 +71,18 @@ class Function(Operation):
         """The operations between them, in an order in which they can run."""
         return [x for x in self._graph.operations if not isinstance(x, _Start)]
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: object) -> Any:
         """The outputs for inputs in the structure of the symbolic ones."""
         flat = tree.flatten(inputs)
         if len(flat) != len(self.inputs):
             raise ShapeError(f"[{self.name}] expected {len(self.inputs)} input(s), got {len(flat)}.")
         return tree.pack_sequence_as(self._outputs_struct, self._graph.run(flat))
 
-    def compute_output_spec(self, inputs: Any) -> Any:
+    def compute_output_spec(self, inputs: object) -> Any:
         """Shapes and dtypes of the outputs for symbolic inputs."""
         return self.call(tree.map_structure(lambda x: Abstract(x.shape, x.dtype), inputs))
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: ShapeLike) -> Any:
         """The shapes of the outputs for shapes of the inputs."""
         shapes = tree.map_shape_structure(lambda s: Abstract(s, "float32"), input_shape)
         flat = [Abstract(s.shape, x.dtype) for s, x in zip(tree.flatten(shapes), self.inputs, strict=True)]
@@ -89,7 +90,7 @@ class Function(Operation):
         return tree.map_structure(lambda x: tuple(x.shape), specs)
 
 
-def get_source_inputs(tensor: Any) -> list[Any]:
+def get_source_inputs(tensor: object) -> list[Any]:
     """The inputs that a symbolic tensor is computed from.
 
     Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kfront import ops
 from kfront.core import tree
@@ -17,6 +17,9 @@ from kfront.layers.input_spec import InputSpec
 from kfront.models.graph import Graph, clone_graph, input_dtype, place_of
 from kfront.models.graph_config import deserialize_functional, serialize_functional
 from kfront.models.model import Model
+
+if TYPE_CHECKING:
+    from kfront.core.operation import Operation
 
 __all__ = ["Functional"]
 
@@ -169,14 +172,14 @@ class Functional(Model):
         out = self._graph.run(flat)
         return out[0] if self._single_out else tree.pack_sequence_as(self._result_struct, out)
 
-    def _set_masks(self, inputs: Any, mask: Any) -> None:
+    def _set_masks(self, inputs: object, mask: object) -> None:
         b = self._backend
         for x, m in zip(tree.flatten(inputs), tree.flatten(mask), strict=True):
             if m is not None and b.is_tensor(x):
                 state.any_mask_seen = True
                 b.set_mask(x, m)
 
-    def _flatten_inputs(self, inputs: Any) -> list[Any]:
+    def _flatten_inputs(self, inputs: object) -> list[Any]:
         if isinstance(inputs, dict) and not isinstance(self._inputs_struct, dict):
             missing = [n for n in self._input_names if n not in inputs]
             if missing:
@@ -231,7 +234,7 @@ class Functional(Model):
             raise ShapeError(f"[{self.name}] {problem} for input {self._input_names[i]!r}; reshape the data.")
         return x
 
-    def compute_output_spec(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+    def compute_output_spec(self, inputs: object, training: bool | None = None, mask: object = None) -> Any:
         """KerasTensors with the shapes and dtypes of the outputs for symbolic inputs."""
         flat = [self._fit(abstract(x), i) for i, x in enumerate(self._flatten_inputs(inputs))]
         return tree.pack_sequence_as(self._result_struct, self._graph.run(flat))
@@ -275,5 +278,5 @@ def _from_intermediate(inputs: list[Any], outputs: list[Any]) -> tuple[list[Any]
     return fresh, clone_graph(graph, fresh, lambda operation, args, kwargs: _call(operation, args, kwargs))
 
 
-def _call(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _call(operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return operation(*args, **kwargs)

@@ -10,6 +10,7 @@ from kfront.core.errors import ArgumentError
 from kfront.core.naming import to_snake_case
 from kfront.core.operation import Node, OpCall
 from kfront.core.spec import KerasTensor
+from kfront.core.typing import Backend
 
 __all__ = ["Graph", "clone_graph", "input_dtype", "place_of"]
 
@@ -225,6 +226,6 @@ def place_of(tracker: Any, layer: Any, number: int) -> str:
     return name
 
 
-def input_dtype(backend: Any, dtype: str) -> Any:
+def input_dtype(backend: Backend, dtype: str) -> Any:
     """The engine's dtype of an input; None for strings where it has none."""
     return None if dtype == "string" and "string" not in backend.dtypes else backend.native_dtype(dtype)

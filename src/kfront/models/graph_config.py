@@ -7,16 +7,20 @@ nodes of a file are called again in the order in which their inputs become known
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kfront.core import guard, tree
 from kfront.core.codec import build, serialize_keras_object, tensor_reference
 from kfront.core.errors import SavingError, UnsafeFileError
 from kfront.core.op_codec import OpRecipe, call_arguments
-from kfront.core.operation import OpCall
+from kfront.core.operation import OpCall, Operation
 from kfront.core.spec import KerasTensor
+from kfront.core.typing import Config
 from kfront.layers.base import Layer
 from kfront.layers.call_signature import call_info
+
+if TYPE_CHECKING:
+    from kfront.core.operation import Node
 
 __all__ = [
     "deserialize_functional",
@@ -32,7 +36,7 @@ Reference = tuple[str, int, int]
 # ---- nodes -----------------------------------------------------------------------------------------------------------
 
 
-def serialize_node(node: Any, make_ref: Callable[[KerasTensor], Any] | None = None) -> dict[str, Any]:
+def serialize_node(node: Node, make_ref: Callable[[KerasTensor], Any] | None = None) -> dict[str, Any]:
     """The arguments of one symbolic call.
 
     Args:
@@ -40,7 +44,7 @@ def serialize_node(node: Any, make_ref: Callable[[KerasTensor], Any] | None = No
         make_ref: gives [operation name, node index, tensor index] of a symbolic tensor; its history if None.
     """
 
-    def form(value: Any) -> Any:
+    def form(value: object) -> Any:
         if isinstance(value, KerasTensor):
             return tensor_reference(value, make_ref(value)) if make_ref else serialize_keras_object(value)
         if isinstance(value, dict):
@@ -59,7 +63,7 @@ def serialize_node(node: Any, make_ref: Callable[[KerasTensor], Any] | None = No
     return {"args": [form(x) for x in args], "kwargs": {k: form(v) for k, v in kwargs.items()}}
 
 
-def deserialize_node(data: Any, tensors: Any) -> tuple[list[Any], dict[str, Any]]:
+def deserialize_node(data: object, tensors: Any) -> tuple[list[Any], dict[str, Any]]:
     """The arguments of one call, with symbolic tensors in place of references.
 
     Args:
@@ -97,7 +101,7 @@ def _reference(value: dict[str, Any]) -> Reference:
     return _triple(config.get("keras_history"))
 
 
-def _is_triple(value: Any) -> bool:
+def _is_triple(value: object) -> bool:
     return isinstance(value, (list, tuple)) and len(value) == 3 and isinstance(value[0], str) and type(value[1]) is int
 
 
@@ -107,7 +111,7 @@ def _triple(value: Any) -> Reference:
     return value[0], value[1], value[2]
 
 
-def _references(data: Any) -> list[Reference]:
+def _references(data: object) -> list[Reference]:
     out, stack = [], [data]
     while stack:
         value = stack.pop()
@@ -162,7 +166,7 @@ def _first_call(operation: Any) -> int:
 
     A functional model counts the call that made it there, though not in the calls of the graph.
     """
-    return int(getattr(operation, "_is_graph", False))
+    return int(isinstance(operation, Operation) and operation._is_graph)
 
 
 def _map(fn: Callable[[Any], Any], value: Any) -> Any:
@@ -204,7 +208,7 @@ class _Caller:
                 ready.append(key)
         return ready
 
-    def produced(self, name: str, index: int, outputs: Any) -> None:
+    def produced(self, name: str, index: int, outputs: object) -> None:
         """Record the results of a node."""
         for i, x in enumerate(x for x in tree.flatten(outputs) if isinstance(x, KerasTensor)):
             self.tensors[name, index, i] = x
@@ -281,7 +285,7 @@ class _Lookup(dict):  # type: ignore[type-arg]
         )
 
 
-def deserialize_functional(cls: Any, config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+def deserialize_functional(cls: type, config: Config, custom_objects: dict[str, Any] | None = None) -> Any:
     """A functional model from its config.
 
     Args:
@@ -333,7 +337,7 @@ def _make_operations(config: dict[str, Any]) -> _Caller:
     return caller
 
 
-def _pick(value: Any, tensors: dict[Reference, KerasTensor]) -> Any:
+def _pick(value: object, tensors: dict[Reference, KerasTensor]) -> Any:
     """Nested references -> nested tensors."""
     if _is_triple(value):
         return tensors[_triple(value)]
@@ -345,7 +349,7 @@ def _pick(value: Any, tensors: dict[Reference, KerasTensor]) -> Any:
     raise SavingError(f"[load] expected [name, node index, tensor index], got {guard.shown(value)}.")
 
 
-def deserialize_sequential(cls: Any, config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+def deserialize_sequential(cls: type, config: Config, custom_objects: dict[str, Any] | None = None) -> Any:
     """A sequential model from its config.
 
     Args:

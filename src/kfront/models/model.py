@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -53,12 +54,12 @@ class Model(Stateless, Trainer, Layer):
     _holds_segments = True
     jit_compile: bool | str = "auto"
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+    def __new__(cls, *args: Any, **kwargs: object) -> Any:
         if cls is Model and _functional_arguments(args, kwargs):
             cls = _functional()
         return super().__new__(cls, *args, **kwargs)  # pyright: ignore[reportArgumentType]
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: Any) -> None:
         if _functional_arguments(args, kwargs):
             self._become_functional(args, kwargs)
             return
@@ -89,7 +90,7 @@ class Model(Stateless, Trainer, Layer):
         return list(self._flatten_layers(include_self=False, recursive=False))
 
     @layers.setter
-    def layers(self, value: Any) -> None:
+    def layers(self, value: object) -> None:
         raise AttributeError(
             f"[{self.name}] expected another attribute name than `layers`, which the model uses itself."
         )
@@ -114,7 +115,7 @@ class Model(Stateless, Trainer, Layer):
                 return layer
         raise ArgumentError(f"[{self.name}] expected a layer among {[x.name for x in layers]}, got {name!r}.")
 
-    def quantize(self, mode: str | None = None, config: Any = None, filters: Any = None, **kwargs: Any) -> None:
+    def quantize(self, mode: str | None = None, config: object = None, filters: Any = None, **kwargs: Any) -> None:
         """Quantize the weights of the layers that support it, or train them in float8.
 
         Args:
@@ -181,7 +182,7 @@ class Model(Stateless, Trainer, Layer):
 
     # -- building -----------------------------------------------------------------------------------------------------
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: object = None) -> None:
         """Create the weights by a symbolic call on inputs of this shape (structure of shapes)."""
         if input_shape is None or self.built or not self._has_call:
             return
@@ -198,13 +199,13 @@ class Model(Stateless, Trainer, Layer):
         if type(self).build is not Model.build:
             super()._build_for(named)
 
-    def _concrete(self, args: Any, kwargs: Any, named: dict[str, Any], info: Any) -> Any:
+    def _concrete(self, args: object, kwargs: object, named: dict[str, Any], info: object) -> Any:
         out = super()._concrete(args, kwargs, named, info)
         if not self.built or self._build_shapes is None:
             self._remember_shapes(named)
         return out
 
-    def _symbolic(self, args: Any, kwargs: Any, named: dict[str, Any], info: Any) -> Any:
+    def _symbolic(self, args: object, kwargs: object, named: dict[str, Any], info: object) -> Any:
         out = super()._symbolic(args, kwargs, named, info)
         if self._build_shapes is None:
             self._remember_shapes(named)
@@ -218,17 +219,23 @@ class Model(Stateless, Trainer, Layer):
 
     # -- files --------------------------------------------------------------------------------------------------------
 
-    def save(self, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any) -> Any:
+    def save(
+        self, filepath: str | os.PathLike[str], overwrite: bool = True, zipped: bool | None = None, **kwargs: object
+    ) -> Any:
         """Save architecture, weights, compile state and optimizer state; see `kfront.saving.save_model`."""
         return saving.save_model(self, filepath, overwrite=overwrite, zipped=zipped, **kwargs)
 
     def save_weights(
-        self, filepath: Any, overwrite: bool = True, max_shard_size: float | None = None, **kwargs: Any
+        self,
+        filepath: str | os.PathLike[str],
+        overwrite: bool = True,
+        max_shard_size: float | None = None,
+        **kwargs: object,
     ) -> Any:
         """Save the weights, in one file or several; see `kfront.saving.save_weights`."""
         return saving.save_weights(self, filepath, overwrite=overwrite, max_shard_size=max_shard_size, **kwargs)
 
-    def load_weights(self, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> Any:
+    def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False, **kwargs: object) -> Any:
         """Load weights; nothing is loaded unless everything fits. See `kfront.saving.load_weights`."""
         return saving.load_weights(self, filepath, skip_mismatch=skip_mismatch, **kwargs)
 
@@ -238,11 +245,11 @@ class Model(Stateless, Trainer, Layer):
 
     def export(
         self,
-        filepath: Any,
+        filepath: str | os.PathLike[str],
         format: str = "tf_saved_model",
         verbose: bool | None = None,
-        input_signature: Any = None,
-        **kwargs: Any,
+        input_signature: object = None,
+        **kwargs: object,
     ) -> None:
         """Write the model for another runtime, as it is used for inference; sizes that are None stay open.
 

@@ -5,19 +5,23 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kfront.core.errors import ArgumentError, ArgumentTypeError, NotBuiltError
 from kfront.layers.quantized import Quantizable
 from kfront.models.calibrating import calibrate
 from kfront.quantizers.configs import CALIBRATED, config_for
 
+if TYPE_CHECKING:
+    from kfront.layers.base import Layer
+    from kfront.models.model import Model
+
 __all__ = ["quantize_model"]
 
 _log = logging.getLogger("kfront")
 
 
-def quantize_model(model: Any, mode: str | None, config: Any, filters: Any, type_check: bool) -> None:
+def quantize_model(model: Model, mode: str | None, config: Any, filters: object, type_check: bool) -> None:
     """Quantize every layer of a model that has the mode and passes the filters.
 
     Args:
@@ -50,7 +54,7 @@ def quantize_model(model: Any, mode: str | None, config: Any, filters: Any, type
     model._steps().clear()
 
 
-def _may(layer: Any, type_check: bool) -> bool:
+def _may(layer: Layer, type_check: bool) -> bool:
     own = getattr(type(layer), "_unbound", type(layer))
     built_in = not type_check or own.__module__.startswith("kfront.")
     if not built_in:

@@ -13,6 +13,7 @@ from kfront.core.naming import name_scope
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract, KerasTensor, abstract, is_text
 from kfront.core.state import state
+from kfront.core.typing import Backend, ShapeLike
 from kfront.layers.base import Layer
 from kfront.layers.input_layer import Input, InputLayer
 from kfront.models.graph import Graph, input_dtype, place_of
@@ -81,7 +82,7 @@ class Sequential(Model):
             self.add(Input(shape, dtype=layer.compute_dtype if _floats(layer) else None))
         self._append(layer)
 
-    def _start_with(self, layer: Any) -> None:
+    def _start_with(self, layer: Layer) -> None:
         self._head = layer
         self._head_dtype = input_dtype(self._backend, layer.dtype)
 
@@ -100,7 +101,7 @@ class Sequential(Model):
         self._sequence.append(layer)
         self.__dict__["_graph_cache"] = None
 
-    def _place(self, layer: Any) -> str:
+    def _place(self, layer: Layer) -> str:
         kind = type(layer)
         return place_of(self._tracker, layer, sum(type(one) is kind for one in self._sequence))
 
@@ -124,7 +125,7 @@ class Sequential(Model):
 
     # -- building and running -----------------------------------------------------------------------------------------
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: object = None) -> None:
         """Create all weights for inputs of this shape, the batch dimension included."""
         if self._head is not None:
             return
@@ -180,14 +181,14 @@ class Sequential(Model):
             return x
         return b.cast(x, want)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: ShapeLike) -> Any:
         """The shape of the output for an input shape."""
         shape = input_shape
         for layer in self._sequence:
             shape = layer.compute_output_shape(shape)
         return shape
 
-    def compute_output_spec(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+    def compute_output_spec(self, inputs: Any, training: bool | None = None, mask: object = None) -> Any:
         """A KerasTensor with the shape and dtype of the output for a symbolic input."""
         x = abstract(inputs)
         if self._head is not None:
@@ -262,7 +263,7 @@ class Sequential(Model):
         return deserialize_sequential(cls, config, custom_objects)
 
 
-def _ranked(x: Any, shape: tuple[int | None, ...], backend: Any) -> Any:
+def _ranked(x: Any, shape: tuple[int | None, ...], backend: Backend) -> Any:
     """`x` with a last axis of size 1 added or removed where that makes it fit, as in a functional model."""
     have = tuple(x.shape)
     if is_text(x):
@@ -280,7 +281,7 @@ def _floats(layer: Any) -> bool:
     return is_float(layer.compute_dtype or "") and type(layer).__name__ != "Embedding"
 
 
-def _wrapped(value: Any) -> Any:
+def _wrapped(value: object) -> Any:
     raise ArgumentTypeError(
         f"[Sequential] expected a Layer, got {type(value).__name__}; wrap a function in `kfront.layers.Lambda`."
     )

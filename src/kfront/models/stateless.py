@@ -88,10 +88,10 @@ class Stateless:
         trainable_variables: Sequence[Any],
         non_trainable_variables: Sequence[Any],
         metrics_variables: Sequence[Any],
-        x: Any = None,
-        y: Any = None,
-        y_pred: Any = None,
-        sample_weight: Any = None,
+        x: object = None,
+        y: object = None,
+        y_pred: object = None,
+        sample_weight: object = None,
         training: bool = True,
     ) -> tuple[Any, tuple[list[Any], list[Any], list[Any]]]:
         """`compute_loss` with the given values of the variables; nothing is assigned.
@@ -122,8 +122,8 @@ class Stateless:
         trainable_variables: Sequence[Any],
         non_trainable_variables: Sequence[Any],
         metrics_variables: Sequence[Any],
-        x: Any,
-        y: Any,
+        x: object,
+        y: object,
         sample_weight: Any,
         training: bool = False,
         optimizer_variables: Sequence[Any] | None = None,
@@ -189,7 +189,7 @@ def _tree(items: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     return out
 
 
-def _flat(tree: Any, path: str = "") -> Iterable[tuple[str, Any]]:
+def _flat(tree: object, path: str = "") -> Iterable[tuple[str, Any]]:
     if not isinstance(tree, dict):
         yield path, tree
         return

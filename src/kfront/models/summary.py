@@ -6,7 +6,7 @@ import io
 import re
 import shutil
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,7 +14,11 @@ from kfront.core import tree
 from kfront.core.dtypes import numpy_dtype
 from kfront.core.errors import ArgumentError
 from kfront.core.op_registry import class_of
-from kfront.core.operation import OpCall
+from kfront.core.operation import OpCall, Operation
+
+if TYPE_CHECKING:
+    from kfront.layers.base import Layer
+    from kfront.models.model import Model
 
 __all__ = ["print_summary"]
 
@@ -44,7 +48,7 @@ def _human(size: int) -> str:
     return f"{amount:.2f} {unit}"
 
 
-def _inputs_of(layer: Any, graph_layers: set[int]) -> str:
+def _inputs_of(layer: Layer, graph_layers: set[int]) -> str:
     found = []
     for node in layer._inbound_nodes:
         for x in node.inputs:
@@ -54,14 +58,14 @@ def _inputs_of(layer: Any, graph_layers: set[int]) -> str:
     return ", ".join(found) or "-"
 
 
-def _branched(model: Any) -> bool:
+def _branched(model: Model) -> bool:
     graph = getattr(model, "_graph", None) if type(model).__name__ == "Functional" else None
     if graph is None:
         return False
     return any(len(node.inputs) > 1 for node in graph.nodes) or len(graph.outputs) > 1
 
 
-def _kind(operation: Any) -> str:
+def _kind(operation: Operation) -> str:
     """The class of a layer; of a recorded op the one that Keras names, else its name in camel case."""
     if not isinstance(operation, OpCall):
         return type(operation).__name__
@@ -69,7 +73,7 @@ def _kind(operation: Any) -> str:
     return known[1] if known is not None else "".join(part.capitalize() for part in operation.op.name.split("_"))
 
 
-def _rows(model: Any, expand: bool, show_trainable: bool, connected: bool, indent: int = 0) -> list[list[str]]:
+def _rows(model: Model, expand: bool, show_trainable: bool, connected: bool, indent: int = 0) -> list[list[str]]:
     rows = []
     operations = getattr(model, "operations", None) or model.layers
     ids = {id(o) for o in operations}
@@ -92,7 +96,7 @@ def _rows(model: Any, expand: bool, show_trainable: bool, connected: bool, inden
     return rows
 
 
-def _cut(model: Any, rows: list[list[str]], layer_range: Any) -> list[list[str]]:
+def _cut(model: Model, rows: list[list[str]], layer_range: Any) -> list[list[str]]:
     if layer_range is None:
         return rows
     if len(layer_range) != 2:
@@ -108,13 +112,13 @@ def _cut(model: Any, rows: list[list[str]], layer_range: Any) -> list[list[str]]
 
 
 def print_summary(
-    model: Any,
+    model: Model,
     line_length: int | None = None,
     positions: list[float] | None = None,
     print_fn: Callable[[str], Any] | None = None,
     expand_nested: bool = False,
     show_trainable: bool = False,
-    layer_range: Any = None,
+    layer_range: object = None,
 ) -> None:
     """Print the summary of a model; see `Model.summary`."""
     # heavy, and needed for this table only
@@ -149,7 +153,7 @@ def print_summary(
         print_fn(target.getvalue())  # type: ignore[misc]
 
 
-def _totals(model: Any) -> list[str]:
+def _totals(model: Model) -> list[str]:
     trainable, rest = _sizes(model.trainable_weights), _sizes(model.non_trainable_weights)
     slots = (0, 0)
     if getattr(model, "optimizer", None) is not None and model.optimizer.built:

@@ -10,7 +10,7 @@ import re
 import struct
 import zipfile
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, BinaryIO
 
 from kfront.core.errors import SavingError, UnsafeFileError
 from kfront.core.guard import LIMITS, corrupt_file_errors, shown
@@ -175,7 +175,7 @@ def mapped(file: Any, access: int) -> mmap.mmap | None:
 
 
 @contextlib.contextmanager
-def _bytes_of(file: Any) -> Iterator[Any]:
+def _bytes_of(file: BinaryIO) -> Iterator[Any]:
     """The file's bytes for reading, without a copy, or None where that cannot be had."""
     if isinstance(file, io.BytesIO):
         with file.getbuffer() as buffer:

@@ -124,7 +124,7 @@ class DirectoryReader:
             return file.read(limit)
 
     @contextlib.contextmanager
-    def open(self, name: str, limit: Any) -> Iterator[Any]:
+    def open(self, name: str, limit: object) -> Iterator[Any]:
         """A file, opened for reading."""
         self._size(name)
         with open_plain(self.folder / name, self.what) as file:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from h5py import h5g  # pyright: ignore[reportAttributeAccessIssue]
@@ -74,7 +74,7 @@ class KerasFileEditor:
             else:
                 self._read(file, os.path.getsize(self.filepath))
 
-    def _open_archive(self, file: Any) -> None:
+    def _open_archive(self, file: BinaryIO) -> None:
         archive = ArchiveReader(file, self.filepath)
         try:
             limit = guard.LIMITS.json_bytes
@@ -86,7 +86,7 @@ class KerasFileEditor:
         finally:
             archive.close()
 
-    def _read(self, file: Any, size: int) -> None:
+    def _read(self, file: BinaryIO, size: int) -> None:
         """Read all groups and arrays; together they may not be much larger than the file, as far as deflate goes."""
         reader = H5Reader(file, self.filepath)
         left = 1100 * size + (64 << 20)
@@ -279,13 +279,13 @@ class KerasFileEditor:
                 self._write(writer, (*path, name), value)
 
 
-def _plain(name: Any) -> str:
+def _plain(name: object) -> str:
     if not isinstance(name, str) or name in ("", ".", "..", "vars") or set(name) & set("/\\\0"):
         raise SavingError(f"[KerasFileEditor] expected a plain name, got {guard.shown(name)}.")
     return name
 
 
-def _checked(weights: Any) -> dict[str, np.ndarray]:
+def _checked(weights: object) -> dict[str, np.ndarray]:
     out = {}
     for name, value in guard.expect(weights, dict, "weights").items():
         array = np.asarray(value)

@@ -13,7 +13,7 @@ import math
 import mmap
 import os
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, BinaryIO
 
 import h5py
 import numpy as np
@@ -54,7 +54,7 @@ class _Target(io.RawIOBase):
         self.file = file
         self.error: OSError | None = None
 
-    def _try(self, otherwise: int, call: Callable[..., Any], *args: Any) -> int:
+    def _try(self, otherwise: int, call: Callable[..., Any], *args: object) -> int:
         if self.error is None:
             try:
                 return call(*args)
@@ -84,7 +84,7 @@ class _Target(io.RawIOBase):
 
 
 @contextlib.contextmanager
-def new_file(file: Any) -> Iterator[h5py.File]:
+def new_file(file: BinaryIO) -> Iterator[h5py.File]:
     """An HDF5 file that is written in the block.
 
     Args:
@@ -124,12 +124,12 @@ class H5Writer:
             found = self._groups[path] = h5g.create(self.group(path[:-1]), path[-1].encode())
         return found
 
-    def text(self, where: Any, name: str, value: str) -> None:
+    def text(self, where: object, name: str, value: str) -> None:
         """A text attribute of a group or dataset."""
         attribute = h5a.create(where, name.encode(), self._text, h5s.create(h5s.SCALAR))
         attribute.write(np.array(value, dtype=h5py.string_dtype()), mtype=self._text_in_memory)
 
-    def put(self, group: Any, name: str, value: Any) -> None:
+    def put(self, group: object, name: str, value: object) -> None:
         """An array; bfloat16 and float8 as opaque bytes with their name beside, as Keras does."""
         value = np.asarray(value)
         if not value.flags.c_contiguous:
@@ -409,7 +409,7 @@ class Store(dict):  # type: ignore[type-arg]
         value = super().__getitem__(name)
         return value.read() if isinstance(value, Dataset) else value
 
-    def get(self, name: str, default: Any = None) -> Any:
+    def get(self, name: str, default: object = None) -> Any:
         """The array of that name, or `default`."""
         try:
             return self[name]

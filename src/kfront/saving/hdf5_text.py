@@ -54,7 +54,7 @@ class Texts:
                 f"[load] expected a plain HDF5 file, got {what} with a user block or unusual addresses."
             )
 
-    def one(self, obj: Any, name: str) -> str | None:
+    def one(self, obj: object, name: str) -> str | None:
         """A text attribute, None if there is none.
 
         Args:
@@ -73,7 +73,7 @@ class Texts:
             raise SavingError(f"[load] expected one text in attribute {name!r} of {self._what}, got {len(texts):,}.")
         return texts[0]
 
-    def many(self, obj: Any, name: str) -> list[str] | None:
+    def many(self, obj: object, name: str) -> list[str] | None:
         """A list of texts, which long ones have in pieces: ``name0``, ``name1`` …; None if there is none."""
         attributes = self._attributes(obj)
         if name in attributes:
@@ -102,7 +102,7 @@ class Texts:
                 f"[load] expected texts no larger than {self._what} itself, got some that it uses again and again."
             )
 
-    def _attributes(self, obj: Any) -> dict[str, tuple[bytes, bytes, bytes]]:
+    def _attributes(self, obj: object) -> dict[str, tuple[bytes, bytes, bytes]]:
         """The attributes in the header of an object: name -> (type, extents, value)."""
         out: dict[str, tuple[bytes, bytes, bytes]] = {}
         for kind, data in self._messages(h5o.get_info(obj).addr):

@@ -7,12 +7,16 @@ Keras 2 wrote and has no meaning any more is dropped, what got another name is r
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kfront.core import guard
 from kfront.core.errors import SavingError
 from kfront.core.op_registry import class_of, ops_in_files
+from kfront.core.typing import Config
 from kfront.saving.keras2_ops import op_call, slice_key
+
+if TYPE_CHECKING:
+    from kfront.core.operation import Node
 
 __all__ = ["modern", "modern_compile"]
 
@@ -69,7 +73,7 @@ _OLD_MODULE = re.compile(r"tf_keras(\.\w+)+|keras(\.src)?\.layers(\.\w+)*")
 _OP_CLASSES: dict[str, tuple[str, str]] = {name: (module, name) for module, name in ops_in_files()}
 
 
-def modern(config: Any, version: str | None = None) -> dict[str, Any]:
+def modern(config: Config, version: str | None = None) -> dict[str, Any]:
     """The config of a model in the form of Keras 3.
 
     Args:
@@ -84,7 +88,7 @@ def modern(config: Any, version: str | None = None) -> dict[str, Any]:
     return _object(config, "layers")
 
 
-def _old_activations(value: Any) -> Any:
+def _old_activations(value: object) -> Any:
     """The hard sigmoid of Keras 2 is another function than that of Keras 3."""
     if isinstance(value, list):
         return [_old_activations(v) for v in value]
@@ -151,7 +155,7 @@ def _layer_config(name: str, config: dict[str, Any]) -> dict[str, Any]:
     return out
 
 
-def _drops(name: str, key: str, value: Any) -> bool:
+def _drops(name: str, key: str, value: object) -> bool:
     """Whether an entry is left out.
 
     Raises:
@@ -170,7 +174,7 @@ def _drops(name: str, key: str, value: Any) -> bool:
     return True
 
 
-def _value(key: str, value: Any) -> Any:
+def _value(key: str, value: object) -> Any:
     """One entry of a config."""
     if key == "dtype" and isinstance(value, dict) and str(value.get("class_name", "")).startswith("Policy"):
         inner = value.get("config")
@@ -179,7 +183,7 @@ def _value(key: str, value: Any) -> Any:
     return _nested(value, kind)
 
 
-def _nested(value: Any, kind: str) -> Any:
+def _nested(value: object, kind: str) -> Any:
     if isinstance(value, dict):
         if "class_name" in value and "config" in value:
             if value["class_name"] == "Policy":
@@ -194,11 +198,11 @@ def _nested(value: Any, kind: str) -> Any:
 # ---- models ----------------------------------------------------------------------------------------------------------
 
 
-def _is_model(config: Any) -> bool:
+def _is_model(config: Config) -> bool:
     return isinstance(config, list) or (isinstance(config, dict) and "layers" in config)
 
 
-def _model(data: dict[str, Any], name: str, config: Any) -> dict[str, Any]:
+def _model(data: dict[str, Any], name: str, config: Config) -> dict[str, Any]:
     if name == "Sequential":
         module, inner = "keras", _sequential(config)
     else:
@@ -210,7 +214,7 @@ def _model(data: dict[str, Any], name: str, config: Any) -> dict[str, Any]:
     return {"module": module, "class_name": name, "config": inner, "registered_name": None, **kept}
 
 
-def _sequential(config: Any) -> dict[str, Any]:
+def _sequential(config: Config) -> dict[str, Any]:
     config = {"layers": config} if isinstance(config, list) else dict(config)
     layers = guard.expect(config.get("layers"), list, "Sequential layers")
     out = [_object(x, "layers") for x in layers]
@@ -237,7 +241,7 @@ def _functional(config: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _is_reference(value: Any) -> bool:
+def _is_reference(value: object) -> bool:
     if not isinstance(value, list) or len(value) not in (3, 4) or not isinstance(value[0], str):
         return False
     return type(value[1]) is int and (len(value) == 3 or isinstance(value[3], dict))
@@ -312,7 +316,7 @@ class _Graph:
         form = _object({k: v for k, v in data.items() if k not in ("name", "inbound_nodes")}, "layers")
         return {**form, "name": name, "inbound_nodes": [self._node(n, cls) for n in nodes]}
 
-    def _node(self, node: Any, cls: Any) -> dict[str, Any]:
+    def _node(self, node: Node, cls: object) -> dict[str, Any]:
         if isinstance(node, dict) and "args" in node and "kwargs" in node:
             return node
         kwargs: dict[str, Any] = {}
@@ -335,7 +339,7 @@ class _Graph:
     def _tensor(self, value: list[Any]) -> dict[str, Any]:
         return {"class_name": "__keras_tensor__", "config": {"keras_history": self._triple(value)}}
 
-    def _swap(self, value: Any) -> Any:
+    def _swap(self, value: object) -> Any:
         """References within an argument become those of Keras 3."""
         if isinstance(value, list):
             if len(value) == 3 and _is_reference(value) and type(value[2]) is int and value[0] in self.calls:
@@ -367,7 +371,7 @@ class _Graph:
         return {**form, "name": name, "inbound_nodes": calls}
 
 
-def _constant(key: str, value: Any) -> Any:
+def _constant(key: str, value: object) -> Any:
     """Constant operands, which the file lists as numbers, as arrays."""
     if key in ("x1", "x2", "indices") and isinstance(value, list):
         flat: list[Any] = [value]
@@ -378,7 +382,7 @@ def _constant(key: str, value: Any) -> Any:
     return value
 
 
-def _collect(value: Any, used: dict[str, set[int]]) -> None:
+def _collect(value: object, used: dict[str, set[int]]) -> None:
     """The calls of each layer whose results are used somewhere."""
     stack = [value]
     while stack:
@@ -394,7 +398,7 @@ def _collect(value: Any, used: dict[str, set[int]]) -> None:
 # ---- compile arguments -----------------------------------------------------------------------------------------------
 
 
-def modern_compile(config: Any) -> dict[str, Any]:
+def modern_compile(config: Config) -> dict[str, Any]:
     """Compile arguments from the training config of a legacy file.
 
     Args:
@@ -414,7 +418,7 @@ def modern_compile(config: Any) -> dict[str, Any]:
     return {k: v for k, v in out.items() if v is not None}
 
 
-def _optimizer(data: Any) -> Any:
+def _optimizer(data: object) -> Any:
     """An optimizer; the decay of Keras 2's is a schedule now (lr / (1 + decay * step))."""
     if isinstance(data, str):
         return data
@@ -438,7 +442,7 @@ def _optimizer(data: Any) -> Any:
 _GONE = ("jit_compile", "is_legacy_optimizer", "schedule_decay")
 
 
-def _criterion(value: Any, kind: str) -> Any:
+def _criterion(value: object, kind: str) -> Any:
     """A loss or metrics in any nesting."""
     if isinstance(value, list):
         return [_criterion(v, kind) for v in value]
@@ -459,7 +463,7 @@ def _criterion(value: Any, kind: str) -> Any:
     return form
 
 
-def _flat(value: Any) -> Any:
+def _flat(value: object) -> Any:
     """The metrics of a model with one output, which Keras 2 lists within a list."""
     if isinstance(value, list) and len(value) == 1 and isinstance(value[0], list):
         return value[0]

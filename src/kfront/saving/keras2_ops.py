@@ -13,12 +13,13 @@ from kfront import ops
 from kfront.core.errors import SavingError, UnsafeFileError
 from kfront.core.guard import expect, shown
 from kfront.core.registry import serializable
+from kfront.core.typing import Tensor
 
 __all__ = ["keras2_hard_sigmoid", "op_call", "slice_key"]
 
 
 @serializable("keras.activations")
-def keras2_hard_sigmoid(x: Any) -> Any:
+def keras2_hard_sigmoid(x: Tensor) -> Any:
     """The hard sigmoid of Keras 2: 0 below -2.5, 1 above 2.5, ``0.2 * x + 0.5`` between.
 
     Args:
@@ -153,7 +154,7 @@ _NEUTRAL = {"name": None, "validate_indices": None, "batch_dims": (0, None), "co
 _NEUTRAL.update({"output_type": ("int64", "int32"), "beta": (1.0,), "exclusive": (False,), "reverse": (False,)})
 
 
-def op_call(function: Any, first: Any, kwargs: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+def op_call(function: Callable[..., object], first: object, kwargs: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """The op and its arguments by name, for one call of a TensorFlow function.
 
     Args:
@@ -266,7 +267,7 @@ _SPECIAL: dict[str, tuple[tuple[str, ...], Change]] = {
 }
 
 
-def slice_key(spec: Any) -> Any:
+def slice_key(spec: object) -> Any:
     """The key of a subscript from the form that Keras 2 gives it."""
     if isinstance(spec, list):
         return [slice_key(s) for s in spec]

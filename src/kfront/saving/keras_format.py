@@ -10,12 +10,13 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from kfront._version import KERAS_API, __version__
 from kfront.core import codec, guard
 from kfront.core.errors import SavingError, UnsafeFileError
 from kfront.core.files import atomic_folder, atomic_write
+from kfront.core.typing import Config
 from kfront.saving import background, keras2, orbax
 from kfront.saving.archive import ArchiveReader, ArchiveWriter
 from kfront.saving.directory import MEMBERS, DirectoryReader, DirectoryWriter
@@ -23,6 +24,9 @@ from kfront.saving.hub import download, is_hub_path
 from kfront.saving.legacy_h5 import load_legacy_model, write_legacy_model
 from kfront.saving.walk import expect_model, walk
 from kfront.saving.weights_h5 import array_bytes, bytes_needed, collect, read_weights, write_collected
+
+if TYPE_CHECKING:
+    from kfront.models.model import Model
 
 __all__ = ["load_archive_weights", "load_model", "open_source", "save_model", "shown_path"]
 
@@ -36,7 +40,7 @@ def shown_path(filepath: Any) -> str:
 
 
 @contextlib.contextmanager
-def open_source(filepath: Any) -> Iterator[Any]:
+def open_source(filepath: str | os.PathLike[str]) -> Iterator[Any]:
     """A file to read: a path, or a binary file that is open already."""
     if isinstance(filepath, (str, os.PathLike)):
         path = Path(filepath)
@@ -134,7 +138,7 @@ class _Contents:
         copy: whether the state is copied at once.
     """
 
-    def __init__(self, model: Any, include: bool, copy: bool = False) -> None:
+    def __init__(self, model: object, include: bool, copy: bool = False) -> None:
         with codec.sharing_scope():
             config = codec.serialize_keras_object(model)
         if not include:
@@ -147,7 +151,7 @@ class _Contents:
             self.assets = list(self.assets)
 
 
-def _write(contents: _Contents, form: str, filepath: Any, overwrite: bool) -> None:
+def _write(contents: _Contents, form: str, filepath: object, overwrite: bool) -> None:
     if form == "file":
         _write_members(contents, ArchiveWriter(filepath))
     elif form == "archive":
@@ -158,7 +162,7 @@ def _write(contents: _Contents, form: str, filepath: Any, overwrite: bool) -> No
             _write_members(contents, DirectoryWriter(folder))
 
 
-def _to_json(config: Any) -> bytes:
+def _to_json(config: Config) -> bytes:
     try:
         return json.dumps(config).encode("utf-8")
     except (TypeError, ValueError, RecursionError) as error:
@@ -208,7 +212,10 @@ def _refuse_assets(model: Any) -> None:
 
 
 def load_model(
-    filepath: Any, custom_objects: dict[str, Any] | None = None, compile: bool = True, safe_mode: bool = True
+    filepath: str | os.PathLike[str],
+    custom_objects: dict[str, Any] | None = None,
+    compile: bool = True,
+    safe_mode: bool = True,
 ) -> Any:
     """Load a model that `save_model`, Keras 3 or, in the legacy form, Keras 2 wrote.
 
@@ -252,7 +259,7 @@ def _load(source: Any, what: str, custom_objects: Any, compile: bool, safe_mode:
     return model
 
 
-def _is_hdf5(file: Any) -> bool:
+def _is_hdf5(file: BinaryIO) -> bool:
     start = file.tell()
     head = file.read(8)
     file.seek(start)
@@ -275,7 +282,7 @@ def _read_config(archive: Any, what: str, compile: bool) -> tuple[dict[str, Any]
     return (keras2.modern(config, version) if old else config), old
 
 
-def _drop_compile(config: Any) -> None:
+def _drop_compile(config: Config) -> None:
     stack = [config]
     while stack:
         value = stack.pop()
@@ -316,7 +323,7 @@ def _read_assets(model: Any, archive: Any) -> None:
                 obj.load_assets(folder)
 
 
-def load_archive_weights(model: Any, archive: Any, what: str, skip_mismatch: bool) -> None:
+def load_archive_weights(model: Model, archive: Any, what: str, skip_mismatch: bool) -> None:
     """The weights of a `.keras` archive or folder into a model that exists already."""
     try:
         _load_state(model, archive, what, skip_mismatch, strict=False)

@@ -10,8 +10,8 @@ import contextlib
 import json
 import re
 import warnings
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import h5py
 import numpy as np
@@ -27,6 +27,9 @@ from kfront.saving.cudnn import converted
 from kfront.saving.hdf5 import Dataset, H5Reader, new_file, reading
 from kfront.saving.hdf5_text import write_text, write_texts
 from kfront.saving.weights_h5 import Difference, assign_all, compare, report
+
+if TYPE_CHECKING:
+    from kfront.layers.base import Layer
 
 __all__ = ["is_legacy", "load_legacy_model", "read_legacy_weights", "write_legacy_model"]
 
@@ -72,7 +75,7 @@ class _Source:
 
 
 @contextlib.contextmanager
-def _opened(file: Any, what: str) -> Iterator[_Source]:
+def _opened(file: BinaryIO, what: str) -> Iterator[_Source]:
     source = _Source(file, what)
     try:
         yield source
@@ -80,7 +83,7 @@ def _opened(file: Any, what: str) -> Iterator[_Source]:
         source.reader.close()
 
 
-def is_legacy(file: Any) -> bool:
+def is_legacy(file: BinaryIO) -> bool:
     """Whether an HDF5 file is of the old form."""
     start = file.tell()
     try:
@@ -95,7 +98,7 @@ def is_legacy(file: Any) -> bool:
 # ---- loading ---------------------------------------------------------------------------------------------------------
 
 
-def load_legacy_model(file: Any, what: str, custom_objects: Any, compile: bool, safe_mode: bool) -> Any:
+def load_legacy_model(file: BinaryIO, what: str, custom_objects: Any, compile: bool, safe_mode: bool) -> Any:
     """A model from a whole-model HDF5 file.
 
     Args:
@@ -132,7 +135,7 @@ def load_legacy_model(file: Any, what: str, custom_objects: Any, compile: bool, 
     return model
 
 
-def read_legacy_weights(model: Any, file: Any, what: str, by_name: bool, skip_mismatch: bool) -> None:
+def read_legacy_weights(model: Model, file: BinaryIO, what: str, by_name: bool, skip_mismatch: bool) -> None:
     """Weights from a file of the old form: in the order of layers, or to the layers of the same name.
 
     Args:
@@ -151,7 +154,7 @@ def read_legacy_weights(model: Any, file: Any, what: str, by_name: bool, skip_mi
         assign_all(pairs)
 
 
-def _weights_of(layer: Any) -> list[Any]:
+def _weights_of(layer: Layer) -> list[Any]:
     """A layer's weights in the order of old files: trained ones first."""
     return [*layer.trainable_weights, *layer.non_trainable_weights]
 
@@ -159,7 +162,7 @@ def _weights_of(layer: Any) -> list[Any]:
 Plan = tuple[list[tuple[Any, Dataset]], list[Difference], list[str]]
 
 
-def _plan(model: Any, source: _Source, by_name: bool) -> Plan:
+def _plan(model: Model, source: _Source, by_name: bool) -> Plan:
     """(variables with their data, differences, names of layers in the file that the model has not)."""
     saved = source.layers()
     mine = {x.name: _weights_of(x) for x in getattr(model, "layers", [model])}
@@ -233,7 +236,7 @@ def _match(
 # ---- optimizers ------------------------------------------------------------------------------------------------------
 
 
-def _load_optimizer(model: Any, source: _Source) -> None:
+def _load_optimizer(model: Model, source: _Source) -> None:
     """The optimizer's state, if the file has some that fits."""
     saved = source.arrays((_OPTIMIZER,))
     optimizer = model.optimizer
@@ -292,7 +295,7 @@ def _by_variable(saved: list[tuple[str, Dataset | None]]) -> list[Dataset | None
 # ---- saving ----------------------------------------------------------------------------------------------------------
 
 
-def write_legacy_model(model: Any, file: Any, include_optimizer: bool = True) -> None:
+def write_legacy_model(model: Any, file: BinaryIO, include_optimizer: bool = True) -> None:
     """Write a whole model as Keras 3 does.
 
     Args:
@@ -319,19 +322,19 @@ def write_legacy_model(model: Any, file: Any, include_optimizer: bool = True) ->
                 _write_arrays(h5.create_group(_OPTIMIZER), [(v.path, v) for v in model.optimizer.variables])
 
 
-def _write_versions(model: Any, group: Any) -> None:
+def _write_versions(model: Model, group: object) -> None:
     write_text(group, "backend", model._backend.name)
     write_text(group, "keras_version", KERAS_API)
 
 
-def _json(value: Any) -> str:
+def _json(value: object) -> str:
     try:
         return json.dumps(value)
     except (TypeError, ValueError, RecursionError) as error:
         raise SavingError(f"[save_model] expected `get_config` to return plain values, got: {error}.") from None
 
 
-def _write_weights(model: Any, group: Any) -> None:
+def _write_weights(model: Model, group: Any) -> None:
     _write_versions(model, group)
     layers = model.layers
     write_texts(group, "layer_names", [x.name for x in layers])
@@ -394,7 +397,7 @@ def _training_config(model: Any) -> dict[str, Any]:
     return out
 
 
-def _old_value(value: Any) -> Any:
+def _old_value(value: object) -> Any:
     """Losses and metrics in any nesting."""
     if isinstance(value, (list, tuple)):
         return [_old_value(v) for v in value]
@@ -406,7 +409,7 @@ def _old_value(value: Any) -> Any:
     return form
 
 
-def _makes(cls: Any, function: Any) -> bool:
+def _makes(cls: type, function: Callable[..., object]) -> bool:
     """Whether a loss class without arguments computes that function."""
     try:
         return cls().fn is function
@@ -414,7 +417,7 @@ def _makes(cls: Any, function: Any) -> bool:
         return False
 
 
-def _named_loss(value: Any) -> Any:
+def _named_loss(value: object) -> Any:
     """The loss of that name as an object: Keras does not read names of losses back from this form."""
     if isinstance(value, list):
         return [_named_loss(v) for v in value]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from kfront.core import codec, guard
 from kfront.core.errors import SavingError, UnsafeFileError
 from kfront.saving.walk import expect_model
 from kfront.saving.weights_h5 import compare
+
+if TYPE_CHECKING:
+    from kfront.models.model import Model
 
 __all__ = ["is_checkpoint", "load_model", "load_weights", "manager", "save"]
 
@@ -46,7 +50,7 @@ def manager(folder: Any, max_to_keep: int | None, background: bool) -> Any:
     return found.CheckpointManager(Path(folder).absolute(), options=options)
 
 
-def save(checkpoints: Any, step: int, tree: Any, config: str | None) -> None:
+def save(checkpoints: Any, step: int, tree: object, config: str | None) -> None:
     """Write a checkpoint.
 
     Args:
@@ -62,7 +66,7 @@ def save(checkpoints: Any, step: int, tree: Any, config: str | None) -> None:
     checkpoints.save(step, args=args.Composite(**items))
 
 
-def _step_folder(path: Any) -> Path | None:
+def _step_folder(path: str | os.PathLike[str]) -> Path | None:
     """The folder of the newest checkpoint in `path`, or `path` itself."""
     folder = Path(path)
     if (folder / "pytree").is_dir():
@@ -73,12 +77,12 @@ def _step_folder(path: Any) -> Path | None:
     return max(steps, key=lambda p: int(p.name), default=None)
 
 
-def is_checkpoint(path: Any) -> bool:
+def is_checkpoint(path: str | os.PathLike[str]) -> bool:
     """Whether a path is a folder with a checkpoint of Orbax."""
     return _step_folder(path) is not None
 
 
-def _stored_bytes(folder: Path, what: Any) -> int:
+def _stored_bytes(folder: Path, what: object) -> int:
     """The bytes of all files of a checkpoint, which must be plain files and folders."""
     total, count = 0, 0
     for found in folder.rglob("*"):
@@ -96,7 +100,7 @@ def _explained(stored: int) -> int:
     return 256 * stored + (64 << 20)
 
 
-def _check_sizes(tree: Any, left: int, what: Any) -> None:
+def _check_sizes(tree: object, left: int, what: object) -> None:
     """The arrays may not claim more than `left` bytes together, none may have a name that leads out of the folder."""
     for name, leaf in _flat(tree):
         if re.search(r"(^|/)\.\.?(/|$)|\\|\x00|^/|//", name):
@@ -112,7 +116,7 @@ def _check_sizes(tree: Any, left: int, what: Any) -> None:
             )
 
 
-def _tree(path: Any, model: Any) -> dict[str, Any]:
+def _tree(path: str | os.PathLike[str], model: Model) -> dict[str, Any]:
     """The arrays of the newest checkpoint in a folder, of about the size that the model or the files explain."""
     folder = _step_folder(path)
     if folder is None:
@@ -130,11 +134,11 @@ def _tree(path: Any, model: Any) -> dict[str, Any]:
         return guard.expect(reader.restore(item, restore_args=kinds), dict, "checkpoint")
 
 
-def _map(f: Any, tree: Any) -> Any:
+def _map(f: Callable[..., object], tree: object) -> Any:
     return {k: _map(f, v) for k, v in tree.items()} if isinstance(tree, dict) else f(tree)
 
 
-def load_weights(model: Any, path: Any) -> None:
+def load_weights(model: Model, path: str | os.PathLike[str]) -> None:
     """Set a model's state from the newest checkpoint in a folder.
 
     Variables are found by their paths; the names of the model and the optimizer may be others.
@@ -178,7 +182,7 @@ class _Found(NamedTuple):
         return None if value is None else cls(np.shape(value), np.asarray(value).dtype.name)
 
 
-def _state(model: Any) -> list[tuple[str, list[Any]]]:
+def _state(model: Model) -> list[tuple[str, list[Any]]]:
     groups = [("trainable_variables", model.trainable_variables)]
     groups.append(("non_trainable_variables", model.non_trainable_variables))
     if model.optimizer is not None and model.optimizer.built:
@@ -203,7 +207,7 @@ def _flat(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield path, value
 
 
-def load_model(path: Any, custom_objects: Any, compile: bool, safe_mode: bool) -> Any:
+def load_model(path: str | os.PathLike[str], custom_objects: Any, compile: bool, safe_mode: bool) -> Any:
     """The model of the newest checkpoint in a folder.
 
     Raises:
@@ -229,6 +233,6 @@ def _json(data: bytes | str, what: str) -> dict[str, Any]:
     return guard.expect(guard.parse_json(data, what), dict, what)
 
 
-def config_of(model: Any) -> str:
+def config_of(model: Model) -> str:
     """A model's config, `compile` included, as JSON."""
     return json.dumps(codec.serialize_keras_object(model))

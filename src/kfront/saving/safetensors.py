@@ -11,7 +11,7 @@ import mmap
 import os
 import struct
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -23,6 +23,9 @@ from kfront.optimizers.base import Optimizer
 from kfront.saving.archive import let_go, mapped
 from kfront.saving.walk import own_variables, walk
 from kfront.saving.weights_h5 import Difference, castable, report
+
+if TYPE_CHECKING:
+    from kfront.models.model import Model
 
 __all__ = [
     "as_array",
@@ -57,7 +60,7 @@ _TOGETHER = 16 << 20  # bytes that are assigned at once
 Entries = dict[str, tuple[str, tuple[int, ...], int]]
 
 
-def _named_variables(model: Any) -> list[tuple[str, Any]]:
+def _named_variables(model: Model) -> list[tuple[str, Any]]:
     """Every variable of the model with its name in the file."""
     out: dict[str, Any] = {}
     for path, obj in walk(model):
@@ -73,13 +76,13 @@ def _named_variables(model: Any) -> list[tuple[str, Any]]:
     return list(out.items())
 
 
-def named_values(model: Any, copy: bool = False) -> list[tuple[str, Any]]:
+def named_values(model: Model, copy: bool = False) -> list[tuple[str, Any]]:
     """Names in the file, and variables; with `copy` their values as they are now."""
     named = _named_variables(model)
     return [(n, np.array(v.numpy())) for n, v in named] if copy else named
 
 
-def write_safetensors(named: list[tuple[str, Any]], file: Any, metadata: Any = None) -> None:
+def write_safetensors(named: list[tuple[str, Any]], file: BinaryIO, metadata: Any = None) -> None:
     """Write tensors.
 
     Args:
@@ -111,7 +114,7 @@ def write_safetensors(named: list[tuple[str, Any]], file: Any, metadata: Any = N
         file.write(value.reshape(-1).view(np.uint8))
 
 
-def read_safetensors(model: Any, file: Any, what: str, skip_mismatch: bool = False) -> None:
+def read_safetensors(model: Model, file: BinaryIO, what: str, skip_mismatch: bool = False) -> None:
     """Read weights that `write_safetensors` wrote; nothing is assigned unless everything fits.
 
     Args:
@@ -162,7 +165,7 @@ def _portions(found: list[Any]) -> Iterator[list[Any]]:
         yield group
 
 
-def _in_memory(file: Any) -> Any:
+def _in_memory(file: BinaryIO) -> Any:
     """The bytes of a file: mapped into memory, private and writable; read where that cannot be."""
     data = mapped(file, mmap.ACCESS_COPY)
     if data is None:
@@ -181,7 +184,7 @@ def as_array(data: Any, dtype: str, shape: tuple[int, ...], start: int) -> np.nd
     return np.frombuffer(data, kind, count, start).reshape(shape)
 
 
-def read_metadata(filepath: Any) -> dict[str, str]:
+def read_metadata(filepath: str | os.PathLike[str]) -> dict[str, str]:
     """The texts in the header of a safetensors file.
 
     Args:
@@ -195,7 +198,7 @@ def read_metadata(filepath: Any) -> dict[str, str]:
     return metadata
 
 
-def read_header(file: Any, what: str) -> tuple[int, Entries, dict[str, str]]:
+def read_header(file: BinaryIO, what: str) -> tuple[int, Entries, dict[str, str]]:
     """Where the bytes begin, name -> (dtype, shape, offset) of tensors one after another, and the metadata."""
     total = file.seek(0, os.SEEK_END)
     file.seek(0)

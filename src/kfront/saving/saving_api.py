@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from kfront.core.errors import SavingError
 from kfront.core.files import atomic_write
@@ -20,11 +20,14 @@ from kfront.saving.safetensors import named_values, read_safetensors, write_safe
 from kfront.saving.sharded import read_sharded, write_sharded
 from kfront.saving.weights_h5 import array_bytes, collect, read_weights, write_collected
 
+if TYPE_CHECKING:
+    from kfront.models.model import Model
+
 __all__ = ["load_weights", "save_weights"]
 
 
 def save_weights(
-    model: Any, filepath: Any, overwrite: bool = True, max_shard_size: float | None = None, **kwargs: Any
+    model: Any, filepath: object, overwrite: bool = True, max_shard_size: float | None = None, **kwargs: object
 ) -> Any:
     """Save a model's weights, and its optimizer's state if it is compiled.
 
@@ -61,7 +64,7 @@ def save_weights(
 
 
 def _job(
-    model: Any, path: str, overwrite: bool, max_shard_size: float | None, metadata: Any, copy: bool = False
+    model: Any, path: str, overwrite: bool, max_shard_size: float | None, metadata: object, copy: bool = False
 ) -> Callable[[], None]:
     """A function that writes a file of weights, whose values are copied now or read when it runs."""
     if path.endswith(".safetensors"):
@@ -74,12 +77,14 @@ def _job(
     return lambda: _atomically(write_collected, items, sum(i.size for i in items), path, overwrite)
 
 
-def _atomically(write: Callable[..., None], values: Any, size: int, path: str, overwrite: bool, *more: Any) -> None:
+def _atomically(
+    write: Callable[..., None], values: object, size: int, path: str, overwrite: bool, *more: object
+) -> None:
     with atomic_write(path, overwrite, size) as file:
         write(values, file, *more)
 
 
-def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> None:
+def load_weights(model: Model, filepath: str | os.PathLike[str], skip_mismatch: bool = False, **kwargs: object) -> None:
     """Load weights (and optimizer state) into a built model; nothing is loaded unless everything fits.
 
     Args:
@@ -136,7 +141,7 @@ def _load_except(model: Any, filepath: Any, skip_mismatch: bool, skip: list[Any]
         read_weights(model, file, what, skip_mismatch, skip=skip)
 
 
-def _is_zip(file: Any) -> bool:
+def _is_zip(file: BinaryIO) -> bool:
     start = file.tell()
     head = file.read(4)
     file.seek(start)

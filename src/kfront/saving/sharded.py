@@ -13,7 +13,7 @@ import re
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +23,9 @@ from kfront.core.files import SHORT, atomic_write, sweep
 from kfront.saving.directory import open_plain
 from kfront.saving.hdf5 import Dataset, H5Reader, H5Writer
 from kfront.saving.weights_h5 import Item, read_from, write_items
+
+if TYPE_CHECKING:
+    from kfront.models.model import Model
 
 __all__ = ["read_sharded", "write_sharded"]
 
@@ -55,7 +58,7 @@ class _Writer:
         """A text attribute."""
         self.h5.text(self.h5.group(where), name, value)
 
-    def put(self, group: tuple[str, ...], name: str, value: Any) -> None:
+    def put(self, group: tuple[str, ...], name: str, value: object) -> None:
         """An array, in the next part if this one is full."""
         value = np.asarray(value)
         if self.size and self.size + value.nbytes > self.most:
@@ -69,12 +72,14 @@ class _Writer:
             parts.append(self.parts[-1])
 
 
-def _list_path(filepath: Any) -> Path:
+def _list_path(filepath: str | os.PathLike[str]) -> Path:
     path = str(filepath)
     return Path(path if path.endswith(".weights.json") else path.removesuffix(".weights.h5") + ".weights.json")
 
 
-def write_sharded(items: Sequence[Item], filepath: Any, overwrite: bool, max_shard_size: float) -> None:
+def write_sharded(
+    items: Sequence[Item], filepath: str | os.PathLike[str], overwrite: bool, max_shard_size: float
+) -> None:
     """Write all state of a model into files of limited size.
 
     Args:
@@ -178,7 +183,7 @@ class _Reader:
             r.close()
 
 
-def read_sharded(model: Any, filepath: Any, skip_mismatch: bool, links: bool = False) -> None:
+def read_sharded(model: Model, filepath: str | os.PathLike[str], skip_mismatch: bool, links: bool = False) -> None:
     """Read state from files that a ``.weights.json`` lists.
 
     Args:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from kfront.core.dtypes import numpy_dtype
 from kfront.core.errors import SavingError
 from kfront.saving.safetensors import named_values
 from kfront.saving.weights_h5 import compare, report
+
+if TYPE_CHECKING:
+    from kfront.models.model import Model
 
 __all__ = ["export_state_dict", "import_state_dict", "torch_names"]
 
@@ -68,7 +71,7 @@ def _swapped(name: str, value: np.ndarray, back: bool) -> np.ndarray:
     return value.transpose(order)
 
 
-def export_state_dict(model: Any, name_map: NameMap = torch_names, transpose: bool = True) -> dict[str, np.ndarray]:
+def export_state_dict(model: Model, name_map: NameMap = torch_names, transpose: bool = True) -> dict[str, np.ndarray]:
     """The weights of a model, as `torch.nn.Module.load_state_dict` takes them once they are tensors.
 
     Args:
@@ -101,7 +104,7 @@ def export_state_dict(model: Any, name_map: NameMap = torch_names, transpose: bo
 
 
 def import_state_dict(
-    model: Any,
+    model: Model,
     state_dict: Mapping[str, Any],
     name_map: NameMap = torch_names,
     transpose: bool = True,

@@ -39,7 +39,7 @@ def walk(root: Any, skip: Iterable[Any] = ()) -> list[tuple[Path, Any]]:
     return found
 
 
-def _visit(obj: Any, path: Path, found: list[tuple[Path, Any]], seen: set[int]) -> None:
+def _visit(obj: object, path: Path, found: list[tuple[Path, Any]], seen: set[int]) -> None:
     if id(obj) in seen:
         return
     seen.add(id(obj))
@@ -70,7 +70,7 @@ def _visit_container(items: Any, path: Path, found: list[tuple[Path, Any]], seen
             _visit(child, below, found, seen)
 
 
-def _has_state(obj: Any) -> bool:
+def _has_state(obj: object) -> bool:
     cls = type(obj)
     return hasattr(cls, "save_own_variables") and hasattr(cls, "load_own_variables")
 
@@ -100,15 +100,15 @@ def _children(obj: Any) -> list[tuple[str, Any]]:
     return sorted(kept, key=lambda pair: (pair[0] not in graph, pair[0].startswith("_"), pair[0]))
 
 
-def _is_container(value: Any) -> bool:
+def _is_container(value: object) -> bool:
     return isinstance(value, (list, tuple, dict, set, frozenset))
 
 
-def _is_layer(value: Any) -> bool:
+def _is_layer(value: object) -> bool:
     return getattr(type(value), "_tracked_kind", None) == "layer"
 
 
-def _may_hold(value: Any) -> bool:
+def _may_hold(value: object) -> bool:
     return bool(value) if _is_container(value) else _has_state(value)
 
 
@@ -172,18 +172,18 @@ def own_variables(obj: Any) -> list[Any] | None:
     return None
 
 
-def stored_variables(model: Any) -> Iterator[Any]:
+def stored_variables(model: Model) -> Iterator[Any]:
     """The variables of a model and of its optimizer that are written into a weights file."""
     for _, one in walk(model):
         yield from one.variables if isinstance(one, Optimizer) else own_variables(one) or ()
 
 
-def _ours(cls: Any) -> bool:
+def _ours(cls: type) -> bool:
     """Whether no user has overridden how the state is written and read."""
     methods = (cls.save_own_variables, cls.load_own_variables)
     return all(m.__module__.startswith("kfront.layers.") for m in methods)
 
 
-def _plain(cls: type, base: Any) -> bool:
+def _plain(cls: type, base: object) -> bool:
     same = cls.save_own_variables is base.save_own_variables  # type: ignore[attr-defined]
     return same and cls.load_own_variables is base.load_own_variables  # type: ignore[attr-defined]

@@ -10,7 +10,7 @@ import contextlib
 import math
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from kfront.core.errors import SavingError
 from kfront.optimizers.base import Optimizer
 from kfront.saving.hdf5 import Dataset, H5Reader, H5Writer, Store
 from kfront.saving.walk import own_variables, walk
+
+if TYPE_CHECKING:
+    from kfront.models.model import Model
 
 __all__ = [
     "Difference",
@@ -57,7 +60,7 @@ class Item(NamedTuple):
     size: int = 0
 
 
-def collect(model: Any, found: list[tuple[Path, Any]] | None = None, copy: bool = False) -> list[Item]:
+def collect(model: object, found: list[tuple[Path, Any]] | None = None, copy: bool = False) -> list[Item]:
     """All state of `model`, object by object.
 
     Args:
@@ -69,7 +72,7 @@ def collect(model: Any, found: list[tuple[Path, Any]] | None = None, copy: bool 
     return [i._replace(arrays=[(n, np.array(v)) for n, v in i.arrays]) for i in items] if copy else items
 
 
-def _item(path: Path, obj: Any) -> Item:
+def _item(path: Path, obj: object) -> Item:
     own = own_variables(obj)
     name = str(getattr(obj, "name", ""))
     if own is None:
@@ -97,7 +100,7 @@ def write_items(items: Iterable[Item], writer: Any) -> None:
             writer.put(group, name, value)
 
 
-def write_weights(model: Any, file: Any) -> None:
+def write_weights(model: Model, file: BinaryIO) -> None:
     """Write all state of `model` into an HDF5 file.
 
     Args:
@@ -107,7 +110,7 @@ def write_weights(model: Any, file: Any) -> None:
     write_collected(collect(model), file)
 
 
-def write_collected(items: Iterable[Item], file: Any) -> None:
+def write_collected(items: Iterable[Item], file: object) -> None:
     """The same for what `collect` gave."""
     writer = H5Writer(file)
     try:
@@ -204,12 +207,12 @@ class _Plan:
         else:
             self.differences += found
 
-    def _none(self, obj: Any) -> str:
+    def _none(self, obj: object) -> str:
         if not getattr(obj, "built", True):
             return f"nothing ({getattr(obj, 'name', 'it')} has no weights yet: call the model on data first)"
         return "nothing"
 
-    def _add_custom(self, path: Path, obj: Any) -> None:
+    def _add_custom(self, path: Path, obj: object) -> None:
         if self.reader.group(path) is None:
             if _wants_state(obj):
                 name = getattr(obj, "name", type(obj).__name__)
@@ -247,7 +250,7 @@ def castable(have: str, want: str) -> bool:
     return kind(have) == kind(want)
 
 
-def _is_optimizer(obj: Any) -> bool:
+def _is_optimizer(obj: object) -> bool:
     return isinstance(obj, Optimizer)
 
 

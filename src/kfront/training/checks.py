@@ -13,7 +13,7 @@ from kfront.training.data import ArrayData
 __all__ = ["check_labels"]
 
 
-def check_labels(model: Any, data: Any) -> None:
+def check_labels(model: Any, data: object) -> None:
     """Labels that are NaN or outside the classes.
 
     Args:

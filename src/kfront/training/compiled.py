@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kfront import losses, metrics, ops
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, DataError
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.tracking import structure
+from kfront.core.typing import Backend, Tensor
 from kfront.losses.base import LossFunctionWrapper
+
+if TYPE_CHECKING:
+    from kfront.core.variable import Variable
 
 __all__ = ["CompiledLoss", "CompiledMetrics", "first_size", "specs_of"]
 
@@ -25,7 +29,7 @@ def _is_config(x: Any) -> bool:
 
 
 def align(
-    spec: Any, paths: list[tuple[Any, ...]], names: list[str], what: str, pick: Callable[[Any], bool]
+    spec: object, paths: list[tuple[Any, ...]], names: list[str], what: str, pick: Callable[[Any], bool]
 ) -> list[Any]:
     """One entry of `spec` for each output.
 
@@ -84,7 +88,7 @@ class CompiledLoss:
         weights: scale of each output's loss, in the same structure.
     """
 
-    def __init__(self, loss: Any, weights: Any = None) -> None:
+    def __init__(self, loss: object, weights: object = None) -> None:
         self.loss, self.weights = loss, weights
         self.terms: list[tuple[Any, float, int]] | None = None
         self.names: list[str] = []
@@ -160,7 +164,7 @@ def output_names(flat: list[tuple[tuple[Any, ...], Any]], names: list[str] | Non
     return out
 
 
-def flat_targets(y: Any, y_pred: Any, names: list[str] | None, missing: bool = True) -> Any:
+def flat_targets(y: object, y_pred: object, names: list[str] | None, missing: bool = True) -> Any:
     """Targets in the order of the flat outputs.
 
     Args:
@@ -178,7 +182,7 @@ def flat_targets(y: Any, y_pred: Any, names: list[str] | None, missing: bool = T
     return tree.flatten(y) if missing else y
 
 
-def first_size(x: Any) -> Any:
+def first_size(x: Tensor) -> Any:
     """The number of samples: an int where it is known, else a scalar tensor."""
     size = x.shape[0] if len(x.shape) else 1
     if isinstance(size, int):
@@ -187,11 +191,11 @@ def first_size(x: Any) -> Any:
     return ops.shape(x)[0]
 
 
-def _only(sample_weight: Any) -> Any:
+def _only(sample_weight: object) -> Any:
     return tree.flatten(sample_weight)[0] if tree.is_nested(sample_weight) else sample_weight
 
 
-def _per_output(sample_weight: Any, count: int) -> list[Any]:
+def _per_output(sample_weight: object, count: int) -> list[Any]:
     if sample_weight is None or not tree.is_nested(sample_weight):
         return [sample_weight] * count
     flat = tree.flatten(sample_weight)
@@ -200,7 +204,7 @@ def _per_output(sample_weight: Any, count: int) -> list[Any]:
     return flat
 
 
-def _resolve_loss(spec: Any, y_true: Any, y_pred: Any) -> Any:
+def _resolve_loss(spec: object, y_true: object, y_pred: object) -> Any:
     """The name "crossentropy" picks the form by the shapes, as "accuracy" does."""
     if spec in ("crossentropy", "ce"):
         return {"binary": "binary_crossentropy", "sparse": "sparse_categorical_crossentropy"}.get(
@@ -227,7 +231,7 @@ class CompiledMetrics:
         weighted: likewise, those that take the sample weights.
     """
 
-    def __init__(self, metrics: Any = None, weighted: Any = None) -> None:
+    def __init__(self, metrics: object = None, weighted: object = None) -> None:
         self.given, self.weighted = metrics, weighted
         self.items: list[tuple[Any, int, bool]] | None = None if metrics or weighted else []
 
@@ -313,7 +317,7 @@ _CROSSENTROPY = {
 }
 
 
-def _make_metric(entry: Any, y_true: Any, y_pred: Any) -> Any:
+def _make_metric(entry: object, y_true: Any, y_pred: Any) -> Any:
     name = entry if isinstance(entry, str) else None  # results are reported under the name that was given
     if name is not None and name.lower() in ("accuracy", "acc", "crossentropy", "ce"):
         table = _ACCURACY if name.lower() in ("accuracy", "acc") else _CROSSENTROPY
@@ -329,10 +333,10 @@ def _make_metric(entry: Any, y_true: Any, y_pred: Any) -> Any:
     return metrics.MeanMetricWrapper(one, name=name or getattr(one, "__name__", "metric"))
 
 
-def specs_of(x: Any, backend: Any) -> Any:
+def specs_of(x: Any, backend: Backend) -> Any:
     """Abstract values in the place of arrays, the batch size unknown."""
 
-    def one(v: Any) -> Any:
+    def one(v: Variable) -> Any:
         if isinstance(v, KerasTensor) or not hasattr(v, "shape"):
             return v
         shape = tuple(v.shape)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from kfront.core.operators import VariableBase
+from kfront.core.typing import Backend
 
 __all__ = ["LazyLogs", "by_name", "python_logs"]
 
@@ -34,7 +35,7 @@ class LazyLogs(dict):
         self._fill()
         return dict.__getitem__(self, key)
 
-    def get(self, key: str, default: Any = None) -> Any:
+    def get(self, key: str, default: object = None) -> Any:
         self._fill()
         return dict.get(self, key, default)
 
@@ -69,7 +70,7 @@ class LazyLogs(dict):
         self._fill()
         return dict(dict.items(self))
 
-    def pop(self, key: str, *default: Any) -> Any:
+    def pop(self, key: str, *default: object) -> Any:
         self._fill()
         return dict.pop(self, key, *default)
 
@@ -77,11 +78,11 @@ class LazyLogs(dict):
         self._fill()
         return dict.__repr__(self)
 
-    def __reduce_ex__(self, protocol: Any) -> Any:
+    def __reduce_ex__(self, protocol: object) -> Any:
         return dict, (self.copy(),)
 
 
-def python_logs(logs: dict[str, Any], backend: Any) -> dict[str, Any]:
+def python_logs(logs: dict[str, Any], backend: Backend) -> dict[str, Any]:
     """Logs with Python floats (or NumPy arrays) in place of tensors."""
     out: dict[str, Any] = {}
     for name, value in logs.items():

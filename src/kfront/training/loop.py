@@ -15,6 +15,7 @@ from kfront.core import tree
 from kfront.core.errors import DataError
 from kfront.core.spec import is_text
 from kfront.core.tracking import structure
+from kfront.core.typing import Backend
 from kfront.training.data import Data, make_data
 from kfront.training.data.arrays import check_sizes, class_weights, is_numbers, to_array
 from kfront.training.logs import LazyLogs, by_name, python_logs
@@ -63,7 +64,7 @@ def _callback_list(model: Any, plan: Plan, data: Data, history: bool) -> Any:
     )
 
 
-def feed(batch: Any, b: Any, fresh: bool = False) -> Any:
+def feed(batch: Any, b: Backend, fresh: bool = False) -> Any:
     """A batch as the engine's step takes it; text stays NumPy where the engine has no strings."""
     if is_numbers(batch):
         return b.feed(batch, fresh)
@@ -71,7 +72,7 @@ def feed(batch: Any, b: Any, fresh: bool = False) -> Any:
     return tree.map_structure(lambda a: a if a is None or (plain and is_text(a)) else f(a), batch)
 
 
-def _feed3(batch: tuple[Any, Any, Any], b: Any, fresh: bool = False) -> tuple[Any, Any, Any]:
+def _feed3(batch: tuple[Any, Any, Any], b: Backend, fresh: bool = False) -> tuple[Any, Any, Any]:
     x, y, w = batch
     return feed(x, b, fresh), None if y is None else feed(y, b, fresh), None if w is None else feed(w, b, fresh)
 
@@ -195,7 +196,7 @@ class _Run:
 class _Validator:
     """Evaluates between epochs; its data are prepared on first use and kept."""
 
-    def __init__(self, model: Any, plan: Validation, callbacks: Any, progress: Progress | None) -> None:
+    def __init__(self, model: object, plan: Validation, callbacks: object, progress: Progress | None) -> None:
         self.model, self.plan, self.callbacks, self.progress = model, plan, callbacks, progress
         self.data: Data | None = None
 
@@ -246,7 +247,7 @@ def _train_epoch(model: Any, batches: Iterator[Any], data: Data, callbacks: Any,
     return step
 
 
-def python_lazy(out: Any, b: Any) -> Any:
+def python_lazy(out: object, b: Backend) -> Any:
     """Logs of a custom step, turned into Python numbers when they are read."""
     return LazyLogs(lambda: python_logs(out, b)) if isinstance(out, dict) else out
 
@@ -267,7 +268,7 @@ def _warn_short(done: int, asked: int | None) -> None:
     )
 
 
-def _run_grouped(model: Any, kind: str, batches: Iterator[Any], per_call: int, callbacks: Any, done: int = 0) -> int:
+def _run_grouped(model: Any, kind: str, batches: Iterator[Any], per_call: int, callbacks: object, done: int = 0) -> int:
     """`steps_per_execution` batches per call of the device loop; how many that makes with the `done` before."""
     b, fields = model._backend, model.__dict__
     function = model._steps().loop_function(kind)
@@ -363,7 +364,7 @@ def predict(model: Any, data: Data, plan: Plan) -> Any:
     return _join(outputs.all())
 
 
-def _host_outputs(out: Any, b: Any) -> LazyLogs:
+def _host_outputs(out: object, b: Backend) -> LazyLogs:
     """What callbacks get of the outputs of a batch: NumPy arrays, fetched when they are read."""
     return LazyLogs(lambda: {"outputs": on_host(out, b.to_numpy)})
 
@@ -392,7 +393,7 @@ class _Outputs:
         self.parts: list[Any] = []
         self.waiting: list[Any] = []
 
-    def add(self, out: Any) -> None:
+    def add(self, out: object) -> None:
         """Take the outputs of a step."""
         self.waiting.append(out)
         if len(self.waiting) > self.LAG:

@@ -22,6 +22,7 @@ from kfront.core import tree
 from kfront.core.dtypes import numpy_dtype, standardize
 from kfront.core.errors import SavingError
 from kfront.core.state import named
+from kfront.core.typing import Tensor
 from kfront.training.logs import python_logs
 
 __all__ = ["Progress", "pack", "random_state", "set_random_state", "unpack"]
@@ -84,7 +85,7 @@ class Progress:
         data.watch(self._random)
 
     @classmethod
-    def of(cls, model: Any, data: Any, callbacks: Any) -> Progress | None:
+    def of(cls, model: Any, data: object, callbacks: Any) -> Progress | None:
         """The state of a run, if one of its callbacks has a method `follow`, which takes it."""
         followers = [c for c in callbacks.callbacks if hasattr(c, "follow")]
         if not followers:
@@ -103,7 +104,7 @@ class Progress:
         """Called before the iterator of an epoch is made."""
         self._mark = {"random": self._random(), "data": self.data.mark()}
 
-    def first_batch(self, batch: Any) -> None:
+    def first_batch(self, batch: object) -> None:
         """Record the shapes and dtypes of batches, so that a resumed model can be built before its data are read."""
         self._specs = tree.map_structure(_spec, batch)
 
@@ -217,7 +218,7 @@ class Progress:
         set_random_state(saved["random"])
 
 
-def _spec(x: Any) -> str | None:
+def _spec(x: Tensor) -> str | None:
     """Shape and dtype of an array as text, such as "float32 8 4"."""
     return None if x is None else " ".join([standardize(x.dtype), *map(str, x.shape)])
 
@@ -270,7 +271,7 @@ def unpack(text: str, arrays: bytes) -> Any:
     """The snapshot that `pack` made bytes of."""
     with np.load(io.BytesIO(arrays), allow_pickle=False) as found:
 
-        def one(x: Any) -> Any:
+        def one(x: object) -> Any:
             if not isinstance(x, dict):
                 return x
             if "dict" in x:

@@ -13,6 +13,7 @@ from kfront.core import tree
 from kfront.core.rng import global_seed_generator
 from kfront.core.state import distribution_on, state
 from kfront.core.tracking import structure
+from kfront.core.typing import Backend, Tensor
 from kfront.layers.call_signature import call_info
 from kfront.training.compiled import first_size
 from kfront.utils.data_utils import pack_x_y_sample_weight
@@ -163,7 +164,7 @@ class StepMaker:
             return self.model.compute_loss(x, y, y_pred, weight, **more)
         return own(y, y_pred, weight)
 
-    def _track(self, model: Any, x: Any, y: Any, y_pred: Any, weight: Any, loss: Any) -> None:
+    def _track(self, model: Any, x: Tensor, y: Tensor, y_pred: object, weight: object, loss: object) -> None:
         model._loss_tracker.update_state(loss, _batch_size(x))
         if self._own_metrics:
             model.compute_metrics(x, y, y_pred, weight)
@@ -334,7 +335,7 @@ class StepMaker:
             return lambda x: model.predict_step(pack_x_y_sample_weight(x, None, None))
         no_grad = model._backend.no_grad
 
-        def predict(x: Any) -> Any:
+        def predict(x: Tensor) -> Any:
             with no_grad():
                 return self.forward(x, False)
 
@@ -350,7 +351,7 @@ class StepMaker:
                 out.append(model.optimizer.variables)
             return out if kind == "predict" else [*out, model.metrics_variables]
 
-        def run(x: Any, y: Any = None, weight: Any = None) -> Any:
+        def run(x: object, y: object = None, weight: Any = None) -> Any:
             lists = groups()
             logs, new = method(tuple([v._value for v in g] for g in lists), pack_x_y_sample_weight(x, y, weight))
             if kind == "predict":  # gives back the non-trainable values alone
@@ -373,12 +374,12 @@ def _eager_loop(raw: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def _masks(outputs: Any, backend: Any) -> list[Any] | None:
+def _masks(outputs: object, backend: Backend) -> list[Any] | None:
     found = [backend.get_mask(x) if backend.is_tensor(x) else None for x in tree.flatten(outputs)]
     return found if any(m is not None for m in found) else None
 
 
-def _set_masks(outputs: Any, masks: list[Any], backend: Any) -> None:
+def _set_masks(outputs: object, masks: list[Any], backend: Backend) -> None:
     """Put masks on outputs again: gradients of an engine may return other objects than the model did, without masks."""
     for x, m in zip(tree.flatten(outputs), masks, strict=True):
         if m is not None and backend.get_mask(x) is None:
@@ -389,7 +390,7 @@ def _takes_state(method: Callable[..., Any]) -> bool:
     return "state" in inspect.signature(method).parameters
 
 
-def _batch_size(x: Any) -> Any:
+def _batch_size(x: Tensor) -> Any:
     """The size of the first axis: an int where it is known, else a scalar tensor."""
     while isinstance(x, (dict, list, tuple)):
         x = next(iter(x.values())) if isinstance(x, dict) else x[0]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from kfront.core import codec, tree
 from kfront.core.errors import ArgumentError, DataError, NotCompiledError
 from kfront.core.state import distribution_on, state
 from kfront.core.traceback import filtered
+from kfront.core.typing import Tensor
 from kfront.metrics.base import reset_all, result_on_host
 from kfront.training import loop
 from kfront.training.checks import check_labels
@@ -28,6 +29,9 @@ from kfront.training.data import make_data, split_arrays
 from kfront.training.logs import LazyLogs, by_name, python_logs
 from kfront.training.step import StepMaker
 from kfront.utils.data_utils import unpack_x_y_sample_weight
+
+if TYPE_CHECKING:
+    from kfront.optimizers.base import Optimizer
 
 __all__ = ["Trainer"]
 
@@ -66,7 +70,7 @@ class Trainer:
     @filtered
     def compile(
         self,
-        optimizer: Any = "rmsprop",
+        optimizer: object = "rmsprop",
         loss: Any = None,
         loss_weights: Any = None,
         metrics: Any = None,
@@ -214,7 +218,7 @@ class Trainer:
         return python_logs(self._results(result_on_host) if plain else self.get_metrics_result(), self._backend)
 
     def compute_loss(
-        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+        self, x: object = None, y: object = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Any:
         """The total loss of a batch: the compiled loss and what layers added.
 
@@ -244,12 +248,12 @@ class Trainer:
             )
         return total
 
-    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
+    def compute_metrics(self, x: Tensor, y: Tensor, y_pred: object, sample_weight: object = None) -> dict[str, Any]:
         """Update the metrics with a batch and return their results."""
         self._update_metrics(y, y_pred, sample_weight)
         return self.get_metrics_result()
 
-    def _update_metrics(self, y: Any, y_pred: Any, sample_weight: Any) -> None:
+    def _update_metrics(self, y: Tensor, y_pred: object, sample_weight: object) -> None:
         compiled = self._compile_metrics
         if compiled is not None:
             if compiled.items is None:
@@ -261,7 +265,7 @@ class Trainer:
 
     # -- steps --------------------------------------------------------------------------------------------------------
 
-    def train_step(self, data: Any) -> dict[str, Any]:
+    def train_step(self, data: object) -> dict[str, Any]:
         """One step of training on a batch; override it for another kind of training.
 
         Args:
@@ -273,12 +277,12 @@ class Trainer:
         self._steps().train_on(*unpack_x_y_sample_weight(data))
         return self.get_metrics_result()
 
-    def test_step(self, data: Any) -> dict[str, Any]:
+    def test_step(self, data: object) -> dict[str, Any]:
         """One step of evaluation on a batch."""
         self._steps().test_on(*unpack_x_y_sample_weight(data))
         return self.get_metrics_result()
 
-    def predict_step(self, data: Any) -> Any:
+    def predict_step(self, data: object) -> Any:
         """The outputs for a batch."""
         x = data[0] if isinstance(data, tuple) else data
         return self(x, training=False) if self._steps().takes_training else self(x)  # type: ignore[operator]
@@ -297,7 +301,7 @@ class Trainer:
 
     # -- building on data ---------------------------------------------------------------------------------------------
 
-    def _prepare(self, x: Any, y: Any, sample_weight: Any, train: bool) -> None:
+    def _prepare(self, x: Tensor, y: Any, sample_weight: object, train: bool) -> None:
         """Before the first batch: weights, loss, metrics and optimizer slots exist."""
         unbuilt = not self._all_built  # type: ignore[attr-defined]
         loss: Any = self._compile_loss
@@ -315,7 +319,7 @@ class Trainer:
         if train and self.optimizer is not None and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
 
-    def _output_spec(self, specs: Any, x: Any) -> Any:
+    def _output_spec(self, specs: object, x: Tensor) -> Any:
         """Outputs for symbolic inputs; a model that cannot run on them runs once on the first sample(s)."""
         try:
             return self(specs)  # type: ignore[operator]
@@ -394,15 +398,15 @@ class Trainer:
     @filtered
     def evaluate(
         self,
-        x: Any = None,
-        y: Any = None,
+        x: object = None,
+        y: object = None,
         batch_size: int | None = None,
         verbose: Any = "auto",
-        sample_weight: Any = None,
+        sample_weight: object = None,
         steps: int | None = None,
         callbacks: Any = None,
         return_dict: bool = False,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> Any:
         """Loss and metrics on data.
 
@@ -475,7 +479,12 @@ class Trainer:
 
     @filtered
     def train_on_batch(
-        self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
+        self,
+        x: object,
+        y: object = None,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        return_dict: bool = False,
     ) -> Any:
         """One training step; returns the results of this batch (loss, or list, or dict with `return_dict`)."""
         self._require_compiled("train_on_batch")
@@ -485,7 +494,7 @@ class Trainer:
             return self._one_step("train", batch, return_dict)
 
     @filtered
-    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
+    def test_on_batch(self, x: object, y: object = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """One evaluation step; returns the results of this batch."""
         self._require_compiled("test_on_batch")
         with backend_scope(self._backend):
@@ -494,7 +503,7 @@ class Trainer:
             return self._one_step("test", batch, return_dict)
 
     @filtered
-    def predict_on_batch(self, x: Any) -> Any:
+    def predict_on_batch(self, x: object) -> Any:
         """Outputs for one batch, as NumPy arrays."""
         b = self._backend
         with backend_scope(b):
@@ -541,13 +550,13 @@ def _floatx_is_float32() -> bool:
     return floatx() == "float32"
 
 
-def _scaled(optimizer: Any) -> Any:
+def _scaled(optimizer: Optimizer) -> Any:
     if isinstance(optimizer, optimizers.LossScaleOptimizer):
         return optimizer
     return optimizers.LossScaleOptimizer(optimizer, name="loss_scale_optimizer")
 
 
-def _check_names(loss: Any, metrics: Any, weighted: Any) -> None:
+def _check_names(loss: object, metrics: object, weighted: object) -> None:
     """Unknown names fail at `compile`, not in the first step."""
     for x in tree.flatten(loss):
         if isinstance(x, str) and x not in ("crossentropy", "ce"):

@@ -12,6 +12,7 @@ from kfront.core.errors import ArgumentError, ArgumentTypeError, DTypeError
 from kfront.core.operators import VariableBase
 from kfront.core.spec import KerasTensor
 from kfront.core.state import state
+from kfront.core.typing import Backend
 
 __all__ = ["Cell", "Point", "check_callable", "engine_of", "is_layer", "on_engine", "split_tensors"]
 
@@ -21,22 +22,22 @@ class Cell:
 
     __slots__ = ("_value",)
 
-    def __init__(self, value: Any) -> None:
+    def __init__(self, value: object) -> None:
         self._value = value
 
 
-def is_layer(x: Any) -> bool:
+def is_layer(x: object) -> bool:
     """Whether `x` is a layer or model: it is differentiated by its trainable variables."""
     return hasattr(x, "trainable_variables") and hasattr(x, "_backend")
 
 
-def check_callable(name: str, fn: Any) -> None:
+def check_callable(name: str, fn: Callable[..., object]) -> None:
     """Raise unless `fn` is callable."""
     if not callable(fn):
         raise ArgumentTypeError(f"[{name}] expected a function, got {fn!r}.")
 
 
-def engine_of(*values: Any) -> Any:
+def engine_of(*values: object) -> Any:
     """The backend of the first Variable or layer among nested values, else the current one."""
     for x in tree.flatten(values):
         if isinstance(x, VariableBase) or is_layer(x):
@@ -44,7 +45,7 @@ def engine_of(*values: Any) -> Any:
     return current()
 
 
-def on_engine(b: Any, fn: Callable[..., Any], *args: Any) -> Any:
+def on_engine(b: Backend, fn: Callable[..., Any], *args: object) -> Any:
     """Call a function while `b` is the current backend."""
     if state.backend is b:
         return fn(*args)
@@ -52,7 +53,7 @@ def on_engine(b: Any, fn: Callable[..., Any], *args: Any) -> Any:
         return fn(*args)
 
 
-def split_tensors(b: Any, values: Any) -> tuple[list[Any], Callable[[Sequence[Any]], Any]]:
+def split_tensors(b: Backend, values: object) -> tuple[list[Any], Callable[[Sequence[Any]], Any]]:
     """The tensors nested in `values`, and a function that puts others in their places; the rest stays as it is."""
     leaves = [x.value if isinstance(x, VariableBase) else x for x in tree.flatten(values)]
     places = [i for i, x in enumerate(leaves) if b.is_tensor(x)]
@@ -79,7 +80,7 @@ class Point:
         holders: Cells and Variables that hold the values, each once.
     """
 
-    def __init__(self, name: str, b: Any, values: Any) -> None:
+    def __init__(self, name: str, b: Backend, values: object) -> None:
         self.name, self.b, self.values = name, b, values
         self.holders: list[Any] = []
         self._index: dict[int, int] = {}
@@ -126,7 +127,7 @@ class Point:
         ]
         return tree.pack_sequence_as(self.values, out)
 
-    def unpack(self, values: Any) -> list[Any]:
+    def unpack(self, values: object) -> list[Any]:
         """The tensors of `values`, structured as `pack` gives them, one per holder and in its dtype."""
         try:
             flat = tree.flatten(tree.map_structure_up_to(self.values, lambda _, v: _Leaf(v), self.values, values))
@@ -145,7 +146,7 @@ class Point:
 class _Leaf:
     """Keeps `tree` from looking into a value."""
 
-    def __init__(self, value: Any) -> None:
+    def __init__(self, value: object) -> None:
         self.value = value
 
 
@@ -156,7 +157,7 @@ def as_now(f: Callable[..., Any]) -> Callable[..., Any]:
     """`f`, whose later calls see this thread's state as it is now: the second run happens in the backward pass."""
     now = [getattr(state, n) for n in _KEPT]
 
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def call(*args: object, **kwargs: object) -> Any:
         before = [getattr(state, n) for n in _KEPT]
         for name, value in zip(_KEPT, now, strict=True):
             setattr(state, name, value)

@@ -11,6 +11,7 @@ from kfront.core import tree
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.op_registry import ops
 from kfront.core.operators import VariableBase
+from kfront.core.typing import Backend, Tensor
 from kfront.transforms.arguments import as_now, check_callable, engine_of, is_layer, on_engine, split_tensors
 
 __all__ = ["checkpoint", "jit", "vmap"]
@@ -21,7 +22,7 @@ _log = logging.getLogger("kfront")
 # ---- batches ---------------------------------------------------------------------------------------------------------
 
 
-def vmap(fn: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable[..., Any]:
+def vmap(fn: Callable[..., Any], in_axes: object = 0, out_axes: object = 0) -> Callable[..., Any]:
     """A function over one example made a function over a batch of them, all computed at once.
 
     Args:
@@ -46,14 +47,14 @@ def vmap(fn: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callabl
     check_callable("vmap", fn)
 
     @functools.wraps(fn)
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def call(*args: object, **kwargs: object) -> Any:
         b = engine_of(args, kwargs)
         return on_engine(b, _vmap, b, fn, args, kwargs, in_axes, out_axes)
 
     return call
 
 
-def _axes(name: str, axes: Any, values: Any) -> list[Any]:
+def _axes(name: str, axes: object, values: Any) -> list[Any]:
     """One axis for each leaf of `values`."""
     if axes is None or isinstance(axes, int):
         return [axes] * len(tree.flatten(values))
@@ -69,7 +70,7 @@ def _axes(name: str, axes: Any, values: Any) -> list[Any]:
 class _Held:
     """Keeps `tree` from looking into a value."""
 
-    def __init__(self, value: Any) -> None:
+    def __init__(self, value: object) -> None:
         self.value = value
 
 
@@ -158,7 +159,7 @@ class _Compiled:
         self.fn, self.how = fn, how
         self.versions: dict[Any, Any] = {}
 
-    def __get__(self, instance: Any, owner: Any = None) -> Any:
+    def __get__(self, instance: object, owner: object = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -179,18 +180,18 @@ class _Compiled:
         return on_engine(b, version, tensors)
 
 
-def _is_array(b: Any, x: Any) -> bool:
+def _is_array(b: Backend, x: Tensor) -> bool:
     return b.is_tensor(x) or type(x).__module__ == "numpy"
 
 
-def _form(x: Any) -> Any:
+def _form(x: object) -> Any:
     """The structure of nested values, hashable."""
     if isinstance(x, dict):
         return (type(x), *[(k, _form(v)) for k, v in x.items()])
     return (type(x), *[_form(v) for v in x]) if isinstance(x, (list, tuple)) else None
 
 
-def _key(x: Any) -> Any:
+def _key(x: object) -> Any:
     """A key that identifies a constant; layers and Variables are compared by identity."""
     if isinstance(x, VariableBase) or is_layer(x):
         return id(x)
@@ -206,7 +207,7 @@ def _key(x: Any) -> Any:
 class _Version:
     """A function for one structure and constants of its arguments; they are held, so that their ids stay theirs."""
 
-    def __init__(self, b: Any, owner: _Compiled, like: Any, places: list[int], constants: list[Any]) -> None:
+    def __init__(self, b: Backend, owner: _Compiled, like: object, places: list[int], constants: list[Any]) -> None:
         self.fn, self.places, self.constants = owner.fn, places, constants
         self.like = tree.map_structure(lambda _: None, like)
         self.b = b
@@ -255,13 +256,13 @@ def checkpoint(fn: Callable[..., Any]) -> Callable[..., Any]:
     check_callable("checkpoint", fn)
 
     @functools.wraps(fn)
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def call(*args: object, **kwargs: object) -> Any:
         b = engine_of(args, kwargs)
         leaves = tree.flatten((args, kwargs))
         places = [i for i, x in enumerate(leaves) if b.is_tensor(x)]
         seen: list[Any] = []
 
-        def run(*tensors: Any) -> list[Any]:
+        def run(*tensors: object) -> list[Any]:
             new = list(leaves)
             for i, x in zip(places, tensors, strict=True):
                 new[i] = x

@@ -10,6 +10,7 @@ from typing import Any
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.op_registry import ops
+from kfront.core.typing import Backend
 from kfront.core.variable import StatelessScope
 from kfront.transforms.arguments import Point, check_callable, engine_of, on_engine, split_tensors
 
@@ -30,7 +31,7 @@ class _Run:
     """
 
     def __init__(
-        self, name: str, b: Any, fn: Any, point: Point, arrange: Callable[[Any], Any], kwargs: Any, has_aux: bool
+        self, name: str, b: Backend, fn: Any, point: Point, arrange: Callable[[Any], Any], kwargs: Any, has_aux: bool
     ) -> None:
         self.name, self.b, self.fn, self.point = name, b, fn, point
         self.arrange, self.kwargs, self.has_aux = arrange, kwargs, has_aux
@@ -63,7 +64,13 @@ def _check_argnums(name: str, argnums: Any, count: int) -> tuple[int, ...]:
 
 
 def _prepare(
-    name: str, fn: Any, argnums: Any, wrt: Any, args: tuple[Any, ...], kwargs: dict[str, Any], has_aux: bool
+    name: str,
+    fn: Callable[..., object],
+    argnums: object,
+    wrt: object,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    has_aux: bool,
 ) -> tuple[Any, _Run]:
     """The backend, and the function at the point that `argnums` or `wrt` chooses."""
     b = engine_of(wrt, args, kwargs)
@@ -83,7 +90,7 @@ def _prepare(
 
 
 def value_and_grad(
-    fn: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False, wrt: Any = None
+    fn: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False, wrt: object = None
 ) -> Callable[..., Any]:
     """A function that computes the value of another and its gradient.
 
@@ -115,15 +122,15 @@ def value_and_grad(
     return functools.wraps(fn)(_gradient("value_and_grad", fn, argnums, has_aux, wrt))
 
 
-def _gradient(name: str, fn: Any, argnums: Any, has_aux: bool, wrt: Any) -> Callable[..., Any]:
-    def call(*args: Any, **kwargs: Any) -> Any:
+def _gradient(name: str, fn: Callable[..., object], argnums: object, has_aux: bool, wrt: object) -> Callable[..., Any]:
+    def call(*args: object, **kwargs: object) -> Any:
         b, run = _prepare(name, fn, argnums, wrt, args, kwargs, has_aux)
         return on_engine(b, _value_and_grad, b, run)
 
     return call
 
 
-def _value_and_grad(b: Any, run: _Run) -> Any:
+def _value_and_grad(b: Backend, run: _Run) -> Any:
     results, others, pull = b.vjp(run, run.point.holders, True)
     if len(results) != 1 or b.static_shape(results[0]) != ():
         shapes = [b.static_shape(x) for x in results]
@@ -134,7 +141,7 @@ def _value_and_grad(b: Any, run: _Run) -> Any:
 
 
 def grad(
-    fn: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False, wrt: Any = None
+    fn: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False, wrt: object = None
 ) -> Callable[..., Any]:
     """A function that computes the gradient of another.
 
@@ -161,14 +168,14 @@ def grad(
     both = _gradient("grad", fn, argnums, has_aux, wrt)
 
     @functools.wraps(fn)
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def call(*args: object, **kwargs: object) -> Any:
         value, found = both(*args, **kwargs)
         return (found, value[1]) if has_aux else found
 
     return call
 
 
-def vjp(fn: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
+def vjp(fn: Callable[..., Any], *primals: object, has_aux: bool = False) -> Any:
     """Value of a function, and the function that maps gradients of its result to gradients of its arguments.
 
     Args:
@@ -193,7 +200,7 @@ def vjp(fn: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     results, others, back = on_engine(b, b.vjp, run, run.point.holders)
     kinds = [b.dtype_name(x.dtype) for x in results]
 
-    def pull(cotangents: Any) -> Any:
+    def pull(cotangents: object) -> Any:
         given = tree.flatten(cotangents)
         if len(given) != len(kinds):
             raise ArgumentError(f"[vjp] expected the {len(kinds)} tensors of the result, got {len(given)}.")
@@ -238,7 +245,7 @@ def jacobian(
     fn: Callable[..., Any],
     argnums: int | Sequence[int] = 0,
     has_aux: bool = False,
-    wrt: Any = None,
+    wrt: object = None,
     mode: str = "reverse",
 ) -> Callable[..., Any]:
     """A function that computes all derivatives of the results of another.
@@ -273,25 +280,27 @@ def jacobian(
     return functools.wraps(fn)(_all_derivatives("jacobian", fn, argnums, has_aux, wrt, mode))
 
 
-def _all_derivatives(name: str, fn: Any, argnums: Any, has_aux: bool, wrt: Any, mode: str) -> Callable[..., Any]:
+def _all_derivatives(
+    name: str, fn: Callable[..., object], argnums: object, has_aux: bool, wrt: object, mode: str
+) -> Callable[..., Any]:
     if mode not in _MODES:
         raise ArgumentError(f'[{name}] expected `mode` to be "reverse" or "forward", got {mode!r}.')
 
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def call(*args: object, **kwargs: object) -> Any:
         b, run = _prepare(name, fn, argnums, wrt, args, kwargs, has_aux)
         return on_engine(b, _MODES[mode], b, run)
 
     return call
 
 
-def _jacobian(b: Any, run: _Run) -> Any:
+def _jacobian(b: Backend, run: _Run) -> Any:
     results, others, pull = b.vjp(run, run.point.holders)
     rows = [run.point.pack(_rows(b, results, i, pull)) for i in range(len(results))]
     out = run.pack(rows)
     return (out, run.rebuild_aux(others)) if run.has_aux else out
 
 
-def _rows(b: Any, results: Sequence[Any], i: int, pull: Callable[[Any], Any]) -> list[Any]:
+def _rows(b: Backend, results: Sequence[Any], i: int, pull: Callable[[Any], Any]) -> list[Any]:
     """Derivatives of one result by each holder."""
     shape = _known_shape(b, results[i], "results")
     size = math.prod(shape)
@@ -301,7 +310,7 @@ def _rows(b: Any, results: Sequence[Any], i: int, pull: Callable[[Any], Any]) ->
     return [ops.reshape(x, (*shape, *b.static_shape(x)[1:])) for x in found]
 
 
-def _known_shape(b: Any, x: Any, what: str) -> tuple[int, ...]:
+def _known_shape(b: Any, x: object, what: str) -> tuple[int, ...]:
     shape = b.static_shape(x)
     if None in shape:
         raise ShapeError(f"[jacobian] expected {what} of known shape, got {shape}; give sizes to the inputs.")
@@ -343,7 +352,7 @@ def hessian(
     fn: Callable[..., Any],
     argnums: int | Sequence[int] = 0,
     has_aux: bool = False,
-    wrt: Any = None,
+    wrt: object = None,
     mode: str = "reverse",
 ) -> Callable[..., Any]:
     """A function that computes the second derivatives of a scalar function.

@@ -9,14 +9,18 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, ArgumentTypeError
 from kfront.core.registry import public_identity
 from kfront.core.spec import Abstract
 from kfront.core.state import current, state
+from kfront.core.typing import Backend, Tensor
 from kfront.transforms.functions import checkpoint
+
+if TYPE_CHECKING:
+    from kfront.layers.base import Layer
 
 __all__ = ["RematScope", "remat", "segment"]
 
@@ -72,10 +76,10 @@ class RematScope:
         state.remat = self
         return self
 
-    def __exit__(self, *exc: Any) -> None:
+    def __exit__(self, *exc: object) -> None:
         state.remat = self._outer.pop()
 
-    def instead(self, layer: Any, call: Callable[..., Any], args: Any, kwargs: Any) -> Callable[..., Any]:
+    def instead(self, layer: Layer, call: Callable[..., Any], args: object, kwargs: object) -> Callable[..., Any]:
         """The function to call in place of `call`, the computation of a layer that was made in this scope."""
         mode = self.mode
         if state.in_segment or mode is None:
@@ -122,7 +126,7 @@ def remat(f: Callable[..., Any]) -> Callable[..., Any]:
         raise ArgumentTypeError(f"[remat] expected a function, got {f!r}.")
 
     @functools.wraps(f, updated=())
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def call(*args: object, **kwargs: object) -> Any:
         return checkpoint(f)(*args, **kwargs)
 
     return call
@@ -134,14 +138,14 @@ def remat(f: Callable[..., Any]) -> Callable[..., Any]:
 def _specs(layer: Any, args: Any, kwargs: Any) -> Any:
     b = getattr(layer, "_backend", None) or current()
 
-    def spec(x: Any) -> Any:
+    def spec(x: Tensor) -> Any:
         return Abstract(b.static_shape(x), b.dtype_name(x.dtype)) if b.is_tensor(x) else x
 
     args, kwargs = tree.map_structure(spec, (args, kwargs))
     return layer.compute_output_spec(*args, **kwargs)
 
 
-def segment(layer: Any, call: Callable[..., Any]) -> Callable[..., Any]:
+def segment(layer: Layer, call: Callable[..., Any]) -> Callable[..., Any]:
     """`call` as one recomputed segment, which returns the losses that it adds and the masks of its outputs."""
     if not hasattr(layer, "_flatten_layers"):  # an operation: no losses, no masks
         return remat(call)
@@ -163,7 +167,7 @@ def segment(layer: Any, call: Callable[..., Any]) -> Callable[..., Any]:
             del one._losses[n:]
         return out, losses, [_mask(b, x) for x in tree.flatten(out)]
 
-    def whole(*args: Any, **kwargs: Any) -> Any:
+    def whole(*args: object, **kwargs: object) -> Any:
         masks = [_mask(b, x) for x in tree.flatten((args, kwargs))]
         out, losses, found = remat(run)(args, kwargs, masks)
         for one, values in zip(layer._flatten_layers(), losses, strict=False):
@@ -177,17 +181,17 @@ def segment(layer: Any, call: Callable[..., Any]) -> Callable[..., Any]:
     return whole
 
 
-def _mask(b: Any, x: Any) -> Any:
+def _mask(b: Backend, x: Tensor) -> Any:
     return b.get_mask(x) if state.any_mask_seen and b.is_tensor(x) else None
 
 
-def _with_activation(layer: Any, call: Callable[..., Any]) -> Callable[..., Any]:
+def _with_activation(layer: Layer, call: Callable[..., Any]) -> Callable[..., Any]:
     """`call` while the layer's activation function is recomputed."""
     activation = layer.__dict__.get("activation")
     if not callable(activation) or public_identity(activation) == ("keras.activations", "linear"):
         return call
 
-    def run(*args: Any, **kwargs: Any) -> Any:
+    def run(*args: object, **kwargs: object) -> Any:
         object.__setattr__(layer, "activation", remat(activation))
         try:
             return call(*args, **kwargs)

@@ -9,16 +9,17 @@ import numpy as np
 
 from kfront import config, ops
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
+from kfront.core.typing import Tensor
 
 __all__ = ["normalize", "pad_sequences", "to_categorical"]
 
 
-def _is_tensor(x: Any) -> bool:
+def _is_tensor(x: Tensor) -> bool:
     """Whether `x` belongs to an engine rather than to NumPy or Python."""
     return hasattr(x, "shape") and not isinstance(x, (np.ndarray, np.generic)) and not hasattr(x, "__array_interface__")
 
 
-def to_categorical(x: Any, num_classes: int | None = None) -> Any:
+def to_categorical(x: Tensor, num_classes: int | None = None) -> Any:
     """One-hot rows for class numbers, as `categorical_crossentropy` expects them.
 
     Args:
@@ -58,7 +59,7 @@ def to_categorical(x: Any, num_classes: int | None = None) -> Any:
     return (labels[..., None] == np.arange(num_classes)).astype("float64")
 
 
-def _one_hot_tensor(x: Any, num_classes: int | None) -> Any:
+def _one_hot_tensor(x: Tensor, num_classes: int | None) -> Any:
     x = ops.cast(ops.convert_to_tensor(x), "int32")
     if len(x.shape) > 1 and x.shape[-1] == 1:
         x = ops.squeeze(x, -1)
@@ -67,7 +68,7 @@ def _one_hot_tensor(x: Any, num_classes: int | None) -> Any:
     return ops.one_hot(x, num_classes, dtype=config.floatx())
 
 
-def normalize(x: Any, axis: int = -1, order: int = 2) -> Any:
+def normalize(x: object, axis: int = -1, order: int = 2) -> Any:
     """Divide vectors by their norm; vectors of norm 0 stay.
 
     Args:
@@ -98,7 +99,7 @@ def pad_sequences(
     dtype: Any = "int32",
     padding: str = "pre",
     truncating: str = "pre",
-    value: Any = 0.0,
+    value: object = 0.0,
 ) -> np.ndarray:
     """Bring sequences to one length: shorter ones are filled up, longer ones cut.
 

@@ -29,7 +29,7 @@ class Config(MutableMapping[str, Any]):
     (3, 0.1, '{"rate": 0.1, "seed": 3}')
     """
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: object) -> None:
         self.__dict__["_config"] = dict(kwargs)
         self.__dict__["_frozen"] = False
 
@@ -61,7 +61,7 @@ class Config(MutableMapping[str, Any]):
     def __getitem__(self, key: str) -> Any:
         return self._config[key]
 
-    def __setitem__(self, key: str, item: Any) -> None:
+    def __setitem__(self, key: str, item: object) -> None:
         self._check()
         self._config[key] = item
 
@@ -81,7 +81,7 @@ class Config(MutableMapping[str, Any]):
         except KeyError:
             raise AttributeError(f"Config has no value {name!r}") from None
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         self[name] = value
 
     def __repr__(self) -> str:
@@ -89,11 +89,11 @@ class Config(MutableMapping[str, Any]):
 
     # as Keras spells the arguments
 
-    def get(self, keyname: str, value: Any = None) -> Any:
+    def get(self, keyname: str, value: object = None) -> Any:
         """The value of a name, or another if there is none."""
         return self._config.get(keyname, value)
 
-    def pop(self, *args: Any) -> Any:
+    def pop(self, *args: object) -> Any:
         """Take a value out."""
         self._check()
         return self._config.pop(*args)

@@ -9,7 +9,7 @@ from kfront.core.errors import DataError
 __all__ = ["pack_x_y_sample_weight", "unpack_x_y_sample_weight"]
 
 
-def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
+def pack_x_y_sample_weight(x: object, y: object = None, sample_weight: Any = None) -> Any:
     """One object in the form in which `fit` takes data.
 
     Args:
@@ -33,7 +33,7 @@ def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> 
     return (x,) if isinstance(x, (list, tuple)) else x
 
 
-def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
+def unpack_x_y_sample_weight(data: object) -> tuple[Any, Any, Any]:
     """`(x, y, sample_weight)` of a batch, None for what it does not have.
 
     Args:

@@ -43,13 +43,13 @@ class Dataset:
     [[0, 3], [6, 9], [12]]
     """
 
-    def __init__(self, source: Callable[[], Iterator[Any]], size: int | None = None, **facts: Any) -> None:
+    def __init__(self, source: Callable[[], Iterator[Any]], size: int | None = None, **facts: object) -> None:
         self._source, self._size, self._facts = source, size, facts
         self._batch_size: int | None = None
         self.__dict__.update(facts)
 
     @classmethod
-    def from_arrays(cls, arrays: Any, **facts: Any) -> Dataset:
+    def from_arrays(cls, arrays: object, **facts: object) -> Dataset:
         """The samples of arrays with the same first axis, in their nested structure."""
         flat = [np.asarray(a) for a in tree.flatten(arrays)]
         if len({len(a) for a in flat}) != 1:
@@ -98,7 +98,7 @@ class Dataset:
             num_parallel_calls: number of threads; -1 for as many as suit.
         """
 
-        def one(element: Any) -> Any:
+        def one(element: object) -> Any:
             return map_func(*element) if isinstance(element, tuple) else map_func(element)
 
         if num_parallel_calls is None:

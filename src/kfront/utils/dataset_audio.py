@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import wave
 from functools import partial
 from typing import Any
@@ -17,10 +18,10 @@ __all__ = ["audio_dataset_from_directory"]
 
 
 def audio_dataset_from_directory(
-    directory: Any,
-    labels: Any = "inferred",
+    directory: str | os.PathLike[str],
+    labels: object = "inferred",
     label_mode: str | None = "int",
-    class_names: Any = None,
+    class_names: object = None,
     batch_size: int | None = 32,
     sampling_rate: int | None = None,
     output_sequence_length: int | None = None,

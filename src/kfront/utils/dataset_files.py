@@ -51,11 +51,11 @@ def seed_for(seed: int | None) -> int:
 
 def find_files(
     who: str,
-    directory: Any,
+    directory: str | os.PathLike[str],
     suffixes: Sequence[str],
-    labels: Any,
+    labels: object,
     label_mode: str | None,
-    class_names: Any,
+    class_names: object,
     follow_links: bool,
     verbose: bool,
 ) -> Files:
@@ -223,7 +223,7 @@ def _label_spec(mode: str | None, classes: int) -> Abstract:
 def as_format(
     who: str,
     samples: Any,
-    spec: Any,
+    spec: object,
     options: dict[str, Any],
     seed: int | None,
     facts: dict[str, Any],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any
@@ -21,10 +22,10 @@ _MODES = {"grayscale": ("L", 1), "rgb": ("RGB", 3), "rgba": ("RGBA", 4)}
 
 
 def image_dataset_from_directory(
-    directory: Any,
-    labels: Any = "inferred",
+    directory: str | os.PathLike[str],
+    labels: object = "inferred",
     label_mode: str | None = "int",
-    class_names: Any = None,
+    class_names: object = None,
     color_mode: str = "rgb",
     batch_size: int | None = 32,
     image_size: tuple[int, int] = (256, 256),

@@ -12,6 +12,7 @@ from kfront.core import tree
 from kfront.core.dtypes import standardize
 from kfront.core.errors import ArgumentError
 from kfront.core.spec import Abstract
+from kfront.core.typing import Backend
 from kfront.utils.dataset import Dataset, stack
 from kfront.utils.dataset_files import seed_for
 
@@ -19,9 +20,9 @@ __all__ = ["split_dataset"]
 
 
 def split_dataset(
-    dataset: Any,
-    left_size: Any = None,
-    right_size: Any = None,
+    dataset: object,
+    left_size: object = None,
+    right_size: object = None,
     shuffle: bool = False,
     seed: int | None = None,
     preferred_backend: str | None = None,
@@ -74,7 +75,7 @@ def _samples(dataset: Any) -> tuple[list[Any], int | None]:
     return _from_iterable(dataset)
 
 
-def _nested(x: Any) -> bool:
+def _nested(x: object) -> bool:
     return isinstance(x, (list, tuple, dict)) or hasattr(x, "shape")
 
 
@@ -114,7 +115,7 @@ def _sizes(count: int, left: Any, right: Any) -> tuple[int, int]:
     return a, b
 
 
-def _made(samples: list[Any], part: np.ndarray, batch_size: int | None, backend: Any) -> Any:
+def _made(samples: list[Any], part: np.ndarray, batch_size: int | None, backend: Backend) -> Any:
     def elements() -> Iterator[Any]:
         return (samples[i] for i in part)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from typing import Any
 
@@ -12,10 +13,10 @@ __all__ = ["text_dataset_from_directory"]
 
 
 def text_dataset_from_directory(
-    directory: Any,
-    labels: Any = "inferred",
+    directory: str | os.PathLike[str],
+    labels: object = "inferred",
     label_mode: str | None = "int",
-    class_names: Any = None,
+    class_names: object = None,
     batch_size: int | None = 32,
     max_length: int | None = None,
     shuffle: bool = True,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from kfront.core import dtypes
+from kfront.core.typing import DTypeLike
 
 __all__ = ["is_float_dtype", "is_int_dtype", "standardize_dtype"]
 
 
-def standardize_dtype(dtype: Any) -> str:
+def standardize_dtype(dtype: DTypeLike) -> str:
     """The name of a dtype.
 
     Args:
@@ -28,11 +27,11 @@ def standardize_dtype(dtype: Any) -> str:
     return dtypes.standardize(dtype)
 
 
-def is_float_dtype(dtype: Any) -> bool:
+def is_float_dtype(dtype: DTypeLike) -> bool:
     """Whether `dtype`, given in any form, is a real floating-point dtype."""
     return dtypes.is_float(dtypes.standardize(dtype))
 
 
-def is_int_dtype(dtype: Any) -> bool:
+def is_int_dtype(dtype: DTypeLike) -> bool:
     """Whether `dtype`, given in any form, is an integer dtype (bool is none)."""
     return dtypes.is_int(dtypes.standardize(dtype))

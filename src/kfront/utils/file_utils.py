@@ -40,7 +40,7 @@ def get_file(
     cache_subdir: str = "datasets",
     hash_algorithm: str = "auto",
     extract: bool = False,
-    archive_format: Any = "auto",
+    archive_format: object = "auto",
     cache_dir: str | None = None,
     force_download: bool = False,
 ) -> str:
@@ -99,7 +99,7 @@ def get_file(
     return str(target)
 
 
-def _plain_name(fname: Any, origin: Any) -> str:
+def _plain_name(fname: Any, origin: object) -> str:
     """The file name in the cache: one path component, never a path."""
     if not isinstance(origin, str) or not origin:
         raise ArgumentError("[get_file] expected `origin` to be a URL, got nothing; pass the address of the file.")

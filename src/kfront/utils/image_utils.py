@@ -10,6 +10,7 @@ import numpy as np
 
 from kfront import config
 from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.typing import Tensor
 
 __all__ = ["array_to_img", "img_to_array", "load_img", "save_img"]
 
@@ -92,7 +93,12 @@ def img_to_array(img: Any, data_format: str | None = None, dtype: Any = None) ->
 
 
 def save_img(
-    path: Any, x: Any, data_format: str | None = None, file_format: str | None = None, scale: bool = True, **kwargs: Any
+    path: str | os.PathLike[str],
+    x: Tensor,
+    data_format: str | None = None,
+    file_format: str | None = None,
+    scale: bool = True,
+    **kwargs: object,
 ) -> None:
     """Write an array as an image file.
 
@@ -113,7 +119,7 @@ def save_img(
 
 
 def load_img(
-    path: Any,
+    path: str | os.PathLike[str],
     color_mode: str = "rgb",
     target_size: tuple[int, int] | None = None,
     interpolation: str = "nearest",

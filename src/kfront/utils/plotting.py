@@ -6,12 +6,15 @@ import html
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, NotBuiltError, UnsupportedError
 from kfront.layers.base import Layer
 from kfront.models.sequential import Sequential
+
+if TYPE_CHECKING:
+    from kfront.models.model import Model
 
 __all__ = ["model_to_dot", "plot_model"]
 
@@ -31,13 +34,13 @@ def _pydot() -> Any:
 # ---- what is drawn ---------------------------------------------------------------------------------------------------
 
 
-def _operations(model: Any) -> list[Any]:
+def _operations(model: Model) -> list[Any]:
     """The boxes of a model: operations of its graph, or its layers."""
     found = getattr(model, "operations", None)
     return list(found) if found else list(model.layers)
 
 
-def _edges(model: Any, shown: list[Any]) -> Iterator[tuple[Any, Any]]:
+def _edges(model: Model, shown: list[Any]) -> Iterator[tuple[Any, Any]]:
     """Pairs (operation, operation that takes its output); those of a Sequential without inputs follow each other."""
     graph = getattr(model, "_graph", None)
     if graph is None:
@@ -54,11 +57,11 @@ def _edges(model: Any, shown: list[Any]) -> Iterator[tuple[Any, Any]]:
                 yield before, node.operation
 
 
-def _is_chain(model: Any) -> bool:
+def _is_chain(model: object) -> bool:
     return isinstance(model, Sequential)
 
 
-def _is_nested(operation: Any) -> bool:
+def _is_nested(operation: object) -> bool:
     """Whether a box holds boxes of its own: a functional or sequential model."""
     return isinstance(operation, Layer) and (hasattr(operation, "_graph") or _is_chain(operation))
 
@@ -99,7 +102,7 @@ def _label(operation: Any, options: dict[str, bool]) -> str:
 # ---- drawing ---------------------------------------------------------------------------------------------------------
 
 
-def _fill(dot: Any, model: Any, path: str, expand: bool, options: dict[str, bool]) -> tuple[str, str]:
+def _fill(dot: Any, model: Model, path: str, expand: bool, options: dict[str, bool]) -> tuple[str, str]:
     """Put the boxes of `model` into `dot`; returns the names of its first and last box."""
     pydot, shown = _pydot(), _operations(model)
     ends: dict[int, tuple[str, str]] = {}
@@ -118,7 +121,7 @@ def _fill(dot: Any, model: Any, path: str, expand: bool, options: dict[str, bool
 
 
 def model_to_dot(
-    model: Any,
+    model: Model,
     show_shapes: bool = False,
     show_dtype: bool = False,
     show_layer_names: bool = True,
@@ -129,7 +132,7 @@ def model_to_dot(
     show_layer_activations: bool = False,
     show_trainable: bool = False,
     splines: str = "ortho",
-    **kwargs: Any,
+    **kwargs: object,
 ) -> Any:
     """A model as a graph in the language of Graphviz.
 
@@ -186,7 +189,7 @@ def model_to_dot(
 
 
 def plot_model(
-    model: Any,
+    model: Model,
     to_file: Any = "model.png",
     show_shapes: bool = False,
     show_dtype: bool = False,

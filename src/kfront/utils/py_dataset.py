@@ -109,7 +109,7 @@ class PyDataset:
             yield self[i]
 
 
-def _at_least(name: str, value: Any, least: int) -> int:
+def _at_least(name: str, value: object, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise ArgumentError(f"[PyDataset] expected `{name}` to be an integer of at least {least}, got {value!r}.")
     return value
@@ -164,7 +164,7 @@ class Loader:
     def __enter__(self) -> Loader:
         return self
 
-    def __exit__(self, *exc: Any) -> None:
+    def __exit__(self, *exc: object) -> None:
         self.close()
 
     def close(self) -> None:

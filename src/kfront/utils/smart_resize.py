@@ -8,12 +8,13 @@ import numpy as np
 
 from kfront import ops
 from kfront.core.errors import ArgumentError
+from kfront.core.typing import Tensor
 
 __all__ = ["smart_resize"]
 
 
 def smart_resize(
-    x: Any, size: Any, interpolation: str = "bilinear", data_format: str | None = "channels_last", **kwargs: Any
+    x: Tensor, size: Any, interpolation: str = "bilinear", data_format: str | None = "channels_last", **kwargs: object
 ) -> Any:
     """Images at another size without distortion: the largest centered window of the new aspect ratio, resized.
 

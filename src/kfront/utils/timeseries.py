@@ -20,8 +20,8 @@ __all__ = ["timeseries_dataset_from_array"]
 
 
 def timeseries_dataset_from_array(
-    data: Any,
-    targets: Any,
+    data: object,
+    targets: object,
     sequence_length: int,
     sequence_stride: int = 1,
     sampling_rate: int = 1,
@@ -137,6 +137,6 @@ def _bounds(steps: int, start: int | None, end: int | None) -> tuple[int, int]:
     return low, high
 
 
-def _whole(name: str, value: Any, most: int) -> None:
+def _whole(name: str, value: object, most: int) -> None:
     if not isinstance(value, (int, np.integer)) or not 0 < value <= most:
         raise ArgumentError(f"[timeseries_dataset_from_array] expected `{name}` between 1 and {most}, got {value!r}.")

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from kfront.core.codec import serialize_keras_object
+from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError, ShapeError, UnsupportedError
 from kfront.core.options import Option, normalisers, one_of, positive
 from kfront.core.registry import serializable
@@ -24,7 +24,6 @@ from kfront.layers.preprocess.host_layer import HostLayer
 from kfront.layers.preprocess.index_lookup import DROPPED, MODES
 from kfront.layers.preprocess.packed_strings import Packed, in_one_line, texts, words_between
 from kfront.layers.preprocess.string_lookup import MANY, StringLookup, Table
-from kfront.saving import deserialize_keras_object
 
 __all__ = ["TextVectorization"]
 

@@ -14,6 +14,7 @@ import numpy as np
 from kfront.config import floatx
 from kfront.core import tree
 from kfront.core.errors import DataError
+from kfront.core.typing import Backend
 from kfront.training.data.arrays import ArrayData, class_weights, to_array
 from kfront.training.data.base import Data, origin
 from kfront.training.data.datasets import IndexedData, IterableData, LoaderData, SequenceData, by_index
@@ -26,10 +27,10 @@ _BATCH = 32
 def make_data(
     x: Any,
     y: Any,
-    sample_weight: Any,
+    sample_weight: object,
     batch_size: int | None,
     shuffle: bool | str,
-    backend: Any,
+    backend: Backend,
     steps: int | None = None,
     class_weight: dict[int, float] | None = None,
 ) -> Data:
@@ -89,7 +90,7 @@ def _struct(v: Any) -> Any:
 # ---- batches, and samples one by one ---------------------------------------------------------------------------------
 
 
-def _dataset(x: Any, size: int, shuffle: bool | str, steps: int | None, backend: Any) -> Data | None:
+def _dataset(x: Any, size: int, shuffle: bool | str, steps: int | None, backend: Backend) -> Data | None:
     """The adapter of something that is no array; None for arrays."""
     kind = origin(x)
     if hasattr(x, "num_batches") and hasattr(x, "__getitem__") and hasattr(x, "on_epoch_end"):

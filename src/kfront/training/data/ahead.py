@@ -20,6 +20,7 @@ import numpy as np
 
 from kfront.core import tree
 from kfront.core.state import state
+from kfront.core.typing import Tensor
 
 __all__ = ["ReadAhead"]
 
@@ -34,7 +35,7 @@ class _Failure:
         self.error = error
 
 
-def _copied(x: Any) -> Any:
+def _copied(x: Tensor) -> Any:
     """An array that nobody else writes to: arrays of NumPy and tensors of torch are copied, others do not change."""
     copy = getattr(x, "copy" if isinstance(x, np.ndarray) else "clone", None)
     return x if copy is None else copy()
@@ -112,7 +113,7 @@ class ReadAhead:
     def __enter__(self) -> ReadAhead:
         return self
 
-    def __exit__(self, *exc: Any) -> None:
+    def __exit__(self, *exc: object) -> None:
         """Wait for the batch that is being made, and begin no other."""
         if self._thread is not None:
             self._stopped = True

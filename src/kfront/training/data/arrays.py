@@ -13,6 +13,7 @@ from kfront.core.errors import ArgumentError, DataError
 from kfront.core.operators import VariableBase
 from kfront.core.rng import make_default_seed, permutation
 from kfront.core.spec import is_text
+from kfront.core.typing import Backend, Tensor
 from kfront.training.data.base import Batch, Data, origin
 
 __all__ = [
@@ -44,7 +45,7 @@ class SparseRows:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, index: Any) -> np.ndarray:
+    def __getitem__(self, index: object) -> np.ndarray:
         return self.rows[index].toarray().astype(self.dtype, copy=False)
 
     def take(self, index: np.ndarray, axis: int = 0) -> np.ndarray:
@@ -57,7 +58,7 @@ def is_sparse(x: Any) -> bool:
     return hasattr(x, "tocsr") and hasattr(x, "nnz")
 
 
-def _of_engine(x: Any, backend: Any) -> Any:
+def _of_engine(x: Any, backend: Backend) -> Any:
     """An engine's sparse matrix as one of SciPy where that is installed, else as an array."""
     try:
         from scipy.sparse import csr_matrix
@@ -70,7 +71,7 @@ def _of_engine(x: Any, backend: Any) -> Any:
     return csr_matrix((backend.to_numpy(values), (rows, columns)), shape=tuple(map(int, shape)))
 
 
-def is_numbers(x: Any) -> bool:
+def is_numbers(x: object) -> bool:
     """Whether `x` is a NumPy array of numbers or bools."""
     return type(x) is np.ndarray and x.dtype.kind in "fiub"
 
@@ -136,7 +137,7 @@ def epoch_order(count: int, size: int, shuffle: bool | str) -> np.ndarray | None
     return permutation(seed, count)
 
 
-def check_batch_size(batch_size: Any) -> int:
+def check_batch_size(batch_size: object) -> int:
     """`batch_size` as an int.
 
     Raises:
@@ -158,7 +159,7 @@ class ArrayData(Data):
 
     stays = True
 
-    def __init__(self, x: Any, y: Any, sample_weight: Any, batch_size: int, shuffle: bool | str) -> None:
+    def __init__(self, x: Tensor, y: Tensor, sample_weight: object, batch_size: int, shuffle: bool | str) -> None:
         self.x, self.y, self.weight = x, y, sample_weight
         given = (x, y, sample_weight)
         self._plain = not any(map(tree.is_nested, given))
@@ -216,7 +217,7 @@ def check_sizes(x: Any, y: Any, sample_weight: Any) -> int:
     return next(iter(sizes.values()))
 
 
-def class_weights(class_weight: dict[int, float], y: Any, sample_weight: Any = None) -> Any:
+def class_weights(class_weight: dict[int, float], y: Any, sample_weight: object = None) -> Any:
     """Sample weights from class weights and labels (integers, or one-hot rows).
 
     Raises:
@@ -238,7 +239,7 @@ def class_weights(class_weight: dict[int, float], y: Any, sample_weight: Any = N
     return table[labels]
 
 
-def split_arrays(x: Any, y: Any, sample_weight: Any, fraction: float) -> tuple[Batch, Batch]:
+def split_arrays(x: Any, y: Any, sample_weight: object, fraction: float) -> tuple[Batch, Batch]:
     """The last `fraction` of the samples apart, for validation.
 
     Raises:

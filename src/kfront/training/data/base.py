@@ -83,7 +83,9 @@ class Data:
         """The position of the source, in a form of its own."""
         return None
 
-    def resume(self, mark: Any, position: Any, batch: int, random: Callable[[Any], None]) -> Iterator[Batch] | None:
+    def resume(
+        self, mark: object, position: object, batch: int, random: Callable[[Any], None]
+    ) -> Iterator[Batch] | None:
         """Set a new source to the position of an old one.
 
         Args:
@@ -97,7 +99,7 @@ class Data:
         """
         return None
 
-    def go_to(self, position: Any) -> None:
+    def go_to(self, position: object) -> None:
         """Set a new source, between two epochs, to the position of an old one."""
 
 
@@ -106,7 +108,7 @@ def origin(x: Any) -> str:
     return " ".join(c.__module__ for c in type(x).__mro__)
 
 
-def unpack(item: Any) -> Batch:
+def unpack(item: object) -> Batch:
     """A batch as (x, y, sample_weight).
 
     Raises:

@@ -37,7 +37,7 @@ class IterableData(Data):
 
     def __init__(
         self,
-        source: Any,
+        source: object,
         steps: int | None,
         restart: bool,
         make: Callable[[Any], Iterator[Any]] = iter,
@@ -112,7 +112,7 @@ class IterableData(Data):
             yield unpack(item)
 
 
-def _own_state(x: Any) -> Any:
+def _own_state(x: object) -> Any:
     """The state that an object reports: torchdata's and datasets' `state_dict`, grain's `get_state`."""
     for name in ("state_dict", "get_state"):
         method = getattr(x, name, None)
@@ -122,7 +122,7 @@ def _own_state(x: Any) -> Any:
     return None
 
 
-def _set_own_state(x: Any, saved: Any) -> bool:
+def _set_own_state(x: object, saved: Any) -> bool:
     """Give an object its state; False if none was saved."""
     if saved is None:
         return False
@@ -168,7 +168,7 @@ class LoaderData(Data):
 
     position = mark
 
-    def resume(self, mark: Any, position: Any, batch: int, random: Callable[[Any], None]) -> Iterator[Batch] | None:
+    def resume(self, mark: object, position: Any, batch: int, random: Callable[[Any], None]) -> Iterator[Batch] | None:
         rest = None
         if batch:
             random(None)

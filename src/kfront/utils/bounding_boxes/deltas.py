@@ -16,7 +16,7 @@ from kfront.utils.bounding_boxes.formats import convert_format
 __all__ = ["decode_deltas_to_boxes", "encode_box_to_deltas"]
 
 
-def _check(who: str, name: str, fmt: str, variance: Any) -> Any:
+def _check(who: str, name: str, fmt: str, variance: object) -> Any:
     """The variance as a tensor, or None."""
     if fmt not in ("center_xywh", "center_yxhw"):
         raise ArgumentError(f"[{who}] expected `{name}` to be 'center_xywh' or 'center_yxhw', got {fmt!r}.")
@@ -37,13 +37,13 @@ def _image(image_shape: Any) -> tuple[Any, Any]:
 
 
 def encode_box_to_deltas(
-    anchors: Any,
-    boxes: Any,
+    anchors: object,
+    boxes: object,
     anchor_format: str,
     box_format: str,
     encoding_format: str = "center_yxhw",
-    variance: Any = None,
-    image_shape: Any = None,
+    variance: object = None,
+    image_shape: object = None,
 ) -> Any:
     """What leads from anchors to boxes: shifts of the center in sizes of the anchor, and logarithms of sizes.
 
@@ -87,8 +87,8 @@ def decode_deltas_to_boxes(
     anchor_format: str,
     box_format: str,
     encoded_format: str = "center_yxhw",
-    variance: Any = None,
-    image_shape: Any = None,
+    variance: object = None,
+    image_shape: object = None,
 ) -> Any:
     """Boxes from anchors and deltas; the inverse of `encode_box_to_deltas`.
 

@@ -14,24 +14,24 @@ FORMATS = (
 )  # fmt: skip
 
 
-def _check(who: str, fmt: Any) -> str:
+def _check(who: str, fmt: object) -> str:
     name = str(fmt).lower()
     if name not in FORMATS:
         raise ArgumentError(f"[{who}] expected a format among {', '.join(FORMATS)} (in any case), got {fmt!r}.")
     return name
 
 
-def sides(boxes: Any) -> tuple[Any, Any, Any, Any]:
+def sides(boxes: object) -> tuple[Any, Any, Any, Any]:
     """The four numbers of each box, of shape (..., 1)."""
     a, b, c, d = ops.split(boxes, 4, -1)
     return a, b, c, d
 
 
-def _size(value: Any, dtype: str) -> Any:
+def _size(value: object, dtype: str) -> Any:
     return float(value) if isinstance(value, (int, float)) else ops.cast(value, dtype)
 
 
-def _scaled(who: str, boxes: Any, fmt: str, height: Any, width: Any, up: bool) -> Any:
+def _scaled(who: str, boxes: object, fmt: str, height: Any, width: Any, up: bool) -> Any:
     """Relative boxes in pixels (`up`), or boxes in pixels relative to the image."""
     if height is None or width is None:
         raise ArgumentError(
@@ -80,7 +80,7 @@ def from_corners(who: str, boxes: Any, fmt: str, height: Any = None, width: Any 
 
 
 def convert_format(
-    boxes: Any, source: str, target: str, height: Any = None, width: Any = None, dtype: str | None = "float32"
+    boxes: Any, source: str, target: str, height: object = None, width: object = None, dtype: str | None = "float32"
 ) -> Any:
     """Bounding boxes in another format.
 

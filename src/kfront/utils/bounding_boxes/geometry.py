@@ -12,7 +12,7 @@ from kfront.utils.bounding_boxes.formats import corners, from_corners, sides
 __all__ = ["affine_transform", "clip_to_image_size", "crop", "moved", "pad"]
 
 
-def _clipped(boxes: Any, height: Any, width: Any) -> Any:
+def _clipped(boxes: object, height: Any, width: Any) -> Any:
     """Corners inside of the image."""
     limits = (width, height, width, height)
     inside = [ops.clip(s, 0, ops.cast(n, ops.dtype(s))) for s, n in zip(sides(boxes), limits, strict=True)]
@@ -67,11 +67,11 @@ def clip_to_image_size(
     return out
 
 
-def _number(value: Any, like: Any) -> Any:
+def _number(value: object, like: object) -> Any:
     return value if isinstance(value, (int, float)) else ops.cast(value, ops.dtype(like))
 
 
-def crop(boxes: Any, top: Any, left: Any, height: Any, width: Any, bounding_box_format: str = "xyxy") -> Any:
+def crop(boxes: object, top: object, left: object, height: int, width: int, bounding_box_format: str = "xyxy") -> Any:
     """Boxes in a window that is cut out of their image, cut off at its borders.
 
     Args:
@@ -102,7 +102,7 @@ def crop(boxes: Any, top: Any, left: Any, height: Any, width: Any, bounding_box_
 
 
 def pad(
-    boxes: Any, top: Any, left: Any, height: Any = None, width: Any = None, bounding_box_format: str = "xyxy"
+    boxes: Any, top: Any, left: Any, height: object = None, width: object = None, bounding_box_format: str = "xyxy"
 ) -> Any:
     """Boxes in an image that gets rows above and columns to the left.
 
@@ -131,13 +131,13 @@ def pad(
     return from_corners("pad", ops.concatenate(shifted, -1), bounding_box_format)
 
 
-def _in_pixels(who: str, boxes: Any, fmt: str) -> Any:
+def _in_pixels(who: str, boxes: object, fmt: str) -> Any:
     if str(fmt).lower().startswith("rel_"):
         raise ArgumentError(f"[{who}] expected a format in pixels, got {fmt!r}; convert the boxes with convert_format.")
     return corners(who, ops.convert_to_tensor(boxes), fmt)
 
 
-def moved(boxes: Any, matrix: Any) -> Any:
+def moved(boxes: object, matrix: Any) -> Any:
     """The smallest upright boxes around boxes that are moved.
 
     Args:

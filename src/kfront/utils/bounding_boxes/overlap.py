@@ -8,6 +8,7 @@ from typing import Any
 from kfront import ops
 from kfront.config import epsilon
 from kfront.core.errors import ShapeError
+from kfront.core.typing import Backend, Tensor
 from kfront.utils.bounding_boxes.formats import corners, sides
 
 __all__ = ["compute_ciou", "compute_iou"]
@@ -19,7 +20,7 @@ def _corners(who: str, boxes: Any, fmt: str, image_shape: Any) -> Any:
     return corners(who, boxes, fmt, height, width)
 
 
-def _areas(a: Any, b: Any) -> tuple[Any, Any]:
+def _areas(a: Tensor, b: Backend) -> tuple[Any, Any]:
     """Areas of the common part and of both together, for corners that broadcast, without the last axis."""
     (ax1, ay1, ax2, ay2), (bx1, by1, bx2, by2) = sides(a), sides(b)
     w = ops.subtract(ops.minimum(ax2, bx2), ops.maximum(ax1, bx1))
@@ -32,12 +33,12 @@ def _areas(a: Any, b: Any) -> tuple[Any, Any]:
 
 
 def compute_iou(
-    boxes1: Any,
-    boxes2: Any,
+    boxes1: object,
+    boxes2: object,
     bounding_box_format: str,
     use_masking: bool = False,
     mask_val: float = -1,
-    image_shape: Any = None,
+    image_shape: object = None,
 ) -> Any:
     """Intersection over union of every box with every other.
 
@@ -77,7 +78,7 @@ def compute_iou(
     return ops.where(padding, float(mask_val), iou)
 
 
-def compute_ciou(boxes1: Any, boxes2: Any, bounding_box_format: str, image_shape: Any = None) -> Any:
+def compute_ciou(boxes1: object, boxes2: object, bounding_box_format: str, image_shape: object = None) -> Any:
     """Complete intersection over union of boxes, pair by pair: distance and aspect ratio count too.
 
     Args:
