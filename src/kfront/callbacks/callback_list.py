@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kfront.callbacks.base import Callback, Logs
 from kfront.callbacks.history import History, ProgbarLogger
 from kfront.core import tree
 from kfront.core.errors import ArgumentTypeError
+from kfront.core.typing import Config, Nested
+
+if TYPE_CHECKING:
+    from kfront.models import Model
 
 __all__ = ["CallbackList"]
 
@@ -30,14 +34,14 @@ def _hooks_of(cls: type) -> frozenset[str]:
     return frozenset(hook for hook in _HOOKS if hook in own or _ALSO.get(hook) in own)
 
 
-def _active(callback: Any) -> Iterable[str]:
+def _active(callback: Callback) -> Iterable[str]:
     """The hooks in which a callback does anything; it need not be a `Callback`, and may hold hooks as attributes."""
     if isinstance(callback, Callback) and _NAMES.isdisjoint(callback.__dict__):
         return _hooks_of(type(callback))
     return [hook for hook in _HOOKS if _overrides(callback, hook)]
 
 
-def _overrides(callback: Any, hook: str) -> bool:
+def _overrides(callback: Callback, hook: str) -> bool:
     found = [(getattr(callback, name, None), Callback.__dict__[name]) for name in (hook, _ALSO.get(hook, hook))]
     return any(f is not None and getattr(f, "__func__", f) is not base for f, base in found)
 
@@ -58,17 +62,24 @@ class CallbackList:
 
     Raises:
         ArgumentTypeError: something is not a callback.
+
+    Example:
+
+    >>> import kfront
+    >>> callbacks = kfront.callbacks.CallbackList([kfront.callbacks.TerminateOnNaN()], add_history=True)
+    >>> [type(callback).__name__ for callback in callbacks.callbacks]
+    ['TerminateOnNaN', 'History']
     """
 
     def __init__(
         self,
-        callbacks: Any = None,
+        callbacks: Nested[Callback] | None = None,
         add_history: bool = False,
         add_progbar: bool = False,
-        model: Any = None,
+        model: Model | None = None,
         **params: Any,
     ) -> None:
-        self.callbacks: list[Any] = tree.flatten(callbacks) if callbacks is not None else []
+        self.callbacks: list[Callback] = tree.flatten(callbacks) if callbacks is not None else []
         for one in self.callbacks:
             if not hasattr(one, "set_model") or isinstance(one, type):
                 raise ArgumentTypeError(f"[CallbackList] expected Callback objects, got {one!r}; create an instance.")
@@ -80,8 +91,8 @@ class CallbackList:
             self.callbacks.append(self._history)
         self._hooks: dict[str, list[Callable[..., None]]] = {}
         self.train_batch_hooks = self.test_batch_hooks = self.predict_batch_hooks = False
-        self._model: Any = None
-        self.params: dict[str, Any] = {}
+        self._model: Model | None = None
+        self.params: Config = {}
         if model is not None:
             self.set_model(model)
         self.set_params(params)
@@ -98,11 +109,11 @@ class CallbackList:
             setattr(self, f"{kind}_batch_hooks", bool(self._hooks[begin] or self._hooks[end]))
 
     @property
-    def model(self) -> Any:
+    def model(self) -> Model | None:
         """The model."""
         return self._model
 
-    def append(self, callback: Any) -> None:
+    def append(self, callback: Callback) -> None:
         """Add a callback."""
         self.callbacks.append(callback)
         if self._model is not None:
@@ -110,14 +121,14 @@ class CallbackList:
         callback.set_params(self.params)
         self._collect()
 
-    def set_params(self, params: dict[str, Any]) -> None:
+    def set_params(self, params: Config) -> None:
         """Hand the parameters of the loop to all callbacks."""
         self.params = params
         if params:
             for c in self.callbacks:
                 c.set_params(params)
 
-    def set_model(self, model: Any) -> None:
+    def set_model(self, model: Model) -> None:
         """Hand the model to all callbacks."""
         self._model = model
         if self._history is not None:
@@ -125,7 +136,7 @@ class CallbackList:
         for c in self.callbacks:
             c.set_model(model)
 
-    def _call(self, hook: str, *args: Any) -> None:
+    def _call(self, hook: str, *args: object) -> None:
         for f in self._hooks[hook]:
             f(*args)
 

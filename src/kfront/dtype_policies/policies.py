@@ -283,7 +283,17 @@ def get(identifier: DTypeLike) -> DTypePolicy:
 
 
 def dtype_policy() -> DTypePolicy:
-    """The `DTypePolicy` of layers that are made without one: floatx unless set otherwise."""
+    """The `DTypePolicy` of layers that are made without one: floatx unless set otherwise.
+
+    Returns:
+        The policy.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.config.dtype_policy().variable_dtype
+    'float32'
+    """
     return settings.now.dtype_policy or _first_policy()
 
 
@@ -301,6 +311,14 @@ def set_dtype_policy(policy: DTypeLike) -> None:
 
     Raises:
         ArgumentError: unknown name.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.config.set_dtype_policy("mixed_bfloat16")
+    >>> kfront.layers.Dense(4).compute_dtype
+    'bfloat16'
+    >>> kfront.config.set_dtype_policy(None)
     """
     if policy is not None:
         policy = get(policy)

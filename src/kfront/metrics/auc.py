@@ -57,6 +57,7 @@ class AUC(Curve):
         thresholds=None,
     )
     _direction = "up"
+    thresholds: Sequence[float] = ()
 
     def __init__(
         self,
