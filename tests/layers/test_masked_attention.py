@@ -11,13 +11,16 @@ X = np.random.default_rng(0).normal(size=(1, 3, 4)).astype("float32")
 MASK = np.array([[[True, True, False], [False, False, False], [True, False, True]]])
 
 
-@pytest.mark.parametrize("cls", [layers.MultiHeadAttention, layers.GroupQueryAttention])
+HEADS = {
+    layers.MultiHeadAttention: {"num_heads": 2, "key_dim": 4},
+    layers.GroupQueryAttention: {"num_query_heads": 2, "head_dim": 4, "num_key_value_heads": 1},
+}
+
+
+@pytest.mark.parametrize("cls", HEADS)
 @pytest.mark.parametrize("causal", [False, True])
 def test_without_a_source(cls, causal, backend):
-    heads = (
-        {"num_heads": 2, "key_dim": 4} if cls is layers.MultiHeadAttention else {"num_query_heads": 2, "head_dim": 4}
-    )
-    heads |= {"num_key_value_heads": 1} if cls is layers.GroupQueryAttention else {}
+    heads = HEADS[cls]
     plain, dropping = cls(**heads, bias_initializer="ones"), cls(**heads, bias_initializer="ones", dropout=0.5)
     options = {"attention_mask": MASK, "use_causal_mask": causal}
     mean = np.asarray(backend.to_numpy(plain(X, X, **options)))
