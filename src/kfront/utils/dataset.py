@@ -16,10 +16,11 @@ from typing import Any
 
 import numpy as np
 
+from kfront.backends import owner_of
 from kfront.core import tree
 from kfront.core.errors import ArgumentError
 from kfront.core.rng import host_generator, make_default_seed
-from kfront.core.spec import is_text
+from kfront.core.spec import KerasTensor, is_text
 
 __all__ = ["Dataset", "stack"]
 
@@ -79,8 +80,26 @@ class Dataset:
         return -2 if self._size is None else self._size
 
     def as_numpy_iterator(self) -> Iterator[Any]:
-        """The elements."""
-        return iter(self)
+        """The elements; what a step made tensors of an engine is NumPy arrays again."""
+        return (tree.map_structure(_on_host, element) for element in self)
+
+    @property
+    def element_spec(self) -> Any:
+        """Shapes and dtypes of an element as KerasTensors, the batch size open; it makes the first element.
+
+        Raises:
+            ArgumentError: there is no element.
+        """
+        for element in self.as_numpy_iterator():
+            return tree.map_structure(lambda a: _spec(np.asarray(a), self._batch_size is not None), element)
+        raise ArgumentError("[Dataset] expected an element to tell the shape of, got an empty dataset.")
+
+    def reduce(self, initial_state: Any, reduce_func: Callable[[Any, Any], Any]) -> Any:
+        """What is left when `reduce_func(state, element)` has taken all elements, from `initial_state` on."""
+        state = initial_state
+        for element in self:
+            state = reduce_func(state, element)
+        return state
 
     def __repr__(self) -> str:
         return f"<Dataset of {'?' if self._size is None else self._size} elements>"
@@ -110,6 +129,121 @@ class Dataset:
         """The elements for which `predicate` holds."""
         test = lambda e: bool(predicate(*e) if isinstance(e, tuple) else predicate(e))  # noqa: E731
         return self._step(lambda: filter(test, self), None)
+
+    def flat_map(self, map_func: Callable[..., Any]) -> Dataset:
+        """The elements of the datasets that `map_func` makes of each element, one dataset after another."""
+        return self._step(lambda: itertools.chain.from_iterable(self.map(map_func)), None)
+
+    def interleave(
+        self, map_func: Callable[..., Any], cycle_length: int | None = None, block_length: int = 1, **options: Any
+    ) -> Dataset:
+        """The elements of the datasets that `map_func` makes of each element, taken from several in turn.
+
+        Args:
+            map_func: takes an element, returns a dataset.
+            cycle_length: how many datasets take turns; 8 if None.
+            block_length: elements that are taken from one at a time.
+            **options: `num_parallel_calls` and `deterministic`, which change nothing here.
+        """
+        at_once = _THREADS if cycle_length is None or cycle_length < 1 else cycle_length
+
+        def mixed() -> Iterator[Any]:
+            waiting = iter(self.map(map_func))
+            open_ones = [iter(one) for one in itertools.islice(waiting, at_once)]
+            while open_ones:
+                following = []
+                for one in open_ones:
+                    block = list(itertools.islice(one, block_length))
+                    yield from block
+                    if len(block) < block_length:  # it has ended: the next one takes its turn
+                        one = next((iter(fresh) for fresh in waiting), None)
+                    if one is not None:
+                        following.append(one)
+                open_ones = following
+
+        return self._step(mixed, None)
+
+    def apply(self, transformation_func: Callable[[Dataset], Any]) -> Any:
+        """What a function makes of the dataset."""
+        return transformation_func(self)
+
+    def with_options(self, options: Any) -> Dataset:
+        """The dataset as it is: options of `tf.data` say how its runtime works."""
+        return self
+
+    @staticmethod
+    def zip(*datasets: Any) -> Dataset:
+        """Tuples of the elements of several datasets, until the first ends."""
+        parts = datasets[0] if len(datasets) == 1 and isinstance(datasets[0], (tuple, list)) else datasets
+        sizes = [one._size if isinstance(one, Dataset) else None for one in parts]
+        known = [size for size in sizes if size is not None]
+        return Dataset(lambda: zip(*parts, strict=False), min(known) if len(known) == len(sizes) else None)
+
+    def shard(self, num_shards: int, index: int) -> Dataset:
+        """Every `num_shards`-th element, from number `index` on.
+
+        Raises:
+            ArgumentError: `index` is not below `num_shards`.
+        """
+        if not 0 <= index < num_shards:
+            raise ArgumentError(f"[Dataset.shard] expected `index` from 0 to {num_shards - 1}, got {index}.")
+        size = None if self._size is None else len(range(index, self._size, num_shards))
+        return self._step(lambda: itertools.islice(self, index, None, num_shards), size)
+
+    def window(self, size: int, shift: int | None = None, stride: int = 1, drop_remainder: bool = False) -> Dataset:
+        """Datasets of `size` elements each; of tuples and dicts, a structure of datasets.
+
+        Args:
+            size: elements of a window.
+            shift: elements from the begin of a window to that of the next; `size` if None.
+            stride: elements from one of a window to its next.
+            drop_remainder: whether windows that the data do not fill are left out.
+        """
+        step, span = shift or size, (size - 1) * stride + 1
+
+        def windows() -> Iterator[Any]:
+            elements, held = iter(self), collections.deque()
+            while True:
+                held.extend(itertools.islice(elements, span - len(held)))
+                found = list(held)[::stride]
+                if not found or (drop_remainder and len(found) < size):
+                    return
+                yield tree.map_structure(lambda *values: Dataset(lambda: iter(values), len(values)), *found)
+                for _ in range(step):
+                    if not held:
+                        next(elements, None)
+                    else:
+                        held.popleft()
+
+        return self._step(windows, None)
+
+    def rebatch(self, batch_size: int, drop_remainder: bool = False) -> Dataset:
+        """Batches of another size."""
+        return self.unbatch().batch(batch_size, drop_remainder)
+
+    def padded_batch(
+        self, batch_size: int, padded_shapes: Any = None, padding_values: Any = None, drop_remainder: bool = False
+    ) -> Dataset:
+        """`batch_size` elements at a time, filled up to one shape.
+
+        Args:
+            batch_size: elements of a batch.
+            padded_shapes: shapes in the structure of an element, None or -1 for the largest size in the batch.
+            padding_values: what fills them, one value or a structure; zeros and empty texts if None.
+            drop_remainder: whether a smaller last batch is left out.
+        """
+
+        def groups() -> Iterator[Any]:
+            elements = iter(self)
+            while group := list(itertools.islice(elements, batch_size)):
+                if len(group) == batch_size or not drop_remainder:
+                    yield _padded(group, padded_shapes, padding_values)
+
+        size = self.batch(batch_size, drop_remainder)._size
+        out = self._step(groups, size)
+        out._facts = {**out._facts, "_batch_size": batch_size}
+        out._batch_size = batch_size
+        return out
 
     def take(self, count: int) -> Dataset:
         """The first `count` elements; all if it is -1."""
@@ -232,6 +366,53 @@ def stack(elements: list[Any]) -> Any:
         return np.stack(arrays)
 
     return tree.map_structure(one, *elements)
+
+
+def _on_host(value: Any) -> Any:
+    """A value as NumPy has it; texts and NumPy arrays as they are."""
+    if isinstance(value, (str, bytes, np.ndarray, np.generic)):
+        return value
+    engine = owner_of(value)
+    return engine.to_numpy(value) if engine is not None else np.asarray(value)
+
+
+def _spec(array: np.ndarray, batched: bool) -> KerasTensor:
+    shape = (None, *array.shape[1:]) if batched and array.ndim else array.shape
+    return KerasTensor(shape, "string" if array.dtype.kind in "OSU" else array.dtype.name)
+
+
+def _padded(group: list[Any], shapes: Any, values: Any) -> Any:
+    flat = [[np.asarray(a) for a in tree.flatten(element)] for element in group]
+    count = len(flat[0])
+    shapes = [None] * count if shapes is None else _leaves(shapes, count)
+    values = tree.flatten(values) if isinstance(values, (tuple, list, dict)) else [values] * count
+    columns = [
+        _filled(list(column), shape, value)
+        for column, shape, value in zip(zip(*flat, strict=True), shapes, values, strict=True)
+    ]
+    return tree.pack_sequence_as(group[0], columns)
+
+
+def _leaves(shapes: Any, count: int) -> list[Any]:
+    """The shapes of a structure, where a tuple of sizes is one of them."""
+    found: list[Any] = []
+    tree.map_shape_structure(found.append, shapes)
+    if len(found) != count:
+        raise ArgumentError(f"[Dataset.padded_batch] expected {count} `padded_shapes`, got {shapes!r}.")
+    return found
+
+
+def _filled(arrays: list[np.ndarray], shape: Any, value: Any) -> np.ndarray:
+    largest = [max(sizes) for sizes in zip(*(a.shape for a in arrays), strict=True)]
+    wanted = [n if d in (None, -1) else d for n, d in zip(largest, shape or [None] * len(largest), strict=True)]
+    if any(n > d for n, d in zip(largest, wanted, strict=True)):
+        raise ArgumentError(f"[Dataset.padded_batch] expected elements up to {tuple(wanted)}, got {tuple(largest)}.")
+    text = is_text(arrays[0]) or arrays[0].dtype.kind == "O"
+    empty: Any = ("" if text else 0) if value is None else value
+    out = np.full((len(arrays), *wanted), empty, object if text else arrays[0].dtype)
+    for i, array in enumerate(arrays):
+        out[(i, *(slice(n) for n in array.shape))] = array
+    return out
 
 
 def _threaded(fn: Callable[[Any], Any], elements: Iterator[Any], threads: int) -> Iterator[Any]:
