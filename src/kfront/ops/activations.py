@@ -30,6 +30,12 @@ def relu6(x: Any) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.relu6([-1.0, 2.0, 8.0])).tolist()
+    [0.0, 2.0, 6.0]
     """
     return where(greater_equal(x, 6), 6, relu(x))
 
@@ -44,6 +50,12 @@ def leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.leaky_relu([-1.0, 2.0], negative_slope=0.5)).tolist()
+    [-0.5, 2.0]
     """
     return where(greater(x, 0), x, multiply(x, negative_slope))
 
@@ -58,6 +70,12 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> round(float(ops.elu(-1.0)), 4)
+    -0.6321
     """
     positive = greater(x, 0)
     return where(positive, x, multiply(alpha, expm1(where(positive, 0, x))))
@@ -72,6 +90,12 @@ def selu(x: Any) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> round(float(ops.selu(1.0)), 4)
+    1.0507
     """
     return multiply(1.0507009873554805, elu(x, 1.6732632423543772))
 
@@ -86,6 +110,12 @@ def celu(x: Any, alpha: float = 1.0) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> round(float(ops.celu(-1.0, alpha=0.5)), 4)
+    -0.4323
     """
     positive = greater(x, 0)
     return where(positive, x, multiply(alpha, expm1(divide(where(positive, 0, x), alpha))))
@@ -101,6 +131,12 @@ def gelu(x: Any, approximate: bool = True) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> round(float(ops.gelu(1.0)), 4)
+    0.8412
     """
     if approximate:
         inner = multiply(math.sqrt(2 / math.pi), add(x, multiply(0.044715, multiply(x, square(x)))))
@@ -117,6 +153,12 @@ def silu(x: Any) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> round(float(ops.silu(1.0)), 4)
+    0.7311
     """
     return multiply(x, sigmoid(x))
 
@@ -130,6 +172,12 @@ def log_sigmoid(x: Any) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating, at most 0.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> round(float(ops.log_sigmoid(0.0)), 4)
+    -0.6931
     """
     return negative(softplus(negative(x)))
 
@@ -143,6 +191,12 @@ def softsign(x: Any) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating, in (-1, 1).
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.softsign([-1.0, 3.0])).tolist()
+    [-0.5, 0.75]
     """
     return divide(x, add(1.0, abs(x)))
 
@@ -156,6 +210,12 @@ def hard_sigmoid(x: Any) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating, in [0, 1].
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.hard_sigmoid([-4.0, 0.0, 4.0])).tolist()
+    [0.0, 0.5, 1.0]
     """
     return where(less_equal(x, -3), 0.0, where(greater_equal(x, 3), 1.0, divide(add(x, 3.0), 6.0)))
 
@@ -169,6 +229,12 @@ def hard_silu(x: Any) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> round(float(ops.hard_silu(1.0)), 4)
+    0.6667
     """
     curve = divide(multiply(x, add(x, 3.0)), 6.0)
     return where(less_equal(x, -3), 0.0, where(greater_equal(x, 3), x, curve))
@@ -183,6 +249,12 @@ def hard_tanh(x: Any) -> Any:
 
     Returns:
         tensor of the shape and dtype of `x`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.hard_tanh([-2.0, 0.5, 2.0])).tolist()
+    [-1.0, 0.5, 1.0]
     """
     x = where(greater_equal(x, 1), 1, x)
     return x if dtype_of(x).startswith("u") else where(less_equal(x, -1), -1, x)
@@ -197,6 +269,12 @@ def tanh_shrink(x: Any) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> round(float(ops.tanh_shrink(1.0)), 4)
+    0.2384
     """
     return subtract(x, tanh(x))
 
@@ -211,6 +289,12 @@ def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.hard_shrink([-1.0, 0.25, 1.0])).tolist()
+    [-1.0, 0.0, 1.0]
     """
     return where(less_equal(abs(x), threshold), 0.0, x)
 
@@ -225,6 +309,12 @@ def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.soft_shrink([-1.0, 0.25, 1.0])).tolist()
+    [-0.5, 0.0, 0.5]
     """
     outside = where(less(x, 0), add(x, threshold), subtract(x, threshold))
     return where(less_equal(abs(x), threshold), 0.0, outside)
@@ -241,6 +331,12 @@ def threshold(x: Any, threshold: float, default_value: float) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.threshold([0.5, 2.0], 1.0, -1.0)).tolist()
+    [-1.0, 2.0]
     """
     return where(less_equal(x, threshold), default_value, x)
 
@@ -255,6 +351,12 @@ def squareplus(x: Any, b: float = 4) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.squareplus([0.0, 1.5])).tolist()
+    [1.0, 2.0]
     """
     return multiply(0.5, add(x, sqrt(add(square(x), b))))
 
@@ -268,6 +370,12 @@ def sparse_plus(x: Any) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.sparse_plus([-2.0, 0.0, 2.0])).tolist()
+    [0.0, 0.25, 2.0]
     """
     curve = multiply(0.25, square(add(x, 1.0)))
     return where(less_equal(x, -1), 0.0, where(greater_equal(x, 1), x, curve))
@@ -282,6 +390,12 @@ def sparse_sigmoid(x: Any) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating, in [0, 1].
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.sparse_sigmoid([-2.0, 0.0, 2.0])).tolist()
+    [0.0, 0.5, 1.0]
     """
     return where(less_equal(x, -1), 0.0, where(greater_equal(x, 1), 1.0, multiply(0.5, add(x, 1.0))))
 
@@ -296,6 +410,12 @@ def glu(x: Any, axis: int = -1) -> Any:
 
     Returns:
         tensor with half the length along `axis`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.glu([2.0, 4.0, 0.0, 0.0])).tolist()
+    [1.0, 2.0]
     """
     a, b = split(x, 2, axis)
     return multiply(a, sigmoid(b))
@@ -311,6 +431,12 @@ def sparsemax(x: Any, axis: int = -1) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.sparsemax([0.5, 0.5, -1.0])).tolist()
+    [0.5, 0.5, 0.0]
     """
     ordered = flip(sort(x, axis), axis)
     rank = len(x.shape)

@@ -50,6 +50,12 @@ def divide_no_nan(x1: Any, x2: Any) -> Any:
 
     Returns:
         tensor of the broadcast shape, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.divide_no_nan([1.0, 2.0], [0.0, 4.0])).tolist()
+    [0.0, 0.5]
     """
     zero = equal(x2, 0)
     return where(zero, 0.0, divide(x1, where(zero, 1.0, x2)))
@@ -65,6 +71,12 @@ def heaviside(x1: Any, x2: Any) -> Any:
 
     Returns:
         tensor of the broadcast shape, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.heaviside([-1.0, 0.0, 1.0], 0.5)).tolist()
+    [0.0, 0.5, 1.0]
     """
     return where(less(x1, 0), 0.0, where(greater(x1, 0), 1.0, where(equal(x1, 0), x2, x1)))  # x1: NaN
 
@@ -79,6 +91,12 @@ def hypot(x1: Any, x2: Any) -> Any:
 
     Returns:
         tensor of the broadcast shape, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> float(ops.hypot(3.0, 4.0))
+    5.0
     """
     a, b = abs(x1), abs(x2)
     large, small = maximum(a, b), minimum(a, b)
@@ -98,6 +116,12 @@ def logaddexp2(x1: Any, x2: Any) -> Any:
 
     Returns:
         tensor of the broadcast shape, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> float(ops.logaddexp2(3.0, 3.0))
+    4.0
     """
     two = math.log(2)
     return divide(logaddexp(multiply(x1, two), multiply(x2, two)), two)
@@ -118,6 +142,12 @@ def ldexp(x1: Any, x2: Any) -> Any:
 
     Returns:
         tensor of the broadcast shape, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.ldexp([1.0, 3.0], [2, 1])).tolist()
+    [4.0, 6.0]
     """
     return multiply(x1, exp2(x2))
 
@@ -132,6 +162,12 @@ def fmax(x1: Any, x2: Any) -> Any:
 
     Returns:
         tensor of the broadcast shape, in the promoted dtype.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.fmax([1.0, float("nan")], [0.0, 2.0])).tolist()
+    [1.0, 2.0]
     """
     return where(isnan(x1), x2, where(isnan(x2), x1, maximum(x1, x2)))
 
@@ -146,6 +182,12 @@ def fmin(x1: Any, x2: Any) -> Any:
 
     Returns:
         tensor of the broadcast shape, in the promoted dtype.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.fmin([1.0, float("nan")], [0.0, 2.0])).tolist()
+    [0.0, 2.0]
     """
     return where(isnan(x1), x2, where(isnan(x2), x1, minimum(x1, x2)))
 
@@ -160,6 +202,12 @@ def fmod(x1: Any, x2: Any) -> Any:
 
     Returns:
         tensor of the broadcast shape, in the promoted dtype.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.fmod([-3, 3], 2)).tolist()
+    [-1, 1]
     """
     if dtype_of(x1).startswith("u"):
         return mod(x1, x2)
@@ -178,5 +226,11 @@ def nextafter(x1: Any, x2: Any) -> Any:
 
     Returns:
         tensor of the broadcast shape, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> float(ops.nextafter(ops.array(1.0), ops.array(2.0))) > 1.0
+    True
     """
     return add(x1, x2) if isinstance(x1, KerasTensor) or isinstance(x2, KerasTensor) else missing("nextafter")

@@ -90,6 +90,13 @@ def dot_product_attention(
 
     Raises:
         ShapeError: if a rank is not 4.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> q, k = ops.ones((1, 2, 1, 4)), ops.ones((1, 3, 1, 4))
+    >>> tuple(ops.dot_product_attention(q, k, k).shape)
+    (1, 2, 1, 4)
     """
     for name, x in (("query", query), ("key", key), ("value", value)):
         if len(shapes.shape_of(x)) != 4:

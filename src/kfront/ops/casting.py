@@ -64,6 +64,12 @@ def view(x: Any, dtype: Any = None) -> Any:
 
     Raises:
         ShapeError: if the last axis does not hold a whole number of elements.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> tuple(ops.view(ops.ones((2, 4), "float32"), "int32").shape)
+    (2, 4)
     """
     have = dtype_of(x)
     if dtype is None or dtype == have:

@@ -67,6 +67,12 @@ def real(x: Any) -> Any:
 
     Returns:
         tensor of the shape of `x`, real.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.real([1.0, 2.0])).tolist()
+    [1.0, 2.0]
     """
     return complex_parts(x)[0] if _is_complex(x) else x
 
@@ -80,6 +86,12 @@ def imag(x: Any) -> Any:
 
     Returns:
         tensor of the shape of `x`, real.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.imag([1.0, 2.0])).tolist()
+    [0.0, 0.0]
     """
     return complex_parts(x)[1] if _is_complex(x) else zeros_like(x)
 
@@ -93,6 +105,12 @@ def conj(x: Any) -> Any:
 
     Returns:
         tensor of the shape and dtype of `x`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.conj([1.0, 2.0])).tolist()
+    [1.0, 2.0]
     """
     if not _is_complex(x):
         return x
@@ -109,6 +127,12 @@ def angle(x: Any) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> round(float(ops.angle(-1.0)), 4)
+    3.1416
     """
     if _is_complex(x):
         re, im = complex_parts(x)
@@ -126,6 +150,12 @@ def isreal(x: Any) -> Any:
 
     Returns:
         bool tensor of the shape of `x`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.isreal([1.0, 2.0])).tolist()
+    [True, True]
     """
     return equal(imag(x), 0)
 
@@ -140,6 +170,13 @@ def polar(abs_: Any, angle: Any) -> Any:
 
     Returns:
         complex64 or complex128 tensor.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> z = ops.polar(ops.array([2.0]), ops.array([0.0]))
+    >>> float(ops.real(z)[0]), float(ops.imag(z)[0])
+    (2.0, 0.0)
     """
     return to_complex(multiply(abs_, cos(angle)), multiply(abs_, sin(angle)))
 
@@ -156,6 +193,13 @@ def view_as_complex(x: Any) -> Any:
 
     Raises:
         ShapeError: if the last axis is not of length 2.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> z = ops.view_as_complex(ops.array([[1.0, 2.0]]))
+    >>> float(ops.real(z)[0]), float(ops.imag(z)[0])
+    (1.0, 2.0)
     """
     if not len(x.shape) or x.shape[-1] != 2:
         raise ShapeError(f"[view_as_complex] expected `x` of shape (..., 2), got {tuple(x.shape)}.")
@@ -172,5 +216,11 @@ def view_as_real(x: Any) -> Any:
 
     Returns:
         tensor of shape x.shape + (2,), real.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.view_as_real(ops.view_as_complex(ops.array([[1.0, 2.0]])))).tolist()
+    [[1.0, 2.0]]
     """
     return stack([real(x), imag(x)], -1)

@@ -142,6 +142,12 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
 
     Returns:
         What the function returned.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> int(ops.switch(1, [lambda x: x, lambda x: x * 10], ops.array(3)))
+    30
     """
     if not branches:
         raise ArgumentError("[switch] expected at least one branch, got none.")
@@ -199,6 +205,12 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_
 
     Returns:
         The last value.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> int(ops.fori_loop(0, 5, lambda i, total: total + i, ops.array(0)))
+    10
     """
     _check_callable("fori_loop", body_fun=body_fun)
     kind = _kind((lower, upper, init_val))
@@ -279,6 +291,12 @@ def map(f: Callable[[Any], Any], xs: Any) -> Any:
 
     Returns:
         The results, stacked along a first axis of length n.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.map(lambda row: row * 2, ops.array([[1, 2], [3, 4]]))).tolist()
+    [[2, 4], [6, 8]]
     """
     _check_callable("map", f=f)
     return scan(lambda carry, x: (carry, f(x)), (), xs)[1]
@@ -294,6 +312,12 @@ def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
 
     Returns:
         The results, stacked along a first axis of length n.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.vectorized_map(lambda row: ops.sum(row), ops.array([[1, 2], [3, 4]]))).tolist()
+    [3, 7]
     """
     _check_callable("vectorized_map", function=function)
     kind = _kind(elements)
@@ -408,6 +432,17 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
 
     Returns:
         A function that returns the result alone.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> @ops.custom_gradient
+    ... def double(x):
+    ...     def backward(*args, upstream=None):
+    ...         return 2.0 * (args[0] if upstream is None else upstream)
+    ...     return x * 2.0, backward
+    >>> float(double(ops.array(3.0)))
+    6.0
     """
     _check_callable("custom_gradient", f=f)
     made: dict[str, Any] = {}

@@ -41,6 +41,12 @@ def separable_conv(
 
     Returns:
         tensor with `filters` channels, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> tuple(ops.separable_conv(ops.ones((1, 5, 3)), ops.ones((2, 3, 1)), ops.ones((1, 3, 4))).shape)
+    (1, 4, 4)
     """
     y = depthwise_conv(inputs, depthwise_kernel, strides, padding, data_format, dilation_rate)
     return conv(y, pointwise_kernel, 1, "valid", data_format)
@@ -73,6 +79,12 @@ def adaptive_average_pool(inputs: Any, output_size: Any, data_format: str | None
 
     Returns:
         tensor with spatial axes of `output_size`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.adaptive_average_pool(ops.array([[[1.0], [3.0], [5.0], [7.0]]]), 2)).tolist()
+    [[[2.0], [6.0]]]
     """
 
     def pool_axis(x: Any, axis: int, bins: list[tuple[int, int]]) -> Any:
@@ -94,6 +106,12 @@ def adaptive_max_pool(inputs: Any, output_size: Any, data_format: str | None = N
 
     Returns:
         tensor with spatial axes of `output_size`, in the dtype of `inputs`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.adaptive_max_pool(ops.array([[[1.0], [3.0], [5.0], [7.0]]]), 2)).tolist()
+    [[[3.0], [7.0]]]
     """
 
     def pool_axis(x: Any, axis: int, bins: list[tuple[int, int]]) -> Any:

@@ -29,6 +29,12 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
 
     Returns:
         tensor of shape (n, N), in the dtype of `x`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.vander([1, 2, 3])).tolist()
+    [[1, 1, 1], [4, 2, 1], [9, 3, 1]]
     """
     columns = dim(x, 0) if N is None else N
     out = power(expand_dims(x, 1), arange(0, columns, 1, dtype_of(x)))
@@ -51,6 +57,12 @@ def zeros_like(x: Any, dtype: Any = None) -> Any:
 
     Returns:
         tensor of the shape of `x`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.zeros_like([1, 2])).tolist()
+    [0, 0]
     """
     return _like(zeros, x, dtype)
 
@@ -65,6 +77,12 @@ def ones_like(x: Any, dtype: Any = None) -> Any:
 
     Returns:
         tensor of the shape of `x`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.ones_like([1, 2])).tolist()
+    [1, 1]
     """
     return _like(ones, x, dtype)
 
@@ -79,6 +97,12 @@ def empty_like(x: Any, dtype: Any = None) -> Any:
 
     Returns:
         tensor of the shape of `x`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> tuple(ops.empty_like(ops.ones((2, 3))).shape)
+    (2, 3)
     """
     return _like(zeros, x, dtype)
 
@@ -94,6 +118,12 @@ def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Any:
 
     Returns:
         tensor of the shape of `x`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.full_like([1, 2], 7)).tolist()
+    [7, 7]
     """
     return _like(full, x, dtype, fill_value)
 
@@ -127,6 +157,12 @@ def linspace(
 
     Returns:
         tensor with an axis of length `num`; with `retstep` a tuple (tensor, step).
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.linspace(0, 1, 5)).tolist()
+    [0.0, 0.25, 0.5, 0.75, 1.0]
     """
     kind = dtype_of(start)
     width = subtract(stop, start)
@@ -173,6 +209,12 @@ def logspace(
 
     Returns:
         tensor with an axis of length `num`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.logspace(0.0, 3.0, 4, base=2)).tolist()
+    [1.0, 2.0, 4.0, 8.0]
     """
     y = power(base, linspace(start, stop, num, endpoint, False, None, axis))
     return y if dtype is None else cast(y, dtype)
@@ -192,6 +234,12 @@ def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype
 
     Returns:
         tensor with an axis of length `num`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> [round(float(v), 3) for v in ops.geomspace(1.0, 8.0, 4)]
+    [1.0, 2.0, 4.0, 8.0]
     """
     ratio = divide(stop, start)
     share = linspace(multiply(ratio, 0.0), add(multiply(ratio, 0.0), 1.0), num, endpoint)

@@ -61,6 +61,12 @@ def ctc_loss(target: Any, output: Any, target_length: Any, output_length: Any, m
 
     Raises:
         ShapeError: if the ranks do not fit.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> tuple(ops.ctc_loss([[1, 2]], ops.zeros((1, 4, 3)), [2], [4]).shape)
+    (1,)
     """
     if len(target.shape) != 2 or len(output.shape) != 3:
         raise ShapeError(
@@ -139,6 +145,13 @@ def ctc_decode(
 
     Reference:
         Graves and Jaitly, "Towards End-to-End Speech Recognition with Recurrent Neural Networks", ICML 2014.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> decoded, scores = ops.ctc_decode(ops.array([[[0.0, 9.0], [9.0, 0.0], [0.0, 9.0]]]), [3])
+    >>> ops.convert_to_numpy(decoded).tolist()
+    [[[1, 1, -1]]]
     """
     if strategy not in ("greedy", "beam_search"):
         raise ArgumentError(f"[ctc_decode] expected `strategy` 'greedy' or 'beam_search', got {strategy!r}.")

@@ -30,6 +30,12 @@ def diagflat(x: Any, k: int = 0) -> Any:
 
     Returns:
         tensor of rank 2.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.diagflat([1, 2])).tolist()
+    [[1, 0], [0, 2]]
     """
     return diag(ravel(x), k)
 
@@ -46,6 +52,12 @@ def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Any:
 
     Returns:
         tensor of shape (N, M).
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.tri(2, 3, dtype="int32")).tolist()
+    [[1, 0, 0], [1, 1, 0]]
     """
     rows, columns = expand_dims(arange(N), 1), arange(N if M is None else M)
     return cast(greater_equal(add(rows, k), columns), standardize(dtype))
@@ -67,6 +79,12 @@ def tril(x: Any, k: int = 0) -> Any:
 
     Returns:
         tensor of the shape and dtype of `x`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.tril([[1, 2], [3, 4]])).tolist()
+    [[1, 0], [3, 4]]
     """
     return where(greater_equal(k, _offsets(x)), x, cast(0, dtype_of(x)))
 
@@ -81,6 +99,12 @@ def triu(x: Any, k: int = 0) -> Any:
 
     Returns:
         tensor of the shape and dtype of `x`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.triu([[1, 2], [3, 4]])).tolist()
+    [[1, 2], [0, 4]]
     """
     return where(greater_equal(_offsets(x), k), x, cast(0, dtype_of(x)))
 
@@ -97,6 +121,12 @@ def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
 
     Returns:
         tensor without the two axes, with the diagonal as its last axis.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.diagonal([[1, 2], [3, 4]])).tolist()
+    [1, 4]
     """
     rank = len(x.shape)
     a, b = shapes.axes_of((axis1, axis2), rank)
@@ -127,6 +157,12 @@ def diag(x: Any, k: int = 0) -> Any:
 
     Raises:
         ShapeError: for another rank.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.diag([1, 2])).tolist()
+    [[1, 0], [0, 2]]
     """
     if len(x.shape) == 2:
         return diagonal(x, k)
@@ -150,5 +186,11 @@ def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
 
     Returns:
         tensor without the two axes.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> int(ops.trace([[1, 2], [3, 4]]))
+    5
     """
     return sum(diagonal(x, offset, axis1, axis2), -1)

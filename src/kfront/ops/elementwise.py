@@ -23,6 +23,12 @@ def square(x: Any) -> Any:
 
     Returns:
         tensor of the shape and dtype of `x`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.square([2, -3])).tolist()
+    [4, 9]
     """
     return multiply(x, x)
 
@@ -36,6 +42,12 @@ def log2(x: Any) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> round(float(ops.log2(8.0)), 4)
+    3.0
     """
     return divide(log(x), math.log(2))
 
@@ -49,6 +61,12 @@ def log10(x: Any) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> round(float(ops.log10(1000.0)), 4)
+    3.0
     """
     return divide(log(x), math.log(10))
 
@@ -62,6 +80,12 @@ def exp2(x: Any) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.exp2([1.0, 3.0])).tolist()
+    [2.0, 8.0]
     """
     return power(2.0, x)
 
@@ -75,6 +99,12 @@ def reciprocal(x: Any) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.reciprocal([2.0, 4.0])).tolist()
+    [0.5, 0.25]
     """
     return divide(1.0, x)
 
@@ -88,6 +118,12 @@ def deg2rad(x: Any) -> Any:
 
     Returns:
         tensor of angles in radians, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> round(float(ops.deg2rad(180.0)), 4)
+    3.1416
     """
     return multiply(x, math.pi / 180)
 
@@ -101,6 +137,12 @@ def rad2deg(x: Any) -> Any:
 
     Returns:
         tensor of angles in degrees, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> round(float(ops.rad2deg(1.0)), 4)
+    57.2958
     """
     return multiply(x, 180 / math.pi)
 
@@ -114,6 +156,12 @@ def trunc(x: Any) -> Any:
 
     Returns:
         tensor of the shape and dtype of `x`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.trunc([-1.7, 1.7])).tolist()
+    [-1.0, 1.0]
     """
     return where(less(x, 0), ceil(x), floor(x)) if is_floating(x) else x
 
@@ -130,6 +178,12 @@ def nan_to_num(x: Any, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -
 
     Returns:
         tensor of the shape and dtype of `x`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.nan_to_num([1.0, float("nan")])).tolist()
+    [1.0, 0.0]
     """
     if not is_floating(x):
         return x
@@ -148,6 +202,12 @@ def fabs(x: Any) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.fabs([-2.0, 3.0])).tolist()
+    [2.0, 3.0]
     """
     return abs(x)
 
@@ -161,6 +221,12 @@ def cbrt(x: Any) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> round(float(ops.cbrt(-8.0)), 4)
+    -2.0
     """
     zero = equal(x, 0)
     root = power(abs(where(zero, 1.0, x)), 1 / 3)
@@ -176,6 +242,12 @@ def erfc(x: Any) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> round(float(ops.erfc(1.0)), 4)
+    0.1573
     """
     return subtract(1.0, erf(x))
 
@@ -189,6 +261,12 @@ def sinc(x: Any) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> round(float(ops.sinc(0.5)), 4)
+    0.6366
     """
     y = multiply(x, math.pi)
     zero = equal(y, 0)
@@ -260,6 +338,12 @@ def i0(x: Any) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> round(float(ops.i0(1.0)), 4)
+    1.2661
     """
     if dtype_of(x) == "float64":
         return _i0_exact(x)
@@ -280,6 +364,12 @@ def signbit(x: Any) -> Any:
 
     Returns:
         bool tensor of the shape of `x`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.signbit([-0.0, 0.0])).tolist()
+    [True, False]
     """
     below = less(x, 0)
     return logical_or(below, logical_and(equal(x, 0), less(divide(1.0, x), 0)))

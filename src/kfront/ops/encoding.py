@@ -63,6 +63,12 @@ def multi_hot(
     Raises:
         ShapeError: if `num_classes` is not given.
         UnsupportedError: with `sparse`, on an engine without sparse tensors.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.multi_hot([0, 2], 3)).tolist()
+    [1.0, 0.0, 1.0]
     """
     num_classes = kwargs.get("num_tokens") if num_classes is None else num_classes
     if num_classes is None:

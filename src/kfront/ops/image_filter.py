@@ -272,6 +272,12 @@ def extract_patches_3d(
     Raises:
         ArgumentError: for an unknown option, or numbers below 1.
         ShapeError: if the rank does not fit, or a volume is smaller than a patch.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> tuple(ops.image.extract_patches_3d(ops.ones((1, 4, 4, 4, 2)), 2).shape)
+    (1, 2, 2, 2, 16)
     """
     given = (("size", size), ("strides", strides), ("dilation_rate", dilation_rate))
     window_size, steps, rate = (_sizes(k, v, 3) for k, v in given)

@@ -535,6 +535,12 @@ def elastic_transform(
     References:
         Simard, Steinkraus, Platt, "Best practices for convolutional neural networks applied to visual document
         analysis", 2003.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> tuple(ops.image.elastic_transform(ops.ones((1, 8, 8, 3)), seed=1).shape)
+    (1, 8, 8, 3)
     """
     layout = str(data_format)
     (h, w), _ = spatial_axes(images, layout)

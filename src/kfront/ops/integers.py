@@ -24,6 +24,12 @@ def gcd(x1: Any, x2: Any) -> Any:
 
     Returns:
         tensor of the broadcast shape, in the promoted dtype.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.gcd([12, 7], 8)).tolist()
+    [4, 1]
     """
     if isinstance(x1, KerasTensor) or isinstance(x2, KerasTensor):
         return add(x1, x2)
@@ -48,6 +54,12 @@ def lcm(x1: Any, x2: Any) -> Any:
 
     Returns:
         tensor of the broadcast shape, in the promoted dtype.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.lcm([4, 3], 6)).tolist()
+    [12, 6]
     """
     divisor = gcd(x1, x2)
     return abs(multiply(floor_divide(x1, where(equal(divisor, 0), 1, divisor)), x2))

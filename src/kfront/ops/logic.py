@@ -38,6 +38,12 @@ def logical_xor(x1: Any, x2: Any) -> Any:
 
     Returns:
         bool tensor of the broadcast shape.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.logical_xor([True, True], [True, False])).tolist()
+    [False, True]
     """
     return not_equal(logical_not(x1), logical_not(x2))
 
@@ -51,6 +57,12 @@ def isposinf(x: Any) -> Any:
 
     Returns:
         bool tensor of the shape of `x`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.isposinf([float("inf"), float("-inf")])).tolist()
+    [True, False]
     """
     return equal(x, math.inf)
 
@@ -64,6 +76,12 @@ def isneginf(x: Any) -> Any:
 
     Returns:
         bool tensor of the shape of `x`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.isneginf([float("inf"), float("-inf")])).tolist()
+    [False, True]
     """
     return equal(x, -math.inf)
 
@@ -81,6 +99,12 @@ def isclose(x1: Any, x2: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan:
 
     Returns:
         bool tensor of the broadcast shape.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.isclose([1.0, 2.0], [1.0, 2.1])).tolist()
+    [True, False]
     """
     near = less_equal(abs(subtract(x1, x2)), add(atol, multiply(rtol, abs(x2))))
     finite = logical_and(isfinite(x1), isfinite(x2))
@@ -101,6 +125,12 @@ def allclose(x1: Any, x2: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan
 
     Returns:
         bool tensor of shape ().
+
+    Example:
+
+    >>> from kfront import ops
+    >>> bool(ops.allclose([1.0, 2.0], [1.0, 2.1]))
+    False
     """
     return all(isclose(x1, x2, rtol, atol, equal_nan))
 
@@ -117,6 +147,12 @@ def isin(x1: Any, x2: Any, assume_unique: bool = False, invert: bool = False) ->
 
     Returns:
         bool tensor of the shape of `x1`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.isin([1, 2, 3], [2, 5])).tolist()
+    [False, True, False]
     """
     found = any(equal(expand_dims(x1, -1), ravel(x2)), -1)
     return logical_not(found) if invert else found
@@ -136,6 +172,13 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
 
     Raises:
         ShapeError: if the lists differ in length, or are empty.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> x = ops.array([-3, 0, 3])
+    >>> ops.convert_to_numpy(ops.select([x < 0, x > 0], [x * 0 - 1, x * 0 + 1], 7)).tolist()
+    [-1, 7, 1]
     """
     conditions, choices = list(condlist), list(choicelist)
     if len(conditions) != len(choices) or not choices:

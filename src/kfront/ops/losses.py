@@ -60,6 +60,12 @@ def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False
 
     Raises:
         ShapeError: if the shapes differ.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> round(float(ops.categorical_crossentropy([0.0, 1.0], [0.5, 0.5])), 4)
+    0.6931
     """
     _same_shape("categorical_crossentropy", target, output)
     if not len(target.shape):
@@ -87,6 +93,12 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
 
     Raises:
         ShapeError: if the shapes do not fit.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> round(float(ops.sparse_categorical_crossentropy([1], [[0.5, 0.5]])[0]), 4)
+    0.6931
     """
     rank = len(output.shape)
     if not rank:
@@ -120,6 +132,12 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
 
     Raises:
         ShapeError: if the shapes differ.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> round(float(ops.binary_crossentropy([1.0], [0.5])[0]), 4)
+    0.6931
     """
     _same_shape("binary_crossentropy", target, output)
     if from_logits:
@@ -146,6 +164,12 @@ def psnr(x1: Any, x2: Any, max_val: float) -> Any:
 
     Raises:
         ShapeError: if the shapes differ.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> round(float(ops.psnr([0.0, 1.0], [0.0, 0.9], 1.0)), 4)
+    23.0103
     """
     _same_shape("psnr", x1, x2)
     error = mean(square(subtract(x1, x2)))

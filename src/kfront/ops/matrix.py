@@ -35,6 +35,12 @@ def dot(x1: Any, x2: Any) -> Any:
 
     Returns:
         tensor in the promoted dtype.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> int(ops.dot([1, 2], [3, 4]))
+    11
     """
     if not len(x1.shape) or not len(x2.shape):
         return multiply(x1, x2)
@@ -63,6 +69,12 @@ def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
 
     Returns:
         tensor with the remaining axes of `x1`, then those of `x2`, in the promoted dtype.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> tuple(ops.tensordot(ops.ones((2, 3)), ops.ones((3, 4)), axes=1).shape)
+    (2, 4)
     """
     a, b = len(x1.shape), len(x2.shape)
     left, right = _contracted(axes, a, b)
@@ -90,6 +102,12 @@ def vdot(x1: Any, x2: Any) -> Any:
 
     Returns:
         tensor of shape (), in the promoted dtype.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> int(ops.vdot([1, 2], [3, 4]))
+    11
     """
     if not len(x1.shape) or not len(x2.shape):
         return multiply(x1, x2)
@@ -106,6 +124,12 @@ def inner(x1: Any, x2: Any) -> Any:
 
     Returns:
         tensor of shape x1.shape[:-1] + x2.shape[:-1], in the promoted dtype.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.inner([[1, 2], [3, 4]], [1, 1])).tolist()
+    [3, 7]
     """
     if not len(x1.shape) or not len(x2.shape):
         return multiply(x1, x2)
@@ -122,6 +146,12 @@ def outer(x1: Any, x2: Any) -> Any:
 
     Returns:
         tensor of shape (m, n), in the promoted dtype.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.outer([1, 2], [3, 4])).tolist()
+    [[3, 4], [6, 8]]
     """
     return multiply(expand_dims(ravel(x1), 1), expand_dims(ravel(x2), 0))
 
@@ -136,6 +166,12 @@ def kron(x1: Any, x2: Any) -> Any:
 
     Returns:
         tensor whose dimensions are products of theirs, in the promoted dtype.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.kron([[1, 2]], [[1], [1]])).tolist()
+    [[1, 2], [1, 2]]
     """
     rank = builtins.max(len(x1.shape), len(x2.shape))
     sides = [(1,) * (rank - len(x.shape)) + shape(x) for x in (x1, x2)]
@@ -170,6 +206,12 @@ def cross(x1: Any, x2: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, a
 
     Raises:
         ShapeError: if the number of components is not 2 or 3.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.cross([1, 0, 0], [0, 1, 0])).tolist()
+    [0, 0, 1]
     """
     if axis is not None:
         axisa = axisb = axisc = axis
@@ -197,6 +239,13 @@ def slogdet(x: Any) -> Any:
 
     Returns:
         Tuple (sign, log): shape (...,); sign 0 and -inf for singular matrices.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> sign, log = ops.slogdet(ops.array([[0.0, 2.0], [3.0, 0.0]]))
+    >>> float(sign), round(float(log), 4)
+    (-1.0, 1.7918)
     """
     lu, pivots = lu_factor(x)
     d = diagonal(lu, 0, -2, -1)
@@ -215,6 +264,12 @@ def logdet(x: Any) -> Any:
 
     Returns:
         tensor of shape (...,), floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> round(float(ops.logdet(ops.array([[2.0, 0.0], [0.0, 3.0]]))), 4)
+    1.7918
     """
     return multiply(2.0, sum(log(diagonal(cholesky(x), 0, -2, -1)), -1))
 
@@ -229,6 +284,12 @@ def cholesky_inverse(x: Any, upper: bool = False) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> float(ops.cholesky_inverse(ops.array([[2.0, 0.0], [0.0, 1.0]]))[0, 0])
+    0.25
     """
     factor = swapaxes(x, -1, -2) if upper else x
     n = dim(x, -1)
@@ -247,6 +308,12 @@ def pinv(x: Any, rcond: Any = None) -> Any:
 
     Returns:
         tensor of shape (..., n, m), floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> tuple(ops.pinv(ops.ones((3, 2))).shape)
+    (2, 3)
     """
     u, s, vh = svd(x, False, True)
     if rcond is None:
@@ -267,6 +334,13 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
 
     Returns:
         tensor of shape (n,) or (n, k), floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> line = ops.lstsq(ops.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]]), ops.array([1.0, 3.0, 5.0]))
+    >>> [round(float(v), 3) for v in line]
+    [1.0, 2.0]
     """
     if rcond is None:
         rcond = builtins.max(*(shapes.known(d) or 1 for d in a.shape[-2:])) * eps(dtype_of(a))
@@ -283,6 +357,12 @@ def matrix_rank(x: Any, tol: Any = None) -> Any:
 
     Returns:
         int32 tensor of shape (...,).
+
+    Example:
+
+    >>> from kfront import ops
+    >>> int(ops.matrix_rank(ops.array([[1.0, 2.0], [2.0, 4.0]])))
+    1
     """
     s = svd(x, False, False)
     if tol is None:
@@ -307,6 +387,12 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
 
     Raises:
         ArgumentError: for an unknown `ord`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> float(ops.norm([3.0, 4.0]))
+    5.0
     """
     rank = len(x.shape)
     axes = shapes.axes_of(axis, rank)
@@ -387,6 +473,12 @@ def cdist(x: Any, y: Any) -> Any:
 
     Returns:
         tensor of shape (..., m, n), floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.cdist([[0.0, 0.0]], [[3.0, 4.0], [0.0, 1.0]])).tolist()
+    [[5.0, 1.0]]
     """
     total = sum(square(subtract(expand_dims(x, -2), expand_dims(y, -3))), -1)
     zero = equal(total, 0)

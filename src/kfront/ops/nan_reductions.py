@@ -38,6 +38,12 @@ def nansum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
     Returns:
         tensor without the reduced axes.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> float(ops.nansum([1.0, float("nan"), 3.0]))
+    4.0
     """
     return sum(_filled(x, 0.0), axis, keepdims)
 
@@ -53,6 +59,12 @@ def nanprod(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
     Returns:
         tensor without the reduced axes.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> float(ops.nanprod([2.0, float("nan"), 3.0]))
+    6.0
     """
     return prod(_filled(x, 1.0), axis, keepdims)
 
@@ -68,6 +80,12 @@ def nanmean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
     Returns:
         tensor without the reduced axes, floating; NaN where nothing is left.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> float(ops.nanmean([1.0, float("nan"), 3.0]))
+    2.0
     """
     return _mean(_filled(x, 0.0), x, axis, keepdims)
 
@@ -90,6 +108,12 @@ def nanvar(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
     Returns:
         tensor without the reduced axes, floating; NaN where nothing is left.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> float(ops.nanvar([1.0, float("nan"), 3.0]))
+    1.0
     """
     deviations = subtract(_filled(x, 0.0), nanmean(x, axis, True))  # NaN for infinities, as their variance is
     return _mean(where(isnan(x), 0.0, square(deviations)), x, axis, keepdims)
@@ -106,6 +130,12 @@ def nanstd(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
     Returns:
         tensor without the reduced axes, floating; NaN where nothing is left.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> float(ops.nanstd([1.0, float("nan"), 3.0]))
+    1.0
     """
     return sqrt(nanvar(x, axis, keepdims))
 
@@ -121,6 +151,12 @@ def nanmax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
     Returns:
         tensor without the reduced axes, in the dtype of `x`; NaN where nothing is left.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> float(ops.nanmax([1.0, float("nan"), 3.0]))
+    3.0
     """
     return _extreme(max, -math.inf, x, axis, keepdims)
 
@@ -136,6 +172,12 @@ def nanmin(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
     Returns:
         tensor without the reduced axes, in the dtype of `x`; NaN where nothing is left.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> float(ops.nanmin([1.0, float("nan"), 3.0]))
+    1.0
     """
     return _extreme(min, math.inf, x, axis, keepdims)
 
@@ -159,6 +201,12 @@ def nanargmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
 
     Returns:
         int32 tensor without the reduced axis.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> int(ops.nanargmax([1.0, float("nan"), 3.0]))
+    2
     """
     return _position(argmax, -math.inf, x, axis, keepdims)
 
@@ -174,6 +222,12 @@ def nanargmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
 
     Returns:
         int32 tensor without the reduced axis.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> int(ops.nanargmin([1.0, float("nan"), 3.0]))
+    0
     """
     return _position(argmin, math.inf, x, axis, keepdims)
 
@@ -197,6 +251,12 @@ def nancumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
 
     Returns:
         tensor of the shape of `x`, of rank 1 when `axis` is None.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.nancumsum([1.0, float("nan"), 3.0])).tolist()
+    [1.0, 1.0, 4.0]
     """
     return cumsum(_filled(x, 0.0), axis, dtype)
 
@@ -212,6 +272,12 @@ def nancumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
 
     Returns:
         tensor of the shape of `x`, of rank 1 when `axis` is None.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.nancumprod([2.0, float("nan"), 3.0])).tolist()
+    [2.0, 2.0, 6.0]
     """
     return cumprod(_filled(x, 1.0), axis, dtype)
 
@@ -229,6 +295,12 @@ def nanpercentile(x: Any, q: Any, axis: Any = None, method: str = "linear", keep
 
     Returns:
         tensor of shape q.shape + x.shape without the reduced axes, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> float(ops.nanpercentile([1.0, float("nan"), 3.0], 50.0))
+    2.0
     """
     return nanquantile(x, divide(q, 100.0), axis, method, keepdims)
 
@@ -246,6 +318,12 @@ def nanquantile(x: Any, q: Any, axis: Any = None, method: str = "linear", keepdi
 
     Returns:
         tensor of shape q.shape + x.shape without the reduced axes, floating; NaN where nothing is left.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> float(ops.nanquantile([1.0, float("nan"), 3.0], 0.5))
+    2.0
     """
     gone = shapes.axes_of(axis, len(x.shape))
     lines = to_last(x, gone)
@@ -281,5 +359,11 @@ def nanmedian(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
     Returns:
         tensor without the reduced axes, floating; NaN where nothing is left.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> float(ops.nanmedian([1.0, float("nan"), 3.0]))
+    2.0
     """
     return nanquantile(x, 0.5, axis, "midpoint", keepdims)

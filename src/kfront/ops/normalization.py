@@ -34,6 +34,13 @@ def moments(x: Any, axes: Any, keepdims: bool = False, synchronized: bool = Fals
 
     Returns:
         Tuple (mean, variance) in the dtype of `x`; a variance beyond float16 is the largest number of it.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> mean, variance = ops.moments(ops.array([1.0, 3.0]), [0])
+    >>> float(mean), float(variance)
+    (2.0, 1.0)
     """
     axes = tuple(axes) if isinstance(axes, (list, tuple)) else axes
     y = widen(x)
@@ -68,6 +75,12 @@ def batch_normalization(
 
     Returns:
         tensor of the shape of `x`, in the promoted dtype.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.batch_normalization([[1.0], [3.0]], [2.0], [1.0], -1, epsilon=0.0)).tolist()
+    [[-1.0], [1.0]]
     """
     rank = len(x.shape)
     a = shapes.axis_of(axis, rank)
@@ -157,6 +170,12 @@ def layer_normalization(
 
     Returns:
         tensor of the shape and dtype of `x`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> [round(float(v), 3) for v in ops.layer_normalization([1.0, 3.0])]
+    [-1.0, 1.0]
     """
     if kwargs.get("rms_scaling"):
         return rms_normalization(x, gamma, axis, epsilon)
@@ -175,6 +194,12 @@ def rms_normalization(x: Any, scale: Any = None, axis: Any = -1, epsilon: Any = 
 
     Returns:
         tensor of the shape and dtype of `x`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> [round(float(v), 3) for v in ops.rms_normalization([2.0, -2.0])]
+    [1.0, -1.0]
     """
     axes = tuple(sorted(shapes.axes_of(tuple(axis) if isinstance(axis, list) else axis, len(x.shape))))
     y = widen(x)
@@ -199,6 +224,12 @@ def normalize(x: Any, axis: Any = -1, order: Any = 2, epsilon: Any = None) -> An
 
     Raises:
         ShapeError: if `order` is not a positive number.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> [round(float(v), 3) for v in ops.normalize([3.0, 4.0])]
+    [0.6, 0.8]
     """
     if not isinstance(order, (int, float)) or order < 1:
         raise ShapeError(f"[normalize] expected `order` to be a number >= 1, got {order!r}.")

@@ -386,6 +386,12 @@ def normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, se
 
     Raises:
         ArgumentError: if `dtype` is not floating.
+
+    Example:
+
+    >>> from kfront import random
+    >>> tuple(random.normal((2, 3), seed=1).shape)
+    (2, 3)
     """
     dtype = _float_dtype("normal", dtype)
     if any_symbolic_shape(shape):
@@ -414,6 +420,12 @@ def truncated_normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any 
 
     Raises:
         ArgumentError: if `dtype` is not floating.
+
+    Example:
+
+    >>> from kfront import random
+    >>> tuple(random.truncated_normal((2, 3), seed=1).shape)
+    (2, 3)
     """
     dtype = _float_dtype("truncated_normal", dtype)
     if any_symbolic_shape(shape):
@@ -442,6 +454,12 @@ def uniform(shape: Any, minval: Any = 0.0, maxval: Any = 1.0, dtype: Any = None,
 
     Raises:
         ArgumentError: if `dtype` is not floating.
+
+    Example:
+
+    >>> from kfront import random
+    >>> tuple(random.uniform((2, 3), seed=1).shape)
+    (2, 3)
     """
     dtype = _float_dtype("uniform", dtype)
     if any_symbolic_shape(shape):
@@ -472,6 +490,12 @@ def randint(shape: Any, minval: Any, maxval: Any, dtype: Any = "int32", seed: An
 
     Raises:
         ArgumentError: if `dtype` is not an integer type.
+
+    Example:
+
+    >>> from kfront import random
+    >>> tuple(random.randint((2, 3), 0, 10, seed=1).shape)
+    (2, 3)
     """
     dtype = standardize(dtype)
     if not is_int(dtype):
@@ -500,6 +524,12 @@ def gamma(shape: Any, alpha: Any, dtype: Any = None, seed: Any = None) -> Any:
 
     Raises:
         ArgumentError: if `dtype` is not floating.
+
+    Example:
+
+    >>> from kfront import random
+    >>> tuple(random.gamma((2, 3), 2.0, seed=1).shape)
+    (2, 3)
     """
     dtype = _float_dtype("gamma", dtype)
     if any_symbolic_shape(shape):
@@ -527,6 +557,12 @@ def beta(shape: Any, alpha: Any, beta: Any, dtype: Any = None, seed: Any = None)
 
     Raises:
         ArgumentError: if `dtype` is not floating.
+
+    Example:
+
+    >>> from kfront import random
+    >>> tuple(random.beta((2, 3), 2.0, 3.0, seed=1).shape)
+    (2, 3)
     """
     dtype = _float_dtype("beta", dtype)
     if any_symbolic_shape(shape):
@@ -551,6 +587,12 @@ def binomial(shape: Any, counts: Any, probabilities: Any, dtype: Any = None, see
 
     Raises:
         ArgumentError: if `dtype` is not floating.
+
+    Example:
+
+    >>> from kfront import random
+    >>> tuple(random.binomial((2, 3), 10.0, 0.5, seed=1).shape)
+    (2, 3)
     """
     dtype = _float_dtype("binomial", dtype)
     if any_symbolic_shape(shape):
@@ -575,6 +617,12 @@ def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: Any =
 
     Raises:
         ShapeError: if `logits` is not of rank 2.
+
+    Example:
+
+    >>> from kfront import ops, random
+    >>> tuple(random.categorical(ops.zeros((2, 4)), 3, seed=1).shape)
+    (2, 3)
     """
     dtype = standardize(dtype)
     if len(logits.shape) != 2:
@@ -597,6 +645,12 @@ def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None)
 
     Returns:
         tensor of the shape and dtype of `inputs`.
+
+    Example:
+
+    >>> from kfront import ops, random
+    >>> ops.convert_to_numpy(random.dropout(ops.ones(3), 0.0, seed=1)).tolist()
+    [1.0, 1.0, 1.0]
     """
     if isinstance(inputs, KerasTensor):
         return inputs
@@ -621,6 +675,12 @@ def shuffle(x: Any, axis: int = 0, seed: Any = None) -> Any:
 
     Returns:
         tensor of the shape and dtype of `x`.
+
+    Example:
+
+    >>> from kfront import ops, random
+    >>> ops.convert_to_numpy(ops.sort(random.shuffle(ops.array([1, 2, 3]), seed=1))).tolist()
+    [1, 2, 3]
     """
     if isinstance(x, KerasTensor):
         return x

@@ -44,6 +44,12 @@ def depth_to_space(x: Any, block_size: int, data_format: str | None = "channels_
 
     Returns:
         tensor with `block_size` times the height and width and channels / block_size^2.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> tuple(ops.depth_to_space(ops.ones((1, 2, 2, 4)), 2).shape)
+    (1, 4, 4, 1)
     """
     _image("depth_to_space", x, block_size)
     k = block_size
@@ -69,6 +75,12 @@ def space_to_depth(x: Any, block_size: int, data_format: str | None = "channels_
 
     Returns:
         tensor with height and width divided by `block_size` and channels * block_size^2.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> tuple(ops.space_to_depth(ops.ones((1, 4, 4, 1)), 2).shape)
+    (1, 2, 2, 4)
     """
     _image("space_to_depth", x, block_size)
     k = block_size
@@ -119,6 +131,12 @@ def unfold(x: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride
 
     Returns:
         tensor of shape (batch, channels * patch elements, patches).
+
+    Example:
+
+    >>> from kfront import ops
+    >>> tuple(ops.unfold(ops.ones((1, 3, 4, 4)), 2).shape)
+    (1, 12, 9)
     """
     kernel, dilation, padding, stride = _pairs(kernel_size, dilation, padding, stride)
     size = [known(d) for d in x.shape[2:]]
@@ -157,6 +175,12 @@ def fold(x: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padding:
 
     Returns:
         tensor of shape (batch, channels, height, width).
+
+    Example:
+
+    >>> from kfront import ops
+    >>> tuple(ops.fold(ops.ones((1, 12, 9)), 4, 2).shape)
+    (1, 3, 4, 4)
     """
     kernel, dilation, padding, stride = _pairs(kernel_size, dilation, padding, stride)
     size = _pair(output_size, "output_size")

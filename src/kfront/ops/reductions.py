@@ -27,6 +27,12 @@ def amax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
     Returns:
         tensor without the reduced axes, in the dtype of `x`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.amax([[1, 5], [3, 2]], axis=0)).tolist()
+    [3, 5]
     """
     return max(x, axis, keepdims)
 
@@ -42,6 +48,12 @@ def amin(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
     Returns:
         tensor without the reduced axes, in the dtype of `x`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.amin([[1, 5], [3, 2]], axis=0)).tolist()
+    [1, 2]
     """
     return min(x, axis, keepdims)
 
@@ -57,6 +69,12 @@ def ptp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
     Returns:
         tensor without the reduced axes, in the dtype of `x`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.ptp([[1, 5], [3, 2]], axis=1)).tolist()
+    [4, 1]
     """
     return subtract(max(x, axis, keepdims), min(x, axis, keepdims))
 
@@ -71,6 +89,12 @@ def count_nonzero(x: Any, axis: Any = None) -> Any:
 
     Returns:
         int32 tensor without the reduced axes.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> int(ops.count_nonzero([0, 3, 4]))
+    2
     """
     return sum(cast(not_equal(x, 0), "int32"), axis)
 
@@ -86,6 +110,12 @@ def diff(a: Any, n: int = 1, axis: int = -1) -> Any:
 
     Returns:
         tensor with `n` fewer elements along `axis`, in the dtype of `a`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.diff([1, 4, 9])).tolist()
+    [3, 5]
     """
     for _ in range(n):
         rank = len(a.shape)
@@ -106,6 +136,12 @@ def segment_min(data: Any, segment_ids: Any, num_segments: int | None = None, so
 
     Returns:
         tensor of shape (num_segments, ...), in the dtype of `data`; inf (the largest integer) for empty segments.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.segment_min([1, 2, 3], [0, 1, 0], num_segments=2)).tolist()
+    [1, 2]
     """
     # of integers the complement turns the order round without overflow
     turn = bitwise_invert if is_int(dtype_of(data)) else negative
@@ -124,6 +160,12 @@ def segment_prod(data: Any, segment_ids: Any, num_segments: int | None = None, s
 
     Returns:
         tensor of shape (num_segments, ...), in the dtype of `data`; 1 for empty segments.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.segment_prod([1, 2, 3], [0, 1, 0], num_segments=2)).tolist()
+    [3, 2]
     """
     if num_segments is None:
         num_segments = int(max(segment_ids)) + 1
@@ -146,6 +188,12 @@ def trapezoid(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1) -> Any:
 
     Returns:
         tensor without that axis, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> float(ops.trapezoid([1.0, 2.0, 3.0]))
+    4.0
     """
     rank = len(y.shape)
     after, before = (key_on(rank, axis, span_on(s)) for s in (1, 0))

@@ -63,6 +63,12 @@ def argpartition(x: Any, kth: int, axis: int | None = -1) -> Any:
 
     Returns:
         int32 tensor of the shape of `x`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> int(ops.argpartition([3, 1, 2], 0)[0])
+    1
     """
     return argsort(x, axis)
 
@@ -78,6 +84,12 @@ def in_top_k(targets: Any, predictions: Any, k: int) -> Any:
 
     Returns:
         bool tensor of shape (batch,); False where the target's score is not finite.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.in_top_k([1, 0], [[0.1, 0.9], [0.2, 0.8]], 1)).tolist()
+    [True, False]
     """
     score = take_along_axis(predictions, expand_dims(cast(targets, "int32"), -1), -1)
     better = sum(cast(greater(predictions, score), "int32"), -1)
@@ -94,6 +106,12 @@ def digitize(x: Any, bins: Any) -> Any:
 
     Returns:
         int32 tensor of the shape of `x`, i where ``bins[i - 1] <= x < bins[i]``.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.digitize([0.5, 1.5], [1.0, 2.0])).tolist()
+    [0, 1]
     """
     return searchsorted(bins, x, "right")
 
@@ -123,6 +141,12 @@ def unique(
 
     Returns:
         tensor, or a tuple (values, index, inverse, counts) of what was asked for; positions are int32.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.unique([3, 1, 3])).tolist()
+    [1, 3]
     """
     if isinstance(x, KerasTensor):
         return _unique_spec(x, return_index, return_inverse, return_counts, axis, size)

@@ -44,6 +44,12 @@ def vsplit(x: Any, indices_or_sections: Any) -> list[Any]:
 
     Returns:
         List of tensors.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> [tuple(part.shape) for part in ops.vsplit(ops.ones((4, 2)), 2)]
+    [(2, 2), (2, 2)]
     """
     return split(x, indices_or_sections, 0)
 
@@ -58,6 +64,12 @@ def hsplit(x: Any, indices_or_sections: Any) -> list[Any]:
 
     Returns:
         List of tensors.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> [tuple(part.shape) for part in ops.hsplit(ops.ones((4, 2)), 2)]
+    [(4, 1), (4, 1)]
     """
     return split(x, indices_or_sections, 0 if _rank(x) == 1 else 1)
 
@@ -72,6 +84,12 @@ def dsplit(x: Any, indices_or_sections: Any) -> list[Any]:
 
     Returns:
         List of tensors.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> [tuple(part.shape) for part in ops.dsplit(ops.ones((1, 2, 4)), 2)]
+    [(1, 2, 2), (1, 2, 2)]
     """
     return split(x, indices_or_sections, 2)
 
@@ -85,6 +103,12 @@ def fliplr(x: Any) -> Any:
 
     Returns:
         tensor of the shape and dtype of `x`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.fliplr([[1, 2], [3, 4]])).tolist()
+    [[2, 1], [4, 3]]
     """
     return flip(x, 1)
 
@@ -98,6 +122,12 @@ def flipud(x: Any) -> Any:
 
     Returns:
         tensor of the shape and dtype of `x`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.flipud([[1, 2], [3, 4]])).tolist()
+    [[3, 4], [1, 2]]
     """
     return flip(x, 0)
 
@@ -111,6 +141,12 @@ def size(x: Any) -> Any:
 
     Returns:
         An int, or a scalar int32 tensor where a dimension is not known.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> int(ops.size(ops.ones((2, 3))))
+    6
     """
     out: Any = 1
     for d in shape(x):
@@ -153,6 +189,12 @@ def copy(x: Any) -> Any:
 
     Returns:
         tensor of the shape and dtype of `x`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.copy([1, 2])).tolist()
+    [1, 2]
     """
     return x
 
@@ -166,6 +208,12 @@ def ravel(x: Any) -> Any:
 
     Returns:
         tensor of rank 1.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.ravel([[1, 2], [3, 4]])).tolist()
+    [1, 2, 3, 4]
     """
     return reshape(x, (-1,))
 
@@ -181,6 +229,12 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
 
     Returns:
         tensor with the two exchanged.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> tuple(ops.swapaxes(ops.ones((2, 3, 4)), 0, 2).shape)
+    (4, 3, 2)
     """
     order = list(range(len(x.shape)))
     order[axis1], order[axis2] = order[axis2], order[axis1]
@@ -198,6 +252,12 @@ def moveaxis(x: Any, source: Any, destination: Any) -> Any:
 
     Returns:
         tensor with the axes moved.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> tuple(ops.moveaxis(ops.ones((2, 3, 4)), 0, -1).shape)
+    (3, 4, 2)
     """
     rank = len(x.shape)
     start = shapes.axes_of(source, rank, "source")
@@ -221,6 +281,12 @@ def append(x1: Any, x2: Any, axis: int | None = None) -> Any:
 
     Returns:
         tensor in the promoted dtype.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.append([1, 2], [3])).tolist()
+    [1, 2, 3]
     """
     if axis is None:
         x1, x2, axis = ravel(x1), ravel(x2), 0
@@ -246,6 +312,12 @@ def hstack(xs: Any) -> Any:
 
     Returns:
         tensor in the promoted dtype.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.hstack([[1, 2], [3]])).tolist()
+    [1, 2, 3]
     """
     xs = [_at_least(x, 1) for x in xs]
     return concatenate(xs, 0 if len(xs[0].shape) == 1 else 1)
@@ -260,6 +332,12 @@ def vstack(xs: Any) -> Any:
 
     Returns:
         tensor in the promoted dtype, of rank >= 2.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.vstack([[1, 2], [3, 4]])).tolist()
+    [[1, 2], [3, 4]]
     """
     return concatenate([_at_least(x, 2) for x in xs], 0)
 
@@ -273,6 +351,12 @@ def dstack(xs: Any) -> Any:
 
     Returns:
         tensor in the promoted dtype, of rank >= 3.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> tuple(ops.dstack([ops.ones((2, 3)), ops.ones((2, 3))]).shape)
+    (2, 3, 2)
     """
     return concatenate([_at_least(x, 3) for x in xs], 2)
 
@@ -291,6 +375,12 @@ def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
 
     Raises:
         ShapeError: if the length of the axis is not known and `num` is None.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> [v.tolist() for v in map(ops.convert_to_numpy, ops.unstack([[1, 2], [3, 4]]))]
+    [[1, 2], [3, 4]]
     """
     rank = len(x.shape)
     n = num if num is not None else dim(x, axis)
@@ -311,6 +401,12 @@ def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
 
     Returns:
         List of tensors.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> [tuple(part.shape) for part in ops.array_split(ops.ones(5), 2)]
+    [(3,), (2,)]
     """
     if isinstance(indices_or_sections, int):
         n = dim(x, axis)
@@ -349,6 +445,13 @@ def meshgrid(*x: Any, indexing: str = "xy") -> list[Any]:
 
     Raises:
         ArgumentError: for an unknown `indexing`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> x, y = ops.meshgrid([1, 2], [3, 4, 5])
+    >>> tuple(x.shape), ops.convert_to_numpy(y)[:, 0].tolist()
+    ((3, 2), [3, 4, 5])
     """
     if indexing not in ("xy", "ij"):
         raise ArgumentError(f"[meshgrid] expected `indexing` 'xy' or 'ij', got {indexing!r}.")
@@ -366,6 +469,12 @@ def rot90(array: Any, k: int = 1, axes: Sequence[int] = (0, 1)) -> Any:
 
     Returns:
         tensor in the dtype of `array`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.rot90([[1, 2], [3, 4]])).tolist()
+    [[2, 4], [1, 3]]
     """
     rank = len(array.shape)
     a, b = shapes.axes_of(tuple(axes), rank, "axes")

@@ -42,6 +42,12 @@ def extract_sequences(x: Any, sequence_length: int, sequence_stride: int) -> Any
 
     Returns:
         tensor of shape (..., pieces, sequence_length).
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.extract_sequences([1, 2, 3, 4], 2, 1)).tolist()
+    [[1, 2], [2, 3], [3, 4]]
     """
     _check_frames("extract_sequences", sequence_length=sequence_length, sequence_stride=sequence_stride)
     n = dim(x, -1)
@@ -92,6 +98,13 @@ def stft(
 
     Raises:
         ArgumentError: if `fft_length` is below `sequence_length`, or `window` is unknown.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> real, imaginary = ops.stft(ops.ones(8), 4, 2, 4)
+    >>> tuple(real.shape)
+    (5, 3)
     """
     _check_frames("stft", sequence_length=sequence_length, sequence_stride=sequence_stride, fft_length=fft_length)
     if fft_length < sequence_length:
@@ -162,6 +175,13 @@ def istft(
 
     Returns:
         tensor of shape (..., length), floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> spectrum = ops.stft(ops.ones(8), 4, 2, 4)
+    >>> [round(float(v), 3) for v in ops.istft(spectrum, 4, 2, 4, length=3)]
+    [1.0, 1.0, 1.0]
     """
     return _istft(*real_and_imaginary("istft", x), sequence_length, sequence_stride, fft_length, length, window, center)
 
@@ -183,6 +203,12 @@ def correlate(x1: Any, x2: Any, mode: str = "valid") -> Any:
 
     Raises:
         ShapeError: if a tensor is not of rank 1, or of unknown length.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.correlate([1, 2, 3], [0, 1])).tolist()
+    [2.0, 3.0]
     """
     m, n = (shapes.known(x.shape[0]) if len(x.shape) == 1 else None for x in (x1, x2))
     if m is None or n is None:

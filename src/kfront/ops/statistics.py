@@ -38,6 +38,12 @@ def average(x: Any, axis: Any = None, weights: Any = None) -> Any:
 
     Returns:
         tensor without the reduced axes, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> float(ops.average([1.0, 4.0], weights=[1.0, 2.0]))
+    3.0
     """
     if weights is None:
         return mean(x, axis)
@@ -124,6 +130,12 @@ def median(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
     Returns:
         tensor without the reduced axes, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> float(ops.median([1.0, 9.0, 2.0]))
+    2.0
     """
     return quantile(x, 0.5, axis, "midpoint", keepdims)
 
@@ -141,6 +153,12 @@ def percentile(x: Any, q: Any, axis: Any = None, method: str = "linear", keepdim
 
     Returns:
         tensor of shape q.shape + x.shape without the reduced axes, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> float(ops.percentile([1.0, 2.0, 3.0], 50.0))
+    2.0
     """
     return quantile(x, divide(q, 100.0), axis, method, keepdims)
 
@@ -154,6 +172,12 @@ def corrcoef(x: Any) -> Any:
 
     Returns:
         tensor of shape (variables, variables), or (), floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> tuple(ops.corrcoef(ops.array([[1.0, 2.0, 3.0], [3.0, 2.0, 0.0]])).shape)
+    (2, 2)
     """
     if len(x.shape) == 1:
         return reshape(corrcoef(expand_dims(x, 0)), ())
@@ -178,6 +202,13 @@ def histogram(x: Any, bins: int = 10, range: Any = None) -> Any:
 
     Raises:
         ArgumentError: if `bins` is not a positive int, or `range` is not ascending.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> counts, edges = ops.histogram([0.0, 1.0, 1.0, 2.0], bins=2)
+    >>> ops.convert_to_numpy(counts).tolist(), ops.convert_to_numpy(edges).tolist()
+    ([1.0, 3.0], [0.0, 1.0, 2.0])
     """
     if not isinstance(bins, int) or bins < 1:
         raise ArgumentError(f"[histogram] expected `bins` to be an int >= 1, got {bins!r}.")

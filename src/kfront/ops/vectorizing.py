@@ -112,6 +112,13 @@ def jvp(fun: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool = Fa
 
     Raises:
         UnsupportedError: if the engine does not differentiate forward.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> value, tangent = ops.jvp(lambda x: x * x, (ops.array(3.0),), (ops.array(1.0),))
+    >>> float(value), float(tangent)
+    (9.0, 6.0)
     """
     if any(isinstance(x, KerasTensor) for x in tree.flatten((primals, tangents))):
         out = fun(*primals)

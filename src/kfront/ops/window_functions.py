@@ -47,6 +47,12 @@ def bartlett(x: Any) -> Any:
 
     Returns:
         floating tensor of shape (x,).
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.bartlett(5)).tolist()
+    [0.0, 0.5, 1.0, 0.5, 0.0]
     """
     return _window(x, lambda t: subtract(1.0, abs(subtract(multiply(t, 2.0), 1.0))))
 
@@ -60,6 +66,12 @@ def blackman(x: Any) -> Any:
 
     Returns:
         floating tensor of shape (x,).
+
+    Example:
+
+    >>> from kfront import ops
+    >>> tuple(ops.blackman(5).shape)
+    (5,)
     """
     return _window(x, _cosines(0.42, -0.5, 0.08))
 
@@ -73,6 +85,12 @@ def hamming(x: Any) -> Any:
 
     Returns:
         floating tensor of shape (x,).
+
+    Example:
+
+    >>> from kfront import ops
+    >>> tuple(ops.hamming(5).shape)
+    (5,)
     """
     return _window(x, _cosines(0.54, -0.46))
 
@@ -106,6 +124,12 @@ def kaiser(x: Any, beta: Any) -> Any:
 
     Returns:
         floating tensor of shape (x,).
+
+    Example:
+
+    >>> from kfront import ops
+    >>> tuple(ops.kaiser(5, 4.0).shape)
+    (5,)
     """
 
     def shape_of_t(t: Any) -> Any:

@@ -19,6 +19,12 @@ def add(x1: Any, x2: Any) -> Any:
 
     Returns:
         tensor of the broadcast shape, in the promoted dtype.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.add([1, 2], 3)).tolist()
+    [4, 5]
     """
 
 
@@ -32,6 +38,12 @@ def subtract(x1: Any, x2: Any) -> Any:
 
     Returns:
         tensor of the broadcast shape, in the promoted dtype.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.subtract([3, 2], [1, 5])).tolist()
+    [2, -3]
     """
 
 
@@ -45,6 +57,12 @@ def multiply(x1: Any, x2: Any) -> Any:
 
     Returns:
         tensor of the broadcast shape, in the promoted dtype.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.multiply([1, 2], [[3], [4]])).tolist()
+    [[3, 6], [4, 8]]
     """
 
 
@@ -58,6 +76,12 @@ def divide(x1: Any, x2: Any) -> Any:
 
     Returns:
         tensor of the broadcast shape, in the promoted dtype.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.divide([1, 3], 2)).tolist()
+    [0.5, 1.5]
     """
 
 
@@ -71,6 +95,12 @@ def power(x1: Any, x2: Any) -> Any:
 
     Returns:
         tensor of the broadcast shape, in the promoted dtype.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.power([1, 2, 3], 2)).tolist()
+    [1, 4, 9]
     """
 
 
@@ -84,6 +114,12 @@ def floor_divide(x1: Any, x2: Any) -> Any:
 
     Returns:
         tensor of the broadcast shape, in the promoted dtype.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.floor_divide([-3, 3], 2)).tolist()
+    [-2, 1]
     """
 
 
@@ -97,6 +133,12 @@ def mod(x1: Any, x2: Any) -> Any:
 
     Returns:
         tensor of the broadcast shape, in the promoted dtype.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.mod([-3, 3], 2)).tolist()
+    [1, 1]
     """
 
 
@@ -110,6 +152,12 @@ def maximum(x1: Any, x2: Any) -> Any:
 
     Returns:
         tensor of the broadcast shape, in the promoted dtype.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.maximum([1, 5], 3)).tolist()
+    [3, 5]
     """
 
 
@@ -123,6 +171,12 @@ def minimum(x1: Any, x2: Any) -> Any:
 
     Returns:
         tensor of the broadcast shape, in the promoted dtype.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.minimum([1, 5], 3)).tolist()
+    [1, 3]
     """
 
 
@@ -136,6 +190,12 @@ def arctan2(x1: Any, x2: Any) -> Any:
 
     Returns:
         tensor of the broadcast shape, in the promoted dtype.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> f"{float(ops.arctan2(1.0, -1.0)):.4f}"
+    '2.3562'
     """
 
 
@@ -149,6 +209,12 @@ def logaddexp(x1: Any, x2: Any) -> Any:
 
     Returns:
         tensor of the broadcast shape, in the promoted dtype.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> f"{float(ops.logaddexp(1000.0, 1000.0)):.4f}"
+    '1000.6932'
     """
 
 
@@ -161,6 +227,12 @@ def floor(x: Any) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.floor([-1.5, 1.5])).tolist()
+    [-2.0, 1.0]
     """
 
 
@@ -173,6 +245,12 @@ def ceil(x: Any) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.ceil([-1.5, 1.5])).tolist()
+    [-1.0, 2.0]
     """
 
 
@@ -190,6 +268,12 @@ def abs(x: Any) -> Any:
 
     Returns:
         tensor of the shape of `x`, in its dtype (its real dtype when it is complex).
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.abs([-2, 3])).tolist()
+    [2, 3]
     """
 
 
@@ -202,6 +286,12 @@ def negative(x: Any) -> Any:
 
     Returns:
         tensor of the shape and dtype of `x`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.negative([-2, 3])).tolist()
+    [2, -3]
     """
 
 
@@ -214,6 +304,12 @@ def sign(x: Any) -> Any:
 
     Returns:
         tensor of the shape and dtype of `x`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.sign([-2.5, 0.0, 3.0])).tolist()
+    [-1.0, 0.0, 1.0]
     """
 
 

@@ -52,4 +52,10 @@ def stop_gradient(variable: Any) -> Any:
 
     Returns:
         tensor of the same shape and dtype.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.stop_gradient([1.0, 2.0])).tolist()
+    [1.0, 2.0]
     """

@@ -29,6 +29,12 @@ def zeros(shape: Any, dtype: Any = None) -> Any:
 
     Returns:
         tensor of that shape and dtype.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.zeros((2, 2))).tolist()
+    [[0.0, 0.0], [0.0, 0.0]]
     """
 
 
@@ -42,6 +48,12 @@ def ones(shape: Any, dtype: Any = None) -> Any:
 
     Returns:
         tensor of that shape and dtype.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.ones(3, "int32")).tolist()
+    [1, 1, 1]
     """
 
 
@@ -56,6 +68,12 @@ def full(shape: Any, fill_value: Any, dtype: Any = None) -> Any:
 
     Returns:
         tensor of that shape and dtype.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.full((2, 2), 7)).tolist()
+    [[7.0, 7.0], [7.0, 7.0]]
     """
 
 
@@ -110,6 +128,12 @@ def eye(N: Any, M: Any = None, k: int = 0, dtype: Any = None) -> Any:
 
     Returns:
         tensor of shape (N, M).
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.eye(2, 3, dtype="int32")).tolist()
+    [[1, 0, 0], [0, 1, 0]]
     """
 
 
@@ -130,6 +154,12 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, rag
 
     Raises:
         UnsupportedError: with `sparse=True`, on an engine without sparse tensors.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.dtype(ops.convert_to_tensor([1, 2], "float16"))
+    'float16'
     """
     dtype = None if dtype is None else standardize(dtype)
     if isinstance(x, KerasTensor):
@@ -174,6 +204,12 @@ def array(x: Any, dtype: Any = None) -> Any:
 
     Returns:
         tensor.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.dtype(ops.array([1.0, 2.0]))
+    'float32'
     """
     return convert_to_tensor(x, dtype)
 
@@ -188,6 +224,12 @@ def convert_to_numpy(x: Any) -> np.ndarray:
     Returns:
         NumPy array that may be written to; bfloat16 comes as ml_dtypes.bfloat16. It may share memory with a tensor
         (on torch, as there), never with a Variable.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy([[1, 2], [3, 4]]).shape
+    (2, 2)
     """
     if isinstance(x, VariableBase):
         return x.numpy()
@@ -205,6 +247,12 @@ def is_tensor(x: Any) -> bool:
 
     Returns:
         A bool; False for symbolic tensors.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.is_tensor(ops.ones(2)), ops.is_tensor([1.0, 1.0])
+    (True, False)
     """
     return (state.backend or current()).is_tensor(x)
 
@@ -218,6 +266,12 @@ def dtype(x: Any) -> str:
 
     Returns:
         A name such as "float32".
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.dtype(ops.ones(2, "int8"))
+    'int8'
     """
     if isinstance(x, (KerasTensor, VariableBase)):
         return x.dtype
@@ -236,6 +290,12 @@ def empty(shape: Any, dtype: Any = None) -> Any:
 
     Returns:
         tensor of that shape and dtype.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> tuple(ops.empty((2, 3)).shape)
+    (2, 3)
     """
     return zeros(shape, dtype)
 
@@ -250,5 +310,11 @@ def identity(n: int, dtype: Any = None) -> Any:
 
     Returns:
         tensor of shape (n, n).
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.identity(2)).tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
     """
     return eye(n, None, 0, dtype)

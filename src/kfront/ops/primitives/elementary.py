@@ -18,6 +18,12 @@ def exp(x: Any) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> round(float(ops.exp(1.0)), 4)
+    2.7183
     """
 
 
@@ -30,6 +36,12 @@ def log(x: Any) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> round(float(ops.log(10.0)), 4)
+    2.3026
     """
 
 
@@ -42,6 +54,12 @@ def log1p(x: Any) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> round(float(ops.log1p(1.0)), 4)
+    0.6931
     """
 
 
@@ -54,6 +72,12 @@ def expm1(x: Any) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> round(float(ops.expm1(1.0)), 4)
+    1.7183
     """
 
 
@@ -66,6 +90,12 @@ def sqrt(x: Any) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.sqrt([4.0, 9.0])).tolist()
+    [2.0, 3.0]
     """
 
 
@@ -78,6 +108,12 @@ def rsqrt(x: Any) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.rsqrt([4.0, 16.0])).tolist()
+    [0.5, 0.25]
     """
 
 
@@ -90,6 +126,12 @@ def sin(x: Any) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> round(float(ops.sin(1.0)), 4)
+    0.8415
     """
 
 
@@ -102,6 +144,12 @@ def cos(x: Any) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> round(float(ops.cos(1.0)), 4)
+    0.5403
     """
 
 
@@ -114,6 +162,12 @@ def tan(x: Any) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> round(float(ops.tan(1.0)), 4)
+    1.5574
     """
 
 
@@ -126,6 +180,12 @@ def arcsin(x: Any) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> round(float(ops.arcsin(1.0)), 4)
+    1.5708
     """
 
 
@@ -138,6 +198,12 @@ def arccos(x: Any) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> round(float(ops.arccos(0.0)), 4)
+    1.5708
     """
 
 
@@ -150,6 +216,12 @@ def arctan(x: Any) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> round(float(ops.arctan(1.0)), 4)
+    0.7854
     """
 
 
@@ -162,6 +234,12 @@ def sinh(x: Any) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> round(float(ops.sinh(1.0)), 4)
+    1.1752
     """
 
 
@@ -174,6 +252,12 @@ def cosh(x: Any) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> round(float(ops.cosh(1.0)), 4)
+    1.5431
     """
 
 
@@ -186,6 +270,12 @@ def tanh(x: Any) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> round(float(ops.tanh(1.0)), 4)
+    0.7616
     """
 
 
@@ -198,6 +288,12 @@ def arcsinh(x: Any) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> round(float(ops.arcsinh(1.0)), 4)
+    0.8814
     """
 
 
@@ -210,6 +306,12 @@ def arccosh(x: Any) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> round(float(ops.arccosh(2.0)), 4)
+    1.317
     """
 
 
@@ -222,6 +324,12 @@ def arctanh(x: Any) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> round(float(ops.arctanh(0.5)), 4)
+    0.5493
     """
 
 
@@ -234,6 +342,12 @@ def erf(x: Any) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> round(float(ops.erf(1.0)), 4)
+    0.8427
     """
 
 
@@ -246,4 +360,10 @@ def erfinv(x: Any) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> round(float(ops.erfinv(0.5)), 4)
+    0.4769
     """

@@ -48,6 +48,13 @@ def rfft(x: Any, fft_length: int | None = None) -> Any:
 
     Returns:
         Tuple (real, imaginary), floating, of shape (..., fft_length // 2 + 1).
+
+    Example:
+
+    >>> from kfront import ops
+    >>> real, imaginary = ops.rfft(ops.array([1.0, 2.0, 3.0, 4.0]))
+    >>> [round(float(v), 3) for v in real]
+    [10.0, -2.0, -2.0]
     """
 
 
@@ -76,6 +83,13 @@ def fft(x: Any) -> tuple[Any, Any]:
 
     Returns:
         Tuple (real, imaginary) of the same shape, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> real, imaginary = ops.fft((ops.array([1.0, 2.0, 3.0, 4.0]), ops.zeros(4)))
+    >>> [round(float(v), 3) for v in real]
+    [10.0, -2.0, -2.0, -2.0]
     """
     return _fft(*real_and_imaginary("fft", x))
 
@@ -89,6 +103,13 @@ def fft2(x: Any) -> tuple[Any, Any]:
 
     Returns:
         Tuple (real, imaginary) of the same shape, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> real, imaginary = ops.fft2((ops.ones((2, 2)), ops.zeros((2, 2))))
+    >>> float(real[0, 0])
+    4.0
     """
     return _fft2(*real_and_imaginary("fft2", x))
 
@@ -102,6 +123,13 @@ def ifft2(x: Any) -> tuple[Any, Any]:
 
     Returns:
         Tuple (real, imaginary) of the same shape, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> real, imaginary = ops.ifft2((ops.ones((2, 2)), ops.zeros((2, 2))))
+    >>> float(real[0, 0])
+    1.0
     """
     return _ifft2(*real_and_imaginary("ifft2", x))
 
@@ -116,5 +144,12 @@ def irfft(x: Any, fft_length: int | None = None) -> Any:
 
     Returns:
         tensor of shape (..., fft_length), floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> signal = ops.irfft((ops.array([4.0, 0.0, 0.0]), ops.zeros(3)))
+    >>> [float(v) for v in signal]
+    [1.0, 1.0, 1.0, 1.0]
     """
     return irfft_of_parts(*real_and_imaginary("irfft", x), fft_length)

@@ -51,6 +51,12 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Any:
 
     Returns:
         tensor of the shape of `indices` (broadcast), in the dtype of `x`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.take_along_axis(ops.array([[1, 2], [3, 4]]), [[1], [0]], axis=1)).tolist()
+    [[2], [3]]
     """
 
 
@@ -75,6 +81,12 @@ def get_item(x: Any, key: Any) -> Any:
 
     Raises:
         ShapeError: for too many indices, or an int out of range.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.get_item(ops.array([[1, 2], [3, 4]]), (..., 1))).tolist()
+    [2, 4]
     """
 
 
@@ -89,6 +101,12 @@ def slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
 
     Returns:
         tensor of shape `shape`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.slice(ops.array([[1, 2], [3, 4]]), [0, 1], [2, 1])).tolist()
+    [[2], [4]]
     """
 
 
@@ -114,6 +132,12 @@ def slice_update(inputs: Any, start_indices: Any, updates: Any) -> Any:
 
     Returns:
         tensor of the shape and dtype of `inputs`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.slice_update(ops.zeros(4), [1], ops.array([5.0, 6.0]))).tolist()
+    [0.0, 5.0, 6.0, 0.0]
     """
 
 
@@ -171,6 +195,12 @@ def scatter_update(inputs: Any, indices: Any, updates: Any, reduction: str | Non
 
     Raises:
         ArgumentError: for an unknown `reduction`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.scatter_update(ops.zeros(4), [[1], [3]], ops.array([5.0, 6.0]))).tolist()
+    [0.0, 5.0, 0.0, 6.0]
     """
 
 
@@ -191,6 +221,12 @@ def nonzero(x: Any) -> Any:
 
     Returns:
         Tuple of n int32 tensors, one for each axis. How many there are depends on the values.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> [v.tolist() for v in map(ops.convert_to_numpy, ops.nonzero([[1, 0], [0, 2]]))]
+    [[0, 1], [0, 1]]
     """
 
 

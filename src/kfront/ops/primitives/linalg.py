@@ -29,6 +29,12 @@ def matmul(x1: Any, x2: Any) -> Any:
 
     Raises:
         ShapeError: if the inner dimensions differ.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.matmul([[1, 2], [3, 4]], [1, 1])).tolist()
+    [3, 7]
     """
 
 
@@ -74,6 +80,12 @@ def cholesky(x: Any, upper: bool = False) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.cholesky(ops.array([[4.0, 2.0], [2.0, 5.0]]))).tolist()
+    [[2.0, 0.0], [1.0, 2.0]]
     """
 
 
@@ -86,6 +98,12 @@ def det(x: Any) -> Any:
 
     Returns:
         tensor of shape (...,), floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> round(float(ops.det(ops.array([[1.0, 2.0], [3.0, 4.0]]))), 4)
+    -2.0
     """
 
 
@@ -98,6 +116,12 @@ def inv(x: Any) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.inv(ops.array([[2.0, 0.0], [0.0, 4.0]]))).tolist()
+    [[0.5, 0.0], [0.0, 0.25]]
     """
 
 
@@ -111,6 +135,12 @@ def solve(a: Any, b: Any) -> Any:
 
     Returns:
         tensor of the shape of `b`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.solve(ops.array([[2.0, 0.0], [0.0, 4.0]]), ops.array([2.0, 8.0]))).tolist()
+    [1.0, 2.0]
     """
 
 
@@ -125,6 +155,13 @@ def solve_triangular(a: Any, b: Any, lower: bool = False) -> Any:
 
     Returns:
         tensor of the shape of `b`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> a = ops.array([[2.0, 0.0], [1.0, 4.0]])
+    >>> ops.convert_to_numpy(ops.solve_triangular(a, ops.array([2.0, 9.0]), lower=True)).tolist()
+    [1.0, 2.0]
     """
 
 
@@ -146,6 +183,13 @@ def qr(x: Any, mode: str = "reduced") -> Any:
 
     Returns:
         Tuple (Q, R), floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> q, r = ops.qr(ops.ones((3, 2)))
+    >>> tuple(q.shape), tuple(r.shape)
+    ((3, 2), (2, 2))
     """
 
 
@@ -165,6 +209,13 @@ def svd(x: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
 
     Returns:
         Tuple (U, S, V^H), or S alone: shape (..., min(m, n)), descending.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> u, s, v = ops.svd(ops.array([[3.0, 0.0], [0.0, 2.0]]))
+    >>> [round(float(x), 3) for x in s]
+    [3.0, 2.0]
     """
 
 
@@ -177,6 +228,13 @@ def eigh(x: Any) -> Any:
 
     Returns:
         Tuple (values, vectors): shape (..., n), ascending, and (..., n, n), vectors in columns.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> values, vectors = ops.eigh(ops.array([[2.0, 0.0], [0.0, 1.0]]))
+    >>> [float(x) for x in values]
+    [1.0, 2.0]
     """
 
 
@@ -195,6 +253,13 @@ def eig(x: Any) -> Any:
 
     Returns:
         Tuple (values, vectors), complex: shape (..., n) and (..., n, n), vectors in columns.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> values, vectors = ops.eig(ops.array([[2.0, 0.0], [0.0, 2.0]]))
+    >>> tuple(values.shape), tuple(vectors.shape)
+    ((2,), (2, 2))
     """
 
 
@@ -213,4 +278,11 @@ def lu_factor(x: Any) -> Any:
     Returns:
         Tuple (lu, pivots): U with its diagonal and L below it, and int32 of shape (..., min(m, n)): row i was exchanged
         with row ``pivots[i]``, counted from 0.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> lu, pivots = ops.lu_factor(ops.array([[2.0, 1.0], [4.0, 4.0]]))
+    >>> ops.convert_to_numpy(lu).tolist()
+    [[4.0, 4.0], [0.5, -1.0]]
     """

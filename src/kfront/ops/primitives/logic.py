@@ -19,6 +19,12 @@ def equal(x1: Any, x2: Any) -> Any:
 
     Returns:
         bool tensor of the broadcast shape.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.equal([1, 2], [1, 3])).tolist()
+    [True, False]
     """
 
 
@@ -32,6 +38,12 @@ def not_equal(x1: Any, x2: Any) -> Any:
 
     Returns:
         bool tensor of the broadcast shape.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.not_equal([1, 2], [1, 3])).tolist()
+    [False, True]
     """
 
 
@@ -45,6 +57,12 @@ def less(x1: Any, x2: Any) -> Any:
 
     Returns:
         bool tensor of the broadcast shape.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.less([1, 2, 3], 2)).tolist()
+    [True, False, False]
     """
 
 
@@ -58,6 +76,12 @@ def less_equal(x1: Any, x2: Any) -> Any:
 
     Returns:
         bool tensor of the broadcast shape.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.less_equal([1, 2, 3], 2)).tolist()
+    [True, True, False]
     """
 
 
@@ -71,6 +95,12 @@ def greater(x1: Any, x2: Any) -> Any:
 
     Returns:
         bool tensor of the broadcast shape.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.greater([1, 2, 3], 2)).tolist()
+    [False, False, True]
     """
 
 
@@ -84,6 +114,12 @@ def greater_equal(x1: Any, x2: Any) -> Any:
 
     Returns:
         bool tensor of the broadcast shape.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.greater_equal([1, 2, 3], 2)).tolist()
+    [False, True, True]
     """
 
 
@@ -97,6 +133,12 @@ def logical_and(x1: Any, x2: Any) -> Any:
 
     Returns:
         bool tensor of the broadcast shape.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.logical_and([True, True], [True, False])).tolist()
+    [True, False]
     """
 
 
@@ -110,6 +152,12 @@ def logical_or(x1: Any, x2: Any) -> Any:
 
     Returns:
         bool tensor of the broadcast shape.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.logical_or([True, False], [False, False])).tolist()
+    [True, False]
     """
 
 
@@ -122,6 +170,12 @@ def logical_not(x: Any) -> Any:
 
     Returns:
         bool tensor of the shape of `x`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.logical_not([True, False])).tolist()
+    [False, True]
     """
 
 
@@ -134,6 +188,12 @@ def isnan(x: Any) -> Any:
 
     Returns:
         bool tensor of the shape of `x`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.isnan([1.0, float("nan")])).tolist()
+    [False, True]
     """
 
 
@@ -146,6 +206,12 @@ def isinf(x: Any) -> Any:
 
     Returns:
         bool tensor of the shape of `x`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.isinf([1.0, float("-inf")])).tolist()
+    [False, True]
     """
 
 
@@ -158,6 +224,12 @@ def isfinite(x: Any) -> Any:
 
     Returns:
         bool tensor of the shape of `x`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.isfinite([1.0, float("inf"), float("nan")])).tolist()
+    [True, False, False]
     """
 
 
@@ -171,6 +243,12 @@ def bitwise_and(x: Any, y: Any) -> Any:
 
     Returns:
         tensor of the broadcast shape, in the promoted dtype.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.bitwise_and([6, 5], 3)).tolist()
+    [2, 1]
     """
 
 
@@ -184,6 +262,12 @@ def bitwise_or(x: Any, y: Any) -> Any:
 
     Returns:
         tensor of the broadcast shape, in the promoted dtype.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.bitwise_or([6, 5], 3)).tolist()
+    [7, 7]
     """
 
 
@@ -197,6 +281,12 @@ def bitwise_xor(x: Any, y: Any) -> Any:
 
     Returns:
         tensor of the broadcast shape, in the promoted dtype.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.bitwise_xor([6, 5], 3)).tolist()
+    [5, 6]
     """
 
 
@@ -210,6 +300,12 @@ def left_shift(x: Any, y: Any) -> Any:
 
     Returns:
         tensor of the broadcast shape, in the promoted dtype.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.left_shift([1, 3], 2)).tolist()
+    [4, 12]
     """
 
 
@@ -223,6 +319,12 @@ def right_shift(x: Any, y: Any) -> Any:
 
     Returns:
         tensor of the broadcast shape, in the promoted dtype.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.right_shift([8, 3], 1)).tolist()
+    [4, 1]
     """
 
 
@@ -235,4 +337,10 @@ def bitwise_invert(x: Any) -> Any:
 
     Returns:
         tensor of the shape and dtype of `x`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.bitwise_invert([0, 5])).tolist()
+    [-1, -6]
     """

@@ -19,6 +19,12 @@ def relu(x: Any) -> Any:
 
     Returns:
         tensor of the shape and dtype of `x`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.relu([-1.0, 2.0])).tolist()
+    [0.0, 2.0]
     """
 
 
@@ -31,6 +37,12 @@ def sigmoid(x: Any) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating, in [0, 1].
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.sigmoid([0.0, 100.0])).tolist()
+    [0.5, 1.0]
     """
 
 
@@ -44,6 +56,12 @@ def softmax(x: Any, axis: Any = -1) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.softmax([1.0, 1.0])).tolist()
+    [0.5, 0.5]
     """
 
 
@@ -57,6 +75,12 @@ def log_softmax(x: Any, axis: Any = -1) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> round(float(ops.log_softmax([0.0, 0.0])[0]), 4)
+    -0.6931
     """
 
 
@@ -69,6 +93,12 @@ def softplus(x: Any) -> Any:
 
     Returns:
         tensor of the shape of `x`, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> round(float(ops.softplus(0.0)), 4)
+    0.6931
     """
 
 
@@ -97,6 +127,12 @@ def conv(
     Raises:
         ShapeError: if the channels do not fit.
         ArgumentError: for an unknown `padding` or `data_format`, or strides together with dilation.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> tuple(ops.conv(ops.ones((1, 5, 3)), ops.ones((2, 3, 4))).shape)
+    (1, 4, 4)
     """
 
 
@@ -121,6 +157,12 @@ def depthwise_conv(
 
     Returns:
         tensor with channels * multiplier channels (those of one input channel next to each other), floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> tuple(ops.depthwise_conv(ops.ones((1, 5, 3)), ops.ones((2, 3, 2))).shape)
+    (1, 4, 6)
     """
 
 
@@ -147,6 +189,12 @@ def conv_transpose(
 
     Returns:
         tensor of shape (batch, *spatial, filters), or (batch, filters, *spatial), floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> tuple(ops.conv_transpose(ops.ones((1, 5, 3)), ops.ones((2, 4, 3)), strides=2).shape)
+    (1, 10, 4)
     """
 
 
@@ -165,6 +213,12 @@ def max_pool(
 
     Returns:
         tensor with shorter spatial axes, in the dtype of `inputs`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.max_pool(ops.array([[[1.0], [4.0], [2.0], [3.0]]]), 2)).tolist()
+    [[[4.0], [3.0]]]
     """
 
 
@@ -183,6 +237,12 @@ def average_pool(
 
     Returns:
         tensor with shorter spatial axes, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.average_pool(ops.array([[[1.0], [4.0], [2.0], [3.0]]]), 2)).tolist()
+    [[[2.5], [2.5]]]
     """
 
 

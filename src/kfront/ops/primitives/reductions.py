@@ -48,6 +48,12 @@ def prod(x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) ->
 
     Returns:
         tensor without the reduced axes.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> int(ops.prod([2, 3, 4]))
+    24
     """
 
 
@@ -63,6 +69,12 @@ def max(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -
 
     Returns:
         tensor without the reduced axes, in the dtype of `x`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.max([[1, 5], [3, 2]], axis=0)).tolist()
+    [3, 5]
     """
 
 
@@ -78,6 +90,12 @@ def min(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -
 
     Returns:
         tensor without the reduced axes, in the dtype of `x`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.min([[1, 5], [3, 2]], axis=0)).tolist()
+    [1, 2]
     """
 
 
@@ -92,6 +110,12 @@ def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
     Returns:
         tensor without the reduced axes, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.mean([[1, 5], [3, 2]], axis=1)).tolist()
+    [3.0, 2.5]
     """
 
 
@@ -106,6 +130,12 @@ def var(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
     Returns:
         tensor without the reduced axes, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> float(ops.var([1.0, 3.0]))
+    1.0
     """
 
 
@@ -120,6 +150,12 @@ def std(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
     Returns:
         tensor without the reduced axes, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> float(ops.std([1.0, 3.0]))
+    1.0
     """
 
 
@@ -134,6 +170,12 @@ def all(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
     Returns:
         bool tensor without the reduced axes.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.all([[True, False], [True, True]], axis=1)).tolist()
+    [False, True]
     """
 
 
@@ -148,6 +190,12 @@ def any(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
     Returns:
         bool tensor without the reduced axes.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.any([[True, False], [False, False]], axis=1)).tolist()
+    [True, False]
     """
 
 
@@ -162,6 +210,12 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
     Returns:
         tensor without the reduced axes, floating.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> round(float(ops.logsumexp([1000.0, 1000.0])), 4)
+    1000.6932
     """
 
 
@@ -176,6 +230,12 @@ def argmax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
     Returns:
         int32 tensor without the reduced axis.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.argmax([[1, 5], [3, 2]], axis=1)).tolist()
+    [1, 0]
     """
 
 
@@ -190,6 +250,12 @@ def argmin(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
     Returns:
         int32 tensor without the reduced axis.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.argmin([[1, 5], [3, 2]], axis=1)).tolist()
+    [0, 1]
     """
 
 
@@ -211,6 +277,12 @@ def cumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
 
     Returns:
         tensor of the shape of `x`, of rank 1 when `axis` is None.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.cumsum([1, 2, 3])).tolist()
+    [1, 3, 6]
     """
 
 
@@ -225,6 +297,12 @@ def cumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
 
     Returns:
         tensor of the shape of `x`, of rank 1 when `axis` is None.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.cumprod([1, 2, 3])).tolist()
+    [1, 2, 6]
     """
 
 
@@ -279,6 +357,12 @@ def segment_sum(data: Any, segment_ids: Any, num_segments: int | None = None, so
 
     Returns:
         tensor of shape (num_segments, ...), in the dtype of `data`; 0 for empty segments.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.segment_sum([1, 2, 3], [0, 1, 0], num_segments=2)).tolist()
+    [4, 2]
     """
 
 
@@ -294,4 +378,10 @@ def segment_max(data: Any, segment_ids: Any, num_segments: int | None = None, so
 
     Returns:
         tensor of shape (num_segments, ...), in the dtype of `data`; -inf (the least integer) for empty segments.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.segment_max([1, 2, 3], [0, 1, 0], num_segments=2)).tolist()
+    [3, 2]
     """

@@ -78,6 +78,12 @@ def ndim(x: Any) -> int:
 
     Returns:
         An int.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.ndim(ops.ones((2, 3)))
+    2
     """
     return len(shapes.shape_of(x))
 
@@ -114,6 +120,12 @@ def transpose(x: Any, axes: Any = None) -> Any:
 
     Returns:
         tensor whose axis i is axis ``axes[i]`` of `x`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.transpose([[1, 2], [3, 4]])).tolist()
+    [[1, 3], [2, 4]]
     """
 
 
@@ -127,6 +139,12 @@ def broadcast_to(x: Any, shape: Any) -> Any:
 
     Returns:
         tensor of that shape.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.broadcast_to([1, 2], (2, 2))).tolist()
+    [[1, 2], [1, 2]]
     """
 
 
@@ -140,6 +158,12 @@ def concatenate(xs: Any, axis: int = 0) -> Any:
 
     Returns:
         tensor in the promoted dtype.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.concatenate([[1, 2], [3]])).tolist()
+    [1, 2, 3]
     """
 
 
@@ -153,6 +177,12 @@ def stack(x: Any, axis: int = 0) -> Any:
 
     Returns:
         tensor in the promoted dtype.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.stack([[1, 2], [3, 4]], axis=1)).tolist()
+    [[1, 3], [2, 4]]
     """
 
 
@@ -256,6 +286,12 @@ def flip(x: Any, axis: Any = None) -> Any:
 
     Returns:
         tensor of the shape and dtype of `x`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.flip([[1, 2], [3, 4]], axis=1)).tolist()
+    [[2, 1], [4, 3]]
     """
 
 
@@ -270,6 +306,12 @@ def roll(x: Any, shift: Any, axis: Any = None) -> Any:
 
     Returns:
         tensor of the shape and dtype of `x`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.roll([1, 2, 3], 1)).tolist()
+    [3, 1, 2]
     """
 
 
@@ -284,6 +326,12 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
 
     Returns:
         tensor in the dtype of `x`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.repeat([1, 2], 2)).tolist()
+    [1, 1, 2, 2]
     """
 
 
@@ -297,6 +345,12 @@ def tile(x: Any, repeats: Any) -> Any:
 
     Returns:
         tensor in the dtype of `x`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.tile([1, 2], 2)).tolist()
+    [1, 2, 1, 2]
     """
 
 
@@ -310,6 +364,12 @@ def expand_dims(x: Any, axis: Any) -> Any:
 
     Returns:
         tensor with more axes.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> tuple(ops.expand_dims(ops.ones((2, 3)), 1).shape)
+    (2, 1, 3)
     """
 
 
@@ -326,6 +386,12 @@ def squeeze(x: Any, axis: Any = None) -> Any:
 
     Raises:
         ShapeError: if a named axis is longer.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> tuple(ops.squeeze(ops.ones((2, 1, 3))).shape)
+    (2, 3)
     """
 
 

@@ -20,6 +20,12 @@ def sort(x: Any, axis: int | None = -1) -> Any:
 
     Returns:
         tensor of the shape and dtype of `x`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.sort([3, 1, 2])).tolist()
+    [1, 2, 3]
     """
 
 
@@ -33,6 +39,12 @@ def argsort(x: Any, axis: int | None = -1) -> Any:
 
     Returns:
         int32 tensor of the shape of `x`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.argsort([3, 1, 2])).tolist()
+    [1, 2, 0]
     """
 
 
@@ -84,4 +96,10 @@ def searchsorted(sorted_sequence: Any, values: Any, side: str = "left") -> Any:
 
     Returns:
         int32 tensor of the shape of `values`, in [0, n].
+
+    Example:
+
+    >>> from kfront import ops
+    >>> ops.convert_to_numpy(ops.searchsorted([1, 3, 5], [2, 5])).tolist()
+    [1, 2]
     """
