@@ -7,10 +7,10 @@ subclasses it. Names that end in `_to` change Variables and return their new val
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from kfront.core.op_registry import ops
-from kfront.core.typing import Tensor
+from kfront.core.typing import Scalar, Tensor
 
 if TYPE_CHECKING:
     from kfront.backends.base import Backend
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 
 __all__ = ["Foreach"]
+
+Second: TypeAlias = "Scalar | Sequence[Tensor]"  # one number for all tensors of the list, or one value for each
 
 
 class Foreach:
@@ -30,13 +32,13 @@ class Foreach:
     def __init__(self, backend: Backend) -> None:
         self.b = backend
 
-    def _scalar(self, x: Tensor, like: Tensor) -> Tensor:
+    def _scalar(self, x: Any, like: Tensor) -> Any:
         """A Python number as it is, a 0-d tensor in the dtype of `like`."""
         if isinstance(x, (int, float)) or x.dtype == like.dtype:
             return x
         return self.b.cast(x, self.b.dtype_name(like.dtype))
 
-    def _map2(self, name: str, xs: Sequence[Tensor], y: Tensor) -> list[Tensor]:
+    def _map2(self, name: str, xs: Sequence[Tensor], y: Second) -> list[Tensor]:
         f = getattr(self.b, name)
         if isinstance(y, (list, tuple)):
             return [f(a, b) for a, b in zip(xs, y, strict=True)]
@@ -61,7 +63,7 @@ class Foreach:
         variable.assign_add(by if times.__class__ is int and times == 1 else self.b.multiply(by, times))
 
     def tally(
-        self, total: Tensor, count: Tensor, value: Tensor, number: Tensor | float, times: Tensor | float = 1
+        self, total: Variable, count: Variable, value: Scalar, number: Tensor | float, times: Tensor | float = 1
     ) -> None:
         """``total += value * times`` and ``count += number``, for 0-d Variables and 0-d tensors or Python numbers."""
         self.increment(total, value, times)
@@ -80,27 +82,27 @@ class Foreach:
         """The native tensors of Variables."""
         return [v._read() for v in variables]
 
-    def add(self, xs: Sequence[Tensor], y: Tensor, donate: bool = False) -> list[Tensor]:
+    def add(self, xs: Sequence[Tensor], y: Second, donate: bool = False) -> list[Tensor]:
         """``x + y``."""
         return self._map2("add", xs, y)
 
-    def sub(self, xs: Sequence[Tensor], y: Tensor, donate: bool = False) -> list[Tensor]:
+    def sub(self, xs: Sequence[Tensor], y: Second, donate: bool = False) -> list[Tensor]:
         """``x - y``."""
         return self._map2("subtract", xs, y)
 
-    def mul(self, xs: Sequence[Tensor], y: Tensor, donate: bool = False) -> list[Tensor]:
+    def mul(self, xs: Sequence[Tensor], y: Second, donate: bool = False) -> list[Tensor]:
         """``x * y``."""
         return self._map2("multiply", xs, y)
 
-    def div(self, xs: Sequence[Tensor], y: Tensor, donate: bool = False) -> list[Tensor]:
+    def div(self, xs: Sequence[Tensor], y: Second, donate: bool = False) -> list[Tensor]:
         """``x / y``."""
         return self._map2("divide", xs, y)
 
-    def pow(self, xs: Sequence[Tensor], y: Tensor) -> list[Tensor]:
+    def pow(self, xs: Sequence[Tensor], y: Second) -> list[Tensor]:
         """``x ** y``."""
         return self._map2("power", xs, y)
 
-    def maximum(self, xs: Sequence[Tensor], y: Tensor) -> list[Tensor]:
+    def maximum(self, xs: Sequence[Tensor], y: Second) -> list[Tensor]:
         """The larger elements."""
         if isinstance(y, (int, float)):
             y = self.b.convert(float(y), self.b.dtype_name(xs[0].dtype))
@@ -110,7 +112,7 @@ class Foreach:
         """Elements kept from `low` to `high`."""
         return [self.b.clip(x, low, high) for x in xs]
 
-    def where(self, condition: Tensor, xs: Sequence[Tensor], ys: Tensor) -> list[Tensor]:
+    def where(self, condition: Tensor | bool, xs: Sequence[Tensor], ys: Second) -> list[Tensor]:
         """Elements of x where `condition` (one tensor for all, or a list) holds, else of y."""
         conditions = condition if isinstance(condition, (list, tuple)) else [condition] * len(xs)
         if isinstance(ys, (int, float)):
@@ -141,19 +143,19 @@ class Foreach:
         """Zeros."""
         return self._map("zeros_like", xs)
 
-    def lerp(self, xs: Sequence[Tensor], ys: Sequence[Tensor], weight: Tensor) -> list[Tensor]:
+    def lerp(self, xs: Sequence[Tensor], ys: Sequence[Tensor], weight: Scalar) -> list[Tensor]:
         """``x + (y - x) * weight``."""
         return self.add(xs, self.mul(self.sub(ys, xs), weight))
 
     def addcmul(
-        self, xs: Sequence[Tensor], a: Sequence[Tensor], b: Sequence[Tensor], value: Tensor | None = None
+        self, xs: Sequence[Tensor], a: Sequence[Tensor], b: Sequence[Tensor], value: Scalar | None = None
     ) -> list[Tensor]:
         """``x + value * a * b`` (value None: 1)."""
         product = self.mul(a, b)
         return self.add(xs, product if value is None else self.mul(product, value))
 
     def addcdiv(
-        self, xs: Sequence[Tensor], a: Sequence[Tensor], b: Sequence[Tensor], value: Tensor = 1.0
+        self, xs: Sequence[Tensor], a: Sequence[Tensor], b: Sequence[Tensor], value: Scalar = 1.0
     ) -> list[Tensor]:
         """``x + value * a / b``."""
         return self.add(xs, self.mul(self.div(a, b), value))
@@ -201,7 +203,7 @@ class Foreach:
         xs = xs if factor is None else self.mul(xs, factor)
         return self._set(variables, self.add(self.values(variables), xs))
 
-    def mul_to(self, variables: Sequence[Variable], y: Tensor) -> list[Tensor]:
+    def mul_to(self, variables: Sequence[Variable], y: Second) -> list[Tensor]:
         """``v * y``."""
         return self._set(variables, self.mul(self.values(variables), y))
 
@@ -209,22 +211,22 @@ class Foreach:
         """The larger elements of ``v`` and ``x``."""
         return self._set(variables, self.maximum(self.values(variables), xs))
 
-    def lerp_to(self, variables: Sequence[Variable], xs: Sequence[Tensor], weight: Tensor) -> list[Tensor]:
+    def lerp_to(self, variables: Sequence[Variable], xs: Sequence[Tensor], weight: Scalar) -> list[Tensor]:
         """``v + (x - v) * weight``: the running mean whose old value has the weight ``1 - weight``."""
         return self._set(variables, self.lerp(self.values(variables), xs, weight))
 
-    def lerp_square_to(self, variables: Sequence[Variable], xs: Sequence[Tensor], weight: Tensor) -> list[Tensor]:
+    def lerp_square_to(self, variables: Sequence[Variable], xs: Sequence[Tensor], weight: Scalar) -> list[Tensor]:
         """``v + (x ** 2 - v) * weight``: the running mean of squares."""
         return self._set(variables, self.lerp(self.values(variables), self.square(xs), weight))
 
     def addcmul_to(
-        self, variables: Sequence[Variable], a: Sequence[Tensor], b: Sequence[Tensor], value: Tensor | None = None
+        self, variables: Sequence[Variable], a: Sequence[Tensor], b: Sequence[Tensor], value: Scalar | None = None
     ) -> list[Tensor]:
         """``v + value * a * b``."""
         return self._set(variables, self.addcmul(self.values(variables), a, b, value))
 
     def addcdiv_to(
-        self, variables: Sequence[Variable], a: Sequence[Tensor], b: Sequence[Tensor], value: Tensor = 1.0
+        self, variables: Sequence[Variable], a: Sequence[Tensor], b: Sequence[Tensor], value: Scalar = 1.0
     ) -> list[Tensor]:
         """``v + value * a / b``."""
         return self._set(variables, self.addcdiv(self.values(variables), a, b, value))
