@@ -181,7 +181,7 @@ class Backend:
         """The value as a NumPy array (bfloat16 and float8 through ml_dtypes)."""
         return np.asarray(x)
 
-    def host_value(self, value: Tensor, dtype: str) -> Any:
+    def host_value(self, value: Any, dtype: str) -> Any:
         """`value` as a NumPy array of `dtype`, or as it is when it is a native tensor of that dtype."""
         if self.is_tensor(value):
             return value if self.dtype_name(value.dtype) == dtype else self.cast(value, dtype)
@@ -195,7 +195,7 @@ class Backend:
         """Whether `x` is a sparse tensor of this engine."""
         return False
 
-    def sparse_parts(self, x: Tensor) -> tuple[Any, Any, tuple[Tensor, ...]]:
+    def sparse_parts(self, x: Tensor) -> tuple[Any, Any, tuple[int, ...]]:
         """What a sparse tensor consists of: indices of shape (n, rank), values of shape (n,), its shape."""
         raise self._no_sparse()
 
@@ -227,7 +227,7 @@ class Backend:
         with contextlib.suppress(AttributeError):
             x._keras_mask = mask
 
-    def get_mask(self, x: Tensor) -> Tensor | None:
+    def get_mask(self, x: object) -> Tensor | None:
         """The mask attached to a tensor, or None."""
         return getattr(x, "_keras_mask", None)
 

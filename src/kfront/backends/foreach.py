@@ -7,7 +7,7 @@ subclasses it. Names that end in `_to` change Variables and return their new val
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from kfront.core.op_registry import ops
 from kfront.core.typing import Scalar, Tensor
@@ -17,10 +17,9 @@ if TYPE_CHECKING:
     from kfront.core.variable import Variable
 
 
-__all__ = ["Foreach", "Operand"]
+__all__ = ["Foreach"]
 
-Operand: TypeAlias = "Scalar | Sequence[Tensor] | Sequence[Scalar]"
-"""The second operand of a function over lists: one for each tensor, or one for all."""
+Second: TypeAlias = "Scalar | Sequence[Tensor]"  # one number for all tensors of the list, or one value for each
 
 
 class Foreach:
@@ -33,13 +32,13 @@ class Foreach:
     def __init__(self, backend: Backend) -> None:
         self.b = backend
 
-    def _scalar(self, x: Scalar, like: Tensor) -> Scalar:
+    def _scalar(self, x: Any, like: Tensor) -> Any:
         """A Python number as it is, a 0-d tensor in the dtype of `like`."""
         if isinstance(x, (int, float)) or x.dtype == like.dtype:
             return x
         return self.b.cast(x, self.b.dtype_name(like.dtype))
 
-    def _map2(self, name: str, xs: Sequence[Tensor], y: Operand) -> list[Tensor]:
+    def _map2(self, name: str, xs: Sequence[Tensor], y: Second) -> list[Tensor]:
         f = getattr(self.b, name)
         if isinstance(y, (list, tuple)):
             return [f(a, b) for a, b in zip(xs, y, strict=True)]
@@ -59,11 +58,13 @@ class Foreach:
         """
         return None
 
-    def increment(self, variable: Variable, by: Scalar, times: Scalar = 1) -> None:
+    def increment(self, variable: Variable, by: Tensor | float, times: Tensor | float = 1) -> None:
         """Add a Python number or a 0-d tensor, times a Python number or 0-d tensor, to a 0-d Variable."""
         variable.assign_add(by if times.__class__ is int and times == 1 else self.b.multiply(by, times))
 
-    def tally(self, total: Tensor, count: Tensor, value: Tensor, number: Tensor | float, times: Scalar = 1) -> None:
+    def tally(
+        self, total: Variable, count: Variable, value: Scalar, number: Tensor | float, times: Tensor | float = 1
+    ) -> None:
         """``total += value * times`` and ``count += number``, for 0-d Variables and 0-d tensors or Python numbers."""
         self.increment(total, value, times)
         self.increment(count, number)
@@ -81,27 +82,27 @@ class Foreach:
         """The native tensors of Variables."""
         return [v._read() for v in variables]
 
-    def add(self, xs: Sequence[Tensor], y: Operand, donate: bool = False) -> list[Tensor]:
+    def add(self, xs: Sequence[Tensor], y: Second, donate: bool = False) -> list[Tensor]:
         """``x + y``."""
         return self._map2("add", xs, y)
 
-    def sub(self, xs: Sequence[Tensor], y: Operand, donate: bool = False) -> list[Tensor]:
+    def sub(self, xs: Sequence[Tensor], y: Second, donate: bool = False) -> list[Tensor]:
         """``x - y``."""
         return self._map2("subtract", xs, y)
 
-    def mul(self, xs: Sequence[Tensor], y: Operand, donate: bool = False) -> list[Tensor]:
+    def mul(self, xs: Sequence[Tensor], y: Second, donate: bool = False) -> list[Tensor]:
         """``x * y``."""
         return self._map2("multiply", xs, y)
 
-    def div(self, xs: Sequence[Tensor], y: Operand, donate: bool = False) -> list[Tensor]:
+    def div(self, xs: Sequence[Tensor], y: Second, donate: bool = False) -> list[Tensor]:
         """``x / y``."""
         return self._map2("divide", xs, y)
 
-    def pow(self, xs: Sequence[Tensor], y: Operand) -> list[Tensor]:
+    def pow(self, xs: Sequence[Tensor], y: Second) -> list[Tensor]:
         """``x ** y``."""
         return self._map2("power", xs, y)
 
-    def maximum(self, xs: Sequence[Tensor], y: Operand) -> list[Tensor]:
+    def maximum(self, xs: Sequence[Tensor], y: Second) -> list[Tensor]:
         """The larger elements."""
         if isinstance(y, (int, float)):
             y = self.b.convert(float(y), self.b.dtype_name(xs[0].dtype))
@@ -111,7 +112,7 @@ class Foreach:
         """Elements kept from `low` to `high`."""
         return [self.b.clip(x, low, high) for x in xs]
 
-    def where(self, condition: Tensor | bool, xs: Sequence[Tensor], ys: Operand) -> list[Tensor]:
+    def where(self, condition: Tensor | bool, xs: Sequence[Tensor], ys: Second) -> list[Tensor]:
         """Elements of x where `condition` (one tensor for all, or a list) holds, else of y."""
         conditions = condition if isinstance(condition, (list, tuple)) else [condition] * len(xs)
         if isinstance(ys, (int, float)):
@@ -195,12 +196,14 @@ class Foreach:
         self.assign(variables, values)
         return values
 
-    def add_to(self, variables: Sequence[Variable], xs: Sequence[Tensor], factor: Scalar | None = None) -> list[Tensor]:
+    def add_to(
+        self, variables: Sequence[Variable], xs: Sequence[Tensor], factor: Tensor | float | None = None
+    ) -> list[Tensor]:
         """``v + factor * x`` (factor None: 1)."""
         xs = xs if factor is None else self.mul(xs, factor)
         return self._set(variables, self.add(self.values(variables), xs))
 
-    def mul_to(self, variables: Sequence[Variable], y: Operand) -> list[Tensor]:
+    def mul_to(self, variables: Sequence[Variable], y: Second) -> list[Tensor]:
         """``v * y``."""
         return self._set(variables, self.mul(self.values(variables), y))
 
@@ -237,8 +240,8 @@ class Foreach:
         means: Sequence[Variable],
         squares: Sequence[Variable],
         largest: Sequence[Variable] | None,
-        learning_rate: Scalar,
-        step: Scalar,
+        learning_rate: Tensor | float,
+        step: Tensor,
         beta_1: float,
         beta_2: float,
         epsilon: float,

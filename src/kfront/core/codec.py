@@ -244,7 +244,7 @@ def _config_of(obj: Any) -> Any:
 
 
 def deserialize_keras_object(
-    config: Config,
+    config: object,
     custom_objects: dict[str, Any] | None = None,
     safe_mode: bool = True,
     module_objects: dict[str, Any] | None = None,

@@ -9,7 +9,6 @@ from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError
 from kfront.core.naming import to_snake_case
 from kfront.core.registry import get_registered_object
-from kfront.core.typing import Config
 
 __all__ = ["Lookup"]
 
@@ -51,7 +50,7 @@ class Lookup:
         """The config of an object of this namespace."""
         return serialize_keras_object(obj)
 
-    def deserialize(self, config: Config, custom_objects: dict[str, Any] | None = None) -> Any:
+    def deserialize(self, config: object, custom_objects: dict[str, Any] | None = None) -> Any:
         """An object from its config."""
         return deserialize_keras_object(config, custom_objects=custom_objects, module_objects=self.table)
 

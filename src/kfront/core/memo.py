@@ -15,7 +15,6 @@ from kfront.core.dtypes import WEAK
 from kfront.core.settings import floatx
 from kfront.core.spec import Abstract
 from kfront.core.state import state
-from kfront.core.typing import Tensor
 
 __all__ = ["fresh", "key_of", "recalled"]
 
@@ -63,7 +62,7 @@ def fresh(x: Any) -> Any:
     return kind(map(fresh, x)) if kind is tuple or kind is list else x
 
 
-def _lasting(x: Tensor) -> bool:
+def _lasting(x: Any) -> bool:
     if x.__class__ is tuple or x.__class__ is list:
         return all(map(_lasting, x))
     return x.__class__ is Abstract or x.__class__ in _PLAIN

@@ -112,7 +112,7 @@ class SeedGenerator:
 
     _tracked_kind = "seed"
 
-    def __init__(self, seed: int | None = None, name: str | None = None, **kwargs: object) -> None:
+    def __init__(self, seed: Seed = None, name: str | None = None, **kwargs: object) -> None:
         self.name = name if name is not None else auto_name(type(self).__name__)
         if seed is None:
             seed = make_default_seed()

@@ -108,7 +108,7 @@ class Variable(VariableBase):
         if layout is not None:
             self._backend.distributor.lay_out(self, layout)
 
-    def _initial(self, initializer: object, shape: Any, dtype: DTypeLike) -> Any:
+    def _initial(self, initializer: Any, shape: Any, dtype: DTypeLike) -> Any:
         """The first value as a NumPy array or native tensor of the wanted dtype."""
         b = self._backend
         if isinstance(initializer, str):
@@ -267,7 +267,7 @@ class Variable(VariableBase):
             return self._check_symbolic(value)
         return self.assign(self._backend.subtract(self._value, self._same(value)))
 
-    def _same(self, value: object) -> Any:
+    def _same(self, value: Any) -> Any:
         b = self._backend
         value = value.value if isinstance(value, VariableBase) else value
         return b.cast(value, self._dtype) if b.is_tensor(value) else b.convert(value, self._dtype)

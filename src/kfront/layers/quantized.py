@@ -252,7 +252,7 @@ def _fitting(scale: Any, layout: Layout) -> Any:
     return layout.scale_to_stored(scale)
 
 
-def _read_config(layer: Quantizable, name: str, config: object) -> Any:
+def _read_config(layer: Quantizable, name: str, config: Any) -> Any:
     if isinstance(config, dict):
         config = deserialize_keras_object(config)
     return None if config is None else config_for(layer.name, None, config)

@@ -148,7 +148,7 @@ class Functional(Model):
 
     @input_spec.setter
     def input_spec(self, value: Any) -> None:
-        Model.input_spec.fset(self, value)
+        Model.input_spec.fset(self, value)  # type: ignore[misc]
 
     # -- running ------------------------------------------------------------------------------------------------------
 

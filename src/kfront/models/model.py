@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import Any, BinaryIO
 
 from kfront import saving
 from kfront.core import codec, guard, tree
@@ -220,7 +220,11 @@ class Model(Stateless, Trainer, Layer):
     # -- files --------------------------------------------------------------------------------------------------------
 
     def save(
-        self, filepath: str | os.PathLike[str], overwrite: bool = True, zipped: bool | None = None, **kwargs: object
+        self,
+        filepath: str | os.PathLike[str] | BinaryIO,
+        overwrite: bool = True,
+        zipped: bool | None = None,
+        **kwargs: object,
     ) -> Any:
         """Save architecture, weights, compile state and optimizer state; see `kfront.saving.save_model`."""
         return saving.save_model(self, filepath, overwrite=overwrite, zipped=zipped, **kwargs)
@@ -235,7 +239,9 @@ class Model(Stateless, Trainer, Layer):
         """Save the weights, in one file or several; see `kfront.saving.save_weights`."""
         return saving.save_weights(self, filepath, overwrite=overwrite, max_shard_size=max_shard_size, **kwargs)
 
-    def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False, **kwargs: object) -> Any:
+    def load_weights(
+        self, filepath: str | os.PathLike[str] | BinaryIO, skip_mismatch: bool = False, **kwargs: object
+    ) -> Any:
         """Load weights; nothing is loaded unless everything fits. See `kfront.saving.load_weights`."""
         return saving.load_weights(self, filepath, skip_mismatch=skip_mismatch, **kwargs)
 

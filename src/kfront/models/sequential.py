@@ -125,7 +125,7 @@ class Sequential(Model):
 
     # -- building and running -----------------------------------------------------------------------------------------
 
-    def build(self, input_shape: object = None) -> None:
+    def build(self, input_shape: Any = None) -> None:
         """Create all weights for inputs of this shape, the batch dimension included."""
         if self._head is not None:
             return

@@ -54,7 +54,7 @@ class LearningRateSchedule(Configurable):
         """
         raise NotImplementedError(f"[{type(self).__name__}] expected the class to define `__call__(step)`.")
 
-    def at(self, step: Variable, number: int | None) -> Scalar:
+    def at(self, step: Variable, number: float | None) -> Scalar:
         """The rate for an optimizer: `step` is its Variable, `number` its value where that is at hand."""
         return self(step)
 
@@ -91,7 +91,7 @@ class _Formula(LearningRateSchedule):
         step = step.value if isinstance(step, Variable) else b.convert(step)
         return b.cast(b.convert(self.rate(b.cast(step, "float32"))), "float32")
 
-    def at(self, step: Variable, number: int | None) -> Scalar:
+    def at(self, step: Variable, number: float | None) -> Scalar:
         if number is not None and type(self).__call__ is _Formula.__call__:
             return self.rate(float(number))
         return self(step)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from typing import BinaryIO
 
 from kfront.core import guard
 from kfront.core.errors import SavingError
@@ -14,12 +15,12 @@ _PART = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _PATH = re.compile(rf"hf://({_PART}/{_PART})(?:@({_PART}))?(?:/({_PART}(?:/{_PART})*))?")
 
 
-def is_hub_path(filepath: str | os.PathLike[str]) -> bool:
+def is_hub_path(filepath: str | os.PathLike[str] | BinaryIO) -> bool:
     """Whether a path names a file on the hub."""
     return isinstance(filepath, (str, os.PathLike)) and str(filepath).startswith("hf://")
 
 
-def download(filepath: str | os.PathLike[str], default: str | None = None) -> str:
+def download(filepath: str | os.PathLike[str] | BinaryIO, default: str | None = None) -> str:
     """The local path of a file on the hub, which is fetched if it is not there; parts of sharded weights come with it.
 
     Args:

@@ -40,7 +40,7 @@ def shown_path(filepath: Any) -> str:
 
 
 @contextlib.contextmanager
-def open_source(filepath: str | os.PathLike[str]) -> Iterator[Any]:
+def open_source(filepath: str | os.PathLike[str] | BinaryIO) -> Iterator[Any]:
     """A file to read: a path, or a binary file that is open already."""
     if isinstance(filepath, (str, os.PathLike)):
         path = Path(filepath)
@@ -212,7 +212,7 @@ def _refuse_assets(model: Any) -> None:
 
 
 def load_model(
-    filepath: str | os.PathLike[str],
+    filepath: str | os.PathLike[str] | BinaryIO,
     custom_objects: dict[str, Any] | None = None,
     compile: bool = True,
     safe_mode: bool = True,

@@ -27,7 +27,7 @@ __all__ = ["load_weights", "save_weights"]
 
 
 def save_weights(
-    model: Any, filepath: object, overwrite: bool = True, max_shard_size: float | None = None, **kwargs: object
+    model: Any, filepath: object, overwrite: bool = True, max_shard_size: float | None = None, **kwargs: Any
 ) -> Any:
     """Save a model's weights, and its optimizer's state if it is compiled.
 
@@ -84,7 +84,9 @@ def _atomically(
         write(values, file, *more)
 
 
-def load_weights(model: Model, filepath: str | os.PathLike[str], skip_mismatch: bool = False, **kwargs: object) -> None:
+def load_weights(
+    model: Model, filepath: str | os.PathLike[str] | BinaryIO, skip_mismatch: bool = False, **kwargs: Any
+) -> None:
     """Load weights (and optimizer state) into a built model; nothing is loaded unless everything fits.
 
     Args:

@@ -317,7 +317,7 @@ _CROSSENTROPY = {
 }
 
 
-def _make_metric(entry: object, y_true: Any, y_pred: Any) -> Any:
+def _make_metric(entry: Any, y_true: Any, y_pred: Any) -> Any:
     name = entry if isinstance(entry, str) else None  # results are reported under the name that was given
     if name is not None and name.lower() in ("accuracy", "acc", "crossentropy", "ce"):
         table = _ACCURACY if name.lower() in ("accuracy", "acc") else _CROSSENTROPY

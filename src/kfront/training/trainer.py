@@ -20,7 +20,7 @@ from kfront.core import codec, tree
 from kfront.core.errors import ArgumentError, DataError, NotCompiledError
 from kfront.core.state import distribution_on, state
 from kfront.core.traceback import filtered
-from kfront.core.typing import Tensor
+from kfront.core.typing import Config, Tensor
 from kfront.metrics.base import reset_all, result_on_host
 from kfront.training import loop
 from kfront.training.checks import check_labels
@@ -70,7 +70,7 @@ class Trainer:
     @filtered
     def compile(
         self,
-        optimizer: object = "rmsprop",
+        optimizer: str | Config | Optimizer | None = "rmsprop",
         loss: Any = None,
         loss_weights: Any = None,
         metrics: Any = None,
@@ -550,7 +550,7 @@ def _floatx_is_float32() -> bool:
     return floatx() == "float32"
 
 
-def _scaled(optimizer: Optimizer) -> Any:
+def _scaled(optimizer: Optimizer | None) -> Any:
     if isinstance(optimizer, optimizers.LossScaleOptimizer):
         return optimizer
     return optimizers.LossScaleOptimizer(optimizer, name="loss_scale_optimizer")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -93,7 +93,7 @@ def img_to_array(img: Any, data_format: str | None = None, dtype: Any = None) ->
 
 
 def save_img(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | BinaryIO,
     x: Tensor,
     data_format: str | None = None,
     file_format: str | None = None,
@@ -119,7 +119,7 @@ def save_img(
 
 
 def load_img(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | BinaryIO,
     color_mode: str = "rgb",
     target_size: tuple[int, int] | None = None,
     interpolation: str = "nearest",
