@@ -180,8 +180,8 @@ class Store(Protocol):
 Nested: TypeAlias = "T | Sequence[Nested[T]] | Mapping[str, Nested[T]]"
 """One, or lists, tuples and dicts of them."""
 
-Seed: TypeAlias = "int | SeedGenerator | Config | None"
-"""An int for the same numbers each time, a generator (or its config) for new ones, None to draw one now."""
+Seed: TypeAlias = "int | SeedGenerator | None"
+"""An int for the same numbers each time, a generator for new ones, None to draw one now."""
 
 AnyCallable: TypeAlias = Callable[..., Any]
 """A callable whose arguments are those of its caller's own documentation."""

@@ -118,7 +118,7 @@ class DTypePolicy:
 
     def __eq__(self, other: Any) -> bool:
         same = getattr(type(other), "_stands_for", type(other)) is getattr(type(self), "_stands_for", type(self))
-        return same and other.get_config() == self.get_config()
+        return same and isinstance(other, DTypePolicy) and other.get_config() == self.get_config()
 
     def __hash__(self) -> int:
         return hash((getattr(type(self), "_stands_for", type(self)).__name__, self._name))

@@ -86,7 +86,7 @@ class RandomInitializer(HostInitializer):
 
     _normalise = normalisers(seed=None)  # the config holds what was given, `seed` what is drawn from
 
-    def __init__(self, seed: Seed = None) -> None:
+    def __init__(self, seed: Seed | Config = None) -> None:
         super().__init__()
         if isinstance(seed, dict):
             seed = deserialize_keras_object(seed)

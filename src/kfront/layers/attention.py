@@ -11,7 +11,7 @@ from kfront.core.options import Option, base_arguments, between, normalisers, on
 from kfront.core.registry import serializable
 from kfront.core.rng import SeedGenerator
 from kfront.core.spec import Abstract
-from kfront.core.typing import Seed, Shape, Tensor
+from kfront.core.typing import Shape, Tensor
 from kfront.layers.options import OptionLayer, documented, known_axis
 from kfront.ops.primitives.dtypes import dtype_of
 from kfront.ops.primitives.shapes import dim
@@ -90,14 +90,14 @@ class Attention(OptionLayer):
     use_scale: bool
     score_mode: str
     dropout: float
-    seed: Seed
+    seed: int | None
 
     def __init__(
         self,
         use_scale: bool = False,
         score_mode: str = "dot",
         dropout: float = 0.0,
-        seed: Seed = None,
+        seed: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)

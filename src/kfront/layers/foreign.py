@@ -19,7 +19,7 @@ from kfront.core.errors import ArgumentError, ArgumentTypeError, SavingError, Sh
 from kfront.core.registry import serializable
 from kfront.core.rng import SeedGenerator
 from kfront.core.spec import Abstract
-from kfront.core.typing import Config, DTypeLike, Seed, Store
+from kfront.core.typing import Config, DTypeLike, Store
 from kfront.layers.base import Layer
 
 __all__ = ["FlaxLayer", "JaxLayer", "TFSMLayer", "TorchModuleWrapper"]
@@ -151,7 +151,7 @@ class _OfJax(_OfEngine):
     _kind = "jax"
     seed_generator: SeedGenerator
 
-    def _start(self, seed: Seed) -> None:
+    def _start(self, seed: int | None) -> None:
         self._engine  # noqa: B018  (refuse other engines at once)
         self.seed_generator = SeedGenerator(seed)
         self._trees: dict[str, Any] = {}
@@ -269,7 +269,7 @@ class JaxLayer(_OfJax):
         init_fn: Callable[..., Any] | None = None,
         params: Any = None,
         state: Any = None,
-        seed: Seed = None,
+        seed: int | None = None,
         native_serialization_platforms: Any = None,
         **kwargs: Any,
     ) -> None:

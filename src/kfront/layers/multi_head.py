@@ -13,7 +13,7 @@ from kfront.core.options import Option, between, normalisers, positive
 from kfront.core.registry import serializable
 from kfront.core.rng import SeedGenerator
 from kfront.core.spec import Abstract
-from kfront.core.typing import ConstraintLike, InitializerLike, RegularizerLike, Seed, Shape, Tensor
+from kfront.core.typing import ConstraintLike, InitializerLike, RegularizerLike, Shape, Tensor
 from kfront.layers.attention import masked_softmax
 from kfront.layers.einsum_dense import EinsumDense
 from kfront.layers.multi_head_hooks import HeadHooks
@@ -47,7 +47,7 @@ class _Heads(OptionLayer):
     use_gate: bool
     dropout: float
     sliding_window: int | None
-    seed: Seed
+    seed: int | None
     seed_generator: SeedGenerator | None = None
     kernel_initializer: InitializerLike
     bias_initializer: InitializerLike
@@ -264,7 +264,7 @@ class MultiHeadAttention(HeadHooks, _Heads):
         kernel_constraint: ConstraintLike = None,
         bias_constraint: ConstraintLike = None,
         use_gate: bool = False,
-        seed: Seed = None,
+        seed: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
@@ -452,7 +452,7 @@ class GroupedQueryAttention(_Heads):
         kernel_constraint: ConstraintLike = None,
         bias_constraint: ConstraintLike = None,
         use_gate: bool = False,
-        seed: Seed = None,
+        seed: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)

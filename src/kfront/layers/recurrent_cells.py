@@ -24,7 +24,6 @@ from kfront.core.typing import (
     ConstraintLike,
     InitializerLike,
     RegularizerLike,
-    Seed,
     Shape,
     Tensor,
 )
@@ -96,7 +95,7 @@ class BaseCell(DropoutRNNCell):
     """
 
     _normalise = normalisers(dropout=_clipped_rate, recurrent_dropout=_clipped_rate)
-    seed: Seed
+    seed: int | None
     units: int
     use_bias: bool
     activation: Activation
@@ -250,7 +249,7 @@ class SimpleRNNCell(BaseCell):
         bias_constraint: ConstraintLike = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
-        seed: Seed = None,
+        seed: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -316,7 +315,7 @@ class LSTMCell(BaseCell):
         bias_constraint: ConstraintLike = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
-        seed: Seed = None,
+        seed: int | None = None,
         **kwargs: Any,
     ) -> None:
         kwargs.pop("implementation", None)
@@ -386,7 +385,7 @@ class GRUCell(BaseCell):
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         reset_after: bool = True,
-        seed: Seed = None,
+        seed: int | None = None,
         **kwargs: Any,
     ) -> None:
         kwargs.pop("implementation", None)

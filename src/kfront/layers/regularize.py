@@ -11,7 +11,7 @@ from kfront.core.errors import ArgumentError
 from kfront.core.options import base_arguments, between, normalisers
 from kfront.core.registry import serializable
 from kfront.core.rng import SeedGenerator
-from kfront.core.typing import Config, DTypeLike, Seed, Shape, Tensor
+from kfront.core.typing import Config, DTypeLike, Shape, Tensor
 from kfront.layers.base import InputSpec
 from kfront.layers.options import OptionLayer, documented
 from kfront.ops.primitives.dtypes import dtype_of
@@ -46,10 +46,10 @@ class _Random(OptionLayer):
     """A layer that draws random numbers in training, from a seed of its own."""
 
     _normalise = normalisers(noise_shape=_noise_shape, rate=between(0, 1), stddev=between(0, 1))
-    seed: Seed
+    seed: int | None
     seed_generator: SeedGenerator | None = None
 
-    def _start(self, strength: float, seed: Seed) -> None:
+    def _start(self, strength: float, seed: int | None) -> None:
         """Make the generator of random numbers, if there is noise."""
         if strength > 0:
             self.seed_generator = SeedGenerator(seed)
@@ -93,7 +93,7 @@ class Dropout(_Random):
     noise_shape: Sequence[int | None] | None = None
 
     def __init__(
-        self, rate: float, noise_shape: Sequence[int | None] | None = None, seed: Seed = None, **kwargs: Any
+        self, rate: float, noise_shape: Sequence[int | None] | None = None, seed: int | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self._store(locals())
@@ -114,7 +114,7 @@ class BaseSpatialDropout(Dropout):
 
     _normalise = normalisers(noise_shape=None)
 
-    def __init__(self, rate: float, seed: Seed = None, name: str | None = None, dtype: DTypeLike = None) -> None:
+    def __init__(self, rate: float, seed: int | None = None, name: str | None = None, dtype: DTypeLike = None) -> None:
         super().__init__(rate, seed=seed, name=name, dtype=dtype)
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
@@ -173,7 +173,7 @@ class SpatialDropout2D(BaseSpatialDropout):
         self,
         rate: float,
         data_format: str | None = None,
-        seed: Seed = None,
+        seed: int | None = None,
         name: str | None = None,
         dtype: DTypeLike = None,
     ) -> None:
@@ -212,7 +212,7 @@ class GaussianDropout(_Random):
 
     rate: float
 
-    def __init__(self, rate: float, seed: Seed = None, **kwargs: Any) -> None:
+    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._store(locals())
         self._start(rate, seed)
@@ -248,7 +248,7 @@ class GaussianNoise(_Random):
 
     stddev: float
 
-    def __init__(self, stddev: float, seed: Seed = None, **kwargs: Any) -> None:
+    def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._store(locals())
         self._start(stddev, seed)
@@ -292,7 +292,7 @@ class AlphaDropout(_Random):
     noise_shape: Sequence[int | None] | None = None
 
     def __init__(
-        self, rate: float, noise_shape: Sequence[int | None] | None = None, seed: Seed = None, **kwargs: Any
+        self, rate: float, noise_shape: Sequence[int | None] | None = None, seed: int | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self._store(locals())

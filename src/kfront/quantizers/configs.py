@@ -183,7 +183,7 @@ class Float8QuantizationConfig(QuantizationConfig):
 _BY_MODE = {c._mode: c for c in (Int8QuantizationConfig, Int4QuantizationConfig, Float8QuantizationConfig)}
 
 
-def config_for(who: str, mode: str | None, config: QuantizationConfig | None) -> QuantizationConfig:
+def config_for(who: str, mode: str | None, config: object) -> QuantizationConfig:
     """The config that the arguments of `quantize` stand for.
 
     Raises:
