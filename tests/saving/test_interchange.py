@@ -277,7 +277,7 @@ def _config(path):
 
 
 # what Keras spells out and kfront leaves to the default
-LEFT_OUT = [("optional", False), ("mask", None), ("compile_config", {})]
+LEFT_OUT = [("optional", False), ("mask", None), ("mask", [None, None]), ("compile_config", {})]
 SAME_OP = {"TrueDivide": "Divide", "true_divide": "divide"}
 
 
