@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Foreach"]
 
-Second: TypeAlias = "Scalar | Sequence[Tensor]"  # one number for all tensors of the list, or one value for each
+Second: TypeAlias = "Scalar | Sequence[Scalar]"  # one number for all tensors of the list, or one value for each
 
 
 class Foreach:
@@ -241,7 +241,7 @@ class Foreach:
         squares: Sequence[Variable],
         largest: Sequence[Variable] | None,
         learning_rate: Tensor | float,
-        step: Tensor,
+        step: Scalar,
         beta_1: float,
         beta_2: float,
         epsilon: float,
