@@ -550,7 +550,7 @@ def _floatx_is_float32() -> bool:
     return floatx() == "float32"
 
 
-def _scaled(optimizer: Optimizer | None) -> Any:
+def _scaled(optimizer: Any) -> Any:
     if isinstance(optimizer, optimizers.LossScaleOptimizer):
         return optimizer
     return optimizers.LossScaleOptimizer(optimizer, name="loss_scale_optimizer")

@@ -119,7 +119,7 @@ def save_img(
 
 
 def load_img(
-    path: str | os.PathLike[str] | BinaryIO,
+    path: str | os.PathLike[str] | io.IOBase,
     color_mode: str = "rgb",
     target_size: tuple[int, int] | None = None,
     interpolation: str = "nearest",
