@@ -222,7 +222,7 @@ def no_example() -> list[str]:
     return [
         f"{where(path, node.lineno)}: {node.name}"
         for path, node in public_definitions()
-        if ">>> " not in (ast.get_docstring(node) or "")
+        if ">>> " not in (ast.get_docstring(node) or "") and not _completed(node)
     ]
 
 
@@ -231,8 +231,13 @@ def no_raises() -> list[str]:
     return [
         f"{where(path, node.lineno)}: {node.name}"
         for path, node in public_definitions()
-        if _raises(node) and "Raises:" not in (ast.get_docstring(node) or "")
+        if _raises(node) and "Raises:" not in (ast.get_docstring(node) or "") and not _completed(node)
     ]
+
+
+def _completed(node: ast.FunctionDef | ast.ClassDef) -> bool:
+    """Whether a decorator `documented` adds the sections that a family has in common, the example among them."""
+    return any(ast.unparse(d).startswith("documented(") for d in node.decorator_list)
 
 
 def _raises(node: ast.FunctionDef | ast.ClassDef) -> bool:

@@ -131,8 +131,18 @@ def default_backend() -> str:
     `KERAS_BACKEND` decides, else the entry ``"backend"`` of `keras.json`, else the first engine installed of torch,
     jax and tensorflow, else numpy.
 
+    Returns:
+        The name, such as ``"torch"``.
+
     Raises:
         BackendError: the name given there is unknown, or its engine is not installed.
+
+    Example:
+
+    >>> import kfront
+    >>> from kfront.backends import default_backend
+    >>> default_backend() in ("torch", "jax", "tensorflow", "numpy")
+    True
     """
     here = installed()
     name, source = os.environ.get("KERAS_BACKEND", ""), "KERAS_BACKEND"
@@ -175,6 +185,15 @@ def set_backend(backend: str) -> None:
 
     Raises:
         BackendError: there is no such backend, or its engine is not installed.
+
+    Example:
+
+    >>> import kfront
+    >>> before = kfront.config.backend()
+    >>> kfront.config.set_backend("numpy")
+    >>> kfront.config.backend()
+    'numpy'
+    >>> kfront.config.set_backend(before)
     """
     b = get(backend)
     if threading.current_thread() is threading.main_thread():
@@ -189,7 +208,19 @@ _tuned: list[bool | None] = [None]
 
 
 def tuned_kernels() -> bool:
-    """Whether tuned kernels run: from `set_tuned_kernels`, else not if `KFRONT_TUNED_KERNELS` is "0", else yes."""
+    """Whether tuned kernels run, see `set_tuned_kernels`.
+
+    Returns:
+        What `set_tuned_kernels` set, else False if `KFRONT_TUNED_KERNELS` is "0", else True.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.config.set_tuned_kernels(True)
+    >>> kfront.config.tuned_kernels()
+    True
+    >>> kfront.config.set_tuned_kernels(None)
+    """
     return os.environ.get("KFRONT_TUNED_KERNELS") != "0" if _tuned[0] is None else _tuned[0]
 
 

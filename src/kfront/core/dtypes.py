@@ -172,6 +172,15 @@ def result_type(*dtypes: Any) -> str:
 
     Returns:
         A dtype name; floatx when only weak floats meet, or when integers meet a weak float.
+
+    Raises:
+        DTypeError: no dtype can represent the values of both.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.backend.result_type("int32", float), kfront.backend.result_type("int8", "uint8")
+    ('float32', 'int16')
     """
     found = [d if d in WEAK else standardize(d) for d in dtypes if d is not None]
     out: Any = found[0] if found else float

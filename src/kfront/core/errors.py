@@ -22,48 +22,171 @@ __all__ = [
 
 
 class KfrontError(Exception):
-    """Base of every exception that kfront raises on purpose."""
+    """Base class of every exception that kfront raises on purpose.
+
+    Example:
+
+    >>> import kfront
+    >>> try:
+    ...     kfront.layers.Dense(-1)
+    ... except kfront.errors.KfrontError as error:
+    ...     print(type(error).__name__)
+    ArgumentError
+    """
 
 
 class ShapeError(KfrontError, ValueError):
-    """A shape or rank does not fit."""
+    """A shape or rank does not fit.
+
+    Example:
+
+    >>> from kfront import errors, ops
+    >>> try:
+    ...     ops.reshape(ops.ones((2, 3)), (4,))
+    ... except errors.ShapeError:
+    ...     print("6 elements do not fill a shape of 4")
+    6 elements do not fill a shape of 4
+    """
 
 
 class DTypeError(KfrontError, TypeError):
-    """A dtype is unknown, or cannot be used here."""
+    """A dtype is unknown, or cannot be used here.
+
+    Example:
+
+    >>> from kfront import errors, ops
+    >>> try:
+    ...     ops.cast(1.0, "float31")
+    ... except errors.DTypeError:
+    ...     print("no such dtype")
+    no such dtype
+    """
 
 
 class ArgumentError(KfrontError, ValueError):
-    """An argument has a value that is not allowed."""
+    """An argument has a value that is not allowed.
+
+    Example:
+
+    >>> from kfront import errors, layers
+    >>> try:
+    ...     layers.Dropout(1.5)
+    ... except errors.ArgumentError:
+    ...     print("a rate is at most 1")
+    a rate is at most 1
+    """
 
 
 class ArgumentTypeError(KfrontError, TypeError):
-    """An argument has a type that is not allowed."""
+    """An argument has a type that is not allowed.
+
+    Example:
+
+    >>> from kfront import errors, ops
+    >>> try:
+    ...     ops.cond(True, 1, 2)
+    ... except errors.ArgumentTypeError:
+    ...     print("branches are functions")
+    branches are functions
+    """
 
 
 class NotBuiltError(KfrontError, ValueError):
-    """A layer or model is used before its weights exist."""
+    """A layer or model is used before its weights exist.
+
+    Example:
+
+    >>> from kfront import errors, layers
+    >>> try:
+    ...     layers.Dense(2).enable_lora(1)
+    ... except errors.NotBuiltError:
+    ...     print("call the layer first")
+    call the layer first
+    """
 
 
 class NotCompiledError(KfrontError, ValueError):
-    """A model is trained or evaluated before `compile`."""
+    """A model is trained or evaluated before `compile`.
+
+    Example:
+
+    >>> import kfront
+    >>> try:
+    ...     kfront.Sequential([kfront.layers.Dense(1)]).fit(kfront.ops.ones((2, 2)))
+    ... except kfront.errors.NotCompiledError:
+    ...     print("call compile first")
+    call compile first
+    """
 
 
 class BackendError(KfrontError, ImportError, ValueError):
-    """A backend is unknown, not installed or incomplete."""
+    """A backend is unknown, not installed or incomplete.
+
+    Example:
+
+    >>> import kfront
+    >>> try:
+    ...     kfront.config.set_backend("abacus")
+    ... except kfront.errors.BackendError:
+    ...     print("no such backend")
+    no such backend
+    """
 
 
 class UnsupportedError(KfrontError, NotImplementedError):
-    """The current engine cannot do what was asked."""
+    """The current engine cannot do what was asked.
+
+    Example:
+
+    >>> import kfront
+    >>> try:
+    ...     kfront.config.enable_unsafe_deserialization()
+    ... except kfront.errors.UnsupportedError:
+    ...     print("pass safe_mode=False to one call instead")
+    pass safe_mode=False to one call instead
+    """
 
 
 class SavingError(KfrontError, ValueError):
-    """A file or config does not fit what it is loaded into, or is damaged."""
+    """A file or config does not fit what it is loaded into, or is damaged.
+
+    Example:
+
+    >>> import kfront
+    >>> try:
+    ...     kfront.models.model_from_json("no json")
+    ... except kfront.errors.SavingError:
+    ...     print("not the JSON of a model")
+    not the JSON of a model
+    """
 
 
 class UnsafeFileError(SavingError):
-    """A file or config asks for something that data must not be able to do."""
+    """A file or config asks for something that data must not be able to do.
+
+    Example:
+
+    >>> import kfront
+    >>> text = '{"module": "os", "class_name": "system", "config": {"command": "ls"}}'
+    >>> try:
+    ...     kfront.models.model_from_json(text)
+    ... except kfront.errors.UnsafeFileError:
+    ...     print("a file may not name os.system")
+    a file may not name os.system
+    """
 
 
 class DataError(KfrontError, ValueError):
-    """Training data has the wrong type, size or structure."""
+    """Training data has the wrong type, size or structure.
+
+    Example:
+
+    >>> import kfront
+    >>> model = kfront.Sequential([kfront.layers.Dense(1)])
+    >>> model.compile("sgd", "mse")
+    >>> try:
+    ...     model.fit(kfront.ops.ones((4, 2)), kfront.ops.ones((3, 1)))
+    ... except kfront.errors.DataError:
+    ...     print("4 inputs, 3 targets")
+    4 inputs, 3 targets
+    """

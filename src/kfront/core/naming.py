@@ -59,7 +59,21 @@ def auto_name(prefix: str) -> str:
 
 
 def get_uid(prefix: str = "") -> int:
-    """A number that grows by one with each call for this prefix, from 1."""
+    """A number that grows by one with each call for this prefix, from 1.
+
+    Args:
+        prefix: a string; each has its own count, which automatic names use as well.
+
+    Returns:
+        An int.
+
+    Example:
+
+    >>> import kfront
+    >>> first = kfront.backend.get_uid("sample")
+    >>> kfront.backend.get_uid("sample") - first
+    1
+    """
     with _lock:
         _counts[prefix] += 1
         return _counts[prefix]
@@ -76,7 +90,17 @@ class name_scope:
 
     Args:
         name: one part of a path, without ``/``.
-        caller: the object that opens the scope; a scope that the same object already holds is not opened twice.
+        caller: the object that opens the scope; a scope that the same object has open is not opened twice.
+
+    Raises:
+        ArgumentError: `name` is no string, or contains ``/``.
+
+    Example:
+
+    >>> import kfront
+    >>> with kfront.name_scope("encoder"):
+    ...     kfront.Variable([0.0], name="scale").path
+    'encoder/scale'
     """
 
     def __init__(self, name: str, caller: object = None, **kwargs: object) -> None:

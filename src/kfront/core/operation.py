@@ -74,6 +74,18 @@ class Operation:
 
     Args:
         name: its name; made from the class name if None.
+
+    Raises:
+        ArgumentError: `name` is no string, or contains ``/``.
+
+    Example:
+
+    >>> import kfront
+    >>> class Double(kfront.Operation):
+    ...     def call(self, x):
+    ...         return x * 2
+    >>> Double()(kfront.Input((3,))).shape
+    (None, 3)
     """
 
     _around: Any = None  # wraps its calls: the RematScope it was made in, a layout of its outputs

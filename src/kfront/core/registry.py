@@ -35,7 +35,7 @@ def serializable(module: str | tuple[str, ...], name: str | None = None, *aliase
     """Register one of kfront's own classes or pure functions.
 
     Args:
-        module: the Keras module that files name, e.g. ``"keras.layers"``; further modules may hold the same name.
+        module: the Keras module that files name, e.g. ``"keras.layers"``; further modules may have the same name.
         name: the name there; the object's own if None.
         aliases: other names it is read under.
     """
@@ -101,7 +101,23 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
 
 
 def get_registered_name(obj: Any) -> str:
-    """The registered name of a class or function, or its own name."""
+    """The registered name of a class or function.
+
+    Args:
+        obj: class or function.
+
+    Returns:
+        ``"package>Name"``; the object's own name if it was not registered.
+
+    Example:
+
+    >>> import kfront
+    >>> @kfront.saving.register_keras_serializable("demo")
+    ... def triple(x):
+    ...     return 3 * x
+    >>> kfront.saving.get_registered_name(triple)
+    'demo>triple'
+    """
     found = _custom_names.get(id(unbound(obj)))
     return found[1] if found is not None else obj.__name__
 
@@ -120,10 +136,19 @@ _scopes = _Scopes()
 
 
 class CustomObjectScope:
-    """Context manager: names that resolve to the given classes and functions while loading.
+    """Context manager: loading inside resolves these names to the given classes and functions.
 
     Args:
         custom_objects: dict name -> class or function.
+
+    Example:
+
+    >>> import kfront
+    >>> def triple(x):
+    ...     return 3 * x
+    >>> with kfront.saving.custom_object_scope({"triple": triple}):
+    ...     kfront.activations.get("triple") is triple
+    True
     """
 
     def __init__(self, custom_objects: dict[str, Any] | None) -> None:
@@ -141,7 +166,21 @@ custom_object_scope = CustomObjectScope
 
 
 def get_custom_objects() -> dict[str, Any]:
-    """The process-wide dict of registered objects; entries may be added."""
+    """The registered objects of the process.
+
+    Returns:
+        A dict ``"package>Name"`` -> class or function, to which entries may be added.
+
+    Example:
+
+    >>> import kfront
+    >>> def triple(x):
+    ...     return 3 * x
+    >>> kfront.saving.get_custom_objects()["triple"] = triple
+    >>> kfront.activations.get("triple") is triple
+    True
+    >>> del kfront.saving.get_custom_objects()["triple"]
+    """
     return _custom
 
 
@@ -157,12 +196,23 @@ def scoped_object(*names: str) -> Any:
 def get_registered_object(
     name: str, custom_objects: dict[str, Any] | None = None, module_objects: dict[str, Any] | None = None
 ) -> Any:
-    """The object of that registered name, or None.
+    """The class or function of a registered name.
 
     Args:
         name: a registered name, ``"package>Name"`` or a plain name.
         custom_objects: looked at after scopes and registered objects.
         module_objects: looked at last.
+
+    Returns:
+        The object, or None if no source has the name.
+
+    Example:
+
+    >>> import kfront
+    >>> def triple(x):
+    ...     return 3 * x
+    >>> kfront.saving.get_registered_object("triple", custom_objects={"triple": triple}) is triple
+    True
     """
     found = scoped_object(name)
     for source in (_custom, custom_objects or {}, module_objects or {}):

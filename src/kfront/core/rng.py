@@ -107,7 +107,16 @@ class SeedGenerator:
         state: Variable of shape (2,): (seed, number of keys given out).
 
     Raises:
-        ArgumentTypeError: if `seed` is not an integer.
+        ArgumentTypeError: `seed` is not an integer.
+        ArgumentError: `seed` is negative.
+
+    Example:
+
+    >>> import kfront
+    >>> generator = kfront.random.SeedGenerator(7)
+    >>> first, second = (kfront.random.uniform((), seed=generator) for _ in range(2))
+    >>> bool(first != second)
+    True
     """
 
     _tracked_kind = "seed"

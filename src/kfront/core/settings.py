@@ -150,6 +150,14 @@ def set_floatx(value: str) -> None:
 
     Raises:
         ArgumentError: for another value.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.config.set_floatx("float64")
+    >>> kfront.ops.ones(2).dtype == kfront.ops.ones(2, "float64").dtype
+    True
+    >>> kfront.config.set_floatx("float32")
     """
     if value not in _FLOATX:
         raise ArgumentError(f"[set_floatx] expected one of {', '.join(_FLOATX)}, got {value!r}.")
@@ -161,7 +169,17 @@ def set_floatx(value: str) -> None:
 
 
 def epsilon() -> float:
-    """The small number added where a division by zero or the log of zero must be avoided; 1e-7 unless set otherwise."""
+    """The small number added where a division by zero or the log of zero must be avoided; 1e-7 unless set otherwise.
+
+    Returns:
+        A float.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.config.epsilon()
+    1e-07
+    """
     value = now.epsilon
     return value if value is not None else _first_epsilon()
 
@@ -182,6 +200,14 @@ def set_epsilon(value: float) -> None:
 
     Raises:
         ArgumentTypeError: if it is none.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.config.set_epsilon(1e-5)
+    >>> kfront.config.epsilon()
+    1e-05
+    >>> kfront.config.set_epsilon(1e-7)
     """
     try:
         now.epsilon = float(value)
@@ -190,7 +216,17 @@ def set_epsilon(value: float) -> None:
 
 
 def image_data_format() -> str:
-    """Where images carry their channels: ``"channels_last"`` unless set otherwise, or ``"channels_first"``."""
+    """Which axis of a batch of images holds the channels.
+
+    Returns:
+        ``"channels_last"`` unless set otherwise, or ``"channels_first"``.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.config.image_data_format()
+    'channels_last'
+    """
     return now.image_data_format or _first_layout()
 
 
@@ -200,13 +236,21 @@ def _first_layout() -> str:
 
 
 def set_image_data_format(data_format: str) -> None:
-    """Set where images carry their channels.
+    """Set which axis of a batch of images holds the channels.
 
     Args:
         data_format: ``"channels_first"`` or ``"channels_last"``.
 
     Raises:
         ArgumentError: for another value.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.config.set_image_data_format("channels_first")
+    >>> kfront.config.image_data_format()
+    'channels_first'
+    >>> kfront.config.set_image_data_format("channels_last")
     """
     wanted = str(data_format).lower()
     if wanted not in _LAYOUTS:
@@ -218,7 +262,17 @@ def set_image_data_format(data_format: str) -> None:
 
 
 def is_portable_random() -> bool:
-    """Whether random ops give the same numbers on every backend."""
+    """Whether random ops give the same numbers on every backend.
+
+    Returns:
+        A bool.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.config.is_portable_random()
+    False
+    """
     return state.portable_random
 
 
@@ -228,6 +282,14 @@ def set_portable_random(value: bool = True) -> None:
     Args:
         value: False goes back to the engine's own generator, which is faster. Holds for this thread and, set in the
             main thread, for threads started later.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.config.set_portable_random()
+    >>> round(float(kfront.random.uniform((), seed=1)), 4)
+    0.9096
+    >>> kfront.config.set_portable_random(False)
     """
     if threading.current_thread() is threading.main_thread():
         _State.portable_random = bool(value)
@@ -238,37 +300,101 @@ def set_portable_random(value: bool = True) -> None:
 
 
 def enable_interactive_logging() -> None:
-    """Print progress and messages to standard output (the default)."""
+    """Print progress and messages to standard output (the default).
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.config.enable_interactive_logging()
+    >>> kfront.config.is_interactive_logging_enabled()
+    True
+    """
     now.interactive_logging = True
 
 
 def disable_interactive_logging() -> None:
-    """Send progress and messages to `logging` (logger ``"kfront"``, level INFO) instead of standard output."""
+    """Send progress and messages to `logging` (logger ``"kfront"``, level INFO) instead of standard output.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.config.disable_interactive_logging()
+    >>> kfront.config.is_interactive_logging_enabled()
+    False
+    >>> kfront.config.enable_interactive_logging()
+    """
     now.interactive_logging = False
 
 
 def is_interactive_logging_enabled() -> bool:
-    """Whether messages go to standard output rather than to `logging`."""
+    """Whether messages go to standard output rather than to `logging`.
+
+    Returns:
+        A bool.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.config.is_interactive_logging_enabled()
+    True
+    """
     return now.interactive_logging
 
 
 def enable_traceback_filtering() -> None:
-    """Leave kfront's own frames out of tracebacks that pass through `fit`, a layer call and the like (the default)."""
+    """Leave kfront's own frames out of tracebacks that pass through `fit`, a layer call and the like (the default).
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.config.enable_traceback_filtering()
+    >>> kfront.config.is_traceback_filtering_enabled()
+    True
+    """
     now.traceback_filtering = True
 
 
 def disable_traceback_filtering() -> None:
-    """Show every frame in tracebacks."""
+    """Show every frame in tracebacks.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.config.disable_traceback_filtering()
+    >>> kfront.config.is_traceback_filtering_enabled()
+    False
+    >>> kfront.config.enable_traceback_filtering()
+    """
     now.traceback_filtering = False
 
 
 def is_traceback_filtering_enabled() -> bool:
-    """Whether kfront's own frames are left out of tracebacks."""
+    """Whether kfront's own frames are left out of tracebacks.
+
+    Returns:
+        A bool.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.config.is_traceback_filtering_enabled()
+    True
+    """
     return now.traceback_filtering
 
 
 def is_nnx_enabled() -> bool:
-    """Whether layers on JAX are Flax NNX modules: False, they are pytrees, and NNX modules join in by `FlaxLayer`."""
+    """Whether layers on JAX are Flax NNX modules: never, they are pytrees; `kfront.layers.FlaxLayer` wraps NNX modules.
+
+    Returns:
+        False.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.config.is_nnx_enabled()
+    False
+    """
     return False
 
 
@@ -277,6 +403,15 @@ def enable_unsafe_deserialization() -> None:
 
     Raises:
         UnsupportedError: always.
+
+    Example:
+
+    >>> import kfront
+    >>> try:
+    ...     kfront.config.enable_unsafe_deserialization()
+    ... except NotImplementedError:
+    ...     print("not allowed")
+    not allowed
     """
     raise UnsupportedError(
         "[enable_unsafe_deserialization] expected loading to stay safe, got a request to make every load of this "
@@ -285,17 +420,44 @@ def enable_unsafe_deserialization() -> None:
 
 
 def enable_flash_attention() -> None:
-    """Let attention use the engine's flash kernels where dtype, shape and device allow it (the default)."""
+    """Let attention use the engine's flash kernels where dtype, shape and device allow it (the default).
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.config.enable_flash_attention()
+    >>> kfront.config.is_flash_attention_enabled()
+    True
+    """
     now.flash_attention = True
 
 
 def disable_flash_attention() -> None:
-    """Keep attention on the plain kernels."""
+    """Use the engine's plain attention kernels only.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.config.disable_flash_attention()
+    >>> kfront.config.is_flash_attention_enabled()
+    False
+    >>> kfront.config.enable_flash_attention()
+    """
     now.flash_attention = False
 
 
 def is_flash_attention_enabled() -> bool:
-    """Whether attention may use flash kernels."""
+    """Whether attention may use flash kernels.
+
+    Returns:
+        A bool.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.config.is_flash_attention_enabled()
+    True
+    """
     return now.flash_attention
 
 
@@ -331,42 +493,91 @@ _ahead = _Limit("KFRONT_READ_AHEAD")
 
 
 def max_epochs() -> int | None:
-    """The most epochs that any `fit` runs, or None: from `set_max_epochs`, else from `KERAS_MAX_EPOCHS`."""
+    """The most epochs that any `fit` runs: from `set_max_epochs`, else from the variable `KERAS_MAX_EPOCHS`.
+
+    Returns:
+        An int, or None where there is no limit.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.config.set_max_epochs(2)
+    >>> kfront.config.max_epochs()
+    2
+    >>> kfront.config.set_max_epochs(None)
+    """
     return _epochs.get()
 
 
 def set_max_epochs(max_epochs: int | None) -> None:
-    """Cap the epochs of every `fit`, to try a script quickly.
+    """Limit the epochs of every `fit`, to try a script quickly.
 
     Args:
-        max_epochs: the cap, or None for what `KERAS_MAX_EPOCHS` says.
+        max_epochs: the limit, or None for what `KERAS_MAX_EPOCHS` says.
 
     Raises:
         ArgumentError: not None and not an integer of at least 0.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.config.set_max_epochs(1)
+    >>> kfront.config.max_epochs()
+    1
+    >>> kfront.config.set_max_epochs(None)
     """
     _epochs.put("set_max_epochs", max_epochs)
 
 
 def max_steps_per_epoch() -> int | None:
-    """The most steps of any epoch, or None: from `set_max_steps_per_epoch`, else from `KERAS_MAX_STEPS_PER_EPOCH`."""
+    """The most steps of any epoch: from `set_max_steps_per_epoch`, else from the variable `KERAS_MAX_STEPS_PER_EPOCH`.
+
+    Returns:
+        An int, or None where there is no limit.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.config.set_max_steps_per_epoch(10)
+    >>> kfront.config.max_steps_per_epoch()
+    10
+    >>> kfront.config.set_max_steps_per_epoch(None)
+    """
     return _steps.get()
 
 
 def set_max_steps_per_epoch(max_steps_per_epoch: int | None) -> None:
-    """Cap the steps of every epoch of `fit`, `evaluate` and `predict`, to try a script quickly.
+    """Limit the steps of every epoch of `fit`, `evaluate` and `predict`, to try a script quickly.
 
     Args:
-        max_steps_per_epoch: the cap, or None for what `KERAS_MAX_STEPS_PER_EPOCH` says.
+        max_steps_per_epoch: the limit, or None for what `KERAS_MAX_STEPS_PER_EPOCH` says.
 
     Raises:
         ArgumentError: not None and not an integer of at least 0.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.config.set_max_steps_per_epoch(1)
+    >>> model = kfront.Sequential([kfront.Input((2,)), kfront.layers.Dense(1)])
+    >>> model.predict(kfront.ops.ones((8, 2)), batch_size=4, verbose=0).shape
+    (4, 1)
+    >>> kfront.config.set_max_steps_per_epoch(None)
     """
     _steps.put("set_max_steps_per_epoch", max_steps_per_epoch)
 
 
 def read_ahead() -> int:
-    """How many batches of a slow source are made ahead of the steps: from `set_read_ahead`, else from
-    `KFRONT_READ_AHEAD`, else 2.
+    """How many batches of a slow source are prepared ahead of the steps.
+
+    Returns:
+        What `set_read_ahead` set, else what the environment variable `KFRONT_READ_AHEAD` says, else 2.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.config.read_ahead()
+    2
     """
     found = _ahead.get()
     return 2 if found is None else found

@@ -11,7 +11,7 @@ from kfront.core.dtypes import standardize
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.op_registry import ops
 from kfront.core.operators import ArrayOperators
-from kfront.core.typing import DTypeLike, ShapeLike, Tensor
+from kfront.core.typing import DTypeLike, ShapeLike
 
 __all__ = [
     "Abstract",
@@ -68,6 +68,13 @@ class KerasTensor(ArrayOperators):
 
     Raises:
         ArgumentError: for a value that is sparse and ragged.
+
+    Example:
+
+    >>> import kfront
+    >>> x = kfront.KerasTensor((None, 4), "float32")
+    >>> kfront.ops.matmul(x, kfront.ops.ones((4, 2))).shape
+    (None, 2)
     """
 
     __slots__ = ("__weakref__", "_keras_history", "_keras_mask", "_rows", "dtype", "name", "ragged", "shape", "sparse")
@@ -177,8 +184,21 @@ def abstract(x: object) -> Any:
     return out
 
 
-def is_keras_tensor(x: Tensor) -> bool:
-    """Whether `x` is a symbolic tensor."""
+def is_keras_tensor(x: object) -> bool:
+    """Whether a value is a symbolic tensor.
+
+    Args:
+        x: any object.
+
+    Returns:
+        True for a KerasTensor, False for tensors with values and anything else.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.utils.is_keras_tensor(kfront.Input((3,))), kfront.utils.is_keras_tensor(1.0)
+    (True, False)
+    """
     return isinstance(x, KerasTensor)
 
 

@@ -70,6 +70,8 @@ class _Backends:
     choose: Callable[[], Any]  # the one of a thread that has made no choice
 
     def __getattr__(self, attribute: str) -> Any:
+        if attribute not in _Backends.__annotations__:
+            raise AttributeError(attribute)
         importlib.import_module("kfront.backends")
         return vars(self)[attribute]
 

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from kfront.core.errors import ArgumentError, ArgumentTypeError
-from kfront.core.typing import Backend, Tensor
 
 __all__ = [
     "MAP_TO_NONE",
@@ -30,7 +29,14 @@ __all__ = [
 
 
 class MAP_TO_NONE:
-    """Returned by the function given to `traverse`: puts None at that place."""
+    """What the function given to `traverse` returns to put None in the place of a node.
+
+    Example:
+
+    >>> from kfront import tree
+    >>> tree.traverse(lambda x: tree.MAP_TO_NONE if x == 2 else None, [1, 2])
+    [1, None]
+    """
 
 
 def _keys(d: Mapping[Any, Any]) -> list[Any]:
@@ -43,7 +49,20 @@ def _keys(d: Mapping[Any, Any]) -> list[Any]:
 
 
 def is_nested(structure: object) -> bool:
-    """Whether `structure` is a dict, list, tuple or named tuple."""
+    """Whether an object is a structure and not a leaf.
+
+    Args:
+        structure: any object.
+
+    Returns:
+        True for a dict, list, tuple or named tuple.
+
+    Example:
+
+    >>> from kfront import tree
+    >>> tree.is_nested([1]), tree.is_nested("text")
+    (True, False)
+    """
     return isinstance(structure, (dict, list, tuple))
 
 
@@ -68,7 +87,20 @@ def _rebuild(like: object, values: list[Any]) -> Any:
 
 
 def flatten(structure: object) -> list[Any]:
-    """The leaves of a structure, in order."""
+    """The leaves of a structure, in order.
+
+    Args:
+        structure: nested dicts, lists and tuples, or a single leaf.
+
+    Returns:
+        List of leaves; those of a dict in the order of its sorted keys.
+
+    Example:
+
+    >>> from kfront import tree
+    >>> tree.flatten({"b": [1, 2], "a": 0})
+    [0, 1, 2]
+    """
     out: list[Any] = []
     _flatten_into(structure, out)
     return out
@@ -86,7 +118,20 @@ def _flatten_into(structure: object, out: list[Any]) -> None:
 
 
 def flatten_with_path(structure: object) -> list[tuple[tuple[Any, ...], Any]]:
-    """Pairs (path of keys and positions, leaf)."""
+    """The leaves of a structure with their paths, in order.
+
+    Args:
+        structure: nested dicts, lists and tuples, or a single leaf.
+
+    Returns:
+        List of pairs (tuple of keys and positions, leaf).
+
+    Example:
+
+    >>> from kfront import tree
+    >>> tree.flatten_with_path({"b": [1, 2], "a": 0})
+    [(('a',), 0), (('b', 0), 1), (('b', 1), 2)]
+    """
     if not is_nested(structure):
         return [((), structure)]
     return [((k, *path), leaf) for k, sub in _children(structure) for path, leaf in flatten_with_path(sub)]
@@ -100,9 +145,18 @@ def map_structure(func: Callable[..., Any], *structures: Any, none_is_leaf: bool
         structures: at least one; all of the same form.
         none_is_leaf: when False, None stays None and `func` does not see it.
 
+    Returns:
+        A structure of that form with the results as leaves.
+
     Raises:
         ArgumentTypeError: if `func` is not callable.
         ArgumentError: if there is no structure, or they differ in form.
+
+    Example:
+
+    >>> from kfront import tree
+    >>> tree.map_structure(lambda x, y: x + y, {"a": 1, "b": [2]}, {"a": 10, "b": [20]})
+    {'a': 11, 'b': [22]}
     """
     if not callable(func):
         raise ArgumentTypeError(f"[map_structure] expected a callable, got {func!r}.")
@@ -127,7 +181,25 @@ def _map(func: Callable[..., Any], structures: tuple[Any, ...], none_is_leaf: bo
 
 
 def map_structure_up_to(shallow_structure: Any, func: Callable[..., Any], *structures: Any) -> Any:
-    """As `map_structure`, descending only as far as `shallow_structure` does."""
+    """As `map_structure`, descending only as far as `shallow_structure` does.
+
+    Args:
+        shallow_structure: the form down to which structures are taken apart.
+        func: called with the part of each structure at each leaf of `shallow_structure`.
+        structures: at least one; each has `shallow_structure` as its outer form.
+
+    Returns:
+        A structure of the form of `shallow_structure` with the results as leaves.
+
+    Raises:
+        ArgumentError: a structure differs in form.
+
+    Example:
+
+    >>> from kfront import tree
+    >>> tree.map_structure_up_to([None, None], len, [[1, 2, 3], "text"])
+    [3, 4]
+    """
     if not is_nested(shallow_structure):
         return func(*structures)
     _check_level(shallow_structure, structures)
@@ -150,6 +222,14 @@ def assert_same_structure(a: object, b: Any, check_types: bool | None = None) ->
         a: nested structure.
         b: nested structure.
         check_types: has no effect; `assert_same_paths` takes lists for tuples.
+
+    Raises:
+        ArgumentError: the forms differ.
+
+    Example:
+
+    >>> from kfront import tree
+    >>> tree.assert_same_structure({"a": 1}, {"a": "text"})
     """
     if is_nested(a) != is_nested(b):
         raise ArgumentError(f"[tree] expected structures of the same form, got {a!r} and {b!r}.")
@@ -163,8 +243,21 @@ def assert_same_structure(a: object, b: Any, check_types: bool | None = None) ->
         assert_same_structure(sub, b[k])
 
 
-def assert_same_paths(a: Tensor, b: Backend) -> None:
-    """Raise ArgumentError unless the leaves of `a` and `b` have the same paths (list or tuple does not matter)."""
+def assert_same_paths(a: object, b: object) -> None:
+    """Raise ArgumentError unless the leaves of `a` and `b` have the same paths; a list and a tuple count as the same.
+
+    Args:
+        a: nested structure.
+        b: nested structure.
+
+    Raises:
+        ArgumentError: a leaf of one has a path that no leaf of the other has.
+
+    Example:
+
+    >>> from kfront import tree
+    >>> tree.assert_same_paths([1, 2], (3, 4))
+    """
     pa, pb = ({p for p, _ in flatten_with_path(s)} for s in (a, b))
     if pa != pb:
         raise ArgumentError(f"[tree] expected the same paths; only in one of the two: {sorted(map(str, pa ^ pb))}.")
@@ -173,8 +266,21 @@ def assert_same_paths(a: Tensor, b: Backend) -> None:
 def pack_sequence_as(structure: object, flat_sequence: Iterable[Any]) -> Any:
     """A structure of the form of `structure` with the leaves of `flat_sequence`.
 
+    Args:
+        structure: nested dicts, lists and tuples, or a single leaf.
+        flat_sequence: as many leaves, in the order of `flatten`.
+
+    Returns:
+        The structure.
+
     Raises:
         ArgumentError: if the numbers of leaves differ.
+
+    Example:
+
+    >>> from kfront import tree
+    >>> tree.pack_sequence_as({"a": 0, "b": [0, 0]}, [1, 2, 3])
+    {'a': 1, 'b': [2, 3]}
     """
     flat = list(flat_sequence)
     if not is_nested(structure):
@@ -195,6 +301,15 @@ def traverse(func: Callable[[Any], Any], structure: object, top_down: bool = Tru
         func: called with each node; `MAP_TO_NONE` puts None there.
         structure: any structure.
         top_down: whether parents come before their children (then children of a replaced node are not visited).
+
+    Returns:
+        The structure with the replacements.
+
+    Example:
+
+    >>> from kfront import tree
+    >>> tree.traverse(lambda x: x * 10 if isinstance(x, int) else None, [1, {"a": 2}])
+    [10, {'a': 20}]
     """
     if top_down:
         new = func(structure)
@@ -209,7 +324,20 @@ def traverse(func: Callable[[Any], Any], structure: object, top_down: bool = Tru
 
 
 def lists_to_tuples(structure: object) -> Any:
-    """The same structure with every list turned into a tuple."""
+    """The same structure with every list turned into a tuple.
+
+    Args:
+        structure: any structure.
+
+    Returns:
+        The new structure.
+
+    Example:
+
+    >>> from kfront import tree
+    >>> tree.lists_to_tuples([1, {"a": [2, 3]}])
+    (1, {'a': (2, 3)})
+    """
     if isinstance(structure, dict):
         return _rebuild(structure, [lists_to_tuples(v) for _, v in _children(structure)])
     if isinstance(structure, (list, tuple)):
@@ -223,7 +351,24 @@ def _is_shape(x: object) -> bool:
 
 
 def map_shape_structure(func: Callable[[Any], Any], structure: Any) -> Any:
-    """As `map_structure` where the leaves are shapes (tuples of ints and None)."""
+    """As `map_structure` where the leaves are shapes.
+
+    Args:
+        func: called with each shape, a tuple of ints and None.
+        structure: nested shapes; a list or tuple of ints and None is one shape.
+
+    Returns:
+        A structure of the same form with the results as leaves.
+
+    Raises:
+        ArgumentError: a leaf is no shape.
+
+    Example:
+
+    >>> from kfront import tree
+    >>> tree.map_shape_structure(len, {"a": (None, 3), "b": (2,)})
+    {'a': 2, 'b': 1}
+    """
     if _is_shape(structure):
         return func(tuple(structure))
     if is_nested(structure):

@@ -46,6 +46,17 @@ class Variable(VariableBase):
         path: name with the scopes it was created in.
         regularizer, constraint: callables or None.
         overwrite_with_gradient: whether the optimizer assigns the gradient instead of a step.
+
+    Raises:
+        ArgumentError: a `name` that is no string or contains ``/``, or an unknown `aggregation`.
+
+    Example:
+
+    >>> import kfront
+    >>> counter = kfront.Variable(0, dtype="int32", name="counter")
+    >>> _ = counter.assign_add(5)
+    >>> int(counter), counter.shape, counter.dtype
+    (5, (), 'int32')
     """
 
     name: str = ""
@@ -365,12 +376,25 @@ class bind:
 
 
 class StatelessScope:
-    """Context manager: variables read from a mapping, and assignments go to the scope instead of the variables.
+    """Context manager: variables are read from a mapping, and assignments change the scope instead of the variables.
 
     Args:
         state_mapping: pairs (variable, value).
         collect_losses: whether `add_loss` values are collected in `scope.losses`.
         initialize_variables: kept for compatibility.
+
+    Raises:
+        ArgumentError: `state_mapping` has something other than pairs (Variable, value).
+        ShapeError: a value has another shape than its variable.
+
+    Example:
+
+    >>> import kfront
+    >>> v = kfront.Variable(1.0)
+    >>> with kfront.StatelessScope([(v, 5.0)]) as scope:
+    ...     _ = v.assign(v * 2)
+    >>> float(v), float(scope.get_current_value(v))
+    (1.0, 10.0)
     """
 
     except_builds = False  # whether assignments of layers that are built inside are made

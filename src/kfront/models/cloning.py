@@ -44,8 +44,19 @@ def clone_model(
         recursive: whether `clone_function` is applied inside nested models.
         **kwargs: kept for compatibility.
 
+    Returns:
+        The new model, on the backend of `model`.
+
     Raises:
-        ArgumentError: if `model` is not a model.
+        ArgumentError: `model` is not a model, or `clone_function` is given for a subclassed one.
+
+    Example:
+
+    >>> import kfront
+    >>> model = kfront.Sequential([kfront.Input((3,)), kfront.layers.Dense(2)])
+    >>> copy = kfront.models.clone_model(model)
+    >>> copy.count_params(), copy.layers[0] is model.layers[0]
+    (8, False)
     """
     if not isinstance(model, Model):
         raise ArgumentError(f"[clone_model] expected a Model, got {type(model).__name__}.")

@@ -35,6 +35,14 @@ class Functional(Model):
 
     Raises:
         ArgumentError: if inputs or outputs are not symbolic, or are not connected.
+
+    Example:
+
+    >>> import kfront
+    >>> x = kfront.Input((4,))
+    >>> model = kfront.Model(x, kfront.layers.Dense(2)(x))
+    >>> type(model).__name__, model.output_shape
+    ('Functional', (None, 2))
     """
 
     _is_graph = True

@@ -43,6 +43,9 @@ class Model(Stateless, Trainer, Layer):
         inputs, outputs: KerasTensors in any nesting (functional form).
         name: the model's name.
 
+    Raises:
+        ArgumentError: positional arguments that are not the inputs and outputs of a functional model.
+
     Example:
 
     >>> import kfront
@@ -322,9 +325,19 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
         json_string: the text.
         custom_objects: dict name -> class or function.
 
+    Returns:
+        The model, not compiled, on the current backend.
+
     Raises:
         UnsafeFileError: the text asks for what data must not do.
         SavingError: it is no JSON, or does not describe a model.
+
+    Example:
+
+    >>> import kfront
+    >>> model = kfront.Sequential([kfront.Input((3,)), kfront.layers.Dense(2)])
+    >>> kfront.models.model_from_json(model.to_json()).output_shape
+    (None, 2)
     """
     config = guard.parse_json(guard.expect(json_string, (str, bytes), "model_from_json"), "model_from_json")
     made = codec.deserialize_keras_object(config, custom_objects)

@@ -32,6 +32,13 @@ def to_complex(re: Any, im: Any) -> Any:
 
     Returns:
         complex64 or complex128 tensor.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> from kfront.ops.complex_numbers import to_complex
+    >>> ops.convert_to_numpy(to_complex(ops.array([1.0]), ops.array([2.0]))).tolist()
+    [(1+2j)]
     """
     if isinstance(re, KerasTensor) or isinstance(im, KerasTensor):
         out = add(re, im)
@@ -48,6 +55,13 @@ def complex_parts(x: Any) -> Any:
 
     Returns:
         Tuple (real, imaginary).
+
+    Example:
+
+    >>> from kfront import ops
+    >>> from kfront.ops.complex_numbers import complex_parts
+    >>> [float(part) for part in complex_parts(ops.array(1 + 2j))]
+    [1.0, 2.0]
     """
     if isinstance(x, KerasTensor):
         return (Abstract(x.shape, _real_dtype(x.dtype)),) * 2

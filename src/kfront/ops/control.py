@@ -143,6 +143,10 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
     Returns:
         What the function returned.
 
+    Raises:
+        ArgumentError: there are no branches.
+        ArgumentTypeError: a branch is no function.
+
     Example:
 
     >>> from kfront import ops

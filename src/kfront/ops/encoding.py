@@ -32,6 +32,13 @@ def embedding(indices: Any, table: Any) -> Any:
 
     Returns:
         tensor of shape indices.shape + (n,), in the dtype of `table`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> from kfront.ops.encoding import embedding
+    >>> ops.convert_to_numpy(embedding(ops.array([1, 0]), ops.array([[1.0, 2.0], [3.0, 4.0]]))).tolist()
+    [[3.0, 4.0], [1.0, 2.0]]
     """
     return take(table, indices, 0)
 

@@ -70,6 +70,9 @@ def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
     Returns:
         tensor with the remaining axes of `x1`, then those of `x2`, in the promoted dtype.
 
+    Raises:
+        ShapeError: different numbers of axes of `x1` and `x2`.
+
     Example:
 
     >>> from kfront import ops
@@ -458,6 +461,13 @@ def linear(x: Any, kernel: Any, bias: Any = None) -> Any:
 
     Returns:
         tensor of shape (..., n), in the promoted dtype; int8 gives int32.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> from kfront.ops.matrix import linear
+    >>> ops.convert_to_numpy(linear(ops.array([[1.0, 2.0]]), ops.array([[3.0], [4.0]]), ops.array([0.5]))).tolist()
+    [[11.5]]
     """
     y = matmul(x, kernel)
     return y if bias is None else add(y, bias)

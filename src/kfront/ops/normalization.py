@@ -112,6 +112,14 @@ def batch_normalization_train(x: Any, offset: Any, scale: Any, axis: int, epsilo
 
     Returns:
         Tuple (y, mean, variance); the last two of shape (n,), biased, without gradient.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> from kfront.ops.normalization import batch_normalization_train
+    >>> y, mean, variance = batch_normalization_train(ops.array([[1.0], [3.0]]), None, None, -1, 0.0)
+    >>> [ops.convert_to_numpy(v).ravel().round(3).tolist() for v in (y, mean, variance)]
+    [[-1.0, 1.0], [2.0], [1.0]]
     """
     rank = len(x.shape)
     a = shapes.axis_of(axis, rank)

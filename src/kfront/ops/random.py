@@ -70,6 +70,13 @@ def random_truncated_normal(key: Any, shape: Any, dtype: str) -> Any:
 
     Returns:
         tensor of that shape and dtype.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> from kfront.ops.random import random_truncated_normal
+    >>> -2 < float(random_truncated_normal(ops.array([1, 0]), (), "float32")) < 2
+    True
     """
     return cast(_truncated(random_uniform(key, shape, "float32")), dtype)
 
@@ -92,6 +99,13 @@ def random_gamma(key: Any, alpha: Any, shape: Any, dtype: str) -> Any:
 
     Returns:
         tensor of that shape and dtype.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> from kfront.ops.random import random_gamma
+    >>> bool(ops.all(random_gamma(ops.array([1, 0]), ops.array(2.0), (3,), "float32") > 0))
+    True
     """
     return _gamma_of_bits(key, alpha, shape, dtype)
 
@@ -109,6 +123,14 @@ def random_binomial(key: Any, counts: Any, probabilities: Any, shape: Any, dtype
 
     Returns:
         tensor of that shape and dtype.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> from kfront.ops.random import random_binomial
+    >>> x = random_binomial(ops.array([1, 0]), ops.array(10.0), ops.array(1.0), (2,), "float32")
+    >>> ops.convert_to_numpy(x).tolist()
+    [10.0, 10.0]
     """
     return _binomial_of_bits(key, counts, probabilities, shape, dtype)
 
@@ -126,6 +148,13 @@ def random_beta(key: Any, alpha: Any, beta: Any, shape: Any, dtype: str) -> Any:
 
     Returns:
         tensor of that shape and dtype, in [0, 1].
+
+    Example:
+
+    >>> from kfront import ops
+    >>> from kfront.ops.random import random_beta
+    >>> 0 <= float(random_beta(ops.array([1, 0]), ops.array(2.0), ops.array(3.0), (), "float32")) <= 1
+    True
     """
     return _beta(key, alpha, beta, shape, dtype)
 
@@ -222,6 +251,14 @@ def random_categorical(key: Any, logits: Any, num_samples: int, dtype: str) -> A
 
     Returns:
         tensor of shape (batch, num_samples).
+
+    Example:
+
+    >>> from kfront import ops
+    >>> from kfront.ops.random import random_categorical
+    >>> x = random_categorical(ops.array([1, 0]), ops.array([[0.0, 100.0]]), 3, "int32")
+    >>> ops.convert_to_numpy(x).tolist()
+    [[1, 1, 1]]
     """
     return _gumbel_max(key, logits, num_samples, dtype)
 
@@ -245,6 +282,14 @@ def random_shuffle(key: Any, x: Any, axis: int) -> Any:
 
     Returns:
         tensor of the shape and dtype of `x`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> from kfront.ops.random import random_shuffle
+    >>> x = random_shuffle(ops.array([1, 0]), ops.array([3, 1, 2]), 0)
+    >>> sorted(ops.convert_to_numpy(x).tolist())
+    [1, 2, 3]
     """
     return _sorted_by_bits(key, x, axis)
 
@@ -265,6 +310,14 @@ def random_dropout(key: Any, inputs: Any, rate: float, noise_shape: Any) -> Any:
 
     Returns:
         tensor of the shape and dtype of `inputs`.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> from kfront.ops.random import random_dropout
+    >>> x = random_dropout(ops.array([1, 0]), ops.ones(100), 0.5, None)
+    >>> sorted(set(ops.convert_to_numpy(x).tolist()))
+    [0.0, 2.0]
     """
     shape = shape_of(inputs) if noise_shape is None else noise_shape
     return _kept(inputs, greater_equal(random_uniform(key, shape, "float32"), rate), rate)
@@ -295,6 +348,13 @@ def random_bits(key: Any, shape: Any) -> Any:
 
     Returns:
         int32 tensor of that shape, to be read as a pattern of bits.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> from kfront.ops.random import random_bits
+    >>> ops.convert_to_numpy(random_bits(ops.array([1, 0]), (2,))).view("uint32").tolist()
+    [3906887105, 1176396260]
     """
     if any_symbolic_shape(shape):
         return Abstract(shapes.given(shape), "int32")

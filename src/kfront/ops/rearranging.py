@@ -132,6 +132,9 @@ def unfold(x: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride
     Returns:
         tensor of shape (batch, channels * patch elements, patches).
 
+    Raises:
+        ShapeError: `x` has another rank, or a height or width that is not known.
+
     Example:
 
     >>> from kfront import ops
@@ -175,6 +178,9 @@ def fold(x: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padding:
 
     Returns:
         tensor of shape (batch, channels, height, width).
+
+    Raises:
+        ShapeError: `x` has another number of patches or patch elements than the other arguments give.
 
     Example:
 

@@ -73,6 +73,15 @@ def lstm_sequence(
 
     Returns:
         Tuple (outputs, h, c): shape (batch, time, units), (batch, units), (batch, units).
+
+    Example:
+
+    >>> from kfront import ops
+    >>> from kfront.ops.recurrent import lstm_sequence
+    >>> state = ops.zeros((2, 3))
+    >>> outputs, h, c = lstm_sequence(ops.ones((2, 5, 4)), state, state, ops.ones((4, 12)), ops.ones((3, 12)))
+    >>> tuple(outputs.shape), tuple(h.shape), tuple(c.shape)
+    ((2, 5, 3), (2, 3), (2, 3))
     """
 
     def cell(states: tuple[Any, ...], z: Any) -> tuple[Any, ...]:
@@ -110,6 +119,14 @@ def gru_sequence(
 
     Returns:
         Tuple (outputs, h): shape (batch, time, units), (batch, units).
+
+    Example:
+
+    >>> from kfront import ops
+    >>> from kfront.ops.recurrent import gru_sequence
+    >>> outputs, h = gru_sequence(ops.ones((2, 5, 4)), ops.zeros((2, 3)), ops.ones((4, 9)), ops.ones((3, 9)))
+    >>> tuple(outputs.shape), tuple(h.shape)
+    ((2, 5, 3), (2, 3))
     """
     state_bias = None
     if bias is not None and reset_after and len(bias.shape) == 2:

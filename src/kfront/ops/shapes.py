@@ -253,6 +253,9 @@ def moveaxis(x: Any, source: Any, destination: Any) -> Any:
     Returns:
         tensor with the axes moved.
 
+    Raises:
+        ShapeError: different numbers of axes in `source` and `destination`.
+
     Example:
 
     >>> from kfront import ops
@@ -401,6 +404,9 @@ def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
 
     Returns:
         List of tensors.
+
+    Raises:
+        ShapeError: the length of the axis is not known.
 
     Example:
 

@@ -43,6 +43,10 @@ def extract_sequences(x: Any, sequence_length: int, sequence_stride: int) -> Any
     Returns:
         tensor of shape (..., pieces, sequence_length).
 
+    Raises:
+        ShapeError: the last axis is shorter than `sequence_length`.
+        ArgumentError: `sequence_length` or `sequence_stride` is less than 1.
+
     Example:
 
     >>> from kfront import ops

@@ -233,6 +233,17 @@ def load_model(
     Raises:
         UnsafeFileError: the file asks for what data must not do.
         SavingError: it is damaged, or does not describe a model.
+
+    Example:
+
+    >>> import io
+    >>> import kfront
+    >>> model = kfront.Sequential([kfront.Input((3,)), kfront.layers.Dense(2)])
+    >>> file = io.BytesIO()
+    >>> kfront.saving.save_model(model, file)
+    >>> _ = file.seek(0)
+    >>> kfront.saving.load_model(file).output_shape
+    (None, 2)
     """
     what = shown_path(filepath)
     filepath = download(filepath, "model.keras") if is_hub_path(filepath) else filepath

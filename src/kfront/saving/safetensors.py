@@ -190,8 +190,21 @@ def read_metadata(filepath: str | os.PathLike[str]) -> dict[str, str]:
     Args:
         filepath: path of the file.
 
+    Returns:
+        A dict name -> text.
+
     Raises:
         SavingError: it is no such file.
+
+    Example:
+
+    >>> import tempfile
+    >>> import kfront
+    >>> model = kfront.Sequential([kfront.Input((3,)), kfront.layers.Dense(2)])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     kfront.saving.save_weights(model, f"{folder}/model.safetensors", metadata={"epochs": "3"})
+    ...     kfront.saving.safetensors.read_metadata(f"{folder}/model.safetensors")["epochs"]
+    '3'
     """
     with open(filepath, "rb") as file:
         _, _, metadata = read_header(file, str(filepath))

@@ -46,6 +46,16 @@ def save_weights(
 
     Raises:
         SavingError: another ending, or an existing file with ``overwrite=False``.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> import kfront
+    >>> model = kfront.Sequential([kfront.Input((3,)), kfront.layers.Dense(2)])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     kfront.saving.save_weights(model, f"{folder}/model.weights.h5")
+    ...     [path.name for path in pathlib.Path(folder).iterdir()]
+    ['model.weights.h5']
     """
     metadata, later = kwargs.pop("metadata", None), kwargs.pop("background", False)
     _no_more(kwargs, "save_weights")
@@ -100,6 +110,18 @@ def load_weights(
 
     Raises:
         SavingError: the file is damaged or does not fit; the message lists path, expected and found shape.
+
+    Example:
+
+    >>> import tempfile
+    >>> import kfront
+    >>> model = kfront.Sequential([kfront.Input((3,)), kfront.layers.Dense(2)])
+    >>> other = kfront.models.clone_model(model)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     kfront.saving.save_weights(model, f"{folder}/model.weights.h5")
+    ...     _ = kfront.saving.load_weights(other, f"{folder}/model.weights.h5")
+    >>> bool((other.get_weights()[0] == model.get_weights()[0]).all())
+    True
     """
     by_name, skip = bool(kwargs.pop("by_name", False)), kwargs.pop("objects_to_skip", None)
     _no_more(kwargs, "load_weights")

@@ -187,6 +187,10 @@ def vjp(fn: Callable[..., Any], *primals: object, has_aux: bool = False) -> Any:
         Tuple (result, pull), with `has_aux` (result, pull, other). `pull` takes what is structured as the result,
         may be called again and again, and returns a tuple with the gradient by each primal.
 
+    Raises:
+        ArgumentTypeError: `fn` is no function.
+        ArgumentError: from `pull`, for another number of tensors than the result has.
+
     Example:
 
     >>> import kfront
@@ -222,6 +226,10 @@ def jvp(fn: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool = Fal
 
     Returns:
         Tuple (result, derivative), with `has_aux` (result, derivative, other).
+
+    Raises:
+        ArgumentTypeError: `fn` is no function.
+        ArgumentError: different numbers of primals and tangents.
 
     Example:
 

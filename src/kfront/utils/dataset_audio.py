@@ -57,6 +57,20 @@ def audio_dataset_from_directory(
 
     Raises:
         DataError: no such files, or one that is no PCM sound.
+
+    Example:
+
+    >>> import pathlib, tempfile, wave
+    >>> import kfront
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name in ("speech", "music"):
+    ...         pathlib.Path(folder, name).mkdir()
+    ...         with wave.open(f"{folder}/{name}/a.wav", "wb") as file:
+    ...             file.setparams((1, 2, 8000, 0, "NONE", ""))
+    ...             file.writeframes(bytes(200))
+    ...     data = kfront.utils.audio_dataset_from_directory(folder, shuffle=False, verbose=False)
+    ...     data.class_names, [tuple(sounds.shape) for sounds, labels in data]
+    (['music', 'speech'], [(2, 100, 1)])
     """
     who = "audio_dataset_from_directory"
     if ragged and output_sequence_length is not None:

@@ -68,6 +68,19 @@ def image_dataset_from_directory(
 
     Raises:
         DataError: no such files, or one that is no image.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> import numpy as np
+    >>> import kfront
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name in ("cats", "dogs"):
+    ...         pathlib.Path(folder, name).mkdir()
+    ...         kfront.utils.save_img(f"{folder}/{name}/a.png", np.zeros((8, 8, 3)))
+    ...     data = kfront.utils.image_dataset_from_directory(folder, image_size=(4, 4), verbose=False)
+    ...     data.class_names, [tuple(images.shape) for images, labels in data]
+    (['cats', 'dogs'], [(2, 4, 4, 3)])
     """
     who = "image_dataset_from_directory"
     if color_mode not in _MODES:

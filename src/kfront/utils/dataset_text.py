@@ -50,6 +50,18 @@ def text_dataset_from_directory(
 
     Raises:
         DataError: no such files.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> import kfront
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name in ("good", "bad"):
+    ...         pathlib.Path(folder, name).mkdir()
+    ...         _ = pathlib.Path(folder, name, "a.txt").write_text(f"a {name} film")
+    ...     data = kfront.utils.text_dataset_from_directory(folder, shuffle=False, verbose=False)
+    ...     data.class_names, [tuple(labels.shape) for texts, labels in data]
+    (['bad', 'good'], [(2,)])
     """
     who = "text_dataset_from_directory"
     files = find_files(who, directory, (".txt",), labels, label_mode, class_names, follow_links, verbose)

@@ -28,10 +28,36 @@ def standardize_dtype(dtype: DTypeLike) -> str:
 
 
 def is_float_dtype(dtype: DTypeLike) -> bool:
-    """Whether `dtype`, given in any form, is a real floating-point dtype."""
+    """Whether a dtype is a real floating-point dtype.
+
+    Args:
+        dtype: as for `standardize_dtype`.
+
+    Returns:
+        A bool.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.backend.is_float_dtype("bfloat16"), kfront.backend.is_float_dtype("int8")
+    (True, False)
+    """
     return dtypes.is_float(dtypes.standardize(dtype))
 
 
 def is_int_dtype(dtype: DTypeLike) -> bool:
-    """Whether `dtype`, given in any form, is an integer dtype (bool is none)."""
+    """Whether a dtype is an integer dtype; bool is none.
+
+    Args:
+        dtype: as for `standardize_dtype`.
+
+    Returns:
+        A bool.
+
+    Example:
+
+    >>> import kfront
+    >>> kfront.backend.is_int_dtype("uint8"), kfront.backend.is_int_dtype("bool")
+    (True, False)
+    """
     return dtypes.is_int(dtypes.standardize(dtype))

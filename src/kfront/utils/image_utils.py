@@ -44,9 +44,20 @@ def array_to_img(x: Any, data_format: str | None = None, scale: bool = True, dty
         scale: whether values are stretched to 0…255.
         dtype: dtype to work in; floatx if None.
 
+    Returns:
+        A `PIL.Image.Image` of mode L (I for gray values above 255), RGB or RGBA.
+
     Raises:
         ImportError: Pillow is missing.
         ShapeError: `x` is not a single image.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import kfront
+    >>> img = kfront.utils.array_to_img(np.zeros((4, 6, 3)))
+    >>> img.size, img.mode
+    ((6, 4), 'RGB')
     """
     image = _pillow("array_to_img")
     data_format = _layout(data_format, "array_to_img")
@@ -82,6 +93,15 @@ def img_to_array(img: Any, data_format: str | None = None, dtype: Any = None) ->
 
     Raises:
         ShapeError: the pixels have neither 2 nor 3 axes.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import kfront
+    >>> img = kfront.utils.array_to_img(np.ones((4, 6, 1)), scale=False)
+    >>> x = kfront.utils.img_to_array(img)
+    >>> x.shape, float(x.max())
+    ((4, 6, 1), 1.0)
     """
     data_format = _layout(data_format, "img_to_array")
     x = np.asarray(img, dtype=dtype or config.floatx())
@@ -109,6 +129,20 @@ def save_img(
         file_format: e.g. ``"png"``; by the suffix of `path` if None.
         scale: whether values are stretched to 0…255.
         kwargs: passed to Pillow's `save`.
+
+    Raises:
+        ImportError: Pillow is missing.
+        ShapeError: `x` is not a single image.
+
+    Example:
+
+    >>> import io
+    >>> import numpy as np
+    >>> import kfront
+    >>> file = io.BytesIO()
+    >>> kfront.utils.save_img(file, np.zeros((4, 6, 3)), file_format="png")
+    >>> file.getvalue()[1:4]
+    b'PNG'
     """
     img = array_to_img(x, data_format=data_format, scale=scale)
     suffix = str(path).lower() if isinstance(path, (str, os.PathLike)) else ""
@@ -134,9 +168,22 @@ def load_img(
         interpolation: ``"nearest"``, ``"bilinear"``, ``"bicubic"``, ``"hamming"``, ``"box"`` or ``"lanczos"``.
         keep_aspect_ratio: whether the middle of the image is cut to the target's proportions first.
 
+    Returns:
+        A `PIL.Image.Image`.
+
     Raises:
         ArgumentError: unknown `color_mode` or `interpolation`.
         ImportError: Pillow is missing.
+
+    Example:
+
+    >>> import io
+    >>> import numpy as np
+    >>> import kfront
+    >>> file = io.BytesIO()
+    >>> kfront.utils.save_img(file, np.zeros((4, 6, 3)), file_format="png")
+    >>> kfront.utils.load_img(file, target_size=(2, 3)).size
+    (3, 2)
     """
     image = _pillow("load_img")
     if color_mode not in _MODES:

@@ -224,6 +224,16 @@ def plot_model(
     Raises:
         UnsupportedError: if pydot or Graphviz is not installed (Graphviz is not needed for ".dot").
         ArgumentError: for an unknown argument, or a path without a suffix.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> import kfront
+    >>> model = kfront.Sequential([kfront.Input((3,)), kfront.layers.Dense(2, name="scores")])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     kfront.utils.plot_model(model, f"{folder}/model.dot", show_layer_names=True)
+    ...     "scores" in pathlib.Path(folder, "model.dot").read_text()
+    True
     """
     dot = model_to_dot(
         model,

@@ -55,6 +55,14 @@ def plot_image_gallery(
         ArgumentError: labels without `label_map`, or both `path` and `show`.
         ShapeError: `images` is not a batch of images.
         ImportError: matplotlib is missing.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import kfront
+    >>> figure = kfront.visualization.plot_image_gallery(np.zeros((4, 8, 8, 3)), rows=2, cols=2, show=False)
+    >>> len(figure.axes)
+    4
     """
     pixels = _pixels(images, value_range, data_format)
     if (y_true is not None or y_pred is not None) and label_map is None:

@@ -41,6 +41,13 @@ def plot_confusion_matrix(
     Raises:
         ShapeError: different numbers of true and predicted classes.
         ImportError: matplotlib is missing.
+
+    Example:
+
+    >>> import kfront
+    >>> figure = kfront.visualization.plot_confusion_matrix([0, 1, 1], [0, 1, 0], ["cat", "dog"], show=False)
+    >>> [label.get_text() for label in figure.axes[0].get_xticklabels()]
+    ['cat', 'dog']
     """
     true, predicted = (_classes(to_host(y)) for y in (y_true, y_pred))
     if true.shape != predicted.shape or not true.size:

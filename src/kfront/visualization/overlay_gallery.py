@@ -71,6 +71,16 @@ def plot_bounding_box_gallery(
     Raises:
         ArgumentError: both `legend` and `legend_handles` are given.
         ImportError: matplotlib or Pillow is missing.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import kfront
+    >>> images = np.zeros((2, 16, 16, 3))
+    >>> boxes = {"boxes": np.full((2, 1, 4), [2.0, 2.0, 9.0, 9.0]), "labels": np.zeros((2, 1), "int32")}
+    >>> figure = kfront.visualization.plot_bounding_box_gallery(images, "xyxy", boxes, rows=1, cols=2, show=False)
+    >>> len(figure.axes)
+    2
     """
     if legend and legend_handles is not None:
         raise ArgumentError("[plot_bounding_box_gallery] expected `legend` or `legend_handles`, got both.")
@@ -127,6 +137,17 @@ def plot_segmentation_mask_gallery(
     Raises:
         ArgumentTypeError: the masks are not integers.
         ImportError: matplotlib is missing.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import kfront
+    >>> images, masks = np.zeros((2, 16, 16, 3)), np.ones((2, 16, 16), "int32")
+    >>> figure = kfront.visualization.plot_segmentation_mask_gallery(
+    ...     images, 2, y_true=masks, y_pred=masks, rows=1, cols=2, show=False
+    ... )
+    >>> len(figure.axes)
+    2
     """
     x = _to_bytes(images, value_range)
 

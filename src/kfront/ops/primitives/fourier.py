@@ -60,7 +60,24 @@ def rfft(x: Any, fft_length: int | None = None) -> Any:
 
 @op(2, _real_rule, shapes_nn.irfft, name="irfft", home="math", call_args=("x",), class_name="IRFFT")
 def irfft_of_parts(real: Any, imag: Any, fft_length: int | None = None) -> Any:
-    """`irfft` of the two parts of a complex tensor."""
+    """`kfront.ops.irfft` of the two parts of a complex tensor.
+
+    Args:
+        real: floating tensor of shape (..., m).
+        imag: tensor of the same shape and dtype.
+        fft_length: length of the result; 2 * (m - 1) if None.
+
+    Returns:
+        floating tensor of shape (..., fft_length).
+
+    Example:
+
+    >>> from kfront import ops
+    >>> from kfront.ops.primitives.fourier import irfft_of_parts
+    >>> x = irfft_of_parts(ops.array([10.0, -2.0, -2.0]), ops.array([0.0, 2.0, 0.0]))
+    >>> ops.convert_to_numpy(x).round(4).tolist()
+    [1.0, 2.0, 3.0, 4.0]
+    """
 
 
 def real_and_imaginary(name: str, x: Any) -> tuple[Any, Any]:

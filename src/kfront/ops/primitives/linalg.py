@@ -59,6 +59,9 @@ def einsum(subscripts: str, *operands: Any, **kwargs: Any) -> Any:
     Returns:
         tensor in the promoted dtype; int8 alone gives int32.
 
+    Raises:
+        ArgumentError: `subscripts` is no string.
+
     Example:
 
     >>> from kfront import ops

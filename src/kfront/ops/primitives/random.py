@@ -32,6 +32,13 @@ def random_normal(key: Any, shape: Any, dtype: str) -> Any:
 
     Returns:
         tensor of that shape and dtype.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> from kfront.ops.primitives.random import random_normal
+    >>> tuple(random_normal(ops.array([1, 0]), (2, 3), "float32").shape)
+    (2, 3)
     """
 
 
@@ -46,6 +53,13 @@ def random_uniform(key: Any, shape: Any, dtype: str) -> Any:
 
     Returns:
         tensor of that shape and dtype.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> from kfront.ops.primitives.random import random_uniform
+    >>> 0 <= float(random_uniform(ops.array([1, 0]), (), "float32")) < 1
+    True
     """
 
 
@@ -62,4 +76,11 @@ def random_randint(key: Any, shape: Any, minval: Any, maxval: Any, dtype: str) -
 
     Returns:
         tensor of that shape and dtype.
+
+    Example:
+
+    >>> from kfront import ops
+    >>> from kfront.ops.primitives.random import random_randint
+    >>> int(random_randint(ops.array([1, 0]), (), 5, 6, "int32"))
+    5
     """
