@@ -140,8 +140,8 @@ def default_backend() -> str:
     Example:
 
     >>> import kfront
-    >>> from kfront.backends import default_backend
-    >>> default_backend() in ("torch", "jax", "tensorflow", "numpy")
+    >>> from kfront.backends import available, default_backend
+    >>> default_backend() in available()
     True
     """
     here = installed()
