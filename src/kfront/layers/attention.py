@@ -103,7 +103,7 @@ class Attention(OptionLayer):
         super().__init__(**kwargs)
         self._store(locals())
         if self.dropout > 0:
-            self.seed_generator = SeedGenerator(seed)
+            self.seed_generator = SeedGenerator(self.seed)
         self.supports_masking = True
 
     def build(self, input_shape: Sequence[Shape]) -> None:

@@ -232,8 +232,9 @@ class Layer(Owner, Unquantized, Operation):
 
     @input_spec.setter
     def input_spec(self, value: Any) -> None:
-        self._input_spec = value
-        self.__dict__["_fits_spec"] = shape_test(value)
+        fields = self.__dict__
+        fields["_input_spec"] = value
+        fields["_fits_spec"] = shape_test(value) if self._ready else None  # else `_become_ready` makes it
 
     @property
     def dtype_policy(self) -> Any:
@@ -526,7 +527,7 @@ class Layer(Owner, Unquantized, Operation):
         fields = self.__dict__
         fields["_takes_training"] = info.training
         fields["_makes_mask"] = self.supports_masking and self._computes_mask
-        fields["_ready"] = bool(
+        ready = bool(
             info.simple
             and self.built
             and self.activity_regularizer is None
@@ -534,6 +535,9 @@ class Layer(Owner, Unquantized, Operation):
             and self._around is None
             and not info.defaults.get("training")
         )
+        if ready and not self._ready:
+            fields["_fits_spec"] = shape_test(self._input_spec)
+        fields["_ready"] = ready
 
     _needs_general = False  # a class whose every call must take the general path sets this
 

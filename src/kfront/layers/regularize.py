@@ -49,10 +49,10 @@ class _Random(OptionLayer):
     seed: int | None
     seed_generator: SeedGenerator | None = None
 
-    def _start(self, strength: float, seed: int | None) -> None:
+    def _start(self, strength: float) -> None:
         """Make the generator of random numbers, if there is noise."""
         if strength > 0:
-            self.seed_generator = SeedGenerator(seed)
+            self.seed_generator = SeedGenerator(self.seed)
         self.supports_masking = True
         self._built_when_made()
 
@@ -97,7 +97,7 @@ class Dropout(_Random):
     ) -> None:
         super().__init__(**kwargs)
         self._store(locals())
-        self._start(rate, seed)
+        self._start(rate)
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         """The layer's output, see the class."""
@@ -215,7 +215,7 @@ class GaussianDropout(_Random):
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._store(locals())
-        self._start(rate, seed)
+        self._start(rate)
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         """The layer's output, see the class."""
@@ -251,7 +251,7 @@ class GaussianNoise(_Random):
     def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._store(locals())
-        self._start(stddev, seed)
+        self._start(stddev)
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         """The layer's output, see the class."""
@@ -296,7 +296,7 @@ class AlphaDropout(_Random):
     ) -> None:
         super().__init__(**kwargs)
         self._store(locals())
-        self._start(rate, seed)
+        self._start(rate)
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         """The layer's output, see the class."""

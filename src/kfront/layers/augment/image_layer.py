@@ -240,12 +240,12 @@ class RandomImageLayer(ImageLayer):
     """
 
     _normalise = normalisers(seed=lambda layer, name, value: check_seed(value, type(layer).__name__))
-    seed: Seed
+    seed: int | None
 
     def __init__(self, *args: Any, seed: Seed = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._store(locals())
-        self.generator = seed if isinstance(seed, SeedGenerator) else SeedGenerator(seed)
+        self.generator = seed if isinstance(seed, SeedGenerator) else SeedGenerator(self.seed)
 
     def _draw(
         self,

@@ -60,7 +60,7 @@ class _Binned(HostLayer):
         check_sparse(who, self._backend, sparse, mode)
         self._store(locals())
 
-    def _mode(self, mode: Any) -> str:
+    def _mode(self, mode: Any) -> Any:
         return choice(self, "output_mode", mode, self._modes)
 
     def output_dtype_for(self, inputs: Any) -> str:
