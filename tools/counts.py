@@ -269,8 +269,8 @@ ROWS = (
     Row("imports in functions without a reason", imports_without_reason, 0, 0),
     Row(f"files over {LONG_FILE} lines", long_files, 0, 0),
     Row(f"functions over {LONG_FUNCTION} lines", long_functions, 0, 0),
-    Row("public names without an example", no_example, 167, 0),
-    Row("public names that raise without `Raises`", no_raises, 22, 0),
+    Row("public names without an example", no_example, 5, 0),
+    Row("public names that raise without `Raises`", no_raises, 0, 0),
     Row('`hasattr(x, "_is_…")`', attribute_in_place_of_a_type, 0, 0),
 )
 
