@@ -15,7 +15,7 @@ import importlib
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
@@ -27,7 +27,7 @@ from kfront.core.dtypes import ALL, numpy_dtype, standardize
 from kfront.core.errors import BackendError, UnsupportedError
 from kfront.core.op import OPS, Op
 from kfront.core.state import named
-from kfront.core.typing import DTypeLike, Nested, Tensor
+from kfront.core.typing import DTypeLike, Size, Tensor
 
 if TYPE_CHECKING:
     from kfront.core.spec import KerasTensor
@@ -150,7 +150,7 @@ class Backend:
 
     # -- tensors ------------------------------------------------------------------------------------------------------
 
-    def is_tensor(self, x: object) -> bool:
+    def is_tensor(self, x: object) -> TypeGuard[Tensor]:
         """Whether `x` is a tensor of this engine, traced ones included."""
         raise NotImplementedError
 
@@ -181,7 +181,7 @@ class Backend:
         """The value as a NumPy array (bfloat16 and float8 through ml_dtypes)."""
         return np.asarray(x)
 
-    def host_value(self, value: Any, dtype: str) -> Any:
+    def host_value(self, value: object, dtype: str) -> Any:
         """`value` as a NumPy array of `dtype`, or as it is when it is a native tensor of that dtype."""
         if self.is_tensor(value):
             return value if self.dtype_name(value.dtype) == dtype else self.cast(value, dtype)
@@ -195,11 +195,11 @@ class Backend:
         """Whether `x` is a sparse tensor of this engine."""
         return False
 
-    def sparse_parts(self, x: Tensor) -> tuple[Any, Any, tuple[int, ...]]:
+    def sparse_parts(self, x: Tensor) -> tuple[Tensor, Tensor, tuple[Size, ...]]:
         """What a sparse tensor consists of: indices of shape (n, rank), values of shape (n,), its shape."""
         raise self._no_sparse()
 
-    def make_sparse(self, indices: Any, values: Nested[Tensor], shape: tuple[int, ...], unique: bool) -> Tensor:
+    def make_sparse(self, indices: Tensor, values: Tensor, shape: tuple[Size, ...], unique: bool) -> Tensor:
         """A sparse tensor; values at the same place are added up unless they are `unique`."""
         raise self._no_sparse()
 

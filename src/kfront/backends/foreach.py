@@ -240,7 +240,7 @@ class Foreach:
         means: Sequence[Variable],
         squares: Sequence[Variable],
         largest: Sequence[Variable] | None,
-        learning_rate: Tensor | float,
+        learning_rate: Scalar,
         step: Scalar,
         beta_1: float,
         beta_2: float,

@@ -24,7 +24,7 @@ from kfront.core.operation import OpCall, Operation
 from kfront.core.operators import VariableBase
 from kfront.core.spec import KerasTensor
 from kfront.core.state import current
-from kfront.core.typing import Config
+from kfront.core.typing import Config, CustomObjects
 
 __all__ = [
     "build",
@@ -245,7 +245,7 @@ def _config_of(obj: Any) -> Any:
 
 def deserialize_keras_object(
     config: object,
-    custom_objects: dict[str, Any] | None = None,
+    custom_objects: CustomObjects = None,
     safe_mode: bool = True,
     module_objects: dict[str, Any] | None = None,
     **kwargs: object,

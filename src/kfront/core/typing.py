@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from kfront.core.rng import SeedGenerator
     from kfront.dtype_policies import DTypePolicy
     from kfront.initializers import Initializer
+    from kfront.losses import Loss
+    from kfront.metrics import Metric
+    from kfront.optimizers import Optimizer
     from kfront.regularizers import Regularizer
 else:
     Backend = Foreach = Any  # so that the names can be imported from here
@@ -27,6 +30,7 @@ __all__ = [
     "ActivationLike",
     "AnyCallable",
     "Arithmetic",
+    "Axis",
     "Backend",
     "Config",
     "ConstraintLike",
@@ -34,14 +38,19 @@ __all__ = [
     "DTypeLike",
     "Foreach",
     "InitializerLike",
+    "LossLike",
+    "MetricLike",
     "Nested",
     "Numbers",
     "Operand",
+    "OptimizerLike",
     "RegularizerLike",
     "Scalar",
     "Seed",
     "Shape",
     "ShapeLike",
+    "Size",
+    "Sizes",
     "Store",
     "Tensor",
     "TensorLike",
@@ -79,6 +88,7 @@ class Arithmetic(Protocol):
     def __rmatmul__(self, other: Operand, /) -> Tensor: ...
     def __and__(self, other: Operand, /) -> Tensor: ...
     def __or__(self, other: Operand, /) -> Tensor: ...
+    def __xor__(self, other: Operand, /) -> Tensor: ...
     def __lt__(self, other: Operand, /) -> Tensor: ...
     def __le__(self, other: Operand, /) -> Tensor: ...
     def __gt__(self, other: Operand, /) -> Tensor: ...
@@ -142,8 +152,17 @@ class VariableLike(Arithmetic, Protocol):
     def numpy(self) -> np.ndarray: ...
 
 
+Size: TypeAlias = "int | Tensor"
+"""The size of one axis; a tensor where it is known only when the code runs."""
+
 Shape: TypeAlias = tuple[int | None, ...]
 """The sizes of axes; None where a size is not known yet."""
+
+Sizes: TypeAlias = "Size | Sequence[Size | None]"
+"""What ops take as `shape`: sizes that are known, tensors of one number, None in shapes of symbolic tensors."""
+
+Axis: TypeAlias = int | Sequence[int] | None
+"""One axis, several of them, or None for all."""
 
 ShapeLike: TypeAlias = Sequence[int | None] | int
 """What arguments named `shape` take."""
@@ -191,3 +210,6 @@ ActivationLike: TypeAlias = str | Config | Activation | None
 InitializerLike: TypeAlias = "str | Config | Initializer | AnyCallable | None"
 RegularizerLike: TypeAlias = "str | Config | Regularizer | AnyCallable | None"
 ConstraintLike: TypeAlias = "str | Config | Constraint | AnyCallable | None"
+OptimizerLike: TypeAlias = "str | Config | Optimizer | None"
+LossLike: TypeAlias = "str | Config | type[Loss] | Loss | AnyCallable | None"
+MetricLike: TypeAlias = "str | Config | type[Metric] | Metric | AnyCallable | None"

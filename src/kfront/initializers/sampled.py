@@ -13,7 +13,7 @@ from kfront.core.dtypes import numpy_dtype
 from kfront.core.errors import ShapeError
 from kfront.core.options import above_zero, kept, normalisers, one_of
 from kfront.core.registry import serializable
-from kfront.core.typing import Seed
+from kfront.core.typing import Config, Seed
 from kfront.initializers.base import IntShape, RandomInitializer, plain_shape
 
 __all__ = [
@@ -81,7 +81,7 @@ class RandomNormal(RandomInitializer):
     stddev: float
     _draw = staticmethod(_normal)
 
-    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: Seed = None) -> None:
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: Seed | Config = None) -> None:
         super().__init__(**self._store(locals()))
 
     def host(self, shape: IntShape, dtype: str) -> np.ndarray:
@@ -129,7 +129,7 @@ class RandomUniform(RandomInitializer):
     minval: float
     maxval: float
 
-    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: Seed = None) -> None:
+    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: Seed | Config = None) -> None:
         super().__init__(**self._store(locals()))
 
     def host(self, shape: IntShape, dtype: str) -> np.ndarray:
@@ -199,7 +199,7 @@ class VarianceScaling(RandomInitializer):
         scale: float = 1.0,
         mode: str = "fan_in",
         distribution: str = "truncated_normal",
-        seed: Seed = None,
+        seed: Seed | Config = None,
         input_axes: Axes = None,
         output_axes: Axes = None,
     ) -> None:
@@ -241,7 +241,7 @@ class _NamedScaling(VarianceScaling):
     _normalise = normalisers(scale=kept, mode=kept, distribution=kept)
     _case: tuple[float, str, str] = (1.0, "fan_in", "truncated_normal")
 
-    def __init__(self, seed: Seed = None, input_axes: Axes = None, output_axes: Axes = None) -> None:
+    def __init__(self, seed: Seed | Config = None, input_axes: Axes = None, output_axes: Axes = None) -> None:
         super().__init__(*self._case, seed, input_axes, output_axes)
 
 
@@ -388,7 +388,7 @@ class Orthogonal(RandomInitializer):
 
     gain: float
 
-    def __init__(self, gain: float = 1.0, seed: Seed = None) -> None:
+    def __init__(self, gain: float = 1.0, seed: Seed | Config = None) -> None:
         super().__init__(**self._store(locals()))
 
     def host(self, shape: IntShape, dtype: str) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError
 from kfront.core.registry import get_registered_object
-from kfront.core.typing import AnyCallable, Config, CustomObjects
+from kfront.core.typing import AnyCallable, Config, CustomObjects, LossLike
 from kfront.losses import classes, classification, regression
 from kfront.losses.base import Loss
 
@@ -74,7 +74,7 @@ def deserialize(name: Config | str, custom_objects: CustomObjects = None) -> Any
     return deserialize_keras_object(name, custom_objects=custom_objects)
 
 
-def get(identifier: str | Config | type[Loss] | LossFunction | None) -> Any:
+def get(identifier: LossLike) -> Any:
     """A loss function or Loss.
 
     Args:

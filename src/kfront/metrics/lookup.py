@@ -9,7 +9,7 @@ from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError
 from kfront.core.naming import to_snake_case
 from kfront.core.registry import get_registered_object
-from kfront.core.typing import AnyCallable, Config, CustomObjects
+from kfront.core.typing import AnyCallable, Config, CustomObjects, MetricLike
 from kfront.metrics.base import Metric
 
 __all__ = ["deserialize", "get", "serialize"]
@@ -98,7 +98,7 @@ def deserialize(config: Config | str, custom_objects: CustomObjects = None) -> A
     return deserialize_keras_object(config, custom_objects=custom_objects)
 
 
-def get(identifier: str | Config | type[Metric] | Metric | AnyCallable | None) -> Any:
+def get(identifier: MetricLike) -> Any:
     """A metric.
 
     Args:

@@ -145,7 +145,7 @@ class Functional(Model):
         """The names of the operations that yield the outputs."""
         return [x._keras_history.operation.name for x in self._graph.outputs]
 
-    @property
+    @Model.input_spec.getter
     def input_spec(self) -> Any:
         """InputSpecs of the inputs, flat, with a free batch size, unless others were set."""
         if self._input_spec is not None:
@@ -153,10 +153,6 @@ class Functional(Model):
         return [
             InputSpec(shape=(None, *x.shape[1:]), name=n) for x, n in zip(self.inputs, self._input_names, strict=True)
         ]
-
-    @input_spec.setter
-    def input_spec(self, value: Any) -> None:
-        Model.input_spec.fset(self, value)  # type: ignore[misc]
 
     # -- running ------------------------------------------------------------------------------------------------------
 

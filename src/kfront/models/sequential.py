@@ -13,7 +13,7 @@ from kfront.core.naming import name_scope
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract, KerasTensor, abstract, is_text
 from kfront.core.state import state
-from kfront.core.typing import Backend, ShapeLike
+from kfront.core.typing import Backend, Nested, Shape, ShapeLike
 from kfront.layers.base import Layer
 from kfront.layers.input_layer import Input, InputLayer
 from kfront.models.graph import Graph, input_dtype, place_of
@@ -125,7 +125,7 @@ class Sequential(Model):
 
     # -- building and running -----------------------------------------------------------------------------------------
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: Nested[Shape] | None = None) -> None:
         """Create all weights for inputs of this shape, the batch dimension included."""
         if self._head is not None:
             return

@@ -8,7 +8,7 @@ from typing import Any
 from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError
 from kfront.core.registry import get_registered_object
-from kfront.core.typing import Config, CustomObjects
+from kfront.core.typing import Config, CustomObjects, OptimizerLike
 from kfront.optimizers.base import Optimizer
 
 __all__ = ["deserialize", "get", "serialize"]
@@ -87,7 +87,7 @@ def deserialize(config: Config, custom_objects: CustomObjects = None) -> Optimiz
     return deserialize_keras_object(config, custom_objects=custom_objects)
 
 
-def get(identifier: str | Config | Optimizer | None) -> Optimizer | None:
+def get(identifier: OptimizerLike) -> Optimizer | None:
     """An optimizer from a name (``"adam"``), a config, or an optimizer; None stays None.
 
     Args:

@@ -20,7 +20,7 @@ from kfront.core import codec, tree
 from kfront.core.errors import ArgumentError, DataError, NotCompiledError
 from kfront.core.state import distribution_on, state
 from kfront.core.traceback import filtered
-from kfront.core.typing import Config, Tensor
+from kfront.core.typing import LossLike, MetricLike, Nested, OptimizerLike, Tensor
 from kfront.metrics.base import reset_all, result_on_host
 from kfront.training import loop
 from kfront.training.checks import check_labels
@@ -70,11 +70,11 @@ class Trainer:
     @filtered
     def compile(
         self,
-        optimizer: str | Config | Optimizer | None = "rmsprop",
-        loss: Any = None,
-        loss_weights: Any = None,
-        metrics: Any = None,
-        weighted_metrics: Any = None,
+        optimizer: OptimizerLike = "rmsprop",
+        loss: Nested[LossLike] = None,
+        loss_weights: Nested[float | None] = None,
+        metrics: Nested[MetricLike] = None,
+        weighted_metrics: Nested[MetricLike] = None,
         run_eagerly: bool = False,
         steps_per_execution: int = 1,
         jit_compile: bool | str = "auto",
@@ -115,7 +115,7 @@ class Trainer:
         with backend_scope(self._backend):
             optimizer = optimizers.get(optimizer)
             policy = getattr(self, "dtype_policy", None)
-            if auto_scale_loss and policy is not None and policy.name == "mixed_float16":
+            if optimizer is not None and auto_scale_loss and policy is not None and policy.name == "mixed_float16":
                 optimizer = _scaled(optimizer)
             fields["optimizer"] = optimizer
             fields["_compile_loss"] = CompiledLoss(loss, loss_weights) if loss is not None else None
@@ -550,7 +550,7 @@ def _floatx_is_float32() -> bool:
     return floatx() == "float32"
 
 
-def _scaled(optimizer: Any) -> Any:
+def _scaled(optimizer: Optimizer) -> Optimizer:
     if isinstance(optimizer, optimizers.LossScaleOptimizer):
         return optimizer
     return optimizers.LossScaleOptimizer(optimizer, name="loss_scale_optimizer")
