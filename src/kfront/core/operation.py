@@ -91,6 +91,12 @@ class Operation:
     _around: Any = None  # wraps its calls: the RematScope it was made in, a layout of its outputs
     _holds_segments = False  # whether, in such a scope, its parts are recomputed one by one
     _is_graph = False  # whether it is a model that was made of symbolic tensors
+    _init_args: tuple[tuple[Any, ...], dict[str, Any]]  # what it was made with, for the config of a class without one
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        self = object.__new__(cls)
+        self._init_args = (args, kwargs)
+        return self
 
     def __init__(self, name: str | None = None, **kwargs: object) -> None:
         if name is not None and not isinstance(name, str):
@@ -151,39 +157,41 @@ class Operation:
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
-        return {"name": self.name}
+        from kfront.core.auto_config import auto_config  # which imports this module
+
+        return {"name": self.name, **auto_config(self, Operation)}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         """An operation from its config."""
         return cls(**config)
 
-    def _only_node(self, what: str) -> Node:
-        if len(self._inbound_nodes) != 1:
+    def _first_node(self, what: str) -> Node:
+        if not self._inbound_nodes:
             raise AttributeError(
-                f"[{self.name}] expected exactly one symbolic call to read `{what}`, "
-                f"got {len(self._inbound_nodes)}; build a functional model, or call it on one Input."
+                f"[{self.name}] expected a symbolic call before `{what}` is read, got none; build a functional model, "
+                "or call it on an Input."
             )
         return self._inbound_nodes[0]
 
     @property
     def input(self) -> Any:
-        """The symbolic input(s) of the only call.
+        """The symbolic input(s) of the first call.
 
         Raises:
-            AttributeError: if it was called never or more than once.
+            AttributeError: if it was never called so.
         """
-        inputs = self._only_node("input").inputs
+        inputs = self._first_node("input").inputs
         return inputs[0] if len(inputs) == 1 else inputs
 
     @property
     def output(self) -> Any:
-        """The symbolic output(s) of the only call.
+        """The symbolic output(s) of the first call.
 
         Raises:
-            AttributeError: if it was called never or more than once.
+            AttributeError: if it was never called so.
         """
-        outputs = self._only_node("output").outputs
+        outputs = self._first_node("output").outputs
         return outputs[0] if len(outputs) == 1 else outputs
 
 

@@ -177,7 +177,7 @@ class SeedGenerator:
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
-        return {"seed": self._initial_seed}
+        return {"seed": self._initial_seed, "name": self.name}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> SeedGenerator:

@@ -242,13 +242,13 @@ def _check(teacher: Any, student: Any, losses: list[Any], weights: list[Any], st
     if isinstance(student_weight, bool) or not isinstance(student_weight, (int, float)) or not 0 <= student_weight <= 1:
         raise ArgumentError(f"[Distiller] expected `student_loss_weight` from 0 to 1, got {student_weight!r}.")
     for what in ("inputs", "outputs"):
-        _check_tensors(what, getattr(teacher, what, None), getattr(student, what, None))
+        _check_tensors(what, *(getattr(m, what, None) if m.built else None for m in (teacher, student)))
     for loss in losses:
         loss.validate_model_compatibility(teacher, student)
 
 
 def _check_tensors(what: str, teacher: Any, student: Any) -> None:
-    """Symbolic inputs or outputs of both models must be alike; a subclassed model has none to compare."""
+    """Symbolic inputs or outputs of both models must be alike; a subclassed or unbuilt model has none to compare."""
     if teacher is None or student is None:
         return
     kinds = [[(tuple(x.shape), x.dtype) for x in tree.flatten(tensors)] for tensors in (teacher, student)]

@@ -19,6 +19,7 @@ import numpy as np
 from kfront import constraints, dtype_policies, initializers, ops, regularizers
 from kfront.backends import backend_scope, current
 from kfront.core import tree
+from kfront.core.auto_config import auto_config, named_shapes, tuples
 from kfront.core.dtypes import is_float
 from kfront.core.errors import (
     ArgumentError,
@@ -45,7 +46,6 @@ from kfront.core.typing import (
     Store,
 )
 from kfront.core.variable import StatelessScope, Variable
-from kfront.layers.auto_config import auto_config, named_shapes, tuples
 from kfront.layers.binding import bind_class, kind_of, make_tracker, rebuild, saved_state
 from kfront.layers.call_signature import build_arguments, call_info, shape_info
 from kfront.layers.input_spec import InputSpec, check_inputs, shape_test

@@ -498,8 +498,9 @@ class StackedRNNCells(OptionLayer):
         return output_size_of(self.cells[-1])
 
     def get_initial_state(self, batch_size: int | Tensor | None = None) -> list[Any]:
-        """First states of each cell."""
-        return [initial_state_of(c, batch_size, self.compute_dtype) for c in self.cells]
+        """First states of each cell, nested as its `state_size` is."""
+        states = (initial_state_of(c, batch_size, self.compute_dtype) for c in self.cells)
+        return [_as_sizes(c, s) for c, s in zip(self.cells, states, strict=True)]
 
     def build(self, input_shape: Shape) -> None:
         """Build each cell for the output of the one before."""
@@ -520,8 +521,9 @@ class StackedRNNCells(OptionLayer):
         """
         new = []
         for cell, state in zip(self.cells, states, strict=True):
-            inputs, state = step_of(cell, training, **kwargs)(inputs, state)
-            new.append(state)
+            given = state if isinstance(state, (list, tuple)) else [state]
+            inputs, state = step_of(cell, training, **kwargs)(inputs, given)
+            new.append(_as_sizes(cell, state))
         return inputs, new
 
     def compute_output_shape(self, input_shape: Shape, states_shape: Any = None) -> Any:
@@ -553,6 +555,12 @@ def initial_state_of(cell: Any, batch_size: int | Tensor | None, dtype: str) -> 
         return cell.get_initial_state(batch_size=batch_size)
     zeros = tree.map_structure(lambda n: ops.zeros((batch_size, n), dtype=dtype), cell.state_size)
     return zeros if isinstance(zeros, (list, tuple)) else [zeros]
+
+
+def _as_sizes(cell: Any, states: Any) -> Any:
+    """The states of a cell as those stacked in one show them: without a list around the one of a plain size."""
+    alone = isinstance(states, (list, tuple)) and not isinstance(cell.state_size, (list, tuple))
+    return states[0] if alone else states
 
 
 def sub_cells(cell: Any) -> list[Any]:

@@ -145,7 +145,7 @@ def print_summary(
         table.add_row(*map(escape, row))
     target = io.StringIO() if print_fn is not None else None
     console = Console(width=width, file=target, highlight=False, force_terminal=False if target else None)
-    console.print(f"[bold]Model: {escape(repr(model.name))}[/bold]")
+    console.print(f'[bold]Model: "{escape(model.name)}"[/bold]')
     console.print(table)
     for line in _totals(model):
         console.print(line, markup=False)

@@ -116,8 +116,8 @@ class StepMaker:
 
     # -- the default steps --------------------------------------------------------------------------------------------
 
-    def train_on(self, x: Any, y: Any, weight: Any) -> None:
-        """Forward, backward, update, metrics."""
+    def train_on(self, x: Any, y: Any, weight: Any) -> dict[str, Any] | None:
+        """Forward, backward, update, metrics; returns what a `compute_metrics` of the model's own does."""
         model, b = self.model, self.model._backend
         optimizer = model.optimizer
 
@@ -134,19 +134,21 @@ class StepMaker:
             if masks is not None:
                 _set_masks(y_pred, masks, b)
             optimizer.apply(gradients, self.train_variables)
-            self._track(model, x, y, y_pred, weight, loss)
+            logs = self._track(model, x, y, y_pred, weight, loss)
         if state.add_loss_used:  # losses added in a trace are invalid outside it, and keep the step's graph alive
             model._clear_losses()
+        return logs
 
-    def test_on(self, x: Any, y: Any, weight: Any) -> None:
-        """Forward and metrics."""
+    def test_on(self, x: Any, y: Any, weight: Any) -> dict[str, Any] | None:
+        """Forward and metrics; returns what a `compute_metrics` of the model's own does."""
         model = self.model
         with model._backend.no_grad():
             y_pred = self.forward(x, False)
             loss = self._loss(x, y, y_pred, weight, False)
-            self._track(model, x, y, y_pred, weight, loss)
+            logs = self._track(model, x, y, y_pred, weight, loss)
         if state.add_loss_used:
             model._clear_losses()
+        return logs
 
     def forward(self, x: Any, training: bool) -> Any:
         """The model's outputs with the training flag set."""
@@ -164,12 +166,11 @@ class StepMaker:
             return self.model.compute_loss(x, y, y_pred, weight, **more)
         return own(y, y_pred, weight)
 
-    def _track(self, model: Any, x: Tensor, y: Tensor, y_pred: object, weight: object, loss: object) -> None:
+    def _track(self, model: Any, x: Tensor, y: Tensor, y_pred: object, weight: object, loss: object) -> Any:
         model._loss_tracker.update_state(loss, _batch_size(x))
-        if self._own_metrics:
-            model.compute_metrics(x, y, y_pred, weight)
-        else:
-            model._update_metrics(y, y_pred, weight)
+        if self._own_metrics:  # its results need not be those of `model.metrics`
+            return model.compute_metrics(x, y, y_pred, weight)
+        return model._update_metrics(y, y_pred, weight)
 
     # -- compiled functions -------------------------------------------------------------------------------------------
 
@@ -211,8 +212,8 @@ class StepMaker:
         def single(x: Any, y: Any, weight: Any) -> dict[str, Any]:
             with model._backend.no_grad():
                 model.reset_metrics()
-            raw(x, y, weight)
-            return model.get_metrics_result()
+            logs = raw(x, y, weight)
+            return model.get_metrics_result() if logs is None else logs
 
         compiled = model._backend.compile_step(single, variables, model.jit_compile)
         return None if compiled is single else self._distributed(self._or_eagerly(compiled, single), kind)

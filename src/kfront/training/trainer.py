@@ -200,13 +200,16 @@ class Trainer:
 
     def _results(self, of: Callable[[Any], Any]) -> dict[str, Any]:
         out: dict[str, Any] = {}
-        if self._loss_tracker is not None:
-            out["loss"] = of(self._loss_tracker)
-        for m in self._compile_loss.trackers if self._compile_loss is not None else ():
-            out[m.name] = of(m)
-        if self._compile_metrics is not None:
-            out.update(self._compile_metrics.result(of))
-        for m in super().metrics:  # type: ignore[misc]
+        listed = None if type(self).metrics is Trainer.metrics else self.metrics
+        if listed is None or any(m is self._loss_tracker for m in listed):
+            if self._loss_tracker is not None:
+                out["loss"] = of(self._loss_tracker)
+            for m in self._compile_loss.trackers if self._compile_loss is not None else ():
+                out[m.name] = of(m)
+            if self._compile_metrics is not None:
+                out.update(self._compile_metrics.result(of))
+            listed = super().metrics  # type: ignore[misc]
+        for m in listed:  # of a class that lists its own metrics, these and no other
             if m is not self._loss_tracker and m.name not in out:
                 value = of(m)
                 out.update(value if isinstance(value, dict) else {m.name: value})
@@ -274,13 +277,13 @@ class Trainer:
         Returns:
             Results by name.
         """
-        self._steps().train_on(*unpack_x_y_sample_weight(data))
-        return self.get_metrics_result()
+        logs = self._steps().train_on(*unpack_x_y_sample_weight(data))
+        return self.get_metrics_result() if logs is None else logs
 
     def test_step(self, data: object) -> dict[str, Any]:
         """One step of evaluation on a batch."""
-        self._steps().test_on(*unpack_x_y_sample_weight(data))
-        return self.get_metrics_result()
+        logs = self._steps().test_on(*unpack_x_y_sample_weight(data))
+        return self.get_metrics_result() if logs is None else logs
 
     def predict_step(self, data: object) -> Any:
         """The outputs for a batch."""

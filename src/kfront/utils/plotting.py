@@ -40,21 +40,21 @@ def _operations(model: Model) -> list[Any]:
     return list(found) if found else list(model.layers)
 
 
-def _edges(model: Model, shown: list[Any]) -> Iterator[tuple[Any, Any]]:
-    """Pairs (operation, operation that takes its output); those of a Sequential without inputs follow each other."""
+def _edges(model: Model, shown: list[Any]) -> Iterator[tuple[Any, int, Any, int]]:
+    """(operation, which of its outputs, operation that takes it, as which input).
+
+    Those of a Sequential without inputs follow each other.
+    """
     graph = getattr(model, "_graph", None)
     if graph is None:
-        yield from itertools.pairwise(shown) if _is_chain(model) else ()
+        yield from ((a, 0, b, 0) for a, b in itertools.pairwise(shown)) if _is_chain(model) else ()
         return
     here = {id(x) for x in shown}
-    seen = set()
     for node in graph.nodes:
-        for x in node.inputs:
-            before = x._keras_history.operation
-            pair = (id(before), id(node.operation))
-            if pair not in seen and id(before) in here and id(node.operation) in here:
-                seen.add(pair)
-                yield before, node.operation
+        for place, x in enumerate(node.inputs):
+            before, _, output = x._keras_history
+            if id(before) in here and id(node.operation) in here:
+                yield before, output, node.operation, place
 
 
 def _is_chain(model: object) -> bool:
@@ -102,10 +102,13 @@ def _label(operation: Any, options: dict[str, bool]) -> str:
 # ---- drawing ---------------------------------------------------------------------------------------------------------
 
 
-def _fill(dot: Any, model: Model, path: str, expand: bool, options: dict[str, bool]) -> tuple[str, str]:
-    """Put the boxes of `model` into `dot`; returns the names of its first and last box."""
+Ends = tuple[list[str], list[str]]  # the boxes that take an operation's inputs, and those that give its outputs
+
+
+def _fill(dot: Any, model: Model, path: str, expand: bool, options: dict[str, bool]) -> Ends:
+    """Put the boxes of `model` into `dot`; returns its ends."""
     pydot, shown = _pydot(), _operations(model)
-    ends: dict[int, tuple[str, str]] = {}
+    ends: dict[int, Ends] = {}
     for i, operation in enumerate(shown):
         name = f"{path}{i}"
         if expand and _is_nested(operation) and _operations(operation):
@@ -114,10 +117,21 @@ def _fill(dot: Any, model: Model, path: str, expand: bool, options: dict[str, bo
             dot.add_subgraph(inside)
         else:
             dot.add_node(pydot.Node(name, label=_label(operation, options), shape="plain", fontname="Helvetica"))
-            ends[id(operation)] = (name, name)
-    for before, after in _edges(model, shown):
-        dot.add_edge(pydot.Edge(ends[id(before)][1], ends[id(after)][0]))
-    return ends[id(shown[0])][0], ends[id(shown[-1])][1]
+            ends[id(operation)] = ([name], [name])
+    arrows = [(_one(ends[id(a)][1], i), _one(ends[id(b)][0], j)) for a, i, b, j in _edges(model, shown)]
+    for start, stop in dict.fromkeys(arrows):
+        dot.add_edge(pydot.Edge(start, stop))
+    graph = getattr(model, "_graph", None)
+    if graph is None:
+        return ends[id(shown[0])][0], ends[id(shown[-1])][1]
+    first = [ends.get(id(x._keras_history.operation), ends[id(shown[0])])[0] for x in graph.inputs]
+    last = [_one(ends[id(x._keras_history.operation)][1], x._keras_history.tensor_index) for x in graph.outputs]
+    return [names[0] for names in first], last
+
+
+def _one(names: list[str], place: int) -> str:
+    """The box at a place; a layer's only one stands for all of them."""
+    return names[place] if len(names) > 1 else names[0]
 
 
 def model_to_dot(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kfront import ops
-from kfront.core.options import base_arguments, normalisers, one_of, positive
+from kfront.core.options import base_arguments, normalisers, not_negative, one_of, positive
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.typing import Seed, Tensor
@@ -120,7 +120,7 @@ class RandAugment(BasePolicy):
 
     _LAYERS = (*_GEOMETRY, *_COLOURS, *_TONES)
     num_ops: int
-    _normalise = normalisers(factor=pair_within(0, 1), interpolation=one_of("bilinear", "nearest"), num_ops=positive)
+    _normalise = normalisers(factor=pair_within(0, 1), interpolation=one_of("bilinear", "nearest"), num_ops=not_negative)
 
     def __init__(
         self,

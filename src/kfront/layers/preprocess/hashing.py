@@ -129,6 +129,10 @@ class Hashing(_Binned):
         """SipHash has too many steps for NumPy."""
         return self.salt is not None and self.output_mode == "int"
 
+    def call(self, inputs: Any) -> Any:
+        """The bins; a tuple is one array, as a list is."""
+        return super().call(list(inputs) if isinstance(inputs, tuple) else inputs)
+
     def on_host(self, inputs: np.ndarray) -> np.ndarray:
         """The bins, encoded as `output_mode` says."""
         masked = self.mask_value is not None

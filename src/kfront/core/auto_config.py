@@ -1,4 +1,4 @@
-"""Configs of layers that define none: the arguments of the constructor, and the shapes that `build` got."""
+"""Configs of operations and layers that define none: the arguments of the constructor, and the shapes that `build` got."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def named_shapes(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> di
     return {"input_shape": next(iter(shapes.values()))} if len(shapes) == 1 else {"shapes_dict": shapes}
 
 
-def auto_config(layer: Any, base: type) -> dict[str, Any]:
-    """The arguments a layer was made with, for classes that define no `get_config`."""
-    cls = type(layer)
+def auto_config(operation: Any, base: type) -> dict[str, Any]:
+    """The arguments an operation was made with, for classes that define no `get_config`."""
+    cls = type(operation)
     if cls.__init__ is base.__init__:
         return {}
-    args, kwargs = layer._init_args
+    args, kwargs = operation._init_args
     try:
-        bound = inspect.signature(cls.__init__).bind(layer, *args, **kwargs)
+        bound = inspect.signature(cls.__init__).bind(operation, *args, **kwargs)
     except TypeError:
         return {}
     config: dict[str, Any] = {}
@@ -55,7 +55,7 @@ def auto_config(layer: Any, base: type) -> dict[str, Any]:
                 config.update(value)
             elif p.kind is p.VAR_POSITIONAL:
                 raise ArgumentError(
-                    f"[{layer.name}] expected `get_config` to be defined: `__init__` takes *{name}, which cannot be "
+                    f"[{operation.name}] expected `get_config` to be defined: `__init__` takes *{name}, which cannot be "
                     "written down automatically."
                 )
             else:
