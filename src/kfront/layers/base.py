@@ -191,7 +191,7 @@ class Layer(Owner, Unquantized, Operation):
         distribution = distribution_on(self._backend)
         if distribution is not None:
             distribution._adopt(self)
-        self.activity_regularizer = _regularizer(activity_regularizer)
+        self.activity_regularizer = regularizers.get(activity_regularizer)
         self._refresh_policy()
 
     def _refresh_policy(self) -> None:
@@ -353,7 +353,7 @@ class Layer(Owner, Unquantized, Operation):
             )
         v._settable_trainable = trainable
         if regularizer is not None:
-            v.regularizer = _regularizer(regularizer)
+            v.regularizer = regularizers.get(regularizer)
         if constraint is not None:
             v.constraint = constraints.get(constraint)
         v.overwrite_with_gradient = overwrite_with_gradient
@@ -793,12 +793,6 @@ def _passing(backend: Backend, compute: str | None, autocast: bool) -> frozenset
     """The engine's dtypes that inputs keep: all but floating ones that are not the compute dtype."""
     names = [d for d in backend.dtypes if not is_float(d) or d == compute or not autocast]
     return frozenset(backend.native_dtype(d) for d in names)
-
-
-def _regularizer(value: Any) -> Any:
-    if value is None:
-        return None
-    return regularizers.get(value)
 
 
 Layer.build = _wrap_build(Layer.build)  # type: ignore[method-assign]

@@ -105,7 +105,7 @@ class Merge(OptionLayer):
         shape = self.compute_output_shape([x.shape for x in inputs])
         return Abstract(shape, out.dtype, all(x.sparse for x in inputs))
 
-    def compute_mask(self, inputs: Sequence[Tensor], mask: Any = None) -> Tensor | None:
+    def compute_mask(self, inputs: Sequence[Tensor], mask: Sequence[Tensor | None] | None = None) -> Tensor | None:
         """Where any input counts; None unless all inputs have masks."""
         if mask is None:
             return None
@@ -297,7 +297,7 @@ class Concatenate(Merge):
         shape = self.compute_output_shape([tuple(x.shape) for x in inputs])
         return Abstract(shape, result_type(*(x.dtype for x in inputs)), all(x.sparse for x in inputs))
 
-    def compute_mask(self, inputs: Sequence[Tensor], mask: Any = None) -> Tensor | None:
+    def compute_mask(self, inputs: Sequence[Tensor], mask: Sequence[Tensor | None] | None = None) -> Tensor | None:
         """The masks, put together in the same way; inputs without one count everywhere."""
         if mask is None or not isinstance(mask, (list, tuple)) or all(m is None for m in mask):
             return None
@@ -400,7 +400,7 @@ class Dot(Merge):
             self._checked(inputs)
         return super()._inferred(inputs)
 
-    def compute_mask(self, inputs: Sequence[Tensor], mask: Any = None) -> Tensor | None:
+    def compute_mask(self, inputs: Sequence[Tensor], mask: Sequence[Tensor | None] | None = None) -> Tensor | None:
         """None."""
         return None
 

@@ -11,7 +11,7 @@ from kfront.core.registry import serializable
 from kfront.core.typing import Shape, Tensor
 from kfront.core.variable import AutocastScope
 from kfront.initializers import TruncatedNormal
-from kfront.layers.base import InputSpec
+from kfront.layers.base import InputSpec, Layer
 from kfront.layers.wrappers import Wrapper
 
 __all__ = ["SpectralNormalization"]
@@ -58,7 +58,7 @@ class SpectralNormalization(Wrapper):
     kernel: Any = None
     vector_u: Any = None
 
-    def __init__(self, layer: Any, power_iterations: int = 1, **kwargs: Any) -> None:
+    def __init__(self, layer: Layer, power_iterations: int = 1, **kwargs: Any) -> None:
         super().__init__(layer, **kwargs)
         self._store(locals())
 

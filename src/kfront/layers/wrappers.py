@@ -18,7 +18,7 @@ from kfront.ops.primitives.shapes import dim
 __all__ = ["Bidirectional", "TimeDistributed", "Wrapper"]
 
 
-def _check_layer(who: str, layer: Any) -> None:
+def _check_layer(who: str, layer: Layer) -> None:
     if not isinstance(layer, Layer):
         raise ArgumentTypeError(f"[{who}] expected `layer` to be a layer, got {layer!r}.")
 
@@ -51,7 +51,7 @@ class Wrapper(OptionLayer):
 
     _writes_sublayers = True
 
-    def __init__(self, layer: Any, **kwargs: Any) -> None:
+    def __init__(self, layer: Layer, **kwargs: Any) -> None:
         _check_layer(type(self).__name__, layer)
         super().__init__(**kwargs)
         self.layer = layer
@@ -102,7 +102,7 @@ class TimeDistributed(Wrapper):
     (2, 5, 6, 6, 4)
     """
 
-    def __init__(self, layer: Any, **kwargs: Any) -> None:
+    def __init__(self, layer: Layer, **kwargs: Any) -> None:
         super().__init__(layer, **kwargs)
         self.supports_masking = True
 
@@ -256,7 +256,7 @@ class Bidirectional(OptionLayer):
             return merged
         return (*merged, *states) if self.merge_mode is None else (merged, *states)
 
-    def _merged(self, first: Any, last: Any) -> Any:
+    def _merged(self, first: Tensor, last: Tensor) -> Any:
         mode = self.merge_mode
         if mode is None:
             return first, last

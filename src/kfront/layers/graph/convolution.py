@@ -210,7 +210,7 @@ class GINConv(MessagePassing):
     epsilon: Any
     train_epsilon: bool
 
-    def __init__(self, layer: Any, epsilon: float = 0.0, train_epsilon: bool = False, **kwargs: Any) -> None:
+    def __init__(self, layer: Layer, epsilon: float = 0.0, train_epsilon: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not isinstance(layer, Layer):
             raise ArgumentTypeError(f"[GINConv] expected `layer` to be a layer, got {layer!r}.")

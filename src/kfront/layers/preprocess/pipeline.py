@@ -39,7 +39,7 @@ class Pipeline(DataLayer):
     (2, 4, 4, 3)
     """
 
-    def __init__(self, layers: Sequence[Any], name: str | None = None) -> None:
+    def __init__(self, layers: Sequence[Layer], name: str | None = None) -> None:
         super().__init__(name=name)
         for layer in layers:
             if not isinstance(layer, Layer):
@@ -48,7 +48,7 @@ class Pipeline(DataLayer):
         self._built_when_made()
 
     @property
-    def layers(self) -> list[Any]:
+    def layers(self) -> list[Layer]:
         """The layers, in order."""
         return list(self._pipeline_layers)
 
