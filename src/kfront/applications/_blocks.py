@@ -7,8 +7,6 @@ from typing import Any
 from kfront import layers
 from kfront.applications._builder import channel_axis
 
-__all__ = ["activation", "conv", "depthwise", "norm", "pad", "pad_for_stride", "scaled", "squeeze_excite"]
-
 
 def conv(x: Any, filters: int, kernel: Any, name: str | None, **options: Any) -> Any:
     """A convolution without a bias, unless `use_bias` says otherwise."""

@@ -20,8 +20,6 @@ from kfront.saving.weights_h5 import read_weights, write_weights
 from kfront.training.progress import Progress, pack, unpack
 from kfront.utils.io_utils import print_msg
 
-__all__ = ["BackupAndRestore", "ModelCheckpoint"]
-
 
 class SavingCallback(MonitorCallback):
     """Base of callbacks that save after epochs or batches, perhaps only what is best; a subclass has `_save`.

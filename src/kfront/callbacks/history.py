@@ -11,8 +11,6 @@ from kfront.core.typing import Config
 from kfront.utils.io_utils import print_msg
 from kfront.utils.progbar import Progbar
 
-__all__ = ["History", "ProgbarLogger"]
-
 _INTERVAL = 0.1  # seconds between two drawings
 
 

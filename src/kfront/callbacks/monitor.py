@@ -17,8 +17,6 @@ from kfront.utils.io_utils import print_msg
 if TYPE_CHECKING:
     from kfront.optimizers.base import Optimizer
 
-__all__ = ["EarlyStopping", "MonitorCallback", "ReduceLROnPlateau"]
-
 _LARGER_IS_BETTER = ("acc", "auc", "precision", "recall", "f1", "fbeta", "iou", "io_u", "r2", "correlation", "cosine")
 _SMALLER_IS_BETTER = ("loss", "error", "mse", "mae", "crossentropy", "divergence", "hinge", "poisson", "logcosh")
 

@@ -10,8 +10,6 @@ from kfront.core.registry import serializable
 from kfront.saving import orbax
 from kfront.utils.io_utils import print_msg
 
-__all__ = ["OrbaxCheckpoint"]
-
 
 @serializable("keras.callbacks")
 class OrbaxCheckpoint(SavingCallback):

@@ -21,8 +21,6 @@ from kfront.core.registry import serializable
 from kfront.core.typing import AnyCallable
 from kfront.utils.io_utils import print_msg
 
-__all__ = ["CSVLogger", "LambdaCallback", "LearningRateScheduler", "RemoteMonitor", "SwapEMAWeights", "TerminateOnNaN"]
-
 
 @serializable("keras.callbacks")
 class LambdaCallback(Callback):

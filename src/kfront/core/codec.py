@@ -26,17 +26,6 @@ from kfront.core.spec import KerasTensor
 from kfront.core.state import current
 from kfront.core.typing import Config, CustomObjects
 
-__all__ = [
-    "build",
-    "deserialize_config_values",
-    "deserialize_keras_object",
-    "is_copying",
-    "live_form",
-    "serialize_keras_object",
-    "sharing_scope",
-    "tensor_reference",
-]
-
 _PLAIN = (bool, int, float, str, type(None))
 _PLAIN_TYPES = frozenset(_PLAIN)
 # where Keras's own files place a class that has several public homes

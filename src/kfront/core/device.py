@@ -7,8 +7,6 @@ from typing import Any
 from kfront.core.errors import ArgumentTypeError
 from kfront.core.state import current
 
-__all__ = ["device"]
-
 
 class device:
     """Context manager: tensors and variables made inside live on that device.

@@ -20,29 +20,6 @@ from kfront.core.typing import DTypeLike, Tensor
 if TYPE_CHECKING:
     from kfront.core.operation import Node
 
-__all__ = [
-    "ALL",
-    "FLOATS",
-    "INTS",
-    "compare",
-    "floating",
-    "from_argument",
-    "index_result",
-    "is_float",
-    "is_int",
-    "keep",
-    "logical",
-    "numeric",
-    "numpy_dtype",
-    "predicate",
-    "promote",
-    "result_type",
-    "standardize",
-    "static_rule",
-    "sum_like",
-    "to_float",
-]
-
 FLOAT8 = ("float8_e4m3fn", "float8_e5m2")
 FLOATS = ("float16", "bfloat16", "float32", "float64", *FLOAT8)
 UNSIGNED = ("uint8", "uint16", "uint32", "uint64")

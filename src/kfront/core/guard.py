@@ -29,27 +29,6 @@ from kfront.core.op_registry import OPS, class_of
 from kfront.core.state import state
 from kfront.core.typing import CustomObjects
 
-__all__ = [
-    "LIMITS",
-    "Budget",
-    "budget",
-    "check_config",
-    "corrupt_file_errors",
-    "expect",
-    "in_loading",
-    "is_builtin",
-    "is_safe",
-    "is_users",
-    "loading",
-    "parse_json",
-    "pattern",
-    "public_name",
-    "refuse_path",
-    "resolve_class",
-    "resolve_function",
-    "shown",
-]
-
 
 class LIMITS:
     """Bounds on what is read: large enough for real models, small enough to bound the cost of a hostile file."""

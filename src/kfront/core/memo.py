@@ -16,8 +16,6 @@ from kfront.core.settings import floatx
 from kfront.core.spec import Abstract
 from kfront.core.state import state
 
-__all__ = ["fresh", "key_of", "recalled"]
-
 _LIMIT = 256  # results of one op
 _PLAIN = frozenset((*WEAK, str, type(None), type(Ellipsis)))
 

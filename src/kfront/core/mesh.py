@@ -11,8 +11,6 @@ from kfront.core.errors import ArgumentError, ArgumentTypeError
 from kfront.core.naming import matching
 from kfront.core.state import current
 
-__all__ = ["DeviceMesh", "LayoutMap", "TensorLayout"]
-
 Axes = Sequence[str | None]
 
 

@@ -26,8 +26,6 @@ from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.state import current, state
 from kfront.core.typing import Backend, Tensor
 
-__all__ = ["OPS", "Op", "in_front_of", "op"]
-
 _NONE = type(None)
 _LIST = "list"
 F = TypeVar("F", bound=Callable[..., Any])

@@ -15,20 +15,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from kfront.core.op import Op
 
-__all__ = [
-    "CATALOG",
-    "NAMESPACES",
-    "OPS",
-    "Declared",
-    "call_names",
-    "class_of",
-    "fill",
-    "function",
-    "members",
-    "ops",
-    "ops_in_files",
-]
-
 F = TypeVar("F", bound=Callable[..., Any])
 
 # `home` of a declaration, which is Keras's module of that name -> the namespaces in which the function appears

@@ -12,18 +12,6 @@ from typing import Any, TypeVar
 
 from kfront.core.errors import ArgumentError
 
-__all__ = [
-    "BUILTIN",
-    "CustomObjectScope",
-    "custom_object_scope",
-    "get_custom_objects",
-    "get_registered_name",
-    "get_registered_object",
-    "public_identity",
-    "register_keras_serializable",
-    "serializable",
-]
-
 T = TypeVar("T")
 
 BUILTIN: dict[tuple[str, str], Any] = {}  # (Keras module, name) -> class or pure function

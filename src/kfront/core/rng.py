@@ -21,17 +21,6 @@ from kfront.core.state import backend_scope, current, state
 from kfront.core.typing import Backend, Seed
 from kfront.core.variable import Variable
 
-__all__ = [
-    "SeedGenerator",
-    "global_seed_generator",
-    "host_generator",
-    "make_default_seed",
-    "passing_generator",
-    "permutation",
-    "seed_key",
-    "set_global_seed",
-]
-
 _lock = threading.Lock()
 _global: dict[str, Any] = {"seed": None, "generators": {}}
 

@@ -18,18 +18,6 @@ from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.spec import KerasTensor
 from kfront.core.typing import DTypeLike, Tensor
 
-__all__ = [
-    "axes_of",
-    "axis_of",
-    "broadcast",
-    "elementwise",
-    "given",
-    "pad_pairs",
-    "reduction",
-    "same",
-    "shape_of",
-]
-
 Shape = tuple[int | None, ...]
 
 
@@ -349,10 +337,10 @@ def pad(x: Tensor, pad_width: object, mode: str = "constant", constant_values: o
     """Each dimension grows by its padding."""
     s = shape_of(x)
     pairs = pad_pairs(pad_width, len(s))
-    return tuple(None if d is None else d + known_pad(p) for d, p in zip(s, pairs, strict=True))
+    return tuple(None if d is None else d + _known_pad(p) for d, p in zip(s, pairs, strict=True))
 
 
-def known_pad(pair: tuple[Any, Any]) -> int:
+def _known_pad(pair: tuple[Any, Any]) -> int:
     return int(pair[0]) + int(pair[1])
 
 

@@ -20,8 +20,6 @@ from kfront.core.typing import Backend, Tensor
 if TYPE_CHECKING:
     from kfront.core.op import Op
 
-__all__ = ["ZEROS", "check", "is_sparse_result", "run", "sparse_bincount", "sparse_multi_hot", "sparse_one_hot"]
-
 # what an op does with zeros, as its declaration says -> which of its operands must be sparse for a sparse result
 ZEROS: dict[str, Callable[[list[bool]], bool]] = {
     "kept": lambda sparse: sparse[0],  # of one tensor, 0 at 0: computed on the values

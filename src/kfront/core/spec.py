@@ -13,16 +13,6 @@ from kfront.core.op_registry import ops
 from kfront.core.operators import ArrayOperators
 from kfront.core.typing import DTypeLike, ShapeLike
 
-__all__ = [
-    "Abstract",
-    "KerasTensor",
-    "NoValueError",
-    "abstract",
-    "is_keras_tensor",
-    "is_text",
-    "standardize_shape",
-]
-
 Shape = tuple[int | None, ...]
 
 

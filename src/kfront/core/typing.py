@@ -25,38 +25,6 @@ if TYPE_CHECKING:
 else:
     Backend = Foreach = Any  # so that the names can be imported from here
 
-__all__ = [
-    "Activation",
-    "ActivationLike",
-    "AnyCallable",
-    "Arithmetic",
-    "Axis",
-    "Backend",
-    "Config",
-    "ConstraintLike",
-    "CustomObjects",
-    "DTypeLike",
-    "Foreach",
-    "InitializerLike",
-    "LossLike",
-    "MetricLike",
-    "Nested",
-    "Numbers",
-    "Operand",
-    "OptimizerLike",
-    "RegularizerLike",
-    "Scalar",
-    "Seed",
-    "Shape",
-    "ShapeLike",
-    "Size",
-    "Sizes",
-    "Store",
-    "Tensor",
-    "TensorLike",
-    "VariableLike",
-]
-
 T = TypeVar("T")
 
 

@@ -22,8 +22,6 @@ from kfront.core.state import current, distribution_on, named, state
 from kfront.core.tracking import structure
 from kfront.core.typing import DTypeLike
 
-__all__ = ["AutocastScope", "Carried", "Forgetting", "StatelessScope", "Variable", "bind"]
-
 AGGREGATIONS = (None, "none", "mean", "sum", "only_first_replica")
 
 

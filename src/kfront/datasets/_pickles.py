@@ -15,8 +15,6 @@ import numpy as np
 
 from kfront.core.errors import DataError
 
-__all__ = ["read_ragged_npz", "read_tar", "unpickle"]
-
 _MOST = 1 << 30  # bytes of one member
 _reconstruct = np.empty(0).__reduce__()[0]  # what NumPy's own pickles of arrays call
 # what a pickle may name: the parts of an array, and how Python 2 wrote bytes

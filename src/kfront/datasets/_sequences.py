@@ -10,8 +10,6 @@ import numpy as np
 from kfront.core.errors import ArgumentError, DataError
 from kfront.core.guard import parse_json
 
-__all__ = ["prepared", "shuffled", "word_index"]
-
 Parts = tuple[np.ndarray, np.ndarray]
 
 

@@ -10,8 +10,6 @@ from kfront.core import codec, tree
 from kfront.core.errors import ArgumentError
 from kfront.core.registry import serializable
 
-__all__ = ["DistillationLoss", "FeatureDistillation", "LogitsDistillation"]
-
 
 @serializable("keras.distillation")
 class DistillationLoss:

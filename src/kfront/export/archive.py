@@ -12,8 +12,6 @@ from kfront.core.operators import VariableBase
 from kfront.export.exporting import inference, refuse_host_layers
 from kfront.export.signature import standardize_signature
 
-__all__ = ["ExportArchive"]
-
 
 class ExportArchive:
     """Functions and variables that are written as a TensorFlow SavedModel, for `tf.saved_model.load` and TF Serving.

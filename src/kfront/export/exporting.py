@@ -20,8 +20,6 @@ from kfront.models.cloning import convert
 if TYPE_CHECKING:
     from kfront.models.model import Model
 
-__all__ = ["export_model", "host_layers", "inference", "refuse_host_layers"]
-
 _STRINGS = "tf_saved_model"  # the format that holds operations on strings
 # format -> the engine that a model of another one is moved to for it
 _HOME = {

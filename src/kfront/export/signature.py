@@ -9,8 +9,6 @@ from kfront.core import tree
 from kfront.core.errors import ArgumentError, NotBuiltError
 from kfront.core.spec import KerasTensor
 
-__all__ = ["model_signature", "named_outputs", "standardize_signature"]
-
 
 def model_signature(model: Any) -> tuple[Any, ...]:
     """The positional arguments of a built model, as structures of KerasTensors.

@@ -16,20 +16,6 @@ from kfront.core.registry import serializable
 from kfront.core.typing import Config, Seed
 from kfront.initializers.base import IntShape, RandomInitializer, plain_shape
 
-__all__ = [
-    "GlorotNormal",
-    "GlorotUniform",
-    "HeNormal",
-    "HeUniform",
-    "LecunNormal",
-    "LecunUniform",
-    "Orthogonal",
-    "RandomNormal",
-    "RandomUniform",
-    "TruncatedNormal",
-    "VarianceScaling",
-]
-
 Axes: TypeAlias = int | Sequence[int] | None
 
 _TRUNCATED_STD = 0.87962566103423978  # standard deviation of a unit normal cut off at -2 and 2

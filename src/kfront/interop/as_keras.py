@@ -21,8 +21,6 @@ from kfront._version import KERAS_API
 from kfront.core.errors import UnsupportedError
 from kfront.interop.private_names import ROOT, PrivateModule, stands_for
 
-__all__ = ["install_as_keras"]
-
 # Places under which Keras offers its public API a second time; TensorFlow reads `tf.keras` from the first.
 _ROOTS = ("keras._tf_keras.keras", "tensorflow.keras", "keras.api", "keras")
 

@@ -18,8 +18,6 @@ from kfront.core.state import state
 from kfront.core.typing import Tensor
 from kfront.training.data.arrays import class_weights
 
-__all__ = ["ROOT", "PrivateModule", "stands_for"]
-
 ROOT = "keras.src"
 
 

@@ -14,24 +14,6 @@ from kfront.core.state import state
 from kfront.core.typing import Backend, Scalar, Tensor, TensorLike
 from kfront.losses.regression import MODULES, as_tensors, pair, same_dtype
 
-__all__ = [
-    "binary_crossentropy",
-    "binary_focal_crossentropy",
-    "categorical_crossentropy",
-    "categorical_focal_crossentropy",
-    "categorical_generalized_cross_entropy",
-    "categorical_hinge",
-    "circle",
-    "ctc",
-    "dice",
-    "hinge",
-    "kl_divergence",
-    "sparse_categorical_crossentropy",
-    "squared_hinge",
-    "tversky",
-]
-
-
 # ---- crossentropies --------------------------------------------------------------------------------------------------
 
 

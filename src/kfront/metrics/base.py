@@ -19,8 +19,6 @@ from kfront.core.typing import Backend, Config, DTypeLike, InitializerLike, Shap
 from kfront.core.variable import StatelessScope, Variable
 from kfront.losses.base import _compute_dtype
 
-__all__ = ["Metric", "reset_all", "result_on_host"]
-
 
 def _kind_of(value: Any) -> str | None:
     if isinstance(value, VariableBase):

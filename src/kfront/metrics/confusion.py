@@ -19,19 +19,6 @@ from kfront.losses.regression import as_tensor, pair
 from kfront.metrics.base import Metric
 from kfront.metrics.reduction import _with_mask
 
-__all__ = [
-    "FalseNegatives",
-    "FalsePositives",
-    "Precision",
-    "PrecisionAtRecall",
-    "Recall",
-    "RecallAtPrecision",
-    "SensitivityAtSpecificity",
-    "SpecificityAtSensitivity",
-    "TrueNegatives",
-    "TruePositives",
-]
-
 Thresholds: TypeAlias = float | Sequence[float] | None
 
 LOWEST = -1e10  # score of an entry outside the top k, and the threshold that lets all others pass

@@ -11,14 +11,6 @@ from kfront.losses.regression import as_tensor, pair
 from kfront.metrics.base import Metric
 from kfront.metrics.reduction import FunctionMetric
 
-__all__ = [
-    "ConcordanceCorrelation",
-    "PearsonCorrelation",
-    "R2Score",
-    "concordance_correlation",
-    "pearson_correlation",
-]
-
 
 @serializable("keras.metrics")
 class R2Score(Metric):

@@ -15,8 +15,6 @@ from kfront.core.typing import DTypeLike, Tensor, TensorLike
 from kfront.losses.regression import as_tensor
 from kfront.metrics.base import Metric
 
-__all__ = ["BinaryIoU", "IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU"]
-
 
 class _Confusion(Metric):
     """The confusion matrix of class numbers."""

@@ -12,8 +12,6 @@ from kfront.core.operation import Node, OpCall
 from kfront.core.spec import KerasTensor
 from kfront.core.typing import Backend
 
-__all__ = ["Graph", "clone_graph", "input_dtype", "place_of"]
-
 
 class Graph:
     """The nodes between symbolic inputs and outputs.

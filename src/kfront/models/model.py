@@ -17,8 +17,6 @@ from kfront.models.graph_config import deserialize_functional
 from kfront.models.stateless import Stateless
 from kfront.training.trainer import Trainer
 
-__all__ = ["Model", "model_from_json"]
-
 
 def _functional() -> Any:
     """The class of functional models."""

@@ -14,8 +14,6 @@ from kfront.optimizers.plan import MoreOptions
 from kfront.optimizers.scalars import sqrt
 from kfront.optimizers.schedules import LearningRate
 
-__all__ = ["Adam", "AdamW", "Adamax", "Nadam", "adam_rule"]
-
 
 def adam_rule(
     fe: Foreach,

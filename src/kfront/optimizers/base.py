@@ -27,8 +27,6 @@ from kfront.optimizers.plan import Group, MoreOptions, ParamGroup, Plan, check_p
 from kfront.optimizers.schedules import LearningRate, LearningRateSchedule
 from kfront.optimizers.state_owner import StateOwner
 
-__all__ = ["Group", "Optimizer"]
-
 Gradients: TypeAlias = Sequence[Tensor | None]
 
 

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 Slot = TypeVar("Slot", bound="Variable | None")
 
-__all__ = ["Group", "MoreOptions", "ParamGroup", "Plan", "check_param_groups", "frozen_positions"]
-
 
 class ParamGroup(TypedDict):
     """What differs for the variables whose path a pattern is found in.

@@ -15,8 +15,6 @@ from kfront.core.variable import Variable
 if TYPE_CHECKING:
     from kfront.distribution import TensorLayout
 
-__all__ = ["StateOwner"]
-
 
 class StateOwner:
     """Base of `Optimizer`: makes the Variables of its state and puts their values into files."""

@@ -19,8 +19,6 @@ from kfront.core.registry import serializable
 from kfront.core.typing import AnyCallable, Config
 from kfront.quantizers.configs import QuantizationConfig
 
-__all__ = ["AWQConfig", "GPTQConfig", "Quantized", "Statistics", "awq", "gptq", "nearest"]
-
 _CHUNK = 128  # columns whose errors are passed on to those behind them at once
 
 

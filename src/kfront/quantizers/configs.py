@@ -10,16 +10,6 @@ from kfront.core.registry import serializable
 from kfront.core.typing import Config
 from kfront.quantizers.classes import AbsMaxQuantizer, Quantizer, QuantizerLike, deserialize
 
-__all__ = [
-    "CALIBRATED",
-    "MODES",
-    "Float8QuantizationConfig",
-    "Int4QuantizationConfig",
-    "Int8QuantizationConfig",
-    "QuantizationConfig",
-    "config_for",
-]
-
 CALIBRATED = ("gptq", "awq")  # these look at data
 MODES = ("int8", "int4", "float8", *CALIBRATED)
 

@@ -11,8 +11,6 @@ from collections.abc import Callable
 
 from kfront.core.errors import SavingError
 
-__all__ = ["PendingSave", "start", "wait_for_all"]
-
 
 class PendingSave:
     """A save that is running.

@@ -17,8 +17,6 @@ from kfront.saving.hdf5 import Dataset, H5Reader, H5Writer, reading
 from kfront.saving.weights_h5 import collect
 from kfront.utils.io_utils import print_msg
 
-__all__ = ["KerasFileEditor"]
-
 Tree = dict[str, Any]
 
 

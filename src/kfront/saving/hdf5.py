@@ -25,8 +25,6 @@ from kfront.core.guard import LIMITS, corrupt_file_errors, shown
 from kfront.saving.archive import Window, let_go, mapped
 from kfront.saving.hdf5_text import Texts
 
-__all__ = ["Dataset", "H5Reader", "H5Writer", "Store", "new_file", "reading"]
-
 _FILTERS = {h5z.FILTER_DEFLATE, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32}
 _LAYOUTS = {h5d.COMPACT, h5d.CONTIGUOUS, h5d.CHUNKED}
 _OPAQUE = tuple(d for d in FLOATS if d == "bfloat16" or d.startswith("float8"))

@@ -18,8 +18,6 @@ from kfront.saving.keras2_ops import op_call, slice_key
 if TYPE_CHECKING:
     from kfront.core.operation import Node
 
-__all__ = ["modern", "modern_compile"]
-
 _RECURRENT = {"LSTM", "GRU", "SimpleRNN", "RNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "Bidirectional"}
 _MODELS = {"Model", "Functional", "Sequential"}
 _CLASSES = {

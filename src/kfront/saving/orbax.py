@@ -21,8 +21,6 @@ from kfront.saving.weights_h5 import compare
 if TYPE_CHECKING:
     from kfront.models.model import Model
 
-__all__ = ["is_checkpoint", "load_model", "load_weights", "manager", "save"]
-
 
 def orbax(who: str) -> Any:
     """The library.

@@ -27,15 +27,6 @@ from kfront.saving.weights_h5 import Difference, castable, report
 if TYPE_CHECKING:
     from kfront.models.model import Model
 
-__all__ = [
-    "as_array",
-    "named_values",
-    "read_header",
-    "read_metadata",
-    "read_safetensors",
-    "write_safetensors",
-]
-
 _NAMES = {
     "BOOL": "bool",
     "U8": "uint8",

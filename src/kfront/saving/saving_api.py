@@ -23,8 +23,6 @@ from kfront.saving.weights_h5 import array_bytes, collect, read_weights, write_c
 if TYPE_CHECKING:
     from kfront.models.model import Model
 
-__all__ = ["load_weights", "save_weights"]
-
 
 def save_weights(
     model: Any, filepath: object, overwrite: bool = True, max_shard_size: float | None = None, **kwargs: Any

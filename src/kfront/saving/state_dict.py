@@ -19,8 +19,6 @@ from kfront.saving.weights_h5 import compare, report
 if TYPE_CHECKING:
     from kfront.models.model import Model
 
-__all__ = ["export_state_dict", "import_state_dict", "torch_names"]
-
 NameMap = Mapping[str, str] | Callable[[str], str] | Iterable[tuple[str, str]] | None
 # Keras's name of a variable -> torch's
 _TORCH = {"kernel": "weight", "gamma": "weight", "beta": "bias", "embeddings": "weight"}

@@ -24,22 +24,6 @@ from kfront.saving.walk import own_variables, walk
 if TYPE_CHECKING:
     from kfront.models.model import Model
 
-__all__ = [
-    "Difference",
-    "Item",
-    "array_bytes",
-    "assign_all",
-    "bytes_needed",
-    "collect",
-    "compare",
-    "read_from",
-    "read_weights",
-    "report",
-    "write_collected",
-    "write_items",
-    "write_weights",
-]
-
 Path = tuple[str, ...]
 _OLD_LAYERS = "_layer_checkpoint_dependencies"  # name of "layers" in files of Keras before 3.0
 
@@ -246,6 +230,7 @@ def compare(path: str, variable: Any, data: Any) -> Difference | None:
 
 
 def castable(have: str, want: str) -> bool:
+    """Whether values of one dtype may be cast to another: floats to floats, integers to integers, else the same."""
     kind = lambda d: "f" if is_float(d) else "i" if is_int(d) else d  # noqa: E731
     return kind(have) == kind(want)
 

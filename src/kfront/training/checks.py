@@ -10,8 +10,6 @@ from kfront.core import tree
 from kfront.core.errors import DataError
 from kfront.training.data import ArrayData
 
-__all__ = ["check_labels"]
-
 
 def check_labels(model: Any, data: object) -> None:
     """Labels that are NaN or outside the classes.

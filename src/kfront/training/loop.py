@@ -21,8 +21,6 @@ from kfront.training.data.arrays import check_sizes, class_weights, is_numbers, 
 from kfront.training.logs import LazyLogs, by_name, python_logs
 from kfront.training.progress import Progress
 
-__all__ = ["Plan", "Validation", "evaluate", "fit", "on_host", "one_batch", "predict"]
-
 
 class Plan(NamedTuple):
     """The length of a loop, and its callbacks."""

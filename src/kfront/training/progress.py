@@ -25,9 +25,6 @@ from kfront.core.state import named
 from kfront.core.typing import Tensor
 from kfront.training.logs import python_logs
 
-__all__ = ["Progress", "pack", "random_state", "set_random_state", "unpack"]
-
-
 # ---- generators of random numbers ------------------------------------------------------------------------------------
 
 

@@ -18,8 +18,6 @@ from kfront.layers.call_signature import call_info
 from kfront.training.compiled import first_size
 from kfront.utils.data_utils import pack_x_y_sample_weight
 
-__all__ = ["StepMaker"]
-
 
 class StepMaker:
     """Makes and keeps the step functions of one model.

@@ -33,8 +33,6 @@ from kfront.utils.data_utils import unpack_x_y_sample_weight
 if TYPE_CHECKING:
     from kfront.optimizers.base import Optimizer
 
-__all__ = ["Trainer"]
-
 
 class Trainer:
     """The training side of a model; mixed into `Model`."""

@@ -14,8 +14,6 @@ from kfront.core.spec import KerasTensor
 from kfront.core.state import state
 from kfront.core.typing import Backend
 
-__all__ = ["Cell", "Point", "check_callable", "engine_of", "is_layer", "on_engine", "split_tensors"]
-
 
 class Cell:
     """Has a tensor argument as its value, as a Variable does, so that transforms treat both alike."""

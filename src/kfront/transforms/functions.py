@@ -14,8 +14,6 @@ from kfront.core.operators import VariableBase
 from kfront.core.typing import Backend, Tensor
 from kfront.transforms.arguments import as_now, check_callable, engine_of, is_layer, on_engine, split_tensors
 
-__all__ = ["checkpoint", "jit", "vmap"]
-
 _log = logging.getLogger("kfront")
 
 

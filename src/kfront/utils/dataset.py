@@ -22,8 +22,6 @@ from kfront.core.errors import ArgumentError
 from kfront.core.rng import host_generator, make_default_seed
 from kfront.core.spec import KerasTensor, is_text
 
-__all__ = ["Dataset", "stack"]
-
 _THREADS = 8
 
 

@@ -14,8 +14,6 @@ from kfront.core.spec import Abstract
 from kfront.utils.dataset import stack
 from kfront.utils.dataset_files import find_files, make_datasets
 
-__all__ = ["audio_dataset_from_directory"]
-
 
 def audio_dataset_from_directory(
     directory: str | os.PathLike[str],

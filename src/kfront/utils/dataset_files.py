@@ -14,8 +14,6 @@ from kfront.core.spec import Abstract
 from kfront.utils.dataset import Dataset, stack
 from kfront.utils.io_utils import print_msg
 
-__all__ = ["Files", "as_format", "find_files", "make_datasets", "seed_for"]
-
 
 class Files:
     """Paths of files with their labels.

@@ -15,8 +15,6 @@ from kfront.core.options import data_format as layout
 from kfront.core.spec import Abstract
 from kfront.utils.dataset_files import find_files, make_datasets
 
-__all__ = ["image_dataset_from_directory", "resize"]
-
 _SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
 _MODES = {"grayscale": ("L", 1), "rgb": ("RGB", 3), "rgba": ("RGBA", 4)}
 

@@ -9,8 +9,6 @@ from typing import Any
 from kfront.core.spec import Abstract
 from kfront.utils.dataset_files import find_files, make_datasets
 
-__all__ = ["text_dataset_from_directory"]
-
 
 def text_dataset_from_directory(
     directory: str | os.PathLike[str],

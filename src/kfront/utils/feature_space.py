@@ -17,8 +17,6 @@ from kfront.layers.preprocess.adapting import host_array
 from kfront.layers.preprocess.data_layer import DataLayer
 from kfront.saving import deserialize_keras_object, save_model, serialize_keras_object
 
-__all__ = ["Cross", "Feature", "FeatureSpace", "TFDIdentity"]
-
 _MODULE = "keras.src.layers.preprocessing.feature_space"  # where Keras's files say that these classes are
 _CHUNK = 1024  # single samples that are prepared together
 

@@ -22,8 +22,6 @@ from kfront.core.errors import ArgumentError, DataError, UnsafeFileError
 from kfront.utils.io_utils import print_msg
 from kfront.utils.progbar import Progbar
 
-__all__ = ["get_file"]
-
 _SCHEMES = ("https", "http", "ftp", "file")
 _ARCHIVE_SUFFIX = re.compile(r"\.(tar(\.\w+)?|tgz|tbz2?|txz|zip)$", re.IGNORECASE)
 _CHUNK = 1 << 20

@@ -16,8 +16,6 @@ from kfront.models.sequential import Sequential
 if TYPE_CHECKING:
     from kfront.models.model import Model
 
-__all__ = ["model_to_dot", "plot_model"]
-
 _DARK, _LIGHT = "#20506e", "#ffffff"
 
 

@@ -12,8 +12,6 @@ from typing import Any
 
 from kfront.core.errors import ArgumentError, DataError
 
-__all__ = ["Loader", "PyDataset"]
-
 
 class PyDataset:
     """Base of a dataset written in Python: define `__len__` (number of batches) and `__getitem__` (one batch).

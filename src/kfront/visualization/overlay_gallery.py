@@ -12,8 +12,6 @@ from kfront.visualization.figures import to_host
 from kfront.visualization.gallery import plot_image_gallery
 from kfront.visualization.overlay import draw_bounding_boxes, draw_segmentation_masks
 
-__all__ = ["plot_bounding_box_gallery", "plot_segmentation_mask_gallery"]
-
 
 def _to_bytes(images: Any, value_range: tuple[float, float]) -> np.ndarray:
     """Images with values from 0 to 255."""

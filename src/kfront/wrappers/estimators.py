@@ -26,8 +26,6 @@ except ImportError as error:  # pragma: no cover
         "[kfront.wrappers] expected scikit-learn 1.6 or later, got none; `pip install 'kfront[sklearn]'`."
     ) from error
 
-__all__ = ["SKLearnClassifier", "SKLearnRegressor", "SKLearnTransformer"]
-
 _DETAILS = """Args:
         model: a compiled Model, which is copied without its weights before it is trained (unless `warm_start`); or a
             function that returns one, called with `X`, `y` and what `model_kwargs` holds, by keyword.

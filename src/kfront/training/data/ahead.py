@@ -22,8 +22,6 @@ from kfront.core import tree
 from kfront.core.state import state
 from kfront.core.typing import Tensor
 
-__all__ = ["ReadAhead"]
-
 _SLOW = 1e-3  # seconds for a batch; passing a batch between threads takes about a tenth of that
 _END = object()
 

@@ -11,8 +11,6 @@ from kfront.config import read_ahead
 from kfront.core.errors import DataError
 from kfront.training.data.ahead import ReadAhead
 
-__all__ = ["Batch", "Data", "origin", "unpack"]
-
 Batch = tuple[Any, Any, Any]
 
 

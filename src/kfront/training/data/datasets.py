@@ -19,8 +19,6 @@ from kfront.core.rng import make_default_seed, permutation
 from kfront.training.data.arrays import check_batch_size, epoch_order
 from kfront.training.data.base import Batch, Data, unpack
 
-__all__ = ["IndexedData", "IterableData", "LoaderData", "SequenceData"]
-
 
 class IterableData(Data):
     """Anything that can be iterated: generators, tf.data, grain, lists of batches.
