@@ -37,7 +37,7 @@ class History(Callback):
         self.epoch: list[int] = []
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        """Forget the epochs of an earlier `fit`."""
+        """Drop the epochs of an earlier `fit`."""
         self.epoch = []
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:

@@ -1,4 +1,4 @@
-"""`OrbaxCheckpoint`: array checkpoints that are written while training goes on."""
+"""`OrbaxCheckpoint`: array checkpoints that are written during training."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class OrbaxCheckpoint(SavingCallback):
         save_freq: ``"epoch"``, or a number of batches.
         initial_value_threshold: with `save_best_only`, the value to beat at first.
         max_to_keep: how many checkpoints are kept; all if None.
-        save_on_background: whether files are written while training goes on.
+        save_on_background: whether files are written during training.
         save_weights_only: leave out the optimizer, the metrics and the model's config.
 
     Raises:

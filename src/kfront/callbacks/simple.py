@@ -255,7 +255,7 @@ class SwapEMAWeights(Callback):
 
     Args:
         swap_on_epoch: swap at the end of each epoch and back at the beginning of the next one, so that callbacks such
-            as `ModelCheckpoint` see the averages; otherwise around each evaluation and prediction.
+            as `ModelCheckpoint` get the averages; otherwise around each evaluation and prediction.
 
     Example:
 

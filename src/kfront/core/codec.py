@@ -171,7 +171,7 @@ def _function_form(fn: Callable[..., object]) -> dict[str, Any]:
         return {"module": "builtins", "class_name": "function", "config": live, "registered_name": "function"}
     if name == "<lambda>":
         raise SavingError(
-            "[serialize_keras_object] expected a named function, got a lambda: its code would have to stand in the "
+            "[serialize_keras_object] expected a named function, got a lambda: its code would have to be in the "
             "file, and code from files is never run; use `def` and `@kfront.saving.register_keras_serializable()`."
         )
     if isinstance(fn, (types.BuiltinFunctionType, type)):

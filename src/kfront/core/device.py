@@ -9,7 +9,7 @@ from kfront.core.state import current
 
 
 class device:
-    """Context manager: tensors and variables made inside live on that device.
+    """Context manager: tensors and variables made inside are on that device.
 
     Args:
         device_name: ``"cpu"``, ``"gpu"``, ``"gpu:1"``, ``"tpu:0"`` or a name of the engine's own such as ``"cuda:0"``.

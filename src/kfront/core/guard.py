@@ -237,7 +237,7 @@ def expect(value: object, kinds: type | tuple[type, ...], what: str) -> Any:
     Args:
         value: from a config.
         kinds: allowed types; bool does not count as int.
-        what: where it stands, for the message.
+        what: its place, for the message.
 
     Raises:
         SavingError: it is of another type.
@@ -296,7 +296,7 @@ def parse_json(data: bytes | str, what: str) -> Any:
     """JSON under the gate's bounds; NaN and Infinity are allowed, as Keras writes them.
 
     Raises:
-        UnsafeFileError: too long, too deep, or a key stands twice in one object.
+        UnsafeFileError: too long, too deep, or a key occurs twice in one object.
         SavingError: it is not JSON.
     """
     if len(data) > LIMITS.json_bytes:
@@ -330,7 +330,7 @@ def pattern(text: Any, what: str) -> str:
 
     Args:
         text: the expression.
-        what: what it stands in, for messages.
+        what: what contains it, for messages.
 
     Raises:
         UnsafeFileError: it repeats groups, or has more than three repetitions.

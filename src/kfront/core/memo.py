@@ -40,7 +40,7 @@ def _frozen(x: Any) -> Any:
 
 
 def key_of(operands: Any, static: tuple[Any, ...]) -> tuple[Any, ...] | None:
-    """What the inference depends on; None where that cannot be told.
+    """What the inference depends on; None where that is not known.
 
     Args:
         operands: `Abstract` values, Python numbers, None.

@@ -162,7 +162,7 @@ class TensorLayout:
 
 
 class LayoutMap(MutableMapping[str, Any]):
-    """Layouts by the paths of variables, which regular expressions stand for.
+    """Layouts by the paths of variables, given as regular expressions.
 
     A look-up takes the key that is equal to the path; else the one that matches all of it.
 

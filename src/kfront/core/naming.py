@@ -67,7 +67,7 @@ def get_uid(prefix: str = "") -> int:
 
 
 def clear_names() -> None:
-    """Start automatic names anew."""
+    """Reset the counts of automatic names."""
     with _lock:
         _counts.clear()
 

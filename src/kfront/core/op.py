@@ -226,7 +226,7 @@ class Op(Declared):
         return out
 
     def named(self, error: KfrontError) -> NoReturn:
-        """Raise `error` with the op's name in front of its message, unless one stands there."""
+        """Raise `error` with the op's name in front of its message, unless it begins with a name."""
         if str(error).startswith("["):
             raise error
         raise type(error)(f"[{self.name}] {error}") from None

@@ -57,7 +57,7 @@ def serialize_op_call(op_call: OpCall, serialize: Callable[[Any], Any]) -> dict[
     where = class_of(one.name)
     if where is None:
         raise SavingError(
-            f"[save] expected an op that the `.keras` format knows, got `{one.name}` in the graph; put it into a layer "
+            f"[save] expected an op of the `.keras` format, got `{one.name}` in the graph; put it into a layer "
             "of your own."
         )
     node = op_call._inbound_nodes[0] if op_call._inbound_nodes else None

@@ -23,7 +23,7 @@ def serializable(module: str | tuple[str, ...], name: str | None = None, *aliase
     """Register one of kfront's own classes or pure functions.
 
     Args:
-        module: the Keras module that files name, e.g. ``"keras.layers"``; further modules may have the same name.
+        module: the Keras module that files name, e.g. ``"keras.layers"``; a tuple for several modules.
         name: the name there; the object's own if None.
         aliases: other names it is read under.
     """

@@ -38,7 +38,7 @@ def set_global_seed(seed: int) -> None:
 
 
 def clear_global_generators() -> None:
-    """Forget the global seed generators (`clear_session`)."""
+    """Drop the global seed generators (`clear_session`)."""
     with _lock:
         _global["generators"].clear()
 

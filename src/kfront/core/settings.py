@@ -20,7 +20,7 @@ _FLOATX = ("bfloat16", "float16", "float32", "float64")
 _LAYOUTS = ("channels_first", "channels_last")
 on_floatx: list[
     Callable[[], None]
-] = []  # called when floatx changes: what was worked out with the old one is forgotten
+] = []  # called when floatx changes: results of inference with the old one are dropped
 
 
 class _Settings:
@@ -247,7 +247,7 @@ def set_portable_random(value: bool = True) -> None:
     """Make random ops, dropout masks included, give the same numbers on every backend (threefry2x32).
 
     Args:
-        value: False goes back to the engine's own generator, which is faster. Holds for this thread and, set in the
+        value: False for the engine's own generator, which is faster. Applies to this thread and, set in the
             main thread, for threads started later.
 
     Example:

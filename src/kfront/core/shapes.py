@@ -218,7 +218,7 @@ def reshape(x: Tensor, newshape: Any) -> Shape:
     if size is not None and total is not None and size != total:
         raise ShapeError(
             f"expected a `newshape` of {size} elements for a tensor of shape {s}, got {tuple(wanted)} "
-            f"with {total} elements; use -1 for one dimension to have it worked out."
+            f"with {total} elements; use -1 for one dimension that is to be inferred."
         )
     return tuple(wanted)
 
@@ -636,7 +636,7 @@ def einsum(operands: Any, subscripts: str) -> Shape:
 
 
 def einsum_terms(subscripts: str, count: int) -> tuple[list[str], str]:
-    """Operand terms and output term of an einsum equation; the output is worked out when it is not given.
+    """Operand terms and output term of an einsum equation; the output is inferred when it is not given.
 
     Raises:
         ArgumentError: if the number of terms is not the number of operands.

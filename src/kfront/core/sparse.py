@@ -79,7 +79,7 @@ def is_sparse_result(op: Op, operands: Sequence[Any], static: Sequence[Any]) -> 
 
 
 def check(b: Backend) -> None:
-    """See that an engine has sparse tensors.
+    """Check that an engine has sparse tensors.
 
     Raises:
         UnsupportedError: if it has not.
@@ -287,7 +287,7 @@ def _concatenate(b: Backend, operands: Sequence[Any], axis: int = 0) -> Any:
 
 
 def _positions(x: Tensor) -> tuple[list[Any], tuple[Any, ...]]:
-    """Where each element of a dense tensor stands: a vector for each axis; and the sizes of the axes."""
+    """The index of each element of a dense tensor: a vector for each axis; and the sizes of the axes."""
     sizes, columns, step = tuple(ops.shape(x)), [], 1
     place = ops.arange(math.prod(sizes))
     for n in reversed(sizes):

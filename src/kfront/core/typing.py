@@ -83,7 +83,7 @@ class Tensor(Arithmetic, Protocol):
 
 
 class VariableLike(Arithmetic, Protocol):
-    """A Variable, as those see it who read, assign or train it.
+    """What code that reads, assigns or trains a Variable uses of it.
 
     Attributes:
         name, path: its name, without and with the scopes that it was made in.

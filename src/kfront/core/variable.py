@@ -459,7 +459,7 @@ class StatelessScope:
 
 
 class Forgetting(StatelessScope):
-    """Context of a call that computes nothing: what it assigns is forgotten, except by layers that are built in it."""
+    """Context of a call that computes nothing: assignments are undone, except those of layers that are built in it."""
 
     except_builds = True
 

@@ -43,7 +43,7 @@ def unpickle(data: bytes, what: Any) -> Any:
 
     Args:
         data: the pickle.
-        what: where it stands, for messages.
+        what: the name of the file, for messages.
 
     Raises:
         DataError: it holds anything else, or is damaged.

@@ -132,7 +132,7 @@ def compute_fans(shape: tuple[int, ...], input_axes: Axes = None, output_axes: A
     """Numbers of inputs and outputs that one unit of a kernel is connected to.
 
     Args:
-        shape: the kernel's; the last two axes are inputs and outputs unless told otherwise, the others multiply both.
+        shape: the kernel's; the last two axes are inputs and outputs by default, the others multiply both.
         input_axes: axes of the inputs; heeded when `output_axes` is given too.
         output_axes: axes of the outputs.
     """

@@ -2,7 +2,7 @@
 
 `keras` becomes a thin module with Keras's version number; everything below it *is* the module of kfront with the same
 name, so that classes and settings exist once. Modules are loaded when they are first asked for. What programs import
-from `keras.src`, which is private to Keras, stands in `private_names`.
+from `keras.src`, which is private to Keras, is in `private_names`.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def _exists(module: str) -> bool:
 
 
 class _Loader(importlib.abc.Loader):
-    """Hands out a module that exists already under another name."""
+    """Loads a module that exists already under another name."""
 
     def __init__(self, target: str) -> None:
         self.target = target

@@ -218,7 +218,7 @@ def binary_focal_crossentropy(
 
 
 def _probabilities(y_pred: Tensor, from_logits: bool, axis: int) -> Tensor:
-    """Probabilities with a sum of 1, kept epsilon away from 0 and 1."""
+    """Probabilities with a sum of 1, clipped to epsilon and 1 - epsilon."""
     if from_logits:
         y_pred = ops.softmax(y_pred, axis)
     y_pred = ops.divide(y_pred, ops.sum(y_pred, axis, True))

@@ -94,10 +94,6 @@ class R2Score(Metric):
         self.count.assign_add(ops.sum(ops.multiply(ops.ones_like(y_true), weight), axis=0))
         self.num_samples.assign_add(ops.cast(ops.size(y_true), self._dtype))
 
-    def reset_state(self) -> None:
-        """Start anew."""
-        super().reset_state()
-
     def result(self) -> Tensor:
         """The score so far."""
         if not self.built:

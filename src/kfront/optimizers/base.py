@@ -215,7 +215,7 @@ class Optimizer(Configurable, StateOwner):
         return (self._version,)
 
     def _changed(self) -> None:
-        """Forget what was made for the old settings; compiled steps see by `_settings` that they are out of date."""
+        """Drop what was made for the old settings; compiled steps compare `_settings` to find they are outdated."""
         self._plans = {}
         self._version += 1
 

@@ -148,7 +148,7 @@ class StateOwner:
         if len(store.keys()) != len(mine):
             warnings.warn(
                 f"[{self.name}] expected {len(mine)} saved values, got {len(store.keys())}: the optimizer's state was "
-                "not loaded and starts anew.",
+                "not loaded; it has its initial values.",
                 stacklevel=2,
             )
             return

@@ -1,4 +1,4 @@
-"""Quantization that looks at data: what GPTQ and AWQ are told, and how they choose the values of a weight.
+"""Quantization with calibration data: the configs of GPTQ and AWQ, and how they choose the values of a weight.
 
 Weights are matrices of shape (outputs, inputs) here. What a layer's inputs were is kept as the sum of the products of
 each two of them, which is all that the error of the outputs depends on: for a change D of the weight it is the trace of

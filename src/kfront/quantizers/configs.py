@@ -174,7 +174,7 @@ _BY_MODE = {c._mode: c for c in (Int8QuantizationConfig, Int4QuantizationConfig,
 
 
 def config_for(who: str, mode: str | None, config: object) -> QuantizationConfig:
-    """The config that the arguments of `quantize` stand for.
+    """The config that the arguments of `quantize` describe.
 
     Raises:
         ArgumentError: if neither is given, the mode is unknown, the two do not fit, or the mode needs a config.

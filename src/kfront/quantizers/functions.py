@@ -38,7 +38,7 @@ def abs_max_quantize(
     epsilon: float = 1e-7,
     to_numpy: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    """Symmetric quantization: the largest absolute value goes to the end of the range.
+    """Symmetric quantization: the largest absolute value is scaled to the end of the range.
 
     Args:
         inputs: floating tensor.

@@ -161,10 +161,10 @@ class Dataset:
     """An array in a file, checked but not read.
 
     Attributes:
-        path: where it stands.
+        path: its path in the file.
         shape: its shape.
         dtype: name of its dtype.
-        in_place: whether the values stand in one piece within the file, so that reading them cannot fail.
+        in_place: whether the values are contiguous and inside the file, so that reading them cannot fail.
     """
 
     __slots__ = ("_data", "_id", "_start", "dtype", "in_place", "path", "shape")
@@ -206,7 +206,7 @@ class Dataset:
         return count * numpy_dtype(self.dtype).itemsize
 
     def check_proportion(self) -> None:
-        """Refuse an array that declares far more than the file stores: for arrays whose shape nobody expects."""
+        """Refuse an array that declares far more than the file stores, if it is not compared with a variable."""
         with reading(self.path):
             stored = self._id.get_storage_size()
         if self.nbytes > _SMALL and self.nbytes > 1100 * stored:

@@ -202,7 +202,7 @@ def _parts(attribute: bytes) -> list[bytes]:
 
 
 def _count(space: bytes) -> int:
-    """How many values extents stand for."""
+    """The number of values in a dataspace."""
     version, rank = space[0], space[1]
     if version > 1 and space[3] == 2:
         return 0

@@ -1,7 +1,7 @@
 """Configs of earlier Keras: those in legacy `.h5` files, and those of Keras 2 and tf.keras, in the form of Keras 3.
 
 Plain dicts become plain dicts; nothing is made here, so the result is checked like any other config. What
-Keras 2 wrote and has no meaning any more is dropped, what got another name is renamed, and nodes are written anew.
+Keras 2 wrote and Keras 3 does not use is dropped, renamed options get their new name, and nodes are converted.
 """
 
 from __future__ import annotations
@@ -246,7 +246,7 @@ def _is_reference(value: object) -> bool:
 
 
 class _Graph:
-    """The layers of a functional model, whose calls are written anew.
+    """The layers of a functional model, with their calls converted.
 
     Args:
         config: the model's.

@@ -355,7 +355,7 @@ def _new_group(group: Any, name: str) -> Any:
 
 
 def _write_arrays(group: Any, named: list[tuple[str, Any]]) -> None:
-    """Arrays under the paths of their variables, equal ones told apart by a number."""
+    """Arrays by the paths of their variables; a number makes equal paths different."""
     names: dict[str, Any] = {}
     for path, variable in named:
         name, count = path, 1

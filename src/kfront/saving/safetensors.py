@@ -94,7 +94,7 @@ def write_safetensors(named: list[tuple[str, Any]], file: BinaryIO, metadata: An
         value = np.ascontiguousarray(value).reshape(v.shape)
         code = _CODES.get(value.dtype.name)
         if code is None:
-            raise SavingError(f"[save_weights] expected a dtype that safetensors knows, got {value.dtype} for {name}.")
+            raise SavingError(f"[save_weights] expected a dtype of safetensors, got {value.dtype} for {name}.")
         header[name] = {"dtype": code, "shape": list(value.shape), "data_offsets": [start, start + value.nbytes]}
         start += value.nbytes
         values.append(value)

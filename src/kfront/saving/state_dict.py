@@ -1,4 +1,4 @@
-"""Weights as a flat dict, with the names that models written by hand for torch give them, and back.
+"""Weights as a flat dict, with the names that models written for torch give them, and back.
 
 A name map pairs the names here with the others: a dict, a function, or pairs of a pattern and a replacement.
 """

@@ -240,7 +240,7 @@ def _is_optimizer(obj: object) -> bool:
 
 
 def _before_slots(optimizer: Any) -> int:
-    """How many variables a file holds of an optimizer that was saved before its first step; 0 if this one took some."""
+    """How many variables a file has of an optimizer saved before its first step; 0 if this one has taken a step."""
     if int(optimizer._iterations.numpy()):
         return 0
     return sum(v is optimizer._iterations or v is optimizer._learning_rate for v in optimizer.variables)

@@ -19,7 +19,7 @@ def check_labels(model: Any, data: object) -> None:
         data: its data; only arrays in memory are looked at.
 
     Raises:
-        DataError: with the first bad label and where it stands.
+        DataError: with the first bad label and its position.
     """
     if not isinstance(data, ArrayData) or data.y is None:
         return

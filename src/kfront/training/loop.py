@@ -113,7 +113,7 @@ def fit(model: Any, data: Data, plan: Plan, validation: Validation) -> Any:
 class _Run:
     """The epochs of one `fit`.
 
-    Its first batch, or the rest of an epoch that an earlier process began, is read before callbacks are told that
+    Its first batch, or the rest of an epoch that an earlier process began, is read before callbacks learn that
     training begins, so that the model is built by then.
     """
 

@@ -189,7 +189,7 @@ class Trainer:
         return [m.name for m in self.metrics]
 
     def reset_metrics(self) -> None:
-        """Start all metrics anew."""
+        """Reset all metrics."""
         reset_all(self.metrics)
 
     def get_metrics_result(self) -> dict[str, Any]:

@@ -203,7 +203,7 @@ def _key(x: object) -> Any:
 
 
 class _Version:
-    """A function for one structure and constants of its arguments; they are held, so that their ids stay theirs."""
+    """A function for one structure and constants of its arguments: referenced so that their ids are not reused."""
 
     def __init__(self, b: Backend, owner: _Compiled, like: object, places: list[int], constants: list[Any]) -> None:
         self.fn, self.places, self.constants = owner.fn, places, constants

@@ -21,7 +21,7 @@ class Files:
     Attributes:
         paths: of the files.
         labels: one for each, or None.
-        class_names: what the labels stand for, or None.
+        class_names: names of the classes, or None.
     """
 
     def __init__(self, paths: list[str], labels: Any, class_names: list[str] | None) -> None:

@@ -34,7 +34,7 @@ def text_dataset_from_directory(
         class_names: order of the classes; alphabetical if None.
         batch_size: texts per batch; None for single texts.
         max_length: cut texts to so many bytes.
-        shuffle: whether to shuffle, anew in each epoch; otherwise files come in the order of their paths.
+        shuffle: whether to shuffle, differently in each epoch; otherwise files come in the order of their paths.
         seed: of the order.
         validation_split: fraction of the files for validation.
         subset: "training", "validation" or "both"; then two data sets are returned.

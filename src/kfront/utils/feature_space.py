@@ -327,7 +327,7 @@ class FeatureSpace(DataLayer):
     def _check(self) -> None:
         if not self._ready_to_run:
             raise NotBuiltError(
-                f"[{self.name}] expected a FeatureSpace that knows its data, got one whose features "
+                f"[{self.name}] expected an adapted FeatureSpace, got one whose features "
                 f"{', '.join(self._to_adapt())} have learned nothing; call `adapt(dataset)` first."
             )
 

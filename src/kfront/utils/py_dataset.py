@@ -203,8 +203,8 @@ class Loader:
                 yield batch
         except BrokenProcessPool as e:
             raise DataError(
-                f"[{type(self.dataset).__name__}] expected worker processes to live on, one died; the dataset must be "
-                "picklable, and the script must start its work under `if __name__ == '__main__':`."
+                f"[{type(self.dataset).__name__}] expected worker processes to keep running, one exited; the dataset "
+                "must be picklable, and the script must start its work under `if __name__ == '__main__':`."
             ) from e
         finally:
             for future in waiting:

@@ -8,7 +8,7 @@ from kfront.core import naming, rng
 
 
 def clear_session(free_memory: bool = True) -> None:
-    """Start anew: automatic names count from the beginning, the global seed generators are forgotten.
+    """Reset the counts of automatic names, and drop the global seed generators.
 
     Settings, registered objects and the current backend stay.
 
