@@ -11,8 +11,6 @@ import sys
 
 from kfront.interop.as_keras import install_as_keras
 
-__all__ = ["main"]
-
 
 def main(arguments: list[str]) -> None:
     """Run a script or module with `keras` standing for kfront.

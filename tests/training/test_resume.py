@@ -113,7 +113,7 @@ def test_a_broken_backup(tmp_path):
     assert not folder.exists()
     folder.mkdir()
     (folder / "latest.backup").write_bytes(b"nothing")
-    with pytest.raises(SavingError, match="to start anew"):
+    with pytest.raises(SavingError, match="to start from the beginning"):
         resumed.run("arrays", folder, 1, 8)
     (folder / "latest.backup").unlink()
     with pytest.raises(resumed.Cut):

@@ -8,12 +8,11 @@ from kfront import ops
 from kfront.activations import functions
 from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError
+from kfront.core.lazy import public_members
 from kfront.core.registry import get_registered_object
 from kfront.core.typing import Activation, ActivationLike, Config, CustomObjects
 
-__all__ = ["deserialize", "get", "serialize"]
-
-_FUNCTIONS: dict[str, Activation] = {name: getattr(functions, name) for name in functions.__all__}
+_FUNCTIONS: dict[str, Activation] = public_members(functions)
 
 
 def serialize(activation: Activation) -> str | Config:

@@ -7,8 +7,6 @@ from typing import Any
 from kfront import layers
 from kfront.applications._builder import channel_axis
 
-__all__ = ["activation", "conv", "depthwise", "norm", "pad", "pad_for_stride", "scaled", "squeeze_excite"]
-
 
 def conv(x: Any, filters: int, kernel: Any, name: str | None, **options: Any) -> Any:
     """A convolution without a bias, unless `use_bias` says otherwise."""
@@ -36,7 +34,7 @@ def pad(x: Any, amount: Any, name: str | None = None) -> Any:
 
 
 def pad_for_stride(x: Any, kernel: int, name: str | None) -> Any:
-    """Zeros such that a convolution of stride 2 without padding sees the pixels that it saw in training.
+    """Zeros such that a convolution of stride 2 without padding has the windows that it had in training.
 
     An even size gets one row less in front than behind; so "same" padding works in TensorFlow, where the weights come
     from.

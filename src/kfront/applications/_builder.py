@@ -17,19 +17,6 @@ from kfront.models.functional import Functional
 from kfront.saving.hub import is_hub_path
 from kfront.utils.file_utils import get_file
 
-__all__ = [
-    "Architecture",
-    "Request",
-    "assemble",
-    "channel_axis",
-    "classify",
-    "image_shape",
-    "pooled",
-    "sides",
-    "trained_size",
-    "usual_head",
-]
-
 _BASE = "https://storage.googleapis.com/"
 
 

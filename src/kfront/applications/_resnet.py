@@ -10,8 +10,6 @@ from kfront.applications._blocks import activation, conv, norm, pad
 from kfront.applications._builder import Architecture, Request, usual_head
 from kfront.applications._signatures import Standard, standard
 
-__all__ = ["resnet", "resnet_v2"]
-
 _FILTERS = (64, 128, 256, 512)  # of the narrow convolutions in each stage; blocks put out four times as many
 _DEPTHS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 

@@ -12,8 +12,6 @@ from kfront.applications._builder import Architecture, Request, assemble
 from kfront.core.errors import ArgumentTypeError
 from kfront.models.functional import Functional
 
-__all__ = ["Standard", "documented", "family", "scaled_images", "standard"]
-
 F = TypeVar("F")
 _HANG: dict[str, Any] = {"subsequent_indent": "    ", "break_long_words": False, "break_on_hyphens": False}
 _ARGS = {

@@ -10,8 +10,6 @@ from kfront.applications._blocks import conv
 from kfront.applications._builder import Architecture, Request, classify, pooled
 from kfront.applications._signatures import Standard, standard
 
-__all__ = ["vgg"]
-
 _FILTERS = (64, 128, 256, 512, 512)
 
 

@@ -58,7 +58,7 @@ class LayerScale(OptionLayer):
         self.gamma = self.add_weight(shape=(self.projection_dim,), initializer=Constant(self.init_values))
 
     def call(self, x: Any) -> Any:
-        """The scaled channels, which stand last."""
+        """The scaled channels, the last axis."""
         return ops.multiply(x, self.gamma)
 
     def compute_output_shape(self, input_shape: Any) -> Any:

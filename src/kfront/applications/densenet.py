@@ -1,4 +1,4 @@
-"""DenseNet: every layer sees the outputs of all layers before it (Huang et al., arXiv:1608.06993)."""
+"""DenseNet: every layer gets the outputs of all layers before it (Huang et al., arXiv:1608.06993)."""
 
 from __future__ import annotations
 

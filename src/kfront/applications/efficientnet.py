@@ -49,7 +49,7 @@ def __dir__() -> list[str]:
 
 
 def kernel_init() -> VarianceScaling:
-    """Normal values of variance 2 / (what each output filter sees)."""
+    """Normal values of variance 2 / (inputs of each output filter)."""
     return VarianceScaling(2.0, mode="fan_out", distribution="truncated_normal")
 
 

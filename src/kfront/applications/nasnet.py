@@ -22,7 +22,7 @@ class _Size(NamedTuple):
     filters: int
     cells: int  # in each of the three stacks
     stem: int
-    skip: bool  # whether the cell after a reduction sees what came two cells before, not the reduction's own input
+    skip: bool  # whether the cell after a reduction gets the output of two cells before, not the reduction's own input
 
 
 def __dir__() -> list[str]:

@@ -9,8 +9,6 @@ from kfront.core.typing import Config
 if TYPE_CHECKING:
     from kfront.models import Model
 
-__all__ = ["Callback"]
-
 Logs: TypeAlias = dict[str, Any] | None
 
 

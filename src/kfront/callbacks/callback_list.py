@@ -15,8 +15,6 @@ from kfront.core.typing import Config, Nested
 if TYPE_CHECKING:
     from kfront.models import Model
 
-__all__ = ["CallbackList"]
-
 _BATCH_HOOKS = {kind: (f"on_{kind}_batch_begin", f"on_{kind}_batch_end") for kind in ("train", "test", "predict")}
 _HOOKS = (
     *(name for pair in _BATCH_HOOKS.values() for name in pair),

@@ -20,8 +20,6 @@ from kfront.saving.weights_h5 import read_weights, write_weights
 from kfront.training.progress import Progress, pack, unpack
 from kfront.utils.io_utils import print_msg
 
-__all__ = ["BackupAndRestore", "ModelCheckpoint"]
-
 
 class SavingCallback(MonitorCallback):
     """Base of callbacks that save after epochs or batches, perhaps only what is best; a subclass has `_save`.
@@ -63,7 +61,7 @@ class SavingCallback(MonitorCallback):
             self._save(self._epoch, batch, logs)
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        """Save, unless that goes by batches."""
+        """Save, unless `save_freq` counts batches."""
         if self.save_freq == "epoch":
             self._save(epoch, None, logs)
 
@@ -107,9 +105,9 @@ class ModelCheckpoint(SavingCallback):
         mode: ``"min"``, ``"max"`` or ``"auto"``.
         save_freq: ``"epoch"``, or a number of batches.
         initial_value_threshold: with `save_best_only`, the value to beat at first.
-        save_on_background: whether files are written by a thread while training goes on: the state is copied at once,
-            and `on_train_end` waits for the last file. A save that failed is told by the next one, or at the end.
-        max_shard_size: gigabytes; with `save_weights_only`, the weights stand in several files of at most that size.
+        save_on_background: whether a thread writes files during training: the state is copied at once, and
+            `on_train_end` waits for the last file. The error of a failed save is raised by the next one, or at the end.
+        max_shard_size: gigabytes; with `save_weights_only`, the weights are split into files of at most that size.
 
     Raises:
         ArgumentError: an argument does not fit.
@@ -186,11 +184,11 @@ class ModelCheckpoint(SavingCallback):
 
 @serializable("keras.callbacks")
 class BackupAndRestore(Callback):
-    """Backs up training, so that a `fit` which was cut off, even by a crash or SIGKILL, goes on where it was.
+    """Backs up training, so that a `fit` which was cut off, even by a crash or SIGKILL, continues where it was.
 
     After each epoch (or number of batches) one file is written to a folder: weights, optimizer, metrics, seeds and
     other generators of random numbers, the position in the data, and what the other callbacks remember
-    (`Callback.state_dict`). The next `fit` with this callback, the same folder and the same arguments goes on from
+    (`Callback.state_dict`). The next `fit` with this callback, the same folder and the same arguments continues from
     there, in the middle of an epoch too, and ends with the same bits as one that was never cut off. The backup is
     deleted when training is complete.
 
@@ -264,7 +262,7 @@ class BackupAndRestore(Callback):
             except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
                 problem = f"[BackupAndRestore] expected a backup in {path}, got {error!r}"
                 if path is files[-1]:
-                    raise SavingError(f"{problem}; delete {self.backup_dir} to start anew.") from error
+                    raise SavingError(f"{problem}; delete {self.backup_dir} to start from the beginning.") from error
                 warnings.warn(f"{problem}; the one before it is used.", stacklevel=2)
         return None
 
@@ -285,7 +283,7 @@ class BackupAndRestore(Callback):
             self._save(self._epoch, batch + 1)
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        """Save, if that goes by epochs."""
+        """Save, if `save_freq` counts epochs."""
         self._epoch, self._last_batch_seen = epoch + 1, 0
         if self.save_freq == "epoch":
             self._save(epoch + 1, 0)

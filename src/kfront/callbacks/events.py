@@ -21,8 +21,6 @@ import numpy as np
 
 from kfront.core.typing import TensorLike
 
-__all__ = ["EventWriter", "masked_crc", "png"]
-
 
 def _crc_table() -> list[int]:
     table = []

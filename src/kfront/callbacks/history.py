@@ -11,8 +11,6 @@ from kfront.core.typing import Config
 from kfront.utils.io_utils import print_msg
 from kfront.utils.progbar import Progbar
 
-__all__ = ["History", "ProgbarLogger"]
-
 _INTERVAL = 0.1  # seconds between two drawings
 
 
@@ -39,7 +37,7 @@ class History(Callback):
         self.epoch: list[int] = []
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        """Forget the epochs of an earlier `fit`."""
+        """Drop the epochs of an earlier `fit`."""
         self.epoch = []
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:

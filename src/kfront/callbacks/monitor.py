@@ -17,8 +17,6 @@ from kfront.utils.io_utils import print_msg
 if TYPE_CHECKING:
     from kfront.optimizers.base import Optimizer
 
-__all__ = ["EarlyStopping", "MonitorCallback", "ReduceLROnPlateau"]
-
 _LARGER_IS_BETTER = ("acc", "auc", "precision", "recall", "f1", "fbeta", "iou", "io_u", "r2", "correlation", "cosine")
 _SMALLER_IS_BETTER = ("loss", "error", "mse", "mae", "crossentropy", "divergence", "hinge", "poisson", "logcosh")
 
@@ -28,7 +26,7 @@ class MonitorCallback(Callback):
 
     Args:
         monitor: name of the result, as in `logs`.
-        mode: ``"min"``, ``"max"``, or ``"auto"``: told from the metric.
+        mode: ``"min"``, ``"max"``, or ``"auto"``: chosen by the metric.
         baseline: the value to beat at first.
         min_delta: the least change that counts.
 
@@ -138,7 +136,7 @@ class EarlyStopping(MonitorCallback):
         self.best_weights: list[np.ndarray] | None = None
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        """Start anew."""
+        """Reset the best value and the counters."""
         self.wait = self.stopped_epoch = self.best_epoch = 0
         self.best, self.best_weights = None, None
 
@@ -224,7 +222,7 @@ class ReduceLROnPlateau(MonitorCallback):
         self.cooldown_counter = self.wait = 0
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        """Start anew."""
+        """Reset the best value and the counters."""
         self.best, self.cooldown_counter, self.wait = None, 0, 0
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:

@@ -1,4 +1,4 @@
-"""`OrbaxCheckpoint`: array checkpoints that are written while training goes on."""
+"""`OrbaxCheckpoint`: array checkpoints that are written during training."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from kfront.callbacks.checkpoint import SavingCallback
 from kfront.core.registry import serializable
 from kfront.saving import orbax
 from kfront.utils.io_utils import print_msg
-
-__all__ = ["OrbaxCheckpoint"]
 
 
 @serializable("keras.callbacks")
@@ -29,7 +27,7 @@ class OrbaxCheckpoint(SavingCallback):
         save_freq: ``"epoch"``, or a number of batches.
         initial_value_threshold: with `save_best_only`, the value to beat at first.
         max_to_keep: how many checkpoints are kept; all if None.
-        save_on_background: whether files are written while training goes on.
+        save_on_background: whether files are written during training.
         save_weights_only: leave out the optimizer, the metrics and the model's config.
 
     Raises:

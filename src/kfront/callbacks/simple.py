@@ -21,8 +21,6 @@ from kfront.core.registry import serializable
 from kfront.core.typing import AnyCallable
 from kfront.utils.io_utils import print_msg
 
-__all__ = ["CSVLogger", "LambdaCallback", "LearningRateScheduler", "RemoteMonitor", "SwapEMAWeights", "TerminateOnNaN"]
-
 
 @serializable("keras.callbacks")
 class LambdaCallback(Callback):
@@ -257,7 +255,7 @@ class SwapEMAWeights(Callback):
 
     Args:
         swap_on_epoch: swap at the end of each epoch and back at the beginning of the next one, so that callbacks such
-            as `ModelCheckpoint` see the averages; otherwise around each evaluation and prediction.
+            as `ModelCheckpoint` get the averages; otherwise around each evaluation and prediction.
 
     Example:
 

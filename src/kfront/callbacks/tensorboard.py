@@ -16,8 +16,6 @@ from kfront.callbacks.monitor import read_rates
 from kfront.core.errors import ArgumentError
 from kfront.core.registry import serializable
 
-__all__ = ["TensorBoard"]
-
 
 @serializable("keras.callbacks")
 class TensorBoard(Callback):

@@ -12,8 +12,6 @@ from kfront.core.options import Configurable
 from kfront.core.registry import serializable
 from kfront.core.typing import AnyCallable, Config, ConstraintLike, CustomObjects, Tensor
 
-__all__ = ["Constraint", "MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm", "deserialize", "get", "serialize"]
-
 
 class Constraint(Configurable):
     """Maps a weight to the nearest one that is allowed.

@@ -1,1 +1,1 @@
-"""What everything stands on; nothing here imports an engine."""
+"""The lowest layer of the package: everything imports it, and it imports no engine."""

@@ -26,17 +26,6 @@ from kfront.core.spec import KerasTensor
 from kfront.core.state import current
 from kfront.core.typing import Config, CustomObjects
 
-__all__ = [
-    "build",
-    "deserialize_config_values",
-    "deserialize_keras_object",
-    "is_copying",
-    "live_form",
-    "serialize_keras_object",
-    "sharing_scope",
-    "tensor_reference",
-]
-
 _PLAIN = (bool, int, float, str, type(None))
 _PLAIN_TYPES = frozenset(_PLAIN)
 # where Keras's own files place a class that has several public homes
@@ -182,7 +171,7 @@ def _function_form(fn: Callable[..., object]) -> dict[str, Any]:
         return {"module": "builtins", "class_name": "function", "config": live, "registered_name": "function"}
     if name == "<lambda>":
         raise SavingError(
-            "[serialize_keras_object] expected a named function, got a lambda: its code would have to stand in the "
+            "[serialize_keras_object] expected a named function, got a lambda: its code would have to be in the "
             "file, and code from files is never run; use `def` and `@kfront.saving.register_keras_serializable()`."
         )
     if isinstance(fn, (types.BuiltinFunctionType, type)):

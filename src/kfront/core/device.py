@@ -7,11 +7,9 @@ from typing import Any
 from kfront.core.errors import ArgumentTypeError
 from kfront.core.state import current
 
-__all__ = ["device"]
-
 
 class device:
-    """Context manager: tensors and variables made inside live on that device.
+    """Context manager: tensors and variables made inside are on that device.
 
     Args:
         device_name: ``"cpu"``, ``"gpu"``, ``"gpu:1"``, ``"tpu:0"`` or a name of the engine's own such as ``"cuda:0"``.

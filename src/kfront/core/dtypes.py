@@ -1,7 +1,7 @@
 """Dtype names, the promotion lattice, and the dtype rules that ops declare.
 
-A dtype is its name: ``"float32"``. Python scalars are weak: they stand in rules as the types ``bool``, ``int``,
-``float`` and take the dtype of the array they meet. The lattice is the one of JAX's type promotion
+A dtype is its name: ``"float32"``. Python scalars are weak: rules have them as the types ``bool``, ``int``,
+``float`` and take the dtype of the array they are combined with. The lattice is the one of JAX's type promotion
 (https://docs.jax.dev/en/latest/type_promotion.html) without 64-bit narrowing.
 """
 
@@ -19,29 +19,6 @@ from kfront.core.typing import DTypeLike, Tensor
 
 if TYPE_CHECKING:
     from kfront.core.operation import Node
-
-__all__ = [
-    "ALL",
-    "FLOATS",
-    "INTS",
-    "compare",
-    "floating",
-    "from_argument",
-    "index_result",
-    "is_float",
-    "is_int",
-    "keep",
-    "logical",
-    "numeric",
-    "numpy_dtype",
-    "predicate",
-    "promote",
-    "result_type",
-    "standardize",
-    "static_rule",
-    "sum_like",
-    "to_float",
-]
 
 FLOAT8 = ("float8_e4m3fn", "float8_e5m2")
 FLOATS = ("float16", "bfloat16", "float32", "float64", *FLOAT8)
@@ -171,7 +148,7 @@ def result_type(*dtypes: Any) -> str:
         dtypes: dtype names, or the Python types bool, int, float for weak scalars; None entries are left out.
 
     Returns:
-        A dtype name; floatx when only weak floats meet, or when integers meet a weak float.
+        A dtype name; floatx for weak floats alone, or integers and a weak float.
 
     Raises:
         DTypeError: no dtype can represent the values of both.

@@ -5,21 +5,6 @@ Messages have one form: ``[Name] expected …, got …; do …``.
 
 from __future__ import annotations
 
-__all__ = [
-    "ArgumentError",
-    "ArgumentTypeError",
-    "BackendError",
-    "DTypeError",
-    "DataError",
-    "KfrontError",
-    "NotBuiltError",
-    "NotCompiledError",
-    "SavingError",
-    "ShapeError",
-    "UnsafeFileError",
-    "UnsupportedError",
-]
-
 
 class KfrontError(Exception):
     """Base class of every exception that kfront raises on purpose.

@@ -16,8 +16,6 @@ from typing import Any, BinaryIO
 
 from kfront.core.errors import SavingError
 
-__all__ = ["SHORT", "atomic_folder", "atomic_write", "sweep"]
-
 _MARK = "kfront-tmp"
 SHORT = 100  # characters of a file's name in that of a temporary one
 _LITTLE = 1 << 20

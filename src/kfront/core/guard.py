@@ -29,27 +29,6 @@ from kfront.core.op_registry import OPS, class_of
 from kfront.core.state import state
 from kfront.core.typing import CustomObjects
 
-__all__ = [
-    "LIMITS",
-    "Budget",
-    "budget",
-    "check_config",
-    "corrupt_file_errors",
-    "expect",
-    "in_loading",
-    "is_builtin",
-    "is_safe",
-    "is_users",
-    "loading",
-    "parse_json",
-    "pattern",
-    "public_name",
-    "refuse_path",
-    "resolve_class",
-    "resolve_function",
-    "shown",
-]
-
 
 class LIMITS:
     """Bounds on what is read: large enough for real models, small enough to bound the cost of a hostile file."""
@@ -258,7 +237,7 @@ def expect(value: object, kinds: type | tuple[type, ...], what: str) -> Any:
     Args:
         value: from a config.
         kinds: allowed types; bool does not count as int.
-        what: where it stands, for the message.
+        what: its place, for the message.
 
     Raises:
         SavingError: it is of another type.
@@ -317,7 +296,7 @@ def parse_json(data: bytes | str, what: str) -> Any:
     """JSON under the gate's bounds; NaN and Infinity are allowed, as Keras writes them.
 
     Raises:
-        UnsafeFileError: too long, too deep, or a key stands twice in one object.
+        UnsafeFileError: too long, too deep, or a key occurs twice in one object.
         SavingError: it is not JSON.
     """
     if len(data) > LIMITS.json_bytes:
@@ -351,7 +330,7 @@ def pattern(text: Any, what: str) -> str:
 
     Args:
         text: the expression.
-        what: what it stands in, for messages.
+        what: what contains it, for messages.
 
     Raises:
         UnsafeFileError: it repeats groups, or has more than three repetitions.

@@ -25,9 +25,8 @@ import gc
 import importlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import ModuleType
 from typing import Any
-
-__all__ = ["LAZY", "lazy_namespace", "names", "without_collections"]
 
 # namespace -> {public name: "module:attribute"}; a public submodule has an empty attribute
 LAZY: dict[str, dict[str, str]] = {}
@@ -104,6 +103,25 @@ def lazy_namespace(
         return list(public_names)
 
     return __getattr__, __dir__, public_names
+
+
+def public_members(*modules: ModuleType) -> dict[str, Any]:
+    """What the table of a namespace names in some of its modules, by the names in the module.
+
+    Args:
+        modules: modules of one package, which is a lazy namespace.
+
+    Returns:
+        A dict name -> class or function.
+
+    Example:
+
+    >>> from kfront.initializers import fixed
+    >>> list(public_members(fixed))
+    ['Constant', 'Identity', 'Ones', 'STFT', 'Zeros']
+    """
+    targets = [target.partition(":") for target in LAZY[str(modules[0].__package__)].values()]
+    return {name: getattr(m, name) for m in modules for home, _, name in targets if home == m.__name__}
 
 
 def _no_attribute(name: str, attribute: str, public_names: list[str]) -> str:

@@ -10,8 +10,6 @@ from kfront.core.errors import ArgumentError
 from kfront.core.naming import to_snake_case
 from kfront.core.registry import get_registered_object
 
-__all__ = ["Lookup"]
-
 
 class Lookup:
     """Finds the objects of one namespace by name, config, class or callable.

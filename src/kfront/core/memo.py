@@ -16,8 +16,6 @@ from kfront.core.settings import floatx
 from kfront.core.spec import Abstract
 from kfront.core.state import state
 
-__all__ = ["fresh", "key_of", "recalled"]
-
 _LIMIT = 256  # results of one op
 _PLAIN = frozenset((*WEAK, str, type(None), type(Ellipsis)))
 
@@ -42,7 +40,7 @@ def _frozen(x: Any) -> Any:
 
 
 def key_of(operands: Any, static: tuple[Any, ...]) -> tuple[Any, ...] | None:
-    """What the inference depends on; None where that cannot be told.
+    """What the inference depends on; None where that is not known.
 
     Args:
         operands: `Abstract` values, Python numbers, None.

@@ -11,8 +11,6 @@ from kfront.core.errors import ArgumentError, ArgumentTypeError
 from kfront.core.naming import matching
 from kfront.core.state import current
 
-__all__ = ["DeviceMesh", "LayoutMap", "TensorLayout"]
-
 Axes = Sequence[str | None]
 
 
@@ -164,7 +162,7 @@ class TensorLayout:
 
 
 class LayoutMap(MutableMapping[str, Any]):
-    """Layouts by the paths of variables, which regular expressions stand for.
+    """Layouts by the paths of variables, given as regular expressions.
 
     A look-up takes the key that is equal to the path; else the one that matches all of it.
 

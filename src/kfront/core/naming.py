@@ -11,19 +11,6 @@ from typing import Any
 
 from kfront.core.errors import ArgumentError
 
-__all__ = [
-    "auto_name",
-    "clear_names",
-    "current_path",
-    "get_uid",
-    "matching",
-    "name_scope",
-    "owners",
-    "path_scope",
-    "to_snake_case",
-    "uniquify",
-]
-
 _LONGEST = 256  # characters of a path that expressions are matched with
 _counts: dict[str, int] = defaultdict(int)
 _lock = threading.Lock()
@@ -80,7 +67,7 @@ def get_uid(prefix: str = "") -> int:
 
 
 def clear_names() -> None:
-    """Start automatic names anew."""
+    """Reset the counts of automatic names."""
     with _lock:
         _counts.clear()
 

@@ -26,8 +26,6 @@ from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.state import current, state
 from kfront.core.typing import Backend, Tensor
 
-__all__ = ["OPS", "Op", "in_front_of", "op"]
-
 _NONE = type(None)
 _LIST = "list"
 F = TypeVar("F", bound=Callable[..., Any])
@@ -228,7 +226,7 @@ class Op(Declared):
         return out
 
     def named(self, error: KfrontError) -> NoReturn:
-        """Raise `error` with the op's name in front of its message, unless one stands there."""
+        """Raise `error` with the op's name in front of its message, unless it begins with a name."""
         if str(error).startswith("["):
             raise error
         raise type(error)(f"[{self.name}] {error}") from None

@@ -13,8 +13,6 @@ from kfront.core.op_registry import call_names, class_of, ops_in_files
 from kfront.core.operation import OpCall
 from kfront.core.spec import KerasTensor
 
-__all__ = ["OpRecipe", "call_arguments", "deserialize_op_call", "is_op_config", "serialize_op_call"]
-
 _ACTIVATIONS = "keras.src.activations.activations"
 _FUSED = {"ReLU": "relu", "Mish": "mish"}  # activations that Keras records as one op
 _PAIRS = ("fft", "fft2", "ifft2", "irfft", "istft")  # take one pair (real part, imaginary part)
@@ -59,7 +57,7 @@ def serialize_op_call(op_call: OpCall, serialize: Callable[[Any], Any]) -> dict[
     where = class_of(one.name)
     if where is None:
         raise SavingError(
-            f"[save] expected an op that the `.keras` format knows, got `{one.name}` in the graph; put it into a layer "
+            f"[save] expected an op of the `.keras` format, got `{one.name}` in the graph; put it into a layer "
             "of your own."
         )
     node = op_call._inbound_nodes[0] if op_call._inbound_nodes else None

@@ -1,7 +1,7 @@
 """The declared ops and the other public functions of `kfront.ops` and `kfront.random`.
 
 `@op` and `@function` enter what they declare. Namespaces, stubs and the names in Keras's files are read from here, so
-that a declaration is the only place that a new op needs; what stands below `kfront.ops` (operators of symbolic tensors
+that a declaration is the only place that a new op needs; what is below `kfront.ops` (operators of symbolic tensors
 and Variables, transforms) reaches its functions through `ops`.
 """
 
@@ -14,20 +14,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from kfront.core.op import Op
-
-__all__ = [
-    "CATALOG",
-    "NAMESPACES",
-    "OPS",
-    "Declared",
-    "call_names",
-    "class_of",
-    "fill",
-    "function",
-    "members",
-    "ops",
-    "ops_in_files",
-]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -56,8 +42,8 @@ class Declared:
         function: what users call.
         home: a key of `NAMESPACES`; None if it is private.
         aliases: its other public names.
-        call_args: arguments that a node of a graph in a file lists in order, the others stand in the op's config; a
-            name that starts with ``*`` takes all the rest. Empty: it cannot stand in such a graph.
+        call_args: arguments that a node of a graph in a file lists in order, the others are in the op's config; a
+            name that starts with ``*`` takes all the rest. Empty: such a graph cannot have it.
         class_name: the class that a file names; the name in camel case unless Keras has another.
     """
 
@@ -79,7 +65,7 @@ class Declared:
 
     @property
     def file_names(self) -> list[tuple[str, str]]:
-        """(module, class) as Keras's files name it, then those of its aliases; none if it cannot stand in one."""
+        """(module, class) as Keras's files name it, then those of its aliases; none if files cannot have it."""
         if self.home in (None, "random") or not self.call_args:
             return []
         return [(f"keras.src.ops.{self.home}", found) for found in (self.class_name, *map(_camel, self.aliases))]
@@ -97,7 +83,7 @@ def function(
     Args:
         home: as for `Declared`; so are the others.
         aliases: other public names.
-        call_args: arguments in a graph's node; none if it stands in no file.
+        call_args: arguments in a graph's node; none if no file has it.
         class_name: the class in Keras's files.
     """
 
@@ -127,7 +113,7 @@ def members(namespace: str) -> dict[str, Callable[..., Any]]:
 
 @functools.cache
 def _by_name() -> dict[str, Declared]:
-    importlib.import_module("kfront.ops")  # by its name, when it is first needed: it stands above
+    importlib.import_module("kfront.ops")  # by its name, when it is first needed: it is a higher layer
     return {name: one for one in CATALOG for name in (one.name, *one.aliases)}
 
 
@@ -144,11 +130,11 @@ def class_of(op: str) -> tuple[str, str] | None:
 
 
 def call_names(op: str, default: str) -> tuple[str, ...]:
-    """The arguments that stand in a node of a graph, in order; a name that starts with ``*`` takes all the rest.
+    """The arguments of a node of a graph, in order; a name that starts with ``*`` takes all the rest.
 
     Args:
         op: the op's name.
-        default: the first parameter, for functions that stand in no file.
+        default: the first parameter, for functions that no file has.
     """
     return _by_name()[op].call_args or (default,)
 

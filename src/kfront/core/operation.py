@@ -18,8 +18,6 @@ from kfront.core.typing import Tensor
 if TYPE_CHECKING:
     from kfront.core.op import Op
 
-__all__ = ["KerasHistory", "Node", "OpCall", "Operation", "any_symbolic", "record", "record_op"]
-
 
 class KerasHistory(NamedTuple):
     """Where a KerasTensor comes from."""

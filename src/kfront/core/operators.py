@@ -13,8 +13,6 @@ from kfront.core.op_registry import ops
 if TYPE_CHECKING:
     from kfront.core.typing import Backend, Tensor
 
-__all__ = ["ArrayOperators", "VariableBase"]
-
 _BINARY = {
     "add": "add",
     "sub": "subtract",

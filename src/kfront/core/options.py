@@ -30,34 +30,6 @@ from kfront.core.errors import ArgumentError
 from kfront.core.tracking import PLAIN
 from kfront.core.typing import AnyCallable, Config
 
-__all__ = [
-    "Check",
-    "Configurable",
-    "Option",
-    "WrapsFunction",
-    "above_zero",
-    "base_arguments",
-    "between",
-    "choice",
-    "data_format",
-    "each_rank",
-    "from_0_to_1",
-    "int_tuple",
-    "is_int",
-    "kept",
-    "normalisers",
-    "not_negative",
-    "number",
-    "one_of",
-    "option_names",
-    "plain",
-    "positive",
-    "rate_between",
-    "register_namespace",
-    "register_option",
-    "with_defaults",
-]
-
 Found = TypeVar("Found")
 
 Check: TypeAlias = Callable[[Any, str, Any], Any]  # (object or name of its class, name of the option, value) -> value

@@ -12,18 +12,6 @@ from typing import Any, TypeVar
 
 from kfront.core.errors import ArgumentError
 
-__all__ = [
-    "BUILTIN",
-    "CustomObjectScope",
-    "custom_object_scope",
-    "get_custom_objects",
-    "get_registered_name",
-    "get_registered_object",
-    "public_identity",
-    "register_keras_serializable",
-    "serializable",
-]
-
 T = TypeVar("T")
 
 BUILTIN: dict[tuple[str, str], Any] = {}  # (Keras module, name) -> class or pure function
@@ -35,7 +23,7 @@ def serializable(module: str | tuple[str, ...], name: str | None = None, *aliase
     """Register one of kfront's own classes or pure functions.
 
     Args:
-        module: the Keras module that files name, e.g. ``"keras.layers"``; further modules may have the same name.
+        module: the Keras module that files name, e.g. ``"keras.layers"``; a tuple for several modules.
         name: the name there; the object's own if None.
         aliases: other names it is read under.
     """

@@ -21,17 +21,6 @@ from kfront.core.state import backend_scope, current, state
 from kfront.core.typing import Backend, Seed
 from kfront.core.variable import Variable
 
-__all__ = [
-    "SeedGenerator",
-    "global_seed_generator",
-    "host_generator",
-    "make_default_seed",
-    "passing_generator",
-    "permutation",
-    "seed_key",
-    "set_global_seed",
-]
-
 _lock = threading.Lock()
 _global: dict[str, Any] = {"seed": None, "generators": {}}
 
@@ -49,7 +38,7 @@ def set_global_seed(seed: int) -> None:
 
 
 def clear_global_generators() -> None:
-    """Forget the global seed generators (`clear_session`)."""
+    """Drop the global seed generators (`clear_session`)."""
     with _lock:
         _global["generators"].clear()
 

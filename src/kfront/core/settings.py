@@ -16,44 +16,11 @@ from typing import Any
 from kfront.core.errors import ArgumentError, ArgumentTypeError, UnsupportedError
 from kfront.core.state import _State, state
 
-__all__ = [
-    "disable_flash_attention",
-    "disable_interactive_logging",
-    "disable_traceback_filtering",
-    "enable_flash_attention",
-    "enable_interactive_logging",
-    "enable_traceback_filtering",
-    "enable_unsafe_deserialization",
-    "epsilon",
-    "file_path",
-    "floatx",
-    "from_file",
-    "home",
-    "image_data_format",
-    "is_flash_attention_enabled",
-    "is_interactive_logging_enabled",
-    "is_nnx_enabled",
-    "is_portable_random",
-    "is_traceback_filtering_enabled",
-    "max_epochs",
-    "max_steps_per_epoch",
-    "now",
-    "on_floatx",
-    "read_ahead",
-    "set_epsilon",
-    "set_floatx",
-    "set_image_data_format",
-    "set_max_epochs",
-    "set_max_steps_per_epoch",
-    "set_portable_random",
-    "set_read_ahead",
-]
-
 _FLOATX = ("bfloat16", "float16", "float32", "float64")
 _LAYOUTS = ("channels_first", "channels_last")
 on_floatx: list[
     Callable[[], None]
-] = []  # called when floatx changes: what was worked out with the old one is forgotten
+] = []  # called when floatx changes: results of inference with the old one are dropped
 
 
 class _Settings:
@@ -280,7 +247,7 @@ def set_portable_random(value: bool = True) -> None:
     """Make random ops, dropout masks included, give the same numbers on every backend (threefry2x32).
 
     Args:
-        value: False goes back to the engine's own generator, which is faster. Holds for this thread and, set in the
+        value: False for the engine's own generator, which is faster. Applies to this thread and, set in the
             main thread, for threads started later.
 
     Example:

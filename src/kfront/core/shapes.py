@@ -18,18 +18,6 @@ from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.spec import KerasTensor
 from kfront.core.typing import DTypeLike, Tensor
 
-__all__ = [
-    "axes_of",
-    "axis_of",
-    "broadcast",
-    "elementwise",
-    "given",
-    "pad_pairs",
-    "reduction",
-    "same",
-    "shape_of",
-]
-
 Shape = tuple[int | None, ...]
 
 
@@ -230,7 +218,7 @@ def reshape(x: Tensor, newshape: Any) -> Shape:
     if size is not None and total is not None and size != total:
         raise ShapeError(
             f"expected a `newshape` of {size} elements for a tensor of shape {s}, got {tuple(wanted)} "
-            f"with {total} elements; use -1 for one dimension to have it worked out."
+            f"with {total} elements; use -1 for one dimension that is to be inferred."
         )
     return tuple(wanted)
 
@@ -349,10 +337,10 @@ def pad(x: Tensor, pad_width: object, mode: str = "constant", constant_values: o
     """Each dimension grows by its padding."""
     s = shape_of(x)
     pairs = pad_pairs(pad_width, len(s))
-    return tuple(None if d is None else d + known_pad(p) for d, p in zip(s, pairs, strict=True))
+    return tuple(None if d is None else d + _known_pad(p) for d, p in zip(s, pairs, strict=True))
 
 
-def known_pad(pair: tuple[Any, Any]) -> int:
+def _known_pad(pair: tuple[Any, Any]) -> int:
     return int(pair[0]) + int(pair[1])
 
 
@@ -648,7 +636,7 @@ def einsum(operands: Any, subscripts: str) -> Shape:
 
 
 def einsum_terms(subscripts: str, count: int) -> tuple[list[str], str]:
-    """Operand terms and output term of an einsum equation; the output is worked out when it is not given.
+    """Operand terms and output term of an einsum equation; the output is inferred when it is not given.
 
     Raises:
         ArgumentError: if the number of terms is not the number of operands.

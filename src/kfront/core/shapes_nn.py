@@ -10,16 +10,6 @@ from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.shapes import Shape, axis_of, known, rank_at_least, shape_of
 from kfront.core.typing import Tensor
 
-__all__ = [
-    "conv",
-    "conv_transpose",
-    "depthwise_conv",
-    "one_hot",
-    "pool",
-    "spatial",
-    "transpose_padding",
-]
-
 
 def spatial(value: Any, n: int, what: str) -> tuple[int, ...]:
     """An int or a sequence as one int per spatial axis.

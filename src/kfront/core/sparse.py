@@ -20,8 +20,6 @@ from kfront.core.typing import Backend, Tensor
 if TYPE_CHECKING:
     from kfront.core.op import Op
 
-__all__ = ["ZEROS", "check", "is_sparse_result", "run", "sparse_bincount", "sparse_multi_hot", "sparse_one_hot"]
-
 # what an op does with zeros, as its declaration says -> which of its operands must be sparse for a sparse result
 ZEROS: dict[str, Callable[[list[bool]], bool]] = {
     "kept": lambda sparse: sparse[0],  # of one tensor, 0 at 0: computed on the values
@@ -81,7 +79,7 @@ def is_sparse_result(op: Op, operands: Sequence[Any], static: Sequence[Any]) -> 
 
 
 def check(b: Backend) -> None:
-    """See that an engine has sparse tensors.
+    """Check that an engine has sparse tensors.
 
     Raises:
         UnsupportedError: if it has not.
@@ -289,7 +287,7 @@ def _concatenate(b: Backend, operands: Sequence[Any], axis: int = 0) -> Any:
 
 
 def _positions(x: Tensor) -> tuple[list[Any], tuple[Any, ...]]:
-    """Where each element of a dense tensor stands: a vector for each axis; and the sizes of the axes."""
+    """The index of each element of a dense tensor: a vector for each axis; and the sizes of the axes."""
     sizes, columns, step = tuple(ops.shape(x)), [], 1
     place = ops.arange(math.prod(sizes))
     for n in reversed(sizes):

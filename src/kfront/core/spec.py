@@ -13,16 +13,6 @@ from kfront.core.op_registry import ops
 from kfront.core.operators import ArrayOperators
 from kfront.core.typing import DTypeLike, ShapeLike
 
-__all__ = [
-    "Abstract",
-    "KerasTensor",
-    "NoValueError",
-    "abstract",
-    "is_keras_tensor",
-    "is_text",
-    "standardize_shape",
-]
-
 Shape = tuple[int | None, ...]
 
 
@@ -110,7 +100,7 @@ class KerasTensor(ArrayOperators):
 
     @property
     def row_splits_dtype(self) -> str | None:
-        """The dtype of the row splits of a ragged value, None where it is not told."""
+        """The dtype of the row splits of a ragged value, None if not given."""
         return getattr(self, "_rows", (None, None))[1]
 
     @property
@@ -128,7 +118,7 @@ class KerasTensor(ArrayOperators):
 
     def _no_value(self, what: str) -> NoValueError:
         return NoValueError(
-            f"[KerasTensor] {what} needs a value, but {self!r} is symbolic (it stands for data that comes later); "
+            f"[KerasTensor] {what} needs a value, but {self!r} is symbolic (it has a shape and a dtype, no value); "
             "use kfront.ops on it, or do this inside a Layer's `call`."
         )
 
@@ -176,7 +166,7 @@ class Abstract(KerasTensor):
 
 
 def abstract(x: object) -> Any:
-    """A stand-in for shape inference in the place of a KerasTensor, its mask included; anything else as it is."""
+    """The `Abstract` of a KerasTensor, its mask included; anything else as it is."""
     if not isinstance(x, KerasTensor):
         return x
     out, mask = Abstract(x.shape, x.dtype), x._keras_mask

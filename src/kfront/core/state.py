@@ -13,8 +13,6 @@ from typing import Any
 
 from kfront.core.typing import Backend
 
-__all__ = ["UNSET", "backend_scope", "backends", "current", "distribution_on", "named", "state"]
-
 
 class _Unset:
     """The backend of a thread that has not chosen one: it has no tensor types, so every op takes the slow path."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from kfront.core.state import state
 
-__all__ = ["SymbolicScope"]
-
 
 class SymbolicScope:
     """Context manager around the inference of shapes; symbolic calls of layers run inside one.

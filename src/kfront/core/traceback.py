@@ -10,8 +10,6 @@ from typing import Any, TypeVar
 
 from kfront.core.settings import is_traceback_filtering_enabled
 
-__all__ = ["filtered", "shorten"]
-
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 F = TypeVar("F", bound=Callable[..., Any])
 

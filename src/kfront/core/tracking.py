@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-__all__ = ["TrackedDict", "TrackedList", "Tracker", "structure"]
-
 
 class _Structure:
     """Counts the changes of what owners hold and of what is trained, so that lists made of it can be kept meanwhile."""

@@ -12,21 +12,6 @@ from typing import Any
 
 from kfront.core.errors import ArgumentError, ArgumentTypeError
 
-__all__ = [
-    "MAP_TO_NONE",
-    "assert_same_paths",
-    "assert_same_structure",
-    "flatten",
-    "flatten_with_path",
-    "is_nested",
-    "lists_to_tuples",
-    "map_shape_structure",
-    "map_structure",
-    "map_structure_up_to",
-    "pack_sequence_as",
-    "traverse",
-]
-
 
 class MAP_TO_NONE:
     """What the function given to `traverse` returns to put None in the place of a node.

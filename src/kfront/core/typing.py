@@ -25,38 +25,6 @@ if TYPE_CHECKING:
 else:
     Backend = Foreach = Any  # so that the names can be imported from here
 
-__all__ = [
-    "Activation",
-    "ActivationLike",
-    "AnyCallable",
-    "Arithmetic",
-    "Axis",
-    "Backend",
-    "Config",
-    "ConstraintLike",
-    "CustomObjects",
-    "DTypeLike",
-    "Foreach",
-    "InitializerLike",
-    "LossLike",
-    "MetricLike",
-    "Nested",
-    "Numbers",
-    "Operand",
-    "OptimizerLike",
-    "RegularizerLike",
-    "Scalar",
-    "Seed",
-    "Shape",
-    "ShapeLike",
-    "Size",
-    "Sizes",
-    "Store",
-    "Tensor",
-    "TensorLike",
-    "VariableLike",
-]
-
 T = TypeVar("T")
 
 
@@ -115,7 +83,7 @@ class Tensor(Arithmetic, Protocol):
 
 
 class VariableLike(Arithmetic, Protocol):
-    """A Variable, as those see it who read, assign or train it.
+    """What code that reads, assigns or trains a Variable uses of it.
 
     Attributes:
         name, path: its name, without and with the scopes that it was made in.

@@ -22,8 +22,6 @@ from kfront.core.state import current, distribution_on, named, state
 from kfront.core.tracking import structure
 from kfront.core.typing import DTypeLike
 
-__all__ = ["AutocastScope", "Carried", "Forgetting", "StatelessScope", "Variable", "bind"]
-
 AGGREGATIONS = (None, "none", "mean", "sum", "only_first_replica")
 
 
@@ -461,7 +459,7 @@ class StatelessScope:
 
 
 class Forgetting(StatelessScope):
-    """Context of a call that computes nothing: what it assigns is forgotten, except by layers that are built in it."""
+    """Context of a call that computes nothing: assignments are undone, except those of layers that are built in it."""
 
     except_builds = True
 

@@ -11,8 +11,6 @@ from kfront.config import image_data_format
 from kfront.core.errors import DataError
 from kfront.datasets._pickles import read_tar, unpickle
 
-__all__ = ["load_batches"]
-
 
 def load_batches(path: Path, names: tuple[str, ...], labels: str, classes: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """Images and labels of each file in the archive.

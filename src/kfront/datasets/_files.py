@@ -11,8 +11,6 @@ import numpy as np
 
 from kfront.core.errors import DataError
 
-__all__ = ["read_idx", "read_npz"]
-
 Pattern = tuple[tuple[int | None, ...], str]  # shape, None for any length up to `most`; dtype
 
 

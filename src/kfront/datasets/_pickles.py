@@ -15,8 +15,6 @@ import numpy as np
 
 from kfront.core.errors import DataError
 
-__all__ = ["read_ragged_npz", "read_tar", "unpickle"]
-
 _MOST = 1 << 30  # bytes of one member
 _reconstruct = np.empty(0).__reduce__()[0]  # what NumPy's own pickles of arrays call
 # what a pickle may name: the parts of an array, and how Python 2 wrote bytes
@@ -45,7 +43,7 @@ def unpickle(data: bytes, what: Any) -> Any:
 
     Args:
         data: the pickle.
-        what: where it stands, for messages.
+        what: the name of the file, for messages.
 
     Raises:
         DataError: it holds anything else, or is damaged.

@@ -10,8 +10,6 @@ import numpy as np
 from kfront.core.errors import ArgumentError, DataError
 from kfront.core.guard import parse_json
 
-__all__ = ["prepared", "shuffled", "word_index"]
-
 Parts = tuple[np.ndarray, np.ndarray]
 
 
@@ -41,7 +39,7 @@ def prepared(
         skip_top: word numbers below this are replaced.
         maxlen: sequences of this length or longer are left out; None for none.
         start_char: put before each sequence; None for nothing.
-        oov_char: what stands for a replaced word; None to leave it out.
+        oov_char: the index of a replaced word; None to leave it out.
         index_from: added to word numbers.
 
     Raises:

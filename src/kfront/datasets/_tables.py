@@ -10,8 +10,6 @@ from kfront.core.errors import ArgumentError
 from kfront.datasets._files import read_npz
 from kfront.utils.file_utils import get_file
 
-__all__ = ["load_table"]
-
 URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 
 

@@ -1,4 +1,4 @@
-"""Training a small model on what a large one knows."""
+"""Training a small model on the outputs of a large one."""
 
 from __future__ import annotations
 

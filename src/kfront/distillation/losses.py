@@ -1,4 +1,4 @@
-"""What a student is to take over from its teacher: final outputs, or outputs of layers inside."""
+"""What a student learns from its teacher: final outputs, or outputs of layers inside."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from kfront import ops
 from kfront.core import codec, tree
 from kfront.core.errors import ArgumentError
 from kfront.core.registry import serializable
-
-__all__ = ["DistillationLoss", "FeatureDistillation", "LogitsDistillation"]
 
 
 @serializable("keras.distillation")
@@ -242,7 +240,7 @@ class FeatureDistillation(_Nested):
             if not hasattr(model, "inputs"):
                 raise ArgumentError(
                     f"[FeatureDistillation] expected a functional model or a Sequential as the {who}, to find what its "
-                    f"layer {name!r} gives, got {type(model).__name__}; leave the layer's name away."
+                    f"layer {name!r} gives, got {type(model).__name__}; omit the layer's name."
                 )
             if name not in (names := [layer.name for layer in model.layers]):
                 raise ArgumentError(f"[FeatureDistillation] expected a layer of the {who} among {names}, got {name!r}.")

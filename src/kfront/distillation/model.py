@@ -14,8 +14,6 @@ from kfront.distillation.losses import DistillationLoss
 from kfront.metrics import Mean
 from kfront.models.model import Model
 
-__all__ = ["Distiller"]
-
 
 class _Features(threading.local):
     """What layers of a student gave in the forward pass of a step, until its loss is computed."""

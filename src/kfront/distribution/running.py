@@ -9,13 +9,6 @@ from kfront.backends import current
 from kfront.core.errors import ArgumentError
 from kfront.core.mesh import as_layout
 
-__all__ = [
-    "distribute_tensor",
-    "get_device_count",
-    "initialize",
-    "list_devices",
-]
-
 _KINDS = ("cpu", "gpu", "tpu")
 
 

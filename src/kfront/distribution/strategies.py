@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from kfront.core.variable import Variable
     from kfront.layers.base import Layer
 
-__all__ = ["DataParallel", "Distribution", "ModelParallel"]
-
 
 class Distribution:
     """Base of the ways to distribute a model.

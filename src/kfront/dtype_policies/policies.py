@@ -9,22 +9,12 @@ from typing import Any, Self
 from kfront.core import dtypes, guard, settings
 from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError, ArgumentTypeError
+from kfront.core.lazy import public_members
 from kfront.core.naming import matching
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.state import current
 from kfront.core.typing import Config, CustomObjects, DTypeLike
-
-__all__ = [
-    "DTypePolicy",
-    "DTypePolicyMap",
-    "FloatDTypePolicy",
-    "deserialize",
-    "dtype_policy",
-    "get",
-    "serialize",
-    "set_dtype_policy",
-]
 
 _MIXED = {"mixed_float16": ("float16", "float32"), "mixed_bfloat16": ("bfloat16", "float32")}
 
@@ -373,7 +363,6 @@ def deserialize(config: Config, custom_objects: CustomObjects = None) -> DTypePo
     >>> type(kfront.dtype_policies.deserialize(config)).__name__
     'DTypePolicy'
     """
-    quantized = _quantized()
     classes = {c.__name__: c for c in (DTypePolicy, FloatDTypePolicy, DTypePolicyMap)}
-    classes |= {n: getattr(quantized, n) for n in quantized.__all__ if n != "parse"}
+    classes |= public_members(_quantized())
     return deserialize_keras_object(config, custom_objects=custom_objects, module_objects=classes)

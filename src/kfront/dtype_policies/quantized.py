@@ -9,15 +9,6 @@ from kfront.core.registry import serializable
 from kfront.core.typing import Config
 from kfront.dtype_policies.policies import DTypePolicy, get
 
-__all__ = [
-    "AWQDTypePolicy",
-    "GPTQDTypePolicy",
-    "Int4DTypePolicy",
-    "QuantizedDTypePolicy",
-    "QuantizedFloat8DTypePolicy",
-    "parse",
-]
-
 
 @serializable("keras.dtype_policies")
 class QuantizedDTypePolicy(DTypePolicy):

@@ -12,8 +12,6 @@ from kfront.core.operators import VariableBase
 from kfront.export.exporting import inference, refuse_host_layers
 from kfront.export.signature import standardize_signature
 
-__all__ = ["ExportArchive"]
-
 
 class ExportArchive:
     """Functions and variables that are written as a TensorFlow SavedModel, for `tf.saved_model.load` and TF Serving.
@@ -74,7 +72,7 @@ class ExportArchive:
         Args:
             name: name of the method.
             fn: takes and returns nested tensors of the engine; the Variables that it reads are saved. Layers are in
-                inference mode unless it tells them.
+                inference mode unless it passes `training`.
             input_signature: list with an entry for each argument: structures of InputSpecs, KerasTensors,
                 `tf.TensorSpec`s or tensors. None if `fn` is a `tf.function` that has been called.
             **kwargs: on JAX: `is_static`, whether what the function assigns to Variables is dropped (None: only if it

@@ -1,4 +1,4 @@
-"""`Model.export`: which engine writes which format. The writers stand in `backends/<engine>/export.py`."""
+"""`Model.export`: which engine writes which format. The writers are in `backends/<engine>/export.py`."""
 
 from __future__ import annotations
 
@@ -19,8 +19,6 @@ from kfront.models.cloning import convert
 
 if TYPE_CHECKING:
     from kfront.models.model import Model
-
-__all__ = ["export_model", "host_layers", "inference", "refuse_host_layers"]
 
 _STRINGS = "tf_saved_model"  # the format that holds operations on strings
 # format -> the engine that a model of another one is moved to for it
@@ -82,7 +80,7 @@ def export_model(
 
 @contextlib.contextmanager
 def inference() -> Iterator[None]:
-    """Layers that are not told run as `predict` runs them, random layers for images among them."""
+    """Without a `training` argument, layers run as in `predict`, random layers for images among them."""
     before, state.training = state.training, False
     try:
         yield
@@ -102,7 +100,7 @@ def host_layers(model: Any, backend: Backend, format: str = _STRINGS) -> list[st
 
 
 def refuse_host_layers(model: Any, backend: Any, format: str = _STRINGS) -> None:
-    """See that no layer needs Python when it runs.
+    """Check that no layer needs Python when it runs.
 
     Raises:
         UnsupportedError: if one does.

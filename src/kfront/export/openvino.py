@@ -8,8 +8,6 @@ from xml.etree import ElementTree
 
 from kfront.core.files import atomic_write
 
-__all__ = ["replace_pair"]
-
 _ALIGNMENT = 64  # of arrays in the file of weights
 
 

@@ -9,8 +9,6 @@ from kfront.core import tree
 from kfront.core.errors import ArgumentError, NotBuiltError
 from kfront.core.spec import KerasTensor
 
-__all__ = ["model_signature", "named_outputs", "standardize_signature"]
-
 
 def model_signature(model: Any) -> tuple[Any, ...]:
     """The positional arguments of a built model, as structures of KerasTensors.
@@ -26,7 +24,7 @@ def model_signature(model: Any) -> tuple[Any, ...]:
     seen = getattr(model, "_build_shapes", None)
     if not seen or not seen[0]:
         raise NotBuiltError(
-            f"[export] expected a model that knows its inputs, got {model.name!r}, which is not built; call it on "
+            f"[export] expected a model whose inputs are known, got {model.name!r}, which is not built; call it on "
             "data or pass `input_signature`."
         )
     shapes = tree.map_shape_structure(lambda s: KerasTensor(s, model.input_dtype, name=""), list(seen[0]))

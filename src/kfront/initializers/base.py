@@ -15,8 +15,6 @@ from kfront.core.options import Configurable, normalisers
 from kfront.core.rng import SeedGenerator, make_default_seed, passing_generator
 from kfront.core.typing import Config, DTypeLike, Seed, Tensor
 
-__all__ = ["Initializer", "RandomInitializer", "plain_shape"]
-
 IntShape: TypeAlias = int | Sequence[int]
 
 

@@ -17,8 +17,6 @@ from kfront.core.registry import serializable
 from kfront.core.typing import Config, TensorLike
 from kfront.initializers.base import HostInitializer, IntShape, plain_shape
 
-__all__ = ["STFT", "Constant", "Identity", "Ones", "Zeros"]
-
 Window: TypeAlias = str | Sequence[float] | np.ndarray | None
 
 

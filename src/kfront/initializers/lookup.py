@@ -7,16 +7,15 @@ from typing import Any
 
 from kfront import ops
 from kfront.core.errors import ShapeError
+from kfront.core.lazy import public_members
 from kfront.core.lookup import Lookup
 from kfront.core.typing import AnyCallable, Config, CustomObjects, DTypeLike, InitializerLike, Tensor, TensorLike
 from kfront.initializers import fixed, sampled
 from kfront.initializers.base import Initializer
 
-__all__ = ["deserialize", "get", "serialize"]
-
 _lookup = Lookup(
     "initializer",
-    {n: getattr(m, n) for m in (fixed, sampled) for n in m.__all__},
+    public_members(fixed, sampled),
     {
         "IdentityInitializer": fixed.Identity,
         "OrthogonalInitializer": sampled.Orthogonal,

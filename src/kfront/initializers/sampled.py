@@ -16,20 +16,6 @@ from kfront.core.registry import serializable
 from kfront.core.typing import Config, Seed
 from kfront.initializers.base import IntShape, RandomInitializer, plain_shape
 
-__all__ = [
-    "GlorotNormal",
-    "GlorotUniform",
-    "HeNormal",
-    "HeUniform",
-    "LecunNormal",
-    "LecunUniform",
-    "Orthogonal",
-    "RandomNormal",
-    "RandomUniform",
-    "TruncatedNormal",
-    "VarianceScaling",
-]
-
 Axes: TypeAlias = int | Sequence[int] | None
 
 _TRUNCATED_STD = 0.87962566103423978  # standard deviation of a unit normal cut off at -2 and 2
@@ -146,7 +132,7 @@ def compute_fans(shape: tuple[int, ...], input_axes: Axes = None, output_axes: A
     """Numbers of inputs and outputs that one unit of a kernel is connected to.
 
     Args:
-        shape: the kernel's; the last two axes are inputs and outputs unless told otherwise, the others multiply both.
+        shape: the kernel's; the last two axes are inputs and outputs by default, the others multiply both.
         input_axes: axes of the inputs; heeded when `output_axes` is given too.
         output_axes: axes of the outputs.
     """

@@ -2,7 +2,7 @@
 
 `keras` becomes a thin module with Keras's version number; everything below it *is* the module of kfront with the same
 name, so that classes and settings exist once. Modules are loaded when they are first asked for. What programs import
-from `keras.src`, which is private to Keras, stands in `private_names`.
+from `keras.src`, which is private to Keras, is in `private_names`.
 """
 
 from __future__ import annotations
@@ -20,8 +20,6 @@ import kfront
 from kfront._version import KERAS_API
 from kfront.core.errors import UnsupportedError
 from kfront.interop.private_names import ROOT, PrivateModule, stands_for
-
-__all__ = ["install_as_keras"]
 
 # Places under which Keras offers its public API a second time; TensorFlow reads `tf.keras` from the first.
 _ROOTS = ("keras._tf_keras.keras", "tensorflow.keras", "keras.api", "keras")
@@ -76,7 +74,7 @@ def _exists(module: str) -> bool:
 
 
 class _Loader(importlib.abc.Loader):
-    """Hands out a module that exists already under another name."""
+    """Loads a module that exists already under another name."""
 
     def __init__(self, target: str) -> None:
         self.target = target

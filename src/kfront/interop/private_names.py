@@ -18,8 +18,6 @@ from kfront.core.state import state
 from kfront.core.typing import Tensor
 from kfront.training.data.arrays import class_weights
 
-__all__ = ["ROOT", "PrivateModule", "stands_for"]
-
 ROOT = "keras.src"
 
 
@@ -63,7 +61,7 @@ PRIVATE: dict[str, dict[str, str]] = {
     "version": {"__version__": "kfront._version:KERAS_API"},
     "utils.tracking": {"no_automatic_dependency_tracking": f"{_HERE}:untracked"},
 }
-# package below keras.src -> its modules. Names that stand here are modules; others, as names of functions that kfront
+# package below keras.src -> its modules. Names in this table are modules; others, as names of functions that kfront
 # has not, are import errors, which programs that try one place after another rely on.
 MODULES: dict[str, str] = {
     "": "activations api_export applications backend callbacks constraints datasets distillation distribution "

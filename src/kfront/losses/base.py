@@ -17,8 +17,6 @@ from kfront.core.spec import KerasTensor
 from kfront.core.state import state
 from kfront.core.typing import AnyCallable, Backend, Config, DTypeLike, Nested, Tensor, TensorLike
 
-__all__ = ["FunctionLoss", "Loss", "LossFunctionWrapper", "align_weights", "reduce_weighted"]
-
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none", None)
 _MEANS = ("sum_over_batch_size", "mean")
 

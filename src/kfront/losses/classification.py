@@ -14,24 +14,6 @@ from kfront.core.state import state
 from kfront.core.typing import Backend, Scalar, Tensor, TensorLike
 from kfront.losses.regression import MODULES, as_tensors, pair, same_dtype
 
-__all__ = [
-    "binary_crossentropy",
-    "binary_focal_crossentropy",
-    "categorical_crossentropy",
-    "categorical_focal_crossentropy",
-    "categorical_generalized_cross_entropy",
-    "categorical_hinge",
-    "circle",
-    "ctc",
-    "dice",
-    "hinge",
-    "kl_divergence",
-    "sparse_categorical_crossentropy",
-    "squared_hinge",
-    "tversky",
-]
-
-
 # ---- crossentropies --------------------------------------------------------------------------------------------------
 
 
@@ -236,7 +218,7 @@ def binary_focal_crossentropy(
 
 
 def _probabilities(y_pred: Tensor, from_logits: bool, axis: int) -> Tensor:
-    """Probabilities with a sum of 1, kept epsilon away from 0 and 1."""
+    """Probabilities with a sum of 1, clipped to epsilon and 1 - epsilon."""
     if from_logits:
         y_pred = ops.softmax(y_pred, axis)
     y_pred = ops.divide(y_pred, ops.sum(y_pred, axis, True))

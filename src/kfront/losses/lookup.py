@@ -6,19 +6,16 @@ from typing import Any, TypeAlias
 
 from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError
+from kfront.core.lazy import public_members
 from kfront.core.registry import get_registered_object
 from kfront.core.typing import AnyCallable, Config, CustomObjects, LossLike
 from kfront.losses import classes, classification, regression
 from kfront.losses.base import Loss
 
-__all__ = ["deserialize", "get", "serialize"]
-
 LossFunction: TypeAlias = "AnyCallable | Loss"
 
-_CLASSES: dict[str, type[Loss]] = {name: getattr(classes, name) for name in classes.__all__}
-_FUNCTIONS: dict[str, AnyCallable] = {
-    name: getattr(module, name) for module in (regression, classification) for name in module.__all__
-}
+_CLASSES: dict[str, type[Loss]] = public_members(classes)
+_FUNCTIONS: dict[str, AnyCallable] = public_members(regression, classification)
 for _short, _long in {
     "mse": "mean_squared_error",
     "mae": "mean_absolute_error",

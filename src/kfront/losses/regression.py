@@ -10,17 +10,6 @@ from kfront.core.registry import serializable
 from kfront.core.state import state
 from kfront.core.typing import Tensor, TensorLike
 
-__all__ = [
-    "cosine_similarity",
-    "huber",
-    "log_cosh",
-    "mean_absolute_error",
-    "mean_absolute_percentage_error",
-    "mean_squared_error",
-    "mean_squared_logarithmic_error",
-    "poisson",
-]
-
 MODULES = ("keras.losses", "keras.metrics")
 
 

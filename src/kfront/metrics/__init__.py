@@ -1,4 +1,4 @@
-"""Metrics: numbers that tell how good predictions are."""
+"""Metrics: measures of how good predictions are."""
 
 from __future__ import annotations
 

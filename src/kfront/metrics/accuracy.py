@@ -11,20 +11,6 @@ from kfront.core.typing import DTypeLike, Tensor, TensorLike
 from kfront.losses.regression import as_tensor, as_tensors, pair
 from kfront.metrics.reduction import FunctionMetric
 
-__all__ = [
-    "Accuracy",
-    "BinaryAccuracy",
-    "CategoricalAccuracy",
-    "SparseCategoricalAccuracy",
-    "SparseTopKCategoricalAccuracy",
-    "TopKCategoricalAccuracy",
-    "binary_accuracy",
-    "categorical_accuracy",
-    "sparse_categorical_accuracy",
-    "sparse_top_k_categorical_accuracy",
-    "top_k_categorical_accuracy",
-]
-
 
 def _to_float(matches: Tensor) -> Tensor:
     b = state.backend

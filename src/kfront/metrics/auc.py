@@ -12,8 +12,6 @@ from kfront.core.typing import Config, DTypeLike, Shape, Tensor, TensorLike
 from kfront.losses.regression import as_tensor
 from kfront.metrics.confusion import Batch, Curve, Thresholds, check_thresholds, spread
 
-__all__ = ["AUC"]
-
 
 @serializable("keras.metrics")
 class AUC(Curve):

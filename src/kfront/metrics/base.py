@@ -19,8 +19,6 @@ from kfront.core.typing import Backend, Config, DTypeLike, InitializerLike, Shap
 from kfront.core.variable import StatelessScope, Variable
 from kfront.losses.base import _compute_dtype
 
-__all__ = ["Metric", "reset_all", "result_on_host"]
-
 
 def _kind_of(value: Any) -> str | None:
     if isinstance(value, VariableBase):
@@ -29,7 +27,7 @@ def _kind_of(value: Any) -> str | None:
 
 
 def _nobody(attribute: str, added: list[Any], removed: list[Any]) -> None:
-    """No engine is told what a metric holds."""
+    """Metrics do not track their attributes for an engine."""
 
 
 @serializable("keras.metrics")
@@ -144,11 +142,11 @@ class Metric(Configurable):
         dtype: DTypeLike = None,
         name: str | None = None,
     ) -> Variable:
-        """As `add_variable`, for a scalar of zero unless told otherwise."""
+        """As `add_variable`, by default for a scalar with the value zero."""
         return self.add_variable(shape, initializer, dtype, name=name)
 
     def reset_state(self) -> None:
-        """Start anew: all Variables are set to zero."""
+        """Set all Variables to zero."""
         for m in self._inner:
             m.reset_state()
         if self._own:

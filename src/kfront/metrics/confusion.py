@@ -19,19 +19,6 @@ from kfront.losses.regression import as_tensor, pair
 from kfront.metrics.base import Metric
 from kfront.metrics.reduction import _with_mask
 
-__all__ = [
-    "FalseNegatives",
-    "FalsePositives",
-    "Precision",
-    "PrecisionAtRecall",
-    "Recall",
-    "RecallAtPrecision",
-    "SensitivityAtSpecificity",
-    "SpecificityAtSensitivity",
-    "TrueNegatives",
-    "TruePositives",
-]
-
 Thresholds: TypeAlias = float | Sequence[float] | None
 
 LOWEST = -1e10  # score of an entry outside the top k, and the threshold that lets all others pass
@@ -59,7 +46,7 @@ def spread(num_thresholds: int) -> list[float]:
     """Thresholds from just below 0 to just above 1, evenly spaced in between."""
     if not isinstance(num_thresholds, int) or num_thresholds > _MOST_THRESHOLDS:
         raise ArgumentError(
-            f"[spread] expected at most {_MOST_THRESHOLDS:,} thresholds, got {num_thresholds!r}; more tell no more."
+            f"[spread] expected at most {_MOST_THRESHOLDS:,} thresholds, got {num_thresholds!r}; pass fewer."
         )
     inner = [(i + 1) * 1.0 / (num_thresholds - 1) for i in range(num_thresholds - 2)]
     return [-config.epsilon(), *inner, 1.0 + config.epsilon()]
@@ -396,10 +383,6 @@ class Curve(Metric):
         )
         passing = ops.cast(ops.greater(scores, thresholds), scores.dtype)
         return ops.sum(ops.multiply(passing, positive), axis=1), ops.sum(ops.multiply(passing, negative), axis=1)
-
-    def reset_state(self) -> None:
-        """Start anew."""
-        super().reset_state()
 
 
 class _At(Curve):

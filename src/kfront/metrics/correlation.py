@@ -11,14 +11,6 @@ from kfront.losses.regression import as_tensor, pair
 from kfront.metrics.base import Metric
 from kfront.metrics.reduction import FunctionMetric
 
-__all__ = [
-    "ConcordanceCorrelation",
-    "PearsonCorrelation",
-    "R2Score",
-    "concordance_correlation",
-    "pearson_correlation",
-]
-
 
 @serializable("keras.metrics")
 class R2Score(Metric):
@@ -101,10 +93,6 @@ class R2Score(Metric):
         self.total_mse.assign_add(ops.sum(residual, axis=0))
         self.count.assign_add(ops.sum(ops.multiply(ops.ones_like(y_true), weight), axis=0))
         self.num_samples.assign_add(ops.cast(ops.size(y_true), self._dtype))
-
-    def reset_state(self) -> None:
-        """Start anew."""
-        super().reset_state()
 
     def result(self) -> Tensor:
         """The score so far."""

@@ -8,24 +8,6 @@ from kfront.core.typing import DTypeLike, Tensor, TensorLike
 from kfront.losses import classification, regression
 from kfront.metrics.reduction import FunctionMetric, Mean
 
-__all__ = [
-    "BinaryCrossentropy",
-    "CategoricalCrossentropy",
-    "CategoricalHinge",
-    "CosineSimilarity",
-    "Hinge",
-    "KLDivergence",
-    "LogCoshError",
-    "MeanAbsoluteError",
-    "MeanAbsolutePercentageError",
-    "MeanSquaredError",
-    "MeanSquaredLogarithmicError",
-    "Poisson",
-    "RootMeanSquaredError",
-    "SparseCategoricalCrossentropy",
-    "SquaredHinge",
-]
-
 
 class _Error(FunctionMetric):
     _direction = "down"

@@ -11,8 +11,6 @@ from kfront.core.variable import Variable
 from kfront.losses.regression import as_tensor
 from kfront.metrics.base import Metric
 
-__all__ = ["F1Score", "FBetaScore"]
-
 
 @serializable("keras.metrics")
 class FBetaScore(Metric):

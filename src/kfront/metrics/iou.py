@@ -15,8 +15,6 @@ from kfront.core.typing import DTypeLike, Tensor, TensorLike
 from kfront.losses.regression import as_tensor
 from kfront.metrics.base import Metric
 
-__all__ = ["BinaryIoU", "IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU"]
-
 
 class _Confusion(Metric):
     """The confusion matrix of class numbers."""
@@ -43,7 +41,7 @@ class _Confusion(Metric):
         self.total_confusion_matrix = self.add_variable(
             (num_classes, num_classes), "zeros", name="total_confusion_matrix"
         )
-        self._counts = not is_float(self._dtype)  # whether fractions are cut off, and nobody has been told so yet
+        self._counts = not is_float(self._dtype)  # whether fractions are cut off, of which no warning was given yet
 
     def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:
         """Add a batch.

@@ -12,8 +12,6 @@ from kfront.core.registry import get_registered_object
 from kfront.core.typing import AnyCallable, Config, CustomObjects, MetricLike
 from kfront.metrics.base import Metric
 
-__all__ = ["deserialize", "get", "serialize"]
-
 _CLASSES: dict[str, str] = {
     name: module
     for module, found in {

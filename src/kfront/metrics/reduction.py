@@ -14,8 +14,6 @@ from kfront.losses.base import align_weights
 from kfront.losses.regression import as_tensor
 from kfront.metrics.base import Metric
 
-__all__ = ["FunctionMetric", "Mean", "MeanMetricWrapper", "Sum"]
-
 
 def _per_sample(
     values: TensorLike, weights: TensorLike | None, dtype: str, reduce: AnyCallable

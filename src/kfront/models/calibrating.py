@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from kfront.layers.base import Layer
     from kfront.models.model import Model
 
-__all__ = ["calibrate", "windows"]
-
 _log = logging.getLogger("kfront")
 _BATCH = 8
 

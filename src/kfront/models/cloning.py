@@ -23,8 +23,6 @@ from kfront.models.sequential import Sequential
 if TYPE_CHECKING:
     from kfront.core.operation import Operation
 
-__all__ = ["clone_by_config", "clone_model", "convert"]
-
 
 def clone_model(
     model: Model,

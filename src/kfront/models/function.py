@@ -11,8 +11,6 @@ from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.typing import ShapeLike
 from kfront.models.graph import Graph
 
-__all__ = ["Function", "get_source_inputs"]
-
 
 class _Start(Operation):
     """The source of a tensor that no operation made."""

@@ -21,8 +21,6 @@ from kfront.models.model import Model
 if TYPE_CHECKING:
     from kfront.core.operation import Operation
 
-__all__ = ["Functional"]
-
 
 @serializable(("keras.models", "keras.src.models.functional", "keras"))
 class Functional(Model):

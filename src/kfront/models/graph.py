@@ -12,8 +12,6 @@ from kfront.core.operation import Node, OpCall
 from kfront.core.spec import KerasTensor
 from kfront.core.typing import Backend
 
-__all__ = ["Graph", "clone_graph", "input_dtype", "place_of"]
-
 
 class Graph:
     """The nodes between symbolic inputs and outputs.
@@ -215,7 +213,7 @@ def place_of(tracker: Any, layer: Any, number: int) -> str:
     Args:
         tracker: the model's.
         layer: the layer.
-        number: how many layers of its class stand before it.
+        number: how many layers of its class come before it.
     """
     name, kind = layer.name, to_snake_case(type(layer).__name__)
     rest = name.removeprefix(kind)

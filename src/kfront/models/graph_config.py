@@ -22,14 +22,6 @@ from kfront.layers.call_signature import call_info
 if TYPE_CHECKING:
     from kfront.core.operation import Node
 
-__all__ = [
-    "deserialize_functional",
-    "deserialize_node",
-    "deserialize_sequential",
-    "serialize_functional",
-    "serialize_node",
-]
-
 Reference = tuple[str, int, int]
 
 

@@ -17,8 +17,6 @@ from kfront.models.graph_config import deserialize_functional
 from kfront.models.stateless import Stateless
 from kfront.training.trainer import Trainer
 
-__all__ = ["Model", "model_from_json"]
-
 
 def _functional() -> Any:
     """The class of functional models."""
@@ -304,7 +302,7 @@ class Model(Stateless, Trainer, Layer):
         ...     os.listdir(folder)
         ['model.pt2']
         """
-        from kfront.export.exporting import export_model  # stands above models; imports the engines' exporters
+        from kfront.export.exporting import export_model  # a higher layer than models; imports the engines' exporters
 
         export_model(self, filepath, format, verbose, input_signature, kwargs)
 

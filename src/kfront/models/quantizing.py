@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from kfront.layers.base import Layer
     from kfront.models.model import Model
 
-__all__ = ["quantize_model"]
-
 _log = logging.getLogger("kfront")
 
 

@@ -20,8 +20,6 @@ from kfront.models.graph import Graph, input_dtype, place_of
 from kfront.models.graph_config import deserialize_sequential
 from kfront.models.model import Model
 
-__all__ = ["Sequential"]
-
 
 @serializable(("keras.models", "keras", "keras.src.models.sequential"))
 class Sequential(Model):

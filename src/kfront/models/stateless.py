@@ -9,8 +9,6 @@ from kfront.backends import backend_scope
 from kfront.core.errors import ArgumentError
 from kfront.core.variable import StatelessScope
 
-__all__ = ["Stateless"]
-
 _GROUPS = ("trainable_variables", "non_trainable_variables", "optimizer_variables", "metrics_variables")
 _FORMATS = ("backend_tensor", "numpy_array")
 

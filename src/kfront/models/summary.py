@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from kfront.layers.base import Layer
     from kfront.models.model import Model
 
-__all__ = ["print_summary"]
-
 
 def _shape(layer: Any) -> str:
     try:

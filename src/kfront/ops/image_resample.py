@@ -153,7 +153,7 @@ def scale_and_translate(
 
 
 def _nearest(x: Any, axis: int, length: int) -> Any:
-    """The input pixel below the center of each output pixel, worked out in integers."""
+    """The input pixel below the center of each output pixel, computed in integers."""
     n = dim(x, axis)
     places = floor_divide(multiply(add(multiply(arange(length), 2), 1), n), 2 * length)
     return take(x, places, axis)
@@ -332,7 +332,7 @@ def map_coordinates(
         inputs: tensor of rank n >= 1.
         coordinates: tensor of shape (n, ...): the place along each axis, 0 at the first element.
         order: 0 for the nearest element (halves away from 0), 1 for linear interpolation.
-        fill_mode: what lies outside: "constant" (`fill_value`), "nearest" (the edge), "wrap" (the other end),
+        fill_mode: values outside the image: "constant" (`fill_value`), "nearest" (the edge), "wrap" (the other end),
             "mirror" (mirrored without the edge) or "reflect" (with the edge).
         fill_value: number outside for "constant".
 
@@ -418,7 +418,7 @@ def affine_transform(
         images: tensor of shape (height, width, channels) or (batch, height, width, channels), or with channels first.
         transform: tensor of shape (8,), or (batch, 8).
         interpolation: "bilinear" or "nearest".
-        fill_mode: what lies outside: "constant" (`fill_value`), "nearest", "wrap", "mirror" or "reflect"; see
+        fill_mode: values outside the image: "constant" (`fill_value`), "nearest", "wrap", "mirror" or "reflect"; see
             `map_coordinates`.
         fill_value: number outside for "constant".
         data_format: "channels_last" or "channels_first"; the configured one if None.
@@ -523,7 +523,7 @@ def elastic_transform(
         alpha: strength of the displacement: about 0.28 `alpha` pixels is its standard deviation.
         sigma: how smooth it is, in pixels.
         interpolation: "bilinear" or "nearest".
-        fill_mode: what lies outside: "constant" (`fill_value`), "nearest", "wrap", "mirror" or "reflect"; see
+        fill_mode: values outside the image: "constant" (`fill_value`), "nearest", "wrap", "mirror" or "reflect"; see
             `map_coordinates`.
         fill_value: number outside for "constant".
         seed: int (the same field each time), SeedGenerator (a new one each time), or None.

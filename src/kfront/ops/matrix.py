@@ -1,4 +1,4 @@
-"""Products of tensors, and what is worked out from decompositions."""
+"""Products of tensors, and functions of matrix decompositions."""
 
 from __future__ import annotations
 
@@ -452,7 +452,7 @@ def _linear_rule(*dtypes: Any) -> tuple[Any, Any]:
 
 @op(("x", "kernel", "bias"), _linear_rule, zeros="filled")
 def linear(x: Any, kernel: Any, bias: Any = None) -> Any:
-    """Product over the last axis, plus a bias: the heart of a dense layer.
+    """Product over the last axis, plus a bias: what a dense layer computes.
 
     Args:
         x: tensor of shape (..., k).

@@ -71,7 +71,7 @@ def batch_normalization(
         axis: the axis that keeps its own statistics.
         offset: tensor of shape (n,), or None.
         scale: tensor of shape (n,), or None.
-        epsilon: keeps the divisor away from 0.
+        epsilon: added so that the divisor is not 0.
 
     Returns:
         tensor of the shape of `x`, in the promoted dtype.
@@ -108,7 +108,7 @@ def batch_normalization_train(x: Any, offset: Any, scale: Any, axis: int, epsilo
         offset: tensor of shape (n,), n the length of the axis, or None.
         scale: tensor of shape (n,), or None.
         axis: the axis that keeps its own statistics.
-        epsilon: keeps the divisor away from 0.
+        epsilon: added so that the divisor is not 0.
 
     Returns:
         Tuple (y, mean, variance); the last two of shape (n,), biased, without gradient.
@@ -173,7 +173,7 @@ def layer_normalization(
         gamma: scale, of the shape of `x` along `axis`, or None.
         beta: shift, of the same shape, or None.
         axis: int or sequence of ints.
-        epsilon: keeps the divisor away from 0; the configured one if None.
+        epsilon: added so that the divisor is not 0; the configured one if None.
         **kwargs: `rms_scaling=True`, kept for compatibility, stands for `rms_normalization`.
 
     Returns:
@@ -198,7 +198,7 @@ def rms_normalization(x: Any, scale: Any = None, axis: Any = -1, epsilon: Any = 
         x: tensor; halves are computed in float32.
         scale: scale, of the shape of `x` along `axis`, or None.
         axis: int or sequence of ints.
-        epsilon: keeps the divisor away from 0; the configured one if None.
+        epsilon: added so that the divisor is not 0; the configured one if None.
 
     Returns:
         tensor of the shape and dtype of `x`.

@@ -15,8 +15,6 @@ from kfront.optimizers.plan import MoreOptions
 from kfront.optimizers.scalars import minimum
 from kfront.optimizers.schedules import LearningRate
 
-__all__ = ["Adafactor"]
-
 
 @serializable("keras.optimizers")
 class Adafactor(Optimizer):

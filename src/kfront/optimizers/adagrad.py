@@ -13,8 +13,6 @@ from kfront.optimizers.base import Group, Optimizer
 from kfront.optimizers.plan import MoreOptions
 from kfront.optimizers.schedules import LearningRate
 
-__all__ = ["Adadelta", "Adagrad"]
-
 
 @serializable("keras.optimizers")
 class Adagrad(Optimizer):

@@ -14,8 +14,6 @@ from kfront.optimizers.plan import MoreOptions
 from kfront.optimizers.scalars import sqrt
 from kfront.optimizers.schedules import LearningRate
 
-__all__ = ["Adam", "AdamW", "Adamax", "Nadam", "adam_rule"]
-
 
 def adam_rule(
     fe: Foreach,
@@ -171,7 +169,7 @@ class Adamax(Optimizer):
     Args:
         learning_rate: a float, a schedule or a callable.
         beta_1: weight of the old mean of the gradient.
-        beta_2: how slowly the norm forgets.
+        beta_2: decay of the norm.
         epsilon: keeps the divisor from zero.
         weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency,
             loss_scale_factor, gradient_accumulation_steps, name: see `Optimizer`.

@@ -27,8 +27,6 @@ from kfront.optimizers.plan import Group, MoreOptions, ParamGroup, Plan, check_p
 from kfront.optimizers.schedules import LearningRate, LearningRateSchedule
 from kfront.optimizers.state_owner import StateOwner
 
-__all__ = ["Group", "Optimizer"]
-
 Gradients: TypeAlias = Sequence[Tensor | None]
 
 
@@ -217,7 +215,7 @@ class Optimizer(Configurable, StateOwner):
         return (self._version,)
 
     def _changed(self) -> None:
-        """Forget what was made for the old settings; compiled steps see by `_settings` that they are out of date."""
+        """Drop what was made for the old settings; compiled steps compare `_settings` to find they are outdated."""
         self._plans = {}
         self._version += 1
 

@@ -14,8 +14,6 @@ from kfront.optimizers.base import Group, Optimizer
 from kfront.optimizers.plan import MoreOptions
 from kfront.optimizers.schedules import LearningRate
 
-__all__ = ["Ftrl"]
-
 
 @serializable("keras.optimizers")
 class Ftrl(Optimizer):

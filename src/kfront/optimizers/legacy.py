@@ -1,6 +1,6 @@
 """Names of optimizers that Keras 3 no longer has: they can be imported, but not made.
 
-Code that imports them only to check for them keeps working; code that uses them is told what to use.
+Code that imports them only to check for them keeps working; code that makes one gets an error that says what to use.
 """
 
 from __future__ import annotations

@@ -11,8 +11,6 @@ from kfront.core.registry import get_registered_object
 from kfront.core.typing import Config, CustomObjects, OptimizerLike
 from kfront.optimizers.base import Optimizer
 
-__all__ = ["deserialize", "get", "serialize"]
-
 # name in lower case -> (module, class)
 _NAMES: dict[str, tuple[str, str]] = {
     name.lower(): (module, name)

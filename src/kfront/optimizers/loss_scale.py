@@ -16,8 +16,6 @@ from kfront.optimizers.base import Optimizer
 from kfront.optimizers.plan import ParamGroup, Plan
 from kfront.optimizers.schedules import LearningRate
 
-__all__ = ["LossScaleOptimizer"]
-
 
 @serializable("keras.optimizers")
 class LossScaleOptimizer(Optimizer):

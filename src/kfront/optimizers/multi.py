@@ -16,8 +16,6 @@ from kfront.core.variable import Variable
 from kfront.optimizers.base import Optimizer
 from kfront.optimizers.plan import ParamGroup, Plan
 
-__all__ = ["MultiOptimizer", "OptimizerMap"]
-
 
 class _NoLearningRate(ArgumentTypeError, AttributeError):
     """There is no single learning rate; an AttributeError, so that `hasattr` says so too."""

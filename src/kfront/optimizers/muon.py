@@ -17,8 +17,6 @@ from kfront.optimizers.base import Group, Optimizer
 from kfront.optimizers.plan import MoreOptions
 from kfront.optimizers.schedules import LearningRate
 
-__all__ = ["Muon"]
-
 
 @serializable("keras.optimizers")
 class Muon(Optimizer):

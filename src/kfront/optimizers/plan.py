@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 Slot = TypeVar("Slot", bound="Variable | None")
 
-__all__ = ["Group", "MoreOptions", "ParamGroup", "Plan", "check_param_groups", "frozen_positions"]
-
 
 class ParamGroup(TypedDict):
     """What differs for the variables whose path a pattern is found in.
@@ -136,7 +134,7 @@ class Plan:
             Group([mine[i] for i in found], found, len(found) == len(mine), rate) for (_, rate), found in alike.items()
         ]
         one_dtype = len({g.dtype for g in self.groups}) == 1 and not self.overwritten
-        plain = optimizer._reduction is None  # else `Optimizer._native` sees the gradients each time
+        plain = optimizer._reduction is None  # else `Optimizer._native` gets the gradients each time
         self.native = self.groups[0].native if one_dtype and plain else None
         self.decays = [(variables, factor) for factor, variables in decayed.items() if factor]
 

@@ -12,8 +12,6 @@ from kfront.optimizers.base import Group, Optimizer
 from kfront.optimizers.plan import MoreOptions
 from kfront.optimizers.schedules import LearningRate
 
-__all__ = ["RMSprop"]
-
 
 @serializable("keras.optimizers")
 class RMSprop(Optimizer):

@@ -10,8 +10,6 @@ import math
 from kfront.core.state import state
 from kfront.core.typing import Scalar, Tensor
 
-__all__ = ["ceil", "cos", "equal", "floor", "greater", "less_equal", "log", "maximum", "minimum", "sqrt", "where"]
-
 
 def sqrt(x: Scalar) -> Scalar:
     """Square root."""

@@ -14,8 +14,6 @@ from kfront.optimizers.plan import MoreOptions
 from kfront.optimizers.scalars import minimum
 from kfront.optimizers.schedules import LearningRate
 
-__all__ = ["ScheduleFreeAdamW"]
-
 
 @serializable("keras.optimizers")
 class ScheduleFreeAdamW(Optimizer):

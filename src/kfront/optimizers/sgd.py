@@ -13,8 +13,6 @@ from kfront.optimizers.base import Group, Optimizer
 from kfront.optimizers.plan import MoreOptions
 from kfront.optimizers.schedules import LearningRate
 
-__all__ = ["SGD"]
-
 
 @serializable("keras.optimizers")
 class SGD(Optimizer):

@@ -15,8 +15,6 @@ from kfront.core.variable import Variable
 if TYPE_CHECKING:
     from kfront.distribution import TensorLayout
 
-__all__ = ["StateOwner"]
-
 
 class StateOwner:
     """Base of `Optimizer`: makes the Variables of its state and puts their values into files."""
@@ -150,7 +148,7 @@ class StateOwner:
         if len(store.keys()) != len(mine):
             warnings.warn(
                 f"[{self.name}] expected {len(mine)} saved values, got {len(store.keys())}: the optimizer's state was "
-                "not loaded and starts anew.",
+                "not loaded; it has its initial values.",
                 stacklevel=2,
             )
             return

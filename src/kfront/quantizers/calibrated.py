@@ -1,4 +1,4 @@
-"""Quantization that looks at data: what GPTQ and AWQ are told, and how they choose the values of a weight.
+"""Quantization with calibration data: the configs of GPTQ and AWQ, and how they choose the values of a weight.
 
 Weights are matrices of shape (outputs, inputs) here. What a layer's inputs were is kept as the sum of the products of
 each two of them, which is all that the error of the outputs depends on: for a change D of the weight it is the trace of
@@ -18,8 +18,6 @@ from kfront.core.options import Option, is_int, kept, normalisers, number, posit
 from kfront.core.registry import serializable
 from kfront.core.typing import AnyCallable, Config
 from kfront.quantizers.configs import QuantizationConfig
-
-__all__ = ["AWQConfig", "GPTQConfig", "Quantized", "Statistics", "awq", "gptq", "nearest"]
 
 _CHUNK = 128  # columns whose errors are passed on to those behind them at once
 

@@ -13,8 +13,6 @@ from kfront.core.registry import serializable
 from kfront.core.typing import AnyCallable, Config, CustomObjects, Tensor, TensorLike
 from kfront.quantizers.functions import abs_max_quantize
 
-__all__ = ["AbsMaxQuantizer", "Quantizer", "deserialize", "get", "serialize"]
-
 
 @serializable("keras.quantizers")
 class Quantizer(Configurable):

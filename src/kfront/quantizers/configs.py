@@ -10,16 +10,6 @@ from kfront.core.registry import serializable
 from kfront.core.typing import Config
 from kfront.quantizers.classes import AbsMaxQuantizer, Quantizer, QuantizerLike, deserialize
 
-__all__ = [
-    "CALIBRATED",
-    "MODES",
-    "Float8QuantizationConfig",
-    "Int4QuantizationConfig",
-    "Int8QuantizationConfig",
-    "QuantizationConfig",
-    "config_for",
-]
-
 CALIBRATED = ("gptq", "awq")  # these look at data
 MODES = ("int8", "int4", "float8", *CALIBRATED)
 
@@ -184,7 +174,7 @@ _BY_MODE = {c._mode: c for c in (Int8QuantizationConfig, Int4QuantizationConfig,
 
 
 def config_for(who: str, mode: str | None, config: object) -> QuantizationConfig:
-    """The config that the arguments of `quantize` stand for.
+    """The config that the arguments of `quantize` describe.
 
     Raises:
         ArgumentError: if neither is given, the mode is unknown, the two do not fit, or the mode needs a config.

@@ -15,18 +15,6 @@ from kfront.core.errors import ArgumentError, DTypeError, ShapeError
 from kfront.core.typing import AnyCallable, Tensor, TensorLike
 from kfront.ops.primitives.dtypes import dtype_of
 
-__all__ = [
-    "abs_max_quantize",
-    "abs_max_quantize_grouped_with_zero_point",
-    "compute_float8_amax_history",
-    "compute_float8_scale",
-    "dequantize_grouped",
-    "fake_quant_with_min_max_vars",
-    "pack_int4",
-    "quantize_and_dequantize",
-    "unpack_int4",
-]
-
 
 def _on_host(function: AnyCallable, inputs: TensorLike, *args: Any) -> tuple[Tensor, ...]:
     """A function run by NumPy, its results as tensors of the current backend."""
@@ -50,7 +38,7 @@ def abs_max_quantize(
     epsilon: float = 1e-7,
     to_numpy: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    """Symmetric quantization: the largest absolute value goes to the end of the range.
+    """Symmetric quantization: the largest absolute value is scaled to the end of the range.
 
     Args:
         inputs: floating tensor.

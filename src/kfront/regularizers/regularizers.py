@@ -12,8 +12,6 @@ from kfront.core.options import Configurable, Option, normalisers, number, one_o
 from kfront.core.registry import serializable
 from kfront.core.typing import AnyCallable, Config, CustomObjects, RegularizerLike, Scalar, Tensor
 
-__all__ = ["L1", "L1L2", "L2", "OrthogonalRegularizer", "Regularizer", "deserialize", "get", "serialize"]
-
 
 class Regularizer(Configurable):
     """Maps a weight or an activation to a scalar penalty that is added to the loss.

@@ -20,8 +20,6 @@ try:
 except ImportError:
     from zlib import crc32
 
-__all__ = ["ArchiveReader", "ArchiveWriter", "Window", "is_asset", "let_go", "mapped"]
-
 _ASSET = re.compile(r"assets(/[^/\\:\x00-\x1f]+)+/?")
 _DOS_DATE = (1 << 5) | 1  # 1980-01-01, as Keras has it
 _MAX32 = 0xFFFFFFFF

@@ -11,8 +11,6 @@ from collections.abc import Callable
 
 from kfront.core.errors import SavingError
 
-__all__ = ["PendingSave", "start", "wait_for_all"]
-
 
 class PendingSave:
     """A save that is running.
@@ -69,7 +67,7 @@ _lock = threading.Lock()
 
 def wait_for_all() -> None:
     """Wait for the save that is running, if there is one. Raises:
-    SavingError: it failed, and nobody has asked for it.
+    SavingError: it failed, and `wait` was not called for it.
     """
     with _lock:
         _wait()
@@ -90,7 +88,7 @@ def start(what: str, prepare: Callable[[], Callable[[], None]]) -> PendingSave:
         prepare: copies the state; returns the job that writes it.
 
     Raises:
-        SavingError: the one before failed, and nobody has asked for it.
+        SavingError: the one before failed, and `wait` was not called for it.
     """
     global _last
     with _lock:

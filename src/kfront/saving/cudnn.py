@@ -11,8 +11,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["converted"]
-
 Saved = list[tuple[str, Any]]
 
 

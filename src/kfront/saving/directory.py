@@ -16,8 +16,6 @@ from kfront.core.errors import SavingError, UnsafeFileError
 from kfront.core.guard import LIMITS, shown
 from kfront.saving.archive import is_asset
 
-__all__ = ["MEMBERS", "DirectoryReader", "DirectoryWriter", "open_plain"]
-
 MEMBERS = frozenset({"metadata.json", "config.json", "model.weights.h5", "assets"})
 
 

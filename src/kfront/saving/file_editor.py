@@ -17,8 +17,6 @@ from kfront.saving.hdf5 import Dataset, H5Reader, H5Writer, reading
 from kfront.saving.weights_h5 import collect
 from kfront.utils.io_utils import print_msg
 
-__all__ = ["KerasFileEditor"]
-
 Tree = dict[str, Any]
 
 
@@ -87,7 +85,7 @@ class KerasFileEditor:
             archive.close()
 
     def _read(self, file: BinaryIO, size: int) -> None:
-        """Read all groups and arrays; together they may not be much larger than the file, as far as deflate goes."""
+        """Read all groups and arrays; together they may not be larger than deflate can make of the file."""
         reader = H5Reader(file, self.filepath)
         left = 1100 * size + (64 << 20)
         seen: set[Any] = set()

@@ -25,8 +25,6 @@ from kfront.core.guard import LIMITS, corrupt_file_errors, shown
 from kfront.saving.archive import Window, let_go, mapped
 from kfront.saving.hdf5_text import Texts
 
-__all__ = ["Dataset", "H5Reader", "H5Writer", "Store", "new_file", "reading"]
-
 _FILTERS = {h5z.FILTER_DEFLATE, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32}
 _LAYOUTS = {h5d.COMPACT, h5d.CONTIGUOUS, h5d.CHUNKED}
 _OPAQUE = tuple(d for d in FLOATS if d == "bfloat16" or d.startswith("float8"))
@@ -163,10 +161,10 @@ class Dataset:
     """An array in a file, checked but not read.
 
     Attributes:
-        path: where it stands.
+        path: its path in the file.
         shape: its shape.
         dtype: name of its dtype.
-        in_place: whether the values stand in one piece within the file, so that reading them cannot fail.
+        in_place: whether the values are contiguous and inside the file, so that reading them cannot fail.
     """
 
     __slots__ = ("_data", "_id", "_start", "dtype", "in_place", "path", "shape")
@@ -208,7 +206,7 @@ class Dataset:
         return count * numpy_dtype(self.dtype).itemsize
 
     def check_proportion(self) -> None:
-        """Refuse an array that declares far more than the file stores: for arrays whose shape nobody expects."""
+        """Refuse an array that declares far more than the file stores, if it is not compared with a variable."""
         with reading(self.path):
             stored = self._id.get_storage_size()
         if self.nbytes > _SMALL and self.nbytes > 1100 * stored:

@@ -21,8 +21,6 @@ from h5py import h5o  # pyright: ignore[reportAttributeAccessIssue]
 from kfront.core.errors import SavingError, UnsafeFileError
 from kfront.core.guard import LIMITS, shown
 
-__all__ = ["Texts", "write_text", "write_texts"]
-
 _HEADER_LIMIT = 64_000  # bytes that an attribute may take in the header of its group
 _SLACK = 1 << 20  # bytes that may be read of the smallest files
 _ATTRIBUTE, _CONTINUATION, _ELSEWHERE = 0x0C, 0x10, 0x15  # kinds of messages in the header of an object
@@ -204,7 +202,7 @@ def _parts(attribute: bytes) -> list[bytes]:
 
 
 def _count(space: bytes) -> int:
-    """How many values extents stand for."""
+    """The number of values in a dataspace."""
     version, rank = space[0], space[1]
     if version > 1 and space[3] == 2:
         return 0

@@ -9,8 +9,6 @@ from typing import BinaryIO
 from kfront.core import guard
 from kfront.core.errors import SavingError
 
-__all__ = ["download", "is_hub_path"]
-
 _PART = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _PATH = re.compile(rf"hf://({_PART}/{_PART})(?:@({_PART}))?(?:/({_PART}(?:/{_PART})*))?")
 

@@ -1,7 +1,7 @@
 """Configs of earlier Keras: those in legacy `.h5` files, and those of Keras 2 and tf.keras, in the form of Keras 3.
 
 Plain dicts become plain dicts; nothing is made here, so the result is checked like any other config. What
-Keras 2 wrote and has no meaning any more is dropped, what got another name is renamed, and nodes are written anew.
+Keras 2 wrote and Keras 3 does not use is dropped, renamed options get their new name, and nodes are converted.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ from kfront.saving.keras2_ops import op_call, slice_key
 
 if TYPE_CHECKING:
     from kfront.core.operation import Node
-
-__all__ = ["modern", "modern_compile"]
 
 _RECURRENT = {"LSTM", "GRU", "SimpleRNN", "RNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "Bidirectional"}
 _MODELS = {"Model", "Functional", "Sequential"}
@@ -248,7 +246,7 @@ def _is_reference(value: object) -> bool:
 
 
 class _Graph:
-    """The layers of a functional model, whose calls are written anew.
+    """The layers of a functional model, with their calls converted.
 
     Args:
         config: the model's.

@@ -15,8 +15,6 @@ from kfront.core.guard import expect, shown
 from kfront.core.registry import serializable
 from kfront.core.typing import Tensor
 
-__all__ = ["keras2_hard_sigmoid", "op_call", "slice_key"]
-
 
 @serializable("keras.activations")
 def keras2_hard_sigmoid(x: Tensor) -> Any:

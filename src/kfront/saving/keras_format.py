@@ -28,8 +28,6 @@ from kfront.saving.weights_h5 import array_bytes, bytes_needed, collect, read_we
 if TYPE_CHECKING:
     from kfront.models.model import Model
 
-__all__ = ["load_archive_weights", "load_model", "open_source", "save_model", "shown_path"]
-
 _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 _ENOUGH_JSON = guard.LIMITS.json_bytes
 

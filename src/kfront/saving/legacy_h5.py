@@ -31,8 +31,6 @@ from kfront.saving.weights_h5 import Difference, assign_all, compare, report
 if TYPE_CHECKING:
     from kfront.layers.base import Layer
 
-__all__ = ["is_legacy", "load_legacy_model", "read_legacy_weights", "write_legacy_model"]
-
 _CLASS_NAMES = {"GroupQueryAttention": "GroupedQueryAttention"}  # public name -> the class's own, which this form has
 _WEIGHTS, _OPTIMIZER, _TOP = "model_weights", "optimizer_weights", "top_level_model_weights"
 
@@ -357,7 +355,7 @@ def _new_group(group: Any, name: str) -> Any:
 
 
 def _write_arrays(group: Any, named: list[tuple[str, Any]]) -> None:
-    """Arrays under the paths of their variables, equal ones told apart by a number."""
+    """Arrays by the paths of their variables; a number makes equal paths different."""
     names: dict[str, Any] = {}
     for path, variable in named:
         name, count = path, 1

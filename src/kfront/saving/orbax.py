@@ -21,8 +21,6 @@ from kfront.saving.weights_h5 import compare
 if TYPE_CHECKING:
     from kfront.models.model import Model
 
-__all__ = ["is_checkpoint", "load_model", "load_weights", "manager", "save"]
-
 
 def orbax(who: str) -> Any:
     """The library.
@@ -41,9 +39,9 @@ def manager(folder: Any, max_to_keep: int | None, background: bool) -> Any:
     """An Orbax CheckpointManager.
 
     Args:
-        folder: where checkpoints stand.
+        folder: the folder of the checkpoints.
         max_to_keep: how many are kept; all if None.
-        background: whether files are written while training goes on.
+        background: whether files are written during training.
     """
     found = orbax("OrbaxCheckpoint")
     options = found.CheckpointManagerOptions(max_to_keep=max_to_keep, enable_async_checkpointing=background)

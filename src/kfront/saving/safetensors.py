@@ -27,15 +27,6 @@ from kfront.saving.weights_h5 import Difference, castable, report
 if TYPE_CHECKING:
     from kfront.models.model import Model
 
-__all__ = [
-    "as_array",
-    "named_values",
-    "read_header",
-    "read_metadata",
-    "read_safetensors",
-    "write_safetensors",
-]
-
 _NAMES = {
     "BOOL": "bool",
     "U8": "uint8",
@@ -103,7 +94,7 @@ def write_safetensors(named: list[tuple[str, Any]], file: BinaryIO, metadata: An
         value = np.ascontiguousarray(value).reshape(v.shape)
         code = _CODES.get(value.dtype.name)
         if code is None:
-            raise SavingError(f"[save_weights] expected a dtype that safetensors knows, got {value.dtype} for {name}.")
+            raise SavingError(f"[save_weights] expected a dtype of safetensors, got {value.dtype} for {name}.")
         header[name] = {"dtype": code, "shape": list(value.shape), "data_offsets": [start, start + value.nbytes]}
         start += value.nbytes
         values.append(value)

@@ -23,8 +23,6 @@ from kfront.saving.weights_h5 import array_bytes, collect, read_weights, write_c
 if TYPE_CHECKING:
     from kfront.models.model import Model
 
-__all__ = ["load_weights", "save_weights"]
-
 
 def save_weights(
     model: Any, filepath: object, overwrite: bool = True, max_shard_size: float | None = None, **kwargs: Any
@@ -36,7 +34,7 @@ def save_weights(
         filepath: path that ends in ``.weights.h5`` or ``.safetensors`` (weights alone), or a binary file opened for
             reading and writing, which gets HDF5.
         overwrite: whether an existing file may be replaced.
-        max_shard_size: gigabytes; the weights stand in several files of at most that size, which a ``.weights.json``
+        max_shard_size: gigabytes; the weights are split into files of at most that size, which a ``.weights.json``
             lists. None: one file.
         **kwargs: `metadata`, texts for the header of a safetensors file; `background`, True to copy the state at once
             and write it in a thread.

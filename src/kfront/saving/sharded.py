@@ -27,8 +27,6 @@ from kfront.saving.weights_h5 import Item, read_from, write_items
 if TYPE_CHECKING:
     from kfront.models.model import Model
 
-__all__ = ["read_sharded", "write_sharded"]
-
 _GIGABYTE = 1 << 30
 _PART = re.compile(r"[^/\\:\x00-\x1f]+\.weights\.h5")
 

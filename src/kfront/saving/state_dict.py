@@ -1,4 +1,4 @@
-"""Weights as a flat dict, with the names that models written by hand for torch give them, and back.
+"""Weights as a flat dict, with the names that models written for torch give them, and back.
 
 A name map pairs the names here with the others: a dict, a function, or pairs of a pattern and a replacement.
 """
@@ -18,8 +18,6 @@ from kfront.saving.weights_h5 import compare, report
 
 if TYPE_CHECKING:
     from kfront.models.model import Model
-
-__all__ = ["export_state_dict", "import_state_dict", "torch_names"]
 
 NameMap = Mapping[str, str] | Callable[[str], str] | Iterable[tuple[str, str]] | None
 # Keras's name of a variable -> torch's

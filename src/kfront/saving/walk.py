@@ -22,8 +22,6 @@ from kfront.models.model import Model
 from kfront.models.sequential import Sequential
 from kfront.optimizers.base import Optimizer
 
-__all__ = ["expect_model", "own_variables", "stored_variables", "walk"]
-
 Path = tuple[str, ...]
 
 

@@ -24,22 +24,6 @@ from kfront.saving.walk import own_variables, walk
 if TYPE_CHECKING:
     from kfront.models.model import Model
 
-__all__ = [
-    "Difference",
-    "Item",
-    "array_bytes",
-    "assign_all",
-    "bytes_needed",
-    "collect",
-    "compare",
-    "read_from",
-    "read_weights",
-    "report",
-    "write_collected",
-    "write_items",
-    "write_weights",
-]
-
 Path = tuple[str, ...]
 _OLD_LAYERS = "_layer_checkpoint_dependencies"  # name of "layers" in files of Keras before 3.0
 
@@ -246,6 +230,7 @@ def compare(path: str, variable: Any, data: Any) -> Difference | None:
 
 
 def castable(have: str, want: str) -> bool:
+    """Whether values of one dtype may be cast to another: floats to floats, integers to integers, else the same."""
     kind = lambda d: "f" if is_float(d) else "i" if is_int(d) else d  # noqa: E731
     return kind(have) == kind(want)
 
@@ -255,7 +240,7 @@ def _is_optimizer(obj: object) -> bool:
 
 
 def _before_slots(optimizer: Any) -> int:
-    """How many variables a file holds of an optimizer that was saved before its first step; 0 if this one took some."""
+    """How many variables a file has of an optimizer saved before its first step; 0 if this one has taken a step."""
     if int(optimizer._iterations.numpy()):
         return 0
     return sum(v is optimizer._iterations or v is optimizer._learning_rate for v in optimizer.variables)

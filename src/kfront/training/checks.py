@@ -10,8 +10,6 @@ from kfront.core import tree
 from kfront.core.errors import DataError
 from kfront.training.data import ArrayData
 
-__all__ = ["check_labels"]
-
 
 def check_labels(model: Any, data: object) -> None:
     """Labels that are NaN or outside the classes.
@@ -21,7 +19,7 @@ def check_labels(model: Any, data: object) -> None:
         data: its data; only arrays in memory are looked at.
 
     Raises:
-        DataError: with the first bad label and where it stands.
+        DataError: with the first bad label and its position.
     """
     if not isinstance(data, ArrayData) or data.y is None:
         return

@@ -16,8 +16,6 @@ from kfront.losses.base import LossFunctionWrapper
 if TYPE_CHECKING:
     from kfront.core.variable import Variable
 
-__all__ = ["CompiledLoss", "CompiledMetrics", "first_size", "specs_of"]
-
 
 def _is_spec(x: Any) -> bool:
     """Whether `x` names or is one loss or metric (not a structure of them)."""

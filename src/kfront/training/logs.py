@@ -8,8 +8,6 @@ from typing import Any
 from kfront.core.operators import VariableBase
 from kfront.core.typing import Backend
 
-__all__ = ["LazyLogs", "by_name", "python_logs"]
-
 
 class LazyLogs(dict):
     """A dict whose entries come from a function on first access.

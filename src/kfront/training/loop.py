@@ -21,8 +21,6 @@ from kfront.training.data.arrays import check_sizes, class_weights, is_numbers, 
 from kfront.training.logs import LazyLogs, by_name, python_logs
 from kfront.training.progress import Progress
 
-__all__ = ["Plan", "Validation", "evaluate", "fit", "on_host", "one_batch", "predict"]
-
 
 class Plan(NamedTuple):
     """The length of a loop, and its callbacks."""
@@ -115,7 +113,7 @@ def fit(model: Any, data: Data, plan: Plan, validation: Validation) -> Any:
 class _Run:
     """The epochs of one `fit`.
 
-    Its first batch, or the rest of an epoch that an earlier process began, is read before callbacks are told that
+    Its first batch, or the rest of an epoch that an earlier process began, is read before callbacks learn that
     training begins, so that the model is built by then.
     """
 

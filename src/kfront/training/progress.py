@@ -25,9 +25,6 @@ from kfront.core.state import named
 from kfront.core.typing import Tensor
 from kfront.training.logs import python_logs
 
-__all__ = ["Progress", "pack", "random_state", "set_random_state", "unpack"]
-
-
 # ---- generators of random numbers ------------------------------------------------------------------------------------
 
 
@@ -68,7 +65,7 @@ class Progress:
         callbacks: the CallbackList.
 
     Attributes:
-        resumed: the snapshot that the run goes on from, None for a run from the beginning.
+        resumed: the snapshot that the run continues from, None for a run from the beginning.
         stored: model -> the variables that the callback writes into a weights file; snapshots hold the others.
     """
 
@@ -122,7 +119,7 @@ class Progress:
         """Everything that is not in a weights file.
 
         Args:
-            epoch: the epoch that goes on.
+            epoch: the epoch that is continued.
             batch: batches of it that are done; 0 between epochs.
         """
         model = self.model
@@ -192,7 +189,7 @@ class Progress:
         return self.data.batches(batch)
 
     def restore(self) -> None:
-        """Set variables, callbacks and generators; called last before training goes on.
+        """Set variables, callbacks and generators; called last before training continues.
 
         Raises:
             SavingError: the snapshot is of another model or another `compile`.
@@ -206,7 +203,7 @@ class Progress:
         if [shape for _, shape in found] != [shape for _, shape in wanted]:
             raise SavingError(
                 f"[BackupAndRestore] expected a backup of this model and its `compile`, got one of other variables: "
-                f"{wanted} instead of {found}; delete the backup to start anew."
+                f"{wanted} instead of {found}; delete the backup to start from the beginning."
             )
         for v, (_, value) in zip(mine, saved["variables"], strict=True):
             v.assign(value)

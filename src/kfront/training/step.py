@@ -18,8 +18,6 @@ from kfront.layers.call_signature import call_info
 from kfront.training.compiled import first_size
 from kfront.utils.data_utils import pack_x_y_sample_weight
 
-__all__ = ["StepMaker"]
-
 
 class StepMaker:
     """Makes and keeps the step functions of one model.
@@ -47,11 +45,11 @@ class StepMaker:
         self._own_metrics = type(model).compute_metrics is not self._default("compute_metrics")
 
     def _default(self, name: str) -> Any:
-        """A method of `Trainer`, to see whether the model overrides it."""
+        """A method of `Trainer`, to find out whether the model overrides it."""
         return getattr(self._trainer, name)
 
     def clear(self) -> None:
-        """Forget compiled functions."""
+        """Drop compiled functions."""
         self._made.clear()
 
     # -- state --------------------------------------------------------------------------------------------------------
@@ -191,7 +189,7 @@ class StepMaker:
         return self._function("predict", force)
 
     def single_function(self, kind: str) -> Callable[..., Any] | None:
-        """``f(x, y, weight)`` for a batch on its own: metrics start anew, and their results are what it returns.
+        """``f(x, y, weight)`` for a batch on its own: metrics are reset first, and their results are what it returns.
 
         One compiled call does all of it. None where that is no gain, or where code of the user runs between batches.
         """

@@ -33,8 +33,6 @@ from kfront.utils.data_utils import unpack_x_y_sample_weight
 if TYPE_CHECKING:
     from kfront.optimizers.base import Optimizer
 
-__all__ = ["Trainer"]
-
 
 class Trainer:
     """The training side of a model; mixed into `Model`."""
@@ -191,7 +189,7 @@ class Trainer:
         return [m.name for m in self.metrics]
 
     def reset_metrics(self) -> None:
-        """Start all metrics anew."""
+        """Reset all metrics."""
         reset_all(self.metrics)
 
     def get_metrics_result(self) -> dict[str, Any]:

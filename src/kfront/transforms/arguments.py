@@ -14,8 +14,6 @@ from kfront.core.spec import KerasTensor
 from kfront.core.state import state
 from kfront.core.typing import Backend
 
-__all__ = ["Cell", "Point", "check_callable", "engine_of", "is_layer", "on_engine", "split_tensors"]
-
 
 class Cell:
     """Has a tensor argument as its value, as a Variable does, so that transforms treat both alike."""
@@ -154,7 +152,7 @@ _KEPT = ("backend", "autocast", "training", "depth", "in_segment")
 
 
 def as_now(f: Callable[..., Any]) -> Callable[..., Any]:
-    """`f`, whose later calls see this thread's state as it is now: the second run happens in the backward pass."""
+    """`f`, whose later calls run with this thread's present state: the second run happens in the backward pass."""
     now = [getattr(state, n) for n in _KEPT]
 
     def call(*args: object, **kwargs: object) -> Any:

@@ -14,8 +14,6 @@ from kfront.core.operators import VariableBase
 from kfront.core.typing import Backend, Tensor
 from kfront.transforms.arguments import as_now, check_callable, engine_of, is_layer, on_engine, split_tensors
 
-__all__ = ["checkpoint", "jit", "vmap"]
-
 _log = logging.getLogger("kfront")
 
 
@@ -205,7 +203,7 @@ def _key(x: object) -> Any:
 
 
 class _Version:
-    """A function for one structure and constants of its arguments; they are held, so that their ids stay theirs."""
+    """A function for one structure and constants of its arguments: referenced so that their ids are not reused."""
 
     def __init__(self, b: Backend, owner: _Compiled, like: object, places: list[int], constants: list[Any]) -> None:
         self.fn, self.places, self.constants = owner.fn, places, constants

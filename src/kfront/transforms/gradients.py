@@ -14,8 +14,6 @@ from kfront.core.typing import Backend
 from kfront.core.variable import StatelessScope
 from kfront.transforms.arguments import Point, check_callable, engine_of, on_engine, split_tensors
 
-__all__ = ["grad", "hessian", "jacobian", "jvp", "value_and_grad", "vjp"]
-
 
 class _Run:
     """A function at a point, as the hooks of a backend take it: no arguments, two lists of tensors as results.

@@ -22,8 +22,6 @@ from kfront.transforms.functions import checkpoint
 if TYPE_CHECKING:
     from kfront.layers.base import Layer
 
-__all__ = ["RematScope", "remat", "segment"]
-
 MODES = ("full", "activations", "larger_than", "list_of_layers", None)
 
 

@@ -11,8 +11,6 @@ from kfront import config, ops
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.typing import Tensor
 
-__all__ = ["normalize", "pad_sequences", "to_categorical"]
-
 
 def _is_tensor(x: Tensor) -> bool:
     """Whether `x` belongs to an engine rather than to NumPy or Python."""

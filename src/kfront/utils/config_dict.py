@@ -8,8 +8,6 @@ from typing import Any
 
 from kfront.core.errors import ArgumentError
 
-__all__ = ["Config"]
-
 
 class Config(MutableMapping[str, Any]):
     """A dict whose values are attributes as well, and that can be frozen.

@@ -6,8 +6,6 @@ from typing import Any
 
 from kfront.core.errors import DataError
 
-__all__ = ["pack_x_y_sample_weight", "unpack_x_y_sample_weight"]
-
 
 def pack_x_y_sample_weight(x: object, y: object = None, sample_weight: Any = None) -> Any:
     """One object in the form in which `fit` takes data.

@@ -1,7 +1,7 @@
 """`Dataset`: batches or samples that are made while they are iterated, of NumPy arrays, for every engine.
 
 It has the methods of `tf.data.Dataset` that pipelines are written with, so that they run without TensorFlow. A step
-such as `map` takes NumPy arrays in the structure of an element; each iteration starts anew.
+such as `map` takes NumPy arrays in the structure of an element; each iteration starts from the beginning.
 """
 
 from __future__ import annotations
@@ -21,8 +21,6 @@ from kfront.core import tree
 from kfront.core.errors import ArgumentError
 from kfront.core.rng import host_generator, make_default_seed
 from kfront.core.spec import KerasTensor, is_text
-
-__all__ = ["Dataset", "stack"]
 
 _THREADS = 8
 
@@ -92,7 +90,7 @@ class Dataset:
         """
         for element in self.as_numpy_iterator():
             return tree.map_structure(lambda a: _spec(np.asarray(a), self._batch_size is not None), element)
-        raise ArgumentError("[Dataset] expected an element to tell the shape of, got an empty dataset.")
+        raise ArgumentError("[Dataset] expected an element whose shape can be read, got an empty dataset.")
 
     def reduce(self, initial_state: Any, reduce_func: Callable[[Any, Any], Any]) -> Any:
         """What is left when `reduce_func(state, element)` has taken all elements, from `initial_state` on."""
@@ -446,7 +444,7 @@ def _ahead(source: Iterable[Any], count: int) -> Iterator[Any]:
                 if stop.is_set():
                     return
             put((False, None))
-        except BaseException as error:  # goes to the reader
+        except BaseException as error:  # raised in the reader
             put((False, error))
 
     thread = threading.Thread(target=work, daemon=True)

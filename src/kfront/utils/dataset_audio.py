@@ -14,8 +14,6 @@ from kfront.core.spec import Abstract
 from kfront.utils.dataset import stack
 from kfront.utils.dataset_files import find_files, make_datasets
 
-__all__ = ["audio_dataset_from_directory"]
-
 
 def audio_dataset_from_directory(
     directory: str | os.PathLike[str],
@@ -44,7 +42,7 @@ def audio_dataset_from_directory(
         sampling_rate: samples per second to bring every sound to (with SciPy); None to leave it as it is.
         output_sequence_length: cut or pad sounds to so many samples; None to pad to the longest of a batch.
         ragged: whether batches are object arrays of sounds with lengths of their own, instead of padded.
-        shuffle: whether to shuffle, anew in each epoch; otherwise files come in the order of their paths.
+        shuffle: whether to shuffle, differently in each epoch; otherwise files come in the order of their paths.
         seed: of the order.
         validation_split: fraction of the files for validation.
         subset: "training", "validation" or "both"; then two data sets are returned.

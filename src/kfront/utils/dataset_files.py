@@ -14,8 +14,6 @@ from kfront.core.spec import Abstract
 from kfront.utils.dataset import Dataset, stack
 from kfront.utils.io_utils import print_msg
 
-__all__ = ["Files", "as_format", "find_files", "make_datasets", "seed_for"]
-
 
 class Files:
     """Paths of files with their labels.
@@ -23,7 +21,7 @@ class Files:
     Attributes:
         paths: of the files.
         labels: one for each, or None.
-        class_names: what the labels stand for, or None.
+        class_names: names of the classes, or None.
     """
 
     def __init__(self, paths: list[str], labels: Any, class_names: list[str] | None) -> None:

@@ -15,8 +15,6 @@ from kfront.core.options import data_format as layout
 from kfront.core.spec import Abstract
 from kfront.utils.dataset_files import find_files, make_datasets
 
-__all__ = ["image_dataset_from_directory", "resize"]
-
 _SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
 _MODES = {"grayscale": ("L", 1), "rgb": ("RGB", 3), "rgba": ("RGBA", 4)}
 
@@ -51,7 +49,7 @@ def image_dataset_from_directory(
         color_mode: "grayscale", "rgb" or "rgba".
         batch_size: images per batch; None for single images.
         image_size: (height, width) that images are resized to.
-        shuffle: whether to shuffle, anew in each epoch; otherwise files come in the order of their paths.
+        shuffle: whether to shuffle, differently in each epoch; otherwise files come in the order of their paths.
         seed: of the order.
         validation_split: fraction of the files for validation.
         subset: "training", "validation" or "both"; then two data sets are returned.

@@ -16,8 +16,6 @@ from kfront.core.typing import Backend
 from kfront.utils.dataset import Dataset, stack
 from kfront.utils.dataset_files import seed_for
 
-__all__ = ["split_dataset"]
-
 
 def split_dataset(
     dataset: object,

@@ -9,8 +9,6 @@ from typing import Any
 from kfront.core.spec import Abstract
 from kfront.utils.dataset_files import find_files, make_datasets
 
-__all__ = ["text_dataset_from_directory"]
-
 
 def text_dataset_from_directory(
     directory: str | os.PathLike[str],
@@ -36,7 +34,7 @@ def text_dataset_from_directory(
         class_names: order of the classes; alphabetical if None.
         batch_size: texts per batch; None for single texts.
         max_length: cut texts to so many bytes.
-        shuffle: whether to shuffle, anew in each epoch; otherwise files come in the order of their paths.
+        shuffle: whether to shuffle, differently in each epoch; otherwise files come in the order of their paths.
         seed: of the order.
         validation_split: fraction of the files for validation.
         subset: "training", "validation" or "both"; then two data sets are returned.

@@ -5,8 +5,6 @@ from __future__ import annotations
 from kfront.core import dtypes
 from kfront.core.typing import DTypeLike
 
-__all__ = ["is_float_dtype", "is_int_dtype", "standardize_dtype"]
-
 
 def standardize_dtype(dtype: DTypeLike) -> str:
     """The name of a dtype.

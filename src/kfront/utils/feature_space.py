@@ -17,8 +17,6 @@ from kfront.layers.preprocess.adapting import host_array
 from kfront.layers.preprocess.data_layer import DataLayer
 from kfront.saving import deserialize_keras_object, save_model, serialize_keras_object
 
-__all__ = ["Cross", "Feature", "FeatureSpace", "TFDIdentity"]
-
 _MODULE = "keras.src.layers.preprocessing.feature_space"  # where Keras's files say that these classes are
 _CHUNK = 1024  # single samples that are prepared together
 
@@ -329,7 +327,7 @@ class FeatureSpace(DataLayer):
     def _check(self) -> None:
         if not self._ready_to_run:
             raise NotBuiltError(
-                f"[{self.name}] expected a FeatureSpace that knows its data, got one whose features "
+                f"[{self.name}] expected an adapted FeatureSpace, got one whose features "
                 f"{', '.join(self._to_adapt())} have learned nothing; call `adapt(dataset)` first."
             )
 

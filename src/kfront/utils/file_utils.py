@@ -22,8 +22,6 @@ from kfront.core.errors import ArgumentError, DataError, UnsafeFileError
 from kfront.utils.io_utils import print_msg
 from kfront.utils.progbar import Progbar
 
-__all__ = ["get_file"]
-
 _SCHEMES = ("https", "http", "ftp", "file")
 _ARCHIVE_SUFFIX = re.compile(r"\.(tar(\.\w+)?|tgz|tbz2?|txz|zip)$", re.IGNORECASE)
 _CHUNK = 1 << 20
@@ -56,7 +54,7 @@ def get_file(
         md5_hash: older form of `file_hash`.
         file_hash: hexadecimal SHA-256 or MD5 hash that the file must have.
         cache_subdir: folder inside the cache, or an absolute path.
-        hash_algorithm: ``"sha256"``, ``"md5"``, or ``"auto"`` to tell by the length of `file_hash`.
+        hash_algorithm: ``"sha256"``, ``"md5"``, or ``"auto"`` to choose by the length of `file_hash`.
         extract: whether to unpack the file.
         archive_format: ``"tar"``, ``"zip"``, ``"auto"`` for either, a list of these, or None for none.
         cache_dir: the cache; the folder in `KERAS_HOME`, else `~/.keras`, if None.

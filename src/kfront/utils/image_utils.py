@@ -12,8 +12,6 @@ from kfront import config
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.typing import Tensor
 
-__all__ = ["array_to_img", "img_to_array", "load_img", "save_img"]
-
 _MODES = {"rgb": "RGB", "rgba": "RGBA", "grayscale": "L"}
 _INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "hamming", "box", "lanczos")
 

@@ -7,8 +7,6 @@ import sys
 
 from kfront import config
 
-__all__ = ["print_msg"]
-
 _log = logging.getLogger("kfront")
 
 

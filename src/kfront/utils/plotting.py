@@ -16,8 +16,6 @@ from kfront.models.sequential import Sequential
 if TYPE_CHECKING:
     from kfront.models.model import Model
 
-__all__ = ["model_to_dot", "plot_model"]
-
 _DARK, _LIGHT = "#20506e", "#ffffff"
 
 
@@ -152,15 +150,15 @@ def model_to_dot(
 
     Args:
         model: a built model.
-        show_shapes: whether boxes tell the shapes of inputs and outputs.
-        show_dtype: whether boxes tell the dtype of outputs.
-        show_layer_names: whether boxes tell the names of layers besides their classes.
+        show_shapes: whether boxes show the shapes of inputs and outputs.
+        show_dtype: whether boxes show the dtype of outputs.
+        show_layer_names: whether boxes show the names of layers besides their classes.
         rankdir: "TB" from top to bottom, "LR" from left to right, "BT", "RL".
         expand_nested: whether models inside the model are drawn layer by layer.
         dpi: dots per inch of pictures.
         subgraph: whether to return a cluster, to be put into a graph.
-        show_layer_activations: whether boxes tell activation functions.
-        show_trainable: whether boxes of layers with weights tell whether they are trained.
+        show_layer_activations: whether boxes show activation functions.
+        show_trainable: whether boxes of layers with weights show whether they are trained.
         splines: form of the lines, as Graphviz has it: "ortho", "curved", "polyline", "spline", "line".
         **kwargs: none are known.
 
@@ -221,14 +219,14 @@ def plot_model(
     Args:
         model: a built model.
         to_file: path; its suffix says what is written: "png", "svg", "pdf", or "dot" for the graph as text.
-        show_shapes: whether boxes tell the shapes of inputs and outputs.
-        show_dtype: whether boxes tell the dtype of outputs.
-        show_layer_names: whether boxes tell the names of layers besides their classes.
+        show_shapes: whether boxes show the shapes of inputs and outputs.
+        show_dtype: whether boxes show the dtype of outputs.
+        show_layer_names: whether boxes show the names of layers besides their classes.
         rankdir: "TB" from top to bottom, "LR" from left to right, "BT", "RL".
         expand_nested: whether models inside the model are drawn layer by layer.
         dpi: dots per inch.
-        show_layer_activations: whether boxes tell activation functions.
-        show_trainable: whether boxes of layers with weights tell whether they are trained.
+        show_layer_activations: whether boxes show activation functions.
+        show_trainable: whether boxes of layers with weights show whether they are trained.
         splines: form of the lines, as Graphviz has it.
         **kwargs: none are known.
 

@@ -16,8 +16,6 @@ from kfront.backends import current
 from kfront.core.errors import ArgumentError
 from kfront.utils.io_utils import print_msg
 
-__all__ = ["Progbar"]
-
 
 class Progbar:
     """Shows how far a loop is, how long a step takes, and values.

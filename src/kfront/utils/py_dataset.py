@@ -12,8 +12,6 @@ from typing import Any
 
 from kfront.core.errors import ArgumentError, DataError
 
-__all__ = ["Loader", "PyDataset"]
-
 
 class PyDataset:
     """Base of a dataset written in Python: define `__len__` (number of batches) and `__getitem__` (one batch).
@@ -205,8 +203,8 @@ class Loader:
                 yield batch
         except BrokenProcessPool as e:
             raise DataError(
-                f"[{type(self.dataset).__name__}] expected worker processes to live on, one died; the dataset must be "
-                "picklable, and the script must start its work under `if __name__ == '__main__':`."
+                f"[{type(self.dataset).__name__}] expected worker processes to keep running, one exited; the dataset "
+                "must be picklable, and the script must start its work under `if __name__ == '__main__':`."
             ) from e
         finally:
             for future in waiting:

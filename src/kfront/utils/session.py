@@ -6,11 +6,9 @@ import gc
 
 from kfront.core import naming, rng
 
-__all__ = ["clear_session"]
-
 
 def clear_session(free_memory: bool = True) -> None:
-    """Start anew: automatic names count from the beginning, the global seed generators are forgotten.
+    """Reset the counts of automatic names, and drop the global seed generators.
 
     Settings, registered objects and the current backend stay.
 

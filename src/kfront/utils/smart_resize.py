@@ -10,8 +10,6 @@ from kfront import ops
 from kfront.core.errors import ArgumentError
 from kfront.core.typing import Tensor
 
-__all__ = ["smart_resize"]
-
 
 def smart_resize(
     x: Tensor, size: Any, interpolation: str = "bilinear", data_format: str | None = "channels_last", **kwargs: object

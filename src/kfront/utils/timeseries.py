@@ -16,8 +16,6 @@ from kfront.core.spec import Abstract
 from kfront.utils.dataset import Dataset
 from kfront.utils.dataset_files import as_format, seed_for
 
-__all__ = ["timeseries_dataset_from_array"]
-
 
 def timeseries_dataset_from_array(
     data: object,

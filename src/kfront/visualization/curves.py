@@ -10,8 +10,6 @@ import numpy as np
 from kfront.core.errors import ArgumentError, ArgumentTypeError
 from kfront.visualization.figures import finish, new_figure
 
-__all__ = ["plot_training_curves"]
-
 
 def plot_training_curves(
     history: Any,

@@ -10,8 +10,6 @@ import numpy as np
 from kfront import backends
 from kfront.core.errors import ArgumentError
 
-__all__ = ["finish", "new_figure", "to_host"]
-
 
 def new_figure(who: str, width: float, height: float) -> Any:
     """An empty matplotlib figure that belongs to no window.

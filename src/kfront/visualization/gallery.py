@@ -11,8 +11,6 @@ from kfront import config
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.visualization.figures import finish, new_figure, to_host
 
-__all__ = ["plot_image_gallery"]
-
 
 def plot_image_gallery(
     images: Any,

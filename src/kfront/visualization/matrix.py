@@ -10,8 +10,6 @@ import numpy as np
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.visualization.figures import finish, new_figure, to_host
 
-__all__ = ["plot_confusion_matrix"]
-
 
 def plot_confusion_matrix(
     y_true: Any,

@@ -14,8 +14,6 @@ from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.utils.bounding_boxes import convert_format
 from kfront.visualization.figures import to_host
 
-__all__ = ["draw_bounding_boxes", "draw_segmentation_masks"]
-
 
 def _pixels(who: str, images: Any, data_format: str | None) -> tuple[np.ndarray, bool]:
     """RGB images as bytes, channels last, and whether they came with channels first."""

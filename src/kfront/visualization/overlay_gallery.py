@@ -1,4 +1,4 @@
-"""Galleries of images with what is known and what was predicted drawn into them."""
+"""Galleries of images with true and predicted boxes or masks drawn into them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from kfront.core.errors import ArgumentError
 from kfront.visualization.figures import to_host
 from kfront.visualization.gallery import plot_image_gallery
 from kfront.visualization.overlay import draw_bounding_boxes, draw_segmentation_masks
-
-__all__ = ["plot_bounding_box_gallery", "plot_segmentation_mask_gallery"]
 
 
 def _to_bytes(images: Any, value_range: tuple[float, float]) -> np.ndarray:
@@ -58,7 +56,7 @@ def plot_bounding_box_gallery(
         class_mapping: dict class -> name.
         ground_truth_mapping: names for true boxes, instead of `class_mapping`.
         prediction_mapping: names for predicted boxes, instead of `class_mapping`.
-        legend: whether a legend tells the colors apart.
+        legend: whether a legend explains the colors.
         legend_handles: matplotlib patches for a legend.
         rows: rows of the grid.
         cols: columns of the grid.

@@ -26,12 +26,10 @@ except ImportError as error:  # pragma: no cover
         "[kfront.wrappers] expected scikit-learn 1.6 or later, got none; `pip install 'kfront[sklearn]'`."
     ) from error
 
-__all__ = ["SKLearnClassifier", "SKLearnRegressor", "SKLearnTransformer"]
-
 _DETAILS = """Args:
         model: a compiled Model, which is copied without its weights before it is trained (unless `warm_start`); or a
             function that returns one, called with `X`, `y` and what `model_kwargs` holds, by keyword.
-        warm_start: whether `fit` goes on with the model of the last `fit`, at first with the one that was given.
+        warm_start: whether `fit` continues with the model of the last `fit`, at first with the one that was given.
         model_kwargs: arguments for `model`, where that is a function.
         fit_kwargs: arguments for the model's `fit`, such as `epochs`; those given to `fit` itself come first.
 

@@ -1,4 +1,4 @@
-"""Functions that ops name in `prepare`: they check and normalize an argument before engine and inference see it."""
+"""Functions that ops name in `prepare`: they check and normalize an argument before engine and inference get it."""
 
 from __future__ import annotations
 

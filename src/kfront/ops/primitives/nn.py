@@ -183,7 +183,7 @@ def conv_transpose(
         kernel: tensor of shape (*window, filters, channels).
         strides: int or one per spatial axis: distance of the copies.
         padding: "valid" or "same" (the output is `strides` times as long).
-        output_padding: int or one per spatial axis: elements added at the end; worked out if None.
+        output_padding: int or one per spatial axis: elements added at the end; computed if None.
         data_format: "channels_last" or "channels_first"; the configured one if None.
         dilation_rate: int or one per spatial axis.
 

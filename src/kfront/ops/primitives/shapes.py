@@ -94,7 +94,7 @@ def reshape(x: Any, newshape: Any) -> Any:
 
     Args:
         x: tensor.
-        newshape: int or tuple of ints; one may be -1 and is worked out.
+        newshape: int or tuple of ints; one may be -1 and is inferred.
 
     Returns:
         tensor of shape `newshape`.

@@ -19,8 +19,6 @@ from kfront.training.data.arrays import ArrayData, class_weights, to_array
 from kfront.training.data.base import Data, origin
 from kfront.training.data.datasets import IndexedData, IterableData, LoaderData, SequenceData, by_index
 
-__all__ = ["make_data"]
-
 _BATCH = 32
 
 

@@ -22,8 +22,6 @@ from kfront.core import tree
 from kfront.core.state import state
 from kfront.core.typing import Tensor
 
-__all__ = ["ReadAhead"]
-
 _SLOW = 1e-3  # seconds for a batch; passing a batch between threads takes about a tenth of that
 _END = object()
 
@@ -36,7 +34,7 @@ class _Failure:
 
 
 def _copied(x: Tensor) -> Any:
-    """An array that nobody else writes to: arrays of NumPy and tensors of torch are copied, others do not change."""
+    """An array that the source does not write to: NumPy's and torch's are copied, others are immutable."""
     copy = getattr(x, "copy" if isinstance(x, np.ndarray) else "clone", None)
     return x if copy is None else copy()
 

@@ -16,17 +16,6 @@ from kfront.core.spec import is_text
 from kfront.core.typing import Backend, Tensor
 from kfront.training.data.base import Batch, Data, origin
 
-__all__ = [
-    "ArrayData",
-    "SparseRows",
-    "check_sizes",
-    "class_weights",
-    "epoch_order",
-    "is_numbers",
-    "split_arrays",
-    "to_array",
-]
-
 
 class SparseRows:
     """A sparse matrix of SciPy whose rows become dense arrays when they are taken: a batch at a time.

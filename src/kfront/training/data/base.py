@@ -11,8 +11,6 @@ from kfront.config import read_ahead
 from kfront.core.errors import DataError
 from kfront.training.data.ahead import ReadAhead
 
-__all__ = ["Batch", "Data", "origin", "unpack"]
-
 Batch = tuple[Any, Any, Any]
 
 
@@ -23,7 +21,7 @@ class Data:
         steps: batches per epoch, None when it is not known.
         batch_size: samples per batch, None when it is not known.
         remainder: samples in the last batch of an epoch where that is smaller than the others, else 0.
-        fresh: whether the arrays of a batch are new ones, which nobody else holds.
+        fresh: whether the arrays of a batch are new ones, to which there is no other reference.
         stays: whether they are not written to while a loop runs, unless by callbacks.
         waits: whether its batches are made when they are asked for, so that a slow one is worth reading ahead.
         engines: names of engines whose generators of random numbers it draws from.
@@ -66,7 +64,7 @@ class Data:
     def close(self) -> None:
         """Called once when the loop ends, however it ends."""
 
-    # -- going on in another process; see `kfront.training.progress` ---------------------------------------------------
+    # -- continuing in another process; see `kfront.training.progress` -------------------------------------------------
 
     def watch(self, random: Callable[[], Any]) -> None:
         """From now on `mark` and `position` are asked for.

@@ -1,6 +1,6 @@
 """Data that come as batches, or sample by sample: iterators, loaders, `PyDataset`, indexable datasets.
 
-Each can be set, in another process, to the position that it had; see `kfront.training.progress`.
+Each can continue in another process from the position that it had; see `kfront.training.progress`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,6 @@ from kfront.core.rng import make_default_seed, permutation
 from kfront.training.data.arrays import check_batch_size, epoch_order
 from kfront.training.data.base import Batch, Data, unpack
 
-__all__ = ["IndexedData", "IterableData", "LoaderData", "SequenceData"]
-
 
 class IterableData(Data):
     """Anything that can be iterated: generators, tf.data, grain, lists of batches.
@@ -28,7 +26,7 @@ class IterableData(Data):
     Args:
         source: the iterable.
         steps: batches per epoch, if it is known.
-        restart: whether a new iterator is made for each epoch; else one goes on through all epochs.
+        restart: whether a new iterator is made for each epoch; else one serves all epochs.
         make: makes an iterator of `source`.
         own_state: whether `source` may be asked for its state (that of a Hugging Face stream leaves out its shuffle).
     """

@@ -13,8 +13,6 @@ from kfront.config import epsilon
 from kfront.core.errors import ArgumentError
 from kfront.utils.bounding_boxes.formats import convert_format
 
-__all__ = ["decode_deltas_to_boxes", "encode_box_to_deltas"]
-
 
 def _check(who: str, name: str, fmt: str, variance: object) -> Any:
     """The variance as a tensor, or None."""

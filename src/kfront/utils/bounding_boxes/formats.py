@@ -7,8 +7,6 @@ from typing import Any
 from kfront import ops
 from kfront.core.errors import ArgumentError, ShapeError
 
-__all__ = ["convert_format", "corners", "from_corners", "sides"]
-
 FORMATS = (
     "xyxy", "yxyx", "xywh", "center_xywh", "center_yxhw", "rel_xyxy", "rel_yxyx", "rel_xywh", "rel_center_xywh",
 )  # fmt: skip

@@ -9,8 +9,6 @@ from kfront.core.dtypes import is_float
 from kfront.core.errors import ArgumentError, ArgumentTypeError
 from kfront.utils.bounding_boxes.formats import corners, from_corners, sides
 
-__all__ = ["affine_transform", "clip_to_image_size", "crop", "moved", "pad"]
-
 
 def _clipped(boxes: object, height: Any, width: Any) -> Any:
     """Corners inside of the image."""

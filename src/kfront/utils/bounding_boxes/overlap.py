@@ -11,8 +11,6 @@ from kfront.core.errors import ShapeError
 from kfront.core.typing import Backend, Tensor
 from kfront.utils.bounding_boxes.formats import corners, sides
 
-__all__ = ["compute_ciou", "compute_iou"]
-
 
 def _corners(who: str, boxes: Any, fmt: str, image_shape: Any) -> Any:
     boxes = ops.convert_to_tensor(boxes, "float32")
