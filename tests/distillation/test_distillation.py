@@ -258,3 +258,15 @@ def test_what_does_not_fit(arguments, words):
         distiller = Distiller(make("t"), make("s"), LogitsDistillation())
         with pytest.raises(errors.ArgumentError, match="`loss` for the student"):
             distiller.compile("sgd")
+
+
+def test_models_that_are_not_built_yet(trainable_backend):
+    def model(*units):
+        return kfront.Sequential([kfront.layers.Dense(n) for n in units])
+
+    distiller = kfront.distillation.Distiller(
+        model(4, 3), model(3), kfront.distillation.LogitsDistillation(), distillation_loss_weights=1.0
+    )
+    distiller.compile("sgd", "mse")
+    logs = distiller.fit(np.ones((4, 5), "float32"), np.ones((4, 3), "float32"), verbose=0).history
+    assert {"loss", "distillation_loss", "student_loss"} <= set(logs)

@@ -132,3 +132,47 @@ def test_what_normalization_adapts_to(source: str, backend: Any) -> None:
     np.testing.assert_allclose(values(layer.variance), [[8 / 3, 8 / 3]], rtol=1e-6)
     with pytest.raises(ValueError, match="batch"):
         layers.Normalization().adapt(iter([]))
+
+
+def test_a_layer_called_twice_tells_its_first_call(backend):
+    x, y, dense = kfront.Input((3,)), kfront.Input((3,)), layers.Dense(2)
+    first = dense(x)
+    dense(y)
+    assert dense.input is x and dense.output is first
+    inner = kfront.Model(first, layers.Dense(1, name="top")(first))
+    assert [layer.name for layer in inner.layers][1:] == ["top"]
+    assert inner.get_layer("top").input is first
+
+
+def test_hashing_takes_a_tuple_as_one_array(backend):
+    layer = layers.Hashing(3)
+    np.testing.assert_array_equal(kfront.ops.convert_to_numpy(layer((("a", "b"), ("c", "d")))), [[0, 1], [1, 2]])
+    np.testing.assert_array_equal(kfront.ops.convert_to_numpy(layer((1, 2, 3))), [0, 1, 0])
+
+
+def test_rand_augment_of_no_operations(backend):
+    images = np.ones((1, 4, 4, 3), "float32")
+    np.testing.assert_array_equal(
+        kfront.ops.convert_to_numpy(layers.RandAugment(num_ops=0)(images, training=True)), images
+    )
+
+
+def test_states_of_stacked_cells_are_nested_as_their_sizes(backend):
+    cells = layers.StackedRNNCells([layers.LSTMCell(2), layers.GRUCell(3)])
+    x = np.ones((2, 5, 3), "float32")
+    _, lstm, gru = layers.RNN(cells, return_state=True)(x)
+    assert [s.shape[-1] for s in lstm] == [2, 2] and tuple(gru.shape) == (2, 3)
+    again = layers.RNN(cells)(x, initial_state=[lstm, gru])
+    assert tuple(again.shape) == (2, 3)
+
+
+def test_a_layer_that_takes_arguments_as_they_are(backend):
+    class Raw(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self._convert_input_args = False
+
+        def call(self, x):
+            return type(x).__name__
+
+    assert Raw()(np.ones(2)) == "ndarray"

@@ -74,3 +74,17 @@ def test_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("pydot", reason="graphs are made by pydot")
     with pytest.raises(NotBuiltError):
         kfront.utils.model_to_dot(kfront.Sequential())
+
+
+def test_lines_between_models_of_several_inputs() -> None:
+    pytest.importorskip("pydot", reason="graphs are made by pydot")
+    a, b = kfront.Input((2,), name="a"), kfront.Input((2,), name="b")
+    inner = kfront.Model([a, b], [layers.Dense(2, name="p")(a), layers.Dense(2, name="q")(b)], name="inner")
+    x, y = kfront.Input((2,), name="x"), kfront.Input((2,), name="y")
+    one, two = inner([x, y])
+    model = kfront.Model([x, y], [layers.Dense(1, name="r")(one), layers.Dense(1, name="s")(two)])
+    dot = kfront.utils.model_to_dot(model, expand_nested=True)
+    graphs = [dot, *dot.get_subgraphs()]
+    names = {n.get_name(): n.get_label().split("<b>")[1].split("</b>")[0] for g in graphs for n in g.get_node_list()}
+    edges = {(names[e.get_source()], names[e.get_destination()]) for g in graphs for e in g.get_edge_list()}
+    assert edges == {("x", "a"), ("y", "b"), ("a", "p"), ("b", "q"), ("p", "r"), ("q", "s")}

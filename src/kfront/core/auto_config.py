@@ -38,7 +38,10 @@ def named_shapes(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> di
 
 
 def auto_config(operation: Any, base: type) -> dict[str, Any]:
-    """The arguments an operation was made with, for classes that define no `get_config`."""
+    """The arguments an operation was made with, for classes that define no `get_config`; defaults too.
+
+    Those of `base` are left out unless they were given: the operation itself has them.
+    """
     cls = type(operation)
     if cls.__init__ is base.__init__:
         return {}
@@ -48,6 +51,7 @@ def auto_config(operation: Any, base: type) -> dict[str, Any]:
     except TypeError:
         return {}
     config: dict[str, Any] = {}
+    of_base = inspect.signature(base.__init__).parameters
     for name, p in list(inspect.signature(cls.__init__).parameters.items())[1:]:
         if name in bound.arguments:
             value = bound.arguments[name]
@@ -60,4 +64,6 @@ def auto_config(operation: Any, base: type) -> dict[str, Any]:
                 )
             else:
                 config[name] = value
+        elif p.default is not p.empty and name not in of_base:
+            config[name] = p.default
     return {k: codec.serialize_keras_object(v) for k, v in config.items()}

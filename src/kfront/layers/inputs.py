@@ -36,6 +36,8 @@ def convert_inputs(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
         args: positional arguments; the first may also be a number, or nested lists of numbers.
         kwargs: keyword arguments.
     """
+    if not layer.__dict__.get("_convert_input_args", True):  # set by layers that take tensors of other engines
+        return args, kwargs
     b, dtype = layer._backend, layer.compute_dtype
     casts = layer.autocast and dtype is not None and is_float(dtype)
 

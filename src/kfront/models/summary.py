@@ -50,9 +50,9 @@ def _inputs_of(layer: Layer, graph_layers: set[int]) -> str:
     found = []
     for node in layer._inbound_nodes:
         for x in node.inputs:
-            operation, _, index = x._keras_history
+            operation, call, index = x._keras_history
             if id(operation) in graph_layers:
-                found.append(f"{operation.name}[{index}]")
+                found.append(f"{operation.name}[{call}][{index}]")
     return ", ".join(found) or "-"
 
 

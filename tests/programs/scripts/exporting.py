@@ -28,7 +28,8 @@ with tempfile.TemporaryDirectory() as folder:
         spec = [tf.TensorSpec((None, 4), tf.float32)]
         archive.add_endpoint("double", lambda x: model(x) * 2.0, input_signature=spec)
         archive.write_out(os.path.join(folder, "own"), verbose=False)
-        show("double", tf.saved_model.load(os.path.join(folder, "own")).double(tf.constant(x)))
+        own = tf.saved_model.load(os.path.join(folder, "own"))
+        show("double", own.double(tf.constant(x)))
     elif keras.backend.backend() == "torch":
         import torch
 

@@ -25,19 +25,19 @@ hidden = layers.Dense(4, name="hidden")(inputs)
 x = inner(layers.Dropout(0.1, name="drop")(hidden))
 model = keras.Model(inputs, x, name="outer")
 model.get_layer("hidden").trainable = False
-for row in text(model, line_length=130):
+for row in text(model):
     show("row", row)
-for row in text(model, expand_nested=True, show_trainable=True, line_length=130):
+for row in text(model, expand_nested=True, show_trainable=True)[2:]:
     show("nested", row)
-for row in text(model, layer_range=["hidden", "drop"], line_length=130):
+for row in text(model, layer_range=["hidden", "drop"]):
     show("range", row)
 model.compile("adam", "mse")
 model.fit(data(4, 4), data(4, 2), verbose=0)
-for row in text(model, line_length=130)[-4:]:
+for row in text(model)[-4:]:
     show("trained", row)
 branches = layers.Add(name="sum")([layers.Dense(2, name="left")(inputs), layers.Dense(2, name="right")(inputs)])
-for row in text(keras.Model(inputs, branches, name="branches"), line_length=130):
-    show("connected", row)
+rows = text(keras.Model(inputs, branches, name="branches"))
+show("connected", sorted(word.strip(",") for row in rows for cell in row for word in cell.split()))
 
 
 class Sub(keras.Model):
@@ -50,8 +50,8 @@ class Sub(keras.Model):
 
 
 model = Sub()
-for row in text(model, line_length=130):
+for row in text(model):
     show("unbuilt", row)
 model.build((None, 5))
-for row in text(model, line_length=130):
+for row in text(model):
     show("sub", row)

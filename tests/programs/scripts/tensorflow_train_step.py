@@ -31,11 +31,10 @@ class Custom(keras.Model):
 
 inputs = keras.Input((4,))
 model = fill(Custom(inputs, keras.layers.Dense(1)(inputs)))
-model.compile(optimizer=keras.optimizers.SGD(0.1), loss="mse", metrics=["mae"])
+model.compile(optimizer=keras.optimizers.SGD(0.1), loss="mse", weighted_metrics=["mae"])
 x, y = data(8, 4), data(8, 1, seed=1)
 show("plain", model.fit(x, y, batch_size=4, epochs=2, shuffle=False, verbose=0).history)
 weight = abs(data(8, seed=6))
 show("weighted", model.fit(x, y, sample_weight=weight, batch_size=4, shuffle=False, verbose=0).history)
 show("evaluate", model.evaluate(x, y, verbose=0, return_dict=True))
-show("metrics", [m.name for m in model.metrics])
 show("weights", model.get_weights())

@@ -1,0 +1,45 @@
+"""Configs of operations and layers whose class defines none: what the constructor got, and its defaults."""
+
+from __future__ import annotations
+
+import pytest
+
+import kfront
+from kfront.core.errors import SavingError
+
+
+class Scaled(kfront.Operation):
+    def __init__(self, alpha, beta=2, *, name=None):
+        super().__init__(name=name)
+        self.alpha, self.beta = alpha, beta
+
+    def call(self, x):
+        return x * self.alpha + self.beta
+
+
+class Wide(kfront.Layer):
+    def __init__(self, units, rate=0.5, **kwargs):
+        super().__init__(**kwargs)
+        self.units, self.rate = units, rate
+
+
+def test_an_operation_says_what_it_was_made_with():
+    assert Scaled(3.0, name="s").get_config() == {"name": "s", "alpha": 3.0, "beta": 2}
+    again = Scaled.from_config(Scaled(3.0, beta=5).get_config())
+    assert (again.alpha, again.beta) == (3.0, 5)
+
+
+def test_what_cannot_be_written_is_refused():
+    with pytest.raises(SavingError, match="get_config"):
+        Scaled(object()).get_config()
+
+
+def test_defaults_of_a_layer(backend):
+    config = Wide(3, name="w", trainable=False).get_config()
+    assert {k: config[k] for k in ("name", "trainable", "units", "rate")} == {
+        "name": "w",
+        "trainable": False,
+        "units": 3,
+        "rate": 0.5,
+    }
+    assert Wide.from_config(config).rate == 0.5
