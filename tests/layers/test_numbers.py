@@ -1,4 +1,4 @@
-"""Numbers that Keras 3.15.1 gives, where an own choice would be as natural: written down from runs of it."""
+"""Numbers that Keras 3.15.1 gives, where another choice would be as natural: recorded from runs of it."""
 
 from __future__ import annotations
 

@@ -67,9 +67,16 @@ def conv(
             f"expected `kernel` with {channels} input channels (or a divisor of it, for groups), "
             f"got {k[-2]}; `inputs` have shape {s}, data_format {data_format!r}."
         )
-    strides, dilation = spatial(strides, n, "strides"), spatial(dilation_rate, n, "dilation_rate")
-    out = [window_length(d, w, t, padding, r) for d, w, t, r in zip(space, k[:n], strides, dilation, strict=True)]
-    return _join(s[0], _positive(out, s), k[-1], data_format)
+    return _join(s[0], _conv_lengths(s, space, k, strides, dilation_rate, padding), k[-1], data_format)
+
+
+def _conv_lengths(
+    s: Shape, space: Shape, kernel: Shape, strides: object, dilation_rate: object, padding: str
+) -> list[int | None]:
+    n = len(space)
+    steps, dilation = spatial(strides, n, "strides"), spatial(dilation_rate, n, "dilation_rate")
+    axes = zip(space, kernel[:n], steps, dilation, strict=True)
+    return _positive([window_length(d, w, t, padding, r) for d, w, t, r in axes], s)
 
 
 def _positive(out: list[int | None], s: Shape) -> list[int | None]:
@@ -90,10 +97,8 @@ def depthwise_conv(
         raise ShapeError(f"expected `kernel` of rank {n + 2} for `inputs` of shape {s}, got shape {k}.")
     if None not in (channels, k[-2]) and k[-2] != channels:
         raise ShapeError(f"expected `kernel` with {channels} input channels, got {k[-2]} (`inputs` {s}, `kernel` {k}).")
-    strides, dilation = spatial(strides, n, "strides"), spatial(dilation_rate, n, "dilation_rate")
-    out = [window_length(d, w, t, padding, r) for d, w, t, r in zip(space, k[:n], strides, dilation, strict=True)]
     filters = None if None in k[-2:] else k[-2] * k[-1]  # type: ignore[operator]
-    return _join(s[0], _positive(out, s), filters, data_format)
+    return _join(s[0], _conv_lengths(s, space, k, strides, dilation_rate, padding), filters, data_format)
 
 
 def transpose_padding(
