@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 import numpy as np
 
 if TYPE_CHECKING:
+    from types import EllipsisType
+
     from kfront.backends.base import Backend
     from kfront.backends.foreach import Foreach
     from kfront.constraints import Constraint
@@ -126,14 +128,17 @@ Size: TypeAlias = "int | Tensor"
 Shape: TypeAlias = tuple[int | None, ...]
 """The sizes of axes; None where a size is not known yet."""
 
-Sizes: TypeAlias = "Size | Sequence[Size | None]"
-"""What ops take as `shape`: sizes that are known, tensors of one number, None in shapes of symbolic tensors."""
+Sizes: TypeAlias = "Sequence[Size | None]"
+"""What ops take as `shape`: numbers, tensors of one number, None in shapes of symbolic tensors."""
 
 Axis: TypeAlias = int | Sequence[int] | None
 """One axis, several of them, or None for all."""
 
 ShapeLike: TypeAlias = Sequence[int | None] | int
 """What arguments named `shape` take."""
+
+Index: TypeAlias = "int | slice | EllipsisType | Tensor | np.ndarray | Sequence[Index] | None"
+"""What stands between the brackets of ``x[...]``."""
 
 Numbers: TypeAlias = bool | int | float | complex | np.generic
 

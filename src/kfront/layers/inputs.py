@@ -45,7 +45,7 @@ def convert_inputs(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
         if isinstance(x, KerasTensor):
             if not casts or not is_float(x.dtype) or x.dtype == dtype:
                 return x
-            out = cast(x, dtype)
+            out: Any = cast(x, dtype)
             out._keras_mask = x._keras_mask
             return out
         if is_text(x):

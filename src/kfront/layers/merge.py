@@ -126,7 +126,7 @@ def _of_one_rank(inputs: Sequence[Tensor]) -> list[Any]:
     return out
 
 
-def _spread(mask: Any, x: Tensor) -> Tensor | None:
+def _spread(mask: Any, x: Tensor) -> Any:
     """A mask with axes of size 1 behind, up to the rank of `x`."""
     if mask is not None:
         for _ in range(len(x.shape) - len(mask.shape)):

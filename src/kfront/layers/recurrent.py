@@ -345,7 +345,7 @@ class RNN(OptionLayer):
         finally:
             stop_dropout(cell)
 
-    def _fused(self, x: Tensor, states: tuple[Tensor, ...], mask: Tensor | None) -> Any:
+    def _fused(self, x: Tensor, states: tuple[Tensor, ...], mask: Any) -> Any:
         sequence, (padding, steps) = self.cell.sequence, _padding(self._backend, mask)
         if padding == "none":
             outputs, *new = sequence(x, states, None, self.go_backwards)
@@ -372,7 +372,7 @@ class RNN(OptionLayer):
             outputs = ops.where(ops.expand_dims(mask, 2), outputs, ops.expand_dims(shown, 1))
         return last, outputs, new
 
-    def _spread(self, outputs: Tensor, mask: Tensor | None) -> Tensor:
+    def _spread(self, outputs: Tensor, mask: Tensor) -> Tensor:
         """Outputs of the steps that count, which come first in `outputs`, at their places."""
         count = ops.cumsum(ops.cast(mask, "int32"), axis=1)
         outputs = _steps_at(outputs, ops.maximum(ops.subtract(count, 1), 0))

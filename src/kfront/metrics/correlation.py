@@ -119,8 +119,8 @@ class R2Score(Metric):
 
 def _centred(y_true: TensorLike, y_pred: TensorLike, axis: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     y_true, y_pred = pair(y_true, y_pred)
-    means = tuple(ops.mean(y, axis=axis, keepdims=True) for y in (y_true, y_pred))
-    return ops.subtract(y_true, means[0]), ops.subtract(y_pred, means[1]), *means
+    first, second = (ops.mean(y, axis=axis, keepdims=True) for y in (y_true, y_pred))
+    return ops.subtract(y_true, first), ops.subtract(y_pred, second), first, second
 
 
 @serializable("keras.metrics")

@@ -8,6 +8,7 @@ from typing import Any
 from kfront.core import shapes
 from kfront.core.dtypes import floating, numeric
 from kfront.core.op import op
+from kfront.core.typing import Tensor, TensorLike
 from kfront.ops.elementwise import square
 from kfront.ops.primitives.arithmetic import abs, add, divide, multiply, negative, subtract
 from kfront.ops.primitives.creation import arange
@@ -22,7 +23,7 @@ from kfront.ops.primitives.sorting import sort
 
 
 @op(dtype=floating, zeros="kept", fuse=True, home="nn")
-def relu6(x: Any) -> Any:
+def relu6(x: TensorLike) -> Tensor:
     """min(max(x, 0), 6).
 
     Args:
@@ -41,7 +42,7 @@ def relu6(x: Any) -> Any:
 
 
 @op(dtype=floating, zeros="kept", fuse=True, home="nn")
-def leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:
+def leaky_relu(x: TensorLike, negative_slope: float = 0.2) -> Tensor:
     """x above 0, `negative_slope` * x below.
 
     Args:
@@ -61,7 +62,7 @@ def leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:
 
 
 @op(dtype=floating, zeros="kept", fuse=True, home="nn")
-def elu(x: Any, alpha: float = 1.0) -> Any:
+def elu(x: TensorLike, alpha: float = 1.0) -> Tensor:
     """x above 0, alpha * (exp(x) - 1) below (Clevert et al., 2015, arXiv:1511.07289).
 
     Args:
@@ -82,7 +83,7 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
 
 
 @op(dtype=floating, zeros="kept", fuse=True, home="nn")
-def selu(x: Any) -> Any:
+def selu(x: TensorLike) -> Tensor:
     """Scaled `elu` that keeps mean 0 and variance 1 (Klambauer et al., 2017, arXiv:1706.02515).
 
     Args:
@@ -101,7 +102,7 @@ def selu(x: Any) -> Any:
 
 
 @op(dtype=floating, zeros="kept", fuse=True, home="nn")
-def celu(x: Any, alpha: float = 1.0) -> Any:
+def celu(x: TensorLike, alpha: float = 1.0) -> Tensor:
     """x above 0, alpha * (exp(x / alpha) - 1) below (Barron, 2017, arXiv:1704.07483).
 
     Args:
@@ -122,7 +123,7 @@ def celu(x: Any, alpha: float = 1.0) -> Any:
 
 
 @op(dtype=floating, zeros="kept", home="nn")
-def gelu(x: Any, approximate: bool = True) -> Any:
+def gelu(x: TensorLike, approximate: bool = True) -> Tensor:
     """x times the distribution function of the standard normal (Hendrycks and Gimpel, 2016, arXiv:1606.08415).
 
     Args:
@@ -145,7 +146,7 @@ def gelu(x: Any, approximate: bool = True) -> Any:
 
 
 @op(dtype=floating, zeros="kept", home="nn", aliases=("swish",))
-def silu(x: Any) -> Any:
+def silu(x: TensorLike) -> Tensor:
     """x * sigmoid(x), also known as swish (Ramachandran et al., 2017, arXiv:1710.05941).
 
     Args:
@@ -164,7 +165,7 @@ def silu(x: Any) -> Any:
 
 
 @op(dtype=floating, zeros="filled", home="nn")
-def log_sigmoid(x: Any) -> Any:
+def log_sigmoid(x: TensorLike) -> Tensor:
     """log(sigmoid(x)), without overflow.
 
     Args:
@@ -183,7 +184,7 @@ def log_sigmoid(x: Any) -> Any:
 
 
 @op(dtype=floating, zeros="kept", fuse=True, home="nn")
-def softsign(x: Any) -> Any:
+def softsign(x: TensorLike) -> Tensor:
     """x / (1 + |x|).
 
     Args:
@@ -202,7 +203,7 @@ def softsign(x: Any) -> Any:
 
 
 @op(dtype=floating, zeros="filled", fuse=True, home="nn")
-def hard_sigmoid(x: Any) -> Any:
+def hard_sigmoid(x: TensorLike) -> Tensor:
     """x / 6 + 1/2, cut off at 0 and 1: a sigmoid of straight lines.
 
     Args:
@@ -221,7 +222,7 @@ def hard_sigmoid(x: Any) -> Any:
 
 
 @op(dtype=floating, fuse=True, home="nn", aliases=("hard_swish",))
-def hard_silu(x: Any) -> Any:
+def hard_silu(x: TensorLike) -> Tensor:
     """x * hard_sigmoid(x), also known as hard swish (Howard et al., 2019, arXiv:1905.02244).
 
     Args:
@@ -241,7 +242,7 @@ def hard_silu(x: Any) -> Any:
 
 
 @op(dtype=numeric, zeros="kept", fuse=True, home="nn")
-def hard_tanh(x: Any) -> Any:
+def hard_tanh(x: Any) -> Tensor:
     """x, cut off at -1 and 1.
 
     Args:
@@ -261,7 +262,7 @@ def hard_tanh(x: Any) -> Any:
 
 
 @op(dtype=floating, zeros="kept", fuse=True, home="nn")
-def tanh_shrink(x: Any) -> Any:
+def tanh_shrink(x: TensorLike) -> Tensor:
     """x - tanh(x).
 
     Args:
@@ -280,7 +281,7 @@ def tanh_shrink(x: Any) -> Any:
 
 
 @op(dtype=floating, zeros="kept", fuse=True, home="nn")
-def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
+def hard_shrink(x: TensorLike, threshold: float = 0.5) -> Tensor:
     """x where |x| is above a threshold, 0 elsewhere.
 
     Args:
@@ -300,7 +301,7 @@ def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
 
 
 @op(dtype=floating, zeros="kept", fuse=True, home="nn")
-def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
+def soft_shrink(x: TensorLike, threshold: float = 0.5) -> Tensor:
     """x moved towards 0 by a threshold, 0 within it.
 
     Args:
@@ -321,7 +322,7 @@ def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
 
 
 @op(dtype=floating, fuse=True, home="nn")
-def threshold(x: Any, threshold: float, default_value: float) -> Any:
+def threshold(x: TensorLike, threshold: float, default_value: float) -> Tensor:
     """x where it is above a threshold, a fixed value elsewhere.
 
     Args:
@@ -342,7 +343,7 @@ def threshold(x: Any, threshold: float, default_value: float) -> Any:
 
 
 @op(dtype=floating, fuse=True, home="nn")
-def squareplus(x: Any, b: float = 4) -> Any:
+def squareplus(x: TensorLike, b: float = 4) -> Tensor:
     """(x + sqrt(x^2 + b)) / 2: a smooth `relu` (Barron, 2021, arXiv:2112.11687).
 
     Args:
@@ -362,7 +363,7 @@ def squareplus(x: Any, b: float = 4) -> Any:
 
 
 @op(dtype=floating, fuse=True, home="nn")
-def sparse_plus(x: Any) -> Any:
+def sparse_plus(x: TensorLike) -> Tensor:
     """0 below -1, (x + 1)^2 / 4 up to 1, x above.
 
     Args:
@@ -382,7 +383,7 @@ def sparse_plus(x: Any) -> Any:
 
 
 @op(dtype=floating, fuse=True, home="nn")
-def sparse_sigmoid(x: Any) -> Any:
+def sparse_sigmoid(x: TensorLike) -> Tensor:
     """(x + 1) / 2, cut off at 0 and 1.
 
     Args:
@@ -401,7 +402,7 @@ def sparse_sigmoid(x: Any) -> Any:
 
 
 @op(dtype=floating, fuse=True, home="nn")
-def glu(x: Any, axis: int = -1) -> Any:
+def glu(x: TensorLike, axis: int = -1) -> Tensor:
     """The first half of an axis times the sigmoid of the second (Dauphin et al., 2016, arXiv:1612.08083).
 
     Args:
@@ -422,7 +423,7 @@ def glu(x: Any, axis: int = -1) -> Any:
 
 
 @op(dtype=floating, fuse=True, home="nn")
-def sparsemax(x: Any, axis: int = -1) -> Any:
+def sparsemax(x: Any, axis: int = -1) -> Tensor:
     """The nearest point of the probability simplex: a sparse softmax (Martins and Astudillo, 2016, arXiv:1602.02068).
 
     Args:

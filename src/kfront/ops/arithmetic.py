@@ -8,6 +8,7 @@ from typing import Any
 from kfront.core.dtypes import floating, numeric, promote, result_type, to_float
 from kfront.core.op import op
 from kfront.core.spec import KerasTensor
+from kfront.core.typing import Tensor, TensorLike
 from kfront.ops.elementwise import exp2, square
 from kfront.ops.primitives.arguments import missing
 from kfront.ops.primitives.arithmetic import abs, add, divide, logaddexp, maximum, minimum, mod, multiply, negative
@@ -18,7 +19,7 @@ from kfront.ops.primitives.logic import equal, greater, isinf, isnan, less, logi
 
 
 @op(3, numeric, weak=True, zeros="filled", home="numpy", call_args=("x",))
-def clip(x: Any, x_min: Any, x_max: Any) -> Any:
+def clip(x: TensorLike, x_min: TensorLike, x_max: TensorLike) -> Tensor:
     """Values below `x_min` become `x_min`, values above `x_max` become `x_max`.
 
     Args:
@@ -41,7 +42,7 @@ def clip(x: Any, x_min: Any, x_max: Any) -> Any:
 
 
 @op(2, floating, fuse=True, home="numpy")
-def divide_no_nan(x1: Any, x2: Any) -> Any:
+def divide_no_nan(x1: TensorLike, x2: TensorLike) -> Tensor:
     """Quotient that is 0 where the divisor is 0.
 
     Args:
@@ -62,7 +63,7 @@ def divide_no_nan(x1: Any, x2: Any) -> Any:
 
 
 @op(2, floating, fuse=True, home="numpy")
-def heaviside(x1: Any, x2: Any) -> Any:
+def heaviside(x1: TensorLike, x2: TensorLike) -> Tensor:
     """The step function: 0 below 0, 1 above, `x2` at 0.
 
     Args:
@@ -82,7 +83,7 @@ def heaviside(x1: Any, x2: Any) -> Any:
 
 
 @op(2, floating, fuse=True, home="numpy")
-def hypot(x1: Any, x2: Any) -> Any:
+def hypot(x1: TensorLike, x2: TensorLike) -> Tensor:
     """sqrt(x1^2 + x2^2) without overflow: the length of the hypotenuse.
 
     Args:
@@ -107,7 +108,7 @@ def hypot(x1: Any, x2: Any) -> Any:
 
 
 @op(2, floating, fuse=True, home="numpy")
-def logaddexp2(x1: Any, x2: Any) -> Any:
+def logaddexp2(x1: TensorLike, x2: TensorLike) -> Tensor:
     """log2(2^x1 + 2^x2), without overflow.
 
     Args:
@@ -133,7 +134,7 @@ def _ldexp_rule(x1: Any, x2: Any) -> tuple[Any, Any]:
 
 
 @op(2, _ldexp_rule, fuse=True, home="numpy")
-def ldexp(x1: Any, x2: Any) -> Any:
+def ldexp(x1: TensorLike, x2: TensorLike) -> Tensor:
     """x1 * 2^x2.
 
     Args:
@@ -153,7 +154,7 @@ def ldexp(x1: Any, x2: Any) -> Any:
 
 
 @op(2, promote, fuse=True, home="numpy")
-def fmax(x1: Any, x2: Any) -> Any:
+def fmax(x1: TensorLike, x2: TensorLike) -> Tensor:
     """Larger of two values; NaN only where both are.
 
     Args:
@@ -173,7 +174,7 @@ def fmax(x1: Any, x2: Any) -> Any:
 
 
 @op(2, promote, fuse=True, home="numpy")
-def fmin(x1: Any, x2: Any) -> Any:
+def fmin(x1: TensorLike, x2: TensorLike) -> Tensor:
     """Smaller of two values; NaN only where both are.
 
     Args:
@@ -193,7 +194,7 @@ def fmin(x1: Any, x2: Any) -> Any:
 
 
 @op(2, numeric, fuse=True, home="numpy")
-def fmod(x1: Any, x2: Any) -> Any:
+def fmod(x1: TensorLike, x2: TensorLike) -> Tensor:
     """Remainder with the sign of `x1`.
 
     Args:
@@ -217,7 +218,7 @@ def fmod(x1: Any, x2: Any) -> Any:
 
 
 @op(2, floating, home="numpy")
-def nextafter(x1: Any, x2: Any) -> Any:
+def nextafter(x1: TensorLike, x2: TensorLike) -> Tensor:
     """The next floating number from `x1` towards `x2`.
 
     Args:

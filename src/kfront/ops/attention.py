@@ -9,6 +9,7 @@ from kfront.core import shapes
 from kfront.core.dtypes import result_type, to_float
 from kfront.core.errors import ShapeError
 from kfront.core.op import in_front_of, op
+from kfront.core.typing import Tensor, TensorLike
 from kfront.ops.casting import widen
 from kfront.ops.primitives.arithmetic import add, divide, multiply
 from kfront.ops.primitives.creation import arange
@@ -36,14 +37,14 @@ def _attention_rule(query: Any, key: Any, value: Any, bias: Any, mask: Any) -> t
 def _attention(
     query: Any,
     key: Any,
-    value: Any,
-    bias: Any = None,
+    value: TensorLike,
+    bias: TensorLike | None = None,
     mask: Any = None,
     scale: float | None = None,
     is_causal: bool = False,
     flash_attention: bool | None = None,
     attn_logits_soft_cap: float | None = None,
-) -> Any:
+) -> Tensor:
     heads, key_heads = query.shape[2], key.shape[2]
     if heads != key_heads and None not in (heads, key_heads):
         key, value = repeat(key, heads // key_heads, 2), repeat(value, heads // key_heads, 2)
@@ -62,16 +63,16 @@ def _attention(
 
 @in_front_of(_attention)
 def dot_product_attention(
-    query: Any,
-    key: Any,
-    value: Any,
-    bias: Any = None,
-    mask: Any = None,
+    query: TensorLike,
+    key: TensorLike,
+    value: TensorLike,
+    bias: TensorLike | None = None,
+    mask: TensorLike | None = None,
     scale: float | None = None,
     is_causal: bool = False,
     flash_attention: bool | None = None,
     attn_logits_soft_cap: float | None = None,
-) -> Any:
+) -> Tensor:
     """Mean of values, weighted by how well their keys fit a query (Vaswani et al., 2017, arXiv:1706.03762).
 
     Args:
@@ -107,7 +108,7 @@ def dot_product_attention(
     return _attention(query, key, value, bias, mask, scale, is_causal, flash_attention, attn_logits_soft_cap)
 
 
-def _allowed(scores: Any, mask: Any, is_causal: bool) -> Any:
+def _allowed(scores: TensorLike, mask: TensorLike, is_causal: bool) -> Any:
     if not is_causal:
         return mask
     targets, sources = arange(dim(scores, -2)), arange(dim(scores, -1))

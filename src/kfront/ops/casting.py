@@ -8,13 +8,14 @@ from kfront.core.dtypes import FLOATS, numpy_dtype, standardize
 from kfront.core.errors import ShapeError
 from kfront.core.op import op
 from kfront.core.spec import Abstract, KerasTensor
+from kfront.core.typing import DTypeLike, Tensor, TensorLike
 from kfront.ops.arithmetic import clip
 from kfront.ops.primitives.arguments import missing, optional_dtype
 from kfront.ops.primitives.dtypes import cast, dtype_of, float_inside, limits
 
 
 @op(home="core")
-def saturate_cast(x: Any, dtype: Any) -> Any:
+def saturate_cast(x: TensorLike, dtype: DTypeLike) -> Tensor:
     """Cast with values out of the target's range set to its nearest bound.
 
     Args:
@@ -42,7 +43,7 @@ def saturate_cast(x: Any, dtype: Any) -> Any:
 _HALF = ("float16", "bfloat16", "float8_e4m3fn", "float8_e5m2")
 
 
-def widen(x: Any) -> Any:
+def widen(x: Any) -> Tensor:
     """`x` in float32 if it is a half: sums of halves are not accurate."""
     return cast(x, "float32") if dtype_of(x) in _HALF else x
 
@@ -52,7 +53,7 @@ def _width(dtype: str) -> int:
 
 
 @op(prepare={"dtype": optional_dtype}, home="numpy")
-def view(x: Any, dtype: Any = None) -> Any:
+def view(x: Any, dtype: DTypeLike = None) -> Tensor:
     """The same bytes, read as another dtype.
 
     Args:
@@ -76,7 +77,7 @@ def view(x: Any, dtype: Any = None) -> Any:
         return x
     if not isinstance(x, KerasTensor):
         return missing("view")
-    old, new, s = _width(have), _width(dtype), tuple(x.shape)
+    old, new, s = _width(have), _width(str(dtype)), tuple(x.shape)
     if old == new:
         return Abstract(s, dtype)
     if not s or (s[-1] is not None and s[-1] * old % new):

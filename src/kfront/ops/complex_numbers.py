@@ -8,6 +8,7 @@ from kfront.core.dtypes import COMPLEX, floating, to_float
 from kfront.core.errors import ShapeError
 from kfront.core.op import op
 from kfront.core.spec import Abstract, KerasTensor
+from kfront.core.typing import Tensor, TensorLike
 from kfront.ops.creation import zeros_like
 from kfront.ops.primitives.arguments import missing
 from kfront.ops.primitives.arithmetic import add, arctan2, multiply, negative
@@ -23,7 +24,7 @@ def _real_dtype(dtype: str) -> str:
 
 
 @op(2, floating)
-def to_complex(re: Any, im: Any) -> Any:
+def to_complex(re: TensorLike, im: TensorLike) -> Tensor:
     """A complex tensor of its two parts. Not public; engines define it.
 
     Args:
@@ -68,12 +69,12 @@ def complex_parts(x: Any) -> Any:
     return missing("complex_parts")
 
 
-def _is_complex(x: Any) -> bool:
+def _is_complex(x: TensorLike) -> bool:
     return dtype_of(x) in COMPLEX
 
 
 @op(zeros="kept", home="numpy")
-def real(x: Any) -> Any:
+def real(x: Any) -> Tensor:
     """Real part.
 
     Args:
@@ -92,7 +93,7 @@ def real(x: Any) -> Any:
 
 
 @op(zeros="kept", home="numpy")
-def imag(x: Any) -> Any:
+def imag(x: TensorLike) -> Tensor:
     """Imaginary part; 0 for real tensors.
 
     Args:
@@ -111,7 +112,7 @@ def imag(x: Any) -> Any:
 
 
 @op(zeros="kept", home="numpy", aliases=("conjugate",))
-def conj(x: Any) -> Any:
+def conj(x: Any) -> Tensor:
     """Complex conjugate; real tensors stay.
 
     Args:
@@ -133,7 +134,7 @@ def conj(x: Any) -> Any:
 
 
 @op(fuse=True, home="numpy")
-def angle(x: Any) -> Any:
+def angle(x: TensorLike) -> Tensor:
     """Angle in the complex plane, in radians.
 
     Args:
@@ -156,7 +157,7 @@ def angle(x: Any) -> Any:
 
 
 @op(home="numpy")
-def isreal(x: Any) -> Any:
+def isreal(x: TensorLike) -> Tensor:
     """Whether the imaginary part is 0.
 
     Args:
@@ -175,7 +176,7 @@ def isreal(x: Any) -> Any:
 
 
 @op(2, floating, fuse=True, home="nn")
-def polar(abs_: Any, angle: Any) -> Any:
+def polar(abs_: TensorLike, angle: TensorLike) -> Tensor:
     """Complex numbers from length and angle.
 
     Args:
@@ -196,7 +197,7 @@ def polar(abs_: Any, angle: Any) -> Any:
 
 
 @op(dtype=floating, home="math")
-def view_as_complex(x: Any) -> Any:
+def view_as_complex(x: Any) -> Tensor:
     """Pairs (real, imaginary) in the last axis as complex numbers.
 
     Args:
@@ -222,7 +223,7 @@ def view_as_complex(x: Any) -> Any:
 
 
 @op(home="math")
-def view_as_real(x: Any) -> Any:
+def view_as_real(x: TensorLike) -> Tensor:
     """Complex numbers as pairs (real, imaginary) in a new last axis.
 
     Args:

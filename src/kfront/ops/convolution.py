@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from kfront.core import shapes_nn
 from kfront.core.dtypes import floating, keep
 from kfront.core.errors import ShapeError
 from kfront.core.op import op
+from kfront.core.typing import Tensor, TensorLike
 from kfront.ops.matrix import tensordot
 from kfront.ops.primitives.arguments import WINDOWED, data_format
 from kfront.ops.primitives.creation import convert_to_tensor
@@ -20,14 +22,14 @@ from kfront.ops.shapes import moveaxis
 
 @op(3, floating, prepare=WINDOWED, fuse=True, home="nn")
 def separable_conv(
-    inputs: Any,
-    depthwise_kernel: Any,
-    pointwise_kernel: Any,
-    strides: Any = 1,
+    inputs: TensorLike,
+    depthwise_kernel: TensorLike,
+    pointwise_kernel: TensorLike,
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str | None = None,
-    dilation_rate: Any = 1,
-) -> Any:
+    dilation_rate: int | Sequence[int] = 1,
+) -> Tensor:
     """Depthwise convolution, then a convolution with windows of 1 that mixes channels.
 
     Args:
@@ -59,7 +61,7 @@ def _bins(n: Any, size: int) -> list[tuple[int, int]]:
     return [(i * n // size, -(-(i + 1) * n // size)) for i in range(size)]
 
 
-def _adaptive(inputs: Any, output_size: Any, layout: str, pool_axis: Any) -> Any:
+def _adaptive(inputs: Tensor, output_size: Any, layout: str, pool_axis: Any) -> Any:
     n = len(inputs.shape) - 2
     sizes = shapes_nn.spatial(output_size, n, "output_size")
     first = 1 if layout == "channels_last" else 2
@@ -69,7 +71,7 @@ def _adaptive(inputs: Any, output_size: Any, layout: str, pool_axis: Any) -> Any
 
 
 @op(dtype=floating, prepare={"data_format": data_format}, fuse=True, home="nn")
-def adaptive_average_pool(inputs: Any, output_size: Any, data_format: str | None = None) -> Any:
+def adaptive_average_pool(inputs: Any, output_size: int | Sequence[int], data_format: str | None = None) -> Tensor:
     """Mean of windows that are chosen so that the output has a given size.
 
     Args:
@@ -87,7 +89,7 @@ def adaptive_average_pool(inputs: Any, output_size: Any, data_format: str | None
     [[[2.0], [6.0]]]
     """
 
-    def pool_axis(x: Any, axis: int, bins: list[tuple[int, int]]) -> Any:
+    def pool_axis(x: TensorLike, axis: int, bins: list[tuple[int, int]]) -> Any:
         rows = [[1 / (b - a) if a <= i < b else 0.0 for a, b in bins] for i in range(bins[-1][1])]
         weights = convert_to_tensor(rows, dtype_of(x))
         return moveaxis(tensordot(x, weights, ((axis,), (0,))), -1, axis)
@@ -96,7 +98,7 @@ def adaptive_average_pool(inputs: Any, output_size: Any, data_format: str | None
 
 
 @op(dtype=keep, prepare={"data_format": data_format}, fuse=True, home="nn")
-def adaptive_max_pool(inputs: Any, output_size: Any, data_format: str | None = None) -> Any:
+def adaptive_max_pool(inputs: Any, output_size: int | Sequence[int], data_format: str | None = None) -> Tensor:
     """Largest value of windows that are chosen so that the output has a given size.
 
     Args:
@@ -114,7 +116,7 @@ def adaptive_max_pool(inputs: Any, output_size: Any, data_format: str | None = N
     [[[3.0], [7.0]]]
     """
 
-    def pool_axis(x: Any, axis: int, bins: list[tuple[int, int]]) -> Any:
+    def pool_axis(x: TensorLike, axis: int, bins: list[tuple[int, int]]) -> Any:
         longest = max(b - a for a, b in bins)
         places = [[min(a + i, b - 1) for i in range(longest)] for a, b in bins]
         return amax(take(x, convert_to_tensor(places), axis), axis + 1)

@@ -10,6 +10,7 @@ from kfront.core.dtypes import floating, result_type, standardize, static_rule, 
 from kfront.core.op import op
 from kfront.core.op_registry import function
 from kfront.core.spec import Abstract, KerasTensor
+from kfront.core.typing import DTypeLike, Tensor, TensorLike
 from kfront.ops.primitives.arguments import optional_dtype
 from kfront.ops.primitives.arithmetic import add, divide, floor, multiply, power, subtract
 from kfront.ops.primitives.creation import arange, full, ones, zeros
@@ -19,7 +20,7 @@ from kfront.ops.shapes import moveaxis
 
 
 @op(fuse=True, home="numpy")
-def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
+def vander(x: TensorLike, N: int | None = None, increasing: bool = False) -> Tensor:
     """Matrix of powers (Vandermonde).
 
     Args:
@@ -41,14 +42,14 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     return out if increasing else flip(out, 1)
 
 
-def _like(make: Callable[..., Any], x: Any, dtype: Any, *fill: Any) -> Any:
+def _like(make: Callable[..., Any], x: TensorLike, dtype: DTypeLike, *fill: Any) -> Any:
 
     kind = dtype_of(x) if dtype is None else dtype
     return Abstract(x.shape, kind) if isinstance(x, KerasTensor) else make(shape(x), *fill, kind)
 
 
 @op(prepare={"dtype": optional_dtype}, zeros="filled", fuse=True, home="numpy")
-def zeros_like(x: Any, dtype: Any = None) -> Any:
+def zeros_like(x: TensorLike, dtype: DTypeLike = None) -> Tensor:
     """Zeros in the shape of another tensor.
 
     Args:
@@ -68,7 +69,7 @@ def zeros_like(x: Any, dtype: Any = None) -> Any:
 
 
 @op(prepare={"dtype": optional_dtype}, zeros="filled", fuse=True, home="numpy")
-def ones_like(x: Any, dtype: Any = None) -> Any:
+def ones_like(x: TensorLike, dtype: DTypeLike = None) -> Tensor:
     """Ones in the shape of another tensor.
 
     Args:
@@ -88,7 +89,7 @@ def ones_like(x: Any, dtype: Any = None) -> Any:
 
 
 @op(prepare={"dtype": optional_dtype}, home="numpy")
-def empty_like(x: Any, dtype: Any = None) -> Any:
+def empty_like(x: TensorLike, dtype: DTypeLike = None) -> Tensor:
     """A tensor in the shape of another, whose values do not matter (here: zeros).
 
     Args:
@@ -108,7 +109,7 @@ def empty_like(x: Any, dtype: Any = None) -> Any:
 
 
 @op(prepare={"dtype": optional_dtype}, home="numpy", call_args=("x", "fill_value"))
-def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Any:
+def full_like(x: TensorLike, fill_value: TensorLike, dtype: DTypeLike = None) -> Tensor:
     """One value in the shape of another tensor.
 
     Args:
@@ -136,12 +137,12 @@ def _linspace_rule(dtypes: tuple[Any, ...], dtype: Any = None, **static: Any) ->
 
 @op(2, _linspace_rule, prepare={"dtype": optional_dtype}, fuse=True, home="numpy")
 def linspace(
-    start: Any,
-    stop: Any,
+    start: TensorLike,
+    stop: TensorLike,
     num: int = 50,
     endpoint: bool = True,
     retstep: bool = False,
-    dtype: Any = None,
+    dtype: DTypeLike = None,
     axis: int = 0,
 ) -> Any:
     """Numbers at equal distances over an interval.
@@ -181,21 +182,21 @@ def linspace(
     return (y, cast(step, dtype or kind)) if retstep else y
 
 
-def _move_axis(y: Any, axis: int, rank: int) -> Any:
+def _move_axis(y: TensorLike, axis: int, rank: int) -> Any:
 
     return y if axis in (0, -rank) else moveaxis(y, 0, axis)
 
 
 @function("numpy", call_args=("start", "stop"))
 def logspace(
-    start: Any,
-    stop: Any,
+    start: TensorLike,
+    stop: TensorLike,
     num: int = 50,
     endpoint: bool = True,
-    base: Any = 10,
-    dtype: Any = None,
+    base: TensorLike = 10,
+    dtype: DTypeLike = None,
     axis: int = 0,
-) -> Any:
+) -> Tensor:
     """Numbers at equal ratios: `base` to the powers of `linspace`.
 
     Args:
@@ -221,7 +222,9 @@ def logspace(
 
 
 @op(2, floating, home="numpy")
-def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Any:
+def geomspace(
+    start: TensorLike, stop: TensorLike, num: int = 50, endpoint: bool = True, dtype: DTypeLike = None, axis: int = 0
+) -> Tensor:
     """Numbers at equal ratios between two ends.
 
     Args:

@@ -9,6 +9,7 @@ from kfront.core.dtypes import result_type, to_float
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.op import op
 from kfront.core.shapes import shape_of
+from kfront.core.typing import Tensor, TensorLike
 from kfront.ops.control import scan
 from kfront.ops.creation import full_like, ones_like, zeros_like
 from kfront.ops.primitives.arithmetic import add, floor_divide, logaddexp, maximum, mod, multiply, negative, subtract
@@ -40,13 +41,15 @@ def _loss_rule(target: Any, output: Any, target_length: Any, output_length: Any)
     return ("int32", d, "int32", "int32"), d
 
 
-def _shifted(x: Any, steps: int) -> Any:
+def _shifted(x: TensorLike, steps: int) -> Any:
     """`x` moved right along the last axis, filled with log 0."""
     return pad(get_item(x, (..., slice(None, -steps))), ((0, 0), (steps, 0)), "constant", _NEVER)
 
 
 @op(4, _loss_rule, fuse=True, home="nn", class_name="CTCLoss")
-def ctc_loss(target: Any, output: Any, target_length: Any, output_length: Any, mask_index: int = 0) -> Any:
+def ctc_loss(
+    target: Any, output: Any, target_length: TensorLike, output_length: TensorLike, mask_index: int = 0
+) -> Tensor:
     """-log of the probability of all paths that yield the target.
 
     Args:
@@ -83,7 +86,7 @@ def ctc_loss(target: Any, output: Any, target_length: Any, output_length: Any, m
     spot = arange(places)
     start = where(less(spot, 2), get_item(logs, (slice(None), 0)), _NEVER)
 
-    def step(alpha: Any, item: Any) -> Any:
+    def step(alpha: TensorLike, item: Any) -> Any:
         log, t = item
         skipped = where(may_skip, _shifted(alpha, 2), _NEVER)
         new = add(logsumexp(stack([alpha, _shifted(alpha, 1), skipped], 0), 0), log)
@@ -95,7 +98,7 @@ def ctc_loss(target: Any, output: Any, target_length: Any, output_length: Any, m
     return cast(_end(alpha, target_length), kind)
 
 
-def _with_blanks(target: Any, blank: int) -> Any:
+def _with_blanks(target: TensorLike, blank: int) -> Any:
     """(blank, first, blank, second, …, blank)."""
     gaps = add(multiply(target, 0), blank)
     pairs = stack([gaps, target], 2)
@@ -103,7 +106,7 @@ def _with_blanks(target: Any, blank: int) -> Any:
     return pad(line, ((0, 0), (0, 1)), "constant", blank)
 
 
-def _end(alpha: Any, target_length: Any) -> Any:
+def _end(alpha: TensorLike, target_length: TensorLike) -> Any:
     last = expand_dims(multiply(target_length, 2), 1)
     at_blank = take_along_axis(alpha, last, 1)
     at_label = take_along_axis(alpha, maximum(subtract(last, 1), 0), 1)
@@ -115,13 +118,13 @@ def _end(alpha: Any, target_length: Any) -> Any:
 @op(2, home="nn", class_name="CTCDecode")
 def ctc_decode(
     inputs: Any,
-    sequence_lengths: Any,
+    sequence_lengths: TensorLike,
     strategy: str = "greedy",
     beam_width: int = 100,
     top_paths: int = 1,
     merge_repeated: bool = True,
     mask_index: int | None = 0,
-) -> tuple[Any, Any]:
+) -> tuple[Tensor, Tensor]:
     """Class sequences from the output of a network.
 
     Args:
@@ -164,7 +167,9 @@ def ctc_decode(
 
 
 @op(2, name="ctc_greedy_decode")
-def _greedy(inputs: Any, sequence_lengths: Any, merge_repeated: bool, mask_index: int) -> Any:
+def _greedy(
+    inputs: TensorLike, sequence_lengths: TensorLike, merge_repeated: bool, mask_index: int
+) -> tuple[Tensor, Tensor]:
     steps = dim(inputs, 1)
     best = argmax(inputs, -1)
     counts = less(arange(steps), expand_dims(cast(sequence_lengths, "int32"), 1))
@@ -182,7 +187,7 @@ def _greedy(inputs: Any, sequence_lengths: Any, merge_repeated: bool, mask_index
 _HASHES = (0x3C6EF35F, 0x19660D), (0x5BD1E995, 0x1000193)
 
 
-def _numbers(before: Any, symbol: Any) -> Any:
+def _numbers(before: TensorLike, symbol: TensorLike) -> Any:
     """The numbers of prefixes, 64 bits as two halves along the last axis, after another class."""
     parts = [
         multiply(bitwise_xor(get_item(before, (..., i)), multiply(add(symbol, 1), a)), b)
@@ -191,7 +196,7 @@ def _numbers(before: Any, symbol: Any) -> Any:
     return stack(parts, -1)
 
 
-def _extended(beam: Any, log: Any, blank: int) -> tuple[Any, Any, Any]:
+def _extended(beam: tuple[Tensor, ...], log: TensorLike, blank: int) -> tuple[Any, Any, Any]:
     """One more step: log probabilities of the prefixes as they are (ending in a blank, or not), and with each class."""
     in_blank, in_class, _, _, last, _ = beam
     total = logaddexp(in_blank, in_class)
@@ -206,7 +211,7 @@ def _extended(beam: Any, log: Any, blank: int) -> tuple[Any, Any, Any]:
     return stay, add(in_class, again), longer
 
 
-def _merged(beam: Any, stay_class: Any, longer: Any) -> tuple[Any, Any]:
+def _merged(beam: tuple[Tensor, ...], stay_class: TensorLike, longer: TensorLike) -> tuple[Any, Any]:
     """A prefix made longer that is in the beam already counts there."""
     in_blank, in_class, _, count, last, number = beam
     alive = greater(logaddexp(in_blank, in_class), _NEVER / 2)
@@ -223,23 +228,23 @@ def _merged(beam: Any, stay_class: Any, longer: Any) -> tuple[Any, Any]:
     return logaddexp(stay_class, gained), where(moved, _NEVER, longer)
 
 
-def _best(beam: Any, stay_blank: Any, stay_class: Any, longer: Any) -> Any:
+def _best(beam: tuple[Tensor, ...], stay_blank: TensorLike, stay_class: TensorLike, longer: TensorLike) -> Any:
     """The most probable of all prefixes, kept and made longer."""
     _, _, text, count, last, number = beam
-    width, classes, steps = shape_of(last)[1], dim(longer, 2), dim(text, 2)
+    width, classes, steps = dim(last, 1), dim(longer, 2), dim(text, 2)
     stay = logaddexp(stay_blank, stay_class)
     scores = concatenate([stay, reshape(longer, (dim(longer, 0), -1))], 1)
-    found, index = top_k(scores, width or 1)
+    found, index = top_k(scores, width)
     index = cast(index, "int32")
     is_longer = greater_equal(index, width)
     place = subtract(index, width)
     source = where(is_longer, floor_divide(maximum(place, 0), classes), index)
     symbol = mod(maximum(place, 0), classes)
 
-    def rows(x: Any) -> Any:
+    def rows(x: TensorLike) -> Any:
         return take_along_axis(x, source, 1)
 
-    def rows3(x: Any) -> Any:
+    def rows3(x: TensorLike) -> Any:
         return take_along_axis(x, broadcast_to(expand_dims(source, 2), [dim(source, 0), width, dim(x, 2)]), 1)
 
     text, count, last, number = rows3(text), rows(count), rows(last), rows3(number)
@@ -255,7 +260,9 @@ def _best(beam: Any, stay_blank: Any, stay_class: Any, longer: Any) -> Any:
 
 
 @op(2, name="ctc_beam_decode", fuse=True)
-def _beam_search(inputs: Any, sequence_lengths: Any, beam_width: int, top_paths: int, mask_index: int) -> Any:
+def _beam_search(
+    inputs: TensorLike, sequence_lengths: TensorLike, beam_width: int, top_paths: int, mask_index: int
+) -> tuple[Tensor, Tensor]:
     kind, batch, steps = dtype_of(inputs), dim(inputs, 0), dim(inputs, 1)
     logs = log_softmax(cast(inputs, "float32") if kind in ("float16", "bfloat16") else inputs, -1)
     lengths = cast(sequence_lengths, "int32")
@@ -266,7 +273,7 @@ def _beam_search(inputs: Any, sequence_lengths: Any, beam_width: int, top_paths:
     number = broadcast_to(expand_dims(zeros_like(places), 2), [batch, beam_width, 2])
     beam = (where(equal(places, 0), 0.0, never), never, text, zeros_like(places), none, number)
 
-    def step(beam: Any, item: Any) -> Any:
+    def step(beam: tuple[Tensor, ...], item: Any) -> Any:
         log, t = item
         stay_blank, stay_class, longer = _extended(beam, log, mask_index)
         stay_class, longer = _merged(beam, stay_class, longer)

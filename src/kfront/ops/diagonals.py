@@ -10,6 +10,7 @@ from kfront.core.dtypes import standardize
 from kfront.core.errors import ShapeError
 from kfront.core.op import op
 from kfront.core.op_registry import function
+from kfront.core.typing import DTypeLike, Tensor, TensorLike
 from kfront.ops.primitives.arithmetic import add, minimum, multiply, subtract
 from kfront.ops.primitives.creation import arange
 from kfront.ops.primitives.dtypes import cast, dtype_of
@@ -21,7 +22,7 @@ from kfront.ops.shapes import ravel
 
 
 @op(fuse=True, home="numpy")
-def diagflat(x: Any, k: int = 0) -> Any:
+def diagflat(x: TensorLike, k: int = 0) -> Tensor:
     """A matrix with the flattened tensor on a diagonal.
 
     Args:
@@ -41,7 +42,7 @@ def diagflat(x: Any, k: int = 0) -> Any:
 
 
 @function("numpy")
-def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Any:
+def tri(N: int, M: int | None = None, k: int = 0, dtype: DTypeLike = None) -> Tensor:
     """Ones on and below a diagonal, zeros above.
 
     Args:
@@ -63,14 +64,14 @@ def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Any:
     return cast(greater_equal(add(rows, k), columns), standardize(dtype))
 
 
-def _offsets(x: Any) -> Any:
+def _offsets(x: TensorLike) -> Any:
     """Column minus row for each place of the last two axes."""
     rows, columns = arange(dim(x, -2)), arange(dim(x, -1))
     return subtract(expand_dims(columns, 0), expand_dims(rows, 1))
 
 
 @op(fuse=True, home="numpy")
-def tril(x: Any, k: int = 0) -> Any:
+def tril(x: TensorLike, k: int = 0) -> Tensor:
     """The lower triangle; zeros above a diagonal.
 
     Args:
@@ -90,7 +91,7 @@ def tril(x: Any, k: int = 0) -> Any:
 
 
 @op(fuse=True, home="numpy")
-def triu(x: Any, k: int = 0) -> Any:
+def triu(x: TensorLike, k: int = 0) -> Tensor:
     """The upper triangle; zeros below a diagonal.
 
     Args:
@@ -110,7 +111,7 @@ def triu(x: Any, k: int = 0) -> Any:
 
 
 @op(fuse=True, home="numpy")
-def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
     """The elements of a diagonal.
 
     Args:
@@ -145,7 +146,7 @@ def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
 
 
 @op(fuse=True, home="numpy")
-def diag(x: Any, k: int = 0) -> Any:
+def diag(x: Any, k: int = 0) -> Tensor:
     """A diagonal of a matrix, or a matrix with a given diagonal.
 
     Args:
@@ -175,7 +176,7 @@ def diag(x: Any, k: int = 0) -> Any:
 
 
 @op(fuse=True, home="numpy")
-def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+def trace(x: TensorLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
     """Sum of a diagonal.
 
     Args:

@@ -7,6 +7,7 @@ from typing import Any
 
 from kfront.core.dtypes import floating, keep, numeric
 from kfront.core.op import op
+from kfront.core.typing import Tensor, TensorLike
 from kfront.ops.primitives.arithmetic import abs, add, ceil, divide, floor, multiply, power, sign, subtract
 from kfront.ops.primitives.dtypes import dtype_of, is_floating, limits
 from kfront.ops.primitives.elementary import erf, exp, log, sin, sqrt
@@ -15,7 +16,7 @@ from kfront.ops.primitives.logic import equal, isnan, less, logical_and, logical
 
 
 @op(dtype=numeric, zeros="kept", home="numpy")
-def square(x: Any) -> Any:
+def square(x: TensorLike) -> Tensor:
     """x * x, elementwise.
 
     Args:
@@ -34,7 +35,7 @@ def square(x: Any) -> Any:
 
 
 @op(dtype=floating, zeros="filled", home="numpy")
-def log2(x: Any) -> Any:
+def log2(x: TensorLike) -> Tensor:
     """Logarithm to base 2.
 
     Args:
@@ -53,7 +54,7 @@ def log2(x: Any) -> Any:
 
 
 @op(dtype=floating, zeros="filled", home="numpy")
-def log10(x: Any) -> Any:
+def log10(x: TensorLike) -> Tensor:
     """Logarithm to base 10.
 
     Args:
@@ -72,7 +73,7 @@ def log10(x: Any) -> Any:
 
 
 @op(dtype=floating, zeros="filled", home="numpy")
-def exp2(x: Any) -> Any:
+def exp2(x: TensorLike) -> Tensor:
     """2 to the power x.
 
     Args:
@@ -91,7 +92,7 @@ def exp2(x: Any) -> Any:
 
 
 @op(dtype=floating, zeros="filled", home="numpy")
-def reciprocal(x: Any) -> Any:
+def reciprocal(x: TensorLike) -> Tensor:
     """1 / x, elementwise.
 
     Args:
@@ -110,7 +111,7 @@ def reciprocal(x: Any) -> Any:
 
 
 @op(dtype=floating, zeros="kept", fuse=True, home="numpy")
-def deg2rad(x: Any) -> Any:
+def deg2rad(x: TensorLike) -> Tensor:
     """Degrees to radians.
 
     Args:
@@ -129,7 +130,7 @@ def deg2rad(x: Any) -> Any:
 
 
 @op(dtype=floating, zeros="kept", fuse=True, home="numpy")
-def rad2deg(x: Any) -> Any:
+def rad2deg(x: TensorLike) -> Tensor:
     """Radians to degrees.
 
     Args:
@@ -148,7 +149,7 @@ def rad2deg(x: Any) -> Any:
 
 
 @op(dtype=keep, zeros="kept", home="numpy")
-def trunc(x: Any) -> Any:
+def trunc(x: Any) -> Tensor:
     """The fraction cut off: rounding towards 0.
 
     Args:
@@ -167,7 +168,7 @@ def trunc(x: Any) -> Any:
 
 
 @op(dtype=keep, zeros="filled", fuse=True, home="numpy")
-def nan_to_num(x: Any, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
+def nan_to_num(x: Any, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Tensor:
     """NaN and infinities replaced by numbers.
 
     Args:
@@ -194,7 +195,7 @@ def nan_to_num(x: Any, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -
 
 
 @op(dtype=floating, home="numpy")
-def fabs(x: Any) -> Any:
+def fabs(x: TensorLike) -> Tensor:
     """Absolute value, as a floating number.
 
     Args:
@@ -213,7 +214,7 @@ def fabs(x: Any) -> Any:
 
 
 @op(dtype=floating, home="numpy")
-def cbrt(x: Any) -> Any:
+def cbrt(x: TensorLike) -> Tensor:
     """Cube root, also of negative numbers.
 
     Args:
@@ -234,7 +235,7 @@ def cbrt(x: Any) -> Any:
 
 
 @op(dtype=floating, home="math")
-def erfc(x: Any) -> Any:
+def erfc(x: TensorLike) -> Tensor:
     """1 - erf(x).
 
     Args:
@@ -253,7 +254,7 @@ def erfc(x: Any) -> Any:
 
 
 @op(dtype=floating, home="numpy")
-def sinc(x: Any) -> Any:
+def sinc(x: TensorLike) -> Tensor:
     """sin(pi x) / (pi x), 1 at 0.
 
     Args:
@@ -281,7 +282,7 @@ _I0_FAR = (
 )  # fmt: skip
 
 
-def _polynomial(x: Any, coefficients: tuple[float, ...]) -> Any:
+def _polynomial(x: TensorLike, coefficients: tuple[float, ...]) -> Any:
     out: Any = coefficients[0]
     for c in coefficients[1:]:
         out = add(multiply(out, x), c)
@@ -316,7 +317,7 @@ _I0_CHEBYSHEV = (
 )
 
 
-def _i0_exact(x: Any) -> Any:
+def _i0_exact(x: TensorLike) -> Any:
     """I0 to the last digits of float64: its power series up to 8, Chebyshev polynomials (Clenshaw, 1955) beyond."""
     y = abs(x)
     near = less(y, 8.0)
@@ -330,7 +331,7 @@ def _i0_exact(x: Any) -> Any:
 
 
 @op(dtype=floating, fuse=True, home="numpy")
-def i0(x: Any) -> Any:
+def i0(x: TensorLike) -> Tensor:
     """Modified Bessel function of the first kind, order 0.
 
     Args:
@@ -356,7 +357,7 @@ def i0(x: Any) -> Any:
 
 
 @op(dtype=keep, zeros="kept", home="numpy")
-def signbit(x: Any) -> Any:
+def signbit(x: TensorLike) -> Tensor:
     """Whether the sign is negative, also that of -0.0.
 
     Args:

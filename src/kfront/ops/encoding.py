@@ -9,6 +9,7 @@ from kfront.core.errors import ShapeError
 from kfront.core.op import in_front_of, op
 from kfront.core.sparse import sparse_multi_hot
 from kfront.core.spec import KerasTensor
+from kfront.core.typing import DTypeLike, Tensor, TensorLike
 from kfront.ops.primitives.arguments import dtype_name
 from kfront.ops.primitives.indexing import take
 from kfront.ops.primitives.nn import one_hot
@@ -23,7 +24,7 @@ _table_rule.keeps = True  # type: ignore[attr-defined]
 
 
 @op(2, _table_rule, zeros="filled")
-def embedding(indices: Any, table: Any) -> Any:
+def embedding(indices: TensorLike, table: TensorLike) -> Tensor:
     """Rows of a table.
 
     Args:
@@ -44,16 +45,21 @@ def embedding(indices: Any, table: Any) -> Any:
 
 
 @op(name="multi_hot", prepare={"dtype": dtype_name}, zeros="filled", home="nn")
-def _multi_hot(inputs: Any, num_classes: int, axis: int, dtype: Any, sparse: bool) -> Any:
+def _multi_hot(inputs: Any, num_classes: int, axis: int, dtype: DTypeLike, sparse: bool) -> Tensor:
     if sparse and not isinstance(inputs, KerasTensor):
-        return sparse_multi_hot(inputs, num_classes, axis, dtype)
+        return sparse_multi_hot(inputs, num_classes, axis, str(dtype))
     return max(one_hot(inputs, num_classes, axis, dtype), 1 if len(inputs.shape) > 1 else 0)
 
 
 @in_front_of(_multi_hot)
 def multi_hot(
-    inputs: Any, num_classes: int | None = None, axis: int = -1, dtype: Any = None, sparse: bool = False, **kwargs: Any
-) -> Any:
+    inputs: TensorLike,
+    num_classes: int | None = None,
+    axis: int = -1,
+    dtype: DTypeLike = None,
+    sparse: bool = False,
+    **kwargs: Any,
+) -> Tensor:
     """A 1 at the place of every class number of a sample, zeros elsewhere.
 
     Args:

@@ -7,6 +7,7 @@ from typing import Any
 from kfront.core.dtypes import FLOATS
 from kfront.core.errors import DTypeError, ShapeError
 from kfront.core.op import op
+from kfront.core.typing import Tensor, TensorLike
 from kfront.ops.arithmetic import clip
 from kfront.ops.image_common import compute_dtype, integer_part, spatial_axes
 from kfront.ops.primitives.arguments import data_format
@@ -17,7 +18,7 @@ from kfront.ops.primitives.logic import equal, greater
 from kfront.ops.primitives.shapes import expand_dims, key_on, stack
 
 
-def _parts(images: Any, layout: str) -> tuple[Any, Any, Any, int]:
+def _parts(images: Tensor, layout: str) -> tuple[Any, Any, Any, int]:
     """The three channels in the dtype that is computed in, and the channel axis."""
     _, axis = spatial_axes(images, layout)
     if images.shape[axis] not in (3, None):
@@ -27,13 +28,13 @@ def _parts(images: Any, layout: str) -> tuple[Any, Any, Any, int]:
     return r, g, b, axis
 
 
-def _check_floating(images: Any) -> None:
+def _check_floating(images: TensorLike) -> None:
     if dtype_of(images) not in FLOATS:
         raise DTypeError(f"expected floating `images` in [0, 1], got {dtype_of(images)}; divide by 255 first.")
 
 
 @op(prepare={"data_format": data_format}, home="image", class_name="RGBToGrayscale")
-def rgb_to_grayscale(images: Any, data_format: str | None = None) -> Any:
+def rgb_to_grayscale(images: Any, data_format: str | None = None) -> Tensor:
     """Luma of RGB images: 0.2989 red + 0.587 green + 0.114 blue.
 
     Args:
@@ -61,7 +62,7 @@ def rgb_to_grayscale(images: Any, data_format: str | None = None) -> Any:
 
 
 @op(prepare={"data_format": data_format}, home="image", class_name="RGBToHSV")
-def rgb_to_hsv(images: Any, data_format: str | None = None) -> Any:
+def rgb_to_hsv(images: Any, data_format: str | None = None) -> Tensor:
     """Hue, saturation and value of RGB images in [0, 1].
 
     Args:
@@ -100,7 +101,7 @@ def rgb_to_hsv(images: Any, data_format: str | None = None) -> Any:
 
 
 @op(prepare={"data_format": data_format}, home="image", class_name="HSVToRGB")
-def hsv_to_rgb(images: Any, data_format: str | None = None) -> Any:
+def hsv_to_rgb(images: Any, data_format: str | None = None) -> Tensor:
     """RGB images in [0, 1] of hue, saturation and value; the inverse of `rgb_to_hsv`.
 
     Args:

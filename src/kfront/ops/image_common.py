@@ -10,6 +10,7 @@ import numpy as np
 
 from kfront.core.dtypes import FLOATS
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
+from kfront.core.typing import Scalar, Size, Tensor, TensorLike
 from kfront.ops.arithmetic import clip
 from kfront.ops.casting import saturate_cast
 from kfront.ops.primitives.arithmetic import abs as absolute
@@ -38,7 +39,7 @@ def spatial_axes(images: Any, layout: str, rank: int = 2) -> tuple[tuple[int, ..
     return tuple(range(first + 1, n)), first
 
 
-def pair(name: str, length: int = 2) -> Any:
+def pair(name: str, length: int = 2) -> Callable[[Any], Any]:
     """A function for `prepare` that makes a tuple of `length` ints of an int or a sequence; None stays."""
 
     def check(value: Any) -> Any:
@@ -53,56 +54,56 @@ def pair(name: str, length: int = 2) -> Any:
     return check
 
 
-def compute_dtype(x: Any) -> str:
+def compute_dtype(x: TensorLike) -> str:
     """float64 for float64, float32 for everything else: halves and integers would lose too much on the way."""
     return "float64" if dtype_of(x) == "float64" else "float32"
 
 
-def half_away(x: Any) -> Any:
+def half_away(x: TensorLike) -> Tensor:
     """The nearest integer, halves away from zero."""
     return multiply(sign(x), floor(add(absolute(x), 0.5)))
 
 
-def restore(y: Any, dtype: str, rounding: Callable[[Any], Any] = round) -> Any:
+def restore(y: Any, dtype: str, rounding: Callable[[Any], Any] = round) -> Tensor:
     """Computed values in the dtype of the images: integers are rounded and kept in range."""
     if dtype_of(y) == dtype:
         return y
     return cast(y, dtype) if dtype in FLOATS else saturate_cast(rounding(y), dtype)
 
 
-def integer_part(y: Any, dtype: str) -> Any:
+def integer_part(y: TensorLike, dtype: str) -> Tensor:
     """As `restore`, with fractions cut off."""
     return restore(y, dtype, lambda x: x)
 
 
-def larger(a: Any, b: Any) -> Any:
+def larger(a: Scalar, b: Scalar) -> Scalar:
     """The larger of two sizes (or steps)."""
     return max(a, b) if isinstance(a, (int, float)) and isinstance(b, (int, float)) else maximum(a, b)
 
 
-def smaller(a: Any, b: Any) -> Any:
+def smaller(a: Size, b: Size) -> Size:
     """The smaller of two sizes."""
     return min(a, b) if isinstance(a, int) and isinstance(b, int) else minimum(a, b)
 
 
-def highest(n: Any) -> Any:
+def highest(n: Size) -> Size:
     """The last position along an axis of length `n`."""
     return n - 1 if isinstance(n, int) else subtract(n, 1)
 
 
-def share(n: Any, numerator: int, denominator: int) -> Any:
+def share(n: Size, numerator: int, denominator: int) -> Any:
     """``n * numerator // denominator`` of a size."""
     if isinstance(n, int):
         return n * numerator // denominator
     return floor_divide(multiply(n, numerator), denominator)
 
 
-def along(x: Any, rank: int, axis: int) -> Any:
+def along(x: TensorLike, rank: int, axis: int) -> Tensor:
     """A vector as a tensor of `rank` axes of length 1 but for `axis`."""
     return reshape(x, tuple(-1 if i == axis else 1 for i in range(rank)))
 
 
-def window(x: Any, axis: int, start: Any, length: Any, fill: Any = 0) -> Any:
+def window(x: Any, axis: int, start: Any, length: Any, fill: Any = 0) -> Tensor:
     """`length` places from `start` on (may be negative) along an axis; places outside hold `fill`.
 
     The result of known `start`, `length` and size is a slice that is padded; of others, elements picked by position.
@@ -122,7 +123,7 @@ def window(x: Any, axis: int, start: Any, length: Any, fill: Any = 0) -> Any:
     return where(along(equal(places, inside), len(x.shape), axis), take(x, inside, axis), cast(fill, dtype_of(x)))
 
 
-def two_of_three(name: str, before: Any, after: Any, target: Any, labels: tuple[str, str, str]) -> None:
+def two_of_three(name: str, before: TensorLike, after: Any, target: TensorLike, labels: tuple[str, str, str]) -> None:
     """Check that exactly two of the three are given."""
     if sum(v is not None for v in (before, after, target)) != 2:
         given = ", ".join(f"{k}={v}" for k, v in zip(labels, (before, after, target), strict=True))

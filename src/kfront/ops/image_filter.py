@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from kfront.core.dtypes import floating
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.op import op
+from kfront.core.typing import Scalar, Tensor, TensorLike
 from kfront.ops.arithmetic import clip
 from kfront.ops.elementwise import square
 from kfront.ops.image_common import compute_dtype, highest, larger, pair, restore, spatial_axes, two_of_three, window
@@ -42,7 +44,13 @@ def _span(name: str, n: Any, before: Any, after: Any, target: Any, labels: tuple
 
 
 def _reframed(
-    name: str, images: Any, layout: str, rows: tuple[Any, Any, Any], columns: tuple[Any, Any, Any], word: str, sign: int
+    name: str,
+    images: TensorLike,
+    layout: str,
+    rows: tuple[Any, Any, Any],
+    columns: tuple[Any, Any, Any],
+    word: str,
+    sign: int,
 ) -> Any:
     axes, _ = spatial_axes(images, layout)
     labels = (
@@ -60,7 +68,7 @@ def _reframed(
 
 @op(prepare={"data_format": data_format}, home="image")
 def crop_images(
-    images: Any,
+    images: TensorLike,
     top_cropping: int | None = None,
     left_cropping: int | None = None,
     bottom_cropping: int | None = None,
@@ -68,7 +76,7 @@ def crop_images(
     target_height: int | None = None,
     target_width: int | None = None,
     data_format: str | None = None,
-) -> Any:
+) -> Tensor:
     """Images without some rows and columns at their edges.
 
     Of the rows (top, bottom, target height) exactly two are given, of the columns (left, right, target width) too.
@@ -104,7 +112,7 @@ def crop_images(
 
 @op(prepare={"data_format": data_format}, home="image")
 def pad_images(
-    images: Any,
+    images: TensorLike,
     top_padding: int | None = None,
     left_padding: int | None = None,
     bottom_padding: int | None = None,
@@ -112,7 +120,7 @@ def pad_images(
     target_height: int | None = None,
     target_width: int | None = None,
     data_format: str | None = None,
-) -> Any:
+) -> Tensor:
     """Images with rows and columns of zeros around them.
 
     Of the rows (top, bottom, target height) exactly two are given, of the columns (left, right, target width) too.
@@ -145,7 +153,7 @@ def pad_images(
     return _reframed("pad_images", images, str(data_format), rows, columns, "padding", -1)
 
 
-def _cut(x: Any, axis: int, size: int, stride: int, rate: int, padding: str) -> Any:
+def _cut(x: Tensor, axis: int, size: int, stride: int, rate: int, padding: str) -> Any:
     """Axis `axis` as two: the patches, and the places within one."""
     n, reach = dim(x, axis), (size - 1) * rate + 1
     if padding == "valid":
@@ -169,7 +177,7 @@ def _cut(x: Any, axis: int, size: int, stride: int, rate: int, padding: str) -> 
     return where(keep, take(x, inside, axis), cast(0, dtype_of(x)))
 
 
-def _patches(x: Any, size: Any, strides: Any, rate: Any, padding: str, layout: str) -> Any:
+def _patches(x: Tensor, size: Any, strides: Any, rate: Any, padding: str, layout: str) -> Any:
     rank = len(size)
     axes, channels = spatial_axes(x, layout, rank)
     strides = size if strides is None else strides
@@ -207,11 +215,11 @@ def _sizes(name: str, value: Any, rank: int) -> Any:
 def extract_patches(
     images: Any,
     size: Any,
-    strides: Any = None,
-    dilation_rate: Any = 1,
+    strides: int | Sequence[int] | None = None,
+    dilation_rate: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str | None = None,
-) -> Any:
+) -> Tensor:
     """Patches of images, or of volumes if `size` has three numbers, each flattened into the channels.
 
     Args:
@@ -249,12 +257,12 @@ def extract_patches(
 @op(prepare=_PATCHES, home="image", call_args=())
 def extract_patches_3d(
     volumes: Any,
-    size: Any,
-    strides: Any = None,
-    dilation_rate: Any = 1,
+    size: int | Sequence[int],
+    strides: int | Sequence[int] | None = None,
+    dilation_rate: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str | None = None,
-) -> Any:
+) -> Tensor:
     """Patches of volumes, each flattened into the channels; see `extract_patches`.
 
     Args:
@@ -284,25 +292,25 @@ def extract_patches_3d(
     return _patches(volumes, window_size, steps, rate, padding, str(data_format))
 
 
-def gaussian_weights(length: int, sigma: Any, dtype: str) -> Any:
+def gaussian_weights(length: int, sigma: Scalar, dtype: str) -> Tensor:
     """A Gaussian of deviation `sigma` at `length` places about its center, of sum 1."""
     at = subtract(arange(0, length, 1, dtype), (length - 1) / 2)
     w = exp(multiply(square(divide(at, sigma)), -0.5))
     return divide(w, sum(w))
 
 
-def _batched(images: Any) -> Any:
+def _batched(images: Tensor) -> Any:
     return expand_dims(images, 0) if len(images.shape) == 3 else images
 
 
-def _channels(images: Any, axis: int) -> int:
+def _channels(images: Tensor, axis: int) -> int:
     c = images.shape[axis]
     if c is None:
         raise ShapeError(f"expected a known number of channels, got shape {tuple(images.shape)}.")
     return c
 
 
-def blurred(x: Any, size: Any, sigma: Any, layout: str, padding: str = "same") -> Any:
+def blurred(x: Any, size: Sequence[int], sigma: Sequence[Scalar], layout: str, padding: str = "same") -> Tensor:
     """A batch filtered with Gaussians along height, then width; zeros lie outside."""
     c = _channels(x, -1 if layout == "channels_last" else 1)
     for i in range(2):
@@ -314,8 +322,11 @@ def blurred(x: Any, size: Any, sigma: Any, layout: str, padding: str = "same") -
 
 @op(prepare={"kernel_size": pair("kernel_size"), "data_format": data_format}, home="image")
 def gaussian_blur(
-    images: Any, kernel_size: Any = (3, 3), sigma: Any = (1.0, 1.0), data_format: str | None = None
-) -> Any:
+    images: Any,
+    kernel_size: Any = (3, 3),
+    sigma: Any = (1.0, 1.0),
+    data_format: str | None = None,
+) -> Tensor:
     """Images blurred by a Gaussian; zeros lie outside.
 
     Args:
@@ -351,7 +362,7 @@ _SMOOTH, _SLOPE = (1.0, 2.0, 1.0), (-1.0, 0.0, 1.0)
 
 
 @op(dtype=floating, prepare={"data_format": data_format}, home="image")
-def sobel_edges(images: Any, data_format: str | None = None) -> Any:
+def sobel_edges(images: Any, data_format: str | None = None) -> Tensor:
     """Slopes of the intensity by Sobel's operator; zeros lie outside.
 
     Args:
@@ -390,14 +401,14 @@ def sobel_edges(images: Any, data_format: str | None = None) -> Any:
 @op(2, floating, prepare={"data_format": data_format}, home="image", class_name="SSIM")
 def ssim(
     image1: Any,
-    image2: Any,
+    image2: TensorLike,
     max_val: float = 1.0,
     filter_size: int = 11,
     filter_sigma: float = 1.5,
     k1: float = 0.01,
     k2: float = 0.03,
     data_format: str | None = None,
-) -> Any:
+) -> Tensor:
     """Structural similarity of images: 1 for equal ones.
 
     Args:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import builtins
 import itertools
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.op import op
+from kfront.core.typing import Seed, Size, Tensor, TensorLike
 from kfront.ops import random as kr
 from kfront.ops.arithmetic import clip
 from kfront.ops.creation import ones_like, zeros_like
@@ -53,11 +55,11 @@ from kfront.ops.shapes import moveaxis
 _LETTERS = "abcdefgh"
 
 
-def _triangle(x: Any) -> Any:
+def _triangle(x: TensorLike) -> Any:
     return maximum(subtract(1.0, x), 0.0)
 
 
-def _keys_cubic(x: Any) -> Any:
+def _keys_cubic(x: TensorLike) -> Any:
     # Keys, "Cubic convolution interpolation for digital image processing", 1981, with a = -1/2
     near = add(multiply(multiply(subtract(multiply(x, 1.5), 2.5), x), x), 1.0)
     far = add(multiply(subtract(multiply(add(multiply(x, -0.5), 2.5), x), 4.0), x), 2.0)
@@ -66,7 +68,7 @@ def _keys_cubic(x: Any) -> Any:
 
 def _lanczos(radius: float) -> Any:
     # Duchon, "Lanczos filtering in one and two dimensions", 1979
-    def kernel(x: Any) -> Any:
+    def kernel(x: TensorLike) -> Any:
         inside = logical_and(greater(x, 1e-3), less(x, radius))
         safe = multiply(where(inside, x, 1.0), math.pi)
         y = divide(multiply(radius, multiply(sin(safe), sin(divide(safe, radius)))), multiply(safe, safe))
@@ -83,7 +85,7 @@ _KERNELS: dict[str, Any] = {
 }
 
 
-def _resampled(x: Any, axis: int, length: Any, step: Any, offset: Any, method: str, antialias: bool) -> Any:
+def _resampled(x: Tensor, axis: int, length: Any, step: Any, offset: Any, method: str, antialias: bool) -> Any:
     """`x` along an axis at `length` places of which place j lies at ``(j + 1/2 - offset) * step`` of the input."""
     kind, n = dtype_of(x), dim(x, axis)
     at = subtract(multiply(subtract(add(cast(arange(length), kind), 0.5), offset), step), 0.5)
@@ -106,13 +108,13 @@ def _resampled(x: Any, axis: int, length: Any, step: Any, offset: Any, method: s
 )
 def scale_and_translate(
     images: Any,
-    output_shape: Any,
-    scale: Any,
-    translation: Any,
-    spatial_dims: Any,
+    output_shape: Sequence[Size],
+    scale: TensorLike,
+    translation: TensorLike,
+    spatial_dims: Sequence[int],
     method: str,
     antialias: bool = True,
-) -> Any:
+) -> Tensor:
     """Resample images at places that are scaled and shifted.
 
     The center of pixel (y, x) is (y + 1/2, x + 1/2); it comes to ``(y * scale[0] + translation[0], ...)``. Output
@@ -152,14 +154,14 @@ def scale_and_translate(
     return restore(y, dtype_of(images))
 
 
-def _nearest(x: Any, axis: int, length: int) -> Any:
+def _nearest(x: TensorLike, axis: int, length: int) -> Any:
     """The input pixel below the center of each output pixel, computed in integers."""
     n = dim(x, axis)
     places = floor_divide(multiply(add(multiply(arange(length), 2), 1), n), 2 * length)
     return take(x, places, axis)
 
 
-def _with_aspect(images: Any, axes: tuple[int, ...], size: tuple[int, int], crop: bool, fill: Any) -> Any:
+def _with_aspect(images: TensorLike, axes: tuple[int, ...], size: tuple[int, int], crop: bool, fill: Any) -> Any:
     """The largest window of the aspect ratio of `size` inside the images, or the smallest one around them."""
     h, w = dim(images, axes[0]), dim(images, axes[1])
     pick = smaller if crop else larger
@@ -181,7 +183,7 @@ _RESIZE: dict[str, Any] = {
 
 @op(prepare=_RESIZE, home="image")
 def resize(
-    images: Any,
+    images: TensorLike,
     size: Any,
     interpolation: str = "bilinear",
     antialias: bool = False,
@@ -190,7 +192,7 @@ def resize(
     fill_mode: str = "constant",
     fill_value: float = 0.0,
     data_format: str | None = None,
-) -> Any:
+) -> Tensor:
     """Images at another size.
 
     Args:
@@ -309,7 +311,7 @@ def _values_at(rows: Any, sizes: Any, coordinates: list[Any], base: Any, order: 
     return total
 
 
-def _widened(x: Any, axes: int) -> Any:
+def _widened(x: TensorLike, axes: int) -> Any:
     return expand_dims(x, tuple(range(-axes, 0))) if axes else x
 
 
@@ -325,7 +327,7 @@ def _order(value: Any) -> int:
 @op(2, prepare={"order": _order, "fill_mode": _FILL_MODES}, home="image")
 def map_coordinates(
     inputs: Any, coordinates: Any, order: int, fill_mode: str = "constant", fill_value: float = 0
-) -> Any:
+) -> Tensor:
     """Values of a tensor at coordinates between its elements.
 
     Args:
@@ -363,7 +365,9 @@ def map_coordinates(
     return restore(y, dtype_of(inputs), half_away)
 
 
-def images_at(images: Any, ys: Any, xs: Any, interpolation: str, mode: str, fill: Any, layout: str) -> Any:
+def images_at(
+    images: Any, ys: TensorLike, xs: TensorLike, interpolation: str, mode: str, fill: Any, layout: str
+) -> Tensor:
     """Images at places of shape (1 or batch, rows, columns); `images` may be one image or a batch, in either layout."""
     _, channels = spatial_axes(images, layout)
     single = len(images.shape) == 3
@@ -377,7 +381,7 @@ def images_at(images: Any, ys: Any, xs: Any, interpolation: str, mode: str, fill
     return restore(squeeze(y, 0) if single else y, dtype_of(images), half_away)
 
 
-def _grid(images: Any, layout: str) -> tuple[Any, Any]:
+def _grid(images: TensorLike, layout: str) -> tuple[Any, Any]:
     """Coordinates of pixels: y of shape (height, 1), x of shape (1, width)."""
     (h, w), _ = spatial_axes(images, layout)
     kind = compute_dtype(images)
@@ -407,7 +411,7 @@ def affine_transform(
     fill_mode: str = "constant",
     fill_value: float = 0,
     data_format: str | None = None,
-) -> Any:
+) -> Tensor:
     """Images moved by projective transforms.
 
     With a transform ``[a0, a1, a2, b0, b1, b2, c0, c1]`` the output pixel (x, y) is taken from the input at
@@ -448,7 +452,7 @@ def affine_transform(
     return images_at(images, ys, xs, interpolation, fill_mode, fill_value, layout)
 
 
-def homography(source: Any, target: Any) -> Any:
+def homography(source: Tensor, target: Tensor) -> Tensor:
     """The transforms (n, 8) that take points `target` to `source`, both of shape (n, 4, 2)."""
     u, v = get_item(source, (..., 0)), get_item(source, (..., 1))
     x, y = get_item(target, (..., 0)), get_item(target, (..., 1))
@@ -462,12 +466,12 @@ def homography(source: Any, target: Any) -> Any:
 @op(3, prepare=_PLACES, home="image")
 def perspective_transform(
     images: Any,
-    start_points: Any,
-    end_points: Any,
+    start_points: TensorLike,
+    end_points: TensorLike,
     interpolation: str = "bilinear",
     fill_value: float = 0,
     data_format: str | None = None,
-) -> Any:
+) -> Tensor:
     """Images seen from elsewhere: the projective transform that takes four points to four others.
 
     Args:
@@ -510,9 +514,9 @@ def elastic_transform(
     interpolation: str = "bilinear",
     fill_mode: str = "reflect",
     fill_value: float = 0.0,
-    seed: Any = None,
+    seed: Seed = None,
     data_format: str | None = None,
-) -> Any:
+) -> Tensor:
     """Images deformed by smooth random fields, each image by its own.
 
     The displacement of a pixel is ``alpha`` times normal noise of deviation `sigma`, smoothed by a Gaussian of
@@ -551,7 +555,7 @@ def elastic_transform(
     return displaced(images, field, interpolation, fill_mode, fill_value, layout)
 
 
-def displaced(images: Any, field: Any, interpolation: str, mode: str, fill: Any, layout: str) -> Any:
+def displaced(images: TensorLike, field: TensorLike, interpolation: str, mode: str, fill: Any, layout: str) -> Tensor:
     """Images whose pixels come from elsewhere: by `field`, (batch, height, width, 2), further down and to the right."""
     ys, xs = (add(grid, get_item(field, (..., i))) for i, grid in enumerate(_grid(images, layout)))
     return images_at(images, ys, xs, interpolation, mode, fill, layout)

@@ -7,6 +7,7 @@ from typing import Any
 from kfront.core.dtypes import promote
 from kfront.core.op import op
 from kfront.core.spec import KerasTensor
+from kfront.core.typing import Tensor, TensorLike
 from kfront.ops.control import while_loop
 from kfront.ops.primitives.arithmetic import abs, add, floor_divide, mod, multiply
 from kfront.ops.primitives.indexing import where
@@ -15,7 +16,7 @@ from kfront.ops.primitives.reductions import any
 
 
 @op(2, promote, fuse=True, home="numpy")
-def gcd(x1: Any, x2: Any) -> Any:
+def gcd(x1: TensorLike, x2: TensorLike) -> Tensor:
     """Greatest common divisor, >= 0.
 
     Args:
@@ -36,7 +37,7 @@ def gcd(x1: Any, x2: Any) -> Any:
     zero = multiply(add(x1, x2), 0)
     a, b = (abs(add(x, zero)) for x in (x1, x2))
 
-    def step(a: Any, b: Any) -> tuple[Any, Any]:
+    def step(a: TensorLike, b: TensorLike) -> tuple[Any, Any]:
         done = equal(b, 0)
         rest = mod(a, where(done, 1, b))
         return where(done, a, b), where(done, 0, rest)
@@ -45,7 +46,7 @@ def gcd(x1: Any, x2: Any) -> Any:
 
 
 @op(2, promote, fuse=True, home="numpy")
-def lcm(x1: Any, x2: Any) -> Any:
+def lcm(x1: TensorLike, x2: TensorLike) -> Tensor:
     """Least common multiple, >= 0; 0 if one of the two is 0.
 
     Args:

@@ -9,6 +9,7 @@ from kfront.core.dtypes import floating, keep, promote, result_type
 from kfront.core.errors import ShapeError
 from kfront.core.op import op
 from kfront.core.op_registry import function
+from kfront.core.typing import Tensor, TensorLike
 from kfront.ops.primitives.arithmetic import abs, add, multiply, subtract
 from kfront.ops.primitives.creation import convert_to_tensor
 from kfront.ops.primitives.dtypes import cast, dtype_of
@@ -29,7 +30,7 @@ from kfront.ops.shapes import ravel
 
 
 @op(2, zeros="filled", home="numpy")
-def logical_xor(x1: Any, x2: Any) -> Any:
+def logical_xor(x1: TensorLike, x2: TensorLike) -> Tensor:
     """Exactly one of the two is true, elementwise; operands are cast to bool.
 
     Args:
@@ -49,7 +50,7 @@ def logical_xor(x1: Any, x2: Any) -> Any:
 
 
 @op(dtype=keep, fuse=True, home="numpy")
-def isposinf(x: Any) -> Any:
+def isposinf(x: TensorLike) -> Tensor:
     """Whether an element is +inf.
 
     Args:
@@ -68,7 +69,7 @@ def isposinf(x: Any) -> Any:
 
 
 @op(dtype=keep, fuse=True, home="numpy")
-def isneginf(x: Any) -> Any:
+def isneginf(x: TensorLike) -> Tensor:
     """Whether an element is -inf.
 
     Args:
@@ -87,7 +88,7 @@ def isneginf(x: Any) -> Any:
 
 
 @op(2, floating, zeros="filled", fuse=True, home="numpy", call_args=("x1", "x2", "rtol", "atol"))
-def isclose(x1: Any, x2: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Any:
+def isclose(x1: TensorLike, x2: TensorLike, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
     """Whether two values agree within a tolerance, elementwise: ``|x1 - x2| <= atol + rtol * |x2|``.
 
     Args:
@@ -113,7 +114,7 @@ def isclose(x1: Any, x2: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan:
 
 
 @op(2, floating, home="numpy", class_name="AllClose")
-def allclose(x1: Any, x2: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Any:
+def allclose(x1: TensorLike, x2: TensorLike, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
     """Whether all elements agree within a tolerance; see `isclose`.
 
     Args:
@@ -136,7 +137,7 @@ def allclose(x1: Any, x2: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan
 
 
 @op(2, promote, home="numpy", class_name="IsIn")
-def isin(x1: Any, x2: Any, assume_unique: bool = False, invert: bool = False) -> Any:
+def isin(x1: TensorLike, x2: TensorLike, assume_unique: bool = False, invert: bool = False) -> Tensor:
     """Whether each element is among those of another tensor.
 
     Args:
@@ -159,7 +160,7 @@ def isin(x1: Any, x2: Any, assume_unique: bool = False, invert: bool = False) ->
 
 
 @function("numpy", call_args=("condlist", "choicelist", "default"))
-def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
+def select(condlist: Any, choicelist: Any, default: Any = 0) -> Tensor:
     """Each element from the first choice whose condition is true there.
 
     Args:
@@ -195,5 +196,5 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     return out
 
 
-def _scalar(x: Any) -> bool:
+def _scalar(x: TensorLike) -> bool:
     return isinstance(x, (bool, int, float))

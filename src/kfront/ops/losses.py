@@ -9,6 +9,7 @@ from kfront.core import shapes
 from kfront.core.dtypes import floating, result_type, to_float
 from kfront.core.errors import ShapeError
 from kfront.core.op import op
+from kfront.core.typing import Tensor, TensorLike
 from kfront.ops.arithmetic import clip
 from kfront.ops.elementwise import square
 from kfront.ops.primitives.arguments import epsilon
@@ -26,13 +27,13 @@ def _loss_rule(target: Any, output: Any) -> tuple[Any, Any]:
     return d, d
 
 
-def _same_shape(name: str, target: Any, output: Any) -> None:
+def _same_shape(name: str, target: Tensor, output: Tensor) -> None:
     t, o = tuple(target.shape), tuple(output.shape)
     if len(t) != len(o) or any(None not in p and p[0] != p[1] for p in zip(t, o, strict=True)):
         raise ShapeError(f"[{name}] expected `target` and `output` of one shape, got {t} and {o}.")
 
 
-def _log_probabilities(output: Any, from_logits: bool, axis: int) -> Any:
+def _log_probabilities(output: TensorLike, from_logits: bool, axis: int) -> Any:
     if from_logits:
         return log_softmax(output, axis)
     eps = epsilon(None)
@@ -40,13 +41,13 @@ def _log_probabilities(output: Any, from_logits: bool, axis: int) -> Any:
     return log(_inside(output, eps))
 
 
-def _inside(x: Any, eps: float) -> Any:
+def _inside(x: TensorLike, eps: float) -> Any:
 
     return clip(x, eps, 1.0 - eps)
 
 
 @op(2, _loss_rule, fuse=True, home="nn")
-def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Any:
+def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Tensor:
     """-sum(target * log(output)) along the axis of classes.
 
     Args:
@@ -79,7 +80,7 @@ def _sparse_loss_rule(target: Any, output: Any) -> tuple[Any, Any]:
 
 
 @op(2, _sparse_loss_rule, home="nn")
-def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Any:
+def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Tensor:
     """-log(output) of the class that is right; 0 for a class number out of range.
 
     Args:
@@ -119,7 +120,7 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
 
 
 @op(2, _loss_rule, fuse=True, home="nn")
-def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> Any:
+def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> Tensor:
     """-(target * log(output) + (1 - target) * log(1 - output)), elementwise.
 
     Args:
@@ -151,7 +152,7 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
 
 
 @op(2, floating, fuse=True, home="nn", class_name="PSNR")
-def psnr(x1: Any, x2: Any, max_val: float) -> Any:
+def psnr(x1: Any, x2: Any, max_val: float) -> Tensor:
     """Peak signal-to-noise ratio in decibels.
 
     Args:

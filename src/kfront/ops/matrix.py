@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import builtins
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from kfront.core import shapes
 from kfront.core.dtypes import floating, promote, result_type
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.op import op
+from kfront.core.typing import Axis, Tensor, TensorLike
 from kfront.ops.diagonals import diagonal
 from kfront.ops.elementwise import square
 from kfront.ops.primitives.arithmetic import abs, add, divide, mod, multiply, power, sign, subtract
@@ -26,7 +28,7 @@ from kfront.ops.shapes import moveaxis, ravel, swapaxes
 
 
 @op(2, promote, zeros="filled", fuse=True, home="numpy")
-def dot(x1: Any, x2: Any) -> Any:
+def dot(x1: Any, x2: Any) -> Tensor:
     """Dot product: over the last axis of `x1` and the last but one of `x2`; a scalar multiplies.
 
     Args:
@@ -49,7 +51,7 @@ def dot(x1: Any, x2: Any) -> Any:
     return tensordot(x1, x2, ((-1,), (-1 if len(x2.shape) == 1 else -2,)))
 
 
-def _contracted(axes: Any, a: int, b: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _contracted(axes: int | Sequence[int | Sequence[int]], a: int, b: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     if isinstance(axes, int):
         return tuple(range(a - axes, a)), tuple(range(axes))
     left, right = axes
@@ -59,7 +61,7 @@ def _contracted(axes: Any, a: int, b: int) -> tuple[tuple[int, ...], tuple[int, 
 
 
 @op(2, promote, home="numpy")
-def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
+def tensordot(x1: Any, x2: Any, axes: int | Sequence[int | Sequence[int]] = 2) -> Tensor:
     """Sum of products over chosen axes of two tensors.
 
     Args:
@@ -96,7 +98,7 @@ def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
 
 
 @op(2, promote, fuse=True, home="numpy")
-def vdot(x1: Any, x2: Any) -> Any:
+def vdot(x1: Any, x2: Any) -> Tensor:
     """Sum of the products of all elements.
 
     Args:
@@ -118,7 +120,7 @@ def vdot(x1: Any, x2: Any) -> Any:
 
 
 @op(2, promote, fuse=True, home="numpy")
-def inner(x1: Any, x2: Any) -> Any:
+def inner(x1: Any, x2: Any) -> Tensor:
     """Sum of products over the last axes of both.
 
     Args:
@@ -140,7 +142,7 @@ def inner(x1: Any, x2: Any) -> Any:
 
 
 @op(2, promote, fuse=True, home="numpy")
-def outer(x1: Any, x2: Any) -> Any:
+def outer(x1: TensorLike, x2: TensorLike) -> Tensor:
     """Product of each element of one tensor with each of another.
 
     Args:
@@ -160,7 +162,7 @@ def outer(x1: Any, x2: Any) -> Any:
 
 
 @op(2, promote, fuse=True, home="numpy")
-def kron(x1: Any, x2: Any) -> Any:
+def kron(x1: Any, x2: Any) -> Tensor:
     """Kronecker product: `x2` repeated, scaled by each element of `x1`.
 
     Args:
@@ -193,7 +195,9 @@ def _times(i: Any, j: Any) -> Any:
 
 
 @op(2, promote, fuse=True, home="numpy")
-def cross(x1: Any, x2: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Any:
+def cross(
+    x1: TensorLike, x2: TensorLike, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None
+) -> Tensor:
     """Cross product of vectors of 2 or 3 components.
 
     Args:
@@ -234,7 +238,7 @@ def cross(x1: Any, x2: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, a
 
 
 @op(dtype=floating, fuse=True, home="numpy")
-def slogdet(x: Any) -> Any:
+def slogdet(x: TensorLike) -> tuple[Tensor, Tensor]:
     """Sign and logarithm of the absolute value of the determinant.
 
     Args:
@@ -259,7 +263,7 @@ def slogdet(x: Any) -> Any:
 
 
 @op(dtype=floating, fuse=True, home="math")
-def logdet(x: Any) -> Any:
+def logdet(x: TensorLike) -> Tensor:
     """Logarithm of the determinant of positive definite matrices.
 
     Args:
@@ -278,7 +282,7 @@ def logdet(x: Any) -> Any:
 
 
 @op(dtype=floating, fuse=True, home="linalg")
-def cholesky_inverse(x: Any, upper: bool = False) -> Any:
+def cholesky_inverse(x: TensorLike, upper: bool = False) -> Tensor:
     """Inverse of a positive definite matrix from its triangular factor.
 
     Args:
@@ -302,7 +306,7 @@ def cholesky_inverse(x: Any, upper: bool = False) -> Any:
 
 
 @op(dtype=floating, fuse=True, home="linalg")
-def pinv(x: Any, rcond: Any = None) -> Any:
+def pinv(x: Any, rcond: float | None = None) -> Tensor:
     """Pseudo-inverse (Moore-Penrose).
 
     Args:
@@ -327,7 +331,7 @@ def pinv(x: Any, rcond: Any = None) -> Any:
 
 
 @op(2, floating, fuse=True, home="linalg")
-def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
+def lstsq(a: Any, b: TensorLike, rcond: float | None = None) -> Tensor:
     """The x that makes the norm of a x - b least; the shortest one when there are several.
 
     Args:
@@ -351,7 +355,7 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
 
 
 @op(dtype=floating, fuse=True, home="linalg")
-def matrix_rank(x: Any, tol: Any = None) -> Any:
+def matrix_rank(x: Any, tol: Any = None) -> Tensor:
     """Number of singular values above a tolerance.
 
     Args:
@@ -375,7 +379,7 @@ def matrix_rank(x: Any, tol: Any = None) -> Any:
 
 
 @op(dtype=floating, zeros="filled", fuse=True, home="linalg")
-def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+def norm(x: Any, ord: int | float | str | None = None, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Norm of vectors or matrices.
 
     Args:
@@ -413,7 +417,7 @@ def _root(total: Any) -> Any:
     return where(zero, 0.0, sqrt(where(zero, 1.0, total)))
 
 
-def _vector_norm(x: Any, ord: Any, axis: int, keepdims: bool) -> Any:
+def _vector_norm(x: TensorLike, ord: Any, axis: int, keepdims: bool) -> Any:
     if not isinstance(ord, (int, float)):
         raise ArgumentError(f"[norm] expected `ord` to be a number for vectors, got {ord!r}.")
     if ord == math.inf:
@@ -431,7 +435,7 @@ def _vector_norm(x: Any, ord: Any, axis: int, keepdims: bool) -> Any:
     return where(zero, 0.0, power(where(zero, 1.0, total), 1.0 / ord))
 
 
-def _matrix_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
+def _matrix_norm(x: TensorLike, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
     if ord not in ("nuc", 1, -1, 2, -2, math.inf, -math.inf):
         raise ArgumentError(f"[norm] expected `ord` 'fro', 'nuc', 1, -1, 2, -2, inf or -inf, got {ord!r}.")
     x = moveaxis(x, axes, (-2, -1))
@@ -451,7 +455,7 @@ def _linear_rule(*dtypes: Any) -> tuple[Any, Any]:
 
 
 @op(("x", "kernel", "bias"), _linear_rule, zeros="filled")
-def linear(x: Any, kernel: Any, bias: Any = None) -> Any:
+def linear(x: TensorLike, kernel: TensorLike, bias: TensorLike | None = None) -> Tensor:
     """Product over the last axis, plus a bias: what a dense layer computes.
 
     Args:
@@ -474,7 +478,7 @@ def linear(x: Any, kernel: Any, bias: Any = None) -> Any:
 
 
 @op(2, floating, fuse=True, home="math", class_name="CDist")
-def cdist(x: Any, y: Any) -> Any:
+def cdist(x: TensorLike, y: TensorLike) -> Tensor:
     """Euclidean distances of all pairs of rows.
 
     Args:

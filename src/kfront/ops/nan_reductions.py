@@ -8,6 +8,7 @@ from typing import Any
 from kfront.core import shapes
 from kfront.core.dtypes import floating, keep
 from kfront.core.op import op
+from kfront.core.typing import Axis, DTypeLike, Tensor, TensorLike
 from kfront.ops.elementwise import square
 from kfront.ops.primitives.arguments import optional_dtype
 from kfront.ops.primitives.arithmetic import add, ceil, divide, floor, maximum, multiply, round, subtract
@@ -22,13 +23,13 @@ from kfront.ops.shapes import moveaxis
 from kfront.ops.statistics import METHODS, to_last
 
 
-def _filled(x: Any, value: Any) -> Any:
+def _filled(x: TensorLike, value: Any) -> Any:
     """`x` with NaN replaced."""
     return where(isnan(x), value, x) if is_floating(x) else x
 
 
 @op(fuse=True, home="numpy")
-def nansum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def nansum(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Sum over axes with NaN as 0.
 
     Args:
@@ -49,7 +50,7 @@ def nansum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 @op(fuse=True, home="numpy")
-def nanprod(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def nanprod(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Product over axes with NaN as 1.
 
     Args:
@@ -70,7 +71,7 @@ def nanprod(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 @op(dtype=floating, fuse=True, home="numpy")
-def nanmean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def nanmean(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Mean over axes of what is not NaN.
 
     Args:
@@ -90,7 +91,7 @@ def nanmean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return _mean(_filled(x, 0.0), x, axis, keepdims)
 
 
-def _mean(parts: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+def _mean(parts: Any, x: TensorLike, axis: Axis, keepdims: bool) -> Any:
     """The sum of `parts`, divided by the count of what is not NaN in `x`."""
     count = sum(cast(logical_not(isnan(x)), "float32"), axis, keepdims)
     total = sum(parts, axis, keepdims)
@@ -98,7 +99,7 @@ def _mean(parts: Any, x: Any, axis: Any, keepdims: bool) -> Any:
 
 
 @op(dtype=floating, fuse=True, home="numpy")
-def nanvar(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def nanvar(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Variance over axes of what is not NaN.
 
     Args:
@@ -120,7 +121,7 @@ def nanvar(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 @op(dtype=floating, fuse=True, home="numpy")
-def nanstd(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def nanstd(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Standard deviation over axes of what is not NaN.
 
     Args:
@@ -141,7 +142,7 @@ def nanstd(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 @op(dtype=keep, fuse=True, home="numpy")
-def nanmax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def nanmax(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Largest value over axes of what is not NaN.
 
     Args:
@@ -162,7 +163,7 @@ def nanmax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 @op(dtype=keep, fuse=True, home="numpy")
-def nanmin(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def nanmin(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Smallest value over axes of what is not NaN.
 
     Args:
@@ -182,7 +183,7 @@ def nanmin(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return _extreme(min, math.inf, x, axis, keepdims)
 
 
-def _extreme(reduce: Any, neutral: float, x: Any, axis: Any, keepdims: bool) -> Any:
+def _extreme(reduce: Any, neutral: float, x: TensorLike, axis: Axis, keepdims: bool) -> Any:
     if not is_floating(x):
         return reduce(x, axis, keepdims)
     missing = isnan(x)
@@ -191,7 +192,7 @@ def _extreme(reduce: Any, neutral: float, x: Any, axis: Any, keepdims: bool) -> 
 
 
 @op(dtype=keep, fuse=True, home="numpy")
-def nanargmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+def nanargmax(x: TensorLike, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """Position of the largest value that is not NaN; -1 where there is none.
 
     Args:
@@ -212,7 +213,7 @@ def nanargmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
 
 
 @op(dtype=keep, fuse=True, home="numpy")
-def nanargmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+def nanargmin(x: TensorLike, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """Position of the smallest value that is not NaN; -1 where there is none.
 
     Args:
@@ -232,7 +233,7 @@ def nanargmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
     return _position(argmin, math.inf, x, axis, keepdims)
 
 
-def _position(find: Any, neutral: float, x: Any, axis: Any, keepdims: bool) -> Any:
+def _position(find: Any, neutral: float, x: TensorLike, axis: Axis, keepdims: bool) -> Any:
     if not is_floating(x):
         return find(x, axis, keepdims)
     missing = isnan(x)
@@ -241,7 +242,7 @@ def _position(find: Any, neutral: float, x: Any, axis: Any, keepdims: bool) -> A
 
 
 @op(dtype=keep, prepare={"dtype": optional_dtype}, fuse=True, home="numpy")
-def nancumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
+def nancumsum(x: TensorLike, axis: int | None = None, dtype: DTypeLike = None) -> Tensor:
     """Sums of the elements so far, NaN as 0.
 
     Args:
@@ -262,7 +263,7 @@ def nancumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
 
 
 @op(dtype=keep, prepare={"dtype": optional_dtype}, fuse=True, home="numpy")
-def nancumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
+def nancumprod(x: TensorLike, axis: int | None = None, dtype: DTypeLike = None) -> Tensor:
     """Products of the elements so far, NaN as 1.
 
     Args:
@@ -283,7 +284,9 @@ def nancumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
 
 
 @op(2, floating, prepare={"method": METHODS}, fuse=True, home="numpy")
-def nanpercentile(x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Any:
+def nanpercentile(
+    x: TensorLike, q: TensorLike, axis: Axis = None, method: str = "linear", keepdims: bool = False
+) -> Tensor:
     """As `percentile`, of what is not NaN.
 
     Args:
@@ -306,7 +309,7 @@ def nanpercentile(x: Any, q: Any, axis: Any = None, method: str = "linear", keep
 
 
 @op(2, floating, prepare={"method": METHODS}, fuse=True, home="numpy")
-def nanquantile(x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Any:
+def nanquantile(x: Any, q: Any, axis: Axis = None, method: str = "linear", keepdims: bool = False) -> Tensor:
     """As `quantile`, of what is not NaN.
 
     Args:
@@ -349,7 +352,7 @@ def nanquantile(x: Any, q: Any, axis: Any = None, method: str = "linear", keepdi
 
 
 @op(dtype=floating, fuse=True, home="numpy")
-def nanmedian(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def nanmedian(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """As `median`, of what is not NaN.
 
     Args:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from kfront.core import shapes
 from kfront.core.dtypes import floating, result_type, to_float
 from kfront.core.errors import ShapeError
 from kfront.core.op import in_front_of, op
+from kfront.core.typing import Axis, Tensor, TensorLike
 from kfront.ops.casting import widen
 from kfront.ops.elementwise import square
 from kfront.ops.matrix import norm
@@ -23,7 +25,7 @@ _LARGEST_HALF = 65504.0
 
 
 @op(dtype=floating, fuse=True, home="nn")
-def moments(x: Any, axes: Any, keepdims: bool = False, synchronized: bool = False) -> Any:
+def moments(x: TensorLike, axes: Axis, keepdims: bool = False, synchronized: bool = False) -> tuple[Tensor, Tensor]:
     """Mean and variance over axes.
 
     Args:
@@ -60,8 +62,14 @@ def moments(x: Any, axes: Any, keepdims: bool = False, synchronized: bool = Fals
     class_name="BatchNorm",
 )
 def batch_normalization(
-    x: Any, mean: Any, variance: Any, axis: int, offset: Any = None, scale: Any = None, epsilon: float = 1e-3
-) -> Any:
+    x: Any,
+    mean: TensorLike,
+    variance: TensorLike,
+    axis: int,
+    offset: TensorLike | None = None,
+    scale: TensorLike | None = None,
+    epsilon: float = 1e-3,
+) -> Tensor:
     """(x - mean) / sqrt(variance + epsilon) * scale + offset (Ioffe and Szegedy, 2015, arXiv:1502.03167).
 
     Args:
@@ -100,7 +108,9 @@ def _train_rule(x: Any, offset: Any, scale: Any) -> tuple[Any, Any]:
 
 
 @op(("x", "offset", "scale"), _train_rule, prepare={"epsilon": epsilon})
-def batch_normalization_train(x: Any, offset: Any, scale: Any, axis: int, epsilon: float) -> Any:
+def batch_normalization_train(
+    x: Any, offset: TensorLike, scale: TensorLike, axis: int, epsilon: float
+) -> tuple[Tensor, Tensor, Tensor]:
     """`batch_normalization` by the statistics of the batch itself, which come out as well. Not public.
 
     Args:
@@ -128,7 +138,7 @@ def batch_normalization_train(x: Any, offset: Any, scale: Any, axis: int, epsilo
     return y, stop_gradient(mean), stop_gradient(variance)
 
 
-def _along_axes(weight: Any, x: Any, axes: tuple[int, ...]) -> Any:
+def _along_axes(weight: Tensor, x: Tensor, axes: tuple[int, ...]) -> Any:
     """A weight over `axes` in a shape that broadcasts to `x`."""
     rank = len(x.shape)
     if len(weight.shape) == rank or axes == tuple(range(rank - len(axes), rank)):
@@ -150,7 +160,13 @@ def _normal_rule(x: Any, *weights: Any) -> tuple[Any, Any]:
     home="nn",
     class_name="LayerNorm",
 )
-def _layer_normalization(x: Any, gamma: Any = None, beta: Any = None, axis: Any = -1, epsilon: Any = None) -> Any:
+def _layer_normalization(
+    x: Any,
+    gamma: Any = None,
+    beta: Any = None,
+    axis: int | Sequence[int] = -1,
+    epsilon: Any = None,
+) -> Tensor:
     axes = tuple(sorted(shapes.axes_of(tuple(axis) if isinstance(axis, list) else axis, len(x.shape))))
     y = widen(x)
     y = subtract(y, mean(y, axes, True))
@@ -164,8 +180,13 @@ def _layer_normalization(x: Any, gamma: Any = None, beta: Any = None, axis: Any 
 
 @in_front_of(_layer_normalization)
 def layer_normalization(
-    x: Any, gamma: Any = None, beta: Any = None, axis: Any = -1, epsilon: float | None = None, **kwargs: Any
-) -> Any:
+    x: TensorLike,
+    gamma: Any = None,
+    beta: TensorLike | None = None,
+    axis: int | Sequence[int] = -1,
+    epsilon: float | None = None,
+    **kwargs: Any,
+) -> Tensor:
     """Mean 0 and variance 1 along axes, then scaled and shifted (Ba et al., 2016, arXiv:1607.06450).
 
     Args:
@@ -191,7 +212,7 @@ def layer_normalization(
 
 
 @op(("x", "scale"), _normal_rule, prepare={"epsilon": epsilon}, fuse=True, home="nn", class_name="RMSNorm")
-def rms_normalization(x: Any, scale: Any = None, axis: Any = -1, epsilon: Any = None) -> Any:
+def rms_normalization(x: Any, scale: Any = None, axis: int | Sequence[int] = -1, epsilon: Any = None) -> Tensor:
     """x divided by its root mean square along axes (Zhang and Sennrich, 2019, arXiv:1910.07467).
 
     Args:
@@ -218,7 +239,7 @@ def rms_normalization(x: Any, scale: Any = None, axis: Any = -1, epsilon: Any = 
 
 
 @op(dtype=floating, prepare={"epsilon": epsilon}, fuse=True, home="nn")
-def normalize(x: Any, axis: Any = -1, order: Any = 2, epsilon: Any = None) -> Any:
+def normalize(x: Any, axis: int | Sequence[int] = -1, order: float = 2, epsilon: Any = None) -> Tensor:
     """x divided by its norm along axes; what is shorter than `epsilon` is divided by that.
 
     Args:

@@ -7,6 +7,7 @@ al., 2011) with the same arithmetic on every engine.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from kfront.core import shapes
@@ -16,6 +17,7 @@ from kfront.core.op import op
 from kfront.core.rng import seed_key
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.state import state
+from kfront.core.typing import DTypeLike, Seed, Size, Sizes, Tensor, TensorLike
 from kfront.ops.arithmetic import clip
 from kfront.ops.control import while_loop
 from kfront.ops.creation import zeros_like
@@ -60,7 +62,7 @@ from kfront.ops.primitives.sorting import argsort
 
 
 @op(1, fuse=True)
-def random_truncated_normal(key: Any, shape: Any, dtype: str) -> Any:
+def random_truncated_normal(key: TensorLike, shape: Sizes, dtype: str) -> Tensor:
     """Standard normal numbers that lie within (-2, 2).
 
     Args:
@@ -81,14 +83,14 @@ def random_truncated_normal(key: Any, shape: Any, dtype: str) -> Any:
     return cast(_truncated(random_uniform(key, shape, "float32")), dtype)
 
 
-def _truncated(u: Any) -> Any:
+def _truncated(u: TensorLike) -> Any:
     """Truncated normal numbers from uniform ones."""
     half = math.erf(2 / math.sqrt(2))
     return clip(multiply(erfinv(multiply(subtract(multiply(u, 2.0), 1.0), half)), math.sqrt(2)), -1.9999999, 1.9999999)
 
 
 @op(("key", "alpha"))
-def random_gamma(key: Any, alpha: Any, shape: Any, dtype: str) -> Any:
+def random_gamma(key: Any, alpha: TensorLike, shape: Sizes, dtype: str) -> Tensor:
     """Gamma distributed numbers with rate 1.
 
     Args:
@@ -111,7 +113,7 @@ def random_gamma(key: Any, alpha: Any, shape: Any, dtype: str) -> Any:
 
 
 @op(("key", "counts", "probabilities"))
-def random_binomial(key: Any, counts: Any, probabilities: Any, shape: Any, dtype: str) -> Any:
+def random_binomial(key: Any, counts: TensorLike, probabilities: TensorLike, shape: Sizes, dtype: str) -> Tensor:
     """Numbers of successes in `counts` trials.
 
     Args:
@@ -136,7 +138,7 @@ def random_binomial(key: Any, counts: Any, probabilities: Any, shape: Any, dtype
 
 
 @op(("key", "alpha", "beta"))
-def random_beta(key: Any, alpha: Any, beta: Any, shape: Any, dtype: str) -> Any:
+def random_beta(key: Any, alpha: TensorLike, beta: TensorLike, shape: Sizes, dtype: str) -> Tensor:
     """Beta distributed numbers.
 
     Args:
@@ -159,7 +161,7 @@ def random_beta(key: Any, alpha: Any, beta: Any, shape: Any, dtype: str) -> Any:
     return _beta(key, alpha, beta, shape, dtype)
 
 
-def _beta(key: Any, alpha: Any, beta: Any, shape: Any, dtype: str) -> Any:
+def _beta(key: Tensor, alpha: TensorLike, beta: TensorLike, shape: Sizes, dtype: str) -> Any:
     """From logarithms of Gamma(a) = Gamma(a + 1) U^(1 / a), which are finite where the numbers themselves are 0."""
     logs = []
     for number, parameter in enumerate((alpha, beta)):
@@ -169,14 +171,14 @@ def _beta(key: Any, alpha: Any, beta: Any, shape: Any, dtype: str) -> Any:
     return divide(1.0, add(1.0, exp(subtract(logs[1], logs[0]))))
 
 
-def _gamma(key: Any, alpha: Any, shape: Any, dtype: str) -> Any:
+def _gamma(key: Tensor, alpha: TensorLike, shape: Sizes, dtype: str) -> Any:
     return (_gamma_of_bits if state.portable_random else random_gamma)(key, alpha, shape, dtype)
 
 
 _ROUNDS = 6  # each accepts at least 95 %
 
 
-def _gamma_of_bits(key: Any, alpha: Any, shape: Any, dtype: str) -> Any:
+def _gamma_of_bits(key: Tensor, alpha: TensorLike, shape: Sizes, dtype: str) -> Any:
     """Gamma distributed numbers from the portable bits.
 
     As in Marsaglia and Tsang, 2000, "A simple method for generating gamma variables", all rounds at once.
@@ -202,7 +204,7 @@ def _gamma_of_bits(key: Any, alpha: Any, shape: Any, dtype: str) -> Any:
 _FEW = 16  # trials that are counted one by one
 
 
-def _binomial_of_bits(key: Any, counts: Any, probabilities: Any, shape: Any, dtype: str) -> Any:
+def _binomial_of_bits(key: Tensor, counts: TensorLike, probabilities: TensorLike, shape: Sizes, dtype: str) -> Any:
     """Binomially distributed numbers from the portable bits.
 
     Many trials are uniform numbers of which one in the middle is drawn: it tells on which side of it the others count,
@@ -212,7 +214,7 @@ def _binomial_of_bits(key: Any, counts: Any, probabilities: Any, shape: Any, dty
     left = add(none, floor(cast(counts, "float32")))
     p = add(none, clip(cast(probabilities, "float32"), 0.0, 1.0))
 
-    def halve(key: Any, left: Any, p: Any, found: Any) -> tuple[Any, ...]:
+    def halve(key: Tensor, left: Any, p: Any, found: TensorLike) -> tuple[Any, ...]:
         middle = add(floor(multiply(left, 0.5)), 1.0)
         others = maximum(subtract(add(left, 1.0), middle), 1.0)
         a = _gamma_of_bits(fold_in(key, 1), middle, shape, "float32")
@@ -234,13 +236,13 @@ def _binomial_of_bits(key: Any, counts: Any, probabilities: Any, shape: Any, dty
     return cast(add(found, sum_of(cast(logical_and(trials, less(line, left)), "float32"), 0)), dtype)
 
 
-def _portable_normal(key: Any, shape: Any) -> Any:
+def _portable_normal(key: Tensor, shape: Sizes) -> Any:
     u = _open_uniform(key, shape)
     return multiply(erfinv(subtract(multiply(u, 2.0), 1.0)), math.sqrt(2))
 
 
 @op(("key", "logits"))
-def random_categorical(key: Any, logits: Any, num_samples: int, dtype: str) -> Any:
+def random_categorical(key: Any, logits: TensorLike, num_samples: int, dtype: str) -> Tensor:
     """Class numbers, drawn with the probabilities softmax(logits).
 
     Args:
@@ -263,7 +265,7 @@ def random_categorical(key: Any, logits: Any, num_samples: int, dtype: str) -> A
     return _gumbel_max(key, logits, num_samples, dtype)
 
 
-def _gumbel_max(key: Any, logits: Any, num_samples: int, dtype: str) -> Any:
+def _gumbel_max(key: Tensor, logits: TensorLike, num_samples: int, dtype: str) -> Any:
     batch, classes = shape_of(logits)
     u = _open_uniform(key, [batch, num_samples, classes])
     gumbel = negative(log(negative(log(u))))
@@ -272,7 +274,7 @@ def _gumbel_max(key: Any, logits: Any, num_samples: int, dtype: str) -> Any:
 
 
 @op(("key", "x"), fuse=True)
-def random_shuffle(key: Any, x: Any, axis: int) -> Any:
+def random_shuffle(key: Any, x: TensorLike, axis: int) -> Tensor:
     """The slices along an axis in random order.
 
     Args:
@@ -294,12 +296,14 @@ def random_shuffle(key: Any, x: Any, axis: int) -> Any:
     return _sorted_by_bits(key, x, axis)
 
 
-def _sorted_by_bits(key: Any, x: Any, axis: int) -> Any:
+def _sorted_by_bits(key: Tensor, x: TensorLike, axis: int) -> Any:
     return take(x, argsort(_bits31(key, [dim(x, axis)]), -1), axis)
 
 
 @op(("key", "inputs"))
-def random_dropout(key: Any, inputs: Any, rate: float, noise_shape: Any) -> Any:
+def random_dropout(
+    key: TensorLike, inputs: TensorLike, rate: float, noise_shape: Sequence[Size | None] | None
+) -> Tensor:
     """Elements set to 0 with probability `rate`, the others divided by 1 - rate.
 
     Args:
@@ -323,7 +327,7 @@ def random_dropout(key: Any, inputs: Any, rate: float, noise_shape: Any) -> Any:
     return _kept(inputs, greater_equal(random_uniform(key, shape, "float32"), rate), rate)
 
 
-def _kept(inputs: Any, mask: Any, rate: float) -> Any:
+def _kept(inputs: TensorLike, mask: TensorLike, rate: float) -> Any:
     return where(mask, divide(inputs, 1.0 - rate), 0.0)
 
 
@@ -331,12 +335,12 @@ _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = 0x1BD11BDA
 
 
-def _rotate(x: Any, r: int) -> Any:
+def _rotate(x: TensorLike, r: int) -> Any:
     return bitwise_or(left_shift(x, r), bitwise_and(right_shift(x, 32 - r), (1 << r) - 1))
 
 
 @op(1)
-def random_bits(key: Any, shape: Any) -> Any:
+def random_bits(key: TensorLike, shape: Sizes) -> Tensor:
     """32 random bits for each element: threefry2x32 of a counter, the same on every engine.
 
     With h half the number of elements (rounded up), element i < h is the first word of the counter (i, i + h), element
@@ -375,49 +379,49 @@ def random_bits(key: Any, shape: Any) -> Any:
     return reshape(flat if isinstance(n, int) and n % 2 == 0 else slice(flat, [0], [n]), shape)
 
 
-def _count(shape: Any) -> Any:
+def _count(shape: Sequence[Any]) -> Any:
     out: Any = 1
     for d in shape:
         out = out * d if isinstance(out, int) and isinstance(d, int) else multiply(out, d)
     return out
 
 
-def any_symbolic_shape(shape: Any) -> bool:
+def any_symbolic_shape(shape: Sizes) -> bool:
     """Whether a shape has a dimension that is symbolic or None."""
     return any(d is None or isinstance(d, KerasTensor) for d in shape)
 
 
-def fold_in(key: Any, number: int) -> Any:
+def fold_in(key: Tensor, number: int) -> Tensor:
     """Another key made from a key and a number."""
     mixed = (number * 0x9E3779B1) & 0x7FFFFFFF
     return bitwise_xor(key, cast(convert_to_tensor([mixed, 0]), dtype_of(key)))
 
 
-def _bits31(key: Any, shape: Any) -> Any:
+def _bits31(key: Tensor, shape: Sizes) -> Any:
     """Integers in [0, 2^31) from the portable bits."""
     return bitwise_and(random_bits(key, shape), 0x7FFFFFFF)
 
 
-def _bits24(key: Any, shape: Any) -> Any:
+def _bits24(key: Tensor, shape: Sizes) -> Any:
     """float32 whole numbers in [0, 2^24) from the portable bits."""
     return cast(bitwise_and(right_shift(random_bits(key, shape), 8), 0xFFFFFF), "float32")
 
 
-def _open_uniform(key: Any, shape: Any) -> Any:
+def _open_uniform(key: Tensor, shape: Sizes) -> Any:
     """float32 numbers in (0, 1)."""
     if state.portable_random:
         return multiply(add(_bits24(key, shape), 0.5), 2.0**-24)
     return add(multiply(random_uniform(key, shape, "float32"), 1.0 - 2.0**-23), 2.0**-24)
 
 
-def _float_dtype(who: str, dtype: Any) -> str:
+def _float_dtype(who: str, dtype: DTypeLike) -> str:
     name = standardize(dtype)
     if not is_float(name):
         raise ArgumentError(f"[{who}] expected a floating `dtype`, got {name!r}; use randint for integers.")
     return name
 
 
-def _scaled(values: Any, factor: Any, offset: Any, dtype: str) -> Any:
+def _scaled(values: TensorLike, factor: Any, offset: Any, dtype: str) -> Any:
     """values * factor + offset in `dtype`."""
     if factor.__class__ is not float or factor != 1.0:
         values = multiply(values, _number(factor, dtype))
@@ -431,7 +435,9 @@ def _number(value: Any, dtype: str) -> Any:
 
 
 @op(0, prepare={"shape": shape_tuple}, home="random")
-def normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: Any = None) -> Any:
+def normal(
+    shape: Sizes, mean: TensorLike = 0.0, stddev: TensorLike = 1.0, dtype: DTypeLike = None, seed: Seed = None
+) -> Tensor:
     """Normally distributed numbers.
 
     Args:
@@ -465,7 +471,9 @@ def normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, se
 
 
 @op(0, prepare={"shape": shape_tuple}, home="random")
-def truncated_normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: Any = None) -> Any:
+def truncated_normal(
+    shape: Sizes, mean: TensorLike = 0.0, stddev: TensorLike = 1.0, dtype: DTypeLike = None, seed: Seed = None
+) -> Tensor:
     """Normally distributed numbers within two standard deviations of the mean.
 
     Args:
@@ -499,7 +507,9 @@ def truncated_normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any 
 
 
 @op(0, prepare={"shape": shape_tuple}, home="random")
-def uniform(shape: Any, minval: Any = 0.0, maxval: Any = 1.0, dtype: Any = None, seed: Any = None) -> Any:
+def uniform(
+    shape: Sizes, minval: TensorLike = 0.0, maxval: TensorLike = 1.0, dtype: DTypeLike = None, seed: Seed = None
+) -> Tensor:
     """Uniformly distributed numbers in [minval, maxval).
 
     Args:
@@ -535,7 +545,7 @@ def uniform(shape: Any, minval: Any = 0.0, maxval: Any = 1.0, dtype: Any = None,
 
 
 @op(0, prepare={"shape": shape_tuple}, home="random")
-def randint(shape: Any, minval: Any, maxval: Any, dtype: Any = "int32", seed: Any = None) -> Any:
+def randint(shape: Sizes, minval: TensorLike, maxval: Any, dtype: DTypeLike = "int32", seed: Seed = None) -> Tensor:
     """Uniformly distributed integers in [minval, maxval).
 
     Args:
@@ -570,7 +580,7 @@ def randint(shape: Any, minval: Any, maxval: Any, dtype: Any = "int32", seed: An
 
 
 @op(0, prepare={"shape": shape_tuple}, home="random")
-def gamma(shape: Any, alpha: Any, dtype: Any = None, seed: Any = None) -> Any:
+def gamma(shape: Sizes, alpha: TensorLike, dtype: DTypeLike = None, seed: Seed = None) -> Tensor:
     """Gamma distributed numbers with rate 1.
 
     Args:
@@ -602,7 +612,7 @@ def _parameter(value: Any, dtype: str) -> Any:
 
 
 @op(0, prepare={"shape": shape_tuple}, home="random")
-def beta(shape: Any, alpha: Any, beta: Any, dtype: Any = None, seed: Any = None) -> Any:
+def beta(shape: Sizes, alpha: TensorLike, beta: TensorLike, dtype: DTypeLike = None, seed: Seed = None) -> Tensor:
     """Beta distributed numbers.
 
     Args:
@@ -632,7 +642,9 @@ def beta(shape: Any, alpha: Any, beta: Any, dtype: Any = None, seed: Any = None)
 
 
 @op(0, prepare={"shape": shape_tuple}, home="random")
-def binomial(shape: Any, counts: Any, probabilities: Any, dtype: Any = None, seed: Any = None) -> Any:
+def binomial(
+    shape: Sizes, counts: TensorLike, probabilities: TensorLike, dtype: DTypeLike = None, seed: Seed = None
+) -> Tensor:
     """Numbers of successes in independent trials.
 
     Args:
@@ -663,7 +675,7 @@ def binomial(shape: Any, counts: Any, probabilities: Any, dtype: Any = None, see
 
 
 @op(1, home="random")
-def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: Any = None) -> Any:
+def categorical(logits: Any, num_samples: int, dtype: DTypeLike = "int32", seed: Seed = None) -> Tensor:
     """Class numbers, drawn with the probabilities softmax(logits).
 
     Args:
@@ -694,7 +706,9 @@ def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: Any =
 
 
 @op(1, keep, home="random")
-def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None) -> Any:
+def dropout(
+    inputs: TensorLike, rate: float, noise_shape: Sequence[Size | None] | None = None, seed: Seed = None
+) -> Tensor:
     """Elements set to 0 at random, the others scaled up (Srivastava et al., 2014).
 
     Args:
@@ -725,7 +739,7 @@ def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None)
 
 
 @op(1, keep, home="random")
-def shuffle(x: Any, axis: int = 0, seed: Any = None) -> Any:
+def shuffle(x: TensorLike, axis: int = 0, seed: Seed = None) -> Tensor:
     """The slices along an axis in random order.
 
     Args:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.op import in_front_of, op
 from kfront.core.shapes import known
+from kfront.core.typing import Tensor, TensorLike
 from kfront.ops.primitives.arguments import data_format
 from kfront.ops.primitives.arithmetic import floor_divide, multiply
 from kfront.ops.primitives.creation import convert_to_tensor
@@ -18,7 +20,7 @@ from kfront.ops.primitives.reductions import segment_sum
 from kfront.ops.primitives.shapes import dim, pad, reshape, shape, stack, transpose
 
 
-def _image(name: str, x: Any, block_size: Any) -> None:
+def _image(name: str, x: Tensor, block_size: Any) -> None:
     if len(x.shape) != 4:
         raise ShapeError(f"[{name}] expected `x` of rank 4 (images), got shape {tuple(x.shape)}.")
     if not isinstance(block_size, int) or block_size < 2:
@@ -34,7 +36,7 @@ def _times(n: Any, k: int) -> Any:
 
 
 @op(prepare={"data_format": data_format}, fuse=True, home="nn")
-def depth_to_space(x: Any, block_size: int, data_format: str | None = "channels_last") -> Any:
+def depth_to_space(x: Any, block_size: int, data_format: str | None = "channels_last") -> Tensor:
     """Channels become blocks of pixels: images get larger.
 
     Args:
@@ -65,7 +67,7 @@ def depth_to_space(x: Any, block_size: int, data_format: str | None = "channels_
 
 
 @op(prepare={"data_format": data_format}, fuse=True, home="nn")
-def space_to_depth(x: Any, block_size: int, data_format: str | None = "channels_last") -> Any:
+def space_to_depth(x: Any, block_size: int, data_format: str | None = "channels_last") -> Tensor:
     """Blocks of pixels become channels: images get smaller.
 
     Args:
@@ -119,7 +121,13 @@ def _places(size: Any, kernel: Any, dilation: Any, padding: Any, stride: Any) ->
 
 
 @op(fuse=True, home="nn")
-def unfold(x: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
+def unfold(
+    x: Any,
+    kernel_size: int | Sequence[int],
+    dilation: int | Sequence[int] = 1,
+    padding: int | Sequence[int] = 0,
+    stride: int | Sequence[int] = 1,
+) -> Tensor:
     """Patches of images as columns (im2col).
 
     Args:
@@ -165,7 +173,14 @@ def _pairs(kernel: Any, dilation: Any, padding: Any, stride: Any) -> list[tuple[
 
 
 @op(fuse=True, home="nn")
-def fold(x: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
+def fold(
+    x: Any,
+    output_size: int | Sequence[int],
+    kernel_size: int | Sequence[int],
+    dilation: int | Sequence[int] = 1,
+    padding: int | Sequence[int] = 0,
+    stride: int | Sequence[int] = 1,
+) -> Tensor:
     """Images of patches in columns; overlapping elements add up (col2im). The transpose of `unfold`.
 
     Args:
@@ -221,7 +236,7 @@ def _groups(side: str, pattern: str) -> list[list[str]]:
 
 
 @op(name="rearrange", home="einops", call_args=("x", "pattern"))
-def _rearrange(x: Any, pattern: str, axes_lengths: dict[str, int]) -> Any:
+def _rearrange(x: Any, pattern: str, axes_lengths: dict[str, int]) -> Tensor:
     left, arrow, right = pattern.partition("->")
     if not arrow:
         raise ArgumentError(f"[rearrange] expected a pattern with '->', got {pattern!r}.")
@@ -238,7 +253,7 @@ def _rearrange(x: Any, pattern: str, axes_lengths: dict[str, int]) -> Any:
 
 
 @in_front_of(_rearrange)
-def rearrange(tensor: Any, pattern: str, **axes_lengths: int) -> Any:
+def rearrange(tensor: TensorLike, pattern: str, **axes_lengths: int) -> Tensor:
     """Transpose, split and join axes by a pattern of their names, as einops does (Rogozhnikov, ICLR 2022).
 
     Args:
@@ -262,7 +277,7 @@ def rearrange(tensor: Any, pattern: str, **axes_lengths: int) -> Any:
     return _rearrange(tensor, pattern, axes_lengths)
 
 
-def _spread(before: Any, after: Any, rank: int, pattern: str) -> tuple[Any, Any]:
+def _spread(before: list[list[str]], after: list[list[str]], rank: int, pattern: str) -> tuple[Any, Any]:
     if ["..."] in before:
         extra = [f"_axis{i}" for i in range(rank - len(before) + 1)]
         at = before.index(["..."])
@@ -279,7 +294,7 @@ def _spread(before: Any, after: Any, rank: int, pattern: str) -> tuple[Any, Any]
     return before, after
 
 
-def _lengths(x: Any, groups: Any, given: dict[str, int], pattern: str) -> dict[str, Any]:
+def _lengths(x: TensorLike, groups: Any, given: dict[str, int], pattern: str) -> dict[str, Any]:
     lengths: dict[str, Any] = {}
     for axis, group in enumerate(groups):
         n = dim(x, axis)

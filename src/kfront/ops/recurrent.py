@@ -6,6 +6,7 @@ from typing import Any
 
 from kfront.core.dtypes import result_type, to_float
 from kfront.core.op import op
+from kfront.core.typing import Tensor, TensorLike
 from kfront.ops.control import scan
 from kfront.ops.matrix import linear
 from kfront.ops.primitives.arithmetic import add, multiply, subtract
@@ -25,7 +26,9 @@ def _rule(*dtypes: Any) -> tuple[Any, Any]:
     return (*(d,) * (len(dtypes) - 1), "int32"), d
 
 
-def _run(cell: Any, init: tuple[Any, ...], x: Any, projected: Any, lengths: Any, go_backwards: bool) -> Any:
+def _run(
+    cell: Any, init: tuple[Any, ...], x: TensorLike, projected: TensorLike, lengths: TensorLike, go_backwards: bool
+) -> Any:
     """Scan `cell` over time; `init` holds the states, the first of them is the output."""
     places = arange(dim(x, 1))
     times = swapaxes(projected, 0, 1)
@@ -43,22 +46,22 @@ def _run(cell: Any, init: tuple[Any, ...], x: Any, projected: Any, lengths: Any,
     return (_reversed(outputs) if go_backwards else outputs), states
 
 
-def _reversed(outputs: Any) -> Any:
+def _reversed(outputs: TensorLike) -> Any:
 
     return flip(outputs, 1)
 
 
 @op(("x", "h0", "c0", "kernel", "recurrent_kernel", "bias", "lengths"), _rule)
 def lstm_sequence(
-    x: Any,
-    h0: Any,
-    c0: Any,
-    kernel: Any,
-    recurrent_kernel: Any,
-    bias: Any = None,
+    x: TensorLike,
+    h0: TensorLike,
+    c0: TensorLike,
+    kernel: TensorLike,
+    recurrent_kernel: TensorLike,
+    bias: TensorLike | None = None,
     lengths: Any = None,
     go_backwards: bool = False,
-) -> Any:
+) -> tuple[Tensor, Tensor, Tensor]:
     """LSTM over a batch of sequences (Hochreiter and Schmidhuber, 1997), tanh and sigmoid.
 
     Args:
@@ -84,7 +87,7 @@ def lstm_sequence(
     ((2, 5, 3), (2, 3), (2, 3))
     """
 
-    def cell(states: tuple[Any, ...], z: Any) -> tuple[Any, ...]:
+    def cell(states: tuple[Any, ...], z: TensorLike) -> tuple[Any, ...]:
         h, c = states
         i, f, g, o = split(add(z, matmul(h, recurrent_kernel)), 4, -1)
         c = add(multiply(sigmoid(f), c), multiply(sigmoid(i), tanh(g)))
@@ -96,15 +99,15 @@ def lstm_sequence(
 
 @op(("x", "h0", "kernel", "recurrent_kernel", "bias", "lengths"), _rule)
 def gru_sequence(
-    x: Any,
+    x: TensorLike,
     h0: Any,
-    kernel: Any,
-    recurrent_kernel: Any,
+    kernel: TensorLike,
+    recurrent_kernel: TensorLike,
     bias: Any = None,
     lengths: Any = None,
     reset_after: bool = True,
     go_backwards: bool = False,
-) -> Any:
+) -> tuple[Tensor, Tensor]:
     """GRU over a batch of sequences (Cho et al., 2014, arXiv:1406.1078), tanh and sigmoid.
 
     Args:
@@ -128,15 +131,14 @@ def gru_sequence(
     >>> tuple(outputs.shape), tuple(h.shape)
     ((2, 5, 3), (2, 3))
     """
-    state_bias = None
+    state_bias: Any = None
     if bias is not None and reset_after and len(bias.shape) == 2:
         bias, state_bias = get_item(bias, 0), get_item(bias, 1)
     units = h0.shape[-1]
-    gates, candidate = get_item(recurrent_kernel, (..., slice(None, 2 * units))), None
-    if not reset_after:
-        candidate = get_item(recurrent_kernel, (..., slice(2 * units, None)))
+    gates = get_item(recurrent_kernel, (..., slice(None, 2 * units)))
+    candidate = gates if reset_after else get_item(recurrent_kernel, (..., slice(2 * units, None)))
 
-    def cell(states: tuple[Any, ...], z: Any) -> tuple[Any, ...]:
+    def cell(states: tuple[Any, ...], z: TensorLike) -> tuple[Any, ...]:
         (h,) = states
         xz, xr, xh = split(z, 3, -1)
         if reset_after:

@@ -7,6 +7,7 @@ from typing import Any
 from kfront.core import shapes
 from kfront.core.dtypes import floating, is_int, keep
 from kfront.core.op import op
+from kfront.core.typing import Axis, Tensor, TensorLike
 from kfront.ops.creation import ones_like
 from kfront.ops.primitives.arithmetic import add, divide, multiply, negative, subtract
 from kfront.ops.primitives.dtypes import cast, dtype_of
@@ -17,7 +18,7 @@ from kfront.ops.primitives.shapes import expand_dims, key_on, reshape, span_on
 
 
 @op(dtype=keep, zeros="filled", fuse=True, home="numpy")
-def amax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def amax(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Largest value over axes; see `max`.
 
     Args:
@@ -38,7 +39,7 @@ def amax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 @op(dtype=keep, zeros="filled", fuse=True, home="numpy")
-def amin(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def amin(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Smallest value over axes; see `min`.
 
     Args:
@@ -59,7 +60,7 @@ def amin(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 @op(dtype=keep, fuse=True, home="numpy")
-def ptp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def ptp(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Largest minus smallest value over axes.
 
     Args:
@@ -80,7 +81,7 @@ def ptp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 @op(zeros="filled", fuse=True, home="numpy")
-def count_nonzero(x: Any, axis: Any = None) -> Any:
+def count_nonzero(x: TensorLike, axis: Axis = None) -> Tensor:
     """Number of elements that are not 0.
 
     Args:
@@ -100,7 +101,7 @@ def count_nonzero(x: Any, axis: Any = None) -> Any:
 
 
 @op(dtype=keep, fuse=True, home="numpy")
-def diff(a: Any, n: int = 1, axis: int = -1) -> Any:
+def diff(a: Any, n: int = 1, axis: int = -1) -> Tensor:
     """Differences of neighbours along an axis.
 
     Args:
@@ -125,7 +126,9 @@ def diff(a: Any, n: int = 1, axis: int = -1) -> Any:
 
 
 @op(2, segment_rule, home="math")
-def segment_min(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> Any:
+def segment_min(
+    data: TensorLike, segment_ids: TensorLike, num_segments: int | None = None, sorted: bool = False
+) -> Tensor:
     """Smallest values of the rows of each segment.
 
     Args:
@@ -149,7 +152,9 @@ def segment_min(data: Any, segment_ids: Any, num_segments: int | None = None, so
 
 
 @op(2, segment_rule, home="math")
-def segment_prod(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> Any:
+def segment_prod(
+    data: TensorLike, segment_ids: TensorLike, num_segments: int | None = None, sorted: bool = False
+) -> Tensor:
     """Product of the rows of each segment.
 
     Args:
@@ -177,7 +182,7 @@ def segment_prod(data: Any, segment_ids: Any, num_segments: int | None = None, s
 
 
 @op(("y", "x"), floating, fuse=True, home="numpy", call_args=("y",))
-def trapezoid(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1) -> Any:
+def trapezoid(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1) -> Tensor:
     """Integral along an axis by the trapezoidal rule.
 
     Args:

@@ -11,6 +11,7 @@ from kfront.core.dtypes import keep
 from kfront.core.errors import ArgumentError
 from kfront.core.op import op
 from kfront.core.spec import Abstract, KerasTensor
+from kfront.core.typing import Tensor, TensorLike
 from kfront.ops.creation import ones_like
 from kfront.ops.primitives.arithmetic import floor_divide, mod, subtract
 from kfront.ops.primitives.creation import arange, array
@@ -24,7 +25,7 @@ from kfront.ops.shapes import moveaxis
 
 
 @op(home="numpy")
-def unravel_index(indices: Any, shape: Sequence[int]) -> tuple[Any, ...]:
+def unravel_index(indices: TensorLike, shape: Sequence[int]) -> tuple[Tensor, ...]:
     """Coordinates of positions in a flat tensor.
 
     Args:
@@ -53,7 +54,7 @@ def unravel_index(indices: Any, shape: Sequence[int]) -> tuple[Any, ...]:
 
 
 @op(dtype=keep, home="numpy")
-def argpartition(x: Any, kth: int, axis: int | None = -1) -> Any:
+def argpartition(x: TensorLike, kth: int, axis: int | None = -1) -> Tensor:
     """Positions that put the kth smallest element of an axis into its place, smaller ones before it.
 
     Args:
@@ -74,7 +75,7 @@ def argpartition(x: Any, kth: int, axis: int | None = -1) -> Any:
 
 
 @op(2, fuse=True, home="math")
-def in_top_k(targets: Any, predictions: Any, k: int) -> Any:
+def in_top_k(targets: TensorLike, predictions: TensorLike, k: int) -> Tensor:
     """Whether a target is among the k classes with the highest scores; ties with the kth count.
 
     Args:
@@ -97,7 +98,7 @@ def in_top_k(targets: Any, predictions: Any, k: int) -> Any:
 
 
 @op(2, zeros="filled", fuse=True, home="numpy")
-def digitize(x: Any, bins: Any) -> Any:
+def digitize(x: TensorLike, bins: TensorLike) -> Tensor:
     """Number of the bin each value falls into.
 
     Args:
@@ -118,14 +119,14 @@ def digitize(x: Any, bins: Any) -> Any:
 
 @op(home="numpy")
 def unique(
-    x: Any,
+    x: TensorLike,
     sorted: bool = True,
     return_index: bool = False,
     return_inverse: bool = False,
     return_counts: bool = False,
     axis: int | None = None,
     size: int | None = None,
-    fill_value: Any = None,
+    fill_value: TensorLike | None = None,
 ) -> Any:
     """The distinct elements of a tensor, ascending.
 
@@ -174,12 +175,12 @@ def unique(
     return out[0] if len(out) == 1 else tuple(out)
 
 
-def _rows(x: Any, axis: int) -> Any:
+def _rows(x: TensorLike, axis: int) -> Any:
     x = moveaxis(x, axis, 0)
     return reshape(x, (dim(x, 0), -1)) if len(x.shape) > 1 else expand_dims(x, 1)
 
 
-def _row_order(table: Any) -> Any:
+def _row_order(table: TensorLike) -> Any:
     """Stable ascending order of rows: by the last column first, by the first column last."""
     order = argsort(get_item(table, (builtins.slice(None), -1)))
     columns = dim(table, 1)
@@ -188,29 +189,29 @@ def _row_order(table: Any) -> Any:
     return order
 
 
-def _differs(lines: Any) -> Any:
+def _differs(lines: TensorLike) -> Any:
     return any(not_equal(get_item(lines, span_on(1)), get_item(lines, span_on(0))), -1)
 
 
-def _count(found: Any) -> Any:
+def _count(found: Tensor) -> Any:
     try:
         return int(found)
     except Exception:
         return found  # a traced scalar: engines with dynamic shapes slice by it
 
 
-def _take_first(x: Any, n: Any, length: Any) -> Any:
+def _take_first(x: TensorLike, n: Any, length: Any) -> Any:
     """The first n; positions past the end repeat the first element."""
     if isinstance(n, int) and isinstance(length, int) and n > length:
         return concatenate([x, take(x, arange(n - length) * 0, 0)], 0)
     return slice(x, [0], [n])
 
 
-def _values(x: Any, places: Any, axis: int | None) -> Any:
+def _values(x: TensorLike, places: TensorLike, axis: int | None) -> Any:
     return take(reshape(x, (-1,)), places, 0) if axis is None else take(x, places, axis)
 
 
-def _refill(values: Any, found: Any, size: int, fill_value: Any, axis: int | None) -> Any:
+def _refill(values: Tensor, found: TensorLike, size: int, fill_value: Any, axis: int | None) -> Any:
     rank = len(values.shape)
     a = 0 if axis is None else shapes.axis_of(axis, rank)
     valid = reshape(greater(found, arange(size)), tuple(-1 if i == a else 1 for i in builtins.range(rank)))
@@ -218,7 +219,7 @@ def _refill(values: Any, found: Any, size: int, fill_value: Any, axis: int | Non
     return where(valid, values, fill)
 
 
-def _unique_spec(x: Any, index: bool, inverse: bool, counts: bool, axis: int | None, size: int | None) -> Any:
+def _unique_spec(x: Tensor, index: bool, inverse: bool, counts: bool, axis: int | None, size: int | None) -> Any:
     s = shapes.shape_of(x)
     shape = (size,) if axis is None else tuple(size if i == axis % len(s) else d for i, d in enumerate(s))
     whole = s if axis is None else (s[axis],)

@@ -12,6 +12,7 @@ from kfront.core import shapes
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.op import in_front_of, op
 from kfront.core.op_registry import function
+from kfront.core.typing import Size, Tensor, TensorLike
 from kfront.ops.arithmetic import clip
 from kfront.ops.primitives.arithmetic import maximum, minimum, mod, multiply, subtract
 from kfront.ops.primitives.creation import arange
@@ -35,7 +36,7 @@ def _rank(x: Any) -> int:
 
 
 @function("numpy", call_args=("x",))
-def vsplit(x: Any, indices_or_sections: Any) -> list[Any]:
+def vsplit(x: TensorLike, indices_or_sections: int | Sequence[int]) -> list[Tensor]:
     """Cut along axis 0; see `split`.
 
     Args:
@@ -55,7 +56,7 @@ def vsplit(x: Any, indices_or_sections: Any) -> list[Any]:
 
 
 @function("numpy", call_args=("x",))
-def hsplit(x: Any, indices_or_sections: Any) -> list[Any]:
+def hsplit(x: Any, indices_or_sections: int | Sequence[int]) -> list[Tensor]:
     """Cut along axis 1, along axis 0 for rank 1; see `split`.
 
     Args:
@@ -75,7 +76,7 @@ def hsplit(x: Any, indices_or_sections: Any) -> list[Any]:
 
 
 @function("numpy", call_args=("x",))
-def dsplit(x: Any, indices_or_sections: Any) -> list[Any]:
+def dsplit(x: TensorLike, indices_or_sections: int | Sequence[int]) -> list[Tensor]:
     """Cut along axis 2; see `split`.
 
     Args:
@@ -95,7 +96,7 @@ def dsplit(x: Any, indices_or_sections: Any) -> list[Any]:
 
 
 @op(home="numpy")
-def fliplr(x: Any) -> Any:
+def fliplr(x: TensorLike) -> Tensor:
     """Reverse axis 1.
 
     Args:
@@ -114,7 +115,7 @@ def fliplr(x: Any) -> Any:
 
 
 @op(home="numpy")
-def flipud(x: Any) -> Any:
+def flipud(x: TensorLike) -> Tensor:
     """Reverse axis 0.
 
     Args:
@@ -133,7 +134,7 @@ def flipud(x: Any) -> Any:
 
 
 @op(zeros="filled", home="numpy")
-def size(x: Any) -> Any:
+def size(x: TensorLike) -> Size:
     """The number of elements.
 
     Args:
@@ -154,7 +155,7 @@ def size(x: Any) -> Any:
     return out
 
 
-def padded_by_index(x: Any, pad_width: Any, mode: str) -> Any:
+def padded_by_index(x: Any, pad_width: Sequence[Sequence[int]], mode: str) -> Tensor:
     """`pad` in any mode but "constant" by reading elements anew, for engines whose kernels do not cover it.
 
     Args:
@@ -169,7 +170,7 @@ def padded_by_index(x: Any, pad_width: Any, mode: str) -> Any:
     return x
 
 
-def _source(places: Any, n: Any, mode: str) -> Any:
+def _source(places: TensorLike, n: Any, mode: str) -> Any:
     """Where elements at `places`, some of which lie outside an axis of length `n`, come from."""
     if mode == "edge":
         return clip(places, 0, n - 1)
@@ -181,7 +182,7 @@ def _source(places: Any, n: Any, mode: str) -> Any:
 
 
 @op(zeros="kept", home="numpy")
-def copy(x: Any) -> Any:
+def copy(x: Any) -> Tensor:
     """A tensor with the same values.
 
     Args:
@@ -200,7 +201,7 @@ def copy(x: Any) -> Any:
 
 
 @op(fuse=True, home="numpy")
-def ravel(x: Any) -> Any:
+def ravel(x: TensorLike) -> Tensor:
     """All elements in one axis.
 
     Args:
@@ -219,7 +220,7 @@ def ravel(x: Any) -> Any:
 
 
 @op(zeros="moved", fuse=True, home="numpy")
-def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
+def swapaxes(x: Any, axis1: int, axis2: int) -> Tensor:
     """Exchange two axes.
 
     Args:
@@ -242,7 +243,7 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
 
 
 @op(zeros="moved", fuse=True, home="numpy")
-def moveaxis(x: Any, source: Any, destination: Any) -> Any:
+def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
     """Move axes; the others keep their order.
 
     Args:
@@ -274,7 +275,7 @@ def moveaxis(x: Any, source: Any, destination: Any) -> Any:
 
 
 @op(2, home="numpy")
-def append(x1: Any, x2: Any, axis: int | None = None) -> Any:
+def append(x1: TensorLike, x2: TensorLike, axis: int | None = None) -> Tensor:
     """One tensor behind another.
 
     Args:
@@ -307,7 +308,7 @@ def _at_least(x: Any, rank: int) -> Any:
 
 
 @op("list", fuse=True, home="numpy")
-def hstack(xs: Any) -> Any:
+def hstack(xs: Sequence[TensorLike] | Tensor) -> Tensor:
     """Join along axis 1, along axis 0 for rank 1.
 
     Args:
@@ -327,7 +328,7 @@ def hstack(xs: Any) -> Any:
 
 
 @op("list", fuse=True, home="numpy")
-def vstack(xs: Any) -> Any:
+def vstack(xs: Sequence[TensorLike] | Tensor) -> Tensor:
     """Join along axis 0; tensors of rank 1 are rows.
 
     Args:
@@ -346,7 +347,7 @@ def vstack(xs: Any) -> Any:
 
 
 @op("list", fuse=True, home="numpy")
-def dstack(xs: Any) -> Any:
+def dstack(xs: Sequence[TensorLike] | Tensor) -> Tensor:
     """Join along axis 2, which is added where it is missing.
 
     Args:
@@ -365,7 +366,7 @@ def dstack(xs: Any) -> Any:
 
 
 @op(zeros="filled", home="core")
-def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
+def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Tensor]:
     """The slices along an axis.
 
     Args:
@@ -394,7 +395,7 @@ def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
 
 
 @function("numpy", call_args=("x",))
-def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+def array_split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
     """As `split`, with parts that differ by one where the axis does not divide evenly.
 
     Args:
@@ -425,7 +426,7 @@ def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
 
 
 @op("list", name="meshgrid", home="numpy", call_args=("*x",))
-def _meshgrid(xs: Any, indexing: str) -> Any:
+def _meshgrid(xs: Sequence[TensorLike] | Tensor, indexing: str) -> tuple[Tensor, ...]:
     lines = [ravel(v) for v in xs]
     order = list(range(len(lines)))
     if indexing == "xy" and len(lines) > 1:
@@ -439,7 +440,7 @@ def _meshgrid(xs: Any, indexing: str) -> Any:
 
 
 @in_front_of(_meshgrid)
-def meshgrid(*x: Any, indexing: str = "xy") -> list[Any]:
+def meshgrid(*x: Any, indexing: str = "xy") -> list[Tensor]:
     """Coordinate tensors of a grid.
 
     Args:
@@ -465,7 +466,7 @@ def meshgrid(*x: Any, indexing: str = "xy") -> list[Any]:
 
 
 @op(fuse=True, home="numpy")
-def rot90(array: Any, k: int = 1, axes: Sequence[int] = (0, 1)) -> Any:
+def rot90(array: Any, k: int = 1, axes: Sequence[int] = (0, 1)) -> Tensor:
     """Rotate by 90 degrees in the plane of two axes, from the first towards the second.
 
     Args:

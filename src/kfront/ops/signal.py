@@ -11,6 +11,7 @@ from kfront.core.dtypes import floating
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.op import in_front_of, op
 from kfront.core.shapes import known
+from kfront.core.typing import Tensor, TensorLike
 from kfront.ops.elementwise import square
 from kfront.ops.primitives.arguments import option
 from kfront.ops.primitives.arithmetic import add, divide, floor_divide, multiply, subtract
@@ -32,7 +33,7 @@ def _check_frames(name: str, **sizes: Any) -> None:
 
 
 @op(fuse=True, home="math")
-def extract_sequences(x: Any, sequence_length: int, sequence_stride: int) -> Any:
+def extract_sequences(x: TensorLike, sequence_length: int, sequence_stride: int) -> Tensor:
     """Overlapping pieces along the last axis.
 
     Args:
@@ -85,8 +86,13 @@ def _window(window: Any, length: int, fft_length: int, dtype: str) -> Any:
 
 @op(fuse=True, home="math", class_name="STFT")
 def stft(
-    x: Any, sequence_length: int, sequence_stride: int, fft_length: int, window: Any = "hann", center: bool = True
-) -> Any:
+    x: Any,
+    sequence_length: int,
+    sequence_stride: int,
+    fft_length: int,
+    window: TensorLike | str | None = "hann",
+    center: bool = True,
+) -> tuple[Tensor, Tensor]:
     """Short-time Fourier transform: the spectra of overlapping pieces.
 
     Args:
@@ -123,15 +129,15 @@ def stft(
 
 @op(2, name="istft", fuse=True, home="math", call_args=("x",), class_name="ISTFT")
 def _istft(
-    real: Any,
-    imag: Any,
+    real: TensorLike,
+    imag: TensorLike,
     sequence_length: int,
     sequence_stride: int,
     fft_length: int,
-    length: Any,
-    window: Any,
+    length: int | None,
+    window: TensorLike | str | None,
     center: bool,
-) -> Any:
+) -> Tensor:
     frames = irfft_of_parts(real, imag, fft_length)
     *lead, count, _ = shape(frames)
     if not isinstance(count, int):
@@ -158,14 +164,14 @@ def _istft(
 
 @in_front_of(_istft)
 def istft(
-    x: Any,
+    x: TensorLike,
     sequence_length: int,
     sequence_stride: int,
     fft_length: int,
     length: int | None = None,
-    window: Any = "hann",
+    window: TensorLike | str | None = "hann",
     center: bool = True,
-) -> Any:
+) -> Tensor:
     """Inverse of `stft`: overlapping pieces are added, and the sum of squared windows is divided out.
 
     Args:
@@ -194,7 +200,7 @@ _CORRELATE_MODES = option("mode", "valid", "same", "full")
 
 
 @op(2, floating, prepare={"mode": _CORRELATE_MODES}, fuse=True, home="numpy")
-def correlate(x1: Any, x2: Any, mode: str = "valid") -> Any:
+def correlate(x1: Any, x2: Any, mode: str = "valid") -> Tensor:
     """Cross-correlation of two sequences: sums of products at every shift.
 
     Args:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from kfront.core import shapes
@@ -10,6 +11,7 @@ from kfront.core.dtypes import floating, to_float
 from kfront.core.errors import ArgumentError
 from kfront.core.op import op
 from kfront.core.spec import Abstract, KerasTensor
+from kfront.core.typing import Axis, Tensor, TensorLike
 from kfront.ops.arithmetic import clip
 from kfront.ops.creation import linspace
 from kfront.ops.elementwise import square
@@ -28,7 +30,7 @@ from kfront.ops.shapes import moveaxis, swapaxes
 
 
 @op(("x", "weights"), floating, zeros="filled", fuse=True, home="numpy")
-def average(x: Any, axis: Any = None, weights: Any = None) -> Any:
+def average(x: Any, axis: Axis = None, weights: Any = None) -> Tensor:
     """Weighted mean.
 
     Args:
@@ -58,7 +60,7 @@ METHODS = option("method", "linear", "lower", "higher", "midpoint", "nearest")
 
 
 @op(2, floating, prepare={"method": METHODS}, fuse=True, home="numpy")
-def quantile(x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Any:
+def quantile(x: Any, q: Any, axis: Axis = None, method: str = "linear", keepdims: bool = False) -> Tensor:
     """Values below which given fractions of the elements lie.
 
     Args:
@@ -95,7 +97,7 @@ def quantile(x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims:
     return out
 
 
-def _between(a: Any, b: Any, share: Any, place: Any, method: str, ordered: Any) -> Any:
+def _between(a: TensorLike, b: TensorLike, share: Any, place: Any, method: str, ordered: Any) -> Any:
 
     if method == "lower":
         return a
@@ -108,7 +110,7 @@ def _between(a: Any, b: Any, share: Any, place: Any, method: str, ordered: Any) 
     return add(a, multiply(subtract(b, a), share))
 
 
-def to_last(x: Any, gone: tuple[int, ...]) -> Any:
+def to_last(x: Any, gone: tuple[int, ...]) -> Tensor:
     """The axes `gone` moved to the end and joined into one."""
     rank = len(x.shape)
     if len(gone) == rank:
@@ -120,7 +122,7 @@ def to_last(x: Any, gone: tuple[int, ...]) -> Any:
 
 
 @op(dtype=floating, fuse=True, home="numpy")
-def median(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def median(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Middle value over axes, the mean of the two middle ones of an even number.
 
     Args:
@@ -141,7 +143,9 @@ def median(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 @op(2, floating, prepare={"method": METHODS}, fuse=True, home="numpy")
-def percentile(x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Any:
+def percentile(
+    x: TensorLike, q: TensorLike, axis: Axis = None, method: str = "linear", keepdims: bool = False
+) -> Tensor:
     """Values below which given percentages of the elements lie; see `quantile`.
 
     Args:
@@ -164,7 +168,7 @@ def percentile(x: Any, q: Any, axis: Any = None, method: str = "linear", keepdim
 
 
 @op(dtype=floating, fuse=True, home="numpy")
-def corrcoef(x: Any) -> Any:
+def corrcoef(x: Any) -> Tensor:
     """Correlation coefficients of rows.
 
     Args:
@@ -189,7 +193,7 @@ def corrcoef(x: Any) -> Any:
 
 
 @op(home="numpy")
-def histogram(x: Any, bins: int = 10, range: Any = None) -> Any:
+def histogram(x: TensorLike, bins: int = 10, range: Sequence[float] | None = None) -> tuple[Tensor, Tensor]:
     """How many elements fall into each of several intervals of one width.
 
     Args:

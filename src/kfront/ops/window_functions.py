@@ -8,6 +8,7 @@ from typing import Any
 
 from kfront.config import floatx
 from kfront.core.op_registry import function
+from kfront.core.typing import Tensor, TensorLike
 from kfront.ops.arithmetic import clip
 from kfront.ops.elementwise import i0, square
 from kfront.ops.primitives.arithmetic import abs, add, divide, maximum, multiply, subtract
@@ -18,7 +19,7 @@ from kfront.ops.primitives.indexing import where
 from kfront.ops.primitives.logic import equal
 
 
-def _window(x: Any, shape_of_t: Callable[[Any], Any]) -> Any:
+def _window(x: Tensor, shape_of_t: Callable[[Any], Any]) -> Any:
     """`shape_of_t` on t from 0 to 1 over `x` places; a single place is 1."""
     if isinstance(x, int):
         t = divide(arange(x, dtype=floatx()), float(max(x - 1, 1)))
@@ -39,7 +40,7 @@ def _cosines(*weights: float) -> Callable[[Any], Any]:
 
 
 @function("numpy")
-def bartlett(x: Any) -> Any:
+def bartlett(x: Any) -> Tensor:
     """Triangle from 0 over 1 to 0.
 
     Args:
@@ -58,7 +59,7 @@ def bartlett(x: Any) -> Any:
 
 
 @function("numpy")
-def blackman(x: Any) -> Any:
+def blackman(x: Any) -> Tensor:
     """Window of two cosines (Blackman and Tukey, 1958).
 
     Args:
@@ -77,7 +78,7 @@ def blackman(x: Any) -> Any:
 
 
 @function("numpy")
-def hamming(x: Any) -> Any:
+def hamming(x: Any) -> Tensor:
     """Raised cosine that does not quite reach 0.
 
     Args:
@@ -96,7 +97,7 @@ def hamming(x: Any) -> Any:
 
 
 @function("numpy")
-def hanning(x: Any) -> Any:
+def hanning(x: Any) -> Tensor:
     """Raised cosine from 0 over 1 to 0.
 
     Args:
@@ -115,7 +116,7 @@ def hanning(x: Any) -> Any:
 
 
 @function("numpy")
-def kaiser(x: Any, beta: Any) -> Any:
+def kaiser(x: Any, beta: TensorLike) -> Tensor:
     """Window of Bessel functions whose side lobes `beta` sets.
 
     Args:

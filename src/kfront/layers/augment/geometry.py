@@ -535,7 +535,7 @@ class RandomElasticTransform(RandomImageLayer):
         alpha = ops.multiply(factor, ops.multiply(ops.maximum(h, w), 0.1))
         return alpha, ops.multiply(factor, ops.multiply(ops.minimum(h, w), 0.05))
 
-    def _noise(self, data: ImageData, height: Extent, width: Extent, seed: Seed) -> Tensor:
+    def _noise(self, data: ImageData, height: Any, width: Any, seed: Seed) -> Tensor:
         shape = (self._batch_size(data), height, width, 2)
         if isinstance(self._images(data), KerasTensor):
             return Abstract(tuple(d if isinstance(d, int) else None for d in shape), "float32")

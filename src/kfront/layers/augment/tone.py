@@ -410,7 +410,7 @@ def _mirrored(places: Tensor, size: Any) -> Tensor:
     return ops.minimum(turn, ops.subtract(2 * size - 1, turn))
 
 
-def _neighbours(size: IntOrInts, step: Any, tiles: int) -> list[tuple[Tensor, Tensor]]:
+def _neighbours(size: int, step: Any, tiles: int) -> list[tuple[Tensor, Tensor]]:
     """For each place on an axis the two tiles whose centers it lies between, with their weights."""
     at = ops.divide(ops.cast(ops.arange(size), "float32"), ops.cast(step, "float32"))
     at = ops.clip(ops.subtract(at, 0.5), 0.0, tiles - 1.0)

@@ -1,5 +1,8 @@
 """Arithmetic, elementwise with broadcasting. Python scalars are weak: they take the tensor's dtype."""
 
+# pyright: reportReturnType=false
+# (primitives have no body: each engine has its own)
+
 from __future__ import annotations
 
 from typing import Any
@@ -7,10 +10,11 @@ from typing import Any
 from kfront.core import shapes
 from kfront.core.dtypes import floating, numeric, promote, result_type
 from kfront.core.op import op
+from kfront.core.typing import Tensor, TensorLike
 
 
 @op(2, promote, shapes.elementwise, weak=True, zeros="joined", home="numpy")
-def add(x1: Any, x2: Any) -> Any:
+def add(x1: TensorLike, x2: TensorLike) -> Tensor:
     """Sum, elementwise.
 
     Args:
@@ -29,7 +33,7 @@ def add(x1: Any, x2: Any) -> Any:
 
 
 @op(2, numeric, shapes.elementwise, weak=True, zeros="joined", home="numpy")
-def subtract(x1: Any, x2: Any) -> Any:
+def subtract(x1: TensorLike, x2: TensorLike) -> Tensor:
     """Difference, elementwise.
 
     Args:
@@ -48,7 +52,7 @@ def subtract(x1: Any, x2: Any) -> Any:
 
 
 @op(2, promote, shapes.elementwise, weak=True, zeros="absorbed", home="numpy")
-def multiply(x1: Any, x2: Any) -> Any:
+def multiply(x1: TensorLike, x2: TensorLike) -> Tensor:
     """Product, elementwise.
 
     Args:
@@ -67,7 +71,7 @@ def multiply(x1: Any, x2: Any) -> Any:
 
 
 @op(2, floating, shapes.elementwise, weak=True, zeros="scaled", home="numpy", aliases=("true_divide",))
-def divide(x1: Any, x2: Any) -> Any:
+def divide(x1: TensorLike, x2: TensorLike) -> Tensor:
     """True quotient, elementwise; integers become floatx.
 
     Args:
@@ -86,7 +90,7 @@ def divide(x1: Any, x2: Any) -> Any:
 
 
 @op(2, numeric, shapes.elementwise, weak=True, zeros="filled", home="numpy")
-def power(x1: Any, x2: Any) -> Any:
+def power(x1: TensorLike, x2: TensorLike) -> Tensor:
     """`x1` to the power `x2`, elementwise.
 
     Args:
@@ -105,7 +109,7 @@ def power(x1: Any, x2: Any) -> Any:
 
 
 @op(2, numeric, shapes.elementwise, weak=True, zeros="filled", home="numpy")
-def floor_divide(x1: Any, x2: Any) -> Any:
+def floor_divide(x1: TensorLike, x2: TensorLike) -> Tensor:
     """Largest integer <= x1 / x2, in the common dtype.
 
     Args:
@@ -124,7 +128,7 @@ def floor_divide(x1: Any, x2: Any) -> Any:
 
 
 @op(2, numeric, shapes.elementwise, weak=True, zeros="filled", home="numpy")
-def mod(x1: Any, x2: Any) -> Any:
+def mod(x1: TensorLike, x2: TensorLike) -> Tensor:
     """Remainder of `floor_divide`; it has the sign of `x2`.
 
     Args:
@@ -143,7 +147,7 @@ def mod(x1: Any, x2: Any) -> Any:
 
 
 @op(2, promote, shapes.elementwise, zeros="joined", home="numpy")
-def maximum(x1: Any, x2: Any) -> Any:
+def maximum(x1: TensorLike, x2: TensorLike) -> Tensor:
     """Larger of two values, elementwise; NaN if either is.
 
     Args:
@@ -162,7 +166,7 @@ def maximum(x1: Any, x2: Any) -> Any:
 
 
 @op(2, promote, shapes.elementwise, zeros="joined", home="numpy")
-def minimum(x1: Any, x2: Any) -> Any:
+def minimum(x1: TensorLike, x2: TensorLike) -> Tensor:
     """Smaller of two values, elementwise; NaN if either is.
 
     Args:
@@ -181,7 +185,7 @@ def minimum(x1: Any, x2: Any) -> Any:
 
 
 @op(2, floating, shapes.elementwise, home="numpy")
-def arctan2(x1: Any, x2: Any) -> Any:
+def arctan2(x1: TensorLike, x2: TensorLike) -> Tensor:
     """Angle in radians of the point (x2, x1), in [-pi, pi].
 
     Args:
@@ -200,7 +204,7 @@ def arctan2(x1: Any, x2: Any) -> Any:
 
 
 @op(2, floating, shapes.elementwise, home="numpy")
-def logaddexp(x1: Any, x2: Any) -> Any:
+def logaddexp(x1: TensorLike, x2: TensorLike) -> Tensor:
     """log(exp(x1) + exp(x2)), without overflow.
 
     Args:
@@ -219,7 +223,7 @@ def logaddexp(x1: Any, x2: Any) -> Any:
 
 
 @op(dtype=floating, shape=shapes.same, zeros="kept", home="numpy")
-def floor(x: Any) -> Any:
+def floor(x: TensorLike) -> Tensor:
     """Largest integer <= x, as a floating number.
 
     Args:
@@ -237,7 +241,7 @@ def floor(x: Any) -> Any:
 
 
 @op(dtype=floating, shape=shapes.same, zeros="kept", home="numpy")
-def ceil(x: Any) -> Any:
+def ceil(x: TensorLike) -> Tensor:
     """Smallest integer >= x, as a floating number.
 
     Args:
@@ -260,7 +264,7 @@ def _magnitude(x: Any) -> tuple[Any, Any]:
 
 
 @op(dtype=_magnitude, shape=shapes.same, zeros="kept", home="numpy", aliases=("absolute",))
-def abs(x: Any) -> Any:
+def abs(x: TensorLike) -> Tensor:
     """Absolute value, elementwise; the modulus of complex numbers.
 
     Args:
@@ -278,7 +282,7 @@ def abs(x: Any) -> Any:
 
 
 @op(dtype=numeric, shape=shapes.same, zeros="kept", home="numpy")
-def negative(x: Any) -> Any:
+def negative(x: TensorLike) -> Tensor:
     """-x, elementwise.
 
     Args:
@@ -296,7 +300,7 @@ def negative(x: Any) -> Any:
 
 
 @op(dtype=numeric, shape=shapes.same, zeros="kept", home="numpy")
-def sign(x: Any) -> Any:
+def sign(x: TensorLike) -> Tensor:
     """-1, 0 or 1, elementwise; NaN stays.
 
     Args:
@@ -314,7 +318,7 @@ def sign(x: Any) -> Any:
 
 
 @op(dtype=numeric, shape=shapes.same, zeros="kept", home="numpy")
-def round(x: Any, decimals: int = 0) -> Any:
+def round(x: TensorLike, decimals: int = 0) -> Tensor:
     """Round to a number of decimals, halves to the even neighbour.
 
     Args:

@@ -1,5 +1,8 @@
 """Tensors from numbers and from nothing, and back to NumPy."""
 
+# pyright: reportReturnType=false
+# (primitives have no body: each engine has its own)
+
 from __future__ import annotations
 
 from typing import Any
@@ -13,6 +16,7 @@ from kfront.core.op_registry import function
 from kfront.core.operators import VariableBase
 from kfront.core.spec import KerasTensor
 from kfront.core.state import current, state
+from kfront.core.typing import Backend, DTypeLike, Scalar, Sizes, Tensor, TensorLike
 from kfront.ops.primitives.arguments import dtype_name, shape_tuple
 from kfront.ops.primitives.dtypes import cast, dtype_of
 
@@ -20,7 +24,7 @@ _SHAPED: dict[str, Any] = {"shape": shape_tuple, "dtype": dtype_name}
 
 
 @op(0, from_argument, shapes.given, prepare=_SHAPED, home="numpy")
-def zeros(shape: Any, dtype: Any = None) -> Any:
+def zeros(shape: int | Sizes, dtype: DTypeLike = None) -> Tensor:
     """Zeros.
 
     Args:
@@ -39,7 +43,7 @@ def zeros(shape: Any, dtype: Any = None) -> Any:
 
 
 @op(0, from_argument, shapes.given, prepare=_SHAPED, home="numpy")
-def ones(shape: Any, dtype: Any = None) -> Any:
+def ones(shape: int | Sizes, dtype: DTypeLike = None) -> Tensor:
     """Ones.
 
     Args:
@@ -58,7 +62,7 @@ def ones(shape: Any, dtype: Any = None) -> Any:
 
 
 @op(0, from_argument, shapes.given, prepare=_SHAPED, home="numpy", call_args=("fill_value",))
-def full(shape: Any, fill_value: Any, dtype: Any = None) -> Any:
+def full(shape: int | Sizes, fill_value: TensorLike, dtype: DTypeLike = None) -> Tensor:
     """One value everywhere.
 
     Args:
@@ -78,11 +82,11 @@ def full(shape: Any, fill_value: Any, dtype: Any = None) -> Any:
 
 
 @op(0, from_argument, shapes.arange, name="arange", home="numpy", call_args=("start", "stop", "step"))
-def _arange(start: Any, stop: Any, step: Any, dtype: Any) -> Any: ...
+def _arange(start: Scalar, stop: Scalar | None, step: Scalar | None, dtype: DTypeLike) -> Tensor: ...
 
 
 @in_front_of(_arange)
-def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> Any:
+def arange(start: Scalar, stop: Scalar | None = None, step: Scalar | None = None, dtype: DTypeLike = None) -> Tensor:
     """Numbers at equal distances, the end not included.
 
     Args:
@@ -117,7 +121,7 @@ def _number_type(value: Any) -> Any:
 
 
 @op(0, from_argument, shapes.eye, prepare={"dtype": dtype_name}, home="numpy")
-def eye(N: Any, M: Any = None, k: int = 0, dtype: Any = None) -> Any:
+def eye(N: int, M: int | None = None, k: int = 0, dtype: DTypeLike = None) -> Tensor:
     """Ones on a diagonal, zeros elsewhere.
 
     Args:
@@ -138,7 +142,9 @@ def eye(N: Any, M: Any = None, k: int = 0, dtype: Any = None) -> Any:
 
 
 @function("core", call_args=("x",))
-def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, ragged: bool | None = None) -> Any:
+def convert_to_tensor(
+    x: Any, dtype: DTypeLike = None, sparse: bool | None = None, ragged: bool | None = None
+) -> Tensor:
     """A tensor of the current backend.
 
     Args:
@@ -172,7 +178,7 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, rag
     return b.convert(x, dtype)
 
 
-def _converted(b: Any, x: Any, dtype: str | None, sparse: bool | None, ragged: bool | None) -> Any:
+def _converted(b: Backend, x: Any, dtype: str | None, sparse: bool | None, ragged: bool | None) -> Any:
     """Conversion of what may be sparse or ragged, or is to become so."""
     if hasattr(x, "tocoo"):  # SciPy
         if sparse is False or not b.has_sparse:
@@ -195,7 +201,7 @@ def _converted(b: Any, x: Any, dtype: str | None, sparse: bool | None, ragged: b
 
 
 @function("numpy", call_args=("x",))
-def array(x: Any, dtype: Any = None) -> Any:
+def array(x: TensorLike, dtype: DTypeLike = None) -> Tensor:
     """A tensor of the current backend from numbers; see `convert_to_tensor`.
 
     Args:
@@ -215,7 +221,7 @@ def array(x: Any, dtype: Any = None) -> Any:
 
 
 @function("core")
-def convert_to_numpy(x: Any) -> np.ndarray:
+def convert_to_numpy(x: TensorLike) -> np.ndarray:
     """The values as a NumPy array.
 
     Args:
@@ -239,7 +245,7 @@ def convert_to_numpy(x: Any) -> np.ndarray:
 
 
 @function("core")
-def is_tensor(x: Any) -> bool:
+def is_tensor(x: TensorLike) -> bool:
     """Whether `x` is a tensor of the current backend.
 
     Args:
@@ -281,7 +287,7 @@ def dtype(x: Any) -> str:
 
 
 @function("numpy")
-def empty(shape: Any, dtype: Any = None) -> Any:
+def empty(shape: int | Sizes, dtype: DTypeLike = None) -> Tensor:
     """A tensor whose values do not matter (here: zeros).
 
     Args:
@@ -301,7 +307,7 @@ def empty(shape: Any, dtype: Any = None) -> Any:
 
 
 @function("numpy")
-def identity(n: int, dtype: Any = None) -> Any:
+def identity(n: int, dtype: DTypeLike = None) -> Tensor:
     """The unit matrix.
 
     Args:

@@ -1,5 +1,8 @@
 """`cast`, and what is known of dtypes and of the dtype of a tensor."""
 
+# pyright: reportReturnType=false
+# (primitives have no body: each engine has its own)
+
 from __future__ import annotations
 
 import math
@@ -10,6 +13,7 @@ from kfront.core.dtypes import is_float, result_type, static_rule
 from kfront.core.op import op
 from kfront.core.spec import KerasTensor
 from kfront.core.state import state
+from kfront.core.typing import DTypeLike, Tensor, TensorLike
 from kfront.ops.primitives.arguments import dtype_name
 
 
@@ -22,7 +26,7 @@ _cast_rule.keeps = True  # type: ignore[attr-defined]
 
 
 @op(dtype=_cast_rule, shape=shapes.same, prepare={"dtype": dtype_name}, zeros="kept", home="core")
-def cast(x: Any, dtype: Any) -> Any:
+def cast(x: TensorLike, dtype: DTypeLike) -> Tensor:
     """The same values in another dtype.
 
     Args:
@@ -88,6 +92,6 @@ def float_inside(bound: Any, dtype: str) -> float:
     return math.copysign(size >> cut << cut, bound)
 
 
-def is_floating(x: Any) -> bool:
+def is_floating(x: TensorLike) -> bool:
     """Whether the dtype of a tensor is a real floating one."""
     return is_float(dtype_of(x))

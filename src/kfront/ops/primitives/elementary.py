@@ -1,16 +1,18 @@
 """Exponentials, logarithms, roots and trigonometric functions, elementwise."""
 
-from __future__ import annotations
+# pyright: reportReturnType=false
+# (primitives have no body: each engine has its own)
 
-from typing import Any
+from __future__ import annotations
 
 from kfront.core import shapes
 from kfront.core.dtypes import floating
 from kfront.core.op import op
+from kfront.core.typing import Tensor, TensorLike
 
 
 @op(dtype=floating, shape=shapes.same, zeros="filled", home="numpy")
-def exp(x: Any) -> Any:
+def exp(x: TensorLike) -> Tensor:
     """Exponential, elementwise.
 
     Args:
@@ -28,7 +30,7 @@ def exp(x: Any) -> Any:
 
 
 @op(dtype=floating, shape=shapes.same, zeros="filled", home="numpy")
-def log(x: Any) -> Any:
+def log(x: TensorLike) -> Tensor:
     """Natural logarithm, elementwise; NaN below 0, -inf at 0.
 
     Args:
@@ -46,7 +48,7 @@ def log(x: Any) -> Any:
 
 
 @op(dtype=floating, shape=shapes.same, zeros="kept", home="numpy")
-def log1p(x: Any) -> Any:
+def log1p(x: TensorLike) -> Tensor:
     """log(1 + x), accurate for small x.
 
     Args:
@@ -64,7 +66,7 @@ def log1p(x: Any) -> Any:
 
 
 @op(dtype=floating, shape=shapes.same, zeros="kept", home="numpy")
-def expm1(x: Any) -> Any:
+def expm1(x: TensorLike) -> Tensor:
     """exp(x) - 1, accurate for small x.
 
     Args:
@@ -82,7 +84,7 @@ def expm1(x: Any) -> Any:
 
 
 @op(dtype=floating, shape=shapes.same, zeros="kept", home="numpy")
-def sqrt(x: Any) -> Any:
+def sqrt(x: TensorLike) -> Tensor:
     """Square root, elementwise; NaN below 0.
 
     Args:
@@ -100,7 +102,7 @@ def sqrt(x: Any) -> Any:
 
 
 @op(dtype=floating, shape=shapes.same, zeros="filled", home="math")
-def rsqrt(x: Any) -> Any:
+def rsqrt(x: TensorLike) -> Tensor:
     """1 / sqrt(x), elementwise.
 
     Args:
@@ -118,7 +120,7 @@ def rsqrt(x: Any) -> Any:
 
 
 @op(dtype=floating, shape=shapes.same, zeros="kept", home="numpy")
-def sin(x: Any) -> Any:
+def sin(x: TensorLike) -> Tensor:
     """Sine of an angle in radians.
 
     Args:
@@ -136,7 +138,7 @@ def sin(x: Any) -> Any:
 
 
 @op(dtype=floating, shape=shapes.same, zeros="filled", home="numpy")
-def cos(x: Any) -> Any:
+def cos(x: TensorLike) -> Tensor:
     """Cosine of an angle in radians.
 
     Args:
@@ -154,7 +156,7 @@ def cos(x: Any) -> Any:
 
 
 @op(dtype=floating, shape=shapes.same, zeros="kept", home="numpy")
-def tan(x: Any) -> Any:
+def tan(x: TensorLike) -> Tensor:
     """Tangent of an angle in radians.
 
     Args:
@@ -172,7 +174,7 @@ def tan(x: Any) -> Any:
 
 
 @op(dtype=floating, shape=shapes.same, zeros="kept", home="numpy")
-def arcsin(x: Any) -> Any:
+def arcsin(x: TensorLike) -> Tensor:
     """Inverse sine, in [-pi/2, pi/2]; NaN outside [-1, 1].
 
     Args:
@@ -190,7 +192,7 @@ def arcsin(x: Any) -> Any:
 
 
 @op(dtype=floating, shape=shapes.same, zeros="filled", home="numpy")
-def arccos(x: Any) -> Any:
+def arccos(x: TensorLike) -> Tensor:
     """Inverse cosine, in [0, pi]; NaN outside [-1, 1].
 
     Args:
@@ -208,7 +210,7 @@ def arccos(x: Any) -> Any:
 
 
 @op(dtype=floating, shape=shapes.same, zeros="kept", home="numpy")
-def arctan(x: Any) -> Any:
+def arctan(x: TensorLike) -> Tensor:
     """Inverse tangent, in [-pi/2, pi/2].
 
     Args:
@@ -226,7 +228,7 @@ def arctan(x: Any) -> Any:
 
 
 @op(dtype=floating, shape=shapes.same, zeros="kept", home="numpy")
-def sinh(x: Any) -> Any:
+def sinh(x: TensorLike) -> Tensor:
     """Hyperbolic sine.
 
     Args:
@@ -244,7 +246,7 @@ def sinh(x: Any) -> Any:
 
 
 @op(dtype=floating, shape=shapes.same, zeros="filled", home="numpy")
-def cosh(x: Any) -> Any:
+def cosh(x: TensorLike) -> Tensor:
     """Hyperbolic cosine.
 
     Args:
@@ -262,7 +264,7 @@ def cosh(x: Any) -> Any:
 
 
 @op(dtype=floating, shape=shapes.same, zeros="kept", home="numpy")
-def tanh(x: Any) -> Any:
+def tanh(x: TensorLike) -> Tensor:
     """Hyperbolic tangent.
 
     Args:
@@ -280,7 +282,7 @@ def tanh(x: Any) -> Any:
 
 
 @op(dtype=floating, shape=shapes.same, zeros="kept", home="numpy")
-def arcsinh(x: Any) -> Any:
+def arcsinh(x: TensorLike) -> Tensor:
     """Inverse hyperbolic sine.
 
     Args:
@@ -298,7 +300,7 @@ def arcsinh(x: Any) -> Any:
 
 
 @op(dtype=floating, shape=shapes.same, zeros="filled", home="numpy")
-def arccosh(x: Any) -> Any:
+def arccosh(x: TensorLike) -> Tensor:
     """Inverse hyperbolic cosine; NaN below 1.
 
     Args:
@@ -316,7 +318,7 @@ def arccosh(x: Any) -> Any:
 
 
 @op(dtype=floating, shape=shapes.same, zeros="kept", home="numpy")
-def arctanh(x: Any) -> Any:
+def arctanh(x: TensorLike) -> Tensor:
     """Inverse hyperbolic tangent; NaN outside [-1, 1].
 
     Args:
@@ -334,7 +336,7 @@ def arctanh(x: Any) -> Any:
 
 
 @op(dtype=floating, shape=shapes.same, zeros="kept", home="math")
-def erf(x: Any) -> Any:
+def erf(x: TensorLike) -> Tensor:
     """Gauss error function, 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x.
 
     Args:
@@ -352,7 +354,7 @@ def erf(x: Any) -> Any:
 
 
 @op(dtype=floating, shape=shapes.same, home="math")
-def erfinv(x: Any) -> Any:
+def erfinv(x: TensorLike) -> Tensor:
     """Inverse of the Gauss error function; NaN outside [-1, 1].
 
     Args:

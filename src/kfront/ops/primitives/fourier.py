@@ -1,5 +1,8 @@
 """Fourier transforms. Complex values come as pairs of real tensors."""
 
+# pyright: reportReturnType=false
+# (primitives have no body: each engine has its own)
+
 from __future__ import annotations
 
 from typing import Any
@@ -8,6 +11,7 @@ from kfront.core import shapes_nn
 from kfront.core.dtypes import result_type, to_float
 from kfront.core.errors import ArgumentError
 from kfront.core.op import in_front_of, op
+from kfront.core.typing import Tensor, TensorLike
 
 
 def _pair_rule(*dtypes: Any) -> tuple[Any, Any]:
@@ -27,19 +31,19 @@ def transform_dtype(*dtypes: Any) -> str:
 
 
 @op(2, _pair_rule, shapes_nn.transform, name="fft", home="math", call_args=("x",), class_name="FFT")
-def _fft(real: Any, imag: Any) -> Any: ...
+def _fft(real: TensorLike, imag: TensorLike) -> tuple[Tensor, Tensor]: ...
 
 
 @op(2, _pair_rule, shapes_nn.transform, name="fft2", home="math", call_args=("x",), class_name="FFT2")
-def _fft2(real: Any, imag: Any) -> Any: ...
+def _fft2(real: TensorLike, imag: TensorLike) -> tuple[Tensor, Tensor]: ...
 
 
 @op(2, _pair_rule, shapes_nn.transform, name="ifft2", home="math", call_args=("x",), class_name="IFFT2")
-def _ifft2(real: Any, imag: Any) -> Any: ...
+def _ifft2(real: TensorLike, imag: TensorLike) -> tuple[Tensor, Tensor]: ...
 
 
 @op(dtype=_pair_rule, shape=shapes_nn.rfft, home="math", class_name="RFFT")
-def rfft(x: Any, fft_length: int | None = None) -> Any:
+def rfft(x: TensorLike, fft_length: int | None = None) -> tuple[Tensor, Tensor]:
     """Fourier transform of real signals along the last axis: the half of the spectrum that says it all.
 
     Args:
@@ -59,7 +63,7 @@ def rfft(x: Any, fft_length: int | None = None) -> Any:
 
 
 @op(2, _real_rule, shapes_nn.irfft, name="irfft", home="math", call_args=("x",), class_name="IRFFT")
-def irfft_of_parts(real: Any, imag: Any, fft_length: int | None = None) -> Any:
+def irfft_of_parts(real: TensorLike, imag: TensorLike, fft_length: int | None = None) -> Tensor:
     """`kfront.ops.irfft` of the two parts of a complex tensor.
 
     Args:
@@ -80,7 +84,7 @@ def irfft_of_parts(real: Any, imag: Any, fft_length: int | None = None) -> Any:
     """
 
 
-def real_and_imaginary(name: str, x: Any) -> tuple[Any, Any]:
+def real_and_imaginary(name: str, x: Any) -> tuple[Tensor, Tensor]:
     """The two parts of a complex tensor.
 
     Raises:
@@ -92,7 +96,7 @@ def real_and_imaginary(name: str, x: Any) -> tuple[Any, Any]:
 
 
 @in_front_of(_fft)
-def fft(x: Any) -> tuple[Any, Any]:
+def fft(x: TensorLike) -> tuple[Tensor, Tensor]:
     """Fourier transform along the last axis.
 
     Args:
@@ -112,7 +116,7 @@ def fft(x: Any) -> tuple[Any, Any]:
 
 
 @in_front_of(_fft2)
-def fft2(x: Any) -> tuple[Any, Any]:
+def fft2(x: TensorLike) -> tuple[Tensor, Tensor]:
     """Fourier transform along the last two axes.
 
     Args:
@@ -132,7 +136,7 @@ def fft2(x: Any) -> tuple[Any, Any]:
 
 
 @in_front_of(_ifft2)
-def ifft2(x: Any) -> tuple[Any, Any]:
+def ifft2(x: TensorLike) -> tuple[Tensor, Tensor]:
     """Inverse of `fft2`.
 
     Args:
@@ -152,7 +156,7 @@ def ifft2(x: Any) -> tuple[Any, Any]:
 
 
 @in_front_of(irfft_of_parts)
-def irfft(x: Any, fft_length: int | None = None) -> Any:
+def irfft(x: TensorLike, fft_length: int | None = None) -> Tensor:
     """Inverse of `rfft`.
 
     Args:

@@ -1,8 +1,12 @@
 """Taking elements of tensors and replacing them."""
 
+# pyright: reportReturnType=false
+# (primitives have no body: each engine has its own)
+
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, overload
 
 import numpy as np
 
@@ -10,6 +14,7 @@ from kfront.core import shapes
 from kfront.core.dtypes import keep, result_type
 from kfront.core.op import in_front_of, op
 from kfront.core.state import state
+from kfront.core.typing import Index, Size, Sizes, Tensor, TensorLike
 from kfront.ops.primitives.arguments import option, shape_tuple
 
 
@@ -21,7 +26,7 @@ _first.keeps = True  # type: ignore[attr-defined]
 
 
 @op(2, _first, shapes.take, zeros="filled", home="numpy")
-def take(x: Any, indices: Any, axis: int | None = None) -> Any:
+def take(x: TensorLike, indices: TensorLike, axis: int | None = None) -> Tensor:
     """Elements at positions along an axis.
 
     Args:
@@ -41,7 +46,7 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
 
 
 @op(2, _first, shapes.take_along_axis, home="numpy")
-def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Any:
+def take_along_axis(x: TensorLike, indices: TensorLike, axis: int | None = None) -> Tensor:
     """Elements at positions along an axis, with positions for each line along it.
 
     Args:
@@ -69,7 +74,7 @@ def _key(key: Any) -> Any:
 
 
 @op(dtype=keep, shape=shapes.get_item, prepare={"key": _key}, zeros="filled", home="numpy", call_args=("x", "key"))
-def get_item(x: Any, key: Any) -> Any:
+def get_item(x: TensorLike, key: Index) -> Tensor:
     """``x[key]`` as NumPy means it.
 
     Args:
@@ -91,7 +96,7 @@ def get_item(x: Any, key: Any) -> Any:
 
 
 @op(dtype=keep, shape=shapes.slice_, prepare={"shape": shape_tuple}, home="core", call_args=("inputs", "start_indices"))
-def slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
+def slice(inputs: TensorLike, start_indices: Sequence[Size] | Tensor, shape: int | Sizes) -> Tensor:
     """A block of a tensor.
 
     Args:
@@ -122,7 +127,7 @@ def _update_rule(inputs: Any, updates: Any) -> tuple[Any, Any]:
     home="core",
     call_args=("inputs", "start_indices", "updates"),
 )
-def slice_update(inputs: Any, start_indices: Any, updates: Any) -> Any:
+def slice_update(inputs: TensorLike, start_indices: Sequence[Size] | Tensor, updates: TensorLike) -> Tensor:
     """A tensor with a block replaced.
 
     Args:
@@ -149,7 +154,7 @@ _scatter_rule.keeps = True  # type: ignore[attr-defined]
 
 
 @op(2, _scatter_rule, shapes.scatter, prepare={"shape": shape_tuple}, home="core")
-def scatter(indices: Any, values: Any, shape: Any) -> Any:
+def scatter(indices: TensorLike, values: TensorLike, shape: int | Sizes) -> Tensor:
     """Zeros with values put at positions; values for one position add up.
 
     Args:
@@ -181,7 +186,9 @@ def _reduction(value: Any) -> Any:
 
 
 @op(3, _scatter_update_rule, shapes.scatter_update, prepare={"reduction": _reduction}, home="core")
-def scatter_update(inputs: Any, indices: Any, updates: Any, reduction: str | None = None) -> Any:
+def scatter_update(
+    inputs: TensorLike, indices: TensorLike, updates: TensorLike, reduction: str | None = None
+) -> Tensor:
     """A tensor with elements at positions replaced, or combined.
 
     Args:
@@ -213,7 +220,7 @@ def _positions(x: Any) -> tuple[Any, Any]:
 
 
 @op(dtype=_positions, shape=_nonzero_shape, home="numpy")
-def nonzero(x: Any) -> Any:
+def nonzero(x: TensorLike) -> tuple[Tensor, ...]:
     """Positions of the elements that are not 0.
 
     Args:
@@ -236,11 +243,15 @@ def _where_rule(condition: Any, x1: Any, x2: Any) -> tuple[Any, Any]:
 
 
 @op(3, _where_rule, shapes.elementwise, name="where", zeros="filled", home="numpy")
-def _where(condition: Any, x1: Any, x2: Any) -> Any: ...
+def _where(condition: TensorLike, x1: Any, x2: Any) -> Tensor: ...
 
 
+@overload
+def where(condition: TensorLike) -> tuple[Tensor, ...]: ...
+@overload
+def where(condition: TensorLike, x1: TensorLike, x2: TensorLike) -> Tensor: ...
 @in_front_of(_where)
-def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
+def where(condition: TensorLike, x1: TensorLike | None = None, x2: TensorLike | None = None) -> Any:
     """Elements of `x1` where `condition` is true, of `x2` elsewhere.
 
     Args:
@@ -258,7 +269,7 @@ def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
     [1, 0]
     """
     if x1 is None and x2 is None:
-        return nonzero(condition)
+        return nonzero(condition)  # type: ignore[return-value]  (one tensor for each axis)
     if _fits(condition, x1, x2):
         try:
             return state.backend.where(condition, x1, x2)

@@ -1,13 +1,18 @@
 """Products and decompositions of matrices."""
 
+# pyright: reportReturnType=false
+# (primitives have no body: each engine has its own)
+
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from kfront.core import shapes
 from kfront.core.dtypes import floating, result_type, to_float
 from kfront.core.errors import ArgumentError
 from kfront.core.op import in_front_of, op
+from kfront.core.typing import Tensor, TensorLike
 from kfront.ops.primitives.arguments import option
 
 
@@ -17,7 +22,7 @@ def _matmul_rule(x1: Any, x2: Any) -> tuple[Any, Any]:
 
 
 @op(2, _matmul_rule, shapes.matmul, zeros="joined", home="numpy")
-def matmul(x1: Any, x2: Any) -> Any:
+def matmul(x1: TensorLike, x2: TensorLike) -> Tensor:
     """Matrix product.
 
     Args:
@@ -44,11 +49,11 @@ def _einsum_rule(*operands: Any) -> tuple[Any, Any]:
 
 
 @op("list", _einsum_rule, shapes.einsum, name="einsum", home="numpy", call_args=("*operands",))
-def _einsum(operands: Any, subscripts: str) -> Any: ...
+def _einsum(operands: Sequence[TensorLike] | Tensor, subscripts: str) -> Tensor: ...
 
 
 @in_front_of(_einsum)
-def einsum(subscripts: str, *operands: Any, **kwargs: Any) -> Any:
+def einsum(subscripts: str, *operands: Any, **kwargs: Any) -> Tensor:
     """Sum of products over named axes (Einstein's convention).
 
     Args:
@@ -74,7 +79,7 @@ def einsum(subscripts: str, *operands: Any, **kwargs: Any) -> Any:
 
 
 @op(dtype=floating, shape=shapes.square, home="linalg")
-def cholesky(x: Any, upper: bool = False) -> Any:
+def cholesky(x: TensorLike, upper: bool = False) -> Tensor:
     """Triangular factor of symmetric positive definite matrices: x = L L^T.
 
     Args:
@@ -93,7 +98,7 @@ def cholesky(x: Any, upper: bool = False) -> Any:
 
 
 @op(dtype=floating, shape=shapes.determinant, home="linalg")
-def det(x: Any) -> Any:
+def det(x: TensorLike) -> Tensor:
     """Determinant.
 
     Args:
@@ -111,7 +116,7 @@ def det(x: Any) -> Any:
 
 
 @op(dtype=floating, shape=shapes.square, home="linalg")
-def inv(x: Any) -> Any:
+def inv(x: TensorLike) -> Tensor:
     """Inverse of matrices.
 
     Args:
@@ -129,7 +134,7 @@ def inv(x: Any) -> Any:
 
 
 @op(2, floating, shapes.solve, home="linalg")
-def solve(a: Any, b: Any) -> Any:
+def solve(a: TensorLike, b: TensorLike) -> Tensor:
     """The x with a x = b.
 
     Args:
@@ -148,7 +153,7 @@ def solve(a: Any, b: Any) -> Any:
 
 
 @op(2, floating, shapes.solve, home="linalg")
-def solve_triangular(a: Any, b: Any, lower: bool = False) -> Any:
+def solve_triangular(a: TensorLike, b: TensorLike, lower: bool = False) -> Tensor:
     """The x with a x = b for triangular `a`.
 
     Args:
@@ -177,7 +182,7 @@ def _several(count: int) -> Any:
 
 
 @op(dtype=_several(2), shape=shapes.qr, prepare={"mode": option("mode", "reduced", "complete")}, home="linalg")
-def qr(x: Any, mode: str = "reduced") -> Any:
+def qr(x: TensorLike, mode: str = "reduced") -> Any:
     """Orthogonal and upper triangular factor: x = Q R.
 
     Args:
@@ -202,7 +207,7 @@ def _svd_rule(x: Any) -> tuple[Any, Any]:
 
 
 @op(dtype=_svd_rule, shape=shapes.svd, home="linalg", class_name="SVD")
-def svd(x: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
+def svd(x: TensorLike, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     """Singular value decomposition: x = U diag(S) V^H.
 
     Args:
@@ -223,7 +228,7 @@ def svd(x: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
 
 
 @op(dtype=_several(2), shape=shapes.eigh, home="linalg")
-def eigh(x: Any) -> Any:
+def eigh(x: TensorLike) -> tuple[Tensor, Tensor]:
     """Eigenvalues and eigenvectors of symmetric (Hermitian) matrices.
 
     Args:
@@ -248,7 +253,7 @@ def _eig_rule(x: Any) -> tuple[Any, Any]:
 
 
 @op(dtype=_eig_rule, shape=shapes.eigh, home="linalg")
-def eig(x: Any) -> Any:
+def eig(x: TensorLike) -> tuple[Tensor, Tensor]:
     """Eigenvalues and eigenvectors of square matrices.
 
     Args:
@@ -272,7 +277,7 @@ def _lu_rule(x: Any) -> tuple[Any, Any]:
 
 
 @op(dtype=_lu_rule, shape=shapes.lu_factor, home="linalg")
-def lu_factor(x: Any) -> Any:
+def lu_factor(x: TensorLike) -> tuple[Tensor, Tensor]:
     """LU factors with pivoting, packed into one matrix (as LAPACK's getrf).
 
     Args:

@@ -1,16 +1,18 @@
 """Comparisons, truth values and bits, elementwise with broadcasting."""
 
-from __future__ import annotations
+# pyright: reportReturnType=false
+# (primitives have no body: each engine has its own)
 
-from typing import Any
+from __future__ import annotations
 
 from kfront.core import shapes
 from kfront.core.dtypes import compare, keep, logical, numeric, predicate, promote
 from kfront.core.op import op
+from kfront.core.typing import Tensor, TensorLike
 
 
 @op(2, compare, shapes.elementwise, weak=True, zeros="filled", home="numpy")
-def equal(x1: Any, x2: Any) -> Any:
+def equal(x1: TensorLike, x2: TensorLike) -> Tensor:
     """x1 == x2, elementwise.
 
     Args:
@@ -29,7 +31,7 @@ def equal(x1: Any, x2: Any) -> Any:
 
 
 @op(2, compare, shapes.elementwise, weak=True, zeros="filled", home="numpy")
-def not_equal(x1: Any, x2: Any) -> Any:
+def not_equal(x1: TensorLike, x2: TensorLike) -> Tensor:
     """x1 != x2, elementwise.
 
     Args:
@@ -48,7 +50,7 @@ def not_equal(x1: Any, x2: Any) -> Any:
 
 
 @op(2, compare, shapes.elementwise, weak=True, zeros="filled", home="numpy")
-def less(x1: Any, x2: Any) -> Any:
+def less(x1: TensorLike, x2: TensorLike) -> Tensor:
     """x1 < x2, elementwise.
 
     Args:
@@ -67,7 +69,7 @@ def less(x1: Any, x2: Any) -> Any:
 
 
 @op(2, compare, shapes.elementwise, weak=True, zeros="filled", home="numpy")
-def less_equal(x1: Any, x2: Any) -> Any:
+def less_equal(x1: TensorLike, x2: TensorLike) -> Tensor:
     """x1 <= x2, elementwise.
 
     Args:
@@ -86,7 +88,7 @@ def less_equal(x1: Any, x2: Any) -> Any:
 
 
 @op(2, compare, shapes.elementwise, weak=True, zeros="filled", home="numpy")
-def greater(x1: Any, x2: Any) -> Any:
+def greater(x1: TensorLike, x2: TensorLike) -> Tensor:
     """x1 > x2, elementwise.
 
     Args:
@@ -105,7 +107,7 @@ def greater(x1: Any, x2: Any) -> Any:
 
 
 @op(2, compare, shapes.elementwise, weak=True, zeros="filled", home="numpy")
-def greater_equal(x1: Any, x2: Any) -> Any:
+def greater_equal(x1: TensorLike, x2: TensorLike) -> Tensor:
     """x1 >= x2, elementwise.
 
     Args:
@@ -124,7 +126,7 @@ def greater_equal(x1: Any, x2: Any) -> Any:
 
 
 @op(2, logical, shapes.elementwise, zeros="filled", home="numpy")
-def logical_and(x1: Any, x2: Any) -> Any:
+def logical_and(x1: TensorLike, x2: TensorLike) -> Tensor:
     """Both are true, elementwise; operands are cast to bool.
 
     Args:
@@ -143,7 +145,7 @@ def logical_and(x1: Any, x2: Any) -> Any:
 
 
 @op(2, logical, shapes.elementwise, zeros="filled", home="numpy")
-def logical_or(x1: Any, x2: Any) -> Any:
+def logical_or(x1: TensorLike, x2: TensorLike) -> Tensor:
     """One of the two is true, elementwise; operands are cast to bool.
 
     Args:
@@ -162,7 +164,7 @@ def logical_or(x1: Any, x2: Any) -> Any:
 
 
 @op(dtype=logical, shape=shapes.same, zeros="filled", home="numpy")
-def logical_not(x: Any) -> Any:
+def logical_not(x: TensorLike) -> Tensor:
     """The opposite truth value, elementwise.
 
     Args:
@@ -180,7 +182,7 @@ def logical_not(x: Any) -> Any:
 
 
 @op(dtype=predicate, shape=shapes.same, zeros="filled", home="numpy")
-def isnan(x: Any) -> Any:
+def isnan(x: TensorLike) -> Tensor:
     """Whether an element is NaN.
 
     Args:
@@ -198,7 +200,7 @@ def isnan(x: Any) -> Any:
 
 
 @op(dtype=predicate, shape=shapes.same, zeros="filled", home="numpy")
-def isinf(x: Any) -> Any:
+def isinf(x: TensorLike) -> Tensor:
     """Whether an element is infinite.
 
     Args:
@@ -216,7 +218,7 @@ def isinf(x: Any) -> Any:
 
 
 @op(dtype=predicate, shape=shapes.same, zeros="filled", home="numpy")
-def isfinite(x: Any) -> Any:
+def isfinite(x: TensorLike) -> Tensor:
     """Whether an element is neither infinite nor NaN.
 
     Args:
@@ -234,7 +236,7 @@ def isfinite(x: Any) -> Any:
 
 
 @op(2, promote, shapes.elementwise, home="numpy")
-def bitwise_and(x: Any, y: Any) -> Any:
+def bitwise_and(x: TensorLike, y: TensorLike) -> Tensor:
     """AND of the bits, elementwise.
 
     Args:
@@ -253,7 +255,7 @@ def bitwise_and(x: Any, y: Any) -> Any:
 
 
 @op(2, promote, shapes.elementwise, home="numpy")
-def bitwise_or(x: Any, y: Any) -> Any:
+def bitwise_or(x: TensorLike, y: TensorLike) -> Tensor:
     """OR of the bits, elementwise.
 
     Args:
@@ -272,7 +274,7 @@ def bitwise_or(x: Any, y: Any) -> Any:
 
 
 @op(2, promote, shapes.elementwise, home="numpy")
-def bitwise_xor(x: Any, y: Any) -> Any:
+def bitwise_xor(x: TensorLike, y: TensorLike) -> Tensor:
     """Exclusive OR of the bits, elementwise.
 
     Args:
@@ -291,7 +293,7 @@ def bitwise_xor(x: Any, y: Any) -> Any:
 
 
 @op(2, numeric, shapes.elementwise, home="numpy", aliases=("bitwise_left_shift",))
-def left_shift(x: Any, y: Any) -> Any:
+def left_shift(x: TensorLike, y: TensorLike) -> Tensor:
     """Bits of `x` moved left by `y` places.
 
     Args:
@@ -310,7 +312,7 @@ def left_shift(x: Any, y: Any) -> Any:
 
 
 @op(2, numeric, shapes.elementwise, home="numpy", aliases=("bitwise_right_shift",))
-def right_shift(x: Any, y: Any) -> Any:
+def right_shift(x: TensorLike, y: TensorLike) -> Tensor:
     """Bits of `x` moved right by `y` places (arithmetic for signed types).
 
     Args:
@@ -329,7 +331,7 @@ def right_shift(x: Any, y: Any) -> Any:
 
 
 @op(dtype=keep, shape=shapes.same, home="numpy", aliases=("bitwise_not",))
-def bitwise_invert(x: Any) -> Any:
+def bitwise_invert(x: TensorLike) -> Tensor:
     """Every bit flipped; logical not for bool.
 
     Args:

@@ -1,17 +1,22 @@
 """Activations, convolutions and pooling that engines have kernels for."""
 
+# pyright: reportReturnType=false
+# (primitives have no body: each engine has its own)
+
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from kfront.core import shapes, shapes_nn
 from kfront.core.dtypes import floating, keep, numeric, static_rule
 from kfront.core.op import op
+from kfront.core.typing import DTypeLike, Tensor, TensorLike
 from kfront.ops.primitives.arguments import WINDOWED, dtype_name
 
 
 @op(dtype=numeric, shape=shapes.same, zeros="kept", home="nn")
-def relu(x: Any) -> Any:
+def relu(x: TensorLike) -> Tensor:
     """max(x, 0), with gradient 0 at 0.
 
     Args:
@@ -29,7 +34,7 @@ def relu(x: Any) -> Any:
 
 
 @op(dtype=floating, shape=shapes.same, zeros="filled", home="nn")
-def sigmoid(x: Any) -> Any:
+def sigmoid(x: TensorLike) -> Tensor:
     """1 / (1 + exp(-x)).
 
     Args:
@@ -47,7 +52,7 @@ def sigmoid(x: Any) -> Any:
 
 
 @op(dtype=floating, shape=shapes.over, zeros="filled", home="nn")
-def softmax(x: Any, axis: Any = -1) -> Any:
+def softmax(x: TensorLike, axis: int | Sequence[int] = -1) -> Tensor:
     """exp(x) divided by its sum along axes.
 
     Args:
@@ -66,7 +71,7 @@ def softmax(x: Any, axis: Any = -1) -> Any:
 
 
 @op(dtype=floating, shape=shapes.over, zeros="filled", home="nn")
-def log_softmax(x: Any, axis: Any = -1) -> Any:
+def log_softmax(x: TensorLike, axis: int | Sequence[int] = -1) -> Tensor:
     """Logarithm of `softmax`, accurate where that is close to 0.
 
     Args:
@@ -85,7 +90,7 @@ def log_softmax(x: Any, axis: Any = -1) -> Any:
 
 
 @op(dtype=floating, shape=shapes.same, zeros="filled", home="nn")
-def softplus(x: Any) -> Any:
+def softplus(x: TensorLike) -> Tensor:
     """log(1 + exp(x)), without overflow.
 
     Args:
@@ -104,13 +109,13 @@ def softplus(x: Any) -> Any:
 
 @op(2, floating, shapes_nn.conv, prepare=WINDOWED, home="nn")
 def conv(
-    inputs: Any,
-    kernel: Any,
-    strides: Any = 1,
+    inputs: TensorLike,
+    kernel: TensorLike,
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str | None = None,
-    dilation_rate: Any = 1,
-) -> Any:
+    dilation_rate: int | Sequence[int] = 1,
+) -> Tensor:
     """Convolution (cross-correlation) over the spatial axes.
 
     Args:
@@ -138,13 +143,13 @@ def conv(
 
 @op(2, floating, shapes_nn.depthwise_conv, prepare=WINDOWED, home="nn")
 def depthwise_conv(
-    inputs: Any,
-    kernel: Any,
-    strides: Any = 1,
+    inputs: TensorLike,
+    kernel: TensorLike,
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str | None = None,
-    dilation_rate: Any = 1,
-) -> Any:
+    dilation_rate: int | Sequence[int] = 1,
+) -> Tensor:
     """Convolution of each channel with filters of its own.
 
     Args:
@@ -168,14 +173,14 @@ def depthwise_conv(
 
 @op(2, floating, shapes_nn.conv_transpose, prepare=WINDOWED, home="nn")
 def conv_transpose(
-    inputs: Any,
-    kernel: Any,
-    strides: Any = 1,
+    inputs: TensorLike,
+    kernel: TensorLike,
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
-    output_padding: Any = None,
+    output_padding: int | Sequence[int] | None = None,
     data_format: str | None = None,
-    dilation_rate: Any = 1,
-) -> Any:
+    dilation_rate: int | Sequence[int] = 1,
+) -> Tensor:
     """Transposed convolution: each element puts a scaled copy of the kernel into the output.
 
     Args:
@@ -200,8 +205,12 @@ def conv_transpose(
 
 @op(dtype=keep, shape=shapes_nn.pool, prepare=WINDOWED, home="nn")
 def max_pool(
-    inputs: Any, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: str | None = None
-) -> Any:
+    inputs: TensorLike,
+    pool_size: int | Sequence[int],
+    strides: int | Sequence[int] | None = None,
+    padding: str = "valid",
+    data_format: str | None = None,
+) -> Tensor:
     """Largest value of each window.
 
     Args:
@@ -224,8 +233,12 @@ def max_pool(
 
 @op(dtype=floating, shape=shapes_nn.pool, prepare=WINDOWED, home="nn")
 def average_pool(
-    inputs: Any, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: str | None = None
-) -> Any:
+    inputs: TensorLike,
+    pool_size: int | Sequence[int],
+    strides: int | Sequence[int] | None = None,
+    padding: str = "valid",
+    data_format: str | None = None,
+) -> Tensor:
     """Mean of each window.
 
     Args:
@@ -255,7 +268,7 @@ _one_hot_rule.keeps = True  # type: ignore[attr-defined]
 
 
 @op(dtype=_one_hot_rule, shape=shapes_nn.one_hot, prepare={"dtype": dtype_name}, zeros="filled", home="nn")
-def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Any:
+def one_hot(x: TensorLike, num_classes: int, axis: int = -1, dtype: DTypeLike = None, sparse: bool = False) -> Tensor:
     """A 1 at the place of each class number, zeros elsewhere; only zeros for numbers out of range.
 
     Args:

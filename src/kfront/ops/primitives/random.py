@@ -1,5 +1,8 @@
 """Random numbers from a key."""
 
+# pyright: reportReturnType=false
+# (primitives have no body: each engine has its own)
+
 from __future__ import annotations
 
 from typing import Any
@@ -7,22 +10,23 @@ from typing import Any
 from kfront.core import shapes
 from kfront.core.dtypes import static_rule
 from kfront.core.op import op
+from kfront.core.typing import DTypeLike, Sizes, Tensor, TensorLike
 
 
 @static_rule
-def _by_argument(dtypes: tuple[Any, ...], dtype: Any = None, **static: Any) -> tuple[Any, Any]:
+def _by_argument(dtypes: tuple[Any, ...], dtype: DTypeLike = None, **static: Any) -> tuple[Any, Any]:
     return None, dtype
 
 
 _by_argument.keeps = True  # type: ignore[attr-defined]
 
 
-def _given(key: Any, shape: Any, **static: Any) -> Any:
+def _given(key: Tensor, shape: Sizes, **static: Any) -> Any:
     return shapes.given(shape)
 
 
 @op(1, _by_argument, _given)
-def random_normal(key: Any, shape: Any, dtype: str) -> Any:
+def random_normal(key: TensorLike, shape: Sizes, dtype: str) -> Tensor:
     """Standard normal numbers.
 
     Args:
@@ -43,7 +47,7 @@ def random_normal(key: Any, shape: Any, dtype: str) -> Any:
 
 
 @op(1, _by_argument, _given)
-def random_uniform(key: Any, shape: Any, dtype: str) -> Any:
+def random_uniform(key: TensorLike, shape: Sizes, dtype: str) -> Tensor:
     """Numbers in [0, 1).
 
     Args:
@@ -64,7 +68,7 @@ def random_uniform(key: Any, shape: Any, dtype: str) -> Any:
 
 
 @op(1, _by_argument, _given)
-def random_randint(key: Any, shape: Any, minval: Any, maxval: Any, dtype: str) -> Any:
+def random_randint(key: TensorLike, shape: Sizes, minval: TensorLike, maxval: TensorLike, dtype: str) -> Tensor:
     """Integers in [minval, maxval).
 
     Args:

@@ -1,5 +1,8 @@
 """Sums, means, extremes and running sums along axes, and sums over segments."""
 
+# pyright: reportReturnType=false
+# (primitives have no body: each engine has its own)
+
 from __future__ import annotations
 
 from typing import Any
@@ -7,11 +10,12 @@ from typing import Any
 from kfront.core import shapes, shapes_nn
 from kfront.core.dtypes import floating, index_result, keep, logical, result_type, static_rule, sum_like
 from kfront.core.op import op
+from kfront.core.typing import Axis, DTypeLike, Tensor, TensorLike
 from kfront.ops.primitives.arguments import optional_dtype
 
 
 @op(dtype=sum_like, shape=shapes.reduction, zeros="reduced", home="numpy")
-def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def sum(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Sum over axes.
 
     Args:
@@ -37,7 +41,7 @@ def _prod_rule(dtypes: tuple[Any, ...], dtype: Any = None, **static: Any) -> tup
 
 
 @op(dtype=_prod_rule, shape=shapes.reduction, prepare={"dtype": optional_dtype}, zeros="filled", home="numpy")
-def prod(x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Any:
+def prod(x: TensorLike, axis: Axis = None, keepdims: bool = False, dtype: DTypeLike = None) -> Tensor:
     """Product over axes.
 
     Args:
@@ -58,7 +62,7 @@ def prod(x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) ->
 
 
 @op(dtype=keep, shape=shapes.reduction, zeros="filled", home="numpy")
-def max(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Any:
+def max(x: TensorLike, axis: Axis = None, keepdims: bool = False, initial: float | None = None) -> Tensor:
     """Largest value over axes; NaN if one is NaN.
 
     Args:
@@ -79,7 +83,7 @@ def max(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -
 
 
 @op(dtype=keep, shape=shapes.reduction, zeros="filled", home="numpy")
-def min(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Any:
+def min(x: TensorLike, axis: Axis = None, keepdims: bool = False, initial: float | None = None) -> Tensor:
     """Smallest value over axes; NaN if one is NaN.
 
     Args:
@@ -100,7 +104,7 @@ def min(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -
 
 
 @op(dtype=floating, shape=shapes.reduction, zeros="reduced", home="numpy")
-def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Arithmetic mean over axes.
 
     Args:
@@ -120,7 +124,7 @@ def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 @op(dtype=floating, shape=shapes.reduction, zeros="filled", home="numpy")
-def var(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def var(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Variance over axes (divided by the number of elements).
 
     Args:
@@ -140,7 +144,7 @@ def var(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 @op(dtype=floating, shape=shapes.reduction, zeros="filled", home="numpy")
-def std(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def std(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Standard deviation over axes (divided by the number of elements).
 
     Args:
@@ -160,7 +164,7 @@ def std(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 @op(dtype=logical, shape=shapes.reduction, zeros="filled", home="numpy")
-def all(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def all(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Whether every element over axes is true (not 0).
 
     Args:
@@ -180,7 +184,7 @@ def all(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 @op(dtype=logical, shape=shapes.reduction, zeros="filled", home="numpy")
-def any(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def any(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Whether some element over axes is true (not 0).
 
     Args:
@@ -200,7 +204,7 @@ def any(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 @op(dtype=floating, shape=shapes.reduction, home="math")
-def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def logsumexp(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """log(sum(exp(x))) over axes, without overflow.
 
     Args:
@@ -220,7 +224,7 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 @op(dtype=index_result, shape=shapes.arg_reduction, zeros="filled", home="numpy")
-def argmax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def argmax(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Position of the largest value, the first one if there are several.
 
     Args:
@@ -240,7 +244,7 @@ def argmax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 @op(dtype=index_result, shape=shapes.arg_reduction, zeros="filled", home="numpy")
-def argmin(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def argmin(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Position of the smallest value, the first one if there are several.
 
     Args:
@@ -267,7 +271,7 @@ def _scan_rule(dtypes: tuple[Any, ...], dtype: Any = None, **static: Any) -> tup
 
 
 @op(dtype=_scan_rule, shape=shapes.scanned, prepare={"dtype": optional_dtype}, zeros="filled", home="numpy")
-def cumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
+def cumsum(x: TensorLike, axis: int | None = None, dtype: DTypeLike = None) -> Tensor:
     """Sums of the elements so far along an axis.
 
     Args:
@@ -287,7 +291,7 @@ def cumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
 
 
 @op(dtype=_scan_rule, shape=shapes.scanned, prepare={"dtype": optional_dtype}, home="numpy")
-def cumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
+def cumprod(x: TensorLike, axis: int | None = None, dtype: DTypeLike = None) -> Tensor:
     """Products of the elements so far along an axis.
 
     Args:
@@ -314,7 +318,7 @@ _bincount_rule.keeps = True  # type: ignore[attr-defined]
 
 
 @op(("x", "weights"), _bincount_rule, shapes.bincount, home="numpy", call_args=("x",))
-def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = False) -> Any:
+def bincount(x: TensorLike, weights: TensorLike | None = None, minlength: int = 0, sparse: bool = False) -> Tensor:
     """How often each integer occurs.
 
     Args:
@@ -346,7 +350,9 @@ segment_rule.keeps = True  # type: ignore[attr-defined]
 
 
 @op(2, segment_rule, shapes_nn.segment, home="math")
-def segment_sum(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> Any:
+def segment_sum(
+    data: TensorLike, segment_ids: TensorLike, num_segments: int | None = None, sorted: bool = False
+) -> Tensor:
     """Sum of the rows of each segment.
 
     Args:
@@ -367,7 +373,9 @@ def segment_sum(data: Any, segment_ids: Any, num_segments: int | None = None, so
 
 
 @op(2, segment_rule, shapes_nn.segment, home="math")
-def segment_max(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> Any:
+def segment_max(
+    data: TensorLike, segment_ids: TensorLike, num_segments: int | None = None, sorted: bool = False
+) -> Tensor:
     """Largest values of the rows of each segment.
 
     Args:

@@ -1,8 +1,12 @@
 """The shape of a tensor; reshaping, joining, cutting, padding and reordering tensors."""
 
+# pyright: reportReturnType=false
+# (primitives have no body: each engine has its own)
+
 from __future__ import annotations
 
 import builtins
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +18,7 @@ from kfront.core.op import in_front_of, op
 from kfront.core.op_registry import function
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.state import state
+from kfront.core.typing import Axis, Scalar, Size, Sizes, Tensor, TensorLike
 from kfront.ops.primitives.arguments import int_or_tuple, new_shape, option, shape_tuple
 
 
@@ -26,11 +31,11 @@ def _sizes_rule(x: Any) -> tuple[Any, Any]:
 
 
 @op(dtype=_sizes_rule, shape=_sizes, name="shape", zeros="filled", home="core", call_args=())
-def _shape(x: Any) -> Any: ...
+def _shape(x: TensorLike) -> tuple[Size, ...]: ...
 
 
 @in_front_of(_shape)
-def shape(x: Any) -> tuple[Any, ...]:
+def shape(x: TensorLike) -> tuple[Any, ...]:
     """The shape of a tensor, usable under tracing as well.
 
     Args:
@@ -70,7 +75,7 @@ def key_on(rank: int, axis: int, item: Any) -> tuple[Any, ...]:
 
 
 @function("numpy", call_args=("x",))
-def ndim(x: Any) -> int:
+def ndim(x: TensorLike) -> int:
     """The number of dimensions.
 
     Args:
@@ -89,7 +94,7 @@ def ndim(x: Any) -> int:
 
 
 @op(dtype=keep, shape=shapes.reshape, prepare={"newshape": new_shape}, zeros="moved", home="numpy")
-def reshape(x: Any, newshape: Any) -> Any:
+def reshape(x: TensorLike, newshape: int | Sizes) -> Tensor:
     """The same elements in another shape, in row-major order.
 
     Args:
@@ -111,7 +116,7 @@ def reshape(x: Any, newshape: Any) -> Any:
 
 
 @op(dtype=keep, shape=shapes.transpose, zeros="moved", home="numpy")
-def transpose(x: Any, axes: Any = None) -> Any:
+def transpose(x: TensorLike, axes: Axis = None) -> Tensor:
     """Axes in another order.
 
     Args:
@@ -130,7 +135,7 @@ def transpose(x: Any, axes: Any = None) -> Any:
 
 
 @op(dtype=keep, shape=shapes.broadcast_to, prepare={"shape": shape_tuple}, home="numpy")
-def broadcast_to(x: Any, shape: Any) -> Any:
+def broadcast_to(x: TensorLike, shape: int | Sizes) -> Tensor:
     """Repeat along axes of length 1, and new leading ones.
 
     Args:
@@ -149,7 +154,7 @@ def broadcast_to(x: Any, shape: Any) -> Any:
 
 
 @op("list", promote, shapes.concatenate, zeros="joined", home="numpy")
-def concatenate(xs: Any, axis: int = 0) -> Any:
+def concatenate(xs: Sequence[TensorLike] | Tensor, axis: int = 0) -> Tensor:
     """Join tensors along an axis they have.
 
     Args:
@@ -168,7 +173,7 @@ def concatenate(xs: Any, axis: int = 0) -> Any:
 
 
 @op("list", promote, shapes.stack, zeros="filled", home="numpy")
-def stack(x: Any, axis: int = 0) -> Any:
+def stack(x: Sequence[TensorLike] | Tensor, axis: int = 0) -> Tensor:
     """Join tensors along a new axis.
 
     Args:
@@ -202,11 +207,11 @@ def _sections(value: Any) -> Any:
     zeros="filled",
     home="numpy",
 )
-def _split(x: Any, indices_or_sections: Any, axis: int = 0) -> Any: ...
+def _split(x: TensorLike, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Tensor]: ...
 
 
 @in_front_of(_split)
-def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+def split(x: TensorLike, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
     """Cut a tensor into parts along an axis.
 
     Args:
@@ -246,11 +251,21 @@ def _pad_width(value: Any) -> Any:
     home="numpy",
     call_args=("x", "constant_values"),
 )
-def _pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Any: ...
+def _pad(
+    x: TensorLike,
+    pad_width: int | Sequence[int] | Sequence[Sequence[int]],
+    mode: str = "constant",
+    constant_values: Scalar | None = None,
+) -> Tensor: ...
 
 
 @in_front_of(_pad)
-def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Any:
+def pad(
+    x: TensorLike,
+    pad_width: int | Sequence[int] | Sequence[Sequence[int]],
+    mode: str = "constant",
+    constant_values: Scalar | None = None,
+) -> Tensor:
     """Add elements before and after along each axis.
 
     Args:
@@ -277,7 +292,7 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = N
 
 
 @op(dtype=keep, shape=shapes.over, home="numpy")
-def flip(x: Any, axis: Any = None) -> Any:
+def flip(x: TensorLike, axis: Axis = None) -> Tensor:
     """Elements in reverse order along axes.
 
     Args:
@@ -296,7 +311,7 @@ def flip(x: Any, axis: Any = None) -> Any:
 
 
 @op(dtype=keep, shape=shapes.roll, home="numpy")
-def roll(x: Any, shift: Any, axis: Any = None) -> Any:
+def roll(x: TensorLike, shift: int | Sequence[int], axis: Axis = None) -> Tensor:
     """Move elements along axes; what falls off comes in at the other end.
 
     Args:
@@ -316,7 +331,7 @@ def roll(x: Any, shift: Any, axis: Any = None) -> Any:
 
 
 @op(dtype=keep, shape=shapes.repeat, home="numpy")
-def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
+def repeat(x: TensorLike, repeats: int | Sequence[int] | Tensor, axis: int | None = None) -> Tensor:
     """Each element several times in a row.
 
     Args:
@@ -336,7 +351,7 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
 
 
 @op(dtype=keep, shape=shapes.tile, prepare={"repeats": shape_tuple}, home="numpy")
-def tile(x: Any, repeats: Any) -> Any:
+def tile(x: TensorLike, repeats: int | Sequence[int] | Tensor) -> Tensor:
     """The whole tensor several times along each axis.
 
     Args:
@@ -355,7 +370,7 @@ def tile(x: Any, repeats: Any) -> Any:
 
 
 @op(dtype=keep, shape=shapes.expand_dims, prepare={"axis": int_or_tuple("axis")}, zeros="moved", home="numpy")
-def expand_dims(x: Any, axis: Any) -> Any:
+def expand_dims(x: TensorLike, axis: Axis) -> Tensor:
     """Insert axes of length 1.
 
     Args:
@@ -374,7 +389,7 @@ def expand_dims(x: Any, axis: Any) -> Any:
 
 
 @op(dtype=keep, shape=shapes.squeeze, prepare={"axis": int_or_tuple("axis")}, zeros="moved", home="numpy")
-def squeeze(x: Any, axis: Any = None) -> Any:
+def squeeze(x: TensorLike, axis: Axis = None) -> Tensor:
     """Take out axes of length 1.
 
     Args:
@@ -395,6 +410,6 @@ def squeeze(x: Any, axis: Any = None) -> Any:
     """
 
 
-def span_on(start: int) -> Any:
+def span_on(start: int) -> slice:
     """All but the first entry, or all but the last: for differences of neighbours."""
     return builtins.slice(1, None) if start else builtins.slice(None, -1)

@@ -1,5 +1,8 @@
 """Sorting, and searching what is sorted."""
 
+# pyright: reportReturnType=false
+# (primitives have no body: each engine has its own)
+
 from __future__ import annotations
 
 from typing import Any
@@ -7,11 +10,12 @@ from typing import Any
 from kfront.core import shapes
 from kfront.core.dtypes import index_result, keep, result_type
 from kfront.core.op import op
+from kfront.core.typing import Tensor, TensorLike
 from kfront.ops.primitives.arguments import option
 
 
 @op(dtype=keep, shape=shapes.along, home="numpy")
-def sort(x: Any, axis: int | None = -1) -> Any:
+def sort(x: TensorLike, axis: int | None = -1) -> Tensor:
     """Ascending order along an axis.
 
     Args:
@@ -30,7 +34,7 @@ def sort(x: Any, axis: int | None = -1) -> Any:
 
 
 @op(dtype=index_result, shape=shapes.along, home="numpy")
-def argsort(x: Any, axis: int | None = -1) -> Any:
+def argsort(x: TensorLike, axis: int | None = -1) -> Tensor:
     """Positions that put an axis into ascending order; equal elements keep their order.
 
     Args:
@@ -53,7 +57,7 @@ def _top_k_rule(x: Any) -> tuple[Any, Any]:
 
 
 @op(dtype=_top_k_rule, shape=shapes.top_k, home="math")
-def top_k(x: Any, k: int, sorted: bool = True) -> Any:
+def top_k(x: TensorLike, k: int, sorted: bool = True) -> tuple[Tensor, Tensor]:
     """The k largest elements along the last axis, and where they are.
 
     Args:
@@ -86,7 +90,7 @@ def _search_rule(a: Any, b: Any) -> tuple[Any, Any]:
     home="numpy",
     class_name="SearchSorted",
 )
-def searchsorted(sorted_sequence: Any, values: Any, side: str = "left") -> Any:
+def searchsorted(sorted_sequence: TensorLike, values: TensorLike, side: str = "left") -> Tensor:
     """Where values would be inserted into a sorted sequence.
 
     Args:

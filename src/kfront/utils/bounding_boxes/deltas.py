@@ -11,6 +11,7 @@ from typing import Any
 from kfront import ops
 from kfront.config import epsilon
 from kfront.core.errors import ArgumentError
+from kfront.core.typing import TensorLike
 from kfront.utils.bounding_boxes.formats import convert_format
 
 
@@ -36,7 +37,7 @@ def _image(image_shape: Any) -> tuple[Any, Any]:
 
 def encode_box_to_deltas(
     anchors: object,
-    boxes: object,
+    boxes: TensorLike,
     anchor_format: str,
     box_format: str,
     encoding_format: str = "center_yxhw",

@@ -6,6 +6,7 @@ from typing import Any
 
 from kfront import ops
 from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.typing import TensorLike
 
 FORMATS = (
     "xyxy", "yxyx", "xywh", "center_xywh", "center_yxhw", "rel_xyxy", "rel_yxyx", "rel_xywh", "rel_center_xywh",
@@ -19,17 +20,17 @@ def _check(who: str, fmt: object) -> str:
     return name
 
 
-def sides(boxes: object) -> tuple[Any, Any, Any, Any]:
+def sides(boxes: TensorLike) -> tuple[Any, Any, Any, Any]:
     """The four numbers of each box, of shape (..., 1)."""
     a, b, c, d = ops.split(boxes, 4, -1)
     return a, b, c, d
 
 
-def _size(value: object, dtype: str) -> Any:
+def _size(value: TensorLike, dtype: str) -> Any:
     return float(value) if isinstance(value, (int, float)) else ops.cast(value, dtype)
 
 
-def _scaled(who: str, boxes: object, fmt: str, height: Any, width: Any, up: bool) -> Any:
+def _scaled(who: str, boxes: TensorLike, fmt: str, height: Any, width: Any, up: bool) -> Any:
     """Relative boxes in pixels (`up`), or boxes in pixels relative to the image."""
     if height is None or width is None:
         raise ArgumentError(

@@ -7,10 +7,11 @@ from typing import Any
 from kfront import ops
 from kfront.core.dtypes import is_float
 from kfront.core.errors import ArgumentError, ArgumentTypeError
+from kfront.core.typing import TensorLike
 from kfront.utils.bounding_boxes.formats import corners, from_corners, sides
 
 
-def _clipped(boxes: object, height: Any, width: Any) -> Any:
+def _clipped(boxes: TensorLike, height: Any, width: Any) -> Any:
     """Corners inside of the image."""
     limits = (width, height, width, height)
     inside = [ops.clip(s, 0, ops.cast(n, ops.dtype(s))) for s, n in zip(sides(boxes), limits, strict=True)]
@@ -65,11 +66,13 @@ def clip_to_image_size(
     return out
 
 
-def _number(value: object, like: object) -> Any:
+def _number(value: TensorLike, like: TensorLike) -> Any:
     return value if isinstance(value, (int, float)) else ops.cast(value, ops.dtype(like))
 
 
-def crop(boxes: object, top: object, left: object, height: int, width: int, bounding_box_format: str = "xyxy") -> Any:
+def crop(
+    boxes: TensorLike, top: TensorLike, left: TensorLike, height: int, width: int, bounding_box_format: str = "xyxy"
+) -> Any:
     """Boxes in a window that is cut out of their image, cut off at its borders.
 
     Args:
@@ -129,13 +132,13 @@ def pad(
     return from_corners("pad", ops.concatenate(shifted, -1), bounding_box_format)
 
 
-def _in_pixels(who: str, boxes: object, fmt: str) -> Any:
+def _in_pixels(who: str, boxes: TensorLike, fmt: str) -> Any:
     if str(fmt).lower().startswith("rel_"):
         raise ArgumentError(f"[{who}] expected a format in pixels, got {fmt!r}; convert the boxes with convert_format.")
     return corners(who, ops.convert_to_tensor(boxes), fmt)
 
 
-def moved(boxes: object, matrix: Any) -> Any:
+def moved(boxes: TensorLike, matrix: Any) -> Any:
     """The smallest upright boxes around boxes that are moved.
 
     Args:

@@ -8,7 +8,7 @@ from typing import Any
 from kfront import ops
 from kfront.config import epsilon
 from kfront.core.errors import ShapeError
-from kfront.core.typing import Backend, Tensor
+from kfront.core.typing import Tensor, TensorLike
 from kfront.utils.bounding_boxes.formats import corners, sides
 
 
@@ -18,7 +18,7 @@ def _corners(who: str, boxes: Any, fmt: str, image_shape: Any) -> Any:
     return corners(who, boxes, fmt, height, width)
 
 
-def _areas(a: Tensor, b: Backend) -> tuple[Any, Any]:
+def _areas(a: Tensor, b: Tensor) -> tuple[Any, Any]:
     """Areas of the common part and of both together, for corners that broadcast, without the last axis."""
     (ax1, ay1, ax2, ay2), (bx1, by1, bx2, by2) = sides(a), sides(b)
     w = ops.subtract(ops.minimum(ax2, bx2), ops.maximum(ax1, bx1))
@@ -31,8 +31,8 @@ def _areas(a: Tensor, b: Backend) -> tuple[Any, Any]:
 
 
 def compute_iou(
-    boxes1: object,
-    boxes2: object,
+    boxes1: TensorLike,
+    boxes2: TensorLike,
     bounding_box_format: str,
     use_masking: bool = False,
     mask_val: float = -1,
@@ -76,7 +76,7 @@ def compute_iou(
     return ops.where(padding, float(mask_val), iou)
 
 
-def compute_ciou(boxes1: object, boxes2: object, bounding_box_format: str, image_shape: object = None) -> Any:
+def compute_ciou(boxes1: TensorLike, boxes2: TensorLike, bounding_box_format: str, image_shape: object = None) -> Any:
     """Complete intersection over union of boxes, pair by pair: distance and aspect ratio count too.
 
     Args:
