@@ -1,4 +1,4 @@
-"""Configs of operations and layers that define none: the arguments of the constructor, and the shapes that `build` got."""
+"""Configs of operations and layers that define none: the constructor's arguments, and the shapes that `build` got."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ def auto_config(operation: Any, base: type) -> dict[str, Any]:
                 config.update(value)
             elif p.kind is p.VAR_POSITIONAL:
                 raise ArgumentError(
-                    f"[{operation.name}] expected `get_config` to be defined: `__init__` takes *{name}, which cannot be "
-                    "written down automatically."
+                    f"[{operation.name}] expected `get_config` to be defined: `__init__` takes *{name}, which cannot "
+                    "be written down automatically."
                 )
             else:
                 config[name] = value

@@ -48,4 +48,7 @@ grouped.build(q.shape, v.shape)
 show("grouped", fill(grouped)(q, v))
 additive = layers.AdditiveAttention(use_scale=False)
 show("additive", additive([q, v]))
-show("product", ops.nn.dot_product_attention(data(1, 3, 2, 4), data(1, 3, 2, 4, seed=1), data(1, 3, 2, 4, seed=2), is_causal=True))
+show(
+    "product",
+    ops.nn.dot_product_attention(data(1, 3, 2, 4), data(1, 3, 2, 4, seed=1), data(1, 3, 2, 4, seed=2), is_causal=True),
+)

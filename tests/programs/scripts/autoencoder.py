@@ -65,7 +65,10 @@ class Pair(keras.Model):
 
 
 inputs = keras.Input((5,))
-pair = Pair(fill(keras.Model(inputs, layers.Dense(5)(inputs), name="one")), fill(keras.Model(inputs, layers.Dense(1)(inputs), name="two")))
+pair = Pair(
+    fill(keras.Model(inputs, layers.Dense(5)(inputs), name="one")),
+    fill(keras.Model(inputs, layers.Dense(1)(inputs), name="two")),
+)
 show("pair", pair(x[:2]))
 pair.compile(keras.optimizers.SGD(0.1), loss="mse")
 show("fit", sorted(pair.fit(x, data(8, 1), verbose=0).history))

@@ -33,7 +33,12 @@ show("own", model.fit(x, y, batch_size=4, epochs=2, shuffle=False, verbose=0).hi
 show("evaluate", model.evaluate(x, y, verbose=0, return_dict=True))
 show("metrics", [m.name in [n.name for n in model.metrics] for m in (model.distance,)])
 model = new_model(keras.Model)
-model.compile(keras.optimizers.SGD(0.1), loss="mse", steps_per_execution=1 if keras.backend.backend() == "torch" else 2, jit_compile=False)
+model.compile(
+    keras.optimizers.SGD(0.1),
+    loss="mse",
+    steps_per_execution=1 if keras.backend.backend() == "torch" else 2,
+    jit_compile=False,
+)
 show("steps", model.fit(x, y, batch_size=2, epochs=2, shuffle=False, verbose=0).history)
 model = new_model(keras.Model)
 model.compile(keras.optimizers.SGD(0.1), loss="mse", run_eagerly=True)

@@ -46,4 +46,6 @@ spectral = layers.SpectralNormalization(layers.Dense(2))
 spectral.build((None, 4))
 show("spectral", [v.path.split("/")[-1] for v in spectral.variables])
 first = layers.Conv2D(2, 3, data_format="channels_first" if keras.backend.backend() == "torch" else "channels_last")
-show("computed", first.compute_output_shape((None, 9, 8, 4) if first.data_format == "channels_last" else (None, 4, 9, 8)))
+show(
+    "computed", first.compute_output_shape((None, 9, 8, 4) if first.data_format == "channels_last" else (None, 4, 9, 8))
+)

@@ -9,7 +9,9 @@ from common import data, fill, show
 from keras import layers
 
 inputs = keras.Input((4,), name="x")
-model = fill(keras.Model(inputs, layers.Dense(2, activation="tanh")(layers.LayerNormalization()(inputs)), name="exported"))
+model = fill(
+    keras.Model(inputs, layers.Dense(2, activation="tanh")(layers.LayerNormalization()(inputs)), name="exported")
+)
 x = data(3, 4)
 show("predict", model.predict(x, verbose=0))
 with tempfile.TemporaryDirectory() as folder:

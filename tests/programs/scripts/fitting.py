@@ -16,7 +16,10 @@ def new_model(**kwargs):
 common = {"batch_size": 4, "epochs": 2, "shuffle": False, "verbose": 0}
 show("classes", new_model().fit(x, y, class_weight={0: 1.0, 1: 2.0, 2: 0.5}, **common).history)
 weights = np.linspace(0.1, 2.0, 12).astype("float32")
-show("samples", new_model(weighted_metrics=["sparse_categorical_crossentropy"]).fit(x, y, sample_weight=weights, **common).history)
+show(
+    "samples",
+    new_model(weighted_metrics=["sparse_categorical_crossentropy"]).fit(x, y, sample_weight=weights, **common).history,
+)
 show("validation", new_model().fit(x, y, validation_split=0.25, validation_freq=2, **common).history)
 history = new_model().fit(x, y, validation_data=(x[:4], y[:4], weights[:4]), initial_epoch=1, **common)
 show("given", [history.history, history.epoch, sorted(history.params)])

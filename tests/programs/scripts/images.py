@@ -1,4 +1,4 @@
-"""Images: crops, resizing, zero-strength augmentation, training against inference, a pipeline, bounding boxes' formats."""
+"""Images: crops, resizing, augmentation in training and inference, a pipeline, bounding boxes."""
 
 import keras
 import numpy as np
@@ -18,7 +18,9 @@ for layer in (
     layers.RandomContrast(0.3),
     layers.RandomBrightness(0.3),
 ):
-    show(layer.name, [bool(np.allclose(layer(images, training=False), images)), list(layer(images, training=True).shape)])
+    show(
+        layer.name, [bool(np.allclose(layer(images, training=False), images)), list(layer(images, training=True).shape)]
+    )
 show("no rotation", layers.RandomRotation(0.0)(images, training=True)[0, 0])
 show("no brightness", layers.RandomBrightness(0.0)(images, training=True)[0, 0])
 show("equalized", layers.Equalization()(images.astype("uint8"), training=True).shape[1:])

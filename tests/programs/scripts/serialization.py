@@ -58,7 +58,10 @@ with tempfile.TemporaryDirectory() as folder:
     model.save(legacy)
     old = keras.saving.load_model(legacy)
 show("config", sorted(config))
-show("layers", [[layer["class_name"], layer.get("registered_name"), layer["module"]] for layer in config["config"]["layers"]])
+show(
+    "layers",
+    [[layer["class_name"], layer.get("registered_name"), layer["module"]] for layer in config["config"]["layers"]],
+)
 show("compile", sorted(set(config["compile_config"]) - {"auto_scale_loss"}))
 show("equal", [bool(np.allclose(m.predict(x, verbose=0), want, atol=1e-6)) for m in (loaded, again, old)])
 show("optimizer", [type(loaded.optimizer).__name__, int(loaded.optimizer.iterations), len(loaded.optimizer.variables)])

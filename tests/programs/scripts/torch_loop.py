@@ -1,7 +1,6 @@
 """A loop of one's own on torch: a DataLoader, torch's and Keras's optimizers, state_dict."""
 
 import keras
-import numpy as np
 import torch
 from common import data, fill, labels, show
 

@@ -120,7 +120,9 @@ class RandAugment(BasePolicy):
 
     _LAYERS = (*_GEOMETRY, *_COLOURS, *_TONES)
     num_ops: int
-    _normalise = normalisers(factor=pair_within(0, 1), interpolation=one_of("bilinear", "nearest"), num_ops=not_negative)
+    _normalise = normalisers(
+        factor=pair_within(0, 1), interpolation=one_of("bilinear", "nearest"), num_ops=not_negative
+    )
 
     def __init__(
         self,
