@@ -43,7 +43,7 @@ def printed(tmp_path_factory, request):
     folder = tmp_path_factory.mktemp("programs")
     chosen = wanted(request.session, __file__, "program")
     runs = {}
-    for engine in {e for e, _ in CASES}:
+    for engine in wanted(request.session, __file__, "engine"):
         scripts = [str(HERE / "scripts" / f"{n}.py") for e, n in CASES if e == engine and n in chosen]
         for side, start in (("Keras", []), ("kfront", ["-m", "kfront.as_keras"])):
             result = folder / f"{engine}_{side}.json"

@@ -1,4 +1,4 @@
-"""Configs of operations and layers that define none: arguments of the constructor, shapes given to `build`."""
+"""Configs of operations and layers that define none: the constructor's arguments, and the shapes that `build` got."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 
 from kfront.core import codec
 from kfront.core.errors import ArgumentError
+
+__all__ = ["auto_config", "named_shapes", "tuples"]
 
 
 def tuples(shape: Any) -> Any:
@@ -58,7 +60,7 @@ def auto_config(operation: Any, base: type) -> dict[str, Any]:
             elif p.kind is p.VAR_POSITIONAL:
                 raise ArgumentError(
                     f"[{operation.name}] expected `get_config` to be defined: `__init__` takes *{name}, which cannot "
-                    "be stored automatically."
+                    "be written down automatically."
                 )
             else:
                 config[name] = value

@@ -1,4 +1,4 @@
-"""Losses and metrics of one's own: functions, classes, reductions, `result` of several values, add_metric-like trackers."""
+"""Losses and metrics of one's own: functions, classes, reductions, weights, trackers."""
 
 import keras
 import numpy as np

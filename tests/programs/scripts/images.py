@@ -1,4 +1,4 @@
-"""Images: crops, resizing, zero-strength augmentation, training against inference, a pipeline, bounding boxes' formats."""
+"""Images: crops, resizing, augmentation in training and inference, a pipeline, bounding boxes."""
 
 import keras
 import numpy as np

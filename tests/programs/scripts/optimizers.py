@@ -28,8 +28,9 @@ options = {
 for name, option in options.items():
     optimizer = optimizers.SGD(0.1, **option)
     variables = [keras.Variable(data(3, 2, seed=9), name="kernel"), keras.Variable(data(2, seed=8), name="bias")]
+    if name == "decay":
+        optimizer.exclude_from_weight_decay(var_names=["bias"])
     optimizer.build(variables)
-    optimizer.exclude_from_weight_decay(var_names=["bias"]) if name == "decay" and False else None
     for g in gradients:
         optimizer.apply([ops.convert_to_tensor(g), ops.convert_to_tensor(g[0])])
     show(name, [variables, int(optimizer.iterations), len(optimizer.variables)])

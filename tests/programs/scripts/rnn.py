@@ -1,4 +1,4 @@
-"""Recurrent layers: states returned, given and kept, bidirectional, stacked cells, a cell of one's own, nested states."""
+"""Recurrent layers: states returned, given and kept, bidirectional, stacked and own cells."""
 
 import keras
 from common import data, fill, show

@@ -1,4 +1,4 @@
-"""Learning-rate schedules: values at steps, configs, one of one's own, as the rate of an optimizer, setting the rate."""
+"""Learning-rate schedules: values at steps, configs, one of one's own, the rate of an optimizer."""
 
 import keras
 from common import data, fill, refused, show

@@ -34,7 +34,7 @@ for row in text(model, layer_range=["hidden", "drop"]):
 model.compile("adam", "mse")
 model.fit(data(4, 4), data(4, 2), verbose=0)
 for row in text(model)[-4:]:
-    show("trained", row)
+    show("trained", [re.sub(r" \(.*B\)", "", cell) for cell in row])
 branches = layers.Add(name="sum")([layers.Dense(2, name="left")(inputs), layers.Dense(2, name="right")(inputs)])
 rows = text(keras.Model(inputs, branches, name="branches"))
 show("connected", sorted(word.strip(",") for row in rows for cell in row for word in cell.split()))
@@ -52,6 +52,6 @@ class Sub(keras.Model):
 model = Sub()
 for row in text(model):
     show("unbuilt", row)
-model.build((None, 5))
+model(data(2, 5))
 for row in text(model):
-    show("sub", row)
+    show("sub", [row[0], row[-1]])

@@ -183,6 +183,11 @@ class LayerBase(Trackable):
 
     _tf_children: dict[str, Any]
 
+    @property
+    def distribute_strategy(self) -> Any:
+        """The `tf.distribute` strategy whose scope this is."""
+        return tf.distribute.get_strategy()
+
     def _trackable_children(
         self, save_type: Any = "checkpoint", cache: Any = None, **kwargs: object
     ) -> dict[str, object]:
