@@ -30,7 +30,8 @@ def train_step(state, batch):
     return loss, (trainable, non_trainable, optimizer_variables, metric_variables)
 
 
-state = (model.trainable_variables, model.non_trainable_variables, optimizer.variables, metric.variables)
+groups = (model.trainable_variables, model.non_trainable_variables, optimizer.variables, metric.variables)
+state = tuple([v.value for v in group] for group in groups)
 xs, ys = data(16, 6), labels(16, 3)
 for i in range(4):
     loss, state = train_step(state, (xs[4 * i : 4 * i + 4], ys[4 * i : 4 * i + 4]))
