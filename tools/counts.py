@@ -201,7 +201,11 @@ def public_definitions() -> tuple[tuple[Path, ast.FunctionDef | ast.ClassDef], .
     for path, names in sorted(wanted.items()):
         if path.exists():
             found += [
-                (path, n) for n in parsed(path).body if isinstance(n, (*FUNCTIONS, ast.ClassDef)) and n.name in names
+                (path, n)
+                for n in parsed(path).body
+                if isinstance(n, (*FUNCTIONS, ast.ClassDef))
+                and n.name in names
+                and not any(ast.unparse(d) == "overload" for d in n.decorator_list)
             ]
     return tuple(found)
 

@@ -111,9 +111,8 @@ class Merge(OptionLayer):
             return None
         if not isinstance(mask, (list, tuple)) or len(mask) != len(inputs):
             raise ArgumentError(f"[{self.name}] expected one mask (or None) for each input, got {mask!r}.")
-        if any(m is None for m in mask):
-            return None
-        return functools.reduce(ops.logical_or, mask)
+        known = [m for m in mask if m is not None]
+        return functools.reduce(ops.logical_or, known) if len(known) == len(mask) else None
 
 
 def _of_one_rank(inputs: Sequence[Tensor]) -> list[Any]:
