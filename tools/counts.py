@@ -241,7 +241,7 @@ def no_raises() -> list[str]:
 
 def _completed(node: ast.FunctionDef | ast.ClassDef) -> bool:
     """Whether a decorator `documented` adds the sections that a family has in common, the example among them."""
-    return any(ast.unparse(d).startswith("documented(") for d in node.decorator_list)
+    return any(ast.unparse(d).startswith(("documented(", "_described(")) for d in node.decorator_list)
 
 
 def _raises(node: ast.FunctionDef | ast.ClassDef) -> bool:

@@ -111,7 +111,7 @@ class Merge(OptionLayer):
             return None
         if not isinstance(mask, (list, tuple)) or len(mask) != len(inputs):
             raise ArgumentError(f"[{self.name}] expected one mask (or None) for each input, got {mask!r}.")
-        known = [m for m in mask if m is not None]
+        known: list[Tensor] = [m for m in mask if m is not None]
         return functools.reduce(ops.logical_or, known) if len(known) == len(mask) else None
 
 
