@@ -18,9 +18,9 @@ class LazyLogs(dict):
 
     __slots__ = ("_compute",)
 
-    def __init__(self, compute: Callable[[], dict[str, Any]]) -> None:
+    def __init__(self, compute: Callable[[], dict[str, object]]) -> None:
         super().__init__()
-        self._compute: Callable[[], dict[str, Any]] | None = compute
+        self._compute: Callable[[], dict[str, object]] | None = compute
 
     def _fill(self) -> None:
         compute, self._compute = self._compute, None
@@ -95,6 +95,6 @@ def python_logs(logs: dict[str, Any], backend: Backend) -> dict[str, Any]:
     return out
 
 
-def by_name(logs: dict[str, Any]) -> dict[str, Any]:
+def by_name(logs: dict[str, object]) -> dict[str, Any]:
     """Logs in the order in which callbacks and users get them: that of their names."""
     return dict(sorted(logs.items()))
