@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from kfront import ops
@@ -19,8 +20,11 @@ def _clipped(boxes: TensorLike, height: Any, width: Any) -> Any:
 
 
 def clip_to_image_size(
-    bounding_boxes: dict[str, Any], height: Any = None, width: Any = None, bounding_box_format: str = "xyxy"
-) -> dict[str, Any]:
+    bounding_boxes: Mapping[str, object],
+    height: Tensor | float | None = None,
+    width: Tensor | float | None = None,
+    bounding_box_format: str = "xyxy",
+) -> Config:
     """Boxes cut off at the borders of the image; boxes of which nothing is left get the label -1.
 
     Args:
@@ -103,7 +107,12 @@ def crop(
 
 
 def pad(
-    boxes: Any, top: Any, left: Any, height: object = None, width: object = None, bounding_box_format: str = "xyxy"
+    boxes: Tensor,
+    top: object,
+    left: object,
+    height: object = None,
+    width: object = None,
+    bounding_box_format: str = "xyxy",
 ) -> Any:
     """Boxes in an image that gets rows above and columns to the left.
 
@@ -157,9 +166,9 @@ def moved(boxes: TensorLike, matrix: Any) -> Any:
     return ops.stack(ends, -1)
 
 
-def _matrix(rows: list[list[Any]]) -> Any:
+def _matrix(rows: list[list[object]]) -> object:
     """A matrix of tensors that broadcast, 0 and 1."""
-    like: Any = 0.0
+    like: object = 0.0
     for r in rows:
         for v in r:
             like = ops.multiply(ops.add(like, v), 0.0)
@@ -167,17 +176,17 @@ def _matrix(rows: list[list[Any]]) -> Any:
 
 
 def affine_transform(
-    boxes: Any,
-    angle: Any,
-    translate_x: Any,
-    translate_y: Any,
-    scale: Any,
-    shear_x: Any,
-    shear_y: Any,
-    height: Any,
-    width: Any,
-    center_x: Any = None,
-    center_y: Any = None,
+    boxes: Tensor,
+    angle: object,
+    translate_x: object,
+    translate_y: object,
+    scale: object,
+    shear_x: object,
+    shear_y: object,
+    height: Tensor | int,
+    width: Tensor | int,
+    center_x: object = None,
+    center_y: object = None,
     bounding_box_format: str = "xyxy",
 ) -> Any:
     """Upright boxes around boxes that are shifted, scaled, rotated and sheared, in this order, with their image.
@@ -212,7 +221,7 @@ def affine_transform(
         boxes = ops.cast(boxes, "float32")
     kind = ops.dtype(boxes)
 
-    def number(v: Any) -> Any:
+    def number(v: object) -> Any:
         return ops.cast(v, kind)
 
     h, w = number(height), number(width)
