@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from kfront import layers
 from kfront.applications._builder import channel_axis
 from kfront.core.typing import ActivationLike, InitializerLike, Tensor
@@ -32,7 +34,7 @@ def pad(x: Tensor, amount: int | tuple[tuple[int, int], ...], name: str | None =
     return layers.ZeroPadding2D(amount, name=name)(x)
 
 
-def pad_for_stride(x: Any, kernel: int, name: str | None) -> Any:
+def pad_for_stride(x: Any, kernel: int, name: str | None) -> Tensor:
     """Zeros such that a convolution of stride 2 without padding has the windows that it had in training.
 
     An even size gets one row less in front than behind; so "same" padding works in TensorFlow, where the weights come

@@ -14,6 +14,9 @@ from kfront.core.errors import ArgumentTypeError
 from kfront.core.typing import ActivationLike, Config, Shape
 from kfront.models.functional import Functional
 
+if TYPE_CHECKING:
+    from kfront.core.spec import KerasTensor
+
 F = TypeVar("F")
 _HANG: Config = {"subsequent_indent": "    ", "break_long_words": False, "break_on_hyphens": False}
 _ARGS = {

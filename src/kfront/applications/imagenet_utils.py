@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +15,6 @@ from kfront.backends import current
 from kfront.core.dtypes import is_float
 from kfront.core.errors import ArgumentError, DataError, ShapeError
 from kfront.core.spec import KerasTensor
-from kfront.core.typing import AnyCallable, Tensor
 from kfront.utils.file_utils import get_file
 
 __all__ = ["decode_predictions", "preprocess_input"]
@@ -123,8 +123,8 @@ def _arrays(x: np.ndarray, axis: int, this: _Mode) -> np.ndarray:
     return x
 
 
-def _tensors(x: Tensor, axis: int, this: _Mode) -> Tensor:
-    def channels(values: tuple[float, ...]) -> Tensor:
+def _tensors(x: Any, axis: int, this: _Mode) -> Any:
+    def channels(values: tuple[float, ...]) -> Any:
         return ops.convert_to_tensor(np.reshape(values, (3,) if axis == -1 else (3, 1, 1)), dtype=dtype)
 
     dtype = x.dtype if isinstance(x, KerasTensor) else current().dtype_name(x.dtype)
@@ -139,10 +139,10 @@ def _tensors(x: Tensor, axis: int, this: _Mode) -> Tensor:
     return x if this.std is None else ops.divide(x, channels(this.std))
 
 
-def preprocessing(mode: str | None, family: str) -> AnyCallable:
+def preprocessing(mode: str | None, family: str) -> Callable[..., Any]:
     """The function `preprocess_input` of a family of models; `mode` is None for models that scale images themselves."""
 
-    def preprocess(x: Tensor, data_format: str | None = None) -> Tensor:
+    def preprocess(x: Any, data_format: str | None = None) -> Any:
         return x if mode is None else preprocess_input(x, data_format=data_format, mode=mode)
 
     preprocess.__name__ = preprocess.__qualname__ = "preprocess_input"
@@ -150,7 +150,7 @@ def preprocessing(mode: str | None, family: str) -> AnyCallable:
     return preprocess
 
 
-def decode_predictions(preds: object, top: int = 5) -> list[list[tuple[str, str, Tensor]]]:
+def decode_predictions(preds: Any, top: int = 5) -> list[list[tuple[str, str, Any]]]:
     """The most likely classes of ImageNet, by name.
 
     The names are downloaded once and kept in `~/.keras/models` (or under `KERAS_HOME`).

@@ -10,6 +10,10 @@ from kfront.core.errors import ArgumentError
 from kfront.core.typing import Config
 from kfront.core.variable import StatelessScope
 
+if TYPE_CHECKING:
+    from kfront.core.variable import Variable
+    from kfront.optimizers.base import Optimizer
+
 _GROUPS = ("trainable_variables", "non_trainable_variables", "optimizer_variables", "metrics_variables")
 _FORMATS = ("backend_tensor", "numpy_array")
 

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from kfront.core.variable import Variable
+
 Saved = list[tuple[str, Any]]
 
 

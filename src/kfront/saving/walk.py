@@ -23,6 +23,9 @@ from kfront.models.model import Model
 from kfront.models.sequential import Sequential
 from kfront.optimizers.base import Optimizer
 
+if TYPE_CHECKING:
+    from kfront.core.variable import Variable
+
 Path = tuple[str, ...]
 
 

@@ -10,6 +10,9 @@ from kfront.core import tree
 from kfront.core.errors import DataError
 from kfront.training.data import ArrayData
 
+if TYPE_CHECKING:
+    from kfront.models.model import Model
+
 
 def check_labels(model: Any, data: object) -> None:
     """Labels that are NaN or outside the classes.

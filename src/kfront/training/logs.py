@@ -95,6 +95,6 @@ def python_logs(logs: dict[str, Any], backend: Backend) -> dict[str, Any]:
     return out
 
 
-def by_name(logs: dict[str, object]) -> dict[str, Any]:
+def by_name(logs: dict[str, Any]) -> dict[str, Any]:
     """Logs in the order in which callbacks and users get them: that of their names."""
     return dict(sorted(logs.items()))

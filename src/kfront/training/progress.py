@@ -25,6 +25,9 @@ from kfront.core.state import named
 from kfront.core.typing import Config, Tensor
 from kfront.training.logs import python_logs
 
+if TYPE_CHECKING:
+    from kfront.callbacks import CallbackList
+
 # ---- generators of random numbers ------------------------------------------------------------------------------------
 
 

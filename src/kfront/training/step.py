@@ -18,6 +18,9 @@ from kfront.layers.call_signature import call_info
 from kfront.training.compiled import first_size
 from kfront.utils.data_utils import pack_x_y_sample_weight
 
+if TYPE_CHECKING:
+    from kfront.models.model import Model
+
 
 class StepMaker:
     """Makes and keeps the step functions of one model.

@@ -20,7 +20,7 @@ from kfront.core import codec, tree
 from kfront.core.errors import ArgumentError, DataError, NotCompiledError
 from kfront.core.state import distribution_on, state
 from kfront.core.traceback import filtered
-from kfront.core.typing import Config, LossLike, MetricLike, Nested, OptimizerLike, Tensor
+from kfront.core.typing import LossLike, MetricLike, Nested, OptimizerLike, Tensor
 from kfront.metrics.base import reset_all, result_on_host
 from kfront.training import loop
 from kfront.training.checks import check_labels
@@ -31,7 +31,6 @@ from kfront.training.step import StepMaker
 from kfront.utils.data_utils import unpack_x_y_sample_weight
 
 if TYPE_CHECKING:
-    from kfront.callbacks import History
     from kfront.optimizers.base import Optimizer
 
 
@@ -51,7 +50,7 @@ class Trainer:
     _compile_loss: Any
     _compile_metrics: Any
     _loss_tracker: Any
-    _compile_arguments: dict[str, object] | None
+    _compile_arguments: dict[str, Any] | None
     _run_eagerly: bool
 
     def _init_trainer(self) -> None:
@@ -150,7 +149,7 @@ class Trainer:
             found = self.__dict__["_compiled"] = StepMaker(self, Trainer)
         return found
 
-    def get_compile_config(self) -> Config | None:
+    def get_compile_config(self) -> dict[str, Any] | None:
         """The arguments of `compile`, serialized."""
         if not self.compiled:
             return None
@@ -158,14 +157,14 @@ class Trainer:
         given = self._compile_arguments or {}
         return {k: codec.serialize_keras_object(v) for k, v in given.items()}
 
-    def compile_from_config(self, config: Config) -> None:
+    def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compile from `get_compile_config`, and build the optimizer if the model is built."""
         self._compile_as(config)
         if self.optimizer is not None and self.built:  # type: ignore[attr-defined]
             with backend_scope(self._backend):
                 self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
 
-    def _compile_as(self, config: Config) -> None:
+    def _compile_as(self, config: dict[str, Any]) -> None:
         config = {k: codec.deserialize_keras_object(v) for k, v in config.items()}
         known = inspect.signature(Trainer.compile).parameters
         self.compile(**{k: v for k, v in config.items() if k in known})
@@ -180,7 +179,7 @@ class Trainer:
             out = [self._loss_tracker, *self._compiled_metrics(), *(m for m in out if m is not self._loss_tracker)]
         return out
 
-    def _compiled_metrics(self) -> list[object]:
+    def _compiled_metrics(self) -> list[Any]:
         trackers = self._compile_loss.trackers if self._compile_loss is not None else []
         return [*trackers, *self._compile_metrics.metrics]
 
@@ -197,7 +196,7 @@ class Trainer:
         """Current results by name, the loss first."""
         return self._results(lambda m: m.result())
 
-    def _results(self, of: Callable[[object], object]) -> dict[str, Any]:
+    def _results(self, of: Callable[[Any], Any]) -> dict[str, Any]:
         out: dict[str, Any] = {}
         listed = None if type(self).metrics is Trainer.metrics else self.metrics
         if listed is None or any(m is self._loss_tracker for m in listed):
@@ -214,7 +213,7 @@ class Trainer:
                 out.update(value if isinstance(value, dict) else {m.name: value})
         return out
 
-    def _python_results(self) -> dict[str, object]:
+    def _python_results(self) -> dict[str, Any]:
         """As `get_metrics_result`, with Python numbers."""
         plain = type(self).get_metrics_result is Trainer.get_metrics_result
         return python_logs(self._results(result_on_host) if plain else self.get_metrics_result(), self._backend)
@@ -250,7 +249,7 @@ class Trainer:
             )
         return total
 
-    def compute_metrics(self, x: Tensor, y: Tensor, y_pred: object, sample_weight: object = None) -> Config:
+    def compute_metrics(self, x: Tensor, y: Tensor, y_pred: object, sample_weight: object = None) -> dict[str, Any]:
         """Update the metrics with a batch and return their results."""
         self._update_metrics(y, y_pred, sample_weight)
         return self.get_metrics_result()
@@ -267,7 +266,7 @@ class Trainer:
 
     # -- steps --------------------------------------------------------------------------------------------------------
 
-    def train_step(self, data: object) -> Config:
+    def train_step(self, data: object) -> dict[str, Any]:
         """One step of training on a batch; override it for another kind of training.
 
         Args:
@@ -279,7 +278,7 @@ class Trainer:
         logs = self._steps().train_on(*unpack_x_y_sample_weight(data))
         return self.get_metrics_result() if logs is None else logs
 
-    def test_step(self, data: object) -> Config:
+    def test_step(self, data: object) -> dict[str, Any]:
         """One step of evaluation on a batch."""
         logs = self._steps().test_on(*unpack_x_y_sample_weight(data))
         return self.get_metrics_result() if logs is None else logs
@@ -341,10 +340,10 @@ class Trainer:
         y: Any = None,
         batch_size: int | None = None,
         epochs: int = 1,
-        verbose: object = "auto",
-        callbacks: object = None,
+        verbose: Any = "auto",
+        callbacks: Any = None,
         validation_split: float = 0.0,
-        validation_data: object = None,
+        validation_data: Any = None,
         shuffle: bool | str = True,
         class_weight: dict[int, float] | None = None,
         sample_weight: Any = None,
@@ -353,7 +352,7 @@ class Trainer:
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
         validation_freq: int | Sequence[int] = 1,
-    ) -> History:
+    ) -> Any:
         """Train the model.
 
         Args:
@@ -403,10 +402,10 @@ class Trainer:
         x: object = None,
         y: object = None,
         batch_size: int | None = None,
-        verbose: object = "auto",
+        verbose: Any = "auto",
         sample_weight: object = None,
         steps: int | None = None,
-        callbacks: object = None,
+        callbacks: Any = None,
         return_dict: bool = False,
         **kwargs: object,
     ) -> Any:
@@ -439,9 +438,9 @@ class Trainer:
         self,
         x: Any,
         batch_size: int | None = None,
-        verbose: object = "auto",
+        verbose: Any = "auto",
         steps: int | None = None,
-        callbacks: object = None,
+        callbacks: Any = None,
     ) -> Any:
         """Outputs for data, as NumPy arrays.
 
@@ -463,7 +462,7 @@ class Trainer:
             data = make_data(x, None, None, batch_size, False, b, steps)
             return loop.predict(self, data, loop.Plan(1, 0, steps, verbose, callbacks))
 
-    def _predict_small(self, x: np.ndarray) -> object:
+    def _predict_small(self, x: np.ndarray) -> Any:
         """One batch in, one batch out: no pipeline."""
         b = self._backend
         old, state.backend = state.backend, b
@@ -484,8 +483,8 @@ class Trainer:
         self,
         x: object,
         y: object = None,
-        sample_weight: object = None,
-        class_weight: object = None,
+        sample_weight: Any = None,
+        class_weight: Any = None,
         return_dict: bool = False,
     ) -> Any:
         """One training step; returns the results of this batch (loss, or list, or dict with `return_dict`)."""
@@ -496,9 +495,7 @@ class Trainer:
             return self._one_step("train", batch, return_dict)
 
     @filtered
-    def test_on_batch(
-        self, x: object, y: object = None, sample_weight: object = None, return_dict: bool = False
-    ) -> Any:
+    def test_on_batch(self, x: object, y: object = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """One evaluation step; returns the results of this batch."""
         self._require_compiled("test_on_batch")
         with backend_scope(self._backend):
@@ -514,7 +511,7 @@ class Trainer:
             x, _, _ = loop.one_batch(self, x, None, None)
             return tree.map_structure(loop.as_own, loop.on_host(self._steps().predict_function()(x), b.to_numpy))
 
-    def _one_step(self, kind: str, batch: tuple[object, object, object], return_dict: bool) -> object:
+    def _one_step(self, kind: str, batch: tuple[Any, Any, Any], return_dict: bool) -> Any:
         steps = self._steps()
         single = steps.single_function(kind)
         if single is not None:
@@ -526,7 +523,7 @@ class Trainer:
         values = {k: np.float32(v) if isinstance(v, float) else v for k, v in values.items()}
         return by_name(values) if return_dict else _flat(values)
 
-    def _epoch_logs(self) -> dict[str, object]:
+    def _epoch_logs(self) -> dict[str, Any]:
         """Results at the end of an epoch: those of a custom step if it gave any, else the metrics'."""
         last = self.__dict__.get("_last_logs")
         last = python_logs(last, self._backend) if isinstance(last, dict) else None
@@ -538,14 +535,14 @@ class Trainer:
     def _logs(self) -> LazyLogs:
         """Results that are computed when read."""
 
-        def compute() -> dict[str, object]:
+        def compute() -> dict[str, Any]:
             with backend_scope(self._backend):
                 return self._python_results()
 
         return LazyLogs(compute)
 
 
-def _flat(logs: dict[str, object]) -> object:
+def _flat(logs: dict[str, Any]) -> Any:
     values = list(logs.values())
     return values[0] if len(values) == 1 else values
 

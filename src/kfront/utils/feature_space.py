@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,6 @@ from kfront.core.errors import ArgumentError, NotBuiltError
 from kfront.core.naming import auto_name
 from kfront.core.options import normalisers, one_of
 from kfront.core.registry import serializable
-from kfront.core.typing import Backend, Config
 from kfront.layers.preprocess.adapting import host_array
 from kfront.layers.preprocess.data_layer import DataLayer
 from kfront.saving import deserialize_keras_object, save_model, serialize_keras_object
@@ -27,7 +25,7 @@ _CHUNK = 1024  # single samples that are prepared together
 class TFDIdentity(DataLayer):
     """The input as it is."""
 
-    def call(self, x: object) -> Any:
+    def call(self, x: Any) -> Any:
         """The input."""
         return x
 
@@ -54,7 +52,7 @@ class Feature:
         if isinstance(preprocessor, str):
             raise ArgumentError(f"[Feature] expected `preprocessor` to be a layer, got {preprocessor!r}.")
 
-    def get_config(self) -> Config:
+    def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
         return {
             "dtype": self.dtype,
@@ -63,7 +61,7 @@ class Feature:
         }
 
     @classmethod
-    def from_config(cls, config: Config) -> Feature:
+    def from_config(cls, config: dict[str, Any]) -> Feature:
         """A feature from its config."""
         return cls(**config)
 
@@ -89,7 +87,7 @@ class Cross:
         """The names of the features, joined."""
         return "_X_".join(self.feature_names)
 
-    def get_config(self) -> Config:
+    def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
         return {
             "feature_names": list(self.feature_names),
@@ -98,7 +96,7 @@ class Cross:
         }
 
     @classmethod
-    def from_config(cls, config: Config) -> Cross:
+    def from_config(cls, config: dict[str, Any]) -> Cross:
         """A cross from its config."""
         return cls(**config)
 
@@ -178,7 +176,7 @@ class FeatureSpace(DataLayer):
         self.__dict__["crosses_by_name"] = {c.name: c for c in found}
         self.preprocessors = {n: f.preprocessor for n, f in made.items()}
         self.crossers = {c.name: layers.HashedCrossing(c.crossing_dim, name=c.name) for c in found}
-        self.one_hot_encoders: Config = {}
+        self.one_hot_encoders: dict[str, Any] = {}
         self.__dict__["inputs"] = {n: layers.Input((1,), dtype=f.dtype, name=n) for n, f in made.items()}
         self.__dict__["encoded_features"] = None
         self.__dict__["_ready_to_run"] = not self._to_adapt()
@@ -188,7 +186,7 @@ class FeatureSpace(DataLayer):
     # -- what a feature may be ----------------------------------------------------------------------------------------
 
     @classmethod
-    def cross(cls, feature_names: object, crossing_dim: int, output_mode: str = "one_hot") -> Cross:
+    def cross(cls, feature_names: Any, crossing_dim: int, output_mode: str = "one_hot") -> Cross:
         """Combinations of features, hashed to `crossing_dim` bins."""
         return Cross(feature_names, crossing_dim, output_mode)
 
@@ -203,7 +201,7 @@ class FeatureSpace(DataLayer):
         return Feature("float32", TFDIdentity(name=_named(name, "float")), "float")
 
     @classmethod
-    def float_rescaled(cls, scale: object = 1.0, offset: object = 0.0, name: str | None = None) -> Feature:
+    def float_rescaled(cls, scale: Any = 1.0, offset: Any = 0.0, name: str | None = None) -> Feature:
         """A number times `scale`, plus `offset`."""
         layer = layers.Rescaling(scale=scale, offset=offset, name=_named(name, "float_rescaled"))
         return Feature("float32", layer, "float")
@@ -275,7 +273,7 @@ class FeatureSpace(DataLayer):
             raise ArgumentError(f"[FeatureSpace] expected one of {', '.join(own)} for {name!r}, got {given!r}.")
         return own[given]()
 
-    def _cross(self, given: object, features: dict[str, Feature]) -> Cross:
+    def _cross(self, given: Any, features: dict[str, Feature]) -> Cross:
         if isinstance(given, dict):
             given = deserialize_keras_object(given)
         out = given if isinstance(given, Cross) else Cross(given, self.crossing_dim)
@@ -313,7 +311,7 @@ class FeatureSpace(DataLayer):
 
     # -- symbolic -----------------------------------------------------------------------------------------------------
 
-    def get_inputs(self) -> Config:
+    def get_inputs(self) -> dict[str, Any]:
         """KerasTensors for the raw features, for a functional model."""
         self._check()
         return self.inputs
@@ -335,7 +333,7 @@ class FeatureSpace(DataLayer):
 
     # -- calls --------------------------------------------------------------------------------------------------------
 
-    def __call__(self, data: object) -> Any:
+    def __call__(self, data: Any) -> Any:
         """The features of a batch, or of one sample, prepared."""
         self._check()
         if not isinstance(data, dict):
@@ -354,14 +352,14 @@ class FeatureSpace(DataLayer):
                 return out
             return {n: ops.squeeze(v, 0) for n, v in out.items()} if isinstance(out, dict) else ops.squeeze(out, 0)
 
-    def _encoded(self, values: dict[str, object]) -> object:
+    def _encoded(self, values: dict[str, Any]) -> Any:
         parts: dict[str, Any] = {}
         names = sorted(self.features)
         for name in names:
             parts[name] = self.features[name].preprocessor(values[name])
         for name, cross in self.crosses_by_name.items():
             parts[name] = self.crossers[name](tuple(parts[n] for n in cross.feature_names))
-        specs: Config = {**self.features, **self.crosses_by_name}
+        specs: dict[str, Any] = {**self.features, **self.crosses_by_name}
         for name, value in parts.items():
             if specs[name].output_mode == "one_hot":
                 parts[name] = self._one_hot(name)(value)
@@ -396,11 +394,11 @@ class FeatureSpace(DataLayer):
 
     # -- files --------------------------------------------------------------------------------------------------------
 
-    def save(self, filepath: str | os.PathLike[str]) -> None:
+    def save(self, filepath: Any) -> None:
         """Write it to a `.keras` file, which `kfront.saving.load_model` reads."""
         save_model(self, filepath)
 
-    def get_config(self) -> Config:
+    def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
         return {
             "features": {n: serialize_keras_object(f) for n, f in self.features.items()},
@@ -409,7 +407,7 @@ class FeatureSpace(DataLayer):
         }
 
     @classmethod
-    def from_config(cls, config: Config) -> Any:
+    def from_config(cls, config: dict[str, Any]) -> Any:
         """A FeatureSpace from its config."""
         return cls(**config)
 
@@ -417,17 +415,17 @@ class FeatureSpace(DataLayer):
         """What the layers of the features were built with."""
         return {n: f.preprocessor.get_build_config() for n, f in self.features.items()}
 
-    def build_from_config(self, config: Mapping[str, object]) -> None:
+    def build_from_config(self, config: dict[str, Any]) -> None:
         """Build the layers of the features; what they have learned comes from the same file."""
         for name, own in config.items():
             if name in self.features and isinstance(own, dict):
                 self.features[name].preprocessor.build_from_config(own)
         self.__dict__["_ready_to_run"] = True
 
-    def save_own_variables(self, store: object) -> None:
+    def save_own_variables(self, store: Any) -> None:
         """Files have variables for the layers of the features only."""
 
-    def load_own_variables(self, store: object) -> None:
+    def load_own_variables(self, store: Any) -> None:
         """Files have variables for the layers of the features only."""
 
 
@@ -435,7 +433,7 @@ def _named(name: str | None, kind: str) -> str:
     return auto_name(f"{name or kind}_preprocessor")
 
 
-def _column(x: Any, single: bool, backend: Backend) -> object:
+def _column(x: Any, single: bool, backend: Any) -> Any:
     """Values as a column of shape (batch, 1)."""
     if len(x.shape) > 1:
         return x
@@ -464,7 +462,7 @@ def _repeatable(dataset: Any) -> Callable[[], Iterable[Any]]:
 class _Column:
     """One feature of a data set of dicts, in batches of shape (n, 1)."""
 
-    def __init__(self, source: Callable[[], Iterable[object]], name: str) -> None:
+    def __init__(self, source: Callable[[], Iterable[Any]], name: str) -> None:
         self.source, self.name = source, name
 
     def __iter__(self) -> Iterator[np.ndarray]:

@@ -15,7 +15,7 @@ from kfront.core.typing import TensorLike
 from kfront.utils.bounding_boxes.formats import convert_format
 
 
-def _check(who: str, name: str, fmt: str, variance: object) -> object:
+def _check(who: str, name: str, fmt: str, variance: object) -> Any:
     """The variance as a tensor, or None."""
     if fmt not in ("center_xywh", "center_yxhw"):
         raise ArgumentError(f"[{who}] expected `{name}` to be 'center_xywh' or 'center_yxhw', got {fmt!r}.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from kfront import ops
@@ -20,11 +19,8 @@ def _clipped(boxes: TensorLike, height: Any, width: Any) -> Any:
 
 
 def clip_to_image_size(
-    bounding_boxes: Mapping[str, object],
-    height: Tensor | float | None = None,
-    width: Tensor | float | None = None,
-    bounding_box_format: str = "xyxy",
-) -> Config:
+    bounding_boxes: dict[str, Any], height: Any = None, width: Any = None, bounding_box_format: str = "xyxy"
+) -> dict[str, Any]:
     """Boxes cut off at the borders of the image; boxes of which nothing is left get the label -1.
 
     Args:
@@ -107,12 +103,7 @@ def crop(
 
 
 def pad(
-    boxes: Tensor,
-    top: object,
-    left: object,
-    height: object = None,
-    width: object = None,
-    bounding_box_format: str = "xyxy",
+    boxes: Any, top: Any, left: Any, height: object = None, width: object = None, bounding_box_format: str = "xyxy"
 ) -> Any:
     """Boxes in an image that gets rows above and columns to the left.
 
@@ -166,9 +157,9 @@ def moved(boxes: TensorLike, matrix: Any) -> Any:
     return ops.stack(ends, -1)
 
 
-def _matrix(rows: list[list[object]]) -> object:
+def _matrix(rows: list[list[Any]]) -> Any:
     """A matrix of tensors that broadcast, 0 and 1."""
-    like: object = 0.0
+    like: Any = 0.0
     for r in rows:
         for v in r:
             like = ops.multiply(ops.add(like, v), 0.0)
@@ -176,17 +167,17 @@ def _matrix(rows: list[list[object]]) -> object:
 
 
 def affine_transform(
-    boxes: Tensor,
-    angle: object,
-    translate_x: object,
-    translate_y: object,
-    scale: object,
-    shear_x: object,
-    shear_y: object,
-    height: Tensor | int,
-    width: Tensor | int,
-    center_x: object = None,
-    center_y: object = None,
+    boxes: Any,
+    angle: Any,
+    translate_x: Any,
+    translate_y: Any,
+    scale: Any,
+    shear_x: Any,
+    shear_y: Any,
+    height: Any,
+    width: Any,
+    center_x: Any = None,
+    center_y: Any = None,
     bounding_box_format: str = "xyxy",
 ) -> Any:
     """Upright boxes around boxes that are shifted, scaled, rotated and sheared, in this order, with their image.
@@ -221,7 +212,7 @@ def affine_transform(
         boxes = ops.cast(boxes, "float32")
     kind = ops.dtype(boxes)
 
-    def number(v: object) -> Any:
+    def number(v: Any) -> Any:
         return ops.cast(v, kind)
 
     h, w = number(height), number(width)
