@@ -6,34 +6,35 @@ from typing import Any
 
 from kfront import layers
 from kfront.applications._builder import channel_axis
+from kfront.core.typing import ActivationLike, InitializerLike, Tensor
 
 
-def conv(x: Any, filters: int, kernel: Any, name: str | None, **options: Any) -> Any:
+def conv(x: Tensor, filters: int, kernel: int | tuple[int, int], name: str | None, **options: object) -> Tensor:
     """A convolution without a bias, unless `use_bias` says otherwise."""
     return layers.Conv2D(filters, kernel, name=name, **{"use_bias": False, **options})(x)
 
 
-def depthwise(x: Any, kernel: Any, name: str | None, **options: Any) -> Any:
+def depthwise(x: Tensor, kernel: int | tuple[int, int], name: str | None, **options: object) -> Tensor:
     """A depthwise convolution without a bias."""
     return layers.DepthwiseConv2D(kernel, name=name, use_bias=False, **options)(x)
 
 
-def norm(x: Any, name: str | None, **options: Any) -> Any:
+def norm(x: Tensor, name: str | None, **options: object) -> Tensor:
     """Batch normalization of the channels."""
     return layers.BatchNormalization(axis=channel_axis(), name=name, **options)(x)
 
 
-def activation(x: Any, name: str | None, function: Any = "relu") -> Any:
+def activation(x: Tensor, name: str | None, function: ActivationLike = "relu") -> Tensor:
     """An activation, as a layer of its own."""
     return layers.Activation(function, name=name)(x)
 
 
-def pad(x: Any, amount: Any, name: str | None = None) -> Any:
+def pad(x: Tensor, amount: int | tuple[tuple[int, int], ...], name: str | None = None) -> Tensor:
     """Zeros around the image."""
     return layers.ZeroPadding2D(amount, name=name)(x)
 
 
-def pad_for_stride(x: Any, kernel: int, name: str | None) -> Any:
+def pad_for_stride(x: Any, kernel: int, name: str | None) -> Tensor:
     """Zeros such that a convolution of stride 2 without padding has the windows that it had in training.
 
     An even size gets one row less in front than behind; so "same" padding works in TensorFlow, where the weights come
@@ -51,7 +52,7 @@ def scaled(filters: float, factor: float = 1.0, divisor: int = 8, loss: float = 
     return rounded + divisor if rounded < (1 - loss) * exact else rounded
 
 
-def squeeze_excite(x: Any, filters: int, name: str, initializer: Any) -> Any:
+def squeeze_excite(x: Tensor, filters: int, name: str, initializer: InitializerLike) -> Tensor:
     """Channels weighted by what the whole image holds (Hu et al., arXiv:1709.01507)."""
     axis, channels = channel_axis(), x.shape[channel_axis()]
     y = layers.GlobalAveragePooling2D(name=f"{name}se_squeeze")(x)

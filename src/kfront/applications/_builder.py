@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from kfront import config, layers
@@ -12,6 +11,7 @@ from kfront.applications._files import find_file
 from kfront.applications.imagenet_utils import CLASSES
 from kfront.core.errors import ArgumentError, DataError, ShapeError
 from kfront.core.spec import KerasTensor
+from kfront.core.typing import ActivationLike, AnyCallable, Shape, Tensor
 from kfront.models.function import get_source_inputs
 from kfront.models.functional import Functional
 from kfront.saving.hub import is_hub_path
@@ -24,12 +24,12 @@ class Request(NamedTuple):
     """The arguments that all these models take."""
 
     include_top: bool
-    weights: Any
-    input_tensor: Any
-    input_shape: Any
+    weights: str | os.PathLike[str] | None
+    input_tensor: KerasTensor | None
+    input_shape: Shape | None
     pooling: str | None
     classes: int
-    classifier_activation: Any
+    classifier_activation: ActivationLike
     name: str | None
 
 
@@ -50,8 +50,8 @@ class Architecture(NamedTuple):
     public: str
     size: int
     least: int
-    body: Callable[..., Any]
-    head: Callable[..., Any]
+    body: AnyCallable
+    head: AnyCallable
     size_without_top: int | None = None
     fixed: bool = True
     file: str = ""
@@ -122,7 +122,7 @@ def channel_axis() -> int:
     return 1 if config.image_data_format() == "channels_first" else 3
 
 
-def sides(shape: Any) -> tuple[Any, ...]:
+def sides(shape: Shape) -> tuple[Any, ...]:
     """Height and width of a shape `(height, width, channels)`, or channels first as configured."""
     first = channel_axis() - 1
     return tuple(n for i, n in enumerate(shape) if i != first)
@@ -185,7 +185,7 @@ def image_shape(this: Architecture, request: Request) -> tuple[int | None, ...]:
 # ---- heads -----------------------------------------------------------------------------------------------------------
 
 
-def pooled(x: Any, request: Request, average: str | None = None, largest: str | None = None) -> Any:
+def pooled(x: Tensor, request: Request, average: str | None = None, largest: str | None = None) -> Tensor:
     """Features without the top: as they are, or pooled over the image by the layer `average` or `largest`."""
     if request.pooling == "avg":
         return layers.GlobalAveragePooling2D(name=average)(x)
@@ -195,15 +195,15 @@ def pooled(x: Any, request: Request, average: str | None = None, largest: str | 
 
 
 def usual_head(
-    x: Any, request: Request, average: str | None = None, pool: tuple[str | None, str | None] = (None, None)
-) -> Any:
+    x: Tensor, request: Request, average: str | None = None, pool: tuple[str | None, str | None] = (None, None)
+) -> Tensor:
     """The mean over the image, by the layer `average`, and the classes; without the top, layers named as in `pool`."""
     if not request.include_top:
         return pooled(x, request, *pool)
     return classify(layers.GlobalAveragePooling2D(name=average)(x), request)
 
 
-def classify(x: Any, request: Request, dropout: float = 0.0, name: str = "predictions", **options: Any) -> Any:
+def classify(x: Tensor, request: Request, dropout: float = 0.0, name: str = "predictions", **options: object) -> Tensor:
     """The outputs for the classes, of features that are pooled already."""
     if dropout:
         x = layers.Dropout(dropout, name="top_dropout")(x)
@@ -213,7 +213,7 @@ def classify(x: Any, request: Request, dropout: float = 0.0, name: str = "predic
 # ---- weights ---------------------------------------------------------------------------------------------------------
 
 
-def _weights_file(this: Architecture, request: Request) -> Any:
+def _weights_file(this: Architecture, request: Request) -> object:
     """The path of the weights, downloaded if need be; None for none."""
     if request.weights != "imagenet":
         return request.weights

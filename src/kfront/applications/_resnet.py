@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 from kfront import layers
 from kfront.applications._blocks import activation, conv, norm, pad
 from kfront.applications._builder import Architecture, Request, usual_head
 from kfront.applications._signatures import Standard, standard
+from kfront.core.typing import Tensor
 
 _FILTERS = (64, 128, 256, 512)  # of the narrow convolutions in each stage; blocks put out four times as many
 _DEPTHS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 
 
-def _norm(x: Any, name: str) -> Any:
+def _norm(x: Tensor, name: str) -> Tensor:
     return norm(x, f"{name}_bn", epsilon=1.001e-5)
 
 
-def _norm_relu(x: Any, name: str) -> Any:
+def _norm_relu(x: Tensor, name: str) -> Tensor:
     return activation(_norm(x, name), f"{name}_relu")
 
 
-def _stem(image: Any, after: bool) -> Any:
+def _stem(image: Tensor, after: bool) -> Tensor:
     x = conv(pad(image, 3, "conv1_pad"), 64, 7, "conv1_conv", strides=2, use_bias=True)
     x = _norm_relu(x, "conv1") if after else x
     return layers.MaxPooling2D(3, strides=2, name="pool1_pool")(pad(x, 1, "pool1_pad"))
@@ -34,7 +34,7 @@ _HEAD = partial(usual_head, average="avg_pool", pool=("avg_pool", "max_pool"))
 # ---- version 1: normalization after convolutions ---------------------------------------------------------------------
 
 
-def _block(x: Any, filters: int, strides: int, project: bool, name: str) -> Any:
+def _block(x: Tensor, filters: int, strides: int, project: bool, name: str) -> Tensor:
     shortcut = x
     if project:
         shortcut = _norm(conv(x, 4 * filters, 1, f"{name}_0_conv", strides=strides, use_bias=True), f"{name}_0")
@@ -44,7 +44,7 @@ def _block(x: Any, filters: int, strides: int, project: bool, name: str) -> Any:
     return activation(layers.Add(name=f"{name}_add")([shortcut, y]), f"{name}_out")
 
 
-def _features(image: Any, request: Request, depths: tuple[int, ...]) -> Any:
+def _features(image: Tensor, request: Request, depths: tuple[int, ...]) -> Tensor:
     x = _stem(image, after=True)
     for stage, (filters, depth) in enumerate(zip(_FILTERS, depths, strict=True), 2):
         for i in range(1, depth + 1):
@@ -56,7 +56,7 @@ def _features(image: Any, request: Request, depths: tuple[int, ...]) -> Any:
 # ---- version 2: normalization before convolutions --------------------------------------------------------------------
 
 
-def _block_v2(x: Any, filters: int, strides: int, project: bool, name: str) -> Any:
+def _block_v2(x: Tensor, filters: int, strides: int, project: bool, name: str) -> Tensor:
     before = _norm_relu(x, f"{name}_preact")
     if project:
         shortcut = conv(before, 4 * filters, 1, f"{name}_0_conv", strides=strides, use_bias=True)
@@ -68,7 +68,7 @@ def _block_v2(x: Any, filters: int, strides: int, project: bool, name: str) -> A
     return layers.Add(name=f"{name}_out")([shortcut, y])
 
 
-def _features_v2(image: Any, request: Request, depths: tuple[int, ...]) -> Any:
+def _features_v2(image: Tensor, request: Request, depths: tuple[int, ...]) -> Tensor:
     x = _stem(image, after=False)
     for stage, (filters, depth) in enumerate(zip(_FILTERS, depths, strict=True), 2):
         for i in range(1, depth + 1):

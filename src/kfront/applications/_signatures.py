@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import inspect
+import os
 import textwrap
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from kfront.applications._builder import Architecture, Request, assemble
 from kfront.core.errors import ArgumentTypeError
+from kfront.core.typing import ActivationLike, Config, Shape
 from kfront.models.functional import Functional
 
+if TYPE_CHECKING:
+    from kfront.core.spec import KerasTensor
+
 F = TypeVar("F")
-_HANG: dict[str, Any] = {"subsequent_indent": "    ", "break_long_words": False, "break_on_hyphens": False}
+_HANG: Config = {"subsequent_indent": "    ", "break_long_words": False, "break_on_hyphens": False}
 _ARGS = {
     "include_top": "whether the model ends in the classifier.",
     "include_preprocessing": "whether the model starts with the scaling of images of values 0 to 255.",
@@ -68,12 +73,12 @@ class Standard(Protocol):
     def __call__(
         self,
         include_top: bool = True,
-        weights: Any = "imagenet",
-        input_tensor: Any = None,
-        input_shape: Any = None,
+        weights: str | os.PathLike[str] | None = "imagenet",
+        input_tensor: KerasTensor | None = None,
+        input_shape: Shape | None = None,
         pooling: str | None = None,
         classes: int = 1000,
-        classifier_activation: Any = "softmax",
+        classifier_activation: ActivationLike = "softmax",
         name: str = ...,
     ) -> Functional:
         """The model."""
@@ -109,7 +114,7 @@ def family(
     _, *parameters = told.parameters.values()
     signature = told.replace(parameters=[p.replace(default=name) if p.name == "name" else p for p in parameters])
 
-    def make(*args: Any, **kwargs: Any) -> Functional:
+    def make(*args: object, **kwargs: object) -> Functional:
         try:
             bound = signature.bind(*args, **kwargs)
         except TypeError as error:

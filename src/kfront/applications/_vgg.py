@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 from kfront import layers
 from kfront.applications._blocks import conv
 from kfront.applications._builder import Architecture, Request, classify, pooled
 from kfront.applications._signatures import Standard, standard
+from kfront.core.typing import Tensor
 
 _FILTERS = (64, 128, 256, 512, 512)
 
 
-def _features(image: Any, request: Request, depths: tuple[int, ...]) -> Any:
+def _features(image: Tensor, request: Request, depths: tuple[int, ...]) -> Tensor:
     x = image
     for block, (filters, depth) in enumerate(zip(_FILTERS, depths, strict=True), 1):
         for i in range(1, depth + 1):
@@ -22,7 +22,7 @@ def _features(image: Any, request: Request, depths: tuple[int, ...]) -> Any:
     return x
 
 
-def _head(x: Any, request: Request) -> Any:
+def _head(x: Tensor, request: Request) -> Tensor:
     if not request.include_top:
         return pooled(x, request)
     x = layers.Flatten(name="flatten")(x)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from kfront import layers, ops
 from kfront.applications._blocks import activation, conv
@@ -13,10 +14,14 @@ from kfront.applications.imagenet_utils import MEAN, STD, decode_predictions, pr
 from kfront.core.errors import ArgumentError
 from kfront.core.options import normalisers, positive
 from kfront.core.registry import serializable
+from kfront.core.typing import ActivationLike, Shape, Tensor
 from kfront.initializers import Constant
 from kfront.layers.options import OptionLayer
 from kfront.models.functional import Functional
 from kfront.models.sequential import Sequential
+
+if TYPE_CHECKING:
+    from kfront.core.spec import KerasTensor
 
 __all__ = [
     "ConvNeXtBase",
@@ -53,7 +58,7 @@ class LayerScale(OptionLayer):
         super().__init__(**kwargs)
         self._store(locals())
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape | None) -> None:
         """Make the weight for each channel."""
         self.gamma = self.add_weight(shape=(self.projection_dim,), initializer=Constant(self.init_values))
 
@@ -70,7 +75,7 @@ def _layer_norm(name: str | None) -> Any:
     return layers.LayerNormalization(epsilon=_EPSILON, name=name)
 
 
-def _block(x: Any, width: int, name: str) -> Any:
+def _block(x: Tensor, width: int, name: str) -> Tensor:
     y = conv(x, width, 7, f"{name}_depthwise_conv", groups=width, padding="same", use_bias=True)
     y = _layer_norm(f"{name}_layernorm")(y)
     y = activation(layers.Dense(4 * width, name=f"{name}_pointwise_conv_1")(y), f"{name}_gelu", "gelu")
@@ -79,7 +84,9 @@ def _block(x: Any, width: int, name: str) -> Any:
     return ops.add(x, activation(y, f"{name}_identity", "linear"))
 
 
-def _features(image: Any, request: Request, scaling: bool, depths: tuple[int, ...], widths: tuple[int, ...]) -> Any:
+def _features(
+    image: Tensor, request: Request, scaling: bool, depths: tuple[int, ...], widths: tuple[int, ...]
+) -> Tensor:
     name, x = request.name, image
     if channel_axis() == 1:
         raise ArgumentError(
@@ -106,7 +113,7 @@ def _features(image: Any, request: Request, scaling: bool, depths: tuple[int, ..
     return x
 
 
-def _head(x: Any, request: Request) -> Any:
+def _head(x: Any, request: Request) -> Tensor:
     if not request.include_top:
         return _layer_norm(None)(pooled(x, request))
     x = layers.GlobalAveragePooling2D(name=f"{request.name}_head_gap")(x)
@@ -121,12 +128,12 @@ class ConvNeXt(Protocol):
         self,
         include_top: bool = True,
         include_preprocessing: bool = True,
-        weights: Any = "imagenet",
-        input_tensor: Any = None,
-        input_shape: Any = None,
+        weights: str | os.PathLike[str] | None = "imagenet",
+        input_tensor: KerasTensor | None = None,
+        input_shape: Shape | None = None,
         pooling: str | None = None,
         classes: int = 1000,
-        classifier_activation: Any = "softmax",
+        classifier_activation: ActivationLike = "softmax",
         name: str = ...,
     ) -> Functional:
         """The model."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 from kfront import layers
 from kfront.applications._blocks import activation, conv, norm, pad
 from kfront.applications._builder import Architecture, Request, channel_axis, usual_head
 from kfront.applications._signatures import Standard, standard
 from kfront.applications.imagenet_utils import decode_predictions, preprocessing
+from kfront.core.typing import Tensor
 
 __all__ = ["DenseNet121", "DenseNet169", "DenseNet201", "decode_predictions", "preprocess_input"]
 
@@ -21,25 +21,25 @@ def __dir__() -> list[str]:
     return list(__all__)
 
 
-def _norm_relu(x: Any, name: str) -> Any:
+def _norm_relu(x: Tensor, name: str) -> Tensor:
     separator = "_" if name else ""
     return activation(norm(x, f"{name}{separator}bn", epsilon=_EPSILON), f"{name}{separator}relu")
 
 
-def _dense_layer(x: Any, name: str) -> Any:
+def _dense_layer(x: Tensor, name: str) -> Tensor:
     new = conv(_norm_relu(x, f"{name}_0"), 4 * _GROWTH, 1, f"{name}_1_conv")
     new = conv(_norm_relu(new, f"{name}_1"), _GROWTH, 3, f"{name}_2_conv", padding="same")
     return layers.Concatenate(axis=channel_axis(), name=f"{name}_concat")([x, new])
 
 
-def _transition(x: Any, name: str) -> Any:
+def _transition(x: Tensor, name: str) -> Tensor:
     """Half the channels, half the height and width."""
     x = _norm_relu(x, name)
     x = conv(x, x.shape[channel_axis()] // 2, 1, f"{name}_conv")
     return layers.AveragePooling2D(2, strides=2, name=f"{name}_pool")(x)
 
 
-def _features(image: Any, request: Request, depths: tuple[int, ...]) -> Any:
+def _features(image: Tensor, request: Request, depths: tuple[int, ...]) -> Tensor:
     x = conv(pad(image, 3), 64, 7, "conv1_conv", strides=2)
     x = pad(activation(norm(x, "conv1_bn", epsilon=_EPSILON), "conv1_relu"), 1)
     x = layers.MaxPooling2D(3, strides=2, name="pool1")(x)

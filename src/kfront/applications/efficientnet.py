@@ -12,6 +12,7 @@ from kfront.applications._blocks import activation, conv, depthwise, norm, pad_f
 from kfront.applications._builder import Architecture, Request, channel_axis, classify, pooled
 from kfront.applications._signatures import Standard, standard
 from kfront.applications.imagenet_utils import STD, decode_predictions, preprocessing
+from kfront.core.typing import Tensor
 from kfront.initializers import VarianceScaling
 
 __all__ = [
@@ -58,11 +59,11 @@ def dense_init() -> VarianceScaling:
     return VarianceScaling(1 / 3, mode="fan_out", distribution="uniform")
 
 
-def _norm_silu(x: Any, name: str) -> Any:
+def _norm_silu(x: Tensor, name: str) -> Tensor:
     return activation(norm(x, f"{name}bn"), f"{name}activation", "silu")
 
 
-def _block(x: Any, stage: _Stage, filters: int, drop: float, name: str) -> Any:
+def _block(x: Tensor, stage: _Stage, filters: int, drop: float, name: str) -> Tensor:
     """An inverted bottleneck with squeeze-and-excitation."""
     channels, init = x.shape[channel_axis()], kernel_init()
     y = x
@@ -100,7 +101,7 @@ def in_stages(
     return x
 
 
-def joined(x: Any, y: Any, stage: Any, drop: float, name: str) -> Any:
+def joined(x: Any, y: Any, stage: Any, drop: float, name: str) -> Tensor:
     """The branch `y` of a block, added to the block's input if it has the same shape."""
     if stage.strides != 1 or y.shape[channel_axis()] != x.shape[channel_axis()]:
         return y
@@ -109,7 +110,7 @@ def joined(x: Any, y: Any, stage: Any, drop: float, name: str) -> Any:
     return layers.Add(name=f"{name}add")([y, x])
 
 
-def _features(image: Any, request: Request, width: float, depth: float) -> Any:
+def _features(image: Tensor, request: Request, width: float, depth: float) -> Tensor:
     widen = partial(scaled, factor=width)
     x = layers.Rescaling(1 / 255)(image)
     x = layers.Normalization(axis=channel_axis())(x)
@@ -124,7 +125,7 @@ def _features(image: Any, request: Request, width: float, depth: float) -> Any:
     return _norm_silu(top, "top_")
 
 
-def _head(x: Any, request: Request, dropout: float) -> Any:
+def _head(x: Tensor, request: Request, dropout: float) -> Tensor:
     if not request.include_top:
         return pooled(x, request, "avg_pool", "max_pool")
     x = layers.GlobalAveragePooling2D(name="avg_pool")(x)

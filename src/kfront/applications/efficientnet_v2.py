@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from kfront import layers
 from kfront.applications._blocks import activation, conv, depthwise, norm, scaled, squeeze_excite
@@ -11,8 +12,12 @@ from kfront.applications._builder import Architecture, Request, channel_axis, cl
 from kfront.applications._signatures import family, scaled_images
 from kfront.applications.efficientnet import dense_init, in_stages, joined, kernel_init, repeated
 from kfront.applications.imagenet_utils import MEAN, STD, decode_predictions, preprocessing
+from kfront.core.typing import ActivationLike, Shape, Tensor
 from kfront.initializers import Constant
 from kfront.models.functional import Functional
+
+if TYPE_CHECKING:
+    from kfront.core.spec import KerasTensor
 
 __all__ = [
     "EfficientNetV2B0",
@@ -77,19 +82,19 @@ def __dir__() -> list[str]:
     return list(__all__)
 
 
-def _conv(x: Any, filters: int, kernel: int, name: str, strides: int = 1) -> Any:
+def _conv(x: Tensor, filters: int, kernel: int, name: str, strides: int = 1) -> Tensor:
     return conv(x, filters, kernel, name, strides=strides, padding="same", kernel_initializer=kernel_init())
 
 
-def _norm(x: Any, name: str) -> Any:
+def _norm(x: Tensor, name: str) -> Tensor:
     return norm(x, f"{name}bn", momentum=0.9)
 
 
-def _norm_silu(x: Any, name: str) -> Any:
+def _norm_silu(x: Tensor, name: str) -> Tensor:
     return activation(_norm(x, name), f"{name}activation", "silu")
 
 
-def _block(x: Any, stage: _Stage, filters: int, drop: float, name: str) -> Any:
+def _block(x: Tensor, stage: _Stage, filters: int, drop: float, name: str) -> Tensor:
     channels = x.shape[channel_axis()]
     wide, y = channels * stage.expand, x
     if not stage.fused:
@@ -107,7 +112,7 @@ def _block(x: Any, stage: _Stage, filters: int, drop: float, name: str) -> Any:
     return joined(x, y, stage, drop, name)
 
 
-def _scale(image: Any, kind: str) -> Any:
+def _scale(image: Tensor, kind: str) -> Tensor:
     if not kind.startswith("B"):
         return layers.Rescaling(1 / 128, offset=-1)(image)
     x = layers.Rescaling(1 / 255)(image)
@@ -115,8 +120,8 @@ def _scale(image: Any, kind: str) -> Any:
 
 
 def _features(
-    image: Any, request: Request, scaling: bool, kind: str, stages: tuple[_Stage, ...], width: float, depth: float
-) -> Any:
+    image: Tensor, request: Request, scaling: bool, kind: str, stages: tuple[_Stage, ...], width: float, depth: float
+) -> Tensor:
     widen = partial(scaled, factor=width, loss=1.0)
     x = _scale(image, kind) if scaling else image
     first = 32 if stages in (_BASE, _LARGE) else 24
@@ -125,7 +130,7 @@ def _features(
     return _norm_silu(_conv(x, widen(1280), 1, "top_conv"), "top_")
 
 
-def _head(x: Any, request: Request) -> Any:
+def _head(x: Tensor, request: Request) -> Tensor:
     if not request.include_top:
         return pooled(x, request, "avg_pool", "max_pool")
     x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
@@ -138,12 +143,12 @@ class EfficientNetV2(Protocol):
     def __call__(
         self,
         include_top: bool = True,
-        weights: Any = "imagenet",
-        input_tensor: Any = None,
-        input_shape: Any = None,
+        weights: str | os.PathLike[str] | None = "imagenet",
+        input_tensor: KerasTensor | None = None,
+        input_shape: Shape | None = None,
         pooling: str | None = None,
         classes: int = 1000,
-        classifier_activation: Any = "softmax",
+        classifier_activation: ActivationLike = "softmax",
         include_preprocessing: bool = True,
         name: str = ...,
     ) -> Functional:

@@ -11,6 +11,7 @@ from kfront.applications._builder import Architecture, Request, assemble, image_
 from kfront.applications._signatures import documented
 from kfront.applications.imagenet_utils import decode_predictions, preprocessing
 from kfront.core.errors import ArgumentError
+from kfront.core.typing import Tensor
 from kfront.models.functional import Functional
 
 __all__ = ["MobileNet", "decode_predictions", "preprocess_input"]
@@ -24,11 +25,11 @@ def __dir__() -> list[str]:
     return list(__all__)
 
 
-def _norm_relu6(x: Any, name: str) -> Any:
+def _norm_relu6(x: Tensor, name: str) -> Tensor:
     return layers.ReLU(6.0, name=f"{name}_relu")(norm(x, f"{name}_bn"))
 
 
-def _features(image: Any, request: Request, alpha: float, depth_multiplier: int) -> Any:
+def _features(image: Tensor, request: Request, alpha: float, depth_multiplier: int) -> Tensor:
     x = _norm_relu6(conv(image, int(32 * alpha), 3, "conv1", strides=2, padding="same"), "conv1")
     for i, (filters, strides) in enumerate(_PAIRS, 1):
         if strides == 2:
@@ -40,7 +41,7 @@ def _features(image: Any, request: Request, alpha: float, depth_multiplier: int)
     return x
 
 
-def _head(x: Any, request: Request, dropout: float) -> Any:
+def _head(x: Tensor, request: Request, dropout: float) -> Tensor:
     if not request.include_top:
         return pooled(x, request)
     x = layers.GlobalAveragePooling2D(keepdims=True)(x)

@@ -20,6 +20,7 @@ from kfront.applications._builder import (
 from kfront.applications._signatures import documented
 from kfront.applications.imagenet_utils import decode_predictions, preprocessing
 from kfront.core.errors import ArgumentError
+from kfront.core.typing import Tensor
 from kfront.models.functional import Functional
 
 __all__ = ["MobileNetV2", "decode_predictions", "preprocess_input"]
@@ -51,15 +52,15 @@ def __dir__() -> list[str]:
     return list(__all__)
 
 
-def _norm(x: Any, name: str) -> Any:
+def _norm(x: Tensor, name: str) -> Tensor:
     return norm(x, name, momentum=0.999)
 
 
-def _relu6(x: Any, name: str) -> Any:
+def _relu6(x: Tensor, name: str) -> Tensor:
     return layers.ReLU(6.0, name=name)(x)
 
 
-def _block(x: Any, filters: int, strides: int, expand: int, name: str) -> Any:
+def _block(x: Tensor, filters: int, strides: int, expand: int, name: str) -> Tensor:
     channels, y = x.shape[channel_axis()], x
     if expand > 1:
         y = conv(y, channels * expand, 1, f"{name}_expand", padding="same")
@@ -72,7 +73,7 @@ def _block(x: Any, filters: int, strides: int, expand: int, name: str) -> Any:
     return layers.Add(name=f"{name}_add")([x, y]) if strides == 1 and channels == filters else y
 
 
-def _features(image: Any, request: Request, alpha: float) -> Any:
+def _features(image: Tensor, request: Request, alpha: float) -> Tensor:
     x = conv(image, scaled(32, alpha), 3, "Conv1", strides=2, padding="same")
     x = _relu6(_norm(x, "bn_Conv1"), "Conv1_relu")
     number = 0

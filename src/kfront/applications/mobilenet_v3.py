@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from kfront import layers, ops
 from kfront.applications._blocks import activation, conv, depthwise, norm, pad_for_stride, scaled
@@ -11,7 +12,11 @@ from kfront.applications._builder import Architecture, Request, channel_axis, po
 from kfront.applications._signatures import family
 from kfront.applications.imagenet_utils import decode_predictions, preprocessing
 from kfront.core.errors import ArgumentError
+from kfront.core.typing import ActivationLike, Shape, Tensor
 from kfront.models.functional import Functional
+
+if TYPE_CHECKING:
+    from kfront.core.spec import KerasTensor
 
 __all__ = ["MobileNetV3Large", "MobileNetV3Small", "decode_predictions", "preprocess_input"]
 
@@ -56,15 +61,15 @@ def __dir__() -> list[str]:
     return list(__all__)
 
 
-def _norm(x: Any, name: str) -> Any:
+def _norm(x: Tensor, name: str) -> Tensor:
     return norm(x, name, momentum=0.999)
 
 
-def _nonlinear(x: Any, hard_swish: bool) -> Any:
+def _nonlinear(x: Tensor, hard_swish: bool) -> Tensor:
     return activation(x, None, "hard_silu") if hard_swish else layers.ReLU()(x)
 
 
-def _excite(x: Any, name: str) -> Any:
+def _excite(x: Tensor, name: str) -> Tensor:
     channels = x.shape[channel_axis()]
     y = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_avg_pool")(x)
     y = conv(y, scaled(channels * 0.25), 1, f"{name}_conv", padding="same", use_bias=True)
@@ -74,7 +79,7 @@ def _excite(x: Any, name: str) -> Any:
     return layers.Multiply(name=f"{name}_mul")([x, gate])
 
 
-def _block(x: Any, block: _Block, filters: int, name: str) -> Any:
+def _block(x: Tensor, block: _Block, filters: int, name: str) -> Tensor:
     channels, y = x.shape[channel_axis()], x
     if name != "expanded_conv":
         y = _norm(conv(y, scaled(channels * block.expand), 1, f"{name}_expand", padding="same"), f"{name}_expand_bn")
@@ -91,8 +96,8 @@ def _block(x: Any, block: _Block, filters: int, name: str) -> Any:
 
 
 def _features(
-    image: Any, request: Request, blocks: tuple[_Block, ...], alpha: float, minimalistic: bool, scaling: bool
-) -> Any:
+    image: Tensor, request: Request, blocks: tuple[_Block, ...], alpha: float, minimalistic: bool, scaling: bool
+) -> Tensor:
     plain = {"kernel": 3, "excite": False, "hard_swish": False}
     x = layers.Rescaling(1 / 127.5, offset=-1.0)(image) if scaling else image
     x = _norm(conv(x, 16, 3, "conv", strides=2, padding="same"), "conv_bn")
@@ -104,7 +109,7 @@ def _features(
     return _nonlinear(x, not minimalistic)
 
 
-def _head(x: Any, request: Request, last: int, dropout: float, hard_swish: bool) -> Any:
+def _head(x: Tensor, request: Request, last: int, dropout: float, hard_swish: bool) -> Tensor:
     if not request.include_top:
         return pooled(x, request, "avg_pool", "max_pool")
     x = layers.GlobalAveragePooling2D(keepdims=True)(x)
@@ -120,16 +125,16 @@ class MobileNetV3(Protocol):
 
     def __call__(
         self,
-        input_shape: Any = None,
+        input_shape: Shape | None = None,
         alpha: float = 1.0,
         minimalistic: bool = False,
         include_top: bool = True,
-        weights: Any = "imagenet",
-        input_tensor: Any = None,
+        weights: str | os.PathLike[str] | None = "imagenet",
+        input_tensor: KerasTensor | None = None,
         classes: int = 1000,
         pooling: str | None = None,
         dropout_rate: float = 0.2,
-        classifier_activation: Any = "softmax",
+        classifier_activation: ActivationLike = "softmax",
         include_preprocessing: bool = True,
         name: str = ...,
     ) -> Functional:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from kfront import layers
 from kfront.applications._blocks import activation, conv, norm, pad_for_stride
@@ -11,7 +12,11 @@ from kfront.applications._builder import Architecture, Request, channel_axis, us
 from kfront.applications._signatures import family
 from kfront.applications.imagenet_utils import decode_predictions, preprocessing
 from kfront.core.naming import name_scope
+from kfront.core.typing import ActivationLike, Shape, Tensor
 from kfront.models.functional import Functional
+
+if TYPE_CHECKING:
+    from kfront.core.spec import KerasTensor
 
 __all__ = ["NASNetLarge", "NASNetMobile", "decode_predictions", "preprocess_input"]
 
@@ -29,19 +34,19 @@ def __dir__() -> list[str]:
     return list(__all__)
 
 
-def _norm(x: Any, name: str) -> Any:
+def _norm(x: Tensor, name: str) -> Tensor:
     return norm(x, name, momentum=0.9997)
 
 
-def _relu(x: Any) -> Any:
+def _relu(x: Tensor) -> Tensor:
     return activation(x, None)
 
 
-def _conv(x: Any, filters: int, kernel: int, name: str, **options: Any) -> Any:
+def _conv(x: Tensor, filters: int, kernel: int, name: str, **options: object) -> Tensor:
     return conv(x, filters, kernel, name, kernel_initializer="he_normal", **options)
 
 
-def _separable(x: Any, filters: int, kernel: int, name: str, strides: int = 1) -> Any:
+def _separable(x: Tensor, filters: int, kernel: int, name: str, strides: int = 1) -> Tensor:
     """Relu, separable convolution, normalization; twice."""
     with name_scope(f"separable_conv_block_{name}"):
         for i, step in ((1, strides), (2, 1)):
@@ -54,7 +59,7 @@ def _separable(x: Any, filters: int, kernel: int, name: str, strides: int = 1) -
     return x
 
 
-def _adjusted(previous: Any, larger: bool, filters: int, name: str) -> Any:
+def _adjusted(previous: Tensor, larger: bool, filters: int, name: str) -> Tensor:
     """The output of the cell before the last, which may be twice as large, in the size and width of a cell."""
     with name_scope("adjust_block"):
         if larger:
@@ -67,7 +72,7 @@ def _adjusted(previous: Any, larger: bool, filters: int, name: str) -> Any:
     return previous
 
 
-def _halved(x: Any, filters: int, name: str) -> Any:
+def _halved(x: Tensor, filters: int, name: str) -> Tensor:
     """Every second pixel, and every second with an offset of one; half of the channels from each."""
     x = activation(x, f"adjust_relu_1_{name}")
     shifted = layers.Cropping2D(((1, 0), (1, 0)))(layers.ZeroPadding2D(((0, 1), (0, 1)))(x))
@@ -78,27 +83,27 @@ def _halved(x: Any, filters: int, name: str) -> Any:
     return _norm(layers.Concatenate(axis=channel_axis())(halves), f"adjust_bn_{name}")
 
 
-def _squeezed(x: Any, filters: int, kind: str, name: str) -> Any:
+def _squeezed(x: Tensor, filters: int, kind: str, name: str) -> Tensor:
     x = _conv(_relu(x), filters, 1, f"{kind}_conv_1_{name}", padding="same")
     return _norm(x, f"{kind}_bn_1_{name}")
 
 
-def _mean(x: Any, name: str | None, strides: int = 1) -> Any:
+def _mean(x: Tensor, name: str | None, strides: int = 1) -> Tensor:
     padding = "valid" if strides == 2 else "same"
     return layers.AveragePooling2D(3, strides=strides, padding=padding, name=name)(x)
 
 
-def _sum(x: Any, y: Any, name: str | None) -> Any:
+def _sum(x: Tensor, y: Tensor, name: str | None) -> Tensor:
     return layers.Add(name=name)([x, y])
 
 
-def _normal(x: Any, previous: Any, larger: bool, filters: int, name: str) -> Any:
+def _normal(x: Tensor, previous: Tensor, larger: bool, filters: int, name: str) -> Tensor:
     """A cell that keeps the size."""
     with name_scope(f"normal_A_block_{name}"):
         p = _adjusted(previous, larger, filters, name)
         h = _squeezed(x, filters, "normal", name)
 
-        def branch(y: Any, kernel: int, side: str) -> Any:
+        def branch(y: Tensor, kernel: int, side: str) -> Tensor:
             return _separable(y, filters, kernel, f"normal_{side}_{name}")
 
         with name_scope("block_1"):
@@ -113,17 +118,17 @@ def _normal(x: Any, previous: Any, larger: bool, filters: int, name: str) -> Any
         return layers.Concatenate(axis=channel_axis(), name=f"normal_concat_{name}")(parts)
 
 
-def _reduction(x: Any, previous: Any, larger: bool, filters: int, name: str) -> Any:
+def _reduction(x: Tensor, previous: Tensor | None, larger: bool, filters: int, name: str) -> Tensor:
     """A cell that halves height and width."""
     with name_scope(f"reduction_A_block_{name}"):
         p = x if previous is None else _adjusted(previous, larger, filters, name)
         h = _squeezed(x, filters, "reduction", name)
         padded = pad_for_stride(h, 3, f"reduction_pad_1_{name}")
 
-        def branch(y: Any, kernel: int, side: str) -> Any:
+        def branch(y: Tensor, kernel: int, side: str) -> Tensor:
             return _separable(y, filters, kernel, f"reduction_{side}_{name}", strides=2)
 
-        def largest(side: str) -> Any:
+        def largest(side: str) -> Tensor:
             return layers.MaxPooling2D(3, strides=2, name=f"reduction_{side}_{name}")(padded)
 
         with name_scope("block_1"):
@@ -140,7 +145,7 @@ def _reduction(x: Any, previous: Any, larger: bool, filters: int, name: str) -> 
         return layers.Concatenate(axis=channel_axis(), name=f"reduction_concat_{name}")([two, three, four, five])
 
 
-def _features(image: Any, request: Request, size: _Size) -> Any:
+def _features(image: Tensor, request: Request, size: _Size) -> Tensor:
     x = _norm(_conv(image, size.stem, 3, "stem_conv1", strides=2), "stem_bn1")
     x, before = _reduction(x, None, False, size.filters // 4, "stem_1"), x
     x, before = _reduction(x, before, True, size.filters // 2, "stem_2"), x
@@ -160,13 +165,13 @@ class NASNet(Protocol):
 
     def __call__(
         self,
-        input_shape: Any = None,
+        input_shape: Shape | None = None,
         include_top: bool = True,
-        weights: Any = "imagenet",
-        input_tensor: Any = None,
+        weights: str | os.PathLike[str] | None = "imagenet",
+        input_tensor: KerasTensor | None = None,
         pooling: str | None = None,
         classes: int = 1000,
-        classifier_activation: Any = "softmax",
+        classifier_activation: ActivationLike = "softmax",
         name: str = ...,
     ) -> Functional:
         """The model."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 from kfront import layers
 from kfront.applications._blocks import activation, conv, norm
 from kfront.applications._builder import Architecture, Request, usual_head
 from kfront.applications._signatures import standard
 from kfront.applications.imagenet_utils import decode_predictions, preprocessing
+from kfront.core.typing import Tensor
 
 __all__ = ["Xception", "decode_predictions", "preprocess_input"]
 
@@ -18,23 +18,23 @@ def __dir__() -> list[str]:
     return list(__all__)
 
 
-def _separable(x: Any, filters: int, name: str) -> Any:
+def _separable(x: Tensor, filters: int, name: str) -> Tensor:
     x = layers.SeparableConv2D(filters, 3, padding="same", use_bias=False, name=name)(x)
     return norm(x, f"{name}_bn")
 
 
-def _relu_separable(x: Any, filters: int, name: str) -> Any:
+def _relu_separable(x: Tensor, filters: int, name: str) -> Tensor:
     return _separable(activation(x, f"{name}_act"), filters, name)
 
 
-def _smaller(x: Any, y: Any, filters: int, name: str) -> Any:
+def _smaller(x: Tensor, y: Tensor, filters: int, name: str) -> Tensor:
     """Half the height and width: the largest of the branch `y`, plus a projection of `x`."""
     shortcut = norm(conv(x, filters, 1, None, strides=2, padding="same"), None)
     y = layers.MaxPooling2D(3, strides=2, padding="same", name=f"{name}_pool")(y)
     return layers.Add()([y, shortcut])
 
 
-def _features(image: Any, request: Request) -> Any:
+def _features(image: Tensor, request: Request) -> Tensor:
     x = activation(norm(conv(image, 32, 3, "block1_conv1", strides=2), "block1_conv1_bn"), "block1_conv1_act")
     x = activation(norm(conv(x, 64, 3, "block1_conv2"), "block1_conv2_bn"), "block1_conv2_act")
     for block, filters in ((2, 128), (3, 256), (4, 728)):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kfront import losses as loss_module
 from kfront import ops
 from kfront.core import codec, tree
 from kfront.core.errors import ArgumentError
 from kfront.core.registry import serializable
+from kfront.core.typing import Config, Nested, Tensor
+
+if TYPE_CHECKING:
+    from kfront.models.model import Model
 
 
 @serializable("keras.distillation")
@@ -39,7 +43,7 @@ class DistillationLoss:
         """
         raise NotImplementedError(f"[{type(self).__name__}] expected the class to define `compute_loss`.")
 
-    def validate_outputs(self, teacher_outputs: Any, student_outputs: Any) -> None:
+    def validate_outputs(self, teacher_outputs: Nested[Tensor], student_outputs: Nested[Tensor]) -> None:
         """Check that outputs fit together.
 
         Args:
@@ -51,7 +55,7 @@ class DistillationLoss:
         """
         _same_structure(type(self).__name__, "outputs of the student", student_outputs, teacher_outputs)
 
-    def validate_model_compatibility(self, teacher: Any, student: Any) -> None:
+    def validate_model_compatibility(self, teacher: Model, student: Model) -> None:
         """Check that two models have what this loss needs.
 
         Args:
@@ -62,12 +66,12 @@ class DistillationLoss:
             ArgumentError: they have not.
         """
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
         return {}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: Config) -> Any:
         """A loss from its config.
 
         Args:
@@ -81,14 +85,14 @@ class _Nested(DistillationLoss):
 
     loss: Any
 
-    def _take(self, loss: Any) -> Any:
+    def _take(self, loss: object) -> Any:
         """The losses that were asked for, found by name."""
         found = tree.traverse(_found, loss)
         if not any(one is not None for one in tree.flatten(found)):
             raise ArgumentError(f"[{type(self).__name__}] expected at least one loss in `loss`, got {loss!r}.")
         return found
 
-    def _total(self, teacher: Any, student: Any) -> Any:
+    def _total(self, teacher: Model, student: Model) -> Any:
         """The sum of the losses of all outputs that have one."""
         _same_structure(type(self).__name__, "outputs of the teacher", teacher, self.loss)
         _same_structure(type(self).__name__, "outputs of the student", student, self.loss)
@@ -99,12 +103,12 @@ class _Nested(DistillationLoss):
                 total = value if total is None else total + value
         return total
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments; losses in their serialized form."""
         return {"loss": codec.serialize_keras_object(self.loss)}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: Config) -> Any:
         """A loss from its config.
 
         Args:
@@ -142,7 +146,7 @@ class LogitsDistillation(_Nested):
     0.2685
     """
 
-    def __init__(self, temperature: float = 3.0, loss: Any = "kl_divergence") -> None:
+    def __init__(self, temperature: float = 3.0, loss: object = "kl_divergence") -> None:
         if isinstance(temperature, bool) or not isinstance(temperature, (int, float)) or not temperature > 0:
             raise ArgumentError(f"[LogitsDistillation] expected a `temperature` > 0, got {temperature!r}.")
         self.temperature = temperature
@@ -162,7 +166,7 @@ class LogitsDistillation(_Nested):
         cooled = [tree.map_structure(lambda x: x / self.temperature, x) for x in (teacher_outputs, student_outputs)]
         return self._total(*cooled)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
         return {"temperature": self.temperature, **super().get_config()}
 
@@ -190,7 +194,7 @@ class FeatureDistillation(_Nested):
     """
 
     def __init__(
-        self, loss: Any = "mse", teacher_layer_name: str | None = None, student_layer_name: str | None = None
+        self, loss: object = "mse", teacher_layer_name: str | None = None, student_layer_name: str | None = None
     ) -> None:
         self.teacher_layer_name, self.student_layer_name = teacher_layer_name, student_layer_name
         self.loss = self._take(loss)
@@ -208,7 +212,7 @@ class FeatureDistillation(_Nested):
         """
         return self._total(teacher_outputs, student_outputs)
 
-    def validate_outputs(self, teacher_outputs: Any, student_outputs: Any) -> None:
+    def validate_outputs(self, teacher_outputs: Nested[Tensor], student_outputs: Nested[Tensor]) -> None:
         """Check that features fit together and to the losses.
 
         Args:
@@ -221,7 +225,7 @@ class FeatureDistillation(_Nested):
         super().validate_outputs(teacher_outputs, student_outputs)
         _same_structure("FeatureDistillation", "outputs of the teacher", teacher_outputs, self.loss)
 
-    def validate_model_compatibility(self, teacher: Any, student: Any) -> None:
+    def validate_model_compatibility(self, teacher: Model, student: Model) -> None:
         """Check that the models have layers of these names.
 
         Args:
@@ -245,7 +249,7 @@ class FeatureDistillation(_Nested):
             if name not in (names := [layer.name for layer in model.layers]):
                 raise ArgumentError(f"[FeatureDistillation] expected a layer of the {who} among {names}, got {name!r}.")
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
         return {
             **super().get_config(),
@@ -254,16 +258,16 @@ class FeatureDistillation(_Nested):
         }
 
 
-def _is_config(loss: Any) -> bool:
+def _is_config(loss: object) -> bool:
     return isinstance(loss, dict) and "class_name" in loss
 
 
-def _found(node: Any) -> Any:
+def _found(node: Config) -> Any:
     """For `traverse`: the loss that a leaf stands for; None for containers, which are gone into, and for None."""
     return None if node is None or (tree.is_nested(node) and not _is_config(node)) else loss_module.get(node)
 
 
-def _same_structure(who: str, what: str, given: Any, wanted: Any) -> None:
+def _same_structure(who: str, what: str, given: object, wanted: object) -> None:
     try:
         tree.assert_same_structure(given, wanted)
     except Exception as error:

@@ -10,6 +10,7 @@ from kfront import ops
 from kfront.core import codec, tree
 from kfront.core.errors import ArgumentError
 from kfront.core.registry import serializable
+from kfront.core.typing import Config, CustomObjects
 from kfront.distillation.losses import DistillationLoss
 from kfront.metrics import Mean
 from kfront.models.model import Model
@@ -67,8 +68,8 @@ class Distiller(Model):
 
     def __init__(
         self,
-        teacher: Any,
-        student: Any,
+        teacher: Model,
+        student: Model,
         distillation_losses: Any,
         distillation_loss_weights: Any = None,
         student_loss_weight: float = 0.5,
@@ -103,7 +104,7 @@ class Distiller(Model):
             raise ArgumentError("[Distiller] expected a `loss` for the student on labels, got None.")
         super().compile(optimizer=optimizer, loss=loss, metrics=metrics, **kwargs)
 
-    def compile_from_config(self, config: dict[str, Any]) -> None:
+    def compile_from_config(self, config: Config) -> None:
         """Compile from `get_compile_config`; files that Keras wrote hold no loss, and their models stay uncompiled.
 
         Args:
@@ -189,7 +190,7 @@ class Distiller(Model):
 
     # -- files --------------------------------------------------------------------------------------------------------
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments; models and losses in their serialized form."""
         named = ("teacher", "student", "distillation_losses")
         return {
@@ -200,7 +201,7 @@ class Distiller(Model):
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+    def from_config(cls, config: Config, custom_objects: CustomObjects = None) -> Any:
         """A distiller from its config.
 
         Args:
@@ -217,12 +218,12 @@ def _as_list(x: Any) -> list[Any]:
     return list(x) if isinstance(x, (list, tuple)) else [x]
 
 
-def _name_of(loss: Any, who: str) -> str | None:
+def _name_of(loss: object, who: str) -> str | None:
     """The layer whose outputs a loss compares; None for the final outputs."""
     return getattr(loss, f"{who}_layer_name", None)
 
 
-def _layer_names(losses: Sequence[Any], who: str) -> list[str]:
+def _layer_names(losses: Sequence[object], who: str) -> list[str]:
     return sorted({name for loss in losses if (name := _name_of(loss, who)) is not None})
 
 

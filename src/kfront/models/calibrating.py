@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kfront.core.errors import ArgumentError, ArgumentTypeError
+from kfront.core.typing import AnyCallable
 from kfront.layers.quantized import Quantizable
 from kfront.quantizers.calibrated import Statistics
 
@@ -67,7 +68,7 @@ def _structure(model: Any, config: Any) -> tuple[list[Any], list[Any]]:
     return list(found["pre_block_layers"]), list(found["sequential_blocks"])
 
 
-def _inner(block: Any) -> list[Any]:
+def _inner(block: Any) -> list[Quantizable]:
     return [x for x in block._flatten_layers() if isinstance(x, Quantizable) and x.quantization_mode is None]
 
 
@@ -91,7 +92,7 @@ def _watched(layers: list[Any]) -> Iterator[list[Statistics]]:
             del layer.__dict__["call"]
 
 
-def _watching(layer: Any, call: Callable[..., Any], statistics: Statistics) -> Callable[..., Any]:
+def _watching(layer: Any, call: AnyCallable, statistics: Statistics) -> Callable[..., Any]:
     def watched(inputs: Any, *args: object, **kwargs: object) -> Any:
         statistics.add(layer._calibration_rows(np.asarray(layer._backend.to_numpy(inputs), "float64")))
         return call(inputs, *args, **kwargs)

@@ -12,6 +12,7 @@ from kfront.core import codec, tree
 from kfront.core.errors import ArgumentError
 from kfront.core.operation import OpCall
 from kfront.core.registry import CustomObjectScope
+from kfront.core.typing import AnyCallable
 from kfront.layers.base import Layer
 from kfront.layers.input_layer import Input, InputLayer
 from kfront.layers.sublayer_policies import keep_quantizers
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 def clone_model(
     model: Model,
     input_tensors: object = None,
-    clone_function: Callable[[Any], Any] | None = None,
-    call_function: Callable[..., Any] | None = None,
+    clone_function: Callable[[object], object] | None = None,
+    call_function: AnyCallable | None = None,
     recursive: bool = False,
     **kwargs: object,
 ) -> Any:
@@ -204,7 +205,7 @@ def _copy_assets(old: Any, fresh: Any) -> None:
                 fresh.load_assets(folder)
 
 
-def _copy_training(model: Any, new: Any) -> None:
+def _copy_training(model: Model, new: Any) -> None:
     new._compile_as(model.get_compile_config())
     if model.optimizer is not None and model.optimizer.built:
         place = {id(v): i for i, v in enumerate(model.variables)}

@@ -11,6 +11,7 @@ from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.registry import serializable
 from kfront.core.spec import KerasTensor, abstract, is_text
 from kfront.core.state import state
+from kfront.core.typing import Config, CustomObjects
 from kfront.layers.base import Layer
 from kfront.layers.input_layer import Input, InputLayer
 from kfront.layers.input_spec import InputSpec
@@ -87,7 +88,7 @@ class Functional(Model):
         self.__dict__["_input_dtypes"] = [input_dtype(b, x.dtype) for x in graph.inputs]
         self.built = True
 
-    def __setstate__(self, saved: dict[str, Any]) -> None:
+    def __setstate__(self, saved: Config) -> None:
         super().__setstate__(saved)
         self.__dict__["_input_dtypes"] = [input_dtype(self._backend, x.dtype) for x in self._graph.inputs]
 
@@ -181,7 +182,7 @@ class Functional(Model):
                 state.any_mask_seen = True
                 b.set_mask(x, m)
 
-    def _flatten_inputs(self, inputs: object) -> list[Any]:
+    def _flatten_inputs(self, inputs: object) -> list[object]:
         if isinstance(inputs, dict) and not isinstance(self._inputs_struct, dict):
             missing = [n for n in self._input_names if n not in inputs]
             if missing:
@@ -243,7 +244,7 @@ class Functional(Model):
 
     # -- configuration ------------------------------------------------------------------------------------------------
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """The graph: layers, their calls, inputs and outputs."""
         if type(self).__dict__.get("_unbound", type(self)) is not Functional and not self._plain_constructor():
             return super().get_config()
@@ -256,7 +257,7 @@ class Functional(Model):
         return type(self).__init__ is Functional.__init__
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+    def from_config(cls, config: Config, custom_objects: CustomObjects = None) -> Any:
         """A model from its config; the saving gate checks what it names."""
         if "layers" not in config or "output_layers" not in config:
             return super().from_config(config)
@@ -264,7 +265,7 @@ class Functional(Model):
         return deserialize_functional(cls, config, custom_objects)
 
 
-def _one_or_all(shapes: list[Any]) -> Any:
+def _one_or_all(shapes: list[object]) -> object:
     return shapes[0] if len(shapes) == 1 else shapes
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from kfront.core import tree
 from kfront.core.errors import ArgumentError
 from kfront.core.naming import to_snake_case
 from kfront.core.operation import Node, OpCall
 from kfront.core.spec import KerasTensor
-from kfront.core.typing import Backend
+from kfront.core.typing import Backend, Config
+
+if TYPE_CHECKING:
+    from kfront.layers.base import Layer
 
 
 class Graph:
@@ -124,7 +127,7 @@ class Graph:
         self._out = [slot[id(x)] for x in self.outputs]
         return [(f, src, make, p[0] if len(p) == 1 else p, free) for f, src, make, p, free in steps]
 
-    def run(self, inputs: list[Any]) -> list[Any]:
+    def run(self, inputs: list[KerasTensor]) -> list[Any]:
         """The outputs for flat inputs."""
         plan = self._plan
         if plan is None:
@@ -146,7 +149,7 @@ class Graph:
                 slots[s] = None
         return [slots[i] for i in self._out]
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> Config:
         return {**self.__dict__, "_plan": None}
 
 
@@ -175,14 +178,14 @@ def _arguments(node: Node, slot: dict[int, int]) -> tuple[int, Any]:
     if isinstance(node.operation, OpCall):
         args, kwargs = (), {**dict(zip(node.operation.op.tensors, args, strict=False)), **kwargs}
 
-    def make(slots: list[Any]) -> Any:
+    def make(slots: Sequence[object]) -> Any:
         return tree.map_structure(lambda x: slots[slot[id(x)]] if isinstance(x, KerasTensor) else x, (args, kwargs))
 
     return -1, make
 
 
 def clone_graph(
-    graph: Graph, inputs: list[Any], call: Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
+    graph: Graph, inputs: Sequence[object], call: Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
 ) -> list[Any]:
     """Call every node again on new symbolic inputs.
 
@@ -206,7 +209,7 @@ def clone_graph(
     return [have[id(x)] for x in graph.outputs]
 
 
-def place_of(tracker: Any, layer: Any, number: int) -> str:
+def place_of(tracker: Any, layer: Layer, number: int) -> str:
     """The name under which a model owns a layer: its own, or, where that was made automatically, a number within the
     model (``dense``, ``dense_1``), so that models made alike have a `state_dict` and checkpoints alike.
 

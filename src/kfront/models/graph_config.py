@@ -6,7 +6,7 @@ nodes of a file are called again in the order in which their inputs become known
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from kfront.core import guard, tree
@@ -15,7 +15,7 @@ from kfront.core.errors import SavingError, UnsafeFileError
 from kfront.core.op_codec import OpRecipe, call_arguments
 from kfront.core.operation import OpCall, Operation
 from kfront.core.spec import KerasTensor
-from kfront.core.typing import Config
+from kfront.core.typing import Config, CustomObjects
 from kfront.layers.base import Layer
 from kfront.layers.call_signature import call_info
 
@@ -28,7 +28,7 @@ Reference = tuple[str, int, int]
 # ---- nodes -----------------------------------------------------------------------------------------------------------
 
 
-def serialize_node(node: Node, make_ref: Callable[[KerasTensor], Any] | None = None) -> dict[str, Any]:
+def serialize_node(node: Node, make_ref: Callable[[KerasTensor], object] | None = None) -> Config:
     """The arguments of one symbolic call.
 
     Args:
@@ -88,7 +88,7 @@ def _parts(data: Any) -> tuple[list[Any], dict[str, Any]]:
     return list(args), guard.expect(data.get("kwargs", {}), dict, "inbound_nodes kwargs")
 
 
-def _reference(value: dict[str, Any]) -> Reference:
+def _reference(value: dict[str, object]) -> Reference:
     config = guard.expect(value.get("config"), dict, "__keras_tensor__")
     return _triple(config.get("keras_history"))
 
@@ -153,7 +153,7 @@ def serialize_functional(model: Any) -> dict[str, Any]:
     }
 
 
-def _first_call(operation: Any) -> int:
+def _first_call(operation: Operation) -> int:
     """What the inputs and outputs of a graph call the first call of an operation.
 
     A functional model counts the call that made it there, though not in the calls of the graph.
@@ -161,7 +161,7 @@ def _first_call(operation: Any) -> int:
     return int(isinstance(operation, Operation) and operation._is_graph)
 
 
-def _map(fn: Callable[[Any], Any], value: Any) -> Any:
+def _map(fn: Callable[[Any], Any], value: object) -> Any:
     """As `tree.map_structure`, leaving dicts in their own order and tuples tuples."""
     if isinstance(value, dict):
         return {k: _map(fn, v) for k, v in value.items()}
@@ -176,13 +176,13 @@ class _Caller:
 
     def __init__(self) -> None:
         self.tensors: dict[Reference, KerasTensor] = {}
-        self.operations: dict[str, Any] = {}
+        self.operations: Config = {}
         self.calls: dict[str, int] = {}
         self.nodes: dict[tuple[str, int], Any] = {}
         self.missing: dict[tuple[str, int], int] = {}
         self.waiting: dict[tuple[str, int], list[tuple[str, int]]] = {}
 
-    def add(self, name: str, operation: Any, nodes: list[Any]) -> list[tuple[str, int]]:
+    def add(self, name: str, operation: Any, nodes: list[object]) -> list[tuple[str, int]]:
         """Add an operation; returns those of its nodes that can be called at once."""
         self.operations[name] = operation
         self.calls[name] = max(len(nodes), 1)
@@ -271,13 +271,13 @@ class _Lookup(dict):  # type: ignore[type-arg]
         super().__init__(tensors)
         self.where = where
 
-    def __missing__(self, key: Any) -> Any:
+    def __missing__(self, key: object) -> Any:
         raise SavingError(
             f"[load] expected a tensor of the graph in `{self.where}`, got the reference {guard.shown(key)} to none."
         )
 
 
-def deserialize_functional(cls: type, config: Config, custom_objects: dict[str, Any] | None = None) -> Any:
+def deserialize_functional(cls: type, config: Config, custom_objects: CustomObjects = None) -> Any:
     """A functional model from its config.
 
     Args:
@@ -302,14 +302,14 @@ def deserialize_functional(cls: type, config: Config, custom_objects: dict[str, 
         return model
 
 
-def _layer_list(config: dict[str, Any], who: str) -> list[Any]:
+def _layer_list(config: Mapping[str, object], who: str) -> list[Any]:
     layers = guard.expect(config.get("layers"), (list, tuple), f"{who} layers")
     if len(layers) > guard.LIMITS.layers:
         raise UnsafeFileError(f"[{who}] expected at most {guard.LIMITS.layers:,} layers, got {len(layers):,}.")
     return list(layers)
 
 
-def _make_operations(config: dict[str, Any]) -> _Caller:
+def _make_operations(config: Config) -> _Caller:
     caller, ready, inputs = _Caller(), [], []
     for data in _layer_list(config, "Functional"):
         guard.expect(data, dict, "layers")
@@ -341,7 +341,7 @@ def _pick(value: object, tensors: dict[Reference, KerasTensor]) -> Any:
     raise SavingError(f"[load] expected [name, node index, tensor index], got {guard.shown(value)}.")
 
 
-def deserialize_sequential(cls: type, config: Config, custom_objects: dict[str, Any] | None = None) -> Any:
+def deserialize_sequential(cls: type, config: Config, custom_objects: CustomObjects = None) -> Any:
     """A sequential model from its config.
 
     Args:

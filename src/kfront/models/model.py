@@ -12,6 +12,7 @@ from kfront.core import codec, guard, tree
 from kfront.core.errors import ArgumentError, ArgumentTypeError, SavingError
 from kfront.core.registry import CustomObjectScope, serializable
 from kfront.core.spec import Abstract
+from kfront.core.typing import Config, CustomObjects
 from kfront.layers.base import Layer
 from kfront.models.graph_config import deserialize_functional
 from kfront.models.stateless import Stateless
@@ -25,7 +26,7 @@ def _functional() -> Any:
     return Functional
 
 
-def _functional_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+def _functional_arguments(args: tuple[object, ...], kwargs: Config) -> bool:
     return len(args) >= 2 or (len(args) == 1 and "outputs" in kwargs) or ("inputs" in kwargs and "outputs" in kwargs)
 
 
@@ -55,7 +56,7 @@ class Model(Stateless, Trainer, Layer):
     _holds_segments = True
     jit_compile: bool | str = "auto"
 
-    def __new__(cls, *args: Any, **kwargs: object) -> Any:
+    def __new__(cls, *args: object, **kwargs: object) -> Any:
         if cls is Model and _functional_arguments(args, kwargs):
             cls = _functional()
         return super().__new__(cls, *args, **kwargs)  # pyright: ignore[reportArgumentType]
@@ -72,7 +73,7 @@ class Model(Stateless, Trainer, Layer):
         Layer.__init__(self, **kwargs)
         self._init_trainer()
 
-    def _become_functional(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def _become_functional(self, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
         """A subclass whose `__init__` passes inputs and outputs up: derive its class from Functional as well."""
         own, base = type(self), _functional()
         if not issubclass(own, base):
@@ -146,7 +147,7 @@ class Model(Stateless, Trainer, Layer):
             raise ArgumentTypeError(f"[{self.name}] expected only `type_check` besides, got {', '.join(kwargs)}.")
         quantize_model(self, mode, config, filters, type_check)
 
-    def get_quantization_layer_structure(self, mode: str | None = None) -> dict[str, Any] | None:
+    def get_quantization_layer_structure(self, mode: str | None = None) -> Config | None:
         """What quantization with calibration data needs to know of the model; overridden by its author.
 
         Args:
@@ -162,7 +163,7 @@ class Model(Stateless, Trainer, Layer):
         self,
         line_length: int | None = None,
         positions: list[float] | None = None,
-        print_fn: Callable[[str], Any] | None = None,
+        print_fn: Callable[[str], object] | None = None,
         expand_nested: bool = False,
         show_trainable: bool = False,
         layer_range: tuple[str, str] | list[str] | None = None,
@@ -195,24 +196,24 @@ class Model(Stateless, Trainer, Layer):
     def _has_call(self) -> bool:
         return type(self).call is not Layer.call
 
-    def _build_for(self, named: dict[str, Any]) -> None:
+    def _build_for(self, named: dict[str, object]) -> None:
         """A subclassed model's layers are built by the call itself, unless it has its own `build`."""
         if type(self).build is not Model.build:
             super()._build_for(named)
 
-    def _concrete(self, args: object, kwargs: object, named: dict[str, Any], info: object) -> Any:
+    def _concrete(self, args: object, kwargs: object, named: dict[str, object], info: object) -> object:
         out = super()._concrete(args, kwargs, named, info)
         if not self.built or self._build_shapes is None:
             self._remember_shapes(named)
         return out
 
-    def _symbolic(self, args: object, kwargs: object, named: dict[str, Any], info: object) -> Any:
+    def _symbolic(self, args: object, kwargs: object, named: dict[str, object], info: object) -> object:
         out = super()._symbolic(args, kwargs, named, info)
         if self._build_shapes is None:
             self._remember_shapes(named)
         return out
 
-    def _remember_shapes(self, named: dict[str, Any]) -> None:
+    def _remember_shapes(self, named: dict[str, object]) -> None:
         first = next(iter(named.values()), None)
         shapes = tree.map_structure(lambda x: (None, *self._shape_of(x)[1:]) if hasattr(x, "shape") else None, first)
         self.__dict__["_build_shapes"] = ((shapes,), {})
@@ -242,7 +243,7 @@ class Model(Stateless, Trainer, Layer):
 
     def load_weights(
         self, filepath: str | os.PathLike[str] | BinaryIO, skip_mismatch: bool = False, **kwargs: object
-    ) -> Any:
+    ) -> None:
         """Load weights; nothing is loaded unless everything fits. See `kfront.saving.load_weights`."""
         return saving.load_weights(self, filepath, skip_mismatch=skip_mismatch, **kwargs)
 
@@ -307,7 +308,7 @@ class Model(Stateless, Trainer, Layer):
         export_model(self, filepath, format, verbose, input_signature, kwargs)
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+    def from_config(cls, config: Config, custom_objects: CustomObjects = None) -> Any:
         """A model from its config; the saving gate checks what it names."""
         if "layers" in config and "output_layers" in config:
             base = cls if issubclass(cls, _functional()) else _functional()
@@ -316,7 +317,7 @@ class Model(Stateless, Trainer, Layer):
             return cls(**codec.deserialize_config_values(config))
 
 
-def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = None) -> Any:
+def model_from_json(json_string: str, custom_objects: CustomObjects = None) -> Model:
     """A model, without weights, from `to_json`.
 
     Args:

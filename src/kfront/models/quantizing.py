@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("kfront")
 
 
-def quantize_model(model: Model, mode: str | None, config: Any, filters: object, type_check: bool) -> None:
+def quantize_model(model: Model, mode: str | None, config: object, filters: object, type_check: bool) -> None:
     """Quantize every layer of a model that has the mode and passes the filters.
 
     Args:

@@ -13,7 +13,7 @@ from kfront.core.naming import name_scope
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract, KerasTensor, abstract, is_text
 from kfront.core.state import state
-from kfront.core.typing import Backend, Nested, Shape, ShapeLike
+from kfront.core.typing import Backend, Config, CustomObjects, Nested, Shape, ShapeLike
 from kfront.layers.base import Layer
 from kfront.layers.input_layer import Input, InputLayer
 from kfront.models.graph import Graph, input_dtype, place_of
@@ -84,7 +84,7 @@ class Sequential(Model):
         self._head = layer
         self._head_dtype = input_dtype(self._backend, layer.dtype)
 
-    def _append(self, layer: Any) -> None:
+    def _append(self, layer: Layer) -> None:
         if self._tail is not None:
             with backend_scope(self._backend), name_scope(self.name, caller=self):
                 out = layer(self._tail)
@@ -239,7 +239,7 @@ class Sequential(Model):
 
     # -- configuration ------------------------------------------------------------------------------------------------
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """The layers, and the input shape if it is known."""
         layers = ([self._head] if self._head is not None and not self._built_late else []) + self._sequence
         config: dict[str, Any] = {
@@ -256,7 +256,7 @@ class Sequential(Model):
     _head_dtype: Any = None  # the engine's dtype of the input
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+    def from_config(cls, config: Config, custom_objects: CustomObjects = None) -> Any:
         """A model from its config; the saving gate checks what it names."""
         return deserialize_sequential(cls, config, custom_objects)
 
@@ -275,11 +275,11 @@ def _ranked(x: Any, shape: tuple[int | None, ...], backend: Backend) -> Any:
     return x
 
 
-def _floats(layer: Any) -> bool:
+def _floats(layer: Layer) -> bool:
     return is_float(layer.compute_dtype or "") and type(layer).__name__ != "Embedding"
 
 
-def _wrapped(value: object) -> Any:
+def _wrapped(value: object) -> object:
     raise ArgumentTypeError(
         f"[Sequential] expected a Layer, got {type(value).__name__}; wrap a function in `kfront.layers.Lambda`."
     )

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kfront.backends import backend_scope
 from kfront.core.errors import ArgumentError
+from kfront.core.typing import Config
 from kfront.core.variable import StatelessScope
+
+if TYPE_CHECKING:
+    from kfront.core.variable import Variable
+    from kfront.optimizers.base import Optimizer
 
 _GROUPS = ("trainable_variables", "non_trainable_variables", "optimizer_variables", "metrics_variables")
 _FORMATS = ("backend_tensor", "numpy_array")
@@ -18,10 +23,10 @@ class Stateless:
 
     _backend: Any
     name: str
-    optimizer: Any
-    trainable_variables: list[Any]
-    non_trainable_variables: list[Any]
-    metrics_variables: list[Any]
+    optimizer: Optimizer
+    trainable_variables: list[Variable]
+    non_trainable_variables: list[Variable]
+    metrics_variables: list[Variable]
 
     # -- trees --------------------------------------------------------------------------------------------------------
 
@@ -30,7 +35,7 @@ class Stateless:
             return [] if self.optimizer is None else self.optimizer.variables
         return getattr(self, name)
 
-    def get_state_tree(self, value_format: str = "backend_tensor") -> dict[str, Any]:
+    def get_state_tree(self, value_format: str = "backend_tensor") -> Config:
         """All variables as nested dicts, by the parts of their paths.
 
         Args:
@@ -54,7 +59,7 @@ class Stateless:
         host = value_format == "numpy_array"
         return {group: _tree((v.path, v.numpy() if host else v.value) for v in self._group(group)) for group in _GROUPS}
 
-    def set_state_tree(self, state_tree: dict[str, Any]) -> None:
+    def set_state_tree(self, state_tree: dict[str, object]) -> None:
         """Assign the values of a tree as `get_state_tree` gives; what it leaves out stays as it is.
 
         Args:
@@ -83,9 +88,9 @@ class Stateless:
 
     def stateless_compute_loss(
         self,
-        trainable_variables: Sequence[Any],
-        non_trainable_variables: Sequence[Any],
-        metrics_variables: Sequence[Any],
+        trainable_variables: Sequence[Variable],
+        non_trainable_variables: Sequence[Variable],
+        metrics_variables: Sequence[Variable],
         x: object = None,
         y: object = None,
         y_pred: object = None,
@@ -117,14 +122,14 @@ class Stateless:
 
     def compute_loss_and_updates(
         self,
-        trainable_variables: Sequence[Any],
-        non_trainable_variables: Sequence[Any],
-        metrics_variables: Sequence[Any],
+        trainable_variables: Sequence[Variable],
+        non_trainable_variables: Sequence[Variable],
+        metrics_variables: Sequence[Variable],
         x: object,
         y: object,
-        sample_weight: Any,
+        sample_weight: object,
         training: bool = False,
-        optimizer_variables: Sequence[Any] | None = None,
+        optimizer_variables: Sequence[Variable] | None = None,
     ) -> tuple[Any, tuple[Any, Any, list[Any], list[Any]]]:
         """Loss and new state for the given values of the variables, to be differentiated by the first argument.
 
@@ -141,7 +146,7 @@ class Stateless:
         Returns:
             (scaled loss, (loss, outputs, new non-trainable values, new values of the metrics)).
         """
-        call: dict[str, Any] = {"training": training} if self._steps().takes_training else {}  # type: ignore[attr-defined]
+        call: dict[str, object] = {"training": training} if self._steps().takes_training else {}  # type: ignore[attr-defined]
         y_pred, rest, losses = self.stateless_call(  # type: ignore[attr-defined]
             trainable_variables, non_trainable_variables, x, return_losses=True, **call
         )
@@ -163,7 +168,7 @@ class Stateless:
 class _added:
     """Context in which a model holds the losses that a stateless call gave, but for those of its weights."""
 
-    def __init__(self, model: Any, losses: Sequence[Any]) -> None:
+    def __init__(self, model: Any, losses: Sequence[object]) -> None:
         self.model = model
         self.losses = list(losses)[: len(losses) - len(model._weight_losses())]
 
@@ -176,7 +181,7 @@ class _added:
             del self.model._losses[-len(self.losses) :]
 
 
-def _tree(items: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+def _tree(items: Iterable[tuple[str, object]]) -> Config:
     out: dict[str, Any] = {}
     for path, value in items:
         *folders, name = path.split("/")
@@ -187,7 +192,7 @@ def _tree(items: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     return out
 
 
-def _flat(tree: object, path: str = "") -> Iterable[tuple[str, Any]]:
+def _flat(tree: object, path: str = "") -> Iterable[tuple[str, object]]:
     if not isinstance(tree, dict):
         yield path, tree
         return

@@ -17,6 +17,7 @@ from kfront.core.op_registry import class_of
 from kfront.core.operation import OpCall, Operation
 
 if TYPE_CHECKING:
+    from kfront.core.variable import Variable
     from kfront.layers.base import Layer
     from kfront.models.model import Model
 
@@ -31,7 +32,7 @@ def _shape(layer: Any) -> str:
     return str(shapes)
 
 
-def _sizes(variables: list[Any]) -> tuple[int, int]:
+def _sizes(variables: list[Variable]) -> tuple[int, int]:
     """Numbers of scalars and of bytes."""
     counts = [int(np.prod(v.shape)) for v in variables]
     return sum(counts), sum(c * numpy_dtype(v._dtype).itemsize for c, v in zip(counts, variables, strict=True))
@@ -113,7 +114,7 @@ def print_summary(
     model: Model,
     line_length: int | None = None,
     positions: list[float] | None = None,
-    print_fn: Callable[[str], Any] | None = None,
+    print_fn: Callable[[str], object] | None = None,
     expand_nested: bool = False,
     show_trainable: bool = False,
     layer_range: object = None,

@@ -7,9 +7,12 @@ Files have them in the layout of cuDNN: for each gate the values of a matrix (un
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from kfront.core.variable import Variable
 
 Saved = list[tuple[str, Any]]
 
@@ -39,7 +42,7 @@ class _Converted(NamedTuple):
         return self.change(self.data.read()).reshape(self.shape)
 
 
-def converted(mine: list[Any], saved: Saved) -> Saved:
+def converted(mine: list[Variable], saved: Saved) -> Saved:
     """The arrays of a layer in the layout of its variables: of those that cuDNN's layers had, others as they are.
 
     Args:

@@ -62,7 +62,7 @@ class KerasFileEditor:
             )
         if not os.path.isfile(self.filepath):
             raise SavingError(f"[KerasFileEditor] expected an existing file, got {self.filepath!r}; check the path.")
-        self.metadata: Any = None
+        self.metadata: object = None
         self.config: Any = None
         self.weights_dict: Tree = {}
         self._names: dict[str, str] = {}
@@ -107,7 +107,7 @@ class KerasFileEditor:
         finally:
             reader.close()
 
-    def _entry(self, reader: H5Reader, path: tuple[str, ...], seen: set[Any]) -> Any:
+    def _entry(self, reader: H5Reader, path: tuple[str, ...], seen: set[object]) -> object:
         """A checked dataset, or None for a group that is new."""
         where = "/".join(path)
         with reading(where):
@@ -135,7 +135,7 @@ class KerasFileEditor:
             form = f": shape={value.shape}, dtype={value.dtype}" if isinstance(value, np.ndarray) else ""
             print_msg(f"{'  ' * depth}{name}{form}")
 
-    def compare(self, reference_model: Any) -> dict[str, Any]:
+    def compare(self, reference_model: object) -> dict[str, Any]:
         """Print in what the file differs from a model.
 
         Args:
@@ -145,7 +145,7 @@ class KerasFileEditor:
             Dict with "status" (``"success"`` or ``"error"``), "error_count", "match_count".
         """
         mine = {p: v.shape for p, v in _arrays(self.weights_dict)}
-        theirs: dict[str, Any] = {}
+        theirs: dict[str, object] = {}
         for item in collect(reference_model):
             theirs.update({"/".join((*item.path, n)): np.shape(v) for n, v in item.arrays})
         errors = [
@@ -184,7 +184,7 @@ class KerasFileEditor:
         parent, name = self._find(object_name)
         del parent[name]
 
-    def add_object(self, object_path: str, weights: dict[str, Any]) -> None:
+    def add_object(self, object_path: str, weights: dict[str, object]) -> None:
         """Add a new object.
 
         Args:
@@ -214,7 +214,7 @@ class KerasFileEditor:
             raise SavingError(f"[delete_weight] expected an array among {known or 'none'}, got {weight_name!r}.")
         del parent[name][weight_name]
 
-    def add_weights(self, object_name: str, weights: dict[str, Any]) -> None:
+    def add_weights(self, object_name: str, weights: dict[str, object]) -> None:
         """Add arrays to an object; those of the same name are replaced.
 
         Args:
@@ -301,7 +301,7 @@ def _arrays(tree: Tree, path: str = "") -> list[tuple[str, np.ndarray]]:
     return out
 
 
-def _lines(tree: Tree, depth: int) -> list[tuple[int, str, Any]]:
+def _lines(tree: Tree, depth: int) -> list[tuple[int, str, object]]:
     out = []
     for name, value in tree.items():
         out.append((depth, name, value))

@@ -12,7 +12,7 @@ import io
 import math
 import mmap
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 import h5py
@@ -22,6 +22,7 @@ from h5py import h5a, h5d, h5g, h5l, h5s, h5t, h5z  # pyright: ignore[reportAttr
 from kfront.core.dtypes import FLOATS, numpy_dtype
 from kfront.core.errors import SavingError, UnsafeFileError
 from kfront.core.guard import LIMITS, corrupt_file_errors, shown
+from kfront.core.typing import AnyCallable
 from kfront.saving.archive import Window, let_go, mapped
 from kfront.saving.hdf5_text import Texts
 
@@ -52,7 +53,7 @@ class _Target(io.RawIOBase):
         self.file = file
         self.error: OSError | None = None
 
-    def _try(self, otherwise: int, call: Callable[..., Any], *args: object) -> int:
+    def _try(self, otherwise: int, call: AnyCallable, *args: object) -> int:
         if self.error is None:
             try:
                 return call(*args)
@@ -110,8 +111,8 @@ class H5Writer:
     def __init__(self, file: Any) -> None:
         self._open = contextlib.ExitStack()
         self._file = self._open.enter_context(new_file(file))
-        self._groups: dict[tuple[str, ...], Any] = {(): self._file.id}
-        self._types: dict[Any, Any] = {}
+        self._groups: dict[tuple[str, ...], object] = {(): self._file.id}
+        self._types: dict[object, object] = {}
         self._text = h5t.py_create(h5py.string_dtype(), logical=True)
         self._text_in_memory = h5t.py_create(h5py.string_dtype())
 
@@ -314,7 +315,7 @@ class H5Reader:
             self._file = h5py.File(file, "r")
         plain = not self._file.id.get_create_plist().get_userblock()
         self._data = _mapped(file) if plain and self._size > _SMALL else None
-        self._groups: dict[tuple[str, ...], Any] = {(): self._file.id}
+        self._groups: dict[tuple[str, ...], object] = {(): self._file.id}
         self._source = file
 
     @functools.cached_property
@@ -331,7 +332,7 @@ class H5Reader:
         self._groups[path] = found
         return found
 
-    def _open(self, parent: Any, path: tuple[str, ...], opener: Any) -> Any:
+    def _open(self, parent: Any, path: tuple[str, ...], opener: Any) -> object:
         where = "/".join(path)
         with reading(where):
             name = path[-1].encode()

@@ -33,7 +33,7 @@ _RENAMED = {
     ("InputLayer", "input_dtype"): "dtype",
 }
 # key -> values without which nothing changes; () means any value
-_DROPPED: dict[str, tuple[Any, ...]] = {
+_DROPPED: dict[str, tuple[object, ...]] = {
     "batch_input_shape": (),
     "input_dtype": (),
     "input_length": (),
@@ -71,7 +71,7 @@ _OLD_MODULE = re.compile(r"tf_keras(\.\w+)+|keras(\.src)?\.layers(\.\w+)*")
 _OP_CLASSES: dict[str, tuple[str, str]] = {name: (module, name) for module, name in ops_in_files()}
 
 
-def modern(config: Config, version: str | None = None) -> dict[str, Any]:
+def modern(config: Config, version: str | None = None) -> Config:
     """The config of a model in the form of Keras 3.
 
     Args:
@@ -98,7 +98,7 @@ def _old_activations(value: object) -> Any:
     }
 
 
-def _object(data: Any, kind: str) -> dict[str, Any]:
+def _object(data: Any, kind: str) -> Config:
     """One serialized object."""
     guard.expect(data, dict, kind)
     if "class_name" not in data or "config" not in data:
@@ -123,7 +123,7 @@ def _object(data: Any, kind: str) -> dict[str, Any]:
     }
 
 
-def _place(data: dict[str, Any], name: str, kind: str) -> tuple[str | None, str | None, str]:
+def _place(data: Config, name: str, kind: str) -> tuple[str | None, str | None, str]:
     """(module, registered name, class name): the user's own classes come first, as in Keras 2."""
     module, registered = data.get("module"), data.get("registered_name")
     if isinstance(module, str) and _OLD_MODULE.fullmatch(module) is None:
@@ -137,7 +137,7 @@ def _place(data: dict[str, Any], name: str, kind: str) -> tuple[str | None, str 
     return module, registered, name
 
 
-def _layer_config(name: str, config: dict[str, Any]) -> dict[str, Any]:
+def _layer_config(name: str, config: Config) -> Config:
     out: dict[str, Any] = {}
     for key, value in config.items():
         new = _RENAMED.get((name, key), key)
@@ -172,7 +172,7 @@ def _drops(name: str, key: str, value: object) -> bool:
     return True
 
 
-def _value(key: str, value: object) -> Any:
+def _value(key: str, value: object) -> object:
     """One entry of a config."""
     if key == "dtype" and isinstance(value, dict) and str(value.get("class_name", "")).startswith("Policy"):
         inner = value.get("config")
@@ -181,7 +181,7 @@ def _value(key: str, value: object) -> Any:
     return _nested(value, kind)
 
 
-def _nested(value: object, kind: str) -> Any:
+def _nested(value: object, kind: str) -> object:
     if isinstance(value, dict):
         if "class_name" in value and "config" in value:
             if value["class_name"] == "Policy":
@@ -200,7 +200,7 @@ def _is_model(config: Config) -> bool:
     return isinstance(config, list) or (isinstance(config, dict) and "layers" in config)
 
 
-def _model(data: dict[str, Any], name: str, config: Config) -> dict[str, Any]:
+def _model(data: Config, name: str, config: Config) -> dict[str, object]:
     if name == "Sequential":
         module, inner = "keras", _sequential(config)
     else:
@@ -212,7 +212,7 @@ def _model(data: dict[str, Any], name: str, config: Config) -> dict[str, Any]:
     return {"module": module, "class_name": name, "config": inner, "registered_name": None, **kept}
 
 
-def _sequential(config: Config) -> dict[str, Any]:
+def _sequential(config: Config) -> dict[str, object]:
     config = {"layers": config} if isinstance(config, list) else dict(config)
     layers = guard.expect(config.get("layers"), list, "Sequential layers")
     out = [_object(x, "layers") for x in layers]
@@ -227,7 +227,7 @@ def _sequential(config: Config) -> dict[str, Any]:
     return {**kept, "layers": out}
 
 
-def _functional(config: dict[str, Any]) -> dict[str, Any]:
+def _functional(config: Config) -> dict[str, object]:
     graph = _Graph(config)
     layers = [graph.entry(data) for data in guard.expect(config["layers"], list, "Functional layers")]
     return {
@@ -252,10 +252,10 @@ class _Graph:
         config: the model's.
     """
 
-    def __init__(self, config: dict[str, Any]) -> None:
+    def __init__(self, config: Config) -> None:
         layers = guard.expect(config.get("layers"), list, "Functional layers")
         self.calls: dict[str, int] = {}
-        nested: dict[str, dict[str, Any]] = {}
+        nested: dict[str, dict[str, object]] = {}
         for data in layers:
             guard.expect(data, dict, "layers")
             name = self._name(data)
@@ -274,13 +274,13 @@ class _Graph:
         self.shifted = {n for n, d in nested.items() if self._is_shifted(d, used.get(n, set()), self.calls[n])}
 
     @staticmethod
-    def _name(data: dict[str, Any]) -> str:
+    def _name(data: Config) -> str:
         inner = data.get("config")
         name = data.get("name", inner.get("name") if isinstance(inner, dict) else None)
         return guard.expect(name, str, "layer name")
 
     @staticmethod
-    def _is_shifted(data: dict[str, Any], used: set[int], calls: int) -> bool:
+    def _is_shifted(data: Config, used: set[int], calls: int) -> bool:
         if not used or 0 in used:
             return False
         if max(used) >= calls:
@@ -305,7 +305,7 @@ class _Graph:
         name, node, index = value[:3]
         return [name, node - 1 if name in self.shifted else node, index]
 
-    def entry(self, data: dict[str, Any]) -> dict[str, Any]:
+    def entry(self, data: Config) -> dict[str, Any]:
         """A layer with its calls."""
         name, cls = self._name(data), data.get("class_name")
         nodes = data.get("inbound_nodes", [])
@@ -314,16 +314,16 @@ class _Graph:
         form = _object({k: v for k, v in data.items() if k not in ("name", "inbound_nodes")}, "layers")
         return {**form, "name": name, "inbound_nodes": [self._node(n, cls) for n in nodes]}
 
-    def _node(self, node: Node, cls: object) -> dict[str, Any]:
+    def _node(self, node: Node, cls: object) -> dict[str, object]:
         if isinstance(node, dict) and "args" in node and "kwargs" in node:
             return node
-        kwargs: dict[str, Any] = {}
+        kwargs: Config = {}
         inputs = self._inputs(node, kwargs)
         if cls in _RECURRENT and isinstance(inputs, list) and len(inputs) > 1:
             inputs, kwargs["initial_state"] = inputs[0], inputs[1:]
         return {"args": [inputs], "kwargs": kwargs}
 
-    def _inputs(self, node: Any, kwargs: dict[str, Any]) -> Any:
+    def _inputs(self, node: Any, kwargs: dict[str, Any]) -> object:
         """The first argument of a call; named ones go to `kwargs`."""
         if _is_reference(node):
             if len(node) == 4:
@@ -334,10 +334,10 @@ class _Graph:
         values = [self._inputs(v, kwargs) for v in guard.expect(node, list, "inbound_nodes")]
         return values[0] if len(values) == 1 else values
 
-    def _tensor(self, value: list[Any]) -> dict[str, Any]:
+    def _tensor(self, value: list[Any]) -> dict[str, object]:
         return {"class_name": "__keras_tensor__", "config": {"keras_history": self._triple(value)}}
 
-    def _swap(self, value: object) -> Any:
+    def _swap(self, value: object) -> object:
         """References within an argument become those of Keras 3."""
         if isinstance(value, list):
             if len(value) == 3 and _is_reference(value) and type(value[2]) is int and value[0] in self.calls:
@@ -349,7 +349,7 @@ class _Graph:
             return {k: self._swap(v) for k, v in value.items()}
         return value
 
-    def _op(self, data: dict[str, Any], name: str, nodes: list[Any]) -> dict[str, Any]:
+    def _op(self, data: Config, name: str, nodes: list[object]) -> dict[str, object]:
         """A TensorFlow function in the graph, as a recorded op."""
         config = guard.expect(data.get("config"), dict, "TFOpLambda config")
         calls, op = [], ""
@@ -369,7 +369,7 @@ class _Graph:
         return {**form, "name": name, "inbound_nodes": calls}
 
 
-def _constant(key: str, value: object) -> Any:
+def _constant(key: str, value: object) -> object:
     """Constant operands, which the file lists as numbers, as arrays."""
     if key in ("x1", "x2", "indices") and isinstance(value, list):
         flat: list[Any] = [value]
@@ -396,14 +396,14 @@ def _collect(value: object, used: dict[str, set[int]]) -> None:
 # ---- compile arguments -----------------------------------------------------------------------------------------------
 
 
-def modern_compile(config: Config) -> dict[str, Any]:
+def modern_compile(config: Config) -> Config:
     """Compile arguments from the training config of a legacy file.
 
     Args:
         config: loss, metrics and optimizer as the file has them.
     """
     guard.expect(config, dict, "training_config")
-    out: dict[str, Any] = {
+    out: Config = {
         "optimizer": _optimizer(config.get("optimizer_config")),
         "loss": _criterion(config.get("loss"), "losses"),
         "metrics": _flat(_criterion(config.get("metrics"), "metrics")),
@@ -416,7 +416,7 @@ def modern_compile(config: Config) -> dict[str, Any]:
     return {k: v for k, v in out.items() if v is not None}
 
 
-def _optimizer(data: object) -> Any:
+def _optimizer(data: object) -> object:
     """An optimizer; the decay of Keras 2's is a schedule now (lr / (1 + decay * step))."""
     if isinstance(data, str):
         return data
@@ -440,7 +440,7 @@ def _optimizer(data: object) -> Any:
 _GONE = ("jit_compile", "is_legacy_optimizer", "schedule_decay")
 
 
-def _criterion(value: object, kind: str) -> Any:
+def _criterion(value: object, kind: str) -> object:
     """A loss or metrics in any nesting."""
     if isinstance(value, list):
         return [_criterion(v, kind) for v in value]
@@ -461,7 +461,7 @@ def _criterion(value: object, kind: str) -> Any:
     return form
 
 
-def _flat(value: object) -> Any:
+def _flat(value: object) -> object:
     """The metrics of a model with one output, which Keras 2 lists within a list."""
     if isinstance(value, list) and len(value) == 1 and isinstance(value[0], list):
         return value[0]

@@ -13,7 +13,7 @@ from kfront import ops
 from kfront.core.errors import SavingError, UnsafeFileError
 from kfront.core.guard import expect, shown
 from kfront.core.registry import serializable
-from kfront.core.typing import Tensor
+from kfront.core.typing import Config, Tensor
 
 
 @serializable("keras.activations")
@@ -152,7 +152,7 @@ _NEUTRAL = {"name": None, "validate_indices": None, "batch_dims": (0, None), "co
 _NEUTRAL.update({"output_type": ("int64", "int32"), "beta": (1.0,), "exclusive": (False,), "reverse": (False,)})
 
 
-def op_call(function: Callable[..., object], first: object, kwargs: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+def op_call(function: Callable[..., object], first: object, kwargs: Config) -> tuple[str, dict[str, Any]]:
     """The op and its arguments by name, for one call of a TensorFlow function.
 
     Args:
@@ -188,7 +188,7 @@ def op_call(function: Callable[..., object], first: object, kwargs: dict[str, An
     return op, out
 
 
-def _transposed(op: str, out: dict[str, Any], kwargs: dict[str, Any]) -> str:
+def _transposed(op: str, out: dict[str, object], kwargs: Config) -> str:
     if not kwargs.get("transpose_a") and not kwargs.get("transpose_b") and not kwargs.get("adjoint_b"):
         return op
     if kwargs.get("transpose_a") or kwargs.get("adjoint_a"):
@@ -197,7 +197,7 @@ def _transposed(op: str, out: dict[str, Any], kwargs: dict[str, Any]) -> str:
     return "einsum"
 
 
-def _sections(op: str, out: dict[str, Any], kwargs: dict[str, Any]) -> str:
+def _sections(op: str, out: dict[str, object], kwargs: Config) -> str:
     """TensorFlow lists sizes where NumPy lists the places of the cuts."""
     sizes = out["indices_or_sections"]
     if isinstance(sizes, list):
@@ -210,7 +210,7 @@ def _sections(op: str, out: dict[str, Any], kwargs: dict[str, Any]) -> str:
     return op
 
 
-def _padding(op: str, out: dict[str, Any], kwargs: dict[str, Any]) -> str:
+def _padding(op: str, out: dict[str, object], kwargs: Config) -> str:
     mode = expect(out.pop("mode", "CONSTANT"), str, "pad").lower()
     out["mode"] = mode
     if mode != "constant":
@@ -218,7 +218,7 @@ def _padding(op: str, out: dict[str, Any], kwargs: dict[str, Any]) -> str:
     return op
 
 
-def _extent(op: str, out: dict[str, Any], kwargs: dict[str, Any]) -> str:
+def _extent(op: str, out: dict[str, object], kwargs: Config) -> str:
     """A slice of which every size is written out; -1 means the rest."""
     begin, size = out.pop("start_indices"), out.pop("shape")
     keys = []
@@ -230,23 +230,23 @@ def _extent(op: str, out: dict[str, Any], kwargs: dict[str, Any]) -> str:
     return "get_item"
 
 
-def _same(op: str, out: dict[str, Any], kwargs: dict[str, Any]) -> str:
+def _same(op: str, out: dict[str, object], kwargs: Config) -> str:
     out["x1"], out["x2"] = out.pop("x"), 1
     return "multiply"
 
 
-def _normalize(op: str, out: dict[str, Any], kwargs: dict[str, Any]) -> str:
+def _normalize(op: str, out: dict[str, object], kwargs: Config) -> str:
     out["order"] = 2
     out.setdefault("axis", -1)
     return op
 
 
-def _taken(op: str, out: dict[str, Any], kwargs: dict[str, Any]) -> str:
+def _taken(op: str, out: dict[str, object], kwargs: Config) -> str:
     out.setdefault("axis", 0)
     return op
 
 
-def _tanh_form(op: str, out: dict[str, Any], kwargs: dict[str, Any]) -> str:
+def _tanh_form(op: str, out: dict[str, object], kwargs: Config) -> str:
     out.setdefault("approximate", False)
     return op
 

@@ -16,7 +16,7 @@ from kfront._version import KERAS_API, __version__
 from kfront.core import codec, guard
 from kfront.core.errors import SavingError, UnsafeFileError
 from kfront.core.files import atomic_folder, atomic_write
-from kfront.core.typing import Config
+from kfront.core.typing import Config, CustomObjects
 from kfront.saving import background, keras2, orbax
 from kfront.saving.archive import ArchiveReader, ArchiveWriter
 from kfront.saving.directory import MEMBERS, DirectoryReader, DirectoryWriter
@@ -32,7 +32,7 @@ _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5
 _ENOUGH_JSON = guard.LIMITS.json_bytes
 
 
-def shown_path(filepath: Any) -> str:
+def shown_path(filepath: object) -> str:
     """The name of a file for messages."""
     return str(filepath) if isinstance(filepath, (str, os.PathLike)) else f"<{type(filepath).__name__}>"
 
@@ -109,7 +109,7 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool |
     return _write(_Contents(model, include), form, filepath, overwrite)
 
 
-def _form(filepath: Any, zipped: bool | None) -> str:
+def _form(filepath: str | os.PathLike[str], zipped: bool | None) -> str:
     """The format that a path selects."""
     if hasattr(filepath, "write"):
         return "file"
@@ -196,7 +196,7 @@ def _assets(found: list[Any]) -> Iterable[tuple[str, bytes]]:
                 yield name, path.read_bytes()
 
 
-def _refuse_assets(model: Any) -> None:
+def _refuse_assets(model: Model) -> None:
     """A legacy file holds configs and arrays; anything else would be lost."""
     name = next((name for name, _ in _assets(list(walk(model)))), None)
     if name is not None:
@@ -211,7 +211,7 @@ def _refuse_assets(model: Any) -> None:
 
 def load_model(
     filepath: str | os.PathLike[str] | BinaryIO,
-    custom_objects: dict[str, Any] | None = None,
+    custom_objects: CustomObjects = None,
     compile: bool = True,
     safe_mode: bool = True,
 ) -> Any:
@@ -255,7 +255,7 @@ def load_model(
         return _load(ArchiveReader(file, what), what, custom_objects, compile, safe_mode)
 
 
-def _load(source: Any, what: str, custom_objects: Any, compile: bool, safe_mode: bool) -> Any:
+def _load(source: Any, what: str, custom_objects: CustomObjects, compile: bool, safe_mode: bool) -> Any:
     """A model from an archive or folder."""
     try:
         config, old = _read_config(source, what, compile)
@@ -303,13 +303,13 @@ def _drop_compile(config: Config) -> None:
             stack.extend(value)
 
 
-def _load_state(model: Any, archive: Any, what: str, skip_mismatch: bool = False, strict: bool = True) -> None:
+def _load_state(model: Model, archive: Any, what: str, skip_mismatch: bool = False, strict: bool = True) -> None:
     with archive.open(_WEIGHTS, lambda: bytes_needed(model)) as file:
         read_weights(model, file, f"{what}: {_WEIGHTS}", skip_mismatch=skip_mismatch, strict_optimizer=strict)
     _read_assets(model, archive)
 
 
-def _read_assets(model: Any, archive: Any) -> None:
+def _read_assets(model: Model, archive: Any) -> None:
     names = archive.assets()
     if not names:
         return

@@ -20,6 +20,7 @@ from kfront import losses
 from kfront._version import KERAS_API
 from kfront.core import codec, guard
 from kfront.core.errors import KfrontError, SavingError
+from kfront.core.typing import Config, CustomObjects
 from kfront.losses.base import LossFunctionWrapper
 from kfront.models.model import Model
 from kfront.saving import keras2
@@ -29,6 +30,7 @@ from kfront.saving.hdf5_text import write_text, write_texts
 from kfront.saving.weights_h5 import Difference, assign_all, compare, report
 
 if TYPE_CHECKING:
+    from kfront.core.variable import Variable
     from kfront.layers.base import Layer
 
 _CLASS_NAMES = {"GroupQueryAttention": "GroupedQueryAttention"}  # public name -> the class's own, which this form has
@@ -38,7 +40,7 @@ _WEIGHTS, _OPTIMIZER, _TOP = "model_weights", "optimizer_weights", "top_level_mo
 class _Source:
     """A legacy file that is open for reading."""
 
-    def __init__(self, file: Any, what: str) -> None:
+    def __init__(self, file: object, what: str) -> None:
         self.what = what
         self.reader = H5Reader(file, what)
         with reading(what):
@@ -96,7 +98,9 @@ def is_legacy(file: BinaryIO) -> bool:
 # ---- loading ---------------------------------------------------------------------------------------------------------
 
 
-def load_legacy_model(file: BinaryIO, what: str, custom_objects: Any, compile: bool, safe_mode: bool) -> Any:
+def load_legacy_model(
+    file: BinaryIO, what: str, custom_objects: CustomObjects, compile: bool, safe_mode: bool
+) -> Model:
     """A model from a whole-model HDF5 file.
 
     Args:
@@ -152,7 +156,7 @@ def read_legacy_weights(model: Model, file: BinaryIO, what: str, by_name: bool, 
         assign_all(pairs)
 
 
-def _weights_of(layer: Layer) -> list[Any]:
+def _weights_of(layer: Layer) -> list[Variable]:
     """A layer's weights in the order of old files: trained ones first."""
     return [*layer.trainable_weights, *layer.non_trainable_weights]
 
@@ -185,7 +189,7 @@ def _plan(model: Model, source: _Source, by_name: bool) -> Plan:
     return pairs, differences, unused if not by_name else []
 
 
-def _numbers(mine: dict[str, list[Any]], saved: dict[str, Any]) -> list[Difference]:
+def _numbers(mine: dict[str, list[Variable]], saved: Config) -> list[Difference]:
     """The message when model and file have different numbers of layers: each layer that only one of them has."""
     out = []
     for name in [n for n in mine if n not in saved] or list(mine):
@@ -200,10 +204,10 @@ def _numbers(mine: dict[str, list[Any]], saved: dict[str, Any]) -> list[Differen
 
 def _match(
     name: str,
-    mine: list[Any],
+    mine: list[Variable],
     other: str,
     saved: list[tuple[str, Dataset | None]],
-    pairs: list[tuple[Any, Dataset]],
+    pairs: list[tuple[object, Dataset]],
     differences: list[Difference],
 ) -> None:
     """One layer's variables and arrays."""
@@ -265,7 +269,7 @@ def _momentum_product(nadam: Any) -> float:
     return float(np.prod(nadam.beta_1 * (1.0 - 0.5 * 0.96**steps)))
 
 
-def _fitting(variables: list[Any], data: list[Dataset | None]) -> list[tuple[Any, Dataset]] | None:
+def _fitting(variables: list[Variable], data: list[Dataset | None]) -> list[tuple[Any, Dataset]] | None:
     if len(variables) != len(data):
         return None
     pairs = [(v, d) for v, d in zip(variables, data, strict=True) if d is not None and compare("", v, d) is None]
@@ -293,7 +297,7 @@ def _by_variable(saved: list[tuple[str, Dataset | None]]) -> list[Dataset | None
 # ---- saving ----------------------------------------------------------------------------------------------------------
 
 
-def write_legacy_model(model: Any, file: BinaryIO, include_optimizer: bool = True) -> None:
+def write_legacy_model(model: Model, file: BinaryIO, include_optimizer: bool = True) -> None:
     """Write a whole model as Keras 3 does.
 
     Args:
@@ -345,7 +349,7 @@ def _write_weights(model: Model, group: Any) -> None:
     _write_arrays(group.create_group(_TOP), [(v.path, v) for v in own])
 
 
-def _new_group(group: Any, name: str) -> Any:
+def _new_group(group: Any, name: str) -> object:
     if name in group or "/" in name or name in (".", "..", ""):
         raise SavingError(
             f"[save_model] expected layers with different plain names for the '.h5' format, got {guard.shown(name)}; "
@@ -370,7 +374,7 @@ def _write_arrays(group: Any, named: list[tuple[str, Any]]) -> None:
         group.create_dataset(name, data=value)
 
 
-def _old_form(form: Any) -> dict[str, Any]:
+def _old_form(form: Any) -> dict[str, object]:
     """``{"class_name", "config"}`` without modules, for a model and the layers within."""
     registered = form.get("registered_name")
     name = registered if registered and ">" in registered else _CLASS_NAMES.get(form["class_name"], form["class_name"])
@@ -380,11 +384,11 @@ def _old_form(form: Any) -> dict[str, Any]:
     return {"class_name": name, "config": config}
 
 
-def _old_entry(data: dict[str, Any]) -> dict[str, Any]:
+def _old_entry(data: Config) -> dict[str, object]:
     return {**_old_form(data), **{k: data[k] for k in ("name", "inbound_nodes") if k in data}}
 
 
-def _training_config(model: Any) -> dict[str, Any]:
+def _training_config(model: Any) -> dict[str, object]:
     given = model._compile_arguments
     out = {k: _old_value(given.get(k)) for k in ("loss", "loss_weights", "metrics", "weighted_metrics")}
     out["loss"] = _named_loss(out["loss"])
@@ -415,7 +419,7 @@ def _makes(cls: type, function: Callable[..., object]) -> bool:
         return False
 
 
-def _named_loss(value: object) -> Any:
+def _named_loss(value: object) -> object:
     """The loss of that name as an object: Keras does not read names of losses back from this form."""
     if isinstance(value, list):
         return [_named_loss(v) for v in value]
@@ -428,7 +432,7 @@ def _named_loss(value: object) -> Any:
     except KfrontError:
         return value
     for name in dir(losses):
-        cls: Any = getattr(losses, name)
+        cls: object = getattr(losses, name)
         if isinstance(cls, type) and issubclass(cls, LossFunctionWrapper) and _makes(cls, wanted):
             make: Any = cls
             return _old_form(codec.serialize_keras_object(make()))

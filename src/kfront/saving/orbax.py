@@ -15,6 +15,7 @@ import numpy as np
 
 from kfront.core import codec, guard
 from kfront.core.errors import SavingError, UnsafeFileError
+from kfront.core.typing import Config, CustomObjects
 from kfront.saving.walk import expect_model
 from kfront.saving.weights_h5 import compare
 
@@ -114,7 +115,7 @@ def _check_sizes(tree: object, left: int, what: object) -> None:
             )
 
 
-def _tree(path: str | os.PathLike[str], model: Model) -> dict[str, Any]:
+def _tree(path: str | os.PathLike[str], model: Model) -> Config:
     """The arrays of the newest checkpoint in a folder, of about the size that the model or the files explain."""
     folder = _step_folder(path)
     if folder is None:
@@ -132,7 +133,7 @@ def _tree(path: str | os.PathLike[str], model: Model) -> dict[str, Any]:
         return guard.expect(reader.restore(item, restore_args=kinds), dict, "checkpoint")
 
 
-def _map(f: Callable[..., object], tree: object) -> Any:
+def _map(f: Callable[..., object], tree: object) -> object:
     return {k: _map(f, v) for k, v in tree.items()} if isinstance(tree, dict) else f(tree)
 
 
@@ -196,7 +197,7 @@ def _key(group: str, path: str, model: str) -> str:
     return re.sub(r"_\d+$", "", head) + "/" + rest.removeprefix(f"{model}_")
 
 
-def _flat(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _flat(tree: Any, prefix: str = "") -> Iterator[tuple[str, object]]:
     for name, value in tree.items():
         path = f"{prefix}/{name}" if prefix else name
         if isinstance(value, dict):
@@ -205,7 +206,7 @@ def _flat(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield path, value
 
 
-def load_model(path: str | os.PathLike[str], custom_objects: Any, compile: bool, safe_mode: bool) -> Any:
+def load_model(path: str | os.PathLike[str], custom_objects: CustomObjects, compile: bool, safe_mode: bool) -> Any:
     """The model of the newest checkpoint in a folder.
 
     Raises:
@@ -227,7 +228,7 @@ def load_model(path: str | os.PathLike[str], custom_objects: Any, compile: bool,
     return model
 
 
-def _json(data: bytes | str, what: str) -> dict[str, Any]:
+def _json(data: bytes | str, what: str) -> dict[str, object]:
     return guard.expect(guard.parse_json(data, what), dict, what)
 
 

@@ -19,6 +19,7 @@ from kfront.core import guard
 from kfront.core.dtypes import numpy_dtype
 from kfront.core.errors import SavingError, UnsafeFileError
 from kfront.core.operators import VariableBase
+from kfront.core.typing import Config
 from kfront.optimizers.base import Optimizer
 from kfront.saving.archive import let_go, mapped
 from kfront.saving.walk import own_variables, walk
@@ -87,7 +88,7 @@ def write_safetensors(named: list[tuple[str, Any]], file: BinaryIO, metadata: An
     further = dict(metadata or {})
     if not all(isinstance(x, str) for pair in further.items() for x in pair):
         raise SavingError(f"[save_weights] expected `metadata` to map texts to texts, got {guard.shown(metadata)}.")
-    header: dict[str, Any] = {"__metadata__": {"format": "kfront", **further}}
+    header: Config = {"__metadata__": {"format": "kfront", **further}}
     values, start = [], 0
     for name, v in named:
         value = v._backend.to_numpy(v._value) if isinstance(v, VariableBase) else np.asarray(v)

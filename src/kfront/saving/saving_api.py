@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from kfront.core.errors import SavingError
 from kfront.core.files import atomic_write
 from kfront.core.guard import shown
+from kfront.core.typing import Config
 from kfront.saving import background, orbax
 from kfront.saving.archive import ArchiveReader
 from kfront.saving.directory import DirectoryReader
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def save_weights(
-    model: Any, filepath: object, overwrite: bool = True, max_shard_size: float | None = None, **kwargs: Any
+    model: Model, filepath: object, overwrite: bool = True, max_shard_size: float | None = None, **kwargs: object
 ) -> Any:
     """Save a model's weights, and its optimizer's state if it is compiled.
 
@@ -72,7 +73,7 @@ def save_weights(
 
 
 def _job(
-    model: Any, path: str, overwrite: bool, max_shard_size: float | None, metadata: object, copy: bool = False
+    model: Model, path: str, overwrite: bool, max_shard_size: float | None, metadata: object, copy: bool = False
 ) -> Callable[[], None]:
     """A function that writes a file of weights, whose values are copied now or read when it runs."""
     if path.endswith(".safetensors"):
@@ -155,7 +156,7 @@ def load_weights(
             read_weights(model, file, what, skip_mismatch)
 
 
-def _load_except(model: Any, filepath: Any, skip_mismatch: bool, skip: list[Any]) -> None:
+def _load_except(model: Model, filepath: Any, skip_mismatch: bool, skip: list[object]) -> None:
     what = shown_path(filepath)
     if is_hub_path(filepath) or not what.endswith(".weights.h5"):
         raise SavingError(f"[load_weights] expected a '.weights.h5' file with `objects_to_skip`, got {what}.")
@@ -170,6 +171,6 @@ def _is_zip(file: BinaryIO) -> bool:
     return head[:2] == b"PK"
 
 
-def _no_more(kwargs: dict[str, Any], who: str) -> None:
+def _no_more(kwargs: Config, who: str) -> None:
     if kwargs:
         raise SavingError(f"[{who}] expected known arguments, got {', '.join(sorted(kwargs))}.")

@@ -129,7 +129,7 @@ def _parts_of(target: Path) -> set[str]:
         return set()
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _read_json(path: Path) -> dict[str, object]:
     with open(path, "rb") as file:
         return guard.expect(guard.parse_json(file.read(guard.LIMITS.json_bytes + 1), str(path)), dict, str(path))
 

@@ -103,7 +103,7 @@ def export_state_dict(model: Model, name_map: NameMap = torch_names, transpose: 
 
 def import_state_dict(
     model: Model,
-    state_dict: Mapping[str, Any],
+    state_dict: Mapping[str, object],
     name_map: NameMap = torch_names,
     transpose: bool = True,
     skip_mismatch: bool = False,

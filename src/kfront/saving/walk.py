@@ -10,10 +10,11 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kfront.core.errors import SavingError
 from kfront.core.naming import to_snake_case
+from kfront.core.typing import Config
 from kfront.layers.base import Layer
 from kfront.layers.input_layer import Input
 from kfront.layers.lora import LoraLayer
@@ -22,10 +23,13 @@ from kfront.models.model import Model
 from kfront.models.sequential import Sequential
 from kfront.optimizers.base import Optimizer
 
+if TYPE_CHECKING:
+    from kfront.core.variable import Variable
+
 Path = tuple[str, ...]
 
 
-def walk(root: Any, skip: Iterable[Any] = ()) -> list[tuple[Path, Any]]:
+def walk(root: object, skip: Iterable[object] = ()) -> list[tuple[Path, Any]]:
     """Every object with state below `root`, itself first, with its path.
 
     Args:
@@ -37,7 +41,7 @@ def walk(root: Any, skip: Iterable[Any] = ()) -> list[tuple[Path, Any]]:
     return found
 
 
-def _visit(obj: object, path: Path, found: list[tuple[Path, Any]], seen: set[int]) -> None:
+def _visit(obj: object, path: Path, found: list[tuple[Path, object]], seen: set[int]) -> None:
     if id(obj) in seen:
         return
     seen.add(id(obj))
@@ -49,7 +53,7 @@ def _visit(obj: object, path: Path, found: list[tuple[Path, Any]], seen: set[int
             _visit_container(child, (*path, name), found, seen)
 
 
-def _visit_container(items: Any, path: Path, found: list[tuple[Path, Any]], seen: set[int]) -> None:
+def _visit_container(items: Any, path: Path, found: list[tuple[Path, object]], seen: set[int]) -> None:
     values: Iterable[Any] = items.values() if isinstance(items, dict) else items
     counts: dict[str, int] = {}
     for child in values:
@@ -73,7 +77,7 @@ def _has_state(obj: object) -> bool:
     return hasattr(cls, "save_own_variables") and hasattr(cls, "load_own_variables")
 
 
-def _children(obj: Any) -> list[tuple[str, Any]]:
+def _children(obj: object) -> list[tuple[str, object]]:
     """Attributes that hold objects with state or containers, public names first.
 
     The layers of a graph come before all: in a subclass of a functional model attributes hold the same ones.
@@ -81,7 +85,7 @@ def _children(obj: Any) -> list[tuple[str, Any]]:
     cls = type(obj)
     graph = ("layers",) if issubclass(cls, (Functional, Sequential)) else ()
     skip = _internal_names(cls)
-    out: dict[str, Any] = {}
+    out: Config = {}
     for name in (*_looked_at(cls), *_properties(cls)):
         try:
             out[name] = getattr(obj, name)
@@ -143,7 +147,7 @@ def _functional_fields() -> set[str]:
     return set(vars(Functional(x, x, name="walk")))
 
 
-def expect_model(made: Any, what: Any) -> None:
+def expect_model(made: object, what: object) -> None:
     """Refuse what a file of a model holds in a model's place.
 
     Args:
@@ -157,7 +161,7 @@ def expect_model(made: Any, what: Any) -> None:
         raise SavingError(f"[load_model] expected {what} to hold a model, got a {type(made).__name__}.")
 
 
-def own_variables(obj: Any) -> list[Any] | None:
+def own_variables(obj: object) -> list[Variable] | None:
     """The variables stored under the object's path as "0", "1" …; None if its class writes them its own way."""
     cls = type(obj)
     if isinstance(obj, Layer):

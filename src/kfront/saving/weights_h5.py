@@ -22,6 +22,7 @@ from kfront.saving.hdf5 import Dataset, H5Reader, H5Writer, Store
 from kfront.saving.walk import own_variables, walk
 
 if TYPE_CHECKING:
+    from kfront.core.variable import Variable
     from kfront.models.model import Model
 
 Path = tuple[str, ...]
@@ -44,7 +45,7 @@ class Item(NamedTuple):
     size: int = 0
 
 
-def collect(model: object, found: list[tuple[Path, Any]] | None = None, copy: bool = False) -> list[Item]:
+def collect(model: object, found: list[tuple[Path, object]] | None = None, copy: bool = False) -> list[Item]:
     """All state of `model`, object by object.
 
     Args:
@@ -103,7 +104,7 @@ def write_collected(items: Iterable[Item], file: object) -> None:
         writer.close()
 
 
-def _custom_values(obj: Any) -> Iterator[tuple[str, Any]]:
+def _custom_values(obj: Any) -> Iterator[tuple[str, object]]:
     """Names and arrays that an object writes its own way."""
     store: dict[str, Any] = {}
     obj.save_own_variables(store)
@@ -116,7 +117,7 @@ def _custom_values(obj: Any) -> Iterator[tuple[str, Any]]:
         yield name, np.asarray(value)
 
 
-def bytes_needed(model: Any) -> int:
+def bytes_needed(model: Model) -> int:
     """An upper bound for the size of a weights file of this model: state, several slots each, names."""
     total, objects = 0, 0
     for _, obj in walk(model):
@@ -142,7 +143,7 @@ class Difference:
 class _Plan:
     """What will be read into what, and what does not fit."""
 
-    def __init__(self, model: Any, reader: H5Reader, skip: Sequence[Any] = ()) -> None:
+    def __init__(self, model: Any, reader: H5Reader, skip: Sequence[object] = ()) -> None:
         self.reader = reader
         self.pairs: list[tuple[Any, Dataset]] = []
         self.custom: list[tuple[str, Any, Store]] = []
@@ -217,7 +218,7 @@ class _Plan:
         return out
 
 
-def compare(path: str, variable: Any, data: Any) -> Difference | None:
+def compare(path: str, variable: Variable, data: Any) -> Difference | None:
     """How the array of a file (with `shape` and `dtype`, None if there is none) differs from a variable."""
     shape, dtype = tuple(variable.shape), variable._dtype
     if data is None:
@@ -253,7 +254,7 @@ def _wants_state(obj: Any) -> bool:
     return bool(store)
 
 
-def _build_optimizers(model: Any, reader: H5Reader) -> None:
+def _build_optimizers(model: Model, reader: H5Reader) -> None:
     """An optimizer without slots is built when the file has some for it."""
     optimizer = getattr(model, "optimizer", None)
     if optimizer is None or not getattr(model, "built", False) or getattr(optimizer, "built", True):
@@ -266,12 +267,12 @@ def _build_optimizers(model: Any, reader: H5Reader) -> None:
 
 
 def read_weights(
-    model: Any,
-    file: Any,
+    model: Model,
+    file: object,
     what: str,
     skip_mismatch: bool = False,
     strict_optimizer: bool = False,
-    skip: Sequence[Any] = (),
+    skip: Sequence[object] = (),
 ) -> None:
     """Read state that `write_weights` (or Keras) wrote.
 
@@ -290,12 +291,12 @@ def read_weights(
 
 
 def read_from(
-    model: Any,
+    model: Model,
     reader: Any,
     what: str,
     skip_mismatch: bool,
     strict_optimizer: bool = False,
-    skip: Sequence[Any] = (),
+    skip: Sequence[object] = (),
 ) -> None:
     """`read_weights` from a reader, which is closed at the end."""
     try:
@@ -307,7 +308,7 @@ def read_from(
 
 
 def report(
-    model: Any,
+    model: Model,
     what: str,
     differences: list[Difference],
     optimizers: list[Difference],
@@ -373,12 +374,12 @@ def _carry_out(plan: _Plan, skip_mismatch: bool) -> None:
     _assign(early)
 
 
-def assign_all(pairs: list[tuple[Any, Dataset]]) -> None:
+def assign_all(pairs: list[tuple[object, Dataset]]) -> None:
     """Give variables the values of datasets; what can fail is read before the first is assigned."""
     _assign(_read_early(pairs))
 
 
-def _read_early(pairs: list[tuple[Any, Dataset]]) -> list[tuple[Any, Dataset, Any]]:
+def _read_early(pairs: list[tuple[object, Dataset]]) -> list[tuple[object, Dataset, object]]:
     return [(v, d, None if d.in_place else d.read()) for v, d in pairs]
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kfront.core import tree
 from kfront.core.errors import DataError
 from kfront.training.data import ArrayData
+
+if TYPE_CHECKING:
+    from kfront.models.model import Model
 
 
 def check_labels(model: Any, data: object) -> None:
@@ -44,7 +47,7 @@ def check_labels(model: Any, data: object) -> None:
         )
 
 
-def _classes(model: Any) -> int | None:
+def _classes(model: Model) -> int | None:
     """The number of classes when the loss is a plain sparse categorical crossentropy."""
     loss = model.loss
     name = loss if isinstance(loss, str) else getattr(loss, "name", None)

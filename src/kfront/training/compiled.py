@@ -10,24 +10,24 @@ from kfront.core import tree
 from kfront.core.errors import ArgumentError, DataError
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.tracking import structure
-from kfront.core.typing import Backend, Tensor
+from kfront.core.typing import Backend, Config, Tensor
 from kfront.losses.base import LossFunctionWrapper
 
 if TYPE_CHECKING:
     from kfront.core.variable import Variable
 
 
-def _is_spec(x: Any) -> bool:
+def _is_spec(x: object) -> bool:
     """Whether `x` names or is one loss or metric (not a structure of them)."""
     return x is None or isinstance(x, str) or callable(x) or hasattr(x, "get_config") or _is_config(x)
 
 
-def _is_config(x: Any) -> bool:
+def _is_config(x: object) -> bool:
     return isinstance(x, dict) and "class_name" in x and "config" in x
 
 
 def align(
-    spec: object, paths: list[tuple[Any, ...]], names: list[str], what: str, pick: Callable[[Any], bool]
+    spec: object, paths: list[tuple[object, ...]], names: list[str], what: str, pick: Callable[[object], bool]
 ) -> list[Any]:
     """One entry of `spec` for each output.
 
@@ -70,7 +70,7 @@ def align(
     return [found[i] for i in range(len(names))]
 
 
-def _parts(paths: list[tuple[Any, ...]]) -> dict[str, list[int]]:
+def _parts(paths: list[tuple[object, ...]]) -> dict[str, list[int]]:
     """The outputs of each part of a structure, by the part's key or place."""
     parts: dict[str, list[int]] = {}
     for i, path in enumerate(paths):
@@ -142,13 +142,13 @@ class CompiledLoss:
         return total
 
 
-def _tracker(name: str) -> Any:
+def _tracker(name: str) -> object:
     made = metrics.Mean(name=name.replace("/", "_"))  # of variables; results have the name with the path
     made.name = name
     return made
 
 
-def output_names(flat: list[tuple[tuple[Any, ...], Any]], names: list[str] | None) -> list[str]:
+def output_names(flat: list[tuple[tuple[object, ...], object]], names: list[str] | None) -> list[str]:
     """What results of each output are called: its key in a dict of outputs, else the name of its layer; with a path
     in front where it is deeper in a structure.
     """
@@ -193,7 +193,7 @@ def _only(sample_weight: object) -> Any:
     return tree.flatten(sample_weight)[0] if tree.is_nested(sample_weight) else sample_weight
 
 
-def _per_output(sample_weight: object, count: int) -> list[Any]:
+def _per_output(sample_weight: object, count: int) -> list[object]:
     if sample_weight is None or not tree.is_nested(sample_weight):
         return [sample_weight] * count
     flat = tree.flatten(sample_weight)
@@ -284,14 +284,14 @@ class CompiledMetrics:
 
     def result(self, of: Callable[[Any], Any] = lambda m: m.result()) -> dict[str, Any]:
         """Results by label; `of` gives that of a metric."""
-        out: dict[str, Any] = {}
+        out: Config = {}
         for (m, _, _), label in zip(self.items or (), getattr(self, "labels", ()), strict=False):
             value = of(m)
             out.update(value if isinstance(value, dict) else {label: value})
         return out
 
 
-def _metric_lists(given: Any, paths: list[tuple[Any, ...]], names: list[str]) -> list[list[Any]]:
+def _metric_lists(given: Any, paths: list[tuple[object, ...]], names: list[str]) -> list[list[object]]:
     if given is None:
         return [[] for _ in names]
     if _is_spec(given):
@@ -315,7 +315,7 @@ _CROSSENTROPY = {
 }
 
 
-def _make_metric(entry: Any, y_true: Any, y_pred: Any) -> Any:
+def _make_metric(entry: Any, y_true: Any, y_pred: Any) -> object:
     name = entry if isinstance(entry, str) else None  # results are reported under the name that was given
     if name is not None and name.lower() in ("accuracy", "acc", "crossentropy", "ce"):
         table = _ACCURACY if name.lower() in ("accuracy", "acc") else _CROSSENTROPY
@@ -331,7 +331,7 @@ def _make_metric(entry: Any, y_true: Any, y_pred: Any) -> Any:
     return metrics.MeanMetricWrapper(one, name=name or getattr(one, "__name__", "metric"))
 
 
-def specs_of(x: Any, backend: Backend) -> Any:
+def specs_of(x: object, backend: Backend) -> Any:
     """Abstract values in the place of arrays, the batch size unknown."""
 
     def one(v: Variable) -> Any:

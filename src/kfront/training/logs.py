@@ -18,9 +18,9 @@ class LazyLogs(dict):
 
     __slots__ = ("_compute",)
 
-    def __init__(self, compute: Callable[[], dict[str, Any]]) -> None:
+    def __init__(self, compute: Callable[[], dict[str, object]]) -> None:
         super().__init__()
-        self._compute: Callable[[], dict[str, Any]] | None = compute
+        self._compute: Callable[[], dict[str, object]] | None = compute
 
     def _fill(self) -> None:
         compute, self._compute = self._compute, None

@@ -70,12 +70,12 @@ def feed(batch: Any, b: Backend, fresh: bool = False) -> Any:
     return tree.map_structure(lambda a: a if a is None or (plain and is_text(a)) else f(a), batch)
 
 
-def _feed3(batch: tuple[Any, Any, Any], b: Backend, fresh: bool = False) -> tuple[Any, Any, Any]:
+def _feed3(batch: tuple[object, object, object], b: Backend, fresh: bool = False) -> tuple[Any, Any, Any]:
     x, y, w = batch
     return feed(x, b, fresh), None if y is None else feed(y, b, fresh), None if w is None else feed(w, b, fresh)
 
 
-def _first(iterator: Iterator[Any], what: str) -> tuple[Any, Iterator[Any]]:
+def _first(iterator: Iterator[object], what: str) -> tuple[Any, Iterator[Any]]:
     """The first batch, and an iterator that still yields it."""
     try:
         first = next(iterator)
@@ -367,7 +367,7 @@ def _host_outputs(out: object, b: Backend) -> LazyLogs:
     return LazyLogs(lambda: {"outputs": on_host(out, b.to_numpy)})
 
 
-def as_own(x: Any) -> Any:
+def as_own(x: object) -> Any:
     """Outputs that the caller may write to: some engines give their own memory to read."""
     return x if not isinstance(x, np.ndarray) or x.flags.writeable else x.copy()
 
@@ -386,7 +386,7 @@ class _Outputs:
 
     LAG = 8
 
-    def __init__(self, backend: Any) -> None:
+    def __init__(self, backend: Backend) -> None:
         self.to_numpy = backend.to_numpy
         self.parts: list[Any] = []
         self.waiting: list[Any] = []
@@ -420,7 +420,7 @@ def _join(parts: list[Any]) -> Any:
 # ---- single batches -------------------------------------------------------------------------------------------------
 
 
-def one_batch(model: Any, x: Any, y: Any, sample_weight: Any, class_weight: Any = None) -> tuple[Any, Any, Any]:
+def one_batch(model: Any, x: Any, y: Any, sample_weight: object, class_weight: Any = None) -> tuple[Any, Any, Any]:
     """Arrays of one batch as native tensors."""
     b = model._backend
 

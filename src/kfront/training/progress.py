@@ -14,7 +14,7 @@ import json
 import random as python_random
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,13 +22,16 @@ from kfront.core import tree
 from kfront.core.dtypes import numpy_dtype, standardize
 from kfront.core.errors import SavingError
 from kfront.core.state import named
-from kfront.core.typing import Tensor
+from kfront.core.typing import Config, Tensor
 from kfront.training.logs import python_logs
+
+if TYPE_CHECKING:
+    from kfront.callbacks import CallbackList
 
 # ---- generators of random numbers ------------------------------------------------------------------------------------
 
 
-def random_state(engines: Any) -> dict[str, Any]:
+def random_state(engines: Any) -> Config:
     """States of the generators of Python, NumPy and of engines.
 
     Args:
@@ -43,7 +46,7 @@ def random_state(engines: Any) -> dict[str, Any]:
     }
 
 
-def set_random_state(saved: dict[str, Any]) -> None:
+def set_random_state(saved: Config) -> None:
     """Set the generators to what `random_state` gave."""
     version, words, gauss = saved["python"]
     python_random.setstate((version, tuple(words.tolist()), gauss))
@@ -69,7 +72,7 @@ class Progress:
         stored: model -> the variables that the callback writes into a weights file; snapshots hold the others.
     """
 
-    def __init__(self, model: Any, data: Any, callbacks: Any) -> None:
+    def __init__(self, model: Any, data: Any, callbacks: CallbackList) -> None:
         self.model, self.data, self.callbacks = model, data, callbacks
         self._engines = [named(n) for n in sorted({model._backend.name, *data.engines})]
         self._mark: Any = None
@@ -77,7 +80,7 @@ class Progress:
         self._load: Callable[[], None] | None = None
         self._validation: Any = None
         self._validation_mark: Any = None
-        self.resumed: dict[str, Any] | None = None
+        self.resumed: Config | None = None
         self.stored: Callable[[Any], Iterable[Any]] = lambda model: ()
         data.watch(self._random)
 
@@ -160,7 +163,7 @@ class Progress:
 
     # -- going on ------------------------------------------------------------------------------------------------------
 
-    def go_on(self, snapshot: dict[str, Any], load: Callable[[], None]) -> None:
+    def go_on(self, snapshot: dict[str, object], load: Callable[[], None]) -> None:
         """Resume a run; the model is built without reading its data.
 
         Args:
@@ -220,7 +223,7 @@ def _spec(x: Tensor) -> str | None:
     return None if x is None else " ".join([standardize(x.dtype), *map(str, x.shape)])
 
 
-def _zeros(spec: str | None) -> Any:
+def _zeros(spec: str | None) -> object:
     if spec is None:
         return None
     dtype, *shape = spec.split()
@@ -230,7 +233,7 @@ def _zeros(spec: str | None) -> Any:
 # ---- snapshots as bytes ----------------------------------------------------------------------------------------------
 
 
-def pack(snapshot: Any) -> tuple[str, bytes]:
+def pack(snapshot: object) -> tuple[str, bytes]:
     """A snapshot as JSON and an `.npz` of its arrays; arrays that are equal are stored once.
 
     Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,10 +13,13 @@ from kfront.core import tree
 from kfront.core.rng import global_seed_generator
 from kfront.core.state import distribution_on, state
 from kfront.core.tracking import structure
-from kfront.core.typing import Backend, Tensor
+from kfront.core.typing import AnyCallable, Backend, Config, Tensor
 from kfront.layers.call_signature import call_info
 from kfront.training.compiled import first_size
 from kfront.utils.data_utils import pack_x_y_sample_weight
+
+if TYPE_CHECKING:
+    from kfront.models.model import Model
 
 
 class StepMaker:
@@ -35,7 +38,7 @@ class StepMaker:
         self.model, self._trainer = model, trainer
         self.takes_training = call_info(type(model)).training
         self.regularized = True
-        self._made: dict[str, Any] = {}
+        self._made: Config = {}
         self.train_variables: list[Any] = []
         self.other_variables: list[Any] = []
         self._looked: Any = None
@@ -164,7 +167,7 @@ class StepMaker:
             return self.model.compute_loss(x, y, y_pred, weight, **more)
         return own(y, y_pred, weight)
 
-    def _track(self, model: Any, x: Tensor, y: Tensor, y_pred: object, weight: object, loss: object) -> Any:
+    def _track(self, model: Model, x: Tensor, y: Tensor, y_pred: object, weight: object, loss: object) -> Any:
         model._loss_tracker.update_state(loss, _batch_size(x))
         if self._own_metrics:  # its results need not be those of `model.metrics`
             return model.compute_metrics(x, y, y_pred, weight)
@@ -172,11 +175,11 @@ class StepMaker:
 
     # -- compiled functions -------------------------------------------------------------------------------------------
 
-    def train_function(self, force: bool = False) -> Callable[..., Any]:
+    def train_function(self, force: bool = False) -> AnyCallable:
         """``f(x, y, weight)`` that trains on a batch; returns logs, or None when results are read from the metrics."""
         return self._function("train", force)
 
-    def test_function(self, force: bool = False) -> Callable[..., Any]:
+    def test_function(self, force: bool = False) -> AnyCallable:
         """``f(x, y, weight)`` that evaluates a batch."""
         return self._function("test", force)
 
@@ -249,12 +252,12 @@ class StepMaker:
             self._or_eagerly(model._backend.compile_step(raw, variables, model.jit_compile), raw), kind
         )
 
-    def _distributed(self, run: Callable[..., Any], kind: str) -> Callable[..., Any]:
+    def _distributed(self, run: AnyCallable, kind: str) -> Callable[..., Any]:
         """The step on the devices of the current distribution."""
         now = distribution_on(self.model._backend)
         return run if now is None else now._backend.distributor.step(run, kind, now, self.model)
 
-    def _or_eagerly(self, compiled: Callable[..., Any], raw: Callable[..., Any]) -> Callable[..., Any]:
+    def _or_eagerly(self, compiled: AnyCallable, raw: AnyCallable) -> Callable[..., Any]:
         """With jit_compile="auto", a step that can run but cannot be traced runs as it is, after one warning."""
         model = self.model
         if compiled is raw or model.jit_compile != "auto":
@@ -340,7 +343,7 @@ class StepMaker:
 
         return predict
 
-    def _with_state(self, method: Callable[..., Any], kind: str) -> Callable[..., Any]:
+    def _with_state(self, method: AnyCallable, kind: str) -> Callable[..., Any]:
         """A step in the form that Keras documents for JAX: ``(state, data) -> (logs, state)``."""
         model = self.model
 
@@ -385,11 +388,11 @@ def _set_masks(outputs: object, masks: list[Any], backend: Backend) -> None:
             backend.set_mask(x, m)
 
 
-def _takes_state(method: Callable[..., Any]) -> bool:
+def _takes_state(method: AnyCallable) -> bool:
     return "state" in inspect.signature(method).parameters
 
 
-def _batch_size(x: Tensor) -> Any:
+def _batch_size(x: Tensor) -> object:
     """The size of the first axis: an int where it is known, else a scalar tensor."""
     while isinstance(x, (dict, list, tuple)):
         x = next(iter(x.values())) if isinstance(x, dict) else x[0]

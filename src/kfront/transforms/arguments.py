@@ -12,7 +12,7 @@ from kfront.core.errors import ArgumentError, ArgumentTypeError, DTypeError
 from kfront.core.operators import VariableBase
 from kfront.core.spec import KerasTensor
 from kfront.core.state import state
-from kfront.core.typing import Backend
+from kfront.core.typing import AnyCallable, Backend, Tensor
 
 
 class Cell:
@@ -43,7 +43,7 @@ def engine_of(*values: object) -> Any:
     return current()
 
 
-def on_engine(b: Backend, fn: Callable[..., Any], *args: object) -> Any:
+def on_engine(b: Backend, fn: AnyCallable, *args: object) -> Any:
     """Call a function while `b` is the current backend."""
     if state.backend is b:
         return fn(*args)
@@ -57,7 +57,7 @@ def split_tensors(b: Backend, values: object) -> tuple[list[Any], Callable[[Sequ
     places = [i for i, x in enumerate(leaves) if b.is_tensor(x)]
     others = [None if b.is_tensor(x) else x for x in leaves]
 
-    def rebuild(tensors: Sequence[Any]) -> Any:
+    def rebuild(tensors: Sequence[Tensor]) -> object:
         new = list(others)
         for i, x in zip(places, tensors, strict=True):
             new[i] = x
@@ -85,7 +85,7 @@ class Point:
         self._leaves = tree.flatten(values)
         self._places = [[self._place(h) for h in self._held(x)] for x in self._leaves]
 
-    def _held(self, leaf: Any) -> list[Any]:
+    def _held(self, leaf: Any) -> list[object]:
         if leaf is None:
             return []
         if isinstance(leaf, VariableBase):
@@ -117,7 +117,7 @@ class Point:
         ]
         return tree.pack_sequence_as(self.values, new)
 
-    def pack(self, found: Sequence[Any]) -> Any:
+    def pack(self, found: Sequence[object]) -> Any:
         """One value per holder in the structure of the values; a layer has a list of them."""
         out = [
             [found[i] for i in p] if is_layer(x) else found[p[0]] if p else None

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.op_registry import ops
 from kfront.core.operators import VariableBase
-from kfront.core.typing import Backend, Tensor
+from kfront.core.typing import AnyCallable, Backend, Tensor
 from kfront.transforms.arguments import as_now, check_callable, engine_of, is_layer, on_engine, split_tensors
 
 _log = logging.getLogger("kfront")
@@ -20,7 +20,7 @@ _log = logging.getLogger("kfront")
 # ---- batches ---------------------------------------------------------------------------------------------------------
 
 
-def vmap(fn: Callable[..., Any], in_axes: object = 0, out_axes: object = 0) -> Callable[..., Any]:
+def vmap(fn: AnyCallable, in_axes: object = 0, out_axes: object = 0) -> Callable[..., Any]:
     """A function over one example made a function over a batch of them, all computed at once.
 
     Args:
@@ -52,7 +52,7 @@ def vmap(fn: Callable[..., Any], in_axes: object = 0, out_axes: object = 0) -> C
     return call
 
 
-def _axes(name: str, axes: object, values: Any) -> list[Any]:
+def _axes(name: str, axes: object, values: object) -> list[Any]:
     """One axis for each leaf of `values`."""
     if axes is None or isinstance(axes, int):
         return [axes] * len(tree.flatten(values))
@@ -109,7 +109,7 @@ def _vmap(b: Any, fn: Any, args: Any, kwargs: Any, in_axes: Any, out_axes: Any) 
 # ---- compiled functions ----------------------------------------------------------------------------------------------
 
 
-def jit(fn: Callable[..., Any] | None = None, *, jit_compile: bool | str = "auto") -> Any:
+def jit(fn: AnyCallable | None = None, *, jit_compile: bool | str = "auto") -> Any:
     """A function compiled by the engine: `jax.jit`, a graph of TensorFlow, `torch.compile`.
 
     Variables that it reads and assigns, are read anew at each call and hold their new values
@@ -153,7 +153,7 @@ _MANY = 16  # versions of one function for other constants, after which a warnin
 class _Compiled:
     """A function and its compiled versions, one for each structure and constants of the arguments."""
 
-    def __init__(self, fn: Callable[..., Any], how: bool | str) -> None:
+    def __init__(self, fn: AnyCallable, how: bool | str) -> None:
         self.fn, self.how = fn, how
         self.versions: dict[Any, Any] = {}
 
@@ -182,14 +182,14 @@ def _is_array(b: Backend, x: Tensor) -> bool:
     return b.is_tensor(x) or type(x).__module__ == "numpy"
 
 
-def _form(x: object) -> Any:
+def _form(x: object) -> object:
     """The structure of nested values, hashable."""
     if isinstance(x, dict):
         return (type(x), *[(k, _form(v)) for k, v in x.items()])
     return (type(x), *[_form(v) for v in x]) if isinstance(x, (list, tuple)) else None
 
 
-def _key(x: object) -> Any:
+def _key(x: object) -> object:
     """A key that identifies a constant; layers and Variables are compared by identity."""
     if isinstance(x, VariableBase) or is_layer(x):
         return id(x)
@@ -205,14 +205,16 @@ def _key(x: object) -> Any:
 class _Version:
     """A function for one structure and constants of its arguments: referenced so that their ids are not reused."""
 
-    def __init__(self, b: Backend, owner: _Compiled, like: object, places: list[int], constants: list[Any]) -> None:
+    def __init__(
+        self, b: Backend, owner: _Compiled, like: object, places: list[int], constants: Sequence[object]
+    ) -> None:
         self.fn, self.places, self.constants = owner.fn, places, constants
         self.like = tree.map_structure(lambda _: None, like)
         self.b = b
         self.rebuild: Any = None
         self.step = b.compile_step(self.run, list, b.jit_default if owner.how == "auto" else owner.how)
 
-    def run(self, tensors: list[Any]) -> Any:
+    def run(self, tensors: list[Tensor]) -> Any:
         leaves = list(self.constants)
         for i, x in zip(self.places, tensors, strict=True):
             leaves[i] = x
@@ -220,7 +222,7 @@ class _Version:
         found, self.rebuild = split_tensors(self.b, self.fn(*args, **kwargs))
         return found
 
-    def __call__(self, tensors: list[Any]) -> Any:
+    def __call__(self, tensors: list[Tensor]) -> Any:
         found = self.step(tensors)
         return self.rebuild(found)
 
@@ -228,7 +230,7 @@ class _Version:
 # ---- memory ----------------------------------------------------------------------------------------------------------
 
 
-def checkpoint(fn: Callable[..., Any]) -> Callable[..., Any]:
+def checkpoint(fn: AnyCallable) -> AnyCallable:
     """The same function, whose intermediate results are not kept for the gradient but recomputed for it.
 
     Random numbers and Variables are in the second run as they were in the first. On torch it saves memory inside

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.op_registry import ops
-from kfront.core.typing import Backend
+from kfront.core.typing import AnyCallable, Backend, Tensor
 from kfront.core.variable import StatelessScope
 from kfront.transforms.arguments import Point, check_callable, engine_of, on_engine, split_tensors
 
@@ -49,7 +49,7 @@ class _Run:
         others, self.rebuild_aux = split_tensors(self.b, aux)
         return [self.b.convert(x) for x in tree.flatten(out)], others
 
-    def pack(self, results: Sequence[Any]) -> Any:
+    def pack(self, results: Sequence[Tensor]) -> Any:
         """Tensors in the structure of the function's result."""
         return tree.pack_sequence_as(self.result, results)
 
@@ -66,8 +66,8 @@ def _prepare(
     fn: Callable[..., object],
     argnums: object,
     wrt: object,
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
+    args: tuple[object, ...],
+    kwargs: Mapping[str, object],
     has_aux: bool,
 ) -> tuple[Any, _Run]:
     """The backend, and the function at the point that `argnums` or `wrt` chooses."""
@@ -89,7 +89,7 @@ def _prepare(
 
 def value_and_grad(
     fn: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False, wrt: object = None
-) -> Callable[..., Any]:
+) -> AnyCallable:
     """A function that computes the value of another and its gradient.
 
     Args:
@@ -140,7 +140,7 @@ def _value_and_grad(b: Backend, run: _Run) -> Any:
 
 def grad(
     fn: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False, wrt: object = None
-) -> Callable[..., Any]:
+) -> AnyCallable:
     """A function that computes the gradient of another.
 
     Args:
@@ -253,7 +253,7 @@ def jacobian(
     has_aux: bool = False,
     wrt: object = None,
     mode: str = "reverse",
-) -> Callable[..., Any]:
+) -> AnyCallable:
     """A function that computes all derivatives of the results of another.
 
     Args:
@@ -306,7 +306,7 @@ def _jacobian(b: Backend, run: _Run) -> Any:
     return (out, run.rebuild_aux(others)) if run.has_aux else out
 
 
-def _rows(b: Backend, results: Sequence[Any], i: int, pull: Callable[[Any], Any]) -> list[Any]:
+def _rows(b: Backend, results: Sequence[Tensor], i: int, pull: Callable[[object], object]) -> list[Any]:
     """Derivatives of one result by each holder."""
     shape = _known_shape(b, results[i], "results")
     size = math.prod(shape)
@@ -323,7 +323,7 @@ def _known_shape(b: Any, x: object, what: str) -> tuple[int, ...]:
     return shape
 
 
-def _jacobian_forward(b: Any, run: _Run) -> Any:
+def _jacobian_forward(b: Backend, run: _Run) -> Any:
     """Columns first, in which nothing is assigned; then the function itself, which starts from the same state."""
     values = [h._value for h in run.point.holders]
     shapes = [_known_shape(b, x, "arguments") for x in values]
@@ -360,7 +360,7 @@ def hessian(
     has_aux: bool = False,
     wrt: object = None,
     mode: str = "reverse",
-) -> Callable[..., Any]:
+) -> AnyCallable:
     """A function that computes the second derivatives of a scalar function.
 
     Args:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from kfront.core import tree
@@ -16,7 +16,7 @@ from kfront.core.errors import ArgumentError, ArgumentTypeError
 from kfront.core.registry import public_identity
 from kfront.core.spec import Abstract
 from kfront.core.state import current, state
-from kfront.core.typing import Backend, Tensor
+from kfront.core.typing import AnyCallable, Backend, Tensor
 from kfront.transforms.functions import checkpoint
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class RematScope:
         self.mode = mode
         self.output_size_threshold = output_size_threshold
         self.layer_names = list(names)
-        self._outer: list[Any] = []
+        self._outer: list[object] = []
 
     def __enter__(self) -> RematScope:
         self._outer.append(state.remat)
@@ -77,7 +77,7 @@ class RematScope:
     def __exit__(self, *exc: object) -> None:
         state.remat = self._outer.pop()
 
-    def instead(self, layer: Layer, call: Callable[..., Any], args: object, kwargs: object) -> Callable[..., Any]:
+    def instead(self, layer: Layer, call: AnyCallable, args: object, kwargs: object) -> AnyCallable:
         """The function to call in place of `call`, the computation of a layer that was made in this scope."""
         mode = self.mode
         if state.in_segment or mode is None:
@@ -94,11 +94,11 @@ class RematScope:
                 return call
         return segment(layer, call)
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> tuple[type[RematScope], tuple[str | None, int, list[str]]]:
         return RematScope, (self.mode, self.output_size_threshold, self.layer_names)
 
 
-def remat(f: Callable[..., Any]) -> Callable[..., Any]:
+def remat(f: AnyCallable) -> AnyCallable:
     """The same function, whose intermediate results are not kept for the gradient but recomputed for it.
 
     Args:
@@ -133,7 +133,7 @@ def remat(f: Callable[..., Any]) -> Callable[..., Any]:
 # ---- layers ----------------------------------------------------------------------------------------------------------
 
 
-def _specs(layer: Any, args: Any, kwargs: Any) -> Any:
+def _specs(layer: Layer, args: Any, kwargs: Any) -> object:
     b = getattr(layer, "_backend", None) or current()
 
     def spec(x: Tensor) -> Any:
@@ -143,7 +143,7 @@ def _specs(layer: Any, args: Any, kwargs: Any) -> Any:
     return layer.compute_output_spec(*args, **kwargs)
 
 
-def segment(layer: Layer, call: Callable[..., Any]) -> Callable[..., Any]:
+def segment(layer: Layer, call: AnyCallable) -> AnyCallable:
     """`call` as one recomputed segment, which returns the losses that it adds and the masks of its outputs."""
     if not hasattr(layer, "_flatten_layers"):  # an operation: no losses, no masks
         return remat(call)
@@ -179,11 +179,11 @@ def segment(layer: Layer, call: Callable[..., Any]) -> Callable[..., Any]:
     return whole
 
 
-def _mask(b: Backend, x: Tensor) -> Any:
+def _mask(b: Backend, x: Tensor) -> object:
     return b.get_mask(x) if state.any_mask_seen and b.is_tensor(x) else None
 
 
-def _with_activation(layer: Layer, call: Callable[..., Any]) -> Callable[..., Any]:
+def _with_activation(layer: Layer, call: AnyCallable) -> AnyCallable:
     """`call` while the layer's activation function is recomputed."""
     activation = layer.__dict__.get("activation")
     if not callable(activation) or public_identity(activation) == ("keras.activations", "linear"):

@@ -57,7 +57,7 @@ def to_categorical(x: Tensor, num_classes: int | None = None) -> Any:
     return (labels[..., None] == np.arange(num_classes)).astype("float64")
 
 
-def _one_hot_tensor(x: Tensor, num_classes: int | None) -> Any:
+def _one_hot_tensor(x: Tensor, num_classes: int | None) -> object:
     x = ops.cast(ops.convert_to_tensor(x), "int32")
     if len(x.shape) > 1 and x.shape[-1] == 1:
         x = ops.squeeze(x, -1)
@@ -92,7 +92,7 @@ def normalize(x: object, axis: int = -1, order: int = 2) -> Any:
 
 
 def pad_sequences(
-    sequences: Iterable[Any],
+    sequences: Iterable[object],
     maxlen: int | None = None,
     dtype: Any = "int32",
     padding: str = "pre",

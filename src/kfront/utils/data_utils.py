@@ -7,7 +7,7 @@ from typing import Any
 from kfront.core.errors import DataError
 
 
-def pack_x_y_sample_weight(x: object, y: object = None, sample_weight: Any = None) -> Any:
+def pack_x_y_sample_weight(x: object, y: object = None, sample_weight: object = None) -> Any:
     """One object in the form in which `fit` takes data.
 
     Args:

@@ -21,6 +21,7 @@ from kfront.core import tree
 from kfront.core.errors import ArgumentError
 from kfront.core.rng import host_generator, make_default_seed
 from kfront.core.spec import KerasTensor, is_text
+from kfront.core.typing import AnyCallable, Shape
 
 _THREADS = 8
 
@@ -42,7 +43,7 @@ class Dataset:
     [[0, 3], [6, 9], [12]]
     """
 
-    def __init__(self, source: Callable[[], Iterator[Any]], size: int | None = None, **facts: object) -> None:
+    def __init__(self, source: Callable[[], Iterator[object]], size: int | None = None, **facts: object) -> None:
         self._source, self._size, self._facts = source, size, facts
         self._batch_size: int | None = None
         self.__dict__.update(facts)
@@ -54,7 +55,7 @@ class Dataset:
         if len({len(a) for a in flat}) != 1:
             raise ArgumentError(f"[Dataset] expected arrays of one length, got {[len(a) for a in flat]}.")
 
-        def samples() -> Iterator[Any]:
+        def samples() -> Iterator[object]:
             for values in zip(*flat, strict=True):
                 yield tree.pack_sequence_as(arrays, list(values))
 
@@ -92,7 +93,7 @@ class Dataset:
             return tree.map_structure(lambda a: _spec(np.asarray(a), self._batch_size is not None), element)
         raise ArgumentError("[Dataset] expected an element whose shape can be read, got an empty dataset.")
 
-    def reduce(self, initial_state: Any, reduce_func: Callable[[Any, Any], Any]) -> Any:
+    def reduce(self, initial_state: object, reduce_func: Callable[[object, object], object]) -> Any:
         """What is left when `reduce_func(state, element)` has taken all elements, from `initial_state` on."""
         state = initial_state
         for element in self:
@@ -104,10 +105,10 @@ class Dataset:
 
     # -- steps --------------------------------------------------------------------------------------------------------
 
-    def _step(self, source: Callable[[], Iterator[Any]], size: int | None) -> Dataset:
+    def _step(self, source: Callable[[], Iterator[object]], size: int | None) -> Dataset:
         return type(self)(source, size, **self._facts)
 
-    def map(self, map_func: Callable[..., Any], num_parallel_calls: int | None = None) -> Dataset:
+    def map(self, map_func: AnyCallable, num_parallel_calls: int | None = None) -> Dataset:
         """`map_func` of each element; a tuple is handed over as several arguments.
 
         Args:
@@ -123,17 +124,17 @@ class Dataset:
         threads = _THREADS if num_parallel_calls < 1 else num_parallel_calls
         return self._step(lambda: _threaded(one, iter(self), threads), self._size)
 
-    def filter(self, predicate: Callable[..., Any]) -> Dataset:
+    def filter(self, predicate: AnyCallable) -> Dataset:
         """The elements for which `predicate` holds."""
         test = lambda e: bool(predicate(*e) if isinstance(e, tuple) else predicate(e))  # noqa: E731
         return self._step(lambda: filter(test, self), None)
 
-    def flat_map(self, map_func: Callable[..., Any]) -> Dataset:
+    def flat_map(self, map_func: AnyCallable) -> Dataset:
         """The elements of the datasets that `map_func` makes of each element, one dataset after another."""
         return self._step(lambda: itertools.chain.from_iterable(self.map(map_func)), None)
 
     def interleave(
-        self, map_func: Callable[..., Any], cycle_length: int | None = None, block_length: int = 1, **options: Any
+        self, map_func: AnyCallable, cycle_length: int | None = None, block_length: int = 1, **options: object
     ) -> Dataset:
         """The elements of the datasets that `map_func` makes of each element, taken from several in turn.
 
@@ -161,16 +162,16 @@ class Dataset:
 
         return self._step(mixed, None)
 
-    def apply(self, transformation_func: Callable[[Dataset], Any]) -> Any:
+    def apply(self, transformation_func: Callable[[Dataset], object]) -> Any:
         """What a function makes of the dataset."""
         return transformation_func(self)
 
-    def with_options(self, options: Any) -> Dataset:
+    def with_options(self, options: object) -> Dataset:
         """The dataset as it is: options of `tf.data` say how its runtime works."""
         return self
 
     @staticmethod
-    def zip(*datasets: Any) -> Dataset:
+    def zip(*datasets: object) -> Dataset:
         """Tuples of the elements of several datasets, until the first ends."""
         parts = datasets[0] if len(datasets) == 1 and isinstance(datasets[0], (tuple, list)) else datasets
         sizes = [one._size if isinstance(one, Dataset) else None for one in parts]
@@ -199,7 +200,7 @@ class Dataset:
         """
         step, span = shift or size, (size - 1) * stride + 1
 
-        def windows() -> Iterator[Any]:
+        def windows() -> Iterator[object]:
             elements, held = iter(self), collections.deque()
             while True:
                 held.extend(itertools.islice(elements, span - len(held)))
@@ -220,7 +221,7 @@ class Dataset:
         return self.unbatch().batch(batch_size, drop_remainder)
 
     def padded_batch(
-        self, batch_size: int, padded_shapes: Any = None, padding_values: Any = None, drop_remainder: bool = False
+        self, batch_size: int, padded_shapes: object = None, padding_values: object = None, drop_remainder: bool = False
     ) -> Dataset:
         """`batch_size` elements at a time, filled up to one shape.
 
@@ -231,7 +232,7 @@ class Dataset:
             drop_remainder: whether a smaller last batch is left out.
         """
 
-        def groups() -> Iterator[Any]:
+        def groups() -> Iterator[object]:
             elements = iter(self)
             while group := list(itertools.islice(elements, batch_size)):
                 if len(group) == batch_size or not drop_remainder:
@@ -276,7 +277,7 @@ class Dataset:
     def unbatch(self) -> Dataset:
         """The samples of batches, one by one."""
 
-        def samples() -> Iterator[Any]:
+        def samples() -> Iterator[object]:
             for batch in self:
                 flat = tree.flatten(batch)
                 for i in range(len(flat[0])):
@@ -294,7 +295,7 @@ class Dataset:
         rounds = itertools.count()
         first = make_default_seed() if seed is None else seed
 
-        def shuffled() -> Iterator[Any]:
+        def shuffled() -> Iterator[object]:
             generator = host_generator(first + next(rounds) if reshuffle_each_iteration else first)
             elements = iter(self)
             buffer = list(itertools.islice(elements, buffer_size))
@@ -311,7 +312,7 @@ class Dataset:
         """The elements `count` times; without end if it is None or -1."""
         endless = count is None or count < 0
 
-        def repeated() -> Iterator[Any]:
+        def repeated() -> Iterator[object]:
             for _ in itertools.count() if endless else range(count or 0):
                 yield from self
 
@@ -329,9 +330,9 @@ class Dataset:
 
     def cache(self) -> Dataset:
         """Keep the elements of the first whole iteration in memory."""
-        kept: list[Any] | None = None
+        kept: list[object] | None = None
 
-        def cached() -> Iterator[Any]:
+        def cached() -> Iterator[object]:
             nonlocal kept
             if kept is not None:
                 yield from kept
@@ -350,10 +351,10 @@ class Dataset:
         return self._step(lambda: _ahead(self, count), self._size)
 
 
-def stack(elements: list[Any]) -> Any:
+def stack(elements: list[object]) -> Any:
     """Elements of one structure as one, their arrays stacked along a new first axis."""
 
-    def one(*values: Any) -> np.ndarray:
+    def one(*values: object) -> np.ndarray:
         if isinstance(values[0], (str, bytes)):
             out = np.empty(len(values), object)
             out[:] = values
@@ -366,7 +367,7 @@ def stack(elements: list[Any]) -> Any:
     return tree.map_structure(one, *elements)
 
 
-def _on_host(value: Any) -> Any:
+def _on_host(value: object) -> object:
     """A value as NumPy has it; texts and NumPy arrays as they are."""
     if isinstance(value, (str, bytes, np.ndarray, np.generic)):
         return value
@@ -379,7 +380,7 @@ def _spec(array: np.ndarray, batched: bool) -> KerasTensor:
     return KerasTensor(shape, "string" if array.dtype.kind in "OSU" else array.dtype.name)
 
 
-def _padded(group: list[Any], shapes: Any, values: Any) -> Any:
+def _padded(group: list[object], shapes: Any, values: Any) -> object:
     flat = [[np.asarray(a) for a in tree.flatten(element)] for element in group]
     count = len(flat[0])
     shapes = [None] * count if shapes is None else _leaves(shapes, count)
@@ -391,7 +392,7 @@ def _padded(group: list[Any], shapes: Any, values: Any) -> Any:
     return tree.pack_sequence_as(group[0], columns)
 
 
-def _leaves(shapes: Any, count: int) -> list[Any]:
+def _leaves(shapes: object, count: int) -> list[object]:
     """The shapes of a structure, where a tuple of sizes is one of them."""
     found: list[Any] = []
     tree.map_shape_structure(found.append, shapes)
@@ -400,20 +401,20 @@ def _leaves(shapes: Any, count: int) -> list[Any]:
     return found
 
 
-def _filled(arrays: list[np.ndarray], shape: Any, value: Any) -> np.ndarray:
+def _filled(arrays: list[np.ndarray], shape: Shape, value: object) -> np.ndarray:
     largest = [max(sizes) for sizes in zip(*(a.shape for a in arrays), strict=True)]
     wanted = [n if d in (None, -1) else d for n, d in zip(largest, shape or [None] * len(largest), strict=True)]
     if any(n > d for n, d in zip(largest, wanted, strict=True)):
         raise ArgumentError(f"[Dataset.padded_batch] expected elements up to {tuple(wanted)}, got {tuple(largest)}.")
     text = is_text(arrays[0]) or arrays[0].dtype.kind == "O"
-    empty: Any = ("" if text else 0) if value is None else value
+    empty: object = ("" if text else 0) if value is None else value
     out = np.full((len(arrays), *wanted), empty, object if text else arrays[0].dtype)
     for i, array in enumerate(arrays):
         out[(i, *(slice(n) for n in array.shape))] = array
     return out
 
 
-def _threaded(fn: Callable[[Any], Any], elements: Iterator[Any], threads: int) -> Iterator[Any]:
+def _threaded(fn: Callable[[object], object], elements: Iterator[object], threads: int) -> Iterator[object]:
     """`map` in threads, the results in order, few made ahead."""
     with ThreadPoolExecutor(threads) as pool:
         waiting = collections.deque(pool.submit(fn, e) for e in itertools.islice(elements, 2 * threads))
@@ -424,12 +425,12 @@ def _threaded(fn: Callable[[Any], Any], elements: Iterator[Any], threads: int) -
             yield out
 
 
-def _ahead(source: Iterable[Any], count: int) -> Iterator[Any]:
+def _ahead(source: Iterable[object], count: int) -> Iterator[Any]:
     """The elements of `source`, made in a thread that ends with the iteration, however that ends."""
     made: queue.Queue[tuple[bool, Any]] = queue.Queue(count)
     stop = threading.Event()
 
-    def put(item: tuple[bool, Any]) -> None:
+    def put(item: tuple[bool, object]) -> None:
         while not stop.is_set():
             try:
                 return made.put(item, timeout=0.1)

@@ -124,14 +124,14 @@ def _parts(samples: list[Any]) -> tuple[list[Any], Any]:
     return samples, None
 
 
-def _padded(samples: list[Any]) -> Any:
+def _padded(samples: list[object]) -> Any:
     sounds, labels = _parts(samples)
     longest = max(map(len, sounds))
     out = stack([np.pad(s, ((0, longest - len(s)), (0, 0))) for s in sounds])
     return out if labels is None else (out, labels)
 
 
-def _ragged(samples: list[Any]) -> Any:
+def _ragged(samples: list[object]) -> object:
     sounds, labels = _parts(samples)
     out = np.empty(len(sounds), object)
     out[:] = sounds

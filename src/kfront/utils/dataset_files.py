@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from kfront.backends import current
 from kfront.core.errors import ArgumentError, DataError
 from kfront.core.spec import Abstract
+from kfront.core.typing import Config
 from kfront.utils.dataset import Dataset, stack
 from kfront.utils.io_utils import print_msg
 
@@ -126,7 +127,7 @@ def _walk(root: str, suffixes: tuple[str, ...], follow_links: bool) -> list[str]
 # ---- parts -----------------------------------------------------------------------------------------------------------
 
 
-def parts_of(who: str, files: Files, options: dict[str, Any]) -> list[Files]:
+def parts_of(who: str, files: Files, options: Config) -> list[Files]:
     """The files of the subset that is asked for: one part, or two for "both"."""
     validation_split, subset = options["validation_split"], options["subset"]
     if (validation_split is None) != (subset is None):
@@ -159,7 +160,7 @@ def parts_of(who: str, files: Files, options: dict[str, Any]) -> list[Files]:
 class _Samples:
     """The samples of files by number; loads a file when it is asked for."""
 
-    def __init__(self, files: Files, load: Callable[[str], Any], label_mode: str | None) -> None:
+    def __init__(self, files: Files, load: Callable[[str], object], label_mode: str | None) -> None:
         self.files, self.load, self.mode = files, load, label_mode
 
     def __len__(self) -> int:
@@ -181,11 +182,11 @@ class _Samples:
 def make_datasets(
     who: str,
     files: Files,
-    load: Callable[[str], Any],
+    load: Callable[[str], object],
     spec: Abstract,
     label_mode: str | None,
-    options: dict[str, Any],
-    join: Callable[[list[Any]], Any] = stack,
+    options: Config,
+    join: Callable[[list[object]], object] = stack,
 ) -> Any:
     """The data set(s) of files.
 
@@ -222,10 +223,10 @@ def as_format(
     who: str,
     samples: Any,
     spec: object,
-    options: dict[str, Any],
+    options: Config,
     seed: int | None,
-    facts: dict[str, Any],
-    join: Callable[[list[Any]], Any] = stack,
+    facts: Mapping[str, object],
+    join: Callable[[list[object]], object] = stack,
 ) -> Any:
     """Samples as the data set that `format` asks for.
 
@@ -252,7 +253,7 @@ def as_format(
     return current().dataset(loaded.prefetch(), _batched(spec) if size is not None else spec)
 
 
-def _joined(dataset: Dataset, size: int, join: Callable[[list[Any]], Any]) -> Dataset:
+def _joined(dataset: Dataset, size: int, join: Callable[[list[object]], object]) -> Dataset:
     if join is stack:
         return dataset.batch(size)
 
@@ -271,7 +272,7 @@ def _joined(dataset: Dataset, size: int, join: Callable[[list[Any]], Any]) -> Da
     return out
 
 
-def _batched(spec: Any) -> Any:
+def _batched(spec: Any) -> object:
     if isinstance(spec, tuple):
         return tuple(map(_batched, spec))
     out = Abstract((None, *spec.shape), spec.dtype)
@@ -279,7 +280,7 @@ def _batched(spec: Any) -> Any:
     return out
 
 
-def _grain(who: str, samples: Any, size: int | None, seed: int | None, facts: Any, join: Any) -> Any:
+def _grain(who: str, samples: Any, size: int | None, seed: int | None, facts: Any, join: Any) -> object:
     try:
         import grain
     except ImportError as e:

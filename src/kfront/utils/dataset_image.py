@@ -13,6 +13,7 @@ from kfront.config import image_data_format
 from kfront.core.errors import ArgumentError, DataError
 from kfront.core.options import data_format as layout
 from kfront.core.spec import Abstract
+from kfront.core.typing import Config
 from kfront.utils.dataset_files import find_files, make_datasets
 
 _SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
@@ -151,7 +152,7 @@ def _lanczos(radius: int) -> Callable[[np.ndarray], np.ndarray]:
 
 
 # name -> (radius, kernel); None where it is made another way
-_TAPS: dict[str, Any] = {
+_TAPS: Config = {
     "bilinear": (1, lambda x: np.maximum(0.0, 1 - np.abs(x))),
     "nearest": None,
     "bicubic": (2, _cubic(0.0, 0.5)),

@@ -61,7 +61,7 @@ def split_dataset(
     return one, other
 
 
-def _samples(dataset: Any) -> tuple[list[Any], int | None]:
+def _samples(dataset: Any) -> tuple[list[object], int | None]:
     """All samples, and the size of the batches that they came in."""
     if hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__") and not _nested(dataset):
         return [dataset[i] for i in range(len(dataset))], None
@@ -77,7 +77,7 @@ def _nested(x: object) -> bool:
     return isinstance(x, (list, tuple, dict)) or hasattr(x, "shape")
 
 
-def _from_iterable(dataset: Any) -> tuple[list[Any], int | None]:
+def _from_iterable(dataset: Any) -> tuple[list[object], int | None]:
     source = dataset.as_numpy_iterator() if hasattr(dataset, "as_numpy_iterator") else iter(dataset)
     items = [tree.map_structure(np.asarray, item) for item in source]
     if not items:
@@ -113,8 +113,8 @@ def _sizes(count: int, left: Any, right: Any) -> tuple[int, int]:
     return a, b
 
 
-def _made(samples: list[Any], part: np.ndarray, batch_size: int | None, backend: Backend) -> Any:
-    def elements() -> Iterator[Any]:
+def _made(samples: list[object], part: np.ndarray, batch_size: int | None, backend: Backend) -> object:
+    def elements() -> Iterator[object]:
         return (samples[i] for i in part)
 
     out = Dataset(elements, len(part))

@@ -14,6 +14,7 @@ from kfront.layers.base import Layer
 from kfront.models.sequential import Sequential
 
 if TYPE_CHECKING:
+    from kfront.core.operation import Operation
     from kfront.models.model import Model
 
 _DARK, _LIGHT = "#20506e", "#ffffff"
@@ -38,7 +39,7 @@ def _operations(model: Model) -> list[Any]:
     return list(found) if found else list(model.layers)
 
 
-def _edges(model: Model, shown: list[Any]) -> Iterator[tuple[Any, int, Any, int]]:
+def _edges(model: Model, shown: list[object]) -> Iterator[tuple[object, int, object, int]]:
     """(operation, which of its outputs, operation that takes it, as which input).
 
     Those of a Sequential without inputs follow each other.
@@ -64,7 +65,7 @@ def _is_nested(operation: object) -> bool:
     return isinstance(operation, Layer) and (hasattr(operation, "_graph") or _is_chain(operation))
 
 
-def _shapes(operation: Any, which: str) -> str:
+def _shapes(operation: Operation, which: str) -> str:
     nodes = operation._inbound_nodes
     if not nodes:
         return "?"
@@ -72,7 +73,7 @@ def _shapes(operation: Any, which: str) -> str:
     return ", ".join(map(str, shapes)) if shapes else "-"
 
 
-def _dtype(operation: Any) -> str:
+def _dtype(operation: Operation) -> str:
     nodes = operation._inbound_nodes
     found = sorted({x.dtype for x in nodes[0].outputs}) if nodes else [getattr(operation, "compute_dtype", "?")]
     return ", ".join(found)
@@ -277,7 +278,7 @@ def plot_model(
     return _shown(path, form)
 
 
-def _shown(path: Path, form: str) -> Any:
+def _shown(path: Path, form: str) -> object:
     """The picture, for a notebook."""
     if form not in ("png", "jpg", "jpeg"):
         return None

@@ -59,7 +59,7 @@ class Progbar:
         self._as_is = None if stateful_metrics is None else frozenset(stateful_metrics)
         self._averaged = None if stateless_metrics is None else frozenset(stateless_metrics)
         self._shown: dict[str, Any] = {}  # latest value, or [sum, weight] of an averaged one
-        self._pending: list[tuple[str, Any, int]] = []
+        self._pending: list[tuple[str, object, int]] = []
         self._start = self._drawn_at = time.perf_counter()
         self._first_step_at: float | None = None
         self._seen = 0
@@ -72,7 +72,7 @@ class Progbar:
         return self._as_is is None or name not in self._as_is
 
     def update(
-        self, current: int, values: Sequence[tuple[str, Any]] | None = None, finalize: bool | None = None
+        self, current: int, values: Sequence[tuple[str, object]] | None = None, finalize: bool | None = None
     ) -> None:
         """Report that `current` steps are done.
 
@@ -101,7 +101,7 @@ class Progbar:
         if finalize or now - self._drawn_at >= self.interval:
             self._draw(current, now, finalize)
 
-    def add(self, n: int, values: Sequence[tuple[str, Any]] | None = None) -> None:
+    def add(self, n: int, values: Sequence[tuple[str, object]] | None = None) -> None:
         """Report that `n` more steps are done."""
         self.update(self._seen + n, values)
 

@@ -123,7 +123,7 @@ def _receive(dataset: PyDataset) -> None:
     _in_worker = dataset
 
 
-def _make(index: int) -> Any:
+def _make(index: int) -> object:
     assert _in_worker is not None
     return _in_worker[index]
 
@@ -187,14 +187,14 @@ class Loader:
             return (self.dataset[i] for i in order)
         return self._ahead(iter(order))
 
-    def _ahead(self, order: Iterator[int]) -> Iterator[Any]:
+    def _ahead(self, order: Iterator[int]) -> Iterator[object]:
         if self.changes and self.dataset.use_multiprocessing:
             self.close()
         if self._pool is None:
             self._pool = self._start()
         pool = self._pool
         make = _make if self.dataset.use_multiprocessing else self.dataset.__getitem__
-        waiting: deque[Future[Any]] = deque()
+        waiting: deque[Future[object]] = deque()
         try:
             waiting.extend(pool.submit(make, i) for i in islice(order, max(self.dataset.max_queue_size, 1)))
             while waiting:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,9 +13,9 @@ from kfront.visualization.figures import finish, new_figure
 
 
 def plot_training_curves(
-    history: Any,
+    history: object,
     metrics: Sequence[str] | None = None,
-    path: Any = None,
+    path: str | os.PathLike[str] | None = None,
     show: bool | None = None,
     title: str | None = None,
     dpi: int = 100,

@@ -29,7 +29,7 @@ def new_figure(who: str, width: float, height: float) -> Any:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def to_host(x: Any) -> np.ndarray:
+def to_host(x: object) -> np.ndarray:
     """A NumPy array of anything array-like, tensors included."""
     if isinstance(x, (np.ndarray, list, tuple, int, float)):
         return np.asarray(x)
@@ -40,7 +40,7 @@ def to_host(x: Any) -> np.ndarray:
     return np.asarray(x)
 
 
-def finish(figure: Any, who: str, path: Any, show: bool | None, **save: Any) -> Any:
+def finish(figure: Any, who: str, path: str | os.PathLike[str] | None, show: bool | None, **save: Any) -> Any:
     """Write the figure to `path`, or show it, or return it.
 
     Raises:

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import math
+import os
 from typing import Any
 
 import numpy as np
 
 from kfront import config
 from kfront.core.errors import ArgumentError, ShapeError
+from kfront.core.typing import TensorLike
 from kfront.visualization.figures import finish, new_figure, to_host
 
 
 def plot_image_gallery(
-    images: Any,
-    y_true: Any = None,
-    y_pred: Any = None,
+    images: TensorLike,
+    y_true: object = None,
+    y_pred: object = None,
     label_map: Any = None,
     rows: int | None = None,
     cols: int | None = None,
     value_range: tuple[float, float] = (0, 255),
     scale: float = 2,
-    path: Any = None,
+    path: str | os.PathLike[str] | None = None,
     show: bool | None = None,
     transparent: bool = True,
     dpi: int = 60,
-    legend_handles: Any = None,
+    legend_handles: object = None,
     data_format: str | None = None,
 ) -> Any:
     """Draw images in a grid; a wrong prediction is written in red.
@@ -86,7 +88,7 @@ def plot_image_gallery(
     return finish(figure, "plot_image_gallery", path, show, transparent=transparent, dpi=dpi)
 
 
-def _pixels(images: Any, value_range: tuple[float, float], data_format: str | None) -> np.ndarray:
+def _pixels(images: TensorLike, value_range: tuple[float, float], data_format: str | None) -> np.ndarray:
     """Images channels last (or without channels where there is one), scaled to 0…1."""
     x = np.asarray(to_host(images), dtype="float32")
     if x.ndim != 4 or not len(x):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,11 +13,11 @@ from kfront.visualization.figures import finish, new_figure, to_host
 
 
 def plot_confusion_matrix(
-    y_true: Any,
-    y_pred: Any,
+    y_true: object,
+    y_pred: object,
     class_names: Sequence[str] | None = None,
     normalize: bool = False,
-    path: Any = None,
+    path: str | os.PathLike[str] | None = None,
     show: bool | None = None,
     title: str | None = None,
     dpi: int = 100,

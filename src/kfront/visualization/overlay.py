@@ -11,11 +11,12 @@ import numpy as np
 from kfront import config
 from kfront.backends import backend_scope
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
+from kfront.core.typing import TensorLike
 from kfront.utils.bounding_boxes import convert_format
 from kfront.visualization.figures import to_host
 
 
-def _pixels(who: str, images: Any, data_format: str | None) -> tuple[np.ndarray, bool]:
+def _pixels(who: str, images: TensorLike, data_format: str | None) -> tuple[np.ndarray, bool]:
     """RGB images as bytes, channels last, and whether they came with channels first."""
     x = to_host(images)
     if x.ndim != 4:
@@ -36,7 +37,7 @@ def _drawing(who: str) -> Any:
     return Image, ImageDraw, ImageFont
 
 
-def _boxes(who: str, bounding_boxes: Any, fmt: str, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, Any]:
+def _boxes(who: str, bounding_boxes: object, fmt: str, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, Any]:
     """Corners in pixels, labels, and confidences or None."""
     if not isinstance(bounding_boxes, dict):
         raise ArgumentTypeError(
@@ -60,8 +61,8 @@ def _name(label: int, confidence: Any, names: Mapping[int, str] | None) -> str:
 
 
 def draw_bounding_boxes(
-    images: Any,
-    bounding_boxes: dict[str, Any],
+    images: TensorLike,
+    bounding_boxes: dict[str, object],
     bounding_box_format: str,
     class_mapping: Mapping[int, str] | None = None,
     color: Any = (128, 128, 128),
@@ -131,10 +132,10 @@ def _palette(count: int) -> dict[int, tuple[int, int, int]]:
 
 
 def draw_segmentation_masks(
-    images: Any,
+    images: TensorLike,
     segmentation_masks: Any,
     num_classes: int | None = None,
-    color_mapping: Mapping[int, Any] | None = None,
+    color_mapping: Mapping[int, object] | None = None,
     alpha: float = 0.8,
     blend: bool = True,
     ignore_index: int = -1,

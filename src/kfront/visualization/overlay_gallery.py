@@ -8,25 +8,26 @@ from typing import Any
 import numpy as np
 
 from kfront.core.errors import ArgumentError
+from kfront.core.typing import TensorLike
 from kfront.visualization.figures import to_host
 from kfront.visualization.gallery import plot_image_gallery
 from kfront.visualization.overlay import draw_bounding_boxes, draw_segmentation_masks
 
 
-def _to_bytes(images: Any, value_range: tuple[float, float]) -> np.ndarray:
+def _to_bytes(images: TensorLike, value_range: tuple[float, float]) -> np.ndarray:
     """Images with values from 0 to 255."""
     low, high = value_range
     return (np.asarray(to_host(images), "float32") - low) * (255 / (high - low))
 
 
 def plot_bounding_box_gallery(
-    images: Any,
+    images: TensorLike,
     bounding_box_format: str,
-    y_true: dict[str, Any] | None = None,
-    y_pred: dict[str, Any] | None = None,
+    y_true: dict[str, object] | None = None,
+    y_pred: dict[str, object] | None = None,
     value_range: tuple[float, float] = (0, 255),
-    true_color: Any = (0, 188, 212),
-    pred_color: Any = (255, 235, 59),
+    true_color: object = (0, 188, 212),
+    pred_color: object = (255, 235, 59),
     line_thickness: int = 2,
     font_scale: float = 1.0,
     text_thickness: int | None = None,
@@ -102,12 +103,12 @@ def plot_bounding_box_gallery(
 
 
 def plot_segmentation_mask_gallery(
-    images: Any,
+    images: TensorLike,
     num_classes: int,
     value_range: tuple[float, float] = (0, 255),
     y_true: Any = None,
     y_pred: Any = None,
-    color_mapping: Mapping[int, Any] | None = None,
+    color_mapping: Mapping[int, object] | None = None,
     blend: bool = True,
     alpha: float = 0.8,
     ignore_index: int = -1,
@@ -149,7 +150,7 @@ def plot_segmentation_mask_gallery(
     """
     x = _to_bytes(images, value_range)
 
-    def draw(masks: Any) -> np.ndarray:
+    def draw(masks: TensorLike) -> np.ndarray:
         masks = np.asarray(to_host(masks))
         return draw_segmentation_masks(x, masks, num_classes, color_mapping, alpha, blend, ignore_index, data_format)
 

@@ -65,20 +65,20 @@ def _weigh(data: Any, class_weight: dict[int, float]) -> None:
     data.batches = lambda skip=0: ((a, b, class_weights(class_weight, b, w)) for a, b, w in inner(skip))
 
 
-def _as_arrays(x: Any, y: Any, sample_weight: Any, backend: Any) -> tuple[Any, Any, Any]:
+def _as_arrays(x: Any, y: object, sample_weight: object, backend: Backend) -> tuple[Any, Any, Any]:
     if x is None:
         raise DataError("[fit] expected `x`, got None.")
     return _arrays(x, "x", backend), _arrays(y, "y", backend), _arrays(sample_weight, "sample_weight", backend)
 
 
-def _arrays(v: Any, name: str, backend: Any) -> Any:
+def _arrays(v: object, name: str, backend: Backend) -> Any:
     """Array-likes, nested or not, as arrays."""
     if v is None or type(v) is np.ndarray:
         return None if v is None else to_array(v, name, backend)
     return tree.map_structure(lambda a: None if a is None else to_array(a, name, backend), _struct(v))
 
 
-def _struct(v: Any) -> Any:
+def _struct(v: object) -> Any:
     """A list of plain numbers (or of lists of numbers) is one array, a list of arrays a structure."""
     if isinstance(v, (list, tuple)) and not any(hasattr(a, "shape") for a in tree.flatten(v)):
         return np.asarray(v)
@@ -167,7 +167,7 @@ def _table(x: Any, y: Any, size: int, shuffle: bool | str) -> Data:
     return IterableData(x, None, True, lambda source: map(split, source.iter(size)), own_state=False)
 
 
-def _columns(rows: dict[str, Any], targets: Sequence[str] | None, alone: bool) -> Any:
+def _columns(rows: dict[str, object], targets: Sequence[str] | None, alone: bool) -> Any:
     """Rows (a dict of columns) as inputs, or inputs and targets; a single column is not nested."""
     arrays = {name: _column(name, values) for name, values in rows.items()}
     inputs: Any = {n: a for n, a in arrays.items() if n not in (targets or ())}

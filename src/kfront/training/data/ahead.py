@@ -48,7 +48,7 @@ class ReadAhead:
         most: how many batches are wanted of the source at most, None for all: it is not asked for more.
     """
 
-    def __init__(self, source: Iterator[Any], depth: int, most: int | None = None) -> None:
+    def __init__(self, source: Iterator[object], depth: int, most: int | None = None) -> None:
         self.source, self.most = source, most
         self._taken = self._slow = 0
         self._thread: threading.Thread | None = None

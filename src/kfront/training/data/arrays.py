@@ -42,12 +42,12 @@ class SparseRows:
         return self[index]
 
 
-def is_sparse(x: Any) -> bool:
+def is_sparse(x: object) -> bool:
     """Whether `x` is a sparse matrix or array of SciPy."""
     return hasattr(x, "tocsr") and hasattr(x, "nnz")
 
 
-def _of_engine(x: Any, backend: Backend) -> Any:
+def _of_engine(x: Any, backend: Backend) -> object:
     """An engine's sparse matrix as one of SciPy where that is installed, else as an array."""
     try:
         from scipy.sparse import csr_matrix
@@ -65,7 +65,7 @@ def is_numbers(x: object) -> bool:
     return type(x) is np.ndarray and x.dtype.kind in "fiub"
 
 
-def to_array(x: Any, name: str, backend: Any) -> Any:
+def to_array(x: Any, name: str, backend: Backend) -> Any:
     """One array-like as a NumPy array of a dtype that engines take.
 
     Floats become floatx; integers, bools and strings stay.
@@ -168,14 +168,14 @@ class ArrayData(Data):
         n, size = self.size, self._count
         x, y, w = given = self.x, self.y, self.weight
         for i in range(skip * size, n, size):
-            part: Any = slice(i, i + size) if order is None else order[i : i + size]
+            part: object = slice(i, i + size) if order is None else order[i : i + size]
             if self._plain:
                 yield _cut(x, part), _cut(y, part), _cut(w, part)
             else:
                 yield tree.map_structure(lambda a, part=part: _cut(a, part), given)
 
 
-def _cut(a: Any, part: Any) -> Any:
+def _cut(a: Any, part: Any) -> object:
     """Samples of an array: those of a slice, or in the order of an array of numbers."""
     if a is None:
         return None
@@ -228,7 +228,7 @@ def class_weights(class_weight: dict[int, float], y: Any, sample_weight: object 
     return table[labels]
 
 
-def split_arrays(x: Any, y: Any, sample_weight: object, fraction: float) -> tuple[Batch, Batch]:
+def split_arrays(x: object, y: object, sample_weight: object, fraction: float) -> tuple[Batch, Batch]:
     """The last `fraction` of the samples apart, for validation.
 
     Raises:
@@ -247,7 +247,7 @@ def split_arrays(x: Any, y: Any, sample_weight: object, fraction: float) -> tupl
         )
 
     def cut(part: slice) -> Batch:
-        def take(a: Any) -> Any:
+        def take(a: Any) -> object:
             if a is None:
                 return None
             return a.iloc[part] if hasattr(a, "iloc") else (a.tocsr() if is_sparse(a) else a)[part]

@@ -66,7 +66,7 @@ class Data:
 
     # -- continuing in another process; see `kfront.training.progress` -------------------------------------------------
 
-    def watch(self, random: Callable[[], Any]) -> None:
+    def watch(self, random: Callable[[], object]) -> None:
         """From now on `mark` and `position` are asked for.
 
         Args:
@@ -82,7 +82,7 @@ class Data:
         return None
 
     def resume(
-        self, mark: object, position: object, batch: int, random: Callable[[Any], None]
+        self, mark: object, position: object, batch: int, random: Callable[[object], None]
     ) -> Iterator[Batch] | None:
         """Set a new source to the position of an old one.
 
@@ -101,7 +101,7 @@ class Data:
         """Set a new source, between two epochs, to the position of an old one."""
 
 
-def origin(x: Any) -> str:
+def origin(x: object) -> str:
     """Modules of the classes of `x`, to recognize a library without importing it."""
     return " ".join(c.__module__ for c in type(x).__mro__)
 

@@ -43,9 +43,9 @@ class IterableData(Data):
     ) -> None:
         self.source, self.steps, self.restart, self.make = source, steps, restart, make
         self._stateful = source if own_state else None
-        self._live: Any = None
+        self._live: object = None
         self._made = self._taken = 0
-        self._first_mark: Any = None
+        self._first_mark: object = None
         self._random: Callable[[], Any] | None = None
 
     def _iterator(self) -> Any:
@@ -62,7 +62,7 @@ class IterableData(Data):
 
     # -- going on in another process -----------------------------------------------------------------------------------
 
-    def watch(self, random: Callable[[], Any]) -> None:
+    def watch(self, random: Callable[[], object]) -> None:
         self._random = random
 
     def mark(self) -> Any:
@@ -74,7 +74,7 @@ class IterableData(Data):
     def position(self) -> Any:
         return {"made": self._made, "taken": self._taken, "iterator": _own_state(self._live)}
 
-    def resume(self, mark: Any, position: Any, batch: int, random: Callable[[Any], None]) -> Iterator[Batch] | None:
+    def resume(self, mark: Any, position: Any, batch: int, random: Callable[[object], None]) -> Iterator[Batch] | None:
         """The iterators of earlier epochs are made again; of this one, the batches that were taken are skipped.
 
         Sources and iterators that know their own state (`state_dict` or `get_state`) are set to it instead.
@@ -104,7 +104,7 @@ class IterableData(Data):
                 pass
             self._taken = position["taken"]
 
-    def _rest(self, live: Iterator[Any]) -> Iterator[Batch]:
+    def _rest(self, live: Iterator[object]) -> Iterator[Batch]:
         for item in live:
             self._taken += 1
             yield unpack(item)
@@ -166,7 +166,9 @@ class LoaderData(Data):
 
     position = mark
 
-    def resume(self, mark: object, position: Any, batch: int, random: Callable[[Any], None]) -> Iterator[Batch] | None:
+    def resume(
+        self, mark: object, position: Any, batch: int, random: Callable[[object], None]
+    ) -> Iterator[Batch] | None:
         rest = None
         if batch:
             random(None)
@@ -199,7 +201,7 @@ class SequenceData(Data):
         self.waits = source.workers == 1 and not source.use_multiprocessing
         self._enqueuer = py_dataset.Loader(source)
         self._random: Callable[[], Any] | None = None
-        self._hooks: list[Any] = []  # the generators before each call of a hook, begin and end in turn
+        self._hooks: list[object] = []  # the generators before each call of a hook, begin and end in turn
 
     def batches(self, skip: int = 0) -> Iterator[Batch]:
         count = self.steps
@@ -228,13 +230,13 @@ class SequenceData(Data):
         if self._random is not None and self._enqueuer.changes and not hasattr(self.source, "state_dict"):
             self._hooks.append(self._random())
 
-    def watch(self, random: Callable[[], Any]) -> None:
+    def watch(self, random: Callable[[], object]) -> None:
         self._random = random
 
     def position(self) -> Any:
         return {"source": _own_state(self.source), "hooks": self._hooks}
 
-    def resume(self, mark: Any, position: Any, batch: int, random: Callable[[Any], None]) -> Iterator[Batch] | None:
+    def resume(self, mark: Any, position: Any, batch: int, random: Callable[[object], None]) -> Iterator[Batch] | None:
         """The dataset is given its state if it has a `state_dict`; else its hooks are called as they were before."""
         if not _set_own_state(self.source, position["source"]):
             for i, state in enumerate(position["hooks"]):
@@ -283,7 +285,7 @@ class IndexedData(Data):
             yield unpack(self.fetch(self.source, index))
 
 
-def stack(samples: Sequence[Any]) -> Any:
+def stack(samples: Sequence[object]) -> Any:
     """Samples put together along a new first axis.
 
     Raises:

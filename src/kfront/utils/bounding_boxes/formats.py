@@ -61,13 +61,13 @@ def corners(who: str, boxes: Any, fmt: str, height: Any = None, width: Any = Non
     return ops.concatenate(list(parts), -1)
 
 
-def from_corners(who: str, boxes: Any, fmt: str, height: Any = None, width: Any = None) -> Any:
+def from_corners(who: str, boxes: TensorLike, fmt: str, height: object = None, width: object = None) -> Any:
     """Boxes given as [left, top, right, bottom] in pixels in any format."""
     fmt = _check(who, fmt)
     kind = fmt.removeprefix("rel_")
     if kind != "xyxy":
         left, top, right, bottom = sides(boxes)
-        parts: tuple[Any, ...] = (top, left, bottom, right)
+        parts: tuple[object, ...] = (top, left, bottom, right)
         if kind != "yxyx":
             w, h = ops.subtract(right, left), ops.subtract(bottom, top)
             x, y = left, top
