@@ -297,7 +297,8 @@ class Optimizer(Configurable, StateOwner):
                 )
             trainable_variables = self._trainable_variables
         elif not self.built:
-            self._ensure_built(trainable_variables)
+            with name_scope(self.name, caller=self):  # unnamed state gets its path from it, as in Keras
+                self._ensure_built(trainable_variables)
         if len(grads) != len(trainable_variables):
             raise ArgumentError(
                 f"[{self.name}] expected one gradient for each of {len(trainable_variables)} variables, "

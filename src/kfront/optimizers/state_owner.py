@@ -27,8 +27,7 @@ class StateOwner:
     def _new_variable(
         self, value: TensorLike, dtype: str, name: str | None, aggregation: str, shape: ShapeLike | None = None
     ) -> Variable:
-        with name_scope(self.name, caller=self):
-            made = Variable(value, shape, dtype, trainable=False, autocast=False, aggregation=aggregation, name=name)
+        made = Variable(value, shape, dtype, trainable=False, autocast=False, aggregation=aggregation, name=name)
         self._variables.append(made)
         return made
 
