@@ -9,17 +9,17 @@ from kfront.applications._builder import channel_axis
 from kfront.core.typing import ActivationLike, InitializerLike, Tensor
 
 
-def conv(x: Tensor, filters: int, kernel: int | tuple[int, int], name: str | None, **options: object) -> Tensor:
+def conv(x: Tensor, filters: int, kernel: int | tuple[int, int], name: str | None, **options: Any) -> Tensor:
     """A convolution without a bias, unless `use_bias` says otherwise."""
     return layers.Conv2D(filters, kernel, name=name, **{"use_bias": False, **options})(x)
 
 
-def depthwise(x: Tensor, kernel: int | tuple[int, int], name: str | None, **options: object) -> Tensor:
+def depthwise(x: Tensor, kernel: int | tuple[int, int], name: str | None, **options: Any) -> Tensor:
     """A depthwise convolution without a bias."""
     return layers.DepthwiseConv2D(kernel, name=name, use_bias=False, **options)(x)
 
 
-def norm(x: Tensor, name: str | None, **options: object) -> Tensor:
+def norm(x: Tensor, name: str | None, **options: Any) -> Tensor:
     """Batch normalization of the channels."""
     return layers.BatchNormalization(axis=channel_axis(), name=name, **options)(x)
 

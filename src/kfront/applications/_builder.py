@@ -203,7 +203,7 @@ def usual_head(
     return classify(layers.GlobalAveragePooling2D(name=average)(x), request)
 
 
-def classify(x: Tensor, request: Request, dropout: float = 0.0, name: str = "predictions", **options: object) -> Tensor:
+def classify(x: Tensor, request: Request, dropout: float = 0.0, name: str = "predictions", **options: Any) -> Tensor:
     """The outputs for the classes, of features that are pooled already."""
     if dropout:
         x = layers.Dropout(dropout, name="top_dropout")(x)
@@ -213,7 +213,7 @@ def classify(x: Tensor, request: Request, dropout: float = 0.0, name: str = "pre
 # ---- weights ---------------------------------------------------------------------------------------------------------
 
 
-def _weights_file(this: Architecture, request: Request) -> object:
+def _weights_file(this: Architecture, request: Request) -> Any:
     """The path of the weights, downloaded if need be; None for none."""
     if request.weights != "imagenet":
         return request.weights

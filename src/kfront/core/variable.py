@@ -7,7 +7,7 @@ below stateless calls, `jit` and gradients: values are put in, and what was assi
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -64,7 +64,7 @@ class Variable(VariableBase):
     overwrite_with_gradient: bool = False
     _layout: Any = None
 
-    def __new__(cls, *args: Any, **kwargs: object) -> Any:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         if cls is Variable:
             cls = current().Variable
         return super().__new__(cls)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self, overload
 
 import numpy as np
 
@@ -137,7 +137,7 @@ class Layer(Owner, Unquantized, Operation):
     autocast: bool
     supports_masking: bool = False
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         backend = current()
         bound = bind_class(cls, backend, Layer)
         self = object.__new__(bound)
@@ -431,7 +431,16 @@ class Layer(Owner, Unquantized, Operation):
                 st.training = outer
         return self._run_general(args, kwargs)
 
-    __call__ = _run
+    if TYPE_CHECKING:
+
+        @overload
+        def __call__(self, inputs: KerasTensor | Sequence[KerasTensor], /, **kwargs: Any) -> KerasTensor: ...
+        @overload
+        def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+        def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+    else:
+        __call__ = _run
 
     def _plain_list(self, items: list[Any], st: Any, b: Any) -> bool:
         """Whether a list of inputs may take the fast path: native tensors that need no cast, no masks around."""

@@ -184,8 +184,9 @@ class BaseConvLSTM(OfCell):
             return self.cell.state_shape((sequences_shape[0], *sequences_shape[2:]))
         except ShapeError as error:
             raise ShapeError(
-                f"[{self.name}] {str(error).rstrip('.')}, with kernel_size {self.kernel_size}, strides {self.strides} "
-                f"and padding {self.padding!r}; use larger inputs, a smaller kernel or padding='same'."
+                f"[{self.name}] {str(error).rstrip('.')}, with kernel_size {self.cell.kernel_size}, strides "
+                f"{self.cell.strides} and padding {self.cell.padding!r}; use larger inputs, a smaller kernel or "
+                "padding='same'."
             ) from None
 
     def get_initial_state(self, batch_size: int | Tensor | None) -> list[Any]:
@@ -314,7 +315,7 @@ _DOC = """LSTM over sequences with {n} spatial ax{es}: its products with the ker
 _AXES = {1: "length", 2: "height, width", 3: "depth, height, width"}
 
 
-def _of_rank(n: int) -> Any:
+def _of_rank(n: int) -> type[BaseConvLSTM]:
     space = (5, 6, 7)[:n]
     doc = _DOC.format(
         n=n,
@@ -332,6 +333,6 @@ def _of_rank(n: int) -> Any:
     return serializable("keras.layers")(made)
 
 
-ConvLSTM1D: Any = _of_rank(1)
-ConvLSTM2D: Any = _of_rank(2)
-ConvLSTM3D: Any = _of_rank(3)
+ConvLSTM1D = _of_rank(1)
+ConvLSTM2D = _of_rank(2)
+ConvLSTM3D = _of_rank(3)

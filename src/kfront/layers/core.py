@@ -409,7 +409,7 @@ class Lambda(Layer):
     @classmethod
     def from_config(cls, config: Config) -> Lambda:
         """A layer from its config; functions are found by their registered names."""
-        found = {
+        found: Config = {
             n: deserialize_keras_object(v) if isinstance(v, dict) and n in _FUNCTIONS else v for n, v in config.items()
         }
         return cls(**found)

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from kfront.core.errors import ShapeError
 from kfront.core.options import Configurable
-from kfront.core.typing import Config
+from kfront.core.typing import Config, T
 from kfront.layers.base import Layer
 
 __all__ = ["IntOrInts", "OptionLayer", "documented", "known_axis"]
@@ -41,10 +41,10 @@ class OptionLayer(Configurable, Layer):
         return config
 
 
-def documented(details: str) -> Callable[[Any], Any]:
+def documented(details: str) -> Callable[[type[T]], type[T]]:
     """A class decorator that puts the shared part of a family's documentation behind the class's own line."""
 
-    def decorate(cls: Any) -> Any:
+    def decorate(cls: type[T]) -> type[T]:
         cls.__doc__ = f"{cls.__doc__}\n\n    {details.strip()}\n    "
         return cls
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kfront import ops
 from kfront.core import shapes_nn
@@ -10,7 +10,7 @@ from kfront.core.errors import ShapeError
 from kfront.core.options import each_rank, normalisers, one_of, with_defaults
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract
-from kfront.core.typing import Shape, Tensor
+from kfront.core.typing import AnyCallable, Shape, Tensor
 from kfront.layers.base import InputSpec
 from kfront.layers.options import IntOrInts, OptionLayer, documented
 from kfront.ops.convolution import adaptive_average_pool, adaptive_max_pool
@@ -122,7 +122,7 @@ _WINDOW = """{what} of each window over {{n}} spatial ax{es}.
         padding: "valid" (none) or "same" (padded places do not count)."""
 
 
-def _windows(kind: str, what: str, n: int, pool: Any, init: Any) -> Any:
+def _windows(kind: str, what: str, n: int, pool: AnyCallable, init: AnyCallable) -> type[Any]:
     name, head = f"{kind}Pooling{n}D", _WINDOW.format(what=what, es="is" if n == 1 else "es")
     out = (2, *(3,) * n, 3)
     body = {
@@ -135,13 +135,31 @@ def _windows(kind: str, what: str, n: int, pool: Any, init: Any) -> Any:
     return serializable("keras.layers", None, f"{kind[:3]}Pool{n}D")(type(BasePooling)(name, (BasePooling,), body))
 
 
+if TYPE_CHECKING:
+
+    class _MaxPooling(BasePooling):
+        def __init__(
+            self,
+            pool_size: IntOrInts = 2,
+            strides: IntOrInts | None = None,
+            padding: str = "valid",
+            data_format: str | None = None,
+            name: str | None = None,
+            **kwargs: Any,
+        ) -> None: ...
+
+
 _of_any = BasePooling.__init__
-MaxPooling1D: Any = _windows("Max", "Largest value", 1, max_pool, with_defaults(_of_any, pool_size=2))
-MaxPooling2D: Any = _windows("Max", "Largest value", 2, max_pool, with_defaults(_of_any, pool_size=(2, 2)))
-MaxPooling3D: Any = _windows("Max", "Largest value", 3, max_pool, with_defaults(_of_any, pool_size=(2, 2, 2)))
-AveragePooling1D: Any = _windows("Average", "Mean", 1, average_pool, _of_any)
-AveragePooling2D: Any = _windows("Average", "Mean", 2, average_pool, _of_any)
-AveragePooling3D: Any = _windows("Average", "Mean", 3, average_pool, _of_any)
+MaxPooling1D: type[_MaxPooling] = _windows("Max", "Largest value", 1, max_pool, with_defaults(_of_any, pool_size=2))
+MaxPooling2D: type[_MaxPooling] = _windows(
+    "Max", "Largest value", 2, max_pool, with_defaults(_of_any, pool_size=(2, 2))
+)
+MaxPooling3D: type[_MaxPooling] = _windows(
+    "Max", "Largest value", 3, max_pool, with_defaults(_of_any, pool_size=(2, 2, 2))
+)
+AveragePooling1D: type[BasePooling] = _windows("Average", "Mean", 1, average_pool, _of_any)
+AveragePooling2D: type[BasePooling] = _windows("Average", "Mean", 2, average_pool, _of_any)
+AveragePooling3D: type[BasePooling] = _windows("Average", "Mean", 3, average_pool, _of_any)
 
 
 # ---- as many windows as are wanted ----------------------------------------------------------------------------------
@@ -180,7 +198,7 @@ _ADAPTIVE = """{what} of windows over {{n}} spatial ax{es} that are chosen so th
         output_size: int or {{n}} of them: number of windows."""
 
 
-def _adaptive(kind: str, what: str, n: int, pool: Any) -> Any:
+def _adaptive(kind: str, what: str, n: int, pool: AnyCallable) -> type[BaseAdaptivePooling]:
     name, head = f"Adaptive{kind}Pooling{n}D", _ADAPTIVE.format(what=what, es="is" if n == 1 else "es")
     body = {
         "__doc__": _doc(head, name, n, "4", _SAME_RANK, (2, *(4,) * n, 3)),
@@ -191,12 +209,12 @@ def _adaptive(kind: str, what: str, n: int, pool: Any) -> Any:
     return serializable("keras.layers")(type(BaseAdaptivePooling)(name, (BaseAdaptivePooling,), body))
 
 
-AdaptiveMaxPooling1D: Any = _adaptive("Max", "Largest value", 1, adaptive_max_pool)
-AdaptiveMaxPooling2D: Any = _adaptive("Max", "Largest value", 2, adaptive_max_pool)
-AdaptiveMaxPooling3D: Any = _adaptive("Max", "Largest value", 3, adaptive_max_pool)
-AdaptiveAveragePooling1D: Any = _adaptive("Average", "Mean", 1, adaptive_average_pool)
-AdaptiveAveragePooling2D: Any = _adaptive("Average", "Mean", 2, adaptive_average_pool)
-AdaptiveAveragePooling3D: Any = _adaptive("Average", "Mean", 3, adaptive_average_pool)
+AdaptiveMaxPooling1D = _adaptive("Max", "Largest value", 1, adaptive_max_pool)
+AdaptiveMaxPooling2D = _adaptive("Max", "Largest value", 2, adaptive_max_pool)
+AdaptiveMaxPooling3D = _adaptive("Max", "Largest value", 3, adaptive_max_pool)
+AdaptiveAveragePooling1D = _adaptive("Average", "Mean", 1, adaptive_average_pool)
+AdaptiveAveragePooling2D = _adaptive("Average", "Mean", 2, adaptive_average_pool)
+AdaptiveAveragePooling3D = _adaptive("Average", "Mean", 3, adaptive_average_pool)
 
 
 # ---- whole axes ------------------------------------------------------------------------------------------------------
@@ -238,7 +256,7 @@ _GLOBAL = """{what} over {{n}} spatial ax{es}.
 _KEEP = "\n        keepdims: whether the spatial axes stay, with length 1."
 
 
-def _over_all(kind: str, what: str, n: int, reduce: Any) -> Any:
+def _over_all(kind: str, what: str, n: int, reduce: AnyCallable) -> type[BaseGlobalPooling]:
     name, head = f"Global{kind}Pooling{n}D", _GLOBAL.format(what=what, es="is" if n == 1 else "es")
     body = {
         "__doc__": _doc(head, name, n, "", _CHANNELS, (2, 3), _KEEP),
@@ -250,11 +268,11 @@ def _over_all(kind: str, what: str, n: int, reduce: Any) -> Any:
     return serializable("keras.layers", None, f"Global{kind[:3]}Pool{n}D")(made)
 
 
-GlobalMaxPooling1D: Any = _over_all("Max", "Largest value", 1, _maximum)
-GlobalMaxPooling2D: Any = _over_all("Max", "Largest value", 2, _maximum)
-GlobalMaxPooling3D: Any = _over_all("Max", "Largest value", 3, _maximum)
-GlobalAveragePooling2D: Any = _over_all("Average", "Mean", 2, _mean)
-GlobalAveragePooling3D: Any = _over_all("Average", "Mean", 3, _mean)
+GlobalMaxPooling1D = _over_all("Max", "Largest value", 1, _maximum)
+GlobalMaxPooling2D = _over_all("Max", "Largest value", 2, _maximum)
+GlobalMaxPooling3D = _over_all("Max", "Largest value", 3, _maximum)
+GlobalAveragePooling2D = _over_all("Average", "Mean", 2, _mean)
+GlobalAveragePooling3D = _over_all("Average", "Mean", 3, _mean)
 
 
 @serializable("keras.layers", None, "GlobalAvgPool1D")

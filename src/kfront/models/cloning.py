@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from kfront.backends import backend_scope, get
 from kfront.core import codec, tree
@@ -24,15 +24,18 @@ from kfront.models.sequential import Sequential
 if TYPE_CHECKING:
     from kfront.core.operation import Operation
 
+ModelType = TypeVar("ModelType", bound=Model)
+LayerType = TypeVar("LayerType", bound=Layer)
+
 
 def clone_model(
-    model: Model,
+    model: ModelType,
     input_tensors: object = None,
     clone_function: Callable[[object], object] | None = None,
     call_function: AnyCallable | None = None,
     recursive: bool = False,
     **kwargs: object,
-) -> Any:
+) -> ModelType:
     """A new model of the same architecture, with new weights, compiled alike.
 
     Args:
@@ -136,7 +139,7 @@ def _clone_functional(model: Functional, input_tensors: object, make: Callable[[
     )
 
 
-def convert(model: Model, backend: str) -> Any:
+def convert(model: LayerType, backend: str) -> LayerType:
     """The same live model on another backend: weights, compile state, optimizer state, seeds and metrics.
 
     Args:

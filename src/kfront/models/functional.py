@@ -105,12 +105,12 @@ class Functional(Model):
         return list(self._graph.operations)
 
     @property
-    def inputs(self) -> list[Any]:
+    def inputs(self) -> list[KerasTensor]:
         """The symbolic inputs, flat."""
         return self._graph.inputs
 
     @property
-    def outputs(self) -> list[Any]:
+    def outputs(self) -> list[KerasTensor]:
         """The symbolic outputs, flat."""
         return self._graph.outputs
 

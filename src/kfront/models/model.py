@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Self, overload
 
 from kfront import saving
 from kfront.core import codec, guard, tree
 from kfront.core.errors import ArgumentError, ArgumentTypeError, SavingError
 from kfront.core.registry import CustomObjectScope, serializable
 from kfront.core.spec import Abstract
-from kfront.core.typing import Config, CustomObjects
+from kfront.core.typing import Config, CustomObjects, Nested, Tensor
 from kfront.layers.base import Layer
 from kfront.models.graph_config import deserialize_functional
 from kfront.models.stateless import Stateless
 from kfront.training.trainer import Trainer
+
+if TYPE_CHECKING:
+    from kfront.models.functional import Functional
 
 
 def _functional() -> Any:
@@ -56,7 +59,13 @@ class Model(Stateless, Trainer, Layer):
     _holds_segments = True
     jit_compile: bool | str = "auto"
 
-    def __new__(cls, *args: object, **kwargs: object) -> Any:
+    @overload
+    def __new__(
+        cls, inputs: Nested[Tensor], outputs: Nested[Tensor], name: str | None = None, **kwargs: Any
+    ) -> Functional: ...
+    @overload
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self: ...
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         if cls is Model and _functional_arguments(args, kwargs):
             cls = _functional()
         return super().__new__(cls, *args, **kwargs)  # pyright: ignore[reportArgumentType]

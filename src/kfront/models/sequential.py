@@ -208,12 +208,12 @@ class Sequential(Model):
         return found
 
     @property
-    def inputs(self) -> list[Any]:
+    def inputs(self) -> list[KerasTensor]:
         """The symbolic input, in a list."""
         return self._graph.inputs
 
     @property
-    def outputs(self) -> list[Any]:
+    def outputs(self) -> list[KerasTensor]:
         """The symbolic output, in a list."""
         return self._graph.outputs
 

@@ -214,7 +214,7 @@ def load_model(
     custom_objects: CustomObjects = None,
     compile: bool = True,
     safe_mode: bool = True,
-) -> Any:
+) -> Model:
     """Load a model that `save_model`, Keras 3 or, in the legacy form, Keras 2 wrote.
 
     Args:

@@ -31,6 +31,7 @@ from kfront.training.step import StepMaker
 from kfront.utils.data_utils import unpack_x_y_sample_weight
 
 if TYPE_CHECKING:
+    from kfront.callbacks.history import History
     from kfront.optimizers.base import Optimizer
 
 
@@ -266,7 +267,7 @@ class Trainer:
 
     # -- steps --------------------------------------------------------------------------------------------------------
 
-    def train_step(self, data: object) -> dict[str, Any]:
+    def train_step(self, data: Any) -> dict[str, Any]:
         """One step of training on a batch; override it for another kind of training.
 
         Args:
@@ -278,12 +279,12 @@ class Trainer:
         logs = self._steps().train_on(*unpack_x_y_sample_weight(data))
         return self.get_metrics_result() if logs is None else logs
 
-    def test_step(self, data: object) -> dict[str, Any]:
+    def test_step(self, data: Any) -> dict[str, Any]:
         """One step of evaluation on a batch."""
         logs = self._steps().test_on(*unpack_x_y_sample_weight(data))
         return self.get_metrics_result() if logs is None else logs
 
-    def predict_step(self, data: object) -> Any:
+    def predict_step(self, data: Any) -> Any:
         """The outputs for a batch."""
         x = data[0] if isinstance(data, tuple) else data
         return self(x, training=False) if self._steps().takes_training else self(x)  # type: ignore[operator]
@@ -352,7 +353,7 @@ class Trainer:
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
         validation_freq: int | Sequence[int] = 1,
-    ) -> Any:
+    ) -> History:
         """Train the model.
 
         Args:

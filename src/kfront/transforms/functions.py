@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, overload
 
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.op_registry import ops
 from kfront.core.operators import VariableBase
-from kfront.core.typing import AnyCallable, Backend, Tensor
+from kfront.core.typing import AnyCallable, Backend, P, R, Tensor
 from kfront.transforms.arguments import as_now, check_callable, engine_of, is_layer, on_engine, split_tensors
 
 _log = logging.getLogger("kfront")
@@ -20,7 +20,7 @@ _log = logging.getLogger("kfront")
 # ---- batches ---------------------------------------------------------------------------------------------------------
 
 
-def vmap(fn: AnyCallable, in_axes: object = 0, out_axes: object = 0) -> Callable[..., Any]:
+def vmap(fn: Callable[P, R], in_axes: object = 0, out_axes: object = 0) -> Callable[P, R]:
     """A function over one example made a function over a batch of them, all computed at once.
 
     Args:
@@ -45,7 +45,7 @@ def vmap(fn: AnyCallable, in_axes: object = 0, out_axes: object = 0) -> Callable
     check_callable("vmap", fn)
 
     @functools.wraps(fn)
-    def call(*args: object, **kwargs: object) -> Any:
+    def call(*args: Any, **kwargs: Any) -> Any:
         b = engine_of(args, kwargs)
         return on_engine(b, _vmap, b, fn, args, kwargs, in_axes, out_axes)
 
@@ -109,7 +109,11 @@ def _vmap(b: Any, fn: Any, args: Any, kwargs: Any, in_axes: Any, out_axes: Any) 
 # ---- compiled functions ----------------------------------------------------------------------------------------------
 
 
-def jit(fn: AnyCallable | None = None, *, jit_compile: bool | str = "auto") -> Any:
+@overload
+def jit(fn: Callable[P, R], *, jit_compile: bool | str = "auto") -> Callable[P, R]: ...
+@overload
+def jit(fn: None = None, *, jit_compile: bool | str = "auto") -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+def jit(fn: Callable[..., Any] | None = None, *, jit_compile: bool | str = "auto") -> Any:
     """A function compiled by the engine: `jax.jit`, a graph of TensorFlow, `torch.compile`.
 
     Variables that it reads and assigns, are read anew at each call and hold their new values
@@ -230,7 +234,7 @@ class _Version:
 # ---- memory ----------------------------------------------------------------------------------------------------------
 
 
-def checkpoint(fn: AnyCallable) -> AnyCallable:
+def checkpoint(fn: Callable[P, R]) -> Callable[P, R]:
     """The same function, whose intermediate results are not kept for the gradient but recomputed for it.
 
     Random numbers and Variables are in the second run as they were in the first. On torch it saves memory inside
@@ -254,9 +258,10 @@ def checkpoint(fn: AnyCallable) -> AnyCallable:
         Chen et al., "Training Deep Nets with Sublinear Memory Cost", 2016.
     """
     check_callable("checkpoint", fn)
+    function: AnyCallable = fn
 
     @functools.wraps(fn)
-    def call(*args: object, **kwargs: object) -> Any:
+    def call(*args: Any, **kwargs: Any) -> Any:
         b = engine_of(args, kwargs)
         leaves = tree.flatten((args, kwargs))
         places = [i for i, x in enumerate(leaves) if b.is_tensor(x)]
@@ -267,7 +272,7 @@ def checkpoint(fn: AnyCallable) -> AnyCallable:
             for i, x in zip(places, tensors, strict=True):
                 new[i] = x
             args_now, kwargs_now = tree.pack_sequence_as((args, kwargs), new)
-            found, rebuild = split_tensors(b, fn(*args_now, **kwargs_now))
+            found, rebuild = split_tensors(b, function(*args_now, **kwargs_now))
             seen[:] = [rebuild]
             return found
 

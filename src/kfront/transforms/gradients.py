@@ -10,7 +10,7 @@ from typing import Any
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.op_registry import ops
-from kfront.core.typing import AnyCallable, Backend, Tensor
+from kfront.core.typing import AnyCallable, Backend, P, R, Tensor
 from kfront.core.variable import StatelessScope
 from kfront.transforms.arguments import Point, check_callable, engine_of, on_engine, split_tensors
 
@@ -88,8 +88,8 @@ def _prepare(
 
 
 def value_and_grad(
-    fn: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False, wrt: object = None
-) -> AnyCallable:
+    fn: Callable[P, R], argnums: int | Sequence[int] = 0, has_aux: bool = False, wrt: object = None
+) -> Callable[P, tuple[R, Any]]:
     """A function that computes the value of another and its gradient.
 
     Args:
@@ -139,8 +139,8 @@ def _value_and_grad(b: Backend, run: _Run) -> Any:
 
 
 def grad(
-    fn: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False, wrt: object = None
-) -> AnyCallable:
+    fn: Callable[P, object], argnums: int | Sequence[int] = 0, has_aux: bool = False, wrt: object = None
+) -> Callable[P, Any]:
     """A function that computes the gradient of another.
 
     Args:
@@ -166,7 +166,7 @@ def grad(
     both = _gradient("grad", fn, argnums, has_aux, wrt)
 
     @functools.wraps(fn)
-    def call(*args: object, **kwargs: object) -> Any:
+    def call(*args: Any, **kwargs: Any) -> Any:
         value, found = both(*args, **kwargs)
         return (found, value[1]) if has_aux else found
 

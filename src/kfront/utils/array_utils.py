@@ -9,15 +9,15 @@ import numpy as np
 
 from kfront import config, ops
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
-from kfront.core.typing import Tensor
+from kfront.core.typing import TensorLike
 
 
-def _is_tensor(x: Tensor) -> bool:
+def _is_tensor(x: object) -> bool:
     """Whether `x` belongs to an engine rather than to NumPy or Python."""
     return hasattr(x, "shape") and not isinstance(x, (np.ndarray, np.generic)) and not hasattr(x, "__array_interface__")
 
 
-def to_categorical(x: Tensor, num_classes: int | None = None) -> Any:
+def to_categorical(x: TensorLike, num_classes: int | None = None) -> Any:
     """One-hot rows for class numbers, as `categorical_crossentropy` expects them.
 
     Args:
@@ -57,16 +57,16 @@ def to_categorical(x: Tensor, num_classes: int | None = None) -> Any:
     return (labels[..., None] == np.arange(num_classes)).astype("float64")
 
 
-def _one_hot_tensor(x: Tensor, num_classes: int | None) -> object:
-    x = ops.cast(ops.convert_to_tensor(x), "int32")
-    if len(x.shape) > 1 and x.shape[-1] == 1:
-        x = ops.squeeze(x, -1)
+def _one_hot_tensor(x: TensorLike, num_classes: int | None) -> Any:
+    labels = ops.cast(ops.convert_to_tensor(x), "int32")
+    if len(labels.shape) > 1 and labels.shape[-1] == 1:
+        labels = ops.squeeze(labels, -1)
     if num_classes is None:
-        num_classes = int(ops.max(x)) + 1
-    return ops.one_hot(x, num_classes, dtype=config.floatx())
+        num_classes = int(ops.max(labels)) + 1
+    return ops.one_hot(labels, num_classes, dtype=config.floatx())
 
 
-def normalize(x: object, axis: int = -1, order: int = 2) -> Any:
+def normalize(x: TensorLike, axis: int = -1, order: int = 2) -> Any:
     """Divide vectors by their norm; vectors of norm 0 stay.
 
     Args:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import MappingProxyType
 from typing import Any
 
@@ -9,7 +10,7 @@ from kfront import ops
 from kfront.core.errors import ArgumentError
 from kfront.core.options import base_arguments, normalisers
 from kfront.core.registry import serializable
-from kfront.core.typing import Seed, Tensor
+from kfront.core.typing import Seed, T, Tensor
 from kfront.layers.augment.image_layer import (
     ImageData,
     Limits,
@@ -110,7 +111,9 @@ _TO = (
 _TAB = " " * 12
 
 
-def _described(example: str, low: str, high: str, meaning: str, returns: str = _FLOATS, layout: bool = True) -> Any:
+def _described(
+    example: str, low: str, high: str, meaning: str, returns: str = _FLOATS, layout: bool = True
+) -> Callable[[type[T]], type[T]]:
     factor = _TO.format(low=low, high=high, meaning=meaning, tab=_TAB)
     where = _LAYOUT if layout else ""
     return documented(_ARGS.format(factor=factor, layout=where, channels="channels", returns=returns, example=example))
