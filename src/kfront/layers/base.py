@@ -21,13 +21,7 @@ from kfront.backends import backend_scope, current
 from kfront.core import tree
 from kfront.core.auto_config import auto_config, named_shapes, tuples
 from kfront.core.dtypes import is_float
-from kfront.core.errors import (
-    ArgumentError,
-    ArgumentTypeError,
-    NotBuiltError,
-    ShapeError,
-    UnsupportedError,
-)
+from kfront.core.errors import ArgumentError, ArgumentTypeError, NotBuiltError, ShapeError, UnsupportedError
 from kfront.core.naming import auto_name, current_path, name_scope, path_scope
 from kfront.core.operation import Operation, record
 from kfront.core.registry import serializable
