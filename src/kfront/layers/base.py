@@ -30,7 +30,6 @@ from kfront.core.state import distribution_on, state
 from kfront.core.symbolic import SymbolicScope
 from kfront.core.tracking import PLAIN, structure
 from kfront.core.typing import (
-    Backend,
     Config,
     ConstraintLike,
     DTypeLike,
@@ -43,7 +42,7 @@ from kfront.core.variable import StatelessScope, Variable
 from kfront.layers.binding import bind_class, kind_of, make_tracker, rebuild, saved_state
 from kfront.layers.call_signature import build_arguments, call_info, shape_info
 from kfront.layers.input_spec import InputSpec, check_inputs, shape_test
-from kfront.layers.inputs import convert_inputs
+from kfront.layers.inputs import convert_inputs, passing_dtypes
 from kfront.layers.owner import Owner
 from kfront.layers.sublayer_policies import apply_policies, keep_quantizers, serialized_policy, with_quantizers
 from kfront.layers.symbolic_call import build_by_call, spec_by_call
@@ -193,7 +192,7 @@ class Layer(Owner, Unquantized, Operation):
         fields, policy = self.__dict__, self._dtype_policy
         compute, variable = policy.compute_dtype, policy.variable_dtype
         fields["_scope_dtype"] = compute if compute != variable and is_float(compute or "") else None
-        fields["_pass_dtypes"] = _passing(self._backend, compute, bool(self.autocast))
+        fields["_pass_dtypes"] = passing_dtypes(self._backend, compute, bool(self.autocast))
 
     # -- attributes ---------------------------------------------------------------------------------------------------
 
@@ -789,13 +788,6 @@ class Layer(Owner, Unquantized, Operation):
         self.__dict__.update(saved)
         self.__dict__["_fits_spec"] = shape_test(self._input_spec)
         self._refresh_policy()
-
-
-@functools.cache
-def _passing(backend: Backend, compute: str | None, autocast: bool) -> frozenset[Any]:
-    """The engine's dtypes that inputs keep: all but floating ones that are not the compute dtype."""
-    names = [d for d in backend.dtypes if not is_float(d) or d == compute or not autocast]
-    return frozenset(backend.native_dtype(d) for d in names)
 
 
 Layer.build = _wrap_build(Layer.build)  # type: ignore[method-assign]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,11 @@ from kfront.core import tree
 from kfront.core.dtypes import is_float
 from kfront.core.spec import KerasTensor, is_text
 from kfront.core.state import state
+from kfront.core.typing import Backend
 from kfront.core.variable import Variable
 from kfront.ops.primitives.dtypes import cast
 
-__all__ = ["convert_inputs"]
+__all__ = ["convert_inputs", "passing_dtypes"]
 
 
 def numeric(x: Any) -> bool:
@@ -71,3 +73,10 @@ def convert_inputs(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     if args:
         args = (first(args[0]), *(tree.map_structure(one, a) for a in args[1:]))
     return args, {k: tree.map_structure(one, v) if k != "training" else v for k, v in kwargs.items()}
+
+
+@functools.cache
+def passing_dtypes(backend: Backend, compute: str | None, autocast: bool) -> frozenset[Any]:
+    """The engine's dtypes that inputs keep: all but floating ones that are not the compute dtype."""
+    names = [d for d in backend.dtypes if not is_float(d) or d == compute or not autocast]
+    return frozenset(backend.native_dtype(d) for d in names)
