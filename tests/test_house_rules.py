@@ -130,12 +130,13 @@ MEANT = {
 
 def names_of(node: ast.ClassDef) -> set[str]:
     """Methods and attributes of a class, and what its methods set on `self`."""
-    names = {n.name for n in node.body if isinstance(n, ast.FunctionDef)}
+    body = [*node.body, *(m for n in node.body if isinstance(n, ast.If) for m in n.body)]
+    names = {n.name for n in body if isinstance(n, ast.FunctionDef)}
     for part in ast.walk(node):
         if isinstance(part, ast.Attribute) and isinstance(part.ctx, ast.Store) and ast.unparse(part.value) == "self":
             names.add(part.attr)
-    targets = [t for n in node.body if isinstance(n, ast.Assign) for t in n.targets]
-    targets += [n.target for n in node.body if isinstance(n, ast.AnnAssign)]
+    targets = [t for n in body if isinstance(n, ast.Assign) for t in n.targets]
+    targets += [n.target for n in body if isinstance(n, ast.AnnAssign)]
     return names | {t.id for t in targets if isinstance(t, ast.Name)}
 
 

@@ -18,7 +18,7 @@ layers.Dense()  # reportCallIssue
 layers.Dense("64")  # reportArgumentType
 layers.Dense(64, activations="relu")  # reportCallIssue
 layers.Conv2D(8, 3, padding=1)  # reportArgumentType
-layers.LSTM(8, return_sequence=True)  # reportCallIssue
+layers.Embedding()  # reportCallIssue
 layers.MaxPooling2D(pool_size="2")  # reportArgumentType
 layers.Dropout(rate="0.1")  # reportArgumentType
 layers.Dense(4).kernels  # reportAttributeAccessIssue

@@ -6,7 +6,8 @@ makes a `Node`; each resulting KerasTensor remembers (operation, node index, ten
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, UnsupportedError
@@ -106,7 +107,11 @@ class Operation:
         self._outbound_nodes: list[Node] = []
         self._around = state.remat
 
-    def __call__(self, *args: object, **kwargs: object) -> Any:
+    @overload
+    def __call__(self, inputs: KerasTensor | Sequence[KerasTensor], /, **kwargs: Any) -> KerasTensor: ...
+    @overload
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run on tensors, or record a node on KerasTensors."""
         if any_symbolic(args, kwargs):
             return self.symbolic_call(*args, **kwargs)

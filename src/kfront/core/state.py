@@ -111,10 +111,10 @@ class backend_scope:
 
     __slots__ = ("_old", "backend")
 
-    def __init__(self, backend: Any) -> None:
+    def __init__(self, backend: str | Backend) -> None:
         self.backend = named(backend) if isinstance(backend, str) else backend
 
-    def __enter__(self) -> Any:
+    def __enter__(self) -> Backend:
         self._old, state.backend = state.backend, self.backend
         return self.backend
 

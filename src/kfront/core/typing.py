@@ -7,7 +7,7 @@ where they convert their arguments themselves.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeAlias, TypedDict, TypeVar
 
 import numpy as np
 
@@ -188,3 +188,30 @@ ConstraintLike: TypeAlias = "str | Config | Constraint | AnyCallable | None"
 OptimizerLike: TypeAlias = "str | Config | Optimizer | None"
 LossLike: TypeAlias = "str | Config | type[Loss] | Loss | AnyCallable | None"
 MetricLike: TypeAlias = "str | Config | type[Metric] | Metric | AnyCallable | None"
+
+
+class SharedOptions(TypedDict, total=False):
+    """Keyword arguments that every layer takes, without `name` and `activity_regularizer`."""
+
+    trainable: bool
+    dtype: DTypeLike
+    autocast: bool
+    input_shape: Shape | None
+
+
+class NamedOptions(SharedOptions, total=False):
+    """Those of a layer whose `activity_regularizer` stands in its own signature."""
+
+    name: str | None
+
+
+class UnnamedOptions(SharedOptions, total=False):
+    """Those of a layer whose `name` stands in its own signature."""
+
+    activity_regularizer: RegularizerLike
+
+
+class LayerOptions(NamedOptions, total=False):
+    """Those of all other layers."""
+
+    activity_regularizer: RegularizerLike

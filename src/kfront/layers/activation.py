@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from kfront import activations, ops
 from kfront.core.errors import ArgumentError, ShapeError
@@ -13,6 +13,7 @@ from kfront.core.typing import (
     ActivationLike,
     ConstraintLike,
     InitializerLike,
+    LayerOptions,
     RegularizerLike,
     Shape,
     Tensor,
@@ -27,7 +28,7 @@ __all__ = ["ELU", "Activation", "LeakyReLU", "PReLU", "ReLU", "Softmax"]
 class _Elementwise(OptionLayer):
     """A layer without weights that keeps shape and mask."""
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
         self._built_when_made()
@@ -63,7 +64,7 @@ class Activation(_Elementwise):
 
     activation: Callable[..., Any]
 
-    def __init__(self, activation: ActivationLike, **kwargs: Any) -> None:
+    def __init__(self, activation: ActivationLike, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self._store(locals())
 
@@ -172,7 +173,7 @@ class ELU(_Elementwise):
 
     alpha: float
 
-    def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
+    def __init__(self, alpha: float = 1.0, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self._store(locals())
 
@@ -223,7 +224,7 @@ class PReLU(OptionLayer):
         alpha_regularizer: RegularizerLike = None,
         alpha_constraint: ConstraintLike = None,
         shared_axes: int | Sequence[int] | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
@@ -278,7 +279,7 @@ class Softmax(_Elementwise):
     _normalise = normalisers(axis=Option())
     axis: Any
 
-    def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
+    def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self._store(locals())
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from kfront import ops
 from kfront.core.errors import ArgumentError, ShapeError
@@ -11,7 +11,7 @@ from kfront.core.options import Option, base_arguments, between, normalisers, on
 from kfront.core.registry import serializable
 from kfront.core.rng import SeedGenerator
 from kfront.core.spec import Abstract
-from kfront.core.typing import Shape, Tensor
+from kfront.core.typing import LayerOptions, Shape, Tensor
 from kfront.layers.options import OptionLayer, documented, known_axis
 from kfront.ops.primitives.dtypes import dtype_of
 from kfront.ops.primitives.shapes import dim
@@ -98,7 +98,7 @@ class Attention(OptionLayer):
         score_mode: str = "dot",
         dropout: float = 0.0,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self._store(locals())

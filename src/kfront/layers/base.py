@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Self, overload
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -424,15 +424,7 @@ class Layer(Owner, Unquantized, Operation):
                 st.training = outer
         return self._run_general(args, kwargs)
 
-    if TYPE_CHECKING:
-
-        @overload
-        def __call__(self, inputs: KerasTensor | Sequence[KerasTensor], /, **kwargs: Any) -> KerasTensor: ...
-        @overload
-        def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
-        def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
-
-    else:
+    if not TYPE_CHECKING:  # types are those of `Operation.__call__`
         __call__ = _run
 
     def _plain_list(self, items: list[Any], st: Any, b: Any) -> bool:

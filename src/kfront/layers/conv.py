@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Unpack
 
 from kfront import ops
 from kfront.core import shapes_nn
@@ -16,6 +16,7 @@ from kfront.core.typing import (
     ActivationLike,
     ConstraintLike,
     InitializerLike,
+    NamedOptions,
     RegularizerLike,
     Shape,
     Tensor,
@@ -326,7 +327,7 @@ class BaseConvTranspose(_Windowed):
         activity_regularizer: RegularizerLike = None,
         kernel_constraint: ConstraintLike = None,
         bias_constraint: ConstraintLike = None,
-        **kwargs: Any,
+        **kwargs: Unpack[NamedOptions],
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self._store(locals())
@@ -427,7 +428,7 @@ class Conv3DTranspose(BaseConvTranspose):
         activity_regularizer: RegularizerLike = None,
         kernel_constraint: ConstraintLike = None,
         bias_constraint: ConstraintLike = None,
-        **kwargs: Any,
+        **kwargs: Unpack[NamedOptions],
     ) -> None:  # in Keras `data_format` stands before `output_padding` here, unlike in the other ranks
         super().__init__(**base_arguments(locals()))
 
@@ -457,7 +458,7 @@ class BaseDepthwiseConv(_Windowed):
         activity_regularizer: RegularizerLike = None,
         depthwise_constraint: ConstraintLike = None,
         bias_constraint: ConstraintLike = None,
-        **kwargs: Any,
+        **kwargs: Unpack[NamedOptions],
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self._store(locals())
@@ -550,7 +551,7 @@ class BaseSeparableConv(_Windowed):
         depthwise_constraint: ConstraintLike = None,
         pointwise_constraint: ConstraintLike = None,
         bias_constraint: ConstraintLike = None,
-        **kwargs: Any,
+        **kwargs: Unpack[NamedOptions],
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self._store(locals())

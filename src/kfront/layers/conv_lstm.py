@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from kfront import ops
 from kfront.core import shapes_nn
@@ -10,7 +10,16 @@ from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.options import each_rank, kept, normalisers, one_of
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract
-from kfront.core.typing import ActivationLike, ConstraintLike, InitializerLike, RegularizerLike, Seed, Shape, Tensor
+from kfront.core.typing import (
+    ActivationLike,
+    ConstraintLike,
+    InitializerLike,
+    LayerOptions,
+    RegularizerLike,
+    Seed,
+    Shape,
+    Tensor,
+)
 from kfront.layers.base import InputSpec
 from kfront.layers.options import IntOrInts, known_axis
 from kfront.layers.recurrent import OfCell, run_steps
@@ -72,7 +81,7 @@ class ConvLSTMCell(BaseCell):
         dropout: float,
         recurrent_dropout: float,
         seed: Seed,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self._store(locals())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from inspect import signature
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -21,6 +21,8 @@ from kfront.core.typing import (
     Config,
     ConstraintLike,
     InitializerLike,
+    LayerOptions,
+    NamedOptions,
     RegularizerLike,
     Shape,
     Tensor,
@@ -100,7 +102,7 @@ class Dense(Quantizable):
         lora_rank: int | None = None,
         lora_alpha: float | None = None,
         quantization_config: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[NamedOptions],
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self._store(locals())
@@ -281,7 +283,7 @@ class Masking(OptionLayer):
 
     mask_value: Any
 
-    def __init__(self, mask_value: Any = 0.0, **kwargs: Any) -> None:
+    def __init__(self, mask_value: Any = 0.0, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         if isinstance(mask_value, dict):
             mask_value = codec.deserialize_keras_object(mask_value)
@@ -311,7 +313,7 @@ class Identity(Layer):
     True
     """
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
         self._built_when_made()
@@ -366,7 +368,12 @@ class Lambda(Layer):
     """
 
     def __init__(
-        self, function: Any, output_shape: Any = None, mask: Tensor | None = None, arguments: Any = None, **kwargs: Any
+        self,
+        function: Any,
+        output_shape: Any = None,
+        mask: Tensor | None = None,
+        arguments: Any = None,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         if not callable(function):

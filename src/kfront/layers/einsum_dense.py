@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from kfront.core.typing import (
     Config,
     ConstraintLike,
     InitializerLike,
+    LayerOptions,
     RegularizerLike,
     Shape,
     Tensor,
@@ -149,7 +150,7 @@ class EinsumDense(Quantizable):
         lora_alpha: float | None = None,
         gptq_unpacked_column_size: int | None = None,
         quantization_config: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self.__dict__["_terms"] = Equation(equation)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from kfront.core.errors import ArgumentError, ArgumentTypeError, SavingError, Sh
 from kfront.core.registry import serializable
 from kfront.core.rng import SeedGenerator
 from kfront.core.spec import Abstract
-from kfront.core.typing import Config, DTypeLike, Store
+from kfront.core.typing import Config, DTypeLike, LayerOptions, Store, UnnamedOptions
 from kfront.layers.base import Layer
 
 __all__ = ["FlaxLayer", "JaxLayer", "TFSMLayer", "TorchModuleWrapper"]
@@ -72,7 +72,9 @@ class TorchModuleWrapper(_OfEngine):
 
     _kind = "torch"
 
-    def __init__(self, module: Any, name: str | None = None, output_shape: Any = None, **kwargs: Any) -> None:
+    def __init__(
+        self, module: Any, name: str | None = None, output_shape: Any = None, **kwargs: Unpack[UnnamedOptions]
+    ) -> None:
         super().__init__(name=name, **kwargs)
         if not self._engine.is_module(module):
             raise ArgumentTypeError(
@@ -271,7 +273,7 @@ class JaxLayer(_OfJax):
         state: Any = None,
         seed: int | None = None,
         native_serialization_platforms: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self._start(seed)

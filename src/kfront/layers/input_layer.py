@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from kfront.core.errors import ArgumentError
@@ -45,12 +46,12 @@ class InputLayer(Layer):
 
     def __init__(
         self,
-        shape: Any = None,
+        shape: Sequence[int | None] | None = None,
         batch_size: int | None = None,
         dtype: DTypeLike = None,
         sparse: bool | None = None,
         ragged: bool | None = None,
-        batch_shape: Any = None,
+        batch_shape: Sequence[int | None] | None = None,
         input_tensor: Any = None,
         optional: bool = False,
         name: str | None = None,
@@ -104,12 +105,12 @@ class InputLayer(Layer):
 
 
 def Input(
-    shape: Any = None,
+    shape: Sequence[int | None] | None = None,
     batch_size: int | None = None,
     dtype: DTypeLike = None,
     sparse: bool | None = None,
     ragged: bool | None = None,
-    batch_shape: Any = None,
+    batch_shape: Sequence[int | None] | None = None,
     name: str | None = None,
     tensor: Any = None,
     optional: bool = False,

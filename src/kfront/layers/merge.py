@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from kfront import ops
 from kfront.core.dtypes import result_type
@@ -14,7 +14,7 @@ from kfront.core.registry import serializable
 from kfront.core.shapes import broadcast
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.state import state
-from kfront.core.typing import Shape, Tensor
+from kfront.core.typing import LayerOptions, Shape, Tensor
 from kfront.layers.base import Layer
 from kfront.layers.options import OptionLayer, documented
 
@@ -46,7 +46,7 @@ class Merge(OptionLayer):
 
     _count: int | None = None  # how many inputs there must be
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
 
@@ -258,7 +258,7 @@ class Concatenate(Merge):
 
     axis: int
 
-    def __init__(self, axis: int = -1, **kwargs: Any) -> None:
+    def __init__(self, axis: int = -1, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self._store(locals())
 
@@ -345,7 +345,7 @@ class Dot(Merge):
     axes: Any
     normalize: bool
 
-    def __init__(self, axes: Any, normalize: bool = False, **kwargs: Any) -> None:
+    def __init__(self, axes: Any, normalize: bool = False, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self._store(locals())
 

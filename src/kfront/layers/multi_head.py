@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import string
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from kfront import config, ops
 from kfront.core.errors import ArgumentError, ShapeError
@@ -13,7 +13,7 @@ from kfront.core.options import Option, between, normalisers, positive
 from kfront.core.registry import serializable
 from kfront.core.rng import SeedGenerator
 from kfront.core.spec import Abstract
-from kfront.core.typing import ConstraintLike, InitializerLike, RegularizerLike, Shape, Tensor
+from kfront.core.typing import ConstraintLike, InitializerLike, NamedOptions, RegularizerLike, Shape, Tensor
 from kfront.layers.attention import masked_softmax
 from kfront.layers.einsum_dense import EinsumDense
 from kfront.layers.multi_head_hooks import HeadHooks
@@ -265,7 +265,7 @@ class MultiHeadAttention(HeadHooks, _Heads):
         bias_constraint: ConstraintLike = None,
         use_gate: bool = False,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[NamedOptions],
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self._store(locals())
@@ -453,7 +453,7 @@ class GroupedQueryAttention(_Heads):
         bias_constraint: ConstraintLike = None,
         use_gate: bool = False,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[NamedOptions],
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self._store(locals())

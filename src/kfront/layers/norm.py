@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from kfront import ops
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.options import normalisers
 from kfront.core.registry import serializable
-from kfront.core.typing import Config, ConstraintLike, InitializerLike, RegularizerLike, Shape, Tensor
+from kfront.core.typing import Config, ConstraintLike, InitializerLike, LayerOptions, RegularizerLike, Shape, Tensor
 from kfront.layers.base import InputSpec
 from kfront.layers.options import OptionLayer, known_axis
 from kfront.ops.normalization import (
@@ -186,7 +186,7 @@ class BatchNormalization(_Affine):
         renorm_clipping: Any = None,
         renorm_momentum: float = 0.99,
         synchronized: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         renorm_clipping = _clipping(renorm_clipping) if renorm else renorm_clipping
@@ -402,7 +402,7 @@ class RMSNormalization(OptionLayer):
     axis: int | list[int]
     epsilon: float
 
-    def __init__(self, axis: int | Sequence[int] = -1, epsilon: float = 1e-6, **kwargs: Any) -> None:
+    def __init__(self, axis: int | Sequence[int] = -1, epsilon: float = 1e-6, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self._store(locals())
 
@@ -474,7 +474,7 @@ class GroupNormalization(_Affine):
         gamma_regularizer: RegularizerLike = None,
         beta_constraint: ConstraintLike = None,
         gamma_constraint: ConstraintLike = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self._store(locals())
@@ -535,7 +535,7 @@ class UnitNormalization(OptionLayer):
     _normalise = normalisers(axis=_axis_or_axes)
     axis: int | list[int]
 
-    def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
+    def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self._store(locals())
         self.supports_masking = True

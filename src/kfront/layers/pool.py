@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from kfront import ops
 from kfront.core import shapes_nn
@@ -10,7 +10,7 @@ from kfront.core.errors import ShapeError
 from kfront.core.options import each_rank, normalisers, one_of, with_defaults
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract
-from kfront.core.typing import AnyCallable, Shape, Tensor
+from kfront.core.typing import AnyCallable, LayerOptions, Shape, Tensor, UnnamedOptions
 from kfront.layers.base import InputSpec
 from kfront.layers.options import IntOrInts, OptionLayer, documented
 from kfront.ops.convolution import adaptive_average_pool, adaptive_max_pool
@@ -91,7 +91,7 @@ class BasePooling(OptionLayer):
         padding: str = "valid",
         data_format: str | None = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[UnnamedOptions],
     ) -> None:
         super().__init__(name=name, **kwargs)
         self._store(locals())
@@ -174,7 +174,7 @@ class BaseAdaptivePooling(OptionLayer):
     rank = 0
     _pool: Any = None
 
-    def __init__(self, output_size: IntOrInts, data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, output_size: IntOrInts, data_format: str | None = None, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self._store(locals())
         self.input_spec = InputSpec(ndim=self.rank + 2)
@@ -229,7 +229,7 @@ class BaseGlobalPooling(OptionLayer):
     rank = 0
     _reduce: Any = None
 
-    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
+    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self._store(locals())
         self.input_spec = InputSpec(ndim=self.rank + 2)
@@ -283,7 +283,7 @@ class GlobalAveragePooling1D(BaseGlobalPooling):
     rank = 1
     _reduce = staticmethod(_mean)
 
-    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
+    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(data_format=data_format, keepdims=keepdims, **kwargs)
         self.supports_masking = True
 

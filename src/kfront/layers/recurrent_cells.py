@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from kfront.core.typing import (
     Config,
     ConstraintLike,
     InitializerLike,
+    LayerOptions,
     RegularizerLike,
     Shape,
     Tensor,
@@ -250,7 +251,7 @@ class SimpleRNNCell(BaseCell):
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self._store(locals())
@@ -481,7 +482,7 @@ class StackedRNNCells(OptionLayer):
     (2, 3)
     """
 
-    def __init__(self, cells: Sequence[Any], **kwargs: Any) -> None:
+    def __init__(self, cells: Sequence[Any], **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         for cell in cells:
             check_cell("StackedRNNCells", cell)

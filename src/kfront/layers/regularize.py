@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from kfront import ops, regularizers
 from kfront.core.errors import ArgumentError
 from kfront.core.options import base_arguments, between, normalisers
 from kfront.core.registry import serializable
 from kfront.core.rng import SeedGenerator
-from kfront.core.typing import Config, DTypeLike, Shape, Tensor
+from kfront.core.typing import Config, DTypeLike, LayerOptions, NamedOptions, Shape, Tensor
 from kfront.layers.base import InputSpec
 from kfront.layers.options import OptionLayer, documented
 from kfront.ops.primitives.dtypes import dtype_of
@@ -93,7 +93,11 @@ class Dropout(_Random):
     noise_shape: Sequence[int | None] | None = None
 
     def __init__(
-        self, rate: float, noise_shape: Sequence[int | None] | None = None, seed: int | None = None, **kwargs: Any
+        self,
+        rate: float,
+        noise_shape: Sequence[int | None] | None = None,
+        seed: int | None = None,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self._store(locals())
@@ -212,7 +216,7 @@ class GaussianDropout(_Random):
 
     rate: float
 
-    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(self, rate: float, seed: int | None = None, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self._store(locals())
         self._start(rate)
@@ -248,7 +252,7 @@ class GaussianNoise(_Random):
 
     stddev: float
 
-    def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(self, stddev: float, seed: int | None = None, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self._store(locals())
         self._start(stddev)
@@ -292,7 +296,11 @@ class AlphaDropout(_Random):
     noise_shape: Sequence[int | None] | None = None
 
     def __init__(
-        self, rate: float, noise_shape: Sequence[int | None] | None = None, seed: int | None = None, **kwargs: Any
+        self,
+        rate: float,
+        noise_shape: Sequence[int | None] | None = None,
+        seed: int | None = None,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self._store(locals())
@@ -334,7 +342,7 @@ class ActivityRegularization(OptionLayer):
     0.2
     """
 
-    def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
+    def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Unpack[NamedOptions]) -> None:
         super().__init__(activity_regularizer=regularizers.L1L2(l1=l1, l2=l2), **kwargs)
         self._store(locals())
         self.supports_masking = True

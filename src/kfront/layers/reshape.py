@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from kfront import ops
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.options import each_rank, normalisers, one_of, positive, with_defaults
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract, KerasTensor
-from kfront.core.typing import Shape, Tensor
+from kfront.core.typing import LayerOptions, Shape, Tensor
 from kfront.layers.base import InputSpec
 from kfront.layers.options import IntOrInts, OptionLayer, documented
 from kfront.ops.primitives.shapes import dim
@@ -52,7 +52,7 @@ class Flatten(OptionLayer):
 
     data_format: str
 
-    def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, data_format: str | None = None, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self._store(locals())
         self.input_spec = InputSpec(min_ndim=1)
@@ -120,7 +120,7 @@ class Reshape(OptionLayer):
     _normalise = normalisers(target_shape=_target_shape)
     target_shape: tuple[int, ...]
 
-    def __init__(self, target_shape: IntOrInts, **kwargs: Any) -> None:
+    def __init__(self, target_shape: IntOrInts, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self._store(locals())
         self._built_when_made()
@@ -186,7 +186,7 @@ class Permute(OptionLayer):
     _normalise = normalisers(dims=_permutation)
     dims: tuple[int, ...]
 
-    def __init__(self, dims: Sequence[int], **kwargs: Any) -> None:
+    def __init__(self, dims: Sequence[int], **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self._store(locals())
         self.input_spec = InputSpec(ndim=len(self.dims) + 1)
@@ -216,7 +216,7 @@ class RepeatVector(OptionLayer):
     _normalise = normalisers(n=positive)
     n: int
 
-    def __init__(self, n: int, **kwargs: Any) -> None:
+    def __init__(self, n: int, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self._store(locals())
         self.input_spec = InputSpec(ndim=2)
@@ -311,7 +311,10 @@ class BaseCropping(_Edges):
     cropping: tuple[Any, ...]
 
     def __init__(
-        self, cropping: IntOrInts | Sequence[Sequence[int]], data_format: str | None = None, **kwargs: Any
+        self,
+        cropping: IntOrInts | Sequence[Sequence[int]],
+        data_format: str | None = None,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self._store(locals())
@@ -339,7 +342,10 @@ class BaseZeroPadding(_Edges):
     padding: tuple[Any, ...]
 
     def __init__(
-        self, padding: IntOrInts | Sequence[Sequence[int]], data_format: str | None = None, **kwargs: Any
+        self,
+        padding: IntOrInts | Sequence[Sequence[int]],
+        data_format: str | None = None,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self._store(locals())
@@ -488,7 +494,7 @@ class UpSampling1D(_UpSampling):
     _normalise = normalisers(size=positive)
     rank = 1
 
-    def __init__(self, size: int = 2, **kwargs: Any) -> None:
+    def __init__(self, size: int = 2, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self._store(locals())
         self.input_spec = InputSpec(ndim=3)
@@ -521,7 +527,11 @@ class UpSampling2D(_UpSampling):
     interpolation: str
 
     def __init__(
-        self, size: IntOrInts = (2, 2), data_format: str | None = None, interpolation: str = "nearest", **kwargs: Any
+        self,
+        size: IntOrInts = (2, 2),
+        data_format: str | None = None,
+        interpolation: str = "nearest",
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self._store(locals())
@@ -560,7 +570,9 @@ class UpSampling3D(_UpSampling):
 
     rank = 3
 
-    def __init__(self, size: IntOrInts = (2, 2, 2), data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, size: IntOrInts = (2, 2, 2), data_format: str | None = None, **kwargs: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(**kwargs)
         self._store(locals())
         self.input_spec = InputSpec(ndim=5)

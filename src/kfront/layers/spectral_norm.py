@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from kfront import ops
 from kfront.core.errors import ArgumentError
 from kfront.core.options import normalisers, positive
 from kfront.core.registry import serializable
-from kfront.core.typing import Shape, Tensor
+from kfront.core.typing import LayerOptions, Shape, Tensor
 from kfront.core.variable import AutocastScope
 from kfront.initializers import TruncatedNormal
 from kfront.layers.base import InputSpec, Layer
@@ -58,7 +58,7 @@ class SpectralNormalization(Wrapper):
     kernel: Any = None
     vector_u: Any = None
 
-    def __init__(self, layer: Layer, power_iterations: int = 1, **kwargs: Any) -> None:
+    def __init__(self, layer: Layer, power_iterations: int = 1, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(layer, **kwargs)
         self._store(locals())
 

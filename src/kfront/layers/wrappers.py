@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 from kfront import ops
 from kfront.core import tree
 from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.registry import serializable
-from kfront.core.typing import Config, Shape, Tensor
+from kfront.core.typing import Config, LayerOptions, Shape, Tensor
 from kfront.layers.base import InputSpec, Layer
 from kfront.layers.call_signature import call_info
 from kfront.layers.options import OptionLayer
@@ -51,7 +51,7 @@ class Wrapper(OptionLayer):
 
     _writes_sublayers = True
 
-    def __init__(self, layer: Layer, **kwargs: Any) -> None:
+    def __init__(self, layer: Layer, **kwargs: Unpack[LayerOptions]) -> None:
         _check_layer(type(self).__name__, layer)
         super().__init__(**kwargs)
         self.layer = layer
@@ -102,7 +102,7 @@ class TimeDistributed(Wrapper):
     (2, 5, 6, 6, 4)
     """
 
-    def __init__(self, layer: Layer, **kwargs: Any) -> None:
+    def __init__(self, layer: Layer, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(layer, **kwargs)
         self.supports_masking = True
 
@@ -190,7 +190,7 @@ class Bidirectional(OptionLayer):
         merge_mode: str | None = "concat",
         weights: Any = None,
         backward_layer: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         for one in (layer, backward_layer):
             _check_recurrent(one, optional=one is backward_layer)

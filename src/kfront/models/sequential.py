@@ -13,7 +13,7 @@ from kfront.core.naming import name_scope
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract, KerasTensor, abstract, is_text
 from kfront.core.state import state
-from kfront.core.typing import Backend, Config, CustomObjects, Nested, Shape, ShapeLike
+from kfront.core.typing import Backend, Config, CustomObjects, ShapeLike
 from kfront.layers.base import Layer
 from kfront.layers.input_layer import Input, InputLayer
 from kfront.models.graph import Graph, input_dtype, place_of
@@ -123,7 +123,7 @@ class Sequential(Model):
 
     # -- building and running -----------------------------------------------------------------------------------------
 
-    def build(self, input_shape: Nested[Shape] | None = None) -> None:
+    def build(self, input_shape: Any = None) -> None:
         """Create all weights for inputs of this shape, the batch dimension included."""
         if self._head is not None:
             return
@@ -138,7 +138,7 @@ class Sequential(Model):
                 x = layer(x)
             return
         dtype = "float32" if self.compute_dtype is None else self._sequence[0].compute_dtype
-        head = Input(batch_shape=input_shape, dtype=dtype)._keras_history.operation
+        head = Input(batch_shape=tuple(input_shape), dtype=dtype)._keras_history.operation
         self._start_with(head)
         self._tail = head._inbound_nodes[0].outputs[0]
         sequence, self._sequence = self._sequence, []

@@ -7,7 +7,7 @@ methods see batches only; a single image goes through as a batch of one.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, TypeAlias, TypeGuard
+from typing import Any, ClassVar, TypeAlias, TypeGuard, Unpack
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.options import Check, normalisers
 from kfront.core.rng import SeedGenerator, check_seed
 from kfront.core.spec import Abstract, KerasTensor
-from kfront.core.typing import Seed, Tensor
+from kfront.core.typing import LayerOptions, Seed, Tensor
 from kfront.layers.preprocess.data_layer import DataLayer
 from kfront.ops.primitives.dtypes import dtype_of
 from kfront.ops.random import uniform
@@ -96,7 +96,7 @@ class ImageLayer(DataLayer):
         factor: Limits | None = None,
         bounding_box_format: str | None = None,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         if self._USE_BASE_FACTOR:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from kfront import ops
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.options import Option, normalisers, one_of
 from kfront.core.registry import serializable
-from kfront.core.typing import Shape, Tensor
+from kfront.core.typing import LayerOptions, Shape, Tensor
 from kfront.layers.options import OptionLayer, documented, known_axis
 from kfront.ops.primitives.dtypes import dtype_of
 from kfront.ops.primitives.shapes import dim
@@ -152,7 +152,7 @@ class MessagePassing(OptionLayer):
     _extra = 0  # how many inputs there may be besides nodes and edges
     aggregate: str
 
-    def __init__(self, aggregate: str = "sum", **kwargs: Any) -> None:
+    def __init__(self, aggregate: str = "sum", **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self._store(locals())
         self.supports_masking = True

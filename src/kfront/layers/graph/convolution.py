@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 from kfront import ops
 from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentTypeError, ShapeError
 from kfront.core.options import normalisers, positive
 from kfront.core.registry import serializable
-from kfront.core.typing import Activation, ActivationLike, Config, InitializerLike, RegularizerLike, Tensor
+from kfront.core.typing import (
+    Activation,
+    ActivationLike,
+    Config,
+    InitializerLike,
+    LayerOptions,
+    RegularizerLike,
+    Tensor,
+)
 from kfront.core.variable import Variable
 from kfront.layers.base import Layer
 from kfront.layers.graph.base import CALL_DOC, UNWRITTEN, Edges, MessagePassing, flag, weights_of_edges
@@ -163,7 +171,7 @@ class SAGEConv(_Convolution):
         bias_initializer: InitializerLike = "zeros",
         kernel_regularizer: RegularizerLike = None,
         bias_regularizer: RegularizerLike = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(aggregate=aggregate, **kwargs)
         self._store(locals())
@@ -290,7 +298,7 @@ class EdgeConditionedConv(_Convolution):
         bias_initializer: InitializerLike = "zeros",
         kernel_regularizer: RegularizerLike = None,
         bias_regularizer: RegularizerLike = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(aggregate=aggregate, **kwargs)
         self._store(locals())

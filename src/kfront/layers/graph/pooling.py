@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from kfront import ops
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.options import normalisers, one_of
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract
-from kfront.core.typing import Shape, Tensor
+from kfront.core.typing import LayerOptions, Shape, Tensor
 from kfront.layers.graph.base import AGGREGATIONS, Edges, node_mask
 from kfront.layers.options import OptionLayer, known_axis
 from kfront.ops.primitives.dtypes import dtype_of
@@ -50,7 +50,7 @@ class GraphReadout(OptionLayer):
     mode: str
     num_graphs: int | None
 
-    def __init__(self, mode: str = "sum", num_graphs: int | None = None, **kwargs: Any) -> None:
+    def __init__(self, mode: str = "sum", num_graphs: int | None = None, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self._store(locals())
         self.supports_masking = True
@@ -140,7 +140,7 @@ class TopKPooling(OptionLayer):
     k: int | float
     projection: Any = None
 
-    def __init__(self, k: int | float, **kwargs: Any) -> None:
+    def __init__(self, k: int | float, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self._store(locals())
         self.supports_masking = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from kfront import initializers, ops
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.options import Option, normalisers, one_of, positive
 from kfront.core.registry import serializable
-from kfront.core.typing import DTypeLike, Shape, Tensor
+from kfront.core.typing import DTypeLike, LayerOptions, Shape, Tensor
 from kfront.layers.preprocess.data_layer import DataLayer
 
 __all__ = ["MelSpectrogram", "STFTSpectrogram"]
@@ -105,7 +105,7 @@ class MelSpectrogram(DataLayer):
         mag_exp: float = 2.0,
         min_power: float = 1e-10,
         ref_power: float = 1.0,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self._store(locals())
@@ -257,7 +257,7 @@ class STFTSpectrogram(DataLayer):
         padding: str = "valid",
         expand_dims: bool = False,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self._store(locals())

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Unpack
 
 from kfront import ops
 from kfront.core.errors import ArgumentError
 from kfront.core.options import normalisers, one_of, positive
 from kfront.core.registry import serializable
 from kfront.core.spec import Abstract, KerasTensor
-from kfront.core.typing import Shape, Tensor
+from kfront.core.typing import LayerOptions, Shape, Tensor
 from kfront.layers.preprocess.data_layer import DataLayer
 from kfront.layers.preprocess.encoding import MODES, check_sparse, encode, encoded_shape
 
@@ -63,7 +63,11 @@ class CategoryEncoding(DataLayer):
     sparse: bool
 
     def __init__(
-        self, num_tokens: int | None = None, output_mode: str = "multi_hot", sparse: bool = False, **kwargs: Any
+        self,
+        num_tokens: int | None = None,
+        output_mode: str = "multi_hot",
+        sparse: bool = False,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self._store(locals())

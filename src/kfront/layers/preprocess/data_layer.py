@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from kfront.backends import backend_scope, current, get, owner_of
 from kfront.core import tree
 from kfront.core.dtypes import is_float
 from kfront.core.spec import KerasTensor
-from kfront.core.typing import Backend
+from kfront.core.typing import Backend, LayerOptions
 from kfront.layers.base import Layer
 from kfront.layers.call_signature import build_arguments, call_info
 from kfront.layers.options import OptionLayer
@@ -48,7 +48,7 @@ class DataLayer(OptionLayer):
     _home: tuple[int, ...]  # number of the process that it draws for
     autograph_info__ = True  # tells `tf.data` that this is no Python code to be rewritten
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.__dict__["_home"] = _worker()
 

@@ -8,14 +8,14 @@ back to the host.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from kfront.backends import backend_scope, owner_of
 from kfront.core import guard, tree
 from kfront.core.spec import Abstract, KerasTensor
-from kfront.core.typing import Store
+from kfront.core.typing import LayerOptions, Store
 from kfront.layers.base import Layer
 from kfront.layers.preprocess.adapting import host_array
 from kfront.layers.preprocess.data_layer import DataLayer
@@ -28,7 +28,7 @@ class HostLayer(DataLayer):
 
     by_engine = False  # whether an engine that has a kernel of its own for the layer is faster with it than NumPy is
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.__dict__["host_handle"] = self._backend.host_handle(self)
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from kfront import ops
 from kfront.core.errors import ArgumentError
 from kfront.core.registry import serializable
-from kfront.core.typing import Backend, TensorLike
+from kfront.core.typing import Backend, TensorLike, UnnamedOptions
 from kfront.layers.preprocess import hash_functions
 from kfront.layers.preprocess.adapting import host_array
 from kfront.layers.preprocess.encoding import encode
@@ -83,7 +83,7 @@ class IntegerLookup(IndexLookup):
         oov_method: str = "floormod",
         salt: int | Sequence[int] | None = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[UnnamedOptions],
     ) -> None:
         if vocabulary_dtype != "int64":
             raise ArgumentError(f"[IntegerLookup] expected vocabulary_dtype='int64', got {vocabulary_dtype!r}.")

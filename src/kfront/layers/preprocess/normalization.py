@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from kfront import ops
 from kfront.core.errors import ArgumentError, DataError, ShapeError
 from kfront.core.options import normalisers, plain
 from kfront.core.registry import serializable
-from kfront.core.typing import Config, Shape, Tensor
+from kfront.core.typing import Config, LayerOptions, Shape, Tensor
 from kfront.layers.options import known_axis
 from kfront.layers.preprocess.adapting import host_batches
 from kfront.layers.preprocess.data_layer import DataLayer
@@ -65,7 +65,12 @@ class Normalization(DataLayer):
     input_variance: Any
 
     def __init__(
-        self, axis: Any = -1, mean: Any = None, variance: Any = None, invert: bool = False, **kwargs: Any
+        self,
+        axis: Any = -1,
+        mean: Any = None,
+        variance: Any = None,
+        invert: bool = False,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         if (mean is None) != (variance is None):

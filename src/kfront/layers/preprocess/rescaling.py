@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from kfront import ops
 from kfront.core.dtypes import is_float
 from kfront.core.options import Option, normalisers
 from kfront.core.registry import serializable
-from kfront.core.typing import Shape, Tensor
+from kfront.core.typing import LayerOptions, Shape, Tensor
 from kfront.layers.preprocess.data_layer import DataLayer
 
 __all__ = ["Rescaling"]
@@ -36,7 +36,7 @@ class Rescaling(DataLayer):
     scale: Any
     offset: Any
 
-    def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
+    def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self._store(locals())
         self.supports_masking = True
