@@ -67,15 +67,15 @@ def _windows(sizes: tuple[int, ...], dilation: tuple[int, ...]) -> tuple[int, ..
     return tuple((k - 1) * d + 1 for k, d in zip(sizes, dilation, strict=True))
 
 
-def torch_kernel(kernel: Tensor) -> Tensor:
-    """(…, in, out) to (out, in, …), with one spatial axis made two."""
-    weight = kernel.permute(_KERNEL[kernel.ndim])
-    return weight.unsqueeze(2) if kernel.ndim == 3 else weight
+def torch_kernel(kernel: Tensor, ndim: int) -> Tensor:
+    """(…, in, out) to (out, in, …), with one spatial axis made two; `permute` fails unless the rank is `ndim`."""
+    weight = kernel.permute(_KERNEL[ndim])
+    return weight.unsqueeze(2) if ndim == 3 else weight
 
 
-def depthwise_kernel(kernel: Tensor) -> Tensor:
-    """(…, channels, multiplier) to (channels * multiplier, 1, …), with one spatial axis made two."""
-    n = kernel.ndim - 2
+def torch_depthwise_kernel(kernel: Tensor, ndim: int) -> Tensor:
+    """(…, channels, multiplier) to (channels * multiplier, 1, …), else as `torch_kernel`."""
+    n = ndim - 2
     weight = kernel.permute((n, n + 1, *range(n))).reshape((-1, 1, *kernel.shape[:n]))
     return weight.unsqueeze(2) if n == 1 else weight
 
@@ -102,7 +102,7 @@ def conv(
     data_format: str = "channels_last",
     dilation_rate: Sizes = 1,
 ) -> Tensor:
-    return convolve(inputs, torch_kernel(kernel), strides, padding, data_format, dilation_rate)
+    return convolve(inputs, torch_kernel(kernel, inputs.ndim), strides, padding, data_format, dilation_rate)
 
 
 def depthwise_conv(
@@ -113,7 +113,7 @@ def depthwise_conv(
     data_format: str = "channels_last",
     dilation_rate: Sizes = 1,
 ) -> Tensor:
-    return convolve(inputs, depthwise_kernel(kernel), strides, padding, data_format, dilation_rate)
+    return convolve(inputs, torch_depthwise_kernel(kernel, inputs.ndim), strides, padding, data_format, dilation_rate)
 
 
 def separable_conv(
@@ -187,5 +187,5 @@ def conv_transpose(
     data_format: str = "channels_last",
     dilation_rate: Sizes = 1,
 ) -> Tensor:
-    weight = torch_kernel(kernel)
+    weight = torch_kernel(kernel, inputs.ndim)
     return convolve_transposed(inputs, weight, strides, padding, output_padding, data_format, dilation_rate)

@@ -22,7 +22,8 @@ def conv(
     data_format: str = "channels_last",
     dilation_rate: Sizes = 1,
 ) -> Tensor:
-    return plain.convolve(inputs, plain.torch_kernel(kernel).contiguous(), strides, padding, data_format, dilation_rate)
+    weight = plain.torch_kernel(kernel, inputs.ndim).contiguous()
+    return plain.convolve(inputs, weight, strides, padding, data_format, dilation_rate)
 
 
 @tuned("depthwise_conv", reason=_REASON, benchmark="eager_layers:DepthwiseConv2D", until=_UNTIL)
@@ -34,7 +35,7 @@ def depthwise_conv(
     data_format: str = "channels_last",
     dilation_rate: Sizes = 1,
 ) -> Tensor:
-    weight = plain.depthwise_kernel(kernel).contiguous()
+    weight = plain.torch_depthwise_kernel(kernel, inputs.ndim).contiguous()
     return plain.convolve(inputs, weight, strides, padding, data_format, dilation_rate)
 
 
@@ -62,5 +63,5 @@ def conv_transpose(
     data_format: str = "channels_last",
     dilation_rate: Sizes = 1,
 ) -> Tensor:
-    weight = plain.torch_kernel(kernel).contiguous()
+    weight = plain.torch_kernel(kernel, inputs.ndim).contiguous()
     return plain.convolve_transposed(inputs, weight, strides, padding, output_padding, data_format, dilation_rate)
