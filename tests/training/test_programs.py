@@ -148,8 +148,8 @@ def test_fewer_batches_than_asked_for_are_told(trainable_backend):
         small().fit(X, Y, batch_size=2, steps_per_epoch=10, epochs=2, verbose=0)
 
 
-def test_a_bound_on_all_epochs_is_no_number_that_somebody_asked_for(trainable_backend):
-    kfront.config.set_max_steps_per_epoch(10)
+def test_a_bound_on_all_epochs_is_no_number_that_somebody_asked_for(trainable_backend, monkeypatch):
+    monkeypatch.setenv("KERAS_MAX_STEPS_PER_EPOCH", "10")
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         small().fit(X, Y, batch_size=2, verbose=0)
