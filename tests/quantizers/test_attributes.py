@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kfront import dtype_policies, layers, ops, quantizers, utils
+from kfront import dtype_policies, initializers, layers, ops, quantizers
 
 LAYERS = {
     "Dense": (lambda: layers.Dense(6), "kernel", (6,), (1, 6)),
@@ -36,8 +36,9 @@ def test_names_of_what_quantization_adds(name: str, backend: Any) -> None:
 @pytest.mark.parametrize("policy", ["int8_from_float32", "int4_from_float32", "float8_from_float32"])
 def test_a_quantized_policy_quantizes(policy: str, trainable_backend: Any) -> None:
     x = np.random.default_rng(0).normal(size=(2, 4)).astype("float32")
-    utils.set_random_seed(0)
-    set_later, quantized = layers.Dense(3), layers.Dense(3)
+    kernel = np.array([[0.5, -0.5, 0.2], [-0.3, 0.4, -0.6], [0.1, 0.7, 0.3], [-0.7, -0.2, 0.6]], "float32")
+    start = initializers.Constant(kernel)  # both signs in each column: zero points of others are cut off, as in Keras
+    set_later, quantized = layers.Dense(3, kernel_initializer=start), layers.Dense(3)
     expected = ops.convert_to_numpy(set_later(x))
     quantized.build((2, 4))
     quantized.set_weights(set_later.get_weights())
