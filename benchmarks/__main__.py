@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: a table per engine, in a process of its own each, and JSON."""
+"""``python -m benchmarks``: a table per engine, in a process of its own each; JSON, and a page with plots."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import json
 import pathlib
 import subprocess
 import sys
+import tempfile
 
 from benchmarks.bench import Bench
 from benchmarks.cases import CASES
+from benchmarks.page import changes, read, write
 from benchmarks.timing import Row
 
 _THREADS = {
@@ -62,10 +64,13 @@ def main() -> int:
     )
     parser.add_argument("--rounds", type=int, default=11, help="rounds of paired timing")
     parser.add_argument("--no-keras", action="store_true", help="leave Keras out")
-    parser.add_argument("--out", default="", help="folder for JSON results")
+    parser.add_argument("--out", default="", help="folder for JSON results and index.html")
+    parser.add_argument("--against", default="", help="results of an earlier run: what became slower is printed")
     args = parser.parse_args()
     if args.engine != "all" and os.environ.get("KFRONT_BENCHMARK") == "1":
         return _one(args)
+    before = read(pathlib.Path(args.against)) if args.against else {}
+    out = args.out or (tempfile.mkdtemp(prefix="kfront-benchmarks-") if before else "")
     engines = ["torch", "jax", "tensorflow", "numpy"] if args.engine == "all" else [args.engine]
     status = 0
     for engine in engines:
@@ -83,8 +88,12 @@ def main() -> int:
             "--parts",
             args.parts,
         ]
-        command += ["--no-keras"] * args.no_keras + (["--out", args.out] if args.out else [])
+        command += ["--no-keras"] * args.no_keras + (["--out", out] if out else [])
         status |= subprocess.run(command, env=env, check=False).returncode
+    if out:
+        found = changes(before, read(pathlib.Path(out)))
+        print(*(c for c in found if c.slower or c.faster), sep="\n")
+        print(write(pathlib.Path(out), found))
     return status
 
 

@@ -55,5 +55,5 @@ class Bench:
     ) -> Row:
         """A row of ratios to `native`."""
         candidates = {"native": native, **{k: of(api) for k, api in self.apis().items()}}
-        ratios, base = paired(candidates, n, self.rounds)
-        return Row(name, "x", ratios["kfront"], ratios.get("keras"), base, limit)
+        ratios, base, spread = paired(candidates, n, self.rounds)
+        return Row(name, "x", ratios["kfront"], ratios.get("keras"), base, limit, spread)

@@ -127,8 +127,8 @@ def depths(bench: Bench) -> Iterator[Row]:
 
 
 def _epochs(bench: Bench, kind: str, depth: int, steps: int, limit: float) -> Row:
-    ratios, base = epochs(bench, kind, depth, steps)
-    return Row(f"fit {kind}{depth or ''}", "x", ratios["kfront"], ratios.get("keras"), base, limit)
+    ratios, base, spread = epochs(bench, kind, depth, steps)
+    return Row(f"fit {kind}{depth or ''}", "x", ratios["kfront"], ratios.get("keras"), base, limit, spread)
 
 
 _OPTIMIZERS = ("SGD", "RMSprop", "Adam", "AdamW", "Adamax", "Nadam", "Adagrad", "Adadelta")

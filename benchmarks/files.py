@@ -109,8 +109,8 @@ def _rows(
         loads[name] = lambda model=model, path=path: model.load_weights(path)
 
     def row(text: str, candidates: dict[str, Callable[[], Any]]) -> Row:
-        ratios, base = paired(candidates, 1, bench.rounds, getattr(os, "sync", None))
-        return Row(f"{text} {what}", "x", ratios["kfront"], ratios.get("keras"), base, 1.2)
+        ratios, base, spread = paired(candidates, 1, bench.rounds, getattr(os, "sync", None))
+        return Row(f"{text} {what}", "x", ratios["kfront"], ratios.get("keras"), base, 1.2, spread)
 
     mine = saves["kfront"]
     yield row("save", {"native": native, **saves})

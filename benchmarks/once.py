@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks import models
 from benchmarks.bench import Bench
-from benchmarks.timing import paired
+from benchmarks.timing import Paired, paired, quartiles
 
 __all__ = ["epochs"]
 
@@ -23,8 +23,8 @@ _PROCESSES, _FEWER, _DEEP = 8, 3, 100  # so many layers take minutes to compile
 _BATCH = 32
 
 
-def epochs(bench: Bench, kind: str, depth: int, steps: int) -> tuple[dict[str, float], float]:
-    """The geometric mean of the ratios to the native loop over several processes, and its median time in microseconds.
+def epochs(bench: Bench, kind: str, depth: int, steps: int) -> Paired:
+    """The geometric mean over several processes of the ratios to the native loop.
 
     Args:
         bench: the engine, and what is measured beside it.
@@ -40,7 +40,8 @@ def epochs(bench: Bench, kind: str, depth: int, steps: int) -> tuple[dict[str, f
         out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         found.append(json.loads(out.splitlines()[-1]))
     ratios = {k: statistics.geometric_mean(one["ratios"][k] for one in found) for k in found[0]["ratios"]}
-    return ratios, statistics.median(one["native"] for one in found)
+    native = statistics.median(one["native"] for one in found)
+    return Paired(ratios, native, quartiles([one["ratios"]["kfront"] for one in found]))
 
 
 def main() -> None:
@@ -66,8 +67,8 @@ def main() -> None:
 
     makers = {"native": native, **{k: lambda api=api: epoch(api) for k, api in bench.apis().items()}}
     order = list(makers)[:: -1 if args.reverse else 1]
-    ratios, base = paired({k: makers[k]() for k in order}, 1, args.rounds)
-    print(json.dumps({"ratios": ratios, "native": base}))
+    measured = paired({k: makers[k]() for k in order}, 1, args.rounds)
+    print(json.dumps({"ratios": measured.ratios, "native": measured.native}))
 
 
 if __name__ == "__main__":

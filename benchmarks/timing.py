@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-__all__ = ["Row", "count_calls", "paired", "per_call"]
+__all__ = ["Paired", "Row", "count_calls", "paired", "per_call", "quartiles"]
 
 
 class Row(NamedTuple):
@@ -21,6 +21,7 @@ class Row(NamedTuple):
         kfront, keras: the measure, None where there is none.
         native: the native time of one run in microseconds.
         limit: the project's own bound on `kfront`, None where there is none.
+        spread: the quartiles of `kfront` over the rounds, None where it was measured once.
     """
 
     name: str
@@ -29,6 +30,29 @@ class Row(NamedTuple):
     keras: float | None
     native: float
     limit: float | None
+    spread: tuple[float, float] | None = None
+
+
+class Paired(NamedTuple):
+    """What paired timing gives.
+
+    Attributes:
+        ratios: the median ratio of each candidate to "native".
+        native: the median time of "native" in microseconds.
+        spread: the quartiles of kfront's ratio, None without a candidate of that name or with one round.
+    """
+
+    ratios: dict[str, float]
+    native: float
+    spread: tuple[float, float] | None
+
+
+def quartiles(values: list[float]) -> tuple[float, float] | None:
+    """The first and the third quartile, None of fewer than two values."""
+    if len(values) < 2:
+        return None
+    low, _, high = statistics.quantiles(values, n=4, method="inclusive")
+    return low, high
 
 
 def _burst(f: Callable[[], Any], n: int, clock: Callable[[], int]) -> float:
@@ -58,8 +82,8 @@ def paired(
     n: int = 1,
     rounds: int = 15,
     settle: Callable[[], Any] | None = None,
-) -> tuple[dict[str, float], float]:
-    """Medians over rounds of the ratio to the candidate "native", and its median time in microseconds.
+) -> Paired:
+    """Medians over rounds of the ratio to the candidate "native".
 
     Args:
         candidates: what is timed, one after another in each round, in the other order every second time.
@@ -77,10 +101,9 @@ def paired(
                 settle()
             times[name].append(_burst(f, n, time.perf_counter_ns))
     base = times["native"]
-    ratios = {
-        k: statistics.median(a / b for a, b in zip(v, base, strict=True)) for k, v in times.items() if k != "native"
-    }
-    return ratios, statistics.median(base)
+    ratios = {k: [a / b for a, b in zip(v, base, strict=True)] for k, v in times.items() if k != "native"}
+    medians = {k: statistics.median(v) for k, v in ratios.items()}
+    return Paired(medians, statistics.median(base), quartiles(ratios.get("kfront", [])))
 
 
 def count_calls(f: Callable[[], Any]) -> int:

@@ -28,10 +28,10 @@ def tuned_kernels(bench: Bench) -> Iterator[Row]:
         call = calls(kernel.op, large=True)[0]
         plain = b.plain_form(kernel.op) or COMPOSED[kernel.op]
         run = _indexing if kernel.op == "get_item" else _step
-        ratios, base = paired(
+        ratios, base, spread = paired(
             {"native": run(bench, b, plain, call), "kfront": run(bench, b, kernel.function, call)}, 1, bench.rounds
         )
-        yield Row(f"tuned {kernel.op}", "x plain", ratios["kfront"], None, base, 1.0)
+        yield Row(f"tuned {kernel.op}", "x plain", ratios["kfront"], None, base, 1.0, spread)
 
 
 def _step(bench: Bench, b: Any, f: Callable[..., Any], call: Call) -> Callable[[], Any]:
