@@ -1,7 +1,8 @@
 """Models in the hands of their engine, of other engines, and of users' own steps; each family of models.
 
 On torch a model is a Module, on JAX a pytree and a pure function, on TensorFlow a trackable: what each engine does
-with its own must work, and give what `fit` gives. Between backends, `kfront.convert` must carry everything over.
+with its own must work, and give what `fit` gives. Between backends, `kfront.convert` must carry everything over. The
+table of idioms (`idioms.py`) tries single layers in all that an engine's users do, beside the engine's own layers.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 import kfront
 
 from ..suite import Case
-from . import alone, between, steps, with_jax, with_tensorflow, with_torch
+from . import alone, between, idioms, steps, with_jax, with_tensorflow, with_torch
 from .common import FAMILIES, portable
 
 __all__ = ["cases"]
@@ -30,10 +31,11 @@ def _on(backend: str, check: Any, *args: Any) -> None:
 
 
 def cases(backends: list[str], quick: bool) -> Iterator[Case]:
-    """Per family the engine's own tools, own steps, and conversions; per backend a process of its own."""
+    """Per family the engine's own tools, own steps, and conversions; per backend idioms and a process of its own."""
     trainable = [b for b in backends if kfront.backends.get(b).trainable]
     for name in backends:
         yield Case("interop", "no other engine is imported", name, lambda n=name: alone.check(n))
+        yield from idioms.cases(name, quick)
         for k, family in enumerate(FAMILIES):
             for what, check in NATIVE.get(name, {}).items():
                 if not quick or family in ("mlp", "encoder"):
