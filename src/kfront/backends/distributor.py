@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from kfront.models.model import Model
 
 
-__all__ = ["Distributor"]
-
-
 class Distributor:
     """How an engine runs models on several devices. This base does for one that runs on a single one.
 

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from kfront.core.variable import Variable
 
 
-__all__ = ["Foreach"]
-
 Second: TypeAlias = "Scalar | Sequence[Scalar]"  # one number for all tensors of the list, or one value for each
 
 

@@ -10,8 +10,6 @@ from kfront import backends
 from kfront.core import rng
 from kfront.core.errors import ArgumentError
 
-__all__ = ["set_random_seed"]
-
 
 def set_random_seed(seed: int) -> None:
     """Seed Python's `random`, NumPy, kfront and the current engine, so that a run can be repeated.

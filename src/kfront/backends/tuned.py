@@ -12,8 +12,6 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
-__all__ = ["NO_ISSUE", "TunedKernel", "TunedTable"]
-
 NO_ISSUE = "no upstream issue known"
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 

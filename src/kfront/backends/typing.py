@@ -7,8 +7,6 @@ from typing import TypeAlias, TypeVar
 
 from kfront.core.typing import Nested
 
-__all__ = ["Axes", "Closure", "Function", "Sizes"]
-
 T = TypeVar("T")
 
 Axes: TypeAlias = int | Sequence[int] | None

@@ -8,8 +8,6 @@ from typing import Any
 from kfront.core import codec
 from kfront.core.errors import ArgumentError
 
-__all__ = ["auto_config", "named_shapes", "tuples"]
-
 
 def tuples(shape: Any) -> Any:
     """JSON turns tuples into lists: shapes as tuples again."""

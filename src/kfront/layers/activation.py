@@ -22,8 +22,6 @@ from kfront.layers.base import InputSpec
 from kfront.layers.options import OptionLayer, known_axis
 from kfront.ops.primitives.dtypes import dtype_of
 
-__all__ = ["ELU", "Activation", "LeakyReLU", "PReLU", "ReLU", "Softmax"]
-
 
 class _Elementwise(OptionLayer):
     """A layer without weights that keeps shape and mask."""

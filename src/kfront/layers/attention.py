@@ -17,8 +17,6 @@ from kfront.ops.primitives.dtypes import dtype_of
 from kfront.ops.primitives.shapes import dim
 from kfront.ops.random import dropout
 
-__all__ = ["AdditiveAttention", "Attention", "causal_mask", "masked_softmax"]
-
 _HALF = ("float16", "bfloat16")
 
 

@@ -10,8 +10,6 @@ from kfront.core.typing import Backend
 from kfront.core.variable import Variable
 from kfront.layers.call_signature import call_info
 
-__all__ = ["bind_class", "kind_of", "make_tracker", "rebuild", "saved_state"]
-
 _bound: dict[tuple[type, str], type] = {}
 
 

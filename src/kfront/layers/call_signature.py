@@ -9,8 +9,6 @@ from typing import Any
 from kfront.core import tree
 from kfront.core.errors import ArgumentTypeError
 
-__all__ = ["CallInfo", "build_arguments", "call_info", "shape_info"]
-
 _SKIP = ("training", "mask")
 
 

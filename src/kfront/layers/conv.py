@@ -29,19 +29,6 @@ from kfront.layers.options import IntOrInts, OptionLayer, documented, known_axis
 from kfront.ops.convolution import separable_conv
 from kfront.ops.primitives.nn import conv, conv_transpose, depthwise_conv
 
-__all__ = [
-    "Conv1D",
-    "Conv1DTranspose",
-    "Conv2D",
-    "Conv2DTranspose",
-    "Conv3D",
-    "Conv3DTranspose",
-    "DepthwiseConv1D",
-    "DepthwiseConv2D",
-    "SeparableConv1D",
-    "SeparableConv2D",
-]
-
 _AXES = {1: "length", 2: "height, width", 3: "depth, height, width"}
 _COMMON = """
         activation: name or function; none if None.

@@ -27,8 +27,6 @@ from kfront.layers.recurrent_cells import WEIGHTS_DOC, BaseCell, ForgetBias
 from kfront.ops.primitives.nn import conv
 from kfront.ops.primitives.shapes import dim
 
-__all__ = ["ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"]
-
 
 class ConvLSTMCell(BaseCell):
     """One step of a convolutional LSTM, of any rank: an LSTM whose products with the kernels are convolutions.

@@ -36,8 +36,6 @@ from kfront.ops.encoding import embedding
 from kfront.ops.matrix import linear
 from kfront.ops.primitives.dtypes import dtype_of
 
-__all__ = ["Dense", "Embedding", "Identity", "Lambda", "Masking"]
-
 _linear_activation = activations.linear
 
 

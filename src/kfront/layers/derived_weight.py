@@ -8,8 +8,6 @@ from kfront.core.operators import VariableBase
 from kfront.core.typing import Tensor
 from kfront.core.variable import Variable
 
-__all__ = ["DerivedWeight"]
-
 
 class DerivedWeight(VariableBase):
     """Base of weights that are computed from Variables; subclasses define `value` and `shape`.

@@ -28,8 +28,6 @@ from kfront.layers.core import _linear_activation
 from kfront.layers.quantized import Layout, Quantizable
 from kfront.ops.matrix import linear
 
-__all__ = ["EinsumDense"]
-
 
 class Equation:
     """``input,kernel->output`` with at most one ellipsis in input and output, taken apart.

@@ -11,8 +11,6 @@ from kfront import ops
 from kfront.core.typing import Tensor
 from kfront.quantizers.functions import compute_float8_amax_history, compute_float8_scale, quantize_and_dequantize
 
-__all__ = ["Float8"]
-
 E4M3, E5M2 = ("float8_e4m3fn", 448.0), ("float8_e5m2", 57344.0)
 
 

@@ -22,9 +22,6 @@ from kfront.core.spec import Abstract
 from kfront.core.typing import Config, DTypeLike, LayerOptions, Store, UnnamedOptions
 from kfront.layers.base import Layer
 
-__all__ = ["FlaxLayer", "JaxLayer", "TFSMLayer", "TorchModuleWrapper"]
-
-
 # ---- torch -----------------------------------------------------------------------------------------------------------
 
 

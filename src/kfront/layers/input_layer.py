@@ -12,8 +12,6 @@ from kfront.core.spec import KerasTensor, standardize_shape
 from kfront.core.typing import Config, DTypeLike
 from kfront.layers.base import Layer
 
-__all__ = ["Input", "InputLayer"]
-
 
 @serializable("keras.layers")
 class InputLayer(Layer):

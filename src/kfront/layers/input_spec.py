@@ -11,8 +11,6 @@ from kfront.core.registry import serializable
 from kfront.core.spec import standardize_shape
 from kfront.core.typing import Config, DTypeLike
 
-__all__ = ["InputSpec", "check_inputs", "shape_test"]
-
 
 @serializable("keras.layers")
 class InputSpec:

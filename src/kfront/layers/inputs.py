@@ -15,8 +15,6 @@ from kfront.core.typing import Backend
 from kfront.core.variable import Variable
 from kfront.ops.primitives.dtypes import cast
 
-__all__ = ["convert_inputs", "passing_dtypes"]
-
 
 def numeric(x: Any) -> bool:
     """Whether `x` is a number, or nested lists of numbers."""

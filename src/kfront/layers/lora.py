@@ -13,8 +13,6 @@ from kfront.core.typing import Config, InitializerLike, Store
 from kfront.layers.derived_weight import DerivedWeight
 from kfront.layers.options import OptionLayer
 
-__all__ = ["LoraLayer", "LowRankWeight"]
-
 
 class LowRankWeight(DerivedWeight):
     """The weight ``base + scale * a @ b``, computed when it is read.

@@ -18,25 +18,6 @@ from kfront.core.typing import LayerOptions, Shape, Tensor
 from kfront.layers.base import Layer
 from kfront.layers.options import OptionLayer, documented
 
-__all__ = [
-    "Add",
-    "Average",
-    "Concatenate",
-    "Dot",
-    "Maximum",
-    "Minimum",
-    "Multiply",
-    "Subtract",
-    "add",
-    "average",
-    "concatenate",
-    "dot",
-    "maximum",
-    "minimum",
-    "multiply",
-    "subtract",
-]
-
 
 class Merge(OptionLayer):
     """Base of layers that combine a list of tensors element by element.

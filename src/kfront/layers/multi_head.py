@@ -22,8 +22,6 @@ from kfront.ops.attention import dot_product_attention
 from kfront.ops.primitives.shapes import dim
 from kfront.ops.random import dropout
 
-__all__ = ["GroupedQueryAttention", "MultiHeadAttention"]
-
 
 class _Heads(OptionLayer):
     """What both layers share: projections, masks, and attention between projected tensors."""

@@ -15,8 +15,6 @@ from kfront.core.state import state
 from kfront.core.typing import Tensor
 from kfront.ops.random import dropout
 
-__all__ = ["HeadHooks"]
-
 
 def _second_name(of: str) -> Any:
     """A property that reads and sets another attribute."""

@@ -21,14 +21,6 @@ from kfront.ops.normalization import (
 )
 from kfront.ops.primitives.dtypes import dtype_of
 
-__all__ = [
-    "BatchNormalization",
-    "GroupNormalization",
-    "LayerNormalization",
-    "RMSNormalization",
-    "UnitNormalization",
-]
-
 _HALF = ("float16", "bfloat16")
 
 

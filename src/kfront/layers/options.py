@@ -11,8 +11,6 @@ from kfront.core.options import Configurable
 from kfront.core.typing import Config, T
 from kfront.layers.base import Layer
 
-__all__ = ["IntOrInts", "OptionLayer", "documented", "known_axis"]
-
 IntOrInts: TypeAlias = int | Sequence[int]
 """An int for all spatial axes, or one for each."""
 

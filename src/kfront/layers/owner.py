@@ -11,8 +11,6 @@ from kfront.core.errors import NotBuiltError, ShapeError
 from kfront.core.tracking import Tracker, structure
 from kfront.core.variable import Variable
 
-__all__ = ["Owner"]
-
 
 class Owner:
     """The part of `Layer` that lists what its tracker has filed."""

@@ -17,27 +17,6 @@ from kfront.ops.convolution import adaptive_average_pool, adaptive_max_pool
 from kfront.ops.primitives.dtypes import dtype_of
 from kfront.ops.primitives.nn import average_pool, max_pool
 
-__all__ = [
-    "AdaptiveAveragePooling1D",
-    "AdaptiveAveragePooling2D",
-    "AdaptiveAveragePooling3D",
-    "AdaptiveMaxPooling1D",
-    "AdaptiveMaxPooling2D",
-    "AdaptiveMaxPooling3D",
-    "AveragePooling1D",
-    "AveragePooling2D",
-    "AveragePooling3D",
-    "GlobalAveragePooling1D",
-    "GlobalAveragePooling2D",
-    "GlobalAveragePooling3D",
-    "GlobalMaxPooling1D",
-    "GlobalMaxPooling2D",
-    "GlobalMaxPooling3D",
-    "MaxPooling1D",
-    "MaxPooling2D",
-    "MaxPooling3D",
-]
-
 _AXES = {1: "length", 2: "height, width", 3: "depth, height, width"}
 _SHAPES = {1: (2, 6, 3), 2: (2, 6, 6, 3), 3: (2, 6, 6, 6, 3)}
 _SAME_RANK = "of the same rank, with a number for each window"

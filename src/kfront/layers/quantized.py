@@ -26,8 +26,6 @@ from kfront.quantizers.calibrated import Quantized, Statistics, nearest
 from kfront.quantizers.configs import CALIBRATED, config_for
 from kfront.quantizers.functions import dequantize_grouped
 
-__all__ = ["CalibratedWeight", "Layout", "Quantizable", "QuantizedWeight"]
-
 INT4 = (-8, 7)
 
 

@@ -56,8 +56,6 @@ from kfront.ops.control import scan
 from kfront.ops.primitives.dtypes import dtype_of
 from kfront.ops.primitives.shapes import dim
 
-__all__ = ["GRU", "LSTM", "RNN", "SimpleRNN"]
-
 
 class _Carried:
     """A state that a stateful layer carries from batch to batch: tracked, but not one of the layer's weights."""

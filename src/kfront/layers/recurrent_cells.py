@@ -35,8 +35,6 @@ from kfront.ops.matrix import linear
 from kfront.ops.random import dropout
 from kfront.ops.recurrent import gru_sequence, lstm_sequence
 
-__all__ = ["GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"]
-
 _tanh, _sigmoid = activations.tanh, activations.sigmoid
 WEIGHTS_DOC = """
         use_bias: whether there is a bias.

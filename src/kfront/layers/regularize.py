@@ -17,17 +17,6 @@ from kfront.layers.options import OptionLayer, documented
 from kfront.ops.primitives.dtypes import dtype_of
 from kfront.ops.random import dropout, normal, uniform
 
-__all__ = [
-    "ActivityRegularization",
-    "AlphaDropout",
-    "Dropout",
-    "GaussianDropout",
-    "GaussianNoise",
-    "SpatialDropout1D",
-    "SpatialDropout2D",
-    "SpatialDropout3D",
-]
-
 
 def _noise_shape(layer: OptionLayer, name: str, shape: object) -> Any:
     if shape is None:

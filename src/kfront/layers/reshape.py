@@ -16,22 +16,6 @@ from kfront.layers.base import InputSpec
 from kfront.layers.options import IntOrInts, OptionLayer, documented
 from kfront.ops.primitives.shapes import dim
 
-__all__ = [
-    "Cropping1D",
-    "Cropping2D",
-    "Cropping3D",
-    "Flatten",
-    "Permute",
-    "RepeatVector",
-    "Reshape",
-    "UpSampling1D",
-    "UpSampling2D",
-    "UpSampling3D",
-    "ZeroPadding1D",
-    "ZeroPadding2D",
-    "ZeroPadding3D",
-]
-
 
 @serializable("keras.layers")
 class Flatten(OptionLayer):

@@ -15,8 +15,6 @@ from kfront.layers.options import known_axis
 from kfront.layers.quantized import Layout, QuantizedWeight
 from kfront.ops.elementwise import dtype_of
 
-__all__ = ["ReversibleEmbedding"]
-
 
 @serializable("keras.layers")
 class ReversibleEmbedding(Embedding):

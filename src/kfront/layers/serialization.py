@@ -8,8 +8,6 @@ from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import SavingError
 from kfront.layers.base import Layer
 
-__all__ = ["deserialize", "serialize"]
-
 
 def serialize(layer: Any) -> dict[str, Any]:
     """The config of a layer as plain values, with its class.

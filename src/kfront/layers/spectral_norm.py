@@ -14,8 +14,6 @@ from kfront.initializers import TruncatedNormal
 from kfront.layers.base import InputSpec, Layer
 from kfront.layers.wrappers import Wrapper
 
-__all__ = ["SpectralNormalization"]
-
 _SMALL = 1e-12  # of squared norms
 
 

@@ -16,8 +16,6 @@ from kfront.core.typing import Config
 from kfront.dtype_policies import DTypePolicyMap
 from kfront.quantizers.configs import CALIBRATED, config_for
 
-__all__ = ["apply_policies", "keep_quantizers", "serialized_policy", "with_quantizers"]
-
 _KEY = "quantization_configs"  # beside the shapes that a layer was built with
 
 

@@ -11,8 +11,6 @@ from kfront.core.errors import KfrontError
 from kfront.core.spec import NoValueError, abstract
 from kfront.core.variable import Forgetting
 
-__all__ = ["build_by_call", "spec_by_call"]
-
 
 def spec_by_call(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Specs of what `layer.call` returns, from running it on abstract values.

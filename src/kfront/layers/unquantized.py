@@ -6,8 +6,6 @@ from typing import Any, NoReturn
 
 from kfront.core.errors import UnsupportedError
 
-__all__ = ["Unquantized"]
-
 
 class Unquantized:
     """The part of `Layer` that says that a layer has no quantized form."""

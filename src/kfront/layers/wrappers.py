@@ -15,8 +15,6 @@ from kfront.layers.call_signature import call_info
 from kfront.layers.options import OptionLayer
 from kfront.ops.primitives.shapes import dim
 
-__all__ = ["Bidirectional", "TimeDistributed", "Wrapper"]
-
 
 def _check_layer(who: str, layer: Layer) -> None:
     if not isinstance(layer, Layer):

@@ -11,8 +11,6 @@ from kfront.backends.jax.common import compiled, filled_windows, per_axis
 from kfront.backends.typing import Function, Sizes
 from kfront.core.errors import ArgumentError
 
-__all__ = ["Window", "conv", "conv_op", "conv_transpose", "conv_transpose_op", "convolve", "depthwise_op", "stretched"]
-
 
 class Window(NamedTuple):
     """How a kernel goes over (batch, *spatial, channels); one entry per spatial axis."""

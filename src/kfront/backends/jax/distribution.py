@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from kfront.models.model import Model
 
 
-__all__ = ["JaxDistributor", "PlacedVariable"]
-
-
 class PlacedVariable(JaxVariable):
     """A Variable whose values lie on a mesh; whatever is assigned is brought there."""
 

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from kfront.models.model import Model
 
 
-__all__ = ["arguments", "polymorphic", "write_stablehlo"]
-
-
 def write_stablehlo(
     model: Model,
     signature: tuple[Nested[KerasTensor], ...],

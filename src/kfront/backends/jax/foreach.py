@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from kfront.core.variable import Variable
 
 
-__all__ = ["JaxForeach"]
-
-
 class JaxForeach(Foreach):
     """Variables hold new arrays after a change."""
 

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from kfront.layers.base import Layer
 
 
-__all__ = ["first", "flatten", "flax", "leaves", "ones", "parts", "run", "unflatten"]
-
-
 def first(fn: Closure[Array], rng: Array, inputs: Nested[Array]) -> Any:
     """What `fn` gives for a key and inputs."""
     return fn(jnp.asarray(rng).astype("uint32"), inputs)

@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from kfront.core.spec import KerasTensor
 
 
-__all__ = ["host_call"]
-
-
 def host_call(caller: object, tensors: Sequence[Array], spec: KerasTensor) -> Any:
     """See `Backend.host_call`."""
     dtype = np.dtype(canonical(spec.dtype))

@@ -27,20 +27,6 @@ if TYPE_CHECKING:
     from kfront.layers.base import Layer
 
 
-__all__ = [
-    "JaxVariable",
-    "Journal",
-    "Reads",
-    "Trace",
-    "get_logits",
-    "journaling",
-    "register_layer_class",
-    "set_logits",
-    "store",
-    "strong",
-]
-
-
 class _Local(threading.local):
     entries: dict[int, tuple[Any, Any]] | None = None
     reads: dict[int, Any] | None = None  # Variables that a compiled function reads while it is traced

@@ -11,8 +11,6 @@ from jax import Array, lax
 from kfront.backends.jax.common import compiled, filled_windows, per_axis
 from kfront.backends.typing import Function, Sizes
 
-__all__ = ["average_by", "average_pool", "largest", "max_pool", "pool_op", "window_sum"]
-
 
 def pool_op(run: Function[Array]) -> Function[Array]:
     """A pooling op by a function of (inputs, window, strides, padding), with sizes for all axes."""

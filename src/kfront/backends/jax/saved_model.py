@@ -26,8 +26,6 @@ _tensorflow = get("tensorflow")  # says what to install without it
 
 from kfront.backends.tensorflow.export import Archive  # noqa: E402
 
-__all__ = ["JaxArchive", "write_tf_saved_model"]
-
 # Of StableHLO: a TensorFlow older than JAX fails when it meets one, not before. `top_k` makes the first, and since
 # JAX 0.12 every unknown size the second.
 _NEW = re.compile(rb"composite_v2|custom_call_v2")

@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from kfront.core.variable import Variable
 
 
-__all__ = ["Loop", "Step", "value_and_grad"]
-
-
 def value_and_grad(
     fn: Callable[[], tuple[Any, Any]], variables: Sequence[Variable], state: Sequence[Variable] = ()
 ) -> tuple[Any, Any, list[Array]]:

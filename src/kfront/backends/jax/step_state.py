@@ -24,8 +24,6 @@ from kfront.backends.jax.common import TRACER
 if TYPE_CHECKING:
     from kfront.backends.jax.native import JaxVariable
 
-__all__ = ["Borrowed", "StepState", "copy_of"]
-
 _copy = jax.jit(jnp.copy)
 
 

@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from kfront.core.variable import Variable
 
 
-__all__ = ["checkpoint", "jvp", "vjp"]
-
-
 def _conj(xs: Sequence[Array]) -> list[Array]:
     """Complex gradients are conjugated: here, as on the other engines, they point to where the value grows."""
     return [x.conj() if jax.numpy.iscomplexobj(x) else x for x in xs]

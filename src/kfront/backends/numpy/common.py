@@ -11,8 +11,6 @@ import numpy as np
 from kfront.backends.typing import Axes, Function
 from kfront.core.dtypes import numpy_dtype
 
-__all__ = ["HALVES", "dtype_of", "lowest", "quiet", "tuple_axis", "wide"]
-
 HALVES = frozenset(
     np.dtype(d) for d in (np.float16, ml_dtypes.bfloat16, ml_dtypes.float8_e4m3fn, ml_dtypes.float8_e5m2)
 )

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from kfront.models.model import Model
 
 
-__all__ = ["Archive", "write_tf_saved_model"]
-
 _FILES = frozenset(("saved_model.pb", "fingerprint.pb", "variables", "assets", "assets.extra", "keras_metadata.pb"))
 _PYTHON = frozenset(("PyFunc", "PyFuncStateless", "EagerPyFunc"))  # ops that need the process that made them
 _GROUPS = ("variables", "trainable_variables", "non_trainable_variables")

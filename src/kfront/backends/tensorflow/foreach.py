@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from kfront.core.variable import Variable
 
 
-__all__ = ["TensorFlowForeach"]
-
 _descend = raw("ResourceApplyGradientDescent")
 _FUSED = (tf.float32, tf.float64, tf.float16, tf.bfloat16)
 

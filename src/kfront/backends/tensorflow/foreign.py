@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from tensorflow import Tensor
 
 
-__all__ = ["Adopted", "endpoint", "load", "run", "variables"]
-
-
 class Adopted(TensorFlowVariable):
     """A Variable whose storage is a `tf.Variable` that a SavedModel brought along."""
 

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from kfront.layers.base import Layer
 
 
-__all__ = ["first", "flatten", "flax", "leaves", "ones", "run", "unflatten"]
-
-
 def _load() -> tuple[Any, Any]:
     try:
         ours = importlib.import_module("kfront.backends.jax.foreign")

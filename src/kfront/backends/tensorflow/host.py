@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from kfront.core.spec import KerasTensor
 
 
-__all__ = ["dataset", "host_call", "to_ragged", "to_sparse"]
-
-
 def host_call(caller: object, tensors: Sequence[Tensor], spec: KerasTensor) -> Any:
     """See `Backend.host_call`. The graph holds on to the caller, so it runs in this process only."""
     dtype = tf.as_dtype(spec.dtype)

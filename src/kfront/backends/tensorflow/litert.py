@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from kfront.models.model import Model
 
 
-__all__ = ["write_litert"]
-
-
 def write_litert(
     model: Model,
     signature: tuple[Nested[KerasTensor], ...],

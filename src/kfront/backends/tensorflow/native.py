@@ -23,8 +23,6 @@ try:  # the hook by which a tape learns of a read; private, so there is a slower
 except ImportError:  # pragma: no cover
     variable_accessed = None  # type: ignore[assignment]
 
-__all__ = ["LayerBase", "TensorFlowVariable", "read"]
-
 Trackable = tf.__internal__.tracking.Trackable
 PlainVariable: type = type(tf.Variable(0, trainable=False))
 _AGGREGATION = {

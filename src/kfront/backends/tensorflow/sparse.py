@@ -11,9 +11,6 @@ if TYPE_CHECKING:
     from tensorflow import Tensor
 
 
-__all__ = ["densify", "is_sparse", "make_sparse", "sparse_matmul", "sparse_parts"]
-
-
 def is_sparse(x: Tensor) -> bool:
     """Whether `x` is sparse."""
     return isinstance(x, tf.SparseTensor)

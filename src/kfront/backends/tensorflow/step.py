@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from kfront.core.variable import Variable
 
 
-__all__ = ["cannot_trace", "compile_loop", "compile_step", "compute_spec", "value_and_grad"]
-
 _log = logging.getLogger("kfront")
 
 

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from kfront.layers.base import Layer
 
 
-__all__ = ["native_layer", "tables_in"]
-
 _tables: weakref.WeakKeyDictionary[Any, tuple[Any, Any]] = (
     weakref.WeakKeyDictionary()
 )  # layer -> (its vocabulary, table)

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from kfront.core.variable import Variable
 
 
-__all__ = ["checkpoint", "jvp", "vjp"]
-
 _ZERO = tf.UnconnectedGradients.ZERO
 
 

@@ -14,8 +14,6 @@ from kfront.core.dtypes import standardize
 from kfront.core.state import state
 from kfront.core.typing import DTypeLike
 
-__all__ = ["DTYPES", "NAMES", "TORCH", "at_hand", "axes_of", "current_device", "default_device", "native", "on_device"]
-
 DTYPES = (
     "bool",
     "uint8",

@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from kfront.models.model import Model
 
 
-__all__ = ["SharedVariable", "TorchDistributor", "total"]
-
 Tensor = torch.Tensor
 
 

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from kfront.models.model import Model
 
 
-__all__ = ["write_onnx", "write_openvino", "write_torch", "write_torch_aot"]
-
 _SIZE = 32  # of unknown dimensions in the inputs that are traced; no program depends on it, which torch checks
 _MOST = (1 << 31) - 1  # bytes that a protobuf message may have
 

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from kfront.core.variable import Variable
 
 
-__all__ = ["TorchForeach"]
-
 _compiling = torch.compiler.is_compiling
 
 

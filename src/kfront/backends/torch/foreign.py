@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from kfront.layers.base import Layer
 
 
-__all__ = ["Adopted", "is_module", "load", "run", "state", "variables"]
-
-
 class Adopted(TorchVariable):
     """A Variable whose storage is the place of a Parameter in a module: who swaps its value swaps the module's."""
 

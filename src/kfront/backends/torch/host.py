@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from kfront.core.spec import KerasTensor
 
 
-__all__ = ["host_call", "host_handle"]
-
 _numbers = itertools.count()
 _callers: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 

@@ -18,8 +18,6 @@ from kfront.backends.torch.common import NAMES, current_device, native
 from kfront.core.state import state
 from kfront.core.variable import Variable
 
-__all__ = ["Parameters", "TorchVariable", "members", "set_native_attribute", "track", "untrack"]
-
 Tensor = torch.Tensor
 SEED_NAME = "seed_generator_state"
 

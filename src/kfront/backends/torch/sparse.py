@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import torch
 
-__all__ = ["densify", "is_sparse", "make_sparse", "sparse_matmul", "sparse_parts", "to_sparse"]
-
 Tensor = torch.Tensor
 
 

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from kfront.core.variable import Variable
 
 
-__all__ = ["compile_step", "inside_func", "nesting", "transforming", "upload", "value_and_grad"]
-
 Tensor = torch.Tensor
 
 

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from kfront.core.variable import Variable
 
 
-__all__ = ["can_compile", "checkpoint", "jvp", "vjp"]
-
 Tensor = torch.Tensor
 
 

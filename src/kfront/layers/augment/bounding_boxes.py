@@ -12,8 +12,6 @@ from kfront.core.typing import Tensor
 from kfront.layers.augment.image_layer import Boxes, ImageLayer, Transformation
 from kfront.ops.primitives.dtypes import dtype_of
 
-__all__ = ["MaxNumBoundingBoxes"]
-
 
 @serializable("keras.layers")
 class MaxNumBoundingBoxes(ImageLayer):

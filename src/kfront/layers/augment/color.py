@@ -24,18 +24,6 @@ from kfront.layers.augment.image_layer import (
 )
 from kfront.layers.options import documented
 
-__all__ = [
-    "BaseColor",
-    "RandomBrightness",
-    "RandomColorDegeneration",
-    "RandomColorJitter",
-    "RandomContrast",
-    "RandomGrayscale",
-    "RandomHue",
-    "RandomInvert",
-    "RandomSaturation",
-]
-
 _UNIT, _BYTES = (0, 1), (0, 255)
 
 

@@ -25,8 +25,6 @@ from kfront.ops.image_filter import blurred
 from kfront.ops.primitives.dtypes import dtype_of
 from kfront.ops.random import normal
 
-__all__ = ["RandomErasing", "RandomGaussianBlur", "RandomSharpness", "random_boxes"]
-
 _SMOOTHING = ((1, 1, 1), (1, 5, 1), (1, 1, 1))  # divided by 13
 
 

@@ -36,16 +36,6 @@ from kfront.layers.options import documented
 from kfront.ops.image_resample import displaced, homography, images_at
 from kfront.ops.random import normal
 
-__all__ = [
-    "RandomElasticTransform",
-    "RandomFlip",
-    "RandomPerspective",
-    "RandomRotation",
-    "RandomShear",
-    "RandomTranslation",
-    "RandomZoom",
-]
-
 _SHARED = """
         fill_mode: what lies outside of an image: "reflect" (mirrored with the edge), "wrap" (the other end), "nearest"
             (the edge) or "constant" (`fill_value`).

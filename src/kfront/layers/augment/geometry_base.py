@@ -13,17 +13,6 @@ from kfront.layers.augment.image_layer import Boxes, Extent, ImageData, Limits, 
 from kfront.utils.bounding_boxes.formats import corners, from_corners
 from kfront.utils.bounding_boxes.geometry import clip_to_image_size, moved
 
-__all__ = [
-    "FILL_MODES",
-    "MovedImages",
-    "ShiftedBoxes",
-    "boxes_in_pixels",
-    "boxes_of_pixels",
-    "columns_changed",
-    "projective",
-    "with_channels",
-]
-
 FILL_MODES = ("reflect", "wrap", "constant", "nearest")
 
 

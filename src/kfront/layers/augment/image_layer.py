@@ -23,18 +23,6 @@ from kfront.layers.preprocess.data_layer import DataLayer
 from kfront.ops.primitives.dtypes import dtype_of
 from kfront.ops.random import uniform
 
-__all__ = [
-    "ImageLayer",
-    "RandomImageLayer",
-    "back",
-    "number_pair",
-    "pair_within",
-    "per_image",
-    "rescaled",
-    "strength",
-    "value_pair",
-]
-
 Boxes: TypeAlias = dict[str, Any]
 """Bounding boxes: tensors "boxes" of shape (batch, n, 4) and "labels" of shape (batch, n)."""
 

@@ -23,8 +23,6 @@ from kfront.layers.augment.image_layer import (
 from kfront.ops.primitives.dtypes import dtype_of
 from kfront.ops.random import beta, shuffle
 
-__all__ = ["CutMix", "MixUp"]
-
 
 class BaseMixing(RandomImageLayer):
     """Base of layers that pair each image of a batch with another one."""

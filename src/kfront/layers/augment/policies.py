@@ -18,8 +18,6 @@ from kfront.layers.augment.tone import AutoContrast, Equalization, RandomPosteri
 from kfront.ops.primitives.dtypes import dtype_of
 from kfront.ops.random import gamma, randint
 
-__all__ = ["AugMix", "RandAugment"]
-
 
 class BasePolicy(BaseColor):
     """Base of layers that apply other layers, whose numbers are drawn from one generator."""

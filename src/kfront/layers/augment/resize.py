@@ -16,8 +16,6 @@ from kfront.layers.augment.image_layer import Boxes, Extent, ImageData, ImageLay
 from kfront.ops.image_common import larger, share, smaller, window
 from kfront.ops.random import uniform
 
-__all__ = ["CenterCrop", "RandomCrop", "Resizing"]
-
 _METHODS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
 
 

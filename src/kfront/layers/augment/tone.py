@@ -25,14 +25,6 @@ from kfront.layers.options import IntOrInts
 from kfront.ops.primitives.dtypes import dtype_of
 from kfront.ops.primitives.reductions import segment_sum
 
-__all__ = [
-    "AutoContrast",
-    "ContrastLimitedAdaptiveHistogramEqualization",
-    "Equalization",
-    "RandomPosterization",
-    "Solarization",
-]
-
 _BYTES = (0, 255)
 _LEVELS = 256
 

@@ -14,8 +14,6 @@ from kfront.layers.graph.base import CALL_DOC, UNWRITTEN, Edges, MessagePassing,
 from kfront.layers.options import documented
 from kfront.ops.random import dropout
 
-__all__ = ["GATConv", "GATv2Conv"]
-
 _DOC = """
     Args:
         units: number of output features of a head.

@@ -14,8 +14,6 @@ from kfront.layers.options import OptionLayer, documented, known_axis
 from kfront.ops.primitives.dtypes import dtype_of
 from kfront.ops.primitives.shapes import dim
 
-__all__ = ["Edges", "MessagePassing", "node_mask"]
-
 AGGREGATIONS = ("sum", "mean", "max")
 CALL_DOC = """
     Input: list ``[x, edge_index]``{more}. `x`: tensor of shape (nodes, features), or (batch, nodes, features);

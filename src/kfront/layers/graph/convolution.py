@@ -25,8 +25,6 @@ from kfront.layers.options import documented
 from kfront.ops.matrix import linear
 from kfront.ops.primitives.dtypes import dtype_of
 
-__all__ = ["EdgeConditionedConv", "GCNConv", "GINConv", "SAGEConv"]
-
 _COMMON = """
         use_bias: whether there is a bias.
         kernel_initializer: first values of the kernels.

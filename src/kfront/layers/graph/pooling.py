@@ -15,8 +15,6 @@ from kfront.layers.options import OptionLayer, known_axis
 from kfront.ops.primitives.dtypes import dtype_of
 from kfront.ops.primitives.shapes import dim
 
-__all__ = ["GraphReadout", "TopKPooling"]
-
 
 @serializable("kfront.layers.graph")
 class GraphReadout(OptionLayer):

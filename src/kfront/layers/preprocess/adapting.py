@@ -11,8 +11,6 @@ import numpy as np
 from kfront.backends import owner_of
 from kfront.core.errors import DataError
 
-__all__ = ["host_array", "host_batches"]
-
 
 def host_array(x: Any) -> np.ndarray:
     """Anything array-like as a NumPy array: lists, strings, pandas columns, tensors of any engine."""

@@ -15,8 +15,6 @@ from kfront.core.registry import serializable
 from kfront.core.typing import DTypeLike, LayerOptions, Shape, Tensor
 from kfront.layers.preprocess.data_layer import DataLayer
 
-__all__ = ["MelSpectrogram", "STFTSpectrogram"]
-
 _STEADY = 1e-7  # least magnitude that a logarithm is taken of
 _WINDOW = Option(write=lambda value: value if value is None or isinstance(value, str) else np.asarray(value).tolist())
 

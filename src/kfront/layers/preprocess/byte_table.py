@@ -13,8 +13,6 @@ import numpy as np
 
 from kfront.layers.preprocess.packed_strings import Packed, pack, word_view
 
-__all__ = ["ByteTable"]
-
 U = np.uint64
 _SHORT = 15  # bytes of a string whose length fits into its second word
 _MASKS = np.array([(1 << 8 * n) - 1 for n in range(9)], U)

@@ -14,8 +14,6 @@ from kfront.core.typing import LayerOptions, Shape, Tensor
 from kfront.layers.preprocess.data_layer import DataLayer
 from kfront.layers.preprocess.encoding import MODES, check_sparse, encode, encoded_shape
 
-__all__ = ["CategoryEncoding"]
-
 
 def _known_count(layer: CategoryEncoding, name: str, value: object) -> int:
     if value is None:

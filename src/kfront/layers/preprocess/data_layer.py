@@ -21,8 +21,6 @@ from kfront.layers.base import Layer
 from kfront.layers.call_signature import build_arguments, call_info
 from kfront.layers.options import OptionLayer
 
-__all__ = ["DataLayer"]
-
 _process = {"forked": False}
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lambda: _process.update(forked=True))

@@ -17,8 +17,6 @@ from kfront.layers.preprocess.adapting import host_array, host_batches
 from kfront.layers.preprocess.data_layer import DataLayer
 from kfront.layers.preprocess.encoding import MODES, check_sparse, encode, encoded_shape
 
-__all__ = ["Discretization"]
-
 Summary = np.ndarray  # float32 of shape (2, n): values in rising order, and the weight that each stands for
 
 

@@ -12,8 +12,6 @@ from kfront.backends import current
 from kfront.core.errors import ArgumentError, UnsupportedError
 from kfront.core.typing import Backend, Shape, Tensor
 
-__all__ = ["MODES", "check_sparse", "encode", "encode_host", "encoded_shape"]
-
 MODES = ("int", "one_hot", "multi_hot", "count")
 _FEW = 1 << 17  # elements of vectors of all class numbers: with fewer, these vectors take less time than counting
 

@@ -15,8 +15,6 @@ import numpy as np
 
 from kfront.layers.preprocess.packed_strings import Packed, word_view
 
-__all__ = ["bins", "cross", "fingerprint", "siphash"]
-
 U = np.uint64
 _K0, _K1, _K2 = U(0xC3A5C85C97CB3127), U(0xB492B66FBE98F273), U(0x9AE16A3B2F90404F)
 _CAT = U(0xC6A4A7935BD1E995)

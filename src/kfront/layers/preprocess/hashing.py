@@ -18,8 +18,6 @@ from kfront.layers.preprocess.encoding import check_sparse, encode_host, encoded
 from kfront.layers.preprocess.host_layer import HostLayer
 from kfront.layers.preprocess.packed_strings import Packed, digits, is_text, packed, texts
 
-__all__ = ["SALT", "HashedCrossing", "Hashing"]
-
 
 def salt_pair(owner: Any, name: str, salt: Any) -> tuple[int, int] | None:
     """A key of SipHash from one integer or two.

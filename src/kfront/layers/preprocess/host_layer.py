@@ -20,8 +20,6 @@ from kfront.layers.base import Layer
 from kfront.layers.preprocess.adapting import host_array
 from kfront.layers.preprocess.data_layer import DataLayer
 
-__all__ = ["HostLayer"]
-
 
 class HostLayer(DataLayer):
     """Base of layers that compute with NumPy: a subclass defines `on_host` and `compute_output_shape`."""

@@ -20,8 +20,6 @@ from kfront.layers.preprocess.encoding import check_sparse, encode_host, encoded
 from kfront.layers.preprocess.hashing import SALT
 from kfront.layers.preprocess.host_layer import HostLayer
 
-__all__ = ["DROPPED", "MISSING", "MODES", "IndexLookup", "by_frequency", "idf"]
-
 MODES = ("int", "one_hot", "multi_hot", "count", "tf_idf")
 DROPPED, MISSING = -1, -2  # places of the mask token where it has none, and of what the vocabulary lacks
 _FILE, _IDF_FILE = "vocabulary.txt", "idf_weights.txt"

@@ -17,8 +17,6 @@ from kfront.layers.preprocess.encoding import encode
 from kfront.layers.preprocess.index_lookup import DROPPED, MISSING, IndexLookup
 from kfront.layers.preprocess.packed_strings import digits
 
-__all__ = ["IntegerLookup"]
-
 _TABLE = 1 << 20  # entries of a table that is always worth its memory
 
 

@@ -16,8 +16,6 @@ from kfront.layers.options import known_axis
 from kfront.layers.preprocess.adapting import host_batches
 from kfront.layers.preprocess.data_layer import DataLayer
 
-__all__ = ["Normalization"]
-
 _EPSILON = 1e-7  # least standard deviation
 
 

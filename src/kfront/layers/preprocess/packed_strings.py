@@ -8,19 +8,6 @@ import numpy as np
 
 from kfront.core.errors import ArgumentTypeError
 
-__all__ = [
-    "Packed",
-    "decoded",
-    "digits",
-    "in_one_line",
-    "is_text",
-    "pack",
-    "packed",
-    "texts",
-    "word_view",
-    "words_between",
-]
-
 _SPARE = 16  # bytes at the end of a buffer that may be read
 _KINDS = "USTO"  # NumPy's kinds of strings, bytes, variable-width strings, objects
 

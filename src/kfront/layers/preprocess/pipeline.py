@@ -13,8 +13,6 @@ from kfront.layers.base import Layer
 from kfront.layers.call_signature import call_info
 from kfront.layers.preprocess.data_layer import DataLayer
 
-__all__ = ["Pipeline"]
-
 
 @serializable("keras.layers")
 class Pipeline(DataLayer):

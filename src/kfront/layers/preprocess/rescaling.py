@@ -11,8 +11,6 @@ from kfront.core.registry import serializable
 from kfront.core.typing import LayerOptions, Shape, Tensor
 from kfront.layers.preprocess.data_layer import DataLayer
 
-__all__ = ["Rescaling"]
-
 
 @serializable("keras.layers")
 class Rescaling(DataLayer):

@@ -16,8 +16,6 @@ from kfront.layers.preprocess.byte_table import ByteTable
 from kfront.layers.preprocess.index_lookup import DROPPED, MISSING, IndexLookup
 from kfront.layers.preprocess.packed_strings import Packed, is_text, packed, texts
 
-__all__ = ["MANY", "StringLookup", "Table"]
-
 MANY = 500  # strings from which on work on whole arrays pays
 
 

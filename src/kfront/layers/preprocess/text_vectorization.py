@@ -25,8 +25,6 @@ from kfront.layers.preprocess.index_lookup import DROPPED, MODES
 from kfront.layers.preprocess.packed_strings import Packed, in_one_line, texts, words_between
 from kfront.layers.preprocess.string_lookup import MANY, StringLookup, Table
 
-__all__ = ["TextVectorization"]
-
 _LOWER = (string.ascii_uppercase.encode(), string.ascii_lowercase.encode())
 _BLANKS = (b"\t\n\v\f\r", b"     ")
 _PUNCTUATION = string.punctuation.encode()

@@ -22,9 +22,6 @@ from kfront.backends.jax.tuned.table import tuned
 from kfront.backends.typing import Axes, Function
 from kfront.core.typing import DTypeLike, Nested
 
-__all__ = ["FILL", "UNTIL", "filled", "taken"]
-
-
 FILL = "XLA's compiler for CPUs fills an array with a constant one element per cycle, on one core"
 UNTIL = "XLA fills arrays with vector instructions"
 

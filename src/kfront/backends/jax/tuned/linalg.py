@@ -10,8 +10,6 @@ from jax import Array
 from kfront.backends.jax.common import compiled, on_cpu
 from kfront.backends.jax.tuned.table import tuned
 
-__all__ = ["REASON", "UNTIL", "matmul", "product"]
-
 REASON = "XLA on CPU takes up to twice the time for a product over the last of three axes, above all for its gradients"
 UNTIL = "XLA's dot with several free axes is as fast as one with two"
 

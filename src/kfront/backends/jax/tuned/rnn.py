@@ -24,8 +24,6 @@ from kfront.backends.jax.tuned.nn import linear
 from kfront.backends.jax.tuned.table import tuned
 from kfront.backends.typing import Function
 
-__all__ = ["gru_sequence", "lstm_sequence"]
-
 _REASON = "jax differentiates a scan step by step: each adds a thin product to the gradient of the recurrent kernel"
 _UNTIL = "jax takes products with constants out of transposed scans"
 

@@ -4,7 +4,5 @@ from __future__ import annotations
 
 from kfront.backends.tuned import TunedTable
 
-__all__ = ["TABLE", "tuned"]
-
 TABLE = TunedTable("jax")
 tuned = TABLE.tuned

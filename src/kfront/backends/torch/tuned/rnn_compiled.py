@@ -16,8 +16,6 @@ from typing import Any
 import torch
 from torch.library import custom_op
 
-__all__ = ["gru", "lstm"]
-
 Tensor = torch.Tensor
 _VF = torch._VF  # type: ignore[attr-defined]
 _tanh_backward = torch.ops.aten.tanh_backward.grad_input
