@@ -12,7 +12,6 @@ from kfront.callbacks.base import Callback, Logs
 from kfront.callbacks.monitor import MonitorCallback
 from kfront.core.errors import ArgumentError, SavingError
 from kfront.core.files import atomic_write
-from kfront.core.registry import serializable
 from kfront.core.typing import Config
 from kfront.saving.background import PendingSave
 from kfront.saving.walk import stored_variables
@@ -90,7 +89,6 @@ class SavingCallback(MonitorCallback):
         return True
 
 
-@serializable("keras.callbacks")
 class ModelCheckpoint(SavingCallback):
     """Saves the model, or its weights, while it is trained.
 
@@ -182,7 +180,6 @@ class ModelCheckpoint(SavingCallback):
             ) from None
 
 
-@serializable("keras.callbacks")
 class BackupAndRestore(Callback):
     """Backs up training, so that a `fit` which was cut off, even by a crash or SIGKILL, continues where it was.
 

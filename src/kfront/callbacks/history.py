@@ -6,7 +6,6 @@ import time
 from typing import Any
 
 from kfront.callbacks.base import Callback, Logs
-from kfront.core.registry import serializable
 from kfront.core.typing import Config
 from kfront.utils.io_utils import print_msg
 from kfront.utils.progbar import Progbar
@@ -14,7 +13,6 @@ from kfront.utils.progbar import Progbar
 _INTERVAL = 0.1  # seconds between two drawings
 
 
-@serializable("keras.callbacks")
 class History(Callback):
     """Keeps the results of all epochs; `fit` adds one and returns it.
 
@@ -50,7 +48,6 @@ class History(Callback):
             model.history = self
 
 
-@serializable("keras.callbacks")
 class ProgbarLogger(Callback):
     """Shows steps done, the time that is left, the time per step, and results.
 

@@ -11,7 +11,6 @@ import numpy as np
 from kfront.callbacks.base import Callback, Logs
 from kfront.core.errors import ArgumentError
 from kfront.core.operators import VariableBase
-from kfront.core.registry import serializable
 from kfront.utils.io_utils import print_msg
 
 if TYPE_CHECKING:
@@ -95,7 +94,6 @@ class MonitorCallback(Callback):
         return float(np.mean(value))  # a metric may have a value for each class
 
 
-@serializable("keras.callbacks")
 class EarlyStopping(MonitorCallback):
     """Stops training when a result no longer gets better.
 
@@ -175,7 +173,6 @@ class EarlyStopping(MonitorCallback):
             self.model.set_weights(self.best_weights)
 
 
-@serializable("keras.callbacks")
 class ReduceLROnPlateau(MonitorCallback):
     """Lowers the learning rate when a result no longer gets better.
 

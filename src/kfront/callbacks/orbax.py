@@ -6,12 +6,10 @@ import os
 
 from kfront.callbacks.base import Logs
 from kfront.callbacks.checkpoint import SavingCallback
-from kfront.core.registry import serializable
 from kfront.saving import orbax
 from kfront.utils.io_utils import print_msg
 
 
-@serializable("keras.callbacks")
 class OrbaxCheckpoint(SavingCallback):
     """Saves the state of model and optimizer with Orbax, in the background; works with every engine.
 

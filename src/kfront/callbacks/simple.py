@@ -17,12 +17,10 @@ import numpy as np
 from kfront.callbacks.base import Callback, Logs
 from kfront.callbacks.monitor import read_rates
 from kfront.core.errors import ArgumentError, ArgumentTypeError
-from kfront.core.registry import serializable
 from kfront.core.typing import AnyCallable
 from kfront.utils.io_utils import print_msg
 
 
-@serializable("keras.callbacks")
 class LambdaCallback(Callback):
     """A callback from functions.
 
@@ -66,7 +64,6 @@ class LambdaCallback(Callback):
         self.__dict__.update({k: f for k, f in given.items() if f is not None})
 
 
-@serializable("keras.callbacks")
 class LearningRateScheduler(Callback):
     """Sets the learning rate at the beginning of each epoch.
 
@@ -108,7 +105,6 @@ class LearningRateScheduler(Callback):
             logs.update(read_rates(self.model))
 
 
-@serializable("keras.callbacks")
 class TerminateOnNaN(Callback):
     """Stops training as soon as the loss is NaN or infinite. It reads the loss after every batch.
 
@@ -138,7 +134,6 @@ class TerminateOnNaN(Callback):
         print_msg(message)
 
 
-@serializable("keras.callbacks")
 class CSVLogger(Callback):
     """Writes the results of each epoch as a line of a CSV file.
 
@@ -203,7 +198,6 @@ def _field(value: Any) -> Any:
     return value
 
 
-@serializable("keras.callbacks")
 class RemoteMonitor(Callback):
     """Sends the results of each epoch to a server by HTTP POST.
 
@@ -249,7 +243,6 @@ class RemoteMonitor(Callback):
             warnings.warn(f"[RemoteMonitor] could not reach {self.root}.", stacklevel=2)
 
 
-@serializable("keras.callbacks")
 class SwapEMAWeights(Callback):
     """Evaluates and predicts with the averages that an optimizer with ``use_ema=True`` keeps.
 

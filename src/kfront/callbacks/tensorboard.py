@@ -14,10 +14,8 @@ from kfront.callbacks.base import Callback, Logs
 from kfront.callbacks.events import EventWriter
 from kfront.callbacks.monitor import read_rates
 from kfront.core.errors import ArgumentError
-from kfront.core.registry import serializable
 
 
-@serializable("keras.callbacks")
 class TensorBoard(Callback):
     """Writes files for TensorBoard; neither TensorFlow nor tensorboard is needed to write them.
 

@@ -9,7 +9,6 @@ from kfront import ops
 from kfront.config import epsilon
 from kfront.core.lookup import Lookup
 from kfront.core.options import Configurable
-from kfront.core.registry import serializable
 from kfront.core.typing import AnyCallable, Config, ConstraintLike, CustomObjects, Tensor
 
 
@@ -45,7 +44,6 @@ def _epsilon() -> float:
     return epsilon()
 
 
-@serializable("keras.constraints")
 class MaxNorm(Constraint):
     """Scales vectors longer than `max_value` down to it.
 
@@ -74,7 +72,6 @@ class MaxNorm(Constraint):
         return ops.multiply(w, ops.clip(norms, 0, self.max_value) / (_epsilon() + norms))
 
 
-@serializable("keras.constraints")
 class NonNeg(Constraint):
     """Replaces negative values by zero.
 
@@ -90,7 +87,6 @@ class NonNeg(Constraint):
         return ops.relu(w)
 
 
-@serializable("keras.constraints")
 class UnitNorm(Constraint):
     """Scales every vector to length 1.
 
@@ -115,7 +111,6 @@ class UnitNorm(Constraint):
         return w / (_epsilon() + _norms(w, self.axis))
 
 
-@serializable("keras.constraints")
 class MinMaxNorm(Constraint):
     """Brings the length of every vector between two bounds.
 

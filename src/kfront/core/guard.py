@@ -50,7 +50,7 @@ _PACKAGES = """
 # Keras namespaces that a file may name, and where their public names are here
 _NAMESPACES = {
     "keras": "kfront",
-    "kfront.layers.graph": "kfront.layers.graph",
+    **{n: n for n in registry.OWN_NAMESPACES},
     **{f"keras.{n}": f"kfront.{n}" for n in _PACKAGES.split()},
 }
 # modules that only Keras's files name
@@ -386,14 +386,12 @@ def _builtin(module: str, name: str) -> Any:
     home, namespace = _INTERNAL.get((module, name)), _NAMESPACES.get(module)
     if home is None and namespace is None:
         return None
-    found = registry.BUILTIN.get((module, name))
-    if found is not None:
-        return found
     if home is not None:
         importlib.import_module(home)
         return registry.BUILTIN.get((module, name)) or registry.BUILTIN.get(("keras.models", name))
-    public_name(str(namespace), name)
-    return registry.BUILTIN.get((module, name))
+    listed = public_name(str(namespace), name)
+    identity = registry.public_identity(listed)
+    return listed if identity is not None and identity[0] == module else registry.BUILTIN.get((module, name))
 
 
 def is_users(*names: object) -> bool:

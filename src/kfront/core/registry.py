@@ -1,7 +1,8 @@
 """Which classes and functions a file may name: kfront's own serializable ones, and what the user registered.
 
-Nothing else resolves. A class of kfront is registered by `@serializable(module)` under the Keras module and name that
-files carry; a user's by `register_keras_serializable`, by `custom_object_scope`, or passed as `custom_objects`.
+Nothing else resolves. A class of kfront that has a config is known by the namespace whose table lists it; a function,
+or what Keras's files call otherwise, is registered by `@serializable(module)`. A user's class is registered by
+`register_keras_serializable`, by `custom_object_scope`, or passed as `custom_objects`.
 """
 
 from __future__ import annotations
@@ -11,16 +12,18 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from kfront.core.errors import ArgumentError
+from kfront.core.lazy import LAZY
 
 T = TypeVar("T")
 
-BUILTIN: dict[tuple[str, str], Any] = {}  # (Keras module, name) -> class or pure function
+BUILTIN: dict[tuple[str, str], Any] = {}  # (Keras module, name) -> class or pure function, where no table tells
+OWN_NAMESPACES = ("kfront.layers.graph",)  # those that Keras has not: files name them as they are
 _custom: dict[str, Any] = {}  # "package>Name" -> object
 _custom_names: dict[int, tuple[Any, str]] = {}  # id(object) -> (object, registered name)
 
 
 def serializable(module: str | tuple[str, ...], name: str | None = None, *aliases: str) -> Callable[[T], T]:
-    """Register one of kfront's own classes or pure functions.
+    """Register one of kfront's own pure functions, or a class that files do not know by its public name.
 
     Args:
         module: the Keras module that files name, e.g. ``"keras.layers"``; a tuple for several modules.
@@ -45,13 +48,31 @@ def unbound(cls: object) -> Any:
     return cls.__dict__.get("_unbound", cls) if isinstance(cls, type) else cls
 
 
-def public_identity(obj: Any) -> tuple[str, str] | None:
+def public_identity(obj: object) -> tuple[str, str] | None:
     """(Keras module, name) of one of kfront's own classes or functions; None for anything else.
 
-    A subclass of a registered class is not registered by that.
+    A subclass of such a class is none by that.
     """
     obj = unbound(obj)
-    return obj.__dict__.get("_keras_identity") if hasattr(obj, "__dict__") else None
+    found = getattr(obj, "__dict__", {}).get("_keras_identity")
+    if found is None and isinstance(obj, type) and hasattr(obj, "get_config"):
+        found = _listed(obj)
+        if found is not None:
+            obj._keras_identity = found  # type: ignore[attr-defined]
+    return found
+
+
+def _listed(cls: type) -> tuple[str, str] | None:
+    """The namespace whose table lists a class, as Keras calls it, and the public name there."""
+    namespace = cls.__module__
+    while "." in namespace:
+        target = f"{cls.__module__}:{cls.__name__}"
+        public = [name for name, place in LAZY.get(namespace, {}).items() if place == target]
+        if public:
+            module = namespace if namespace in OWN_NAMESPACES else namespace.replace("kfront", "keras", 1)
+            return module, cls.__name__ if cls.__name__ in public else public[0]
+        namespace = namespace.rpartition(".")[0]
+    return None
 
 
 def register_keras_serializable(package: str = "Custom", name: str | None = None) -> Callable[[T], T]:

@@ -8,14 +8,12 @@ from kfront import losses as loss_module
 from kfront import ops
 from kfront.core import codec, tree
 from kfront.core.errors import ArgumentError
-from kfront.core.registry import serializable
 from kfront.core.typing import Config, Nested, Tensor
 
 if TYPE_CHECKING:
     from kfront.models.model import Model
 
 
-@serializable("keras.distillation")
 class DistillationLoss:
     """Base of the losses between a teacher and a student: define `compute_loss`, and `get_config` for files.
 
@@ -117,7 +115,6 @@ class _Nested(DistillationLoss):
         return cls(**{k: codec.deserialize_keras_object(v) if k == "loss" else v for k, v in config.items()})
 
 
-@serializable("keras.distillation")
 class LogitsDistillation(_Nested):
     """The student is to give what the teacher gives.
 
@@ -171,7 +168,6 @@ class LogitsDistillation(_Nested):
         return {"temperature": self.temperature, **super().get_config()}
 
 
-@serializable("keras.distillation")
 class FeatureDistillation(_Nested):
     """A layer of the student is to give what a layer of the teacher gives.
 

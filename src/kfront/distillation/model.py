@@ -9,7 +9,6 @@ from typing import Any
 from kfront import ops
 from kfront.core import codec, tree
 from kfront.core.errors import ArgumentError
-from kfront.core.registry import serializable
 from kfront.core.typing import Config, CustomObjects
 from kfront.distillation.losses import DistillationLoss
 from kfront.metrics import Mean
@@ -26,7 +25,6 @@ class _Features(threading.local):
 _features = _Features()
 
 
-@serializable("keras.distillation")
 class Distiller(Model):
     """Trains a student on labels and on what a teacher gives for the same inputs.
 

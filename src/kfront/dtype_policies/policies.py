@@ -141,7 +141,6 @@ class FloatDTypePolicy(DTypePolicy):
     _stands_for = DTypePolicy  # the two are equal
 
 
-@serializable("keras.dtype_policies")
 class DTypePolicyMap(DTypePolicy, MutableMapping):
     """Policies by layer path, and one for every other path.
 

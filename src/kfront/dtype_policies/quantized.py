@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 
 from kfront.core.errors import ArgumentError
-from kfront.core.registry import serializable
 from kfront.core.typing import Config
 from kfront.dtype_policies.policies import DTypePolicy, get
 
 
-@serializable("keras.dtype_policies")
 class QuantizedDTypePolicy(DTypePolicy):
     """How a layer is quantized, and the policy that it had before.
 
@@ -58,7 +56,6 @@ class QuantizedDTypePolicy(DTypePolicy):
         return f'<{type(self).__name__} "{self._name}">'
 
 
-@serializable("keras.dtype_policies")
 class QuantizedFloat8DTypePolicy(QuantizedDTypePolicy):
     """The policy of layers that train in float8.
 
@@ -101,7 +98,6 @@ class QuantizedFloat8DTypePolicy(QuantizedDTypePolicy):
         return {**super().get_config(), "amax_history_length": self._amax_history_length}
 
 
-@serializable("keras.dtype_policies")
 class Int4DTypePolicy(QuantizedDTypePolicy):
     """The policy of layers with weights in 4 bits.
 
@@ -141,7 +137,6 @@ class _Calibrated(QuantizedDTypePolicy):
         return self._numbers[1]
 
 
-@serializable("keras.dtype_policies")
 class GPTQDTypePolicy(_Calibrated):
     """The policy of layers quantized by GPTQ (https://arxiv.org/abs/2210.17323).
 
@@ -164,7 +159,6 @@ class GPTQDTypePolicy(_Calibrated):
     _expected = "'gptq/<2, 3, 4 or 8>/<group size>'"
 
 
-@serializable("keras.dtype_policies")
 class AWQDTypePolicy(_Calibrated):
     """The policy of layers quantized by AWQ (https://arxiv.org/abs/2306.00978).
 

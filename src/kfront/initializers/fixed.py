@@ -13,14 +13,12 @@ from kfront.core.dtypes import numpy_dtype
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.operators import VariableBase
 from kfront.core.options import Option, normalisers, one_of
-from kfront.core.registry import serializable
 from kfront.core.typing import Config, TensorLike
 from kfront.initializers.base import HostInitializer, IntShape, plain_shape
 
 Window: TypeAlias = str | Sequence[float] | np.ndarray | None
 
 
-@serializable("keras.initializers")
 class Zeros(HostInitializer):
     """All zeros.
 
@@ -36,7 +34,6 @@ class Zeros(HostInitializer):
         return np.zeros(plain_shape(shape), numpy_dtype(dtype))
 
 
-@serializable("keras.initializers")
 class Ones(HostInitializer):
     """All ones.
 
@@ -58,7 +55,6 @@ def _written(value: TensorLike) -> float | Config:
     return serialize_keras_object(value)
 
 
-@serializable("keras.initializers")
 class Constant(HostInitializer):
     """One given value, broadcast to the shape.
 
@@ -102,7 +98,6 @@ class Constant(HostInitializer):
         return cls(value)
 
 
-@serializable("keras.initializers", None, "IdentityInitializer")
 class Identity(HostInitializer):
     """A matrix with `gain` on its diagonal and zeros elsewhere.
 
@@ -140,7 +135,6 @@ def _numbers(window: Window) -> str | list[float] | None:
     return window if window is None or isinstance(window, str) else np.asarray(window).tolist()
 
 
-@serializable("keras.initializers", None, "STFTInitializer")
 class STFT(HostInitializer):
     """Kernels of a convolution that computes the real or imaginary part of a short-time Fourier transform.
 

@@ -12,7 +12,6 @@ import numpy as np
 from kfront.core.dtypes import numpy_dtype
 from kfront.core.errors import ShapeError
 from kfront.core.options import above_zero, kept, normalisers, one_of
-from kfront.core.registry import serializable
 from kfront.core.typing import Config, Seed
 from kfront.initializers.base import IntShape, RandomInitializer, plain_shape
 
@@ -47,7 +46,6 @@ def _scaled(x: np.ndarray, factor: float, offset: float, dtype: str) -> np.ndarr
     return x.astype(numpy_dtype(dtype), copy=False)
 
 
-@serializable("keras.initializers")
 class RandomNormal(RandomInitializer):
     """Normal values.
 
@@ -76,7 +74,6 @@ class RandomNormal(RandomInitializer):
         return _scaled(x, self.stddev, self.mean, dtype)
 
 
-@serializable("keras.initializers")
 class TruncatedNormal(RandomNormal):
     """Normal values no farther than two standard deviations from the mean; those farther are drawn again.
 
@@ -96,7 +93,6 @@ class TruncatedNormal(RandomNormal):
     _draw = staticmethod(_truncated)
 
 
-@serializable("keras.initializers")
 class RandomUniform(RandomInitializer):
     """Uniform values.
 
@@ -148,7 +144,6 @@ def compute_fans(shape: tuple[int, ...], input_axes: Axes = None, output_axes: A
     return math.prod(shape[i] for i in inputs) * field, math.prod(shape[i] for i in outputs) * field
 
 
-@serializable("keras.initializers")
 class VarianceScaling(RandomInitializer):
     """Values whose variance is `scale` over the number of connections.
 
@@ -231,7 +226,6 @@ class _NamedScaling(VarianceScaling):
         super().__init__(*self._case, seed, input_axes, output_axes)
 
 
-@serializable("keras.initializers")
 class GlorotUniform(_NamedScaling):
     """Uniform values within ±sqrt(6 / (fan_in + fan_out)) (also called Xavier).
 
@@ -251,7 +245,6 @@ class GlorotUniform(_NamedScaling):
     _case = (1.0, "fan_avg", "uniform")
 
 
-@serializable("keras.initializers")
 class GlorotNormal(_NamedScaling):
     """Truncated normal values of variance 2 / (fan_in + fan_out) (also called Xavier).
 
@@ -271,7 +264,6 @@ class GlorotNormal(_NamedScaling):
     _case = (1.0, "fan_avg", "truncated_normal")
 
 
-@serializable("keras.initializers")
 class HeUniform(_NamedScaling):
     """Uniform values within ±sqrt(6 / fan_in), for layers before a ReLU.
 
@@ -291,7 +283,6 @@ class HeUniform(_NamedScaling):
     _case = (2.0, "fan_in", "uniform")
 
 
-@serializable("keras.initializers")
 class HeNormal(_NamedScaling):
     """Truncated normal values of variance 2 / fan_in, for layers before a ReLU.
 
@@ -311,7 +302,6 @@ class HeNormal(_NamedScaling):
     _case = (2.0, "fan_in", "truncated_normal")
 
 
-@serializable("keras.initializers")
 class LecunUniform(_NamedScaling):
     """Uniform values within ±sqrt(3 / fan_in).
 
@@ -331,7 +321,6 @@ class LecunUniform(_NamedScaling):
     _case = (1.0, "fan_in", "uniform")
 
 
-@serializable("keras.initializers")
 class LecunNormal(_NamedScaling):
     """Truncated normal values of variance 1 / fan_in, for layers before a SELU.
 
@@ -351,7 +340,6 @@ class LecunNormal(_NamedScaling):
     _case = (1.0, "fan_in", "truncated_normal")
 
 
-@serializable("keras.initializers", None, "OrthogonalInitializer")
 class Orthogonal(RandomInitializer):
     """An orthogonal matrix, times `gain`; for more axes the first ones together are its rows.
 

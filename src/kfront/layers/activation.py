@@ -8,7 +8,6 @@ from typing import Any, Unpack
 from kfront import activations, ops
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.options import Option, normalisers
-from kfront.core.registry import serializable
 from kfront.core.typing import (
     ActivationLike,
     ConstraintLike,
@@ -42,7 +41,6 @@ def _limit(layer: OptionLayer, name: str, value: object) -> Any:
     return None if value is None else _not_negative(layer, name, value)
 
 
-@serializable("keras.layers")
 class Activation(_Elementwise):
     """Applies an activation function.
 
@@ -71,7 +69,6 @@ class Activation(_Elementwise):
         return self.activation(inputs)
 
 
-@serializable("keras.layers")
 class ReLU(_Elementwise):
     """Rectified linear unit: `x` from `threshold` up to `max_value`, ``negative_slope * (x - threshold)`` below.
 
@@ -115,7 +112,6 @@ class ReLU(_Elementwise):
         )
 
 
-@serializable("keras.layers")
 class LeakyReLU(_Elementwise):
     """`x` above zero, ``negative_slope * x`` below.
 
@@ -149,7 +145,6 @@ class LeakyReLU(_Elementwise):
         return ops.leaky_relu(inputs, self.negative_slope)
 
 
-@serializable("keras.layers")
 class ELU(_Elementwise):
     """`x` above zero, ``alpha * (exp(x) - 1)`` below.
 
@@ -186,7 +181,6 @@ def _axis_list(layer: OptionLayer, name: str, axes: Any) -> list[int] | None:
     return [axes] if isinstance(axes, int) else list(axes)
 
 
-@serializable("keras.layers")
 class PReLU(OptionLayer):
     """`x` above zero, ``alpha * x`` below, with a trained alpha per element.
 
@@ -251,7 +245,6 @@ class PReLU(OptionLayer):
         return tuple(input_shape)
 
 
-@serializable("keras.layers")
 class Softmax(_Elementwise):
     """Exponentials along an axis, divided by their sum.
 

@@ -8,7 +8,6 @@ from typing import Any, Unpack
 from kfront import ops
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.options import Option, base_arguments, between, normalisers, one_of
-from kfront.core.registry import serializable
 from kfront.core.rng import SeedGenerator
 from kfront.core.spec import Abstract
 from kfront.core.typing import LayerOptions, Shape, Tensor
@@ -60,7 +59,6 @@ _CALL = """
 """
 
 
-@serializable("keras.layers")
 @documented(
     f"""
     Args:
@@ -206,7 +204,6 @@ class Attention(OptionLayer):
         return out, Abstract((*shapes[0][:-1], key[1]), self.compute_dtype)
 
 
-@serializable("keras.layers")
 @documented(
     f"""
     Args:

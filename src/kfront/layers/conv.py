@@ -9,7 +9,6 @@ from kfront import ops
 from kfront.core import shapes_nn
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.options import base_arguments, choice, each_rank, int_tuple, normalisers, positive, with_defaults
-from kfront.core.registry import serializable
 from kfront.core.spec import Abstract
 from kfront.core.typing import (
     Activation,
@@ -255,7 +254,6 @@ def _doc(template: str, n: int, name: str, shape: Any, out: Any, causal: str = "
 _CAUSAL = ' or "causal" (as "same", and the output at a time\n            does not see later inputs)'
 
 
-@serializable("keras.layers", None, "Convolution1D")
 @documented(_doc(_CONV, 1, "Conv1D(8, 3)", (2, 10, 4), (2, 8, 8), _CAUSAL))
 class Conv1D(BaseConv):
     """Convolution over one spatial axis: slides a window over the input and multiplies it with a trained kernel."""
@@ -264,7 +262,6 @@ class Conv1D(BaseConv):
     _paddings = ("valid", "same", "causal")
 
 
-@serializable("keras.layers", None, "Convolution2D")
 @documented(_doc(_CONV, 2, 'Conv2D(8, 3, padding="same")', (2, 10, 12, 4), (2, 10, 12, 8)))
 class Conv2D(BaseConv):
     """Convolution over two spatial axes: slides a window over the input and multiplies it with a trained kernel."""
@@ -273,7 +270,6 @@ class Conv2D(BaseConv):
     __init__ = with_defaults(BaseConv.__init__, strides=(1, 1), dilation_rate=(1, 1))
 
 
-@serializable("keras.layers", None, "Convolution3D")
 @documented(_doc(_CONV, 3, "Conv3D(8, 3)", (2, 5, 6, 7, 1), (2, 3, 4, 5, 8)))
 class Conv3D(BaseConv):
     """Convolution over three spatial axes: slides a window over the input and multiplies it with a trained kernel."""
@@ -373,7 +369,6 @@ _TRANSPOSE = """
     """
 
 
-@serializable("keras.layers", None, "Convolution1DTranspose")
 @documented(_doc(_TRANSPOSE, 1, 'Conv1DTranspose(8, 3, strides=2, padding="same")', (2, 10, 4), (2, 20, 8)))
 class Conv1DTranspose(BaseConvTranspose):
     """Transposed convolution over one spatial axis: each element puts a scaled copy of the kernel into the output."""
@@ -381,7 +376,6 @@ class Conv1DTranspose(BaseConvTranspose):
     rank = 1
 
 
-@serializable("keras.layers", None, "Convolution2DTranspose")
 @documented(_doc(_TRANSPOSE, 2, "Conv2DTranspose(8, 3, strides=2)", (2, 4, 5, 3), (2, 9, 11, 8)))
 class Conv2DTranspose(BaseConvTranspose):
     """Transposed convolution over two spatial axes: each element puts a scaled copy of the kernel into the output."""
@@ -390,7 +384,6 @@ class Conv2DTranspose(BaseConvTranspose):
     __init__ = with_defaults(BaseConvTranspose.__init__, strides=(1, 1), dilation_rate=(1, 1))
 
 
-@serializable("keras.layers", None, "Convolution3DTranspose")
 @documented(_doc(_TRANSPOSE, 3, "Conv3DTranspose(8, 3)", (2, 4, 5, 6, 1), (2, 6, 7, 8, 8)))
 class Conv3DTranspose(BaseConvTranspose):
     """Transposed convolution over three spatial axes: each element puts a scaled copy of the kernel into the output."""
@@ -491,7 +484,6 @@ _DEPTHWISE = """
     """
 
 
-@serializable("keras.layers")
 @documented(_doc(_DEPTHWISE, 1, "DepthwiseConv1D(3, depth_multiplier=2)", (2, 10, 4), (2, 8, 8)))
 class DepthwiseConv1D(BaseDepthwiseConv):
     """Convolution over one spatial axis in which each input channel has kernels of its own."""
@@ -499,7 +491,6 @@ class DepthwiseConv1D(BaseDepthwiseConv):
     rank = 1
 
 
-@serializable("keras.layers")
 @documented(_doc(_DEPTHWISE, 2, "DepthwiseConv2D(3)", (2, 10, 12, 4), (2, 8, 10, 4)))
 class DepthwiseConv2D(BaseDepthwiseConv):
     """Convolution over two spatial axes in which each input channel has kernels of its own."""
@@ -591,7 +582,6 @@ _SEPARABLE = """
     """
 
 
-@serializable("keras.layers", None, "SeparableConvolution1D")
 @documented(_doc(_SEPARABLE, 1, "SeparableConv1D(8, 3)", (2, 10, 4), (2, 8, 8)))
 class SeparableConv1D(BaseSeparableConv):
     """Depthwise convolution over one spatial axis, then a mix of the channels at each place."""
@@ -599,7 +589,6 @@ class SeparableConv1D(BaseSeparableConv):
     rank = 1
 
 
-@serializable("keras.layers", None, "SeparableConvolution2D")
 @documented(_doc(_SEPARABLE, 2, "SeparableConv2D(8, 3)", (2, 10, 12, 4), (2, 8, 10, 8)))
 class SeparableConv2D(BaseSeparableConv):
     """Depthwise convolution over two spatial axes, then a mix of the channels at each place."""

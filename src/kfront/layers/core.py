@@ -13,7 +13,6 @@ from kfront.core.codec import deserialize_keras_object, is_copying, serialize_ke
 from kfront.core.dtypes import is_int
 from kfront.core.errors import ArgumentTypeError, SavingError, ShapeError
 from kfront.core.options import normalisers, positive
-from kfront.core.registry import serializable
 from kfront.core.spec import KerasTensor
 from kfront.core.typing import (
     Activation,
@@ -39,7 +38,6 @@ from kfront.ops.primitives.dtypes import dtype_of
 _linear_activation = activations.linear
 
 
-@serializable("keras.layers")
 class Dense(Quantizable):
     """``activation(inputs @ kernel + bias)`` over the last axis.
 
@@ -153,7 +151,6 @@ class Dense(Quantizable):
         return (*input_shape[:-1], self.units)
 
 
-@serializable("keras.layers")
 class Embedding(Quantizable):
     """Turns whole numbers into trained vectors.
 
@@ -260,7 +257,6 @@ class Embedding(Quantizable):
         return (*input_shape, self.output_dim)
 
 
-@serializable("keras.layers")
 class Masking(OptionLayer):
     """Marks time steps in which every feature equals `mask_value` as to be skipped by the layers that follow.
 
@@ -299,7 +295,6 @@ class Masking(OptionLayer):
         return ops.where(there, inputs, ops.zeros_like(inputs))
 
 
-@serializable("keras.layers")
 class Identity(Layer):
     """Returns its input.
 
@@ -336,7 +331,6 @@ class Identity(Layer):
 _FUNCTIONS = ("function", "mask", "output_shape")
 
 
-@serializable("keras.layers")
 class Lambda(Layer):
     """Runs a Python function as a layer.
 

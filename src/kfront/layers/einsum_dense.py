@@ -10,7 +10,6 @@ import numpy as np
 from kfront import ops
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.options import normalisers
-from kfront.core.registry import serializable
 from kfront.core.typing import (
     Activation,
     ActivationLike,
@@ -73,7 +72,6 @@ class Equation:
         return tuple([x for c in term for x in (dots if c == "..." else [c])] for term in (self.inputs, self.outputs))  # type: ignore[return-value]
 
 
-@serializable("keras.layers")
 class EinsumDense(Quantizable):
     """A dense layer over any axes: ``activation(einsum(equation, inputs, kernel) + bias)``.
 

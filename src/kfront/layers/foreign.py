@@ -16,7 +16,6 @@ import numpy as np
 from kfront.core import guard
 from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError, ArgumentTypeError, SavingError, ShapeError, UnsafeFileError
-from kfront.core.registry import serializable
 from kfront.core.rng import SeedGenerator
 from kfront.core.spec import Abstract
 from kfront.core.typing import Config, DTypeLike, LayerOptions, Store, UnnamedOptions
@@ -37,7 +36,6 @@ class _OfEngine(Layer):
         return self._backend.foreign(self._kind, type(self).__name__)
 
 
-@serializable("keras.layers")
 class TorchModuleWrapper(_OfEngine):
     """A `torch.nn.Module` as a layer: its parameters are weights of the layer, the same storage.
 
@@ -231,7 +229,6 @@ def _arguments(who: str, what: str, fn: Any, needed: tuple[str, ...], optional: 
     return names & frozenset(needed + optional)
 
 
-@serializable("keras.layers")
 class JaxLayer(_OfJax):
     """A model of JAX, given as functions of its parameters, as a layer.
 
@@ -334,7 +331,6 @@ def _made(config: Config, names: tuple[str, ...]) -> dict[str, Any]:
     return {**config, **found}
 
 
-@serializable("keras.layers")
 class FlaxLayer(_OfJax):
     """A module of Flax as a layer: of `flax.linen`, or of `flax.nnx`.
 
@@ -402,7 +398,6 @@ class FlaxLayer(_OfJax):
 # ---- TensorFlow ------------------------------------------------------------------------------------------------------
 
 
-@serializable("keras.layers")
 class TFSMLayer(_OfEngine):
     """A function of a TensorFlow SavedModel as a layer.
 

@@ -7,13 +7,11 @@ from typing import Any
 
 from kfront.core.errors import ArgumentError
 from kfront.core.operation import Node
-from kfront.core.registry import serializable
 from kfront.core.spec import KerasTensor, standardize_shape
 from kfront.core.typing import Config, DTypeLike
 from kfront.layers.base import Layer
 
 
-@serializable("keras.layers")
 class InputLayer(Layer):
     """The layer behind `Input`.
 

@@ -10,7 +10,6 @@ from kfront import ops
 from kfront.core.dtypes import result_type
 from kfront.core.errors import ArgumentError, ArgumentTypeError, KfrontError, ShapeError
 from kfront.core.options import normalisers
-from kfront.core.registry import serializable
 from kfront.core.shapes import broadcast
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.state import state
@@ -134,7 +133,6 @@ def _doc(name: str, result: str, more: str = "") -> str:
     """
 
 
-@serializable("keras.layers")
 @documented(_doc("Add", "6.0"))
 class Add(Merge):
     """Adds tensors."""
@@ -143,7 +141,6 @@ class Add(Merge):
         return functools.reduce(ops.add, inputs)
 
 
-@serializable("keras.layers")
 @documented(_doc("Subtract", "2.0"))
 class Subtract(Merge):
     """Subtracts the second of two tensors from the first."""
@@ -154,7 +151,6 @@ class Subtract(Merge):
         return ops.subtract(inputs[0], inputs[1])
 
 
-@serializable("keras.layers")
 @documented(_doc("Multiply", "8.0", " Elements that a mask leaves out count as 1."))
 class Multiply(Merge):
     """Multiplies tensors."""
@@ -173,7 +169,6 @@ def _or_one(x: Tensor, mask: Any) -> Tensor:
     return x if mask is None else ops.where(mask, x, ops.ones_like(x))
 
 
-@serializable("keras.layers")
 @documented(_doc("Average", "3.0"))
 class Average(Merge):
     """The mean of tensors."""
@@ -200,7 +195,6 @@ class _Extreme(Merge):
         return out
 
 
-@serializable("keras.layers")
 @documented(_doc("Maximum", "4.0", " Elements that a mask leaves out do not count."))
 class Maximum(_Extreme):
     """The larger of tensors."""
@@ -208,7 +202,6 @@ class Maximum(_Extreme):
     _pick = staticmethod(ops.maximum)
 
 
-@serializable("keras.layers")
 @documented(_doc("Minimum", "2.0", " Elements that a mask leaves out do not count."))
 class Minimum(_Extreme):
     """The smaller of tensors."""
@@ -216,7 +209,6 @@ class Minimum(_Extreme):
     _pick = staticmethod(ops.minimum)
 
 
-@serializable("keras.layers")
 class Concatenate(Merge):
     """Puts tensors one behind the other along an axis.
 
@@ -297,7 +289,6 @@ def _axis_or_pair(layer: Merge, name: str, axes: object) -> Any:
     return axes
 
 
-@serializable("keras.layers")
 class Dot(Merge):
     """Sums products of two tensors over one axis of each, sample by sample.
 

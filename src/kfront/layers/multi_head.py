@@ -10,7 +10,6 @@ from typing import Any, Unpack
 from kfront import config, ops
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.options import Option, between, normalisers, positive
-from kfront.core.registry import serializable
 from kfront.core.rng import SeedGenerator
 from kfront.core.spec import Abstract
 from kfront.core.typing import ConstraintLike, InitializerLike, NamedOptions, RegularizerLike, Shape, Tensor
@@ -199,7 +198,6 @@ _CALL = """
 """
 
 
-@serializable("keras.layers")
 @documented(
     """
     Args:
@@ -395,7 +393,6 @@ def _check_shapes(who: str, query: Shape, value: Shape, key: Shape) -> None:
         raise ShapeError(f"[{who}] expected one batch size, got query {tuple(query)} and value {tuple(value)}.")
 
 
-@serializable("keras.layers", "GroupQueryAttention")
 @documented(
     """
     Args:

@@ -8,7 +8,6 @@ from typing import Any, Unpack
 from kfront import ops
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.options import normalisers
-from kfront.core.registry import serializable
 from kfront.core.typing import Config, ConstraintLike, InitializerLike, LayerOptions, RegularizerLike, Shape, Tensor
 from kfront.layers.base import InputSpec
 from kfront.layers.options import OptionLayer, known_axis
@@ -93,7 +92,6 @@ def _clipping(limits: Any) -> dict[str, float]:
     return limits
 
 
-@serializable("keras.layers")
 class BatchNormalization(_Affine):
     """Brings every channel to mean 0 and variance 1, then scales and shifts it.
 
@@ -277,7 +275,6 @@ class BatchNormalization(_Affine):
         return ops.reshape(mean, (-1,)), ops.reshape(variance, (-1,))
 
 
-@serializable("keras.layers")
 class LayerNormalization(_Affine):
     """Brings every sample, along the given axes, to mean 0 and variance 1, then scales and shifts it.
 
@@ -362,7 +359,6 @@ class LayerNormalization(_Affine):
         return ops.multiply(ops.cast(ops.multiply(x, factor), kind), gamma)
 
 
-@serializable("keras.layers")
 class RMSNormalization(OptionLayer):
     """Divides every sample, along the given axes, by its root mean square, then scales it.
 
@@ -414,7 +410,6 @@ class RMSNormalization(OptionLayer):
         return tuple(input_shape)
 
 
-@serializable("keras.layers")
 class GroupNormalization(_Affine):
     """Brings every group of channels of every sample to mean 0 and variance 1, then scales and shifts the channels.
 
@@ -503,7 +498,6 @@ class GroupNormalization(_Affine):
         return ops.cast(x, kind) if kind in _HALF else x
 
 
-@serializable("keras.layers")
 class UnitNormalization(OptionLayer):
     """Divides every sample, along the given axes, by its Euclidean norm.
 

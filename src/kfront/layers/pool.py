@@ -8,7 +8,6 @@ from kfront import ops
 from kfront.core import shapes_nn
 from kfront.core.errors import ShapeError
 from kfront.core.options import each_rank, normalisers, one_of, with_defaults
-from kfront.core.registry import serializable
 from kfront.core.spec import Abstract
 from kfront.core.typing import AnyCallable, LayerOptions, Shape, Tensor, UnnamedOptions
 from kfront.layers.base import InputSpec
@@ -111,7 +110,7 @@ def _windows(kind: str, what: str, n: int, pool: AnyCallable, init: AnyCallable)
         "_pool": staticmethod(pool),
         "__init__": init,
     }
-    return serializable("keras.layers", None, f"{kind[:3]}Pool{n}D")(type(BasePooling)(name, (BasePooling,), body))
+    return type(BasePooling)(name, (BasePooling,), body)
 
 
 if TYPE_CHECKING:
@@ -185,7 +184,7 @@ def _adaptive(kind: str, what: str, n: int, pool: AnyCallable) -> type[BaseAdapt
         "rank": n,
         "_pool": staticmethod(pool),
     }
-    return serializable("keras.layers")(type(BaseAdaptivePooling)(name, (BaseAdaptivePooling,), body))
+    return type(BaseAdaptivePooling)(name, (BaseAdaptivePooling,), body)
 
 
 AdaptiveMaxPooling1D = _adaptive("Max", "Largest value", 1, adaptive_max_pool)
@@ -243,8 +242,7 @@ def _over_all(kind: str, what: str, n: int, reduce: AnyCallable) -> type[BaseGlo
         "rank": n,
         "_reduce": staticmethod(reduce),
     }
-    made = type(BaseGlobalPooling)(name, (BaseGlobalPooling,), body)
-    return serializable("keras.layers", None, f"Global{kind[:3]}Pool{n}D")(made)
+    return type(BaseGlobalPooling)(name, (BaseGlobalPooling,), body)
 
 
 GlobalMaxPooling1D = _over_all("Max", "Largest value", 1, _maximum)
@@ -254,7 +252,6 @@ GlobalAveragePooling2D = _over_all("Average", "Mean", 2, _mean)
 GlobalAveragePooling3D = _over_all("Average", "Mean", 3, _mean)
 
 
-@serializable("keras.layers", None, "GlobalAvgPool1D")
 @documented(_doc("Args:", "GlobalAveragePooling1D", 1, "", _CHANNELS, (2, 3), _KEEP))
 class GlobalAveragePooling1D(BaseGlobalPooling):
     """Mean over the spatial axis; steps that a mask leaves out do not count."""

@@ -19,7 +19,6 @@ from kfront.core import tree
 from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.options import base_arguments, normalisers, option_names, positive
-from kfront.core.registry import serializable
 from kfront.core.spec import KerasTensor
 from kfront.core.typing import (
     ActivationLike,
@@ -150,7 +149,6 @@ _RNN_TAIL = """
     tuple of it and the last states."""
 
 
-@serializable("keras.layers")
 @documented(
     f"""
     Args:
@@ -535,7 +533,6 @@ def _doc(name: str, options: str, more: str = "", forget: str = "", paper: str =
     """
 
 
-@serializable("keras.layers")
 @documented(
     _doc(
         "SimpleRNN",
@@ -581,7 +578,6 @@ class SimpleRNN(OfCell):
         return config if config["seed"] is not None else {n: v for n, v in config.items() if n != "seed"}
 
 
-@serializable("keras.layers")
 @documented(
     _doc(
         "LSTM",
@@ -630,7 +626,6 @@ class LSTM(OfCell):
         self.use_cudnn = check_cudnn("LSTM", use_cudnn)
 
 
-@serializable("keras.layers")
 @documented(
     _doc(
         "GRU",

@@ -15,7 +15,6 @@ from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.dtypes import numpy_dtype
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.options import normalisers
-from kfront.core.registry import serializable
 from kfront.core.rng import SeedGenerator
 from kfront.core.typing import (
     Activation,
@@ -221,7 +220,6 @@ def _doc(name: str, options: str, states: str, forget: str = "", paper: str = ""
     """
 
 
-@serializable("keras.layers")
 @documented(
     _doc(
         "SimpleRNNCell",
@@ -279,7 +277,6 @@ class ForgetBias:
         return np.concatenate([first, np.ones(self.units), rest]).astype(numpy_dtype(dtype))
 
 
-@serializable("keras.layers")
 @documented(
     _doc(
         "LSTMCell",
@@ -349,7 +346,6 @@ class LSTMCell(BaseCell):
         return lstm_sequence(x, states[0], states[1], kernel, recurrent, bias, lengths, go_backwards)
 
 
-@serializable("keras.layers")
 @documented(
     _doc(
         "GRUCell",
@@ -457,7 +453,6 @@ def check_cell(who: str, cell: Any) -> None:
             )
 
 
-@serializable("keras.layers")
 class StackedRNNCells(OptionLayer):
     """Cells on top of each other, as one cell.
 

@@ -9,7 +9,6 @@ from typing import Any, Unpack
 from kfront import ops, regularizers
 from kfront.core.errors import ArgumentError
 from kfront.core.options import base_arguments, between, normalisers
-from kfront.core.registry import serializable
 from kfront.core.rng import SeedGenerator
 from kfront.core.typing import Config, DTypeLike, LayerOptions, NamedOptions, Shape, Tensor
 from kfront.layers.base import InputSpec
@@ -50,7 +49,6 @@ class _Random(OptionLayer):
         return tuple(input_shape)
 
 
-@serializable("keras.layers")
 class Dropout(_Random):
     """In training sets elements to 0 at random, and scales the others up so that the expected sum stays.
 
@@ -147,7 +145,6 @@ _LAYOUT = """
         data_format: "channels_last" or "channels_first"; the configured one if None."""
 
 
-@serializable("keras.layers")
 @documented(_SPATIAL.format(layout="", ndim=3, n=1, shape=(2, 3, 4)))
 class SpatialDropout1D(BaseSpatialDropout):
     """In training sets whole channels to 0 at random and scales the others up: neighbours in time go together."""
@@ -155,7 +152,6 @@ class SpatialDropout1D(BaseSpatialDropout):
     rank = 1
 
 
-@serializable("keras.layers")
 @documented(_SPATIAL.format(layout=_LAYOUT, ndim=4, n=2, shape=(2, 3, 4, 5)))
 class SpatialDropout2D(BaseSpatialDropout):
     """In training sets whole channels to 0 at random and scales the others up: neighbours in an image go together."""
@@ -174,7 +170,6 @@ class SpatialDropout2D(BaseSpatialDropout):
         self._store(locals())
 
 
-@serializable("keras.layers")
 @documented(_SPATIAL.format(layout=_LAYOUT, ndim=5, n=3, shape=(2, 3, 4, 5, 6)))
 class SpatialDropout3D(SpatialDropout2D):
     """In training sets whole channels to 0 at random and scales the others up: neighbours in a volume go together."""
@@ -182,7 +177,6 @@ class SpatialDropout3D(SpatialDropout2D):
     rank = 3
 
 
-@serializable("keras.layers")
 class GaussianDropout(_Random):
     """In training multiplies elements by random numbers of mean 1 and variance rate / (1 - rate).
 
@@ -220,7 +214,6 @@ class GaussianDropout(_Random):
         )
 
 
-@serializable("keras.layers")
 class GaussianNoise(_Random):
     """In training adds random numbers of mean 0.
 
@@ -258,7 +251,6 @@ class GaussianNoise(_Random):
 _SELU_FLOOR = -1.0507009873554805 * 1.6732632423543772
 
 
-@serializable("keras.layers")
 class AlphaDropout(_Random):
     """Dropout for SELU networks: sets elements to SELU's lowest value at random, and keeps mean and variance.
 
@@ -310,7 +302,6 @@ class AlphaDropout(_Random):
         )
 
 
-@serializable("keras.layers")
 class ActivityRegularization(OptionLayer):
     """Returns its input, and adds a penalty on it to the loss.
 

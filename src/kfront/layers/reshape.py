@@ -9,7 +9,6 @@ from typing import Any, Unpack
 from kfront import ops
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.options import each_rank, normalisers, one_of, positive, with_defaults
-from kfront.core.registry import serializable
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.typing import LayerOptions, Shape, Tensor
 from kfront.layers.base import InputSpec
@@ -17,7 +16,6 @@ from kfront.layers.options import IntOrInts, OptionLayer, documented
 from kfront.ops.primitives.shapes import dim
 
 
-@serializable("keras.layers")
 class Flatten(OptionLayer):
     """Puts all elements of a sample in one row.
 
@@ -80,7 +78,6 @@ def _target_shape(layer: OptionLayer, name: str, value: Any) -> tuple[int, ...]:
     return shape
 
 
-@serializable("keras.layers")
 class Reshape(OptionLayer):
     """Gives every sample another shape.
 
@@ -147,7 +144,6 @@ def _permutation(layer: OptionLayer, name: str, value: Any) -> tuple[int, ...]:
     return dims
 
 
-@serializable("keras.layers")
 class Permute(OptionLayer):
     """Reorders the axes of every sample.
 
@@ -180,7 +176,6 @@ class Permute(OptionLayer):
         return ops.transpose(inputs, (0, *self.dims))
 
 
-@serializable("keras.layers")
 class RepeatVector(OptionLayer):
     """Repeats every sample along a new time axis.
 
@@ -361,7 +356,6 @@ def _edges_doc(name: str, n: int, args: str, shape: Any, out: Any) -> str:
     )
 
 
-@serializable("keras.layers")
 @documented(_edges_doc("Cropping1D", 1, "(1, 2)", (2, 7, 3), (2, 4, 3)))
 class Cropping1D(BaseCropping):
     """Cuts elements from the ends of the length of every sample."""
@@ -373,7 +367,6 @@ class Cropping1D(BaseCropping):
         super().__init__(cropping, "channels_last", **kwargs)
 
 
-@serializable("keras.layers")
 @documented(_edges_doc("Cropping2D", 2, "1", (2, 7, 8, 3), (2, 5, 6, 3)))
 class Cropping2D(BaseCropping):
     """Cuts elements from the ends of the height and width of every sample."""
@@ -382,7 +375,6 @@ class Cropping2D(BaseCropping):
     __init__ = with_defaults(BaseCropping.__init__, cropping=((0, 0), (0, 0)))
 
 
-@serializable("keras.layers")
 @documented(_edges_doc("Cropping3D", 3, "1", (2, 7, 8, 9, 3), (2, 5, 6, 7, 3)))
 class Cropping3D(BaseCropping):
     """Cuts elements from the ends of the depth, height and width of every sample."""
@@ -391,7 +383,6 @@ class Cropping3D(BaseCropping):
     __init__ = with_defaults(BaseCropping.__init__, cropping=((1, 1), (1, 1), (1, 1)))
 
 
-@serializable("keras.layers")
 @documented(_edges_doc("ZeroPadding1D", 1, "(1, 2)", (2, 4, 3), (2, 7, 3)))
 class ZeroPadding1D(BaseZeroPadding):
     """Puts zeros at the ends of the length of every sample."""
@@ -400,7 +391,6 @@ class ZeroPadding1D(BaseZeroPadding):
     __init__ = with_defaults(BaseZeroPadding.__init__, padding=1)
 
 
-@serializable("keras.layers")
 @documented(_edges_doc("ZeroPadding2D", 2, "1", (2, 5, 6, 3), (2, 7, 8, 3)))
 class ZeroPadding2D(BaseZeroPadding):
     """Puts zeros at the ends of the height and width of every sample."""
@@ -409,7 +399,6 @@ class ZeroPadding2D(BaseZeroPadding):
     __init__ = with_defaults(BaseZeroPadding.__init__, padding=(1, 1))
 
 
-@serializable("keras.layers")
 @documented(_edges_doc("ZeroPadding3D", 3, "1", (2, 5, 6, 7, 3), (2, 7, 8, 9, 3)))
 class ZeroPadding3D(BaseZeroPadding):
     """Puts zeros at the ends of the depth, height and width of every sample."""
@@ -455,7 +444,6 @@ class _UpSampling(OptionLayer):
         return _spec(self.compute_output_shape(inputs.shape), inputs)
 
 
-@serializable("keras.layers")
 class UpSampling1D(_UpSampling):
     """Repeats every time step.
 
@@ -484,7 +472,6 @@ class UpSampling1D(_UpSampling):
         self.input_spec = InputSpec(ndim=3)
 
 
-@serializable("keras.layers")
 class UpSampling2D(_UpSampling):
     """Makes images larger by whole factors.
 
@@ -531,7 +518,6 @@ class UpSampling2D(_UpSampling):
         return ops.image.resize(inputs, wanted, interpolation=self.interpolation, data_format=self.data_format)
 
 
-@serializable("keras.layers")
 class UpSampling3D(_UpSampling):
     """Makes volumes larger by whole factors, repeating elements.
 

@@ -7,7 +7,6 @@ from typing import Any
 from kfront import ops
 from kfront.core.dtypes import is_float, standardize
 from kfront.core.options import base_arguments, normalisers
-from kfront.core.registry import serializable
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.typing import ConstraintLike, InitializerLike, RegularizerLike, Shape, Tensor
 from kfront.layers.core import Embedding
@@ -16,7 +15,6 @@ from kfront.layers.quantized import Layout, QuantizedWeight
 from kfront.ops.elementwise import dtype_of
 
 
-@serializable("keras.layers")
 class ReversibleEmbedding(Embedding):
     """Turns whole numbers into trained vectors and, called with ``reverse=True``, vectors into scores of the numbers.
 

@@ -7,7 +7,6 @@ from typing import Any, Unpack
 from kfront import ops
 from kfront.core.errors import ArgumentError
 from kfront.core.options import normalisers, positive
-from kfront.core.registry import serializable
 from kfront.core.typing import LayerOptions, Shape, Tensor
 from kfront.core.variable import AutocastScope
 from kfront.initializers import TruncatedNormal
@@ -17,7 +16,6 @@ from kfront.layers.wrappers import Wrapper
 _SMALL = 1e-12  # of squared norms
 
 
-@serializable("keras.layers")
 class SpectralNormalization(Wrapper):
     """Divides the weight of another layer by its largest singular value at every training step.
 

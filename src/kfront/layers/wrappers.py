@@ -8,7 +8,6 @@ from kfront import ops
 from kfront.core import tree
 from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
-from kfront.core.registry import serializable
 from kfront.core.typing import Config, LayerOptions, Shape, Tensor
 from kfront.layers.base import InputSpec, Layer
 from kfront.layers.call_signature import call_info
@@ -21,7 +20,6 @@ def _check_layer(who: str, layer: Layer) -> None:
         raise ArgumentTypeError(f"[{who}] expected `layer` to be a layer, got {layer!r}.")
 
 
-@serializable("keras.layers")
 class Wrapper(OptionLayer):
     """Base of layers that change how another layer is applied.
 
@@ -78,7 +76,6 @@ def _with_layers(config: Config, names: tuple[str, ...], custom_objects: dict[st
     return {**config, **found}
 
 
-@serializable("keras.layers")
 class TimeDistributed(Wrapper):
     """Applies a layer to every time step, with the same weights.
 
@@ -146,7 +143,6 @@ _MERGE = ("sum", "mul", "concat", "ave", None)
 _SAME = ("return_sequences", "return_state", "stateful")
 
 
-@serializable("keras.layers")
 class Bidirectional(OptionLayer):
     """Runs a recurrent layer forwards and another one backwards over sequences, and merges what they give.
 

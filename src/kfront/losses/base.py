@@ -24,7 +24,6 @@ _MEANS = ("sum_over_batch_size", "mean")
 Targets: TypeAlias = "Nested[TensorLike]"
 
 
-@serializable("keras.losses")
 class Loss(Configurable):
     """Base of the losses: define `call(y_true, y_pred)`, which gives one value per sample.
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kfront.core.options import normalisers, number
-from kfront.core.registry import serializable
 from kfront.core.typing import DTypeLike
 from kfront.losses import classification, regression
 from kfront.losses.base import FunctionLoss
 
 
-@serializable("keras.losses")
 class MeanSquaredError(FunctionLoss, function=regression.mean_squared_error):
     """The mean of squared errors.
 
@@ -27,7 +25,6 @@ class MeanSquaredError(FunctionLoss, function=regression.mean_squared_error):
     """
 
 
-@serializable("keras.losses")
 class MeanAbsoluteError(FunctionLoss, function=regression.mean_absolute_error):
     """The mean of absolute errors.
 
@@ -43,7 +40,6 @@ class MeanAbsoluteError(FunctionLoss, function=regression.mean_absolute_error):
     """
 
 
-@serializable("keras.losses")
 class MeanAbsolutePercentageError(FunctionLoss, function=regression.mean_absolute_percentage_error):
     """The mean of absolute errors in per cent of the targets.
 
@@ -59,7 +55,6 @@ class MeanAbsolutePercentageError(FunctionLoss, function=regression.mean_absolut
     """
 
 
-@serializable("keras.losses")
 class MeanSquaredLogarithmicError(FunctionLoss, function=regression.mean_squared_logarithmic_error):
     """The mean of squared differences of ``log(1 + y)``.
 
@@ -75,7 +70,6 @@ class MeanSquaredLogarithmicError(FunctionLoss, function=regression.mean_squared
     """
 
 
-@serializable("keras.losses")
 class CosineSimilarity(FunctionLoss, function=regression.cosine_similarity):
     """Minus the cosine between targets and predictions.
 
@@ -101,7 +95,6 @@ class CosineSimilarity(FunctionLoss, function=regression.cosine_similarity):
         super().__init__(**self._store(locals()))
 
 
-@serializable("keras.losses")
 class Huber(FunctionLoss, function=regression.huber):
     """Squared for small errors, linear for large ones.
 
@@ -127,7 +120,6 @@ class Huber(FunctionLoss, function=regression.huber):
         super().__init__(**self._store(locals()))
 
 
-@serializable("keras.losses")
 class LogCosh(FunctionLoss, function=regression.log_cosh):
     """The mean of ``log(cosh(error))``.
 
@@ -143,7 +135,6 @@ class LogCosh(FunctionLoss, function=regression.log_cosh):
     """
 
 
-@serializable("keras.losses")
 class Poisson(FunctionLoss, function=regression.poisson):
     """The mean of ``y_pred - y_true * log(y_pred)``.
 
@@ -159,7 +150,6 @@ class Poisson(FunctionLoss, function=regression.poisson):
     """
 
 
-@serializable("keras.losses")
 class Hinge(FunctionLoss, function=classification.hinge):
     """The mean of ``max(0, 1 - y_true * y_pred)``, targets -1 and 1 (or 0 and 1).
 
@@ -175,7 +165,6 @@ class Hinge(FunctionLoss, function=classification.hinge):
     """
 
 
-@serializable("keras.losses")
 class SquaredHinge(FunctionLoss, function=classification.squared_hinge):
     """The mean of ``max(0, 1 - y_true * y_pred) ** 2``, targets -1 and 1 (or 0 and 1).
 
@@ -191,7 +180,6 @@ class SquaredHinge(FunctionLoss, function=classification.squared_hinge):
     """
 
 
-@serializable("keras.losses")
 class CategoricalHinge(FunctionLoss, function=classification.categorical_hinge):
     """``max(0, 1 + highest wrong score - right score)`` for one-hot targets.
 
@@ -207,7 +195,6 @@ class CategoricalHinge(FunctionLoss, function=classification.categorical_hinge):
     """
 
 
-@serializable("keras.losses")
 class KLDivergence(FunctionLoss, function=classification.kl_divergence):
     """``sum(y_true * log(y_true / y_pred))`` for probabilities.
 
@@ -223,7 +210,6 @@ class KLDivergence(FunctionLoss, function=classification.kl_divergence):
     """
 
 
-@serializable("keras.losses")
 class BinaryCrossentropy(FunctionLoss, function=classification.binary_crossentropy):
     """Crossentropy of yes-or-no targets.
 
@@ -253,7 +239,6 @@ class BinaryCrossentropy(FunctionLoss, function=classification.binary_crossentro
         super().__init__(**self._store(locals()))
 
 
-@serializable("keras.losses")
 class CategoricalCrossentropy(FunctionLoss, function=classification.categorical_crossentropy):
     """Crossentropy of one-hot targets.
 
@@ -283,7 +268,6 @@ class CategoricalCrossentropy(FunctionLoss, function=classification.categorical_
         super().__init__(**self._store(locals()))
 
 
-@serializable("keras.losses")
 class SparseCategoricalCrossentropy(FunctionLoss, function=classification.sparse_categorical_crossentropy):
     """Crossentropy of integer targets.
 
@@ -316,7 +300,6 @@ class SparseCategoricalCrossentropy(FunctionLoss, function=classification.sparse
         self._plain = ignore_class is None
 
 
-@serializable("keras.losses")
 class BinaryFocalCrossentropy(FunctionLoss, function=classification.binary_focal_crossentropy):
     """Binary crossentropy in which easy samples count less.
 
@@ -354,7 +337,6 @@ class BinaryFocalCrossentropy(FunctionLoss, function=classification.binary_focal
         super().__init__(**self._store(locals()))
 
 
-@serializable("keras.losses")
 class CategoricalFocalCrossentropy(FunctionLoss, function=classification.categorical_focal_crossentropy):
     """Categorical crossentropy in which easy samples count less.
 
@@ -390,7 +372,6 @@ class CategoricalFocalCrossentropy(FunctionLoss, function=classification.categor
         super().__init__(**self._store(locals()))
 
 
-@serializable("keras.losses")
 class CategoricalGeneralizedCrossEntropy(FunctionLoss, function=classification.categorical_generalized_cross_entropy):
     """Crossentropy that wrong labels move little; integer targets.
 
@@ -422,7 +403,6 @@ class CategoricalGeneralizedCrossEntropy(FunctionLoss, function=classification.c
         super().__init__(**self._store(locals()))
 
 
-@serializable("keras.losses")
 class Dice(FunctionLoss, function=classification.dice):
     """One minus the Dice coefficient, for segmentation.
 
@@ -448,7 +428,6 @@ class Dice(FunctionLoss, function=classification.dice):
         super().__init__(**self._store(locals()))
 
 
-@serializable("keras.losses")
 class Tversky(FunctionLoss, function=classification.tversky):
     """One minus the Tversky index, for segmentation.
 
@@ -481,7 +460,6 @@ class Tversky(FunctionLoss, function=classification.tversky):
         super().__init__(**self._store(locals()))
 
 
-@serializable("keras.losses")
 class Circle(FunctionLoss, function=classification.circle):
     """Circle loss of embeddings, for integer class targets.
 
@@ -517,7 +495,6 @@ class Circle(FunctionLoss, function=classification.circle):
         self._plain = False
 
 
-@serializable("keras.losses")
 class CTC(FunctionLoss, function=classification.ctc):
     """Connectionist temporal classification, for targets without an alignment to the steps of the prediction.
 

@@ -187,7 +187,6 @@ class _Share(FunctionMetric):
     _direction = "up"
 
 
-@serializable("keras.metrics")
 class Accuracy(_Share, function=_equal, name="accuracy"):
     """How often predictions equal targets.
 
@@ -202,7 +201,6 @@ class Accuracy(_Share, function=_equal, name="accuracy"):
     """
 
 
-@serializable("keras.metrics")
 class BinaryAccuracy(_Share, function=_binary):
     """How often predictions lie on the right side of a threshold.
 
@@ -226,7 +224,6 @@ class BinaryAccuracy(_Share, function=_binary):
         super().__init__(**self._store(locals()))
 
 
-@serializable("keras.metrics")
 class CategoricalAccuracy(_Share, function=_categorical, name="categorical_accuracy"):
     """How often the highest score is that of the right class; one-hot targets.
 
@@ -241,7 +238,6 @@ class CategoricalAccuracy(_Share, function=_categorical, name="categorical_accur
     """
 
 
-@serializable("keras.metrics")
 class SparseCategoricalAccuracy(_Share, function=_sparse, name="sparse_categorical_accuracy"):
     """How often the highest score is that of the right class; integer targets.
 
@@ -256,7 +252,6 @@ class SparseCategoricalAccuracy(_Share, function=_sparse, name="sparse_categoric
     """
 
 
-@serializable("keras.metrics")
 class TopKCategoricalAccuracy(_Share, function=_top_k):
     """How often the right class is among the `k` highest scores; one-hot targets.
 
@@ -275,7 +270,6 @@ class TopKCategoricalAccuracy(_Share, function=_top_k):
         super().__init__(**self._store(locals()))
 
 
-@serializable("keras.metrics")
 class SparseTopKCategoricalAccuracy(_Share, function=_sparse_top_k):
     """How often the right class is among the `k` highest scores; integer targets.
 

@@ -7,13 +7,11 @@ from collections.abc import Sequence
 from kfront import config, ops
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.options import normalisers, one_of
-from kfront.core.registry import serializable
 from kfront.core.typing import Config, DTypeLike, Shape, Tensor, TensorLike
 from kfront.losses.regression import as_tensor
 from kfront.metrics.confusion import Batch, Curve, Thresholds, check_thresholds, spread
 
 
-@serializable("keras.metrics")
 class AUC(Curve):
     """The area under a curve that is approximated by its points at a number of thresholds.
 

@@ -12,7 +12,6 @@ from kfront.core.errors import ArgumentError
 from kfront.core.naming import auto_name, name_scope
 from kfront.core.operators import VariableBase
 from kfront.core.options import Configurable
-from kfront.core.registry import serializable
 from kfront.core.state import state
 from kfront.core.tracking import Tracker
 from kfront.core.typing import Backend, Config, DTypeLike, InitializerLike, ShapeLike, Tensor, TensorLike
@@ -30,7 +29,6 @@ def _nobody(attribute: str, added: list[Any], removed: list[Any]) -> None:
     """Metrics do not track their attributes for an engine."""
 
 
-@serializable("keras.metrics")
 class Metric(Configurable):
     """Base of the metrics: create state in `__init__`, define `update_state` and `result`.
 

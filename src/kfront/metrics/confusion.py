@@ -10,7 +10,6 @@ import numpy as np
 from kfront import config, ops
 from kfront.core.errors import ArgumentError
 from kfront.core.options import above_zero, from_0_to_1, normalisers
-from kfront.core.registry import serializable
 from kfront.core.state import state
 from kfront.core.typing import Config, DTypeLike, Tensor, TensorLike
 from kfront.core.variable import Variable
@@ -168,7 +167,6 @@ class _Count(Metric):
         return {**super().get_config(), "thresholds": self.init_thresholds}
 
 
-@serializable("keras.metrics")
 class TruePositives(_Count):
     """How many positive targets are predicted as positive.
 
@@ -186,7 +184,6 @@ class TruePositives(_Count):
     _direction = "up"
 
 
-@serializable("keras.metrics")
 class FalsePositives(_Count):
     """How many negative targets are predicted as positive.
 
@@ -205,7 +202,6 @@ class FalsePositives(_Count):
     _direction = "down"
 
 
-@serializable("keras.metrics")
 class TrueNegatives(_Count):
     """How many negative targets are predicted as negative.
 
@@ -224,7 +220,6 @@ class TrueNegatives(_Count):
     _direction = "up"
 
 
-@serializable("keras.metrics")
 class FalseNegatives(_Count):
     """How many positive targets are predicted as negative.
 
@@ -298,7 +293,6 @@ class _Ratio(Metric):
         return {**super().get_config(), "thresholds": self.init_thresholds}
 
 
-@serializable("keras.metrics")
 class Precision(_Ratio):
     """How many of the positive predictions are right.
 
@@ -321,7 +315,6 @@ class Precision(_Ratio):
         return false
 
 
-@serializable("keras.metrics")
 class Recall(_Ratio):
     """How many of the positive targets are found.
 
@@ -421,7 +414,6 @@ class _At(Curve):
         return ops.max(ops.where(enough, wanted, ops.zeros_like(wanted)))
 
 
-@serializable("keras.metrics")
 class SensitivityAtSpecificity(_At):
     """The best sensitivity ``tp / (tp + fn)`` where specificity ``tn / (tn + fp)`` is at least a given value.
 
@@ -455,7 +447,6 @@ class SensitivityAtSpecificity(_At):
         return self._best(specificity, self._ratio(self.true_positives, self.false_negatives))
 
 
-@serializable("keras.metrics")
 class SpecificityAtSensitivity(_At):
     """The best specificity ``tn / (tn + fp)`` where sensitivity ``tp / (tp + fn)`` is at least a given value.
 
@@ -489,7 +480,6 @@ class SpecificityAtSensitivity(_At):
         return self._best(sensitivity, self._ratio(self.true_negatives, self.false_positives))
 
 
-@serializable("keras.metrics")
 class PrecisionAtRecall(_At):
     """The best precision where recall is at least a given value.
 
@@ -523,7 +513,6 @@ class PrecisionAtRecall(_At):
         return self._best(recall, self._ratio(self.true_positives, self.false_positives))
 
 
-@serializable("keras.metrics")
 class RecallAtPrecision(_At):
     """The best recall where precision is at least a given value.
 

@@ -12,7 +12,6 @@ from kfront.metrics.base import Metric
 from kfront.metrics.reduction import FunctionMetric
 
 
-@serializable("keras.metrics")
 class R2Score(Metric):
     """The coefficient of determination: 1 for perfect predictions, 0 for those no better than the mean.
 
@@ -179,7 +178,6 @@ class _Correlation(FunctionMetric):
     axis: int
 
 
-@serializable("keras.metrics")
 class PearsonCorrelation(_Correlation, function=pearson_correlation):
     """The mean of Pearson's correlation of targets and predictions.
 
@@ -198,7 +196,6 @@ class PearsonCorrelation(_Correlation, function=pearson_correlation):
         super().__init__(**self._store(locals()))
 
 
-@serializable("keras.metrics")
 class ConcordanceCorrelation(_Correlation, function=concordance_correlation):
     """The mean of the concordance correlation of targets and predictions.
 

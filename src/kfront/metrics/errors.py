@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from kfront import ops
-from kfront.core.registry import serializable
 from kfront.core.typing import DTypeLike, Tensor, TensorLike
 from kfront.losses import classification, regression
 from kfront.metrics.reduction import FunctionMetric, Mean
@@ -13,7 +12,6 @@ class _Error(FunctionMetric):
     _direction = "down"
 
 
-@serializable("keras.metrics")
 class MeanSquaredError(_Error, function=regression.mean_squared_error):
     """The mean of squared errors.
 
@@ -28,7 +26,6 @@ class MeanSquaredError(_Error, function=regression.mean_squared_error):
     """
 
 
-@serializable("keras.metrics")
 class MeanAbsoluteError(_Error, function=regression.mean_absolute_error):
     """The mean of absolute errors.
 
@@ -43,7 +40,6 @@ class MeanAbsoluteError(_Error, function=regression.mean_absolute_error):
     """
 
 
-@serializable("keras.metrics")
 class MeanAbsolutePercentageError(_Error, function=regression.mean_absolute_percentage_error):
     """The mean of absolute errors in per cent of the targets.
 
@@ -58,7 +54,6 @@ class MeanAbsolutePercentageError(_Error, function=regression.mean_absolute_perc
     """
 
 
-@serializable("keras.metrics")
 class MeanSquaredLogarithmicError(_Error, function=regression.mean_squared_logarithmic_error):
     """The mean of squared differences of ``log(1 + y)``.
 
@@ -73,7 +68,6 @@ class MeanSquaredLogarithmicError(_Error, function=regression.mean_squared_logar
     """
 
 
-@serializable("keras.metrics")
 class LogCoshError(_Error, function=regression.log_cosh, name="logcosh"):
     """The mean of ``log(cosh(error))``.
 
@@ -88,7 +82,6 @@ class LogCoshError(_Error, function=regression.log_cosh, name="logcosh"):
     """
 
 
-@serializable("keras.metrics")
 class Poisson(_Error, function=regression.poisson):
     """The mean of ``y_pred - y_true * log(y_pred)``.
 
@@ -103,7 +96,6 @@ class Poisson(_Error, function=regression.poisson):
     """
 
 
-@serializable("keras.metrics")
 class KLDivergence(_Error, function=classification.kl_divergence):
     """``sum(y_true * log(y_true / y_pred))`` of probabilities.
 
@@ -118,7 +110,6 @@ class KLDivergence(_Error, function=classification.kl_divergence):
     """
 
 
-@serializable("keras.metrics")
 class Hinge(_Error, function=classification.hinge):
     """The mean of ``max(0, 1 - y_true * y_pred)``.
 
@@ -133,7 +124,6 @@ class Hinge(_Error, function=classification.hinge):
     """
 
 
-@serializable("keras.metrics")
 class SquaredHinge(_Error, function=classification.squared_hinge):
     """The mean of ``max(0, 1 - y_true * y_pred) ** 2``.
 
@@ -148,7 +138,6 @@ class SquaredHinge(_Error, function=classification.squared_hinge):
     """
 
 
-@serializable("keras.metrics")
 class CategoricalHinge(_Error, function=classification.categorical_hinge):
     """``max(0, 1 + highest wrong score - right score)``; one-hot targets.
 
@@ -163,7 +152,6 @@ class CategoricalHinge(_Error, function=classification.categorical_hinge):
     """
 
 
-@serializable("keras.metrics")
 class BinaryCrossentropy(_Error, function=classification.binary_crossentropy):
     """Crossentropy of yes-or-no targets.
 
@@ -189,7 +177,6 @@ class BinaryCrossentropy(_Error, function=classification.binary_crossentropy):
         super().__init__(**self._store(locals()))
 
 
-@serializable("keras.metrics")
 class CategoricalCrossentropy(_Error, function=classification.categorical_crossentropy):
     """Crossentropy of one-hot targets.
 
@@ -217,7 +204,6 @@ class CategoricalCrossentropy(_Error, function=classification.categorical_crosse
         super().__init__(**self._store(locals()))
 
 
-@serializable("keras.metrics")
 class SparseCategoricalCrossentropy(_Error, function=classification.sparse_categorical_crossentropy):
     """Crossentropy of integer targets.
 
@@ -249,7 +235,6 @@ def _cosine(y_true: TensorLike, y_pred: TensorLike, axis: int = -1) -> Tensor:
     return ops.negative(regression.cosine_similarity(y_true, y_pred, axis))
 
 
-@serializable("keras.metrics")
 class CosineSimilarity(FunctionMetric, function=_cosine):
     """The cosine of the angle between targets and predictions: 1 where they point the same way.
 
@@ -270,7 +255,6 @@ class CosineSimilarity(FunctionMetric, function=_cosine):
         super().__init__(**self._store(locals()))
 
 
-@serializable("keras.metrics")
 class RootMeanSquaredError(Mean):
     """The root of the mean of squared errors.
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 from kfront import config, ops
 from kfront.core.errors import ShapeError
 from kfront.core.options import kept, normalisers, number, one_of
-from kfront.core.registry import serializable
 from kfront.core.typing import DTypeLike, Shape, Tensor, TensorLike
 from kfront.core.variable import Variable
 from kfront.losses.regression import as_tensor
 from kfront.metrics.base import Metric
 
 
-@serializable("keras.metrics")
 class FBetaScore(Metric):
     """The weighted harmonic mean of precision and recall: ``(1 + b ** 2) * p * r / (b ** 2 * p + r)``.
 
@@ -126,7 +124,6 @@ class FBetaScore(Metric):
         return score if self.average is None else ops.mean(score)
 
 
-@serializable("keras.metrics")
 class F1Score(FBetaScore):
     """The harmonic mean of precision and recall.
 

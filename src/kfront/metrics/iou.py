@@ -10,7 +10,6 @@ from kfront.config import floatx
 from kfront.core.dtypes import is_float
 from kfront.core.errors import ArgumentError
 from kfront.core.options import kept, normalisers
-from kfront.core.registry import serializable
 from kfront.core.typing import DTypeLike, Tensor, TensorLike
 from kfront.losses.regression import as_tensor
 from kfront.metrics.base import Metric
@@ -100,7 +99,6 @@ def _mean_of_seen(ratio: Tensor, union: Tensor) -> Tensor:
     return ops.divide_no_nan(ops.sum(ops.multiply(ratio, seen)), ops.sum(seen))
 
 
-@serializable("keras.metrics")
 class IoU(_Confusion):
     """Intersection over union ``tp / (tp + fp + fn)``, averaged over some classes.
 
@@ -150,7 +148,6 @@ class IoU(_Confusion):
         return _mean_of_seen(ops.divide_no_nan(diagonal, union), union)
 
 
-@serializable("keras.metrics")
 class BinaryIoU(IoU):
     """Intersection over union of the classes "below" and "above a threshold".
 
@@ -194,7 +191,6 @@ class BinaryIoU(IoU):
         super().update_state(y_true, above, sample_weight)
 
 
-@serializable("keras.metrics")
 class MeanIoU(_Confusion):
     """Intersection over union ``tp / (tp + fp + fn)``, averaged over all classes that occur.
 
@@ -219,7 +215,6 @@ class MeanIoU(_Confusion):
         return _mean_of_seen(ops.divide_no_nan(diagonal, union), union)
 
 
-@serializable("keras.metrics")
 class OneHotIoU(IoU):
     """As `IoU`, for one-hot targets.
 
@@ -254,7 +249,6 @@ class OneHotIoU(IoU):
         super().__init__(**self._store(locals()), sparse_y_true=False)
 
 
-@serializable("keras.metrics")
 class OneHotMeanIoU(MeanIoU):
     """As `MeanIoU`, for one-hot targets.
 

@@ -7,7 +7,6 @@ from typing import Any, Self
 from kfront import ops
 from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.options import WrapsFunction
-from kfront.core.registry import serializable
 from kfront.core.state import state
 from kfront.core.typing import AnyCallable, Config, DTypeLike, Foreach, Scalar, Tensor, TensorLike
 from kfront.losses.base import align_weights
@@ -34,7 +33,6 @@ def _per_sample(
     return x, w
 
 
-@serializable("keras.metrics")
 class Sum(Metric):
     """The weighted sum of values.
 
@@ -68,7 +66,6 @@ class Sum(Metric):
         return self.total.value
 
 
-@serializable("keras.metrics")
 class Mean(Metric):
     """The weighted mean of values.
 
@@ -136,7 +133,6 @@ class Mean(Metric):
         return float(total / count) if count else 0.0
 
 
-@serializable("keras.metrics")
 class MeanMetricWrapper(Mean, WrapsFunction):
     """The weighted mean of a function of targets and predictions.
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any, Unpack
 
 from kfront import ops
-from kfront.core.registry import serializable
 from kfront.core.typing import Foreach, Scalar, Tensor
 from kfront.core.variable import Variable
 from kfront.optimizers.base import Group, Optimizer
@@ -16,7 +15,6 @@ from kfront.optimizers.scalars import minimum
 from kfront.optimizers.schedules import LearningRate
 
 
-@serializable("keras.optimizers")
 class Adafactor(Optimizer):
     """Adam's scaling with memory for rows and columns instead of elements, and steps relative to the weights' size.
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Unpack
 
 from kfront import initializers
-from kfront.core.registry import serializable
 from kfront.core.typing import Foreach, Scalar, Tensor
 from kfront.core.variable import Variable
 from kfront.optimizers.base import Group, Optimizer
@@ -14,7 +13,6 @@ from kfront.optimizers.plan import MoreOptions
 from kfront.optimizers.schedules import LearningRate
 
 
-@serializable("keras.optimizers")
 class Adagrad(Optimizer):
     """Divides the gradient by the root of the sum of its squares.
 
@@ -76,7 +74,6 @@ class Adagrad(Optimizer):
         fe.addcdiv_to(group.variables, grads, fe.sqrt(fe.add(total, self.epsilon), donate=True), -learning_rate)
 
 
-@serializable("keras.optimizers")
 class Adadelta(Optimizer):
     """Scales the gradient by the ratio of running root mean squares: of the steps made, and of the gradient.
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Unpack
 
 from kfront.core.errors import ArgumentError
-from kfront.core.registry import serializable
 from kfront.core.typing import Foreach, Scalar, Tensor
 from kfront.core.variable import Variable
 from kfront.optimizers.base import Group, Optimizer
@@ -40,7 +39,6 @@ def adam_rule(
     fe.addcdiv_to(variables, m, fe.add(fe.sqrt(v), epsilon, donate=True), -alpha)
 
 
-@serializable("keras.optimizers")
 class Adam(Optimizer):
     """Steps along the running mean of the gradient, divided by the running root mean square.
 
@@ -113,7 +111,6 @@ class Adam(Optimizer):
         adam_rule(fe, group.variables, grads, *slots, hats, learning_rate, step, self.beta_1, self.beta_2, self.epsilon)
 
 
-@serializable("keras.optimizers")
 class AdamW(Adam):
     """Adam with weight decay that does not pass through the running means.
 
@@ -160,7 +157,6 @@ class AdamW(Adam):
             raise ArgumentError("[AdamW] expected a float as `weight_decay`, got None; use Adam for none.")
 
 
-@serializable("keras.optimizers")
 class Adamax(Optimizer):
     """Adam with the infinity norm.
 
@@ -225,7 +221,6 @@ class Adamax(Optimizer):
         fe.addcdiv_to(group.variables, m, fe.add(u, self.epsilon), -learning_rate / (1.0 - self.beta_1**step))
 
 
-@serializable("keras.optimizers")
 class Nadam(Optimizer):
     """Adam with Nesterov momentum.
 

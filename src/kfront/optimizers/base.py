@@ -18,7 +18,6 @@ from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError, ArgumentTypeError, NotBuiltError
 from kfront.core.naming import auto_name, name_scope
 from kfront.core.options import Configurable
-from kfront.core.registry import serializable
 from kfront.core.state import distribution_on, state
 from kfront.core.typing import Config, CustomObjects, Foreach, Scalar, Tensor, TensorLike
 from kfront.core.variable import StatelessScope, Variable
@@ -30,7 +29,6 @@ from kfront.optimizers.state_owner import StateOwner
 Gradients: TypeAlias = Sequence[Tensor | None]
 
 
-@serializable("keras.optimizers")
 class Optimizer(Configurable, StateOwner):
     """Base of the optimizers.
 

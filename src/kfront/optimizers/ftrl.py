@@ -7,7 +7,6 @@ from typing import Unpack
 
 from kfront import initializers
 from kfront.core.options import normalisers, not_negative, number
-from kfront.core.registry import serializable
 from kfront.core.typing import Foreach, Scalar, Tensor
 from kfront.core.variable import Variable
 from kfront.optimizers.base import Group, Optimizer
@@ -15,7 +14,6 @@ from kfront.optimizers.plan import MoreOptions
 from kfront.optimizers.schedules import LearningRate
 
 
-@serializable("keras.optimizers")
 class Ftrl(Optimizer):
     """Follow the regularized leader: sparse solutions for linear models on many features.
 

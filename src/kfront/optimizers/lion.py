@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Unpack
 
 from kfront.core.options import normalisers, number
-from kfront.core.registry import serializable
 from kfront.core.typing import Foreach, Scalar, Tensor
 from kfront.core.variable import Variable
 from kfront.optimizers.base import Group, Optimizer
@@ -14,7 +13,6 @@ from kfront.optimizers.plan import MoreOptions
 from kfront.optimizers.schedules import LearningRate
 
 
-@serializable("keras.optimizers")
 class Lion(Optimizer):
     """Steps of one size, in the direction of a running mean of the gradient.
 
@@ -79,7 +77,6 @@ class Lion(Optimizer):
         fe.add_to(group.variables, direction, -learning_rate)
 
 
-@serializable("keras.optimizers")
 class Lamb(Optimizer):
     """Adam whose step is as large, for each variable, as the variable's own norm times the learning rate.
 

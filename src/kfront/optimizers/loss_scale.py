@@ -7,7 +7,6 @@ from typing import Any, Self
 
 from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError
-from kfront.core.registry import serializable
 from kfront.core.state import state
 from kfront.core.typing import Config, CustomObjects, Foreach, Scalar, Tensor
 from kfront.core.variable import StatelessScope, Variable
@@ -17,7 +16,6 @@ from kfront.optimizers.plan import ParamGroup, Plan
 from kfront.optimizers.schedules import LearningRate
 
 
-@serializable("keras.optimizers")
 class LossScaleOptimizer(Optimizer):
     """Runs another optimizer on a loss scaled up so far that small float16 gradients do not vanish.
 

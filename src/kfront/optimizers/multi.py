@@ -10,7 +10,6 @@ from kfront.core import guard
 from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError, ArgumentTypeError
 from kfront.core.naming import matching
-from kfront.core.registry import serializable
 from kfront.core.typing import Config, CustomObjects, Foreach, Tensor
 from kfront.core.variable import Variable
 from kfront.optimizers.base import Optimizer
@@ -21,7 +20,6 @@ class _NoLearningRate(ArgumentTypeError, AttributeError):
     """There is no single learning rate; an AttributeError, so that `hasattr` says so too."""
 
 
-@serializable("keras.optimizers")
 class OptimizerMap(MutableMapping[str, Optimizer]):
     """Which optimizer a variable has: regular expressions that match the whole of its path, and a default.
 
@@ -106,7 +104,6 @@ class OptimizerMap(MutableMapping[str, Optimizer]):
         return cls(unpack(config["default_optimizer"]), rest)
 
 
-@serializable("keras.optimizers")
 class MultiOptimizer(Optimizer):
     """Hands each variable to an optimizer of its own choice.
 

@@ -9,7 +9,6 @@ from typing import Any, Unpack
 
 from kfront import ops
 from kfront.core.options import normalisers
-from kfront.core.registry import serializable
 from kfront.core.typing import Foreach, Scalar, Tensor
 from kfront.core.variable import Variable
 from kfront.optimizers.adam import adam_rule
@@ -18,7 +17,6 @@ from kfront.optimizers.plan import MoreOptions
 from kfront.optimizers.schedules import LearningRate
 
 
-@serializable("keras.optimizers")
 class Muon(Optimizer):
     """Steps along the nearest orthogonal matrix of the momentum for matrices, AdamW for all other variables.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Unpack
 
-from kfront.core.registry import serializable
 from kfront.core.typing import Foreach, Scalar, Tensor
 from kfront.core.variable import Variable
 from kfront.optimizers.base import Group, Optimizer
@@ -13,7 +12,6 @@ from kfront.optimizers.plan import MoreOptions
 from kfront.optimizers.schedules import LearningRate
 
 
-@serializable("keras.optimizers")
 class RMSprop(Optimizer):
     """Divides the gradient by a running root mean square of itself.
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Unpack
 
 from kfront.core.options import normalisers, number
-from kfront.core.registry import serializable
 from kfront.core.typing import Foreach, Scalar, Tensor
 from kfront.core.variable import Variable
 from kfront.optimizers.base import Group, Optimizer
@@ -15,7 +14,6 @@ from kfront.optimizers.scalars import minimum
 from kfront.optimizers.schedules import LearningRate
 
 
-@serializable("keras.optimizers")
 class ScheduleFreeAdamW(Optimizer):
     """AdamW on points between a fast sequence ``z`` and its mean ``x``, in place of a decaying learning rate.
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Unpack
 
 from kfront.core.options import from_0_to_1, normalisers
-from kfront.core.registry import serializable
 from kfront.core.typing import Foreach, Scalar, Tensor
 from kfront.core.variable import Variable
 from kfront.optimizers.base import Group, Optimizer
@@ -14,7 +13,6 @@ from kfront.optimizers.plan import MoreOptions
 from kfront.optimizers.schedules import LearningRate
 
 
-@serializable("keras.optimizers")
 class SGD(Optimizer):
     """Gradient descent, with momentum if wanted.
 

@@ -15,7 +15,6 @@ import numpy as np
 
 from kfront.core.errors import ArgumentError
 from kfront.core.options import Option, is_int, kept, normalisers, number, positive
-from kfront.core.registry import serializable
 from kfront.core.typing import AnyCallable, Config
 from kfront.quantizers.configs import QuantizationConfig
 
@@ -80,7 +79,6 @@ class _CalibratedConfig(QuantizationConfig):
         return type(self)(**{**self.get_config(), "quantization_layer_structure": None})
 
 
-@serializable("keras.quantizers")
 class GPTQConfig(_CalibratedConfig):
     """Weights in 2, 3, 4 or 8 bits by GPTQ: what rounding a weight changes is made up for by those not rounded yet.
 
@@ -147,7 +145,6 @@ class GPTQConfig(_CalibratedConfig):
         return gptq(weight, statistics, self)
 
 
-@serializable("keras.quantizers")
 class AWQConfig(_CalibratedConfig):
     """Weights in 4 bits by AWQ: inputs with large activations get a finer grid, by factors that are searched for.
 

@@ -9,12 +9,10 @@ from kfront.core.dtypes import standardize
 from kfront.core.errors import ArgumentError
 from kfront.core.lookup import Lookup
 from kfront.core.options import Configurable, normalisers
-from kfront.core.registry import serializable
 from kfront.core.typing import AnyCallable, Config, CustomObjects, Tensor, TensorLike
 from kfront.quantizers.functions import abs_max_quantize
 
 
-@serializable("keras.quantizers")
 class Quantizer(Configurable):
     """Base of quantizers: callables that give (quantized, scale) for a tensor.
 
@@ -60,7 +58,6 @@ def _in_order(owner: object, name: str, value: Sequence[float]) -> tuple[float, 
     return value[0], value[1]
 
 
-@serializable("keras.quantizers")
 class AbsMaxQuantizer(Quantizer):
     """Symmetric quantization by the largest absolute value, see `abs_max_quantize`.
 

@@ -6,7 +6,6 @@ from typing import ClassVar, Self
 
 from kfront.core.errors import ArgumentError
 from kfront.core.options import Configurable, kept, normalisers, number
-from kfront.core.registry import serializable
 from kfront.core.typing import Config
 from kfront.quantizers.classes import AbsMaxQuantizer, Quantizer, QuantizerLike, deserialize
 
@@ -14,7 +13,6 @@ CALIBRATED = ("gptq", "awq")  # these look at data
 MODES = ("int8", "int4", "float8", *CALIBRATED)
 
 
-@serializable("keras.quantizers")
 class QuantizationConfig(Configurable):
     """Base of the configs.
 
@@ -84,7 +82,6 @@ class QuantizationConfig(Configurable):
         return f"<{type(self).__name__} {self.dtype_policy_string()}>"
 
 
-@serializable("keras.quantizers")
 class Int8QuantizationConfig(QuantizationConfig):
     """Weights and inputs in 8 bits.
 
@@ -113,7 +110,6 @@ def _is_block_size(value: object) -> bool:
     return value is None or (isinstance(value, int) and not isinstance(value, bool) and (value > 0 or value == -1))
 
 
-@serializable("keras.quantizers")
 class Int4QuantizationConfig(QuantizationConfig):
     """Weights in 4 bits, two in a byte.
 
@@ -152,7 +148,6 @@ class Int4QuantizationConfig(QuantizationConfig):
         return f"int4/{-1 if self.block_size is None else self.block_size}"
 
 
-@serializable("keras.quantizers")
 class Float8QuantizationConfig(QuantizationConfig):
     """Training with inputs, weights and gradients in 8-bit floats (https://arxiv.org/abs/2209.05433).
 

@@ -9,7 +9,6 @@ from kfront import ops
 from kfront.core.errors import ShapeError
 from kfront.core.lookup import Lookup
 from kfront.core.options import Configurable, Option, normalisers, number, one_of, option_names
-from kfront.core.registry import serializable
 from kfront.core.typing import AnyCallable, Config, CustomObjects, RegularizerLike, Scalar, Tensor
 
 
@@ -59,7 +58,6 @@ def _factor_or(default: float | None) -> Option:
     return Option(check, write=float)
 
 
-@serializable("keras.regularizers")
 class L1(Regularizer):
     """``l1 * sum(abs(x))``.
 
@@ -87,7 +85,6 @@ class L1(Regularizer):
         return self.l1 * ops.sum(ops.absolute(x))
 
 
-@serializable("keras.regularizers")
 class L2(Regularizer):
     """``l2 * sum(square(x))``.
 
@@ -115,7 +112,6 @@ class L2(Regularizer):
         return self.l2 * ops.sum(ops.square(x))
 
 
-@serializable("keras.regularizers")
 class L1L2(Regularizer):
     """``l1 * sum(abs(x)) + l2 * sum(square(x))``.
 
@@ -149,7 +145,6 @@ class L1L2(Regularizer):
         return terms[0] if len(terms) == 1 else terms[0] + terms[1]
 
 
-@serializable("keras.regularizers")
 class OrthogonalRegularizer(Regularizer):
     """The mean absolute cosine between different rows (or columns) of a matrix, times `factor`.
 

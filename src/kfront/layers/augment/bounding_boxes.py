@@ -7,13 +7,11 @@ from typing import Any
 
 from kfront import ops
 from kfront.core.options import Option, normalisers, positive
-from kfront.core.registry import serializable
 from kfront.core.typing import Tensor
 from kfront.layers.augment.image_layer import Boxes, ImageLayer, Transformation
 from kfront.ops.primitives.dtypes import dtype_of
 
 
-@serializable("keras.layers")
 class MaxNumBoundingBoxes(ImageLayer):
     """Gives each image the same number of bounding boxes: what is too much is left out, what is missing filled up.
 

@@ -9,7 +9,6 @@ from typing import Any
 from kfront import ops
 from kfront.core.errors import ArgumentError
 from kfront.core.options import base_arguments, normalisers
-from kfront.core.registry import serializable
 from kfront.core.typing import Seed, T, Tensor
 from kfront.layers.augment.image_layer import (
     ImageData,
@@ -107,7 +106,6 @@ def _described(
     return documented(_ARGS.format(factor=factor, layout=where, channels="channels", returns=returns, example=example))
 
 
-@serializable("keras.layers")
 @_described(
     "RandomBrightness(0.2)",
     "-f",
@@ -135,7 +133,6 @@ class RandomBrightness(BaseColor):
         return back(ops.clip(ops.add(x, delta), *self.value_range), images)
 
 
-@serializable("keras.layers")
 @_described(
     "RandomContrast(0.2)",
     "0",
@@ -192,7 +189,6 @@ class BaseHSV(BaseColor):
         raise NotImplementedError
 
 
-@serializable("keras.layers")
 @_described(
     "RandomHue(0.2)",
     "0",
@@ -212,7 +208,6 @@ class RandomHue(BaseHSV):
         return ops.mod(ops.add(hue, factor), 1.0), saturation
 
 
-@serializable("keras.layers")
 @_described(
     "RandomSaturation((0.3, 0.7))",
     "-f",
@@ -237,7 +232,6 @@ class BaseGray(BaseColor):
         return ops.image.rgb_to_grayscale(images, data_format=self.data_format)
 
 
-@serializable("keras.layers")
 @_described(
     "RandomColorDegeneration((0.2, 0.7))",
     "-f",
@@ -276,7 +270,6 @@ def _probability(layer: RandomGrayscale, name: str, value: Any) -> float:
     return value
 
 
-@serializable("keras.layers")
 class RandomGrayscale(BaseGray):
     """Turns some of the images into shades of grey, which all three channels then hold.
 
@@ -315,7 +308,6 @@ class RandomGrayscale(BaseGray):
         return ops.where(transformation, self._gray(images), images)
 
 
-@serializable("keras.layers")
 class RandomInvert(BaseColor):
     """Turns some of the images into their negatives.
 
@@ -364,7 +356,6 @@ class RandomInvert(BaseColor):
         return self._where(transformation["apply_inversion"], ops.subtract(float(low + high), x), x)
 
 
-@serializable("keras.layers")
 class RandomColorJitter(BaseColor):
     """Changes brightness, contrast, saturation and hue of images at random, one after the other.
 

@@ -7,7 +7,6 @@ from typing import Any
 from kfront import ops
 from kfront.core.errors import ArgumentError
 from kfront.core.options import Option, base_arguments, int_tuple, normalisers
-from kfront.core.registry import serializable
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.typing import Seed, Tensor
 from kfront.layers.augment.color import BaseColor
@@ -28,7 +27,6 @@ from kfront.ops.random import normal
 _SMOOTHING = ((1, 1, 1), (1, 5, 1), (1, 1, 1))  # divided by 13
 
 
-@serializable("keras.layers")
 class RandomSharpness(BaseColor):
     """Makes images sharper or smoother at random.
 
@@ -89,7 +87,6 @@ def _odd_pair(layer: RandomGaussianBlur, name: str, value: object) -> tuple[int,
     return size
 
 
-@serializable("keras.layers")
 class RandomGaussianBlur(BaseColor):
     """Blurs some of the images of a batch with a Gaussian of random width.
 
@@ -182,7 +179,6 @@ def _inside(layer: RandomImageLayer, data: ImageData, sides: Any) -> Tensor:
     return ops.expand_dims(inside, layer.channel_axis)
 
 
-@serializable("keras.layers")
 class RandomErasing(BaseColor):
     """Erases a rectangle of some of the images.
 

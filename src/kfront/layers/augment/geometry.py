@@ -7,7 +7,6 @@ from typing import Any
 
 from kfront import ops
 from kfront.core.options import Option, base_arguments, between, normalisers, one_of
-from kfront.core.registry import serializable
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.typing import Seed, Tensor
 from kfront.layers.augment.geometry_base import (
@@ -58,7 +57,6 @@ _SHARED = """
 """
 
 
-@serializable("keras.layers")
 class RandomFlip(RandomImageLayer):
     """Flips images, each direction with a probability of one half.
 
@@ -161,7 +159,6 @@ def _centered(a: tuple[Extent, Extent], b: tuple[Extent, Extent], height: Extent
     return projective((*a, dx), (*b, dy))
 
 
-@serializable("keras.layers")
 @documented(f"""Args:
         factor: largest angle as a share of a full turn, or a pair of limits; counterclockwise if positive.{_SHARED}
     Example:
@@ -202,7 +199,6 @@ def _given(layer: MovedImages, name: str, factor: Limits) -> Any:
     return tuple(factor) if isinstance(factor, list) else factor
 
 
-@serializable("keras.layers")
 @documented(f"""Args:
         height_factor: largest shift as a share of the height, or a pair of limits; downwards if positive.
         width_factor: largest shift as a share of the width, or a pair of limits; to the right if positive.{_SHARED}
@@ -249,7 +245,6 @@ def _ranges(shares: Tensor, limits: Any) -> list[Any]:
     return [ops.add(ops.multiply(shares[:, i], high - low), low) for i, (low, high) in enumerate(limits)]
 
 
-@serializable("keras.layers")
 @documented(f"""Args:
         height_factor: largest change of the height that is seen, as a share of it, or a pair of limits: 0.2 shows 20%
             more (things get smaller), -0.2 shows 20% less.
@@ -321,7 +316,6 @@ def _shear(layer: RandomShear, name: str, value: object) -> tuple[float, float]:
     return (0.0, high) if low == -high else (low, high)
 
 
-@serializable("keras.layers")
 @documented(f"""Args:
         x_factor: largest shear along x, or a pair of limits between 0 and 1: by how many pixels a row is shifted
             against the one above it. The direction is random.
@@ -363,7 +357,6 @@ class RandomShear(ShiftedBoxes, MovedImages):
         return projective((1.0, x, 0.0), (y, 1.0, 0.0))
 
 
-@serializable("keras.layers")
 class RandomPerspective(MovedImages):
     """Shows images from elsewhere: moves their corners at random.
 
@@ -437,7 +430,6 @@ def _chosen(numbers: Tensor, factor: tuple[float, float]) -> Tensor:
     return ops.less(numbers[:, 0], ops.add(ops.multiply(numbers[:, 1], high - low), low))
 
 
-@serializable("keras.layers")
 class RandomElasticTransform(RandomImageLayer):
     """Deforms images as if they were printed on something soft.
 

@@ -7,7 +7,6 @@ from typing import Any
 from kfront import ops
 from kfront.core.errors import ArgumentError
 from kfront.core.options import base_arguments, normalisers
-from kfront.core.registry import serializable
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.typing import Seed, Tensor
 from kfront.layers.augment.effects import random_boxes
@@ -60,7 +59,6 @@ def _above_zero(layer: MixUp, name: str, value: object) -> float:
     return value
 
 
-@serializable("keras.layers")
 class MixUp(BaseMixing):
     """Blends each image of a batch with another one, and their labels in the same proportion.
 
@@ -124,7 +122,6 @@ class MixUp(BaseMixing):
         return {k: ops.concatenate([v, ops.take(v, order, axis=0)], axis=1) for k, v in bounding_boxes.items()}
 
 
-@serializable("keras.layers")
 class CutMix(BaseMixing):
     """Pastes a rectangle of another image of the batch into each image, and mixes their labels.
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from kfront import ops
 from kfront.core.options import base_arguments, normalisers, not_negative, one_of, positive
-from kfront.core.registry import serializable
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.typing import Seed, Tensor
 from kfront.layers.augment.color import BaseColor, RandomBrightness, RandomColorDegeneration, RandomContrast
@@ -82,7 +81,6 @@ _COLOURS = ("random_brightness", "random_color_degeneration", "random_contrast",
 _TONES = ("random_posterization", "solarization", "auto_contrast", "equalization")
 
 
-@serializable("keras.layers")
 class RandAugment(BasePolicy):
     """Applies a few layers that are chosen at random for each batch: RandAugment.
 
@@ -177,7 +175,6 @@ def _alpha(layer: AugMix, name: str, value: object) -> Any:
     return value
 
 
-@serializable("keras.layers")
 class AugMix(BasePolicy):
     """Mixes each image with the results of several short chains of random layers: AugMix.
 

@@ -8,7 +8,6 @@ from typing import Any
 from kfront import ops
 from kfront.core.errors import ArgumentError
 from kfront.core.options import base_arguments, normalisers, one_of, positive
-from kfront.core.registry import serializable
 from kfront.core.spec import KerasTensor
 from kfront.core.typing import Seed, Tensor
 from kfront.layers.augment.geometry_base import boxes_in_pixels, boxes_of_pixels, with_channels
@@ -63,7 +62,6 @@ class _Sized(ImageLayer):
         return boxes_of_pixels(self, bounding_boxes, corners, self.height, self.width)
 
 
-@serializable("keras.layers")
 class Resizing(_Sized):
     """Resizes images.
 
@@ -209,7 +207,6 @@ class _Cropped(_Sized):
         return tuple(chosen), sizes
 
 
-@serializable("keras.layers")
 class CenterCrop(_Cropped):
     """Cuts the middle out of images; smaller images are resized so that the largest such window fits.
 
@@ -242,7 +239,6 @@ class CenterCrop(_Cropped):
         return self._window(data, lambda *room: [share(r, 1, 2) for r in room])
 
 
-@serializable("keras.layers")
 class RandomCrop(_Cropped, RandomImageLayer):
     """Cuts a window from a random place out of images, the same for all images of a batch.
 

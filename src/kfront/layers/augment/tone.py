@@ -6,7 +6,6 @@ from typing import Any
 
 from kfront import ops
 from kfront.core.options import base_arguments, between, int_tuple, normalisers, positive
-from kfront.core.registry import serializable
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.typing import Seed, Tensor
 from kfront.layers.augment.color import BaseColor
@@ -35,7 +34,6 @@ class BaseTone(ImageLayer):
     value_range: tuple[float, float]
 
 
-@serializable("keras.layers")
 class AutoContrast(BaseTone):
     """Stretches each channel of each image over the whole range of values; in training and otherwise.
 
@@ -80,7 +78,6 @@ def _bits(layer: RandomPosterization, name: str, value: object) -> tuple[float, 
     return max(low, 1), high
 
 
-@serializable("keras.layers")
 class RandomPosterization(BaseColor):
     """Keeps only the highest bits of each value of a pixel.
 
@@ -136,7 +133,6 @@ class RandomPosterization(BaseColor):
         return rescaled(kept, _BYTES, self.value_range)
 
 
-@serializable("keras.layers")
 class Solarization(BaseColor):
     """Turns the bright pixels of images into their negatives.
 
@@ -245,7 +241,6 @@ class BaseHistogram(BaseTone):
         raise NotImplementedError
 
 
-@serializable("keras.layers")
 class Equalization(BaseHistogram):
     """Spreads the values of each channel of each image so that all occur about equally often.
 
@@ -297,7 +292,6 @@ class Equalization(BaseHistogram):
         return self._computed(values)
 
 
-@serializable("keras.layers")
 class ContrastLimitedAdaptiveHistogramEqualization(BaseHistogram):
     """Equalizes the histograms of tiles of an image, up to a limit, and passes smoothly from tile to tile (CLAHE).
 

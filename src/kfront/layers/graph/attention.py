@@ -6,7 +6,6 @@ from typing import Any
 
 from kfront import ops
 from kfront.core.options import between, normalisers, positive
-from kfront.core.registry import serializable
 from kfront.core.rng import SeedGenerator
 from kfront.core.typing import Activation, ActivationLike, InitializerLike, RegularizerLike, Seed, Tensor
 from kfront.core.variable import Variable
@@ -132,7 +131,6 @@ class _Attention(MessagePassing):
         return out if self.activation is None else self.activation(out)
 
 
-@serializable("kfront.layers.graph")
 @documented(_doc("GATConv", "Veličković et al., 2018, https://arxiv.org/abs/1710.10903."))
 class GATConv(_Attention):
     """Graph attention: the score of an edge is ``leaky_relu(a_source . W x[source] + a_target . W x[target])``."""
@@ -155,7 +153,6 @@ class GATConv(_Attention):
         return values, self._leaky(ops.add(edges.from_sources(parts[0]), edges.from_targets(parts[1])))
 
 
-@serializable("kfront.layers.graph")
 @documented(
     _doc(
         "GATv2Conv",

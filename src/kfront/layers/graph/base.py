@@ -8,7 +8,6 @@ from typing import Any, Unpack
 from kfront import ops
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.options import Option, normalisers, one_of
-from kfront.core.registry import serializable
 from kfront.core.typing import LayerOptions, Shape, Tensor
 from kfront.layers.options import OptionLayer, documented, known_axis
 from kfront.ops.primitives.dtypes import dtype_of
@@ -120,7 +119,6 @@ def node_mask(mask: Any) -> Tensor | None:
     return mask[0] if isinstance(mask, (list, tuple)) else mask
 
 
-@serializable("kfront.layers.graph")
 @documented(
     f"""
     Each edge carries `message`; a node takes the sum, mean or maximum of those that reach it, and `update` makes its

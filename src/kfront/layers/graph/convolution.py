@@ -8,7 +8,6 @@ from kfront import ops
 from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentTypeError, ShapeError
 from kfront.core.options import normalisers, positive
-from kfront.core.registry import serializable
 from kfront.core.typing import (
     Activation,
     ActivationLike,
@@ -82,7 +81,6 @@ def _doc(name: str, units: str, args: str, more: str, paper: str, example: str) 
     """
 
 
-@serializable("kfront.layers.graph")
 @documented(
     _doc(
         "GCNConv",
@@ -137,7 +135,6 @@ class GCNConv(_Convolution):
         return self._finish(edges.sum(ops.multiply(edges.from_sources(x), ops.expand_dims(weight, 1))))
 
 
-@serializable("kfront.layers.graph")
 @documented(
     _doc(
         "SAGEConv",
@@ -187,7 +184,6 @@ class SAGEConv(_Convolution):
         return ops.normalize(out, axis=-1, order=2, epsilon=1e-12) if self.normalize else out
 
 
-@serializable("kfront.layers.graph")
 @documented(
     f"""
     Args:
@@ -256,7 +252,6 @@ class GINConv(MessagePassing):
         return cls(**config)
 
 
-@serializable("kfront.layers.graph")
 @documented(
     _doc(
         "EdgeConditionedConv",

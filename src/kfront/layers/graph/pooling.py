@@ -7,7 +7,6 @@ from typing import Any, Unpack
 from kfront import ops
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.options import normalisers, one_of
-from kfront.core.registry import serializable
 from kfront.core.spec import Abstract
 from kfront.core.typing import LayerOptions, Shape, Tensor
 from kfront.layers.graph.base import AGGREGATIONS, Edges, node_mask
@@ -16,7 +15,6 @@ from kfront.ops.primitives.dtypes import dtype_of
 from kfront.ops.primitives.shapes import dim
 
 
-@serializable("kfront.layers.graph")
 class GraphReadout(OptionLayer):
     """Sum, mean or maximum over the nodes of each graph.
 
@@ -100,7 +98,6 @@ def _count_or_share(layer: OptionLayer, name: str, k: Any) -> int | float:
     return k
 
 
-@serializable("kfront.layers.graph")
 class TopKPooling(OptionLayer):
     """Keeps the nodes of each graph that score highest, and the edges between them.
 

@@ -11,7 +11,6 @@ import numpy as np
 from kfront import initializers, ops
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.options import Option, normalisers, one_of, positive
-from kfront.core.registry import serializable
 from kfront.core.typing import DTypeLike, LayerOptions, Shape, Tensor
 from kfront.layers.preprocess.data_layer import DataLayer
 
@@ -23,7 +22,6 @@ def _positive_or_none(layer: DataLayer, name: str, value: object) -> int | None:
     return None if value is None else positive(layer, name, value)
 
 
-@serializable("keras.layers")
 class MelSpectrogram(DataLayer):
     """The spectrogram of a signal on the mel scale.
 
@@ -183,7 +181,6 @@ class MelSpectrogram(DataLayer):
         return (*batch, self.num_mel_bins, frames)
 
 
-@serializable("keras.layers")
 class STFTSpectrogram(DataLayer):
     """The spectrogram of a signal by a convolution with kernels that start as the Fourier transform's.
 

@@ -8,7 +8,6 @@ from typing import Any, Unpack
 from kfront import ops
 from kfront.core.errors import ArgumentError
 from kfront.core.options import normalisers, one_of, positive
-from kfront.core.registry import serializable
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.typing import LayerOptions, Shape, Tensor
 from kfront.layers.preprocess.data_layer import DataLayer
@@ -24,7 +23,6 @@ def _known_count(layer: CategoryEncoding, name: str, value: object) -> int:
     return positive(layer, name, value)
 
 
-@serializable("keras.layers")
 class CategoryEncoding(DataLayer):
     """Class numbers as vectors with one place for each class.
 

@@ -10,7 +10,6 @@ import numpy as np
 from kfront import ops
 from kfront.core.errors import ArgumentError, NotBuiltError
 from kfront.core.options import normalisers, one_of
-from kfront.core.registry import serializable
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.typing import Config, DTypeLike, Shape, Store, Tensor
 from kfront.layers.preprocess.adapting import host_array, host_batches
@@ -46,7 +45,6 @@ def merge(one: Summary, other: Summary, epsilon: float) -> Summary:
     return compress(both[:, np.argsort(both[0], kind="stable")], epsilon)
 
 
-@serializable("keras.layers")
 class Discretization(DataLayer):
     """The number of the bin that each value falls into.
 

@@ -11,7 +11,6 @@ from kfront.config import floatx
 from kfront.core.dtypes import numpy_dtype
 from kfront.core.errors import ArgumentError, DTypeError, ShapeError
 from kfront.core.options import Option, choice, normalisers, positive
-from kfront.core.registry import serializable
 from kfront.core.typing import Config, DTypeLike, Shape
 from kfront.layers.preprocess import hash_functions
 from kfront.layers.preprocess.encoding import check_sparse, encode_host, encoded_shape
@@ -71,7 +70,6 @@ class _Binned(HostLayer):
         return encode_host(found, self.num_bins, self.output_mode).astype(numpy_dtype(self.compute_dtype), copy=False)
 
 
-@serializable("keras.layers")
 class Hashing(_Binned):
     """The bin of each string or integer: a stable hash of it, modulo the number of bins.
 
@@ -167,7 +165,6 @@ def _equal(x: np.ndarray, text: str) -> np.ndarray:
     return np.fromiter(map(text.__eq__, words), bool, len(words))
 
 
-@serializable("keras.layers")
 class HashedCrossing(_Binned):
     """The bin of each combination of features: a stable hash of all of them, modulo the number of bins.
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from kfront import ops
 from kfront.core.errors import ArgumentError
-from kfront.core.registry import serializable
 from kfront.core.typing import Backend, TensorLike, UnnamedOptions
 from kfront.layers.preprocess import hash_functions
 from kfront.layers.preprocess.adapting import host_array
@@ -20,7 +19,6 @@ from kfront.layers.preprocess.packed_strings import digits
 _TABLE = 1 << 20  # entries of a table that is always worth its memory
 
 
-@serializable("keras.layers")
 class IntegerLookup(IndexLookup):
     """The index of each integer in a vocabulary, or vectors made of the indices.
 

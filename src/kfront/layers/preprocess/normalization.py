@@ -10,7 +10,6 @@ import numpy as np
 from kfront import ops
 from kfront.core.errors import ArgumentError, DataError, ShapeError
 from kfront.core.options import normalisers, plain
-from kfront.core.registry import serializable
 from kfront.core.typing import Config, LayerOptions, Shape, Tensor
 from kfront.layers.options import known_axis
 from kfront.layers.preprocess.adapting import host_batches
@@ -23,7 +22,6 @@ def _axes(layer: Normalization, name: str, axis: Any) -> tuple[int, ...]:
     return () if axis is None else tuple(axis) if isinstance(axis, Sequence) else (axis,)
 
 
-@serializable("keras.layers")
 class Normalization(DataLayer):
     """Shift and scale features to mean 0 and variance 1: `(x - mean) / sqrt(variance)`.
 

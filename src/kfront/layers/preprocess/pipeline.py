@@ -7,14 +7,12 @@ from typing import Any, Self
 
 from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentTypeError
-from kfront.core.registry import serializable
 from kfront.core.typing import Config, Tensor
 from kfront.layers.base import Layer
 from kfront.layers.call_signature import call_info
 from kfront.layers.preprocess.data_layer import DataLayer
 
 
-@serializable("keras.layers")
 class Pipeline(DataLayer):
     """Applies layers one after the other; where all of them work inside `tf.data`, so does the pipeline.
 

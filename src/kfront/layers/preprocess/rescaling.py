@@ -7,12 +7,10 @@ from typing import Any, Unpack
 from kfront import ops
 from kfront.core.dtypes import is_float
 from kfront.core.options import Option, normalisers
-from kfront.core.registry import serializable
 from kfront.core.typing import LayerOptions, Shape, Tensor
 from kfront.layers.preprocess.data_layer import DataLayer
 
 
-@serializable("keras.layers")
 class Rescaling(DataLayer):
     """Multiplies values by `scale` and adds `offset`; in training and otherwise.
 

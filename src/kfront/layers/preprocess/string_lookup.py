@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from kfront.core.errors import ArgumentError
-from kfront.core.registry import serializable
 from kfront.core.typing import Config, TensorLike
 from kfront.layers.preprocess import hash_functions
 from kfront.layers.preprocess.byte_table import ByteTable
@@ -51,7 +50,6 @@ class Table(dict):  # type: ignore[type-arg]
         return found, np.diff(ends, prepend=-1) - 1
 
 
-@serializable("keras.layers")
 class StringLookup(IndexLookup):
     """The index of each string in a vocabulary, or vectors made of the indices.
 

@@ -17,7 +17,6 @@ import numpy as np
 from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError, ShapeError, UnsupportedError
 from kfront.core.options import Option, normalisers, one_of, positive
-from kfront.core.registry import serializable
 from kfront.core.typing import Config, Shape, TensorLike
 from kfront.layers.preprocess.adapting import host_array, host_batches
 from kfront.layers.preprocess.host_layer import HostLayer
@@ -40,7 +39,6 @@ _SPLIT = ("whitespace", "character")
 _MODES = tuple(m for m in MODES if m != "one_hot")
 
 
-@serializable("keras.layers")
 class TextVectorization(HostLayer):
     """Text as the indices of its words in a vocabulary, or as a vector made of them.
 
