@@ -55,8 +55,7 @@ class LayerScale(OptionLayer):
     projection_dim: int
 
     def __init__(self, init_values: float, projection_dim: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
 
     def build(self, input_shape: Shape | None) -> None:
         """Make the weight for each channel."""

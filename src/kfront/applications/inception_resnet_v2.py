@@ -40,8 +40,7 @@ class CustomScaleLayer(OptionLayer):
     scale: float
 
     def __init__(self, scale: float, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
 
     def call(self, inputs: Any) -> Any:
         """The sum for a list of two tensors of one shape."""

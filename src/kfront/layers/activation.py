@@ -61,8 +61,7 @@ class Activation(_Elementwise):
     activation: Callable[..., Any]
 
     def __init__(self, activation: ActivationLike, **kwargs: Unpack[LayerOptions]) -> None:
-        super().__init__(**kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
 
     def call(self, inputs: Tensor) -> Tensor:
         """``activation(inputs)``."""
@@ -100,8 +99,7 @@ class ReLU(_Elementwise):
         self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, **kwargs: Any
     ) -> None:
         negative_slope = kwargs.pop("alpha", negative_slope)
-        super().__init__(**kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
 
     def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
@@ -137,8 +135,7 @@ class LeakyReLU(_Elementwise):
 
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
         negative_slope = kwargs.pop("alpha", negative_slope)
-        super().__init__(**kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
 
     def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
@@ -167,8 +164,7 @@ class ELU(_Elementwise):
     alpha: float
 
     def __init__(self, alpha: float = 1.0, **kwargs: Unpack[LayerOptions]) -> None:
-        super().__init__(**kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
 
     def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
@@ -271,8 +267,7 @@ class Softmax(_Elementwise):
     axis: Any
 
     def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Unpack[LayerOptions]) -> None:
-        super().__init__(**kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
 
     def call(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         """The layer's output, see the class."""

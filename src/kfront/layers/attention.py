@@ -96,8 +96,7 @@ class Attention(OptionLayer):
         seed: int | None = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(**kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
         if self.dropout > 0:
             self.seed_generator = SeedGenerator(self.seed)
         self.supports_masking = True

@@ -312,8 +312,7 @@ class BaseConvTranspose(_Windowed):
         bias_constraint: ConstraintLike = None,
         **kwargs: Unpack[NamedOptions],
     ) -> None:
-        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
         self._check_window()
 
     def _check_window(self) -> None:
@@ -440,8 +439,7 @@ class BaseDepthwiseConv(_Windowed):
         bias_constraint: ConstraintLike = None,
         **kwargs: Unpack[NamedOptions],
     ) -> None:
-        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
         self._check_window()
 
     def build(self, input_shape: Shape) -> None:
@@ -531,8 +529,7 @@ class BaseSeparableConv(_Windowed):
         bias_constraint: ConstraintLike = None,
         **kwargs: Unpack[NamedOptions],
     ) -> None:
-        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
         self._check_window()
 
     def build(self, input_shape: Shape) -> None:

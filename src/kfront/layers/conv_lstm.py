@@ -81,8 +81,7 @@ class ConvLSTMCell(BaseCell):
         seed: Seed,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(**kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
             raise ArgumentError(
                 f"[ConvLSTM{rank}D] expected `strides` or `dilation_rate` to be 1, got strides {self.strides} and "

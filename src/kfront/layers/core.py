@@ -100,8 +100,7 @@ class Dense(Quantizable):
         quantization_config: Any = None,
         **kwargs: Unpack[NamedOptions],
     ) -> None:
-        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
         self._set_lora(lora_rank, lora_alpha)
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True

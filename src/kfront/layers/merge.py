@@ -232,8 +232,7 @@ class Concatenate(Merge):
     axis: int
 
     def __init__(self, axis: int = -1, **kwargs: Unpack[LayerOptions]) -> None:
-        super().__init__(**kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
 
     def call(self, inputs: Sequence[Tensor]) -> Tensor:
         """The layer's output, see the class."""
@@ -318,8 +317,7 @@ class Dot(Merge):
     normalize: bool
 
     def __init__(self, axes: Any, normalize: bool = False, **kwargs: Unpack[LayerOptions]) -> None:
-        super().__init__(**kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
 
     def _axes_for(self, shapes: Sequence[Sequence[Any]]) -> tuple[int, int]:
         given = (self.axes,) * 2 if isinstance(self.axes, int) else self.axes

@@ -263,8 +263,7 @@ class MultiHeadAttention(HeadHooks, _Heads):
         seed: int | None = None,
         **kwargs: Unpack[NamedOptions],
     ) -> None:
-        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
         self.supports_masking = True
 
     def build(self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None) -> None:
@@ -450,8 +449,7 @@ class GroupedQueryAttention(_Heads):
         seed: int | None = None,
         **kwargs: Unpack[NamedOptions],
     ) -> None:
-        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
         if self.num_query_heads % self.num_key_value_heads:
             raise ArgumentError(
                 f"[GroupQueryAttention] expected `num_key_value_heads` to divide `num_query_heads`, got "

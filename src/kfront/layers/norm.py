@@ -325,8 +325,7 @@ class LayerNormalization(_Affine):
         **kwargs: Any,
     ) -> None:
         rms_scaling = kwargs.pop("rms_scaling", False)
-        super().__init__(**kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
         self.rms_scaling = rms_scaling
         self.supports_masking = True
 
@@ -391,8 +390,7 @@ class RMSNormalization(OptionLayer):
     epsilon: float
 
     def __init__(self, axis: int | Sequence[int] = -1, epsilon: float = 1e-6, **kwargs: Unpack[LayerOptions]) -> None:
-        super().__init__(**kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
 
     def build(self, input_shape: Shape) -> None:
         """Create the scale."""
@@ -463,8 +461,7 @@ class GroupNormalization(_Affine):
         gamma_constraint: ConstraintLike = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(**kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
         self.supports_masking = True
 
     def build(self, input_shape: Shape) -> None:
@@ -522,8 +519,7 @@ class UnitNormalization(OptionLayer):
     axis: int | list[int]
 
     def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Unpack[LayerOptions]) -> None:
-        super().__init__(**kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
         self.supports_masking = True
         self._built_when_made()
 

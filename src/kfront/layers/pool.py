@@ -71,8 +71,7 @@ class BasePooling(OptionLayer):
         name: str | None = None,
         **kwargs: Unpack[UnnamedOptions],
     ) -> None:
-        super().__init__(name=name, **kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
         self.input_spec = InputSpec(ndim=self.rank + 2)
         self._built_when_made()
 
@@ -153,8 +152,7 @@ class BaseAdaptivePooling(OptionLayer):
     _pool: Any = None
 
     def __init__(self, output_size: IntOrInts, data_format: str | None = None, **kwargs: Unpack[LayerOptions]) -> None:
-        super().__init__(**kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
     def call(self, inputs: Tensor) -> Tensor:
@@ -208,8 +206,7 @@ class BaseGlobalPooling(OptionLayer):
     _reduce: Any = None
 
     def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Unpack[LayerOptions]) -> None:
-        super().__init__(**kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
         self.input_spec = InputSpec(ndim=self.rank + 2)
         self._built_when_made()
         first = 1 if self.data_format == "channels_last" else 2

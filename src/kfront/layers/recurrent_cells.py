@@ -249,8 +249,7 @@ class SimpleRNNCell(BaseCell):
         seed: int | None = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(**kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
         self._start()
 
     def call(self, sequence: Tensor, states: Any, training: bool = False) -> Any:
@@ -315,8 +314,7 @@ class LSTMCell(BaseCell):
         **kwargs: Any,
     ) -> None:
         kwargs.pop("implementation", None)
-        super().__init__(**kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
         self._start()
         self.__dict__["state_size"] = [self.units, self.units]
 
@@ -384,8 +382,7 @@ class GRUCell(BaseCell):
         **kwargs: Any,
     ) -> None:
         kwargs.pop("implementation", None)
-        super().__init__(**kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
         self._start()
 
     def _bias_shape(self, columns: int) -> tuple[int, ...]:

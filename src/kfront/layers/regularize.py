@@ -8,7 +8,7 @@ from typing import Any, Unpack
 
 from kfront import ops, regularizers
 from kfront.core.errors import ArgumentError
-from kfront.core.options import base_arguments, between, normalisers
+from kfront.core.options import between, normalisers
 from kfront.core.rng import SeedGenerator
 from kfront.core.typing import Config, DTypeLike, LayerOptions, NamedOptions, Shape, Tensor
 from kfront.layers.base import InputSpec
@@ -86,8 +86,7 @@ class Dropout(_Random):
         seed: int | None = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(**kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
         self._start(rate)
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
@@ -166,8 +165,7 @@ class SpatialDropout2D(BaseSpatialDropout):
         name: str | None = None,
         dtype: DTypeLike = None,
     ) -> None:
-        super().__init__(**base_arguments(locals()))
-        self._store(locals())
+        super().__init__(**self._store(locals()))
 
 
 @documented(_SPATIAL.format(layout=_LAYOUT, ndim=5, n=3, shape=(2, 3, 4, 5, 6)))
@@ -200,8 +198,7 @@ class GaussianDropout(_Random):
     rate: float
 
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Unpack[LayerOptions]) -> None:
-        super().__init__(**kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
         self._start(rate)
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
@@ -235,8 +232,7 @@ class GaussianNoise(_Random):
     stddev: float
 
     def __init__(self, stddev: float, seed: int | None = None, **kwargs: Unpack[LayerOptions]) -> None:
-        super().__init__(**kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
         self._start(stddev)
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
@@ -283,8 +279,7 @@ class AlphaDropout(_Random):
         seed: int | None = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(**kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
         self._start(rate)
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:

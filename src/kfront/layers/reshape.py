@@ -35,8 +35,7 @@ class Flatten(OptionLayer):
     data_format: str
 
     def __init__(self, data_format: str | None = None, **kwargs: Unpack[LayerOptions]) -> None:
-        super().__init__(**kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
         self.input_spec = InputSpec(min_ndim=1)
 
     def call(self, inputs: Tensor) -> Tensor:
@@ -102,8 +101,7 @@ class Reshape(OptionLayer):
     target_shape: tuple[int, ...]
 
     def __init__(self, target_shape: IntOrInts, **kwargs: Unpack[LayerOptions]) -> None:
-        super().__init__(**kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
         self._built_when_made()
 
     def call(self, inputs: Tensor) -> Tensor:
@@ -167,8 +165,7 @@ class Permute(OptionLayer):
     dims: tuple[int, ...]
 
     def __init__(self, dims: Sequence[int], **kwargs: Unpack[LayerOptions]) -> None:
-        super().__init__(**kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
         self.input_spec = InputSpec(ndim=len(self.dims) + 1)
 
     def call(self, inputs: Tensor) -> Tensor:
@@ -196,8 +193,7 @@ class RepeatVector(OptionLayer):
     n: int
 
     def __init__(self, n: int, **kwargs: Unpack[LayerOptions]) -> None:
-        super().__init__(**kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
         self.input_spec = InputSpec(ndim=2)
 
     def call(self, inputs: Tensor) -> Tensor:
@@ -295,8 +291,7 @@ class BaseCropping(_Edges):
         data_format: str | None = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(**kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
         self._set_edges(self.cropping)
 
     def _length(self, input_shape: Shape, n: int, edges: int) -> int:
@@ -326,8 +321,7 @@ class BaseZeroPadding(_Edges):
         data_format: str | None = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(**kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
         self._set_edges(self.padding)
 
     def _length(self, input_shape: Shape, n: int, edges: int) -> int:
@@ -467,8 +461,7 @@ class UpSampling1D(_UpSampling):
     rank = 1
 
     def __init__(self, size: int = 2, **kwargs: Unpack[LayerOptions]) -> None:
-        super().__init__(**kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
         self.input_spec = InputSpec(ndim=3)
 
 
@@ -504,8 +497,7 @@ class UpSampling2D(_UpSampling):
         interpolation: str = "nearest",
         **kwargs: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(**kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
         self.input_spec = InputSpec(ndim=4)
 
     def call(self, inputs: Tensor) -> Tensor:
@@ -543,6 +535,5 @@ class UpSampling3D(_UpSampling):
     def __init__(
         self, size: IntOrInts = (2, 2, 2), data_format: str | None = None, **kwargs: Unpack[LayerOptions]
     ) -> None:
-        super().__init__(**kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
         self.input_spec = InputSpec(ndim=5)

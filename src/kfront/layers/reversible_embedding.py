@@ -6,7 +6,7 @@ from typing import Any
 
 from kfront import ops
 from kfront.core.dtypes import is_float, standardize
-from kfront.core.options import base_arguments, normalisers
+from kfront.core.options import normalisers
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.typing import ConstraintLike, InitializerLike, RegularizerLike, Shape, Tensor
 from kfront.layers.core import Embedding
@@ -70,8 +70,7 @@ class ReversibleEmbedding(Embedding):
         logit_soft_cap: float | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**base_arguments(locals()))
-        self._store(locals())
+        super().__init__(**self._store(locals()))
 
     def build(self, input_shape: Shape | None = None) -> None:
         """Create the table, and the matrix of the way back."""

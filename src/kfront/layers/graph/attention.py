@@ -95,8 +95,7 @@ class _Attention(MessagePassing):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
         self.__dict__["_loops"] = self.self_loops
         self.seed_generator = SeedGenerator(seed) if dropout else None
 

@@ -149,8 +149,7 @@ class MessagePassing(OptionLayer):
     aggregate: str
 
     def __init__(self, aggregate: str = "sum", **kwargs: Unpack[LayerOptions]) -> None:
-        super().__init__(**kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
         self.supports_masking = True
 
     def _check(self, shapes: Any) -> tuple[Any, ...]:

@@ -116,8 +116,7 @@ class GCNConv(_Convolution):
         bias_regularizer: RegularizerLike = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
         self.__dict__["_loops"] = self.self_loops
 
     def _build(self, features: int, extra: list[int]) -> None:
@@ -168,8 +167,7 @@ class SAGEConv(_Convolution):
         bias_regularizer: RegularizerLike = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(aggregate=aggregate, **kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
 
     def _build(self, features: int, extra: list[int]) -> None:
         self.kernel = self._kernel("kernel", (features, self.units))
@@ -293,8 +291,7 @@ class EdgeConditionedConv(_Convolution):
         bias_regularizer: RegularizerLike = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(aggregate=aggregate, **kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
 
     def _check(self, shapes: Any) -> tuple[Any, ...]:
         shapes = super()._check(shapes)

@@ -47,8 +47,7 @@ class GraphReadout(OptionLayer):
     num_graphs: int | None
 
     def __init__(self, mode: str = "sum", num_graphs: int | None = None, **kwargs: Unpack[LayerOptions]) -> None:
-        super().__init__(**kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
         self.supports_masking = True
 
     def call(self, inputs: Any, mask: Tensor | None = None) -> Any:
@@ -136,8 +135,7 @@ class TopKPooling(OptionLayer):
     projection: Any = None
 
     def __init__(self, k: int | float, **kwargs: Unpack[LayerOptions]) -> None:
-        super().__init__(**kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
         self.supports_masking = True
 
     def _count_kept(self, nodes: int) -> int:
