@@ -223,13 +223,7 @@ class PReLU(OptionLayer):
         rank, shared = len(input_shape), {a % len(input_shape) for a in self.shared_axes or ()}
         own = [a for a in range(1, rank) if a not in shared]
         shape = [known_axis(self.name, input_shape, a) if a in own else 1 for a in range(1, rank)]
-        self.alpha = self.add_weight(
-            shape=shape,
-            name="alpha",
-            initializer=self.alpha_initializer,
-            regularizer=self.alpha_regularizer,
-            constraint=self.alpha_constraint,
-        )
+        self.alpha = self._weight("alpha", tuple(shape))
         self.input_spec = InputSpec(ndim=rank, axes={a: input_shape[a] for a in own})
 
     def call(self, inputs: Tensor) -> Tensor:

@@ -100,16 +100,6 @@ class _Windowed(OptionLayer):
         self.compute_output_shape(input_shape)
         return channels
 
-    def _weight(self, name: str, shape: tuple[int, ...], options: str) -> Any:
-        """Create a weight; its initializer and so on are the attributes that start with `options`."""
-        return self.add_weight(
-            name=name,
-            shape=shape,
-            initializer=getattr(self, f"{options}_initializer"),
-            regularizer=getattr(self, f"{options}_regularizer"),
-            constraint=getattr(self, f"{options}_constraint"),
-        )
-
     def _finish(self, outputs: Tensor) -> Tensor:
         """Add the bias and apply the activation."""
         bias = self.bias
@@ -182,9 +172,9 @@ class BaseConv(_Windowed, LoraLayer):
     def build(self, input_shape: Shape) -> None:
         """Create kernel and bias."""
         channels = self._channels(input_shape)
-        self.kernel = self._weight("kernel", (*self.kernel_size, channels // self.groups, self.filters), "kernel")
+        self.kernel = self._weight("kernel", (*self.kernel_size, channels // self.groups, self.filters))
         if self.use_bias:
-            self.bias = self._weight("bias", (self.filters,), "bias")
+            self.bias = self._weight("bias", (self.filters,))
         self._start_lora()
 
     def call(self, inputs: Tensor) -> Tensor:
@@ -327,9 +317,9 @@ class BaseConvTranspose(_Windowed):
     def build(self, input_shape: Shape) -> None:
         """Create kernel and bias."""
         channels = self._channels(input_shape)
-        self.kernel = self._weight("kernel", (*self.kernel_size, self.filters, channels), "kernel")
+        self.kernel = self._weight("kernel", (*self.kernel_size, self.filters, channels))
         if self.use_bias:
-            self.bias = self._weight("bias", (self.filters,), "bias")
+            self.bias = self._weight("bias", (self.filters,))
 
     def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
@@ -447,7 +437,7 @@ class BaseDepthwiseConv(_Windowed):
         channels = self._channels(input_shape)
         self.kernel = self._weight("kernel", (*self.kernel_size, channels, self.depth_multiplier), "depthwise")
         if self.use_bias:
-            self.bias = self._weight("bias", (channels * self.depth_multiplier,), "bias")
+            self.bias = self._weight("bias", (channels * self.depth_multiplier,))
 
     def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""
@@ -539,7 +529,7 @@ class BaseSeparableConv(_Windowed):
         point = (*(1,) * self.rank, channels * many, self.filters)
         self.pointwise_kernel = self._weight("pointwise_kernel", point, "pointwise")
         if self.use_bias:
-            self.bias = self._weight("bias", (self.filters,), "bias")
+            self.bias = self._weight("bias", (self.filters,))
 
     def call(self, inputs: Tensor) -> Tensor:
         """The layer's output, see the class."""

@@ -96,10 +96,10 @@ class ConvLSTMCell(BaseCell):
         """Create kernel, recurrent kernel and bias."""
         columns = self._gates * self.units
         inputs = known_axis(self.name, input_shape, self._axis)
-        self.kernel = self._weight("kernel", "kernel", (*self.kernel_size, inputs, columns))
-        self.recurrent_kernel = self._weight("recurrent_kernel", "recurrent", (*self.kernel_size, self.units, columns))
+        self.kernel = self._weight("kernel", (*self.kernel_size, inputs, columns))
+        self.recurrent_kernel = self._weight("recurrent_kernel", (*self.kernel_size, self.units, columns), "recurrent")
         if self.use_bias:
-            self.bias = self._weight("bias", "bias", (columns,))
+            self.bias = self._weight("bias", (columns,))
 
     def _initializer(self, options: str) -> Any:
         found = super()._initializer(options)

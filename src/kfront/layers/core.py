@@ -110,13 +110,7 @@ class Dense(Quantizable):
         inputs = known_axis(self.name, input_shape)
         self._add_weight((inputs, self.units))
         if self.use_bias:
-            self.bias = self.add_weight(
-                name="bias",
-                shape=(self.units,),
-                initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
+            self.bias = self._weight("bias", (self.units,))
         self.input_spec = InputSpec(min_ndim=2, axes={-1: inputs})
         self._weight_made()
 

@@ -206,20 +206,14 @@ class EinsumDense(Quantizable):
         self.__dict__["_letters"] = inputs, outputs
         self._add_weight(tuple(shape))
         if self.bias_axes:
-            self.bias = self.add_weight(
-                name="bias",
-                shape=self._bias_shape(outputs, sizes),
-                initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
+            self.bias = self._weight("bias", self._bias_shape(outputs, sizes))
         self._contracted = self._dense_form(inputs, outputs)
         self._weight_made()
 
-    def _weight_initializer(self) -> Any:
+    def _initializer(self, options: str) -> InitializerLike:
         """Fans come from the equation: axes that are summed over are inputs of the kernel, the others outputs."""
-        found = super()._weight_initializer()
-        if not isinstance(found, VarianceScaling):
+        found = super()._initializer(options)
+        if options != "kernel" or not isinstance(found, VarianceScaling):
             return found
         outputs, kernel = self._letters[1], self._terms.kernel
         summed = tuple(i for i, c in enumerate(kernel) if c not in outputs)

@@ -41,15 +41,7 @@ class _Affine(OptionLayer):
     def _add_affine(self, shape: tuple[int, ...]) -> None:
         for name, wanted in (("gamma", self.scale), ("beta", self.center)):
             if wanted:
-                weight = self.add_weight(
-                    shape=shape,
-                    name=name,
-                    initializer=getattr(self, f"{name}_initializer"),
-                    regularizer=getattr(self, f"{name}_regularizer"),
-                    constraint=getattr(self, f"{name}_constraint"),
-                    autocast=False,  # halves are normalized in float32
-                )
-                setattr(self, name, weight)
+                setattr(self, name, self._weight(name, shape, autocast=False))  # halves are normalized in float32
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """`input_shape`."""

@@ -8,7 +8,8 @@ from typing import Any, TypeAlias
 
 from kfront.core.errors import ShapeError
 from kfront.core.options import Configurable
-from kfront.core.typing import Config, T
+from kfront.core.typing import Config, InitializerLike, Shape, T
+from kfront.core.variable import Variable
 from kfront.layers.base import Layer
 
 IntOrInts: TypeAlias = int | Sequence[int]
@@ -27,6 +28,28 @@ class OptionLayer(Configurable, Layer):
         """Nothing to create; layers with weights override it."""
 
     build._empty = True  # type: ignore[attr-defined]
+
+    def _weight(self, name: str, shape: Shape, options: str | None = None, autocast: bool = True) -> Variable:
+        """Add a weight whose initializer, regularizer and constraint are options of this layer.
+
+        Args:
+            name: the weight's name.
+            shape: its shape.
+            options: what the names of the options start with; `name` if None.
+            autocast: whether it is read in the compute dtype.
+        """
+        options = options or name
+        return self.add_weight(
+            name=name,
+            shape=shape,
+            initializer=self._initializer(options),
+            regularizer=getattr(self, f"{options}_regularizer", None),
+            constraint=getattr(self, f"{options}_constraint", None),
+            autocast=autocast,
+        )
+
+    def _initializer(self, options: str) -> InitializerLike:
+        return getattr(self, f"{options}_initializer")
 
     def get_config(self) -> Config:
         """Constructor arguments."""

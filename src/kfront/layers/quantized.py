@@ -478,17 +478,7 @@ class Quantizable(LoraLayer):
                     f"[{self.name}] expected a dtype policy with a mode in {self._modes}, got {self._dtype_policy!r}."
                 )
             return self.quantized_build(shape, mode, self.quantization_config)
-        weight = self.add_weight(
-            name=name,
-            shape=shape,
-            initializer=self._weight_initializer(),
-            regularizer=getattr(self, f"{name}_regularizer"),
-            constraint=getattr(self, f"{name}_constraint"),
-        )
-        return setattr(self, name, weight)
-
-    def _weight_initializer(self) -> Any:
-        return getattr(self, f"{self._adapted}_initializer")
+        return setattr(self, name, self._weight(name, shape))
 
     def _weight_made(self) -> None:
         """To be called at the end of `build`."""

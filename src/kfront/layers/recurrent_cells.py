@@ -112,25 +112,13 @@ class BaseCell(DropoutRNNCell):
     def build(self, input_shape: Shape) -> None:
         """Create kernel, recurrent kernel and bias."""
         inputs, columns = known_axis(self.name, input_shape), self._gates * self.units
-        self.kernel = self._weight("kernel", "kernel", (inputs, columns))
-        self.recurrent_kernel = self._weight("recurrent_kernel", "recurrent", (self.units, columns))
+        self.kernel = self._weight("kernel", (inputs, columns))
+        self.recurrent_kernel = self._weight("recurrent_kernel", (self.units, columns), "recurrent")
         if self.use_bias:
-            self.bias = self._weight("bias", "bias", self._bias_shape(columns))
+            self.bias = self._weight("bias", self._bias_shape(columns))
 
     def _bias_shape(self, columns: int) -> tuple[int, ...]:
         return (columns,)
-
-    def _weight(self, name: str, options: str, shape: tuple[int, ...]) -> Any:
-        return self.add_weight(
-            name=name,
-            shape=shape,
-            initializer=self._initializer(options),
-            regularizer=getattr(self, f"{options}_regularizer"),
-            constraint=getattr(self, f"{options}_constraint"),
-        )
-
-    def _initializer(self, options: str) -> Any:
-        return getattr(self, f"{options}_initializer")
 
     def project(self, x: Tensor) -> Tensor:
         """The part of the gates that comes from inputs of shape (..., features)."""

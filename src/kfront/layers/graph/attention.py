@@ -104,7 +104,7 @@ class _Attention(MessagePassing):
 
     def _add_bias(self) -> None:
         if self.use_bias:
-            self.bias = self._kernel("bias", (self._width(0),), "bias")
+            self.bias = self._weight("bias", (self._width(0),))
 
     def _projected(self, x: Tensor, kernel: Any) -> Tensor:
         """(nodes, heads, units)."""
@@ -139,9 +139,9 @@ class GATConv(_Attention):
     target_attention: Any = None
 
     def _build(self, features: int, extra: list[int]) -> None:
-        self.kernel = self._kernel("kernel", (features, self.heads * self.units))
-        self.source_attention = self._kernel("source_attention", (self.heads, self.units))
-        self.target_attention = self._kernel("target_attention", (self.heads, self.units))
+        self.kernel = self._weight("kernel", (features, self.heads * self.units))
+        self.source_attention = self._weight("source_attention", (self.heads, self.units), "kernel")
+        self.target_attention = self._weight("target_attention", (self.heads, self.units), "kernel")
         self._add_bias()
 
     def _scored(self, x: Tensor, edges: Edges) -> tuple[Tensor, Tensor]:
@@ -172,10 +172,10 @@ class GATv2Conv(_Attention):
         self._store(locals())
 
     def _build(self, features: int, extra: list[int]) -> None:
-        self.kernel = self._kernel("kernel", (features, self.heads * self.units))
+        self.kernel = self._weight("kernel", (features, self.heads * self.units))
         if not self.share_weights:
-            self.target_kernel = self._kernel("target_kernel", (features, self.heads * self.units))
-        self.attention = self._kernel("attention", (self.heads, self.units))
+            self.target_kernel = self._weight("target_kernel", (features, self.heads * self.units), "kernel")
+        self.attention = self._weight("attention", (self.heads, self.units), "kernel")
         self._add_bias()
 
     def _scored(self, x: Tensor, edges: Edges) -> tuple[Tensor, Tensor]:

@@ -224,14 +224,6 @@ class MessagePassing(OptionLayer):
         """The mask of the nodes."""
         return node_mask(mask)
 
-    def _kernel(self, name: str, shape: tuple[int, ...], options: str = "kernel") -> Any:
-        return self.add_weight(
-            name=name,
-            shape=shape,
-            initializer=getattr(self, f"{options}_initializer"),
-            regularizer=getattr(self, f"{options}_regularizer"),
-        )
-
 
 def weights_of_edges(who: str, edges: Edges, extra: list[Tensor], dtype: str) -> Tensor:
     """The weight of each edge, (edges,): those given as a third input of shape (..., edges), 1 otherwise."""

@@ -55,7 +55,7 @@ class _Convolution(MessagePassing):
 
     def _add_bias(self) -> None:
         if self.use_bias:
-            self.bias = self._kernel("bias", (self.units,), "bias")
+            self.bias = self._weight("bias", (self.units,))
 
     def _finish(self, out: Any) -> Tensor:
         out = out if self.bias is None else ops.add(out, self.bias.value)
@@ -120,7 +120,7 @@ class GCNConv(_Convolution):
         self.__dict__["_loops"] = self.self_loops
 
     def _build(self, features: int, extra: list[int]) -> None:
-        self.kernel = self._kernel("kernel", (features, self.units))
+        self.kernel = self._weight("kernel", (features, self.units))
         self._add_bias()
 
     def propagate(self, x: Tensor, edges: Edges, extra: list[Tensor], training: bool) -> Tensor:
@@ -170,8 +170,8 @@ class SAGEConv(_Convolution):
         super().__init__(**self._store(locals()))
 
     def _build(self, features: int, extra: list[int]) -> None:
-        self.kernel = self._kernel("kernel", (features, self.units))
-        self.neighbour_kernel = self._kernel("neighbour_kernel", (features, self.units))
+        self.kernel = self._weight("kernel", (features, self.units))
+        self.neighbour_kernel = self._weight("neighbour_kernel", (features, self.units), "kernel")
         self._add_bias()
 
     def update(self, x: Tensor, gathered: Tensor) -> Tensor:
@@ -305,12 +305,12 @@ class EdgeConditionedConv(_Convolution):
     def _build(self, features: int, extra: list[int]) -> None:
         (width,) = extra
         if self.hidden_units is not None:
-            self.hidden_kernel = self._kernel("hidden_kernel", (width, self.hidden_units))
-            self.hidden_bias = self._kernel("hidden_bias", (self.hidden_units,), "bias")
+            self.hidden_kernel = self._weight("hidden_kernel", (width, self.hidden_units), "kernel")
+            self.hidden_bias = self._weight("hidden_bias", (self.hidden_units,), "bias")
             width = self.hidden_units
-        self.edge_kernel = self._kernel("edge_kernel", (width, features * self.units))
-        self.edge_bias = self._kernel("edge_bias", (features * self.units,), "bias")
-        self.kernel = self._kernel("kernel", (features, self.units))
+        self.edge_kernel = self._weight("edge_kernel", (width, features * self.units), "kernel")
+        self.edge_bias = self._weight("edge_bias", (features * self.units,), "bias")
+        self.kernel = self._weight("kernel", (features, self.units))
         self._add_bias()
 
     def message(self, x: Tensor, edges: Edges, extra: list[Tensor]) -> Tensor:
