@@ -7,6 +7,7 @@ or what Keras's files call otherwise, is registered by `@serializable(module)`. 
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -68,6 +69,8 @@ def _listed(cls: type) -> tuple[str, str] | None:
     while "." in namespace:
         target = f"{cls.__module__}:{cls.__name__}"
         public = [name for name, place in LAZY.get(namespace, {}).items() if place == target]
+        if namespace == cls.__module__ and cls.__name__ in getattr(sys.modules[namespace], "__all__", ()):
+            public = [cls.__name__]  # a module that is a namespace itself
         if public:
             module = namespace if namespace in OWN_NAMESPACES else namespace.replace("kfront", "keras", 1)
             return module, cls.__name__ if cls.__name__ in public else public[0]

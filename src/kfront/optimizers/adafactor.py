@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any, Unpack
 
 from kfront import ops
@@ -76,12 +75,8 @@ class Adafactor(Optimizer):
         self._columns: list[Variable] = []
         self._velocities: list[Variable] = []
 
-    def build(self, variables: Sequence[Variable]) -> None:
-        """Create the state for the variables that will be optimized."""
-        if self.built:
-            return
-        super().build(variables)
-        for v in self._trainable_variables:
+    def _add_slots(self, variables: list[Variable]) -> None:
+        for v in variables:
             shape = tuple(v.shape)
             matrix = len(shape) > 1
             self._rows.append(self._mean_of(v, shape[:-1] if matrix else None))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Unpack
 
 from kfront import initializers
@@ -59,11 +58,7 @@ class Adagrad(Optimizer):
     ) -> None:
         super().__init__(**self._store(locals()))
 
-    def build(self, variables: Sequence[Variable]) -> None:
-        """Create the state for the variables that will be optimized."""
-        if self.built:
-            return
-        super().build(variables)
+    def _add_slots(self, variables: list[Variable]) -> None:
         start = initializers.Constant(self.initial_accumulator_value)
         self._accumulated = self.add_optimizer_variables(variables, "accumulator", start)
 
@@ -117,11 +112,7 @@ class Adadelta(Optimizer):
     ) -> None:
         super().__init__(**self._store(locals()))
 
-    def build(self, variables: Sequence[Variable]) -> None:
-        """Create the state for the variables that will be optimized."""
-        if self.built:
-            return
-        super().build(variables)
+    def _add_slots(self, variables: list[Variable]) -> None:
         names = ["accumulated_grad", "accumulated_delta_var"]
         self._grads, self._deltas = self.add_optimizer_variables(variables, names)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Unpack
 
 from kfront.core.errors import ArgumentError
@@ -95,11 +94,7 @@ class Adam(Optimizer):
         self._velocities: list[Variable] = []
         self._velocity_hats: list[Variable] = []
 
-    def build(self, variables: Sequence[Variable]) -> None:
-        """Create the state for the variables that will be optimized."""
-        if self.built:
-            return
-        super().build(variables)
+    def _add_slots(self, variables: list[Variable]) -> None:
         self._momentums, self._velocities = self.add_optimizer_variables(variables, ["momentum", "velocity"])
         if self.amsgrad:
             self._velocity_hats = self.add_optimizer_variables(variables, "velocity_hat")
@@ -157,7 +152,35 @@ class AdamW(Adam):
             raise ArgumentError("[AdamW] expected a float as `weight_decay`, got None; use Adam for none.")
 
 
-class Adamax(Optimizer):
+class MomentOptimizer(Optimizer):
+    """What optimizers share that keep two moments of the gradients, and have no other options."""
+
+    beta_1: float
+    beta_2: float
+    epsilon: float
+
+    def __init__(
+        self,
+        learning_rate: LearningRate = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Unpack[MoreOptions],
+    ) -> None:
+        super().__init__(**self._store(locals()))
+
+
+class Adamax(MomentOptimizer):
     """Adam with the infinity norm.
 
     ``u = max(beta_2 * u, |g|)``, then ``w -= learning_rate / (1 - beta_1 ** t) * m / (u + epsilon)``.
@@ -181,35 +204,7 @@ class Adamax(Optimizer):
     0.9
     """
 
-    beta_1: float
-    beta_2: float
-    epsilon: float
-
-    def __init__(
-        self,
-        learning_rate: LearningRate = 0.001,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-7,
-        weight_decay: float | None = None,
-        clipnorm: float | None = None,
-        clipvalue: float | None = None,
-        global_clipnorm: float | None = None,
-        use_ema: bool = False,
-        ema_momentum: float = 0.99,
-        ema_overwrite_frequency: int | None = None,
-        loss_scale_factor: float | None = None,
-        gradient_accumulation_steps: int | None = None,
-        name: str | None = None,
-        **kwargs: Unpack[MoreOptions],
-    ) -> None:
-        super().__init__(**self._store(locals()))
-
-    def build(self, variables: Sequence[Variable]) -> None:
-        """Create the state for the variables that will be optimized."""
-        if self.built:
-            return
-        super().build(variables)
+    def _add_slots(self, variables: list[Variable]) -> None:
         self._m, self._u = self.add_optimizer_variables(variables, ["momentum", "norm"])
 
     def update_group(self, fe: Foreach, group: Group, grads: list[Tensor], learning_rate: Scalar, step: Scalar) -> None:
@@ -221,7 +216,7 @@ class Adamax(Optimizer):
         fe.addcdiv_to(group.variables, m, fe.add(u, self.epsilon), -learning_rate / (1.0 - self.beta_1**step))
 
 
-class Nadam(Optimizer):
+class Nadam(MomentOptimizer):
     """Adam with Nesterov momentum.
 
     Args:
@@ -243,35 +238,7 @@ class Nadam(Optimizer):
     True
     """
 
-    beta_1: float
-    beta_2: float
-    epsilon: float
-
-    def __init__(
-        self,
-        learning_rate: LearningRate = 0.001,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-7,
-        weight_decay: float | None = None,
-        clipnorm: float | None = None,
-        clipvalue: float | None = None,
-        global_clipnorm: float | None = None,
-        use_ema: bool = False,
-        ema_momentum: float = 0.99,
-        ema_overwrite_frequency: int | None = None,
-        loss_scale_factor: float | None = None,
-        gradient_accumulation_steps: int | None = None,
-        name: str | None = None,
-        **kwargs: Unpack[MoreOptions],
-    ) -> None:
-        super().__init__(**self._store(locals()))
-
-    def build(self, variables: Sequence[Variable]) -> None:
-        """Create the state for the variables that will be optimized."""
-        if self.built:
-            return
-        super().build(variables)
+    def _add_slots(self, variables: list[Variable]) -> None:
         self._momentums, self._velocities = self.add_optimizer_variables(variables, ["momentum", "velocity"])
         self._u_product = self._new_variable(1.0, "float32", None, "none")
 

@@ -223,6 +223,8 @@ class Optimizer(Configurable, StateOwner):
         Args:
             variables: list of Variables; subclasses call this, then add their slots.
         """
+        if self.built:
+            return
         variables = list(variables)
         for v in variables:
             if not isinstance(v, Variable):
@@ -238,6 +240,10 @@ class Optimizer(Configurable, StateOwner):
         if self.gradient_accumulation_steps:
             self._accumulators = self.add_optimizer_variables(variables, "gradient_accumulator")
         self.built = True
+        self._add_slots(variables)
+
+    def _add_slots(self, variables: list[Variable]) -> None:
+        """Create what the rule keeps for each variable."""
 
     def _ensure_built(self, variables: Sequence[Variable]) -> None:
         if self.built:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Unpack
 
 from kfront import initializers
@@ -79,11 +78,7 @@ class Ftrl(Optimizer):
     ) -> None:
         super().__init__(**self._store(locals()))
 
-    def build(self, variables: Sequence[Variable]) -> None:
-        """Create the state for the variables that will be optimized."""
-        if self.built:
-            return
-        super().build(variables)
+    def _add_slots(self, variables: list[Variable]) -> None:
         start = initializers.Constant(self.initial_accumulator_value)
         both = self.add_optimizer_variables(variables, ["accumulator", "linear"], [start, "zeros"])
         self._sums, self._linears = both

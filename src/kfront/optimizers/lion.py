@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Unpack
 
 from kfront.core.options import normalisers, number
 from kfront.core.typing import Foreach, Scalar, Tensor
 from kfront.core.variable import Variable
+from kfront.optimizers.adam import MomentOptimizer
 from kfront.optimizers.base import Group, Optimizer
 from kfront.optimizers.plan import MoreOptions
 from kfront.optimizers.schedules import LearningRate
@@ -62,11 +62,7 @@ class Lion(Optimizer):
     ) -> None:
         super().__init__(**self._store(locals()))
 
-    def build(self, variables: Sequence[Variable]) -> None:
-        """Create the state for the variables that will be optimized."""
-        if self.built:
-            return
-        super().build(variables)
+    def _add_slots(self, variables: list[Variable]) -> None:
         self._momentums = self.add_optimizer_variables(variables, "momentum")
 
     def update_group(self, fe: Foreach, group: Group, grads: list[Tensor], learning_rate: Scalar, step: Scalar) -> None:
@@ -77,7 +73,7 @@ class Lion(Optimizer):
         fe.add_to(group.variables, direction, -learning_rate)
 
 
-class Lamb(Optimizer):
+class Lamb(MomentOptimizer):
     """Adam whose step is as large, for each variable, as the variable's own norm times the learning rate.
 
     Args:
@@ -100,35 +96,7 @@ class Lamb(Optimizer):
     0.9
     """
 
-    beta_1: float
-    beta_2: float
-    epsilon: float
-
-    def __init__(
-        self,
-        learning_rate: LearningRate = 0.001,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-7,
-        weight_decay: float | None = None,
-        clipnorm: float | None = None,
-        clipvalue: float | None = None,
-        global_clipnorm: float | None = None,
-        use_ema: bool = False,
-        ema_momentum: float = 0.99,
-        ema_overwrite_frequency: int | None = None,
-        loss_scale_factor: float | None = None,
-        gradient_accumulation_steps: int | None = None,
-        name: str | None = None,
-        **kwargs: Unpack[MoreOptions],
-    ) -> None:
-        super().__init__(**self._store(locals()))
-
-    def build(self, variables: Sequence[Variable]) -> None:
-        """Create the state for the variables that will be optimized."""
-        if self.built:
-            return
-        super().build(variables)
+    def _add_slots(self, variables: list[Variable]) -> None:
         self._momentums, self._velocities = self.add_optimizer_variables(variables, ["momentum", "velocity"])
 
     def update_group(self, fe: Foreach, group: Group, grads: list[Tensor], learning_rate: Scalar, step: Scalar) -> None:

@@ -107,12 +107,8 @@ class Muon(Optimizer):
         self._momentums: list[Variable] = []
         self._velocities: list[Variable | None] = []
 
-    def build(self, variables: Sequence[Variable]) -> None:
-        """Create the state for the variables that will be optimized."""
-        if self.built:
-            return
-        super().build(variables)
-        for v in self._trainable_variables:
+    def _add_slots(self, variables: list[Variable]) -> None:
+        for v in variables:
             self._momentums.append(self.add_variable_from_reference(v, "momentum"))
             self._velocities.append(self.add_variable_from_reference(v, "velocity") if self._uses_adam(v) else None)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Unpack
 
 from kfront.core.typing import Foreach, Scalar, Tensor
@@ -66,11 +65,7 @@ class RMSprop(Optimizer):
         self._momentums: list[Variable] = []
         self._average_gradients: list[Variable] = []
 
-    def build(self, variables: Sequence[Variable]) -> None:
-        """Create the state for the variables that will be optimized."""
-        if self.built:
-            return
-        super().build(variables)
+    def _add_slots(self, variables: list[Variable]) -> None:
         self._velocities = self.add_optimizer_variables(variables, "velocity")
         if self.momentum > 0:
             self._momentums = self.add_optimizer_variables(variables, "momentum")

@@ -73,12 +73,8 @@ class ScheduleFreeAdamW(Optimizer):
         self._momentums: list[Variable] = []
         self._velocities: list[Variable] = []
 
-    def build(self, variables: Sequence[Variable]) -> None:
-        """Create the state for the variables that will be optimized; z starts at their values."""
-        if self.built:
-            return
-        super().build(variables)
-        for v in self._trainable_variables:
+    def _add_slots(self, variables: list[Variable]) -> None:
+        for v in variables:
             self._momentums.append(self.add_variable_from_reference(v, "momentum", lambda *_, v=v, **__: v.value))
             self._velocities.append(self.add_variable_from_reference(v, "velocity"))
 

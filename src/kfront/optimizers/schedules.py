@@ -9,8 +9,7 @@ from typing import Self, TypeAlias
 from kfront.backends import current
 from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError, ArgumentTypeError
-from kfront.core.options import Configurable, above_zero, normalisers, option_names
-from kfront.core.registry import serializable
+from kfront.core.options import Configurable, above_zero, normalisers, option_names, with_defaults
 from kfront.core.typing import Config, CustomObjects, Scalar
 from kfront.core.variable import Variable
 from kfront.optimizers import scalars
@@ -32,7 +31,6 @@ def __dir__() -> list[str]:
     return list(__all__)
 
 
-@serializable("keras.optimizers.schedules")
 class LearningRateSchedule(Configurable):
     """Base of schedules: define `__call__(step)` and `get_config()`.
 
@@ -97,8 +95,30 @@ class _Formula(LearningRateSchedule):
         return self(step)
 
 
-@serializable("keras.optimizers.schedules")
-class ExponentialDecay(_Formula):
+class _Decay(_Formula):
+    """A formula of the number of times that `decay_steps` have passed."""
+
+    initial_learning_rate: float
+    decay_steps: int
+    decay_rate: float
+    staircase: bool
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: int,
+        decay_rate: float,
+        staircase: bool = False,
+        name: str = "",
+    ) -> None:
+        super().__init__(**self._store(locals()))
+
+    def _passed(self, step: Scalar) -> Scalar:
+        part = step / self.decay_steps
+        return scalars.floor(part) if self.staircase else part
+
+
+class ExponentialDecay(_Decay):
     """``initial_learning_rate * decay_rate ** (step / decay_steps)``.
 
     Args:
@@ -116,29 +136,13 @@ class ExponentialDecay(_Formula):
     0.025
     """
 
-    initial_learning_rate: float
-    decay_steps: int
-    decay_rate: float
-    staircase: bool
-
-    def __init__(
-        self,
-        initial_learning_rate: float,
-        decay_steps: int,
-        decay_rate: float,
-        staircase: bool = False,
-        name: str = "ExponentialDecay",
-    ) -> None:
-        super().__init__(**self._store(locals()))
+    __init__ = with_defaults(_Decay.__init__, name="ExponentialDecay")
 
     def rate(self, step: Scalar) -> Scalar:
-        part = step / self.decay_steps
-        part = scalars.floor(part) if self.staircase else part
-        return self.initial_learning_rate * self.decay_rate**part
+        return self.initial_learning_rate * self.decay_rate ** self._passed(step)
 
 
-@serializable("keras.optimizers.schedules")
-class InverseTimeDecay(_Formula):
+class InverseTimeDecay(_Decay):
     """``initial_learning_rate / (1 + decay_rate * step / decay_steps)``.
 
     Args:
@@ -156,28 +160,12 @@ class InverseTimeDecay(_Formula):
     0.05
     """
 
-    initial_learning_rate: float
-    decay_steps: int
-    decay_rate: float
-    staircase: bool
-
-    def __init__(
-        self,
-        initial_learning_rate: float,
-        decay_steps: int,
-        decay_rate: float,
-        staircase: bool = False,
-        name: str = "InverseTimeDecay",
-    ) -> None:
-        super().__init__(**self._store(locals()))
+    __init__ = with_defaults(_Decay.__init__, name="InverseTimeDecay")
 
     def rate(self, step: Scalar) -> Scalar:
-        part = step / self.decay_steps
-        part = scalars.floor(part) if self.staircase else part
-        return self.initial_learning_rate / (part * self.decay_rate + 1.0)
+        return self.initial_learning_rate / (self._passed(step) * self.decay_rate + 1.0)
 
 
-@serializable("keras.optimizers.schedules")
 class PiecewiseConstantDecay(_Formula):
     """``values[i]`` up to and with step ``boundaries[i]``, the last value after that.
 
@@ -215,7 +203,6 @@ class PiecewiseConstantDecay(_Formula):
         return out
 
 
-@serializable("keras.optimizers.schedules")
 class PolynomialDecay(_Formula):
     """From one rate to another by a polynomial: ``(initial - end) * (1 - step / decay_steps) ** power + end``.
 
@@ -261,7 +248,6 @@ class PolynomialDecay(_Formula):
         return (self.initial_learning_rate - self.end_learning_rate) * left**self.power + self.end_learning_rate
 
 
-@serializable("keras.optimizers.schedules")
 class CosineDecay(_Formula):
     """A half cosine from one rate down to a part of it, after an optional straight warm-up.
 
@@ -316,7 +302,6 @@ class CosineDecay(_Formula):
         return scalars.where(step < warm, rising, decayed)
 
 
-@serializable("keras.optimizers.schedules")
 class CosineDecayRestarts(_Formula):
     """Half cosines one after another, each longer and lower than the one before by constant factors.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Unpack
 
 from kfront.core.options import from_0_to_1, normalisers
@@ -62,11 +61,7 @@ class SGD(Optimizer):
         super().__init__(**self._store(locals()))
         self._momentums: list[Variable] = []
 
-    def build(self, variables: Sequence[Variable]) -> None:
-        """Create the state for the variables that will be optimized."""
-        if self.built:
-            return
-        super().build(variables)
+    def _add_slots(self, variables: list[Variable]) -> None:
         if self.momentum != 0:
             self._momentums = self.add_optimizer_variables(variables, "momentum")
 
