@@ -58,12 +58,6 @@ from kfront.layers.conv import (
     Conv3D as Convolution3D,
     Conv3DTranspose as Conv3DTranspose,
     Conv3DTranspose as Convolution3DTranspose,
-    DepthwiseConv1D as DepthwiseConv1D,
-    DepthwiseConv2D as DepthwiseConv2D,
-    SeparableConv1D as SeparableConv1D,
-    SeparableConv1D as SeparableConvolution1D,
-    SeparableConv2D as SeparableConv2D,
-    SeparableConv2D as SeparableConvolution2D,
 )
 from kfront.layers.conv_lstm import ConvLSTM1D as ConvLSTM1D, ConvLSTM2D as ConvLSTM2D, ConvLSTM3D as ConvLSTM3D
 from kfront.layers.core import (
@@ -185,6 +179,14 @@ from kfront.layers.reshape import (
     ZeroPadding3D as ZeroPadding3D,
 )
 from kfront.layers.reversible_embedding import ReversibleEmbedding as ReversibleEmbedding
+from kfront.layers.separable_conv import (
+    DepthwiseConv1D as DepthwiseConv1D,
+    DepthwiseConv2D as DepthwiseConv2D,
+    SeparableConv1D as SeparableConv1D,
+    SeparableConv1D as SeparableConvolution1D,
+    SeparableConv2D as SeparableConv2D,
+    SeparableConv2D as SeparableConvolution2D,
+)
 from kfront.layers.serialization import deserialize as deserialize, serialize as serialize
 from kfront.layers.spectral_norm import SpectralNormalization as SpectralNormalization
 from kfront.layers.wrappers import (

@@ -11,7 +11,7 @@ from kfront.core.options import Option, base_arguments, between, normalisers, on
 from kfront.core.rng import SeedGenerator
 from kfront.core.spec import Abstract
 from kfront.core.typing import LayerOptions, Shape, Tensor
-from kfront.layers.options import OptionLayer, documented, known_axis
+from kfront.layers.options import OptionLayer, known_axis
 from kfront.ops.primitives.dtypes import dtype_of
 from kfront.ops.primitives.shapes import dim
 from kfront.ops.random import dropout
@@ -43,7 +43,14 @@ def masked_softmax(scores: Tensor, mask: Any, axis: Any = -1) -> Tensor:
     return ops.cast(weights, kind) if kind in _HALF else weights
 
 
-_CALL = """
+class Attention(OptionLayer):
+    """Means of values, weighted by how well their keys fit a query.
+
+    Args:
+        use_scale: whether there is a trained factor of the scores.
+        score_mode: "dot" (products of query and key) or "concat" (sum of tanh of their sum).
+        dropout: rate at which weights are dropped in training.
+        seed: int, for the same dropout in each run.
         **kwargs: name, trainable, dtype.
 
     Call arguments: `inputs`, list [query, value] or [query, value, key], tensors of shape (batch, targets, depth),
@@ -56,16 +63,7 @@ _CALL = """
 
     Raises:
         ShapeError: if `inputs` is not such a list.
-"""
 
-
-@documented(
-    f"""
-    Args:
-        use_scale: whether there is a trained factor of the scores.
-        score_mode: "dot" (products of query and key) or "concat" (sum of tanh of their sum).
-        dropout: rate at which weights are dropped in training.
-        seed: int, for the same dropout in each run.{_CALL}
     Reference: Luong et al., 2015, https://arxiv.org/abs/1508.04025.
 
     Example:
@@ -75,9 +73,6 @@ _CALL = """
     >>> tuple(kfront.layers.Attention()([query, value]).shape)
     (2, 4, 5)
     """
-)
-class Attention(OptionLayer):
-    """Means of values, weighted by how well their keys fit a query."""
 
     seed_generator: SeedGenerator | None = None
     scale: Any = None
@@ -203,11 +198,25 @@ class Attention(OptionLayer):
         return out, Abstract((*shapes[0][:-1], key[1]), self.compute_dtype)
 
 
-@documented(
-    f"""
+class AdditiveAttention(Attention):
+    """Means of values, weighted by the sum of ``scale * tanh(query + key)``.
+
     Args:
         use_scale: whether the terms of a score have trained factors.
-        dropout: rate at which weights are dropped in training.{_CALL}
+        dropout: rate at which weights are dropped in training.
+        **kwargs: name, trainable, dtype.
+
+    Call arguments: `inputs`, list [query, value] or [query, value, key], tensors of shape (batch, targets, depth),
+    (batch, sources, features) and (batch, sources, depth), the key being the value if left out; `mask`, list of bool
+    tensors (batch, targets) and (batch, sources) or None; `return_attention_scores`; `use_causal_mask`, whether a
+    target sees only sources that are not behind it; `training`.
+
+    Returns: tensor of shape (batch, targets, features), with `return_attention_scores` a tuple of it and the weights
+    (batch, targets, sources).
+
+    Raises:
+        ShapeError: if `inputs` is not such a list.
+
     Reference: Bahdanau et al., 2015, https://arxiv.org/abs/1409.0473.
 
     Example:
@@ -217,9 +226,6 @@ class Attention(OptionLayer):
     >>> tuple(kfront.layers.AdditiveAttention()([query, value]).shape)
     (2, 4, 5)
     """
-)
-class AdditiveAttention(Attention):
-    """Means of values, weighted by the sum of ``scale * tanh(query + key)``."""
 
     _normalise = normalisers(score_mode=Option(one_of("dot", "concat"), write=None))
 

@@ -1,4 +1,4 @@
-"""Convolution layers, plain, transposed, depthwise and separable, each written once for all ranks."""
+"""Convolution layers, plain and transposed, each written once for all ranks."""
 
 from __future__ import annotations
 
@@ -24,33 +24,13 @@ from kfront.core.variable import Variable
 from kfront.layers.base import InputSpec
 from kfront.layers.core import _linear_activation
 from kfront.layers.lora import LoraLayer
-from kfront.layers.options import IntOrInts, OptionLayer, documented, known_axis
-from kfront.ops.convolution import separable_conv
-from kfront.ops.primitives.nn import conv, conv_transpose, depthwise_conv
+from kfront.layers.options import IntOrInts, OptionLayer, known_axis
+from kfront.ops.primitives.nn import conv, conv_transpose
 
 _AXES = {1: "length", 2: "height, width", 3: "depth, height, width"}
-_COMMON = """
-        activation: name or function; none if None.
-        use_bias: whether there is a bias.
-        bias_initializer: first value of the bias.
-        bias_regularizer: function of the bias that is added to the loss.
-        bias_constraint: function applied to the bias after each update.
-        activity_regularizer: function of the output that is added to the loss.
-        **kwargs: name, trainable, dtype."""
-_WINDOW = """
-        strides: int or {n} of them: step of the window.
-        padding: "valid" (none) or "same" (the output is as long as the input, for steps of 1){causal}.
-        data_format: "channels_last" (batch, {axes}, channels) or "channels_first" (batch, channels, {axes}); the
-            configured one if None.
-        dilation_rate: int or {n} of them: distance of the window's elements; above 1 only with strides of 1."""
 
 
-def _describe(template: str, n: int, causal: str = "") -> str:
-    text = template.replace("<window>", _WINDOW).replace("<common>", _COMMON)
-    return text.replace("{n}", str(n)).replace("{axes}", _AXES[n]).replace("{causal}", causal)
-
-
-class _Windowed(OptionLayer):
+class WindowLayer(OptionLayer):
     """What all convolution layers share: the window, the bias, the activation."""
 
     rank = 0
@@ -131,7 +111,7 @@ class _Windowed(OptionLayer):
 # ---- plain -----------------------------------------------------------------------------------------------------------
 
 
-class BaseConv(_Windowed, LoraLayer):
+class BaseConv(WindowLayer, LoraLayer):
     """Convolution layer of any rank."""
 
     _normalise = normalisers(groups=positive)
@@ -207,16 +187,31 @@ class BaseConv(_Windowed, LoraLayer):
         return self._shape(shapes_nn.conv, input_shape, kernel, padding, self.data_format, self.dilation_rate)
 
 
-_CONV = """
+class Conv1D(BaseConv):
+    """Convolution over one spatial axis: slides a window over the input and multiplies it with a trained kernel.
+
     Args:
         filters: number of output channels.
-        kernel_size: int or {n} of them: size of the window.<window>
+        kernel_size: int or 1 of them: size of the window.
+        strides: int or 1 of them: step of the window.
+        padding: "valid" (none) or "same" (the output is as long as the input, for steps of 1) or "causal" (as "same",
+            and the output at a time does not see later inputs).
+        data_format: "channels_last" (batch, length, channels) or "channels_first" (batch, channels, length); the
+            configured one if None.
+        dilation_rate: int or 1 of them: distance of the window's elements; above 1 only with strides of 1.
         groups: the channels are cut into so many groups, each convolved for itself.
         kernel_initializer: first value of the kernel.
         kernel_regularizer: function of the kernel that is added to the loss.
-        kernel_constraint: function applied to the kernel after each update.<common>
+        kernel_constraint: function applied to the kernel after each update.
+        activation: name or function; none if None.
+        use_bias: whether there is a bias.
+        bias_initializer: first value of the bias.
+        bias_regularizer: function of the bias that is added to the loss.
+        bias_constraint: function applied to the bias after each update.
+        activity_regularizer: function of the output that is added to the loss.
+        **kwargs: name, trainable, dtype.
 
-    Input: tensor of shape (batch, {axes}, channels), or (batch, channels, {axes}) with "channels_first". Output: tensor
+    Input: tensor of shape (batch, length, channels), or (batch, channels, length) with "channels_first". Output: tensor
     of the same rank and layout, with filters channels.
 
     Attributes:
@@ -226,43 +221,106 @@ _CONV = """
     Raises:
         ArgumentError: if an option is not allowed.
         ShapeError: if inputs do not fit, or are smaller than the window.
-    """
-_EXAMPLE = """
+
     Example:
 
     >>> import kfront
-    >>> layer = kfront.layers.{name}
-    >>> tuple(layer(kfront.ops.ones({shape})).shape)
-    {out}
+    >>> layer = kfront.layers.Conv1D(8, 3)
+    >>> tuple(layer(kfront.ops.ones((2, 10, 4))).shape)
+    (2, 8, 8)
     """
-
-
-def _doc(template: str, n: int, name: str, shape: Any, out: Any, causal: str = "") -> str:
-    return _describe(template, n, causal) + _EXAMPLE.format(name=name, shape=shape, out=out)
-
-
-_CAUSAL = ' or "causal" (as "same", and the output at a time\n            does not see later inputs)'
-
-
-@documented(_doc(_CONV, 1, "Conv1D(8, 3)", (2, 10, 4), (2, 8, 8), _CAUSAL))
-class Conv1D(BaseConv):
-    """Convolution over one spatial axis: slides a window over the input and multiplies it with a trained kernel."""
 
     rank = 1
     _paddings = ("valid", "same", "causal")
 
 
-@documented(_doc(_CONV, 2, 'Conv2D(8, 3, padding="same")', (2, 10, 12, 4), (2, 10, 12, 8)))
 class Conv2D(BaseConv):
-    """Convolution over two spatial axes: slides a window over the input and multiplies it with a trained kernel."""
+    """Convolution over two spatial axes: slides a window over the input and multiplies it with a trained kernel.
+
+    Args:
+        filters: number of output channels.
+        kernel_size: int or 2 of them: size of the window.
+        strides: int or 2 of them: step of the window.
+        padding: "valid" (none) or "same" (the output is as long as the input, for steps of 1).
+        data_format: "channels_last" (batch, height, width, channels) or "channels_first" (batch, channels, height,
+            width); the configured one if None.
+        dilation_rate: int or 2 of them: distance of the window's elements; above 1 only with strides of 1.
+        groups: the channels are cut into so many groups, each convolved for itself.
+        kernel_initializer: first value of the kernel.
+        kernel_regularizer: function of the kernel that is added to the loss.
+        kernel_constraint: function applied to the kernel after each update.
+        activation: name or function; none if None.
+        use_bias: whether there is a bias.
+        bias_initializer: first value of the bias.
+        bias_regularizer: function of the bias that is added to the loss.
+        bias_constraint: function applied to the bias after each update.
+        activity_regularizer: function of the output that is added to the loss.
+        **kwargs: name, trainable, dtype.
+
+    Input: tensor of shape (batch, height, width, channels), or (batch, channels, height, width) with "channels_first".
+    Output: tensor of the same rank and layout, with filters channels.
+
+    Attributes:
+        kernel: Variable of shape (*kernel_size, channels / groups, filters).
+        bias: Variable of shape (filters,), or None.
+
+    Raises:
+        ArgumentError: if an option is not allowed.
+        ShapeError: if inputs do not fit, or are smaller than the window.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.Conv2D(8, 3, padding="same")
+    >>> tuple(layer(kfront.ops.ones((2, 10, 12, 4))).shape)
+    (2, 10, 12, 8)
+    """
 
     rank = 2
     __init__ = with_defaults(BaseConv.__init__, strides=(1, 1), dilation_rate=(1, 1))
 
 
-@documented(_doc(_CONV, 3, "Conv3D(8, 3)", (2, 5, 6, 7, 1), (2, 3, 4, 5, 8)))
 class Conv3D(BaseConv):
-    """Convolution over three spatial axes: slides a window over the input and multiplies it with a trained kernel."""
+    """Convolution over three spatial axes: slides a window over the input and multiplies it with a trained kernel.
+
+    Args:
+        filters: number of output channels.
+        kernel_size: int or 3 of them: size of the window.
+        strides: int or 3 of them: step of the window.
+        padding: "valid" (none) or "same" (the output is as long as the input, for steps of 1).
+        data_format: "channels_last" (batch, depth, height, width, channels) or "channels_first" (batch, channels,
+            depth, height, width); the configured one if None.
+        dilation_rate: int or 3 of them: distance of the window's elements; above 1 only with strides of 1.
+        groups: the channels are cut into so many groups, each convolved for itself.
+        kernel_initializer: first value of the kernel.
+        kernel_regularizer: function of the kernel that is added to the loss.
+        kernel_constraint: function applied to the kernel after each update.
+        activation: name or function; none if None.
+        use_bias: whether there is a bias.
+        bias_initializer: first value of the bias.
+        bias_regularizer: function of the bias that is added to the loss.
+        bias_constraint: function applied to the bias after each update.
+        activity_regularizer: function of the output that is added to the loss.
+        **kwargs: name, trainable, dtype.
+
+    Input: tensor of shape (batch, depth, height, width, channels), or (batch, channels, depth, height, width) with
+    "channels_first". Output: tensor of the same rank and layout, with filters channels.
+
+    Attributes:
+        kernel: Variable of shape (*kernel_size, channels / groups, filters).
+        bias: Variable of shape (filters,), or None.
+
+    Raises:
+        ArgumentError: if an option is not allowed.
+        ShapeError: if inputs do not fit, or are smaller than the window.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.Conv3D(8, 3)
+    >>> tuple(layer(kfront.ops.ones((2, 5, 6, 7, 1))).shape)
+    (2, 3, 4, 5, 8)
+    """
 
     rank = 3
     __init__ = with_defaults(BaseConv.__init__, strides=(1, 1, 1), dilation_rate=(1, 1, 1))
@@ -275,7 +333,7 @@ def _padding_or_none(layer: BaseConvTranspose, name: str, value: object) -> tupl
     return None if value is None else int_tuple(layer, name, value, layer.rank, least=0)
 
 
-class BaseConvTranspose(_Windowed):
+class BaseConvTranspose(WindowLayer):
     """Transposed convolution layer of any rank."""
 
     _normalise = normalisers(output_padding=_padding_or_none)
@@ -335,17 +393,31 @@ class BaseConvTranspose(_Windowed):
         return self._shape(shapes_nn.conv_transpose, input_shape, kernel, *static)
 
 
-_TRANSPOSE = """
+class Conv1DTranspose(BaseConvTranspose):
+    """Transposed convolution over one spatial axis: each element puts a scaled copy of the kernel into the output.
+
     Args:
         filters: number of output channels.
-        kernel_size: int or {n} of them: size of the kernel.<window>
-        output_padding: int or {n} of them, below the strides: elements added at the end of each axis; worked out if
+        kernel_size: int or 1 of them: size of the kernel.
+        strides: int or 1 of them: step of the window.
+        padding: "valid" (none) or "same" (the output is as long as the input, for steps of 1).
+        data_format: "channels_last" (batch, length, channels) or "channels_first" (batch, channels, length); the
+            configured one if None.
+        dilation_rate: int or 1 of them: distance of the window's elements; above 1 only with strides of 1.
+        output_padding: int or 1 of them, below the strides: elements added at the end of each axis; worked out if
             None.
         kernel_initializer: first value of the kernel.
         kernel_regularizer: function of the kernel that is added to the loss.
-        kernel_constraint: function applied to the kernel after each update.<common>
+        kernel_constraint: function applied to the kernel after each update.
+        activation: name or function; none if None.
+        use_bias: whether there is a bias.
+        bias_initializer: first value of the bias.
+        bias_regularizer: function of the bias that is added to the loss.
+        bias_constraint: function applied to the bias after each update.
+        activity_regularizer: function of the output that is added to the loss.
+        **kwargs: name, trainable, dtype.
 
-    Input: tensor of shape (batch, {axes}, channels), or (batch, channels, {axes}) with "channels_first". Output: tensor
+    Input: tensor of shape (batch, length, channels), or (batch, channels, length) with "channels_first". Output: tensor
     of the same rank and layout, with filters channels.
 
     Attributes:
@@ -355,27 +427,107 @@ _TRANSPOSE = """
     Raises:
         ArgumentError: if an option is not allowed.
         ShapeError: if inputs do not fit.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.Conv1DTranspose(8, 3, strides=2, padding="same")
+    >>> tuple(layer(kfront.ops.ones((2, 10, 4))).shape)
+    (2, 20, 8)
     """
-
-
-@documented(_doc(_TRANSPOSE, 1, 'Conv1DTranspose(8, 3, strides=2, padding="same")', (2, 10, 4), (2, 20, 8)))
-class Conv1DTranspose(BaseConvTranspose):
-    """Transposed convolution over one spatial axis: each element puts a scaled copy of the kernel into the output."""
 
     rank = 1
 
 
-@documented(_doc(_TRANSPOSE, 2, "Conv2DTranspose(8, 3, strides=2)", (2, 4, 5, 3), (2, 9, 11, 8)))
 class Conv2DTranspose(BaseConvTranspose):
-    """Transposed convolution over two spatial axes: each element puts a scaled copy of the kernel into the output."""
+    """Transposed convolution over two spatial axes: each element puts a scaled copy of the kernel into the output.
+
+    Args:
+        filters: number of output channels.
+        kernel_size: int or 2 of them: size of the kernel.
+        strides: int or 2 of them: step of the window.
+        padding: "valid" (none) or "same" (the output is as long as the input, for steps of 1).
+        data_format: "channels_last" (batch, height, width, channels) or "channels_first" (batch, channels, height,
+            width); the configured one if None.
+        dilation_rate: int or 2 of them: distance of the window's elements; above 1 only with strides of 1.
+        output_padding: int or 2 of them, below the strides: elements added at the end of each axis; worked out if
+            None.
+        kernel_initializer: first value of the kernel.
+        kernel_regularizer: function of the kernel that is added to the loss.
+        kernel_constraint: function applied to the kernel after each update.
+        activation: name or function; none if None.
+        use_bias: whether there is a bias.
+        bias_initializer: first value of the bias.
+        bias_regularizer: function of the bias that is added to the loss.
+        bias_constraint: function applied to the bias after each update.
+        activity_regularizer: function of the output that is added to the loss.
+        **kwargs: name, trainable, dtype.
+
+    Input: tensor of shape (batch, height, width, channels), or (batch, channels, height, width) with "channels_first".
+    Output: tensor of the same rank and layout, with filters channels.
+
+    Attributes:
+        kernel: Variable of shape (*kernel_size, filters, channels).
+        bias: Variable of shape (filters,), or None.
+
+    Raises:
+        ArgumentError: if an option is not allowed.
+        ShapeError: if inputs do not fit.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.Conv2DTranspose(8, 3, strides=2)
+    >>> tuple(layer(kfront.ops.ones((2, 4, 5, 3))).shape)
+    (2, 9, 11, 8)
+    """
 
     rank = 2
     __init__ = with_defaults(BaseConvTranspose.__init__, strides=(1, 1), dilation_rate=(1, 1))
 
 
-@documented(_doc(_TRANSPOSE, 3, "Conv3DTranspose(8, 3)", (2, 4, 5, 6, 1), (2, 6, 7, 8, 8)))
 class Conv3DTranspose(BaseConvTranspose):
-    """Transposed convolution over three spatial axes: each element puts a scaled copy of the kernel into the output."""
+    """Transposed convolution over three spatial axes: each element puts a scaled copy of the kernel into the output.
+
+    Args:
+        filters: number of output channels.
+        kernel_size: int or 3 of them: size of the kernel.
+        strides: int or 3 of them: step of the window.
+        padding: "valid" (none) or "same" (the output is as long as the input, for steps of 1).
+        data_format: "channels_last" (batch, depth, height, width, channels) or "channels_first" (batch, channels,
+            depth, height, width); the configured one if None.
+        dilation_rate: int or 3 of them: distance of the window's elements; above 1 only with strides of 1.
+        output_padding: int or 3 of them, below the strides: elements added at the end of each axis; worked out if
+            None.
+        kernel_initializer: first value of the kernel.
+        kernel_regularizer: function of the kernel that is added to the loss.
+        kernel_constraint: function applied to the kernel after each update.
+        activation: name or function; none if None.
+        use_bias: whether there is a bias.
+        bias_initializer: first value of the bias.
+        bias_regularizer: function of the bias that is added to the loss.
+        bias_constraint: function applied to the bias after each update.
+        activity_regularizer: function of the output that is added to the loss.
+        **kwargs: name, trainable, dtype.
+
+    Input: tensor of shape (batch, depth, height, width, channels), or (batch, channels, depth, height, width) with
+    "channels_first". Output: tensor of the same rank and layout, with filters channels.
+
+    Attributes:
+        kernel: Variable of shape (*kernel_size, filters, channels).
+        bias: Variable of shape (filters,), or None.
+
+    Raises:
+        ArgumentError: if an option is not allowed.
+        ShapeError: if inputs do not fit.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.Conv3DTranspose(8, 3)
+    >>> tuple(layer(kfront.ops.ones((2, 4, 5, 6, 1))).shape)
+    (2, 6, 7, 8, 8)
+    """
 
     rank = 3
 
@@ -400,185 +552,3 @@ class Conv3DTranspose(BaseConvTranspose):
         **kwargs: Unpack[NamedOptions],
     ) -> None:  # in Keras `data_format` stands before `output_padding` here, unlike in the other ranks
         super().__init__(**base_arguments(locals()))
-
-
-# ---- depthwise -------------------------------------------------------------------------------------------------------
-
-
-class BaseDepthwiseConv(_Windowed):
-    """Depthwise convolution layer of any rank."""
-
-    kernel: Any = None
-
-    def __init__(
-        self,
-        kernel_size: IntOrInts,
-        strides: IntOrInts = 1,
-        padding: str = "valid",
-        depth_multiplier: int = 1,
-        data_format: str | None = None,
-        dilation_rate: IntOrInts = 1,
-        activation: ActivationLike = None,
-        use_bias: bool = True,
-        depthwise_initializer: InitializerLike = "glorot_uniform",
-        bias_initializer: InitializerLike = "zeros",
-        depthwise_regularizer: RegularizerLike = None,
-        bias_regularizer: RegularizerLike = None,
-        activity_regularizer: RegularizerLike = None,
-        depthwise_constraint: ConstraintLike = None,
-        bias_constraint: ConstraintLike = None,
-        **kwargs: Unpack[NamedOptions],
-    ) -> None:
-        super().__init__(**self._store(locals()))
-        self._check_window()
-
-    def build(self, input_shape: Shape) -> None:
-        """Create kernel and bias."""
-        channels = self._channels(input_shape)
-        self.kernel = self._weight("kernel", (*self.kernel_size, channels, self.depth_multiplier), "depthwise")
-        if self.use_bias:
-            self.bias = self._weight("bias", (channels * self.depth_multiplier,))
-
-    def call(self, inputs: Tensor) -> Tensor:
-        """The layer's output, see the class."""
-        kernel, layout = self.kernel.value, self.data_format
-        return self._finish(depthwise_conv(inputs, kernel, self.strides, self.padding, layout, self.dilation_rate))
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """The input's shape with channels * depth_multiplier channels and the places that the window takes."""
-        kernel = (*self.kernel_size, self._known_channels(input_shape), self.depth_multiplier)
-        static = (self.padding, self.data_format, self.dilation_rate)
-        return self._shape(shapes_nn.depthwise_conv, input_shape, kernel, *static)
-
-
-_DEPTHWISE = """
-    Args:
-        kernel_size: int or {n} of them: size of the window.<window>
-        depth_multiplier: number of output channels for each input channel.
-        depthwise_initializer: first value of the kernel.
-        depthwise_regularizer: function of the kernel that is added to the loss.
-        depthwise_constraint: function applied to the kernel after each update.<common>
-
-    Input: tensor of shape (batch, {axes}, channels), or (batch, channels, {axes}) with "channels_first". Output: tensor
-    of the same rank and layout, with channels * depth_multiplier channels.
-
-    Attributes:
-        kernel: Variable of shape (*kernel_size, channels, depth_multiplier).
-        bias: Variable of shape (channels * depth_multiplier,), or None.
-
-    Raises:
-        ArgumentError: if an option is not allowed.
-        ShapeError: if inputs do not fit, or are smaller than the window.
-    """
-
-
-@documented(_doc(_DEPTHWISE, 1, "DepthwiseConv1D(3, depth_multiplier=2)", (2, 10, 4), (2, 8, 8)))
-class DepthwiseConv1D(BaseDepthwiseConv):
-    """Convolution over one spatial axis in which each input channel has kernels of its own."""
-
-    rank = 1
-
-
-@documented(_doc(_DEPTHWISE, 2, "DepthwiseConv2D(3)", (2, 10, 12, 4), (2, 8, 10, 4)))
-class DepthwiseConv2D(BaseDepthwiseConv):
-    """Convolution over two spatial axes in which each input channel has kernels of its own."""
-
-    rank = 2
-    __init__ = with_defaults(BaseDepthwiseConv.__init__, strides=(1, 1), dilation_rate=(1, 1))
-
-
-# ---- separable -------------------------------------------------------------------------------------------------------
-
-
-class BaseSeparableConv(_Windowed):
-    """Separable convolution layer of any rank."""
-
-    depthwise_kernel: Any = None
-    pointwise_kernel: Any = None
-
-    def __init__(
-        self,
-        filters: int,
-        kernel_size: IntOrInts,
-        strides: IntOrInts = 1,
-        padding: str = "valid",
-        data_format: str | None = None,
-        dilation_rate: IntOrInts = 1,
-        depth_multiplier: int = 1,
-        activation: ActivationLike = None,
-        use_bias: bool = True,
-        depthwise_initializer: InitializerLike = "glorot_uniform",
-        pointwise_initializer: InitializerLike = "glorot_uniform",
-        bias_initializer: InitializerLike = "zeros",
-        depthwise_regularizer: RegularizerLike = None,
-        pointwise_regularizer: RegularizerLike = None,
-        bias_regularizer: RegularizerLike = None,
-        activity_regularizer: RegularizerLike = None,
-        depthwise_constraint: ConstraintLike = None,
-        pointwise_constraint: ConstraintLike = None,
-        bias_constraint: ConstraintLike = None,
-        **kwargs: Unpack[NamedOptions],
-    ) -> None:
-        super().__init__(**self._store(locals()))
-        self._check_window()
-
-    def build(self, input_shape: Shape) -> None:
-        """Create both kernels and the bias."""
-        channels, many = self._channels(input_shape), self.depth_multiplier
-        self.depthwise_kernel = self._weight("depthwise_kernel", (*self.kernel_size, channels, many), "depthwise")
-        point = (*(1,) * self.rank, channels * many, self.filters)
-        self.pointwise_kernel = self._weight("pointwise_kernel", point, "pointwise")
-        if self.use_bias:
-            self.bias = self._weight("bias", (self.filters,))
-
-    def call(self, inputs: Tensor) -> Tensor:
-        """The layer's output, see the class."""
-        kernels = (self.depthwise_kernel.value, self.pointwise_kernel.value)
-        static = (self.strides, self.padding, self.data_format, self.dilation_rate)
-        return self._finish(separable_conv(inputs, *kernels, *static))
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """The input's shape with `filters` channels and the places that the window takes."""
-        kernel = (*self.kernel_size, self._known_channels(input_shape), self.depth_multiplier)
-        static = (self.padding, self.data_format, self.dilation_rate)
-        out = list(self._shape(shapes_nn.depthwise_conv, input_shape, kernel, *static))
-        out[self._channel_axis] = self.filters
-        return tuple(out)
-
-
-_SEPARABLE = """
-    Args:
-        filters: number of output channels.
-        kernel_size: int or {n} of them: size of the window.<window>
-        depth_multiplier: number of channels for each input channel between the two steps.
-        depthwise_initializer, pointwise_initializer: first values of the kernels.
-        depthwise_regularizer, pointwise_regularizer: functions of the kernels that are added to the loss.
-        depthwise_constraint, pointwise_constraint: functions applied to the kernels after each update.<common>
-
-    Input: tensor of shape (batch, {axes}, channels), or (batch, channels, {axes}) with "channels_first". Output: tensor
-    of the same rank and layout, with filters channels.
-
-    Attributes:
-        depthwise_kernel: Variable of shape (*kernel_size, channels, depth_multiplier).
-        pointwise_kernel: Variable of shape (*ones, channels * depth_multiplier, filters).
-        bias: Variable of shape (filters,), or None.
-
-    Raises:
-        ArgumentError: if an option is not allowed.
-        ShapeError: if inputs do not fit, or are smaller than the window.
-    """
-
-
-@documented(_doc(_SEPARABLE, 1, "SeparableConv1D(8, 3)", (2, 10, 4), (2, 8, 8)))
-class SeparableConv1D(BaseSeparableConv):
-    """Depthwise convolution over one spatial axis, then a mix of the channels at each place."""
-
-    rank = 1
-
-
-@documented(_doc(_SEPARABLE, 2, "SeparableConv2D(8, 3)", (2, 10, 12, 4), (2, 8, 10, 8)))
-class SeparableConv2D(BaseSeparableConv):
-    """Depthwise convolution over two spatial axes, then a mix of the channels at each place."""
-
-    rank = 2
-    __init__ = with_defaults(BaseSeparableConv.__init__, strides=(1, 1), dilation_rate=(1, 1))

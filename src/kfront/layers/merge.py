@@ -15,7 +15,7 @@ from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.state import state
 from kfront.core.typing import LayerOptions, Shape, Tensor
 from kfront.layers.base import Layer
-from kfront.layers.options import OptionLayer, documented
+from kfront.layers.options import OptionLayer
 
 
 class Merge(OptionLayer):
@@ -113,13 +113,14 @@ def _spread(mask: Any, x: Tensor) -> Any:
     return mask
 
 
-def _doc(name: str, result: str, more: str = "") -> str:
-    return f"""
+class Add(Merge):
+    """Adds tensors.
+
     Args:
         **kwargs: name, trainable, dtype.
 
     Input: list of tensors of one shape; inputs of fewer axes get axes of size 1 behind the batch, and sizes of 1 are
-    stretched.{more} Output: one tensor.
+    stretched. Output: one tensor.
 
     Raises:
         ShapeError: if the shapes do not fit together.
@@ -128,22 +129,33 @@ def _doc(name: str, result: str, more: str = "") -> str:
 
     >>> import kfront
     >>> x, y = kfront.ops.convert_to_tensor([[4.0]]), kfront.ops.convert_to_tensor([[2.0]])
-    >>> float(kfront.layers.{name}()([x, y])[0, 0])
-    {result}
+    >>> float(kfront.layers.Add()([x, y])[0, 0])
+    6.0
     """
-
-
-@documented(_doc("Add", "6.0"))
-class Add(Merge):
-    """Adds tensors."""
 
     def _merge(self, inputs: Sequence[Tensor], masks: Sequence[Tensor | None]) -> Tensor:
         return functools.reduce(ops.add, inputs)
 
 
-@documented(_doc("Subtract", "2.0"))
 class Subtract(Merge):
-    """Subtracts the second of two tensors from the first."""
+    """Subtracts the second of two tensors from the first.
+
+    Args:
+        **kwargs: name, trainable, dtype.
+
+    Input: list of tensors of one shape; inputs of fewer axes get axes of size 1 behind the batch, and sizes of 1 are
+    stretched. Output: one tensor.
+
+    Raises:
+        ShapeError: if the shapes do not fit together.
+
+    Example:
+
+    >>> import kfront
+    >>> x, y = kfront.ops.convert_to_tensor([[4.0]]), kfront.ops.convert_to_tensor([[2.0]])
+    >>> float(kfront.layers.Subtract()([x, y])[0, 0])
+    2.0
+    """
 
     _count = 2
 
@@ -151,9 +163,25 @@ class Subtract(Merge):
         return ops.subtract(inputs[0], inputs[1])
 
 
-@documented(_doc("Multiply", "8.0", " Elements that a mask leaves out count as 1."))
 class Multiply(Merge):
-    """Multiplies tensors."""
+    """Multiplies tensors.
+
+    Args:
+        **kwargs: name, trainable, dtype.
+
+    Input: list of tensors of one shape; inputs of fewer axes get axes of size 1 behind the batch, and sizes of 1 are
+    stretched. Elements that a mask leaves out count as 1. Output: one tensor.
+
+    Raises:
+        ShapeError: if the shapes do not fit together.
+
+    Example:
+
+    >>> import kfront
+    >>> x, y = kfront.ops.convert_to_tensor([[4.0]]), kfront.ops.convert_to_tensor([[2.0]])
+    >>> float(kfront.layers.Multiply()([x, y])[0, 0])
+    8.0
+    """
 
     def _merge(self, inputs: Sequence[Tensor], masks: Sequence[Tensor | None]) -> Tensor:
         known = [m for m in masks if m is not None]
@@ -169,9 +197,25 @@ def _or_one(x: Tensor, mask: Any) -> Tensor:
     return x if mask is None else ops.where(mask, x, ops.ones_like(x))
 
 
-@documented(_doc("Average", "3.0"))
 class Average(Merge):
-    """The mean of tensors."""
+    """The mean of tensors.
+
+    Args:
+        **kwargs: name, trainable, dtype.
+
+    Input: list of tensors of one shape; inputs of fewer axes get axes of size 1 behind the batch, and sizes of 1 are
+    stretched. Output: one tensor.
+
+    Raises:
+        ShapeError: if the shapes do not fit together.
+
+    Example:
+
+    >>> import kfront
+    >>> x, y = kfront.ops.convert_to_tensor([[4.0]]), kfront.ops.convert_to_tensor([[2.0]])
+    >>> float(kfront.layers.Average()([x, y])[0, 0])
+    3.0
+    """
 
     def _merge(self, inputs: Sequence[Tensor], masks: Sequence[Tensor | None]) -> Tensor:
         return ops.divide(functools.reduce(ops.add, inputs), len(inputs))
@@ -195,16 +239,48 @@ class _Extreme(Merge):
         return out
 
 
-@documented(_doc("Maximum", "4.0", " Elements that a mask leaves out do not count."))
 class Maximum(_Extreme):
-    """The larger of tensors."""
+    """The larger of tensors.
+
+    Args:
+        **kwargs: name, trainable, dtype.
+
+    Input: list of tensors of one shape; inputs of fewer axes get axes of size 1 behind the batch, and sizes of 1 are
+    stretched. Elements that a mask leaves out do not count. Output: one tensor.
+
+    Raises:
+        ShapeError: if the shapes do not fit together.
+
+    Example:
+
+    >>> import kfront
+    >>> x, y = kfront.ops.convert_to_tensor([[4.0]]), kfront.ops.convert_to_tensor([[2.0]])
+    >>> float(kfront.layers.Maximum()([x, y])[0, 0])
+    4.0
+    """
 
     _pick = staticmethod(ops.maximum)
 
 
-@documented(_doc("Minimum", "2.0", " Elements that a mask leaves out do not count."))
 class Minimum(_Extreme):
-    """The smaller of tensors."""
+    """The smaller of tensors.
+
+    Args:
+        **kwargs: name, trainable, dtype.
+
+    Input: list of tensors of one shape; inputs of fewer axes get axes of size 1 behind the batch, and sizes of 1 are
+    stretched. Elements that a mask leaves out do not count. Output: one tensor.
+
+    Raises:
+        ShapeError: if the shapes do not fit together.
+
+    Example:
+
+    >>> import kfront
+    >>> x, y = kfront.ops.convert_to_tensor([[4.0]]), kfront.ops.convert_to_tensor([[2.0]])
+    >>> float(kfront.layers.Minimum()([x, y])[0, 0])
+    2.0
+    """
 
     _pick = staticmethod(ops.minimum)
 

@@ -16,7 +16,7 @@ from kfront.core.typing import ConstraintLike, InitializerLike, NamedOptions, Re
 from kfront.layers.attention import masked_softmax
 from kfront.layers.einsum_dense import EinsumDense
 from kfront.layers.multi_head_hooks import HeadHooks
-from kfront.layers.options import OptionLayer, documented, known_axis
+from kfront.layers.options import OptionLayer, known_axis
 from kfront.ops.attention import dot_product_attention
 from kfront.ops.primitives.shapes import dim
 from kfront.ops.random import dropout
@@ -176,7 +176,16 @@ class _Heads(OptionLayer):
         return masked_softmax(scores, mask, tuple(range(-count, 0)) if count > 1 else -1)
 
 
-_CALL = """
+class MultiHeadAttention(HeadHooks, _Heads):
+    """Several heads, each of which takes means of values, weighted by how well their keys fit a query.
+
+    Args:
+        num_heads: number of heads.
+        key_dim: size of queries and keys of a head.
+        value_dim: size of values of a head; `key_dim` if None.
+        dropout: rate at which weights are dropped in training.
+        output_shape: int or tuple: shape of an output vector; the query's if None.
+        attention_axes: axes that attention runs over, the batch being 0; all but batch, heads and features if None.
         use_bias: whether projections have biases.
         sliding_window: how many places around it a target sees, itself included, to either side; all if None.
         flash_attention: False keeps the layer off the engine's fused kernels; the configured choice if None.
@@ -193,22 +202,9 @@ _CALL = """
     at places that do not count; `attention_mask`, bool tensor that broadcasts to (batch, targets, sources);
     `return_attention_scores`; `training`; `use_causal_mask`, whether a target sees only sources that are not behind it.
 
-    Returns: tensor of shape (batch, targets, features of the query{or_given}), with `return_attention_scores` a tuple
-    of it and the weights (batch, heads, targets, sources).
-"""
+    Returns: tensor of shape (batch, targets, features of the query, or `output_shape`), with `return_attention_scores`
+    a tuple of it and the weights (batch, heads, targets, sources).
 
-
-@documented(
-    """
-    Args:
-        num_heads: number of heads.
-        key_dim: size of queries and keys of a head.
-        value_dim: size of values of a head; `key_dim` if None.
-        dropout: rate at which weights are dropped in training.
-        output_shape: int or tuple: shape of an output vector; the query's if None.
-        attention_axes: axes that attention runs over, the batch being 0; all but batch, heads and features if None."""
-    + _CALL.format(or_given=", or `output_shape`")
-    + """
     Raises:
         ArgumentError: if an option is not allowed.
         ShapeError: if inputs do not fit.
@@ -223,9 +219,6 @@ _CALL = """
     >>> tuple(layer(x, x, use_causal_mask=True).shape)
     (3, 5, 16)
     """
-)
-class MultiHeadAttention(HeadHooks, _Heads):
-    """Several heads, each of which takes means of values, weighted by how well their keys fit a query."""
 
     num_heads: int = 0
     key_dim: int = 0
@@ -392,16 +385,34 @@ def _check_shapes(who: str, query: Shape, value: Shape, key: Shape) -> None:
         raise ShapeError(f"[{who}] expected one batch size, got query {tuple(query)} and value {tuple(value)}.")
 
 
-@documented(
-    """
+class GroupedQueryAttention(_Heads):
+    """Attention with several heads, in which groups of query heads share the heads of key and value.
+
     Args:
         head_dim: size of queries, keys and values of a head.
         num_query_heads: number of heads of the query.
         num_key_value_heads: number of heads of key and value, which divides that of the query: so many query heads
             share one.
-        dropout: rate at which weights are dropped in training."""
-    + _CALL.format(or_given="")
-    + """
+        dropout: rate at which weights are dropped in training.
+        use_bias: whether projections have biases.
+        sliding_window: how many places around it a target sees, itself included, to either side; all if None.
+        flash_attention: False keeps the layer off the engine's fused kernels; the configured choice if None.
+        kernel_initializer, bias_initializer: first values of the weights.
+        kernel_regularizer, bias_regularizer: functions of the weights that are added to the loss.
+        activity_regularizer: function of the output that is added to the loss.
+        kernel_constraint, bias_constraint: functions applied to the weights after each update.
+        use_gate: whether the heads' results are multiplied by a sigmoid of another projection of the query.
+        seed: int, for the same dropout in each run.
+        **kwargs: name, trainable, dtype.
+
+    Call arguments: `query`, tensor of shape (batch, targets, features); `value`, (batch, sources, features); `key`, the
+    value if left out; `query_mask`, `value_mask`, `key_mask`, bool tensors (batch, targets) or (batch, sources), False
+    at places that do not count; `attention_mask`, bool tensor that broadcasts to (batch, targets, sources);
+    `return_attention_scores`; `training`; `use_causal_mask`, whether a target sees only sources that are not behind it.
+
+    Returns: tensor of shape (batch, targets, features of the query), with `return_attention_scores` a tuple
+    of it and the weights (batch, heads, targets, sources).
+
     Raises:
         ArgumentError: if an option is not allowed.
         ShapeError: if inputs do not fit.
@@ -416,9 +427,6 @@ def _check_shapes(who: str, query: Shape, value: Shape, key: Shape) -> None:
     >>> tuple(layer(x, x).shape)
     (3, 5, 16)
     """
-)
-class GroupedQueryAttention(_Heads):
-    """Attention with several heads, in which groups of query heads share the heads of key and value."""
 
     _query_dense: Any = None
     _key_dense: Any = None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from kfront.core.errors import ShapeError
 from kfront.core.options import Configurable
-from kfront.core.typing import Config, InitializerLike, Shape, T
+from kfront.core.typing import Config, InitializerLike, Shape
 from kfront.core.variable import Variable
 from kfront.layers.base import Layer
 
@@ -60,16 +60,6 @@ class OptionLayer(Configurable, Layer):
             if name not in omitted or value != omitted[name]:
                 config[name] = value
         return config
-
-
-def documented(details: str) -> Callable[[type[T]], type[T]]:
-    """A class decorator that puts the shared part of a family's documentation behind the class's own line."""
-
-    def decorate(cls: type[T]) -> type[T]:
-        cls.__doc__ = f"{cls.__doc__}\n\n    {details.strip()}\n    "
-        return cls
-
-    return decorate
 
 
 def known_axis(who: str, shape: Sequence[int | None], axis: int = -1) -> int:

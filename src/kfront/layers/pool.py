@@ -11,7 +11,7 @@ from kfront.core.options import each_rank, normalisers, one_of, with_defaults
 from kfront.core.spec import Abstract
 from kfront.core.typing import AnyCallable, LayerOptions, Shape, Tensor, UnnamedOptions
 from kfront.layers.base import InputSpec
-from kfront.layers.options import IntOrInts, OptionLayer, documented
+from kfront.layers.options import IntOrInts, OptionLayer
 from kfront.ops.convolution import adaptive_average_pool, adaptive_max_pool
 from kfront.ops.primitives.dtypes import dtype_of
 from kfront.ops.primitives.nn import average_pool, max_pool
@@ -249,9 +249,29 @@ GlobalAveragePooling2D = _over_all("Average", "Mean", 2, _mean)
 GlobalAveragePooling3D = _over_all("Average", "Mean", 3, _mean)
 
 
-@documented(_doc("Args:", "GlobalAveragePooling1D", 1, "", _CHANNELS, (2, 3), _KEEP))
 class GlobalAveragePooling1D(BaseGlobalPooling):
-    """Mean over the spatial axis; steps that a mask leaves out do not count."""
+    """Mean over the spatial axis; steps that a mask leaves out do not count.
+
+    Args:
+        data_format: "channels_last" (batch, length, channels) or "channels_first" (batch, channels, length); the
+            configured one if None.
+        keepdims: whether the spatial axes stay, with length 1.
+        **kwargs: name, trainable, dtype.
+
+    Input: tensor of rank 3 in the layout of `data_format`. Output: tensor of shape (batch, channels), or of the same
+    rank with `keepdims`.
+
+    Raises:
+        ArgumentError: if an option is not allowed.
+        ShapeError: if inputs do not fit.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.GlobalAveragePooling1D()
+    >>> tuple(layer(kfront.ops.ones((2, 6, 3))).shape)
+    (2, 3)
+    """
 
     rank = 1
     _reduce = staticmethod(_mean)

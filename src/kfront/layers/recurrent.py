@@ -34,9 +34,8 @@ from kfront.core.typing import (
 )
 from kfront.core.variable import Variable
 from kfront.layers.base import InputSpec
-from kfront.layers.options import OptionLayer, documented
+from kfront.layers.options import OptionLayer
 from kfront.layers.recurrent_cells import (
-    WEIGHTS_DOC,
     BaseCell,
     GRUCell,
     LSTMCell,
@@ -133,27 +132,25 @@ def _unrolled(one: Callable[..., Any], carry: Any, items: Any, backwards: bool) 
     return carry, None if outs[0] is None else ops.stack(outs, axis=0)
 
 
-_RNN_TAIL = """
+class RNN(OptionLayer):
+    """Runs a cell over the steps of sequences.
+
+    Args:
+        cell: a layer with ``call(inputs, states) -> (output, new states)`` and `state_size` (an int or a list of ints),
+            or a list of such layers, to be stacked.
         return_sequences: whether to return the outputs of all steps instead of the last one's.
         return_state: whether to return the last states too.
         go_backwards: whether time runs from the end; outputs come in the order of computation.
         stateful: whether the last states of a batch are the first ones of the next; needs a fixed batch size.
-        unroll: whether the loop is written out, which compiles longer and may run faster.{more}
+        unroll: whether the loop is written out, which compiles longer and may run faster.
         **kwargs: zero_output_for_mask (whether outputs are zero at steps that the mask leaves out, instead of the
             output before), name, trainable, dtype.
 
-    Call arguments: `sequences`, tensor of shape (batch, time, {features}); `initial_state`, list of the first states;
+    Call arguments: `sequences`, tensor of shape (batch, time, ...); `initial_state`, list of the first states;
     `mask`, bool tensor of shape (batch, time), False at steps to be left out; `training`.
 
-    Returns: tensor of shape (batch, {units}), or (batch, time, {units}) with `return_sequences`; with `return_state` a
-    tuple of it and the last states."""
-
-
-@documented(
-    f"""
-    Args:
-        cell: a layer with ``call(inputs, states) -> (output, new states)`` and `state_size` (an int or a list of ints),
-            or a list of such layers, to be stacked.{_RNN_TAIL.format(more="", features="...", units="...")}
+    Returns: tensor of shape (batch, ...), or (batch, time, ...) with `return_sequences`; with `return_state` a
+    tuple of it and the last states.
 
     Raises:
         ArgumentTypeError: if `cell` cannot be used as one.
@@ -165,9 +162,6 @@ _RNN_TAIL = """
     >>> tuple(layer(kfront.ops.ones((2, 5, 3))).shape)
     (2, 5, 4)
     """
-)
-class RNN(OptionLayer):
-    """Runs a cell over the steps of sequences."""
 
     _normalise = normalisers(cell=None)
     return_sequences: bool
@@ -513,34 +507,46 @@ def _steps_at(x: Tensor, at: Any) -> Tensor:
     return ops.take(rows, ops.add(ops.cast(at, "int32"), ops.expand_dims(first, 1)), axis=0)
 
 
-def _doc(name: str, options: str, more: str = "", forget: str = "", paper: str = "") -> str:
-    tail = _RNN_TAIL.format(more=more, features="features", units="units")
-    return f"""
+class SimpleRNN(OfCell):
+    """Recurrent layer whose output is fed back: ``h = activation(x @ kernel + h @ recurrent_kernel + bias)``.
+
     Args:
-        units: size of outputs and states.{options}{WEIGHTS_DOC.format(forget=forget)}
-        activity_regularizer: function of the output that is added to the loss.{tail}
+        units: size of outputs and states.
+        activation: name or function; none if None.
+        use_bias: whether there is a bias.
+        kernel_initializer, recurrent_initializer, bias_initializer: first values of the weights.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer: functions of the weights that are added to the
+            loss.
+        kernel_constraint, recurrent_constraint, bias_constraint: functions applied to the weights after each update.
+        dropout: rate at which inputs are dropped in training, the same ones at each step.
+        recurrent_dropout: rate at which states are dropped in training, the same ones at each step.
+        seed: int, for the same dropout in each run.
+        activity_regularizer: function of the output that is added to the loss.
+        return_sequences: whether to return the outputs of all steps instead of the last one's.
+        return_state: whether to return the last states too.
+        go_backwards: whether time runs from the end; outputs come in the order of computation.
+        stateful: whether the last states of a batch are the first ones of the next; needs a fixed batch size.
+        unroll: whether the loop is written out, which compiles longer and may run faster.
+        **kwargs: zero_output_for_mask (whether outputs are zero at steps that the mask leaves out, instead of the
+            output before), name, trainable, dtype.
+
+    Call arguments: `sequences`, tensor of shape (batch, time, features); `initial_state`, list of the first states;
+    `mask`, bool tensor of shape (batch, time), False at steps to be left out; `training`.
+
+    Returns: tensor of shape (batch, units), or (batch, time, units) with `return_sequences`; with `return_state` a
+    tuple of it and the last states.
 
     Raises:
         ArgumentError: if `units` is not a positive int, or another option is not allowed.
         ShapeError: if inputs or states do not fit.
-{paper}
+
     Example:
 
     >>> import kfront
-    >>> layer = kfront.layers.{name}(4)
+    >>> layer = kfront.layers.SimpleRNN(4)
     >>> tuple(layer(kfront.ops.ones((2, 5, 3))).shape)
     (2, 4)
     """
-
-
-@documented(
-    _doc(
-        "SimpleRNN",
-        "\n        activation: name or function; none if None.",
-    )
-)
-class SimpleRNN(OfCell):
-    """Recurrent layer whose output is fed back: ``h = activation(x @ kernel + h @ recurrent_kernel + bias)``."""
 
     _cell_class = SimpleRNNCell
     _cell_name = "simple_rnn_cell"
@@ -578,18 +584,51 @@ class SimpleRNN(OfCell):
         return config if config["seed"] is not None else {n: v for n, v in config.items() if n != "seed"}
 
 
-@documented(
-    _doc(
-        "LSTM",
-        "\n        activation: name or function of candidate and output; none if None."
-        "\n        recurrent_activation: name or function of the gates; none if None.",
-        "\n        use_cudnn: False keeps the layer off the engine's fused kernels.",
-        "\n        unit_forget_bias: whether the bias of the forget gate starts at 1.",
-        "\n    Reference: Hochreiter and Schmidhuber, 1997, Long short-term memory.\n",
-    )
-)
 class LSTM(OfCell):
-    """Long short-term memory: a recurrent layer whose gates decide what its cell state keeps."""
+    """Long short-term memory: a recurrent layer whose gates decide what its cell state keeps.
+
+    Args:
+        units: size of outputs and states.
+        activation: name or function of candidate and output; none if None.
+        recurrent_activation: name or function of the gates; none if None.
+        use_bias: whether there is a bias.
+        kernel_initializer, recurrent_initializer, bias_initializer: first values of the weights.
+        unit_forget_bias: whether the bias of the forget gate starts at 1.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer: functions of the weights that are added to the
+            loss.
+        kernel_constraint, recurrent_constraint, bias_constraint: functions applied to the weights after each update.
+        dropout: rate at which inputs are dropped in training, the same ones at each step.
+        recurrent_dropout: rate at which states are dropped in training, the same ones at each step.
+        seed: int, for the same dropout in each run.
+        activity_regularizer: function of the output that is added to the loss.
+        return_sequences: whether to return the outputs of all steps instead of the last one's.
+        return_state: whether to return the last states too.
+        go_backwards: whether time runs from the end; outputs come in the order of computation.
+        stateful: whether the last states of a batch are the first ones of the next; needs a fixed batch size.
+        unroll: whether the loop is written out, which compiles longer and may run faster.
+        use_cudnn: False keeps the layer off the engine's fused kernels.
+        **kwargs: zero_output_for_mask (whether outputs are zero at steps that the mask leaves out, instead of the
+            output before), name, trainable, dtype.
+
+    Call arguments: `sequences`, tensor of shape (batch, time, features); `initial_state`, list of the first states;
+    `mask`, bool tensor of shape (batch, time), False at steps to be left out; `training`.
+
+    Returns: tensor of shape (batch, units), or (batch, time, units) with `return_sequences`; with `return_state` a
+    tuple of it and the last states.
+
+    Raises:
+        ArgumentError: if `units` is not a positive int, or another option is not allowed.
+        ShapeError: if inputs or states do not fit.
+
+    Reference: Hochreiter and Schmidhuber, 1997, Long short-term memory.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.LSTM(4)
+    >>> tuple(layer(kfront.ops.ones((2, 5, 3))).shape)
+    (2, 4)
+    """
 
     _cell_class = LSTMCell
     _cell_name = "lstm_cell"
@@ -626,19 +665,51 @@ class LSTM(OfCell):
         self.use_cudnn = check_cudnn("LSTM", use_cudnn)
 
 
-@documented(
-    _doc(
-        "GRU",
-        "\n        activation: name or function of the candidate; none if None."
-        "\n        recurrent_activation: name or function of the gates; none if None.",
-        "\n        reset_after: whether the reset gate is applied after the recurrent product (as fused kernels do)."
-        "\n        use_cudnn: False keeps the layer off the engine's fused kernels.",
-        "",
-        "\n    Reference: Cho et al., 2014, https://arxiv.org/abs/1406.1078.\n",
-    )
-)
 class GRU(OfCell):
-    """Gated recurrent unit: a recurrent layer whose gates decide what its state keeps."""
+    """Gated recurrent unit: a recurrent layer whose gates decide what its state keeps.
+
+    Args:
+        units: size of outputs and states.
+        activation: name or function of the candidate; none if None.
+        recurrent_activation: name or function of the gates; none if None.
+        use_bias: whether there is a bias.
+        kernel_initializer, recurrent_initializer, bias_initializer: first values of the weights.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer: functions of the weights that are added to the
+            loss.
+        kernel_constraint, recurrent_constraint, bias_constraint: functions applied to the weights after each update.
+        dropout: rate at which inputs are dropped in training, the same ones at each step.
+        recurrent_dropout: rate at which states are dropped in training, the same ones at each step.
+        seed: int, for the same dropout in each run.
+        activity_regularizer: function of the output that is added to the loss.
+        return_sequences: whether to return the outputs of all steps instead of the last one's.
+        return_state: whether to return the last states too.
+        go_backwards: whether time runs from the end; outputs come in the order of computation.
+        stateful: whether the last states of a batch are the first ones of the next; needs a fixed batch size.
+        unroll: whether the loop is written out, which compiles longer and may run faster.
+        reset_after: whether the reset gate is applied after the recurrent product (as fused kernels do).
+        use_cudnn: False keeps the layer off the engine's fused kernels.
+        **kwargs: zero_output_for_mask (whether outputs are zero at steps that the mask leaves out, instead of the
+            output before), name, trainable, dtype.
+
+    Call arguments: `sequences`, tensor of shape (batch, time, features); `initial_state`, list of the first states;
+    `mask`, bool tensor of shape (batch, time), False at steps to be left out; `training`.
+
+    Returns: tensor of shape (batch, units), or (batch, time, units) with `return_sequences`; with `return_state` a
+    tuple of it and the last states.
+
+    Raises:
+        ArgumentError: if `units` is not a positive int, or another option is not allowed.
+        ShapeError: if inputs or states do not fit.
+
+    Reference: Cho et al., 2014, https://arxiv.org/abs/1406.1078.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.GRU(4)
+    >>> tuple(layer(kfront.ops.ones((2, 5, 3))).shape)
+    (2, 4)
+    """
 
     _cell_class = GRUCell
     _cell_name = "gru_cell"

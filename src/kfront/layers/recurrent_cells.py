@@ -29,7 +29,7 @@ from kfront.core.typing import (
 )
 from kfront.core.variable import Variable
 from kfront.layers.base import Layer
-from kfront.layers.options import OptionLayer, documented, known_axis
+from kfront.layers.options import OptionLayer, known_axis
 from kfront.ops.matrix import linear
 from kfront.ops.random import dropout
 from kfront.ops.recurrent import gru_sequence, lstm_sequence
@@ -186,37 +186,36 @@ class BaseCell(DropoutRNNCell):
         return one, [one] * (len(self.state_size) if isinstance(self.state_size, list) else 1)
 
 
-def _doc(name: str, options: str, states: str, forget: str = "", paper: str = "") -> str:
-    return f"""
+class SimpleRNNCell(BaseCell):
+    """One step of a SimpleRNN: ``h = activation(x @ kernel + h @ recurrent_kernel + bias)``.
+
     Args:
-        units: size of state and output.{options}{WEIGHTS_DOC.format(forget=forget)}
+        units: size of state and output.
+        activation: name or function; none if None.
+        use_bias: whether there is a bias.
+        kernel_initializer, recurrent_initializer, bias_initializer: first values of the weights.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer: functions of the weights that are added to the
+            loss.
+        kernel_constraint, recurrent_constraint, bias_constraint: functions applied to the weights after each update.
+        dropout: rate at which inputs are dropped in training, the same ones at each step.
+        recurrent_dropout: rate at which states are dropped in training, the same ones at each step.
+        seed: int, for the same dropout in each run.
         **kwargs: name, trainable, dtype.
 
     Call arguments: `sequence`, tensor of shape (batch, features); `states`, list of tensors of shape (batch, units):
-    {states}; `training`. Returns (output, new states).
+    the last output; `training`. Returns (output, new states).
 
     Raises:
         ArgumentError: if `units` is not a positive int, or a dropout is no number.
-{paper}
+
     Example:
 
     >>> import kfront
-    >>> cell = kfront.layers.{name}(4)
+    >>> cell = kfront.layers.SimpleRNNCell(4)
     >>> output, states = cell(kfront.ops.ones((2, 3)), cell.get_initial_state(2))
     >>> tuple(output.shape)
     (2, 4)
     """
-
-
-@documented(
-    _doc(
-        "SimpleRNNCell",
-        "\n        activation: name or function; none if None.",
-        "the last output",
-    )
-)
-class SimpleRNNCell(BaseCell):
-    """One step of a SimpleRNN: ``h = activation(x @ kernel + h @ recurrent_kernel + bias)``."""
 
     def __init__(
         self,
@@ -264,18 +263,40 @@ class ForgetBias:
         return np.concatenate([first, np.ones(self.units), rest]).astype(numpy_dtype(dtype))
 
 
-@documented(
-    _doc(
-        "LSTMCell",
-        "\n        activation: name or function of candidate and output; none if None."
-        "\n        recurrent_activation: name or function of the gates; none if None.",
-        "the last output and the cell state",
-        "\n        unit_forget_bias: whether the bias of the forget gate starts at 1.",
-        "\n    Reference: Hochreiter and Schmidhuber, 1997, Long short-term memory.\n",
-    )
-)
 class LSTMCell(BaseCell):
-    """One step of an LSTM."""
+    """One step of an LSTM.
+
+    Args:
+        units: size of state and output.
+        activation: name or function of candidate and output; none if None.
+        recurrent_activation: name or function of the gates; none if None.
+        use_bias: whether there is a bias.
+        kernel_initializer, recurrent_initializer, bias_initializer: first values of the weights.
+        unit_forget_bias: whether the bias of the forget gate starts at 1.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer: functions of the weights that are added to the
+            loss.
+        kernel_constraint, recurrent_constraint, bias_constraint: functions applied to the weights after each update.
+        dropout: rate at which inputs are dropped in training, the same ones at each step.
+        recurrent_dropout: rate at which states are dropped in training, the same ones at each step.
+        seed: int, for the same dropout in each run.
+        **kwargs: name, trainable, dtype.
+
+    Call arguments: `sequence`, tensor of shape (batch, features); `states`, list of tensors of shape (batch, units):
+    the last output and the cell state; `training`. Returns (output, new states).
+
+    Raises:
+        ArgumentError: if `units` is not a positive int, or a dropout is no number.
+
+    Reference: Hochreiter and Schmidhuber, 1997, Long short-term memory.
+
+    Example:
+
+    >>> import kfront
+    >>> cell = kfront.layers.LSTMCell(4)
+    >>> output, states = cell(kfront.ops.ones((2, 3)), cell.get_initial_state(2))
+    >>> tuple(output.shape)
+    (2, 4)
+    """
 
     _gates = 4
     unit_forget_bias: bool
@@ -332,18 +353,40 @@ class LSTMCell(BaseCell):
         return lstm_sequence(x, states[0], states[1], kernel, recurrent, bias, lengths, go_backwards)
 
 
-@documented(
-    _doc(
-        "GRUCell",
-        "\n        activation: name or function of the candidate; none if None."
-        "\n        recurrent_activation: name or function of the gates; none if None.",
-        "the last output",
-        "\n        reset_after: whether the reset gate is applied after the recurrent product (as fused kernels do).",
-        "\n    Reference: Cho et al., 2014, https://arxiv.org/abs/1406.1078.\n",
-    )
-)
 class GRUCell(BaseCell):
-    """One step of a GRU."""
+    """One step of a GRU.
+
+    Args:
+        units: size of state and output.
+        activation: name or function of the candidate; none if None.
+        recurrent_activation: name or function of the gates; none if None.
+        use_bias: whether there is a bias.
+        kernel_initializer, recurrent_initializer, bias_initializer: first values of the weights.
+        reset_after: whether the reset gate is applied after the recurrent product (as fused kernels do).
+        kernel_regularizer, recurrent_regularizer, bias_regularizer: functions of the weights that are added to the
+            loss.
+        kernel_constraint, recurrent_constraint, bias_constraint: functions applied to the weights after each update.
+        dropout: rate at which inputs are dropped in training, the same ones at each step.
+        recurrent_dropout: rate at which states are dropped in training, the same ones at each step.
+        seed: int, for the same dropout in each run.
+        **kwargs: name, trainable, dtype.
+
+    Call arguments: `sequence`, tensor of shape (batch, features); `states`, list of tensors of shape (batch, units):
+    the last output; `training`. Returns (output, new states).
+
+    Raises:
+        ArgumentError: if `units` is not a positive int, or a dropout is no number.
+
+    Reference: Cho et al., 2014, https://arxiv.org/abs/1406.1078.
+
+    Example:
+
+    >>> import kfront
+    >>> cell = kfront.layers.GRUCell(4)
+    >>> output, states = cell(kfront.ops.ones((2, 3)), cell.get_initial_state(2))
+    >>> tuple(output.shape)
+    (2, 4)
+    """
 
     _gates = 3
     reset_after: bool

@@ -12,7 +12,7 @@ from kfront.core.options import between, normalisers
 from kfront.core.rng import SeedGenerator
 from kfront.core.typing import Config, DTypeLike, LayerOptions, NamedOptions, Shape, Tensor
 from kfront.layers.base import InputSpec
-from kfront.layers.options import OptionLayer, documented
+from kfront.layers.options import OptionLayer
 from kfront.ops.primitives.dtypes import dtype_of
 from kfront.ops.random import dropout, normal, uniform
 
@@ -122,38 +122,51 @@ class BaseSpatialDropout(Dropout):
         return config if self.rank == 1 else {**config, "data_format": self.data_format}
 
 
-_SPATIAL = """
+class SpatialDropout1D(BaseSpatialDropout):
+    """In training sets whole channels to 0 at random and scales the others up: neighbours in time go together.
+
     Args:
-        rate: probability that a channel becomes 0.{layout}
+        rate: probability that a channel becomes 0.
         seed: int, for the same masks in each run.
         name: the layer's name.
         dtype: dtype name or policy.
 
-    Call arguments: `inputs`, tensor of rank {ndim}; `training`. Output: tensor of the same shape and dtype.
+    Call arguments: `inputs`, tensor of rank 3; `training`. Output: tensor of the same shape and dtype.
 
     Reference: Tompson et al., 2015, https://arxiv.org/abs/1411.4280.
 
     Example:
 
     >>> import kfront
-    >>> layer = kfront.layers.SpatialDropout{n}D(0.5)
-    >>> tuple(layer(kfront.ops.ones({shape}), training=True).shape)
-    {shape}
+    >>> layer = kfront.layers.SpatialDropout1D(0.5)
+    >>> tuple(layer(kfront.ops.ones((2, 3, 4)), training=True).shape)
+    (2, 3, 4)
     """
-_LAYOUT = """
-        data_format: "channels_last" or "channels_first"; the configured one if None."""
-
-
-@documented(_SPATIAL.format(layout="", ndim=3, n=1, shape=(2, 3, 4)))
-class SpatialDropout1D(BaseSpatialDropout):
-    """In training sets whole channels to 0 at random and scales the others up: neighbours in time go together."""
 
     rank = 1
 
 
-@documented(_SPATIAL.format(layout=_LAYOUT, ndim=4, n=2, shape=(2, 3, 4, 5)))
 class SpatialDropout2D(BaseSpatialDropout):
-    """In training sets whole channels to 0 at random and scales the others up: neighbours in an image go together."""
+    """In training sets whole channels to 0 at random and scales the others up: neighbours in an image go together.
+
+    Args:
+        rate: probability that a channel becomes 0.
+        data_format: "channels_last" or "channels_first"; the configured one if None.
+        seed: int, for the same masks in each run.
+        name: the layer's name.
+        dtype: dtype name or policy.
+
+    Call arguments: `inputs`, tensor of rank 4; `training`. Output: tensor of the same shape and dtype.
+
+    Reference: Tompson et al., 2015, https://arxiv.org/abs/1411.4280.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.SpatialDropout2D(0.5)
+    >>> tuple(layer(kfront.ops.ones((2, 3, 4, 5)), training=True).shape)
+    (2, 3, 4, 5)
+    """
 
     rank = 2
 
@@ -168,9 +181,27 @@ class SpatialDropout2D(BaseSpatialDropout):
         super().__init__(**self._store(locals()))
 
 
-@documented(_SPATIAL.format(layout=_LAYOUT, ndim=5, n=3, shape=(2, 3, 4, 5, 6)))
 class SpatialDropout3D(SpatialDropout2D):
-    """In training sets whole channels to 0 at random and scales the others up: neighbours in a volume go together."""
+    """In training sets whole channels to 0 at random and scales the others up: neighbours in a volume go together.
+
+    Args:
+        rate: probability that a channel becomes 0.
+        data_format: "channels_last" or "channels_first"; the configured one if None.
+        seed: int, for the same masks in each run.
+        name: the layer's name.
+        dtype: dtype name or policy.
+
+    Call arguments: `inputs`, tensor of rank 5; `training`. Output: tensor of the same shape and dtype.
+
+    Reference: Tompson et al., 2015, https://arxiv.org/abs/1411.4280.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.SpatialDropout3D(0.5)
+    >>> tuple(layer(kfront.ops.ones((2, 3, 4, 5, 6)), training=True).shape)
+    (2, 3, 4, 5, 6)
+    """
 
     rank = 3
 

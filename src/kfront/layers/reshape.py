@@ -12,7 +12,7 @@ from kfront.core.options import each_rank, normalisers, one_of, positive, with_d
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.typing import LayerOptions, Shape, Tensor
 from kfront.layers.base import InputSpec
-from kfront.layers.options import IntOrInts, OptionLayer, documented
+from kfront.layers.options import IntOrInts, OptionLayer
 from kfront.ops.primitives.shapes import dim
 
 
@@ -203,27 +203,6 @@ class RepeatVector(OptionLayer):
 
 # ---- cropping and padding --------------------------------------------------------------------------------------------
 
-_EDGES_DOC = """
-    Args:
-        {option}: int: so many at either end; {forms}.{layout}
-        **kwargs: name, trainable, dtype.
-
-    Input: tensor with a batch, {n} spatial ax{es} and channels. Output: tensor of the same rank, with other lengths of
-    the spatial axes.
-
-    Raises:
-        ArgumentError: if `{option}` has another form, or a number is negative.
-
-    Example:
-
-    >>> import kfront
-    >>> layer = kfront.layers.{name}({args})
-    >>> tuple(layer(kfront.ops.ones({shape})).shape)
-    {out}
-    """
-_LAYOUT = """
-        data_format: "channels_last" or "channels_first"; the configured one if None."""
-
 
 def _pairs(layer: _Edges, name: str, value: object) -> tuple[Any, ...]:
     """An int, one number or pair per axis (for one axis: a pair) as a pair for each axis; the pair itself for one."""
@@ -334,25 +313,26 @@ class BaseZeroPadding(_Edges):
         return ops.pad(inputs, tuple(widths))
 
 
-def _edges_doc(name: str, n: int, args: str, shape: Any, out: Any) -> str:
-    crop = name.startswith("Crop")
-    forms = "a pair for the two ends" if n == 1 else f"{n} ints or pairs, one for each axis"
-    return _EDGES_DOC.format(
-        option="cropping" if crop else "padding",
-        forms=forms,
-        layout="" if crop and n == 1 else _LAYOUT,
-        n=n,
-        es="is" if n == 1 else "es",
-        name=name,
-        args=args,
-        shape=shape,
-        out=out,
-    )
-
-
-@documented(_edges_doc("Cropping1D", 1, "(1, 2)", (2, 7, 3), (2, 4, 3)))
 class Cropping1D(BaseCropping):
-    """Cuts elements from the ends of the length of every sample."""
+    """Cuts elements from the ends of the length of every sample.
+
+    Args:
+        cropping: int: so many at either end; a pair for the two ends.
+        **kwargs: name, trainable, dtype.
+
+    Input: tensor with a batch, 1 spatial axis and channels. Output: tensor of the same rank, with other lengths of
+    the spatial axes.
+
+    Raises:
+        ArgumentError: if `cropping` has another form, or a number is negative.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.Cropping1D((1, 2))
+    >>> tuple(layer(kfront.ops.ones((2, 7, 3))).shape)
+    (2, 4, 3)
+    """
 
     rank = 1
     _normalise = normalisers(data_format=None)
@@ -361,41 +341,131 @@ class Cropping1D(BaseCropping):
         super().__init__(cropping, "channels_last", **kwargs)
 
 
-@documented(_edges_doc("Cropping2D", 2, "1", (2, 7, 8, 3), (2, 5, 6, 3)))
 class Cropping2D(BaseCropping):
-    """Cuts elements from the ends of the height and width of every sample."""
+    """Cuts elements from the ends of the height and width of every sample.
+
+    Args:
+        cropping: int: so many at either end; 2 ints or pairs, one for each axis.
+        data_format: "channels_last" or "channels_first"; the configured one if None.
+        **kwargs: name, trainable, dtype.
+
+    Input: tensor with a batch, 2 spatial axes and channels. Output: tensor of the same rank, with other lengths of
+    the spatial axes.
+
+    Raises:
+        ArgumentError: if `cropping` has another form, or a number is negative.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.Cropping2D(1)
+    >>> tuple(layer(kfront.ops.ones((2, 7, 8, 3))).shape)
+    (2, 5, 6, 3)
+    """
 
     rank = 2
     __init__ = with_defaults(BaseCropping.__init__, cropping=((0, 0), (0, 0)))
 
 
-@documented(_edges_doc("Cropping3D", 3, "1", (2, 7, 8, 9, 3), (2, 5, 6, 7, 3)))
 class Cropping3D(BaseCropping):
-    """Cuts elements from the ends of the depth, height and width of every sample."""
+    """Cuts elements from the ends of the depth, height and width of every sample.
+
+    Args:
+        cropping: int: so many at either end; 3 ints or pairs, one for each axis.
+        data_format: "channels_last" or "channels_first"; the configured one if None.
+        **kwargs: name, trainable, dtype.
+
+    Input: tensor with a batch, 3 spatial axes and channels. Output: tensor of the same rank, with other lengths of
+    the spatial axes.
+
+    Raises:
+        ArgumentError: if `cropping` has another form, or a number is negative.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.Cropping3D(1)
+    >>> tuple(layer(kfront.ops.ones((2, 7, 8, 9, 3))).shape)
+    (2, 5, 6, 7, 3)
+    """
 
     rank = 3
     __init__ = with_defaults(BaseCropping.__init__, cropping=((1, 1), (1, 1), (1, 1)))
 
 
-@documented(_edges_doc("ZeroPadding1D", 1, "(1, 2)", (2, 4, 3), (2, 7, 3)))
 class ZeroPadding1D(BaseZeroPadding):
-    """Puts zeros at the ends of the length of every sample."""
+    """Puts zeros at the ends of the length of every sample.
+
+    Args:
+        padding: int: so many at either end; a pair for the two ends.
+        data_format: "channels_last" or "channels_first"; the configured one if None.
+        **kwargs: name, trainable, dtype.
+
+    Input: tensor with a batch, 1 spatial axis and channels. Output: tensor of the same rank, with other lengths of
+    the spatial axes.
+
+    Raises:
+        ArgumentError: if `padding` has another form, or a number is negative.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.ZeroPadding1D((1, 2))
+    >>> tuple(layer(kfront.ops.ones((2, 4, 3))).shape)
+    (2, 7, 3)
+    """
 
     rank = 1
     __init__ = with_defaults(BaseZeroPadding.__init__, padding=1)
 
 
-@documented(_edges_doc("ZeroPadding2D", 2, "1", (2, 5, 6, 3), (2, 7, 8, 3)))
 class ZeroPadding2D(BaseZeroPadding):
-    """Puts zeros at the ends of the height and width of every sample."""
+    """Puts zeros at the ends of the height and width of every sample.
+
+    Args:
+        padding: int: so many at either end; 2 ints or pairs, one for each axis.
+        data_format: "channels_last" or "channels_first"; the configured one if None.
+        **kwargs: name, trainable, dtype.
+
+    Input: tensor with a batch, 2 spatial axes and channels. Output: tensor of the same rank, with other lengths of
+    the spatial axes.
+
+    Raises:
+        ArgumentError: if `padding` has another form, or a number is negative.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.ZeroPadding2D(1)
+    >>> tuple(layer(kfront.ops.ones((2, 5, 6, 3))).shape)
+    (2, 7, 8, 3)
+    """
 
     rank = 2
     __init__ = with_defaults(BaseZeroPadding.__init__, padding=(1, 1))
 
 
-@documented(_edges_doc("ZeroPadding3D", 3, "1", (2, 5, 6, 7, 3), (2, 7, 8, 9, 3)))
 class ZeroPadding3D(BaseZeroPadding):
-    """Puts zeros at the ends of the depth, height and width of every sample."""
+    """Puts zeros at the ends of the depth, height and width of every sample.
+
+    Args:
+        padding: int: so many at either end; 3 ints or pairs, one for each axis.
+        data_format: "channels_last" or "channels_first"; the configured one if None.
+        **kwargs: name, trainable, dtype.
+
+    Input: tensor with a batch, 3 spatial axes and channels. Output: tensor of the same rank, with other lengths of
+    the spatial axes.
+
+    Raises:
+        ArgumentError: if `padding` has another form, or a number is negative.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.ZeroPadding3D(1)
+    >>> tuple(layer(kfront.ops.ones((2, 5, 6, 7, 3))).shape)
+    (2, 7, 8, 9, 3)
+    """
 
     rank = 3
     __init__ = with_defaults(BaseZeroPadding.__init__, padding=((1, 1), (1, 1), (1, 1)))

@@ -5,13 +5,11 @@ What an estimator must do is laid down in https://scikit-learn.org/stable/develo
 
 from __future__ import annotations
 
-import textwrap
 from typing import Any
 
 import numpy as np
 
 from kfront.core.errors import ArgumentError, ArgumentTypeError, NotCompiledError, UnsupportedError
-from kfront.layers.options import documented
 from kfront.models.cloning import clone_model
 from kfront.models.model import Model
 
@@ -25,26 +23,6 @@ except ImportError as error:  # pragma: no cover
     raise UnsupportedError(
         "[kfront.wrappers] expected scikit-learn 1.6 or later, got none; `pip install 'kfront[sklearn]'`."
     ) from error
-
-_DETAILS = """Args:
-        model: a compiled Model, which is copied without its weights before it is trained (unless `warm_start`); or a
-            function that returns one, called with `X`, `y` and what `model_kwargs` holds, by keyword.
-        warm_start: whether `fit` continues with the model of the last `fit`, at first with the one that was given.
-        model_kwargs: arguments for `model`, where that is a function.
-        fit_kwargs: arguments for the model's `fit`, such as `epochs`; those given to `fit` itself come first.
-
-    Attributes:
-        model_: the trained Model.
-        history_: the History that its `fit` returned.{more}
-
-    Example:
-
-    >>> import kfront, numpy as np
-{example}"""
-
-
-def _details(example: str, more: str = "") -> str:
-    return _DETAILS.format(example=textwrap.indent(example.strip(), "    "), more=more)
 
 
 class _Estimator(BaseEstimator):
@@ -158,24 +136,36 @@ class _Estimator(BaseEstimator):
         return tags
 
 
-_CLASSIFIER = """
->>> def classifier(X, y, units=8):
-...     layers = [kfront.Input(X.shape[1:]), kfront.layers.Dense(units, "relu")]
-...     model = kfront.Sequential([*layers, kfront.layers.Dense(y.shape[1], "softmax")])
-...     model.compile("adam", "categorical_crossentropy")
-...     return model
->>> estimator = kfront.wrappers.SKLearnClassifier(classifier, model_kwargs={"units": 4})
->>> estimator = estimator.fit(np.eye(6), ["a", "b"] * 3, epochs=2, verbose=0)
->>> estimator.predict(np.eye(6)).shape, estimator.classes_.tolist()
-((6,), ['a', 'b'])
-"""
-
-
-@documented(_details(_CLASSIFIER, "\n        classes_: the classes, sorted."))
 class SKLearnClassifier(ClassifierMixin, _Estimator):
     """A model as a classifier of scikit-learn.
 
     The model is given one-hot targets, and is to give a number for each class.
+
+
+    Args:
+        model: a compiled Model, which is copied without its weights before it is trained (unless `warm_start`); or a
+            function that returns one, called with `X`, `y` and what `model_kwargs` holds, by keyword.
+        warm_start: whether `fit` continues with the model of the last `fit`, at first with the one that was given.
+        model_kwargs: arguments for `model`, where that is a function.
+        fit_kwargs: arguments for the model's `fit`, such as `epochs`; those given to `fit` itself come first.
+
+    Attributes:
+        model_: the trained Model.
+        history_: the History that its `fit` returned.
+        classes_: the classes, sorted.
+
+    Example:
+
+    >>> import kfront, numpy as np
+    >>> def classifier(X, y, units=8):
+    ...     layers = [kfront.Input(X.shape[1:]), kfront.layers.Dense(units, "relu")]
+    ...     model = kfront.Sequential([*layers, kfront.layers.Dense(y.shape[1], "softmax")])
+    ...     model.compile("adam", "categorical_crossentropy")
+    ...     return model
+    >>> estimator = kfront.wrappers.SKLearnClassifier(classifier, model_kwargs={"units": 4})
+    >>> estimator = estimator.fit(np.eye(6), ["a", "b"] * 3, epochs=2, verbose=0)
+    >>> estimator.predict(np.eye(6)).shape, estimator.classes_.tolist()
+    ((6,), ['a', 'b'])
     """
 
     def _targets(self, y: np.ndarray) -> np.ndarray:
@@ -210,19 +200,30 @@ class SKLearnClassifier(ClassifierMixin, _Estimator):
         return tags
 
 
-_REGRESSOR = """
->>> model = kfront.Sequential([kfront.layers.Dense(1)])
->>> model.compile(kfront.optimizers.SGD(0.5), "mse")
->>> X = np.linspace(-1, 1, 32).reshape(-1, 1)
->>> estimator = kfront.wrappers.SKLearnRegressor(model, fit_kwargs={"epochs": 50, "verbose": 0})
->>> round(estimator.fit(X, 3 * X[:, 0]).score(X, 3 * X[:, 0]), 2)
-1.0
-"""
-
-
-@documented(_details(_REGRESSOR))
 class SKLearnRegressor(RegressorMixin, _Estimator):
-    """A model as a regressor of scikit-learn."""
+    """A model as a regressor of scikit-learn.
+
+    Args:
+        model: a compiled Model, which is copied without its weights before it is trained (unless `warm_start`); or a
+            function that returns one, called with `X`, `y` and what `model_kwargs` holds, by keyword.
+        warm_start: whether `fit` continues with the model of the last `fit`, at first with the one that was given.
+        model_kwargs: arguments for `model`, where that is a function.
+        fit_kwargs: arguments for the model's `fit`, such as `epochs`; those given to `fit` itself come first.
+
+    Attributes:
+        model_: the trained Model.
+        history_: the History that its `fit` returned.
+
+    Example:
+
+    >>> import kfront, numpy as np
+    >>> model = kfront.Sequential([kfront.layers.Dense(1)])
+    >>> model.compile(kfront.optimizers.SGD(0.5), "mse")
+    >>> X = np.linspace(-1, 1, 32).reshape(-1, 1)
+    >>> estimator = kfront.wrappers.SKLearnRegressor(model, fit_kwargs={"epochs": 50, "verbose": 0})
+    >>> round(estimator.fit(X, 3 * X[:, 0]).score(X, 3 * X[:, 0]), 2)
+    1.0
+    """
 
     _numeric_targets = True
 
@@ -232,18 +233,29 @@ class SKLearnRegressor(RegressorMixin, _Estimator):
         return tags
 
 
-_TRANSFORMER = """
->>> model = kfront.Sequential([kfront.Input((3,)), kfront.layers.Dense(2)])
->>> model.compile("sgd", "mse")
->>> estimator = kfront.wrappers.SKLearnTransformer(model, fit_kwargs={"verbose": 0})
->>> estimator.fit_transform(np.ones((4, 3)), np.zeros((4, 2))).shape
-(4, 2)
-"""
-
-
-@documented(_details(_TRANSFORMER))
 class SKLearnTransformer(TransformerMixin, _Estimator):
-    """A model as a transformer of scikit-learn: its outputs are what samples are transformed to."""
+    """A model as a transformer of scikit-learn: its outputs are what samples are transformed to.
+
+    Args:
+        model: a compiled Model, which is copied without its weights before it is trained (unless `warm_start`); or a
+            function that returns one, called with `X`, `y` and what `model_kwargs` holds, by keyword.
+        warm_start: whether `fit` continues with the model of the last `fit`, at first with the one that was given.
+        model_kwargs: arguments for `model`, where that is a function.
+        fit_kwargs: arguments for the model's `fit`, such as `epochs`; those given to `fit` itself come first.
+
+    Attributes:
+        model_: the trained Model.
+        history_: the History that its `fit` returned.
+
+    Example:
+
+    >>> import kfront, numpy as np
+    >>> model = kfront.Sequential([kfront.Input((3,)), kfront.layers.Dense(2)])
+    >>> model.compile("sgd", "mse")
+    >>> estimator = kfront.wrappers.SKLearnTransformer(model, fit_kwargs={"verbose": 0})
+    >>> estimator.fit_transform(np.ones((4, 3)), np.zeros((4, 2))).shape
+    (4, 2)
+    """
 
     def transform(self, X: Any) -> np.ndarray:
         """The model's outputs.

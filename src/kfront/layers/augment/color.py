@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from types import MappingProxyType
 from typing import Any
 
 from kfront import ops
 from kfront.core.errors import ArgumentError
 from kfront.core.options import base_arguments, normalisers
-from kfront.core.typing import Seed, T, Tensor
+from kfront.core.typing import Seed, Tensor
 from kfront.layers.augment.image_layer import (
     ImageData,
     Limits,
@@ -21,7 +20,6 @@ from kfront.layers.augment.image_layer import (
     rescaled,
     strength,
 )
-from kfront.layers.options import documented
 
 _UNIT, _BYTES = (0, 1), (0, 255)
 
@@ -67,15 +65,20 @@ class BaseColor(RandomImageLayer):
         return ops.where(per_image(chosen), yes, no)
 
 
-_ARGS = """
+class RandomBrightness(BaseColor):
+    """Makes images brighter or darker at random.
+
     Args:
-        factor: {factor}
-        value_range: the lowest and the highest value that images can have.{layout}
+        factor: a number f, which stands for the pair (-f, f), or a pair of limits; for each image a strength s between
+            them is drawn. What is added is
+            s times the width of the range: -1 makes an image black, 1 white.
+        value_range: the lowest and the highest value that images can have.
         seed: int, for the same transformations in each run.
         **kwargs: bounding_box_format, name, trainable, dtype.
 
-    Call arguments: `data`, images of shape (batch, height, width, {channels}) or (height, width, {channels}), or a dict
-    with them under "images"; `training`, True by default. {returns}
+    Call arguments: `data`, images of shape (batch, height, width, channels) or (height, width, channels), or a dict
+    with them under "images"; `training`, True by default. Returns images in the dtype
+    they have, integers rounded towards zero, clipped to the range.
 
     Raises:
         ArgumentError: if `factor` or `value_range` is out of bounds.
@@ -83,39 +86,11 @@ _ARGS = """
     Example:
 
     >>> import numpy as np, kfront
-    >>> layer = kfront.layers.{example}
+    >>> layer = kfront.layers.RandomBrightness(0.2)
     >>> images = np.full((2, 4, 4, 3), 100, "uint8")
     >>> tuple(layer(images).shape), bool((layer(images, training=False) == 100).all())
     ((2, 4, 4, 3), True)
     """
-_FLOATS = "Returns floating images."
-_LAYOUT = """
-        data_format: "channels_last" or "channels_first"; the configured one if None."""
-_TO = (
-    "a number f, which stands for the pair ({low}, {high}), or a pair of limits; for each image a strength s between\n"
-    "{tab}them is drawn. {meaning}"
-)
-_TAB = " " * 12
-
-
-def _described(
-    example: str, low: str, high: str, meaning: str, returns: str = _FLOATS, layout: bool = True
-) -> Callable[[type[T]], type[T]]:
-    factor = _TO.format(low=low, high=high, meaning=meaning, tab=_TAB)
-    where = _LAYOUT if layout else ""
-    return documented(_ARGS.format(factor=factor, layout=where, channels="channels", returns=returns, example=example))
-
-
-@_described(
-    "RandomBrightness(0.2)",
-    "-f",
-    "f",
-    f"What is added is\n{_TAB}s times the width of the range: -1 makes an image black, 1 white.",
-    "Returns images in the dtype\n    they have, integers rounded towards zero, clipped to the range.",
-    layout=False,
-)
-class RandomBrightness(BaseColor):
-    """Makes images brighter or darker at random."""
 
     _normalise = normalisers(factor=strength)
 
@@ -133,15 +108,31 @@ class RandomBrightness(BaseColor):
         return back(ops.clip(ops.add(x, delta), *self.value_range), images)
 
 
-@_described(
-    "RandomContrast(0.2)",
-    "0",
-    "f",
-    f"Contrast is\n{_TAB}multiplied by a number that is drawn from 1 - lower to 1 + upper limit.",
-    layout=False,
-)
 class RandomContrast(BaseColor):
-    """Changes the distance of pixels from the mean of their channel at random: (x - mean) * c + mean."""
+    """Changes the distance of pixels from the mean of their channel at random: (x - mean) * c + mean.
+
+    Args:
+        factor: a number f, which stands for the pair (0, f), or a pair of limits; for each image a strength s between
+            them is drawn. Contrast is
+            multiplied by a number that is drawn from 1 - lower to 1 + upper limit.
+        value_range: the lowest and the highest value that images can have.
+        seed: int, for the same transformations in each run.
+        **kwargs: bounding_box_format, name, trainable, dtype.
+
+    Call arguments: `data`, images of shape (batch, height, width, channels) or (height, width, channels), or a dict
+    with them under "images"; `training`, True by default. Returns floating images.
+
+    Raises:
+        ArgumentError: if `factor` or `value_range` is out of bounds.
+
+    Example:
+
+    >>> import numpy as np, kfront
+    >>> layer = kfront.layers.RandomContrast(0.2)
+    >>> images = np.full((2, 4, 4, 3), 100, "uint8")
+    >>> tuple(layer(images).shape), bool((layer(images, training=False) == 100).all())
+    ((2, 4, 4, 3), True)
+    """
 
     _FACTOR_BOUNDS = (0, 1)
     _normalise = normalisers(factor=strength)
@@ -189,14 +180,32 @@ class BaseHSV(BaseColor):
         raise NotImplementedError
 
 
-@_described(
-    "RandomHue(0.2)",
-    "0",
-    "f",
-    f"Hues are turned by\n{_TAB}s times half a circle, in either direction.",
-)
 class RandomHue(BaseHSV):
-    """Turns the hues of images at random."""
+    """Turns the hues of images at random.
+
+    Args:
+        factor: a number f, which stands for the pair (0, f), or a pair of limits; for each image a strength s between
+            them is drawn. Hues are turned by
+            s times half a circle, in either direction.
+        value_range: the lowest and the highest value that images can have.
+        data_format: "channels_last" or "channels_first"; the configured one if None.
+        seed: int, for the same transformations in each run.
+        **kwargs: bounding_box_format, name, trainable, dtype.
+
+    Call arguments: `data`, images of shape (batch, height, width, channels) or (height, width, channels), or a dict
+    with them under "images"; `training`, True by default. Returns floating images.
+
+    Raises:
+        ArgumentError: if `factor` or `value_range` is out of bounds.
+
+    Example:
+
+    >>> import numpy as np, kfront
+    >>> layer = kfront.layers.RandomHue(0.2)
+    >>> images = np.full((2, 4, 4, 3), 100, "uint8")
+    >>> tuple(layer(images).shape), bool((layer(images, training=False) == 100).all())
+    ((2, 4, 4, 3), True)
+    """
 
     _FACTOR_BOUNDS = (0, 1)
 
@@ -208,14 +217,32 @@ class RandomHue(BaseHSV):
         return ops.mod(ops.add(hue, factor), 1.0), saturation
 
 
-@_described(
-    "RandomSaturation((0.3, 0.7))",
-    "-f",
-    "f",
-    f"Saturation is\n{_TAB}multiplied by s / (1 - s): 0 (and less) makes an image grey, 0.5 leaves it, 1 saturates it.",
-)
 class RandomSaturation(BaseHSV):
-    """Changes the saturation of images at random."""
+    """Changes the saturation of images at random.
+
+    Args:
+        factor: a number f, which stands for the pair (-f, f), or a pair of limits; for each image a strength s between
+            them is drawn. Saturation is
+            multiplied by s / (1 - s): 0 (and less) makes an image grey, 0.5 leaves it, 1 saturates it.
+        value_range: the lowest and the highest value that images can have.
+        data_format: "channels_last" or "channels_first"; the configured one if None.
+        seed: int, for the same transformations in each run.
+        **kwargs: bounding_box_format, name, trainable, dtype.
+
+    Call arguments: `data`, images of shape (batch, height, width, channels) or (height, width, channels), or a dict
+    with them under "images"; `training`, True by default. Returns floating images.
+
+    Raises:
+        ArgumentError: if `factor` or `value_range` is out of bounds.
+
+    Example:
+
+    >>> import numpy as np, kfront
+    >>> layer = kfront.layers.RandomSaturation((0.3, 0.7))
+    >>> images = np.full((2, 4, 4, 3), 100, "uint8")
+    >>> tuple(layer(images).shape), bool((layer(images, training=False) == 100).all())
+    ((2, 4, 4, 3), True)
+    """
 
     def _drawn(self, data: ImageData, seed: Seed) -> Transformation:
         s = self._strength(data, seed)
@@ -232,14 +259,32 @@ class BaseGray(BaseColor):
         return ops.image.rgb_to_grayscale(images, data_format=self.data_format)
 
 
-@_described(
-    "RandomColorDegeneration((0.2, 0.7))",
-    "-f",
-    "f",
-    f"The result is\n{_TAB}(1 - s) times the image plus s times its shades of grey: 0 leaves it, 1 makes it grey.",
-)
 class RandomColorDegeneration(BaseGray):
-    """Mixes images with their shades of grey at random, which makes colours duller."""
+    """Mixes images with their shades of grey at random, which makes colours duller.
+
+    Args:
+        factor: a number f, which stands for the pair (-f, f), or a pair of limits; for each image a strength s between
+            them is drawn. The result is
+            (1 - s) times the image plus s times its shades of grey: 0 leaves it, 1 makes it grey.
+        value_range: the lowest and the highest value that images can have.
+        data_format: "channels_last" or "channels_first"; the configured one if None.
+        seed: int, for the same transformations in each run.
+        **kwargs: bounding_box_format, name, trainable, dtype.
+
+    Call arguments: `data`, images of shape (batch, height, width, channels) or (height, width, channels), or a dict
+    with them under "images"; `training`, True by default. Returns floating images.
+
+    Raises:
+        ArgumentError: if `factor` or `value_range` is out of bounds.
+
+    Example:
+
+    >>> import numpy as np, kfront
+    >>> layer = kfront.layers.RandomColorDegeneration((0.2, 0.7))
+    >>> images = np.full((2, 4, 4, 3), 100, "uint8")
+    >>> tuple(layer(images).shape), bool((layer(images, training=False) == 100).all())
+    ((2, 4, 4, 3), True)
+    """
 
     _normalise = normalisers(factor=strength)
 

@@ -31,30 +31,8 @@ from kfront.layers.augment.image_layer import (
     per_image,
     strength,
 )
-from kfront.layers.options import documented
 from kfront.ops.image_resample import displaced, homography, images_at
 from kfront.ops.random import normal
-
-_SHARED = """
-        fill_mode: what lies outside of an image: "reflect" (mirrored with the edge), "wrap" (the other end), "nearest"
-            (the edge) or "constant" (`fill_value`).
-        interpolation: "bilinear" or "nearest".
-        seed: int, for the same transformations in each run.
-        fill_value: number outside for "constant".
-        data_format: "channels_last" or "channels_first"; the configured one if None.
-        **kwargs: bounding_box_format, name, trainable, dtype.
-
-    Call arguments:
-        data: images of shape (batch, height, width, channels) or (height, width, channels), or a dict with "images" and
-            any of "labels", "bounding_boxes" and "segmentation_masks".
-        training: whether to act; images pass unchanged otherwise.
-
-    Returns:
-        images of the same shape, floating, or a dict like the input.
-
-    Raises:
-        ArgumentError: for a factor out of bounds, or an unknown option.
-"""
 
 
 class RandomFlip(RandomImageLayer):
@@ -159,16 +137,36 @@ def _centered(a: tuple[Extent, Extent], b: tuple[Extent, Extent], height: Extent
     return projective((*a, dx), (*b, dy))
 
 
-@documented(f"""Args:
-        factor: largest angle as a share of a full turn, or a pair of limits; counterclockwise if positive.{_SHARED}
+class RandomRotation(MovedImages):
+    """Rotates images about their centers by random angles.
+
+    Args:
+        factor: largest angle as a share of a full turn, or a pair of limits; counterclockwise if positive.
+        fill_mode: what lies outside of an image: "reflect" (mirrored with the edge), "wrap" (the other end), "nearest"
+            (the edge) or "constant" (`fill_value`).
+        interpolation: "bilinear" or "nearest".
+        seed: int, for the same transformations in each run.
+        fill_value: number outside for "constant".
+        data_format: "channels_last" or "channels_first"; the configured one if None.
+        **kwargs: bounding_box_format, name, trainable, dtype.
+
+    Call arguments:
+        data: images of shape (batch, height, width, channels) or (height, width, channels), or a dict with "images" and
+            any of "labels", "bounding_boxes" and "segmentation_masks".
+        training: whether to act; images pass unchanged otherwise.
+
+    Returns:
+        images of the same shape, floating, or a dict like the input.
+
+    Raises:
+        ArgumentError: for a factor out of bounds, or an unknown option.
+
     Example:
 
     >>> import numpy as np, kfront
     >>> tuple(kfront.layers.RandomRotation(0.1)(np.ones((4, 8, 8, 3)), training=True).shape)
     (4, 8, 8, 3)
-    """)
-class RandomRotation(MovedImages):
-    """Rotates images about their centers by random angles."""
+    """
 
     _USE_BASE_FACTOR = True
     _normalise = normalisers(factor=strength)
@@ -199,17 +197,37 @@ def _given(layer: MovedImages, name: str, factor: Limits) -> Any:
     return tuple(factor) if isinstance(factor, list) else factor
 
 
-@documented(f"""Args:
+class RandomTranslation(ShiftedBoxes, MovedImages):
+    """Shifts images by random distances.
+
+    Args:
         height_factor: largest shift as a share of the height, or a pair of limits; downwards if positive.
-        width_factor: largest shift as a share of the width, or a pair of limits; to the right if positive.{_SHARED}
+        width_factor: largest shift as a share of the width, or a pair of limits; to the right if positive.
+        fill_mode: what lies outside of an image: "reflect" (mirrored with the edge), "wrap" (the other end), "nearest"
+            (the edge) or "constant" (`fill_value`).
+        interpolation: "bilinear" or "nearest".
+        seed: int, for the same transformations in each run.
+        fill_value: number outside for "constant".
+        data_format: "channels_last" or "channels_first"; the configured one if None.
+        **kwargs: bounding_box_format, name, trainable, dtype.
+
+    Call arguments:
+        data: images of shape (batch, height, width, channels) or (height, width, channels), or a dict with "images" and
+            any of "labels", "bounding_boxes" and "segmentation_masks".
+        training: whether to act; images pass unchanged otherwise.
+
+    Returns:
+        images of the same shape, floating, or a dict like the input.
+
+    Raises:
+        ArgumentError: for a factor out of bounds, or an unknown option.
+
     Example:
 
     >>> import numpy as np, kfront
     >>> tuple(kfront.layers.RandomTranslation(0.1, 0.2)(np.ones((4, 8, 8, 3)), training=True).shape)
     (4, 8, 8, 3)
-    """)
-class RandomTranslation(ShiftedBoxes, MovedImages):
-    """Shifts images by random distances."""
+    """
 
     _normalise = normalisers(height_factor=Option(_given), width_factor=Option(_given))
     height_factor: Any
@@ -245,18 +263,38 @@ def _ranges(shares: Tensor, limits: Any) -> list[Any]:
     return [ops.add(ops.multiply(shares[:, i], high - low), low) for i, (low, high) in enumerate(limits)]
 
 
-@documented(f"""Args:
+class RandomZoom(MovedImages):
+    """Zooms into or out of images by random factors.
+
+    Args:
         height_factor: largest change of the height that is seen, as a share of it, or a pair of limits: 0.2 shows 20%
             more (things get smaller), -0.2 shows 20% less.
-        width_factor: the same for the width; None for that of the height, which keeps the aspect ratio.{_SHARED}
+        width_factor: the same for the width; None for that of the height, which keeps the aspect ratio.
+        fill_mode: what lies outside of an image: "reflect" (mirrored with the edge), "wrap" (the other end), "nearest"
+            (the edge) or "constant" (`fill_value`).
+        interpolation: "bilinear" or "nearest".
+        seed: int, for the same transformations in each run.
+        fill_value: number outside for "constant".
+        data_format: "channels_last" or "channels_first"; the configured one if None.
+        **kwargs: bounding_box_format, name, trainable, dtype.
+
+    Call arguments:
+        data: images of shape (batch, height, width, channels) or (height, width, channels), or a dict with "images" and
+            any of "labels", "bounding_boxes" and "segmentation_masks".
+        training: whether to act; images pass unchanged otherwise.
+
+    Returns:
+        images of the same shape, floating, or a dict like the input.
+
+    Raises:
+        ArgumentError: for a factor out of bounds, or an unknown option.
+
     Example:
 
     >>> import numpy as np, kfront
     >>> tuple(kfront.layers.RandomZoom((-0.2, 0.2))(np.ones((4, 8, 8, 3)), training=True).shape)
     (4, 8, 8, 3)
-    """)
-class RandomZoom(MovedImages):
-    """Zooms into or out of images by random factors."""
+    """
 
     _normalise = normalisers(height_factor=Option(_given), width_factor=Option(_given))
     height_factor: Any
@@ -316,18 +354,38 @@ def _shear(layer: RandomShear, name: str, value: object) -> tuple[float, float]:
     return (0.0, high) if low == -high else (low, high)
 
 
-@documented(f"""Args:
+class RandomShear(ShiftedBoxes, MovedImages):
+    """Shears images by random factors.
+
+    Args:
         x_factor: largest shear along x, or a pair of limits between 0 and 1: by how many pixels a row is shifted
             against the one above it. The direction is random.
-        y_factor: largest shear along y, of columns.{_SHARED}
+        y_factor: largest shear along y, of columns.
+        fill_mode: what lies outside of an image: "reflect" (mirrored with the edge), "wrap" (the other end), "nearest"
+            (the edge) or "constant" (`fill_value`).
+        interpolation: "bilinear" or "nearest".
+        seed: int, for the same transformations in each run.
+        fill_value: number outside for "constant".
+        data_format: "channels_last" or "channels_first"; the configured one if None.
+        **kwargs: bounding_box_format, name, trainable, dtype.
+
+    Call arguments:
+        data: images of shape (batch, height, width, channels) or (height, width, channels), or a dict with "images" and
+            any of "labels", "bounding_boxes" and "segmentation_masks".
+        training: whether to act; images pass unchanged otherwise.
+
+    Returns:
+        images of the same shape, floating, or a dict like the input.
+
+    Raises:
+        ArgumentError: for a factor out of bounds, or an unknown option.
+
     Example:
 
     >>> import numpy as np, kfront
     >>> tuple(kfront.layers.RandomShear(0.2, 0.1)(np.ones((4, 8, 8, 3)), training=True).shape)
     (4, 8, 8, 3)
-    """)
-class RandomShear(ShiftedBoxes, MovedImages):
-    """Shears images by random factors."""
+    """
 
     x_factor: tuple[float, float]
     y_factor: tuple[float, float]

@@ -9,43 +9,8 @@ from kfront.core.options import between, normalisers, positive
 from kfront.core.rng import SeedGenerator
 from kfront.core.typing import Activation, ActivationLike, InitializerLike, RegularizerLike, Seed, Tensor
 from kfront.core.variable import Variable
-from kfront.layers.graph.base import CALL_DOC, UNWRITTEN, Edges, MessagePassing, flag
-from kfront.layers.options import documented
+from kfront.layers.graph.base import UNWRITTEN, Edges, MessagePassing, flag
 from kfront.ops.random import dropout
-
-_DOC = """
-    Args:
-        units: number of output features of a head.
-        heads: number of heads.
-        concat: whether the heads' outputs stand side by side, ``heads * units`` features; their mean otherwise.
-        activation: name or function; none if None.
-        negative_slope: slope of the leaky relu in the scores, below 0.
-        dropout: rate at which attention weights are dropped in training.
-        self_loops: whether each node gets an edge to itself, in place of those it has.{share}
-        use_bias: whether there is a bias.
-        kernel_initializer: first values of the weights.
-        bias_initializer: first values of the bias.
-        kernel_regularizer: function of the weights that is added to the loss.
-        bias_regularizer: function of the bias that is added to the loss.
-        seed: int, for the same dropout in each run.
-        **kwargs: name, trainable, dtype.
-{call}
-
-    Reference: {paper}
-
-    Example:
-
-    >>> import kfront
-    >>> layer = kfront.layers.graph.{name}(4, heads=2)
-    >>> x, edges = kfront.ops.ones((3, 2)), kfront.ops.array([[0, 1], [1, 2]])
-    >>> tuple(layer([x, edges]).shape)
-    (3, 8)
-    """
-
-
-def _doc(name: str, paper: str, share: str = "") -> str:
-    call = CALL_DOC.format(more="", units="`units` or ``heads * units``").lstrip("\n")
-    return _DOC.format(name=name, paper=paper, share=share, call=call)
 
 
 class _Attention(MessagePassing):
@@ -130,9 +95,44 @@ class _Attention(MessagePassing):
         return out if self.activation is None else self.activation(out)
 
 
-@documented(_doc("GATConv", "Veličković et al., 2018, https://arxiv.org/abs/1710.10903."))
 class GATConv(_Attention):
-    """Graph attention: the score of an edge is ``leaky_relu(a_source . W x[source] + a_target . W x[target])``."""
+    """Graph attention: the score of an edge is ``leaky_relu(a_source . W x[source] + a_target . W x[target])``.
+
+    Args:
+        units: number of output features of a head.
+        heads: number of heads.
+        concat: whether the heads' outputs stand side by side, ``heads * units`` features; their mean otherwise.
+        activation: name or function; none if None.
+        negative_slope: slope of the leaky relu in the scores, below 0.
+        dropout: rate at which attention weights are dropped in training.
+        self_loops: whether each node gets an edge to itself, in place of those it has.
+        use_bias: whether there is a bias.
+        kernel_initializer: first values of the weights.
+        bias_initializer: first values of the bias.
+        kernel_regularizer: function of the weights that is added to the loss.
+        bias_regularizer: function of the bias that is added to the loss.
+        seed: int, for the same dropout in each run.
+        **kwargs: name, trainable, dtype.
+    Input: list ``[x, edge_index]``. `x`: tensor of shape (nodes, features), or (batch, nodes, features);
+    `edge_index`: int tensor of shape (2, edges), or (batch, 2, edges), sources before targets; edges with a number out
+    of range are left out. A mask of `x` leaves nodes and their edges out.
+
+    Output: tensor like `x` with `units` or ``heads * units`` features; 0 at masked nodes.
+
+    Raises:
+        ArgumentError: if an option is not allowed.
+        ShapeError: if inputs do not fit.
+
+    Reference: Veličković et al., 2018, https://arxiv.org/abs/1710.10903.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.graph.GATConv(4, heads=2)
+    >>> x, edges = kfront.ops.ones((3, 2)), kfront.ops.array([[0, 1], [1, 2]])
+    >>> tuple(layer([x, edges]).shape)
+    (3, 8)
+    """
 
     kernel: Any = None
     source_attention: Any = None
@@ -152,15 +152,45 @@ class GATConv(_Attention):
         return values, self._leaky(ops.add(edges.from_sources(parts[0]), edges.from_targets(parts[1])))
 
 
-@documented(
-    _doc(
-        "GATv2Conv",
-        "Brody et al., 2022, https://arxiv.org/abs/2105.14491.",
-        "\n        share_weights: whether sources and targets go through the same matrix.",
-    )
-)
 class GATv2Conv(_Attention):
-    """Graph attention that can prefer any node: scores ``a . leaky_relu(W_source x[source] + W_target x[target])``."""
+    """Graph attention that can prefer any node: scores ``a . leaky_relu(W_source x[source] + W_target x[target])``.
+
+    Args:
+        units: number of output features of a head.
+        heads: number of heads.
+        concat: whether the heads' outputs stand side by side, ``heads * units`` features; their mean otherwise.
+        activation: name or function; none if None.
+        negative_slope: slope of the leaky relu in the scores, below 0.
+        dropout: rate at which attention weights are dropped in training.
+        self_loops: whether each node gets an edge to itself, in place of those it has.
+        share_weights: whether sources and targets go through the same matrix.
+        use_bias: whether there is a bias.
+        kernel_initializer: first values of the weights.
+        bias_initializer: first values of the bias.
+        kernel_regularizer: function of the weights that is added to the loss.
+        bias_regularizer: function of the bias that is added to the loss.
+        seed: int, for the same dropout in each run.
+        **kwargs: name, trainable, dtype.
+    Input: list ``[x, edge_index]``. `x`: tensor of shape (nodes, features), or (batch, nodes, features);
+    `edge_index`: int tensor of shape (2, edges), or (batch, 2, edges), sources before targets; edges with a number out
+    of range are left out. A mask of `x` leaves nodes and their edges out.
+
+    Output: tensor like `x` with `units` or ``heads * units`` features; 0 at masked nodes.
+
+    Raises:
+        ArgumentError: if an option is not allowed.
+        ShapeError: if inputs do not fit.
+
+    Reference: Brody et al., 2022, https://arxiv.org/abs/2105.14491.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.graph.GATv2Conv(4, heads=2)
+    >>> x, edges = kfront.ops.ones((3, 2)), kfront.ops.array([[0, 1], [1, 2]])
+    >>> tuple(layer([x, edges]).shape)
+    (3, 8)
+    """
 
     kernel: Any = None
     target_kernel: Any = None

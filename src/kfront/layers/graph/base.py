@@ -9,7 +9,7 @@ from kfront import ops
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.options import Option, normalisers, one_of
 from kfront.core.typing import LayerOptions, Shape, Tensor
-from kfront.layers.options import OptionLayer, documented, known_axis
+from kfront.layers.options import OptionLayer, known_axis
 from kfront.ops.primitives.dtypes import dtype_of
 from kfront.ops.primitives.shapes import dim
 
@@ -119,15 +119,25 @@ def node_mask(mask: Any) -> Tensor | None:
     return mask[0] if isinstance(mask, (list, tuple)) else mask
 
 
-@documented(
-    f"""
+class MessagePassing(OptionLayer):
+    """Base of layers in which nodes gather messages along edges.
+
     Each edge carries `message`; a node takes the sum, mean or maximum of those that reach it, and `update` makes its
     new features. Used as it is, the messages are the features of the sources.
 
     Args:
         aggregate: "sum", "mean" or "max".
         **kwargs: name, trainable, dtype.
-{CALL_DOC.format(more="", units="the same")}
+
+    Input: list ``[x, edge_index]``. `x`: tensor of shape (nodes, features), or (batch, nodes, features);
+    `edge_index`: int tensor of shape (2, edges), or (batch, 2, edges), sources before targets; edges with a number out
+    of range are left out. A mask of `x` leaves nodes and their edges out.
+
+    Output: tensor like `x` with the same features; 0 at masked nodes.
+
+    Raises:
+        ArgumentError: if an option is not allowed.
+        ShapeError: if inputs do not fit.
 
     Reference: Gilmer et al., 2017, https://arxiv.org/abs/1704.01212.
 
@@ -139,9 +149,6 @@ def node_mask(mask: Any) -> Tensor | None:
     >>> layer([x, kfront.ops.array([[0, 1], [2, 2]])])[:, 0].tolist()
     [0.0, 0.0, 3.0]
     """
-)
-class MessagePassing(OptionLayer):
-    """Base of layers in which nodes gather messages along edges."""
 
     _normalise = normalisers(aggregate=one_of(*AGGREGATIONS))
     _loops = False  # whether each node gets an edge to itself

@@ -19,18 +19,9 @@ from kfront.core.typing import (
 )
 from kfront.core.variable import Variable
 from kfront.layers.base import Layer
-from kfront.layers.graph.base import CALL_DOC, UNWRITTEN, Edges, MessagePassing, flag, weights_of_edges
-from kfront.layers.options import documented
+from kfront.layers.graph.base import UNWRITTEN, Edges, MessagePassing, flag, weights_of_edges
 from kfront.ops.matrix import linear
 from kfront.ops.primitives.dtypes import dtype_of
-
-_COMMON = """
-        use_bias: whether there is a bias.
-        kernel_initializer: first values of the kernels.
-        bias_initializer: first values of the bias.
-        kernel_regularizer: function of the kernels that is added to the loss.
-        bias_regularizer: function of the bias that is added to the loss.
-        **kwargs: name, trainable, dtype."""
 
 
 class _Convolution(MessagePassing):
@@ -62,41 +53,42 @@ class _Convolution(MessagePassing):
         return out if self.activation is None else self.activation(out)
 
 
-def _doc(name: str, units: str, args: str, more: str, paper: str, example: str) -> str:
-    call = CALL_DOC.format(more=more, units="`units`").lstrip("\n")
-    return f"""
-    Args:
-        {units}{_COMMON}
-{call}
-
-    Reference: {paper}
-
-    Example:
-
-    >>> import kfront
-    >>> layer = kfront.layers.graph.{name}({args})
-    >>> x, edges = kfront.ops.ones((3, 2)), kfront.ops.array([[0, 1], [1, 2]])
-    >>> tuple(layer({example}).shape)
-    (3, 4)
-    """
-
-
-@documented(
-    _doc(
-        "GCNConv",
-        "units: number of output features."
-        "\n        activation: name or function; none if None."
-        "\n        self_loops: whether each node gets an edge of weight 1 to itself, in place of those it has.",
-        "4",
-        ", or ``[x, edge_index, edge_weight]`` with weights of shape (edges,) or (batch, edges)",
-        "Kipf and Welling, 2017, https://arxiv.org/abs/1609.02907.",
-        "[x, edges]",
-    )
-)
 class GCNConv(_Convolution):
     """Graph convolution: ``D**-0.5 @ A @ D**-0.5 @ x @ kernel + bias``.
 
     A holds the weights of the edges, with self-loops, and D the degrees: the sums of the weights that lead to a node.
+
+
+    Args:
+        units: number of output features.
+        activation: name or function; none if None.
+        self_loops: whether each node gets an edge of weight 1 to itself, in place of those it has.
+        use_bias: whether there is a bias.
+        kernel_initializer: first values of the kernels.
+        bias_initializer: first values of the bias.
+        kernel_regularizer: function of the kernels that is added to the loss.
+        bias_regularizer: function of the bias that is added to the loss.
+        **kwargs: name, trainable, dtype.
+    Input: list ``[x, edge_index]``, or ``[x, edge_index, edge_weight]`` with weights of shape (edges,) or (batch,
+    edges). `x`: tensor of shape (nodes, features), or (batch, nodes, features); `edge_index`: int tensor of shape (2,
+    edges), or (batch, 2, edges), sources before targets; edges with a number out of range are left out. A mask of `x`
+    leaves nodes and their edges out.
+
+    Output: tensor like `x` with `units` features; 0 at masked nodes.
+
+    Raises:
+        ArgumentError: if an option is not allowed.
+        ShapeError: if inputs do not fit.
+
+    Reference: Kipf and Welling, 2017, https://arxiv.org/abs/1609.02907.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.graph.GCNConv(4)
+    >>> x, edges = kfront.ops.ones((3, 2)), kfront.ops.array([[0, 1], [1, 2]])
+    >>> tuple(layer([x, edges]).shape)
+    (3, 4)
     """
 
     _extra = 1
@@ -134,21 +126,40 @@ class GCNConv(_Convolution):
         return self._finish(edges.sum(ops.multiply(edges.from_sources(x), ops.expand_dims(weight, 1))))
 
 
-@documented(
-    _doc(
-        "SAGEConv",
-        "units: number of output features."
-        "\n        activation: name or function; none if None."
-        '\n        aggregate: "mean", "sum" or "max" of the neighbours.'
-        "\n        normalize: whether each node's output is divided by its Euclidean norm.",
-        "4",
-        "",
-        "Hamilton et al., 2017, https://arxiv.org/abs/1706.02216.",
-        "[x, edges]",
-    )
-)
 class SAGEConv(_Convolution):
-    """GraphSAGE: ``x @ kernel + neighbours @ neighbour_kernel + bias`` with the mean (sum, maximum) of neighbours."""
+    """GraphSAGE: ``x @ kernel + neighbours @ neighbour_kernel + bias`` with the mean (sum, maximum) of neighbours.
+
+    Args:
+        units: number of output features.
+        activation: name or function; none if None.
+        aggregate: "mean", "sum" or "max" of the neighbours.
+        normalize: whether each node's output is divided by its Euclidean norm.
+        use_bias: whether there is a bias.
+        kernel_initializer: first values of the kernels.
+        bias_initializer: first values of the bias.
+        kernel_regularizer: function of the kernels that is added to the loss.
+        bias_regularizer: function of the bias that is added to the loss.
+        **kwargs: name, trainable, dtype.
+    Input: list ``[x, edge_index]``. `x`: tensor of shape (nodes, features), or (batch, nodes, features);
+    `edge_index`: int tensor of shape (2, edges), or (batch, 2, edges), sources before targets; edges with a number out
+    of range are left out. A mask of `x` leaves nodes and their edges out.
+
+    Output: tensor like `x` with `units` features; 0 at masked nodes.
+
+    Raises:
+        ArgumentError: if an option is not allowed.
+        ShapeError: if inputs do not fit.
+
+    Reference: Hamilton et al., 2017, https://arxiv.org/abs/1706.02216.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.graph.SAGEConv(4)
+    >>> x, edges = kfront.ops.ones((3, 2)), kfront.ops.array([[0, 1], [1, 2]])
+    >>> tuple(layer([x, edges]).shape)
+    (3, 4)
+    """
 
     kernel: Any = None
     neighbour_kernel: Any = None
@@ -182,14 +193,24 @@ class SAGEConv(_Convolution):
         return ops.normalize(out, axis=-1, order=2, epsilon=1e-12) if self.normalize else out
 
 
-@documented(
-    f"""
+class GINConv(MessagePassing):
+    """Graph isomorphism network: ``layer((1 + epsilon) * x + sum of the neighbours)``.
+
     Args:
         layer: the layer (a Sequential of two Dense layers, for instance) that is applied to each node.
         epsilon: weight of a node's own features, beyond 1.
         train_epsilon: whether `epsilon` is a trained weight.
         **kwargs: name, trainable, dtype.
-{CALL_DOC.format(more="", units="the layer's")}
+
+    Input: list ``[x, edge_index]``. `x`: tensor of shape (nodes, features), or (batch, nodes, features);
+    `edge_index`: int tensor of shape (2, edges), or (batch, 2, edges), sources before targets; edges with a number out
+    of range are left out. A mask of `x` leaves nodes and their edges out.
+
+    Output: tensor like `x` with the layer's features; 0 at masked nodes.
+
+    Raises:
+        ArgumentError: if an option is not allowed.
+        ShapeError: if inputs do not fit.
 
     Reference: Xu et al., 2019, https://arxiv.org/abs/1810.00826.
 
@@ -201,9 +222,6 @@ class SAGEConv(_Convolution):
     >>> tuple(layer([x, edges]).shape)
     (3, 4)
     """
-)
-class GINConv(MessagePassing):
-    """Graph isomorphism network: ``layer((1 + epsilon) * x + sum of the neighbours)``."""
 
     _normalise = normalisers(aggregate=UNWRITTEN, epsilon=None, layer=None, train_epsilon=flag)
     layer: Layer
@@ -250,24 +268,43 @@ class GINConv(MessagePassing):
         return cls(**config)
 
 
-@documented(
-    _doc(
-        "EdgeConditionedConv",
-        "units: number of output features."
-        "\n        activation: name or function; none if None."
-        '\n        aggregate: "sum", "mean" or "max" of the messages.'
-        "\n        hidden_units: size of a hidden layer with relu between edge features and matrices; none if None.",
-        "4",
-        ", with ``edge_features`` third, a tensor of shape (edges, features) or (batch, edges, features)",
-        "Simonovsky and Komodakis, 2017, https://arxiv.org/abs/1704.02901; Gilmer et al., 2017, "
-        "https://arxiv.org/abs/1704.01212.",
-        "[x, edges, kfront.ops.ones((2, 5))]",
-    )
-)
 class EdgeConditionedConv(_Convolution):
     """Message passing in which the features of an edge give the matrix that its source's features go through.
 
     ``x @ kernel + sum(x[source] @ matrix(edge_features)) + bias``, each matrix of shape (features, units).
+
+
+    Args:
+        units: number of output features.
+        activation: name or function; none if None.
+        aggregate: "sum", "mean" or "max" of the messages.
+        hidden_units: size of a hidden layer with relu between edge features and matrices; none if None.
+        use_bias: whether there is a bias.
+        kernel_initializer: first values of the kernels.
+        bias_initializer: first values of the bias.
+        kernel_regularizer: function of the kernels that is added to the loss.
+        bias_regularizer: function of the bias that is added to the loss.
+        **kwargs: name, trainable, dtype.
+    Input: list ``[x, edge_index]``, with ``edge_features`` third, a tensor of shape (edges, features) or (batch, edges,
+    features). `x`: tensor of shape (nodes, features), or (batch, nodes, features); `edge_index`: int tensor of shape
+    (2, edges), or (batch, 2, edges), sources before targets; edges with a number out of range are left out. A mask of
+    `x` leaves nodes and their edges out.
+
+    Output: tensor like `x` with `units` features; 0 at masked nodes.
+
+    Raises:
+        ArgumentError: if an option is not allowed.
+        ShapeError: if inputs do not fit.
+
+    Reference: Simonovsky and Komodakis, 2017, https://arxiv.org/abs/1704.02901; Gilmer et al., 2017, https://arxiv.org/abs/1704.01212.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.graph.EdgeConditionedConv(4)
+    >>> x, edges = kfront.ops.ones((3, 2)), kfront.ops.array([[0, 1], [1, 2]])
+    >>> tuple(layer([x, edges, kfront.ops.ones((2, 5))]).shape)
+    (3, 4)
     """
 
     _extra = 1
