@@ -9,11 +9,11 @@ from kfront.core import shapes
 from kfront.core.dtypes import floating, numeric
 from kfront.core.op import op
 from kfront.core.typing import Tensor, TensorLike
-from kfront.ops.elementwise import square
+from kfront.ops.elementwise import erfc, square
 from kfront.ops.primitives.arithmetic import abs, add, divide, multiply, negative, subtract
 from kfront.ops.primitives.creation import arange
 from kfront.ops.primitives.dtypes import cast, dtype_of
-from kfront.ops.primitives.elementary import erf, expm1, sqrt, tanh
+from kfront.ops.primitives.elementary import expm1, sqrt, tanh
 from kfront.ops.primitives.indexing import where
 from kfront.ops.primitives.logic import greater, greater_equal, less, less_equal
 from kfront.ops.primitives.nn import relu, sigmoid, softplus
@@ -141,8 +141,8 @@ def gelu(x: TensorLike, approximate: bool = True) -> Tensor:
     """
     if approximate:
         inner = multiply(math.sqrt(2 / math.pi), add(x, multiply(0.044715, multiply(x, square(x)))))
-        return multiply(multiply(0.5, x), add(1.0, tanh(inner)))
-    return multiply(multiply(0.5, x), add(1.0, erf(divide(x, math.sqrt(2)))))
+        return multiply(x, sigmoid(multiply(2.0, inner)))  # 1 + tanh(inner) would lose all digits far below 0
+    return multiply(multiply(0.5, x), erfc(divide(x, -math.sqrt(2))))
 
 
 @op(dtype=floating, zeros="kept", home="nn", aliases=("swish",))
@@ -359,7 +359,9 @@ def squareplus(x: TensorLike, b: float = 4) -> Tensor:
     >>> ops.convert_to_numpy(ops.squareplus([0.0, 1.5])).tolist()
     [1.0, 2.0]
     """
-    return multiply(0.5, add(x, sqrt(add(square(x), b))))
+    root = sqrt(add(square(x), b))
+    below = less(x, 0)  # there x + root cancels
+    return where(below, divide(0.5 * b, subtract(root, where(below, x, -1.0))), multiply(0.5, add(x, root)))
 
 
 @op(dtype=floating, fuse=True, home="nn")

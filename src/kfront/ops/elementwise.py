@@ -8,11 +8,24 @@ from typing import Any
 from kfront.core.dtypes import floating, keep, numeric
 from kfront.core.op import op
 from kfront.core.typing import Tensor, TensorLike
-from kfront.ops.primitives.arithmetic import abs, add, ceil, divide, floor, multiply, power, sign, subtract
+from kfront.ops.primitives.arithmetic import (
+    abs,
+    add,
+    ceil,
+    divide,
+    floor,
+    floor_divide,
+    multiply,
+    negative,
+    power,
+    round,
+    sign,
+    subtract,
+)
 from kfront.ops.primitives.dtypes import dtype_of, is_floating, limits
 from kfront.ops.primitives.elementary import erf, exp, log, sin, sqrt
 from kfront.ops.primitives.indexing import where
-from kfront.ops.primitives.logic import equal, isnan, less, logical_and, logical_or
+from kfront.ops.primitives.logic import equal, isinf, isnan, less, logical_and, logical_or, not_equal
 
 
 @op(dtype=numeric, zeros="kept", home="numpy")
@@ -229,9 +242,11 @@ def cbrt(x: TensorLike) -> Tensor:
     >>> round(float(ops.cbrt(-8.0)), 4)
     -2.0
     """
-    zero = equal(x, 0)
-    root = power(abs(where(zero, 1.0, x)), 1 / 3)
-    return where(zero, x, multiply(sign(x), root))
+    itself = logical_or(equal(x, 0), isinf(x))
+    magnitude = abs(where(itself, 1.0, x))
+    root = power(magnitude, 1 / 3)
+    root = subtract(root, divide(subtract(root, divide(magnitude, square(root))), 3.0))  # 1 / 3 is rounded
+    return where(itself, x, multiply(sign(x), root))
 
 
 @op(dtype=floating, home="math")
@@ -271,8 +286,10 @@ def sinc(x: TensorLike) -> Tensor:
     """
     y = multiply(x, math.pi)
     zero = equal(y, 0)
-    safe = where(zero, 1.0, y)
-    return where(zero, 1.0, divide(sin(safe), safe))
+    whole = round(x)  # sin(pi x) is that of the rest: pi times a large number is rounded by more than it is
+    odd = not_equal(floor_divide(whole, 2.0), divide(whole, 2.0))
+    sine = sin(multiply(subtract(x, whole), math.pi))
+    return where(zero, 1.0, divide(where(odd, negative(sine), sine), where(zero, 1.0, y)))
 
 
 # Abramowitz and Stegun (1964), 9.8.1 and 9.8.2; relative error below 2e-7

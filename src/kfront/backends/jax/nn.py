@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import jax
 import jax.numpy as jnp
 from jax import Array
@@ -37,8 +39,10 @@ def log_softmax(x: Array, axis: Axes = -1) -> Array:
 
 @compiled(1)
 def gelu(x: Array, approximate: bool = True) -> Array:
-    """GELU, with tanh if approximate."""
-    return jax.nn.gelu(x, approximate)
+    """GELU; the formula with tanh, if approximate, as a sigmoid: 1 + tanh(y) loses all digits far below 0."""
+    if not approximate:
+        return jax.nn.gelu(x, False)
+    return x * jax.nn.sigmoid(2 * math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))
 
 
 @compiled()

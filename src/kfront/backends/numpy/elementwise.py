@@ -197,7 +197,9 @@ def _complement64(y: np.ndarray) -> np.ndarray:
     middle = _ratio(np.clip(y, 0.4, 4.0), _MIDDLE)
     inverse = 1 / np.square(np.maximum(y, 4.0))
     tail = (1 / np.sqrt(np.pi) - inverse * _ratio(inverse, _FAR)) / np.maximum(y, 4.0)
-    return np.exp(-np.square(y)) * np.where(y <= 4.0, middle, tail)
+    y = np.minimum(y, 30.0)
+    cut = np.trunc(y * 16) / 16  # its square is exact, and exp would multiply the error of another
+    return np.exp(-cut * cut) * np.exp((cut - y) * (cut + y)) * np.where(y <= 4.0, middle, tail)
 
 
 def _erf64(x: np.ndarray) -> np.ndarray:
@@ -225,10 +227,12 @@ def erf(x: np.ndarray) -> np.ndarray:
 @quiet
 def erfinv(x: np.ndarray) -> np.ndarray:
     y = np.asarray(x, np.float64)
-    log = np.log1p(-y * y)
+    log = np.log1p(-y) + np.log1p(y)
     a = 2 / (np.pi * 0.147) + log / 2  # Winitzki's approximation, then Newton steps
     z = np.copysign(np.sqrt(np.sqrt(a * a - log / 0.147) - a), y)
     for _ in range(4):
-        z = z - (_erf64(z) - y) * (np.sqrt(np.pi) / 2) * np.exp(np.square(z))
+        far = np.sign(y) * (1 - np.abs(y) - _complement64(np.maximum(np.abs(z), 0.46875)))
+        residual = np.where(np.abs(y) < 0.53, _erf64(z) - y, far)
+        z = z - residual * (np.sqrt(np.pi) / 2) * np.exp(np.square(z))
     z = np.where(np.abs(y) == 1, np.copysign(np.inf, y), z)
     return np.where(np.abs(y) > 1, np.nan, z).astype(x.dtype)

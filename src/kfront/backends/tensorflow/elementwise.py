@@ -20,7 +20,7 @@ exp, log, log1p, expm1, sqrt, rsqrt = map(raw, ("Exp", "Log", "Log1p", "Expm1", 
 sin, cos, tan, sinh, cosh, tanh = map(raw, ("Sin", "Cos", "Tan", "Sinh", "Cosh", "Tanh"))
 arcsin, arccos, arctan = map(raw, ("Asin", "Acos", "Atan"))
 arcsinh, arccosh, arctanh = map(raw, ("Asinh", "Acosh", "Atanh"))
-erf, erfc, sigmoid = map(raw, ("Erf", "Erfc", "Sigmoid"))
+_erf, erfc, sigmoid = map(raw, ("Erf", "Erfc", "Sigmoid"))
 logical_and, logical_or, logical_not = map(raw, ("LogicalAnd", "LogicalOr", "LogicalNot"))
 _FLOATING = (tf.float32, tf.float64, tf.float16, tf.bfloat16)
 _UNSIGNED = (tf.uint8, tf.uint16, tf.uint32, tf.uint64, tf.bool)
@@ -38,12 +38,34 @@ def _half_through_float32(f: Function[Tensor]) -> Function[Tensor]:
     return wide
 
 
-_erfinv = raw("Erfinv")
+_erfinv, _clip, _less, _abs = raw("Erfinv"), raw("ClipByValue"), raw("Less"), raw("Abs")
+
+
+# Maclaurin coefficients of x, x^3, ... x^9, the last one first (Abramowitz and Stegun's c_k, by pi)
+_ERFINV = tuple(
+    c * math.pi**k * math.sqrt(math.pi) / 2
+    for k, c in ((4, 4369 / 5806080), (3, 127 / 40320), (2, 7 / 480), (1, 1 / 12), (0, 1.0))
+)
+
+
+def erf(x: Tensor) -> Tensor:
+    """The error function; the kernel for float64 gives NaN where the square of its argument overflows."""
+    if x.dtype != tf.float64:
+        return _erf(x)
+    return _erf(_clip(x, constant(-10.0, tf.float64), constant(10.0, tf.float64)))
 
 
 def erfinv(x: Tensor) -> Tensor:
     """Inverse of the error function; computed in double precision, so that normal numbers are the same everywhere."""
-    return _erfinv(x) if x.dtype == tf.float64 else via(_erfinv, tf.float64, x)
+    return _erfinv64(x) if x.dtype == tf.float64 else via(_erfinv64, tf.float64, x)
+
+
+def _erfinv64(x: Tensor) -> Tensor:
+    """The kernel takes the quantile of (x + 1) / 2, and small numbers vanish beside 1: those by the series."""
+    square, series = _square(x), constant(0.0, x.dtype)
+    for coefficient in _ERFINV:
+        series = _add(_mul(series, square), constant(coefficient, x.dtype))
+    return _select(_less(_abs(x), constant(0.02, x.dtype)), _mul(x, series), _erfinv(x))
 
 
 nextafter = _half_through_float32(raw("NextAfter"))

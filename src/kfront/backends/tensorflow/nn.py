@@ -31,7 +31,7 @@ _cast, _reshape, _transpose, _select = raw("Cast"), raw("Reshape"), raw("Transpo
 _add, _sub, _mul, _div = raw("AddV2"), raw("Sub"), raw("Mul"), raw("RealDiv")
 _matmul, _bias_add = raw("MatMul"), raw("BiasAdd")
 _softmax, _log_softmax, _sigmoid = raw("Softmax"), raw("LogSoftmax"), raw("Sigmoid")
-_maximum, _tanh, _erf = raw("Maximum"), raw("Tanh"), raw("Erf")
+_maximum, _erfc = raw("Maximum"), raw("Erfc")
 _HALF = (tf.float16, tf.bfloat16)
 FLOATS = frozenset((tf.float32, tf.float64, *_HALF))
 _less, _greater = raw("Less"), raw("Greater")
@@ -98,13 +98,10 @@ def gelu(x: Tensor, approximate: bool = True) -> Tensor:
     kind = x.dtype
     if kind in _HALF:  # the cube overflows, and its gradient would be NaN
         return via(gelu, tf.float32, x, approximate)
-    half, one = constant(0.5, kind), constant(1.0, kind)
     if approximate:
         cubic = _add(x, _mul(constant(0.044715, kind), _mul(x, _mul(x, x))))
-        inner = _tanh(_mul(constant(math.sqrt(2 / math.pi), kind), cubic))
-    else:
-        inner = _erf(_mul(x, constant(math.sqrt(0.5), kind)))
-    return _mul(_mul(half, x), _add(one, inner))
+        return _mul(x, _sigmoid(_mul(constant(2 * math.sqrt(2 / math.pi), kind), cubic)))
+    return _mul(_mul(constant(0.5, kind), x), _erfc(_mul(x, constant(-math.sqrt(0.5), kind))))
 
 
 # ---- encodings -------------------------------------------------------------------------------------------------------

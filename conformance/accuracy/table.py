@@ -1,0 +1,84 @@
+"""The area: no op is further from the exact result than was recorded.
+
+`recorded.json` holds the largest and the mean error by engine, op, dtype and group of arguments; `python -m
+conformance.accuracy` measures all of it again and writes it, with `docs/accuracy.md`. What a vector library of another
+processor rounds otherwise is no regression: half as much again and one ULP are allowed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import pathlib
+import warnings
+from collections.abc import Iterator
+
+import numpy as np
+
+import kfront
+
+from ..ops.entry import FLOATS
+from ..suite import Case, in_turn
+from .measure import Errors, errors, names
+
+__all__ = ["RECORD", "cases", "measured", "recorded"]
+
+RECORD = pathlib.Path(__file__).with_name("recorded.json")
+SHARE = 8  # a quick run takes one op in so many
+UNHELD = ("denormal",)  # other engines in the process, and the processor's mode, decide whether these become zero
+
+Table = dict[str, dict[str, Errors]]  # op -> dtype -> errors
+
+
+@functools.cache
+def recorded() -> dict[str, Table]:
+    """What was recorded, by engine."""
+    return json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else {}
+
+
+def cases(backends: list[str], quick: bool) -> Iterator[Case]:
+    """A case for each op and engine with a record."""
+    for backend in backends:
+        for name in recorded().get(backend, {}):
+            if in_turn(quick, SHARE, name):
+                yield Case("accuracy", name, backend, functools.partial(check, backend, name))
+
+
+def check(backend: str, name: str) -> None:
+    """Measure an op, and compare with the record.
+
+    Raises:
+        AssertionError: if an error is larger than recorded.
+    """
+    before = recorded()[backend][name]
+    found = measured(backend, name)
+    for dtype, groups in found.items():
+        for group, (largest, _) in groups.items():
+            if group in UNHELD:
+                continue
+            limit = 1.5 * before[dtype][group][0] + 1
+            assert largest <= limit, f"{dtype}, {group}: {largest:.3g} ULP, recorded {before[dtype][group][0]:.3g}"
+
+
+def measured(backend: str, name: str) -> dict[str, Errors]:
+    """The errors of an op by dtype on an engine."""
+    with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"), kfront.backend_scope(backend):
+        out = {}
+        for dtype in FLOATS:
+            with _wide(backend, dtype):
+                out[dtype] = errors(name, dtype)
+        return out
+
+
+def _wide(backend: str, dtype: str) -> contextlib.AbstractContextManager[object]:
+    if backend != "jax" or dtype != "float64":
+        return contextlib.nullcontext()
+    import jax
+
+    return jax.enable_x64(True)
+
+
+def everything(backend: str) -> Table:
+    """The errors of all ops on an engine."""
+    return {name: measured(backend, name) for name in names()}
