@@ -20,3 +20,6 @@ Function: TypeAlias = Callable[..., T]
 
 Closure: TypeAlias = "Callable[..., Nested[T]]"
 """A user's function: it takes and returns nested tensors."""
+
+Pair: TypeAlias = "tuple[Nested[T], Nested[T]]"
+"""Two results of nested tensors, such as what a loop carries and what its steps gave."""

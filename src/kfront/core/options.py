@@ -21,7 +21,7 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from types import FunctionType, MappingProxyType
-from typing import Any, NamedTuple, TypeAlias, TypeGuard, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeGuard, TypeVar, cast
 
 import numpy as np
 
@@ -31,6 +31,7 @@ from kfront.core.tracking import PLAIN
 from kfront.core.typing import AnyCallable, Config
 
 Found = TypeVar("Found")
+F = TypeVar("F", bound=AnyCallable)
 
 Check: TypeAlias = Callable[[Any, str, Any], Any]  # (object or name of its class, name of the option, value) -> value
 Convert: TypeAlias = Callable[[Any], Any]  # value -> value
@@ -256,7 +257,7 @@ def _readers(cls: type, declaring: type) -> tuple[_Reader, ...]:
     return _cached(cls, "_option_readers", declaring, find)
 
 
-def with_defaults(function: AnyCallable, **defaults: object) -> AnyCallable:
+def with_defaults(function: F, **defaults: object) -> F:
     """The same function with other default values: how one `__init__` serves several classes."""
     names = function.__code__.co_varnames[: function.__code__.co_argcount]
     values = dict(zip(reversed(names), reversed(function.__defaults__ or ()), strict=False))
@@ -264,7 +265,7 @@ def with_defaults(function: AnyCallable, **defaults: object) -> AnyCallable:
     out = FunctionType(function.__code__, function.__globals__, function.__name__, merged, function.__closure__)
     out.__kwdefaults__, out.__annotations__ = function.__kwdefaults__, function.__annotations__
     out.__qualname__, out.__doc__ = function.__qualname__, function.__doc__
-    return out
+    return cast(F, out)
 
 
 class Configurable:

@@ -8,10 +8,10 @@ from kfront import ops
 from kfront.core import shapes_nn
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.options import each_rank, kept, normalisers, one_of
-from kfront.core.registry import serializable
 from kfront.core.spec import Abstract
 from kfront.core.typing import (
     ActivationLike,
+    AnyCallable,
     ConstraintLike,
     InitializerLike,
     LayerOptions,
@@ -23,7 +23,7 @@ from kfront.core.typing import (
 from kfront.layers.base import InputSpec
 from kfront.layers.options import IntOrInts, known_axis
 from kfront.layers.recurrent import OfCell, run_steps
-from kfront.layers.recurrent_cells import WEIGHTS_DOC, BaseCell, ForgetBias
+from kfront.layers.recurrent_cells import BaseCell, ForgetBias
 from kfront.ops.primitives.nn import conv
 from kfront.ops.primitives.shapes import dim
 
@@ -101,7 +101,7 @@ class ConvLSTMCell(BaseCell):
         if self.use_bias:
             self.bias = self._weight("bias", (columns,))
 
-    def _initializer(self, options: str) -> Any:
+    def _initializer(self, options: str) -> AnyCallable:
         found = super()._initializer(options)
         return ForgetBias(found, self.units) if options == "bias" and self.unit_forget_bias else found
 
@@ -279,18 +279,28 @@ def _agree(shape: Any, wanted: Any) -> bool:
     return len(shape) == len(wanted) and all(None in (a, w) or a == w for a, w in zip(shape, wanted, strict=True))
 
 
-_DOC = """LSTM over sequences with {n} spatial ax{es}: its products with the kernels are convolutions.
+class ConvLSTM1D(BaseConvLSTM):
+    """LSTM over sequences with 1 spatial axis: its products with the kernels are convolutions.
 
     Args:
         filters: number of output channels.
-        kernel_size: int or {n} of them: size of the windows over inputs and states.
-        strides: int or {n} of them: step of the window over the inputs.
+        kernel_size: int or 1 of them: size of the windows over inputs and states.
+        strides: int or 1 of them: step of the window over the inputs.
         padding: "valid" (none) or "same", for the inputs; states are always padded to keep their size.
-        data_format: "channels_last" (batch, time, {axes}, channels) or "channels_first" (batch, time, channels,
-            {axes}); the configured one if None.
-        dilation_rate: int or {n} of them: distance of the window's elements over the inputs.
+        data_format: "channels_last" (batch, time, length, channels) or "channels_first" (batch, time, channels,
+            length); the configured one if None.
+        dilation_rate: int or 1 of them: distance of the window's elements over the inputs.
         activation: name or function of candidate and output; none if None.
-        recurrent_activation: name or function of the gates; none if None.{weights}
+        recurrent_activation: name or function of the gates; none if None.
+        use_bias: whether there is a bias.
+        kernel_initializer, recurrent_initializer, bias_initializer: first values of the weights.
+        unit_forget_bias: whether the bias of the forget gate starts at 1.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer: functions of the weights that are added to the
+            loss.
+        kernel_constraint, recurrent_constraint, bias_constraint: functions applied to the weights after each update.
+        dropout: rate at which inputs are dropped in training, the same ones at each step.
+        recurrent_dropout: rate at which states are dropped in training, the same ones at each step.
+        seed: int, for the same dropout in each run.
         activity_regularizer: function of the output that is added to the loss.
         return_sequences: whether to return the outputs of all steps instead of the last one's.
         return_state: whether to return the last states too.
@@ -298,7 +308,7 @@ _DOC = """LSTM over sequences with {n} spatial ax{es}: its products with the ker
         stateful: whether the last states of a batch are the first ones of the next; needs a fixed batch size.
         **kwargs: unroll (whether the loop is written out), zero_output_for_mask, name, trainable, dtype.
 
-    Call arguments: `sequences`, tensor of rank {rank} as `data_format` says; `initial_state`, list of the two first
+    Call arguments: `sequences`, tensor of rank 4 as `data_format` says; `initial_state`, list of the two first
     states, of the shape of one step's output; `mask`, bool tensor of shape (batch, time), False at steps to be left
     out; `training`.
 
@@ -314,31 +324,115 @@ _DOC = """LSTM over sequences with {n} spatial ax{es}: its products with the ker
     Example:
 
     >>> import kfront
-    >>> layer = kfront.layers.ConvLSTM{n}D(4, 3, padding="same")
-    >>> tuple(layer(kfront.ops.ones({shape})).shape)
-    {out}
+    >>> layer = kfront.layers.ConvLSTM1D(4, 3, padding="same")
+    >>> tuple(layer(kfront.ops.ones((2, 3, 5, 1))).shape)
+    (2, 5, 4)
     """
-_AXES = {1: "length", 2: "height, width", 3: "depth, height, width"}
+
+    rank = 1
 
 
-def _of_rank(n: int) -> type[BaseConvLSTM]:
-    space = (5, 6, 7)[:n]
-    doc = _DOC.format(
-        n=n,
-        es="is" if n == 1 else "es",
-        axes=_AXES[n],
-        rank=n + 3,
-        weights=WEIGHTS_DOC.format(
-            forget="\n        unit_forget_bias: whether the bias of the forget gate starts at 1."
-        ),
-        shape=(2, 3, *space, 1),
-        out=(2, *space, 4),
-    )
-    body = {"__doc__": doc, "__module__": __name__, "rank": n}
-    made = type(BaseConvLSTM)(f"ConvLSTM{n}D", (BaseConvLSTM,), body)
-    return serializable("keras.layers")(made)
+class ConvLSTM2D(BaseConvLSTM):
+    """LSTM over sequences with 2 spatial axes: its products with the kernels are convolutions.
+
+    Args:
+        filters: number of output channels.
+        kernel_size: int or 2 of them: size of the windows over inputs and states.
+        strides: int or 2 of them: step of the window over the inputs.
+        padding: "valid" (none) or "same", for the inputs; states are always padded to keep their size.
+        data_format: "channels_last" (batch, time, height, width, channels) or "channels_first" (batch, time, channels,
+            height, width); the configured one if None.
+        dilation_rate: int or 2 of them: distance of the window's elements over the inputs.
+        activation: name or function of candidate and output; none if None.
+        recurrent_activation: name or function of the gates; none if None.
+        use_bias: whether there is a bias.
+        kernel_initializer, recurrent_initializer, bias_initializer: first values of the weights.
+        unit_forget_bias: whether the bias of the forget gate starts at 1.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer: functions of the weights that are added to the
+            loss.
+        kernel_constraint, recurrent_constraint, bias_constraint: functions applied to the weights after each update.
+        dropout: rate at which inputs are dropped in training, the same ones at each step.
+        recurrent_dropout: rate at which states are dropped in training, the same ones at each step.
+        seed: int, for the same dropout in each run.
+        activity_regularizer: function of the output that is added to the loss.
+        return_sequences: whether to return the outputs of all steps instead of the last one's.
+        return_state: whether to return the last states too.
+        go_backwards: whether time runs from the end; outputs come in the order of computation.
+        stateful: whether the last states of a batch are the first ones of the next; needs a fixed batch size.
+        **kwargs: unroll (whether the loop is written out), zero_output_for_mask, name, trainable, dtype.
+
+    Call arguments: `sequences`, tensor of rank 5 as `data_format` says; `initial_state`, list of the two first
+    states, of the shape of one step's output; `mask`, bool tensor of shape (batch, time), False at steps to be left
+    out; `training`.
+
+    Returns: one step's output (batch, *new space and filters), or those of all steps with `return_sequences`; with
+    `return_state` a tuple of it and the last two states.
+
+    Raises:
+        ArgumentError: if an option is not allowed.
+        ShapeError: if inputs or states do not fit.
+
+    Reference: Shi et al., 2015, https://arxiv.org/abs/1506.04214, without the peephole connections.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.ConvLSTM2D(4, 3, padding="same")
+    >>> tuple(layer(kfront.ops.ones((2, 3, 5, 6, 1))).shape)
+    (2, 5, 6, 4)
+    """
+
+    rank = 2
 
 
-ConvLSTM1D = _of_rank(1)
-ConvLSTM2D = _of_rank(2)
-ConvLSTM3D = _of_rank(3)
+class ConvLSTM3D(BaseConvLSTM):
+    """LSTM over sequences with 3 spatial axes: its products with the kernels are convolutions.
+
+    Args:
+        filters: number of output channels.
+        kernel_size: int or 3 of them: size of the windows over inputs and states.
+        strides: int or 3 of them: step of the window over the inputs.
+        padding: "valid" (none) or "same", for the inputs; states are always padded to keep their size.
+        data_format: "channels_last" (batch, time, depth, height, width, channels) or "channels_first" (batch, time,
+            channels, depth, height, width); the configured one if None.
+        dilation_rate: int or 3 of them: distance of the window's elements over the inputs.
+        activation: name or function of candidate and output; none if None.
+        recurrent_activation: name or function of the gates; none if None.
+        use_bias: whether there is a bias.
+        kernel_initializer, recurrent_initializer, bias_initializer: first values of the weights.
+        unit_forget_bias: whether the bias of the forget gate starts at 1.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer: functions of the weights that are added to the
+            loss.
+        kernel_constraint, recurrent_constraint, bias_constraint: functions applied to the weights after each update.
+        dropout: rate at which inputs are dropped in training, the same ones at each step.
+        recurrent_dropout: rate at which states are dropped in training, the same ones at each step.
+        seed: int, for the same dropout in each run.
+        activity_regularizer: function of the output that is added to the loss.
+        return_sequences: whether to return the outputs of all steps instead of the last one's.
+        return_state: whether to return the last states too.
+        go_backwards: whether time runs from the end; outputs come in the order of computation.
+        stateful: whether the last states of a batch are the first ones of the next; needs a fixed batch size.
+        **kwargs: unroll (whether the loop is written out), zero_output_for_mask, name, trainable, dtype.
+
+    Call arguments: `sequences`, tensor of rank 6 as `data_format` says; `initial_state`, list of the two first
+    states, of the shape of one step's output; `mask`, bool tensor of shape (batch, time), False at steps to be left
+    out; `training`.
+
+    Returns: one step's output (batch, *new space and filters), or those of all steps with `return_sequences`; with
+    `return_state` a tuple of it and the last two states.
+
+    Raises:
+        ArgumentError: if an option is not allowed.
+        ShapeError: if inputs or states do not fit.
+
+    Reference: Shi et al., 2015, https://arxiv.org/abs/1506.04214, without the peephole connections.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.ConvLSTM3D(4, 3, padding="same")
+    >>> tuple(layer(kfront.ops.ones((2, 3, 5, 6, 7, 1))).shape)
+    (2, 5, 6, 7, 4)
+    """
+
+    rank = 3

@@ -13,6 +13,7 @@ from kfront.core.options import normalisers
 from kfront.core.typing import (
     Activation,
     ActivationLike,
+    AnyCallable,
     Config,
     ConstraintLike,
     InitializerLike,
@@ -210,7 +211,7 @@ class EinsumDense(Quantizable):
         self._contracted = self._dense_form(inputs, outputs)
         self._weight_made()
 
-    def _initializer(self, options: str) -> InitializerLike:
+    def _initializer(self, options: str) -> AnyCallable:
         """Fans come from the equation: axes that are summed over are inputs of the kernel, the others outputs."""
         found = super()._initializer(options)
         if options != "kernel" or not isinstance(found, VarianceScaling):

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from kfront.core.errors import ShapeError
 from kfront.core.options import Configurable
-from kfront.core.typing import Config, InitializerLike, Shape
+from kfront.core.typing import AnyCallable, Config, Shape
 from kfront.core.variable import Variable
 from kfront.layers.base import Layer
 
@@ -48,7 +48,7 @@ class OptionLayer(Configurable, Layer):
             autocast=autocast,
         )
 
-    def _initializer(self, options: str) -> InitializerLike:
+    def _initializer(self, options: str) -> AnyCallable:
         return getattr(self, f"{options}_initializer")
 
     def get_config(self) -> Config:

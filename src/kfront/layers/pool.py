@@ -2,48 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Any, Unpack
 
 from kfront import ops
 from kfront.core import shapes_nn
 from kfront.core.errors import ShapeError
 from kfront.core.options import each_rank, normalisers, one_of, with_defaults
 from kfront.core.spec import Abstract
-from kfront.core.typing import AnyCallable, LayerOptions, Shape, Tensor, UnnamedOptions
+from kfront.core.typing import LayerOptions, Shape, Tensor, UnnamedOptions
 from kfront.layers.base import InputSpec
 from kfront.layers.options import IntOrInts, OptionLayer
 from kfront.ops.convolution import adaptive_average_pool, adaptive_max_pool
 from kfront.ops.primitives.dtypes import dtype_of
 from kfront.ops.primitives.nn import average_pool, max_pool
-
-_AXES = {1: "length", 2: "height, width", 3: "depth, height, width"}
-_SHAPES = {1: (2, 6, 3), 2: (2, 6, 6, 3), 3: (2, 6, 6, 6, 3)}
-_SAME_RANK = "of the same rank, with a number for each window"
-_CHANNELS = "of shape (batch, channels), or of the same rank with `keepdims`"
-_TAIL = """
-        data_format: "channels_last" (batch, {axes}, channels) or "channels_first" (batch, channels, {axes}); the
-            configured one if None.{more}
-        **kwargs: name, trainable, dtype.
-
-    Input: tensor of rank {rank} in the layout of `data_format`. Output: tensor {output}.
-
-    Raises:
-        ArgumentError: if an option is not allowed.
-        ShapeError: if inputs do not fit.
-
-    Example:
-
-    >>> import kfront
-    >>> layer = kfront.layers.{name}({args})
-    >>> tuple(layer(kfront.ops.ones({shape})).shape)
-    {out}
-    """
-
-
-def _doc(head: str, name: str, n: int, args: str, output: str, out: Any, more: str = "") -> str:
-    options = {"n": n, "axes": _AXES[n], "name": name, "args": args, "shape": _SHAPES[n], "out": out, "more": more}
-    return (head + _TAIL).format(**options, rank=n + 2, output=output)
-
 
 # ---- windows ---------------------------------------------------------------------------------------------------------
 
@@ -91,52 +62,200 @@ class BasePooling(OptionLayer):
             ) from None
 
 
-_WINDOW = """{what} of each window over {{n}} spatial ax{es}.
+class BaseMaxPooling(BasePooling):
+    """Pooling by the largest value, of any rank."""
+
+    _pool = staticmethod(max_pool)
+
+    def __init__(
+        self,
+        pool_size: IntOrInts = 2,
+        strides: IntOrInts | None = None,
+        padding: str = "valid",
+        data_format: str | None = None,
+        name: str | None = None,
+        **kwargs: Unpack[UnnamedOptions],
+    ) -> None:
+        super().__init__(pool_size, strides, padding, data_format, name, **kwargs)
+
+
+class MaxPooling1D(BaseMaxPooling):
+    """Largest value of each window over 1 spatial axis.
 
     Args:
-        pool_size: int or {{n}} of them: size of the window.
-        strides: int or {{n}} of them: step of the window; `pool_size` if None.
-        padding: "valid" (none) or "same" (padded places do not count)."""
+        pool_size: int or 1 of them: size of the window.
+        strides: int or 1 of them: step of the window; `pool_size` if None.
+        padding: "valid" (none) or "same" (padded places do not count).
+        data_format: "channels_last" (batch, length, channels) or "channels_first" (batch, channels, length); the
+            configured one if None.
+        **kwargs: name, trainable, dtype.
+
+    Input: tensor of rank 3 in the layout of `data_format`. Output: tensor of the same rank, with a number for each
+    window.
+
+    Raises:
+        ArgumentError: if an option is not allowed.
+        ShapeError: if inputs do not fit.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.MaxPooling1D(2)
+    >>> tuple(layer(kfront.ops.ones((2, 6, 3))).shape)
+    (2, 3, 3)
+    """
+
+    rank = 1
 
 
-def _windows(kind: str, what: str, n: int, pool: AnyCallable, init: AnyCallable) -> type[Any]:
-    name, head = f"{kind}Pooling{n}D", _WINDOW.format(what=what, es="is" if n == 1 else "es")
-    out = (2, *(3,) * n, 3)
-    body = {
-        "__doc__": _doc(head, name, n, "2", _SAME_RANK, out),
-        "__module__": __name__,
-        "rank": n,
-        "_pool": staticmethod(pool),
-        "__init__": init,
-    }
-    return type(BasePooling)(name, (BasePooling,), body)
+class MaxPooling2D(BaseMaxPooling):
+    """Largest value of each window over 2 spatial axes.
+
+    Args:
+        pool_size: int or 2 of them: size of the window.
+        strides: int or 2 of them: step of the window; `pool_size` if None.
+        padding: "valid" (none) or "same" (padded places do not count).
+        data_format: "channels_last" (batch, height, width, channels) or "channels_first" (batch, channels, height,
+            width); the configured one if None.
+        **kwargs: name, trainable, dtype.
+
+    Input: tensor of rank 4 in the layout of `data_format`. Output: tensor of the same rank, with a number for each
+    window.
+
+    Raises:
+        ArgumentError: if an option is not allowed.
+        ShapeError: if inputs do not fit.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.MaxPooling2D(2)
+    >>> tuple(layer(kfront.ops.ones((2, 6, 6, 3))).shape)
+    (2, 3, 3, 3)
+    """
+
+    rank = 2
+    __init__ = with_defaults(BaseMaxPooling.__init__, pool_size=(2, 2))
 
 
-if TYPE_CHECKING:
+class MaxPooling3D(BaseMaxPooling):
+    """Largest value of each window over 3 spatial axes.
 
-    class _MaxPooling(BasePooling):
-        def __init__(
-            self,
-            pool_size: IntOrInts = 2,
-            strides: IntOrInts | None = None,
-            padding: str = "valid",
-            data_format: str | None = None,
-            name: str | None = None,
-            **kwargs: Any,
-        ) -> None: ...
+    Args:
+        pool_size: int or 3 of them: size of the window.
+        strides: int or 3 of them: step of the window; `pool_size` if None.
+        padding: "valid" (none) or "same" (padded places do not count).
+        data_format: "channels_last" (batch, depth, height, width, channels) or "channels_first" (batch, channels,
+            depth, height, width); the configured one if None.
+        **kwargs: name, trainable, dtype.
+
+    Input: tensor of rank 5 in the layout of `data_format`. Output: tensor of the same rank, with a number for each
+    window.
+
+    Raises:
+        ArgumentError: if an option is not allowed.
+        ShapeError: if inputs do not fit.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.MaxPooling3D(2)
+    >>> tuple(layer(kfront.ops.ones((2, 6, 6, 6, 3))).shape)
+    (2, 3, 3, 3, 3)
+    """
+
+    rank = 3
+    __init__ = with_defaults(BaseMaxPooling.__init__, pool_size=(2, 2, 2))
 
 
-_of_any = BasePooling.__init__
-MaxPooling1D: type[_MaxPooling] = _windows("Max", "Largest value", 1, max_pool, with_defaults(_of_any, pool_size=2))
-MaxPooling2D: type[_MaxPooling] = _windows(
-    "Max", "Largest value", 2, max_pool, with_defaults(_of_any, pool_size=(2, 2))
-)
-MaxPooling3D: type[_MaxPooling] = _windows(
-    "Max", "Largest value", 3, max_pool, with_defaults(_of_any, pool_size=(2, 2, 2))
-)
-AveragePooling1D: type[BasePooling] = _windows("Average", "Mean", 1, average_pool, _of_any)
-AveragePooling2D: type[BasePooling] = _windows("Average", "Mean", 2, average_pool, _of_any)
-AveragePooling3D: type[BasePooling] = _windows("Average", "Mean", 3, average_pool, _of_any)
+class AveragePooling1D(BasePooling):
+    """Mean of each window over 1 spatial axis.
+
+    Args:
+        pool_size: int or 1 of them: size of the window.
+        strides: int or 1 of them: step of the window; `pool_size` if None.
+        padding: "valid" (none) or "same" (padded places do not count).
+        data_format: "channels_last" (batch, length, channels) or "channels_first" (batch, channels, length); the
+            configured one if None.
+        **kwargs: name, trainable, dtype.
+
+    Input: tensor of rank 3 in the layout of `data_format`. Output: tensor of the same rank, with a number for each
+    window.
+
+    Raises:
+        ArgumentError: if an option is not allowed.
+        ShapeError: if inputs do not fit.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.AveragePooling1D(2)
+    >>> tuple(layer(kfront.ops.ones((2, 6, 3))).shape)
+    (2, 3, 3)
+    """
+
+    rank = 1
+    _pool = staticmethod(average_pool)
+
+
+class AveragePooling2D(BasePooling):
+    """Mean of each window over 2 spatial axes.
+
+    Args:
+        pool_size: int or 2 of them: size of the window.
+        strides: int or 2 of them: step of the window; `pool_size` if None.
+        padding: "valid" (none) or "same" (padded places do not count).
+        data_format: "channels_last" (batch, height, width, channels) or "channels_first" (batch, channels, height,
+            width); the configured one if None.
+        **kwargs: name, trainable, dtype.
+
+    Input: tensor of rank 4 in the layout of `data_format`. Output: tensor of the same rank, with a number for each
+    window.
+
+    Raises:
+        ArgumentError: if an option is not allowed.
+        ShapeError: if inputs do not fit.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.AveragePooling2D(2)
+    >>> tuple(layer(kfront.ops.ones((2, 6, 6, 3))).shape)
+    (2, 3, 3, 3)
+    """
+
+    rank = 2
+    _pool = staticmethod(average_pool)
+
+
+class AveragePooling3D(BasePooling):
+    """Mean of each window over 3 spatial axes.
+
+    Args:
+        pool_size: int or 3 of them: size of the window.
+        strides: int or 3 of them: step of the window; `pool_size` if None.
+        padding: "valid" (none) or "same" (padded places do not count).
+        data_format: "channels_last" (batch, depth, height, width, channels) or "channels_first" (batch, channels,
+            depth, height, width); the configured one if None.
+        **kwargs: name, trainable, dtype.
+
+    Input: tensor of rank 5 in the layout of `data_format`. Output: tensor of the same rank, with a number for each
+    window.
+
+    Raises:
+        ArgumentError: if an option is not allowed.
+        ShapeError: if inputs do not fit.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.AveragePooling3D(2)
+    >>> tuple(layer(kfront.ops.ones((2, 6, 6, 6, 3))).shape)
+    (2, 3, 3, 3, 3)
+    """
+
+    rank = 3
+    _pool = staticmethod(average_pool)
 
 
 # ---- as many windows as are wanted ----------------------------------------------------------------------------------
@@ -166,31 +285,184 @@ class BaseAdaptivePooling(OptionLayer):
         return (*input_shape[:2], *self.output_size)
 
 
-_ADAPTIVE = """{what} of windows over {{n}} spatial ax{es} that are chosen so that the output has a given size.
+class AdaptiveMaxPooling1D(BaseAdaptivePooling):
+    """Largest value of windows over 1 spatial axis that are chosen so that the output has a given size.
 
     Window i of m over an axis of length k spans the places from floor(i * k / m) to ceil((i + 1) * k / m).
 
     Args:
-        output_size: int or {{n}} of them: number of windows."""
+        output_size: int or 1 of them: number of windows.
+        data_format: "channels_last" (batch, length, channels) or "channels_first" (batch, channels, length); the
+            configured one if None.
+        **kwargs: name, trainable, dtype.
+
+    Input: tensor of rank 3 in the layout of `data_format`. Output: tensor of the same rank, with a number for each
+    window.
+
+    Raises:
+        ArgumentError: if an option is not allowed.
+        ShapeError: if inputs do not fit.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.AdaptiveMaxPooling1D(4)
+    >>> tuple(layer(kfront.ops.ones((2, 6, 3))).shape)
+    (2, 4, 3)
+    """
+
+    rank = 1
+    _pool = staticmethod(adaptive_max_pool)
 
 
-def _adaptive(kind: str, what: str, n: int, pool: AnyCallable) -> type[BaseAdaptivePooling]:
-    name, head = f"Adaptive{kind}Pooling{n}D", _ADAPTIVE.format(what=what, es="is" if n == 1 else "es")
-    body = {
-        "__doc__": _doc(head, name, n, "4", _SAME_RANK, (2, *(4,) * n, 3)),
-        "__module__": __name__,
-        "rank": n,
-        "_pool": staticmethod(pool),
-    }
-    return type(BaseAdaptivePooling)(name, (BaseAdaptivePooling,), body)
+class AdaptiveMaxPooling2D(BaseAdaptivePooling):
+    """Largest value of windows over 2 spatial axes that are chosen so that the output has a given size.
+
+    Window i of m over an axis of length k spans the places from floor(i * k / m) to ceil((i + 1) * k / m).
+
+    Args:
+        output_size: int or 2 of them: number of windows.
+        data_format: "channels_last" (batch, height, width, channels) or "channels_first" (batch, channels, height,
+            width); the configured one if None.
+        **kwargs: name, trainable, dtype.
+
+    Input: tensor of rank 4 in the layout of `data_format`. Output: tensor of the same rank, with a number for each
+    window.
+
+    Raises:
+        ArgumentError: if an option is not allowed.
+        ShapeError: if inputs do not fit.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.AdaptiveMaxPooling2D(4)
+    >>> tuple(layer(kfront.ops.ones((2, 6, 6, 3))).shape)
+    (2, 4, 4, 3)
+    """
+
+    rank = 2
+    _pool = staticmethod(adaptive_max_pool)
 
 
-AdaptiveMaxPooling1D = _adaptive("Max", "Largest value", 1, adaptive_max_pool)
-AdaptiveMaxPooling2D = _adaptive("Max", "Largest value", 2, adaptive_max_pool)
-AdaptiveMaxPooling3D = _adaptive("Max", "Largest value", 3, adaptive_max_pool)
-AdaptiveAveragePooling1D = _adaptive("Average", "Mean", 1, adaptive_average_pool)
-AdaptiveAveragePooling2D = _adaptive("Average", "Mean", 2, adaptive_average_pool)
-AdaptiveAveragePooling3D = _adaptive("Average", "Mean", 3, adaptive_average_pool)
+class AdaptiveMaxPooling3D(BaseAdaptivePooling):
+    """Largest value of windows over 3 spatial axes that are chosen so that the output has a given size.
+
+    Window i of m over an axis of length k spans the places from floor(i * k / m) to ceil((i + 1) * k / m).
+
+    Args:
+        output_size: int or 3 of them: number of windows.
+        data_format: "channels_last" (batch, depth, height, width, channels) or "channels_first" (batch, channels,
+            depth, height, width); the configured one if None.
+        **kwargs: name, trainable, dtype.
+
+    Input: tensor of rank 5 in the layout of `data_format`. Output: tensor of the same rank, with a number for each
+    window.
+
+    Raises:
+        ArgumentError: if an option is not allowed.
+        ShapeError: if inputs do not fit.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.AdaptiveMaxPooling3D(4)
+    >>> tuple(layer(kfront.ops.ones((2, 6, 6, 6, 3))).shape)
+    (2, 4, 4, 4, 3)
+    """
+
+    rank = 3
+    _pool = staticmethod(adaptive_max_pool)
+
+
+class AdaptiveAveragePooling1D(BaseAdaptivePooling):
+    """Mean of windows over 1 spatial axis that are chosen so that the output has a given size.
+
+    Window i of m over an axis of length k spans the places from floor(i * k / m) to ceil((i + 1) * k / m).
+
+    Args:
+        output_size: int or 1 of them: number of windows.
+        data_format: "channels_last" (batch, length, channels) or "channels_first" (batch, channels, length); the
+            configured one if None.
+        **kwargs: name, trainable, dtype.
+
+    Input: tensor of rank 3 in the layout of `data_format`. Output: tensor of the same rank, with a number for each
+    window.
+
+    Raises:
+        ArgumentError: if an option is not allowed.
+        ShapeError: if inputs do not fit.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.AdaptiveAveragePooling1D(4)
+    >>> tuple(layer(kfront.ops.ones((2, 6, 3))).shape)
+    (2, 4, 3)
+    """
+
+    rank = 1
+    _pool = staticmethod(adaptive_average_pool)
+
+
+class AdaptiveAveragePooling2D(BaseAdaptivePooling):
+    """Mean of windows over 2 spatial axes that are chosen so that the output has a given size.
+
+    Window i of m over an axis of length k spans the places from floor(i * k / m) to ceil((i + 1) * k / m).
+
+    Args:
+        output_size: int or 2 of them: number of windows.
+        data_format: "channels_last" (batch, height, width, channels) or "channels_first" (batch, channels, height,
+            width); the configured one if None.
+        **kwargs: name, trainable, dtype.
+
+    Input: tensor of rank 4 in the layout of `data_format`. Output: tensor of the same rank, with a number for each
+    window.
+
+    Raises:
+        ArgumentError: if an option is not allowed.
+        ShapeError: if inputs do not fit.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.AdaptiveAveragePooling2D(4)
+    >>> tuple(layer(kfront.ops.ones((2, 6, 6, 3))).shape)
+    (2, 4, 4, 3)
+    """
+
+    rank = 2
+    _pool = staticmethod(adaptive_average_pool)
+
+
+class AdaptiveAveragePooling3D(BaseAdaptivePooling):
+    """Mean of windows over 3 spatial axes that are chosen so that the output has a given size.
+
+    Window i of m over an axis of length k spans the places from floor(i * k / m) to ceil((i + 1) * k / m).
+
+    Args:
+        output_size: int or 3 of them: number of windows.
+        data_format: "channels_last" (batch, depth, height, width, channels) or "channels_first" (batch, channels,
+            depth, height, width); the configured one if None.
+        **kwargs: name, trainable, dtype.
+
+    Input: tensor of rank 5 in the layout of `data_format`. Output: tensor of the same rank, with a number for each
+    window.
+
+    Raises:
+        ArgumentError: if an option is not allowed.
+        ShapeError: if inputs do not fit.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.AdaptiveAveragePooling3D(4)
+    >>> tuple(layer(kfront.ops.ones((2, 6, 6, 6, 3))).shape)
+    (2, 4, 4, 4, 3)
+    """
+
+    rank = 3
+    _pool = staticmethod(adaptive_average_pool)
 
 
 # ---- whole axes ------------------------------------------------------------------------------------------------------
@@ -225,28 +497,144 @@ def _mean(x: Tensor, axes: tuple[int, ...], keepdims: bool) -> Tensor:
     return ops.mean(x, axis=axes, keepdims=keepdims)
 
 
-_GLOBAL = """{what} over {{n}} spatial ax{es}.
+class GlobalMaxPooling1D(BaseGlobalPooling):
+    """Largest value over 1 spatial axis.
 
-    Args:"""
-_KEEP = "\n        keepdims: whether the spatial axes stay, with length 1."
+    Args:
+        data_format: "channels_last" (batch, length, channels) or "channels_first" (batch, channels, length); the
+            configured one if None.
+        keepdims: whether the spatial axes stay, with length 1.
+        **kwargs: name, trainable, dtype.
+
+    Input: tensor of rank 3 in the layout of `data_format`. Output: tensor of shape (batch, channels), or of the same
+    rank with `keepdims`.
+
+    Raises:
+        ArgumentError: if an option is not allowed.
+        ShapeError: if inputs do not fit.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.GlobalMaxPooling1D()
+    >>> tuple(layer(kfront.ops.ones((2, 6, 3))).shape)
+    (2, 3)
+    """
+
+    rank = 1
+    _reduce = staticmethod(_maximum)
 
 
-def _over_all(kind: str, what: str, n: int, reduce: AnyCallable) -> type[BaseGlobalPooling]:
-    name, head = f"Global{kind}Pooling{n}D", _GLOBAL.format(what=what, es="is" if n == 1 else "es")
-    body = {
-        "__doc__": _doc(head, name, n, "", _CHANNELS, (2, 3), _KEEP),
-        "__module__": __name__,
-        "rank": n,
-        "_reduce": staticmethod(reduce),
-    }
-    return type(BaseGlobalPooling)(name, (BaseGlobalPooling,), body)
+class GlobalMaxPooling2D(BaseGlobalPooling):
+    """Largest value over 2 spatial axes.
+
+    Args:
+        data_format: "channels_last" (batch, height, width, channels) or "channels_first" (batch, channels, height,
+            width); the configured one if None.
+        keepdims: whether the spatial axes stay, with length 1.
+        **kwargs: name, trainable, dtype.
+
+    Input: tensor of rank 4 in the layout of `data_format`. Output: tensor of shape (batch, channels), or of the same
+    rank with `keepdims`.
+
+    Raises:
+        ArgumentError: if an option is not allowed.
+        ShapeError: if inputs do not fit.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.GlobalMaxPooling2D()
+    >>> tuple(layer(kfront.ops.ones((2, 6, 6, 3))).shape)
+    (2, 3)
+    """
+
+    rank = 2
+    _reduce = staticmethod(_maximum)
 
 
-GlobalMaxPooling1D = _over_all("Max", "Largest value", 1, _maximum)
-GlobalMaxPooling2D = _over_all("Max", "Largest value", 2, _maximum)
-GlobalMaxPooling3D = _over_all("Max", "Largest value", 3, _maximum)
-GlobalAveragePooling2D = _over_all("Average", "Mean", 2, _mean)
-GlobalAveragePooling3D = _over_all("Average", "Mean", 3, _mean)
+class GlobalMaxPooling3D(BaseGlobalPooling):
+    """Largest value over 3 spatial axes.
+
+    Args:
+        data_format: "channels_last" (batch, depth, height, width, channels) or "channels_first" (batch, channels,
+            depth, height, width); the configured one if None.
+        keepdims: whether the spatial axes stay, with length 1.
+        **kwargs: name, trainable, dtype.
+
+    Input: tensor of rank 5 in the layout of `data_format`. Output: tensor of shape (batch, channels), or of the same
+    rank with `keepdims`.
+
+    Raises:
+        ArgumentError: if an option is not allowed.
+        ShapeError: if inputs do not fit.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.GlobalMaxPooling3D()
+    >>> tuple(layer(kfront.ops.ones((2, 6, 6, 6, 3))).shape)
+    (2, 3)
+    """
+
+    rank = 3
+    _reduce = staticmethod(_maximum)
+
+
+class GlobalAveragePooling2D(BaseGlobalPooling):
+    """Mean over 2 spatial axes.
+
+    Args:
+        data_format: "channels_last" (batch, height, width, channels) or "channels_first" (batch, channels, height,
+            width); the configured one if None.
+        keepdims: whether the spatial axes stay, with length 1.
+        **kwargs: name, trainable, dtype.
+
+    Input: tensor of rank 4 in the layout of `data_format`. Output: tensor of shape (batch, channels), or of the same
+    rank with `keepdims`.
+
+    Raises:
+        ArgumentError: if an option is not allowed.
+        ShapeError: if inputs do not fit.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.GlobalAveragePooling2D()
+    >>> tuple(layer(kfront.ops.ones((2, 6, 6, 3))).shape)
+    (2, 3)
+    """
+
+    rank = 2
+    _reduce = staticmethod(_mean)
+
+
+class GlobalAveragePooling3D(BaseGlobalPooling):
+    """Mean over 3 spatial axes.
+
+    Args:
+        data_format: "channels_last" (batch, depth, height, width, channels) or "channels_first" (batch, channels,
+            depth, height, width); the configured one if None.
+        keepdims: whether the spatial axes stay, with length 1.
+        **kwargs: name, trainable, dtype.
+
+    Input: tensor of rank 5 in the layout of `data_format`. Output: tensor of shape (batch, channels), or of the same
+    rank with `keepdims`.
+
+    Raises:
+        ArgumentError: if an option is not allowed.
+        ShapeError: if inputs do not fit.
+
+    Example:
+
+    >>> import kfront
+    >>> layer = kfront.layers.GlobalAveragePooling3D()
+    >>> tuple(layer(kfront.ops.ones((2, 6, 6, 6, 3))).shape)
+    (2, 3)
+    """
+
+    rank = 3
+    _reduce = staticmethod(_mean)
 
 
 class GlobalAveragePooling1D(BaseGlobalPooling):

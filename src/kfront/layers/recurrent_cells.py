@@ -19,6 +19,7 @@ from kfront.core.rng import SeedGenerator
 from kfront.core.typing import (
     Activation,
     ActivationLike,
+    AnyCallable,
     Config,
     ConstraintLike,
     InitializerLike,
@@ -35,15 +36,6 @@ from kfront.ops.random import dropout
 from kfront.ops.recurrent import gru_sequence, lstm_sequence
 
 _tanh, _sigmoid = activations.tanh, activations.sigmoid
-WEIGHTS_DOC = """
-        use_bias: whether there is a bias.
-        kernel_initializer, recurrent_initializer, bias_initializer: first values of the weights.{forget}
-        kernel_regularizer, recurrent_regularizer, bias_regularizer: functions of the weights that are added to the
-            loss.
-        kernel_constraint, recurrent_constraint, bias_constraint: functions applied to the weights after each update.
-        dropout: rate at which inputs are dropped in training, the same ones at each step.
-        recurrent_dropout: rate at which states are dropped in training, the same ones at each step.
-        seed: int, for the same dropout in each run."""
 
 
 class DropoutRNNCell(OptionLayer):
@@ -327,7 +319,7 @@ class LSTMCell(BaseCell):
         self._start()
         self.__dict__["state_size"] = [self.units, self.units]
 
-    def _initializer(self, options: str) -> Any:
+    def _initializer(self, options: str) -> AnyCallable:
         found = super()._initializer(options)
         return ForgetBias(found, self.units) if options == "bias" and self.unit_forget_bias else found
 

@@ -266,7 +266,7 @@ class BaseCropping(_Edges):
 
     def __init__(
         self,
-        cropping: IntOrInts | Sequence[Sequence[int]],
+        cropping: IntOrInts | Sequence[Sequence[int]] = 1,
         data_format: str | None = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
@@ -296,7 +296,7 @@ class BaseZeroPadding(_Edges):
 
     def __init__(
         self,
-        padding: IntOrInts | Sequence[Sequence[int]],
+        padding: IntOrInts | Sequence[Sequence[int]] = 1,
         data_format: str | None = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
@@ -416,7 +416,6 @@ class ZeroPadding1D(BaseZeroPadding):
     """
 
     rank = 1
-    __init__ = with_defaults(BaseZeroPadding.__init__, padding=1)
 
 
 class ZeroPadding2D(BaseZeroPadding):

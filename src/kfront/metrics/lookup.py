@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
+from kfront import metrics
 from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError
+from kfront.core.lazy import LAZY
 from kfront.core.naming import to_snake_case
 from kfront.core.registry import get_registered_object
 from kfront.core.typing import AnyCallable, Config, CustomObjects, MetricLike
 from kfront.metrics.base import Metric
 
-_CLASSES: dict[str, str] = {
-    name: module
-    for module, found in {
-        "reduction": "Mean Sum MeanMetricWrapper",
-        "accuracy": "Accuracy BinaryAccuracy CategoricalAccuracy SparseCategoricalAccuracy TopKCategoricalAccuracy "
-        "SparseTopKCategoricalAccuracy",
-        "errors": "MeanSquaredError MeanAbsoluteError MeanAbsolutePercentageError MeanSquaredLogarithmicError "
-        "RootMeanSquaredError LogCoshError CosineSimilarity Poisson KLDivergence Hinge SquaredHinge CategoricalHinge "
-        "BinaryCrossentropy CategoricalCrossentropy SparseCategoricalCrossentropy",
-        "auc": "AUC",
-        "confusion": "TruePositives FalsePositives TrueNegatives FalseNegatives Precision Recall PrecisionAtRecall "
-        "RecallAtPrecision SensitivityAtSpecificity SpecificityAtSensitivity",
-        "f_score": "F1Score FBetaScore",
-        "iou": "IoU BinaryIoU MeanIoU OneHotIoU OneHotMeanIoU",
-        "correlation": "R2Score PearsonCorrelation ConcordanceCorrelation",
-    }.items()
-    for name in found.split()
-}
+_CLASSES = [name for name in LAZY[metrics.__name__] if name[0].isupper() and name != "Metric"]
 _SHORT = {
     "mse": "MeanSquaredError",
     "mae": "MeanAbsoluteError",
@@ -48,10 +32,6 @@ _NOT_ALONE = {
     *("MeanMetricWrapper", "PrecisionAtRecall", "RecallAtPrecision", "SensitivityAtSpecificity"),
     *("SpecificityAtSensitivity", "IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU"),
 }
-
-
-def _class(name: str) -> type[Metric]:
-    return getattr(importlib.import_module(f"kfront.metrics.{_CLASSES[name]}"), name)
 
 
 def serialize(metric: Metric | AnyCallable) -> Config | str:
@@ -89,10 +69,8 @@ def deserialize(config: Config | str, custom_objects: CustomObjects = None) -> A
     >>> type(kfront.metrics.deserialize(config)).__name__
     'MeanIoU'
     """
-    if isinstance(config, dict) and config.get("class_name") in _CLASSES:
-        _class(config["class_name"])
-        if "module" not in config:
-            config = {"module": "keras.metrics", "registered_name": None, **config}
+    if isinstance(config, dict) and "module" not in config and config.get("class_name") in _CLASSES:
+        config = {"module": "keras.metrics", "registered_name": None, **config}
     return deserialize_keras_object(config, custom_objects=custom_objects)
 
 
@@ -122,7 +100,7 @@ def get(identifier: MetricLike) -> Any:
     if isinstance(identifier, str):
         known = _NAMES.get(identifier)
         if known is not None and known not in _NOT_ALONE:
-            return _class(known)()
+            return getattr(metrics, known)()
         found = get_registered_object(identifier)
         if found is not None:
             return found() if isinstance(found, type) else found

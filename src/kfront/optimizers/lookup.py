@@ -2,44 +2,22 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
+from kfront import optimizers
 from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError
+from kfront.core.lazy import LAZY
 from kfront.core.registry import get_registered_object
 from kfront.core.typing import Config, CustomObjects, OptimizerLike
 from kfront.optimizers.base import Optimizer
 
-# name in lower case -> (module, class)
-_NAMES: dict[str, tuple[str, str]] = {
-    name.lower(): (module, name)
-    for module, classes in {
-        "sgd": "SGD",
-        "rmsprop": "RMSprop",
-        "adam": "Adam AdamW Adamax Nadam",
-        "adagrad": "Adagrad Adadelta",
-        "ftrl": "Ftrl",
-        "lion": "Lion Lamb",
-        "adafactor": "Adafactor",
-        "muon": "Muon",
-        "schedule_free": "ScheduleFreeAdamW",
-        "loss_scale": "LossScaleOptimizer",
-        "multi": "MultiOptimizer",
-    }.items()
-    for name in classes.split()
-}
-
+_NAMES = {n.lower(): n for n in LAZY[optimizers.__name__] if n[0].isupper() and n not in ("Optimizer", "OptimizerMap")}
 _WRAPPERS = ("LossScaleOptimizer", "MultiOptimizer")
 
 
-def _load_all() -> None:
-    for module in {m for m, _ in _NAMES.values()}:
-        importlib.import_module(f"kfront.optimizers.{module}")
-
-
 def _named() -> list[str]:
-    return sorted(name for name, (_, cls) in _NAMES.items() if cls not in _WRAPPERS)
+    return sorted(name for name, cls in _NAMES.items() if cls not in _WRAPPERS)
 
 
 def serialize(optimizer: Optimizer) -> Config:
@@ -78,10 +56,9 @@ def deserialize(config: Config, custom_objects: CustomObjects = None) -> Optimiz
     >>> type(kfront.optimizers.deserialize(config)).__name__
     'Adam'
     """
-    _load_all()
     known = _NAMES.get(str(config.get("class_name", "")).lower()) if isinstance(config, dict) else None
     if known is not None and not config.get("registered_name"):
-        config = {**config, "module": "keras.optimizers", "class_name": known[1], "registered_name": None}
+        config = {**config, "module": "keras.optimizers", "class_name": known, "registered_name": None}
     return deserialize_keras_object(config, custom_objects=custom_objects)
 
 
@@ -106,8 +83,8 @@ def get(identifier: OptimizerLike) -> Optimizer | None:
         return deserialize(identifier)
     if isinstance(identifier, str):
         known = _NAMES.get(identifier.lower())
-        if known is not None and known[1] not in _WRAPPERS:
-            return getattr(importlib.import_module(f"kfront.optimizers.{known[0]}"), known[1])()
+        if known is not None and known not in _WRAPPERS:
+            return getattr(optimizers, known)()
         found: Any = get_registered_object(identifier)
         if isinstance(found, type) and issubclass(found, Optimizer):
             return found()  # type: ignore[call-arg]

@@ -18,7 +18,7 @@ from jax import Array, lax
 
 from kfront.backends.jax.common import ARRAY, tracing
 from kfront.backends.jax.native import Journal, store, strong
-from kfront.backends.typing import Closure
+from kfront.backends.typing import Closure, Pair
 from kfront.core.operators import VariableBase
 from kfront.core.typing import Nested
 from kfront.core.variable import bind
@@ -46,11 +46,11 @@ def _eager(*values: Nested[Array]) -> bool:
     return all(type(x) is ARRAY for x in jax.tree_util.tree_leaves(values)) and not tracing()
 
 
-def _pure(known: Sequence[Variable], missed: dict[int, Any], fn: Closure[Array]) -> Closure[Array]:
+def _pure(known: Sequence[Variable], missed: dict[int, Variable], fn: Closure[Array]) -> Closure[Array]:
     """`fn` as a function of (values of `known`, *args); other Variables that it assigns are put in `missed`."""
     ids = set(map(id, known))
 
-    def call(values: Sequence[Array], *args: object) -> tuple[list[Any], Any]:
+    def call(values: Sequence[Array], *args: object) -> tuple[list[Array], Nested[Array]]:
         with bind(known, values), Journal() as journal:
             out = _arrays(fn(*args))
             missed.update((id(v), v) for v in journal.written() if id(v) not in ids)
@@ -59,7 +59,7 @@ def _pure(known: Sequence[Variable], missed: dict[int, Any], fn: Closure[Array])
     return call
 
 
-def _carried(run: Callable[[list[Any], Callable[..., Callable[..., Any]]], Any]) -> Nested[Array]:
+def _carried(run: Callable[[list[Any], Callable[..., Closure[Array]]], Any]) -> Nested[Array]:
     """Run control flow; the Variables that its functions assign are carried through it and hold their new values.
 
     Args:
@@ -68,7 +68,7 @@ def _carried(run: Callable[[list[Any], Callable[..., Callable[..., Any]]], Any])
     """
     written: list[Variable] = []
     while True:
-        missed: dict[int, Any] = {}
+        missed: dict[int, Variable] = {}
         values, out = run(written, functools.partial(_pure, tuple(written), missed))
         if not missed:  # the usual case: one pass; what was missed is carried in the next
             break
@@ -85,7 +85,9 @@ def _now(written: Sequence[Variable]) -> list[Array]:
 # ---- branches --------------------------------------------------------------------------------------------------------
 
 
-def cond(pred: Nested[Array], true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Nested[Array]:
+def cond(
+    pred: Nested[Array], true_fn: Callable[[], Nested[Array]], false_fn: Callable[[], Nested[Array]]
+) -> Nested[Array]:
     """One branch or the other."""
     pred = _array(pred)
     if type(pred) is ARRAY:
@@ -111,11 +113,11 @@ def switch(index: Nested[Array], branches: Sequence[Closure[Array]], *operands: 
 
 def while_loop(
     cond: Closure[Array], body: Closure[Array], loop_vars: Nested[Array], maximum_iterations: int | None = None
-) -> Any:
+) -> Nested[Array]:
     """Run `body(*loop_vars)` while `cond(*loop_vars)`."""
     several = isinstance(loop_vars, (tuple, list))
 
-    def step(now: tuple[Any, ...]) -> tuple[Array, ...]:
+    def step(now: tuple[Array, ...]) -> tuple[Array, ...]:
         new = body(*now)
         return _arrays(tuple(new) if several and isinstance(new, (tuple, list)) else (new,))
 
@@ -132,7 +134,9 @@ def while_loop(
     return list(now) if isinstance(loop_vars, list) else now
 
 
-def _while_eager(cond: Closure[Array], step: Closure[Array], now: Nested[Array], most: Any) -> tuple[Any, int, bool]:
+def _while_eager(
+    cond: Closure[Array], step: Closure[Array], now: Nested[Array], most: int | None
+) -> tuple[Any, int, bool]:
     """Steps in Python: (values, how many, whether there may be more to do).
 
     As many as there are while a gradient is taken, which JAX takes of these steps but not of its own loop.
@@ -156,13 +160,13 @@ def _differentiated(now: Nested[Array]) -> bool:
     return any(type(x).__name__ in ("JVPTracer", "LinearizeTracer") for x in jax.tree_util.tree_leaves(now))
 
 
-def _while_bounded(cond: Closure[Array], step: Closure[Array], now: Nested[Array], most: int) -> Any:
+def _while_bounded(cond: Closure[Array], step: Closure[Array], now: Nested[Array], most: int) -> Nested[Array]:
     """The loop as one of known length, of which the gradient can be taken; steps after its end do nothing."""
 
-    def run(written: list[Variable], pure: Any) -> Any:
+    def run(written: list[Variable], pure: Closure[Array]) -> Nested[Array]:
         body = pure(step)
 
-        def once(carry: Nested[Array], _: Any) -> Nested[Array]:
+        def once(carry: Nested[Array], _: object) -> Nested[Array]:
             values, now, go_on = carry
             with bind(written, values), Journal():
                 go_on = go_on & _array(cond(*now)).astype(bool).reshape(())
@@ -175,8 +179,10 @@ def _while_bounded(cond: Closure[Array], step: Closure[Array], now: Nested[Array
     return _carried(run)
 
 
-def _while_traced(cond: Closure[Array], step: Closure[Array], now: Nested[Array], done: int, most: Any) -> Any:
-    def run(written: list[Variable], pure: Any) -> Any:
+def _while_traced(
+    cond: Closure[Array], step: Closure[Array], now: Nested[Array], done: int, most: int | None
+) -> Nested[Array]:
+    def run(written: list[Variable], pure: Closure[Array]) -> Nested[Array]:
         body = pure(step)
 
         def test(carry: Nested[Array]) -> Nested[Array]:
@@ -197,8 +203,8 @@ def _while_traced(cond: Closure[Array], step: Closure[Array], now: Nested[Array]
 
 
 def fori_loop(
-    lower: Nested[Array], upper: Nested[Array], body_fun: Callable[[Any, Any], Any], init_val: Nested[Array]
-) -> Any:
+    lower: Nested[Array], upper: Nested[Array], body_fun: Closure[Array], init_val: Nested[Array]
+) -> Nested[Array]:
     """Run `value = body_fun(i, value)` for i from `lower` to `upper` - 1."""
     known = [int(v) if isinstance(v, (int, np.integer)) or type(v) is ARRAY else v for v in (lower, upper)]
     lower, upper, value = _array(lower), _array(upper), _arrays(init_val)
@@ -208,7 +214,7 @@ def fori_loop(
         return value
     low, high = (v if isinstance(v, int) else _array(v) for v in known)  # known bounds can be differentiated
 
-    def run(written: list[Variable], pure: Any) -> Nested[Array]:
+    def run(written: list[Variable], pure: Closure[Array]) -> Nested[Array]:
         body = pure(body_fun)
         return lax.fori_loop(low, high, lambda i, carry: body(carry[0], i, carry[1]), (_now(written), value))
 
@@ -216,13 +222,13 @@ def fori_loop(
 
 
 def scan(
-    f: Callable[[Any, Any], Any],
+    f: Closure[Array],
     init: Nested[Array],
     xs: Nested[Array] | None = None,
     length: int | None = None,
     reverse: bool = False,
     unroll: int | bool = 1,
-) -> tuple[Any, Any]:
+) -> Pair[Array]:
     """Run `carry, y = f(carry, x)` along the first axis of `xs`: (last carry, all ys stacked)."""
     init, xs = _arrays(init), _arrays(xs)
     leaves = jax.tree_util.tree_leaves(xs)
@@ -230,7 +236,7 @@ def scan(
     if n and n <= _EAGER_STEPS and all(x.shape[0] == n for x in leaves) and length in (None, n) and _eager(init, xs):
         return _scan_eager(f, init, xs, n, reverse)
 
-    def run(written: list[Variable], pure: Any) -> Any:
+    def run(written: list[Variable], pure: Closure[Array]) -> Nested[Array]:
         body = pure(f)
 
         def once(carry: Nested[Array], x: Array) -> Nested[Array]:
@@ -243,7 +249,7 @@ def scan(
     return _carried(run)
 
 
-def _scan_eager(f: Closure[Array], carry: Nested[Array], xs: Nested[Array], n: int, reverse: bool) -> tuple[Any, Any]:
+def _scan_eager(f: Closure[Array], carry: Nested[Array], xs: Nested[Array], n: int, reverse: bool) -> Pair[Array]:
     leaves, structure = jax.tree_util.tree_flatten(xs)
     columns = [list(x) for x in leaves]
     ys = []

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from kfront.backends.typing import Closure
+from kfront.backends.typing import Closure, Pair
 from kfront.core import tree
 from kfront.core.errors import ArgumentTypeError, UnsupportedError
 from kfront.core.typing import Nested
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     from kfront.layers.base import Layer
 
 
-def first(fn: Closure[Array], rng: Array, inputs: Nested[Array]) -> Any:
+def first(fn: Closure[Array], rng: Array, inputs: Nested[Array]) -> Nested[Array]:
     """What `fn` gives for a key and inputs."""
     return fn(jnp.asarray(rng).astype("uint32"), inputs)
 
 
 def run(
-    layer: Layer, fn: Closure[Array], rng: Array, inputs: Nested[Array], training: bool, *variables: Any
-) -> tuple[Any, Any]:
+    layer: Layer, fn: Closure[Array], rng: Array, inputs: Nested[Array], training: bool, *variables: Array
+) -> Pair[Array]:
     """(outputs, leaves of the new state) of ``fn(*variables, rng, inputs, training)``."""
     outputs, new = fn(*variables, rng, inputs, training)
     return outputs, leaves(new)
 
 
-def parts(values: Nested[Array]) -> tuple[list[Any], Any]:
+def parts(values: Nested[Array]) -> tuple[list[Array], Nested[Array]]:
     """The leaves of a pytree, whatever they are, and the structure."""
     return jax.tree_util.tree_flatten(values)
 
@@ -48,7 +48,7 @@ def _name(path: Any) -> str:
     return ".".join(p for p in parts if p != "value").replace("/", ".")
 
 
-def unflatten(structure: Any, values: Nested[Array]) -> Any:
+def unflatten(structure: object, values: Nested[Array]) -> Nested[Array]:
     """The pytree of these leaves."""
     return jax.tree_util.tree_unflatten(structure, values)
 
@@ -58,12 +58,12 @@ def leaves(values: Nested[Array]) -> list[Array]:
     return jax.tree_util.tree_leaves(values)
 
 
-def ones(shapes: Any, dtype: str) -> Any:
+def ones(shapes: Any, dtype: str) -> Nested[Array]:
     """Arrays of ones, unknown sizes 1."""
     return tree.map_shape_structure(lambda s: jnp.ones([1 if d is None else d for d in s], dtype), shapes)
 
 
-def flax(module: Any, method: Any, who: str) -> Any:
+def flax(module: Any, method: Any, who: str) -> _Linen | _Nnx:
     """The functions of a module of Flax.
 
     Raises:
@@ -93,19 +93,21 @@ class _Linen:
         self.method = getattr(type(module), method) if isinstance(method, str) else method
         self.more = _takes_training(self.method or type(module).__call__)
 
-    def given(self, variables: Any) -> Any:
+    def given(self, variables: Nested[Array]) -> Nested[Array]:
         """(params, state) of given variables, None if there are none."""
         return None if variables is None else self._split(variables)
 
-    def _split(self, variables: Any) -> tuple[Any, Any]:
+    def _split(self, variables: Nested[Array]) -> Pair[Array]:
         return variables.get("params", {}), {k: v for k, v in variables.items() if k != "params"}
 
-    def init(self, rng: Array, inputs: Nested[Array]) -> tuple[Any, Any]:
+    def init(self, rng: Array, inputs: Nested[Array]) -> Pair[Array]:
         """First (params, state)."""
         more = {"training": True} if self.more else {}
         return self._split(self.module.init({"params": rng}, inputs, method=self.method, **more))
 
-    def apply(self, params: Any, state: Any, rng: Array, inputs: Nested[Array], training: bool) -> tuple[Any, Any]:
+    def apply(
+        self, params: Nested[Array], state: Nested[Array], rng: Array, inputs: Nested[Array], training: bool
+    ) -> Pair[Array]:
         """(outputs, new state)."""
         more = {"training": training} if self.more else {}
         out, changed = self.module.apply(
@@ -127,15 +129,17 @@ class _Nnx:
         self.more = _takes_training(getattr(type(module), self.method))
         self.graph, self.params, self.keys, self.state = nnx.split(module, nnx.Param, nnx.RngState, ...)
 
-    def given(self, variables: Any) -> Any:
+    def given(self, variables: Nested[Array]) -> Nested[Array]:
         """(params, state) of the module."""
         return self.params, self.state
 
-    def init(self, rng: Array, inputs: Nested[Array]) -> tuple[Any, Any]:
+    def init(self, rng: Array, inputs: Nested[Array]) -> Pair[Array]:
         """The module has its values already."""
         return self.params, self.state
 
-    def apply(self, params: Any, state: Any, rng: Array, inputs: Nested[Array], training: bool) -> tuple[Any, Any]:
+    def apply(
+        self, params: Nested[Array], state: Nested[Array], rng: Array, inputs: Nested[Array], training: bool
+    ) -> Pair[Array]:
         """(outputs, new state)."""
         nnx = self.nnx
         module = nnx.merge(self.graph, params, jax.tree_util.tree_map(lambda k: _moved(k, rng), self.keys), state)
@@ -145,7 +149,7 @@ class _Nnx:
         return out, nnx.split(module, nnx.Param, nnx.RngState, ...)[3]
 
 
-def _moved(key: Any, rng: Array) -> Any:
+def _moved(key: object, rng: Array) -> Nested[Array]:
     """A key of the module's random streams, another one for each call; counters stay."""
     if not jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
         return key

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -40,7 +39,7 @@ class JaxArchive(Archive):
         super().__init__()
         self._copies: dict[int, tuple[Any, Any]] = {}  # of each Variable: itself, its copy
 
-    def native(self, variable: Variable) -> Any:
+    def native(self, variable: Variable) -> Nested[Array]:
         found = self._copies.get(id(variable))
         if found is None:
             with backend_scope(_tensorflow):
@@ -50,7 +49,7 @@ class JaxArchive(Archive):
 
     def function(
         self,
-        fn: Callable[..., Any],
+        fn: Closure[Array],
         signature: tuple[Nested[KerasTensor], ...],
         is_static: bool | None = None,
         jax2tf_kwargs: dict[str, Any] | None = None,
@@ -62,7 +61,7 @@ class JaxArchive(Archive):
         self._hold(read)
         converted = jax2tf.convert(_pure(fn, read, written), polymorphic_shapes=[None, *shapes], **given)
 
-        def call(*inputs: Nested[Array]) -> Any:
+        def call(*inputs: Nested[Array]) -> Nested[Array]:
             out, new = converted([self.native(v).value() for v in read], *inputs)
             for v, x in zip(written, new, strict=True):
                 self.native(v).assign(x)
@@ -72,7 +71,7 @@ class JaxArchive(Archive):
 
     def endpoint(
         self, name: str, fn: Closure[Array], signature: tuple[Nested[KerasTensor], ...] | None, **options: object
-    ) -> Any:
+    ) -> Nested[Array]:
         """Add a function, after seeing that TensorFlow can read what JAX wrote."""
         traced = super().endpoint(name, fn, signature, **options)
         if signature is None:
@@ -105,11 +104,11 @@ def write_tf_saved_model(
     archive.save(path)
 
 
-def _state(fn: Callable[..., Any], inputs: tuple[Any, ...]) -> tuple[list[Any], list[Any]]:
+def _state(fn: Closure[Array], inputs: tuple[Any, ...]) -> tuple[list[Any], list[Any]]:
     """The Variables that a function reads, and those that it assigns."""
     written: list[Variable] = []
 
-    def run(*inputs: Nested[Array]) -> Any:
+    def run(*inputs: Nested[Array]) -> Nested[Array]:
         with Journal() as journal, Trace():
             out = fn(*inputs)
             written[:] = journal.written()
@@ -120,10 +119,10 @@ def _state(fn: Callable[..., Any], inputs: tuple[Any, ...]) -> tuple[list[Any], 
     return list({**found, **{id(v): v for v in written}}.values()), written
 
 
-def _pure(fn: Callable[..., Any], read: list[Variable], written: list[Variable]) -> Closure[Array]:
+def _pure(fn: Closure[Array], read: list[Variable], written: list[Variable]) -> Closure[Array]:
     """`fn` with the values of its Variables as first argument, and with new ones as second result."""
 
-    def pure(values: list[Array], *inputs: Nested[Array]) -> Any:
+    def pure(values: list[Array], *inputs: Nested[Array]) -> Nested[Array]:
         with Journal(), Trace():
             for v, x in zip(read, values, strict=True):
                 store(v, x)

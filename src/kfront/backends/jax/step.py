@@ -15,7 +15,7 @@ from jax.extend.core import jaxpr_as_fun
 from kfront.backends.jax.common import TRACER
 from kfront.backends.jax.native import Journal, Reads, Trace, journaling, store
 from kfront.backends.jax.step_state import Borrowed, StepState, copy_of
-from kfront.backends.typing import Closure
+from kfront.backends.typing import Closure, Pair
 from kfront.core.errors import UnsupportedError
 from kfront.core.operators import VariableBase
 from kfront.core.spec import is_text
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 
 def value_and_grad(
-    fn: Callable[[], tuple[Any, Any]], variables: Sequence[Variable], state: Sequence[Variable] = ()
-) -> tuple[Any, Any, list[Array]]:
+    fn: Callable[[], Pair[Array]], variables: Sequence[Variable], state: Sequence[Variable] = ()
+) -> tuple[Nested[Array], Nested[Array], list[Array]]:
     """Value and gradients of a closure; what it assigned is in the Variables afterwards.
 
     Args:
@@ -43,7 +43,7 @@ def value_and_grad(
     chosen = [v for v in variables if jnp.issubdtype(v._value.dtype, jnp.inexact)]
     written: list[Variable] = []
 
-    def run(values: list[Array]) -> tuple[Any, Any]:
+    def run(values: list[Array]) -> Pair[Array]:
         with bind(chosen, values), Journal() as journal:
             loss, aux = fn()
             written[:] = journal.written()
@@ -60,7 +60,7 @@ class _Stale(Exception):
     """The set of Variables is not the one the step was prepared for."""
 
 
-def _ordered(x: Array) -> Any:
+def _ordered(x: Array) -> Nested[Array]:
     """`x` with dicts as OrderedDicts: JAX returns those in their order, and plain dicts sorted."""
     if type(x) is dict:
         return OrderedDict((k, _ordered(v)) for k, v in x.items())
@@ -80,7 +80,7 @@ class Step:
         state: gives the list of Variables; asked when the step is traced.
     """
 
-    def __init__(self, fn: Closure[Array], state: Callable[[], Sequence[Any]]) -> None:
+    def __init__(self, fn: Closure[Array], state: Callable[[], Sequence[Variable]]) -> None:
         self.fn, self.state = fn, state
         self.variables: list[Variable] = []
         self.extra: list[Variable] = []  # read or assigned by `fn`, but not in `state()`
@@ -111,7 +111,7 @@ class Step:
             raise _Stale
         return new, out
 
-    def prepare(self, args: tuple[Any, ...]) -> None:
+    def prepare(self, args: tuple[Nested[Array], ...]) -> None:
         """Trace once to learn which Variables are assigned; the trace is kept for the compilation."""
         if any(map(is_text, jax.tree_util.tree_leaves(args))):
             raise UnsupportedError(
@@ -155,7 +155,7 @@ class Step:
 
     # -- running ------------------------------------------------------------------------------------------------------
 
-    def step(self, *args: object) -> Any:
+    def step(self, *args: object) -> Nested[Array]:
         """Run it once."""
         if self.compiled is None:
             self.prepare(args)
@@ -167,7 +167,7 @@ class Step:
 
     __call__ = step
 
-    def _execute(self, compiled: Any, args: object) -> Any:
+    def _execute(self, compiled: Any, args: object) -> Nested[Array]:
         # read before the lock is taken: another step, in another thread, may have these
         with Borrowed(self.read) as read:
             if journaling() or scopes.stateless is not None:
@@ -187,7 +187,7 @@ class Step:
                     _explain(error, self.written)
                     raise
 
-    def _execute_inside(self, compiled: Any, read: list[Variable], args: object) -> Any:
+    def _execute_inside(self, compiled: Any, read: list[Variable], args: object) -> Nested[Array]:
         """Inside another transform or a scope, to which the new values belong."""
         try:
             new, out = compiled([copy_of(v._value) for v in self.written], read, args)
@@ -215,7 +215,7 @@ class Step:
             self.compiled(list(map(copy_of, values[:count])), values[count:], rest)
 
 
-def _apart(out: Any, values: Sequence[Array]) -> Any:
+def _apart(out: Nested[Array], values: Sequence[Array]) -> Nested[Array]:
     """`out`, with copies where it is the value of a Variable: an array that is handed out is not one to be donated."""
     own = set(map(id, values))
     return jax.tree_util.tree_map(lambda x: jnp.copy(x) if id(x) in own else x, out)
@@ -244,21 +244,21 @@ class Loop(Step):
 
     looped: Any = None
 
-    def __init__(self, fn: Closure[Array], state: Callable[[], Sequence[Any]], count: int | None = None) -> None:
+    def __init__(self, fn: Closure[Array], state: Callable[[], Sequence[Variable]], count: int | None = None) -> None:
         super().__init__(fn, state)
         self.count = count
 
-    def many(self, written: Sequence[Variable], read: Sequence[Array], stacked: Nested[Array]) -> tuple[Any, Any]:
+    def many(self, written: Sequence[Variable], read: Sequence[Array], stacked: Nested[Array]) -> Pair[Array]:
         """All steps: (new values of `written`, the last output)."""
         written, outputs = lax.scan(lambda values, args: self.pure(values, read, args), list(written), stacked)
         return written, jax.tree_util.tree_map(lambda y: y[-1], outputs)
 
-    def prepare(self, args: tuple[Any, ...]) -> None:
+    def prepare(self, args: tuple[Nested[Array], ...]) -> None:
         """As for a step."""
         super().prepare(args)
         self.looped = jax.jit(self.many, donate_argnums=0)
 
-    def __call__(self, batches: Iterable[Any]) -> Any:  # type: ignore[override]
+    def __call__(self, batches: Iterable[Any]) -> Nested[Array]:  # type: ignore[override]
         """Run on each batch (a tuple of arguments); returns the last output."""
         batches = [tuple(b) for b in batches]
         if self.count is None and len(batches) > 1:
@@ -278,7 +278,7 @@ class Loop(Step):
             return self(batches)
 
 
-def _stack(batches: list[Any]) -> Any:
+def _stack(batches: list[Any]) -> Nested[Array]:
     """Batches stacked along a new first axis, None if they differ."""
     flat, structures = zip(*map(jax.tree_util.tree_flatten, batches), strict=True)
     if any(s != structures[0] for s in structures[1:]):

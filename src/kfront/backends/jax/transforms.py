@@ -11,6 +11,7 @@ from jax import Array
 from kfront.backends.jax.native import Journal, store
 from kfront.backends.typing import Closure
 from kfront.core.errors import UnsupportedError
+from kfront.core.typing import Nested
 from kfront.core.variable import bind
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def _conj(xs: Sequence[Array]) -> list[Array]:
 def _pure(fn: Closure[Array], holders: Sequence[Variable], written: list[Variable]) -> Closure[Array]:
     """`fn` as a function of the values of `holders`: (results, (others, new values of `written`))."""
 
-    def run(values: Sequence[Array]) -> Any:
+    def run(values: Sequence[Array]) -> Nested[Array]:
         with bind(holders, values), Journal() as journal:
             results, others = fn()
             written[:] = journal.written()
@@ -71,11 +72,11 @@ def jvp(
     return results, others, slopes
 
 
-def checkpoint(fn: Callable[..., list[Any]], tensors: Sequence[Array]) -> list[Array]:
+def checkpoint(fn: Callable[..., list[Array]], tensors: Sequence[Array]) -> list[Array]:
     """See `Backend.checkpoint`."""
     written: list[Variable] = []
 
-    def run(values: Sequence[Array]) -> Any:
+    def run(values: Sequence[Array]) -> Nested[Array]:
         with Journal() as journal:
             results = fn(*values)
             written[:] = journal.written()

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from kfront.core.variable import Variable
 
 
-def cond(pred: Nested[np.ndarray], true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Nested[np.ndarray]:
+def cond(
+    pred: Nested[np.ndarray], true_fn: Callable[[], Nested[np.ndarray]], false_fn: Callable[[], Nested[np.ndarray]]
+) -> Nested[np.ndarray]:
     return true_fn() if pred else false_fn()
 
 

@@ -66,9 +66,7 @@ def scatter(indices: np.ndarray, values: np.ndarray, shape: ShapeLike) -> np.nda
 _COMBINE = {"add": np.add, "max": np.maximum, "min": np.minimum, "mul": np.multiply}
 
 
-def scatter_update(
-    inputs: np.ndarray, indices: np.ndarray, updates: np.ndarray, reduction: str | None = None
-) -> np.ndarray:
+def scatter_update(inputs: np.ndarray, indices: np.ndarray, updates: np.ndarray, reduction: str | None) -> np.ndarray:
     out = np.array(inputs)
     if reduction is None:
         out[_coordinates(indices)] = updates
@@ -90,18 +88,14 @@ def _segments(data: np.ndarray, ids: np.ndarray, count: int) -> tuple[np.ndarray
     return data[inside], ids[inside], count
 
 
-def segment_sum(
-    data: np.ndarray, segment_ids: np.ndarray, num_segments: int | None = None, sorted: bool = False
-) -> np.ndarray:
+def segment_sum(data: np.ndarray, segment_ids: np.ndarray, num_segments: int | None, sorted: bool) -> np.ndarray:
     data, ids, count = _segments(data, segment_ids, num_segments)
     out = np.zeros((count, *data.shape[1:]), data.dtype)
     np.add.at(out, ids, data)
     return out
 
 
-def segment_max(
-    data: np.ndarray, segment_ids: np.ndarray, num_segments: int | None = None, sorted: bool = False
-) -> np.ndarray:
+def segment_max(data: np.ndarray, segment_ids: np.ndarray, num_segments: int | None, sorted: bool) -> np.ndarray:
     data, ids, count = _segments(data, segment_ids, num_segments)
     out = np.full((count, *data.shape[1:]), lowest(data.dtype), data.dtype)
     np.maximum.at(out, ids, data)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import tensorflow as tf
 
 from kfront.backends.tensorflow.common import raw, target
-from kfront.backends.typing import Closure
+from kfront.backends.typing import Closure, Pair
 from kfront.core.errors import ShapeError
 from kfront.core.operators import VariableBase
 from kfront.core.state import state
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Tensor = tf.Tensor
 
 
-def _tensors(tree: Nested[Tensor]) -> Any:
+def _tensors(tree: Nested[Tensor]) -> Nested[Tensor]:
     """A nested structure with kfront Variables read and Python numbers converted."""
 
     def one(x: Tensor) -> Nested[Tensor]:
@@ -30,7 +30,9 @@ def _tensors(tree: Nested[Tensor]) -> Any:
     return tf.nest.map_structure(one, tree)
 
 
-def cond(pred: Nested[Tensor], true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Nested[Tensor]:
+def cond(
+    pred: Nested[Tensor], true_fn: Callable[[], Nested[Tensor]], false_fn: Callable[[], Nested[Tensor]]
+) -> Nested[Tensor]:
     """The result of one of two functions."""
     if isinstance(pred, bool):
         return true_fn() if pred else false_fn()
@@ -47,7 +49,7 @@ def cond(pred: Nested[Tensor], true_fn: Callable[[], Any], false_fn: Callable[[]
 
 def while_loop(
     cond: Closure[Tensor], body: Closure[Tensor], loop_vars: Nested[Tensor], maximum_iterations: int | None = None
-) -> Any:
+) -> Nested[Tensor]:
     """Repeat `body` as long as `cond` holds."""
     single = not isinstance(loop_vars, (tuple, list))
     values = _tensors((loop_vars,) if single else tuple(loop_vars))
@@ -60,7 +62,9 @@ def while_loop(
     return out[0] if single else list(out) if isinstance(loop_vars, list) else tuple(out)
 
 
-def _loop(cond: Closure[Tensor], step: Closure[Tensor], values: tuple[Tensor, ...], most: Any = None) -> Nested[Tensor]:
+def _loop(
+    cond: Closure[Tensor], step: Closure[Tensor], values: tuple[Tensor, ...], most: int | None = None
+) -> Nested[Tensor]:
     """`tf.while_loop`; if sizes change on the way, once more with these sizes left open."""
     try:
         return tf.while_loop(cond, step, values, maximum_iterations=most)
@@ -89,26 +93,26 @@ def _common(a: tf.TensorShape, b: tf.TensorShape) -> tf.TensorShape:
 
 
 def fori_loop(
-    lower: Nested[Tensor], upper: Nested[Tensor], body_fun: Callable[[Any, Any], Any], init_val: Nested[Tensor]
-) -> Any:
+    lower: Nested[Tensor], upper: Nested[Tensor], body_fun: Closure[Tensor], init_val: Nested[Tensor]
+) -> Nested[Tensor]:
     """Run `body_fun(i, value)` for each i."""
     start, limit = tf.convert_to_tensor(lower), tf.convert_to_tensor(upper)
     limit = tf.cast(limit, start.dtype)
 
-    def step(i: Any, value: Tensor) -> tuple[Any, Any]:
+    def step(i: int | Tensor, value: Tensor) -> Pair[Tensor]:
         return i + 1, _tensors(body_fun(i, value))
 
     return _loop(lambda i, _: i < limit, step, (start, _tensors(init_val)))[1]
 
 
 def scan(
-    f: Callable[[Any, Any], tuple[Any, Any]],
+    f: Callable[[Nested[Tensor], Nested[Tensor]], Pair[Tensor]],
     init: Nested[Tensor],
     xs: Nested[Tensor] | None = None,
     length: int | None = None,
     reverse: bool = False,
     unroll: int | bool = 1,
-) -> tuple[Any, Any]:
+) -> Pair[Tensor]:
     """Carry a value along the first axis of `xs`, and stack what `f` gives at each step."""
     carry = _tensors(init)
     xs = None if xs is None else _tensors(xs)
@@ -131,7 +135,7 @@ def scan(
 
 def _scan_unrolled(
     f: Closure[Tensor], carry: Nested[Tensor], xs: Nested[Tensor], n: int, reverse: bool
-) -> tuple[Any, Any]:
+) -> Pair[Tensor]:
     columns = [] if xs is None else [tf.unstack(x, n) for x in tf.nest.flatten(xs)]
     outs = []
     for i in range(n - 1, -1, -1) if reverse else range(n):
@@ -144,13 +148,17 @@ def _scan_unrolled(
     return carry, tf.nest.map_structure(lambda *ys: None if ys[0] is None else tf.stack(ys), *outs)
 
 
-def _scan_loop(f: Closure[Tensor], carry: Nested[Tensor], xs: Nested[Tensor], n: Any, reverse: bool) -> tuple[Any, Any]:
+def _scan_loop(
+    f: Closure[Tensor], carry: Nested[Tensor], xs: Nested[Tensor], n: int | Tensor, reverse: bool
+) -> Pair[Tensor]:
     inputs = [] if xs is None else [_array(x.dtype, n).unstack(x) for x in tf.nest.flatten(xs)]
     spec = _step_outputs(f, carry, xs)
     results = [s for s in tf.nest.flatten(spec) if s is not None]
     places = [i for i, s in enumerate(tf.nest.flatten(spec)) if s is not None]
 
-    def body(count: Any, value: Tensor, written: list[Variable]) -> tuple[Any, Any, list[Any]]:
+    def body(
+        count: int | Tensor, value: Tensor, written: list[Variable]
+    ) -> tuple[Nested[Tensor], Nested[Tensor], list[Any]]:
         i = n - 1 - count if reverse else count
         x = None if xs is None else tf.nest.pack_sequence_as(xs, [a.read(i) for a in inputs])
         value, y = f(value, x)
@@ -165,7 +173,7 @@ def _scan_loop(f: Closure[Tensor], carry: Nested[Tensor], xs: Nested[Tensor], n:
     return carry, tf.nest.pack_sequence_as(spec, out)
 
 
-def _array(dtype: DTypeLike, n: Any) -> tf.TensorArray:
+def _array(dtype: DTypeLike, n: int | Tensor) -> tf.TensorArray:
     return tf.TensorArray(dtype, size=n, clear_after_read=False)
 
 
@@ -215,10 +223,10 @@ def switch(index: Nested[Tensor], branches: Any, *operands: Nested[Tensor]) -> N
 def custom_gradient(f: Closure[Tensor]) -> Closure[Tensor]:
     """A function that brings its own gradient: it returns (result, gradient function)."""
 
-    def inner(*args: object) -> Any:
+    def inner(*args: object) -> Nested[Tensor]:
         out, grad = f(*args)
 
-        def backward(*upstream: Nested[Tensor], variables: Any = None) -> Nested[Tensor]:
+        def backward(*upstream: Nested[Tensor], variables: Nested[Tensor] = None) -> Nested[Tensor]:
             found = grad(*upstream)
             return found if variables is None else (found, [None] * len(variables))
 

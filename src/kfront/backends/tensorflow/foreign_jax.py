@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, WeakMethod
 
 import numpy as np
 import tensorflow as tf
 
-from kfront.backends.typing import Closure
+from kfront.backends.typing import Closure, Pair
 from kfront.core.errors import UnsupportedError
 from kfront.core.typing import Nested
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from kfront.layers.base import Layer
 
 
-def _load() -> tuple[Any, Any]:
+def _load() -> Pair[Tensor]:
     try:
         ours = importlib.import_module("kfront.backends.jax.foreign")
         return ours, importlib.import_module("jax.experimental.jax2tf")
@@ -43,8 +42,8 @@ def flatten(values: Nested[Tensor]) -> tuple[list[tuple[str, Any]], Any]:
 
 
 def run(
-    layer: Layer, fn: Callable[..., Any], rng: Tensor, inputs: Nested[Tensor], training: bool, *variables: Any
-) -> tuple[Any, Any]:
+    layer: Layer, fn: Closure[Tensor], rng: Tensor, inputs: Nested[Tensor], training: bool, *variables: Tensor
+) -> Pair[Tensor]:
     """(outputs, leaves of the new state) of a function of JAX: ``fn(*variables, rng, inputs, training)``.
 
     Called eagerly, it is traced once for each signature. Sizes of inputs that a traced function leaves open are open in
@@ -61,17 +60,17 @@ def run(
     return found[key](rng, flat, *variables)
 
 
-def _converted(layer: Layer, fn: Closure[Tensor], structure: Any, training: bool) -> Closure[Tensor]:
+def _converted(layer: Layer, fn: Closure[Tensor], structure: object, training: bool) -> Closure[Tensor]:
     """`fn`, a method of the layer, as a function of tensors; it keeps no layer alive."""
     method, platforms = WeakMethod(fn), getattr(layer, "native_serialization_platforms", None)
     options = {"native_serialization_platforms": platforms} if platforms else {}
 
-    def called(rng: Tensor, flat: list[Any], *variables: Any) -> Any:
+    def called(rng: Tensor, flat: list[Any], *variables: Tensor) -> Nested[Tensor]:
         outputs, new = method()(*variables, rng, _jax.unflatten(structure, flat), training)  # type: ignore[misc]
         return outputs, _jax.leaves(new)
 
-    def converted(rng: Tensor, flat: list[Any], *variables: Any) -> Any:
-        def run(shapes: list[str | None] | None) -> Any:
+    def converted(rng: Tensor, flat: list[Any], *variables: Tensor) -> Nested[Tensor]:
+        def run(shapes: list[str | None] | None) -> Nested[Tensor]:
             all_shapes = shapes and (None, shapes, *(None for _ in variables))
             return _jax2tf.convert(called, polymorphic_shapes=all_shapes, **options)(rng, flat, *variables)
 

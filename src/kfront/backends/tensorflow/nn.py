@@ -168,9 +168,7 @@ def _weight(w: Tensor, like: Tensor, axes: Sequence[int]) -> Tensor:
     return w if w.dtype == like.dtype else _cast(w, like.dtype)
 
 
-def layer_normalization(
-    x: Tensor, gamma: Tensor | None = None, beta: Tensor | None = None, axis: Axes = -1, epsilon: float = 1e-7
-) -> Tensor:
+def layer_normalization(x: Tensor, gamma: Tensor | None, beta: Tensor | None, axis: Axes, epsilon: float) -> Tensor:
     """Mean 0 and variance 1 over axes, then scaled and shifted."""
     out, axes = _normalized(x, axis, epsilon, True)
     out = out if gamma is None else _mul(out, _weight(gamma, out, axes))
@@ -209,9 +207,7 @@ _both, _at_least = raw("LogicalAnd"), raw("GreaterEqual")
 _cross_entropy, _sparse_cross_entropy = raw("SoftmaxCrossEntropyWithLogits"), raw("SparseSoftmaxCrossEntropyWithLogits")
 
 
-def sparse_categorical_crossentropy(
-    target: Tensor, output: Tensor, from_logits: bool = False, axis: int = -1
-) -> Tensor:
+def sparse_categorical_crossentropy(target: Tensor, output: Tensor, from_logits: bool, axis: int) -> Tensor:
     """-log(probability of the class `target`), 0 for a class out of range; from logits by the fused op."""
     rank = output.shape.rank
     body = OPS["sparse_categorical_crossentropy"].body

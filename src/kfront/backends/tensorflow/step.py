@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import tensorflow as tf
 
 from kfront.backends.tensorflow import common
-from kfront.backends.typing import Closure
+from kfront.backends.typing import Closure, Pair
 from kfront.core import tree
 from kfront.core.spec import KerasTensor
 from kfront.core.typing import Nested
@@ -24,8 +24,8 @@ _log = logging.getLogger("kfront")
 
 
 def value_and_grad(
-    fn: Callable[[], tuple[Any, Any]], variables: Sequence[Variable], state: Sequence[Variable] = ()
-) -> tuple[Any, Any, list[Tensor]]:
+    fn: Callable[[], Pair[Tensor]], variables: Sequence[Variable], state: Sequence[Variable] = ()
+) -> tuple[Nested[Tensor], Nested[Tensor], list[Tensor]]:
     """Value and gradients of a closure; see `Backend.value_and_grad`. `state` needs no care: writes are ops."""
     held = [v._value for v in variables]
     with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -36,7 +36,7 @@ def value_and_grad(
     return loss, aux, [tf.convert_to_tensor(g) if isinstance(g, tf.IndexedSlices) else g for g in found]
 
 
-def compile_step(fn: Closure[Tensor], state: Callable[[], Sequence[Any]], jit: bool | str) -> Closure[Tensor]:
+def compile_step(fn: Closure[Tensor], state: Callable[[], Sequence[Variable]], jit: bool | str) -> Closure[Tensor]:
     """`fn` as a graph. It is traced anew at most once more for other batch sizes (`reduce_retracing`).
 
     XLA is used only if `jit` is True; where it cannot compile the step, a warning is logged and the plain graph runs.
@@ -60,7 +60,7 @@ class Step:
         self.graphs: dict[Any, Any] = {}  # structure -> tf.function of flat tensors
         self.ready: dict[Any, Any] = {}  # structure, shapes, dtypes -> concrete function
 
-    def __call__(self, *args: object) -> Any:
+    def __call__(self, *args: object) -> Nested[Tensor]:
         if not tf.executing_eagerly() or tf.config.functions_run_eagerly():
             return self.fn(*args)
         leaves: list[Tensor] = []
@@ -71,7 +71,7 @@ class Step:
             return found._call_flat(leaves, found.captured_inputs)
         return self._first(structure, leaves, key)
 
-    def _first(self, structure: Any, leaves: list[Tensor], key: Any) -> Any:
+    def _first(self, structure: object, leaves: list[Tensor], key: object) -> Nested[Tensor]:
         """The first call for these shapes and dtypes."""
         graph = self._traced(structure, leaves, key)
         if not self.xla:
@@ -104,7 +104,7 @@ class Step:
             if key not in self.ready:
                 self._remember(self._traced(structure, leaves, key), leaves, key)
 
-    def _traced(self, structure: Any, leaves: list[Tensor], key: Any) -> Any:
+    def _traced(self, structure: object, leaves: list[Tensor], key: object) -> Nested[Tensor]:
         """The graph for these arguments. Other sizes relax the one that is there, unless its code needs known sizes."""
         kind = (structure, *[x.shape.rank for x in leaves])  # retracing relaxes sizes, and must not relax ranks
         graph = self.graphs.get(key) or self.graphs.get(kind)
@@ -117,7 +117,7 @@ class Step:
                 graph = self.graphs[key] = self._graph(structure, relax=False)
         return graph
 
-    def _remember(self, graph: Any, leaves: list[Tensor], key: Any) -> None:
+    def _remember(self, graph: object, leaves: list[Tensor], key: object) -> None:
         if tf.distribute.has_strategy() or any(x.__class__ is not _Eager for x in leaves):
             return
         made = graph.get_concrete_function(*leaves)
@@ -126,10 +126,10 @@ class Step:
                 self.ready.clear()
             self.ready[key] = made
 
-    def _graph(self, structure: Any, relax: bool = True) -> Any:
+    def _graph(self, structure: object, relax: bool = True) -> Nested[Tensor]:
         xla = self.xla
 
-        def run(*leaves: object) -> Any:
+        def run(*leaves: object) -> Nested[Tensor]:
             rest = iter(leaves)
             with common.target.being(fused=not xla):
                 return self.fn(*_packed(structure, rest))
@@ -141,12 +141,12 @@ _Eager: type = common.EagerTensor
 _LEAF = "*"
 
 
-def _key(structure: Any, leaves: list[Tensor]) -> Any:
+def _key(structure: object, leaves: list[Tensor]) -> Nested[Tensor]:
     """What a concrete function is found by: structure, shapes and dtypes."""
     return (structure, *[(x._shape_tuple(), x.dtype) if x.__class__ is _Eager else None for x in leaves])
 
 
-def _flatten(x: Tensor, leaves: list[Tensor]) -> Any:
+def _flatten(x: Tensor, leaves: list[Tensor]) -> Nested[Tensor]:
     """The structure of nested tensors, hashable; the tensors go to `leaves`."""
     kind = x.__class__
     if kind is _Eager:
@@ -164,7 +164,7 @@ def _flatten(x: Tensor, leaves: list[Tensor]) -> Any:
     return _LEAF
 
 
-def _packed(structure: Any, leaves: Iterator[Tensor]) -> Any:
+def _packed(structure: object, leaves: Iterator[Tensor]) -> Nested[Tensor]:
     if structure is None:
         return None
     if structure == _LEAF:
@@ -181,7 +181,7 @@ def _from_compiler(error: Exception) -> bool:
     return any(s in text for s in ("XLA", "compil", "unsupported", "Unsupported", "must be a compile-time constant"))
 
 
-def compile_loop(fn: Closure[Tensor], state: Callable[[], Sequence[Any]], jit: bool | str) -> Closure[Tensor]:
+def compile_loop(fn: Closure[Tensor], state: Callable[[], Sequence[Variable]], jit: bool | str) -> Closure[Tensor]:
     """Several batches in one graph call; see `Backend.compile_loop`.
 
     The first batch is run before the loop, which gives the loop its result structure. Batches whose shapes differ
@@ -189,13 +189,13 @@ def compile_loop(fn: Closure[Tensor], state: Callable[[], Sequence[Any]], jit: b
     """
     step = compile_step(fn, state, jit)
 
-    def many(*batches: object) -> Any:
+    def many(*batches: object) -> Nested[Tensor]:
         leaves = [tf.nest.flatten(b) for b in batches]
         stacked = [None if column[0] is None else tf.stack(column) for column in zip(*leaves, strict=True)]
         first = fn(*batches[0])
         results = [_tensor(x) for x in tf.nest.flatten(first)]
 
-        def body(i: Any, last: Any) -> Any:
+        def body(i: int | Tensor, last: Any) -> Nested[Tensor]:
             row = [None if column is None else column[i] for column in stacked]
             new = tf.nest.flatten(fn(*tf.nest.pack_sequence_as(batches[0], row)))
             kept = [_tensor(x) for x in new if x is not None]
@@ -208,7 +208,7 @@ def compile_loop(fn: Closure[Tensor], state: Callable[[], Sequence[Any]], jit: b
 
     loop = compile_step(many, state, jit)
 
-    def run(batches: Any) -> Any:
+    def run(batches: Nested[Tensor]) -> Nested[Tensor]:
         batches = [tuple(b) for b in batches]
         if len(batches) > 1 and _alike(batches):
             return loop(*batches)
@@ -221,7 +221,7 @@ def compile_loop(fn: Closure[Tensor], state: Callable[[], Sequence[Any]], jit: b
     return run
 
 
-def _tensor(x: Tensor) -> Any:
+def _tensor(x: Tensor) -> Nested[Tensor]:
     return None if x is None else tf.convert_to_tensor(x)
 
 

@@ -42,13 +42,13 @@ def native_layer(layer: Layer) -> Closure[Tensor] | None:
     return None
 
 
-def tables_in(graph: Any) -> list[Tensor]:
+def tables_in(graph: tf.Graph) -> list[Tensor]:
     """The tables that a graph looks values up in; what saves the graph has to save them as well."""
     held = {id(outside) for outside, _ in graph.captures}
     return [table for _, table in _tables.values() if id(table.resource_handle) in held]
 
 
-def _table(layer: Layer, tokens: Any, numbers: Sequence[int], missing: int) -> Any:
+def _table(layer: Layer, tokens: Sequence[str], numbers: Sequence[int], missing: int) -> Tensor:
     """The table of a layer, made anew for a new vocabulary."""
     kept = _tables.get(layer)
     if kept is None or kept[0] is not tokens:
@@ -62,7 +62,7 @@ def _table(layer: Layer, tokens: Any, numbers: Sequence[int], missing: int) -> A
 # ---- hashes ----------------------------------------------------------------------------------------------------------
 
 
-def _bins(x: Tensor, count: int, salt: tuple[int, int] | None) -> Any:
+def _bins(x: Tensor, count: int, salt: tuple[int, int] | None) -> Tensor:
     if x.dtype != tf.string:
         x = tf.as_string(tf.cast(x, tf.int64) if x.dtype.is_floating else x)
     if salt is None:
@@ -71,7 +71,7 @@ def _bins(x: Tensor, count: int, salt: tuple[int, int] | None) -> Any:
     return tf.strings.to_hash_bucket_strong(x, count, key)
 
 
-def _hashing(layer: Layer, x: Tensor) -> Any:
+def _hashing(layer: Layer, x: Tensor) -> Tensor:
     masked = layer.mask_value is not None
     found = _bins(x, layer.num_bins - masked, layer.salt)
     if masked:
@@ -80,14 +80,14 @@ def _hashing(layer: Layer, x: Tensor) -> Any:
     return _binned(layer, found)
 
 
-def _crossing(layer: Layer, *features: Any) -> Any:
+def _crossing(layer: Layer, *features: Tensor) -> Tensor:
     shape = tf.shape(features[0])
     columns = [tf.reshape(x if x.dtype == tf.string else tf.cast(x, tf.int64), (-1, 1)) for x in features]
     found = tf.sparse.cross_hashed(columns, layer.num_bins).values
     return _binned(layer, tf.reshape(found, shape))
 
 
-def _binned(layer: Layer, found: Any) -> Any:
+def _binned(layer: Layer, found: Tensor) -> Tensor:
     dtype = tf.as_dtype(layer.compute_dtype)
     return tf.cast(found, dtype) if layer.output_mode == "int" else _encoded(found, layer.num_bins, layer, dtype)
 
@@ -95,7 +95,7 @@ def _binned(layer: Layer, found: Any) -> Any:
 # ---- look-ups --------------------------------------------------------------------------------------------------------
 
 
-def _lookup(layer: Layer, x: Tensor) -> Any:
+def _lookup(layer: Layer, x: Tensor) -> Tensor:
     layer._needs_vocabulary()
     x = _as_tokens(layer, x)
     if layer.invert:
@@ -107,13 +107,13 @@ def _lookup(layer: Layer, x: Tensor) -> Any:
     return found if layer.output_mode == "int" else _vectors(layer, found)
 
 
-def _as_tokens(layer: Layer, x: Tensor) -> Any:
+def _as_tokens(layer: Layer, x: Tensor) -> Tensor:
     if layer.invert or layer._kind != "string":
         return tf.cast(x, tf.int64)
     return x if x.dtype == tf.string else tf.as_string(x)
 
 
-def _indices(layer: Layer, x: Tensor) -> Any:
+def _indices(layer: Layer, x: Tensor) -> Tensor:
     """The index of each element; `DROPPED` for the mask token where it has none."""
     first = len(layer._specials())
     table = _table(layer, layer._tokens, range(first, first + len(layer._tokens)), MISSING)
@@ -129,7 +129,7 @@ def _indices(layer: Layer, x: Tensor) -> Any:
     return tf.where(missing, first - layer.num_oov_indices + _oov(layer, x), found)
 
 
-def _oov(layer: Layer, x: Tensor) -> Any:
+def _oov(layer: Layer, x: Tensor) -> Tensor:
     count = layer.num_oov_indices
     if count == 1:
         return tf.constant(0, tf.int64)
@@ -138,7 +138,7 @@ def _oov(layer: Layer, x: Tensor) -> Any:
     return _bins(x, count, layer.salt)
 
 
-def _vectors(layer: Layer, found: Any) -> Any:
+def _vectors(layer: Layer, found: Tensor) -> Tensor:
     """Indices as the vectors that a look-up layer makes of them."""
     out = _encoded(found, layer._depth(), layer, tf.float32)
     if layer.output_mode != "tf_idf":
@@ -147,7 +147,7 @@ def _vectors(layer: Layer, found: Any) -> Any:
     return out * tf.pad(weights, [[0, layer._depth() - len(layer._idf)]])
 
 
-def _encoded(found: Any, depth: int, layer: Layer, dtype: Any) -> Any:
+def _encoded(found: Tensor, depth: int, layer: Layer, dtype: tf.DType) -> Tensor:
     """Indices as vectors; negative ones count for nothing."""
     mode, rank = layer.output_mode, found.shape.rank
     if mode == "one_hot":
@@ -166,7 +166,7 @@ def _encoded(found: Any, depth: int, layer: Layer, dtype: Any) -> Any:
 # ---- text ------------------------------------------------------------------------------------------------------------
 
 
-def _text(layer: Layer, x: Tensor) -> Any:
+def _text(layer: Layer, x: Tensor) -> Tensor:
     lookup = layer._lookup_layer
     lookup._needs_vocabulary()
     shape = layer._squeezed(tuple(x.shape))
@@ -189,7 +189,7 @@ def _text(layer: Layer, x: Tensor) -> Any:
     return ids if layer.output_mode == "int" else _vectors(lookup, ids)
 
 
-def _words(layer: Layer, texts: Any) -> Any:
+def _words(layer: Layer, texts: Tensor) -> Tensor:
     """The tokens of each text, as a ragged tensor."""
     how, split = layer.standardize, layer.split
     if callable(how):
@@ -208,7 +208,7 @@ def _words(layer: Layer, texts: Any) -> Any:
     return words if layer.ngrams is None else tf.strings.ngrams(words, layer.ngrams, separator=" ")
 
 
-def _word_indices(layer: Layer, lookup: Any, words: Any) -> Any:
+def _word_indices(layer: Layer, lookup: Layer, words: Tensor) -> Tensor:
     unknown = 1 if layer.output_mode == "int" else 0
     table = _table(lookup, lookup._tokens, range(unknown + 1, unknown + 1 + len(lookup._tokens)), unknown)
     nothing = tf.constant(0 if layer.output_mode == "int" else DROPPED, tf.int64)

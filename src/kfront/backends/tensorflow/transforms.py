@@ -75,7 +75,7 @@ def jvp(
     return results, others, slopes
 
 
-def checkpoint(fn: Callable[..., list[Any]], tensors: Sequence[Tensor]) -> list[Tensor]:
+def checkpoint(fn: Callable[..., list[Tensor]], tensors: Sequence[Tensor]) -> list[Tensor]:
     """See `Backend.checkpoint`. `fn` is traced; all tensors that it closes over are differentiated by as well."""
     made, scope = _traced(fn, tensors, ())
     before = [v.value for v in scope.variables]
@@ -89,7 +89,9 @@ def checkpoint(fn: Callable[..., list[Any]], tensors: Sequence[Tensor]) -> list[
     return list(found[:count])
 
 
-def _traced(fn: Callable[..., list[Any]], tensors: Sequence[Tensor], assigned: Sequence[Tensor]) -> tuple[Any, Carried]:
+def _traced(
+    fn: Callable[..., list[Tensor]], tensors: Sequence[Tensor], assigned: Sequence[Tensor]
+) -> tuple[Any, Carried]:
     """`fn` as a graph of the tensors and the values of Variables that it assigns; it returns their new values too."""
     scope = Carried()
 
@@ -110,8 +112,8 @@ def _twice(made: Any, count: int) -> Closure[Tensor]:
         return made._call_flat(list(inputs[:count]), captured)
 
     @tf.custom_gradient
-    def run(*inputs: Nested[Tensor]) -> Any:
-        def backward(*gradients: Any, variables: Any = None) -> Any:
+    def run(*inputs: Nested[Tensor]) -> Nested[Tensor]:
+        def backward(*gradients: Tensor, variables: Nested[Tensor] = None) -> Nested[Tensor]:
             watched = [x for x in (*inputs, *(variables or ())) if x.dtype.is_floating or x.dtype.is_complex]
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(watched)

@@ -10,7 +10,7 @@ from torch._higher_order_ops.while_loop import while_loop as loop
 from torch.utils import _pytree as pytree
 
 from kfront.backends.torch.step import inside_func, transforming
-from kfront.backends.typing import Closure
+from kfront.backends.typing import Closure, Pair
 from kfront.core.operators import VariableBase
 from kfront.core.state import state
 from kfront.core.typing import Nested
@@ -31,7 +31,9 @@ def _tensors(tree: Nested[Tensor]) -> Nested[Tensor]:
 # ---- branches --------------------------------------------------------------------------------------------------------
 
 
-def cond(pred: Nested[Tensor], true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Nested[Tensor]:
+def cond(
+    pred: Nested[Tensor], true_fn: Callable[[], Nested[Tensor]], false_fn: Callable[[], Nested[Tensor]]
+) -> Nested[Tensor]:
     pred = pred.value if isinstance(pred, VariableBase) else pred
     if isinstance(pred, Tensor) and _batched(pred):
         true, false = _tensors(true_fn()), _tensors(false_fn())  # each example takes its own branch
@@ -43,7 +45,7 @@ def cond(pred: Nested[Tensor], true_fn: Callable[[], Any], false_fn: Callable[[]
     return true_fn() if pred else false_fn()
 
 
-def switch(index: Nested[Tensor], branches: Sequence[Closure[Tensor]], *operands: Nested[Tensor]) -> Any:
+def switch(index: Nested[Tensor], branches: Sequence[Closure[Tensor]], *operands: Nested[Tensor]) -> Nested[Tensor]:
     index = index.value if isinstance(index, VariableBase) else index
     last = len(branches) - 1
     compiling = isinstance(index, Tensor) and torch.compiler.is_compiling()
@@ -89,7 +91,7 @@ def _fresh(tree: Nested[Tensor]) -> Nested[Tensor]:
 
 def while_loop(
     cond: Closure[Tensor], body: Closure[Tensor], loop_vars: Nested[Tensor], maximum_iterations: int | None = None
-) -> Any:
+) -> Nested[Tensor]:
     several = isinstance(loop_vars, (tuple, list))
 
     def step(*now: Nested[Tensor]) -> tuple[Tensor, ...]:
@@ -107,7 +109,9 @@ def while_loop(
     return now if several else now[0]
 
 
-def _while_compiled(cond: Closure[Tensor], step: Closure[Tensor], now: tuple[Any, ...], most: Any) -> Any:
+def _while_compiled(
+    cond: Closure[Tensor], step: Closure[Tensor], now: tuple[Tensor, ...], most: int | None
+) -> Nested[Tensor]:
     """The loop as one node of the graph: it runs as long as tensors say."""
 
     def go_on(done: Tensor, *now: Nested[Tensor]) -> Tensor:
@@ -122,7 +126,7 @@ def _while_compiled(cond: Closure[Tensor], step: Closure[Tensor], now: tuple[Any
 
 
 def fori_loop(
-    lower: Nested[Tensor], upper: Nested[Tensor], body_fun: Callable[[Any, Any], Any], init_val: Nested[Tensor]
+    lower: Nested[Tensor], upper: Nested[Tensor], body_fun: Closure[Tensor], init_val: Nested[Tensor]
 ) -> Nested[Tensor]:
     value = _tensors(init_val)
     if torch.compiler.is_compiling() and (isinstance(lower, Tensor) or isinstance(upper, Tensor)):
@@ -135,13 +139,13 @@ def fori_loop(
 
 
 def scan(
-    f: Callable[[Any, Any], tuple[Any, Any]],
+    f: Callable[[Nested[Tensor], Nested[Tensor]], Pair[Tensor]],
     init: Nested[Tensor],
     xs: Nested[Tensor] | None = None,
     length: int | None = None,
     reverse: bool = False,
     unroll: int | bool = 1,
-) -> tuple[Any, Any]:
+) -> Pair[Tensor]:
     leaves, structure = pytree.tree_flatten(_tensors(xs))
     columns = [None if x is None else torch.unbind(x, 0) for x in leaves]
     n = next((len(c) for c in columns if c is not None), int(length or 0))
@@ -157,7 +161,7 @@ def scan(
     return carry, pytree.tree_map(lambda *ys: None if ys[0] is None else torch.stack(ys), *outs)
 
 
-def _no_steps(f: Closure[Tensor], carry: Nested[Tensor], leaves: list[Tensor], structure: Any) -> Nested[Tensor]:
+def _no_steps(f: Closure[Tensor], carry: Nested[Tensor], leaves: list[Tensor], structure: object) -> Nested[Tensor]:
     """Empty outputs of a scan over nothing, in the shapes that a step would give."""
     x = [None if v is None else v.new_zeros(v.shape[1:]) for v in leaves]
     with torch.no_grad():
@@ -194,7 +198,7 @@ class _CustomGradient(torch.autograd.Function):
         ctx.save_for_forward(*args)
 
     @staticmethod
-    def jvp(ctx: Any, _: Any, *tangents: Any) -> Nested[Tensor]:
+    def jvp(ctx: Any, _: object, *tangents: Any) -> Nested[Tensor]:
         args = ctx.saved_tensors
         tangents = tuple(torch.zeros_like(x) if t is None else t for x, t in zip(args, tangents, strict=True))
         return torch.func.jvp(ctx.call, args, tangents)[1]
@@ -213,7 +217,7 @@ class _CustomGradient(torch.autograd.Function):
 class _Call:
     """A function of flat tensors that keeps the gradient function it returns besides."""
 
-    def __init__(self, f: Closure[Tensor], structure: Any, kwargs: object) -> None:
+    def __init__(self, f: Closure[Tensor], structure: object, kwargs: object) -> None:
         self.f, self.structure, self.kwargs = f, structure, kwargs
         self.gradient: Any = None
         self.result: Any = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from kfront.backends.typing import Sizes
+from kfront.backends.typing import Function, Sizes
 
 Tensor = torch.Tensor
 _CONV = (None, None, torch.conv2d, torch.conv3d)
@@ -26,18 +26,18 @@ def each(value: Tensor, n: int) -> tuple[int, ...]:
     return tuple(value) if len(value) == n else tuple(value) * n
 
 
-def enter(x: Tensor, data_format: str) -> Tensor:
+def enter(x: Tensor, layout: str) -> Tensor:
     """To (batch, channels, …), with one spatial axis made two."""
-    if data_format == "channels_last":
+    if layout == "channels_last":
         x = x.permute(_FIRST[x.ndim])
     return x.unsqueeze(2) if x.ndim == 3 else x
 
 
-def leave(x: Tensor, ndim: int, data_format: str) -> Tensor:
+def leave(x: Tensor, ndim: int, layout: str) -> Tensor:
     """Back to the layout of the operand, which had `ndim` axes."""
     if ndim == 3:
         x = x.squeeze(2)
-    return x.permute(_LAST[ndim]) if data_format == "channels_last" else x
+    return x.permute(_LAST[ndim]) if layout == "channels_last" else x
 
 
 def line(values: tuple[int, ...], fill: int) -> tuple[int, ...]:
@@ -80,53 +80,40 @@ def torch_depthwise_kernel(kernel: Tensor, ndim: int) -> Tensor:
     return weight.unsqueeze(2) if n == 1 else weight
 
 
-def convolve(
-    inputs: Tensor, weight: Tensor, strides: Sizes, padding: str, data_format: str, dilation_rate: Sizes
-) -> Tensor:
+def convolve(inputs: Tensor, weight: Tensor, strides: Sizes, padding: str, layout: str, rate: Sizes) -> Tensor:
     """Convolution by a kernel in torch's order; the groups follow from it."""
     ndim = inputs.ndim
     n = ndim - 2
-    x = enter(inputs, data_format)
-    strides, dilation = line(each(strides, n), 1), line(each(dilation_rate, n), 1)
+    x = enter(inputs, layout)
+    strides, dilation = line(each(strides, n), 1), line(each(rate, n), 1)
     x, pads = padded(x, _windows(tuple(weight.shape[2:]), dilation), strides, padding)
     groups = x.shape[1] // weight.shape[1]
     out = _CONV[len(strides)](x, weight, None, strides, pads, dilation, groups)  # type: ignore[misc]
-    return leave(out, ndim, data_format)
+    return leave(out, ndim, layout)
 
 
-def conv(
-    inputs: Tensor,
-    kernel: Tensor,
-    strides: Sizes = 1,
-    padding: str = "valid",
-    data_format: str = "channels_last",
-    dilation_rate: Sizes = 1,
-) -> Tensor:
-    return convolve(inputs, torch_kernel(kernel, inputs.ndim), strides, padding, data_format, dilation_rate)
+def conv(inputs: Tensor, kernel: Tensor, strides: Sizes, padding: str, layout: str, rate: Sizes) -> Tensor:
+    return convolve(inputs, torch_kernel(kernel, inputs.ndim), strides, padding, layout, rate)
 
 
-def depthwise_conv(
-    inputs: Tensor,
-    kernel: Tensor,
-    strides: Sizes = 1,
-    padding: str = "valid",
-    data_format: str = "channels_last",
-    dilation_rate: Sizes = 1,
-) -> Tensor:
-    return convolve(inputs, torch_depthwise_kernel(kernel, inputs.ndim), strides, padding, data_format, dilation_rate)
+def depthwise_conv(inputs: Tensor, kernel: Tensor, strides: Sizes, padding: str, layout: str, rate: Sizes) -> Tensor:
+    return convolve(inputs, torch_depthwise_kernel(kernel, inputs.ndim), strides, padding, layout, rate)
 
 
-def separable_conv(
-    inputs: Tensor,
-    depthwise_kernel: Tensor,
-    pointwise_kernel: Tensor,
-    strides: Sizes = 1,
-    padding: str = "valid",
-    data_format: str = "channels_last",
-    dilation_rate: Sizes = 1,
-) -> Tensor:
-    out = depthwise_conv(inputs, depthwise_kernel, strides, padding, data_format, dilation_rate)
-    return conv(out, pointwise_kernel, 1, "valid", data_format, 1)
+def separable(depthwise: Function[Tensor], pointwise: Function[Tensor]) -> Function[Tensor]:
+    """A separable convolution of two others."""
+
+    def separable_conv(
+        inputs: Tensor, depthwise_kernel: Tensor, kernel: Tensor, strides: Sizes, padding: str, layout: str, rate: Sizes
+    ) -> Tensor:
+        return pointwise(
+            depthwise(inputs, depthwise_kernel, strides, padding, layout, rate), kernel, 1, "valid", layout, 1
+        )
+
+    return separable_conv
+
+
+separable_conv = separable(depthwise_conv, conv)
 
 
 def _transposed_axis(
@@ -152,14 +139,14 @@ def convolve_transposed(
     strides: Sizes,
     padding: str,
     output_padding: Sizes,
-    data_format: str,
-    dilation_rate: Sizes,
+    layout: str,
+    rate: Sizes,
 ) -> Tensor:
     """The gradient of a convolution by its input, by a kernel in torch's order."""
     ndim = inputs.ndim
     n = ndim - 2
-    x = enter(inputs, data_format)
-    strides, dilation = line(each(strides, n), 1), line(each(dilation_rate, n), 1)
+    x = enter(inputs, layout)
+    strides, dilation = line(each(strides, n), 1), line(each(rate, n), 1)
     extra = (None,) * n if output_padding is None else each(output_padding, n)
     plan = [
         _transposed_axis(*axis[:4], padding, axis[4])
@@ -175,17 +162,11 @@ def convolve_transposed(
     for axis, size in enumerate(sizes):
         if out.shape[axis + 2] != size:
             out = torch.narrow(out, axis + 2, 0, size)
-    return leave(out, ndim, data_format)
+    return leave(out, ndim, layout)
 
 
 def conv_transpose(
-    inputs: Tensor,
-    kernel: Tensor,
-    strides: Sizes = 1,
-    padding: str = "valid",
-    output_padding: Sizes | None = None,
-    data_format: str = "channels_last",
-    dilation_rate: Sizes = 1,
+    inputs: Tensor, kernel: Tensor, strides: Sizes, padding: str, output_padding: Sizes | None, layout: str, rate: Sizes
 ) -> Tensor:
     weight = torch_kernel(kernel, inputs.ndim)
-    return convolve_transposed(inputs, weight, strides, padding, output_padding, data_format, dilation_rate)
+    return convolve_transposed(inputs, weight, strides, padding, output_padding, layout, rate)

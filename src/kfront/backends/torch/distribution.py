@@ -25,6 +25,7 @@ from kfront.backends.typing import Closure
 from kfront.core import tree
 from kfront.core.errors import ArgumentError
 from kfront.core.rng import make_default_seed
+from kfront.core.typing import Nested
 
 if TYPE_CHECKING:
     from kfront.backends.base import Backend
@@ -76,7 +77,7 @@ class _Total(torch.autograd.Function):
         return _summed(tensor)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Any:
+    def backward(ctx: Any, *gradients: Tensor) -> Nested[Tensor]:
         return _Total.apply(gradients[0])
 
 
@@ -154,7 +155,7 @@ class TorchDistributor(Distributor):
         if count == 1 or not distribution.auto_shard_dataset:
             return run if kind != "predict" or count == 1 else lambda x: self._gather(run(x), None)
 
-        def one(run: Closure[Tensor], args: tuple[Any, ...]) -> Any:
+        def one(run: Closure[Tensor], args: tuple[Nested[Tensor], ...]) -> Nested[Tensor]:
             part = _Part(len(tree.flatten(args)[0]), count, mine)
             local = tree.map_structure(lambda x: None if x is None else x[part.rows], args)
             if kind == "predict":
@@ -165,7 +166,7 @@ class TorchDistributor(Distributor):
             finally:
                 self.share = 1.0
 
-        def step(*args: object) -> Any:
+        def step(*args: object) -> Nested[Tensor]:
             if kind == "predict" or len(args) > 1:
                 return one(run, args)
             out = None
@@ -175,7 +176,7 @@ class TorchDistributor(Distributor):
 
         return step
 
-    def _gather(self, out: Any, sizes: list[int] | None) -> Any:
+    def _gather(self, out: Nested[Tensor], sizes: list[int] | None) -> Nested[Tensor]:
         """Outputs of all processes, one after the other."""
         count = self.processes()[0]
 
@@ -236,7 +237,7 @@ class TorchDistributor(Distributor):
                 v.assign(x)
 
 
-def _idle(run: Closure[Tensor], local: Any, metrics: list[Any]) -> Any:
+def _idle(run: Closure[Tensor], local: Nested[Tensor], metrics: list[Any]) -> Nested[Tensor]:
     """A step for a batch with fewer samples than processes: take part in its exchanges with no weight."""
     before = [v._value.detach().clone() for v in metrics]
     out = run(*local)

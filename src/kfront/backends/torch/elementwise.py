@@ -78,9 +78,7 @@ def cast(x: Tensor, dtype: DTypeLike) -> Tensor:
     return x.to(to)
 
 
-def nan_to_num(
-    x: Tensor, nan: Tensor | float = 0.0, posinf: Tensor | float | None = None, neginf: Tensor | float | None = None
-) -> Tensor:
+def nan_to_num(x: Tensor, nan: Tensor | float, posinf: Tensor | float | None, neginf: Tensor | float | None) -> Tensor:
     if isinstance(nan, Tensor) or isinstance(posinf, Tensor) or isinstance(neginf, Tensor):
         ends = torch.finfo(x.dtype)
         x = torch.where(torch.isnan(x), nan, x)

@@ -163,9 +163,7 @@ def _as(weight: Tensor | None, x: Tensor) -> Tensor | None:
     return weight if weight is None or weight.dtype is x.dtype else weight.to(x.dtype)
 
 
-def layer_normalization(
-    x: Tensor, gamma: Tensor | None = None, beta: Tensor | None = None, axis: Axes = -1, epsilon: float = 1e-07
-) -> Tensor:
+def layer_normalization(x: Tensor, gamma: Tensor | None, beta: Tensor | None, axis: Axes, epsilon: float) -> Tensor:
     gamma, beta = _as(gamma, x), _as(beta, x)
     if axis == -1:
         return torch.layer_norm(x, (x.shape[-1],), gamma, beta, epsilon)
@@ -200,13 +198,7 @@ def _affine(x: Tensor, scale: Tensor | None, offset: Tensor | None, axes: Axes) 
 
 
 def batch_normalization(
-    x: Tensor,
-    mean: Tensor,
-    variance: Tensor,
-    axis: int,
-    offset: Tensor | None = None,
-    scale: Tensor | None = None,
-    epsilon: float = 0.001,
+    x: Tensor, mean: Tensor, variance: Tensor, axis: int, offset: Tensor | None, scale: Tensor | None, epsilon: float
 ) -> Tensor:
     ndim = x.ndim
     axis = axis + ndim if axis < 0 else axis
@@ -312,9 +304,7 @@ def categorical_crossentropy(target: Tensor, output: Tensor, from_logits: bool =
     return torch.sum(target * log_probabilities(output, from_logits, axis), axis).neg()
 
 
-def sparse_categorical_crossentropy(
-    target: Tensor, output: Tensor, from_logits: bool = False, axis: int = -1
-) -> Tensor:
+def sparse_categorical_crossentropy(target: Tensor, output: Tensor, from_logits: bool, axis: int) -> Tensor:
     ndim = output.ndim
     axis = axis + ndim if axis < 0 else axis
     if target.ndim == ndim and target.shape[axis] == 1:

@@ -23,13 +23,7 @@ def _pool_setup(inputs: Tensor, pool_size: Sizes, strides: Sizes, data_format: s
     return enter(inputs, data_format), line(size, 1), line(steps, 1)
 
 
-def max_pool(
-    inputs: Tensor,
-    pool_size: Sizes,
-    strides: Sizes | None = None,
-    padding: str = "valid",
-    data_format: str = "channels_last",
-) -> Tensor:
+def max_pool(inputs: Tensor, pool_size: Sizes, strides: Sizes | None, padding: str, data_format: str) -> Tensor:
     x, size, steps = _pool_setup(inputs, pool_size, strides, data_format)
     lowest = -math.inf if x.dtype.is_floating_point else torch.iinfo(x.dtype).min
     x, pads = padded(x, size, steps, padding, lowest)
@@ -37,13 +31,7 @@ def max_pool(
     return leave(out, inputs.ndim, data_format)
 
 
-def average_pool(
-    inputs: Tensor,
-    pool_size: Sizes,
-    strides: Sizes | None = None,
-    padding: str = "valid",
-    data_format: str = "channels_last",
-) -> Tensor:
+def average_pool(inputs: Tensor, pool_size: Sizes, strides: Sizes | None, padding: str, data_format: str) -> Tensor:
     if inputs.ndim == 5 and inputs.dtype in _HALVES and inputs.device.type == "cpu":  # avg_pool3d is not there for them
         return average_pool(inputs.float(), pool_size, strides, padding, data_format).to(inputs.dtype)
     x, size, steps = _pool_setup(inputs, pool_size, strides, data_format)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from kfront.backends.typing import Closure
+from kfront.backends.typing import Closure, Pair
+from kfront.core.typing import Nested
 
 if TYPE_CHECKING:
     from kfront.core.variable import Variable
@@ -46,8 +47,8 @@ def inside_func() -> bool:
 
 
 def value_and_grad(
-    fn: Callable[[], tuple[Any, Any]], variables: Sequence[Variable], state: Sequence[Variable] = ()
-) -> tuple[Any, Any, list[Tensor]]:
+    fn: Callable[[], Pair[Tensor]], variables: Sequence[Variable], state: Sequence[Variable] = ()
+) -> tuple[Nested[Tensor], Nested[Tensor], list[Tensor]]:
     """Value and gradients of a closure; see `Backend.value_and_grad`.
 
     Inside another call of this function the graph is kept, so that gradients of gradients work.
@@ -76,7 +77,7 @@ def value_and_grad(
             t.requires_grad_(False)
 
 
-def compile_step(fn: Closure[Tensor], state: Callable[[], Sequence[Any]], jit: bool | str) -> Closure[Tensor]:
+def compile_step(fn: Closure[Tensor], state: Callable[[], Sequence[Variable]], jit: bool | str) -> Closure[Tensor]:
     """`fn` under `torch.compile` if `jit` is True, else as it is; a step that cannot be compiled runs eagerly.
 
     The first call runs eagerly: layers and ops then work out things that would break the graph, and keep them.
@@ -87,7 +88,7 @@ def compile_step(fn: Closure[Tensor], state: Callable[[], Sequence[Any]], jit: b
     compiled: Any = torch.compile(fn)
     warm = False
 
-    def step(*args: object) -> Any:
+    def step(*args: object) -> Nested[Tensor]:
         nonlocal compiled, warm
         if compiled is None or not warm:
             warm = True

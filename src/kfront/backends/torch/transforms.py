@@ -96,7 +96,7 @@ def _reaches_others(results: Sequence[Tensor], xs: Sequence[Tensor]) -> bool:
 def _carry(fn: Closure[Tensor], holders: Sequence[Variable], scope: Carried) -> Closure[Tensor]:
     """`fn` as a function of the values of `holders`: (results, (others, what it assigned))."""
 
-    def run(*values: Nested[Tensor]) -> Any:
+    def run(*values: Nested[Tensor]) -> Nested[Tensor]:
         with bind(holders, values), scope:
             results, others = fn()
             return tuple(results), (tuple(others), tuple(scope.written()))

@@ -43,8 +43,7 @@ class MaxNumBoundingBoxes(ImageLayer):
     fill_value: Any
 
     def __init__(self, max_number: int, fill_value: Any = -1, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
 
     def transform_bounding_boxes(
         self, bounding_boxes: Boxes, transformation: Transformation = None, training: bool = True

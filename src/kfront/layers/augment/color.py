@@ -7,7 +7,7 @@ from typing import Any
 
 from kfront import ops
 from kfront.core.errors import ArgumentError
-from kfront.core.options import base_arguments, normalisers
+from kfront.core.options import normalisers
 from kfront.core.typing import Seed, Tensor
 from kfront.layers.augment.image_layer import (
     ImageData,
@@ -95,8 +95,7 @@ class RandomBrightness(BaseColor):
     _normalise = normalisers(factor=strength)
 
     def __init__(self, factor: Limits, value_range: Limits = (0, 255), seed: Seed = None, **kwargs: Any) -> None:
-        super().__init__(**base_arguments(locals()))
-        self._store(locals())
+        super().__init__(**self._store(locals()))
 
     def _drawn(self, data: ImageData, seed: Seed) -> Transformation:
         low, high = self.value_range
@@ -138,8 +137,7 @@ class RandomContrast(BaseColor):
     _normalise = normalisers(factor=strength)
 
     def __init__(self, factor: Limits, value_range: Limits = (0, 255), seed: Seed = None, **kwargs: Any) -> None:
-        super().__init__(**base_arguments(locals()))
-        self._store(locals())
+        super().__init__(**self._store(locals()))
 
     def _drawn(self, data: ImageData, seed: Seed) -> Transformation:
         lower, upper = self.factor
@@ -152,8 +150,8 @@ class RandomContrast(BaseColor):
         return ops.clip(ops.add(changed, mean), *self.value_range)
 
 
-class BaseHSV(BaseColor):
-    """Base of layers that compute in hue, saturation and value."""
+class BaseStrength(BaseColor):
+    """Colours changed by a factor, in images of either layout."""
 
     _normalise = normalisers(factor=strength)
 
@@ -165,8 +163,11 @@ class BaseHSV(BaseColor):
         seed: Seed = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**base_arguments(locals()))
-        self._store(locals())
+        super().__init__(**self._store(locals()))
+
+
+class BaseHSV(BaseStrength):
+    """Base of layers that compute in hue, saturation and value."""
 
     def _transformed(self, images: Tensor, transformation: Transformation) -> Tensor:
         x = rescaled(self._computed(images), self.value_range, _UNIT)
@@ -259,7 +260,7 @@ class BaseGray(BaseColor):
         return ops.image.rgb_to_grayscale(images, data_format=self.data_format)
 
 
-class RandomColorDegeneration(BaseGray):
+class RandomColorDegeneration(BaseStrength, BaseGray):
     """Mixes images with their shades of grey at random, which makes colours duller.
 
     Args:
@@ -285,19 +286,6 @@ class RandomColorDegeneration(BaseGray):
     >>> tuple(layer(images).shape), bool((layer(images, training=False) == 100).all())
     ((2, 4, 4, 3), True)
     """
-
-    _normalise = normalisers(factor=strength)
-
-    def __init__(
-        self,
-        factor: Limits,
-        value_range: Limits = (0, 255),
-        data_format: str | None = None,
-        seed: Seed = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**base_arguments(locals()))
-        self._store(locals())
 
     def _drawn(self, data: ImageData, seed: Seed) -> Transformation:
         return {"factor": per_image(self._strength(data, seed))}
@@ -343,8 +331,7 @@ class RandomGrayscale(BaseGray):
     factor: float
 
     def __init__(self, factor: Limits = 0.5, data_format: str | None = None, seed: Seed = None, **kwargs: Any) -> None:
-        super().__init__(**base_arguments(locals()))
-        self._store(locals())
+        super().__init__(**self._store(locals()))
 
     def _drawn(self, data: ImageData, seed: Seed) -> Transformation:
         return per_image(ops.less(self._draw(data, seed=seed), self.factor))
@@ -389,8 +376,7 @@ class RandomInvert(BaseColor):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**base_arguments(locals()))
-        self._store(locals())
+        super().__init__(**self._store(locals()))
 
     def _drawn(self, data: ImageData, seed: Seed) -> Transformation:
         return {"apply_inversion": self._chosen(data, seed)}
@@ -439,8 +425,7 @@ class RandomColorJitter(BaseColor):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**base_arguments(locals()))
-        self._store(locals())
+        super().__init__(**self._store(locals()))
         common = {"value_range": value_range, "data_format": self.data_format, "dtype": self.dtype_policy}
         for name, kind in (
             ("brightness", RandomBrightness),

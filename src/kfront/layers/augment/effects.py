@@ -6,10 +6,10 @@ from typing import Any
 
 from kfront import ops
 from kfront.core.errors import ArgumentError
-from kfront.core.options import Option, base_arguments, int_tuple, normalisers
+from kfront.core.options import Option, int_tuple, normalisers
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.typing import Seed, Tensor
-from kfront.layers.augment.color import BaseColor
+from kfront.layers.augment.color import BaseColor, BaseStrength
 from kfront.layers.augment.image_layer import (
     ImageData,
     Limits,
@@ -27,7 +27,7 @@ from kfront.ops.random import normal
 _SMOOTHING = ((1, 1, 1), (1, 5, 1), (1, 1, 1))  # divided by 13
 
 
-class RandomSharpness(BaseColor):
+class RandomSharpness(BaseStrength):
     """Makes images sharper or smoother at random.
 
     Args:
@@ -54,18 +54,6 @@ class RandomSharpness(BaseColor):
 
     _FACTOR_BOUNDS = (0, 1)
     _always_floating = True
-    _normalise = normalisers(factor=strength)
-
-    def __init__(
-        self,
-        factor: Limits,
-        value_range: Limits = (0, 255),
-        data_format: str | None = None,
-        seed: Seed = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**base_arguments(locals()))
-        self._store(locals())
 
     def _drawn(self, data: ImageData, seed: Seed) -> Transformation:
         return {"factor": self._strength(data, seed)}
@@ -131,8 +119,7 @@ class RandomGaussianBlur(BaseColor):
         seed: Seed = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**base_arguments(locals()))
-        self._store(locals())
+        super().__init__(**self._store(locals()))
 
     def _drawn(self, data: ImageData, seed: Seed) -> Transformation:
         chosen = self._chosen(data, seed)
@@ -227,8 +214,7 @@ class RandomErasing(BaseColor):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**base_arguments(locals()))
-        self._store(locals())
+        super().__init__(**self._store(locals()))
 
     def _drawn(self, data: ImageData, seed: Seed) -> Transformation:
         chosen = self._chosen(data, seed)

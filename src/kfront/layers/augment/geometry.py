@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from kfront import ops
-from kfront.core.options import Option, base_arguments, between, normalisers, one_of
+from kfront.core.options import Option, between, normalisers, one_of
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.typing import Seed, Tensor
 from kfront.layers.augment.geometry_base import (
@@ -74,8 +74,7 @@ class RandomFlip(RandomImageLayer):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**base_arguments(locals()))
-        self._store(locals())
+        super().__init__(**self._store(locals()))
 
     def get_random_transformation(self, data: ImageData, training: bool = True, seed: Seed = None) -> Transformation:
         """Whether to flip, a dict of bools of shape (batch,) by direction, and the size of images."""
@@ -181,8 +180,7 @@ class RandomRotation(MovedImages):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**base_arguments(locals()))
-        self._store(locals())
+        super().__init__(**self._store(locals()))
 
     def transform_of(self, data: ImageData, height: Extent, width: Extent, seed: Seed) -> Tensor:
         """Rotations."""
@@ -244,8 +242,7 @@ class RandomTranslation(ShiftedBoxes, MovedImages):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**base_arguments(locals()))
-        self._store(locals())
+        super().__init__(**self._store(locals()))
         self._limits = [
             number_pair("RandomTranslation", name, value, -1.0, 1.0)
             for name, value in (("height_factor", height_factor), ("width_factor", width_factor))
@@ -311,8 +308,7 @@ class RandomZoom(MovedImages):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**base_arguments(locals()))
-        self._store(locals())
+        super().__init__(**self._store(locals()))
         self._limits = [
             number_pair("RandomZoom", name, value, -1.0, 1.0)
             for name, value in (("height_factor", height_factor), ("width_factor", width_factor))
@@ -402,8 +398,7 @@ class RandomShear(ShiftedBoxes, MovedImages):
         seed: Seed = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**base_arguments(locals()))
-        self._store(locals())
+        super().__init__(**self._store(locals()))
 
     def transform_of(self, data: ImageData, height: Extent, width: Extent, seed: Seed) -> Tensor:
         """Shears that leave the first pixel in its place."""
@@ -460,8 +455,7 @@ class RandomPerspective(MovedImages):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**base_arguments(locals()))
-        self._store(locals())
+        super().__init__(**self._store(locals()))
 
     def transform_of(self, data: ImageData, height: Extent, width: Extent, seed: Seed) -> Tensor:
         """Projective transforms, of some images the one that moves nothing."""
@@ -552,8 +546,7 @@ class RandomElasticTransform(RandomImageLayer):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**base_arguments(locals()))
-        self._store(locals())
+        super().__init__(**self._store(locals()))
 
     def get_random_transformation(self, data: ImageData, training: bool = True, seed: Seed = None) -> Transformation:
         """Displacements of shape (batch, height, width, 2), and the size of images; None when not training."""

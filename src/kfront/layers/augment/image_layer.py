@@ -88,7 +88,7 @@ class ImageLayer(DataLayer):
     ) -> None:
         super().__init__(**kwargs)
         if self._USE_BASE_FACTOR:
-            self.__dict__["factor"] = strength(self, "factor", factor)
+            self.__dict__.setdefault("factor", strength(self, "factor", factor))  # unless a subclass has its own
         elif factor is not None:
             raise ArgumentError(
                 f"[{type(self).__name__}] expected no `factor`, got {factor!r}; this layer has no strength to set."

@@ -6,7 +6,7 @@ from typing import Any
 
 from kfront import ops
 from kfront.core.errors import ArgumentError
-from kfront.core.options import base_arguments, normalisers
+from kfront.core.options import normalisers
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.typing import Seed, Tensor
 from kfront.layers.augment.effects import random_boxes
@@ -92,8 +92,7 @@ class MixUp(BaseMixing):
     _normalise = normalisers(alpha=_above_zero)
 
     def __init__(self, alpha: float = 0.2, data_format: str | None = None, seed: Seed = None, **kwargs: Any) -> None:
-        super().__init__(**base_arguments(locals()))
-        self._store(locals())
+        super().__init__(**self._store(locals()))
 
     def get_random_transformation(self, data: ImageData, training: bool = True, seed: Seed = None) -> Transformation:
         """Weights and partners of the images; None if `training` is false."""
@@ -157,8 +156,7 @@ class CutMix(BaseMixing):
     _normalise = normalisers(factor=strength)
 
     def __init__(self, factor: Limits = 1.0, seed: Seed = None, data_format: str | None = None, **kwargs: Any) -> None:
-        super().__init__(**base_arguments(locals()))
-        self._store(locals())
+        super().__init__(**self._store(locals()))
 
     def get_random_transformation(self, data: ImageData, training: bool = True, seed: Seed = None) -> Transformation:
         """Partners, rectangles and weights of the images; None if `training` is false, or for a single image."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kfront import ops
-from kfront.core.options import base_arguments, normalisers, not_negative, one_of, positive
+from kfront.core.options import normalisers, not_negative, one_of, positive
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.typing import Seed, Tensor
 from kfront.layers.augment.color import BaseColor, RandomBrightness, RandomColorDegeneration, RandomContrast
@@ -130,8 +130,7 @@ class RandAugment(BasePolicy):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**base_arguments(locals()))
-        self._store(locals())
+        super().__init__(**self._store(locals()))
         self._make_layers()
 
     def _drawn(self, data: ImageData, seed: Seed) -> Transformation:
@@ -234,8 +233,7 @@ class AugMix(BasePolicy):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**base_arguments(locals()))
-        self._store(locals())
+        super().__init__(**self._store(locals()))
         self._make_layers()
 
     def _drawn(self, data: ImageData, seed: Seed) -> Transformation:

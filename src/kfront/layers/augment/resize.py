@@ -7,7 +7,7 @@ from typing import Any
 
 from kfront import ops
 from kfront.core.errors import ArgumentError
-from kfront.core.options import base_arguments, normalisers, one_of, positive
+from kfront.core.options import normalisers, one_of, positive
 from kfront.core.spec import KerasTensor
 from kfront.core.typing import Seed, Tensor
 from kfront.layers.augment.geometry_base import boxes_in_pixels, boxes_of_pixels, with_channels
@@ -112,8 +112,7 @@ class Resizing(_Sized):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**base_arguments(locals()))
-        self._store(locals())
+        super().__init__(**self._store(locals()))
         if crop_to_aspect_ratio and pad_to_aspect_ratio:
             raise ArgumentError("[Resizing] expected at most one way of keeping the aspect ratio, got crop and pad.")
 
@@ -231,8 +230,7 @@ class CenterCrop(_Cropped):
     """
 
     def __init__(self, height: int, width: int, data_format: str | None = None, **kwargs: Any) -> None:
-        super().__init__(**base_arguments(locals()))
-        self._store(locals())
+        super().__init__(**self._store(locals()))
 
     def get_random_transformation(self, data: ImageData, training: bool = True, seed: Seed = None) -> Transformation:
         """The windows, and the sizes of images."""
@@ -276,8 +274,7 @@ class RandomCrop(_Cropped, RandomImageLayer):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**base_arguments(locals()))
-        self._store(locals())
+        super().__init__(**self._store(locals()))
 
     def get_random_transformation(self, data: ImageData, training: bool = True, seed: Seed = None) -> Transformation:
         """The window, and the sizes of images."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from kfront import ops
-from kfront.core.options import base_arguments, between, int_tuple, normalisers, positive
+from kfront.core.options import between, int_tuple, normalisers, positive
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.typing import Seed, Tensor
-from kfront.layers.augment.color import BaseColor
+from kfront.layers.augment.color import BaseColor, BaseStrength
 from kfront.layers.augment.image_layer import (
     ImageData,
     ImageLayer,
@@ -57,8 +57,7 @@ class AutoContrast(BaseTone):
     _USE_BASE_FACTOR = False
 
     def __init__(self, value_range: Limits = (0, 255), **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
 
     def transform_images(self, images: Tensor, transformation: Transformation = None, training: bool = True) -> Tensor:
         """The stretched images."""
@@ -78,7 +77,7 @@ def _bits(layer: RandomPosterization, name: str, value: object) -> tuple[float, 
     return max(low, 1), high
 
 
-class RandomPosterization(BaseColor):
+class RandomPosterization(BaseStrength):
     """Keeps only the highest bits of each value of a pixel.
 
     Args:
@@ -108,17 +107,6 @@ class RandomPosterization(BaseColor):
     _FACTOR_BOUNDS = (1, 8)
     _USE_BASE_FACTOR = False
     _normalise = normalisers(factor=_bits)
-
-    def __init__(
-        self,
-        factor: Limits,
-        value_range: Limits = (0, 255),
-        data_format: str | None = None,
-        seed: Seed = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**base_arguments(locals()))
-        self._store(locals())
 
     def _drawn(self, data: ImageData, seed: Seed) -> Transformation:
         low, high = (int(f) for f in self.factor)
@@ -173,8 +161,7 @@ class Solarization(BaseColor):
         seed: Seed = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**base_arguments(locals()))
-        self._store(locals())
+        super().__init__(**self._store(locals()))
 
     def _drawn(self, data: ImageData, seed: Seed) -> Transformation:
         draw = lambda limits: per_image(ops.multiply(self._draw(data, *limits, seed=seed), 255.0))  # noqa: E731
@@ -269,8 +256,7 @@ class Equalization(BaseHistogram):
     def __init__(
         self, value_range: Limits = (0, 255), bins: int = 256, data_format: str | None = None, **kwargs: Any
     ) -> None:
-        super().__init__(**base_arguments(locals()))
-        self._store(locals())
+        super().__init__(**self._store(locals()))
 
     def transform_images(self, images: Tensor, transformation: Transformation = None, training: bool = True) -> Tensor:
         """The equalized images; unchanged if `training` is false."""
@@ -338,8 +324,7 @@ class ContrastLimitedAdaptiveHistogramEqualization(BaseHistogram):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**base_arguments(locals()))
-        self._store(locals())
+        super().__init__(**self._store(locals()))
 
     def _result(self, images: Tensor, values: Tensor) -> Tensor:
         return back(values, images)

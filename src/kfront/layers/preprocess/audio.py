@@ -103,8 +103,7 @@ class MelSpectrogram(DataLayer):
         ref_power: float = 1.0,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(**kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
         if not 0 <= self.min_freq < self.max_freq:
             raise ArgumentError(
                 f"[MelSpectrogram] expected 0 <= min_freq < max_freq, got {min_freq} and {self.max_freq}."
@@ -254,8 +253,7 @@ class STFTSpectrogram(DataLayer):
         data_format: str | None = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(**kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
         frame = self.frame_length
         if self.frame_step is not None and self.frame_step > frame:
             raise ArgumentError(

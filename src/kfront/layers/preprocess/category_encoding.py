@@ -65,8 +65,7 @@ class CategoryEncoding(DataLayer):
         sparse: bool = False,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(**kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
         check_sparse("CategoryEncoding", self._backend, self.sparse, self.output_mode)
 
     def call(self, inputs: Tensor, count_weights: Any = None) -> Tensor:

@@ -33,8 +33,7 @@ class Rescaling(DataLayer):
     offset: Any
 
     def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Unpack[LayerOptions]) -> None:
-        super().__init__(**kwargs)
-        self._store(locals())
+        super().__init__(**self._store(locals()))
         self.supports_masking = True
         self._built_when_made()
 

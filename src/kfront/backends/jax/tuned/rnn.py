@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial, reduce
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -37,9 +37,9 @@ class _Cell(NamedTuple):
         tangent: of (slopes, gathered, dq, dstates): the tangents of the states after a step.
     """
 
-    step: Callable[[Any, Any, Any], tuple[Any, Callable[[], Any]]]
-    gather: Callable[[Any, Any, Any], Any]
-    tangent: Callable[[Any, Any, Any, Any], Any]
+    step: Callable[[Array, Array, Array], tuple[Array, Callable[[], Array]]]
+    gather: Function[Array]
+    tangent: Function[Array]
 
 
 def _sum(*terms: Array) -> Array:

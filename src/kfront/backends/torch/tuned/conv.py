@@ -14,54 +14,25 @@ _UNTIL = "the rows are as fast with the plain forms"
 
 
 @tuned("conv", reason=_REASON, benchmark="eager_layers:Conv2D", until=_UNTIL)
-def conv(
-    inputs: Tensor,
-    kernel: Tensor,
-    strides: Sizes = 1,
-    padding: str = "valid",
-    data_format: str = "channels_last",
-    dilation_rate: Sizes = 1,
-) -> Tensor:
+def conv(inputs: Tensor, kernel: Tensor, strides: Sizes, padding: str, layout: str, rate: Sizes) -> Tensor:
     weight = plain.torch_kernel(kernel, inputs.ndim).contiguous()
-    return plain.convolve(inputs, weight, strides, padding, data_format, dilation_rate)
+    return plain.convolve(inputs, weight, strides, padding, layout, rate)
 
 
 @tuned("depthwise_conv", reason=_REASON, benchmark="eager_layers:DepthwiseConv2D", until=_UNTIL)
-def depthwise_conv(
-    inputs: Tensor,
-    kernel: Tensor,
-    strides: Sizes = 1,
-    padding: str = "valid",
-    data_format: str = "channels_last",
-    dilation_rate: Sizes = 1,
-) -> Tensor:
+def depthwise_conv(inputs: Tensor, kernel: Tensor, strides: Sizes, padding: str, layout: str, rate: Sizes) -> Tensor:
     weight = plain.torch_depthwise_kernel(kernel, inputs.ndim).contiguous()
-    return plain.convolve(inputs, weight, strides, padding, data_format, dilation_rate)
+    return plain.convolve(inputs, weight, strides, padding, layout, rate)
 
 
-@tuned("separable_conv", reason=_REASON, benchmark="tuned:separable_conv", until=_UNTIL)
-def separable_conv(
-    inputs: Tensor,
-    depthwise_kernel: Tensor,
-    pointwise_kernel: Tensor,
-    strides: Sizes = 1,
-    padding: str = "valid",
-    data_format: str = "channels_last",
-    dilation_rate: Sizes = 1,
-) -> Tensor:
-    out = depthwise_conv(inputs, depthwise_kernel, strides, padding, data_format, dilation_rate)
-    return conv(out, pointwise_kernel, 1, "valid", data_format, 1)
+tuned("separable_conv", reason=_REASON, benchmark="tuned:separable_conv", until=_UNTIL)(
+    plain.separable(depthwise_conv, conv)
+)
 
 
 @tuned("conv_transpose", reason=_REASON, benchmark="tuned:conv_transpose", until=_UNTIL)
 def conv_transpose(
-    inputs: Tensor,
-    kernel: Tensor,
-    strides: Sizes = 1,
-    padding: str = "valid",
-    output_padding: Sizes | None = None,
-    data_format: str = "channels_last",
-    dilation_rate: Sizes = 1,
+    inputs: Tensor, kernel: Tensor, strides: Sizes, padding: str, output_padding: Sizes | None, layout: str, rate: Sizes
 ) -> Tensor:
     weight = plain.torch_kernel(kernel, inputs.ndim).contiguous()
-    return plain.convolve_transposed(inputs, weight, strides, padding, output_padding, data_format, dilation_rate)
+    return plain.convolve_transposed(inputs, weight, strides, padding, output_padding, layout, rate)

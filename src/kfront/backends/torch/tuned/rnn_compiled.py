@@ -11,9 +11,8 @@ All sequences are (time, batch, features), weights (gates * units, features), in
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
+from torch.autograd.function import FunctionCtx
 from torch.library import custom_op
 
 Tensor = torch.Tensor
@@ -39,7 +38,7 @@ def _linear(x: Tensor, weight: Tensor, bias: Tensor | None, gates: int) -> Tenso
     return out.view(*x.shape[:2], gates, -1)
 
 
-def _empty_gradients(x: Tensor, others: tuple[Any, ...], wanted: bool) -> tuple[Tensor, ...]:
+def _empty_gradients(x: Tensor, others: tuple[Tensor, ...], wanted: bool) -> tuple[Tensor, ...]:
     """What stands for gradients while a graph is made."""
     return tuple(x.new_empty(s) for s in (x.shape if wanted else (0,), *others))
 
@@ -100,7 +99,7 @@ def lstm(
 
 
 @lstm.register_fake
-def _(x: Tensor, h0: Tensor, c0: Tensor, *rest: Any) -> tuple[Tensor, ...]:
+def _(x: Tensor, h0: Tensor, c0: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
     return tuple(x.new_empty(s) for s in ((x.shape[0], *h0.shape), h0.shape, c0.shape, (0,)))
 
 
@@ -139,12 +138,20 @@ def lstm_backward(
 
 @lstm_backward.register_fake
 def _(
-    d_out: Tensor, d_h: Tensor, d_c: Tensor, x: Tensor, h0: Tensor, c0: Tensor, w_ih: Tensor, w_hh: Tensor, *rest: Any
+    d_out: Tensor,
+    d_h: Tensor,
+    d_c: Tensor,
+    x: Tensor,
+    h0: Tensor,
+    c0: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    *rest: Tensor,
 ) -> tuple[Tensor, ...]:
     return _empty_gradients(x, (h0.shape, c0.shape, w_ih.shape, w_hh.shape, w_ih.shape[:1]), rest[-1])
 
 
-def _written_out(given: Three, inputs: tuple[Any, ...], out: Tensor, of_input: bool) -> tuple[Tensor, ...]:
+def _written_out(given: Three, inputs: tuple[Tensor, ...], out: Tensor, of_input: bool) -> tuple[Tensor, ...]:
     (d_out, d_h, d_c), (x, h0, c0, w_ih, w_hh, b_ih, b_hh) = given, inputs
     before = _before(h0, out)
     gates = _linear(x, w_ih, b_ih, 4).add_(_linear(before, w_hh, b_hh, 4))
@@ -179,11 +186,11 @@ def _written_out(given: Three, inputs: tuple[Any, ...], out: Tensor, of_input: b
     return dx, dh, dc, d_ih, d_hh, d_bias
 
 
-def _keep_lstm(ctx: Any, inputs: Any, output: Any) -> None:
+def _keep_lstm(ctx: FunctionCtx, inputs: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> None:
     ctx.save_for_backward(*inputs[:-1], *output)
 
 
-def _lstm_gradients(ctx: Any, d_out: Tensor, d_h: Tensor, d_c: Tensor, _: Any) -> tuple[Any, ...]:
+def _lstm_gradients(ctx: FunctionCtx, d_out: Tensor, d_h: Tensor, d_c: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
     needed = ctx.needs_input_grad
     dx, dh, dc, d_ih, d_hh, d_bias = lstm_backward(d_out, d_h, d_c, *ctx.saved_tensors, needed[0])
     of_bias = [d_bias if n else None for n in needed[5:7]]
@@ -214,7 +221,9 @@ def gru(
     return out.contiguous(), h[0].clone(), *(x.new_empty(0) for _ in range(3))
 
 
-def _gru_on_cpu(x: Tensor, h0: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Any, b_hh: Any) -> tuple[Tensor, ...]:
+def _gru_on_cpu(
+    x: Tensor, h0: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None, b_hh: Tensor | None
+) -> tuple[Tensor, ...]:
     """Step by step, which is what torch does there too, but leaves nothing of."""
     of_x = _linear(x, w_ih, b_ih, 3)
     gates, out = torch.empty_like(of_x[:, :, :2]), x.new_empty((len(x), *h0.shape))
@@ -233,7 +242,9 @@ def _gru_on_cpu(x: Tensor, h0: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Any, b_
 
 
 @gru.register_fake
-def _(x: Tensor, h0: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Any, b_hh: Any, differentiable: bool) -> Any:
+def _(
+    x: Tensor, h0: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None, b_hh: Tensor | None, differentiable: bool
+) -> tuple[Tensor, ...]:
     out = x.new_empty((x.shape[0], *h0.shape))
     if differentiable and x.is_cpu:
         gates = x.new_empty((x.shape[0], h0.shape[0], 2, h0.shape[1]))
@@ -287,16 +298,18 @@ def gru_backward(
 
 
 @gru_backward.register_fake
-def _(d_out: Tensor, d_h: Tensor, x: Tensor, h0: Tensor, w_ih: Tensor, w_hh: Tensor, *rest: Any) -> tuple[Tensor, ...]:
+def _(
+    d_out: Tensor, d_h: Tensor, x: Tensor, h0: Tensor, w_ih: Tensor, w_hh: Tensor, *rest: Tensor
+) -> tuple[Tensor, ...]:
     return _empty_gradients(x, (h0.shape, w_ih.shape, w_hh.shape, w_ih.shape[:1], w_hh.shape[:1]), rest[-1])
 
 
-def _keep_gru(ctx: Any, inputs: Any, output: Any) -> None:
+def _keep_gru(ctx: FunctionCtx, inputs: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> None:
     out, _, *kept = output
     ctx.save_for_backward(*inputs[:-1], out, *kept)
 
 
-def _gru_gradients(ctx: Any, d_out: Tensor, d_h: Tensor, *_: Any) -> tuple[Any, ...]:
+def _gru_gradients(ctx: FunctionCtx, d_out: Tensor, d_h: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
     needed = ctx.needs_input_grad
     dx, dh, d_ih, d_hh, d_bih, d_bhh = gru_backward(d_out, d_h, *ctx.saved_tensors, needed[0])
     of_biases = [d if n else None for d, n in zip((d_bih, d_bhh), needed[4:6], strict=True)]
