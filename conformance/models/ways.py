@@ -1,0 +1,87 @@
+"""The ways to run a model. Each is text, which is run after the program and printed with it: it makes `got` of `model`.
+
+Names in braces: the engine, another engine, and a folder for files.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["TRAINED", "WAYS", "Way", "training"]
+
+SGD = 'model.compile(k.optimizers.SGD(0.02), "mse")'
+TARGETS = 'target = k.tree.map_structure(lambda y: np.full(y.shape, 0.3, "float32"), model.predict(data, verbose=0))'
+FIT = 'losses = model.fit(data, target, batch_size=3, epochs=3, shuffle=False, verbose=0).history["loss"]'
+
+
+class Way(NamedTuple):
+    """A way to run a model.
+
+    Attributes:
+        lines: what is run.
+        engines: where.
+        share: when `quick`, one program in so many is run so.
+    """
+
+    lines: tuple[str, ...]
+    engines: tuple[str, ...] = ("numpy", "torch", "jax", "tensorflow")
+    share: int = 3
+
+
+WAYS = {
+    "predict": Way(("got = model.predict(data, verbose=0)",), share=1),
+    "json": Way(
+        (
+            "other = k.models.model_from_json(model.to_json())",
+            "other.set_weights(model.get_weights()); got = other(data)",
+        ),
+    ),
+    "keras file": Way(('model.save("{folder}/m.keras"); got = k.saving.load_model("{folder}/m.keras")(data)',)),
+    "weights file": Way(
+        (
+            'model.save_weights("{folder}/m.weights.h5"); other = k.models.clone_model(model)',
+            'other.load_weights("{folder}/m.weights.h5"); got = other(data)',
+        )
+    ),
+    "clone": Way(("other = k.models.clone_model(model); other.set_weights(model.get_weights()); got = other(data)",)),
+    "convert": Way(('got = k.convert(model, "{other}").predict(data, verbose=0)',)),
+    "torch.compile": Way(
+        ('import torch; got = torch.compile(model, fullgraph=True, backend="eager")(data)',), ("torch",), 6
+    ),
+    "XLA": Way(("model.compile(jit_compile=True); got = model.predict(data, verbose=0)",), ("tensorflow",), 6),
+    "torch.export": Way(
+        (
+            'model.export("{folder}/m.pt2", format="torch", verbose=False); import torch',
+            'got = torch.export.load("{folder}/m.pt2").module()(data)',
+        ),
+        ("torch",),
+        12,
+    ),
+    "SavedModel": Way(
+        (
+            'model.export("{folder}/m", verbose=False); import tensorflow as tf',
+            'got = tf.saved_model.load("{folder}/m").serve(data)',
+        ),
+        ("tensorflow",),
+        6,
+    ),
+    "StableHLO": Way(
+        (
+            'model.export("{folder}/m", format="stablehlo", verbose=False); import jax',
+            'got = jax.export.deserialize(open("{folder}/m", "rb").read()).call(data)',
+        ),
+        ("jax",),
+        12,
+    ),
+}
+
+
+def training(eagerly: bool = False) -> tuple[str, ...]:
+    """Three steps; `got` is the losses and what they changed in the weights."""
+    compiled = SGD.replace('"mse")', '"mse", run_eagerly=True)') if eagerly else SGD
+    before = f"before = [np.array(w) for w in model.get_weights()]; {TARGETS}"
+    after = "got = [np.array(losses), *(50 * (a - b) for a, b in zip(model.get_weights(), before))]"
+    return before, f"{compiled}; {FIT}", after
+
+
+TRAINED = training()
