@@ -46,6 +46,7 @@ AREAS = {
     "training": ".training.curves",
     "files": ".files.exchange",
     "interop": ".interop.native",
+    "models": ".models.table",
     "errors": ".errors.mistakes",
     "coverage": ".coverage",
 }

@@ -139,7 +139,7 @@ class Drawing:
             raise Refused(text)
         if isinstance(symbolic, dict) or any(len(s.shape) < 1 or s.shape[0] is not None for s in flat):
             raise Refused(f"{text}: no batch")
-        if any(not np.isfinite(a).all() or a.size > ELEMENTS * BATCH or not a.size for a in numbers):
+        if any(a.shape[:1] != (BATCH,) or not np.isfinite(a).all() or a.size > ELEMENTS * BATCH or not a.size for a in numbers):
             raise Refused(f"{text}: numbers")
         self.nodes.append(node)
         names = list(_parts(node.name, symbolic))

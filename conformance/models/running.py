@@ -18,6 +18,7 @@ from ..layers.running import world
 from ..suite import close
 from .draw import draw
 from .program import Program, flat
+from .ways import written
 
 __all__ = ["Reference", "compare", "drawn", "on_host", "outcome", "reference", "trained_reference"]
 
@@ -90,7 +91,7 @@ def _judged(exact: list[np.ndarray], moved: list[np.ndarray], rounded: list[np.n
     return Reference(exact, slack)
 
 
-EAGER = "got = model(data)"
+EAGER = "got = model(data, training=False)"
 
 
 def reference(program: Program) -> Reference | None:
@@ -126,8 +127,7 @@ def _run(program: Program, *more: str) -> list[np.ndarray]:
 def outcome(program: Program, engine: str, lines: tuple[str, ...], other: str = "numpy") -> list[np.ndarray]:
     """What a program gives on an engine, run in a way."""
     with world(engine), tempfile.TemporaryDirectory() as folder:
-        text = [line.format(engine=engine, other=other, folder=folder) for line in lines]
-        return _run(program, *text)
+        return _run(program, *written(lines, folder, other))
 
 
 def compare(got: list[np.ndarray], want: Reference, what: str) -> None:
