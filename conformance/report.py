@@ -42,7 +42,7 @@ def print_matrix(results: list[Result], again: Callable[[Result], str]) -> None:
     console.print(table)
     for r in results:
         if r.status in WRONG:
-            console.print(f"[bold]{r.status}[/bold] {escape(f'{r.backend}: {r.area}/{r.name}: {r.message[:600]}')}")
+            console.print(f"[bold]{r.status}[/bold] {escape(f'{r.backend}: {r.area}/{r.name}: {r.message[:2500]}')}")
             console.print(escape(f"  to run it again: {again(r)}"), soft_wrap=True)
 
 

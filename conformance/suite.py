@@ -47,6 +47,7 @@ AREAS = {
     "training": ".training.curves",
     "files": ".files.exchange",
     "interop": ".interop.native",
+    "models": ".models.table",
     "errors": ".errors.mistakes",
     "coverage": ".coverage",
 }

@@ -1,0 +1,139 @@
+"""What a program gives: on NumPy in float64, which the others are compared with, and on an engine in every way."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import itertools
+import tempfile
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import kfront
+
+from ..layers.running import world
+from ..suite import close
+from .draw import draw
+from .program import Program, flat
+from .ways import written
+
+__all__ = ["Reference", "compare", "drawn", "on_host", "outcome", "reference", "trained_reference"]
+
+NOISE = 1e-5  # of each number: how data are moved to see whether outputs jump
+JUMP = 0.02  # outputs that change more than that, of the largest one, are not compared
+ROUNDING = 1e-3  # outputs that NumPy itself gives no better, in float32, are not compared
+SAME = 1e-5  # what sums in another order may differ by, of the largest output, beside what NumPy's float32 differs by
+TIMES = 30  # how many times as far as NumPy's float32 another engine's may be
+
+
+class Reference(NamedTuple):
+    """Outputs, and how far others may be from each.
+
+    Attributes:
+        outputs: as float64, integers or bools.
+        slack: absolute tolerances.
+    """
+
+    outputs: list[np.ndarray]
+    slack: list[float]
+
+
+@contextlib.contextmanager
+def _wide(backend: str) -> Iterator[None]:
+    """A backend on which all is float64."""
+    old = kfront.config.floatx()
+    with world(backend, "float64"):
+        kfront.config.set_floatx("float64")
+        try:
+            yield
+        finally:
+            kfront.config.set_floatx(old)
+
+
+def on_host(values: Any) -> list[np.ndarray]:
+    """Outputs as NumPy arrays."""
+    return [np.asarray(v) if isinstance(v, (np.ndarray, float)) else kfront.ops.convert_to_numpy(v) for v in flat(values)]
+
+
+def _in_float64(program: Program, backend: str, *more: str, noise: float = 0.0) -> list[np.ndarray]:
+    text = dataclasses.replace(program, policy="float32").text("kfront").replace("'float32'", "'float64'")
+    space: dict[str, Any] = {}
+    with _wide(backend):
+        kfront.utils.clear_session(free_memory=False)
+        exec(text, space)
+        g = np.random.default_rng(1)
+        moved = lambda x: x * (1 + noise * g.uniform(-1, 1, x.shape)) if x.dtype.kind == "f" else x  # noqa: E731
+        space["data"] = kfront.tree.map_structure(moved, space["data"])
+        exec("\n".join(more).replace('"float32"', '"float64"'), space)
+        return on_host(space["got"])
+
+
+def _judged(exact: list[np.ndarray], moved: list[np.ndarray], rounded: list[np.ndarray]) -> Reference | None:
+    """What to compare with; None if rounding, or moved data, change it much."""
+    slack = []
+    for want, near, own in zip(exact, moved, rounded, strict=True):
+        if not (want.shape == near.shape == own.shape and np.isfinite(want).all()):
+            return None
+        if want.dtype.kind not in "fc":
+            if not (np.array_equal(want, near) and np.array_equal(want, own)):
+                return None
+            slack.append(0.0)
+            continue
+        largest = float(np.abs(want).max(initial=0.0))
+        spread = float(np.abs(want - own).max(initial=0.0))
+        jump = float(np.abs(want - near).max(initial=0.0))
+        if largest > 1e4 or spread > ROUNDING * largest or jump > JUMP * largest:
+            return None
+        slack.append(SAME * largest + TIMES * spread + 1e-7)
+    return Reference(exact, slack)
+
+
+EAGER = "got = model(data, training=False)"
+
+
+def reference(program: Program) -> Reference | None:
+    """The outputs of NumPy; None if they say little."""
+    with world("numpy"):
+        rounded = _run(program, EAGER)
+    return _judged(*(_in_float64(program, "numpy", EAGER, noise=n) for n in (0.0, NOISE)), rounded)
+
+
+def trained_reference(program: Program, lines: tuple[str, ...]) -> Reference | None:
+    """What torch's training gives; None if it says little."""
+    with world("torch"):
+        rounded = _run(program, *lines)
+    return _judged(*(_in_float64(program, "torch", *lines, noise=n) for n in (0.0, NOISE)), rounded)
+
+
+@functools.lru_cache(4)
+def drawn(seed: int) -> tuple[Program, Reference]:
+    """The first program of a seed that can be compared, and what it gives."""
+    for turn in itertools.count():
+        program = draw(seed, turn)
+        found = reference(program)
+        if found is not None:
+            return program, found
+    raise AssertionError
+
+
+def _run(program: Program, *more: str) -> list[np.ndarray]:
+    kfront.utils.clear_session(free_memory=False)
+    return on_host(program.run("kfront", *more)["got"])
+
+
+def outcome(program: Program, engine: str, lines: tuple[str, ...], other: str = "numpy") -> list[np.ndarray]:
+    """What a program gives on an engine, run in a way."""
+    with world(engine), tempfile.TemporaryDirectory() as folder:
+        return _run(program, *written(lines, folder, other))
+
+
+def compare(got: list[np.ndarray], want: Reference, what: str) -> None:
+    """Assert that outputs are those of the reference."""
+    assert len(got) == len(want.outputs), f"{what}: {len(got)} outputs, expected {len(want.outputs)}"
+    for i, (g, w, slack) in enumerate(zip(got, want.outputs, want.slack, strict=True)):
+        kinds = g.dtype.kind.replace("V", "f"), w.dtype.kind
+        assert kinds[0] == kinds[1], f"{what}: output {i} is {g.dtype}, expected a kind of {w.dtype}"
+        close(g, w, 0.0, slack, f"{what}: output {i}")
