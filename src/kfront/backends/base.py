@@ -58,6 +58,7 @@ class Backend:
         types: concrete tensor types that take the fast path of ops.
         native_base: class mixed into layers when they are created, or None.
         native_types: the engine's own module and parameter classes, which a layer may hold as attributes.
+        module_types: those of them that `TorchModuleWrapper` makes layers of.
         Variable: the `Variable` subclass with this engine's storage.
         dtypes: the dtype names the engine has.
         trainable: whether it differentiates.
@@ -75,6 +76,7 @@ class Backend:
     types: frozenset[type] = frozenset()
     native_base: type | None = None
     native_types: tuple[type, ...] = ()
+    module_types: tuple[type, ...] = ()
     Variable: Any = None
     dtypes: tuple[str, ...] = ALL
     trainable: bool = True

@@ -79,6 +79,7 @@ class TorchBackend(Backend):
     types = frozenset((Tensor, torch.nn.Parameter))
     native_base = torch.nn.Module
     native_types = (torch.nn.Module, torch.nn.Parameter)
+    module_types = (torch.nn.Module,)
     Variable = _native.TorchVariable
     dtypes = DTYPES
     seed_dtype = "int64"
