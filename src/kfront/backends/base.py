@@ -398,6 +398,14 @@ class Backend:
             f"[{self.name}] expected an engine with a profiler, got {self.name!r}; pass `profile_batch=0`."
         )
 
+    def in_backward(self) -> bool:
+        """Whether gradients are being computed: what runs then repeats a call whose results were not kept."""
+        return False
+
+    def ambient_key(self) -> Tensor:
+        """A key from the generator that the engine's users seed; None where that is of no use: then a seed gives it."""
+        return None
+
     def next_key(self, variable: Variable) -> Tensor:
         """The value of a SeedGenerator's state (shape (2,)), which is then advanced by [0, 1]."""
         key = variable.value

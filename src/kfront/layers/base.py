@@ -123,6 +123,7 @@ class Layer(Owner, Unquantized, Operation):
     _scope_dtype: str | None
     _pass_dtypes: frozenset[Any]
     _takes_training: bool
+    _told: bool | None = None
     _makes_mask: bool
     _init_args: tuple[tuple[Any, ...], dict[str, Any]]
     _inbound_nodes: list[Any]
@@ -409,15 +410,9 @@ class Layer(Owner, Unquantized, Operation):
                 and (self._fits_spec is None or self._fits_spec(x.shape))
                 and (not st.any_mask_seen or (b.get_mask(x) is None and not self._makes_mask))
             ):
-                if self._takes_training:
-                    training = st.training
-                    return self.call(x, training=self._default_training() if training is None else training)
-                return self.call(x)
+                return self.call(x, training=self._training_of(st)) if self._takes_training else self.call(x)
             if type(x) is list and self._plain_list(x, st, b):
-                if self._takes_training:
-                    training = st.training
-                    return self.call(x, training=self._default_training() if training is None else training)
-                return self.call(x)
+                return self.call(x, training=self._training_of(st)) if self._takes_training else self.call(x)
         elif self._ready and len(args) == len(kwargs) == 1 and kwargs.get("training").__class__ is bool:
             outer, st.training = st.training, kwargs["training"]
             try:
@@ -439,9 +434,23 @@ class Layer(Owner, Unquantized, Operation):
                 return False
         return True
 
+    def _training_of(self, st: Any) -> bool:
+        """The flag for `call`; the one that was told is kept for a second run (see `Backend.in_backward`)."""
+        training = st.training
+        if training is None:
+            return self._default_training()
+        if training is not self._told:
+            self.__dict__["_told"] = training
+        return training
+
     def _default_training(self) -> bool:
         """The flag when nobody set one: on torch that of `Module.train()`, else False."""
-        return self.__dict__.get("training", False)
+        fields = self.__dict__
+        if fields.get("_told") is not None:
+            if self._backend.in_backward():
+                return fields["_told"]
+            fields["_told"] = None
+        return fields.get("training", False)
 
     def _run_general(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         info = call_info(type(self))
@@ -475,7 +484,7 @@ class Layer(Owner, Unquantized, Operation):
                 self._build_for(named)
             state.autocast = self._scope_dtype
             if info.training and "training" not in info.positional[: len(args)]:
-                kwargs = {**kwargs, "training": self._default_training() if training is None else training}
+                kwargs = {**kwargs, "training": self._training_of(state)}
             if symbolic:
                 return self._symbolic(args, kwargs, named, info)
             return self._concrete(args, kwargs, named, info)

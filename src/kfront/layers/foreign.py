@@ -141,7 +141,7 @@ class TorchModuleWrapper(_OfEngine):
     def _take_mode(self, training: bool | None) -> None:
         """Put the module into the mode that a call asks for; None leaves it to the flags of its parts."""
         modes = self._modes
-        if training != (modes and modes[0]):
+        if training != (modes and modes[0]) and (training is not None or not self._backend.in_backward()):
             self.__dict__["_modes"] = self._engine.force_mode(self.module, modes, training)
 
     def call(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:

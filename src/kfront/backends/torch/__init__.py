@@ -281,6 +281,9 @@ class TorchBackend(Backend):
     def profiler(self, folder: str) -> AbstractContextManager[object]:
         return torch.profiler.profile(on_trace_ready=torch.profiler.tensorboard_trace_handler(folder))
 
+    ambient_key = staticmethod(random.ambient_key)
+    in_backward = staticmethod(random.in_backward)
+
     def next_key(self, variable: Variable) -> Tensor:
         return random.next_key(variable)
 
