@@ -58,6 +58,7 @@ class Backend:
         types: concrete tensor types that take the fast path of ops.
         native_base: class mixed into layers when they are created, or None.
         native_types: the engine's own module and parameter classes, which a layer may hold as attributes.
+        module_types: those of them that `TorchModuleWrapper` makes layers of.
         Variable: the `Variable` subclass with this engine's storage.
         dtypes: the dtype names the engine has.
         trainable: whether it differentiates.
@@ -75,6 +76,7 @@ class Backend:
     types: frozenset[type] = frozenset()
     native_base: type | None = None
     native_types: tuple[type, ...] = ()
+    module_types: tuple[type, ...] = ()
     Variable: Any = None
     dtypes: tuple[str, ...] = ALL
     trainable: bool = True
@@ -395,6 +397,14 @@ class Backend:
         raise UnsupportedError(
             f"[{self.name}] expected an engine with a profiler, got {self.name!r}; pass `profile_batch=0`."
         )
+
+    def in_backward(self) -> bool:
+        """Whether gradients are being computed: what runs then repeats a call whose results were not kept."""
+        return False
+
+    def ambient_key(self) -> Tensor:
+        """A key from the generator that the engine's users seed; None where that is of no use: then a seed gives it."""
+        return None
 
     def next_key(self, variable: Variable) -> Tensor:
         """The value of a SeedGenerator's state (shape (2,)), which is then advanced by [0, 1]."""

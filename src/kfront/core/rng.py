@@ -109,9 +109,11 @@ class SeedGenerator:
     """
 
     _tracked_kind = "seed"
+    _free = False  # whether it has no seed of its own: the engine's generator may give the keys
 
     def __init__(self, seed: Seed = None, name: str | None = None, **kwargs: object) -> None:
         self.name = name if name is not None else auto_name(type(self).__name__)
+        self._free = seed is None
         if seed is None:
             seed = make_default_seed()
         if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool):
@@ -133,8 +135,12 @@ class SeedGenerator:
             )
 
     def next(self, ordered: bool = True) -> Any:
-        """The next key, a native tensor of shape (2,); the state moves on by one."""
-        return self.backend.next_key(self.state)
+        """The next key, a native tensor of shape (2,); the state moves on by one.
+
+        Without a seed it may come from the generator of random numbers that the engine's users seed, as on torch.
+        """
+        key = self.backend.ambient_key() if self._free else None
+        return self.backend.next_key(self.state) if key is None else key
 
     def on(self, backend: Backend) -> SeedGenerator:
         """The generator to draw from on a backend: this one, or a twin with the same seed and a state of its own."""
@@ -182,7 +188,7 @@ def global_seed_generator() -> SeedGenerator:
         with _lock:
             seed = _global["seed"]
         with b.eager():
-            found = SeedGenerator(seed if seed is not None else make_default_seed(), name="global_seed_generator")
+            found = SeedGenerator(seed, name="global_seed_generator")
         _global["generators"][b.name] = found
     return found
 

@@ -123,6 +123,7 @@ class Layer(Owner, Unquantized, Operation):
     _scope_dtype: str | None
     _pass_dtypes: frozenset[Any]
     _takes_training: bool
+    _told: bool | None = None
     _makes_mask: bool
     _init_args: tuple[tuple[Any, ...], dict[str, Any]]
     _inbound_nodes: list[Any]
@@ -136,7 +137,7 @@ class Layer(Owner, Unquantized, Operation):
         self = object.__new__(bound)
         fields = self.__dict__
         fields["_backend"] = backend
-        fields["_init_args"], fields["_lists"] = (args, kwargs), (-1, {})
+        fields["_init_args"], fields["_lists"] = (args, kwargs), (-1, {}, ())
         backend.init_layer(self)
         fields["_tracker"] = make_tracker(self)
         return self
@@ -210,8 +211,10 @@ class Layer(Owner, Unquantized, Operation):
         return None
 
     def __delattr__(self, name: str) -> None:
+        held = name in self._tracker.items
         self._tracker.forget(name)
-        object.__delattr__(self, name)
+        if name in self.__dict__ or not held:  # else the engine held it
+            super().__delattr__(name)
 
     @property
     def path(self) -> str:
@@ -407,15 +410,9 @@ class Layer(Owner, Unquantized, Operation):
                 and (self._fits_spec is None or self._fits_spec(x.shape))
                 and (not st.any_mask_seen or (b.get_mask(x) is None and not self._makes_mask))
             ):
-                if self._takes_training:
-                    training = st.training
-                    return self.call(x, training=self._default_training() if training is None else training)
-                return self.call(x)
+                return self.call(x, training=self._training_of(st)) if self._takes_training else self.call(x)
             if type(x) is list and self._plain_list(x, st, b):
-                if self._takes_training:
-                    training = st.training
-                    return self.call(x, training=self._default_training() if training is None else training)
-                return self.call(x)
+                return self.call(x, training=self._training_of(st)) if self._takes_training else self.call(x)
         elif self._ready and len(args) == len(kwargs) == 1 and kwargs.get("training").__class__ is bool:
             outer, st.training = st.training, kwargs["training"]
             try:
@@ -437,9 +434,23 @@ class Layer(Owner, Unquantized, Operation):
                 return False
         return True
 
+    def _training_of(self, st: Any) -> bool:
+        """The flag for `call`; the one that was told is kept for a second run (see `Backend.in_backward`)."""
+        training = st.training
+        if training is None:
+            return self._default_training()
+        if training is not self._told:
+            self.__dict__["_told"] = training
+        return training
+
     def _default_training(self) -> bool:
         """The flag when nobody set one: on torch that of `Module.train()`, else False."""
-        return self.__dict__.get("training", False)
+        fields = self.__dict__
+        if fields.get("_told") is not None:
+            if self._backend.in_backward():
+                return fields["_told"]
+            fields["_told"] = None
+        return fields.get("training", False)
 
     def _run_general(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         info = call_info(type(self))
@@ -458,7 +469,7 @@ class Layer(Owner, Unquantized, Operation):
         if self._input_spec is not None and args:
             check_inputs(self._input_spec, args[0], self.name, self._shape_of)
         outer = (state.training, state.depth, state.autocast)
-        training = self._resolve_training(named, info) if given is None else given
+        training = self._asked_training(named, info) if given is None else given
         scope = name_scope(self.name, caller=self)
         scope.__enter__()
         try:
@@ -472,8 +483,8 @@ class Layer(Owner, Unquantized, Operation):
             if not self.built:
                 self._build_for(named)
             state.autocast = self._scope_dtype
-            if info.training and training is not None:
-                kwargs = {**kwargs, "training": training} if "training" not in info.positional[: len(args)] else kwargs
+            if info.training and "training" not in info.positional[: len(args)]:
+                kwargs = {**kwargs, "training": self._training_of(state)}
             if symbolic:
                 return self._symbolic(args, kwargs, named, info)
             return self._concrete(args, kwargs, named, info)
@@ -483,6 +494,9 @@ class Layer(Owner, Unquantized, Operation):
 
     def _concrete(self, args: Any, kwargs: Any, named: dict[str, Any], info: Any) -> Any:
         kwargs = self._fill_masks(named, len(args), kwargs, info) if state.any_mask_seen and info.masks else kwargs
+        if self._has_modules:
+            for layer in self._modules_held():
+                layer._take_mode(state.training)
         call = self.call if self._around is None else self.rematerialized_call(self.call, *args, **kwargs)
         out = call(*args, **kwargs)
         if not self.built and type(self).build is Layer.build:
@@ -535,12 +549,13 @@ class Layer(Owner, Unquantized, Operation):
 
     _needs_general = False  # a class whose every call must take the general path sets this
 
-    def _resolve_training(self, named: dict[str, Any], info: Any) -> bool | None:
+    def _asked_training(self, named: dict[str, Any], info: Any) -> bool | None:
+        """The flag that the call, one around it or the signature of `call` sets; None leaves it to the layers' own."""
         training = named.get("training")
         if training is None:
             training = state.training
         if training is None and info.training:
-            training = info.defaults.get("training") or self._default_training()
+            training = info.defaults.get("training") or None
         return training
 
     # -- masks --------------------------------------------------------------------------------------------------------

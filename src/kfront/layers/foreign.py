@@ -18,6 +18,8 @@ from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError, ArgumentTypeError, SavingError, ShapeError, UnsafeFileError
 from kfront.core.rng import SeedGenerator
 from kfront.core.spec import Abstract
+from kfront.core.state import state as scopes
+from kfront.core.tracking import structure
 from kfront.core.typing import Config, DTypeLike, LayerOptions, Store, UnnamedOptions
 from kfront.layers.base import Layer
 
@@ -66,6 +68,7 @@ class TorchModuleWrapper(_OfEngine):
     """
 
     _kind = "torch"
+    _holds_native = True
 
     def __init__(
         self, module: Any, name: str | None = None, output_shape: Any = None, **kwargs: Unpack[UnnamedOptions]
@@ -76,18 +79,75 @@ class TorchModuleWrapper(_OfEngine):
                 f"[{type(self).__name__}] expected `module` to be a torch.nn.Module with weights, got {module!r}; call "
                 "a lazy module once before it is wrapped."
             )
-        self.module = module
-        self.output_shape = None if output_shape is None else tuple(output_shape)
-        for variable in self._engine.variables(module, self.name):
-            variable._settable_trainable = variable.trainable
-            self._tracker.track(f"_weight_{variable.name}", variable)
+        self._place(self, "module", output_shape)
+        self._hold(module)
         if not self.trainable:
             self.trainable = False
-        self.built = True
+
+    @classmethod
+    def _attribute_of(cls, owner: Layer, name: str) -> Self:
+        """The layer that stands for a module which becomes an attribute of another layer."""
+        self = cls.__new__(cls)
+        Layer.__init__(self, name=name)
+        self._place(owner, name, None)
+        return self
+
+    def _place(self, owner: Layer, name: str, output_shape: Any) -> None:
+        fields = self.__dict__
+        fields.update(_held_by=owner, _held_as=name, _places=None, _inside=([], []), _modes=None, built=True)
+        fields["output_shape"] = None if output_shape is None else tuple(output_shape)
+
+    def _hold(self, module: Any) -> None:
+        self._engine.hold(self._held_by, self._held_as, module)
+        self._look()
+
+    @property
+    def module(self) -> Any:
+        """The module."""
+        return self._held_by._modules.get(self._held_as)
+
+    @property
+    def path(self) -> str:
+        """Name with the scopes it was built in, or that of the layer whose attribute it is."""
+        owner = self._held_by
+        return super().path if owner is self else f"{owner.path}/{self.name}"
+
+    def _look(self) -> tuple[list[Any], list[Any]]:
+        """Variables, and layers with their names, in the module, which reports no changes of its parts."""
+        fields, module = self.__dict__, self.module
+        places = self._engine.places(module)
+        if places != fields["_places"]:
+            fields["_places"], fields["_inside"] = (
+                places,
+                self._engine.contents(self, module, places, fields["_inside"][0]),
+            )
+            structure.version += 1
+        return fields["_inside"]
+
+    @property
+    def _own_variables(self) -> list[Any]:
+        return [*super()._own_variables, *self._look()[0]]
+
+    @property
+    def _layers(self) -> list[Any]:
+        return [*super()._layers, *(layer for _, layer in self._look()[1])]
+
+    def _unlisted(self) -> list[tuple[str, Any]]:
+        return [*super()._unlisted(), *self._look()[1]]
+
+    def _state(self) -> list[Any]:
+        return [*super()._state(), *self._engine.buffers(self, self.module)]
+
+    def _take_mode(self, training: bool | None) -> None:
+        """Put the module into the mode that a call asks for; None leaves it to the flags of its parts."""
+        modes = self._modes
+        if training != (modes and modes[0]) and (training is not None or not self._backend.in_backward()):
+            self.__dict__["_modes"] = self._engine.force_mode(self.module, modes, training)
 
     def call(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
         """The module's output."""
-        return self._engine.run(self, args, kwargs, training)
+        self._take_mode(scopes.training if training == self._default_training() else training)
+        return self._engine.run(self, args, kwargs)
 
     def parameters(self, recurse: bool = True) -> Any:
         """The module's parameters, as torch iterates over them."""

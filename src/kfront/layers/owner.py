@@ -19,6 +19,9 @@ class Owner:
     built: bool
     trainable: bool
     _tracker: Tracker
+    _holds_native = False  # whether it holds something of the engine's that reports no changes; it has a `_look` then
+
+    _has_modules = False  # whether attributes are modules of the engine's own, whose mode a call sets
 
     @property
     def _own_variables(self) -> list[Variable]:
@@ -36,11 +39,35 @@ class Owner:
     def _seed_generators(self) -> list[Any]:
         return self._tracker.of_kind("seed")
 
+    def _adopt(self, name: str, module: Any) -> None:
+        """A module of torch became an attribute: it stays what it is, and a layer of its weights is filed for it."""
+        from kfront.layers.foreign import TorchModuleWrapper  # which imports this module
+
+        self.__dict__.update(_has_modules=True, _needs_general=True, _ready=False)
+        layer = TorchModuleWrapper._attribute_of(self, name)
+        self._tracker.track(name, layer)
+        layer._hold(module)
+
+    def _modules_held(self) -> list[Any]:
+        return [x for x in self._tracker.of_kind("layer") if x.__dict__.get("_held_by") is self]
+
+    def _unlisted(self) -> list[tuple[str, Any]]:
+        """Layers that no attribute holds, which stand for what an attribute does hold, with their names."""
+        return [(x.name, x) for x in self._modules_held()] if self._has_modules else []
+
+    def _structure_version(self) -> int:
+        """Changes with what some owner holds, or trains."""
+        held = self.__dict__.get("_lists")  # a copy has none at first
+        for layer in held[2] if held is not None else ():
+            layer._look()
+        return structure.version
+
     def _kept(self, name: str, make: Callable[[], list[Any]]) -> list[Any]:
         """A list that is made anew only when what some owner holds, or trains, has changed; not to be altered."""
         held = self.__dict__.get("_lists")
-        if held is None or held[0] != structure.version:
-            held = self.__dict__["_lists"] = (structure.version, {})
+        if held is None or held[0] != self._structure_version():
+            holders = [x for x in self._flatten_layers() if x._holds_native]  # which reports the changes until now
+            held = self.__dict__["_lists"] = (structure.version, {}, holders)
         lists = held[1]
         found = lists.get(name)
         if found is None:
@@ -88,6 +115,10 @@ class Owner:
     def _ordered(self) -> list[Variable]:
         own = self._own_variables
         return [v for v in own if v._settable_trainable] + [v for v in own if not v._settable_trainable]
+
+    def _state(self) -> list[Any]:
+        """All that is saved of the layer alone, as Variables."""
+        return self._ordered()
 
     @property
     def weights(self) -> list[Variable]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from kfront.backends import backend_scope, get
 from kfront.core import codec, tree
-from kfront.core.errors import ArgumentError
+from kfront.core.errors import ArgumentError, UnsupportedError
 from kfront.core.operation import OpCall
 from kfront.core.registry import CustomObjectScope
 from kfront.core.typing import AnyCallable
@@ -151,6 +151,7 @@ def convert(model: LayerType, backend: str) -> LayerType:
 
     Raises:
         BackendError: if the backend is unknown or not installed.
+        UnsupportedError: if layers hold modules of another engine.
 
     Example:
 
@@ -160,11 +161,16 @@ def convert(model: LayerType, backend: str) -> LayerType:
     (1, 2)
     """
     target = get(backend)
+    if not isinstance(model, Layer):
+        raise ArgumentError(f"[convert] expected a model or layer, got {type(model).__name__}.")
+    held = [x.path for x in model._flatten_layers() if x._holds_native]
+    if held and target is not model._backend:
+        raise UnsupportedError(
+            f"[convert] expected layers of kfront, got modules of {model._backend.name} in {', '.join(held)}; use "
+            f"kfront's own layers in their place, which run on {backend} too."
+        )
     with backend_scope(target):
-        if isinstance(model, Layer):
-            new = clone_by_config(model)
-        else:
-            raise ArgumentError(f"[convert] expected a model or layer, got {type(model).__name__}.")
+        new = clone_by_config(model)
         if model.built and not new.built:
             new.build_from_config(model.get_build_config() or {})
         _copy(model.variables, new.variables, model.name)

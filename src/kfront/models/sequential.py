@@ -15,6 +15,7 @@ from kfront.core.spec import Abstract, KerasTensor, abstract, is_text
 from kfront.core.state import state
 from kfront.core.typing import Backend, Config, CustomObjects, ShapeLike
 from kfront.layers.base import Layer
+from kfront.layers.foreign import TorchModuleWrapper
 from kfront.layers.input_layer import Input, InputLayer
 from kfront.models.graph import Graph, input_dtype, place_of
 from kfront.models.graph_config import deserialize_sequential
@@ -26,7 +27,8 @@ class Sequential(Model):
     """Layers applied one after another.
 
     Args:
-        layers: list of layers; an `Input` at the start makes the model build at once.
+        layers: list of layers; an `Input` at the start makes the model build at once. On torch some may be a
+            `torch.nn.Module`, around which a `TorchModuleWrapper` is put.
         trainable: whether its weights are trained.
         name: the model's name.
 
@@ -53,7 +55,7 @@ class Sequential(Model):
         """Append a layer.
 
         Args:
-            layer: a Layer, or an `Input` at the start.
+            layer: a Layer, or an `Input` at the start; on torch also a `torch.nn.Module`.
             rebuild: kept for compatibility.
 
         Raises:
@@ -63,7 +65,7 @@ class Sequential(Model):
         if isinstance(layer, KerasTensor) and layer._keras_history is not None:
             layer = layer._keras_history.operation
         if not isinstance(layer, Layer):
-            layer = _wrapped(layer)
+            layer = self._wrapped(layer)
         if isinstance(layer, InputLayer):
             if self._sequence or self._head is not None:
                 raise ArgumentError(f"[{self.name}] expected an `Input` only as the first layer, got one later.")
@@ -79,6 +81,14 @@ class Sequential(Model):
         if shape is not None and not self._sequence and self._head is None:
             self.add(Input(shape, dtype=layer.compute_dtype if _floats(layer) else None))
         self._append(layer)
+
+    def _wrapped(self, value: object) -> Layer:
+        """A module of the engine's own as a layer."""
+        if not isinstance(value, self._backend.module_types):
+            raise ArgumentTypeError(
+                f"[Sequential] expected a Layer, got {type(value).__name__}; wrap a function in `kfront.layers.Lambda`."
+            )
+        return TorchModuleWrapper(value)
 
     def _start_with(self, layer: Layer) -> None:
         self._head = layer
@@ -277,9 +287,3 @@ def _ranked(x: Any, shape: tuple[int | None, ...], backend: Backend) -> Any:
 
 def _floats(layer: Layer) -> bool:
     return is_float(layer.compute_dtype or "") and type(layer).__name__ != "Embedding"
-
-
-def _wrapped(value: object) -> object:
-    raise ArgumentTypeError(
-        f"[Sequential] expected a Layer, got {type(value).__name__}; wrap a function in `kfront.layers.Lambda`."
-    )

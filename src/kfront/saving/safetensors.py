@@ -59,7 +59,7 @@ def _named_variables(model: Model) -> list[tuple[str, Any]]:
         if isinstance(obj, Optimizer):
             continue
         own = own_variables(obj)
-        for v in obj._ordered() if own is None else own:
+        for v in obj._state() if own is None else own:
             base = name = "/".join((*path, v.name))
             count = 1
             while name in out:

@@ -98,6 +98,8 @@ def _children(obj: object) -> list[tuple[str, object]]:
         # what a layer does not track (registers of an engine) is not one of its attributes
         if tracker is None or name in tracker.items or not (_is_layer(value) or _is_container(value)):
             out[name] = value
+    if isinstance(obj, Layer):
+        out.update(obj._unlisted())
     kept = [(n, v) for n, v in out.items() if _may_hold(v)]
     return sorted(kept, key=lambda pair: (pair[0] not in graph, pair[0].startswith("_"), pair[0]))
 
@@ -177,7 +179,7 @@ def own_variables(obj: object) -> list[Variable] | None:
 def stored_variables(model: Model) -> Iterator[Any]:
     """The variables of a model and of its optimizer that are written into a weights file."""
     for _, one in walk(model):
-        yield from one.variables if isinstance(one, Optimizer) else own_variables(one) or ()
+        yield from one.variables if isinstance(one, Optimizer) else own_variables(one) or one._state()
 
 
 def _ours(cls: type) -> bool:

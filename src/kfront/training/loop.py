@@ -225,13 +225,13 @@ def _train_epoch(model: Any, batches: Iterator[Any], data: Data, callbacks: Any,
         return _run_grouped(model, "train", batches, per_call, callbacks, done)
     steps, hooks = model._steps(), callbacks.train_batch_hooks
     steps.refresh()
-    step_function, version = steps.train_function(), structure.version
+    step_function, version = steps.train_function(), model._structure_version()
     fresh = data.fresh or (data.stays and not hooks)
     step = done
     for batch in batches:
         if hooks:
             callbacks.on_train_batch_begin(step)
-            if structure.version != version:  # a callback may have frozen layers
+            if model._structure_version() != version:  # a callback may have frozen layers
                 version = structure.version
                 if steps.refresh():
                     step_function = steps.train_function()

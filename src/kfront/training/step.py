@@ -12,7 +12,6 @@ import numpy as np
 from kfront.core import tree
 from kfront.core.rng import global_seed_generator
 from kfront.core.state import distribution_on, state
-from kfront.core.tracking import structure
 from kfront.core.typing import AnyCallable, Backend, Config, Tensor
 from kfront.layers.call_signature import call_info
 from kfront.training.compiled import first_size
@@ -103,7 +102,7 @@ class StepMaker:
 
         Called at the start of each loop, and between batches where callbacks may change things.
         """
-        looked = (structure.version, self._settings())
+        looked = (self.model._structure_version(), self._settings())
         if looked == self._looked:
             return False
         seen = (looked[1], self._structure_key())

@@ -79,6 +79,7 @@ class TorchBackend(Backend):
     types = frozenset((Tensor, torch.nn.Parameter))
     native_base = torch.nn.Module
     native_types = (torch.nn.Module, torch.nn.Parameter)
+    module_types = (torch.nn.Module,)
     Variable = _native.TorchVariable
     dtypes = DTYPES
     seed_dtype = "int64"
@@ -279,6 +280,9 @@ class TorchBackend(Backend):
 
     def profiler(self, folder: str) -> AbstractContextManager[object]:
         return torch.profiler.profile(on_trace_ready=torch.profiler.tensorboard_trace_handler(folder))
+
+    ambient_key = staticmethod(random.ambient_key)
+    in_backward = staticmethod(random.in_backward)
 
     def next_key(self, variable: Variable) -> Tensor:
         return random.next_key(variable)

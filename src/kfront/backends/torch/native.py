@@ -137,7 +137,8 @@ def track(layer: Module, attribute: str, thing: Any) -> None:
     What stands there already under an automatic name (leading "_") moves to the better one.
     """
     value, table = (thing, "_modules") if isinstance(thing, Module) else (thing._value, "_parameters")
-    if table not in layer.__dict__ or getattr(thing, "_elsewhere", False):
+    there = thing.__dict__.get("_held_by") is layer  # it stands for a module or Parameter that is an attribute
+    if table not in layer.__dict__ or (getattr(thing, "_elsewhere", False) and not there):
         return  # a copy that is being put together; what was registered comes with it
     names = layer.__dict__.setdefault("_native_names", {})
     found = next((n for n, (x, _) in names.items() if x is thing), None)
@@ -150,6 +151,8 @@ def track(layer: Module, attribute: str, thing: Any) -> None:
         users = [*names.pop(found)[1], attribute]
         _forget(layer, found)
     names[name] = (thing, users)
+    if there:
+        return
     if table == "_parameters":
         parameters = layer.__dict__[table]
         parameters.owners = {**parameters.owners, name: thing}
@@ -174,15 +177,23 @@ def untrack(layer: Module, attribute: str) -> None:
                 _forget(layer, name)
 
 
-def set_native_attribute(layer: Module, name: str, value: Tensor) -> None:
-    """A Module or Parameter became an attribute: as in any Module; under a Variable's name it becomes its storage."""
+def set_native_attribute(layer: Any, name: str, value: Tensor) -> None:
+    """A Module or Parameter became an attribute: a weight, or what holds some, of the layer as of any Module.
+
+    Under a Variable's name a Parameter becomes its storage.
+    """
     known = layer.__dict__.get("_native_names", {}).get(name)
     if known is not None and isinstance(value, Parameter) and isinstance(known[0], Variable):
         layer.__dict__["_parameters"][name] = value
         known[0]._follow(value)
         return
+    if isinstance(value, Module):
+        layer._adopt(name, value)
+        return
+    layer._tracker.forget(name)
     layer.__dict__.pop(name, None)
     Module.__setattr__(layer, name, value)
+    layer._tracker.track(name, layer._backend.foreign("torch", layer.name).adopted(layer, name, name, layer))
 
 
 # ---- members of bound classes ----------------------------------------------------------------------------------------

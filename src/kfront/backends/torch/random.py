@@ -2,12 +2,18 @@
 
 A key is an int64 tensor (seed, number of keys given out) on the CPU. Eagerly it seeds a generator of torch, one per
 device. While compiling there are no generators: the numbers come from threefry2x32 on int32 lanes, as in portable mode.
+
+Eagerly, a key without a seed is drawn from torch's generator on the CPU: `torch.manual_seed` and `fork_rng` then mean
+what they mean for torch's own layers, and `torch.utils.checkpoint`, which puts the generator back for its second run,
+gets the same numbers twice. Where there is a seed, the second run finds the keys of the first by a number that both
+draw from that generator.
 """
 
 from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
@@ -15,8 +21,9 @@ from torch.nn import Parameter
 
 from kfront.backends.torch.common import current_device, native
 from kfront.core.op import OPS
+from kfront.core.rng import SeedGenerator
 from kfront.core.state import state
-from kfront.core.typing import DTypeLike, ShapeLike
+from kfront.core.typing import DTypeLike, Seed, ShapeLike
 
 if TYPE_CHECKING:
     from kfront.core.variable import Variable
@@ -27,6 +34,7 @@ _STEP = torch.tensor([0, 1])
 _CPU = torch.device("cpu")
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _MASK = 0xFFFFFFFF
+_SLOW_BERNOULLI = 1000  # elements from which torch's own dropout is slower than uniform numbers, on CPU
 HALF = frozenset((torch.float16, torch.bfloat16))
 
 
@@ -40,13 +48,58 @@ class _Generators(threading.local):
 _mine = _Generators()
 
 
+def ambient() -> bool:
+    """Whether random numbers without a seed are those of torch's own generator."""
+    return state.stateless is None and not state.portable_random
+
+
+def ambient_key() -> Tensor | None:
+    """A key from torch's generator, None where a seed must give it."""
+    if not ambient() or torch.compiler.is_compiling():
+        return None
+    return torch.randint(-(1 << 62), 1 << 62, (2,), device=_CPU)
+
+
+_graph_task: Callable[[], int] = getattr(torch._C, "_current_graph_task_id", lambda: -1)  # private: of a backward pass
+_saving_hooks: Callable[[bool], object] = getattr(
+    torch._C._autograd, "_top_saved_tensors_default_hooks", lambda x: None
+)
+_keys: dict[int, Tensor] = {}  # of runs that may be repeated, by a number from torch's generator
+_MOST_KEYS = 1 << 16
+
+
+def in_backward() -> bool:
+    """Whether a backward pass runs: a layer that is called in it is in the second run of a checkpoint."""
+    return not torch.compiler.is_compiling() and _graph_task() != -1
+
+
+def _checkpointed(variable: Variable) -> Tensor | None:
+    """The key, if this may be one of the two runs of a checkpoint (no graph or hooks in the first); else None."""
+    again = _graph_task() != -1
+    if not again and torch.is_grad_enabled() and _saving_hooks(False) is None:
+        return None
+    number = int(torch.randint(1 << 62, (), device=_CPU))
+    if again:
+        return _keys.get(number)
+    key = _keys[number] = _advance(variable)
+    if len(_keys) > _MOST_KEYS:
+        del _keys[next(iter(_keys))]
+    return key
+
+
+def _advance(variable: Variable) -> Tensor:
+    mine = variable._value
+    key = mine.data
+    mine.data = torch.add(key, _STEP)  # new memory: `key` keeps the old
+    return key
+
+
 def next_key(variable: Variable) -> Tensor:
     """The value of a SeedGenerator's state, which moves on by one."""
     mine = variable._value
     if state.stateless is None and type(mine) is Parameter and not torch.compiler.is_compiling():
-        key = mine.data
-        mine.data = torch.add(key, _STEP)  # new memory: `key` keeps the old
-        return key
+        key = _checkpointed(variable)
+        return _advance(variable) if key is None else key
     key = mine.clone()
     new = torch.add(key, torch.tensor([0, 1]))
     if state.stateless is None:
@@ -116,6 +169,14 @@ def random_binomial(key: Tensor, counts: Tensor, probabilities: Tensor, shape: S
     if counts.dtype in HALF:
         counts, probabilities = counts.float(), probabilities.float()
     return torch.binomial(counts, probabilities, seeded(key, counts.device)[0]).to(native(dtype))
+
+
+def dropout(inputs: Tensor, rate: float, noise_shape: ShapeLike | None, seed: Seed) -> Tensor:
+    if noise_shape is None and rate < 1 and isinstance(seed, SeedGenerator) and seed._free and ambient():
+        on_host = inputs.device.type == "cpu" and not torch.compiler.is_compiling()
+        if inputs.is_floating_point() and not (on_host and inputs.numel() > _SLOW_BERNOULLI):
+            return torch.dropout(inputs, rate, True)
+    return OPS["dropout"].body(inputs, rate, noise_shape, seed)  # type: ignore[misc]
 
 
 def random_shuffle(key: Tensor, x: Tensor, axis: int) -> Tensor:

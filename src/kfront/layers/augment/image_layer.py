@@ -16,7 +16,7 @@ from kfront.core import tree
 from kfront.core.dtypes import is_float
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.options import Check, normalisers
-from kfront.core.rng import SeedGenerator, check_seed
+from kfront.core.rng import SeedGenerator, check_seed, make_default_seed
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.typing import LayerOptions, Seed, Tensor
 from kfront.layers.preprocess.data_layer import DataLayer
@@ -233,7 +233,9 @@ class RandomImageLayer(ImageLayer):
     def __init__(self, *args: Any, seed: Seed = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._store(locals())
-        self.generator = seed if isinstance(seed, SeedGenerator) else SeedGenerator(self.seed)
+        if not isinstance(seed, SeedGenerator):  # with a seed in any case: threads and processes draw from it
+            seed = SeedGenerator(make_default_seed() if self.seed is None else self.seed)
+        self.generator = seed
 
     def _draw(
         self,

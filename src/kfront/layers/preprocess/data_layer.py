@@ -107,5 +107,6 @@ class DataLayer(OptionLayer):
             shapes, more = build_arguments(info, named, guest.static_shape)
             self.build(*shapes, **more)
         if info.training:
-            named["training"] = self._resolve_training(named, info)
+            asked = self._asked_training(named, info)
+            named["training"] = self._default_training() if asked is None else asked
         return self.call(**named)
