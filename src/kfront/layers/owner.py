@@ -10,6 +10,7 @@ import numpy as np
 from kfront.core.errors import NotBuiltError, ShapeError
 from kfront.core.tracking import Tracker, structure
 from kfront.core.variable import Variable
+from kfront.layers.call_signature import call_info
 
 
 class Owner:
@@ -19,6 +20,11 @@ class Owner:
     built: bool
     trainable: bool
     _tracker: Tracker
+
+    @property
+    def call_signature_parameters(self) -> list[str]:
+        """Names of the parameters of `call`."""
+        return call_info(type(self)).names
 
     @property
     def _own_variables(self) -> list[Variable]:
