@@ -20,10 +20,11 @@ import time
 import zlib
 
 from . import report
-from .suite import AREAS, OF_OPS, Case, Result, collect, load_expected, process_of, run_case
+from .keras import audit
+from .suite import AREAS, OF_OPS, ON_REQUEST, Case, Result, collect, load_expected, process_of, run_case
 
 START = time.monotonic()
-LONG = ("compiled", "keras")  # areas that generate code, and start Keras in a process of its own
+LONG = ("compiled", "keras_values", "keras")  # areas that generate code, and start Keras in a process of its own
 NOTHING_RUN = 5  # the exit status, as of pytest
 
 
@@ -68,7 +69,12 @@ def _parser() -> argparse.ArgumentParser:
 
     parser = argparse.ArgumentParser(f"python -m {__package__}", description="Check that the backends do the same.")
     parser.add_argument("--backends", "--backend", default=",".join(installed()), help="names, separated by commas")
-    parser.add_argument("--areas", "--area", default=",".join(AREAS), help="areas to run, separated by commas")
+    parser.add_argument(
+        "--areas",
+        "--area",
+        default=",".join(a for a in AREAS if a not in ON_REQUEST),
+        help="areas to run, separated by commas",
+    )
     parser.add_argument("--only", default="", help='"ops" for the areas of ops, or text that ids of cases contain')
     parser.add_argument("--rows", default="", help="names of ops, layers, models or areas, run in this order")
     parser.add_argument("--budget", type=float, default=0, help="start no case after so many seconds; 0: no end")
@@ -185,6 +191,9 @@ def main(argv: list[str] | None = None) -> int:
         few = args.part or args.only or args.rows or args.budget or (args.quick and len(backends) == 1)
         args.jobs = 1 if few else min(2, os.cpu_count() or 1)  # few cases are not worth another process
     results = _run_apart(args) if args.jobs > 1 else _run(args, backends)
+    whole = not (args.part or args.only or args.rows or args.budget or args.quick)
+    if whole and "keras" in args.areas.split(","):
+        results += audit.finish(results, backends)
     if results:
         report.print_matrix(results, lambda r: _again(args, r))
     if args.slowest:

@@ -67,7 +67,7 @@ def cases(backends: list[str], quick: bool) -> Iterator[Case]:
     engines = [b for b in backends if b in ENGINES]
     for engine in engines[:1] if quick else engines:
         for name in _names():
-            yield Case("keras", name, engine, _check(engine, table()[name], quick))
+            yield Case("keras_values", name, engine, _check(engine, table()[name], quick))
 
 
 @functools.cache

@@ -27,7 +27,7 @@ def test_a_difference_that_is_gone_is_a_failure(monkeypatch):
     pytest.importorskip("torch")
     lines = (*against_keras.listed(), Difference(("torch",), "add/*", "nothing differs"))
     monkeypatch.setattr(against_keras, "listed", lambda: lines)
-    (message,) = failures("keras", "torch", "add$", False)
+    (message,) = failures("keras_values", "torch", "add$", False)
     assert "no difference needs ['add/*']" in message
 
 

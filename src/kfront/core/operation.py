@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from kfront.core import tree
-from kfront.core.errors import ArgumentError, UnsupportedError
+from kfront.core.errors import ArgumentError, ArgumentTypeError, UnsupportedError
 from kfront.core.naming import auto_name
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.state import state
@@ -166,8 +166,15 @@ class Operation:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        """An operation from its config."""
-        return cls(**config)
+        """An operation from its config.
+
+        Raises:
+            ArgumentTypeError: if the constructor does not take it.
+        """
+        try:
+            return cls(**config)
+        except ArgumentError as error:
+            raise ArgumentTypeError(f"{error} The config is that of {cls.__name__}: {config}.") from error
 
     def _first_node(self, what: str) -> Node:
         if not self._inbound_nodes:

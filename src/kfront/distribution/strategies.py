@@ -300,7 +300,7 @@ class _Outputs:
 
     def instead(self, layer: Any, call: Callable[..., Any], args: Any, kwargs: Any) -> Callable[..., Any]:
         """The function to call in place of `call`; a layer without a layout is called directly from then on."""
-        layout = self.distribution.get_tensor_layout(f"{layer.path}/output")
+        layout = self.distribution.get_tensor_layout(f"{layer.path or layer.name}/output")
         if layout is None:
             layer.__dict__["_around"] = self.inner
         inner = call if self.inner is None else self.inner.instead(layer, call, args, kwargs)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
@@ -130,6 +131,8 @@ class Layer(Owner, Unquantized, Operation):
     _outbound_nodes: list[Any]
     autocast: bool
     supports_masking: bool = False
+    supports_jit: bool = True
+    _uncast: frozenset[str] = frozenset()  # keys of inputs in a dict that keep their dtypes
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         backend = current()
@@ -193,7 +196,7 @@ class Layer(Owner, Unquantized, Operation):
         fields, policy = self.__dict__, self._dtype_policy
         compute, variable = policy.compute_dtype, policy.variable_dtype
         fields["_scope_dtype"] = compute if compute != variable and is_float(compute or "") else None
-        fields["_pass_dtypes"] = passing_dtypes(self._backend, compute, bool(self.autocast))
+        fields["_pass_dtypes"] = passing_dtypes(self._backend, self.input_dtype, bool(self.autocast))
 
     # -- attributes ---------------------------------------------------------------------------------------------------
 
@@ -217,9 +220,9 @@ class Layer(Owner, Unquantized, Operation):
             super().__delattr__(name)
 
     @property
-    def path(self) -> str:
-        """Name with the scopes it was built in."""
-        return self._path or self.name
+    def path(self) -> str | None:
+        """Name with the scopes it was built in, None before."""
+        return self._path
 
     @property
     def input_spec(self) -> Any:
@@ -503,6 +506,8 @@ class Layer(Owner, Unquantized, Operation):
             self._finish_build()
         if self.supports_masking and named:
             self._pass_mask(named, info, out)
+        elif state.any_mask_seen and named and not self._backend.is_tracing():
+            self._drop_mask(named)
         if self.activity_regularizer is not None:
             self._add_activity_loss(out)
         self._become_ready(info)
@@ -521,6 +526,8 @@ class Layer(Owner, Unquantized, Operation):
             out = record(self, args, kwargs, out)
         if self.supports_masking and named:
             self._pass_mask(named, info, out)
+        elif named:
+            self._drop_mask(named)
         return out
 
     def _explicit(self, named: dict[str, Any]) -> dict[str, Any]:
@@ -616,6 +623,14 @@ class Layer(Owner, Unquantized, Operation):
             elif b.is_tensor(x):
                 state.any_mask_seen = True
                 b.set_mask(x, m)
+
+    def _drop_mask(self, named: dict[str, Any]) -> None:
+        """Warn if the layer has no use for the mask of what it is called with."""
+        if self._mask_of(next(iter(named.values()))) is not None:
+            text = (
+                f"[{self.name}] expected inputs without a mask, got one, which is lost: the layer does not support it."
+            )
+            warnings.warn(text, stacklevel=5)
 
     # -- shapes -------------------------------------------------------------------------------------------------------
 

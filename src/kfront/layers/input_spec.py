@@ -70,7 +70,7 @@ class InputSpec:
 
     def get_config(self) -> Config:
         """Constructor arguments."""
-        names = ("dtype", "shape", "ndim", "max_ndim", "min_ndim", "axes")
+        names = ("dtype", "shape", "ndim", "max_ndim", "min_ndim", "axes", "optional")
         return {n: getattr(self, n) for n in names}
 
     @classmethod

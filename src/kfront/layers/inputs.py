@@ -38,10 +38,10 @@ def convert_inputs(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     """
     if not layer.__dict__.get("_convert_input_args", True):  # set by layers that take tensors of other engines
         return args, kwargs
-    b, dtype = layer._backend, layer.compute_dtype
+    b, dtype = layer._backend, layer.input_dtype
     casts = layer.autocast and dtype is not None and is_float(dtype)
 
-    def one(x: Any) -> Any:
+    def one(x: Any, casts: bool = casts) -> Any:
         if isinstance(x, KerasTensor):
             if not casts or not is_float(x.dtype) or x.dtype == dtype:
                 return x
@@ -66,6 +66,9 @@ def convert_inputs(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     def first(x: Any) -> Any:
         if isinstance(x, (int, float, bool)) or (isinstance(x, list) and numeric(x)):
             return one(b.convert(x, dtype if casts and has_float(x) else None))
+        if isinstance(x, dict) and layer._uncast:
+            kept = lambda v: one(v, False)  # noqa: E731
+            return {k: tree.map_structure(kept if k in layer._uncast else one, v) for k, v in x.items()}
         return tree.map_structure(one, x)
 
     if args:

@@ -10,6 +10,7 @@ import numpy as np
 from kfront.core.errors import NotBuiltError, ShapeError
 from kfront.core.tracking import Tracker, structure
 from kfront.core.variable import Variable
+from kfront.layers.call_signature import call_info
 
 
 class Owner:
@@ -22,6 +23,11 @@ class Owner:
     _holds_native = False  # whether it holds something of the engine's that reports no changes; it has a `_look` then
 
     _has_modules = False  # whether attributes are modules of the engine's own, whose mode a call sets
+
+    @property
+    def call_signature_parameters(self) -> list[str]:
+        """Names of the parameters of `call`."""
+        return call_info(type(self)).names
 
     @property
     def _own_variables(self) -> list[Variable]:

@@ -72,6 +72,7 @@ class SpectralNormalization(Wrapper):
             shape=(1, weight.shape[-1]),
             initializer=TruncatedNormal(stddev=0.02),
             name="vector_u",
+            dtype=weight.dtype,
             trainable=False,
         )
 

@@ -29,7 +29,7 @@ def _quantized(layer: Any) -> list[Any]:
 def serialized_policy(layer: Any) -> Any:
     """The dtype policy for a layer's config."""
     given = layer.__dict__.get("_policies")
-    inner = {x.path: x.dtype_policy for x in _quantized(layer)}
+    inner = {place(x): x.dtype_policy for x in _quantized(layer)}
     if not inner:
         return dtype_policies.serialize(layer._dtype_policy if given is None else given)
     before = {} if given is None else dict(given)
@@ -41,15 +41,20 @@ def apply_policies(layer: Any) -> None:
     fields, own = layer.__dict__, layer._dtype_policy
     if isinstance(own, DTypePolicyMap):
         fields["_policies"] = own
-        layer._take_policy(own[layer.path])
+        layer._take_policy(own[place(layer)])
     for owner in owners():
         policies = None if owner is layer else getattr(owner, "__dict__", {}).get("_policies")
-        if policies is not None and (found := _entry(policies, layer.path, owner.path)) is not None:
+        if policies is not None and (found := _entry(policies, place(layer), place(owner))) is not None:
             key, policy = found
             layer._take_policy(policy)
             config = owner.__dict__.get("_inner_configs", {}).get(key)
             if config is not None:
                 layer._set_quantization(config)
+
+
+def place(layer: Any) -> str:
+    """The path of a layer, its name before it is built."""
+    return layer.path or layer.name
 
 
 def _entry(policies: DTypePolicyMap, path: str, around: str) -> Any:
@@ -72,7 +77,7 @@ def with_quantizers(layer: Any, build_config: Config) -> dict[str, Any]:
             if serialize_keras_object(config.activation_quantizer) != serialize_keras_object(
                 plain.activation_quantizer
             ):
-                found[x.path] = serialize_keras_object(config)
+                found[place(x)] = serialize_keras_object(config)
     return {**build_config, _KEY: found} if found else build_config
 
 

@@ -11,6 +11,7 @@ from kfront.core.dtypes import is_float
 from kfront.core.errors import ArgumentError
 from kfront.core.options import kept, normalisers
 from kfront.core.typing import DTypeLike, Tensor, TensorLike
+from kfront.core.variable import Variable
 from kfront.losses.regression import as_tensor
 from kfront.metrics.base import Metric
 
@@ -41,6 +42,11 @@ class _Confusion(Metric):
             (num_classes, num_classes), "zeros", name="total_confusion_matrix"
         )
         self._counts = not is_float(self._dtype)  # whether fractions are cut off, of which no warning was given yet
+
+    @property
+    def total_cm(self) -> Variable:
+        """The counts, of shape (classes, classes): targets by predictions."""
+        return self.total_confusion_matrix
 
     def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:
         """Add a batch.
@@ -208,6 +214,11 @@ class MeanIoU(_Confusion):
     >>> round(float(kfront.metrics.MeanIoU(num_classes=2)([0, 0, 1, 1], [0, 1, 0, 1])), 4)
     0.3333
     """
+
+    @property
+    def target_class_ids(self) -> list[int]:
+        """The classes whose values are averaged: all."""
+        return list(range(self.num_classes))
 
     def result(self) -> Tensor:
         """The mean over the classes that occur."""

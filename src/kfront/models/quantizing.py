@@ -71,4 +71,4 @@ def _filter(filters: Any) -> Callable[[Any], bool]:
             f"[quantize] expected `filters` to be a regular expression, a list of them or a function, got {filters!r}."
         )
     compiled = [re.compile(p) for p in patterns]
-    return lambda layer: any(c.search(layer.path) or c.search(layer.name) for c in compiled)
+    return lambda layer: any(c.search(layer.path or "") or c.search(layer.name) for c in compiled)

@@ -172,8 +172,7 @@ class OrthogonalRegularizer(Regularizer):
 
     def __call__(self, x: Tensor) -> Scalar:
         """The penalty of `x`, a scalar tensor."""
-        if not hasattr(x, "shape"):
-            x = ops.convert_to_tensor(x)
+        x = ops.convert_to_tensor(x)
         if len(x.shape) != 2:
             raise ShapeError(f"[OrthogonalRegularizer] expected a matrix, got shape {tuple(x.shape)}.")
         rows = x if self.mode == "rows" else ops.transpose(x)

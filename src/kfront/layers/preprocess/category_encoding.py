@@ -76,7 +76,7 @@ class CategoryEncoding(DataLayer):
             )
         long = self._backend.dtype_name(inputs.dtype) in ("int64", "uint64")  # as int32, 2**32 would be class 0
         classes = ops.cast(inputs, "int64" if long else "int32")
-        out = encode(classes, self.num_tokens, self.output_mode, self.compute_dtype, count_weights)
+        out = encode(classes, self.num_tokens, self.output_mode, self.dtype, count_weights)
         return self._backend.to_sparse(out) if self.sparse else out
 
     def compute_output_shape(self, input_shape: Shape, count_weights_shape: Any = None) -> Shape:
@@ -85,4 +85,4 @@ class CategoryEncoding(DataLayer):
 
     def compute_output_spec(self, inputs: KerasTensor, count_weights: Any = None) -> KerasTensor:
         """Shape and dtype of the result."""
-        return Abstract(self.compute_output_shape(inputs.shape), self.compute_dtype, self.sparse)
+        return Abstract(self.compute_output_shape(inputs.shape), self.dtype, self.sparse)

@@ -43,6 +43,7 @@ class DataLayer(OptionLayer):
     A copy of the layer in a worker process draws random numbers of its own, the same in each run.
     """
 
+    _uncast = frozenset({"labels", "bounding_boxes"})  # halves hold no larger coordinates and class numbers
     _home: tuple[int, ...]  # number of the process that it draws for
     autograph_info__ = True  # tells `tf.data` that this is no Python code to be rewritten
 
@@ -95,13 +96,19 @@ class DataLayer(OptionLayer):
         dtype = self.compute_dtype
         cast = self.autocast and dtype is not None and is_float(dtype)
 
-        def convert(x: Any) -> Any:
+        def convert(x: Any, cast: bool = cast) -> Any:
             if not guest.is_tensor(x) and not hasattr(x, "__array__"):
                 return x
             x = guest.convert(x)
             return guest.cast(x, dtype) if cast and is_float(guest.dtype_name(x.dtype)) else x
 
-        args, kwargs = tree.map_structure(convert, (args, kwargs))
+        def converted(x: Any) -> Any:
+            if not isinstance(x, dict):
+                return tree.map_structure(convert, x)
+            kept = lambda v: convert(v, False)  # noqa: E731
+            return {k: tree.map_structure(kept if k in self._uncast else convert, v) for k, v in x.items()}
+
+        args, kwargs = tuple(converted(a) for a in args), {k: converted(v) for k, v in kwargs.items()}
         named = info.bind(self.name, args, kwargs)
         if not self.built:
             shapes, more = build_arguments(info, named, guest.static_shape)

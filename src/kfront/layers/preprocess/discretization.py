@@ -114,7 +114,7 @@ class Discretization(DataLayer):
     @property
     def input_dtype(self) -> str:
         """The dtype that inputs are cast to."""
-        return self.compute_dtype
+        return "float32"
 
     @property
     def output_dtype(self) -> str:
@@ -179,8 +179,8 @@ class Discretization(DataLayer):
 
     def call(self, inputs: Tensor) -> Tensor:
         """The numbers of bins, encoded as `output_mode` says."""
-        x = ops.cast(inputs, self.compute_dtype)
-        bounds = ops.cast(ops.convert_to_tensor(np.array(self._bounds(), "float32")), self.compute_dtype)
+        x = ops.cast(inputs, self.input_dtype)
+        bounds = ops.convert_to_tensor(np.array(self._bounds(), self.input_dtype))
         found = ops.digitize(x, bounds)
         if self.output_mode == "int":
             return found

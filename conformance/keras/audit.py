@@ -1,0 +1,70 @@
+"""Every public class and function against the installed Keras on the same engine: cases of the suite."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Callable, Iterator, Sequence
+
+import kfront
+
+from ..suite import Case, Result, in_turn
+from . import explained, tables
+from .answers import ask
+from .compare import differences
+from .probing import observe
+from .subjects import subjects
+from .tables import KINDS, probes_of
+
+__all__ = ["ENGINES", "cases", "finish"]
+
+ENGINES = ("torch", "jax", "tensorflow")
+SHARE = 60  # one case in so many is run when quick
+
+
+def cases(backends: list[str], quick: bool) -> Iterator[Case]:
+    """One case for each kind of probe, public name and engine that Keras has."""
+    if importlib.util.find_spec("keras") is None:
+        return
+    for engine in [b for b in backends if b in ENGINES]:
+        for name in subjects():
+            for kind in KINDS:
+                if in_turn(quick, SHARE, "keras", engine, kind, name) and probes_of(kind, name):
+                    yield Case("keras", f"{name}/{kind}", engine, _check(engine, kind, name))
+
+
+def _check(engine: str, kind: str, name: str) -> Callable[[], str]:
+    def check() -> str:
+        used, wrong = set[explained.Row](), []
+        for difference, text in found(engine, kind, name):
+            rows = explained.reasons(engine, difference)
+            used |= set(rows)
+            if not rows:
+                wrong.append(f"{difference}: {text}")
+        assert not wrong, f"{len(wrong)} unexplained: " + "; ".join(wrong)
+        unneeded = explained.unneeded(engine, kind, name, used)
+        assert not unneeded, f"nothing differs as {unneeded} say: take them out of explained.toml"
+        return "\n".join(sorted(r.pattern for r in used))
+
+    return check
+
+
+def found(engine: str, kind: str, name: str) -> Iterator[tuple[str, str]]:
+    """The differences of a kind and a name: ``kind/name/tag/probe/fact``, and both sides."""
+    theirs = ask(engine, kind, name)
+    with kfront.backend_scope(engine):
+        for label, probe in probes_of(kind, name).items():
+            ours = json.loads(json.dumps(observe(kfront, probe)))
+            for fact, text in differences(theirs[label], ours, getattr(tables.kind(kind), "ILL_USE", False)):
+                yield f"{kind}/{name}/{label}/{fact}", text
+
+
+def finish(results: Sequence[Result], backends: list[str]) -> Iterator[Result]:
+    """After a whole run: rows about several names that nothing needed."""
+    needed = {(r.backend, p) for r in results if r.area == "keras" for p in r.message.splitlines()}
+    failed = {r.backend for r in results if r.area == "keras" and r.status == "fail"}
+    for row in explained.rows():
+        for engine in set(row.engines) & set(backends) - failed:
+            if row.alone is None and (engine, row.pattern) not in needed:
+                text = "nothing differs as this row says: take it out of explained.toml"
+                yield Result("keras", f"explained/{row.pattern}", engine, "fail", 0.0, text)

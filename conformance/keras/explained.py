@@ -1,0 +1,71 @@
+"""The table of differences that are meant: `explained.toml`, a decision with its reason and what it covers."""
+
+from __future__ import annotations
+
+import fnmatch
+import functools
+import pathlib
+import re
+import tomllib
+from typing import NamedTuple
+
+__all__ = ["Row", "reasons", "rows", "unneeded"]
+
+
+class Row(NamedTuple):
+    """A pattern of a decision.
+
+    Attributes:
+        pattern: of ``kind/public name/tag/probe/fact``, with `*` and `?`.
+        engines: where it differs.
+        reason: why.
+    """
+
+    pattern: str
+    engines: tuple[str, ...]
+    reason: str
+
+    @property
+    def alone(self) -> tuple[str, str] | None:
+        """The kind and the name that it is about, if it is about one."""
+        kind, name, *_ = self.pattern.split("/")
+        return None if set("*?") & {*kind, *name} else (kind, name)
+
+    def matches(self, difference: str) -> bool:
+        """Whether it covers a difference."""
+        return _expression(self.pattern).fullmatch(difference) is not None
+
+
+@functools.cache
+def _expression(pattern: str) -> re.Pattern[str]:
+    return re.compile(fnmatch.translate(pattern.replace("[", "[[]")))
+
+
+@functools.cache
+def rows() -> tuple[Row, ...]:
+    """All patterns, in order.
+
+    Raises:
+        ValueError: for a decision without a reason, or a pattern that is not of the form of `Row.pattern`.
+    """
+    from .audit import ENGINES
+
+    out = []
+    for decision in tomllib.loads((pathlib.Path(__file__).parent / "explained.toml").read_text())["decision"]:
+        if not decision.get("reason", "").strip():
+            raise ValueError(f"expected a reason, got none for {decision}")
+        for pattern in decision["covers"]:
+            if pattern.count("/") < 2:
+                raise ValueError(f"expected kind/name/probe, got {pattern!r}")
+            out.append(Row(pattern, tuple(decision.get("engines", ENGINES)), decision["reason"]))
+    return tuple(out)
+
+
+def reasons(engine: str, difference: str) -> list[Row]:
+    """The rows that cover a difference on an engine."""
+    return [r for r in rows() if engine in r.engines and r.matches(difference)]
+
+
+def unneeded(engine: str, kind: str, name: str, used: set[Row]) -> list[str]:
+    """Patterns about one name that none of its differences needs."""
+    return [r.pattern for r in rows() if engine in r.engines and r.alone == (kind, name) and r not in used]

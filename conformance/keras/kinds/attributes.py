@@ -1,0 +1,65 @@
+"""Public attributes and properties of an instance: after construction, once it is built, once it was called."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+from ..acting import call, instance
+from ..made import make
+from ..normal import Json, normal
+from ..probing import Facts, Probe, raised
+from ..subjects import Subject
+
+FAMILIES = ("layer", "object")
+MOST = 2  # subjects of a name
+
+
+def probes(subject: Subject) -> Iterator[Probe]:
+    """What an instance shows of itself."""
+    yield Probe("new", lambda package: attributes(package, instance(package, subject)))
+    if subject.family == "layer":
+        yield Probe("called", lambda package: _called(package, subject))
+    elif subject.uses:
+        yield Probe("used", lambda package: _used(package, subject))
+
+
+def _called(package: Any, subject: Subject) -> Facts:
+    layer = instance(package, subject)
+    call(package, subject, layer)
+    return attributes(package, layer)
+
+
+def _used(package: Any, subject: Subject) -> Facts:
+    memo: dict[int, Any] = {}
+    one = make(package, subject.made, memo)
+    for use in subject.uses:
+        args, kwargs = make(package, (use.args, use.kwargs), memo)
+        (getattr(one, use.method) if use.method else one)(*args, **kwargs)
+    return attributes(package, one)
+
+
+def attributes(package: Any, one: Any) -> Facts:
+    """Public attribute -> its value, "method" for methods."""
+    out: Facts = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of attributes that are deprecated: none was asked for by name
+        for name in dir(one):
+            if name.startswith("_"):
+                continue
+            try:
+                value = getattr(one, name)
+            except Exception as error:
+                out[name] = {"raises": raised(error, package)}
+                continue
+            method = callable(value) and callable(getattr(type(one), name, None))
+            out[name] = "method" if method else _lists(normal(value, package))
+    return out
+
+
+def _lists(value: Json) -> Json:
+    """Tuples as lists: which of both an option is kept as, nothing depends on."""
+    if isinstance(value, dict):
+        return _lists(value["tuple"]) if value.keys() == {"tuple"} else {k: _lists(v) for k, v in value.items()}
+    return [_lists(v) for v in value] if isinstance(value, list) else value

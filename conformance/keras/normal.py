@@ -1,0 +1,147 @@
+"""Values as JSON: what of a result, an attribute or a config is compared."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Json", "different", "normal", "of_errors"]
+
+Json = Any  # None, bool, int, float, str, lists and dicts of them
+MOST = 256  # numbers of an array that are compared one by one, evenly chosen
+RTOL = 2e-4  # relative to the largest of an array; kernels of one engine, called in another order
+
+
+def normal(value: Any, package: Any, depth: int = 0) -> Json:
+    """A value as JSON.
+
+    Args:
+        value: any.
+        package: the module `keras` or `kfront` that it comes from.
+        depth: how deep in a structure.
+    """
+    if value is None or isinstance(value, (bool, int, str)):
+        return value if type(value) in (bool, int, str, type(None)) else {type(value).__name__: str(value)}
+    if isinstance(value, float):
+        return _number(float(value)) if type(value) is float else {"scalar": [type(value).__name__, _number(value)]}
+    if depth > 6:
+        return "..."
+    if isinstance(value, (list, tuple)):
+        parts = [normal(v, package, depth + 1) for v in value]
+        return {"tuple": parts} if isinstance(value, tuple) else parts
+    if isinstance(value, Mapping):
+        return {"dict": {str(k): normal(v, package, depth + 1) for k, v in value.items()}}
+    if isinstance(value, (set, frozenset)):
+        return {"set": sorted(str(v) for v in value)}
+    return _of_object(value, package)
+
+
+def _of_object(value: Any, package: Any) -> Json:
+    if isinstance(value, package.KerasTensor):
+        return {"symbolic": [list(value.shape), str(value.dtype)], "sparse": bool(getattr(value, "sparse", False))}
+    if isinstance(value, package.Variable):
+        dtype = package.backend.standardize_dtype(value.dtype)
+        return {"variable": [list(value.shape), dtype, bool(value.trainable), value.name]}
+    if isinstance(value, (np.ndarray, np.generic)):
+        return {"array" if isinstance(value, np.ndarray) else "scalar": _array(value)}
+    if package.ops.is_tensor(value):
+        dtype = package.backend.standardize_dtype(value.dtype)
+        return {"tensor": [dtype, *_array(package.ops.convert_to_numpy(value))[1:]]}
+    if isinstance(value, type):
+        return {"class": value.__name__}
+    if callable(value) and hasattr(value, "__name__"):
+        return {"function": value.__name__}
+    return {"object": type(value).__name__}
+
+
+def _number(x: Any) -> Json:
+    x = float(x)
+    return x if math.isfinite(x) else str(x)
+
+
+def _array(x: Any) -> list[Json]:
+    """[dtype, shape, values]."""
+    x = np.asarray(x)
+    flat = x.reshape(-1)[:: max(1, x.size // MOST)]
+    if x.dtype.kind in "USO":
+        return ["str", list(x.shape), [str(v) for v in flat.tolist()]]
+    if x.dtype.kind == "c":
+        flat = np.stack([flat.real, flat.imag], -1).reshape(-1)
+    if x.dtype.kind in "biu":
+        return [x.dtype.name, list(x.shape), [int(v) for v in flat]]
+    return [x.dtype.name, list(x.shape), [_number(v) for v in flat.astype("float64")]]
+
+
+# ---- comparison ------------------------------------------------------------------------------------------------------
+
+
+def different(theirs: Json, ours: Json, rtol: float = RTOL) -> str:
+    """What differs between two normal forms, Keras's first; nothing if they agree."""
+    if _error(theirs) or _error(ours):
+        return of_errors(_error(theirs), _error(ours))
+    if isinstance(theirs, dict) and isinstance(ours, dict) and theirs.keys() == ours.keys() == {"drawn"}:
+        return _draws(theirs["drawn"], ours["drawn"])
+    if isinstance(theirs, dict) and isinstance(ours, dict) and theirs.keys() == ours.keys():
+        tagged = next(iter(theirs), None) in ("tensor", "array", "scalar")
+        if tagged and isinstance(next(iter(theirs.values())), list):
+            (tag, a), b = next(iter(theirs.items())), next(iter(ours.values()))
+            return _arrays(tag, a, b, rtol)
+        found = [f"{key}: {d}" for key in theirs if (d := different(theirs[key], ours[key], rtol))]
+        return "; ".join(found[:3])
+    if isinstance(theirs, list) and isinstance(ours, list) and len(theirs) == len(ours):
+        found = [different(a, b, rtol) for a, b in zip(theirs, ours, strict=True)]
+        return "; ".join([f"[{i}] {d}" for i, d in enumerate(found) if d][:3])
+    if type(theirs) is float and type(ours) is float:
+        same = math.isclose(theirs, ours, rel_tol=rtol, abs_tol=1e-7)
+    else:
+        same = type(theirs) is type(ours) and theirs == ours
+    return "" if same else f"Keras {_short(theirs)}, kfront {_short(ours)}"
+
+
+def _draws(theirs: list[float], ours: list[float]) -> str:
+    """[count, mean, deviation, largest] of drawn values: means and deviations within five of their own deviations."""
+    count, deviation = min(theirs[0], ours[0]), max(theirs[2], 1e-9)
+    off = deviation / math.sqrt(count)
+    bounds = (7 * off, 5 * off, (0.25 if count > 1000 else 0.5) * theirs[3] + 1e-9)
+    far = any(abs(a - b) > bound for a, b, bound in zip(theirs[1:], ours[1:], bounds, strict=True))
+    return f"drawn: Keras {_short(theirs)}, kfront {_short(ours)}" if far else ""
+
+
+def _error(x: Json) -> Json:
+    return x.get("raises") if isinstance(x, dict) else None
+
+
+def of_errors(theirs: Json, ours: Json) -> str:
+    """An error that Keras raises on purpose has its class here; where something fails within it, ours may be any."""
+    if theirs is not None and ours is not None and (not theirs["planned"] or theirs["error"] == ours["error"]):
+        return ""
+    return "" if theirs is ours else f"Keras {_told(theirs)}, kfront {_told(ours)}"
+
+
+def _told(error: Json) -> str:
+    if error is None:
+        return "accepts"
+    return f"raises {error['error']}" if error["planned"] else f"fails ({error['error']})"
+
+
+def _arrays(tag: str, a: list[Json], b: list[Json], rtol: float) -> str:
+    if a[:-1] != b[:-1]:
+        return f"{tag}: Keras {a[:-1]}, kfront {b[:-1]}"
+    if len(a) < 3 or a[-1] == b[-1]:
+        return ""
+    if any(isinstance(v, str) != isinstance(w, str) or (isinstance(v, str) and v != w) for v, w in zip(a[-1], b[-1])):
+        return f"{tag}: Keras {_short(a[-1])}, kfront {_short(b[-1])}"
+    x, y = (np.array([v for v in s if not isinstance(v, str)], "float64") for s in (a[-1], b[-1]))
+    half = a[0] in ("float16", "bfloat16")
+    bound = (0.02 if half else rtol) * max(float(np.max(np.abs(x), initial=0.0)), 1e-3)
+    worst = float(np.max(np.abs(x - y), initial=0.0))
+    text = f"{tag}: values by {worst:.3g}, Keras {_short(x.tolist())}, kfront {_short(y.tolist())}"
+    return "" if worst <= bound else text
+
+
+def _short(x: Json) -> str:
+    text = repr([round(v, 5) if isinstance(v, float) else v for v in x[:6]] if isinstance(x, list) else x)
+    return text if len(text) <= 160 else f"{text[:157]}..."
