@@ -9,7 +9,9 @@ import numpy as np
 
 from kfront.core.errors import NotBuiltError, ShapeError
 from kfront.core.tracking import Tracker, structure
+from kfront.core.typing import Backend
 from kfront.core.variable import Variable
+from kfront.layers.binding import saved_state
 
 
 class Owner:
@@ -19,6 +21,19 @@ class Owner:
     built: bool
     trainable: bool
     _tracker: Tracker
+    _backend: Backend
+    _of_instance = frozenset({"name", "_path", "_init_args", "_build_shapes"})  # what layers made alike differ in
+    _of_run = frozenset({"_ready", "_takes_training", "_makes_mask"})  # what a call leaves behind
+
+    def _architecture(self) -> dict[str, Any]:
+        """The attributes that a layer made after this one has, not those of a graph that it is in, nor its losses."""
+        return {
+            **saved_state(self),
+            "_backend": self._backend,
+            "_losses": [],
+            "_inbound_nodes": [],
+            "_outbound_nodes": [],
+        }
 
     @property
     def _own_variables(self) -> list[Variable]:
