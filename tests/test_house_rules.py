@@ -56,7 +56,6 @@ def test_nobody_asks_which_backend_is_current():
 # (file, package that it imports although that stands above it) -> why
 UPWARD = {
     ("backends/__init__.py", "ops"): "an adapter is checked against all declared ops when it is loaded",
-    ("backends/jax/native.py", "layers"): "what a pytree leaves out of a layer's state is told by the layer's binding",
     ("backends/tensorflow/export.py", "export"): "an exporter, loaded when a model is exported",
     ("backends/tensorflow/shape.py", "ops"): "the composed form of `pad`, for what the engine's own cannot do",
     (

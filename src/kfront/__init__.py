@@ -30,7 +30,8 @@ __getattr__, __dir__, __all__ = lazy_namespace(
         **names("kfront.core.symbolic", "SymbolicScope"),
         **names("kfront.models.function", "Function"),
         **names(
-            "kfront.transforms", "checkpoint custom_gradient grad hessian jacobian jit jvp value_and_grad vjp vmap"
+            "kfront.transforms",
+            "checkpoint custom_gradient grad hessian jacobian jit jvp merge partition value_and_grad vjp vmap",
         ),
         **names("kfront.interop.as_keras", "install_as_keras"),
         **names("kfront._version", "__version__ version"),

@@ -283,6 +283,20 @@ class Backend:
     def register_layer_class(self, cls: type) -> None:
         """A layer class was bound to this backend."""
 
+    def partition(self, layer: Layer) -> tuple[Layer, Layer]:
+        """A layer as two trees: what is trained, and the rest."""
+        raise self._no_trees("partition")
+
+    def merge(self, layers: Sequence[Layer]) -> Layer:
+        """The layer of such trees."""
+        raise self._no_trees("merge")
+
+    def _no_trees(self, name: str) -> UnsupportedError:
+        return UnsupportedError(
+            f"[{name}] expected a layer of the JAX backend, whose layers are trees, got one of {self.name!r}; use "
+            "`layer.trainable_variables` and `layer.non_trainable_variables`, with `layer.stateless_call`."
+        )
+
     # -- execution ----------------------------------------------------------------------------------------------------
 
     def eager(self) -> AbstractContextManager[object]:

@@ -89,6 +89,7 @@ class Operation:
 
     _around: Any = None  # wraps its calls: the RematScope it was made in, a layout of its outputs
     _holds_segments = False  # whether, in such a scope, its parts are recomputed one by one
+    _of_instance = frozenset({"name", "_init_args"})  # attributes in which operations that were made alike differ
     _is_graph = False  # whether it is a model that was made of symbolic tensors
     _init_args: tuple[tuple[Any, ...], dict[str, Any]]  # what it was made with, for the config of a class without one
 

@@ -110,6 +110,7 @@ class SeedGenerator:
 
     _tracked_kind = "seed"
     _free = False  # whether it has no seed of its own: the engine's generator may give the keys
+    _of_instance = frozenset({"name", "_initial_seed", "_worker"})
 
     def __init__(self, seed: Seed = None, name: str | None = None, **kwargs: object) -> None:
         self.name = name if name is not None else auto_name(type(self).__name__)

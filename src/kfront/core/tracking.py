@@ -11,15 +11,20 @@ from typing import Any
 
 
 class _Structure:
-    """Counts the changes of what owners hold and of what is trained, so that lists made of it can be kept meanwhile."""
+    """Counts the changes of all owners, so that what is made of them can be kept meanwhile.
 
-    __slots__ = ("version",)
+    Attributes:
+        version: changes of what they hold and of what is trained.
+        changes: other attributes that were set.
+    """
+
+    __slots__ = ("changes", "version")
 
     def __init__(self) -> None:
-        self.version = 0
+        self.version = self.changes = 0
 
 
-structure = _Structure()  # counts the changes of all owners: comparing it shows that nothing has changed
+structure = _Structure()
 
 PLAIN = frozenset((str, int, float, bool, type(None), bytes, type(lambda: 0), type))
 
@@ -32,11 +37,13 @@ class Tracker:
         changed: called as ``changed(attribute, added, removed)`` with lists of (key, object).
     """
 
+    _of_run = frozenset({"_kinds"})  # not copied: made anew
+    _kinds: dict[str, list[Any]] | None = None
+
     def __init__(self, kind_of: Callable[[Any], str | None], changed: Callable[..., None]) -> None:
         self.kind_of, self.changed = kind_of, changed
         self.items: dict[str, list[tuple[str, Any]]] = {}
         self.locked: str | None = None
-        self._kinds: dict[str, list[Any]] | None = None
 
     def track(self, attribute: str, value: object) -> Any:
         """Record what `value` holds; returns what to store as the attribute."""
@@ -120,6 +127,7 @@ def _reporting(base: type, name: str) -> Callable[..., Any]:
         out = original(self, *args, **kwargs)
         tracker = getattr(self, "_tracker", None)
         if tracker is not None:
+            structure.changes += 1
             tracker.refresh(self._attribute, self)
         return out
 

@@ -63,6 +63,7 @@ class Variable(VariableBase):
     synchronization: str = "auto"
     overwrite_with_gradient: bool = False
     _layout: Any = None
+    _of_instance = frozenset({"name", "path", "_shape", "_value"})  # what the variables of layers made alike differ in
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         if cls is Variable:

@@ -201,6 +201,7 @@ class Layer(Owner, Unquantized, Operation):
     # -- attributes ---------------------------------------------------------------------------------------------------
 
     def __setattr__(self, name: str, value: Any) -> None:
+        structure.changes += 1
         if type(value) not in _UNTRACKED:
             tracker = self.__dict__.get("_tracker")
             if tracker is not None:
@@ -249,6 +250,7 @@ class Layer(Owner, Unquantized, Operation):
             self._take_policy(policy)
 
     def _take_policy(self, policy: Any) -> None:
+        structure.changes += 1
         self.__dict__["_dtype_policy"] = policy
         self.__dict__["_ready"] = False
         self._refresh_policy()
@@ -301,6 +303,7 @@ class Layer(Owner, Unquantized, Operation):
         self.built = getattr(type(self).build, "_empty", False)
 
     def _finish_build(self) -> None:
+        structure.changes += 1
         self.__dict__["built"] = True
 
     def add_weight(

@@ -32,8 +32,7 @@ def _make(cls: type, backend: Backend, root: type) -> type:
         "__doc__": cls.__doc__,
         "_unbound": cls,
     }
-    if native is not None:
-        fields.update(backend.native_members(cls, root))
+    fields.update(backend.native_members(cls, root))
     bases = (cls,) if native is None or issubclass(cls, native) else (cls, native)
     out = type(cls)(cls.__name__, bases, fields)
     backend.register_layer_class(out)
@@ -79,7 +78,7 @@ class _Report:
 
 def saved_state(layer: Any) -> dict[str, Any]:
     """What copy and pickle keep of a layer: all but the backend, the class's facts and compiled functions."""
-    skip = ("_backend", "_pass_dtypes", "_fits_spec", "_compiled", "_lists")
+    skip = ("_backend", "_pass_dtypes", "_fits_spec", "_compiled", "_lists", "_structure", "_made_in")
     return {k: v for k, v in layer.__dict__.items() if k not in skip}
 
 

@@ -39,6 +39,7 @@ class InputLayer(Layer):
     """
 
     batch_shape: tuple[int | None, ...] = ()
+    _of_instance = Layer._of_instance | {"batch_shape"}
 
     def __init__(
         self,

@@ -9,8 +9,10 @@ import numpy as np
 
 from kfront.core.errors import NotBuiltError, ShapeError
 from kfront.core.tracking import Tracker, structure
+from kfront.core.typing import Backend
 from kfront.core.variable import Variable
 from kfront.layers.call_signature import call_info
+from kfront.layers.binding import saved_state
 
 
 class Owner:
@@ -28,6 +30,19 @@ class Owner:
     def call_signature_parameters(self) -> list[str]:
         """Names of the parameters of `call`."""
         return call_info(type(self)).names
+    _backend: Backend
+    _of_instance = frozenset({"name", "_path", "_init_args", "_build_shapes"})  # what layers made alike differ in
+    _of_run = frozenset({"_ready", "_takes_training", "_makes_mask"})  # what a call leaves behind
+
+    def _architecture(self) -> dict[str, Any]:
+        """The attributes that a layer made after this one has, not those of a graph that it is in, nor its losses."""
+        return {
+            **saved_state(self),
+            "_backend": self._backend,
+            "_losses": [],
+            "_inbound_nodes": [],
+            "_outbound_nodes": [],
+        }
 
     @property
     def _own_variables(self) -> list[Variable]:

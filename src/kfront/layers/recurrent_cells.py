@@ -45,6 +45,7 @@ class DropoutRNNCell(OptionLayer):
     recurrent_dropout: float
     seed_generator: SeedGenerator | None = None
     _masks: tuple[Any, Any] = (None, None)
+    _of_run = Layer._of_run | {"_masks"}
 
     def get_dropout_mask(self, step_input: Tensor) -> Any:
         """The mask of the inputs, made on first use; None without dropout."""

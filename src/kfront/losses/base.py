@@ -49,6 +49,8 @@ class Loss(Configurable):
 
     takes_labels = False  # whether integer targets reach `call` as they are
 
+    _of_instance = frozenset({"name"})
+
     def __init__(
         self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: DTypeLike = None
     ) -> None:

@@ -63,6 +63,8 @@ class Metric(Configurable):
     _tracker: Tracker
     _backend: Backend
 
+    _of_instance = frozenset({"name"})
+
     def __init__(self, dtype: DTypeLike = None, name: str | None = None) -> None:
         fields = self.__dict__
         fields["_tracker"] = Tracker(_kind_of, _nobody)

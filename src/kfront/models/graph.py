@@ -36,7 +36,7 @@ class Graph:
         self.nodes, first_visit = self._sort()
         self.operations = self._order(first_visit)
         self._check_names()
-        self._plan: list[tuple[Any, ...]] | None = None
+        self._plan: tuple[list[tuple[Any, ...]], int, list[int]] | None = None
 
     def _sort(self) -> tuple[list[Node], dict[int, int]]:
         """Depth first from the outputs: nodes after those they need, and when each operation was met first."""
@@ -101,8 +101,11 @@ class Graph:
 
     # -- running ------------------------------------------------------------------------------------------------------
 
-    def _make_plan(self) -> list[tuple[Any, ...]]:
-        """Steps (function, source slot or -1, argument maker, result slots, slots no longer needed)."""
+    def _make_plan(self) -> tuple[list[tuple[Any, ...]], int, list[int]]:
+        """Steps (function, source slot or -1, argument maker, result slots, slots no longer needed).
+
+        With them the number of slots, and those of the outputs.
+        """
         slot: dict[int, int] = {id(x): i for i, x in enumerate(self.inputs)}
         steps: list[list[Any]] = []
         count = len(self.inputs)
@@ -123,18 +126,18 @@ class Graph:
         for s, at in last_use.items():
             if s not in kept:
                 steps[at][4] += (s,)
-        self._slots = count
-        self._out = [slot[id(x)] for x in self.outputs]
-        return [(f, src, make, p[0] if len(p) == 1 else p, free) for f, src, make, p, free in steps]
+        plan = [(f, src, make, p[0] if len(p) == 1 else p, free) for f, src, make, p, free in steps]
+        return plan, count, [slot[id(x)] for x in self.outputs]
 
     def run(self, inputs: list[KerasTensor]) -> list[Any]:
         """The outputs for flat inputs."""
         plan = self._plan
         if plan is None:
             plan = self._plan = self._make_plan()
-        slots: list[Any] = [None] * self._slots
+        steps, count, results = plan
+        slots: list[Any] = [None] * count
         slots[: len(inputs)] = inputs
-        for function, source, make, place, free in plan:
+        for function, source, make, place, free in steps:
             if source >= 0:
                 out = function(slots[source])
             else:
@@ -147,7 +150,7 @@ class Graph:
                     slots[p] = x
             for s in free:
                 slots[s] = None
-        return [slots[i] for i in self._out]
+        return [slots[i] for i in results]
 
     def __getstate__(self) -> Config:
         return {**self.__dict__, "_plan": None}

@@ -58,6 +58,7 @@ class Model(Stateless, Trainer, Layer):
 
     _holds_segments = True
     jit_compile: bool | str = "auto"
+    _of_run = Layer._of_run | {"history", "_initial_epoch", "_last_logs"}
 
     @overload
     def __new__(

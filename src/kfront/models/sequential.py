@@ -262,6 +262,10 @@ class Sequential(Model):
             config["build_input_shape"] = self._head.batch_shape
         return config
 
+    def _architecture(self) -> dict[str, Any]:
+        """As of a layer, with the graph that has been left out of its layers."""
+        return {**super()._architecture(), "_graph_cache": None if self._tail is None else self._graph}
+
     _built_late = False
     _head_dtype: Any = None  # the engine's dtype of the input
 

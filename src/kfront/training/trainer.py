@@ -35,6 +35,23 @@ if TYPE_CHECKING:
     from kfront.optimizers.base import Optimizer
 
 
+_UNTRAINED: dict[str, Any] = {
+    "optimizer": None,
+    "loss": None,
+    "compiled": False,
+    "_compiled": None,
+    "stop_training": False,
+    "stop_evaluating": False,
+    "_compile_loss": None,
+    "_compile_metrics": None,
+    "_loss_tracker": None,
+    "_compile_arguments": None,
+    "steps_per_execution": 1,
+    "jit_compile": "auto",
+    "_run_eagerly": False,
+}
+
+
 class Trainer:
     """The training side of a model; mixed into `Model`."""
 
@@ -55,14 +72,11 @@ class Trainer:
     _run_eagerly: bool
 
     def _init_trainer(self) -> None:
-        fields = self.__dict__
-        fields["optimizer"] = fields["loss"] = None
-        fields["compiled"] = False
-        fields["_compiled"] = None
-        fields["stop_training"] = fields["stop_evaluating"] = False
-        fields["_compile_loss"] = fields["_compile_metrics"] = fields["_loss_tracker"] = None
-        fields["_compile_arguments"] = None
-        fields["steps_per_execution"], fields["jit_compile"], fields["_run_eagerly"] = 1, "auto", False
+        self.__dict__.update(_UNTRAINED)
+
+    def _architecture(self) -> dict[str, Any]:
+        """As of a layer: how the model is trained is no part of it."""
+        return {**super()._architecture(), **_UNTRAINED}  # pyright: ignore[reportAttributeAccessIssue]
 
     # -- compile ------------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy_namespace(
     {
         **names(".gradients", "grad hessian jacobian jvp value_and_grad vjp"),
         **names(".functions", "checkpoint jit vmap"),
+        **names(".parts", "merge partition"),
         "custom_gradient": "kfront.ops",
     },
 )

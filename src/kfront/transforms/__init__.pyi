@@ -9,6 +9,7 @@ from kfront.transforms.gradients import (
     value_and_grad as value_and_grad,
     vjp as vjp,
 )
+from kfront.transforms.parts import merge as merge, partition as partition
 
 __all__ = [
     "checkpoint",
@@ -18,6 +19,8 @@ __all__ = [
     "jacobian",
     "jit",
     "jvp",
+    "merge",
+    "partition",
     "value_and_grad",
     "vjp",
     "vmap",

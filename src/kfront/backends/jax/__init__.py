@@ -30,6 +30,7 @@ from kfront.backends.jax import (
     native,
     nn,
     pool,
+    pytree,
     random,
     reduce,
     shape,
@@ -49,6 +50,7 @@ from kfront.core.typing import DTypeLike
 
 if TYPE_CHECKING:
     from kfront.core.op import Op
+    from kfront.layers.base import Layer
 
 
 __all__ = ["JaxBackend", "make_backend"]
@@ -182,9 +184,24 @@ class JaxBackend(Backend):
 
     # -- layers ----------------------------------------------------------------------------------------------
 
+    def init_layer(self, layer: Layer) -> None:
+        """Note the trace that the layer is made in."""
+        layer.__dict__["_made_in"] = native.trace_now()
+
+    def track_variable(self, layer: Layer, attribute: str, variable: native.JaxVariable) -> None:  # type: ignore[override]
+        """A variable belongs to the trace of its layer: one that is built while a function is traced, to none."""
+        variable._made_in = layer.__dict__.get("_made_in")
+
+    def native_members(self, cls: type, root: type) -> dict[str, object]:
+        """What fills a layer that comes out of a transform."""
+        return pytree.members(cls)
+
     def register_layer_class(self, cls: type) -> None:
         """Make a layer class a pytree."""
-        native.register_layer_class(cls)
+        pytree.register(cls)
+
+    partition = staticmethod(pytree.partition)
+    merge = staticmethod(pytree.merge)
 
     def make_distributor(self) -> Distributor:
         """Meshes of `jax.sharding`."""

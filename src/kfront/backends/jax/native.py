@@ -1,4 +1,4 @@
-"""JAX: storage of Variables, the journal of what was assigned while tracing, and layers as pytrees.
+"""JAX: storage of Variables, and the journal of what was assigned while tracing.
 
 A traced function must not leave tracers behind in Variables. `Journal` notes which Variables were assigned since it
 was opened, so that their new values can be returned from the traced function as results and the old ones put back.
@@ -6,25 +6,20 @@ was opened, so that their new values can be returned from the traced function as
 
 from __future__ import annotations
 
-import copy
 import threading
-import weakref
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import numpy as np
 from jax import Array, lax
+from jax.extend.core import get_opaque_trace_state
 
 from kfront.backends.jax.common import TRACER, canonical, lift
 from kfront.backends.jax.step_state import StepState, resident_value
 from kfront.core.dtypes import FLOATS
+from kfront.core.errors import UnsupportedError
 from kfront.core.state import state
 from kfront.core.variable import Variable
-from kfront.layers.binding import saved_state
-
-if TYPE_CHECKING:
-    from kfront.layers.base import Layer
 
 
 class _Local(threading.local):
@@ -41,10 +36,25 @@ def strong(x: Array) -> Any:
     return lax.convert_element_type(x, x.dtype) if getattr(x, "weak_type", False) else x
 
 
+with jax.ensure_compile_time_eval():
+    _OUTSIDE = get_opaque_trace_state()
+
+
+def trace_now() -> object:
+    """What identifies the trace of JAX that runs in this thread, None outside of all."""
+    return outer_is_none(get_opaque_trace_state())
+
+
+def outer_is_none(trace: object) -> object:
+    """A trace of `get_opaque_trace_state`, None for the one outside of all."""
+    return None if trace == _OUTSIDE else trace
+
+
 class JaxVariable(Variable):
     """A Variable whose storage is a `jax.Array`, replaced by each assignment."""
 
     _resident_in: StepState | None = None  # the compiled step that has the value, which is not an attribute then
+    _made_in: object = None  # the trace that it belongs to, whose values it may hold
 
     def __getattr__(self, name: str) -> Any:
         while name == "_value":
@@ -59,10 +69,11 @@ class JaxVariable(Variable):
 
     def _state(self) -> dict[str, object]:
         _end_residence(self)
-        return {k: v for k, v in super()._state().items() if k != "_resident_in"}
+        return {k: v for k, v in super()._state().items() if k not in ("_resident_in", "_made_in")}
 
     def _make(self, value: Array) -> None:
         self._dtype = canonical(self._dtype)
+        self._made_in = trace_now()
         if isinstance(value, TRACER):  # made from a computed value while tracing
             self._value = strong(value)
             return
@@ -93,6 +104,8 @@ class JaxVariable(Variable):
         return super().assign(value)
 
     def _write(self, value: Array) -> None:
+        if isinstance(value, TRACER) and _local.entries is None and trace_now() != self._made_in:
+            raise _stays(self)
         _end_residence(self)
         self._value = strong(value)
 
@@ -102,6 +115,14 @@ class JaxVariable(Variable):
 
     def __jax_array__(self) -> Array:
         return self.value
+
+
+def _stays(variable: Variable) -> UnsupportedError:
+    return UnsupportedError(
+        f"[Variable {variable.path}] expected an array, got a value of the function that JAX traces, which would stay "
+        "in the variable when the trace is over; use `stateless_call`, give the model to the function as an argument "
+        "and return it, or trace with `kfront.jit`, `kfront.grad` or `kfront.vmap`, which keep what was assigned."
+    )
 
 
 def _end_residence(variable: Variable) -> None:
@@ -209,93 +230,3 @@ def get_logits(x: Array, axis: int) -> Any:
     """What `x` is the softmax of over this axis, None if that is not known."""
     _, logits, over = (_local.logits or {}).get(id(x), (None, None, None))
     return logits if over == axis % x.ndim else None
-
-
-# ---- layers as pytrees -----------------------------------------------------------------------------------------------
-
-
-class _Identity:
-    """The static part of a layer's pytree: the layer that it came from, equal to itself only."""
-
-    __slots__ = ("layer",)
-
-    def __init__(self, layer: Layer) -> None:
-        self.layer = layer
-
-    def __eq__(self, other: Any) -> bool:
-        return type(other) is _Identity and other.layer is self.layer
-
-    def __hash__(self) -> int:
-        return hash((_Identity, id(self.layer)))
-
-    def __repr__(self) -> str:
-        return f"<{type(self.layer).__name__} {getattr(self.layer, 'name', '')}>"
-
-
-_PENDING = "_jax_pending"  # attribute of a layer made by unflatten whose contents nobody has asked for yet
-_origins: weakref.WeakKeyDictionary[Any, _Identity] = weakref.WeakKeyDictionary()
-
-
-def _identity(layer: Layer) -> _Identity:
-    return _origins.get(layer) or _Identity(layer)
-
-
-def _flatten(layer: Layer) -> tuple[Sequence[Any], _Identity]:
-    pending = layer.__dict__.get(_PENDING)
-    if pending is not None:
-        return pending
-    return [v._value for v in layer.variables], _identity(layer)
-
-
-def _flatten_with_keys(layer: Layer) -> tuple[Sequence[Any], _Identity]:
-    values, identity = _flatten(layer)
-    names = [jax.tree_util.DictKey(v.path) for v in identity.layer.variables]
-    return list(zip(names, values, strict=True)), identity
-
-
-def _unflatten(cls: type, identity: _Identity, values: Sequence[Array]) -> Any:
-    """A layer like the original that computes with `values`; it is filled when an attribute is first asked for."""
-    out = object.__new__(cls)
-    out.__dict__[_PENDING] = (list(values), identity)
-    return out
-
-
-def _fill(layer: Layer) -> None:
-    """Give a layer made by `_unflatten` its contents: those of the original, Variables with values of their own."""
-    values, identity = layer.__dict__.pop(_PENDING)
-    original = identity.layer
-    layer.__dict__["_backend"] = original._backend
-    memo: dict[int, Any] = {id(original): layer}
-    for variable, value in zip(original.variables, values, strict=True):
-        twin = object.__new__(type(variable))
-        twin.__dict__.update(variable.__dict__)
-        twin._value, twin._owner, twin._resident_in = value, None, None
-        memo[id(variable)] = twin
-    layer.__setstate__(copy.deepcopy(saved_state(original), memo))
-    _origins[layer] = identity
-
-
-def _filling(cls: type) -> Callable[[Any, str], Any]:
-    inherited = getattr(cls, "__getattr__", None)
-
-    def __getattr__(self: Any, name: str) -> Any:
-        if _PENDING in self.__dict__:
-            _fill(self)
-            return getattr(self, name)
-        if inherited is not None:
-            return inherited(self, name)
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-
-    return __getattr__
-
-
-def register_layer_class(cls: type) -> None:
-    """Make a layer class a pytree: its leaves are the values of all its variables.
-
-    So `jax.jit`, `jax.grad`, `jax.tree.map` and optax take and return whole layers; a layer that comes out of them
-    is one of its own, with its own Variables.
-    """
-    cls.__getattr__ = _filling(cls)  # type: ignore[attr-defined]
-    jax.tree_util.register_pytree_with_keys(
-        cls, _flatten_with_keys, lambda identity, values: _unflatten(cls, identity, values), _flatten
-    )

@@ -69,6 +69,21 @@ def _ordered(x: Array) -> Nested[Array]:
     return x.value if isinstance(x, VariableBase) else x
 
 
+def _checking() -> bool:
+    """Whether JAX looks for NaN or infinity in what compiled code returns."""
+    return bool(jax.config.jax_debug_nans or jax.config.jax_debug_infs)
+
+
+def _donating(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """`fn` compiled, its first argument donated; not while JAX checks results: it then runs `fn` again, op by op."""
+    donating, keeping = jax.jit(fn, donate_argnums=0), jax.jit(fn)
+
+    def run(written: list[Array], *args: object) -> Any:
+        return keeping(list(written), *args) if _checking() else donating(written, *args)
+
+    return run
+
+
 class Step:
     """A function over Variables, compiled: values go in, the new ones come out and are written straight back.
 
@@ -131,7 +146,7 @@ class Step:
         self.written = [v for v, kept in zip(self.variables, same, strict=True) if not kept]
         self.read = [v for v, kept in zip(self.variables, same, strict=True) if kept]
         self.traced = (jaxpr, jax.tree_util.tree_structure(shapes))
-        self.compiled = jax.jit(self.pure, donate_argnums=0)
+        self.compiled = _donating(self.pure)
         self.resident = StepState(self.written)
 
     def pure(self, written: Sequence[Variable], read: Sequence[Array], args: object) -> tuple[list[Array], Any]:
@@ -256,14 +271,14 @@ class Loop(Step):
     def prepare(self, args: tuple[Nested[Array], ...]) -> None:
         """As for a step."""
         super().prepare(args)
-        self.looped = jax.jit(self.many, donate_argnums=0)
+        self.looped = _donating(self.many)
 
     def __call__(self, batches: Iterable[Any]) -> Nested[Array]:  # type: ignore[override]
         """Run on each batch (a tuple of arguments); returns the last output."""
         batches = [tuple(b) for b in batches]
         if self.count is None and len(batches) > 1:
             self.count = len(batches)
-        stacked = _stack(batches) if len(batches) == self.count else None
+        stacked = _stack(batches) if len(batches) == self.count and not _checking() else None
         if stacked is None:
             out = None
             for batch in batches:

@@ -128,7 +128,7 @@ class StepState:
             other = v._resident_in
             if other is self:
                 continue
-            x = None if other is None else other.take(v)
+            x = None if other is None else other.take(v, self)
             if x is None:
                 x = copy_of(v._value)
             with self.lock:
@@ -168,14 +168,18 @@ class StepState:
             lenders.append(self)
             return self.values[i]
 
-    def take(self, variable: JaxVariable) -> jax.Array | None:
-        """The value, for a step that donates it; None if it is not resident, or borrowed."""
+    def take(self, variable: JaxVariable, taker: StepState) -> jax.Array | None:
+        """The value, for a step that donates it; None if it is not resident, or borrowed.
+
+        The Variable is at once one of the taker's: whoever asks for its value meanwhile finds where it will be.
+        """
         with self.lock:
             i = self._places[id(variable)]
             if i in self.missing or self.lent:
                 return None
             x = self.values[i]
             self._forget(i)
+            variable._resident_in = taker
             return x
 
     def _forget(self, i: int) -> None:
