@@ -21,7 +21,9 @@ from kfront.utils.io_utils import print_msg
 
 
 class SavingCallback(MonitorCallback):
-    """Base of callbacks that save after epochs or batches, perhaps only what is best; a subclass has `_save`.
+    """Base of callbacks that save after epochs or batches, perhaps only what is best; a subclass has `_save_model`.
+
+    Subclasses in programs call and replace the methods that have an underscore, under the names of Keras.
 
     Args:
         monitor, verbose, save_best_only, mode, save_freq, initial_value_threshold: as `ModelCheckpoint` has them.
@@ -38,7 +40,7 @@ class SavingCallback(MonitorCallback):
         super().__init__(monitor, mode, threshold)
         self.verbose, self.save_best_only, self.save_freq = verbose, save_best_only, save_freq
         self._last_batch_seen = self._batches_since_save = 0
-        self._epoch = 0
+        self._current_epoch = 0
         if save_freq != "epoch" and (not isinstance(save_freq, int) or save_freq < 1):
             raise ArgumentError(
                 f"[{type(self).__name__}] expected `save_freq` to be 'epoch' or a number of batches, got {save_freq!r}."
@@ -46,25 +48,30 @@ class SavingCallback(MonitorCallback):
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         """Note the epoch."""
-        self._epoch = epoch
+        self._current_epoch = epoch
         self._last_batch_seen = 0
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         """Save, if so many batches have passed."""
+        if self._should_save_on_batch(batch):
+            self._save_model(epoch=self._current_epoch, batch=batch, logs=logs)
+
+    def _should_save_on_batch(self, batch: int) -> bool:
         if self.save_freq == "epoch":
-            return
+            return False
         self._batches_since_save += batch + 1 - self._last_batch_seen
         self._last_batch_seen = batch + 1
-        if self._batches_since_save >= self.save_freq:  # type: ignore[operator]
-            self._batches_since_save = 0
-            self._save(self._epoch, batch, logs)
+        if self._batches_since_save < self.save_freq:  # type: ignore[operator]
+            return False
+        self._batches_since_save = 0
+        return True
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Save, unless `save_freq` counts batches."""
         if self.save_freq == "epoch":
-            self._save(epoch, None, logs)
+            self._save_model(epoch=epoch, batch=None, logs=logs)
 
-    def _save(self, epoch: int, batch: int | None, logs: Logs) -> None:
+    def _save_model(self, epoch: int, batch: int | None, logs: Logs) -> None:
         raise NotImplementedError
 
     def _is_better(self, epoch: int, logs: Logs) -> bool:
@@ -150,8 +157,8 @@ class ModelCheckpoint(SavingCallback):
                 f"options, got {self.filepath!r}."
             )
 
-    def _save(self, epoch: int, batch: int | None, logs: Logs) -> None:
-        path = self._path(epoch, batch, logs or {})
+    def _save_model(self, epoch: int, batch: int | None, logs: Logs) -> None:
+        path = self._get_file_path(epoch, batch, logs)
         if self.save_best_only and not self._is_better(epoch, logs):
             return
         Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -169,8 +176,8 @@ class ModelCheckpoint(SavingCallback):
         if pending is not None:
             pending.wait()
 
-    def _path(self, epoch: int, batch: int | None, logs: Config) -> str:
-        known = {**logs, "epoch": epoch + 1, **({} if batch is None else {"batch": batch + 1})}
+    def _get_file_path(self, epoch: int, batch: int | None, logs: Logs) -> str:
+        known = {**(logs or {}), "epoch": epoch + 1, **({} if batch is None else {"batch": batch + 1})}
         try:
             return self.filepath.format(**known)
         except (KeyError, IndexError) as error:

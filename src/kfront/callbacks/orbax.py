@@ -67,7 +67,7 @@ class OrbaxCheckpoint(SavingCallback):
         else:
             super().on_train_batch_end(batch, logs)
 
-    def _save(self, epoch: int, batch: int | None, logs: Logs) -> None:
+    def _save_model(self, epoch: int, batch: int | None, logs: Logs) -> None:
         if self.save_best_only and not self._is_better(epoch, logs):
             return
         step = epoch if batch is None else self._batches

@@ -9,7 +9,7 @@ from typing import Any
 from kfront.core import guard, tree
 from kfront.core.errors import SavingError, UnsafeFileError
 from kfront.core.naming import auto_name
-from kfront.core.op_registry import call_names, class_of, ops_in_files
+from kfront.core.op_registry import Declared, class_of, declared, ops_in_files
 from kfront.core.operation import OpCall
 from kfront.core.spec import KerasTensor
 
@@ -26,7 +26,7 @@ def is_op_config(config: dict[str, Any]) -> bool:
 
 
 def _call_names(one: Any) -> tuple[str, ...]:
-    names = call_names(one.name, one.tensors[0] if one.tensors else one.parameters[0])
+    names = declared(one.name).call_args or (one.tensors[0] if one.tensors else one.parameters[0],)
     return (f"*{one.tensors[0]}",) if names[0].startswith("*") else names
 
 
@@ -74,45 +74,21 @@ class OpRecipe:
 
     Attributes:
         name: its name in the graph.
-        function: the public op.
-        names: its call arguments, in the order in which nodes list them.
-        static: its other arguments.
+        op: what was declared.
+        static: its arguments that a node does not list.
     """
 
-    def __init__(
-        self, name: str, function: Callable[..., object], names: tuple[str, ...], static: dict[str, Any]
-    ) -> None:
-        self.name, self.function, self.names, self.static = name, function, names, static
+    def __init__(self, name: str, op: Declared, static: dict[str, Any]) -> None:
+        self.name, self.op, self.static = name, op, static
 
-    def __call__(self, *args: object, **kwargs: object) -> Any:
+    def __call__(self, *args: object, **kwargs: Any) -> Any:
         """Call the op with arguments as a node lists them."""
-        out = self._run(list(args), kwargs)
+        named = {**self.static, **kwargs}
+        out = self.op.apply([tuple(a) if self.op.name == "get_item" and type(a) is list else a for a in args], named)
         inner = _new_operations(out, (args, kwargs))
         for i, operation in enumerate(inner):
             operation.name = self.name if i == 0 else f"{self.name}__{i}"
         return out
-
-    def _run(self, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        fn, named = self.function, {**self.static, **kwargs}
-        if self.names[0].startswith("*"):
-            before = [named.pop(n) for n in _positional(fn) if n in named]
-            return fn(*before, *args, **named)
-        if len(args) > len(self.names):
-            raise SavingError(f"[{self.name}] expected at most {len(self.names)} call arguments, got {len(args)}.")
-        named.update(zip(self.names, args, strict=False))
-        if isinstance(named.get("key"), list) and fn.__name__ == "get_item":
-            named["key"] = tuple(named["key"])
-        return fn(**named)
-
-
-def _positional(fn: Callable[..., object]) -> list[str]:
-    """The parameters in front of ``*args``."""
-    out = []
-    for p in inspect.signature(fn).parameters.values():
-        if p.kind is p.VAR_POSITIONAL:
-            break
-        out.append(p.name)
-    return out
 
 
 def _new_operations(outputs: object, inputs: object) -> list[Any]:
@@ -143,29 +119,28 @@ def deserialize_op_call(config: dict[str, Any], build: Callable[[Any], Any]) -> 
     """
     module, name = config["module"], guard.expect(config["class_name"], str, "class_name")
     inner = dict(guard.expect(config["config"], dict, name))
-    function, names = _find_op(module, name)
+    op = _find_op(module, name)
     own_name = inner.pop("name", None)
-    own_name = auto_name(function.__name__) if own_name is None else guard.expect(own_name, str, f"{name} name")
-    parameters = inspect.signature(function).parameters
+    own_name = auto_name(op.name) if own_name is None else guard.expect(own_name, str, f"{name} name")
+    parameters = inspect.signature(op.function).parameters
     unknown = sorted(k for k in inner if k not in parameters)
     if any(inner[k] not in (None, False) for k in unknown):
         raise SavingError(f"[{name}] expected arguments among {', '.join(parameters)}, got {guard.shown(unknown)}.")
     static = {k: build(v) for k, v in inner.items() if k in parameters}
-    return OpRecipe(own_name, function, names, static)
+    return OpRecipe(own_name, op, static)
 
 
-def _find_op(module: str, name: str) -> tuple[Any, tuple[str, ...]]:
+def _find_op(module: str, name: str) -> Declared:
     if module == _ACTIVATIONS and name in _FUSED:
-        return guard.public_name("kfront.activations", _FUSED[name]), ("x",)
+        one = Declared()
+        one.name, one.call_args = _FUSED[name], ("x",)
+        one.function = guard.public_name("kfront.activations", one.name)
+        return one
     op = ops_in_files().get((module, name), "")
     home = "kfront.ops.image" if module == "keras.src.ops.image" else "kfront.ops"
-    found = guard.public_name(home, op) if op else None
-    if found is None:
+    if not op or guard.public_name(home, op) is None:
         raise UnsafeFileError(f"[load] expected an op of kfront, got {guard.shown(f'{module}.{name}')}, which is none.")
-    parameters = list(inspect.signature(found).parameters)
-    names = call_names(op, parameters[0])
-    known = names[0].startswith("*") or names[0] in parameters
-    return found, names if known else (parameters[0], *names[1:])
+    return declared(op)
 
 
 def call_arguments(node: Any) -> tuple[list[Any], dict[str, Any]]:

@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import functools
 import importlib
+import inspect
+import itertools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from kfront.core.errors import ArgumentError
 
 if TYPE_CHECKING:
     from kfront.core.op import Op
@@ -69,6 +73,33 @@ class Declared:
         if self.home in (None, "random") or not self.call_args:
             return []
         return [(f"keras.src.ops.{self.home}", found) for found in (self.class_name, *map(_camel, self.aliases))]
+
+    @property
+    def call_names(self) -> tuple[str, ...]:
+        """The arguments of a node of a graph, in order; a name that starts with ``*`` takes all the rest.
+
+        The first parameter where a file has none, and where the function names its tensors otherwise.
+        """
+        parameters = list(inspect.signature(self.function).parameters)
+        names = self.call_args or (parameters[0],)
+        return names if names[0].startswith("*") or names[0] in parameters else (parameters[0], *names[1:])
+
+    def options(self, args: Sequence[Any], named: dict[str, Any]) -> dict[str, Any]:
+        """The arguments of the function that are none of its node's, from those that are given and the defaults."""
+        parameters = inspect.signature(self.function).parameters
+        own = [p for n, p in parameters.items() if n not in {c.lstrip("*") for c in self.call_names}]
+        given = {p.name: p.default for p in own if p.default is not p.empty}
+        return {**given, **dict(zip([p.name for p in own], args, strict=False)), **named}
+
+    def apply(self, args: Sequence[Any], named: dict[str, Any]) -> Any:
+        """Call the function with arguments as a node of a graph lists them."""
+        fn, names = self.function, self.call_names
+        if names[0].startswith("*"):
+            before = [named.pop(n) for n in _positional(fn) if n in named]
+            return fn(*before, *args, **named)
+        if len(args) > len(names):
+            raise ArgumentError(f"[{self.name}] expected at most {len(names)} call arguments, got {len(args)}.")
+        return fn(**named, **dict(zip(names, args, strict=False)))
 
 
 def _camel(name: str) -> str:
@@ -129,14 +160,15 @@ def class_of(op: str) -> tuple[str, str] | None:
     return one.file_names[0] if one is not None and one.file_names else None
 
 
-def call_names(op: str, default: str) -> tuple[str, ...]:
-    """The arguments of a node of a graph, in order; a name that starts with ``*`` takes all the rest.
+def declared(name: str) -> Declared:
+    """What was declared under a name, which may be an alias."""
+    return _by_name()[name]
 
-    Args:
-        op: the op's name.
-        default: the first parameter, for functions that no file has.
-    """
-    return _by_name()[op].call_args or (default,)
+
+def _positional(fn: Callable[..., object]) -> list[str]:
+    """The parameters in front of ``*args``."""
+    parameters = inspect.signature(fn).parameters.values()
+    return [p.name for p in itertools.takewhile(lambda p: p.kind is not p.VAR_POSITIONAL, parameters)]
 
 
 def fill(namespace: dict[str, Any], *others: str) -> tuple[list[str], Callable[[], list[str]]]:

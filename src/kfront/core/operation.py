@@ -1,17 +1,19 @@
 """Operations and the graph they form: what a functional model is made of.
 
-`Operation` is the base of `Layer` and of `OpCall` (one recorded call of an op). Calling an operation on KerasTensors
+`Operation` is the base of `Layer` and of `OpCall` (calls of an op). Calling an operation on KerasTensors
 makes a `Node`; each resulting KerasTensor remembers (operation, node index, tensor index).
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, ArgumentTypeError, UnsupportedError
 from kfront.core.naming import auto_name
+from kfront.core.op_registry import Declared, declared
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.state import state
 from kfront.core.typing import Tensor
@@ -222,28 +224,61 @@ def record(operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any], 
 
 
 class OpCall(Operation):
-    """One call of an op inside a functional graph.
+    """One call of an op inside a functional graph; each op has a subclass, see `op_class`.
 
     Args:
-        op: the declared op (`kfront.core.op.Op`).
-        static: its non-tensor arguments by name.
+        *args: the op's arguments that are not given when it is called, in order, or by name.
         name: the node's name; made from the op's name if None.
     """
 
-    def __init__(self, op: Op, static: dict[str, Any] | None = None, name: str | None = None) -> None:
-        super().__init__(name if name is not None else auto_name(op.name))
-        self.op, self.static = op, dict(static or {})
+    op: Any  # the declared op (`kfront.core.op_registry.Declared`), an attribute of the subclass
+    static: dict[str, Any]  # its arguments that are no tensors, by name
+    _recorded = False
+
+    def __init__(self, *args: Any, name: str | None = None, **static: Any) -> None:
+        super().__init__(name if name is not None else auto_name(self.op.name))
+        self.static = self.op.options(args, static)
+
+    @classmethod
+    def recorded(cls, static: dict[str, Any]) -> OpCall:
+        """The operation of a call that a graph records; it has all arguments in the form that `Op.public` takes."""
+        self = cls.__new__(cls)
+        Operation.__init__(self, auto_name(self.op.name))
+        self.static, self._recorded = static, True
+        return self
 
     def call(self, *tensors: object, **static: object) -> Any:
         """Run the op on tensors; arguments that were recorded need not be repeated."""
+        if not self._recorded:
+            return self.op.apply(tensors, {**self.static, **static})
         named = dict(zip(self.op.tensors, tensors, strict=False))
         return self.op.public(**named, **{**self.static, **static})
 
     __call__ = call
 
+    def __getattr__(self, name: str) -> Any:
+        static = self.__dict__.get("static", {})
+        if name not in static:
+            raise AttributeError(f"[{type(self).__name__}] expected an argument of the operation, got {name!r}.")
+        return static[name]
+
+    def __reduce__(self) -> Any:  # its class has no place in a module
+        return _empty_call, (self.op.name,), self.__dict__
+
     def get_config(self) -> dict[str, Any]:
         """The op's static arguments that are not tensors."""
         return {"name": self.name, **{k: v for k, v in self.static.items() if not isinstance(v, KerasTensor)}}
+
+
+@functools.cache
+def op_class(op: Declared) -> type[OpCall]:
+    """The class of a declared op's operations, under the name that Keras gives it."""
+    return type(op.class_name, (OpCall,), {"op": op, "__doc__": f"Calls of `{op.name}`."})
+
+
+def _empty_call(op: str) -> OpCall:
+    cls = op_class(declared(op))
+    return cls.__new__(cls)
 
 
 def record_op(op: Op, tensors: tuple[Any, ...], static: tuple[Any, ...], outputs: object) -> Any:
@@ -251,4 +286,4 @@ def record_op(op: Op, tensors: tuple[Any, ...], static: tuple[Any, ...], outputs
     named = dict(zip(op.static, static, strict=True))
     symbolic = {k: v for k, v in named.items() if any(isinstance(x, KerasTensor) for x in tree.flatten(v))}
     fixed = {k: v for k, v in named.items() if k not in symbolic}
-    return record(OpCall(op, fixed), tuple(tensors), symbolic, outputs)
+    return record(op_class(op).recorded(fixed), tuple(tensors), symbolic, outputs)

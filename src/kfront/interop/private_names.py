@@ -1,22 +1,22 @@
 """Private modules of Keras, `keras.src.…`, that published programs import, and what of kfront stands for each name.
 
 kfront has no copy of that tree. A module `keras.src.a.b.c` of `MODULES` offers the public names of the nearest
-namespace above it (`keras.src.layers.core.dense` those of `kfront.layers`), and what `PRIVATE` lists for it.
+namespace above it (`keras.src.layers.core.dense` those of `kfront.layers`), and what `PRIVATE` lists for it. Classes of
+operations (`keras.src.ops.numpy.Add`) are those that record the declared ops in graphs.
 """
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
-import inspect
-import sys
-from collections.abc import Callable
+import operator
 from types import ModuleType
 from typing import Any, ClassVar
 
-from kfront.core.state import state
-from kfront.core.typing import Tensor
-from kfront.training.data.arrays import class_weights
+from kfront.core.op_registry import declared, ops_in_files
+from kfront.core.operation import op_class
+
+LAZY = ("tensorflow", "jax", "torch", "numpy", "scipy", "sklearn", "matplotlib")  # libraries as lazy modules
 
 ROOT = "keras.src"
 
@@ -26,11 +26,14 @@ def _rows(target: str, names: str) -> dict[str, str]:
     return {name: f"{target}:{name}" for name in names.split()}
 
 
-_HERE = "kfront.interop.private_names"
+_HERE = "kfront.interop.private_helpers"
 # module below keras.src -> {name: "module:attribute"}; a module without an attribute stands for a module
 PRIVATE: dict[str, dict[str, str]] = {
     "api_export": {"keras_export": f"{_HERE}:mark"},
+    "applications.imagenet_utils": _rows(_HERE, "obtain_input_shape"),
     "backend": {
+        **_rows(_HERE, "compute_output_spec standardize_data_format"),
+        **_rows("kfront.core.spec", "standardize_shape"),
         **_rows("kfront", "KerasTensor Variable StatelessScope name_scope device"),
         **_rows(
             "kfront.ops", "cast convert_to_tensor convert_to_numpy is_tensor shape cond vectorized_map stop_gradient"
@@ -45,18 +48,43 @@ PRIVATE: dict[str, dict[str, str]] = {
         **_rows("kfront", "KerasTensor StatelessScope name_scope"),
         **{name: "kfront:Variable" for name in ("KerasVariable", "Variable")},
     },
+    "backend.common.symbolic_scope": {"in_symbolic_scope": "kfront.core.symbolic:SymbolicScope.is_active"},
+    "backend.jax.random": {"jax_draw_seed": f"{_HERE}:draw_key"},
     "callbacks.callback_list": _rows("kfront.callbacks", "CallbackList"),
+    "layers.attention.multi_head_attention": {
+        "_build_attention_equation": "kfront.layers.multi_head:attention_equations",
+        "_build_proj_equation": "kfront.layers.multi_head:projection_equation",
+    },
+    "layers.convolutional.base_conv": _rows(_HERE, "BaseConv"),
+    "layers.core.einsum_dense": {
+        "_analyze_einsum_string": f"{_HERE}:einsum_shapes",
+        "_analyze_quantization_info": f"{_HERE}:einsum_gradient",
+    },
+    "layers.merging.base_merge": _rows("kfront.layers.merge", "Merge"),
+    "layers.pooling.base_global_pooling": {"BaseGlobalPooling": "kfront.layers.pool:BaseGlobalPooling"},
+    "layers.pooling.base_pooling": _rows("kfront.layers.pool", "BasePooling"),
     "losses.losses": _rows("kfront.losses.base", "LossFunctionWrapper"),
     "losses": _rows("kfront.losses.base", "LossFunctionWrapper"),
     "models": _rows("kfront.models.functional", "Functional"),
+    "ops.operation_utils": {"compute_conv_output_shape": f"{_HERE}:conv_output_shape"},
     "optimizers.base_optimizer": {"BaseOptimizer": "kfront.optimizers:Optimizer"},
+    "random.seed_generator": _rows("kfront.core.rng", "global_seed_generator"),
+    "saving.saving_lib": _rows(_HERE, "H5IOStore"),
+    "saving.serialization_lib": _rows(_HERE, "in_safe_mode"),
+    "testing": _rows("kfront.interop.testing", "TestCase"),
+    "testing.test_case": _rows("kfront.interop.testing", "TestCase"),
     "trainers.trainer": _rows("kfront.training.trainer", "Trainer"),
     "trainers.data_adapters.data_adapter_utils": {
         **_rows("kfront.utils", "pack_x_y_sample_weight unpack_x_y_sample_weight"),
         "class_weight_to_sample_weights": f"{_HERE}:class_weight_to_sample_weights",
     },
+    "utils.argument_validation": _rows(_HERE, "standardize_tuple standardize_padding"),
     "utils.backend_utils": _rows(_HERE, "in_tf_graph in_grain_data_pipeline"),
     "utils.image_utils": _rows("kfront.preprocessing.image", "smart_resize"),
+    "utils.module_utils": {
+        **_rows(_HERE, "LazyModule"),
+        **{name: f"{_HERE}:lazy.{name}" for name in LAZY},
+    },
     "utils.naming": _rows("kfront.core.naming", "auto_name to_snake_case get_uid"),
     "version": {"__version__": "kfront._version:KERAS_API"},
     "utils.tracking": {"no_automatic_dependency_tracking": f"{_HERE}:untracked"},
@@ -66,12 +94,13 @@ PRIVATE: dict[str, dict[str, str]] = {
 MODULES: dict[str, str] = {
     "": "activations api_export applications backend callbacks constraints datasets distillation distribution "
     "dtype_policies export initializers layers legacy losses metrics models ops optimizers quantizers random "
-    "regularizers saving trainers tree utils version visualization wrappers",
+    "regularizers saving testing trainers tree utils version visualization wrappers",
     "activations": "activations",
     "applications": "convnext densenet efficientnet efficientnet_v2 imagenet_utils inception_resnet_v2 inception_v3 "
     "mobilenet mobilenet_v2 mobilenet_v3 nasnet resnet resnet_v2 vgg16 vgg19 xception",
-    "backend": "common config core image linalg math nn numpy random",
-    "backend.common": "dtypes global_state keras_tensor masking name_scope stateless_scope variables",
+    "backend": "common config core image jax linalg math nn numpy random",
+    "backend.common": "dtypes global_state keras_tensor masking name_scope stateless_scope symbolic_scope variables",
+    "backend.jax": "random",
     "callbacks": "callback callback_list history",
     "constraints": "constraints",
     "distribution": "distribution_lib",
@@ -80,72 +109,31 @@ MODULES: dict[str, str] = {
     "layers": "activations attention convolutional core input_spec layer merging normalization pooling preprocessing "
     "regularization reshaping rnn",
     "layers.attention": "additive_attention attention grouped_query_attention multi_head_attention",
+    "layers.convolutional": "base_conv",
     "layers.core": "dense einsum_dense embedding identity input_layer lambda_layer masking wrapper",
+    "layers.merging": "base_merge",
     "layers.normalization": "batch_normalization group_normalization layer_normalization rms_normalization",
+    "layers.pooling": "base_global_pooling base_pooling",
     "layers.preprocessing": "normalization string_lookup text_vectorization",
     "layers.regularization": "dropout",
     "layers.rnn": "bidirectional gru lstm rnn simple_rnn stacked_rnn_cells time_distributed",
     "losses": "loss losses",
     "metrics": "accuracy_metrics confusion_metrics metric reduction_metrics regression_metrics",
     "models": "cloning functional model sequential",
-    "ops": "core image linalg math nn numpy operation",
+    "ops": "core image linalg math nn numpy operation operation_utils",
     "optimizers": "adam adamw base_optimizer optimizer rmsprop schedules sgd",
     "optimizers.schedules": "learning_rate_schedule",
     "quantizers": "quantizers",
     "random": "random seed_generator",
     "regularizers": "regularizers",
     "saving": "keras_saveable object_registration saving_api saving_lib serialization_lib",
+    "testing": "test_case",
     "trainers": "data_adapters trainer",
     "trainers.data_adapters": "data_adapter_utils",
     "tree": "tree_api",
-    "utils": "backend_utils dtype_utils file_utils image_utils naming progbar tf_utils tracking",
+    "utils": "argument_validation backend_utils dtype_utils file_utils image_utils module_utils naming progbar "
+    "tf_utils tracking",
 }
-
-
-# ---- what kfront needs in no other place ---------------------------------------------------------------------------
-
-
-def mark(*args: object, **kwargs: object) -> Callable[[Any], Any]:
-    """A decorator that changes nothing; Keras lists its public names with one."""
-    return lambda thing: thing
-
-
-def untracked(method: Callable[..., Any]) -> Callable[..., Any]:
-    """The method as it is.
-
-    kfront tracks variables and layers by what an attribute holds, and containers of anything else stay equal to plain
-    ones, so there is nothing to switch off.
-    """
-    return method
-
-
-def get_keras_mask(x: Tensor) -> Any:
-    """The mask of a tensor, None without one."""
-    return state.backend.get_mask(x) if state.backend.is_tensor(x) else getattr(x, "_keras_mask", None)
-
-
-def set_keras_mask(x: Any, mask: Any) -> None:
-    """Give a tensor a mask."""
-    if state.backend.is_tensor(x):
-        state.backend.set_mask(x, mask)
-    else:
-        x._keras_mask = mask
-
-
-def class_weight_to_sample_weights(y: Tensor, class_weight: dict[int, float]) -> Any:
-    """Weights of samples (shape (batch,)) from those of their classes."""
-    return class_weights(class_weight, y, None)
-
-
-def in_tf_graph() -> bool:
-    """Whether TensorFlow is tracing a function while another engine is current."""
-    tensorflow = sys.modules.get("tensorflow")
-    return tensorflow is not None and not tensorflow.executing_eagerly()
-
-
-def in_grain_data_pipeline() -> bool:
-    """Whether this runs inside a worker of a Grain pipeline."""
-    return any("grain" in frame.filename.split("/") for frame in inspect.stack(context=0))
 
 
 # ---- modules -------------------------------------------------------------------------------------------------------
@@ -173,7 +161,10 @@ class PrivateModule(ModuleType):
         if target is not None:
             module, _, attribute = target.partition(":")
             found = importlib.import_module(module)
-            return getattr(found, attribute) if attribute else found
+            return operator.attrgetter(attribute)(found) if attribute else found
+        recorded = ops_in_files().get((self.__name__, name))
+        if recorded is not None:
+            return op_class(declared(recorded))
         if stands_for(f"{self._inner}.{name}".lstrip(".")):
             return importlib.import_module(f"{self.__name__}.{name}")
         for namespace in self._namespaces():

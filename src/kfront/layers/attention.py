@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import string
 from collections.abc import Sequence
 from typing import Any, Unpack
 
@@ -41,6 +43,39 @@ def masked_softmax(scores: Tensor, mask: Any, axis: Any = -1) -> Tensor:
     if mask is not None:
         weights = ops.where(mask, weights, ops.zeros_like(weights))
     return ops.cast(weights, kind) if kind in _HALF else weights
+
+
+def projection_equation(free: int, bound: int, made: int) -> tuple[str, str, int]:
+    """The einsum equation of a projection.
+
+    Args:
+        free: how many first axes stay, the batch among them.
+        bound: how many last axes are summed over.
+        made: how many axes take their place.
+
+    Returns:
+        (equation, letters of the new axes, rank of the result).
+    """
+    letters = iter(string.ascii_lowercase)
+    a, b, c = ("".join(itertools.islice(letters, n)) for n in (free, bound, made))
+    return f"{a}{b},{b}{c}->{a}{c}", c, free + made
+
+
+def attention_equations(rank: int, axes: Sequence[int]) -> tuple[str, str, int]:
+    """The einsum equations of attention between projected tensors (batch, ..., heads, size).
+
+    Args:
+        rank: their rank.
+        axes: those that attention runs over.
+
+    Returns:
+        (equation of the scores from keys and queries, of the means from weights and values, rank of the scores).
+    """
+    target = string.ascii_lowercase[:rank]
+    source = "".join(string.ascii_lowercase[rank + axes.index(i)] if i in axes else c for i, c in enumerate(target))
+    free = "".join(c for i, c in enumerate(target[:-2]) if i not in axes)
+    product = f"{free}{target[-2]}{''.join(target[i] for i in axes)}{''.join(source[i] for i in axes)}"
+    return f"{source},{target}->{product}", f"{product},{source}->{target}", len(product)
 
 
 class Attention(OptionLayer):

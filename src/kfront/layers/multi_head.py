@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import string
 from collections.abc import Sequence
 from typing import Any, Unpack
 
@@ -13,7 +12,7 @@ from kfront.core.options import Option, between, normalisers, positive
 from kfront.core.rng import SeedGenerator
 from kfront.core.spec import Abstract
 from kfront.core.typing import ConstraintLike, InitializerLike, NamedOptions, RegularizerLike, Shape, Tensor
-from kfront.layers.attention import masked_softmax
+from kfront.layers.attention import attention_equations, masked_softmax, projection_equation
 from kfront.layers.einsum_dense import EinsumDense
 from kfront.layers.multi_head_hooks import HeadHooks
 from kfront.layers.options import OptionLayer, known_axis
@@ -76,17 +75,13 @@ class _Heads(OptionLayer):
 
     def _into_heads(self, name: str, rank: int, heads: int, size: int) -> EinsumDense:
         """A projection (batch, ..., features) -> (batch, ..., heads, size)."""
-        free = string.ascii_lowercase[: rank - 1]
-        f, h, s = string.ascii_lowercase[rank - 1 : rank + 2]
-        equation = f"{free}{f},{f}{h}{s}->{free}{h}{s}"
-        return self._projection(name, equation, (*(None,) * (rank - 2), heads, size), h + s)
+        equation, made, _ = projection_equation(rank - 1, 1, 2)
+        return self._projection(name, equation, (*(None,) * (rank - 2), heads, size), made)
 
     def _out_of_heads(self, name: str, rank: int, shape: tuple[int, ...]) -> EinsumDense:
         """A projection (batch, ..., heads, size) -> (batch, ..., *shape)."""
-        free, used = string.ascii_lowercase[: rank - 1], rank - 1
-        heads = string.ascii_lowercase[used : used + 2]
-        out = string.ascii_lowercase[used + 2 : used + 2 + len(shape)]
-        return self._projection(name, f"{free}{heads},{heads}{out}->{free}{out}", (*(None,) * (rank - 2), *shape), out)
+        equation, made, _ = projection_equation(rank - 1, 2, len(shape))
+        return self._projection(name, equation, (*(None,) * (rank - 2), *shape), made)
 
     # -- masks ----------------------------------------------------------------------------------------------------
 
@@ -148,31 +143,28 @@ class _Heads(OptionLayer):
         return self._by_einsum(query, key, value, self._mask(query, key, masks, causal), drop)
 
     def _by_einsum(self, query: Tensor, key: Tensor, value: Any, mask: Tensor | None, drop: bool) -> tuple[Any, Any]:
-        target, source, product = self._letters(len(query.shape))
+        scores, means, _ = attention_equations(len(query.shape), self._axes)
         if len(key.shape) == len(query.shape) and key.shape[-2] != query.shape[-2]:
             groups = query.shape[-2] // key.shape[-2]
             key, value = ops.repeat(key, groups, axis=-2), ops.repeat(value, groups, axis=-2)
         scaled = ops.multiply(query, 1.0 / math.sqrt(query.shape[-1]))
-        weights = self._weights(ops.einsum(f"{target},{source}->{product}", scaled, key), mask)
+        weights = self._weights(ops.einsum(scores, key, scaled), mask)
         used = dropout(weights, self.dropout, None, self.seed_generator) if drop else weights
-        return ops.einsum(f"{product},{source}->{target}", used, value), weights
-
-    def _letters(self, rank: int) -> tuple[str, str, str]:
-        """Einsum letters of queries, of keys and values, and of the scores between them."""
-        axes = self._axes
-        letters = string.ascii_lowercase
-        target = letters[:rank]
-        source = "".join(letters[rank + axes.index(i)] if i in axes else c for i, c in enumerate(target))
-        free = "".join(c for i, c in enumerate(target[:-2]) if i not in axes)
-        product = f"{free}{target[-2]}{''.join(target[i] for i in axes)}{''.join(source[i] for i in axes)}"
-        return target, source, product
+        return ops.einsum(means, used, value), weights
 
     def _weights(self, scores: Tensor, mask: Tensor | None) -> Tensor:
         """Softmax of scores over the sources that a mask lets through."""
-        count = len(self._axes)
+        return self._normalized(scores, self._spread_mask(scores, mask))
+
+    def _spread_mask(self, scores: Tensor, mask: Tensor | None) -> Any:
+        """A mask (batch, targets, sources) with the axes of the scores."""
         if mask is not None:
             for _ in range(len(scores.shape) - len(mask.shape)):
-                mask = ops.expand_dims(mask, -2 * count - 1)
+                mask = ops.expand_dims(mask, -2 * len(self._axes) - 1)
+        return mask
+
+    def _normalized(self, scores: Tensor, mask: Tensor | None) -> Tensor:
+        count = len(self._axes)
         return masked_softmax(scores, mask, tuple(range(-count, 0)) if count > 1 else -1)
 
 

@@ -7,12 +7,12 @@ attention as methods.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 from kfront import ops
 from kfront.core.state import state
 from kfront.core.typing import Tensor
+from kfront.layers.attention import attention_equations
 from kfront.ops.random import dropout
 
 
@@ -77,24 +77,22 @@ class HeadHooks:
     def _build_attention(self: Any, rank: int) -> None:
         """Prepare for projected inputs of a rank, (batch, ..., heads, size)."""
         self._set_axes(rank - 1)
-        target, source, product = self._letters(rank)
-        self._dot_product_equation = f"{source},{target}->{product}"
-        self._combine_equation = f"{product},{source}->{target}"
+        self._dot_product_equation, self._combine_equation, _ = attention_equations(rank, self._axes)
         self._start_dropout()
 
-    @property
-    def _dropout_layer(self: Any) -> Callable[..., Any]:
-        """Drops attention weights in training."""
-
-        def drop(weights: Any, training: bool | None = None) -> Any:
-            training = state.training if training is None else training
-            return dropout(weights, self.dropout, None, self.seed_generator) if training and self.dropout else weights
-
-        return drop
+    def _dropout_layer(self: Any, weights: Any, training: bool | None = None) -> Any:
+        """Attention weights, some dropped in training; a subclass may put a layer in its place."""
+        training = state.training if training is None else training
+        return dropout(weights, self.dropout, None, self.seed_generator) if training and self.dropout else weights
 
     def _masked_softmax(self: Any, attention_scores: Any, attention_mask: Tensor | None = None) -> Tensor:
         """Weights (batch, heads, targets, sources) from scores, 0 where the mask (batch, targets, sources) is False."""
-        return self._weights(attention_scores, attention_mask)
+        mask = self._spread_mask(attention_scores, attention_mask)
+        return self._softmax(attention_scores, mask=mask)
+
+    def _softmax(self: Any, scores: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Weights from scores and a mask of as many axes; a subclass may put a layer in its place."""
+        return self._normalized(scores, mask)
 
     def _compute_attention_mask(
         self: Any,

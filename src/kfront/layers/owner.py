@@ -30,6 +30,7 @@ class Owner:
     def call_signature_parameters(self) -> list[str]:
         """Names of the parameters of `call`."""
         return call_info(type(self)).names
+
     _backend: Backend
     _of_instance = frozenset({"name", "_path", "_init_args", "_build_shapes"})  # what layers made alike differ in
     _of_run = frozenset({"_ready", "_takes_training", "_makes_mask"})  # what a call leaves behind

@@ -13,8 +13,6 @@ import numpy as np
 from kfront.core import tree
 from kfront.core.dtypes import numpy_dtype
 from kfront.core.errors import ArgumentError
-from kfront.core.op_registry import class_of
-from kfront.core.operation import OpCall, Operation
 
 if TYPE_CHECKING:
     from kfront.core.variable import Variable
@@ -64,14 +62,6 @@ def _branched(model: Model) -> bool:
     return any(len(node.inputs) > 1 for node in graph.nodes) or len(graph.outputs) > 1
 
 
-def _kind(operation: Operation) -> str:
-    """The class of a layer; of a recorded op the one that Keras names, else its name in camel case."""
-    if not isinstance(operation, OpCall):
-        return type(operation).__name__
-    known = class_of(operation.op.name)
-    return known[1] if known is not None else "".join(part.capitalize() for part in operation.op.name.split("_"))
-
-
 def _rows(model: Model, expand: bool, show_trainable: bool, connected: bool, indent: int = 0) -> list[list[str]]:
     rows = []
     operations = getattr(model, "operations", None) or model.layers
@@ -80,7 +70,7 @@ def _rows(model: Model, expand: bool, show_trainable: bool, connected: bool, ind
         count = layer.count_params() if getattr(layer, "built", False) else 0
         built = getattr(layer, "built", True)
         row = [
-            f"{'  ' * indent}{layer.name} ({_kind(layer)})",
+            f"{'  ' * indent}{layer.name} ({type(layer).__name__})",
             _shape(layer),
             f"{count:,}" if built else "0 (unbuilt)",
         ]

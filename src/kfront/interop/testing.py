@@ -1,0 +1,232 @@
+"""`TestCase`: what packages written for Keras derive their tests of layers from (`keras.src.testing`)."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+import tempfile
+import unittest
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kfront import ops
+from kfront.config import dtype_policy, set_dtype_policy
+from kfront.core import tree
+from kfront.core.spec import KerasTensor
+from kfront.core.typing import Config, TensorLike
+from kfront.dtype_policies import DTypePolicy
+from kfront.layers import Layer
+from kfront.models import Model
+from kfront.random import SeedGenerator
+from kfront.saving import deserialize_keras_object, serialize_keras_object
+
+if TYPE_CHECKING or importlib.util.find_spec("absl") is None:
+    _Base = unittest.TestCase
+else:  # packages mix it with classes of absl.testing, which has a metaclass
+    from absl.testing.parameterized import TestCase as _Base
+
+
+def _numpy(x: Any) -> Any:
+    return np.asarray(x) if isinstance(x, (list, tuple, int, float)) else ops.convert_to_numpy(x)
+
+
+class TestCase(_Base):
+    """Assertions about tensors, and whole tests of a layer."""
+
+    maxDiff = None
+
+    def get_temp_dir(self) -> str:
+        """A new folder that is removed after the test."""
+        folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        return folder
+
+    # -- tensors -----------------------------------------------------------------------------------------------------
+
+    def convert_to_numpy(self, x: TensorLike) -> Any:
+        """A tensor's values."""
+        return _numpy(x)
+
+    def assertAllClose(
+        self,
+        actual: Any,
+        desired: Any,
+        atol: float = 1e-6,
+        rtol: float = 1e-6,
+        tpu_atol: float | None = None,
+        tpu_rtol: float | None = None,
+        msg: str | None = None,
+    ) -> None:
+        """Every number of one tensor is close to that of another."""
+        np.testing.assert_allclose(_numpy(actual), _numpy(desired), atol=atol, rtol=rtol, err_msg=msg or "")
+
+    def assertNotAllClose(self, x1: Any, x2: Any, atol: float = 1e-6, rtol: float = 1e-6, msg: Any = None) -> None:
+        """Some number of one tensor is not close to that of another."""
+        close = np.allclose(_numpy(x1), _numpy(x2), atol=atol, rtol=rtol)
+        self.assertFalse(close, msg or f"The tensors are close: {x1} and {x2}.")
+
+    def assertAllEqual(self, actual: Any, desired: Any, msg: str | None = None) -> None:
+        """Every value of one structure of tensors is that of another."""
+        for a, b in zip(tree.flatten(actual), tree.flatten(desired), strict=True):
+            np.testing.assert_array_equal(_numpy(a), _numpy(b), err_msg=msg or "")
+
+    def assertLen(self, iterable: Any, expected_len: int, msg: str | None = None) -> None:
+        """It has that many elements."""
+        self.assertEqual(len(iterable), expected_len, msg)
+
+    def assertSameStructure(self, a: Any, b: Any, aname: str = "a", bname: str = "b", msg: Any = None) -> None:
+        """Two nested structures have the same containers and keys."""
+        tree.assert_same_structure(a, b)
+
+    def assertDType(self, x: Any, dtype: str, msg: str | None = None) -> None:
+        """The tensor is of that dtype."""
+        got = str(getattr(x, "dtype", None)).replace("torch.", "").removeprefix("<dtype: '").removesuffix("'>")
+        self.assertEqual(got, dtype, msg)
+
+    def assertSparse(self, x: Any, sparse: bool = True) -> None:
+        """The tensor is sparse, or is not."""
+        self.assertEqual(getattr(x, "sparse", False) or "Sparse" in type(x).__name__, sparse)
+
+    # -- configs -----------------------------------------------------------------------------------------------------
+
+    def run_class_serialization_test(self, instance: Any, custom_objects: Config | None = None) -> Any:
+        """A copy from the config, and one from the serialized form, have the same config; the last is returned."""
+        config = instance.get_config()
+        plain = json.dumps(serialize_keras_object(config), sort_keys=True)
+        revived = type(instance).from_config(config)
+        self.assertEqual(json.dumps(serialize_keras_object(revived.get_config()), sort_keys=True), plain)
+        own = {type(instance).__name__: type(instance), **(custom_objects or {})}
+        again = deserialize_keras_object(json.loads(json.dumps(serialize_keras_object(instance))), custom_objects=own)
+        self.assertEqual(json.dumps(serialize_keras_object(again.get_config()), sort_keys=True), plain)
+        return again
+
+    # -- layers ------------------------------------------------------------------------------------------------------
+
+    def run_layer_test(
+        self,
+        layer_cls: type[Layer],
+        init_kwargs: Config,
+        input_shape: Any = None,
+        input_dtype: Any = None,
+        input_sparse: bool = False,
+        input_ragged: bool = False,
+        input_data: Any = None,
+        call_kwargs: Config | None = None,
+        expected_output_shape: Any = None,
+        expected_output_dtype: Any = None,
+        expected_output_sparse: bool = False,
+        expected_output_ragged: bool = False,
+        expected_output: Any = None,
+        expected_num_trainable_weights: int | None = None,
+        expected_num_non_trainable_weights: int | None = None,
+        expected_num_non_trainable_variables: int | None = None,
+        expected_num_seed_generators: int | None = None,
+        expected_num_losses: int | None = None,
+        supports_masking: bool | None = None,
+        expected_mask_shape: Any = None,
+        custom_objects: Config | None = None,
+        run_training_check: bool = True,
+        run_mixed_precision_check: bool = True,
+        assert_built_after_instantiation: bool = False,
+        tpu_atol: float | None = None,
+        tpu_rtol: float | None = None,
+    ) -> None:
+        """What every layer must be able to do, and what is expected of this one: nothing where an option is None.
+
+        Inputs are `input_data`, or drawn with the shapes of `input_shape` and the dtypes of `input_dtype`.
+        """
+        layer = layer_cls(**init_kwargs)
+        self.run_class_serialization_test(layer, custom_objects)
+        if supports_masking is not None:
+            self.assertEqual(layer.supports_masking, supports_masking)
+        if assert_built_after_instantiation:
+            self.assertTrue(layer.built)
+        data = _drawn(input_shape, input_dtype) if input_data is None else input_data
+        kwargs = call_kwargs or {}
+        symbolic = tree.map_structure(lambda x: KerasTensor(tuple(x.shape), ops.dtype(x)), (data, kwargs))
+        self._check_outputs(_call(layer_cls(**init_kwargs), *symbolic), expected_output_shape, expected_output_dtype)
+        outputs = _call(layer, data, kwargs)
+        self._check_outputs(outputs, expected_output_shape, expected_output_dtype)
+        if expected_output is not None:
+            self.assertAllClose(outputs, expected_output)
+        counts = {
+            "trainable_weights": expected_num_trainable_weights,
+            "non_trainable_weights": expected_num_non_trainable_weights,
+            "non_trainable_variables": expected_num_non_trainable_variables,
+            "losses": expected_num_losses,
+        }
+        for name, count in counts.items():
+            if count is not None:
+                self.assertLen(getattr(layer, name), count, name)
+        if expected_num_seed_generators is not None:
+            seeds = [x for part in layer._flatten_layers() for x in vars(part).values() if isinstance(x, SeedGenerator)]
+            self.assertLen(seeds, expected_num_seed_generators)
+        if run_training_check:
+            _train(layer_cls(**init_kwargs), data, kwargs, outputs)
+        if run_mixed_precision_check:
+            self._check_policy(layer_cls, init_kwargs, data, kwargs)
+
+    def _check_outputs(self, outputs: Any, shape: Any, dtype: Any) -> None:
+        if shape is not None:
+            got = tree.map_structure(lambda x: tuple(x.shape), outputs)
+            self.assertEqual(got, shape)
+        if dtype is not None:
+            for x in tree.flatten(outputs):
+                self.assertEqual(ops.dtype(x), dtype)
+
+    def _check_policy(self, cls: type[Layer], options: Config, data: Any, kwargs: Config) -> None:
+        before = dtype_policy()
+        set_dtype_policy("mixed_float16")
+        try:
+            layer = cls(**{**options, "dtype": DTypePolicy("mixed_float16")})
+            outputs = _call(layer, data, kwargs)
+        finally:
+            set_dtype_policy(before)
+        for x in tree.flatten(outputs):
+            if "float" in ops.dtype(x):
+                self.assertEqual(ops.dtype(x), layer.compute_dtype)
+        for weight in layer.weights:
+            if "float" in weight.dtype:
+                self.assertEqual(weight.dtype, layer.variable_dtype)
+
+
+def _drawn(shape: Any, dtype: Any) -> Any:
+    """Inputs of these shapes, nested alike."""
+    rng = np.random.default_rng(0)
+
+    def one(shape: tuple[int, ...], dtype: str | None) -> Any:
+        name = dtype or "float32"
+        values = rng.integers(0, 2, shape) if name == "bool" or "int" in name else rng.uniform(size=shape)
+        return ops.convert_to_tensor(values, name)
+
+    if isinstance(shape, dict):
+        return {k: _drawn(s, dtype.get(k) if isinstance(dtype, dict) else dtype) for k, s in shape.items()}
+    if shape and isinstance(shape[0], (tuple, list)):
+        return [_drawn(s, dtype[i] if isinstance(dtype, (list, tuple)) else dtype) for i, s in enumerate(shape)]
+    return one(tuple(shape), dtype)
+
+
+def _call(layer: Layer, data: Any, kwargs: Config) -> Any:
+    if isinstance(data, dict):
+        return layer(**data, **kwargs)
+    return layer(data, **kwargs)
+
+
+def _train(layer: Layer, data: Any, kwargs: Config, targets: Any) -> None:
+    """One step of training on targets that the layer gave."""
+
+    class _Trained(Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = layer
+
+        def call(self, x: Any, training: bool = False) -> Any:
+            return _call(self.layer, x, kwargs)
+
+    model = _Trained()
+    model.compile(optimizer="sgd", loss="mse")
+    floats = all("float" in ops.dtype(x) for x in tree.flatten(targets))
+    if floats and layer.trainable_weights:
+        model.fit(data, targets, batch_size=len(tree.flatten(data)[0]), verbose=0)

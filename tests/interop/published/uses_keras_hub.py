@@ -1,0 +1,43 @@
+"""KerasHub: backbones saved, loaded and trained."""
+
+import pickle
+import tempfile
+
+import keras
+import numpy as np
+
+rng = np.random.default_rng(0)
+keras.utils.set_random_seed(0)
+
+from keras_hub import models
+size = dict(vocabulary_size=100, num_layers=2, intermediate_dim=32, hidden_dim=16)
+heads = dict(num_query_heads=4, num_key_value_heads=2)
+length = dict(num_heads=2, max_sequence_length=16)
+ids, mask = np.ones((2, 8), "int32"), np.ones((2, 8), "int32")
+text = {"token_ids": ids, "padding_mask": mask}
+both = {f"{side}_{k}": v for side in ("encoder", "decoder") for k, v in text.items()}
+image = rng.random((2, 64, 64, 3)).astype("float32")
+swin = dict(image_shape=(64, 64, 3), embed_dim=8, depths=(1, 1), num_heads=(1, 2), window_size=4)
+cases = [
+    (models.BertBackbone(**size, **length), {**text, "segment_ids": 0 * ids}),
+    (models.DebertaV3Backbone(**size, **length, bucket_size=8), text),
+    (models.GPT2Backbone(**size, **length), text),
+    (models.MistralBackbone(**size, **heads, sliding_window=4), text),
+    (models.MixtralBackbone(**size, **heads, num_experts=2, top_k=1), text),
+    (models.GemmaBackbone(**size, **heads, head_dim=4), text),
+    (models.T5Backbone(**size, num_heads=2), both),
+    (models.BartBackbone(**size, **length), both),
+    (models.XLNetBackbone(**size, num_heads=2), {**text, "segment_ids": 0 * ids}),
+    (models.VGGBackbone(stackwise_num_repeats=[1, 1], stackwise_num_filters=[8, 8]), image),
+    (models.DenseNetBackbone(stackwise_num_repeats=[1, 2], image_shape=(64, 64, 3)), image),
+    (models.SwinTransformerBackbone(**swin), image),
+]
+first = lambda x: next(iter(x.values())) if isinstance(x, dict) else x
+for model, x in cases:
+    path = tempfile.mktemp(suffix=".keras"); model.save(path)
+    want, got = (first(m.predict(x, verbose=0)) for m in (model, keras.models.load_model(path)))
+    assert np.allclose(want, got, atol=1e-5), model.name
+    out = first(model.output)
+    head = keras.Model(model.input, keras.ops.mean(keras.layers.Dense(1)(out), tuple(range(1, len(out.shape)))))
+    head.compile("adam", "mse")
+    assert np.isfinite(head.fit(x, np.zeros(2, "float32"), verbose=0).history["loss"]).all(), model.name
