@@ -55,7 +55,9 @@ def _wide(backend: str) -> Iterator[None]:
 
 def on_host(values: Any) -> list[np.ndarray]:
     """Outputs as NumPy arrays."""
-    return [np.asarray(v) if isinstance(v, (np.ndarray, float)) else kfront.ops.convert_to_numpy(v) for v in flat(values)]
+    return [
+        np.asarray(v) if isinstance(v, (np.ndarray, float)) else kfront.ops.convert_to_numpy(v) for v in flat(values)
+    ]
 
 
 def _in_float64(program: Program, backend: str, *more: str, noise: float = 0.0) -> list[np.ndarray]:

@@ -38,14 +38,20 @@ WAYS = {
             "other.set_weights(model.get_weights()); got = other(data, training=False)",
         ),
     ),
-    "keras file": Way(('model.save("{folder}/m.keras"); got = k.saving.load_model("{folder}/m.keras")(data, training=False)',)),
+    "keras file": Way(
+        ('model.save("{folder}/m.keras"); got = k.saving.load_model("{folder}/m.keras")(data, training=False)',)
+    ),
     "weights file": Way(
         (
             'model.save_weights("{folder}/m.weights.h5"); other = k.models.clone_model(model)',
             'other.load_weights("{folder}/m.weights.h5"); got = other(data, training=False)',
         )
     ),
-    "clone": Way(("other = k.models.clone_model(model); other.set_weights(model.get_weights()); got = other(data, training=False)",)),
+    "clone": Way(
+        (
+            "other = k.models.clone_model(model); other.set_weights(model.get_weights()); got = other(data, training=False)",
+        )
+    ),
     "convert": Way(('got = k.convert(model, "{other}").predict(data, verbose=0)',)),
     "torch.compile": Way(
         ('import torch; got = torch.compile(model, fullgraph=True, backend="eager")({tensors})',), ("torch",), 6
@@ -84,7 +90,6 @@ def training(eagerly: bool = False) -> tuple[str, ...]:
     before = f"before = [np.array(w) for w in model.get_weights()]; {TARGETS}"
     after = "got = [np.array(losses), *(50 * (a - b) for a, b in zip(model.get_weights(), before))]"
     return before, f"{compiled}; {FIT}", after
-
 
 
 def written(lines: tuple[str, ...], folder: str, other: str = "numpy") -> tuple[str, ...]:

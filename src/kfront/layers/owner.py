@@ -11,8 +11,8 @@ from kfront.core.errors import NotBuiltError, ShapeError
 from kfront.core.tracking import Tracker, structure
 from kfront.core.typing import Backend
 from kfront.core.variable import Variable
-from kfront.layers.call_signature import call_info
 from kfront.layers.binding import saved_state
+from kfront.layers.call_signature import call_info
 
 
 class Owner:

@@ -1,6 +1,5 @@
 """KerasHub: backbones saved, loaded and trained."""
 
-import pickle
 import tempfile
 
 import keras
@@ -10,6 +9,7 @@ rng = np.random.default_rng(0)
 keras.utils.set_random_seed(0)
 
 from keras_hub import models
+
 size = dict(vocabulary_size=100, num_layers=2, intermediate_dim=32, hidden_dim=16)
 heads = dict(num_query_heads=4, num_key_value_heads=2)
 length = dict(num_heads=2, max_sequence_length=16)
@@ -34,7 +34,8 @@ cases = [
 ]
 first = lambda x: next(iter(x.values())) if isinstance(x, dict) else x
 for model, x in cases:
-    path = tempfile.mktemp(suffix=".keras"); model.save(path)
+    path = tempfile.mktemp(suffix=".keras")
+    model.save(path)
     want, got = (first(m.predict(x, verbose=0)) for m in (model, keras.models.load_model(path)))
     assert np.allclose(want, got, atol=1e-5), model.name
     out = first(model.output)
