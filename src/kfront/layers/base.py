@@ -9,20 +9,19 @@ a mask; everything else (building, conversion, masks, symbolic values, autocast,
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from kfront import constraints, dtype_policies, initializers, ops, regularizers
+from kfront import constraints, dtype_policies, initializers, regularizers
 from kfront.backends import backend_scope, current
 from kfront.core import tree
 from kfront.core.auto_config import auto_config, named_shapes, tuples
 from kfront.core.dtypes import is_float
-from kfront.core.errors import ArgumentError, ArgumentTypeError, NotBuiltError, ShapeError, UnsupportedError
+from kfront.core.errors import ArgumentError, ArgumentTypeError, NotBuiltError, ShapeError
 from kfront.core.naming import auto_name, current_path, name_scope, path_scope
 from kfront.core.operation import Operation, record
 from kfront.core.registry import serializable
@@ -44,6 +43,7 @@ from kfront.layers.binding import bind_class, kind_of, make_tracker, rebuild, sa
 from kfront.layers.call_signature import build_arguments, call_info, shape_info
 from kfront.layers.input_spec import InputSpec, check_inputs, shape_test
 from kfront.layers.inputs import convert_inputs, passing_dtypes
+from kfront.layers.losses import LossOwner
 from kfront.layers.owner import Owner
 from kfront.layers.sublayer_policies import apply_policies, keep_quantizers, serialized_policy, with_quantizers
 from kfront.layers.symbolic_call import build_by_call, spec_by_call
@@ -81,7 +81,7 @@ def _wrap_build(build: Callable[..., None]) -> Callable[..., None]:
 
 
 @serializable(("keras.layers", "keras"))
-class Layer(Owner, Unquantized, Operation):
+class Layer(Owner, LossOwner, Unquantized, Operation):
     """Base of all layers.
 
     Args:
@@ -114,7 +114,6 @@ class Layer(Owner, Unquantized, Operation):
     _tracked_kind = "layer"
     _backend: Any
     _dtype_policy: Any
-    _losses: list[Any]
     _path: str | None
     _build_shapes: Any
     _input_spec: Any
@@ -343,7 +342,7 @@ class Layer(Owner, Unquantized, Operation):
         shape = standardize_shape(shape if shape is not None else ())
         if None in shape:
             raise ShapeError(f"[{self.name}] expected a fully known shape for weight {name!r}, got {shape}.")
-        with path_scope(self.path, self) if self.built else name_scope(self.name, caller=self):
+        with path_scope(self.path or self.name, self) if self.built else name_scope(self.name, caller=self):
             v = Variable(
                 getattr(initializer, "host", initializer),
                 shape=shape,
@@ -670,62 +669,6 @@ class Layer(Owner, Unquantized, Operation):
             shapes = cls.compute_output_shape(self, *positional, **keyed)
             return tree.map_shape_structure(lambda s: Abstract(s, self.compute_dtype), shapes)
         return spec_by_call(self, args, kwargs)
-
-    # -- losses -------------------------------------------------------------------------------------------------------
-
-    def add_loss(self, loss: Any) -> None:
-        """Add scalar loss value(s), computed during this call, to the training loss."""
-        values = tree.flatten(loss)
-        for x in values:
-            if not (self._backend.is_tensor(x) or isinstance(x, (KerasTensor, int, float))):
-                raise ArgumentError(f"[{self.name}] expected `add_loss` of a tensor or number, got {x!r}.")
-        if any(isinstance(x, KerasTensor) for x in values):
-            return
-        state.add_loss_used = True
-        self._losses.extend(values)
-        if state.losses is not None:
-            state.losses.extend(values)
-
-    def add_metric(self, *args: Any, **kwargs: Any) -> None:
-        """Refused: metrics are given to `compile`, or made in `__init__` and updated in `call`.
-
-        Raises:
-            UnsupportedError: always.
-        """
-        raise UnsupportedError(
-            f"[{self.name}] expected metrics in `compile(metrics=[...])`, got `add_metric`; or make a Metric in "
-            "`__init__` and call its `update_state`."
-        )
-
-    def _add_activity_loss(self, outputs: Any) -> None:
-        for x in tree.flatten(outputs):
-            if self._backend.is_tensor(x):
-                batch = ops.cast(ops.shape(x)[0], self._backend.dtype_name(x.dtype))
-                self.add_loss(ops.divide(self.activity_regularizer(x), ops.maximum(batch, 1)))
-
-    def _clear_losses(self) -> None:
-        for layer in self._flatten_layers():
-            layer._losses.clear()
-
-    @contextlib.contextmanager
-    def _kept_losses(self) -> Iterator[None]:
-        """After the block the losses are those before it: what a trace has added means nothing outside it."""
-        before = [(layer, layer._losses[:]) for layer in self._flatten_layers()] if state.add_loss_used else ()
-        yield
-        if state.add_loss_used:
-            self._clear_losses()
-            for layer, losses in before:
-                layer._losses.extend(losses)
-
-    def _weight_losses(self) -> list[Any]:
-        return [v.regularizer(v) for v in self.trainable_weights if v.regularizer is not None]
-
-    @property
-    def losses(self) -> list[Any]:
-        """Values of `add_loss`, activity and weight regularizers, of this layer and its sublayers."""
-        values = [x for layer in self._flatten_layers() for x in layer._losses]
-        with backend_scope(self._backend):
-            return values + self._weight_losses()
 
     # -- stateless ----------------------------------------------------------------------------------------------------
 
