@@ -24,6 +24,7 @@ class Merge(OptionLayer):
     Axis 0 is the batch; inputs of fewer axes get axes of size 1 behind it, then sizes are broadcast.
     """
 
+    _owns_weights = False
     _count: int | None = None  # how many inputs there must be
 
     def __init__(self, **kwargs: Unpack[LayerOptions]) -> None:

@@ -24,6 +24,7 @@ class Owner:
     _tracker: Tracker
     _holds_native = False  # whether it holds something of the engine's that reports no changes; it has a `_look` then
 
+    _owns_weights = True  # whether `build`, if a class has one, makes weights
     _has_modules = False  # whether attributes are modules of the engine's own, whose mode a call sets
 
     @property

@@ -96,6 +96,8 @@ class Model(Stateless, Trainer, Layer):
 
     # -- structure ----------------------------------------------------------------------------------------------------
 
+    _owns_weights = False  # but its layers
+
     @property
     def layers(self) -> list[Any]:
         """The layers it is made of."""

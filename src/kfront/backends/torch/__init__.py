@@ -226,8 +226,10 @@ class TorchBackend(Backend):
 
     def init_layer(self, layer: Layer) -> None:
         torch.nn.Module.__init__(layer)
-        layer.__dict__["_parameters"] = _native.Parameters()
-        layer.__dict__["training"] = False  # as everywhere in Keras: inference unless told; `train()` tells
+        layer.__dict__["_parameters"] = parameters = _native.Parameters()
+        if layer._owns_weights and not getattr(type(layer).build, "_empty", False):
+            parameters.waiting = layer
+        layer.__dict__.update(training=False, _mode_set=False)  # as in Keras: inference unless told; `train()` tells
 
     def native_members(self, cls: type, root: type) -> dict[str, object]:
         return _native.members(cls, root)

@@ -12,9 +12,12 @@ from typing import Any
 
 import torch
 from torch.nn import Module, Parameter
+from torch.nn.modules.module import register_module_module_registration_hook
+from torch.nn.parameter import UninitializedParameter
 from torch.utils._pytree import tree_map
 
 from kfront.backends.torch.common import NAMES, current_device, native
+from kfront.core.errors import NotBuiltError
 from kfront.core.state import state
 from kfront.core.variable import Variable
 
@@ -120,12 +123,57 @@ class Parameters(dict[str, Any]):
     """
 
     owners: dict[str, Variable] = {}  # noqa: RUF012  (until the first is registered, or a copy is complete)
+    waiting: Any = None  # the layer while it has no weights yet, of which there is a placeholder then
 
     def __setitem__(self, name: str, value: Tensor) -> None:
         super().__setitem__(name, value)
         owner = self.owners.get(name)
         if owner is not None:
             owner._value = value
+
+    def items(self) -> Any:
+        layer = self.waiting
+        if layer is None or layer.__dict__.get("built", True):
+            return super().items()
+        return [*super().items(), ("not_built", Unbuilt.of(layer))]
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return (*super().__reduce_ex__(protocol)[:4], iter(dict.items(self)))  # type: ignore[misc]
+
+
+class Unbuilt(UninitializedParameter):
+    """Stands for the weights that a layer does not have yet: an optimizer that is made of it says so."""
+
+    of_layer: str
+
+    @classmethod
+    def of(cls, layer: Any) -> Unbuilt:
+        """That of a layer."""
+        out = cls()
+        out.__dict__["of_layer"] = layer.name
+        return out
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: object = None) -> Any:
+        if func == Tensor.grad.__get__:
+            return None
+        raise NotBuiltError(
+            f"[{args[0].__dict__['of_layer']}] expected a built layer, got one whose parameters do not exist yet; call "
+            "it on data, or its `build`, before an optimizer is made or its parameters are counted or frozen."
+        )
+
+
+class _unlisted:
+    """Context in which the placeholder of a layer without weights is not among its parameters."""
+
+    def __init__(self, layer: Any) -> None:
+        self.table = layer.__dict__["_parameters"]
+
+    def __enter__(self) -> None:
+        self.layer, self.table.waiting = self.table.waiting, None
+
+    def __exit__(self, *exc: object) -> None:
+        self.table.waiting = self.layer
 
 
 # ---- registration in the module --------------------------------------------------------------------------------------
@@ -153,6 +201,7 @@ def track(layer: Module, attribute: str, thing: Any) -> None:
     names[name] = (thing, users)
     if there:
         return
+    take_mode(layer, name, thing)
     if table == "_parameters":
         parameters = layer.__dict__[table]
         parameters.owners = {**parameters.owners, name: thing}
@@ -201,7 +250,8 @@ def set_native_attribute(layer: Any, name: str, value: Tensor) -> None:
 
 def _apply(self: Any, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
     """`Module._apply` (`.to()`, `.double()` …); Variables and the layer's dtype follow."""
-    Module._apply(self, fn, recurse)
+    with _unlisted(self):
+        Module._apply(self, fn, recurse)
     parameters = self._parameters
     for name, (thing, _) in self.__dict__.get("_native_names", {}).items():
         if isinstance(thing, Variable):
@@ -214,6 +264,28 @@ def _apply(self: Any, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> A
     return self
 
 
+def _save_to_state_dict(self: Any, *args: Any) -> None:
+    with _unlisted(self):
+        Module._save_to_state_dict(self, *args)
+
+
+def _load_from_state_dict(self: Any, *args: Any) -> None:
+    with _unlisted(self):
+        Module._load_from_state_dict(self, *args)
+
+
+def take_mode(module: Module, name: str, part: Any) -> None:
+    """A layer that is put into a module takes over its mode, unless `train` or another module has set one before."""
+    mode = module.__dict__.get("training")  # what `torch.compile` makes asks the module that it is about
+    if mode is not None and isinstance(part, Module) and part.__dict__.get("_mode_set") is False:
+        if part.training != mode:
+            part.train(mode)
+        part.__dict__["_mode_set"] = True
+
+
+register_module_module_registration_hook(take_mode)
+
+
 def _ignored_by_ddp(self: Any) -> list[str]:
     """Names of the parameters that DistributedDataParallel leaves alone: keys of random ops, which stay on the CPU."""
     return [n for n, _ in self.named_parameters() if n.endswith(SEED_NAME)]
@@ -221,9 +293,21 @@ def _ignored_by_ddp(self: Any) -> list[str]:
 
 def members(cls: type, root: type) -> dict[str, object]:
     """What a layer class bound to torch has besides: calls go through `Module.__call__`, so that hooks fire."""
+    own_train = getattr(cls, "train", Module.train)
+
+    def train(self: Any, mode: bool = True) -> Any:
+        fields = self.__dict__
+        fields["_mode_set"] = True
+        for layer in self._modules_held() if self._has_modules else ():
+            layer.__dict__["_modes"] = None  # the flags that a call has covered up are of the past
+        return own_train(self, mode)
+
     out: dict[str, Any] = {
         "__call__": Module.__call__,
         "_apply": _apply,
+        "_save_to_state_dict": _save_to_state_dict,
+        "_load_from_state_dict": _load_from_state_dict,
+        "train": train,
         "_ddp_params_and_buffers_to_ignore": property(_ignored_by_ddp),
     }
     if not hasattr(cls, "forward"):

@@ -24,6 +24,8 @@ from kfront.layers.preprocess.data_layer import DataLayer
 class HostLayer(DataLayer):
     """Base of layers that compute with NumPy: a subclass defines `on_host` and `compute_output_shape`."""
 
+    _owns_weights = False
+
     by_engine = False  # whether an engine that has a kernel of its own for the layer is faster with it than NumPy is
 
     def __init__(self, **kwargs: Unpack[LayerOptions]) -> None:
