@@ -123,9 +123,9 @@ def _error(x: Json) -> Json:
 
 def of_errors(theirs: Json, ours: Json) -> str:
     """An error that Keras raises on purpose has its class here; where something fails within it, ours may be any."""
-    if theirs is not None and ours is not None:
-        if not theirs["planned"] or theirs["error"] in (ours["error"], *ours["also"]):
-            return ""
+    both = theirs is not None and ours is not None
+    if both and (not theirs["planned"] or theirs["error"] in (ours["error"], *ours["also"])):
+        return ""
     return "" if theirs is ours else f"Keras {_told(theirs)}, kfront {_told(ours)}"
 
 

@@ -110,7 +110,9 @@ class AbsMaxQuantizer(Quantizer):
             (quantized, scale).
         """
         axes = self.axis if axis is None else axis
-        return abs_max_quantize(x, -1 if axes is None else axes, self.value_range, self.output_dtype, self.epsilon, to_numpy)
+        return abs_max_quantize(
+            x, -1 if axes is None else axes, self.value_range, self.output_dtype, self.epsilon, to_numpy
+        )
 
     def get_config(self) -> Config:
         """Constructor arguments."""
