@@ -84,12 +84,12 @@ def _of_the_package(warning: warnings.WarningMessage, package: Any) -> bool:
 
 
 def raised(error: BaseException, package: Any) -> Json:
-    """The built-in class of an error, and whether the package raised it on purpose.
+    """The built-in classes of an error, the nearest first, and whether the package raised it on purpose.
 
     On purpose: a `raise` of the package's own. Otherwise the engine or Python did, when what the package has computed
     with turned out not to fit.
     """
-    name = next(c.__name__ for c in BUILT_IN if isinstance(error, c))
+    names = [c.__name__ for c in BUILT_IN if isinstance(error, c)]
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -97,4 +97,4 @@ def raised(error: BaseException, package: Any) -> Json:
     if trace is not None and trace.tb_frame.f_code.co_filename.startswith(os.path.dirname(package.__file__)):
         at = [i.opname for i in dis.get_instructions(trace.tb_frame.f_code) if i.offset == trace.tb_lasti]
         planned = at == ["RAISE_VARARGS"]
-    return {"error": name, "planned": planned}
+    return {"error": names[0], "also": names[1:], "planned": planned}

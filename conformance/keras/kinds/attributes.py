@@ -8,7 +8,7 @@ from typing import Any
 
 from ..acting import call, instance
 from ..made import make
-from ..normal import Json, normal
+from ..normal import alike, normal
 from ..probing import Facts, Probe, raised
 from ..subjects import Subject
 
@@ -54,12 +54,5 @@ def attributes(package: Any, one: Any) -> Facts:
                 out[name] = {"raises": raised(error, package)}
                 continue
             method = callable(value) and callable(getattr(type(one), name, None))
-            out[name] = "method" if method else _lists(normal(value, package))
+            out[name] = "method" if method else alike(normal(value, package))
     return out
-
-
-def _lists(value: Json) -> Json:
-    """Tuples as lists: which of both an option is kept as, nothing depends on."""
-    if isinstance(value, dict):
-        return _lists(value["tuple"]) if value.keys() == {"tuple"} else {k: _lists(v) for k, v in value.items()}
-    return [_lists(v) for v in value] if isinstance(value, list) else value

@@ -39,6 +39,10 @@ def _text(a: np.ndarray) -> bool:
     return a.dtype.kind in "USO"
 
 
+def _spec(package: Any, a: np.ndarray, shape: tuple[int | None, ...]) -> Any:
+    return package.KerasTensor(shape, "string" if _text(a) else a.dtype.name)
+
+
 FORMS: dict[str, Callable[[Any], Callable[[np.ndarray], Any]]] = {
     "tensors": tensor,
     "NumPy": lambda package: lambda a: a,
@@ -48,9 +52,9 @@ FORMS: dict[str, Callable[[Any], Callable[[np.ndarray], Any]]] = {
     "integers": lambda package: lambda a: tensor(package)(np.floor(a).astype("int32") if a.dtype.kind == "f" else a),
     "bools": lambda package: lambda a: tensor(package)(a > 0 if a.dtype.kind == "f" else a),
     "float16": lambda package: lambda a: tensor(package)(a.astype("float16") if a.dtype.kind == "f" else a),
-    "symbolic": lambda package: lambda a: package.KerasTensor(a.shape, a.dtype.name),
-    "a batch of unknown size": lambda package: lambda a: package.KerasTensor((None, *a.shape[1:]), a.dtype.name),
-    "all sizes unknown": lambda package: lambda a: package.KerasTensor((None,) * a.ndim, a.dtype.name),
+    "symbolic": lambda package: lambda a: _spec(package, a, a.shape),
+    "a batch of unknown size": lambda package: lambda a: _spec(package, a, (None, *a.shape[1:])),
+    "all sizes unknown": lambda package: lambda a: _spec(package, a, (None,) * a.ndim),
 }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..acting import call, instance, mapped
-from ..normal import normal
+from ..normal import alike, normal
 from ..probing import Facts, Probe
 from ..subjects import Subject
 
@@ -25,6 +25,10 @@ def probes(subject: Subject) -> Iterator[Probe]:
     yield Probe("shape after build", lambda package: _after(package, subject))
 
 
+def _dtype(a: np.ndarray) -> str:
+    return "string" if a.dtype.kind in "USO" else a.dtype.name
+
+
 def _hidden(a: np.ndarray, hide: tuple[int, ...]) -> tuple[int | None, ...]:
     return tuple(None if i in hide and (i == 0 or i < a.ndim - 1) else d for i, d in enumerate(a.shape))
 
@@ -32,7 +36,7 @@ def _hidden(a: np.ndarray, hide: tuple[int, ...]) -> tuple[int | None, ...]:
 def _spec(package: Any, subject: Subject, hide: tuple[int, ...]) -> Facts:
     layer = instance(package, subject)
     use = subject.uses[0]
-    symbolic = lambda a: package.KerasTensor(_hidden(a, hide), a.dtype.name)  # noqa: E731
+    symbolic = lambda a: package.KerasTensor(_hidden(a, hide), _dtype(a))  # noqa: E731
     args, kwargs = mapped(symbolic, (use.args, use.kwargs))
     return {"spec": normal(layer.compute_output_spec(*args, **kwargs), package)}
 
@@ -40,14 +44,14 @@ def _spec(package: Any, subject: Subject, hide: tuple[int, ...]) -> Facts:
 def _shape(package: Any, subject: Subject, hide: tuple[int, ...]) -> Facts:
     layer = instance(package, subject)
     shapes = mapped(lambda a: _hidden(a, hide), subject.uses[0].args)
-    return {"shape": normal(layer.compute_output_shape(*shapes), package)}
+    return {"shape": alike(normal(layer.compute_output_shape(*shapes), package))}
 
 
 def _after(package: Any, subject: Subject) -> Facts:
     layer = instance(package, subject)
     call(package, subject, layer)
     shapes = mapped(lambda a: (None, *a.shape[1:]), subject.uses[0].args)
-    return {"shape": normal(layer.compute_output_shape(*shapes), package)}
+    return {"shape": alike(normal(layer.compute_output_shape(*shapes), package))}
 
 
 def _model(package: Any, subject: Subject, hide: tuple[int, ...]) -> Facts:
@@ -55,7 +59,7 @@ def _model(package: Any, subject: Subject, hide: tuple[int, ...]) -> Facts:
     inputs: list[Any] = []
 
     def one(a: np.ndarray) -> Any:
-        inputs.append(package.Input(batch_shape=_hidden(a, hide), dtype=a.dtype.name))
+        inputs.append(package.Input(batch_shape=_hidden(a, hide), dtype=_dtype(a)))
         return inputs[-1]
 
     args, kwargs = mapped(one, (use.args, use.kwargs))
@@ -68,5 +72,5 @@ def _model(package: Any, subject: Subject, hide: tuple[int, ...]) -> Facts:
         "names": [one.name for one in model.layers],
         "outputs": list(model.output_names),
         "weights": [v.path for v in model.weights],
-        "shape": normal(model.output_shape, package),
+        "shape": alike(normal(model.output_shape, package)),
     }

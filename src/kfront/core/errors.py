@@ -34,7 +34,7 @@ class ShapeError(KfrontError, ValueError):
     """
 
 
-class DTypeError(KfrontError, TypeError):
+class DTypeError(KfrontError, TypeError, ValueError):
     """A dtype is unknown, or cannot be used here.
 
     Example:

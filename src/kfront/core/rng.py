@@ -97,7 +97,7 @@ class SeedGenerator:
 
     Raises:
         ArgumentTypeError: `seed` is not an integer.
-        ArgumentError: `seed` is negative.
+        ArgumentError: `seed` is negative, or there are other arguments.
 
     Example:
 
@@ -113,6 +113,8 @@ class SeedGenerator:
     _of_instance = frozenset({"name", "_initial_seed", "_worker"})
 
     def __init__(self, seed: Seed = None, name: str | None = None, **kwargs: object) -> None:
+        if kwargs:
+            raise ArgumentError(f"[SeedGenerator] expected `seed` and `name`, got {', '.join(kwargs)}.")
         self.name = name if name is not None else auto_name(type(self).__name__)
         self._free = seed is None
         if seed is None:

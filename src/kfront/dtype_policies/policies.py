@@ -231,7 +231,7 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
         policies = config.get("policy_map")
         if isinstance(policies, Mapping):
             policies = {guard.pattern(key, "policy_map"): policy for key, policy in policies.items()}
-        return cls(config.get("default_policy"), policies)
+        return cls(**{**config, "policy_map": policies})
 
 
 _shared: dict[str, DTypePolicy] = {}

@@ -632,7 +632,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
             text = (
                 f"[{self.name}] expected inputs without a mask, got one, which is lost: the layer does not support it."
             )
-            warnings.warn(text, stacklevel=5)
+            warnings.warn(text, stacklevel=2)
 
     # -- shapes -------------------------------------------------------------------------------------------------------
 

@@ -253,7 +253,7 @@ def _fitting(scale: Any, layout: Layout) -> Any:
 def _read_config(layer: Quantizable, name: str, config: Any) -> Any:
     if isinstance(config, dict):
         config = deserialize_keras_object(config)
-    return None if config is None else config_for(layer.name, None, config)
+    return None if config is None else config_for(type(layer).__name__, None, config)  # it has no name yet
 
 
 def _write_config(config: Any) -> Any:

@@ -62,7 +62,8 @@ class AbsMaxQuantizer(Quantizer):
     """Symmetric quantization by the largest absolute value, see `abs_max_quantize`.
 
     Args:
-        axis: axes along which the largest value is looked for; None leaves it to the caller.
+        axis: axes along which the largest value is looked for; None leaves it to the caller, and then
+            means the last one.
         value_range: smallest and largest quantized value.
         epsilon: added to the largest value, which may be 0.
         output_dtype: dtype of the quantized tensor.
@@ -109,7 +110,9 @@ class AbsMaxQuantizer(Quantizer):
             (quantized, scale).
         """
         axes = self.axis if axis is None else axis
-        return abs_max_quantize(x, axes, self.value_range, self.output_dtype, self.epsilon, to_numpy)
+        return abs_max_quantize(
+            x, -1 if axes is None else axes, self.value_range, self.output_dtype, self.epsilon, to_numpy
+        )
 
     def get_config(self) -> Config:
         """Constructor arguments."""

@@ -49,8 +49,8 @@ def abs_max_quantize(
         to_numpy: whether NumPy computes, which spares the memory of the device.
 
     Returns:
-        (quantized, scale): ``quantized / scale`` is about `inputs`; the scale has size 1 on the axes, and the dtype of
-        the inputs.
+        (quantized, scale): ``quantized / scale`` is about `inputs`; the scale has size 1 on the axes, shape () if
+        `axis` is None, and the dtype of the inputs.
 
     Raises:
         DTypeError: if `inputs` are not floating.
@@ -69,7 +69,7 @@ def abs_max_quantize(
     if not is_float(given):
         raise DTypeError(f"[abs_max_quantize] expected a floating tensor, got dtype {given}.")
     x = ops.cast(x, "float64" if given == "float64" else "float32")
-    largest = ops.max(ops.abs(x), axis=axis, keepdims=True)
+    largest = ops.max(ops.abs(x), axis=axis, keepdims=axis is not None)
     scale = ops.divide(value_range[1], ops.add(largest, epsilon))
     return _rounded(ops.multiply(x, scale), value_range, standardize(dtype)), ops.cast(scale, given)
 

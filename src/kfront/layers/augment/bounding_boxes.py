@@ -54,4 +54,5 @@ class MaxNumBoundingBoxes(ImageLayer):
     def _fitted(self, x: Tensor) -> Any:
         batch, _, *rest = ops.shape(x)
         filling = ops.full((batch, self.max_number, *rest), self.fill_value, dtype=dtype_of(x))
-        return ops.concatenate([x, filling], axis=1)[:, : self.max_number]
+        fitted = ops.concatenate([x, filling], axis=1)[:, : self.max_number]
+        return ops.reshape(fitted, (-1, self.max_number, *rest))  # the number of boxes is known, whatever it was

@@ -1,0 +1,118 @@
+"""The audit of behaviour against Keras: what it writes down, what it takes for a difference, and its table."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import numpy as np
+import pytest
+from conformance import suite
+from conformance.keras import audit, explained
+from conformance.keras.compare import differences
+from conformance.keras.made import k, make
+from conformance.keras.normal import different, normal
+from conformance.keras.probing import Probe, observe
+from conformance.keras.subjects import subjects
+from conformance.keras.tables import KINDS, probes_of
+
+import kfront
+
+
+def test_expressions_are_evaluated_on_a_package():
+    made = k.layers.TimeDistributed(k.layers.Dense(2, activation="relu"), name="outer")
+    layer = make(kfront, made)
+    assert (layer.name, layer.layer.units) == ("outer", 2)
+    assert make(kfront, made.with_options({"name": "other"})).name == "other"
+    dense = k.layers.Dense(1)
+    first, second = make(kfront, [dense, dense])
+    assert first is second
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        (1.0, 1.1),
+        (1, 1.0),
+        ([1], (1,)),
+        ({"a": 1}, {"b": 1}),
+        (np.ones(3, "float32"), np.ones(3, "float64")),
+        (np.ones(3), np.array([1.0, 1.0, 1.01])),
+        (np.array([np.nan]), np.array([1.0])),
+        (np.ones((3, 1)), np.ones((1, 3))),
+    ],
+)
+def test_values_that_differ(theirs, ours):
+    theirs, ours = normal(theirs, kfront), normal(ours, kfront)
+    assert different(theirs, ours)
+    assert not different(theirs, theirs)
+    assert not different(ours, ours)
+
+
+def test_draws_differ_by_their_distribution():
+    generator = np.random.Generator(np.random.Philox(key=1))
+    told = lambda x: {"drawn": [x.size, float(x.mean()), float(x.std()), float(np.abs(x).max())]}  # noqa: E731
+    uniform, again, wider = (generator.uniform(-s, s, 2000) for s in (1.0, 1.0, 1.2))
+    assert not different(told(uniform), told(again))
+    assert different(told(uniform), told(wider))
+
+
+def raising(error):
+    def run(package):
+        raise error("no")
+
+    return observe(kfront, Probe("raises", run))
+
+
+def test_errors():
+    planned = {"raises": {"error": "ValueError", "also": [], "planned": True}}
+    accident = {"raises": {"error": "RuntimeError", "also": [], "planned": False}}
+    refused = observe(kfront, Probe("refused", lambda package: {"layer": package.layers.Dense(-1)}))
+    assert (refused["raises"]["error"], refused["raises"]["planned"]) == ("ValueError", True)
+    assert not list(differences(planned, refused))
+    assert list(differences(planned, raising(TypeError))) == [
+        ("raises", "Keras raises ValueError, kfront fails (TypeError)")
+    ]
+    assert not list(differences(accident, raising(TypeError)))
+    assert list(differences(planned, {"result": 1}))
+    assert list(differences({"result": 1}, raising(ValueError)))
+    assert not list(differences(accident, {"result": 1}))
+    assert list(differences(accident, {"result": 1}, ill=True))
+
+
+def test_only_what_keras_has_is_compared():
+    assert list(differences({"a": 1}, {"b": 1})) == [("a", "missing; Keras 1")]
+    assert not list(differences({"a": 1}, {"a": 1, "b": 2}))
+
+
+def test_probes_have_names_of_their_own():
+    asked = [(kind, name) for kind in KINDS for name in ("layers.Dense", "losses.Huber", "ops.add", "optimizers.Adam")]
+    assert sum(len(probes_of(*one)) for one in asked) > 500
+    assert {"layers.LSTM", "metrics.AUC", "random.uniform", "callbacks.EarlyStopping"} <= subjects().keys()
+
+
+def test_the_table(tmp_path, monkeypatch):
+    assert all(r.reason and set(r.engines) <= set(audit.ENGINES) for r in explained.rows())
+    assert len({(r.pattern, r.engines) for r in explained.rows()}) == len(explained.rows())
+    row = explained.Row("options/a.B/*axis=[1]*", ("torch",), "why")
+    assert row.matches("options/a.B/plain/axis=[1], x=2/result")
+    assert not row.matches("options/a.B/plain/axis=1/result")
+    monkeypatch.setattr(explained, "rows", lambda: (row, explained.Row("config/*/*", ("torch",), "why")))
+    assert explained.unneeded("torch", "options", "a.B", set()) == [row.pattern]
+    assert explained.unneeded("torch", "options", "a.B", {row}) == []
+    (unused,) = audit.finish([suite.Result("keras", "a.B/options", "torch", "pass", 0.0, row.pattern)], ["torch"])
+    assert unused.name == "explained/config/*/*"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("keras") is None, reason="Keras is the reference")
+def test_a_difference_is_a_failure(monkeypatch):
+    pytest.importorskip("torch")
+    cases = [c for c in audit.cases(["torch"], False) if c.name.startswith("losses.Huber/")]
+    assert {c.name for c in cases} >= {"losses.Huber/attributes", "losses.Huber/options"}
+    (case,) = (c for c in cases if c.name.endswith("/options"))
+    assert suite.run_case(case, []).status == "pass"
+    call = kfront.losses.Huber.call
+    monkeypatch.setattr(kfront.losses.Huber, "call", lambda self, *args: call(self, *args) + 0.01)
+    result = suite.run_case(case, [])
+    assert result.status == "fail"
+    assert "unexplained" in result.message
