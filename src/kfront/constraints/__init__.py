@@ -9,10 +9,7 @@ __getattr__, __dir__, __all__ = lazy_namespace(
     __name__,
     {
         **names(".constraints", "Constraint MaxNorm MinMaxNorm NonNeg UnitNorm deserialize get serialize"),
-        "max_norm": ".constraints:MaxNorm",
-        "min_max_norm": ".constraints:MinMaxNorm",
-        "non_neg": ".constraints:NonNeg",
-        "unit_norm": ".constraints:UnitNorm",
+        **names(".constraints", "max_norm=MaxNorm min_max_norm=MinMaxNorm non_neg=NonNeg unit_norm=UnitNorm"),
     },
 )
 

@@ -8,6 +8,6 @@ __getattr__, __dir__, __all__ = lazy_namespace(
     __name__,
     {
         **names(".losses", "DistillationLoss FeatureDistillation LogitsDistillation"),
-        **names(".model", "Distiller"),
+        "Distiller": ".model",
     },
 )

@@ -8,9 +8,7 @@ __getattr__, __dir__, __all__ = lazy_namespace(
     __name__,
     {
         **names(".policies", "DTypePolicy DTypePolicyMap FloatDTypePolicy deserialize get serialize"),
-        **names(
-            ".quantized",
-            "AWQDTypePolicy GPTQDTypePolicy Int4DTypePolicy QuantizedDTypePolicy QuantizedFloat8DTypePolicy",
-        ),
+        **names(".quantized", "AWQDTypePolicy GPTQDTypePolicy Int4DTypePolicy QuantizedDTypePolicy"),
+        **names(".quantized", "QuantizedFloat8DTypePolicy"),
     },
 )

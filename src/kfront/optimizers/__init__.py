@@ -21,5 +21,5 @@ __getattr__, __dir__, __all__ = lazy_namespace(
         **names(".multi", "MultiOptimizer OptimizerMap"),
         **names(".lookup", "get serialize deserialize"),
     },
-    submodules=("legacy", "schedules"),
+    submodules="legacy schedules",
 )

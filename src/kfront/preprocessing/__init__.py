@@ -10,5 +10,5 @@ __getattr__, __dir__, __all__ = lazy_namespace(
         **names("kfront.utils", "image_dataset_from_directory text_dataset_from_directory"),
         **names("kfront.utils", "timeseries_dataset_from_array"),
     },
-    submodules=("image", "sequence"),
+    submodules="image sequence",
 )

@@ -13,7 +13,7 @@ from kfront.core.lazy import lazy_namespace, names
 __getattr__, __dir__, __all__ = lazy_namespace(
     __name__,
     {
-        **names(".base", "MessagePassing"),
+        "MessagePassing": ".base",
         **names(".convolution", "EdgeConditionedConv GCNConv GINConv SAGEConv"),
         **names(".attention", "GATConv GATv2Conv"),
         **names(".pooling", "GraphReadout TopKPooling"),

@@ -7,7 +7,7 @@ from kfront.core.lazy import lazy_namespace, names
 __getattr__, __dir__, __all__ = lazy_namespace(
     __name__,
     {
-        **names(".formats", "convert_format"),
+        "convert_format": ".formats",
         **names(".geometry", "affine_transform clip_to_image_size crop pad"),
         **names(".overlap", "compute_ciou compute_iou"),
         **names(".deltas", "decode_deltas_to_boxes encode_box_to_deltas"),
