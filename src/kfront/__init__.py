@@ -3,8 +3,6 @@
 Nothing heavy is imported here: a name is loaded when it is first used, an engine when the first tensor is made.
 """
 
-from __future__ import annotations
-
 from kfront.core.lazy import lazy_namespace, names
 
 __getattr__, __dir__, __all__ = lazy_namespace(

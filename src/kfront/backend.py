@@ -1,7 +1,5 @@
 """The small functions that code written for Keras looks for in `keras.backend`."""
 
-from __future__ import annotations
-
 from kfront.core.lazy import lazy_namespace, names
 
 __getattr__, __dir__, __all__ = lazy_namespace(

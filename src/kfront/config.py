@@ -4,8 +4,6 @@ A setting that was not made in code comes from the environment or from `keras.js
 names, else `~/.keras`), which is read on first need and never written.
 """
 
-from __future__ import annotations
-
 from kfront.core.lazy import lazy_namespace, names
 
 __getattr__, __dir__, __all__ = lazy_namespace(

@@ -1,7 +1,5 @@
 """Dtype policies under the names of `keras.mixed_precision`."""
 
-from __future__ import annotations
-
 from kfront.core.lazy import lazy_namespace, names
 
 __getattr__, __dir__, __all__ = lazy_namespace(

@@ -1,7 +1,5 @@
 """Activation functions, by name and as functions."""
 
-from __future__ import annotations
-
 from kfront.core.lazy import lazy_namespace, names
 from kfront.core.options import register_namespace
 

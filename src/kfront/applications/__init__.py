@@ -1,7 +1,5 @@
 """Models for images as they were published, with weights that were trained on ImageNet."""
 
-from __future__ import annotations
-
 from kfront.core.lazy import lazy_namespace, names
 
 __getattr__, __dir__, __all__ = lazy_namespace(

@@ -1,7 +1,5 @@
 """Projections that are applied to weights after each update."""
 
-from __future__ import annotations
-
 from kfront.core.lazy import lazy_namespace, names
 from kfront.core.options import register_namespace
 

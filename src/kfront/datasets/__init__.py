@@ -1,7 +1,5 @@
 """Small data sets that are downloaded once, checked, and kept."""
 
-from __future__ import annotations
-
 from kfront.core.lazy import lazy_namespace
 
 __getattr__, __dir__, __all__ = lazy_namespace(

@@ -1,7 +1,5 @@
 """Training a small model on the outputs of a large one."""
 
-from __future__ import annotations
-
 from kfront.core.lazy import lazy_namespace, names
 
 __getattr__, __dir__, __all__ = lazy_namespace(

@@ -1,7 +1,5 @@
 """The dtypes that layers compute in and keep their variables in."""
 
-from __future__ import annotations
-
 from kfront.core.lazy import lazy_namespace, names
 
 __getattr__, __dir__, __all__ = lazy_namespace(

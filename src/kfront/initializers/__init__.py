@@ -1,7 +1,5 @@
 """How variables get their first values."""
 
-from __future__ import annotations
-
 from kfront.core.lazy import lazy_namespace, names
 from kfront.core.options import register_namespace
 

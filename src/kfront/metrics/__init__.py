@@ -1,7 +1,5 @@
 """Metrics: measures of how good predictions are."""
 
-from __future__ import annotations
-
 from kfront.core.lazy import lazy_namespace, names
 
 __getattr__, __dir__, __all__ = lazy_namespace(

@@ -1,7 +1,5 @@
 """Image and sequence helpers under the names of `keras.preprocessing`."""
 
-from __future__ import annotations
-
 from kfront.core.lazy import lazy_namespace, names
 
 __getattr__, __dir__, __all__ = lazy_namespace(

@@ -1,7 +1,5 @@
 """Images from and to files and arrays, and resized without distortion."""
 
-from __future__ import annotations
-
 from kfront.core.lazy import lazy_namespace, names
 
 __getattr__, __dir__, __all__ = lazy_namespace(

@@ -1,7 +1,5 @@
 """Quantization: weights and activations in 8 or 4 bits, and training in float8."""
 
-from __future__ import annotations
-
 from kfront.core.lazy import lazy_namespace, names
 from kfront.core.options import register_namespace
 

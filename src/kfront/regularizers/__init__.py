@@ -1,7 +1,5 @@
 """Penalties on weights and activations, added to the loss."""
 
-from __future__ import annotations
-
 from kfront.core.lazy import lazy_namespace, names
 from kfront.core.options import register_namespace
 

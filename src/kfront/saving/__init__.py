@@ -1,7 +1,5 @@
 """Saving and loading: `.keras` archives, weights, and objects as plain dicts, behind one gate."""
 
-from __future__ import annotations
-
 from kfront.core.lazy import lazy_namespace, names
 
 __getattr__, __dir__, __all__ = lazy_namespace(

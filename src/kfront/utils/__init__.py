@@ -1,7 +1,5 @@
 """Helpers around models: data, files, images, progress, seeds, serialization."""
 
-from __future__ import annotations
-
 from kfront.core.lazy import lazy_namespace, names
 
 __getattr__, __dir__, __all__ = lazy_namespace(

@@ -6,8 +6,6 @@ A graph is nodes `x` and edges `edge_index`. One graph, or several put side by s
 nodes, features) and (batch, 2, edges): padded edges hold -1, padded nodes are False in a mask (batch, nodes).
 """
 
-from __future__ import annotations
-
 from kfront.core.lazy import lazy_namespace, names
 
 __getattr__, __dir__, __all__ = lazy_namespace(

@@ -1,7 +1,5 @@
 """Bounding boxes: formats, overlap, what happens to them when an image is moved, and deltas to anchors."""
 
-from __future__ import annotations
-
 from kfront.core.lazy import lazy_namespace, names
 
 __getattr__, __dir__, __all__ = lazy_namespace(
