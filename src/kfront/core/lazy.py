@@ -62,7 +62,7 @@ def names(module: str, public: str) -> dict[str, str]:
 
 def lazy_namespace(
     name: str, table: Mapping[str, str], submodules: str = ""
-) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
+) -> tuple[Callable[[str], object], Callable[[], list[str]], list[str]]:
     """Make the `__getattr__`, `__dir__` and `__all__` of a namespace.
 
     Args:

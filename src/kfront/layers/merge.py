@@ -30,7 +30,7 @@ class Merge(OptionLayer):
         super().__init__(**kwargs)
         self.supports_masking = True
 
-    def _checked(self, shapes: Any) -> list[tuple[int | None, ...]]:
+    def _checked(self, shapes: object) -> list[tuple[int | None, ...]]:
         """The input shapes.
 
         Raises:
@@ -392,7 +392,7 @@ class Dot(Merge):
     axes: Any
     normalize: bool
 
-    def __init__(self, axes: Any, normalize: bool = False, **kwargs: Unpack[LayerOptions]) -> None:
+    def __init__(self, axes: object, normalize: bool = False, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**self._store(locals()))
 
     def _axes_for(self, shapes: Sequence[Sequence[Any]]) -> tuple[int, int]:
@@ -450,11 +450,11 @@ class Dot(Merge):
         return None
 
 
-def _functional(cls: type[Layer], inputs: Sequence[Tensor], *args: Any, **kwargs: Any) -> Any:
+def _functional(cls: type[Layer], inputs: Sequence[Tensor], *args: object, **kwargs: object) -> Any:
     return cls(*args, **kwargs)(inputs)
 
 
-def add(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
+def add(inputs: Sequence[Tensor], **kwargs: object) -> Any:
     """`Add` as a function.
 
     Args:
@@ -477,7 +477,7 @@ def add(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
     return _functional(Add, inputs, **kwargs)
 
 
-def subtract(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
+def subtract(inputs: Sequence[Tensor], **kwargs: object) -> Any:
     """`Subtract` as a function.
 
     Args:
@@ -500,7 +500,7 @@ def subtract(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
     return _functional(Subtract, inputs, **kwargs)
 
 
-def multiply(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
+def multiply(inputs: Sequence[Tensor], **kwargs: object) -> Any:
     """`Multiply` as a function.
 
     Args:
@@ -523,7 +523,7 @@ def multiply(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
     return _functional(Multiply, inputs, **kwargs)
 
 
-def average(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
+def average(inputs: Sequence[Tensor], **kwargs: object) -> Any:
     """`Average` as a function.
 
     Args:
@@ -546,7 +546,7 @@ def average(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
     return _functional(Average, inputs, **kwargs)
 
 
-def maximum(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
+def maximum(inputs: Sequence[Tensor], **kwargs: object) -> Any:
     """`Maximum` as a function.
 
     Args:
@@ -569,7 +569,7 @@ def maximum(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
     return _functional(Maximum, inputs, **kwargs)
 
 
-def minimum(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
+def minimum(inputs: Sequence[Tensor], **kwargs: object) -> Any:
     """`Minimum` as a function.
 
     Args:
@@ -592,7 +592,7 @@ def minimum(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
     return _functional(Minimum, inputs, **kwargs)
 
 
-def concatenate(inputs: Sequence[Tensor], axis: int = -1, **kwargs: Any) -> Any:
+def concatenate(inputs: Sequence[Tensor], axis: int = -1, **kwargs: object) -> Any:
     """`Concatenate` as a function.
 
     Args:
@@ -615,7 +615,7 @@ def concatenate(inputs: Sequence[Tensor], axis: int = -1, **kwargs: Any) -> Any:
     return _functional(Concatenate, inputs, axis=axis, **kwargs)
 
 
-def dot(inputs: Sequence[Tensor], axes: Any = -1, **kwargs: Any) -> Any:
+def dot(inputs: Sequence[Tensor], axes: object = -1, **kwargs: object) -> Any:
     """`Dot` as a function.
 
     Args:

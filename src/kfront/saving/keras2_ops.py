@@ -37,7 +37,7 @@ _NEUTRAL = {"name": None, "validate_indices": None, "batch_dims": (0, None), "co
 _NEUTRAL.update({"output_type": ("int64", "int32"), "beta": (1.0,), "exclusive": (False,), "reverse": (False,)})
 
 
-def op_call(function: Callable[..., object], first: object, kwargs: Config) -> tuple[str, dict[str, Any]]:
+def op_call(function: Callable[..., object], first: object, kwargs: Config) -> tuple[str, dict[str, object]]:
     """The op and its arguments by name, for one call of a TensorFlow function.
 
     Args:
