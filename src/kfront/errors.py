@@ -1,7 +1,5 @@
 """The exceptions that kfront raises, to catch them: `KfrontError` is the base of all."""
 
-from __future__ import annotations
-
 from kfront.core.lazy import lazy_namespace, names
 
 __getattr__, __dir__, __all__ = lazy_namespace(

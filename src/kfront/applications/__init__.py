@@ -1,7 +1,5 @@
 """Models for images as they were published, with weights that were trained on ImageNet."""
 
-from __future__ import annotations
-
 from kfront.core.lazy import lazy_namespace, names
 
 __getattr__, __dir__, __all__ = lazy_namespace(
@@ -9,8 +7,8 @@ __getattr__, __dir__, __all__ = lazy_namespace(
     {
         **names(".convnext", "ConvNeXtBase ConvNeXtLarge ConvNeXtSmall ConvNeXtTiny ConvNeXtXLarge"),
         **names(".densenet", "DenseNet121 DenseNet169 DenseNet201"),
-        **names(".efficientnet", "EfficientNetB0 EfficientNetB1 EfficientNetB2 EfficientNetB3"),
-        **names(".efficientnet", "EfficientNetB4 EfficientNetB5 EfficientNetB6 EfficientNetB7"),
+        **names(".efficientnet", "EfficientNetB0 EfficientNetB1 EfficientNetB2 EfficientNetB3 EfficientNetB4"),
+        **names(".efficientnet", "EfficientNetB5 EfficientNetB6 EfficientNetB7"),
         **names(".efficientnet_v2", "EfficientNetV2B0 EfficientNetV2B1 EfficientNetV2B2 EfficientNetV2B3"),
         **names(".efficientnet_v2", "EfficientNetV2L EfficientNetV2M EfficientNetV2S"),
         "InceptionResNetV2": ".inception_resnet_v2",
@@ -25,23 +23,6 @@ __getattr__, __dir__, __all__ = lazy_namespace(
         "VGG19": ".vgg19",
         "Xception": ".xception",
     },
-    submodules=(
-        "convnext",
-        "densenet",
-        "efficientnet",
-        "efficientnet_v2",
-        "imagenet_utils",
-        "inception_resnet_v2",
-        "inception_v3",
-        "mobilenet",
-        "mobilenet_v2",
-        "mobilenet_v3",
-        "nasnet",
-        "resnet",
-        "resnet50",
-        "resnet_v2",
-        "vgg16",
-        "vgg19",
-        "xception",
-    ),
+    submodules="convnext densenet efficientnet efficientnet_v2 imagenet_utils inception_resnet_v2 inception_v3 "
+    "mobilenet mobilenet_v2 mobilenet_v3 nasnet resnet resnet50 resnet_v2 vgg16 vgg19 xception",
 )

@@ -9,7 +9,7 @@ from kfront.applications._builder import channel_axis
 from kfront.core.typing import ActivationLike, InitializerLike, Tensor
 
 
-def conv(x: Tensor, filters: int, kernel: int | tuple[int, int], name: str | None, **options: Any) -> Tensor:
+def conv(x: Tensor, filters: int, kernel: int | tuple[int, int], name: str | None, **options: object) -> Tensor:
     """A convolution without a bias, unless `use_bias` says otherwise."""
     return layers.Conv2D(filters, kernel, name=name, **{"use_bias": False, **options})(x)
 
@@ -34,7 +34,7 @@ def pad(x: Tensor, amount: int | tuple[tuple[int, int], ...], name: str | None =
     return layers.ZeroPadding2D(amount, name=name)(x)
 
 
-def pad_for_stride(x: Any, kernel: int, name: str | None) -> Tensor:
+def pad_for_stride(x: Tensor, kernel: int, name: str | None) -> Tensor:
     """Zeros such that a convolution of stride 2 without padding has the windows that it had in training.
 
     An even size gets one row less in front than behind; so "same" padding works in TensorFlow, where the weights come

@@ -61,7 +61,7 @@ class LayerScale(OptionLayer):
         """Make the weight for each channel."""
         self.gamma = self.add_weight(shape=(self.projection_dim,), initializer=Constant(self.init_values))
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Any:
         """The scaled channels, the last axis."""
         return ops.multiply(x, self.gamma)
 
@@ -112,7 +112,7 @@ def _features(
     return x
 
 
-def _head(x: Any, request: Request) -> Tensor:
+def _head(x: Tensor, request: Request) -> Tensor:
     if not request.include_top:
         return _layer_norm(None)(pooled(x, request))
     x = layers.GlobalAveragePooling2D(name=f"{request.name}_head_gap")(x)

@@ -85,7 +85,12 @@ def repeated(stages: tuple[Any, ...], depth: float) -> list[int]:
 
 
 def in_stages(
-    x: Any, stages: tuple[Any, ...], repeats: list[int], block: Callable[..., Any], width: Callable[[int], int], n: int
+    x: object,
+    stages: tuple[Any, ...],
+    repeats: list[int],
+    block: Callable[..., Any],
+    width: Callable[[int], int],
+    n: int,
 ) -> Any:
     """Blocks one after the other, as the table says; the deeper, the more of their branches are dropped in training.
 

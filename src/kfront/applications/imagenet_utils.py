@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +14,7 @@ from kfront.backends import current
 from kfront.core.dtypes import is_float
 from kfront.core.errors import ArgumentError, DataError, ShapeError
 from kfront.core.spec import KerasTensor
+from kfront.core.typing import AnyCallable, Tensor
 from kfront.utils.file_utils import get_file
 
 __all__ = ["decode_predictions", "preprocess_input"]
@@ -139,10 +139,10 @@ def _tensors(x: Any, axis: int, this: _Mode) -> Any:
     return x if this.std is None else ops.divide(x, channels(this.std))
 
 
-def preprocessing(mode: str | None, family: str) -> Callable[..., Any]:
+def preprocessing(mode: str | None, family: str) -> AnyCallable:
     """The function `preprocess_input` of a family of models; `mode` is None for models that scale images themselves."""
 
-    def preprocess(x: Any, data_format: str | None = None) -> Any:
+    def preprocess(x: Tensor, data_format: str | None = None) -> Any:
         return x if mode is None else preprocess_input(x, data_format=data_format, mode=mode)
 
     preprocess.__name__ = preprocess.__qualname__ = "preprocess_input"
@@ -150,7 +150,7 @@ def preprocessing(mode: str | None, family: str) -> Callable[..., Any]:
     return preprocess
 
 
-def decode_predictions(preds: Any, top: int = 5) -> list[list[tuple[str, str, Any]]]:
+def decode_predictions(preds: Any, top: int = 5) -> list[list[tuple[str, str, object]]]:
     """The most likely classes of ImageNet, by name.
 
     The names are downloaded once and kept in `~/.keras/models` (or under `KERAS_HOME`).

@@ -12,6 +12,7 @@ from kfront.applications._signatures import standard
 from kfront.applications.imagenet_utils import decode_predictions, preprocessing
 from kfront.applications.inception_v3 import chain, joined, mean, stem, unit
 from kfront.core.registry import serializable
+from kfront.core.typing import Tensor
 from kfront.layers.options import OptionLayer
 
 __all__ = ["InceptionResNetV2", "decode_predictions", "preprocess_input"]
@@ -42,7 +43,7 @@ class CustomScaleLayer(OptionLayer):
     def __init__(self, scale: float, **kwargs: Any) -> None:
         super().__init__(**self._store(locals()))
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         """The sum for a list of two tensors of one shape."""
         x, y = inputs
         return ops.add(x, ops.multiply(y, self.scale))
@@ -52,7 +53,7 @@ class CustomScaleLayer(OptionLayer):
         return tuple(input_shape[0])
 
 
-def _block(x: Any, kind: str, number: int, scale: float, last: bool = False) -> Any:
+def _block(x: Tensor, kind: str, number: int, scale: float, last: bool = False) -> Any:
     name, channels = f"{kind}_{number}", x.shape[channel_axis()]
     y = joined([chain(x, *branch) for branch in _BRANCHES[kind]], f"{name}_mixed")
     y = conv(y, channels, 1, f"{name}_conv", padding="same", use_bias=True)
@@ -60,7 +61,7 @@ def _block(x: Any, kind: str, number: int, scale: float, last: bool = False) -> 
     return x if last else activation(x, f"{name}_ac")
 
 
-def _features(image: Any, request: Request) -> Any:
+def _features(image: Tensor, request: Request) -> Any:
     x = stem(image)
     branches = [
         chain(x, (96, 1)),
@@ -89,7 +90,7 @@ def _features(image: Any, request: Request) -> Any:
     return activation(x, "conv_7b_ac")
 
 
-def _half(x: Any, filters: int) -> Any:
+def _half(x: Tensor, filters: int) -> Any:
     return unit(x, filters, 3, strides=2, padding="valid")
 
 

@@ -10,6 +10,7 @@ from kfront.applications._blocks import activation, conv, norm
 from kfront.applications._builder import Architecture, Request, channel_axis, usual_head
 from kfront.applications._signatures import standard
 from kfront.applications.imagenet_utils import decode_predictions, preprocessing
+from kfront.core.typing import Tensor
 
 __all__ = ["InceptionV3", "decode_predictions", "preprocess_input"]
 
@@ -24,24 +25,24 @@ def unit(x: Any, filters: int, kernel: Any, strides: int = 1, padding: str = "sa
     return activation(x, None)
 
 
-def chain(x: Any, *units: tuple[int, Any]) -> Any:
+def chain(x: Tensor, *units: tuple[int, object]) -> Any:
     """Units one after the other, each given by its filters and kernel."""
     for filters, kernel in units:
         x = unit(x, filters, kernel)
     return x
 
 
-def mean(x: Any) -> Any:
+def mean(x: Tensor) -> Any:
     """The mean of each pixel and those around it."""
     return layers.AveragePooling2D(3, strides=1, padding="same")(x)
 
 
-def joined(branches: list[Any], name: str | None) -> Any:
+def joined(branches: list[Tensor], name: str | None) -> Any:
     """The channels of all branches, side by side."""
     return layers.Concatenate(axis=channel_axis(), name=name)(branches)
 
 
-def stem(x: Any) -> Any:
+def stem(x: Tensor) -> Any:
     """What both versions of Inception here start with."""
     x = unit(x, 32, 3, strides=2, padding="valid")
     x = unit(x, 32, 3, padding="valid")
@@ -51,7 +52,7 @@ def stem(x: Any) -> Any:
     return layers.MaxPooling2D(3, strides=2)(x)
 
 
-def _square(x: Any, last: int, name: str) -> Any:
+def _square(x: Tensor, last: int, name: str) -> Any:
     """The module for the largest features."""
     branches = [
         chain(x, (64, 1)),
@@ -62,7 +63,7 @@ def _square(x: Any, last: int, name: str) -> Any:
     return joined(branches, name)
 
 
-def _rows_and_columns(x: Any, width: int, name: str) -> Any:
+def _rows_and_columns(x: Tensor, width: int, name: str) -> Any:
     """The module for features of middle size: 7 × 7 as 1 × 7 and 7 × 1."""
     row, column = (1, 7), (7, 1)
     branches = [
@@ -74,7 +75,7 @@ def _rows_and_columns(x: Any, width: int, name: str) -> Any:
     return joined(branches, name)
 
 
-def _wide(x: Any, number: int) -> Any:
+def _wide(x: Tensor, number: int) -> Any:
     """The module for the smallest features: branches that split once more."""
     single = unit(x, 320, 1)
     middle = unit(x, 384, 1)
@@ -84,7 +85,7 @@ def _wide(x: Any, number: int) -> Any:
     return joined([single, middle, deep, chain(mean(x), (192, 1))], f"mixed{9 + number}")
 
 
-def _features(image: Any, request: Request) -> Any:
+def _features(image: Tensor, request: Request) -> Any:
     x = stem(image)
     for i, last in enumerate((32, 64, 64)):
         x = _square(x, last, f"mixed{i}")

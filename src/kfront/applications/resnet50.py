@@ -1,7 +1,5 @@
 """The residual network with 50 layers (He et al., arXiv:1512.03385)."""
 
-from __future__ import annotations
-
 from kfront.core.lazy import lazy_namespace, names
 
 __getattr__, __dir__, __all__ = lazy_namespace(

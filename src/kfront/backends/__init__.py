@@ -43,11 +43,11 @@ _BUILTIN = {
 }
 # package of a tensor's class -> backend
 _ENGINES = {"torch": "torch", "jax": "jax", "jaxlib": "jax", "tensorflow": "tensorflow"}
-_loaded: dict[str, Any] = {}
+_loaded: dict[str, object] = {}
 _lock = threading.RLock()
 
 
-def _entry_points() -> dict[str, Any]:
+def _entry_points() -> dict[str, object]:
     from importlib.metadata import entry_points  # only for a name that is not a built-in one
 
     return {e.name: e for e in entry_points(group="kfront.backends")}
@@ -104,7 +104,7 @@ def _load(name: str) -> Any:
     return made
 
 
-def owner_of(x: Any) -> Any:
+def owner_of(x: object) -> Any:
     """The backend whose engine's tensor `x` is; None for NumPy arrays and anything else.
 
     A backend is loaded only for a tensor of its engine.

@@ -27,7 +27,7 @@ from kfront.core.dtypes import ALL, numpy_dtype, standardize
 from kfront.core.errors import BackendError, UnsupportedError
 from kfront.core.op import OPS, Op
 from kfront.core.state import named
-from kfront.core.typing import DTypeLike, Size, Tensor
+from kfront.core.typing import AnyCallable, DTypeLike, Size, Tensor
 
 if TYPE_CHECKING:
     from kfront.core.spec import KerasTensor
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["Backend", "Foreach"]
 
 
-def _keeps(one: Op, dtype: str, operands: tuple[Any, ...]) -> bool:
+def _keeps(one: Op, dtype: str, operands: tuple[object, ...]) -> bool:
     """Whether the op's rule leaves operands of `dtype` as they are."""
     try:
         cast = one.rule(*operands)[0]
@@ -135,14 +135,14 @@ class Backend:
         """What runs in place of a tuned kernel when these are off; None for a hook that has none."""
         return self.__dict__["_plain_forms"][op]
 
-    def _unchanged_dtypes(self, one: Op) -> frozenset[Any]:
+    def _unchanged_dtypes(self, one: Op) -> frozenset[object]:
         """Native dtypes that operands of one dtype keep under the op's rule."""
         if one.rule is None or one.static_dtype:
             return frozenset()
         count = max(1, len(one.tensors))
         return frozenset(self.native_dtype(d) for d in self.dtypes if _keeps(one, d, (d,) * count))
 
-    def _unchanged_with(self, one: Op, number: type) -> frozenset[Any]:
+    def _unchanged_with(self, one: Op, number: type) -> frozenset[object]:
         """Native dtypes that a tensor keeps beside a Python number."""
         return frozenset(self.native_dtype(d) for d in self.dtypes if _keeps(one, d, (d, number)))
 
@@ -240,13 +240,13 @@ class Backend:
             "raw framework code; define it on the layer."
         )
 
-    fused_sparse_crossentropy_mean: Callable[..., Any] | None = None
+    fused_sparse_crossentropy_mean: AnyCallable | None = None
     """The mean of `sparse_categorical_crossentropy` over rows, where one kernel has all of it.
 
     It raises IndexError for a label that is no class, and gives None where it is not to be had.
     """
 
-    row_counts: Callable[..., Any] | None = None
+    row_counts: Callable[..., object] | None = None
     """``(x, depth, dtype, binary)``: how often each number below `depth` occurs along the last axis of an int32 tensor.
 
     If `binary`, whether it does, as 0 or 1. Other numbers do not count. For tensors at hand only; None where nothing
@@ -393,7 +393,7 @@ class Backend:
             "back to the host; run this layer on the data before the model."
         )
 
-    def dataset(self, dataset: Any, spec: KerasTensor) -> object:
+    def dataset(self, dataset: object, spec: KerasTensor) -> object:
         """A `kfront.utils.dataset.Dataset` in the form that users of this engine expect; that itself as a rule.
 
         Args:
@@ -433,12 +433,12 @@ class Backend:
         """State of the engine's global generators: nested lists and dicts of arrays, None if it has none."""
         return None
 
-    def set_random_state(self, saved: Any) -> None:
+    def set_random_state(self, saved: object) -> None:
         """Set the engine's global generators to what `random_state` gave."""
 
     def value_and_grad(
-        self, fn: Callable[[], tuple[Any, Any]], variables: Sequence[Variable], state: Sequence[Variable] = ()
-    ) -> tuple[Any, Any, list[Tensor]]:
+        self, fn: Callable[[], tuple[object, object]], variables: Sequence[Variable], state: Sequence[Variable] = ()
+    ) -> tuple[object, object, list[Tensor]]:
         """Value and gradients of a closure.
 
         Args:
@@ -481,11 +481,11 @@ class Backend:
         """Results of a closure and their derivatives in a direction: (results, others, derivatives); see `vjp`."""
         raise self._no_gradients()
 
-    def checkpoint(self, fn: Callable[..., list[Any]], tensors: Sequence[Tensor]) -> list[Tensor]:
+    def checkpoint(self, fn: Callable[..., list[object]], tensors: Sequence[Tensor]) -> list[Tensor]:
         """`fn(*tensors)`, a list of tensors, computed once more for the gradient instead of kept."""
         return fn(*tensors)
 
-    def compile_step(self, fn: Closure[Tensor], state: Callable[[], Sequence[Any]], jit: bool | str) -> Any:
+    def compile_step(self, fn: Closure[Tensor], state: Callable[[], Sequence[object]], jit: bool | str) -> Any:
         """A callable like `fn` that runs compiled where that pays.
 
         Args:
@@ -503,7 +503,7 @@ class Backend:
         return False
 
     def compile_loop(
-        self, fn: Closure[Tensor], state: Callable[[], Sequence[Any]], jit: bool | str, count: int | None = None
+        self, fn: Closure[Tensor], state: Callable[[], Sequence[object]], jit: bool | str, count: int | None = None
     ) -> Any:
         """As `compile_step` for a list of batches: runs `fn` on each on the device, returns the last result.
 
@@ -515,7 +515,7 @@ class Backend:
         """
         step = self.compile_step(fn, state, jit)
 
-        def run(batches: Iterable[Any]) -> Any:
+        def run(batches: Iterable[object]) -> Any:
             out = None
             for batch in batches:
                 out = step(*batch)

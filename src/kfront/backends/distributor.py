@@ -51,7 +51,7 @@ class Distributor:
 
     # -- layouts ------------------------------------------------------------------------------------------------------
 
-    def mesh(self, mesh: Any) -> object:
+    def mesh(self, mesh: object) -> object:
         """The engine's own mesh of a DeviceMesh."""
         raise self._unsupported("meshes of its own")
 
@@ -63,11 +63,11 @@ class Distributor:
         """Whether `x` is a layout of the engine's own."""
         return False
 
-    def place(self, tensor: Any, layout: TensorLayout) -> Tensor:
+    def place(self, tensor: Tensor, layout: TensorLayout) -> Tensor:
         """The tensor in a layout of the engine's own."""
         raise self._unsupported("layouts of its own")
 
-    def constrain(self, tensor: Any, layout: TensorLayout) -> Tensor:
+    def constrain(self, tensor: Tensor, layout: TensorLayout) -> Tensor:
         """As `place`; a tensor that cannot be divided stays as it is."""
         raise self._unsupported("layouts of its own")
 
@@ -85,7 +85,7 @@ class Distributor:
         """A Variable is about to be made in a layout; it has a shape and a path, but no value."""
         raise self._unsupported("layouts of Variables")
 
-    def step(self, run: Callable[..., Any], kind: str, distribution: Distribution, model: Model) -> Closure[Tensor]:
+    def step(self, run: Callable[..., object], kind: str, distribution: Distribution, model: Model) -> Closure[Tensor]:
         """A compiled step or loop that is given whole batches.
 
         Args:
@@ -100,6 +100,6 @@ class Distributor:
         """What an optimizer does with its gradients first, None for nothing."""
         return None
 
-    def gathered(self, model: Model, logs: Any) -> AbstractContextManager[Any]:
+    def gathered(self, model: Model, logs: object) -> AbstractContextManager[Any]:
         """Context in which metrics are those of all processes; it gives the logs of own steps, brought together."""
         return nullcontext(logs)

@@ -12,6 +12,8 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
+from kfront.core.typing import Backend
+
 NO_ISSUE = "no upstream issue known"
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
@@ -64,7 +66,7 @@ class TunedTable:
 
         return register
 
-    def switch(self, backend: Any, plain: dict[str, Any], on: bool) -> None:
+    def switch(self, backend: Backend, plain: dict[str, object], on: bool) -> None:
         """Give a backend its tuned kernels, or their plain forms.
 
         Args:
@@ -80,7 +82,7 @@ class TunedTable:
             setattr(owner, name, function if on else plain[kernel.op])
 
 
-def _place(backend: Any, op: str) -> tuple[Any, str]:
+def _place(backend: Backend, op: str) -> tuple[Any, str]:
     """The object and the name of its attribute that an op's function is."""
     owner, _, name = op.rpartition(".")
     return (backend.foreach if owner else backend), name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kfront.callbacks.base import Callback, Logs
 from kfront.callbacks.history import History, ProgbarLogger
@@ -75,7 +75,7 @@ class CallbackList:
         add_history: bool = False,
         add_progbar: bool = False,
         model: Model | None = None,
-        **params: Any,
+        **params: object,
     ) -> None:
         self.callbacks: list[Callback] = tree.flatten(callbacks) if callbacks is not None else []
         for one in self.callbacks:

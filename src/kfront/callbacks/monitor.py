@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from kfront.core.operators import VariableBase
 from kfront.utils.io_utils import print_msg
 
 if TYPE_CHECKING:
+    from kfront.models.model import Model
     from kfront.optimizers.base import Optimizer
 
 _LARGER_IS_BETTER = ("acc", "auc", "precision", "recall", "f1", "fbeta", "iou", "io_u", "r2", "correlation", "cosine")
@@ -209,7 +210,7 @@ class ReduceLROnPlateau(MonitorCallback):
         min_delta: float = 0.0001,
         cooldown: int = 0,
         min_lr: float = 0.0,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         super().__init__(monitor, mode, min_delta=min_delta)
         if factor >= 1.0:
@@ -256,7 +257,7 @@ class ReduceLROnPlateau(MonitorCallback):
         return self.cooldown_counter > 0
 
 
-def read_rates(model: Any) -> dict[str, float]:
+def read_rates(model: Model) -> dict[str, float]:
     """The optimizer's learning rate, or those of the optimizers inside it, by the names they have in logs."""
     return {name: _read(optimizer) for name, optimizer in model.optimizer._rated.items()}
 

@@ -49,7 +49,7 @@ class LambdaCallback(Callback):
         on_train_end: AnyCallable | None = None,
         on_train_batch_begin: AnyCallable | None = None,
         on_train_batch_end: AnyCallable | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         super().__init__()
         given = {

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from kfront.callbacks.base import Callback, Logs
 from kfront.callbacks.events import EventWriter
 from kfront.callbacks.monitor import read_rates
 from kfront.core.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from kfront.models.model import Model
 
 
 class TensorBoard(Callback):
@@ -193,7 +196,7 @@ def _batches(given: int | Sequence[int] | str) -> tuple[int, int]:
     return pair[0], pair[1]
 
 
-def _nodes(model: Any) -> list[tuple[str, str, list[str]]]:
+def _nodes(model: Model) -> list[tuple[str, str, list[str]]]:
     """The model's layers as nodes of a graph, with the layers that they get their inputs from."""
     operations = list(getattr(model, "operations", None) or model.layers)
     names = {id(o): o.name for o in operations}

@@ -1,7 +1,5 @@
 """Projections that are applied to weights after each update."""
 
-from __future__ import annotations
-
 from kfront.core.lazy import lazy_namespace, names
 from kfront.core.options import register_namespace
 
@@ -9,10 +7,7 @@ __getattr__, __dir__, __all__ = lazy_namespace(
     __name__,
     {
         **names(".constraints", "Constraint MaxNorm MinMaxNorm NonNeg UnitNorm deserialize get serialize"),
-        "max_norm": ".constraints:MaxNorm",
-        "min_max_norm": ".constraints:MinMaxNorm",
-        "non_neg": ".constraints:NonNeg",
-        "unit_norm": ".constraints:UnitNorm",
+        **names(".constraints", "max_norm=MaxNorm min_max_norm=MinMaxNorm non_neg=NonNeg unit_norm=UnitNorm"),
     },
 )
 

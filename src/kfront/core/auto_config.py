@@ -7,9 +7,10 @@ from typing import Any
 
 from kfront.core import codec
 from kfront.core.errors import ArgumentError
+from kfront.core.typing import Config
 
 
-def tuples(shape: Any) -> Any:
+def tuples(shape: object) -> Any:
     """JSON turns tuples into lists: shapes as tuples again."""
     if isinstance(shape, dict):
         return {k: tuples(v) for k, v in shape.items()}
@@ -20,7 +21,7 @@ def tuples(shape: Any) -> Any:
     return shape
 
 
-def named_shapes(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+def named_shapes(cls: type, args: tuple[object, ...], kwargs: dict[str, object]) -> dict[str, object]:
     """The shapes a class's `build` was called with, as its build config: one under "input_shape", more by name."""
     signature = inspect.signature(cls.build)  # type: ignore[attr-defined]
     shapes: dict[str, Any] = {}
@@ -35,7 +36,7 @@ def named_shapes(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> di
     return {"input_shape": next(iter(shapes.values()))} if len(shapes) == 1 else {"shapes_dict": shapes}
 
 
-def auto_config(operation: Any, base: type) -> dict[str, Any]:
+def auto_config(operation: Any, base: type) -> Config:
     """The arguments an operation was made with, for classes that define no `get_config`; defaults too.
 
     Those of `base` are left out unless they were given: the operation itself has them.

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -150,13 +150,13 @@ def _special_form(obj: object) -> Any:
     return None
 
 
-def _array_form(kind: str, value: np.ndarray) -> dict[str, Any]:
+def _array_form(kind: str, value: np.ndarray) -> dict[str, object]:
     if value.dtype.name not in ALL or value.dtype.kind in "OSU":
         raise SavingError(f"[serialize_keras_object] expected an array of numbers, got one of dtype {value.dtype}.")
     return {"class_name": kind, "config": {"value": value.tolist(), "dtype": value.dtype.name}}
 
 
-def tensor_reference(x: KerasTensor, where: object) -> dict[str, Any]:
+def tensor_reference(x: KerasTensor, where: object) -> dict[str, object]:
     """The form of a symbolic tensor: shape, dtype and [operation name, node index, tensor index]."""
     return {
         "class_name": "__keras_tensor__",
@@ -164,7 +164,7 @@ def tensor_reference(x: KerasTensor, where: object) -> dict[str, Any]:
     }
 
 
-def _function_form(fn: Callable[..., object]) -> dict[str, Any]:
+def _function_form(fn: Callable[..., object]) -> dict[str, object]:
     name = fn.__name__
     live = _live_name(fn)
     if live is not None:
@@ -197,7 +197,7 @@ def identity_of(cls: type) -> tuple[str | None, str, str | None]:
     return module, name, name if module.startswith("keras.src.") else None
 
 
-def _object_form(obj: Any) -> dict[str, Any]:
+def _object_form(obj: Any) -> dict[str, object]:
     module, name, registered = identity_of(type(obj))
     form = {
         "module": module,
@@ -236,7 +236,7 @@ def deserialize_keras_object(
     config: object,
     custom_objects: CustomObjects = None,
     safe_mode: bool = True,
-    module_objects: dict[str, Any] | None = None,
+    module_objects: Mapping[str, object] | None = None,
     **kwargs: object,
 ) -> Any:
     """The object that a plain form describes.
@@ -268,7 +268,7 @@ def deserialize_keras_object(
         return build(config, module_objects)
 
 
-def build(config: object, module_objects: dict[str, Any] | None = None) -> Any:
+def build(config: object, module_objects: Mapping[str, object] | None = None) -> Any:
     """`deserialize_keras_object` inside a loading scope."""
     if isinstance(config, dict):
         if "class_name" in config and "config" in config:
@@ -285,7 +285,7 @@ def build(config: object, module_objects: dict[str, Any] | None = None) -> Any:
     return config
 
 
-def _build_named(config: dict[str, Any], module_objects: dict[str, Any] | None) -> Any:
+def _build_named(config: Config, module_objects: Mapping[str, object] | None) -> Any:
     name, inner = config["class_name"], config["config"]
     guard.expect(name, str, "class_name")
     special = _SPECIAL.get(name)
@@ -305,7 +305,7 @@ def _build_named(config: dict[str, Any], module_objects: dict[str, Any] | None) 
     return made
 
 
-def _build_object(config: dict[str, Any], module_objects: dict[str, Any] | None) -> Any:
+def _build_object(config: Config, module_objects: Mapping[str, object] | None) -> Any:
     cls = guard.resolve_class(config, module_objects)
     inner = config["config"]
     inner = {} if inner is None else guard.expect(inner, dict, f"{cls.__name__} config")
@@ -336,7 +336,7 @@ def _written_automatically(cls: type) -> bool:
     return getattr(cls.from_config, "__func__", None) is Operation.from_config.__func__  # type: ignore[attr-defined]
 
 
-def _finish(made: Any, config: dict[str, Any]) -> None:
+def _finish(made: Any, config: Config) -> None:
     """Build and compile as recorded."""
     build_config = config.get("build_config")
     if build_config and hasattr(made, "build_from_config") and not getattr(made, "built", False):
@@ -358,7 +358,7 @@ def _carry_out(method: Any, config: dict[str, Any], what: str) -> None:
         ) from error
 
 
-def deserialize_config_values(config: dict[str, Any]) -> dict[str, Any]:
+def deserialize_config_values(config: Config) -> Config:
     """A config with the serialized objects among its values made into objects: arguments for a constructor."""
     with guard.loading("from_config", config):
         return {k: build(v) for k, v in guard.expect(config, dict, "from_config").items()}

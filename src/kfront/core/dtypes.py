@@ -15,7 +15,7 @@ import numpy as np
 
 from kfront.core.errors import DTypeError
 from kfront.core.settings import floatx
-from kfront.core.typing import DTypeLike, Tensor
+from kfront.core.typing import DTypeLike
 
 if TYPE_CHECKING:
     from kfront.core.operation import Node
@@ -42,7 +42,7 @@ def is_int(dtype: str) -> bool:
     return dtype in INTS
 
 
-def standardize(dtype: Any) -> str:
+def standardize(dtype: object) -> str:
     """The name of a dtype given as a name, Python type, NumPy dtype or an engine's dtype; None means floatx.
 
     Raises:
@@ -72,7 +72,7 @@ def numpy_dtype(name: str) -> np.dtype:
         return np.dtype(getattr(ml_dtypes, name))
 
 
-def _name_of(dtype: Any) -> str:
+def _name_of(dtype: object) -> str:
     if isinstance(dtype, str):
         return {"double": "float64", "float": "float32", "half": "float16", "int": "int32"}.get(dtype, dtype)
     name = getattr(dtype, "name", None)  # NumPy, JAX, TensorFlow
@@ -114,11 +114,11 @@ _EDGES: dict[Any, tuple[Any, ...]] = {
 }
 
 
-def _reach(node: Node) -> frozenset[Any]:
+def _reach(node: Node) -> frozenset[object]:
     return frozenset({node}).union(*(_reach(n) for n in _EDGES[node]))
 
 
-def _joins() -> dict[tuple[Any, Any], Any]:
+def _joins() -> dict[tuple[object, object], object]:
     """The least common type of each pair that has one, by walking the lattice."""
     reach = {n: _reach(n) for n in _EDGES}
     table = {}
@@ -134,14 +134,14 @@ def _joins() -> dict[tuple[Any, Any], Any]:
 _JOINS = _joins()
 
 
-def _join(a: Tensor, b: Any) -> Any:
+def _join(a: Any, b: Any) -> Any:
     found = _JOINS.get((a, b))
     if found is None:
         raise DTypeError(f"[result_type] no dtype holds both {a!r} and {b!r}; cast one of them first.")
     return found
 
 
-def result_type(*dtypes: Any) -> str:
+def result_type(*dtypes: object) -> str:
     """The dtype that operands of `dtypes` are promoted to.
 
     Args:
@@ -189,7 +189,7 @@ def keep(*dtypes: object) -> tuple[Any, Any]:
     return None, result_type(dtypes[0])
 
 
-def promote(*dtypes: object) -> tuple[Any, Any]:
+def promote(*dtypes: object) -> tuple[object, object]:
     """All operands and the result in the common type."""
     d = result_type(*dtypes)
     return d, d
@@ -201,7 +201,7 @@ def floating(*dtypes: object) -> tuple[Any, Any]:
     return d, d
 
 
-def numeric(*dtypes: object) -> tuple[Any, Any]:
+def numeric(*dtypes: object) -> tuple[object, object]:
     """As `promote`, and bool becomes int32."""
     d = result_type(*dtypes)
     d = "int32" if d == "bool" else d
@@ -213,17 +213,17 @@ def compare(*dtypes: object) -> tuple[Any, Any]:
     return result_type(*dtypes), "bool"
 
 
-def predicate(*dtypes: object) -> tuple[Any, Any]:
+def predicate(*dtypes: object) -> tuple[object, object]:
     """Operands as they are, the result bool."""
     return None, "bool"
 
 
-def logical(*dtypes: object) -> tuple[Any, Any]:
+def logical(*dtypes: object) -> tuple[object, object]:
     """Operands and result bool."""
     return "bool", "bool"
 
 
-def index_result(*dtypes: object) -> tuple[Any, Any]:
+def index_result(*dtypes: object) -> tuple[object, object]:
     """Operands as they are, the result int32 (positions, counts)."""
     return None, "int32"
 
@@ -231,7 +231,7 @@ def index_result(*dtypes: object) -> tuple[Any, Any]:
 _SUM = {"bool": "int32", "int8": "int32", "int16": "int32", "uint8": "uint32", "uint16": "uint32"}
 
 
-def sum_like(*dtypes: object) -> tuple[Any, Any]:
+def sum_like(*dtypes: object) -> tuple[object, object]:
     """Sums and products: integers narrower than 32 bits are widened first."""
     d = result_type(*dtypes)
     d = _SUM.get(d, d)
@@ -239,7 +239,7 @@ def sum_like(*dtypes: object) -> tuple[Any, Any]:
 
 
 @static_rule
-def from_argument(dtypes: tuple[Any, ...], dtype: DTypeLike = None, **static: object) -> tuple[Any, Any]:
+def from_argument(dtypes: tuple[object, ...], dtype: DTypeLike = None, **static: object) -> tuple[object, object]:
     """Creation: the result has the dtype given, else floatx."""
     return None, standardize(dtype)
 

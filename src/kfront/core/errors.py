@@ -3,8 +3,6 @@
 Messages have one form: ``[Name] expected …, got …; do …``.
 """
 
-from __future__ import annotations
-
 
 class KfrontError(Exception):
     """Base class of every exception that kfront raises on purpose.

@@ -218,7 +218,7 @@ def _temporary(path: Path) -> str:
 _LEFT = re.compile(rf"\.(.+)\.{_MARK}-(\d+)-[0-9a-f]{{8}}", re.DOTALL)
 
 
-def sweep(folder: Path, ours: Callable[[str], Any]) -> None:
+def sweep(folder: Path, ours: Callable[[str], object]) -> None:
     """Remove temporary files of processes that were killed while saving.
 
     Args:

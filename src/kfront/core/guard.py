@@ -18,7 +18,7 @@ import inspect
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kfront.core import registry
@@ -27,7 +27,7 @@ from kfront.core.errors import KfrontError, SavingError, UnsafeFileError
 from kfront.core.lazy import LAZY
 from kfront.core.op_registry import OPS, class_of
 from kfront.core.state import state
-from kfront.core.typing import CustomObjects
+from kfront.core.typing import Config, CustomObjects
 
 
 class LIMITS:
@@ -115,7 +115,7 @@ def shown(value: object) -> str:
 class _State(threading.local):
     depth = 0
     safe = True
-    shared: dict[Any, Any] | None = None
+    shared: dict[object, object] | None = None
 
 
 _now = _State()
@@ -131,14 +131,14 @@ def is_safe() -> bool:
     return _now.safe
 
 
-def shared_objects() -> dict[Any, Any]:
+def shared_objects() -> dict[object, object]:
     """Objects of the running load by the id that the file gives them."""
     return _now.shared if _now.shared is not None else {}
 
 
 @contextlib.contextmanager
 def loading(
-    what: str, config: Any = None, custom_objects: dict[str, Any] | None = None, safe_mode: Any = True
+    what: str, config: object = None, custom_objects: dict[str, Any] | None = None, safe_mode: Any = True
 ) -> Iterator[None]:
     """Scope in which a config becomes objects; nested scopes keep the outermost one's safe mode.
 
@@ -176,7 +176,7 @@ def loading(
         _now.depth, _now.safe, _now.shared = outer
 
 
-def _checked_objects(custom_objects: CustomObjects) -> dict[str, Any] | None:
+def _checked_objects(custom_objects: CustomObjects) -> dict[str, object] | None:
     if custom_objects is not None and not isinstance(custom_objects, dict):
         raise SavingError(
             f"[load] expected `custom_objects` to be a dict name -> class or function, got {shown(custom_objects)}."
@@ -313,7 +313,7 @@ def parse_json(data: bytes | str, what: str) -> Any:
     return value
 
 
-def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _no_doubles(pairs: list[tuple[str, object]]) -> dict[str, object]:
     out = dict(pairs)
     if len(out) != len(pairs):
         names = [k for k, _ in pairs]
@@ -344,7 +344,7 @@ def pattern(text: Any, what: str) -> str:
     return text
 
 
-def refuse_path(who: str, argument: str, value: Any, in_config: bool = False) -> None:
+def refuse_path(who: str, argument: str, value: object, in_config: bool = False) -> None:
     """Refuse a path or URL that comes from data: for constructors that also take a path from code.
 
     Args:
@@ -420,7 +420,7 @@ def public_name(namespace: str, name: str) -> Any:
     return None
 
 
-def resolve_class(config: dict[str, Any], module_objects: dict[str, Any] | None = None) -> type:
+def resolve_class(config: Config, module_objects: Mapping[str, object] | None = None) -> type:
     """The class that ``{"module", "class_name", "registered_name"}`` names.
 
     Args:
@@ -466,7 +466,7 @@ def _unknown(module: object, name: str, registered: object) -> str:
     )
 
 
-def resolve_function(name: Any, module_objects: dict[str, Any] | None = None) -> Any:
+def resolve_function(name: Any, module_objects: Mapping[str, object] | None = None) -> Any:
     """The function that a config names: the user's, else a pure one of kfront's.
 
     Args:

@@ -9,10 +9,10 @@ A namespace's `__init__.py` is a docstring and one table:
         {
             "Dense": ".dense",                                # kfront.layers.dense.Dense
             **names(".conv", "Conv1D Conv2D Conv3D"),         # several from one module
-            "Convolution2D": ".conv:Conv2D",                  # another name in that module
+            **names(".conv", "Convolution2D=Conv2D"),         # another name in that module
             "Input": "kfront.models.graph",                   # a full module path works too
         },
-        submodules=("wrappers",),                             # public modules inside this one
+        submodules="wrappers",                                # public modules inside this one
     )
 
 `python tools/stubs.py` writes the `__init__.pyi` that type checkers read from the same table.
@@ -24,7 +24,7 @@ import contextlib
 import gc
 import importlib
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -49,26 +49,27 @@ def names(module: str, public: str) -> dict[str, str]:
 
     Args:
         module: the module, absolute or starting with a dot.
-        public: the names, separated by blanks.
+        public: the names, separated by blanks; ``public=own`` where the module has it under another name.
 
     Example:
 
-    >>> names(".conv", "Conv1D Conv2D")
-    {'Conv1D': '.conv', 'Conv2D': '.conv'}
+    >>> names(".conv", "Conv1D Convolution1D=Conv1D")
+    {'Conv1D': '.conv', 'Convolution1D': '.conv:Conv1D'}
     """
-    return dict.fromkeys(public.split(), module)
+    pairs = [text.split("=") for text in public.split()]
+    return {pair[0]: ":".join([module, *pair[1:]]) for pair in pairs}
 
 
 def lazy_namespace(
-    name: str, table: Mapping[str, str], submodules: Iterable[str] = ()
-) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
+    name: str, table: Mapping[str, str], submodules: str = ""
+) -> tuple[Callable[[str], object], Callable[[], list[str]], list[str]]:
     """Make the `__getattr__`, `__dir__` and `__all__` of a namespace.
 
     Args:
         name: `__name__` of the package or module.
         table: public name -> the module that defines it (`".dense"`, `"kfront.core.spec"`), with `":other"` behind it
             where the name there is another.
-        submodules: names of modules inside the package that are public themselves.
+        submodules: names of modules inside the package that are public themselves, separated by blanks.
 
     Returns:
         The three objects, to be assigned in the namespace's module under their names.
@@ -77,7 +78,7 @@ def lazy_namespace(
         ImportError: a public name is also the name of the submodule that defines it: importing that module would
             hide the public object.
     """
-    rows: dict[str, str] = {sub: f"{name}.{sub}:" for sub in submodules}
+    rows: dict[str, str] = {sub: f"{name}.{sub}:" for sub in submodules.split()}
     for public, target in table.items():
         module, _, attribute = target.partition(":")
         module = name + module if module.startswith(".") else module

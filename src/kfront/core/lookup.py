@@ -9,6 +9,7 @@ from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError
 from kfront.core.naming import to_snake_case
 from kfront.core.registry import get_registered_object
+from kfront.core.typing import CustomObjects
 
 
 class Lookup:
@@ -48,11 +49,11 @@ class Lookup:
         """The config of an object of this namespace."""
         return serialize_keras_object(obj)
 
-    def deserialize(self, config: object, custom_objects: dict[str, Any] | None = None) -> Any:
+    def deserialize(self, config: object, custom_objects: CustomObjects = None) -> Any:
         """An object from its config."""
         return deserialize_keras_object(config, custom_objects=custom_objects, module_objects=self.table)
 
-    def _unknown(self, identifier: Any) -> str:
+    def _unknown(self, identifier: object) -> str:
         import difflib  # for this message only
 
         close = difflib.get_close_matches(str(identifier), self.table, n=3)

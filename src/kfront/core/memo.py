@@ -39,7 +39,7 @@ def _frozen(x: Any) -> Any:
     raise _NoKey
 
 
-def key_of(operands: Any, static: tuple[Any, ...]) -> tuple[Any, ...] | None:
+def key_of(operands: Any, static: tuple[Any, ...]) -> tuple[object, ...] | None:
     """What the inference depends on; None where that is not known.
 
     Args:
@@ -66,7 +66,7 @@ def _lasting(x: Any) -> bool:
     return x.__class__ is Abstract or x.__class__ in _PLAIN
 
 
-def recalled(known: dict[Any, Any], key: object, infer: Callable[..., Any], *args: object) -> Any:
+def recalled(known: dict[object, object], key: object, infer: Callable[..., object], *args: object) -> Any:
     """The result for `key`: from `known`, or inferred and put there.
 
     Args:

@@ -49,7 +49,7 @@ class DeviceMesh:
             )
         self._shape, self._axis_names = tuple(int(n) for n in shape), axis_names
         self._devices = devices.reshape(self._shape)
-        self._native: Any = None
+        self._native: object = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -81,7 +81,7 @@ class DeviceMesh:
         """The number of devices along an axis."""
         return self._shape[list(self._axis_names).index(axis)]
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "_native": None}
 
     def __repr__(self) -> str:
@@ -108,7 +108,7 @@ class TensorLayout:
     def __init__(self, axes: Axes, device_mesh: DeviceMesh | None = None) -> None:
         self._axes = tuple(axes)
         self._device_mesh = device_mesh
-        self._native: Any = None
+        self._native: object = None
         self._check()
 
     @property
@@ -154,7 +154,7 @@ class TensorLayout:
                 f"got {sorted(map(str, unknown))}."
             )
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "_native": None}
 
     def __repr__(self) -> str:

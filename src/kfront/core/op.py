@@ -24,7 +24,7 @@ from kfront.core.operators import VariableBase
 from kfront.core.settings import on_floatx
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.state import current, state
-from kfront.core.typing import Backend, Tensor
+from kfront.core.typing import AnyCallable, Backend, Tensor, TensorLike
 
 _NONE = type(None)
 _LIST = "list"
@@ -56,16 +56,16 @@ class Op(Declared):
         fn: Callable[..., Any],
         tensors: Any,
         dtype: Any,
-        shape: Any,
+        shape: object,
         weak: bool,
         name: str,
-        prepare: dict[str, Callable[[Any], Any]],
+        prepare: dict[str, AnyCallable],
         zeros: str,
         fuse: bool,
     ) -> None:
         self.name = name
         self.prepare, self.zeros, self.fuse = prepare, zeros, fuse
-        code: Any = fn.__code__
+        code: object = fn.__code__
         names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & CO_VARARGS)]
         self.parameters: tuple[str, ...] = names
         self.listed = tensors == _LIST
@@ -80,8 +80,8 @@ class Op(Declared):
         self.sparse_at = self.static.index("sparse") if "sparse" in self.static else None
         self.static_dtype = getattr(dtype, "wants_static", False)
         self.plans: dict[Any, Any] = {}
-        self.inferred: dict[Any, Any] = {}
-        self.arrange: Callable[..., Any] = lambda f, t, s: f(*t, *s)
+        self.inferred: dict[object, object] = {}
+        self.arrange: AnyCallable = lambda f, t, s: f(*t, *s)
         self.public = _generate(self, fn)
         OPS[name] = self
 
@@ -108,7 +108,7 @@ class Op(Declared):
         except Exception as error:
             self.fail(b, error, tensors, static)
 
-    def _slow_list(self, b: Backend, items: Any, static: tuple[Any, ...]) -> Any:
+    def _slow_list(self, b: Backend, items: Any, static: tuple[object, ...]) -> Any:
         if not isinstance(items, (list, tuple)) and not hasattr(items, "shape"):
             raise ArgumentTypeError(
                 f"[{self.name}] expected a list of tensors as `{self.tensors[0]}`, got {type(items).__name__}."
@@ -129,7 +129,7 @@ class Op(Declared):
         except Exception as error:
             self.fail(b, error, (items,), static)
 
-    def _operands(self, b: Any, tensors: Sequence[Any]) -> tuple[list[Any], list[Any], bool]:
+    def _operands(self, b: Any, tensors: Sequence[TensorLike]) -> tuple[list[Any], list[Any], bool]:
         """Native values, their dtypes, and whether one is symbolic."""
         values, key, types, symbolic = [], [b.name], b.types, False
         for x in tensors:
@@ -156,7 +156,7 @@ class Op(Declared):
                 self.plans[k] = plan
         return [v if c is None else _apply(b, v, c) for v, c in zip(values, plan, strict=True)]
 
-    def plan(self, dtypes: list[Any], static: tuple[Any, ...]) -> tuple[str | None, ...]:
+    def plan(self, dtypes: Sequence[object], static: tuple[Any, ...]) -> tuple[str | None, ...]:
         """The dtype that each operand is converted to, None to leave it as it is."""
         cast, _ = self.dtype_of(dtypes, static)
         wanted = cast if isinstance(cast, (tuple, list)) else (cast,) * len(dtypes)
@@ -193,7 +193,7 @@ class Op(Declared):
             out.sparse = True
         return out
 
-    def _by_body(self, operands: list[Any], static: tuple[Any, ...]) -> Any:
+    def _by_body(self, operands: list[object], static: tuple[Any, ...]) -> Any:
         if self.rule is not None:
             operands = self._cast_specs(operands, static)
         return self.arrange(self.body, (operands,) if self.listed else operands, static)
@@ -207,7 +207,7 @@ class Op(Declared):
             return tuple(Abstract(s, d) for s, d in zip(shapes, kinds, strict=True))
         return Abstract(shapes, result)
 
-    def _cast_specs(self, operands: list[Any], static: tuple[Any, ...]) -> list[Any]:
+    def _cast_specs(self, operands: list[object], static: tuple[object, ...]) -> list[object]:
         plan = self.plan(_dtypes(operands), static)
         return [
             Abstract(x.shape if isinstance(x, KerasTensor) else (), c) if c is not None else x
@@ -231,7 +231,7 @@ class Op(Declared):
             raise error
         raise type(error)(f"[{self.name}] {error}") from None
 
-    def fail(self, b: Any, error: Exception, tensors: Any, static: tuple[Any, ...]) -> None:
+    def fail(self, b: Any, error: Exception, tensors: Any, static: tuple[object, ...]) -> None:
         """Raise what went wrong in the engine as the same exception class on every engine, where the rules tell.
 
         What an engine cannot do with a sparse operand is left to the general path.
@@ -279,7 +279,7 @@ def _default(kind: type) -> str:
     return standardize(kind)
 
 
-def _dtypes(operands: Sequence[Any]) -> list[Any]:
+def _dtypes(operands: Sequence[object]) -> list[Any]:
     """Names, the types of Python scalars, and None for what is absent."""
     return [x.dtype if isinstance(x, KerasTensor) else None if x is None else type(x) for x in operands]
 
@@ -389,7 +389,7 @@ def _source(one: Op, fn: FunctionType) -> str:
 
 
 @functools.cache
-def _arrangement(order: str) -> Callable[..., Any]:
+def _arrangement(order: str) -> AnyCallable:
     return eval(f"lambda f, t, s: f({order})")
 
 
@@ -409,8 +409,8 @@ def _generate(one: Op, fn: Callable[..., object]) -> Callable[..., Any]:
 
 def op(
     tensors: int | str | tuple[str, ...] = 1,
-    dtype: Any = None,
-    shape: Any = None,
+    dtype: object = None,
+    shape: object = None,
     *,
     weak: bool = False,
     name: str | None = None,
@@ -451,7 +451,7 @@ def op(
     return decorate
 
 
-def in_front_of(fn: Callable[..., Any]) -> Callable[[F], F]:
+def in_front_of(fn: Callable[..., object]) -> Callable[[F], F]:
     """Make a function the public form of an op, which it calls with arguments of another form.
 
     Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from kfront.core import guard, tree
@@ -12,6 +12,7 @@ from kfront.core.naming import auto_name
 from kfront.core.op_registry import Declared, class_of, declared, ops_in_files
 from kfront.core.operation import OpCall
 from kfront.core.spec import KerasTensor
+from kfront.core.typing import Config
 
 _ACTIVATIONS = "keras.src.activations.activations"
 _FUSED = {"ReLU": "relu", "Mish": "mish"}  # activations that Keras records as one op
@@ -19,7 +20,7 @@ _PAIRS = ("fft", "fft2", "ifft2", "irfft", "istft")  # take one pair (real part,
 _SPREAD = {"rearrange": ("axes_lengths",), **dict.fromkeys(_PAIRS, ("imag",))}  # in the call, otherwise
 
 
-def is_op_config(config: dict[str, Any]) -> bool:
+def is_op_config(config: Config) -> bool:
     """Whether a serialized object is a recorded op."""
     module = config.get("module")
     return isinstance(module, str) and (module.startswith("keras.src.ops.") or module == _ACTIVATIONS)
@@ -43,7 +44,7 @@ def _has_symbolic(value: object) -> bool:
     return any(isinstance(x, KerasTensor) for x in tree.flatten(value))
 
 
-def serialize_op_call(op_call: OpCall, serialize: Callable[[Any], Any]) -> dict[str, Any]:
+def serialize_op_call(op_call: OpCall, serialize: Callable[[Any], Any]) -> dict[str, object]:
     """The form of a recorded op, as Keras writes it; the arguments of the call itself are in its node.
 
     Args:
@@ -78,7 +79,7 @@ class OpRecipe:
         static: its arguments that a node does not list.
     """
 
-    def __init__(self, name: str, op: Declared, static: dict[str, Any]) -> None:
+    def __init__(self, name: str, op: Declared, static: Mapping[str, object]) -> None:
         self.name, self.op, self.static = name, op, static
 
     def __call__(self, *args: object, **kwargs: Any) -> Any:

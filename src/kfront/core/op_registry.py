@@ -55,7 +55,7 @@ class Declared:
 
     def declare(
         self,
-        function: Callable[..., Any],
+        function: Callable[..., object],
         home: str | None,
         aliases: Sequence[str],
         call_args: Sequence[str],
@@ -127,7 +127,7 @@ def function(
     return decorate
 
 
-def members(namespace: str) -> dict[str, Callable[..., Any]]:
+def members(namespace: str) -> dict[str, Callable[..., object]]:
     """The public functions of a namespace by their names, sorted.
 
     Args:

@@ -16,7 +16,7 @@ from kfront.core.naming import auto_name
 from kfront.core.op_registry import Declared, declared
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.state import state
-from kfront.core.typing import Tensor
+from kfront.core.typing import Config, Tensor
 
 if TYPE_CHECKING:
     from kfront.core.op import Op
@@ -42,7 +42,9 @@ class Node:
 
     __slots__ = ("args", "inputs", "kwargs", "operation", "outputs")
 
-    def __init__(self, operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: object) -> None:
+    def __init__(
+        self, operation: Operation, args: tuple[object, ...], kwargs: dict[str, object], outputs: object
+    ) -> None:
         self.operation, self.args, self.kwargs = operation, args, kwargs
         self.inputs = [x for x in tree.flatten((args, kwargs)) if isinstance(x, KerasTensor)]
         self.outputs = [x for x in tree.flatten(outputs) if isinstance(x, KerasTensor)]
@@ -65,7 +67,7 @@ class Node:
         return [x._keras_history.operation._inbound_nodes[x._keras_history.node_index] for x in self.inputs]
 
 
-def any_symbolic(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+def any_symbolic(args: tuple[object, ...], kwargs: dict[str, object]) -> bool:
     """Whether a KerasTensor is among nested arguments."""
     return any(isinstance(x, KerasTensor) for x in tree.flatten((args, kwargs)))
 
@@ -93,9 +95,11 @@ class Operation:
     _holds_segments = False  # whether, in such a scope, its parts are recomputed one by one
     _of_instance = frozenset({"name", "_init_args"})  # attributes in which operations that were made alike differ
     _is_graph = False  # whether it is a model that was made of symbolic tensors
-    _init_args: tuple[tuple[Any, ...], dict[str, Any]]  # what it was made with, for the config of a class without one
+    _init_args: tuple[
+        tuple[object, ...], dict[str, object]
+    ]  # what it was made with, for the config of a class without one
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+    def __new__(cls, *args: Any, **kwargs: object) -> Any:
         self = object.__new__(cls)
         self._init_args = (args, kwargs)
         return self
@@ -111,10 +115,10 @@ class Operation:
         self._around = state.remat
 
     @overload
-    def __call__(self, inputs: KerasTensor | Sequence[KerasTensor], /, **kwargs: Any) -> KerasTensor: ...
+    def __call__(self, inputs: KerasTensor | Sequence[KerasTensor], /, **kwargs: object) -> KerasTensor: ...
     @overload
-    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: object, **kwargs: object) -> Any: ...
+    def __call__(self, *args: object, **kwargs: object) -> Any:
         """Run on tensors, or record a node on KerasTensors."""
         if any_symbolic(args, kwargs):
             return self.symbolic_call(*args, **kwargs)
@@ -161,14 +165,14 @@ class Operation:
         args, kwargs = tree.map_structure(abstract, (args, kwargs))
         return self.call(*args, **kwargs)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
         from kfront.core.auto_config import auto_config  # which imports this module
 
         return {"name": self.name, **auto_config(self, Operation)}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: Config) -> Any:
         """An operation from its config.
 
         Raises:
@@ -208,7 +212,7 @@ class Operation:
         return outputs[0] if len(outputs) == 1 else outputs
 
 
-def record(operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: object) -> Any:
+def record(operation: Operation, args: tuple[object, ...], kwargs: dict[str, object], outputs: object) -> Any:
     """Fresh KerasTensors for `outputs`, with their history set."""
 
     def new(x: Tensor) -> Any:
@@ -265,7 +269,7 @@ class OpCall(Operation):
     def __reduce__(self) -> Any:  # its class has no place in a module
         return _empty_call, (self.op.name,), self.__dict__
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """The op's static arguments that are not tensors."""
         return {"name": self.name, **{k: v for k, v in self.static.items() if not isinstance(v, KerasTensor)}}
 
@@ -281,7 +285,7 @@ def _empty_call(op: str) -> OpCall:
     return cls.__new__(cls)
 
 
-def record_op(op: Op, tensors: tuple[Any, ...], static: tuple[Any, ...], outputs: object) -> Any:
+def record_op(op: Op, tensors: tuple[Tensor, ...], static: tuple[object, ...], outputs: object) -> Any:
     """Record a call of `op`; static arguments that hold KerasTensors become inputs of the node too."""
     named = dict(zip(op.static, static, strict=True))
     symbolic = {k: v for k, v in named.items() if any(isinstance(x, KerasTensor) for x in tree.flatten(v))}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kfront.core.errors import ArgumentTypeError
 from kfront.core.op_registry import ops
+from kfront.core.typing import AnyCallable
 
 if TYPE_CHECKING:
     from kfront.core.typing import Backend, Tensor
@@ -74,21 +74,21 @@ class ArrayOperators:
         __neg__ = __abs__ = __invert__ = _unary
 
 
-def _forward(name: str) -> Callable[..., Any]:
+def _forward(name: str) -> AnyCallable:
     def method(self: object, other: object) -> Any:
         return getattr(ops, name)(self, other)
 
     return method
 
 
-def _reflected(name: str) -> Callable[..., Any]:
+def _reflected(name: str) -> AnyCallable:
     def method(self: object, other: object) -> Any:
         return getattr(ops, name)(other, self)
 
     return method
 
 
-def _unary(name: str) -> Callable[..., Any]:
+def _unary(name: str) -> AnyCallable:
     def method(self: object) -> Any:
         return getattr(ops, name)(self)
 

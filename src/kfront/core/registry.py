@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from kfront.core.errors import ArgumentError
 from kfront.core.lazy import LAZY
+from kfront.core.typing import CustomObjects
 
 T = TypeVar("T")
 
-BUILTIN: dict[tuple[str, str], Any] = {}  # (Keras module, name) -> class or pure function, where no table tells
+BUILTIN: dict[tuple[str, str], object] = {}  # (Keras module, name) -> class or pure function, where no table tells
 OWN_NAMESPACES = ("kfront.layers.graph",)  # those that Keras has not: files name them as they are
-_custom: dict[str, Any] = {}  # "package>Name" -> object
-_custom_names: dict[int, tuple[Any, str]] = {}  # id(object) -> (object, registered name)
+_custom: dict[str, object] = {}  # "package>Name" -> object
+_custom_names: dict[int, tuple[object, str]] = {}  # id(object) -> (object, registered name)
 
 
 def serializable(module: str | tuple[str, ...], name: str | None = None, *aliases: str) -> Callable[[T], T]:
@@ -134,7 +135,7 @@ def get_registered_name(obj: Any) -> str:
     return found[1] if found is not None else obj.__name__
 
 
-def is_registered(obj: Any) -> bool:
+def is_registered(obj: object) -> bool:
     """Whether the user registered this very class or function."""
     return id(unbound(obj)) in _custom_names
 
@@ -163,7 +164,7 @@ class CustomObjectScope:
     True
     """
 
-    def __init__(self, custom_objects: dict[str, Any] | None) -> None:
+    def __init__(self, custom_objects: CustomObjects) -> None:
         self.custom_objects = dict(custom_objects or {})
 
     def __enter__(self) -> CustomObjectScope:
@@ -177,7 +178,7 @@ class CustomObjectScope:
 custom_object_scope = CustomObjectScope
 
 
-def get_custom_objects() -> dict[str, Any]:
+def get_custom_objects() -> dict[str, object]:
     """The registered objects of the process.
 
     Returns:
@@ -206,7 +207,7 @@ def scoped_object(*names: str) -> Any:
 
 
 def get_registered_object(
-    name: str, custom_objects: dict[str, Any] | None = None, module_objects: dict[str, Any] | None = None
+    name: str, custom_objects: CustomObjects = None, module_objects: Mapping[str, object] | None = None
 ) -> Any:
     """The class or function of a registered name.
 

@@ -18,7 +18,7 @@ from kfront.core.errors import ArgumentError, ArgumentTypeError
 from kfront.core.naming import auto_name, name_scope
 from kfront.core.registry import serializable
 from kfront.core.state import backend_scope, current, state
-from kfront.core.typing import Backend, Seed
+from kfront.core.typing import Backend, Config, Seed
 from kfront.core.variable import Variable
 
 _lock = threading.Lock()
@@ -170,15 +170,15 @@ class SeedGenerator:
         seed = self._initial_seed & 0xFFFFFFFF
         return int(np.random.SeedSequence([seed, *self._worker]).generate_state(1)[0]) if self._worker else seed
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "_twins": {}}
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments."""
         return {"seed": self._initial_seed, "name": self.name}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> SeedGenerator:
+    def from_config(cls, config: Config) -> SeedGenerator:
         """A generator from its config."""
         return cls(**config)
 

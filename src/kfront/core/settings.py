@@ -70,7 +70,7 @@ def from_file(key: str, allowed: tuple[str, ...] = ()) -> Any:
     return value
 
 
-def _read_file(path: Path) -> dict[str, Any]:
+def _read_file(path: Path) -> dict[str, object]:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError:  # no such file, or none that this user may read

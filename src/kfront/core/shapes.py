@@ -16,7 +16,7 @@ import numpy as np
 
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.spec import KerasTensor
-from kfront.core.typing import DTypeLike, Tensor
+from kfront.core.typing import DTypeLike, Tensor, TensorLike
 
 Shape = tuple[int | None, ...]
 
@@ -121,7 +121,7 @@ def same(x: Tensor, *others: object, **static: object) -> Shape:
     return shape_of(x)
 
 
-def elementwise(*operands: Any, **static: object) -> Shape:
+def elementwise(*operands: object, **static: object) -> Shape:
     """Broadcast of all operands; absent ones do not count."""
     return broadcast(*(shape_of(x) for x in operands if x is not None))
 
@@ -179,14 +179,14 @@ def top_k(x: Tensor, k: int, sorted: bool = True) -> list[Shape]:
     return [(*s[:-1], known(k)), (*s[:-1], known(k))]
 
 
-def searchsorted(sorted_sequence: Any, values: Any, side: str = "left") -> Shape:
+def searchsorted(sorted_sequence: object, values: Tensor, side: str = "left") -> Shape:
     """Positions, one for each value."""
     if len(shape_of(sorted_sequence)) != 1:
         raise ShapeError(f"expected `sorted_sequence` of rank 1, got shape {shape_of(sorted_sequence)}.")
     return shape_of(values)
 
 
-def bincount(x: Tensor, weights: Any = None, minlength: int = 0, sparse: bool = False) -> Shape:
+def bincount(x: Tensor, weights: Tensor | None = None, minlength: int = 0, sparse: bool = False) -> Shape:
     """Counts; how many is known from the values only."""
     s = shape_of(x)
     if len(s) not in (1, 2):
@@ -313,7 +313,7 @@ def section_sizes(positions: Any, n: int | None) -> list[int | None]:
     return [max(0, b - a) for a, b in itertools.pairwise(bounds)]
 
 
-def pad_pairs(pad_width: Any, ndim: int) -> tuple[tuple[Any, Any], ...]:
+def pad_pairs(pad_width: Any, ndim: int) -> tuple[tuple[object, object], ...]:
     """(before, after) for each axis from an int, a pair, or pairs.
 
     Raises:
@@ -380,7 +380,7 @@ def tile(x: Tensor, repeats: Any) -> Shape:
     return tuple(None if a is None or b is None else a * b for a, b in zip(s, r, strict=True))
 
 
-def take(x: object, indices: Any, axis: int | None = None) -> Shape:
+def take(x: object, indices: object, axis: int | None = None) -> Shape:
     """The indexed axis is replaced by the shape of `indices`."""
     s, i = shape_of(x), shape_of(indices)
     if axis is None:
@@ -389,7 +389,7 @@ def take(x: object, indices: Any, axis: int | None = None) -> Shape:
     return (*s[:a], *i, *s[a + 1 :])
 
 
-def take_along_axis(x: object, indices: Any, axis: int | None = None) -> Shape:
+def take_along_axis(x: object, indices: Tensor, axis: int | None = None) -> Shape:
     """Shapes broadcast except on `axis`, whose length is that of `indices`."""
     s, i = shape_of(x), shape_of(indices)
     if axis is None:
@@ -432,7 +432,7 @@ def get_item(x: Tensor, key: object) -> Shape:
     return _index(s, complete_key(list(key) if isinstance(key, tuple) else [key], len(s)))
 
 
-def complete_key(parts: list[Any], rank: int) -> list[Any]:
+def complete_key(parts: list[object], rank: int) -> list[Any]:
     """The parts of an index, with whole slices for `...` and for what is left out.
 
     Raises:
@@ -452,13 +452,13 @@ def _is_mask(k: object) -> bool:
     return isinstance(k, (bool, np.bool_)) or "bool" in str(getattr(k, "dtype", ""))
 
 
-def _consumes(k: Any) -> int:
+def _consumes(k: object) -> int:
     if k is None or k is Ellipsis:
         return 0
     return len(shape_of(k)) if _is_mask(k) else 1
 
 
-def _index(s: Shape, parts: list[Any]) -> Shape:
+def _index(s: Shape, parts: list[object]) -> Shape:
     out: list[Any] = []
     arrays: list[Shape] = []
     place: list[int] = []
@@ -487,7 +487,7 @@ def _index(s: Shape, parts: list[Any]) -> Shape:
     return (*out[:start], *joined, *out[start:])
 
 
-def _chosen(k: Any) -> Shape:
+def _chosen(k: object) -> Shape:
     """The shape of what an int, an array of integers or a mask chooses."""
     if _is_mask(k):
         return (int(np.count_nonzero(k)),) if isinstance(k, (bool, np.bool_, np.ndarray)) else (None,)
@@ -513,7 +513,7 @@ def _sliced(n: int | None, k: slice) -> int | None:
     return None
 
 
-def slice_(inputs: Any, start_indices: Any, shape: Any) -> Shape:
+def slice_(inputs: Tensor, start_indices: Any, shape: Any) -> Shape:
     """The given sizes; -1 means to the end."""
     s = shape_of(inputs)
     if len(shape) != len(s):
@@ -529,7 +529,7 @@ def slice_(inputs: Any, start_indices: Any, shape: Any) -> Shape:
     return tuple(out)
 
 
-def slice_update(inputs: Any, updates: Any, start_indices: object) -> Shape:
+def slice_update(inputs: Tensor, updates: Tensor, start_indices: object) -> Shape:
     """The shape of `inputs`; `updates` must fit inside."""
     s, u = shape_of(inputs), shape_of(updates)
     if len(s) != len(u):
@@ -537,14 +537,14 @@ def slice_update(inputs: Any, updates: Any, start_indices: object) -> Shape:
     return s
 
 
-def scatter(indices: Any, values: Any, shape: Any) -> Shape:
+def scatter(indices: Tensor, values: Tensor, shape: Shape) -> Shape:
     """The given shape."""
     i = rank_at_least(indices, 1, "indices")
     _check_scatter(i, shape_of(values), tuple(known(d) for d in shape))
     return tuple(known(d) for d in shape)
 
 
-def scatter_update(inputs: Any, indices: Any, updates: Any, reduction: object = None) -> Shape:
+def scatter_update(inputs: Tensor, indices: Tensor, updates: Tensor, reduction: object = None) -> Shape:
     """The shape of `inputs`."""
     s = shape_of(inputs)
     _check_scatter(rank_at_least(indices, 1, "indices"), shape_of(updates), s)
@@ -569,7 +569,7 @@ def given(shape: Any, **static: object) -> Shape:
     return tuple(known(d) for d in shape)
 
 
-def arange(start: Any, stop: Any = None, step: Any = None, dtype: DTypeLike = None) -> Shape:
+def arange(start: object, stop: Any = None, step: Any = None, dtype: DTypeLike = None) -> Shape:
     """The number of steps, when the ends are numbers."""
     if stop is None:
         start, stop = 0, start
@@ -579,7 +579,7 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: DTypeLike = No
     return (max(0, math.ceil((stop - start) / step)),)
 
 
-def linspace(start: Any, stop: Any, num: int = 50, axis: int = 0, retstep: bool = False, **static: object) -> Any:
+def linspace(start: Tensor, stop: Tensor, num: int = 50, axis: int = 0, retstep: bool = False, **static: object) -> Any:
     """`num` in front of the broadcast ends, or at `axis`."""
     s = broadcast(shape_of(start), shape_of(stop))
     a = axis_of(axis, len(s) + 1)
@@ -595,7 +595,7 @@ def eye(N: object, M: object = None, **static: object) -> Shape:
 # ---- linear algebra ------------------------------------------------------------------------------------------------
 
 
-def matmul(x1: Any, x2: Any) -> Shape:
+def matmul(x1: TensorLike, x2: Tensor) -> Shape:
     """Matrix product with broadcast leading axes; vectors as NumPy treats them."""
     a, b = shape_of(x1), shape_of(x2)
     if min(len(a), len(b)) == 0:
@@ -655,7 +655,7 @@ def einsum_terms(subscripts: str, count: int) -> tuple[list[str], str]:
     return terms, out
 
 
-def _square(x: Any, what: str = "x") -> Shape:
+def _square(x: Tensor, what: str = "x") -> Shape:
     s = rank_at_least(x, 2, what)
     if None not in s[-2:] and s[-1] != s[-2]:
         raise ShapeError(f"expected square matrices in the last two axes of `{what}`, got shape {s}.")
@@ -672,7 +672,7 @@ def determinant(x: Tensor) -> Shape:
     return _square(x)[:-2]
 
 
-def solve(a: Any, b: Any, **static: object) -> Shape:
+def solve(a: Tensor, b: Tensor, **static: object) -> Shape:
     """The shape of the right side."""
     s, r = _square(a, "a"), rank_at_least(b, 1, "b")
     rows = r[-1] if len(r) == len(s) - 1 else r[-2] if len(r) > 1 else r[0]  # pyright: ignore[reportGeneralTypeIssues]

@@ -8,7 +8,7 @@ import numpy as np
 
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.shapes import Shape, axis_of, known, rank_at_least, shape_of
-from kfront.core.typing import Tensor
+from kfront.core.typing import Tensor, TensorLike
 
 
 def spatial(value: Any, n: int, what: str) -> tuple[int, ...]:
@@ -50,7 +50,7 @@ def window_length(n: int | None, size: int | None, stride: int, padding: str, di
 
 
 def conv(
-    inputs: Any, kernel: Any, strides: object = 1, padding: str = "valid", data_format: str = "channels_last",
+    inputs: Tensor, kernel: Any, strides: object = 1, padding: str = "valid", data_format: str = "channels_last",
     dilation_rate: object = 1,
 ) -> Shape:  # fmt: skip
     """Convolution; groups follow from the channels."""
@@ -86,7 +86,7 @@ def _positive(out: list[int | None], s: Shape) -> list[int | None]:
 
 
 def depthwise_conv(
-    inputs: Any, kernel: Any, strides: object = 1, padding: str = "valid", data_format: str = "channels_last",
+    inputs: TensorLike, kernel: Tensor, strides: object = 1, padding: str = "valid", data_format: str = "channels_last",
     dilation_rate: object = 1,
 ) -> Shape:  # fmt: skip
     """Convolution of each channel for itself."""
@@ -117,7 +117,7 @@ def transpose_padding(
 
 
 def conv_transpose(
-    inputs: Any, kernel: Any, strides: object = 1, padding: str = "valid", output_padding: object = None,
+    inputs: Tensor, kernel: Tensor, strides: object = 1, padding: str = "valid", output_padding: object = None,
     data_format: str = "channels_last", dilation_rate: object = 1,
 ) -> Shape:  # fmt: skip
     """The gradient of convolution as a layer of its own."""
@@ -150,7 +150,11 @@ def output_pads(value: Any, n: int) -> tuple[int | None, ...]:
 
 
 def pool(
-    inputs: Any, pool_size: object, strides: object = None, padding: str = "valid", data_format: str = "channels_last"
+    inputs: Tensor,
+    pool_size: object,
+    strides: object = None,
+    padding: str = "valid",
+    data_format: str = "channels_last",
 ) -> Shape:
     """Windows over the spatial axes; strides default to the window."""
     s, space, channels = _split_layout(inputs, data_format)
@@ -168,7 +172,7 @@ def one_hot(x: Tensor, num_classes: int, axis: int = -1, **static: object) -> Sh
     return (*s[:a], known(num_classes), *s[a:])
 
 
-def segment(data: Any, segment_ids: Any, num_segments: object = None, sorted: bool = False) -> Shape:
+def segment(data: object, segment_ids: object, num_segments: object = None, sorted: bool = False) -> Shape:
     """`num_segments` in the place of the first axis."""
     s, i = rank_at_least(data, 1, "data"), shape_of(segment_ids)
     if len(i) != 1 or (None not in (i[0], s[0]) and i[0] != s[0]):
@@ -176,7 +180,7 @@ def segment(data: Any, segment_ids: Any, num_segments: object = None, sorted: bo
     return (known(num_segments), *s[1:])
 
 
-def transform(real: Any, imag: object = None, **static: object) -> list[Shape]:
+def transform(real: object, imag: object = None, **static: object) -> list[Shape]:
     """Fourier transforms that keep the shape."""
     return [shape_of(real)] * 2
 
@@ -188,7 +192,7 @@ def rfft(x: Tensor, fft_length: object = None) -> list[Shape]:
     return [(*s[:-1], None if n is None else n // 2 + 1)] * 2
 
 
-def irfft(real: Any, imag: object, fft_length: object = None) -> Shape:
+def irfft(real: object, imag: object, fft_length: object = None) -> Shape:
     """The signal of half a spectrum."""
     s = rank_at_least(real, 1)
     n = known(fft_length) if fft_length is not None else None if s[-1] is None else 2 * (s[-1] - 1)

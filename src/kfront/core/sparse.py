@@ -15,7 +15,7 @@ from kfront.core.dtypes import WEAK
 from kfront.core.errors import UnsupportedError
 from kfront.core.op_registry import ops
 from kfront.core.state import state
-from kfront.core.typing import Backend, Tensor
+from kfront.core.typing import AnyCallable, Backend, Tensor
 
 if TYPE_CHECKING:
     from kfront.core.op import Op
@@ -31,10 +31,10 @@ ZEROS: dict[str, Callable[[list[bool]], bool]] = {
     "filled": lambda sparse: False,  # full results, or cheap ones: computed from the dense tensor
     "refused": lambda sparse: False,  # it would have to make a large tensor dense
 }
-_FORMS: dict[str, Callable[..., Any]] = {}
+_FORMS: dict[str, Callable[..., object]] = {}
 
 
-def run(op: Op, b: Backend, values: Sequence[Any], key: Sequence[Any], static: Sequence[Any]) -> Any:
+def run(op: Op, b: Backend, values: Sequence[Tensor], key: Sequence[Any], static: Sequence[Any]) -> Any:
     """Run an op with a sparse operand.
 
     Args:
@@ -65,7 +65,7 @@ def run(op: Op, b: Backend, values: Sequence[Any], key: Sequence[Any], static: S
     )
 
 
-def is_sparse_result(op: Op, operands: Sequence[Any], static: Sequence[Any]) -> bool:
+def is_sparse_result(op: Op, operands: Sequence[Tensor], static: Sequence[object]) -> bool:
     """Whether an op with a symbolic sparse operand gives a sparse tensor.
 
     Args:
@@ -111,7 +111,7 @@ def _form(*names: str) -> Callable[[Any], Any]:
 # ---- sums, products --------------------------------------------------------------------------------------------------
 
 
-def _joined(b: Backend, f: Callable[..., Any], x: Tensor, y: Tensor) -> Any:
+def _joined(b: Backend, f: AnyCallable, x: Tensor, y: Tensor) -> Any:
     if not (b.is_sparse(x) and b.is_sparse(y)) or tuple(x.shape) != tuple(y.shape):
         return f(*(b.densify(v) if b.is_sparse(v) else v for v in (x, y)))
     (i, u, shape), (j, v, _) = b.sparse_parts(x), b.sparse_parts(y)
@@ -131,7 +131,7 @@ def _at(dense: Any, indices: Any, rank: int) -> Any:
     return ops.get_item(dense, tuple(where))
 
 
-def _scaled(b: Backend, f: Callable[..., Any], x: Tensor, y: Any) -> Any:
+def _scaled(b: Backend, f: AnyCallable, x: Tensor, y: Any) -> Any:
     """`f` of a sparse tensor and a dense operand that is broadcast to its shape."""
     indices, values, shape = b.sparse_parts(x)
     if type(y) not in WEAK and len(y.shape) > len(shape):
@@ -142,7 +142,7 @@ def _scaled(b: Backend, f: Callable[..., Any], x: Tensor, y: Any) -> Any:
 
 
 @_form("multiply")
-def _multiply(b: Backend, operands: Sequence[Any]) -> Any:
+def _multiply(b: Backend, operands: Sequence[Tensor]) -> Any:
     x, y = operands
     if not b.is_sparse(x):
         x, y = y, x
@@ -150,14 +150,14 @@ def _multiply(b: Backend, operands: Sequence[Any]) -> Any:
 
 
 @_form("divide")
-def _divide(b: Backend, operands: Sequence[Any]) -> Any:
+def _divide(b: Backend, operands: Sequence[Tensor]) -> Any:
     x, y = operands
     y = b.densify(y) if b.is_sparse(y) else y
     return _scaled(b, ops.divide, x, y) if b.is_sparse(x) else ops.divide(x, y)
 
 
 @_form("matmul")
-def _matmul(b: Backend, operands: Sequence[Any]) -> Any:
+def _matmul(b: Backend, operands: Sequence[Tensor]) -> Any:
     x, y = operands
     if len(x.shape) != 2 or len(y.shape) != 2:
         return ops.matmul(*(b.densify(v) if b.is_sparse(v) else v for v in operands))
@@ -169,7 +169,7 @@ def _matmul(b: Backend, operands: Sequence[Any]) -> Any:
 
 
 @_form("linear")
-def _linear(b: Backend, operands: Sequence[Any]) -> Any:
+def _linear(b: Backend, operands: Sequence[Tensor]) -> Any:
     x, kernel, bias = operands
     *rows, size = x.shape
     out = _matmul(b, [_reshape(b, [x], (-1, int(size))), kernel])
@@ -183,7 +183,7 @@ def _linear(b: Backend, operands: Sequence[Any]) -> Any:
 @_form("sum")
 def _sum(
     b: Backend,
-    operands: Sequence[Any],
+    operands: Sequence[Tensor],
     axis: int | Sequence[int] | None = None,
     keepdims: bool = False,
     **other: object,
@@ -220,7 +220,7 @@ def _divided(x: Tensor, y: object) -> Any:
 
 
 @_form("shape")
-def _shape(b: Backend, operands: Sequence[Any]) -> Any:
+def _shape(b: Backend, operands: Sequence[Tensor]) -> Any:
     return tuple(b.sparse_parts(operands[0])[2])
 
 
@@ -228,14 +228,14 @@ def _shape(b: Backend, operands: Sequence[Any]) -> Any:
 
 
 @_form("reshape")
-def _reshape(b: Backend, operands: Sequence[Any], newshape: Any) -> Any:
+def _reshape(b: Backend, operands: Sequence[Tensor], newshape: Any) -> Any:
     indices, values, shape = b.sparse_parts(operands[0])
     size, known = math.prod(shape), math.prod(d for d in newshape if d != -1)
     new = [size // known if d == -1 else d for d in newshape]
     line = ops.zeros_like(indices[:, 0])
     for d, n in enumerate(shape):
         line = line * n + indices[:, d]
-    columns: list[Any] = []
+    columns: list[Tensor] = []
     for n in reversed(new):
         columns.insert(0, line % n)
         line = line // n
@@ -243,7 +243,7 @@ def _reshape(b: Backend, operands: Sequence[Any], newshape: Any) -> Any:
 
 
 @_form("transpose")
-def _transpose(b: Backend, operands: Sequence[Any], axes: Sequence[int] | None = None) -> Any:
+def _transpose(b: Backend, operands: Sequence[Tensor], axes: Sequence[int] | None = None) -> Any:
     indices, values, shape = b.sparse_parts(operands[0])
     axes = [a % len(shape) for a in axes] if axes is not None else list(range(len(shape)))[::-1]
     columns = ops.stack([indices[:, a] for a in axes], 1)
@@ -251,7 +251,7 @@ def _transpose(b: Backend, operands: Sequence[Any], axes: Sequence[int] | None =
 
 
 @_form("expand_dims")
-def _expand_dims(b: Backend, operands: Sequence[Any], axis: Any) -> Any:
+def _expand_dims(b: Backend, operands: Sequence[Tensor], axis: Any) -> Any:
     axes = (axis,) if isinstance(axis, int) else tuple(axis)
     shape = list(b.sparse_parts(operands[0])[2])
     rank = len(shape) + len(axes)
@@ -261,7 +261,7 @@ def _expand_dims(b: Backend, operands: Sequence[Any], axis: Any) -> Any:
 
 
 @_form("squeeze")
-def _squeeze(b: Backend, operands: Sequence[Any], axis: int | Sequence[int] | None = None) -> Any:
+def _squeeze(b: Backend, operands: Sequence[Tensor], axis: int | Sequence[int] | None = None) -> Any:
     shape = b.sparse_parts(operands[0])[2]
     axes = range(len(shape)) if axis is None else [axis] if isinstance(axis, int) else axis
     gone = {a % len(shape) for a in axes if shape[a] == 1}
@@ -269,7 +269,7 @@ def _squeeze(b: Backend, operands: Sequence[Any], axis: int | Sequence[int] | No
 
 
 @_form("concatenate")
-def _concatenate(b: Backend, operands: Sequence[Any], axis: int = 0) -> Any:
+def _concatenate(b: Backend, operands: Sequence[Tensor], axis: int = 0) -> Any:
     if not all(map(b.is_sparse, operands)):
         return ops.concatenate([b.densify(x) if b.is_sparse(x) else x for x in operands], axis)
     parts = [b.sparse_parts(x) for x in operands]

@@ -35,7 +35,7 @@ def standardize_shape(shape: Any, name: str = "shape") -> Shape:
     return out
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     return f"{value!r:.100}"
 
 
@@ -72,14 +72,14 @@ class KerasTensor(ArrayOperators):
 
     def __init__(
         self,
-        shape: Any,
+        shape: object,
         dtype: Any = "float32",
         sparse: bool = False,
         ragged: bool = False,
         record_history: bool = True,
         name: str | None = None,
         ragged_rank: int | None = None,
-        row_splits_dtype: Any = None,
+        row_splits_dtype: object = None,
         **kwargs: object,
     ) -> None:
         if sparse and ragged:

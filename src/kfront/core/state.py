@@ -34,10 +34,10 @@ class _State(threading.local):
     stateless: Any = None  # innermost StatelessScope
     depth: int = 0  # nesting of running layer calls
     portable_random: bool = False
-    remat: Any = None  # innermost RematScope: layers made now remember it
+    remat: object = None  # innermost RematScope: layers made now remember it
     symbolic: bool = False  # inside a SymbolicScope
     in_segment: bool = False  # inside a layer call that is computed again for the gradient
-    device: Any = None
+    device: object = None
     distribution: Any = None  # what `kfront.distribution.set_distribution` set
     any_mask_seen: bool = False  # until a mask was made, no layer looks for one
     budget: Any = None  # what loading a file may allocate, or None
@@ -65,7 +65,7 @@ class _Backends:
     """
 
     named: Callable[[str], Any]  # the backend of a name
-    choose: Callable[[], Any]  # the one of a thread that has made no choice
+    choose: Callable[[], object]  # the one of a thread that has made no choice
 
     def __getattr__(self, attribute: str) -> Any:
         if attribute not in _Backends.__annotations__:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from kfront.core.errors import ArgumentError, ArgumentTypeError
+from kfront.core.typing import AnyCallable
 
 
 class MAP_TO_NONE:
@@ -51,7 +52,7 @@ def is_nested(structure: object) -> bool:
     return isinstance(structure, (dict, list, tuple))
 
 
-def _children(structure: Any) -> list[tuple[Any, Any]]:
+def _children(structure: Any) -> list[tuple[object, object]]:
     if isinstance(structure, dict):
         return [(k, structure[k]) for k in _keys(structure)]
     return list(enumerate(structure))
@@ -122,7 +123,7 @@ def flatten_with_path(structure: object) -> list[tuple[tuple[Any, ...], Any]]:
     return [((k, *path), leaf) for k, sub in _children(structure) for path, leaf in flatten_with_path(sub)]
 
 
-def map_structure(func: Callable[..., Any], *structures: Any, none_is_leaf: bool = True) -> Any:
+def map_structure(func: Callable[..., object], *structures: object, none_is_leaf: bool = True) -> Any:
     """Apply `func` leaf by leaf over structures of the same form.
 
     Args:
@@ -153,7 +154,7 @@ def map_structure(func: Callable[..., Any], *structures: Any, none_is_leaf: bool
     return _map(func, structures, none_is_leaf)
 
 
-def _map(func: Callable[..., Any], structures: tuple[Any, ...], none_is_leaf: bool) -> Any:
+def _map(func: AnyCallable, structures: tuple[Any, ...], none_is_leaf: bool) -> Any:
     first = structures[0]
     if isinstance(first, dict):
         keys = _keys(first)
@@ -165,7 +166,7 @@ def _map(func: Callable[..., Any], structures: tuple[Any, ...], none_is_leaf: bo
     return func(*structures)
 
 
-def map_structure_up_to(shallow_structure: Any, func: Callable[..., Any], *structures: Any) -> Any:
+def map_structure_up_to(shallow_structure: object, func: AnyCallable, *structures: Any) -> Any:
     """As `map_structure`, descending only as far as `shallow_structure` does.
 
     Args:
@@ -248,7 +249,7 @@ def assert_same_paths(a: object, b: object) -> None:
         raise ArgumentError(f"[tree] expected the same paths; only in one of the two: {sorted(map(str, pa ^ pb))}.")
 
 
-def pack_sequence_as(structure: object, flat_sequence: Iterable[Any]) -> Any:
+def pack_sequence_as(structure: object, flat_sequence: Iterable[object]) -> Any:
     """A structure of the form of `structure` with the leaves of `flat_sequence`.
 
     Args:

@@ -28,7 +28,7 @@ def load_batches(path: Path, names: tuple[str, ...], labels: str, classes: int) 
             for n, data in zip(names, read_tar(path, names), strict=True)]  # fmt: skip
 
 
-def _batch(found: Any, key: str, classes: int, name: str) -> tuple[np.ndarray, np.ndarray]:
+def _batch(found: object, key: str, classes: int, name: str) -> tuple[np.ndarray, np.ndarray]:
     table: dict[Any, Any] = found if isinstance(found, dict) else {}
     x, y = table.get(b"data"), table.get(key.encode())
     message = f"[datasets] expected images and labels in {name}, got something else; delete the file."

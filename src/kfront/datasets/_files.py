@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import zipfile
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 
@@ -42,7 +42,7 @@ def read_npz(path: Path, expected: dict[str, Pattern], most: int) -> dict[str, n
     return found
 
 
-def _npy_header(f: IO[bytes]) -> tuple[tuple[int, ...], Any]:
+def _npy_header(f: IO[bytes]) -> tuple[tuple[int, ...], object]:
     try:
         version = np.lib.format.read_magic(f)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
@@ -52,7 +52,7 @@ def _npy_header(f: IO[bytes]) -> tuple[tuple[int, ...], Any]:
     return shape, dtype
 
 
-def _check(path: Path, name: str, pattern: Pattern, most: int, shape: tuple[int, ...], dtype: Any) -> None:
+def _check(path: Path, name: str, pattern: Pattern, most: int, shape: tuple[int, ...], dtype: object) -> None:
     wanted, kind = pattern
     fits = len(shape) == len(wanted) and all(
         n <= most if w is None else n == w for n, w in zip(shape, wanted, strict=True)

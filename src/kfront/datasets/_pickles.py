@@ -18,7 +18,7 @@ from kfront.core.errors import DataError
 _MOST = 1 << 30  # bytes of one member
 _reconstruct = np.empty(0).__reduce__()[0]  # what NumPy's own pickles of arrays call
 # what a pickle may name: the parts of an array, and how Python 2 wrote bytes
-_ALLOWED: dict[tuple[str, str], Any] = {
+_ALLOWED: dict[tuple[str, str], object] = {
     ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
     ("numpy._core.multiarray", "_reconstruct"): _reconstruct,
     ("numpy", "ndarray"): np.ndarray,
@@ -34,11 +34,11 @@ class _Unpickler(pickle.Unpickler):
             raise pickle.UnpicklingError(f"{module}.{name} is no part of an array")
         return found
 
-    def persistent_load(self, pid: Any) -> Any:
+    def persistent_load(self, pid: object) -> Any:
         raise pickle.UnpicklingError("it refers to something outside")
 
 
-def unpickle(data: bytes, what: Any) -> Any:
+def unpickle(data: bytes, what: object) -> Any:
     """Dicts, lists, numbers, bytes and arrays out of a pickle.
 
     Args:

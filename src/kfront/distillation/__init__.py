@@ -1,13 +1,11 @@
 """Training a small model on the outputs of a large one."""
 
-from __future__ import annotations
-
 from kfront.core.lazy import lazy_namespace, names
 
 __getattr__, __dir__, __all__ = lazy_namespace(
     __name__,
     {
         **names(".losses", "DistillationLoss FeatureDistillation LogitsDistillation"),
-        **names(".model", "Distiller"),
+        "Distiller": ".model",
     },
 )

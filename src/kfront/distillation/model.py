@@ -9,7 +9,7 @@ from typing import Any
 from kfront import ops
 from kfront.core import codec, tree
 from kfront.core.errors import ArgumentError
-from kfront.core.typing import Config, CustomObjects
+from kfront.core.typing import Config, CustomObjects, Tensor
 from kfront.distillation.losses import DistillationLoss
 from kfront.metrics import Mean
 from kfront.models.model import Model
@@ -68,11 +68,11 @@ class Distiller(Model):
         self,
         teacher: Model,
         student: Model,
-        distillation_losses: Any,
-        distillation_loss_weights: Any = None,
+        distillation_losses: object,
+        distillation_loss_weights: object = None,
         student_loss_weight: float = 0.5,
         name: str = "distiller",
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         super().__init__(name=name, **kwargs)
         losses = _as_list(distillation_losses)
@@ -113,7 +113,7 @@ class Distiller(Model):
 
     # -- running ------------------------------------------------------------------------------------------------------
 
-    def call(self, inputs: Any, training: Any = None, **kwargs: Any) -> Any:
+    def call(self, inputs: Tensor, training: object = None, **kwargs: object) -> Any:
         """The student's outputs.
 
         Args:
@@ -138,7 +138,7 @@ class Distiller(Model):
             made = known[who] = Model(model.input, [model.output, found], name=f"{who}_features")
         return made
 
-    def _pairs(self, x: Any, y_pred: Any, training: bool) -> Iterator[tuple[Any, Any, Any]]:
+    def _pairs(self, x: object, y_pred: object, training: bool) -> Iterator[tuple[Any, Any, Any]]:
         """For each distillation loss, what the teacher and what the student gives."""
         names = _layer_names(self.distillation_losses, "teacher")
         with self._backend.no_grad():
@@ -157,7 +157,12 @@ class Distiller(Model):
             yield loss, (final if t is None else inner[t]), (y_pred if s is None else mine[s])
 
     def compute_loss(
-        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+        self,
+        x: object = None,
+        y: object = None,
+        y_pred: object = None,
+        sample_weight: object = None,
+        training: bool = True,
     ) -> Any:
         """The student's and the teacher's part of the loss of a batch, weighted, a scalar tensor.
 
@@ -212,7 +217,7 @@ class Distiller(Model):
         return cls(**config)
 
 
-def _as_list(x: Any) -> list[Any]:
+def _as_list(x: object) -> list[object]:
     return list(x) if isinstance(x, (list, tuple)) else [x]
 
 

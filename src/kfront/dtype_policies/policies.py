@@ -106,7 +106,7 @@ class DTypePolicy:
     def __repr__(self) -> str:
         return f'<DTypePolicy "{self._name}">'
 
-    def __eq__(self, other: Any) -> bool:
+    def __eq__(self, other: object) -> bool:
         same = getattr(type(other), "_stands_for", type(other)) is getattr(type(self), "_stands_for", type(self))
         return same and isinstance(other, DTypePolicy) and other.get_config() == self.get_config()
 

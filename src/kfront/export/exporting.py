@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from kfront.backends import backend_scope, get
@@ -35,7 +35,7 @@ def export_model(
     format: str,
     verbose: bool | None,
     input_signature: object,
-    options: dict[str, Any],
+    options: Mapping[str, object],
 ) -> None:
     """Write a model in a format for serving; see `Model.export`."""
     if not isinstance(filepath, (str, os.PathLike)):
@@ -99,7 +99,7 @@ def host_layers(model: Any, backend: Backend, format: str = _STRINGS) -> list[st
     return [layer.name for layer in hosted if getattr(layer, native)(backend) is None]
 
 
-def refuse_host_layers(model: Any, backend: Any, format: str = _STRINGS) -> None:
+def refuse_host_layers(model: object, backend: Any, format: str = _STRINGS) -> None:
     """Check that no layer needs Python when it runs.
 
     Raises:

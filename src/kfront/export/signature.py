@@ -8,9 +8,10 @@ from typing import Any
 from kfront.core import tree
 from kfront.core.errors import ArgumentError, NotBuiltError
 from kfront.core.spec import KerasTensor
+from kfront.core.typing import Tensor
 
 
-def model_signature(model: Any) -> tuple[Any, ...]:
+def model_signature(model: Any) -> tuple[object, ...]:
     """The positional arguments of a built model, as structures of KerasTensors.
 
     Raises:
@@ -31,7 +32,7 @@ def model_signature(model: Any) -> tuple[Any, ...]:
     return standardize_signature(shapes)
 
 
-def standardize_signature(signature: object) -> tuple[Any, ...]:
+def standardize_signature(signature: object) -> tuple[object, ...]:
     """Positional arguments as structures of KerasTensors, each with a name of its own.
 
     Args:
@@ -44,7 +45,7 @@ def standardize_signature(signature: object) -> tuple[Any, ...]:
     arguments = list(signature) if isinstance(signature, (list, tuple)) else [signature]
     taken: set[str] = set()
 
-    def one(x: Any) -> KerasTensor:
+    def one(x: Tensor) -> KerasTensor:
         name = re.sub(r"\W", "_", getattr(x, "name", None) or "inputs").strip("_") or "inputs"
         free = next(n for n in (name, *(f"{name}_{i}" for i in range(1, len(taken) + 2))) if n not in taken)
         taken.add(free)
@@ -53,14 +54,14 @@ def standardize_signature(signature: object) -> tuple[Any, ...]:
     return tuple(tree.map_structure(one, arguments))
 
 
-def named_outputs(outputs: object) -> dict[str, Any]:
+def named_outputs(outputs: object) -> dict[str, object]:
     """The leaves of what a model returns by name: the keys of a flat dict, else "output_0" and so on."""
     if isinstance(outputs, dict) and not any(tree.is_nested(x) for x in outputs.values()):
         return {str(k): x for k, x in outputs.items()}
     return {f"output_{i}": x for i, x in enumerate(tree.flatten(outputs))}
 
 
-def _named(x: Any, name: str) -> KerasTensor:
+def _named(x: Tensor, name: str) -> KerasTensor:
     """A KerasTensor of anything that has a shape and a dtype."""
     try:
         return KerasTensor(tuple(x.shape), x.dtype, name=name)

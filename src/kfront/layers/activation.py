@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Unpack
 
 from kfront import activations, ops
@@ -10,6 +10,7 @@ from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.options import Option, normalisers
 from kfront.core.typing import (
     ActivationLike,
+    AnyCallable,
     ConstraintLike,
     InitializerLike,
     LayerOptions,
@@ -58,7 +59,7 @@ class Activation(_Elementwise):
     [0.0, 2.0]
     """
 
-    activation: Callable[..., Any]
+    activation: AnyCallable
 
     def __init__(self, activation: ActivationLike, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**self._store(locals()))

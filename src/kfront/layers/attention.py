@@ -139,7 +139,7 @@ class Attention(OptionLayer):
         if self.score_mode == "concat":
             self.concat_score_weight = self.add_weight(name="concat_score_weight", shape=(), initializer="ones")
 
-    def _checked(self, inputs: Any) -> Any:
+    def _checked(self, inputs: object) -> Any:
         """`inputs` (tensors or shapes) if it is a list of two or three."""
         if (
             not isinstance(inputs, (list, tuple))
@@ -197,7 +197,7 @@ class Attention(OptionLayer):
             out = ops.where(ops.expand_dims(ops.cast(query_mask, "bool"), -1), out, ops.zeros_like(out))
         return (out, weights) if return_attention_scores else out
 
-    def _masks(self, mask: Any, count: int) -> tuple[Any, Any]:
+    def _masks(self, mask: object, count: int) -> tuple[Any, Any]:
         if mask is None:
             return None, None
         if not isinstance(mask, (list, tuple)) or not 2 <= len(mask) <= count:
@@ -264,7 +264,7 @@ class AdditiveAttention(Attention):
 
     _normalise = normalisers(score_mode=Option(one_of("dot", "concat"), write=None))
 
-    def __init__(self, use_scale: bool = True, dropout: float = 0.0, **kwargs: Any) -> None:
+    def __init__(self, use_scale: bool = True, dropout: float = 0.0, **kwargs: object) -> None:
         super().__init__(**base_arguments(locals()))
 
     def build(self, input_shape: Sequence[Shape]) -> None:

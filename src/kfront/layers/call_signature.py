@@ -83,7 +83,9 @@ def call_info(cls: type) -> CallInfo:
     return found
 
 
-def build_arguments(info: CallInfo, named: dict[str, Any], shape_of: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def build_arguments(
+    info: CallInfo, named: dict[str, Any], shape_of: Any
+) -> tuple[tuple[object, ...], dict[str, object]]:
     """Arguments for `build` from those of `call`: shapes of the tensors among them."""
 
     def shapes(value: Any) -> Any:

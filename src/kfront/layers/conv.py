@@ -161,7 +161,7 @@ class BaseConv(WindowLayer, LoraLayer):
         """The layer's output, see the class."""
         return self._finish(self.convolution_op(inputs, self.kernel.value))
 
-    def convolution_op(self, inputs: Tensor, kernel: Any) -> Tensor:
+    def convolution_op(self, inputs: Tensor, kernel: Tensor) -> Tensor:
         """The convolution, without bias and activation; subclasses may compute it otherwise."""
         padding = self.padding
         if padding == "causal":

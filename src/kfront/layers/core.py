@@ -25,6 +25,7 @@ from kfront.core.typing import (
     RegularizerLike,
     Shape,
     Tensor,
+    TensorLike,
 )
 from kfront.core.variable import Variable
 from kfront.layers.base import InputSpec, Layer
@@ -370,7 +371,7 @@ class Lambda(Layer):
         names = signature(function).parameters
         self._takes = tuple(n for n in ("training", "mask") if n in names)
 
-    def call(self, inputs: Any, mask: Tensor | None = None, training: bool | None = None) -> Any:
+    def call(self, inputs: object, mask: Tensor | None = None, training: bool | None = None) -> Any:
         """``function(inputs)``."""
         more = dict(self.arguments)
         for name, value in (("training", training), ("mask", mask)):
@@ -378,7 +379,7 @@ class Lambda(Layer):
                 more[name] = value
         return self.function(inputs, **more)
 
-    def compute_mask(self, inputs: Any, mask: Tensor | None = None) -> Tensor | None:
+    def compute_mask(self, inputs: TensorLike, mask: Tensor | None = None) -> Tensor | None:
         """The mask given to the constructor, or what it computes."""
         return self.mask(inputs, mask) if callable(self.mask) else self.mask
 
@@ -392,7 +393,9 @@ class Lambda(Layer):
         first = input_shape[0] if isinstance(input_shape, list) else input_shape
         return (first[0], *((given,) if isinstance(given, int) else given))
 
-    def compute_output_spec(self, inputs: Any, mask: Tensor | None = None, training: bool | None = None) -> KerasTensor:
+    def compute_output_spec(
+        self, inputs: object, mask: Tensor | None = None, training: bool | None = None
+    ) -> KerasTensor:
         """Specs of the outputs: the function run on abstract values, where no shape was given."""
         if self._output_shape is not None:
             return super().compute_output_spec(inputs, mask=mask, training=training)

@@ -21,6 +21,7 @@ from kfront.core.typing import (
     RegularizerLike,
     Shape,
     Tensor,
+    TensorLike,
 )
 from kfront.core.variable import Variable
 from kfront.initializers import VarianceScaling
@@ -146,7 +147,7 @@ class EinsumDense(Quantizable):
         lora_rank: int | None = None,
         lora_alpha: float | None = None,
         gptq_unpacked_column_size: int | None = None,
-        quantization_config: Any = None,
+        quantization_config: object = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
@@ -253,7 +254,7 @@ class EinsumDense(Quantizable):
             return outputs
         return activation(outputs)
 
-    def _as_dense(self, inputs: Tensor, kernel: Any, bias: Any) -> Any:
+    def _as_dense(self, inputs: Tensor, kernel: TensorLike, bias: Any) -> Any:
         """One product of matrices: several times faster than einsum on small tensors."""
         n, shape = self._contracted, self.kernel.shape
         out = shape[n:]

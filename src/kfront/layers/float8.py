@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from kfront import ops
-from kfront.core.typing import Tensor
+from kfront.core.typing import Tensor, TensorLike
 from kfront.quantizers.functions import compute_float8_amax_history, compute_float8_scale, quantize_and_dequantize
 
 E4M3, E5M2 = ("float8_e4m3fn", 448.0), ("float8_e5m2", 57344.0)
@@ -48,11 +48,11 @@ class Float8:
         dtype = x.dtype
 
         @ops.custom_gradient
-        def pretend(x: Tensor, scale: Any, history: Any) -> Any:
+        def pretend(x: Tensor, scale: TensorLike, history: object) -> Any:
             new = _moved(x, scale, history, E4M3[1]) if training else (scale, history)
             y = quantize_and_dequantize(x, scale if not training else new[0], E4M3[0], dtype)
 
-            def grad(*args: Any, upstream: Tensor | None = None) -> Any:
+            def grad(*args: object, upstream: Tensor | None = None) -> Any:
                 return args[0] if upstream is None else upstream, *new
 
             return y, grad
@@ -65,7 +65,7 @@ class Float8:
         dtype = x.dtype
 
         @ops.custom_gradient
-        def pretend(x: Tensor, scale: Any, history: Any) -> Any:
+        def pretend(x: Tensor, scale: TensorLike, history: Any) -> Any:
             def grad(*args: Any, upstream: Tensor | None = None) -> Any:
                 dy = args[0] if upstream is None else upstream
                 new = _moved(dy, scale, history, E5M2[1])
@@ -76,6 +76,6 @@ class Float8:
         return pretend(x, scale.value, history.value)
 
 
-def _moved(x: Tensor, scale: Any, history: Any, largest: float) -> tuple[Any, Any]:
+def _moved(x: Tensor, scale: TensorLike, history: Any, largest: float) -> tuple[Any, Any]:
     """The next scale, from the history so far, and the history with `x`."""
     return compute_float8_scale(ops.max(history), scale, largest), compute_float8_amax_history(x, history)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable
 from typing import Any, Self, Unpack
 
 import numpy as np
@@ -20,7 +19,7 @@ from kfront.core.rng import SeedGenerator
 from kfront.core.spec import Abstract
 from kfront.core.state import state as scopes
 from kfront.core.tracking import structure
-from kfront.core.typing import Config, DTypeLike, LayerOptions, Store, UnnamedOptions
+from kfront.core.typing import AnyCallable, Config, DTypeLike, LayerOptions, Store, TensorLike, UnnamedOptions
 from kfront.layers.base import Layer
 
 # ---- torch -----------------------------------------------------------------------------------------------------------
@@ -230,24 +229,24 @@ class _OfJax(_OfEngine):
                     )
                 )
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: object) -> None:
         """Make the weights for inputs of this shape, unless they were given."""
         if not self._trees:
             rng, inputs = self.seed_generator.next(), self._engine.ones(input_shape, self.compute_dtype)
             self._make(*self._engine.first(self._first, rng, inputs))
 
-    def _first(self, rng: Any, inputs: Any) -> tuple[Any, Any]:
+    def _first(self, rng: Any, inputs: TensorLike) -> tuple[Any, Any]:
         """(params, state) for a key and inputs of the right shape."""
         raise NotImplementedError
 
-    def _apply_to(self, params: Any, state: Any, rng: Any, inputs: Any, training: bool) -> tuple[Any, Any]:
+    def _apply_to(self, params: Any, state: Any, rng: Any, inputs: TensorLike, training: bool) -> tuple[Any, Any]:
         """(outputs, new state)."""
         raise NotImplementedError
 
     _has_state = True
     _has_rng = True
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: object, training: bool = False) -> Any:
         """The model's output; its new state is kept."""
         rng = self.seed_generator.next() if self._has_rng else None
         variables = ([v.value for v in self._trained], [v.value for v in self._other])
@@ -256,14 +255,16 @@ class _OfJax(_OfEngine):
             variable.assign(value)
         return outputs
 
-    def _run_on(self, trained: list[Any], other: list[Any], rng: Any, inputs: Any, training: bool) -> tuple[Any, Any]:
+    def _run_on(
+        self, trained: list[object], other: list[object], rng: Any, inputs: TensorLike, training: bool
+    ) -> tuple[Any, Any]:
         """(outputs, new state) for values of the variables."""
         params = self._engine.unflatten(self._trees["params"], trained)
         state = self._engine.unflatten(self._trees["state"], other)
         outputs, new = self._apply_to(params, state, rng, inputs, training)
         return outputs, new if self._other else None
 
-    def compute_output_spec(self, inputs: Any, training: bool = False) -> Any:
+    def compute_output_spec(self, inputs: TensorLike, training: bool = False) -> Any:
         """Shapes and dtypes of the outputs, from JAX."""
         return self._backend.compute_spec(self.call, inputs)
 
@@ -321,8 +322,8 @@ class JaxLayer(_OfJax):
 
     def __init__(
         self,
-        call_fn: Callable[..., Any],
-        init_fn: Callable[..., Any] | None = None,
+        call_fn: AnyCallable,
+        init_fn: AnyCallable | None = None,
         params: Any = None,
         state: Any = None,
         seed: int | None = None,
@@ -348,7 +349,7 @@ class JaxLayer(_OfJax):
             self._make(params, state)
             self.built = True
 
-    def _first(self, rng: Any, inputs: Any) -> tuple[Any, Any]:
+    def _first(self, rng: Any, inputs: TensorLike) -> tuple[Any, Any]:
         assert self.init_fn is not None
         more = {"training": True} if "training" in self._init_takes else {}
         found = self.init_fn(rng=rng, inputs=inputs, **more)
@@ -360,7 +361,7 @@ class JaxLayer(_OfJax):
             )
         return found
 
-    def _apply_to(self, params: Any, state: Any, rng: Any, inputs: Any, training: bool) -> tuple[Any, Any]:
+    def _apply_to(self, params: Any, state: Any, rng: Any, inputs: TensorLike, training: bool) -> tuple[Any, Any]:
         given = {"params": params, "state": state, "rng": rng, "inputs": inputs, "training": training}
         out = self.call_fn(**{k: given[k] for k in self._takes})
         if not self._has_state:
@@ -432,10 +433,10 @@ class FlaxLayer(_OfJax):
             self._make(*first)
             self.built = True
 
-    def _first(self, rng: Any, inputs: Any) -> tuple[Any, Any]:
+    def _first(self, rng: Any, inputs: TensorLike) -> tuple[Any, Any]:
         return self._functions.init(rng, inputs)
 
-    def _apply_to(self, params: Any, state: Any, rng: Any, inputs: Any, training: bool) -> tuple[Any, Any]:
+    def _apply_to(self, params: Any, state: Any, rng: Any, inputs: TensorLike, training: bool) -> tuple[Any, Any]:
         return self._functions.apply(params, state, rng, inputs, training)
 
     def get_config(self) -> Config:
@@ -517,12 +518,12 @@ class TFSMLayer(_OfEngine):
             self.trainable = False
         self.built = True
 
-    def call(self, inputs: Any, training: bool = False, **kwargs: Any) -> Any:
+    def call(self, inputs: TensorLike, training: bool = False, **kwargs: Any) -> Any:
         """The function's output."""
         endpoint = self._training_endpoint if training else self._endpoint
         return self._engine.run(endpoint.value, inputs, kwargs)
 
-    def compute_output_spec(self, inputs: Any, training: bool = False, **kwargs: Any) -> Any:
+    def compute_output_spec(self, inputs: TensorLike, training: bool = False, **kwargs: Any) -> Any:
         """Shapes and dtypes of the outputs, from TensorFlow."""
         return self._backend.compute_spec(self.call, inputs, **kwargs)
 

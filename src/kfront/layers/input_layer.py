@@ -8,7 +8,7 @@ from typing import Any
 from kfront.core.errors import ArgumentError
 from kfront.core.operation import Node
 from kfront.core.spec import KerasTensor, standardize_shape
-from kfront.core.typing import Config, DTypeLike
+from kfront.core.typing import Config, DTypeLike, Tensor
 from kfront.layers.base import Layer
 
 
@@ -49,7 +49,7 @@ class InputLayer(Layer):
         sparse: bool | None = None,
         ragged: bool | None = None,
         batch_shape: Sequence[int | None] | None = None,
-        input_tensor: Any = None,
+        input_tensor: object = None,
         optional: bool = False,
         name: str | None = None,
         **kwargs: Any,
@@ -109,7 +109,7 @@ def Input(
     ragged: bool | None = None,
     batch_shape: Sequence[int | None] | None = None,
     name: str | None = None,
-    tensor: Any = None,
+    tensor: Tensor | None = None,
     optional: bool = False,
 ) -> KerasTensor:
     """A symbolic input of a model.

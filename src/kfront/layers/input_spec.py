@@ -9,7 +9,7 @@ from kfront.core import tree
 from kfront.core.errors import ArgumentError, DTypeError, ShapeError
 from kfront.core.registry import serializable
 from kfront.core.spec import standardize_shape
-from kfront.core.typing import Config, DTypeLike
+from kfront.core.typing import Config, DTypeLike, TensorLike
 
 
 @serializable("keras.layers")
@@ -45,7 +45,7 @@ class InputSpec:
     def __init__(
         self,
         dtype: DTypeLike = None,
-        shape: Any = None,
+        shape: object = None,
         ndim: int | None = None,
         max_ndim: int | None = None,
         min_ndim: int | None = None,
@@ -108,7 +108,7 @@ class InputSpec:
         )
 
 
-def check_inputs(spec: Any, inputs: Any, who: str, shape_of: Callable[[Any], Any]) -> None:
+def check_inputs(spec: Any, inputs: TensorLike, who: str, shape_of: Callable[[Any], Any]) -> None:
     """Raise unless `inputs` fit `spec` (one InputSpec or a structure of them).
 
     Raises:

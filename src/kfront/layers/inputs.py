@@ -11,24 +11,26 @@ from kfront.core import tree
 from kfront.core.dtypes import is_float
 from kfront.core.spec import KerasTensor, is_text
 from kfront.core.state import state
-from kfront.core.typing import Backend
+from kfront.core.typing import Backend, TensorLike
 from kfront.core.variable import Variable
 from kfront.ops.primitives.dtypes import cast
 
 
-def numeric(x: Any) -> bool:
+def numeric(x: object) -> bool:
     """Whether `x` is a number, or nested lists of numbers."""
     if isinstance(x, (list, tuple)):
         return bool(x) and all(numeric(v) for v in x)
     return isinstance(x, (int, float, bool, np.number))
 
 
-def has_float(x: Any) -> bool:
+def has_float(x: TensorLike) -> bool:
     """Whether a float is among nested numbers."""
     return any(isinstance(v, (float, np.floating)) for v in tree.flatten(x))
 
 
-def convert_inputs(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def convert_inputs(
+    layer: Any, args: tuple[object, ...], kwargs: dict[str, object]
+) -> tuple[tuple[object, ...], dict[str, object]]:
     """The arguments of a call, arrays made tensors of the layer's backend and floating ones cast to its compute dtype.
 
     Args:
@@ -63,7 +65,7 @@ def convert_inputs(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
                 b.set_mask(x, mask)
         return x
 
-    def first(x: Any) -> Any:
+    def first(x: object) -> Any:
         if isinstance(x, (int, float, bool)) or (isinstance(x, list) and numeric(x)):
             return one(b.convert(x, dtype if casts and has_float(x) else None))
         if isinstance(x, dict) and layer._uncast:
@@ -77,7 +79,7 @@ def convert_inputs(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
 
 
 @functools.cache
-def passing_dtypes(backend: Backend, compute: str | None, autocast: bool) -> frozenset[Any]:
+def passing_dtypes(backend: Backend, compute: str | None, autocast: bool) -> frozenset[object]:
     """The engine's dtypes that inputs keep: all but floating ones that are not the compute dtype."""
     names = [d for d in backend.dtypes if not is_float(d) or d == compute or not autocast]
     return frozenset(backend.native_dtype(d) for d in names)

@@ -31,7 +31,7 @@ class Merge(OptionLayer):
         super().__init__(**kwargs)
         self.supports_masking = True
 
-    def _checked(self, shapes: Any) -> list[tuple[int | None, ...]]:
+    def _checked(self, shapes: object) -> list[tuple[int | None, ...]]:
         """The input shapes.
 
         Raises:
@@ -393,7 +393,7 @@ class Dot(Merge):
     axes: Any
     normalize: bool
 
-    def __init__(self, axes: Any, normalize: bool = False, **kwargs: Unpack[LayerOptions]) -> None:
+    def __init__(self, axes: object, normalize: bool = False, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**self._store(locals()))
 
     def _axes_for(self, shapes: Sequence[Sequence[Any]]) -> tuple[int, int]:
@@ -451,11 +451,11 @@ class Dot(Merge):
         return None
 
 
-def _functional(cls: type[Layer], inputs: Sequence[Tensor], *args: Any, **kwargs: Any) -> Any:
+def _functional(cls: type[Layer], inputs: Sequence[Tensor], *args: object, **kwargs: object) -> Any:
     return cls(*args, **kwargs)(inputs)
 
 
-def add(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
+def add(inputs: Sequence[Tensor], **kwargs: object) -> Any:
     """`Add` as a function.
 
     Args:
@@ -478,7 +478,7 @@ def add(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
     return _functional(Add, inputs, **kwargs)
 
 
-def subtract(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
+def subtract(inputs: Sequence[Tensor], **kwargs: object) -> Any:
     """`Subtract` as a function.
 
     Args:
@@ -501,7 +501,7 @@ def subtract(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
     return _functional(Subtract, inputs, **kwargs)
 
 
-def multiply(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
+def multiply(inputs: Sequence[Tensor], **kwargs: object) -> Any:
     """`Multiply` as a function.
 
     Args:
@@ -524,7 +524,7 @@ def multiply(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
     return _functional(Multiply, inputs, **kwargs)
 
 
-def average(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
+def average(inputs: Sequence[Tensor], **kwargs: object) -> Any:
     """`Average` as a function.
 
     Args:
@@ -547,7 +547,7 @@ def average(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
     return _functional(Average, inputs, **kwargs)
 
 
-def maximum(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
+def maximum(inputs: Sequence[Tensor], **kwargs: object) -> Any:
     """`Maximum` as a function.
 
     Args:
@@ -570,7 +570,7 @@ def maximum(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
     return _functional(Maximum, inputs, **kwargs)
 
 
-def minimum(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
+def minimum(inputs: Sequence[Tensor], **kwargs: object) -> Any:
     """`Minimum` as a function.
 
     Args:
@@ -593,7 +593,7 @@ def minimum(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
     return _functional(Minimum, inputs, **kwargs)
 
 
-def concatenate(inputs: Sequence[Tensor], axis: int = -1, **kwargs: Any) -> Any:
+def concatenate(inputs: Sequence[Tensor], axis: int = -1, **kwargs: object) -> Any:
     """`Concatenate` as a function.
 
     Args:
@@ -616,7 +616,7 @@ def concatenate(inputs: Sequence[Tensor], axis: int = -1, **kwargs: Any) -> Any:
     return _functional(Concatenate, inputs, axis=axis, **kwargs)
 
 
-def dot(inputs: Sequence[Tensor], axes: Any = -1, **kwargs: Any) -> Any:
+def dot(inputs: Sequence[Tensor], axes: object = -1, **kwargs: object) -> Any:
     """`Dot` as a function.
 
     Args:

@@ -57,7 +57,7 @@ class _Heads(OptionLayer):
         if self.dropout > 0 and self.seed_generator is None:
             self.seed_generator = SeedGenerator(self.seed)
 
-    def _projection(self, name: str, equation: str, output_shape: tuple[Any, ...], bias_axes: str) -> EinsumDense:
+    def _projection(self, name: str, equation: str, output_shape: Shape, bias_axes: str) -> EinsumDense:
         clone = lambda x: x.clone() if hasattr(x, "clone") else x  # noqa: E731  (else all would start out equal)
         return EinsumDense(
             equation,
@@ -123,7 +123,7 @@ class _Heads(OptionLayer):
         value: Any,
         masks: tuple[Tensor | None, ...],
         causal: bool,
-        training: Any,
+        training: object,
         scores: bool,
     ) -> tuple[Any, Any]:
         """(means of values in the shape of the queries, weights or None)."""
@@ -142,7 +142,9 @@ class _Heads(OptionLayer):
             return out, None
         return self._by_einsum(query, key, value, self._mask(query, key, masks, causal), drop)
 
-    def _by_einsum(self, query: Tensor, key: Tensor, value: Any, mask: Tensor | None, drop: bool) -> tuple[Any, Any]:
+    def _by_einsum(
+        self, query: Tensor, key: Tensor, value: Any, mask: Tensor | None, drop: bool
+    ) -> tuple[object, object]:
         scores, means, _ = attention_equations(len(query.shape), self._axes)
         if len(key.shape) == len(query.shape) and key.shape[-2] != query.shape[-2]:
             groups = query.shape[-2] // key.shape[-2]
@@ -349,7 +351,7 @@ def _flash_attention(value: bool | None) -> bool | None:
     return config.is_flash_attention_enabled() if value is None else value
 
 
-def _output_shape(value: Any) -> tuple[int, ...] | None:
+def _output_shape(value: object) -> tuple[int, ...] | None:
     if value is None:
         return None
     if isinstance(value, int) and not isinstance(value, bool):

@@ -22,7 +22,7 @@ def _second_name(of: str) -> Any:
     def read(self: Any) -> Any:
         return getattr(self, of)
 
-    def write(self: Any, value: Any) -> None:
+    def write(self: Any, value: object) -> None:
         self._tracker.forget(f"_{of}")  # a sublayer is filed under its first name only
         setattr(self, of, value)
 
@@ -56,12 +56,12 @@ class HeadHooks:
     _combine_equation: str
     _attends_itself: ClassVar[bool] = False  # whether a subclass has its own `_compute_attention` or mask
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         steps = ("_compute_attention", "_compute_attention_mask", "_masked_softmax")
         cls._attends_itself = any(getattr(cls, s) is not getattr(HeadHooks, s) for s in steps)
 
-    def _get_common_kwargs_for_sublayer(self: Any) -> dict[str, Any]:
+    def _get_common_kwargs_for_sublayer(self: Any) -> dict[str, object]:
         """Options that all projections share, initializers copied so that they do not start out equal."""
         clone = lambda x: x.clone() if hasattr(x, "clone") else x  # noqa: E731
         return {
@@ -85,7 +85,7 @@ class HeadHooks:
         training = state.training if training is None else training
         return dropout(weights, self.dropout, None, self.seed_generator) if training and self.dropout else weights
 
-    def _masked_softmax(self: Any, attention_scores: Any, attention_mask: Tensor | None = None) -> Tensor:
+    def _masked_softmax(self: Any, attention_scores: object, attention_mask: Tensor | None = None) -> Tensor:
         """Weights (batch, heads, targets, sources) from scores, 0 where the mask (batch, targets, sources) is False."""
         mask = self._spread_mask(attention_scores, attention_mask)
         return self._softmax(attention_scores, mask=mask)
@@ -97,7 +97,7 @@ class HeadHooks:
     def _compute_attention_mask(
         self: Any,
         query: Tensor,
-        value: Any,
+        value: object,
         query_mask: Tensor | None = None,
         value_mask: Tensor | None = None,
         key_mask: Tensor | None = None,
@@ -107,7 +107,7 @@ class HeadHooks:
         """One mask of all, (batch, targets, sources), or None."""
         return self._mask(query, value, (value_mask, key_mask, attention_mask), use_causal_mask)
 
-    def _compute_causal_mask(self: Any, query: Tensor, value: Any = None) -> Tensor:
+    def _compute_causal_mask(self: Any, query: Tensor, value: object = None) -> Tensor:
         """True where a source is not behind its target, (1, targets, sources)."""
         return ops.greater_equal(self._distance(query, query if value is None else value), 0)
 
@@ -115,7 +115,7 @@ class HeadHooks:
         self: Any,
         query: Tensor,
         key: Tensor,
-        value: Any,
+        value: object,
         attention_mask: Tensor | None = None,
         training: bool | None = None,
         return_attention_scores: bool = False,

@@ -8,7 +8,16 @@ from typing import Any, Unpack
 from kfront import ops
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.options import normalisers
-from kfront.core.typing import Config, ConstraintLike, InitializerLike, LayerOptions, RegularizerLike, Shape, Tensor
+from kfront.core.typing import (
+    Config,
+    ConstraintLike,
+    InitializerLike,
+    LayerOptions,
+    RegularizerLike,
+    Shape,
+    Tensor,
+    TensorLike,
+)
 from kfront.layers.base import InputSpec
 from kfront.layers.options import OptionLayer, known_axis
 from kfront.ops.normalization import (
@@ -165,7 +174,7 @@ class BatchNormalization(_Affine):
         beta_constraint: ConstraintLike = None,
         gamma_constraint: ConstraintLike = None,
         renorm: bool = False,
-        renorm_clipping: Any = None,
+        renorm_clipping: object = None,
         renorm_momentum: float = 0.99,
         synchronized: bool = False,
         **kwargs: Unpack[LayerOptions],
@@ -211,12 +220,12 @@ class BatchNormalization(_Affine):
             outputs = batch_normalization(x, mean, variance, self.axis, beta, gamma, self.epsilon)
         return ops.cast(outputs, kind) if kind in _HALF else outputs
 
-    def _average(self, mean: Any, variance: Any) -> None:
+    def _average(self, mean: Tensor, variance: Tensor) -> None:
         """Move the running statistics towards those of the batch."""
         moving = (self.moving_mean, self.moving_variance)
         self._backend.foreach.lerp_to(moving, (mean, variance), 1.0 - self.momentum)
 
-    def _renormalized(self, x: Tensor, mean: Any, variance: Any, beta: Any, gamma: Any) -> Tensor:
+    def _renormalized(self, x: Tensor, mean: Any, variance: Any, beta: Tensor, gamma: TensorLike) -> Tensor:
         """Normalize by the batch, corrected towards the running statistics, which then follow."""
         stddev = ops.sqrt(ops.add(variance, self.epsilon))
         limits, seen = self.renorm_clipping, self.renorm_stddev.value
@@ -253,7 +262,7 @@ class BatchNormalization(_Affine):
         weights = ops.cast(mask, dtype_of(x))
         weights = ops.expand_dims(weights, -1)
 
-        def average(values: Any) -> Any:
+        def average(values: Tensor) -> Any:
             """Over this batch, or those of all replicas; of what is counted and of the count alike, so n drops out."""
             if self.synchronized:
                 return moments(values, axes, keepdims=True, synchronized=True)[0]

@@ -369,7 +369,7 @@ class RNN(OptionLayer):
         shown = mask if self.zero_output_for_mask else ops.greater(count, 0)
         return ops.where(ops.expand_dims(shown, 2), outputs, ops.zeros_like(outputs))
 
-    def _cell_step(self, states: list[Any], training: bool) -> Callable[[Any, Any], Any]:
+    def _cell_step(self, states: list[object], training: bool) -> Callable[[Any, Any], Any]:
         run = step_of(self.cell, training)
 
         def step(x: Tensor, before: Any) -> tuple[Any, Any]:
@@ -378,7 +378,7 @@ class RNN(OptionLayer):
 
         return step
 
-    def _steps(self, step: Any, xs: Any, states: Any, mask: Tensor | None, batch: Any) -> Any:
+    def _steps(self, step: Any, xs: Tensor, states: Any, mask: Tensor | None, batch: Any) -> Any:
         size = output_size_of(self.cell)
         sizes = tuple(size) if isinstance(size, (list, tuple)) else (size,)
         zeros = ops.zeros((batch, *sizes), dtype=dtype_of(tree.flatten(states)[0]))
@@ -407,7 +407,7 @@ class RNN(OptionLayer):
         )
         return (out, *states)
 
-    def compute_mask(self, _: Any, mask: Tensor | None) -> Any:
+    def compute_mask(self, _: Tensor, mask: Tensor | None) -> Any:
         """The mask with `return_sequences`, None else (and None for states)."""
         mask = mask[0] if isinstance(mask, (list, tuple)) else mask
         out = mask if self.return_sequences else None

@@ -62,7 +62,7 @@ def _product(sizes: Shape) -> int | None:
     return math.prod(d for d in sizes if d is not None) if None not in sizes else None
 
 
-def _spec(shape: Any, like: Tensor) -> Any:
+def _spec(shape: Shape, like: Tensor) -> Any:
     return Abstract(shape, like.dtype)
 
 
@@ -236,7 +236,7 @@ class _Edges(OptionLayer):
     data_format = "channels_last"
     _edges: tuple[tuple[int, int], ...]
 
-    def _set_edges(self, pairs: Any) -> None:
+    def _set_edges(self, pairs: object) -> None:
         self.__dict__["_edges"] = (pairs,) if self.rank == 1 else pairs
         self.input_spec = InputSpec(ndim=self.rank + 2)
 

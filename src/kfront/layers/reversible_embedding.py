@@ -68,7 +68,7 @@ class ReversibleEmbedding(Embedding):
         mask_zero: bool = False,
         reverse_dtype: str | None = None,
         logit_soft_cap: float | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         super().__init__(**self._store(locals()))
 
@@ -96,7 +96,7 @@ class ReversibleEmbedding(Embedding):
         cap = self.logit_soft_cap
         return logits if cap is None else ops.multiply(ops.tanh(ops.divide(logits, cap)), cap)
 
-    def quantized_build(self, embeddings_shape: tuple[int, ...], mode: str, config: Any = None) -> None:
+    def quantized_build(self, embeddings_shape: tuple[int, ...], mode: str, config: object = None) -> None:
         """Create the Variables of the quantized table, and those of the way back."""
         super().quantized_build(embeddings_shape, mode, config)
         self.__dict__["_special"] = self._inputs_quantizer() is not None
@@ -106,7 +106,7 @@ class ReversibleEmbedding(Embedding):
             name, block = "reverse_embeddings", self._block_size(config)
             self._put_quantized(name, name, layout, mode, block, self.embeddings.group)
 
-    def _quantize(self, config: Any) -> None:
+    def _quantize(self, config: object) -> None:
         way_back = self.reverse_embeddings
         if way_back is not None:
             self._disown(way_back)

@@ -6,10 +6,11 @@ from typing import Any
 
 from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import SavingError
+from kfront.core.typing import Config, CustomObjects
 from kfront.layers.base import Layer
 
 
-def serialize(layer: Any) -> dict[str, Any]:
+def serialize(layer: object) -> dict[str, object]:
     """The config of a layer as plain values, with its class.
 
     Args:
@@ -27,7 +28,7 @@ def serialize(layer: Any) -> dict[str, Any]:
     return serialize_keras_object(layer)
 
 
-def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+def deserialize(config: Config, custom_objects: CustomObjects = None) -> Any:
     """A layer from what `serialize` gave.
 
     Args:

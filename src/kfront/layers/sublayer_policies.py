@@ -7,7 +7,7 @@ layers around it; so layers that create sublayers need no code for this.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kfront import dtype_policies
 from kfront.core.codec import serialize_keras_object
@@ -15,6 +15,9 @@ from kfront.core.naming import owners
 from kfront.core.typing import Config
 from kfront.dtype_policies import DTypePolicyMap
 from kfront.quantizers.configs import CALIBRATED, config_for
+
+if TYPE_CHECKING:
+    from kfront.layers.base import Layer
 
 _KEY = "quantization_configs"  # beside the shapes that a layer was built with
 
@@ -81,7 +84,7 @@ def with_quantizers(layer: Any, build_config: Config) -> dict[str, Any]:
     return {**build_config, _KEY: found} if found else build_config
 
 
-def keep_quantizers(layer: Any, build_config: Config) -> dict[str, Any]:
+def keep_quantizers(layer: Layer, build_config: Config) -> dict[str, object]:
     """The shapes of a build config; what else it tells is kept for `apply_policies`."""
     if _KEY not in build_config:
         return build_config

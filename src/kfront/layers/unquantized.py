@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from kfront.core.errors import UnsupportedError
+from kfront.core.typing import Shape
 
 
 class Unquantized:
@@ -19,7 +20,7 @@ class Unquantized:
         """How the layer is quantized; None if it is not."""
         return self._dtype_policy.quantization_mode
 
-    def quantize(self, mode: str | None = None, type_check: bool = True, config: Any = None) -> None:
+    def quantize(self, mode: str | None = None, type_check: bool = True, config: object = None) -> None:
         """Keep the weight in few bits; layers that can override it.
 
         Raises:
@@ -27,11 +28,11 @@ class Unquantized:
         """
         self._has_no("quantize")
 
-    def _quantize_to(self, policy: Any) -> None:
+    def _quantize_to(self, policy: object) -> None:
         """Get a quantized dtype policy after the weights exist."""
         self._has_no("quantize")
 
-    def quantized_build(self, input_shape: Any, mode: str) -> None:
+    def quantized_build(self, input_shape: Shape, mode: str) -> None:
         """Create the Variables of a quantized weight; layers that can override it.
 
         Raises:

@@ -8,7 +8,7 @@ from kfront import ops
 from kfront.core import tree
 from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
-from kfront.core.typing import Config, LayerOptions, Shape, Tensor
+from kfront.core.typing import Config, LayerOptions, Shape, Tensor, TensorLike
 from kfront.layers.base import InputSpec, Layer
 from kfront.layers.call_signature import call_info
 from kfront.layers.options import OptionLayer
@@ -52,7 +52,7 @@ class Wrapper(OptionLayer):
         super().__init__(**kwargs)
         self.layer = layer
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: object = None) -> None:
         """Build the layer inside."""
         if not self.layer.built:
             self.layer.build(input_shape)
@@ -108,11 +108,11 @@ class TimeDistributed(Wrapper):
             )
         return (input_shape[0], *input_shape[2:])
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: object) -> None:
         """Build the layer inside for one time step."""
         super().build(self._step_shape(input_shape))
 
-    def call(self, inputs: Any, training: bool | None = None, mask: Tensor | None = None) -> Any:
+    def call(self, inputs: TensorLike, training: bool | None = None, mask: Tensor | None = None) -> Any:
         """The layer's output, see the class."""
         batch, time = dim(inputs, 0), dim(inputs, 1)
         if mask is not None:
@@ -134,7 +134,7 @@ class TimeDistributed(Wrapper):
         inner = self.layer.compute_output_shape(self._step_shape(input_shape))
         return tree.map_shape_structure(lambda s: (s[0], input_shape[1], *s[1:]), inner)
 
-    def compute_mask(self, inputs: Any, mask: Tensor | None = None) -> Any:
+    def compute_mask(self, inputs: TensorLike, mask: Tensor | None = None) -> Any:
         """The mask of the inputs."""
         return mask
 
@@ -212,7 +212,7 @@ class Bidirectional(OptionLayer):
         pair = (self.forward_layer.states, self.backward_layer.states)
         return None if None in pair else (*pair[0], *pair[1])
 
-    def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
+    def build(self, sequences_shape: Any, initial_state_shape: object = None) -> None:
         """Build both layers."""
         for layer in (self.forward_layer, self.backward_layer):
             if not layer.built:
@@ -261,7 +261,7 @@ class Bidirectional(OptionLayer):
         total = ops.add(first, last)
         return ops.divide(total, 2) if mode == "ave" else total
 
-    def compute_output_shape(self, sequences_shape: Any, initial_state_shape: Any = None) -> Any:
+    def compute_output_shape(self, sequences_shape: Any, initial_state_shape: object = None) -> Any:
         """Shape of the merged output (or of both), then those of the states with `return_state`."""
         shape = self.forward_layer.compute_output_shape(sequences_shape)
         out, states = (shape[0], shape[1:]) if self.return_state else (shape, ())
@@ -274,7 +274,7 @@ class Bidirectional(OptionLayer):
             return merged
         return (*merged, *states, *states) if self.merge_mode is None else (merged, *states, *states)
 
-    def compute_mask(self, _: Any, mask: Tensor | None) -> Any:
+    def compute_mask(self, _: Tensor, mask: Tensor | None) -> Any:
         """The mask with `return_sequences` (once for each output), None else."""
         mask = mask[0] if isinstance(mask, (list, tuple)) else mask
         out = mask if self.return_sequences else None
@@ -302,7 +302,7 @@ class Bidirectional(OptionLayer):
         return cls(**_with_layers(config, ("layer", "backward_layer"), custom_objects))
 
 
-def _check_recurrent(layer: Any, optional: bool) -> None:
+def _check_recurrent(layer: object, optional: bool) -> None:
     if layer is None and optional:
         return
     needed = ("go_backwards", "return_sequences", "return_state")

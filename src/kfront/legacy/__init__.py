@@ -1,7 +1,9 @@
 """What earlier versions of Keras had."""
 
-from __future__ import annotations
-
 from kfront.core.lazy import lazy_namespace
 
-__getattr__, __dir__, __all__ = lazy_namespace(__name__, {}, submodules=("saving",))
+__getattr__, __dir__, __all__ = lazy_namespace(
+    __name__,
+    {},
+    submodules="saving",
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from kfront.core import codec, guard
@@ -14,7 +15,7 @@ def __dir__() -> list[str]:
     return list(__all__)
 
 
-def serialize_keras_object(instance: Any) -> Any:
+def serialize_keras_object(instance: object) -> Any:
     """The form of an object: class name and config, or the name of a function.
 
     Args:
@@ -51,7 +52,7 @@ def serialize_keras_object(instance: Any) -> Any:
 
 def deserialize_keras_object(
     identifier: Any,
-    module_objects: dict[str, Any] | None = None,
+    module_objects: Mapping[str, object] | None = None,
     custom_objects: dict[str, Any] | None = None,
     printable_module_name: str = "object",
 ) -> Any:

@@ -116,7 +116,7 @@ class Loss(Configurable):
     def _reduce(self, values: Tensor, sample_weight: TensorLike | None, mask: Tensor | None) -> Tensor:
         return reduce_weighted(values, sample_weight, mask, self.reduction, self._dtype)
 
-    def call(self, y_true: Any, y_pred: Any) -> Tensor:
+    def call(self, y_true: object, y_pred: object) -> Tensor:
         """Values, one per sample; subclasses define it.
 
         Args:
@@ -162,7 +162,7 @@ class LossFunctionWrapper(Loss, WrapsFunction):
         reduction: str | None = "sum_over_batch_size",
         name: str | None = None,
         dtype: DTypeLike = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         super().__init__(name, reduction, dtype)
         self.fn, self._function_options = fn, kwargs
@@ -184,7 +184,7 @@ class LossFunctionWrapper(Loss, WrapsFunction):
             return super()._mean(b, y_true, y_pred)
         return b.mean(self._of_error(b, b.subtract(y_pred, y_true)), None, False)
 
-    def call(self, y_true: Any, y_pred: Any) -> Tensor:
+    def call(self, y_true: object, y_pred: object) -> Tensor:
         """The function's values."""
         return self.fn(y_true, y_pred, **self._function_options)
 
@@ -224,7 +224,7 @@ def _compute_dtype(dtype: DTypeLike) -> str:
     return found or standardize(dtype)
 
 
-def _convert(x: Any, dtype: str, b: Backend, keep_labels: bool) -> Any:
+def _convert(x: object, dtype: str, b: Backend, keep_labels: bool) -> Any:
     """Tensors of `dtype` in the place of array-likes; integer labels may stay as they are."""
     if isinstance(x, dict):
         return {k: _convert(v, dtype, b, keep_labels) for k, v in x.items()}

@@ -23,7 +23,7 @@ def pair(y_true: Any, y_pred: Any) -> tuple[Tensor, Tensor]:
     return (y_true, y_pred) if a == b else same_rank(y_true, y_pred)
 
 
-def as_tensor(x: Any, dtype: str | None = None) -> Tensor:
+def as_tensor(x: TensorLike, dtype: str | None = None) -> Tensor:
     """A tensor of `dtype`, or of the dtype that it has."""
     x = ops.convert_to_tensor(x)
     return x if dtype is None else ops.cast(x, dtype)

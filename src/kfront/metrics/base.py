@@ -19,7 +19,7 @@ from kfront.core.variable import StatelessScope, Variable
 from kfront.losses.base import _compute_dtype
 
 
-def _kind_of(value: Any) -> str | None:
+def _kind_of(value: object) -> str | None:
     if isinstance(value, VariableBase):
         return "variable"
     return "metric" if isinstance(value, Metric) else None
@@ -72,7 +72,7 @@ class Metric(Configurable):
         self.name = name if name is not None else auto_name(type(self).__name__)
         self._dtype = _compute_dtype(dtype)
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         tracker = self.__dict__.get("_tracker")
         if tracker is not None:
             kept = tracker.track(name, value)  # lists of plain things stay lists: torch.compile cannot take others
@@ -154,7 +154,7 @@ class Metric(Configurable):
             with backend_scope(b):
                 b.foreach.zero(self._own)
 
-    def update_state(self, *args: Any, **kwargs: Any) -> None:
+    def update_state(self, *args: object, **kwargs: object) -> None:
         """Take in a batch; subclasses define it."""
         raise NotImplementedError(f"[{type(self).__name__}] expected the class to define `update_state`.")
 
@@ -162,7 +162,7 @@ class Metric(Configurable):
         """The result so far: a tensor or a dict of tensors; subclasses define it."""
         raise NotImplementedError(f"[{type(self).__name__}] expected the class to define `result`.")
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: object, **kwargs: object) -> Any:
         """`update_state`, then `result`."""
         if state.backend is not self._backend:
             with backend_scope(self._backend):
@@ -178,7 +178,9 @@ class Metric(Configurable):
             raise ArgumentError(f"[{self.name}] expected values of {len(mine)} variables, got {len(values)}.")
         return StatelessScope(state_mapping=list(zip(mine, values, strict=True)))
 
-    def stateless_update_state(self, metric_variables: Sequence[TensorLike], *args: Any, **kwargs: Any) -> list[Tensor]:
+    def stateless_update_state(
+        self, metric_variables: Sequence[TensorLike], *args: object, **kwargs: object
+    ) -> list[Tensor]:
         """`update_state` as a function of values.
 
         Args:

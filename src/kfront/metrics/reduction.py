@@ -150,7 +150,7 @@ class MeanMetricWrapper(Mean, WrapsFunction):
     4.0
     """
 
-    def __init__(self, fn: AnyCallable, name: str | None = None, dtype: DTypeLike = None, **kwargs: Any) -> None:
+    def __init__(self, fn: AnyCallable, name: str | None = None, dtype: DTypeLike = None, **kwargs: object) -> None:
         super().__init__(name, dtype)
         self._fn, self._function_options = fn, kwargs
 

@@ -1,14 +1,12 @@
 """Models: sequential, functional, subclassed; cloning and conversion between backends."""
 
-from __future__ import annotations
-
 from kfront.core.lazy import lazy_namespace, names
 
 __getattr__, __dir__, __all__ = lazy_namespace(
     __name__,
     {
         **names(".model", "Model model_from_json"),
-        **names(".cloning", "clone_model"),
+        "clone_model": ".cloning",
         "Sequential": ".sequential",
         "Functional": ".functional",
         **names("kfront.saving", "load_model save_model"),

@@ -93,7 +93,7 @@ def _watched(layers: list[Any]) -> Iterator[list[Statistics]]:
 
 
 def _watching(layer: Any, call: AnyCallable, statistics: Statistics) -> Callable[..., Any]:
-    def watched(inputs: Any, *args: object, **kwargs: object) -> Any:
+    def watched(inputs: object, *args: object, **kwargs: object) -> Any:
         statistics.add(layer._calibration_rows(np.asarray(layer._backend.to_numpy(inputs), "float64")))
         return call(inputs, *args, **kwargs)
 

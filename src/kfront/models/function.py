@@ -88,7 +88,7 @@ class Function(Operation):
         return tree.map_structure(lambda x: tuple(x.shape), specs)
 
 
-def get_source_inputs(tensor: object) -> list[Any]:
+def get_source_inputs(tensor: object) -> list[object]:
     """The inputs that a symbolic tensor is computed from.
 
     Args:

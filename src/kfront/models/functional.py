@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from kfront import ops
@@ -282,5 +283,5 @@ def _from_intermediate(inputs: list[Any], outputs: list[Any]) -> tuple[list[Any]
     return fresh, clone_graph(graph, fresh, lambda operation, args, kwargs: _call(operation, args, kwargs))
 
 
-def _call(operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _call(operation: Operation, args: tuple[object, ...], kwargs: Mapping[str, object]) -> Any:
     return operation(*args, **kwargs)

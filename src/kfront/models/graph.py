@@ -10,7 +10,7 @@ from kfront.core.errors import ArgumentError
 from kfront.core.naming import to_snake_case
 from kfront.core.operation import Node, OpCall
 from kfront.core.spec import KerasTensor
-from kfront.core.typing import Backend, Config
+from kfront.core.typing import AnyCallable, Backend, Config
 
 if TYPE_CHECKING:
     from kfront.layers.base import Layer
@@ -76,7 +76,7 @@ class Graph:
     def _order(self, first_visit: dict[int, int]) -> list[Any]:
         depth: dict[int, int] = {}
         stops = {id(x) for x in self.inputs}
-        op_depth: dict[int, tuple[int, Any]] = {}
+        op_depth: dict[int, tuple[int, object]] = {}
         for node in reversed(self.nodes):
             d = depth.setdefault(id(node), 0)
             d = max(d, op_depth.get(id(node.operation), (0, None))[0])
@@ -163,7 +163,7 @@ def _node_of(x: KerasTensor) -> Node:
     return history.operation._inbound_nodes[history.node_index]
 
 
-def _function(node: Node) -> Callable[..., Any]:
+def _function(node: Node) -> AnyCallable:
     operation = node.operation
     if isinstance(operation, OpCall):
         public, static = operation.op.public, operation.static
@@ -173,7 +173,7 @@ def _function(node: Node) -> Callable[..., Any]:
     return operation
 
 
-def _arguments(node: Node, slot: dict[int, int]) -> tuple[int, Any]:
+def _arguments(node: Node, slot: dict[int, int]) -> tuple[int, object]:
     """The slot of the only argument, or -1 and a function slots -> (args, kwargs)."""
     args, kwargs = node.args, node.kwargs
     if len(args) == 1 and not kwargs and isinstance(args[0], KerasTensor):

@@ -55,7 +55,7 @@ def serialize_node(node: Node, make_ref: Callable[[KerasTensor], object] | None 
     return {"args": [form(x) for x in args], "kwargs": {k: form(v) for k, v in kwargs.items()}}
 
 
-def deserialize_node(data: object, tensors: Any) -> tuple[list[Any], dict[str, Any]]:
+def deserialize_node(data: object, tensors: Any) -> tuple[list[object], dict[str, object]]:
     """The arguments of one call, with symbolic tensors in place of references.
 
     Args:
@@ -251,7 +251,7 @@ class _Caller:
         counted = {(n, i + first[n], t): x for (n, i, t), x in self.tensors.items()}
         return _Lookup({**self.tensors, **counted}, key)  # a 0 where 1 is the first: files of kfront's first days
 
-    def call(self, operation: Any, data: Any) -> Any:
+    def call(self, operation: Any, data: object) -> Any:
         """Call one operation on the arguments of one node."""
         args, kwargs = deserialize_node(data, _Lookup(self.tensors, "inbound_nodes"))
         if isinstance(operation, OpRecipe):

@@ -62,11 +62,11 @@ class Model(Stateless, Trainer, Layer):
 
     @overload
     def __new__(
-        cls, inputs: Nested[Tensor], outputs: Nested[Tensor], name: str | None = None, **kwargs: Any
+        cls, inputs: Nested[Tensor], outputs: Nested[Tensor], name: str | None = None, **kwargs: object
     ) -> Functional: ...
     @overload
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self: ...
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+    def __new__(cls, *args: Any, **kwargs: object) -> Self: ...
+    def __new__(cls, *args: Any, **kwargs: object) -> Any:
         if cls is Model and _functional_arguments(args, kwargs):
             cls = _functional()
         return super().__new__(cls, *args, **kwargs)  # pyright: ignore[reportArgumentType]
@@ -87,7 +87,7 @@ class Model(Stateless, Trainer, Layer):
         """A subclass whose `__init__` passes inputs and outputs up: derive its class from Functional as well."""
         own, base = type(self), _functional()
         if not issubclass(own, base):
-            bases: tuple[Any, ...] = (own, base)
+            bases: tuple[object, ...] = (own, base)
             unbound = own.__dict__.get("_unbound", own)
             mixed: Any = type(own.__name__, bases, {"__module__": own.__module__, "_unbound": unbound})
             self._backend.register_layer_class(mixed)

@@ -6,8 +6,6 @@ implements it, else in the module of its family, where it is composed of others.
 those on images are in `kfront.ops.image` only.
 """
 
-from __future__ import annotations
-
 from kfront.core.op_registry import fill
 from kfront.ops import (  # noqa: F401  (they declare the ops)
     activations,

@@ -242,7 +242,7 @@ def hard_silu(x: TensorLike) -> Tensor:
 
 
 @op(dtype=numeric, zeros="kept", fuse=True, home="nn")
-def hard_tanh(x: Any) -> Tensor:
+def hard_tanh(x: TensorLike) -> Tensor:
     """x, cut off at -1 and 1.
 
     Args:

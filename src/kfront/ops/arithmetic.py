@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from kfront.core.dtypes import floating, numeric, promote, result_type, to_float
 from kfront.core.op import op
@@ -128,7 +127,7 @@ def logaddexp2(x1: TensorLike, x2: TensorLike) -> Tensor:
     return divide(logaddexp(multiply(x1, two), multiply(x2, two)), two)
 
 
-def _ldexp_rule(x1: Any, x2: Any) -> tuple[Any, Any]:
+def _ldexp_rule(x1: Tensor, x2: Tensor) -> tuple[object, object]:
     d = to_float(result_type(x1, x2))
     return d, d
 

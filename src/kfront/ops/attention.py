@@ -22,7 +22,7 @@ from kfront.ops.primitives.nn import softmax
 from kfront.ops.primitives.shapes import dim, expand_dims, repeat
 
 
-def _attention_rule(query: Any, key: Any, value: Any, bias: Any, mask: Any) -> tuple[Any, Any]:
+def _attention_rule(query: Tensor, key: Tensor, value: object, bias: object, mask: Tensor) -> tuple[object, object]:
     d = to_float(result_type(query, key, value))
     return (d, d, d, None if bias is None else to_float(result_type(bias)), None if mask is None else "bool"), d
 

@@ -48,7 +48,7 @@ def to_complex(re: TensorLike, im: TensorLike) -> Tensor:
 
 
 @op()
-def complex_parts(x: Any) -> Any:
+def complex_parts(x: object) -> Any:
     """The parts of a complex tensor. Not public; engines define it.
 
     Args:
@@ -112,7 +112,7 @@ def imag(x: TensorLike) -> Tensor:
 
 
 @op(zeros="kept", home="numpy", aliases=("conjugate",))
-def conj(x: Any) -> Tensor:
+def conj(x: Tensor) -> Tensor:
     """Complex conjugate; real tensors stay.
 
     Args:
@@ -197,7 +197,7 @@ def polar(abs_: TensorLike, angle: TensorLike) -> Tensor:
 
 
 @op(dtype=floating, home="math")
-def view_as_complex(x: Any) -> Tensor:
+def view_as_complex(x: Tensor) -> Tensor:
     """Pairs (real, imaginary) in the last axis as complex numbers.
 
     Args:

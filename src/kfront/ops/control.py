@@ -14,6 +14,7 @@ from kfront.core.op_registry import function
 from kfront.core.operation import Operation
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.state import current, state
+from kfront.core.typing import AnyCallable, Tensor, TensorLike
 from kfront.ops.arithmetic import clip
 from kfront.ops.primitives.control import (
     engine_cond,
@@ -42,7 +43,7 @@ class ControlCall(Operation):
         self.call = function  # type: ignore[method-assign]
 
 
-def _kind(values: Any) -> type | None:
+def _kind(values: object) -> type | None:
     """KerasTensor if a symbolic value that belongs to a graph is nested in `values`, Abstract for others, or None."""
     found = {type(x) is Abstract for x in tree.flatten(values) if isinstance(x, KerasTensor)}
     return None if not found else KerasTensor if False in found else Abstract
@@ -57,18 +58,18 @@ def _spec(x: Any) -> Any:
     return x if x is None or not hasattr(x, "dtype") else Abstract(b.static_shape(x), dtype_of(x))
 
 
-def _specs(values: Any) -> Any:
+def _specs(values: object) -> Any:
     return tree.map_structure(_spec, values)
 
 
-def _check_callable(name: str, **functions: Any) -> None:
+def _check_callable(name: str, **functions: object) -> None:
     for what, f in functions.items():
         if not callable(f):
             raise ArgumentTypeError(f"[{name}] expected `{what}` to be callable, got {f!r}.")
 
 
 @in_front_of(engine_cond)
-def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
+def cond(pred: Any, true_fn: Callable[[], Tensor], false_fn: Callable[[], Tensor]) -> Any:
     """The result of one of two functions.
 
     Args:
@@ -105,8 +106,8 @@ def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> 
         return _join_branches(out, false_fn())
 
 
-def _join_branches(a: Any, b: Any) -> Any:
-    def join(x: Any, y: Any) -> Any:
+def _join_branches(a: TensorLike, b: TensorLike) -> Any:
+    def join(x: Tensor, y: Tensor) -> Any:
         if x is None:
             return None
         x, y = _spec(x), _spec(y)
@@ -132,7 +133,7 @@ def _switch(index: Any, branches: Any, *operands: Any) -> Any:
 
 
 @in_front_of(_switch)
-def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
+def switch(index: object, branches: Sequence[Callable[..., object]], *operands: object) -> Any:
     """The result of one of several functions.
 
     Args:
@@ -169,7 +170,7 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
 
 @in_front_of(engine_while_loop)
 def while_loop(
-    cond: Callable[..., Any], body: Callable[..., Any], loop_vars: Any, maximum_iterations: int | None = None
+    cond: Callable[..., object], body: Callable[..., object], loop_vars: object, maximum_iterations: int | None = None
 ) -> Any:
     """Repeat while a condition holds.
 
@@ -198,7 +199,7 @@ def while_loop(
 
 
 @in_front_of(engine_fori_loop)
-def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_val: Any) -> Any:
+def fori_loop(lower: object, upper: object, body_fun: Callable[[object, object], object], init_val: object) -> Any:
     """Repeat for the integers of a range.
 
     Args:
@@ -228,11 +229,11 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_
 @in_front_of(engine_scan)
 def scan(
     f: Callable[[Any, Any], Any],
-    init: Any,
-    xs: Any = None,
+    init: object,
+    xs: object = None,
     length: int | None = None,
     reverse: bool = False,
-    unroll: Any = 1,
+    unroll: object = 1,
 ) -> Any:
     """Run a function over the first axis, carrying a value along and collecting results.
 
@@ -270,7 +271,7 @@ def scan(
     return current().scan(f, init, xs, length, reverse, unroll)
 
 
-def _scan_spec(f: Callable[[Any, Any], Any], init: Any, xs: Any, length: int | None) -> Any:
+def _scan_spec(f: Callable[[Any, Any], Any], init: Any, xs: object, length: int | None) -> Any:
     n, item = length, None
     if xs is not None:
         rows = _specs(xs)
@@ -281,12 +282,12 @@ def _scan_spec(f: Callable[[Any, Any], Any], init: Any, xs: Any, length: int | N
     return _specs(carry), _batched(y, n)
 
 
-def _batched(y: Any, n: int | None) -> Any:
+def _batched(y: Tensor, n: int | None) -> Any:
     return tree.map_structure(lambda s: None if s is None else Abstract((n, *s.shape), s.dtype), _specs(y))
 
 
 @function("core")
-def map(f: Callable[[Any], Any], xs: Any) -> Any:
+def map(f: Callable[[object], object], xs: object) -> Any:
     """A function applied to each slice along the first axis, one after the other.
 
     Args:
@@ -307,7 +308,7 @@ def map(f: Callable[[Any], Any], xs: Any) -> Any:
 
 
 @in_front_of(engine_vectorized_map)
-def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
+def vectorized_map(function: Callable[[object], object], elements: object) -> Any:
     """A function applied to each slice along the first axis, all at once.
 
     Args:
@@ -333,7 +334,7 @@ def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
 
 
 @function("core")
-def associative_scan(f: Callable[[Any, Any], Any], elems: Any, reverse: bool = False, axis: int = 0) -> Any:
+def associative_scan(f: Callable[[object, object], object], elems: Any, reverse: bool = False, axis: int = 0) -> Any:
     """Cumulative results of an associative function, in a logarithmic number of steps (Blelloch, 1990).
 
     Args:
@@ -370,20 +371,20 @@ def associative_scan(f: Callable[[Any, Any], Any], elems: Any, reverse: bool = F
     if reverse:
         leaves = [flip(x, axis) for x in leaves]
 
-    def combine(a: list[Any], b: list[Any]) -> list[Any]:
+    def combine(a: list[Tensor], b: list[Tensor]) -> list[object]:
         return tree.flatten(f(tree.pack_sequence_as(elems, a), tree.pack_sequence_as(elems, b)))
 
     out = _prefix(combine, leaves, axis)
     return tree.pack_sequence_as(elems, [flip(x, axis) for x in out] if reverse else out)
 
 
-def _associative_spec(f: Callable[[Any, Any], Any], elems: Any, n: int | None, axis: int) -> Any:
+def _associative_spec(f: Callable[[object, object], object], elems: object, n: int | None, axis: int) -> Any:
     """Specs of the results: those of the elements, in the dtype that they have together with what `f` returns."""
     specs = _specs(elems)
     if n is None or n < 2:
         return specs
 
-    def half(x: Any) -> Any:
+    def half(x: Tensor) -> Any:
         a = shapes.axis_of(axis, len(x.shape))
         return Abstract((*x.shape[:a], n // 2, *x.shape[a + 1 :]), x.dtype)
 
@@ -427,7 +428,7 @@ def _interleave(even: Any, odd: Any, axis: int, n: int) -> Any:
 
 
 @in_front_of(engine_custom_gradient)
-def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
+def custom_gradient(f: AnyCallable) -> Callable[..., Any]:
     """A function with a gradient of its own.
 
     Args:

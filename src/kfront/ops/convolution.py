@@ -54,14 +54,14 @@ def separable_conv(
     return conv(y, pointwise_kernel, 1, "valid", data_format)
 
 
-def _bins(n: Any, size: int) -> list[tuple[int, int]]:
+def _bins(n: object, size: int) -> list[tuple[int, int]]:
     """First and last + 1 element of each of `size` windows that cover `n` elements."""
     if not isinstance(n, int):
         raise ShapeError("expected spatial axes of known length.")
     return [(i * n // size, -(-(i + 1) * n // size)) for i in range(size)]
 
 
-def _adaptive(inputs: Tensor, output_size: Any, layout: str, pool_axis: Any) -> Any:
+def _adaptive(inputs: Tensor, output_size: object, layout: str, pool_axis: Any) -> Any:
     n = len(inputs.shape) - 2
     sizes = shapes_nn.spatial(output_size, n, "output_size")
     first = 1 if layout == "channels_last" else 2
@@ -71,7 +71,7 @@ def _adaptive(inputs: Tensor, output_size: Any, layout: str, pool_axis: Any) -> 
 
 
 @op(dtype=floating, prepare={"data_format": data_format}, fuse=True, home="nn")
-def adaptive_average_pool(inputs: Any, output_size: int | Sequence[int], data_format: str | None = None) -> Tensor:
+def adaptive_average_pool(inputs: Tensor, output_size: int | Sequence[int], data_format: str | None = None) -> Tensor:
     """Mean of windows that are chosen so that the output has a given size.
 
     Args:
@@ -98,7 +98,7 @@ def adaptive_average_pool(inputs: Any, output_size: int | Sequence[int], data_fo
 
 
 @op(dtype=keep, prepare={"data_format": data_format}, fuse=True, home="nn")
-def adaptive_max_pool(inputs: Any, output_size: int | Sequence[int], data_format: str | None = None) -> Tensor:
+def adaptive_max_pool(inputs: Tensor, output_size: int | Sequence[int], data_format: str | None = None) -> Tensor:
     """Largest value of windows that are chosen so that the output has a given size.
 
     Args:

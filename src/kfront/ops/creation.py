@@ -42,7 +42,7 @@ def vander(x: TensorLike, N: int | None = None, increasing: bool = False) -> Ten
     return out if increasing else flip(out, 1)
 
 
-def _like(make: Callable[..., Any], x: TensorLike, dtype: DTypeLike, *fill: Any) -> Any:
+def _like(make: Callable[..., object], x: TensorLike, dtype: DTypeLike, *fill: object) -> Any:
 
     kind = dtype_of(x) if dtype is None else dtype
     return Abstract(x.shape, kind) if isinstance(x, KerasTensor) else make(shape(x), *fill, kind)
@@ -130,7 +130,7 @@ def full_like(x: TensorLike, fill_value: TensorLike, dtype: DTypeLike = None) ->
 
 
 @static_rule
-def _linspace_rule(dtypes: tuple[Any, ...], dtype: Any = None, **static: Any) -> tuple[Any, Any]:
+def _linspace_rule(dtypes: tuple[object, ...], dtype: DTypeLike = None, **static: object) -> tuple[object, object]:
     d = dtype or to_float(result_type(*dtypes))
     return to_float(d), d
 

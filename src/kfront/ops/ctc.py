@@ -36,7 +36,7 @@ from kfront.ops.primitives.sorting import argsort, top_k
 _NEVER = -1e30  # log of a probability of 0; finite, so that gradients stay finite
 
 
-def _loss_rule(target: Any, output: Any, target_length: Any, output_length: Any) -> tuple[Any, Any]:
+def _loss_rule(target: object, output: Tensor, target_length: object, output_length: object) -> tuple[object, object]:
     d = to_float(result_type(output))
     return ("int32", d, "int32", "int32"), d
 
@@ -117,7 +117,7 @@ def _end(alpha: TensorLike, target_length: TensorLike) -> Any:
 
 @op(2, home="nn", class_name="CTCDecode")
 def ctc_decode(
-    inputs: Any,
+    inputs: Tensor,
     sequence_lengths: TensorLike,
     strategy: str = "greedy",
     beam_width: int = 100,

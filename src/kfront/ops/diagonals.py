@@ -146,7 +146,7 @@ def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
 
 
 @op(fuse=True, home="numpy")
-def diag(x: Any, k: int = 0) -> Tensor:
+def diag(x: Tensor, k: int = 0) -> Tensor:
     """A diagonal of a matrix, or a matrix with a given diagonal.
 
     Args:

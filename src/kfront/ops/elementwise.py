@@ -162,7 +162,7 @@ def rad2deg(x: TensorLike) -> Tensor:
 
 
 @op(dtype=keep, zeros="kept", home="numpy")
-def trunc(x: Any) -> Tensor:
+def trunc(x: Tensor) -> Tensor:
     """The fraction cut off: rounding towards 0.
 
     Args:

@@ -16,7 +16,7 @@ from kfront.ops.primitives.nn import one_hot
 from kfront.ops.primitives.reductions import max
 
 
-def _table_rule(indices: Any, table: Any) -> tuple[Any, Any]:
+def _table_rule(indices: Tensor, table: object) -> tuple[object, object]:
     return None, result_type(table)
 
 

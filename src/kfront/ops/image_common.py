@@ -123,7 +123,9 @@ def window(x: Any, axis: int, start: Any, length: Any, fill: Any = 0) -> Tensor:
     return where(along(equal(places, inside), len(x.shape), axis), take(x, inside, axis), cast(fill, dtype_of(x)))
 
 
-def two_of_three(name: str, before: TensorLike, after: Any, target: TensorLike, labels: tuple[str, str, str]) -> None:
+def two_of_three(
+    name: str, before: TensorLike, after: object, target: TensorLike, labels: tuple[str, str, str]
+) -> None:
     """Check that exactly two of the three are given."""
     if sum(v is not None for v in (before, after, target)) != 2:
         given = ", ".join(f"{k}={v}" for k, v in zip(labels, (before, after, target), strict=True))

@@ -47,8 +47,8 @@ def _reframed(
     name: str,
     images: TensorLike,
     layout: str,
-    rows: tuple[Any, Any, Any],
-    columns: tuple[Any, Any, Any],
+    rows: tuple[object, object, object],
+    columns: tuple[object, object, object],
     word: str,
     sign: int,
 ) -> Any:
@@ -213,7 +213,7 @@ def _sizes(name: str, value: Any, rank: int) -> Any:
 
 @op(prepare=_PATCHES, home="image")
 def extract_patches(
-    images: Any,
+    images: Tensor,
     size: Any,
     strides: int | Sequence[int] | None = None,
     dilation_rate: int | Sequence[int] = 1,
@@ -362,7 +362,7 @@ _SMOOTH, _SLOPE = (1.0, 2.0, 1.0), (-1.0, 0.0, 1.0)
 
 
 @op(dtype=floating, prepare={"data_format": data_format}, home="image")
-def sobel_edges(images: Any, data_format: str | None = None) -> Tensor:
+def sobel_edges(images: Tensor, data_format: str | None = None) -> Tensor:
     """Slopes of the intensity by Sobel's operator; zeros lie outside.
 
     Args:
@@ -443,7 +443,7 @@ def ssim(
     kind = compute_dtype(image1)
     x, y = (_batched(cast(i, kind)) for i in (image1, image2))
 
-    def local(v: Any) -> Any:
+    def local(v: object) -> Any:
         return blurred(v, (filter_size,) * 2, (filter_sigma,) * 2, layout, "valid")
 
     mx, my = local(x), local(y)

@@ -85,7 +85,7 @@ _KERNELS: dict[str, Any] = {
 }
 
 
-def _resampled(x: Tensor, axis: int, length: Any, step: Any, offset: Any, method: str, antialias: bool) -> Any:
+def _resampled(x: Tensor, axis: int, length: Any, step: Any, offset: TensorLike, method: str, antialias: bool) -> Any:
     """`x` along an axis at `length` places of which place j lies at ``(j + 1/2 - offset) * step`` of the input."""
     kind, n = dtype_of(x), dim(x, axis)
     at = subtract(multiply(subtract(add(cast(arange(length), kind), 0.5), offset), step), 0.5)
@@ -107,7 +107,7 @@ def _resampled(x: Tensor, axis: int, length: Any, step: Any, offset: Any, method
     call_args=("images", "output_shape", "scale", "translation"),
 )
 def scale_and_translate(
-    images: Any,
+    images: Tensor,
     output_shape: Sequence[Size],
     scale: TensorLike,
     translation: TensorLike,
@@ -161,7 +161,7 @@ def _nearest(x: TensorLike, axis: int, length: int) -> Any:
     return take(x, places, axis)
 
 
-def _with_aspect(images: TensorLike, axes: tuple[int, ...], size: tuple[int, int], crop: bool, fill: Any) -> Any:
+def _with_aspect(images: TensorLike, axes: tuple[int, ...], size: tuple[int, int], crop: bool, fill: object) -> Any:
     """The largest window of the aspect ratio of `size` inside the images, or the smallest one around them."""
     h, w = dim(images, axes[0]), dim(images, axes[1])
     pick = smaller if crop else larger
@@ -236,20 +236,20 @@ def resize(
     return restore(y, dtype_of(images))
 
 
-def _reflected(i: Any, n: Any) -> Any:
+def _reflected(i: Tensor, n: Tensor) -> Any:
     # d c b a | a b c d | d c b a
     i = mod(i, multiply(n, 2))
     return minimum(i, subtract(subtract(multiply(n, 2), 1), i))
 
 
-def _mirrored(i: Any, n: Any) -> Any:
+def _mirrored(i: Tensor, n: Any) -> Any:
     # c d c b | a b c d | c b a b
     period = larger(multiply(highest(n), 2), 1)
     i = mod(i, period)
     return minimum(i, subtract(period, i)) if not isinstance(n, int) or n > 1 else zeros_like(i)
 
 
-def _clipped(i: Any, n: Any) -> Any:
+def _clipped(i: Tensor, n: Tensor) -> Any:
     return clip(i, 0, highest(n))
 
 
@@ -262,7 +262,7 @@ _INSIDE: dict[str, Any] = {
 }
 
 
-def _near(at: Any, n: Any, order: int, mode: str) -> list[tuple[Any, Any, Any]]:
+def _near(at: Tensor, n: Any, order: int, mode: str) -> list[tuple[Any, Any, Any]]:
     """The places along one axis that make up the values at coordinates: (position, whether it is inside, weight)."""
     if mode in ("constant", "nearest"):  # beyond that nothing changes, and far out an index would overflow
         at = clip(at, -1.0, cast(n, dtype_of(at)))
@@ -318,7 +318,7 @@ def _widened(x: TensorLike, axes: int) -> Any:
 _FILL_MODES = option("fill_mode", *_INSIDE)
 
 
-def _order(value: Any) -> int:
+def _order(value: object) -> int:
     if value not in (0, 1):
         raise ArgumentError(f"expected `order` to be 0 (nearest) or 1 (linear), got {value!r}.")
     return int(value)
@@ -326,7 +326,7 @@ def _order(value: Any) -> int:
 
 @op(2, prepare={"order": _order, "fill_mode": _FILL_MODES}, home="image")
 def map_coordinates(
-    inputs: Any, coordinates: Any, order: int, fill_mode: str = "constant", fill_value: float = 0
+    inputs: Tensor, coordinates: Any, order: int, fill_mode: str = "constant", fill_value: float = 0
 ) -> Tensor:
     """Values of a tensor at coordinates between its elements.
 
@@ -366,7 +366,7 @@ def map_coordinates(
 
 
 def images_at(
-    images: Any, ys: TensorLike, xs: TensorLike, interpolation: str, mode: str, fill: Any, layout: str
+    images: Any, ys: TensorLike, xs: TensorLike, interpolation: str, mode: str, fill: object, layout: str
 ) -> Tensor:
     """Images at places of shape (1 or batch, rows, columns); `images` may be one image or a batch, in either layout."""
     _, channels = spatial_axes(images, layout)
@@ -405,7 +405,7 @@ def _check_rows(images: Any, what: str, x: Any, tail: tuple[int, ...]) -> None:
 
 @op(2, prepare={**_PLACES, "fill_mode": _FILL_MODES}, home="image")
 def affine_transform(
-    images: Any,
+    images: TensorLike,
     transform: Any,
     interpolation: str = "bilinear",
     fill_mode: str = "constant",
@@ -465,7 +465,7 @@ def homography(source: Tensor, target: Tensor) -> Tensor:
 
 @op(3, prepare=_PLACES, home="image")
 def perspective_transform(
-    images: Any,
+    images: Tensor,
     start_points: TensorLike,
     end_points: TensorLike,
     interpolation: str = "bilinear",
@@ -508,7 +508,7 @@ def perspective_transform(
 
 @op(prepare={**_PLACES, "fill_mode": _FILL_MODES}, home="image")
 def elastic_transform(
-    images: Any,
+    images: Tensor,
     alpha: float = 20.0,
     sigma: float = 5.0,
     interpolation: str = "bilinear",
@@ -555,7 +555,9 @@ def elastic_transform(
     return displaced(images, field, interpolation, fill_mode, fill_value, layout)
 
 
-def displaced(images: TensorLike, field: TensorLike, interpolation: str, mode: str, fill: Any, layout: str) -> Tensor:
+def displaced(
+    images: TensorLike, field: TensorLike, interpolation: str, mode: str, fill: object, layout: str
+) -> Tensor:
     """Images whose pixels come from elsewhere: by `field`, (batch, height, width, 2), further down and to the right."""
     ys, xs = (add(grid, get_item(field, (..., i))) for i, grid in enumerate(_grid(images, layout)))
     return images_at(images, ys, xs, interpolation, mode, fill, layout)

@@ -22,7 +22,7 @@ from kfront.ops.primitives.reductions import mean, sum
 from kfront.ops.primitives.shapes import dim, expand_dims, squeeze
 
 
-def _loss_rule(target: Any, output: Any) -> tuple[Any, Any]:
+def _loss_rule(target: object, output: Tensor) -> tuple[object, object]:
     d = to_float(result_type(output))
     return d, d
 
@@ -74,7 +74,7 @@ def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False
     return negative(sum(multiply(target, _log_probabilities(output, from_logits, axis)), axis))
 
 
-def _sparse_loss_rule(target: Any, output: Any) -> tuple[Any, Any]:
+def _sparse_loss_rule(target: object, output: Tensor) -> tuple[object, object]:
     d = to_float(result_type(output))
     return ("int32", d), d
 
@@ -152,7 +152,7 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
 
 
 @op(2, floating, fuse=True, home="nn", class_name="PSNR")
-def psnr(x1: Any, x2: Any, max_val: float) -> Tensor:
+def psnr(x1: Tensor, x2: Tensor, max_val: float) -> Tensor:
     """Peak signal-to-noise ratio in decibels.
 
     Args:

@@ -28,7 +28,7 @@ from kfront.ops.shapes import moveaxis, ravel, swapaxes
 
 
 @op(2, promote, zeros="filled", fuse=True, home="numpy")
-def dot(x1: Any, x2: Any) -> Tensor:
+def dot(x1: Tensor, x2: Tensor) -> Tensor:
     """Dot product: over the last axis of `x1` and the last but one of `x2`; a scalar multiplies.
 
     Args:
@@ -98,7 +98,7 @@ def tensordot(x1: Any, x2: Any, axes: int | Sequence[int | Sequence[int]] = 2) -
 
 
 @op(2, promote, fuse=True, home="numpy")
-def vdot(x1: Any, x2: Any) -> Tensor:
+def vdot(x1: Tensor, x2: Tensor) -> Tensor:
     """Sum of the products of all elements.
 
     Args:
@@ -120,7 +120,7 @@ def vdot(x1: Any, x2: Any) -> Tensor:
 
 
 @op(2, promote, fuse=True, home="numpy")
-def inner(x1: Any, x2: Any) -> Tensor:
+def inner(x1: Tensor, x2: Tensor) -> Tensor:
     """Sum of products over the last axes of both.
 
     Args:
@@ -306,7 +306,7 @@ def cholesky_inverse(x: TensorLike, upper: bool = False) -> Tensor:
 
 
 @op(dtype=floating, fuse=True, home="linalg")
-def pinv(x: Any, rcond: float | None = None) -> Tensor:
+def pinv(x: Tensor, rcond: float | None = None) -> Tensor:
     """Pseudo-inverse (Moore-Penrose).
 
     Args:
@@ -331,7 +331,7 @@ def pinv(x: Any, rcond: float | None = None) -> Tensor:
 
 
 @op(2, floating, fuse=True, home="linalg")
-def lstsq(a: Any, b: TensorLike, rcond: float | None = None) -> Tensor:
+def lstsq(a: Tensor, b: TensorLike, rcond: float | None = None) -> Tensor:
     """The x that makes the norm of a x - b least; the shortest one when there are several.
 
     Args:
@@ -355,7 +355,7 @@ def lstsq(a: Any, b: TensorLike, rcond: float | None = None) -> Tensor:
 
 
 @op(dtype=floating, fuse=True, home="linalg")
-def matrix_rank(x: Any, tol: Any = None) -> Tensor:
+def matrix_rank(x: Tensor, tol: Any = None) -> Tensor:
     """Number of singular values above a tolerance.
 
     Args:
@@ -417,7 +417,7 @@ def _root(total: Any) -> Any:
     return where(zero, 0.0, sqrt(where(zero, 1.0, total)))
 
 
-def _vector_norm(x: TensorLike, ord: Any, axis: int, keepdims: bool) -> Any:
+def _vector_norm(x: TensorLike, ord: object, axis: int, keepdims: bool) -> Any:
     if not isinstance(ord, (int, float)):
         raise ArgumentError(f"[norm] expected `ord` to be a number for vectors, got {ord!r}.")
     if ord == math.inf:
@@ -448,7 +448,7 @@ def _matrix_norm(x: TensorLike, ord: Any, axes: tuple[int, ...], keepdims: bool)
     return expand_dims(out, tuple(sorted(axes))) if keepdims else out
 
 
-def _linear_rule(*dtypes: Any) -> tuple[Any, Any]:
+def _linear_rule(*dtypes: object) -> tuple[object, object]:
     d = result_type(*dtypes)
     d = "int32" if d == "int8" else d  # as matmul
     return d, d

@@ -62,7 +62,7 @@ def moments(x: TensorLike, axes: Axis, keepdims: bool = False, synchronized: boo
     class_name="BatchNorm",
 )
 def batch_normalization(
-    x: Any,
+    x: Tensor,
     mean: TensorLike,
     variance: TensorLike,
     axis: int,
@@ -102,14 +102,14 @@ def batch_normalization(
     return add(multiply(x, reshape(factor, line)), reshape(shift, line))
 
 
-def _train_rule(x: Any, offset: Any, scale: Any) -> tuple[Any, Any]:
+def _train_rule(x: Tensor, offset: Tensor, scale: Tensor) -> tuple[object, object]:
     d = to_float(result_type(x, offset, scale))
     return d, [d, d, d]
 
 
 @op(("x", "offset", "scale"), _train_rule, prepare={"epsilon": epsilon})
 def batch_normalization_train(
-    x: Any, offset: TensorLike, scale: TensorLike, axis: int, epsilon: float
+    x: Tensor, offset: TensorLike, scale: TensorLike, axis: int, epsilon: float
 ) -> tuple[Tensor, Tensor, Tensor]:
     """`batch_normalization` by the statistics of the batch itself, which come out as well. Not public.
 
@@ -146,7 +146,7 @@ def _along_axes(weight: Tensor, x: Tensor, axes: tuple[int, ...]) -> Any:
     return reshape(weight, tuple(dim(x, i) if i in axes else 1 for i in range(rank)))
 
 
-def _normal_rule(x: Any, *weights: Any) -> tuple[Any, Any]:
+def _normal_rule(x: Tensor, *weights: object) -> tuple[object, object]:
     d = to_float(result_type(x))
     return (d, *(None,) * len(weights)), d
 
@@ -181,11 +181,11 @@ def _layer_normalization(
 @in_front_of(_layer_normalization)
 def layer_normalization(
     x: TensorLike,
-    gamma: Any = None,
+    gamma: Tensor | None = None,
     beta: TensorLike | None = None,
     axis: int | Sequence[int] = -1,
     epsilon: float | None = None,
-    **kwargs: Any,
+    **kwargs: object,
 ) -> Tensor:
     """Mean 0 and variance 1 along axes, then scaled and shifted (Ba et al., 2016, arXiv:1607.06450).
 

@@ -90,7 +90,7 @@ def _truncated(u: TensorLike) -> Any:
 
 
 @op(("key", "alpha"))
-def random_gamma(key: Any, alpha: TensorLike, shape: Sizes, dtype: str) -> Tensor:
+def random_gamma(key: Tensor, alpha: TensorLike, shape: Sizes, dtype: str) -> Tensor:
     """Gamma distributed numbers with rate 1.
 
     Args:
@@ -113,7 +113,7 @@ def random_gamma(key: Any, alpha: TensorLike, shape: Sizes, dtype: str) -> Tenso
 
 
 @op(("key", "counts", "probabilities"))
-def random_binomial(key: Any, counts: TensorLike, probabilities: TensorLike, shape: Sizes, dtype: str) -> Tensor:
+def random_binomial(key: Tensor, counts: TensorLike, probabilities: TensorLike, shape: Sizes, dtype: str) -> Tensor:
     """Numbers of successes in `counts` trials.
 
     Args:
@@ -138,7 +138,7 @@ def random_binomial(key: Any, counts: TensorLike, probabilities: TensorLike, sha
 
 
 @op(("key", "alpha", "beta"))
-def random_beta(key: Any, alpha: TensorLike, beta: TensorLike, shape: Sizes, dtype: str) -> Tensor:
+def random_beta(key: Tensor, alpha: TensorLike, beta: TensorLike, shape: Sizes, dtype: str) -> Tensor:
     """Beta distributed numbers.
 
     Args:
@@ -214,7 +214,7 @@ def _binomial_of_bits(key: Tensor, counts: TensorLike, probabilities: TensorLike
     left = add(none, floor(cast(counts, "float32")))
     p = add(none, clip(cast(probabilities, "float32"), 0.0, 1.0))
 
-    def halve(key: Tensor, left: Any, p: Any, found: TensorLike) -> tuple[Any, ...]:
+    def halve(key: Tensor, left: TensorLike, p: Tensor, found: TensorLike) -> tuple[object, ...]:
         middle = add(floor(multiply(left, 0.5)), 1.0)
         others = maximum(subtract(add(left, 1.0), middle), 1.0)
         a = _gamma_of_bits(fold_in(key, 1), middle, shape, "float32")
@@ -242,7 +242,7 @@ def _portable_normal(key: Tensor, shape: Sizes) -> Any:
 
 
 @op(("key", "logits"))
-def random_categorical(key: Any, logits: TensorLike, num_samples: int, dtype: str) -> Tensor:
+def random_categorical(key: Tensor, logits: TensorLike, num_samples: int, dtype: str) -> Tensor:
     """Class numbers, drawn with the probabilities softmax(logits).
 
     Args:
@@ -274,7 +274,7 @@ def _gumbel_max(key: Tensor, logits: TensorLike, num_samples: int, dtype: str) -
 
 
 @op(("key", "x"), fuse=True)
-def random_shuffle(key: Any, x: TensorLike, axis: int) -> Tensor:
+def random_shuffle(key: Tensor, x: TensorLike, axis: int) -> Tensor:
     """The slices along an axis in random order.
 
     Args:
@@ -421,7 +421,7 @@ def _float_dtype(who: str, dtype: DTypeLike) -> str:
     return name
 
 
-def _scaled(values: TensorLike, factor: Any, offset: Any, dtype: str) -> Any:
+def _scaled(values: TensorLike, factor: object, offset: TensorLike, dtype: str) -> Any:
     """values * factor + offset in `dtype`."""
     if factor.__class__ is not float or factor != 1.0:
         values = multiply(values, _number(factor, dtype))
@@ -607,7 +607,7 @@ def gamma(shape: Sizes, alpha: TensorLike, dtype: DTypeLike = None, seed: Seed =
     return _gamma(seed_key(seed), _parameter(alpha, dtype), shape, dtype)
 
 
-def _parameter(value: Any, dtype: str) -> Any:
+def _parameter(value: object, dtype: str) -> Any:
     return cast(convert_to_tensor(value), dtype)
 
 

@@ -20,7 +20,7 @@ from kfront.ops.primitives.reductions import segment_sum
 from kfront.ops.primitives.shapes import dim, pad, reshape, shape, stack, transpose
 
 
-def _image(name: str, x: Tensor, block_size: Any) -> None:
+def _image(name: str, x: Tensor, block_size: object) -> None:
     if len(x.shape) != 4:
         raise ShapeError(f"[{name}] expected `x` of rank 4 (images), got shape {tuple(x.shape)}.")
     if not isinstance(block_size, int) or block_size < 2:
@@ -36,7 +36,7 @@ def _times(n: Any, k: int) -> Any:
 
 
 @op(prepare={"data_format": data_format}, fuse=True, home="nn")
-def depth_to_space(x: Any, block_size: int, data_format: str | None = "channels_last") -> Tensor:
+def depth_to_space(x: Tensor, block_size: int, data_format: str | None = "channels_last") -> Tensor:
     """Channels become blocks of pixels: images get larger.
 
     Args:
@@ -67,7 +67,7 @@ def depth_to_space(x: Any, block_size: int, data_format: str | None = "channels_
 
 
 @op(prepare={"data_format": data_format}, fuse=True, home="nn")
-def space_to_depth(x: Any, block_size: int, data_format: str | None = "channels_last") -> Tensor:
+def space_to_depth(x: Tensor, block_size: int, data_format: str | None = "channels_last") -> Tensor:
     """Blocks of pixels become channels: images get smaller.
 
     Args:
@@ -99,7 +99,7 @@ def space_to_depth(x: Any, block_size: int, data_format: str | None = "channels_
     return reshape(x, (n, _part(h, k), _part(w, k), _times(c, k * k)))
 
 
-def _divides(name: str, n: Any, k: int, what: str) -> None:
+def _divides(name: str, n: Tensor, k: int, what: str) -> None:
     if known(n) is not None and n % k:
         raise ShapeError(f"[{name}] expected {what} that {k} divides, got {n}.")
 
@@ -122,7 +122,7 @@ def _places(size: Any, kernel: Any, dilation: Any, padding: Any, stride: Any) ->
 
 @op(fuse=True, home="nn")
 def unfold(
-    x: Any,
+    x: Tensor,
     kernel_size: int | Sequence[int],
     dilation: int | Sequence[int] = 1,
     padding: int | Sequence[int] = 0,
@@ -167,14 +167,14 @@ def unfold(
     return reshape(y, (n, _times(c, len(parts)), rows * columns))
 
 
-def _pairs(kernel: Any, dilation: Any, padding: Any, stride: Any) -> list[tuple[int, int]]:
+def _pairs(kernel: TensorLike, dilation: object, padding: object, stride: object) -> list[tuple[int, int]]:
     named = {"kernel_size": kernel, "dilation": dilation, "padding": padding, "stride": stride}
     return [_pair(v, k) for k, v in named.items()]
 
 
 @op(fuse=True, home="nn")
 def fold(
-    x: Any,
+    x: Tensor,
     output_size: int | Sequence[int],
     kernel_size: int | Sequence[int],
     dilation: int | Sequence[int] = 1,

@@ -20,20 +20,20 @@ from kfront.ops.primitives.shapes import dim, expand_dims, flip, split
 from kfront.ops.shapes import swapaxes
 
 
-def _rule(*dtypes: Any) -> tuple[Any, Any]:
+def _rule(*dtypes: object) -> tuple[object, object]:
     """Everything in the common floating dtype, but the lengths (last) int32."""
     d = to_float(result_type(*dtypes[:-1]))
     return (*(d,) * (len(dtypes) - 1), "int32"), d
 
 
 def _run(
-    cell: Any, init: tuple[Any, ...], x: TensorLike, projected: TensorLike, lengths: TensorLike, go_backwards: bool
+    cell: Any, init: tuple[object, ...], x: TensorLike, projected: TensorLike, lengths: TensorLike, go_backwards: bool
 ) -> Any:
     """Scan `cell` over time; `init` holds the states, the first of them is the output."""
     places = arange(dim(x, 1))
     times = swapaxes(projected, 0, 1)
 
-    def step(states: tuple[Any, ...], item: Any) -> Any:
+    def step(states: tuple[Tensor, ...], item: Any) -> Any:
         z, t = item
         new = cell(states, z)
         if lengths is None:
@@ -87,7 +87,7 @@ def lstm_sequence(
     ((2, 5, 3), (2, 3), (2, 3))
     """
 
-    def cell(states: tuple[Any, ...], z: TensorLike) -> tuple[Any, ...]:
+    def cell(states: tuple[Tensor, ...], z: TensorLike) -> tuple[Any, ...]:
         h, c = states
         i, f, g, o = split(add(z, matmul(h, recurrent_kernel)), 4, -1)
         c = add(multiply(sigmoid(f), c), multiply(sigmoid(i), tanh(g)))
@@ -100,7 +100,7 @@ def lstm_sequence(
 @op(("x", "h0", "kernel", "recurrent_kernel", "bias", "lengths"), _rule)
 def gru_sequence(
     x: TensorLike,
-    h0: Any,
+    h0: Tensor,
     kernel: TensorLike,
     recurrent_kernel: TensorLike,
     bias: Any = None,
@@ -138,7 +138,7 @@ def gru_sequence(
     gates = get_item(recurrent_kernel, (..., slice(None, 2 * units)))
     candidate = gates if reset_after else get_item(recurrent_kernel, (..., slice(2 * units, None)))
 
-    def cell(states: tuple[Any, ...], z: TensorLike) -> tuple[Any, ...]:
+    def cell(states: tuple[Tensor, ...], z: TensorLike) -> tuple[Any, ...]:
         (h,) = states
         xz, xr, xh = split(z, 3, -1)
         if reset_after:

@@ -101,7 +101,7 @@ def count_nonzero(x: TensorLike, axis: Axis = None) -> Tensor:
 
 
 @op(dtype=keep, fuse=True, home="numpy")
-def diff(a: Any, n: int = 1, axis: int = -1) -> Tensor:
+def diff(a: Tensor, n: int = 1, axis: int = -1) -> Tensor:
     """Differences of neighbours along an axis.
 
     Args:

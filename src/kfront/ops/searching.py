@@ -200,7 +200,7 @@ def _count(found: Tensor) -> Any:
         return found  # a traced scalar: engines with dynamic shapes slice by it
 
 
-def _take_first(x: TensorLike, n: Any, length: Any) -> Any:
+def _take_first(x: TensorLike, n: Any, length: object) -> Any:
     """The first n; positions past the end repeat the first element."""
     if isinstance(n, int) and isinstance(length, int) and n > length:
         return concatenate([x, take(x, arange(n - length) * 0, 0)], 0)

@@ -56,7 +56,7 @@ def vsplit(x: TensorLike, indices_or_sections: int | Sequence[int]) -> list[Tens
 
 
 @function("numpy", call_args=("x",))
-def hsplit(x: Any, indices_or_sections: int | Sequence[int]) -> list[Tensor]:
+def hsplit(x: Tensor, indices_or_sections: int | Sequence[int]) -> list[Tensor]:
     """Cut along axis 1, along axis 0 for rank 1; see `split`.
 
     Args:
@@ -155,7 +155,7 @@ def size(x: TensorLike) -> Size:
     return out
 
 
-def padded_by_index(x: Any, pad_width: Sequence[Sequence[int]], mode: str) -> Tensor:
+def padded_by_index(x: Tensor, pad_width: Sequence[Sequence[int]], mode: str) -> Tensor:
     """`pad` in any mode but "constant" by reading elements anew, for engines whose kernels do not cover it.
 
     Args:
@@ -170,7 +170,7 @@ def padded_by_index(x: Any, pad_width: Sequence[Sequence[int]], mode: str) -> Te
     return x
 
 
-def _source(places: TensorLike, n: Any, mode: str) -> Any:
+def _source(places: TensorLike, n: Tensor, mode: str) -> Any:
     """Where elements at `places`, some of which lie outside an axis of length `n`, come from."""
     if mode == "edge":
         return clip(places, 0, n - 1)
@@ -182,7 +182,7 @@ def _source(places: TensorLike, n: Any, mode: str) -> Any:
 
 
 @op(zeros="kept", home="numpy")
-def copy(x: Any) -> Tensor:
+def copy(x: Tensor) -> Tensor:
     """A tensor with the same values.
 
     Args:
@@ -395,7 +395,7 @@ def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Tensor]:
 
 
 @function("numpy", call_args=("x",))
-def array_split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
+def array_split(x: Tensor, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
     """As `split`, with parts that differ by one where the axis does not divide evenly.
 
     Args:

@@ -26,7 +26,7 @@ from kfront.ops.primitives.reductions import segment_sum
 from kfront.ops.primitives.shapes import broadcast_to, dim, expand_dims, pad, reshape, shape, transpose
 
 
-def _check_frames(name: str, **sizes: Any) -> None:
+def _check_frames(name: str, **sizes: object) -> None:
     for what, n in sizes.items():
         if not isinstance(n, int) or n < 1:
             raise ArgumentError(f"[{name}] expected `{what}` to be an int >= 1, got {n!r}.")
@@ -86,7 +86,7 @@ def _window(window: Any, length: int, fft_length: int, dtype: str) -> Any:
 
 @op(fuse=True, home="math", class_name="STFT")
 def stft(
-    x: Any,
+    x: Tensor,
     sequence_length: int,
     sequence_stride: int,
     fft_length: int,
@@ -200,7 +200,7 @@ _CORRELATE_MODES = option("mode", "valid", "same", "full")
 
 
 @op(2, floating, prepare={"mode": _CORRELATE_MODES}, fuse=True, home="numpy")
-def correlate(x1: Any, x2: Any, mode: str = "valid") -> Tensor:
+def correlate(x1: Tensor, x2: Tensor, mode: str = "valid") -> Tensor:
     """Cross-correlation of two sequences: sums of products at every shift.
 
     Args:

@@ -30,7 +30,7 @@ from kfront.ops.shapes import moveaxis, swapaxes
 
 
 @op(("x", "weights"), floating, zeros="filled", fuse=True, home="numpy")
-def average(x: Any, axis: Axis = None, weights: Any = None) -> Tensor:
+def average(x: Tensor, axis: Axis = None, weights: Tensor | None = None) -> Tensor:
     """Weighted mean.
 
     Args:
@@ -168,7 +168,7 @@ def percentile(
 
 
 @op(dtype=floating, fuse=True, home="numpy")
-def corrcoef(x: Any) -> Tensor:
+def corrcoef(x: Tensor) -> Tensor:
     """Correlation coefficients of rows.
 
     Args:

@@ -11,6 +11,7 @@ from kfront.core import shapes, tree
 from kfront.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from kfront.core.op_registry import function
 from kfront.core.spec import Abstract, KerasTensor
+from kfront.core.typing import AnyCallable
 from kfront.ops.control import vectorized_map
 from kfront.ops.primitives.creation import convert_to_tensor
 from kfront.ops.primitives.shapes import broadcast_to, reshape
@@ -29,7 +30,7 @@ def _core_dims(signature: str) -> list[tuple[str, ...]]:
 
 @function("numpy")
 def vectorize(
-    pyfunc: Callable[..., Any], *, excluded: Iterable[int | str] | None = None, signature: str | None = None
+    pyfunc: AnyCallable, *, excluded: Iterable[int | str] | None = None, signature: str | None = None
 ) -> Callable[..., Any]:
     """A function of scalars (or of small tensors) that takes tensors of any shape, as NumPy's `vectorize`.
 

@@ -30,7 +30,7 @@ def _window(x: Tensor, shape_of_t: Callable[[Any], Any]) -> Any:
 
 
 def _cosines(*weights: float) -> Callable[[Any], Any]:
-    def run(t: Any) -> Any:
+    def run(t: Tensor) -> Any:
         out: Any = weights[0]
         for k, w in enumerate(weights[1:], 1):
             out = add(multiply(cos(multiply(t, 2 * math.pi * k)), w), out)
@@ -59,7 +59,7 @@ def bartlett(x: Any) -> Tensor:
 
 
 @function("numpy")
-def blackman(x: Any) -> Tensor:
+def blackman(x: Tensor) -> Tensor:
     """Window of two cosines (Blackman and Tukey, 1958).
 
     Args:
@@ -78,7 +78,7 @@ def blackman(x: Any) -> Tensor:
 
 
 @function("numpy")
-def hamming(x: Any) -> Tensor:
+def hamming(x: Tensor) -> Tensor:
     """Raised cosine that does not quite reach 0.
 
     Args:
@@ -97,7 +97,7 @@ def hamming(x: Any) -> Tensor:
 
 
 @function("numpy")
-def hanning(x: Any) -> Tensor:
+def hanning(x: Tensor) -> Tensor:
     """Raised cosine from 0 over 1 to 0.
 
     Args:
@@ -116,7 +116,7 @@ def hanning(x: Any) -> Tensor:
 
 
 @function("numpy")
-def kaiser(x: Any, beta: TensorLike) -> Tensor:
+def kaiser(x: Tensor, beta: TensorLike) -> Tensor:
     """Window of Bessel functions whose side lobes `beta` sets.
 
     Args:
@@ -133,7 +133,7 @@ def kaiser(x: Any, beta: TensorLike) -> Tensor:
     (5,)
     """
 
-    def shape_of_t(t: Any) -> Any:
+    def shape_of_t(t: Tensor) -> Any:
         inside = clip(subtract(1.0, square(subtract(multiply(t, 2.0), 1.0))), 0.0, 1.0)
         return divide(i0(multiply(sqrt(inside), beta)), i0(cast(beta, floatx())))
 

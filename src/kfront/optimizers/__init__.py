@@ -1,7 +1,5 @@
 """Optimizers: how variables follow their gradients."""
 
-from __future__ import annotations
-
 from kfront.core.lazy import lazy_namespace, names
 
 __getattr__, __dir__, __all__ = lazy_namespace(
@@ -21,5 +19,5 @@ __getattr__, __dir__, __all__ = lazy_namespace(
         **names(".multi", "MultiOptimizer OptimizerMap"),
         **names(".lookup", "get serialize deserialize"),
     },
-    submodules=("legacy", "schedules"),
+    submodules="legacy schedules",
 )

@@ -652,7 +652,7 @@ class Optimizer(Configurable, StateOwner):
             config["learning_rate"] = deserialize_keras_object(config["learning_rate"], custom_objects=custom_objects)
         return cls(**config)
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         kept = {**self.__dict__, "_backend": self._backend.name, "_plans": {}, "_reduction": None}
         kept["_excluded"] = ([v for v in self._trainable_variables if id(v) in self._excluded[0]], self._excluded[1])
         return kept

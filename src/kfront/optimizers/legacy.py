@@ -5,8 +5,6 @@ Code that imports them only to check for them keeps working; code that makes one
 
 from __future__ import annotations
 
-from typing import Any
-
 from kfront.core.errors import BackendError
 
 __all__ = ["SGD", "Adagrad", "Adam", "Ftrl", "Optimizer", "RMSprop"]
@@ -17,7 +15,7 @@ def __dir__() -> list[str]:
 
 
 class _Legacy:
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
         name = type(self).__name__
         raise BackendError(
             f"[optimizers.legacy.{name}] expected an optimizer of today, got one of Keras 2; use "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from kfront.core import guard
 from kfront.core.codec import deserialize_keras_object, serialize_keras_object
@@ -216,7 +216,7 @@ class MultiOptimizer(Optimizer):
 
     def _unscale(self, fe: Foreach, grads: dict[int, Tensor], which: list[int], one: Optimizer) -> None:
         """Divide by the loss scale; one that `one` has does not act on the loss, but `one` will divide by it."""
-        factor: Any = (one.loss_scale_factor or 1.0) / (self.loss_scale_factor or 1.0)
+        factor: object = (one.loss_scale_factor or 1.0) / (self.loss_scale_factor or 1.0)
         if factor != 1.0 and which:
             grads.update(zip(which, fe.mul([grads[i] for i in which], factor), strict=True))
 

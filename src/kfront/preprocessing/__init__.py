@@ -1,7 +1,5 @@
 """Image and sequence helpers under the names of `keras.preprocessing`."""
 
-from __future__ import annotations
-
 from kfront.core.lazy import lazy_namespace, names
 
 __getattr__, __dir__, __all__ = lazy_namespace(
@@ -10,5 +8,5 @@ __getattr__, __dir__, __all__ = lazy_namespace(
         **names("kfront.utils", "image_dataset_from_directory text_dataset_from_directory"),
         **names("kfront.utils", "timeseries_dataset_from_array"),
     },
-    submodules=("image", "sequence"),
+    submodules="image sequence",
 )

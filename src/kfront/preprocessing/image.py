@@ -1,13 +1,11 @@
 """Images from and to files and arrays, and resized without distortion."""
 
-from __future__ import annotations
-
 from kfront.core.lazy import lazy_namespace, names
 
 __getattr__, __dir__, __all__ = lazy_namespace(
     __name__,
     {
         **names("kfront.utils.image_utils", "array_to_img img_to_array load_img save_img"),
-        **names("kfront.utils.smart_resize", "smart_resize"),
+        "smart_resize": "kfront.utils.smart_resize",
     },
 )

@@ -1,7 +1,5 @@
 """Quantization: weights and activations in 8 or 4 bits, and training in float8."""
 
-from __future__ import annotations
-
 from kfront.core.lazy import lazy_namespace, names
 from kfront.core.options import register_namespace
 
@@ -10,14 +8,11 @@ __getattr__, __dir__, __all__ = lazy_namespace(
     {
         **names(".calibrated", "AWQConfig GPTQConfig"),
         **names(".classes", "AbsMaxQuantizer Quantizer deserialize get serialize"),
-        **names(
-            ".configs", "Float8QuantizationConfig Int4QuantizationConfig Int8QuantizationConfig QuantizationConfig"
-        ),
-        **names(
-            ".functions",
-            "abs_max_quantize abs_max_quantize_grouped_with_zero_point compute_float8_amax_history "
-            "compute_float8_scale fake_quant_with_min_max_vars pack_int4 quantize_and_dequantize unpack_int4",
-        ),
+        **names(".configs", "Float8QuantizationConfig Int4QuantizationConfig Int8QuantizationConfig"),
+        **names(".configs", "QuantizationConfig"),
+        **names(".functions", "abs_max_quantize abs_max_quantize_grouped_with_zero_point compute_float8_amax_history"),
+        **names(".functions", "compute_float8_scale fake_quant_with_min_max_vars pack_int4 quantize_and_dequantize"),
+        **names(".functions", "unpack_int4"),
     },
 )
 

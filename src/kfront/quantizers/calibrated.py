@@ -39,7 +39,7 @@ def _known_bits(owner: _CalibratedConfig, name: str, value: int) -> int:
 class _CalibratedConfig(QuantizationConfig):
     """What both configs have."""
 
-    dataset: Iterable[Any] | None
+    dataset: Iterable[object] | None
     tokenizer: AnyCallable | Tokenizer | None
     weight_bits: int
     num_samples: int

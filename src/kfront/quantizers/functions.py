@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -16,7 +15,7 @@ from kfront.core.typing import AnyCallable, Tensor, TensorLike
 from kfront.ops.primitives.dtypes import dtype_of
 
 
-def _on_host(function: AnyCallable, inputs: TensorLike, *args: Any) -> tuple[Tensor, ...]:
+def _on_host(function: AnyCallable, inputs: TensorLike, *args: object) -> tuple[Tensor, ...]:
     """A function run by NumPy, its results as tensors of the current backend."""
     b = current()
     with backend_scope("numpy") as host:

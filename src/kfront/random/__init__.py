@@ -1,7 +1,5 @@
 """Random numbers: each function takes a `seed`: an int (the same numbers each time), a SeedGenerator, or None."""
 
-from __future__ import annotations
-
 import kfront.ops  # noqa: F401  (declares them)
 from kfront.core.op_registry import fill
 from kfront.core.rng import SeedGenerator  # noqa: F401

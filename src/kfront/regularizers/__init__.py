@@ -1,18 +1,13 @@
 """Penalties on weights and activations, added to the loss."""
 
-from __future__ import annotations
-
 from kfront.core.lazy import lazy_namespace, names
 from kfront.core.options import register_namespace
 
 __getattr__, __dir__, __all__ = lazy_namespace(
     __name__,
     {
-        **names(".regularizers", "L1 L1L2 L2 OrthogonalRegularizer Regularizer deserialize get serialize"),
-        "l1": ".regularizers:L1",
-        "l1_l2": ".regularizers:L1L2",
-        "l2": ".regularizers:L2",
-        "orthogonal_regularizer": ".regularizers:OrthogonalRegularizer",
+        **names(".regularizers", "L1 L1L2 L2 OrthogonalRegularizer Regularizer deserialize get serialize l1=L1"),
+        **names(".regularizers", "l1_l2=L1L2 l2=L2 orthogonal_regularizer=OrthogonalRegularizer"),
     },
 )
 

@@ -1,22 +1,17 @@
 """Saving and loading: `.keras` archives, weights, and objects as plain dicts, behind one gate."""
 
-from __future__ import annotations
-
 from kfront.core.lazy import lazy_namespace, names
 
 __getattr__, __dir__, __all__ = lazy_namespace(
     __name__,
     {
-        **names(
-            "kfront.core.registry",
-            "CustomObjectScope custom_object_scope get_custom_objects get_registered_name get_registered_object "
-            "register_keras_serializable",
-        ),
+        **names("kfront.core.registry", "CustomObjectScope custom_object_scope get_custom_objects get_registered_name"),
+        **names("kfront.core.registry", "get_registered_object register_keras_serializable"),
         **names("kfront.core.codec", "deserialize_keras_object serialize_keras_object"),
         **names(".keras_format", "load_model save_model"),
         **names(".saving_api", "load_weights save_weights"),
         "KerasFileEditor": ".file_editor",
         **names(".state_dict", "export_state_dict import_state_dict torch_names"),
-        "read_safetensors_metadata": ".safetensors:read_metadata",
+        **names(".safetensors", "read_safetensors_metadata=read_metadata"),
     },
 )

@@ -153,7 +153,7 @@ class Window(io.RawIOBase):
         return self.file.read(count)
 
 
-def _descriptor(file: Any) -> int | None:
+def _descriptor(file: object) -> int | None:
     """The descriptor of a file on disk, whose own buffer is emptied; None for anything else (compressed files too)."""
     plain = isinstance(file, (io.FileIO, io.BufferedRandom, io.BufferedReader))
     if not plain or not isinstance(getattr(file, "raw", file), io.FileIO):
@@ -163,7 +163,7 @@ def _descriptor(file: Any) -> int | None:
     return file.fileno()
 
 
-def mapped(file: Any, access: int) -> mmap.mmap | None:
+def mapped(file: object, access: int) -> mmap.mmap | None:
     """The bytes of a file on disk without a copy; None where that is not possible."""
     number = _descriptor(file)
     try:

@@ -235,7 +235,7 @@ class _Mapped:
         return (flat if flat.ctypes.data % kind.itemsize == 0 else flat.copy()).view(kind).reshape(shape)
 
 
-def _mapped(file: Any) -> _Mapped | None:
+def _mapped(file: object) -> _Mapped | None:
     """The bytes of a file or part of one, where they can be mapped."""
     raw = getattr(file, "raw", file)
     whole, base = (raw.file, raw.start) if isinstance(raw, Window) else (file, 0)

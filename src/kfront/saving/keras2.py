@@ -334,7 +334,7 @@ class _Graph:
         values = [self._inputs(v, kwargs) for v in guard.expect(node, list, "inbound_nodes")]
         return values[0] if len(values) == 1 else values
 
-    def _tensor(self, value: list[Any]) -> dict[str, object]:
+    def _tensor(self, value: list[object]) -> dict[str, object]:
         return {"class_name": "__keras_tensor__", "config": {"keras_history": self._triple(value)}}
 
     def _swap(self, value: object) -> object:

@@ -1,12 +1,14 @@
 """TensorFlow functions in the graphs of Keras 2 files, as ops.
 
-A row is the function's name in the file, the op, and the function's parameters: the first is the one that the node
-gives by position, ``a=b`` says that the op calls `a` `b`. The names were read off files that tf.keras wrote.
+A row of `keras2_ops.txt` is the function's name in the file, the op, and the function's parameters: the first is the
+one that the node gives by position, ``a=b`` says that the op calls `a` `b`. The names were read off files that tf.keras
+wrote.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from kfront import ops
@@ -26,125 +28,8 @@ def keras2_hard_sigmoid(x: Tensor) -> Any:
     return ops.clip(0.2 * x + 0.5, 0.0, 1.0)
 
 
-_ROWS = """
-    __operators__.add add x=x1 y=x2
-    math.add add x=x1 y=x2
-    math.subtract subtract x=x1 y=x2
-    math.multiply multiply x=x1 y=x2
-    math.divide divide x=x1 y=x2
-    math.truediv divide x=x1 y=x2
-    math.divide_no_nan divide_no_nan x=x1 y=x2
-    compat.v1.floor_div floor_divide x=x1 y=x2
-    math.floordiv floor_divide x=x1 y=x2
-    math.floormod mod x=x1 y=x2
-    math.pow power x=x1 y=x2
-    math.maximum maximum x=x1 y=x2
-    math.minimum minimum x=x1 y=x2
-    math.greater greater x=x1 y=x2
-    math.greater_equal greater_equal x=x1 y=x2
-    math.less less x=x1 y=x2
-    math.less_equal less_equal x=x1 y=x2
-    math.equal equal x=x1 y=x2
-    math.not_equal not_equal x=x1 y=x2
-    __operators__.eq equal self=x1 other=x2
-    __operators__.ne not_equal self=x1 other=x2
-    math.logical_and logical_and x=x1 y=x2
-    math.logical_or logical_or x=x1 y=x2
-    math.logical_xor logical_xor x=x1 y=x2
-    math.logical_not logical_not x
-    math.atan2 arctan2 y=x1 x=x2
-    math.abs abs x
-    math.negative negative x
-    math.exp exp x
-    math.expm1 expm1 x
-    math.log log x
-    math.log1p log1p x
-    math.sqrt sqrt x
-    math.rsqrt rsqrt x
-    math.square square x
-    math.sign sign x
-    math.round round x
-    math.floor floor x
-    math.ceil ceil x
-    math.sin sin x
-    math.cos cos x
-    math.tan tan x
-    math.tanh tanh x
-    math.sinh sinh x
-    math.cosh cosh x
-    math.asin arcsin x
-    math.acos arccos x
-    math.atan arctan x
-    math.erf erf x
-    math.reciprocal reciprocal x
-    math.sigmoid sigmoid x
-    math.softplus softplus features=x
-    math.is_nan isnan x
-    math.is_inf isinf x
-    math.is_finite isfinite x
-    math.l2_normalize normalize x axis
-    math.cumsum cumsum x axis
-    math.cumprod cumprod x axis
-    math.argmax argmax input=x axis
-    math.argmin argmin input=x axis
-    math.top_k top_k input=x k sorted
-    math.reduce_sum sum input_tensor=x axis keepdims
-    math.reduce_mean mean input_tensor=x axis keepdims
-    math.reduce_max max input_tensor=x axis keepdims
-    math.reduce_min min input_tensor=x axis keepdims
-    math.reduce_prod prod input_tensor=x axis keepdims
-    math.reduce_any any input_tensor=x axis keepdims
-    math.reduce_all all input_tensor=x axis keepdims
-    math.reduce_std std input_tensor=x axis keepdims
-    math.reduce_variance var input_tensor=x axis keepdims
-    math.reduce_logsumexp logsumexp input_tensor=x axis keepdims
-    nn.relu relu features=x
-    nn.relu6 relu6 features=x
-    nn.elu elu features=x
-    nn.selu selu features=x
-    nn.gelu gelu features=x approximate
-    nn.silu silu features=x
-    nn.swish silu features=x
-    nn.leaky_relu leaky_relu features=x alpha=negative_slope
-    nn.softplus softplus features=x
-    nn.softsign softsign features=x
-    nn.sigmoid sigmoid x
-    nn.tanh tanh x
-    nn.softmax softmax logits=x axis
-    nn.log_softmax log_softmax logits=x axis
-    nn.l2_normalize normalize x axis
-    linalg.matmul matmul a=x1 b=x2
-    reshape reshape tensor=x shape=newshape
-    transpose transpose a=x perm=axes
-    compat.v1.transpose transpose a=x perm=axes
-    expand_dims expand_dims input=x axis
-    squeeze squeeze input=x axis
-    compat.v1.squeeze squeeze input=x axis
-    concat concatenate values=xs axis
-    stack stack values=x axis
-    unstack unstack value=x num axis
-    split split value=x num_or_size_splits=indices_or_sections axis
-    tile tile input=x multiples=repeats
-    repeat repeat input=x repeats axis
-    reverse flip tensor=x axis
-    roll roll input=x shift axis
-    cast cast x dtype
-    ones_like ones_like input=x
-    zeros_like zeros_like input=x
-    where where condition x=x1 y=x2
-    clip_by_value clip t=x clip_value_min=x_min clip_value_max=x_max
-    one_hot one_hot indices=x depth=num_classes axis
-    gather take params=x indices axis
-    compat.v1.gather take params=x indices axis
-    pad pad tensor=x paddings=pad_width mode constant_values
-    compat.v1.pad pad tensor=x paddings=pad_width mode constant_values
-    slice slice input_=inputs begin=start_indices size=shape
-    broadcast_to broadcast_to input=x shape
-    stop_gradient stop_gradient input=variable
-    identity identity input=x
-"""
 _TABLE: dict[str, tuple[str, dict[str, str]]] = {}
-for _row in _ROWS.strip().splitlines():
+for _row in Path(__file__).with_suffix(".txt").read_text(encoding="utf-8").splitlines():
     _name, _op, *_parameters = _row.split()
     _TABLE[_name] = (_op, {p.partition("=")[0]: p.partition("=")[2] or p for p in _parameters})
 # what the file may hold beside the op's own arguments, by the only values that change nothing
@@ -152,7 +37,7 @@ _NEUTRAL = {"name": None, "validate_indices": None, "batch_dims": (0, None), "co
 _NEUTRAL.update({"output_type": ("int64", "int32"), "beta": (1.0,), "exclusive": (False,), "reverse": (False,)})
 
 
-def op_call(function: Callable[..., object], first: object, kwargs: Config) -> tuple[str, dict[str, Any]]:
+def op_call(function: Callable[..., object], first: object, kwargs: Config) -> tuple[str, dict[str, object]]:
     """The op and its arguments by name, for one call of a TensorFlow function.
 
     Args:

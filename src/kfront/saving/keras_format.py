@@ -275,7 +275,7 @@ def _is_hdf5(file: BinaryIO) -> bool:
     return head == b"\x89HDF\r\n\x1a\n"
 
 
-def _read_config(archive: Any, what: str, compile: bool) -> tuple[dict[str, Any], bool]:
+def _read_config(archive: Any, what: str, compile: bool) -> tuple[dict[str, object], bool]:
     """The model's config, and whether Keras 2 wrote it."""
     version: Any = None
     if _METADATA in archive.members:

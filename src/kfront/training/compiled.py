@@ -10,7 +10,7 @@ from kfront.core import tree
 from kfront.core.errors import ArgumentError, DataError
 from kfront.core.spec import Abstract, KerasTensor
 from kfront.core.tracking import structure
-from kfront.core.typing import Backend, Config, Tensor
+from kfront.core.typing import Backend, Config, Nested, Tensor
 from kfront.losses.base import LossFunctionWrapper
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class CompiledLoss:
         self.names: list[str] = []
         self.trackers: list[Any] = []
 
-    def build(self, y_true: Any, y_pred: Any, names: list[str] | None) -> None:
+    def build(self, y_true: Nested[Tensor], y_pred: Nested[Tensor], names: list[str] | None) -> None:
         """Match losses to outputs; done once, on the first batch or its specs."""
         flat = tree.flatten_with_path(y_pred)
         paths = [p for p, _ in flat]
@@ -122,7 +122,7 @@ class CompiledLoss:
             self.trackers = [_tracker(f"{self.names[i]}_loss") for _, _, i in self.terms]
         structure.version += 1
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+    def __call__(self, y_true: object, y_pred: object, sample_weight: Any = None) -> Any:
         """The total loss, a scalar."""
         assert self.terms is not None
         if self.single and not tree.is_nested(y_pred):
@@ -233,7 +233,7 @@ class CompiledMetrics:
         self.given, self.weighted = metrics, weighted
         self.items: list[tuple[Any, int, bool]] | None = None if metrics or weighted else []
 
-    def build(self, y_true: Any, y_pred: Any, names: list[str] | None) -> None:
+    def build(self, y_true: Nested[Tensor], y_pred: Nested[Tensor], names: list[str] | None) -> None:
         """Match metrics to outputs; done once."""
         flat = tree.flatten_with_path(y_pred)
         paths = [p for p, _ in flat]
@@ -269,7 +269,7 @@ class CompiledMetrics:
         """The Metric objects."""
         return [m for m, _, _ in self.items or ()]
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: object, y_pred: object, sample_weight: Any = None) -> None:
         """Take in one batch."""
         if not self.items:
             return

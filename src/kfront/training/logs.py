@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from kfront.core.operators import VariableBase
@@ -95,6 +95,6 @@ def python_logs(logs: dict[str, Any], backend: Backend) -> dict[str, Any]:
     return out
 
 
-def by_name(logs: dict[str, Any]) -> dict[str, Any]:
+def by_name(logs: Mapping[str, object]) -> dict[str, Any]:
     """Logs in the order in which callbacks and users get them: that of their names."""
     return dict(sorted(logs.items()))

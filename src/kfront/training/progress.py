@@ -85,7 +85,7 @@ class Progress:
         data.watch(self._random)
 
     @classmethod
-    def of(cls, model: Any, data: object, callbacks: Any) -> Progress | None:
+    def of(cls, model: object, data: object, callbacks: Any) -> Progress | None:
         """The state of a run, if one of its callbacks has a method `follow`, which takes it."""
         followers = [c for c in callbacks.callbacks if hasattr(c, "follow")]
         if not followers:

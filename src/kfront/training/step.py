@@ -150,7 +150,7 @@ class StepMaker:
             model._clear_losses()
         return logs
 
-    def forward(self, x: Any, training: bool) -> Any:
+    def forward(self, x: object, training: bool) -> Any:
         """The model's outputs with the training flag set."""
         outer, state.training = state.training, training
         try:
@@ -158,7 +158,7 @@ class StepMaker:
         finally:
             state.training = outer
 
-    def _loss(self, x: Any, y: Any, y_pred: Any, weight: Any, training: bool) -> Any:
+    def _loss(self, x: object, y: object, y_pred: object, weight: Any, training: bool) -> Any:
         """The loss; directly that of `compile` where nothing is added to it."""
         own = self.model._compile_loss
         if self._own_loss or self.regularized or state.add_loss_used or y is None or own is None or own.terms is None:
@@ -209,7 +209,7 @@ class StepMaker:
             return None
         raw, variables = self._raw(kind)
 
-        def single(x: Any, y: Any, weight: Any) -> dict[str, Any]:
+        def single(x: object, y: object, weight: Any) -> dict[str, Any]:
             with model._backend.no_grad():
                 model.reset_metrics()
             logs = raw(x, y, weight)

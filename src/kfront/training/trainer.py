@@ -6,7 +6,7 @@ What an engine contributes is `value_and_grad` and `compile_step`. Logs stay on 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -317,7 +317,7 @@ class Trainer:
 
     # -- building on data ---------------------------------------------------------------------------------------------
 
-    def _prepare(self, x: Tensor, y: Any, sample_weight: object, train: bool) -> None:
+    def _prepare(self, x: Any, y: object, sample_weight: object, train: bool) -> None:
         """Before the first batch: weights, loss, metrics and optimizer slots exist."""
         unbuilt = not self._all_built  # type: ignore[attr-defined]
         loss: Any = self._compile_loss
@@ -498,7 +498,7 @@ class Trainer:
         self,
         x: object,
         y: object = None,
-        sample_weight: Any = None,
+        sample_weight: object = None,
         class_weight: Any = None,
         return_dict: bool = False,
     ) -> Any:
@@ -510,7 +510,9 @@ class Trainer:
             return self._one_step("train", batch, return_dict)
 
     @filtered
-    def test_on_batch(self, x: object, y: object = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
+    def test_on_batch(
+        self, x: object, y: object = None, sample_weight: object = None, return_dict: bool = False
+    ) -> Any:
         """One evaluation step; returns the results of this batch."""
         self._require_compiled("test_on_batch")
         with backend_scope(self._backend):
@@ -557,7 +559,7 @@ class Trainer:
         return LazyLogs(compute)
 
 
-def _flat(logs: dict[str, Any]) -> Any:
+def _flat(logs: Mapping[str, object]) -> Any:
     values = list(logs.values())
     return values[0] if len(values) == 1 else values
 

@@ -4,8 +4,6 @@ Each takes a Python function of tensors, nested tensors, Variables and layers, a
 order. What the function assigns to Variables stays assigned, also from inside compiled code.
 """
 
-from __future__ import annotations
-
 from kfront.core.lazy import lazy_namespace, names
 
 __getattr__, __dir__, __all__ = lazy_namespace(

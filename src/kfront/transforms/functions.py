@@ -113,7 +113,7 @@ def _vmap(b: Any, fn: Any, args: Any, kwargs: Any, in_axes: Any, out_axes: Any) 
 def jit(fn: Callable[P, R], *, jit_compile: bool | str = "auto") -> Callable[P, R]: ...
 @overload
 def jit(fn: None = None, *, jit_compile: bool | str = "auto") -> Callable[[Callable[P, R]], Callable[P, R]]: ...
-def jit(fn: Callable[..., Any] | None = None, *, jit_compile: bool | str = "auto") -> Any:
+def jit(fn: AnyCallable | None = None, *, jit_compile: bool | str = "auto") -> Any:
     """A function compiled by the engine: `jax.jit`, a graph of TensorFlow, `torch.compile`.
 
     Variables that it reads and assigns, are read anew at each call and hold their new values

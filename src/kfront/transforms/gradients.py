@@ -248,7 +248,7 @@ def jvp(fn: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool = Fal
 
 
 def jacobian(
-    fn: Callable[..., Any],
+    fn: AnyCallable,
     argnums: int | Sequence[int] = 0,
     has_aux: bool = False,
     wrt: object = None,
@@ -355,7 +355,7 @@ _MODES = {"reverse": _jacobian, "forward": _jacobian_forward}
 
 
 def hessian(
-    fn: Callable[..., Any],
+    fn: AnyCallable,
     argnums: int | Sequence[int] = 0,
     has_aux: bool = False,
     wrt: object = None,

@@ -44,7 +44,7 @@ class Config(MutableMapping[str, Any]):
         """Allow changes again."""
         self.__dict__["_frozen"] = False
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """The values in a dict of their own."""
         return dict(self._config)
 

@@ -31,7 +31,7 @@ def pack_x_y_sample_weight(x: object, y: object = None, sample_weight: object = 
     return (x,) if isinstance(x, (list, tuple)) else x
 
 
-def unpack_x_y_sample_weight(data: object) -> tuple[Any, Any, Any]:
+def unpack_x_y_sample_weight(data: object) -> tuple[object, object, object]:
     """`(x, y, sample_weight)` of a batch, None for what it does not have.
 
     Args:

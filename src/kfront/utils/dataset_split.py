@@ -24,7 +24,7 @@ def split_dataset(
     shuffle: bool = False,
     seed: int | None = None,
     preferred_backend: str | None = None,
-) -> tuple[Any, Any]:
+) -> tuple[object, object]:
     """Two parts of the samples, for training and validation for instance.
 
     Args:

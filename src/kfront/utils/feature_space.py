@@ -13,6 +13,7 @@ from kfront.core.errors import ArgumentError, NotBuiltError
 from kfront.core.naming import auto_name
 from kfront.core.options import normalisers, one_of
 from kfront.core.registry import serializable
+from kfront.core.typing import TensorLike
 from kfront.layers.preprocess.adapting import host_array
 from kfront.layers.preprocess.data_layer import DataLayer
 from kfront.saving import deserialize_keras_object, save_model, serialize_keras_object
@@ -25,7 +26,7 @@ _CHUNK = 1024  # single samples that are prepared together
 class TFDIdentity(DataLayer):
     """The input as it is."""
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: TensorLike) -> Any:
         """The input."""
         return x
 
@@ -201,7 +202,7 @@ class FeatureSpace(DataLayer):
         return Feature("float32", TFDIdentity(name=_named(name, "float")), "float")
 
     @classmethod
-    def float_rescaled(cls, scale: Any = 1.0, offset: Any = 0.0, name: str | None = None) -> Feature:
+    def float_rescaled(cls, scale: object = 1.0, offset: object = 0.0, name: str | None = None) -> Feature:
         """A number times `scale`, plus `offset`."""
         layer = layers.Rescaling(scale=scale, offset=offset, name=_named(name, "float_rescaled"))
         return Feature("float32", layer, "float")

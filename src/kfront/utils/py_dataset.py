@@ -101,7 +101,7 @@ class PyDataset:
     def on_epoch_end(self) -> None:
         """Called after each epoch, e.g. to shuffle."""
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[object]:
         n = self.num_batches
         for i in count() if n is None else range(n):
             yield self[i]

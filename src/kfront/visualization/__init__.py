@@ -1,15 +1,13 @@
 """Pictures of training and predictions, drawn with matplotlib."""
 
-from __future__ import annotations
-
 from kfront.core.lazy import lazy_namespace, names
 
 __getattr__, __dir__, __all__ = lazy_namespace(
     __name__,
     {
-        **names(".curves", "plot_training_curves"),
-        **names(".matrix", "plot_confusion_matrix"),
-        **names(".gallery", "plot_image_gallery"),
+        "plot_training_curves": ".curves",
+        "plot_confusion_matrix": ".matrix",
+        "plot_image_gallery": ".gallery",
         **names(".overlay", "draw_bounding_boxes draw_segmentation_masks"),
         **names(".overlay_gallery", "plot_bounding_box_gallery plot_segmentation_mask_gallery"),
     },

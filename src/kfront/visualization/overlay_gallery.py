@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from kfront.core.errors import ArgumentError
-from kfront.core.typing import TensorLike
+from kfront.core.typing import Tensor, TensorLike
 from kfront.visualization.figures import to_host
 from kfront.visualization.gallery import plot_image_gallery
 from kfront.visualization.overlay import draw_bounding_boxes, draw_segmentation_masks
@@ -106,8 +106,8 @@ def plot_segmentation_mask_gallery(
     images: TensorLike,
     num_classes: int,
     value_range: tuple[float, float] = (0, 255),
-    y_true: Any = None,
-    y_pred: Any = None,
+    y_true: Tensor | None = None,
+    y_pred: Tensor | None = None,
     color_mapping: Mapping[int, object] | None = None,
     blend: bool = True,
     alpha: float = 0.8,

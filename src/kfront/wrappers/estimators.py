@@ -34,13 +34,13 @@ class _Estimator(BaseEstimator):
         self,
         model: Any,
         warm_start: bool = False,
-        model_kwargs: dict[str, Any] | None = None,
-        fit_kwargs: dict[str, Any] | None = None,
+        model_kwargs: dict[str, object] | None = None,
+        fit_kwargs: dict[str, object] | None = None,
     ) -> None:
         self.model, self.warm_start = model, warm_start
         self.model_kwargs, self.fit_kwargs = model_kwargs, fit_kwargs
 
-    def fit(self, X: Any, y: Any, **kwargs: Any) -> Any:
+    def fit(self, X: Any, y: Any, **kwargs: object) -> Any:
         """Train the model.
 
         Args:
@@ -93,7 +93,7 @@ class _Estimator(BaseEstimator):
         check_is_fitted(self, "model_")
         return self.model_.predict(validate_data(self, X, reset=False, allow_nd=True), verbose=0)
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: object) -> np.ndarray:
         """The model's outputs; those of a model with one output as an array of shape (samples,).
 
         Args:
@@ -107,7 +107,7 @@ class _Estimator(BaseEstimator):
         """The number of epochs of the last `fit`."""
         return len(self.history_.epoch)
 
-    def set_fit_request(self, **kwargs: Any) -> Any:
+    def set_fit_request(self, **kwargs: object) -> Any:
         """Say which metadata `fit` asks for; for metadata routing.
 
         Args:
@@ -177,7 +177,7 @@ class SKLearnClassifier(ClassifierMixin, _Estimator):
             )
         return np.eye(len(self.classes_))[index]
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: object) -> np.ndarray:
         """The class for which the model gives most, for each sample.
 
         Args:
@@ -186,7 +186,7 @@ class SKLearnClassifier(ClassifierMixin, _Estimator):
         out = self._outputs(X)
         return self.classes_[out.argmax(-1)]
 
-    def decision_function(self, X: Any) -> np.ndarray:
+    def decision_function(self, X: object) -> np.ndarray:
         """The model's outputs, an array of shape (samples, classes).
 
         Args:
@@ -257,7 +257,7 @@ class SKLearnTransformer(TransformerMixin, _Estimator):
     (4, 2)
     """
 
-    def transform(self, X: Any) -> np.ndarray:
+    def transform(self, X: object) -> np.ndarray:
         """The model's outputs.
 
         Args:

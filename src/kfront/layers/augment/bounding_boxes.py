@@ -7,7 +7,7 @@ from typing import Any
 
 from kfront import ops
 from kfront.core.options import Option, normalisers, positive
-from kfront.core.typing import Tensor
+from kfront.core.typing import Tensor, TensorLike
 from kfront.layers.augment.image_layer import Boxes, ImageLayer, Transformation
 from kfront.ops.primitives.dtypes import dtype_of
 
@@ -42,7 +42,7 @@ class MaxNumBoundingBoxes(ImageLayer):
     max_number: int
     fill_value: Any
 
-    def __init__(self, max_number: int, fill_value: Any = -1, **kwargs: Any) -> None:
+    def __init__(self, max_number: int, fill_value: TensorLike = -1, **kwargs: Any) -> None:
         super().__init__(**self._store(locals()))
 
     def transform_bounding_boxes(

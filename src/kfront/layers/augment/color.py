@@ -94,7 +94,7 @@ class RandomBrightness(BaseColor):
 
     _normalise = normalisers(factor=strength)
 
-    def __init__(self, factor: Limits, value_range: Limits = (0, 255), seed: Seed = None, **kwargs: Any) -> None:
+    def __init__(self, factor: Limits, value_range: Limits = (0, 255), seed: Seed = None, **kwargs: object) -> None:
         super().__init__(**self._store(locals()))
 
     def _drawn(self, data: ImageData, seed: Seed) -> Transformation:
@@ -136,7 +136,7 @@ class RandomContrast(BaseColor):
     _FACTOR_BOUNDS = (0, 1)
     _normalise = normalisers(factor=strength)
 
-    def __init__(self, factor: Limits, value_range: Limits = (0, 255), seed: Seed = None, **kwargs: Any) -> None:
+    def __init__(self, factor: Limits, value_range: Limits = (0, 255), seed: Seed = None, **kwargs: object) -> None:
         super().__init__(**self._store(locals()))
 
     def _drawn(self, data: ImageData, seed: Seed) -> Transformation:
@@ -330,7 +330,9 @@ class RandomGrayscale(BaseGray):
     _omitted = MappingProxyType({"bounding_box_format": None, "seed": None})  # as in Keras's files
     factor: float
 
-    def __init__(self, factor: Limits = 0.5, data_format: str | None = None, seed: Seed = None, **kwargs: Any) -> None:
+    def __init__(
+        self, factor: Limits = 0.5, data_format: str | None = None, seed: Seed = None, **kwargs: object
+    ) -> None:
         super().__init__(**self._store(locals()))
 
     def _drawn(self, data: ImageData, seed: Seed) -> Transformation:
@@ -374,7 +376,7 @@ class RandomInvert(BaseColor):
         value_range: Limits = (0, 255),
         seed: Seed = None,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         super().__init__(**self._store(locals()))
 
@@ -423,7 +425,7 @@ class RandomColorJitter(BaseColor):
         hue_factor: Limits | None = None,
         seed: Seed = None,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         super().__init__(**self._store(locals()))
         common = {"value_range": value_range, "data_format": self.data_format, "dtype": self.dtype_policy}

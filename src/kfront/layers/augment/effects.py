@@ -117,7 +117,7 @@ class RandomGaussianBlur(BaseColor):
         value_range: Limits = (0, 255),
         data_format: str | None = None,
         seed: Seed = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         super().__init__(**self._store(locals()))
 
@@ -201,18 +201,18 @@ class RandomErasing(BaseColor):
     _FACTOR_BOUNDS = (0, 1)
     _always_floating = True
     scale: tuple[float, float]
-    fill_value: Any
+    fill_value: object
     _normalise = normalisers(factor=strength, fill_value=Option(), scale=pair_within(0, 1))
 
     def __init__(
         self,
         factor: Limits = 1.0,
         scale: Limits = (0.02, 0.33),
-        fill_value: Any = None,
+        fill_value: Tensor | None = None,
         value_range: Limits = (0, 255),
         seed: Seed = None,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         super().__init__(**self._store(locals()))
 

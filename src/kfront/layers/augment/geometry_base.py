@@ -16,7 +16,7 @@ from kfront.utils.bounding_boxes.geometry import clip_to_image_size, moved
 FILL_MODES = ("reflect", "wrap", "constant", "nearest")
 
 
-def with_channels(layer: Any, masks: Any, move: Callable[[Any], Any]) -> Tensor:
+def with_channels(layer: Any, masks: Any, move: Callable[[Tensor], Tensor]) -> Tensor:
     """`move` applied to a batch of masks, which may lack the axis of channels."""
     masks = ops.convert_to_tensor(masks)
     if len(masks.shape) == 4:
@@ -129,7 +129,7 @@ class MovedImages(RandomImageLayer):
         return boxes_of_pixels(self, bounding_boxes, moved(pixels, matrix), height, width)
 
 
-def columns_changed(bounding_boxes: Boxes, change: Callable[..., Sequence[Any]]) -> Boxes:
+def columns_changed(bounding_boxes: Boxes, change: Callable[..., Sequence[Tensor]]) -> Boxes:
     """`bounding_boxes` with `change` applied to the columns left, top, right and bottom, each (batch, boxes)."""
     boxes = ops.convert_to_tensor(bounding_boxes["boxes"])
     return {**bounding_boxes, "boxes": ops.stack(change(*(boxes[..., i] for i in range(4))), -1)}

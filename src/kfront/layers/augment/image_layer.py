@@ -152,7 +152,9 @@ class ImageLayer(DataLayer):
         """`transform_segmentation_masks` of one mask."""
         return self._single(self.transform_segmentation_masks, segmentation_mask, transformation, training)
 
-    def _single(self, method: Callable[..., Any], value: Any, transformation: Transformation, training: bool) -> Any:
+    def _single(
+        self, method: Callable[..., object], value: object, transformation: Transformation, training: bool
+    ) -> Any:
         batch = tree.map_structure(lambda x: ops.expand_dims(ops.convert_to_tensor(x), 0), value)
         return tree.map_structure(_first, method(batch, transformation=transformation, training=training))
 
@@ -163,7 +165,7 @@ class ImageLayer(DataLayer):
         batched = self._is_batched(data)
         transformation = self.get_random_transformation(data, training=training)
 
-        def apply(name: str, value: Any) -> Any:
+        def apply(name: str, value: object) -> Any:
             method = getattr(self, name)
             if batched:
                 return method(value, transformation=transformation, training=training)
@@ -242,7 +244,7 @@ class RandomImageLayer(ImageLayer):
         data: ImageData,
         low: float | Tensor = 0.0,
         high: float | Tensor = 1.0,
-        *more: Any,
+        *more: object,
         seed: Seed = None,
         dtype: str = "float32",
     ) -> Tensor:
@@ -271,7 +273,7 @@ def _first(x: Tensor) -> Tensor:
     return ops.squeeze(x, 0)
 
 
-def per_image(values: Any, rank: int = 4) -> Tensor:
+def per_image(values: Tensor, rank: int = 4) -> Tensor:
     """Numbers of shape (batch,) in the shape (batch, 1, ...) of this rank."""
     return ops.reshape(values, (-1, *(1,) * (rank - 1)))
 
@@ -293,7 +295,7 @@ def _number(value: Any) -> TypeGuard[float]:
     return isinstance(value, (int, float, np.number))
 
 
-def number_pair(who: str, name: str, value: Any, low: float, high: float) -> tuple[float, float]:
+def number_pair(who: str, name: str, value: object, low: float, high: float) -> tuple[float, float]:
     """Limits from which a strength is drawn: a pair in order, or a number within bounds, which makes a pair.
 
     A number stands for (0, number) if `low` is not negative, else for (-number, number).
@@ -321,7 +323,7 @@ def pair_within(low: float, high: float) -> Check:
     return lambda layer, name, value: number_pair(type(layer).__name__, name, value, low, high)
 
 
-def value_pair(who: str, value: Any) -> tuple[float, float]:
+def value_pair(who: str, value: object) -> tuple[float, float]:
     """The lowest and the highest value that images can have.
 
     Raises:

@@ -91,7 +91,7 @@ class MixUp(BaseMixing):
     alpha: float
     _normalise = normalisers(alpha=_above_zero)
 
-    def __init__(self, alpha: float = 0.2, data_format: str | None = None, seed: Seed = None, **kwargs: Any) -> None:
+    def __init__(self, alpha: float = 0.2, data_format: str | None = None, seed: Seed = None, **kwargs: object) -> None:
         super().__init__(**self._store(locals()))
 
     def get_random_transformation(self, data: ImageData, training: bool = True, seed: Seed = None) -> Transformation:
@@ -155,7 +155,9 @@ class CutMix(BaseMixing):
     _FACTOR_BOUNDS = (0, 1)
     _normalise = normalisers(factor=strength)
 
-    def __init__(self, factor: Limits = 1.0, seed: Seed = None, data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, factor: Limits = 1.0, seed: Seed = None, data_format: str | None = None, **kwargs: object
+    ) -> None:
         super().__init__(**self._store(locals()))
 
     def get_random_transformation(self, data: ImageData, training: bool = True, seed: Seed = None) -> Transformation:

@@ -63,11 +63,11 @@ class BasePolicy(BaseColor):
             return Abstract(shape, "int32")
         return randint(shape, low, high, seed=self.generator if seed is None else seed)
 
-    def _transforms(self, data: ImageData, names: Sequence[str], seed: Seed) -> dict[str, Any]:
+    def _transforms(self, data: ImageData, names: Sequence[str], seed: Seed) -> dict[str, object]:
         """Parameters of each layer."""
         return {n: getattr(self, n).get_random_transformation(data, seed=seed) for n in names}
 
-    def _one_of(self, method: str, index: Any, x: Tensor | Boxes, transforms: dict[str, Any]) -> Any:
+    def _one_of(self, method: str, index: object, x: Tensor | Boxes, transforms: dict[str, object]) -> Any:
         """`x` transformed by the layer that `index` chooses; as it is for a number behind the last layer's."""
 
         def branch(name: str) -> Any:
@@ -128,7 +128,7 @@ class RandAugment(BasePolicy):
         interpolation: str = "bilinear",
         seed: Seed = None,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         super().__init__(**self._store(locals()))
         self._make_layers()
@@ -231,7 +231,7 @@ class AugMix(BasePolicy):
         interpolation: str = "bilinear",
         seed: Seed = None,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         super().__init__(**self._store(locals()))
         self._make_layers()

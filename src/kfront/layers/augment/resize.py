@@ -9,7 +9,7 @@ from kfront import ops
 from kfront.core.errors import ArgumentError
 from kfront.core.options import normalisers, one_of, positive
 from kfront.core.spec import KerasTensor
-from kfront.core.typing import Seed, Tensor
+from kfront.core.typing import Seed, Tensor, TensorLike
 from kfront.layers.augment.geometry_base import boxes_in_pixels, boxes_of_pixels, with_channels
 from kfront.layers.augment.image_layer import Boxes, Extent, ImageData, ImageLayer, RandomImageLayer, Transformation
 from kfront.ops.image_common import larger, share, smaller, window
@@ -52,7 +52,7 @@ class _Sized(ImageLayer):
         x1, y1, x2, y2 = ops.split(corners, 4, -1)
         (top, rows), (left, columns) = frame
 
-        def place(v: Any, start: Any, length: Any, target: int) -> Any:
+        def place(v: Tensor, start: TensorLike, length: Any, target: int) -> Any:
             v = ops.subtract(v, ops.cast(start, ops.dtype(v)))
             return ops.divide(ops.multiply(v, float(target)), ops.cast(length, ops.dtype(v)))
 

@@ -159,7 +159,7 @@ class Solarization(BaseColor):
         threshold_factor: Limits = 0.0,
         value_range: Limits = (0, 255),
         seed: Seed = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         super().__init__(**self._store(locals()))
 
@@ -192,7 +192,7 @@ def _histograms(levels: Tensor, bins: int) -> Tensor:
     return ops.reshape(counts, (-1, bins))
 
 
-def _rounded_ratio(a: Any, b: Any) -> Any:
+def _rounded_ratio(a: Tensor, b: Tensor) -> Any:
     """a / b rounded to the nearest whole number, ties to even, for whole numbers; exact on every engine."""
     a, b = ops.cast(a, "int32"), ops.cast(b, "int32")
     whole = ops.floor_divide(a, b)
@@ -254,7 +254,7 @@ class Equalization(BaseHistogram):
     _normalise = normalisers(bins=positive)
 
     def __init__(
-        self, value_range: Limits = (0, 255), bins: int = 256, data_format: str | None = None, **kwargs: Any
+        self, value_range: Limits = (0, 255), bins: int = 256, data_format: str | None = None, **kwargs: object
     ) -> None:
         super().__init__(**self._store(locals()))
 
@@ -322,7 +322,7 @@ class ContrastLimitedAdaptiveHistogramEqualization(BaseHistogram):
         clip_limit: float = 4.0,
         tile_grid_size: IntOrInts = (8, 8),
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         super().__init__(**self._store(locals()))
 

@@ -6,14 +6,12 @@ A graph is nodes `x` and edges `edge_index`. One graph, or several put side by s
 nodes, features) and (batch, 2, edges): padded edges hold -1, padded nodes are False in a mask (batch, nodes).
 """
 
-from __future__ import annotations
-
 from kfront.core.lazy import lazy_namespace, names
 
 __getattr__, __dir__, __all__ = lazy_namespace(
     __name__,
     {
-        **names(".base", "MessagePassing"),
+        "MessagePassing": ".base",
         **names(".convolution", "EdgeConditionedConv GCNConv GINConv SAGEConv"),
         **names(".attention", "GATConv GATv2Conv"),
         **names(".pooling", "GraphReadout TopKPooling"),

@@ -193,7 +193,7 @@ class GATv2Conv(_Attention):
     """
 
     kernel: Any = None
-    target_kernel: Any = None
+    target_kernel: object = None
     attention: Any = None
     share_weights: bool
 

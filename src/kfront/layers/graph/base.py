@@ -159,7 +159,7 @@ class MessagePassing(OptionLayer):
         super().__init__(**self._store(locals()))
         self.supports_masking = True
 
-    def _check(self, shapes: Any) -> tuple[Any, ...]:
+    def _check(self, shapes: object) -> tuple[Any, ...]:
         """Shapes of the inputs.
 
         Raises:
@@ -227,7 +227,7 @@ class MessagePassing(OptionLayer):
         nodes = self._check(input_shape)[0]
         return (*nodes[:-1], self._width(nodes[-1]))
 
-    def compute_mask(self, inputs: Any, mask: Tensor | None = None) -> Tensor | None:
+    def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor | None:
         """The mask of the nodes."""
         return node_mask(mask)
 

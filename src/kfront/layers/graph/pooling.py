@@ -69,7 +69,7 @@ class GraphReadout(OptionLayer):
             return (self.num_graphs, input_shape[0][-1])
         return (input_shape[0], input_shape[-1])
 
-    def compute_mask(self, inputs: Any, mask: Tensor | None = None) -> Any:
+    def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> Any:
         """None: nodes are gone."""
         return None
 
@@ -77,7 +77,7 @@ class GraphReadout(OptionLayer):
 class _Groups(Edges):
     """Nodes as edges that lead to their graphs."""
 
-    def __init__(self, targets: Any, count: int) -> None:
+    def __init__(self, targets: Tensor, count: int) -> None:
         self.targets, self.nodes = targets, count
 
 
@@ -141,7 +141,7 @@ class TopKPooling(OptionLayer):
     def _count_kept(self, nodes: int) -> int:
         return min(nodes, self.k) if isinstance(self.k, int) else -int(-self.k * nodes // 1)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: object) -> None:
         """Create the vector."""
         shapes = input_shape
         if not isinstance(shapes, (list, tuple)) or len(shapes) != 2 or any(len(s) != 3 for s in shapes):
@@ -154,7 +154,7 @@ class TopKPooling(OptionLayer):
             name="projection", shape=(known_axis(self.name, shapes[0]),), initializer="glorot_uniform"
         )
 
-    def call(self, inputs: Any, mask: Tensor | None = None) -> Any:
+    def call(self, inputs: Tensor, mask: Tensor | None = None) -> Any:
         """The layer's output, see the class."""
         x, edge_index = inputs
         mask, batch, nodes = node_mask(mask), dim(x, 0), x.shape[1]
@@ -198,7 +198,7 @@ class TopKPooling(OptionLayer):
         shapes = self.compute_output_shape([tuple(v.shape) for v in inputs])
         return Abstract(shapes[0], self.compute_dtype), Abstract(shapes[1], "int32")
 
-    def compute_mask(self, inputs: Any, mask: Tensor | None = None) -> Any:
+    def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> Any:
         """Which of the kept nodes exist."""
         mask = node_mask(mask)
         return None if mask is None else (self._valid(mask, self._count_kept(inputs[0].shape[1])), None)

@@ -24,7 +24,7 @@ def host_array(x: Any) -> np.ndarray:
     return np.asarray(x.to_numpy() if hasattr(x, "to_numpy") else x)
 
 
-def host_batches(data: Any, who: str, steps: int | None = None) -> Iterator[np.ndarray]:
+def host_batches(data: object, who: str, steps: int | None = None) -> Iterator[np.ndarray]:
     """The batches of a data set as NumPy arrays; an array is one batch.
 
     Args:

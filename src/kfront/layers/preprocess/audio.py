@@ -137,7 +137,7 @@ class MelSpectrogram(DataLayer):
     def _power(self, square: Any) -> Tensor:
         return square if self.mag_exp == 2 else ops.power(square, self.mag_exp / 2)
 
-    def _decibels(self, x: Any) -> Tensor:
+    def _decibels(self, x: Tensor) -> Tensor:
         low = 10 * math.log10(max(self.min_power, self.ref_power))
         out = ops.subtract(ops.multiply(ops.log10(ops.maximum(x, self.min_power)), 10.0), low)
         return ops.maximum(out, ops.subtract(ops.max(out), self.top_db))
@@ -317,7 +317,7 @@ class STFTSpectrogram(DataLayer):
         root = ops.sqrt(ops.maximum(square, _STEADY))
         return root if self.mode == "magnitude" else ops.log(ops.maximum(root, _STEADY))
 
-    def _arranged(self, x: Any, channels: int, width: int, first: bool) -> Tensor:
+    def _arranged(self, x: Tensor, channels: int, width: int, first: bool) -> Tensor:
         """(batch, channels, frames, bins) in the layout of the result."""
         if self.expand_dims:
             return x if first else ops.transpose(x, (0, 2, 3, 1))

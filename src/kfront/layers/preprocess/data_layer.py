@@ -16,7 +16,7 @@ from kfront.backends import backend_scope, current, get, owner_of
 from kfront.core import tree
 from kfront.core.dtypes import is_float
 from kfront.core.spec import KerasTensor
-from kfront.core.typing import Backend, LayerOptions
+from kfront.core.typing import Backend, LayerOptions, Tensor
 from kfront.layers.base import Layer
 from kfront.layers.call_signature import build_arguments, call_info
 from kfront.layers.options import OptionLayer
@@ -51,7 +51,7 @@ class DataLayer(OptionLayer):
         super().__init__(**kwargs)
         self.__dict__["_home"] = _worker()
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: object, **kwargs: object) -> Any:
         """Run the layer, on the backend that the values call for."""
         own = self._backend
         if len(args) == 1 and type(args[0]) in own.types and type(args[0]) is not np.ndarray:
@@ -62,11 +62,11 @@ class DataLayer(OptionLayer):
         with backend_scope(guest):
             return self._run_as_guest(guest, args, kwargs)
 
-    def convert_weight(self, weight: Any) -> Any:
+    def convert_weight(self, weight: object) -> Any:
         """A weight as a tensor of the backend that the layer computes on at the moment."""
         return current().convert(weight)
 
-    def _guest(self, args: Any, kwargs: Any) -> Any:
+    def _guest(self, args: object, kwargs: object) -> Any:
         """The backend to compute on if it is not the layer's own, else None."""
         own = self._backend
         hosted = False
@@ -96,7 +96,7 @@ class DataLayer(OptionLayer):
         dtype = self.compute_dtype
         cast = self.autocast and dtype is not None and is_float(dtype)
 
-        def convert(x: Any, cast: bool = cast) -> Any:
+        def convert(x: Tensor, cast: bool = cast) -> Any:
             if not guest.is_tensor(x) and not hasattr(x, "__array__"):
                 return x
             x = guest.convert(x)

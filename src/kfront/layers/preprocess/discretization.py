@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
@@ -89,7 +89,7 @@ class Discretization(DataLayer):
 
     def __init__(
         self,
-        bin_boundaries: Any = None,
+        bin_boundaries: object = None,
         num_bins: int | None = None,
         epsilon: float = 0.01,
         output_mode: str = "int",
@@ -123,7 +123,7 @@ class Discretization(DataLayer):
 
     # -- learning the boundaries --------------------------------------------------------------------------------------
 
-    def adapt(self, data: Any, steps: int | None = None) -> None:
+    def adapt(self, data: object, steps: int | None = None) -> None:
         """Find boundaries between bins that hold about equally many values each.
 
         Args:
@@ -140,7 +140,7 @@ class Discretization(DataLayer):
             self.update_state(batch)
         self.finalize_state()
 
-    def update_state(self, data: Any) -> None:
+    def update_state(self, data: object) -> None:
         """Take a batch into the summary from which the boundaries are found."""
         self._needs_bins("update_state")
         new = summarize(host_array(data), self.epsilon)
@@ -212,7 +212,7 @@ class Discretization(DataLayer):
         return layer
 
 
-def _boundaries(value: Any) -> list[float]:
+def _boundaries(value: object) -> list[float]:
     try:
         out = [float(v) for v in host_array(value).ravel()]
     except (TypeError, ValueError):

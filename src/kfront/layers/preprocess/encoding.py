@@ -45,7 +45,7 @@ def encoded_shape(shape: tuple[int | None, ...], depth: int | None, mode: str) -
     return (*shape[:-1], depth)
 
 
-def encode(x: Any, depth: int, mode: str, dtype: str, weights: Any = None) -> Tensor:
+def encode(x: Tensor, depth: int, mode: str, dtype: str, weights: Any = None) -> Tensor:
     """Class numbers as vectors, on the engine.
 
     Args:
@@ -79,7 +79,7 @@ def encode(x: Any, depth: int, mode: str, dtype: str, weights: Any = None) -> Te
     return ops.sum(hot, -2)
 
 
-def _can_count(x: Any, depth: int) -> bool:
+def _can_count(x: Tensor, depth: int) -> bool:
     """Whether places of counts are known, fit int32 and pay; compiled code makes no vectors of elements."""
     b = current()
     if not b.is_tensor(x) or b.is_tracing() or not len(x.shape):

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from kfront.core.typing import TensorLike
 from kfront.layers.preprocess.packed_strings import Packed, word_view
 
 U = np.uint64
@@ -134,7 +135,7 @@ def _longer(packed: Packed, which: np.ndarray) -> Words:
     return out
 
 
-def _block(r: _Reader, state: Words, at: np.ndarray, mul: Any, last: bool) -> Words:
+def _block(r: _Reader, state: Words, at: np.ndarray, mul: object, last: bool) -> Words:
     x, y, z, v0, v1, w0, w1 = state
     word = lambda k: r.words[at + 8 * k].astype(U, copy=False)  # noqa: E731
     nine = U(9) if last else U(1)
@@ -220,7 +221,7 @@ class _Sip:
             odd ^= even if turned == 0 else even[::-1]
             self._turn(even[turned], U(32), U(32))
 
-    def _turn(self, x: Words, left: Any, right: Any) -> None:
+    def _turn(self, x: Words, left: TensorLike, right: Any) -> None:
         part = self.scratch[: len(x)] if x.ndim > 1 else self.scratch[0]
         np.right_shift(x, right, out=part)
         x <<= left

@@ -11,14 +11,14 @@ from kfront.config import floatx
 from kfront.core.dtypes import numpy_dtype
 from kfront.core.errors import ArgumentError, DTypeError, ShapeError
 from kfront.core.options import Option, choice, normalisers, positive
-from kfront.core.typing import Config, DTypeLike, Shape
+from kfront.core.typing import Config, DTypeLike, Shape, TensorLike
 from kfront.layers.preprocess import hash_functions
 from kfront.layers.preprocess.encoding import check_sparse, encode_host, encoded_shape
 from kfront.layers.preprocess.host_layer import HostLayer
 from kfront.layers.preprocess.packed_strings import Packed, digits, is_text, packed, texts
 
 
-def salt_pair(owner: Any, name: str, salt: Any) -> tuple[int, int] | None:
+def salt_pair(owner: object, name: str, salt: object) -> tuple[int, int] | None:
     """A key of SipHash from one integer or two.
 
     Raises:
@@ -60,7 +60,7 @@ class _Binned(HostLayer):
     def _mode(self, mode: Any) -> Any:
         return choice(self, "output_mode", mode, self._modes)
 
-    def output_dtype_for(self, inputs: Any) -> str:
+    def output_dtype_for(self, inputs: TensorLike) -> str:
         """The layer's dtype."""
         return self.compute_dtype
 
@@ -103,13 +103,13 @@ class Hashing(_Binned):
     """
 
     _normalise = normalisers(mask_value=Option(), salt=SALT)
-    mask_value: Any
+    mask_value: object
     salt: tuple[int, int] | None
 
     def __init__(
         self,
         num_bins: int,
-        mask_value: Any = None,
+        mask_value: object = None,
         salt: int | Sequence[int] | None = None,
         output_mode: str = "int",
         sparse: bool = False,
@@ -125,7 +125,7 @@ class Hashing(_Binned):
         """SipHash has too many steps for NumPy."""
         return self.salt is not None and self.output_mode == "int"
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: object) -> Any:
         """The bins; a tuple is one array, as a list is."""
         return super().call(list(inputs) if isinstance(inputs, tuple) else inputs)
 
@@ -203,7 +203,7 @@ class HashedCrossing(_Binned):
         sparse: bool = False,
         name: str | None = None,
         dtype: DTypeLike = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         super().__init__(num_bins, output_mode, sparse, dtype, name=name, **kwargs)
 
@@ -222,7 +222,7 @@ class HashedCrossing(_Binned):
             )
         return tuple(shapes[0])
 
-    def compute_output_shape(self, input_shape: Any) -> Shape:
+    def compute_output_shape(self, input_shape: object) -> Shape:
         """That of one feature, encoded as `output_mode` says."""
         return encoded_shape(self._common(list(_several(input_shape))), self.num_bins, self.output_mode)
 
@@ -233,7 +233,7 @@ class HashedCrossing(_Binned):
         return config
 
 
-def _several(inputs: Any) -> Any:
+def _several(inputs: object) -> Any:
     if not isinstance(inputs, (list, tuple)) or len(inputs) < 2:
         count = len(inputs) if isinstance(inputs, (list, tuple)) else 1
         raise ShapeError(f"[HashedCrossing] expected two or more features in a tuple, got {count}.")

@@ -15,7 +15,7 @@ import numpy as np
 from kfront.backends import backend_scope, owner_of
 from kfront.core import guard, tree
 from kfront.core.spec import Abstract, KerasTensor
-from kfront.core.typing import LayerOptions, Store
+from kfront.core.typing import Backend, Config, LayerOptions, Store, TensorLike
 from kfront.layers.base import Layer
 from kfront.layers.preprocess.adapting import host_array
 from kfront.layers.preprocess.data_layer import DataLayer
@@ -32,23 +32,23 @@ class HostLayer(DataLayer):
         super().__init__(**kwargs)
         self.__dict__["host_handle"] = self._backend.host_handle(self)
 
-    def __setstate__(self, saved: dict[str, Any]) -> None:
+    def __setstate__(self, saved: dict[str, object]) -> None:
         super().__setstate__(saved)
         self.__dict__["host_handle"] = self._backend.host_handle(self)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: object, **kwargs: object) -> Any:
         """Run the layer on the host; KerasTensors are recorded."""
         if any(isinstance(x, KerasTensor) for x in tree.flatten((args, kwargs))):
             return Layer._run(self, *args, **kwargs)
         return self.call(*args, **kwargs)
 
-    def on_host(self, inputs: Any) -> Any:
+    def on_host(self, inputs: TensorLike) -> Any:
         """The result for NumPy arrays in the structure of the inputs."""
 
-    def output_dtype_for(self, inputs: Any) -> Any:
+    def output_dtype_for(self, inputs: TensorLike) -> Any:
         """The dtype of the result."""
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: object) -> Any:
         """The result as a tensor of the layer's engine."""
         if self._backend.compiling():
             return self._traced(self._backend, inputs)
@@ -67,7 +67,7 @@ class HostLayer(DataLayer):
             return native(self._backend.convert(arrays))
         return self._give(worker or self._backend, self.on_host(arrays))
 
-    def _give(self, backend: Any, result: np.ndarray) -> Any:
+    def _give(self, backend: Backend, result: np.ndarray) -> Any:
         """A result of `on_host` as a tensor; strings stay NumPy where the engine has none."""
         text = result.dtype.kind in "UO"
         if text and "string" not in backend.dtypes:
@@ -91,7 +91,7 @@ class HostLayer(DataLayer):
         """The layer as a function of an engine's tensors while that traces; None where it needs Python."""
         return self.in_ops(engine) or engine.native_layer(self)
 
-    def in_ops(self, engine: Any) -> Any:
+    def in_ops(self, engine: object) -> Any:
         """The layer as a function composed of ops; None where there are none for it."""
         return None
 
@@ -99,14 +99,14 @@ class HostLayer(DataLayer):
         """`on_host` as traced code calls it."""
         return self.on_host(arrays[0] if len(arrays) == 1 else arrays)
 
-    def compute_output_spec(self, inputs: Any) -> KerasTensor:
+    def compute_output_spec(self, inputs: TensorLike) -> KerasTensor:
         """Shape and dtype of the result."""
         shapes = tree.map_structure(lambda x: tuple(x.shape), inputs)
         sparse = getattr(self, "sparse", False)
         return Abstract(self.compute_output_shape(shapes), self.output_dtype_for(inputs), sparse)
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: Config) -> Any:
         """A layer from its config, which holds a vocabulary itself: the path of one is for the constructor.
 
         Raises:

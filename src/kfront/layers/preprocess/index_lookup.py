@@ -60,12 +60,12 @@ class IndexLookup(HostLayer):
     pad_to_max_tokens: bool
     salt: tuple[int, int] | None
     oov_method: str
-    input_vocabulary: Any
-    input_idf_weights: Any
+    input_vocabulary: object
+    input_idf_weights: object
     _kind: str  # dtype of the tokens
     _tokens: Any  # a list without special tokens; None where nothing is known yet
     _idf: np.ndarray | None
-    _counts: Counter[Any]
+    _counts: Counter[object]
     _containing: Counter[Any]
     _documents: int
     _size_in_file: int | None
@@ -87,7 +87,7 @@ class IndexLookup(HostLayer):
                 self.__dict__["input_vocabulary"] = [self._token(v) for v in host_array(vocabulary).tolist()]
                 self.__dict__["input_idf_weights"] = None if idf_weights is None else _floats(idf_weights)
 
-    def _check_options(self, vocabulary: Any, idf_weights: Any) -> None:
+    def _check_options(self, vocabulary: object, idf_weights: object) -> None:
         who, count, most, mode = type(self).__name__, self.num_oov_indices, self.max_tokens, self.output_mode
         if not isinstance(count, (int, np.integer)) or count < 0:
             raise ArgumentError(f"[{who}] expected `num_oov_indices` to be an int >= 0, got {count!r}.")
@@ -108,13 +108,13 @@ class IndexLookup(HostLayer):
 
     # -- what strings and integers do differently ---------------------------------------------------------------------
 
-    def _token(self, value: Any) -> Any:
+    def _token(self, value: object) -> Any:
         """A token in the Python type of the vocabulary."""
 
     def _values(self, x: np.ndarray) -> Any:
         """The elements of an array as a flat list of tokens."""
 
-    def _ranked(self, counts: Counter[Any]) -> list[Any]:
+    def _ranked(self, counts: Counter[object]) -> list[object]:
         """The values that were counted, the most frequent first."""
         return by_frequency(counts)
 
@@ -157,7 +157,7 @@ class IndexLookup(HostLayer):
         """The number of indices, special tokens included."""
         return len(self._specials()) + len(self._tokens or ())
 
-    def set_vocabulary(self, vocabulary: Any, idf_weights: TensorLike | str | None = None) -> None:
+    def set_vocabulary(self, vocabulary: object, idf_weights: TensorLike | str | None = None) -> None:
         """Set the tokens, and with output mode "tf_idf" their weights.
 
         Args:
@@ -186,7 +186,7 @@ class IndexLookup(HostLayer):
         weights = self._weights_for(idf_weights, len(given), whole)
         self._keep(tokens, weights)
 
-    def _weights_for(self, idf_weights: Any, count: int, whole: bool) -> np.ndarray | None:
+    def _weights_for(self, idf_weights: object, count: int, whole: bool) -> np.ndarray | None:
         if self.output_mode != "tf_idf":
             if idf_weights is not None:
                 raise ArgumentError(
@@ -217,7 +217,7 @@ class IndexLookup(HostLayer):
 
     # -- learning it --------------------------------------------------------------------------------------------------
 
-    def adapt(self, data: Any, steps: int | None = None) -> None:
+    def adapt(self, data: object, steps: int | None = None) -> None:
         """Learn the vocabulary: the most frequent values first, equally frequent ones from the greatest to the least.
 
         Args:
@@ -229,7 +229,7 @@ class IndexLookup(HostLayer):
             self.update_state(batch)
         self.finalize_state()
 
-    def update_state(self, data: Any) -> None:
+    def update_state(self, data: object) -> None:
         """Count the values of a batch."""
         x = host_array(data)
         values = self._values(x)
@@ -327,7 +327,7 @@ class IndexLookup(HostLayer):
             return self.max_tokens
         return self._size_in_file if self._tokens is None else self.vocabulary_size()
 
-    def output_dtype_for(self, inputs: Any) -> str:
+    def output_dtype_for(self, inputs: TensorLike) -> str:
         """int64 for indices, floats for vectors, the tokens' dtype if `invert`."""
         if self.invert:
             return self._kind
@@ -387,7 +387,7 @@ def _lines(text: str, ends: bool = True) -> list[str]:
     return out[:-1] if ends and out and out[-1] == "" else out
 
 
-def _floats(values: Any) -> list[float]:
+def _floats(values: object) -> list[float]:
     try:
         return [float(v) for v in host_array(values).ravel().tolist()]
     except (TypeError, ValueError):

@@ -9,7 +9,7 @@ import numpy as np
 
 from kfront import ops
 from kfront.core.errors import ArgumentError
-from kfront.core.typing import Backend, TensorLike, UnnamedOptions
+from kfront.core.typing import Backend, Tensor, TensorLike, UnnamedOptions
 from kfront.layers.preprocess import hash_functions
 from kfront.layers.preprocess.adapting import host_array
 from kfront.layers.preprocess.encoding import encode
@@ -94,7 +94,7 @@ class IntegerLookup(IndexLookup):
     def _values(self, x: np.ndarray) -> list[int]:
         return x.astype("int64").ravel().tolist()
 
-    def update_state(self, data: Any) -> None:
+    def update_state(self, data: object) -> None:
         """Count the values of a batch."""
         if self.output_mode == "tf_idf":
             return super().update_state(data)
@@ -156,13 +156,13 @@ class IntegerLookup(IndexLookup):
             return None
         return self._tokens_of if self.invert else self._indices_of
 
-    def _tokens_of(self, x: Any) -> Any:
+    def _tokens_of(self, x: Tensor) -> Any:
         tokens = np.array([*self.get_vocabulary(), self.oov_token])
         x = ops.cast(x, "int64")
         last = len(tokens) - 1
         return ops.take(ops.convert_to_tensor(tokens), ops.where(x < 0, last, ops.minimum(x, last)))
 
-    def _indices_of(self, x: Any) -> Any:
+    def _indices_of(self, x: Tensor) -> Any:
         keys, places = self._rising
         x = ops.cast(x, "int64")
         at = _search(keys, x)
@@ -180,7 +180,7 @@ class IntegerLookup(IndexLookup):
         return out
 
 
-def _search(keys: np.ndarray, x: Any) -> Any:
+def _search(keys: np.ndarray, x: Tensor) -> Any:
     """The place in rising `keys` of the last that is not greater than `x`, else 0: a binary search in gathers only."""
     size = len(keys)
     table = ops.convert_to_tensor(keys)

@@ -62,9 +62,9 @@ class Normalization(DataLayer):
 
     def __init__(
         self,
-        axis: Any = -1,
-        mean: Any = None,
-        variance: Any = None,
+        axis: object = -1,
+        mean: object = None,
+        variance: object = None,
         invert: bool = False,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
@@ -107,7 +107,7 @@ class Normalization(DataLayer):
             ) from None
         self.__dict__["_given"] = tuple(v.reshape(self._shape) for v in given)
 
-    def adapt(self, data: Any) -> None:
+    def adapt(self, data: object) -> None:
         """Learn mean and variance; what was learned before is forgotten.
 
         Args:
@@ -159,7 +159,7 @@ class Normalization(DataLayer):
         """The variance in the shape that broadcasts against inputs; None before the layer is built."""
         return self._backend.convert(self._moments()[1]) if self.built else None
 
-    def _moments(self) -> tuple[Any, Any]:
+    def _moments(self) -> tuple[object, object]:
         if self.input_mean is not None:
             return self._given
         return ops.reshape(self.adapt_mean, self._shape), ops.reshape(self.adapt_variance, self._shape)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -43,7 +43,7 @@ def texts(x: np.ndarray, encoding: str = "utf-8") -> list[str]:
     return [_text(v, encoding) for v in flat]
 
 
-def _text(value: Any, encoding: str) -> str:
+def _text(value: object, encoding: str) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, bytes):

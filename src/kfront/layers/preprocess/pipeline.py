@@ -48,12 +48,12 @@ class Pipeline(DataLayer):
         """The layers, in order."""
         return list(self._pipeline_layers)
 
-    def call(self, inputs: Any, training: bool = True, mask: Tensor | None = None) -> Any:
+    def call(self, inputs: Tensor, training: bool = True, mask: Tensor | None = None) -> Any:
         """What the last layer returns."""
         x = inputs
         for layer in self._pipeline_layers:
             info = call_info(type(layer))
-            options: dict[str, Any] = {"training": training} if info.training else {}
+            options: dict[str, object] = {"training": training} if info.training else {}
             if info.mask and mask is not None:
                 options["mask"] = mask
             x = layer(x, **options)

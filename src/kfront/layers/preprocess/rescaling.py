@@ -32,7 +32,7 @@ class Rescaling(DataLayer):
     scale: Any
     offset: Any
 
-    def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Unpack[LayerOptions]) -> None:
+    def __init__(self, scale: object, offset: object = 0.0, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**self._store(locals()))
         self.supports_masking = True
         self._built_when_made()
@@ -43,7 +43,7 @@ class Rescaling(DataLayer):
         x = ops.cast(inputs, dtype)
         number = float if is_float(dtype) else int
 
-        def operand(value: Any) -> Any:
+        def operand(value: object) -> Any:
             plain = isinstance(value, (int, float)) and number(value) == value
             return value if plain else ops.convert_to_tensor(value, dtype=dtype)
 

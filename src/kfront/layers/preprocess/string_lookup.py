@@ -27,7 +27,7 @@ class Table(dict):  # type: ignore[type-arg]
         self._packed: ByteTable | None = None
         self._characters: np.ndarray | None = None
 
-    def find(self, tokens: list[Any]) -> np.ndarray:
+    def find(self, tokens: Sequence[object]) -> np.ndarray:
         """The index of each token, int64."""
         return np.fromiter(map(self.get, tokens, itertools.repeat(self.missing)), "int64", len(tokens))
 
@@ -106,7 +106,7 @@ class StringLookup(IndexLookup):
         encoding: str = "utf-8",
         name: str | None = None,
         salt: int | Sequence[int] | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         method = kwargs.pop("oov_method", "floormod")
         if method not in ("floormod", "farmhash"):
@@ -115,7 +115,7 @@ class StringLookup(IndexLookup):
         self.__dict__["oov_method"] = method
         self._start(vocabulary, idf_weights)
 
-    def _token(self, value: Any) -> str:
+    def _token(self, value: object) -> str:
         return value.decode(self.encoding) if isinstance(value, bytes) else str(value)
 
     def _values(self, x: np.ndarray) -> list[str]:

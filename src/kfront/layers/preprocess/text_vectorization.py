@@ -17,7 +17,7 @@ import numpy as np
 from kfront.core.codec import deserialize_keras_object, serialize_keras_object
 from kfront.core.errors import ArgumentError, ShapeError, UnsupportedError
 from kfront.core.options import Option, normalisers, one_of, positive
-from kfront.core.typing import Config, Shape, TensorLike
+from kfront.core.typing import Backend, Config, Shape, Tensor, TensorLike
 from kfront.layers.preprocess.adapting import host_array, host_batches
 from kfront.layers.preprocess.host_layer import HostLayer
 from kfront.layers.preprocess.index_lookup import DROPPED, MODES
@@ -102,14 +102,14 @@ class TextVectorization(HostLayer):
     ragged: bool
     encoding: str
     pad_to_max_tokens: bool
-    _given_ngrams: Any
+    _given_ngrams: object
 
     def __init__(
         self,
         max_tokens: int | None = None,
-        standardize: Any = "lower_and_strip_punctuation",
-        split: Any = "whitespace",
-        ngrams: Any = None,
+        standardize: object = "lower_and_strip_punctuation",
+        split: object = "whitespace",
+        ngrams: object = None,
         output_mode: str = "int",
         output_sequence_length: int | None = None,
         pad_to_max_tokens: bool = False,
@@ -232,7 +232,7 @@ class TextVectorization(HostLayer):
 
     # -- the vocabulary -----------------------------------------------------------------------------------------------
 
-    def adapt(self, data: Any, batch_size: int | None = None, steps: int | None = None) -> None:
+    def adapt(self, data: object, batch_size: int | None = None, steps: int | None = None) -> None:
         """Learn the vocabulary: the most frequent words first, equally frequent ones from the greatest to the least.
 
         Args:
@@ -245,7 +245,7 @@ class TextVectorization(HostLayer):
             self.update_state(batch)
         self.finalize_state()
 
-    def update_state(self, data: Any) -> None:
+    def update_state(self, data: object) -> None:
         """Count the words of a batch."""
         rows = self._words(self._documents(self._checked(host_array(data))))
         self._lookup_layer.count(itertools.chain.from_iterable(rows), rows)
@@ -275,7 +275,7 @@ class TextVectorization(HostLayer):
         """The number of indices, special tokens included."""
         return self._lookup_layer.vocabulary_size()
 
-    def set_vocabulary(self, vocabulary: Any, idf_weights: TensorLike | str | None = None) -> None:
+    def set_vocabulary(self, vocabulary: object, idf_weights: TensorLike | str | None = None) -> None:
         """Set the words, and with output mode "tf_idf" their weights; see `StringLookup.set_vocabulary`."""
         self._lookup_layer.set_vocabulary(vocabulary, idf_weights)
 
@@ -354,15 +354,15 @@ class TextVectorization(HostLayer):
         out[inside] = found
         return out
 
-    def _give(self, backend: Any, result: np.ndarray) -> Any:
+    def _give(self, backend: Backend, result: np.ndarray) -> Any:
         out = super()._give(backend, result)
         return backend.to_ragged(out) if self.ragged else out
 
-    def _traced(self, engine: Any, inputs: Any) -> Any:
+    def _traced(self, engine: Any, inputs: Tensor) -> Any:
         out = super()._traced(engine, inputs)
         return engine.to_ragged(out) if self.ragged else out
 
-    def output_dtype_for(self, inputs: Any) -> str:
+    def output_dtype_for(self, inputs: TensorLike) -> str:
         """int64 for indices, float32 for vectors."""
         return "int64" if self.output_mode == "int" else "float32"
 
@@ -405,7 +405,7 @@ class TextVectorization(HostLayer):
 # ---- options ---------------------------------------------------------------------------------------------------------
 
 
-def _step(name: str, value: Any, known: tuple[str, ...]) -> Any:
+def _step(name: str, value: object, known: tuple[str, ...]) -> Any:
     """`standardize` or `split`: a name, a function, or one from a config."""
     if value is None or callable(value) or (isinstance(value, str) and value in known):
         return value
@@ -417,11 +417,11 @@ def _step(name: str, value: Any, known: tuple[str, ...]) -> Any:
     )
 
 
-def _written_step(value: Any) -> Any:
+def _written_step(value: object) -> Any:
     return serialize_keras_object(value) if callable(value) else value
 
 
-def _ngrams(value: Any) -> tuple[int, ...] | None:
+def _ngrams(value: object) -> tuple[int, ...] | None:
     if value is None:
         return None
     sizes = (
@@ -444,7 +444,7 @@ def _split_ascii(text: str) -> list[str]:
     return [w.decode() for w in text.encode().split()]
 
 
-def _joined(row: list[Any], sizes: tuple[int, ...], blank: Any) -> list[Any]:
+def _joined(row: Sequence[object], sizes: tuple[int, ...], blank: Any) -> list[Any]:
     """The n-grams of a row: all of the first size, then all of the next."""
     out: list[Any] = []
     for n in sizes:

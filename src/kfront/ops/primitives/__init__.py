@@ -1,7 +1,5 @@
 """What every backend implements. The modules here import no other ops, only each other."""
 
-from __future__ import annotations
-
 from kfront.ops.primitives import (  # noqa: F401  (they declare the ops)
     arithmetic,
     control,

@@ -12,6 +12,7 @@ from kfront.core.dtypes import standardize
 from kfront.core.errors import ArgumentError, ArgumentTypeError, UnsupportedError
 from kfront.core.spec import KerasTensor
 from kfront.core.state import state
+from kfront.core.typing import DTypeLike, Shape
 
 
 def shape_tuple(shape: Any) -> Any:
@@ -34,7 +35,7 @@ def shape_tuple(shape: Any) -> Any:
 shape_tuple.gives_tuple = True  # type: ignore[attr-defined]
 
 
-def new_shape(shape: Any) -> Any:
+def new_shape(shape: Shape) -> Any:
     """As `shape_tuple`, for reshape: a single None stands for -1."""
     dims = shape_tuple(shape)
     if any(d is None for d in dims):
@@ -52,7 +53,7 @@ def dtype_name(dtype: Any) -> str:
     return standardize(dtype)
 
 
-def optional_dtype(dtype: Any) -> str | None:
+def optional_dtype(dtype: DTypeLike) -> str | None:
     """A dtype as its name; None stays."""
     return None if dtype is None else standardize(dtype)
 
@@ -75,20 +76,20 @@ def option(name: str, *values: str) -> Callable[[Any], str]:
 _layout = option("data_format", "channels_last", "channels_first")
 
 
-def data_format(value: Any) -> str:
+def data_format(value: object) -> str:
     """The layout; None means `kfront.config.image_data_format()`."""
     return config.image_data_format() if value is None else _layout(value)
 
 
-def epsilon(value: Any) -> Any:
+def epsilon(value: object) -> Any:
     """A fuzz factor; None means `kfront.config.epsilon()`."""
     return config.epsilon() if value is None else value
 
 
-def int_or_tuple(name: str) -> Callable[[Any], Any]:
+def int_or_tuple(name: str) -> Callable[[object], object]:
     """A function that turns a sequence of ints into a tuple and lets an int through."""
 
-    def check(value: Any) -> Any:
+    def check(value: object) -> Any:
         if value.__class__ is int or value is None:
             return value
         if isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, str):

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from kfront.core import shapes
 from kfront.core.dtypes import floating, numeric, promote, result_type
 from kfront.core.op import op
@@ -258,7 +256,7 @@ def ceil(x: TensorLike) -> Tensor:
     """
 
 
-def _magnitude(x: Any) -> tuple[Any, Any]:
+def _magnitude(x: Tensor) -> tuple[object, object]:
     d = result_type(x)
     return None, {"complex64": "float32", "complex128": "float64"}.get(d, d)
 

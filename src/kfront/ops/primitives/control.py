@@ -9,12 +9,12 @@ from kfront.core.dtypes import keep
 from kfront.core.op import op
 
 
-def _unknown(*args: Any, **kwargs: Any) -> tuple[int, ...]:
+def _unknown(*args: object, **kwargs: object) -> tuple[int, ...]:
     return ()
 
 
 @op(0, None, _unknown, name="cond", home="core")
-def engine_cond(pred: Any, true_fn: Any, false_fn: Any) -> Any:
+def engine_cond(pred: object, true_fn: object, false_fn: object) -> Any:
     """The engine's form of `kfront.ops.cond`.
 
     Args:
@@ -34,7 +34,7 @@ def engine_cond(pred: Any, true_fn: Any, false_fn: Any) -> Any:
 
 
 @op(0, None, _unknown, name="while_loop", home="core")
-def engine_while_loop(cond: Any, body: Any, loop_vars: Any, maximum_iterations: Any = None) -> Any:
+def engine_while_loop(cond: object, body: object, loop_vars: object, maximum_iterations: object = None) -> Any:
     """The engine's form of `kfront.ops.while_loop`.
 
     Args:
@@ -55,7 +55,7 @@ def engine_while_loop(cond: Any, body: Any, loop_vars: Any, maximum_iterations: 
 
 
 @op(0, None, _unknown, name="fori_loop", home="core")
-def engine_fori_loop(lower: Any, upper: Any, body_fun: Any, init_val: Any) -> Any:
+def engine_fori_loop(lower: object, upper: object, body_fun: object, init_val: object) -> Any:
     """The engine's form of `kfront.ops.fori_loop`.
 
     Args:
@@ -76,7 +76,9 @@ def engine_fori_loop(lower: Any, upper: Any, body_fun: Any, init_val: Any) -> An
 
 
 @op(0, None, _unknown, name="scan", home="core")
-def engine_scan(f: Any, init: Any, xs: Any = None, length: Any = None, reverse: bool = False, unroll: Any = 1) -> Any:
+def engine_scan(
+    f: object, init: object, xs: object = None, length: object = None, reverse: bool = False, unroll: object = 1
+) -> Any:
     """The engine's form of `kfront.ops.scan`.
 
     Args:
@@ -100,7 +102,7 @@ def engine_scan(f: Any, init: Any, xs: Any = None, length: Any = None, reverse: 
 
 
 @op(0, None, _unknown, name="vectorized_map", home="core")
-def engine_vectorized_map(function: Any, elements: Any) -> Any:
+def engine_vectorized_map(function: object, elements: object) -> Any:
     """The engine's form of `kfront.ops.vectorized_map`.
 
     Args:
@@ -119,7 +121,7 @@ def engine_vectorized_map(function: Any, elements: Any) -> Any:
 
 
 @op(0, None, _unknown, name="custom_gradient", home="core")
-def engine_custom_gradient(f: Any) -> Any:
+def engine_custom_gradient(f: object) -> Any:
     """The engine's form of `kfront.ops.custom_gradient`.
 
     Args:
@@ -140,7 +142,7 @@ def engine_custom_gradient(f: Any) -> Any:
 
 
 @op(dtype=keep, shape=shapes.same, zeros="kept", home="core")
-def stop_gradient(variable: Any) -> Any:
+def stop_gradient(variable: object) -> Any:
     """The same values, through which no gradient flows.
 
     Args:

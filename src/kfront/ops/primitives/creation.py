@@ -114,7 +114,7 @@ def arange(start: Scalar, stop: Scalar | None = None, step: Scalar | None = None
     return _arange(start, stop, step, standardize(dtype))
 
 
-def _number_type(value: Any) -> Any:
+def _number_type(value: object) -> Any:
     if isinstance(value, (bool, int, np.integer)):
         return int
     return float if isinstance(value, (float, np.floating)) else dtype_of(value)

@@ -18,7 +18,7 @@ from kfront.ops.primitives.arguments import dtype_name
 
 
 @static_rule
-def _cast_rule(dtypes: tuple[Any, ...], dtype: Any) -> tuple[Any, Any]:
+def _cast_rule(dtypes: tuple[object, ...], dtype: DTypeLike) -> tuple[object, object]:
     return None, dtype
 
 

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from kfront.core import shapes_nn
 from kfront.core.dtypes import result_type, to_float
 from kfront.core.errors import ArgumentError
@@ -14,17 +12,17 @@ from kfront.core.op import in_front_of, op
 from kfront.core.typing import Tensor, TensorLike
 
 
-def _pair_rule(*dtypes: Any) -> tuple[Any, Any]:
+def _pair_rule(*dtypes: object) -> tuple[object, object]:
     d = transform_dtype(*dtypes)
     return d, [d, d]
 
 
-def _real_rule(*dtypes: Any) -> tuple[Any, Any]:
+def _real_rule(*dtypes: object) -> tuple[object, object]:
     d = transform_dtype(*dtypes)
     return d, d
 
 
-def transform_dtype(*dtypes: Any) -> str:
+def transform_dtype(*dtypes: object) -> str:
     """The dtype in which a transform of real tensors is computed."""
     d = to_float(result_type(*dtypes))
     return d if d == "float64" else "float32"
@@ -84,7 +82,7 @@ def irfft_of_parts(real: TensorLike, imag: TensorLike, fft_length: int | None = 
     """
 
 
-def real_and_imaginary(name: str, x: Any) -> tuple[Tensor, Tensor]:
+def real_and_imaginary(name: str, x: object) -> tuple[Tensor, Tensor]:
     """The two parts of a complex tensor.
 
     Raises:

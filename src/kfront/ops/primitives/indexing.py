@@ -18,7 +18,7 @@ from kfront.core.typing import Index, Size, Sizes, Tensor, TensorLike
 from kfront.ops.primitives.arguments import option, shape_tuple
 
 
-def _first(x: Any, *others: Any) -> tuple[Any, Any]:
+def _first(x: Tensor, *others: object) -> tuple[Any, Any]:
     return None, result_type(x)
 
 
@@ -65,7 +65,7 @@ def take_along_axis(x: TensorLike, indices: TensorLike, axis: int | None = None)
     """
 
 
-def _key(key: Any) -> Any:
+def _key(key: object) -> Any:
     if isinstance(key, (list, np.ndarray)):
         return (np.asarray(key),)
     if isinstance(key, tuple) and any(isinstance(k, list) for k in key):
@@ -115,7 +115,7 @@ def slice(inputs: TensorLike, start_indices: Sequence[Size] | Tensor, shape: int
     """
 
 
-def _update_rule(inputs: Any, updates: Any) -> tuple[Any, Any]:
+def _update_rule(inputs: Tensor, updates: Tensor) -> tuple[object, object]:
     d = result_type(inputs)
     return (None, d), d
 
@@ -146,7 +146,7 @@ def slice_update(inputs: TensorLike, start_indices: Sequence[Size] | Tensor, upd
     """
 
 
-def _scatter_rule(indices: Any, values: Any) -> tuple[Any, Any]:
+def _scatter_rule(indices: Tensor, values: Tensor) -> tuple[object, object]:
     return None, result_type(values)
 
 
@@ -173,7 +173,7 @@ def scatter(indices: TensorLike, values: TensorLike, shape: int | Sizes) -> Tens
     """
 
 
-def _scatter_update_rule(inputs: Any, indices: Any, updates: Any) -> tuple[Any, Any]:
+def _scatter_update_rule(inputs: Tensor, indices: Tensor, updates: Tensor) -> tuple[object, object]:
     d = result_type(inputs)
     return (None, None, d), d
 
@@ -181,7 +181,7 @@ def _scatter_update_rule(inputs: Any, indices: Any, updates: Any) -> tuple[Any, 
 _REDUCTIONS = option("reduction", "add", "max", "min", "mul")
 
 
-def _reduction(value: Any) -> Any:
+def _reduction(value: object) -> Any:
     return None if value is None else _REDUCTIONS(value)
 
 
@@ -211,11 +211,11 @@ def scatter_update(
     """
 
 
-def _nonzero_shape(x: Any) -> list[tuple[int | None, ...]]:
+def _nonzero_shape(x: Tensor) -> list[tuple[int | None, ...]]:
     return [(None,)] * len(shapes.shape_of(x))
 
 
-def _positions(x: Any) -> tuple[Any, Any]:
+def _positions(x: Tensor) -> tuple[Any, Any]:
     return None, "int32"
 
 
@@ -237,13 +237,13 @@ def nonzero(x: TensorLike) -> tuple[Tensor, ...]:
     """
 
 
-def _where_rule(condition: Any, x1: Any, x2: Any) -> tuple[Any, Any]:
+def _where_rule(condition: object, x1: Tensor, x2: Tensor) -> tuple[object, object]:
     d = result_type(x1, x2)
     return ("bool", d, d), d
 
 
 @op(3, _where_rule, shapes.elementwise, name="where", zeros="filled", home="numpy")
-def _where(condition: TensorLike, x1: Any, x2: Any) -> Tensor: ...
+def _where(condition: TensorLike, x1: object, x2: object) -> Tensor: ...
 
 
 @overload

@@ -16,7 +16,7 @@ from kfront.core.typing import Tensor, TensorLike
 from kfront.ops.primitives.arguments import option
 
 
-def _matmul_rule(x1: Any, x2: Any) -> tuple[Any, Any]:
+def _matmul_rule(x1: Tensor, x2: Tensor) -> tuple[object, object]:
     d = "int32" if x1 == x2 == "int8" else result_type(x1, x2)
     return d, d
 
@@ -43,7 +43,7 @@ def matmul(x1: TensorLike, x2: TensorLike) -> Tensor:
     """
 
 
-def _einsum_rule(*operands: Any) -> tuple[Any, Any]:
+def _einsum_rule(*operands: object) -> tuple[object, object]:
     d = "int32" if set(operands) == {"int8"} else result_type(*operands)
     return d, d
 
@@ -53,7 +53,7 @@ def _einsum(operands: Sequence[TensorLike] | Tensor, subscripts: str) -> Tensor:
 
 
 @in_front_of(_einsum)
-def einsum(subscripts: str, *operands: Any, **kwargs: Any) -> Tensor:
+def einsum(subscripts: str, *operands: Any, **kwargs: object) -> Tensor:
     """Sum of products over named axes (Einstein's convention).
 
     Args:
@@ -174,7 +174,7 @@ def solve_triangular(a: TensorLike, b: TensorLike, lower: bool = False) -> Tenso
 
 
 def _several(count: int) -> Any:
-    def rule(x: Any) -> tuple[Any, Any]:
+    def rule(x: Tensor) -> tuple[Any, Any]:
         d = to_float(result_type(x))
         return d, [d] * count
 
@@ -201,7 +201,7 @@ def qr(x: TensorLike, mode: str = "reduced") -> Any:
     """
 
 
-def _svd_rule(x: Any) -> tuple[Any, Any]:
+def _svd_rule(x: Tensor) -> tuple[object, object]:
     d = to_float(result_type(x))
     return d, d
 
@@ -246,7 +246,7 @@ def eigh(x: TensorLike) -> tuple[Tensor, Tensor]:
     """
 
 
-def _eig_rule(x: Any) -> tuple[Any, Any]:
+def _eig_rule(x: Tensor) -> tuple[object, object]:
     d = to_float(result_type(x))
     kind = {"float64": "complex128", "complex128": "complex128"}.get(d, "complex64")
     return d, [kind, kind]
@@ -271,7 +271,7 @@ def eig(x: TensorLike) -> tuple[Tensor, Tensor]:
     """
 
 
-def _lu_rule(x: Any) -> tuple[Any, Any]:
+def _lu_rule(x: Tensor) -> tuple[object, object]:
     d = to_float(result_type(x))
     return d, [d, "int32"]
 

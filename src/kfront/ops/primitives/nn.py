@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from kfront.core import shapes, shapes_nn
 from kfront.core.dtypes import floating, keep, numeric, static_rule
@@ -260,7 +259,7 @@ def average_pool(
 
 
 @static_rule
-def _one_hot_rule(dtypes: tuple[Any, ...], dtype: Any = None, **static: Any) -> tuple[Any, Any]:
+def _one_hot_rule(dtypes: tuple[object, ...], dtype: DTypeLike = None, **static: object) -> tuple[object, object]:
     return None, dtype
 
 

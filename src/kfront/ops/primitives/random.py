@@ -14,14 +14,14 @@ from kfront.core.typing import DTypeLike, Sizes, Tensor, TensorLike
 
 
 @static_rule
-def _by_argument(dtypes: tuple[Any, ...], dtype: DTypeLike = None, **static: Any) -> tuple[Any, Any]:
+def _by_argument(dtypes: tuple[object, ...], dtype: DTypeLike = None, **static: object) -> tuple[object, object]:
     return None, dtype
 
 
 _by_argument.keeps = True  # type: ignore[attr-defined]
 
 
-def _given(key: Tensor, shape: Sizes, **static: Any) -> Any:
+def _given(key: Tensor, shape: Sizes, **static: object) -> Any:
     return shapes.given(shape)
 
 

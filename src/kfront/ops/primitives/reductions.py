@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from kfront.core import shapes, shapes_nn
 from kfront.core.dtypes import floating, index_result, keep, logical, result_type, static_rule, sum_like
 from kfront.core.op import op
@@ -35,7 +33,7 @@ def sum(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
 
 
 @static_rule
-def _prod_rule(dtypes: tuple[Any, ...], dtype: Any = None, **static: Any) -> tuple[Any, Any]:
+def _prod_rule(dtypes: tuple[object, ...], dtype: DTypeLike = None, **static: object) -> tuple[object, object]:
     d = dtype or sum_like(*dtypes)[1]
     return d, d
 
@@ -264,7 +262,7 @@ def argmin(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
 
 
 @static_rule
-def _scan_rule(dtypes: tuple[Any, ...], dtype: Any = None, **static: Any) -> tuple[Any, Any]:
+def _scan_rule(dtypes: tuple[object, ...], dtype: DTypeLike = None, **static: object) -> tuple[object, object]:
     d = dtype or result_type(*dtypes)
     d = "int32" if d == "bool" else d
     return d, d
@@ -310,7 +308,7 @@ def cumprod(x: TensorLike, axis: int | None = None, dtype: DTypeLike = None) -> 
     """
 
 
-def _bincount_rule(x: Any, weights: Any) -> tuple[Any, Any]:
+def _bincount_rule(x: Tensor, weights: Tensor) -> tuple[object, object]:
     return None, "int32" if weights is None else result_type(weights)
 
 
@@ -341,7 +339,7 @@ def bincount(x: TensorLike, weights: TensorLike | None = None, minlength: int = 
     """
 
 
-def segment_rule(data: Any, segment_ids: Any) -> tuple[Any, Any]:
+def segment_rule(data: object, segment_ids: object) -> tuple[object, object]:
     """The dtype rule of reductions over segments: that of the data."""
     return None, result_type(data)
 

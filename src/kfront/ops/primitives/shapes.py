@@ -22,11 +22,11 @@ from kfront.core.typing import Axis, Scalar, Size, Sizes, Tensor, TensorLike
 from kfront.ops.primitives.arguments import int_or_tuple, new_shape, option, shape_tuple
 
 
-def _sizes(x: Any) -> list[tuple[int | None, ...]]:
+def _sizes(x: Tensor) -> list[tuple[int | None, ...]]:
     return [()] * len(shapes.shape_of(x))
 
 
-def _sizes_rule(x: Any) -> tuple[Any, Any]:
+def _sizes_rule(x: Tensor) -> tuple[object, object]:
     return None, "int32"
 
 
@@ -68,7 +68,7 @@ def dim(x: Any, axis: int) -> Any:
     return shape(x)[axis] if d is None else d
 
 
-def key_on(rank: int, axis: int, item: Any) -> tuple[Any, ...]:
+def key_on(rank: int, axis: int, item: object) -> tuple[Any, ...]:
     """Index key that applies `item` to one axis."""
     a = shapes.axis_of(axis, rank)
     return (*(slice(None),) * a, item)

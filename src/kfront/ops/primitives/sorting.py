@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from kfront.core import shapes
 from kfront.core.dtypes import index_result, keep, result_type
 from kfront.core.op import op
@@ -52,7 +50,7 @@ def argsort(x: TensorLike, axis: int | None = -1) -> Tensor:
     """
 
 
-def _top_k_rule(x: Any) -> tuple[Any, Any]:
+def _top_k_rule(x: Tensor) -> tuple[object, object]:
     return None, [result_type(x), "int32"]
 
 
@@ -77,7 +75,7 @@ def top_k(x: TensorLike, k: int, sorted: bool = True) -> tuple[Tensor, Tensor]:
     """
 
 
-def _search_rule(a: Any, b: Any) -> tuple[Any, Any]:
+def _search_rule(a: Tensor, b: Tensor) -> tuple[object, object]:
     return result_type(a, b), "int32"
 
 

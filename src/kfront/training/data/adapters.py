@@ -115,7 +115,7 @@ def _dataset(x: Any, size: int, shuffle: bool | str, steps: int | None, backend:
     )
 
 
-def _is_array_like(x: Any) -> bool:
+def _is_array_like(x: object) -> bool:
     return hasattr(x, "shape") or isinstance(x, (list, tuple, dict)) or hasattr(x, "__array__")
 
 
@@ -128,7 +128,7 @@ def _length(x: Any, steps: int | None) -> int | None:
     return count if count < 2**40 else steps
 
 
-def _as_numpy(dataset: Any) -> Iterator[Any]:
+def _as_numpy(dataset: Any) -> Iterator[object]:
     """A tf.data.Dataset read as NumPy arrays."""
     return dataset.as_numpy_iterator()
 
@@ -150,7 +150,7 @@ def _is_table(x: Any) -> bool:
     return hasattr(x, "column_names") and any(c.__module__.partition(".")[0] == "datasets" for c in type(x).__mro__)
 
 
-def _table(x: Any, y: Any, size: int, shuffle: bool | str) -> Data:
+def _table(x: Any, y: object, size: int, shuffle: bool | str) -> Data:
     """Columns as inputs and targets: `y` names the columns of the targets, the others are inputs."""
     targets = [y] if isinstance(y, str) else list(y) if isinstance(y, (list, tuple)) else None
     if y is not None and (targets is None or not all(isinstance(n, str) for n in targets)):

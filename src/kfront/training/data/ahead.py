@@ -56,7 +56,7 @@ class ReadAhead:
         self._room = threading.Semaphore(depth)
         self._stopped = False
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[object]:
         return self
 
     def __next__(self) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 from kfront import ops
 from kfront.config import epsilon
 from kfront.core.errors import ArgumentError
-from kfront.core.typing import TensorLike
+from kfront.core.typing import Tensor, TensorLike
 from kfront.utils.bounding_boxes.formats import convert_format
 
 
@@ -27,7 +27,7 @@ def _check(who: str, name: str, fmt: str, variance: object) -> Any:
     return factors
 
 
-def _halves(boxes: Any) -> tuple[Any, Any]:
+def _halves(boxes: Tensor) -> tuple[Any, Any]:
     return boxes[..., :2], boxes[..., 2:]
 
 

@@ -44,7 +44,7 @@ def _scaled(who: str, boxes: TensorLike, fmt: str, height: Any, width: Any, up: 
     return ops.concatenate([apply(s, f) for s, f in zip(sides(boxes), factors, strict=True)], -1)
 
 
-def corners(who: str, boxes: Any, fmt: str, height: Any = None, width: Any = None) -> Any:
+def corners(who: str, boxes: TensorLike, fmt: str, height: Any = None, width: Any = None) -> Any:
     """Boxes of any format as [left, top, right, bottom] in pixels."""
     fmt = _check(who, fmt)
     if fmt.startswith("rel_"):
@@ -79,7 +79,7 @@ def from_corners(who: str, boxes: TensorLike, fmt: str, height: object = None, w
 
 
 def convert_format(
-    boxes: Any, source: str, target: str, height: object = None, width: object = None, dtype: str | None = "float32"
+    boxes: object, source: str, target: str, height: object = None, width: object = None, dtype: str | None = "float32"
 ) -> Any:
     """Bounding boxes in another format.
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from kfront import ops
 from kfront.core.dtypes import is_float
 from kfront.core.errors import ArgumentError, ArgumentTypeError
-from kfront.core.typing import TensorLike
+from kfront.core.typing import Tensor, TensorLike
 from kfront.utils.bounding_boxes.formats import corners, from_corners, sides
 
 
@@ -19,7 +20,7 @@ def _clipped(boxes: TensorLike, height: Any, width: Any) -> Any:
 
 
 def clip_to_image_size(
-    bounding_boxes: dict[str, Any], height: Any = None, width: Any = None, bounding_box_format: str = "xyxy"
+    bounding_boxes: Mapping[str, object], height: Any = None, width: Any = None, bounding_box_format: str = "xyxy"
 ) -> dict[str, Any]:
     """Boxes cut off at the borders of the image; boxes of which nothing is left get the label -1.
 
@@ -103,7 +104,12 @@ def crop(
 
 
 def pad(
-    boxes: Any, top: Any, left: Any, height: object = None, width: object = None, bounding_box_format: str = "xyxy"
+    boxes: Tensor,
+    top: Any,
+    left: TensorLike,
+    height: object = None,
+    width: object = None,
+    bounding_box_format: str = "xyxy",
 ) -> Any:
     """Boxes in an image that gets rows above and columns to the left.
 
@@ -138,7 +144,7 @@ def _in_pixels(who: str, boxes: TensorLike, fmt: str) -> Any:
     return corners(who, ops.convert_to_tensor(boxes), fmt)
 
 
-def moved(boxes: TensorLike, matrix: Any) -> Any:
+def moved(boxes: TensorLike, matrix: Tensor) -> Any:
     """The smallest upright boxes around boxes that are moved.
 
     Args:
@@ -167,17 +173,17 @@ def _matrix(rows: list[list[Any]]) -> Any:
 
 
 def affine_transform(
-    boxes: Any,
-    angle: Any,
-    translate_x: Any,
-    translate_y: Any,
-    scale: Any,
-    shear_x: Any,
-    shear_y: Any,
-    height: Any,
-    width: Any,
-    center_x: Any = None,
-    center_y: Any = None,
+    boxes: Tensor,
+    angle: object,
+    translate_x: object,
+    translate_y: object,
+    scale: Tensor,
+    shear_x: object,
+    shear_y: object,
+    height: object,
+    width: object,
+    center_x: object = None,
+    center_y: object = None,
     bounding_box_format: str = "xyxy",
 ) -> Any:
     """Upright boxes around boxes that are shifted, scaled, rotated and sheared, in this order, with their image.

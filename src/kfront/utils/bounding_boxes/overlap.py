@@ -12,7 +12,7 @@ from kfront.core.typing import Tensor, TensorLike
 from kfront.utils.bounding_boxes.formats import corners, sides
 
 
-def _corners(who: str, boxes: Any, fmt: str, image_shape: Any) -> Any:
+def _corners(who: str, boxes: TensorLike, fmt: str, image_shape: Any) -> Any:
     boxes = ops.convert_to_tensor(boxes, "float32")
     height, width = (None, None) if image_shape is None else tuple(image_shape)[:2]
     return corners(who, boxes, fmt, height, width)

@@ -1,7 +1,5 @@
 """The forms of objects before Keras 3."""
 
-from __future__ import annotations
-
 from kfront.core.lazy import lazy_namespace, names
 
 __getattr__, __dir__, __all__ = lazy_namespace(

@@ -3,8 +3,6 @@
 Each has a derivative under all of JAX's transforms and to any order.
 """
 
-from __future__ import annotations
-
 from kfront.backends.jax.tuned import conv, foreach, index, linalg, nn, pool, random, reduce, rnn  # noqa: F401
 from kfront.backends.jax.tuned.table import TABLE
 

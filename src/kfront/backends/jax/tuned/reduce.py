@@ -1,7 +1,5 @@
 """Counting on JAX."""
 
-from __future__ import annotations
-
 from kfront.backends.jax.reduce import bincount_op
 from kfront.backends.jax.tuned.index import FILL, UNTIL, filled
 from kfront.backends.jax.tuned.table import tuned

@@ -1,7 +1,5 @@
 """TensorFlow: kernels for what the engine is slow at."""
 
-from __future__ import annotations
-
 from kfront.backends.tensorflow.tuned import elementwise, foreach, linalg, nn, reduce, rnn  # noqa: F401
 from kfront.backends.tensorflow.tuned.table import TABLE
 
