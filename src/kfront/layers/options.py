@@ -27,12 +27,13 @@ class OptionLayer(Configurable, Layer):
 
     def build(self, input_shape: Any) -> None:
         """Nothing to create; layers with weights override it."""
+        super().build(input_shape)  # of a class that a program mixes in
 
     build._empty = True  # type: ignore[attr-defined]
 
     def get_config(self) -> Config:
         """Constructor arguments."""
-        config, omitted = Layer.get_config(self), self._omitted
+        config, omitted = super(Configurable, self).get_config(), self._omitted
         if self._writes_activity_regularizer:
             config.setdefault("activity_regularizer", None)
         for name, value in self._stored_options().items():
@@ -67,3 +68,16 @@ def known_axis(who: str, shape: Sequence[int | None], axis: int = -1) -> int:
             "give that size in Input(shape=...), or pass data first."
         )
     return size
+
+
+def second_name(of: str) -> Any:
+    """A property that reads and sets another attribute: the one under which subclasses in programs know it."""
+
+    def read(self: Any) -> Any:
+        return getattr(self, of)
+
+    def write(self: Any, value: Any) -> None:
+        self._tracker.forget(f"_{of}")  # what is tracked is filed under its first name only
+        setattr(self, of, value)
+
+    return property(read, write, doc=f"`{of}`.")

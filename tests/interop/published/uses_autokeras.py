@@ -12,7 +12,9 @@ images, labels = rng.random((20, 8, 8, 1)).astype("float32"), rng.integers(0, 2,
 numbers = rng.random((20, 4)).astype("float32")
 image, number = ak.ImageInput(), ak.Input()
 x = ak.ConvBlock(kernel_size=3, num_blocks=1, num_layers=1, max_pooling=True, separable=False, dropout=0)(image)
-x = ak.Merge()([ak.Flatten()(x) if hasattr(ak, "Flatten") else ak.SpatialReduction()(x), ak.DenseBlock(num_layers=1)(number)])
+x = ak.Merge()(
+    [ak.Flatten()(x) if hasattr(ak, "Flatten") else ak.SpatialReduction()(x), ak.DenseBlock(num_layers=1)(number)]
+)
 model = ak.AutoModel(
     [image, number], ak.ClassificationHead()(x), max_trials=1, directory=tempfile.mkdtemp(), overwrite=True
 )

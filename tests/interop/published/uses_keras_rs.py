@@ -1,6 +1,5 @@
 """KerasRS: layers and metrics of recommenders."""
 
-import pickle
 import tempfile
 
 import keras
@@ -10,10 +9,12 @@ rng = np.random.default_rng(0)
 keras.utils.set_random_seed(0)
 
 import keras_rs
+
 assert keras_rs.layers.DotInteraction()([np.ones((2, 4)), np.ones((2, 4))]).shape == (2, 1)
 items = rng.random((20, 4)).astype("float32")
 found = keras_rs.layers.BruteForceRetrieval(candidate_embeddings=items, k=3)(rng.random((2, 4)).astype("float32"))
-metric = keras_rs.metrics.NDCG(k=2); metric.update_state(np.array([[1.0, 0.0, 2.0]]), np.array([[0.2, 0.3, 0.1]]))
+metric = keras_rs.metrics.NDCG(k=2)
+metric.update_state(np.array([[1.0, 0.0, 2.0]]), np.array([[0.2, 0.3, 0.1]]))
 assert 0 < float(metric.result()) < 1
 
 # layers and metrics in models, saved, loaded and trained

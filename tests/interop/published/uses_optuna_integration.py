@@ -11,7 +11,9 @@ y = x.sum(1)
 
 
 def objective(trial):
-    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(trial.suggest_int("units", 2, 4)), keras.layers.Dense(1)])
+    model = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(trial.suggest_int("units", 2, 4)), keras.layers.Dense(1)]
+    )
     rate = 0.01 if trial.number == 0 else 1e-9
     model.compile(keras.optimizers.Adam(rate), "mse")
     prune = KerasPruningCallback(trial, "val_loss")
