@@ -185,14 +185,6 @@ class BaseConv(conv.BaseConv, metaclass=abc.ABCMeta):
         self.__dict__["rank"] = rank
         super().__init__(*args, **kwargs)
 
-    @property
-    def _kernel(self) -> Any:
-        return self.kernel
-
-    @_kernel.setter
-    def _kernel(self, value: Any) -> None:
-        self.kernel = value
-
 
 for _layer in (conv.Conv1D, conv.Conv2D, conv.Conv3D):
     BaseConv.register(_layer)

@@ -45,36 +45,38 @@ def masked_softmax(scores: Tensor, mask: Any, axis: Any = -1) -> Tensor:
     return ops.cast(weights, kind) if kind in _HALF else weights
 
 
-def projection_equation(free: int, bound: int, made: int) -> tuple[str, str, int]:
+def projection_equation(free_dims: int, bound_dims: int, output_dims: int) -> tuple[str, str, int]:
     """The einsum equation of a projection.
 
     Args:
-        free: how many first axes stay, the batch among them.
-        bound: how many last axes are summed over.
-        made: how many axes take their place.
+        free_dims: how many first axes stay, the batch among them.
+        bound_dims: how many last axes are summed over.
+        output_dims: how many axes take their place.
 
     Returns:
         (equation, letters of the new axes, rank of the result).
     """
     letters = iter(string.ascii_lowercase)
-    a, b, c = ("".join(itertools.islice(letters, n)) for n in (free, bound, made))
-    return f"{a}{b},{b}{c}->{a}{c}", c, free + made
+    a, b, c = ("".join(itertools.islice(letters, n)) for n in (free_dims, bound_dims, output_dims))
+    return f"{a}{b},{b}{c}->{a}{c}", c, free_dims + output_dims
 
 
-def attention_equations(rank: int, axes: Sequence[int]) -> tuple[str, str, int]:
+def attention_equations(rank: int, attn_axes: Sequence[int]) -> tuple[str, str, int]:
     """The einsum equations of attention between projected tensors (batch, ..., heads, size).
 
     Args:
         rank: their rank.
-        axes: those that attention runs over.
+        attn_axes: those that attention runs over.
 
     Returns:
         (equation of the scores from keys and queries, of the means from weights and values, rank of the scores).
     """
     target = string.ascii_lowercase[:rank]
-    source = "".join(string.ascii_lowercase[rank + axes.index(i)] if i in axes else c for i, c in enumerate(target))
-    free = "".join(c for i, c in enumerate(target[:-2]) if i not in axes)
-    product = f"{free}{target[-2]}{''.join(target[i] for i in axes)}{''.join(source[i] for i in axes)}"
+    source = "".join(
+        string.ascii_lowercase[rank + attn_axes.index(i)] if i in attn_axes else c for i, c in enumerate(target)
+    )
+    free = "".join(c for i, c in enumerate(target[:-2]) if i not in attn_axes)
+    product = f"{free}{target[-2]}{''.join(target[i] for i in attn_axes)}{''.join(source[i] for i in attn_axes)}"
     return f"{source},{target}->{product}", f"{product},{source}->{target}", len(product)
 
 

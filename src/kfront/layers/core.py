@@ -29,7 +29,7 @@ from kfront.core.typing import (
 )
 from kfront.core.variable import Variable
 from kfront.layers.base import InputSpec, Layer
-from kfront.layers.options import OptionLayer, known_axis
+from kfront.layers.options import OptionLayer, known_axis, second_name
 from kfront.layers.quantized import Layout, Quantizable, QuantizedWeight
 from kfront.layers.symbolic_call import spec_by_call
 from kfront.ops.encoding import embedding
@@ -186,6 +186,7 @@ class Embedding(Quantizable):
     embeddings_regularizer: RegularizerLike
     embeddings_constraint: ConstraintLike
     _adapted = "embeddings"
+    _embeddings = second_name("embeddings")
     _modes = ("int8", "int4")
     embeddings: Any = None
 

@@ -11,7 +11,7 @@ from kfront.core.errors import ArgumentError, NotBuiltError
 from kfront.core.options import positive
 from kfront.core.typing import Config, InitializerLike, Store
 from kfront.layers.derived_weight import DerivedWeight
-from kfront.layers.options import OptionLayer
+from kfront.layers.options import OptionLayer, second_name
 
 
 class LowRankWeight(DerivedWeight):
@@ -55,6 +55,7 @@ class LoraLayer(OptionLayer):
     lora_alpha: float | None = None
     lora_enabled = False
     _adapted = "kernel"  # the weight's attribute and name
+    _kernel = second_name("kernel")
     _base: Any = None
 
     def _set_lora(self, rank: Any, alpha: Any) -> None:

@@ -13,44 +13,32 @@ from kfront import ops
 from kfront.core.state import state
 from kfront.core.typing import Tensor
 from kfront.layers.attention import attention_equations
+from kfront.layers.options import second_name
 from kfront.ops.random import dropout
-
-
-def _second_name(of: str) -> Any:
-    """A property that reads and sets another attribute."""
-
-    def read(self: Any) -> Any:
-        return getattr(self, of)
-
-    def write(self: Any, value: object) -> None:
-        self._tracker.forget(f"_{of}")  # a sublayer is filed under its first name only
-        setattr(self, of, value)
-
-    return property(read, write, doc=f"`{of}`.")
 
 
 class HeadHooks:
     """Second names and overridable steps of multi-head attention."""
 
-    _num_heads = _second_name("num_heads")
-    _key_dim = _second_name("key_dim")
-    _value_dim = _second_name("value_dim")
-    _use_bias = _second_name("use_bias")
-    _dropout = _second_name("dropout")
-    _output_shape = _second_name("output_shape")
-    _attention_axes = _second_name("attention_axes")
-    _flash_attention = _second_name("flash_attention")
-    _query_dense = _second_name("query_dense")
-    _key_dense = _second_name("key_dense")
-    _value_dense = _second_name("value_dense")
-    _output_dense = _second_name("output_dense")
-    _kernel_initializer = _second_name("kernel_initializer")
-    _bias_initializer = _second_name("bias_initializer")
-    _kernel_regularizer = _second_name("kernel_regularizer")
-    _bias_regularizer = _second_name("bias_regularizer")
-    _kernel_constraint = _second_name("kernel_constraint")
-    _bias_constraint = _second_name("bias_constraint")
-    _activity_regularizer = _second_name("activity_regularizer")
+    _num_heads = second_name("num_heads")
+    _key_dim = second_name("key_dim")
+    _value_dim = second_name("value_dim")
+    _use_bias = second_name("use_bias")
+    _dropout = second_name("dropout")
+    _output_shape = second_name("output_shape")
+    _attention_axes = second_name("attention_axes")
+    _flash_attention = second_name("flash_attention")
+    _query_dense = second_name("query_dense")
+    _key_dense = second_name("key_dense")
+    _value_dense = second_name("value_dense")
+    _output_dense = second_name("output_dense")
+    _kernel_initializer = second_name("kernel_initializer")
+    _bias_initializer = second_name("bias_initializer")
+    _kernel_regularizer = second_name("kernel_regularizer")
+    _bias_regularizer = second_name("bias_regularizer")
+    _kernel_constraint = second_name("kernel_constraint")
+    _bias_constraint = second_name("bias_constraint")
+    _activity_regularizer = second_name("activity_regularizer")
 
     _dot_product_equation: str
     _combine_equation: str

@@ -210,12 +210,12 @@ class BatchNormalization(_Affine):
             mean, variance = self.moving_mean.value, self.moving_variance.value
             outputs = batch_normalization(x, mean, variance, self.axis, beta, gamma, self.epsilon)
         elif self.renorm:
-            outputs = self._renormalized(x, *self._batch_moments(x, mask), beta, gamma)
+            outputs = self._renormalized(x, *self._moments(x, mask), beta, gamma)
         elif mask is None and not self.synchronized:
             outputs, mean, variance = batch_normalization_train(x, beta, gamma, self.axis, self.epsilon)
             self._average(mean, variance)
         else:
-            mean, variance = self._batch_moments(x, mask)
+            mean, variance = self._moments(x, mask)
             self._average(ops.stop_gradient(mean), ops.stop_gradient(variance))
             outputs = batch_normalization(x, mean, variance, self.axis, beta, gamma, self.epsilon)
         return ops.cast(outputs, kind) if kind in _HALF else outputs
@@ -248,7 +248,7 @@ class BatchNormalization(_Affine):
         self.moving_variance.assign(ops.subtract(ops.square(self.moving_stddev.value), self.epsilon))
         return outputs
 
-    def _batch_moments(self, x: Tensor, mask: Tensor | None) -> tuple[Any, Any]:
+    def _moments(self, x: Tensor, mask: Tensor | None) -> tuple[Any, Any]:
         if mask is None:
             return moments(x, self._reduced, synchronized=self.synchronized)
         rank, axes = len(x.shape), self._reduced

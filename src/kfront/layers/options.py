@@ -26,6 +26,7 @@ class OptionLayer(Configurable, Layer):
 
     def build(self, input_shape: object) -> None:
         """Nothing to create; layers with weights override it."""
+        super().build(input_shape)  # of a class that a program mixes in
 
     build._empty = True  # type: ignore[attr-defined]
 
@@ -53,7 +54,7 @@ class OptionLayer(Configurable, Layer):
 
     def get_config(self) -> Config:
         """Constructor arguments."""
-        config, omitted = Layer.get_config(self), self._omitted
+        config, omitted = super(Configurable, self).get_config(), self._omitted
         if self._writes_activity_regularizer:
             config.setdefault("activity_regularizer", None)
         for name, value in self._stored_options().items():
@@ -78,3 +79,16 @@ def known_axis(who: str, shape: Sequence[int | None], axis: int = -1) -> int:
             "give that size in Input(shape=...), or pass data first."
         )
     return size
+
+
+def second_name(of: str) -> property:
+    """A property that reads and sets another attribute: the one under which subclasses in programs know it."""
+
+    def read(self: Layer) -> object:
+        return getattr(self, of)
+
+    def write(self: Layer, value: object) -> None:
+        self._tracker.forget(f"_{of}")  # what is tracked is filed under its first name only
+        setattr(self, of, value)
+
+    return property(read, write, doc=f"`{of}`.")

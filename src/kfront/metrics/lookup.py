@@ -56,11 +56,14 @@ def deserialize(config: Config | str, custom_objects: CustomObjects = None) -> A
     """A metric from its config.
 
     Args:
-        config: as `serialize` returns it, or ``{"class_name": …, "config": …}``.
+        config: as `serialize` returns it, ``{"class_name": …, "config": …}``, or the name of a metric.
         custom_objects: classes and functions by name.
 
     Returns:
         The metric.
+
+    Raises:
+        ArgumentError: there is no metric of that name.
 
     Example:
 
@@ -69,6 +72,9 @@ def deserialize(config: Config | str, custom_objects: CustomObjects = None) -> A
     >>> type(kfront.metrics.deserialize(config)).__name__
     'MeanIoU'
     """
+    if isinstance(config, str):
+        found = get_registered_object(config, custom_objects)
+        return get(config if found is None else found)
     if isinstance(config, dict) and "module" not in config and config.get("class_name") in _CLASSES:
         config = {"module": "keras.metrics", "registered_name": None, **config}
     return deserialize_keras_object(config, custom_objects=custom_objects)

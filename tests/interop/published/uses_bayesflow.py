@@ -34,3 +34,24 @@ for network in (bf.networks.CouplingFlow(depth=2), bf.networks.FlowMatching()):
     for a, b in zip(model.get_weights(), again.get_weights(), strict=True):
         assert np.array_equal(a, b)
     assert len(model.get_weights()) > 10
+
+# its own trainers' step, called as Keras calls it
+if keras.config.backend() == "jax":
+    import jax
+
+    flow = bf.BasicWorkflow(
+        simulator=simulator,
+        adapter=adapter,
+        summary_network=bf.networks.DeepSet(summary_dim=4),
+        inference_network=network,
+    )
+    trained = flow.approximator
+    batch = adapter(simulator.sample(8))
+    trained.build({k: v.shape for k, v in batch.items()})
+    trained.compile(keras.optimizers.Adam(1e-3))
+    trained.optimizer.build(trained.trainable_variables)
+    parts = (trained.trainable_variables, trained.non_trainable_variables, trained.optimizer.variables)
+    state = (*([v.value for v in part] for part in parts), [v.value for v in trained.metrics_variables])
+    logs, state = trained.stateless_train_step(state, batch)
+    assert np.isfinite(float(logs["loss"])) and len(state) == 4
+    assert all(isinstance(x, jax.Array) for part in state for x in part)

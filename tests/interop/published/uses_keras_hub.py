@@ -8,6 +8,7 @@ import numpy as np
 rng = np.random.default_rng(0)
 keras.utils.set_random_seed(0)
 
+import keras_hub
 from keras_hub import models
 
 size = dict(vocabulary_size=100, num_layers=2, intermediate_dim=32, hidden_dim=16)
@@ -32,7 +33,12 @@ cases = [
     (models.DenseNetBackbone(stackwise_num_repeats=[1, 2], image_shape=(64, 64, 3)), image),
     (models.SwinTransformerBackbone(**swin), image),
 ]
-first = lambda x: next(iter(x.values())) if isinstance(x, dict) else x
+
+
+def first(x):
+    return next(iter(x.values())) if isinstance(x, dict) else x
+
+
 for model, x in cases:
     path = tempfile.mktemp(suffix=".keras")
     model.save(path)
@@ -42,3 +48,35 @@ for model, x in cases:
     head = keras.Model(model.input, keras.ops.mean(keras.layers.Dense(1)(out), tuple(range(1, len(out.shape)))))
     head.compile("adam", "mse")
     assert np.isfinite(head.fit(x, np.zeros(2, "float32"), verbose=0).history["loss"]).all(), model.name
+
+# text is generated from a cache: each new token gives what a call on the whole sequence would give
+backbone = models.GPT2Backbone(**size, **length)
+causal = models.GPT2CausalLM(backbone=backbone, preprocessor=None)
+causal.compile("adam", sampler="greedy", jit_compile=keras.config.backend() != "torch")
+prompt = {"token_ids": np.array([[5, 7, 2, 0, 0, 0, 0, 0]]), "padding_mask": np.array([[1, 1, 1, 0, 0, 0, 0, 0]])}
+made = causal.generate(prompt, stop_token_ids=None)
+tokens = np.array(keras.ops.convert_to_numpy(made["token_ids"]))
+assert tokens[0, :3].tolist() == [5, 7, 2]
+for i in range(3, 8):
+    seen = {"token_ids": tokens[:, :i], "padding_mask": np.ones((1, i), "int32")}
+    assert int(np.argmax(causal.predict(seen, verbose=0)[0, -1])) == tokens[0, i], (i, tokens)
+causal.compile("adam", sampler=keras_hub.samplers.TopKSampler(3, seed=1), jit_compile=keras.config.backend() != "torch")
+assert keras.ops.convert_to_numpy(causal.generate(prompt, stop_token_ids=None)["token_ids"]).shape == (1, 8)
+
+x = rng.normal(size=(2, 4, 8)).astype("float32")
+attention = keras_hub.layers.CachedMultiHeadAttention(num_heads=2, key_dim=4)
+attention.build(x.shape, x.shape)
+causal_mask = np.tril(np.ones((4, 4), bool))[None]
+whole, _ = attention(x, x, cache=np.zeros((2, 2, 4, 2, 4), "float32"), cache_update_index=0, attention_mask=causal_mask)
+cache, steps = keras.ops.zeros((2, 2, 4, 2, 4)), []
+for i in range(4):
+    step = x[:, i : i + 1]
+    out, cache = attention(step, step, cache=cache, cache_update_index=i, attention_mask=causal_mask[:, i : i + 1])
+    steps.append(keras.ops.convert_to_numpy(out))
+assert np.allclose(np.concatenate(steps, 1), keras.ops.convert_to_numpy(whole), atol=1e-5)
+
+# adapters of low rank in a file of their own
+backbone.enable_lora(2, target_layer_names=["query", "value"])
+with tempfile.TemporaryDirectory() as folder:
+    backbone.save_lora_weights(f"{folder}/a.lora.h5")
+    backbone.load_lora_weights(f"{folder}/a.lora.h5")

@@ -4,6 +4,7 @@ import tempfile
 
 import keras
 import numpy as np
+from keras_tuner.src.engine.metrics_tracking import infer_metric_direction
 
 rng = np.random.default_rng(0)
 keras.utils.set_random_seed(0)
@@ -26,8 +27,6 @@ for tuner, most in ((keras_tuner.RandomSearch, {"max_trials": 2}), (keras_tuner.
     assert np.isfinite(search.get_best_models(1)[0].evaluate(x, y, verbose=0)[0])
 
 # the direction of a metric is found by its name or its class
-from keras_tuner.src.engine.metrics_tracking import infer_metric_direction
-
 directions = {"accuracy": "max", "loss": "min", "mae": "min", "auc": "max", "val_mean_squared_error": "min"}
 assert {name: infer_metric_direction(name) for name in directions} == directions
 assert infer_metric_direction(keras.metrics.AUC()) == "max"
