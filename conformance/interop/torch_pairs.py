@@ -12,7 +12,10 @@ from torch import Tensor, nn
 
 import kfront
 
-__all__ = ["BATCH_NORM", "CONV", "DROPOUT", "EMBEDDING", "LINEAR", "MLP", "NORM", "Made", "fill", "pair", "told"]
+__all__ = [
+    "ATTENTION", "BATCH_NORM", "CONV", "DROPOUT", "EMBEDDING", "GROUP_NORM", "GRU", "LINEAR", "LSTM", "MLP", "MODEL",
+    "NORM", "POOL", "RELU", "Made", "fill", "pair", "told",
+]  # fmt: skip
 
 L = kfront.layers
 THEIRS = {  # torch's names for what Keras calls otherwise
@@ -33,11 +36,13 @@ class Made(NamedTuple):
         layer: the layer, a Module either way.
         x: an input.
         weight: what the layer calls its weight, "kernel" or "weight".
+        packed: whether the two hold their weights in other pieces, so that only results can be compared.
     """
 
     layer: Any
     x: Tensor
     weight: str
+    packed: bool = False
 
     def loss(self, x: Tensor | None = None) -> Tensor:
         """A scalar of the output."""
@@ -98,7 +103,11 @@ def fill(module: nn.Module) -> nn.Module:
 
 
 def pair(
-    ours: Callable[[], Any], own: Callable[[], nn.Module], shape: tuple[int, ...], draw: str = "normal"
+    ours: Callable[[], Any],
+    own: Callable[[], Any],
+    shape: tuple[int, ...],
+    draw: str = "normal",
+    carry: Callable[[Any, Any], None] | None = None,
 ) -> tuple[Callable[[], Made], Callable[[], Made]]:
     """The two makers of a row.
 
@@ -107,6 +116,7 @@ def pair(
         own: makes torch's.
         shape: of the input.
         draw: how the input is drawn: "normal", or "integers" below 5.
+        carry: puts the weights of ours into torch's, where names and layouts do not tell which is which.
     """
 
     def make(build: Callable[[], Any], weight: str) -> Made:
@@ -115,9 +125,62 @@ def pair(
         layer, tensor = build(), torch.from_numpy(x)
         with torch.no_grad():
             layer.eval()(tensor)
-        return Made(fill(layer).train(), tensor, weight)
+        return Made(fill(layer).train(), tensor, weight, carry is not None)
 
-    return lambda: make(ours, "kernel"), lambda: make(own, "weight")
+    def make_own() -> Made:
+        made = make(own, "weight")
+        if carry is not None:
+            with torch.no_grad():
+                carry(make(ours, "kernel").layer, made.layer)
+        return made
+
+    return lambda: make(ours, "kernel"), make_own
+
+
+class _Attention(nn.Module):
+    """Self-attention by either, over a batch of sequences; torch's one packs three weights into one."""
+
+    def __init__(self, ours: bool) -> None:
+        super().__init__()
+        self.ours = ours
+        self.layer = L.MultiHeadAttention(2, 3, use_bias=False) if ours else None
+        if not ours:
+            self.qkv, self.out = nn.Linear(6, 18, bias=False), nn.Linear(6, 6, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.layer is not None:
+            return self.layer(x, x)
+        batch, size, width = x.shape
+        q, k, v = self.qkv(x).view(batch, size, 3, 2, 3).permute(2, 0, 3, 1, 4)
+        out = nn.functional.scaled_dot_product_attention(q, k, v)
+        return self.out(out.transpose(1, 2).reshape(batch, size, width))
+
+
+class _Last(nn.Module):
+    """A recurrent layer of torch that gives what one of kfront gives."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(x)[0]
+
+
+def _carry_attention(ours: Any, own: Any) -> None:
+    query, key, value, out = ours.layer.get_weights()
+    own.qkv.weight.copy_(torch.from_numpy(np.concatenate([x.reshape(6, 6) for x in (query, key, value)], 1)).t())
+    own.out.weight.copy_(torch.from_numpy(out.reshape(6, 6)).t())
+
+
+def _carry_recurrent(ours: Any, own: Any) -> None:
+    """Gates of a GRU are in another order in torch; an LSTM of torch has two biases, which are added."""
+    kernel, recurrent, bias = (torch.from_numpy(w) for w in ours.get_weights())
+    order = [0, 1, 2, 3] if kernel.shape[1] == 16 else [1, 0, 2]
+    columns = [i * 4 + j for i in order for j in range(4)]
+    first, second = (bias, torch.zeros_like(bias)) if bias.ndim == 1 else bias
+    for mine, theirs in zip(own.layer.parameters(), (kernel, recurrent, first, second), strict=True):
+        mine.copy_(theirs[..., columns].t() if theirs.ndim == 2 else theirs[columns])
 
 
 LINEAR = pair(lambda: L.Dense(4), lambda: nn.Linear(3, 4), (5, 3))
@@ -126,10 +189,31 @@ MLP = pair(
     lambda: nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 4)),
     (5, 3),
 )
+MODEL = pair(
+    lambda: kfront.Sequential([L.Dense(8, name="0"), L.ReLU(name="1"), L.Dense(4, name="2")]),
+    lambda: nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 4)),
+    (5, 3),
+)
 CONV = pair(lambda: L.Conv2D(4, 3, data_format="channels_first"), lambda: nn.Conv2d(3, 4, 3), (2, 3, 6, 5))
 NORM = pair(lambda: L.LayerNormalization(epsilon=1e-5), lambda: nn.LayerNorm(3), (5, 3))
+GROUP_NORM = pair(lambda: L.GroupNormalization(2, axis=1, epsilon=1e-5), lambda: nn.GroupNorm(2, 4), (3, 4, 5))
 BATCH_NORM = pair(lambda: L.BatchNormalization(momentum=0.9, epsilon=1e-5), lambda: nn.BatchNorm1d(3), (5, 3))
 EMBEDDING = pair(lambda: L.Embedding(5, 3), lambda: nn.Embedding(5, 3), (4, 2), "integers")
+POOL = pair(lambda: L.MaxPooling2D(2, data_format="channels_first"), lambda: nn.MaxPool2d(2), (2, 3, 6, 4))
+RELU = pair(lambda: L.ReLU(), lambda: nn.ReLU(), (5, 3))
+LSTM = pair(
+    lambda: L.LSTM(4, return_sequences=True),
+    lambda: _Last(nn.LSTM(3, 4, batch_first=True)),
+    (2, 6, 3),
+    carry=_carry_recurrent,
+)
+GRU = pair(
+    lambda: L.GRU(4, return_sequences=True),
+    lambda: _Last(nn.GRU(3, 4, batch_first=True)),
+    (2, 6, 3),
+    carry=_carry_recurrent,
+)
+ATTENTION = pair(lambda: _Attention(True), lambda: _Attention(False), (2, 4, 6), carry=_carry_attention)
 DROPOUT = pair(
     lambda: nn.Sequential(L.Dense(8), L.Dropout(0.5), L.Dense(4)),
     lambda: nn.Sequential(nn.Linear(3, 8), nn.Dropout(0.5), nn.Linear(8, 4)),

@@ -87,6 +87,8 @@ class WindowLayer(OptionLayer):
             value = bias.value
             if self.data_format == "channels_first":
                 value = ops.reshape(value, (1, -1, *(1,) * self.rank))
+            if value.dtype != outputs.dtype:  # an engine's own autocast has made the outputs narrower
+                value = ops.cast(value, outputs.dtype)
             outputs = ops.add(outputs, value)
         activation = self.activation
         if activation is None or activation is _linear_activation:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch.fx.proxy import Proxy
 from torch.nn import Module, Parameter
 from torch.nn.modules.module import register_module_module_registration_hook
 from torch.nn.parameter import UninitializedParameter
@@ -293,7 +294,13 @@ def _ignored_by_ddp(self: Any) -> list[str]:
 
 def members(cls: type, root: type) -> dict[str, object]:
     """What a layer class bound to torch has besides: calls go through `Module.__call__`, so that hooks fire."""
-    own_train = getattr(cls, "train", Module.train)
+    own_train, run_general = getattr(cls, "train", Module.train), cls._run_general  # type: ignore[attr-defined]
+
+    def run(self: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        for x in args:
+            if type(x) is Proxy:  # `torch.fx` traces: a layer is a node of its graph, as torch's own are
+                return x.tracer.create_proxy("call_module", x.tracer.path_of_module(self), args, kwargs)
+        return run_general(self, args, kwargs)
 
     def train(self: Any, mode: bool = True) -> Any:
         fields = self.__dict__
@@ -304,6 +311,7 @@ def members(cls: type, root: type) -> dict[str, object]:
 
     out: dict[str, Any] = {
         "__call__": Module.__call__,
+        "_run_general": run,
         "_apply": _apply,
         "_save_to_state_dict": _save_to_state_dict,
         "_load_from_state_dict": _load_from_state_dict,
