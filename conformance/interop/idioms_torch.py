@@ -85,7 +85,7 @@ def _(s: Made) -> Any:
     weight = getattr(s.layer, s.weight)
     before = weight.grad
     s.loss().backward()
-    return before, told([(s.weight, weight.grad), ("data/" + s.weight, weight.data)]), weight.is_leaf
+    return before, [told([(s.weight, x)]) for x in (weight.grad, weight.data)], weight.is_leaf
 
 
 @ROWS.of("in-place changes of data under no_grad", LINEAR)

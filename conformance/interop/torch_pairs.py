@@ -73,9 +73,11 @@ class Made(NamedTuple):
 
 
 def _part(name: str) -> str:
-    """Torch's name for one part of a dotted name, such as `kernel` or `kernel_orig`."""
-    first, *rest = name.split("_orig")
-    return "_orig".join([THEIRS.get(first, first), *rest])
+    """Torch's name for one part of a dotted name, such as `kernel`, `kernel_orig` or `kernel_mask`."""
+    for suffix in ("_orig", "_mask"):
+        if name.endswith(suffix):
+            return _part(name.removesuffix(suffix)) + suffix
+    return THEIRS.get(name, name)
 
 
 def _layout(name: str, x: Any) -> Any:
