@@ -317,7 +317,7 @@ class _Maker:
 
 
 def _names(layer: Any, seen: frozenset[int] = frozenset()) -> dict[int, str]:
-    """By the id of each variable of a layer a name such as ``dense/kernel``; the first attribute that holds it counts.
+    """By the id of each variable of a layer a name such as ``dense/kernel``; the first public attribute counts.
 
     What `add_weight` files under a name of its own has that only until it becomes an attribute.
     """
@@ -327,7 +327,7 @@ def _names(layer: Any, seen: frozenset[int] = frozenset()) -> dict[int, str]:
         for key, x in items
     ]
     names: dict[int, str] = {}
-    for where, x in sorted(filed, key=lambda one: one[0].startswith("_weight_")):
+    for where, x in sorted(filed, key=lambda one: (one[0].startswith("_"), one[0].startswith("_weight_"))):
         if isinstance(x, JaxVariable):
             names.setdefault(id(x), where)
         elif hasattr(x, "_architecture") and id(x) not in seen:
