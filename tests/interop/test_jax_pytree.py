@@ -196,6 +196,15 @@ def test_models_made_alike_are_mapped_together(built):
         assert hash(jax.tree.structure(one)) == hash(jax.tree.structure(other))
 
 
+def test_paths_of_leaves_are_those_of_the_architecture(built):
+    make, _ = built
+    one, two = ([jax.tree_util.keystr(p) for p, _ in jax.tree_util.tree_flatten_with_path(make())[0]] for _ in range(2))
+    assert one == two and len(set(one)) == len(one)
+    if make is sequential:
+        assert one[:2] == ["['dense/kernel']", "['dense/bias']"] and "['dropout/seed_generator/state']" in one
+        assert one[-1] == "['scaled/parts/1/other/bias']"
+
+
 @pytest.mark.parametrize(
     "other",
     [

@@ -26,6 +26,7 @@ from kfront.backends.jax.native import JaxVariable, outer_is_none
 from kfront.core.dtypes import ALL
 from kfront.core.errors import ArgumentError
 from kfront.core.operation import Node, Operation
+from kfront.core.rng import SeedGenerator
 from kfront.core.spec import KerasTensor
 from kfront.core.tracking import PLAIN, structure
 
@@ -315,6 +316,28 @@ class _Maker:
 # ---- the structure ---------------------------------------------------------------------------------------------------
 
 
+def _names(layer: Any, seen: frozenset[int] = frozenset()) -> dict[int, str]:
+    """By the id of each variable of a layer a name such as ``dense/kernel``; the first public attribute counts.
+
+    What `add_weight` files under a name of its own has that only until it becomes an attribute.
+    """
+    filed = [
+        ("/".join([attribute, *filter(None, key.split("."))]), x)
+        for attribute, items in layer._tracker.items.items()
+        for key, x in items
+    ]
+    names: dict[int, str] = {}
+    for where, x in sorted(filed, key=lambda one: (one[0].startswith("_"), one[0].startswith("_weight_"))):
+        if isinstance(x, JaxVariable):
+            names.setdefault(id(x), where)
+        elif hasattr(x, "_architecture") and id(x) not in seen:
+            for inner, name in _names(x, seen | {id(layer)}).items():
+                names.setdefault(inner, f"{where}/{name}")
+        elif isinstance(x, SeedGenerator):
+            names.setdefault(id(x.state), f"{where}/state")
+    return names
+
+
 class Structure:
     """What a layer is without the values of its variables.
 
@@ -323,18 +346,19 @@ class Structure:
 
     Attributes:
         objects: as they are written.
-        paths: of its variables.
+        names: of its variables, by the attributes that hold them: equal structures have equal names.
         trainable: for each variable, whether it is trained.
     """
 
-    __slots__ = ("_compared", "_hash", "name", "objects", "paths", "trainable")
+    __slots__ = ("_compared", "_hash", "name", "names", "objects", "trainable")
 
     def __init__(self, layer: Layer) -> None:
         writer, trained = _Writer(layer), {id(v) for v in layer.trainable_variables}
         self.objects = writer.objects
         variables = layer.variables
         self.name = type(layer).__name__
-        self.paths = [v.path for v in variables]
+        names = _names(layer)
+        self.names = [names[id(v)] for v in variables]
         self.trainable = [id(v) in trained for v in variables]
         self._compared = tuple(self.objects[: writer.compared])
         self._hash = hash(self._compared)
@@ -375,7 +399,7 @@ def _flatten(layer: Layer) -> tuple[Sequence[Any], Structure]:
 
 def _flatten_with_keys(layer: Layer) -> tuple[Sequence[Any], Structure]:
     values, written = _flatten(layer)
-    return list(zip(map(jax.tree_util.DictKey, written.paths), values, strict=True)), written
+    return list(zip(map(jax.tree_util.DictKey, written.names), values, strict=True)), written
 
 
 def _layer_of(cls: type, written: Structure, values: Sequence[Any]) -> Any:
