@@ -261,10 +261,6 @@ class Variable(VariableBase):
 
     def _check_symbolic(self, value: KerasTensor) -> Any:
         """While shapes are inferred nothing is assigned; the shape is checked."""
-        if type(value) is KerasTensor and not state.symbolic and not state.depth:
-            raise ArgumentError(
-                f"[Variable {self.path}] expected a value, got {value}, which is symbolic and has none."
-            )
         if not _fits(value.shape, self._shape):
             raise ShapeError(f"[Variable {self.path}] expected a value of shape {self._shape}, got {value.shape}.")
         return value

@@ -6,14 +6,11 @@ from typing import Any, Self
 
 from kfront import ops
 from kfront.core.codec import deserialize_keras_object, serialize_keras_object
-from kfront.core.errors import ArgumentError
 from kfront.core.options import WrapsFunction
-from kfront.core.spec import KerasTensor
 from kfront.core.state import state
 from kfront.core.typing import AnyCallable, Config, DTypeLike, Foreach, Scalar, Tensor, TensorLike
 from kfront.losses.base import align_weights
-from kfront.losses.regression import as_tensor
-from kfront.metrics.base import Metric
+from kfront.metrics.base import Metric, as_tensor
 
 
 def _per_sample(
@@ -21,8 +18,6 @@ def _per_sample(
 ) -> tuple[Tensor, Tensor | None]:
     """Weighted values reduced to the batch axis, and the weights spread over them likewise (None without weights)."""
     x = as_tensor(values, dtype)
-    if isinstance(x, KerasTensor):
-        raise ArgumentError(f"[update_state] expected values, got {x}, which is symbolic and has none.")
     if weights is None:
         axes = tuple(range(1, len(x.shape)))
         return (reduce(x, axis=axes) if axes else x), None
