@@ -41,7 +41,7 @@ def normal(value: Any, package: Any, depth: int = 0) -> Json:
 
 def _of_object(value: Any, package: Any) -> Json:
     if isinstance(value, package.KerasTensor):
-        return {"symbolic": [list(value.shape), str(value.dtype)], "sparse": bool(getattr(value, "sparse", False))}
+        return {"symbolic": [list(value.shape), str(value.dtype)]}
     if isinstance(value, package.Variable):
         dtype = package.backend.standardize_dtype(value.dtype)
         return {"variable": [list(value.shape), dtype, bool(value.trainable), value.name]}
@@ -89,6 +89,8 @@ def different(theirs: Json, ours: Json, rtol: float = RTOL) -> str:
     """What differs between two normal forms, Keras's first; nothing if they agree."""
     if _error(theirs) or _error(ours):
         return of_errors(_error(theirs), _error(ours))
+    if isinstance(theirs, dict) and isinstance(ours, dict) and "symbolic" in theirs.keys() & ours.keys():
+        return different(theirs["symbolic"], ours["symbolic"])
     if isinstance(theirs, dict) and isinstance(ours, dict) and theirs.keys() == ours.keys() == {"drawn"}:
         return _draws(theirs["drawn"], ours["drawn"])
     if isinstance(theirs, dict) and isinstance(ours, dict) and theirs.keys() == ours.keys():

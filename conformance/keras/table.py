@@ -30,8 +30,8 @@ Y = _numbers(4, 3, seed=1)
 PAIRS: dict[str, tuple[Any, Any]] = {
     "ctc": (np.array([[1, 2], [2, 1]], "int32"), _numbers(2, 5, 4, seed=3)),
     "circle": (CLASSES, (X / np.linalg.norm(X, axis=-1, keepdims=True)).astype("float32")),
-    "topkcategorical": (ONE_HOT, P),
     "sparse": (CLASSES, P),
+    "topkcategorical": (ONE_HOT, P),
     "binaryiou": (BITS, P),
     "onehot": (ONE_HOT, P),
     "meaniou": (CLASSES, np.array([0, 2, 2, 1], "int32")),

@@ -89,8 +89,8 @@ def _compute(package: Any, subject: Subject, mask: np.ndarray) -> Facts:
 
 
 WAYS: dict[str, Callable[[Any, Subject, np.ndarray], Facts]] = {
-    "by hand": _by_hand,
     "from Masking": _from_masking,
+    "by hand": _by_hand,  # kfront looks for these once it has made a mask, as the one before
     "mask=": _keyword,
     "mask= of NumPy": _array,
     "compute_mask": _compute,

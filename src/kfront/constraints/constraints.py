@@ -108,7 +108,7 @@ class UnitNorm(Constraint):
 
     def __call__(self, w: Tensor) -> Tensor:
         """The weight's next value."""
-        return w / (_epsilon() + _norms(w, self.axis))
+        return ops.divide(w, _epsilon() + _norms(w, self.axis))
 
 
 class MinMaxNorm(Constraint):

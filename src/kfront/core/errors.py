@@ -116,7 +116,7 @@ class BackendError(KfrontError, ImportError, ValueError):
     """
 
 
-class UnsupportedError(KfrontError, NotImplementedError):
+class UnsupportedError(KfrontError, NotImplementedError, ValueError):
     """The current engine cannot do what was asked.
 
     Example:

@@ -508,7 +508,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
             self._finish_build()
         if self.supports_masking and named:
             self._pass_mask(named, info, out)
-        elif state.any_mask_seen and named and not self._backend.is_tracing():
+        elif state.any_mask_seen and state.depth == 1 and named and not self._backend.is_tracing():
             self._drop_mask(named)
         if self.activity_regularizer is not None:
             self._add_activity_loss(out)
@@ -528,7 +528,7 @@ class Layer(Owner, LossOwner, Unquantized, Operation):
             out = record(self, args, kwargs, out)
         if self.supports_masking and named:
             self._pass_mask(named, info, out)
-        elif named:
+        elif state.depth == 1 and named:
             self._drop_mask(named)
         return out
 

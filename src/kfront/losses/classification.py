@@ -13,6 +13,7 @@ from kfront.core.spec import KerasTensor
 from kfront.core.state import state
 from kfront.core.typing import Backend, Scalar, Tensor, TensorLike
 from kfront.losses.regression import MODULES, as_tensors, pair, same_dtype
+from kfront.ops.primitives.dtypes import dtype_of
 
 # ---- crossentropies --------------------------------------------------------------------------------------------------
 
@@ -562,4 +563,5 @@ def _diagonal(x: Tensor) -> Tensor:
 
 def _log_sum(x: Tensor, where: Tensor) -> Tensor:
     """log(sum(exp(x))) over the last axis, of the places where `where` holds."""
-    return ops.logsumexp(ops.where(where, x, ops.full_like(x, -1e9)), axis=-1)
+    nothing = -3e4 if dtype_of(x) == "float16" else -1e9
+    return ops.logsumexp(ops.where(where, x, ops.full_like(x, nothing)), axis=-1)

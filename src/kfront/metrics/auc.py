@@ -8,7 +8,7 @@ from kfront import config, ops
 from kfront.core.errors import ArgumentError, ShapeError
 from kfront.core.options import normalisers, one_of
 from kfront.core.typing import Config, DTypeLike, Shape, Tensor, TensorLike
-from kfront.losses.regression import as_tensor
+from kfront.metrics.base import as_tensor
 from kfront.metrics.confusion import Batch, Curve, Thresholds, check_thresholds, spread
 
 

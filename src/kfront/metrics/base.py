@@ -12,11 +12,24 @@ from kfront.core.errors import ArgumentError
 from kfront.core.naming import auto_name, name_scope
 from kfront.core.operators import VariableBase
 from kfront.core.options import Configurable
+from kfront.core.spec import KerasTensor
 from kfront.core.state import state
 from kfront.core.tracking import Tracker
 from kfront.core.typing import Backend, Config, DTypeLike, InitializerLike, ShapeLike, Tensor, TensorLike
 from kfront.core.variable import StatelessScope, Variable
+from kfront.losses import regression
 from kfront.losses.base import _compute_dtype
+
+
+def as_tensor(x: Any, dtype: str | None = None) -> Tensor:
+    """What a batch consists of as a tensor of `dtype`, or of the dtype that it has.
+
+    Raises:
+        ArgumentError: for a symbolic tensor: it has no values that could be counted.
+    """
+    if isinstance(x, KerasTensor):
+        raise ArgumentError(f"[update_state] expected values, got {x}, which is symbolic.")
+    return regression.as_tensor(x, dtype)
 
 
 def _kind_of(value: object) -> str | None:

@@ -14,8 +14,8 @@ from kfront.core.state import state
 from kfront.core.typing import Config, DTypeLike, Tensor, TensorLike
 from kfront.core.variable import Variable
 from kfront.losses.base import align_weights
-from kfront.losses.regression import as_tensor, pair
-from kfront.metrics.base import Metric
+from kfront.losses.regression import pair
+from kfront.metrics.base import Metric, as_tensor
 from kfront.metrics.reduction import _with_mask
 
 Thresholds: TypeAlias = float | Sequence[float] | None

@@ -7,8 +7,8 @@ from kfront.core.errors import ShapeError
 from kfront.core.options import normalisers, not_negative, one_of
 from kfront.core.registry import serializable
 from kfront.core.typing import DTypeLike, Shape, Tensor, TensorLike
-from kfront.losses.regression import as_tensor, pair
-from kfront.metrics.base import Metric
+from kfront.losses.regression import pair
+from kfront.metrics.base import Metric, as_tensor
 from kfront.metrics.reduction import FunctionMetric
 
 

@@ -7,8 +7,7 @@ from kfront.core.errors import ShapeError
 from kfront.core.options import kept, normalisers, number, one_of
 from kfront.core.typing import DTypeLike, Shape, Tensor, TensorLike
 from kfront.core.variable import Variable
-from kfront.losses.regression import as_tensor
-from kfront.metrics.base import Metric
+from kfront.metrics.base import Metric, as_tensor
 
 
 class FBetaScore(Metric):

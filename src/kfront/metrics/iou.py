@@ -12,8 +12,7 @@ from kfront.core.errors import ArgumentError
 from kfront.core.options import kept, normalisers
 from kfront.core.typing import DTypeLike, Tensor, TensorLike
 from kfront.core.variable import Variable
-from kfront.losses.regression import as_tensor
-from kfront.metrics.base import Metric
+from kfront.metrics.base import Metric, as_tensor
 
 
 class _Confusion(Metric):

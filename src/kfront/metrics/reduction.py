@@ -10,8 +10,7 @@ from kfront.core.options import WrapsFunction
 from kfront.core.state import state
 from kfront.core.typing import AnyCallable, Config, DTypeLike, Foreach, Scalar, Tensor, TensorLike
 from kfront.losses.base import align_weights
-from kfront.losses.regression import as_tensor
-from kfront.metrics.base import Metric
+from kfront.metrics.base import Metric, as_tensor
 
 
 def _per_sample(

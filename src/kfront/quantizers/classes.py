@@ -69,7 +69,7 @@ class AbsMaxQuantizer(Quantizer):
         output_dtype: dtype of the quantized tensor.
 
     Raises:
-        ArgumentError: if `value_range` is no pair of numbers in order.
+        ArgumentError: if `value_range` is no pair of numbers in order, or beyond int8.
 
     Example:
 
@@ -95,6 +95,8 @@ class AbsMaxQuantizer(Quantizer):
         output_dtype: str = "int8",
     ) -> None:
         super().__init__(**self._store(locals()))
+        if output_dtype == "int8" and not -128 <= self.value_range[0] < self.value_range[1] <= 127:
+            raise ArgumentError(f"[AbsMaxQuantizer] expected a `value_range` within int8, got {self.value_range}.")
 
     def __call__(
         self, x: TensorLike, axis: int | Sequence[int] | None = None, to_numpy: bool = False

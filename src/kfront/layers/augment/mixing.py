@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kfront import ops
+from kfront.core.dtypes import is_float
 from kfront.core.errors import ArgumentError
 from kfront.core.options import normalisers
 from kfront.core.spec import Abstract, KerasTensor
@@ -43,7 +44,7 @@ class BaseMixing(RandomImageLayer):
 
     def _blend(self, x: Tensor, transformation: Transformation) -> Tensor:
         """weight * x + (1 - weight) * the partner's x."""
-        x = self._computed(x)
+        x = x if is_float(dtype_of(x)) else self._computed(x)
         weight = ops.cast(ops.reshape(transformation["mix_weight"], (-1, *(1,) * (len(x.shape) - 1))), dtype_of(x))
         other = ops.take(x, transformation["permutation_order"], axis=0)
         return ops.add(other, ops.multiply(ops.subtract(x, other), weight))
@@ -103,7 +104,9 @@ class MixUp(BaseMixing):
 
     def transform_images(self, images: Tensor, transformation: Transformation = None, training: bool = True) -> Tensor:
         """The blended images."""
-        return self._blend(images, transformation) if training and transformation is not None else images
+        return (
+            self._blend(self._computed(images), transformation) if training and transformation is not None else images
+        )
 
     def transform_segmentation_masks(
         self, segmentation_masks: Tensor, transformation: Transformation = None, training: bool = True

@@ -21,7 +21,7 @@ Tensor = torch.Tensor
     until="torch's own dropout takes a generator, and is as fast on CPU",
 )
 def random_dropout(key: Tensor, inputs: Tensor, rate: float, noise_shape: ShapeLike | None) -> Tensor:
-    if state.portable_random or torch.compiler.is_compiling():
+    if state.portable_random or torch.compiler.is_compiling() or not inputs.is_floating_point():
         return OPS["random_dropout"].body(key, inputs, rate, noise_shape)  # type: ignore[misc]
     generator, device = seeded(key, inputs.device)
     keep = 1.0 - rate
