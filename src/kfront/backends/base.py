@@ -66,6 +66,7 @@ class Backend:
         jit_default: what `kfront.jit` gives `compile_step` as `jit` unless told otherwise.
         takes_tf_data: whether tensors of a `tf.data.Dataset` are its own.
         survives_fork: whether the engine can compute in a child process that was forked from one that uses it.
+        steps_take_state: whether a step whose arguments do not tell is called as ``(state, data)``.
         ragged_tensors: whether layers can give ragged tensors, by `to_ragged`.
         foreach_type: the class of `foreach`, functions on lists of tensors.
         modules: modules that hold op implementations, later ones win.
@@ -84,6 +85,7 @@ class Backend:
     jit_default: bool | str = "auto"
     takes_tf_data: bool = False
     survives_fork: bool = True
+    steps_take_state: bool = False
     ragged_tensors: bool = False
     foreach_type: type[Foreach] = Foreach
     modules: tuple[ModuleType, ...] = ()

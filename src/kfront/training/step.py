@@ -324,14 +324,14 @@ class StepMaker:
         method = getattr(model, f"{kind}_step")
         if getattr(type(model), f"{kind}_step") is self._default(f"{kind}_step"):
             return (self.train_on if kind == "train" else self.test_on), pick
-        if _takes_state(method):
+        if _takes_state(method, model._backend):
             return self._with_state(method, kind), pick
         return lambda x, y, weight: method(pack_x_y_sample_weight(x, y, weight)), pick
 
     def _raw_predict(self) -> Callable[..., Any]:
         model = self.model
         if type(model).predict_step is not self._default("predict_step"):
-            if _takes_state(model.predict_step):
+            if _takes_state(model.predict_step, model._backend):
                 return self._with_state(model.predict_step, "predict")
             return lambda x: model.predict_step(pack_x_y_sample_weight(x, None, None))
         no_grad = model._backend.no_grad
@@ -344,16 +344,9 @@ class StepMaker:
 
     def _with_state(self, method: AnyCallable, kind: str) -> Callable[..., Any]:
         """A step in the form that Keras documents for JAX: ``(state, data) -> (logs, state)``."""
-        model = self.model
-
-        def groups() -> list[list[Any]]:
-            out = [model.trainable_variables, model.non_trainable_variables]
-            if kind == "train":
-                out.append(model.optimizer.variables)
-            return out if kind == "predict" else [*out, model.metrics_variables]
 
         def run(x: object, y: object = None, weight: Any = None) -> Any:
-            lists = groups()
+            lists = self._groups(kind)
             logs, new = method(tuple([v._value for v in g] for g in lists), pack_x_y_sample_weight(x, y, weight))
             if kind == "predict":  # gives back the non-trainable values alone
                 lists, new = lists[1:], (new,)
@@ -363,6 +356,25 @@ class StepMaker:
             return logs
 
         return run
+
+    def default_with_state(self, kind: str, state: Any, data: Any) -> Any:
+        """The usual step in that form, for an override that passes its arguments on."""
+        lists = self._groups(kind)
+        for group, values in zip(lists, state, strict=True):
+            for v, value in zip(group, values, strict=True):
+                if v._value is not value:
+                    v.assign(value)
+        logs = getattr(self._trainer, f"{kind}_step")(self.model, data)
+        new = tuple([v._value for v in g] for g in lists)
+        return logs, new[1] if kind == "predict" else new
+
+    def _groups(self, kind: str) -> list[list[Any]]:
+        """The variables whose values a step of that form takes."""
+        model = self.model
+        out = [model.trainable_variables, model.non_trainable_variables]
+        if kind == "train":
+            out.append(model.optimizer.variables)
+        return out if kind == "predict" else [*out, model.metrics_variables]
 
 
 def _eager_loop(raw: Callable[..., Any]) -> Callable[..., Any]:
@@ -387,8 +399,12 @@ def _set_masks(outputs: object, masks: list[Any], backend: Backend) -> None:
             backend.set_mask(x, m)
 
 
-def _takes_state(method: AnyCallable) -> bool:
-    return "state" in inspect.signature(method).parameters
+def _takes_state(method: AnyCallable, backend: Backend) -> bool:
+    """Whether a step is called as ``(state, data)``: by its arguments, where they tell."""
+    parameters = inspect.signature(method).parameters
+    return "state" in parameters or (
+        backend.steps_take_state and any(p.kind is p.VAR_POSITIONAL for p in parameters.values())
+    )
 
 
 def _batch_size(x: Tensor) -> object:

@@ -281,25 +281,32 @@ class Trainer:
 
     # -- steps --------------------------------------------------------------------------------------------------------
 
-    def train_step(self, data: Any) -> dict[str, Any]:
+    def train_step(self, data: Any, *rest: Any) -> Any:
         """One step of training on a batch; override it for another kind of training.
 
         Args:
             data: (x, y) or (x, y, sample_weight) of native tensors.
+            *rest: `data`, if the first argument is the state: the form that Keras has on JAX.
 
         Returns:
-            Results by name.
+            Results by name; with a state, a pair of them and the new state.
         """
+        if rest:  # (state, data)
+            return self._steps().default_with_state("train", data, *rest)
         logs = self._steps().train_on(*unpack_x_y_sample_weight(data))
         return self.get_metrics_result() if logs is None else logs
 
-    def test_step(self, data: Any) -> dict[str, Any]:
+    def test_step(self, data: Any, *rest: Any) -> Any:
         """One step of evaluation on a batch."""
+        if rest:  # (state, data)
+            return self._steps().default_with_state("test", data, *rest)
         logs = self._steps().test_on(*unpack_x_y_sample_weight(data))
         return self.get_metrics_result() if logs is None else logs
 
-    def predict_step(self, data: Any) -> Any:
+    def predict_step(self, data: Any, *rest: Any) -> Any:
         """The outputs for a batch."""
+        if rest:
+            return self._steps().default_with_state("predict", data, *rest)
         x = data[0] if isinstance(data, tuple) else data
         return self(x, training=False) if self._steps().takes_training else self(x)  # type: ignore[operator]
 

@@ -68,6 +68,7 @@ class JaxBackend(Backend):
     Variable = native.JaxVariable
     seed_dtype = "uint32"
     survives_fork = False  # its threads are gone in the child
+    steps_take_state = True
     host_call = staticmethod(host.host_call)
     _attaching = False
     modules = (
