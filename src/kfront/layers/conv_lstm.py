@@ -38,12 +38,7 @@ class ConvLSTMCell(BaseCell):
         **kwargs: name, trainable, dtype.
     """
 
-    _normalise = normalisers(
-        dilation_rate=each_rank,
-        padding=one_of("valid", "same"),
-        rank=kept,
-        strides=each_rank,
-    )
+    _normalise = normalisers(dilation_rate=each_rank, padding=one_of("valid", "same"), rank=kept, strides=each_rank)
     _gates = 4
     filters: int
     kernel_size: tuple[int, ...]

@@ -70,21 +70,7 @@ class JaxBackend(Backend):
     survives_fork = False  # its threads are gone in the child
     host_call = staticmethod(host.host_call)
     _attaching = False
-    modules = (
-        elementwise,
-        reduce,
-        create,
-        shape,
-        index,
-        linalg,
-        nn,
-        conv,
-        pool,
-        fft,
-        image,
-        random,
-        control,
-    )
+    modules = (elementwise, reduce, create, shape, index, linalg, nn, conv, pool, fft, image, random, control)
     tuned_table = TABLE
     foreach_type = foreach.JaxForeach
     exports = {  # noqa: RUF012

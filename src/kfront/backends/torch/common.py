@@ -14,21 +14,23 @@ from kfront.core.dtypes import standardize
 from kfront.core.state import state
 from kfront.core.typing import DTypeLike
 
-DTYPES = (
-    "bool",
-    "uint8",
-    "int8",
-    "int16",
-    "int32",
-    "int64",
-    "float16",
-    "bfloat16",
-    "float32",
-    "float64",
-    "float8_e4m3fn",
-    "float8_e5m2",
-    "complex64",
-    "complex128",
+DTYPES = tuple(
+    [
+        "bool",
+        "uint8",
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "float16",
+        "bfloat16",
+        "float32",
+        "float64",
+        "float8_e4m3fn",
+        "float8_e5m2",
+        "complex64",
+        "complex128",
+    ]
 )
 TORCH: dict[str, torch.dtype] = {n: getattr(torch, n) for n in DTYPES}
 NAMES: dict[torch.dtype, str] = {d: n for n, d in TORCH.items()}
