@@ -95,9 +95,8 @@ class Operation:
     _holds_segments = False  # whether, in such a scope, its parts are recomputed one by one
     _of_instance = frozenset({"name", "_init_args"})  # attributes in which operations that were made alike differ
     _is_graph = False  # whether it is a model that was made of symbolic tensors
-    _init_args: tuple[
-        tuple[object, ...], dict[str, object]
-    ]  # what it was made with, for the config of a class without one
+    # what it was made with, for the config of a class without one
+    _init_args: tuple[tuple[object, ...], dict[str, object]]
 
     def __new__(cls, *args: Any, **kwargs: object) -> Any:
         self = object.__new__(cls)
