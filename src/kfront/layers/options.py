@@ -19,9 +19,8 @@ IntOrInts: TypeAlias = int | Sequence[int]
 class OptionLayer(Configurable, Layer):
     """A layer whose config is the base's, and the options that `_store` kept."""
 
-    _omitted: Mapping[str, object] = MappingProxyType(
-        {}
-    )  # options that configs have only where they differ from this value
+    # options that configs have only where they differ from this value
+    _omitted: Mapping[str, object] = MappingProxyType({})
     _writes_activity_regularizer = False  # whether configs have one even if it is None, as Keras's files do
 
     def build(self, input_shape: object) -> None:
