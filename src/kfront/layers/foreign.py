@@ -234,7 +234,7 @@ class _OfJax(_OfEngine):
                     )
                 )
 
-    def build(self, input_shape: object) -> None:
+    def build(self, input_shape: Any) -> None:
         """Make the weights for inputs of this shape, unless they were given."""
         if not self._trees:
             rng, inputs = self.seed_generator.next(), self._engine.ones(input_shape, self.compute_dtype)
@@ -251,7 +251,7 @@ class _OfJax(_OfEngine):
     _has_state = True
     _has_rng = True
 
-    def call(self, inputs: object, training: bool = False) -> Any:
+    def call(self, inputs: Any, training: bool = False) -> Any:
         """The model's output; its new state is kept."""
         rng = self.seed_generator.next() if self._has_rng else None
         variables = ([v.value for v in self._trained], [v.value for v in self._other])
